@@ -1,0 +1,227 @@
+/* base: status and error text, log, counted memory, strings and paths, clock,
+ * JSON and SHA-256. Everything else in contimg stands on this module; it knows
+ * no MPI and no data. All functions here are local. */
+#ifndef CONTIMG_BASE_H
+#define CONTIMG_BASE_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#if defined(__GNUC__)
+#define CI_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#define CI_MUST_CHECK __attribute__((warn_unused_result))
+#else
+#define CI_PRINTF(fmt, args)
+#define CI_MUST_CHECK
+#endif
+
+/* Single and double complex numbers as plain C99 complex types. */
+typedef float _Complex ci_c32;
+typedef double _Complex ci_c64;
+
+#define CI_PI 3.14159265358979323846
+#define CI_TWO_PI 6.28318530717958647693
+#define CI_C_M_S 299792458.0
+#define CI_DEG_TO_RAD (CI_PI / 180.0)
+#define CI_RAD_TO_DEG (180.0 / CI_PI)
+#define CI_ARCSEC_TO_RAD (CI_PI / 648000.0)
+#define CI_RAD_TO_ARCSEC (648000.0 / CI_PI)
+#define CI_DAY_S 86400.0
+/* MJD of 1970-01-01. */
+#define CI_MJD_UNIX_EPOCH 40587.0
+
+/* ---- status and error text ------------------------------------------- */
+
+/* Every function that can fail returns one of these. The order is the order of
+ * badness: where ranks disagree the greatest value wins (ci_par_agree). */
+typedef enum ci_status
+{
+    CI_OK = 0,
+    CI_ERR_USAGE,      /* wrong option, key or value: exit 2 */
+    CI_ERR_INPUT,      /* a file or its content cannot be used: exit 3 */
+    CI_ERR_NO_DATA,    /* nothing left after flags: exit 3 */
+    CI_ERR_IO,         /* the system refused to read or write: exit 4 */
+    CI_ERR_DATABASE,   /* SQLite failed: exit 4 */
+    CI_ERR_MEMORY,     /* no memory, or over --memory: exit 5 */
+    CI_ERR_DISK,       /* no space left: exit 5 */
+    CI_ERR_NOT_READY,  /* limits, versions, locks held by others: exit 6 */
+    CI_ERR_GATE,       /* a quality gate refused: exit 7 */
+    CI_ERR_STOPPED,    /* asked to stop, resumable: exit 75 */
+    CI_ERR_INTERNAL,   /* a fault of contimg itself: exit 70 */
+    CI_STATUS_COUNT
+} ci_status;
+
+/* Name of a status ("CI_ERR_INPUT"), one-line text, and process exit code. */
+const char *ci_status_name(ci_status status);
+const char *ci_status_text(ci_status status);
+int ci_status_exit_code(ci_status status);
+
+/* Sets the calling thread's error text and returns `status`, so that a fault is
+ * written as `return ci_error(CI_ERR_INPUT, "%s: ...", path)`. The text names
+ * the file, the dataset or option, the value, and what to do. */
+ci_status ci_error(ci_status status, const char *format, ...) CI_PRINTF(2, 3);
+/* Puts "<prefix>: " before the present error text; returns `status`. */
+ci_status ci_error_prefix(ci_status status, const char *format, ...) CI_PRINTF(2, 3);
+/* The calling thread's error text; borrowed, "" where none. */
+const char *ci_error_text(void);
+void ci_error_clear(void);
+
+/* Returns from the calling function where `expr` is not CI_OK. */
+#define CI_TRY(expr)                                                                               \
+    do {                                                                                           \
+        ci_status ci_try_status_ = (expr);                                                         \
+        if (ci_try_status_ != CI_OK) return ci_try_status_;                                        \
+    } while (0)
+
+/* ---- log --------------------------------------------------------------- */
+
+typedef enum ci_log_level
+{
+    CI_LOG_DEBUG,
+    CI_LOG_INFO,
+    CI_LOG_WARNING,
+    CI_LOG_ERROR
+} ci_log_level;
+
+/* Lines go to stderr as "2026-01-25T00:00:10Z INFO  text". Ranks other than 0
+ * write warnings and errors only, marked "[rank N]". */
+void ci_log_set_level(ci_log_level level);
+CI_MUST_CHECK ci_status ci_log_level_parse(const char *name, ci_log_level *out);
+void ci_log_set_rank(int rank);
+/* Also writes every line as JSON ({"ts","level","rank","msg"}) to `path`, appended;
+ * NULL closes it. */
+CI_MUST_CHECK ci_status ci_log_set_json_file(const char *path);
+void ci_log(ci_log_level level, const char *format, ...) CI_PRINTF(2, 3);
+#define ci_log_debug(...) ci_log(CI_LOG_DEBUG, __VA_ARGS__)
+#define ci_log_info(...) ci_log(CI_LOG_INFO, __VA_ARGS__)
+#define ci_log_warning(...) ci_log(CI_LOG_WARNING, __VA_ARGS__)
+#define ci_log_error(...) ci_log(CI_LOG_ERROR, __VA_ARGS__)
+/* Number of warnings so far, and the i-th (borrowed); at most 256 are kept. */
+size_t ci_log_warning_count(void);
+const char *ci_log_warning_get(size_t i);
+
+/* ---- counted memory ---------------------------------------------------- */
+
+/* Allocates n_item x item_size zeroed bytes, 64-byte aligned, counted against the
+ * budget; overflow-checked. n_item 0 gives a valid pointer. `what` appears in the
+ * error text. Free with ci_mem_free. */
+CI_MUST_CHECK ci_status ci_mem_alloc(void *out, size_t n_item, size_t item_size, const char *what);
+/* Grows or shrinks; old content kept, new bytes zero. *inout may be NULL. */
+CI_MUST_CHECK ci_status ci_mem_resize(void *inout, size_t n_item, size_t item_size,
+                                      const char *what);
+void ci_mem_free(void *pointer);
+/* Budget in bytes of this process; 0 for none. */
+void ci_mem_set_budget(size_t bytes);
+size_t ci_mem_budget(void);
+size_t ci_mem_now(void);
+size_t ci_mem_peak(void);
+
+/* ---- strings and paths -------------------------------------------------- */
+
+/* Counted, NUL-terminated copy; free with ci_mem_free. */
+CI_MUST_CHECK ci_status ci_str_copy(char **out, const char *text);
+/* printf into a counted string; free with ci_mem_free. */
+CI_MUST_CHECK ci_status ci_str_format(char **out, const char *format, ...) CI_PRINTF(2, 3);
+/* A growing text buffer; start from {0}, free .text with ci_mem_free. */
+typedef struct ci_text
+{
+    char *text;
+    size_t length, capacity;
+} ci_text;
+CI_MUST_CHECK ci_status ci_text_append(ci_text *buffer, const char *format, ...) CI_PRINTF(2, 3);
+/* Whole-string number parsing, C locale; CI_ERR_USAGE names `what` and the text. */
+CI_MUST_CHECK ci_status ci_parse_double(const char *text, const char *what, double *out);
+CI_MUST_CHECK ci_status ci_parse_int(const char *text, const char *what, int64_t *out);
+/* Edit distance, for "did you mean". The nearest of n names, or NULL where none is near. */
+const char *ci_str_nearest(const char *text, const char *const *names, size_t n_name);
+
+CI_MUST_CHECK ci_status ci_path_join(char **out, const char *folder, const char *name);
+const char *ci_path_base(const char *path); /* borrowed: after the last '/' */
+CI_MUST_CHECK ci_status ci_path_parent(char **out, const char *path);
+bool ci_path_exists(const char *path);
+bool ci_path_is_folder(const char *path);
+/* mkdir -p with mode 0777 & ~umask. */
+CI_MUST_CHECK ci_status ci_path_make_folder(const char *path);
+/* Bytes free for an ordinary user on the file system of `path`. */
+CI_MUST_CHECK ci_status ci_path_free_bytes(const char *path, uint64_t *out);
+/* fsync of a file or folder by name. */
+CI_MUST_CHECK ci_status ci_path_sync(const char *path);
+/* "<path>.part", its sync and its rename to <path>, folder synced: no reader ever
+ * sees half a file. */
+CI_MUST_CHECK ci_status ci_path_part(char **out, const char *path);
+CI_MUST_CHECK ci_status ci_path_commit(const char *part_path, const char *path);
+/* Whole file in or out (written by .part and rename). *out is NUL-terminated. */
+CI_MUST_CHECK ci_status ci_file_read(char **out, size_t *n_byte, const char *path);
+CI_MUST_CHECK ci_status ci_file_write(const char *path, const void *data, size_t n_byte);
+/* Maps errno to CI_ERR_DISK, _IO, _INPUT (ENOENT) with the text "<path>: <action>: <why>". */
+ci_status ci_error_errno(int error_number, const char *path, const char *action);
+/* The folder of installed facts: $CONTIMG_SHARE, else beside the executable
+ * (../share/contimg), else the source tree's share/. `name` inside it. */
+CI_MUST_CHECK ci_status ci_path_share(char **out, const char *name);
+
+/* ---- clock --------------------------------------------------------------- */
+
+double ci_clock_unix_s(void);      /* UTC now, Unix seconds */
+double ci_clock_monotonic_s(void); /* for durations */
+/* "YYYY-MM-DDTHH:MM:SS" of a UTC time in seconds of MJD (rounded down to n_digit
+ * fractional digits); `out` holds >= 32 chars. No time zone is ever asked. */
+void ci_time_iso(char out[32], double time_mjd_s, int n_digit, bool with_z);
+CI_MUST_CHECK ci_status ci_time_parse_iso(const char *text, double *time_mjd_s);
+static inline double ci_time_mjd_s_from_unix(double unix_s)
+{
+    return unix_s + CI_MJD_UNIX_EPOCH * CI_DAY_S;
+}
+static inline double ci_time_unix_from_mjd_s(double mjd_s)
+{
+    return mjd_s - CI_MJD_UNIX_EPOCH * CI_DAY_S;
+}
+
+/* ---- SHA-256 ------------------------------------------------------------- */
+
+#define CI_SHA256_HEX 65
+CI_MUST_CHECK ci_status ci_sha256_bytes(char out_hex[CI_SHA256_HEX], const void *data, size_t n);
+CI_MUST_CHECK ci_status ci_sha256_file(char out_hex[CI_SHA256_HEX], const char *path);
+
+/* ---- JSON ---------------------------------------------------------------- */
+
+/* A JSON value. Containers own what is put into them; free the root only. */
+typedef struct ci_json ci_json;
+ci_json *ci_json_object(void);
+ci_json *ci_json_array(void);
+void ci_json_free(ci_json *value);
+/* Put a member into an object (name != NULL) or append to an array (name NULL).
+ * Non-finite numbers become null. */
+void ci_json_put(ci_json *container, const char *name, ci_json *value);
+void ci_json_put_string(ci_json *container, const char *name, const char *text);
+void ci_json_put_number(ci_json *container, const char *name, double value);
+void ci_json_put_int(ci_json *container, const char *name, int64_t value);
+void ci_json_put_bool(ci_json *container, const char *name, bool value);
+/* Text form, NUL-terminated; free with ci_mem_free. */
+CI_MUST_CHECK ci_status ci_json_print(char **out, const ci_json *value, bool pretty);
+CI_MUST_CHECK ci_status ci_json_write_file(const ci_json *value, const char *path);
+CI_MUST_CHECK ci_status ci_json_parse(ci_json **out, const char *text, const char *what);
+CI_MUST_CHECK ci_status ci_json_read_file(ci_json **out, const char *path);
+/* Look-ups; borrowed; NULL, `missing`, where absent or of another type. */
+const ci_json *ci_json_get(const ci_json *object, const char *name);
+const ci_json *ci_json_at(const ci_json *array, size_t i);
+size_t ci_json_length(const ci_json *array);
+const char *ci_json_get_string(const ci_json *object, const char *name, const char *missing);
+double ci_json_get_number(const ci_json *object, const char *name, double missing);
+bool ci_json_get_bool(const ci_json *object, const char *name, bool missing);
+double ci_json_number(const ci_json *value, double missing);
+const char *ci_json_string(const ci_json *value, const char *missing);
+
+/* ---- stop request -------------------------------------------------------- */
+
+/* Installs handlers for SIGTERM, SIGINT and SIGUSR1 that only set a flag. */
+void ci_stop_install(void);
+bool ci_stop_asked(void);
+
+/* ---- version ------------------------------------------------------------- */
+
+const char *ci_version(void); /* "0.1.0-12-gabcdef" from git at build time */
+
+#endif

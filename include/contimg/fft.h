@@ -1,0 +1,28 @@
+/* fft: row plans with one result at any rank count (FFTW_ESTIMATE, fixed batch, aligned,
+ * last batch padded), good sizes, and distributed transforms of whole arrays. */
+#ifndef CONTIMG_FFT_H
+#define CONTIMG_FFT_H
+
+#include "contimg/par.h"
+
+/* Smallest 2^a 3^b 5^c 7^d >= n that is even and no power of two. */
+size_t ci_fft_good_size(size_t n);
+
+/* Complex transforms of many rows of length n, exponent sign -1 or +1, unnormalised, in
+ * place; rows are contiguous. Single and double precision. Local. */
+typedef struct ci_fft_rows ci_fft_rows;
+CI_MUST_CHECK ci_status ci_fft_rows_new(ci_fft_rows **out, size_t n, int sign, bool is_double);
+void ci_fft_rows_free(ci_fft_rows *plan);
+void ci_fft_rows_run32(const ci_fft_rows *plan, ci_c32 *rows, size_t n_row);
+void ci_fft_rows_run64(const ci_fft_rows *plan, ci_c64 *rows, size_t n_row);
+
+/* Distributed convolution of a real image with a real, symmetric kernel given by its
+ * transform: rows are split by FFTW-MPI. image_slab [n_y_here][n_x] of contiguous rows in
+ * rank order (any split), changed in place. transfer(u, v) in cycles per pixel. Zero-padded
+ * to good sizes by the caller's margin. Collective. */
+CI_MUST_CHECK ci_status ci_fft_convolve(ci_comm *comm, size_t n_y, size_t n_x, size_t y_first,
+                                        size_t n_y_here, float *image_slab,
+                                        double (*transfer)(void *context, double u, double v),
+                                        void *context);
+
+#endif

@@ -1,0 +1,83 @@
+/* fits: FITS images in and out (CFITSIO) and world coordinates (WCSLIB). Local. */
+#ifndef CONTIMG_FITS_H
+#define CONTIMG_FITS_H
+
+#include "contimg/base.h"
+
+typedef struct ci_fits_card
+{
+    char key[9], comment[48];
+    char text[69];  /* used where is_text */
+    double number;
+    bool is_text, is_int;
+} ci_fits_card;
+
+/* A two-dimensional image's header: SIN or slanted SIN, axes RA and Dec (ICRS), degenerate
+ * FREQ and STOKES axes after them. x is the column (fast, to the east at decreasing x),
+ * y the row; pixel indices from 0. */
+typedef struct ci_fits_header
+{
+    size_t n_x, n_y;
+    double ra_rad, dec_rad;           /* CRVAL */
+    double x_ref, y_ref;              /* CRPIX - 1 */
+    double cell_rad;                  /* CDELT2 = cell, CDELT1 = -cell */
+    double slant_a, slant_b;          /* SIN with PV2_1 = -a, PV2_2 = -b */
+    char bunit[16];                   /* "Jy/beam", "" where none */
+    char stokes[8];                   /* "I", "XX", ... */
+    double beam_major_rad, beam_minor_rad, beam_pa_rad; /* FWHM; 0: none */
+    double freq_hz, bandwidth_hz;     /* RESTFRQ = weight-mean frequency; 0: none */
+    double time_mjd_s;                /* DATE-OBS, first integration UTC; 0: none */
+    char telescope[64], object[64];
+    size_t n_card;
+    ci_fits_card *card;               /* [n_card] others, in order; owned */
+} ci_fits_header;
+void ci_fits_header_clear(ci_fits_header *header); /* frees cards */
+CI_MUST_CHECK ci_status ci_fits_header_copy(ci_fits_header *out, const ci_fits_header *in);
+CI_MUST_CHECK ci_status ci_fits_card_set_text(ci_fits_header *h, const char *key, const char *text,
+                                              const char *comment);
+CI_MUST_CHECK ci_status ci_fits_card_set_number(ci_fits_header *h, const char *key, double number,
+                                                const char *comment);
+CI_MUST_CHECK ci_status ci_fits_card_set_int(ci_fits_header *h, const char *key, int64_t number,
+                                             const char *comment);
+/* The card, or NULL; borrowed. */
+const ci_fits_card *ci_fits_card_get(const ci_fits_header *h, const char *key);
+
+/* Cards that may differ between runs that are the same: DATE, CHECKSUM, HISTORY, ...;
+ * NULL-terminated. */
+extern const char *const ci_fits_volatile[];
+
+/* Row-wise writer: "<path>.part", closed with CHECKSUM and DATASUM, synced, renamed. float
+ * pixels. Rows are given in ascending order, without gaps. */
+typedef struct ci_fits_writer ci_fits_writer;
+CI_MUST_CHECK ci_status ci_fits_writer_open(ci_fits_writer **out, const char *path,
+                                            const ci_fits_header *header);
+CI_MUST_CHECK ci_status ci_fits_writer_rows(ci_fits_writer *writer, size_t n_row,
+                                            const float *rows);
+/* Frees the writer in any case; the file appears under its name only where CI_OK. */
+CI_MUST_CHECK ci_status ci_fits_writer_close(ci_fits_writer *writer);
+void ci_fits_writer_abandon(ci_fits_writer *writer); /* removes the .part */
+/* Whole image at once. */
+CI_MUST_CHECK ci_status ci_fits_write(const char *path, const ci_fits_header *header,
+                                      const float *pixels);
+
+typedef struct ci_fits_reader ci_fits_reader;
+/* Opens a 2-D (or degenerate 3-D/4-D) image; CI_ERR_INPUT names what is wrong. */
+CI_MUST_CHECK ci_status ci_fits_reader_open(ci_fits_reader **out, const char *path);
+const ci_fits_header *ci_fits_reader_header(const ci_fits_reader *reader); /* borrowed */
+CI_MUST_CHECK ci_status ci_fits_reader_rows(ci_fits_reader *reader, size_t i_row, size_t n_row,
+                                            float *rows);
+void ci_fits_reader_close(ci_fits_reader *reader);
+/* CI_OK where CHECKSUM and DATASUM are there and right. */
+CI_MUST_CHECK ci_status ci_fits_verify(const char *path);
+
+/* World coordinates by WCSLIB of a header. */
+typedef struct ci_fits_wcs ci_fits_wcs;
+CI_MUST_CHECK ci_status ci_fits_wcs_new(ci_fits_wcs **out, const ci_fits_header *header);
+void ci_fits_wcs_free(ci_fits_wcs *wcs);
+/* n places; pixel indices from 0. Where a place cannot be mapped the result is NaN. */
+CI_MUST_CHECK ci_status ci_fits_wcs_to_pixel(ci_fits_wcs *wcs, size_t n, const double *ra_rad,
+                                             const double *dec_rad, double *x, double *y);
+CI_MUST_CHECK ci_status ci_fits_wcs_to_sky(ci_fits_wcs *wcs, size_t n, const double *x,
+                                           const double *y, double *ra_rad, double *dec_rad);
+
+#endif

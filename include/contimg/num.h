@@ -1,0 +1,63 @@
+/* num: robust and local statistics, islands, Gaussian fits, interpolation. Local,
+ * deterministic; kernels work on the caller's arrays. NaN pixels are left out. */
+#ifndef CONTIMG_NUM_H
+#define CONTIMG_NUM_H
+
+#include "contimg/base.h"
+
+/* Median of n values (reordered in place); mean of the two middle ones for even n;
+ * NaN for n = 0. */
+double ci_num_median(double *values, size_t n);
+float ci_num_median_float(float *values, size_t n);
+/* 1.4826 x median |x - median|; values reordered. */
+double ci_num_mad_sigma(double *values, size_t n);
+float ci_num_mad_sigma_float(float *values, size_t n);
+
+/* Local rms (1.4826 MAD) of a float image [n_y][n_x] on a mesh of boxes of `box` pixels,
+ * sources clipped, bilinear between box centres: rms [n_y][n_x]. mean may be NULL. */
+CI_MUST_CHECK ci_status ci_num_local_rms(const float *image, size_t n_y, size_t n_x, size_t box,
+                                         float *rms, float *mean);
+
+/* Connected pixels (8 neighbours) with value >= grow x rms that hold one >= seed x rms. */
+typedef struct ci_num_island
+{
+    size_t x_min, x_max, y_min, y_max, n_pixel, x_peak, y_peak;
+    float peak;
+    int32_t label; /* in the label image */
+} ci_num_island;
+/* labels [n_y][n_x] (caller's; 0 = none). *islands is allocated, ci_mem_free. Order: by
+ * first pixel in scan order. */
+CI_MUST_CHECK ci_status ci_num_islands(const float *image, const float *rms, size_t n_y,
+                                       size_t n_x, double seed, double grow, int32_t *labels,
+                                       ci_num_island **islands, size_t *n_island);
+
+/* An elliptical Gaussian, pixel units: FWHM axes, position angle from +y towards -x
+ * (north through east on our images), with 1-sigma errors where fitted. */
+typedef struct ci_num_gaussian
+{
+    double peak, x, y, major, minor, pa_rad;
+    double peak_err, x_err, y_err, major_err, minor_err, pa_err;
+} ci_num_gaussian;
+double ci_num_gaussian_value(const ci_num_gaussian *g, double x, double y);
+/* Least squares (GSL, Levenberg-Marquardt) of n_gaussian to n pixels. In: guess; out: fit.
+ * fixed_shape keeps axes and angle. */
+CI_MUST_CHECK ci_status ci_num_gaussian_fit(const double *x, const double *y, const double *value,
+                                            const double *sigma, size_t n_pixel,
+                                            ci_num_gaussian *g, size_t n_gaussian,
+                                            bool fixed_shape, double *chi2);
+/* Shape algebra of beams: the Gaussian that turns `from` into `to` (FWHM axes, rad);
+ * false where `to` is smaller in any direction. */
+typedef struct ci_num_beam
+{
+    double major, minor, pa_rad;
+} ci_num_beam;
+bool ci_num_beam_deconvolve(ci_num_beam to, ci_num_beam from, ci_num_beam *kernel);
+ci_num_beam ci_num_beam_convolve(ci_num_beam a, ci_num_beam b);
+/* Smallest beam that all convolve to. */
+ci_num_beam ci_num_beam_common(const ci_num_beam *beams, size_t n);
+
+/* Lanczos-a (a = 5) interpolation weights at fraction 0 <= f < 1: 2a taps, sum 1. */
+#define CI_NUM_LANCZOS_TAPS 10
+void ci_num_lanczos_taps(double f, double taps[CI_NUM_LANCZOS_TAPS]);
+
+#endif

@@ -1,0 +1,91 @@
+/* par: the only module that calls MPI. A communicator is opaque; every reduction
+ * of floating-point numbers goes over fixed blocks in block order, so that results
+ * have the same bits at any number of ranks.
+ *
+ * "Collective" means: every rank of `comm` calls it, in the same order. A function
+ * returns the same status on every rank, and the text of the lowest worst rank. */
+#ifndef CONTIMG_PAR_H
+#define CONTIMG_PAR_H
+
+#include "contimg/base.h"
+
+typedef struct ci_comm ci_comm;
+
+/* Starts MPI (with or without a launcher; MPI_THREAD_FUNNELED) and gives the world.
+ * Collective over all processes. Sets the log's rank and MPI's error handler. */
+CI_MUST_CHECK ci_status ci_par_start(ci_comm **world);
+/* Ends MPI; frees the world; `status` is agreed on first and returned. Collective. */
+ci_status ci_par_end(ci_comm *world, ci_status status);
+/* A communicator of one that never touches MPI: commands without MPI, unit tests. Local. */
+CI_MUST_CHECK ci_status ci_comm_self(ci_comm **out);
+/* Ranks of equal color form one; collective over `comm`. color < 0: *out = NULL. */
+CI_MUST_CHECK ci_status ci_comm_split(ci_comm *comm, int color, ci_comm **out);
+void ci_comm_free(ci_comm *comm); /* NULL-safe; collective over its ranks */
+int ci_comm_rank(const ci_comm *comm);
+int ci_comm_size(const ci_comm *comm);
+/* Ranks of `comm` on this node (MPI shared-memory split); collective. */
+CI_MUST_CHECK ci_status ci_comm_node_size(ci_comm *comm, int *out);
+
+/* Collective. Every rank gives its own status; all return the worst, with the
+ * error text of the lowest rank that has it. A rank with CI_OK keeps silent. */
+ci_status ci_par_agree(ci_comm *comm, ci_status status);
+/* For a collective function's local part: agree, and return where not CI_OK. */
+#define CI_AGREE(comm, expr) CI_TRY(ci_par_agree((comm), (expr)))
+
+CI_MUST_CHECK ci_status ci_par_barrier(ci_comm *comm);
+/* Rank `root`'s bytes to all. Any size; pieces of at most ci_par_piece_bytes(). */
+CI_MUST_CHECK ci_status ci_par_bcast(ci_comm *comm, void *data, size_t n_byte, int root);
+/* Element-wise over int64: exact in any order. In place. */
+CI_MUST_CHECK ci_status ci_par_sum_int(ci_comm *comm, int64_t *values, size_t n);
+CI_MUST_CHECK ci_status ci_par_max_int(ci_comm *comm, int64_t *values, size_t n);
+/* Maximum and minimum of doubles (exact in any order); NaN is CI_ERR_INTERNAL. In place. */
+CI_MUST_CHECK ci_status ci_par_max_double(ci_comm *comm, double *values, size_t n);
+CI_MUST_CHECK ci_status ci_par_min_double(ci_comm *comm, double *values, size_t n);
+
+/* Sum over fixed blocks in block order. The problem has n_block blocks in all; this
+ * rank holds blocks [i_block_first, i_block_first + n_block_here), `here` is
+ * [n_block_here][n_value]. Ranks hold ascending, disjoint, gap-free runs in rank
+ * order (a run may be empty). `sum` [n_value] is block 0 + block 1 + ... on every
+ * rank, with the same bits at any rank count. Collective. */
+CI_MUST_CHECK ci_status ci_par_sum_blocks(ci_comm *comm, size_t n_block, size_t i_block_first,
+                                          size_t n_block_here, size_t n_value, const double *here,
+                                          double *sum);
+
+/* All-to-all of bytes. send holds the pieces for rank 0, 1, ... one after the
+ * other, n_send[r] bytes each; *recv is allocated (free with ci_mem_free) and holds
+ * the pieces from rank 0, 1, ... in that order, n_recv[r] (out) bytes each. Moved in
+ * pieces <= ci_par_piece_bytes(). Collective. */
+CI_MUST_CHECK ci_status ci_par_exchange(ci_comm *comm, const void *send, const size_t *n_send,
+                                        void **recv, size_t *n_recv);
+/* The same into a caller's buffer of known counts (n_recv in). Collective. */
+CI_MUST_CHECK ci_status ci_par_exchange_into(ci_comm *comm, const void *send, const size_t *n_send,
+                                             void *recv, const size_t *n_recv);
+/* Concatenation in rank order of every rank's bytes, on `root` (root >= 0) or on all
+ * (root -1). *out is allocated where received, else NULL; n_out may be NULL. */
+CI_MUST_CHECK ci_status ci_par_gather(ci_comm *comm, const void *here, size_t n_byte, int root,
+                                      void **out, size_t *n_out);
+/* Local point-to-point: used for slabs of rows to rank 0. Paired by the caller. */
+CI_MUST_CHECK ci_status ci_par_send(ci_comm *comm, const void *data, size_t n_byte, int to);
+CI_MUST_CHECK ci_status ci_par_recv(ci_comm *comm, void *data, size_t n_byte, int from);
+
+/* Where the greatest value of all ranks is; ties go to the lower index. `value` and
+ * `index` in: this rank's best (index < 0: none here); out: the world's. NaN anywhere
+ * is CI_ERR_INTERNAL on all. Collective. */
+CI_MUST_CHECK ci_status ci_par_argmax(ci_comm *comm, double *value, int64_t *index);
+
+/* Splits n items into contiguous, balanced runs: rank r of n_rank owns
+ * [*first, *first + *count). Pure function. */
+void ci_par_split(size_t n_item, int n_rank, int rank, size_t *first, size_t *count);
+
+/* Largest message, 256 MiB; CONTIMG_TEST_PIECE_BYTES in the environment sets another
+ * for tests. */
+size_t ci_par_piece_bytes(void);
+
+/* Counters since start: bytes sent to other ranks and collective calls. */
+typedef struct ci_par_counters
+{
+    uint64_t n_byte_sent, n_call, n_message;
+} ci_par_counters;
+ci_par_counters ci_par_counters_get(const ci_comm *comm);
+
+#endif

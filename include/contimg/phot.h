@@ -1,0 +1,61 @@
+/* phot: source lists, forced photometry, comparison with a catalogue, image quality. Local. */
+#ifndef CONTIMG_PHOT_H
+#define CONTIMG_PHOT_H
+
+#include "contimg/fits.h"
+#include "contimg/num.h"
+#include "contimg/sky.h"
+
+typedef struct ci_phot_source
+{
+    char name[32]; /* "J052109.9+163822" */
+    double ra_rad, dec_rad, ra_err_rad, dec_err_rad;
+    double peak_jy, peak_err_jy, flux_jy, flux_err_jy; /* per beam; integrated */
+    double major_rad, minor_rad, pa_rad;               /* fitted FWHM */
+    double rms_jy;                                     /* local */
+    int32_t island;
+    bool is_resolved;
+} ci_phot_source;
+typedef struct ci_phot_list
+{
+    size_t n_source;
+    ci_phot_source *source; /* owned; by declining peak signal to noise */
+} ci_phot_list;
+typedef struct ci_phot_options
+{
+    double seed_sigma; /* 5 */
+    double grow_sigma; /* 3 */
+    size_t box;        /* pixels of a local rms box; 0: 20 beams */
+} ci_phot_options;
+void ci_phot_options_default(ci_phot_options *options);
+/* Islands and Gaussian fits with Condon (1997) errors. noise_path: the noise map, NULL:
+ * local rms of the image. */
+CI_MUST_CHECK ci_status ci_phot_find(ci_phot_list **out, const char *image_path,
+                                     const char *noise_path, const ci_phot_options *options);
+void ci_phot_list_free(ci_phot_list *list);
+CI_MUST_CHECK ci_status ci_phot_list_write(const ci_phot_list *list, const char *csv_path);
+CI_MUST_CHECK ci_status ci_phot_list_read(ci_phot_list **out, const char *csv_path);
+/* Forced flux of a point source at a place: S = sum(d K/s^2)/sum(K^2/s^2), error scaled for
+ * correlated noise. */
+CI_MUST_CHECK ci_status ci_phot_forced(const char *image_path, const char *noise_path, size_t n,
+                                       const double *ra_rad, const double *dec_rad,
+                                       double *flux_jy, double *flux_err_jy);
+/* Found against a catalogue at `freq_hz`: matches within one beam, isolated ones only. */
+typedef struct ci_phot_match
+{
+    size_t i_found, i_true;
+    double ratio, separation_rad;
+} ci_phot_match;
+typedef struct ci_phot_compare
+{
+    size_t n_match;
+    ci_phot_match *match; /* owned */
+    double median_ratio, mad_ratio, median_separation_rad;
+    double gain, scatter; /* Huber fit found = gain x true */
+} ci_phot_compare;
+CI_MUST_CHECK ci_status ci_phot_compare_new(ci_phot_compare **out, const ci_phot_list *found,
+                                            const ci_sky_model *truth, double freq_hz,
+                                            double match_rad, double isolation_rad);
+void ci_phot_compare_free(ci_phot_compare *compare);
+
+#endif

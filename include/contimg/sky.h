@@ -1,0 +1,132 @@
+/* sky: time and place (ERFA), uvw, phase centres, catalogues, source models, primary
+ * beam, direct prediction. Signs and frames: docs/science.md. All functions are local.
+ * Angles in radians unless a name says otherwise; places are ICRS unless named apparent. */
+#ifndef CONTIMG_SKY_H
+#define CONTIMG_SKY_H
+
+#include "contimg/vis.h"
+
+/* ---- earth orientation and time ------------------------------------------ */
+
+typedef struct ci_sky_eop ci_sky_eop;
+/* share/earth_orientation.csv where path is NULL, else that CSV or an IERS finals2000A. */
+CI_MUST_CHECK ci_status ci_sky_eop_load(ci_sky_eop **out, const char *path);
+void ci_sky_eop_free(ci_sky_eop *eop);
+
+/* The sky over one array at one UTC: everything that depends on time and site only. */
+typedef struct ci_sky_frame ci_sky_frame;
+/* dut1_header_s: the file's dut1 (0: none), used outside the table's dates, warned of
+ * where it differs from the table by more than 5 ms. */
+CI_MUST_CHECK ci_status ci_sky_frame_new(ci_sky_frame **out, const ci_sky_eop *eop,
+                                         const ci_vis_array *array, double time_mjd_s,
+                                         double dut1_header_s);
+void ci_sky_frame_free(ci_sky_frame *frame);
+double ci_sky_frame_last_rad(const ci_sky_frame *frame); /* local apparent sidereal time */
+/* ICRS <-> topocentric apparent hour angle and declination (of date, pressure 0). */
+void ci_sky_apparent(const ci_sky_frame *frame, double ra_rad, double dec_rad, double *ha_rad,
+                     double *dec_app_rad);
+void ci_sky_icrs(const ci_sky_frame *frame, double ha_rad, double dec_app_rad, double *ra_rad,
+                 double *dec_rad);
+/* Unit vector towards an apparent place, and towards an ICRS place, in ITRS axes:
+ * delay of baseline b (ECEF, m) is b.s. */
+void ci_sky_direction_apparent(const ci_sky_frame *frame, double ha_rad, double dec_app_rad,
+                               double s_itrs[3]);
+void ci_sky_direction(const ci_sky_frame *frame, double ra_rad, double dec_rad,
+                      double s_itrs[3]);
+/* Rows u, v, w: uvw_m = basis . b_ecef. u and v rows are the derivatives of the exact
+ * apparent direction by ICRS l and m at the place (differential aberration in), w the
+ * direction itself. */
+void ci_sky_uvw_basis(const ci_sky_frame *frame, double ra_rad, double dec_rad,
+                      double basis[3][3]);
+
+/* ---- phase centre ---------------------------------------------------------- */
+
+/* Where the data's image is centred by default: the sidereal centre; for MERIDIAN the
+ * ICRS place of HA 0 and that declination at mid time; for UNPROJECTED of the zenith. */
+CI_MUST_CHECK ci_status ci_sky_centre_default(const ci_sky_eop *eop, const ci_vis_meta *meta,
+                                              double *ra_rad, double *dec_rad);
+/* Moves a block's data to one ICRS centre and fills uvw_m from antenna positions along
+ * ICRS axes; i_phase of all rows becomes 0 and the caller sets meta->phase. Exact
+ * (double phases). */
+CI_MUST_CHECK ci_status ci_sky_rephase(const ci_sky_eop *eop, ci_vis_block *block, double ra_rad,
+                                       double dec_rad);
+/* ci_sky_rephase for all blocks of a set, then meta->phase = that one SIDEREAL centre.
+ * `pointing` out may be NULL. */
+struct ci_sky_pointing;
+CI_MUST_CHECK ci_status ci_sky_set_rephase(const ci_sky_eop *eop, ci_vis_set *set, double ra_rad,
+                                           double dec_rad);
+
+/* ---- primary beam ------------------------------------------------------------ */
+
+/* Where the dishes look. FIXED: hour angle and apparent declination (sky drifts through);
+ * TRACKING: an ICRS place. */
+typedef struct ci_sky_pointing
+{
+    bool is_fixed;
+    double ha_rad, dec_app_rad; /* fixed */
+    double ra_rad, dec_rad;     /* tracking */
+} ci_sky_pointing;
+/* From the data as read (before rephasing): MERIDIAN -> fixed at HA 0 and that
+ * declination; UNPROJECTED -> fixed at the zenith; SIDEREAL -> tracking its centre. */
+void ci_sky_pointing_from(const ci_vis_meta *meta, ci_sky_pointing *out);
+
+typedef struct ci_sky_beam ci_sky_beam;
+/* spec: "none", "airy:D" (m), "auto" (Airy of the antenna diameters, none where unknown)
+ * or a FITS file (power, axes l, m in degrees from the pointing, optional frequency). */
+CI_MUST_CHECK ci_status ci_sky_beam_new(ci_sky_beam **out, const char *spec,
+                                        const ci_vis_array *array);
+void ci_sky_beam_free(ci_sky_beam *beam);
+bool ci_sky_beam_is_none(const ci_sky_beam *beam);
+const char *ci_sky_beam_text(const ci_sky_beam *beam); /* "airy:4.65", for headers */
+/* Power beam, 1 at the centre, towards an ICRS place. */
+double ci_sky_beam_power(const ci_sky_beam *beam, const ci_sky_pointing *pointing,
+                         const ci_sky_frame *frame, double ra_rad, double dec_rad,
+                         double freq_hz);
+
+/* ---- sources and models -------------------------------------------------------- */
+
+typedef struct ci_sky_source
+{
+    char name[40];
+    double ra_rad, dec_rad;
+    double flux_jy, ref_freq_hz, spectral_index; /* S = flux (nu/ref)^index */
+    double major_rad, minor_rad, pa_rad;         /* FWHM of a Gaussian; 0: point */
+    /* Perley-Butler polynomial log10 S = sum a_i (log10 nu_GHz)^i; n_poly 0: power law */
+    int n_poly;
+    double poly[6], poly_min_hz, poly_max_hz;
+    bool is_flux_standard; /* sets the flux scale */
+} ci_sky_source;
+typedef struct ci_sky_model
+{
+    size_t n_source;
+    ci_sky_source *source; /* [n_source], owned */
+} ci_sky_model;
+void ci_sky_model_free(ci_sky_model *model);
+/* CSV name,ra_deg,dec_deg,flux_jy,ref_freq_hz,spectral_index[,major_arcsec,minor_arcsec,
+ * pa_deg]; an unknown or missing column is named. */
+CI_MUST_CHECK ci_status ci_sky_model_read(ci_sky_model **out, const char *path);
+CI_MUST_CHECK ci_status ci_sky_model_write(const ci_sky_model *model, const char *path);
+double ci_sky_source_flux_jy(const ci_sky_source *source, double freq_hz);
+double ci_sky_separation_rad(double ra1_rad, double dec1_rad, double ra2_rad, double dec2_rad);
+double ci_sky_mean_angle_rad(const double *angle_rad, size_t n); /* circular */
+/* share/: Perley-Butler 2017 standards that may be points, and the VLA calibrator list. */
+CI_MUST_CHECK ci_status ci_sky_catalog_standards(ci_sky_model **out);
+CI_MUST_CHECK ci_status ci_sky_catalog_vla(ci_sky_model **out);
+
+/* Direct sum over the model's sources: out [n_row][n_chan], Stokes I (XX = YY = I), towards
+ * the block's present phase centre (sidereal, after ci_sky_rephase, or MERIDIAN as read).
+ * Each source's own apparent place and beam per time and channel; beam may be NULL.
+ * Per-channel phasor recurrence re-seeded to hold 1e-6. */
+CI_MUST_CHECK ci_status ci_sky_predict(const ci_sky_eop *eop, const ci_sky_model *model,
+                                       const ci_sky_beam *beam, const ci_sky_pointing *pointing,
+                                       const ci_vis_block *block, ci_c32 *out);
+
+/* ---- direction cosines ----------------------------------------------------------- */
+
+/* ICRS place <-> l, m about a centre (SIN, unslanted). n_lm = sqrt(1-l^2-m^2). */
+void ci_sky_lm(double ra0_rad, double dec0_rad, double ra_rad, double dec_rad, double *l,
+               double *m);
+void ci_sky_lm_inverse(double ra0_rad, double dec0_rad, double l, double m, double *ra_rad,
+                       double *dec_rad);
+
+#endif

@@ -1,0 +1,72 @@
+/* uvh5: reads, checks and writes UVH5 (memo 1.x and all older forms listed in
+ * docs/uvh5.md). The reader gives canonical blocks (contimg/vis.h). */
+#ifndef CONTIMG_UVH5_H
+#define CONTIMG_UVH5_H
+
+#include "contimg/par.h"
+#include "contimg/vis.h"
+
+typedef enum ci_uvh5_phasing_choice
+{
+    CI_UVH5_PHASING_FILE,  /* as the header says; DSA-110's "HADEC" files recognised */
+    CI_UVH5_PHASING_HADEC, /* --phasing hadec */
+    CI_UVH5_PHASING_UNPROJECTED
+} ci_uvh5_phasing_choice;
+
+typedef struct ci_uvh5_options
+{
+    ci_uvh5_phasing_choice phasing;
+    bool x_is_north_given, x_is_north; /* --x-orientation, where the file says nothing */
+    size_t slab_bytes;                 /* bytes of a read slab; 0: 64 MiB */
+} ci_uvh5_options;
+
+/* One open, checked file. Header only; rows' antennas and times are read, data not. */
+typedef struct ci_uvh5_file ci_uvh5_file;
+
+/* Opens read-only, locking off, checks everything of uvh5.md A.7; local. Refusals are
+ * CI_ERR_INPUT with file, dataset, value and reason; oddities are warnings of the log
+ * and of ci_uvh5_odd_*. */
+CI_MUST_CHECK ci_status ci_uvh5_open(ci_uvh5_file **out, const char *path,
+                                     const ci_uvh5_options *options);
+void ci_uvh5_close(ci_uvh5_file *file);
+/* The file's own data set description (its spectral windows as sub-bands); borrowed. */
+const ci_vis_meta *ci_uvh5_meta(const ci_uvh5_file *file);
+size_t ci_uvh5_odd_count(const ci_uvh5_file *file);
+const char *ci_uvh5_odd_get(const ci_uvh5_file *file, size_t i);
+/* Text facts for inspect: version, layout, history, filters...; borrowed, "" if absent. */
+const char *ci_uvh5_fact(const ci_uvh5_file *file, const char *name);
+/* Reads the baselines of `part` (i_sub_band within this file) by slabs of rows, each
+ * HDF5 chunk once. weight = nsamples as read (1 where they mean nothing). Flags set:
+ * FILE, NONFINITE (data also zeroed), ZERO. Local. The file's size and mtime are
+ * checked again at the end: a file that changed while read is CI_ERR_INPUT. */
+CI_MUST_CHECK ci_status ci_uvh5_read(ci_uvh5_file *file, ci_vis_part part,
+                                     const ci_vis_meta *meta, ci_vis_block **out);
+
+/* A data set from the files of one observation: opens all headers on rank 0, checks that
+ * they belong together (same array, times, polarisations, phase centres; no frequency
+ * twice), sorts sub-bands by frequency, shares the meta; collective over `comm`. */
+typedef struct ci_uvh5_set ci_uvh5_set;
+CI_MUST_CHECK ci_status ci_uvh5_set_open(ci_comm *comm, ci_uvh5_set **out,
+                                         const char *const *paths, size_t n_path,
+                                         const ci_uvh5_options *options);
+const ci_vis_meta *ci_uvh5_set_meta(const ci_uvh5_set *set);
+/* Reads this rank's parts (ci_vis_parts) into a new ci_vis_set with its own meta;
+ * collective only in its agreement on errors. */
+CI_MUST_CHECK ci_status ci_uvh5_set_read(ci_comm *comm, ci_uvh5_set *set, ci_vis_set **out);
+void ci_uvh5_set_free(ci_uvh5_set *set);
+
+/* Quick look for ingest, local: what group forming needs, without reading rows' data. */
+typedef struct ci_uvh5_summary
+{
+    double first_time_mjd_s, last_time_mjd_s, interval_s, freq_low_hz, freq_high_hz, dec_rad;
+    size_t n_time, n_chan, n_pol, n_antenna;
+    bool dec_known;
+} ci_uvh5_summary;
+CI_MUST_CHECK ci_status ci_uvh5_summary_read(ci_uvh5_summary *out, const char *path);
+
+/* Writes blocks of one sub-band (all baselines, in row order) as UVH5 1.2 that pyuvdata
+ * reads with run_check on. Data sidereally phased. Written as .part, renamed. Local. */
+CI_MUST_CHECK ci_status ci_uvh5_write(const char *path, const ci_vis_block *block,
+                                      const char *history);
+
+#endif

@@ -1,0 +1,158 @@
+/* vis: visibilities in memory. No I/O, no MPI. All functions are local.
+ *
+ * Canonical form, whatever the file looked like:
+ *  - antennas by index into ci_vis_array.antenna, ant1 <= ant2 in every row
+ *    (reversed rows were conjugated, XY and YX swapped);
+ *  - baselines in triangle order: (0,0) (0,1) (1,1) (0,2) (1,2) (2,2) ..., of those
+ *    that the data have; rows sorted by baseline, then time;
+ *  - channels in ascending frequency; polarisations in AIPS order
+ *    (-5 XX, -6 YY, -7 XY, -8 YX; -1 RR, -2 LL, -3 RL, -4 LR; 1 I .. 4 V).
+ * The global order of samples is (sub-band ascending in frequency, row, channel, pol). */
+#ifndef CONTIMG_VIS_H
+#define CONTIMG_VIS_H
+
+#include "contimg/base.h"
+
+/* Why a sample is flagged; 0 is good. */
+enum
+{
+    CI_FLAG_FILE = 1,       /* by the file */
+    CI_FLAG_NONFINITE = 2,  /* NaN or infinite */
+    CI_FLAG_ZERO = 4,       /* exactly zero */
+    CI_FLAG_DEAD = 8,       /* dead receptor */
+    CI_FLAG_RFI = 16,       /* SumThreshold */
+    CI_FLAG_CLIP = 32,      /* outlier clip */
+    CI_FLAG_CAL = 64,       /* no calibration solution */
+    CI_FLAG_USER = 128      /* asked for (uv range, autocorrelation, ...) */
+};
+
+typedef struct ci_vis_antenna
+{
+    char name[40];
+    int64_t number;       /* as in the file */
+    double pos_ecef_m[3]; /* absolute ITRS */
+    double diameter_m;    /* 0: unknown */
+} ci_vis_antenna;
+
+typedef struct ci_vis_array
+{
+    char telescope[64], instrument[64];
+    double lat_rad, lon_rad, height_m; /* geodetic WGS84 of the file's origin */
+    size_t n_antenna;
+    ci_vis_antenna *antenna; /* [n_antenna], owned */
+} ci_vis_array;
+
+typedef enum ci_vis_phasing
+{
+    CI_PHASING_UNPROJECTED, /* no w applied */
+    CI_PHASING_SIDEREAL,    /* to one ICRS place */
+    CI_PHASING_MERIDIAN     /* each integration to hour angle 0 and an apparent declination */
+} ci_vis_phasing;
+
+typedef struct ci_vis_phase_centre
+{
+    ci_vis_phasing kind;
+    double ra_rad, dec_rad; /* SIDEREAL: ICRS. MERIDIAN: dec_rad apparent, ra_rad unused */
+    char name[64];
+} ci_vis_phase_centre;
+
+typedef enum ci_vis_units
+{
+    CI_UNITS_UNCALIB,
+    CI_UNITS_JY,
+    CI_UNITS_K_STR
+} ci_vis_units;
+
+typedef struct ci_vis_sub_band
+{
+    size_t n_chan;
+    double *freq_hz;  /* [n_chan] centres, ascending, owned */
+    double *width_hz; /* [n_chan] > 0, owned */
+} ci_vis_sub_band;
+
+/* What all blocks of one data set share: the same on every rank. */
+typedef struct ci_vis_meta
+{
+    ci_vis_array array;
+    size_t n_pol;
+    int pol[4];           /* AIPS numbers, canonical order */
+    bool stokes_is_sum;   /* pol_convention "sum": I = XX + YY */
+    bool x_is_north;      /* x_orientation north; east else */
+    ci_vis_units units;
+    double dut1_s;        /* header's; 0 where not given */
+    size_t n_baseline;
+    int32_t *baseline_ant1, *baseline_ant2; /* [n_baseline] indices, triangle order, owned */
+    size_t n_time;
+    double *time_mjd_s; /* [n_time] distinct centres, UTC, ascending, owned */
+    double interval_s;  /* median integration time */
+    size_t n_sub_band;
+    ci_vis_sub_band *sub_band; /* [n_sub_band] ascending in frequency, owned */
+    size_t n_phase;
+    ci_vis_phase_centre *phase; /* [n_phase], owned */
+    bool nsamples_mean_something; /* not all 0, negative, NaN or absurd */
+} ci_vis_meta;
+
+void ci_vis_meta_free(ci_vis_meta *meta); /* frees what it owns and itself; NULL-safe */
+CI_MUST_CHECK ci_status ci_vis_meta_copy(ci_vis_meta **out, const ci_vis_meta *meta);
+
+/* Which baselines of which sub-band a rank holds. */
+typedef struct ci_vis_part
+{
+    size_t i_sub_band, i_baseline_first, n_baseline;
+} ci_vis_part;
+
+/* The parts of `rank` of `n_rank`: whole sub-bands while there are enough of them;
+ * above that the ranks of a sub-band split its baselines into contiguous runs. Parts
+ * ascend with rank in global order; idle ranks get none. *n_part out; parts
+ * [n_sub_band] is the caller's. Pure. */
+void ci_vis_parts(size_t n_sub_band, size_t n_baseline, int n_rank, int rank, ci_vis_part *parts,
+                  size_t *n_part);
+
+/* Some baselines of one sub-band, all their times. Owns its arrays. */
+typedef struct ci_vis_block
+{
+    const ci_vis_meta *meta; /* borrowed */
+    ci_vis_part part;
+    size_t n_row, n_chan, n_pol;
+    const double *freq_hz;  /* [n_chan] borrowed from meta */
+    const double *width_hz; /* [n_chan] borrowed from meta */
+    int32_t *i_baseline;    /* [n_row] into meta->baseline_*; ascending */
+    int32_t *i_time;        /* [n_row] into meta->time_mjd_s; ascending within a baseline */
+    int32_t *i_phase;       /* [n_row] into meta->phase */
+    double *interval_s;     /* [n_row] integration time */
+    double *uvw_m;          /* [n_row][3] towards the present phase centre; ant2 - ant1 */
+    ci_c32 *data;           /* [n_row][n_chan][n_pol] */
+    uint8_t *flags;         /* [n_row][n_chan][n_pol] CI_FLAG_* bits */
+    float *weight;          /* [n_row][n_chan][n_pol] nsamples as read, later 1/sigma^2 (Jy^-2) */
+} ci_vis_block;
+
+/* Zeroed arrays of the given shape. */
+CI_MUST_CHECK ci_status ci_vis_block_new(ci_vis_block **out, const ci_vis_meta *meta,
+                                         ci_vis_part part, size_t n_row);
+void ci_vis_block_free(ci_vis_block *block);
+
+/* The blocks that this rank holds, ascending in global order, and the shared meta. */
+typedef struct ci_vis_set
+{
+    ci_vis_meta *meta; /* owned */
+    size_t n_block;
+    ci_vis_block **block; /* [n_block], owned; n_block 0 on an idle rank */
+} ci_vis_set;
+void ci_vis_set_free(ci_vis_set *set);
+
+/* Index of AIPS polarisation `pol` in meta->pol, or -1. */
+int ci_vis_pol_find(const ci_vis_meta *meta, int pol);
+static inline size_t ci_vis_sample(const ci_vis_block *block, size_t i_row, size_t i_chan,
+                                   size_t i_pol)
+{
+    return (i_row * block->n_chan + i_chan) * block->n_pol + i_pol;
+}
+
+/* Counts of samples by first reason, for reports: good, then one per flag bit. */
+typedef struct ci_vis_flag_counts
+{
+    int64_t n_good, n_by_bit[8];
+} ci_vis_flag_counts;
+void ci_vis_flags_count(const ci_vis_block *block, ci_vis_flag_counts *add_to);
+
+#endif
