@@ -40,17 +40,17 @@ typedef double _Complex ci_c64;
 typedef enum ci_status
 {
     CI_OK = 0,
-    CI_ERR_USAGE,      /* wrong option, key or value: exit 2 */
-    CI_ERR_INPUT,      /* a file or its content cannot be used: exit 3 */
-    CI_ERR_NO_DATA,    /* nothing left after flags: exit 3 */
-    CI_ERR_IO,         /* the system refused to read or write: exit 4 */
-    CI_ERR_DATABASE,   /* SQLite failed: exit 4 */
-    CI_ERR_MEMORY,     /* no memory, or over --memory: exit 5 */
-    CI_ERR_DISK,       /* no space left: exit 5 */
-    CI_ERR_NOT_READY,  /* limits, versions, locks held by others: exit 6 */
-    CI_ERR_GATE,       /* a quality gate refused: exit 7 */
-    CI_ERR_STOPPED,    /* asked to stop, resumable: exit 75 */
-    CI_ERR_INTERNAL,   /* a fault of contimg itself: exit 70 */
+    CI_ERR_USAGE,     /* wrong option, key or value: exit 2 */
+    CI_ERR_INPUT,     /* a file or its content cannot be used: exit 3 */
+    CI_ERR_NO_DATA,   /* nothing left after flags: exit 3 */
+    CI_ERR_IO,        /* the system refused to read or write: exit 4 */
+    CI_ERR_DATABASE,  /* SQLite failed: exit 4 */
+    CI_ERR_MEMORY,    /* no memory, or over --memory: exit 5 */
+    CI_ERR_DISK,      /* no space left: exit 5 */
+    CI_ERR_NOT_READY, /* limits, versions, locks held by others: exit 6 */
+    CI_ERR_GATE,      /* a quality gate refused: exit 7 */
+    CI_ERR_STOPPED,   /* asked to stop, resumable: exit 75 */
+    CI_ERR_INTERNAL,  /* a fault of contimg itself: exit 70 */
     CI_STATUS_COUNT
 } ci_status;
 

@@ -17,19 +17,19 @@ typedef enum ci_cal_kind
 typedef struct ci_cal_table
 {
     ci_cal_kind kind;
-    ci_vis_array array;    /* owned copy */
+    ci_vis_array array; /* owned copy */
     bool x_is_north;
     bool is_circular;
     size_t n_time, n_chan, n_hand;
-    double *time_mjd_s;    /* [n_time] centres */
-    double interval_s;     /* length of one time interval */
-    double *freq_hz;       /* [n_chan] ascending; GAIN: n_chan 1, weight-mean frequency */
-    double *width_hz;      /* [n_chan] */
-    ci_c64 *gain;          /* [n_time][n_chan][n_antenna][n_hand] */
-    uint8_t *flag;         /* the same shape; 1 = no solution */
-    float *snr;            /* the same shape; 0 where unknown */
+    double *time_mjd_s; /* [n_time] centres */
+    double interval_s;  /* length of one time interval */
+    double *freq_hz;    /* [n_chan] ascending; GAIN: n_chan 1, weight-mean frequency */
+    double *width_hz;   /* [n_chan] */
+    ci_c64 *gain;       /* [n_time][n_chan][n_antenna][n_hand] */
+    uint8_t *flag;      /* the same shape; 1 = no solution */
+    float *snr;         /* the same shape; 0 where unknown */
     int32_t i_ref_antenna;
-    bool is_approximate;   /* the flux scale is not from a standard */
+    bool is_approximate; /* the flux scale is not from a standard */
     char model[128], history[512];
 } ci_cal_table;
 void ci_cal_table_free(ci_cal_table *table);
@@ -38,22 +38,22 @@ CI_MUST_CHECK ci_status ci_cal_table_write(const ci_cal_table *table, const char
 
 typedef struct ci_cal_options
 {
-    double gain_interval_s;  /* 60 */
-    const char *ref_antenna; /* name list "103,104", NULL: by data quality */
+    double gain_interval_s;              /* 60 */
+    const char *ref_antenna;             /* name list "103,104", NULL: by data quality */
     double min_uv_lambda, max_uv_lambda; /* 0: no limit */
-    double tolerance;        /* 1e-6 */
-    int max_iteration;       /* StEFCal steps a solve, 200 */
-    double min_snr;          /* 3 */
-    int min_baselines;       /* 4 */
-    int n_round;             /* bandpass <-> gain alternations, 3 */
+    double tolerance;                    /* 1e-6 */
+    int max_iteration;                   /* StEFCal steps a solve, 200 */
+    double min_snr;                      /* 3 */
+    int min_baselines;                   /* 4 */
+    int n_round;                         /* bandpass <-> gain alternations, 3 */
 } ci_cal_options;
 void ci_cal_options_default(ci_cal_options *options);
 
 /* How well a solve went; the same on all ranks. */
 typedef struct ci_cal_quality
 {
-    double residual[2]; /* |V - g M g*| / |V| over unflagged cross-correlations, per hand */
-    double flagged_fraction; /* of working receptors */
+    double residual[2];       /* |V - g M g*| / |V| over unflagged cross-correlations, per hand */
+    double flagged_fraction;  /* of working receptors */
     double phase_scatter_deg; /* median over receptors, science.md "Table gates" */
     double min_amplitude, max_amplitude; /* relative to the median */
     size_t n_solution, n_failed;

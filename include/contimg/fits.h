@@ -7,7 +7,7 @@
 typedef struct ci_fits_card
 {
     char key[9], comment[48];
-    char text[69];  /* used where is_text */
+    char text[69]; /* used where is_text */
     double number;
     bool is_text, is_int;
 } ci_fits_card;
@@ -18,18 +18,18 @@ typedef struct ci_fits_card
 typedef struct ci_fits_header
 {
     size_t n_x, n_y;
-    double ra_rad, dec_rad;           /* CRVAL */
-    double x_ref, y_ref;              /* CRPIX - 1 */
-    double cell_rad;                  /* CDELT2 = cell, CDELT1 = -cell */
-    double slant_a, slant_b;          /* SIN with PV2_1 = -a, PV2_2 = -b */
-    char bunit[16];                   /* "Jy/beam", "" where none */
-    char stokes[8];                   /* "I", "XX", ... */
+    double ra_rad, dec_rad;                             /* CRVAL */
+    double x_ref, y_ref;                                /* CRPIX - 1 */
+    double cell_rad;                                    /* CDELT2 = cell, CDELT1 = -cell */
+    double slant_a, slant_b;                            /* SIN with PV2_1 = -a, PV2_2 = -b */
+    char bunit[16];                                     /* "Jy/beam", "" where none */
+    char stokes[8];                                     /* "I", "XX", ... */
     double beam_major_rad, beam_minor_rad, beam_pa_rad; /* FWHM; 0: none */
-    double freq_hz, bandwidth_hz;     /* RESTFRQ = weight-mean frequency; 0: none */
-    double time_mjd_s;                /* DATE-OBS, first integration UTC; 0: none */
+    double freq_hz, bandwidth_hz; /* RESTFRQ = weight-mean frequency; 0: none */
+    double time_mjd_s;            /* DATE-OBS, first integration UTC; 0: none */
     char telescope[64], object[64];
     size_t n_card;
-    ci_fits_card *card;               /* [n_card] others, in order; owned */
+    ci_fits_card *card; /* [n_card] others, in order; owned */
 } ci_fits_header;
 void ci_fits_header_clear(ci_fits_header *header); /* frees cards */
 CI_MUST_CHECK ci_status ci_fits_header_copy(ci_fits_header *out, const ci_fits_header *in);

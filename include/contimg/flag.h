@@ -7,9 +7,9 @@
 
 typedef struct ci_flag_options
 {
-    bool dead;             /* find dead receptors */
-    double dead_fraction;  /* of the array's median cross-amplitude: 0.05 */
-    bool clip;             /* robust clip per channel on normalised amplitudes */
+    bool dead;            /* find dead receptors */
+    double dead_fraction; /* of the array's median cross-amplitude: 0.05 */
+    bool clip;            /* robust clip per channel on normalised amplitudes */
     double clip_sigma;
 } ci_flag_options;
 void ci_flag_options_default(ci_flag_options *options);
@@ -29,8 +29,8 @@ void ci_flag_report_free(ci_flag_report *report);
 /* Flags a whole data set in place; every operation has one whole sub-band and one
  * baseline as its scope, never what a rank happens to hold. Collective. CI_ERR_NO_DATA
  * where nothing is left. */
-CI_MUST_CHECK ci_status ci_flag_run(ci_comm *comm, ci_vis_set *set,
-                                    const ci_flag_options *options, ci_flag_report **report);
+CI_MUST_CHECK ci_status ci_flag_run(ci_comm *comm, ci_vis_set *set, const ci_flag_options *options,
+                                    ci_flag_report **report);
 /* Counts only, nothing flagged. Collective. */
 CI_MUST_CHECK ci_status ci_flag_count(ci_comm *comm, const ci_vis_set *set,
                                       ci_flag_report **report);

@@ -17,21 +17,21 @@ typedef enum ci_image_weighting
 
 typedef struct ci_image_options
 {
-    size_t n_pixel;           /* square image; 0: default rule (docs/science.md) */
-    double cell_rad;          /* 0: a quarter of the fitted beam */
+    size_t n_pixel;  /* square image; 0: default rule (docs/science.md) */
+    double cell_rad; /* 0: a quarter of the fitted beam */
     ci_image_weighting weighting;
-    double robust;            /* Briggs R */
-    char stokes[8];           /* "I","Q","U","V","XX","YY","RR","LL" */
-    double accuracy;          /* 1e-3 .. 1e-12; double precision below 5e-6 */
+    double robust;                       /* Briggs R */
+    char stokes[8];                      /* "I","Q","U","V","XX","YY","RR","LL" */
+    double accuracy;                     /* 1e-3 .. 1e-12; double precision below 5e-6 */
     double min_uv_lambda, max_uv_lambda; /* 0: no limit */
-    int max_iteration;        /* --niter; 0: dirty only */
-    double gain;              /* minor loop gain 0.1 */
-    double major_gain;        /* 0.8: a major cycle cleans down to (1 - that) of the peak */
-    double auto_mask;         /* 5 x local rms */
-    double auto_threshold;    /* 1 x local rms */
-    int max_major;            /* 20 */
-    bool divide_by_n;         /* only to compare with other programs */
-    double pb_cut;            /* 0.2 */
+    int max_iteration;                   /* --niter; 0: dirty only */
+    double gain;                         /* minor loop gain 0.1 */
+    double major_gain;     /* 0.8: a major cycle cleans down to (1 - that) of the peak */
+    double auto_mask;      /* 5 x local rms */
+    double auto_threshold; /* 1 x local rms */
+    int max_major;         /* 20 */
+    bool divide_by_n;      /* only to compare with other programs */
+    double pb_cut;         /* 0.2 */
 } ci_image_options;
 void ci_image_options_default(ci_image_options *options);
 
@@ -86,12 +86,12 @@ typedef struct ci_image_stats
     size_t n_x, n_y;
     double cell_rad;
     double beam_major_rad, beam_minor_rad, beam_pa_rad, psf_sidelobe;
-    double freq_hz, bandwidth_hz;      /* weight-mean frequency, covered band */
+    double freq_hz, bandwidth_hz; /* weight-mean frequency, covered band */
     double sum_weight;
-    double thermal_jy;                 /* NaN: unknown */
+    double thermal_jy; /* NaN: unknown */
     double rms_jy, dirty_peak_jy, peak_jy;
     double model_flux_jy;
-    int64_t n_sample;                  /* unflagged samples imaged */
+    int64_t n_sample; /* unflagged samples imaged */
     int n_major, n_minor, n_plane, n_band;
     bool diverged, is_pseudo_i;
     char stop_reason[64];
@@ -109,9 +109,9 @@ typedef struct ci_image_sky
     const ci_sky_pointing *pointing;
     double ra_rad, dec_rad; /* image centre = phase centre */
 } ci_image_sky;
-CI_MUST_CHECK ci_status ci_image_make(ci_comm *comm, const ci_vis_set *set,
-                                      const ci_image_sky *sky, const ci_image_options *options,
-                                      bool weights_known, const ci_fits_header *header,
-                                      const char *prefix, ci_image_stats *stats);
+CI_MUST_CHECK ci_status ci_image_make(ci_comm *comm, const ci_vis_set *set, const ci_image_sky *sky,
+                                      const ci_image_options *options, bool weights_known,
+                                      const ci_fits_header *header, const char *prefix,
+                                      ci_image_stats *stats);
 
 #endif

@@ -27,8 +27,8 @@ typedef struct ci_num_island
 } ci_num_island;
 /* labels [n_y][n_x] (caller's; 0 = none). *islands is allocated, ci_mem_free. Order: by
  * first pixel in scan order. */
-CI_MUST_CHECK ci_status ci_num_islands(const float *image, const float *rms, size_t n_y,
-                                       size_t n_x, double seed, double grow, int32_t *labels,
+CI_MUST_CHECK ci_status ci_num_islands(const float *image, const float *rms, size_t n_y, size_t n_x,
+                                       double seed, double grow, int32_t *labels,
                                        ci_num_island **islands, size_t *n_island);
 
 /* An elliptical Gaussian, pixel units: FWHM axes, position angle from +y towards -x
@@ -42,9 +42,8 @@ double ci_num_gaussian_value(const ci_num_gaussian *g, double x, double y);
 /* Least squares (GSL, Levenberg-Marquardt) of n_gaussian to n pixels. In: guess; out: fit.
  * fixed_shape keeps axes and angle. */
 CI_MUST_CHECK ci_status ci_num_gaussian_fit(const double *x, const double *y, const double *value,
-                                            const double *sigma, size_t n_pixel,
-                                            ci_num_gaussian *g, size_t n_gaussian,
-                                            bool fixed_shape, double *chi2);
+                                            const double *sigma, size_t n_pixel, ci_num_gaussian *g,
+                                            size_t n_gaussian, bool fixed_shape, double *chi2);
 /* Shape algebra of beams: the Gaussian that turns `from` into `to` (FWHM axes, rad);
  * false where `to` is smaller in any direction. */
 typedef struct ci_num_beam

@@ -38,8 +38,8 @@ CI_MUST_CHECK ci_status ci_phot_list_read(ci_phot_list **out, const char *csv_pa
 /* Forced flux of a point source at a place: S = sum(d K/s^2)/sum(K^2/s^2), error scaled for
  * correlated noise. */
 CI_MUST_CHECK ci_status ci_phot_forced(const char *image_path, const char *noise_path, size_t n,
-                                       const double *ra_rad, const double *dec_rad,
-                                       double *flux_jy, double *flux_err_jy);
+                                       const double *ra_rad, const double *dec_rad, double *flux_jy,
+                                       double *flux_err_jy);
 /* Found against a catalogue at `freq_hz`: matches within one beam, isolated ones only. */
 typedef struct ci_phot_match
 {

@@ -31,13 +31,11 @@ void ci_sky_icrs(const ci_sky_frame *frame, double ha_rad, double dec_app_rad, d
  * delay of baseline b (ECEF, m) is b.s. */
 void ci_sky_direction_apparent(const ci_sky_frame *frame, double ha_rad, double dec_app_rad,
                                double s_itrs[3]);
-void ci_sky_direction(const ci_sky_frame *frame, double ra_rad, double dec_rad,
-                      double s_itrs[3]);
+void ci_sky_direction(const ci_sky_frame *frame, double ra_rad, double dec_rad, double s_itrs[3]);
 /* Rows u, v, w: uvw_m = basis . b_ecef. u and v rows are the derivatives of the exact
  * apparent direction by ICRS l and m at the place (differential aberration in), w the
  * direction itself. */
-void ci_sky_uvw_basis(const ci_sky_frame *frame, double ra_rad, double dec_rad,
-                      double basis[3][3]);
+void ci_sky_uvw_basis(const ci_sky_frame *frame, double ra_rad, double dec_rad, double basis[3][3]);
 
 /* ---- phase centre ---------------------------------------------------------- */
 
@@ -80,8 +78,7 @@ bool ci_sky_beam_is_none(const ci_sky_beam *beam);
 const char *ci_sky_beam_text(const ci_sky_beam *beam); /* "airy:4.65", for headers */
 /* Power beam, 1 at the centre, towards an ICRS place. */
 double ci_sky_beam_power(const ci_sky_beam *beam, const ci_sky_pointing *pointing,
-                         const ci_sky_frame *frame, double ra_rad, double dec_rad,
-                         double freq_hz);
+                         const ci_sky_frame *frame, double ra_rad, double dec_rad, double freq_hz);
 
 /* ---- sources and models -------------------------------------------------------- */
 

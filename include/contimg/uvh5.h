@@ -39,16 +39,15 @@ const char *ci_uvh5_fact(const ci_uvh5_file *file, const char *name);
  * HDF5 chunk once. weight = nsamples as read (1 where they mean nothing). Flags set:
  * FILE, NONFINITE (data also zeroed), ZERO. Local. The file's size and mtime are
  * checked again at the end: a file that changed while read is CI_ERR_INPUT. */
-CI_MUST_CHECK ci_status ci_uvh5_read(ci_uvh5_file *file, ci_vis_part part,
-                                     const ci_vis_meta *meta, ci_vis_block **out);
+CI_MUST_CHECK ci_status ci_uvh5_read(ci_uvh5_file *file, ci_vis_part part, const ci_vis_meta *meta,
+                                     ci_vis_block **out);
 
 /* A data set from the files of one observation: opens all headers on rank 0, checks that
  * they belong together (same array, times, polarisations, phase centres; no frequency
  * twice), sorts sub-bands by frequency, shares the meta; collective over `comm`. */
 typedef struct ci_uvh5_set ci_uvh5_set;
-CI_MUST_CHECK ci_status ci_uvh5_set_open(ci_comm *comm, ci_uvh5_set **out,
-                                         const char *const *paths, size_t n_path,
-                                         const ci_uvh5_options *options);
+CI_MUST_CHECK ci_status ci_uvh5_set_open(ci_comm *comm, ci_uvh5_set **out, const char *const *paths,
+                                         size_t n_path, const ci_uvh5_options *options);
 const ci_vis_meta *ci_uvh5_set_meta(const ci_uvh5_set *set);
 /* Reads this rank's parts (ci_vis_parts) into a new ci_vis_set with its own meta;
  * collective only in its agreement on errors. */

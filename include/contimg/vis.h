@@ -16,14 +16,14 @@
 /* Why a sample is flagged; 0 is good. */
 enum
 {
-    CI_FLAG_FILE = 1,       /* by the file */
-    CI_FLAG_NONFINITE = 2,  /* NaN or infinite */
-    CI_FLAG_ZERO = 4,       /* exactly zero */
-    CI_FLAG_DEAD = 8,       /* dead receptor */
-    CI_FLAG_RFI = 16,       /* SumThreshold */
-    CI_FLAG_CLIP = 32,      /* outlier clip */
-    CI_FLAG_CAL = 64,       /* no calibration solution */
-    CI_FLAG_USER = 128      /* asked for (uv range, autocorrelation, ...) */
+    CI_FLAG_FILE = 1,      /* by the file */
+    CI_FLAG_NONFINITE = 2, /* NaN or infinite */
+    CI_FLAG_ZERO = 4,      /* exactly zero */
+    CI_FLAG_DEAD = 8,      /* dead receptor */
+    CI_FLAG_RFI = 16,      /* SumThreshold */
+    CI_FLAG_CLIP = 32,     /* outlier clip */
+    CI_FLAG_CAL = 64,      /* no calibration solution */
+    CI_FLAG_USER = 128     /* asked for (uv range, autocorrelation, ...) */
 };
 
 typedef struct ci_vis_antenna
@@ -75,11 +75,11 @@ typedef struct ci_vis_meta
 {
     ci_vis_array array;
     size_t n_pol;
-    int pol[4];           /* AIPS numbers, canonical order */
-    bool stokes_is_sum;   /* pol_convention "sum": I = XX + YY */
-    bool x_is_north;      /* x_orientation north; east else */
+    int pol[4];         /* AIPS numbers, canonical order */
+    bool stokes_is_sum; /* pol_convention "sum": I = XX + YY */
+    bool x_is_north;    /* x_orientation north; east else */
     ci_vis_units units;
-    double dut1_s;        /* header's; 0 where not given */
+    double dut1_s; /* header's; 0 where not given */
     size_t n_baseline;
     int32_t *baseline_ant1, *baseline_ant2; /* [n_baseline] indices, triangle order, owned */
     size_t n_time;
@@ -88,7 +88,7 @@ typedef struct ci_vis_meta
     size_t n_sub_band;
     ci_vis_sub_band *sub_band; /* [n_sub_band] ascending in frequency, owned */
     size_t n_phase;
-    ci_vis_phase_centre *phase; /* [n_phase], owned */
+    ci_vis_phase_centre *phase;   /* [n_phase], owned */
     bool nsamples_mean_something; /* not all 0, negative, NaN or absurd */
 } ci_vis_meta;
 

@@ -1,0 +1,86 @@
+#include "contimg/base.h"
+#include "ci_version.h"
+
+#include <math.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+double ci_clock_unix_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+double ci_clock_monotonic_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+void ci_time_iso(char out[32], double time_mjd_s, int n_digit, bool with_z)
+{
+    if (n_digit > 6) n_digit = 6;
+    double scale = pow(10.0, n_digit);
+    /* A microsecond of slack, one unit in the last place of an MJD in seconds: 5.0 stored as
+     * 4.9999990 is still 5. */
+    double unix_s = ci_time_unix_from_mjd_s(time_mjd_s) + 1e-6;
+    double whole = floor(unix_s);
+    double fraction = floor((unix_s - whole) * scale);
+    time_t seconds = (time_t)whole;
+    struct tm parts;
+    if (!isfinite(time_mjd_s) || !gmtime_r(&seconds, &parts)) {
+        strcpy(out, "unknown");
+        return;
+    }
+    size_t n = strftime(out, 32, "%Y-%m-%dT%H:%M:%S", &parts);
+    if (n_digit > 0) n += (size_t)snprintf(out + n, 32 - n, ".%0*.0f", n_digit, fraction);
+    if (with_z && n < 31) strcpy(out + n, "Z");
+}
+
+ci_status ci_time_parse_iso(const char *text, double *time_mjd_s)
+{
+    struct tm parts = {0};
+    const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &parts);
+    if (!rest) rest = strptime(text, "%Y-%m-%d %H:%M:%S", &parts);
+    if (!rest) return ci_error(CI_ERR_USAGE, "time '%s': use YYYY-MM-DDTHH:MM:SS (UTC)", text);
+    double fraction = 0;
+    if (*rest == '.') {
+        double unit = 0.1;
+        for (rest++; *rest >= '0' && *rest <= '9'; rest++, unit *= 0.1)
+            fraction += unit * (*rest - '0');
+    }
+    if (strcmp(rest, "") != 0 && strcmp(rest, "Z") != 0)
+        return ci_error(CI_ERR_USAGE, "time '%s': '%s' left over, use YYYY-MM-DDTHH:MM:SS[Z]", text,
+                        rest);
+    *time_mjd_s = ci_time_mjd_s_from_unix((double)timegm(&parts) + fraction);
+    return CI_OK;
+}
+
+static volatile sig_atomic_t stop_asked;
+
+static void on_stop(int signal_number)
+{
+    (void)signal_number;
+    stop_asked = 1;
+}
+
+void ci_stop_install(void)
+{
+    struct sigaction action = {.sa_handler = on_stop, .sa_flags = SA_RESTART};
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGUSR1, &action, NULL);
+}
+
+bool ci_stop_asked(void)
+{
+    return stop_asked != 0;
+}
+
+const char *ci_version(void)
+{
+    return CI_VERSION_TEXT;
+}

@@ -1,0 +1,113 @@
+#include "contimg/base.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <strings.h>
+
+enum
+{
+    MAX_WARNING = 256
+};
+
+/* The log is one of the few things a process has once. */
+static struct
+{
+    pthread_mutex_t lock;
+    ci_log_level level;
+    int rank;
+    FILE *json;
+    size_t n_warning;
+    char *warning[MAX_WARNING];
+} state = {.lock = PTHREAD_MUTEX_INITIALIZER, .level = CI_LOG_INFO};
+
+static const char *const level_names[] = {"DEBUG", "INFO", "WARNING", "ERROR"};
+
+void ci_log_set_level(ci_log_level level)
+{
+    state.level = level;
+}
+
+ci_status ci_log_level_parse(const char *name, ci_log_level *out)
+{
+    for (int i = 0; i < 4; i++)
+        if (strcasecmp(name, level_names[i]) == 0) {
+            *out = (ci_log_level)i;
+            return CI_OK;
+        }
+    if (strcasecmp(name, "WARN") == 0) {
+        *out = CI_LOG_WARNING;
+        return CI_OK;
+    }
+    return ci_error(CI_ERR_USAGE, "log level '%s': use DEBUG, INFO, WARNING or ERROR", name);
+}
+
+void ci_log_set_rank(int rank)
+{
+    state.rank = rank;
+}
+
+ci_status ci_log_set_json_file(const char *path)
+{
+    FILE *file = NULL;
+    if (path) {
+        file = fopen(path, "a");
+        if (!file) return ci_error_errno(errno, path, "open log");
+    }
+    pthread_mutex_lock(&state.lock);
+    if (state.json) fclose(state.json);
+    state.json = file;
+    pthread_mutex_unlock(&state.lock);
+    return CI_OK;
+}
+
+static void keep_warning(const char *text)
+{
+    if (state.n_warning >= MAX_WARNING) return;
+    /* Not counted memory: the log outlives the balance at exit. */
+    char *copy = strdup(text);
+    if (copy) state.warning[state.n_warning++] = copy;
+}
+
+static void write_json(const char *stamp, ci_log_level level, const char *text)
+{
+    ci_json *line = ci_json_object();
+    ci_json_put_string(line, "ts", stamp);
+    ci_json_put_string(line, "level", level_names[level]);
+    ci_json_put_int(line, "rank", state.rank);
+    ci_json_put_string(line, "msg", text);
+    char *printed = NULL;
+    if (ci_json_print(&printed, line, false) == CI_OK) fprintf(state.json, "%s\n", printed);
+    fflush(state.json);
+    ci_mem_free(printed);
+    ci_json_free(line);
+}
+
+void ci_log(ci_log_level level, const char *format, ...)
+{
+    char text[2048], stamp[32];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    ci_time_iso(stamp, ci_time_mjd_s_from_unix(ci_clock_unix_s()), 0, true);
+    pthread_mutex_lock(&state.lock);
+    if (level == CI_LOG_WARNING) keep_warning(text);
+    bool shown = level >= state.level && (state.rank == 0 || level >= CI_LOG_WARNING);
+    if (shown && state.rank == 0)
+        fprintf(stderr, "%s %-7s %s\n", stamp, level_names[level], text);
+    else if (shown)
+        fprintf(stderr, "%s %-7s [rank %d] %s\n", stamp, level_names[level], state.rank, text);
+    if (state.json && level >= CI_LOG_INFO) write_json(stamp, level, text);
+    pthread_mutex_unlock(&state.lock);
+}
+
+size_t ci_log_warning_count(void)
+{
+    return state.n_warning;
+}
+
+const char *ci_log_warning_get(size_t i)
+{
+    return i < state.n_warning ? state.warning[i] : "";
+}

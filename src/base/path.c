@@ -1,0 +1,124 @@
+#include "contimg/base.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+ci_status ci_path_join(char **out, const char *folder, const char *name)
+{
+    size_t n = strlen(folder);
+    bool slash = n > 0 && folder[n - 1] == '/';
+    return ci_str_format(out, "%s%s%s", folder, slash || n == 0 ? "" : "/", name);
+}
+
+const char *ci_path_base(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+ci_status ci_path_parent(char **out, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash) return ci_str_copy(out, ".");
+    if (slash == path) return ci_str_copy(out, "/");
+    return ci_str_format(out, "%.*s", (int)(slash - path), path);
+}
+
+bool ci_path_exists(const char *path)
+{
+    struct stat facts;
+    return lstat(path, &facts) == 0;
+}
+
+bool ci_path_is_folder(const char *path)
+{
+    struct stat facts;
+    return stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
+}
+
+ci_status ci_path_make_folder(const char *path)
+{
+    if (ci_path_is_folder(path)) return CI_OK;
+    char *copy = NULL;
+    CI_TRY(ci_str_copy(&copy, path));
+    ci_status status = CI_OK;
+    for (char *p = copy + 1; status == CI_OK; p++) {
+        if (*p != '/' && *p != '\0') continue;
+        char kept = *p;
+        *p = '\0';
+        if (mkdir(copy, 0777) != 0 && (errno != EEXIST || !ci_path_is_folder(copy))) {
+            /* A plain file in the way is not for the user to guess from EEXIST. */
+            int why = errno == EEXIST ? ENOTDIR : errno;
+            status = ci_error_errno(why, copy, "make folder");
+            if (why == ENOTDIR || why == ENOENT) status = CI_ERR_IO;
+        }
+        *p = kept;
+        if (kept == '\0') break;
+    }
+    ci_mem_free(copy);
+    return status;
+}
+
+ci_status ci_path_free_bytes(const char *path, uint64_t *out)
+{
+    struct statvfs facts;
+    if (statvfs(path, &facts) != 0) return ci_error_errno(errno, path, "ask for free space");
+    *out = (uint64_t)facts.f_bavail * facts.f_frsize;
+    return CI_OK;
+}
+
+ci_status ci_path_sync(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return ci_error_errno(errno, path, "open");
+    int why = fsync(fd) == 0 ? 0 : errno;
+    close(fd);
+    /* Some file systems have nothing to sync for folders and say so. */
+    if (why && why != EINVAL) return ci_error_errno(why, path, "sync");
+    return CI_OK;
+}
+
+ci_status ci_path_part(char **out, const char *path)
+{
+    return ci_str_format(out, "%s.part", path);
+}
+
+ci_status ci_path_commit(const char *part_path, const char *path)
+{
+    CI_TRY(ci_path_sync(part_path));
+    if (rename(part_path, path) != 0) return ci_error_errno(errno, path, "rename into place");
+    char *folder = NULL;
+    CI_TRY(ci_path_parent(&folder, path));
+    ci_status status = ci_path_sync(folder);
+    ci_mem_free(folder);
+    return status;
+}
+
+ci_status ci_path_share(char **out, const char *name)
+{
+    const char *set = getenv("CONTIMG_SHARE");
+    if (set && *set) return ci_path_join(out, set, name);
+    char self[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n > 0) {
+        self[n] = '\0';
+        CI_TRY(ci_str_format(out, "%s/../share/contimg/%s", dirname(self), name));
+        if (ci_path_exists(*out)) return CI_OK;
+        ci_mem_free(*out);
+    }
+    CI_TRY(ci_path_join(out, CI_SOURCE_SHARE, name));
+    if (ci_path_exists(*out)) return CI_OK;
+    ci_mem_free(*out);
+    *out = NULL;
+    return ci_error(CI_ERR_NOT_READY,
+                    "%s: not found beside the program nor in %s: install contimg's share folder "
+                    "or set CONTIMG_SHARE to it",
+                    name, CI_SOURCE_SHARE);
+}

@@ -1,0 +1,115 @@
+#include "contimg/base.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+ci_status ci_str_copy(char **out, const char *text)
+{
+    size_t n = strlen(text) + 1;
+    CI_TRY(ci_mem_alloc(out, n, 1, "text"));
+    memcpy(*out, text, n);
+    return CI_OK;
+}
+
+ci_status ci_str_format(char **out, const char *format, ...)
+{
+    *out = NULL;
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (n < 0) return ci_error(CI_ERR_INTERNAL, "text format '%s' cannot be printed", format);
+    CI_TRY(ci_mem_alloc(out, (size_t)n + 1, 1, "text"));
+    va_start(args, format);
+    vsnprintf(*out, (size_t)n + 1, format, args);
+    va_end(args);
+    return CI_OK;
+}
+
+ci_status ci_text_append(ci_text *buffer, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (n < 0) return ci_error(CI_ERR_INTERNAL, "text format '%s' cannot be printed", format);
+    size_t need = buffer->length + (size_t)n + 1;
+    if (need > buffer->capacity) {
+        size_t grown = need > 2 * buffer->capacity ? need : 2 * buffer->capacity;
+        CI_TRY(ci_mem_resize(&buffer->text, grown, 1, "text"));
+        buffer->capacity = grown;
+    }
+    va_start(args, format);
+    vsnprintf(buffer->text + buffer->length, (size_t)n + 1, format, args);
+    va_end(args);
+    buffer->length += (size_t)n;
+    return CI_OK;
+}
+
+ci_status ci_parse_double(const char *text, const char *what, double *out)
+{
+    char *end;
+    errno = 0;
+    double value = strtod(text, &end);
+    while (isspace((unsigned char)*end))
+        end++;
+    if (end == text || *end || !isfinite(value))
+        return ci_error(CI_ERR_USAGE, "%s: '%s' is not a number", what, text);
+    *out = value;
+    return CI_OK;
+}
+
+ci_status ci_parse_int(const char *text, const char *what, int64_t *out)
+{
+    char *end;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    while (isspace((unsigned char)*end))
+        end++;
+    if (end == text || *end || errno == ERANGE)
+        return ci_error(CI_ERR_USAGE, "%s: '%s' is not a whole number", what, text);
+    *out = value;
+    return CI_OK;
+}
+
+/* Levenshtein distance of short words; longer than 63 characters count as far. */
+static size_t edit_distance(const char *a, const char *b)
+{
+    enum
+    {
+        MAX = 64
+    };
+    size_t n = strlen(b), row[MAX];
+    if (strlen(a) >= MAX || n >= MAX) return MAX;
+    for (size_t j = 0; j <= n; j++)
+        row[j] = j;
+    for (size_t i = 1; a[i - 1]; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= n; j++) {
+            size_t best = diagonal + (a[i - 1] != b[j - 1]);
+            diagonal = row[j];
+            if (row[j] + 1 < best) best = row[j] + 1;
+            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
+            row[j] = best;
+        }
+    }
+    return row[n];
+}
+
+const char *ci_str_nearest(const char *text, const char *const *names, size_t n_name)
+{
+    const char *nearest = NULL;
+    size_t least = strlen(text) / 2 + 1;
+    for (size_t i = 0; i < n_name; i++) {
+        size_t distance = edit_distance(text, names[i]);
+        if (distance < least) {
+            least = distance;
+            nearest = names[i];
+        }
+    }
+    return nearest;
+}

@@ -1,0 +1,144 @@
+#include "par/par_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The one place that gives up on the whole job: MPI itself no longer works. */
+static void broken(const ci_comm *comm, int code)
+{
+    char text[MPI_MAX_ERROR_STRING] = "unknown";
+    int n = 0;
+    MPI_Error_string(code, text, &n);
+    ci_log_error("MPI failed: %s; the job ends here, run it again to resume", text);
+    MPI_Abort(comm->mpi, ci_status_exit_code(CI_ERR_INTERNAL));
+}
+
+void ci_par_check(const ci_comm *comm, int code)
+{
+    if (code != MPI_SUCCESS) broken(comm, code);
+}
+
+static ci_status comm_new(ci_comm **out, MPI_Comm mpi, bool is_world)
+{
+    CI_TRY(ci_mem_alloc(out, 1, sizeof **out, "communicator"));
+    ci_comm *comm = *out;
+    comm->mpi = mpi;
+    comm->size = 1;
+    comm->is_world = is_world;
+    if (mpi != MPI_COMM_NULL) {
+        MPI_Comm_set_errhandler(mpi, MPI_ERRORS_RETURN);
+        MPI_Comm_rank(mpi, &comm->rank);
+        MPI_Comm_size(mpi, &comm->size);
+    }
+    return CI_OK;
+}
+
+ci_status ci_par_start(ci_comm **world)
+{
+    int provided = 0, code = MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
+    if (code != MPI_SUCCESS || provided < MPI_THREAD_FUNNELED)
+        return ci_error(CI_ERR_NOT_READY, "MPI cannot be started with MPI_THREAD_FUNNELED");
+    CI_TRY(comm_new(world, MPI_COMM_WORLD, true));
+    ci_log_set_rank((*world)->rank);
+    return CI_OK;
+}
+
+ci_status ci_par_end(ci_comm *world, ci_status status)
+{
+    status = ci_par_agree(world, status);
+    ci_mem_free(world);
+    MPI_Finalize();
+    return status;
+}
+
+ci_status ci_comm_self(ci_comm **out)
+{
+    return comm_new(out, MPI_COMM_NULL, false);
+}
+
+ci_status ci_comm_split(ci_comm *comm, int color, ci_comm **out)
+{
+    *out = NULL;
+    if (comm->mpi == MPI_COMM_NULL) return color < 0 ? CI_OK : ci_comm_self(out);
+    MPI_Comm mpi;
+    ci_par_check(comm,
+                 MPI_Comm_split(comm->mpi, color < 0 ? MPI_UNDEFINED : color, comm->rank, &mpi));
+    ci_status status = mpi == MPI_COMM_NULL ? CI_OK : comm_new(out, mpi, false);
+    return ci_par_agree(comm, status);
+}
+
+void ci_comm_free(ci_comm *comm)
+{
+    if (!comm) return;
+    if (comm->mpi != MPI_COMM_NULL && !comm->is_world) MPI_Comm_free(&comm->mpi);
+    ci_mem_free(comm);
+}
+
+int ci_comm_rank(const ci_comm *comm)
+{
+    return comm->rank;
+}
+
+int ci_comm_size(const ci_comm *comm)
+{
+    return comm->size;
+}
+
+MPI_Comm ci_comm_mpi(const ci_comm *comm)
+{
+    return comm->mpi;
+}
+
+ci_status ci_comm_node_size(ci_comm *comm, int *out)
+{
+    *out = 1;
+    if (comm->mpi == MPI_COMM_NULL) return CI_OK;
+    MPI_Comm node;
+    ci_par_check(comm, MPI_Comm_split_type(comm->mpi, MPI_COMM_TYPE_SHARED, comm->rank,
+                                           MPI_INFO_NULL, &node));
+    MPI_Comm_size(node, out);
+    MPI_Comm_free(&node);
+    return CI_OK;
+}
+
+ci_par_counters ci_par_counters_get(const ci_comm *comm)
+{
+    return comm->counters;
+}
+
+ci_status ci_par_agree(ci_comm *comm, ci_status status)
+{
+    comm->counters.n_call++;
+    if (comm->size == 1) return status;
+    /* The greatest status wins, and of its ranks the lowest. */
+    long long key = (long long)status * comm->size + (comm->size - 1 - comm->rank), worst = 0;
+    ci_par_check(comm, MPI_Allreduce(&key, &worst, 1, MPI_LONG_LONG, MPI_MAX, comm->mpi));
+    ci_status agreed = (ci_status)(worst / comm->size);
+    if (agreed == CI_OK) return CI_OK;
+    int root = comm->size - 1 - (int)(worst % comm->size);
+    char text[1024];
+    snprintf(text, sizeof text, "%s", ci_error_text());
+    ci_par_check(comm, MPI_Bcast(text, sizeof text, MPI_CHAR, root, comm->mpi));
+    return ci_error(agreed, "%s", text);
+}
+
+ci_status ci_par_barrier(ci_comm *comm)
+{
+    comm->counters.n_call++;
+    if (comm->size > 1) ci_par_check(comm, MPI_Barrier(comm->mpi));
+    return CI_OK;
+}
+
+void ci_par_split(size_t n_item, int n_rank, int rank, size_t *first, size_t *count)
+{
+    size_t base = n_item / (size_t)n_rank, extra = n_item % (size_t)n_rank, r = (size_t)rank;
+    *first = r * base + (r < extra ? r : extra);
+    *count = base + (r < extra ? 1 : 0);
+}
+
+size_t ci_par_piece_bytes(void)
+{
+    const char *test = getenv("CONTIMG_TEST_PIECE_BYTES");
+    long bytes = test ? strtol(test, NULL, 10) : 0;
+    return bytes > 0 ? (size_t)bytes : (size_t)256 << 20;
+}
