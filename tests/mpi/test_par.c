@@ -1,0 +1,136 @@
+/* par: agreement, block sums, exchange in tiny pieces, argmax. */
+#include "check.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void test_agree(ci_comm *world)
+{
+    int rank = ci_comm_rank(world), size = ci_comm_size(world);
+    CHECK(ci_par_agree(world, CI_OK) == CI_OK);
+    /* One rank fails: all fail, with its text. */
+    ci_status mine = CI_OK;
+    if (rank == size - 1) mine = ci_error(CI_ERR_INPUT, "file %d is bad", rank);
+    char expected[64];
+    snprintf(expected, sizeof expected, "file %d is bad", size - 1);
+    CHECK(ci_par_agree(world, mine) == CI_ERR_INPUT);
+    CHECK(strcmp(ci_error_text(), expected) == 0);
+    /* All fail alike: the lowest rank's text; a worse one wins over a lower rank. */
+    mine = ci_error(CI_ERR_INPUT, "rank %d", rank);
+    CHECK(ci_par_agree(world, mine) == CI_ERR_INPUT && strcmp(ci_error_text(), "rank 0") == 0);
+    mine = ci_error(rank == size - 1 ? CI_ERR_DISK : CI_ERR_INPUT, "rank %d", rank);
+    snprintf(expected, sizeof expected, "rank %d", size - 1);
+    CHECK(ci_par_agree(world, mine) == CI_ERR_DISK && strcmp(ci_error_text(), expected) == 0);
+}
+
+/* Values whose sum depends on the order of addition. */
+static double term(size_t block, size_t value)
+{
+    return sin((double)(block * 7 + value)) * pow(10.0, (double)((block * 5 + value) % 17) - 8);
+}
+
+static void test_sum_blocks(ci_comm *world, size_t n_block, size_t n_value)
+{
+    size_t first, count;
+    ci_par_split(n_block, ci_comm_size(world), ci_comm_rank(world), &first, &count);
+    double *here = NULL, *sum = NULL;
+    CHECK_OK(ci_mem_alloc(&here, count * n_value, sizeof *here, "test"));
+    CHECK_OK(ci_mem_alloc(&sum, n_value, sizeof *sum, "test"));
+    for (size_t b = 0; b < count; b++)
+        for (size_t i = 0; i < n_value; i++)
+            here[b * n_value + i] = term(first + b, i);
+    CHECK_OK(ci_par_sum_blocks(world, n_block, first, count, n_value, here, sum));
+    for (size_t i = 0; i < n_value; i++) {
+        double exact = n_block > 0 ? term(0, i) : 0;
+        for (size_t b = 1; b < n_block; b++)
+            exact += term(b, i);
+        CHECK(memcmp(&exact, &sum[i], sizeof exact) == 0);
+    }
+    ci_mem_free(here);
+    ci_mem_free(sum);
+}
+
+static unsigned char pattern(int from, int to, size_t i)
+{
+    return (unsigned char)((size_t)from * 31 + (size_t)to * 7 + i);
+}
+
+static void test_exchange(ci_comm *world)
+{
+    int rank = ci_comm_rank(world), size = ci_comm_size(world);
+    size_t n_send[8], n_recv[8], total = 0, at = 0;
+    for (int r = 0; r < size; r++)
+        total += n_send[r] = (size_t)((rank * 3 + r) % 4) * 1500;
+    unsigned char *send = NULL, *recv = NULL;
+    CHECK_OK(ci_mem_alloc(&send, total, 1, "test"));
+    for (int r = 0; r < size; r++)
+        for (size_t i = 0; i < n_send[r]; i++)
+            send[at++] = pattern(rank, r, i);
+    CHECK_OK(ci_par_exchange(world, send, n_send, (void **)&recv, n_recv));
+    at = 0;
+    for (int r = 0; r < size; r++) {
+        CHECK(n_recv[r] == (size_t)((r * 3 + rank) % 4) * 1500);
+        for (size_t i = 0; i < n_recv[r]; i++)
+            CHECK(recv[at++] == pattern(r, rank, i));
+    }
+    ci_mem_free(send);
+    ci_mem_free(recv);
+}
+
+static void test_gather(ci_comm *world)
+{
+    int rank = ci_comm_rank(world), size = ci_comm_size(world);
+    int here[3] = {rank, rank * 10, rank * 100};
+    size_t n = (size_t)(rank % 3 + 1) * sizeof(int), n_out = 0;
+    for (int root = -1; root < size; root++) {
+        int *all = NULL;
+        CHECK_OK(ci_par_gather(world, here, n, root, (void **)&all, &n_out));
+        if (root >= 0 && root != rank)
+            CHECK(all == NULL);
+        else {
+            size_t at = 0;
+            for (int r = 0; r < size; r++)
+                for (int i = 0, factor = 1; i < r % 3 + 1; i++, factor *= 10)
+                    CHECK(all[at++] == r * factor);
+            CHECK(at * sizeof(int) == n_out);
+        }
+        ci_mem_free(all);
+    }
+}
+
+static void test_argmax(ci_comm *world)
+{
+    int rank = ci_comm_rank(world), size = ci_comm_size(world);
+    double value = 5.0;
+    int64_t index = 1000 - rank; /* a tie: the lowest index wins */
+    CHECK_OK(ci_par_argmax(world, &value, &index));
+    CHECK(value == 5.0 && index == 1000 - (size - 1));
+    index = rank == 0 ? 3 : -1; /* nothing on the others */
+    value = rank == 0 ? -2.0 : 99.0;
+    CHECK_OK(ci_par_argmax(world, &value, &index));
+    CHECK(value == -2.0 && index == 3);
+    value = rank == size - 1 ? NAN : 1.0;
+    index = rank;
+    CHECK(ci_par_argmax(world, &value, &index) == CI_ERR_INTERNAL);
+}
+
+int main(void)
+{
+    setenv("CONTIMG_TEST_PIECE_BYTES", "1024", 1);
+    ci_comm *world = NULL, *half = NULL;
+    if (ci_par_start(&world) != CI_OK) return 70;
+    size_t before = ci_mem_now();
+    test_agree(world);
+    test_sum_blocks(world, 0, 5);
+    test_sum_blocks(world, 2, 3);
+    test_sum_blocks(world, 37, 1001);
+    test_exchange(world);
+    test_gather(world);
+    test_argmax(world);
+    CHECK_OK(ci_comm_split(world, ci_comm_rank(world) % 2, &half));
+    test_sum_blocks(half, 11, 7);
+    ci_comm_free(half);
+    CHECK(ci_mem_now() == before);
+    return check_end(world);
+}

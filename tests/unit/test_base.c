@@ -1,0 +1,142 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "contimg/base.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void test_status(void **state)
+{
+    (void)state;
+    assert_int_equal(ci_status_exit_code(CI_OK), 0);
+    assert_int_equal(ci_status_exit_code(CI_ERR_NO_DATA), 3);
+    assert_int_equal(ci_status_exit_code(CI_ERR_STOPPED), 75);
+    assert_int_equal(ci_error(CI_ERR_INPUT, "%s: %d", "x", 3), CI_ERR_INPUT);
+    assert_string_equal(ci_error_text(), "x: 3");
+    ci_error_prefix(CI_ERR_INPUT, "file %s", "f");
+    assert_string_equal(ci_error_text(), "file f: x: 3");
+    ci_error(CI_ERR_INPUT, "again: %s", ci_error_text()); /* its own text as argument */
+    assert_string_equal(ci_error_text(), "again: file f: x: 3");
+}
+
+static void test_memory(void **state)
+{
+    (void)state;
+    size_t before = ci_mem_now();
+    double *a = NULL;
+    void *b = NULL;
+    assert_int_equal(ci_mem_alloc(&a, 10, sizeof *a, "a"), CI_OK);
+    assert_int_equal((uintptr_t)a % 64, 0);
+    assert_int_equal(ci_mem_now() - before, 80);
+    a[9] = 4;
+    assert_int_equal(ci_mem_resize(&a, 20, sizeof *a, "a"), CI_OK);
+    assert_true(a[9] == 4 && a[19] == 0);
+    assert_int_equal(ci_mem_alloc(&b, SIZE_MAX / 2, 8, "huge"), CI_ERR_MEMORY);
+    ci_mem_set_budget(ci_mem_now() + 100);
+    assert_int_equal(ci_mem_alloc(&b, 101, 1, "grid"), CI_ERR_MEMORY);
+    assert_non_null(strstr(ci_error_text(), "grid"));
+    assert_null(b);
+    ci_mem_set_budget(0);
+    ci_mem_free(a);
+    assert_int_equal(ci_mem_now(), before);
+}
+
+static void test_text(void **state)
+{
+    (void)state;
+    const char *names[] = {"size", "cell-arcsec", "robust"};
+    assert_string_equal(ci_str_nearest("cell-arcsecs", names, 3), "cell-arcsec");
+    assert_null(ci_str_nearest("zzzz", names, 3));
+    double x;
+    int64_t n;
+    assert_int_equal(ci_parse_double("1.5e3", "x", &x), CI_OK);
+    assert_true(x == 1500);
+    assert_int_equal(ci_parse_double("5mJy", "noise", &x), CI_ERR_USAGE);
+    assert_int_equal(ci_parse_double("nan", "noise", &x), CI_ERR_USAGE);
+    assert_int_equal(ci_parse_int("-12", "n", &n), CI_OK);
+    assert_true(n == -12);
+    assert_int_equal(ci_parse_int("1e3", "n", &n), CI_ERR_USAGE);
+    ci_text buffer = {0};
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(ci_text_append(&buffer, "%d,", i % 10), CI_OK);
+    assert_int_equal(buffer.length, 200);
+    ci_mem_free(buffer.text);
+}
+
+static void test_clock(void **state)
+{
+    (void)state;
+    double t;
+    char text[32];
+    assert_int_equal(ci_time_parse_iso("2026-01-25T00:00:10Z", &t), CI_OK);
+    assert_true(t == 61065.0 * 86400 + 10); /* MJD 61065 */
+    ci_time_iso(text, t, 0, true);
+    assert_string_equal(text, "2026-01-25T00:00:10Z");
+    ci_time_iso(text, t + 0.25, 3, false);
+    assert_string_equal(text, "2026-01-25T00:00:10.250");
+    assert_int_equal(ci_time_parse_iso("2026-01-25", &t), CI_ERR_USAGE);
+    assert_int_equal(ci_time_parse_iso("2026-01-25T00:00:10+08", &t), CI_ERR_USAGE);
+}
+
+static void test_files(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/contimg_base_XXXXXX", hex[CI_SHA256_HEX];
+    assert_non_null(mkdtemp(folder));
+    char *deep = NULL, *path = NULL, *data = NULL;
+    size_t n = 0;
+    assert_int_equal(ci_path_join(&deep, folder, "a/b/c"), CI_OK);
+    assert_int_equal(ci_path_make_folder(deep), CI_OK);
+    assert_int_equal(ci_path_join(&path, deep, "x.txt"), CI_OK);
+    assert_int_equal(ci_file_write(path, "abc", 3), CI_OK);
+    assert_int_equal(ci_file_read(&data, &n, path), CI_OK);
+    assert_int_equal(n, 3);
+    assert_string_equal(data, "abc");
+    /* FIPS 180-2, appendix B.1 */
+    assert_int_equal(ci_sha256_file(hex, path), CI_OK);
+    assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    ci_mem_free(data);
+    assert_int_equal(ci_file_read(&data, &n, "/nonexistent/file"), CI_ERR_INPUT);
+    assert_int_equal(ci_file_write("/nonexistent/file", "abc", 3), CI_ERR_IO);
+    assert_int_equal(ci_path_make_folder(path), CI_ERR_IO); /* a file is in the way */
+    unlink(path);
+    ci_mem_free(path);
+    ci_mem_free(deep);
+}
+
+static void test_json(void **state)
+{
+    (void)state;
+    ci_json *root = ci_json_object(), *list = ci_json_array(), *back = NULL;
+    ci_json_put_number(list, NULL, 0.5);
+    ci_json_put_number(list, NULL, 1.0 / 0.0);
+    ci_json_put(root, "list", list);
+    ci_json_put_int(root, "big", 1234567890123456789);
+    ci_json_put_string(root, "name", "a \"b\"");
+    char *text = NULL;
+    assert_int_equal(ci_json_print(&text, root, false), CI_OK);
+    assert_string_equal(
+        text, "{\"list\":[0.5,null],\"big\":1234567890123456789,\"name\":\"a \\\"b\\\"\"}");
+    assert_int_equal(ci_json_parse(&back, text, "text"), CI_OK);
+    assert_true(ci_json_number(ci_json_at(ci_json_get(back, "list"), 0), 0) == 0.5);
+    assert_string_equal(ci_json_get_string(back, "name", ""), "a \"b\"");
+    ci_json *none = NULL;
+    assert_int_equal(ci_json_parse(&none, "{\"a\":", "text"), CI_ERR_INPUT);
+    ci_mem_free(text);
+    ci_json_free(root);
+    ci_json_free(back);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_status), cmocka_unit_test(test_memory),
+                                       cmocka_unit_test(test_text),   cmocka_unit_test(test_clock),
+                                       cmocka_unit_test(test_files),  cmocka_unit_test(test_json)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
