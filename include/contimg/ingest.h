@@ -1,0 +1,75 @@
+/* ingest: observations and mosaic groups from files. Local, rank 0. */
+#ifndef CONTIMG_INGEST_H
+#define CONTIMG_INGEST_H
+
+#include "contimg/registry.h"
+
+typedef struct ci_ingest_options
+{
+    int64_t n_expected;        /* sub-bands of an observation, 16 */
+    double min_fraction;       /* of them, to be imaged DEGRADED: 0.75 (12 of 16) */
+    double quiet_s;            /* a short observation closes this long after its last file: 600 */
+    double settle_s;           /* a file is at rest when its size and time stood still for: 10 */
+    int64_t group_size;        /* 10 */
+    int64_t overlap;           /* 2 */
+    double max_step_s;         /* neighbours in a group are less apart: 360 */
+    double max_span_s;         /* first to last first-integration, at most: 3600 */
+    double max_dec_step_rad;   /* 0.1 deg */
+    double silence_s;          /* an open group closes this long after its last file: 900 */
+    double min_group_fraction; /* of the members, passed tiles of a full group: 0.8 (8 of 10) */
+    int64_t min_group_early;   /* passed tiles of one closed early: 3 */
+    double since_unix_s;       /* files older (mtime) and unknown are passed over; NaN: since
+                                  the migration of a deployed database, else none */
+    bool named_as_they_stand;  /* files named: any number of sub-bands is complete; else
+                                  n_expected and min_fraction hold for them too */
+} ci_ingest_options;
+void ci_ingest_options_default(ci_ingest_options *options);
+
+typedef struct ci_ingest_report
+{
+    size_t n_file; /* in the folder */
+    size_t n_new, n_passed_over, n_known;
+    size_t n_by_state[CI_FILE_STATE_COUNT];  /* of the files that changed in this scan */
+    size_t n_complete, n_degraded, n_failed; /* observations closed by this scan */
+    size_t n_group;                          /* groups formed by this scan */
+} ci_ingest_report;
+
+/* Looks at the folder (its .hdf5, .h5 and .uvh5 files; no sub-folders), records files and
+ * observations, closes what is due by the registry's clock, forms groups. Any number of
+ * processes may do so at once. CI_ERR_INPUT: no such folder; an empty one is CI_OK. */
+CI_MUST_CHECK ci_status ci_ingest_scan(ci_registry *registry, const char *folder,
+                                       const ci_ingest_options *options, ci_ingest_report *report);
+/* The same without looking at a folder: time passed. */
+CI_MUST_CHECK ci_status ci_ingest_advance(ci_registry *registry, const ci_ingest_options *options,
+                                          ci_ingest_report *report);
+
+/* Files named by a person: one group as they stand, ordered by time and frequency, recorded
+ * and returned (out->n = 1). CI_ERR_INPUT where a file is missing, empty, _incomplete,
+ * truncated, unreadable or named twice, or, unless named_as_they_stand, an observation has
+ * less than min_fraction of its sub-bands. */
+CI_MUST_CHECK ci_status ci_ingest_named(ci_registry *registry, const char *const *paths,
+                                        size_t n_path, const ci_ingest_options *options,
+                                        ci_registry_groups **out);
+
+/* One open observation file, sorted out without a database: which files belong together. */
+typedef struct ci_ingest_cluster
+{
+    char observation_id[CI_REGISTRY_ID];
+    size_t n_path;
+    char **path; /* ascending in frequency */
+} ci_ingest_cluster;
+typedef struct ci_ingest_clusters
+{
+    size_t n;
+    ci_ingest_cluster *item; /* by time */
+} ci_ingest_clusters;
+/* For stage commands and plan: no database. Errors as ci_ingest_named. */
+CI_MUST_CHECK ci_status ci_ingest_sort(ci_ingest_clusters **out, const char *const *paths,
+                                       size_t n_path);
+void ci_ingest_clusters_free(ci_ingest_clusters *clusters);
+
+/* True where the file is shorter than the end its HDF5 superblock states; *stated and
+ * *actual in bytes. False, both 0, where it is no HDF5 file. */
+bool ci_ingest_hdf5_is_short(const char *path, int64_t *stated, int64_t *actual);
+
+#endif

@@ -1,0 +1,132 @@
+/* publish: gates, and the steps that bring a product from staging to the products folder so
+ * that a kill between any two loses nothing and publishes nothing twice. Local; calls no MPI
+ * and no HDF5, so a second thread may run it with a registry handle of its own.
+ *
+ * Order: claim (a lease, one transaction) -> path rules -> checksums -> gates -> copy into
+ * <products>/<date>/<id>.<token>.part/ -> sync -> read back and compare -> sync folder ->
+ * rename to <id> (never over anything) -> commit -> staging may go. */
+#ifndef CONTIMG_PUBLISH_H
+#define CONTIMG_PUBLISH_H
+
+#include "contimg/registry.h"
+
+typedef enum ci_publish_gate_outcome
+{
+    CI_GATE_PASS,
+    CI_GATE_WARN,
+    CI_GATE_SKIP, /* cannot be judged, with the reason */
+    CI_GATE_FAIL
+} ci_publish_gate_outcome;
+
+typedef struct ci_publish_gate
+{
+    char name[CI_REGISTRY_WORD]; /* opens, checksum, wcs, units, beam, provenance, finite,
+                                    noise, dynamic_range, peak_snr, flux_ratio */
+    ci_publish_gate_outcome outcome;
+    double value, limit; /* NaN where it has none */
+    char text[CI_REGISTRY_TEXT];
+} ci_publish_gate;
+#define CI_PUBLISH_MAX_GATES 48
+typedef struct ci_publish_gates
+{
+    size_t n;
+    ci_publish_gate item[CI_PUBLISH_MAX_GATES];
+    bool refused; /* one has failed */
+    bool warned;
+} ci_publish_gates;
+
+/* Limits; CONTIMG_QA_* and options override. A limit that is looser than the default is
+ * said by a WARN of its gate. */
+typedef struct ci_publish_limits
+{
+    double max_noise_ratio, warn_noise_ratio; /* rms / thermal: 3, 1.5 */
+    double min_dynamic_range, min_peak_snr;   /* 5, 5 */
+    double min_flux_ratio, max_flux_ratio;    /* 0.8, 1.2 */
+    int64_t min_flux_match;                   /* 5 */
+    double pb_cut;                            /* 0.2 */
+    const char *const *provenance_cards;      /* NULL-terminated; further FITS cards that must
+                                                 be there; NULL: none */
+} ci_publish_limits;
+void ci_publish_limits_default(ci_publish_limits *limits);
+
+/* What the gates judge. Measured values NaN (or 0 matches) where not known. */
+typedef struct ci_publish_subject
+{
+    const char *image;    /* image.fits or mosaic.fits */
+    const char *pb;       /* tile: pb.fits; NULL for a mosaic */
+    const char *weight;   /* mosaic: weight.fits; NULL for a tile */
+    const char *noise;    /* mosaic: noise.fits; NULL for a tile */
+    const char *residual; /* tile: residual.fits, where the rms is measured; may be NULL */
+    double thermal_jy, flux_ratio;
+    int64_t n_flux_match;
+    bool as_they_stand; /* files named by a person: what they cannot meet is skipped */
+} ci_publish_subject;
+/* Judges one image. The result is in *gates; a status only where judging itself failed (a
+ * file that does not open is a gate that fails, not an error). A tile passes where its
+ * opens, checksum, wcs, beam, noise and dynamic_range gates hold: ci_publish_tile_passes. */
+CI_MUST_CHECK ci_status ci_publish_gates_judge(ci_publish_gates *gates,
+                                               const ci_publish_subject *subject,
+                                               const ci_publish_limits *limits);
+bool ci_publish_tile_passes(const ci_publish_gates *gates, char why[CI_REGISTRY_TEXT]);
+ci_json *ci_publish_gates_json(const ci_publish_gates *gates);
+/* The first failed gates in one line. */
+void ci_publish_gates_text(const ci_publish_gates *gates, char out[CI_REGISTRY_TEXT]);
+
+typedef struct ci_publish_options
+{
+    const char *staging_base;  /* products are staged below it */
+    const char *products_base; /* and published below it */
+    ci_publish_limits limits;
+    bool by_name;        /* a person asked for this product */
+    bool remove_staging; /* of mosaics, after the commit */
+    bool dry_run;        /* gates and path rules only; nothing changes */
+    double lease_s;      /* 600, renewed while copying */
+    double backoff_s;    /* 60: waits 60, 120 s, ... */
+    int64_t max_attempt; /* 3 */
+} ci_publish_options;
+void ci_publish_options_default(ci_publish_options *options);
+
+typedef enum ci_publish_result_kind
+{
+    CI_PUBLISHED,        /* now, by us */
+    CI_PUBLISHED_BEFORE, /* nothing to do, and said so */
+    CI_PUBLISH_HELD,     /* by another process: CI_ERR_NOT_READY */
+    CI_PUBLISH_WAITS,    /* for its next try, or for a person: CI_ERR_NOT_READY */
+    CI_PUBLISH_GATE,     /* refused: CI_ERR_GATE */
+    CI_PUBLISH_RETRY,    /* failed, back in staging: the error's status */
+    CI_PUBLISH_GIVEN_UP  /* failed for good: the error's status */
+} ci_publish_result_kind;
+typedef struct ci_publish_result
+{
+    ci_publish_result_kind kind;
+    char text[2 * CI_REGISTRY_TEXT];
+    char published_path[4096];
+    ci_publish_gates gates;
+} ci_publish_result;
+
+/* Publishes one product. The status is the error's, the result says what became of it. */
+CI_MUST_CHECK ci_status ci_publish_product(ci_registry *registry, const char *id,
+                                           const ci_publish_options *options,
+                                           ci_publish_result *result);
+
+typedef struct ci_publish_recovered
+{
+    size_t n_finished; /* were renamed or committed half-way: published now */
+    size_t n_returned; /* dead owners' products, back in staging */
+    size_t n_given_up; /* of these, attempts used up */
+    size_t n_part;     /* left-over .part folders removed */
+    size_t n_staging;  /* staging folders of published products removed */
+    size_t n_held;     /* owners that live: left alone */
+    size_t n_fault;    /* published, but its files are missing or changed: said in the log */
+} ci_publish_recovered;
+/* Brings every half-done state to an end; any number of processes may do so at once. */
+CI_MUST_CHECK ci_status ci_publish_recover(ci_registry *registry, const ci_publish_options *options,
+                                           ci_publish_recovered *recovered);
+/* Publishes all that is due: staged, auto_publish, next_try_at passed. Goes on after a
+ * failure; the worst status is returned. */
+CI_MUST_CHECK ci_status ci_publish_due(ci_registry *registry, const ci_publish_options *options,
+                                       size_t *n_published, size_t *n_failed);
+/* Compares a published folder with its SHA256SUMS; CI_ERR_INPUT names the first fault. */
+CI_MUST_CHECK ci_status ci_publish_verify(const char *folder);
+
+#endif

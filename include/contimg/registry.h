@@ -1,0 +1,517 @@
+/* registry: the four SQLite databases, in the words of the domain. Nothing outside this
+ * module writes SQL. All functions are local; rank 0 is the one writer of a run. A
+ * ci_registry belongs to one thread; a second thread (the finalizer) opens its own.
+ *
+ *   ingest.sqlite3         files, observations, mosaic groups
+ *   cal_registry.sqlite3   calibration tables and their validity
+ *   products.sqlite3       tiles, mosaics, quality, photometry, runs
+ *   data_registry.sqlite3  publish state (the truth of it) and one row per attempt
+ *
+ * A transaction touches one database. Times named *_unix_s are Unix seconds, NaN or 0
+ * where unknown. Every change of a state is a row of its database's state_changes.
+ * Rows of the deployed pipeline carry origin 'deployed': they are listed, but no function
+ * that hands out work (claim, choose, ready, due) ever returns one. */
+#ifndef CONTIMG_REGISTRY_H
+#define CONTIMG_REGISTRY_H
+
+#include "contimg/phot.h"
+
+typedef struct ci_registry ci_registry;
+
+typedef enum ci_registry_database
+{
+    CI_DB_INGEST,
+    CI_DB_CAL,
+    CI_DB_PRODUCTS,
+    CI_DB_DATA,
+    CI_DB_COUNT
+} ci_registry_database;
+
+/* Paths of the databases; `backups` is the folder of copies made before a migration. */
+typedef struct ci_registry_paths
+{
+    const char *ingest, *cal, *products, *data, *backups;
+} ci_registry_paths;
+
+typedef struct ci_registry_options
+{
+    bool read_only;
+    double busy_s;           /* how long to wait for a lock held by others; 60 */
+    double (*clock)(void *); /* UTC in Unix seconds; NULL: the system's */
+    void *clock_context;
+} ci_registry_options;
+void ci_registry_options_default(ci_registry_options *options);
+
+/* Opens all four. Writing: makes what is missing, migrates what is older (online backup
+ * first, one transaction, only adding). read_only: nothing is made or changed; a missing
+ * database is empty, an older one is read as a migrated copy in memory, said in the log.
+ * CI_ERR_NOT_READY: a version newer than known, or locked for longer than busy_s. */
+CI_MUST_CHECK ci_status ci_registry_open(ci_registry **out, const ci_registry_paths *paths,
+                                         const ci_registry_options *options);
+void ci_registry_close(ci_registry *registry); /* NULL-safe; rolls back what is open */
+double ci_registry_now(const ci_registry *registry);
+/* The file that is open for `which`; borrowed. */
+const char *ci_registry_path(const ci_registry *registry, ci_registry_database which);
+/* Schema version on disk when opened (0: of the deployed pipeline or new) and as known. */
+int ci_registry_version_found(const ci_registry *registry, ci_registry_database which);
+int ci_registry_version_known(ci_registry_database which);
+/* When a database of the deployed pipeline was migrated, Unix seconds; 0: it never was. */
+double ci_registry_migrated_unix_s(const ci_registry *registry, ci_registry_database which);
+/* PRAGMA integrity_check and foreign_key_check; CI_ERR_DATABASE with the first fault. */
+CI_MUST_CHECK ci_status ci_registry_verify(ci_registry *registry, ci_registry_database which);
+/* Online copy to `path` (.part, synced, renamed). */
+CI_MUST_CHECK ci_status ci_registry_backup(ci_registry *registry, ci_registry_database which,
+                                           const char *path);
+
+/* The one transaction helper: BEGIN IMMEDIATE, waiting with backoff while others write.
+ * Functions below join an open transaction, else make their own. End commits where `status`
+ * and everything inside were CI_OK, else rolls back; returns the status that decided. */
+CI_MUST_CHECK ci_status ci_registry_begin(ci_registry *registry, ci_registry_database which);
+ci_status ci_registry_end(ci_registry *registry, ci_registry_database which, ci_status status);
+bool ci_registry_in_transaction(const ci_registry *registry, ci_registry_database which);
+
+#define CI_REGISTRY_ID 64
+#define CI_REGISTRY_WORD 24
+#define CI_REGISTRY_TEXT 256
+
+/* Who holds a lease. */
+typedef struct ci_registry_owner
+{
+    char host[CI_REGISTRY_ID], job[CI_REGISTRY_ID], token[CI_REGISTRY_ID];
+    int64_t pid, pid_start; /* pid_start: clock ticks since boot, tells a pid used again */
+    double acquired_unix_s, expires_unix_s;
+} ci_registry_owner;
+/* False where the owner is known dead (same host, no such process) or the lease is over. */
+bool ci_registry_owner_alive(const ci_registry *registry, const ci_registry_owner *owner);
+/* "host pid 12 (job 34)". */
+void ci_registry_owner_text(const ci_registry_owner *owner, char out[CI_REGISTRY_TEXT]);
+
+/* ---- state changes and runs --------------------------------------------------- */
+
+typedef struct ci_registry_change
+{
+    double at_unix_s;
+    char kind[CI_REGISTRY_WORD]; /* "file", "observation", "group", "tile", "product", ... */
+    char subject[CI_REGISTRY_TEXT], from[CI_REGISTRY_WORD], to[CI_REGISTRY_WORD];
+    char host[CI_REGISTRY_ID], job[CI_REGISTRY_ID], run[CI_REGISTRY_ID];
+    int64_t pid;
+    char *reason; /* owned by the list, "" where none */
+} ci_registry_change;
+typedef struct ci_registry_changes
+{
+    size_t n;
+    ci_registry_change *item; /* by time */
+} ci_registry_changes;
+/* All changes of one subject over the four databases (NULL: of all), since a time. */
+CI_MUST_CHECK ci_status ci_registry_changes_read(ci_registry *registry, ci_registry_changes **out,
+                                                 const char *subject, double since_unix_s);
+void ci_registry_changes_free(ci_registry_changes *changes);
+
+/* A run: one process's work. Its id is "<UTC>-<host>-<pid>"; from here on it is written
+ * into every state change made through this handle. */
+CI_MUST_CHECK ci_status ci_registry_run_begin(ci_registry *registry, const char *command,
+                                              const char *log_path, char id[CI_REGISTRY_ID]);
+CI_MUST_CHECK ci_status ci_registry_run_end(ci_registry *registry, const char *id, ci_status status,
+                                            const char *text, const char *report_path);
+/* Uses the id of a run begun by another handle (the finalizer's). */
+void ci_registry_run_join(ci_registry *registry, const char *id);
+typedef struct ci_registry_run
+{
+    char id[CI_REGISTRY_ID], host[CI_REGISTRY_ID], job[CI_REGISTRY_ID];
+    int64_t pid;
+    double started_unix_s, ended_unix_s; /* ended 0: not ended */
+    int exit_code;
+    char *command, *text, *log_path, *report_path; /* owned */
+} ci_registry_run;
+typedef struct ci_registry_runs
+{
+    size_t n;
+    ci_registry_run *item; /* newest first */
+} ci_registry_runs;
+CI_MUST_CHECK ci_status ci_registry_runs_read(ci_registry *registry, ci_registry_runs **out,
+                                              size_t limit);
+void ci_registry_runs_free(ci_registry_runs *runs);
+
+/* ---- files and observations (ingest) ------------------------------------------------ */
+
+/* Words in the database: new, growing, incomplete, empty, truncated, corrupt, used,
+ * duplicate, late. */
+typedef enum ci_registry_file_state
+{
+    CI_FILE_GROWING,    /* size or time still moves */
+    CI_FILE_INCOMPLETE, /* named _incomplete: its writer is not done */
+    CI_FILE_EMPTY,      /* zero bytes */
+    CI_FILE_TRUNCATED,  /* shorter than its own header says */
+    CI_FILE_CORRUPT,    /* cannot be read as UVH5, or fits nothing */
+    CI_FILE_USED,       /* a sub-band of its observation */
+    CI_FILE_DUPLICATE,  /* that sub-band is there already */
+    CI_FILE_LATE,       /* its observation was closed before */
+    CI_FILE_STATE_COUNT
+} ci_registry_file_state;
+const char *ci_registry_file_state_word(ci_registry_file_state state);
+
+typedef struct ci_registry_file
+{
+    char *path;                          /* resolved; owned by the list, borrowed in put */
+    char observation_id[CI_REGISTRY_ID]; /* "" for none */
+    ci_registry_file_state state;
+    char reason[CI_REGISTRY_TEXT];
+    int64_t size;
+    double mtime_unix_s, changed_unix_s; /* changed: by our clock, when last seen to move */
+    double arrived_unix_s;               /* the earlier of mtime and first seen */
+    int sub_band;                        /* index in the observation, -1: not known */
+    double first_time_mjd_s, last_time_mjd_s, interval_s, freq_low_hz, freq_high_hz, dec_rad;
+    bool dec_known;
+    int64_t n_time, n_chan, n_pol, n_antenna;
+} ci_registry_file;
+typedef struct ci_registry_files
+{
+    size_t n;
+    ci_registry_file *item;
+} ci_registry_files;
+/* Inserts or replaces by path; a change of state is recorded. */
+CI_MUST_CHECK ci_status ci_registry_file_put(ci_registry *registry, const ci_registry_file *file);
+/* A file that is gone before it was used. */
+CI_MUST_CHECK ci_status ci_registry_file_forget(ci_registry *registry, const char *path);
+/* All files, or those of one observation in order of sub-band. */
+CI_MUST_CHECK ci_status ci_registry_files_read(ci_registry *registry, ci_registry_files **out,
+                                               const char *observation_id);
+void ci_registry_files_free(ci_registry_files *files);
+
+/* The deployed queue's words. */
+typedef enum ci_registry_work_state
+{
+    CI_WORK_COLLECTING,
+    CI_WORK_PENDING,
+    CI_WORK_IN_PROGRESS,
+    CI_WORK_COMPLETED,
+    CI_WORK_FAILED,
+    CI_WORK_STATE_COUNT
+} ci_registry_work_state;
+const char *ci_registry_work_state_word(ci_registry_work_state state);
+
+typedef struct ci_registry_observation
+{
+    char id[CI_REGISTRY_ID];
+    ci_registry_work_state state;
+    bool is_deployed;
+    bool is_ready;    /* closed: may be imaged; files that come now are late */
+    bool is_degraded; /* closed with sub-bands missing */
+    bool is_named;    /* its files were named by a person */
+    double first_time_mjd_s, last_time_mjd_s, interval_s, dec_rad;
+    bool dec_known;
+    int64_t n_present, n_expected;          /* sub-bands */
+    double received_unix_s, arrived_unix_s; /* first file; last file */
+    char missing[CI_REGISTRY_TEXT];         /* "3, 7" */
+    char *error;                            /* owned, "" where none */
+} ci_registry_observation;
+typedef struct ci_registry_observations
+{
+    size_t n;
+    ci_registry_observation *item; /* by first integration */
+} ci_registry_observations;
+/* Inserts or updates all but the lease; a change of state is recorded. */
+CI_MUST_CHECK ci_status ci_registry_observation_put(ci_registry *registry,
+                                                    const ci_registry_observation *observation);
+/* *found false where there is none; free with ci_registry_observations_free (n = 1). */
+CI_MUST_CHECK ci_status ci_registry_observation_get(ci_registry *registry, const char *id,
+                                                    ci_registry_observations **out);
+/* By first integration in [from, to) (NaN: open), deployed rows only where asked. */
+CI_MUST_CHECK ci_status ci_registry_observations_read(ci_registry *registry,
+                                                      ci_registry_observations **out,
+                                                      double from_mjd_s, double to_mjd_s,
+                                                      bool with_deployed);
+void ci_registry_observations_free(ci_registry_observations *observations);
+/* Sub-band rows of an observation (table subband_files), replaced as a whole. */
+CI_MUST_CHECK ci_status ci_registry_sub_bands_put(ci_registry *registry, const char *observation_id,
+                                                  const ci_registry_files *files);
+/* Takes an observation to image it. CI_ERR_NOT_READY where another live process holds it
+ * (the text says who); *done true, nothing taken, where it is completed already. A lease
+ * of `lease_s` seconds; taking what one holds oneself renews it. */
+CI_MUST_CHECK ci_status ci_registry_observation_claim(ci_registry *registry, const char *id,
+                                                      double lease_s, bool *done);
+/* Ends the claim: COMPLETED, FAILED with its reason, or PENDING to give it back. */
+CI_MUST_CHECK ci_status ci_registry_observation_end(ci_registry *registry, const char *id,
+                                                    ci_registry_work_state state,
+                                                    const char *reason);
+/* Counts by state, deployed rows included: [CI_WORK_STATE_COUNT]. */
+CI_MUST_CHECK ci_status ci_registry_observation_counts(ci_registry *registry,
+                                                       int64_t counts[CI_WORK_STATE_COUNT]);
+
+/* ---- mosaic groups (ingest) ----------------------------------------------------------- */
+
+typedef enum ci_registry_role
+{
+    CI_ROLE_NEW,     /* an observation is this in one group */
+    CI_ROLE_OVERLAP, /* and this in at most one more */
+    CI_ROLE_NAMED    /* in a group of files named by a person */
+} ci_registry_role;
+
+typedef struct ci_registry_member
+{
+    char observation_id[CI_REGISTRY_ID];
+    ci_registry_role role;
+    ci_registry_work_state state; /* of the observation, now */
+    bool is_degraded;
+    double first_time_mjd_s, dec_rad;
+    size_t n_path;
+    char **path; /* [n_path] its files, ascending in frequency */
+} ci_registry_member;
+typedef struct ci_registry_group
+{
+    char id[CI_REGISTRY_ID];
+    ci_registry_work_state state;
+    bool is_early; /* closed before it was full */
+    bool is_named; /* files named by a person: as they stand */
+    bool is_deployed;
+    char closed_by[CI_REGISTRY_WORD]; /* full, gap, declination, span, silence, neighbour, named */
+    int64_t n_min_tiles;              /* passed tiles that a mosaic needs */
+    double created_unix_s;
+    char mosaic_id[CI_REGISTRY_ID];
+    char *error;
+    size_t n_member;
+    ci_registry_member *member; /* by time */
+} ci_registry_group;
+typedef struct ci_registry_groups
+{
+    size_t n;
+    ci_registry_group *item; /* by first member's time */
+} ci_registry_groups;
+/* 12 hex of the sha256 of the members' ids (joined by newlines) + "_" + Unix microseconds
+ * of the first member's first integration. */
+CI_MUST_CHECK ci_status ci_registry_group_id(char out[CI_REGISTRY_ID],
+                                             const char *const *observation_ids, size_t n,
+                                             double first_time_mjd_s);
+/* Records a group (id, closed_by, is_*, n_min_tiles, members with role and, where is_named,
+ * paths). The same list again changes nothing, *is_new false. CI_ERR_INPUT where an
+ * observation would be new or overlap twice. */
+CI_MUST_CHECK ci_status ci_registry_group_add(ci_registry *registry, const ci_registry_group *group,
+                                              bool *is_new);
+/* One group (id), those that may be taken now (PENDING and not held, oldest first), or all. */
+CI_MUST_CHECK ci_status ci_registry_group_get(ci_registry *registry, const char *id,
+                                              ci_registry_groups **out);
+CI_MUST_CHECK ci_status ci_registry_groups_ready(ci_registry *registry, ci_registry_groups **out);
+CI_MUST_CHECK ci_status ci_registry_groups_read(ci_registry *registry, ci_registry_groups **out);
+void ci_registry_groups_free(ci_registry_groups *groups);
+/* As for observations; *done true where the group is completed already. */
+CI_MUST_CHECK ci_status ci_registry_group_claim(ci_registry *registry, const char *id,
+                                                double lease_s, bool *done);
+/* Prolongs the lease; CI_ERR_NOT_READY where it was lost. */
+CI_MUST_CHECK ci_status ci_registry_group_renew(ci_registry *registry, const char *id,
+                                                double lease_s);
+CI_MUST_CHECK ci_status ci_registry_group_end(ci_registry *registry, const char *id,
+                                              ci_registry_work_state state, const char *reason,
+                                              const char *mosaic_id);
+/* An open group (not completed, not failed) has it, or a group still to be formed can. */
+CI_MUST_CHECK ci_status ci_registry_observation_is_needed(ci_registry *registry, const char *id,
+                                                          bool *out);
+
+/* ---- calibration tables (cal) ----------------------------------------------------------- */
+
+typedef enum ci_registry_cal_kind
+{
+    CI_REGISTRY_BANDPASS,
+    CI_REGISTRY_GAIN
+} ci_registry_cal_kind;
+
+typedef struct ci_registry_cal
+{
+    int64_t id;
+    ci_registry_cal_kind kind;
+    char *path, *source, *quality_json; /* owned by the list; borrowed in add */
+    char set_name[CI_REGISTRY_ID], ref_antenna[CI_REGISTRY_WORD];
+    char sha256[CI_SHA256_HEX];
+    char status[CI_REGISTRY_WORD]; /* active, failed, retired */
+    double time_mjd_s;             /* middle of the data it was solved on */
+    double valid_start_mjd_s, valid_end_mjd_s;
+    double dec_rad;
+    bool dec_known, is_approximate, is_deployed;
+    double created_unix_s;
+} ci_registry_cal;
+typedef struct ci_registry_cals
+{
+    size_t n;
+    ci_registry_cal *item;
+} ci_registry_cals;
+/* Registers a table (status as given, "" = active). The first registration of a path wins:
+ * *is_new false, nothing changed, where it is there already. */
+CI_MUST_CHECK ci_status ci_registry_cal_add(ci_registry *registry, const ci_registry_cal *table,
+                                            bool *is_new);
+CI_MUST_CHECK ci_status ci_registry_cal_set_status(ci_registry *registry, const char *path,
+                                                   const char *status, const char *reason);
+CI_MUST_CHECK ci_status ci_registry_cals_read(ci_registry *registry, ci_registry_cals **out,
+                                              bool with_deployed);
+void ci_registry_cals_free(ci_registry_cals *tables);
+typedef struct ci_registry_cal_want
+{
+    ci_registry_cal_kind kind;
+    double time_mjd_s; /* middle of the observation */
+    double dec_rad;
+    bool dec_known;
+    double validity_s;      /* each side: 24 h bandpass, 1 h gain */
+    double max_dec_off_rad; /* 5 deg */
+    double borrow_s;        /* 30 days; 0: never borrow */
+} ci_registry_cal_want;
+void ci_registry_cal_want_default(ci_registry_cal_want *want, ci_registry_cal_kind kind);
+/* The active table of that kind nearest in time (ties: newest), n = 0 where there is none.
+ * *is_borrowed: outside its validity, within borrow_s. A set that has no bandpass hides no
+ * other set's. */
+CI_MUST_CHECK ci_status ci_registry_cal_choose(ci_registry *registry,
+                                               const ci_registry_cal_want *want,
+                                               ci_registry_cals **out, bool *is_borrowed);
+
+/* ---- tiles, mosaics, photometry (products) -------------------------------------------- */
+
+typedef struct ci_registry_product_file
+{
+    char *name; /* within the product's folder; owned by the list */
+    char sha256[CI_SHA256_HEX];
+    int64_t n_byte;
+} ci_registry_product_file;
+
+/* A tile or a mosaic as measured; also what the gates of publish read. */
+typedef struct ci_registry_image
+{
+    char id[CI_REGISTRY_ID];       /* observation or group */
+    char status[CI_REGISTRY_WORD]; /* tile: passed, refused, failed; mosaic: completed, ... */
+    char *folder;                  /* where its files are; owned in lists, borrowed in put */
+    char *reason;                  /* why refused or failed */
+    char *quality_json;            /* gates, calibration used, whatever the report shows */
+    char run[CI_REGISTRY_ID];
+    bool is_degraded;
+    double first_time_mjd_s, last_time_mjd_s, ra_rad, dec_rad;
+    double rms_jy, thermal_jy, peak_jy, beam_major_rad, beam_minor_rad, beam_pa_rad, freq_hz;
+    double flux_ratio; /* median found / catalogue, NaN: unknown */
+    int64_t n_flux_match, n_source, n_tile;
+    double created_unix_s;
+    size_t n_file;
+    ci_registry_product_file *file;
+} ci_registry_image;
+typedef struct ci_registry_images
+{
+    size_t n;
+    ci_registry_image *item;
+} ci_registry_images;
+/* Registers or replaces the tile of an observation with its files' checksums. */
+CI_MUST_CHECK ci_status ci_registry_tile_put(ci_registry *registry, const ci_registry_image *tile);
+/* n = 0 where there is none. */
+CI_MUST_CHECK ci_status ci_registry_tile_get(ci_registry *registry, const char *observation_id,
+                                             ci_registry_images **out);
+CI_MUST_CHECK ci_status ci_registry_mosaic_put(ci_registry *registry,
+                                               const ci_registry_image *mosaic,
+                                               const char *const *tile_ids, size_t n_tile);
+CI_MUST_CHECK ci_status ci_registry_mosaic_get(ci_registry *registry, const char *group_id,
+                                               ci_registry_images **out);
+void ci_registry_images_free(ci_registry_images *images);
+/* Every file of the registered image is there and has its checksum; CI_ERR_INPUT names the
+ * first that has not. */
+CI_MUST_CHECK ci_status ci_registry_image_check(const ci_registry_image *image);
+/* Fills file names, sizes and checksums of the regular files in image->folder (sorted by
+ * name, `.part` left out); free with ci_registry_image_files_free. */
+CI_MUST_CHECK ci_status ci_registry_image_files_scan(ci_registry_image *image);
+void ci_registry_image_files_free(ci_registry_image *image);
+/* Replaces the photometry rows of an image by a source list. */
+CI_MUST_CHECK ci_status ci_registry_sources_put(ci_registry *registry, const char *product_id,
+                                                const char *image_path, double time_mjd_s,
+                                                const ci_phot_list *sources);
+
+/* ---- publish state (data) ------------------------------------------------------------------ */
+
+typedef enum ci_registry_publish_state
+{
+    CI_PUBLISH_STAGING,
+    CI_PUBLISH_PUBLISHING,
+    CI_PUBLISH_PUBLISHED,
+    CI_PUBLISH_REFUSED,
+    CI_PUBLISH_FAILED,
+    CI_PUBLISH_STATE_COUNT
+} ci_registry_publish_state;
+const char *ci_registry_publish_state_word(ci_registry_publish_state state);
+
+typedef struct ci_registry_product
+{
+    char id[CI_REGISTRY_ID], type[CI_REGISTRY_WORD]; /* "mosaic", "tile" */
+    ci_registry_publish_state state;
+    bool is_deployed, auto_publish, staging_removable;
+    char *stage_path;     /* folder in staging; owned by the list, borrowed in stage */
+    char *published_path; /* folder, "" before */
+    char *metadata_json;  /* provenance: inputs, options, versions, quality */
+    char *error, *qa_json;
+    double time_mjd_s; /* first integration: its UTC date is in the path */
+    double created_unix_s, staged_unix_s, published_unix_s, failed_unix_s, next_try_unix_s;
+    int64_t n_attempt;       /* since the last success or retry by hand */
+    ci_registry_owner owner; /* while publishing */
+} ci_registry_product;
+typedef struct ci_registry_products
+{
+    size_t n;
+    ci_registry_product *item;
+} ci_registry_products;
+/* Puts a product into staging. Never touches one that is publishing or published:
+ * *is_new false. A staged, refused or failed one gets the new paths and metadata and is
+ * staged again. */
+CI_MUST_CHECK ci_status ci_registry_product_stage(ci_registry *registry,
+                                                  const ci_registry_product *product, bool *is_new);
+CI_MUST_CHECK ci_status ci_registry_product_get(ci_registry *registry, const char *id,
+                                                ci_registry_products **out);
+/* All, or those of one state (state < 0: all). */
+CI_MUST_CHECK ci_status ci_registry_products_read(ci_registry *registry, ci_registry_products **out,
+                                                  int state, bool with_deployed);
+void ci_registry_products_free(ci_registry_products *products);
+
+typedef enum ci_registry_claim
+{
+    CI_CLAIM_TAKEN,     /* ours now, state publishing, an attempt row is open */
+    CI_CLAIM_PUBLISHED, /* nothing to do */
+    CI_CLAIM_HELD,      /* another live owner, in *owner */
+    CI_CLAIM_WAIT,      /* next_try_at lies ahead, or auto_publish is off */
+    CI_CLAIM_REFUSED,   /* a gate refused it; only by name again */
+    CI_CLAIM_FAILED,    /* attempts used up; only by name or --retry-failed */
+    CI_CLAIM_UNKNOWN    /* no such product, or one of the deployed pipeline */
+} ci_registry_claim;
+/* One transaction. by_name: a person asked, so WAIT, REFUSED and FAILED are no obstacle and
+ * the count of attempts starts again. *owner: ours (with its token), or the holder's. */
+CI_MUST_CHECK ci_status ci_registry_product_claim(ci_registry *registry, const char *id,
+                                                  bool by_name, double lease_s,
+                                                  ci_registry_claim *claim,
+                                                  ci_registry_owner *owner);
+/* Each ends the attempt that `token` opened; CI_ERR_NOT_READY where the lease was lost. */
+CI_MUST_CHECK ci_status ci_registry_product_renew(ci_registry *registry, const char *id,
+                                                  const char *token, double lease_s);
+CI_MUST_CHECK ci_status ci_registry_product_publish(ci_registry *registry, const char *id,
+                                                    const char *token, const char *published_path,
+                                                    const char *qa_json);
+CI_MUST_CHECK ci_status ci_registry_product_refuse(ci_registry *registry, const char *id,
+                                                   const char *token, const char *why,
+                                                   const char *qa_json);
+/* Back to staging with next_try_at = now + backoff_s 2^(attempts-1), or to failed when
+ * n_attempt reaches max_attempt. */
+CI_MUST_CHECK ci_status ci_registry_product_fail(ci_registry *registry, const char *id,
+                                                 const char *token, const char *why,
+                                                 double backoff_s, int64_t max_attempt,
+                                                 ci_registry_publish_state *state);
+/* A dead owner's product: its attempt is closed as 'died' and the lease becomes ours
+ * (*taken); nothing where the owner lives or the product is in another state. */
+CI_MUST_CHECK ci_status ci_registry_product_take_over(ci_registry *registry, const char *id,
+                                                      double lease_s, ci_registry_owner *owner,
+                                                      bool *taken);
+CI_MUST_CHECK ci_status ci_registry_product_staging_removed(ci_registry *registry, const char *id);
+
+typedef struct ci_registry_attempt
+{
+    char product_id[CI_REGISTRY_ID], outcome[CI_REGISTRY_WORD]; /* "" while under way */
+    char host[CI_REGISTRY_ID], job[CI_REGISTRY_ID];
+    int64_t attempt, pid;
+    double started_unix_s, ended_unix_s;
+    char *error;
+} ci_registry_attempt;
+typedef struct ci_registry_attempts
+{
+    size_t n;
+    ci_registry_attempt *item; /* by start */
+} ci_registry_attempts;
+CI_MUST_CHECK ci_status ci_registry_attempts_read(ci_registry *registry, ci_registry_attempts **out,
+                                                  const char *product_id, double since_unix_s);
+void ci_registry_attempts_free(ci_registry_attempts *attempts);
+
+#endif
