@@ -1,0 +1,191 @@
+/* Files: open, create, close; errors; the plugin path. */
+#include "h5/h5_private.h"
+
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+
+/* HDF5's stack is printed nowhere: ci_h5_error makes one line of it. The setting belongs
+ * to HDF5's default stack and may be repeated. */
+static void silence(void)
+{
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+}
+
+static bool plugin_path_is_known(const char *path)
+{
+    unsigned n = 0;
+    char known[4096];
+    if (H5PLsize(&n) < 0) return true;
+    for (unsigned i = 0; i < n; i++) {
+        if (H5PLget(i, known, sizeof known) > 0 && strcmp(known, path) == 0) return true;
+    }
+    return false;
+}
+
+/* Debian keeps the plugins beside the library (<libdir>/hdf5/openmpi/plugins), not in the
+ * place that HDF5 itself looks at; where the library lies the loader knows. */
+static void add_plugin_path(void)
+{
+    static const char *const below[] = {"/hdf5/openmpi/plugins", "/hdf5/plugins",
+                                        "/hdf5/lib/plugin"};
+    Dl_info place;
+    herr_t (*function)(void) = H5open;
+    void *address = NULL;
+    memcpy(&address, &function, sizeof address);
+    if (dladdr(address, &place) == 0 || place.dli_fname == NULL) return;
+    const char *slash = strrchr(place.dli_fname, '/');
+    if (slash == NULL) return;
+    for (size_t i = 0; i < sizeof below / sizeof below[0]; i++) {
+        char path[4096];
+        struct stat status;
+        int n = snprintf(path, sizeof path, "%.*s%s", (int)(slash - place.dli_fname),
+                         place.dli_fname, below[i]);
+        if (n < 0 || (size_t)n >= sizeof path) continue;
+        if (stat(path, &status) != 0 || !S_ISDIR(status.st_mode)) continue;
+        if (!plugin_path_is_known(path)) H5PLappend(path);
+    }
+}
+
+typedef struct reason
+{
+    char text[256];
+} reason;
+
+/* Walking upward the first entry is the innermost: what really went wrong. */
+static herr_t keep_first(unsigned n, const H5E_error2_t *entry, void *context)
+{
+    reason *kept = context;
+    (void)n;
+    if (kept->text[0] == '\0' && entry->desc != NULL) {
+        snprintf(kept->text, sizeof kept->text, "%s", entry->desc);
+    }
+    return 0;
+}
+
+ci_status ci_h5_error(ci_status status, const char *path, const char *name, const char *action)
+{
+    reason why = {""};
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, &why);
+    H5Eclear2(H5E_DEFAULT);
+    return ci_error(status, "%s: %s%s%s%s%s", path, name != NULL ? name : "",
+                    name != NULL ? ": " : "", action, why.text[0] != '\0' ? ": " : "", why.text);
+}
+
+static ci_status file_new(ci_h5_file **out, const char *path)
+{
+    ci_h5_file *file = NULL;
+    CI_TRY(ci_mem_alloc(&file, 1, sizeof *file, "HDF5 file"));
+    file->id = -1;
+    ci_status status = ci_str_copy(&file->path, path);
+    if (status != CI_OK) {
+        ci_mem_free(file);
+        return status;
+    }
+    *out = file;
+    return CI_OK;
+}
+
+/* Says what is wrong with a file that HDF5 cannot open. */
+static ci_status open_error(const char *path)
+{
+    struct stat status;
+    reason why = {""};
+    if (stat(path, &status) != 0) return ci_error_errno(errno, path, "open");
+    if (S_ISDIR(status.st_mode)) {
+        return ci_error(CI_ERR_INPUT, "%s: is a folder: give a file", path);
+    }
+    FILE *stream = fopen(path, "rb");
+    if (stream == NULL) return ci_error_errno(errno, path, "open");
+    fclose(stream);
+    if (status.st_size == 0) return ci_error(CI_ERR_INPUT, "%s: empty file (0 bytes)", path);
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, &why);
+    H5Eclear2(H5E_DEFAULT);
+    if (strstr(why.text, "truncated") != NULL) {
+        return ci_error(CI_ERR_INPUT,
+                        "%s: truncated HDF5 file, %lld bytes are there (%s): copy it again", path,
+                        (long long)status.st_size, why.text);
+    }
+    if (strstr(why.text, "signature") != NULL) {
+        return ci_error(CI_ERR_INPUT, "%s: not an HDF5 file (no signature)", path);
+    }
+    return ci_error(CI_ERR_INPUT, "%s: HDF5 cannot open it: %s", path, why.text);
+}
+
+ci_status ci_h5_open(ci_h5_file **out, const char *path)
+{
+    ci_h5_file *file = NULL;
+    *out = NULL;
+    silence();
+    add_plugin_path();
+    CI_TRY(file_new(&file, path));
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    if (access >= 0) {
+        /* Files are read from network file systems without locks, and by several ranks. */
+        H5Pset_file_locking(access, 0, 1);
+        H5Pset_fclose_degree(access, H5F_CLOSE_STRONG);
+        file->id = H5Fopen(path, H5F_ACC_RDONLY, access);
+    }
+    if (file->id < 0) {
+        ci_status status = open_error(path);
+        if (access >= 0) H5Pclose(access);
+        ci_h5_close(file);
+        return status;
+    }
+    H5Pclose(access);
+    *out = file;
+    return CI_OK;
+}
+
+ci_status ci_h5_create(ci_h5_file **out, const char *path)
+{
+    ci_h5_file *file = NULL;
+    *out = NULL;
+    silence();
+    /* HDF5 hides errno: the system is asked first. */
+    FILE *stream = fopen(path, "wb");
+    if (stream == NULL) return ci_error_errno(errno, path, "create");
+    fclose(stream);
+    CI_TRY(file_new(&file, path));
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    if (access >= 0) {
+        H5Pset_file_locking(access, 0, 1);
+        H5Pset_fclose_degree(access, H5F_CLOSE_STRONG);
+        file->id = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
+        H5Pclose(access);
+    }
+    if (file->id < 0) {
+        ci_status status = ci_h5_error(CI_ERR_IO, path, NULL, "HDF5 cannot create it");
+        ci_h5_close(file);
+        return status;
+    }
+    file->is_written = true;
+    *out = file;
+    return CI_OK;
+}
+
+ci_status ci_h5_close(ci_h5_file *file)
+{
+    ci_status status = CI_OK;
+    if (file == NULL) return CI_OK;
+    if (file->id >= 0) {
+        if (file->is_written && H5Fflush(file->id, H5F_SCOPE_GLOBAL) < 0) {
+            status = ci_h5_error(CI_ERR_IO, file->path, NULL, "flush");
+        }
+        if (H5Fclose(file->id) < 0 && file->is_written && status == CI_OK) {
+            status = ci_h5_error(CI_ERR_IO, file->path, NULL, "close");
+        }
+        H5Eclear2(H5E_DEFAULT);
+    }
+    ci_mem_free(file->path);
+    ci_mem_free(file);
+    return status;
+}
+
+const char *ci_h5_path(const ci_h5_file *file)
+{
+    return file->path;
+}

@@ -1,0 +1,32 @@
+/* What the sources of h5 share. */
+#ifndef CI_H5_PRIVATE_H
+#define CI_H5_PRIVATE_H
+
+#include "contimg/h5.h"
+
+#include <hdf5.h>
+
+struct ci_h5_file
+{
+    char *path;
+    hid_t id;
+    bool is_written;
+};
+
+/* The innermost text of HDF5's error stack as CI_ERR_INPUT (reading) or as given:
+ * "<path>: <name>: <action>: <HDF5's reason>". name NULL: the file itself. */
+ci_status ci_h5_error(ci_status status, const char *path, const char *name, const char *action);
+/* Opens a dataset; CI_ERR_INPUT where there is none. */
+ci_status ci_h5_dataset_open(const ci_h5_file *file, const char *name, hid_t *out);
+/* Describes an open dataset. */
+ci_status ci_h5_info_of(const ci_h5_file *file, const char *name, hid_t dataset, ci_h5_info *out);
+/* Memory type of ci_h5_type: to be closed by H5Tclose. */
+hid_t ci_h5_memory_type(ci_h5_type type);
+size_t ci_h5_type_size(ci_h5_type type);
+/* h5py's boolean: enum {FALSE = 0, TRUE = 1} over a signed byte; H5Tclose. */
+hid_t ci_h5_bool_type(void);
+/* CI_OK where `type` can hold a dataset of that description. */
+ci_status ci_h5_type_check(const ci_h5_file *file, const char *name, const ci_h5_info *info,
+                           ci_h5_type type);
+
+#endif
