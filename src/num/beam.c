@@ -9,8 +9,6 @@ typedef struct sym
     double xx, xy, yy;
 } sym;
 
-#define MAX_POINT 64
-
 static sym sym_of(ci_num_beam b)
 {
     double s = sin(b.pa_rad), c = cos(b.pa_rad);
@@ -65,15 +63,14 @@ bool ci_num_beam_deconvolve(ci_num_beam to, ci_num_beam from, ci_num_beam *kerne
 
 /* ---- common beam ---------------------------------------------------------------------
  * The ellipse of least area about the centre that holds all given ones: x' A x <= 1 for all
- * their points, det A greatest. Cutting planes: least ellipse of a few points, then the
- * point that sticks out most is added. The least ellipse of points by the multiplicative
- * update of Titterington (1978): lambda_k *= x_k' (2 M)^-1 x_k, M = sum lambda x x'. */
+ * their points, det A greatest. Two or three points on the given ellipses determine it. As
+ * in Remez' exchange, the point that sticks out most of the present ellipse enters, and the
+ * least ellipse of it with the two or three before is the next. */
 
-typedef struct points
+typedef struct point
 {
-    size_t n;
-    double x[MAX_POINT], y[MAX_POINT], weight[MAX_POINT];
-} points;
+    double x, y;
+} point;
 
 static sym sym_inverse(sym m)
 {
@@ -86,29 +83,76 @@ static double form(sym a, double x, double y)
     return a.xx * x * x + 2 * a.xy * x * y + a.yy * y * y;
 }
 
-static sym least_ellipse(points *p)
+static double det_of(sym m)
 {
-    sym c = {0};
-    for (size_t k = 0; k < p->n; k++)
-        p->weight[k] = 1.0 / (double)p->n;
-    for (int pass = 0; pass < 20000; pass++) {
-        sym m = {0};
-        for (size_t k = 0; k < p->n; k++) {
-            m.xx += p->weight[k] * p->x[k] * p->x[k];
-            m.xy += p->weight[k] * p->x[k] * p->y[k];
-            m.yy += p->weight[k] * p->y[k] * p->y[k];
-        }
-        c = (sym){2 * m.xx, 2 * m.xy, 2 * m.yy};
-        sym a = sym_inverse(c);
-        double worst = 0;
-        for (size_t k = 0; k < p->n; k++) {
-            double q = form(a, p->x[k], p->y[k]);
-            if (q > worst) worst = q;
-            p->weight[k] *= q;
-        }
-        if (worst < 1 + 1e-10) break;
+    return m.xx * m.yy - m.xy * m.xy;
+}
+
+/* Least ellipse of two points: C = x1 x1' + x2 x2'. */
+static sym ellipse_of_two(point p, point q)
+{
+    return (sym){p.x * p.x + q.x * q.x, p.x * p.y + q.x * q.y, p.y * p.y + q.y * q.y};
+}
+
+/* The ellipse through three points: x' A x = 1 thrice, by Cramer's rule. det 0 where none. */
+static sym ellipse_of_three(const point p[3])
+{
+    double a[3], b[3], c[3];
+    for (int k = 0; k < 3; k++) {
+        a[k] = p[k].x * p[k].x;
+        b[k] = 2 * p[k].x * p[k].y;
+        c[k] = p[k].y * p[k].y;
     }
-    return c;
+    double det = a[0] * (b[1] * c[2] - b[2] * c[1]) - b[0] * (a[1] * c[2] - a[2] * c[1]) +
+                 c[0] * (a[1] * b[2] - a[2] * b[1]);
+    sym m = {.xx = (b[1] * c[2] - b[2] * c[1]) - b[0] * (c[2] - c[1]) + c[0] * (b[2] - b[1]),
+             .xy = a[0] * (c[2] - c[1]) - (a[1] * c[2] - a[2] * c[1]) + c[0] * (a[1] - a[2]),
+             .yy = a[0] * (b[1] - b[2]) - b[0] * (a[1] - a[2]) + (a[1] * b[2] - a[2] * b[1])};
+    if (det == 0) return (sym){0};
+    m = (sym){m.xx / det, m.xy / det, m.yy / det};
+    return m.xx > 0 && det_of(m) > 0 ? sym_inverse(m) : (sym){0};
+}
+
+/* Takes `c` where it holds all points and is smaller than the best so far. */
+static bool take_smaller(sym c, const point *p, size_t n, sym *best)
+{
+    if (!(c.xx > 0) || !(det_of(c) > 1e-14 * c.xx * c.yy)) return false;
+    if (det_of(*best) > 0 && det_of(c) >= det_of(*best)) return false;
+    sym a = sym_inverse(c);
+    for (size_t k = 0; k < n; k++)
+        if (form(a, p[k].x, p[k].y) > 1 + 1e-11) return false;
+    *best = c;
+    return true;
+}
+
+/* The new point p[n - 1] must be on the next ellipse. The points that determine it are left
+ * in p. False where rounding leaves no candidate. */
+static bool exchange(point *p, size_t *n, sym *outer)
+{
+    size_t last = *n - 1;
+    sym best = {0};
+    point kept[3] = {{0}};
+    size_t n_kept = 0;
+    for (size_t i = 0; i < last; i++)
+        if (take_smaller(ellipse_of_two(p[i], p[last]), p, *n, &best)) {
+            kept[0] = p[i];
+            kept[1] = p[last];
+            n_kept = 2;
+        }
+    for (size_t i = 0; i < last; i++)
+        for (size_t j = i + 1; j < last; j++) {
+            point three[3] = {p[i], p[j], p[last]};
+            if (!take_smaller(ellipse_of_three(three), p, *n, &best)) continue;
+            for (int k = 0; k < 3; k++)
+                kept[k] = three[k];
+            n_kept = 3;
+        }
+    if (!n_kept) return false;
+    for (size_t k = 0; k < n_kept; k++)
+        p[k] = kept[k];
+    *n = n_kept;
+    *outer = best;
+    return true;
 }
 
 /* The point of ellipse `inner` that sticks out most of the ellipse with matrix `outer`: the
@@ -136,19 +180,18 @@ static bool holds_all(ci_num_beam outer, const ci_num_beam *beams, size_t n)
     return true;
 }
 
-/* Replaces the point of least weight once the list is full. */
-static void point_add(points *p, double x, double y)
+/* The point of all ellipses that sticks out most of `outer`. */
+static double worst_point(sym outer, const ci_num_beam *beams, size_t n, point *far)
 {
-    size_t at = p->n;
-    if (p->n < MAX_POINT)
-        p->n++;
-    else {
-        at = 0;
-        for (size_t k = 1; k < p->n; k++)
-            if (p->weight[k] < p->weight[at]) at = k;
+    double worst = 0;
+    for (size_t i = 0; i < n; i++) {
+        point p;
+        double q = farthest(outer, sym_of(beams[i]), &p.x, &p.y);
+        if (q <= worst) continue;
+        worst = q;
+        *far = p;
     }
-    p->x[at] = x;
-    p->y[at] = y;
+    return worst;
 }
 
 ci_num_beam ci_num_beam_common(const ci_num_beam *beams, size_t n)
@@ -157,31 +200,23 @@ ci_num_beam ci_num_beam_common(const ci_num_beam *beams, size_t n)
     size_t widest = 0;
     for (size_t i = 0; i < n; i++)
         if (beams[i].major * beams[i].minor > beams[widest].major * beams[widest].minor) widest = i;
-    if (holds_all(beams[widest], beams, n)) return beam_of(sym_of(beams[widest]));
+    ci_num_beam first = beams[widest];
+    if (holds_all(first, beams, n)) return beam_of(sym_of(first));
 
-    points p = {.n = 2};
-    double s = sin(beams[widest].pa_rad), c = cos(beams[widest].pa_rad);
-    p.x[0] = -beams[widest].major * s;
-    p.y[0] = beams[widest].major * c;
-    p.x[1] = beams[widest].minor * c;
-    p.y[1] = beams[widest].minor * s;
-    sym outer = {0};
+    double s = sin(first.pa_rad), c = cos(first.pa_rad);
+    point p[4] = {{-first.major * s, first.major * c}, {first.minor * c, first.minor * s}};
+    size_t n_point = 2;
+    sym outer = ellipse_of_two(p[0], p[1]);
     double worst = 0;
     for (int pass = 0; pass < 200; pass++) {
-        outer = least_ellipse(&p);
-        double x_far = 0, y_far = 0;
-        worst = 0;
-        for (size_t i = 0; i < n; i++) {
-            double x, y, q = farthest(outer, sym_of(beams[i]), &x, &y);
-            if (q > worst) {
-                worst = q;
-                x_far = x;
-                y_far = y;
-            }
-        }
+        point far = {0};
+        worst = worst_point(outer, beams, n, &far);
         if (worst < 1 + 1e-9) break;
-        point_add(&p, x_far, y_far);
+        p[n_point++] = far;
+        if (!exchange(p, &n_point, &outer)) break;
+        worst = 0;
     }
+    if (worst == 0) worst = worst_point(outer, beams, n, &p[3]);
     /* What still sticks out decides the last digits: all must be held. */
     double grow = (worst > 1 ? worst : 1) * (1 + 1e-11);
     return beam_of((sym){outer.xx * grow, outer.xy * grow, outer.yy * grow});

@@ -1,0 +1,110 @@
+/* The list of free cards in a header. */
+#include "fits/cfitsio.h"
+
+#include <string.h>
+
+#define TEXT_MAX (sizeof((ci_fits_card *)0)->text - 1)
+
+void ci_fits_header_clear(ci_fits_header *header)
+{
+    if (!header) return;
+    ci_mem_free(header->card);
+    *header = (ci_fits_header){0};
+}
+
+ci_status ci_fits_header_copy(ci_fits_header *out, const ci_fits_header *in)
+{
+    ci_fits_card *card = NULL;
+    if (in->n_card) {
+        CI_TRY(ci_mem_alloc(&card, in->n_card, sizeof *card, "FITS cards"));
+        memcpy(card, in->card, in->n_card * sizeof *card);
+    }
+    *out = *in;
+    out->card = card;
+    return CI_OK;
+}
+
+static bool is_repeated(const char *key)
+{
+    return strcmp(key, "HISTORY") == 0;
+}
+
+static ci_status card_slot(ci_fits_header *h, const char *key, ci_fits_card **slot)
+{
+    size_t length = strlen(key);
+    if (length == 0 || length > 8 ||
+        strspn(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != length)
+        return ci_error(CI_ERR_INTERNAL, "FITS card %s: not a FITS key", key);
+    if (fits_key_is_own(key))
+        return ci_error(CI_ERR_INTERNAL, "FITS card %s: written by the module itself", key);
+    for (size_t i = 0; i < h->n_card && !is_repeated(key); i++)
+        if (strcmp(h->card[i].key, key) == 0) {
+            *slot = &h->card[i];
+            return CI_OK;
+        }
+    CI_TRY(ci_mem_resize(&h->card, h->n_card + 1, sizeof *h->card, "FITS cards"));
+    *slot = &h->card[h->n_card++];
+    **slot = (ci_fits_card){0};
+    memcpy((*slot)->key, key, length + 1);
+    return CI_OK;
+}
+
+/* FITS knows printable ASCII only. */
+static void copy_printable(char *out, size_t n_max, const char *text, size_t n)
+{
+    if (n > n_max) n = n_max;
+    for (size_t i = 0; i < n; i++)
+        out[i] = text[i] >= 32 && text[i] < 127 ? text[i] : '?';
+    out[n] = '\0';
+}
+
+static void set_comment(ci_fits_card *card, const char *comment)
+{
+    if (!comment) comment = "";
+    copy_printable(card->comment, sizeof card->comment - 1, comment, strlen(comment));
+}
+
+ci_status ci_fits_card_set_text(ci_fits_header *h, const char *key, const char *text,
+                                const char *comment)
+{
+    size_t left = strlen(text);
+    do {
+        ci_fits_card *card;
+        CI_TRY(card_slot(h, key, &card));
+        size_t n = left < TEXT_MAX ? left : TEXT_MAX;
+        card->is_text = true;
+        card->is_int = false;
+        copy_printable(card->text, TEXT_MAX, text, n);
+        set_comment(card, comment);
+        text += n;
+        left -= n;
+    } while (left && is_repeated(key)); /* a long history takes several cards */
+    return CI_OK;
+}
+
+ci_status ci_fits_card_set_number(ci_fits_header *h, const char *key, double number,
+                                  const char *comment)
+{
+    ci_fits_card *card;
+    CI_TRY(card_slot(h, key, &card));
+    card->is_text = card->is_int = false;
+    card->number = number;
+    set_comment(card, comment);
+    return CI_OK;
+}
+
+ci_status ci_fits_card_set_int(ci_fits_header *h, const char *key, int64_t number,
+                               const char *comment)
+{
+    CI_TRY(ci_fits_card_set_number(h, key, (double)number, comment));
+    for (size_t i = 0; i < h->n_card; i++)
+        if (strcmp(h->card[i].key, key) == 0) h->card[i].is_int = true;
+    return CI_OK;
+}
+
+const ci_fits_card *ci_fits_card_get(const ci_fits_header *h, const char *key)
+{
+    for (size_t i = 0; i < h->n_card; i++)
+        if (strcmp(h->card[i].key, key) == 0) return &h->card[i];
+    return NULL;
+}

@@ -1,0 +1,78 @@
+/* CFITSIO's faults as ours, and short tables of FITS names. */
+#include "fits/cfitsio.h"
+
+#include <errno.h>
+#include <string.h>
+
+const char *const ci_fits_volatile[] = {"DATE",     "CHECKSUM", "HISTORY", "CREATOR",
+                                        "HOSTNAME", "RUNID",    "NRANK",   NULL};
+
+static bool is_full(int error_number)
+{
+    return error_number == ENOSPC || error_number == EDQUOT || error_number == EFBIG;
+}
+
+ci_status fits_fault(int code, const char *path, const char *action)
+{
+    int error_number = errno;
+    char why[FLEN_STATUS] = "";
+    fits_get_errstatus(code, why);
+    fits_clear_errmsg();
+    switch (code) {
+    case MEMORY_ALLOCATION:
+        return ci_error(CI_ERR_MEMORY, "%s: %s: %s", path, action, why);
+    case WRITE_ERROR:
+    case FILE_NOT_CREATED:
+    case FILE_NOT_CLOSED:
+    case SEEK_ERROR:
+        if (is_full(error_number))
+            return ci_error(CI_ERR_DISK, "%s: %s: %s: free some space and run again", path, action,
+                            strerror(error_number));
+        return ci_error(CI_ERR_IO, "%s: %s: %s%s%s", path, action, why, error_number ? ": " : "",
+                        error_number ? strerror(error_number) : "");
+    case FILE_NOT_OPENED:
+        return ci_error(CI_ERR_IO, "%s: %s: %s", path, action, why);
+    default:
+        return ci_error(CI_ERR_INPUT, "%s: %s: %s (CFITSIO status %d)", path, action, why, code);
+    }
+}
+
+bool fits_key_is_own(const char *key)
+{
+    static const char *const whole[] = {
+        "SIMPLE",  "XTENSION", "BITPIX",   "EXTEND", "PCOUNT",  "GCOUNT",   "BSCALE",   "BZERO",
+        "BLANK",   "WCSAXES",  "PV2_1",    "PV2_2",  "LONPOLE", "LATPOLE",  "RADESYS",  "EQUINOX",
+        "BUNIT",   "BMAJ",     "BMIN",     "BPA",    "RESTFRQ", "RESTFREQ", "SPECSYS",  "DATE-OBS",
+        "TIMESYS", "MJD-OBS",  "TELESCOP", "OBJECT", "ORIGIN",  "DATE",     "CHECKSUM", "DATASUM",
+        "COMMENT", "END",      "",         NULL};
+    static const char *const with_axis[] = {"NAXIS", "CTYPE", "CRVAL", "CRPIX",
+                                            "CDELT", "CUNIT", "CROTA", NULL};
+    for (size_t i = 0; whole[i]; i++)
+        if (strcmp(key, whole[i]) == 0) return true;
+    for (size_t i = 0; with_axis[i]; i++)
+        if (strncmp(key, with_axis[i], 5) == 0 && strspn(key + 5, "0123456789") == strlen(key + 5))
+            return true;
+    return (key[0] == 'C' && key[1] == 'D' && key[2] >= '1' && key[2] <= '9' && key[3] == '_') ||
+           (key[0] == 'P' && key[1] == 'C' && key[2] >= '1' && key[2] <= '9' && key[3] == '_');
+}
+
+static const struct
+{
+    const char *name;
+    int code;
+} stokes_table[] = {{"I", 1},   {"Q", 2},   {"U", 3},   {"V", 4},   {"RR", -1}, {"LL", -2},
+                    {"RL", -3}, {"LR", -4}, {"XX", -5}, {"YY", -6}, {"XY", -7}, {"YX", -8}};
+
+int fits_stokes_code(const char *name)
+{
+    for (size_t i = 0; i < sizeof stokes_table / sizeof stokes_table[0]; i++)
+        if (strcmp(name, stokes_table[i].name) == 0) return stokes_table[i].code;
+    return 0;
+}
+
+const char *fits_stokes_name(int code)
+{
+    for (size_t i = 0; i < sizeof stokes_table / sizeof stokes_table[0]; i++)
+        if (stokes_table[i].code == code) return stokes_table[i].name;
+    return NULL;
+}

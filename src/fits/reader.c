@@ -1,0 +1,167 @@
+/* FITS in, by rows; checksums. */
+#include "fits/cfitsio.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct ci_fits_reader
+{
+    fitsfile *file;
+    char *path;
+    int bitpix;
+    ci_fits_header header;
+};
+
+/* Is it there, a file, and FITS? CFITSIO's own words on that are of little help. */
+static ci_status check_start(const char *path)
+{
+    struct stat info;
+    if (stat(path, &info)) return ci_error_errno(errno, path, "open");
+    if (!S_ISREG(info.st_mode)) return ci_error(CI_ERR_INPUT, "%s: not a file", path);
+    FILE *file = fopen(path, "rb");
+    if (!file) return ci_error_errno(errno, path, "open");
+    char start[10] = "";
+    size_t n = fread(start, 1, 9, file);
+    fclose(file);
+    if (n >= 2 && (unsigned char)start[0] == 0x1f && (unsigned char)start[1] == 0x8b) return CI_OK;
+    if (n < 9 || memcmp(start, "SIMPLE  =", 9) != 0)
+        return ci_error(CI_ERR_INPUT, "%s: not a FITS file: does not begin with SIMPLE", path);
+    return CI_OK;
+}
+
+/* A file cut short opens without complaint; its data end where the header says. */
+ci_status fits_length_check(fitsfile *file, const char *path)
+{
+    char kind[FLEN_FILENAME] = "";
+    int code = 0, bitpix = 0, n_axis = 0;
+    LONGLONG start = 0, size[9] = {0};
+    struct stat info;
+    fits_url_type(file, kind, &code);
+    fits_get_hduaddrll(file, NULL, &start, NULL, &code);
+    fits_get_img_paramll(file, 9, &bitpix, &n_axis, size, &code);
+    if (code) return fits_fault(code, path, "header");
+    if (strcmp(kind, "file://") != 0 || fits_is_compressed_image(file, &code)) return CI_OK;
+    if (stat(path, &info)) return ci_error_errno(errno, path, "open");
+    LONGLONG need = labs(bitpix) / 8;
+    for (int i = 0; i < n_axis && i < 9; i++) {
+        if (size[i] > 0 && need > INT64_MAX / 8 / size[i])
+            return ci_error(CI_ERR_INPUT, "%s: NAXIS%d: %lld: too large", path, i + 1,
+                            (long long)size[i]);
+        need *= size[i];
+    }
+    if (n_axis && info.st_size < start + need)
+        return ci_error(CI_ERR_INPUT, "%s: truncated: holds %lld bytes, its header says %lld", path,
+                        (long long)info.st_size, (long long)(start + need));
+    return CI_OK;
+}
+
+ci_status fits_image_open(fitsfile **file, const char *path)
+{
+    int code = 0, n_axis = 0, n_hdu = 0;
+    *file = NULL;
+    CI_TRY(check_start(path));
+    errno = 0;
+    if (fits_open_diskfile(file, path, READONLY, &code)) {
+        *file = NULL;
+        return fits_fault(code, path, "open");
+    }
+    fits_get_num_hdus(*file, &n_hdu, &code);
+    fits_get_img_dim(*file, &n_axis, &code);
+    /* An empty primary HDU may stand before the image. */
+    for (int i = 2; !code && n_axis == 0 && i <= n_hdu; i++) {
+        int kind = ANY_HDU;
+        fits_movabs_hdu(*file, i, &kind, &code);
+        if (!code && kind == IMAGE_HDU) fits_get_img_dim(*file, &n_axis, &code);
+    }
+    ci_status status = CI_OK;
+    if (code)
+        status = fits_fault(code, path, "header");
+    else if (n_axis < 2)
+        status = ci_error(CI_ERR_INPUT, "%s: NAXIS: %d: holds no image", path, n_axis);
+    if (status == CI_OK) return CI_OK;
+    code = 0;
+    fits_close_file(*file, &code);
+    fits_clear_errmsg();
+    *file = NULL;
+    return status;
+}
+
+void ci_fits_reader_close(ci_fits_reader *reader)
+{
+    if (!reader) return;
+    int code = 0;
+    if (reader->file) fits_close_file(reader->file, &code);
+    fits_clear_errmsg();
+    ci_fits_header_clear(&reader->header);
+    ci_mem_free(reader->path);
+    ci_mem_free(reader);
+}
+
+ci_status ci_fits_reader_open(ci_fits_reader **out, const char *path)
+{
+    *out = NULL;
+    ci_fits_reader *r = NULL;
+    CI_TRY(ci_mem_alloc(&r, 1, sizeof *r, "FITS reader"));
+    ci_status status = ci_str_copy(&r->path, path);
+    if (status == CI_OK) status = fits_image_open(&r->file, path);
+    if (status == CI_OK) status = fits_header_read(r->file, path, &r->header);
+    if (status == CI_OK) status = fits_length_check(r->file, path);
+    int code = 0;
+    if (status == CI_OK && fits_get_img_equivtype(r->file, &r->bitpix, &code))
+        status = fits_fault(code, path, "header");
+    if (status != CI_OK) {
+        ci_fits_reader_close(r);
+        return status;
+    }
+    *out = r;
+    return CI_OK;
+}
+
+const ci_fits_header *ci_fits_reader_header(const ci_fits_reader *reader)
+{
+    return &reader->header;
+}
+
+ci_status ci_fits_reader_rows(ci_fits_reader *reader, size_t i_row, size_t n_row, float *rows)
+{
+    const ci_fits_header *h = &reader->header;
+    if (i_row > h->n_y || n_row > h->n_y - i_row)
+        return ci_error(CI_ERR_INTERNAL, "%s: rows %zu to %zu of %zu", reader->path, i_row,
+                        i_row + n_row, h->n_y);
+    if (n_row == 0) return CI_OK;
+    int code = 0;
+    /* Integers mark blank pixels by a value; in floats NaN stands for itself, and a null
+     * value of 0 keeps CFITSIO from touching them. */
+    float blank = reader->bitpix > 0 ? NAN : 0;
+    errno = 0;
+    if (fits_read_img_flt(reader->file, 1, (LONGLONG)(i_row * h->n_x) + 1,
+                          (LONGLONG)(n_row * h->n_x), blank, rows, NULL, &code))
+        return fits_fault(code, reader->path, "read");
+    return CI_OK;
+}
+
+ci_status ci_fits_verify(const char *path)
+{
+    fitsfile *file = NULL;
+    CI_TRY(fits_image_open(&file, path));
+    int code = 0, n_hdu = 0;
+    ci_status status = fits_length_check(file, path);
+    fits_get_num_hdus(file, &n_hdu, &code);
+    for (int i = 1; i <= n_hdu && !code && status == CI_OK; i++) {
+        int data = 0, whole = 0;
+        fits_movabs_hdu(file, i, NULL, &code);
+        if (code || fits_verify_chksum(file, &data, &whole, &code)) break;
+        /* 1: right, 0: not there, -1: wrong. */
+        if (data != 1 || whole != 1)
+            status = ci_error(CI_ERR_INPUT, "%s: %s: %s in HDU %d", path,
+                              data != 1 ? "DATASUM" : "CHECKSUM",
+                              (data != 1 ? data : whole) ? "wrong" : "missing", i);
+    }
+    if (code) status = fits_fault(code, path, "checksum");
+    code = 0;
+    fits_close_file(file, &code);
+    fits_clear_errmsg();
+    return status;
+}

@@ -1,0 +1,119 @@
+/* FITS out, by rows. */
+#include "fits/cfitsio.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+struct ci_fits_writer
+{
+    fitsfile *file;
+    char *path, *part;
+    size_t n_x, n_y, i_row;
+};
+
+static void writer_free(ci_fits_writer *w)
+{
+    ci_mem_free(w->path);
+    ci_mem_free(w->part);
+    ci_mem_free(w);
+}
+
+void ci_fits_writer_abandon(ci_fits_writer *writer)
+{
+    if (!writer) return;
+    int code = 0;
+    if (writer->file) fits_delete_file(writer->file, &code);
+    fits_clear_errmsg();
+    if (writer->part) unlink(writer->part);
+    writer_free(writer);
+}
+
+static ci_status writer_start(ci_fits_writer *w, const ci_fits_header *header)
+{
+    long size[4] = {(long)w->n_x, (long)w->n_y, 1, 1};
+    int code = 0;
+    unlink(w->part); /* left by a run that was killed */
+    errno = 0;
+    if (fits_create_diskfile(&w->file, w->part, &code)) return fits_fault(code, w->path, "create");
+    if (fits_create_img(w->file, FLOAT_IMG, 4, size, &code))
+        return fits_fault(code, w->path, "create");
+    return fits_header_write(w->file, w->path, header);
+}
+
+ci_status ci_fits_writer_open(ci_fits_writer **out, const char *path, const ci_fits_header *header)
+{
+    *out = NULL;
+    if (header->n_x == 0 || header->n_y == 0)
+        return ci_error(CI_ERR_INTERNAL, "%s: image of %zu x %zu pixels", path, header->n_x,
+                        header->n_y);
+    ci_fits_writer *w = NULL;
+    CI_TRY(ci_mem_alloc(&w, 1, sizeof *w, "FITS writer"));
+    w->n_x = header->n_x;
+    w->n_y = header->n_y;
+    ci_status status = ci_str_copy(&w->path, path);
+    if (status == CI_OK) status = ci_path_part(&w->part, path);
+    if (status == CI_OK) status = writer_start(w, header);
+    if (status != CI_OK) {
+        ci_fits_writer_abandon(w);
+        return status;
+    }
+    *out = w;
+    return CI_OK;
+}
+
+ci_status ci_fits_writer_rows(ci_fits_writer *writer, size_t n_row, const float *rows)
+{
+    if (n_row > writer->n_y - writer->i_row)
+        return ci_error(CI_ERR_INTERNAL, "%s: row %zu of %zu", writer->path, writer->i_row + n_row,
+                        writer->n_y);
+    int code = 0;
+    LONGLONG first = (LONGLONG)(writer->i_row * writer->n_x) + 1;
+    errno = 0;
+    /* CFITSIO takes a pointer that it does not write through. */
+    union
+    {
+        const float *given;
+        float *taken;
+    } pixels = {.given = rows};
+    if (n_row && fits_write_img_flt(writer->file, 1, first, (LONGLONG)(n_row * writer->n_x),
+                                    pixels.taken, &code))
+        return fits_fault(code, writer->path, "write");
+    writer->i_row += n_row;
+    return CI_OK;
+}
+
+ci_status ci_fits_writer_close(ci_fits_writer *writer)
+{
+    int code = 0;
+    ci_status status = CI_OK;
+    if (writer->i_row != writer->n_y)
+        status = ci_error(CI_ERR_INTERNAL, "%s: %zu of %zu rows written", writer->path,
+                          writer->i_row, writer->n_y);
+    errno = 0;
+    if (status == CI_OK && fits_write_chksum(writer->file, &code))
+        status = fits_fault(code, writer->path, "checksum");
+    if (status == CI_OK) {
+        /* From here on the file is closed whether or not that succeeds. */
+        errno = 0;
+        fits_close_file(writer->file, &code);
+        writer->file = NULL;
+        if (code) status = fits_fault(code, writer->path, "close");
+    }
+    if (status == CI_OK) status = ci_path_commit(writer->part, writer->path);
+    if (status != CI_OK)
+        ci_fits_writer_abandon(writer);
+    else
+        writer_free(writer);
+    return status;
+}
+
+ci_status ci_fits_write(const char *path, const ci_fits_header *header, const float *pixels)
+{
+    ci_fits_writer *writer = NULL;
+    CI_TRY(ci_fits_writer_open(&writer, path, header));
+    ci_status status = ci_fits_writer_rows(writer, header->n_y, pixels);
+    if (status == CI_OK) return ci_fits_writer_close(writer);
+    ci_fits_writer_abandon(writer);
+    return status;
+}
