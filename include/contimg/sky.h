@@ -16,7 +16,7 @@ void ci_sky_eop_free(ci_sky_eop *eop);
 /* The sky over one array at one UTC: everything that depends on time and site only. */
 typedef struct ci_sky_frame ci_sky_frame;
 /* dut1_header_s: the file's dut1 (0: none), used outside the table's dates, warned of
- * where it differs from the table by more than 5 ms. */
+ * where it differs from the table by more than 5 ms. CI_ERR_INPUT for a time that is none. */
 CI_MUST_CHECK ci_status ci_sky_frame_new(ci_sky_frame **out, const ci_sky_eop *eop,
                                          const ci_vis_array *array, double time_mjd_s,
                                          double dut1_header_s);
@@ -40,7 +40,8 @@ void ci_sky_uvw_basis(const ci_sky_frame *frame, double ra_rad, double dec_rad, 
 /* ---- phase centre ---------------------------------------------------------- */
 
 /* Where the data's image is centred by default: the sidereal centre; for MERIDIAN the
- * ICRS place of HA 0 and that declination at mid time; for UNPROJECTED of the zenith. */
+ * ICRS place of HA 0 and that declination at mid time; for UNPROJECTED of the zenith. Of
+ * several phase centres the first. */
 CI_MUST_CHECK ci_status ci_sky_centre_default(const ci_sky_eop *eop, const ci_vis_meta *meta,
                                               double *ra_rad, double *dec_rad);
 /* Moves a block's data to one ICRS centre and fills uvw_m from antenna positions along
@@ -88,7 +89,8 @@ typedef struct ci_sky_source
     double ra_rad, dec_rad;
     double flux_jy, ref_freq_hz, spectral_index; /* S = flux (nu/ref)^index */
     double major_rad, minor_rad, pa_rad;         /* FWHM of a Gaussian; 0: point */
-    /* Perley-Butler polynomial log10 S = sum a_i (log10 nu_GHz)^i; n_poly 0: power law */
+    /* Perley-Butler polynomial log10 S = sum a_i (log10 nu_GHz)^i from poly_min_hz to
+     * poly_max_hz; n_poly 0: power law */
     int n_poly;
     double poly[6], poly_min_hz, poly_max_hz;
     bool is_flux_standard; /* sets the flux scale */
@@ -103,17 +105,35 @@ void ci_sky_model_free(ci_sky_model *model);
  * pa_deg]; an unknown or missing column is named. */
 CI_MUST_CHECK ci_status ci_sky_model_read(ci_sky_model **out, const char *path);
 CI_MUST_CHECK ci_status ci_sky_model_write(const ci_sky_model *model, const char *path);
+/* An empty model; appending to it (only to one made here or returned by this module) copies
+ * the source. */
+CI_MUST_CHECK ci_status ci_sky_model_new(ci_sky_model **out);
+CI_MUST_CHECK ci_status ci_sky_model_append(ci_sky_model *model, const ci_sky_source *source);
+/* Copies of the sources within a radius of a place, in the model's order; may be none. */
+CI_MUST_CHECK ci_status ci_sky_model_select(ci_sky_model **out, const ci_sky_model *model,
+                                            double ra_rad, double dec_rad, double radius_rad);
+/* The source nearest to a place and how far it is (may be NULL); NULL of an empty model.
+ * Borrowed. */
+const ci_sky_source *ci_sky_model_nearest(const ci_sky_model *model, double ra_rad, double dec_rad,
+                                          double *distance_rad);
+/* NaN outside a polynomial's range. */
 double ci_sky_source_flux_jy(const ci_sky_source *source, double freq_hz);
 double ci_sky_separation_rad(double ra1_rad, double dec1_rad, double ra2_rad, double dec2_rad);
 double ci_sky_mean_angle_rad(const double *angle_rad, size_t n); /* circular */
-/* share/: Perley-Butler 2017 standards that may be points, and the VLA calibrator list. */
+/* FK5 (J2000) to ICRS, in place. */
+void ci_sky_fk5_to_icrs(double *ra_rad, double *dec_rad);
+/* share/: Perley-Butler 2017 standards that may be points; the VLA calibrator list (without
+ * the few of unknown flux); the Perley-Butler sources that are resolved and must not be
+ * taken for points. */
 CI_MUST_CHECK ci_status ci_sky_catalog_standards(ci_sky_model **out);
 CI_MUST_CHECK ci_status ci_sky_catalog_vla(ci_sky_model **out);
+CI_MUST_CHECK ci_status ci_sky_catalog_resolved(ci_sky_model **out);
 
 /* Direct sum over the model's sources: out [n_row][n_chan], Stokes I (XX = YY = I), towards
  * the block's present phase centre (sidereal, after ci_sky_rephase, or MERIDIAN as read).
  * Each source's own apparent place and beam per time and channel; beam may be NULL.
- * Per-channel phasor recurrence re-seeded to hold 1e-6. */
+ * Phases by a phasor recurrence over channels, re-seeded; sums in single precision: 1e-6
+ * of the sum of |flux|. CI_ERR_INPUT where a source has no flux at a channel. */
 CI_MUST_CHECK ci_status ci_sky_predict(const ci_sky_eop *eop, const ci_sky_model *model,
                                        const ci_sky_beam *beam, const ci_sky_pointing *pointing,
                                        const ci_vis_block *block, ci_c32 *out);

@@ -1,0 +1,142 @@
+#include "sky/beam.h"
+
+#include <erfa.h>
+#include <math.h>
+#include <string.h>
+
+#include "sky/frame.h"
+
+typedef enum beam_kind
+{
+    BEAM_NONE,
+    BEAM_AIRY
+} beam_kind;
+
+struct ci_sky_beam
+{
+    beam_kind kind;
+    char text[64];
+    double diameter_m;
+};
+
+/* The one diameter of all antennas that have one; 0 where unknown or mixed. */
+static double common_diameter(const ci_vis_array *array)
+{
+    double diameter = 0;
+    for (size_t a = 0; a < array->n_antenna; a++) {
+        double d = array->antenna[a].diameter_m;
+        if (!(d > 0)) continue;
+        if (diameter > 0 && fabs(d - diameter) > 0.01 * diameter) {
+            ci_log_warning("antenna diameters differ (%g and %g m): no primary beam is assumed, "
+                           "give --beam",
+                           diameter, d);
+            return 0;
+        }
+        if (diameter == 0) diameter = d;
+    }
+    return diameter;
+}
+
+static ci_status parse(ci_sky_beam *beam, const char *spec, const ci_vis_array *array)
+{
+    if (strcmp(spec, "auto") == 0)
+        beam->diameter_m = array ? common_diameter(array) : 0;
+    else if (strncmp(spec, "airy:", 5) == 0) {
+        if (ci_parse_double(spec + 5, "beam", &beam->diameter_m) != CI_OK ||
+            !(beam->diameter_m > 0 && beam->diameter_m < 1000))
+            return ci_error(CI_ERR_USAGE, "beam \"%s\": give a diameter in m, as airy:4.65", spec);
+    } else if (strcmp(spec, "none") != 0)
+        return ci_error(CI_ERR_USAGE, "beam \"%s\": give none, auto or airy:D", spec);
+    beam->kind = beam->diameter_m > 0 ? BEAM_AIRY : BEAM_NONE;
+    if (beam->kind == BEAM_AIRY)
+        snprintf(beam->text, sizeof beam->text, "airy:%.6g", beam->diameter_m);
+    else
+        snprintf(beam->text, sizeof beam->text, "none");
+    return CI_OK;
+}
+
+ci_status ci_sky_beam_new(ci_sky_beam **out, const char *spec, const ci_vis_array *array)
+{
+    *out = NULL;
+    ci_sky_beam *beam = NULL;
+    CI_TRY(ci_mem_alloc(&beam, 1, sizeof *beam, "beam"));
+    ci_status status = parse(beam, spec, array);
+    if (status == CI_OK)
+        *out = beam;
+    else
+        ci_sky_beam_free(beam);
+    return status;
+}
+
+void ci_sky_beam_free(ci_sky_beam *beam)
+{
+    ci_mem_free(beam);
+}
+
+bool ci_sky_beam_is_none(const ci_sky_beam *beam)
+{
+    return !beam || beam->kind == BEAM_NONE;
+}
+
+const char *ci_sky_beam_text(const ci_sky_beam *beam)
+{
+    return beam ? beam->text : "none";
+}
+
+/* (2 J1(x)/x)^2, x = pi D sin(theta) / lambda. */
+static double airy(double diameter_m, double sin_theta, double freq_hz)
+{
+    double x = CI_PI * diameter_m * sin_theta * freq_hz / CI_C_M_S;
+    if (x < 1e-4) return 1 - 0.25 * x * x;
+    double v = 2 * j1(x) / x;
+    return v * v;
+}
+
+double ci_sky_beam_power_lm(const ci_sky_beam *beam, double l, double m, double freq_hz)
+{
+    if (ci_sky_beam_is_none(beam)) return 1;
+    return airy(beam->diameter_m, hypot(l, m), freq_hz);
+}
+
+void ci_sky_beam_axes_at(ci_sky_beam_axes *out, const ci_sky_pointing *pointing,
+                         const ci_sky_frame *frame)
+{
+    if (pointing->is_fixed)
+        ci_sky_direction_apparent(frame, pointing->ha_rad, pointing->dec_app_rad, out->centre);
+    else
+        ci_sky_direction(frame, pointing->ra_rad, pointing->dec_rad, out->centre);
+    double theta, phi;
+    eraC2s(out->centre, &theta, &phi);
+    ci_sky_axes(theta, phi, out->east, out->north);
+}
+
+bool ci_sky_beam_offset(const ci_sky_beam_axes *axes, const double s_itrs[3], double *l, double *m)
+{
+    *l = *m = 0;
+    double n = 0;
+    for (int i = 0; i < 3; i++) {
+        *l += s_itrs[i] * axes->east[i];
+        *m += s_itrs[i] * axes->north[i];
+        n += s_itrs[i] * axes->centre[i];
+    }
+    return n > 0;
+}
+
+bool ci_sky_beam_lm(const ci_sky_pointing *pointing, const ci_sky_frame *frame, double ra_rad,
+                    double dec_rad, double *l, double *m)
+{
+    ci_sky_beam_axes axes;
+    double s[3];
+    ci_sky_beam_axes_at(&axes, pointing, frame);
+    ci_sky_direction(frame, ra_rad, dec_rad, s);
+    return ci_sky_beam_offset(&axes, s, l, m);
+}
+
+double ci_sky_beam_power(const ci_sky_beam *beam, const ci_sky_pointing *pointing,
+                         const ci_sky_frame *frame, double ra_rad, double dec_rad, double freq_hz)
+{
+    double l, m;
+    if (ci_sky_beam_is_none(beam)) return 1;
+    if (!ci_sky_beam_lm(pointing, frame, ra_rad, dec_rad, &l, &m)) return 0;
+    return ci_sky_beam_power_lm(beam, l, m, freq_hz);
+}

@@ -1,0 +1,155 @@
+#include "sky/csv.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <string.h>
+
+static char *trim(char *text)
+{
+    while (isspace((unsigned char)*text))
+        text++;
+    char *end = text + strlen(text);
+    while (end > text && isspace((unsigned char)end[-1]))
+        *--end = '\0';
+    return text;
+}
+
+/* The next line that is no comment, NUL-terminated in place; NULL at the end. */
+static char *next_line(ci_sky_csv *csv)
+{
+    while (*csv->next) {
+        char *line = csv->next;
+        size_t n = strcspn(line, "\n");
+        csv->next = line + n + (line[n] == '\n');
+        line[n] = '\0';
+        csv->line++;
+        line = trim(line);
+        if (*line && *line != '#') return line;
+    }
+    return NULL;
+}
+
+/* Cuts a line at its commas; a field may stand in double quotes, a quote in it doubled. */
+static ci_status cut(ci_sky_csv *csv, char *line, int *n_field)
+{
+    *n_field = 0;
+    for (char *at = line;; (*n_field)++) {
+        if (*n_field == CI_SKY_CSV_FIELDS)
+            return ci_error(CI_ERR_INPUT, "%s: line %d: more than %d fields: remove some",
+                            csv->path, csv->line, CI_SKY_CSV_FIELDS);
+        while (*at == ' ' || *at == '\t')
+            at++;
+        char *to = at;
+        csv->field[*n_field] = at;
+        if (*at == '"') {
+            for (at++; *at && !(at[0] == '"' && at[1] != '"'); at++) {
+                if (*at == '"') at++;
+                *to++ = *at;
+            }
+            if (!*at)
+                return ci_error(CI_ERR_INPUT, "%s: line %d: a quote is not closed", csv->path,
+                                csv->line);
+            at++;
+        }
+        while (*at && *at != ',')
+            *to++ = *at++;
+        bool last = *at == '\0';
+        *to = '\0';
+        csv->field[*n_field] = trim(csv->field[*n_field]);
+        if (last) break;
+        at++;
+    }
+    (*n_field)++;
+    return CI_OK;
+}
+
+static ci_status header(ci_sky_csv *csv, int n_required)
+{
+    char *line = next_line(csv);
+    if (!line)
+        return ci_error(CI_ERR_INPUT, "%s: no header line: first line must name the columns",
+                        csv->path);
+    if (strncmp(line, "\xef\xbb\xbf", 3) == 0) line += 3; /* some editors' byte-order mark */
+    CI_TRY(cut(csv, line, &csv->n_column));
+    for (int i = 0; i < csv->n_name; i++)
+        csv->field_of[i] = -1;
+    for (int f = 0; f < csv->n_column; f++) {
+        int i = 0;
+        while (i < csv->n_name && strcmp(csv->names[i], csv->field[f]) != 0)
+            i++;
+        if (i == csv->n_name) {
+            const char *near = ci_str_nearest(csv->field[f], csv->names, (size_t)csv->n_name);
+            return ci_error(CI_ERR_INPUT, "%s: unknown column \"%s\"%s%s%s", csv->path,
+                            csv->field[f], near ? ": did you mean \"" : "", near ? near : "",
+                            near ? "\"?" : ": remove it");
+        }
+        if (csv->field_of[i] >= 0)
+            return ci_error(CI_ERR_INPUT, "%s: column \"%s\" is there twice", csv->path,
+                            csv->names[i]);
+        csv->field_of[i] = f;
+    }
+    for (int i = 0; i < n_required; i++)
+        if (csv->field_of[i] < 0)
+            return ci_error(CI_ERR_INPUT, "%s: column \"%s\" is missing from the header line",
+                            csv->path, csv->names[i]);
+    return CI_OK;
+}
+
+ci_status ci_sky_csv_open(ci_sky_csv *csv, const char *path, const char *const *names, int n_name,
+                          int n_required)
+{
+    memset(csv, 0, sizeof *csv);
+    csv->path = path;
+    csv->names = names;
+    csv->n_name = n_name;
+    if (n_name > CI_SKY_CSV_FIELDS)
+        return ci_error(CI_ERR_INTERNAL, "%s: %d columns asked for", path, n_name);
+    size_t n_byte;
+    CI_TRY(ci_file_read(&csv->text, &n_byte, path));
+    csv->next = csv->text;
+    ci_status status = strlen(csv->text) == n_byte
+                           ? header(csv, n_required)
+                           : ci_error(CI_ERR_INPUT, "%s: not a text file", path);
+    if (status != CI_OK) ci_sky_csv_close(csv);
+    return status;
+}
+
+ci_status ci_sky_csv_row(ci_sky_csv *csv, bool *end)
+{
+    char *line = next_line(csv);
+    *end = line == NULL;
+    if (!line) return CI_OK;
+    int n_field;
+    CI_TRY(cut(csv, line, &n_field));
+    if (n_field != csv->n_column)
+        return ci_error(CI_ERR_INPUT, "%s: line %d: %d fields where the header has %d", csv->path,
+                        csv->line, n_field, csv->n_column);
+    return CI_OK;
+}
+
+const char *ci_sky_csv_text(const ci_sky_csv *csv, int i_name)
+{
+    int f = csv->field_of[i_name];
+    return f < 0 ? "" : csv->field[f];
+}
+
+ci_status ci_sky_csv_number(const ci_sky_csv *csv, int i_name, double missing, double *out)
+{
+    const char *text = ci_sky_csv_text(csv, i_name);
+    *out = missing;
+    if (!*text) {
+        if (!isnan(missing)) return CI_OK;
+        return ci_error(CI_ERR_INPUT, "%s: line %d: %s is empty: give a number", csv->path,
+                        csv->line, csv->names[i_name]);
+    }
+    if (ci_parse_double(text, csv->names[i_name], out) != CI_OK || !isfinite(*out))
+        return ci_error(CI_ERR_INPUT, "%s: line %d: %s: \"%s\" is not a finite number", csv->path,
+                        csv->line, csv->names[i_name], text);
+    return CI_OK;
+}
+
+void ci_sky_csv_close(ci_sky_csv *csv)
+{
+    ci_mem_free(csv->text);
+    csv->text = csv->next = NULL;
+}

@@ -1,0 +1,204 @@
+#include <math.h>
+#include <string.h>
+
+#include "contimg/sky.h"
+#include "sky/csv.h"
+#include "sky/model.h"
+
+static const char *const columns[] = {"name",         "ra_deg",       "dec_deg",
+                                      "flux_jy",      "ref_freq_hz",  "spectral_index",
+                                      "major_arcsec", "minor_arcsec", "pa_deg"};
+enum
+{
+    NAME,
+    RA,
+    DEC,
+    FLUX,
+    FREQ,
+    INDEX,
+    MAJOR,
+    MINOR,
+    PA,
+    N_COLUMN,
+    N_REQUIRED = MAJOR
+};
+
+ci_status ci_sky_model_new(ci_sky_model **out)
+{
+    return ci_mem_alloc(out, 1, sizeof **out, "source list");
+}
+
+ci_status ci_sky_model_append(ci_sky_model *model, const ci_sky_source *source)
+{
+    /* Room doubles: full at 0 and whenever the count is a power of two from 16 on. */
+    size_t n = model->n_source;
+    if (n == 0 || (n >= 16 && (n & (n - 1)) == 0))
+        CI_TRY(ci_mem_resize(&model->source, n == 0 ? 16 : 2 * n, sizeof *model->source,
+                             "source list"));
+    model->source[model->n_source++] = *source;
+    return CI_OK;
+}
+
+void ci_sky_model_free(ci_sky_model *model)
+{
+    if (!model) return;
+    ci_mem_free(model->source);
+    ci_mem_free(model);
+}
+
+ci_status ci_sky_name_set(char name[40], const char *text, const char *path, int line)
+{
+    if (strlen(text) >= 40)
+        return ci_error(CI_ERR_INPUT, "%s: line %d: name \"%s\" is longer than 39 characters", path,
+                        line, text);
+    snprintf(name, 40, "%s", text);
+    return CI_OK;
+}
+
+static ci_status bad_value(const ci_sky_csv *csv, int column, const char *must)
+{
+    return ci_error(CI_ERR_INPUT, "%s: line %d: %s %s must be %s", csv->path, csv->line,
+                    csv->names[column], ci_sky_csv_text(csv, column), must);
+}
+
+static ci_status read_source(const ci_sky_csv *csv, ci_sky_source *source)
+{
+    double v[N_COLUMN] = {0};
+    for (int i = RA; i < N_COLUMN; i++)
+        CI_TRY(ci_sky_csv_number(csv, i, i < N_REQUIRED ? NAN : 0, &v[i]));
+    if (v[RA] < -360 || v[RA] > 360) return bad_value(csv, RA, "degrees, 0 to 360");
+    if (v[DEC] < -90 || v[DEC] > 90) return bad_value(csv, DEC, "degrees, -90 to 90");
+    if (v[FREQ] <= 0) return bad_value(csv, FREQ, "above 0 (Hz)");
+    if (v[MAJOR] < 0) return bad_value(csv, MAJOR, "0 or more");
+    if (v[MINOR] < 0 || v[MINOR] > v[MAJOR]) return bad_value(csv, MINOR, "from 0 to major_arcsec");
+    memset(source, 0, sizeof *source);
+    CI_TRY(ci_sky_name_set(source->name, ci_sky_csv_text(csv, NAME), csv->path, csv->line));
+    source->ra_rad = fmod(v[RA] + 360, 360) * CI_DEG_TO_RAD;
+    source->dec_rad = v[DEC] * CI_DEG_TO_RAD;
+    source->flux_jy = v[FLUX];
+    source->ref_freq_hz = v[FREQ];
+    source->spectral_index = v[INDEX];
+    source->major_rad = v[MAJOR] * CI_ARCSEC_TO_RAD;
+    source->minor_rad = v[MINOR] * CI_ARCSEC_TO_RAD;
+    source->pa_rad = v[PA] * CI_DEG_TO_RAD;
+    return CI_OK;
+}
+
+ci_status ci_sky_model_read(ci_sky_model **out, const char *path)
+{
+    *out = NULL;
+    ci_sky_csv csv;
+    CI_TRY(ci_sky_csv_open(&csv, path, columns, N_COLUMN, N_REQUIRED));
+    ci_sky_model *model = NULL;
+    ci_status status = ci_sky_model_new(&model);
+    while (status == CI_OK) {
+        bool end;
+        ci_sky_source source;
+        status = ci_sky_csv_row(&csv, &end);
+        if (status != CI_OK || end) break;
+        status = read_source(&csv, &source);
+        if (status == CI_OK) status = ci_sky_model_append(model, &source);
+    }
+    if (status == CI_OK && model->n_source == 0)
+        status = ci_error(CI_ERR_INPUT, "%s: no source in it", path);
+    ci_sky_csv_close(&csv);
+    if (status == CI_OK)
+        *out = model;
+    else
+        ci_sky_model_free(model);
+    return status;
+}
+
+/* A name that would break the line is quoted. */
+static ci_status append_name(ci_text *text, const char *name)
+{
+    if (!strpbrk(name, ",\"#") && name[0] != ' ') return ci_text_append(text, "%s", name);
+    CI_TRY(ci_text_append(text, "\""));
+    for (const char *c = name; *c; c++)
+        CI_TRY(ci_text_append(text, *c == '"' ? "\"\"" : "%c", *c));
+    return ci_text_append(text, "\"");
+}
+
+static ci_status print_model(ci_text *text, const ci_sky_model *model)
+{
+    bool extended = false;
+    for (size_t i = 0; i < model->n_source; i++)
+        extended = extended || model->source[i].major_rad > 0;
+    for (int i = 0; i < (extended ? N_COLUMN : N_REQUIRED); i++)
+        CI_TRY(ci_text_append(text, "%s%s", i ? "," : "", columns[i]));
+    for (size_t i = 0; i < model->n_source; i++) {
+        const ci_sky_source *s = &model->source[i];
+        CI_TRY(ci_text_append(text, "\n"));
+        CI_TRY(append_name(text, s->name));
+        CI_TRY(ci_text_append(text, ",%.10f,%.10f,%.9g,%.12g,%.6g", s->ra_rad * CI_RAD_TO_DEG,
+                              s->dec_rad * CI_RAD_TO_DEG, s->flux_jy, s->ref_freq_hz,
+                              s->spectral_index));
+        if (extended)
+            CI_TRY(ci_text_append(text, ",%.9g,%.9g,%.9g", s->major_rad * CI_RAD_TO_ARCSEC,
+                                  s->minor_rad * CI_RAD_TO_ARCSEC, s->pa_rad * CI_RAD_TO_DEG));
+    }
+    return ci_text_append(text, "\n");
+}
+
+ci_status ci_sky_model_write(const ci_sky_model *model, const char *path)
+{
+    for (size_t i = 0; i < model->n_source; i++)
+        if (model->source[i].n_poly > 0)
+            return ci_error(CI_ERR_USAGE,
+                            "%s: %s has a polynomial spectrum, which this form cannot hold", path,
+                            model->source[i].name);
+    ci_text text = {0};
+    ci_status status = print_model(&text, model);
+    if (status == CI_OK) status = ci_file_write(path, text.text, text.length);
+    ci_mem_free(text.text);
+    return status;
+}
+
+ci_status ci_sky_model_select(ci_sky_model **out, const ci_sky_model *model, double ra_rad,
+                              double dec_rad, double radius_rad)
+{
+    *out = NULL;
+    ci_sky_model *found = NULL;
+    CI_TRY(ci_sky_model_new(&found));
+    ci_status status = CI_OK;
+    for (size_t i = 0; i < model->n_source && status == CI_OK; i++) {
+        const ci_sky_source *s = &model->source[i];
+        if (ci_sky_separation_rad(ra_rad, dec_rad, s->ra_rad, s->dec_rad) <= radius_rad)
+            status = ci_sky_model_append(found, s);
+    }
+    if (status == CI_OK)
+        *out = found;
+    else
+        ci_sky_model_free(found);
+    return status;
+}
+
+const ci_sky_source *ci_sky_model_nearest(const ci_sky_model *model, double ra_rad, double dec_rad,
+                                          double *distance_rad)
+{
+    const ci_sky_source *nearest = NULL;
+    double least = INFINITY;
+    for (size_t i = 0; i < model->n_source; i++) {
+        const ci_sky_source *s = &model->source[i];
+        double d = ci_sky_separation_rad(ra_rad, dec_rad, s->ra_rad, s->dec_rad);
+        if (d < least) {
+            least = d;
+            nearest = s;
+        }
+    }
+    if (distance_rad) *distance_rad = least;
+    return nearest;
+}
+
+double ci_sky_source_flux_jy(const ci_sky_source *source, double freq_hz)
+{
+    if (source->n_poly == 0)
+        return source->spectral_index == 0
+                   ? source->flux_jy
+                   : source->flux_jy * pow(freq_hz / source->ref_freq_hz, source->spectral_index);
+    if (freq_hz < source->poly_min_hz || freq_hz > source->poly_max_hz) return NAN;
+    double x = log10(freq_hz * 1e-9), sum = 0;
+    for (int i = source->n_poly - 1; i >= 0; i--)
+        sum = sum * x + source->poly[i];
+    return pow(10, sum);
+}

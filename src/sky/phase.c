@@ -1,0 +1,147 @@
+#include <complex.h>
+#include <math.h>
+#include <string.h>
+
+#include "sky/frame.h"
+#include "sky/rows.h"
+
+ci_status ci_sky_centre_default(const ci_sky_eop *eop, const ci_vis_meta *meta, double *ra_rad,
+                                double *dec_rad)
+{
+    if (meta->n_phase == 0 || meta->n_time == 0)
+        return ci_error(CI_ERR_INPUT, "no times or no phase centre: give --phase-center");
+    const ci_vis_phase_centre *phase = &meta->phase[0];
+    if (meta->n_phase > 1)
+        ci_log_info("%zu phase centres in the data: the image is centred on the first, \"%s\"",
+                    meta->n_phase, phase->name);
+    if (phase->kind == CI_PHASING_SIDEREAL) {
+        *ra_rad = phase->ra_rad;
+        *dec_rad = phase->dec_rad;
+        return CI_OK;
+    }
+    double mid =
+        meta->time_mjd_s[0] + 0.5 * (meta->time_mjd_s[meta->n_time - 1] - meta->time_mjd_s[0]);
+    ci_sky_frame *frame;
+    CI_TRY(ci_sky_frame_of(&frame, eop, meta, mid));
+    bool meridian = phase->kind == CI_PHASING_MERIDIAN;
+    ci_sky_icrs(frame, 0, meridian ? phase->dec_rad : meta->array.lat_rad, ra_rad, dec_rad);
+    ci_sky_frame_free(frame);
+    return CI_OK;
+}
+
+void ci_sky_pointing_from(const ci_vis_meta *meta, ci_sky_pointing *out)
+{
+    memset(out, 0, sizeof *out);
+    out->is_fixed = true;
+    out->dec_app_rad = meta->array.lat_rad;
+    if (meta->n_phase == 0) return;
+    const ci_vis_phase_centre *phase = &meta->phase[0];
+    if (phase->kind == CI_PHASING_MERIDIAN) out->dec_app_rad = phase->dec_rad;
+    if (phase->kind == CI_PHASING_SIDEREAL)
+        *out = (ci_sky_pointing){.ra_rad = phase->ra_rad, .dec_rad = phase->dec_rad};
+}
+
+/* exp(-2 pi i nu/c d_a) of all antennas, d_a their delay from the old centre to the new. */
+static void turn_antennas(const ci_vis_block *block, const double *position, const double move[3],
+                          ci_c64 *turn)
+{
+    for (size_t a = 0; a < block->meta->array.n_antenna; a++) {
+        const double *r = position + 3 * a;
+        double delay = r[0] * move[0] + r[1] * move[1] + r[2] * move[2];
+        for (size_t c = 0; c < block->n_chan; c++) {
+            /* Whole turns go first: sine and cosine then see a small angle. */
+            double turns = block->freq_hz[c] / CI_C_M_S * delay;
+            double angle = -CI_TWO_PI * (turns - nearbyint(turns));
+            turn[a * block->n_chan + c] = CMPLX(cos(angle), sin(angle));
+        }
+    }
+}
+
+static void turn_row(ci_vis_block *block, size_t i_row, const ci_c64 *turn1, const ci_c64 *turn2)
+{
+    for (size_t c = 0; c < block->n_chan; c++) {
+        double re = creal(turn2[c]) * creal(turn1[c]) + cimag(turn2[c]) * cimag(turn1[c]);
+        double im = cimag(turn2[c]) * creal(turn1[c]) - creal(turn2[c]) * cimag(turn1[c]);
+        ci_c32 *v = block->data + ci_vis_sample(block, i_row, c, 0);
+        for (size_t p = 0; p < block->n_pol; p++) {
+            double x = crealf(v[p]), y = cimagf(v[p]);
+            v[p] = CMPLXF((float)(x * re - y * im), (float)(x * im + y * re));
+        }
+    }
+}
+
+/* What ci_sky_rephase carries from group to group. */
+typedef struct rephase_job
+{
+    const ci_sky_eop *eop;
+    ci_vis_block *block;
+    double ra_rad, dec_rad;
+    double *position; /* [n_antenna][3] */
+    ci_c64 *turn;     /* [n_antenna][n_chan] */
+} rephase_job;
+
+static ci_status rephase_group(rephase_job *job, const size_t *row, size_t n_row)
+{
+    ci_vis_block *block = job->block;
+    const ci_vis_meta *meta = block->meta;
+    ci_sky_frame *frame;
+    CI_TRY(ci_sky_frame_of(&frame, job->eop, meta, meta->time_mjd_s[block->i_time[row[0]]]));
+    double basis[3][3], old[3], move[3];
+    ci_sky_uvw_basis(frame, job->ra_rad, job->dec_rad, basis);
+    ci_sky_phase_direction(frame, &meta->phase[block->i_phase[row[0]]], old);
+    ci_sky_frame_free(frame);
+    for (int i = 0; i < 3; i++)
+        move[i] = basis[2][i] - old[i];
+    turn_antennas(block, job->position, move, job->turn);
+    for (size_t k = 0; k < n_row; k++) {
+        size_t i = row[k], b = (size_t)block->i_baseline[i];
+        size_t a1 = (size_t)meta->baseline_ant1[b], a2 = (size_t)meta->baseline_ant2[b];
+        const double *r1 = job->position + 3 * a1, *r2 = job->position + 3 * a2;
+        for (int q = 0; q < 3; q++)
+            block->uvw_m[3 * i + (size_t)q] = basis[q][0] * (r2[0] - r1[0]) +
+                                              basis[q][1] * (r2[1] - r1[1]) +
+                                              basis[q][2] * (r2[2] - r1[2]);
+        turn_row(block, i, job->turn + a1 * block->n_chan, job->turn + a2 * block->n_chan);
+    }
+    return CI_OK;
+}
+
+ci_status ci_sky_rephase(const ci_sky_eop *eop, ci_vis_block *block, double ra_rad, double dec_rad)
+{
+    rephase_job job = {.eop = eop, .block = block, .ra_rad = ra_rad, .dec_rad = dec_rad};
+    ci_sky_rows rows;
+    CI_TRY(ci_sky_rows_new(&rows, block));
+    ci_status status = ci_sky_positions(&job.position, block->meta);
+    if (status == CI_OK)
+        status = ci_mem_alloc(&job.turn, block->meta->array.n_antenna * block->n_chan,
+                              sizeof *job.turn, "antenna phases");
+    for (size_t g = 0; g < rows.n_group && status == CI_OK; g++)
+        status = rephase_group(&job, rows.row + rows.first[g], rows.first[g + 1] - rows.first[g]);
+    if (status == CI_OK) memset(block->i_phase, 0, block->n_row * sizeof *block->i_phase);
+    ci_mem_free(job.position);
+    ci_mem_free(job.turn);
+    ci_sky_rows_clear(&rows);
+    return status;
+}
+
+ci_status ci_sky_set_rephase(const ci_sky_eop *eop, ci_vis_set *set, double ra_rad, double dec_rad)
+{
+    for (size_t i = 0; i < set->n_block; i++)
+        CI_TRY(ci_sky_rephase(eop, set->block[i], ra_rad, dec_rad));
+    ci_vis_meta *meta = set->meta;
+    ci_vis_phase_centre *phase = meta->phase;
+    CI_TRY(ci_mem_resize(&phase, 1, sizeof *phase, "phase centre"));
+    bool same = meta->n_phase == 1 && phase->kind == CI_PHASING_SIDEREAL &&
+                phase->ra_rad == ra_rad && phase->dec_rad == dec_rad;
+    if (!same) {
+        memset(phase, 0, sizeof *phase);
+        phase->kind = CI_PHASING_SIDEREAL;
+        phase->ra_rad = ra_rad;
+        phase->dec_rad = dec_rad;
+        snprintf(phase->name, sizeof phase->name, "%.6f%+.6f", ra_rad * CI_RAD_TO_DEG,
+                 dec_rad * CI_RAD_TO_DEG);
+    }
+    meta->phase = phase;
+    meta->n_phase = 1;
+    return CI_OK;
+}

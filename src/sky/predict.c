@@ -1,0 +1,252 @@
+/* Prediction by antennas: a point source's visibility is the product of a wave at antenna 2
+ * and the conjugate of one at antenna 1, so that sines and cosines are needed per antenna
+ * and not per baseline, and the sum over sources is one complex multiplication and addition
+ * each. Done per time (frame, beam), tile of channels and chunk of sources, all of them
+ * fixed runs: the result has the same bits however baselines are shared out. */
+#include <complex.h>
+#include <math.h>
+#include <string.h>
+
+#include "sky/beam.h"
+#include "sky/frame.h"
+#include "sky/kernel.h"
+#include "sky/rows.h"
+#include "sky/wave.h"
+
+/* A source at one time. */
+typedef struct placed
+{
+    double move[3]; /* direction from the phase centre, ITRS */
+    double l, m;    /* from the beam's axis */
+    bool in_front;
+    double major[3], minor[3]; /* extended: rows of (pi FWHM / 2 sqrt(ln 2)) x uv axes */
+} placed;
+
+typedef struct predict_job
+{
+    const ci_sky_eop *eop;
+    const ci_sky_beam *beam;
+    const ci_sky_pointing *pointing;
+    const ci_vis_block *block;
+    ci_c32 *out;
+    ci_sky_kernel kernel;
+    /* Sources with flux, in the model's order within each class: points with positive and
+     * negative flux, extended ones likewise (waves carry the root of |flux|). */
+    size_t class_first[5];
+    const ci_sky_source **source; /* [n_source] */
+    double *flux;                 /* [n_source][n_chan] |S| */
+    placed *place;                /* [n_source] at the present time */
+    double *position;             /* [n_antenna][3] */
+    bool *used;                   /* [n_antenna] in the present rows */
+    float *wave;                  /* [n_antenna][CHUNK][2][n_lane] */
+} predict_job;
+
+static bool is_extended(const ci_sky_source *source)
+{
+    return source->major_rad > 0;
+}
+
+static int class_of(const ci_sky_source *source)
+{
+    bool negative = source->n_poly == 0 && source->flux_jy < 0;
+    return (is_extended(source) ? 2 : 0) + (negative ? 1 : 0);
+}
+
+static ci_status fill_flux(predict_job *job)
+{
+    const ci_vis_block *block = job->block;
+    for (size_t k = 0; k < job->class_first[4]; k++)
+        for (size_t c = 0; c < block->n_chan; c++) {
+            double flux = ci_sky_source_flux_jy(job->source[k], block->freq_hz[c]);
+            if (!isfinite(flux))
+                return ci_error(CI_ERR_INPUT,
+                                "model source %s has no flux at %.3f MHz: its spectrum does not "
+                                "reach there",
+                                job->source[k]->name, block->freq_hz[c] * 1e-6);
+            job->flux[k * block->n_chan + c] = fabs(flux);
+        }
+    return CI_OK;
+}
+
+static ci_status sort_sources(predict_job *job, const ci_sky_model *model)
+{
+    size_t n = 0;
+    CI_TRY(ci_mem_alloc(&job->source, model->n_source, sizeof *job->source, "model"));
+    for (int k = 0; k < 4; k++) {
+        for (size_t i = 0; i < model->n_source; i++) {
+            const ci_sky_source *s = &model->source[i];
+            if (class_of(s) == k && (s->n_poly > 0 || s->flux_jy != 0)) job->source[n++] = s;
+        }
+        job->class_first[k + 1] = n;
+    }
+    CI_TRY(ci_mem_alloc(&job->flux, n * job->block->n_chan, sizeof *job->flux, "model fluxes"));
+    CI_TRY(ci_mem_alloc(&job->place, n, sizeof *job->place, "model places"));
+    return fill_flux(job);
+}
+
+/* FWHM f has the transform exp(-(pi^2 / 4 ln 2) f^2 u^2); u along the major axis, whose
+ * position angle counts from north through east. */
+static void place_extended(placed *p, const ci_sky_source *source, const ci_sky_frame *frame)
+{
+    double basis[3][3], s = sin(source->pa_rad), c = cos(source->pa_rad);
+    const double scale = CI_PI / (2 * sqrt(log(2))) / CI_C_M_S;
+    ci_sky_uvw_basis(frame, source->ra_rad, source->dec_rad, basis);
+    for (int i = 0; i < 3; i++) {
+        p->major[i] = scale * source->major_rad * (s * basis[0][i] + c * basis[1][i]);
+        p->minor[i] = scale * source->minor_rad * (c * basis[0][i] - s * basis[1][i]);
+    }
+}
+
+static ci_status place_sources(predict_job *job, size_t i_row)
+{
+    const ci_vis_block *block = job->block;
+    const ci_vis_meta *meta = block->meta;
+    ci_sky_frame *frame;
+    CI_TRY(ci_sky_frame_of(&frame, job->eop, meta, meta->time_mjd_s[block->i_time[i_row]]));
+    ci_sky_beam_axes axes;
+    if (job->beam) ci_sky_beam_axes_at(&axes, job->pointing, frame);
+    double s0[3];
+    ci_sky_phase_direction(frame, &meta->phase[block->i_phase[i_row]], s0);
+    for (size_t k = 0; k < job->class_first[4]; k++) {
+        const ci_sky_source *source = job->source[k];
+        placed *p = &job->place[k];
+        double s[3];
+        ci_sky_direction(frame, source->ra_rad, source->dec_rad, s);
+        for (int i = 0; i < 3; i++)
+            p->move[i] = s[i] - s0[i];
+        p->in_front = !job->beam || ci_sky_beam_offset(&axes, s, &p->l, &p->m);
+        if (is_extended(source)) place_extended(p, source, frame);
+    }
+    ci_sky_frame_free(frame);
+    return CI_OK;
+}
+
+/* Waves of a chunk of sources over a tile of channels, at the antennas in use. */
+static void fill_waves(predict_job *job, size_t k_first, size_t n_source, size_t c_first,
+                       const ci_sky_run *run, size_t n_lane)
+{
+    const ci_vis_block *block = job->block;
+    for (size_t k = 0; k < n_source; k++) {
+        const placed *p = &job->place[k_first + k];
+        double amplitude[CI_SKY_TILE];
+        for (size_t c = 0; c < run->n; c++) {
+            double power = !job->beam ? 1
+                           : !p->in_front
+                               ? 0
+                               : ci_sky_beam_power_lm(job->beam, p->l, p->m, run->freq_hz[c]);
+            amplitude[c] =
+                sqrt(job->flux[(k_first + k) * block->n_chan + c_first + c] * fmax(power, 0));
+        }
+        for (size_t a = 0; a < block->meta->array.n_antenna; a++) {
+            if (!job->used[a]) continue;
+            const double *r = job->position + 3 * a;
+            float *wave = job->wave + (a * CI_SKY_CHUNK + k) * 2 * n_lane;
+            ci_sky_wave(run, r[0] * p->move[0] + r[1] * p->move[1] + r[2] * p->move[2], amplitude,
+                        wave, wave + n_lane);
+        }
+    }
+}
+
+/* exp(-x^2) of the extended sources of a chunk on one baseline: [n_source][n_lane]. */
+static void fill_envelope(const predict_job *job, size_t k_first, size_t n_source, size_t a1,
+                          size_t a2, const ci_sky_run *run, size_t n_lane, float *envelope)
+{
+    const double *r1 = job->position + 3 * a1, *r2 = job->position + 3 * a2;
+    for (size_t k = 0; k < n_source; k++) {
+        const placed *p = &job->place[k_first + k];
+        double major = 0, minor = 0;
+        for (int i = 0; i < 3; i++) {
+            major += p->major[i] * (r2[i] - r1[i]);
+            minor += p->minor[i] * (r2[i] - r1[i]);
+        }
+        double x2 = major * major + minor * minor;
+        for (size_t c = 0; c < run->n; c++)
+            envelope[k * n_lane + c] = (float)exp(-x2 * run->freq_hz[c] * run->freq_hz[c]);
+    }
+}
+
+static void add_chunk(predict_job *job, int class, size_t k_first, size_t n_source, size_t c_first,
+                      const ci_sky_run *run, size_t n_lane, const size_t *row, size_t n_row)
+{
+    const ci_vis_meta *meta = job->block->meta;
+    float sum_re[CI_SKY_TILE], sum_im[CI_SKY_TILE];
+    float envelope[CI_SKY_CHUNK * CI_SKY_TILE] = {0};
+    float sign = class % 2 ? -1.0F : 1.0F;
+    for (size_t i = 0; i < n_row; i++) {
+        size_t b = (size_t)job->block->i_baseline[row[i]];
+        size_t a1 = (size_t)meta->baseline_ant1[b], a2 = (size_t)meta->baseline_ant2[b];
+        if (class >= 2) fill_envelope(job, k_first, n_source, a1, a2, run, n_lane, envelope);
+        job->kernel(job->wave + a1 * CI_SKY_CHUNK * 2 * n_lane,
+                    job->wave + a2 * CI_SKY_CHUNK * 2 * n_lane, class >= 2 ? envelope : NULL,
+                    n_source, n_lane, sum_re, sum_im);
+        ci_c32 *out = job->out + row[i] * job->block->n_chan + c_first;
+        for (size_t c = 0; c < run->n; c++)
+            out[c] = CMPLXF(crealf(out[c]) + sign * sum_re[c], cimagf(out[c]) + sign * sum_im[c]);
+    }
+}
+
+static ci_status predict_group(predict_job *job, const size_t *row, size_t n_row)
+{
+    const ci_vis_block *block = job->block;
+    const ci_vis_meta *meta = block->meta;
+    CI_TRY(place_sources(job, row[0]));
+    memset(job->used, 0, meta->array.n_antenna * sizeof *job->used);
+    for (size_t i = 0; i < n_row; i++) {
+        size_t b = (size_t)block->i_baseline[row[i]];
+        job->used[meta->baseline_ant1[b]] = job->used[meta->baseline_ant2[b]] = true;
+    }
+    for (size_t c = 0; c < block->n_chan; c += CI_SKY_TILE) {
+        size_t n_chan = block->n_chan - c < CI_SKY_TILE ? block->n_chan - c : CI_SKY_TILE;
+        size_t n_lane = (n_chan + CI_SKY_LANES - 1) / CI_SKY_LANES * CI_SKY_LANES;
+        ci_sky_run run = ci_sky_run_make(block->freq_hz + c, n_chan);
+        for (int class = 0; class < 4; class ++) {
+            size_t end = job->class_first[class + 1];
+            for (size_t k = job->class_first[class]; k < end; k += CI_SKY_CHUNK) {
+                size_t n = end - k < CI_SKY_CHUNK ? end - k : CI_SKY_CHUNK;
+                fill_waves(job, k, n, c, &run, n_lane);
+                add_chunk(job, class, k, n, c, &run, n_lane, row, n_row);
+            }
+        }
+    }
+    return CI_OK;
+}
+
+static ci_status predict_all(predict_job *job, const ci_sky_model *model, const ci_sky_rows *rows)
+{
+    const ci_vis_block *block = job->block;
+    size_t n_antenna = block->meta->array.n_antenna;
+    CI_TRY(sort_sources(job, model));
+    CI_TRY(ci_sky_positions(&job->position, block->meta));
+    CI_TRY(ci_mem_alloc(&job->used, n_antenna, sizeof *job->used, "antennas"));
+    CI_TRY(ci_mem_alloc(&job->wave, n_antenna, CI_SKY_CHUNK * 2 * CI_SKY_TILE * sizeof(float),
+                        "antenna waves"));
+    for (size_t g = 0; g < rows->n_group; g++)
+        CI_TRY(predict_group(job, rows->row + rows->first[g], rows->first[g + 1] - rows->first[g]));
+    return CI_OK;
+}
+
+ci_status ci_sky_predict(const ci_sky_eop *eop, const ci_sky_model *model, const ci_sky_beam *beam,
+                         const ci_sky_pointing *pointing, const ci_vis_block *block, ci_c32 *out)
+{
+    if (ci_sky_beam_is_none(beam)) beam = NULL;
+    if (beam && !pointing)
+        return ci_error(CI_ERR_INTERNAL, "a primary beam was given but not where it points");
+    predict_job job = {.eop = eop,
+                       .beam = beam,
+                       .pointing = pointing,
+                       .block = block,
+                       .out = out,
+                       .kernel = ci_sky_kernel_pick()};
+    ci_sky_rows rows;
+    CI_TRY(ci_sky_rows_new(&rows, block));
+    memset(out, 0, block->n_row * block->n_chan * sizeof *out);
+    ci_status status = predict_all(&job, model, &rows);
+    ci_sky_rows_clear(&rows);
+    ci_mem_free(job.source);
+    ci_mem_free(job.flux);
+    ci_mem_free(job.place);
+    ci_mem_free(job.position);
+    ci_mem_free(job.used);
+    ci_mem_free(job.wave);
+    return status;
+}

@@ -1,0 +1,23 @@
+/* The rows of a block by time and phase centre: one frame serves many rows. */
+#ifndef CI_SKY_ROWS_H
+#define CI_SKY_ROWS_H
+
+#include "contimg/sky.h"
+
+typedef struct ci_sky_rows
+{
+    size_t n_group;
+    size_t *first; /* [n_group + 1] into row */
+    size_t *row;   /* [n_row] row numbers, ascending within a group */
+} ci_sky_rows;
+
+/* Groups of equal (i_time, i_phase), ascending. CI_ERR_INTERNAL where an index is outside
+ * the meta. */
+ci_status ci_sky_rows_new(ci_sky_rows *out, const ci_vis_block *block);
+void ci_sky_rows_clear(ci_sky_rows *rows);
+
+/* Position of every antenna relative to one of the array, ITRS, m: [n_antenna][3], for
+ * ci_mem_free. Phases of antennas, whose differences count, stay small so. */
+ci_status ci_sky_positions(double **out, const ci_vis_meta *meta);
+
+#endif
