@@ -37,6 +37,20 @@ void ci_sky_direction(const ci_sky_frame *frame, double ra_rad, double dec_rad, 
  * direction itself. */
 void ci_sky_uvw_basis(const ci_sky_frame *frame, double ra_rad, double dec_rad, double basis[3][3]);
 
+/* The same along the axes of date (u parallel to the equator, v to apparent north) for a
+ * site's longitude: rows of length 1. What correlators that stop fringes on the meridian
+ * call u, v, w; images use ci_sky_uvw_basis. */
+void ci_sky_uvw_basis_apparent(double lon_rad, double ha_rad, double dec_app_rad,
+                               double basis[3][3]);
+
+/* WGS84 geodetic <-> ITRS, m. */
+void ci_sky_geodetic_to_ecef(double lat_rad, double lon_rad, double height_m, double ecef_m[3]);
+void ci_sky_ecef_to_geodetic(const double ecef_m[3], double *lat_rad, double *lon_rad,
+                             double *height_m);
+/* DSA-110 of share/dsa110_stations.csv: all 117 stations or those in its data. Fills *out;
+ * out->antenna is allocated, ci_mem_free. */
+CI_MUST_CHECK ci_status ci_sky_array_dsa110(ci_vis_array *out, bool active_only);
+
 /* ---- phase centre ---------------------------------------------------------- */
 
 /* Where the data's image is centred by default: the sidereal centre; for MERIDIAN the
@@ -80,6 +94,12 @@ const char *ci_sky_beam_text(const ci_sky_beam *beam); /* "airy:4.65", for heade
 /* Power beam, 1 at the centre, towards an ICRS place. */
 double ci_sky_beam_power(const ci_sky_beam *beam, const ci_sky_pointing *pointing,
                          const ci_sky_frame *frame, double ra_rad, double dec_rad, double freq_hz);
+/* The same in two steps, for many frequencies at one place: direction cosines of an ICRS
+ * place about the pointing (l east, m north of the apparent equator; false behind it: no
+ * power), and the power there. */
+bool ci_sky_beam_lm(const ci_sky_pointing *pointing, const ci_sky_frame *frame, double ra_rad,
+                    double dec_rad, double *l, double *m);
+double ci_sky_beam_power_lm(const ci_sky_beam *beam, double l, double m, double freq_hz);
 
 /* ---- sources and models -------------------------------------------------------- */
 

@@ -1,7 +1,5 @@
 #include "sky/kernel.h"
 
-#include <stdbool.h>
-
 #if defined(__GNUC__)
 #define INLINE static inline __attribute__((always_inline))
 #else
@@ -62,6 +60,11 @@ static void kernel_plain(const float *wave1, const float *wave2, const float *en
 }
 
 #if defined(__GNUC__) && defined(__x86_64__)
+#if defined(__clang__)
+#define WIDEST "avx512f"
+#else
+#define WIDEST "avx512f,prefer-vector-width=512"
+#endif
 __attribute__((target("avx2"))) static void kernel_avx2(const float *wave1, const float *wave2,
                                                         const float *envelope, size_t n_source,
                                                         size_t n_lane, float *sum_re, float *sum_im)
@@ -69,9 +72,10 @@ __attribute__((target("avx2"))) static void kernel_avx2(const float *wave1, cons
     sum_tile(wave1, wave2, envelope, n_source, n_lane, sum_re, sum_im);
 }
 
-__attribute__((target("avx512f,prefer-vector-width=512"))) static void
-kernel_avx512(const float *wave1, const float *wave2, const float *envelope, size_t n_source,
-              size_t n_lane, float *sum_re, float *sum_im)
+__attribute__((target(WIDEST))) static void kernel_avx512(const float *wave1, const float *wave2,
+                                                          const float *envelope, size_t n_source,
+                                                          size_t n_lane, float *sum_re,
+                                                          float *sum_im)
 {
     sum_tile(wave1, wave2, envelope, n_source, n_lane, sum_re, sum_im);
 }

@@ -1,7 +1,8 @@
-#include <complex.h>
+
 #include <math.h>
 #include <string.h>
 
+#include "sky/complex.h"
 #include "sky/frame.h"
 #include "sky/rows.h"
 
@@ -52,7 +53,7 @@ static void turn_antennas(const ci_vis_block *block, const double *position, con
             /* Whole turns go first: sine and cosine then see a small angle. */
             double turns = block->freq_hz[c] / CI_C_M_S * delay;
             double angle = -CI_TWO_PI * (turns - nearbyint(turns));
-            turn[a * block->n_chan + c] = CMPLX(cos(angle), sin(angle));
+            turn[a * block->n_chan + c] = ci_sky_c64(cos(angle), sin(angle));
         }
     }
 }
@@ -65,7 +66,7 @@ static void turn_row(ci_vis_block *block, size_t i_row, const ci_c64 *turn1, con
         ci_c32 *v = block->data + ci_vis_sample(block, i_row, c, 0);
         for (size_t p = 0; p < block->n_pol; p++) {
             double x = crealf(v[p]), y = cimagf(v[p]);
-            v[p] = CMPLXF((float)(x * re - y * im), (float)(x * im + y * re));
+            v[p] = ci_sky_c32((float)(x * re - y * im), (float)(x * im + y * re));
         }
     }
 }

@@ -3,11 +3,12 @@
  * and not per baseline, and the sum over sources is one complex multiplication and addition
  * each. Done per time (frame, beam), tile of channels and chunk of sources, all of them
  * fixed runs: the result has the same bits however baselines are shared out. */
-#include <complex.h>
+
 #include <math.h>
 #include <string.h>
 
 #include "sky/beam.h"
+#include "sky/complex.h"
 #include "sky/frame.h"
 #include "sky/kernel.h"
 #include "sky/rows.h"
@@ -130,10 +131,9 @@ static void fill_waves(predict_job *job, size_t k_first, size_t n_source, size_t
         const placed *p = &job->place[k_first + k];
         double amplitude[CI_SKY_TILE];
         for (size_t c = 0; c < run->n; c++) {
-            double power = !job->beam ? 1
-                           : !p->in_front
-                               ? 0
-                               : ci_sky_beam_power_lm(job->beam, p->l, p->m, run->freq_hz[c]);
+            double power = p->in_front ? 1 : 0;
+            if (job->beam && p->in_front)
+                power = ci_sky_beam_power_lm(job->beam, p->l, p->m, run->freq_hz[c]);
             amplitude[c] =
                 sqrt(job->flux[(k_first + k) * block->n_chan + c_first + c] * fmax(power, 0));
         }
@@ -165,23 +165,24 @@ static void fill_envelope(const predict_job *job, size_t k_first, size_t n_sourc
     }
 }
 
-static void add_chunk(predict_job *job, int class, size_t k_first, size_t n_source, size_t c_first,
+static void add_chunk(predict_job *job, int kind, size_t k_first, size_t n_source, size_t c_first,
                       const ci_sky_run *run, size_t n_lane, const size_t *row, size_t n_row)
 {
     const ci_vis_meta *meta = job->block->meta;
     float sum_re[CI_SKY_TILE], sum_im[CI_SKY_TILE];
     float envelope[CI_SKY_CHUNK * CI_SKY_TILE] = {0};
-    float sign = class % 2 ? -1.0F : 1.0F;
+    float sign = kind % 2 ? -1.0F : 1.0F;
     for (size_t i = 0; i < n_row; i++) {
         size_t b = (size_t)job->block->i_baseline[row[i]];
         size_t a1 = (size_t)meta->baseline_ant1[b], a2 = (size_t)meta->baseline_ant2[b];
-        if (class >= 2) fill_envelope(job, k_first, n_source, a1, a2, run, n_lane, envelope);
+        if (kind >= 2) fill_envelope(job, k_first, n_source, a1, a2, run, n_lane, envelope);
         job->kernel(job->wave + a1 * CI_SKY_CHUNK * 2 * n_lane,
-                    job->wave + a2 * CI_SKY_CHUNK * 2 * n_lane, class >= 2 ? envelope : NULL,
+                    job->wave + a2 * CI_SKY_CHUNK * 2 * n_lane, kind >= 2 ? envelope : NULL,
                     n_source, n_lane, sum_re, sum_im);
         ci_c32 *out = job->out + row[i] * job->block->n_chan + c_first;
         for (size_t c = 0; c < run->n; c++)
-            out[c] = CMPLXF(crealf(out[c]) + sign * sum_re[c], cimagf(out[c]) + sign * sum_im[c]);
+            out[c] =
+                ci_sky_c32(crealf(out[c]) + sign * sum_re[c], cimagf(out[c]) + sign * sum_im[c]);
     }
 }
 
@@ -199,12 +200,12 @@ static ci_status predict_group(predict_job *job, const size_t *row, size_t n_row
         size_t n_chan = block->n_chan - c < CI_SKY_TILE ? block->n_chan - c : CI_SKY_TILE;
         size_t n_lane = (n_chan + CI_SKY_LANES - 1) / CI_SKY_LANES * CI_SKY_LANES;
         ci_sky_run run = ci_sky_run_make(block->freq_hz + c, n_chan);
-        for (int class = 0; class < 4; class ++) {
-            size_t end = job->class_first[class + 1];
-            for (size_t k = job->class_first[class]; k < end; k += CI_SKY_CHUNK) {
+        for (int kind = 0; kind < 4; kind++) {
+            size_t end = job->class_first[kind + 1];
+            for (size_t k = job->class_first[kind]; k < end; k += CI_SKY_CHUNK) {
                 size_t n = end - k < CI_SKY_CHUNK ? end - k : CI_SKY_CHUNK;
                 fill_waves(job, k, n, c, &run, n_lane);
-                add_chunk(job, class, k, n, c, &run, n_lane, row, n_row);
+                add_chunk(job, kind, k, n, c, &run, n_lane, row, n_row);
             }
         }
     }
