@@ -42,9 +42,10 @@ typedef struct ci_image_rows
 {
     size_t n_row, n_chan;
     const double *uvw_m;   /* [n_row][3] */
-    const double *freq_hz; /* [n_chan] */
+    const double *freq_hz; /* [n_chan], ascending or descending */
     const float *weight;   /* [n_row][n_chan] imaging weight; 0 = flagged */
     ci_c32 *vis;           /* [n_row][n_chan] one Stokes value (in: dirty; out: predict) */
+    ci_c64 *vis_double;    /* used in place of vis where not NULL: all digits in and out */
 } ci_image_rows;
 
 /* Geometry of the operator: rows of the image are FITS rows; pixel (x, y) is at
@@ -67,6 +68,17 @@ CI_MUST_CHECK ci_status ci_image_gridder_new(ci_comm *comm, ci_image_gridder **o
 void ci_image_gridder_free(ci_image_gridder *gridder);
 /* Image rows [*y_first, *y_first + *n_y) of this rank. */
 void ci_image_gridder_slab(const ci_image_gridder *gridder, size_t *y_first, size_t *n_y);
+/* What was planned, for reports and tests. Local. */
+typedef struct ci_image_gridder_numbers
+{
+    int64_t n_sample, n_sample_here;  /* unflagged samples in all; that this rank grids */
+    int n_plane, n_band, n_band_here; /* planes of w, bands of grid rows */
+    size_t n_u, n_v;                  /* padded grid */
+    int support_uv, support_w;        /* support_w 0: one plane, no kernel along w */
+    bool is_double;
+    double error;                     /* expected relative rms error */
+} ci_image_gridder_numbers;
+void ci_image_gridder_counts(const ci_image_gridder *gridder, ci_image_gridder_numbers *out);
 /* dirty(l,m) = Re sum weight vis exp(-2 pi i (u l + v m + w (n-1))), not normalised, into
  * this rank's slab [n_y][n_x] (double where accuracy asks for it, hence double here).
  * `rows` as given at creation, vis may differ. Collective. */

@@ -1,0 +1,118 @@
+/* ci-test: timeout=300
+ * The same bytes of image, PSF and predictions at this number of ranks as in one process;
+ * counts and memory. */
+#include "check.h"
+#include "grid_case.h"
+
+#include <stdlib.h>
+
+typedef struct result
+{
+    size_t y_first, n_y;
+    double *slab, *psf;
+    grid_share share; /* predictions in vis and vis_double */
+} result;
+
+static void result_free(result *r)
+{
+    ci_mem_free(r->slab);
+    ci_mem_free(r->psf);
+    grid_share_free(&r->share);
+}
+
+/* Image, PSF and a prediction from this communicator's samples. */
+static void make(ci_comm *comm, const grid_case *samples, const ci_image_geometry *geometry,
+                 result *out)
+{
+    size_t n_row = samples->n_sub_band * samples->n_row, first, count;
+    ci_image_gridder *g = NULL;
+    memset(out, 0, sizeof *out);
+    ci_par_split(n_row, ci_comm_size(comm), ci_comm_rank(comm), &first, &count);
+    CHECK_OK(grid_share_make(samples, first, count, &out->share));
+    CHECK_OK(ci_image_gridder_new(comm, &g, geometry, out->share.rows, out->share.n_rows));
+    if (!g) return;
+    ci_image_gridder_slab(g, &out->y_first, &out->n_y);
+    size_t n = out->n_y * geometry->n_x;
+    double *sky = NULL;
+    CHECK_OK(ci_mem_alloc(&out->slab, n, sizeof(double), "test"));
+    CHECK_OK(ci_mem_alloc(&out->psf, n, sizeof(double), "test"));
+    CHECK_OK(ci_mem_alloc(&sky, n, sizeof(double), "test"));
+    CHECK_OK(ci_image_grid(comm, g, out->share.rows, out->share.n_rows, out->slab));
+    CHECK_OK(ci_image_psf(comm, g, out->psf));
+    for (size_t i = 0; i < n; i++)
+        sky[i] = grid_random(77 + out->y_first * geometry->n_x + i);
+    CHECK_OK(ci_image_degrid(comm, g, sky, out->share.rows, out->share.n_rows));
+    ci_image_gridder_numbers numbers;
+    ci_image_gridder_counts(g, &numbers);
+    int64_t here[2] = {numbers.n_sample_here, numbers.n_band_here};
+    CHECK_OK(ci_par_sum_int(comm, here, 2));
+    CHECK(here[0] == numbers.n_sample || here[0] > numbers.n_sample); /* gaps ride along */
+    CHECK(here[1] == numbers.n_band);
+    ci_mem_free(sky);
+    ci_image_gridder_free(g);
+}
+
+/* This rank's part of the distributed result against the same part of one made alone. */
+static void compare(const result *part, const result *whole, const grid_case *samples,
+                    const ci_image_geometry *geometry, size_t first)
+{
+    size_t offset = part->y_first * geometry->n_x, n = part->n_y * geometry->n_x;
+    if (!part->slab || !whole->slab) return;
+    CHECK(memcmp(part->slab, whole->slab + offset, n * sizeof(double)) == 0);
+    CHECK(memcmp(part->psf, whole->psf + offset, n * sizeof(double)) == 0);
+    for (size_t b = 0; b < part->share.n_rows; b++) {
+        const ci_image_rows *r = &part->share.rows[b];
+        size_t sub_band = first / samples->n_row, row = first % samples->n_row;
+        const ci_image_rows *w = &whole->share.rows[sub_band];
+        size_t at = row * samples->n_chan;
+        CHECK(memcmp(r->vis_double, w->vis_double + at, r->n_row * r->n_chan * sizeof(ci_c64)) ==
+              0);
+        first += r->n_row;
+    }
+}
+
+static void check(ci_comm *world, ci_comm *alone, const grid_case *samples, size_t n_x, size_t n_y,
+                  double cell_arcsec, double accuracy)
+{
+    ci_image_geometry geometry = {n_x, n_y, cell_arcsec * CI_ARCSEC_TO_RAD, accuracy, false};
+    result part, whole;
+    size_t first, count;
+    ci_par_split(samples->n_sub_band * samples->n_row, ci_comm_size(world), ci_comm_rank(world),
+                 &first, &count);
+    make(world, samples, &geometry, &part);
+    make(alone, samples, &geometry, &whole);
+    compare(&part, &whole, samples, &geometry, first);
+    double sum = 0.0;
+    for (size_t i = 0; whole.slab && i < n_x * n_y; i++)
+        sum += fabs(whole.slab[i]);
+    CHECK(sum > 0.0);
+    result_free(&part);
+    result_free(&whole);
+}
+
+int main(void)
+{
+    setenv("CONTIMG_TEST_PIECE_BYTES", "4096", 1);
+    ci_comm *world = NULL, *alone = NULL;
+    if (ci_par_start(&world) != CI_OK) return 70;
+    size_t before = ci_mem_now();
+    CHECK_OK(ci_comm_split(world, ci_comm_rank(world), &alone));
+    grid_case samples = {4, 41, 16, 1.3e9, 5e6, 900, 700, 500, false};
+    check(world, alone, &samples, 180, 126, 20, 1e-4);
+    check(world, alone, &samples, 75, 210, 30, 1e-5);
+    check(world, alone, &samples, 96, 96, 30, 1e-8);
+    grid_case flat = {2, 30, 16, 1.3e9, 5e6, 900, 900, 0, false};
+    check(world, alone, &flat, 128, 128, 10, 1e-4);
+    /* Fewer bands, rows of the image and rows of samples than ranks. */
+    grid_case few = {1, 3, 4, 1.3e9, 5e6, 30, 900, 100, false};
+    check(world, alone, &few, 64, 3, 30, 1e-4);
+    /* All in one band: the others idle. */
+    grid_case column = {1, 50, 8, 1.3e9, 5e6, 1, 900, 300, false};
+    check(world, alone, &column, 64, 64, 30, 1e-4);
+    /* Beyond half the period of u and v. */
+    grid_case coarse = {1, 50, 8, 1.3e9, 5e6, 900, 900, 300, false};
+    check(world, alone, &coarse, 64, 50, 300, 1e-4);
+    ci_comm_free(alone);
+    CHECK(ci_mem_now() == before);
+    return check_end(world);
+}
