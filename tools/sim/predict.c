@@ -1,0 +1,137 @@
+#include "predict.h"
+
+#include <math.h>
+
+enum
+{
+    LANE = 8,  /* baselines side by side */
+    BLOCK = 64 /* channels from one start of the recurrences to the next */
+};
+
+/* Radians of hour angle per second, the rate that the fringe stopping uses. */
+#define SKY_RATE (CI_TWO_PI / 86164.09)
+
+/* The same source on LANE baselines: phasor and amplitude at the first channel of a block
+ * and how they go on from channel to channel. */
+typedef struct lanes
+{
+    double re[LANE], im[LANE], step_re[LANE], step_im[LANE];
+    double loss[LANE], loss_1[LANE], loss_2[LANE];
+} lanes;
+
+typedef struct delays
+{
+    double tau[LANE], rate[LANE], instrument[LANE];
+} delays;
+
+/* sin(y)/y. The series' first left-out term is below 1e-13 where it is used. */
+static inline double sinc(double y)
+{
+    double q = y * y;
+    if (q > 1.0) return sin(y) / y;
+    return 1 - q / 6 * (1 - q / 20 * (1 - q / 42 * (1 - q / 72 * (1 - q / 110 * (1 - q / 156)))));
+}
+
+/* Mean of n phasors, their phases 2x apart and centred on 0. */
+static inline double dirichlet(double x, int n)
+{
+    return sinc(n * x) / sinc(x);
+}
+
+/* Delay of each lane towards one source, its rate, and the shift of the mean phase by the
+ * delay's curvature within the integration. */
+static void make_delays(const sim_scene *s, const double *offset, const double *b, size_t n,
+                        delays *d)
+{
+    double length = s->smear.n_int * s->smear.sample_s;
+    double spread = length * length / 12 * (1 - 1.0 / ((double)s->smear.n_int * s->smear.n_int));
+    for (size_t i = 0; i < LANE; i++) {
+        const double *v = b + 3 * (i < n ? i : n - 1);
+        double equator = v[0] * offset[0] + v[1] * offset[1];
+        double tau = (equator + v[2] * offset[2]) / CI_C_M_S;
+        d->rate[i] = (v[0] * offset[1] - v[1] * offset[0]) / CI_C_M_S * SKY_RATE;
+        if (!s->smear.is_off) tau -= 0.5 * spread * SKY_RATE * SKY_RATE * equator / CI_C_M_S;
+        d->tau[i] = tau;
+    }
+}
+
+static void start_lanes(const sim_scene *s, const delays *d, size_t i_chan, size_t n_chan, lanes *l)
+{
+    double freq = s->freq_hz + (double)i_chan * s->step_hz;
+    double mid = 0.5 * (double)(n_chan - 1);
+    for (int i = 0; i < LANE; i++) {
+        double turns = freq * d->tau[i], step = s->step_hz * d->tau[i];
+        turns = CI_TWO_PI * (turns - rint(turns));
+        step = CI_TWO_PI * (step - rint(step));
+        l->re[i] = cos(turns);
+        l->im[i] = sin(turns);
+        l->step_re[i] = cos(step);
+        l->step_im[i] = sin(step);
+        l->loss[i] = 1;
+        l->loss_1[i] = l->loss_2[i] = 0;
+    }
+    if (s->smear.is_off) return;
+    for (int i = 0; i < LANE; i++) {
+        /* The loss in time changes by less than a part in 1e3 over a block: a parabola
+         * through its ends and middle, as forward differences. */
+        double x = CI_PI * d->rate[i] * s->smear.sample_s;
+        double f0 = dirichlet(x * freq, s->smear.n_int);
+        double f1 = dirichlet(x * (freq + mid * s->step_hz), s->smear.n_int);
+        double f2 = dirichlet(x * (freq + 2 * mid * s->step_hz), s->smear.n_int);
+        double band =
+            dirichlet(CI_PI * s->smear.fine_hz * (d->tau[i] + d->instrument[i]), s->smear.n_fine);
+        double curve = mid > 0 ? 0.5 * (f2 - 2 * f1 + f0) / (mid * mid) : 0;
+        double slope = mid > 0 ? (f1 - f0) / mid - curve * mid : 0;
+        l->loss[i] = band * f0;
+        l->loss_1[i] = band * (slope + curve);
+        l->loss_2[i] = band * 2 * curve;
+    }
+}
+
+static void run_lanes(lanes *restrict l, const double *restrict amp, size_t n_chan,
+                      double (*restrict sum)[2][LANE])
+{
+    for (size_t c = 0; c < n_chan; c++) {
+        double a = amp[c];
+        for (int i = 0; i < LANE; i++) {
+            double w = a * l->loss[i], re = l->re[i], im = l->im[i];
+            sum[c][0][i] += w * re;
+            sum[c][1][i] += w * im;
+            l->re[i] = re * l->step_re[i] - im * l->step_im[i];
+            l->im[i] = re * l->step_im[i] + im * l->step_re[i];
+            l->loss[i] += l->loss_1[i];
+            l->loss_1[i] += l->loss_2[i];
+        }
+    }
+}
+
+static void group(const sim_scene *s, size_t n, const double *b, const double *delay_s, double *out)
+{
+    for (size_t c0 = 0; c0 < s->n_chan; c0 += BLOCK) {
+        size_t n_chan = s->n_chan - c0 < BLOCK ? s->n_chan - c0 : BLOCK;
+        double sum[BLOCK][2][LANE] = {{{0}}};
+        delays d = {0};
+        lanes l;
+        for (size_t i = 0; i < n && delay_s != NULL; i++)
+            d.instrument[i] = delay_s[i];
+        for (size_t k = 0; k < s->n_source; k++) {
+            make_delays(s, s->offset + 3 * k, b, n, &d);
+            start_lanes(s, &d, c0, n_chan, &l);
+            run_lanes(&l, s->amp_jy + k * s->n_chan + c0, n_chan, sum);
+        }
+        for (size_t i = 0; i < n; i++)
+            for (size_t c = 0; c < n_chan; c++) {
+                out[2 * (i * s->n_chan + c0 + c)] += sum[c][0][i];
+                out[2 * (i * s->n_chan + c0 + c) + 1] += sum[c][1][i];
+            }
+    }
+}
+
+void sim_predict(const sim_scene *s, size_t n_baseline, const double *b, const double *delay_s,
+                 double *out)
+{
+    for (size_t i = 0; i < n_baseline; i += LANE) {
+        size_t n = n_baseline - i < LANE ? n_baseline - i : LANE;
+        group(s, n, b + 3 * i, delay_s != NULL ? delay_s + i : NULL, out + 2 * i * s->n_chan);
+    }
+}
