@@ -213,7 +213,7 @@ static void lose_packets(file_work *f, size_t i_time)
     const sim_array *a = w->array;
     if (w->options.nan_fraction <= 0) return;
     for (int quarter = 0; quarter < 4; quarter++) {
-        bool is_lost[SIM_N_STATION];
+        bool is_lost[SIM_N_STATION] = {false};
         size_t first = (size_t)quarter * f->n_chan / 4, end = (size_t)(quarter + 1) * f->n_chan / 4;
         for (size_t i = 0; i < a->n_antenna; i++)
             is_lost[i] =
