@@ -84,8 +84,10 @@ typedef struct ci_sky_pointing
 void ci_sky_pointing_from(const ci_vis_meta *meta, ci_sky_pointing *out);
 
 typedef struct ci_sky_beam ci_sky_beam;
-/* spec: "none", "airy:D" (m), "auto" (Airy of the antenna diameters, none where unknown)
- * or a FITS file (power, axes l, m in degrees from the pointing, optional frequency). */
+/* spec: "none", "airy:D" (m), "auto" (Airy of the antenna diameters, none where they are
+ * unknown or differ) or a FITS file: a SIN image of power whose reference pixel is the
+ * pointing (its CRVAL does not matter) and whose y axis is apparent north; it shrinks with
+ * frequency from its RESTFRQ, where it has one. `array` may be NULL but for "auto". */
 CI_MUST_CHECK ci_status ci_sky_beam_new(ci_sky_beam **out, const char *spec,
                                         const ci_vis_array *array);
 void ci_sky_beam_free(ci_sky_beam *beam);

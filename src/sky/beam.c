@@ -6,19 +6,6 @@
 
 #include "sky/frame.h"
 
-typedef enum beam_kind
-{
-    BEAM_NONE,
-    BEAM_AIRY
-} beam_kind;
-
-struct ci_sky_beam
-{
-    beam_kind kind;
-    char text[64];
-    double diameter_m;
-};
-
 /* The one diameter of all antennas that have one; 0 where unknown or mixed. */
 static double common_diameter(const ci_vis_array *array)
 {
@@ -45,8 +32,14 @@ static ci_status parse(ci_sky_beam *beam, const char *spec, const ci_vis_array *
         if (ci_parse_double(spec + 5, "beam", &beam->diameter_m) != CI_OK ||
             !(beam->diameter_m > 0 && beam->diameter_m < 1000))
             return ci_error(CI_ERR_USAGE, "beam \"%s\": give a diameter in m, as airy:4.65", spec);
-    } else if (strcmp(spec, "none") != 0)
-        return ci_error(CI_ERR_USAGE, "beam \"%s\": give none, auto or airy:D", spec);
+    } else if (strcmp(spec, "none") != 0) {
+        if (!ci_path_exists(spec))
+            return ci_error(CI_ERR_USAGE, "beam \"%s\": give none, auto, airy:D or a FITS file",
+                            spec);
+        beam->kind = BEAM_IMAGE;
+        snprintf(beam->text, sizeof beam->text, "%s", ci_path_base(spec));
+        return ci_sky_beam_image_read(beam, spec);
+    }
     beam->kind = beam->diameter_m > 0 ? BEAM_AIRY : BEAM_NONE;
     if (beam->kind == BEAM_AIRY)
         snprintf(beam->text, sizeof beam->text, "airy:%.6g", beam->diameter_m);
@@ -70,6 +63,8 @@ ci_status ci_sky_beam_new(ci_sky_beam **out, const char *spec, const ci_vis_arra
 
 void ci_sky_beam_free(ci_sky_beam *beam)
 {
+    if (!beam) return;
+    ci_mem_free(beam->pixel);
     ci_mem_free(beam);
 }
 
@@ -95,6 +90,7 @@ static double airy(double diameter_m, double sin_theta, double freq_hz)
 double ci_sky_beam_power_lm(const ci_sky_beam *beam, double l, double m, double freq_hz)
 {
     if (ci_sky_beam_is_none(beam)) return 1;
+    if (beam->kind == BEAM_IMAGE) return ci_sky_beam_image_power(beam, l, m, freq_hz);
     return airy(beam->diameter_m, hypot(l, m), freq_hz);
 }
 

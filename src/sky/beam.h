@@ -3,6 +3,27 @@
 
 #include "contimg/sky.h"
 
+typedef enum ci_sky_beam_kind
+{
+    BEAM_NONE,
+    BEAM_AIRY,
+    BEAM_IMAGE
+} ci_sky_beam_kind;
+
+struct ci_sky_beam
+{
+    ci_sky_beam_kind kind;
+    char text[64];
+    double diameter_m; /* AIRY */
+    /* IMAGE: pixels [n_y][n_x], 1 at the reference pixel */
+    size_t n_x, n_y;
+    float *pixel;
+    double x_ref, y_ref, cell_rad, freq_hz; /* freq_hz 0: the same at all frequencies */
+};
+
+ci_status ci_sky_beam_image_read(ci_sky_beam *beam, const char *path);
+double ci_sky_beam_image_power(const ci_sky_beam *beam, double l, double m, double freq_hz);
+
 /* Direction cosines of an ITRS direction about the pointing: l to the east, m to the north
  * of the apparent equator; false behind it, where no beam looks. */
 typedef struct ci_sky_beam_axes

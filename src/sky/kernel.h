@@ -8,7 +8,7 @@ enum
 {
     CI_SKY_LANES = 16, /* channels in registers; tiles are padded to a multiple */
     CI_SKY_TILE = 64,  /* channels of one tile */
-    CI_SKY_CHUNK = 16  /* sources of one chunk */
+    CI_SKY_CHUNK = 32  /* sources of one chunk */
 };
 
 /* sum_k wave2[k][c] conj(wave1[k][c]) for the channels of a tile; waves are

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "sky/beam.h"
-#include "sky/complex.h"
 #include "sky/frame.h"
 #include "sky/kernel.h"
 #include "sky/rows.h"
@@ -179,10 +178,11 @@ static void add_chunk(predict_job *job, int kind, size_t k_first, size_t n_sourc
         job->kernel(job->wave + a1 * CI_SKY_CHUNK * 2 * n_lane,
                     job->wave + a2 * CI_SKY_CHUNK * 2 * n_lane, kind >= 2 ? envelope : NULL,
                     n_source, n_lane, sum_re, sum_im);
-        ci_c32 *out = job->out + row[i] * job->block->n_chan + c_first;
-        for (size_t c = 0; c < run->n; c++)
-            out[c] =
-                ci_sky_c32(crealf(out[c]) + sign * sum_re[c], cimagf(out[c]) + sign * sum_im[c]);
+        float *out = (float *)(job->out + row[i] * job->block->n_chan + c_first);
+        for (size_t c = 0; c < run->n; c++) {
+            out[2 * c] += sign * sum_re[c];
+            out[2 * c + 1] += sign * sum_im[c];
+        }
     }
 }
 

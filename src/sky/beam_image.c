@@ -1,0 +1,69 @@
+#include <math.h>
+
+#include "contimg/fits.h"
+#include "sky/beam.h"
+
+static ci_status read_pixels(ci_sky_beam *beam, ci_fits_reader *reader, const char *path)
+{
+    const ci_fits_header *h = ci_fits_reader_header(reader);
+    if (!(h->cell_rad > 0) || !(h->x_ref >= 0 && h->x_ref <= (double)h->n_x - 1) ||
+        !(h->y_ref >= 0 && h->y_ref <= (double)h->n_y - 1))
+        return ci_error(CI_ERR_INPUT,
+                        "%s: the reference pixel (%.1f, %.1f) of a beam must lie in the image",
+                        path, h->x_ref + 1, h->y_ref + 1);
+    beam->n_x = h->n_x;
+    beam->n_y = h->n_y;
+    beam->x_ref = h->x_ref;
+    beam->y_ref = h->y_ref;
+    beam->cell_rad = h->cell_rad;
+    beam->freq_hz = h->freq_hz;
+    CI_TRY(ci_mem_alloc(&beam->pixel, h->n_x * h->n_y, sizeof *beam->pixel, "beam image"));
+    CI_TRY(ci_fits_reader_rows(reader, 0, h->n_y, beam->pixel));
+    for (size_t i = 0; i < h->n_x * h->n_y; i++)
+        if (!(beam->pixel[i] > 0)) beam->pixel[i] = 0; /* NaN too: nothing is known there */
+    double centre = ci_sky_beam_image_power(beam, 0, 0, beam->freq_hz);
+    if (!(centre > 0 && isfinite(centre)))
+        return ci_error(CI_ERR_INPUT, "%s: the beam is %g at its reference pixel: must be above 0",
+                        path, centre);
+    if (fabs(centre - 1) > 1e-3)
+        ci_log_info("%s: the beam is %.4g at its centre: divided by that", path, centre);
+    for (size_t i = 0; i < h->n_x * h->n_y; i++)
+        beam->pixel[i] = (float)(beam->pixel[i] / centre);
+    return CI_OK;
+}
+
+ci_status ci_sky_beam_image_read(ci_sky_beam *beam, const char *path)
+{
+    ci_fits_reader *reader = NULL;
+    CI_TRY(ci_fits_reader_open(&reader, path));
+    ci_status status = read_pixels(beam, reader, path);
+    ci_fits_reader_close(reader);
+    return status;
+}
+
+/* Keys (1981): cubic convolution, a = -1/2; exact for quadratics. */
+static void cubic(double f, double weight[4])
+{
+    weight[0] = f * (-0.5 + f * (1 - 0.5 * f));
+    weight[1] = 1 + f * f * (-2.5 + 1.5 * f);
+    weight[2] = f * (0.5 + f * (2 - 1.5 * f));
+    weight[3] = f * f * (-0.5 + 0.5 * f);
+}
+
+double ci_sky_beam_image_power(const ci_sky_beam *beam, double l, double m, double freq_hz)
+{
+    double scale = beam->freq_hz > 0 && freq_hz > 0 ? freq_hz / beam->freq_hz : 1;
+    double x = beam->x_ref - scale * l / beam->cell_rad; /* east is at smaller x */
+    double y = beam->y_ref + scale * m / beam->cell_rad;
+    double max_x = (double)beam->n_x - 1, max_y = (double)beam->n_y - 1;
+    if (!(x >= 0 && x <= max_x && y >= 0 && y <= max_y)) return 0;
+    double x0 = floor(x), y0 = floor(y), wx[4], wy[4], sum = 0;
+    cubic(x - x0, wx);
+    cubic(y - y0, wy);
+    for (int j = 0; j < 4; j++)
+        for (int i = 0; i < 4; i++) {
+            double px = fmin(fmax(x0 + i - 1, 0), max_x), py = fmin(fmax(y0 + j - 1, 0), max_y);
+            sum += wx[i] * wy[j] * (double)beam->pixel[(size_t)py * beam->n_x + (size_t)px];
+        }
+    return fmax(sum, 0);
+}

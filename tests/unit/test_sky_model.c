@@ -1,0 +1,215 @@
+/* Source lists in and out, flux scale, calibrators, beams from files. */
+#include "sky_data.h"
+
+#include <stdlib.h>
+
+#include "contimg/fits.h"
+
+static char *temporary(char path[32])
+{
+    strcpy(path, "/tmp/contimg_sky_XXXXXX");
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    FILE *file = fdopen(fd, "w");
+    fclose(file);
+    return path;
+}
+
+/* Reads a text as a model; where it must fail, the error has to hold `word`. */
+static ci_sky_model *read_text(const char *text, const char *word)
+{
+    char path[32];
+    ci_sky_model *model = NULL;
+    OK(ci_file_write(temporary(path), text, strlen(text)));
+    ci_status status = ci_sky_model_read(&model, path);
+    remove(path);
+    if (!word) {
+        if (status != CI_OK) fail_msg("%s: %s", text, ci_error_text());
+        return model;
+    }
+    assert_int_equal(status, CI_ERR_INPUT);
+    assert_null(model);
+    if (!strstr(ci_error_text(), word) || !strstr(ci_error_text(), path))
+        fail_msg("\"%s\" does not name \"%s\" and the file", ci_error_text(), word);
+    return NULL;
+}
+
+#define HEAD "name,ra_deg,dec_deg,flux_jy,ref_freq_hz,spectral_index"
+
+static void refused(void **state)
+{
+    (void)state;
+    read_text("", "no header");
+    read_text(HEAD "\n", "no source");
+    read_text("name,ra_deg,dec_deg,flux_jy,ref_freq_hz\nA,1,2,3,4\n", "spectral_index");
+    read_text("name,ra_deg,dec_deg,flux_jy,ref_freq_hz,spectral_idex\nA,1,2,3,4,5\n",
+              "did you mean \"spectral_index\"");
+    read_text(HEAD ",colour_of_the_source\nA,1,2,3,4,5,6\n", "colour_of_the_source");
+    read_text(HEAD ",ra_deg\nA,1,2,3,4,5,6\n", "twice");
+    read_text(HEAD "\nA,1,2,3,1.4e9\n", "line 2");
+    read_text(HEAD "\nA,1,2,3,1.4e9,0\nB,x,2,3,1.4e9,0\n", "line 3: ra_deg");
+    read_text(HEAD "\nA,1,2,nan,1.4e9,0\n", "flux_jy");
+    read_text(HEAD "\nA,1,2,,1.4e9,0\n", "flux_jy is empty");
+    read_text(HEAD "\nA,1,91,3,1.4e9,0\n", "dec_deg");
+    read_text(HEAD "\nA,400,9,3,1.4e9,0\n", "ra_deg");
+    read_text(HEAD "\nA,1,9,3,0,0\n", "ref_freq_hz");
+    read_text(HEAD ",major_arcsec,minor_arcsec,pa_deg\nA,1,9,3,1e9,0,1,2,0\n", "minor_arcsec");
+    read_text(HEAD "\n\"A,1,9,3,1e9,0\n", "quote");
+    read_text(HEAD "\na name that is far longer than forty letters,1,9,3,1e9,0\n", "longer");
+    ci_sky_model *model = NULL;
+    assert_int_equal(ci_sky_model_read(&model, "/nowhere/model.csv"), CI_ERR_INPUT);
+    assert_non_null(strstr(ci_error_text(), "/nowhere/model.csv"));
+}
+
+static void out_and_in(void **state)
+{
+    (void)state;
+    ci_sky_model *model = read_text("# a comment\r\n"
+                                    "flux_jy,name , ra_deg,dec_deg,ref_freq_hz,spectral_index,"
+                                    "major_arcsec,minor_arcsec,pa_deg\r\n"
+                                    "\r\n"
+                                    "12.5, \"3C 1, the \"\"first\"\"\",-10,45.5,1.4e9,-0.7,,,\r\n"
+                                    "-0.01,B,359.9999,-89,1e9,0,30,20,45\r\n",
+                                    NULL);
+    assert_int_equal(model->n_source, 2);
+    assert_string_equal(model->source[0].name, "3C 1, the \"first\"");
+    assert_true(fabs(model->source[0].ra_rad - 350 * CI_DEG_TO_RAD) < 1e-15);
+    assert_true(model->source[0].major_rad == 0 && model->source[1].pa_rad > 0.78);
+    assert_true(fabs(ci_sky_source_flux_jy(&model->source[0], 0.7e9) - 12.5 * pow(2, 0.7)) < 1e-12);
+    char path[32];
+    ci_sky_model *again = NULL;
+    OK(ci_sky_model_write(model, temporary(path)));
+    OK(ci_sky_model_read(&again, path));
+    remove(path);
+    assert_int_equal(again->n_source, 2);
+    for (size_t i = 0; i < 2; i++) {
+        const ci_sky_source *a = &model->source[i], *b = &again->source[i];
+        assert_string_equal(a->name, b->name);
+        assert_true(ci_sky_separation_rad(a->ra_rad, a->dec_rad, b->ra_rad, b->dec_rad) < 1e-11);
+        assert_true(fabs(a->flux_jy - b->flux_jy) < 1e-9 && a->ref_freq_hz == b->ref_freq_hz);
+        assert_true(fabs(a->major_rad - b->major_rad) < 1e-13 &&
+                    fabs(a->minor_rad - b->minor_rad) < 1e-13 &&
+                    fabs(a->pa_rad - b->pa_rad) < 1e-9);
+    }
+    ci_sky_model_free(model);
+    ci_sky_model_free(again);
+    assert_int_equal(ci_mem_now(), 0);
+}
+
+/* Perley & Butler's table at 1.4 GHz and the edges of DSA-110's band. */
+static void flux_scale(void **state)
+{
+    (void)state;
+    static const struct
+    {
+        const char *name;
+        double jy[3];
+    } expected[] = {{"3C48", {16.2554, 17.1319, 15.3800}},  {"3C138", {8.5640, 8.8715, 8.2501}},
+                    {"3C147", {22.1705, 23.2789, 21.0576}}, {"3C196", {14.4286, 15.2975, 13.5677}},
+                    {"3C286", {15.0838, 15.5813, 14.5732}}, {"3C295", {22.4993, 23.7706, 21.2236}}};
+    const double freq_hz[3] = {1.4e9, 1.3113873e9, 1.4986432e9};
+    ci_sky_model *model = NULL;
+    OK(ci_sky_catalog_standards(&model));
+    assert_int_equal(model->n_source, 6);
+    for (int i = 0; i < 6; i++) {
+        const ci_sky_source *s = &model->source[i];
+        assert_string_equal(s->name, expected[i].name);
+        assert_true(s->is_flux_standard);
+        for (int k = 0; k < 3; k++)
+            assert_true(fabs(ci_sky_source_flux_jy(s, freq_hz[k]) - expected[i].jy[k]) < 1e-3);
+        assert_true(fabs(s->flux_jy - expected[i].jy[0]) < 1e-3);
+        assert_true(isnan(ci_sky_source_flux_jy(s, 20e6)));
+    }
+    /* 3C138's place, and no place for a polynomial in a model file. */
+    assert_true(ci_sky_separation_rad(model->source[1].ra_rad, model->source[1].dec_rad,
+                                      80.29119 * CI_DEG_TO_RAD,
+                                      16.63946 * CI_DEG_TO_RAD) < 0.1 * CI_ARCSEC_TO_RAD);
+    assert_int_equal(ci_sky_model_write(model, "/tmp/no"), CI_ERR_USAGE);
+    ci_sky_model_free(model);
+    OK(ci_sky_catalog_resolved(&model));
+    assert_int_equal(model->n_source, 14);
+    double distance;
+    const ci_sky_source *cygnus = ci_sky_model_nearest(model, 5.2337, 0.711, &distance);
+    assert_string_equal(cygnus->name, "CygnusA");
+    assert_true(distance < 1e-3 && fabs(cygnus->flux_jy - 1579.955) < 0.1);
+    ci_sky_model_free(model);
+}
+
+static void calibrators(void **state)
+{
+    (void)state;
+    ci_sky_model *model = NULL, *near = NULL, *none = NULL;
+    OK(ci_sky_catalog_vla(&model));
+    assert_int_equal(model->n_source, 1041 - 13);
+    for (size_t i = 0; i < model->n_source; i++)
+        assert_true(model->source[i].flux_jy > 0 && !model->source[i].is_flux_standard);
+    double ra = 80.29119 * CI_DEG_TO_RAD, dec = 16.63946 * CI_DEG_TO_RAD, distance;
+    OK(ci_sky_model_select(&near, model, ra, dec, 1.5 * CI_DEG_TO_RAD));
+    assert_true(near->n_source >= 1 && near->n_source < 10);
+    const ci_sky_source *s = ci_sky_model_nearest(near, ra, dec, &distance);
+    assert_string_equal(s->name, "0521+166"); /* 3C138 */
+    assert_true(distance < CI_ARCSEC_TO_RAD);
+    assert_true(fabs(ci_sky_source_flux_jy(s, 1.4e9) - 8.47) < 0.5);
+    OK(ci_sky_model_select(&none, model, ra, dec, 0));
+    assert_int_equal(none->n_source, 0);
+    assert_null(ci_sky_model_nearest(none, ra, dec, NULL));
+    ci_sky_model_free(none);
+    ci_sky_model_free(near);
+    ci_sky_model_free(model);
+    assert_int_equal(ci_mem_now(), 0);
+}
+
+/* A beam from a file: the Airy power painted at 1.4 GHz, east on the left, is what the Airy
+ * beam gives, at other frequencies too. */
+static void beam_of_a_file(void **state)
+{
+    (void)state;
+    enum
+    {
+        N = 101
+    };
+    ci_fits_header h = {.n_x = N, .n_y = N, .x_ref = 50, .y_ref = 50, .freq_hz = 1.4e9};
+    h.cell_rad = 0.1 * CI_DEG_TO_RAD;
+    float *pixel = sky_data_room(N * N, sizeof *pixel);
+    ci_sky_beam *airy = NULL, *image = NULL;
+    OK(ci_sky_beam_new(&airy, "airy:4.65", NULL));
+    for (int y = 0; y < N; y++)
+        for (int x = 0; x < N; x++) /* twice as wide north-south as east-west, peak 2 */
+            pixel[y * N + x] = 2 * (float)ci_sky_beam_power_lm(airy, (50 - x) * h.cell_rad,
+                                                               0.5 * (y - 50) * h.cell_rad, 1.4e9);
+    pixel[0] = NAN;
+    char path[32];
+    OK(ci_fits_write(temporary(path), &h, pixel));
+    OK(ci_sky_beam_new(&image, path, NULL));
+    remove(path);
+    assert_false(ci_sky_beam_is_none(image));
+    double worst = 0;
+    for (int i = 0; i < 200; i++) {
+        double l = 0.03 * sin(1.1 * i), m = 0.03 * cos(1.7 * i), nu = 1.3e9 + 1e6 * i;
+        worst = fmax(worst, fabs(ci_sky_beam_power_lm(image, l, m, nu) -
+                                 ci_sky_beam_power_lm(airy, l, 0.5 * m, nu)));
+    }
+    print_message("beam image: worst difference %.1e\n", worst);
+    assert_true(worst < 1e-4);
+    assert_true(ci_sky_beam_power_lm(image, 0.2, 0, 1.4e9) == 0); /* outside it */
+    ci_sky_beam_free(image);
+    ci_sky_beam_free(airy);
+    /* Nothing at its reference pixel: no beam. */
+    memset(pixel, 0, N * N * sizeof *pixel);
+    OK(ci_fits_write(temporary(path), &h, pixel));
+    assert_int_equal(ci_sky_beam_new(&image, path, NULL), CI_ERR_INPUT);
+    assert_null(image);
+    remove(path);
+    ci_mem_free(pixel);
+    assert_int_equal(ci_mem_now(), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refused),        cmocka_unit_test(out_and_in),
+        cmocka_unit_test(flux_scale),     cmocka_unit_test(calibrators),
+        cmocka_unit_test(beam_of_a_file),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
