@@ -1,0 +1,328 @@
+/* Cotton-Schwab major cycles: the residual is always exact for the model as it stands; the
+ * minor cycles work on the pixels that can matter, on rank 0. */
+#include "image/product.h"
+
+#include <math.h>
+#include <string.h>
+
+static const size_t patch_half_max = 512;
+static const int64_t active_max = 1 << 22;
+static const double mask_tolerance = 1.2; /* inside the mask, in units of the threshold */
+static const double growth_refused = 1.2; /* of the residual's peak in one major cycle */
+static const double outside_margin = 1.5; /* depth over what the PSF patch does not know */
+
+typedef struct major
+{
+    ci_image_clean *clean;
+    const ci_image_layout *l;
+    uint8_t *mask;                      /* slab: pixels that hold a component */
+    double *kept_residual, *kept_model; /* slabs, before the cycle in hand */
+    float *rms_row;
+    float *patch_value;
+    ci_image_patch patch;
+    double outside; /* greatest |PSF| beyond the patch */
+} major;
+
+typedef struct scan
+{
+    double peak, peak_all, excess; /* excess: greatest |residual| in units of its threshold */
+} scan;
+
+/* ---- exact residual ------------------------------------------------------------------------ */
+
+ci_status ci_image_residual(ci_comm *comm, const ci_image_clean *c)
+{
+    ci_image_samples *s = c->samples;
+    CI_AGREE(comm, ci_image_samples_work(s));
+    CI_TRY(ci_image_degrid(comm, c->gridder, c->model, s->rows, s->n_rows));
+    for (size_t i = 0; i < s->n_rows; i++) {
+        size_t n = s->rows[i].n_row * s->rows[i].n_chan;
+        for (size_t k = 0; k < n; k++)
+            s->work[i][k] = s->weight[i][k] > 0 ? s->data[i][k] - s->work[i][k] : 0;
+    }
+    CI_TRY(ci_image_grid(comm, c->gridder, s->rows, s->n_rows, c->residual));
+    for (size_t i = 0; i < c->layout->n_here * c->layout->n_x; i++)
+        c->residual[i] /= c->sum_weight;
+    return CI_OK;
+}
+
+/* ---- PSF patch --------------------------------------------------------------------------------
+ */
+
+static ci_status patch_cut(ci_comm *comm, major *m)
+{
+    const ci_image_layout *l = m->l;
+    size_t cx = l->n_x / 2, cy = l->n_y / 2, half = patch_half_max;
+    size_t room[4] = {cx, cy, l->n_x - 1 - cx, l->n_y - 1 - cy};
+    for (int i = 0; i < 4; i++)
+        if (room[i] < half) half = room[i];
+    size_t side = 2 * half + 1;
+    CI_TRY(ci_image_slab_cut(comm, l, m->clean->psf, cx - half, cy - half, side, side,
+                             &m->patch_value));
+    m->patch = (ci_image_patch){half, m->patch_value};
+    m->outside = 0;
+    for (size_t i = 0; i < l->n_here; i++)
+        for (size_t x = 0; x < l->n_x; x++) {
+            size_t y = l->y_first + i;
+            bool inside = x + half >= cx && x <= cx + half && y + half >= cy && y <= cy + half;
+            double v = fabs(m->clean->psf[i * l->n_x + x]);
+            if (!inside && v > m->outside) m->outside = v;
+        }
+    return ci_par_max_double(comm, &m->outside, 1);
+}
+
+/* ---- thresholds ---------------------------------------------------------------------------- */
+
+static double threshold_at(const major *m, size_t i, double rms)
+{
+    const ci_image_options *o = m->clean->options;
+    return (m->mask[i] ? o->auto_threshold : o->auto_mask) * rms;
+}
+
+static ci_status residual_scan(ci_comm *comm, const major *m, const ci_image_rms_mesh *mesh,
+                               scan *out)
+{
+    double best[3] = {0, 0, 0};
+    for (size_t y = 0; y < m->l->n_here; y++) {
+        ci_image_rms_mesh_row(mesh, m->l->y_first + y, m->rms_row);
+        for (size_t x = 0; x < m->l->n_x; x++) {
+            size_t i = y * m->l->n_x + x;
+            double v = fabs(m->clean->residual[i]), t = threshold_at(m, i, m->rms_row[x]);
+            if (v > best[1]) best[1] = v;
+            if (v <= t) continue;
+            if (v > best[0]) best[0] = v;
+            double excess = v / fmax(t, 1e-300) / (m->mask[i] ? mask_tolerance : 1);
+            if (excess > best[2]) best[2] = excess;
+        }
+    }
+    CI_TRY(ci_par_max_double(comm, best, 3));
+    *out = (scan){.peak = best[0], .peak_all = best[1], .excess = best[2]};
+    return CI_OK;
+}
+
+/* ---- active pixels -----------------------------------------------------------------------------
+ */
+
+/* Pixels of this rank above their threshold and `stop`; list may be NULL to count. */
+static size_t active_list(const major *m, const ci_image_rms_mesh *mesh, double stop,
+                          ci_image_active *list)
+{
+    size_t n = 0;
+    double inner = m->clean->options->auto_threshold;
+    for (size_t y = 0; y < m->l->n_here; y++) {
+        ci_image_rms_mesh_row(mesh, m->l->y_first + y, m->rms_row);
+        for (size_t x = 0; x < m->l->n_x; x++) {
+            size_t i = y * m->l->n_x + x;
+            double v = m->clean->residual[i], t = threshold_at(m, i, m->rms_row[x]);
+            if (fabs(v) <= t || fabs(v) <= stop) continue;
+            if (list)
+                list[n] = (ci_image_active){.x = (int32_t)x,
+                                            .y = (int32_t)(m->l->y_first + y),
+                                            .value = (float)v,
+                                            .threshold = (float)t,
+                                            .threshold_in = (float)(inner * m->rms_row[x])};
+            n++;
+        }
+    }
+    return n;
+}
+
+/* All ranks' active pixels on rank 0, and the depth that keeps them to a number that one
+ * rank can hold. */
+static ci_status active_gather(ci_comm *comm, const major *m, const ci_image_rms_mesh *mesh,
+                               double *stop, ci_image_active **out, size_t *n_out)
+{
+    size_t n;
+    for (;;) {
+        n = active_list(m, mesh, *stop, NULL);
+        int64_t n_all = (int64_t)n;
+        CI_TRY(ci_par_sum_int(comm, &n_all, 1));
+        if (n_all <= active_max) break;
+        *stop *= 1.5;
+    }
+    ci_image_active *here = NULL;
+    size_t n_byte = 0;
+    CI_AGREE(comm, ci_mem_alloc(&here, n, sizeof *here, "active pixels"));
+    active_list(m, mesh, *stop, here);
+    ci_status status = ci_par_gather(comm, here, n * sizeof *here, 0, (void **)out, &n_byte);
+    ci_mem_free(here);
+    *n_out = n_byte / sizeof **out;
+    return status;
+}
+
+/* ---- one minor cycle ---------------------------------------------------------------------------
+ */
+
+typedef struct component
+{
+    int32_t x, y;
+    double flux;
+} component;
+
+static ci_status minor_run(const major *m, size_t n, ci_image_active *active,
+                           const ci_image_minor_limits *limits, ci_image_minor_result *result,
+                           component **out, size_t *n_out)
+{
+    double *flux = NULL;
+    ci_status status = ci_mem_alloc(&flux, n, sizeof *flux, "clean components");
+    if (status == CI_OK) status = m->clean->minor(&m->patch, n, active, flux, limits, result);
+    size_t n_found = 0;
+    for (size_t i = 0; status == CI_OK && i < n; i++)
+        n_found += flux[i] != 0;
+    if (status == CI_OK) status = ci_mem_alloc(out, n_found, sizeof **out, "clean components");
+    *n_out = 0;
+    for (size_t i = 0; status == CI_OK && i < n; i++)
+        if (flux[i] != 0) (*out)[(*n_out)++] = (component){active[i].x, active[i].y, flux[i]};
+    ci_mem_free(flux);
+    return status;
+}
+
+static void components_add(const major *m, const component *found, size_t n)
+{
+    for (size_t k = 0; k < n; k++) {
+        size_t y = (size_t)found[k].y;
+        if (y < m->l->y_first || y >= m->l->y_first + m->l->n_here) continue;
+        size_t i = (y - m->l->y_first) * m->l->n_x + (size_t)found[k].x;
+        m->clean->model[i] += found[k].flux;
+        m->mask[i] = 1;
+    }
+}
+
+/* Finds components on rank 0 and adds them to everybody's model. */
+static ci_status minor_cycle(ci_comm *comm, const major *m, const ci_image_rms_mesh *mesh,
+                             double stop, int64_t n_left, ci_image_minor_result *result)
+{
+    ci_image_active *active = NULL;
+    component *found = NULL;
+    size_t n_active = 0;
+    int64_t head[3] = {0};
+    CI_TRY(active_gather(comm, m, mesh, &stop, &active, &n_active));
+    ci_status status = CI_OK;
+    if (ci_comm_rank(comm) == 0) {
+        ci_image_minor_limits limits = {m->clean->options->gain, stop, n_left};
+        size_t n = 0;
+        status = minor_run(m, n_active, active, &limits, result, &found, &n);
+        head[0] = (int64_t)n;
+        head[1] = result->n_iteration;
+        head[2] = result->diverged;
+    }
+    ci_mem_free(active);
+    status = ci_par_agree(comm, status);
+    if (status == CI_OK) status = ci_par_bcast(comm, head, sizeof head, 0);
+    if (status == CI_OK && ci_comm_rank(comm) != 0)
+        status = ci_mem_alloc(&found, (size_t)head[0], sizeof *found, "clean components");
+    status = ci_par_agree(comm, status);
+    if (status == CI_OK) status = ci_par_bcast(comm, found, (size_t)head[0] * sizeof *found, 0);
+    if (status == CI_OK) {
+        components_add(m, found, (size_t)head[0]);
+        *result = (ci_image_minor_result){head[1], head[2] != 0};
+    }
+    ci_mem_free(found);
+    return status;
+}
+
+/* ---- the loop
+ * -------------------------------------------------------------------------------------- */
+
+static void stop_set(ci_image_stats *stats, const char *reason)
+{
+    snprintf(stats->stop_reason, sizeof stats->stop_reason, "%s", reason);
+}
+
+static void slabs_keep(const major *m)
+{
+    size_t n = m->l->n_here * m->l->n_x;
+    memcpy(m->kept_residual, m->clean->residual, n * sizeof(double));
+    memcpy(m->kept_model, m->clean->model, n * sizeof(double));
+}
+
+static void slabs_restore(const major *m)
+{
+    size_t n = m->l->n_here * m->l->n_x;
+    memcpy(m->clean->residual, m->kept_residual, n * sizeof(double));
+    memcpy(m->clean->model, m->kept_model, n * sizeof(double));
+}
+
+/* One cycle on a measured residual; *done with stats->stop_reason set. */
+static ci_status cycle_run(ci_comm *comm, major *m, const ci_image_rms_mesh *mesh, scan before,
+                           ci_image_stats *stats, bool *done)
+{
+    const ci_image_options *o = m->clean->options;
+    double stop = fmax(1 - o->major_gain, outside_margin * m->outside);
+    ci_image_minor_result result = {0, false};
+    slabs_keep(m);
+    CI_TRY(minor_cycle(comm, m, mesh, fmin(stop, 0.95) * before.peak,
+                       (int64_t)o->max_iteration - stats->n_minor, &result));
+    stats->n_minor += (int)result.n_iteration;
+    if (result.n_iteration == 0) {
+        stop_set(stats, "threshold");
+        *done = true;
+        return CI_OK;
+    }
+    CI_TRY(ci_image_residual(comm, m->clean));
+    stats->n_major++;
+    double peak_all;
+    CI_TRY(ci_image_slab_peak(comm, m->l, m->clean->residual, &peak_all, NULL));
+    ci_log_info("clean: major cycle %d: %d components, residual peak %.4g -> %.4g Jy/beam",
+                stats->n_major, stats->n_minor, before.peak_all, peak_all);
+    if (!(peak_all <= growth_refused * before.peak_all)) {
+        slabs_restore(m);
+        stats->diverged = true;
+        stop_set(stats, "diverged");
+        if (ci_comm_rank(comm) == 0)
+            ci_log_warning("clean: diverged: the residual's peak grew from %.4g to %.4g Jy/beam in "
+                           "major cycle %d, whose components are left out",
+                           before.peak_all, peak_all, stats->n_major);
+        *done = true;
+    } else if (stats->n_minor >= o->max_iteration) {
+        stop_set(stats, "iteration limit");
+        *done = true;
+    } else if (stats->n_major >= o->max_major) {
+        stop_set(stats, "major cycle limit");
+        *done = true;
+    }
+    return CI_OK;
+}
+
+static ci_status major_loop(ci_comm *comm, major *m, ci_image_stats *stats)
+{
+    size_t box = (size_t)fmax(64, ceil(16 * m->clean->beam_pixel));
+    bool done = false;
+    while (!done) {
+        ci_image_rms_mesh *mesh = NULL;
+        CI_TRY(ci_image_rms_mesh_new(comm, &mesh, m->l, m->clean->residual, box));
+        scan now;
+        ci_status status = residual_scan(comm, m, mesh, &now);
+        if (status == CI_OK && now.excess <= 1) {
+            stop_set(stats, stats->n_major > 0 ? "threshold" : "nothing above the mask threshold");
+            done = true;
+        } else if (status == CI_OK)
+            status = cycle_run(comm, m, mesh, now, stats, &done);
+        ci_image_rms_mesh_free(mesh);
+        CI_TRY(status);
+    }
+    return CI_OK;
+}
+
+static ci_status major_alloc(major *m)
+{
+    size_t n = m->l->n_here * m->l->n_x;
+    CI_TRY(ci_mem_alloc(&m->mask, n, 1, "clean mask"));
+    CI_TRY(ci_mem_alloc(&m->kept_residual, n, sizeof(double), "residual image"));
+    CI_TRY(ci_mem_alloc(&m->kept_model, n, sizeof(double), "model image"));
+    return ci_mem_alloc(&m->rms_row, m->l->n_x, sizeof *m->rms_row, "local rms");
+}
+
+ci_status ci_image_clean_run(ci_comm *comm, ci_image_clean *clean, ci_image_stats *stats)
+{
+    major m = {.clean = clean, .l = clean->layout};
+    ci_status status = ci_par_agree(comm, major_alloc(&m));
+    if (status == CI_OK) status = patch_cut(comm, &m);
+    if (status == CI_OK) status = major_loop(comm, &m, stats);
+    ci_mem_free(m.mask);
+    ci_mem_free(m.kept_residual);
+    ci_mem_free(m.kept_model);
+    ci_mem_free(m.rms_row);
+    ci_mem_free(m.patch_value);
+    return status;
+}

@@ -1,0 +1,380 @@
+/* ci_image_make: the images of one tile as files. */
+#include "image/product.h"
+
+#include <math.h>
+#include <string.h>
+
+void ci_image_options_default(ci_image_options *options)
+{
+    *options = (ci_image_options){.weighting = CI_IMAGE_BRIGGS,
+                                  .robust = 0,
+                                  .stokes = "I",
+                                  .accuracy = 1e-4,
+                                  .max_iteration = 100000,
+                                  .gain = 0.1,
+                                  .major_gain = 0.8,
+                                  .auto_mask = 5,
+                                  .auto_threshold = 1,
+                                  .max_major = 20,
+                                  .pb_cut = 0.2};
+}
+
+static ci_status options_check(const ci_image_options *o)
+{
+    if (o->n_pixel > 0 && o->n_pixel < 16)
+        return ci_error(CI_ERR_USAGE, "--size %zu: at least 16 pixels", o->n_pixel);
+    if (o->cell_rad < 0 || !isfinite(o->cell_rad))
+        return ci_error(CI_ERR_USAGE, "--cell-arcsec %g: must be positive",
+                        o->cell_rad * CI_RAD_TO_ARCSEC);
+    if (!(o->accuracy >= 1e-12 && o->accuracy <= 1e-2))
+        return ci_error(CI_ERR_USAGE, "--accuracy %g: must lie between 1e-12 and 1e-2",
+                        o->accuracy);
+    if (!(o->gain > 0 && o->gain <= 1) || !(o->major_gain > 0 && o->major_gain <= 1))
+        return ci_error(CI_ERR_USAGE, "clean gains %g and %g: must lie in (0, 1]", o->gain,
+                        o->major_gain);
+    if (o->max_iteration < 0 || o->max_major < 0)
+        return ci_error(CI_ERR_USAGE, "--niter %d: must not be negative", o->max_iteration);
+    if (!(o->auto_mask > 0) || !(o->auto_threshold > 0) || o->auto_threshold > o->auto_mask)
+        return ci_error(CI_ERR_USAGE,
+                        "--auto-threshold %g, --auto-mask %g: must be positive, the mask not "
+                        "below the threshold",
+                        o->auto_threshold, o->auto_mask);
+    if (o->max_uv_lambda > 0 && o->max_uv_lambda <= o->min_uv_lambda)
+        return ci_error(CI_ERR_USAGE, "--uv-range %g-%g: is empty", o->min_uv_lambda,
+                        o->max_uv_lambda);
+    return CI_OK;
+}
+
+/* All that one call of ci_image_make holds. */
+typedef struct product
+{
+    const ci_image_sky *sky;
+    const ci_image_options *options;
+    const char *prefix;
+    ci_image_stats *stats;
+    ci_image_samples *samples;
+    ci_image_geometry geometry;
+    ci_image_gridder *gridder;
+    ci_image_layout *layout;
+    ci_fits_header header;
+    double *residual, *psf, *model; /* slabs */
+    float *out;                     /* slab for files */
+    double sum_weight;
+} product;
+
+static void product_clear(product *p)
+{
+    ci_image_gridder_free(p->gridder);
+    ci_image_samples_free(p->samples);
+    ci_image_layout_free(p->layout);
+    ci_fits_header_clear(&p->header);
+    ci_mem_free(p->residual);
+    ci_mem_free(p->psf);
+    ci_mem_free(p->model);
+    ci_mem_free(p->out);
+}
+
+static size_t slab_size(const product *p)
+{
+    return p->layout->n_here * p->layout->n_x;
+}
+
+static ci_status image_write(ci_comm *comm, product *p, const double *slab, const char *name,
+                             const char *unit)
+{
+    for (size_t i = 0; i < slab_size(p); i++)
+        p->out[i] = (float)slab[i];
+    snprintf(p->header.bunit, sizeof p->header.bunit, "%s", unit);
+    return ci_image_slab_write(comm, p->layout, p->out, &p->header, p->prefix, name);
+}
+
+/* ---- dirty image, PSF, beam -------------------------------------------------------------- */
+
+static ci_status slabs_new(ci_comm *comm, product *p)
+{
+    size_t y_first, n_here, n;
+    ci_image_gridder_slab(p->gridder, &y_first, &n_here);
+    CI_TRY(
+        ci_image_layout_new(comm, &p->layout, p->geometry.n_x, p->geometry.n_y, y_first, n_here));
+    n = slab_size(p);
+    ci_status status = ci_mem_alloc(&p->residual, n, sizeof(double), "dirty image");
+    if (status == CI_OK) status = ci_mem_alloc(&p->psf, n, sizeof(double), "PSF");
+    if (status == CI_OK) status = ci_mem_alloc(&p->out, n, sizeof(float), "image");
+    return ci_par_agree(comm, status);
+}
+
+static ci_status dirty_make(ci_comm *comm, product *p)
+{
+    CI_TRY(ci_image_grid(comm, p->gridder, p->samples->rows, p->samples->n_rows, p->residual));
+    for (size_t i = 0; i < slab_size(p); i++)
+        p->residual[i] /= p->sum_weight;
+    return ci_image_slab_peak(comm, p->layout, p->residual, NULL, &p->stats->dirty_peak_jy);
+}
+
+static ci_status psf_make(ci_comm *comm, product *p)
+{
+    float *centre = NULL;
+    CI_TRY(ci_image_psf(comm, p->gridder, p->psf));
+    for (size_t i = 0; i < slab_size(p); i++)
+        p->psf[i] /= p->sum_weight;
+    /* The centre is 1 within the gridder's accuracy; made 1 as float pixels have it. */
+    CI_TRY(ci_image_slab_cut(comm, p->layout, p->psf, p->layout->n_x / 2, p->layout->n_y / 2, 1, 1,
+                             &centre));
+    double peak = centre[0];
+    ci_mem_free(centre);
+    if (!(fabs(peak - 1) < 0.1))
+        return ci_error(CI_ERR_INTERNAL, "PSF: %g at its centre instead of 1", peak);
+    for (size_t i = 0; i < slab_size(p); i++)
+        p->psf[i] /= peak;
+    return ci_image_sidelobe(comm, p->layout, p->psf, &p->stats->psf_sidelobe);
+}
+
+/* Fits the restoring beam, on a larger patch where it fills the first. */
+static ci_status beam_fit(ci_comm *comm, product *p)
+{
+    size_t c = p->geometry.n_x / 2, room = p->geometry.n_x - 1 - c;
+    if (c < room) room = c;
+    ci_image_beam_fit fit = {.touches_edge = true};
+    for (size_t half = 64; fit.touches_edge; half *= 4) {
+        if (half > room) half = room;
+        float *patch = NULL;
+        CI_TRY(ci_image_slab_cut(comm, p->layout, p->psf, c - half, c - half, 2 * half + 1,
+                                 2 * half + 1, &patch));
+        ci_status status = ci_par_agree(comm, ci_image_beam_fit_patch(patch, 2 * half + 1, &fit));
+        ci_mem_free(patch);
+        CI_TRY(status);
+        if (half == room) break;
+    }
+    bool is_root = ci_comm_rank(comm) == 0;
+    if (is_root && fit.touches_edge)
+        ci_log_warning("the beam is larger than the image: its axes are not well known");
+    if (is_root && fit.is_guess)
+        ci_log_warning("the beam cannot be fitted: the PSF has no core of several pixels; taken "
+                       "as 2 pixels: choose a smaller --cell-arcsec");
+    p->stats->beam_major_rad = fit.major * p->geometry.cell_rad;
+    p->stats->beam_minor_rad = fit.minor * p->geometry.cell_rad;
+    p->stats->beam_pa_rad = fit.pa_rad;
+    ci_log_info("beam %.4g x %.4g arcsec, position angle %.4g deg, greatest sidelobe %.3g",
+                p->stats->beam_major_rad * CI_RAD_TO_ARCSEC,
+                p->stats->beam_minor_rad * CI_RAD_TO_ARCSEC, fit.pa_rad * CI_RAD_TO_DEG,
+                p->stats->psf_sidelobe);
+    return CI_OK;
+}
+
+/* ---- clean ---------------------------------------------------------------------------------- */
+
+static ci_num_beam beam_pixels(const product *p)
+{
+    return (ci_num_beam){p->stats->beam_major_rad / p->geometry.cell_rad,
+                         p->stats->beam_minor_rad / p->geometry.cell_rad, p->stats->beam_pa_rad};
+}
+
+static void model_flux_add(const product *p, double *row_sum)
+{
+    for (size_t y = 0; y < p->layout->n_here; y++)
+        for (size_t x = 0; x < p->layout->n_x; x++)
+            row_sum[y] += p->model[y * p->layout->n_x + x];
+}
+
+static ci_status model_flux(ci_comm *comm, product *p)
+{
+    double *row_sum = NULL;
+    CI_AGREE(comm, ci_mem_alloc(&row_sum, p->layout->n_here, sizeof *row_sum, "model flux"));
+    model_flux_add(p, row_sum);
+    ci_status status = ci_par_sum_blocks(comm, p->layout->n_y, p->layout->y_first,
+                                         p->layout->n_here, 1, row_sum, &p->stats->model_flux_jy);
+    ci_mem_free(row_sum);
+    return status;
+}
+
+static ci_status clean_make(ci_comm *comm, product *p)
+{
+    CI_AGREE(comm, ci_mem_alloc(&p->model, slab_size(p), sizeof(double), "model image"));
+    ci_image_clean clean = {.gridder = p->gridder,
+                            .samples = p->samples,
+                            .layout = p->layout,
+                            .options = p->options,
+                            .minor = ci_image_minor_clark,
+                            .sum_weight = p->sum_weight,
+                            .beam_pixel = beam_pixels(p).major,
+                            .psf = p->psf,
+                            .residual = p->residual,
+                            .model = p->model};
+    CI_TRY(ci_image_clean_run(comm, &clean, p->stats));
+    CI_TRY(model_flux(comm, p));
+    CI_TRY(ci_image_slab_rms(comm, p->layout, p->residual, &p->stats->rms_jy));
+    ci_log_info("clean: stopped: %s; %d major cycles, %d components, %.4g Jy, rms %.4g Jy/beam",
+                p->stats->stop_reason, p->stats->n_major, p->stats->n_minor,
+                p->stats->model_flux_jy, p->stats->rms_jy);
+    return CI_OK;
+}
+
+/* ---- files ------------------------------------------------------------------------------------
+ */
+
+/* Cards of the run itself, the same in every file of the tile from then on. */
+static ci_status cards_set(product *p, bool weights_known)
+{
+    static const char *const weightings[] = {"natural", "uniform", "briggs"};
+    const ci_image_options *o = p->options;
+    const ci_image_stats *s = p->stats;
+    ci_fits_header *h = &p->header;
+    const ci_sky_beam *beam = p->sky->beam;
+    CI_TRY(ci_fits_card_set_text(h, "WEIGHT", weightings[o->weighting], "imaging weights"));
+    if (o->weighting == CI_IMAGE_BRIGGS)
+        CI_TRY(ci_fits_card_set_number(h, "ROBUST", o->robust, "Briggs robustness"));
+    CI_TRY(ci_fits_card_set_int(h, "PSEUDOI", s->is_pseudo_i, "1: I from one polarisation only"));
+    CI_TRY(
+        ci_fits_card_set_text(h, "PBEAM", beam ? ci_sky_beam_text(beam) : "none", "primary beam"));
+    CI_TRY(ci_fits_card_set_number(h, "PBCUT", o->pb_cut, "pbcor is NaN below this beam"));
+    CI_TRY(ci_fits_card_set_number(h, "ACCURACY", o->accuracy, "of gridding, asked"));
+    CI_TRY(ci_fits_card_set_int(h, "NSAMPLE", s->n_sample, "unflagged samples imaged"));
+    CI_TRY(ci_fits_card_set_number(h, "SUMWT", s->sum_weight, "sum of imaging weights"));
+    if (o->min_uv_lambda > 0)
+        CI_TRY(ci_fits_card_set_number(h, "UVMIN", o->min_uv_lambda, "wavelengths"));
+    if (o->max_uv_lambda > 0)
+        CI_TRY(ci_fits_card_set_number(h, "UVMAX", o->max_uv_lambda, "wavelengths"));
+    CI_TRY(ci_fits_card_set_int(h, "NITER", o->max_iteration, "limit of clean components"));
+    if (!weights_known)
+        return ci_fits_card_set_text(h, "THERMAL", "unknown", "weights are not 1/sigma^2");
+    return ci_fits_card_set_number(h, "THERMAL", s->thermal_jy, "[Jy/beam] expected noise");
+}
+
+/* Cards that are known once the beam is fitted, and once cleaning is over. */
+static ci_status cards_beam(product *p)
+{
+    p->header.beam_major_rad = p->stats->beam_major_rad;
+    p->header.beam_minor_rad = p->stats->beam_minor_rad;
+    p->header.beam_pa_rad = p->stats->beam_pa_rad;
+    return ci_fits_card_set_number(&p->header, "SIDELOBE", p->stats->psf_sidelobe,
+                                   "greatest sidelobe of the PSF");
+}
+
+static ci_status cards_clean(product *p)
+{
+    const ci_image_options *o = p->options;
+    const ci_image_stats *s = p->stats;
+    ci_fits_header *h = &p->header;
+    CI_TRY(ci_fits_card_set_number(h, "RMS", s->rms_jy, "[Jy/beam] 1.4826 MAD of the residual"));
+    if (o->max_iteration == 0) return CI_OK;
+    CI_TRY(ci_fits_card_set_int(h, "NMINOR", s->n_minor, "clean components"));
+    CI_TRY(ci_fits_card_set_int(h, "NMAJOR", s->n_major, "major cycles"));
+    CI_TRY(ci_fits_card_set_text(h, "STOPPED", s->stop_reason, "why clean ended"));
+    CI_TRY(ci_fits_card_set_int(h, "DIVERGED", s->diverged, "1: clean diverged"));
+    CI_TRY(ci_fits_card_set_number(h, "GAIN", o->gain, "minor cycle gain"));
+    CI_TRY(ci_fits_card_set_number(h, "MGAIN", o->major_gain, "major cycle gain"));
+    CI_TRY(ci_fits_card_set_number(h, "AUTOMASK", o->auto_mask, "[local rms] mask"));
+    CI_TRY(ci_fits_card_set_number(h, "AUTOTHR", o->auto_threshold, "[local rms] threshold"));
+    return ci_fits_card_set_number(h, "MODELJY", s->model_flux_jy, "[Jy] sum of components");
+}
+
+static ci_status header_set(product *p, const ci_vis_set *set, const ci_fits_header *header)
+{
+    ci_fits_header *h = &p->header;
+    CI_TRY(ci_fits_header_copy(h, header));
+    h->n_x = p->geometry.n_x;
+    h->n_y = p->geometry.n_y;
+    h->ra_rad = p->sky->ra_rad;
+    h->dec_rad = p->sky->dec_rad;
+    h->x_ref = (double)(p->geometry.n_x / 2);
+    h->y_ref = (double)(p->geometry.n_y / 2);
+    h->cell_rad = p->geometry.cell_rad;
+    h->slant_a = h->slant_b = 0;
+    h->freq_hz = p->stats->freq_hz;
+    h->bandwidth_hz = p->stats->bandwidth_hz;
+    if (h->time_mjd_s <= 0 && set->meta->n_time > 0) h->time_mjd_s = set->meta->time_mjd_s[0];
+    snprintf(h->stokes, sizeof h->stokes, "%s", p->options->stokes);
+    if (h->telescope[0] == '\0')
+        snprintf(h->telescope, sizeof h->telescope, "%s", set->meta->array.telescope);
+    return CI_OK;
+}
+
+/* image, pb, pbcor: `image` is a slab of Jy/beam. */
+static ci_status corrected_write(ci_comm *comm, product *p, const double *image)
+{
+    float *pb = NULL;
+    CI_TRY(ci_image_slab_peak(comm, p->layout, image, NULL, &p->stats->peak_jy));
+    CI_TRY(image_write(comm, p, image, "image", "Jy/beam"));
+    CI_AGREE(comm, ci_mem_alloc(&pb, slab_size(p), sizeof *pb, "primary beam"));
+    ci_status status = ci_image_pb(comm, p->samples, p->sky, p->layout, p->geometry.cell_rad, pb);
+    if (status == CI_OK) {
+        p->header.bunit[0] = '\0';
+        status = ci_image_slab_write(comm, p->layout, pb, &p->header, p->prefix, "pb");
+    }
+    if (status == CI_OK) {
+        for (size_t i = 0; i < slab_size(p); i++)
+            p->out[i] = pb[i] >= p->options->pb_cut ? (float)(image[i] / pb[i]) : NAN;
+        snprintf(p->header.bunit, sizeof p->header.bunit, "Jy/beam");
+        status = ci_image_slab_write(comm, p->layout, p->out, &p->header, p->prefix, "pbcor");
+    }
+    ci_mem_free(pb);
+    return status;
+}
+
+/* ---- the whole ----------------------------------------------------------------------------------
+ */
+
+static ci_status plan_make(ci_comm *comm, product *p, const ci_vis_set *set, bool weights_known)
+{
+    ci_image_stats *s = p->stats;
+    CI_TRY(ci_image_samples_new(comm, &p->samples, set, p->options));
+    CI_TRY(ci_image_geometry_choose(comm, p->samples, p->sky, p->options, &p->geometry));
+    ci_image_sums sums;
+    CI_TRY(ci_image_sums_get(comm, p->samples, &sums));
+    p->sum_weight = s->sum_weight = sums.weight;
+    s->n_x = p->geometry.n_x;
+    s->n_y = p->geometry.n_y;
+    s->cell_rad = p->geometry.cell_rad;
+    s->freq_hz = sums.freq_hz;
+    s->bandwidth_hz = sums.freq_max_hz - sums.freq_min_hz;
+    s->thermal_jy = weights_known ? sums.thermal_jy : NAN;
+    s->n_sample = p->samples->n_sample;
+    s->is_pseudo_i = p->samples->recipe.is_pseudo_i;
+    if (s->is_pseudo_i && ci_comm_rank(comm) == 0)
+        ci_log_warning("Stokes I is made from one polarisation: the other is not in the file or "
+                       "dead over the whole array");
+    ci_log_info("image: Stokes %s, %zu x %zu pixels of %.4g arcsec, %lld samples, %.4g MHz",
+                p->options->stokes, s->n_x, s->n_y, s->cell_rad * CI_RAD_TO_ARCSEC,
+                (long long)s->n_sample, s->freq_hz * 1e-6);
+    return ci_image_gridder_new(comm, &p->gridder, &p->geometry, p->samples->rows,
+                                p->samples->n_rows);
+}
+
+static ci_status images_make(ci_comm *comm, product *p)
+{
+    CI_TRY(slabs_new(comm, p));
+    CI_TRY(psf_make(comm, p));
+    CI_TRY(beam_fit(comm, p));
+    CI_AGREE(comm, cards_beam(p));
+    CI_TRY(image_write(comm, p, p->psf, "psf", ""));
+    CI_TRY(dirty_make(comm, p));
+    CI_TRY(image_write(comm, p, p->residual, "dirty", "Jy/beam"));
+    if (p->options->max_iteration == 0) {
+        snprintf(p->stats->stop_reason, sizeof p->stats->stop_reason, "dirty image only");
+        CI_TRY(ci_image_slab_rms(comm, p->layout, p->residual, &p->stats->rms_jy));
+        CI_AGREE(comm, cards_clean(p));
+        return corrected_write(comm, p, p->residual);
+    }
+    CI_TRY(clean_make(comm, p));
+    CI_AGREE(comm, cards_clean(p));
+    CI_TRY(image_write(comm, p, p->residual, "residual", "Jy/beam"));
+    CI_TRY(image_write(comm, p, p->model, "model", "Jy/pixel"));
+    /* The PSF is done with; its slab takes the restored image. */
+    CI_TRY(ci_image_restore(comm, p->layout, p->model, p->residual, beam_pixels(p), p->psf));
+    return corrected_write(comm, p, p->psf);
+}
+
+ci_status ci_image_make(ci_comm *comm, const ci_vis_set *set, const ci_image_sky *sky,
+                        const ci_image_options *options, bool weights_known,
+                        const ci_fits_header *header, const char *prefix, ci_image_stats *stats)
+{
+    *stats = (ci_image_stats){.thermal_jy = NAN, .rms_jy = NAN};
+    CI_AGREE(comm, options_check(options));
+    product p = {.sky = sky, .options = options, .prefix = prefix, .stats = stats};
+    ci_status status = plan_make(comm, &p, set, weights_known);
+    if (status == CI_OK) status = ci_par_agree(comm, header_set(&p, set, header));
+    if (status == CI_OK) status = ci_par_agree(comm, cards_set(&p, weights_known));
+    if (status == CI_OK) status = images_make(comm, &p);
+    product_clear(&p);
+    return status;
+}

@@ -1,0 +1,254 @@
+/* The primary beam of an image: the weighted mean over times and channels, on a mesh that
+ * is refined until interpolation is good to 1e-4. */
+#include "image/product.h"
+
+#include <math.h>
+#include <string.h>
+
+enum
+{
+    TAPS = 6,
+    MESH_FIRST = 17,
+    MESH_MAX = 257,
+    TIMES_EXACT = 64,
+    TIMES_MAX = 512
+};
+static const double mesh_error = 3e-5;
+static const double channel_span = 5e-3; /* of the frequency: one group, at its mean */
+
+/* Groups of times and channels with a weight each. */
+typedef struct beam_groups
+{
+    size_t n_time, n_freq;
+    ci_sky_frame **frame; /* [n_time] */
+    double *freq_hz;      /* [n_freq] */
+    double *weight;       /* [n_time][n_freq], sum 1 */
+} beam_groups;
+
+static void groups_free(beam_groups *g)
+{
+    for (size_t i = 0; g->frame && i < g->n_time; i++)
+        ci_sky_frame_free(g->frame[i]);
+    ci_mem_free(g->frame);
+    ci_mem_free(g->freq_hz);
+    ci_mem_free(g->weight);
+}
+
+/* Group of every channel (ascending over all sub-bands) and the groups' mean frequencies. */
+static void channels_group(const ci_vis_meta *meta, const int64_t *by_time, size_t n_chan,
+                           size_t *group_of, beam_groups *g, double *group_weight)
+{
+    size_t c = 0;
+    double first = 0;
+    g->n_freq = 0;
+    for (size_t b = 0; b < meta->n_sub_band; b++)
+        for (size_t k = 0; k < meta->sub_band[b].n_chan; k++, c++) {
+            double f = meta->sub_band[b].freq_hz[k], w = 0;
+            if (c == 0 || f > first * (1 + channel_span)) {
+                first = f;
+                g->n_freq++;
+            }
+            for (size_t t = 0; t < meta->n_time; t++)
+                w += (double)by_time[t * n_chan + c];
+            group_of[c] = g->n_freq - 1;
+            g->freq_hz[g->n_freq - 1] += w * f;
+            group_weight[g->n_freq - 1] += w;
+        }
+    for (size_t i = 0; i < g->n_freq; i++)
+        if (group_weight[i] > 0) g->freq_hz[i] /= group_weight[i];
+}
+
+static ci_status times_group(const ci_vis_meta *meta, const ci_image_sky *sky,
+                             const int64_t *by_time, size_t n_chan, const size_t *group_of,
+                             beam_groups *g)
+{
+    double total = 0, dut1 = meta->dut1_s;
+    g->n_time = meta->n_time <= TIMES_EXACT ? meta->n_time
+                : meta->n_time < TIMES_MAX  ? meta->n_time
+                                            : TIMES_MAX;
+    CI_TRY(ci_mem_alloc(&g->frame, g->n_time, sizeof *g->frame, "beam times"));
+    CI_TRY(ci_mem_alloc(&g->weight, g->n_time * g->n_freq, sizeof *g->weight, "beam weights"));
+    for (size_t i = 0; i < g->n_time; i++) {
+        size_t from = i * meta->n_time / g->n_time, to = (i + 1) * meta->n_time / g->n_time;
+        double mid_s = 0;
+        for (size_t t = from; t < to; t++) {
+            mid_s += (meta->time_mjd_s[t] - meta->time_mjd_s[from]) / (double)(to - from);
+            for (size_t c = 0; c < n_chan; c++) {
+                double w = (double)by_time[t * n_chan + c];
+                g->weight[i * g->n_freq + group_of[c]] += w;
+                total += w;
+            }
+        }
+        CI_TRY(ci_sky_frame_new(&g->frame[i], sky->eop, &meta->array,
+                                meta->time_mjd_s[from] + mid_s, dut1));
+    }
+    for (size_t i = 0; i < g->n_time * g->n_freq; i++)
+        g->weight[i] /= total;
+    return CI_OK;
+}
+
+static ci_status groups_new(const ci_image_samples *s, const ci_image_sky *sky,
+                            const int64_t *by_time, size_t n_chan, beam_groups *g)
+{
+    size_t *group_of = NULL;
+    double *group_weight = NULL;
+    ci_status status = ci_mem_alloc(&group_of, n_chan, sizeof *group_of, "beam channels");
+    if (status == CI_OK)
+        status = ci_mem_alloc(&group_weight, n_chan, sizeof *group_weight, "beam channels");
+    if (status == CI_OK)
+        status = ci_mem_alloc(&g->freq_hz, n_chan, sizeof *g->freq_hz, "beam channels");
+    if (status == CI_OK) {
+        channels_group(s->set->meta, by_time, n_chan, group_of, g, group_weight);
+        status = times_group(s->set->meta, sky, by_time, n_chan, group_of, g);
+    }
+    ci_mem_free(group_of);
+    ci_mem_free(group_weight);
+    return status;
+}
+
+/* ---- mesh ---------------------------------------------------------------------------------- */
+
+static double beam_mean(const beam_groups *g, const ci_image_sky *sky, double l, double m)
+{
+    double ra, dec, sum = 0;
+    ci_sky_lm_inverse(sky->ra_rad, sky->dec_rad, l, m, &ra, &dec);
+    for (size_t t = 0; t < g->n_time; t++)
+        for (size_t f = 0; f < g->n_freq; f++) {
+            double w = g->weight[t * g->n_freq + f];
+            if (w > 0)
+                sum += w * ci_sky_beam_power(sky->beam, sky->pointing, g->frame[t], ra, dec,
+                                             g->freq_hz[f]);
+        }
+    return sum;
+}
+
+/* Position of mesh node i in pixels. */
+static double node_at(size_t i, size_t n_node, size_t n_pixel)
+{
+    return (double)i * (double)(n_pixel - 1) / (double)(n_node - 1);
+}
+
+/* [n][n] nodes over the image, split over the ranks. */
+static ci_status mesh_new(ci_comm *comm, const beam_groups *g, const ci_image_sky *sky,
+                          const ci_image_layout *l, double cell, size_t n, double **out)
+{
+    size_t first, count;
+    double *here = NULL;
+    ci_par_split(n * n, ci_comm_size(comm), ci_comm_rank(comm), &first, &count);
+    CI_AGREE(comm, ci_mem_alloc(&here, count, sizeof *here, "beam mesh"));
+    for (size_t k = 0; k < count; k++) {
+        double x = node_at((first + k) % n, n, l->n_x), y = node_at((first + k) / n, n, l->n_y);
+        here[k] = beam_mean(g, sky, -(x - (double)(l->n_x / 2)) * cell,
+                            (y - (double)(l->n_y / 2)) * cell);
+    }
+    ci_status status = ci_par_gather(comm, here, count * sizeof *here, -1, (void **)out, NULL);
+    ci_mem_free(here);
+    return status;
+}
+
+/* Lagrange taps at `at` (node units): first node and TAPS weights. */
+static size_t lagrange(double at, size_t n_node, double tap[TAPS])
+{
+    double base = floor(at) - (TAPS / 2 - 1);
+    if (base < 0) base = 0;
+    if (base > (double)(n_node - TAPS)) base = (double)(n_node - TAPS);
+    for (int i = 0; i < TAPS; i++) {
+        tap[i] = 1;
+        for (int j = 0; j < TAPS; j++)
+            if (j != i) tap[i] *= (at - base - j) / (double)(i - j);
+    }
+    return (size_t)base;
+}
+
+static double mesh_value(const double *mesh, size_t n, double at_x, double at_y)
+{
+    double tap_x[TAPS], tap_y[TAPS], sum = 0;
+    size_t x = lagrange(at_x, n, tap_x), y = lagrange(at_y, n, tap_y);
+    for (size_t j = 0; j < TAPS; j++)
+        for (size_t i = 0; i < TAPS; i++)
+            sum += tap_y[j] * tap_x[i] * mesh[(y + j) * n + x + i];
+    return sum;
+}
+
+/* Greatest miss of the coarse mesh at the nodes that only the fine one has. */
+static double mesh_miss(const double *coarse, size_t n, const double *fine)
+{
+    size_t n_fine = 2 * n - 1;
+    double miss = 0;
+    for (size_t y = 0; y < n_fine; y++)
+        for (size_t x = 0; x < n_fine; x++)
+            if (x % 2 || y % 2)
+                miss = fmax(miss, fabs(mesh_value(coarse, n, 0.5 * (double)x, 0.5 * (double)y) -
+                                       fine[y * n_fine + x]));
+    return miss;
+}
+
+static ci_status mesh_refine(ci_comm *comm, const beam_groups *g, const ci_image_sky *sky,
+                             const ci_image_layout *l, double cell, size_t *n_out, double **out)
+{
+    size_t n = MESH_FIRST;
+    double *coarse = NULL, *fine = NULL;
+    CI_TRY(mesh_new(comm, g, sky, l, cell, n, &coarse));
+    for (;;) {
+        ci_status status = mesh_new(comm, g, sky, l, cell, 2 * n - 1, &fine);
+        if (status != CI_OK) {
+            ci_mem_free(coarse);
+            return status;
+        }
+        /* The fine mesh misses some 2^6 times less than the coarse one did. */
+        bool is_good = mesh_miss(coarse, n, fine) < 32 * mesh_error;
+        ci_mem_free(coarse);
+        coarse = fine;
+        n = 2 * n - 1;
+        if (is_good || n >= MESH_MAX) break;
+    }
+    *out = coarse;
+    *n_out = n;
+    return CI_OK;
+}
+
+static ci_status mesh_paint(const double *mesh, size_t n, const ci_image_layout *l, float *slab)
+{
+    double *column = NULL, tap[TAPS];
+    CI_TRY(ci_mem_alloc(&column, n, sizeof *column, "beam row"));
+    for (size_t y = 0; y < l->n_here; y++) {
+        double at = (double)(l->y_first + y) * (double)(n - 1) / (double)(l->n_y - 1);
+        size_t j0 = lagrange(at, n, tap);
+        for (size_t i = 0; i < n; i++) {
+            column[i] = 0;
+            for (size_t j = 0; j < TAPS; j++)
+                column[i] += tap[j] * mesh[(j0 + j) * n + i];
+        }
+        for (size_t x = 0; x < l->n_x; x++) {
+            double tap_x[TAPS], sum = 0;
+            size_t i0 = lagrange((double)x * (double)(n - 1) / (double)(l->n_x - 1), n, tap_x);
+            for (size_t i = 0; i < TAPS; i++)
+                sum += tap_x[i] * column[i0 + i];
+            slab[y * l->n_x + x] = (float)sum;
+        }
+    }
+    ci_mem_free(column);
+    return CI_OK;
+}
+
+ci_status ci_image_pb(ci_comm *comm, const ci_image_samples *s, const ci_image_sky *sky,
+                      const ci_image_layout *l, double cell_rad, float *slab)
+{
+    if (!sky->beam || ci_sky_beam_is_none(sky->beam)) {
+        for (size_t i = 0; i < l->n_here * l->n_x; i++)
+            slab[i] = 1;
+        return CI_OK;
+    }
+    int64_t *by_time = NULL;
+    size_t n_chan = 0, n_mesh = 0;
+    double *mesh = NULL;
+    beam_groups groups = {0};
+    CI_TRY(ci_image_weight_by_time(comm, s, &by_time, &n_chan));
+    ci_status status = ci_par_agree(comm, groups_new(s, sky, by_time, n_chan, &groups));
+    ci_mem_free(by_time);
+    if (status == CI_OK) status = mesh_refine(comm, &groups, sky, l, cell_rad, &n_mesh, &mesh);
+    groups_free(&groups);
+    if (status == CI_OK) status = ci_par_agree(comm, mesh_paint(mesh, n_mesh, l, slab));
+    ci_mem_free(mesh);
+    return status;
+}

@@ -1,0 +1,286 @@
+/* One Stokes value and its natural weight from the correlations of a set. */
+#include "image/product.h"
+
+#include <complex.h>
+#include <math.h>
+#include <string.h>
+
+/* ---- which correlations ---------------------------------------------------------------- */
+
+static const char *pol_name(int pol)
+{
+    switch (pol) {
+    case -5:
+        return "XX";
+    case -6:
+        return "YY";
+    case -7:
+        return "XY";
+    case -8:
+        return "YX";
+    case -1:
+        return "RR";
+    case -2:
+        return "LL";
+    case -3:
+        return "RL";
+    case -4:
+        return "LR";
+    case 1:
+        return "I";
+    case 2:
+        return "Q";
+    case 3:
+        return "U";
+    case 4:
+        return "V";
+    default:
+        return "?";
+    }
+}
+
+typedef struct formula
+{
+    const char *stokes;
+    int pol[2];
+    double factor[2];  /* for the mean convention; times 2 for "sum" */
+    bool is_imaginary; /* factors times -i */
+} formula;
+
+/* docs/science.md "Signs". X and Y stand for the feeds as the file names them. */
+static const formula formulas[] = {
+    {"I", {-5, -6}, {0.5, 0.5}, false},  {"I", {-1, -2}, {0.5, 0.5}, false},
+    {"Q", {-5, -6}, {0.5, -0.5}, false}, {"Q", {-3, -4}, {0.5, 0.5}, false},
+    {"U", {-7, -8}, {0.5, 0.5}, false},  {"U", {-3, -4}, {0.5, -0.5}, true},
+    {"V", {-7, -8}, {0.5, -0.5}, true},  {"V", {-1, -2}, {0.5, -0.5}, false},
+};
+
+static ci_status stokes_refuse(const ci_vis_meta *meta, const char *stokes)
+{
+    char has[64] = "";
+    for (size_t i = 0; i < meta->n_pol; i++) {
+        size_t n = strlen(has);
+        snprintf(has + n, sizeof has - n, "%s%s", i ? " " : "", pol_name(meta->pol[i]));
+    }
+    return ci_error(CI_ERR_USAGE,
+                    "--stokes %s: cannot be formed: the file has %s; ask for I, Q, U, V, XX, YY, "
+                    "RR or LL as these allow",
+                    stokes, has);
+}
+
+static bool single_find(ci_image_recipe *out, const ci_vis_meta *meta, const char *stokes)
+{
+    static const int direct[] = {-5, -6, -1, -2, 1, 2, 3, 4};
+    for (size_t k = 0; k < sizeof direct / sizeof *direct; k++) {
+        if (strcmp(pol_name(direct[k]), stokes) != 0) continue;
+        int i = ci_vis_pol_find(meta, direct[k]);
+        if (i < 0) return false;
+        *out = (ci_image_recipe){.n_term = 1, .i_pol = {i, -1}, .factor = {1, 0}};
+        return true;
+    }
+    return false;
+}
+
+ci_status ci_image_recipe_find(ci_image_recipe *out, const ci_vis_meta *meta, const char *stokes,
+                               const int64_t *n_good)
+{
+    if (single_find(out, meta, stokes)) return CI_OK;
+    double scale = meta->stokes_is_sum ? 2 : 1;
+    for (size_t k = 0; k < sizeof formulas / sizeof *formulas; k++) {
+        const formula *f = &formulas[k];
+        if (strcmp(f->stokes, stokes) != 0) continue;
+        int i[2] = {ci_vis_pol_find(meta, f->pol[0]), ci_vis_pol_find(meta, f->pol[1])};
+        bool lives[2] = {i[0] >= 0 && n_good[i[0]] > 0, i[1] >= 0 && n_good[i[1]] > 0};
+        if (strcmp(stokes, "I") == 0 && lives[0] != lives[1]) {
+            /* One hand only in the file, or the other dead over the whole array. */
+            *out = (ci_image_recipe){.n_term = 1,
+                                     .i_pol = {lives[0] ? i[0] : i[1], -1},
+                                     .factor = {scale, 0},
+                                     .is_pseudo_i = true};
+            return CI_OK;
+        }
+        if (i[0] < 0 || i[1] < 0) continue;
+        ci_c64 unit = f->is_imaginary ? -I : 1;
+        *out =
+            (ci_image_recipe){.n_term = 2,
+                              .i_pol = {i[0], i[1]},
+                              .factor = {unit * f->factor[0] * scale, unit * f->factor[1] * scale}};
+        return CI_OK;
+    }
+    return stokes_refuse(meta, stokes);
+}
+
+/* ---- samples ------------------------------------------------------------------------------ */
+
+static bool row_is_auto(const ci_vis_block *b, size_t i_row)
+{
+    int32_t i = b->i_baseline[i_row];
+    return b->meta->baseline_ant1[i] == b->meta->baseline_ant2[i];
+}
+
+static bool sample_is_good(const ci_vis_block *b, size_t s)
+{
+    /* A flag is the rule; a value that no flag covers must still not reach the image. */
+    return b->flags[s] == 0 && b->weight[s] > 0 && isfinite(b->weight[s]) &&
+           isfinite(crealf(b->data[s])) && isfinite(cimagf(b->data[s]));
+}
+
+static void good_count(const ci_vis_set *set, int64_t n_good[4])
+{
+    for (size_t i = 0; i < set->n_block; i++) {
+        const ci_vis_block *b = set->block[i];
+        for (size_t r = 0; r < b->n_row; r++) {
+            if (row_is_auto(b, r)) continue;
+            for (size_t c = 0; c < b->n_chan; c++)
+                for (size_t p = 0; p < b->n_pol; p++)
+                    n_good[p] += sample_is_good(b, ci_vis_sample(b, r, c, p));
+        }
+    }
+}
+
+typedef struct uv_range
+{
+    double min, max; /* wavelengths; max 0: none */
+} uv_range;
+
+static bool uv_range_holds(uv_range range, const double *uvw_m, double freq_hz)
+{
+    double r = hypot(uvw_m[0], uvw_m[1]) * freq_hz / CI_C_M_S;
+    return r >= range.min && (range.max <= 0 || r <= range.max);
+}
+
+/* Value and weight of one sample; weight 0 where a term is flagged. */
+static float sample_form(const ci_image_recipe *recipe, const ci_vis_block *b, size_t i_row,
+                         size_t i_chan, ci_c32 *value)
+{
+    ci_c64 sum = 0;
+    double variance = 0;
+    *value = 0;
+    for (size_t k = 0; k < recipe->n_term; k++) {
+        size_t s = ci_vis_sample(b, i_row, i_chan, (size_t)recipe->i_pol[k]);
+        if (!sample_is_good(b, s)) return 0;
+        ci_c64 f = recipe->factor[k];
+        sum += f * b->data[s];
+        variance += (creal(f) * creal(f) + cimag(f) * cimag(f)) / b->weight[s];
+    }
+    *value = (ci_c32)sum;
+    return (float)(1 / variance);
+}
+
+static void block_form(ci_image_samples *s, size_t i_block, uv_range range)
+{
+    const ci_vis_block *b = s->set->block[i_block];
+    for (size_t r = 0; r < b->n_row; r++) {
+        if (row_is_auto(b, r)) continue;
+        const double *uvw = b->uvw_m + 3 * r;
+        for (size_t c = 0; c < b->n_chan; c++) {
+            if (!uv_range_holds(range, uvw, b->freq_hz[c])) continue;
+            size_t i = r * b->n_chan + c;
+            float w = sample_form(&s->recipe, b, r, c, &s->data[i_block][i]);
+            s->natural[i_block][i] = w;
+            s->weight[i_block][i] = w;
+            if (w <= 0) continue;
+            s->n_sample++;
+            double k = b->freq_hz[c] / CI_C_M_S;
+            s->max_natural = fmax(s->max_natural, w);
+            s->max_u_lambda = fmax(s->max_u_lambda, fabs(uvw[0]) * k);
+            s->max_v_lambda = fmax(s->max_v_lambda, fabs(uvw[1]) * k);
+        }
+    }
+}
+
+static ci_status arrays_new(ci_image_samples *s)
+{
+    size_t n = s->set->n_block;
+    CI_TRY(ci_mem_alloc(&s->rows, n, sizeof *s->rows, "image rows"));
+    CI_TRY(ci_mem_alloc(&s->data, n, sizeof *s->data, "image rows"));
+    CI_TRY(ci_mem_alloc(&s->work, n, sizeof *s->work, "image rows"));
+    CI_TRY(ci_mem_alloc(&s->weight, n, sizeof *s->weight, "image rows"));
+    CI_TRY(ci_mem_alloc(&s->natural, n, sizeof *s->natural, "image rows"));
+    s->n_rows = n;
+    for (size_t i = 0; i < n; i++) {
+        const ci_vis_block *b = s->set->block[i];
+        size_t m = b->n_row * b->n_chan;
+        CI_TRY(ci_mem_alloc(&s->data[i], m, sizeof(ci_c32), "Stokes visibilities"));
+        CI_TRY(ci_mem_alloc(&s->weight[i], m, sizeof(float), "imaging weights"));
+        CI_TRY(ci_mem_alloc(&s->natural[i], m, sizeof(float), "natural weights"));
+        s->rows[i] = (ci_image_rows){.n_row = b->n_row,
+                                     .n_chan = b->n_chan,
+                                     .uvw_m = b->uvw_m,
+                                     .freq_hz = b->freq_hz,
+                                     .weight = s->weight[i],
+                                     .vis = s->data[i]};
+    }
+    return CI_OK;
+}
+
+void ci_image_samples_free(ci_image_samples *s)
+{
+    if (!s) return;
+    for (size_t i = 0; i < s->n_rows; i++) {
+        ci_mem_free(s->data[i]);
+        ci_mem_free(s->work[i]);
+        ci_mem_free(s->weight[i]);
+        ci_mem_free(s->natural[i]);
+    }
+    ci_mem_free(s->rows);
+    ci_mem_free(s->data);
+    ci_mem_free(s->work);
+    ci_mem_free(s->weight);
+    ci_mem_free(s->natural);
+    ci_mem_free(s);
+}
+
+ci_status ci_image_samples_work(ci_image_samples *s)
+{
+    for (size_t i = 0; i < s->n_rows; i++) {
+        if (!s->work[i])
+            CI_TRY(ci_mem_alloc(&s->work[i], s->rows[i].n_row * s->rows[i].n_chan, sizeof(ci_c32),
+                                "model visibilities"));
+        s->rows[i].vis = s->work[i];
+    }
+    return CI_OK;
+}
+
+static ci_status samples_fill(ci_comm *comm, ci_image_samples *s, const ci_image_options *options)
+{
+    uv_range range = {options->min_uv_lambda, options->max_uv_lambda};
+    for (size_t i = 0; i < s->n_rows; i++)
+        block_form(s, i, range);
+    CI_TRY(ci_par_sum_int(comm, &s->n_sample, 1));
+    double max[3] = {s->max_natural, s->max_u_lambda, s->max_v_lambda};
+    CI_TRY(ci_par_max_double(comm, max, 3));
+    s->max_natural = max[0];
+    s->max_u_lambda = max[1];
+    s->max_v_lambda = max[2];
+    if (s->n_sample == 0)
+        return ci_error(CI_ERR_NO_DATA, "Stokes %s: no data left after flags%s: nothing to image",
+                        options->stokes, range.min > 0 || range.max > 0 ? " and --uv-range" : "");
+    return CI_OK;
+}
+
+ci_status ci_image_samples_new(ci_comm *comm, ci_image_samples **out, const ci_vis_set *set,
+                               const ci_image_options *options)
+{
+    *out = NULL;
+    int64_t n_good[4] = {0};
+    good_count(set, n_good);
+    CI_TRY(ci_par_sum_int(comm, n_good, 4));
+    ci_image_recipe recipe;
+    CI_TRY(ci_image_recipe_find(&recipe, set->meta, options->stokes, n_good));
+    ci_image_samples *s = NULL;
+    ci_status status = ci_mem_alloc(&s, 1, sizeof *s, "image samples");
+    if (status == CI_OK) {
+        s->set = set;
+        s->recipe = recipe;
+        status = arrays_new(s);
+    }
+    status = ci_par_agree(comm, status);
+    if (status == CI_OK) status = samples_fill(comm, s, options);
+    if (status != CI_OK) {
+        ci_image_samples_free(s);
+        return status;
+    }
+    *out = s;
+    return CI_OK;
+}

@@ -1,0 +1,256 @@
+/* Imaging weights (natural, uniform, Briggs) and sums over them that do not depend on the
+ * number of ranks. */
+#include "image/product.h"
+
+#include <math.h>
+
+/* ---- exact sums ------------------------------------------------------------------------- */
+
+/* Weights <= max are rounded to multiples of 2^-exponent so that n of them cannot pass
+ * 2^62: sums are exact integers then, and any order of adding gives the same. With 1e9
+ * samples a weight keeps 2^-32 of the greatest. */
+static int fixed_exponent(double max, int64_t n)
+{
+    int e_max = 0, e_n = 0;
+    frexp(max, &e_max);
+    frexp((double)(n < 1 ? 1 : n), &e_n);
+    return 61 - e_max - e_n;
+}
+
+static int64_t to_fixed(double weight, int exponent)
+{
+    return (int64_t)llrint(ldexp(weight, exponent));
+}
+
+/* ---- density ------------------------------------------------------------------------------ */
+
+static size_t density_index(const ci_image_density *d, double u, double v)
+{
+    int64_t iu = llround(u / d->cell_lambda), iv = llround(v / d->cell_lambda);
+    if (iv < 0 || (iv == 0 && iu < 0)) {
+        iu = -iu;
+        iv = -iv;
+    }
+    return (size_t)iv * d->n_u + (size_t)(iu + d->half_u);
+}
+
+double ci_image_density_at(const ci_image_density *d, double u, double v)
+{
+    return ldexp((double)d->sum[density_index(d, u, v)], -d->exponent);
+}
+
+void ci_image_density_free(ci_image_density *d)
+{
+    if (!d) return;
+    ci_mem_free(d->sum);
+    ci_mem_free(d);
+}
+
+static ci_status max_weight(ci_comm *comm, const ci_image_samples *s, float *const *weight,
+                            double *out)
+{
+    double max = 0;
+    for (size_t i = 0; i < s->n_rows; i++)
+        for (size_t k = 0; k < s->rows[i].n_row * s->rows[i].n_chan; k++)
+            max = fmax(max, weight[i][k]);
+    CI_TRY(ci_par_max_double(comm, &max, 1));
+    *out = max;
+    return CI_OK;
+}
+
+static void density_add(ci_image_density *d, const ci_image_rows *rows, const float *weight)
+{
+    for (size_t r = 0; r < rows->n_row; r++)
+        for (size_t c = 0; c < rows->n_chan; c++) {
+            float w = weight[r * rows->n_chan + c];
+            if (w <= 0) continue;
+            double k = rows->freq_hz[c] / CI_C_M_S;
+            size_t i = density_index(d, rows->uvw_m[3 * r] * k, rows->uvw_m[3 * r + 1] * k);
+            d->sum[i] += to_fixed(w, d->exponent);
+        }
+}
+
+ci_status ci_image_density_new(ci_comm *comm, ci_image_density **out, const ci_image_samples *s,
+                               double cell_lambda, bool use_imaging)
+{
+    *out = NULL;
+    ci_image_density *d = NULL;
+    float *const *weight = use_imaging ? s->weight : s->natural;
+    double max = s->max_natural;
+    if (use_imaging) CI_TRY(max_weight(comm, s, weight, &max));
+    ci_status status = ci_mem_alloc(&d, 1, sizeof *d, "uv density");
+    if (status == CI_OK) {
+        d->cell_lambda = cell_lambda;
+        d->exponent = fixed_exponent(max, s->n_sample);
+        d->half_u = llround(s->max_u_lambda / cell_lambda) + 1;
+        d->half_v = llround(s->max_v_lambda / cell_lambda) + 1;
+        d->n_u = (size_t)(2 * d->half_u + 1);
+        d->n_v = (size_t)(d->half_v + 1);
+        status = ci_mem_alloc(&d->sum, d->n_u * d->n_v, sizeof *d->sum, "uv density");
+    }
+    status = ci_par_agree(comm, status);
+    if (status == CI_OK) {
+        for (size_t i = 0; i < s->n_rows; i++)
+            density_add(d, &s->rows[i], weight[i]);
+        status = ci_par_sum_int(comm, d->sum, d->n_u * d->n_v);
+    }
+    if (status != CI_OK) {
+        ci_image_density_free(d);
+        return status;
+    }
+    *out = d;
+    return CI_OK;
+}
+
+/* ---- imaging weights ---------------------------------------------------------------------- */
+
+/* Briggs (1995): f^2 = (5 10^-R)^2 / (sum W_cell^2 / sum w). */
+static double briggs_f2(const ci_image_density *d, double robust)
+{
+    double square = 0, sum = 0;
+    for (size_t i = 0; i < d->n_u * d->n_v; i++) {
+        double w = ldexp((double)d->sum[i], -d->exponent);
+        square += w * w;
+        sum += w;
+    }
+    double f = 5 * pow(10, -robust);
+    return f * f * sum / square;
+}
+
+static void weights_apply(ci_image_samples *s, size_t i_rows, const ci_image_density *d,
+                          bool is_uniform, double f2)
+{
+    const ci_image_rows *rows = &s->rows[i_rows];
+    for (size_t r = 0; r < rows->n_row; r++)
+        for (size_t c = 0; c < rows->n_chan; c++) {
+            size_t i = r * rows->n_chan + c;
+            double w = s->natural[i_rows][i];
+            if (w <= 0) continue;
+            double k = rows->freq_hz[c] / CI_C_M_S;
+            double cell =
+                ci_image_density_at(d, rows->uvw_m[3 * r] * k, rows->uvw_m[3 * r + 1] * k);
+            s->weight[i_rows][i] = (float)(is_uniform ? w / fmax(cell, w) : w / (1 + f2 * cell));
+        }
+}
+
+ci_status ci_image_weights_set(ci_comm *comm, ci_image_samples *s, ci_image_weighting weighting,
+                               double robust, double extent_rad)
+{
+    if (weighting == CI_IMAGE_NATURAL) {
+        for (size_t i = 0; i < s->n_rows; i++)
+            for (size_t k = 0; k < s->rows[i].n_row * s->rows[i].n_chan; k++)
+                s->weight[i][k] = s->natural[i][k];
+        return CI_OK;
+    }
+    ci_image_density *d = NULL;
+    CI_TRY(ci_image_density_new(comm, &d, s, 1 / extent_rad, false));
+    double f2 = briggs_f2(d, robust);
+    for (size_t i = 0; i < s->n_rows; i++)
+        weights_apply(s, i, d, weighting == CI_IMAGE_UNIFORM, f2);
+    ci_image_density_free(d);
+    return CI_OK;
+}
+
+/* ---- sums ------------------------------------------------------------------------------------ */
+
+enum
+{
+    SUM_WEIGHT,
+    SUM_FREQ,
+    SUM_NOISE,
+    N_SUM
+};
+
+/* Units are runs of rows of one baseline in one sub-band: never split between ranks. */
+static size_t units_count(const ci_image_samples *s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->n_rows; i++) {
+        const ci_vis_block *b = s->set->block[i];
+        for (size_t r = 0; r < b->n_row; r++)
+            n += r == 0 || b->i_baseline[r] != b->i_baseline[r - 1];
+    }
+    return n;
+}
+
+static void units_fill(const ci_image_samples *s, double *unit, ci_image_sums *edges)
+{
+    double *here = unit;
+    for (size_t i = 0; i < s->n_rows; i++) {
+        const ci_vis_block *b = s->set->block[i];
+        for (size_t r = 0; r < b->n_row; r++) {
+            if (r == 0 || b->i_baseline[r] != b->i_baseline[r - 1]) {
+                here = unit;
+                unit += N_SUM;
+            }
+            for (size_t c = 0; c < b->n_chan; c++) {
+                double w = s->weight[i][r * b->n_chan + c];
+                if (w <= 0) continue;
+                double f = b->freq_hz[c];
+                here[SUM_WEIGHT] += w;
+                here[SUM_FREQ] += w * f;
+                here[SUM_NOISE] += w * w / s->natural[i][r * b->n_chan + c];
+                edges->freq_min_hz = fmin(edges->freq_min_hz, f - b->width_hz[c] / 2);
+                edges->freq_max_hz = fmax(edges->freq_max_hz, f + b->width_hz[c] / 2);
+            }
+        }
+    }
+}
+
+ci_status ci_image_sums_get(ci_comm *comm, const ci_image_samples *s, ci_image_sums *out)
+{
+    *out = (ci_image_sums){.freq_min_hz = 1e300, .freq_max_hz = -1e300};
+    size_t n_here = units_count(s), first = 0, total = 0;
+    int64_t *counts = NULL, n = (int64_t)n_here;
+    CI_TRY(ci_par_gather(comm, &n, sizeof n, -1, (void **)&counts, NULL));
+    for (int r = 0; r < ci_comm_size(comm); r++) {
+        if (r < ci_comm_rank(comm)) first += (size_t)counts[r];
+        total += (size_t)counts[r];
+    }
+    ci_mem_free(counts);
+    double *unit = NULL, sum[N_SUM] = {0};
+    CI_AGREE(comm, ci_mem_alloc(&unit, n_here * N_SUM, sizeof *unit, "sums of weights"));
+    units_fill(s, unit, out);
+    ci_status status = ci_par_sum_blocks(comm, total, first, n_here, N_SUM, unit, sum);
+    ci_mem_free(unit);
+    CI_TRY(status);
+    CI_TRY(ci_par_min_double(comm, &out->freq_min_hz, 1));
+    CI_TRY(ci_par_max_double(comm, &out->freq_max_hz, 1));
+    out->weight = sum[SUM_WEIGHT];
+    out->freq_hz = sum[SUM_FREQ] / sum[SUM_WEIGHT];
+    out->thermal_jy = sqrt(sum[SUM_NOISE]) / sum[SUM_WEIGHT];
+    return CI_OK;
+}
+
+ci_status ci_image_weight_by_time(ci_comm *comm, const ci_image_samples *s, int64_t **out,
+                                  size_t *n_chan_all)
+{
+    *out = NULL;
+    const ci_vis_meta *meta = s->set->meta;
+    size_t n_chan = 0;
+    for (size_t i = 0; i < meta->n_sub_band; i++)
+        n_chan += meta->sub_band[i].n_chan;
+    double max = 0;
+    CI_TRY(max_weight(comm, s, s->weight, &max));
+    int exponent = fixed_exponent(max, s->n_sample);
+    int64_t *sum = NULL;
+    CI_AGREE(comm, ci_mem_alloc(&sum, meta->n_time * n_chan, sizeof *sum, "weights by time"));
+    for (size_t i = 0; i < s->n_rows; i++) {
+        const ci_vis_block *b = s->set->block[i];
+        size_t first = 0;
+        for (size_t k = 0; k < b->part.i_sub_band; k++)
+            first += meta->sub_band[k].n_chan;
+        for (size_t r = 0; r < b->n_row; r++)
+            for (size_t c = 0; c < b->n_chan; c++)
+                sum[(size_t)b->i_time[r] * n_chan + first + c] +=
+                    to_fixed(s->weight[i][r * b->n_chan + c], exponent);
+    }
+    ci_status status = ci_par_sum_int(comm, sum, meta->n_time * n_chan);
+    if (status != CI_OK) {
+        ci_mem_free(sum);
+        return status;
+    }
+    *out = sum;
+    *n_chan_all = n_chan;
+    return CI_OK;
+}

@@ -1,0 +1,71 @@
+/* Distributed images to FITS: rank 0 takes the slabs in row order. */
+#include "image/product.h"
+
+enum
+{
+    PIECE_BYTES = 16 << 20
+};
+
+typedef struct slab_sink
+{
+    ci_fits_writer *writer;
+    ci_status status; /* of rank 0; the others' rows are taken and dropped once it fails */
+} slab_sink;
+
+static void sink_rows(slab_sink *sink, size_t n_row, const float *rows)
+{
+    if (sink->status == CI_OK) sink->status = ci_fits_writer_rows(sink->writer, n_row, rows);
+}
+
+static ci_status slab_send(ci_comm *comm, const ci_image_layout *l, const float *slab,
+                           size_t n_piece)
+{
+    for (size_t y = 0; y < l->n_here; y += n_piece) {
+        size_t n = l->n_here - y < n_piece ? l->n_here - y : n_piece;
+        CI_TRY(ci_par_send(comm, slab + y * l->n_x, n * l->n_x * sizeof *slab, 0));
+    }
+    return CI_OK;
+}
+
+static ci_status slabs_receive(ci_comm *comm, const ci_image_layout *l, slab_sink *sink,
+                               float *piece, size_t n_piece)
+{
+    for (int r = 1; r < l->n_rank; r++)
+        for (size_t y = 0; y < l->count_of[r]; y += n_piece) {
+            size_t n = l->count_of[r] - y < n_piece ? l->count_of[r] - y : n_piece;
+            CI_TRY(ci_par_recv(comm, piece, n * l->n_x * sizeof *piece, r));
+            sink_rows(sink, n, piece);
+        }
+    return CI_OK;
+}
+
+ci_status ci_image_slab_write(ci_comm *comm, const ci_image_layout *l, const float *slab,
+                              const ci_fits_header *header, const char *prefix, const char *name)
+{
+    char *path = NULL;
+    float *piece = NULL;
+    slab_sink sink = {NULL, CI_OK};
+    bool is_root = ci_comm_rank(comm) == 0;
+    size_t n_piece = PIECE_BYTES / (l->n_x * sizeof *slab) + 1;
+    ci_status status = CI_OK;
+    if (is_root) {
+        status = ci_str_format(&path, "%s%s.fits", prefix, name);
+        if (status == CI_OK)
+            status = ci_mem_alloc(&piece, n_piece * l->n_x, sizeof *piece, "image rows");
+        if (status == CI_OK) status = ci_fits_writer_open(&sink.writer, path, header);
+    }
+    status = ci_par_agree(comm, status);
+    if (status == CI_OK && !is_root) status = slab_send(comm, l, slab, n_piece);
+    if (status == CI_OK && is_root) {
+        sink_rows(&sink, l->n_here, slab);
+        status = slabs_receive(comm, l, &sink, piece, n_piece);
+        if (status == CI_OK) status = sink.status;
+    }
+    if (sink.writer && status == CI_OK)
+        status = ci_fits_writer_close(sink.writer);
+    else if (sink.writer)
+        ci_fits_writer_abandon(sink.writer);
+    ci_mem_free(path);
+    ci_mem_free(piece);
+    return ci_par_agree(comm, status);
+}

@@ -1,0 +1,326 @@
+/* Stokes values, weights, sums and the automatic cell, against small direct versions. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "../../src/image/product.h"
+#include "image_set.h"
+
+static ci_comm *comm;
+static const fake_source one_source[] = {{2.0, 0.001, -0.002}};
+
+static fake_sky small_sky(void)
+{
+    return (fake_sky){.n_antenna = 9,
+                      .n_time = 3,
+                      .n_sub_band = 2,
+                      .n_chan = 4,
+                      .n_pol = 4,
+                      .pol = {-5, -6, -7, -8},
+                      .size_m = 800,
+                      .height_m = 5,
+                      .freq_hz = 1.3e9,
+                      .width_hz = 1e6,
+                      .sigma_jy = 0.5,
+                      .n_source = 1,
+                      .source = one_source};
+}
+
+static ci_vis_set *set_new(const fake_sky *sky)
+{
+    ci_vis_set *set = NULL;
+    assert_int_equal(fake_set_new(&set, sky, 1, 0), CI_OK);
+    return set;
+}
+
+static ci_image_options options_for(const char *stokes)
+{
+    ci_image_options o;
+    ci_image_options_default(&o);
+    snprintf(o.stokes, sizeof o.stokes, "%s", stokes);
+    return o;
+}
+
+/* ---- Stokes ---------------------------------------------------------------------------- */
+
+static ci_image_recipe recipe(const char *stokes, size_t n_pol, const int *pol,
+                              const int64_t *n_good, bool is_sum, ci_status want)
+{
+    ci_vis_meta meta = {.n_pol = n_pol, .stokes_is_sum = is_sum};
+    memcpy(meta.pol, pol, n_pol * sizeof *pol);
+    ci_image_recipe r = {0};
+    assert_int_equal(ci_image_recipe_find(&r, &meta, stokes, n_good), want);
+    return r;
+}
+
+static void test_recipes(void **state)
+{
+    (void)state;
+    static const int linear[4] = {-5, -6, -7, -8}, round[4] = {-1, -2, -3, -4};
+    static const int64_t all[4] = {9, 9, 9, 9}, no_yy[4] = {9, 0, 9, 9};
+    /* Receptor voltages of a source with I, Q, U, V = 7, 2, 3, 4 (docs/science.md, V =
+     * (XY - YX)/2i; circular: RR = I + V, RL = Q + iU). */
+    const ci_c64 lin[4] = {9, 5, 3 + 4 * I, 3 - 4 * I};
+    const ci_c64 circ[4] = {11, 3, 2 + 3 * I, 2 - 3 * I};
+    static const char *const names[4] = {"I", "Q", "U", "V"};
+    static const double truth[4] = {7, 2, 3, 4};
+    for (int k = 0; k < 4; k++)
+        for (int is_circular = 0; is_circular < 2; is_circular++) {
+            const ci_c64 *v = is_circular ? circ : lin;
+            ci_image_recipe r =
+                recipe(names[k], 4, is_circular ? round : linear, all, false, CI_OK);
+            assert_int_equal(r.n_term, 2);
+            assert_false(r.is_pseudo_i);
+            ci_c64 sum = r.factor[0] * v[r.i_pol[0]] + r.factor[1] * v[r.i_pol[1]];
+            assert_true(cabs(sum - truth[k]) < 1e-14);
+        }
+    ci_image_recipe r = recipe("I", 4, linear, no_yy, false, CI_OK);
+    assert_true(r.is_pseudo_i && r.n_term == 1 && r.i_pol[0] == 0 && creal(r.factor[0]) == 1);
+    r = recipe("I", 1, linear + 1, all, true, CI_OK);
+    assert_true(r.is_pseudo_i && creal(r.factor[0]) == 2);
+    r = recipe("I", 2, linear, all, true, CI_OK);
+    assert_true(creal(r.factor[0]) == 1 && creal(r.factor[1]) == 1);
+    r = recipe("YY", 4, linear, no_yy, false, CI_OK);
+    assert_true(r.n_term == 1 && r.i_pol[0] == 1 && !r.is_pseudo_i);
+    recipe("XY", 4, linear, all, false, CI_ERR_USAGE);
+    assert_non_null(strstr(ci_error_text(), "XX YY XY YX"));
+    recipe("RR", 4, linear, all, false, CI_ERR_USAGE);
+    recipe("U", 2, linear, all, false, CI_ERR_USAGE);
+    assert_non_null(strstr(ci_error_text(), "the file has XX YY"));
+}
+
+static void test_samples(void **state)
+{
+    (void)state;
+    fake_sky sky = small_sky();
+    ci_vis_set *set = set_new(&sky);
+    ci_vis_block *b = set->block[0];
+    /* Row of baseline (0,1): index 1 in triangle order. */
+    size_t r = 1 * sky.n_time;
+    b->weight[ci_vis_sample(b, r, 0, 0)] = 4;
+    b->weight[ci_vis_sample(b, r, 0, 1)] = 12;
+    b->data[ci_vis_sample(b, r, 0, 0)] = 1 + 2 * I;
+    b->data[ci_vis_sample(b, r, 0, 1)] = 3 - 1 * I;
+    b->flags[ci_vis_sample(b, r, 1, 1)] = CI_FLAG_FILE;
+    b->data[ci_vis_sample(b, r, 2, 0)] = NAN;
+    b->flags[ci_vis_sample(b, r, 3, 2)] = CI_FLAG_FILE; /* XY: of no matter for I */
+    ci_image_options o = options_for("I");
+    ci_image_samples *s = NULL;
+    assert_int_equal(ci_image_samples_new(comm, &s, set, &o), CI_OK);
+    assert_true(s->data[0][r * 4] == (ci_c32)(2 + 0.5 * I));
+    assert_float_equal(s->weight[0][r * 4], 4 / (1.0 / 4 + 1.0 / 12), 1e-5);
+    assert_true(s->weight[0][r * 4 + 1] == 0 && s->weight[0][r * 4 + 2] == 0);
+    assert_true(s->data[0][r * 4 + 1] == 0 && s->data[0][r * 4 + 2] == 0);
+    assert_float_equal(s->weight[0][r * 4 + 3], 8, 1e-5); /* 2 x 1/0.5^2 */
+    for (size_t i = 0; i < sky.n_time * 4; i++)
+        assert_true(s->weight[0][i] == 0); /* baseline (0,0) */
+    assert_int_equal(s->n_sample, 36 * 3 * 2 * 4 - 2);
+    ci_image_samples_free(s);
+
+    o.min_uv_lambda = 500;
+    o.max_uv_lambda = 1500;
+    assert_int_equal(ci_image_samples_new(comm, &s, set, &o), CI_OK);
+    int64_t n_in = 0;
+    for (size_t i = 0; i < set->n_block; i++)
+        for (size_t k = 0; k < set->block[i]->n_row * 4; k++) {
+            const double *uvw = set->block[i]->uvw_m + 3 * (k / 4);
+            double d =
+                sqrt(uvw[0] * uvw[0] + uvw[1] * uvw[1]) * set->block[i]->freq_hz[k % 4] / CI_C_M_S;
+            if (s->weight[i][k] > 0) {
+                n_in++;
+                assert_true(d >= 500 && d <= 1500);
+            }
+        }
+    assert_true(n_in == s->n_sample && n_in > 100 && n_in < 800);
+    ci_image_samples_free(s);
+    o.min_uv_lambda = 1e7;
+    o.max_uv_lambda = 0;
+    assert_int_equal(ci_image_samples_new(comm, &s, set, &o), CI_ERR_NO_DATA);
+    assert_null(s);
+    ci_vis_set_free(set);
+}
+
+/* ---- weights ----------------------------------------------------------------------------- */
+
+typedef struct point
+{
+    double u, v, w;
+} point;
+
+static size_t points_list(const ci_image_samples *s, point *out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->n_rows; i++)
+        for (size_t k = 0; k < s->rows[i].n_row * s->rows[i].n_chan; k++) {
+            size_t r = k / s->rows[i].n_chan, c = k % s->rows[i].n_chan;
+            double f = s->rows[i].freq_hz[c] / CI_C_M_S;
+            if (s->natural[i][k] > 0)
+                out[n++] = (point){s->rows[i].uvw_m[3 * r] * f, s->rows[i].uvw_m[3 * r + 1] * f,
+                                   s->natural[i][k]};
+        }
+    return n;
+}
+
+/* Briggs (1995) word by word, on the whole plane: each sample and its conjugate in their
+ * cells, found by comparing every pair. */
+static double direct_cell(const point *p, size_t n, double cell, point at)
+{
+    double sum = 0, u = round(at.u / cell), v = round(at.v / cell);
+    for (size_t i = 0; i < n; i++) {
+        double a = round(p[i].u / cell), b = round(p[i].v / cell);
+        if ((a == u && b == v) || (a == -u && b == -v)) sum += p[i].w;
+    }
+    return sum;
+}
+
+static void check_weights(ci_image_samples *s, ci_image_weighting weighting, double robust)
+{
+    const double extent = 0.02;
+    static point p[8192];
+    static double cell_of[8192];
+    size_t n = points_list(s, p);
+    /* sum over cells of W^2 = sum over samples of w W */
+    double square = 0, sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        cell_of[i] = direct_cell(p, n, 1 / extent, p[i]);
+        square += p[i].w * cell_of[i];
+        sum += p[i].w;
+    }
+    double f2 = pow(5 * pow(10, -robust), 2) / (square / sum);
+    assert_int_equal(ci_image_weights_set(comm, s, weighting, robust, extent), CI_OK);
+    size_t k = 0;
+    for (size_t i = 0; i < s->n_rows; i++)
+        for (size_t j = 0; j < s->rows[i].n_row * s->rows[i].n_chan; j++) {
+            if (s->natural[i][j] <= 0) {
+                assert_true(s->weight[i][j] == 0);
+                continue;
+            }
+            double want = weighting == CI_IMAGE_NATURAL   ? p[k].w
+                          : weighting == CI_IMAGE_UNIFORM ? p[k].w / cell_of[k]
+                                                          : p[k].w / (1 + f2 * cell_of[k]);
+            assert_float_equal(s->weight[i][j] / want, 1, 2e-7);
+            k++;
+        }
+    assert_int_equal(k, n);
+}
+
+static void test_weights(void **state)
+{
+    (void)state;
+    fake_sky sky = small_sky();
+    ci_vis_set *set = set_new(&sky);
+    /* uneven weights, so that w itself counts */
+    for (size_t i = 0; i < set->n_block; i++)
+        for (size_t k = 0; k < set->block[i]->n_row * 16; k++)
+            set->block[i]->weight[k] *= (float)(0.2 + fake_uniform(77 * k + i));
+    ci_image_options o = options_for("I");
+    ci_image_samples *s = NULL;
+    assert_int_equal(ci_image_samples_new(comm, &s, set, &o), CI_OK);
+    check_weights(s, CI_IMAGE_UNIFORM, 0);
+    check_weights(s, CI_IMAGE_BRIGGS, 0);
+    check_weights(s, CI_IMAGE_BRIGGS, -1.3);
+    check_weights(s, CI_IMAGE_BRIGGS, 1);
+
+    /* Sums with the Briggs weights. */
+    double w = 0, wf = 0, noise = 0;
+    for (size_t i = 0; i < s->n_rows; i++)
+        for (size_t k = 0; k < s->rows[i].n_row * 4; k++) {
+            double x = s->weight[i][k];
+            if (x <= 0) continue;
+            w += x;
+            wf += x * s->rows[i].freq_hz[k % 4];
+            noise += x * x / s->natural[i][k];
+        }
+    ci_image_sums sums;
+    assert_int_equal(ci_image_sums_get(comm, s, &sums), CI_OK);
+    assert_float_equal(sums.weight / w, 1, 1e-12);
+    assert_float_equal(sums.freq_hz / (wf / w), 1, 1e-12);
+    assert_float_equal(sums.thermal_jy / (sqrt(noise) / w), 1, 1e-12);
+    assert_float_equal(sums.freq_min_hz, 1.2995e9, 1);
+    assert_float_equal(sums.freq_max_hz, 1.3075e9, 1);
+    check_weights(s, CI_IMAGE_NATURAL, 0);
+    ci_image_samples_free(s);
+    ci_vis_set_free(set);
+}
+
+/* Natural weights and equal noise: thermal = sigma / sqrt(2 n). */
+static void test_thermal(void **state)
+{
+    (void)state;
+    fake_sky sky = small_sky();
+    ci_vis_set *set = set_new(&sky);
+    ci_image_options o = options_for("I");
+    ci_image_samples *s = NULL;
+    ci_image_sums sums;
+    assert_int_equal(ci_image_samples_new(comm, &s, set, &o), CI_OK);
+    assert_int_equal(ci_image_sums_get(comm, s, &sums), CI_OK);
+    assert_float_equal(sums.thermal_jy, 0.5 / sqrt(2.0 * (double)s->n_sample), 1e-9);
+    ci_image_samples_free(s);
+    ci_vis_set_free(set);
+}
+
+/* The automatic cell is a quarter of the beam of a direct PSF. */
+static void test_cell(void **state)
+{
+    (void)state;
+    fake_sky sky = small_sky();
+    sky.n_antenna = 20;
+    ci_vis_set *set = set_new(&sky);
+    ci_image_options o = options_for("I");
+    o.weighting = CI_IMAGE_NATURAL;
+    ci_image_samples *s = NULL;
+    ci_image_geometry g;
+    ci_image_sky where = {.ra_rad = 1, .dec_rad = 0.3};
+    assert_int_equal(ci_image_samples_new(comm, &s, set, &o), CI_OK);
+    assert_int_equal(ci_image_geometry_choose(comm, s, &where, &o, &g), CI_OK);
+    assert_int_equal(g.n_x, 1024);
+
+    enum
+    {
+        N = 41
+    };
+    static float patch[N * N];
+    static point p[8192];
+    double sum = 0;
+    size_t n = points_list(s, p);
+    for (size_t i = 0; i < n; i++)
+        sum += p[i].w;
+    for (int y = 0; y < N; y++)
+        for (int x = 0; x < N; x++) {
+            double v = 0;
+            for (size_t i = 0; i < n; i++)
+                v += p[i].w *
+                     cos(CI_TWO_PI * g.cell_rad * (-p[i].u * (x - N / 2) + p[i].v * (y - N / 2)));
+            patch[y * N + x] = (float)(v / sum);
+        }
+    ci_image_beam_fit fit;
+    assert_int_equal(ci_image_beam_fit_patch(patch, N, &fit), CI_OK);
+    assert_float_equal(fit.minor, 4, 0.12);
+
+    o.n_pixel = 300;
+    o.cell_rad = 0;
+    o.weighting = CI_IMAGE_UNIFORM;
+    double natural_cell = g.cell_rad;
+    assert_int_equal(ci_image_geometry_choose(comm, s, &where, &o, &g), CI_OK);
+    assert_true(g.n_x == 300 && g.cell_rad < 0.95 * natural_cell);
+    o.cell_rad = 0.01;
+    assert_int_equal(ci_image_geometry_choose(comm, s, &where, &o, &g), CI_ERR_USAGE);
+    ci_image_samples_free(s);
+    ci_vis_set_free(set);
+}
+
+int main(void)
+{
+    if (ci_comm_self(&comm) != CI_OK) return 1;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_recipes), cmocka_unit_test(test_samples),
+        cmocka_unit_test(test_weights), cmocka_unit_test(test_thermal),
+        cmocka_unit_test(test_cell),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    ci_comm_free(comm);
+    return failed;
+}
