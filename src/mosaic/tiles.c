@@ -1,0 +1,255 @@
+/* Tiles: headers read and checked, geometry of the mosaic, common beam. */
+#include "mosaic/internal.h"
+
+#include <math.h>
+#include <string.h>
+#include <strings.h>
+
+size_t mosaic_block_edge(size_t n_row, size_t n_block, size_t b)
+{
+    return n_row * b / n_block;
+}
+
+mosaic_rows mosaic_rows_split(const ci_comm *comm, size_t n_row, size_t box)
+{
+    mosaic_rows r = {.n_block = n_row / box ? n_row / box : 1};
+    ci_par_split(r.n_block, ci_comm_size(comm), ci_comm_rank(comm), &r.block_first,
+                 &r.n_block_here);
+    r.first = mosaic_block_edge(n_row, r.n_block, r.block_first);
+    r.n = mosaic_block_edge(n_row, r.n_block, r.block_first + r.n_block_here) - r.first;
+    return r;
+}
+
+void mosaic_tiles_clear(mosaic_job *job)
+{
+    for (size_t t = 0; job->tile && t < job->n_tile; t++) {
+        ci_fits_header_clear(&job->tile[t].header);
+        ci_fits_wcs_free(job->tile[t].wcs);
+    }
+    ci_mem_free(job->tile);
+    job->tile = NULL;
+}
+
+static ci_status check_image(const mosaic_tile *tile, const mosaic_tile *first)
+{
+    const ci_fits_header *h = &tile->header;
+    if (strcasecmp(h->bunit, "Jy/beam") != 0)
+        return ci_error(CI_ERR_INPUT, "%s: BUNIT: '%s': a tile must be in Jy/beam",
+                        tile->image_path, h->bunit);
+    if (!(h->beam_major_rad > 0))
+        return ci_error(CI_ERR_INPUT, "%s: BMAJ: missing: a tile needs its beam", tile->image_path);
+    if (strcmp(h->stokes, first->header.stokes) != 0)
+        return ci_error(CI_ERR_INPUT, "%s: STOKES: %s, but %s: %s: tiles must be alike",
+                        tile->image_path, h->stokes, first->image_path, first->header.stokes);
+    return CI_OK;
+}
+
+/* The beam image has the geometry of its tile. */
+static ci_status check_pb(const mosaic_tile *tile)
+{
+    ci_fits_reader *reader = NULL;
+    CI_TRY(ci_fits_reader_open(&reader, tile->pb_path));
+    const ci_fits_header *a = &tile->header, *b = ci_fits_reader_header(reader);
+    ci_status status = CI_OK;
+    if (a->n_x != b->n_x || a->n_y != b->n_y)
+        status = ci_error(CI_ERR_INPUT, "%s: NAXIS: %zu x %zu, but %s: %zu x %zu", tile->pb_path,
+                          b->n_x, b->n_y, tile->image_path, a->n_x, a->n_y);
+    else if (fabs(a->cell_rad - b->cell_rad) > 1e-9 * a->cell_rad ||
+             fabs(a->dec_rad - b->dec_rad) > 1e-3 * a->cell_rad ||
+             fabs(remainder(a->ra_rad - b->ra_rad, CI_TWO_PI)) * cos(a->dec_rad) >
+                 1e-3 * a->cell_rad ||
+             fabs(a->x_ref - b->x_ref) > 1e-3 || fabs(a->y_ref - b->y_ref) > 1e-3 ||
+             fabs(a->slant_a - b->slant_a) > 1e-6 || fabs(a->slant_b - b->slant_b) > 1e-6)
+        status = ci_error(CI_ERR_INPUT, "%s: world coordinates differ from those of %s",
+                          tile->pb_path, tile->image_path);
+    ci_fits_reader_close(reader);
+    return status;
+}
+
+static ci_status tile_open(mosaic_tile *tile, const mosaic_tile *first)
+{
+    ci_fits_reader *reader = NULL;
+    CI_TRY(ci_fits_reader_open(&reader, tile->image_path));
+    ci_status status = ci_fits_header_copy(&tile->header, ci_fits_reader_header(reader));
+    ci_fits_reader_close(reader);
+    if (status == CI_OK) status = check_image(tile, first);
+    if (status == CI_OK) status = check_pb(tile);
+    if (status == CI_OK) status = ci_fits_wcs_new(&tile->wcs, &tile->header);
+    return status;
+}
+
+ci_status mosaic_tiles_open(mosaic_job *job, const char *const *image_paths,
+                            const char *const *pb_paths)
+{
+    if (job->n_tile == 0) return ci_error(CI_ERR_USAGE, "mosaic: no tiles given");
+    CI_TRY(ci_mem_alloc(&job->tile, job->n_tile, sizeof *job->tile, "tiles of a mosaic"));
+    for (size_t t = 0; t < job->n_tile; t++) {
+        job->tile[t].image_path = image_paths[t];
+        job->tile[t].pb_path = pb_paths[t];
+        CI_TRY(tile_open(&job->tile[t], &job->tile[0]));
+    }
+    return CI_OK;
+}
+
+/* ---- geometry ----------------------------------------------------------------------- */
+
+/* Direction of the mean of the tiles' unit vectors: knows no seam at RA 0 and no pole. */
+static ci_status find_centre(mosaic_job *job)
+{
+    double x = 0, y = 0, z = 0;
+    for (size_t t = 0; t < job->n_tile; t++) {
+        const ci_fits_header *h = &job->tile[t].header;
+        x += cos(h->dec_rad) * cos(h->ra_rad);
+        y += cos(h->dec_rad) * sin(h->ra_rad);
+        z += sin(h->dec_rad);
+    }
+    double length = sqrt(x * x + y * y + z * z);
+    job->out.ra_rad = atan2(y, x) < 0 ? atan2(y, x) + CI_TWO_PI : atan2(y, x);
+    job->out.dec_rad = atan2(z, hypot(x, y));
+    for (size_t t = 0; t < job->n_tile; t++) {
+        const ci_fits_header *h = &job->tile[t].header;
+        double cosine = (x * cos(h->dec_rad) * cos(h->ra_rad) +
+                         y * cos(h->dec_rad) * sin(h->ra_rad) + z * sin(h->dec_rad)) /
+                        length;
+        if (!(cosine > 0.5))
+            return ci_error(CI_ERR_INPUT,
+                            "%s: CRVAL1, CRVAL2: %g, %g: more than 60 deg from the middle of the "
+                            "tiles: one mosaic cannot hold them",
+                            job->tile[t].image_path, h->ra_rad * CI_RAD_TO_DEG,
+                            h->dec_rad * CI_RAD_TO_DEG);
+    }
+    return CI_OK;
+}
+
+/* bounds: -x_min, x_max, -y_min, y_max; widened by n places of a tile. */
+static ci_status widen(const mosaic_job *job, const mosaic_tile *tile, size_t n, const double *x,
+                       const double *y, double bounds[4])
+{
+    double ra[2], dec[2], px[2], py[2];
+    CI_TRY(ci_fits_wcs_to_sky(tile->wcs, n, x, y, ra, dec));
+    CI_TRY(ci_fits_wcs_to_pixel(job->wcs, n, ra, dec, px, py));
+    for (size_t i = 0; i < n; i++) {
+        if (!isfinite(px[i])) continue;
+        bounds[0] = fmax(bounds[0], -px[i]);
+        bounds[1] = fmax(bounds[1], px[i]);
+        bounds[2] = fmax(bounds[2], -py[i]);
+        bounds[3] = fmax(bounds[3], py[i]);
+    }
+    return CI_OK;
+}
+
+/* The outline of PB >= cut: the ends of each row of it. */
+static ci_status outline(const mosaic_job *job, const mosaic_tile *tile, double bounds[4])
+{
+    size_t first, n, n_x = tile->header.n_x;
+    ci_par_split(tile->header.n_y, ci_comm_size(job->comm), ci_comm_rank(job->comm), &first, &n);
+    ci_fits_reader *reader = NULL;
+    float *row = NULL;
+    CI_TRY(ci_fits_reader_open(&reader, tile->pb_path));
+    ci_status status = ci_mem_alloc(&row, n_x, sizeof *row, "row of a primary beam");
+    for (size_t y = first; y < first + n && status == CI_OK; y++) {
+        status = ci_fits_reader_rows(reader, y, 1, row);
+        if (status != CI_OK) break;
+        size_t left = 0, right = n_x;
+        while (left < n_x && !(row[left] >= job->options.pb_cut))
+            left++;
+        if (left == n_x) continue;
+        while (!(row[right - 1] >= job->options.pb_cut))
+            right--;
+        double x[2] = {(double)left, (double)(right - 1)}, ys[2] = {(double)y, (double)y};
+        status = widen(job, tile, 2, x, ys, bounds);
+    }
+    ci_mem_free(row);
+    ci_fits_reader_close(reader);
+    return status;
+}
+
+/* Rotation of a tile's axes: where a small step along its +y goes. */
+static ci_status find_rotation(const mosaic_job *job, mosaic_tile *tile)
+{
+    const ci_fits_header *h = &tile->header;
+    double step = 1e-4 / h->cell_rad, ra[2], dec[2], px[2], py[2];
+    double x[2] = {h->x_ref, h->x_ref}, y[2] = {h->y_ref - step, h->y_ref + step};
+    CI_TRY(ci_fits_wcs_to_sky(tile->wcs, 2, x, y, ra, dec));
+    CI_TRY(ci_fits_wcs_to_pixel(job->wcs, 2, ra, dec, px, py));
+    tile->rotation_rad = atan2(px[0] - px[1], py[1] - py[0]);
+    return CI_OK;
+}
+
+static ci_status geometry_local(mosaic_job *job, double bounds[4])
+{
+    CI_TRY(find_centre(job));
+    job->out.cell_rad = job->options.cell_rad;
+    /* The finest of the tiles' own, unless asked otherwise. */
+    for (size_t t = 0; t < job->n_tile && !(job->options.cell_rad > 0); t++)
+        if (t == 0 || job->tile[t].header.cell_rad < job->out.cell_rad)
+            job->out.cell_rad = job->tile[t].header.cell_rad;
+    CI_TRY(ci_fits_wcs_new(&job->wcs, &job->out));
+    for (size_t t = 0; t < job->n_tile; t++) {
+        CI_TRY(find_rotation(job, &job->tile[t]));
+        CI_TRY(outline(job, &job->tile[t], bounds));
+    }
+    return CI_OK;
+}
+
+ci_status mosaic_geometry_find(mosaic_job *job)
+{
+    double bounds[4] = {-1e300, -1e300, -1e300, -1e300};
+    CI_AGREE(job->comm, geometry_local(job, bounds));
+    CI_TRY(ci_par_max_double(job->comm, bounds, 4));
+    if (bounds[1] < -1e299)
+        return ci_error(CI_ERR_INPUT,
+                        "%s: no pixel reaches %g, nor in the other %zu tiles: nothing "
+                        "to make a mosaic of",
+                        job->tile[0].pb_path, job->options.pb_cut, job->n_tile - 1);
+    /* A thousandth of a pixel is no reason for another row: rounding must not decide. */
+    double x_min = floor(-bounds[0] + 1e-3), x_max = ceil(bounds[1] - 1e-3);
+    double y_min = floor(-bounds[2] + 1e-3), y_max = ceil(bounds[3] - 1e-3);
+    if (x_max - x_min > 1e6 || y_max - y_min > 1e6)
+        return ci_error(CI_ERR_INPUT, "mosaic of %g x %g pixels: too large: give a larger cell",
+                        x_max - x_min + 1, y_max - y_min + 1);
+    job->out.n_x = (size_t)(x_max - x_min) + 1;
+    job->out.n_y = (size_t)(y_max - y_min) + 1;
+    job->out.x_ref = -x_min;
+    job->out.y_ref = -y_min;
+    ci_fits_wcs_free(job->wcs);
+    job->wcs = NULL;
+    return ci_par_agree(job->comm, ci_fits_wcs_new(&job->wcs, &job->out));
+}
+
+/* ---- common beam ---------------------------------------------------------------------- */
+
+static ci_num_beam beam_of(const ci_fits_header *h, double turn_rad)
+{
+    return (ci_num_beam){h->beam_major_rad, h->beam_minor_rad, h->beam_pa_rad + turn_rad};
+}
+
+ci_status mosaic_beam_find(mosaic_job *job)
+{
+    ci_num_beam *beams = NULL;
+    CI_TRY(ci_mem_alloc(&beams, job->n_tile, sizeof *beams, "beams of tiles"));
+    for (size_t t = 0; t < job->n_tile; t++)
+        beams[t] = beam_of(&job->tile[t].header, job->tile[t].rotation_rad);
+    job->common = ci_num_beam_common(beams, job->n_tile);
+    ci_mem_free(beams);
+    for (size_t t = 0; t < job->n_tile; t++) {
+        mosaic_tile *tile = &job->tile[t];
+        ci_num_beam own = beam_of(&tile->header, 0), to = job->common;
+        to.pa_rad -= tile->rotation_rad;
+        if (!ci_num_beam_deconvolve(to, own, &tile->kernel))
+            return ci_error(
+                CI_ERR_INTERNAL, "%s: common beam %g x %g arcsec does not hold its beam",
+                tile->image_path, to.major * CI_RAD_TO_ARCSEC, to.minor * CI_RAD_TO_ARCSEC);
+        tile->kernel.major /= tile->header.cell_rad;
+        tile->kernel.minor /= tile->header.cell_rad;
+        tile->beam_factor = to.major * to.minor / (own.major * own.minor);
+        /* A hundredth of a pixel lowers a peak by 1e-5. */
+        if (tile->kernel.major < 0.01) tile->kernel = (ci_num_beam){0};
+    }
+    job->out.beam_major_rad = job->common.major;
+    job->out.beam_minor_rad = job->common.minor;
+    job->out.beam_pa_rad = job->common.pa_rad;
+    double beam_pixel = job->common.major / job->out.cell_rad;
+    job->box = beam_pixel > 4 ? (size_t)(16 * beam_pixel) : 64;
+    return CI_OK;
+}
