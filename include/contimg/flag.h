@@ -1,4 +1,7 @@
-/* flag: marks bad samples, each with its reason (CI_FLAG_* of contimg/vis.h). */
+/* flag: marks bad samples, each with its reason (CI_FLAG_* of contimg/vis.h).
+ *
+ * Non-finite values, exact zeros and the file's own flags come with the data;
+ * autocorrelations are not flagged, consumers leave them out. */
 #ifndef CONTIMG_FLAG_H
 #define CONTIMG_FLAG_H
 
@@ -7,28 +10,46 @@
 
 typedef struct ci_flag_options
 {
-    bool dead;            /* find dead receptors */
-    double dead_fraction; /* of the array's median cross-amplitude: 0.05 */
-    bool clip;            /* robust clip per channel on normalised amplitudes */
-    double clip_sigma;
+    bool dead;               /* find dead receptors */
+    double dead_fraction;    /* of the array's median amplitude: 0.05 */
+    double flagged_fraction; /* a receptor with more flagged than this is dead: 0.95 */
+    bool clip;               /* robust clip per channel on normalised amplitudes; off */
+    double clip_sigma;       /* 6 */
 } ci_flag_options;
 void ci_flag_options_default(ci_flag_options *options);
+
+/* What a receptor is; anything but 0 is dead. */
+enum
+{
+    CI_FLAG_RECEPTOR_ALIVE = 0, /* or not in the data at all: median_amplitude NaN */
+    CI_FLAG_RECEPTOR_LOW = 1,   /* has data, but no signal in them */
+    CI_FLAG_RECEPTOR_EMPTY = 2  /* in the data, all or nearly all of it flagged */
+};
 
 /* What flagging found; the same on all ranks. */
 typedef struct ci_flag_report
 {
     size_t n_antenna, n_pol;
-    uint8_t *dead;             /* [n_antenna][n_pol (parallel hands: receptor p = pol index p)] */
-    double *median_amplitude;  /* [n_antenna][n_pol] in data units; NaN where no data */
-    ci_vis_flag_counts counts; /* over the whole set */
-    double *antenna_fraction;  /* [n_antenna] flagged fraction of cross-correlations */
-    double *channel_fraction;  /* [sum of n_chan over sub-bands] */
+    uint8_t *dead;            /* [n_antenna][n_pol] CI_FLAG_RECEPTOR_*; receptor p is the
+                               * parallel hand of index p, other columns stay 0 */
+    double *median_amplitude; /* [n_antenna][n_pol] of its cross-correlations, in data units,
+                               * before the dead were found; NaN where no data */
+    size_t n_alive[4];        /* [n_pol] receptors with data that are alive */
+    size_t n_low[4], n_empty[4];
+    size_t n_clipped;          /* samples */
+    ci_vis_flag_counts counts; /* over the whole set, autocorrelations in */
+    double *antenna_fraction;  /* [n_antenna] flagged fraction of cross-correlations; NaN
+                                * where the antenna has none */
+    size_t n_chan;
+    double *channel_fraction; /* [n_chan = sum over sub-bands], cross-correlations; NaN where
+                               * none */
 } ci_flag_report;
 void ci_flag_report_free(ci_flag_report *report);
 
-/* Flags a whole data set in place; every operation has one whole sub-band and one
- * baseline as its scope, never what a rank happens to hold. Collective. CI_ERR_NO_DATA
- * where nothing is left. */
+/* Flags a whole data set in place. A receptor is judged by medians over its baselines that
+ * are gathered from all ranks, a channel by medians over all baselines of its sub-band:
+ * never by what a rank happens to hold. Collective. CI_ERR_NO_DATA where no
+ * cross-correlation is left. */
 CI_MUST_CHECK ci_status ci_flag_run(ci_comm *comm, ci_vis_set *set, const ci_flag_options *options,
                                     ci_flag_report **report);
 /* Counts only, nothing flagged. Collective. */

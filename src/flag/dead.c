@@ -1,0 +1,259 @@
+/* Dead receptors. Every rank sends one record per sub-band and baseline that it holds; the
+ * decision is taken by all alike on the whole. */
+#include "flag/flag_private.h"
+
+#include "contimg/num.h"
+
+#include <math.h>
+
+enum
+{
+    N_SCRATCH = 512 /* samples of a baseline that its median is taken of */
+};
+
+typedef struct record
+{
+    int64_t i_sub_band, i_baseline;
+    double median[4]; /* NaN: no good sample */
+    int64_t n_good[4], n_all;
+} record;
+
+/* The gathered records and what the decision works on, for one hand. */
+typedef struct judge
+{
+    const ci_vis_meta *meta;
+    const record *records;
+    size_t n_record, i_pol;
+    double *value;    /* [n_record] median over the sub-band's scale; NaN where unused */
+    double *scratch;  /* [n_record] */
+    double *receptor; /* [n_antenna] */
+    bool *is_out;     /* [n_antenna] dead so far */
+    double *pool;     /* [2 n_record] values sorted into antennas */
+    size_t *first;    /* [n_antenna + 1] */
+} judge;
+
+static ci_status records_make(const ci_vis_set *set, record **out, size_t *n_out)
+{
+    size_t n_max = 0, n = 0;
+    float *scratch = NULL;
+    record *records = NULL;
+    for (size_t i = 0; i < set->n_block; i++)
+        n_max += set->block[i]->part.n_baseline;
+    CI_TRY(ci_mem_alloc(&scratch, N_SCRATCH, sizeof *scratch, "amplitudes of a baseline"));
+    ci_status status = ci_mem_alloc(&records, n_max, sizeof *records, "medians of baselines");
+    for (size_t i = 0; !status && i < set->n_block; i++) {
+        const ci_vis_block *block = set->block[i];
+        for (size_t i_row = 0, end; i_row < block->n_row && n < n_max; i_row = end) {
+            end = ci_flag_baseline_end(block, i_row);
+            record *r = &records[n++];
+            r->i_sub_band = (int64_t)block->part.i_sub_band;
+            r->i_baseline = block->i_baseline[i_row];
+            r->n_all = (int64_t)((end - i_row) * block->n_chan);
+            for (size_t p = 0; p < block->n_pol; p++) {
+                r->median[p] = NAN;
+                if (ci_flag_is_parallel(block->meta, p))
+                    r->median[p] = ci_flag_median_amplitude(block, i_row, end, p, scratch,
+                                                            N_SCRATCH, &r->n_good[p]);
+            }
+        }
+    }
+    ci_mem_free(scratch);
+    *out = records;
+    *n_out = n;
+    return status;
+}
+
+static bool is_auto(const judge *j, const record *r)
+{
+    return j->meta->baseline_ant1[r->i_baseline] == j->meta->baseline_ant2[r->i_baseline];
+}
+
+static bool is_used(const judge *j, const record *r, bool autos)
+{
+    int32_t ant1 = j->meta->baseline_ant1[r->i_baseline];
+    int32_t ant2 = j->meta->baseline_ant2[r->i_baseline];
+    return (ant1 == ant2) == autos && isfinite(r->median[j->i_pol]) &&
+           (autos || !(j->is_out[ant1] && j->is_out[ant2]));
+}
+
+/* value = median amplitude relative to its sub-band's median over baselines of the living, so
+ * that the slope of the band does not matter. Records come in order of sub-bands. */
+static void values_normalise(judge *j, bool autos)
+{
+    for (size_t first = 0, end; first < j->n_record; first = end) {
+        size_t n = 0;
+        for (end = first;
+             end < j->n_record && j->records[end].i_sub_band == j->records[first].i_sub_band;
+             end++) {
+            const record *r = &j->records[end];
+            bool living = !j->is_out[j->meta->baseline_ant1[r->i_baseline]] &&
+                          !j->is_out[j->meta->baseline_ant2[r->i_baseline]];
+            if (is_used(j, r, autos) && living) j->scratch[n++] = r->median[j->i_pol];
+        }
+        double scale = ci_num_median(j->scratch, n);
+        for (size_t i = first; i < end; i++) {
+            bool use = is_used(j, &j->records[i], autos) && scale > 0;
+            j->value[i] = use ? j->records[i].median[j->i_pol] / scale : NAN;
+        }
+    }
+}
+
+/* receptor[a] = median of its baselines' values, those to dead partners left out. */
+static void receptors_median(judge *j, bool autos)
+{
+    size_t n_antenna = j->meta->array.n_antenna;
+    for (size_t a = 0; a <= n_antenna; a++)
+        j->first[a] = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i < j->n_record; i++) {
+            if (!isfinite(j->value[i])) continue;
+            int32_t ant[2] = {j->meta->baseline_ant1[j->records[i].i_baseline],
+                              j->meta->baseline_ant2[j->records[i].i_baseline]};
+            for (int k = 0; k < (autos ? 1 : 2); k++) {
+                if (!autos && j->is_out[ant[1 - k]]) continue;
+                if (pass == 0)
+                    j->first[ant[k] + 1]++;
+                else
+                    j->pool[j->first[ant[k]]++] = j->value[i];
+            }
+        }
+        if (pass == 0)
+            for (size_t a = 0; a < n_antenna; a++)
+                j->first[a + 1] += j->first[a];
+    }
+    /* the second pass moved every start to its end */
+    for (size_t a = 0; a < n_antenna; a++) {
+        size_t start = a ? j->first[a - 1] : 0;
+        j->receptor[a] = ci_num_median(j->pool + start, j->first[a] - start);
+    }
+}
+
+/* One look: receptors below the fraction of the median of the living; true where one was
+ * found. */
+static bool low_find(judge *j, bool autos, double fraction)
+{
+    size_t n_antenna = j->meta->array.n_antenna, n = 0;
+    bool found = false;
+    values_normalise(j, autos);
+    receptors_median(j, autos);
+    for (size_t a = 0; a < n_antenna; a++)
+        if (isfinite(j->receptor[a]) && !j->is_out[a]) j->scratch[n++] = j->receptor[a];
+    double limit = fraction * ci_num_median(j->scratch, n);
+    for (size_t a = 0; a < n_antenna; a++) {
+        if (j->is_out[a] || !(j->receptor[a] < limit)) continue;
+        j->is_out[a] = true;
+        found = true;
+    }
+    return found;
+}
+
+static void amplitudes_report(judge *j, ci_flag_report *report)
+{
+    for (size_t i = 0; i < j->n_record; i++)
+        j->value[i] = is_used(j, &j->records[i], false) ? j->records[i].median[j->i_pol] : NAN;
+    receptors_median(j, false);
+    for (size_t a = 0; a < report->n_antenna; a++)
+        report->median_amplitude[a * report->n_pol + j->i_pol] = j->receptor[a];
+}
+
+static void hand_judge(judge *j, const ci_flag_options *options, const int64_t *good,
+                       const int64_t *all, ci_flag_report *report)
+{
+    for (size_t a = 0; a < report->n_antenna; a++)
+        j->is_out[a] = false;
+    amplitudes_report(j, report);
+    uint8_t *dead = report->dead + j->i_pol;
+    for (size_t a = 0; a < report->n_antenna; a++) {
+        bool empty =
+            all[a] > 0 && (double)good[a] < (1 - options->flagged_fraction) * (double)all[a];
+        j->is_out[a] = empty || (all[a] > 0 && good[a] == 0);
+        if (j->is_out[a]) dead[a * report->n_pol] = CI_FLAG_RECEPTOR_EMPTY;
+    }
+    /* Each one found makes the array's median better known. */
+    while (low_find(j, false, options->dead_fraction))
+        continue;
+    while (low_find(j, true, options->dead_fraction))
+        continue;
+    for (size_t a = 0; a < report->n_antenna; a++) {
+        uint8_t *d = &dead[a * report->n_pol];
+        if (j->is_out[a] && *d == CI_FLAG_RECEPTOR_ALIVE) *d = CI_FLAG_RECEPTOR_LOW;
+        report->n_low[j->i_pol] += *d == CI_FLAG_RECEPTOR_LOW;
+        report->n_empty[j->i_pol] += *d == CI_FLAG_RECEPTOR_EMPTY;
+        report->n_alive[j->i_pol] += *d == CI_FLAG_RECEPTOR_ALIVE && good[a] > 0;
+    }
+}
+
+static ci_status judge_all(const ci_vis_meta *meta, const record *records, size_t n_record,
+                           const ci_flag_options *options, ci_flag_report *report)
+{
+    size_t n_antenna = meta->array.n_antenna, n_scratch = n_record + n_antenna;
+    judge j = {.meta = meta, .records = records, .n_record = n_record};
+    int64_t *count = NULL;
+    ci_status status = ci_mem_alloc(&j.value, n_record, sizeof(double), "dead receptors");
+    if (!status) status = ci_mem_alloc(&j.scratch, n_scratch, sizeof(double), "dead receptors");
+    if (!status) status = ci_mem_alloc(&j.receptor, n_antenna, sizeof(double), "dead receptors");
+    if (!status) status = ci_mem_alloc(&j.is_out, n_antenna, sizeof(bool), "dead receptors");
+    if (!status) status = ci_mem_alloc(&j.pool, 2 * n_record, sizeof(double), "dead receptors");
+    if (!status) status = ci_mem_alloc(&j.first, n_antenna + 1, sizeof(size_t), "dead receptors");
+    if (!status) status = ci_mem_alloc(&count, 2 * n_antenna, sizeof *count, "dead receptors");
+    for (size_t p = 0; !status && p < meta->n_pol; p++) {
+        if (!ci_flag_is_parallel(meta, p)) continue;
+        j.i_pol = p;
+        for (size_t a = 0; a < 2 * n_antenna; a++)
+            count[a] = 0;
+        for (size_t i = 0; i < n_record; i++) {
+            if (is_auto(&j, &records[i])) continue;
+            int32_t ant[2] = {meta->baseline_ant1[records[i].i_baseline],
+                              meta->baseline_ant2[records[i].i_baseline]};
+            for (int k = 0; k < 2; k++) {
+                count[ant[k]] += records[i].n_good[p];
+                count[n_antenna + (size_t)ant[k]] += records[i].n_all;
+            }
+        }
+        hand_judge(&j, options, count, count + n_antenna, report);
+    }
+    ci_mem_free(j.value);
+    ci_mem_free(j.scratch);
+    ci_mem_free(j.receptor);
+    ci_mem_free(j.is_out);
+    ci_mem_free(j.pool);
+    ci_mem_free(j.first);
+    ci_mem_free(count);
+    return status;
+}
+
+static void dead_mark(ci_vis_block *block, const ci_flag_report *report)
+{
+    const ci_vis_meta *meta = block->meta;
+    for (size_t p = 0; p < block->n_pol; p++) {
+        ci_flag_hands hands = ci_flag_hands_of(meta, p);
+        for (size_t i_row = 0; i_row < block->n_row; i_row++) {
+            size_t ant1 = (size_t)meta->baseline_ant1[block->i_baseline[i_row]];
+            size_t ant2 = (size_t)meta->baseline_ant2[block->i_baseline[i_row]];
+            bool dead =
+                (hands.first >= 0 && report->dead[ant1 * report->n_pol + (size_t)hands.first]) ||
+                (hands.second >= 0 && report->dead[ant2 * report->n_pol + (size_t)hands.second]);
+            if (!dead) continue;
+            for (size_t i_chan = 0; i_chan < block->n_chan; i_chan++)
+                block->flags[ci_vis_sample(block, i_row, i_chan, p)] |= CI_FLAG_DEAD;
+        }
+    }
+}
+
+ci_status ci_flag_dead(ci_comm *comm, ci_vis_set *set, const ci_flag_options *options,
+                       ci_flag_report *report)
+{
+    record *here = NULL;
+    void *whole = NULL;
+    size_t n_here = 0, n_byte = 0;
+    ci_status status = ci_par_agree(comm, records_make(set, &here, &n_here));
+    if (!status) status = ci_par_gather(comm, here, n_here * sizeof *here, -1, &whole, &n_byte);
+    if (!status)
+        status = ci_par_agree(
+            comm, judge_all(set->meta, whole, n_byte / sizeof(record), options, report));
+    for (size_t i = 0; !status && i < set->n_block; i++)
+        dead_mark(set->block[i], report);
+    ci_mem_free(whole);
+    ci_mem_free(here);
+    return status;
+}
