@@ -12,8 +12,16 @@ typedef enum ci_cal_kind
     CI_CAL_GAIN      /* per time, flux scale in it */
 } ci_cal_kind;
 
+/* ci_cal_table.flag: 0 is a good solution. */
+enum
+{
+    CI_CAL_FAILED = 1, /* there were data, but no solution came of them */
+    CI_CAL_NO_DATA = 2 /* dead receptor, or nothing at this channel or time */
+};
+
 /* A calibration table, the same on every rank. A receptor is (antenna, parallel hand):
- * hand 0 = XX or RR, 1 = YY or LL (n_hand 1 or 2). */
+ * hand 0 = XX or RR, 1 = YY or LL (n_hand 1 or 2); where the data have one hand only,
+ * jones[0] says which. */
 typedef struct ci_cal_table
 {
     ci_cal_kind kind;
@@ -21,24 +29,41 @@ typedef struct ci_cal_table
     bool x_is_north;
     bool is_circular;
     size_t n_time, n_chan, n_hand;
-    double *time_mjd_s; /* [n_time] centres */
-    double interval_s;  /* length of one time interval */
-    double *freq_hz;    /* [n_chan] ascending; GAIN: n_chan 1, weight-mean frequency */
-    double *width_hz;   /* [n_chan] */
-    ci_c64 *gain;       /* [n_time][n_chan][n_antenna][n_hand] */
-    uint8_t *flag;      /* the same shape; 1 = no solution */
-    float *snr;         /* the same shape; 0 where unknown */
-    int32_t i_ref_antenna;
-    bool is_approximate; /* the flux scale is not from a standard */
+    int jones[2];          /* of each hand: -5 X, -6 Y, -1 R, -2 L */
+    double *time_mjd_s;    /* [n_time] centres */
+    double interval_s;     /* length of one time interval */
+    double *freq_hz;       /* [n_chan] ascending; GAIN: n_chan 1, weight-mean frequency */
+    double *width_hz;      /* [n_chan]; GAIN: about freq_hz, holds the whole band */
+    ci_c64 *gain;          /* [n_time][n_chan][n_antenna][n_hand] */
+    uint8_t *flag;         /* the same shape; CI_CAL_*, 0 = good */
+    float *snr;            /* the same shape; 0 where unknown */
+    int32_t i_ref_antenna; /* -1: unknown */
+    bool is_approximate;   /* the flux scale is not from a standard */
     char model[128], history[512];
 } ci_cal_table;
+/* Zeroed arrays of the given shape and a copy of the array. */
+CI_MUST_CHECK ci_status ci_cal_table_new(ci_cal_table **out, ci_cal_kind kind,
+                                         const ci_vis_array *array, size_t n_time, size_t n_chan,
+                                         size_t n_hand);
 void ci_cal_table_free(ci_cal_table *table);
+static inline size_t ci_cal_index(const ci_cal_table *table, size_t i_time, size_t i_chan,
+                                  size_t i_antenna, size_t i_hand)
+{
+    return ((i_time * table->n_chan + i_chan) * table->array.n_antenna + i_antenna) *
+               table->n_hand +
+           i_hand;
+}
+/* CalH5 (pyuvdata's format), local. Reading: gains only; convention "multiply" is turned
+ * into divide; a table of several channels is a bandpass, of one a gain, unless the file
+ * says (its own tables do). Flags of a receptor, channel or time that has no solution at
+ * all read as CI_CAL_NO_DATA. Writing: cal_style sky; a gain is wide_band with
+ * freq_range = freq_hz -+ width_hz/2; written as .part, renamed. */
 CI_MUST_CHECK ci_status ci_cal_table_read(ci_cal_table **out, const char *path);
 CI_MUST_CHECK ci_status ci_cal_table_write(const ci_cal_table *table, const char *path);
 
 typedef struct ci_cal_options
 {
-    double gain_interval_s;              /* 60 */
+    double gain_interval_s;              /* 60; 0: one solution over all times */
     const char *ref_antenna;             /* name list "103,104", NULL: by data quality */
     double min_uv_lambda, max_uv_lambda; /* 0: no limit */
     double tolerance;                    /* 1e-6 */
@@ -46,34 +71,63 @@ typedef struct ci_cal_options
     double min_snr;                      /* 3 */
     int min_baselines;                   /* 4 */
     int n_round;                         /* bandpass <-> gain alternations, 3 */
+    double huber_sigma; /* baselines off by more lose weight: 3; 0: no re-weighting */
 } ci_cal_options;
 void ci_cal_options_default(ci_cal_options *options);
 
 /* How well a solve went; the same on all ranks. */
 typedef struct ci_cal_quality
 {
-    double residual[2];       /* |V - g M g*| / |V| over unflagged cross-correlations, per hand */
-    double flagged_fraction;  /* of working receptors */
-    double phase_scatter_deg; /* median over receptors, science.md "Table gates" */
-    double min_amplitude, max_amplitude; /* relative to the median */
+    /* sqrt(sum w |V - g M g*|^2 / sum w |V|^2) over the cross-correlations that have a
+     * solution, per hand, w the visibility weights; NaN where none */
+    double residual[2];
+    double flagged_fraction;  /* of working receptors where there are data; the worse table */
+    double phase_scatter_deg; /* median over receptors, science.md "Table gates"; NaN where
+                               * fewer than three times */
+    double min_amplitude, max_amplitude; /* relative to the median over receptors */
     size_t n_solution, n_failed;
-    int n_iteration;
+    size_t n_receptor[2]; /* per hand, with data */
+    size_t n_antenna;     /* with a solution in any hand */
+    int n_iteration;      /* the most steps that one gain solve took */
 } ci_cal_quality;
 
 /* Predicts the model for one block: out [n_row][n_chan]. */
 typedef ci_status (*ci_cal_predict)(void *context, const ci_vis_block *block, ci_c32 *out);
 
 /* Bandpass and gains of a data set (weights set, flags set, rephased or not: data and
- * model need only agree). Per-baseline normal sums within fixed blocks of 12 channels,
- * then StEFCal (Salvini & Wijnholds 2014) on every rank alike. Data are not changed.
- * Collective; both tables on every rank. */
+ * model need only agree). Per-baseline normal sums per channel and time interval, summed
+ * over blocks of 12 channels in order; each channel, and each interval, is then solved by
+ * StEFCal (Salvini & Wijnholds 2014, average every second step), bandpass and gains in
+ * turn. A data set of a single channel has the bandpass 1 and all in the gains. Data are
+ * not changed. Collective; both tables on every rank, the same bytes at any rank count.
+ * CI_ERR_NO_DATA: no unflagged cross-correlation; CI_ERR_INPUT: no parallel hands, too few
+ * antennas, or a model that predicts nothing; CI_ERR_GATE: no solution. */
 CI_MUST_CHECK ci_status ci_cal_solve(ci_comm *comm, const ci_vis_set *set, ci_cal_predict predict,
                                      void *context, const ci_cal_options *options,
                                      ci_cal_table **bandpass, ci_cal_table **gain,
                                      ci_cal_quality *quality);
+
+/* What a table must meet, science.md "Table gates". */
+typedef struct ci_cal_limits
+{
+    double warn_flagged, max_flagged;    /* 0.05, 0.30 */
+    double min_amplitude, max_amplitude; /* 0.1, 10, of the median over receptors */
+    double max_phase_scatter_deg;        /* 30 */
+    int min_antenna;                     /* 10, or all that the array has */
+} ci_cal_limits;
+void ci_cal_limits_default(ci_cal_limits *limits);
+/* The numbers of one table alone (residual NaN, n_iteration 0). Local. */
+CI_MUST_CHECK ci_status ci_cal_table_quality(const ci_cal_table *table, ci_cal_quality *out);
+/* CI_ERR_GATE with the number and its limit, `what` (a path or a kind) in front; warnings
+ * to the log. Local. */
+CI_MUST_CHECK ci_status ci_cal_table_gate(const ci_cal_table *table, const ci_cal_limits *limits,
+                                          const char *what);
+
 /* Divides data by the table's gains (bandpass nearest in time; gains linear in complex
- * log over time), multiplies weights by |g1 g2|^2, flags CAL where there is none. The
- * table's antennas are matched by name, its frequencies to half a channel. Local. */
+ * log over time), multiplies weights by |g1 g2|^2, flags CAL where there is none (and where
+ * the solution nearest in time is flagged). The table's antennas are matched by name, a
+ * bandpass's frequencies to half a channel. CI_ERR_INPUT where no antenna or no channel
+ * matches. Local. */
 CI_MUST_CHECK ci_status ci_cal_apply(const ci_cal_table *table, ci_vis_block *block);
 
 typedef enum ci_cal_weighting
@@ -82,9 +136,13 @@ typedef enum ci_cal_weighting
     CI_WEIGHTS_NSAMPLES, /* as read */
     CI_WEIGHTS_UNIT
 } ci_cal_weighting;
-/* Noise of one real or imaginary part per baseline and hand from differences in time and
- * channel (robust), into block->weight = 1/sigma^2 in proportion to width x time. sefd_jy
- * > 0: the fall-back where differences cannot tell. *known = false where neither. Local. */
+/* Noise of one real or imaginary part per baseline and polarisation from differences in time
+ * and channel (robust), into block->weight = 1/sigma^2 in proportion to width x time.
+ * sefd_jy > 0 (efficiency in it): the fall-back where differences cannot tell; it means
+ * something for data in Jy only. *known = false where neither: the weights are 1 (all
+ * blocks of a set agree on that, as it follows from shapes alone). A baseline with too few
+ * good samples to measure, in data where it can be measured, gets weight 0 without an SEFD.
+ * Local. */
 CI_MUST_CHECK ci_status ci_cal_weights(ci_vis_block *block, ci_cal_weighting how, double sefd_jy,
                                        bool *known);
 

@@ -9,6 +9,7 @@
 
 #include "contimg/num.h"
 
+#include <complex.h>
 #include <math.h>
 
 enum

@@ -3,6 +3,7 @@
 
 #include "contimg/num.h"
 
+#include <complex.h>
 #include <math.h>
 
 void ci_flag_options_default(ci_flag_options *options)

@@ -1,0 +1,382 @@
+/* Bandpass: one solve per channel. The sums of a channel over all baselines are on one rank
+ * where whole sub-bands are; where ranks share a sub-band, its blocks of channels are dealt
+ * to them and the sums exchanged. */
+#include "cal/sums.h"
+
+#include <complex.h>
+#include <math.h>
+#include <string.h>
+
+enum
+{
+    N_GAP = 3 /* channels that interpolation may bridge */
+};
+
+static size_t block_count(size_t n_chan)
+{
+    return (n_chan + CI_CAL_BLOCK_CHAN - 1) / CI_CAL_BLOCK_CHAN;
+}
+
+static size_t block_chans(size_t n_chan, size_t i_block)
+{
+    size_t left = n_chan - i_block * CI_CAL_BLOCK_CHAN;
+    return left < CI_CAL_BLOCK_CHAN ? left : CI_CAL_BLOCK_CHAN;
+}
+
+/* The part's baselines summed over intervals with the present gains:
+ * out [3][channel of the block][baseline of the part] = re, im, b. */
+static void block_sums(const ci_cal_problem *p, const ci_cal_sums *s, size_t i_hand, size_t i_block,
+                       double *out)
+{
+    size_t n_chan = block_chans(s->n_chan, i_block), n_baseline = s->part.n_baseline;
+    const ci_c64 *gain = p->gain + i_hand * p->n_interval * p->n_antenna;
+    const uint8_t *flag = p->gain_flag + i_hand * p->n_interval * p->n_antenna;
+    for (size_t b = 0; b < n_baseline; b++) {
+        double re[CI_CAL_BLOCK_CHAN] = {0}, im[CI_CAL_BLOCK_CHAN] = {0};
+        double bb[CI_CAL_BLOCK_CHAN] = {0};
+        size_t ant1 = (size_t)p->meta->baseline_ant1[s->part.i_baseline_first + b];
+        size_t ant2 = (size_t)p->meta->baseline_ant2[s->part.i_baseline_first + b];
+        for (size_t t = 0; t < p->n_interval && ant1 != ant2; t++) {
+            size_t g1 = t * p->n_antenna + ant1, g2 = t * p->n_antenna + ant2;
+            if (flag[g1] || flag[g2]) continue;
+            ci_c64 g = gain[g1] * conj(gain[g2]);
+            double x = creal(g), y = -cimag(g), r2 = x * x + y * y;
+            size_t at = ci_cal_sum_index(p, s, b, i_hand, t) + i_block * CI_CAL_BLOCK_CHAN;
+            const float *a_re = s->a_re + at, *a_im = s->a_im + at, *a_b = s->b + at;
+            for (size_t c = 0; c < n_chan; c++) {
+                double u = (double)a_re[c], v = (double)a_im[c];
+                re[c] += x * u - y * v;
+                im[c] += x * v + y * u;
+                bb[c] += r2 * (double)a_b[c];
+            }
+        }
+        for (size_t c = 0; c < n_chan; c++) {
+            out[c * n_baseline + b] = re[c];
+            out[(n_chan + c) * n_baseline + b] = im[c];
+            out[(2 * n_chan + c) * n_baseline + b] = bb[c];
+        }
+    }
+}
+
+/* Solves the channels of a block; solutions into the problem's arrays. */
+static void block_solve(ci_cal_problem *p, size_t i_chan_first, size_t n_chan, size_t i_hand,
+                        const double *sums)
+{
+    size_t n = p->n_baseline;
+    for (size_t c = 0; c < n_chan; c++) {
+        size_t at = (i_hand * p->n_chan + i_chan_first + c) * p->n_antenna;
+        int n_step = ci_cal_stefcal_solve(p->solver, sums + c * n, sums + (n_chan + c) * n,
+                                          sums + (2 * n_chan + c) * n, p->i_ref, p->bandpass + at,
+                                          p->bandpass_flag + at, p->bandpass_snr + at);
+        p->n_unconverged += n_step < 0;
+        if (n_step > p->n_iteration) p->n_iteration = n_step;
+    }
+}
+
+/* ---- who solves what --------------------------------------------------------- */
+
+/* Holders of a sub-band are consecutive in place[]. */
+static void holders_find(const ci_cal_problem *p, size_t i_sub_band, size_t *first, size_t *count)
+{
+    *first = *count = 0;
+    for (size_t i = 0; i < p->n_place; i++) {
+        if ((size_t)p->place[i].i_sub_band != i_sub_band) continue;
+        if ((*count)++ == 0) *first = i;
+    }
+}
+
+static void dealt_blocks(const ci_cal_problem *p, size_t i_sub_band, size_t i_place, size_t *first,
+                         size_t *count)
+{
+    size_t holder_first, n_holder;
+    holders_find(p, i_sub_band, &holder_first, &n_holder);
+    ci_par_split(block_count(p->meta->sub_band[i_sub_band].n_chan), (int)n_holder,
+                 (int)(i_place - holder_first), first, count);
+}
+
+/* Doubles that a holder of n_baseline sends for one block of one hand. */
+static size_t piece_size(const ci_cal_problem *p, size_t i_sub_band, size_t i_block,
+                         size_t n_baseline)
+{
+    return 3 * block_chans(p->meta->sub_band[i_sub_band].n_chan, i_block) * n_baseline;
+}
+
+static const ci_cal_sums *part_of(const ci_cal_problem *p, size_t i_sub_band)
+{
+    for (size_t i = 0; i < p->n_part; i++)
+        if (p->part[i].part.i_sub_band == i_sub_band) return &p->part[i];
+    return NULL;
+}
+
+/* Packs (or, with out NULL, counts) what goes to one holder. */
+static size_t pack_for(const ci_cal_problem *p, size_t i_place, double *out)
+{
+    size_t i_sub_band = (size_t)p->place[i_place].i_sub_band, first, count, n = 0;
+    const ci_cal_sums *s = part_of(p, i_sub_band);
+    if (!s) return 0;
+    dealt_blocks(p, i_sub_band, i_place, &first, &count);
+    for (size_t k = first; k < first + count; k++) {
+        for (size_t h = 0; h < p->n_hand; h++) {
+            if (out) block_sums(p, s, h, k, out + n);
+            n += piece_size(p, i_sub_band, k, s->part.n_baseline);
+        }
+    }
+    return n;
+}
+
+/* Doubles before block k, hand h in the message of a sender with n_baseline to a holder whose
+ * blocks start at `first`. */
+static size_t piece_offset(const ci_cal_problem *p, size_t i_sub_band, size_t first, size_t k,
+                           size_t h, size_t n_baseline)
+{
+    size_t n = 0;
+    for (size_t j = first; j < k; j++)
+        n += p->n_hand * piece_size(p, i_sub_band, j, n_baseline);
+    return n + h * piece_size(p, i_sub_band, k, n_baseline);
+}
+
+/* Solves the blocks dealt to this rank at place i_place from the messages of all holders;
+ * start[r] is where rank r's message begins. */
+static void dealt_solve(ci_cal_problem *p, size_t i_place, const double *all, const size_t *start,
+                        double *sums)
+{
+    size_t i_sub_band = (size_t)p->place[i_place].i_sub_band, first, count, holder, n_holder;
+    size_t n_chan_all = p->meta->sub_band[i_sub_band].n_chan, i_chan_first = 0;
+    for (size_t s = 0; s < i_sub_band; s++)
+        i_chan_first += p->meta->sub_band[s].n_chan;
+    holders_find(p, i_sub_band, &holder, &n_holder);
+    dealt_blocks(p, i_sub_band, i_place, &first, &count);
+    for (size_t k = first; k < first + count; k++) {
+        size_t n_chan = block_chans(n_chan_all, k);
+        for (size_t h = 0; h < p->n_hand; h++) {
+            memset(sums, 0, 3 * n_chan * p->n_baseline * sizeof(double));
+            for (size_t i = holder; i < holder + n_holder; i++) {
+                const ci_cal_place *from = &p->place[i];
+                size_t n = (size_t)from->n_baseline;
+                const double *piece =
+                    all + start[from->rank] + piece_offset(p, i_sub_band, first, k, h, n);
+                for (size_t c = 0; c < 3 * n_chan; c++)
+                    memcpy(sums + c * p->n_baseline + from->i_baseline_first, piece + c * n,
+                           n * sizeof(double));
+            }
+            block_solve(p, i_chan_first + k * CI_CAL_BLOCK_CHAN, n_chan, h, sums);
+        }
+    }
+}
+
+/* Where ranks share sub-bands each holds at most one part. */
+static ci_status shared_solve(ci_cal_problem *p, double *sums)
+{
+    size_t n_rank = (size_t)ci_comm_size(p->comm), n = 0;
+    size_t *n_send = NULL, *n_recv = NULL;
+    double *send = NULL;
+    void *recv = NULL;
+    for (size_t i = 0; i < p->n_place; i++)
+        n += pack_for(p, i, NULL);
+    ci_status status = ci_mem_alloc(&n_send, 2 * n_rank, sizeof *n_send, "bandpass exchange");
+    if (!status) status = ci_mem_alloc(&send, n, sizeof *send, "bandpass exchange");
+    status = ci_par_agree(p->comm, status);
+    if (!status) {
+        n_recv = n_send + n_rank;
+        n = 0;
+        for (size_t i = 0; i < p->n_place; i++) {
+            size_t count = pack_for(p, i, send + n);
+            n_send[p->place[i].rank] += count * sizeof(double);
+            n += count;
+        }
+        status = ci_par_exchange(p->comm, send, n_send, &recv, n_recv);
+    }
+    if (!status) {
+        size_t at = 0;
+        for (size_t r = 0; r < n_rank; r++) {
+            size_t n_byte = n_recv[r];
+            n_recv[r] = at;
+            at += n_byte / sizeof(double);
+        }
+        for (size_t i = 0; i < p->n_place; i++)
+            if (p->place[i].rank == ci_comm_rank(p->comm)) dealt_solve(p, i, recv, n_recv, sums);
+    }
+    ci_mem_free(recv);
+    ci_mem_free(send);
+    ci_mem_free(n_send);
+    return status;
+}
+
+static void whole_solve(ci_cal_problem *p, double *sums)
+{
+    for (size_t i = 0; i < p->n_part; i++) {
+        const ci_cal_sums *s = &p->part[i];
+        for (size_t k = 0; k < block_count(s->n_chan); k++) {
+            for (size_t h = 0; h < p->n_hand; h++) {
+                block_sums(p, s, h, k, sums);
+                block_solve(p, s->i_chan_first + k * CI_CAL_BLOCK_CHAN, block_chans(s->n_chan, k),
+                            h, sums);
+            }
+        }
+    }
+}
+
+/* ---- solutions to all ranks ----------------------------------------------------- */
+
+/* One channel and hand: index, then gain, S/N and flag of every antenna, as doubles. */
+static size_t solution_size(const ci_cal_problem *p)
+{
+    return 1 + 4 * p->n_antenna;
+}
+
+static ci_status solutions_share(ci_cal_problem *p, bool is_shared)
+{
+    size_t n = 0, n_max = 0, size = solution_size(p), n_byte = 0;
+    double *here = NULL;
+    void *whole = NULL;
+    for (size_t i = 0; i < p->n_part; i++)
+        n_max += p->part[i].n_chan * p->n_hand;
+    CI_AGREE(p->comm, ci_mem_alloc(&here, n_max * size, sizeof *here, "bandpass solutions"));
+    for (size_t i = 0; i < p->n_place; i++) {
+        if (p->place[i].rank != ci_comm_rank(p->comm)) continue;
+        const ci_cal_sums *s = part_of(p, (size_t)p->place[i].i_sub_band);
+        size_t first = 0, count = block_count(s->n_chan);
+        if (is_shared) dealt_blocks(p, s->part.i_sub_band, i, &first, &count);
+        size_t c_end = (first + count) * CI_CAL_BLOCK_CHAN;
+        for (size_t c = first * CI_CAL_BLOCK_CHAN; c < c_end && c < s->n_chan; c++) {
+            for (size_t h = 0; h < p->n_hand; h++) {
+                double *out = here + n++ * size;
+                size_t at = h * p->n_chan + s->i_chan_first + c;
+                *out++ = (double)at;
+                for (size_t a = at * p->n_antenna; a < (at + 1) * p->n_antenna; a++, out += 4) {
+                    out[0] = creal(p->bandpass[a]);
+                    out[1] = cimag(p->bandpass[a]);
+                    out[2] = (double)p->bandpass_snr[a];
+                    out[3] = p->bandpass_flag[a];
+                }
+            }
+        }
+    }
+    ci_status status = ci_par_gather(p->comm, here, n * size * sizeof(double), -1, &whole, &n_byte);
+    const double *in = whole;
+    for (size_t i = 0; !status && i < n_byte / (size * sizeof(double)); i++, in += size) {
+        size_t at = (size_t)in[0] * p->n_antenna;
+        for (size_t a = 0; a < p->n_antenna; a++) {
+            p->bandpass[at + a] = in[1 + 4 * a] + I * in[2 + 4 * a];
+            p->bandpass_snr[at + a] = (float)in[3 + 4 * a];
+            p->bandpass_flag[at + a] = (uint8_t)in[4 + 4 * a];
+        }
+    }
+    ci_mem_free(whole);
+    ci_mem_free(here);
+    return status;
+}
+
+/* Mean amplitude 1 and mean phase 0 over the band; what is taken out goes to the gains. */
+static void normalise(ci_cal_problem *p)
+{
+    for (size_t h = 0; h < p->n_hand; h++) {
+        ci_c64 *bandpass = p->bandpass + h * p->n_chan * p->n_antenna;
+        const uint8_t *flag = p->bandpass_flag + h * p->n_chan * p->n_antenna;
+        for (size_t a = 0; a < p->n_antenna; a++) {
+            double amplitude = 0;
+            ci_c64 sum = 0;
+            size_t n = 0;
+            for (size_t i = a; i < p->n_chan * p->n_antenna; i += p->n_antenna) {
+                if (flag[i]) continue;
+                amplitude += cabs(bandpass[i]);
+                sum += bandpass[i];
+                n++;
+            }
+            if (n == 0 || !(amplitude > 0)) continue;
+            double size = cabs(sum);
+            ci_c64 turn = (int32_t)a != p->i_ref && size > 0 ? sum / size : 1;
+            ci_c64 scale = turn * (amplitude / (double)n);
+            for (size_t i = a; i < p->n_chan * p->n_antenna; i += p->n_antenna)
+                bandpass[i] /= scale;
+            for (size_t t = 0; t < p->n_interval; t++)
+                p->gain[(h * p->n_interval + t) * p->n_antenna + a] *= scale;
+        }
+    }
+}
+
+ci_status ci_cal_bandpass_solve(ci_cal_problem *p)
+{
+    if (p->n_chan == 1) { /* all is in the gains */
+        for (size_t i = 0; i < p->n_hand * p->n_antenna; i++)
+            p->bandpass[i] = 1;
+        return CI_OK;
+    }
+    bool is_shared = false;
+    double *sums = NULL;
+    for (size_t s = 0; s < p->meta->n_sub_band; s++) {
+        size_t first, count;
+        holders_find(p, s, &first, &count);
+        is_shared |= count > 1;
+    }
+    CI_AGREE(p->comm, ci_mem_alloc(&sums, 3 * CI_CAL_BLOCK_CHAN * p->n_baseline, sizeof *sums,
+                                   "bandpass sums"));
+    ci_status status = CI_OK;
+    if (is_shared)
+        status = shared_solve(p, sums);
+    else
+        whole_solve(p, sums);
+    ci_mem_free(sums);
+    if (!status) status = solutions_share(p, is_shared);
+    if (status) return status;
+    for (size_t h = 0; h < p->n_hand; h++) {
+        size_t at = h * p->n_chan * p->n_antenna;
+        ci_cal_reference_align(p->n_chan, p->n_antenna, p->i_ref, p->bandpass + at,
+                               p->bandpass_flag + at);
+    }
+    normalise(p);
+    return CI_OK;
+}
+
+/* ---- gaps ----------------------------------------------------------------------- */
+
+/* Complex log interpolation over channels (first, end) between good neighbours; the mean
+ * slope of the phase (a delay) is taken out first, it may turn far within the gap. */
+static void gap_fill(const ci_cal_problem *p, size_t base, size_t before, size_t after, ci_c64 step)
+{
+    size_t n_antenna = p->n_antenna;
+    ci_c64 g0 = p->bandpass[base + before * n_antenna], g1 = p->bandpass[base + after * n_antenna];
+    float snr0 = p->bandpass_snr[base + before * n_antenna];
+    float snr1 = p->bandpass_snr[base + after * n_antenna];
+    double slope = carg(step), n = (double)(after - before);
+    double turn = carg(g1 * conj(g0) * cexp(-I * slope * n)), ratio = log(cabs(g1) / cabs(g0));
+    for (size_t c = before + 1; c < after; c++) {
+        double f = (double)(c - before);
+        size_t i = base + c * n_antenna;
+        p->bandpass[i] = g0 * exp(ratio * f / n) * cexp(I * (slope * f + turn * f / n));
+        p->bandpass_flag[i] = 0;
+        p->bandpass_snr[i] = snr0 < snr1 ? snr0 : snr1;
+    }
+}
+
+/* One receptor in one sub-band; base: its place at the sub-band's first channel. */
+static void receptor_fill(const ci_cal_problem *p, size_t base, size_t n_chan)
+{
+    ci_c64 step = 0;
+    size_t n_antenna = p->n_antenna, before = SIZE_MAX;
+    const uint8_t *flag = p->bandpass_flag + base;
+    const ci_c64 *gain = p->bandpass + base;
+    for (size_t c = 0; c + 1 < n_chan; c++)
+        if (!flag[c * n_antenna] && !flag[(c + 1) * n_antenna])
+            step += gain[(c + 1) * n_antenna] * conj(gain[c * n_antenna]);
+    if (!(cabs(step) > 0)) step = 1;
+    for (size_t c = 0; c < n_chan; c++) {
+        if (flag[c * n_antenna]) continue;
+        if (before != SIZE_MAX && c - before > 1 && c - before <= N_GAP + 1)
+            gap_fill(p, base, before, c, step);
+        before = c;
+    }
+}
+
+void ci_cal_bandpass_fill(ci_cal_problem *p)
+{
+    for (size_t h = 0; h < p->n_hand; h++) {
+        size_t i_chan_first = 0;
+        for (size_t s = 0; s < p->meta->n_sub_band; s++) {
+            size_t n_chan = p->meta->sub_band[s].n_chan;
+            for (size_t a = 0; a < p->n_antenna; a++)
+                receptor_fill(p, (h * p->n_chan + i_chan_first) * p->n_antenna + a, n_chan);
+            i_chan_first += n_chan;
+        }
+    }
+}

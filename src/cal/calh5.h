@@ -1,0 +1,13 @@
+/* What reading and writing CalH5 share. */
+#ifndef CI_CAL_CALH5_H
+#define CI_CAL_CALH5_H
+
+#include "contimg/cal.h"
+#include "contimg/h5.h"
+
+#define CI_JD_OF_MJD 2400000.5
+
+/* Geocentric place of a geodetic one, WGS84. */
+void ci_cal_ecef(double lat_rad, double lon_rad, double height_m, double ecef_m[3]);
+
+#endif

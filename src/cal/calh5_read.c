@@ -1,0 +1,358 @@
+/* Reads CalH5, pyuvdata's HDF5 form of UVCal, its own and others'. */
+#include "cal/calh5.h"
+
+#include <complex.h>
+#include <math.h>
+#include <string.h>
+
+typedef struct reader
+{
+    ci_h5_file *file;
+    const char *path;
+    int64_t n_antenna, n_data, n_chan, n_time, n_hand, n_window; /* n_antenna: telescope's */
+    bool is_wide, is_multiply;
+    int64_t *data_antenna; /* [n_data] index into the array */
+    ci_vis_array array;
+} reader;
+
+static ci_status size_read(const reader *r, const char *name, int64_t *out)
+{
+    CI_TRY(ci_h5_read_int(r->file, name, out, 1));
+    if (*out <= 0 || *out > INT32_MAX)
+        return ci_error(CI_ERR_INPUT, "%s: %s: %lld: a positive number is needed", r->path, name,
+                        (long long)*out);
+    return CI_OK;
+}
+
+/* A word of the header, "" where it is missing. */
+static ci_status word_read(const reader *r, const char *name, char *out, size_t size)
+{
+    out[0] = 0;
+    return ci_h5_has(r->file, name) ? ci_h5_read_text(r->file, name, out, size) : CI_OK;
+}
+
+static ci_status sizes_read(reader *r)
+{
+    char type[32], convention[32];
+    int64_t wide = 0;
+    CI_TRY(word_read(r, "Header/cal_type", type, sizeof type));
+    CI_TRY(word_read(r, "Header/gain_convention", convention, sizeof convention));
+    if (strcmp(type, "gain") != 0)
+        return ci_error(CI_ERR_INPUT, "%s: Header/cal_type: \"%s\": only tables of gains are used",
+                        r->path, type);
+    r->is_multiply = strcmp(convention, "multiply") == 0;
+    if (!r->is_multiply && strcmp(convention, "divide") != 0)
+        return ci_error(CI_ERR_INPUT,
+                        "%s: Header/gain_convention: \"%s\": divide or multiply is needed", r->path,
+                        convention);
+    CI_TRY(size_read(r, "Header/Nants_telescope", &r->n_antenna));
+    CI_TRY(size_read(r, "Header/Nants_data", &r->n_data));
+    CI_TRY(size_read(r, "Header/Nfreqs", &r->n_chan));
+    CI_TRY(size_read(r, "Header/Ntimes", &r->n_time));
+    CI_TRY(size_read(r, "Header/Njones", &r->n_hand));
+    if (ci_h5_has(r->file, "Header/wide_band"))
+        CI_TRY(ci_h5_read_int(r->file, "Header/wide_band", &wide, 1));
+    r->is_wide = wide != 0;
+    if (r->is_wide) {
+        CI_TRY(size_read(r, "Header/Nspws", &r->n_window));
+        if (r->n_window != 1)
+            return ci_error(CI_ERR_INPUT,
+                            "%s: Header/Nspws: %lld: wide-band tables of one window "
+                            "only are used",
+                            r->path, (long long)r->n_window);
+        r->n_chan = 1;
+    }
+    return CI_OK;
+}
+
+static ci_status antennas_read(reader *r, char *names, int64_t *numbers, double *pos,
+                               double *diameter)
+{
+    size_t n = (size_t)r->n_antenna;
+    double origin_m[3], place[3];
+    CI_TRY(ci_h5_read_double(r->file, "Header/latitude", &place[0], 1));
+    CI_TRY(ci_h5_read_double(r->file, "Header/longitude", &place[1], 1));
+    CI_TRY(ci_h5_read_double(r->file, "Header/altitude", &place[2], 1));
+    r->array.lat_rad = place[0] * CI_DEG_TO_RAD;
+    r->array.lon_rad = place[1] * CI_DEG_TO_RAD;
+    r->array.height_m = place[2];
+    ci_cal_ecef(r->array.lat_rad, r->array.lon_rad, r->array.height_m, origin_m);
+    CI_TRY(word_read(r, "Header/telescope_name", r->array.telescope, sizeof r->array.telescope));
+    CI_TRY(word_read(r, "Header/instrument", r->array.instrument, sizeof r->array.instrument));
+    CI_TRY(ci_h5_read_strings(r->file, "Header/antenna_names", names, n, 40));
+    CI_TRY(ci_h5_read_int(r->file, "Header/antenna_numbers", numbers, n));
+    CI_TRY(ci_h5_read_double(r->file, "Header/antenna_positions", pos, 3 * n));
+    if (ci_h5_has(r->file, "Header/antenna_diameters"))
+        CI_TRY(ci_h5_read_double(r->file, "Header/antenna_diameters", diameter, n));
+    CI_TRY(ci_h5_read_int(r->file, "Header/ant_array", r->data_antenna, (size_t)r->n_data));
+    for (size_t a = 0; a < n; a++) {
+        ci_vis_antenna *antenna = &r->array.antenna[a];
+        memcpy(antenna->name, names + 40 * a, 40);
+        antenna->number = numbers[a];
+        antenna->diameter_m = diameter[a];
+        for (size_t k = 0; k < 3; k++)
+            antenna->pos_ecef_m[k] = pos[3 * a + k] + origin_m[k];
+    }
+    for (size_t i = 0; i < (size_t)r->n_data; i++) {
+        size_t a = 0;
+        while (a < n && numbers[a] != r->data_antenna[i])
+            a++;
+        if (a == n)
+            return ci_error(CI_ERR_INPUT, "%s: Header/ant_array: %lld: not in antenna_numbers",
+                            r->path, (long long)r->data_antenna[i]);
+        r->data_antenna[i] = (int64_t)a;
+    }
+    return CI_OK;
+}
+
+static ci_status array_read(reader *r)
+{
+    char *names = NULL;
+    int64_t *numbers = NULL;
+    double *pos = NULL;
+    size_t n = (size_t)r->n_antenna;
+    r->array.n_antenna = n;
+    ci_status status =
+        ci_mem_alloc(&r->array.antenna, n, sizeof *r->array.antenna, "antennas of a table");
+    if (!status)
+        status = ci_mem_alloc(&r->data_antenna, (size_t)r->n_data, sizeof(int64_t), "antennas");
+    if (!status) status = ci_mem_alloc(&names, 40 * n, 1, "antennas of a table");
+    if (!status) status = ci_mem_alloc(&numbers, n, sizeof *numbers, "antennas of a table");
+    if (!status) status = ci_mem_alloc(&pos, 4 * n, sizeof *pos, "antennas of a table");
+    if (!status) status = antennas_read(r, names, numbers, pos, pos + 3 * n);
+    ci_mem_free(names);
+    ci_mem_free(numbers);
+    ci_mem_free(pos);
+    return status;
+}
+
+/* Times as centres; a table may give ranges instead. */
+static ci_status times_read(const reader *r, ci_cal_table *t)
+{
+    size_t n = t->n_time;
+    double *edge = NULL;
+    if (ci_h5_has(r->file, "Header/time_array")) {
+        CI_TRY(ci_h5_read_double(r->file, "Header/time_array", t->time_mjd_s, n));
+    } else {
+        CI_TRY(ci_mem_alloc(&edge, 2 * n, sizeof *edge, "time ranges"));
+        ci_status status = ci_h5_read_double(r->file, "Header/time_range", edge, 2 * n);
+        for (size_t i = 0; i < n; i++)
+            t->time_mjd_s[i] = 0.5 * (edge[2 * i] + edge[2 * i + 1]);
+        ci_mem_free(edge);
+        CI_TRY(status);
+    }
+    for (size_t i = 0; i < n; i++) {
+        t->time_mjd_s[i] = (t->time_mjd_s[i] - CI_JD_OF_MJD) * CI_DAY_S;
+        if (!isfinite(t->time_mjd_s[i]) || (i && t->time_mjd_s[i] <= t->time_mjd_s[i - 1]))
+            return ci_error(CI_ERR_INPUT, "%s: Header/time_array: element %zu: times must ascend",
+                            r->path, i);
+    }
+    CI_TRY(ci_mem_alloc(&edge, n, sizeof *edge, "integration times"));
+    ci_status status = ci_h5_read_double(r->file, "Header/integration_time", edge, n);
+    if (!status) t->interval_s = edge[0];
+    ci_mem_free(edge);
+    return status;
+}
+
+static ci_status freqs_read(const reader *r, ci_cal_table *t)
+{
+    double edge[2];
+    if (r->is_wide) {
+        CI_TRY(ci_h5_read_double(r->file, "Header/freq_range", edge, 2));
+        t->freq_hz[0] = 0.5 * (edge[0] + edge[1]);
+        t->width_hz[0] = edge[1] - edge[0];
+    } else {
+        CI_TRY(ci_h5_read_double(r->file, "Header/freq_array", t->freq_hz, t->n_chan));
+        CI_TRY(ci_h5_read_double(r->file, "Header/channel_width", t->width_hz, t->n_chan));
+    }
+    for (size_t c = 0; c < t->n_chan; c++)
+        if (!isfinite(t->freq_hz[c]) || !(t->freq_hz[c] > 0) || !(t->width_hz[c] > 0))
+            return ci_error(CI_ERR_INPUT, "%s: frequency %zu: %g Hz, width %g Hz", r->path, c,
+                            t->freq_hz[c], t->width_hz[c]);
+    return CI_OK;
+}
+
+static ci_status words_read(const reader *r, ci_cal_table *t)
+{
+    int64_t jones[2] = {0, 0}, yes = 0;
+    char kind[32], ref[40], feed[8];
+    double angle = 0;
+    CI_TRY(ci_h5_read_int(r->file, "Header/jones_array", jones, t->n_hand));
+    for (size_t h = 0; h < t->n_hand; h++) {
+        t->jones[h] = (int)jones[h];
+        if (jones[h] != -5 && jones[h] != -6 && jones[h] != -1 && jones[h] != -2)
+            return ci_error(CI_ERR_INPUT,
+                            "%s: Header/jones_array: %lld: gains of x, y, r or l "
+                            "only are used",
+                            r->path, (long long)jones[h]);
+    }
+    t->is_circular = jones[0] > -5;
+    CI_TRY(word_read(r, "Header/history", t->history, sizeof t->history));
+    CI_TRY(word_read(r, "Header/ref_antenna_name", ref, sizeof ref));
+    for (size_t a = 0; a < t->array.n_antenna; a++)
+        if (strcmp(ref, t->array.antenna[a].name) == 0) t->i_ref_antenna = (int32_t)a;
+    CI_TRY(word_read(r, "Header/extra_keywords/contimg_kind", kind, sizeof kind));
+    CI_TRY(word_read(r, "Header/extra_keywords/contimg_model", t->model, sizeof t->model));
+    if (!t->model[0]) CI_TRY(word_read(r, "Header/sky_catalog", t->model, sizeof t->model));
+    if (ci_h5_has(r->file, "Header/extra_keywords/contimg_approximate"))
+        CI_TRY(ci_h5_read_int(r->file, "Header/extra_keywords/contimg_approximate", &yes, 1));
+    t->is_approximate = yes != 0;
+    bool is_gain = t->n_chan == 1 && strcmp(kind, "bandpass") != 0;
+    t->kind = is_gain ? CI_CAL_GAIN : CI_CAL_BANDPASS;
+    CI_TRY(word_read(r, "Header/x_orientation", feed, sizeof feed));
+    t->x_is_north = feed[0] == 'n' || feed[0] == 'N';
+    ci_h5_info info;
+    if (!ci_h5_has(r->file, "Header/feed_angle") || !ci_h5_has(r->file, "Header/feed_array"))
+        return CI_OK;
+    CI_TRY(ci_h5_info_get(r->file, "Header/feed_angle", &info));
+    size_t n = (size_t)ci_h5_info_count(&info);
+    double *angles = NULL;
+    char *feeds = NULL;
+    ci_status status = ci_mem_alloc(&angles, n, sizeof *angles, "feed angles");
+    if (!status) status = ci_mem_alloc(&feeds, 2 * n, 1, "feeds");
+    if (!status) status = ci_h5_read_double(r->file, "Header/feed_angle", angles, n);
+    if (!status) status = ci_h5_read_strings(r->file, "Header/feed_array", feeds, n, 2);
+    for (size_t i = 0; !status && i < n; i++) {
+        if (feeds[2 * i] != 'x' && feeds[2 * i] != 'y') continue;
+        angle = angles[i] - (feeds[2 * i] == 'y' ? 0.5 * CI_PI : 0);
+        t->x_is_north = fabs(cos(angle)) > 0.5;
+        break;
+    }
+    ci_mem_free(angles);
+    ci_mem_free(feeds);
+    return status;
+}
+
+/* Flags of whatever has no solution at all say that there was nothing to solve. */
+static void flags_refine(ci_cal_table *t)
+{
+    size_t n_step = t->n_time * t->n_chan, n_antenna = t->array.n_antenna;
+    for (size_t h = 0; h < t->n_hand; h++) {
+        for (int pass = 0; pass < 2; pass++) {
+            size_t n_outer = pass ? n_antenna : n_step, n_inner = pass ? n_step : n_antenna;
+            for (size_t i = 0; i < n_outer; i++) {
+                bool any = false;
+                for (int mark = 0; mark < 2 && !any; mark++) {
+                    for (size_t k = 0; k < n_inner; k++) {
+                        size_t step = pass ? k : i, a = pass ? i : k;
+                        uint8_t *flag = &t->flag[(step * n_antenna + a) * t->n_hand + h];
+                        any |= *flag == 0;
+                        if (mark) *flag = CI_CAL_NO_DATA;
+                    }
+                }
+            }
+        }
+    }
+}
+
+static ci_status shape_check(const reader *r, const char *name)
+{
+    ci_h5_info info;
+    uint64_t want[4] = {(uint64_t)r->n_data, (uint64_t)r->n_chan, (uint64_t)r->n_time,
+                        (uint64_t)r->n_hand};
+    char shape[128];
+    CI_TRY(ci_h5_info_get(r->file, name, &info));
+    bool same = info.rank == 4;
+    for (int k = 0; k < 4 && same; k++)
+        same = info.dim[k] == want[k];
+    if (same) return ci_h5_filters_check(r->file, name);
+    ci_h5_info_shape(&info, shape);
+    return ci_error(CI_ERR_INPUT,
+                    "%s: %s: shape %s, the header says %lld antennas x %lld channels x %lld times "
+                    "x %lld hands",
+                    r->path, name, shape, (long long)r->n_data, (long long)r->n_chan,
+                    (long long)r->n_time, (long long)r->n_hand);
+}
+
+/* All of a dataset of the table's shape. */
+static ci_status cube_read(const reader *r, const char *name, ci_h5_type type, void *out)
+{
+    ci_h5_slab *slab = NULL;
+    uint64_t start[4] = {0, 0, 0, 0};
+    uint64_t count[4] = {(uint64_t)r->n_data, (uint64_t)r->n_chan, (uint64_t)r->n_time,
+                         (uint64_t)r->n_hand};
+    CI_TRY(shape_check(r, name));
+    CI_TRY(ci_h5_slab_open(&slab, r->file, name, type));
+    ci_status status = ci_h5_slab_read(slab, start, count, out);
+    ci_h5_slab_close(slab);
+    return status;
+}
+
+static void cube_place(const reader *r, ci_cal_table *t, const ci_c64 *gain, const uint8_t *flag,
+                       const float *snr)
+{
+    size_t i = 0, n = t->n_time * t->n_chan * t->array.n_antenna * t->n_hand;
+    for (size_t k = 0; k < n; k++) {
+        t->gain[k] = 1;
+        t->flag[k] = CI_CAL_NO_DATA; /* antennas that are not in the table */
+    }
+    for (size_t d = 0; d < (size_t)r->n_data; d++) {
+        for (size_t c = 0; c < t->n_chan; c++) {
+            for (size_t k = 0; k < t->n_time; k++) {
+                for (size_t h = 0; h < t->n_hand; h++, i++) {
+                    size_t to = ci_cal_index(t, k, c, (size_t)r->data_antenna[d], h);
+                    ci_c64 g = r->is_multiply ? 1 / gain[i] : gain[i];
+                    bool good = !flag[i] && isfinite(creal(g)) && isfinite(cimag(g)) && cabs(g) > 0;
+                    t->gain[to] = good ? g : 1;
+                    t->flag[to] = good ? 0 : CI_CAL_FAILED;
+                    t->snr[to] = good && snr && isfinite(snr[i]) ? snr[i] : 0;
+                }
+            }
+        }
+    }
+    flags_refine(t);
+}
+
+static ci_status data_read(const reader *r, ci_cal_table *t)
+{
+    size_t n = (size_t)r->n_data * t->n_chan * t->n_time * t->n_hand;
+    bool has_snr = ci_h5_has(r->file, "Data/qualities") &&
+                   ci_h5_has(r->file, "Header/extra_keywords/contimg_kind");
+    ci_c64 *gain = NULL;
+    uint8_t *flag = NULL;
+    float *snr = NULL;
+    ci_status status = ci_mem_alloc(&gain, n, sizeof *gain, "gains of a table");
+    if (!status) status = ci_mem_alloc(&flag, n, 1, "flags of a table");
+    if (!status && has_snr) status = ci_mem_alloc(&snr, n, sizeof *snr, "S/N of a table");
+    if (!status) status = cube_read(r, "Data/gains", CI_H5_C64, gain);
+    if (!status) status = cube_read(r, "Data/flags", CI_H5_U8, flag);
+    if (!status && has_snr) status = cube_read(r, "Data/qualities", CI_H5_F32, snr);
+    if (!status) cube_place(r, t, gain, flag, snr);
+    ci_mem_free(gain);
+    ci_mem_free(flag);
+    ci_mem_free(snr);
+    return status;
+}
+
+static ci_status table_read(reader *r, ci_cal_table **out)
+{
+    CI_TRY(sizes_read(r));
+    if (r->n_hand > 2)
+        return ci_error(CI_ERR_INPUT, "%s: Header/Njones: %lld: at most 2 are used", r->path,
+                        (long long)r->n_hand);
+    CI_TRY(array_read(r));
+    CI_TRY(ci_cal_table_new(out, CI_CAL_GAIN, &r->array, (size_t)r->n_time, (size_t)r->n_chan,
+                            (size_t)r->n_hand));
+    CI_TRY(words_read(r, *out));
+    CI_TRY(times_read(r, *out));
+    CI_TRY(freqs_read(r, *out));
+    return data_read(r, *out);
+}
+
+ci_status ci_cal_table_read(ci_cal_table **out, const char *path)
+{
+    reader r = {.path = path};
+    ci_cal_table *table = NULL;
+    *out = NULL;
+    CI_TRY(ci_h5_open(&r.file, path));
+    ci_status status = table_read(&r, &table);
+    ci_h5_close(r.file);
+    ci_mem_free(r.array.antenna);
+    ci_mem_free(r.data_antenna);
+    if (status) {
+        ci_cal_table_free(table);
+        return status;
+    }
+    *out = table;
+    return CI_OK;
+}

@@ -1,0 +1,190 @@
+/* Gains: one solve per interval over the whole band, by the rank of number interval mod
+ * ranks; sums over channels by blocks of 12, over sub-bands in order. And the residual. */
+#include "cal/sums.h"
+
+#include <complex.h>
+#include <math.h>
+#include <string.h>
+
+/* sums over one sub-band with the present bandpass: re, im, b. */
+static void baseline_sums(const ci_cal_problem *p, const ci_cal_sums *s, size_t b, size_t h,
+                          size_t t, double out[3])
+{
+    size_t ant1 = (size_t)p->meta->baseline_ant1[s->part.i_baseline_first + b];
+    size_t ant2 = (size_t)p->meta->baseline_ant2[s->part.i_baseline_first + b];
+    size_t at = ci_cal_sum_index(p, s, b, h, t);
+    const size_t base = (h * p->n_chan + s->i_chan_first) * p->n_antenna;
+    const ci_c64 *bandpass = p->bandpass + base;
+    const uint8_t *flag = p->bandpass_flag + base;
+    out[0] = out[1] = out[2] = 0;
+    if (ant1 == ant2) return;
+    for (size_t first = 0; first < s->n_chan; first += CI_CAL_BLOCK_CHAN) {
+        size_t end = first + CI_CAL_BLOCK_CHAN < s->n_chan ? first + CI_CAL_BLOCK_CHAN : s->n_chan;
+        double re = 0, im = 0, bb = 0;
+        for (size_t c = first; c < end; c++) {
+            size_t i1 = c * p->n_antenna + ant1, i2 = c * p->n_antenna + ant2;
+            if (flag[i1] || flag[i2]) continue;
+            double x1 = creal(bandpass[i1]), y1 = cimag(bandpass[i1]);
+            double x2 = creal(bandpass[i2]), y2 = cimag(bandpass[i2]);
+            double x = x1 * x2 + y1 * y2, y = x1 * y2 - y1 * x2; /* conj(b1 conj(b2)) */
+            double u = (double)s->a_re[at + c], v = (double)s->a_im[at + c];
+            re += x * u - y * v;
+            im += x * v + y * u;
+            bb += (x * x + y * y) * (double)s->b[at + c];
+        }
+        out[0] += re;
+        out[1] += im;
+        out[2] += bb;
+    }
+}
+
+/* This rank's sums of one interval, [part][baseline][hand][3]. */
+static void interval_sums(const ci_cal_problem *p, size_t t, double *out)
+{
+    for (size_t i = 0; i < p->n_part; i++)
+        for (size_t b = 0; b < p->part[i].part.n_baseline; b++)
+            for (size_t h = 0; h < p->n_hand; h++, out += 3)
+                baseline_sums(p, &p->part[i], b, h, t, out);
+}
+
+/* The gathered sums of all sub-bands, added in order, then solved; sums [3][n_baseline]. */
+static void interval_solve(ci_cal_problem *p, size_t t, const double *all, double *sums)
+{
+    size_t n = p->n_baseline;
+    for (size_t h = 0; h < p->n_hand; h++) {
+        const double *in = all;
+        memset(sums, 0, 3 * n * sizeof(double));
+        for (size_t i = 0; i < p->n_place; i++) {
+            size_t first = (size_t)p->place[i].i_baseline_first;
+            for (size_t b = 0; b < (size_t)p->place[i].n_baseline; b++, in += 3 * p->n_hand)
+                for (size_t k = 0; k < 3; k++)
+                    sums[k * n + first + b] += in[3 * h + k];
+        }
+        size_t at = (h * p->n_interval + t) * p->n_antenna;
+        int n_step = ci_cal_stefcal_solve(p->solver, sums, sums + n, sums + 2 * n, p->i_ref,
+                                          p->gain + at, p->gain_flag + at, p->gain_snr + at);
+        p->n_unconverged += n_step < 0;
+        if (n_step > p->n_iteration) p->n_iteration = n_step;
+    }
+}
+
+/* Interval and hand, then gain, S/N and flag of every antenna, as doubles. */
+static ci_status solutions_share(ci_cal_problem *p)
+{
+    size_t n = 0, size = 1 + 4 * p->n_antenna, n_byte = 0;
+    size_t rank = (size_t)ci_comm_rank(p->comm), n_rank = (size_t)ci_comm_size(p->comm);
+    double *here = NULL;
+    void *whole = NULL;
+    size_t n_max = (p->n_interval / n_rank + 1) * p->n_hand;
+    CI_AGREE(p->comm, ci_mem_alloc(&here, n_max * size, sizeof *here, "gain solutions"));
+    for (size_t t = rank; t < p->n_interval; t += n_rank) {
+        for (size_t h = 0; h < p->n_hand; h++) {
+            size_t at = h * p->n_interval + t;
+            double *out = here + n++ * size;
+            *out++ = (double)at;
+            for (size_t a = at * p->n_antenna; a < (at + 1) * p->n_antenna; a++, out += 4) {
+                out[0] = creal(p->gain[a]);
+                out[1] = cimag(p->gain[a]);
+                out[2] = (double)p->gain_snr[a];
+                out[3] = p->gain_flag[a];
+            }
+        }
+    }
+    ci_status status = ci_par_gather(p->comm, here, n * size * sizeof(double), -1, &whole, &n_byte);
+    const double *in = whole;
+    for (size_t i = 0; !status && i < n_byte / (size * sizeof(double)); i++, in += size) {
+        size_t at = (size_t)in[0] * p->n_antenna;
+        for (size_t a = 0; a < p->n_antenna; a++) {
+            p->gain[at + a] = in[1 + 4 * a] + I * in[2 + 4 * a];
+            p->gain_snr[at + a] = (float)in[3 + 4 * a];
+            p->gain_flag[at + a] = (uint8_t)in[4 + 4 * a];
+        }
+    }
+    ci_mem_free(whole);
+    ci_mem_free(here);
+    return status;
+}
+
+ci_status ci_cal_gain_solve(ci_cal_problem *p)
+{
+    size_t n_here = 0, n_byte = 0;
+    double *here = NULL, *sums = NULL;
+    for (size_t i = 0; i < p->n_part; i++)
+        n_here += p->part[i].part.n_baseline;
+    n_here *= 3 * p->n_hand;
+    ci_status status = ci_mem_alloc(&here, n_here, sizeof *here, "gain sums");
+    if (!status) status = ci_mem_alloc(&sums, 3 * p->n_baseline, sizeof *sums, "gain sums");
+    status = ci_par_agree(p->comm, status);
+    int rank = ci_comm_rank(p->comm), n_rank = ci_comm_size(p->comm);
+    for (size_t t = 0; !status && t < p->n_interval; t++) {
+        void *whole = NULL;
+        int solver = (int)(t % (size_t)n_rank);
+        interval_sums(p, t, here);
+        status = ci_par_gather(p->comm, here, n_here * sizeof(double), solver, &whole, &n_byte);
+        if (!status && rank == solver) interval_solve(p, t, whole, sums);
+        ci_mem_free(whole);
+    }
+    ci_mem_free(here);
+    ci_mem_free(sums);
+    if (!status) status = solutions_share(p);
+    for (size_t h = 0; !status && h < p->n_hand; h++) {
+        size_t at = h * p->n_interval * p->n_antenna;
+        ci_cal_reference_align(p->n_interval, p->n_antenna, p->i_ref, p->gain + at,
+                               p->gain_flag + at);
+    }
+    return status;
+}
+
+/* ---- residual ------------------------------------------------------------------- */
+
+/* chi^2 and power of one baseline, all intervals and channels with a solution. */
+static void baseline_residual(const ci_cal_problem *p, const ci_cal_sums *s, size_t b, size_t h,
+                              double out[2])
+{
+    size_t ant1 = (size_t)p->meta->baseline_ant1[s->part.i_baseline_first + b];
+    size_t ant2 = (size_t)p->meta->baseline_ant2[s->part.i_baseline_first + b];
+    out[0] = out[1] = 0;
+    for (size_t t = 0; t < p->n_interval && ant1 != ant2; t++) {
+        size_t g1 = (h * p->n_interval + t) * p->n_antenna + ant1;
+        size_t g2 = (h * p->n_interval + t) * p->n_antenna + ant2;
+        if (p->gain_flag[g1] || p->gain_flag[g2]) continue;
+        size_t at = ci_cal_sum_index(p, s, b, h, t);
+        for (size_t c = 0; c < s->n_chan; c++) {
+            size_t i1 = (h * p->n_chan + s->i_chan_first + c) * p->n_antenna + ant1;
+            size_t i2 = (h * p->n_chan + s->i_chan_first + c) * p->n_antenna + ant2;
+            if (p->bandpass_flag[i1] || p->bandpass_flag[i2]) continue;
+            ci_c64 g = p->gain[g1] * p->bandpass[i1] * conj(p->gain[g2] * p->bandpass[i2]);
+            double x = creal(g), y = cimag(g), power = (double)s->c[at + c];
+            out[0] += power - 2 * (x * (double)s->a_re[at + c] + y * (double)s->a_im[at + c]) +
+                      (x * x + y * y) * (double)s->b[at + c];
+            out[1] += power;
+        }
+    }
+}
+
+ci_status ci_cal_residual(ci_cal_problem *p, double residual[2])
+{
+    size_t n = 0, n_byte = 0;
+    double *here = NULL, *out, sum[4] = {0};
+    void *whole = NULL;
+    for (size_t i = 0; i < p->n_part; i++)
+        n += p->part[i].part.n_baseline;
+    n *= 2 * p->n_hand;
+    CI_AGREE(p->comm, ci_mem_alloc(&here, n, sizeof *here, "residual"));
+    out = here;
+    for (size_t i = 0; i < p->n_part; i++)
+        for (size_t b = 0; b < p->part[i].part.n_baseline; b++)
+            for (size_t h = 0; h < p->n_hand; h++, out += 2)
+                baseline_residual(p, &p->part[i], b, h, out);
+    ci_status status = ci_par_gather(p->comm, here, n * sizeof(double), -1, &whole, &n_byte);
+    const double *in = whole;
+    for (size_t i = 0; !status && i < n_byte / sizeof(double); i++)
+        sum[i % (2 * p->n_hand)] += in[i];
+    residual[0] = residual[1] = NAN;
+    for (size_t h = 0; h < p->n_hand; h++)
+        if (sum[2 * h + 1] > 0)
+            residual[h] = sqrt((sum[2 * h] > 0 ? sum[2 * h] : 0) / sum[2 * h + 1]);
+    ci_mem_free(whole);
+    ci_mem_free(here);
+    return status;
+}

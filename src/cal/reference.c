@@ -1,0 +1,108 @@
+/* Which antenna's phase is 0, and what to do where it has no solution. */
+#include "cal/sums.h"
+
+#include "contimg/num.h"
+
+#include <complex.h>
+#include <math.h>
+#include <string.h>
+
+/* The fewest good samples over the hands. */
+static int64_t samples_of(const ci_cal_problem *p, size_t a)
+{
+    int64_t least = INT64_MAX;
+    for (size_t h = 0; h < p->n_hand; h++) {
+        int64_t n = p->good_antenna[h * p->n_antenna + a];
+        if (n < least) least = n;
+    }
+    return least;
+}
+
+/* First of the named that has data; -1 where none. */
+static int32_t named_find(const ci_cal_problem *p, const char *list)
+{
+    while (*list) {
+        size_t n = strcspn(list, ",");
+        for (size_t a = 0; a < p->n_antenna; a++) {
+            const char *name = p->meta->array.antenna[a].name;
+            if (strlen(name) == n && strncmp(name, list, n) == 0 && samples_of(p, a) > 0)
+                return (int32_t)a;
+        }
+        list += n;
+        list += *list == ',';
+    }
+    return -1;
+}
+
+ci_status ci_cal_reference_choose(ci_cal_problem *p)
+{
+    double *coordinate = NULL, middle[3];
+    int64_t most = 0;
+    const char *list = p->options->ref_antenna;
+    p->i_ref = list && *list ? named_find(p, list) : -1;
+    if (p->i_ref >= 0) return CI_OK;
+    if (list && *list)
+        ci_log_warning("calibration: none of the reference antennas \"%s\" has data; one is chosen "
+                       "by data quality",
+                       list);
+    for (size_t a = 0; a < p->n_antenna; a++)
+        if (samples_of(p, a) > most) most = samples_of(p, a);
+    CI_TRY(ci_mem_alloc(&coordinate, p->n_antenna, sizeof *coordinate, "reference antenna"));
+    for (int k = 0; k < 3; k++) {
+        size_t n = 0;
+        for (size_t a = 0; a < p->n_antenna; a++)
+            if (samples_of(p, a) > 0) coordinate[n++] = p->meta->array.antenna[a].pos_ecef_m[k];
+        middle[k] = ci_num_median(coordinate, n);
+    }
+    ci_mem_free(coordinate);
+    /* of those with nearly the most data, the one nearest the middle of the array */
+    double best = INFINITY;
+    for (size_t a = 0; a < p->n_antenna; a++) {
+        double r2 = 0;
+        if ((double)samples_of(p, a) < 0.95 * (double)most || samples_of(p, a) <= 0) continue;
+        for (int k = 0; k < 3; k++) {
+            double d = p->meta->array.antenna[a].pos_ecef_m[k] - middle[k];
+            r2 += d * d;
+        }
+        if (p->i_ref >= 0 && !(r2 < best)) continue;
+        best = r2;
+        p->i_ref = (int32_t)a;
+    }
+    return CI_OK;
+}
+
+/* Turns one step so that it agrees best with another; false where nobody is in both. */
+static bool turn_to(size_t n_antenna, ci_c64 *gain, const uint8_t *flag, const ci_c64 *other,
+                    const uint8_t *other_flag)
+{
+    ci_c64 sum = 0;
+    for (size_t a = 0; a < n_antenna; a++)
+        if (!flag[a] && !other_flag[a]) sum += conj(gain[a]) * other[a];
+    double size = cabs(sum);
+    if (!(size > 0)) return false;
+    for (size_t a = 0; a < n_antenna; a++)
+        gain[a] *= sum / size;
+    return true;
+}
+
+void ci_cal_reference_align(size_t n_step, size_t n_antenna, int32_t i_ref, ci_c64 *gain,
+                            const uint8_t *flag)
+{
+    if (i_ref < 0) return;
+    for (size_t i = 0; i < n_step; i++) {
+        if (!flag[i * n_antenna + (size_t)i_ref]) continue;
+        for (size_t d = 1; d < n_step; d++) {
+            bool turned = false;
+            for (int side = 0; side < 2 && !turned; side++) {
+                if (side == 0 ? d > i : i + d >= n_step) continue;
+                size_t k = side == 0 ? i - d : i + d;
+                /* steps before this one are in line already, later ones only if they have
+                 * the reference */
+                if (side == 1 && flag[k * n_antenna + (size_t)i_ref]) continue;
+                turned = turn_to(n_antenna, gain + i * n_antenna, flag + i * n_antenna,
+                                 gain + k * n_antenna, flag + k * n_antenna);
+            }
+            if (turned) break;
+        }
+    }
+}

@@ -1,0 +1,408 @@
+/* StEFCal (Salvini & Wijnholds 2014, A&A 571, A97): with all other gains held, the best gain
+ * of receptor p is
+ *     g_p = sum_q A_pq g_q / sum_q B_pq |g_q|^2,
+ * A_pq = sum w V_pq conj(M_pq), B_pq = sum w |M_pq|^2. All receptors step at once, and every
+ * second step is averaged with the one before, which takes the oscillation out.
+ * Baselines far off the solution lose weight by Huber's rule. */
+#include "cal/stefcal.h"
+
+#include "contimg/cal.h"
+#include "contimg/num.h"
+
+#include <complex.h>
+#include <math.h>
+#include <string.h>
+
+enum
+{
+    N_REWEIGHT = 4
+};
+
+struct ci_cal_stefcal
+{
+    ci_cal_stefcal_options options;
+    size_t n_antenna, n_baseline, n_active;
+    const int32_t *ant1, *ant2;
+    int32_t *slot;             /* [n_antenna] place among the active, -1: not active */
+    int32_t *antenna;          /* [n_active] back */
+    int32_t *count;            /* [n_antenna] */
+    double *m_re, *m_im, *m_b; /* [q][p] of the active, p fast: column q */
+    double *g_re, *g_im, *num_re, *num_im, *den; /* [n_active] */
+    double *huber;                               /* [n_baseline] */
+    double *misfit;  /* [n_baseline] chi^2 of a baseline's mean, 2 degrees of freedom */
+    double *scratch; /* [n_baseline + n_antenna] */
+};
+
+ci_status ci_cal_stefcal_new(ci_cal_stefcal **out, size_t n_antenna, size_t n_baseline,
+                             const int32_t *ant1, const int32_t *ant2,
+                             const ci_cal_stefcal_options *options)
+{
+    static const char what[] = "gain solver";
+    ci_cal_stefcal *s = NULL;
+    *out = NULL;
+    CI_TRY(ci_mem_alloc(&s, 1, sizeof *s, what));
+    s->options = *options;
+    s->n_antenna = n_antenna;
+    s->n_baseline = n_baseline;
+    s->ant1 = ant1;
+    s->ant2 = ant2;
+    size_t n2 = n_antenna * n_antenna;
+    ci_status status = ci_mem_alloc(&s->slot, n_antenna, sizeof(int32_t), what);
+    if (!status) status = ci_mem_alloc(&s->antenna, n_antenna, sizeof(int32_t), what);
+    if (!status) status = ci_mem_alloc(&s->count, n_antenna, sizeof(int32_t), what);
+    if (!status) status = ci_mem_alloc(&s->m_re, n2, sizeof(double), what);
+    if (!status) status = ci_mem_alloc(&s->m_im, n2, sizeof(double), what);
+    if (!status) status = ci_mem_alloc(&s->m_b, n2, sizeof(double), what);
+    if (!status) status = ci_mem_alloc(&s->g_re, n_antenna, sizeof(double), what);
+    if (!status) status = ci_mem_alloc(&s->g_im, n_antenna, sizeof(double), what);
+    if (!status) status = ci_mem_alloc(&s->num_re, n_antenna, sizeof(double), what);
+    if (!status) status = ci_mem_alloc(&s->num_im, n_antenna, sizeof(double), what);
+    if (!status) status = ci_mem_alloc(&s->den, n_antenna, sizeof(double), what);
+    if (!status) status = ci_mem_alloc(&s->huber, n_baseline, sizeof(double), what);
+    if (!status) status = ci_mem_alloc(&s->misfit, n_baseline, sizeof(double), what);
+    if (!status) status = ci_mem_alloc(&s->scratch, n_baseline + n_antenna, sizeof(double), what);
+    if (status) {
+        ci_cal_stefcal_free(s);
+        return status;
+    }
+    *out = s;
+    return CI_OK;
+}
+
+void ci_cal_stefcal_free(ci_cal_stefcal *s)
+{
+    if (!s) return;
+    ci_mem_free(s->slot);
+    ci_mem_free(s->antenna);
+    ci_mem_free(s->count);
+    ci_mem_free(s->m_re);
+    ci_mem_free(s->m_im);
+    ci_mem_free(s->m_b);
+    ci_mem_free(s->g_re);
+    ci_mem_free(s->g_im);
+    ci_mem_free(s->num_re);
+    ci_mem_free(s->num_im);
+    ci_mem_free(s->den);
+    ci_mem_free(s->huber);
+    ci_mem_free(s->misfit);
+    ci_mem_free(s->scratch);
+    ci_mem_free(s);
+}
+
+static bool is_usable(const ci_cal_stefcal *s, size_t i, const double *b)
+{
+    return b[i] > 0 && s->ant1[i] != s->ant2[i];
+}
+
+/* slot[] = group number: receptors that baselines connect have one phase in common, others
+ * have none. Keeps the largest group (the lowest on ties) in slot >= 0. */
+static void largest_group_keep(ci_cal_stefcal *s, const double *b)
+{
+    bool changed = true;
+    for (size_t a = 0; a < s->n_antenna; a++)
+        s->slot[a] = s->slot[a] < 0 ? -1 : (int32_t)a;
+    while (changed) {
+        changed = false;
+        for (size_t i = 0; i < s->n_baseline; i++) {
+            int32_t *x = &s->slot[s->ant1[i]], *y = &s->slot[s->ant2[i]];
+            if (!is_usable(s, i, b) || *x < 0 || *y < 0 || *x == *y) continue;
+            *x = *y = *x < *y ? *x : *y;
+            changed = true;
+        }
+    }
+    memset(s->count, 0, s->n_antenna * sizeof *s->count);
+    for (size_t a = 0; a < s->n_antenna; a++)
+        if (s->slot[a] >= 0) s->count[s->slot[a]]++;
+    int32_t best = 0;
+    for (size_t a = 1; a < s->n_antenna; a++)
+        if (s->count[a] > s->count[best]) best = (int32_t)a;
+    for (size_t a = 0; a < s->n_antenna; a++)
+        if (s->slot[a] != best) s->slot[a] = -1;
+}
+
+/* Receptors with enough baselines to others that have enough, and connected. */
+static void active_find(ci_cal_stefcal *s, const double *b)
+{
+    bool changed = true;
+    memset(s->slot, 0, s->n_antenna * sizeof *s->slot);
+    while (changed) {
+        changed = false;
+        memset(s->count, 0, s->n_antenna * sizeof *s->count);
+        for (size_t i = 0; i < s->n_baseline; i++) {
+            int32_t p = s->ant1[i], q = s->ant2[i];
+            if (!is_usable(s, i, b) || s->slot[p] < 0 || s->slot[q] < 0) continue;
+            s->count[p]++;
+            s->count[q]++;
+        }
+        for (size_t a = 0; a < s->n_antenna; a++) {
+            if (s->slot[a] < 0 || s->count[a] >= s->options.min_baselines) continue;
+            s->slot[a] = -1;
+            changed = true;
+        }
+    }
+    largest_group_keep(s, b);
+    s->n_active = 0;
+    for (size_t a = 0; a < s->n_antenna; a++) {
+        if (s->slot[a] < 0) continue;
+        s->antenna[s->n_active] = (int32_t)a;
+        s->slot[a] = (int32_t)s->n_active++;
+    }
+}
+
+static void matrices_fill(ci_cal_stefcal *s, const double *re, const double *im, const double *b)
+{
+    size_t n = s->n_active;
+    memset(s->m_re, 0, n * n * sizeof(double));
+    memset(s->m_im, 0, n * n * sizeof(double));
+    memset(s->m_b, 0, n * n * sizeof(double));
+    for (size_t i = 0; i < s->n_baseline; i++) {
+        if (!is_usable(s, i, b) || s->slot[s->ant1[i]] < 0 || s->slot[s->ant2[i]] < 0) continue;
+        size_t p = (size_t)s->slot[s->ant1[i]], q = (size_t)s->slot[s->ant2[i]];
+        double u = s->huber[i];
+        s->m_re[q * n + p] = s->m_re[p * n + q] = u * re[i];
+        s->m_im[q * n + p] = u * im[i];
+        s->m_im[p * n + q] = -u * im[i];
+        s->m_b[q * n + p] = s->m_b[p * n + q] = u * b[i];
+    }
+}
+
+/* Phases relative to the receptor with most weight (or the reference), one amplitude. */
+static void start_guess(ci_cal_stefcal *s, int32_t i_ref)
+{
+    size_t n = s->n_active, ref = 0;
+    double sum_a = 0, sum_b = 0, best = -1;
+    for (size_t q = 0; q < n; q++) {
+        double weight = 0;
+        for (size_t p = 0; p < n; p++) {
+            double x = s->m_re[q * n + p], y = s->m_im[q * n + p];
+            sum_a += sqrt(x * x + y * y);
+            weight += s->m_b[q * n + p];
+        }
+        sum_b += weight;
+        if (weight > best) {
+            best = weight;
+            ref = q;
+        }
+    }
+    if (i_ref >= 0 && s->slot[i_ref] >= 0) ref = (size_t)s->slot[i_ref];
+    double amplitude = sqrt(sum_a / sum_b);
+    for (size_t p = 0; p < n; p++) {
+        double x = s->m_re[ref * n + p], y = s->m_im[ref * n + p], r = sqrt(x * x + y * y);
+        s->g_re[p] = r > 0 ? amplitude * x / r : amplitude;
+        s->g_im[p] = r > 0 ? amplitude * y / r : 0;
+    }
+}
+
+/* num_p = sum_q A_pq g_q, den_p = sum_q B_pq |g_q|^2; lanes over p are independent. */
+static void normal_sums(size_t n, const double *restrict m_re, const double *restrict m_im,
+                        const double *restrict m_b, const double *restrict g_re,
+                        const double *restrict g_im, double *restrict num_re,
+                        double *restrict num_im, double *restrict den)
+{
+    for (size_t p = 0; p < n; p++)
+        num_re[p] = num_im[p] = den[p] = 0;
+    for (size_t q = 0; q < n; q++) {
+        double x = g_re[q], y = g_im[q], r2 = x * x + y * y;
+        const double *restrict a = m_re + q * n, *restrict c = m_im + q * n;
+        const double *restrict b = m_b + q * n;
+        for (size_t p = 0; p < n; p++) {
+            num_re[p] += a[p] * x - c[p] * y;
+            num_im[p] += a[p] * y + c[p] * x;
+            den[p] += b[p] * r2;
+        }
+    }
+}
+
+/* Steps until converged; the number of steps, or -1. */
+static int iterate(ci_cal_stefcal *s)
+{
+    size_t n = s->n_active;
+    for (int step = 1; step <= s->options.max_iteration; step++) {
+        double change = 0, size = 0;
+        normal_sums(n, s->m_re, s->m_im, s->m_b, s->g_re, s->g_im, s->num_re, s->num_im, s->den);
+        double share = step % 2 ? 1 : 0.5;
+        for (size_t p = 0; p < n; p++) {
+            double inverse = s->den[p] > 0 ? 1 / s->den[p] : 0;
+            double x = s->num_re[p] * inverse, y = s->num_im[p] * inverse;
+            double dx = x - s->g_re[p], dy = y - s->g_im[p];
+            change += dx * dx + dy * dy;
+            size += x * x + y * y;
+            s->g_re[p] += share * dx;
+            s->g_im[p] += share * dy;
+        }
+        if (!(size > 0) || !isfinite(size)) return -1;
+        double tolerance = s->options.tolerance;
+        if (step % 2 == 0 && change <= tolerance * tolerance * size) return step;
+    }
+    return -1;
+}
+
+/* chi^2 of each baseline's mean, and its robust scale: 1 where weights are 1/sigma^2 and the
+ * model is right. */
+static double misfits_measure(ci_cal_stefcal *s, const double *re, const double *im,
+                              const double *b)
+{
+    size_t n = 0;
+    double power = 0;
+    for (size_t i = 0; i < s->n_baseline; i++) {
+        s->misfit[i] = -1;
+        if (!is_usable(s, i, b) || s->slot[s->ant1[i]] < 0 || s->slot[s->ant2[i]] < 0) continue;
+        size_t p = (size_t)s->slot[s->ant1[i]], q = (size_t)s->slot[s->ant2[i]];
+        double x = s->g_re[p] * s->g_re[q] + s->g_im[p] * s->g_im[q];
+        double y = s->g_im[p] * s->g_re[q] - s->g_re[p] * s->g_im[q];
+        double dx = re[i] - b[i] * x, dy = im[i] - b[i] * y;
+        s->misfit[i] = (dx * dx + dy * dy) / b[i];
+        power += (re[i] * re[i] + im[i] * im[i]) / b[i];
+        s->scratch[n++] = s->misfit[i];
+    }
+    if (n == 0) return 0;
+    double free_part = (2.0 * (double)n - 2.0 * (double)s->n_active + 1) / (2.0 * (double)n);
+    double scale2 = ci_num_median(s->scratch, n) / (2 * log(2.0));
+    if (free_part > 0) scale2 /= free_part;
+    /* what rounding of the sums leaves in noiseless data */
+    double floor2 = 1e-14 * power / (double)n;
+    return scale2 > floor2 ? scale2 : floor2;
+}
+
+/* New Huber weights; true where one changed by more than 1 %. */
+static bool reweight(ci_cal_stefcal *s, double scale2)
+{
+    double limit2 = s->options.huber_sigma * s->options.huber_sigma * scale2;
+    bool changed = false;
+    for (size_t i = 0; i < s->n_baseline; i++) {
+        if (s->misfit[i] < 0) continue;
+        double u = s->misfit[i] > limit2 ? sqrt(limit2 / s->misfit[i]) : 1;
+        changed |= fabs(u - s->huber[i]) > 0.01;
+        s->huber[i] = u;
+    }
+    return changed;
+}
+
+/* Solutions and flags of the active receptors from what was found. */
+static void solution_write(ci_cal_stefcal *s, double scale2, int32_t i_ref, ci_c64 *gain,
+                           uint8_t *flag, float *snr)
+{
+    size_t n = s->n_active, n_good = 0;
+    double turn_re = 1, turn_im = 0;
+    if (i_ref >= 0 && s->slot[i_ref] >= 0) {
+        size_t r = (size_t)s->slot[i_ref];
+        double size = sqrt(s->g_re[r] * s->g_re[r] + s->g_im[r] * s->g_im[r]);
+        if (size > 0) {
+            turn_re = s->g_re[r] / size;
+            turn_im = -s->g_im[r] / size;
+        }
+    }
+    normal_sums(n, s->m_re, s->m_im, s->m_b, s->g_re, s->g_im, s->num_re, s->num_im, s->den);
+    for (size_t p = 0; p < n; p++) {
+        size_t a = (size_t)s->antenna[p];
+        double x = s->g_re[p], y = s->g_im[p], amplitude = sqrt(x * x + y * y);
+        double ratio = scale2 > 0 ? amplitude * sqrt(s->den[p] / scale2) : 1e9;
+        bool is_ref = (int32_t)a == i_ref;
+        gain[a] =
+            is_ref ? amplitude : (x * turn_re - y * turn_im) + I * (x * turn_im + y * turn_re);
+        snr[a] = (float)(ratio < 1e9 ? ratio : 1e9);
+        flag[a] = snr[a] >= (float)s->options.min_snr && amplitude > 0 ? 0 : CI_CAL_FAILED;
+        if (!flag[a]) s->scratch[n_good++] = amplitude;
+    }
+    double median = ci_num_median(s->scratch, n_good);
+    ci_cal_limits limits;
+    ci_cal_limits_default(&limits);
+    for (size_t p = 0; p < n; p++) {
+        size_t a = (size_t)s->antenna[p];
+        double amplitude = cabs(gain[a]);
+        if (!flag[a] && !(amplitude >= limits.min_amplitude * median &&
+                          amplitude <= limits.max_amplitude * median))
+            flag[a] = CI_CAL_FAILED;
+    }
+}
+
+/* Marks who has data and who has none, before any solution. */
+static void flags_start(const ci_cal_stefcal *s, const double *b, ci_c64 *gain, uint8_t *flag,
+                        float *snr)
+{
+    for (size_t a = 0; a < s->n_antenna; a++) {
+        flag[a] = CI_CAL_NO_DATA;
+        snr[a] = 0;
+        if (s->slot[a] < 0) gain[a] = 0;
+    }
+    for (size_t i = 0; i < s->n_baseline; i++)
+        if (is_usable(s, i, b)) flag[s->ant1[i]] = flag[s->ant2[i]] = CI_CAL_FAILED;
+}
+
+/* Before anything is known: a baseline much stronger than its receptors' medians let expect
+ * starts with little weight. A plain solve would follow a few strong outliers, and no
+ * re-weighting comes back from there. */
+static void outliers_guess(ci_cal_stefcal *s, const double *re, const double *im, const double *b)
+{
+    size_t n_pool = 0;
+    double *ratio = s->misfit, *pool = s->scratch, *middle = s->den;
+    for (size_t i = 0; i < s->n_baseline; i++) {
+        bool use = is_usable(s, i, b) && s->slot[s->ant1[i]] >= 0 && s->slot[s->ant2[i]] >= 0;
+        ratio[i] = use ? sqrt(re[i] * re[i] + im[i] * im[i]) / b[i] : -1;
+        if (use) pool[n_pool++] = ratio[i];
+    }
+    double typical = ci_num_median(pool, n_pool);
+    memset(s->count, 0, s->n_antenna * sizeof *s->count);
+    size_t n = s->n_active; /* columns of m_re hold each receptor's ratios */
+    for (size_t i = 0; i < s->n_baseline; i++) {
+        if (ratio[i] < 0) continue;
+        size_t p = (size_t)s->slot[s->ant1[i]], q = (size_t)s->slot[s->ant2[i]];
+        s->m_re[p * n + (size_t)s->count[p]++] = ratio[i];
+        s->m_re[q * n + (size_t)s->count[q]++] = ratio[i];
+    }
+    for (size_t p = 0; p < n; p++)
+        middle[p] = ci_num_median(s->m_re + p * n, (size_t)s->count[p]);
+    for (size_t i = 0; i < s->n_baseline; i++) {
+        if (ratio[i] < 0 || !(typical > 0)) continue;
+        double expected = middle[s->slot[s->ant1[i]]] * middle[s->slot[s->ant2[i]]] / typical;
+        if (ratio[i] > 4 * expected) s->huber[i] = expected / ratio[i];
+    }
+}
+
+/* Start values and weights; from the solution given where all have one. */
+static void start(ci_cal_stefcal *s, const double *re, const double *im, const double *b,
+                  int32_t i_ref, const ci_c64 *gain)
+{
+    bool warm = true;
+    for (size_t i = 0; i < s->n_baseline; i++)
+        s->huber[i] = 1;
+    for (size_t p = 0; p < s->n_active; p++) {
+        ci_c64 g = gain[s->antenna[p]];
+        s->g_re[p] = creal(g);
+        s->g_im[p] = cimag(g);
+        if (!(cabs(g) > 0)) warm = false;
+    }
+    if (s->options.huber_sigma > 0) {
+        if (warm)
+            reweight(s, misfits_measure(s, re, im, b));
+        else
+            outliers_guess(s, re, im, b);
+    }
+    matrices_fill(s, re, im, b);
+    if (!warm) start_guess(s, i_ref);
+}
+
+int ci_cal_stefcal_solve(ci_cal_stefcal *s, const double *re, const double *im, const double *b,
+                         int32_t i_ref, ci_c64 *gain, uint8_t *flag, float *snr)
+{
+    active_find(s, b);
+    flags_start(s, b, gain, flag, snr);
+    if (s->n_active < 2) return 0;
+    start(s, re, im, b, i_ref, gain);
+    int n_step = iterate(s), n_here = n_step;
+    double scale2 = misfits_measure(s, re, im, b);
+    for (int k = 0; k < N_REWEIGHT && n_here > 0 && s->options.huber_sigma > 0; k++) {
+        if (!reweight(s, scale2)) break;
+        matrices_fill(s, re, im, b);
+        n_here = iterate(s);
+        n_step = n_here > 0 ? n_step + n_here : -1;
+        scale2 = misfits_measure(s, re, im, b);
+    }
+    if (n_step < 0) {
+        for (size_t p = 0; p < s->n_active; p++)
+            gain[s->antenna[p]] = 0;
+        return -1;
+    }
+    solution_write(s, scale2, i_ref, gain, flag, snr);
+    return n_step;
+}

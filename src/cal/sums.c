@@ -1,0 +1,345 @@
+/* The one pass over the data, and the description of the problem. */
+#include "cal/sums.h"
+
+#include <complex.h>
+#include <math.h>
+#include <string.h>
+
+static ci_status hands_find(ci_cal_problem *p)
+{
+    static const int hands[2][2] = {{-5, -6}, {-1, -2}};
+    for (int kind = 0; kind < 2 && p->n_hand == 0; kind++) {
+        for (int hand = 0; hand < 2; hand++) {
+            int i = ci_vis_pol_find(p->meta, hands[kind][hand]);
+            if (i < 0) continue;
+            p->i_pol[p->n_hand] = (size_t)i;
+            p->jones[p->n_hand++] = hands[kind][hand];
+        }
+    }
+    if (p->n_hand == 0)
+        return ci_error(CI_ERR_INPUT,
+                        "calibration: the data have no parallel hand (XX, YY, RR or LL; first "
+                        "polarisation is %d): gains cannot be solved for",
+                        p->meta->pol[0]);
+    return CI_OK;
+}
+
+/* Equal intervals over the whole span, as near to the asked length as divides it; those
+ * without data are left out. */
+static ci_status intervals_find(ci_cal_problem *p)
+{
+    const ci_vis_meta *meta = p->meta;
+    double first = meta->time_mjd_s[0] - 0.5 * meta->interval_s;
+    double span = meta->time_mjd_s[meta->n_time - 1] + 0.5 * meta->interval_s - first;
+    double asked = p->options->gain_interval_s;
+    double n_whole = asked > 0 ? floor(span / asked + 0.5) : 1;
+    if (n_whole < 1) n_whole = 1;
+    p->interval_s = span > 0 ? span / n_whole : asked;
+    CI_TRY(ci_mem_alloc(&p->i_interval, meta->n_time, sizeof(size_t), "solution intervals"));
+    CI_TRY(ci_mem_alloc(&p->interval_mjd_s, meta->n_time, sizeof(double), "solution intervals"));
+    double before = -1, sum = 0;
+    size_t n_in = 0;
+    for (size_t t = 0; t < meta->n_time; t++) {
+        double which = p->interval_s > 0 ? floor((meta->time_mjd_s[t] - first) / p->interval_s) : 0;
+        if (t == 0 || which != before) {
+            p->n_interval++;
+            sum = 0;
+            n_in = 0;
+        }
+        before = which;
+        p->i_interval[t] = p->n_interval - 1;
+        sum += meta->time_mjd_s[t] - first;
+        n_in++;
+        p->interval_mjd_s[p->n_interval - 1] = first + sum / (double)n_in;
+    }
+    return CI_OK;
+}
+
+/* Channels of a row that lie within the limits of uv distance: a run, as frequency ascends. */
+static void chan_limits(const ci_cal_options *o, const ci_vis_block *block, size_t i_row,
+                        size_t *first, size_t *end)
+{
+    *first = 0;
+    *end = block->n_chan;
+    if (!(o->min_uv_lambda > 0) && !(o->max_uv_lambda > 0)) return;
+    const double *uvw = block->uvw_m + 3 * i_row;
+    double per_hz = sqrt(uvw[0] * uvw[0] + uvw[1] * uvw[1]) / CI_C_M_S;
+    while (*first < *end && per_hz * block->freq_hz[*first] < o->min_uv_lambda)
+        ++*first;
+    if (!(o->max_uv_lambda > 0)) return;
+    while (*end > *first && per_hz * block->freq_hz[*end - 1] > o->max_uv_lambda)
+        --*end;
+}
+
+/* Accumulators of one baseline and interval, [hand][4][channel]. */
+typedef struct pass
+{
+    const ci_vis_block *block;
+    ci_cal_sums *sums;
+    double *acc;
+    int64_t *chan; /* [channel] good samples of the hand in this part */
+} pass;
+
+static int64_t row_add(const pass *k, size_t i_row, size_t i_pol, const ci_c32 *model, size_t first,
+                       size_t end, double *restrict acc, int64_t *restrict chan)
+{
+    size_t n_chan = k->block->n_chan, n_pol = k->block->n_pol;
+    const ci_c32 *data = k->block->data + ci_vis_sample(k->block, i_row, 0, i_pol);
+    const uint8_t *flags = k->block->flags + ci_vis_sample(k->block, i_row, 0, i_pol);
+    const float *weight = k->block->weight + ci_vis_sample(k->block, i_row, 0, i_pol);
+    double *restrict re = acc, *restrict im = acc + n_chan;
+    double *restrict b = acc + 2 * n_chan, *restrict c = acc + 3 * n_chan;
+    int64_t n_good = 0;
+    for (size_t i = first; i < end; i++) {
+        double w = (double)weight[i * n_pol];
+        if (flags[i * n_pol] || !(w > 0)) continue;
+        double x = (double)crealf(data[i * n_pol]), y = (double)cimagf(data[i * n_pol]);
+        double u = (double)crealf(model[i]), v = (double)cimagf(model[i]);
+        re[i] += w * (x * u + y * v);
+        im[i] += w * (y * u - x * v);
+        b[i] += w * (u * u + v * v);
+        c[i] += w * (x * x + y * y);
+        chan[i]++;
+        n_good++;
+    }
+    return n_good;
+}
+
+static void acc_flush(const ci_cal_problem *p, const pass *k, size_t i_baseline_here,
+                      size_t i_interval)
+{
+    size_t n = k->block->n_chan;
+    for (size_t h = 0; h < p->n_hand; h++) {
+        size_t at = ci_cal_sum_index(p, k->sums, i_baseline_here, h, i_interval);
+        double *acc = k->acc + h * 4 * n;
+        for (size_t i = 0; i < n; i++) {
+            k->sums->a_re[at + i] = (float)acc[i];
+            k->sums->a_im[at + i] = (float)acc[n + i];
+            k->sums->b[at + i] = (float)acc[2 * n + i];
+            k->sums->c[at + i] = (float)acc[3 * n + i];
+        }
+    }
+    memset(k->acc, 0, p->n_hand * 4 * n * sizeof(double));
+}
+
+static void block_sum(ci_cal_problem *p, const pass *k, const ci_c32 *model)
+{
+    const ci_vis_block *block = k->block;
+    for (size_t i_row = 0; i_row < block->n_row; i_row++) {
+        size_t b = (size_t)block->i_baseline[i_row], t = p->i_interval[block->i_time[i_row]];
+        size_t ant1 = (size_t)p->meta->baseline_ant1[b], ant2 = (size_t)p->meta->baseline_ant2[b];
+        if (ant1 == ant2) continue;
+        size_t first, end;
+        chan_limits(p->options, block, i_row, &first, &end);
+        for (size_t h = 0; h < p->n_hand; h++) {
+            int64_t n = row_add(k, i_row, p->i_pol[h], model + i_row * block->n_chan, first, end,
+                                k->acc + h * 4 * block->n_chan, k->chan + h * block->n_chan);
+            p->good_interval[h * p->n_interval + t] += n;
+            p->good_antenna[h * p->n_antenna + ant1] += n;
+            p->good_antenna[h * p->n_antenna + ant2] += n;
+        }
+        bool last = i_row + 1 == block->n_row || (size_t)block->i_baseline[i_row + 1] != b ||
+                    p->i_interval[block->i_time[i_row + 1]] != t;
+        if (last) acc_flush(p, k, b - block->part.i_baseline_first, t);
+    }
+}
+
+static ci_status part_sum(ci_cal_problem *p, const ci_vis_block *block, ci_cal_predict predict,
+                          void *context, ci_cal_sums *sums)
+{
+    static const char what[] = "normal sums of a sub-band";
+    sums->part = block->part;
+    sums->n_chan = block->n_chan;
+    for (size_t s = 0; s < block->part.i_sub_band; s++)
+        sums->i_chan_first += p->meta->sub_band[s].n_chan;
+    size_t n = ci_cal_sum_index(p, sums, block->part.n_baseline, 0, 0);
+    CI_TRY(ci_mem_alloc(&sums->a_re, n, sizeof(float), what));
+    CI_TRY(ci_mem_alloc(&sums->a_im, n, sizeof(float), what));
+    CI_TRY(ci_mem_alloc(&sums->b, n, sizeof(float), what));
+    CI_TRY(ci_mem_alloc(&sums->c, n, sizeof(float), what));
+    ci_c32 *model = NULL;
+    pass k = {.block = block, .sums = sums};
+    ci_status status =
+        ci_mem_alloc(&model, block->n_row * block->n_chan, sizeof *model, "model visibilities");
+    if (!status) status = ci_mem_alloc(&k.acc, p->n_hand * 4 * block->n_chan, sizeof(double), what);
+    if (!status) status = ci_mem_alloc(&k.chan, p->n_hand * block->n_chan, sizeof(int64_t), what);
+    if (!status) status = predict(context, block, model);
+    if (!status) {
+        block_sum(p, &k, model);
+        for (size_t h = 0; h < p->n_hand; h++)
+            for (size_t i = 0; i < block->n_chan; i++)
+                p->good_chan[h * p->n_chan + sums->i_chan_first + i] +=
+                    k.chan[h * block->n_chan + i];
+    }
+    ci_mem_free(model);
+    ci_mem_free(k.acc);
+    ci_mem_free(k.chan);
+    return status;
+}
+
+static ci_status arrays_new(ci_cal_problem *p)
+{
+    static const char what[] = "calibration solutions";
+    size_t n_b = p->n_hand * p->n_chan * p->n_antenna;
+    size_t n_g = p->n_hand * p->n_interval * p->n_antenna;
+    CI_TRY(ci_mem_alloc(&p->count, p->n_hand * (p->n_chan + p->n_interval + p->n_antenna),
+                        sizeof(int64_t), what));
+    p->good_chan = p->count;
+    p->good_interval = p->good_chan + p->n_hand * p->n_chan;
+    p->good_antenna = p->good_interval + p->n_hand * p->n_interval;
+    CI_TRY(ci_mem_alloc(&p->bandpass, n_b, sizeof(ci_c64), what));
+    CI_TRY(ci_mem_alloc(&p->bandpass_flag, n_b, 1, what));
+    CI_TRY(ci_mem_alloc(&p->bandpass_snr, n_b, sizeof(float), what));
+    CI_TRY(ci_mem_alloc(&p->gain, n_g, sizeof(ci_c64), what));
+    CI_TRY(ci_mem_alloc(&p->gain_flag, n_g, 1, what));
+    CI_TRY(ci_mem_alloc(&p->gain_snr, n_g, sizeof(float), what));
+    const ci_cal_options *o = p->options;
+    ci_cal_stefcal_options solver = {.tolerance = o->tolerance,
+                                     .min_snr = o->min_snr,
+                                     .huber_sigma = o->huber_sigma,
+                                     .max_iteration = o->max_iteration,
+                                     .min_baselines = o->min_baselines};
+    return ci_cal_stefcal_new(&p->solver, p->n_antenna, p->n_baseline, p->meta->baseline_ant1,
+                              p->meta->baseline_ant2, &solver);
+}
+
+static ci_status set_sum(ci_cal_problem *p, const ci_vis_set *set, ci_cal_predict predict,
+                         void *context)
+{
+    p->n_antenna = p->meta->array.n_antenna;
+    p->n_baseline = p->meta->n_baseline;
+    for (size_t s = 0; s < p->meta->n_sub_band; s++)
+        p->n_chan += p->meta->sub_band[s].n_chan;
+    if (p->meta->n_time == 0 || p->n_chan == 0 || p->n_baseline == 0)
+        return ci_error(CI_ERR_NO_DATA, "calibration: the data set is empty");
+    CI_TRY(hands_find(p));
+    CI_TRY(intervals_find(p));
+    CI_TRY(arrays_new(p));
+    CI_TRY(ci_mem_alloc(&p->part, set->n_block, sizeof *p->part, "normal sums"));
+    p->n_part = set->n_block;
+    for (size_t i = 0; i < set->n_block; i++)
+        CI_TRY(part_sum(p, set->block[i], predict, context, &p->part[i]));
+    return CI_OK;
+}
+
+static ci_status places_gather(ci_cal_problem *p)
+{
+    ci_cal_place *here = NULL;
+    void *whole = NULL;
+    size_t n_byte = 0;
+    CI_AGREE(p->comm, ci_mem_alloc(&here, p->n_part, sizeof *here, "parts"));
+    for (size_t i = 0; i < p->n_part; i++)
+        here[i] = (ci_cal_place){ci_comm_rank(p->comm), (int64_t)p->part[i].part.i_sub_band,
+                                 (int64_t)p->part[i].part.i_baseline_first,
+                                 (int64_t)p->part[i].part.n_baseline};
+    ci_status status = ci_par_gather(p->comm, here, p->n_part * sizeof *here, -1, &whole, &n_byte);
+    ci_mem_free(here);
+    p->place = whole;
+    p->n_place = n_byte / sizeof(ci_cal_place);
+    return status;
+}
+
+/* sum of weight x |model|^2, and of that times frequency, per sub-band and baseline in order. */
+static ci_status means_find(ci_cal_problem *p, double *sum)
+{
+    size_t n = 0, n_byte = 0;
+    double *here = NULL;
+    void *whole = NULL;
+    for (size_t i = 0; i < p->n_part; i++)
+        n += p->part[i].part.n_baseline;
+    CI_AGREE(p->comm, ci_mem_alloc(&here, 2 * n, sizeof *here, "mean frequency"));
+    n = 0;
+    for (size_t i = 0; i < p->n_part; i++) {
+        const ci_cal_sums *s = &p->part[i];
+        const double *freq = p->meta->sub_band[s->part.i_sub_band].freq_hz;
+        for (size_t b = 0; b < s->part.n_baseline; b++, n++) {
+            const float *row = s->b + ci_cal_sum_index(p, s, b, 0, 0);
+            for (size_t k = 0; k < p->n_hand * p->n_interval; k++, row += s->n_chan) {
+                for (size_t c = 0; c < s->n_chan; c++) {
+                    here[2 * n] += (double)row[c];
+                    here[2 * n + 1] += (double)row[c] * freq[c];
+                }
+            }
+        }
+    }
+    ci_status status = ci_par_gather(p->comm, here, 2 * n * sizeof *here, -1, &whole, &n_byte);
+    double total = 0, moment = 0;
+    const double *each = whole;
+    for (size_t i = 0; !status && i < n_byte / (2 * sizeof(double)); i++) {
+        total += each[2 * i];
+        moment += each[2 * i + 1];
+    }
+    ci_mem_free(here);
+    ci_mem_free(whole);
+    *sum = total;
+    p->freq_mean_hz = moment / total;
+    return status;
+}
+
+static ci_status data_check(const ci_cal_problem *p, double model_power)
+{
+    int64_t n_good = 0;
+    for (size_t i = 0; i < p->n_hand * p->n_chan; i++)
+        n_good += p->good_chan[i];
+    if (n_good == 0)
+        return ci_error(CI_ERR_NO_DATA,
+                        "calibration: no unflagged cross-correlation of a parallel hand is left "
+                        "(%zu baselines, %zu channels, %zu times)",
+                        p->n_baseline, p->n_chan, p->meta->n_time);
+    if (!(model_power > 0) || !isfinite(model_power))
+        return ci_error(CI_ERR_INPUT,
+                        "calibration: the model predicts %s for these data: its sources are not "
+                        "in the field, below the horizon or outside the beam",
+                        isfinite(model_power) ? "nothing" : "infinite flux");
+    return CI_OK;
+}
+
+ci_status ci_cal_problem_new(ci_comm *comm, const ci_vis_set *set, ci_cal_predict predict,
+                             void *context, const ci_cal_options *options, ci_cal_problem **out)
+{
+    ci_cal_problem *p = NULL;
+    double model_power = 0;
+    *out = NULL;
+    CI_AGREE(comm, ci_mem_alloc(&p, 1, sizeof *p, "calibration"));
+    p->comm = comm;
+    p->meta = set->meta;
+    p->options = options;
+    ci_status status = ci_par_agree(comm, set_sum(p, set, predict, context));
+    if (!status)
+        status =
+            ci_par_sum_int(comm, p->count, p->n_hand * (p->n_chan + p->n_interval + p->n_antenna));
+    if (!status) status = places_gather(p);
+    if (!status) status = means_find(p, &model_power);
+    if (!status) status = ci_par_agree(comm, data_check(p, model_power));
+    if (!status) status = ci_par_agree(comm, ci_cal_reference_choose(p));
+    if (status) {
+        ci_cal_problem_free(p);
+        return status;
+    }
+    *out = p;
+    return CI_OK;
+}
+
+void ci_cal_problem_free(ci_cal_problem *p)
+{
+    if (!p) return;
+    for (size_t i = 0; i < p->n_part; i++) {
+        ci_mem_free(p->part[i].a_re);
+        ci_mem_free(p->part[i].a_im);
+        ci_mem_free(p->part[i].b);
+        ci_mem_free(p->part[i].c);
+    }
+    ci_mem_free(p->part);
+    ci_mem_free(p->place);
+    ci_mem_free(p->i_interval);
+    ci_mem_free(p->interval_mjd_s);
+    ci_mem_free(p->count);
+    ci_mem_free(p->bandpass);
+    ci_mem_free(p->bandpass_flag);
+    ci_mem_free(p->bandpass_snr);
+    ci_mem_free(p->gain);
+    ci_mem_free(p->gain_flag);
+    ci_mem_free(p->gain_snr);
+    ci_cal_stefcal_free(p->solver);
+    ci_mem_free(p);
+}

@@ -1,0 +1,88 @@
+/* What all solves work on: normal sums of every baseline, channel and time interval, taken
+ * in one pass over the data. */
+#ifndef CI_CAL_SUMS_H
+#define CI_CAL_SUMS_H
+
+#include "cal/stefcal.h"
+#include "contimg/cal.h"
+
+enum
+{
+    CI_CAL_BLOCK_CHAN = 12 /* channels of one block of sums */
+};
+
+/* Sums of one part (baselines of one sub-band) of this rank. */
+typedef struct ci_cal_sums
+{
+    ci_vis_part part;
+    size_t n_chan, i_chan_first; /* the sub-band's place in the whole band */
+    /* [baseline of the part][hand][interval][channel]: a = sum w V conj(M), b = sum w |M|^2,
+     * c = sum w |V|^2 */
+    float *a_re, *a_im, *b, *c;
+} ci_cal_sums;
+
+/* Where a part lies, known to all. */
+typedef struct ci_cal_place
+{
+    int64_t rank, i_sub_band, i_baseline_first, n_baseline;
+} ci_cal_place;
+
+typedef struct ci_cal_problem
+{
+    ci_comm *comm;
+    const ci_vis_meta *meta;
+    const ci_cal_options *options;
+    size_t n_antenna, n_baseline, n_hand, n_interval, n_chan;
+    size_t i_pol[2]; /* polarisation index of each hand */
+    int jones[2];
+    size_t *i_interval;     /* [n_time] */
+    double *interval_mjd_s; /* [n_interval] */
+    double interval_s;
+    size_t n_part;
+    ci_cal_sums *part; /* [n_part] */
+    size_t n_place;
+    ci_cal_place *place; /* [n_place] parts of all ranks, in rank order */
+    /* numbers of good samples, whole world */
+    int64_t *count;         /* owner of the next three */
+    int64_t *good_chan;     /* [n_hand][n_chan] */
+    int64_t *good_interval; /* [n_hand][n_interval] */
+    int64_t *good_antenna;  /* [n_hand][n_antenna] */
+    double freq_mean_hz;    /* weight-mean frequency */
+    int32_t i_ref;
+    ci_cal_stefcal *solver;
+    /* solutions, the same on all ranks */
+    ci_c64 *bandpass, *gain; /* [n_hand][n_chan][n_antenna], [n_hand][n_interval][n_antenna] */
+    uint8_t *bandpass_flag, *gain_flag;
+    float *bandpass_snr, *gain_snr;
+    int n_iteration;
+    size_t n_unconverged;
+} ci_cal_problem;
+
+static inline size_t ci_cal_sum_index(const ci_cal_problem *problem, const ci_cal_sums *sums,
+                                      size_t i_baseline_here, size_t i_hand, size_t i_interval)
+{
+    return ((i_baseline_here * problem->n_hand + i_hand) * problem->n_interval + i_interval) *
+           sums->n_chan;
+}
+
+/* Collective. Frees what it made where it fails. */
+ci_status ci_cal_problem_new(ci_comm *comm, const ci_vis_set *set, ci_cal_predict predict,
+                             void *context, const ci_cal_options *options, ci_cal_problem **out);
+void ci_cal_problem_free(ci_cal_problem *problem);
+
+/* One round of each; collective; solutions on all ranks. */
+ci_status ci_cal_bandpass_solve(ci_cal_problem *problem);
+ci_status ci_cal_gain_solve(ci_cal_problem *problem);
+/* Fills gaps of the bandpass of up to 3 channels within a sub-band. Local, all alike. */
+void ci_cal_bandpass_fill(ci_cal_problem *problem);
+/* sqrt(chi^2 / power) per hand; collective. */
+ci_status ci_cal_residual(ci_cal_problem *problem, double residual[2]);
+
+/* reference.c. Antenna whose phase is 0. */
+ci_status ci_cal_reference_choose(ci_cal_problem *problem);
+/* Solutions [n_step][n_antenna] (channels or intervals) of one hand where the reference has
+ * none are turned to agree best with the nearest that have a phase. */
+void ci_cal_reference_align(size_t n_step, size_t n_antenna, int32_t i_ref, ci_c64 *gain,
+                            const uint8_t *flag);
+
+#endif

@@ -1,0 +1,201 @@
+/* Tables in memory, their quality and their gates. */
+#include "contimg/cal.h"
+#include "contimg/num.h"
+
+#include <complex.h>
+#include <math.h>
+#include <string.h>
+
+ci_status ci_cal_table_new(ci_cal_table **out, ci_cal_kind kind, const ci_vis_array *array,
+                           size_t n_time, size_t n_chan, size_t n_hand)
+{
+    static const char what[] = "calibration table";
+    ci_cal_table *table = NULL;
+    *out = NULL;
+    CI_TRY(ci_mem_alloc(&table, 1, sizeof *table, what));
+    size_t n = n_time * n_chan * array->n_antenna * n_hand;
+    table->kind = kind;
+    table->n_time = n_time;
+    table->n_chan = n_chan;
+    table->n_hand = n_hand;
+    table->array = *array;
+    table->array.antenna = NULL;
+    table->i_ref_antenna = -1;
+    ci_status status =
+        ci_mem_alloc(&table->array.antenna, array->n_antenna, sizeof *array->antenna, what);
+    if (!status) status = ci_mem_alloc(&table->time_mjd_s, n_time, sizeof(double), what);
+    if (!status) status = ci_mem_alloc(&table->freq_hz, n_chan, sizeof(double), what);
+    if (!status) status = ci_mem_alloc(&table->width_hz, n_chan, sizeof(double), what);
+    if (!status) status = ci_mem_alloc(&table->gain, n, sizeof(ci_c64), what);
+    if (!status) status = ci_mem_alloc(&table->flag, n, 1, what);
+    if (!status) status = ci_mem_alloc(&table->snr, n, sizeof(float), what);
+    if (status) {
+        ci_cal_table_free(table);
+        return status;
+    }
+    if (array->antenna && array->n_antenna)
+        memcpy(table->array.antenna, array->antenna, array->n_antenna * sizeof *array->antenna);
+    *out = table;
+    return CI_OK;
+}
+
+void ci_cal_table_free(ci_cal_table *table)
+{
+    if (!table) return;
+    ci_mem_free(table->array.antenna);
+    ci_mem_free(table->time_mjd_s);
+    ci_mem_free(table->freq_hz);
+    ci_mem_free(table->width_hz);
+    ci_mem_free(table->gain);
+    ci_mem_free(table->flag);
+    ci_mem_free(table->snr);
+    ci_mem_free(table);
+}
+
+void ci_cal_limits_default(ci_cal_limits *limits)
+{
+    *limits = (ci_cal_limits){.warn_flagged = 0.05,
+                              .max_flagged = 0.30,
+                              .min_amplitude = 0.1,
+                              .max_amplitude = 10,
+                              .max_phase_scatter_deg = 30,
+                              .min_antenna = 10};
+}
+
+/* Amplitudes relative to the median over receptors of one hand at one time and channel. */
+static void amplitudes_measure(const ci_cal_table *t, double *scratch, ci_cal_quality *q)
+{
+    q->min_amplitude = INFINITY;
+    q->max_amplitude = 0;
+    for (size_t i = 0; i < t->n_time * t->n_chan; i++) {
+        for (size_t h = 0; h < t->n_hand; h++) {
+            size_t base = i * t->array.n_antenna * t->n_hand + h, n = 0;
+            double low = INFINITY, high = 0;
+            for (size_t a = 0; a < t->array.n_antenna; a++) {
+                size_t k = base + a * t->n_hand;
+                q->n_failed += t->flag[k] == CI_CAL_FAILED;
+                if (t->flag[k]) continue;
+                double amplitude = cabs(t->gain[k]);
+                low = fmin(low, amplitude);
+                high = fmax(high, amplitude);
+                scratch[n++] = amplitude;
+            }
+            if (n == 0) continue;
+            q->n_solution += n;
+            double median = ci_num_median(scratch, n);
+            q->min_amplitude = fmin(q->min_amplitude, low / median);
+            q->max_amplitude = fmax(q->max_amplitude, high / median);
+        }
+    }
+}
+
+static double wrap_rad(double x)
+{
+    return x - CI_TWO_PI * floor(x / CI_TWO_PI + 0.5);
+}
+
+/* Circular rms over time of one receptor, linear trend taken out; NaN below three times. */
+static double scatter_deg(const ci_cal_table *t, size_t a, size_t h, double *time, double *phase)
+{
+    size_t n = 0;
+    double st = 0, sp = 0, stt = 0, stp = 0;
+    for (size_t i = 0; i < t->n_time; i++) {
+        size_t k = ci_cal_index(t, i, 0, a, h);
+        if (t->flag[k]) continue;
+        time[n] = (t->time_mjd_s[i] - t->time_mjd_s[0]) / (t->interval_s > 0 ? t->interval_s : 1);
+        phase[n] = carg(t->gain[k]);
+        if (n) phase[n] = phase[n - 1] + wrap_rad(phase[n] - phase[n - 1]);
+        n++;
+    }
+    if (n < 3) return NAN;
+    for (size_t i = 0; i < n; i++) {
+        st += time[i];
+        sp += phase[i];
+        stt += time[i] * time[i];
+        stp += time[i] * phase[i];
+    }
+    double slope = (stp - st * sp / (double)n) / (stt - st * st / (double)n);
+    ci_c64 mean = 0;
+    for (size_t i = 0; i < n; i++)
+        mean += cexp(I * (phase[i] - slope * time[i]));
+    double centre = carg(mean), sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        double off = wrap_rad(phase[i] - slope * time[i] - centre);
+        sum += off * off;
+    }
+    return CI_RAD_TO_DEG * sqrt(sum / (double)n);
+}
+
+static void scatter_measure(const ci_cal_table *t, double *scratch, ci_cal_quality *q)
+{
+    double *time = scratch + t->array.n_antenna * t->n_hand, *phase = time + t->n_time;
+    size_t n = 0;
+    for (size_t a = 0; a < t->array.n_antenna && t->kind == CI_CAL_GAIN; a++) {
+        for (size_t h = 0; h < t->n_hand; h++) {
+            if ((int32_t)a == t->i_ref_antenna) continue;
+            double scatter = scatter_deg(t, a, h, time, phase);
+            if (isfinite(scatter)) scratch[n++] = scatter;
+        }
+    }
+    q->phase_scatter_deg = ci_num_median(scratch, n);
+}
+
+ci_status ci_cal_table_quality(const ci_cal_table *t, ci_cal_quality *q)
+{
+    double *scratch = NULL;
+    memset(q, 0, sizeof *q);
+    q->residual[0] = q->residual[1] = NAN;
+    size_t n_scratch = t->array.n_antenna * t->n_hand + 2 * t->n_time;
+    CI_TRY(ci_mem_alloc(&scratch, n_scratch, sizeof *scratch, "table quality"));
+    amplitudes_measure(t, scratch, q);
+    scatter_measure(t, scratch, q);
+    ci_mem_free(scratch);
+    size_t n = q->n_solution + q->n_failed;
+    q->flagged_fraction = n ? (double)q->n_failed / (double)n : 1;
+    for (size_t a = 0; a < t->array.n_antenna; a++) {
+        bool any = false;
+        for (size_t h = 0; h < t->n_hand; h++) {
+            bool here = false, present = false;
+            for (size_t i = 0; i < t->n_time * t->n_chan; i++) {
+                size_t k = (i * t->array.n_antenna + a) * t->n_hand + h;
+                here |= t->flag[k] == 0;
+                present |= t->flag[k] != CI_CAL_NO_DATA;
+            }
+            any |= here;
+            q->n_receptor[h] += present;
+        }
+        q->n_antenna += any;
+    }
+    return CI_OK;
+}
+
+ci_status ci_cal_table_gate(const ci_cal_table *t, const ci_cal_limits *limits, const char *what)
+{
+    ci_cal_quality q;
+    CI_TRY(ci_cal_table_quality(t, &q));
+    size_t n_needed = limits->min_antenna > 0 ? (size_t)limits->min_antenna : 0;
+    if (n_needed > t->array.n_antenna) n_needed = t->array.n_antenna;
+    if (q.n_solution == 0) return ci_error(CI_ERR_GATE, "%s: no solution in the table", what);
+    if (q.n_antenna < n_needed)
+        return ci_error(CI_ERR_GATE, "%s: %zu antennas have a solution, at least %zu are asked for",
+                        what, q.n_antenna, n_needed);
+    if (q.flagged_fraction > limits->max_flagged)
+        return ci_error(CI_ERR_GATE,
+                        "%s: %.1f %% of the solutions of working receptors are flagged (%zu of "
+                        "%zu), the limit is %.1f %%",
+                        what, 100 * q.flagged_fraction, q.n_failed, q.n_failed + q.n_solution,
+                        100 * limits->max_flagged);
+    if (q.min_amplitude < limits->min_amplitude || q.max_amplitude > limits->max_amplitude)
+        return ci_error(
+            CI_ERR_GATE, "%s: amplitudes from %.3g to %.3g of the median, the limits are %g and %g",
+            what, q.min_amplitude, q.max_amplitude, limits->min_amplitude, limits->max_amplitude);
+    if (t->kind == CI_CAL_GAIN && q.phase_scatter_deg > limits->max_phase_scatter_deg)
+        return ci_error(CI_ERR_GATE,
+                        "%s: phases scatter by %.1f deg over time (median over receptors, trend "
+                        "taken out), the limit is %.1f deg",
+                        what, q.phase_scatter_deg, limits->max_phase_scatter_deg);
+    if (q.flagged_fraction > limits->warn_flagged)
+        ci_log_warning("%s: %.1f %% of the solutions of working receptors are flagged", what,
+                       100 * q.flagged_fraction);
+    return CI_OK;
+}
