@@ -263,11 +263,12 @@ static void dsa_array(void **state)
 static void dsa_table(void **state)
 {
     (void)state;
-    const char *folder = getenv("CONTIMG_TEST_DATA");
+    const char *folder = getenv("CONTIMG_TEST_DATA"), *source = getenv("CONTIMG_SOURCE");
     char *path = NULL, *text = NULL;
     size_t n;
-    OK(ci_path_join(&path, folder ? folder : "../shared/data",
-                    "dsa110/dsa110_antpos_itrf_enu.csv"));
+    OK(folder ? ci_str_format(&path, "%s/dsa110/dsa110_antpos_itrf_enu.csv", folder)
+              : ci_str_format(&path, "%s/../shared/data/dsa110/dsa110_antpos_itrf_enu.csv",
+                              source ? source : "."));
     if (!ci_path_exists(path)) {
         print_message("skipped: no %s (set CONTIMG_TEST_DATA)\n", path);
         ci_mem_free(path);
