@@ -36,7 +36,6 @@ class Alias:
         x = poly_kernel(support, 2.0, 3)[0]
         z = [xi] + [s for k in range(1, N_ALIAS + 1) for s in (k + xi, k - xi)]
         self.cos = np.cos(2 * np.pi * np.outer(np.concatenate(z), x))
-        self.edge = np.cos(2 * np.pi * 0.5 / sigma * x)
         self.n = n_xi
 
     def error(self, p, edge=0.0):
@@ -45,7 +44,8 @@ class Alias:
         return np.sqrt((self.weight * square).sum() + edge * square[-1])
 
     def amplification(self, p):
-        return p.sum() / (self.edge @ p)
+        f = (self.cos[:self.n] @ p)
+        return np.sqrt((self.weight * (p.sum() / f) ** 2).sum())
 
 
 def best(support, sigma):
@@ -71,7 +71,7 @@ def best(support, sigma):
 out = sys.stdout
 out.write("/* Written by tools/kernel_table.py. */\n#include \"image/kernel.h\"\n\n"
           "const ci_kernel_entry ci_kernel_table[] = {\n"
-          "    /* support, degree, sigma, beta, error, amplification at the edge */\n")
+          "    /* support, degree, sigma, beta, error, rms amplification */\n")
 for w in range(2, 17):
     for s in SIGMA:
         b, d, e, a = best(w, s)

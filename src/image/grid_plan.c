@@ -7,8 +7,7 @@
 /* Measured costs in ns: see docs of the bench. Only their ratios matter. */
 static const double COST_SAMPLE = 8.0, COST_TAP = 0.22, COST_POLYNOMIAL = 0.12;
 static const double COST_FFT = 0.28, COST_SCREEN = 2.0, COST_MOVE = 2.0;
-/* Single precision rounds to about this relative rms error, times what the correction
- * amplifies at the image's edge. */
+/* Relative rms error by rounding, times what the correction amplifies. */
 static const double ROUNDING32 = 1e-7, ROUNDING64 = 3e-16;
 
 static ci_status rows_check(const ci_image_rows *rows, size_t n_rows)
@@ -79,15 +78,16 @@ static void direction_range(ci_grid_plan *plan)
     plan->t_half = -0.5 * t;
 }
 
-static double rounding(const ci_grid_plan *plan, const ci_kernel_entry *entry)
+/* Squares of kernel errors (u, v and w) and of rounding added; too much to be asked for
+ * where rounding alone would spoil <Gx, y> = <x, G*y>. */
+static double error_of(const ci_grid_plan *plan, const ci_kernel_entry *uv,
+                       const ci_kernel_entry *w)
 {
-    /* The correction's rms over the image is about a third of its greatest value. */
-    return (plan->is_double ? ROUNDING64 : ROUNDING32) * (1.0 + entry->amplification / 3.0);
-}
-
-static double entry_error(const ci_grid_plan *plan, const ci_kernel_entry *entry)
-{
-    return entry->error + rounding(plan, entry);
+    double error_w = w ? w->error : 0.0;
+    double grown = uv->amplification * uv->amplification * (w ? w->amplification : 1.0);
+    double rounding = (plan->is_double ? ROUNDING64 : ROUNDING32) * grown;
+    if (grown > 3000.0) return INFINITY;
+    return sqrt(2.0 * uv->error * uv->error + error_w * error_w + rounding * rounding);
 }
 
 static int planes_of(const ci_grid_plan *plan, const ci_kernel_entry *w)
@@ -118,24 +118,18 @@ typedef struct choice
     double cost;
 } choice;
 
-/* Cheapest pair of kernels whose errors, added as squares (u, v and w), stay below the
- * asked accuracy with a tenth to spare. */
+/* Cheapest pair of kernels that stays below the asked accuracy with a quarter to spare (a
+ * rms over the image says no more of one set of samples). */
 static choice choose(const ci_grid_plan *plan, double accuracy)
 {
     choice best = {NULL, NULL, INFINITY};
-    for (size_t i = 0; i < ci_kernel_table_length; i++) {
+    size_t n = ci_kernel_table_length;
+    for (size_t i = 0; i < n; i++) {
         const ci_kernel_entry *uv = &ci_kernel_table[i];
-        double error = entry_error(plan, uv), left = accuracy * accuracy * 0.81 - 2 * error * error;
-        if (uv->sigma > 3.0 || left <= 0.0) continue;
-        if (plan->is_flat) {
-            double cost = cost_of(plan, uv, NULL);
-            if (cost < best.cost) best = (choice){uv, NULL, cost};
-            continue;
-        }
-        for (size_t j = 0; j < ci_kernel_table_length; j++) {
-            const ci_kernel_entry *w = &ci_kernel_table[j];
-            double error_w = entry_error(plan, w);
-            if (error_w * error_w > left) continue;
+        if (uv->sigma > 3.0 || error_of(plan, uv, NULL) > 0.75 * accuracy) continue;
+        for (size_t j = 0; j < (plan->is_flat ? 1 : n); j++) {
+            const ci_kernel_entry *w = plan->is_flat ? NULL : &ci_kernel_table[j];
+            if (error_of(plan, uv, w) > 0.75 * accuracy) continue;
             double cost = cost_of(plan, uv, w);
             if (cost < best.cost) best = (choice){uv, w, cost};
         }
@@ -198,8 +192,7 @@ ci_status ci_grid_plan_make(ci_comm *comm, ci_grid_plan *plan, const ci_image_ge
     choice best = choose(plan, geometry->accuracy);
     if (!best.uv)
         return ci_error(CI_ERR_USAGE, "accuracy %g: no kernel reaches it", geometry->accuracy);
-    double uv = entry_error(plan, best.uv), w = best.w ? entry_error(plan, best.w) : 0.0;
-    plan->error = sqrt(2.0 * uv * uv + w * w);
+    plan->error = error_of(plan, best.uv, best.w);
     plan_grid(plan, best.uv);
     plan_planes(plan, best.w);
     return CI_OK;

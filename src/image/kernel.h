@@ -16,7 +16,8 @@ enum
 };
 
 /* One line of the table: relative rms error of an image whose padded size is sigma times
- * its own, and how much the correction at its edge exceeds that at its centre. */
+ * its own, and the rms over the image of the correction relative to its centre, by which
+ * rounding grows. */
 typedef struct ci_kernel_entry
 {
     int support, degree;
