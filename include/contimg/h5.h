@@ -119,6 +119,8 @@ CI_MUST_CHECK ci_status ci_h5_slab_open(ci_h5_slab **out, const ci_h5_file *file
                                         ci_h5_type type);
 void ci_h5_slab_close(ci_h5_slab *slab); /* NULL-safe */
 const ci_h5_info *ci_h5_slab_info(const ci_h5_slab *slab);
+/* Whether unfiltered chunks come as they lie in the file. */
+bool ci_h5_slab_is_direct(const ci_h5_slab *slab);
 /* Rows (of the slowest axis) that are best read at once: whole chunks, about `n_byte`
  * bytes in memory, at least one chunk. Slabs that start at its multiples read every chunk
  * once. */

@@ -100,6 +100,11 @@ const ci_h5_info *ci_h5_slab_info(const ci_h5_slab *slab)
     return &slab->info;
 }
 
+bool ci_h5_slab_is_direct(const ci_h5_slab *slab)
+{
+    return slab->is_direct;
+}
+
 size_t ci_h5_slab_rows(const ci_h5_slab *slab, size_t n_byte)
 {
     const ci_h5_info *info = &slab->info;

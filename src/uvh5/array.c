@@ -1,0 +1,145 @@
+/* The array: site, antennas, text facts about the telescope. */
+#include "uvh5/uvh5_private.h"
+
+#include <math.h>
+#include <string.h>
+#include <strings.h>
+
+void uvh5_geodetic_to_ecef(double lat_rad, double lon_rad, double height_m, double out[3])
+{
+    const double radius_m = 6378137.0, flattening = 1 / 298.257223563;
+    double e2 = flattening * (2 - flattening);
+    double normal = radius_m / sqrt(1 - e2 * sin(lat_rad) * sin(lat_rad));
+    out[0] = (normal + height_m) * cos(lat_rad) * cos(lon_rad);
+    out[1] = (normal + height_m) * cos(lat_rad) * sin(lon_rad);
+    out[2] = (normal * (1 - e2) + height_m) * sin(lat_rad);
+}
+
+static ci_status site_read(ci_uvh5_file *file)
+{
+    static const char *const names[] = {"Header/latitude", "Header/longitude", "Header/altitude"};
+    double value[3];
+    char frame[16];
+    ci_vis_array *array = &file->meta->array;
+    for (int i = 0; i < 3; i++) {
+        CI_TRY(ci_h5_read_double(file->h5, names[i], &value[i], 1));
+        double most = i == 0 ? 90 : i == 1 ? 360 : 1e5;
+        if (!(fabs(value[i]) <= most)) {
+            return uvh5_refuse(file, names[i], "%g is no %s", value[i],
+                               i == 2 ? "height in metres" : "angle in degrees");
+        }
+    }
+    array->lat_rad = value[0] * CI_DEG_TO_RAD;
+    array->lon_rad = value[1] * CI_DEG_TO_RAD;
+    array->height_m = value[2];
+    uvh5_header_text(file, "Header/telescope_name", array->telescope, sizeof array->telescope);
+    uvh5_header_text(file, "Header/instrument", array->instrument, sizeof array->instrument);
+    uvh5_header_text(file, "Header/telescope_frame", frame, sizeof frame);
+    if (frame[0] != '\0' && strcasecmp(frame, "itrs") != 0) {
+        return uvh5_refuse(file, "Header/telescope_frame", "\"%s\": only \"itrs\" is understood",
+                           frame);
+    }
+    return CI_OK;
+}
+
+/* Refuses antenna numbers that appear twice. */
+static ci_status numbers_check(const ci_uvh5_file *file, const int64_t *number, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (number[i] == number[j]) {
+                return uvh5_refuse(file, "Header/antenna_numbers", "%lld appears twice",
+                                   (long long)number[i]);
+            }
+        }
+    }
+    return CI_OK;
+}
+
+static ci_status positions_set(ci_uvh5_file *file, const double *position)
+{
+    ci_vis_array *array = &file->meta->array;
+    double origin[3];
+    size_t n_off = 0;
+    uvh5_geodetic_to_ecef(array->lat_rad, array->lon_rad, array->height_m, origin);
+    for (size_t i = 0; i < array->n_antenna; i++) {
+        double radius2 = 0;
+        for (int k = 0; k < 3; k++) {
+            double x = position[3 * i + (size_t)k];
+            if (!isfinite(x)) {
+                return uvh5_refuse(file, "Header/antenna_positions", "antenna %lld: %g",
+                                   (long long)array->antenna[i].number, x);
+            }
+            array->antenna[i].pos_ecef_m[k] = origin[k] + x;
+            radius2 += array->antenna[i].pos_ecef_m[k] * array->antenna[i].pos_ecef_m[k];
+        }
+        double radius = sqrt(radius2);
+        if (radius < 6.33e6 || radius > 6.39e6) n_off++;
+    }
+    if (n_off > 0) {
+        uvh5_odd(file,
+                 "Header/antenna_positions: %zu of %zu antennas are not near the Earth's surface",
+                 n_off, array->n_antenna);
+    }
+    return CI_OK;
+}
+
+static void diameters_read(ci_uvh5_file *file, double *buffer)
+{
+    ci_vis_array *array = &file->meta->array;
+    if (!ci_h5_has(file->h5, "Header/antenna_diameters")) return;
+    if (uvh5_header_doubles(file, "Header/antenna_diameters", buffer, array->n_antenna, NULL) !=
+        CI_OK) {
+        uvh5_odd(file, "Header/antenna_diameters: not one for each antenna: not used");
+        ci_error_clear();
+        return;
+    }
+    for (size_t i = 0; i < array->n_antenna; i++) {
+        double d = buffer[i];
+        array->antenna[i].diameter_m = isfinite(d) && d > 0 ? d : 0;
+    }
+}
+
+static ci_status antennas_fill(ci_uvh5_file *file, int64_t *number, double *position, char *names)
+{
+    ci_vis_array *array = &file->meta->array;
+    size_t n = array->n_antenna, width = sizeof array->antenna[0].name;
+    CI_TRY(ci_h5_read_int(file->h5, "Header/antenna_numbers", number, n));
+    CI_TRY(ci_h5_read_strings(file->h5, "Header/antenna_names", names, n, width));
+    CI_TRY(ci_h5_read_double(file->h5, "Header/antenna_positions", position, 3 * n));
+    CI_TRY(numbers_check(file, number, n));
+    for (size_t i = 0; i < n; i++) {
+        array->antenna[i].number = number[i];
+        memcpy(array->antenna[i].name, names + i * width, width);
+    }
+    CI_TRY(positions_set(file, position));
+    diameters_read(file, position);
+    return CI_OK;
+}
+
+ci_status uvh5_array_read(ci_uvh5_file *file)
+{
+    ci_vis_array *array = &file->meta->array;
+    size_t n = array->n_antenna;
+    ci_h5_info info;
+    CI_TRY(site_read(file));
+    CI_TRY(uvh5_header_info(file, "Header/antenna_positions", &info));
+    if (info.rank != 2 || info.dim[0] != n || info.dim[1] != 3) {
+        char shape[128];
+        ci_h5_info_shape(&info, shape);
+        return uvh5_refuse(file, "Header/antenna_positions", "shape %s, needs %zu x 3", shape, n);
+    }
+    int64_t *number = NULL;
+    double *position = NULL;
+    char *names = NULL;
+    ci_status status = ci_mem_alloc(&array->antenna, n, sizeof *array->antenna, "antennas");
+    if (status == CI_OK) status = ci_mem_alloc(&number, n, sizeof *number, "antennas");
+    if (status == CI_OK) status = ci_mem_alloc(&position, n, 3 * sizeof *position, "antennas");
+    if (status == CI_OK)
+        status = ci_mem_alloc(&names, n, sizeof array->antenna[0].name, "antennas");
+    if (status == CI_OK) status = antennas_fill(file, number, position, names);
+    ci_mem_free(names);
+    ci_mem_free(position);
+    ci_mem_free(number);
+    return status;
+}

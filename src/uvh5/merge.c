@@ -1,0 +1,327 @@
+/* Do these files belong together, and what are they together? */
+#include "uvh5/merge.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* "<path> and <other>: <what>": always the first file against the one that does not fit. */
+static ci_status misfit(const ci_uvh5_file *first, const ci_uvh5_file *other, const char *what)
+{
+    return ci_error(CI_ERR_INPUT, "%s and %s: %s: give files of one observation only", first->path,
+                    other->path, what);
+}
+
+static ci_status arrays_compare(const ci_uvh5_file *first, const ci_uvh5_file *other)
+{
+    const ci_vis_array *a = &first->meta->array, *b = &other->meta->array;
+    char text[256];
+    if (strcmp(a->telescope, b->telescope) != 0) {
+        snprintf(text, sizeof text, "two different arrays, telescope \"%s\" and \"%s\"",
+                 a->telescope, b->telescope);
+        return misfit(first, other, text);
+    }
+    if (a->n_antenna != b->n_antenna) {
+        snprintf(text, sizeof text, "two different arrays, of %zu and %zu antennas", a->n_antenna,
+                 b->n_antenna);
+        return misfit(first, other, text);
+    }
+    for (size_t i = 0; i < a->n_antenna; i++) {
+        const ci_vis_antenna *p = &a->antenna[i], *q = &b->antenna[i];
+        double distance2 = 0;
+        for (int k = 0; k < 3; k++) {
+            double d = p->pos_ecef_m[k] - q->pos_ecef_m[k];
+            distance2 += d * d;
+        }
+        if (p->number == q->number && strcmp(p->name, q->name) == 0 && distance2 < 0.01 * 0.01)
+            continue;
+        snprintf(text, sizeof text,
+                 "two different arrays: antenna %zu is %lld \"%s\" and %lld \"%s\", %.3f m apart",
+                 i, (long long)p->number, p->name, (long long)q->number, q->name, sqrt(distance2));
+        return misfit(first, other, text);
+    }
+    return CI_OK;
+}
+
+static ci_status conventions_compare(const ci_uvh5_file *first, const ci_uvh5_file *other)
+{
+    const ci_vis_meta *a = first->meta, *b = other->meta;
+    char text[160];
+    bool same_pols = a->n_pol == b->n_pol;
+    for (size_t i = 0; same_pols && i < a->n_pol; i++)
+        same_pols = a->pol[i] == b->pol[i];
+    if (!same_pols) return misfit(first, other, "different polarisations");
+    if (a->units != b->units || a->stokes_is_sum != b->stokes_is_sum) {
+        return misfit(first, other, "different units (vis_units, pol_convention)");
+    }
+    if (a->x_is_north != b->x_is_north) return misfit(first, other, "different x_orientation");
+    if (fabs(a->interval_s - b->interval_s) > 0.01 * a->interval_s) {
+        snprintf(text, sizeof text, "different integration times, %g and %g s", a->interval_s,
+                 b->interval_s);
+        return misfit(first, other, text);
+    }
+    return CI_OK;
+}
+
+static ci_status phases_compare(const ci_uvh5_file *first, const ci_uvh5_file *other)
+{
+    const ci_vis_meta *a = first->meta, *b = other->meta;
+    const double tolerance = 0.1 * CI_ARCSEC_TO_RAD;
+    bool same = a->n_phase == b->n_phase;
+    for (size_t i = 0; same && i < a->n_phase; i++) {
+        const ci_vis_phase_centre *p = &a->phase[i], *q = &b->phase[i];
+        double turn = remainder(p->ra_rad - q->ra_rad, CI_TWO_PI) * cos(p->dec_rad);
+        same = p->kind == q->kind && fabs(p->dec_rad - q->dec_rad) < tolerance &&
+               fabs(turn) < tolerance;
+    }
+    return same ? CI_OK : misfit(first, other, "different phase centres");
+}
+
+/* How many of b's times are also a's. Both ascend. */
+static size_t times_shared(const ci_vis_meta *a, const ci_vis_meta *b)
+{
+    size_t n = 0, j = 0;
+    double tolerance = 0.1 * a->interval_s;
+    for (size_t i = 0; i < b->n_time; i++) {
+        double t = b->time_mjd_s[i];
+        while (j < a->n_time && a->time_mjd_s[j] < t - tolerance)
+            j++;
+        if (j < a->n_time && a->time_mjd_s[j] <= t + tolerance) n++;
+    }
+    return n;
+}
+
+/* A sub-band may have lost some integrations, not most of them. */
+static ci_status times_compare(const ci_uvh5_file *first, const ci_uvh5_file *other)
+{
+    const ci_vis_meta *a = first->meta, *b = other->meta;
+    size_t n = times_shared(a, b);
+    size_t most = a->n_time > b->n_time ? a->n_time : b->n_time;
+    if (2 * n < most) {
+        char text[200], time_a[32], time_b[32];
+        ci_time_iso(time_a, a->time_mjd_s[0], 1, true);
+        ci_time_iso(time_b, b->time_mjd_s[0], 1, true);
+        snprintf(text, sizeof text,
+                 "different times: %zu and %zu integrations from %s and %s, %zu shared", a->n_time,
+                 b->n_time, time_a, time_b, n);
+        return misfit(first, other, text);
+    }
+    if (n < most) {
+        ci_log_warning("%s: %zu of its %zu times are among the %zu of %s", other->path, n,
+                       b->n_time, a->n_time, first->path);
+    }
+    return CI_OK;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* A tenth of the integration, or of the smallest step of one file where integrations of
+ * several lengths interleave. */
+static double times_tolerance(ci_uvh5_file *const *file, size_t n)
+{
+    double least = file[0]->meta->interval_s;
+    for (size_t i = 0; i < n; i++) {
+        const ci_vis_meta *m = file[i]->meta;
+        for (size_t k = 1; k < m->n_time; k++) {
+            least = fmin(least, m->time_mjd_s[k] - m->time_mjd_s[k - 1]);
+        }
+    }
+    return 0.1 * least;
+}
+
+static ci_status times_merge(ci_uvh5_file *const *file, size_t n, ci_vis_meta *meta)
+{
+    size_t n_all = 0, n_out = 0;
+    double *times = NULL, tolerance = times_tolerance(file, n);
+    for (size_t i = 0; i < n; i++)
+        n_all += file[i]->meta->n_time;
+    CI_TRY(ci_mem_alloc(&times, n_all, sizeof *times, "times"));
+    n_all = 0;
+    for (size_t i = 0; i < n; i++) {
+        memcpy(times + n_all, file[i]->meta->time_mjd_s, file[i]->meta->n_time * sizeof *times);
+        n_all += file[i]->meta->n_time;
+    }
+    qsort(times, n_all, sizeof *times, compare_doubles);
+    for (size_t i = 0; i < n_all; i++) {
+        if (n_out == 0 || times[i] - times[n_out - 1] > tolerance) times[n_out++] = times[i];
+    }
+    ci_mem_free(meta->time_mjd_s);
+    meta->time_mjd_s = times;
+    meta->n_time = n_out;
+    return CI_OK;
+}
+
+typedef struct pair
+{
+    int32_t ant1, ant2;
+} pair;
+
+static int compare_pairs(const void *a, const void *b)
+{
+    const pair *x = a, *y = b;
+    if (x->ant2 != y->ant2) return x->ant2 < y->ant2 ? -1 : 1;
+    return x->ant1 < y->ant1 ? -1 : x->ant1 > y->ant1;
+}
+
+static ci_status baselines_merge(ci_uvh5_file *const *file, size_t n, ci_vis_meta *meta)
+{
+    size_t n_all = 0, n_out = 0;
+    pair *pairs = NULL;
+    for (size_t i = 0; i < n; i++)
+        n_all += file[i]->meta->n_baseline;
+    CI_TRY(ci_mem_alloc(&pairs, n_all, sizeof *pairs, "baselines"));
+    n_all = 0;
+    for (size_t i = 0; i < n; i++) {
+        const ci_vis_meta *m = file[i]->meta;
+        for (size_t k = 0; k < m->n_baseline; k++) {
+            pairs[n_all++] = (pair){m->baseline_ant1[k], m->baseline_ant2[k]};
+        }
+    }
+    qsort(pairs, n_all, sizeof *pairs, compare_pairs);
+    for (size_t i = 0; i < n_all; i++) {
+        if (n_out == 0 || compare_pairs(&pairs[i], &pairs[n_out - 1]) != 0) {
+            pairs[n_out++] = pairs[i];
+        }
+    }
+    ci_status status = ci_mem_resize(&meta->baseline_ant1, n_out, sizeof(int32_t), "baselines");
+    if (status == CI_OK)
+        status = ci_mem_resize(&meta->baseline_ant2, n_out, sizeof(int32_t), "baselines");
+    for (size_t i = 0; status == CI_OK && i < n_out; i++) {
+        meta->baseline_ant1[i] = pairs[i].ant1;
+        meta->baseline_ant2[i] = pairs[i].ant2;
+    }
+    if (status == CI_OK) meta->n_baseline = n_out;
+    ci_mem_free(pairs);
+    return status;
+}
+
+typedef struct placed
+{
+    const ci_vis_sub_band *sub_band;
+    uvh5_source source;
+} placed;
+
+static int compare_placed(const void *a, const void *b)
+{
+    const placed *x = a, *y = b;
+    double f = x->sub_band->freq_hz[0], g = y->sub_band->freq_hz[0];
+    if (f != g) return f < g ? -1 : 1;
+    if (x->source.i_path != y->source.i_path) return x->source.i_path < y->source.i_path ? -1 : 1;
+    return x->source.i_spw < y->source.i_spw ? -1 : x->source.i_spw > y->source.i_spw;
+}
+
+/* Two sub-bands of different files must not share a channel centre. */
+static ci_status twice_check(ci_uvh5_file *const *file, const placed *a, const placed *b)
+{
+    const ci_vis_sub_band *x = a->sub_band, *y = b->sub_band;
+    if (a->source.i_path == b->source.i_path) return CI_OK; /* judged when it was opened */
+    for (size_t i = 0, j = 0; i < x->n_chan && j < y->n_chan;) {
+        double gap = x->freq_hz[i] - y->freq_hz[j];
+        if (fabs(gap) < 0.1 * fmin(x->width_hz[i], y->width_hz[j])) {
+            char text[96];
+            snprintf(text, sizeof text, "the same frequency twice, %.6f MHz", x->freq_hz[i] * 1e-6);
+            return misfit(file[a->source.i_path], file[b->source.i_path], text);
+        }
+        if (gap < 0) {
+            i++;
+        } else {
+            j++;
+        }
+    }
+    return CI_OK;
+}
+
+static ci_status sub_bands_take(const placed *list, size_t n, ci_vis_meta *meta)
+{
+    CI_TRY(ci_mem_alloc(&meta->sub_band, n, sizeof *meta->sub_band, "sub-bands"));
+    meta->n_sub_band = n;
+    for (size_t i = 0; i < n; i++) {
+        const ci_vis_sub_band *from = list[i].sub_band;
+        ci_vis_sub_band *to = &meta->sub_band[i];
+        CI_TRY(ci_mem_alloc(&to->freq_hz, from->n_chan, sizeof(double), "channels"));
+        CI_TRY(ci_mem_alloc(&to->width_hz, from->n_chan, sizeof(double), "channels"));
+        to->n_chan = from->n_chan;
+        memcpy(to->freq_hz, from->freq_hz, from->n_chan * sizeof(double));
+        memcpy(to->width_hz, from->width_hz, from->n_chan * sizeof(double));
+    }
+    return CI_OK;
+}
+
+static void sub_bands_drop(ci_vis_meta *meta)
+{
+    for (size_t i = 0; i < meta->n_sub_band; i++) {
+        ci_mem_free(meta->sub_band[i].freq_hz);
+        ci_mem_free(meta->sub_band[i].width_hz);
+    }
+    ci_mem_free(meta->sub_band);
+    meta->sub_band = NULL;
+    meta->n_sub_band = 0;
+}
+
+static ci_status sub_bands_merge(ci_uvh5_file *const *file, size_t n, ci_vis_meta *meta,
+                                 uvh5_source **source)
+{
+    placed *list = NULL;
+    size_t n_all = 0;
+    for (size_t i = 0; i < n; i++)
+        n_all += file[i]->meta->n_sub_band;
+    CI_TRY(ci_mem_alloc(&list, n_all, sizeof *list, "sub-bands"));
+    n_all = 0;
+    for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; k < file[i]->meta->n_sub_band; k++) {
+            list[n_all++] = (placed){&file[i]->meta->sub_band[k], {(int32_t)i, (int32_t)k}};
+        }
+    }
+    qsort(list, n_all, sizeof *list, compare_placed);
+    ci_status status = CI_OK;
+    for (size_t i = 0; status == CI_OK && i < n_all; i++) {
+        double top =
+            list[i].sub_band->freq_hz[list[i].sub_band->n_chan - 1] + list[i].sub_band->width_hz[0];
+        for (size_t k = i + 1; status == CI_OK && k < n_all; k++) {
+            if (list[k].sub_band->freq_hz[0] > top) break;
+            status = twice_check(file, &list[i], &list[k]);
+        }
+    }
+    if (status == CI_OK) status = ci_mem_alloc(source, n_all, sizeof **source, "sub-bands");
+    if (status == CI_OK) {
+        for (size_t i = 0; i < n_all; i++)
+            (*source)[i] = list[i].source;
+        sub_bands_drop(meta);
+        status = sub_bands_take(list, n_all, meta);
+    }
+    ci_mem_free(list);
+    return status;
+}
+
+ci_status uvh5_merge(ci_uvh5_file *const *file, size_t n, ci_vis_meta **out, uvh5_source **source)
+{
+    ci_vis_meta *meta = NULL;
+    *out = NULL;
+    *source = NULL;
+    for (size_t i = 1; i < n; i++) {
+        CI_TRY(arrays_compare(file[0], file[i]));
+        CI_TRY(conventions_compare(file[0], file[i]));
+        CI_TRY(times_compare(file[0], file[i]));
+        CI_TRY(phases_compare(file[0], file[i]));
+    }
+    CI_TRY(ci_vis_meta_copy(&meta, file[0]->meta));
+    for (size_t i = 1; i < n; i++) {
+        meta->nsamples_mean_something =
+            meta->nsamples_mean_something && file[i]->meta->nsamples_mean_something;
+    }
+    ci_status status = times_merge(file, n, meta);
+    if (status == CI_OK) status = baselines_merge(file, n, meta);
+    if (status == CI_OK) status = sub_bands_merge(file, n, meta, source);
+    if (status != CI_OK) {
+        ci_vis_meta_free(meta);
+        ci_mem_free(*source);
+        *source = NULL;
+        return status;
+    }
+    *out = meta;
+    return CI_OK;
+}

@@ -1,0 +1,179 @@
+/* Polarisations, units, conventions and orientation. */
+#include "uvh5/uvh5_private.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* What a polarisation is after exchanging the two antennas: XY <-> YX, RL <-> LR. */
+static int reversed(int pol)
+{
+    switch (pol) {
+    case -7:
+        return -8;
+    case -8:
+        return -7;
+    case -3:
+        return -4;
+    case -4:
+        return -3;
+    default:
+        return pol;
+    }
+}
+
+static ci_status pols_check(const ci_uvh5_file *file, const int64_t *pol)
+{
+    const char *name = "Header/polarization_array";
+    for (size_t i = 0; i < file->n_pol; i++) {
+        bool is_legal = (pol[i] >= -8 && pol[i] <= -1) || (pol[i] >= 1 && pol[i] <= 4);
+        if (pol[i] == 0 && ci_h5_has(file->h5, "Header/flex_spw_polarization_array")) {
+            return uvh5_refuse(file, name,
+                               "0: every window has a polarisation of its own "
+                               "(flex_spw_polarization_array): not supported, convert the file "
+                               "(pyuvdata: remove_flex_pol)");
+        }
+        if (!is_legal) {
+            return uvh5_refuse(file, name, "%lld is no AIPS polarisation (-8 to -1, 1 to 4)",
+                               (long long)pol[i]);
+        }
+        for (size_t j = 0; j < i; j++) {
+            if (pol[i] == pol[j]) {
+                return uvh5_refuse(file, name, "%lld appears twice", (long long)pol[i]);
+            }
+        }
+    }
+    return CI_OK;
+}
+
+static int find(const int64_t *pol, size_t n, int wanted)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (pol[i] == wanted) return (int)i;
+    }
+    return -1;
+}
+
+static int compare_pols(const void *a, const void *b)
+{
+    int x = *(const int *)a, y = *(const int *)b;
+    return abs(x) != abs(y) ? (abs(x) < abs(y) ? -1 : 1) : (x < y) - (x > y);
+}
+
+/* Where one cross-hand is there without its mate, turned rows would hold the mate: right
+ * only where all rows are turned. */
+static ci_status maps_make(ci_uvh5_file *file, const int64_t *pol)
+{
+    ci_vis_meta *meta = file->meta;
+    size_t n = file->n_pol;
+    bool has_single = false;
+    for (size_t i = 0; i < n; i++) {
+        meta->pol[i] = (int)pol[i];
+        if (find(pol, n, reversed((int)pol[i])) < 0) has_single = true;
+    }
+    if (has_single && file->n_reversed > 0) {
+        if (file->n_reversed < file->n_row) {
+            return uvh5_refuse(file, "Header/polarization_array",
+                               "one cross-hand without the other, and baselines in both "
+                               "directions (ant1 < ant2 and ant1 > ant2): cannot be sorted out");
+        }
+        for (size_t i = 0; i < n; i++)
+            meta->pol[i] = reversed((int)pol[i]);
+        file->is_pol_renamed = true;
+    }
+    qsort(meta->pol, n, sizeof meta->pol[0], compare_pols);
+    for (size_t i = 0; i < n; i++) {
+        int direct = find(pol, n, meta->pol[i]);
+        int turned = find(pol, n, reversed(meta->pol[i]));
+        file->pol_direct[i] = direct >= 0 ? direct : turned;
+        file->pol_reversed[i] = turned >= 0 ? turned : direct;
+    }
+    return CI_OK;
+}
+
+static void units_read(ci_uvh5_file *file)
+{
+    char text[32];
+    ci_vis_meta *meta = file->meta;
+    uvh5_header_text(file, "Header/vis_units", text, sizeof text);
+    meta->units = CI_UNITS_UNCALIB;
+    if (strcasecmp(text, "Jy") == 0) {
+        meta->units = CI_UNITS_JY;
+    } else if (strcasecmp(text, "K str") == 0) {
+        meta->units = CI_UNITS_K_STR;
+    } else if (text[0] != '\0' && strcasecmp(text, "uncalib") != 0) {
+        uvh5_odd(file, "Header/vis_units: \"%s\" is not known: taken as uncalibrated", text);
+    }
+    uvh5_header_text(file, "Header/pol_convention", text, sizeof text);
+    meta->stokes_is_sum = strcasecmp(text, "sum") == 0;
+    if (text[0] != '\0' && !meta->stokes_is_sum && strcasecmp(text, "avg") != 0 &&
+        strcasecmp(text, "mean") != 0) {
+        uvh5_odd(file, "Header/pol_convention: \"%s\" is not known: taken as avg", text);
+    }
+    double dut1;
+    if (uvh5_header_double(file, "Header/dut1", &dut1) && isfinite(dut1) && fabs(dut1) < 1) {
+        meta->dut1_s = dut1;
+    }
+}
+
+/* The angle of the first antenna's X feed from north through east: 90 degrees is east. */
+static bool feed_orientation(const ci_uvh5_file *file, bool *x_is_north)
+{
+    ci_h5_info info;
+    char *feeds = NULL;
+    double *angles = NULL;
+    bool known = false;
+    if (!ci_h5_has(file->h5, "Header/feed_array") || !ci_h5_has(file->h5, "Header/feed_angle") ||
+        ci_h5_info_get(file->h5, "Header/feed_array", &info) != CI_OK)
+        return false;
+    uint64_t n = ci_h5_info_count(&info);
+    if (n == 0 || n > 4 * UVH5_MAX_ANTENNA) return false;
+    if (ci_mem_alloc(&feeds, (size_t)n, 4, "feeds") == CI_OK &&
+        ci_mem_alloc(&angles, (size_t)n, sizeof *angles, "feeds") == CI_OK &&
+        ci_h5_read_strings(file->h5, "Header/feed_array", feeds, (size_t)n, 4) == CI_OK &&
+        ci_h5_read_double(file->h5, "Header/feed_angle", angles, (size_t)n) == CI_OK) {
+        for (size_t i = 0; i < n && !known; i++) {
+            if (feeds[4 * i] != 'x' && feeds[4 * i] != 'X') continue;
+            double s = fabs(sin(angles[i]));
+            known = s > 0.999 || s < 0.03;
+            *x_is_north = s < 0.03;
+        }
+    }
+    ci_mem_free(angles);
+    ci_mem_free(feeds);
+    return known;
+}
+
+static void orientation_read(ci_uvh5_file *file)
+{
+    char text[32];
+    ci_vis_meta *meta = file->meta;
+    uvh5_header_text(file, "Header/x_orientation", text, sizeof text);
+    bool is_north =
+        strcasecmp(text, "north") == 0 || strcasecmp(text, "n") == 0 || strcasecmp(text, "ns") == 0;
+    bool is_east =
+        strcasecmp(text, "east") == 0 || strcasecmp(text, "e") == 0 || strcasecmp(text, "ew") == 0;
+    file->x_is_known = is_north || is_east;
+    meta->x_is_north = is_north;
+    if (!file->x_is_known) file->x_is_known = feed_orientation(file, &meta->x_is_north);
+    if (!file->x_is_known) {
+        meta->x_is_north = file->options.x_is_north_given && file->options.x_is_north;
+    }
+    ci_error_clear();
+    uvh5_fact_set(file, "x_orientation", "%s%s", meta->x_is_north ? "north" : "east",
+                  file->x_is_known                 ? ""
+                  : file->options.x_is_north_given ? " (given)"
+                                                   : " (assumed)");
+}
+
+ci_status uvh5_pol_read(ci_uvh5_file *file)
+{
+    int64_t pol[4];
+    CI_TRY(ci_h5_read_int(file->h5, "Header/polarization_array", pol, file->n_pol));
+    CI_TRY(pols_check(file, pol));
+    CI_TRY(maps_make(file, pol));
+    units_read(file);
+    orientation_read(file);
+    return CI_OK;
+}

@@ -1,0 +1,305 @@
+/* Rows: antennas, baselines in triangle order, distinct times, integration times. */
+#include "uvh5/uvh5_private.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct numbered
+{
+    int64_t number;
+    int32_t index;
+} numbered;
+
+static int compare_numbered(const void *a, const void *b)
+{
+    const numbered *x = a, *y = b;
+    return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/* Antenna numbers of the rows -> indices. Neighbouring rows often share one. */
+static ci_status antennas_map(const ci_uvh5_file *file, const char *name, int64_t *number,
+                              const numbered *sorted, int32_t *index)
+{
+    size_t n = file->meta->array.n_antenna;
+    CI_TRY(ci_h5_read_int(file->h5, name, number, file->n_row));
+    for (size_t i = 0; i < file->n_row; i++) {
+        if (i > 0 && number[i] == number[i - 1]) {
+            index[i] = index[i - 1];
+            continue;
+        }
+        numbered key = {number[i], 0};
+        const numbered *found = bsearch(&key, sorted, n, sizeof key, compare_numbered);
+        if (found == NULL) {
+            return uvh5_refuse(file, name, "row %zu: antenna %lld is not in antenna_numbers", i,
+                               (long long)number[i]);
+        }
+        index[i] = found->index;
+    }
+    return CI_OK;
+}
+
+static ci_status antennas_read(ci_uvh5_file *file, int32_t *ant1, int32_t *ant2)
+{
+    const ci_vis_array *array = &file->meta->array;
+    numbered *sorted = NULL;
+    int64_t *number = NULL;
+    CI_TRY(ci_mem_alloc(&sorted, array->n_antenna, sizeof *sorted, "antennas"));
+    ci_status status = ci_mem_alloc(&number, file->n_row, sizeof *number, "row antennas");
+    if (status == CI_OK) {
+        for (size_t i = 0; i < array->n_antenna; i++) {
+            sorted[i] = (numbered){array->antenna[i].number, (int32_t)i};
+        }
+        qsort(sorted, array->n_antenna, sizeof *sorted, compare_numbered);
+        status = antennas_map(file, "Header/ant_1_array", number, sorted, ant1);
+    }
+    if (status == CI_OK) status = antennas_map(file, "Header/ant_2_array", number, sorted, ant2);
+    ci_mem_free(number);
+    ci_mem_free(sorted);
+    return status;
+}
+
+/* Turns every row to ant1 <= ant2 and counts what is there. */
+static void rows_turn(ci_uvh5_file *file, int32_t *ant1, int32_t *ant2)
+{
+    for (size_t i = 0; i < file->n_row; i++) {
+        if (ant1[i] <= ant2[i]) continue;
+        int32_t swap = ant1[i];
+        ant1[i] = ant2[i];
+        ant2[i] = swap;
+        file->row_reversed[i] = 1;
+        file->n_reversed++;
+    }
+}
+
+/* Fills `used` with the rank of every antenna among those that the rows have, or -1. */
+static size_t antennas_rank(const ci_uvh5_file *file, const int32_t *ant1, const int32_t *ant2,
+                            int32_t *used)
+{
+    size_t n_used = 0;
+    memset(used, 0, file->meta->array.n_antenna * sizeof *used);
+    for (size_t i = 0; i < file->n_row; i++)
+        used[ant1[i]] = used[ant2[i]] = 1;
+    for (size_t i = 0; i < file->meta->array.n_antenna; i++) {
+        used[i] = used[i] != 0 ? (int32_t)n_used++ : -1;
+    }
+    return n_used;
+}
+
+static size_t triangle(int32_t low, int32_t high)
+{
+    return (size_t)high * ((size_t)high + 1) / 2 + (size_t)low;
+}
+
+/* Numbers the pairs that occur in triangle order. `table` [n_pair] holds 0 on entry. */
+static ci_status baselines_number(ci_uvh5_file *file, const int32_t *ant1, const int32_t *ant2,
+                                  const int32_t *used, int32_t *table, size_t n_pair)
+{
+    ci_vis_meta *meta = file->meta;
+    size_t n = 0;
+    for (size_t i = 0; i < file->n_row; i++)
+        table[triangle(used[ant1[i]], used[ant2[i]])] = 1;
+    for (size_t i = 0; i < n_pair; i++)
+        table[i] = table[i] != 0 ? (int32_t)n++ : -1;
+    CI_TRY(ci_mem_alloc(&meta->baseline_ant1, n, sizeof(int32_t), "baselines"));
+    CI_TRY(ci_mem_alloc(&meta->baseline_ant2, n, sizeof(int32_t), "baselines"));
+    meta->n_baseline = n;
+    for (size_t i = 0; i < file->n_row; i++) {
+        int32_t b = table[triangle(used[ant1[i]], used[ant2[i]])];
+        file->row_baseline[i] = b;
+        meta->baseline_ant1[b] = ant1[i];
+        meta->baseline_ant2[b] = ant2[i];
+    }
+    return CI_OK;
+}
+
+static void counts_compare(ci_uvh5_file *file, const char *name, size_t n)
+{
+    int64_t said;
+    if (uvh5_header_int(file, name, &said) != CI_OK) {
+        ci_error_clear();
+        uvh5_odd(file, "%s: is missing or unreadable; the rows have %zu", name, n);
+    } else if (said != (int64_t)n) {
+        uvh5_odd(file, "%s: %lld, but the rows have %zu", name, (long long)said, n);
+    }
+}
+
+static ci_status baselines_read(ci_uvh5_file *file)
+{
+    int32_t *ant1 = NULL, *ant2 = NULL, *used = NULL, *table = NULL;
+    size_t n_used = 0;
+    ci_status status = ci_mem_alloc(&ant1, file->n_row, sizeof *ant1, "row antennas");
+    if (status == CI_OK) status = ci_mem_alloc(&ant2, file->n_row, sizeof *ant2, "row antennas");
+    if (status == CI_OK)
+        status = ci_mem_alloc(&used, file->meta->array.n_antenna, sizeof *used, "antennas");
+    if (status == CI_OK) status = antennas_read(file, ant1, ant2);
+    if (status == CI_OK) {
+        rows_turn(file, ant1, ant2);
+        n_used = antennas_rank(file, ant1, ant2, used);
+        if (n_used > UVH5_MAX_ANTENNA_USED) {
+            status = uvh5_refuse(file, "Header/ant_1_array",
+                                 "%zu antennas have data; contimg handles at most %d", n_used,
+                                 UVH5_MAX_ANTENNA_USED);
+        }
+    }
+    size_t n_pair = n_used * (n_used + 1) / 2;
+    if (status == CI_OK) status = ci_mem_alloc(&table, n_pair, sizeof *table, "baselines");
+    if (status == CI_OK) status = baselines_number(file, ant1, ant2, used, table, n_pair);
+    if (status == CI_OK) {
+        counts_compare(file, "Header/Nants_data", n_used);
+        counts_compare(file, "Header/Nbls", file->meta->n_baseline);
+    }
+    ci_mem_free(table);
+    ci_mem_free(used);
+    ci_mem_free(ant2);
+    ci_mem_free(ant1);
+    return status;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* Distinct values, ascending; those closer than `tolerance` to the one before count as one.
+ * Runs of equal values, as in files sorted by time, are taken out before sorting. */
+static size_t distinct(double *values, size_t n, double tolerance)
+{
+    size_t n_run = 0, n_out = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (i == 0 || values[i] != values[n_run - 1]) values[n_run++] = values[i];
+    }
+    qsort(values, n_run, sizeof *values, compare_doubles);
+    for (size_t i = 0; i < n_run; i++) {
+        if (n_out == 0 || values[i] - values[n_out - 1] > tolerance) values[n_out++] = values[i];
+    }
+    return n_out;
+}
+
+/* Index of the time nearest to `t`. */
+static size_t nearest(const double *times, size_t n, double t)
+{
+    size_t low = 0, high = n - 1;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (times[middle] < t) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low > 0 && t - times[low - 1] <= times[low] - t ? low - 1 : low;
+}
+
+static ci_status times_to_mjd(const ci_uvh5_file *file, double *times)
+{
+    for (size_t i = 0; i < file->n_row; i++) {
+        /* MJD 0 (1858) to 2132: catches MJD or seconds given as JD. */
+        if (!(times[i] >= 2400000.5 && times[i] < 2500000)) {
+            return uvh5_refuse(file, "Header/time_array", "row %zu: %.6f is no Julian date", i,
+                               times[i]);
+        }
+        times[i] = (times[i] - 2400000.5) * CI_DAY_S;
+    }
+    return CI_OK;
+}
+
+static ci_status times_read(ci_uvh5_file *file)
+{
+    ci_vis_meta *meta = file->meta;
+    double *times = NULL;
+    size_t n_row = file->n_row;
+    CI_TRY(ci_mem_alloc(&meta->time_mjd_s, n_row, sizeof *times, "row times"));
+    CI_TRY(ci_h5_read_double(file->h5, "Header/time_array", meta->time_mjd_s, n_row));
+    CI_TRY(times_to_mjd(file, meta->time_mjd_s));
+    CI_TRY(ci_mem_alloc(&times, n_row, sizeof *times, "row times"));
+    memcpy(times, meta->time_mjd_s, n_row * sizeof *times);
+    /* A Julian date in a double has steps of 40 us: rows of one integration may differ by a
+     * few of them. */
+    double tolerance = 0.01 * meta->interval_s;
+    size_t n = distinct(meta->time_mjd_s, n_row, tolerance < 5e-4 ? tolerance : 5e-4);
+    size_t last = 0;
+    for (size_t i = 0; i < n_row; i++) {
+        if (i == 0 || times[i] != times[i - 1]) last = nearest(meta->time_mjd_s, n, times[i]);
+        file->row_time[i] = (int32_t)last;
+    }
+    ci_mem_free(times);
+    meta->n_time = n;
+    CI_TRY(ci_mem_resize(&meta->time_mjd_s, n, sizeof *times, "times"));
+    counts_compare(file, "Header/Ntimes", n);
+    return CI_OK;
+}
+
+static ci_status intervals_read(ci_uvh5_file *file)
+{
+    double *sorted = NULL;
+    size_t n = file->n_row;
+    bool are_equal = true;
+    CI_TRY(uvh5_header_doubles(file, "Header/integration_time", file->row_interval, n, NULL));
+    for (size_t i = 0; i < n; i++) {
+        double value = file->row_interval[i];
+        if (!isfinite(value) || value <= 0) {
+            return uvh5_refuse(file, "Header/integration_time", "row %zu: %g s: not positive", i,
+                               value);
+        }
+        are_equal = are_equal && value == file->row_interval[0];
+    }
+    file->meta->interval_s = file->row_interval[0];
+    if (are_equal) return CI_OK;
+    CI_TRY(ci_mem_alloc(&sorted, n, sizeof *sorted, "row intervals"));
+    memcpy(sorted, file->row_interval, n * sizeof *sorted);
+    qsort(sorted, n, sizeof *sorted, compare_doubles);
+    file->meta->interval_s = sorted[n / 2];
+    ci_mem_free(sorted);
+    return CI_OK;
+}
+
+/* The same baseline twice at one time is legal, but nobody means it. */
+static ci_status doubles_count(ci_uvh5_file *file)
+{
+    const ci_vis_meta *meta = file->meta;
+    size_t n_cell = meta->n_baseline * meta->n_time, n_double = 0;
+    if (n_cell > 64 * file->n_row) return CI_OK; /* sparse: not worth the memory */
+    uint8_t *seen = NULL;
+    CI_TRY(ci_mem_alloc(&seen, n_cell, 1, "row check"));
+    for (size_t i = 0; i < file->n_row; i++) {
+        size_t cell = (size_t)file->row_baseline[i] * meta->n_time + (size_t)file->row_time[i];
+        if (seen[cell] != 0) n_double++;
+        seen[cell] = 1;
+    }
+    ci_mem_free(seen);
+    if (n_double > 0) {
+        uvh5_odd(file, "%zu rows repeat the baseline and time of another row", n_double);
+    }
+    return CI_OK;
+}
+
+ci_status uvh5_rows_read(ci_uvh5_file *file)
+{
+    size_t n = file->n_row;
+    CI_TRY(ci_mem_alloc(&file->row_baseline, n, sizeof(int32_t), "row baselines"));
+    CI_TRY(ci_mem_alloc(&file->row_time, n, sizeof(int32_t), "row times"));
+    CI_TRY(ci_mem_alloc(&file->row_phase, n, sizeof(int32_t), "row phase centres"));
+    CI_TRY(ci_mem_alloc(&file->row_reversed, n, 1, "row directions"));
+    CI_TRY(ci_mem_alloc(&file->row_interval, n, sizeof(double), "row intervals"));
+    CI_TRY(intervals_read(file));
+    CI_TRY(times_read(file));
+    CI_TRY(baselines_read(file));
+    if (file->depth >= UVH5_READ) {
+        ci_h5_info info;
+        CI_TRY(doubles_count(file));
+        CI_TRY(uvh5_header_info(file, "Header/uvw_array", &info));
+        if (info.rank != 2 || info.dim[0] != n || info.dim[1] != 3) {
+            char shape[128];
+            ci_h5_info_shape(&info, shape);
+            return uvh5_refuse(file, "Header/uvw_array", "shape %s, needs %zu x 3", shape, n);
+        }
+        CI_TRY(ci_mem_alloc(&file->row_uvw, n, 3 * sizeof(double), "uvw"));
+        CI_TRY(ci_h5_read_double(file->h5, "Header/uvw_array", file->row_uvw, 3 * n));
+    }
+    if (file->n_reversed > 0) {
+        uvh5_fact_set(file, "reversed", "%zu of %zu rows have ant1 > ant2", file->n_reversed, n);
+    }
+    return CI_OK;
+}

@@ -1,0 +1,131 @@
+/* What the sources of uvh5 share. */
+#ifndef CI_UVH5_PRIVATE_H
+#define CI_UVH5_PRIVATE_H
+
+#include "contimg/h5.h"
+#include "contimg/uvh5.h"
+
+#include <sys/types.h>
+
+/* What a file was when it was opened; it must still be that after reading. */
+typedef struct uvh5_stamp
+{
+    int64_t n_byte, mtime_s, mtime_ns;
+} uvh5_stamp;
+
+typedef struct uvh5_fact
+{
+    char name[24];
+    char *text; /* owned */
+} uvh5_fact;
+
+enum
+{
+    UVH5_MAX_ODD = 64,
+    UVH5_MAX_FACT = 32,
+    /* Larger than any array; keeps the table of pairs below 150 MB. */
+    UVH5_MAX_ANTENNA = 65536,
+    UVH5_MAX_ANTENNA_USED = 8192
+};
+
+/* How much of a file is looked at when it is opened. */
+typedef enum uvh5_depth
+{
+    UVH5_LOOK, /* what ingest needs: no uvw, no data can be read */
+    UVH5_READ, /* what reading needs */
+    UVH5_CHECK /* also uvw and sidereal times against positions and times */
+} uvh5_depth;
+
+struct ci_uvh5_file
+{
+    char *path;
+    ci_h5_file *h5;
+    ci_uvh5_options options;
+    uvh5_stamp stamp;
+    uvh5_depth depth;
+    ci_vis_meta *meta;
+
+    /* as in the file */
+    size_t n_row, n_chan, n_pol, n_spw; /* n_chan over all windows */
+    int data_rank;                      /* 3, or 4 with the window axis */
+    bool is_scalar_app_dec;
+    bool has_hadec_mark;
+    bool x_is_known;
+
+    /* maps from the file to the canonical form */
+    int32_t *chan_index;                /* [n_chan] file channels, by sub-band, ascending */
+    size_t *chan_first;                 /* [n_sub_band] first entry of a sub-band there */
+    int pol_direct[4], pol_reversed[4]; /* canonical index -> index in the file */
+    bool is_pol_renamed;                /* a cross-hand became its mate: all rows reversed */
+    int32_t *row_baseline, *row_time;   /* [n_row] */
+    int32_t *row_phase;                 /* [n_row] */
+    uint8_t *row_reversed;              /* [n_row] ant1 > ant2 */
+    double *row_interval;               /* [n_row] s */
+    double *row_uvw;                    /* [n_row][3] m, as in the file; NULL when light */
+    size_t n_reversed;
+
+    size_t n_odd;
+    char *odd[UVH5_MAX_ODD];
+    size_t n_fact;
+    uvh5_fact fact[UVH5_MAX_FACT];
+};
+
+/* A quiet one logs no oddities. */
+ci_status uvh5_open(ci_uvh5_file **out, const char *path, const ci_uvh5_options *options,
+                    uvh5_depth depth, bool is_quiet);
+
+/* "<path>: <dataset>: <text>". */
+ci_status uvh5_refuse(const ci_uvh5_file *file, const char *dataset, const char *format, ...)
+    CI_PRINTF(3, 4);
+/* Notes an oddity: the file is used. */
+void uvh5_odd(ci_uvh5_file *file, const char *format, ...) CI_PRINTF(2, 3);
+void uvh5_fact_set(ci_uvh5_file *file, const char *name, const char *format, ...) CI_PRINTF(3, 4);
+
+ci_status uvh5_stamp_take(uvh5_stamp *out, const char *path);
+ci_status uvh5_stamp_check(const uvh5_stamp *stamp, const char *path);
+
+/* A header integer; where it is missing an error, or `missing` with the _or form. */
+ci_status uvh5_header_int(const ci_uvh5_file *file, const char *name, int64_t *out);
+/* An optional text, "" where absent, null or not a text. */
+void uvh5_header_text(const ci_uvh5_file *file, const char *name, char *out, size_t size);
+/* An optional number. False where absent, null or no number. */
+bool uvh5_header_double(const ci_uvh5_file *file, const char *name, double *out);
+/* Reads n doubles of a dataset whose shape was given as one value or n; one is repeated. */
+ci_status uvh5_header_doubles(const ci_uvh5_file *file, const char *name, double *out, size_t n,
+                              bool *was_scalar);
+/* Shape of a header dataset; a missing one is an error. */
+ci_status uvh5_header_info(const ci_uvh5_file *file, const char *name, ci_h5_info *out);
+
+/* The steps of opening, in this order. */
+ci_status uvh5_sizes_read(ci_uvh5_file *file);
+ci_status uvh5_data_check(ci_uvh5_file *file);
+ci_status uvh5_array_read(ci_uvh5_file *file);
+ci_status uvh5_freq_read(ci_uvh5_file *file);
+ci_status uvh5_rows_read(ci_uvh5_file *file);
+ci_status uvh5_pol_read(ci_uvh5_file *file);
+ci_status uvh5_phase_read(ci_uvh5_file *file);
+ci_status uvh5_nsamples_look(ci_uvh5_file *file);
+void uvh5_geometry_check(ci_uvh5_file *file);
+
+/* Reads the baselines of `part` (in terms of `meta`, whose sub-band part.i_sub_band is
+ * the file's sub-band `i_spw`). */
+ci_status uvh5_read_part(ci_uvh5_file *file, size_t i_spw, ci_vis_part part,
+                         const ci_vis_meta *meta, ci_vis_block **out);
+
+/* One phase centre per distinct time for a centre that moves on the ICRS sphere. */
+typedef struct uvh5_centre
+{
+    ci_vis_phase_centre place;
+    bool is_moving;
+    double *moving; /* [n_time][2] ICRS ra, dec; owned, where is_moving */
+} uvh5_centre;
+/* Catalogue entry `id`, or the JSON form of it. */
+ci_status uvh5_catalog_read(ci_uvh5_file *file, int64_t id, uvh5_centre *out);
+/* lon, lat in the named frame -> ICRS. */
+ci_status uvh5_frame_to_icrs(const ci_uvh5_file *file, const char *what, const char *frame,
+                             double epoch, double *lon_rad, double *lat_rad);
+
+/* Geodetic WGS84 -> ITRS, metres. */
+void uvh5_geodetic_to_ecef(double lat_rad, double lon_rad, double height_m, double out[3]);
+
+#endif
