@@ -1,0 +1,202 @@
+/* flag: dead receptors and outliers found, reasons counted; the same at any rank count. */
+#include "cal_sim.h"
+
+#include "contimg/flag.h"
+
+static const cal_sim plain = {.n_antenna = 16,
+                              .n_time = 12,
+                              .n_sub_band = 2,
+                              .n_chan = 8,
+                              .n_pol = 4,
+                              .flux_jy = 12.7,
+                              .sigma_jy = 1,
+                              .interval_s = 12.88,
+                              .dead = 3,
+                              .offset_source = true};
+
+/* Antenna 5's Y is all zeros, antenna 7's X is flagged but for one time in 30. */
+static void spoil(ci_vis_set *set)
+{
+    const ci_vis_meta *meta = set->meta;
+    for (size_t i = 0; i < set->n_block; i++) {
+        ci_vis_block *block = set->block[i];
+        for (size_t r = 0; r < block->n_row; r++) {
+            int32_t a1 = meta->baseline_ant1[block->i_baseline[r]];
+            int32_t a2 = meta->baseline_ant2[block->i_baseline[r]];
+            for (size_t c = 0; c < block->n_chan; c++) {
+                size_t k = ci_vis_sample(block, r, c, 0);
+                if (a1 == 5 || a2 == 5) {
+                    block->data[k + 1] = 0;
+                    block->flags[k + 1] |= CI_FLAG_ZERO;
+                }
+                bool keep = block->i_time[r] == 4 && c == 3;
+                if ((a1 == 7 || a2 == 7) && !keep) block->flags[k] |= CI_FLAG_FILE;
+            }
+        }
+    }
+}
+
+static bool same_report(const ci_flag_report *a, const ci_flag_report *b)
+{
+    size_t n = a->n_antenna * a->n_pol;
+    return memcmp(a->dead, b->dead, n) == 0 &&
+           memcmp(a->median_amplitude, b->median_amplitude, n * sizeof(double)) == 0 &&
+           memcmp(&a->counts, &b->counts, sizeof a->counts) == 0 && a->n_clipped == b->n_clipped &&
+           memcmp(a->antenna_fraction, b->antenna_fraction, a->n_antenna * sizeof(double)) == 0 &&
+           memcmp(a->channel_fraction, b->channel_fraction, a->n_chan * sizeof(double)) == 0;
+}
+
+/* Every flag of this rank's blocks as the whole set has them. */
+static void check_same_flags(const ci_vis_set *set, const ci_vis_set *whole)
+{
+    for (size_t i = 0; i < set->n_block; i++) {
+        const ci_vis_block *here = set->block[i], *all = whole->block[here->part.i_sub_band];
+        size_t n = here->n_chan * here->n_pol, n_time = here->meta->n_time;
+        CHECK(memcmp(here->flags, all->flags + here->part.i_baseline_first * n_time * n,
+                     here->n_row * n) == 0);
+    }
+}
+
+static void test_dead(ci_comm *world, ci_comm *self)
+{
+    ci_flag_options options;
+    ci_flag_report *report = NULL, *alone = NULL;
+    ci_flag_options_default(&options);
+    ci_vis_set *set = sim_set(world, &plain), *whole = sim_set(self, &plain);
+    spoil(set);
+    spoil(whole);
+    CHECK_OK(ci_flag_run(world, set, &options, &report));
+    CHECK_OK(ci_flag_run(self, whole, &options, &alone));
+    if (!report || !alone) return;
+    for (size_t a = 0; a < 16; a++) {
+        for (size_t p = 0; p < 4; p++) {
+            int want = CI_FLAG_RECEPTOR_ALIVE;
+            if (p < 2 && a == 3) want = CI_FLAG_RECEPTOR_LOW;
+            if ((p == 1 && a == 5) || (p == 0 && a == 7)) want = CI_FLAG_RECEPTOR_EMPTY;
+            CHECK(report->dead[a * 4 + p] == want);
+        }
+    }
+    CHECK(report->n_alive[0] == 14 && report->n_low[0] == 1 && report->n_empty[0] == 1);
+    CHECK(report->n_alive[1] == 14 && report->n_low[1] == 1 && report->n_empty[1] == 1);
+    double ratio = report->median_amplitude[3 * 4] / report->median_amplitude[4 * 4];
+    CHECK(ratio > 0 && ratio < 1e-3);
+    CHECK(isnan(report->median_amplitude[5 * 4 + 1]));
+    /* cross hands die with either of their receptors: XY of (3, any), of (7, any), of (any, 5) */
+    const ci_vis_meta *meta = whole->meta;
+    for (size_t r = 0; r < whole->block[0]->n_row; r++) {
+        const ci_vis_block *block = whole->block[0];
+        int32_t a1 = meta->baseline_ant1[block->i_baseline[r]];
+        int32_t a2 = meta->baseline_ant2[block->i_baseline[r]];
+        bool dead = a1 == 3 || a2 == 3 || a1 == 7 || a2 == 5;
+        CHECK((block->flags[ci_vis_sample(block, r, 0, 2)] == CI_FLAG_DEAD) == dead);
+    }
+    CHECK(same_report(report, alone));
+    CHECK(report->antenna_fraction[3] == 1 && report->antenna_fraction[0] < 0.25);
+    CHECK(report->counts.n_by_bit[3] > 0 && report->counts.n_by_bit[2] > 0);
+    check_same_flags(set, whole);
+    ci_flag_report_free(report);
+    ci_flag_report_free(alone);
+    ci_vis_set_free(set);
+    ci_vis_set_free(whole);
+}
+
+/* Spikes of 30 times the amplitude, one sample in 400; a fringing field is not touched. */
+static bool is_spike(size_t b, size_t t, size_t chan, size_t p)
+{
+    return p < 2 && sim_uniform(77, b, (t * 100 + chan) * 4 + p) < 1.0 / 400;
+}
+
+static void spikes_add(ci_vis_set *set, size_t *n_spike)
+{
+    for (size_t i = 0; i < set->n_block; i++) {
+        ci_vis_block *block = set->block[i];
+        for (size_t r = 0; r < block->n_row; r++) {
+            size_t b = (size_t)block->i_baseline[r];
+            if (set->meta->baseline_ant1[b] == set->meta->baseline_ant2[b]) continue;
+            for (size_t c = 0; c < block->n_chan; c++) {
+                for (size_t p = 0; p < 2; p++) {
+                    size_t chan = block->part.i_sub_band * block->n_chan + c;
+                    if (!is_spike(b, (size_t)block->i_time[r], chan, p)) continue;
+                    block->data[ci_vis_sample(block, r, c, p)] *= 30;
+                    ++*n_spike;
+                }
+            }
+        }
+    }
+}
+
+static void test_clip(ci_comm *world, ci_comm *self)
+{
+    cal_sim s = plain;
+    ci_flag_options options;
+    ci_flag_report *report = NULL, *alone = NULL;
+    size_t n_here = 0, n_spike = 0, n_found = 0, n_false = 0;
+    ci_flag_options_default(&options);
+    s.dead = -1;
+    ci_vis_set *set = sim_set(world, &s), *whole = sim_set(self, &s);
+    spikes_add(set, &n_here);
+    spikes_add(whole, &n_spike);
+    options.clip = true;
+    CHECK_OK(ci_flag_run(world, set, &options, &report));
+    CHECK_OK(ci_flag_run(self, whole, &options, &alone));
+    if (!report || !alone) return;
+    CHECK(same_report(report, alone));
+    check_same_flags(set, whole);
+    for (size_t i = 0; i < whole->n_block; i++) {
+        const ci_vis_block *block = whole->block[i];
+        for (size_t r = 0; r < block->n_row; r++) {
+            size_t b = (size_t)block->i_baseline[r];
+            for (size_t c = 0; c < block->n_chan; c++) {
+                for (size_t p = 0; p < 2; p++) {
+                    size_t chan = block->part.i_sub_band * block->n_chan + c;
+                    bool flagged = block->flags[ci_vis_sample(block, r, c, p)] != 0;
+                    bool spike = whole->meta->baseline_ant1[b] != whole->meta->baseline_ant2[b] &&
+                                 is_spike(b, (size_t)block->i_time[r], chan, p);
+                    n_found += flagged && spike;
+                    n_false += flagged && !spike;
+                }
+            }
+        }
+    }
+    size_t n_all = 2 * 120 * 12 * 16;
+    if (ci_comm_rank(world) == 0)
+        printf("clip: %zu of %zu spikes found, %zu of %zu others flagged\n", n_found, n_spike,
+               n_false, n_all);
+    CHECK(n_spike > 50 && n_found == n_spike && (double)n_false < 1e-3 * (double)n_all);
+    CHECK(report->n_clipped == n_found + n_false);
+    ci_flag_report_free(report);
+    ci_flag_report_free(alone);
+    ci_vis_set_free(set);
+    ci_vis_set_free(whole);
+}
+
+static void test_nothing_left(ci_comm *world)
+{
+    ci_flag_options options;
+    ci_flag_report *report = NULL;
+    ci_flag_options_default(&options);
+    ci_vis_set *set = sim_set(world, &plain);
+    for (size_t i = 0; i < set->n_block; i++) {
+        ci_vis_block *block = set->block[i];
+        memset(block->flags, CI_FLAG_ZERO, block->n_row * block->n_chan * block->n_pol);
+    }
+    CHECK(ci_flag_run(world, set, &options, &report) == CI_ERR_NO_DATA && !report);
+    CHECK(strstr(ci_error_text(), "no data left after flags"));
+    CHECK(strstr(ci_error_text(), "exactly zero 104448"));
+    CHECK_OK(ci_flag_count(world, set, &report));
+    CHECK(report && report->counts.n_good == 0 && report->channel_fraction[15] == 1);
+    ci_flag_report_free(report);
+    ci_vis_set_free(set);
+}
+
+int main(void)
+{
+    ci_comm *world = NULL, *self = NULL;
+    if (ci_par_start(&world) != CI_OK) return 1;
+    CHECK_OK(ci_comm_self(&self));
+    test_dead(world, self);
+    test_clip(world, self);
+    test_nothing_left(world);
+    ci_comm_free(self);
+    return check_end(world);
+}
