@@ -13,10 +13,10 @@ enum
 
 /* The same source on LANE baselines: phasor and amplitude at the first channel of a block
  * and how they go on from channel to channel. */
+typedef double vec __attribute__((vector_size(8 * sizeof(double))));
 typedef struct lanes
 {
-    double re[LANE], im[LANE], step_re[LANE], step_im[LANE];
-    double loss[LANE], loss_1[LANE], loss_2[LANE];
+    vec re, im, step_re, step_im, loss, loss_1, loss_2;
 } lanes;
 
 typedef struct delays
@@ -88,20 +88,18 @@ static void start_lanes(const sim_scene *s, const delays *d, size_t i_chan, size
     }
 }
 
-static void run_lanes(lanes *restrict l, const double *restrict amp, size_t n_chan,
-                      double (*restrict sum)[2][LANE])
+static inline void run_lanes(const lanes *l, const double *amp, size_t n_chan, vec *sum)
 {
+    vec re = l->re, im = l->im, step_re = l->step_re, step_im = l->step_im;
+    vec loss = l->loss, loss_1 = l->loss_1, loss_2 = l->loss_2;
     for (size_t c = 0; c < n_chan; c++) {
-        double a = amp[c];
-        for (int i = 0; i < LANE; i++) {
-            double w = a * l->loss[i], re = l->re[i], im = l->im[i];
-            sum[c][0][i] += w * re;
-            sum[c][1][i] += w * im;
-            l->re[i] = re * l->step_re[i] - im * l->step_im[i];
-            l->im[i] = re * l->step_im[i] + im * l->step_re[i];
-            l->loss[i] += l->loss_1[i];
-            l->loss_1[i] += l->loss_2[i];
-        }
+        vec w = amp[c] * loss, turned = re * step_re - im * step_im;
+        sum[2 * c] += w * re;
+        sum[2 * c + 1] += w * im;
+        im = re * step_im + im * step_re;
+        re = turned;
+        loss += loss_1;
+        loss_1 += loss_2;
     }
 }
 
@@ -109,7 +107,7 @@ static void group(const sim_scene *s, size_t n, const double *b, const double *d
 {
     for (size_t c0 = 0; c0 < s->n_chan; c0 += BLOCK) {
         size_t n_chan = s->n_chan - c0 < BLOCK ? s->n_chan - c0 : BLOCK;
-        double sum[BLOCK][2][LANE] = {{{0}}};
+        vec sum[2 * BLOCK] = {{0}};
         delays d = {0};
         lanes l;
         for (size_t i = 0; i < n && delay_s != NULL; i++)
@@ -121,8 +119,8 @@ static void group(const sim_scene *s, size_t n, const double *b, const double *d
         }
         for (size_t i = 0; i < n; i++)
             for (size_t c = 0; c < n_chan; c++) {
-                out[2 * (i * s->n_chan + c0 + c)] += sum[c][0][i];
-                out[2 * (i * s->n_chan + c0 + c) + 1] += sum[c][1][i];
+                out[2 * (i * s->n_chan + c0 + c)] += sum[2 * c][i];
+                out[2 * (i * s->n_chan + c0 + c) + 1] += sum[2 * c + 1][i];
             }
     }
 }
