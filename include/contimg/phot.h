@@ -10,8 +10,10 @@ typedef struct ci_phot_source
 {
     char name[32]; /* "J052109.9+163822" */
     double ra_rad, dec_rad, ra_err_rad, dec_err_rad;
-    double peak_jy, peak_err_jy, flux_jy, flux_err_jy; /* per beam; integrated */
-    double major_rad, minor_rad, pa_rad;               /* fitted FWHM */
+    double peak_jy, peak_err_jy; /* per beam */
+    double flux_jy, flux_err_jy; /* integrated where resolved, else the peak */
+    double major_rad, minor_rad, pa_rad; /* fitted FWHM, from the north at its place; the
+                                            beam's where not resolved */
     double rms_jy;                                     /* local */
     int32_t island;
     bool is_resolved;
@@ -28,19 +30,25 @@ typedef struct ci_phot_options
     size_t box;        /* pixels of a local rms box; 0: 20 beams */
 } ci_phot_options;
 void ci_phot_options_default(ci_phot_options *options);
+/* "J052109.9+163822", cut, not rounded. */
+void ci_phot_name(char out[32], double ra_rad, double dec_rad);
 /* Islands and Gaussian fits with Condon (1997) errors. noise_path: the noise map, NULL:
- * local rms of the image. */
+ * local rms of the image. An island with several peaks becomes several sources, fitted
+ * together. What is not larger than the beam by three errors is fitted with the beam's shape. */
 CI_MUST_CHECK ci_status ci_phot_find(ci_phot_list **out, const char *image_path,
                                      const char *noise_path, const ci_phot_options *options);
 void ci_phot_list_free(ci_phot_list *list);
+/* CSV name,ra_deg,dec_deg,ra_err_arcsec,dec_err_arcsec,peak_jy,peak_err_jy,flux_jy,
+ * flux_err_jy,major_arcsec,minor_arcsec,pa_deg,rms_jy,island,resolved. */
 CI_MUST_CHECK ci_status ci_phot_list_write(const ci_phot_list *list, const char *csv_path);
 CI_MUST_CHECK ci_status ci_phot_list_read(ci_phot_list **out, const char *csv_path);
-/* Forced flux of a point source at a place: S = sum(d K/s^2)/sum(K^2/s^2), error scaled for
- * correlated noise. */
+/* Forced flux of a point source at a place: S = sum(d K/s^2)/sum(K^2/s^2) over one width of
+ * the beam K, with the error of noise correlated as measured in this image. NaN outside. */
 CI_MUST_CHECK ci_status ci_phot_forced(const char *image_path, const char *noise_path, size_t n,
                                        const double *ra_rad, const double *dec_rad, double *flux_jy,
                                        double *flux_err_jy);
-/* Found against a catalogue at `freq_hz`: matches within one beam, isolated ones only. */
+/* Found against a catalogue at `freq_hz`: nearest within match_rad, one to one, isolated ones
+ * only (nothing above 2 % of it within isolation_rad, in either list). NaN without matches. */
 typedef struct ci_phot_match
 {
     size_t i_found, i_true;
