@@ -131,13 +131,13 @@ void ci_sky_eop_free(ci_sky_eop *eop)
     ci_mem_free(eop);
 }
 
-/* A header without dut1 reads as 0: that is worth a line, not a warning. */
+/* A header without dut1 reads as 0, and most have none: no warning of that. */
 static void compare_header(const ci_sky_eop *eop, double header_s, double table_s)
 {
     if (eop->said->header || fabs(header_s - table_s) <= 5e-3) return;
     eop->said->header = true;
     if (header_s == 0)
-        ci_log_info("the header gives no UT1-UTC: %+.4f s of %s is used", table_s,
+        ci_log_debug("the header gives no UT1-UTC: %+.4f s of %s is used", table_s,
                     ci_path_base(eop->path));
     else
         ci_log_warning("the header's UT1-UTC %+.4f s differs from %+.4f s of %s, which is used",
