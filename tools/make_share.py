@@ -18,7 +18,8 @@ import re
 POINTS = ("3C48", "3C138", "3C147", "3C196", "3C286", "3C295")
 # Words of the list's last columns that name a survey, not a source.
 SURVEYS = ("CJ2", "JVAS", "USNO", "VSOP", "VERA", "visplot")
-# J2000 places of the others (centres of the radio emission, NED), for "is it one of those".
+# J2000 centres of the others as catalogues commonly quote them: good to know a source by,
+# not to calibrate on.
 RESOLVED = {
     "J0133-3629": ("01 33 57.7", "-36 29 35"), "FornaxA": ("03 22 41.7", "-37 12 30"),
     "3C123": ("04 37 04.4", "+29 40 14"), "J0444-2809": ("04 44 37.7", "-28 09 54"),
@@ -112,7 +113,7 @@ def standards(source, out):
                     [f"{float(row['fmin_GHz']) * 1e9:.0f}", f"{float(row['fmax_GHz']) * 1e9:.0f}"])
     write(out / "perley_butler_2017.csv",
           ["Perley & Butler 2017 (ApJS 230, 7): log10 S[Jy] = sum a_i (log10 nu_GHz)^i, between min_hz and max_hz.",
-           "Places: VLA calibrator list for the points, centres from NED to about 1 arcsec for the resolved ones.",
+           "Places: VLA calibrator list for the points; of the resolved ones centres as commonly quoted, to know them by.",
            "is_point: may set a flux scale as a point at 1.4 GHz and 2.6 km. Do not use 3C353 (a3 disputed)."],
           ["name", "ra_deg", "dec_deg", "is_point"] + [f"a{i}" for i in range(6)] + ["min_hz", "max_hz"], rows)
 
