@@ -3,6 +3,7 @@
 #define CONTIMG_INGEST_H
 
 #include "contimg/registry.h"
+#include "contimg/uvh5.h"
 
 typedef struct ci_ingest_options
 {
@@ -20,8 +21,10 @@ typedef struct ci_ingest_options
     int64_t min_group_early;   /* passed tiles of one closed early: 3 */
     double since_unix_s;       /* files older (mtime) and unknown are passed over; NaN: since
                                   the migration of a deployed database, else none */
-    bool named_as_they_stand;  /* files named: any number of sub-bands is complete; else
-                                  n_expected and min_fraction hold for them too */
+    /* Reads a file's header; NULL: ci_uvh5_summary_read. */
+    ci_status (*summary)(ci_uvh5_summary *out, const char *path);
+    bool named_as_they_stand; /* files named: any number of sub-bands is complete; else
+                                 n_expected and min_fraction hold for them too */
 } ci_ingest_options;
 void ci_ingest_options_default(ci_ingest_options *options);
 
@@ -51,7 +54,7 @@ CI_MUST_CHECK ci_status ci_ingest_named(ci_registry *registry, const char *const
                                         size_t n_path, const ci_ingest_options *options,
                                         ci_registry_groups **out);
 
-/* One open observation file, sorted out without a database: which files belong together. */
+/* Files that belong together, sorted out without a database. */
 typedef struct ci_ingest_cluster
 {
     char observation_id[CI_REGISTRY_ID];

@@ -173,6 +173,11 @@ typedef struct ci_registry_files
 CI_MUST_CHECK ci_status ci_registry_file_put(ci_registry *registry, const ci_registry_file *file);
 /* A file that is gone before it was used. */
 CI_MUST_CHECK ci_status ci_registry_file_forget(ci_registry *registry, const char *path);
+/* n = 0 where the path is not known. */
+CI_MUST_CHECK ci_status ci_registry_file_get(ci_registry *registry, const char *path,
+                                             ci_registry_files **out);
+/* Files that are not whole yet: growing, incomplete, empty, truncated. */
+CI_MUST_CHECK ci_status ci_registry_files_unsettled(ci_registry *registry, ci_registry_files **out);
 /* All files, or those of one observation in order of sub-band. */
 CI_MUST_CHECK ci_status ci_registry_files_read(ci_registry *registry, ci_registry_files **out,
                                                const char *observation_id);
@@ -221,6 +226,9 @@ CI_MUST_CHECK ci_status ci_registry_observations_read(ci_registry *registry,
                                                       ci_registry_observations **out,
                                                       double from_mjd_s, double to_mjd_s,
                                                       bool with_deployed);
+/* Those that still collect files (not ready), of contimg only. */
+CI_MUST_CHECK ci_status ci_registry_observations_open(ci_registry *registry,
+                                                      ci_registry_observations **out);
 void ci_registry_observations_free(ci_registry_observations *observations);
 /* Sub-band rows of an observation (table subband_files), replaced as a whole. */
 CI_MUST_CHECK ci_status ci_registry_sub_bands_put(ci_registry *registry, const char *observation_id,
@@ -234,6 +242,11 @@ CI_MUST_CHECK ci_status ci_registry_observation_claim(ci_registry *registry, con
 CI_MUST_CHECK ci_status ci_registry_observation_end(ci_registry *registry, const char *id,
                                                     ci_registry_work_state state,
                                                     const char *reason);
+/* First integration of the earliest observation that is new in no group yet, NaN: none. */
+CI_MUST_CHECK ci_status ci_registry_ungrouped_since(ci_registry *registry, double *mjd_s);
+/* Is it new, is it overlap, in a group? */
+CI_MUST_CHECK ci_status ci_registry_observation_roles(ci_registry *registry, const char *id,
+                                                      bool *is_new, bool *is_overlap);
 /* Counts by state, deployed rows included: [CI_WORK_STATE_COUNT]. */
 CI_MUST_CHECK ci_status ci_registry_observation_counts(ci_registry *registry,
                                                        int64_t counts[CI_WORK_STATE_COUNT]);
@@ -402,6 +415,9 @@ CI_MUST_CHECK ci_status ci_registry_mosaic_put(ci_registry *registry,
                                                const char *const *tile_ids, size_t n_tile);
 CI_MUST_CHECK ci_status ci_registry_mosaic_get(ci_registry *registry, const char *group_id,
                                                ci_registry_images **out);
+/* Where a mosaic was published: derived from the data registry, written again by --recover. */
+CI_MUST_CHECK ci_status ci_registry_mosaic_published(ci_registry *registry, const char *group_id,
+                                                     const char *published_path);
 void ci_registry_images_free(ci_registry_images *images);
 /* Every file of the registered image is there and has its checksum; CI_ERR_INPUT names the
  * first that has not. */
@@ -432,10 +448,11 @@ typedef struct ci_registry_product
 {
     char id[CI_REGISTRY_ID], type[CI_REGISTRY_WORD]; /* "mosaic", "tile" */
     ci_registry_publish_state state;
-    bool is_deployed, auto_publish, staging_removable;
-    char *stage_path;     /* folder in staging; owned by the list, borrowed in stage */
-    char *published_path; /* folder, "" before */
-    char *metadata_json;  /* provenance: inputs, options, versions, quality */
+    bool is_deployed, auto_publish;
+    bool staging_removable; /* published, and its staging folder still there */
+    char *stage_path;       /* folder in staging; owned by the list, borrowed in stage */
+    char *published_path;   /* folder, "" before */
+    char *metadata_json;    /* provenance: inputs, options, versions, quality */
     char *error, *qa_json;
     double time_mjd_s; /* first integration: its UTC date is in the path */
     double created_unix_s, staged_unix_s, published_unix_s, failed_unix_s, next_try_unix_s;
@@ -447,9 +464,9 @@ typedef struct ci_registry_products
     size_t n;
     ci_registry_product *item;
 } ci_registry_products;
-/* Puts a product into staging. Never touches one that is publishing or published:
- * *is_new false. A staged, refused or failed one gets the new paths and metadata and is
- * staged again. */
+/* Puts a product into staging. One that is there already keeps its state (*is_new false);
+ * where it is neither publishing nor published it gets the new paths and metadata. A refused
+ * or failed one is tried again only by name. */
 CI_MUST_CHECK ci_status ci_registry_product_stage(ci_registry *registry,
                                                   const ci_registry_product *product, bool *is_new);
 CI_MUST_CHECK ci_status ci_registry_product_get(ci_registry *registry, const char *id,

@@ -1,0 +1,231 @@
+#include "ingest/ingest.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Files that a scan found to be new or changed. */
+typedef struct found_files
+{
+    size_t n;
+    ci_registry_file *item;
+} found_files;
+
+static void found_free(found_files *found)
+{
+    for (size_t i = 0; i < found->n; i++)
+        ci_mem_free(found->item[i].path);
+    ci_mem_free(found->item);
+}
+
+static ci_status found_add(found_files *found, const ci_registry_file *file)
+{
+    if ((found->n & (found->n - 1)) == 0)
+        CI_TRY(ci_mem_resize(&found->item, found->n ? 2 * found->n : 1, sizeof *found->item,
+                             "files found"));
+    ci_registry_file *f = &found->item[found->n];
+    *f = *file;
+    f->path = NULL;
+    CI_TRY(ci_str_copy(&f->path, file->path));
+    found->n++;
+    return CI_OK;
+}
+
+static double unix_of(struct timespec t)
+{
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Is the file at rest? By its own time, or, where another machine's clock set that, by how
+ * long it has stood still under ours. */
+static bool is_at_rest(const ci_registry_file *f, double now, double settle_s)
+{
+    return now - f->mtime_unix_s >= settle_s || now - f->changed_unix_s >= settle_s;
+}
+
+/* State of a file from outside; *take: it is to be recorded. */
+static ci_status look(ci_registry *registry, const char *path, const struct stat *facts,
+                      const ci_ingest_options *options, double since, ci_registry_file *f,
+                      bool *take, ci_ingest_report *report)
+{
+    ci_registry_files *known = NULL;
+    double now = ci_registry_now(registry), mtime = unix_of(facts->st_mtim);
+    *take = false;
+    CI_TRY(ci_registry_file_get(registry, path, &known));
+    bool is_known = known->n > 0;
+    memset(f, 0, sizeof *f);
+    if (is_known) *f = known->item[0];
+    bool moved = !is_known || f->size != facts->st_size || fabs(f->mtime_unix_s - mtime) > 1e-6;
+    ci_registry_files_free(known);
+    f->path = NULL;
+    if (!is_known && mtime < since) {
+        report->n_passed_over++;
+        return CI_OK;
+    }
+    if (is_known) report->n_known++;
+    /* Used, late and duplicate files are done with; what their content does now is for who
+     * reads them to see. */
+    bool is_open = !is_known || f->state <= CI_FILE_CORRUPT;
+    if (!is_open || (!moved && f->state != CI_FILE_GROWING)) return CI_OK;
+    if (!is_known) {
+        f->arrived_unix_s = fmin(mtime, now);
+        f->sub_band = -1;
+        report->n_new++;
+    }
+    if (moved) {
+        f->changed_unix_s = now;
+        f->arrived_unix_s = fmin(mtime, now);
+    }
+    f->size = facts->st_size;
+    f->mtime_unix_s = mtime;
+    f->reason[0] = '\0';
+    if (ci_ingest_name_is_incomplete(path))
+        f->state = CI_FILE_INCOMPLETE;
+    else if (facts->st_size == 0)
+        f->state = CI_FILE_EMPTY;
+    else
+        f->state = is_at_rest(f, now, options->settle_s) ? CI_FILE_USED : CI_FILE_GROWING;
+    *take = true;
+    return CI_OK;
+}
+
+static ci_status list_folder(ci_registry *registry, const char *folder,
+                             const ci_ingest_options *options, found_files *found,
+                             ci_ingest_report *report)
+{
+    double since = options->since_unix_s;
+    if (isnan(since)) since = ci_registry_migrated_unix_s(registry, CI_DB_INGEST);
+    DIR *dir = opendir(folder);
+    if (!dir) {
+        if (errno == ENOENT || errno == ENOTDIR)
+            return ci_error(CI_ERR_INPUT,
+                            "%s: no such folder: set CONTIMG_INPUT_DIR to where the "
+                            "sub-band files arrive",
+                            folder);
+        return ci_error_errno(errno, folder, "open folder");
+    }
+    ci_status status = CI_OK;
+    struct dirent *entry;
+    while (status == CI_OK && (entry = readdir(dir))) {
+        struct stat facts;
+        ci_registry_file f;
+        char *path = NULL;
+        bool take = false;
+        if (!ci_ingest_name_is_data(entry->d_name)) continue;
+        status = ci_path_join(&path, folder, entry->d_name);
+        /* Gone between the listing and here (renamed by its writer): not an error. */
+        if (status == CI_OK && stat(path, &facts) == 0 && S_ISREG(facts.st_mode)) {
+            report->n_file++;
+            status = look(registry, path, &facts, options, since, &f, &take, report);
+            f.path = path;
+            if (status == CI_OK && take) status = found_add(found, &f);
+        }
+        ci_mem_free(path);
+    }
+    closedir(dir);
+    return status;
+}
+
+/* Headers are read outside any transaction: reading is slow, others may write meanwhile. */
+static ci_status read_headers(found_files *found, const ci_ingest_options *options)
+{
+    for (size_t i = 0; i < found->n; i++) {
+        ci_registry_file *f = &found->item[i];
+        if (f->state != CI_FILE_USED) continue;
+        ci_status status = ci_ingest_file_read(f, options);
+        if (status == CI_ERR_MEMORY || status == CI_ERR_INTERNAL) return status;
+        if (status != CI_OK) {
+            ci_log_warning("%s", ci_error_text());
+            if (status == CI_ERR_IO) f->state = CI_FILE_GROWING; /* look again next time */
+        }
+        ci_error_clear();
+    }
+    return CI_OK;
+}
+
+/* Rows of files that were renamed or removed before they were whole. */
+static ci_status forget_gone(ci_registry *registry)
+{
+    ci_registry_files *list = NULL;
+    ci_status status = ci_registry_files_unsettled(registry, &list);
+    for (size_t i = 0; status == CI_OK && i < list->n; i++)
+        if (!ci_path_exists(list->item[i].path))
+            status = ci_registry_file_forget(registry, list->item[i].path);
+    ci_registry_files_free(list);
+    return status;
+}
+
+/* One file in the transaction. Another process may have recorded it since we looked. */
+static ci_status record(ci_registry *registry, ci_registry_file *f,
+                        const ci_ingest_options *options, ci_ingest_report *report)
+{
+    ci_registry_files *known = NULL;
+    CI_TRY(ci_registry_file_get(registry, f->path, &known));
+    bool is_done = known->n > 0 && known->item[0].state >= CI_FILE_USED;
+    ci_registry_files_free(known);
+    if (is_done) return CI_OK;
+    ci_status status = f->state == CI_FILE_USED ? ci_ingest_assign(registry, f, options)
+                                                : ci_registry_file_put(registry, f);
+    if (status == CI_OK) report->n_by_state[f->state]++;
+    return status;
+}
+
+static ci_status record_all(ci_registry *registry, found_files *found,
+                            const ci_ingest_options *options, ci_ingest_report *report)
+{
+    ci_status status = CI_OK;
+    for (size_t i = 0; i < found->n && status == CI_OK; i++)
+        status = record(registry, &found->item[i], options, report);
+    /* In order of time: an observation's files stand together. */
+    const char *last = "";
+    for (size_t i = 0; i < found->n && status == CI_OK; i++) {
+        const ci_registry_file *f = &found->item[i];
+        if (f->state != CI_FILE_USED || strcmp(f->observation_id, last) == 0) continue;
+        last = f->observation_id;
+        status = ci_ingest_refresh(registry, last, options);
+    }
+    return status;
+}
+
+ci_status ci_ingest_scan(ci_registry *registry, const char *folder,
+                         const ci_ingest_options *options, ci_ingest_report *report)
+{
+    char resolved[PATH_MAX];
+    found_files found = {0};
+    memset(report, 0, sizeof *report);
+    if (!realpath(folder, resolved))
+        return ci_error(CI_ERR_INPUT,
+                        "%s: %s: set CONTIMG_INPUT_DIR to where the sub-band files arrive", folder,
+                        strerror(errno));
+    ci_status status = list_folder(registry, resolved, options, &found, report);
+    if (status == CI_OK) status = read_headers(&found, options);
+    if (found.n > 1) qsort(found.item, found.n, sizeof *found.item, ci_ingest_file_order);
+    if (status == CI_OK) status = ci_registry_begin(registry, CI_DB_INGEST);
+    if (status == CI_OK) {
+        status = forget_gone(registry);
+        if (status == CI_OK) status = record_all(registry, &found, options, report);
+        if (status == CI_OK) status = ci_ingest_close_observations(registry, options, report);
+        if (status == CI_OK) status = ci_ingest_form_groups(registry, resolved, options, report);
+        status = ci_registry_end(registry, CI_DB_INGEST, status);
+    }
+    found_free(&found);
+    if (status == CI_OK && report->n_passed_over)
+        ci_log_info("%s: %zu files passed over: older than the first use of this database "
+                    "(--since takes them)",
+                    resolved, report->n_passed_over);
+    return status;
+}
+
+ci_status ci_ingest_advance(ci_registry *registry, const ci_ingest_options *options,
+                            ci_ingest_report *report)
+{
+    memset(report, 0, sizeof *report);
+    CI_TRY(ci_registry_begin(registry, CI_DB_INGEST));
+    ci_status status = ci_ingest_close_observations(registry, options, report);
+    if (status == CI_OK) status = ci_ingest_form_groups(registry, NULL, options, report);
+    return ci_registry_end(registry, CI_DB_INGEST, status);
+}

@@ -1,0 +1,128 @@
+#include "registry/db.h"
+
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+/* A process id means something only among the processes of one id space: containers on one
+ * host may share its name. The space's inode is the first part of every token. */
+static unsigned long pid_space(void)
+{
+    char link[64];
+    ssize_t n = readlink("/proc/self/ns/pid", link, sizeof link - 1);
+    if (n < 0) return 0;
+    link[n] = '\0';
+    const char *bracket = strchr(link, '[');
+    return bracket ? strtoul(bracket + 1, NULL, 10) : 0;
+}
+
+/* State letter and start (clock ticks since boot) of a process; false where /proc does not
+ * show it. */
+static bool process_facts(int64_t pid, char *state, int64_t *start)
+{
+    char path[64], text[1024];
+    snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
+    FILE *file = fopen(path, "re");
+    if (!file) return false;
+    size_t n = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    text[n] = '\0';
+    /* The command stands in brackets and may hold anything, brackets too. */
+    const char *after = strrchr(text, ')');
+    if (!after || after[1] != ' ') return false;
+    *state = after[2];
+    const char *p = after + 2;
+    for (int field = 3; field < 22 && p; field++) {
+        p = strchr(p, ' ');
+        if (p) p++;
+    }
+    if (!p) return false;
+    *start = strtoll(p, NULL, 10);
+    return true;
+}
+
+void ci_lease_self(ci_registry_owner *self)
+{
+    memset(self, 0, sizeof *self);
+    if (gethostname(self->host, sizeof self->host - 1) != 0) strcpy(self->host, "unknown");
+    const char *job = getenv("SLURM_JOB_ID");
+    snprintf(self->job, sizeof self->job, "%s", job ? job : "");
+    self->pid = getpid();
+    char state;
+    if (!process_facts(self->pid, &state, &self->pid_start)) self->pid_start = 0;
+}
+
+void ci_lease_new(const ci_registry *registry, double lease_s, ci_registry_owner *owner)
+{
+    unsigned long long random = 0;
+    *owner = registry->self;
+    if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
+        random = (unsigned long long)(1e9 * ci_clock_monotonic_s());
+    snprintf(owner->token, sizeof owner->token, "%lx-%016llx", pid_space(), random);
+    owner->acquired_unix_s = ci_registry_now(registry);
+    owner->expires_unix_s = owner->acquired_unix_s + lease_s;
+}
+
+bool ci_lease_is_ours(const ci_registry *registry, const ci_registry_owner *owner)
+{
+    return owner->pid == registry->self.pid && owner->pid_start == registry->self.pid_start &&
+           strcmp(owner->host, registry->self.host) == 0 &&
+           strtoul(owner->token, NULL, 16) == pid_space();
+}
+
+bool ci_registry_owner_alive(const ci_registry *registry, const ci_registry_owner *owner)
+{
+    if (!owner->host[0] || owner->pid <= 0) return false;
+    bool is_here = strcmp(owner->host, registry->self.host) == 0 &&
+                   strtoul(owner->token, NULL, 16) == pid_space();
+    if (is_here) {
+        /* The process table knows better than any clock. */
+        char state;
+        int64_t start;
+        if (process_facts(owner->pid, &state, &start)) {
+            if (state == 'Z' || state == 'X') return false;
+            if (owner->pid_start && start != owner->pid_start) return false;
+        } else if (kill((pid_t)owner->pid, 0) != 0 && errno == ESRCH) {
+            return false;
+        }
+    }
+    return ci_registry_now(registry) < owner->expires_unix_s;
+}
+
+void ci_registry_owner_text(const ci_registry_owner *owner, char out[CI_REGISTRY_TEXT])
+{
+    int n = snprintf(out, CI_REGISTRY_TEXT, "%s pid %lld", owner->host, (long long)owner->pid);
+    if (owner->job[0]) snprintf(out + n, CI_REGISTRY_TEXT - (size_t)n, " (job %s)", owner->job);
+}
+
+void ci_lease_read(sqlite3_stmt *stmt, int column, ci_registry_owner *owner)
+{
+    ci_db_text(stmt, column, owner->host, sizeof owner->host);
+    ci_db_text(stmt, column + 1, owner->job, sizeof owner->job);
+    ci_db_text(stmt, column + 2, owner->token, sizeof owner->token);
+    owner->pid = ci_db_integer(stmt, column + 3);
+    owner->pid_start = ci_db_integer(stmt, column + 4);
+    owner->acquired_unix_s = ci_db_real(stmt, column + 5);
+    owner->expires_unix_s = ci_db_real(stmt, column + 6);
+}
+
+ci_status ci_lease_write(ci_db *db, const char *table, const char *key_column, const char *key,
+                         const ci_registry_owner *owner)
+{
+    char sql[256];
+    if (!owner) {
+        snprintf(sql, sizeof sql,
+                 "UPDATE %s SET (" CI_LEASE_COLUMNS
+                 ")=(NULL,NULL,NULL,NULL,NULL,NULL,NULL) WHERE %s=?",
+                 table, key_column);
+        return ci_db_run(db, NULL, sql, "t", key);
+    }
+    snprintf(sql, sizeof sql, "UPDATE %s SET (" CI_LEASE_COLUMNS ")=(?,?,?,?,?,?,?) WHERE %s=?",
+             table, key_column);
+    return ci_db_run(db, NULL, sql, "tttiiddt", owner->host, owner->job, owner->token, owner->pid,
+                     owner->pid_start, owner->acquired_unix_s, owner->expires_unix_s, key);
+}

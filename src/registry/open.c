@@ -1,0 +1,285 @@
+#include "registry/db.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+/* Write-ahead logs live in memory shared by the processes of one machine; on a file system
+ * that several machines mount they lose data. Unknown ones are taken for such. */
+static bool is_network_file_system(const char *path)
+{
+    static const long network[] = {0x6969 /* NFS */,
+                                   0x517b /* SMB */,
+                                   0xff534d42 /* CIFS */,
+                                   0xfe534d42 /* SMB2 */,
+                                   0x0bd00bd0 /* Lustre */,
+                                   0x47504653 /* GPFS */,
+                                   0x19830326 /* BeeGFS */,
+                                   0x00c36400 /* Ceph */,
+                                   0x7461636f /* OCFS2 */,
+                                   0x01161970 /* GFS2 */,
+                                   0x5346414f /* AFS */,
+                                   0x65735546 /* FUSE */,
+                                   0x01021997 /* 9P */,
+                                   0x73757245 /* Coda */,
+                                   0x24051905 /* UBIFS, no shared maps */,
+                                   0x00aac1d0 /* PanFS */};
+    char *folder = NULL;
+    struct statfs facts;
+    if (ci_path_parent(&folder, path) != CI_OK) return true;
+    int failed = statfs(folder, &facts);
+    ci_mem_free(folder);
+    if (failed) return true;
+    for (size_t i = 0; i < sizeof network / sizeof network[0]; i++)
+        if (((long)facts.f_type & 0xffffffffL) == network[i]) return true;
+    return false;
+}
+
+static ci_status open_handle(ci_db *db, const char *name, int flags)
+{
+    int code =
+        sqlite3_open_v2(name, &db->handle, flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
+    if (code != SQLITE_OK) {
+        ci_status status = ci_db_error(db, code, "open");
+        sqlite3_close(db->handle);
+        db->handle = NULL;
+        return status;
+    }
+    sqlite3_extended_result_codes(db->handle, 1);
+    sqlite3_busy_timeout(db->handle, db->busy_s < 1 ? (int)(1000 * db->busy_s) : 1000);
+    return CI_OK;
+}
+
+void ci_db_close(ci_db *db)
+{
+    if (db->handle && !sqlite3_get_autocommit(db->handle))
+        sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+    if (db->handle) sqlite3_close_v2(db->handle);
+    ci_mem_free(db->path);
+    memset(db, 0, sizeof *db);
+}
+
+bool ci_db_has_table(ci_db *db, const char *table)
+{
+    int64_t n = 0;
+    ci_status status = ci_db_int(
+        db, &n, 0, "SELECT count(*) FROM sqlite_master WHERE type='table' AND name=?", "t", table);
+    return status == CI_OK && n > 0;
+}
+
+static ci_status newer(const ci_db *db, int found)
+{
+    return ci_error(CI_ERR_NOT_READY,
+                    "%s: schema version %d, this contimg %s knows %d: use the newer contimg that "
+                    "wrote it, or restore a backup (contimg db restore)",
+                    db->path, found, ci_version(), ci_schema_version(db->which));
+}
+
+/* ---- backup --------------------------------------------------------------------- */
+
+ci_status ci_db_backup(ci_db *from, const char *path)
+{
+    ci_db to = {.which = from->which, .busy_s = from->busy_s};
+    char *part = NULL, *folder = NULL;
+    ci_status status = ci_path_parent(&folder, path);
+    if (status == CI_OK) status = ci_path_make_folder(folder);
+    if (status == CI_OK) status = ci_path_part(&part, path);
+    if (status == CI_OK && unlink(part) != 0 && errno != ENOENT)
+        status = ci_error_errno(errno, part, "remove old");
+    if (status == CI_OK) status = ci_str_copy(&to.path, part);
+    if (status == CI_OK)
+        status = open_handle(&to, part, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+    if (status == CI_OK) {
+        sqlite3_backup *copy = sqlite3_backup_init(to.handle, "main", from->handle, "main");
+        int code = copy ? SQLITE_OK : sqlite3_errcode(to.handle);
+        double end = ci_clock_monotonic_s() + from->busy_s;
+        while (copy && code != SQLITE_DONE) {
+            code = sqlite3_backup_step(copy, -1);
+            if (code == SQLITE_DONE) break;
+            bool wait = (code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_LOCKED;
+            if (!wait || ci_clock_monotonic_s() > end) break;
+            usleep(20000);
+        }
+        sqlite3_backup_finish(copy);
+        if (code != SQLITE_DONE) status = ci_db_error(&to, code, "back up");
+    }
+    /* A copy of a write-ahead database would make its own log on first use. */
+    if (status == CI_OK) status = ci_db_script(&to, "PRAGMA journal_mode=DELETE");
+    ci_db_close(&to);
+    if (status == CI_OK) status = ci_path_commit(part, path);
+    if (status != CI_OK && part) unlink(part);
+    ci_mem_free(part);
+    ci_mem_free(folder);
+    return status;
+}
+
+/* A copy of the state before the migration, read through a second connection while the
+ * first holds the write lock: nobody else can slip a row in between. */
+static ci_status backup_before(const ci_db *db, const char *backups, int version, double now_unix_s)
+{
+    ci_db reader = {.which = db->which, .busy_s = db->busy_s};
+    char when[32], *path = NULL;
+    ci_time_iso(when, ci_time_mjd_s_from_unix(now_unix_s), 0, true);
+    for (char *c = when; *c; c++)
+        if (*c == ':') *c = '-';
+    const char *base = ci_path_base(db->path);
+    size_t stem = strcspn(base, ".");
+    ci_status status = ci_str_copy(&reader.path, db->path);
+    if (status == CI_OK)
+        status =
+            ci_str_format(&path, "%s/%.*s-v%d-%s.sqlite3", backups, (int)stem, base, version, when);
+    if (status == CI_OK) status = open_handle(&reader, db->path, SQLITE_OPEN_READONLY);
+    if (status == CI_OK) status = ci_db_backup(&reader, path);
+    if (status == CI_OK)
+        ci_log_info("%s: schema version %d is migrated to %d; copy before it: %s", db->path,
+                    version, ci_schema_version(db->which), path);
+    ci_db_close(&reader);
+    ci_mem_free(path);
+    return status;
+}
+
+/* ---- writing ----------------------------------------------------------------------- */
+
+static ci_status set_journal(ci_db *db)
+{
+    bool network = is_network_file_system(db->path);
+    sqlite3_stmt *stmt = NULL;
+    char now[CI_REGISTRY_WORD] = "";
+    const char *wanted = network ? "delete" : "wal";
+    ci_status status = ci_db_query(db, &stmt, "PRAGMA journal_mode", "");
+    if (ci_db_next(db, &stmt, &status)) ci_db_text(stmt, 0, now, sizeof now);
+    ci_db_done(&stmt);
+    if (status == CI_OK && strcmp(now, wanted) != 0) {
+        /* Needs the file alone; where others are in it the present journal stays, safe if
+         * slower, or (leaving WAL on a network disk) is tried again by the next writer. */
+        int code = sqlite3_exec(db->handle,
+                                network ? "PRAGMA journal_mode=DELETE" : "PRAGMA journal_mode=WAL",
+                                NULL, NULL, NULL);
+        if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY)
+            status = ci_db_error(db, code, "set the journal");
+    }
+    if (status == CI_OK) status = ci_db_script(db, "PRAGMA synchronous=FULL");
+    return status;
+}
+
+ci_status ci_schema_version_read(ci_db *db, int *out)
+{
+    int64_t version = 0;
+    CI_TRY(ci_db_int(db, &version, 0, "PRAGMA user_version", ""));
+    *out = (int)version;
+    return CI_OK;
+}
+
+static ci_status read_migrated(ci_db *db)
+{
+    int64_t at = 0;
+    CI_TRY(ci_db_int(db, &at, 0, "SELECT value FROM contimg_meta WHERE key='migrated_at'", ""));
+    db->migrated_unix_s = (double)at;
+    return CI_OK;
+}
+
+static ci_status migrate(ci_db *db, const char *backups, double now_unix_s)
+{
+    int version = 0, known = ci_schema_version(db->which);
+    CI_TRY(ci_db_begin(db));
+    /* Again, under the lock: another process may have done it meanwhile. */
+    ci_status status = ci_schema_version_read(db, &version);
+    int64_t n_table = 0;
+    if (status == CI_OK)
+        status = ci_db_int(db, &n_table, 0, "SELECT count(*) FROM sqlite_master", "");
+    if (status == CI_OK && version > known) status = newer(db, version);
+    if (status == CI_OK && version < known) {
+        if (n_table > 0) status = backup_before(db, backups, version, now_unix_s);
+        if (status == CI_OK) status = ci_schema_migrate(db, now_unix_s);
+    }
+    return ci_db_end(db, status);
+}
+
+ci_status ci_db_open_write(ci_db *db, const char *backups, double now_unix_s)
+{
+    char *folder = NULL;
+    ci_status status = ci_path_parent(&folder, db->path);
+    if (status == CI_OK) status = ci_path_make_folder(folder);
+    ci_mem_free(folder);
+    CI_TRY(status);
+    CI_TRY(open_handle(db, db->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE));
+    CI_TRY(ci_schema_version_read(db, &db->version_found));
+    if (db->version_found > ci_schema_version(db->which)) return newer(db, db->version_found);
+    CI_TRY(set_journal(db));
+    if (db->version_found < ci_schema_version(db->which)) CI_TRY(migrate(db, backups, now_unix_s));
+    CI_TRY(ci_db_script(db, "PRAGMA foreign_keys=ON"));
+    return read_migrated(db);
+}
+
+/* ---- reading ------------------------------------------------------------------------ */
+
+/* Opens for reading; a write-ahead database whose folder we may not write, and that has no
+ * writer, can only be read as one that never changes. */
+static ci_status open_readable(ci_db *db)
+{
+    CI_TRY(open_handle(db, db->path, SQLITE_OPEN_READONLY));
+    int64_t n = 0;
+    sqlite3_stmt *stmt = NULL;
+    int code =
+        sqlite3_prepare_v2(db->handle, "SELECT count(*) FROM sqlite_master", -1, &stmt, NULL);
+    sqlite3_finalize(stmt);
+    if (code == SQLITE_OK) return CI_OK;
+    char *log = NULL, *name = NULL;
+    struct stat facts;
+    ci_status status = ci_str_format(&log, "%s-wal", db->path);
+    bool quiet = status == CI_OK && (stat(log, &facts) != 0 || facts.st_size == 0);
+    ci_mem_free(log);
+    if (!quiet || (code & 0xff) != SQLITE_CANTOPEN) return ci_db_error(db, code, "read");
+    sqlite3_close(db->handle);
+    db->handle = NULL;
+    CI_TRY(ci_str_format(&name, "file:%s?immutable=1", db->path));
+    status = open_handle(db, name, SQLITE_OPEN_READONLY);
+    ci_mem_free(name);
+    if (status == CI_OK) status = ci_db_int(db, &n, 0, "SELECT count(*) FROM sqlite_master", "");
+    return status;
+}
+
+/* The file's content in memory, migrated there: an older database is read as if it were
+ * of today, and stays as it is. */
+static ci_status read_through_memory(ci_db *db, double now_unix_s)
+{
+    ci_db memory = *db;
+    memory.handle = NULL;
+    CI_TRY(open_handle(&memory, ":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE));
+    ci_status status = CI_OK;
+    if (db->handle) {
+        sqlite3_backup *copy = sqlite3_backup_init(memory.handle, "main", db->handle, "main");
+        int code = copy ? sqlite3_backup_step(copy, -1) : SQLITE_ERROR;
+        sqlite3_backup_finish(copy);
+        if (code != SQLITE_DONE) status = ci_db_error(&memory, code, "copy into memory");
+        sqlite3_close(db->handle);
+        db->handle = NULL;
+    }
+    if (status == CI_OK) status = ci_db_begin(&memory);
+    if (status == CI_OK) status = ci_db_end(&memory, ci_schema_migrate(&memory, now_unix_s));
+    if (status == CI_OK) status = ci_db_script(&memory, "PRAGMA query_only=ON");
+    *db = memory;
+    return status;
+}
+
+ci_status ci_db_open_read(ci_db *db, double now_unix_s)
+{
+    int known = ci_schema_version(db->which);
+    if (!ci_path_exists(db->path)) {
+        db->version_found = 0;
+        CI_TRY(read_through_memory(db, now_unix_s));
+        return CI_OK;
+    }
+    CI_TRY(open_readable(db));
+    CI_TRY(ci_schema_version_read(db, &db->version_found));
+    if (db->version_found > known) return newer(db, db->version_found);
+    if (db->version_found < known) {
+        ci_log_info("%s: schema version %d is older than %d: read as it is, not changed (contimg "
+                    "db migrate changes it)",
+                    db->path, db->version_found, known);
+        return read_through_memory(db, now_unix_s);
+    }
+    return read_migrated(db);
+}

@@ -1,0 +1,162 @@
+#include "registry/db.h"
+#include "registry/schema.h"
+
+#include <string.h>
+#include <unistd.h>
+
+void ci_registry_options_default(ci_registry_options *options)
+{
+    *options = (ci_registry_options){.busy_s = 60};
+}
+
+double ci_registry_now(const ci_registry *registry)
+{
+    if (registry->options.clock) return registry->options.clock(registry->options.clock_context);
+    return ci_clock_unix_s();
+}
+
+/* ---- opening ------------------------------------------------------------------------ */
+
+/* Does the file have a table of that name? Asked before anything is opened for good. */
+static bool file_has_table(const char *path, const char *table)
+{
+    ci_db db = {.busy_s = 5};
+    if (!ci_path_exists(path)) return false;
+    if (sqlite3_open_v2(path, &db.handle, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK) {
+        sqlite3_close(db.handle);
+        return false;
+    }
+    sqlite3_busy_timeout(db.handle, 5000);
+    bool found = ci_str_copy(&db.path, path) == CI_OK && ci_db_has_table(&db, table);
+    ci_db_close(&db);
+    ci_error_clear();
+    return found;
+}
+
+/* An older contimg.env names the calibration registry where today's names the data registry:
+ * told by content, said, and put right. */
+static ci_status sort_paths(ci_registry *registry, const ci_registry_paths *paths)
+{
+    const char *given[CI_DB_COUNT] = {paths->ingest, paths->cal, paths->products, paths->data};
+    for (int i = 0; i < CI_DB_COUNT; i++)
+        CI_TRY(ci_str_copy(&registry->db[i].path, given[i]));
+    if (!file_has_table(paths->data, "caltables") || file_has_table(paths->data, "data_registry"))
+        return CI_OK;
+    char *folder = NULL, *data = NULL;
+    ci_status status = ci_path_parent(&folder, paths->data);
+    if (status == CI_OK) status = ci_path_join(&data, folder, ci_schema_file_name(CI_DB_DATA));
+    ci_mem_free(folder);
+    CI_TRY(status);
+    ci_log_warning("%s: named as the data registry, but it holds calibration tables: %s is used "
+                   "for the data registry; set CONTIMG_REGISTRY_DB to it",
+                   paths->data, data);
+    ci_mem_free(registry->db[CI_DB_DATA].path);
+    registry->db[CI_DB_DATA].path = data;
+    if (!ci_path_exists(paths->cal)) {
+        ci_mem_free(registry->db[CI_DB_CAL].path);
+        registry->db[CI_DB_CAL].path = NULL;
+        CI_TRY(ci_str_copy(&registry->db[CI_DB_CAL].path, paths->data));
+    }
+    return CI_OK;
+}
+
+ci_status ci_registry_open(ci_registry **out, const ci_registry_paths *paths,
+                           const ci_registry_options *options)
+{
+    ci_registry *registry = NULL;
+    *out = NULL;
+    CI_TRY(ci_mem_alloc(&registry, 1, sizeof *registry, "registry"));
+    if (options)
+        registry->options = *options;
+    else
+        ci_registry_options_default(&registry->options);
+    ci_lease_self(&registry->self);
+    ci_status status = sort_paths(registry, paths);
+    double now = ci_registry_now(registry);
+    for (int i = 0; i < CI_DB_COUNT && status == CI_OK; i++) {
+        ci_db *db = &registry->db[i];
+        db->which = (ci_registry_database)i;
+        db->busy_s = registry->options.busy_s;
+        status = registry->options.read_only ? ci_db_open_read(db, now)
+                                             : ci_db_open_write(db, paths->backups, now);
+    }
+    if (status != CI_OK) {
+        ci_registry_close(registry);
+        return status;
+    }
+    *out = registry;
+    return CI_OK;
+}
+
+void ci_registry_close(ci_registry *registry)
+{
+    if (!registry) return;
+    for (int i = 0; i < CI_DB_COUNT; i++)
+        ci_db_close(&registry->db[i]);
+    ci_mem_free(registry);
+}
+
+const char *ci_registry_path(const ci_registry *registry, ci_registry_database which)
+{
+    return registry->db[which].path;
+}
+
+int ci_registry_version_found(const ci_registry *registry, ci_registry_database which)
+{
+    return registry->db[which].version_found;
+}
+
+int ci_registry_version_known(ci_registry_database which)
+{
+    return ci_schema_version(which);
+}
+
+double ci_registry_migrated_unix_s(const ci_registry *registry, ci_registry_database which)
+{
+    return registry->db[which].migrated_unix_s;
+}
+
+ci_status ci_registry_verify(ci_registry *registry, ci_registry_database which)
+{
+    ci_db *db = &registry->db[which];
+    sqlite3_stmt *stmt = NULL;
+    char text[CI_REGISTRY_TEXT] = "ok";
+    ci_status status = ci_db_query(db, &stmt, "PRAGMA integrity_check(1)", "");
+    if (ci_db_next(db, &stmt, &status)) ci_db_text(stmt, 0, text, sizeof text);
+    ci_db_done(&stmt);
+    CI_TRY(status);
+    if (strcmp(text, "ok") != 0)
+        return ci_error(CI_ERR_DATABASE, "%s: %s: restore a backup (contimg db restore)", db->path,
+                        text);
+    status = ci_db_query(db, &stmt, "PRAGMA foreign_key_check", "");
+    if (ci_db_next(db, &stmt, &status)) {
+        ci_db_text(stmt, 0, text, sizeof text);
+        long long row = ci_db_integer(stmt, 1);
+        ci_db_done(&stmt);
+        return ci_error(CI_ERR_DATABASE, "%s: table %s row %lld points at a row that is not there",
+                        db->path, text, row);
+    }
+    return status;
+}
+
+ci_status ci_registry_backup(ci_registry *registry, ci_registry_database which, const char *path)
+{
+    return ci_db_backup(&registry->db[which], path);
+}
+
+/* ---- transactions ---------------------------------------------------------------------- */
+
+ci_status ci_registry_begin(ci_registry *registry, ci_registry_database which)
+{
+    return ci_db_begin(&registry->db[which]);
+}
+
+ci_status ci_registry_end(ci_registry *registry, ci_registry_database which, ci_status status)
+{
+    return ci_db_end(&registry->db[which], status);
+}
+
+bool ci_registry_in_transaction(const ci_registry *registry, ci_registry_database which)
+{
+    return registry->db[which].depth > 0;
+}
