@@ -1,0 +1,209 @@
+#include "contimg/plan.h"
+#include "contimg/par.h"
+#include "contimg/uvh5.h"
+
+#include <math.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* What one sample costs. The bytes follow from the structures that hold it; the seconds are
+ * of one core of the machines this was written on and are a guess elsewhere. */
+enum
+{
+    bytes_sample = 8 + 1 + 4,        /* data, flags, weight, per polarisation */
+    bytes_stokes = (8 + 4 + 8) * 2,  /* value, weight, model; where read and where gridded */
+    bytes_row = 3 * 8 + 8 + 3 * 4,   /* uvw, interval, indices */
+    bytes_pixel = 8 * 6 + 16 * 9 / 4 /* dirty, psf, residual, model, mask, beam; padded grid */
+};
+static const double base_bytes = 200e6; /* program, MPI, HDF5, tables */
+static const double read_bytes_s = 400e6;
+static const double sample_s = 6e-7; /* flag, solve, apply, average */
+static const double stokes_s = 1e-7; /* grid or degrid once */
+static const double n_grid = 14;     /* of these in a tile: psf, dirty, major cycles */
+static const double pixel_s = 2e-6;  /* transforms and CLEAN */
+static const double serial_s = 3;    /* opening, agreeing, writing */
+static const size_t default_image_size = 4200;
+
+/* ---- teams ---------------------------------------------------------------------------- */
+
+int ci_plan_team_of(const ci_plan_teams *teams, int rank, int *rank_in_team)
+{
+    for (int team = 0; team < teams->n_team; team++) {
+        size_t first, count;
+        ci_par_split((size_t)teams->n_rank, teams->n_team, team, &first, &count);
+        if ((size_t)rank >= first && (size_t)rank < first + count) {
+            *rank_in_team = rank - (int)first;
+            return team;
+        }
+    }
+    *rank_in_team = 0;
+    return -1;
+}
+
+size_t ci_plan_team_tiles(const ci_plan_teams *teams, size_t n_tile, int team)
+{
+    size_t n_team = (size_t)teams->n_team;
+    return n_tile / n_team + ((size_t)team < n_tile % n_team);
+}
+
+static double samples_of(const ci_plan_work *w)
+{
+    return (double)w->n_time * (double)w->n_baseline * (double)w->n_chan * (double)w->n_pol;
+}
+
+static double pixels_of(const ci_plan_work *w)
+{
+    double side = (double)(w->image_size ? w->image_size : default_image_size);
+    return side * side;
+}
+
+/* Bytes of the rank with the most, of a team of n ranks. */
+static double rank_bytes(const ci_plan_work *w, int n)
+{
+    double n_row = (double)w->n_time * (double)w->n_baseline;
+    double sub_band = w->n_sub_band ? (double)w->n_sub_band : 1;
+    /* Whole sub-bands go to ranks: the fullest has the rounded-up share. */
+    double share = n <= sub_band ? ceil(sub_band / n) / sub_band : 1.0 / n;
+    double samples = samples_of(w);
+    double stokes = w->n_pol ? samples / (double)w->n_pol : 0;
+    return base_bytes +
+           share * (samples * bytes_sample + stokes * bytes_stokes + n_row * sub_band * bytes_row) +
+           pixels_of(w) * bytes_pixel / n;
+}
+
+static double tile_seconds(const ci_plan_work *w, int n)
+{
+    double samples = samples_of(w);
+    double stokes = w->n_pol ? samples / (double)w->n_pol : 0;
+    double read = w->input_bytes / (double)(w->n_tile ? w->n_tile : 1) / read_bytes_s;
+    return serial_s + read +
+           (samples * sample_s + stokes * n_grid * stokes_s + pixels_of(w) * pixel_s) / n;
+}
+
+static ci_plan_teams teams_of(const ci_plan_work *w, int n_rank, int n_team)
+{
+    ci_plan_teams t = {.n_rank = n_rank, .n_team = n_team};
+    t.min_ranks = n_rank / n_team;
+    t.max_ranks = (n_rank + n_team - 1) / n_team;
+    t.n_round = (w->n_tile + (size_t)n_team - 1) / (size_t)n_team;
+    return t;
+}
+
+/* A node holds ranks_per_node ranks, of the smallest teams at worst. */
+static bool teams_fit(const ci_plan_work *w, const ci_plan_teams *t, const ci_plan_limits *l)
+{
+    if (l->memory_per_node <= 0) return true;
+    int per_node =
+        l->ranks_per_node > 0 && l->ranks_per_node < t->n_rank ? l->ranks_per_node : t->n_rank;
+    return rank_bytes(w, t->min_ranks) * per_node <= l->memory_per_node;
+}
+
+ci_status ci_plan_teams_choose(ci_plan_teams *out, const ci_plan_work *work,
+                               const ci_plan_limits *limits)
+{
+    int n_rank = limits->n_rank > 0 ? limits->n_rank : 1;
+    size_t n_tile = work->n_tile ? work->n_tile : 1;
+    ci_plan_work w = *work;
+    w.n_tile = n_tile;
+    int most = n_tile < (size_t)n_rank ? (int)n_tile : n_rank;
+    double best = INFINITY;
+    *out =
+        teams_of(&w, n_rank, limits->n_team > 0 && limits->n_team <= n_rank ? limits->n_team : 1);
+    if (limits->n_team > n_rank)
+        return ci_error(CI_ERR_USAGE, "teams: %d, but there are %d ranks", limits->n_team, n_rank);
+    if (limits->n_team > 0) most = 0;
+    /* Most teams first: of equal times the one with fewer ranks that wait for each other. */
+    for (int n_team = most; n_team >= 1; n_team--) {
+        ci_plan_teams t = teams_of(&w, n_rank, n_team);
+        double seconds = (double)t.n_round * tile_seconds(&w, t.min_ranks);
+        if (!teams_fit(&w, &t, limits) || seconds >= best * (1 - 1e-9)) continue;
+        best = seconds;
+        *out = t;
+    }
+    if (teams_fit(&w, out, limits)) return CI_OK;
+    return ci_error(CI_ERR_MEMORY,
+                    "memory: a tile needs %.1f GB on each of %d ranks, %.1f GB a node are allowed: "
+                    "use more nodes with fewer ranks on each, or raise --memory",
+                    1e-9 * rank_bytes(&w, out->min_ranks), out->min_ranks,
+                    1e-9 * limits->memory_per_node);
+}
+
+/* ---- the plan ------------------------------------------------------------------------------- */
+
+ci_status ci_plan_work_from_files(ci_plan_work *work, const char *const *paths, size_t n_path)
+{
+    double bytes = 0;
+    size_t n_antenna = 0;
+    work->n_sub_band = n_path;
+    work->n_chan = work->n_time = work->n_pol = 0;
+    for (size_t i = 0; i < n_path; i++) {
+        ci_uvh5_summary s;
+        struct stat facts;
+        CI_TRY(ci_uvh5_summary_read(&s, paths[i]));
+        if (stat(paths[i], &facts) == 0) bytes += (double)facts.st_size;
+        work->n_chan += s.n_chan;
+        if (s.n_time > work->n_time) work->n_time = s.n_time;
+        if (s.n_pol > work->n_pol) work->n_pol = s.n_pol;
+        if (s.n_antenna > n_antenna) n_antenna = s.n_antenna;
+    }
+    work->n_baseline = n_antenna * (n_antenna + 1) / 2;
+    work->input_bytes = bytes * (double)(work->n_tile ? work->n_tile : 1);
+    return CI_OK;
+}
+
+/* Ranks for a job that may choose: as many as halve the time at least by 1.6 each doubling. */
+static int ranks_choose(const ci_plan_work *work, const ci_plan_limits *limits)
+{
+    int most = limits->max_rank > 0 ? limits->max_rank : 16, best = 1;
+    double time = INFINITY;
+    for (int n = 1; n <= most; n *= 2) {
+        ci_plan_limits l = *limits;
+        ci_plan_teams t;
+        l.n_rank = n;
+        if (ci_plan_teams_choose(&t, work, &l) != CI_OK) {
+            ci_error_clear();
+            continue;
+        }
+        double seconds = (double)t.n_round * tile_seconds(work, t.min_ranks);
+        if (seconds > time / 1.6) break;
+        time = seconds;
+        best = n;
+    }
+    return best;
+}
+
+ci_status ci_plan_make(ci_plan *out, const ci_plan_work *work, const ci_plan_limits *limits)
+{
+    ci_plan_limits l = *limits;
+    memset(out, 0, sizeof *out);
+    out->work = *work;
+    ci_plan_work *w = &out->work;
+    if (w->n_tile == 0) w->n_tile = 1;
+    if (w->n_group == 0) w->n_group = 1;
+    if (w->image_size == 0) w->image_size = default_image_size;
+    out->n_sample = samples_of(w);
+    if (w->input_bytes <= 0) /* data, flags, nsamples as DSA-110 writes them */
+        w->input_bytes = out->n_sample * 13 * (double)w->n_tile;
+    if (l.n_rank <= 0) l.n_rank = ranks_choose(w, &l);
+    ci_status status = ci_plan_teams_choose(&out->teams, w, &l);
+    if (status != CI_OK && status != CI_ERR_MEMORY) return status;
+    out->fits = status == CI_OK;
+    int n_rank = out->teams.n_rank;
+    out->ranks_per_node =
+        l.ranks_per_node > 0 && l.ranks_per_node < n_rank ? l.ranks_per_node : n_rank;
+    out->n_node = (n_rank + out->ranks_per_node - 1) / out->ranks_per_node;
+    out->memory_per_rank = rank_bytes(w, out->teams.min_ranks);
+    out->memory_per_node = out->memory_per_rank * out->ranks_per_node;
+    double image = 4 * pixels_of(w);
+    double n_mosaic = (double)w->n_group, n_tile = (double)w->n_tile;
+    out->read_bytes = w->input_bytes;
+    /* Six images a tile; three of a mosaic that is as long as its tiles drift. */
+    double mosaic = 3 * image * fmax(1, 0.5 * n_tile / n_mosaic);
+    out->staging_bytes = n_tile * 6 * image + n_mosaic * mosaic;
+    out->products_bytes = n_mosaic * mosaic;
+    out->state_bytes = n_mosaic * 5e6 + n_tile * 1e6;
+    out->seconds_per_tile = tile_seconds(w, out->teams.min_ranks);
+    out->seconds =
+        (double)out->teams.n_round * out->seconds_per_tile + n_mosaic * mosaic * 4e-8 / n_rank + 10;
+    return status;
+}

@@ -1,0 +1,234 @@
+#include "publish/publish.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Everything that one attempt holds open. */
+typedef struct attempt
+{
+    ci_registry *registry;
+    const ci_registry_product *p;
+    const ci_registry_owner *owner;
+    const ci_publish_options *options;
+    ci_publish_result *result;
+    ci_publish_files files;
+    int staging, base, date, part;
+    char part_name[2 * CI_REGISTRY_ID + 8];
+    double renewed_s; /* monotonic */
+} attempt;
+
+static ci_status renew(attempt *a)
+{
+    a->renewed_s = ci_clock_monotonic_s();
+    return ci_registry_product_renew(a->registry, a->p->id, a->owner->token, a->options->lease_s);
+}
+
+/* While bytes move: the lease must not run out under a big file on a slow disk. */
+static ci_status tick(void *context)
+{
+    attempt *a = context;
+    if (ci_clock_monotonic_s() - a->renewed_s < a->options->lease_s / 4) return CI_OK;
+    return renew(a);
+}
+
+/* ---- what was there before ------------------------------------------------------------------ */
+
+/* A folder of that name stands: an earlier attempt came as far as the rename. CI_OK with
+ * *done where it is this product; else the reason why it is not. */
+static ci_status finish_earlier(attempt *a, bool *done)
+{
+    int fd = openat(a->date, a->p->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    *done = false;
+    if (fd < 0 && errno == ENOENT) return CI_OK;
+    if (fd < 0) return ci_error_errno(errno, a->result->published_path, "open");
+    ci_status status =
+        ci_publish_folder_verify(fd, a->result->published_path, a->files.n ? &a->files : NULL);
+    close(fd);
+    *done = status == CI_OK;
+    return status;
+}
+
+/* ---- the product's own words -------------------------------------------------------------------
+ */
+
+/* No time of publishing and no host in it: the same product has the same bytes. */
+static ci_status provenance_text(char **out, const attempt *a, const char *date)
+{
+    ci_json *root = ci_json_object();
+    ci_json *files = ci_json_array(), *metadata = NULL;
+    ci_json_put_string(root, "id", a->p->id);
+    ci_json_put_string(root, "type", a->p->type);
+    ci_json_put_string(root, "date", date);
+    ci_json_put_string(root, "published_by", ci_version());
+    if (a->p->metadata_json[0] &&
+        ci_json_parse(&metadata, a->p->metadata_json, "metadata") == CI_OK)
+        ci_json_put(root, "metadata", metadata);
+    ci_json_put(root, "gates", ci_publish_gates_json(&a->result->gates));
+    for (size_t i = 0; i < a->files.n; i++) {
+        const ci_publish_file *f = &a->files.item[i];
+        ci_json *one = ci_json_object();
+        ci_json_put_string(one, "name", f->name);
+        ci_json_put_int(one, "bytes", f->n_byte);
+        ci_json_put_string(one, "sha256", f->sha256);
+        ci_json_put(files, NULL, one);
+    }
+    ci_json_put(root, "files", files);
+    ci_status status = ci_json_print(out, root, true);
+    ci_json_free(root);
+    return status;
+}
+
+static ci_status sums_write(attempt *a)
+{
+    char *text = NULL;
+    CI_TRY(ci_publish_sums_text(&text, &a->files));
+    ci_status status =
+        ci_publish_file_text(&a->files, a->part, a->result->published_path, "SHA256SUMS", text);
+    ci_mem_free(text);
+    return status;
+}
+
+static ci_status provenance_write(attempt *a, const char *date)
+{
+    char *text = NULL;
+    if (ci_publish_files_find(&a->files, "provenance.json")) return CI_OK; /* staged, copied */
+    CI_TRY(provenance_text(&text, a, date));
+    ci_status status = ci_publish_file_text(&a->files, a->part, a->result->published_path,
+                                            "provenance.json", text);
+    ci_mem_free(text);
+    return status;
+}
+
+/* ---- the steps
+ * ------------------------------------------------------------------------------------ */
+
+static ci_status copy_all(attempt *a, const char *date)
+{
+    ci_publish_tick beat = {tick, a};
+    const char *shown = a->result->published_path;
+    size_t n_staged = a->files.n;
+    if (mkdirat(a->date, a->part_name, 0755) != 0)
+        return ci_error_errno(errno, shown, "make the .part folder of");
+    CI_TRY(ci_publish_child_open(a->date, a->part_name, false, shown, &a->part));
+    for (size_t i = 0; i < n_staged; i++)
+        CI_TRY(ci_publish_file_copy(&a->files.item[i], a->part, shown, &beat));
+    CI_TRY(provenance_write(a, date));
+    CI_TRY(sums_write(a));
+    CI_TRY(ci_publish_files_compare(&a->files, a->part, shown, &beat));
+    return ci_publish_sync(a->part, shown);
+}
+
+static ci_status rename_part(attempt *a, bool *lost_race)
+{
+    const char *shown = a->result->published_path;
+    *lost_race = false;
+    /* Ours until now? Who took the product over meanwhile does its own rename. */
+    CI_TRY(renew(a));
+    if (renameat2(a->date, a->part_name, a->date, a->p->id, RENAME_NOREPLACE) != 0) {
+        int why = errno;
+        if (why == EINVAL || why == ENOSYS) {
+            /* A file system without the flag: a folder with files in it is not replaced by a
+             * plain rename either. */
+            why = renameat(a->date, a->part_name, a->date, a->p->id) == 0 ? 0 : errno;
+        }
+        *lost_race = why == EEXIST || why == ENOTEMPTY;
+        if (why) return ci_error_errno(why, shown, "rename into place");
+    }
+    return ci_publish_sync(a->date, shown);
+}
+
+static ci_status commit(attempt *a)
+{
+    char *gates = NULL;
+    ci_json *json = ci_publish_gates_json(&a->result->gates);
+    ci_status status = a->result->gates.n ? ci_json_print(&gates, json, false) : CI_OK;
+    ci_json_free(json);
+    if (status == CI_OK)
+        status = ci_registry_product_publish(a->registry, a->p->id, a->owner->token,
+                                             a->result->published_path, gates);
+    ci_mem_free(gates);
+    return status;
+}
+
+static ci_status folders_open(attempt *a, char date[16])
+{
+    const ci_publish_options *o = a->options;
+    CI_TRY(ci_publish_date(date, a->p->time_mjd_s, a->p->id));
+    if (!ci_publish_name_ok(a->p->id))
+        return ci_error(CI_ERR_GATE, "'%s': an id that cannot be the name of a folder", a->p->id);
+    snprintf(a->result->published_path, sizeof a->result->published_path, "%s/%s/%s",
+             o->products_base, date, a->p->id);
+    snprintf(a->part_name, sizeof a->part_name, "%s.%s.part", a->p->id, a->owner->token);
+    CI_TRY(ci_publish_base_open(o->products_base, &a->base));
+    return ci_publish_child_open(a->base, date, true, a->result->published_path, &a->date);
+}
+
+static ci_status steps(attempt *a)
+{
+    char date[16];
+    bool done = false, lost_race = false;
+    CI_TRY(folders_open(a, date));
+    ci_status staged =
+        ci_publish_folder_open(a->options->staging_base, a->p->stage_path, &a->staging);
+    if (staged == CI_OK) staged = ci_publish_files_open(&a->files, a->staging, a->p->stage_path);
+    /* Renamed but not committed, perhaps with the staging folder gone already. */
+    if (staged == CI_OK || staged == CI_ERR_INPUT) CI_TRY(finish_earlier(a, &done));
+    if (done) return commit(a);
+    if (staged != CI_OK) {
+        if (staged == CI_ERR_INPUT)
+            return ci_error(CI_ERR_INPUT, "%s: the staged product is not there", a->p->stage_path);
+        return staged;
+    }
+    if (a->files.n == 0) return ci_error(CI_ERR_INPUT, "%s: no files in it", a->p->stage_path);
+    CI_TRY(ci_publish_judge_files(a->registry, a->p, &a->files, a->options, &a->result->gates));
+    if (a->result->gates.refused) {
+        char why[CI_REGISTRY_TEXT];
+        ci_publish_gates_text(&a->result->gates, why);
+        return ci_error(CI_ERR_GATE, "%s: refused: %s", a->p->id, why);
+    }
+    CI_TRY(renew(a));
+    CI_TRY(copy_all(a, date));
+    ci_status status = rename_part(a, &lost_race);
+    if (lost_race) {
+        status = finish_earlier(a, &done);
+        if (status == CI_OK && !done)
+            status = ci_error(CI_ERR_IO, "%s: came and went", a->result->published_path);
+    }
+    return status == CI_OK ? commit(a) : status;
+}
+
+ci_status ci_publish_attempt(ci_registry *registry, const ci_registry_product *p,
+                             const ci_registry_owner *owner, const ci_publish_options *options,
+                             ci_publish_result *result)
+{
+    attempt a = {.registry = registry,
+                 .p = p,
+                 .owner = owner,
+                 .options = options,
+                 .result = result,
+                 .staging = -1,
+                 .base = -1,
+                 .date = -1,
+                 .part = -1,
+                 .renewed_s = ci_clock_monotonic_s()};
+    ci_status status = steps(&a);
+    /* What is left of a failed copy; after a rename there is nothing of that name. */
+    if (a.part >= 0 || status != CI_OK) {
+        char kept[1024];
+        snprintf(kept, sizeof kept, "%s", ci_error_text());
+        if (a.date >= 0 && a.part_name[0] &&
+            ci_publish_folder_remove(a.date, a.part_name, result->published_path) != CI_OK)
+            ci_log_warning("%s", ci_error_text());
+        if (status != CI_OK) ci_error(status, "%s", kept);
+    }
+    ci_publish_files_close(&a.files);
+    int fds[] = {a.staging, a.base, a.date, a.part};
+    for (int i = 0; i < 4; i++)
+        if (fds[i] >= 0) close(fds[i]);
+    return status;
+}

@@ -1,0 +1,246 @@
+#include "publish/publish.h"
+
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+void ci_publish_options_default(ci_publish_options *options)
+{
+    *options = (ci_publish_options){.lease_s = 600, .backoff_s = 60, .max_attempt = 3};
+    ci_publish_limits_default(&options->limits);
+}
+
+static ci_status conclude(ci_publish_result *result, ci_publish_result_kind kind, ci_status status,
+                          const char *format, ...) CI_PRINTF(4, 5);
+static ci_status conclude(ci_publish_result *result, ci_publish_result_kind kind, ci_status status,
+                          const char *format, ...)
+{
+    va_list values;
+    va_start(values, format);
+    result->kind = kind;
+    vsnprintf(result->text, sizeof result->text, format, values);
+    va_end(values);
+    return status == CI_OK ? CI_OK : ci_error(status, "%s", result->text);
+}
+
+/* ---- after the commit --------------------------------------------------------------------- */
+
+ci_status ci_publish_staging_remove(ci_registry *registry, const ci_registry_product *p,
+                                    const ci_publish_options *options)
+{
+    char *above = NULL;
+    int fd;
+    CI_TRY(ci_path_parent(&above, p->stage_path));
+    ci_status status;
+    /* Staged right below the base: the folder above is the base itself. */
+    if (ci_publish_folder_open(options->staging_base, p->stage_path, &fd) == CI_OK) {
+        close(fd);
+        ci_error_clear();
+        status = ci_publish_folder_open(options->staging_base, above, &fd);
+        if (status == CI_ERR_GATE) status = ci_publish_base_open(options->staging_base, &fd);
+        if (status == CI_OK) {
+            status = ci_publish_folder_remove(fd, ci_path_base(p->stage_path), p->stage_path);
+            close(fd);
+        }
+    } else {
+        status = CI_OK; /* gone already, or not ours to remove */
+        ci_error_clear();
+    }
+    ci_mem_free(above);
+    if (status == CI_OK) status = ci_registry_product_staging_removed(registry, p->id);
+    return status;
+}
+
+/* What follows a commit is derived: a fault there is said and left to --recover. */
+static void after_commit(ci_registry *registry, const ci_registry_product *p,
+                         const ci_publish_options *options, const ci_publish_result *result)
+{
+    bool is_mosaic = strcmp(p->type, "mosaic") == 0;
+    ci_status status = CI_OK;
+    if (is_mosaic) status = ci_registry_mosaic_published(registry, p->id, result->published_path);
+    if (status == CI_OK && is_mosaic && options->remove_staging)
+        status = ci_publish_staging_remove(registry, p, options);
+    if (status != CI_OK)
+        ci_log_warning("%s: published, but: %s (contimg publish --recover puts it right)", p->id,
+                       ci_error_text());
+    ci_error_clear();
+}
+
+/* ---- one attempt and its end
+ * --------------------------------------------------------------------- */
+
+static ci_status end_failed(ci_registry *registry, const ci_registry_product *p,
+                            const ci_registry_owner *owner, const ci_publish_options *options,
+                            ci_publish_result *result, ci_status why)
+{
+    char text[2 * CI_REGISTRY_TEXT];
+    ci_registry_publish_state state = CI_PUBLISH_STAGING;
+    snprintf(text, sizeof text, "%s", ci_error_text());
+    ci_status ended = ci_registry_product_fail(registry, p->id, owner->token, text,
+                                               options->backoff_s, options->max_attempt, &state);
+    if (ended != CI_OK)
+        ci_log_warning("%s: its failure could not be recorded: %s (contimg publish --recover puts "
+                       "it right)",
+                       p->id, ci_error_text());
+    if (state == CI_PUBLISH_FAILED)
+        return conclude(result, CI_PUBLISH_GIVEN_UP, why, "%s: not published, attempts used up: %s",
+                        p->id, text);
+    return conclude(result, CI_PUBLISH_RETRY, why, "%s: not published, back in staging: %s", p->id,
+                    text);
+}
+
+static ci_status end_refused(ci_registry *registry, const ci_registry_product *p,
+                             const ci_registry_owner *owner, ci_publish_result *result)
+{
+    char text[2 * CI_REGISTRY_TEXT], *gates = NULL;
+    snprintf(text, sizeof text, "%s", ci_error_text());
+    ci_json *json = ci_publish_gates_json(&result->gates);
+    ci_status status = ci_json_print(&gates, json, false);
+    ci_json_free(json);
+    if (status == CI_OK)
+        status = ci_registry_product_refuse(registry, p->id, owner->token, text, gates);
+    ci_mem_free(gates);
+    if (status != CI_OK) return status;
+    return conclude(result, CI_PUBLISH_GATE, CI_ERR_GATE, "%s", text);
+}
+
+ci_status ci_publish_conclude(ci_registry *registry, const ci_registry_product *p,
+                              const ci_registry_owner *owner, const ci_publish_options *options,
+                              ci_publish_result *result)
+{
+    /* More than the attempts allowed: each of them ended with its process. */
+    ci_status status =
+        p->n_attempt > options->max_attempt
+            ? ci_error(CI_ERR_INTERNAL, "its process died %lld times on it: look at the logs",
+                       (long long)p->n_attempt - 1)
+            : ci_publish_attempt(registry, p, owner, options, result);
+    if (status == CI_OK) {
+        after_commit(registry, p, options, result);
+        return conclude(result, CI_PUBLISHED, CI_OK, "%s: published: %s", p->id,
+                        result->published_path);
+    }
+    if (status == CI_ERR_GATE) return end_refused(registry, p, owner, result);
+    return end_failed(registry, p, owner, options, result, status);
+}
+
+/* ---- the ways not to publish
+ * ----------------------------------------------------------------------- */
+
+static ci_status not_taken(const ci_registry_product *p, ci_registry_claim claim,
+                           const ci_registry_owner *owner, ci_publish_result *result)
+{
+    char who[CI_REGISTRY_TEXT], when[32];
+    switch (claim) {
+    case CI_CLAIM_PUBLISHED:
+        snprintf(result->published_path, sizeof result->published_path, "%s", p->published_path);
+        return conclude(result, CI_PUBLISHED_BEFORE, CI_OK,
+                        "%s: published before, nothing to do: %s", p->id, p->published_path);
+    case CI_CLAIM_HELD:
+        ci_registry_owner_text(owner, who);
+        return conclude(result, CI_PUBLISH_HELD, CI_ERR_NOT_READY, "%s: is being published by %s",
+                        p->id, who);
+    case CI_CLAIM_WAIT:
+        if (!p->auto_publish)
+            return conclude(result, CI_PUBLISH_WAITS, CI_ERR_NOT_READY,
+                            "%s: waits for contimg publish --id (auto_publish_enabled is 0)",
+                            p->id);
+        ci_time_iso(when, ci_time_mjd_s_from_unix(p->next_try_unix_s), 0, true);
+        return conclude(result, CI_PUBLISH_WAITS, CI_ERR_NOT_READY,
+                        "%s: failed %lld times, tried again after %s: %s", p->id,
+                        (long long)p->n_attempt, when, p->error);
+    case CI_CLAIM_REFUSED:
+        return conclude(result, CI_PUBLISH_GATE, CI_ERR_GATE,
+                        "%s: refused before, contimg publish --id tries again: %s", p->id,
+                        p->error);
+    case CI_CLAIM_FAILED:
+        return conclude(result, CI_PUBLISH_GIVEN_UP, CI_ERR_NOT_READY,
+                        "%s: attempts used up, contimg publish --id or --retry-failed tries "
+                        "again: %s",
+                        p->id, p->error);
+    default:
+        return conclude(result, CI_PUBLISH_WAITS, CI_ERR_INPUT,
+                        "%s: no such product, or one of the deployed pipeline (contimg db adopt)",
+                        p->id);
+    }
+}
+
+/* Path rules and gates, nothing else. */
+static ci_status dry_run(ci_registry *registry, const ci_registry_product *p,
+                         const ci_publish_options *options, ci_publish_result *result)
+{
+    ci_publish_files files = {0};
+    char date[16];
+    int fd;
+    CI_TRY(ci_publish_date(date, p->time_mjd_s, p->id));
+    CI_TRY(ci_publish_folder_open(options->staging_base, p->stage_path, &fd));
+    ci_status status = ci_publish_files_open(&files, fd, p->stage_path);
+    if (status == CI_OK)
+        status = ci_publish_judge_files(registry, p, &files, options, &result->gates);
+    ci_publish_files_close(&files);
+    close(fd);
+    CI_TRY(status);
+    if (result->gates.refused) {
+        char why[CI_REGISTRY_TEXT];
+        ci_publish_gates_text(&result->gates, why);
+        return conclude(result, CI_PUBLISH_GATE, CI_ERR_GATE, "%s: would be refused: %s", p->id,
+                        why);
+    }
+    return conclude(result, CI_PUBLISH_WAITS, CI_OK, "%s: would be published: %s/%s/%s", p->id,
+                    options->products_base, date, p->id);
+}
+
+ci_status ci_publish_product(ci_registry *registry, const char *id,
+                             const ci_publish_options *options, ci_publish_result *result)
+{
+    ci_registry_products *list = NULL;
+    ci_registry_claim claim = CI_CLAIM_UNKNOWN;
+    ci_registry_owner owner = {0};
+    memset(result, 0, sizeof *result);
+    result->kind = CI_PUBLISH_WAITS;
+    /* Its commits would be the outer transaction's to undo, its files not. */
+    if (ci_registry_in_transaction(registry, CI_DB_DATA))
+        return ci_error(CI_ERR_INTERNAL, "%s: publish inside an open transaction", id);
+    ci_status status = CI_OK;
+    if (!options->dry_run)
+        status = ci_registry_product_claim(registry, id, options->by_name, options->lease_s, &claim,
+                                           &owner);
+    if (status == CI_OK) status = ci_registry_product_get(registry, id, &list);
+    if (status != CI_OK) return conclude(result, CI_PUBLISH_WAITS, status, "%s", ci_error_text());
+    ci_registry_product none = {.stage_path = "", .published_path = "", .error = ""};
+    snprintf(none.id, sizeof none.id, "%s", id);
+    const ci_registry_product *p = list->n ? &list->item[0] : &none;
+    if (options->dry_run && list->n)
+        status = dry_run(registry, p, options, result);
+    else if (claim == CI_CLAIM_TAKEN)
+        status = ci_publish_conclude(registry, p, &owner, options, result);
+    else
+        status = not_taken(p, claim, &owner, result);
+    ci_registry_products_free(list);
+    return status;
+}
+
+ci_status ci_publish_due(ci_registry *registry, const ci_publish_options *options,
+                         size_t *n_published, size_t *n_failed)
+{
+    ci_registry_products *list = NULL;
+    ci_status worst = CI_OK;
+    char text[2 * CI_REGISTRY_TEXT] = "";
+    *n_published = *n_failed = 0;
+    CI_TRY(ci_registry_products_read(registry, &list, CI_PUBLISH_STAGING, false));
+    for (size_t i = 0; i < list->n; i++) {
+        ci_publish_result result;
+        ci_status status = ci_publish_product(registry, list->item[i].id, options, &result);
+        if (result.kind == CI_PUBLISH_HELD ||
+            (result.kind == CI_PUBLISH_WAITS && !options->dry_run))
+            continue; /* not due */
+        *n_published += result.kind == CI_PUBLISHED;
+        *n_failed += status != CI_OK;
+        ci_log(status == CI_OK ? CI_LOG_INFO : CI_LOG_WARNING, "%s", result.text);
+        if (status > worst) {
+            worst = status;
+            snprintf(text, sizeof text, "%s", result.text);
+        }
+    }
+    ci_registry_products_free(list);
+    return worst == CI_OK ? CI_OK : ci_error(worst, "%s", text);
+}
