@@ -138,7 +138,7 @@ static void compare_header(const ci_sky_eop *eop, double header_s, double table_
     eop->said->header = true;
     if (header_s == 0)
         ci_log_debug("the header gives no UT1-UTC: %+.4f s of %s is used", table_s,
-                    ci_path_base(eop->path));
+                     ci_path_base(eop->path));
     else
         ci_log_warning("the header's UT1-UTC %+.4f s differs from %+.4f s of %s, which is used",
                        header_s, table_s, ci_path_base(eop->path));
