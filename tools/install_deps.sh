@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# install_deps.sh [--tests]: installs, with apt-get, the Debian packages that contimg is built
+# from and runs with; --tests adds those of the tests. Does nothing where all are there.
+set -eu
+build="build-essential cmake ninja-build pkg-config git ca-certificates
+  openmpi-bin libopenmpi-dev libhdf5-openmpi-dev bitshuffle libfftw3-dev libfftw3-mpi-dev
+  libcfitsio-dev wcslib-dev liberfa-dev libgsl-dev libsqlite3-dev libcjson-dev libinih-dev
+  libssl-dev libcairo2-dev fonts-dejavu-core libmicrohttpd-dev"
+tests="libcmocka-dev slurm-wlm munge strace python3 python3-venv"
+
+packages=$build
+case "${1:-}" in
+  "") ;;
+  --tests) packages="$build $tests" ;;
+  *) echo "usage: tools/install_deps.sh [--tests]" >&2; exit 2 ;;
+esac
+
+missing=
+for package in $packages; do
+  state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+  [ "$state" = installed ] || missing="$missing $package"
+done
+if [ -z "$missing" ]; then
+  echo "packages: all there"
+  exit 0
+fi
+
+if ! command -v apt-get >/dev/null; then
+  echo "install_deps.sh: this is no Debian: install what corresponds to:$missing" >&2
+  exit 6
+fi
+if [ "$(id -u)" = 0 ]; then
+  sudo=
+elif command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [ -t 0 ]; }; then
+  sudo=sudo
+else
+  echo "install_deps.sh: neither root nor sudo: have these installed:$missing" >&2
+  exit 6
+fi
+echo "packages: installing$missing"
+$sudo env DEBIAN_FRONTEND=noninteractive apt-get update -q
+$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
