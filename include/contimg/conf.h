@@ -1,0 +1,80 @@
+/* conf: one option table -> one validated, immutable configuration. The table
+ * (src/conf/options.def) gives the command line, the CONTIMG_ variables, the keys of the
+ * configuration file, --help and the man pages. All functions are local.
+ * Precedence: default < file < environment < command line. */
+#ifndef CONTIMG_CONF_H
+#define CONTIMG_CONF_H
+
+#include "contimg/base.h"
+
+/* The commands that take options; bits of the table's command sets. */
+typedef enum ci_conf_command
+{
+    CI_COMMAND_RUN = 1 << 0,
+    CI_COMMAND_CALIBRATE = 1 << 1,
+    CI_COMMAND_IMAGE = 1 << 2,
+    CI_COMMAND_MOSAIC = 1 << 3,
+    CI_COMMAND_PLAN = 1 << 4,
+    CI_COMMAND_GROUP = 1 << 5,
+    CI_COMMAND_CHECK = 1 << 6,
+    CI_COMMAND_INSPECT = 1 << 7,
+    CI_COMMAND_PUBLISH = 1 << 8,
+    CI_COMMAND_STATUS = 1 << 9
+} ci_conf_command;
+
+typedef enum ci_conf_id
+{
+#define CI_OPTION(id, name, variable, type, unit, missing, low, high, commands, help) CI_OPT_##id,
+#include "contimg/options.def"
+#undef CI_OPTION
+    CI_OPT_COUNT
+} ci_conf_id;
+
+typedef struct ci_conf ci_conf;
+
+/* Reads file, environment and command line of one command. argv[0] is the command's name;
+ * positional arguments are kept. CI_ERR_USAGE names the option, its value, its origin and
+ * the nearest known name. *asked_help: --help was given (nothing else is checked). */
+CI_MUST_CHECK ci_status ci_conf_new(ci_conf **out, ci_conf_command command, int argc,
+                                    char *const *argv, bool *asked_help);
+void ci_conf_free(ci_conf *conf);
+
+size_t ci_conf_argument_count(const ci_conf *conf);
+const char *ci_conf_argument(const ci_conf *conf, size_t i);
+const char *const *ci_conf_arguments(const ci_conf *conf); /* borrowed */
+
+/* Values. Text is "" where an option without default was not given. */
+const char *ci_conf_text(const ci_conf *conf, ci_conf_id id);
+double ci_conf_double(const ci_conf *conf, ci_conf_id id);
+int64_t ci_conf_int(const ci_conf *conf, ci_conf_id id);
+bool ci_conf_bool(const ci_conf *conf, ci_conf_id id);
+bool ci_conf_is_given(const ci_conf *conf, ci_conf_id id); /* not the default */
+/* "default", "environment", "command line" or "<file>:<line>"; borrowed. */
+const char *ci_conf_origin(const ci_conf *conf, ci_conf_id id);
+/* The configuration file in use, "" where none; borrowed. */
+const char *ci_conf_file(const ci_conf *conf);
+const char *ci_conf_name(ci_conf_id id); /* "cell-arcsec" */
+/* "CONTIMG_CELL_ARCSEC" into a caller's buffer. */
+void ci_conf_variable(ci_conf_id id, char out[64]);
+
+/* --help of a command; the man page (roff) of it. */
+void ci_conf_help(FILE *out, ci_conf_command command, const char *usage, const char *about);
+void ci_conf_man(FILE *out, ci_conf_command command, const char *name, const char *usage,
+                 const char *about);
+/* Every value with its origin, one a line (check --config). */
+void ci_conf_print(FILE *out, const ci_conf *conf);
+/* name=value of every option that is not at its default, blank-separated, for provenance;
+ * ci_mem_free. */
+CI_MUST_CHECK ci_status ci_conf_given_text(char **out, const ci_conf *conf);
+
+/* Where things are, resolved from the options. Texts owned; ci_conf_places_free. */
+typedef struct ci_conf_places
+{
+    char *input, *staging, *state, *products;
+    char *ingest_db, *products_db, *data_registry_db, *cal_registry_db;
+    bool is_local_default; /* ./contimg-data is used: nothing was configured */
+} ci_conf_places;
+CI_MUST_CHECK ci_status ci_conf_places_new(ci_conf_places *out, const ci_conf *conf);
+void ci_conf_places_free(ci_conf_places *places);
+
+#endif

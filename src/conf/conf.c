@@ -1,0 +1,277 @@
+#include "conf/table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const default_files[] = {"/etc/contimg/contimg.env",
+                                            "/data/dsa110-contimg/ops/systemd/contimg.env"};
+
+ci_status ci_conf_set(ci_conf *conf, ci_conf_id id, const char *text, const char *origin)
+{
+    ci_conf_value *value = &conf->value[id];
+    char *fresh_text = NULL, *fresh_origin = NULL;
+    CI_TRY(ci_str_copy(&fresh_text, text));
+    ci_status status = origin ? ci_str_copy(&fresh_origin, origin) : CI_OK;
+    if (status != CI_OK) {
+        ci_mem_free(fresh_text);
+        return status;
+    }
+    ci_mem_free(value->text);
+    ci_mem_free(value->origin);
+    value->text = fresh_text;
+    value->origin = fresh_origin;
+    return CI_OK;
+}
+
+/* ---- checking ---------------------------------------------------------------- */
+
+static ci_status refuse(const ci_conf *conf, ci_conf_id id, const char *why)
+{
+    const ci_conf_row *row = &ci_conf_rows[id];
+    return ci_error(CI_ERR_USAGE, "--%s '%s' (%s): %s", row->name, conf->value[id].text,
+                    ci_conf_origin(conf, id), why);
+}
+
+static ci_status check_number(ci_conf *conf, ci_conf_id id)
+{
+    const ci_conf_row *row = &ci_conf_rows[id];
+    ci_conf_value *value = &conf->value[id];
+    char why[128];
+    int64_t whole = 0;
+    ci_status status = row->type == CI_TYPE_INT
+                           ? ci_parse_int(value->text, row->name, &whole)
+                           : ci_parse_double(value->text, row->name, &value->number);
+    if (status != CI_OK)
+        return refuse(conf, id, row->type == CI_TYPE_INT ? "not a whole number" : "not a number");
+    if (row->type == CI_TYPE_INT) value->number = (double)whole;
+    if (row->low < row->high && (value->number < row->low || value->number > row->high)) {
+        snprintf(why, sizeof why, "must lie between %g and %g", row->low, row->high);
+        return refuse(conf, id, why);
+    }
+    return CI_OK;
+}
+
+static ci_status check_flag(ci_conf *conf, ci_conf_id id)
+{
+    static const char *const yes[] = {"true", "1", "yes", "on"}, *const no[] = {"false", "0", "no",
+                                                                                "off"};
+    ci_conf_value *value = &conf->value[id];
+    for (int i = 0; i < 4; i++) {
+        if (strcasecmp(value->text, yes[i]) == 0) {
+            value->flag = true;
+            return CI_OK;
+        }
+        if (strcasecmp(value->text, no[i]) == 0) {
+            value->flag = false;
+            return CI_OK;
+        }
+    }
+    return refuse(conf, id, "use true or false");
+}
+
+static ci_status check_choice(const ci_conf *conf, ci_conf_id id)
+{
+    const char *text = conf->value[id].text;
+    size_t n = strlen(text);
+    for (const char *choice = ci_conf_rows[id].unit; n > 0; choice++) {
+        size_t length = strcspn(choice, "|");
+        if (length == n && strncasecmp(choice, text, n) == 0) return CI_OK;
+        choice += length;
+        if (!*choice) break;
+    }
+    char why[160];
+    snprintf(why, sizeof why, "use one of %s", ci_conf_rows[id].unit);
+    return refuse(conf, id, why);
+}
+
+ci_status ci_conf_validate(ci_conf *conf)
+{
+    for (int i = 0; i < CI_OPT_COUNT; i++) {
+        ci_conf_id id = (ci_conf_id)i;
+        const ci_conf_row *row = &ci_conf_rows[i];
+        if (!(row->commands & (unsigned)conf->command)) continue;
+        if (strstr(conf->value[i].text, "${"))
+            CI_TRY(refuse(conf, id, "holds a ${NAME} that is set nowhere"));
+        if (row->type == CI_TYPE_INT || row->type == CI_TYPE_REAL) CI_TRY(check_number(conf, id));
+        if (row->type == CI_TYPE_FLAG) CI_TRY(check_flag(conf, id));
+        if (row->type == CI_TYPE_CHOICE) CI_TRY(check_choice(conf, id));
+    }
+    return CI_OK;
+}
+
+/* ---- command line -------------------------------------------------------------- */
+
+static ci_status unknown_option(const ci_conf *conf, const char *name, size_t n)
+{
+    char given[64];
+    const char *names[CI_OPT_COUNT + 1];
+    size_t n_name = 0;
+    snprintf(given, sizeof given, "%.*s", (int)n, name);
+    for (int i = 0; i < CI_OPT_COUNT; i++)
+        if (ci_conf_rows[i].commands & (unsigned)conf->command)
+            names[n_name++] = ci_conf_rows[i].name;
+    names[n_name++] = "help";
+    const char *nearest = ci_str_nearest(given, names, n_name);
+    bool elsewhere = ci_conf_find_name(given) != CI_OPT_COUNT;
+    return ci_error(CI_ERR_USAGE, "option --%s %s%s%s%s; --help lists all", given,
+                    elsewhere ? "is not for this command" : "is unknown",
+                    nearest ? ", did you mean --" : "", nearest ? nearest : "", nearest ? "?" : "");
+}
+
+/* One --name[=value] [value]; *i moves past what was used. */
+static ci_status read_option(ci_conf *conf, int argc, char *const *argv, int *i)
+{
+    const char *name = argv[*i] + 2, *equals = strchr(name, '=');
+    size_t n = equals ? (size_t)(equals - name) : strlen(name);
+    char bare[64] = "";
+    if (n < sizeof bare) memcpy(bare, name, n);
+    ci_conf_id id = ci_conf_find_name(bare);
+    if (id == CI_OPT_COUNT || !(ci_conf_rows[id].commands & (unsigned)conf->command))
+        return unknown_option(conf, name, n);
+    if (equals) return ci_conf_set(conf, id, equals + 1, "command line");
+    if (ci_conf_rows[id].type == CI_TYPE_FLAG) return ci_conf_set(conf, id, "true", "command line");
+    if (*i + 1 >= argc)
+        return ci_error(CI_ERR_USAGE, "option --%s needs a value (%s)", bare,
+                        ci_conf_rows[id].unit);
+    return ci_conf_set(conf, id, argv[++*i], "command line");
+}
+
+static ci_status read_command_line(ci_conf *conf, int argc, char *const *argv)
+{
+    CI_TRY(ci_mem_alloc(&conf->argument, (size_t)argc + 1, sizeof *conf->argument, "arguments"));
+    bool only_arguments = false;
+    for (int i = 1; i < argc; i++) {
+        if (!only_arguments && strcmp(argv[i], "--") == 0)
+            only_arguments = true;
+        else if (!only_arguments && strncmp(argv[i], "--", 2) == 0)
+            CI_TRY(read_option(conf, argc, argv, &i));
+        else if (!only_arguments && argv[i][0] == '-' && argv[i][1] != '\0')
+            return ci_error(CI_ERR_USAGE, "option '%s': options begin with two dashes", argv[i]);
+        else
+            conf->argument[conf->n_argument++] = argv[i];
+    }
+    return CI_OK;
+}
+
+/* --config, else $CONTIMG_CONFIG, else the first default file that is there. */
+static ci_status choose_file(ci_conf *conf, int argc, char *const *argv)
+{
+    const char *path = NULL;
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strncmp(argv[i], "--config=", 9) == 0) path = argv[i] + 9;
+        if (strcmp(argv[i], "--config") == 0 && i + 1 < argc) path = argv[i + 1];
+    }
+    if (!path) path = getenv("CONTIMG_CONFIG");
+    for (size_t i = 0; !path && i < sizeof default_files / sizeof *default_files; i++)
+        if (ci_path_exists(default_files[i])) path = default_files[i];
+    return ci_str_copy(&conf->file, path ? path : "");
+}
+
+static ci_status fill(ci_conf *conf, int argc, char *const *argv)
+{
+    for (int i = 0; i < CI_OPT_COUNT; i++)
+        CI_TRY(ci_conf_set(conf, (ci_conf_id)i, ci_conf_rows[i].missing, NULL));
+    CI_TRY(choose_file(conf, argc, argv));
+    if (conf->file[0]) CI_TRY(ci_conf_file_read(conf, conf->file));
+    CI_TRY(ci_conf_environment_read(conf));
+    CI_TRY(read_command_line(conf, argc, argv));
+    CI_TRY(ci_conf_validate(conf));
+    ci_log_level level = CI_LOG_INFO;
+    CI_TRY(ci_log_level_parse(ci_conf_text(conf, CI_OPT_LOG_LEVEL), &level));
+    ci_log_set_level(level);
+    return CI_OK;
+}
+
+ci_status ci_conf_new(ci_conf **out, ci_conf_command command, int argc, char *const *argv,
+                      bool *asked_help)
+{
+    *out = NULL;
+    *asked_help = false;
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) *asked_help = true;
+    if (*asked_help) return CI_OK;
+    CI_TRY(ci_mem_alloc(out, 1, sizeof **out, "configuration"));
+    (*out)->command = command;
+    ci_status status = fill(*out, argc, argv);
+    if (status != CI_OK) {
+        ci_conf_free(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
+void ci_conf_free(ci_conf *conf)
+{
+    if (!conf) return;
+    for (int i = 0; i < CI_OPT_COUNT; i++) {
+        ci_mem_free(conf->value[i].text);
+        ci_mem_free(conf->value[i].origin);
+    }
+    ci_mem_free(conf->argument);
+    ci_mem_free(conf->file);
+    ci_mem_free(conf);
+}
+
+/* ---- getters ---------------------------------------------------------------------- */
+
+size_t ci_conf_argument_count(const ci_conf *conf)
+{
+    return conf->n_argument;
+}
+
+const char *ci_conf_argument(const ci_conf *conf, size_t i)
+{
+    return conf->argument[i];
+}
+
+const char *const *ci_conf_arguments(const ci_conf *conf)
+{
+    return conf->argument;
+}
+
+const char *ci_conf_text(const ci_conf *conf, ci_conf_id id)
+{
+    return conf->value[id].text;
+}
+
+double ci_conf_double(const ci_conf *conf, ci_conf_id id)
+{
+    return conf->value[id].number;
+}
+
+int64_t ci_conf_int(const ci_conf *conf, ci_conf_id id)
+{
+    return (int64_t)conf->value[id].number;
+}
+
+bool ci_conf_bool(const ci_conf *conf, ci_conf_id id)
+{
+    return conf->value[id].flag;
+}
+
+bool ci_conf_is_given(const ci_conf *conf, ci_conf_id id)
+{
+    return conf->value[id].origin != NULL;
+}
+
+const char *ci_conf_origin(const ci_conf *conf, ci_conf_id id)
+{
+    return conf->value[id].origin ? conf->value[id].origin : "default";
+}
+
+const char *ci_conf_file(const ci_conf *conf)
+{
+    return conf->file;
+}
+
+ci_status ci_conf_given_text(char **out, const ci_conf *conf)
+{
+    ci_text text = {0};
+    ci_status status = ci_text_append(&text, "%s", "");
+    for (int i = 0; status == CI_OK && i < CI_OPT_COUNT; i++)
+        if (conf->value[i].origin && (ci_conf_rows[i].commands & (unsigned)conf->command))
+            status = ci_text_append(&text, "%s%s=%s", text.length ? " " : "", ci_conf_rows[i].name,
+                                    conf->value[i].text);
+    *out = text.text;
+    return status;
+}

@@ -1,0 +1,201 @@
+/* The configuration file (KEY=VALUE as systemd reads it, or INI) and the environment. */
+#include "conf/table.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <ini.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern char **environ;
+
+typedef struct
+{
+    char *name, *value;
+    int line;
+} pair;
+
+typedef struct
+{
+    FILE *stream;
+    const char *path;
+    int line;
+    pair *pairs;
+    size_t n_pair;
+    ci_status status;
+} file_state;
+
+static char *read_line(char *text, int n, void *context)
+{
+    file_state *state = context;
+    char *got = fgets(text, n, state->stream);
+    if (got) state->line++;
+    return got;
+}
+
+/* "export NAME" -> NAME; quotes around the whole value go, as a shell or systemd would. */
+static int on_pair(void *context, const char *section, const char *name, const char *value)
+{
+    (void)section;
+    file_state *state = context;
+    if (strncmp(name, "export ", 7) == 0) name += 7;
+    state->status = ci_mem_resize(&state->pairs, state->n_pair + 1, sizeof(pair), "configuration");
+    if (state->status != CI_OK) return 0;
+    pair *fresh = &state->pairs[state->n_pair++];
+    fresh->line = state->line;
+    size_t n = strlen(value);
+    bool quoted = n >= 2 && (value[0] == '"' || value[0] == '\'') && value[n - 1] == value[0];
+    state->status = ci_str_copy(&fresh->name, name);
+    if (state->status == CI_OK)
+        state->status = ci_str_format(&fresh->value, "%.*s", (int)(quoted ? n - 2 : n),
+                                      value + (quoted ? 1 : 0));
+    return state->status == CI_OK;
+}
+
+static const char *pair_value(const file_state *state, const char *name, size_t n)
+{
+    for (size_t i = state ? state->n_pair : 0; i-- > 0;)
+        if (strlen(state->pairs[i].name) == n && strncmp(state->pairs[i].name, name, n) == 0)
+            return state->pairs[i].value;
+    return NULL;
+}
+
+/* Replaces ${NAME} from the file's own pairs, then the environment; what is unknown stays. */
+static ci_status expand(char **out, const file_state *state, const char *value, int depth)
+{
+    ci_text text = {0};
+    ci_status status = ci_text_append(&text, "%s", "");
+    while (status == CI_OK && *value) {
+        const char *end = value[0] == '$' && value[1] == '{' ? strchr(value, '}') : NULL;
+        char name[128] = "";
+        if (end && end - value - 2 < (int)sizeof name)
+            memcpy(name, value + 2, (size_t)(end - value - 2));
+        const char *found = *name ? pair_value(state, name, strlen(name)) : NULL;
+        if (!found && *name) found = getenv(name);
+        if (found && depth < 8) {
+            char *inner = NULL;
+            status = expand(&inner, state, found, depth + 1);
+            if (status == CI_OK) status = ci_text_append(&text, "%s", inner);
+            ci_mem_free(inner);
+            value = end + 1;
+        } else
+            status = ci_text_append(&text, "%c", *value++);
+    }
+    *out = text.text;
+    return status;
+}
+
+/* A key that is no option: foreign names of an environment file are passed over. */
+static ci_status unknown_key(const file_state *state, const pair *p)
+{
+    if (strncmp(p->name, "CONTIMG_", 8) == 0) {
+        ci_log_warning("%s:%d: %s is %s and has no effect", state->path, p->line, p->name,
+                       ci_conf_is_retired(p->name) ? "retired" : "unknown");
+        return CI_OK;
+    }
+    bool is_variable = true;
+    for (const char *c = p->name; *c; c++)
+        if (islower((unsigned char)*c)) is_variable = false;
+    if (is_variable) return CI_OK;
+    const char *names[CI_OPT_COUNT];
+    for (int i = 0; i < CI_OPT_COUNT; i++)
+        names[i] = ci_conf_rows[i].name;
+    const char *nearest = ci_str_nearest(p->name, names, CI_OPT_COUNT);
+    return ci_error(CI_ERR_USAGE, "%s:%d: unknown key '%s'%s%s%s", state->path, p->line, p->name,
+                    nearest ? ", did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+}
+
+static ci_conf_id find_key(const char *key)
+{
+    ci_conf_id id = ci_conf_find_variable(key);
+    if (id != CI_OPT_COUNT) return id;
+    if (strcmp(key, "CAL_REGISTRY_DB") == 0) return CI_OPT_CAL_REGISTRY_DB;
+    char name[64];
+    snprintf(name, sizeof name, "%s", key);
+    for (char *c = name; *c; c++)
+        if (*c == '_') *c = '-';
+    return ci_conf_find_name(name);
+}
+
+static ci_status apply_pair(ci_conf *conf, const file_state *state, const pair *p)
+{
+    ci_conf_id id = find_key(p->name);
+    if (id == CI_OPT_COUNT) return unknown_key(state, p);
+    /* The deployed CAL_REGISTRY_DB gives way to our own name. */
+    if (strcmp(p->name, "CAL_REGISTRY_DB") == 0 &&
+        pair_value(state, "CONTIMG_CAL_REGISTRY_DB", strlen("CONTIMG_CAL_REGISTRY_DB")))
+        return CI_OK;
+    char *value = NULL, *origin = NULL;
+    ci_status status = expand(&value, state, p->value, 0);
+    if (status == CI_OK) status = ci_str_format(&origin, "%s:%d", state->path, p->line);
+    if (status == CI_OK) status = ci_conf_set(conf, id, value, origin);
+    ci_mem_free(value);
+    ci_mem_free(origin);
+    return status;
+}
+
+ci_status ci_conf_file_read(ci_conf *conf, const char *path)
+{
+    file_state state = {.path = path, .stream = fopen(path, "r")};
+    if (!state.stream) return ci_error_errno(errno, path, "open configuration");
+    int bad_line = ini_parse_stream(read_line, &state, on_pair, &state);
+    ci_status status = state.status;
+    if (status == CI_OK && ferror(state.stream))
+        status = ci_error_errno(errno, path, "read configuration");
+    fclose(state.stream);
+    if (status == CI_OK && bad_line != 0)
+        status = ci_error(CI_ERR_USAGE, "%s:%d: not KEY=VALUE", path, bad_line);
+    for (size_t i = 0; status == CI_OK && i < state.n_pair; i++)
+        status = apply_pair(conf, &state, &state.pairs[i]);
+    for (size_t i = 0; i < state.n_pair; i++) {
+        ci_mem_free(state.pairs[i].name);
+        ci_mem_free(state.pairs[i].value);
+    }
+    ci_mem_free(state.pairs);
+    return status;
+}
+
+/* Names in the environment that are not options and yet not unknown. */
+static bool is_own_variable(const char *name)
+{
+    static const char *const own[] = {"CONTIMG_SHARE", "CONTIMG_BUILD", "CONTIMG_SOURCE",
+                                      "CONTIMG_CONFIG", "CONTIMG_API_TOKEN"};
+    if (strncmp(name, "CONTIMG_TEST_", 13) == 0) return true;
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (strcmp(own[i], name) == 0) return true;
+    return false;
+}
+
+static ci_status apply_variable(ci_conf *conf, const char *name, const char *value)
+{
+    ci_conf_id id = ci_conf_find_variable(name);
+    if (strcmp(name, "CAL_REGISTRY_DB") == 0 && !getenv("CONTIMG_CAL_REGISTRY_DB"))
+        id = CI_OPT_CAL_REGISTRY_DB;
+    if (id == CI_OPT_CONFIG) return CI_OK;
+    if (id == CI_OPT_COUNT) {
+        if (strncmp(name, "CONTIMG_", 8) == 0 && !is_own_variable(name))
+            ci_log_warning("environment: %s is %s and has no effect", name,
+                           ci_conf_is_retired(name) ? "retired" : "unknown");
+        return CI_OK;
+    }
+    char *expanded = NULL;
+    ci_status status = expand(&expanded, NULL, value, 0);
+    if (status == CI_OK) status = ci_conf_set(conf, id, expanded, "environment");
+    ci_mem_free(expanded);
+    return status;
+}
+
+ci_status ci_conf_environment_read(ci_conf *conf)
+{
+    for (char **entry = environ; *entry; entry++) {
+        const char *equals = strchr(*entry, '=');
+        size_t n = equals ? (size_t)(equals - *entry) : 0;
+        char name[128];
+        if (n == 0 || n >= sizeof name) continue;
+        memcpy(name, *entry, n);
+        name[n] = '\0';
+        if (strncmp(name, "CONTIMG_", 8) != 0 && strcmp(name, "CAL_REGISTRY_DB") != 0) continue;
+        CI_TRY(apply_variable(conf, name, equals + 1));
+    }
+    return CI_OK;
+}

@@ -1,0 +1,91 @@
+/* Where input, staging, state and products are. */
+#include "contimg/conf.h"
+
+#include <string.h>
+
+static const char deployed_root[] = "/data/dsa110-contimg";
+
+static bool is_under(const char *path, const char *folder)
+{
+    size_t n = strlen(folder);
+    while (n > 1 && folder[n - 1] == '/')
+        n--;
+    return n > 0 && strncmp(path, folder, n) == 0 && (path[n] == '/' || path[n] == '\0');
+}
+
+/* True where nobody said where things are and the deployed folders are not there. */
+static bool nothing_configured(const ci_conf *conf)
+{
+    static const ci_conf_id ids[] = {CI_OPT_OUTPUT_DIR, CI_OPT_SCRATCH_DIR, CI_OPT_STATE_DIR,
+                                     CI_OPT_PRODUCTS_DIR};
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+        if (ci_conf_is_given(conf, ids[i])) return false;
+    return !ci_path_is_folder(deployed_root);
+}
+
+static ci_status folders(ci_conf_places *out, const ci_conf *conf)
+{
+    const char *output = ci_conf_text(conf, CI_OPT_OUTPUT_DIR);
+    const char *scratch = ci_conf_text(conf, CI_OPT_SCRATCH_DIR);
+    CI_TRY(ci_str_copy(&out->input, ci_conf_text(conf, CI_OPT_INPUT_DIR)));
+    out->is_local_default = nothing_configured(conf);
+    if (out->is_local_default) {
+        CI_TRY(ci_str_copy(&out->staging, "contimg-data/staging"));
+        CI_TRY(ci_str_copy(&out->state, "contimg-data/state"));
+        return ci_str_copy(&out->products, "contimg-data/products");
+    }
+    CI_TRY(ci_str_copy(&out->staging, is_under(output, scratch) ? scratch : output));
+    CI_TRY(ci_str_copy(&out->state, ci_conf_text(conf, CI_OPT_STATE_DIR)));
+    return ci_str_copy(&out->products, ci_conf_text(conf, CI_OPT_PRODUCTS_DIR));
+}
+
+static ci_status database(char **out, const ci_conf *conf, ci_conf_id id, const char *state,
+                          const char *name)
+{
+    const char *given = ci_conf_text(conf, id);
+    return *given ? ci_str_copy(out, given) : ci_path_join(out, state, name);
+}
+
+static ci_status databases(ci_conf_places *out, const ci_conf *conf)
+{
+    CI_TRY(database(&out->ingest_db, conf, CI_OPT_QUEUE_DB, out->state, "ingest.sqlite3"));
+    CI_TRY(database(&out->products_db, conf, CI_OPT_PRODUCTS_DB, out->state, "products.sqlite3"));
+    /* An older deployed file gives the calibration registry under CONTIMG_REGISTRY_DB. */
+    const char *registry = ci_conf_text(conf, CI_OPT_REGISTRY_DB);
+    bool is_old = strstr(ci_path_base(registry), "cal_registry") != NULL;
+    if (is_old)
+        ci_log_warning("registry-db %s is the calibration registry; publish state goes to "
+                       "%s/data_registry.sqlite3",
+                       registry, out->state);
+    if (is_old)
+        CI_TRY(ci_path_join(&out->data_registry_db, out->state, "data_registry.sqlite3"));
+    else
+        CI_TRY(database(&out->data_registry_db, conf, CI_OPT_REGISTRY_DB, out->state,
+                        "data_registry.sqlite3"));
+    if (is_old && !ci_conf_is_given(conf, CI_OPT_CAL_REGISTRY_DB))
+        return ci_str_copy(&out->cal_registry_db, registry);
+    return database(&out->cal_registry_db, conf, CI_OPT_CAL_REGISTRY_DB, out->state,
+                    "cal_registry.sqlite3");
+}
+
+ci_status ci_conf_places_new(ci_conf_places *out, const ci_conf *conf)
+{
+    memset(out, 0, sizeof *out);
+    ci_status status = folders(out, conf);
+    if (status == CI_OK) status = databases(out, conf);
+    if (status != CI_OK) ci_conf_places_free(out);
+    return status;
+}
+
+void ci_conf_places_free(ci_conf_places *places)
+{
+    ci_mem_free(places->input);
+    ci_mem_free(places->staging);
+    ci_mem_free(places->state);
+    ci_mem_free(places->products);
+    ci_mem_free(places->ingest_db);
+    ci_mem_free(places->products_db);
+    ci_mem_free(places->data_registry_db);
+    ci_mem_free(places->cal_registry_db);
+    memset(places, 0, sizeof *places);
+}
