@@ -1,0 +1,44 @@
+/* report: a run's report from its record. The record is one JSON document, written by the
+ * pipeline; everything else is rendered from it and from the files that it names, so that
+ * `contimg report` can write it again. Local, rank 0.
+ *
+ * The record ("contimg-report-1"; numbers in the unit of their name's suffix, null unknown):
+ *  schema, run, command, version, host, n_rank, options, started, ended (ISO), seconds,
+ *  status ("ok", ...), exit_code, error,
+ *  warnings [text],
+ *  memory_peak_bytes [per rank],  bytes_sent [per rank],
+ *  stages [{name, subject (tile or group id), rank, start_s, end_s}],  since the start
+ *  groups [{
+ *    id, state ("published","staged","refused","failed"), reason, is_degraded,
+ *    mosaic {image, noise, weight (paths), n_x, n_y, cell_arcsec, ra_deg, dec_deg,
+ *            beam_major_arcsec, beam_minor_arcsec, beam_pa_deg, rms_jy, min_noise_jy, peak_jy,
+ *            freq_hz} or null, published_path, sources (csv path), n_source, picture (png),
+ *    gates [{name, outcome ("pass","warn","skip","fail"), value, limit, text}],
+ *    flux {n_match, median_ratio, mad_ratio, gain, scatter,
+ *          match [{name, true_jy, found_jy, found_err_jy, separation_arcsec}]} or null,
+ *    tiles [{
+ *      id, state ("passed","refused","failed","reused"), reason, is_degraded, folder,
+ *      image {n_x, n_y, cell_arcsec, ra_deg, dec_deg, beam_*_..., psf_sidelobe, rms_jy,
+ *             thermal_jy, peak_jy, dirty_peak_jy, model_flux_jy, freq_hz, n_sample, n_major,
+ *             n_minor, stop_reason, is_pseudo_i},
+ *      gates [...],
+ *      flags {n_good, by_reason {file, nonfinite, zero, dead, rfi, clip, cal, user},
+ *             antenna [{name, fraction, dead [bool per hand]}], channel_fraction [...]},
+ *      calibration {how ("own","transferred","given","none"), bandpass, gain (paths),
+ *                   residual [..], flagged_fraction, phase_scatter_deg, model, is_approximate},
+ *      uv {u_lambda [...], v_lambda [...]} (a thinned sample)
+ *    }]
+ *  }] */
+#ifndef CONTIMG_REPORT_H
+#define CONTIMG_REPORT_H
+
+#include "contimg/base.h"
+
+/* Writes report.json, report.html (one file, pictures inside, works offline) and
+ * summary.txt into `folder`, made where missing. Pictures that cannot be drawn are left
+ * out with a line in the report; only failing to write is an error. */
+CI_MUST_CHECK ci_status ci_report_write(const ci_json *record, const char *folder);
+/* The same from folder/report.json. */
+CI_MUST_CHECK ci_status ci_report_rewrite(const char *folder);
+
+#endif

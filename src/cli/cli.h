@@ -1,0 +1,19 @@
+/* cli: one table of subcommands. A command function returns a status; its error text is
+ * printed once, by main. */
+#ifndef CONTIMG_CLI_H
+#define CONTIMG_CLI_H
+
+#include "contimg/conf.h"
+
+/* Runs `contimg ARGS`; the process's exit code. */
+int ci_cli_main(int argc, char **argv);
+
+/* Commands that need no MPI. Local. */
+ci_status ci_cli_inspect(const ci_conf *conf);
+ci_status ci_cli_group(const ci_conf *conf);
+ci_status ci_cli_plan(const ci_conf *conf);
+ci_status ci_cli_check(const ci_conf *conf);
+ci_status ci_cli_publish(const ci_conf *conf);
+ci_status ci_cli_status(const ci_conf *conf);
+
+#endif

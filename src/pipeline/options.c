@@ -1,0 +1,109 @@
+#include "pipeline/steps.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* "A,B" as two numbers. */
+static ci_status parse_pair(const ci_conf *conf, ci_conf_id id, double *a, double *b)
+{
+    const char *text = ci_conf_text(conf, id), *comma = strchr(text, ',');
+    char first[64] = "";
+    if (comma && comma - text < (int)sizeof first) memcpy(first, text, (size_t)(comma - text));
+    if (!comma || ci_parse_double(first, ci_conf_name(id), a) != CI_OK ||
+        ci_parse_double(comma + 1, ci_conf_name(id), b) != CI_OK)
+        return ci_error(CI_ERR_USAGE, "--%s '%s' (%s): use two numbers with a comma between",
+                        ci_conf_name(id), text, ci_conf_origin(conf, id));
+    return CI_OK;
+}
+
+static ci_status uv_range(const ci_conf *conf, double *low, double *high)
+{
+    *low = *high = 0;
+    if (!ci_conf_text(conf, CI_OPT_UV_RANGE)[0]) return CI_OK;
+    CI_TRY(parse_pair(conf, CI_OPT_UV_RANGE, low, high));
+    if (*low < 0 || (*high != 0 && *high <= *low))
+        return ci_error(CI_ERR_USAGE, "--uv-range '%s': the greater must follow the smaller",
+                        ci_conf_text(conf, CI_OPT_UV_RANGE));
+    return CI_OK;
+}
+
+static bool is_choice(const ci_conf *conf, ci_conf_id id, const char *choice)
+{
+    return strcasecmp(ci_conf_text(conf, id), choice) == 0;
+}
+
+static ci_status image_options(const ci_conf *conf, ci_image_options *image)
+{
+    ci_image_options_default(image);
+    image->n_pixel = (size_t)ci_conf_int(conf, CI_OPT_SIZE);
+    if (image->n_pixel > 0 && image->n_pixel < 16)
+        return ci_error(CI_ERR_USAGE, "--size %zu: at least 16 pixels", image->n_pixel);
+    image->cell_rad = ci_conf_double(conf, CI_OPT_CELL_ARCSEC) * CI_ARCSEC_TO_RAD;
+    image->weighting = is_choice(conf, CI_OPT_WEIGHTING, "natural")   ? CI_IMAGE_NATURAL
+                       : is_choice(conf, CI_OPT_WEIGHTING, "uniform") ? CI_IMAGE_UNIFORM
+                                                                      : CI_IMAGE_BRIGGS;
+    image->robust = ci_conf_double(conf, CI_OPT_ROBUST);
+    snprintf(image->stokes, sizeof image->stokes, "%s", ci_conf_text(conf, CI_OPT_STOKES));
+    for (char *c = image->stokes; *c; c++)
+        if (*c >= 'a') *c = (char)(*c - 'a' + 'A');
+    image->accuracy = ci_conf_double(conf, CI_OPT_ACCURACY);
+    image->max_iteration = (int)ci_conf_int(conf, CI_OPT_NITER);
+    image->auto_mask = ci_conf_double(conf, CI_OPT_AUTO_MASK);
+    image->auto_threshold = ci_conf_double(conf, CI_OPT_AUTO_THRESHOLD);
+    image->pb_cut = ci_conf_double(conf, CI_OPT_PB_CUT);
+    if (is_choice(conf, CI_OPT_PROJECTION, "slant"))
+        return ci_error(CI_ERR_USAGE, "--projection slant: not there yet, use sin or auto");
+    return uv_range(conf, &image->min_uv_lambda, &image->max_uv_lambda);
+}
+
+static ci_status weights_option(const ci_conf *conf, ci_pipeline_options *out)
+{
+    out->weights_given = !is_choice(conf, CI_OPT_WEIGHTS, "auto");
+    out->weights = is_choice(conf, CI_OPT_WEIGHTS, "nsamples") ? CI_WEIGHTS_NSAMPLES
+                   : is_choice(conf, CI_OPT_WEIGHTS, "unit")   ? CI_WEIGHTS_UNIT
+                                                               : CI_WEIGHTS_SIGMA;
+    return CI_OK;
+}
+
+static ci_status centre_option(const ci_conf *conf, ci_pipeline_options *out)
+{
+    out->centre_given = ci_conf_text(conf, CI_OPT_PHASE_CENTER)[0] != '\0';
+    if (!out->centre_given) return CI_OK;
+    double ra_deg = 0, dec_deg = 0;
+    CI_TRY(parse_pair(conf, CI_OPT_PHASE_CENTER, &ra_deg, &dec_deg));
+    if (fabs(dec_deg) > 90 || ra_deg < -360 || ra_deg > 720)
+        return ci_error(CI_ERR_USAGE,
+                        "--phase-center '%s': right ascension, declination in degrees",
+                        ci_conf_text(conf, CI_OPT_PHASE_CENTER));
+    out->ra_rad = ra_deg * CI_DEG_TO_RAD;
+    out->dec_rad = dec_deg * CI_DEG_TO_RAD;
+    return CI_OK;
+}
+
+ci_status ci_pipeline_options_new(ci_pipeline_options *out, const ci_conf *conf)
+{
+    memset(out, 0, sizeof *out);
+    out->uvh5.phasing = is_choice(conf, CI_OPT_PHASING, "hadec") ? CI_UVH5_PHASING_HADEC
+                        : is_choice(conf, CI_OPT_PHASING, "unprojected")
+                            ? CI_UVH5_PHASING_UNPROJECTED
+                            : CI_UVH5_PHASING_FILE;
+    out->uvh5.x_is_north_given = !is_choice(conf, CI_OPT_X_ORIENTATION, "auto");
+    out->uvh5.x_is_north = is_choice(conf, CI_OPT_X_ORIENTATION, "north");
+    ci_flag_options_default(&out->flag);
+    ci_cal_options_default(&out->cal);
+    CI_TRY(image_options(conf, &out->image));
+    out->cal.min_uv_lambda = out->image.min_uv_lambda;
+    out->cal.max_uv_lambda = out->image.max_uv_lambda;
+    double interval = ci_conf_double(conf, CI_OPT_GAIN_INTERVAL);
+    if (interval > 0) out->cal.gain_interval_s = interval;
+    const char *reference = ci_conf_text(conf, CI_OPT_REF_ANTENNA);
+    out->cal.ref_antenna = *reference ? reference : NULL;
+    out->beam = ci_conf_text(conf, CI_OPT_BEAM);
+    const char *earth = ci_conf_text(conf, CI_OPT_EARTH_ORIENTATION);
+    out->earth_orientation = *earth ? earth : NULL;
+    out->is_calibrated = ci_conf_bool(conf, CI_OPT_CALIBRATED);
+    out->sefd_jy = ci_conf_double(conf, CI_OPT_SEFD);
+    CI_TRY(weights_option(conf, out));
+    return centre_option(conf, out);
+}

@@ -1,0 +1,288 @@
+/* The stage commands: files in, files out, no database. */
+#include "contimg/mosaic.h"
+#include "contimg/pipeline.h"
+#include "pipeline/steps.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- shared checks ------------------------------------------------------------- */
+
+static ci_status need(const ci_conf *conf, ci_conf_id id)
+{
+    if (ci_conf_text(conf, id)[0]) return CI_OK;
+    return ci_error(CI_ERR_USAGE, "--%s is needed; --help says how", ci_conf_name(id));
+}
+
+static ci_status need_files(const ci_conf *conf, const char *what)
+{
+    if (ci_conf_argument_count(conf) > 0) return CI_OK;
+    return ci_error(CI_ERR_USAGE, "no %s given; --help says how", what);
+}
+
+/* The folder of an output prefix is made where it is missing. */
+static ci_status prepare_output(ci_comm *comm, const char *prefix)
+{
+    ci_status status = CI_OK;
+    if (ci_comm_rank(comm) == 0) {
+        char *folder = NULL;
+        status = ci_path_parent(&folder, prefix);
+        if (status == CI_OK) status = ci_path_make_folder(folder);
+        ci_mem_free(folder);
+    }
+    return ci_par_agree(comm, status);
+}
+
+/* "out" -> "out."; "folder/" stays: image products are PREFIXdirty.fits and so on. */
+static ci_status dotted(char **out, const char *prefix)
+{
+    size_t n = strlen(prefix);
+    bool ends = n > 0 && (prefix[n - 1] == '/' || prefix[n - 1] == '.');
+    return ci_str_format(out, "%s%s", prefix, ends ? "" : ".");
+}
+
+/* ---- calibrate -------------------------------------------------------------------- */
+
+static void print_quality(const ci_cal_quality *q, const ci_cal_table *gain)
+{
+    printf("residual |V - g1 conj(g2) M| / |V|: %.4f", q->residual[0]);
+    if (gain->n_hand > 1) printf(" %.4f", q->residual[1]);
+    printf("\nflagged solutions of working receptors: %.1f %%\nphase scatter: %.1f deg\n"
+           "reference antenna: %s\n",
+           100 * q->flagged_fraction, q->phase_scatter_deg,
+           gain->array.antenna[gain->i_ref_antenna].name);
+}
+
+static ci_status write_tables(const char *prefix, const ci_cal_table *bandpass,
+                              const ci_cal_table *gain)
+{
+    char *path = NULL;
+    CI_TRY(ci_str_format(&path, "%s.bandpass.calh5", prefix));
+    ci_status status = ci_cal_table_write(bandpass, path);
+    if (status == CI_OK) printf("%s\n", path);
+    ci_mem_free(path);
+    if (status == CI_OK)
+        status = ci_str_format(&path, "%s.gain.calh5", prefix);
+    else
+        return status;
+    if (status == CI_OK) status = ci_cal_table_write(gain, path);
+    if (status == CI_OK) printf("%s\n", path);
+    ci_mem_free(path);
+    return status;
+}
+
+static void print_dead(const ci_pipeline_data *data)
+{
+    const ci_flag_report *flags = data->flags;
+    for (size_t p = 0; p < flags->n_pol; p++) {
+        size_t n = 0;
+        for (size_t a = 0; a < flags->n_antenna; a++)
+            n += flags->dead[a * flags->n_pol + p] != 0;
+        printf("dead receptors of polarisation %d: %zu\n", data->set->meta->pol[p], n);
+    }
+}
+
+static ci_status calibrate_tile(ci_comm *world, const ci_conf *conf,
+                                const ci_pipeline_options *options, const ci_sky_model *model,
+                                ci_pipeline_data *data)
+{
+    ci_cal_table *bandpass = NULL, *gain = NULL;
+    ci_cal_quality quality;
+    ci_status status = ci_pipeline_flag(world, options, true, data);
+    if (status == CI_OK) status = ci_pipeline_weigh(world, options, true, data);
+    if (status == CI_OK)
+        status = ci_pipeline_solve(world, options, data, model, &bandpass, &gain, &quality);
+    if (status == CI_OK && ci_comm_rank(world) == 0) {
+        print_dead(data);
+        print_quality(&quality, gain);
+        snprintf(gain->model, sizeof gain->model, "%s", ci_conf_text(conf, CI_OPT_MODEL));
+        snprintf(bandpass->model, sizeof bandpass->model, "%s", gain->model);
+        status = write_tables(ci_conf_text(conf, CI_OPT_OUT), bandpass, gain);
+    }
+    status = ci_par_agree(world, status);
+    ci_cal_table_free(bandpass);
+    ci_cal_table_free(gain);
+    return status;
+}
+
+ci_status ci_pipeline_calibrate(ci_comm *world, const ci_conf *conf)
+{
+    ci_pipeline_options options;
+    ci_pipeline_data data = {0};
+    ci_sky_model *model = NULL;
+    CI_AGREE(world, need_files(conf, "UVH5 file"));
+    CI_AGREE(world, need(conf, CI_OPT_MODEL));
+    CI_AGREE(world, need(conf, CI_OPT_OUT));
+    CI_AGREE(world, ci_pipeline_options_new(&options, conf));
+    CI_TRY(ci_pipeline_budget_set(world, conf));
+    CI_TRY(prepare_output(world, ci_conf_text(conf, CI_OPT_OUT)));
+    CI_AGREE(world, ci_sky_model_read(&model, ci_conf_text(conf, CI_OPT_MODEL)));
+    ci_status status = ci_pipeline_load(world, &options, ci_conf_arguments(conf),
+                                        ci_conf_argument_count(conf), &data);
+    if (status == CI_OK) status = calibrate_tile(world, conf, &options, model, &data);
+    ci_pipeline_data_free(&data);
+    ci_sky_model_free(model);
+    return status;
+}
+
+/* ---- image ---------------------------------------------------------------------------- */
+
+static ci_status read_bcast_table(ci_comm *comm, const char *path, ci_cal_table **out)
+{
+    /* Tables are small; every rank reads for itself and all agree. */
+    return ci_par_agree(comm, ci_cal_table_read(out, path));
+}
+
+ci_status ci_pipeline_tables_read(ci_comm *comm, const char *spec, ci_cal_table **bandpass,
+                                  ci_cal_table **gain)
+{
+    *bandpass = *gain = NULL;
+    if (ci_path_exists(spec)) {
+        ci_cal_table *table = NULL;
+        CI_TRY(read_bcast_table(comm, spec, &table));
+        *(table->kind == CI_CAL_BANDPASS ? bandpass : gain) = table;
+        return CI_OK;
+    }
+    char *path = NULL;
+    ci_status status = CI_OK;
+    ci_cal_table **out[2] = {bandpass, gain};
+    static const char *const endings[] = {"bandpass", "gain"};
+    for (int i = 0; i < 2 && status == CI_OK; i++) {
+        status = ci_str_format(&path, "%s.%s.calh5", spec, endings[i]);
+        if (status == CI_OK && ci_path_exists(path)) status = read_bcast_table(comm, path, out[i]);
+        ci_mem_free(path);
+        path = NULL;
+    }
+    if (status == CI_OK && !*bandpass && !*gain)
+        status = ci_error(CI_ERR_INPUT,
+                          "--cal %s: no such table, nor %s.bandpass.calh5 or %s.gain.calh5", spec,
+                          spec, spec);
+    return ci_par_agree(comm, status);
+}
+
+static ci_status apply_given(ci_comm *world, const char *spec, ci_pipeline_data *data)
+{
+    ci_cal_table *bandpass = NULL, *gain = NULL;
+    ci_status status = ci_pipeline_tables_read(world, spec, &bandpass, &gain);
+    if (status == CI_OK) status = ci_pipeline_apply(world, bandpass, gain, "given", data);
+    ci_cal_table_free(bandpass);
+    ci_cal_table_free(gain);
+    return status;
+}
+
+static void print_image(const ci_image_stats *s, const char *prefix)
+{
+    printf("%simage.fits: %zu x %zu pixels of %.3f arcsec\n", prefix, s->n_x, s->n_y,
+           s->cell_rad * CI_RAD_TO_ARCSEC);
+    printf("beam: %.2f x %.2f arcsec at %.1f deg, largest sidelobe %.3f\n",
+           s->beam_major_rad * CI_RAD_TO_ARCSEC, s->beam_minor_rad * CI_RAD_TO_ARCSEC,
+           s->beam_pa_rad * CI_RAD_TO_DEG, s->psf_sidelobe);
+    printf("frequency: %.4f MHz; samples: %lld\n", s->freq_hz * 1e-6, (long long)s->n_sample);
+    printf("peak: %.6g Jy/beam dirty, %.6g restored; rms %.4g, thermal ", s->dirty_peak_jy,
+           s->peak_jy, s->rms_jy);
+    if (isfinite(s->thermal_jy))
+        printf("%.4g", s->thermal_jy);
+    else
+        printf("unknown");
+    printf(" Jy/beam\n");
+    if (s->n_major > 0)
+        printf("clean: %d major cycles, %d components, %.6g Jy; %s\n", s->n_major, s->n_minor,
+               s->model_flux_jy, s->stop_reason);
+}
+
+static ci_status image_tile(ci_comm *world, const ci_conf *conf, const ci_pipeline_options *options,
+                            ci_pipeline_data *data)
+{
+    const char *cal = ci_conf_text(conf, CI_OPT_CAL);
+    char *prefix = NULL;
+    ci_image_stats stats;
+    CI_TRY(ci_pipeline_flag(world, options, ci_conf_bool(conf, CI_OPT_FLAG), data));
+    CI_TRY(ci_pipeline_weigh(world, options, *cal != '\0', data));
+    if (*cal) CI_TRY(apply_given(world, cal, data));
+    if (!*cal && !ci_pipeline_is_calibrated(options, data) && ci_comm_rank(world) == 0)
+        ci_log_warning("the data are in correlator units and no --cal is given: the image is not "
+                       "in Jy (--calibrated says that they are calibrated)");
+    CI_AGREE(world, dotted(&prefix, ci_conf_text(conf, CI_OPT_OUT)));
+    ci_status status = ci_pipeline_make_image(world, options, data, prefix, &stats);
+    if (status == CI_OK && ci_comm_rank(world) == 0) print_image(&stats, prefix);
+    ci_mem_free(prefix);
+    return status;
+}
+
+ci_status ci_pipeline_image(ci_comm *world, const ci_conf *conf)
+{
+    ci_pipeline_options options;
+    ci_pipeline_data data = {0};
+    CI_AGREE(world, need_files(conf, "UVH5 file"));
+    CI_AGREE(world, need(conf, CI_OPT_OUT));
+    CI_AGREE(world, ci_pipeline_options_new(&options, conf));
+    CI_TRY(ci_pipeline_budget_set(world, conf));
+    CI_TRY(prepare_output(world, ci_conf_text(conf, CI_OPT_OUT)));
+    ci_status status = ci_pipeline_load(world, &options, ci_conf_arguments(conf),
+                                        ci_conf_argument_count(conf), &data);
+    if (status == CI_OK) status = image_tile(world, conf, &options, &data);
+    ci_pipeline_data_free(&data);
+    return status;
+}
+
+/* ---- mosaic ------------------------------------------------------------------------------ */
+
+/* "X.image.fits" or "folder/image.fits" -> the pb.fits beside it. */
+static ci_status pb_path(char **out, const char *image)
+{
+    static const char ending[] = "image.fits";
+    size_t n = strlen(image), k = sizeof ending - 1;
+    if (n < k || strcmp(image + n - k, ending) != 0)
+        return ci_error(CI_ERR_USAGE,
+                        "%s: give X.image.fits, beside which X.pb.fits (the primary beam) lies",
+                        image);
+    CI_TRY(ci_str_format(out, "%.*spb.fits", (int)(n - k), image));
+    if (ci_path_exists(*out)) return CI_OK;
+    ci_error(CI_ERR_INPUT, "%s: not found; a mosaic needs the primary beam beside each image",
+             *out);
+    ci_mem_free(*out);
+    *out = NULL;
+    return CI_ERR_INPUT;
+}
+
+static ci_status mosaic_make(ci_comm *world, const ci_conf *conf, char **pb)
+{
+    ci_mosaic_options options;
+    ci_mosaic_options_default(&options);
+    options.pb_cut = ci_conf_double(conf, CI_OPT_PB_CUT);
+    ci_fits_header header = {0};
+    ci_mosaic_stats stats = {0};
+    char *prefix = NULL;
+    ci_status status = dotted(&prefix, ci_conf_text(conf, CI_OPT_OUT));
+    if (status == CI_OK) status = ci_fits_card_set_text(&header, "CIVERS", ci_version(), "version");
+    status = ci_par_agree(world, status);
+    if (status == CI_OK)
+        status = ci_mosaic_make(world, ci_conf_arguments(conf), (const char *const *)pb,
+                                ci_conf_argument_count(conf), &options, &header, prefix, &stats);
+    if (status == CI_OK && ci_comm_rank(world) == 0)
+        printf("%smosaic.fits: %zu tiles, %zu x %zu pixels, peak %.6g, least noise %.4g Jy/beam\n",
+               prefix, stats.n_tile, stats.n_x, stats.n_y, stats.peak_jy, stats.min_noise_jy);
+    ci_mosaic_stats_clear(&stats);
+    ci_fits_header_clear(&header);
+    ci_mem_free(prefix);
+    return status;
+}
+
+ci_status ci_pipeline_mosaic(ci_comm *world, const ci_conf *conf)
+{
+    CI_AGREE(world, need_files(conf, "image"));
+    CI_AGREE(world, need(conf, CI_OPT_OUT));
+    CI_TRY(ci_pipeline_budget_set(world, conf));
+    CI_TRY(prepare_output(world, ci_conf_text(conf, CI_OPT_OUT)));
+    size_t n = ci_conf_argument_count(conf);
+    char **pb = NULL;
+    ci_status status = ci_mem_alloc(&pb, n, sizeof *pb, "paths");
+    for (size_t i = 0; status == CI_OK && i < n; i++)
+        status = pb_path(&pb[i], ci_conf_argument(conf, i));
+    status = ci_par_agree(world, status);
+    if (status == CI_OK) status = mosaic_make(world, conf, pb);
+    for (size_t i = 0; pb && i < n; i++)
+        ci_mem_free(pb[i]);
+    ci_mem_free(pb);
+    return status;
+}

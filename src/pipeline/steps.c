@@ -1,0 +1,169 @@
+#include "pipeline/steps.h"
+
+#include <string.h>
+
+void ci_pipeline_data_free(ci_pipeline_data *data)
+{
+    ci_vis_set_free(data->set);
+    ci_sky_eop_free(data->eop);
+    ci_sky_beam_free(data->beam);
+    ci_flag_report_free(data->flags);
+    memset(data, 0, sizeof *data);
+}
+
+/* What follows from header and options alone, before any data are touched. Local. */
+static ci_status prepare(const ci_pipeline_options *options, const ci_vis_meta *meta,
+                         ci_pipeline_data *out)
+{
+    ci_sky_pointing_from(meta, &out->pointing);
+    CI_TRY(ci_sky_beam_new(&out->beam, options->beam, &meta->array));
+    if (!options->centre_given)
+        return ci_sky_centre_default(out->eop, meta, &out->ra_rad, &out->dec_rad);
+    out->ra_rad = options->ra_rad;
+    out->dec_rad = options->dec_rad;
+    return CI_OK;
+}
+
+ci_status ci_pipeline_load(ci_comm *comm, const ci_pipeline_options *options,
+                           const char *const *paths, size_t n_path, ci_pipeline_data *out)
+{
+    memset(out, 0, sizeof *out);
+    snprintf(out->gains, sizeof out->gains, "none");
+    ci_uvh5_set *files = NULL;
+    ci_status status = ci_par_agree(comm, ci_sky_eop_load(&out->eop, options->earth_orientation));
+    if (status == CI_OK) status = ci_uvh5_set_open(comm, &files, paths, n_path, &options->uvh5);
+    if (status == CI_OK) status = ci_uvh5_set_read(comm, files, &out->set);
+    ci_uvh5_set_free(files);
+    if (status == CI_OK) status = ci_par_agree(comm, prepare(options, out->set->meta, out));
+    if (status == CI_OK)
+        status =
+            ci_par_agree(comm, ci_sky_set_rephase(out->eop, out->set, out->ra_rad, out->dec_rad));
+    if (status != CI_OK) ci_pipeline_data_free(out);
+    return status;
+}
+
+ci_status ci_pipeline_flag(ci_comm *comm, const ci_pipeline_options *options, bool find,
+                           ci_pipeline_data *data)
+{
+    ci_flag_report_free(data->flags);
+    data->flags = NULL;
+    if (find) return ci_flag_run(comm, data->set, &options->flag, &data->flags);
+    CI_TRY(ci_flag_count(comm, data->set, &data->flags));
+    if (data->flags->counts.n_good > 0) return CI_OK;
+    return ci_error(CI_ERR_NO_DATA, "no data left after flags: every sample of the files given is "
+                                    "flagged, not finite or exactly zero");
+}
+
+bool ci_pipeline_is_calibrated(const ci_pipeline_options *options, const ci_pipeline_data *data)
+{
+    return options->is_calibrated || data->set->meta->units == CI_UNITS_JY;
+}
+
+static ci_status weigh_blocks(ci_pipeline_data *data, ci_cal_weighting how, double sefd_jy)
+{
+    bool all_known = true;
+    for (size_t i = 0; i < data->set->n_block; i++) {
+        bool known = false;
+        CI_TRY(ci_cal_weights(data->set->block[i], how, sefd_jy, &known));
+        all_known = all_known && known;
+    }
+    data->weights_known = all_known;
+    return CI_OK;
+}
+
+ci_status ci_pipeline_weigh(ci_comm *comm, const ci_pipeline_options *options,
+                            bool to_be_calibrated, ci_pipeline_data *data)
+{
+    ci_cal_weighting how = CI_WEIGHTS_SIGMA;
+    if (options->weights_given)
+        how = options->weights;
+    else if (!to_be_calibrated)
+        how = data->set->meta->nsamples_mean_something ? CI_WEIGHTS_NSAMPLES : CI_WEIGHTS_UNIT;
+    CI_AGREE(comm, weigh_blocks(data, how, options->sefd_jy));
+    /* Known only where known on every rank. */
+    int64_t unknown = !data->weights_known;
+    CI_TRY(ci_par_max_int(comm, &unknown, 1));
+    data->weights_known = how == CI_WEIGHTS_SIGMA && !unknown;
+    if (how == CI_WEIGHTS_SIGMA && unknown) {
+        if (ci_comm_rank(comm) == 0)
+            ci_log_info("noise cannot be measured from these data and --sefd is not given: "
+                        "weights are relative, thermal noise is unknown");
+    }
+    return CI_OK;
+}
+
+typedef struct
+{
+    const ci_pipeline_data *data;
+    const ci_sky_model *model;
+} predict_context;
+
+static ci_status predict(void *context, const ci_vis_block *block, ci_c32 *out)
+{
+    const predict_context *c = context;
+    return ci_sky_predict(c->data->eop, c->model, c->data->beam, &c->data->pointing, block, out);
+}
+
+ci_status ci_pipeline_solve(ci_comm *comm, const ci_pipeline_options *options,
+                            const ci_pipeline_data *data, const ci_sky_model *model,
+                            ci_cal_table **bandpass, ci_cal_table **gain, ci_cal_quality *quality)
+{
+    predict_context context = {data, model};
+    return ci_cal_solve(comm, data->set, predict, &context, &options->cal, bandpass, gain, quality);
+}
+
+static ci_status apply_blocks(const ci_cal_table *table, ci_vis_set *set)
+{
+    for (size_t i = 0; table && i < set->n_block; i++)
+        CI_TRY(ci_cal_apply(table, set->block[i]));
+    return CI_OK;
+}
+
+ci_status ci_pipeline_apply(ci_comm *comm, const ci_cal_table *bandpass, const ci_cal_table *gain,
+                            const char *how, ci_pipeline_data *data)
+{
+    CI_AGREE(comm, apply_blocks(bandpass, data->set));
+    CI_AGREE(comm, apply_blocks(gain, data->set));
+    if (!bandpass && !gain) return CI_OK;
+    data->set->meta->units = CI_UNITS_JY;
+    snprintf(data->gains, sizeof data->gains, "%s", how);
+    data->is_approximate = gain && gain->is_approximate;
+    return CI_OK;
+}
+
+/* Cards that say where an image comes from. */
+static ci_status header_fill(const ci_pipeline_data *data, const char *prefix,
+                             ci_fits_header *header)
+{
+    const ci_vis_meta *meta = data->set->meta;
+    memset(header, 0, sizeof *header);
+    header->ra_rad = data->ra_rad;
+    header->dec_rad = data->dec_rad;
+    header->time_mjd_s = meta->time_mjd_s[0];
+    snprintf(header->telescope, sizeof header->telescope, "%s", meta->array.telescope);
+    snprintf(header->object, sizeof header->object, "%s",
+             meta->phase[0].name[0] ? meta->phase[0].name : ci_path_base(prefix));
+    CI_TRY(ci_fits_card_set_text(header, "CIVERS", ci_version(), "contimg version"));
+    CI_TRY(ci_fits_card_set_text(header, "GAINS", data->gains, "origin of the gains"));
+    CI_TRY(ci_fits_card_set_text(header, "FLUXSCAL", data->is_approximate ? "approximate" : "model",
+                                 "flux scale"));
+    CI_TRY(ci_fits_card_set_int(header, "NSUBBAND", (int64_t)meta->n_sub_band, "sub-bands imaged"));
+    return ci_fits_card_set_number(header, "EXPTIME",
+                                   meta->time_mjd_s[meta->n_time - 1] - meta->time_mjd_s[0] +
+                                       meta->interval_s,
+                                   "[s] first to last integration");
+}
+
+ci_status ci_pipeline_make_image(ci_comm *comm, const ci_pipeline_options *options,
+                                 const ci_pipeline_data *data, const char *prefix,
+                                 ci_image_stats *stats)
+{
+    ci_image_sky sky = {data->eop, data->beam, &data->pointing, data->ra_rad, data->dec_rad};
+    ci_fits_header header = {0};
+    ci_status status = ci_par_agree(comm, header_fill(data, prefix, &header));
+    if (status == CI_OK)
+        status = ci_image_make(comm, data->set, &sky, &options->image, data->weights_known, &header,
+                               prefix, stats);
+    ci_fits_header_clear(&header);
+    return status;
+}

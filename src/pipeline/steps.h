@@ -1,0 +1,80 @@
+/* The steps of a tile, as the stage commands and the run share them. Collective over the
+ * communicator given (a tile team) unless said. */
+#ifndef CONTIMG_PIPELINE_STEPS_H
+#define CONTIMG_PIPELINE_STEPS_H
+
+#include "contimg/cal.h"
+#include "contimg/conf.h"
+#include "contimg/flag.h"
+#include "contimg/image.h"
+#include "contimg/sky.h"
+#include "contimg/uvh5.h"
+
+/* Everything that the steps take from the configuration. Borrowed texts. */
+typedef struct ci_pipeline_options
+{
+    ci_uvh5_options uvh5;
+    ci_flag_options flag;
+    ci_cal_options cal;
+    ci_image_options image;
+    const char *beam;              /* ci_sky_beam_new's spec */
+    const char *earth_orientation; /* NULL: installed table */
+    bool centre_given;
+    double ra_rad, dec_rad; /* where centre_given */
+    bool is_calibrated;     /* --calibrated */
+    bool weights_given;
+    ci_cal_weighting weights; /* where weights_given */
+    double sefd_jy;
+} ci_pipeline_options;
+/* Local. */
+CI_MUST_CHECK ci_status ci_pipeline_options_new(ci_pipeline_options *out, const ci_conf *conf);
+
+/* One observation in memory. */
+typedef struct ci_pipeline_data
+{
+    ci_sky_eop *eop;
+    ci_vis_set *set;
+    ci_sky_beam *beam;
+    ci_sky_pointing pointing;
+    double ra_rad, dec_rad; /* image centre; the data are phased to it */
+    ci_flag_report *flags;
+    bool weights_known; /* weights are 1/sigma^2 */
+    char gains[32];     /* for headers: "none", "given", "own", "transferred", "borrowed" */
+    bool is_approximate;
+} ci_pipeline_data;
+void ci_pipeline_data_free(ci_pipeline_data *data);
+
+/* Reads, and phases to the image's centre. */
+CI_MUST_CHECK ci_status ci_pipeline_load(ci_comm *comm, const ci_pipeline_options *options,
+                                         const char *const *paths, size_t n_path,
+                                         ci_pipeline_data *out);
+/* Flags (or only counts), CI_ERR_NO_DATA where nothing is left. */
+CI_MUST_CHECK ci_status ci_pipeline_flag(ci_comm *comm, const ci_pipeline_options *options,
+                                         bool find, ci_pipeline_data *data);
+/* Raw weights: as asked, else sigma where the data are to be calibrated and nsamples where
+ * they are. */
+CI_MUST_CHECK ci_status ci_pipeline_weigh(ci_comm *comm, const ci_pipeline_options *options,
+                                          bool to_be_calibrated, ci_pipeline_data *data);
+/* True where the data are in Jy, or were said to be. Local. */
+bool ci_pipeline_is_calibrated(const ci_pipeline_options *options, const ci_pipeline_data *data);
+/* Solves on a model (beam applied). */
+CI_MUST_CHECK ci_status ci_pipeline_solve(ci_comm *comm, const ci_pipeline_options *options,
+                                          const ci_pipeline_data *data, const ci_sky_model *model,
+                                          ci_cal_table **bandpass, ci_cal_table **gain,
+                                          ci_cal_quality *quality);
+/* Either table may be NULL. `how` goes into data->gains. */
+CI_MUST_CHECK ci_status ci_pipeline_apply(ci_comm *comm, const ci_cal_table *bandpass,
+                                          const ci_cal_table *gain, const char *how,
+                                          ci_pipeline_data *data);
+/* PREFIX{dirty,psf,image,...}.fits. */
+CI_MUST_CHECK ci_status ci_pipeline_make_image(ci_comm *comm, const ci_pipeline_options *options,
+                                               const ci_pipeline_data *data, const char *prefix,
+                                               ci_image_stats *stats);
+/* Budget of this process from --memory, cgroup and Slurm. */
+CI_MUST_CHECK ci_status ci_pipeline_budget_set(ci_comm *world, const ci_conf *conf);
+/* "P" -> P.bandpass.calh5 and P.gain.calh5, those that are there; a file -> that one. Read on
+ * rank 0, same tables on all. */
+CI_MUST_CHECK ci_status ci_pipeline_tables_read(ci_comm *comm, const char *spec,
+                                                ci_cal_table **bandpass, ci_cal_table **gain);
+
+#endif
