@@ -199,6 +199,8 @@ void ci_json_put_string(ci_json *container, const char *name, const char *text);
 void ci_json_put_number(ci_json *container, const char *name, double value);
 void ci_json_put_int(ci_json *container, const char *name, int64_t value);
 void ci_json_put_bool(ci_json *container, const char *name, bool value);
+/* Removes a member where it is there. */
+void ci_json_remove(ci_json *object, const char *name);
 /* Text form, NUL-terminated; free with ci_mem_free. */
 CI_MUST_CHECK ci_status ci_json_print(char **out, const ci_json *value, bool pretty);
 CI_MUST_CHECK ci_status ci_json_write_file(const ci_json *value, const char *path);

@@ -65,6 +65,11 @@ void ci_json_put_bool(ci_json *container, const char *name, bool value)
     put(container, name, cJSON_CreateBool(value));
 }
 
+void ci_json_remove(ci_json *object, const char *name)
+{
+    cJSON_DeleteItemFromObjectCaseSensitive(item(object), name);
+}
+
 ci_status ci_json_print(char **out, const ci_json *value, bool pretty)
 {
     *out = NULL;

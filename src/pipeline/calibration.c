@@ -1,0 +1,265 @@
+/* Where a group's calibration tables come from. */
+#include "pipeline/run.h"
+
+#include <math.h>
+#include <string.h>
+
+void ci_run_tables_free(ci_run_tables *tables)
+{
+    ci_cal_table_free(tables->bandpass);
+    ci_cal_table_free(tables->gain);
+    ci_mem_free(tables->bandpass_path);
+    ci_mem_free(tables->gain_path);
+    memset(tables, 0, sizeof *tables);
+}
+
+/* ---- the tile to solve on --------------------------------------------------------- */
+
+/* Apparent model flux of one tile: beam at its middle time and frequency. */
+static ci_status apparent_flux(const ci_run *run, const ci_sky_eop *eop, const char *path,
+                               double *flux_jy, bool *is_jy)
+{
+    ci_uvh5_file *file = NULL;
+    ci_sky_frame *frame = NULL;
+    ci_sky_beam *beam = NULL;
+    *flux_jy = 0;
+    CI_TRY(ci_uvh5_open(&file, path, &run->options.uvh5));
+    const ci_vis_meta *meta = ci_uvh5_meta(file);
+    ci_sky_pointing pointing;
+    ci_sky_pointing_from(meta, &pointing);
+    double time = 0.5 * (meta->time_mjd_s[0] + meta->time_mjd_s[meta->n_time - 1]);
+    double freq = meta->sub_band[0].freq_hz[meta->sub_band[0].n_chan / 2];
+    *is_jy = meta->units == CI_UNITS_JY;
+    ci_status status = ci_sky_frame_new(&frame, eop, &meta->array, time, meta->dut1_s);
+    if (status == CI_OK) status = ci_sky_beam_new(&beam, run->options.beam, &meta->array);
+    for (size_t i = 0; status == CI_OK && run->model && i < run->model->n_source; i++) {
+        const ci_sky_source *s = &run->model->source[i];
+        double power = ci_sky_beam_power(beam, &pointing, frame, s->ra_rad, s->dec_rad, freq);
+        *flux_jy += power * ci_sky_source_flux_jy(s, freq);
+    }
+    ci_sky_beam_free(beam);
+    ci_sky_frame_free(frame);
+    ci_uvh5_close(file);
+    return status;
+}
+
+typedef struct
+{
+    int64_t i_tile, is_jy;
+    double flux_jy;
+} brightest;
+
+static ci_status find_brightest(const ci_run *run, const ci_json *tiles, brightest *out)
+{
+    ci_sky_eop *eop = NULL;
+    CI_TRY(ci_sky_eop_load(&eop, run->options.earth_orientation));
+    ci_status status = CI_OK;
+    bool any = false;
+    for (size_t i = 0; i < ci_json_length(tiles); i++) {
+        const ci_json *paths = ci_json_get(ci_json_at(tiles, i), "paths");
+        double flux = 0;
+        bool is_jy = false;
+        if (ci_json_length(paths) == 0) continue;
+        /* A tile that cannot be opened fails by itself later. */
+        status = apparent_flux(run, eop, ci_json_string(ci_json_at(paths, 0), ""), &flux, &is_jy);
+        if (status != CI_OK) continue;
+        if (!any || flux > out->flux_jy) *out = (brightest){(int64_t)i, is_jy, flux};
+        any = true;
+    }
+    ci_sky_eop_free(eop);
+    return any ? CI_OK : status;
+}
+
+/* ---- solving ------------------------------------------------------------------------ */
+
+static ci_status judge_quality(const ci_run *run, const ci_cal_quality *q)
+{
+    double max_flagged = ci_conf_double(run->conf, CI_OPT_QA_CAL_MAX_FLAGGED);
+    double max_scatter = ci_conf_double(run->conf, CI_OPT_QA_CAL_MAX_PHASE_SCATTER);
+    double min_amp = ci_conf_double(run->conf, CI_OPT_QA_CAL_MIN_AMP);
+    double max_amp = ci_conf_double(run->conf, CI_OPT_QA_CAL_MAX_AMP);
+    if (q->flagged_fraction > max_flagged)
+        return ci_error(CI_ERR_GATE,
+                        "calibration refused: %.1f %% of the working receptors' solutions are "
+                        "flagged (limit %.1f %%, --qa-cal-max-flagged): is the model right?",
+                        100 * q->flagged_fraction, 100 * max_flagged);
+    if (q->phase_scatter_deg > max_scatter)
+        return ci_error(CI_ERR_GATE,
+                        "calibration refused: phases scatter %.1f deg over time (limit %.1f, "
+                        "--qa-cal-max-phase-scatter): is the calibrator in the beam?",
+                        q->phase_scatter_deg, max_scatter);
+    if (q->min_amplitude < min_amp || q->max_amplitude > max_amp)
+        return ci_error(CI_ERR_GATE,
+                        "calibration refused: gain amplitudes %.3g to %.3g of the median (limits "
+                        "%.3g to %.3g, --qa-cal-min-amp, --qa-cal-max-amp)",
+                        q->min_amplitude, q->max_amplitude, min_amp, max_amp);
+    if (q->flagged_fraction > 0.05 && ci_comm_rank(run->world) == 0)
+        ci_log_warning("%.1f %% of the working receptors' solutions are flagged",
+                       100 * q->flagged_fraction);
+    return CI_OK;
+}
+
+static ci_status register_table(ci_run *run, const ci_run_tables *tables, const char *path,
+                                ci_registry_cal_kind kind, const ci_pipeline_data *data)
+{
+    const ci_vis_meta *meta = data->set->meta;
+    double middle = 0.5 * (meta->time_mjd_s[0] + meta->time_mjd_s[meta->n_time - 1]);
+    double hours = ci_conf_double(run->conf, kind == CI_REGISTRY_BANDPASS ? CI_OPT_BANDPASS_HOURS
+                                                                          : CI_OPT_GAIN_HOURS);
+    ci_registry_cal row = {.kind = kind,
+                           .path = (char *)path,
+                           .source = (char *)ci_conf_text(run->conf, CI_OPT_MODEL),
+                           .quality_json = (char *)"{}",
+                           .time_mjd_s = middle,
+                           .valid_start_mjd_s = middle - hours * 3600,
+                           .valid_end_mjd_s = middle + hours * 3600,
+                           .dec_rad = data->dec_rad,
+                           .dec_known = true,
+                           .is_approximate = tables->gain->is_approximate};
+    snprintf(row.set_name, sizeof row.set_name, "%s", tables->own_tile);
+    snprintf(row.ref_antenna, sizeof row.ref_antenna, "%s",
+             tables->gain->array.antenna[tables->gain->i_ref_antenna].name);
+    CI_TRY(ci_sha256_file(row.sha256, path));
+    bool is_new = false;
+    return ci_registry_cal_add(run->registry, &row, &is_new);
+}
+
+/* STATE/caltables/<tile>-<run>.{bandpass,gain}.calh5, registered. Rank 0. */
+static ci_status keep_tables(ci_run *run, ci_run_tables *tables, const ci_pipeline_data *data)
+{
+    char *folder = NULL;
+    CI_TRY(ci_path_join(&folder, run->places.state, "caltables"));
+    ci_status status = ci_path_make_folder(folder);
+    if (status == CI_OK)
+        status = ci_str_format(&tables->bandpass_path, "%s/%s-%s.bandpass.calh5", folder,
+                               tables->own_tile, run->id);
+    if (status == CI_OK)
+        status = ci_str_format(&tables->gain_path, "%s/%s-%s.gain.calh5", folder, tables->own_tile,
+                               run->id);
+    if (status == CI_OK) status = ci_cal_table_write(tables->bandpass, tables->bandpass_path);
+    if (status == CI_OK) status = ci_cal_table_write(tables->gain, tables->gain_path);
+    if (status == CI_OK)
+        status = register_table(run, tables, tables->bandpass_path, CI_REGISTRY_BANDPASS, data);
+    if (status == CI_OK)
+        status = register_table(run, tables, tables->gain_path, CI_REGISTRY_GAIN, data);
+    ci_mem_free(folder);
+    return status;
+}
+
+static ci_status solve_loaded(ci_run *run, ci_pipeline_data *data, ci_run_tables *out)
+{
+    double start = ci_run_seconds(run);
+    CI_TRY(ci_pipeline_flag(run->world, &run->options, true, data));
+    CI_TRY(ci_pipeline_weigh(run->world, &run->options, true, data));
+    ci_run_note(run, "flag", out->own_tile, start);
+    start = ci_run_seconds(run);
+    CI_TRY(ci_pipeline_solve(run->world, &run->options, data, run->model, &out->bandpass,
+                             &out->gain, &out->quality));
+    out->quality_known = true;
+    ci_run_note(run, "calibrate", out->own_tile, start);
+    CI_TRY(judge_quality(run, &out->quality));
+    snprintf(out->gain->model, sizeof out->gain->model, "%s",
+             ci_path_base(ci_conf_text(run->conf, CI_OPT_MODEL)));
+    snprintf(out->bandpass->model, sizeof out->bandpass->model, "%s", out->gain->model);
+    ci_status status = ci_comm_rank(run->world) == 0 ? keep_tables(run, out, data) : CI_OK;
+    return ci_par_agree(run->world, status);
+}
+
+static ci_status solve_on(ci_run *run, const ci_json *tile, ci_run_tables *out)
+{
+    const char **paths = NULL;
+    size_t n = 0;
+    ci_pipeline_data data = {0};
+    snprintf(out->own_tile, sizeof out->own_tile, "%s", ci_json_get_string(tile, "id", ""));
+    snprintf(out->how, sizeof out->how, "own");
+    double start = ci_run_seconds(run);
+    CI_AGREE(run->world, ci_run_tile_paths(tile, &paths, &n));
+    ci_status status = ci_pipeline_load(run->world, &run->options, paths, n, &data);
+    ci_run_note(run, "read", out->own_tile, start);
+    if (status == CI_OK) status = solve_loaded(run, &data, out);
+    ci_pipeline_data_free(&data);
+    ci_mem_free(paths);
+    return status == CI_OK ? CI_OK : ci_error_prefix(status, "calibration on %s", out->own_tile);
+}
+
+/* ---- choosing ------------------------------------------------------------------------ */
+
+static ci_status choose_kind(ci_run *run, const ci_json *group, ci_registry_cal_kind kind,
+                             char **path, bool *borrowed)
+{
+    const ci_json *tiles = ci_json_get(group, "tiles");
+    const ci_json *middle = ci_json_at(tiles, ci_json_length(tiles) / 2);
+    ci_registry_cal_want want;
+    ci_registry_cals *found = NULL;
+    ci_registry_cal_want_default(&want, kind);
+    want.time_mjd_s = ci_json_get_number(middle, "time_mjd_s", NAN);
+    want.validity_s =
+        3600 * ci_conf_double(run->conf, kind == CI_REGISTRY_BANDPASS ? CI_OPT_BANDPASS_HOURS
+                                                                      : CI_OPT_GAIN_HOURS);
+    CI_TRY(ci_registry_cal_choose(run->registry, &want, &found, borrowed));
+    ci_status status = CI_OK;
+    if (found->n == 0)
+        status = ci_error(CI_ERR_GATE,
+                          "no %s table is registered for this time: give --model SOURCES.csv to "
+                          "solve, --cal P to apply tables, or --calibrated if the data are",
+                          kind == CI_REGISTRY_BANDPASS ? "bandpass" : "gain");
+    else
+        status = ci_str_copy(path, found->item[0].path);
+    ci_registry_cals_free(found);
+    return status;
+}
+
+/* The registry's tables, chosen apart; paths shared by a small record. */
+static ci_status choose_registered(ci_run *run, const ci_json *group, ci_run_tables *out)
+{
+    ci_json *choice = NULL;
+    ci_status status = CI_OK;
+    if (ci_comm_rank(run->world) == 0) {
+        bool borrowed[2] = {false, false};
+        status = choose_kind(run, group, CI_REGISTRY_BANDPASS, &out->bandpass_path, &borrowed[0]);
+        if (status == CI_OK)
+            status = choose_kind(run, group, CI_REGISTRY_GAIN, &out->gain_path, &borrowed[1]);
+        choice = ci_json_object();
+        ci_json_put_string(choice, "bandpass", out->bandpass_path);
+        ci_json_put_string(choice, "gain", out->gain_path);
+        ci_json_put_bool(choice, "borrowed", borrowed[0] || borrowed[1]);
+    }
+    status = ci_par_agree(run->world, status);
+    if (status == CI_OK) status = ci_run_json_share(run->world, &choice);
+    ci_cal_table *none = NULL;
+    if (status == CI_OK)
+        status = ci_pipeline_tables_read(run->world, ci_json_get_string(choice, "bandpass", ""),
+                                         &out->bandpass, &none);
+    if (status == CI_OK)
+        status = ci_pipeline_tables_read(run->world, ci_json_get_string(choice, "gain", ""), &none,
+                                         &out->gain);
+    snprintf(out->how, sizeof out->how, "%s",
+             ci_json_get_bool(choice, "borrowed", false) ? "borrowed" : "transferred");
+    ci_json_free(choice);
+    return status;
+}
+
+ci_status ci_run_calibrate(ci_run *run, const ci_json *group, ci_run_tables *out)
+{
+    memset(out, 0, sizeof *out);
+    snprintf(out->how, sizeof out->how, "none");
+    const char *given = ci_conf_text(run->conf, CI_OPT_CAL);
+    const ci_json *tiles = ci_json_get(group, "tiles");
+    brightest best = {0};
+    if (*given) {
+        snprintf(out->how, sizeof out->how, "given");
+        return ci_pipeline_tables_read(run->world, given, &out->bandpass, &out->gain);
+    }
+    ci_status status = CI_OK;
+    if (ci_comm_rank(run->world) == 0) status = find_brightest(run, tiles, &best);
+    CI_TRY(ci_par_agree(run->world, status));
+    CI_TRY(ci_par_bcast(run->world, &best, sizeof best, 0));
+    if (run->model) {
+        if (best.flux_jy <= 0)
+            return ci_error(CI_ERR_GATE, "no source of --model %s is in the beam of any tile",
+                            ci_conf_text(run->conf, CI_OPT_MODEL));
+        return solve_on(run, ci_json_at(tiles, (size_t)best.i_tile), out);
+    }
+    if (best.is_jy || run->options.is_calibrated) return CI_OK;
+    return choose_registered(run, group, out);
+}

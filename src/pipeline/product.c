@@ -1,0 +1,360 @@
+/* What rank 0 does with images that stand in staging: judge, list sources, register,
+ * publish. No MPI here. */
+#include "contimg/draw.h"
+#include "contimg/phot.h"
+#include "pipeline/run.h"
+
+#include <math.h>
+#include <string.h>
+
+void ci_run_publish_limits(const ci_conf *conf, ci_publish_limits *limits)
+{
+    ci_publish_limits_default(limits);
+    limits->max_noise_ratio = ci_conf_double(conf, CI_OPT_QA_IMG_MAX_NOISE_RATIO);
+    limits->warn_noise_ratio = 0.5 * limits->max_noise_ratio;
+    limits->min_dynamic_range = ci_conf_double(conf, CI_OPT_QA_IMG_MIN_DYNAMIC_RANGE);
+    limits->min_peak_snr = ci_conf_double(conf, CI_OPT_QA_IMG_MIN_PEAK_SNR);
+}
+
+/* A picture that cannot be drawn is a warning, never a reason to lose a product. */
+static void draw(const char *folder, const char *fits_name, const char *png_name, const char *title)
+{
+    char *fits = NULL, *png = NULL;
+    ci_status status = ci_path_join(&fits, folder, fits_name);
+    if (status == CI_OK) status = ci_path_join(&png, folder, png_name);
+    if (status == CI_OK) status = ci_draw_fits(fits, png, 1600, title);
+    if (status != CI_OK) ci_log_warning("no picture: %s", ci_error_text());
+    ci_mem_free(fits);
+    ci_mem_free(png);
+}
+
+/* ---- tiles ------------------------------------------------------------------------------ */
+
+typedef struct
+{
+    char *image, *pb, *residual;
+} tile_paths;
+
+static ci_status tile_paths_new(tile_paths *paths, const char *folder)
+{
+    CI_TRY(ci_path_join(&paths->image, folder, "image.fits"));
+    CI_TRY(ci_path_join(&paths->pb, folder, "pb.fits"));
+    return ci_path_join(&paths->residual, folder, "residual.fits");
+}
+
+static void tile_paths_free(tile_paths *paths)
+{
+    ci_mem_free(paths->image);
+    ci_mem_free(paths->pb);
+    ci_mem_free(paths->residual);
+}
+
+static ci_status judge_files(const ci_run *run, const char *folder, double thermal_jy,
+                             bool is_named, ci_publish_gates *gates)
+{
+    tile_paths paths = {0};
+    ci_publish_limits limits;
+    ci_run_publish_limits(run->conf, &limits);
+    ci_status status = tile_paths_new(&paths, folder);
+    if (status == CI_OK) {
+        ci_publish_subject subject = {.image = paths.image,
+                                      .pb = paths.pb,
+                                      .residual =
+                                          ci_path_exists(paths.residual) ? paths.residual : NULL,
+                                      .thermal_jy = thermal_jy,
+                                      .flux_ratio = NAN,
+                                      .as_they_stand = is_named};
+        status = ci_publish_gates_judge(gates, &subject, &limits);
+    }
+    tile_paths_free(&paths);
+    return status;
+}
+
+/* The registry's row of an image from its record; texts borrowed from the record. */
+static void image_row(const ci_json *image, ci_registry_image *row)
+{
+    row->ra_rad = ci_json_get_number(image, "ra_deg", NAN) * CI_DEG_TO_RAD;
+    row->dec_rad = ci_json_get_number(image, "dec_deg", NAN) * CI_DEG_TO_RAD;
+    row->rms_jy = ci_json_get_number(image, "rms_jy", NAN);
+    row->thermal_jy = ci_json_get_number(image, "thermal_jy", NAN);
+    row->peak_jy = ci_json_get_number(image, "peak_jy", NAN);
+    row->freq_hz = ci_json_get_number(image, "freq_hz", NAN);
+    row->beam_major_rad = ci_json_get_number(image, "beam_major_arcsec", 0) * CI_ARCSEC_TO_RAD;
+    row->beam_minor_rad = ci_json_get_number(image, "beam_minor_arcsec", 0) * CI_ARCSEC_TO_RAD;
+    row->beam_pa_rad = ci_json_get_number(image, "beam_pa_deg", 0) * CI_DEG_TO_RAD;
+    row->flux_ratio = NAN;
+}
+
+static ci_status register_tile(ci_run *run, const ci_json *tile, const ci_json *record,
+                               const ci_publish_gates *gates)
+{
+    ci_json *gates_json = ci_run_gates_record(gates);
+    char *text = NULL;
+    ci_registry_image row = {.folder = (char *)ci_json_get_string(record, "folder", ""),
+                             .reason = (char *)ci_json_get_string(record, "reason", ""),
+                             .is_degraded = ci_json_get_bool(record, "is_degraded", false)};
+    snprintf(row.id, sizeof row.id, "%s", ci_json_get_string(record, "id", ""));
+    snprintf(row.status, sizeof row.status, "%s", ci_json_get_string(record, "state", ""));
+    snprintf(row.run, sizeof row.run, "%s", run->id);
+    image_row(ci_json_get(record, "image"), &row);
+    row.first_time_mjd_s = ci_json_get_number(tile, "time_mjd_s", NAN);
+    row.last_time_mjd_s = row.first_time_mjd_s;
+    row.created_unix_s = ci_clock_unix_s();
+    ci_status status = ci_json_print(&text, gates_json, false);
+    row.quality_json = text;
+    if (status == CI_OK && strcmp(row.status, "failed") != 0)
+        status = ci_registry_image_files_scan(&row);
+    if (status == CI_OK) status = ci_registry_tile_put(run->registry, &row);
+    ci_registry_image_files_free(&row);
+    ci_json_free(gates_json);
+    ci_mem_free(text);
+    return status;
+}
+
+/* Sets a member that may be there already. */
+static void reset_string(ci_json *record, const char *name, const char *text)
+{
+    ci_json_remove(record, name);
+    ci_json_put_string(record, name, text);
+}
+
+static ci_status end_observation(ci_run *run, const char *id, bool passed, const char *reason)
+{
+    bool done = false;
+    CI_TRY(ci_registry_observation_claim(run->registry, id, 600, &done));
+    if (done) return CI_OK;
+    return ci_registry_observation_end(run->registry, id,
+                                       passed ? CI_WORK_COMPLETED : CI_WORK_FAILED, reason);
+}
+
+/* tile.json beside the images, and a quick look. */
+static ci_status keep_record(const ci_json *record, const char *folder, const char *id)
+{
+    char *path = NULL;
+    CI_TRY(ci_path_join(&path, folder, "tile.json"));
+    ci_status status = ci_json_write_file(record, path);
+    ci_mem_free(path);
+    if (status == CI_OK) draw(folder, "image.fits", "image.png", id);
+    return status;
+}
+
+ci_status ci_run_tile_judge(ci_run *run, const ci_json *tile, ci_json *record, bool is_named,
+                            bool *passed)
+{
+    const char *id = ci_json_get_string(record, "id", "");
+    const char *folder = ci_json_get_string(record, "folder", "");
+    *passed = strcmp(ci_json_get_string(record, "state", ""), "passed") == 0;
+    ci_publish_gates gates = {0};
+    if (ci_json_get_bool(tile, "is_hole", false) || ci_json_get_bool(record, "is_reused", false))
+        return CI_OK;
+    if (*passed) {
+        char why[CI_REGISTRY_TEXT] = "";
+        double thermal = ci_json_get_number(ci_json_get(record, "image"), "thermal_jy", NAN);
+        CI_TRY(judge_files(run, folder, thermal, is_named, &gates));
+        ci_json_put(record, "gates", ci_run_gates_record(&gates));
+        *passed = ci_publish_tile_passes(&gates, why);
+        if (!*passed) {
+            ci_log_warning("tile %s refused: %s", id, why);
+            reset_string(record, "state", "refused");
+            reset_string(record, "reason", why);
+        }
+        CI_TRY(keep_record(record, folder, id));
+    }
+    CI_TRY(register_tile(run, tile, record, &gates));
+    return end_observation(run, id, *passed, ci_json_get_string(record, "reason", ""));
+}
+
+/* ---- mosaics ----------------------------------------------------------------------------- */
+
+typedef struct
+{
+    char *image, *noise, *sources;
+} mosaic_paths;
+
+static ci_status mosaic_paths_new(mosaic_paths *paths, const char *folder)
+{
+    CI_TRY(ci_path_join(&paths->image, folder, "mosaic.fits"));
+    CI_TRY(ci_path_join(&paths->noise, folder, "noise.fits"));
+    return ci_path_join(&paths->sources, folder, "sources.csv");
+}
+
+static void mosaic_paths_free(mosaic_paths *paths)
+{
+    ci_mem_free(paths->image);
+    ci_mem_free(paths->noise);
+    ci_mem_free(paths->sources);
+}
+
+static ci_json *compare_record(const ci_phot_compare *compare, const ci_phot_list *found,
+                               const ci_sky_model *model, double freq_hz)
+{
+    ci_json *record = ci_json_object(), *list = ci_json_array();
+    ci_json_put_int(record, "n_match", (int64_t)compare->n_match);
+    ci_json_put_number(record, "median_ratio", compare->n_match ? compare->median_ratio : NAN);
+    ci_json_put_number(record, "mad_ratio", compare->n_match ? compare->mad_ratio : NAN);
+    ci_json_put_number(record, "gain", compare->n_match ? compare->gain : NAN);
+    ci_json_put_number(record, "scatter", compare->n_match ? compare->scatter : NAN);
+    for (size_t i = 0; i < compare->n_match; i++) {
+        const ci_phot_match *m = &compare->match[i];
+        const ci_phot_source *s = &found->source[m->i_found];
+        const ci_sky_source *t = &model->source[m->i_true];
+        ci_json *match = ci_json_object();
+        ci_json_put_string(match, "name", t->name);
+        ci_json_put_number(match, "true_jy", ci_sky_source_flux_jy(t, freq_hz));
+        ci_json_put_number(match, "found_jy", s->flux_jy);
+        ci_json_put_number(match, "found_err_jy", s->flux_err_jy);
+        ci_json_put_number(match, "separation_arcsec", m->separation_rad * CI_RAD_TO_ARCSEC);
+        ci_json_put(list, NULL, match);
+    }
+    ci_json_put(record, "match", list);
+    return record;
+}
+
+/* Source list, and how it compares with the model. */
+static ci_status list_sources(const ci_run *run, const mosaic_paths *paths, ci_json *group_record,
+                              ci_phot_list **sources)
+{
+    ci_phot_options options;
+    ci_phot_options_default(&options);
+    CI_TRY(ci_phot_find(sources, paths->image, paths->noise, &options));
+    CI_TRY(ci_phot_list_write(*sources, paths->sources));
+    ci_json_put_string(group_record, "sources", paths->sources);
+    ci_json_put_int(group_record, "n_source", (int64_t)(*sources)->n_source);
+    if (!run->model) return CI_OK;
+    const ci_json *mosaic = ci_json_get(group_record, "mosaic");
+    double beam = ci_json_get_number(mosaic, "beam_major_arcsec", 10) * CI_ARCSEC_TO_RAD;
+    double freq = ci_json_get_number(mosaic, "freq_hz", 1.4e9);
+    ci_phot_compare *compare = NULL;
+    CI_TRY(ci_phot_compare_new(&compare, *sources, run->model, freq, beam, 2 * beam));
+    ci_json_put(group_record, "flux", compare_record(compare, *sources, run->model, freq));
+    ci_phot_compare_free(compare);
+    return CI_OK;
+}
+
+/* Everything that says how the product came to be. */
+static ci_status provenance(const ci_run *run, const ci_run_product *product,
+                            const ci_json *group_record, char **out)
+{
+    ci_json *record = ci_json_object(), *tiles = ci_json_array();
+    char *options = NULL, *mosaic = NULL, host[CI_REGISTRY_ID];
+    ci_json *copy = NULL;
+    snprintf(host, sizeof host, "%s", ci_json_get_string(run->record, "host", ""));
+    ci_status status = ci_conf_given_text(&options, run->conf);
+    if (status == CI_OK)
+        status = ci_json_print(&mosaic, ci_json_get(group_record, "mosaic"), false);
+    if (status == CI_OK) status = ci_json_parse(&copy, mosaic, "mosaic record");
+    if (status == CI_OK) {
+        ci_json_put_string(record, "program", "contimg");
+        ci_json_put_string(record, "version", ci_version());
+        ci_json_put_string(record, "run", run->id);
+        ci_json_put_string(record, "host", host);
+        ci_json_put_int(record, "n_rank", ci_comm_size(run->world));
+        ci_json_put_string(record, "options", options);
+        ci_json_put_string(record, "group", product->group_id);
+        ci_json_put_bool(record, "is_degraded", product->is_degraded);
+        for (size_t i = 0; i < product->n_tile; i++)
+            ci_json_put_string(tiles, NULL, product->tile_ids[i]);
+        ci_json_put(record, "tiles", tiles);
+        ci_json_put(record, "mosaic", copy);
+        status = ci_json_print(out, record, true);
+    }
+    ci_json_free(record);
+    ci_mem_free(options);
+    ci_mem_free(mosaic);
+    return status;
+}
+
+static ci_status register_mosaic(ci_run *run, const ci_run_product *product,
+                                 const ci_phot_list *sources, const mosaic_paths *paths,
+                                 const ci_json *group_record)
+{
+    const ci_json *flux = ci_json_get(group_record, "flux");
+    ci_registry_image row = {.folder = (char *)product->folder,
+                             .reason = (char *)"",
+                             .quality_json = (char *)"{}",
+                             .is_degraded = product->is_degraded,
+                             .n_tile = (int64_t)product->n_tile,
+                             .n_source = (int64_t)sources->n_source};
+    snprintf(row.id, sizeof row.id, "%s", product->group_id);
+    snprintf(row.status, sizeof row.status, "completed");
+    snprintf(row.run, sizeof row.run, "%s", run->id);
+    image_row(ci_json_get(group_record, "mosaic"), &row);
+    row.thermal_jy = product->thermal_jy;
+    row.flux_ratio = ci_json_get_number(flux, "median_ratio", NAN);
+    row.n_flux_match = (int64_t)ci_json_get_number(flux, "n_match", 0);
+    row.first_time_mjd_s = row.last_time_mjd_s = product->time_mjd_s;
+    row.created_unix_s = ci_clock_unix_s();
+    ci_status status = ci_registry_image_files_scan(&row);
+    if (status == CI_OK)
+        status = ci_registry_mosaic_put(run->registry, &row, product->tile_ids, product->n_tile);
+    if (status == CI_OK)
+        status = ci_registry_sources_put(run->registry, product->group_id, paths->image,
+                                         product->time_mjd_s, sources);
+    ci_registry_image_files_free(&row);
+    return status;
+}
+
+static ci_status stage(ci_run *run, const ci_run_product *product, const char *metadata)
+{
+    ci_registry_product row = {.auto_publish = !ci_conf_bool(run->conf, CI_OPT_NO_PUBLISH),
+                               .stage_path = (char *)product->folder,
+                               .published_path = (char *)"",
+                               .metadata_json = (char *)metadata,
+                               .error = (char *)"",
+                               .qa_json = (char *)"",
+                               .time_mjd_s = product->time_mjd_s};
+    bool is_new = false;
+    snprintf(row.id, sizeof row.id, "%s", product->group_id);
+    snprintf(row.type, sizeof row.type, "mosaic");
+    row.created_unix_s = row.staged_unix_s = ci_clock_unix_s();
+    return ci_registry_product_stage(run->registry, &row, &is_new);
+}
+
+static ci_status publish(ci_run *run, const ci_run_product *product, ci_json *group_record)
+{
+    ci_publish_options options;
+    ci_publish_result *result = NULL;
+    if (ci_conf_bool(run->conf, CI_OPT_NO_PUBLISH)) {
+        ci_json_put_string(group_record, "state", "staged");
+        ci_json_put_string(group_record, "reason", "--no-publish");
+        printf("staged: %s\n", product->folder);
+        return CI_OK;
+    }
+    CI_TRY(ci_mem_alloc(&result, 1, sizeof *result, "publish"));
+    ci_publish_options_default(&options);
+    options.staging_base = run->places.staging;
+    options.products_base = run->places.products;
+    ci_run_publish_limits(run->conf, &options.limits);
+    ci_status status = ci_publish_product(run->registry, product->group_id, &options, result);
+    bool done = result->kind == CI_PUBLISHED || result->kind == CI_PUBLISHED_BEFORE;
+    ci_json_put_string(group_record, "state",
+                       done                              ? "published"
+                       : result->kind == CI_PUBLISH_GATE ? "refused"
+                                                         : "staged");
+    ci_json_put_string(group_record, "reason", done ? "" : result->text);
+    ci_json_put(group_record, "gates", ci_run_gates_record(&result->gates));
+    if (done) {
+        ci_json_put_string(group_record, "published_path", result->published_path);
+        printf("published: %s\n", result->published_path);
+    }
+    ci_mem_free(result);
+    return status;
+}
+
+ci_status ci_run_product_finish(ci_run *run, const ci_run_product *product, ci_json *group_record)
+{
+    mosaic_paths paths = {0};
+    ci_phot_list *sources = NULL;
+    char *metadata = NULL;
+    ci_status status = mosaic_paths_new(&paths, product->folder);
+    if (status == CI_OK) status = list_sources(run, &paths, group_record, &sources);
+    if (status == CI_OK) draw(product->folder, "mosaic.fits", "mosaic.png", product->group_id);
+    if (status == CI_OK) status = register_mosaic(run, product, sources, &paths, group_record);
+    if (status == CI_OK) status = provenance(run, product, group_record, &metadata);
+    if (status == CI_OK) status = stage(run, product, metadata);
+    if (status == CI_OK) status = publish(run, product, group_record);
+    mosaic_paths_free(&paths);
+    ci_phot_list_free(sources);
+    ci_mem_free(metadata);
+    return status;
+}

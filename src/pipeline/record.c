@@ -1,0 +1,192 @@
+/* The run's record: see contimg/report.h. */
+#include "pipeline/run.h"
+
+#include <math.h>
+#include <string.h>
+
+double ci_run_seconds(const ci_run *run)
+{
+    return ci_clock_monotonic_s() - run->start_s;
+}
+
+void ci_run_note(ci_run *run, const char *stage, const char *subject, double start_s)
+{
+    double now = ci_run_seconds(run);
+    if (run->n_event == run->max_event) {
+        size_t grown = run->max_event ? 2 * run->max_event : 64;
+        /* A report without this event is better than no product. */
+        if (ci_mem_resize(&run->event, grown, sizeof *run->event, "events") != CI_OK) return;
+        run->max_event = grown;
+    }
+    ci_run_event *event = &run->event[run->n_event++];
+    memset(event, 0, sizeof *event);
+    snprintf(event->stage, sizeof event->stage, "%s", stage);
+    snprintf(event->subject, sizeof event->subject, "%s", subject);
+    event->rank = ci_comm_rank(run->world);
+    event->start_s = start_s;
+    event->end_s = now;
+    if (event->rank == 0) ci_log_info("%-10s %-26s %8.2f s", stage, subject, now - start_s);
+}
+
+ci_status ci_run_json_share(ci_comm *comm, ci_json **inout)
+{
+    if (ci_comm_size(comm) == 1) return CI_OK;
+    bool is_root = ci_comm_rank(comm) == 0;
+    char *text = NULL;
+    int64_t n = 0;
+    ci_status status = is_root ? ci_json_print(&text, *inout, false) : CI_OK;
+    CI_TRY(ci_par_agree(comm, status));
+    if (is_root) n = (int64_t)strlen(text) + 1;
+    CI_TRY(ci_par_bcast(comm, &n, sizeof n, 0));
+    if (!is_root) status = ci_mem_alloc(&text, (size_t)n, 1, "shared record");
+    status = ci_par_agree(comm, status);
+    if (status == CI_OK) status = ci_par_bcast(comm, text, (size_t)n, 0);
+    if (status == CI_OK && !is_root) status = ci_json_parse(inout, text, "shared record");
+    ci_mem_free(text);
+    return ci_par_agree(comm, status);
+}
+
+static ci_json *image_record(const ci_image_stats *s, const ci_pipeline_data *data)
+{
+    ci_json *image = ci_json_object();
+    ci_json_put_int(image, "n_x", (int64_t)s->n_x);
+    ci_json_put_int(image, "n_y", (int64_t)s->n_y);
+    ci_json_put_number(image, "cell_arcsec", s->cell_rad * CI_RAD_TO_ARCSEC);
+    ci_json_put_number(image, "ra_deg", data->ra_rad * CI_RAD_TO_DEG);
+    ci_json_put_number(image, "dec_deg", data->dec_rad * CI_RAD_TO_DEG);
+    ci_json_put_number(image, "beam_major_arcsec", s->beam_major_rad * CI_RAD_TO_ARCSEC);
+    ci_json_put_number(image, "beam_minor_arcsec", s->beam_minor_rad * CI_RAD_TO_ARCSEC);
+    ci_json_put_number(image, "beam_pa_deg", s->beam_pa_rad * CI_RAD_TO_DEG);
+    ci_json_put_number(image, "psf_sidelobe", s->psf_sidelobe);
+    ci_json_put_number(image, "rms_jy", s->rms_jy);
+    ci_json_put_number(image, "thermal_jy", s->thermal_jy);
+    ci_json_put_number(image, "peak_jy", s->peak_jy);
+    ci_json_put_number(image, "dirty_peak_jy", s->dirty_peak_jy);
+    ci_json_put_number(image, "model_flux_jy", s->model_flux_jy);
+    ci_json_put_number(image, "freq_hz", s->freq_hz);
+    ci_json_put_number(image, "bandwidth_hz", s->bandwidth_hz);
+    ci_json_put_int(image, "n_sample", s->n_sample);
+    ci_json_put_int(image, "n_major", s->n_major);
+    ci_json_put_int(image, "n_minor", s->n_minor);
+    ci_json_put_int(image, "n_plane", s->n_plane);
+    ci_json_put_string(image, "stop_reason", s->stop_reason);
+    ci_json_put_bool(image, "is_pseudo_i", s->is_pseudo_i);
+    return image;
+}
+
+static ci_json *reasons_record(const ci_vis_flag_counts *counts)
+{
+    static const char *const names[8] = {"file", "nonfinite", "zero", "dead",
+                                         "rfi",  "clip",      "cal",  "user"};
+    ci_json *reasons = ci_json_object();
+    for (int i = 0; i < 8; i++)
+        ci_json_put_int(reasons, names[i], counts->n_by_bit[i]);
+    return reasons;
+}
+
+static ci_json *flags_record(const ci_flag_report *flags, const ci_vis_meta *meta)
+{
+    ci_json *record = ci_json_object(), *antennas = ci_json_array(), *channels = ci_json_array();
+    ci_json_put_int(record, "n_good", flags->counts.n_good);
+    ci_json_put(record, "by_reason", reasons_record(&flags->counts));
+    for (size_t a = 0; a < flags->n_antenna; a++) {
+        if (isnan(flags->antenna_fraction[a])) continue; /* not in the data */
+        ci_json *antenna = ci_json_object(), *dead = ci_json_array();
+        ci_json_put_string(antenna, "name", meta->array.antenna[a].name);
+        ci_json_put_number(antenna, "fraction", flags->antenna_fraction[a]);
+        for (size_t p = 0; p < flags->n_pol; p++)
+            ci_json_put_bool(dead, NULL, flags->dead[a * flags->n_pol + p] != 0);
+        ci_json_put(antenna, "dead", dead);
+        ci_json_put(antennas, NULL, antenna);
+    }
+    size_t n_channel = 0;
+    for (size_t i = 0; i < meta->n_sub_band; i++)
+        n_channel += meta->sub_band[i].n_chan;
+    for (size_t i = 0; i < n_channel; i++)
+        ci_json_put_number(channels, NULL, flags->channel_fraction[i]);
+    ci_json_put(record, "antenna", antennas);
+    ci_json_put(record, "channel_fraction", channels);
+    return record;
+}
+
+/* At most about 3000 baselines of this rank's first sub-band, at its middle frequency. */
+static ci_json *uv_record(const ci_vis_set *set)
+{
+    ci_json *record = ci_json_object(), *u = ci_json_array(), *v = ci_json_array();
+    const ci_vis_block *block = set->n_block > 0 ? set->block[0] : NULL;
+    size_t step = block ? block->n_row / 3000 + 1 : 1;
+    for (size_t i = 0; block && i < block->n_row; i += step) {
+        double per_m = block->freq_hz[block->n_chan / 2] / CI_C_M_S;
+        ci_json_put_number(u, NULL, rint(block->uvw_m[3 * i] * per_m * 10) / 10);
+        ci_json_put_number(v, NULL, rint(block->uvw_m[3 * i + 1] * per_m * 10) / 10);
+    }
+    ci_json_put(record, "u_lambda", u);
+    ci_json_put(record, "v_lambda", v);
+    return record;
+}
+
+ci_json *ci_run_tile_record(const ci_pipeline_data *data, const ci_image_stats *stats)
+{
+    ci_json *record = ci_json_object();
+    if (stats) ci_json_put(record, "image", image_record(stats, data));
+    if (data->flags) ci_json_put(record, "flags", flags_record(data->flags, data->set->meta));
+    ci_json_put(record, "uv", uv_record(data->set));
+    return record;
+}
+
+ci_json *ci_run_gates_record(const ci_publish_gates *gates)
+{
+    return ci_publish_gates_json(gates);
+}
+
+/* ---- ranks ------------------------------------------------------------------------ */
+
+typedef struct
+{
+    uint64_t peak_bytes, sent_bytes;
+} rank_counts;
+
+static void put_events(ci_json *record, const ci_run_event *event, size_t n)
+{
+    ci_json *stages = ci_json_array();
+    for (size_t i = 0; i < n; i++) {
+        ci_json *stage = ci_json_object();
+        ci_json_put_string(stage, "name", event[i].stage);
+        ci_json_put_string(stage, "subject", event[i].subject);
+        ci_json_put_int(stage, "rank", event[i].rank);
+        ci_json_put_number(stage, "start_s", event[i].start_s);
+        ci_json_put_number(stage, "end_s", event[i].end_s);
+        ci_json_put(stages, NULL, stage);
+    }
+    ci_json_put(record, "stages", stages);
+}
+
+static void put_counts(ci_json *record, const rank_counts *counts, size_t n)
+{
+    ci_json *memory = ci_json_array(), *sent = ci_json_array();
+    for (size_t i = 0; i < n; i++) {
+        ci_json_put_int(memory, NULL, (int64_t)counts[i].peak_bytes);
+        ci_json_put_int(sent, NULL, (int64_t)counts[i].sent_bytes);
+    }
+    ci_json_put(record, "memory_peak_bytes", memory);
+    ci_json_put(record, "bytes_sent", sent);
+}
+
+ci_status ci_run_record_ranks(ci_run *run)
+{
+    ci_run_event *events = NULL;
+    rank_counts *counts = NULL, mine = {ci_mem_peak(), 0};
+    size_t n_byte = 0;
+    mine.sent_bytes = ci_par_counters_get(run->world).n_byte_sent;
+    ci_status status = ci_par_gather(run->world, run->event, run->n_event * sizeof *run->event, 0,
+                                     (void **)&events, &n_byte);
+    if (status == CI_OK)
+        status = ci_par_gather(run->world, &mine, sizeof mine, 0, (void **)&counts, NULL);
+    if (status == CI_OK && run->record) {
+        put_events(run->record, events, n_byte / sizeof *events);
+        put_counts(run->record, counts, (size_t)ci_comm_size(run->world));
+    }
+    ci_mem_free(events);
+    ci_mem_free(counts);
+    return status;
+}

@@ -1,0 +1,124 @@
+/* One tile by one team. */
+#include "pipeline/run.h"
+
+#include <string.h>
+
+ci_status ci_run_tile_folder(const ci_run *run, const char *id, char **out)
+{
+    return ci_str_format(out, "%s/tiles/%s", run->places.staging, id);
+}
+
+ci_status ci_run_tile_paths(const ci_json *tile, const char ***out, size_t *n)
+{
+    const ci_json *paths = ci_json_get(tile, "paths");
+    *n = ci_json_length(paths);
+    CI_TRY(ci_mem_alloc(out, *n, sizeof **out, "paths"));
+    for (size_t i = 0; i < *n; i++)
+        (*out)[i] = ci_json_string(ci_json_at(paths, i), "");
+    return CI_OK;
+}
+
+static ci_json *calibration_record(const ci_run_tables *tables, const ci_pipeline_data *data)
+{
+    ci_json *record = ci_json_object();
+    ci_json_put_string(record, "how", data->gains);
+    ci_json_put_string(record, "bandpass", tables->bandpass_path ? tables->bandpass_path : "");
+    ci_json_put_string(record, "gain", tables->gain_path ? tables->gain_path : "");
+    ci_json_put_string(record, "model", tables->gain ? tables->gain->model : "");
+    ci_json_put_bool(record, "is_approximate", data->is_approximate);
+    if (!tables->quality_known) return record;
+    ci_json *residual = ci_json_array();
+    for (size_t i = 0; i < tables->gain->n_hand; i++)
+        ci_json_put_number(residual, NULL, tables->quality.residual[i]);
+    ci_json_put(record, "residual", residual);
+    ci_json_put_number(record, "flagged_fraction", tables->quality.flagged_fraction);
+    ci_json_put_number(record, "phase_scatter_deg", tables->quality.phase_scatter_deg);
+    return record;
+}
+
+static const char *gains_word(const ci_run_tables *tables, const char *id)
+{
+    if (strcmp(tables->how, "own") == 0 && strcmp(tables->own_tile, id) != 0) return "transferred";
+    return tables->how;
+}
+
+typedef struct
+{
+    ci_run *run;
+    ci_comm *team;
+    const char *id;
+    char *prefix; /* folder with its slash */
+} tile_job;
+
+static ci_status process(const tile_job *job, const ci_json *tile, const ci_run_tables *tables,
+                         ci_pipeline_data *data, ci_image_stats *stats)
+{
+    const char **paths = NULL;
+    size_t n = 0;
+    ci_run *run = job->run;
+    ci_status status = ci_par_agree(job->team, ci_run_tile_paths(tile, &paths, &n));
+    double start = ci_run_seconds(run);
+    if (status == CI_OK) status = ci_pipeline_load(job->team, &run->options, paths, n, data);
+    ci_mem_free(paths);
+    ci_run_note(run, "read", job->id, start);
+    CI_TRY(status);
+    start = ci_run_seconds(run);
+    CI_TRY(ci_pipeline_flag(job->team, &run->options, true, data));
+    CI_TRY(ci_pipeline_weigh(job->team, &run->options, tables->gain != NULL, data));
+    ci_run_note(run, "flag", job->id, start);
+    start = ci_run_seconds(run);
+    CI_TRY(ci_pipeline_apply(job->team, tables->bandpass, tables->gain, gains_word(tables, job->id),
+                             data));
+    ci_run_note(run, "apply", job->id, start);
+    start = ci_run_seconds(run);
+    CI_TRY(ci_pipeline_make_image(job->team, &run->options, data, job->prefix, stats));
+    ci_run_note(run, "image", job->id, start);
+    return CI_OK;
+}
+
+/* Folder of the tile, made by the team's rank 0. */
+static ci_status open_job(tile_job *job)
+{
+    char *folder = NULL;
+    ci_status status = ci_run_tile_folder(job->run, job->id, &folder);
+    if (status == CI_OK) status = ci_str_format(&job->prefix, "%s/", folder);
+    if (status == CI_OK && ci_comm_rank(job->team) == 0) status = ci_path_make_folder(folder);
+    ci_mem_free(folder);
+    return ci_par_agree(job->team, status);
+}
+
+static ci_json *finish_record(const tile_job *job, const ci_json *tile, ci_status status,
+                              ci_json *record)
+{
+    if (!record) record = ci_json_object();
+    ci_json_put_string(record, "id", job->id);
+    ci_json_put_string(record, "state", status == CI_OK ? "passed" : "failed");
+    ci_json_put_string(record, "reason", status == CI_OK ? "" : ci_error_text());
+    ci_json_put_int(record, "exit_code", ci_status_exit_code(status));
+    ci_json_put_bool(record, "is_degraded", ci_json_get_bool(tile, "is_degraded", false));
+    ci_json_put_string(record, "folder", job->prefix ? job->prefix : "");
+    ci_json_put_string(record, "options_sha256", job->run->options_sha256);
+    return record;
+}
+
+ci_status ci_run_tile_make(ci_run *run, ci_comm *team, const ci_json *tile,
+                           const ci_run_tables *tables, ci_json **record)
+{
+    tile_job job = {run, team, ci_json_get_string(tile, "id", ""), NULL};
+    ci_pipeline_data data = {0};
+    ci_image_stats stats;
+    *record = NULL;
+    ci_status status = open_job(&job);
+    if (status == CI_OK) status = process(&job, tile, tables, &data, &stats);
+    if (ci_comm_rank(team) == 0) {
+        ci_json *made = NULL;
+        if (data.set) made = ci_run_tile_record(&data, status == CI_OK ? &stats : NULL);
+        if (made) ci_json_put(made, "calibration", calibration_record(tables, &data));
+        *record = finish_record(&job, tile, status, made);
+        if (status != CI_OK) ci_log_warning("tile %s failed: %s", job.id, ci_error_text());
+    }
+    ci_pipeline_data_free(&data);
+    ci_mem_free(job.prefix);
+    /* The tile's fault stays with the tile; a stop or a fault of our own does not. */
+    return status == CI_ERR_STOPPED || status == CI_ERR_INTERNAL ? status : CI_OK;
+}

@@ -1,0 +1,131 @@
+/* Which groups a run does: the files named, or the oldest complete ones. */
+#include "pipeline/run.h"
+
+#include "contimg/uvh5.h"
+
+#include <string.h>
+
+static ci_json *tile_json(const ci_registry_member *member)
+{
+    ci_json *tile = ci_json_object(), *paths = ci_json_array();
+    ci_json_put_string(tile, "id", member->observation_id);
+    for (size_t i = 0; i < member->n_path; i++)
+        ci_json_put_string(paths, NULL, member->path[i]);
+    ci_json_put(tile, "paths", paths);
+    ci_json_put_bool(tile, "is_degraded", member->is_degraded);
+    ci_json_put_bool(tile, "is_hole", member->state == CI_WORK_FAILED);
+    ci_json_put_number(tile, "time_mjd_s", member->first_time_mjd_s);
+    return tile;
+}
+
+static ci_json *group_json(const ci_registry_group *group)
+{
+    ci_json *out = ci_json_object(), *tiles = ci_json_array();
+    ci_json_put_string(out, "id", group->id);
+    ci_json_put_bool(out, "is_named", group->is_named);
+    ci_json_put_bool(out, "is_early", group->is_early);
+    ci_json_put_int(out, "min_tiles", group->n_min_tiles);
+    for (size_t i = 0; i < group->n_member; i++)
+        ci_json_put(tiles, NULL, tile_json(&group->member[i]));
+    ci_json_put(out, "tiles", tiles);
+    return out;
+}
+
+static void ingest_options(const ci_conf *conf, ci_ingest_options *options)
+{
+    ci_ingest_options_default(options);
+    options->n_expected = ci_conf_int(conf, CI_OPT_EXPECTED_SUBBANDS);
+    options->min_fraction =
+        (double)ci_conf_int(conf, CI_OPT_MIN_SUBBANDS) / (double)options->n_expected;
+    if (options->min_fraction > 1) options->min_fraction = 0.75;
+    options->group_size = ci_conf_int(conf, CI_OPT_GROUP_SIZE);
+    options->overlap = ci_conf_int(conf, CI_OPT_GROUP_OVERLAP);
+    if (options->overlap >= options->group_size) options->overlap = options->group_size - 1;
+    options->max_step_s = 1.2 * 60 * ci_conf_double(conf, CI_OPT_CHUNK_MINUTES);
+}
+
+/* Files of DSA-110's recorder come in sets of a known number; others are as they stand. */
+static ci_status expects_sub_bands(const ci_run *run, bool *out)
+{
+    *out = ci_conf_is_given(run->conf, CI_OPT_EXPECTED_SUBBANDS);
+    if (*out) return CI_OK;
+    ci_uvh5_file *file = NULL;
+    CI_TRY(ci_uvh5_open(&file, ci_conf_argument(run->conf, 0), &run->options.uvh5));
+    *out = ci_uvh5_meta(file)->phase[0].kind == CI_PHASING_MERIDIAN;
+    ci_uvh5_close(file);
+    return CI_OK;
+}
+
+static ci_status choose_named(ci_run *run, ci_registry_groups **groups)
+{
+    ci_ingest_options options;
+    bool expects = false;
+    ingest_options(run->conf, &options);
+    CI_TRY(expects_sub_bands(run, &expects));
+    options.named_as_they_stand = !expects;
+    return ci_ingest_named(run->registry, ci_conf_arguments(run->conf),
+                           ci_conf_argument_count(run->conf), &options, groups);
+}
+
+/* The least free space of the places written to, against --disk-critical-gb. */
+static ci_status check_disk(const ci_run *run)
+{
+    const char *places[] = {run->places.staging, run->places.products, run->places.state};
+    double critical = ci_conf_double(run->conf, CI_OPT_DISK_CRITICAL_GB);
+    double warn = ci_conf_double(run->conf, CI_OPT_DISK_WARN_GB);
+    for (int i = 0; i < 3; i++) {
+        uint64_t bytes = 0;
+        CI_TRY(ci_path_free_bytes(places[i], &bytes));
+        double free_gb = (double)bytes * 1e-9;
+        if (free_gb < critical)
+            return ci_error(
+                CI_ERR_DISK,
+                "%s: %.1f GB free, below --disk-critical-gb %.1f: nothing new is begun; "
+                "make room or set the limit lower",
+                places[i], free_gb, critical);
+        if (free_gb < warn)
+            ci_log_warning("%s: %.1f GB free, below --disk-warn-gb %.1f", places[i], free_gb, warn);
+    }
+    return CI_OK;
+}
+
+static ci_status choose_arrived(ci_run *run, ci_registry_groups **groups)
+{
+    ci_ingest_options options;
+    ci_ingest_report report;
+    ingest_options(run->conf, &options);
+    CI_TRY(ci_ingest_scan(run->registry, run->places.input, &options, &report));
+    const char *id = ci_conf_text(run->conf, CI_OPT_GROUP);
+    if (*id) {
+        CI_TRY(ci_registry_group_get(run->registry, id, groups));
+        if ((*groups)->n > 0) return CI_OK;
+        return ci_error(CI_ERR_INPUT, "--group %s: no such group; `contimg group` lists them", id);
+    }
+    CI_TRY(ci_registry_groups_ready(run->registry, groups));
+    if ((*groups)->n > 0) return check_disk(run);
+    printf("nothing to do: no complete group in %s (%zu files there)\n", run->places.input,
+           report.n_file);
+    return CI_OK;
+}
+
+static ci_status choose(ci_run *run, ci_json **work)
+{
+    ci_registry_groups *groups = NULL;
+    bool named = ci_conf_argument_count(run->conf) > 0;
+    ci_status status = named ? choose_named(run, &groups) : choose_arrived(run, &groups);
+    ci_json *list = ci_json_array();
+    size_t most = named ? 1 : (size_t)ci_conf_int(run->conf, CI_OPT_MAX_GROUPS);
+    for (size_t i = 0; status == CI_OK && i < groups->n && i < most; i++)
+        ci_json_put(list, NULL, group_json(&groups->item[i]));
+    ci_registry_groups_free(groups);
+    *work = ci_json_object();
+    ci_json_put(*work, "groups", list);
+    return status;
+}
+
+ci_status ci_run_work_choose(ci_run *run, ci_json **work)
+{
+    ci_status status = ci_comm_rank(run->world) == 0 ? choose(run, work) : CI_OK;
+    CI_TRY(ci_par_agree(run->world, status));
+    return ci_run_json_share(run->world, work);
+}
