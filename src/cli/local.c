@@ -1,0 +1,381 @@
+/* Commands that need no MPI: they ask and set the registry. */
+#include "cli/cli.h"
+
+#include "contimg/ingest.h"
+#include "contimg/ops.h"
+#include "contimg/plan.h"
+#include "contimg/publish.h"
+#include "contimg/registry.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* ---- inspect ---------------------------------------------------------------------------- */
+
+ci_status ci_cli_inspect(const ci_conf *conf)
+{
+    if (ci_conf_argument_count(conf) == 0)
+        return ci_error(CI_ERR_USAGE, "no file given; contimg inspect FILE...");
+    ci_status worst = CI_OK;
+    char why[1024] = "";
+    for (size_t i = 0; i < ci_conf_argument_count(conf); i++) {
+        ci_status status =
+            ci_ops_inspect(ci_conf_argument(conf, i), ci_conf_bool(conf, CI_OPT_JSON), stdout);
+        if (status == CI_OK) continue;
+        /* Each unusable file is named; the last line is main's. */
+        if (*why) fprintf(stderr, "contimg: %s\n", why);
+        snprintf(why, sizeof why, "%s", ci_error_text());
+        if (status > worst) worst = status;
+    }
+    return worst == CI_OK ? CI_OK : ci_error(worst, "%s", why);
+}
+
+/* ---- the registry, opened ------------------------------------------------------------------- */
+
+typedef struct
+{
+    ci_conf_places places;
+    ci_registry *registry;
+} opened;
+
+static ci_status open_places(opened *out, const ci_conf *conf, bool read_only)
+{
+    memset(out, 0, sizeof *out);
+    CI_TRY(ci_conf_places_new(&out->places, conf));
+    const ci_conf_places *p = &out->places;
+    ci_log_info("state %s, staging %s, products %s", p->state, p->staging, p->products);
+    if (!read_only) CI_TRY(ci_path_make_folder(p->state));
+    char *backups = NULL;
+    CI_TRY(ci_path_join(&backups, p->state, "backups"));
+    ci_registry_options options;
+    ci_registry_options_default(&options);
+    options.read_only = read_only;
+    ci_registry_paths paths = {p->ingest_db, p->cal_registry_db, p->products_db,
+                               p->data_registry_db, backups};
+    ci_status status = ci_registry_open(&out->registry, &paths, &options);
+    ci_mem_free(backups);
+    return status;
+}
+
+static void close_places(opened *o)
+{
+    ci_registry_close(o->registry);
+    ci_conf_places_free(&o->places);
+}
+
+/* ---- group ------------------------------------------------------------------------------------
+ */
+
+static void group_options(const ci_conf *conf, ci_ingest_options *options)
+{
+    ci_ingest_options_default(options);
+    options->n_expected = ci_conf_int(conf, CI_OPT_EXPECTED_SUBBANDS);
+    double fraction = (double)ci_conf_int(conf, CI_OPT_MIN_SUBBANDS) / (double)options->n_expected;
+    options->min_fraction = fraction > 1 ? 0.75 : fraction;
+    options->group_size = ci_conf_int(conf, CI_OPT_GROUP_SIZE);
+    options->overlap = ci_conf_int(conf, CI_OPT_GROUP_OVERLAP);
+    if (options->overlap >= options->group_size) options->overlap = options->group_size - 1;
+    options->max_step_s = 1.2 * 60 * ci_conf_double(conf, CI_OPT_CHUNK_MINUTES);
+}
+
+static ci_json *group_record(const ci_registry_group *group)
+{
+    ci_json *record = ci_json_object(), *members = ci_json_array();
+    ci_json_put_string(record, "id", group->id);
+    ci_json_put_string(record, "state", ci_registry_work_state_word(group->state));
+    ci_json_put_string(record, "closed_by", group->closed_by);
+    ci_json_put_bool(record, "is_early", group->is_early);
+    for (size_t i = 0; i < group->n_member; i++)
+        ci_json_put_string(members, NULL, group->member[i].observation_id);
+    ci_json_put(record, "members", members);
+    return record;
+}
+
+static ci_json *observation_record(const ci_registry_observation *o)
+{
+    ci_json *record = ci_json_object();
+    ci_json_put_string(record, "id", o->id);
+    ci_json_put_string(record, "state", ci_registry_work_state_word(o->state));
+    ci_json_put_int(record, "subbands_present", o->n_present);
+    ci_json_put_int(record, "expected_subbands", o->n_expected);
+    ci_json_put_string(record, "missing", o->missing);
+    ci_json_put_bool(record, "is_degraded", o->is_degraded);
+    ci_json_put_string(record, "error", o->error);
+    return record;
+}
+
+static ci_status print_json(ci_json *record)
+{
+    char *text = NULL;
+    ci_status status = ci_json_print(&text, record, true);
+    if (status == CI_OK) printf("%s\n", text);
+    ci_mem_free(text);
+    ci_json_free(record);
+    return status;
+}
+
+static void print_observation(const ci_registry_observation *o)
+{
+    printf("observation %-20s %-12s %2lld of %lld sub-bands%s%s%s%s\n", o->id,
+           ci_registry_work_state_word(o->state), (long long)o->n_present, (long long)o->n_expected,
+           *o->missing ? ", missing " : "", o->missing, o->error && *o->error ? ": " : "",
+           o->error ? o->error : "");
+}
+
+static void print_group(const ci_registry_group *group)
+{
+    printf("group       %-32s %-12s %zu observations, closed by %s%s\n", group->id,
+           ci_registry_work_state_word(group->state), group->n_member, group->closed_by,
+           group->is_early ? " (early)" : "");
+}
+
+static ci_status list_all(ci_registry *registry, bool as_json)
+{
+    ci_registry_observations *observations = NULL;
+    ci_registry_groups *groups = NULL;
+    ci_status status =
+        ci_registry_observations_read(registry, &observations, 0.0 / 0.0, 0.0 / 0.0, false);
+    if (status == CI_OK) status = ci_registry_groups_read(registry, &groups);
+    ci_json *root = as_json ? ci_json_object() : NULL;
+    ci_json *o_list = as_json ? ci_json_array() : NULL, *g_list = as_json ? ci_json_array() : NULL;
+    for (size_t i = 0; status == CI_OK && i < observations->n; i++) {
+        if (as_json)
+            ci_json_put(o_list, NULL, observation_record(&observations->item[i]));
+        else
+            print_observation(&observations->item[i]);
+    }
+    for (size_t i = 0; status == CI_OK && i < groups->n; i++) {
+        if (as_json)
+            ci_json_put(g_list, NULL, group_record(&groups->item[i]));
+        else
+            print_group(&groups->item[i]);
+    }
+    ci_registry_observations_free(observations);
+    ci_registry_groups_free(groups);
+    if (!as_json) return status;
+    ci_json_put(root, "observations", o_list);
+    ci_json_put(root, "groups", g_list);
+    if (status == CI_OK) return print_json(root);
+    ci_json_free(root);
+    return status;
+}
+
+ci_status ci_cli_group(const ci_conf *conf)
+{
+    opened o;
+    ci_ingest_options options;
+    ci_ingest_report report;
+    group_options(conf, &options);
+    ci_status status = open_places(&o, conf, false);
+    if (status == CI_OK) status = ci_ingest_scan(o.registry, o.places.input, &options, &report);
+    if (status == CI_OK && report.n_file == 0) ci_log_info("no UVH5 files in %s", o.places.input);
+    if (status == CI_OK) status = list_all(o.registry, ci_conf_bool(conf, CI_OPT_JSON));
+    close_places(&o);
+    return status;
+}
+
+/* ---- plan
+ * ---------------------------------------------------------------------------------------- */
+
+/* Work from the files named, or from the oldest ready groups. */
+static ci_status plan_work(const ci_conf *conf, ci_plan_work *work)
+{
+    memset(work, 0, sizeof *work);
+    size_t n = ci_conf_argument_count(conf);
+    ci_ingest_clusters *clusters = NULL;
+    if (n > 0) {
+        CI_TRY(ci_ingest_sort(&clusters, ci_conf_arguments(conf), n));
+        work->n_group = 1;
+        work->n_tile = clusters->n;
+        ci_status status = ci_plan_work_from_files(
+            work, (const char *const *)clusters->item[0].path, clusters->item[0].n_path);
+        ci_ingest_clusters_free(clusters);
+        return status;
+    }
+    opened o;
+    ci_registry_groups *groups = NULL;
+    ci_status status = open_places(&o, conf, true);
+    if (status == CI_OK) status = ci_registry_groups_ready(o.registry, &groups);
+    size_t most = (size_t)ci_conf_int(conf, CI_OPT_MAX_GROUPS);
+    for (size_t i = 0; status == CI_OK && i < groups->n && i < most; i++) {
+        work->n_group++;
+        work->n_tile += groups->item[i].n_member;
+    }
+    if (status == CI_OK && work->n_tile > 0) {
+        const ci_registry_member *first = &groups->item[0].member[0];
+        status = ci_plan_work_from_files(work, (const char *const *)first->path, first->n_path);
+    }
+    ci_registry_groups_free(groups);
+    close_places(&o);
+    return status;
+}
+
+static ci_status print_plan(const ci_conf *conf, const ci_plan *plan)
+{
+    if (ci_conf_bool(conf, CI_OPT_JSON)) return print_json(ci_plan_json(plan));
+    char *text = NULL, *line = NULL;
+    ci_status status = ci_plan_text(&text, plan);
+    if (status == CI_OK)
+        status = ci_plan_sbatch(&line, plan, "contimg.sbatch", ci_conf_arguments(conf),
+                                ci_conf_argument_count(conf));
+    if (status == CI_OK) printf("%s%s\n", text, line);
+    ci_mem_free(text);
+    ci_mem_free(line);
+    return status;
+}
+
+ci_status ci_cli_plan(const ci_conf *conf)
+{
+    ci_plan_work work;
+    ci_plan plan;
+    CI_TRY(plan_work(conf, &work));
+    if (work.n_tile == 0) {
+        printf("nothing to do: no complete group in %s\n", ci_conf_text(conf, CI_OPT_INPUT_DIR));
+        return CI_OK;
+    }
+    ci_plan_limits limits = {.n_rank = (int)ci_conf_int(conf, CI_OPT_RANKS),
+                             .n_team = (int)ci_conf_int(conf, CI_OPT_TEAMS),
+                             .max_rank = 16,
+                             .memory_per_node = ci_conf_double(conf, CI_OPT_MEMORY) * 1e9};
+    CI_TRY(ci_plan_make(&plan, &work, &limits));
+    return print_plan(conf, &plan);
+}
+
+/* ---- check
+ * ------------------------------------------------------------------------------------------ */
+
+ci_status ci_cli_check(const ci_conf *conf)
+{
+    ci_conf_places places;
+    CI_TRY(ci_conf_places_new(&places, conf));
+    ci_ops_check_options options = {.input = places.input,
+                                    .staging = places.staging,
+                                    .products = places.products,
+                                    .state = places.state,
+                                    .databases = {places.ingest_db, places.cal_registry_db,
+                                                  places.products_db, places.data_registry_db},
+                                    .disk_critical_gb =
+                                        ci_conf_double(conf, CI_OPT_DISK_CRITICAL_GB)};
+    ci_status status = ci_ops_check(&options, ci_conf_bool(conf, CI_OPT_JSON), stdout);
+    ci_conf_places_free(&places);
+    return status;
+}
+
+/* ---- publish
+ * ------------------------------------------------------------------------------------------ */
+
+static void publish_options(const ci_conf *conf, const opened *o, ci_publish_options *options)
+{
+    ci_publish_options_default(options);
+    options->staging_base = o->places.staging;
+    options->products_base = o->places.products;
+    options->dry_run = ci_conf_bool(conf, CI_OPT_DRY_RUN);
+    options->by_name = true;
+    options->limits.max_noise_ratio = ci_conf_double(conf, CI_OPT_QA_IMG_MAX_NOISE_RATIO);
+    options->limits.warn_noise_ratio = 0.5 * options->limits.max_noise_ratio;
+    options->limits.min_dynamic_range = ci_conf_double(conf, CI_OPT_QA_IMG_MIN_DYNAMIC_RANGE);
+    options->limits.min_peak_snr = ci_conf_double(conf, CI_OPT_QA_IMG_MIN_PEAK_SNR);
+}
+
+static ci_status publish_one(const opened *o, const char *id, const ci_publish_options *options)
+{
+    ci_publish_result *result = NULL;
+    CI_TRY(ci_mem_alloc(&result, 1, sizeof *result, "publish"));
+    ci_status status = ci_publish_product(o->registry, id, options, result);
+    if (status == CI_OK) printf("%s: %s\n", id, result->text);
+    ci_mem_free(result);
+    return status;
+}
+
+static ci_status publish_failed(const opened *o, const ci_publish_options *options)
+{
+    ci_registry_products *failed = NULL;
+    ci_status worst = CI_OK;
+    char why[1024] = "";
+    CI_TRY(ci_registry_products_read(o->registry, &failed, CI_PUBLISH_FAILED, false));
+    for (size_t i = 0; i < failed->n; i++) {
+        ci_status status = publish_one(o, failed->item[i].id, options);
+        if (status != CI_OK) snprintf(why, sizeof why, "%s", ci_error_text());
+        if (status > worst) worst = status;
+    }
+    printf("%zu failed products were tried again\n", failed->n);
+    ci_registry_products_free(failed);
+    return worst == CI_OK ? CI_OK : ci_error(worst, "%s", why);
+}
+
+static ci_status publish_recover(const opened *o, const ci_publish_options *options)
+{
+    ci_publish_recovered r;
+    CI_TRY(ci_publish_recover(o->registry, options, &r));
+    printf("finished %zu, returned to staging %zu, given up %zu, left alone (owner alive) %zu, "
+           "left-overs removed %zu, faults %zu\n",
+           r.n_finished, r.n_returned, r.n_given_up, r.n_held, r.n_part, r.n_fault);
+    return CI_OK;
+}
+
+ci_status ci_cli_publish(const ci_conf *conf)
+{
+    const char *id = ci_conf_text(conf, CI_OPT_ID);
+    bool retry = ci_conf_bool(conf, CI_OPT_RETRY_FAILED),
+         recover = ci_conf_bool(conf, CI_OPT_RECOVER);
+    if ((*id != '\0') + retry + recover != 1)
+        return ci_error(CI_ERR_USAGE, "give one of --id ID, --retry-failed, --recover");
+    opened o;
+    ci_publish_options options;
+    ci_status status = open_places(&o, conf, false);
+    if (status == CI_OK) {
+        publish_options(conf, &o, &options);
+        status = *id     ? publish_one(&o, id, &options)
+                 : retry ? publish_failed(&o, &options)
+                         : publish_recover(&o, &options);
+    }
+    close_places(&o);
+    return status;
+}
+
+/* ---- status
+ * -------------------------------------------------------------------------------------------- */
+
+static ci_status print_changes(ci_registry *registry, const char *subject)
+{
+    ci_registry_changes *changes = NULL;
+    CI_TRY(ci_registry_changes_read(registry, &changes, subject, 0));
+    for (size_t i = 0; i < changes->n; i++) {
+        const ci_registry_change *c = &changes->item[i];
+        char at[32];
+        ci_time_iso(at, ci_time_mjd_s_from_unix(c->at_unix_s), 0, true);
+        printf("%s %-12s %-34s %s -> %s  %s\n", at, c->kind, c->subject, *c->from ? c->from : "-",
+               c->to, c->reason);
+    }
+    if (changes->n == 0) printf("%s: nothing is known of it\n", subject);
+    ci_registry_changes_free(changes);
+    return CI_OK;
+}
+
+static ci_status print_products(ci_registry *registry)
+{
+    ci_registry_products *products = NULL;
+    CI_TRY(ci_registry_products_read(registry, &products, -1, true));
+    for (size_t i = 0; i < products->n; i++) {
+        const ci_registry_product *p = &products->item[i];
+        printf("product     %-32s %-12s %s\n", p->id, ci_registry_publish_state_word(p->state),
+               p->state == CI_PUBLISH_PUBLISHED ? p->published_path : p->error);
+    }
+    ci_registry_products_free(products);
+    return CI_OK;
+}
+
+ci_status ci_cli_status(const ci_conf *conf)
+{
+    opened o;
+    ci_status status = open_places(&o, conf, true);
+    if (status == CI_OK && ci_conf_argument_count(conf) > 0)
+        status = print_changes(o.registry, ci_conf_argument(conf, 0));
+    else if (status == CI_OK) {
+        bool as_json = ci_conf_bool(conf, CI_OPT_JSON);
+        status = list_all(o.registry, as_json);
+        if (status == CI_OK && !as_json) status = print_products(o.registry);
+    }
+    close_places(&o);
+    return status;
+}

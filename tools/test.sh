@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Installs what is needed, builds and passes every test. Works on a fresh Debian 12, as root
+# or as a user with sudo.
+#   tools/test.sh            everything
+#   tools/test.sh --quick    no second compiler, no static analysis, no sanitizers
+set -eu
+cd "$(dirname "$0")/.."
+quick=0
+[ "${1:-}" = --quick ] && quick=1
+if [ -d ../shared/data ]; then
+  export CONTIMG_TEST_DATA="${CONTIMG_TEST_DATA:-$(cd ../shared/data && pwd)}"
+fi
+step() { printf '\n==== %s (%s)\n' "$1" "$(date -u +%H:%M:%SZ)"; }
+
+step "packages"
+tools/install_deps.sh --tests
+
+step "test venv"
+venv=build/venv
+if [ ! -x $venv/bin/python ] || ! $venv/bin/python -c 'import pyuvdata, ducc0, scipy' 2>/dev/null; then
+  mkdir -p build
+  /usr/bin/python3 -m venv $venv
+  $venv/bin/pip install --quiet --disable-pip-version-check numpy scipy h5py astropy pyuvdata ducc0
+fi
+venv=$(pwd)/$venv
+
+step "gcc, warnings are errors"
+cmake --preset ci -DCONTIMG_TEST_VENV="$venv" >/dev/null
+cmake --build --preset ci
+
+if [ $quick = 0 ]; then
+  step "format"
+  git ls-files '*.c' '*.h' | xargs clang-format --dry-run --Werror
+  step "shell scripts"
+  git ls-files '*.sh' .ci/run slurm | xargs grep -lE '^#!.*(bash|sh)' | xargs shellcheck -S warning
+  step "static analysis"
+  cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr -j 2 -Iinclude -Isrc \
+    --enable=warning,portability --suppress=missingIncludeSystem --suppress=unknownMacro \
+    -D_GNU_SOURCE src tools/sim
+  step "clang, warnings are errors"
+  cmake --preset clang -DBUILD_TESTING=OFF >/dev/null
+  cmake --build --preset clang
+fi
+
+step "tests"
+ctest --test-dir build/ci -j 2 --output-on-failure --no-tests=error --timeout 600
+
+if [ $quick = 0 ]; then
+  step "sanitizers"
+  cmake --preset asan -DCONTIMG_TEST_VENV="$venv" >/dev/null
+  cmake --build --preset asan
+  ctest --test-dir build/asan -j 2 --output-on-failure --no-tests=error --timeout 900 \
+    -R '^(unit/|mpi/.*/[13]$|cli/)' -LE heavy
+fi
+step "all tests passed"
