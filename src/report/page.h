@@ -1,0 +1,20 @@
+/* Sections of the report's page. */
+#ifndef CONTIMG_REPORT_PAGE_H
+#define CONTIMG_REPORT_PAGE_H
+
+#include "contimg/base.h"
+
+CI_MUST_CHECK ci_status ci_report_page(ci_text *out, const ci_json *record);
+/* One tile: picture, residual, flags, gains, uv coverage. */
+CI_MUST_CHECK ci_status ci_report_tile(ci_text *out, const ci_json *tile);
+/* Gates as a table; nothing where there are none. */
+CI_MUST_CHECK ci_status ci_report_gates(ci_text *out, const ci_json *gates);
+/* Flux against the model: plot and table. */
+CI_MUST_CHECK ci_status ci_report_flux(ci_text *out, const ci_json *flux);
+CI_MUST_CHECK ci_status ci_report_summary(ci_text *out, const ci_json *record);
+/* The numbers of a JSON array (or of one member of each of its objects) as an array; free
+ * with ci_mem_free. */
+CI_MUST_CHECK ci_status ci_report_numbers(double **out, size_t *n, const ci_json *array,
+                                          const char *member);
+
+#endif

@@ -1,0 +1,128 @@
+#include "contimg/report.h"
+
+#include "report/page.h"
+
+#include <math.h>
+#include <string.h>
+
+static ci_status group_lines(ci_text *out, const ci_json *group)
+{
+    const ci_json *mosaic = ci_json_get(group, "mosaic"), *tiles = ci_json_get(group, "tiles");
+    const ci_json *flux = ci_json_get(group, "flux");
+    CI_TRY(ci_text_append(out, "group %s: %s%s%s%s\n", ci_json_get_string(group, "id", ""),
+                          ci_json_get_string(group, "state", ""),
+                          ci_json_get_bool(group, "is_degraded", false) ? " DEGRADED" : "",
+                          *ci_json_get_string(group, "reason", "") ? ": " : "",
+                          ci_json_get_string(group, "reason", "")));
+    for (size_t i = 0; i < ci_json_length(tiles); i++) {
+        const ci_json *tile = ci_json_at(tiles, i), *image = ci_json_get(tile, "image");
+        CI_TRY(ci_text_append(out, "  tile %-20s %-8s", ci_json_get_string(tile, "id", ""),
+                              ci_json_get_string(tile, "state", "")));
+        if (image)
+            CI_TRY(ci_text_append(out, " rms %.4g thermal %.4g peak %.5g Jy/beam",
+                                  ci_json_get_number(image, "rms_jy", NAN),
+                                  ci_json_get_number(image, "thermal_jy", NAN),
+                                  ci_json_get_number(image, "peak_jy", NAN)));
+        CI_TRY(ci_text_append(out, " %s\n", ci_json_get_string(tile, "reason", "")));
+    }
+    if (mosaic)
+        CI_TRY(ci_text_append(
+            out,
+            "  mosaic %.0f x %.0f, rms %.4g, least noise %.4g, peak %.5g Jy/beam, "
+            "%.0f sources\n",
+            ci_json_get_number(mosaic, "n_x", NAN), ci_json_get_number(mosaic, "n_y", NAN),
+            ci_json_get_number(mosaic, "rms_jy", NAN),
+            ci_json_get_number(mosaic, "min_noise_jy", NAN),
+            ci_json_get_number(mosaic, "peak_jy", NAN), ci_json_get_number(group, "n_source", 0)));
+    if (flux)
+        CI_TRY(ci_text_append(out, "  flux found/model: %.0f sources, median %.4f, scatter %.4f\n",
+                              ci_json_get_number(flux, "n_match", 0),
+                              ci_json_get_number(flux, "median_ratio", NAN),
+                              ci_json_get_number(flux, "mad_ratio", NAN)));
+    const char *published = ci_json_get_string(group, "published_path", "");
+    return *published ? ci_text_append(out, "  published: %s\n", published) : CI_OK;
+}
+
+/* Seconds of each stage on rank 0, summed over its subjects. */
+static ci_status stage_lines(ci_text *out, const ci_json *record)
+{
+    static const char *const names[] = {"read",  "flag",   "calibrate", "apply",
+                                        "image", "mosaic", "publish"};
+    const ci_json *stages = ci_json_get(record, "stages");
+    CI_TRY(ci_text_append(out, "stages (s, rank 0):"));
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+        double sum = 0;
+        for (size_t i = 0; i < ci_json_length(stages); i++) {
+            const ci_json *s = ci_json_at(stages, i);
+            if (ci_json_get_number(s, "rank", 0) == 0 &&
+                strcmp(ci_json_get_string(s, "name", ""), names[k]) == 0)
+                sum += ci_json_get_number(s, "end_s", 0) - ci_json_get_number(s, "start_s", 0);
+        }
+        CI_TRY(ci_text_append(out, " %s %.2f", names[k], sum));
+    }
+    return ci_text_append(out, "\n");
+}
+
+ci_status ci_report_summary(ci_text *out, const ci_json *record)
+{
+    const ci_json *groups = ci_json_get(record, "groups");
+    const ci_json *warnings = ci_json_get(record, "warnings");
+    CI_TRY(ci_text_append(
+        out, "contimg %s, run %s\n%s to %s, %.1f s, %.0f ranks on %s\n%s%s%s\n",
+        ci_json_get_string(record, "version", ""), ci_json_get_string(record, "run", ""),
+        ci_json_get_string(record, "started", ""), ci_json_get_string(record, "ended", ""),
+        ci_json_get_number(record, "seconds", NAN), ci_json_get_number(record, "n_rank", 1),
+        ci_json_get_string(record, "host", ""), ci_json_get_string(record, "status", ""),
+        *ci_json_get_string(record, "error", "") ? ": " : "",
+        ci_json_get_string(record, "error", "")));
+    for (size_t i = 0; i < ci_json_length(groups); i++)
+        CI_TRY(group_lines(out, ci_json_at(groups, i)));
+    CI_TRY(stage_lines(out, record));
+    for (size_t i = 0; i < ci_json_length(warnings); i++)
+        CI_TRY(ci_text_append(out, "warning: %s\n", ci_json_string(ci_json_at(warnings, i), "")));
+    return CI_OK;
+}
+
+static ci_status write_text(const char *folder, const char *name, const ci_text *text)
+{
+    char *path = NULL;
+    CI_TRY(ci_path_join(&path, folder, name));
+    ci_status status = ci_file_write(path, text->text, text->length);
+    ci_mem_free(path);
+    return status;
+}
+
+static ci_status render(const ci_json *record, const char *folder)
+{
+    ci_text page = {0}, summary = {0};
+    ci_status status = ci_report_page(&page, record);
+    if (status == CI_OK) status = write_text(folder, "report.html", &page);
+    if (status == CI_OK) status = ci_report_summary(&summary, record);
+    if (status == CI_OK) status = write_text(folder, "summary.txt", &summary);
+    ci_mem_free(page.text);
+    ci_mem_free(summary.text);
+    return status;
+}
+
+ci_status ci_report_write(const ci_json *record, const char *folder)
+{
+    char *path = NULL;
+    CI_TRY(ci_path_make_folder(folder));
+    CI_TRY(ci_path_join(&path, folder, "report.json"));
+    ci_status status = ci_json_write_file(record, path);
+    ci_mem_free(path);
+    if (status == CI_OK) status = render(record, folder);
+    return status;
+}
+
+ci_status ci_report_rewrite(const char *folder)
+{
+    char *path = NULL;
+    ci_json *record = NULL;
+    CI_TRY(ci_path_join(&path, folder, "report.json"));
+    ci_status status = ci_json_read_file(&record, path);
+    if (status == CI_OK) status = render(record, folder);
+    ci_json_free(record);
+    ci_mem_free(path);
+    return status;
+}
