@@ -134,8 +134,13 @@ static ci_status keep_record(const ci_json *record, const char *folder, const ch
     CI_TRY(ci_path_join(&path, folder, "tile.json"));
     ci_status status = ci_json_write_file(record, path);
     ci_mem_free(path);
-    if (status == CI_OK) draw(folder, "image.fits", "image.png", id);
-    return status;
+    if (status != CI_OK) return status;
+    char *residual = NULL;
+    draw(folder, "image.fits", "image.png", id);
+    CI_TRY(ci_path_join(&residual, folder, "residual.fits"));
+    if (ci_path_exists(residual)) draw(folder, "residual.fits", "residual.png", "residual");
+    ci_mem_free(residual);
+    return CI_OK;
 }
 
 ci_status ci_run_tile_judge(ci_run *run, const ci_json *tile, ci_json *record, bool is_named,
