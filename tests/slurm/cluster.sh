@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # Sourced: a private one-node Slurm (munged, slurmctld, slurmd) on loopback under $slurm_dir,
 # started by slurm_start and ended by slurm_stop. Needs root, as slurmd does.
 slurm_dir=${slurm_dir:-$(mktemp -d "${TMPDIR:-/tmp}/contimg_slurm_XXXXXX")}
@@ -52,7 +53,7 @@ CONF
 }
 
 slurm_start() {
-  local port=$((20000 + RANDOM % 20000)) i
+  local port=$((20000 + RANDOM % 20000))
   slurm_write_conf "$port"
   chmod 755 "$slurm_dir"
   dd if=/dev/urandom of="$slurm_dir/munge/key" bs=128 count=1 2>/dev/null
@@ -64,12 +65,12 @@ slurm_start() {
     >"$slurm_dir/log/munged.out" 2>&1 &
   slurm_munged=$!
   export SLURM_CONF="$slurm_dir/slurm.conf"
-  for i in $(seq 50); do [ -S "$slurm_dir/munge/socket" ] && break; sleep 0.1; done
+  for _ in $(seq 50); do [ -S "$slurm_dir/munge/socket" ] && break; sleep 0.1; done
   slurmctld -D -f "$SLURM_CONF" >"$slurm_dir/log/slurmctld.out" 2>&1 &
   slurm_ctld=$!
   slurmd -D -f "$SLURM_CONF" >"$slurm_dir/log/slurmd.out" 2>&1 &
   slurm_d=$!
-  for i in $(seq 100); do
+  for _ in $(seq 100); do
     sinfo -h -o %T 2>/dev/null | grep -q idle && return 0
     sleep 0.3
   done
