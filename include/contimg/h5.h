@@ -74,6 +74,8 @@ void ci_h5_info_shape(const ci_h5_info *info, char out[128]);
  * text in one allocation, free with ci_mem_free. */
 CI_MUST_CHECK ci_status ci_h5_members(const ci_h5_file *file, const char *group, char ***names,
                                       size_t *n);
+/* True where HDF5 filter `number` can be run here. */
+bool ci_h5_filter_is_there(int number);
 /* CI_OK where every filter of the dataset can be run; else CI_ERR_NOT_READY naming the
  * filter and what to install. */
 CI_MUST_CHECK ci_status ci_h5_filters_check(const ci_h5_file *file, const char *name);

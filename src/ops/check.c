@@ -1,0 +1,203 @@
+/* Is this machine ready: every line ok, warn or FAIL, with the remedy. */
+#include "contimg/h5.h"
+#include "contimg/ops.h"
+#include "contimg/registry.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef enum
+{
+    LINE_OK,
+    LINE_WARN,
+    LINE_FAIL
+} line_level;
+
+typedef struct
+{
+    FILE *out;
+    ci_json *list; /* NULL: text */
+    size_t n_fail, n_warn;
+} sheet;
+
+CI_PRINTF(4, 5)
+static void line(sheet *s, line_level level, const char *name, const char *format, ...)
+{
+    static const char *const words[] = {"ok", "warn", "FAIL"};
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    s->n_fail += level == LINE_FAIL;
+    s->n_warn += level == LINE_WARN;
+    if (s->list)
+    {
+        ci_json *item = ci_json_object();
+        ci_json_put_string(item, "level", words[level]);
+        ci_json_put_string(item, "name", name);
+        ci_json_put_string(item, "text", text);
+        ci_json_put(s->list, NULL, item);
+    }
+    else
+        fprintf(s->out, "%-4s %-10s %s\n", words[level], name, text);
+}
+
+static void check_folder(sheet *s, const char *name, const char *path, bool written)
+{
+    if (written && !ci_path_is_folder(path))
+    {
+        if (ci_path_make_folder(path) != CI_OK)
+        {
+            line(s, LINE_FAIL, name, "%s: make it, writable for this user", ci_error_text());
+            return;
+        }
+        line(s, LINE_OK, name, "%s: was missing, made", path);
+        return;
+    }
+    if (!ci_path_is_folder(path))
+        line(s, LINE_FAIL, name, "%s is not a folder: make it, or set --%s-dir", path, name);
+    else if (access(path, written ? R_OK | W_OK | X_OK : R_OK | X_OK) != 0)
+        line(s, LINE_FAIL, name, "%s: no permission to %s for uid %d", path,
+             written ? "write" : "read", (int)getuid());
+    else
+        line(s, LINE_OK, name, "%s", path);
+}
+
+static void check_space(sheet *s, const char *name, const char *path, double want_gb,
+                        double critical_gb)
+{
+    uint64_t bytes = 0;
+    if (!ci_path_is_folder(path)) return;
+    if (ci_path_free_bytes(path, &bytes) != CI_OK)
+    {
+        line(s, LINE_FAIL, name, "%s", ci_error_text());
+        return;
+    }
+    double free_gb = (double)bytes * 1e-9;
+    line_level level = free_gb < critical_gb ? LINE_FAIL : free_gb < want_gb ? LINE_WARN : LINE_OK;
+    line(s, level, name, "%s: %.1f GB free%s", path, free_gb,
+         level == LINE_FAIL   ? ", below --disk-critical-gb: make room"
+         : level == LINE_WARN ? ", less than the operators' checklist asks for"
+                              : "");
+}
+
+static void check_databases(sheet *s, const ci_ops_check_options *o)
+{
+    ci_registry *registry = NULL;
+    ci_registry_options options;
+    ci_registry_options_default(&options);
+    options.read_only = true;
+    options.busy_s = 5;
+    ci_registry_paths paths = {o->databases[0], o->databases[1], o->databases[2], o->databases[3],
+                               ""};
+    if (ci_registry_open(&registry, &paths, &options) != CI_OK)
+    {
+        line(s, LINE_FAIL, "database", "%s", ci_error_text());
+        return;
+    }
+    for (int i = 0; i < CI_DB_COUNT; i++)
+    {
+        const char *path = o->databases[i];
+        if (!ci_path_exists(path))
+            line(s, LINE_OK, "database", "%s: not there yet, will be made", path);
+        else if (ci_registry_verify(registry, (ci_registry_database)i) != CI_OK)
+            line(s, LINE_FAIL, "database", "%s", ci_error_text());
+        else
+            line(s, LINE_OK, "database", "%s: version %d", path,
+                 ci_registry_version_found(registry, (ci_registry_database)i));
+    }
+    ci_registry_close(registry);
+}
+
+static void check_filters(sheet *s)
+{
+    static const struct
+    {
+        int number;
+        const char *name;
+    } filters[] = {{32000, "LZF"}, {32008, "bitshuffle"}};
+    for (size_t i = 0; i < sizeof filters / sizeof *filters; i++)
+    {
+        if (ci_h5_filter_is_there(filters[i].number))
+            line(s, LINE_OK, "hdf5", "filter %s", filters[i].name);
+        else
+            line(s, LINE_WARN, "hdf5",
+                 "no filter %s: files compressed with it cannot be read; install Debian's package "
+                 "bitshuffle",
+                 filters[i].name);
+    }
+}
+
+static void check_facts(sheet *s)
+{
+    static const char *const names[] = {"earth_orientation.csv", "perley_butler_2017.csv",
+                                        "vla_calibrators.csv", "dsa110_stations.csv"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    {
+        char *path = NULL;
+        if (ci_path_share(&path, names[i]) == CI_OK)
+            line(s, LINE_OK, "facts", "%s", path);
+        else
+            line(s, LINE_FAIL, "facts", "%s", ci_error_text());
+        ci_mem_free(path);
+    }
+}
+
+/* True where a program is on PATH. */
+static bool is_program(const char *name)
+{
+    const char *path = getenv("PATH");
+    while (path && *path)
+    {
+        char candidate[1024];
+        size_t n = strcspn(path, ":");
+        snprintf(candidate, sizeof candidate, "%.*s/%s", (int)n, path, name);
+        if (access(candidate, X_OK) == 0) return true;
+        path += n;
+        if (*path == ':') path++;
+    }
+    return false;
+}
+
+static void check_programs(sheet *s)
+{
+    line(s, is_program("mpirun") || is_program("srun") ? LINE_OK : LINE_WARN, "mpi",
+         is_program("mpirun") ? "mpirun is on PATH"
+                              : "no mpirun on PATH: one process, or srun under Slurm");
+    line(s, is_program("sbatch") ? LINE_OK : LINE_WARN, "slurm",
+         is_program("sbatch") ? "sbatch is on PATH" : "no sbatch on PATH: contimg-submit cannot run");
+    const char *temporary = getenv("TMPDIR");
+    if (temporary && !ci_path_is_folder(temporary))
+        line(s, LINE_WARN, "tmpdir", "TMPDIR '%s' is no folder: launchers may fail; unset it",
+             temporary);
+}
+
+ci_status ci_ops_check(const ci_ops_check_options *o, bool as_json, FILE *out)
+{
+    sheet s = {.out = out, .list = as_json ? ci_json_array() : NULL};
+    check_folder(&s, "input", o->input, false);
+    check_folder(&s, "staging", o->staging, true);
+    check_folder(&s, "products", o->products, true);
+    check_folder(&s, "state", o->state, true);
+    check_space(&s, "staging", o->staging, 500, o->disk_critical_gb);
+    check_space(&s, "products", o->products, 2000, o->disk_critical_gb);
+    check_space(&s, "state", o->state, 10, 1);
+    check_databases(&s, o);
+    check_filters(&s);
+    check_facts(&s);
+    check_programs(&s);
+    if (as_json)
+    {
+        char *text = NULL;
+        ci_status status = ci_json_print(&text, s.list, true);
+        if (status == CI_OK) fprintf(out, "%s\n", text);
+        ci_mem_free(text);
+        ci_json_free(s.list);
+        CI_TRY(status);
+    }
+    if (s.n_fail == 0) return CI_OK;
+    return ci_error(CI_ERR_NOT_READY, "%zu checks failed, %zu warn", s.n_fail, s.n_warn);
+}
