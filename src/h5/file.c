@@ -189,3 +189,11 @@ const char *ci_h5_path(const ci_h5_file *file)
 {
     return file->path;
 }
+
+bool ci_h5_filter_is_there(int number)
+{
+    add_plugin_path();
+    bool there = H5Zfilter_avail((H5Z_filter_t)number) > 0;
+    H5Eclear2(H5E_DEFAULT);
+    return there;
+}
