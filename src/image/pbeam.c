@@ -14,7 +14,7 @@ enum
     TIMES_MAX = 512
 };
 static const double mesh_error = 3e-5;
-static const double channel_span = 5e-3; /* of the frequency: one group, at its mean */
+static const double channel_span = 1.5e-2; /* of the frequency: one group, at its mean */
 
 /* Groups of times and channels with a weight each. */
 typedef struct beam_groups
@@ -63,9 +63,9 @@ static ci_status times_group(const ci_vis_meta *meta, const ci_image_sky *sky,
                              beam_groups *g)
 {
     double total = 0, dut1 = meta->dut1_s;
-    g->n_time = meta->n_time <= TIMES_EXACT ? meta->n_time
-                : meta->n_time < TIMES_MAX  ? meta->n_time
-                                            : TIMES_MAX;
+    /* A tracked beam moves on the sky by aberration only. */
+    size_t n_max = sky->pointing->is_fixed ? TIMES_FIXED : TIMES_TRACKED;
+    g->n_time = meta->n_time < n_max ? meta->n_time : n_max;
     CI_TRY(ci_mem_alloc(&g->frame, g->n_time, sizeof *g->frame, "beam times"));
     CI_TRY(ci_mem_alloc(&g->weight, g->n_time * g->n_freq, sizeof *g->weight, "beam weights"));
     for (size_t i = 0; i < g->n_time; i++) {
