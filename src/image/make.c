@@ -336,8 +336,13 @@ static ci_status plan_make(ci_comm *comm, product *p, const ci_vis_set *set, boo
     ci_log_info("image: Stokes %s, %zu x %zu pixels of %.4g arcsec, %lld samples, %.4g MHz",
                 p->options->stokes, s->n_x, s->n_y, s->cell_rad * CI_RAD_TO_ARCSEC,
                 (long long)s->n_sample, s->freq_hz * 1e-6);
-    return ci_image_gridder_new(comm, &p->gridder, &p->geometry, p->samples->rows,
-                                p->samples->n_rows);
+    CI_TRY(ci_image_gridder_new(comm, &p->gridder, &p->geometry, p->samples->rows,
+                                p->samples->n_rows));
+    ci_image_gridder_numbers numbers;
+    ci_image_gridder_counts(p->gridder, &numbers);
+    s->n_plane = numbers.n_plane;
+    s->n_band = numbers.n_band;
+    return CI_OK;
 }
 
 static ci_status images_make(ci_comm *comm, product *p)

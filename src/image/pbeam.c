@@ -10,8 +10,8 @@ enum
     TAPS = 6,
     MESH_FIRST = 17,
     MESH_MAX = 257,
-    TIMES_EXACT = 64,
-    TIMES_MAX = 512
+    TIMES_FIXED = 512,
+    TIMES_TRACKED = 4
 };
 static const double mesh_error = 3e-5;
 static const double channel_span = 1.5e-2; /* of the frequency: one group, at its mean */
