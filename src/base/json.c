@@ -55,7 +55,12 @@ void ci_json_put_number(ci_json *container, const char *name, double value)
 
 void ci_json_put_int(ci_json *container, const char *name, int64_t value)
 {
+    /* A double holds it exactly up to 2^53; beyond that only its text is right. */
     char text[32];
+    if (value >= -9007199254740992 && value <= 9007199254740992) {
+        put(container, name, cJSON_CreateNumber((double)value));
+        return;
+    }
     snprintf(text, sizeof text, "%lld", (long long)value);
     put(container, name, cJSON_CreateRaw(text));
 }

@@ -196,7 +196,7 @@ static ci_status judge_tiles(ci_run *run, const ci_json *group, ci_json *records
         ci_json *record = (ci_json *)ci_json_at(records, i);
         bool ok = false;
         status = ci_run_tile_judge(run, ci_json_at(tiles, i), record, is_named, &ok);
-        if (!ok || ci_json_get_bool(record, "is_degraded", false)) run->any_degraded = true;
+        if (!ok || ci_json_get_bool(record, "is_degraded", false)) run->group_degraded = true;
         if (!ok && !*why) {
             snprintf(why, sizeof why, "%s", ci_json_get_string(record, "reason", ""));
             int code = (int)ci_json_get_number(record, "exit_code", 7);
@@ -339,7 +339,7 @@ static ci_status finish_product(ci_run *run, const ci_json *group, const ci_json
     ci_run_product product = {.group_id = ci_json_get_string(group, "id", ""),
                               .folder = folder,
                               .is_named = ci_json_get_bool(group, "is_named", false),
-                              .is_degraded = run->any_degraded,
+                              .is_degraded = run->group_degraded,
                               .n_tile = n,
                               .tile_ids = tile_ids,
                               .time_mjd_s =
@@ -434,6 +434,7 @@ ci_status ci_run_group(ci_run *run, const ci_json *group)
     const char *id = ci_json_get_string(group, "id", "");
     bool is_root = ci_comm_rank(run->world) == 0, done = false;
     ci_json *group_record = NULL, *records = NULL;
+    run->group_degraded = false;
     if (is_root) {
         group_record = ci_json_object();
         ci_json_put_string(group_record, "id", id);
@@ -448,7 +449,8 @@ ci_status ci_run_group(ci_run *run, const ci_json *group)
             ci_json_put_string(group_record, "state", "failed");
             ci_json_put_string(group_record, "reason", status == CI_OK ? "" : ci_error_text());
         }
-        ci_json_put_bool(group_record, "is_degraded", run->any_degraded);
+        ci_json_put_bool(group_record, "is_degraded", run->group_degraded);
+        run->any_degraded = run->any_degraded || run->group_degraded;
         if (records) ci_json_put(group_record, "tiles", records);
         status = end_claim(run, id, has_product, status);
     }

@@ -32,7 +32,8 @@ typedef struct ci_run
     double start_s;                     /* monotonic */
     ci_run_event *event;                /* this rank's, owned */
     size_t n_event, max_event;
-    bool any_degraded;
+    bool group_degraded; /* rank 0: the group at hand */
+    bool any_degraded;   /* rank 0: a group of this run */
 } ci_run;
 
 /* ---- record.c: local unless said ---- */

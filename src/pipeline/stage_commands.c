@@ -71,14 +71,19 @@ static ci_status write_tables(const char *prefix, const ci_cal_table *bandpass,
     return status;
 }
 
-static void print_dead(const ci_pipeline_data *data)
+/* Receptors of the parallel hands: how many work, and how many are dead or without data. */
+static void print_receptors(const ci_pipeline_data *data)
 {
     const ci_flag_report *flags = data->flags;
-    for (size_t p = 0; p < flags->n_pol; p++) {
-        size_t n = 0;
-        for (size_t a = 0; a < flags->n_antenna; a++)
-            n += flags->dead[a * flags->n_pol + p] != 0;
-        printf("dead receptors of polarisation %d: %zu\n", data->set->meta->pol[p], n);
+    for (size_t p = 0; p < flags->n_pol && p < 2; p++) {
+        size_t n_dead = 0, n_silent = 0;
+        for (size_t a = 0; a < flags->n_antenna; a++) {
+            bool has_data = isfinite(flags->median_amplitude[a * flags->n_pol + p]);
+            n_silent += !has_data;
+            n_dead += has_data && flags->dead[a * flags->n_pol + p];
+        }
+        printf("hand %zu: %zu receptors alive, %zu dead, %zu without data\n", p,
+               flags->n_antenna - n_dead - n_silent, n_dead, n_silent);
     }
 }
 
@@ -93,7 +98,7 @@ static ci_status calibrate_tile(ci_comm *world, const ci_conf *conf,
     if (status == CI_OK)
         status = ci_pipeline_solve(world, options, data, model, &bandpass, &gain, &quality);
     if (status == CI_OK && ci_comm_rank(world) == 0) {
-        print_dead(data);
+        print_receptors(data);
         print_quality(&quality, gain);
         snprintf(gain->model, sizeof gain->model, "%s", ci_conf_text(conf, CI_OPT_MODEL));
         snprintf(bandpass->model, sizeof bandpass->model, "%s", gain->model);

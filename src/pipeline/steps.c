@@ -42,11 +42,23 @@ ci_status ci_pipeline_load(ci_comm *comm, const ci_pipeline_options *options,
     return status;
 }
 
+/* A sample that is exactly zero is suspect, but where nobody asked for flagging it is data. */
+static void keep_zeros(ci_vis_set *set)
+{
+    for (size_t i = 0; i < set->n_block; i++) {
+        ci_vis_block *block = set->block[i];
+        size_t n = block->n_row * block->n_chan * block->n_pol;
+        for (size_t k = 0; k < n; k++)
+            block->flags[k] &= (uint8_t)~CI_FLAG_ZERO;
+    }
+}
+
 ci_status ci_pipeline_flag(ci_comm *comm, const ci_pipeline_options *options, bool find,
                            ci_pipeline_data *data)
 {
     ci_flag_report_free(data->flags);
     data->flags = NULL;
+    if (!find) keep_zeros(data->set);
     if (find) return ci_flag_run(comm, data->set, &options->flag, &data->flags);
     CI_TRY(ci_flag_count(comm, data->set, &data->flags));
     if (data->flags->counts.n_good > 0) return CI_OK;
