@@ -137,8 +137,12 @@ ci_status uvh5_data_check(ci_uvh5_file *file)
                           info.part_is_int ? "integer" : "floating point", info.type_size / 2);
         }
     }
-    uvh5_fact_set(file, "filters", "visibilities %s, flags %s, nsamples %s", filters[0], filters[1],
-                  filters[2]);
+    if (strcmp(filters[0], filters[1]) == 0 && strcmp(filters[0], filters[2]) == 0) {
+        uvh5_fact_set(file, "filters", "%s", filters[0]);
+    } else {
+        uvh5_fact_set(file, "filters", "visibilities %s, flags %s, nsamples %s", filters[0],
+                      filters[1], filters[2]);
+    }
     return CI_OK;
 }
 

@@ -1,0 +1,197 @@
+/* contimg inspect: what kind of file, then what is in it. */
+#include "ops/inspect.h"
+
+#include "contimg/h5.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+static void keep(inspection *in, ci_status status)
+{
+    if (in->status == CI_OK) in->status = status;
+}
+
+void inspect_line(inspection *in, const char *label, const char *format, ...)
+{
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    keep(in, ci_text_append(&in->text, "  %-14s %s\n", label, text));
+}
+
+void inspect_odd(inspection *in, const char *format, ...)
+{
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    ci_json_put_string(in->odd, NULL, text);
+    in->n_odd++;
+}
+
+void inspect_site_text(char out[80], double lat_rad, double lon_rad, double height_m)
+{
+    double lat = lat_rad * CI_RAD_TO_DEG, lon = remainder(lon_rad * CI_RAD_TO_DEG, 360);
+    snprintf(out, 80, "%.4f %c %.4f %c, %.0f m", fabs(lat), lat < 0 ? 'S' : 'N', fabs(lon),
+             lon < 0 ? 'W' : 'E', height_m);
+}
+
+void inspect_place_text(char out[64], double ra_rad, double dec_rad)
+{
+    /* rounded once, in the smallest unit that is shown, so that no 60 s can appear */
+    double turn = ra_rad / CI_TWO_PI;
+    long long ra = llround((turn - floor(turn)) * 8640000) % 8640000;
+    long long dec = llround(fabs(dec_rad) * CI_RAD_TO_ARCSEC * 10);
+    snprintf(out, 64, "%02lldh%02lldm%02lld.%02llds %c%02lldd%02lld'%02lld.%lld\"", ra / 360000,
+             ra / 6000 % 60, ra / 100 % 60, ra % 100, dec_rad < 0 ? '-' : '+', dec / 36000,
+             dec / 600 % 60, dec / 10 % 60, dec % 10);
+}
+
+void inspect_hz_text(char out[32], double hz)
+{
+    if (hz >= 1e6) {
+        snprintf(out, 32, "%.7g MHz", hz * 1e-6);
+    } else {
+        snprintf(out, 32, "%.7g kHz", hz * 1e-3);
+    }
+}
+
+void inspect_count_text(char out[32], uint64_t n)
+{
+    char digits[24];
+    int length = snprintf(digits, sizeof digits, "%llu", (unsigned long long)n);
+    size_t at = 0;
+    for (int i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0) out[at++] = ',';
+        out[at++] = digits[i];
+    }
+    out[at] = '\0';
+}
+
+void inspect_span_text(char out[80], double first_mjd_s, double last_mjd_s)
+{
+    char first[32], last[32];
+    /* ci_time_iso cuts; these are for reading: rounded */
+    ci_time_iso(first, first_mjd_s + 0.05, 1, true);
+    ci_time_iso(last, last_mjd_s + 0.05, 1, true);
+    bool same_day = strncmp(first, last, 10) == 0;
+    if (first_mjd_s == last_mjd_s) {
+        snprintf(out, 80, "%s", first);
+    } else {
+        snprintf(out, 80, "%s to %s", first, same_day ? last + 11 : last);
+    }
+}
+
+ci_json *inspect_pair(double a, double b)
+{
+    ci_json *pair = ci_json_array();
+    ci_json_put_number(pair, NULL, a);
+    ci_json_put_number(pair, NULL, b);
+    return pair;
+}
+
+typedef enum kind
+{
+    KIND_UNKNOWN,
+    KIND_HDF5,
+    KIND_FITS
+} kind;
+
+/* By the first bytes; an HDF5 signature may also lie behind a user block. */
+static ci_status kind_read(const char *path, kind *out)
+{
+    static const unsigned char signature[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
+    unsigned char head[16] = {0};
+    *out = KIND_UNKNOWN;
+    if (ci_path_is_folder(path)) {
+        return ci_error(CI_ERR_INPUT, "%s: is a folder: give a file", path);
+    }
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) return ci_error_errno(errno, path, "open");
+    size_t n = fread(head, 1, sizeof head, file);
+    if (n == 0) {
+        fclose(file);
+        return ci_error(CI_ERR_INPUT, "%s: empty file (0 bytes)", path);
+    }
+    if (memcmp(head, "SIMPLE  =", 9) == 0) *out = KIND_FITS;
+    for (long at = 0; *out == KIND_UNKNOWN && at <= 1 << 16; at = at == 0 ? 512 : 2 * at) {
+        if (fseek(file, at, SEEK_SET) != 0 || fread(head, 1, 8, file) != 8) break;
+        if (memcmp(head, signature, 8) == 0) *out = KIND_HDF5;
+    }
+    fclose(file);
+    return CI_OK;
+}
+
+static ci_status hdf5_inspect(inspection *in)
+{
+    ci_h5_file *file = NULL;
+    if (strstr(ci_path_base(in->path), "_incomplete") != NULL) return inspect_uvh5(in);
+    CI_TRY(ci_h5_open(&file, in->path));
+    bool is_table = ci_h5_kind_of(file, "Data/gains") != CI_H5_NOTHING ||
+                    ci_h5_kind_of(file, "Header/gain_convention") != CI_H5_NOTHING ||
+                    ci_h5_kind_of(file, "Header/cal_type") != CI_H5_NOTHING;
+    bool is_data =
+        ci_h5_kind_of(file, "Header") == CI_H5_GROUP && ci_h5_kind_of(file, "Data") == CI_H5_GROUP;
+    ci_h5_close(file);
+    if (is_table) return inspect_calh5(in);
+    if (is_data) return inspect_uvh5(in);
+    return ci_error(CI_ERR_INPUT,
+                    "%s: an HDF5 file, but neither UVH5 nor CalH5: it has no groups /Header and "
+                    "/Data",
+                    in->path);
+}
+
+static ci_status inspect_any(inspection *in)
+{
+    kind what;
+    CI_TRY(kind_read(in->path, &what));
+    if (what == KIND_HDF5) return hdf5_inspect(in);
+    if (what == KIND_FITS) return inspect_fits(in);
+    return ci_error(CI_ERR_INPUT, "%s: neither HDF5 (UVH5, CalH5) nor FITS", in->path);
+}
+
+static ci_status print_text(const inspection *in, FILE *out)
+{
+    fprintf(out, "%s\n%s", in->path, in->text.text != NULL ? in->text.text : "");
+    for (size_t i = 0; i < in->n_odd; i++) {
+        fprintf(out, "  %-14s %s\n", i == 0 ? "Odd" : "",
+                ci_json_string(ci_json_at(in->odd, i), ""));
+    }
+    return CI_OK;
+}
+
+static ci_status print_json(inspection *in, ci_status status, FILE *out)
+{
+    char *text = NULL;
+    ci_json_put_bool(in->json, "usable", status == CI_OK);
+    if (status != CI_OK) ci_json_put_string(in->json, "reason", ci_error_text());
+    CI_TRY(ci_json_print(&text, in->json, true));
+    fprintf(out, "%s\n", text);
+    ci_mem_free(text);
+    return CI_OK;
+}
+
+ci_status ci_ops_inspect(const char *path, bool as_json, FILE *out)
+{
+    inspection in = {.path = path, .json = ci_json_object(), .odd = ci_json_array()};
+    ci_json_put_string(in.json, "file", path);
+    ci_json_put(in.json, "odd", in.odd);
+    ci_status status = inspect_any(&in);
+    if (status == CI_OK) status = in.status;
+    if (as_json) {
+        ci_status printed = print_json(&in, status, out);
+        if (status == CI_OK) status = printed;
+    } else if (status == CI_OK) {
+        status = print_text(&in, out);
+    }
+    ci_json_free(in.json);
+    ci_mem_free(in.text.text);
+    if (status == CI_OK && (fflush(out) != 0 || ferror(out))) {
+        return ci_error(CI_ERR_IO, "%s: inspect: the output cannot be written", path);
+    }
+    return status;
+}
