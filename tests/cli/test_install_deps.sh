@@ -15,7 +15,7 @@ stub id 'echo "$ME"'
 export CALLS=$folder/calls
 run() { PATH=$folder/bin bash "$script" "$@" >"$folder/out" 2>"$folder/err" </dev/null; }
 
-MISSING= ME=1000 run || fail "all there: exit $?"
+MISSING='' ME=1000 run || fail "all there: exit $?"
 [ ! -e "$CALLS" ] || fail "all there, and apt-get was called"
 MISSING="slurm-wlm" ME=1000 run || fail "slurm is for tests only: exit $?"
 MISSING="cmake wcslib-dev" ME=1000 run

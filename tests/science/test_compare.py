@@ -1,4 +1,5 @@
 """contimg-compare passes lists that are right and refuses each kind of wrong one (exit 7)."""
+import json
 import os
 import shutil
 import subprocess
@@ -82,4 +83,26 @@ for arguments, code in ((["--prodct", "x"], 2), (["--product", folder], 2),
                         (["--product", "/nowhere", "--truth", f"{folder}/truth.csv"], 3)):
     result = subprocess.run([program, *arguments], capture_output=True, text=True)
     assert result.returncode == code and result.stderr.count("\n") == 1, (arguments, result)
+
+# The run's report and the line of numbers for bench.
+report = {"schema": "contimg-report-1", "run": "r1", "version": "v", "host": "h", "n_rank": 2, "started": "t",
+          "seconds": 9.5, "stages": [
+              {"name": "image", "subject": "a", "rank": 0, "start_s": 1.0, "end_s": 3.0},
+              {"name": "image", "subject": "b", "rank": 0, "start_s": 3.0, "end_s": 4.5},
+              {"name": "image", "subject": "c", "rank": 1, "start_s": 1.0, "end_s": 4.0},
+              {"name": "mosaic", "subject": "g", "rank": 0, "start_s": 5.0, "end_s": 5.25}],
+          "groups": [{"tiles": [{"id": "a", "state": "passed", "image": {"rms_jy": 3e-4, "thermal_jy": 2e-4}}]}]}
+with open(f"{folder}/report.json", "w") as f:
+    json.dump(report, f)
+check("right again", 0, None)
+for _ in range(2):
+    result = subprocess.run([program, "--product", folder, "--truth", f"{folder}/truth.csv", "--report",
+                             f"{folder}/report.json", "--append", f"{folder}/lines"], capture_output=True, text=True)
+    assert result.returncode == 0, result
+with open(f"{folder}/lines") as f:
+    lines = [json.loads(line) for line in f]
+assert len(lines) == 2 and lines[0] == lines[1]
+assert lines[0]["stage_seconds"] == {"image": 3.5, "mosaic": 0.25} and lines[0]["seconds"] == 9.5
+assert lines[0]["tiles"][0]["rms_jy"] == 3e-4 and lines[0]["found_against_true"]["n_bright"] == n
+assert "ratio 1.500" in result.stdout
 shutil.rmtree(folder)

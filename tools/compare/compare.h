@@ -56,4 +56,7 @@ CI_MUST_CHECK ci_status cmp_compare(cmp_result *out, const cmp_list *found, cons
                                     const cmp_map *map);
 void cmp_result_free(cmp_result *result);
 
+/* Prints stage times and noise of a run's report.json, and puts them into `line`. */
+CI_MUST_CHECK ci_status cmp_report_line(const char *path, ci_json *line);
+
 #endif

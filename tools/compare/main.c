@@ -7,10 +7,19 @@
 
 typedef struct options
 {
-    const char *product, *truth, *sources, *noise, *image;
+    const char *product, *truth, *sources, *noise, *image, *report, *append;
     int64_t n_top, n_least;
     bool want_help;
 } options;
+
+/* Places in the list of option names; those below TOP are the texts of `options`, in order. */
+enum
+{
+    TOP = 7,
+    LEAST,
+    HELP,
+    N_NAME
+};
 
 static void help(void)
 {
@@ -23,34 +32,36 @@ static void help(void)
            "  --noise FILE      instead of DIR/noise.fits\n"
            "  --image FILE      instead of DIR/mosaic.fits (its beam and frequency)\n"
            "  --truth FILE      model CSV: name,ra_deg,dec_deg,flux_jy,ref_freq_hz,spectral_index\n"
+           "  --report FILE     report.json of the run: its stage times and noise are printed too\n"
+           "  --append FILE     append all numbers as one line of JSON\n"
            "  --top N           rows of the table [10]\n"
            "  --least N         fewer isolated sources above 10 sigma are no test [100]\n");
 }
 
 static ci_status parse(options *o, int argc, char **argv)
 {
-    static const char *const names[] = {"product", "truth", "sources", "noise",
-                                        "image",   "top",   "least",   "help"};
+    static const char *const names[] = {"product", "truth",  "sources", "noise", "image",
+                                        "report",  "append", "top",     "least", "help"};
     *o = (options){.n_top = 10, .n_least = 100};
     for (int i = 1; i < argc; i++) {
         const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
         int which = -1;
-        for (int k = 0; k < 8; k++)
+        for (int k = 0; k < N_NAME; k++)
             if (strncmp(name, "--", 2) == 0 && strcmp(name + 2, names[k]) == 0) which = k;
         if (which < 0) {
-            const char *near = ci_str_nearest(name + strspn(name, "-"), names, 8);
+            const char *near = ci_str_nearest(name + strspn(name, "-"), names, N_NAME);
             return ci_error(CI_ERR_USAGE, "'%s': no such option%s%s: see --help", name,
                             near != NULL ? ": did you mean --" : "", near != NULL ? near : "");
         }
-        if (which == 7) {
+        if (which == HELP) {
             o->want_help = true;
             return CI_OK;
         }
         if (value == NULL) return ci_error(CI_ERR_USAGE, "%s needs a value", name);
         i++;
-        if (which == 5) CI_TRY(ci_parse_int(value, "--top", &o->n_top));
-        if (which == 6) CI_TRY(ci_parse_int(value, "--least", &o->n_least));
-        if (which < 5) *(&o->product + which) = value;
+        if (which == TOP) CI_TRY(ci_parse_int(value, "--top", &o->n_top));
+        if (which == LEAST) CI_TRY(ci_parse_int(value, "--least", &o->n_least));
+        if (which < TOP) *(&o->product + which) = value;
     }
     if (o->truth == NULL || (o->product == NULL && !(o->sources && o->noise && o->image)))
         return ci_error(CI_ERR_USAGE, "--product and --truth are needed: see --help");
@@ -76,8 +87,8 @@ static void print_table(const cmp_result *r, const cmp_list *found, const cmp_li
     }
 }
 
-static bool line(bool is_met, const char *format, ...) CI_PRINTF(2, 3);
-static bool line(bool is_met, const char *format, ...)
+static bool verdict(bool is_met, const char *format, ...) CI_PRINTF(2, 3);
+static bool verdict(bool is_met, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -94,29 +105,60 @@ static bool print_statistics(const cmp_result *r, int64_t n_least)
         r->n_bright > 0 ? 100.0 * (double)r->n_bright_found / (double)r->n_bright : 0;
     double wrong = r->n_detection > 0 ? 100.0 * (double)r->n_false / (double)r->n_detection : 0;
     bool is_good = true;
-    is_good &= line((int64_t)r->n_bright >= n_least,
-                    "isolated sources above 10 sigma: %zu (at least %lld)", r->n_bright,
-                    (long long)n_least);
-    is_good &= line(completeness >= 99, "found: %zu of %zu, %.1f %% (at least 99 %%)",
-                    r->n_bright_found, r->n_bright, completeness);
-    is_good &= line(r->n_detection > 0 && wrong <= 1,
-                    "false among detections above 7 sigma: %zu of %zu, %.1f %% (at most 1 %%)",
-                    r->n_false, r->n_detection, wrong);
-    is_good &= line(fabs(r->median) < 0.3, "median deviation: %+.2f sigma (within 0.3)", r->median);
+    is_good &= verdict((int64_t)r->n_bright >= n_least,
+                       "isolated sources above 10 sigma: %zu (at least %lld)", r->n_bright,
+                       (long long)n_least);
+    is_good &= verdict(completeness >= 99, "found: %zu of %zu, %.1f %% (at least 99 %%)",
+                       r->n_bright_found, r->n_bright, completeness);
+    is_good &= verdict(r->n_detection > 0 && wrong <= 1,
+                       "false among detections above 7 sigma: %zu of %zu, %.1f %% (at most 1 %%)",
+                       r->n_false, r->n_detection, wrong);
     is_good &=
-        line(r->rms >= 0.8 && r->rms <= 1.3, "rms deviation: %.2f sigma (0.8 to 1.3)", r->rms);
-    is_good &= line(r->n_bright_found > 0 && r->n_beyond_5 == 0,
-                    "largest deviation: %.2f sigma (none beyond 5)", r->worst);
+        verdict(fabs(r->median) < 0.3, "median deviation: %+.2f sigma (within 0.3)", r->median);
+    is_good &=
+        verdict(r->rms >= 0.8 && r->rms <= 1.3, "rms deviation: %.2f sigma (0.8 to 1.3)", r->rms);
+    is_good &= verdict(r->n_bright_found > 0 && r->n_beyond_5 == 0,
+                       "largest deviation: %.2f sigma (none beyond 5)", r->worst);
     printf("      median of found/true: %.4f\n", r->ratio_median);
     return is_good;
 }
 
+static void put_statistics(ci_json *line, const cmp_result *r, const cmp_map *map)
+{
+    ci_json *out = ci_json_object();
+    ci_json_put_number(out, "beam_arcsec", map->beam_rad * CI_RAD_TO_ARCSEC);
+    ci_json_put_number(out, "freq_hz", map->freq_hz);
+    ci_json_put_int(out, "n_bright", (int64_t)r->n_bright);
+    ci_json_put_int(out, "n_bright_found", (int64_t)r->n_bright_found);
+    ci_json_put_int(out, "n_detection", (int64_t)r->n_detection);
+    ci_json_put_int(out, "n_false", (int64_t)r->n_false);
+    ci_json_put_number(out, "median_ratio", r->ratio_median);
+    ci_json_put_number(out, "median_sigma", r->median);
+    ci_json_put_number(out, "rms_sigma", r->rms);
+    ci_json_put_number(out, "worst_sigma", r->worst);
+    ci_json_put(line, "found_against_true", out);
+}
+
+static ci_status append_line(const char *path, const ci_json *line)
+{
+    char *text = NULL;
+    FILE *file;
+    bool is_good;
+    CI_TRY(ci_json_print(&text, line, false));
+    file = fopen(path, "a");
+    is_good = file != NULL && fprintf(file, "%s\n", text) > 0;
+    if (file != NULL) is_good = fclose(file) == 0 && is_good;
+    ci_mem_free(text);
+    return is_good ? CI_OK : ci_error(CI_ERR_IO, "%s: cannot be appended to", path);
+}
+
 static ci_status compare_lists(const options *o, const cmp_list *found, const cmp_list *truth,
-                               const cmp_map *map)
+                               const cmp_map *map, ci_json *line)
 {
     cmp_result result;
     bool is_good;
     CI_TRY(cmp_compare(&result, found, truth, map));
+    put_statistics(line, &result, map);
     printf("%zu sources found, %zu true ones, beam %.1f arcsec, %.2f MHz\n", found->n, truth->n,
            map->beam_rad * CI_RAD_TO_ARCSEC, map->freq_hz * 1e-6);
     print_table(&result, found, truth, o->n_top);
@@ -138,13 +180,20 @@ static ci_status work(const options *o)
     char *path[3] = {NULL};
     cmp_list found = {0}, truth = {0};
     cmp_map map = {0};
-    ci_status status = choose(&path[0], o->sources, o->product, "sources.csv");
+    ci_json *line = ci_json_object();
+    ci_status status = o->report != NULL ? cmp_report_line(o->report, line) : CI_OK;
+    if (status == CI_OK) status = choose(&path[0], o->sources, o->product, "sources.csv");
     if (status == CI_OK) status = choose(&path[1], o->noise, o->product, "noise.fits");
     if (status == CI_OK) status = choose(&path[2], o->image, o->product, "mosaic.fits");
     if (status == CI_OK) status = cmp_list_read(&found, path[0], false);
     if (status == CI_OK) status = cmp_list_read(&truth, o->truth, true);
     if (status == CI_OK) status = cmp_map_read(&map, path[1], path[2]);
-    if (status == CI_OK) status = compare_lists(o, &found, &truth, &map);
+    if (status == CI_OK) status = compare_lists(o, &found, &truth, &map, line);
+    /* A line with a limit missed is a result too. */
+    if ((status == CI_OK || status == CI_ERR_GATE) && o->append != NULL &&
+        append_line(o->append, line) != CI_OK)
+        status = CI_ERR_IO;
+    ci_json_free(line);
     cmp_map_free(&map);
     cmp_list_free(&truth);
     cmp_list_free(&found);

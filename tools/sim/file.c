@@ -152,11 +152,11 @@ static void make_model(file_work *f)
                                  .n_int = (int)w->options.n_int,
                                  .fine_hz = SIM_FINE_HZ,
                                  .sample_s = SIM_SAMPLE_S}};
-    for (int p = 0; p < SIM_N_POL; p++) {
-        if (f->model[p] == NULL) continue;
-        memset(f->model[p], 0, 2 * f->n_baseline * f->n_chan * sizeof(double));
-        sim_predict(&scene, f->n_baseline, w->array->vector_m, f->delay_s[p], f->model[p]);
-    }
+    for (int p = 0; p < SIM_N_POL; p++)
+        if (f->model[p] != NULL)
+            memset(f->model[p], 0, 2 * f->n_baseline * f->n_chan * sizeof(double));
+    sim_predict(&scene, f->n_baseline, w->array->vector_m,
+                (const double *const[2]){f->delay_s[0], f->delay_s[1]}, f->model);
     for (size_t i = 0; i < f->n_baseline * f->n_chan; i++)
         for (size_t p = 0; p < SIM_N_POL; p++) {
             const double *m = f->model[p] != NULL ? f->model[p] : f->model[0];

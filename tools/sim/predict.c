@@ -4,7 +4,7 @@
 
 enum
 {
-    LANE = 8,  /* baselines side by side */
+    LANE = 2,  /* baselines side by side: what plain x86-64 registers hold */
     BLOCK = 64 /* channels from one start of the recurrences to the next */
 };
 
@@ -13,15 +13,16 @@ enum
 
 /* The same source on LANE baselines: phasor and amplitude at the first channel of a block
  * and how they go on from channel to channel. */
-typedef double vec __attribute__((vector_size(8 * sizeof(double))));
+typedef double vec __attribute__((vector_size(LANE * sizeof(double))));
 typedef struct lanes
 {
     vec re, im, step_re, step_im, loss, loss_1, loss_2;
+    vec band[2]; /* loss within a channel, of each hand */
 } lanes;
 
 typedef struct delays
 {
-    double tau[LANE], rate[LANE], instrument[LANE];
+    double tau[LANE], rate[LANE], instrument[2][LANE];
 } delays;
 
 /* sin(y)/y. The series' first left-out term is below 1e-13 where it is used. */
@@ -69,6 +70,7 @@ static void start_lanes(const sim_scene *s, const delays *d, size_t i_chan, size
         l->step_im[i] = sin(step);
         l->loss[i] = 1;
         l->loss_1[i] = l->loss_2[i] = 0;
+        l->band[0][i] = l->band[1][i] = 1;
     }
     if (s->smear.is_off) return;
     for (int i = 0; i < LANE; i++) {
@@ -78,24 +80,31 @@ static void start_lanes(const sim_scene *s, const delays *d, size_t i_chan, size
         double f0 = dirichlet(x * freq, s->smear.n_int);
         double f1 = dirichlet(x * (freq + mid * s->step_hz), s->smear.n_int);
         double f2 = dirichlet(x * (freq + 2 * mid * s->step_hz), s->smear.n_int);
-        double band =
-            dirichlet(CI_PI * s->smear.fine_hz * (d->tau[i] + d->instrument[i]), s->smear.n_fine);
         double curve = mid > 0 ? 0.5 * (f2 - 2 * f1 + f0) / (mid * mid) : 0;
         double slope = mid > 0 ? (f1 - f0) / mid - curve * mid : 0;
-        l->loss[i] = band * f0;
-        l->loss_1[i] = band * (slope + curve);
-        l->loss_2[i] = band * 2 * curve;
+        l->loss[i] = f0;
+        l->loss_1[i] = slope + curve;
+        l->loss_2[i] = 2 * curve;
+        for (int p = 0; p < 2; p++)
+            l->band[p][i] = dirichlet(CI_PI * s->smear.fine_hz * (d->tau[i] + d->instrument[p][i]),
+                                      s->smear.n_fine);
     }
 }
 
-static inline void run_lanes(const lanes *l, const double *amp, size_t n_chan, vec *sum)
+/* sum: [n_chan][hand][re, im], the second hand only where `both`. */
+static inline void run_lanes(const lanes *l, const double *amp, size_t n_chan, bool both,
+                             vec (*sum)[4])
 {
     vec re = l->re, im = l->im, step_re = l->step_re, step_im = l->step_im;
     vec loss = l->loss, loss_1 = l->loss_1, loss_2 = l->loss_2;
     for (size_t c = 0; c < n_chan; c++) {
-        vec w = amp[c] * loss, turned = re * step_re - im * step_im;
-        sum[2 * c] += w * re;
-        sum[2 * c + 1] += w * im;
+        vec w = amp[c] * loss, w_re = w * re, w_im = w * im, turned = re * step_re - im * step_im;
+        sum[c][0] += w_re * l->band[0];
+        sum[c][1] += w_im * l->band[0];
+        if (both) {
+            sum[c][2] += w_re * l->band[1];
+            sum[c][3] += w_im * l->band[1];
+        }
         im = re * step_im + im * step_re;
         re = turned;
         loss += loss_1;
@@ -103,33 +112,36 @@ static inline void run_lanes(const lanes *l, const double *amp, size_t n_chan, v
     }
 }
 
-static void group(const sim_scene *s, size_t n, const double *b, const double *delay_s, double *out)
+static void group(const sim_scene *s, size_t i0, size_t n, const double *b,
+                  const double *const delay_s[2], double *const out[2])
 {
+    bool both = out[1] != NULL;
     for (size_t c0 = 0; c0 < s->n_chan; c0 += BLOCK) {
         size_t n_chan = s->n_chan - c0 < BLOCK ? s->n_chan - c0 : BLOCK;
-        vec sum[2 * BLOCK] = {{0}};
+        vec sum[BLOCK][4] = {{{0}}};
         delays d = {0};
         lanes l;
-        for (size_t i = 0; i < n && delay_s != NULL; i++)
-            d.instrument[i] = delay_s[i];
+        for (int p = 0; p < 2; p++)
+            for (size_t i = 0; i < n && delay_s[p] != NULL; i++)
+                d.instrument[p][i] = delay_s[p][i0 + i];
         for (size_t k = 0; k < s->n_source; k++) {
-            make_delays(s, s->offset + 3 * k, b, n, &d);
+            make_delays(s, s->offset + 3 * k, b + 3 * i0, n, &d);
             start_lanes(s, &d, c0, n_chan, &l);
-            run_lanes(&l, s->amp_jy + k * s->n_chan + c0, n_chan, sum);
+            run_lanes(&l, s->amp_jy + k * s->n_chan + c0, n_chan, both, sum);
         }
-        for (size_t i = 0; i < n; i++)
-            for (size_t c = 0; c < n_chan; c++) {
-                out[2 * (i * s->n_chan + c0 + c)] += sum[2 * c][i];
-                out[2 * (i * s->n_chan + c0 + c) + 1] += sum[2 * c + 1][i];
-            }
+        for (int p = 0; p < (both ? 2 : 1); p++)
+            for (size_t i = 0; i < n; i++)
+                for (size_t c = 0; c < n_chan; c++) {
+                    double *cell = out[p] + 2 * ((i0 + i) * s->n_chan + c0 + c);
+                    cell[0] += sum[c][2 * p][i];
+                    cell[1] += sum[c][2 * p + 1][i];
+                }
     }
 }
 
-void sim_predict(const sim_scene *s, size_t n_baseline, const double *b, const double *delay_s,
-                 double *out)
+void sim_predict(const sim_scene *s, size_t n_baseline, const double *b,
+                 const double *const delay_s[2], double *const out[2])
 {
-    for (size_t i = 0; i < n_baseline; i += LANE) {
-        size_t n = n_baseline - i < LANE ? n_baseline - i : LANE;
-        group(s, n, b + 3 * i, delay_s != NULL ? delay_s + i : NULL, out + 2 * i * s->n_chan);
-    }
+    for (size_t i = 0; i < n_baseline; i += LANE)
+        group(s, i, n_baseline - i < LANE ? n_baseline - i : LANE, b, delay_s, out);
 }
