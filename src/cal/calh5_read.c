@@ -193,8 +193,7 @@ static ci_status words_read(const reader *r, ci_cal_table *t)
         if (strcmp(ref, t->array.antenna[a].name) == 0) t->i_ref_antenna = (int32_t)a;
     CI_TRY(word_read(r, "Header/extra_keywords/contimg_kind", kind, sizeof kind));
     CI_TRY(word_read(r, "Header/extra_keywords/contimg_model", t->model, sizeof t->model));
-    if (!kind[0])
-        CI_TRY(word_read(r, "Header/sky_catalog", t->model, sizeof t->model));
+    if (!kind[0]) CI_TRY(word_read(r, "Header/sky_catalog", t->model, sizeof t->model));
     if (ci_h5_has(r->file, "Header/extra_keywords/contimg_approximate"))
         CI_TRY(ci_h5_read_int(r->file, "Header/extra_keywords/contimg_approximate", &yes, 1));
     t->is_approximate = yes != 0;

@@ -6,45 +6,104 @@
 #include <math.h>
 #include <string.h>
 
-/* sums over one sub-band with the present bandpass: re, im, b. */
-static void baseline_sums(const ci_cal_problem *p, const ci_cal_sums *s, size_t b, size_t h,
-                          size_t t, double out[3])
+enum
 {
+    N_LANE = 4 /* of partial sums within a block of 12 channels */
+};
+
+/* The bandpass of this rank's channels, [part][hand][antenna][channel], real and imaginary;
+ * 0 where flagged: made once a round, read along channels for every baseline. */
+typedef struct planes
+{
+    double *re, *im;
+    size_t *first; /* [part] */
+} planes;
+
+static void planes_free(planes *k)
+{
+    ci_mem_free(k->re);
+    ci_mem_free(k->im);
+    ci_mem_free(k->first);
+}
+
+static ci_status planes_new(const ci_cal_problem *p, planes *out)
+{
+    size_t n = 0;
+    CI_TRY(ci_mem_alloc(&out->first, p->n_part, sizeof *out->first, "bandpass"));
+    for (size_t i = 0; i < p->n_part; i++) {
+        out->first[i] = n;
+        n += p->n_hand * p->n_antenna * p->part[i].n_chan;
+    }
+    CI_TRY(ci_mem_alloc(&out->re, n, sizeof(double), "bandpass"));
+    CI_TRY(ci_mem_alloc(&out->im, n, sizeof(double), "bandpass"));
+    for (size_t i = 0; i < p->n_part; i++) {
+        const ci_cal_sums *s = &p->part[i];
+        for (size_t h = 0; h < p->n_hand; h++) {
+            for (size_t a = 0; a < p->n_antenna; a++) {
+                size_t to = out->first[i] + (h * p->n_antenna + a) * s->n_chan;
+                for (size_t c = 0; c < s->n_chan; c++) {
+                    size_t from = (h * p->n_chan + s->i_chan_first + c) * p->n_antenna + a;
+                    if (p->bandpass_flag[from]) continue;
+                    out->re[to + c] = creal(p->bandpass[from]);
+                    out->im[to + c] = cimag(p->bandpass[from]);
+                }
+            }
+        }
+    }
+    return CI_OK;
+}
+
+/* Adds n <= 4 channels, each to its own lane: conj(b1 conj(b2)) a and |b1 b2|^2 b. */
+static inline void lanes_add(size_t n, const double *restrict x1, const double *restrict y1,
+                             const double *restrict x2, const double *restrict y2,
+                             const float *restrict a_re, const float *restrict a_im,
+                             const float *restrict a_b, double *restrict re, double *restrict im,
+                             double *restrict bb)
+{
+    for (size_t c = 0; c < n; c++) {
+        double x = x1[c] * x2[c] + y1[c] * y2[c], y = x1[c] * y2[c] - y1[c] * x2[c];
+        double u = (double)a_re[c], v = (double)a_im[c];
+        re[c] += x * u - y * v;
+        im[c] += x * v + y * u;
+        bb[c] += (x * x + y * y) * (double)a_b[c];
+    }
+}
+
+/* sums over one sub-band with the present bandpass: re, im, b. */
+static void baseline_sums(const ci_cal_problem *p, const planes *k, size_t i_part, size_t b,
+                          size_t h, size_t t, double out[3])
+{
+    const ci_cal_sums *s = &p->part[i_part];
     size_t ant1 = (size_t)p->meta->baseline_ant1[s->part.i_baseline_first + b];
     size_t ant2 = (size_t)p->meta->baseline_ant2[s->part.i_baseline_first + b];
-    size_t at = ci_cal_sum_index(p, s, b, h, t);
-    const size_t base = (h * p->n_chan + s->i_chan_first) * p->n_antenna;
-    const ci_c64 *bandpass = p->bandpass + base;
-    const uint8_t *flag = p->bandpass_flag + base;
+    size_t at = ci_cal_sum_index(p, s, b, h, t), base = k->first[i_part];
+    size_t i1 = base + (h * p->n_antenna + ant1) * s->n_chan;
+    size_t i2 = base + (h * p->n_antenna + ant2) * s->n_chan;
     out[0] = out[1] = out[2] = 0;
     if (ant1 == ant2) return;
     for (size_t first = 0; first < s->n_chan; first += CI_CAL_BLOCK_CHAN) {
         size_t end = first + CI_CAL_BLOCK_CHAN < s->n_chan ? first + CI_CAL_BLOCK_CHAN : s->n_chan;
-        double re = 0, im = 0, bb = 0;
-        for (size_t c = first; c < end; c++) {
-            size_t i1 = c * p->n_antenna + ant1, i2 = c * p->n_antenna + ant2;
-            if (flag[i1] || flag[i2]) continue;
-            double x1 = creal(bandpass[i1]), y1 = cimag(bandpass[i1]);
-            double x2 = creal(bandpass[i2]), y2 = cimag(bandpass[i2]);
-            double x = x1 * x2 + y1 * y2, y = x1 * y2 - y1 * x2; /* conj(b1 conj(b2)) */
-            double u = (double)s->a_re[at + c], v = (double)s->a_im[at + c];
-            re += x * u - y * v;
-            im += x * v + y * u;
-            bb += (x * x + y * y) * (double)s->b[at + c];
-        }
-        out[0] += re;
-        out[1] += im;
-        out[2] += bb;
+        double re[N_LANE] = {0}, im[N_LANE] = {0}, bb[N_LANE] = {0};
+        size_t c = first;
+        for (; c + N_LANE <= end; c += N_LANE)
+            lanes_add(N_LANE, k->re + i1 + c, k->im + i1 + c, k->re + i2 + c, k->im + i2 + c,
+                      s->a_re + at + c, s->a_im + at + c, s->b + at + c, re, im, bb);
+        if (c < end)
+            lanes_add(end - c, k->re + i1 + c, k->im + i1 + c, k->re + i2 + c, k->im + i2 + c,
+                      s->a_re + at + c, s->a_im + at + c, s->b + at + c, re, im, bb);
+        out[0] += (re[0] + re[1]) + (re[2] + re[3]);
+        out[1] += (im[0] + im[1]) + (im[2] + im[3]);
+        out[2] += (bb[0] + bb[1]) + (bb[2] + bb[3]);
     }
 }
 
 /* This rank's sums of one interval, [part][baseline][hand][3]. */
-static void interval_sums(const ci_cal_problem *p, size_t t, double *out)
+static void interval_sums(const ci_cal_problem *p, const planes *k, size_t t, double *out)
 {
     for (size_t i = 0; i < p->n_part; i++)
         for (size_t b = 0; b < p->part[i].part.n_baseline; b++)
             for (size_t h = 0; h < p->n_hand; h++, out += 3)
-                baseline_sums(p, &p->part[i], b, h, t, out);
+                baseline_sums(p, k, i, b, h, t, out);
 }
 
 /* The gathered sums of all sub-bands, added in order, then solved; sums [3][n_baseline]. */
@@ -109,21 +168,24 @@ ci_status ci_cal_gain_solve(ci_cal_problem *p)
 {
     size_t n_here = 0, n_byte = 0;
     double *here = NULL, *sums = NULL;
+    planes k = {0};
     for (size_t i = 0; i < p->n_part; i++)
         n_here += p->part[i].part.n_baseline;
     n_here *= 3 * p->n_hand;
     ci_status status = ci_mem_alloc(&here, n_here, sizeof *here, "gain sums");
     if (!status) status = ci_mem_alloc(&sums, 3 * p->n_baseline, sizeof *sums, "gain sums");
+    if (!status) status = planes_new(p, &k);
     status = ci_par_agree(p->comm, status);
     int rank = ci_comm_rank(p->comm), n_rank = ci_comm_size(p->comm);
     for (size_t t = 0; !status && t < p->n_interval; t++) {
         void *whole = NULL;
         int solver = (int)(t % (size_t)n_rank);
-        interval_sums(p, t, here);
+        interval_sums(p, &k, t, here);
         status = ci_par_gather(p->comm, here, n_here * sizeof(double), solver, &whole, &n_byte);
         if (!status && rank == solver) interval_solve(p, t, whole, sums);
         ci_mem_free(whole);
     }
+    planes_free(&k);
     ci_mem_free(here);
     ci_mem_free(sums);
     if (!status) status = solutions_share(p);

@@ -10,7 +10,8 @@
 
 enum
 {
-    N_ENOUGH = 8 /* differences (each two real numbers) that a median needs */
+    N_ENOUGH = 8, /* differences (each two real numbers) that a median needs */
+    N_MOST = 768  /* that are looked at: they give sigma to 4 % */
 };
 
 /* The pattern of a difference: up to four samples (row, channel) with their factors. */
@@ -38,30 +39,40 @@ static const difference *pattern_choose(const ci_vis_block *block)
     return NULL;
 }
 
-/* Differences of one baseline and polarisation, real and imaginary parts, scaled to the noise
- * of 1 Hz x 1 s; returns how many numbers. */
+/* One difference, its real and imaginary part scaled to the noise of 1 Hz x 1 s; false where
+ * a sample is flagged. */
+static bool difference_at(const ci_vis_block *block, const difference *pattern, size_t i_row,
+                          size_t i_chan, size_t i_pol, double out[2])
+{
+    double x = 0, y = 0, variance = 0;
+    for (int k = 0; k < pattern->n; k++) {
+        size_t row = i_row + (size_t)pattern->row[k], chan = i_chan + (size_t)pattern->chan[k];
+        size_t i = ci_vis_sample(block, row, chan, i_pol);
+        double f = pattern->factor[k];
+        if (block->flags[i]) return false;
+        x += f * (double)crealf(block->data[i]);
+        y += f * (double)cimagf(block->data[i]);
+        variance += f * f / (block->width_hz[chan] * block->interval_s[row]);
+    }
+    out[0] = x / sqrt(variance);
+    out[1] = y / sqrt(variance);
+    return true;
+}
+
+/* Differences of one baseline and polarisation, evenly spread where there are more than are
+ * needed; returns how many numbers. out holds 2 N_MOST. */
 static size_t differences(const ci_vis_block *block, const difference *pattern, size_t first,
                           size_t end, size_t i_pol, double *out)
 {
-    size_t n = 0;
-    int n_row = pattern->row[pattern->n - 1] + 1, n_chan = pattern->chan[pattern->n - 1] + 1;
-    for (size_t r = first; r + (size_t)n_row <= end; r++) {
-        for (size_t c = 0; c + (size_t)n_chan <= block->n_chan; c++) {
-            double x = 0, y = 0, variance = 0;
-            bool good = true;
-            for (int k = 0; k < pattern->n && good; k++) {
-                size_t row = r + (size_t)pattern->row[k], chan = c + (size_t)pattern->chan[k];
-                size_t i = ci_vis_sample(block, row, chan, i_pol);
-                double f = pattern->factor[k];
-                good = block->flags[i] == 0;
-                x += f * (double)crealf(block->data[i]);
-                y += f * (double)cimagf(block->data[i]);
-                variance += f * f / (block->width_hz[chan] * block->interval_s[row]);
-            }
-            if (!good) continue;
-            out[n++] = x / sqrt(variance);
-            out[n++] = y / sqrt(variance);
-        }
+    size_t n_row = (size_t)pattern->row[pattern->n - 1] + 1, n = 0;
+    size_t n_chan = (size_t)pattern->chan[pattern->n - 1] + 1;
+    if (end - first < n_row || block->n_chan < n_chan) return 0;
+    size_t n_start = block->n_chan - n_chan + 1, n_all = (end - first - n_row + 1) * n_start;
+    size_t step = (n_all + N_MOST - 1) / N_MOST;
+    for (size_t i = 0; i < n_all && n < 2 * N_MOST;) {
+        bool good = difference_at(block, pattern, first + i / n_start, i % n_start, i_pol, out + n);
+        n += good ? 2 : 0;
+        i += good ? step : 1;
     }
     return n;
 }
@@ -101,8 +112,7 @@ static ci_status sigma_weigh(ci_vis_block *block, double sefd_jy, bool *known)
     /* SEFD / sqrt(2 width time) of one part, at 1 Hz x 1 s */
     double fall_back = sefd_jy > 0 ? sefd_jy / sqrt(2.0) : 0;
     *known = pattern || fall_back > 0;
-    CI_TRY(ci_mem_alloc(&values, 2 * block->meta->n_time * block->n_chan, sizeof *values,
-                        "differences of a baseline"));
+    CI_TRY(ci_mem_alloc(&values, 2 * N_MOST, sizeof *values, "differences of a baseline"));
     for (size_t first = 0, end; first < block->n_row; first = end) {
         for (end = first + 1;
              end < block->n_row && block->i_baseline[end] == block->i_baseline[first];)
