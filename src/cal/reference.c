@@ -7,15 +7,18 @@
 #include <math.h>
 #include <string.h>
 
-/* The fewest good samples over the hands. */
+/* The fewest good samples over those hands that the array has at all. */
 static int64_t samples_of(const ci_cal_problem *p, size_t a)
 {
     int64_t least = INT64_MAX;
     for (size_t h = 0; h < p->n_hand; h++) {
-        int64_t n = p->good_antenna[h * p->n_antenna + a];
-        if (n < least) least = n;
+        const int64_t *good = p->good_antenna + h * p->n_antenna;
+        bool is_there = false;
+        for (size_t k = 0; k < p->n_antenna && !is_there; k++)
+            is_there = good[k] > 0;
+        if (is_there && good[a] < least) least = good[a];
     }
-    return least;
+    return least == INT64_MAX ? 0 : least;
 }
 
 /* First of the named that has data; -1 where none. */

@@ -331,6 +331,33 @@ static void test_single(ci_comm *world)
     }
 }
 
+/* Y dead over the whole array: X is solved as ever, its reference is found. */
+static void spoil_y(ci_vis_set *set)
+{
+    for (size_t i = 0; i < set->n_block; i++) {
+        ci_vis_block *block = set->block[i];
+        for (size_t k = 1; k < block->n_row * block->n_chan * 2; k += 2)
+            block->flags[k] = CI_FLAG_DEAD;
+    }
+}
+
+static void test_hand_dead(ci_comm *world)
+{
+    cal_sim s = plain;
+    solved x;
+    s.drift = 0.02;
+    solve_both(world, &s, NULL, spoil_y, &x);
+    if (!x.gain) return;
+    CHECK(x.gain->i_ref_antenna >= 0 && x.quality.n_failed == 0);
+    CHECK(x.quality.n_receptor[0] == 14 && x.quality.n_receptor[1] == 0);
+    CHECK(isnan(x.quality.residual[1]) && x.quality.residual[0] < 0.01);
+    for (size_t a = 0; a < 14; a++)
+        CHECK(x.bandpass->flag[ci_cal_index(x.bandpass, 0, 7, a, 1)] == CI_CAL_NO_DATA);
+    error_stats e = compare(&s, &x, -1);
+    CHECK(e.worst < 1e-3 && e.n == 5 * 48 * 14);
+    solved_free(&x);
+}
+
 /* Applying the tables gives the model back, weights follow, every polarisation. */
 static void test_apply(ci_comm *world)
 {
@@ -427,14 +454,17 @@ int main(void)
     ci_comm *world = NULL;
     if (ci_par_start(&world) != CI_OK) return 1;
     ci_log_set_level(CI_LOG_ERROR);
+    size_t before = ci_mem_now();
     test_noiseless(world);
     test_drift(world);
     test_noise(world);
     test_outliers(world);
     test_holes(world);
     test_reference_lost(world);
+    test_hand_dead(world);
     test_single(world);
     test_apply(world);
     test_refused(world);
+    CHECK(ci_mem_now() == before); /* nothing left behind, errors included */
     return check_end(world);
 }

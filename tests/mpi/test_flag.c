@@ -194,9 +194,11 @@ int main(void)
     ci_comm *world = NULL, *self = NULL;
     if (ci_par_start(&world) != CI_OK) return 1;
     CHECK_OK(ci_comm_self(&self));
+    size_t before = ci_mem_now();
     test_dead(world, self);
     test_clip(world, self);
     test_nothing_left(world);
+    CHECK(ci_mem_now() == before); /* nothing left behind, errors included */
     ci_comm_free(self);
     return check_end(world);
 }
