@@ -37,6 +37,8 @@ static const command_row commands[] = {
      "Scan the input folder, form observations and groups, list them."},
     {"check", CI_COMMAND_CHECK, NULL, ci_cli_check, "contimg check [OPTION...]",
      "Is this machine ready: folders, permissions, disk, databases, plugins, Slurm."},
+    {"inspect", CI_COMMAND_INSPECT, NULL, ci_cli_inspect, "contimg inspect FILE... [--json]",
+     "What is in a UVH5, calibration or FITS file; exit code 3 where it is not usable, and why."},
     {"publish", CI_COMMAND_PUBLISH, NULL, ci_cli_publish,
      "contimg publish --id ID | --retry-failed | --recover [--dry-run]",
      "Publish staged products: one by name, those that failed, or what a crash left."},

@@ -10,6 +10,26 @@
 #include <string.h>
 #include <unistd.h>
 
+/* ---- inspect ---------------------------------------------------------------------------- */
+
+ci_status ci_cli_inspect(const ci_conf *conf)
+{
+    if (ci_conf_argument_count(conf) == 0)
+        return ci_error(CI_ERR_USAGE, "no file given; contimg inspect FILE...");
+    ci_status worst = CI_OK;
+    char why[1024] = "";
+    for (size_t i = 0; i < ci_conf_argument_count(conf); i++) {
+        ci_status status =
+            ci_ops_inspect(ci_conf_argument(conf, i), ci_conf_bool(conf, CI_OPT_JSON), stdout);
+        if (status == CI_OK) continue;
+        /* Each unusable file is named; the last line is main's. */
+        if (*why) fprintf(stderr, "contimg: %s\n", why);
+        snprintf(why, sizeof why, "%s", ci_error_text());
+        if (status > worst) worst = status;
+    }
+    return worst == CI_OK ? CI_OK : ci_error(worst, "%s", why);
+}
+
 /* ---- the registry, opened ------------------------------------------------------------------- */
 
 typedef struct
