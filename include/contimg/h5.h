@@ -107,7 +107,7 @@ CI_MUST_CHECK ci_status ci_h5_read_strings(const ci_h5_file *file, const char *n
 
 typedef enum ci_h5_type
 {
-    CI_H5_U8,  /* integers and enums; memory uint8_t */
+    CI_H5_U8,  /* flags: integers and enums; memory uint8_t, non-zero stays non-zero */
     CI_H5_F32, /* numbers; memory float */
     CI_H5_C32, /* CI_H5_COMPLEX; memory ci_c32 */
     CI_H5_I64, /* integers; memory int64_t */

@@ -14,7 +14,8 @@ hid_t ci_h5_memory_type(ci_h5_type type)
 {
     switch (type) {
     case CI_H5_U8:
-        return H5Tcopy(H5T_NATIVE_UCHAR);
+        /* signed: a negative flag must not be clipped to 0 */
+        return H5Tcopy(H5T_NATIVE_SCHAR);
     case CI_H5_I64:
         return H5Tcopy(H5T_NATIVE_INT64);
     case CI_H5_F32:

@@ -61,6 +61,20 @@ static int compare_pols(const void *a, const void *b)
     return abs(x) != abs(y) ? (abs(x) < abs(y) ? -1 : 1) : (x < y) - (x > y);
 }
 
+/* An autocorrelation may be turned at will: where all other rows are turned, it is too. */
+static bool autos_turn(ci_uvh5_file *file)
+{
+    const ci_vis_meta *meta = file->meta;
+    for (size_t i = 0; i < file->n_row; i++) {
+        int32_t b = file->row_baseline[i];
+        if (file->row_reversed[i] == 0 && meta->baseline_ant1[b] != meta->baseline_ant2[b]) {
+            return false;
+        }
+    }
+    memset(file->row_reversed, 1, file->n_row);
+    return true;
+}
+
 /* Where one cross-hand is there without its mate, turned rows would hold the mate: right
  * only where all rows are turned. */
 static ci_status maps_make(ci_uvh5_file *file, const int64_t *pol)
@@ -73,7 +87,7 @@ static ci_status maps_make(ci_uvh5_file *file, const int64_t *pol)
         if (find(pol, n, reversed((int)pol[i])) < 0) has_single = true;
     }
     if (has_single && file->n_reversed > 0) {
-        if (file->n_reversed < file->n_row) {
+        if (!autos_turn(file)) {
             return uvh5_refuse(file, "Header/polarization_array",
                                "one cross-hand without the other, and baselines in both "
                                "directions (ant1 < ant2 and ant1 > ant2): cannot be sorted out");
