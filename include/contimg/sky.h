@@ -144,6 +144,8 @@ double ci_sky_separation_rad(double ra1_rad, double dec1_rad, double ra2_rad, do
 double ci_sky_mean_angle_rad(const double *angle_rad, size_t n); /* circular */
 /* FK5 (J2000) to ICRS, in place. */
 void ci_sky_fk5_to_icrs(double *ra_rad, double *dec_rad);
+/* GCRS (geocentric, aberration in) of a UTC to ICRS, in place: up to 20 arcsec. */
+void ci_sky_gcrs_to_icrs(double time_mjd_s, double *ra_rad, double *dec_rad);
 /* share/: Perley-Butler 2017 standards that may be points; the VLA calibrator list (without
  * the few of unknown flux); the Perley-Butler sources that are resolved and must not be
  * taken for points. */

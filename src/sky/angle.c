@@ -43,3 +43,19 @@ void ci_sky_fk5_to_icrs(double *ra_rad, double *dec_rad)
     *ra_rad = eraAnp(ra);
     *dec_rad = dec;
 }
+
+void ci_sky_gcrs_to_icrs(double time_mjd_s, double *ra_rad, double *dec_rad)
+{
+    eraASTROM astrom;
+    double ra, dec, tai[2], tt[2];
+    /* where leap seconds are not known UTC serves for TT: a minute moves it by 0.3 mas */
+    if (eraUtctai(ERFA_DJM0, time_mjd_s / CI_DAY_S, &tai[0], &tai[1]) < 0 ||
+        eraTaitt(tai[0], tai[1], &tt[0], &tt[1]) < 0) {
+        tt[0] = ERFA_DJM0;
+        tt[1] = time_mjd_s / CI_DAY_S;
+    }
+    eraApcg13(tt[0], tt[1], &astrom);
+    eraAticq(*ra_rad, *dec_rad, &astrom, &ra, &dec);
+    *ra_rad = ra;
+    *dec_rad = dec;
+}

@@ -7,21 +7,31 @@
 #include <string.h>
 #include <strings.h>
 
-ci_status uvh5_frame_to_icrs(const ci_uvh5_file *file, const char *what, const char *frame,
-                             double epoch, double *lon_rad, double *lat_rad)
+ci_status uvh5_frame_to_icrs(const ci_uvh5_file *file, const char *what, uvh5_frame frame,
+                             double *lon_rad, double *lat_rad)
 {
     if (!isfinite(*lon_rad) || !isfinite(*lat_rad) || fabs(*lat_rad) > CI_PI / 2 + 1e-9) {
         return uvh5_refuse(file, what, "phase centre %g, %g rad is no place", *lon_rad, *lat_rad);
     }
-    if (strcasecmp(frame, "icrs") == 0 || frame[0] == '\0') return CI_OK;
-    if (strcasecmp(frame, "fk5") == 0 && fabs(epoch - 2000) < 1e-6) {
+    if (strcasecmp(frame.name, "icrs") == 0 || frame.name[0] == '\0') return CI_OK;
+    if (strcasecmp(frame.name, "gcrs") == 0) {
+        ci_sky_gcrs_to_icrs(frame.time_mjd_s, lon_rad, lat_rad);
+        return CI_OK;
+    }
+    if (strcasecmp(frame.name, "fk5") == 0 && fabs(frame.epoch - 2000) < 1e-6) {
         ci_sky_fk5_to_icrs(lon_rad, lat_rad);
         return CI_OK;
     }
     return uvh5_refuse(file, what,
-                       "phase centre in frame \"%s\", epoch %g: only icrs and fk5 of 2000 are "
-                       "understood: rephase the data (pyuvdata: phase with phase_frame icrs)",
-                       frame, epoch);
+                       "phase centre in frame \"%s\", epoch %g: only icrs, gcrs and fk5 of 2000 "
+                       "are understood: rephase the data (pyuvdata: phase with phase_frame icrs)",
+                       frame.name, frame.epoch);
+}
+
+double uvh5_mid_time(const ci_uvh5_file *file)
+{
+    const ci_vis_meta *meta = file->meta;
+    return 0.5 * (meta->time_mjd_s[0] + meta->time_mjd_s[meta->n_time - 1]);
 }
 
 /* One entry, as far as it is needed, from either form. */
@@ -162,12 +172,11 @@ static ci_status entry_read(ci_uvh5_file *file, int64_t id, entry *e)
 
 static ci_status sidereal_make(const ci_uvh5_file *file, const entry *e, uvh5_centre *out)
 {
-    const ci_vis_meta *meta = file->meta;
+    const uvh5_frame frame = {e->frame, e->epoch, uvh5_mid_time(file)};
     double ra = e->lon[0], dec = e->lat[0];
-    double mid_s = 0.5 * (meta->time_mjd_s[0] + meta->time_mjd_s[meta->n_time - 1]);
-    double n_year = 2000 + (mid_s / CI_DAY_S - 51544.5) / 365.25 - e->epoch;
+    double n_year = 2000 + (uvh5_mid_time(file) / CI_DAY_S - 51544.5) / 365.25 - e->epoch;
     const double mas = CI_ARCSEC_TO_RAD * 1e-3;
-    CI_TRY(uvh5_frame_to_icrs(file, e->what, e->frame, e->epoch, &ra, &dec));
+    CI_TRY(uvh5_frame_to_icrs(file, e->what, frame, &ra, &dec));
     if (isfinite(e->pm_ra_mas_yr) && isfinite(e->pm_dec_mas_yr) && isfinite(n_year)) {
         if (e->pm_ra_mas_yr != 0) ra += e->pm_ra_mas_yr * mas * n_year / cos(dec);
         dec += e->pm_dec_mas_yr * mas * n_year;
@@ -205,7 +214,8 @@ static ci_status ephem_make(const ci_uvh5_file *file, const entry *e, uvh5_centr
     for (size_t i = 0; i < meta->n_time; i++) {
         double *place = out->moving + 2 * i;
         ephem_at(e, meta->time_mjd_s[i] / CI_DAY_S + 2400000.5, &place[0], &place[1]);
-        CI_TRY(uvh5_frame_to_icrs(file, e->what, e->frame, e->epoch, &place[0], &place[1]));
+        const uvh5_frame frame = {e->frame, e->epoch, meta->time_mjd_s[i]};
+        CI_TRY(uvh5_frame_to_icrs(file, e->what, frame, &place[0], &place[1]));
     }
     return CI_OK;
 }

@@ -121,8 +121,8 @@ static ci_status legacy_read(ci_uvh5_file *file)
     uvh5_header_double(file, "Header/phase_center_epoch", &epoch);
     uvh5_header_text(file, "Header/phase_center_frame", frame, sizeof frame);
     uvh5_header_text(file, "Header/object_name", place->name, sizeof place->name);
-    CI_TRY(uvh5_frame_to_icrs(file, "Header/phase_center_ra", frame[0] != '\0' ? frame : "icrs",
-                              epoch, &place->ra_rad, &place->dec_rad));
+    const uvh5_frame in = {frame, epoch, uvh5_mid_time(file)};
+    CI_TRY(uvh5_frame_to_icrs(file, "Header/phase_center_ra", in, &place->ra_rad, &place->dec_rad));
     return centre_for_all(file, &centre);
 }
 

@@ -121,9 +121,17 @@ typedef struct uvh5_centre
 } uvh5_centre;
 /* Catalogue entry `id`, or the JSON form of it. */
 ci_status uvh5_catalog_read(ci_uvh5_file *file, int64_t id, uvh5_centre *out);
-/* lon, lat in the named frame -> ICRS. */
-ci_status uvh5_frame_to_icrs(const ci_uvh5_file *file, const char *what, const char *frame,
-                             double epoch, double *lon_rad, double *lat_rad);
+/* A frame that places are given in. */
+typedef struct uvh5_frame
+{
+    const char *name;  /* "" for ICRS */
+    double epoch;      /* of fk5 */
+    double time_mjd_s; /* of gcrs */
+} uvh5_frame;
+/* lon, lat in the frame -> ICRS. */
+ci_status uvh5_frame_to_icrs(const ci_uvh5_file *file, const char *what, uvh5_frame frame,
+                             double *lon_rad, double *lat_rad);
+double uvh5_mid_time(const ci_uvh5_file *file);
 
 /* Geodetic WGS84 -> ITRS, metres. */
 void uvh5_geodetic_to_ecef(double lat_rad, double lon_rad, double height_m, double out[3]);
