@@ -101,9 +101,10 @@ void ci_registry_products_free(ci_registry_products *products)
 /* The row's state and lease, for decisions inside a transaction. */
 static ci_status row_read(ci_registry *registry, const char *id, ci_registry_products **out)
 {
-    ci_status status = ci_registry_product_get(registry, id, out);
-    if (status == CI_OK && (*out)->n > 0 && (*out)->item[0].is_deployed) (*out)->n = 0;
-    return status;
+    CI_TRY(ci_registry_product_get(registry, id, out));
+    if ((*out)->n == 0 || !(*out)->item[0].is_deployed) return CI_OK;
+    ci_registry_products_free(*out); /* to work on, it is not there */
+    return ci_mem_alloc(out, 1, sizeof **out, "products");
 }
 
 /* ---- staging ---------------------------------------------------------------------------- */
