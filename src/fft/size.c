@@ -11,9 +11,9 @@ static bool is_smooth(size_t n)
 
 size_t ci_fft_good_size(size_t n)
 {
-    if (n < 6) n = 6;
-    n += n % 2;
+    /* Sizes with a single factor 2 are 1.5 to 2 times slower than their neighbours. */
+    n = n < 12 ? 12 : (n + 3) / 4 * 4;
     while (!is_smooth(n) || (n & (n - 1)) == 0)
-        n += 2;
+        n += 4;
     return n;
 }

@@ -10,18 +10,16 @@
 static ci_status image_side_make(ci_image_gridder *g)
 {
     const ci_grid_plan *plan = &g->plan;
-    CI_TRY(ci_mem_alloc(&g->l2, plan->n_x / 2 + 1, sizeof(double), "image axis"));
     CI_TRY(ci_mem_alloc(&g->correction_x, plan->n_x / 2 + 1, sizeof(double), "image axis"));
     CI_TRY(ci_mem_alloc(&g->correction_y, plan->n_y / 2 + 1, sizeof(double), "image axis"));
     for (size_t i = 0; i <= plan->n_x / 2; i++) {
-        double l = plan->cell_rad * (double)i;
-        g->l2[i] = l * l;
         g->correction_x[i] =
             1.0 / ci_kernel_transform(&plan->kernel_uv, (double)i / (double)plan->n_u);
     }
     for (size_t i = 0; i <= plan->n_y / 2; i++)
         g->correction_y[i] =
             1.0 / ci_kernel_transform(&plan->kernel_uv, (double)i / (double)plan->n_v);
+    CI_TRY(ci_plane_t_make(g));
     /* l = -(x - n_x / 2) cell: the exponent's sign along u turns round. */
     CI_TRY(ci_fft_rows_new(&g->fft_u[0], plan->n_u, 1, plan->is_double));
     CI_TRY(ci_fft_rows_new(&g->fft_u[1], plan->n_u, -1, plan->is_double));
@@ -77,7 +75,7 @@ void ci_image_gridder_free(ci_image_gridder *g)
     ci_mem_free(g->segment);
     ci_mem_free(g->bucket_start);
     ci_mem_free(g->weight);
-    ci_mem_free(g->l2);
+    ci_mem_free(g->t);
     ci_mem_free(g->correction_x);
     ci_mem_free(g->correction_y);
     for (int i = 0; i < 2; i++) {

@@ -81,8 +81,9 @@ struct ci_image_gridder
     size_t *bucket_start; /* [own bands * n_bucket + 1] */
     float *weight;        /* [n_owned] */
     /* image side */
-    ci_fft_rows *fft_u[2], *fft_v[2];    /* to image, to grid */
-    double *l2;                          /* [n_x / 2 + 1] squares of l by |x - n_x / 2| */
+    ci_fft_rows *fft_u[2], *fft_v[2]; /* to image, to grid */
+    size_t t_first;                   /* least |y - n_y / 2| of this rank's rows */
+    double *t; /* [distinct |y - n_y / 2|][n_x / 2 + 1] n - 1 less its middle */
     double *correction_x, *correction_y; /* by |x - n_x / 2|, |y - n_y / 2| */
 };
 
@@ -93,6 +94,8 @@ ci_status ci_grid_plan_make(ci_comm *comm, ci_grid_plan *plan, const ci_image_ge
  * weights. Collective. */
 ci_status ci_grid_route_make(ci_comm *comm, ci_image_gridder *g, const ci_image_rows *rows,
                              size_t n_rows);
+/* plane_rows.c: fills t_first and t. Local. */
+ci_status ci_plane_t_make(ci_image_gridder *g);
 /* Distance of a pixel from the middle of its axis. */
 static inline size_t ci_grid_distance(size_t i, size_t n)
 {

@@ -4,9 +4,11 @@
 
 #include <math.h>
 
-/* Measured costs in ns: see docs of the bench. Only their ratios matter. */
-static const double COST_SAMPLE = 8.0, COST_TAP = 0.22, COST_POLYNOMIAL = 0.12;
-static const double COST_FFT = 0.28, COST_SCREEN = 2.0, COST_MOVE = 2.0;
+/* Costs in ns on one core of the machine where this was written; their ratios matter: a
+ * sample's visit to a plane, a vector of taps added, a vector of a polynomial's terms;
+ * n log2 n of a transform, a pixel's screen, a value turned from grid rows to image rows. */
+static const double COST_SAMPLE = 7.0, COST_TAPS = 0.48, COST_POLYNOMIAL = 0.3;
+static const double COST_FFT = 0.22, COST_SCREEN = 2.2, COST_MOVE = 4.0;
 /* Relative rms error by rounding, times what the correction amplifies. */
 static const double ROUNDING32 = 1e-7, ROUNDING64 = 3e-16;
 
@@ -102,10 +104,11 @@ static double cost_of(const ci_grid_plan *plan, const ci_kernel_entry *uv, const
     double n_v = (double)ci_fft_good_size((size_t)(uv->sigma * (double)plan->n_y + 0.999));
     double n_row = fmin(plan->max_abs_u * plan->cell_rad, 0.5) * n_u + uv->support;
     double n_plane = w ? planes_of(plan, w) : 1, visits = w ? w->support : 1;
-    double pad = uv->support <= 4 ? 4.0 : uv->support <= 8 ? 8.0 : uv->support <= 12 ? 12.0 : 16.0;
+    int lanes = plan->is_double ? 2 : 4, n_tap = (uv->support + lanes - 1) / lanes;
+    int n_pair = (2 * uv->support + lanes - 1) / lanes;
     double scale = plan->is_double ? 2.0 : 1.0;
-    double sample = COST_SAMPLE + scale * (COST_TAP * 2.0 * uv->support * uv->support +
-                                           COST_POLYNOMIAL * 2.0 * pad * uv->degree);
+    double sample =
+        COST_SAMPLE + COST_TAPS * uv->support * n_pair + COST_POLYNOMIAL * 2.0 * n_tap * uv->degree;
     double n_y = (double)plan->n_y, n_x = (double)plan->n_x;
     double plane = scale * (COST_FFT * (n_row * n_v * log2(n_v) + n_y * n_u * log2(n_u)) +
                             COST_MOVE * n_row * n_y + COST_SCREEN * n_x * n_y);

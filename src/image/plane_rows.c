@@ -3,14 +3,28 @@
 
 #include <math.h>
 
-void ci_plane_row_t(const ci_image_gridder *g, size_t y, double *out)
+/* Kept for all rows: every plane needs it, and a root and a quotient cost more than to read
+ * them. Rows that mirror each other share theirs. */
+ci_status ci_plane_t_make(ci_image_gridder *g)
 {
-    double m = g->plan.cell_rad * (double)ci_grid_distance(y, g->plan.n_y), m2 = m * m;
-    double t_mid = g->plan.t_mid;
-    for (size_t i = 0; i <= g->plan.n_x / 2; i++) {
-        double r2 = g->l2[i] + m2, n2 = 1.0 - r2;
-        out[i] = -r2 / (1.0 + sqrt(n2 > 0.0 ? n2 : 0.0)) - t_mid;
+    const ci_grid_plan *plan = &g->plan;
+    size_t n = plan->n_x / 2 + 1, low = SIZE_MAX, high = 0;
+    for (size_t y = g->y_first; y < g->y_first + g->n_y_here; y++) {
+        size_t d = ci_grid_distance(y, plan->n_y);
+        low = d < low ? d : low;
+        high = d > high ? d : high;
     }
+    g->t_first = low;
+    size_t n_row = low <= high ? high - low + 1 : 0;
+    CI_TRY(ci_mem_alloc(&g->t, n_row * n, sizeof *g->t, "directions of pixels"));
+    for (size_t k = 0; k < n_row; k++) {
+        double m = plan->cell_rad * (double)(low + k);
+        for (size_t i = 0; i < n; i++) {
+            double l = plan->cell_rad * (double)i, r2 = l * l + m * m, n2 = 1.0 - r2;
+            g->t[k * n + i] = -r2 / (1.0 + sqrt(n2 > 0.0 ? n2 : 0.0)) - plan->t_mid;
+        }
+    }
+    return CI_OK;
 }
 
 /* The series for w, over a run of pixels at a time so that the loops vectorise. */
@@ -42,11 +56,11 @@ static void series_row(const ci_kernel_series *series, const double *t, double s
     }
 }
 
-void ci_plane_row_correction(const ci_image_gridder *g, size_t y, double *t, double *out)
+void ci_plane_row_correction(const ci_image_gridder *g, size_t y, double *out)
 {
     const ci_grid_plan *plan = &g->plan;
     size_t half = plan->n_x / 2;
-    ci_plane_row_t(g, y, t);
+    const double *t = ci_plane_row_t(g, y);
     if (plan->is_flat)
         for (size_t i = 0; i <= half; i++)
             out[i] = 1.0;
@@ -55,19 +69,18 @@ void ci_plane_row_correction(const ci_image_gridder *g, size_t y, double *t, dou
     double m = plan->cell_rad * (double)ci_grid_distance(y, plan->n_y);
     double cy = g->correction_y[ci_grid_distance(y, plan->n_y)];
     for (size_t i = 0; i <= half; i++) {
-        double n2 = 1.0 - (g->l2[i] + m * m);
+        double l = plan->cell_rad * (double)i, n2 = 1.0 - (l * l + m * m);
         double n = g->divide_by_n ? sqrt(n2 > 0.0 ? n2 : 1.0) : 1.0;
         out[i] = n2 >= 0.0 ? out[i] * (g->correction_x[i] * cy) / n : 0.0;
     }
 }
 
-void ci_plane_correct(const ci_image_gridder *g, double *work, double *slab)
+void ci_plane_correct(const ci_image_gridder *g, double *correction, double *slab)
 {
     size_t n_x = g->plan.n_x, half = n_x / 2;
-    double *t = work, *correction = work + half + 1;
     for (size_t y = 0; y < g->n_y_here; y++) {
         double *row = slab + y * n_x;
-        ci_plane_row_correction(g, g->y_first + y, t, correction);
+        ci_plane_row_correction(g, g->y_first + y, correction);
         for (size_t i = 0; i <= half; i++)
             row[half - i] *= correction[i];
         for (size_t i = 1; half + i < n_x; i++)

@@ -13,7 +13,7 @@ typedef struct NAME(work)
     CPLX *line_v;                 /* [CI_BAND_ROWS][stride_v] */
     CPLX *line_u;                 /* [n_u] */
     REAL *screen;                 /* [2][n_x / 2 + 1] cosines, sines */
-    double *t;                    /* [2][n_x / 2 + 1] */
+    double *correction;           /* [n_x / 2 + 1] */
     CPLX *grid_side, *image_side; /* the same memory on one rank */
     REAL *image;                  /* [n_y_here][n_x] corrected image (degridding) */
     size_t *n_halo_send, *n_halo_recv; /* bytes, [n_rank] */
@@ -29,7 +29,7 @@ static void NAME(work_clear)(NAME(work) * w)
     ci_mem_free(w->line_v);
     ci_mem_free(w->line_u);
     ci_mem_free(w->screen);
-    ci_mem_free(w->t);
+    ci_mem_free(w->correction);
     ci_mem_free(w->image);
     ci_mem_free(w->n_halo_send);
     ci_row_list_free(w->list);
@@ -51,7 +51,7 @@ static ci_status NAME(work_make)(NAME(work) * w, const ci_image_gridder *g, bool
     CI_TRY(ci_mem_alloc(&w->line_v, CI_BAND_ROWS * w->stride_v, sizeof(CPLX), "grid rows"));
     CI_TRY(ci_mem_alloc(&w->line_u, plan->n_u, sizeof(CPLX), "grid rows"));
     CI_TRY(ci_mem_alloc(&w->screen, 2 * half, sizeof(REAL), "screen"));
-    CI_TRY(ci_mem_alloc(&w->t, 2 * half, sizeof(double), "screen"));
+    CI_TRY(ci_mem_alloc(&w->correction, half, sizeof(double), "screen"));
     CI_TRY(ci_mem_alloc(&w->n_halo_send, 2 * (size_t)g->n_rank, sizeof(size_t), "grid band"));
     w->n_halo_recv = w->n_halo_send + g->n_rank;
     if (is_degrid)
@@ -206,9 +206,9 @@ static void NAME(screen_make)(NAME(work) * w, size_t y, int i_plane)
     double plane_w = plan->w_first + i_plane * plan->w_step;
     size_t n = plan->n_x / 2 + 1;
     REAL *cosine = w->screen, *sine = w->screen + n;
-    ci_plane_row_t(w->g, y, w->t);
+    const double *t = ci_plane_row_t(w->g, y);
     for (size_t i = 0; i < n; i++) {
-        REAL turns = (REAL)ci_turns_fraction(plane_w * w->t[i]);
+        REAL turns = (REAL)ci_turns_fraction(plane_w * t[i]);
         COS_SIN(turns, &cosine[i], &sine[i]);
     }
 }
@@ -295,19 +295,19 @@ ci_status NAME(ci_plane_grid)(ci_comm *comm, const ci_image_gridder *g, const CP
                                           w.list->n_image_side);
         if (status == CI_OK) NAME(image_accumulate)(&w, p, slab);
     }
-    if (status == CI_OK) ci_plane_correct(g, w.t, slab);
+    if (status == CI_OK) ci_plane_correct(g, w.correction, slab);
     NAME(work_clear)(&w);
     return ci_par_agree(comm, status);
 }
 
 static void NAME(image_correct)(NAME(work) * w, const double *slab)
 {
-    size_t n_x = w->g->plan.n_x, half = n_x / 2;
-    double *correction = w->t + half + 1;
+    size_t n_x = w->g->plan.n_x;
+    double *correction = w->correction;
     for (size_t y = 0; y < w->g->n_y_here; y++) {
         REAL *to = w->image + y * n_x;
         const double *from = slab + y * n_x;
-        ci_plane_row_correction(w->g, w->g->y_first + y, w->t, correction);
+        ci_plane_row_correction(w->g, w->g->y_first + y, correction);
         for (size_t x = 0; x < n_x; x++)
             to[x] = (REAL)(from[x] * correction[ci_grid_distance(x, n_x)]);
     }

@@ -24,7 +24,7 @@ ci_status ci_row_list_new(ci_row_list **out, const ci_image_gridder *g, bool wit
     *out = NULL;
     CI_TRY(ci_mem_alloc(&list, 1, sizeof *list, "row list"));
     list->with_reach = with_reach;
-    /* A run ends where the period of u does; that is at least 6 rows long. */
+    /* A run ends where the period of u does; that is at least 12 rows long. */
     ci_status status =
         ci_mem_alloc(&list->run, 4 * (g->plan.n_band + n_rank), sizeof *list->run, "row list");
     if (status == CI_OK)

@@ -15,11 +15,11 @@ static double value(size_t i)
 
 static void test_sizes(void)
 {
-    CHECK(ci_fft_good_size(1) == 6 && ci_fft_good_size(6) == 6 && ci_fft_good_size(7) == 10);
-    CHECK(ci_fft_good_size(64) == 70 && ci_fft_good_size(4097) == 4116);
+    CHECK(ci_fft_good_size(1) == 12 && ci_fft_good_size(12) == 12 && ci_fft_good_size(13) == 20);
+    CHECK(ci_fft_good_size(64) == 72 && ci_fft_good_size(4097) == 4116);
     for (size_t n = 1; n < 9000; n += 13) {
         size_t m = ci_fft_good_size(n), rest = m;
-        CHECK(m >= n && m % 2 == 0 && (m & (m - 1)) != 0 && (m < n + n / 10 + 14));
+        CHECK(m >= n && m % 4 == 0 && (m & (m - 1)) != 0 && (m < n + n / 10 + 14));
         for (size_t p = 2; p < 8; p++)
             while (rest % p == 0)
                 rest /= p;
