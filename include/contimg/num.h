@@ -20,7 +20,8 @@ float ci_num_mad_sigma_float(float *values, size_t n);
 size_t ci_num_clipped_float(float *values, float *scratch, size_t n, float *centre, float *sigma);
 
 /* Local rms (1.4826 MAD) of a float image [n_y][n_x] on a mesh of boxes of `box` pixels,
- * sources clipped, bilinear between box centres: rms [n_y][n_x]. mean may be NULL. */
+ * sources clipped, bilinear between box centres: rms [n_y][n_x]. mean may be NULL; rms may be
+ * the image itself, which it then replaces. */
 CI_MUST_CHECK ci_status ci_num_local_rms(const float *image, size_t n_y, size_t n_x, size_t box,
                                          float *rms, float *mean);
 

@@ -32,8 +32,8 @@ typedef struct ci_phot_options
 void ci_phot_options_default(ci_phot_options *options);
 /* "J052109.9+163822", cut, not rounded. */
 void ci_phot_name(char out[32], double ra_rad, double dec_rad);
-/* Islands and Gaussian fits with Condon (1997) errors. noise_path: the noise map, NULL:
- * local rms of the image. An island with several peaks becomes several sources, fitted
+/* Islands and Gaussian fits with Condon (1997) errors. noise_path: the noise map
+ * (where the image scatters more than that, its own local rms), NULL: local rms of the image. An island with several peaks becomes several sources, fitted
  * together. What is not larger than the beam by three errors is fitted with the beam's shape. */
 CI_MUST_CHECK ci_status ci_phot_find(ci_phot_list **out, const char *image_path,
                                      const char *noise_path, const ci_phot_options *options);

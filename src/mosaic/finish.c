@@ -92,7 +92,7 @@ static ci_status header_make(const mosaic_job *job, const ci_fits_header *given,
         const ci_fits_header *tile = &job->tile[t].header;
         h->bandwidth_hz = fmax(h->bandwidth_hz, tile->bandwidth_hz);
         if (!(given && given->time_mjd_s > 0) && tile->time_mjd_s > 0 &&
-            (t == 0 || tile->time_mjd_s < h->time_mjd_s))
+            (h->time_mjd_s == 0 || tile->time_mjd_s < h->time_mjd_s))
             h->time_mjd_s = tile->time_mjd_s;
     }
     return cards_add(job, stats, h);

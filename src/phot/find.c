@@ -105,6 +105,23 @@ static ci_status find_in(const phot_image *im, const ci_phot_options *options, i
     return status;
 }
 
+/* A noise map knows nothing of what imaging leaves around a bright source: where the image
+ * scatters more than its map says, the larger counts. */
+static ci_status raise_noise(phot_image *im, size_t box)
+{
+    size_t n = im->n_x * im->n_y;
+    float *ratio = NULL;
+    if (box == 0) box = (size_t)(20 * im->beam.major) + 1;
+    CI_TRY(ci_mem_alloc(&ratio, n, sizeof *ratio, "noise for photometry"));
+    for (size_t i = 0; i < n; i++)
+        ratio[i] = im->rms[i] > 0 ? im->pixel[i] / im->rms[i] : NAN;
+    ci_status status = ci_num_local_rms(ratio, im->n_y, im->n_x, box, ratio, NULL);
+    for (size_t i = 0; i < n && status == CI_OK; i++)
+        if (ratio[i] > 1) im->rms[i] *= ratio[i];
+    ci_mem_free(ratio);
+    return status;
+}
+
 ci_status ci_phot_find(ci_phot_list **out, const char *image_path, const char *noise_path,
                        const ci_phot_options *options)
 {
@@ -118,7 +135,8 @@ ci_status ci_phot_find(ci_phot_list **out, const char *image_path, const char *n
     ci_phot_list *list = NULL;
     int32_t *labels = NULL;
     CI_TRY(phot_image_load(&im, image_path, noise_path, options->box));
-    ci_status status = ci_mem_alloc(&list, 1, sizeof *list, "source list");
+    ci_status status = noise_path ? raise_noise(&im, options->box) : CI_OK;
+    if (status == CI_OK) status = ci_mem_alloc(&list, 1, sizeof *list, "source list");
     if (status == CI_OK)
         status = ci_mem_alloc(&labels, im.n_x * im.n_y, sizeof *labels, "labels of islands");
     if (status == CI_OK) status = find_in(&im, options, labels, list);

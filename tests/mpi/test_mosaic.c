@@ -383,6 +383,19 @@ static void check_bytes(ci_comm *world, double cut)
     CHECK_OK(ci_par_barrier(world));
 }
 
+/* Every rank, rank 0 too, holds its part of the sums (two floats a pixel) and of one tile
+ * (transforms in double precision, copies for the exchange), and little else. */
+static void check_memory(ci_comm *world, size_t before, const ci_mosaic_stats *stats)
+{
+    double pixels = (double)stats->n_x * (double)stats->n_y, n = ci_comm_size(world);
+    double part = (8 * pixels + 20.0 * (double)PIXEL) / n, fixed = 4e6;
+    double peak = (double)(ci_mem_peak() - before);
+    if (ci_comm_rank(world) == 0)
+        printf("counted memory of rank 0: %.1f MB, allowed %.1f\n", peak / 1e6,
+               (part + fixed) / 1e6);
+    CHECK(peak < part + fixed);
+}
+
 static void run_scene(ci_comm *world, const scene *s, ci_mosaic_stats *stats)
 {
     make_sources(s);
@@ -394,6 +407,76 @@ static void run_scene(ci_comm *world, const scene *s, ci_mosaic_stats *stats)
     if (ci_comm_rank(world) == 0)
         printf("%s: %d ranks, %.2f s\n", s->name, ci_comm_size(world),
                ci_clock_monotonic_s() - start);
+}
+
+/* One small tile (fewer blocks of rows than ranks): its own pixels come back, divided by the
+ * primary beam, cut where that is too low. */
+static void test_single(ci_comm *world)
+{
+    enum
+    {
+        SMALL = 120
+    };
+    char image_path[96], pb_path[96], prefix[96];
+    const char *images[1] = {image_path}, *pbs[1] = {pb_path};
+    tile_paths(90, image_path, pb_path);
+    snprintf(prefix, sizeof prefix, "%s/single.", folder);
+    ci_fits_header h = {.n_x = SMALL,
+                        .n_y = SMALL,
+                        .x_ref = 60,
+                        .y_ref = 58,
+                        .cell_rad = CELL,
+                        .ra_rad = 3,
+                        .dec_rad = -0.7,
+                        .bunit = "JY/BEAM",
+                        .stokes = "XX",
+                        .beam_major_rad = 4 * CELL,
+                        .beam_minor_rad = 3 * CELL,
+                        .beam_pa_rad = 0.4};
+    float image[SMALL * SMALL], pb[SMALL * SMALL];
+    state = 12345;
+    for (size_t i = 0; i < SMALL * SMALL; i++) {
+        double r = hypot((double)(i % SMALL) - 60, (double)(i / SMALL) - 58);
+        image[i] = (float)(uniform() - 0.5);
+        pb[i] = (float)exp(-r * r / 1000);
+    }
+    if (ci_comm_rank(world) == 0) {
+        CHECK_OK(ci_fits_write(image_path, &h, image));
+        h.bunit[0] = '\0';
+        CHECK_OK(ci_fits_write(pb_path, &h, pb));
+    }
+    CHECK_OK(ci_par_barrier(world));
+    ci_mosaic_options options;
+    ci_mosaic_options_default(&options);
+    ci_mosaic_stats stats;
+    CHECK_OK(ci_mosaic_make(world, images, pbs, 1, &options, NULL, prefix, &stats));
+    if (ci_comm_rank(world) == 0) {
+        ci_fits_header m;
+        float *out = read_image("single", "mosaic", &m);
+        double worst = 0;
+        size_t n_wrong = 0;
+        for (size_t y = 0; y < m.n_y; y++)
+            for (size_t x = 0; x < m.n_x; x++) {
+                /* Pixel for pixel: only the reference pixel has moved. */
+                size_t tx = (size_t)lrint((double)x - m.x_ref + 60);
+                size_t ty = (size_t)lrint((double)y - m.y_ref + 58);
+                float got = out[y * m.n_x + x], want = image[ty * SMALL + tx] / pb[ty * SMALL + tx];
+                if (pb[ty * SMALL + tx] >= 0.2f)
+                    worst = fmax(worst, fabs((double)got - (double)want));
+                else
+                    n_wrong += !isnan(got);
+            }
+        /* exp(-r^2 / 1000) = 0.2 at r = 40.1 */
+        CHECK(m.n_x == 81 && m.n_y == 81);
+        CHECK(m.beam_major_rad == stats.beam_major_rad && strcmp(m.stokes, "XX") == 0);
+        CHECK(fabs(m.beam_pa_rad - 0.4) < 1e-6 && fabs(m.ra_rad - 3) < 1e-12);
+        printf("one tile: %zu x %zu pixels, worst difference %.1e\n", m.n_x, m.n_y, worst);
+        CHECK(worst < 1e-5 && n_wrong == 0);
+        CHECK(stats.tile[0].weight_fraction == 1);
+        ci_fits_header_clear(&m);
+        free(out);
+    }
+    ci_mosaic_stats_clear(&stats);
 }
 
 /* What cannot be used is refused by every rank, with the file's name. */
@@ -431,6 +514,7 @@ int main(void)
     ci_mosaic_stats stats = {0};
     for (size_t i = 0; i < 3; i++) {
         run_scene(world, &clean[i], &stats);
+        if (i == 0) check_memory(world, before, &stats);
         if (ci_comm_rank(world) == 0) {
             check_sources(&clean[i], &stats);
             check_cover(&clean[i]);
@@ -468,6 +552,7 @@ int main(void)
     check_bytes(world, 0.2);
     ci_mosaic_stats_clear(&stats);
 
+    test_single(world);
     test_refused(world);
     CHECK(ci_mem_now() == before);
     CHECK_OK(ci_par_barrier(world));

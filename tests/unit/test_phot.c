@@ -202,7 +202,7 @@ static void check_pull(const char *name, const char *what, const double *v, size
     assert_true(worst < 5);
 }
 
-static void statistics(const char *name, double noise_width, double widen)
+static void statistics(const char *name, double noise_width, double widen, bool with_map)
 {
     static const uint64_t seeds[3] = {20260125, 31415926, 27182818};
     static pulls p;
@@ -215,11 +215,15 @@ static void statistics(const char *name, double noise_width, double widen)
         add_noise(image, noise_width, seeds[k]);
         paint_truth(image, t, seeds[k] + 1, widen);
         assert_int_equal(ci_fits_write(image_path, &h, image), CI_OK);
+        for (size_t i = 0; i < (size_t)SIDE * SIDE; i++)
+            image[i] = (float)SIGMA;
+        assert_int_equal(ci_fits_write(noise_path, &h, image), CI_OK);
         free(image);
         ci_phot_list *list = NULL;
         ci_phot_options options;
         ci_phot_options_default(&options);
-        assert_int_equal(ci_phot_find(&list, image_path, NULL, &options), CI_OK);
+        assert_int_equal(ci_phot_find(&list, image_path, with_map ? noise_path : NULL, &options),
+                         CI_OK);
         collect(list, t, &p);
         ci_phot_list_free(list);
     }
@@ -244,17 +248,17 @@ static void statistics(const char *name, double noise_width, double widen)
 static void test_points_smoothed(void **unused)
 {
     (void)unused;
-    statistics("points, smoothed noise", BEAM, 1);
+    statistics("points, smoothed noise", BEAM, 1, false);
 }
 static void test_points_natural(void **unused)
 {
     (void)unused;
-    statistics("points, natural noise", BEAM / sqrt(2), 1);
+    statistics("points, natural noise", BEAM / sqrt(2), 1, true);
 }
 static void test_resolved(void **unused)
 {
     (void)unused;
-    statistics("resolved", BEAM, 3);
+    statistics("resolved", BEAM, 3, false);
 }
 
 static void test_forced(void **unused)
@@ -465,6 +469,39 @@ static void name_is(double ra_deg, double dec_deg, const char *want)
     assert_string_equal(name, want);
 }
 
+/* Rings of 4 sigma around a bright source, which the noise map does not know of. */
+static void test_artefacts(void **unused)
+{
+    (void)unused;
+    ci_fits_header h = header();
+    float *image = calloc((size_t)SIDE * SIDE, sizeof(float));
+    float *noise = calloc((size_t)SIDE * SIDE, sizeof(float));
+    add_noise(image, BEAM, 321);
+    ci_num_gaussian g = {.peak = 12.7, .x = 500, .y = 520, .major = BEAM, .minor = BEAM};
+    paint(image, &g);
+    for (size_t y = 0; y < SIDE; y++)
+        for (size_t x = 0; x < SIDE; x++) {
+            double r = hypot((double)x - 500, (double)y - 520);
+            double angle = atan2((double)y - 520, (double)x - 500);
+            noise[y * SIDE + x] = (float)SIGMA;
+            if (r > 10 && r < 200)
+                image[y * SIDE + x] += (float)(4 * SIGMA * sin(r / 3) * cos(9 * angle));
+        }
+    assert_int_equal(ci_fits_write(image_path, &h, image), CI_OK);
+    assert_int_equal(ci_fits_write(noise_path, &h, noise), CI_OK);
+    free(image);
+    free(noise);
+    ci_phot_list *list = NULL;
+    ci_phot_options options;
+    ci_phot_options_default(&options);
+    assert_int_equal(ci_phot_find(&list, image_path, noise_path, &options), CI_OK);
+    printf("rings about a bright source: %zu sources\n", list->n_source);
+    assert_true(list->n_source >= 1 && list->n_source <= 3);
+    near(list->source[0].flux_jy, 12.7, 0.02);
+    ci_phot_list_free(list);
+    assert_int_equal(ci_mem_now(), 0);
+}
+
 static void test_names_and_lists(void **unused)
 {
     (void)unused;
@@ -592,6 +629,7 @@ int main(void)
         cmocka_unit_test(test_blends),
         cmocka_unit_test(test_beam_on_sky),
         cmocka_unit_test(test_nothing_and_extended),
+        cmocka_unit_test(test_artefacts),
         cmocka_unit_test(test_names_and_lists),
         cmocka_unit_test(test_compare),
     };
