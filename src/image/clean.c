@@ -11,16 +11,26 @@ static const double mask_tolerance = 1.2; /* inside the mask, in units of the th
 static const double growth_refused = 1.2; /* of the residual's peak in one major cycle */
 static const double outside_margin = 1.5; /* depth over what the PSF patch does not know */
 
+/* A source between pixels asks for negative components around its positive ones; elsewhere,
+ * where the sky is positive, a negative residual is no place to begin. */
+enum
+{
+    MASK_NONE,
+    MASK_NEAR, /* within the beam's half width of a component */
+    MASK_COMPONENT
+};
+
 typedef struct major
 {
     ci_image_clean *clean;
     const ci_image_layout *l;
-    uint8_t *mask;                      /* slab: pixels that hold a component */
+    uint8_t *mask;                      /* slab: how near a component is */
     double *kept_residual, *kept_model; /* slabs, before the cycle in hand */
     float *rms_row;
     float *patch_value;
     ci_image_patch patch;
-    double outside; /* greatest |PSF| beyond the patch */
+    double outside;   /* greatest |PSF| beyond the patch */
+    bool is_positive; /* the sky is: a new component stands on positive residuals only */
 } major;
 
 typedef struct scan
@@ -76,7 +86,14 @@ static ci_status patch_cut(ci_comm *comm, major *m)
 static double threshold_at(const major *m, size_t i, double rms)
 {
     const ci_image_options *o = m->clean->options;
-    return (m->mask[i] ? o->auto_threshold : o->auto_mask) * rms;
+    return (m->mask[i] == MASK_COMPONENT ? o->auto_threshold : o->auto_mask) * rms;
+}
+
+/* |residual| where a component may come to stand by its sign, else 0. */
+static double residual_counted(const major *m, size_t i)
+{
+    double v = m->clean->residual[i];
+    return v < 0 && m->is_positive && m->mask[i] == MASK_NONE ? 0 : fabs(v);
 }
 
 static ci_status residual_scan(ci_comm *comm, const major *m, const ci_image_rms_mesh *mesh,
@@ -89,9 +106,11 @@ static ci_status residual_scan(ci_comm *comm, const major *m, const ci_image_rms
             size_t i = y * m->l->n_x + x;
             double v = fabs(m->clean->residual[i]), t = threshold_at(m, i, m->rms_row[x]);
             if (v > best[1]) best[1] = v;
+            v = residual_counted(m, i);
             if (v <= t) continue;
             if (v > best[0]) best[0] = v;
-            double excess = v / fmax(t, 1e-300) / (m->mask[i] ? mask_tolerance : 1);
+            double excess =
+                v / fmax(t, 1e-300) / (m->mask[i] == MASK_COMPONENT ? mask_tolerance : 1);
             if (excess > best[2]) best[2] = excess;
         }
     }
@@ -114,13 +133,16 @@ static size_t active_list(const major *m, const ci_image_rms_mesh *mesh, double 
         for (size_t x = 0; x < m->l->n_x; x++) {
             size_t i = y * m->l->n_x + x;
             double v = m->clean->residual[i], t = threshold_at(m, i, m->rms_row[x]);
-            if (fabs(v) <= t || fabs(v) <= stop) continue;
+            double counted = residual_counted(m, i);
+            if (counted <= t || counted <= stop) continue;
             if (list)
-                list[n] = (ci_image_active){.x = (int32_t)x,
-                                            .y = (int32_t)(m->l->y_first + y),
-                                            .value = (float)v,
-                                            .threshold = (float)t,
-                                            .threshold_in = (float)(inner * m->rms_row[x])};
+                list[n] =
+                    (ci_image_active){.x = (int32_t)x,
+                                      .y = (int32_t)(m->l->y_first + y),
+                                      .value = (float)v,
+                                      .threshold = (float)t,
+                                      .threshold_in = (float)(inner * m->rms_row[x]),
+                                      .no_negative = m->is_positive && m->mask[i] == MASK_NONE};
             n++;
         }
     }
@@ -177,14 +199,26 @@ static ci_status minor_run(const major *m, size_t n, ci_image_active *active,
     return status;
 }
 
+static void near_mark(const major *m, const component *c)
+{
+    int32_t r = (int32_t)ceil(m->clean->beam_pixel / 2), n_x = (int32_t)m->l->n_x;
+    int32_t y_first = (int32_t)m->l->y_first, y_end = y_first + (int32_t)m->l->n_here;
+    for (int32_t y = c->y - r > y_first ? c->y - r : y_first; y <= c->y + r && y < y_end; y++)
+        for (int32_t x = c->x > r ? c->x - r : 0; x <= c->x + r && x < n_x; x++) {
+            uint8_t *mask = &m->mask[(size_t)(y - y_first) * m->l->n_x + (size_t)x];
+            if (*mask == MASK_NONE) *mask = MASK_NEAR;
+        }
+}
+
 static void components_add(const major *m, const component *found, size_t n)
 {
     for (size_t k = 0; k < n; k++) {
         size_t y = (size_t)found[k].y;
+        if (m->is_positive) near_mark(m, &found[k]);
         if (y < m->l->y_first || y >= m->l->y_first + m->l->n_here) continue;
         size_t i = (y - m->l->y_first) * m->l->n_x + (size_t)found[k].x;
         m->clean->model[i] += found[k].flux;
-        m->mask[i] = 1;
+        m->mask[i] = MASK_COMPONENT;
     }
 }
 
@@ -313,9 +347,16 @@ static ci_status major_alloc(major *m)
     return ci_mem_alloc(&m->rms_row, m->l->n_x, sizeof *m->rms_row, "local rms");
 }
 
+static bool stokes_is_positive(const char *stokes)
+{
+    return strcmp(stokes, "Q") != 0 && strcmp(stokes, "U") != 0 && strcmp(stokes, "V") != 0;
+}
+
 ci_status ci_image_clean_run(ci_comm *comm, ci_image_clean *clean, ci_image_stats *stats)
 {
-    major m = {.clean = clean, .l = clean->layout};
+    major m = {.clean = clean,
+               .l = clean->layout,
+               .is_positive = stokes_is_positive(clean->options->stokes)};
     ci_status status = ci_par_agree(comm, major_alloc(&m));
     if (status == CI_OK) status = patch_cut(comm, &m);
     if (status == CI_OK) status = major_loop(comm, &m, stats);

@@ -26,6 +26,7 @@ typedef struct minor_work
     run *run;
     float *value;
     uint32_t *threshold; /* bits */
+    uint32_t *deny;      /* all ones: negative values do not count; else 0 */
 } minor_work;
 
 static uint32_t float_bits(float v)
@@ -42,16 +43,24 @@ static float bits_float(uint32_t bits)
     return v;
 }
 
+/* Bits of |value|, 0 where it does not count. */
+static inline uint32_t value_bits(float value, uint32_t threshold, uint32_t deny)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    uint32_t is_negative = 0u - (bits >> 31);
+    bits = bits & 0x7fffffffu & ~(is_negative & deny);
+    return bits > threshold ? bits : 0;
+}
+
 static void run_search(const minor_work *w, run *r)
 {
     const float *restrict value = w->value + r->first;
     const uint32_t *restrict threshold = w->threshold + r->first;
+    const uint32_t *restrict deny = w->deny + r->first;
     uint32_t best = 0;
     for (size_t i = 0; i < r->n; i++) {
-        uint32_t bits;
-        memcpy(&bits, &value[i], sizeof bits);
-        bits &= 0x7fffffffu;
-        bits = bits > threshold[i] ? bits : 0;
+        uint32_t bits = value_bits(value[i], threshold[i], deny[i]);
         best = bits > best ? bits : best;
     }
     r->best = best;
@@ -59,10 +68,8 @@ static void run_search(const minor_work *w, run *r)
 
 static size_t run_locate(const minor_work *w, const run *r)
 {
-    for (size_t i = r->first; i < r->first + r->n; i++) {
-        uint32_t bits = float_bits(w->value[i]) & 0x7fffffffu;
-        if (bits == r->best && bits > w->threshold[i]) return i;
-    }
+    for (size_t i = r->first; i < r->first + r->n; i++)
+        if (value_bits(w->value[i], w->threshold[i], w->deny[i]) == r->best) return i;
     return r->first;
 }
 
@@ -70,6 +77,7 @@ static ci_status work_new(minor_work *w, size_t n, const ci_image_active *active
 {
     CI_TRY(ci_mem_alloc(&w->value, n, sizeof *w->value, "active pixels"));
     CI_TRY(ci_mem_alloc(&w->threshold, n, sizeof *w->threshold, "active pixels"));
+    CI_TRY(ci_mem_alloc(&w->deny, n, sizeof *w->deny, "active pixels"));
     for (int pass = 0; pass < 2; pass++) {
         w->n_run = 0;
         for (size_t i = 0; i < n;) {
@@ -87,6 +95,7 @@ static ci_status work_new(minor_work *w, size_t n, const ci_image_active *active
     for (size_t i = 0; i < n; i++) {
         w->value[i] = active[i].value;
         w->threshold[i] = float_bits(active[i].threshold);
+        w->deny[i] = active[i].no_negative ? 0xffffffffu : 0;
     }
     for (size_t i = 0; i < w->n_run; i++)
         run_search(w, &w->run[i]);
@@ -136,6 +145,7 @@ static void minor_loop(minor_work *w, const ci_image_patch *psf, const ci_image_
         float step = (float)limits->gain * w->value[i];
         flux[i] += step;
         w->threshold[i] = float_bits(active[i].threshold_in);
+        w->deny[i] = 0;
         for (size_t r = 0; r < w->n_run; r++)
             run_subtract(w, &w->run[r], psf, active[i].x, active[i].y, step);
         result->n_iteration++;
@@ -158,5 +168,6 @@ ci_status ci_image_minor_clark(const ci_image_patch *psf, size_t n, ci_image_act
     ci_mem_free(w.run);
     ci_mem_free(w.value);
     ci_mem_free(w.threshold);
+    ci_mem_free(w.deny);
     return status;
 }

@@ -169,6 +169,7 @@ typedef struct ci_image_active
     float value;        /* residual; in and out */
     float threshold;    /* not cleaned at or below this ... */
     float threshold_in; /* ... or this, once it holds a component */
+    bool no_negative;   /* below 0 not cleaned before it holds a component */
 } ci_image_active;
 
 typedef struct ci_image_minor_limits

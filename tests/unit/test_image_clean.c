@@ -131,7 +131,7 @@ static void test_minor(void **state)
     static double flux[M * M];
     memset(flux, 0, sizeof flux);
     for (int i = 0; i < M * M; i++)
-        active[i] = (ci_image_active){i % M, i / M, (float)image[i], 0.01f, 0.005f};
+        active[i] = (ci_image_active){i % M, i / M, (float)image[i], 0.01f, 0.005f, false};
     ci_image_minor_limits limits = {0.1, 0, 5000};
     ci_image_minor_result result;
     assert_int_equal(ci_image_minor_clark(&p, M * M, active, flux, &limits, &result), CI_OK);
@@ -182,7 +182,7 @@ static void test_minor_diverges(void **state)
     static ci_image_active active[M * M];
     static double flux[M * M];
     for (int i = 0; i < M * M; i++)
-        active[i] = (ci_image_active){i % M, i / M, (float)image[i], 0.01f, 0.005f};
+        active[i] = (ci_image_active){i % M, i / M, (float)image[i], 0.01f, 0.005f, false};
     ci_image_minor_limits limits = {0.5, 0, 100000};
     ci_image_minor_result result;
     assert_int_equal(ci_image_minor_clark(&p, M * M, active, flux, &limits, &result), CI_OK);
