@@ -45,6 +45,7 @@ ci_status ci_image_residual(ci_comm *comm, const ci_image_clean *c)
     ci_image_samples *s = c->samples;
     CI_AGREE(comm, ci_image_samples_work(s));
     CI_TRY(ci_image_degrid(comm, c->gridder, c->model, s->rows, s->n_rows));
+    if (c->drift) CI_TRY(ci_image_drift_add(comm, c->drift, c));
     for (size_t i = 0; i < s->n_rows; i++) {
         size_t n = s->rows[i].n_row * s->rows[i].n_chan;
         for (size_t k = 0; k < n; k++)

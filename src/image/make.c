@@ -59,6 +59,7 @@ typedef struct product
     ci_fits_header header;
     double *residual, *psf, *model; /* slabs */
     float *out;                     /* slab for files */
+    float *pb;                      /* slab, mean primary beam */
     double sum_weight;
 } product;
 
@@ -72,6 +73,7 @@ static void product_clear(product *p)
     ci_mem_free(p->psf);
     ci_mem_free(p->model);
     ci_mem_free(p->out);
+    ci_mem_free(p->pb);
 }
 
 static size_t slab_size(const product *p)
@@ -100,7 +102,9 @@ static ci_status slabs_new(ci_comm *comm, product *p)
     ci_status status = ci_mem_alloc(&p->residual, n, sizeof(double), "dirty image");
     if (status == CI_OK) status = ci_mem_alloc(&p->psf, n, sizeof(double), "PSF");
     if (status == CI_OK) status = ci_mem_alloc(&p->out, n, sizeof(float), "image");
-    return ci_par_agree(comm, status);
+    if (status == CI_OK) status = ci_mem_alloc(&p->pb, n, sizeof(float), "primary beam");
+    CI_TRY(ci_par_agree(comm, status));
+    return ci_image_pb(comm, p->samples, p->sky, p->layout, p->geometry.cell_rad, p->pb);
 }
 
 static ci_status dirty_make(ci_comm *comm, product *p)
@@ -189,7 +193,12 @@ static ci_status model_flux(ci_comm *comm, product *p)
 
 static ci_status clean_make(ci_comm *comm, product *p)
 {
+    const ci_sky_beam *beam = p->sky->beam;
+    ci_image_drift *drift = NULL;
     CI_AGREE(comm, ci_mem_alloc(&p->model, slab_size(p), sizeof(double), "model image"));
+    if (beam && !ci_sky_beam_is_none(beam))
+        CI_AGREE(comm, ci_image_drift_new(&drift, p->sky, p->samples->set->meta, p->layout, p->pb,
+                                          p->geometry.cell_rad));
     ci_image_clean clean = {.gridder = p->gridder,
                             .samples = p->samples,
                             .layout = p->layout,
@@ -197,10 +206,13 @@ static ci_status clean_make(ci_comm *comm, product *p)
                             .minor = ci_image_minor_clark,
                             .sum_weight = p->sum_weight,
                             .beam_pixel = beam_pixels(p).major,
+                            .drift = drift,
                             .psf = p->psf,
                             .residual = p->residual,
                             .model = p->model};
-    CI_TRY(ci_image_clean_run(comm, &clean, p->stats));
+    ci_status status = ci_image_clean_run(comm, &clean, p->stats);
+    ci_image_drift_free(drift);
+    CI_TRY(status);
     CI_TRY(model_flux(comm, p));
     CI_TRY(ci_image_slab_rms(comm, p->layout, p->residual, &p->stats->rms_jy));
     ci_log_info("clean: stopped: %s; %d major cycles, %d components, %.4g Jy, rms %.4g Jy/beam",
@@ -292,23 +304,14 @@ static ci_status header_set(product *p, const ci_vis_set *set, const ci_fits_hea
 /* image, pb, pbcor: `image` is a slab of Jy/beam. */
 static ci_status corrected_write(ci_comm *comm, product *p, const double *image)
 {
-    float *pb = NULL;
     CI_TRY(ci_image_slab_peak(comm, p->layout, image, NULL, &p->stats->peak_jy));
     CI_TRY(image_write(comm, p, image, "image", "Jy/beam"));
-    CI_AGREE(comm, ci_mem_alloc(&pb, slab_size(p), sizeof *pb, "primary beam"));
-    ci_status status = ci_image_pb(comm, p->samples, p->sky, p->layout, p->geometry.cell_rad, pb);
-    if (status == CI_OK) {
-        p->header.bunit[0] = '\0';
-        status = ci_image_slab_write(comm, p->layout, pb, &p->header, p->prefix, "pb");
-    }
-    if (status == CI_OK) {
-        for (size_t i = 0; i < slab_size(p); i++)
-            p->out[i] = pb[i] >= p->options->pb_cut ? (float)(image[i] / pb[i]) : NAN;
-        snprintf(p->header.bunit, sizeof p->header.bunit, "Jy/beam");
-        status = ci_image_slab_write(comm, p->layout, p->out, &p->header, p->prefix, "pbcor");
-    }
-    ci_mem_free(pb);
-    return status;
+    p->header.bunit[0] = '\0';
+    CI_TRY(ci_image_slab_write(comm, p->layout, p->pb, &p->header, p->prefix, "pb"));
+    for (size_t i = 0; i < slab_size(p); i++)
+        p->out[i] = p->pb[i] >= p->options->pb_cut ? (float)(image[i] / p->pb[i]) : NAN;
+    snprintf(p->header.bunit, sizeof p->header.bunit, "Jy/beam");
+    return ci_image_slab_write(comm, p->layout, p->out, &p->header, p->prefix, "pbcor");
 }
 
 /* ---- the whole ----------------------------------------------------------------------------------

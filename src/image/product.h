@@ -195,6 +195,9 @@ CI_MUST_CHECK ci_status ci_image_minor_clark(const ci_image_patch *psf, size_t n
                                              const ci_image_minor_limits *limits,
                                              ci_image_minor_result *result);
 
+/* Bright components under a beam that changes with time and frequency. */
+typedef struct ci_image_drift ci_image_drift;
+
 /* What the major cycle works on. */
 typedef struct ci_image_clean
 {
@@ -204,10 +207,20 @@ typedef struct ci_image_clean
     const ci_image_options *options;
     ci_image_minor minor;
     double sum_weight;
-    double beam_pixel;        /* major axis of the restoring beam */
-    const double *psf;        /* slab, 1 at the centre */
-    double *residual, *model; /* slabs; residual in: dirty */
+    double beam_pixel;           /* major axis of the restoring beam */
+    const ci_image_drift *drift; /* NULL: the beam does not change */
+    const double *psf;           /* slab, 1 at the centre */
+    double *residual, *model;    /* slabs; residual in: dirty */
 } ci_image_clean;
+/* pb: this rank's slab of the mean beam, borrowed like `sky` and `layout`. Local. */
+CI_MUST_CHECK ci_status ci_image_drift_new(ci_image_drift **out, const ci_image_sky *sky,
+                                           const ci_vis_meta *meta, const ci_image_layout *layout,
+                                           const float *pb, double cell_rad);
+void ci_image_drift_free(ci_image_drift *drift);
+/* Adds to samples->work, which holds the model at its mean beam, what the beam of each
+ * integration and channel changes of the components where that shows. Collective. */
+CI_MUST_CHECK ci_status ci_image_drift_add(ci_comm *comm, const ci_image_drift *drift,
+                                           const ci_image_clean *clean);
 /* residual = (data - degrid(model)), gridded, over sum_weight: exact for the model as it
  * stands. Collective. */
 CI_MUST_CHECK ci_status ci_image_residual(ci_comm *comm, const ci_image_clean *clean);
