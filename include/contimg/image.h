@@ -76,7 +76,7 @@ typedef struct ci_image_gridder_numbers
     size_t n_u, n_v;                  /* padded grid */
     int support_uv, support_w;        /* support_w 0: one plane, no kernel along w */
     bool is_double;
-    double error;                     /* expected relative rms error */
+    double error; /* expected relative rms error */
 } ci_image_gridder_numbers;
 void ci_image_gridder_counts(const ci_image_gridder *gridder, ci_image_gridder_numbers *out);
 /* dirty(l,m) = Re sum weight vis exp(-2 pi i (u l + v m + w (n-1))), not normalised, into

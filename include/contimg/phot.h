@@ -10,11 +10,11 @@ typedef struct ci_phot_source
 {
     char name[32]; /* "J052109.9+163822" */
     double ra_rad, dec_rad, ra_err_rad, dec_err_rad;
-    double peak_jy, peak_err_jy; /* per beam */
-    double flux_jy, flux_err_jy; /* integrated where resolved, else the peak */
+    double peak_jy, peak_err_jy;         /* per beam */
+    double flux_jy, flux_err_jy;         /* integrated where resolved, else the peak */
     double major_rad, minor_rad, pa_rad; /* fitted FWHM, from the north at its place; the
                                             beam's where not resolved */
-    double rms_jy;                                     /* local */
+    double rms_jy;                       /* local */
     int32_t island;
     bool is_resolved;
 } ci_phot_source;
@@ -33,8 +33,9 @@ void ci_phot_options_default(ci_phot_options *options);
 /* "J052109.9+163822", cut, not rounded. */
 void ci_phot_name(char out[32], double ra_rad, double dec_rad);
 /* Islands and Gaussian fits with Condon (1997) errors. noise_path: the noise map
- * (where the image scatters more than that, its own local rms), NULL: local rms of the image. An island with several peaks becomes several sources, fitted
- * together. What is not larger than the beam by three errors is fitted with the beam's shape. */
+ * (where the image scatters more than that, its own local rms), NULL: local rms of the image. An
+ * island with several peaks becomes several sources, fitted together. What is not larger than the
+ * beam by three errors is fitted with the beam's shape. */
 CI_MUST_CHECK ci_status ci_phot_find(ci_phot_list **out, const char *image_path,
                                      const char *noise_path, const ci_phot_options *options);
 void ci_phot_list_free(ci_phot_list *list);

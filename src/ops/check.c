@@ -33,24 +33,20 @@ static void line(sheet *s, line_level level, const char *name, const char *forma
     va_end(args);
     s->n_fail += level == LINE_FAIL;
     s->n_warn += level == LINE_WARN;
-    if (s->list)
-    {
+    if (s->list) {
         ci_json *item = ci_json_object();
         ci_json_put_string(item, "level", words[level]);
         ci_json_put_string(item, "name", name);
         ci_json_put_string(item, "text", text);
         ci_json_put(s->list, NULL, item);
-    }
-    else
+    } else
         fprintf(s->out, "%-4s %-10s %s\n", words[level], name, text);
 }
 
 static void check_folder(sheet *s, const char *name, const char *path, bool written)
 {
-    if (written && !ci_path_is_folder(path))
-    {
-        if (ci_path_make_folder(path) != CI_OK)
-        {
+    if (written && !ci_path_is_folder(path)) {
+        if (ci_path_make_folder(path) != CI_OK) {
             line(s, LINE_FAIL, name, "%s: make it, writable for this user", ci_error_text());
             return;
         }
@@ -71,8 +67,7 @@ static void check_space(sheet *s, const char *name, const char *path, double wan
 {
     uint64_t bytes = 0;
     if (!ci_path_is_folder(path)) return;
-    if (ci_path_free_bytes(path, &bytes) != CI_OK)
-    {
+    if (ci_path_free_bytes(path, &bytes) != CI_OK) {
         line(s, LINE_FAIL, name, "%s", ci_error_text());
         return;
     }
@@ -93,13 +88,11 @@ static void check_databases(sheet *s, const ci_ops_check_options *o)
     options.busy_s = 5;
     ci_registry_paths paths = {o->databases[0], o->databases[1], o->databases[2], o->databases[3],
                                ""};
-    if (ci_registry_open(&registry, &paths, &options) != CI_OK)
-    {
+    if (ci_registry_open(&registry, &paths, &options) != CI_OK) {
         line(s, LINE_FAIL, "database", "%s", ci_error_text());
         return;
     }
-    for (int i = 0; i < CI_DB_COUNT; i++)
-    {
+    for (int i = 0; i < CI_DB_COUNT; i++) {
         const char *path = o->databases[i];
         if (!ci_path_exists(path))
             line(s, LINE_OK, "database", "%s: not there yet, will be made", path);
@@ -119,8 +112,7 @@ static void check_filters(sheet *s)
         int number;
         const char *name;
     } filters[] = {{32000, "LZF"}, {32008, "bitshuffle"}};
-    for (size_t i = 0; i < sizeof filters / sizeof *filters; i++)
-    {
+    for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) {
         if (ci_h5_filter_is_there(filters[i].number))
             line(s, LINE_OK, "hdf5", "filter %s", filters[i].name);
         else
@@ -135,8 +127,7 @@ static void check_facts(sheet *s)
 {
     static const char *const names[] = {"earth_orientation.csv", "perley_butler_2017.csv",
                                         "vla_calibrators.csv", "dsa110_stations.csv"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-    {
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char *path = NULL;
         if (ci_path_share(&path, names[i]) == CI_OK)
             line(s, LINE_OK, "facts", "%s", path);
@@ -150,8 +141,7 @@ static void check_facts(sheet *s)
 static bool is_program(const char *name)
 {
     const char *path = getenv("PATH");
-    while (path && *path)
-    {
+    while (path && *path) {
         char candidate[1024];
         size_t n = strcspn(path, ":");
         snprintf(candidate, sizeof candidate, "%.*s/%s", (int)n, path, name);
@@ -168,7 +158,8 @@ static void check_programs(sheet *s)
          is_program("mpirun") ? "mpirun is on PATH"
                               : "no mpirun on PATH: one process, or srun under Slurm");
     line(s, is_program("sbatch") ? LINE_OK : LINE_WARN, "slurm",
-         is_program("sbatch") ? "sbatch is on PATH" : "no sbatch on PATH: contimg-submit cannot run");
+         is_program("sbatch") ? "sbatch is on PATH"
+                              : "no sbatch on PATH: contimg-submit cannot run");
     const char *temporary = getenv("TMPDIR");
     if (temporary && !ci_path_is_folder(temporary))
         line(s, LINE_WARN, "tmpdir", "TMPDIR '%s' is no folder: launchers may fail; unset it",
@@ -189,8 +180,7 @@ ci_status ci_ops_check(const ci_ops_check_options *o, bool as_json, FILE *out)
     check_filters(&s);
     check_facts(&s);
     check_programs(&s);
-    if (as_json)
-    {
+    if (as_json) {
         char *text = NULL;
         ci_status status = ci_json_print(&text, s.list, true);
         if (status == CI_OK) fprintf(out, "%s\n", text);

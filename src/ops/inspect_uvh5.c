@@ -125,7 +125,7 @@ static const char *pol_name(int pol)
 {
     static const char *const linear[] = {"YX", "XY", "YY", "XX", "LR", "RL", "LL", "RR"};
     static const char *const stokes[] = {"I", "Q", "U", "V"};
-    return pol < 0 ? linear[pol + 8] : stokes[pol - 1];
+    return pol < 0 ? linear[pol + 8] : pol > 0 ? stokes[pol - 1] : "?";
 }
 
 static void polarisation_tell(inspection *in, const ci_vis_meta *meta, const ci_uvh5_file *file)

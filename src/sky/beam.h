@@ -1,3 +1,4 @@
+/* beam.h: the kinds of primary beam, inside. */
 #ifndef CI_SKY_BEAM_H
 #define CI_SKY_BEAM_H
 

@@ -1,3 +1,4 @@
+/* eop.h: the earth orientation table, inside. */
 #ifndef CI_SKY_EOP_H
 #define CI_SKY_EOP_H
 

@@ -1,3 +1,4 @@
+/* frame.h: one time over one site: what ERFA computed, kept. */
 #ifndef CI_SKY_FRAME_H
 #define CI_SKY_FRAME_H
 

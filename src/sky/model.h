@@ -1,3 +1,4 @@
+/* model.h: what reading and writing of source lists share. */
 #ifndef CI_SKY_MODEL_H
 #define CI_SKY_MODEL_H
 

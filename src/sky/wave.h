@@ -1,3 +1,4 @@
+/* wave.h: phasors over channels, by recurrence. */
 #ifndef CI_SKY_WAVE_H
 #define CI_SKY_WAVE_H
 

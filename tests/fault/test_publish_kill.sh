@@ -57,7 +57,7 @@ n_point=$(wc -l < "$work/points")
 
 # ---- kill, and fail ----------------------------------------------------------------------
 n_kill=0 n_fail=0 n_bad=0
-for round in $(seq $repeat); do
+for _ in $(seq $repeat); do
   while read -r name number; do
     new_case
     # In a subshell: it is the one that would say "Killed".
