@@ -94,7 +94,7 @@ CI_MUST_CHECK ci_status ci_h5_read_double(const ci_h5_file *file, const char *na
 CI_MUST_CHECK ci_status ci_h5_read_int(const ci_h5_file *file, const char *name, int64_t *out,
                                        size_t n);
 /* One string (scalar or one element), fixed or variable length, ASCII or UTF-8, padding
- * removed; free with ci_mem_free. */
+ * removed, bytes that are no UTF-8 made '?'; free with ci_mem_free. */
 CI_MUST_CHECK ci_status ci_h5_read_string(const ci_h5_file *file, const char *name, char **out);
 /* The same into a buffer, cut to fit. */
 CI_MUST_CHECK ci_status ci_h5_read_text(const ci_h5_file *file, const char *name, char *out,

@@ -62,6 +62,10 @@ static herr_t keep_first(unsigned n, const H5E_error2_t *entry, void *context)
     (void)n;
     if (kept->text[0] == '\0' && entry->desc != NULL) {
         snprintf(kept->text, sizeof kept->text, "%s", entry->desc);
+        ci_h5_text_clean(kept->text);
+        for (char *c = kept->text; *c != '\0'; c++) {
+            if ((unsigned char)*c < 0x20) *c = ' ';
+        }
     }
     return 0;
 }

@@ -16,10 +16,15 @@ struct ci_h5_file
 /* The innermost text of HDF5's error stack as CI_ERR_INPUT (reading) or as given:
  * "<path>: <name>: <action>: <HDF5's reason>". name NULL: the file itself. */
 ci_status ci_h5_error(ci_status status, const char *path, const char *name, const char *action);
+/* Puts '?' for every byte that is not part of valid UTF-8: texts of damaged files and of old
+ * character sets go into logs and JSON. */
+void ci_h5_text_clean(char *text);
 /* Opens a dataset; CI_ERR_INPUT where there is none. */
 ci_status ci_h5_dataset_open(const ci_h5_file *file, const char *name, hid_t *out);
 /* Describes an open dataset. */
 ci_status ci_h5_info_of(const ci_h5_file *file, const char *name, hid_t dataset, ci_h5_info *out);
+/* CI_ERR_INPUT where the heap behind n variable-length strings is damaged. */
+ci_status ci_h5_vlen_check(const ci_h5_file *file, const char *name, hid_t dataset, size_t n);
 /* Memory type of ci_h5_type: to be closed by H5Tclose. */
 hid_t ci_h5_memory_type(ci_h5_type type);
 size_t ci_h5_type_size(ci_h5_type type);

@@ -211,7 +211,16 @@ static ssize_t member_name(hid_t group, size_t i, char *text, size_t size)
                               H5P_DEFAULT);
 }
 
-static ci_status members_copy(hid_t group, size_t n_member, char ***names)
+/* Names of damaged groups, which are no UTF-8, are left out: they could not be told. */
+static bool name_is_clean(char *name)
+{
+    char copy[256];
+    snprintf(copy, sizeof copy, "%s", name);
+    ci_h5_text_clean(copy);
+    return strncmp(copy, name, sizeof copy - 1) == 0;
+}
+
+static ci_status members_copy(hid_t group, size_t n_member, char ***names, size_t *n_kept)
 {
     size_t n_byte = (n_member + 1) * sizeof(char *);
     size_t text_at = n_byte;
@@ -223,17 +232,20 @@ static ci_status members_copy(hid_t group, size_t n_member, char ***names)
     char *memory = NULL;
     CI_TRY(ci_mem_alloc(&memory, n_byte, 1, "HDF5 member names"));
     char **list = (char **)(void *)memory;
+    size_t n = 0;
     for (size_t i = 0; i < n_member; i++) {
-        list[i] = memory + text_at;
-        ssize_t length = member_name(group, i, list[i], n_byte - text_at);
+        list[n] = memory + text_at;
+        ssize_t length = member_name(group, i, list[n], n_byte - text_at);
         if (length < 0) {
             ci_mem_free(memory);
             return CI_ERR_INPUT;
         }
         text_at += (size_t)length + 1;
+        if (name_is_clean(list[n])) n++;
     }
-    qsort(list, n_member, sizeof *list, compare_names);
+    qsort(list, n, sizeof *list, compare_names);
     *names = list;
+    *n_kept = n;
     return CI_OK;
 }
 
@@ -251,12 +263,11 @@ ci_status ci_h5_members(const ci_h5_file *file, const char *group, char ***names
         return ci_h5_error(CI_ERR_INPUT, file->path, group, "cannot be listed");
     }
     ci_status status = CI_ERR_INPUT;
-    if (info.nlinks < 1u << 20) status = members_copy(id, (size_t)info.nlinks, names);
+    if (info.nlinks < 1u << 20) status = members_copy(id, (size_t)info.nlinks, names, n);
     H5Gclose(id);
     if (status == CI_ERR_INPUT) {
         return ci_h5_error(CI_ERR_INPUT, file->path, group, "cannot be listed");
     }
-    if (status == CI_OK) *n = (size_t)info.nlinks;
     return status;
 }
 

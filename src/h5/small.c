@@ -116,6 +116,7 @@ static ci_status read_variable(const ci_h5_file *file, const char *name, hid_t d
                                hid_t file_type, size_t n, string_take take, void *context)
 {
     char **texts = NULL;
+    CI_TRY(ci_h5_vlen_check(file, name, dataset, n));
     CI_TRY(ci_mem_alloc(&texts, n, sizeof *texts, "HDF5 strings"));
     ci_status status = CI_OK;
     hid_t type = H5Tcopy(H5T_C_S1), space = H5Dget_space(dataset);
@@ -171,6 +172,7 @@ static void take_copy(void *context, size_t i, const char *text, size_t length)
     (void)i;
     (void)length;
     copy->status = ci_str_copy(&copy->text, text);
+    if (copy->status == CI_OK) ci_h5_text_clean(copy->text);
 }
 
 ci_status ci_h5_read_string(const ci_h5_file *file, const char *name, char **out)
@@ -196,6 +198,7 @@ static void take_field(void *context, size_t i, const char *text, size_t length)
     char *field = fields->out + i * fields->width;
     memset(field, 0, fields->width);
     memcpy(field, text, n);
+    ci_h5_text_clean(field);
 }
 
 ci_status ci_h5_read_text(const ci_h5_file *file, const char *name, char *out, size_t size)

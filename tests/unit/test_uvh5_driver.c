@@ -68,6 +68,10 @@ static void try_file(const char *path)
     if (status == CI_OK) status = read_all(file);
     print_outcome(path, status, file);
     ci_uvh5_close(file);
+    if (ci_mem_now() != 0) {
+        fprintf(stderr, "%s: %zu bytes are left\n", path, ci_mem_now());
+        exit(99);
+    }
 }
 
 static void write_block(FILE *out, const ci_vis_block *b)
