@@ -1,0 +1,96 @@
+#include "uvh5/spread.h"
+
+#include <string.h>
+
+ci_status uvh5_spread_order(uvh5_spread *s, size_t i_spw)
+{
+    const ci_uvh5_file *file = s->file;
+    const int32_t *index = file->chan_index + file->chan_first[i_spw];
+    size_t n_chan = file->meta->sub_band[i_spw].n_chan, n_pol = file->n_pol, high = 0;
+    s->chan_low = SIZE_MAX;
+    for (size_t i = 0; i < n_chan; i++) {
+        if ((size_t)index[i] < s->chan_low) s->chan_low = (size_t)index[i];
+        if ((size_t)index[i] > high) high = (size_t)index[i];
+    }
+    s->n_span = high - s->chan_low + 1;
+    for (int turned = 0; turned < 2; turned++) {
+        const int *pol = turned ? file->pol_reversed : file->pol_direct;
+        CI_TRY(ci_mem_alloc(&s->order[turned], n_chan * n_pol, sizeof(uint32_t), "channels"));
+        for (size_t i = 0; i < n_chan * n_pol; i++) {
+            size_t column = (size_t)index[i / n_pol] - s->chan_low;
+            s->order[turned][i] = (uint32_t)(column * n_pol + (size_t)pol[i % n_pol]);
+        }
+    }
+    return CI_OK;
+}
+
+/* Whether a row may hold zeros or numbers that are not finite: a quick look at the bits,
+ * which lets nearly all rows go without a second one. */
+static bool is_special(const float *part, size_t n)
+{
+    uint32_t found = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, part + i, sizeof bits);
+        bits &= 0x7fffffffU;
+        /* zero, or all bits of the exponent set */
+        found |= (uint32_t)(bits == 0) | (uint32_t)(bits >= 0x7f800000U);
+    }
+    return found != 0;
+}
+
+static void special_flag(float *part, uint8_t *flags, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        float re = part[2 * i], im = part[2 * i + 1];
+        bool is_finite = re - re == 0 && im - im == 0;
+        if (!is_finite) {
+            flags[i] |= CI_FLAG_NONFINITE;
+            part[2 * i] = part[2 * i + 1] = 0;
+        } else if (re == 0 && im == 0) {
+            flags[i] |= CI_FLAG_ZERO;
+        }
+    }
+}
+
+void uvh5_take_visibilities(const uvh5_spread *s, size_t i_row, const void *row)
+{
+    const ci_c32 *from = row;
+    bool is_reversed = s->file->row_reversed[i_row] != 0;
+    const uint32_t *order = s->order[is_reversed];
+    size_t n = s->block->n_chan * s->block->n_pol, at = (size_t)s->dest[i_row] * n;
+    ci_c32 *to = s->block->data + at;
+    float *part = (float *)to;
+    for (size_t i = 0; i < n; i++)
+        to[i] = from[order[i]];
+    if (is_reversed) {
+        for (size_t i = 0; i < n; i++)
+            part[2 * i + 1] = -part[2 * i + 1];
+    }
+    if (is_special(part, 2 * n)) special_flag(part, s->block->flags + at, n);
+}
+
+void uvh5_take_flags(const uvh5_spread *s, size_t i_row, const void *row)
+{
+    const uint8_t *from = row;
+    const uint32_t *order = s->order[s->file->row_reversed[i_row] != 0];
+    size_t n = s->block->n_chan * s->block->n_pol, n_here = s->n_span * s->block->n_pol;
+    uint8_t *to = s->block->flags + (size_t)s->dest[i_row] * n, any = 0;
+    for (size_t i = 0; i < n_here; i++)
+        any |= from[i];
+    if (any == 0) return;
+    for (size_t i = 0; i < n; i++)
+        to[i] |= from[order[i]] != 0 ? CI_FLAG_FILE : 0;
+}
+
+void uvh5_take_weights(const uvh5_spread *s, size_t i_row, const void *row)
+{
+    const float *from = row;
+    const uint32_t *order = s->order[s->file->row_reversed[i_row] != 0];
+    size_t n = s->block->n_chan * s->block->n_pol;
+    float *to = s->block->weight + (size_t)s->dest[i_row] * n;
+    for (size_t i = 0; i < n; i++) {
+        float value = from[order[i]];
+        to[i] = value > 0 && value < 1e9F ? value : 0;
+    }
+}
