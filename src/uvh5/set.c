@@ -41,6 +41,27 @@ static void odds_log(char *const *path, ci_uvh5_file *const *file, size_t n)
     }
 }
 
+/* How the data are phased decides everything after: it is said, with what decided it. */
+static void phasing_log(const ci_uvh5_file *file)
+{
+    const ci_vis_phase_centre *centre = &file->meta->phase[0];
+    const char *origin = ci_uvh5_fact(file, "phasing");
+    switch (centre->kind) {
+    case CI_PHASING_UNPROJECTED:
+        ci_log_info("visibilities are unprojected (%s)", origin);
+        break;
+    case CI_PHASING_SIDEREAL:
+        ci_log_info("visibilities are phased to ICRS %.5f %+.5f deg (%s)",
+                    centre->ra_rad * CI_RAD_TO_DEG, centre->dec_rad * CI_RAD_TO_DEG, origin);
+        break;
+    case CI_PHASING_MERIDIAN:
+        ci_log_info("visibilities are phased to the meridian at declination %+.5f deg, each "
+                    "integration (%s)",
+                    centre->dec_rad * CI_RAD_TO_DEG, origin);
+        break;
+    }
+}
+
 /* Rank 0: opens every file, compares and merges. */
 static ci_status look(ci_uvh5_set *set)
 {
@@ -61,6 +82,7 @@ static ci_status look(ci_uvh5_set *set)
     }
     if (status == CI_OK) {
         odds_log(set->path, file, set->n_path);
+        phasing_log(file[0]);
         status = uvh5_merge(file, set->n_path, &set->meta, &set->source);
     }
     for (size_t i = 0; i < set->n_path; i++)
