@@ -121,6 +121,12 @@ typedef struct ci_image_sky
     const ci_sky_pointing *pointing;
     double ra_rad, dec_rad; /* image centre = phase centre */
 } ci_image_sky;
+/* Size and cell that ci_image_make would choose for such a set: unflagged samples, weights and
+ * uvw count, values do not. Collective. */
+CI_MUST_CHECK ci_status ci_image_geometry_find(ci_comm *comm, const ci_vis_set *set,
+                                               const ci_image_sky *sky,
+                                               const ci_image_options *options,
+                                               ci_image_geometry *out);
 CI_MUST_CHECK ci_status ci_image_make(ci_comm *comm, const ci_vis_set *set, const ci_image_sky *sky,
                                       const ci_image_options *options, bool weights_known,
                                       const ci_fits_header *header, const char *prefix,

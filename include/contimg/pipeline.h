@@ -5,6 +5,7 @@
 
 #include "contimg/conf.h"
 #include "contimg/par.h"
+#include "contimg/plan.h"
 
 /* One stage: files in, files out, no database. */
 CI_MUST_CHECK ci_status ci_pipeline_calibrate(ci_comm *world, const ci_conf *conf);
@@ -14,5 +15,11 @@ CI_MUST_CHECK ci_status ci_pipeline_mosaic(ci_comm *world, const ci_conf *conf);
 /* From files, or the oldest complete groups of the input folder, to published products
  * and a report. A DEGRADED product is CI_OK, with --strict CI_ERR_GATE. */
 CI_MUST_CHECK ci_status ci_pipeline_run(ci_comm *world, const ci_conf *conf);
+
+/* What `run` would have to do for a tile of these files, from their headers alone: shapes and
+ * bytes, and the image's size as the options and the array give it. n_group and n_tile are the
+ * caller's. Local, starts no MPI. */
+CI_MUST_CHECK ci_status ci_pipeline_foresee(const ci_conf *conf, const char *const *paths,
+                                            size_t n_path, ci_plan_work *work);
 
 #endif

@@ -26,9 +26,9 @@ typedef struct ci_plan_work
     size_t image_size;                                    /* pixels a side; 0: 4200 */
     double input_bytes;                                   /* of all files; 0: from the samples */
 } ci_plan_work;
-/* Fills samples and bytes from the files of one observation (the first of n_tile alike). */
-CI_MUST_CHECK ci_status ci_plan_work_from_files(ci_plan_work *work, const char *const *paths,
-                                                size_t n_path);
+/* input_bytes from the files of one observation (the first of n_tile alike). */
+CI_MUST_CHECK ci_status ci_plan_input_bytes(ci_plan_work *work, const char *const *paths,
+                                            size_t n_path);
 
 typedef struct ci_plan_limits
 {

@@ -4,6 +4,7 @@
 #define CONTIMG_CLI_H
 
 #include "contimg/conf.h"
+#include "contimg/registry.h"
 
 /* Runs `contimg ARGS`; the process's exit code. */
 int ci_cli_main(int argc, char **argv);
@@ -15,5 +16,16 @@ ci_status ci_cli_plan(const ci_conf *conf);
 ci_status ci_cli_check(const ci_conf *conf);
 ci_status ci_cli_publish(const ci_conf *conf);
 ci_status ci_cli_status(const ci_conf *conf);
+
+/* The places and their registry, as these commands use them. */
+typedef struct ci_cli_opened
+{
+    ci_conf_places places;
+    ci_registry *registry;
+} ci_cli_opened;
+CI_MUST_CHECK ci_status ci_cli_open(ci_cli_opened *out, const ci_conf *conf, bool read_only);
+void ci_cli_close(ci_cli_opened *o);
+/* Prints and frees. */
+CI_MUST_CHECK ci_status ci_cli_print_json(ci_json *record);
 
 #endif

@@ -3,7 +3,6 @@
 
 #include "contimg/ingest.h"
 #include "contimg/ops.h"
-#include "contimg/plan.h"
 #include "contimg/publish.h"
 #include "contimg/registry.h"
 
@@ -30,15 +29,10 @@ ci_status ci_cli_inspect(const ci_conf *conf)
     return worst == CI_OK ? CI_OK : ci_error(worst, "%s", why);
 }
 
-/* ---- the registry, opened ------------------------------------------------------------------- */
+/* ---- the registry, ci_cli_opened
+ * ------------------------------------------------------------------- */
 
-typedef struct
-{
-    ci_conf_places places;
-    ci_registry *registry;
-} opened;
-
-static ci_status open_places(opened *out, const ci_conf *conf, bool read_only)
+ci_status ci_cli_open(ci_cli_opened *out, const ci_conf *conf, bool read_only)
 {
     memset(out, 0, sizeof *out);
     CI_TRY(ci_conf_places_new(&out->places, conf));
@@ -57,7 +51,7 @@ static ci_status open_places(opened *out, const ci_conf *conf, bool read_only)
     return status;
 }
 
-static void close_places(opened *o)
+void ci_cli_close(ci_cli_opened *o)
 {
     ci_registry_close(o->registry);
     ci_conf_places_free(&o->places);
@@ -104,7 +98,7 @@ static ci_json *observation_record(const ci_registry_observation *o)
     return record;
 }
 
-static ci_status print_json(ci_json *record)
+ci_status ci_cli_print_json(ci_json *record)
 {
     char *text = NULL;
     ci_status status = ci_json_print(&text, record, true);
@@ -155,90 +149,23 @@ static ci_status list_all(ci_registry *registry, bool as_json)
     if (!as_json) return status;
     ci_json_put(root, "observations", o_list);
     ci_json_put(root, "groups", g_list);
-    if (status == CI_OK) return print_json(root);
+    if (status == CI_OK) return ci_cli_print_json(root);
     ci_json_free(root);
     return status;
 }
 
 ci_status ci_cli_group(const ci_conf *conf)
 {
-    opened o;
+    ci_cli_opened o;
     ci_ingest_options options;
     ci_ingest_report report;
     group_options(conf, &options);
-    ci_status status = open_places(&o, conf, false);
+    ci_status status = ci_cli_open(&o, conf, false);
     if (status == CI_OK) status = ci_ingest_scan(o.registry, o.places.input, &options, &report);
     if (status == CI_OK && report.n_file == 0) ci_log_info("no UVH5 files in %s", o.places.input);
     if (status == CI_OK) status = list_all(o.registry, ci_conf_bool(conf, CI_OPT_JSON));
-    close_places(&o);
+    ci_cli_close(&o);
     return status;
-}
-
-/* ---- plan
- * ---------------------------------------------------------------------------------------- */
-
-/* Work from the files named, or from the oldest ready groups. */
-static ci_status plan_work(const ci_conf *conf, ci_plan_work *work)
-{
-    memset(work, 0, sizeof *work);
-    size_t n = ci_conf_argument_count(conf);
-    ci_ingest_clusters *clusters = NULL;
-    if (n > 0) {
-        CI_TRY(ci_ingest_sort(&clusters, ci_conf_arguments(conf), n));
-        work->n_group = 1;
-        work->n_tile = clusters->n;
-        ci_status status = ci_plan_work_from_files(
-            work, (const char *const *)clusters->item[0].path, clusters->item[0].n_path);
-        ci_ingest_clusters_free(clusters);
-        return status;
-    }
-    opened o;
-    ci_registry_groups *groups = NULL;
-    ci_status status = open_places(&o, conf, true);
-    if (status == CI_OK) status = ci_registry_groups_ready(o.registry, &groups);
-    size_t most = (size_t)ci_conf_int(conf, CI_OPT_MAX_GROUPS);
-    for (size_t i = 0; status == CI_OK && i < groups->n && i < most; i++) {
-        work->n_group++;
-        work->n_tile += groups->item[i].n_member;
-    }
-    if (status == CI_OK && work->n_tile > 0) {
-        const ci_registry_member *first = &groups->item[0].member[0];
-        status = ci_plan_work_from_files(work, (const char *const *)first->path, first->n_path);
-    }
-    ci_registry_groups_free(groups);
-    close_places(&o);
-    return status;
-}
-
-static ci_status print_plan(const ci_conf *conf, const ci_plan *plan)
-{
-    if (ci_conf_bool(conf, CI_OPT_JSON)) return print_json(ci_plan_json(plan));
-    char *text = NULL, *line = NULL;
-    ci_status status = ci_plan_text(&text, plan);
-    if (status == CI_OK)
-        status = ci_plan_sbatch(&line, plan, "contimg.sbatch", ci_conf_arguments(conf),
-                                ci_conf_argument_count(conf));
-    if (status == CI_OK) printf("%s%s\n", text, line);
-    ci_mem_free(text);
-    ci_mem_free(line);
-    return status;
-}
-
-ci_status ci_cli_plan(const ci_conf *conf)
-{
-    ci_plan_work work;
-    ci_plan plan;
-    CI_TRY(plan_work(conf, &work));
-    if (work.n_tile == 0) {
-        printf("nothing to do: no complete group in %s\n", ci_conf_text(conf, CI_OPT_INPUT_DIR));
-        return CI_OK;
-    }
-    ci_plan_limits limits = {.n_rank = (int)ci_conf_int(conf, CI_OPT_RANKS),
-                             .n_team = (int)ci_conf_int(conf, CI_OPT_TEAMS),
-                             .max_rank = 16,
-                             .memory_per_node = ci_conf_double(conf, CI_OPT_MEMORY) * 1e9};
-    CI_TRY(ci_plan_make(&plan, &work, &limits));
-    return print_plan(conf, &plan);
 }
 
 /* ---- check
@@ -264,7 +191,8 @@ ci_status ci_cli_check(const ci_conf *conf)
 /* ---- publish
  * ------------------------------------------------------------------------------------------ */
 
-static void publish_options(const ci_conf *conf, const opened *o, ci_publish_options *options)
+static void publish_options(const ci_conf *conf, const ci_cli_opened *o,
+                            ci_publish_options *options)
 {
     ci_publish_options_default(options);
     options->staging_base = o->places.staging;
@@ -277,7 +205,8 @@ static void publish_options(const ci_conf *conf, const opened *o, ci_publish_opt
     options->limits.min_peak_snr = ci_conf_double(conf, CI_OPT_QA_IMG_MIN_PEAK_SNR);
 }
 
-static ci_status publish_one(const opened *o, const char *id, const ci_publish_options *options)
+static ci_status publish_one(const ci_cli_opened *o, const char *id,
+                             const ci_publish_options *options)
 {
     ci_publish_result *result = NULL;
     CI_TRY(ci_mem_alloc(&result, 1, sizeof *result, "publish"));
@@ -287,7 +216,7 @@ static ci_status publish_one(const opened *o, const char *id, const ci_publish_o
     return status;
 }
 
-static ci_status publish_failed(const opened *o, const ci_publish_options *options)
+static ci_status publish_failed(const ci_cli_opened *o, const ci_publish_options *options)
 {
     ci_registry_products *failed = NULL;
     ci_status worst = CI_OK;
@@ -303,7 +232,7 @@ static ci_status publish_failed(const opened *o, const ci_publish_options *optio
     return worst == CI_OK ? CI_OK : ci_error(worst, "%s", why);
 }
 
-static ci_status publish_recover(const opened *o, const ci_publish_options *options)
+static ci_status publish_recover(const ci_cli_opened *o, const ci_publish_options *options)
 {
     ci_publish_recovered r;
     CI_TRY(ci_publish_recover(o->registry, options, &r));
@@ -320,16 +249,16 @@ ci_status ci_cli_publish(const ci_conf *conf)
          recover = ci_conf_bool(conf, CI_OPT_RECOVER);
     if ((*id != '\0') + retry + recover != 1)
         return ci_error(CI_ERR_USAGE, "give one of --id ID, --retry-failed, --recover");
-    opened o;
+    ci_cli_opened o;
     ci_publish_options options;
-    ci_status status = open_places(&o, conf, false);
+    ci_status status = ci_cli_open(&o, conf, false);
     if (status == CI_OK) {
         publish_options(conf, &o, &options);
         status = *id     ? publish_one(&o, id, &options)
                  : retry ? publish_failed(&o, &options)
                          : publish_recover(&o, &options);
     }
-    close_places(&o);
+    ci_cli_close(&o);
     return status;
 }
 
@@ -367,8 +296,8 @@ static ci_status print_products(ci_registry *registry)
 
 ci_status ci_cli_status(const ci_conf *conf)
 {
-    opened o;
-    ci_status status = open_places(&o, conf, true);
+    ci_cli_opened o;
+    ci_status status = ci_cli_open(&o, conf, true);
     if (status == CI_OK && ci_conf_argument_count(conf) > 0)
         status = print_changes(o.registry, ci_conf_argument(conf, 0));
     else if (status == CI_OK) {
@@ -376,6 +305,6 @@ ci_status ci_cli_status(const ci_conf *conf)
         status = list_all(o.registry, as_json);
         if (status == CI_OK && !as_json) status = print_products(o.registry);
     }
-    close_places(&o);
+    ci_cli_close(&o);
     return status;
 }

@@ -1,7 +1,7 @@
 #include "contimg/plan.h"
 #include "contimg/par.h"
-#include "contimg/uvh5.h"
 
+#include <errno.h>
 #include <math.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -130,23 +130,14 @@ ci_status ci_plan_teams_choose(ci_plan_teams *out, const ci_plan_work *work,
 
 /* ---- the plan ------------------------------------------------------------------------------- */
 
-ci_status ci_plan_work_from_files(ci_plan_work *work, const char *const *paths, size_t n_path)
+ci_status ci_plan_input_bytes(ci_plan_work *work, const char *const *paths, size_t n_path)
 {
     double bytes = 0;
-    size_t n_antenna = 0;
-    work->n_sub_band = n_path;
-    work->n_chan = work->n_time = work->n_pol = 0;
     for (size_t i = 0; i < n_path; i++) {
-        ci_uvh5_summary s;
         struct stat facts;
-        CI_TRY(ci_uvh5_summary_read(&s, paths[i]));
-        if (stat(paths[i], &facts) == 0) bytes += (double)facts.st_size;
-        work->n_chan += s.n_chan;
-        if (s.n_time > work->n_time) work->n_time = s.n_time;
-        if (s.n_pol > work->n_pol) work->n_pol = s.n_pol;
-        if (s.n_antenna > n_antenna) n_antenna = s.n_antenna;
+        if (stat(paths[i], &facts) != 0) return ci_error_errno(errno, paths[i], "stat");
+        bytes += (double)facts.st_size;
     }
-    work->n_baseline = n_antenna * (n_antenna + 1) / 2;
     work->input_bytes = bytes * (double)(work->n_tile ? work->n_tile : 1);
     return CI_OK;
 }

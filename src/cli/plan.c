@@ -1,0 +1,170 @@
+/* contimg plan: what `contimg run` with the same arguments would need. */
+#include "cli/cli.h"
+
+#include "contimg/ingest.h"
+#include "contimg/pipeline.h"
+#include "contimg/plan.h"
+
+#include <string.h>
+#include <unistd.h>
+
+typedef struct
+{
+    ci_plan_work work;
+    ci_text groups; /* ids, blank-separated: from the registry, not named by the user */
+} task;
+
+static ci_status work_from_arguments(const ci_conf *conf, task *t)
+{
+    ci_ingest_clusters *clusters = NULL;
+    CI_TRY(ci_ingest_sort(&clusters, ci_conf_arguments(conf), ci_conf_argument_count(conf)));
+    /* The tile with the most files stands for all. */
+    const ci_ingest_cluster *largest = &clusters->item[0];
+    for (size_t i = 1; i < clusters->n; i++)
+        if (clusters->item[i].n_path > largest->n_path) largest = &clusters->item[i];
+    t->work.n_group = 1;
+    t->work.n_tile = clusters->n;
+    ci_status status =
+        ci_pipeline_foresee(conf, (const char *const *)largest->path, largest->n_path, &t->work);
+    ci_ingest_clusters_free(clusters);
+    return status;
+}
+
+static ci_status add_group(task *t, const ci_registry_group *group,
+                           const ci_registry_member **largest)
+{
+    t->work.n_group++;
+    t->work.n_tile += group->n_member;
+    for (size_t i = 0; i < group->n_member; i++)
+        if (!*largest || group->member[i].n_path > (*largest)->n_path) *largest = &group->member[i];
+    return ci_text_append(&t->groups, "%s%s", t->groups.length ? " " : "", group->id);
+}
+
+static ci_status groups_of(const ci_conf *conf, ci_registry *registry, ci_registry_groups **groups)
+{
+    const char *id = ci_conf_text(conf, CI_OPT_GROUP);
+    if (!*id) return ci_registry_groups_ready(registry, groups);
+    CI_TRY(ci_registry_group_get(registry, id, groups));
+    if ((*groups)->n > 0) return CI_OK;
+    return ci_error(CI_ERR_INPUT, "--group %s: no such group; `contimg group` lists them", id);
+}
+
+static ci_status work_from_registry(const ci_conf *conf, task *t)
+{
+    ci_cli_opened o;
+    ci_registry_groups *groups = NULL;
+    const ci_registry_member *largest = NULL;
+    ci_status status = ci_cli_open(&o, conf, true);
+    if (status == CI_OK) status = groups_of(conf, o.registry, &groups);
+    size_t most = (size_t)ci_conf_int(conf, CI_OPT_MAX_GROUPS);
+    for (size_t i = 0; status == CI_OK && i < groups->n && i < most; i++)
+        status = add_group(t, &groups->item[i], &largest);
+    if (status == CI_OK && largest)
+        status = ci_pipeline_foresee(conf, (const char *const *)largest->path, largest->n_path,
+                                     &t->work);
+    ci_registry_groups_free(groups);
+    ci_cli_close(&o);
+    return status;
+}
+
+/* Options that tell the plan, not the run. */
+static bool is_of_plan(ci_conf_id id)
+{
+    return id == CI_OPT_JSON || id == CI_OPT_RANKS || id == CI_OPT_MAX_RANKS ||
+           id == CI_OPT_RANKS_PER_NODE || id == CI_OPT_MEMORY || id == CI_OPT_GROUP;
+}
+
+/* What contimg.sbatch is to be given: files or groups, then the options that were given here. */
+static ci_status job_arguments(const ci_conf *conf, const task *t, ci_json *list)
+{
+    for (size_t i = 0; i < ci_conf_argument_count(conf); i++)
+        ci_json_put_string(list, NULL, ci_conf_argument(conf, i));
+    for (const char *p = t->groups.text; p && *p;) {
+        char id[CI_REGISTRY_ID];
+        size_t n = strcspn(p, " ");
+        snprintf(id, sizeof id, "%.*s", (int)n, p);
+        ci_json_put_string(list, NULL, id);
+        p += n + (p[n] == ' ');
+    }
+    for (int i = 0; i < CI_OPT_COUNT; i++) {
+        ci_conf_id id = (ci_conf_id)i;
+        char *option = NULL;
+        if (is_of_plan(id) || strcmp(ci_conf_origin(conf, id), "command line") != 0) continue;
+        CI_TRY(ci_str_format(&option, "--%s=%s", ci_conf_name(id), ci_conf_text(conf, id)));
+        ci_json_put_string(list, NULL, option);
+        ci_mem_free(option);
+    }
+    return CI_OK;
+}
+
+static ci_status sbatch_line(char **out, const ci_plan *plan, const ci_json *list)
+{
+    size_t n = ci_json_length(list);
+    const char **arguments = NULL;
+    CI_TRY(ci_mem_alloc(&arguments, n, sizeof *arguments, "arguments"));
+    for (size_t i = 0; i < n; i++)
+        arguments[i] = ci_json_string(ci_json_at(list, i), "");
+    ci_status status = ci_plan_sbatch(out, plan, "contimg.sbatch", arguments, n);
+    ci_mem_free(arguments);
+    return status;
+}
+
+static ci_status print_plan(const ci_conf *conf, const task *t, const ci_plan *plan)
+{
+    char *text = NULL, *line = NULL;
+    ci_json *list = ci_json_array();
+    ci_status status = job_arguments(conf, t, list);
+    if (status == CI_OK) status = sbatch_line(&line, plan, list);
+    if (status == CI_OK && ci_conf_bool(conf, CI_OPT_JSON)) {
+        ci_json *root = ci_plan_json(plan);
+        ci_json_put(root, "arguments", list);
+        ci_json_put_string(root, "sbatch", line);
+        list = NULL;
+        status = ci_cli_print_json(root);
+    } else if (status == CI_OK) {
+        status = ci_plan_text(&text, plan);
+        if (status == CI_OK) printf("%s%s\n", text, line);
+    }
+    ci_json_free(list);
+    ci_mem_free(text);
+    ci_mem_free(line);
+    return status;
+}
+
+static ci_status print_nothing(const ci_conf *conf)
+{
+    if (!ci_conf_bool(conf, CI_OPT_JSON)) {
+        printf("nothing to do: no complete group in %s\n", ci_conf_text(conf, CI_OPT_INPUT_DIR));
+        return CI_OK;
+    }
+    ci_json *root = ci_json_object();
+    ci_json_put_int(root, "n_group", 0);
+    ci_json_put_int(root, "n_tile", 0);
+    ci_json_put(root, "arguments", ci_json_array());
+    return ci_cli_print_json(root);
+}
+
+ci_status ci_cli_plan(const ci_conf *conf)
+{
+    task t = {.groups = {0}};
+    ci_plan plan;
+    ci_status status = ci_conf_argument_count(conf) > 0 ? work_from_arguments(conf, &t)
+                                                        : work_from_registry(conf, &t);
+    if (status == CI_OK && t.work.n_tile == 0) {
+        status = print_nothing(conf);
+    } else if (status == CI_OK) {
+        ci_plan_limits limits = {.n_rank = (int)ci_conf_int(conf, CI_OPT_RANKS),
+                                 .max_rank = (int)ci_conf_int(conf, CI_OPT_MAX_RANKS),
+                                 .ranks_per_node = (int)ci_conf_int(conf, CI_OPT_RANKS_PER_NODE),
+                                 .n_team = (int)ci_conf_int(conf, CI_OPT_TEAMS),
+                                 .memory_per_node = ci_conf_double(conf, CI_OPT_MEMORY) * 1e9};
+        /* Nothing is known of the nodes: they are taken to be like this one. */
+        int cores = (int)sysconf(_SC_NPROCESSORS_ONLN);
+        if (limits.ranks_per_node == 0 && cores > 0 && limits.max_rank > cores)
+            limits.max_rank = cores;
+        status = ci_plan_make(&plan, &t.work, &limits);
+        if (status == CI_OK) status = print_plan(conf, &t, &plan);
+    }
+    ci_mem_free(t.groups.text);
+    return status;
+}
