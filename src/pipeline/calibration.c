@@ -72,31 +72,17 @@ static ci_status find_brightest(const ci_run *run, const ci_json *tiles, brighte
 
 /* ---- solving ------------------------------------------------------------------------ */
 
-static ci_status judge_quality(const ci_run *run, const ci_cal_quality *q)
+/* Both tables by science.md's gates. The same on all ranks, as the tables are. */
+static ci_status judge_tables(const ci_run *run, const ci_run_tables *tables)
 {
-    double max_flagged = ci_conf_double(run->conf, CI_OPT_QA_CAL_MAX_FLAGGED);
-    double max_scatter = ci_conf_double(run->conf, CI_OPT_QA_CAL_MAX_PHASE_SCATTER);
-    double min_amp = ci_conf_double(run->conf, CI_OPT_QA_CAL_MIN_AMP);
-    double max_amp = ci_conf_double(run->conf, CI_OPT_QA_CAL_MAX_AMP);
-    if (q->flagged_fraction > max_flagged)
-        return ci_error(CI_ERR_GATE,
-                        "calibration refused: %.1f %% of the working receptors' solutions are "
-                        "flagged (limit %.1f %%, --qa-cal-max-flagged): is the model right?",
-                        100 * q->flagged_fraction, 100 * max_flagged);
-    if (q->phase_scatter_deg > max_scatter)
-        return ci_error(CI_ERR_GATE,
-                        "calibration refused: phases scatter %.1f deg over time (limit %.1f, "
-                        "--qa-cal-max-phase-scatter): is the calibrator in the beam?",
-                        q->phase_scatter_deg, max_scatter);
-    if (q->min_amplitude < min_amp || q->max_amplitude > max_amp)
-        return ci_error(CI_ERR_GATE,
-                        "calibration refused: gain amplitudes %.3g to %.3g of the median (limits "
-                        "%.3g to %.3g, --qa-cal-min-amp, --qa-cal-max-amp)",
-                        q->min_amplitude, q->max_amplitude, min_amp, max_amp);
-    if (q->flagged_fraction > 0.05 && ci_comm_rank(run->world) == 0)
-        ci_log_warning("%.1f %% of the working receptors' solutions are flagged",
-                       100 * q->flagged_fraction);
-    return CI_OK;
+    ci_cal_limits limits;
+    ci_cal_limits_default(&limits);
+    limits.max_flagged = ci_conf_double(run->conf, CI_OPT_QA_CAL_MAX_FLAGGED);
+    limits.min_amplitude = ci_conf_double(run->conf, CI_OPT_QA_CAL_MIN_AMP);
+    limits.max_amplitude = ci_conf_double(run->conf, CI_OPT_QA_CAL_MAX_AMP);
+    limits.max_phase_scatter_deg = ci_conf_double(run->conf, CI_OPT_QA_CAL_MAX_PHASE_SCATTER);
+    CI_TRY(ci_cal_table_gate(tables->bandpass, &limits, "bandpass"));
+    return ci_cal_table_gate(tables->gain, &limits, "gains");
 }
 
 static ci_status register_table(ci_run *run, const ci_run_tables *tables, const char *path,
@@ -157,7 +143,7 @@ static ci_status solve_loaded(ci_run *run, ci_pipeline_data *data, ci_run_tables
                              &out->gain, &out->quality));
     out->quality_known = true;
     ci_run_note(run, "calibrate", out->own_tile, start);
-    CI_TRY(judge_quality(run, &out->quality));
+    CI_TRY(ci_par_agree(run->world, judge_tables(run, out)));
     snprintf(out->gain->model, sizeof out->gain->model, "%s",
              ci_path_base(ci_conf_text(run->conf, CI_OPT_MODEL)));
     snprintf(out->bandpass->model, sizeof out->bandpass->model, "%s", out->gain->model);
