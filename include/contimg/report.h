@@ -13,7 +13,7 @@
  *    mosaic {image, noise, weight (paths), n_x, n_y, cell_arcsec, ra_deg, dec_deg,
  *            beam_major_arcsec, beam_minor_arcsec, beam_pa_deg, rms_jy, min_noise_jy, peak_jy,
  *            freq_hz} or null, published_path, sources (csv path), n_source, picture (png),
- *    gates [{name, outcome ("pass","warn","skip","fail"), value, limit, text}],
+ *    gates [{gate, outcome ("pass","warn","skip","fail"), value, limit, text}],
  *    flux {n_match, median_ratio, mad_ratio, gain, scatter,
  *          match [{name, true_jy, found_jy, found_err_jy, separation_arcsec}]} or null,
  *    tiles [{

@@ -24,9 +24,10 @@ void ci_time_iso(char out[32], double time_mjd_s, int n_digit, bool with_z)
 {
     if (n_digit > 6) n_digit = 6;
     double scale = pow(10.0, n_digit);
-    /* A microsecond of slack, one unit in the last place of an MJD in seconds: 5.0 stored as
-     * 4.9999990 is still 5. */
-    double unix_s = ci_time_unix_from_mjd_s(time_mjd_s) + 1e-6;
+    /* Times come from Julian dates, whose unit in the last place is 40 us: 5.0 stored as
+     * 4.99996 is still 5. Asked for finer digits, the slack is a twentieth of the last one. */
+    double slack = 0.05 / scale < 5e-5 ? 0.05 / scale : 5e-5;
+    double unix_s = ci_time_unix_from_mjd_s(time_mjd_s) + slack;
     double whole = floor(unix_s);
     double fraction = floor((unix_s - whole) * scale);
     time_t seconds = (time_t)whole;

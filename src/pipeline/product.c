@@ -7,6 +7,13 @@
 #include <math.h>
 #include <string.h>
 
+/* Widths of pictures: all of a run's are inside its one report page. */
+enum
+{
+    TILE_PICTURE = 560,
+    MOSAIC_PICTURE = 1400
+};
+
 void ci_run_publish_limits(const ci_conf *conf, ci_publish_limits *limits)
 {
     ci_publish_limits_default(limits);
@@ -17,12 +24,13 @@ void ci_run_publish_limits(const ci_conf *conf, ci_publish_limits *limits)
 }
 
 /* A picture that cannot be drawn is a warning, never a reason to lose a product. */
-static void draw(const char *folder, const char *fits_name, const char *png_name, const char *title)
+static void draw(const char *folder, const char *fits_name, const char *png_name, const char *title,
+                 size_t max_pixel)
 {
     char *fits = NULL, *png = NULL;
     ci_status status = ci_path_join(&fits, folder, fits_name);
     if (status == CI_OK) status = ci_path_join(&png, folder, png_name);
-    if (status == CI_OK) status = ci_draw_fits(fits, png, 1600, title);
+    if (status == CI_OK) status = ci_draw_fits(fits, png, max_pixel, title);
     if (status != CI_OK) ci_log_warning("no picture: %s", ci_error_text());
     ci_mem_free(fits);
     ci_mem_free(png);
@@ -136,9 +144,10 @@ static ci_status keep_record(const ci_json *record, const char *folder, const ch
     ci_mem_free(path);
     if (status != CI_OK) return status;
     char *residual = NULL;
-    draw(folder, "image.fits", "image.png", id);
+    draw(folder, "image.fits", "image.png", id, TILE_PICTURE);
     CI_TRY(ci_path_join(&residual, folder, "residual.fits"));
-    if (ci_path_exists(residual)) draw(folder, "residual.fits", "residual.png", "residual");
+    if (ci_path_exists(residual))
+        draw(folder, "residual.fits", "residual.png", "residual", TILE_PICTURE);
     ci_mem_free(residual);
     return CI_OK;
 }
@@ -353,7 +362,8 @@ ci_status ci_run_product_finish(ci_run *run, const ci_run_product *product, ci_j
     char *metadata = NULL;
     ci_status status = mosaic_paths_new(&paths, product->folder);
     if (status == CI_OK) status = list_sources(run, &paths, group_record, &sources);
-    if (status == CI_OK) draw(product->folder, "mosaic.fits", "mosaic.png", product->group_id);
+    if (status == CI_OK)
+        draw(product->folder, "mosaic.fits", "mosaic.png", product->group_id, MOSAIC_PICTURE);
     if (status == CI_OK) status = register_mosaic(run, product, sources, &paths, group_record);
     if (status == CI_OK) status = provenance(run, product, group_record, &metadata);
     if (status == CI_OK) status = stage(run, product, metadata);

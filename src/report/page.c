@@ -43,7 +43,7 @@ ci_status ci_report_gates(ci_text *out, const ci_json *gates)
         CI_TRY(ci_text_append(out,
                               "<tr><td>%s</td><td class='%s'>%s</td><td class='n'>%s</td><td "
                               "class='n'>%s</td><td>",
-                              ci_json_get_string(gate, "name", ""), outcome, outcome, value_text,
+                              ci_json_get_string(gate, "gate", ""), outcome, outcome, value_text,
                               limit_text));
         CI_TRY(ci_report_escape(out, ci_json_get_string(gate, "text", "")));
         CI_TRY(ci_text_append(out, "</td></tr>\n"));
