@@ -33,6 +33,9 @@ void ci_uvh5_close(ci_uvh5_file *file);
 const ci_vis_meta *ci_uvh5_meta(const ci_uvh5_file *file);
 size_t ci_uvh5_odd_count(const ci_uvh5_file *file);
 const char *ci_uvh5_odd_get(const ci_uvh5_file *file, size_t i);
+/* CI_ERR_INPUT, naming both files and what differs, where they are of two arrays. Local. */
+CI_MUST_CHECK ci_status ci_uvh5_arrays_compare(const ci_uvh5_file *first,
+                                               const ci_uvh5_file *other);
 /* Text facts for inspect: version, layout, history, filters...; borrowed, "" if absent. */
 const char *ci_uvh5_fact(const ci_uvh5_file *file, const char *name);
 /* Reads the baselines of `part` (i_sub_band within this file) by slabs of rows, each

@@ -103,6 +103,14 @@ static ci_status run_local(const command_row *row, int argc, char **argv)
     return status;
 }
 
+/* Memory that a command has not given back, the greatest of all ranks. Collective. */
+static void log_kept(ci_comm *world, size_t before)
+{
+    int64_t kept = (int64_t)ci_mem_now() - (int64_t)before;
+    if (ci_par_max_int(world, &kept, 1) == CI_OK && kept > 0)
+        ci_log_debug("%lld bytes are still counted at exit on some rank", (long long)kept);
+}
+
 static ci_status run_mpi(const command_row *row, int argc, char **argv, bool *is_first)
 {
     ci_comm *world = NULL;
@@ -110,6 +118,7 @@ static ci_status run_mpi(const command_row *row, int argc, char **argv, bool *is
     *is_first = ci_comm_rank(world) == 0;
     ci_conf *conf = NULL;
     bool help = false;
+    size_t before = ci_mem_now();
     /* Every rank reads the same; only rank 0 says what is odd. */
     if (!*is_first) ci_log_set_level(CI_LOG_ERROR);
     ci_status status = ci_par_agree(world, ci_conf_new(&conf, row->command, argc, argv, &help));
@@ -119,6 +128,7 @@ static ci_status run_mpi(const command_row *row, int argc, char **argv, bool *is
         status = row->with_mpi(world, conf);
     }
     ci_conf_free(conf);
+    log_kept(world, before);
     return ci_par_end(world, status);
 }
 

@@ -56,11 +56,31 @@ static ci_status expects_sub_bands(const ci_run *run, bool *out)
     return CI_OK;
 }
 
+/* Tiles of one mosaic are of one array: each observation's first file against the first's. */
+static ci_status check_arrays(const ci_run *run)
+{
+    ci_ingest_clusters *tiles = NULL;
+    ci_uvh5_file *first = NULL;
+    CI_TRY(ci_ingest_sort(&tiles, ci_conf_arguments(run->conf), ci_conf_argument_count(run->conf)));
+    ci_status status = CI_OK;
+    if (tiles->n > 1) status = ci_uvh5_open(&first, tiles->item[0].path[0], &run->options.uvh5);
+    for (size_t i = 1; status == CI_OK && i < tiles->n; i++) {
+        ci_uvh5_file *other = NULL;
+        status = ci_uvh5_open(&other, tiles->item[i].path[0], &run->options.uvh5);
+        if (status == CI_OK) status = ci_uvh5_arrays_compare(first, other);
+        ci_uvh5_close(other);
+    }
+    ci_uvh5_close(first);
+    ci_ingest_clusters_free(tiles);
+    return status;
+}
+
 static ci_status choose_named(ci_run *run, ci_registry_groups **groups)
 {
     ci_ingest_options options;
     bool expects = false;
     ingest_options(run->conf, &options);
+    CI_TRY(check_arrays(run));
     CI_TRY(expects_sub_bands(run, &expects));
     options.named_as_they_stand = !expects;
     return ci_ingest_named(run->registry, ci_conf_arguments(run->conf),
@@ -126,6 +146,11 @@ static ci_status choose(ci_run *run, ci_json **work)
 ci_status ci_run_work_choose(ci_run *run, ci_json **work)
 {
     ci_status status = ci_comm_rank(run->world) == 0 ? choose(run, work) : CI_OK;
-    CI_TRY(ci_par_agree(run->world, status));
-    return ci_run_json_share(run->world, work);
+    status = ci_par_agree(run->world, status);
+    if (status == CI_OK) status = ci_run_json_share(run->world, work);
+    if (status != CI_OK) {
+        ci_json_free(*work);
+        *work = NULL;
+    }
+    return status;
 }

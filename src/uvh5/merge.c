@@ -12,7 +12,7 @@ static ci_status misfit(const ci_uvh5_file *first, const ci_uvh5_file *other, co
                     other->path, what);
 }
 
-static ci_status arrays_compare(const ci_uvh5_file *first, const ci_uvh5_file *other)
+ci_status ci_uvh5_arrays_compare(const ci_uvh5_file *first, const ci_uvh5_file *other)
 {
     const ci_vis_array *a = &first->meta->array, *b = &other->meta->array;
     char text[256];
@@ -303,7 +303,7 @@ ci_status uvh5_merge(ci_uvh5_file *const *file, size_t n, ci_vis_meta **out, uvh
     *out = NULL;
     *source = NULL;
     for (size_t i = 1; i < n; i++) {
-        CI_TRY(arrays_compare(file[0], file[i]));
+        CI_TRY(ci_uvh5_arrays_compare(file[0], file[i]));
         CI_TRY(conventions_compare(file[0], file[i]));
         CI_TRY(times_compare(file[0], file[i]));
         CI_TRY(phases_compare(file[0], file[i]));

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# ci-test: timeout=300 processors=2
+# Input that cannot be used: one clear line, its exit code, no memory kept, at one process and
+# at two ranks, by `run` and by the stage commands.
+. "$CONTIMG_SOURCE/tests/support/cli.sh"
+
+simulate --out sim
+band=sim/2026-01-25T00:00:10_sb03.hdf5
+model=sim/truth-calibrator.csv
+places="--state-dir state --output-dir staging --products-dir products --expected-subbands 1
+  --min-subbands 1"
+image="--size 96 --cell-arcsec 30 --niter 0"
+
+refused 3 'absent.uvh5' absent.uvh5
+
+head -c 60000 $band >short_sb03.hdf5
+refused 3 'short_sb03.hdf5' short_sb03.hdf5
+grep -aq 'truncated' "$err" || fail "a file that was cut is not called truncated: $(own_lines)"
+
+: >empty_sb03.hdf5
+refused 3 'empty_sb03.hdf5' empty_sb03.hdf5
+echo 'not a UVH5 file' >text_sb03.hdf5
+refused 3 'text_sb03.hdf5' text_sb03.hdf5
+mkdir -p folder_sb03.hdf5
+refused 3 'folder_sb03.hdf5' folder_sb03.hdf5
+
+cp $band 2026-01-25T00:00:10_sb03_incomplete.hdf5
+refused 3 '_incomplete' 2026-01-25T00:00:10_sb03_incomplete.hdf5
+
+# Named twice, once by another path.
+refused 3 "${band##*/}" $band ./$band
+
+if [ -d "$data/uvh5_real" ]; then
+  refused 3 'swapped' "$data/uvh5_real/zen.2459114.60020.sum.downsample_transpose.uvh5"
+  zeros=$data/uvh5_sim/uvd_bad_chan_width.uvh5
+  for ranks in 0 2; do
+    bad 3 'no data left' $ranks run --calibrated "$zeros" $places $image
+    bad 3 'no data left' $ranks calibrate "$zeros" --model $model --out out/x
+    bad 3 'no data left' $ranks image --flag "$zeros" --out out/x $image
+  done
+  refused 3 'array' "$data/uvh5_real/mwa_integration_time.uvh5" $band
+else
+  echo "no sample data at $data: real files are not tried here"
+fi
+echo "every wrong input was refused with one line"

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# ci-test: timeout=300 processors=2
+# UVH5 files whose header and data disagree, and files of two arrays: spoilt by h5py, each
+# refused with one line that names the dataset.
+. "$CONTIMG_SOURCE/tests/support/cli.sh"
+python=${CONTIMG_TEST_VENV:-none}/bin/python
+if [ ! -x "$python" ]; then
+  echo "skipped: no test venv at ${CONTIMG_TEST_VENV:-CONTIMG_TEST_VENV} (h5py spoils the files)"
+  exit 77
+fi
+
+simulate --out sim
+band=sim/2026-01-25T00:00:10_sb03.hdf5
+model=sim/truth-calibrator.csv
+places="--state-dir state --output-dir staging --products-dir products --expected-subbands 1
+  --min-subbands 1"
+image="--size 96 --cell-arcsec 30 --niter 0"
+
+# spoil NAME TEXT PYTHON: a copy with a change to its header h or data d is refused so.
+spoil() {
+  cp $band "$1_sb03.hdf5"
+  "$python" -c "
+import h5py, numpy as np
+with h5py.File('$1_sb03.hdf5', 'r+') as f:
+    h, d = f['Header'], f['Data']
+$(printf '%s\n' "$3" | sed 's/^/    /')" || fail "$1: h5py"
+  refused 3 "$2" "$1_sb03.hdf5"
+}
+spoil rows 'visdata' "d['visdata'].resize(d['visdata'].shape[0] - 5, axis=0)"
+spoil flags 'flags' "x = d['flags'][:, :, :-1]; del d['flags']; d['flags'] = x"
+spoil axes 'axes' "
+for n in ('visdata', 'flags', 'nsamples'):
+    x = d[n][()].swapaxes(2, 3); del d[n]; d[n] = x"
+spoil missing 'nsamples' "del d['nsamples']"
+spoil times 'time_array' "h['time_array'][3] = np.nan"
+spoil width 'channel_width' "h['channel_width'][()] = -1.0"
+spoil antenna 'ant_1_array' "h['ant_1_array'][2] = 4711"
+spoil hands 'polarization_array' "h['polarization_array'][1] = h['polarization_array'][0]"
+spoil nothing 'no data left' "d['flags'][...] = True"
+# Two arrays, at one time and at two: one antenna stands 2 m away.
+simulate --out later --sub-bands sb4 --start 2026-01-25T00:05:19
+for file in sim/*_sb04.hdf5 later/*.hdf5; do
+  cp "$file" moved-${file##*/}
+  "$python" -c "
+import h5py
+with h5py.File('moved-${file##*/}', 'r+') as f:
+    f['Header/antenna_positions'][31, 1] += 2.0" || fail 'h5py'
+done
+refused 3 'two different arrays' sim/2026-01-25T00:00:10_sb0[0-35-9].hdf5 \
+  sim/2026-01-25T00:00:10_sb1*.hdf5 moved-2026-01-25T00:00:10_sb04.hdf5
+for ranks in 0 2; do
+  bad 3 'two different arrays' $ranks run sim/*.hdf5 moved-2026-01-25T00:05:19_sb04.hdf5 \
+    $places $image --model $model
+done
+echo "every spoilt file was refused with one line"
