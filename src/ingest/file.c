@@ -176,14 +176,16 @@ const char *ci_ingest_differs(const ci_registry_file *a, const ci_registry_file 
 }
 
 /* Distance of neighbouring sub-bands, from the closest pair; 0 where there is one only. */
-static double step_hz(const ci_registry_file *files, size_t n)
+static double step_hz(const ci_registry_file *files, size_t n, int64_t n_expected)
 {
-    double nearest = 0, width = 0;
+    double nearest = 0, width = 0, low = INFINITY, high = 0;
     for (size_t i = 0; i < n; i++) {
         if (files[i].state != CI_FILE_USED) continue;
         double n_chan = (double)files[i].n_chan;
         width = fmax(width, (files[i].freq_high_hz - files[i].freq_low_hz) *
                                 (n_chan > 1 ? n_chan / (n_chan - 1) : 1));
+        low = fmin(low, files[i].freq_low_hz);
+        high = fmax(high, files[i].freq_low_hz);
         for (size_t k = 0; k < i; k++) {
             double d = fabs(files[i].freq_low_hz - files[k].freq_low_hz);
             if (files[k].state == CI_FILE_USED && d > 0 && (nearest == 0 || d < nearest))
@@ -192,6 +194,10 @@ static double step_hz(const ci_registry_file *files, size_t n)
     }
     /* The closest two may have others missing between them. */
     double between = width > 0 ? fmax(1, round(nearest / width)) : 1;
+    /* But sub-bands that do not touch are so far apart by themselves: the band has n_expected
+     * places, not more. */
+    if (n_expected > 0 && (high - low) * between > ((double)n_expected - 0.5) * nearest)
+        between = 1;
     return nearest / between;
 }
 
@@ -235,7 +241,7 @@ void ci_ingest_number(ci_registry_file *files, size_t n, int64_t n_expected)
 {
     int falling[MAX_FILES] = {0}, rising[MAX_FILES] = {0};
     if (n > MAX_FILES) n = MAX_FILES;
-    double step = step_hz(files, n);
+    double step = step_hz(files, n, n_expected);
     size_t votes_falling, votes_rising;
     places(files, n, true, step, falling);
     places(files, n, false, step, rising);
