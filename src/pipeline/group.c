@@ -32,25 +32,28 @@ static ci_status choose_teams(const ci_run *run, const ci_json *group, ci_plan_t
 
 /* ---- tiles made before ----------------------------------------------------------------- */
 
-/* The record of a tile that an earlier run made with the same options, checked by checksum;
- * NULL where there is none. Rank 0. */
-static ci_json *reusable(ci_run *run, const char *id)
+/* The record of a tile that an earlier run made with the same options from the same files,
+ * checked by checksum; NULL where there is none. One that was also judged and registered is
+ * marked "is_reused"; one that was not, because its run ended too soon, is judged in this run.
+ * Rank 0. */
+static ci_json *reusable(ci_run *run, const ci_json *tile)
 {
+    const char *id = ci_json_get_string(tile, "id", "");
     ci_registry_images *found = NULL;
-    ci_json *record = NULL;
-    char *path = NULL;
-    if (ci_registry_tile_get(run->registry, id, &found) != CI_OK) return NULL;
-    if (found->n == 1 && strcmp(found->item[0].status, "passed") == 0 &&
-        ci_registry_image_check(&found->item[0]) == CI_OK &&
-        ci_path_join(&path, found->item[0].folder, "tile.json") == CI_OK &&
-        ci_json_read_file(&record, path) == CI_OK &&
-        strcmp(ci_json_get_string(record, "options_sha256", ""), run->options_sha256) != 0) {
+    ci_json *record = ci_run_tile_made_before(run, tile);
+    if (!record) return NULL;
+    bool is_judged = ci_registry_tile_get(run->registry, id, &found) == CI_OK && found->n == 1 &&
+                     strcmp(found->item[0].status, "passed") == 0;
+    if (is_judged && ci_registry_image_check(&found->item[0]) != CI_OK) {
+        ci_log_warning("tile %s is made again: %s", id, ci_error_text());
         ci_json_free(record);
         record = NULL;
     }
-    ci_mem_free(path);
     ci_registry_images_free(found);
-    if (record) ci_log_info("tile %s: made before with the same options, used again", id);
+    if (!record) return NULL;
+    ci_json_remove(record, "is_reused");
+    ci_json_put_bool(record, "is_reused", is_judged);
+    ci_log_info("tile %s: made before with the same options, used again", id);
     return record;
 }
 
@@ -60,7 +63,7 @@ static ci_status find_reusable(ci_run *run, const ci_json *tiles, ci_json **out)
     if (ci_comm_rank(run->world) == 0) {
         ci_json *list = ci_json_array();
         for (size_t i = 0; i < ci_json_length(tiles); i++) {
-            ci_json *record = reusable(run, ci_json_get_string(ci_json_at(tiles, i), "id", ""));
+            ci_json *record = reusable(run, ci_json_at(tiles, i));
             if (record)
                 ci_json_put(list, NULL, record);
             else
@@ -129,10 +132,10 @@ static ci_status sort_records(const ci_json *tiles, const ci_json *reused, char 
     *out = ci_json_array();
     for (size_t i = 0; i < n; i++) {
         char *text = NULL;
-        if (!record[i] && is_reused(reused, i) &&
-            ci_json_print(&text, ci_json_at(ci_json_get(reused, "reused"), i), false) == CI_OK &&
-            ci_json_parse(&record[i], text, "tile record") == CI_OK)
-            ci_json_put_bool(record[i], "is_reused", true);
+        if (!record[i] && is_reused(reused, i) && status == CI_OK) {
+            status = ci_json_print(&text, ci_json_at(ci_json_get(reused, "reused"), i), false);
+            if (status == CI_OK) status = ci_json_parse(&record[i], text, "tile record");
+        }
         ci_mem_free(text);
         if (!record[i]) {
             record[i] = ci_json_object();
@@ -228,7 +231,10 @@ static ci_status judge_tiles(ci_run *run, const ci_json *group, ci_json *records
 static ci_status mosaic_folder(const ci_run *run, const char *id, char **out)
 {
     ci_status status = ci_str_format(out, "%s/mosaics/%s", run->places.staging, id);
-    if (status == CI_OK && ci_comm_rank(run->world) == 0) status = ci_path_make_folder(*out);
+    if (status == CI_OK && ci_comm_rank(run->world) == 0) {
+        status = ci_path_make_folder(*out);
+        if (status == CI_OK) status = ci_run_folder_empty(*out);
+    }
     return ci_par_agree(run->world, status);
 }
 

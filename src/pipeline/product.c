@@ -165,6 +165,7 @@ ci_status ci_run_tile_judge(ci_run *run, const ci_json *tile, ci_json *record, b
         char why[CI_REGISTRY_TEXT] = "";
         double thermal = ci_json_get_number(ci_json_get(record, "image"), "thermal_jy", NAN);
         CI_TRY(judge_files(run, folder, thermal, is_named, &gates));
+        ci_json_remove(record, "gates");
         ci_json_put(record, "gates", ci_run_gates_record(&gates));
         *passed = ci_publish_tile_passes(&gates, why);
         if (!*passed) {

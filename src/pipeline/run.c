@@ -9,16 +9,44 @@
 
 /* ---- opening --------------------------------------------------------------------------- */
 
-/* Options that change what a tile looks like, and the program's version. */
+/* The content of a file that an option names, where it is one. */
+static ci_status hash_file(ci_text *text, const char *path)
+{
+    char hex[CI_SHA256_HEX];
+    if (!*path || !ci_path_exists(path) || ci_path_is_folder(path)) return CI_OK;
+    CI_TRY(ci_sha256_file(hex, path));
+    return ci_text_append(text, " sha256=%s", hex);
+}
+
+/* --cal P names P.bandpass.calh5 and P.gain.calh5. */
+static ci_status hash_tables(ci_text *text, const char *prefix)
+{
+    static const char *const endings[] = {"bandpass", "gain"};
+    for (int i = 0; *prefix && i < 2; i++) {
+        char *path = NULL;
+        CI_TRY(ci_str_format(&path, "%s.%s.calh5", prefix, endings[i]));
+        ci_status status = hash_file(text, path);
+        ci_mem_free(path);
+        CI_TRY(status);
+    }
+    return CI_OK;
+}
+
+/* Options that change what a tile looks like, the files that they name, and the program's
+ * version. */
 static ci_status hash_options(ci_run *run)
 {
     ci_text text = {0};
     ci_status status = ci_text_append(&text, "%s", ci_version());
     for (int i = 0; status == CI_OK && i < CI_OPT_COUNT; i++) {
         ci_conf_id id = (ci_conf_id)i;
-        if (id >= CI_OPT_PHASING && id <= CI_OPT_PB_CUT)
-            status =
-                ci_text_append(&text, "\n%s=%s", ci_conf_name(id), ci_conf_text(run->conf, id));
+        if (id < CI_OPT_PHASING || id > CI_OPT_PB_CUT) continue;
+        const char *value = ci_conf_text(run->conf, id);
+        status = ci_text_append(&text, "\n%s=%s", ci_conf_name(id), value);
+        if (status == CI_OK && (id == CI_OPT_MODEL || id == CI_OPT_CAL || id == CI_OPT_BEAM ||
+                                id == CI_OPT_EARTH_ORIENTATION))
+            status = hash_file(&text, value);
+        if (status == CI_OK && id == CI_OPT_CAL) status = hash_tables(&text, value);
     }
     if (status == CI_OK) status = ci_sha256_bytes(run->options_sha256, text.text, text.length);
     ci_mem_free(text.text);
@@ -185,6 +213,18 @@ static void free_run(ci_run *run)
     (void)ignored;
 }
 
+/* CI_ERR_STOPPED where a stop is asked for before group i: ranks are told at different times,
+ * so they agree. Collective. */
+static ci_status check_stop(const ci_run *run, size_t i, size_t n)
+{
+    ci_status status = CI_OK;
+    if (ci_stop_asked())
+        status = ci_error(CI_ERR_STOPPED,
+                          "stopped on request before group %zu of %zu; run it again to resume",
+                          i + 1, n);
+    return ci_par_agree(run->world, status);
+}
+
 static ci_status do_groups(ci_run *run)
 {
     ci_json *work = NULL;
@@ -192,8 +232,9 @@ static ci_status do_groups(ci_run *run)
     const ci_json *groups = ci_json_get(work, "groups");
     ci_status status = CI_OK;
     char why[1024] = "";
-    for (size_t i = 0; i < ci_json_length(groups) && !ci_stop_asked(); i++) {
-        ci_status of_group = ci_run_group(run, ci_json_at(groups, i));
+    for (size_t i = 0; i < ci_json_length(groups); i++) {
+        ci_status of_group = check_stop(run, i, ci_json_length(groups));
+        if (of_group == CI_OK) of_group = ci_run_group(run, ci_json_at(groups, i));
         /* The first fault is the run's; later groups are done all the same. */
         if (of_group != CI_OK && status == CI_OK) {
             status = of_group;

@@ -80,6 +80,11 @@ CI_MUST_CHECK ci_status ci_run_tile_make(ci_run *run, ci_comm *team, const ci_js
 CI_MUST_CHECK ci_status ci_run_tile_paths(const ci_json *tile, const char ***out, size_t *n);
 /* staging/tiles/<id> */
 CI_MUST_CHECK ci_status ci_run_tile_folder(const ci_run *run, const char *id, char **out);
+/* Removes the files of a folder that is to be filled anew (folders in it stay). Local. */
+CI_MUST_CHECK ci_status ci_run_folder_empty(const char *folder);
+/* The record of a tile that stands in staging, made from the same input files with the same
+ * options, its files as their checksums say; NULL where there is none. Local. */
+ci_json *ci_run_tile_made_before(const ci_run *run, const ci_json *tile);
 
 /* ---- group.c ---- */
 /* One group, from tiles to a published mosaic, into run->record. Collective. */

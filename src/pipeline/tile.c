@@ -1,7 +1,11 @@
 /* One tile by one team. */
 #include "pipeline/run.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 ci_status ci_run_tile_folder(const ci_run *run, const char *id, char **out)
 {
@@ -17,6 +21,102 @@ ci_status ci_run_tile_paths(const ci_json *tile, const char ***out, size_t *n)
         (*out)[i] = ci_json_string(ci_json_at(paths, i), "");
     return CI_OK;
 }
+
+/* ---- what stands in a folder --------------------------------------------------------- */
+
+ci_status ci_run_folder_empty(const char *folder)
+{
+    DIR *stream = opendir(folder);
+    if (!stream) return ci_error_errno(errno, folder, "open folder");
+    ci_status status = CI_OK;
+    for (struct dirent *entry; status == CI_OK && (entry = readdir(stream));) {
+        char *path = NULL;
+        struct stat facts;
+        status = ci_path_join(&path, folder, entry->d_name);
+        if (status == CI_OK && lstat(path, &facts) == 0 && S_ISREG(facts.st_mode) &&
+            unlink(path) != 0)
+            status = ci_error_errno(errno, path, "remove what an earlier try left");
+        ci_mem_free(path);
+    }
+    closedir(stream);
+    return status;
+}
+
+/* Names, sizes and times of the tile's input files: those of other bytes give another tile. */
+static ci_status inputs_hash(const ci_json *tile, char out[CI_SHA256_HEX])
+{
+    ci_text text = {0};
+    const ci_json *paths = ci_json_get(tile, "paths");
+    ci_status status = ci_text_append(&text, "inputs\n");
+    for (size_t i = 0; status == CI_OK && i < ci_json_length(paths); i++) {
+        const char *path = ci_json_string(ci_json_at(paths, i), "");
+        struct stat facts;
+        if (stat(path, &facts) != 0)
+            status = ci_error_errno(errno, path, "look at");
+        else
+            status = ci_text_append(&text, "%s %lld %lld.%09ld\n", ci_path_base(path),
+                                    (long long)facts.st_size, (long long)facts.st_mtim.tv_sec,
+                                    facts.st_mtim.tv_nsec);
+    }
+    if (status == CI_OK) status = ci_sha256_bytes(out, text.text, text.length);
+    ci_mem_free(text.text);
+    return status;
+}
+
+/* tile.json, with a checksum of every file beside it: from now on the tile is done, whatever
+ * becomes of the run. */
+static ci_status keep_made(const ci_json *tile, const char *folder, ci_json *record)
+{
+    char hash[CI_SHA256_HEX], *path = NULL;
+    ci_registry_image row = {.folder = (char *)folder};
+    CI_TRY(inputs_hash(tile, hash));
+    ci_status status = ci_registry_image_files_scan(&row);
+    ci_json *files = ci_json_object();
+    for (size_t i = 0; status == CI_OK && i < row.n_file; i++)
+        ci_json_put_string(files, row.file[i].name, row.file[i].sha256);
+    ci_registry_image_files_free(&row);
+    ci_json_put(record, "files", files);
+    ci_json_put_string(record, "inputs_sha256", hash);
+    if (status == CI_OK) status = ci_path_join(&path, folder, "tile.json");
+    if (status == CI_OK) status = ci_json_write_file(record, path);
+    ci_mem_free(path);
+    return status;
+}
+
+static bool is_file_as_made(const ci_json *record, const char *folder, const char *name)
+{
+    char *path = NULL, hex[CI_SHA256_HEX] = "";
+    const char *made = ci_json_get_string(ci_json_get(record, "files"), name, "-");
+    bool same = ci_path_join(&path, folder, name) == CI_OK && ci_sha256_file(hex, path) == CI_OK &&
+                strcmp(hex, made) == 0;
+    ci_mem_free(path);
+    return same;
+}
+
+ci_json *ci_run_tile_made_before(const ci_run *run, const ci_json *tile)
+{
+    static const char *const needed[] = {"image.fits", "pb.fits", "residual.fits"};
+    char *folder = NULL, *path = NULL, hash[CI_SHA256_HEX] = "";
+    ci_json *record = NULL;
+    bool good = ci_run_tile_folder(run, ci_json_get_string(tile, "id", ""), &folder) == CI_OK &&
+                ci_path_join(&path, folder, "tile.json") == CI_OK && ci_path_exists(path) &&
+                ci_json_read_file(&record, path) == CI_OK && inputs_hash(tile, hash) == CI_OK;
+    good = good && strcmp(ci_json_get_string(record, "state", ""), "passed") == 0 &&
+           strcmp(ci_json_get_string(record, "options_sha256", ""), run->options_sha256) == 0 &&
+           strcmp(ci_json_get_string(record, "inputs_sha256", ""), hash) == 0;
+    for (size_t i = 0; good && i < sizeof needed / sizeof *needed; i++)
+        good = !ci_json_get_string(ci_json_get(record, "files"), needed[i], NULL) ||
+               is_file_as_made(record, folder, needed[i]);
+    good = good && ci_json_get_string(ci_json_get(record, "files"), "image.fits", NULL);
+    ci_error_clear();
+    ci_mem_free(folder);
+    ci_mem_free(path);
+    if (good) return record;
+    ci_json_free(record);
+    return NULL;
+}
+
+/* ---- making it ------------------------------------------------------------------------ */
 
 static ci_json *calibration_record(const ci_run_tables *tables, const ci_pipeline_data *data)
 {
@@ -82,7 +182,10 @@ static ci_status open_job(tile_job *job)
     char *folder = NULL;
     ci_status status = ci_run_tile_folder(job->run, job->id, &folder);
     if (status == CI_OK) status = ci_str_format(&job->prefix, "%s/", folder);
-    if (status == CI_OK && ci_comm_rank(job->team) == 0) status = ci_path_make_folder(folder);
+    if (status == CI_OK && ci_comm_rank(job->team) == 0) {
+        status = ci_path_make_folder(folder);
+        if (status == CI_OK) status = ci_run_folder_empty(folder);
+    }
     ci_mem_free(folder);
     return ci_par_agree(job->team, status);
 }
@@ -114,7 +217,15 @@ ci_status ci_run_tile_make(ci_run *run, ci_comm *team, const ci_json *tile,
         ci_json *made = NULL;
         if (data.set) made = ci_run_tile_record(&data, status == CI_OK ? &stats : NULL);
         if (made) ci_json_put(made, "calibration", calibration_record(tables, &data));
-        *record = finish_record(&job, tile, status, made);
+        made = finish_record(&job, tile, status, made);
+        if (status == CI_OK) {
+            status = keep_made(tile, job.prefix, made);
+            if (status != CI_OK) {
+                ci_json_free(made);
+                made = finish_record(&job, tile, status, NULL);
+            }
+        }
+        *record = made;
         if (status != CI_OK) ci_log_warning("tile %s failed: %s", job.id, ci_error_text());
     }
     ci_pipeline_data_free(&data);
