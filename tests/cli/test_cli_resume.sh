@@ -1,0 +1,134 @@
+#!/usr/bin/env bash
+# ci-test: timeout=300 processors=2
+# A run that is killed, or asked to stop, is run again: what was finished is used, the product
+# is published once, nothing half-done is left, the databases are sound. A run of what was
+# published before changes nothing. Two runs of one thing at once: one does it.
+. "$CONTIMG_SOURCE/tests/support/cli.sh"
+simulate --out sim --tiles 3 --random 3
+options="--model sim/truth-calibrator.csv --size 128 --cell-arcsec 25 --niter 300"
+run() { # run RANKS PLACE ARG...
+  local ranks=$1 place=$2
+  shift 2
+  try "$ranks" run sim/*.hdf5 $options --state-dir "$place/state" --output-dir "$place/staging" \
+    --products-dir "$place/products" "$@"
+}
+
+# sound PLACE: one published product, complete, and nothing else.
+sound() {
+  local published database
+  published=$(find "$1/products" -mindepth 2 -maxdepth 2 | wc -l)
+  [ "$published" = 1 ] || fail "$1: $published products: $(find "$1/products" -maxdepth 2)"
+  (cd "$1"/products/*/* && sha256sum --quiet -c SHA256SUMS) || fail "$1: SHA256SUMS"
+  [ -z "$(find "$1" -name '*.part*')" ] || fail "$1: left $(find "$1" -name '*.part*')"
+  if command -v sqlite3 >/dev/null; then
+    for database in "$1"/state/*.sqlite3; do
+      [ "$(sqlite3 "$database" 'PRAGMA integrity_check')" = ok ] || fail "$database: not sound"
+      [ -z "$(sqlite3 "$database" 'PRAGMA foreign_key_check')" ] || fail "$database: keys"
+    done
+    published=$(sqlite3 "$1/state/data_registry.sqlite3" \
+      "SELECT count(*) FROM state_changes WHERE to_state='published'" 2>/dev/null)
+    [ "$published" = 1 ] || fail "$1: $published changes to published"
+  fi
+}
+# What a product is, without what names the run.
+content() {
+  (cd "$1"/products/*/* && for f in mosaic.fits noise.fits weight.fits; do
+    "$CONTIMG_BUILD/bin/contimg" inspect --json "$f" 2>/dev/null | grep -i datasum
+  done; sha256sum sources.csv)
+}
+everything() { (cd "$1" && find products staging -type f -exec sha256sum {} + | sort -k2); }
+
+# ---- undisturbed, and again ---------------------------------------------------------------
+run 2 whole
+[ $code = 0 ] || fail "$tried: exit $code: $(own_lines)"
+sound whole
+everything whole >before
+run 2 whole
+[ $code = 0 ] || fail "again: exit $code: $(own_lines)"
+grep -q 'was published before' "$out" || fail "again: $(cat "$out")"
+everything whole >after
+cmp -s before after || fail "a second run changed: $(diff before after)"
+sound whole
+
+# wait_for FILE: until it is there, or the run has ended.
+wait_for() {
+  local i
+  for i in $(seq 1 600); do
+    [ -e "$1" ] && return 0
+    kill -0 "$2" 2>/dev/null || return 1
+    sleep 0.05
+  done
+  return 1
+}
+begin() { # begin PLACE SIGNAL RANKS: a run that gets the signal when the first tile is done
+  local ranks=$3 place=$1 launcher="" pid
+  [ "$ranks" -gt 0 ] && launcher="mpirun -n $ranks"
+  timeout -k 10 100 $launcher "$contimg" run sim/*.hdf5 $options --teams 1 \
+    --state-dir "$place/state" --output-dir "$place/staging" --products-dir "$place/products" \
+    >"$out" 2>"$err" &
+  pid=$!
+  wait_for "$place/staging/tiles/2026-01-25T00:00:10/tile.json" $pid ||
+    fail "$place: no first tile: $(tail -n 3 "$err")"
+  # The ranks themselves, children of timeout or of the launcher below it.
+  for parent in $pid $(pgrep -P $pid); do
+    for child in $(pgrep -P "$parent" -x contimg); do kill -"$2" "$child"; done
+  done
+  wait $pid
+  code=$?
+}
+
+# ---- killed in the middle -------------------------------------------------------------------
+for ranks in 0 2; do
+  begin killed$ranks KILL $ranks
+  [ $code != 0 ] || fail "killed at $ranks ranks, and exit 0"
+  [ ! -e killed$ranks/products/2026-01-25 ] || fail "published, and was to be killed before"
+  run 2 killed$ranks
+  [ $code = 0 ] || fail "after a kill: exit $code: $(own_lines)"
+  grep -q 'used again' "$err" || fail "after a kill: the finished tile is made again"
+  sound killed$ranks
+  [ "$(content killed$ranks)" = "$(content whole)" ] || fail "after a kill: another product"
+done
+
+# A finished tile whose file was changed since is not used.
+begin spoilt KILL 0
+printf x | dd of=spoilt/staging/tiles/2026-01-25T00:00:10/image.fits bs=1 seek=9000 conv=notrunc \
+  2>/dev/null
+run 0 spoilt
+[ $code = 0 ] || fail "after a change: exit $code: $(own_lines)"
+grep -q 'tile 2026-01-25T00:00:10: made before' "$err" && fail "a changed tile was used"
+[ "$(content spoilt)" = "$(content whole)" ] || fail "after a change: another product"
+
+# ---- asked to stop ----------------------------------------------------------------------------
+for ranks in 0 2; do
+  begin stopped$ranks TERM $ranks
+  [ $code = 75 ] || fail "SIGTERM at $ranks ranks: exit $code: $(tail -n 3 "$err")"
+  [ "$(own_lines | wc -l)" = 1 ] || fail "SIGTERM: not one line: $(own_lines)"
+  own_lines | grep -q 'run it again to resume' || fail "SIGTERM: $(own_lines)"
+  run 2 stopped$ranks
+  [ $code = 0 ] || fail "after a stop: exit $code: $(own_lines)"
+  grep -q 'used again' "$err" || fail "after a stop: the finished tile is made again"
+  sound stopped$ranks
+  [ "$(content stopped$ranks)" = "$(content whole)" ] || fail "after a stop: another product"
+done
+
+# ---- two at once --------------------------------------------------------------------------------
+for i in 1 2; do
+  (
+    timeout -k 10 100 "$contimg" run sim/*.hdf5 $options --state-dir twice/state \
+      --output-dir twice/staging --products-dir twice/products >twice.out$i 2>twice.err$i
+    echo $? >twice.code$i
+  ) &
+done
+wait
+codes="$(sort -n twice.code1 twice.code2 | tr '\n' ' ')"
+case $codes in
+  '0 0 ' | '0 6 ') ;;
+  *) fail "two at once: exits $codes: $(cat twice.err1 twice.err2)" ;;
+esac
+[ "$(cat twice.out1 twice.out2 | grep -c '^published: ')" = 1 ] || fail "two at once: $(cat twice.out?)"
+if [ "$codes" = '0 6 ' ]; then
+  grep -h '^contimg: ' twice.err1 twice.err2 | grep -q 'pid' || fail "who holds it is not said"
+fi
+sound twice
+[ "$(content twice)" = "$(content whole)" ] || fail "two at once: another product"
+echo "resumed after SIGKILL and SIGTERM at 1 and 2 ranks; two at once: exits $codes"
