@@ -44,15 +44,15 @@ rm -rf "$folder"
 mkdir -p "$folder"
 launch() { timeout -k 10 1500 mpirun -n "$ranks" "$@"; }
 
-# 40 stations of the two arms (beam about 80 arcsec), 3 tiles of 309 s, 4 sub-bands of 12
-# channels of 0.98 MHz; a 12.7 Jy calibrator in the middle tile, 150 sources apart from each
+# 54 stations of the two arms (beam about 75 arcsec), 3 tiles of 309 s, 4 sub-bands of 12
+# channels of 0.98 MHz; a bright calibrator in the middle tile, 180 sources apart from each
 # other, random gains, delays and bandpasses, receiver noise, correlator units.
 step "simulation"
-stations=1,2,4,7,9,12,14,16,18,20,24,26,28,30,32,34,36,38,40,42,44,46,49,51
-stations=$stations,68,69,71,73,75,78,80,82,85,87,90,92,94,97,100,102
+stations=1,2,3,5,7,8,11,13,14,16,18,19,24,26,27,29,31,33,34,36,38,39,41,43,45,46,48,50,51
+stations=$stations,68,69,70,72,73,75,76,78,79,81,82,84,85,87,88,90,91,93,94,96,97,99,100,101,102
 launch "$bin/contimg-sim" --out "$folder/incoming" --stations $stations --sub-bands 6-9 \
   --channels 12 --fine 32 --tiles 3 --start 2026-01-25T04:00:00 --dec 33 --seed "$seed" \
-  --calibrator 12.7 --random 150 --min-flux 0.06 --max-flux 1 --radius 1.1 --isolated 360 \
+  --calibrator 4 --random 180 --min-flux 0.03 --max-flux 0.25 --radius 1.1 --isolated 360 \
   --gain-phase random --gain-amp-rms 0.1 --bandpass-ripple 0.03 --delay-ns 10 --units raw
 truth=$folder/incoming
 [ $only_simulate = 0 ] || exit 0
