@@ -139,7 +139,7 @@ for kind, fraction in (("narrow", 0.05), ("broad", 0.1), ("swept", 0.05), ("burs
 folder, _ = sim.simulate("--stations", 3, "--sub-bands", 16, "--integrations", 1, "--channels", 1,
                          "--tiles", 4, "--tile-step", 309.24, "--random", 400, "--outside", 100,
                          "--radius", 1.2, "--isolated", 60, "--min-flux", 0.01, "--max-flux", 2,
-                         "--calibrator", 12.7, "--name-jitter", 6)
+                         "--calibrator", 12.7, "--name-jitter", 6, "--catalogue-error", 0.1, "--catalogue-min", 0.02)
 truth = sim.truth_of(folder)
 from astropy.coordinates import SkyCoord
 s = truth["sources"]
@@ -167,6 +167,11 @@ assert len(rows) == len(s) and rows[0]["name"] == s[0]["name"]
 assert all(abs(float(r["flux_jy"]) / x["flux_jy"] - 1) < 1e-8 for r, x in zip(rows, s))
 with open(os.path.join(folder, "truth-calibrator.csv")) as f:
     assert [r["name"] for r in csv.DictReader(f)] == ["CAL"]
+with open(os.path.join(folder, "truth-catalogue.csv")) as f:
+    listed = {r["name"]: float(r["flux_jy"]) for r in csv.DictReader(f)}
+assert listed["CAL"] == 12.7 and min(v for k, v in listed.items() if k != "CAL") >= 0.02
+error = np.array([listed[x["name"]] / x["flux_jy"] - 1 for x in s if x["name"] in listed and x["flux_jy"] > 0.04])
+assert len(error) > 50 and abs(error.std() / 0.1 - 1) < 0.35 and abs(error.mean()) < 0.05, (error.std(), error.mean())
 stamps = {os.path.basename(n)[:19] for n in sim.files_of(folder)}
 assert len(sim.files_of(folder)) == 64 and 4 < len(stamps) <= 28, stamps
 first = {}

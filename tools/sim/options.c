@@ -47,6 +47,8 @@ static const entry table[] = {
     {"isolated", "ARCSEC", "0", "least distance between sources inside", REAL, AT(isolated_arcsec)},
     {"calibrator", "JY|NAME,RA,DEC,JY[,INDEX]", "", "bright source: at a tile's centre, or at a place (degrees)", TEXT, AT(calibrator)},
     {"calibrator-tile", "K", "-1", "tile whose centre --calibrator JY means; -1: the middle one", INT, AT(calibrator_tile)},
+    {"catalogue-error", "FRACTION", "0.05", "rms of the fluxes in truth-catalogue.csv (the calibrator's is exact)", REAL, AT(catalogue_error)},
+    {"catalogue-min", "JY", "0", "sources below it are not in truth-catalogue.csv", REAL, AT(catalogue_min_jy)},
     {"beam", "airy|none", "airy", "primary beam, fixed to hour angle 0 and --dec", TEXT, AT(beam)},
     {"diameter", "M", "4.65", "of a dish", REAL, AT(diameter_m)},
     {"smear", "on|off", "on", "losses by averaging in time and frequency", TEXT, AT(smear)},
@@ -89,7 +91,8 @@ void sim_options_help(FILE *to)
 {
     fprintf(to, "usage: contimg-sim --out DIR [OPTION...]\n\n"
                 "Writes UVH5 files in DSA-110's layout with a known sky and known gains, and\n"
-                "beside them truth.json, truth.csv (sources) and truth-calibrator.csv. Runs alone\n"
+                "beside them truth.json, truth.csv (sources), truth-calibrator.csv and\n"
+                "truth-catalogue.csv (what a survey would list, to calibrate on). Runs alone\n"
                 "or under mpirun; files have the same bytes at any number of ranks.\n\n");
     for (size_t i = 0; i < N_ENTRY; i++) {
         char left[64];
@@ -217,6 +220,7 @@ static ci_status check(sim_options *o)
     CI_TRY(check_range("sefd", o->sefd_jy, 0, 1e12));
     CI_TRY(check_range("gain-amp-rms", o->gain_amp_rms, 0, 0.5));
     CI_TRY(check_range("bandpass-ripple", o->ripple, 0, 0.3));
+    CI_TRY(check_range("catalogue-error", o->catalogue_error, 0, 1));
     CI_TRY(check_range("delay-ns", o->delay_max_ns, 0, 1e4));
     CI_TRY(check_range("nan-packets", o->nan_fraction, 0, 1));
     CI_TRY(check_range("raw-scale", o->raw_scale, 1e-12, 1e12));

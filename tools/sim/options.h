@@ -14,7 +14,7 @@ typedef struct sim_options
     double dec_deg, ref_mjd, radius_deg, outer_radius_deg, isolated_arcsec;
     double min_flux_jy, max_flux_jy, diameter_m, sefd_jy;
     double gain_amp_rms, ripple, delay_max_ns, drift_amp, drift_phase_deg, raw_scale;
-    double nan_fraction, rfi_jy, name_jitter_s, tile_step_s;
+    double catalogue_error, catalogue_min_jy, nan_fraction, rfi_jy, name_jitter_s, tile_step_s;
     int64_t n_chan, n_time, n_tile, n_random, n_outside, calibrator_tile, seed;
     int64_t n_dead, n_dead_pol, n_fine, n_int;
     bool noise_after, want_help, want_version;

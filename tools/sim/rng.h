@@ -20,7 +20,8 @@ enum sim_stream
     SIM_RNG_RFI,
     SIM_RNG_COUPLING,
     SIM_RNG_JITTER,
-    SIM_RNG_ORDER
+    SIM_RNG_ORDER,
+    SIM_RNG_SURVEY
 };
 
 typedef struct sim_rng

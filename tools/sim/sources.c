@@ -327,3 +327,21 @@ ci_status sim_sources_write(const sim_sources *s, const char *path, int role)
     ci_mem_free(text.text);
     return status;
 }
+
+ci_status sim_sources_survey(const sim_sources *s, const sim_options *o, const char *path)
+{
+    sim_sources listed = {0};
+    ci_status status = CI_OK;
+    for (size_t i = 0; i < s->n && status == CI_OK; i++) {
+        sim_rng rng = sim_rng_at((uint64_t)o->seed, SIM_RNG_SURVEY, i, 0, 0, 0);
+        sim_source one = s->list[i];
+        if (one.role != SIM_ROLE_CALIBRATOR) {
+            one.flux_jy *= 1 + o->catalogue_error * sim_rng_normal(&rng);
+            if (!(one.flux_jy >= o->catalogue_min_jy)) continue;
+        }
+        status = append(&listed, &one);
+    }
+    if (status == CI_OK) status = sim_sources_write(&listed, path, -1);
+    ci_mem_free(listed.list);
+    return status;
+}

@@ -31,6 +31,9 @@ CI_MUST_CHECK ci_status sim_sources_new(sim_sources **out, const sim_options *op
 void sim_sources_free(sim_sources *sources);
 /* Model CSV; role < 0: all. Nothing is written where none is of the role. */
 CI_MUST_CHECK ci_status sim_sources_write(const sim_sources *sources, const char *path, int role);
+/* What a survey would list of them: errors of flux, a flux limit; calibrators are exact. */
+CI_MUST_CHECK ci_status sim_sources_survey(const sim_sources *sources, const sim_options *options,
+                                           const char *path);
 const char *sim_role_name(sim_role role);
 double sim_separation_rad(double ra1, double dec1, double ra2, double dec2);
 

@@ -215,24 +215,48 @@ static ci_status build(const sim_world *w, ci_json *root)
     return CI_OK;
 }
 
-static ci_status write_named(const sim_world *w, const char *name, const ci_json *root, int role)
+typedef enum truth_file
 {
-    char *path = NULL;
-    ci_status status = ci_path_join(&path, w->options.out, name);
-    if (status == CI_OK)
-        status = root != NULL ? ci_json_write_file(root, path)
-                              : sim_sources_write(w->sources, path, role);
-    ci_mem_free(path);
+    TRUTH_JSON,
+    TRUTH_SOURCES,
+    TRUTH_CALIBRATOR,
+    TRUTH_CATALOGUE,
+    TRUTH_FILE_COUNT
+} truth_file;
+
+static ci_status write_json(const sim_world *w, const char *path)
+{
+    ci_json *root = ci_json_object();
+    ci_status status = build(w, root);
+    if (status == CI_OK) status = ci_json_write_file(root, path);
+    ci_json_free(root);
     return status;
+}
+
+static ci_status write_truth(const sim_world *w, truth_file which, const char *path)
+{
+    switch (which) {
+    case TRUTH_SOURCES:
+        return sim_sources_write(w->sources, path, -1);
+    case TRUTH_CALIBRATOR:
+        return sim_sources_write(w->sources, path, SIM_ROLE_CALIBRATOR);
+    case TRUTH_CATALOGUE:
+        return sim_sources_survey(w->sources, &w->options, path);
+    default:
+        return write_json(w, path);
+    }
 }
 
 ci_status sim_world_truth(const sim_world *w)
 {
-    ci_json *root = ci_json_object();
-    ci_status status = build(w, root);
-    if (status == CI_OK) status = write_named(w, "truth.json", root, 0);
-    ci_json_free(root);
-    CI_TRY(status);
-    CI_TRY(write_named(w, "truth.csv", NULL, -1));
-    return write_named(w, "truth-calibrator.csv", NULL, SIM_ROLE_CALIBRATOR);
+    static const char *const name[TRUTH_FILE_COUNT] = {
+        "truth.json", "truth.csv", "truth-calibrator.csv", "truth-catalogue.csv"};
+    for (int i = 0; i < TRUTH_FILE_COUNT; i++) {
+        char *path = NULL;
+        ci_status status = ci_path_join(&path, w->options.out, name[i]);
+        if (status == CI_OK) status = write_truth(w, (truth_file)i, path);
+        ci_mem_free(path);
+        CI_TRY(status);
+    }
+    return CI_OK;
 }

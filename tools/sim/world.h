@@ -44,7 +44,8 @@ bool sim_world_is_lost(const sim_world *world, size_t i_tile, int64_t sub_band, 
                        int64_t antenna, int quarter);
 /* Writes one file into options.out. Local. */
 CI_MUST_CHECK ci_status sim_world_write(sim_world *world, size_t i_tile, int64_t sub_band);
-/* truth.json, truth.csv and truth-calibrator.csv into options.out. Local: one rank's work. */
+/* truth.json, truth.csv, truth-calibrator.csv and truth-catalogue.csv into options.out. Local: one
+ * rank's work. */
 CI_MUST_CHECK ci_status sim_world_truth(const sim_world *world);
 
 #endif
