@@ -14,9 +14,12 @@ typedef struct ci_ops_check_options
     const char *input, *staging, *products, *state;
     const char *databases[4]; /* ingest, calibration, products, publish */
     double disk_critical_gb;
+    bool input_given;         /* else a missing input folder is a warning: files can be named */
+    bool is_local;            /* ./contimg-data: nothing was configured, nothing is made here */
+    bool disk_critical_given; /* else little room is a warning where is_local */
 } ci_ops_check_options;
 /* One line ok, warn or FAIL each, with the remedy; CI_ERR_NOT_READY where one failed. Makes
- * missing folders whose parent is writable. */
+ * missing folders that were configured and whose parent is writable. */
 CI_MUST_CHECK ci_status ci_ops_check(const ci_ops_check_options *options, bool as_json, FILE *out);
 
 #endif

@@ -160,6 +160,12 @@ ci_status ci_cli_group(const ci_conf *conf)
     ci_ingest_options options;
     ci_ingest_report report;
     group_options(conf, &options);
+    /* Said before anything is made. */
+    const char *input = ci_conf_text(conf, CI_OPT_INPUT_DIR);
+    if (!ci_path_is_folder(input))
+        return ci_error(CI_ERR_INPUT,
+                        "input folder %s (%s) does not exist: set --input-dir or CONTIMG_INPUT_DIR",
+                        input, ci_conf_origin(conf, CI_OPT_INPUT_DIR));
     ci_status status = ci_cli_open(&o, conf, false);
     if (status == CI_OK) status = ci_ingest_scan(o.registry, o.places.input, &options, &report);
     if (status == CI_OK && report.n_file == 0) ci_log_info("no UVH5 files in %s", o.places.input);
@@ -175,14 +181,17 @@ ci_status ci_cli_check(const ci_conf *conf)
 {
     ci_conf_places places;
     CI_TRY(ci_conf_places_new(&places, conf));
-    ci_ops_check_options options = {.input = places.input,
-                                    .staging = places.staging,
-                                    .products = places.products,
-                                    .state = places.state,
-                                    .databases = {places.ingest_db, places.cal_registry_db,
-                                                  places.products_db, places.data_registry_db},
-                                    .disk_critical_gb =
-                                        ci_conf_double(conf, CI_OPT_DISK_CRITICAL_GB)};
+    ci_ops_check_options options = {
+        .input = places.input,
+        .staging = places.staging,
+        .products = places.products,
+        .state = places.state,
+        .databases = {places.ingest_db, places.cal_registry_db, places.products_db,
+                      places.data_registry_db},
+        .disk_critical_gb = ci_conf_double(conf, CI_OPT_DISK_CRITICAL_GB),
+        .input_given = ci_conf_is_given(conf, CI_OPT_INPUT_DIR),
+        .is_local = places.is_local_default,
+        .disk_critical_given = ci_conf_is_given(conf, CI_OPT_DISK_CRITICAL_GB)};
     ci_status status = ci_ops_check(&options, ci_conf_bool(conf, CI_OPT_JSON), stdout);
     ci_conf_places_free(&places);
     return status;

@@ -43,40 +43,82 @@ static void line(sheet *s, line_level level, const char *name, const char *forma
         fprintf(s->out, "%-4s %-10s %s\n", words[level], name, text);
 }
 
-static void check_folder(sheet *s, const char *name, const char *path, bool written)
+/* The longest part of a path that is a folder. */
+static ci_status existing_part(char **out, const char *path)
 {
-    if (written && !ci_path_is_folder(path)) {
-        if (ci_path_make_folder(path) != CI_OK) {
-            line(s, LINE_FAIL, name, "%s: make it, writable for this user", ci_error_text());
-            return;
-        }
-        line(s, LINE_OK, name, "%s: was missing, made", path);
-        return;
+    CI_TRY(ci_str_copy(out, path));
+    while (!ci_path_is_folder(*out)) {
+        char *parent = NULL;
+        ci_status status = ci_path_parent(&parent, *out);
+        ci_mem_free(*out);
+        *out = NULL;
+        CI_TRY(status);
+        *out = parent;
+        if (strcmp(parent, "/") == 0 || strcmp(parent, ".") == 0) break;
     }
-    if (!ci_path_is_folder(path))
-        line(s, LINE_FAIL, name, "%s is not a folder: make it, or set --%s-dir", path, name);
-    else if (access(path, written ? R_OK | W_OK | X_OK : R_OK | X_OK) != 0)
+    return CI_OK;
+}
+
+static void check_access(sheet *s, const char *name, const char *path, bool written)
+{
+    if (access(path, written ? R_OK | W_OK | X_OK : R_OK | X_OK) != 0)
         line(s, LINE_FAIL, name, "%s: no permission to %s for uid %d", path,
              written ? "write" : "read", (int)getuid());
     else
         line(s, LINE_OK, name, "%s", path);
 }
 
-static void check_space(sheet *s, const char *name, const char *path, double want_gb,
-                        double critical_gb)
+static void check_input(sheet *s, const ci_ops_check_options *o)
 {
-    uint64_t bytes = 0;
-    if (!ci_path_is_folder(path)) return;
-    if (ci_path_free_bytes(path, &bytes) != CI_OK) {
-        line(s, LINE_FAIL, name, "%s", ci_error_text());
-        return;
+    if (ci_path_is_folder(o->input))
+        check_access(s, "input", o->input, false);
+    else if (o->input_given)
+        line(s, LINE_FAIL, "input", "%s is not a folder: make it, or set --input-dir", o->input);
+    else
+        line(s, LINE_WARN, "input",
+             "%s, the default, is not there: set --input-dir, or name files to run", o->input);
+}
+
+/* A folder of ours: where it was configured and is missing, it is made. */
+static void check_folder(sheet *s, const char *name, const char *path, bool is_local)
+{
+    char *parent = NULL;
+    if (ci_path_is_folder(path)) {
+        check_access(s, name, path, true);
+    } else if (!is_local) {
+        if (ci_path_make_folder(path) == CI_OK)
+            line(s, LINE_OK, name, "%s: was missing, made", path);
+        else
+            line(s, LINE_FAIL, name, "%s: make it, writable for this user", ci_error_text());
+    } else if (existing_part(&parent, path) != CI_OK || access(parent, W_OK | X_OK) != 0) {
+        line(s, LINE_FAIL, name,
+             "%s cannot be made here: go to a folder that is writable, or set --%s-dir", path,
+             strcmp(name, "staging") == 0 ? "output" : name);
+    } else {
+        line(s, LINE_OK, name, "%s: nothing is configured, will be made here", path);
     }
+    ci_mem_free(parent);
+}
+
+static void check_space(sheet *s, const char *name, const char *path, double want_gb,
+                        double critical_gb, bool only_warn)
+{
+    char *folder = NULL;
+    uint64_t bytes = 0;
+    ci_status status = existing_part(&folder, path);
+    if (status == CI_OK) status = ci_path_free_bytes(folder, &bytes);
     double free_gb = (double)bytes * 1e-9;
-    line_level level = free_gb < critical_gb ? LINE_FAIL : free_gb < want_gb ? LINE_WARN : LINE_OK;
-    line(s, level, name, "%s: %.1f GB free%s", path, free_gb,
-         level == LINE_FAIL   ? ", below --disk-critical-gb: make room"
-         : level == LINE_WARN ? ", less than the operators' checklist asks for"
-                              : "");
+    bool is_critical = free_gb < critical_gb;
+    if (status != CI_OK)
+        line(s, LINE_FAIL, name, "%s", ci_error_text());
+    else if (is_critical)
+        line(s, only_warn ? LINE_WARN : LINE_FAIL, name,
+             "%s: %.1f GB free, below --disk-critical-gb %g: make room", folder, free_gb,
+             critical_gb);
+    else
+        line(s, free_gb < want_gb ? LINE_WARN : LINE_OK, name, "%s: %.1f GB free%s", folder,
+             free_gb, free_gb < want_gb ? ", less than the operators' checklist asks for" : "");
+    ci_mem_free(folder);
 }
 
 static void check_databases(sheet *s, const ci_ops_check_options *o)
@@ -152,14 +194,45 @@ static bool is_program(const char *name)
     return false;
 }
 
+/* First line of what a command prints, and whether it ended well; commands are our own. */
+static bool first_line(const char *command, char out[256])
+{
+    out[0] = '\0';
+    FILE *pipe = popen(command, "r");
+    if (!pipe) return false;
+    char rest[256];
+    if (fgets(out, 256, pipe))
+        while (fgets(rest, sizeof rest, pipe))
+            continue;
+    out[strcspn(out, "\n")] = '\0';
+    return pclose(pipe) == 0;
+}
+
+static void check_slurm(sheet *s)
+{
+    char text[256];
+    if (!is_program("sbatch")) {
+        line(s, LINE_WARN, "slurm", "no sbatch on PATH: contimg-submit cannot run");
+        return;
+    }
+    if (!first_line("timeout 10 sinfo -h -o '%P %a, %D nodes of %c cores and %m MB' 2>&1", text))
+        line(s, LINE_WARN, "slurm", "sbatch is on PATH, but no controller answers: %s", text);
+    else if (!*text)
+        line(s, LINE_WARN, "slurm", "no partition that this user may use");
+    else
+        line(s, LINE_OK, "slurm", "partition %s", text);
+    if (first_line("timeout 10 srun --mpi=list 2>&1 | grep -w pmix", text))
+        line(s, LINE_OK, "slurm", "srun starts MPI by PMIx");
+    else
+        line(s, LINE_WARN, "slurm", "srun has no PMIx: jobs start by mpirun");
+}
+
 static void check_programs(sheet *s)
 {
     line(s, is_program("mpirun") || is_program("srun") ? LINE_OK : LINE_WARN, "mpi",
          is_program("mpirun") ? "mpirun is on PATH"
                               : "no mpirun on PATH: one process, or srun under Slurm");
-    line(s, is_program("sbatch") ? LINE_OK : LINE_WARN, "slurm",
-         is_program("sbatch") ? "sbatch is on PATH"
-                              : "no sbatch on PATH: contimg-submit cannot run");
+    check_slurm(s);
     const char *temporary = getenv("TMPDIR");
     if (temporary && !ci_path_is_folder(temporary))
         line(s, LINE_WARN, "tmpdir", "TMPDIR '%s' is no folder: launchers may fail; unset it",
@@ -169,13 +242,16 @@ static void check_programs(sheet *s)
 ci_status ci_ops_check(const ci_ops_check_options *o, bool as_json, FILE *out)
 {
     sheet s = {.out = out, .list = as_json ? ci_json_array() : NULL};
-    check_folder(&s, "input", o->input, false);
-    check_folder(&s, "staging", o->staging, true);
-    check_folder(&s, "products", o->products, true);
-    check_folder(&s, "state", o->state, true);
-    check_space(&s, "staging", o->staging, 500, o->disk_critical_gb);
-    check_space(&s, "products", o->products, 2000, o->disk_critical_gb);
-    check_space(&s, "state", o->state, 10, 1);
+    bool only_warn = o->is_local && !o->disk_critical_given;
+    /* What the operators' checklist asks for is asked of who has such a place. */
+    double staging_gb = o->is_local ? 0 : 500, products_gb = o->is_local ? 0 : 2000;
+    check_input(&s, o);
+    check_folder(&s, "staging", o->staging, o->is_local);
+    check_folder(&s, "products", o->products, o->is_local);
+    check_folder(&s, "state", o->state, o->is_local);
+    check_space(&s, "staging", o->staging, staging_gb, o->disk_critical_gb, only_warn);
+    check_space(&s, "products", o->products, products_gb, o->disk_critical_gb, only_warn);
+    check_space(&s, "state", o->state, o->is_local ? 0 : 10, 1, only_warn);
     check_databases(&s, o);
     check_filters(&s);
     check_facts(&s);
