@@ -9,6 +9,8 @@ static const size_t patch_half_max = 512;
 static const int64_t active_max = 1 << 22;
 static const double mask_tolerance = 1.2; /* inside the mask, in units of the threshold */
 static const double growth_refused = 1.2; /* of the residual's peak in one major cycle */
+static const double idle_gain = 0.99, idle_excess = 0.9; /* what counts as better */
+static const int idle_max = 2;
 static const double outside_margin = 1.5; /* depth over what the PSF patch does not know */
 
 /* A source between pixels asks for negative components around its positive ones; elsewhere,
@@ -37,6 +39,13 @@ typedef struct scan
 {
     double peak, peak_all, excess; /* excess: greatest |residual| in units of its threshold */
 } scan;
+
+/* The best that was reached, and for how many cycles nothing became better. */
+typedef struct progress
+{
+    double rms, excess;
+    int n_idle;
+} progress;
 
 /* ---- exact residual ------------------------------------------------------------------------ */
 
@@ -319,10 +328,27 @@ static ci_status cycle_run(ci_comm *comm, major *m, const ci_image_rms_mesh *mes
     return CI_OK;
 }
 
+/* What the model cannot describe (an extended source, one that varies in the tile's band or
+ * time) stays above the thresholds for ever; cycles that better nothing are not worth their
+ * time. */
+static ci_status progress_judge(ci_comm *comm, const major *m, scan now, progress *best,
+                                bool *is_idle)
+{
+    double rms;
+    CI_TRY(ci_image_slab_rms(comm, m->l, m->clean->residual, &rms));
+    bool is_better = rms < idle_gain * best->rms || now.excess < idle_excess * best->excess;
+    best->n_idle = is_better ? 0 : best->n_idle + 1;
+    best->rms = fmin(best->rms, rms);
+    best->excess = fmin(best->excess, now.excess);
+    *is_idle = best->n_idle >= idle_max;
+    return CI_OK;
+}
+
 static ci_status major_loop(ci_comm *comm, major *m, ci_image_stats *stats)
 {
     size_t box = (size_t)fmax(64, ceil(16 * m->clean->beam_pixel));
-    bool done = false;
+    bool done = false, is_idle = false;
+    progress best = {INFINITY, INFINITY, 0};
     while (!done) {
         ci_image_rms_mesh *mesh = NULL;
         CI_TRY(ci_image_rms_mesh_new(comm, &mesh, m->l, m->clean->residual, box));
@@ -332,6 +358,11 @@ static ci_status major_loop(ci_comm *comm, major *m, ci_image_stats *stats)
             stop_set(stats, stats->n_major > 0 ? "threshold" : "nothing above the mask threshold");
             done = true;
         } else if (status == CI_OK)
+            status = progress_judge(comm, m, now, &best, &is_idle);
+        if (status == CI_OK && !done && is_idle) {
+            stop_set(stats, "no further progress");
+            done = true;
+        } else if (status == CI_OK && !done)
             status = cycle_run(comm, m, mesh, now, stats, &done);
         ci_image_rms_mesh_free(mesh);
         CI_TRY(status);
