@@ -32,9 +32,8 @@ sound() {
 }
 # What a product is, without what names the run.
 content() {
-  (cd "$1"/products/*/* && for f in mosaic.fits noise.fits weight.fits; do
-    "$CONTIMG_BUILD/bin/contimg" inspect --json "$f" 2>/dev/null | grep -i datasum
-  done; sha256sum sources.csv)
+  (cd "$1"/products/*/* && for f in mosaic noise weight; do fits_cards $f.fits; done
+  sha256sum sources.csv)
 }
 everything() { (cd "$1" && find products staging -type f -exec sha256sum {} + | sort -k2); }
 

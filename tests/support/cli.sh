@@ -58,6 +58,16 @@ bad() {
   fi
 }
 
+# The cards of a FITS file's first header, the checksum of its data among them, without those
+# that name the run.
+fits_cards() {
+  local cards
+  cards=$(head -c 57600 "$1" | LC_ALL=C fold -b -w 80 | LC_ALL=C sed '/^END *$/q' |
+    LC_ALL=C grep -avE '^(DATE|CHECKSUM|HISTORY|CREATOR|HOSTNAME|RUNID|NRANK|COMMENT)[ =]')
+  grep -q '^DATASUM' <<<"$cards" || fail "$1: no DATASUM"
+  sed 's|^\(DATASUM[^/]*\)/.*|\1|' <<<"$cards" # its comment holds the time of writing
+}
+
 # A small array with both arms, and one calibrator bright enough to be seen at once.
 simulate() {
   "$runner" 0 "$sim" --stations 1,8,15,24,32,40,48,70,78,86,94,102 --channels 4 \

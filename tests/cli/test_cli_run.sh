@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# ci-test: timeout=300 processors=2
+# contimg run: missing sub-bands, more ranks than channels, another time zone.
+. "$CONTIMG_SOURCE/tests/support/cli.sh"
+simulate --out sim --random 3
+model="--model sim/truth-calibrator.csv"
+image="--size 96 --cell-arcsec 25 --niter 100"
+places() { echo "--state-dir $1/state --output-dir $1/staging --products-dir $1/products"; }
+
+# ---- missing sub-bands ----------------------------------------------------------------------
+for ranks in 0 2; do
+  good 'DEGRADED' $ranks run sim/*sb0[0-46-9].hdf5 sim/*sb1*.hdf5 $model $image $(places d$ranks)
+  grep -q '^published: ' "$out" || fail "one sub-band missing: not published: $(cat "$out")"
+  bad 7 '--strict' $ranks run sim/*sb0[0-46-9].hdf5 sim/*sb1*.hdf5 $model $image --strict \
+    $(places s$ranks)
+  bad 3 '11 of 16 sub-bands' $ranks run sim/*sb0*.hdf5 sim/*sb10.hdf5 $model $image $(places few)
+done
+grep -q 'missing: 11, 12, 13, 14, 15' "$err" || fail "the missing are not named: $(own_lines)"
+good 'published: ' 0 run sim/*sb0*.hdf5 sim/*sb1[01].hdf5 $model $image $(places twelve)
+grep -q DEGRADED "$out" || fail "12 of 16 are not called DEGRADED"
+good 'published: ' 0 run sim/*.hdf5 $model $image $(places all)
+grep -q DEGRADED "$out" && fail "16 of 16 are called DEGRADED: $(cat "$out")"
+[ -s all/state/reports/*/report.html ] || fail "no report"
+
+# ---- ranks, time zone -------------------------------------------------------------------------------
+same() { diff <(fits_cards "$1") <(fits_cards "$2") || fail "$1 and $2 differ"; }
+"$runner" 0 "$sim" --out few --stations 12 --channels 2 --sub-bands 1 --integrations 2 \
+  --calibrator 5 --sefd 0 >/dev/null 2>&1 || fail "contimg-sim few"
+good 'few1.image.fits' 1 image few/*.hdf5 --size 64 --cell-arcsec 8 --niter 0 --out few1
+good 'few7.image.fits' 7 image few/*.hdf5 --size 64 --cell-arcsec 8 --niter 0 --out few7
+same few1.image.fits few7.image.fits
+TZ=America/Los_Angeles good 'published: ' 0 run sim/*.hdf5 $model $image $(places zone)
+diff <(cd all/products && ls -R) <(cd zone/products && ls -R) || fail "another time zone: other names"
+for name in mosaic noise weight; do same all/products/*/*/$name.fits zone/products/*/*/$name.fits; done
+cmp all/products/*/*/sources.csv zone/products/*/*/sources.csv || fail "another time zone: sources"
+grep -q ' 2026-01-25T00:00:10 ' "$err" || fail "another time zone: $(grep -m1 read "$err")"
+echo "run: missing sub-bands, 7 ranks on 2 channels, another time zone"
