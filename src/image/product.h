@@ -115,7 +115,8 @@ CI_MUST_CHECK ci_status ci_image_slab_peak(ci_comm *comm, const ci_image_layout 
 CI_MUST_CHECK ci_status ci_image_slab_rms(ci_comm *comm, const ci_image_layout *layout,
                                           const double *slab, double *rms);
 
-/* Local rms on a mesh of boxes whose edges depend on the image alone. */
+/* Local rms on a mesh of boxes whose edges depend on the image alone. Of a positive sky:
+ * extended emission that fills a box is not taken for noise. */
 typedef struct ci_image_rms_mesh
 {
     size_t n_x, n_y;         /* image */
@@ -124,7 +125,7 @@ typedef struct ci_image_rms_mesh
 } ci_image_rms_mesh;
 CI_MUST_CHECK ci_status ci_image_rms_mesh_new(ci_comm *comm, ci_image_rms_mesh **out,
                                               const ci_image_layout *layout, const double *slab,
-                                              size_t box);
+                                              size_t box, bool is_positive);
 void ci_image_rms_mesh_free(ci_image_rms_mesh *mesh);
 /* One row of the map, bilinear between box centres. Local. */
 void ci_image_rms_mesh_row(const ci_image_rms_mesh *mesh, size_t y, float *rms);

@@ -108,8 +108,8 @@ static void check_slabs(ci_comm *world, ci_comm *self)
     CHECK(p[0] == q[0] && p[0] > 1);
 
     ci_image_rms_mesh *ma = NULL, *mb = NULL;
-    CHECK_OK(ci_image_rms_mesh_new(world, &ma, l, slab, 20));
-    CHECK_OK(ci_image_rms_mesh_new(self, &mb, w, image, 20));
+    CHECK_OK(ci_image_rms_mesh_new(world, &ma, l, slab, 20, true));
+    CHECK_OK(ci_image_rms_mesh_new(self, &mb, w, image, 20, true));
     CHECK(ma->n_box_x == 6 && ma->n_box_y == 5);
     CHECK(memcmp(ma->rms, mb->rms, 30 * sizeof(float)) == 0);
     ci_image_rms_mesh_free(ma);

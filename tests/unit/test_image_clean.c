@@ -244,13 +244,57 @@ static void test_statistics(void **state)
     assert_int_equal(ci_image_slab_rms(comm, l, slab, &rms), CI_OK);
     assert_float_equal(rms, ci_num_mad_sigma_float(copy, NX * NY), 1e-6);
     ci_image_rms_mesh *mesh = NULL;
-    assert_int_equal(ci_image_rms_mesh_new(comm, &mesh, l, slab, 50), CI_OK);
+    assert_int_equal(ci_image_rms_mesh_new(comm, &mesh, l, slab, 50, false), CI_OK);
     assert_true(mesh->n_box_x == 4 && mesh->n_box_y == 3);
     ci_image_rms_mesh_row(mesh, 75, row);
     assert_float_equal(row[10], 1, 0.06);
     assert_float_equal(row[NX - 10], 3, 0.18);
     assert_true(row[NX / 2] > 1.7 && row[NX / 2] < 2.3);
     ci_image_rms_mesh_free(mesh);
+    ci_image_layout_free(l);
+}
+
+static float row_rms(const ci_image_layout *l, const double *slab, bool is_positive, size_t y,
+                     size_t x)
+{
+    static float row[400];
+    ci_image_rms_mesh *mesh = NULL;
+    assert_int_equal(ci_image_rms_mesh_new(comm, &mesh, l, slab, 50, is_positive), CI_OK);
+    ci_image_rms_mesh_row(mesh, y, row);
+    ci_image_rms_mesh_free(mesh);
+    return row[x];
+}
+
+/* Noise of 1 everywhere but in two boxes: one holds a nebula between 4 and 26, the other
+ * artefacts of both signs, 5 times the noise. Of a positive sky the nebula is none. */
+static void test_rms_of_emission(void **state)
+{
+    (void)state;
+    enum
+    {
+        NX = 400,
+        NY = 400
+    };
+    static double slab[NX * NY];
+    uint32_t seed = 7;
+    for (int i = 0; i < NX * NY; i++) {
+        double sum = -6, x = i % NX, y = i / NX;
+        for (int k = 0; k < 12; k++) {
+            seed = seed * 1664525u + 1013904223u;
+            sum += seed / 4294967296.0;
+        }
+        bool nebula = x >= 100 && x < 150 && y >= 100 && y < 150;
+        bool artefact = x >= 250 && x < 300 && y >= 250 && y < 300;
+        slab[i] = sum * (artefact ? 5 : 1) + (nebula ? 15 + 11 * sin(x / 7) * cos(y / 9) : 0);
+    }
+    ci_image_layout *l = NULL;
+    assert_int_equal(ci_image_layout_new(comm, &l, NX, NY, 0, NY), CI_OK);
+    assert_true(row_rms(l, slab, false, 125, 125) > 4);
+    assert_float_equal(row_rms(l, slab, true, 125, 125), 1, 0.08);
+    for (int positive = 0; positive < 2; positive++) {
+        assert_float_equal(row_rms(l, slab, positive, 275, 275), 5, 0.4);
+        assert_float_equal(row_rms(l, slab, positive, 25, 25), 1, 0.08);
+    }
     ci_image_layout_free(l);
 }
 
@@ -278,7 +322,8 @@ int main(void)
         cmocka_unit_test(test_fit_gaussian),   cmocka_unit_test(test_fit_rising_sidelobe),
         cmocka_unit_test(test_fit_coarse),     cmocka_unit_test(test_minor),
         cmocka_unit_test(test_minor_diverges), cmocka_unit_test(test_restore),
-        cmocka_unit_test(test_statistics),     cmocka_unit_test(test_sidelobe),
+        cmocka_unit_test(test_statistics),     cmocka_unit_test(test_rms_of_emission),
+        cmocka_unit_test(test_sidelobe),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     ci_comm_free(comm);
