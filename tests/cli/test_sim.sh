@@ -50,8 +50,9 @@ options="--stations 9 --sub-bands 3 --channels 12 --integrations 3 --tiles 2 --r
   --drift-phase 20 --rfi narrow:0.05,broad:0.1,swept:0.05,burst:0.02 --nan-packets 0.02 --dead 1
   --name-jitter 5 --missing-sub-band 1:2"
 for ranks in 0 1 2 3 4 7; do
-  TZ=America/Los_Angeles "$run" $ranks "$sim" --out "$folder/$ranks" $options >/dev/null ||
-    fail "$ranks ranks: exit $?"
+  TZ=America/Los_Angeles "$run" $ranks "$sim" --out "$folder/$ranks" $options >/dev/null 2>"$folder/err" ||
+    fail "$ranks ranks: exit $?: $(cat "$folder/err")"
+  [ -s "$folder/err" ] && fail "$ranks ranks: $(cat "$folder/err")"
   (cd "$folder/$ranks" && sha256sum *) >"$folder/$ranks.sum"
   cmp -s "$folder/0.sum" "$folder/$ranks.sum" ||
     fail "$ranks ranks give other bytes: $(diff "$folder/0.sum" "$folder/$ranks.sum")"

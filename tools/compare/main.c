@@ -211,5 +211,7 @@ int main(int argc, char **argv)
     else if (status == CI_OK)
         status = work(&o);
     if (status != CI_OK) fprintf(stderr, "contimg-compare: %s\n", ci_error_text());
+    if (ci_mem_now() != 0)
+        ci_log_warning("contimg-compare: %zu bytes were not freed", ci_mem_now());
     return ci_status_exit_code(status);
 }

@@ -65,6 +65,7 @@ int main(int argc, char **argv)
         status = simulate(world, &options);
     }
     status = ci_par_end(world, status);
+    if (ci_mem_now() != 0) ci_log_warning("contimg-sim: %zu bytes were not freed", ci_mem_now());
     if (status != CI_OK && is_first) fprintf(stderr, "contimg-sim: %s\n", ci_error_text());
     return ci_status_exit_code(status);
 }
