@@ -61,7 +61,7 @@ void ci_conf_variable(ci_conf_id id, char out[64]);
 void ci_conf_help(FILE *out, ci_conf_command command, const char *usage, const char *about);
 void ci_conf_man(FILE *out, ci_conf_command command, const char *name, const char *usage,
                  const char *about);
-/* Every value with its origin, one a line (check --config). */
+/* Every value with its origin, one a line (check --values). */
 void ci_conf_print(FILE *out, const ci_conf *conf);
 /* name=value of every option that is not at its default, blank-separated, for provenance;
  * ci_mem_free. */

@@ -177,9 +177,31 @@ ci_status ci_cli_group(const ci_conf *conf)
 /* ---- check
  * ------------------------------------------------------------------------------------------ */
 
+static ci_status print_values(const ci_conf *conf)
+{
+    if (!ci_conf_bool(conf, CI_OPT_JSON)) {
+        ci_conf_print(stdout, conf);
+        return CI_OK;
+    }
+    ci_json *list = ci_json_array();
+    for (int i = 0; i < CI_OPT_COUNT; i++) {
+        ci_conf_id id = (ci_conf_id)i;
+        char variable[64];
+        ci_json *item = ci_json_object();
+        ci_conf_variable(id, variable);
+        ci_json_put_string(item, "name", ci_conf_name(id));
+        ci_json_put_string(item, "variable", variable);
+        ci_json_put_string(item, "value", ci_conf_text(conf, id));
+        ci_json_put_string(item, "origin", ci_conf_origin(conf, id));
+        ci_json_put(list, NULL, item);
+    }
+    return ci_cli_print_json(list);
+}
+
 ci_status ci_cli_check(const ci_conf *conf)
 {
     ci_conf_places places;
+    if (ci_conf_bool(conf, CI_OPT_VALUES)) return print_values(conf);
     CI_TRY(ci_conf_places_new(&places, conf));
     ci_ops_check_options options = {
         .input = places.input,

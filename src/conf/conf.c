@@ -208,6 +208,7 @@ void ci_conf_free(ci_conf *conf)
         ci_mem_free(conf->value[i].origin);
     }
     ci_mem_free(conf->argument);
+    ci_mem_free(conf->warned.text);
     ci_mem_free(conf->file);
     ci_mem_free(conf);
 }

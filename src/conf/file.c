@@ -25,12 +25,41 @@ typedef struct
     ci_status status;
 } file_state;
 
+/* A name that belongs to others: capitals, and not ours. */
+static bool is_foreign(const char *name, size_t n)
+{
+    if (n == 0 || strncmp(name, "CONTIMG_", 8) == 0) return false;
+    for (size_t i = 0; i < n; i++)
+        if (islower((unsigned char)name[i])) return false;
+    return true;
+}
+
+/* One line for the parser: no blanks in front, which it would take for a continuation of the
+ * value before, and none that is cut at the parser's line length. */
 static char *read_line(char *text, int n, void *context)
 {
     file_state *state = context;
-    char *got = fgets(text, n, state->stream);
-    if (got) state->line++;
-    return got;
+    char *whole = NULL;
+    size_t capacity = 0;
+    ssize_t length = getline(&whole, &capacity, state->stream);
+    if (length < 0) {
+        free(whole);
+        return NULL;
+    }
+    state->line++;
+    const char *start = whole + strspn(whole, " \t");
+    size_t n_name = strcspn(start, " =\n");
+    bool is_comment = *start == '#' || *start == ';';
+    if (strlen(start) < (size_t)n)
+        snprintf(text, (size_t)n, "%s", start);
+    else {
+        if (!is_comment && !is_foreign(start, n_name) && state->status == CI_OK)
+            state->status = ci_error(CI_ERR_USAGE, "%s:%d: %.*s: longer than %d characters",
+                                     state->path, state->line, (int)n_name, start, n - 2);
+        snprintf(text, (size_t)n, "#\n");
+    }
+    free(whole);
+    return text;
 }
 
 /* "export NAME" -> NAME; quotes around the whole value go, as a shell or systemd would. */
@@ -85,18 +114,26 @@ static ci_status expand(char **out, const file_state *state, const char *value, 
     return status;
 }
 
+/* One warning for a name, however often and wherever it is set. */
+static ci_status warn_once(ci_conf *conf, const char *where, const char *name)
+{
+    char key[160];
+    snprintf(key, sizeof key, " %s ", name);
+    if (conf->warned.text && strstr(conf->warned.text, key)) return CI_OK;
+    ci_log_warning("%s: %s is %s and has no effect", where, name,
+                   ci_conf_is_retired(name) ? "retired" : "unknown");
+    return ci_text_append(&conf->warned, "%s", key);
+}
+
 /* A key that is no option: foreign names of an environment file are passed over. */
-static ci_status unknown_key(const file_state *state, const pair *p)
+static ci_status unknown_key(ci_conf *conf, const file_state *state, const pair *p)
 {
     if (strncmp(p->name, "CONTIMG_", 8) == 0) {
-        ci_log_warning("%s:%d: %s is %s and has no effect", state->path, p->line, p->name,
-                       ci_conf_is_retired(p->name) ? "retired" : "unknown");
-        return CI_OK;
+        char where[1100];
+        snprintf(where, sizeof where, "%s:%d", state->path, p->line);
+        return warn_once(conf, where, p->name);
     }
-    bool is_variable = true;
-    for (const char *c = p->name; *c; c++)
-        if (islower((unsigned char)*c)) is_variable = false;
-    if (is_variable) return CI_OK;
+    if (is_foreign(p->name, strlen(p->name))) return CI_OK;
     const char *names[CI_OPT_COUNT];
     for (int i = 0; i < CI_OPT_COUNT; i++)
         names[i] = ci_conf_rows[i].name;
@@ -120,11 +157,12 @@ static ci_conf_id find_key(const char *key)
 static ci_status apply_pair(ci_conf *conf, const file_state *state, const pair *p)
 {
     ci_conf_id id = find_key(p->name);
-    if (id == CI_OPT_COUNT) return unknown_key(state, p);
+    if (id == CI_OPT_COUNT) return unknown_key(conf, state, p);
     /* The deployed CAL_REGISTRY_DB gives way to our own name. */
     if (strcmp(p->name, "CAL_REGISTRY_DB") == 0 &&
         pair_value(state, "CONTIMG_CAL_REGISTRY_DB", strlen("CONTIMG_CAL_REGISTRY_DB")))
         return CI_OK;
+    if (strcmp(p->name, "CONTIMG_CAL_REGISTRY_DB") == 0) conf->cal_by_own_name = true;
     char *value = NULL, *origin = NULL;
     ci_status status = expand(&value, state, p->value, 0);
     if (status == CI_OK) status = ci_str_format(&origin, "%s:%d", state->path, p->line);
@@ -140,11 +178,14 @@ ci_status ci_conf_file_read(ci_conf *conf, const char *path)
     if (!state.stream) return ci_error_errno(errno, path, "open configuration");
     int bad_line = ini_parse_stream(read_line, &state, on_pair, &state);
     ci_status status = state.status;
+    if (status == CI_OK && ci_path_is_folder(path))
+        status = ci_error(CI_ERR_INPUT, "%s: a folder, not a configuration file", path);
     if (status == CI_OK && ferror(state.stream))
         status = ci_error_errno(errno, path, "read configuration");
     fclose(state.stream);
     if (status == CI_OK && bad_line != 0)
-        status = ci_error(CI_ERR_USAGE, "%s:%d: not KEY=VALUE", path, bad_line);
+        status =
+            ci_error(CI_ERR_USAGE, "%s:%d: not KEY=VALUE: comments begin with #", path, bad_line);
     for (size_t i = 0; status == CI_OK && i < state.n_pair; i++)
         status = apply_pair(conf, &state, &state.pairs[i]);
     for (size_t i = 0; i < state.n_pair; i++) {
@@ -169,14 +210,12 @@ static bool is_own_variable(const char *name)
 static ci_status apply_variable(ci_conf *conf, const char *name, const char *value)
 {
     ci_conf_id id = ci_conf_find_variable(name);
-    if (strcmp(name, "CAL_REGISTRY_DB") == 0 && !getenv("CONTIMG_CAL_REGISTRY_DB"))
-        id = CI_OPT_CAL_REGISTRY_DB;
+    bool is_own_name_set = getenv("CONTIMG_CAL_REGISTRY_DB") || conf->cal_by_own_name;
+    if (strcmp(name, "CAL_REGISTRY_DB") == 0 && !is_own_name_set) id = CI_OPT_CAL_REGISTRY_DB;
     if (id == CI_OPT_CONFIG) return CI_OK;
     if (id == CI_OPT_COUNT) {
-        if (strncmp(name, "CONTIMG_", 8) == 0 && !is_own_variable(name))
-            ci_log_warning("environment: %s is %s and has no effect", name,
-                           ci_conf_is_retired(name) ? "retired" : "unknown");
-        return CI_OK;
+        bool is_ours = strncmp(name, "CONTIMG_", 8) == 0 && !is_own_variable(name);
+        return is_ours ? warn_once(conf, "environment", name) : CI_OK;
     }
     char *expanded = NULL;
     ci_status status = expand(&expanded, NULL, value, 0);

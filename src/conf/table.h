@@ -36,8 +36,10 @@ typedef struct ci_conf_value
 struct ci_conf
 {
     ci_conf_command command;
-    char *file; /* owned */
+    char *file;     /* owned */
+    ci_text warned; /* names that were warned of, each between blanks; text owned */
     ci_conf_value value[CI_OPT_COUNT];
+    bool cal_by_own_name; /* the file gives CONTIMG_CAL_REGISTRY_DB, not only CAL_REGISTRY_DB */
     size_t n_argument;
     const char **argument; /* [n_argument], borrowed from argv */
 };

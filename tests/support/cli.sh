@@ -53,7 +53,7 @@ bad() {
     fail "$tried: exit $code, not $expected: $(grep -av -e ' INFO ' -e ' DEBUG ' "$err")"
   [ "$(own_lines | wc -l)" = 1 ] || fail "$tried: not one line: $(own_lines)"
   own_lines | grep -qF -- "$text" || fail "$tried: no '$text' in: $(own_lines)"
-  if [ "$3" = 0 ] && ! tail -n 1 "$err" | grep -q '^contimg: '; then
+  if [ "$1" = 0 ] && ! tail -n 1 "$err" | grep -q '^contimg: '; then
     fail "$tried: the last line is not the error: $(tail -n 1 "$err")"
   fi
 }
