@@ -36,7 +36,7 @@ tools/install_deps.sh
 started=$SECONDS # the time told is that after installation
 step "build"
 cmake --preset release >/dev/null
-cmake --build --preset release -- -j "$(nproc)" | tail -n 1
+cmake --build --preset release -- -j "$(env -u OMP_NUM_THREADS nproc)" | tail -n 1
 bin=$PWD/build/release/bin
 . tests/mpi.env
 folder=$PWD/build/quickstart

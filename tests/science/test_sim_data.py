@@ -136,42 +136,54 @@ for kind, fraction in (("narrow", 0.05), ("broad", 0.1), ("swept", 0.05), ("burs
     shutil.rmtree(folder)
 
 # Drawn sources: in their regions, apart, and following the counts' slope; files late by jitter.
-folder, _ = sim.simulate("--stations", 3, "--sub-bands", 16, "--integrations", 1, "--channels", 1,
-                         "--tiles", 4, "--tile-step", 309.24, "--random", 400, "--outside", 100,
-                         "--radius", 1.2, "--isolated", 60, "--min-flux", 0.01, "--max-flux", 2,
-                         "--calibrator", 12.7, "--name-jitter", 6, "--catalogue-error", 0.1, "--catalogue-min", 0.02)
-truth = sim.truth_of(folder)
 from astropy.coordinates import SkyCoord
-s = truth["sources"]
-sky = SkyCoord([x["ra_deg"] for x in s], [x["dec_deg"] for x in s], unit="deg")
-track = SkyCoord(np.linspace(truth["tiles"][0]["centre_ra_deg"], truth["tiles"][-1]["centre_ra_deg"], 400),
-                 np.full(400, truth["tiles"][1]["centre_dec_deg"]), unit="deg")
-distance = sky[:, None].separation(track[None]).deg.min(axis=1)
-role = np.array([x["role"] for x in s])
-flux = np.array([x["flux_jy"] for x in s])
-assert (role == "inside").sum() == 400 and (role == "outside").sum() == 100
-assert distance[role == "inside"].max() < 1.201 and distance[role == "outside"].min() > 1.199
-assert distance[role == "outside"].max() < 5.001
-inside = sky[role != "outside"]
-assert inside.match_to_catalog_sky(inside, nthneighbor=2)[1].arcsec.min() > 60
-cal = truth["sources"][int(np.flatnonzero(role == "calibrator")[0])]
-assert cal["flux_jy"] == 12.7 and abs(cal["ra_deg"] - truth["tiles"][1]["centre_ra_deg"]) < 1e-9
-drawn = flux[role == "inside"]
-assert drawn.min() >= 0.01 and drawn.max() <= 2
-# the counts are near dN/dS = S^-1.7 between 10 and 100 mJy: about 0.59 of 10-100 mJy lie below 25
-share = (drawn < 0.025).sum() / (drawn < 0.1).sum()
-assert 0.45 < share < 0.72, share
-with open(os.path.join(folder, "truth.csv")) as f:
-    rows = list(csv.DictReader(f))
-assert len(rows) == len(s) and rows[0]["name"] == s[0]["name"]
-assert all(abs(float(r["flux_jy"]) / x["flux_jy"] - 1) < 1e-8 for r, x in zip(rows, s))
-with open(os.path.join(folder, "truth-calibrator.csv")) as f:
-    assert [r["name"] for r in csv.DictReader(f)] == ["CAL"]
-with open(os.path.join(folder, "truth-catalogue.csv")) as f:
-    listed = {r["name"]: float(r["flux_jy"]) for r in csv.DictReader(f)}
-assert listed["CAL"] == 12.7 and min(v for k, v in listed.items() if k != "CAL") >= 0.02
-error = np.array([listed[x["name"]] / x["flux_jy"] - 1 for x in s if x["name"] in listed and x["flux_jy"] > 0.04])
-assert len(error) > 50 and abs(error.std() / 0.1 - 1) < 0.35 and abs(error.mean()) < 0.05, (error.std(), error.mean())
+
+
+def drawn_sky(*options):
+    folder, _ = sim.simulate("--stations", 3, "--sub-bands", 16, "--integrations", 1, "--channels", 1,
+                             "--tiles", 4, "--tile-step", 309.24, "--random", 400, "--outside", 100,
+                             "--radius", 1.2, "--isolated", 60, "--min-flux", 0.01, "--max-flux", 2,
+                             "--calibrator", 12.7, *options, "--name-jitter", 6, "--catalogue-error", 0.1, "--catalogue-min", 0.02)
+    truth = sim.truth_of(folder)
+    s = truth["sources"]
+    sky = SkyCoord([x["ra_deg"] for x in s], [x["dec_deg"] for x in s], unit="deg")
+    span = (truth["tiles"][-1]["centre_ra_deg"] - truth["tiles"][0]["centre_ra_deg"]) % 360
+    assert abs(span / (3 * 309.24 * 15.041 / 3600) - 1) < 0.02, span  # precession tilts the track
+    track = SkyCoord(truth["tiles"][0]["centre_ra_deg"] + np.linspace(0, span, 400),
+                     np.linspace(truth["tiles"][0]["centre_dec_deg"], truth["tiles"][-1]["centre_dec_deg"], 400), unit="deg")
+    distance = sky[:, None].separation(track[None]).deg.min(axis=1)
+    role = np.array([x["role"] for x in s])
+    flux = np.array([x["flux_jy"] for x in s])
+    assert (role == "inside").sum() == 400 and (role == "outside").sum() == 100
+    assert distance[role == "inside"].max() < 1.201 and distance[role == "outside"].min() > 1.199
+    assert distance[role == "outside"].max() < 5.001
+    inside = sky[role != "outside"]
+    assert inside.match_to_catalog_sky(inside, nthneighbor=2)[1].arcsec.min() > 60
+    cal = truth["sources"][int(np.flatnonzero(role == "calibrator")[0])]
+    assert cal["flux_jy"] == 12.7 and abs(cal["ra_deg"] - truth["tiles"][1]["centre_ra_deg"]) < 1e-9
+    drawn = flux[role == "inside"]
+    assert drawn.min() >= 0.01 and drawn.max() <= 2
+    # the counts are near dN/dS = S^-1.7 between 10 and 100 mJy: about 0.59 of 10-100 mJy lie below 25
+    share = (drawn < 0.025).sum() / (drawn < 0.1).sum()
+    assert 0.45 < share < 0.72, share
+    with open(os.path.join(folder, "truth.csv")) as f:
+        rows = list(csv.DictReader(f))
+    assert len(rows) == len(s) and rows[0]["name"] == s[0]["name"]
+    assert all(abs(float(r["flux_jy"]) / x["flux_jy"] - 1) < 1e-8 for r, x in zip(rows, s))
+    with open(os.path.join(folder, "truth-calibrator.csv")) as f:
+        assert [r["name"] for r in csv.DictReader(f)] == ["CAL"]
+    with open(os.path.join(folder, "truth-catalogue.csv")) as f:
+        listed = {r["name"]: float(r["flux_jy"]) for r in csv.DictReader(f)}
+    assert listed["CAL"] == 12.7 and min(v for k, v in listed.items() if k != "CAL") >= 0.02
+    error = np.array([listed[x["name"]] / x["flux_jy"] - 1 for x in s if x["name"] in listed and x["flux_jy"] > 0.04])
+    assert len(error) > 50 and abs(error.std() / 0.1 - 1) < 0.35 and abs(error.mean()) < 0.05, (error.std(), error.mean())
+    return folder, truth, share
+
+
+folder, truth, _ = drawn_sky("--start", "2026-01-24T23:27:00", "--dec", 75)
+assert truth["tiles"][0]["centre_ra_deg"] > 350 and truth["tiles"][-1]["centre_ra_deg"] < 10, "not across RA 0h"
+shutil.rmtree(folder)
+folder, truth, share = drawn_sky()
 stamps = {os.path.basename(n)[:19] for n in sim.files_of(folder)}
 assert len(sim.files_of(folder)) == 64 and 4 < len(stamps) <= 28, stamps
 first = {}
@@ -179,6 +191,6 @@ for n in sim.files_of(folder):
     with h5py.File(n, "r") as f:
         first.setdefault(f["Header/time_array"][0], []).append(n)
 assert len(first) == 4 and all(len(v) == 16 for v in first.values()), "sub-bands share their first time"
-print(f"sky: {len(s)} sources, {share:.2f} of the faint ones below 25 mJy; {len(stamps)} name stamps of 64 files")
+print(f"sky: {len(truth['sources'])} sources, {share:.2f} of the faint ones below 25 mJy; {len(stamps)} name stamps of 64 files")
 shutil.rmtree(folder)
 os.remove(name)
