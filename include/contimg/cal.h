@@ -126,8 +126,8 @@ CI_MUST_CHECK ci_status ci_cal_table_gate(const ci_cal_table *table, const ci_ca
 /* Divides data by the table's gains (bandpass nearest in time; gains linear in complex
  * log over time), multiplies weights by |g1 g2|^2, flags CAL where there is none (and where
  * the solution nearest in time is flagged). The table's antennas are matched by name, a
- * bandpass's frequencies to half a channel. CI_ERR_INPUT where no antenna or no channel
- * matches. Local. */
+ * bandpass's frequencies to half a channel: a sub-band that it does not know is flagged.
+ * CI_ERR_INPUT where no antenna matches, or no channel of the whole data set. Local. */
 CI_MUST_CHECK ci_status ci_cal_apply(const ci_cal_table *table, ci_vis_block *block);
 
 typedef enum ci_cal_weighting

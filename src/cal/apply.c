@@ -19,23 +19,31 @@ static size_t antennas_match(const ci_cal_table *table, const ci_vis_array *arra
     return n_match;
 }
 
-/* Table channel of each channel of the data, to half a channel of the wider; -1: none. */
-static size_t chans_match(const ci_cal_table *table, const ci_vis_block *block, int32_t *match)
+/* Table channel nearest to a channel of the data, to half a channel of the wider; -1: none. */
+static int32_t chan_match(const ci_cal_table *table, double freq_hz, double width_hz)
 {
-    size_t n_match = 0;
-    for (size_t c = 0; c < block->n_chan; c++) {
-        double best = INFINITY;
-        match[c] = -1;
-        for (size_t k = 0; k < table->n_chan; k++) {
-            double off = fabs(table->freq_hz[k] - block->freq_hz[c]);
-            double width = fmax(table->width_hz[k], block->width_hz[c]);
-            if (off > 0.5 * width * (1 + 1e-9) || off >= best) continue;
-            best = off;
-            match[c] = (int32_t)k;
-        }
-        n_match += match[c] >= 0;
+    double best = INFINITY;
+    int32_t match = -1;
+    for (size_t k = 0; k < table->n_chan; k++) {
+        double off = fabs(table->freq_hz[k] - freq_hz);
+        double width = fmax(table->width_hz[k], width_hz);
+        if (off > 0.5 * width * (1 + 1e-9) || off >= best) continue;
+        best = off;
+        match = (int32_t)k;
     }
-    return n_match;
+    return match;
+}
+
+/* Whether the table knows any channel of the whole data set. A sub-band that it does not know
+ * (one missing when the calibrator was seen) is flagged; a table of another band is a mistake. */
+static bool covers_any(const ci_cal_table *table, const ci_vis_meta *meta)
+{
+    for (size_t i = 0; i < meta->n_sub_band; i++) {
+        const ci_vis_sub_band *s = &meta->sub_band[i];
+        for (size_t c = 0; c < s->n_chan; c++)
+            if (chan_match(table, s->freq_hz[c], s->width_hz[c]) >= 0) return true;
+    }
+    return false;
 }
 
 static size_t time_nearest(const ci_cal_table *table, double time_mjd_s)
@@ -145,7 +153,11 @@ static ci_status correction_fill(ci_cal_correction *k, const ci_cal_table *table
                                  size_t *time)
 {
     const ci_vis_meta *meta = block->meta;
-    size_t n_chan_matched = chans_match(table, block, chan);
+    size_t n_chan_matched = 0;
+    for (size_t c = 0; c < block->n_chan; c++) {
+        chan[c] = chan_match(table, block->freq_hz[c], block->width_hz[c]);
+        n_chan_matched += chan[c] >= 0;
+    }
     if (antennas_match(table, &meta->array, antenna) == 0)
         return ci_error(
             CI_ERR_INPUT,
@@ -153,7 +165,7 @@ static ci_status correction_fill(ci_cal_correction *k, const ci_cal_table *table
             "data's %zu (\"%s\" ...)",
             table->array.n_antenna, table->array.n_antenna ? table->array.antenna[0].name : "",
             meta->array.n_antenna, meta->array.n_antenna ? meta->array.antenna[0].name : "");
-    if (table->kind == CI_CAL_BANDPASS && n_chan_matched == 0)
+    if (table->kind == CI_CAL_BANDPASS && n_chan_matched == 0 && !covers_any(table, meta))
         return ci_error(CI_ERR_INPUT,
                         "calibration table: bandpass of %.3f-%.3f MHz does not cover the data's "
                         "%.3f-%.3f MHz",

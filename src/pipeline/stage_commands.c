@@ -132,37 +132,50 @@ ci_status ci_pipeline_calibrate(ci_comm *world, const ci_conf *conf)
 
 /* ---- image ---------------------------------------------------------------------------- */
 
-static ci_status read_bcast_table(ci_comm *comm, const char *path, ci_cal_table **out)
+/* Whether a path exists as rank 0 sees it: ranks on other nodes may see a folder late, and what
+ * follows is collective. */
+static ci_status exists_on_root(ci_comm *comm, const char *path, bool *out)
 {
+    int64_t exists = ci_comm_rank(comm) == 0 && ci_path_exists(path);
+    CI_TRY(ci_par_bcast(comm, &exists, sizeof exists, 0));
+    *out = exists != 0;
+    return CI_OK;
+}
+
+/* One table of the pair, where it is there. */
+static ci_status read_of_pair(ci_comm *comm, const char *spec, const char *ending,
+                              ci_cal_table **out)
+{
+    char *path = NULL;
+    bool exists = false;
+    CI_AGREE(comm, ci_str_format(&path, "%s.%s.calh5", spec, ending));
+    ci_status status = exists_on_root(comm, path, &exists);
     /* Tables are small; every rank reads for itself and all agree. */
-    return ci_par_agree(comm, ci_cal_table_read(out, path));
+    if (status == CI_OK && exists) status = ci_par_agree(comm, ci_cal_table_read(out, path));
+    ci_mem_free(path);
+    return status;
 }
 
 ci_status ci_pipeline_tables_read(ci_comm *comm, const char *spec, ci_cal_table **bandpass,
                                   ci_cal_table **gain)
 {
+    bool exists = false;
     *bandpass = *gain = NULL;
-    if (ci_path_exists(spec)) {
+    CI_TRY(exists_on_root(comm, spec, &exists));
+    if (exists) {
         ci_cal_table *table = NULL;
-        CI_TRY(read_bcast_table(comm, spec, &table));
-        *(table->kind == CI_CAL_BANDPASS ? bandpass : gain) = table;
-        return CI_OK;
+        ci_status status = ci_par_agree(comm, ci_cal_table_read(&table, spec));
+        if (status == CI_OK)
+            *(table->kind == CI_CAL_BANDPASS ? bandpass : gain) = table;
+        else
+            ci_cal_table_free(table);
+        return status;
     }
-    char *path = NULL;
-    ci_status status = CI_OK;
-    ci_cal_table **out[2] = {bandpass, gain};
-    static const char *const endings[] = {"bandpass", "gain"};
-    for (int i = 0; i < 2 && status == CI_OK; i++) {
-        status = ci_str_format(&path, "%s.%s.calh5", spec, endings[i]);
-        if (status == CI_OK && ci_path_exists(path)) status = read_bcast_table(comm, path, out[i]);
-        ci_mem_free(path);
-        path = NULL;
-    }
-    if (status == CI_OK && !*bandpass && !*gain)
-        status = ci_error(CI_ERR_INPUT,
-                          "--cal %s: no such table, nor %s.bandpass.calh5 or %s.gain.calh5", spec,
-                          spec, spec);
-    return ci_par_agree(comm, status);
+    CI_TRY(read_of_pair(comm, spec, "bandpass", bandpass));
+    CI_TRY(read_of_pair(comm, spec, "gain", gain));
+    if (*bandpass || *gain) return CI_OK;
+    return ci_error(CI_ERR_INPUT, "--cal %s: no such table, nor %s.bandpass.calh5 or %s.gain.calh5",
+                    spec, spec, spec);
 }
 
 static ci_status apply_given(ci_comm *world, const char *spec, ci_pipeline_data *data)

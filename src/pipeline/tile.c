@@ -136,6 +136,20 @@ static ci_json *calibration_record(const ci_run_tables *tables, const ci_pipelin
     return record;
 }
 
+/* Says where more of a tile is flagged than --qa-ms-max-flagged. */
+static void flags_warn(const ci_run *run, const char *id, const ci_pipeline_data *data)
+{
+    double limit = ci_conf_double(run->conf, CI_OPT_QA_MS_MAX_FLAGGED);
+    int64_t n_good = data->flags->counts.n_good, n = n_good;
+    for (int i = 0; i < 8; i++)
+        n += data->flags->counts.n_by_bit[i];
+    double fraction = n > 0 ? 1 - (double)n_good / (double)n : 0;
+    if (fraction > limit)
+        ci_log_warning("tile %s: %.1f %% of the samples are flagged, more than %.1f %% "
+                       "(--qa-ms-max-flagged)",
+                       id, 100 * fraction, 100 * limit);
+}
+
 static const char *gains_word(const ci_run_tables *tables, const char *id)
 {
     if (strcmp(tables->how, "own") == 0 && strcmp(tables->own_tile, id) != 0) return "transferred";
@@ -164,6 +178,7 @@ static ci_status process(const tile_job *job, const ci_json *tile, const ci_run_
     CI_TRY(status);
     start = ci_run_seconds(run);
     CI_TRY(ci_pipeline_flag(job->team, &run->options, true, data));
+    if (ci_comm_rank(job->team) == 0) flags_warn(run, job->id, data);
     CI_TRY(ci_pipeline_weigh(job->team, &run->options, tables->gain != NULL, data));
     ci_run_note(run, "flag", job->id, start);
     start = ci_run_seconds(run);
@@ -230,6 +245,8 @@ ci_status ci_run_tile_make(ci_run *run, ci_comm *team, const ci_json *tile,
     }
     ci_pipeline_data_free(&data);
     ci_mem_free(job.prefix);
-    /* The tile's fault stays with the tile; a stop or a fault of our own does not. */
-    return status == CI_ERR_STOPPED || status == CI_ERR_INTERNAL ? status : CI_OK;
+    /* The tile's fault stays with the tile; a stop or a fault of our own does not. Rank 0 may
+     * have met one of its own by now. */
+    if (status != CI_ERR_STOPPED && status != CI_ERR_INTERNAL) status = CI_OK;
+    return ci_par_agree(team, status);
 }
