@@ -174,7 +174,7 @@ bad 2 'did you mean inspect?' 0 inspekt
 bad 2 'no command given' 0
 bad 2 '--id' 0 publish
 bad 2 "is not for this command" 0 status --size 3
-bad 2 "--beam 'square'" 0 image $band --beam square --out x
+bad 2 'beam "square"' 0 image $band --beam square --out x
 [ -z "$(ls x* 2>/dev/null)" ] || fail "a refused command wrote $(ls x*)"
 
 # ---- help and man pages ---------------------------------------------------------------------------

@@ -8,6 +8,9 @@ data=${CONTIMG_TEST_DATA:-$CONTIMG_SOURCE/../shared/data}
 folder=$(mktemp -d)
 trap 'cleanup' EXIT
 out=$folder/.out err=$folder/.err
+for name in $(env | sed -n 's/^\(CONTIMG_[A-Z0-9_]*\)=.*/\1/p'); do
+  case $name in CONTIMG_BUILD | CONTIMG_SOURCE | CONTIMG_SHARE | CONTIMG_TEST_*) ;; *) unset "$name" ;; esac
+done
 export CONTIMG_CONFIG= CONTIMG_TEST_TIMEOUT=${CONTIMG_TEST_TIMEOUT:-100}
 . "$CONTIMG_SOURCE/tests/mpi.env"
 # One process starts no daemon of the launcher: twice as fast.
@@ -28,7 +31,7 @@ own_lines() { grep -a '^contimg: ' "$err"; }
 try() {
   local ranks=$1
   shift
-  "$runner" "$ranks" "$contimg" "$@" --log-level DEBUG >"$out" 2>"$err"
+  "$runner" "$ranks" "$contimg" "$@" ${1:+--log-level DEBUG} >"$out" 2>"$err"
   code=$?
   tried="at $ranks ranks: contimg $*"
   if grep -a 'still counted' "$err" >&2; then fail "$tried: memory was not given back"; fi
