@@ -15,30 +15,22 @@ void ci_run_tables_free(ci_run_tables *tables)
 
 /* ---- the tile to solve on --------------------------------------------------------- */
 
-/* Apparent model flux of one tile: beam at its middle time and frequency. */
+/* Apparent model flux of one tile; 0 where no source is in the beam. */
 static ci_status apparent_flux(const ci_run *run, const ci_sky_eop *eop, const char *path,
                                double *flux_jy, bool *is_jy)
 {
     ci_uvh5_file *file = NULL;
-    ci_sky_frame *frame = NULL;
     ci_sky_beam *beam = NULL;
+    double level = 0;
     *flux_jy = 0;
     CI_TRY(ci_uvh5_open(&file, path, &run->options.uvh5));
     const ci_vis_meta *meta = ci_uvh5_meta(file);
-    ci_sky_pointing pointing;
-    ci_sky_pointing_from(meta, &pointing);
-    double time = 0.5 * (meta->time_mjd_s[0] + meta->time_mjd_s[meta->n_time - 1]);
-    double freq = meta->sub_band[0].freq_hz[meta->sub_band[0].n_chan / 2];
     *is_jy = meta->units == CI_UNITS_JY;
-    ci_status status = ci_sky_frame_new(&frame, eop, &meta->array, time, meta->dut1_s);
-    if (status == CI_OK) status = ci_sky_beam_new(&beam, run->options.beam, &meta->array);
-    for (size_t i = 0; status == CI_OK && run->model && i < run->model->n_source; i++) {
-        const ci_sky_source *s = &run->model->source[i];
-        double power = ci_sky_beam_power(beam, &pointing, frame, s->ra_rad, s->dec_rad, freq);
-        *flux_jy += power * ci_sky_source_flux_jy(s, freq);
-    }
+    ci_status status = ci_sky_beam_new(&beam, run->options.beam, &meta->array);
+    if (status == CI_OK && run->model)
+        status = ci_pipeline_model_seen(eop, meta, beam, run->model, flux_jy, &level);
+    if (level < CI_PIPELINE_LEAST_LEVEL) *flux_jy = 0;
     ci_sky_beam_free(beam);
-    ci_sky_frame_free(frame);
     ci_uvh5_close(file);
     return status;
 }
@@ -71,19 +63,6 @@ static ci_status find_brightest(const ci_run *run, const ci_json *tiles, brighte
 }
 
 /* ---- solving ------------------------------------------------------------------------ */
-
-/* Both tables by science.md's gates. The same on all ranks, as the tables are. */
-static ci_status judge_tables(const ci_run *run, const ci_run_tables *tables)
-{
-    ci_cal_limits limits;
-    ci_cal_limits_default(&limits);
-    limits.max_flagged = ci_conf_double(run->conf, CI_OPT_QA_CAL_MAX_FLAGGED);
-    limits.min_amplitude = ci_conf_double(run->conf, CI_OPT_QA_CAL_MIN_AMP);
-    limits.max_amplitude = ci_conf_double(run->conf, CI_OPT_QA_CAL_MAX_AMP);
-    limits.max_phase_scatter_deg = ci_conf_double(run->conf, CI_OPT_QA_CAL_MAX_PHASE_SCATTER);
-    CI_TRY(ci_cal_table_gate(tables->bandpass, &limits, "bandpass"));
-    return ci_cal_table_gate(tables->gain, &limits, "gains");
-}
 
 static ci_status register_table(ci_run *run, const ci_run_tables *tables, const char *path,
                                 ci_registry_cal_kind kind, const ci_pipeline_data *data)
@@ -143,7 +122,7 @@ static ci_status solve_loaded(ci_run *run, ci_pipeline_data *data, ci_run_tables
                              &out->gain, &out->quality));
     out->quality_known = true;
     ci_run_note(run, "calibrate", out->own_tile, start);
-    CI_TRY(ci_par_agree(run->world, judge_tables(run, out)));
+    CI_TRY(ci_par_agree(run->world, ci_pipeline_tables_judge(run->conf, out->bandpass, out->gain)));
     snprintf(out->gain->model, sizeof out->gain->model, "%s",
              ci_path_base(ci_conf_text(run->conf, CI_OPT_MODEL)));
     snprintf(out->bandpass->model, sizeof out->bandpass->model, "%s", out->gain->model);

@@ -94,12 +94,19 @@ static ci_status calibrate_tile(ci_comm *world, const ci_conf *conf,
     ci_cal_table *bandpass = NULL, *gain = NULL;
     ci_cal_quality quality;
     ci_status status = ci_pipeline_flag(world, options, true, data);
+    if (status == CI_OK)
+        status = ci_par_agree(
+            world, ci_pipeline_model_check(data, model, ci_conf_text(conf, CI_OPT_MODEL)));
     if (status == CI_OK) status = ci_pipeline_weigh(world, options, true, data);
     if (status == CI_OK)
         status = ci_pipeline_solve(world, options, data, model, &bandpass, &gain, &quality);
     if (status == CI_OK && ci_comm_rank(world) == 0) {
         print_receptors(data);
         print_quality(&quality, gain);
+        /* What is refused is not written: no later step takes it for a calibration. */
+        status = ci_pipeline_tables_judge(conf, bandpass, gain);
+    }
+    if (status == CI_OK && ci_comm_rank(world) == 0) {
         snprintf(gain->model, sizeof gain->model, "%s", ci_conf_text(conf, CI_OPT_MODEL));
         snprintf(bandpass->model, sizeof bandpass->model, "%s", gain->model);
         status = write_tables(ci_conf_text(conf, CI_OPT_OUT), bandpass, gain);
@@ -254,6 +261,7 @@ static ci_status pb_path(char **out, const char *image)
         return ci_error(CI_ERR_USAGE,
                         "%s: give X.image.fits, beside which X.pb.fits (the primary beam) lies",
                         image);
+    if (!ci_path_exists(image)) return ci_error(CI_ERR_INPUT, "%s: no such file", image);
     CI_TRY(ci_str_format(out, "%.*spb.fits", (int)(n - k), image));
     if (ci_path_exists(*out)) return CI_OK;
     ci_error(CI_ERR_INPUT, "%s: not found; a mosaic needs the primary beam beside each image",

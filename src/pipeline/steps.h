@@ -57,6 +57,20 @@ CI_MUST_CHECK ci_status ci_pipeline_weigh(ci_comm *comm, const ci_pipeline_optio
                                           bool to_be_calibrated, ci_pipeline_data *data);
 /* True where the data are in Jy, or were said to be. Local. */
 bool ci_pipeline_is_calibrated(const ci_pipeline_options *options, const ci_pipeline_data *data);
+/* How the array sees a model at the middle of an observation: the sum of its apparent fluxes,
+ * and the level of the beam at the source that is best placed (0: all below the horizon).
+ * Local. */
+CI_MUST_CHECK ci_status ci_pipeline_model_seen(const ci_sky_eop *eop, const ci_vis_meta *meta,
+                                               const ci_sky_beam *beam, const ci_sky_model *model,
+                                               double *flux_jy, double *level);
+/* Below this level of the beam a source is in a sidelobe: nothing to calibrate on. */
+#define CI_PIPELINE_LEAST_LEVEL 0.01
+/* CI_ERR_INPUT where no source of the model (its name for the text) is in the beam. Local. */
+CI_MUST_CHECK ci_status ci_pipeline_model_check(const ci_pipeline_data *data,
+                                                const ci_sky_model *model, const char *name);
+/* Both tables by science.md's gates, the options' limits. The same on all ranks. Local. */
+CI_MUST_CHECK ci_status ci_pipeline_tables_judge(const ci_conf *conf, const ci_cal_table *bandpass,
+                                                 const ci_cal_table *gain);
 /* Solves on a model (beam applied). */
 CI_MUST_CHECK ci_status ci_pipeline_solve(ci_comm *comm, const ci_pipeline_options *options,
                                           const ci_pipeline_data *data, const ci_sky_model *model,
