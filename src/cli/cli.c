@@ -111,7 +111,18 @@ static void log_kept(ci_comm *world, size_t before)
         ci_log_debug("%lld bytes are still counted at exit on some rank", (long long)kept);
 }
 
-static ci_status run_mpi(const command_row *row, int argc, char **argv, bool *is_first)
+/* Results out, and the one line that says what went wrong. */
+static ci_status tell(ci_status status)
+{
+    if (fflush(stdout) != 0 && status == CI_OK)
+        status = ci_error(CI_ERR_IO, "standard output: cannot be written");
+    if (status != CI_OK) fprintf(stderr, "contimg: %s\n", ci_error_text());
+    return status;
+}
+
+/* *is_told: rank 0 has spoken for all. */
+static ci_status run_mpi(const command_row *row, int argc, char **argv, bool *is_first,
+                         bool *is_told)
 {
     ci_comm *world = NULL;
     CI_TRY(ci_par_start(&world));
@@ -129,10 +140,14 @@ static ci_status run_mpi(const command_row *row, int argc, char **argv, bool *is
     }
     ci_conf_free(conf);
     log_kept(world, before);
+    /* Before any rank leaves: mpirun kills the others as soon as one ends with a fault. */
+    status = ci_par_agree(world, status);
+    if (*is_first) status = tell(status);
+    *is_told = true;
     return ci_par_end(world, status);
 }
 
-static ci_status dispatch(int argc, char **argv, bool *is_first)
+static ci_status dispatch(int argc, char **argv, bool *is_first, bool *is_told)
 {
     if (argc < 2) return ci_error(CI_ERR_USAGE, "no command given; contimg --help lists all");
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
@@ -157,16 +172,14 @@ static ci_status dispatch(int argc, char **argv, bool *is_first)
         }
     }
     return row->local ? run_local(row, argc - 1, argv + 1)
-                      : run_mpi(row, argc - 1, argv + 1, is_first);
+                      : run_mpi(row, argc - 1, argv + 1, is_first, is_told);
 }
 
 int ci_cli_main(int argc, char **argv)
 {
-    bool is_first = true;
-    ci_status status = dispatch(argc, argv, &is_first);
-    if (fflush(stdout) != 0 && status == CI_OK)
-        status = ci_error(CI_ERR_IO, "standard output: cannot be written");
-    if (status != CI_OK && is_first) fprintf(stderr, "contimg: %s\n", ci_error_text());
+    bool is_first = true, is_told = false;
+    ci_status status = dispatch(argc, argv, &is_first, &is_told);
+    if (!is_told) status = tell(status);
     if (ci_mem_now() != 0 && is_first)
         ci_log_debug("%zu bytes are still counted at exit", ci_mem_now());
     return ci_status_exit_code(status);

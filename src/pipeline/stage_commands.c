@@ -47,10 +47,12 @@ static void print_quality(const ci_cal_quality *q, const ci_cal_table *gain)
 {
     printf("residual |V - g1 conj(g2) M| / |V|: %.4f", q->residual[0]);
     if (gain->n_hand > 1) printf(" %.4f", q->residual[1]);
-    printf("\nflagged solutions of working receptors: %.1f %%\nphase scatter: %.1f deg\n"
-           "reference antenna: %s\n",
-           100 * q->flagged_fraction, q->phase_scatter_deg,
-           gain->array.antenna[gain->i_ref_antenna].name);
+    printf("\nflagged solutions of working receptors: %.1f %%\n", 100 * q->flagged_fraction);
+    if (isfinite(q->phase_scatter_deg))
+        printf("phase scatter: %.1f deg\n", q->phase_scatter_deg);
+    else
+        printf("phase scatter: unknown, too few intervals\n");
+    printf("reference antenna: %s\n", gain->array.antenna[gain->i_ref_antenna].name);
 }
 
 static ci_status write_tables(const char *prefix, const ci_cal_table *bandpass,

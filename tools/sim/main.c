@@ -64,8 +64,10 @@ int main(int argc, char **argv)
     } else if (status == CI_OK) {
         status = simulate(world, &options);
     }
+    /* Told before any rank leaves: mpirun kills the others as soon as one ends with a fault. */
+    status = ci_par_agree(world, status);
+    if (status != CI_OK && is_first) fprintf(stderr, "contimg-sim: %s\n", ci_error_text());
     status = ci_par_end(world, status);
     if (ci_mem_now() != 0) ci_log_warning("contimg-sim: %zu bytes were not freed", ci_mem_now());
-    if (status != CI_OK && is_first) fprintf(stderr, "contimg-sim: %s\n", ci_error_text());
     return ci_status_exit_code(status);
 }
