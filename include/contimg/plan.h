@@ -25,6 +25,7 @@ typedef struct ci_plan_work
     size_t n_sub_band, n_chan, n_pol, n_time, n_baseline; /* of a tile; n_chan over all */
     size_t image_size;                                    /* pixels a side; 0: 4200 */
     double input_bytes;                                   /* of all files; 0: from the samples */
+    bool is_double;                                       /* gridding in double precision */
 } ci_plan_work;
 /* input_bytes from the files of one observation (the first of n_tile alike). */
 CI_MUST_CHECK ci_status ci_plan_input_bytes(ci_plan_work *work, const char *const *paths,

@@ -1,31 +1,55 @@
 /* A tile's work before any data are read. The image's size hangs on the beam, and that on the
- * array: the chooser itself is asked, on a set of one integration and few channels. */
+ * array and on how densely it covers the uv plane: the chooser itself is asked, on a set that is
+ * thinned in time and frequency. */
 #include "contimg/pipeline.h"
 #include "pipeline/steps.h"
 
+#include <math.h>
 #include <string.h>
 
-enum
-{
-    MOST_CHANNELS = 3 /* of a sub-band: first, middle, last */
-};
+/* Enough for weights as the whole set has them, read in about a second. */
+static const double most_samples = 2e6;
 
-/* One time, few channels of each sub-band. */
+typedef struct
+{
+    size_t n_time, n_chan; /* kept: of all, of a sub-band */
+} thinning;
+
+static thinning thinning_of(const ci_vis_meta *meta)
+{
+    size_t n_chan = 1;
+    for (size_t i = 0; i < meta->n_sub_band; i++)
+        if (meta->sub_band[i].n_chan > n_chan) n_chan = meta->sub_band[i].n_chan;
+    double room = most_samples / ((double)meta->n_baseline * (double)meta->n_sub_band);
+    double times = fmin((double)meta->n_time, fmax(1, floor(sqrt(room))));
+    double chans = fmin((double)n_chan, fmax(1, floor(room / times)));
+    times = fmin((double)meta->n_time, fmax(1, floor(room / chans)));
+    return (thinning){(size_t)times, (size_t)chans};
+}
+
+/* Item k of n_kept that spread over n, the ends among them; the middle one alone. */
+static size_t spread(size_t k, size_t n_kept, size_t n)
+{
+    return n_kept == 1 ? n / 2 : k * (n - 1) / (n_kept - 1);
+}
+
 static ci_status thin_meta(ci_vis_meta **out, const ci_vis_meta *meta)
 {
+    thinning t = thinning_of(meta);
     CI_TRY(ci_vis_meta_copy(out, meta));
     ci_vis_meta *thin = *out;
-    thin->time_mjd_s[0] = meta->time_mjd_s[meta->n_time / 2];
-    thin->n_time = 1;
+    for (size_t k = 0; k < t.n_time; k++)
+        thin->time_mjd_s[k] = meta->time_mjd_s[spread(k, t.n_time, meta->n_time)];
+    thin->n_time = t.n_time;
     for (size_t i = 0; i < thin->n_sub_band; i++) {
-        ci_vis_sub_band *s = &thin->sub_band[i];
-        if (s->n_chan <= MOST_CHANNELS) continue;
-        for (size_t k = 0; k < MOST_CHANNELS; k++) {
-            size_t from = k * (s->n_chan - 1) / (MOST_CHANNELS - 1);
-            s->freq_hz[k] = s->freq_hz[from];
-            s->width_hz[k] = s->width_hz[from];
+        const ci_vis_sub_band *from = &meta->sub_band[i];
+        ci_vis_sub_band *to = &thin->sub_band[i];
+        if (from->n_chan <= t.n_chan) continue;
+        for (size_t k = 0; k < t.n_chan; k++) {
+            to->freq_hz[k] = from->freq_hz[spread(k, t.n_chan, from->n_chan)];
+            to->width_hz[k] = from->width_hz[spread(k, t.n_chan, from->n_chan)];
         }
-        s->n_chan = MOST_CHANNELS;
+        to->n_chan = t.n_chan;
     }
     return CI_OK;
 }
@@ -33,10 +57,11 @@ static ci_status thin_meta(ci_vis_meta **out, const ci_vis_meta *meta)
 static ci_status unit_block(ci_vis_block **out, const ci_vis_meta *meta, size_t i_sub_band)
 {
     ci_vis_part part = {i_sub_band, 0, meta->n_baseline};
-    CI_TRY(ci_vis_block_new(out, meta, part, meta->n_baseline));
+    CI_TRY(ci_vis_block_new(out, meta, part, meta->n_baseline * meta->n_time));
     ci_vis_block *block = *out;
     for (size_t i = 0; i < block->n_row; i++) {
-        block->i_baseline[i] = (int32_t)i;
+        block->i_baseline[i] = (int32_t)(i / meta->n_time);
+        block->i_time[i] = (int32_t)(i % meta->n_time);
         block->interval_s[i] = meta->interval_s;
     }
     for (size_t i = 0; i < block->n_row * block->n_chan * block->n_pol; i++) {
@@ -55,7 +80,7 @@ static ci_status thin_set(ci_vis_set **out, const ci_vis_meta *meta)
         status = ci_mem_alloc(&set->block, meta->n_sub_band, sizeof *set->block, "blocks");
     for (size_t i = 0; status == CI_OK && i < meta->n_sub_band; i++) {
         status = unit_block(&set->block[i], set->meta, i);
-        set->n_block = i + 1;
+        set->n_block = i + (status == CI_OK);
     }
     if (status == CI_OK)
         *out = set;
@@ -116,6 +141,7 @@ ci_status ci_pipeline_foresee(const ci_conf *conf, const char *const *paths, siz
     if (status == CI_OK) {
         const ci_vis_meta *meta = ci_uvh5_set_meta(files);
         shapes(meta, work);
+        work->is_double = options.image.accuracy < 5e-6; /* as the gridder decides */
         status = image_size(self, &options, meta, &work->image_size);
     }
     ci_uvh5_set_free(files);

@@ -6,16 +6,25 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* What one sample costs. The bytes follow from the structures that hold it; the seconds are
- * of one core of the machines this was written on and are a guess elsewhere. */
+/* What one sample, row, pixel costs. The bytes follow from the structures that hold it, and from
+ * what was resident and counted in runs of small tiles (tests/cli/test_plan_memory.sh); the
+ * seconds are of one core of the machines this was written on and are a guess elsewhere. */
 enum
 {
-    bytes_sample = 8 + 1 + 4,        /* data, flags, weight, per polarisation */
-    bytes_stokes = (8 + 4 + 8) * 2,  /* value, weight, model; where read and where gridded */
-    bytes_row = 3 * 8 + 8 + 3 * 4,   /* uvw, interval, indices */
-    bytes_pixel = 8 * 6 + 16 * 9 / 4 /* dirty, psf, residual, model, mask, beam; padded grid */
+    bytes_sample = 8 + 1 + 4,       /* data, flags, weight, per polarisation */
+    bytes_row = 3 * 8 + 8 + 3 * 4,  /* uvw, interval, indices */
+    bytes_stokes = 8 + 8 + 4 + 4,   /* value, model or residual, two weights; where read */
+    bytes_gridded = 4 + 8,          /* weight, value; where gridded */
+    bytes_routed = 8,               /* on the way there */
+    bytes_segment = 2 * (72 + 100), /* two of a row: the segment and its sorting */
+    bytes_pixel = 64,               /* dirty, psf, residual, model, kept ones, mask; the grid */
+    bytes_pixel_double = 24,        /* the grid's part of it, once more */
+    bytes_tile_mosaic = 48,         /* a tile convolved and reprojected */
+    bytes_mosaic = 8,               /* its sums */
+    bytes_found = 16                /* image, noise and islands on rank 0 */
 };
-static const double base_bytes = 200e6; /* program, MPI, HDF5, tables */
+static const double base_bytes = 60e6;     /* program, MPI, HDF5, tables */
+static const double slab_bytes = 64 << 20; /* of a file, while it is read */
 static const double read_bytes_s = 400e6;
 static const double sample_s = 6e-7; /* flag, solve, apply, average */
 static const double stokes_s = 1e-7; /* grid or degrid once */
@@ -57,18 +66,31 @@ static double pixels_of(const ci_plan_work *w)
     return side * side;
 }
 
-/* Bytes of the rank with the most, of a team of n ranks. */
-static double rank_bytes(const ci_plan_work *w, int n)
+/* A mosaic is as long as its tiles drift. */
+static double mosaic_pixels_of(const ci_plan_work *w)
 {
-    double n_row = (double)w->n_time * (double)w->n_baseline;
+    double n_group = w->n_group ? (double)w->n_group : 1;
+    return pixels_of(w) * fmax(1, 0.5 * (double)w->n_tile / n_group);
+}
+
+/* Bytes of the rank with the most, of n_rank in teams of n at least. */
+static double rank_bytes(const ci_plan_work *w, int n, int n_rank)
+{
     double sub_band = w->n_sub_band ? (double)w->n_sub_band : 1;
     /* Whole sub-bands go to ranks: the fullest has the rounded-up share. */
     double share = n <= sub_band ? ceil(sub_band / n) / sub_band : 1.0 / n;
-    double samples = samples_of(w);
-    double stokes = w->n_pol ? samples / (double)w->n_pol : 0;
-    return base_bytes +
-           share * (samples * bytes_sample + stokes * bytes_stokes + n_row * sub_band * bytes_row) +
-           pixels_of(w) * bytes_pixel / n;
+    double rows = (double)w->n_time * (double)w->n_baseline * sub_band;
+    double samples = samples_of(w), stokes = w->n_pol ? samples / (double)w->n_pol : 0;
+    double vis = share * (samples * bytes_sample + rows * bytes_row);
+    double gridded = bytes_gridded + (n > 1 ? bytes_routed : 0);
+    if (w->is_double) gridded *= 2;
+    double slab = fmin(slab_bytes, samples * bytes_sample / sub_band);
+    double image = share * (stokes * (bytes_stokes + gridded) + rows * bytes_segment) +
+                   pixels_of(w) * (bytes_pixel + (w->is_double ? bytes_pixel_double : 0)) / n;
+    double mosaic =
+        (pixels_of(w) * bytes_tile_mosaic + mosaic_pixels_of(w) * bytes_mosaic) / n_rank;
+    double found = mosaic_pixels_of(w) * bytes_found;
+    return base_bytes + fmax(vis + fmax(slab, image), fmax(mosaic, found));
 }
 
 static double tile_seconds(const ci_plan_work *w, int n)
@@ -95,7 +117,7 @@ static bool teams_fit(const ci_plan_work *w, const ci_plan_teams *t, const ci_pl
     if (l->memory_per_node <= 0) return true;
     int per_node =
         l->ranks_per_node > 0 && l->ranks_per_node < t->n_rank ? l->ranks_per_node : t->n_rank;
-    return rank_bytes(w, t->min_ranks) * per_node <= l->memory_per_node;
+    return rank_bytes(w, t->min_ranks, t->n_rank) * per_node <= l->memory_per_node;
 }
 
 ci_status ci_plan_teams_choose(ci_plan_teams *out, const ci_plan_work *work,
@@ -124,7 +146,7 @@ ci_status ci_plan_teams_choose(ci_plan_teams *out, const ci_plan_work *work,
     return ci_error(CI_ERR_MEMORY,
                     "memory: a tile needs %.1f GB on each of %d ranks, %.1f GB a node are allowed: "
                     "use more nodes with fewer ranks on each, or raise --memory",
-                    1e-9 * rank_bytes(&w, out->min_ranks), out->min_ranks,
+                    1e-9 * rank_bytes(&w, out->min_ranks, n_rank), out->min_ranks,
                     1e-9 * limits->memory_per_node);
 }
 
@@ -183,14 +205,14 @@ ci_status ci_plan_make(ci_plan *out, const ci_plan_work *work, const ci_plan_lim
     out->ranks_per_node =
         l.ranks_per_node > 0 && l.ranks_per_node < n_rank ? l.ranks_per_node : n_rank;
     out->n_node = (n_rank + out->ranks_per_node - 1) / out->ranks_per_node;
-    out->memory_per_rank = rank_bytes(w, out->teams.min_ranks);
+    out->memory_per_rank = rank_bytes(w, out->teams.min_ranks, n_rank);
     out->memory_per_node = out->memory_per_rank * out->ranks_per_node;
     double image = 4 * pixels_of(w);
     double n_mosaic = (double)w->n_group, n_tile = (double)w->n_tile;
     out->read_bytes = w->input_bytes;
-    /* Six images a tile; three of a mosaic that is as long as its tiles drift. */
-    double mosaic = 3 * image * fmax(1, 0.5 * n_tile / n_mosaic);
-    out->staging_bytes = n_tile * 6 * image + n_mosaic * mosaic;
+    /* Seven images a tile; three of a mosaic. */
+    double mosaic = 3 * 4 * mosaic_pixels_of(w);
+    out->staging_bytes = n_tile * 7 * image + n_mosaic * mosaic;
     out->products_bytes = n_mosaic * mosaic;
     out->state_bytes = n_mosaic * 5e6 + n_tile * 1e6;
     out->seconds_per_tile = tile_seconds(w, out->teams.min_ranks);

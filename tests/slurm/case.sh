@@ -61,7 +61,7 @@ job() {
   shift 4
   id=$(cd "$folder" && timeout -k 1 20 sbatch --parsable --output="$slurm_case/$name.out" "$@") ||
     fail "$name: sbatch: exit $?"
-  got=$(slurm_wait "$id" 90)
+  got=$(slurm_wait "$id" "${job_seconds:-90}")
   [ "$got" = "$want" ] || fail "$name: job $id is '$got', '$want' is expected"
 }
 says() { grep -qF -- "$2" "$slurm_case/$1.out" || fail "$1: does not say '$2'"; }

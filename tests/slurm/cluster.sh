@@ -47,6 +47,7 @@ JobCompLoc=$slurm_dir/log/jobcomp.log
 AccountingStorageType=accounting_storage/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
+SchedulerParameters=batch_sched_delay=0,sched_min_interval=100000
 SlurmdParameters=config_overrides
 ReturnToService=2
 SlurmdTimeout=60
