@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+static const double ambiguous_sidelobe = 0.9;
+
 void ci_image_options_default(ci_image_options *options)
 {
     *options = (ci_image_options){.weighting = CI_IMAGE_BRIGGS,
@@ -155,6 +157,10 @@ static ci_status beam_fit(ci_comm *comm, product *p)
     if (is_root && fit.is_guess)
         ci_log_warning("the beam cannot be fitted: the PSF has no core of several pixels; taken "
                        "as 2 pixels: choose a smaller --cell-arcsec");
+    if (is_root && p->stats->psf_sidelobe > ambiguous_sidelobe)
+        ci_log_warning("the PSF has a sidelobe of %.3f: an array too sparse to tell a source from "
+                       "its grating responses; places and fluxes of sources are ambiguous",
+                       p->stats->psf_sidelobe);
     p->stats->beam_major_rad = fit.major * p->geometry.cell_rad;
     p->stats->beam_minor_rad = fit.minor * p->geometry.cell_rad;
     p->stats->beam_pa_rad = fit.pa_rad;
