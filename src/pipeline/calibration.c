@@ -1,8 +1,13 @@
 /* Where a group's calibration tables come from. */
 #include "pipeline/run.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <math.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 void ci_run_tables_free(ci_run_tables *tables)
 {
@@ -89,12 +94,41 @@ static ci_status register_table(ci_run *run, const ci_run_tables *tables, const 
     return ci_registry_cal_add(run->registry, &row, &is_new);
 }
 
+/* True for "<tile>-<time>Z-<host>-<pid>.*.part" of a process of this host that is no more. */
+static bool is_dead_part(const char *name, const char *host)
+{
+    size_t n = strlen(name), n_host = strlen(host);
+    const char *at = strstr(name, "Z-");
+    if (n < 5 || strcmp(name + n - 5, ".part") != 0 || !at) return false;
+    if (strncmp(at + 2, host, n_host) != 0 || at[2 + n_host] != '-') return false;
+    long pid = strtol(at + 3 + n_host, NULL, 10);
+    return pid > 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+}
+
+/* What a run that was killed while it wrote a table has left. */
+static void remove_dead_parts(const char *folder)
+{
+    char host[CI_REGISTRY_ID] = "";
+    DIR *stream = opendir(folder);
+    if (!stream) return;
+    gethostname(host, 24); /* as a run's id holds it */
+    for (struct dirent *entry; (entry = readdir(stream));) {
+        char *path = NULL;
+        if (is_dead_part(entry->d_name, host) &&
+            ci_path_join(&path, folder, entry->d_name) == CI_OK)
+            unlink(path);
+        ci_mem_free(path);
+    }
+    closedir(stream);
+}
+
 /* STATE/caltables/<tile>-<run>.{bandpass,gain}.calh5, registered. Rank 0. */
 static ci_status keep_tables(ci_run *run, ci_run_tables *tables, const ci_pipeline_data *data)
 {
     char *folder = NULL;
     CI_TRY(ci_path_join(&folder, run->places.state, "caltables"));
     ci_status status = ci_path_make_folder(folder);
+    remove_dead_parts(folder);
     if (status == CI_OK)
         status = ci_str_format(&tables->bandpass_path, "%s/%s-%s.bandpass.calh5", folder,
                                tables->own_tile, run->id);
