@@ -18,6 +18,26 @@ void ci_run_tables_free(ci_run_tables *tables)
     memset(tables, 0, sizeof *tables);
 }
 
+static ci_status table_append(ci_text *text, const ci_cal_table *table)
+{
+    char hex[2][CI_SHA256_HEX] = {"", ""};
+    size_t n = table ? table->n_time * table->n_chan * table->array.n_antenna * table->n_hand : 0;
+    if (table) CI_TRY(ci_sha256_bytes(hex[0], table->gain, n * sizeof *table->gain));
+    if (table) CI_TRY(ci_sha256_bytes(hex[1], table->flag, n * sizeof *table->flag));
+    return ci_text_append(text, "\n%s %s", hex[0], hex[1]);
+}
+
+ci_status ci_run_tables_hash(ci_run *run, const ci_run_tables *tables)
+{
+    ci_text text = {0};
+    ci_status status = ci_text_append(&text, "%s", run->options_sha256);
+    if (status == CI_OK) status = table_append(&text, tables->bandpass);
+    if (status == CI_OK) status = table_append(&text, tables->gain);
+    if (status == CI_OK) status = ci_sha256_bytes(run->tile_sha256, text.text, text.length);
+    ci_mem_free(text.text);
+    return status;
+}
+
 /* ---- the tile to solve on --------------------------------------------------------- */
 
 /* Apparent model flux of one tile; 0 where no source is in the beam. */
@@ -40,13 +60,9 @@ static ci_status apparent_flux(const ci_run *run, const ci_sky_eop *eop, const c
     return status;
 }
 
-typedef struct
-{
-    int64_t i_tile, is_jy;
-    double flux_jy;
-} brightest;
-
-static ci_status find_brightest(const ci_run *run, const ci_json *tiles, brightest *out)
+/* Apparent flux of every tile (-1: it cannot be opened, and fails by itself later). */
+static ci_status measure_tiles(const ci_run *run, const ci_json *tiles, double *flux_jy,
+                               int64_t *any_jy)
 {
     ci_sky_eop *eop = NULL;
     CI_TRY(ci_sky_eop_load(&eop, run->options.earth_orientation));
@@ -54,14 +70,14 @@ static ci_status find_brightest(const ci_run *run, const ci_json *tiles, brighte
     bool any = false;
     for (size_t i = 0; i < ci_json_length(tiles); i++) {
         const ci_json *paths = ci_json_get(ci_json_at(tiles, i), "paths");
-        double flux = 0;
         bool is_jy = false;
+        flux_jy[i] = -1;
         if (ci_json_length(paths) == 0) continue;
-        /* A tile that cannot be opened fails by itself later. */
-        status = apparent_flux(run, eop, ci_json_string(ci_json_at(paths, 0), ""), &flux, &is_jy);
-        if (status != CI_OK) continue;
-        if (!any || flux > out->flux_jy) *out = (brightest){(int64_t)i, is_jy, flux};
-        any = true;
+        status =
+            apparent_flux(run, eop, ci_json_string(ci_json_at(paths, 0), ""), &flux_jy[i], &is_jy);
+        if (status != CI_OK) flux_jy[i] = -1;
+        if (status == CI_OK && is_jy) *any_jy = 1;
+        any = any || status == CI_OK;
     }
     ci_sky_eop_free(eop);
     return any ? CI_OK : status;
@@ -238,27 +254,59 @@ static ci_status choose_registered(ci_run *run, const ci_json *group, ci_run_tab
     return status;
 }
 
+/* The tile with the brightest model; where its files are at fault the next, as long as it
+ * has a tenth of the flux. `flux_jy` is used up. */
+static ci_status solve_on_brightest(ci_run *run, const ci_json *tiles, double *flux_jy,
+                                    ci_run_tables *out)
+{
+    double greatest = 0;
+    ci_status status = ci_error(CI_ERR_GATE, "no source of --model %s is in the beam of any tile",
+                                ci_conf_text(run->conf, CI_OPT_MODEL));
+    for (;;) {
+        size_t best = 0;
+        for (size_t i = 1; i < ci_json_length(tiles); i++)
+            if (flux_jy[i] > flux_jy[best]) best = i;
+        if (flux_jy[best] <= 0.1 * greatest) return status;
+        greatest = fmax(greatest, flux_jy[best]);
+        flux_jy[best] = -1;
+        ci_run_tables_free(out);
+        status = solve_on(run, ci_json_at(tiles, best), out);
+        bool is_files_fault =
+            status == CI_ERR_INPUT || status == CI_ERR_NO_DATA || status == CI_ERR_IO;
+        if (!is_files_fault) return status;
+        if (ci_comm_rank(run->world) == 0) ci_log_warning("%s", ci_error_text());
+    }
+}
+
+static ci_status solve_or_choose(ci_run *run, const ci_json *group, double *flux_jy,
+                                 ci_run_tables *out)
+{
+    const ci_json *tiles = ci_json_get(group, "tiles");
+    size_t n = ci_json_length(tiles);
+    int64_t any_jy = 0;
+    ci_status status = CI_OK;
+    if (ci_comm_rank(run->world) == 0) status = measure_tiles(run, tiles, flux_jy, &any_jy);
+    CI_TRY(ci_par_agree(run->world, status));
+    CI_TRY(ci_par_bcast(run->world, flux_jy, n * sizeof *flux_jy, 0));
+    CI_TRY(ci_par_bcast(run->world, &any_jy, sizeof any_jy, 0));
+    if (run->model) return solve_on_brightest(run, tiles, flux_jy, out);
+    snprintf(out->how, sizeof out->how, "none");
+    if (any_jy || run->options.is_calibrated) return CI_OK;
+    return choose_registered(run, group, out);
+}
+
 ci_status ci_run_calibrate(ci_run *run, const ci_json *group, ci_run_tables *out)
 {
     memset(out, 0, sizeof *out);
-    snprintf(out->how, sizeof out->how, "none");
     const char *given = ci_conf_text(run->conf, CI_OPT_CAL);
-    const ci_json *tiles = ci_json_get(group, "tiles");
-    brightest best = {0};
     if (*given) {
         snprintf(out->how, sizeof out->how, "given");
         return ci_pipeline_tables_read(run->world, given, &out->bandpass, &out->gain);
     }
-    ci_status status = CI_OK;
-    if (ci_comm_rank(run->world) == 0) status = find_brightest(run, tiles, &best);
-    CI_TRY(ci_par_agree(run->world, status));
-    CI_TRY(ci_par_bcast(run->world, &best, sizeof best, 0));
-    if (run->model) {
-        if (best.flux_jy <= 0)
-            return ci_error(CI_ERR_GATE, "no source of --model %s is in the beam of any tile",
-                            ci_conf_text(run->conf, CI_OPT_MODEL));
-        return solve_on(run, ci_json_at(tiles, (size_t)best.i_tile), out);
-    }
-    if (best.is_jy || run->options.is_calibrated) return CI_OK;
-    return choose_registered(run, group, out);
+    double *flux_jy = NULL;
+    CI_AGREE(run->world, ci_mem_alloc(&flux_jy, ci_json_length(ci_json_get(group, "tiles")) + 1,
+                                      sizeof *flux_jy, "tiles"));
+    ci_status status = solve_or_choose(run, group, flux_jy, out);
+    ci_mem_free(flux_jy);
+    return status;
 }

@@ -368,6 +368,7 @@ static ci_status process(ci_run *run, const ci_json *group, ci_json **records,
     char *folder = NULL;
     bool is_root = ci_comm_rank(run->world) == 0;
     ci_status status = ci_run_calibrate(run, group, &tables);
+    if (status == CI_OK) status = ci_par_agree(run->world, ci_run_tables_hash(run, &tables));
     if (status == CI_OK) status = make_tiles(run, group, &tables, records);
     if (status == CI_OK) {
         if (is_root) {

@@ -27,7 +27,8 @@ typedef struct ci_run
     ci_json *record;       /* rank 0 only: contimg/report.h */
     ci_json *groups;       /* in record */
     char id[CI_REGISTRY_ID];
-    char options_sha256[CI_SHA256_HEX]; /* of everything that changes a tile */
+    char options_sha256[CI_SHA256_HEX]; /* of the options that change a tile */
+    char tile_sha256[CI_SHA256_HEX];    /* of these and the tables of the group at hand */
     char *report_folder;                /* rank 0 only */
     double start_s;                     /* monotonic */
     ci_run_event *event;                /* this rank's, owned */
@@ -69,6 +70,8 @@ typedef struct ci_run_tables
  * Collective over the world. */
 CI_MUST_CHECK ci_status ci_run_calibrate(ci_run *run, const ci_json *group, ci_run_tables *out);
 void ci_run_tables_free(ci_run_tables *tables);
+/* run->tile_sha256 from the options and these tables; the same on all ranks. Local. */
+CI_MUST_CHECK ci_status ci_run_tables_hash(ci_run *run, const ci_run_tables *tables);
 
 /* ---- tile.c ---- */
 /* One tile by one team: files -> staging/tiles/<id>/. *record (team's rank 0): the tile's

@@ -102,7 +102,7 @@ ci_json *ci_run_tile_made_before(const ci_run *run, const ci_json *tile)
                 ci_path_join(&path, folder, "tile.json") == CI_OK && ci_path_exists(path) &&
                 ci_json_read_file(&record, path) == CI_OK && inputs_hash(tile, hash) == CI_OK;
     good = good && strcmp(ci_json_get_string(record, "state", ""), "passed") == 0 &&
-           strcmp(ci_json_get_string(record, "options_sha256", ""), run->options_sha256) == 0 &&
+           strcmp(ci_json_get_string(record, "made_with_sha256", ""), run->tile_sha256) == 0 &&
            strcmp(ci_json_get_string(record, "inputs_sha256", ""), hash) == 0;
     for (size_t i = 0; good && i < sizeof needed / sizeof *needed; i++)
         good = !ci_json_get_string(ci_json_get(record, "files"), needed[i], NULL) ||
@@ -215,7 +215,7 @@ static ci_json *finish_record(const tile_job *job, const ci_json *tile, ci_statu
     ci_json_put_int(record, "exit_code", ci_status_exit_code(status));
     ci_json_put_bool(record, "is_degraded", ci_json_get_bool(tile, "is_degraded", false));
     ci_json_put_string(record, "folder", job->prefix ? job->prefix : "");
-    ci_json_put_string(record, "options_sha256", job->run->options_sha256);
+    ci_json_put_string(record, "made_with_sha256", job->run->tile_sha256);
     return record;
 }
 
