@@ -108,12 +108,26 @@ slurm_start_on() {
   return 1
 }
 
+# Ends the cluster where the test was killed and could not: a process of its own, that no killing
+# of the test's children takes along.
+slurm_guard() {
+  local source=${BASH_SOURCE[0]}
+  (env -u SLURM_CONF setsid bash -c '
+    while kill -0 "$1" && [ -d "$2" ]; do sleep 1; done
+    [ -d "$2" ] || exit 0
+    . "$3"
+    slurm_dir=$2
+    export SLURM_CONF=$slurm_dir/slurm.conf
+    slurm_stop' guard $$ "$slurm_dir" "$source" >/dev/null 2>&1 </dev/null &)
+}
+
 slurm_start() {
   local base=${TMPDIR:-/tmp} port
   # The socket's path must be short, and the place must be there.
   [ -d "$base" ] && [ ${#base} -lt 60 ] || base=/tmp
   for attempt in 1 2 3; do
     slurm_dir=$(mktemp -d "$base/contimg_slurm_XXXXXX")
+    slurm_guard
     port=${slurm_first_port:-$(slurm_find_port)} || break
     slurm_first_port=
     slurm_start_on "$port" && return 0
