@@ -890,15 +890,16 @@ static void test_dead_owner(void **state)
         _exit(0);
     }
     OK(ci_registry_open(&registry, &c.paths, &c.options));
-    for (int i = 0; i < 500; i++) {
+    for (int i = 0; i < 6000; i++) {
         if (raw_int(c.data, "SELECT count(*) FROM data_registry WHERE status='publishing'")) break;
         usleep(10000);
     }
     OK(ci_registry_product_claim(registry, "g1", true, 60, &claim, &owner));
     assert_int_equal(claim, CI_CLAIM_HELD);
     kill(pid, SIGKILL);
-    usleep(100000);
-    /* Not even waited for: a zombie is dead. */
+    /* Dead, but not waited for: a zombie is dead. */
+    siginfo_t info;
+    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
     OK(ci_registry_product_claim(registry, "g1", false, 60, &claim, &owner));
     assert_int_equal(claim, CI_CLAIM_TAKEN);
     assert_int_equal(owner.pid, getpid());
