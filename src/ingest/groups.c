@@ -148,6 +148,8 @@ static ci_status group_record(ci_registry *registry, const timeline *t, const wi
     bool is_new = false;
     if (status == CI_OK) status = ci_registry_group_add(registry, &g, &is_new);
     report->n_group += is_new;
+    if (is_new && g.state == CI_WORK_FAILED)
+        ci_log_warning("mosaic group %s failed: %s", g.id, error);
     ci_mem_free(members);
     ci_mem_free(ids);
     return status;

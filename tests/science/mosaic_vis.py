@@ -14,15 +14,14 @@ from astropy.wcs import WCS
 
 import sim_support as sim
 
-# 54 stations of the two arms and 4 of the 16 sub-bands, of 3 wide channels each, spread over
-# the band: few data, and a beam (about 110 by 65 arcsec) that is round enough.
-STATIONS = "1,2,3,5,7,8,11,13,14,16,18,19,24,26,27,29,31,33,34,36,38,39,41,43,45,46,48,50,51," \
-           "68,69,70,72,73,75,76,78,79,81,82,84,85,87,88,90,91,93,94,96,97,99,100,101,102"
-# With noise, four neighbouring sub-bands: over the whole band the index of a 12.7 Jy source,
-# which one flat model cannot follow, leaves 1.6 times the thermal noise.
-SPREAD, CLOSE = ("--sub-bands", "0,5,10,15"), ("--sub-bands", "6-9")
-SMALL = ("--stations", STATIONS, "--channels", 3, "--fine", 128,
-         "--integrations", 12, "--samples", 192, "--smear", "off", "--units", "jy")
+# Little data: 4 of the 16 sub-bands, of 3 wide channels each, and half the integrations of a
+# tile. Without noise 54 stations of the two arms, sub-bands spread over the band; with noise
+# the whole core and neighbouring sub-bands. Beams of about 110 by 60 arcsec.
+ARMS = ("--sub-bands", "0,5,10,15", "--stations",
+        "1,2,3,5,7,8,11,13,14,16,18,19,24,26,27,29,31,33,34,36,38,39,41,43,45,46,48,50,51,"
+        "68,69,70,72,73,75,76,78,79,81,82,84,85,87,88,90,91,93,94,96,97,99,100,101,102")
+CORE = ("--sub-bands", "6-9", "--stations", "1-9,11-20,24-51,68-102")
+SMALL = ("--channels", 3, "--fine", 128, "--integrations", 12, "--samples", 192, "--smear", "off", "--units", "jy")
 N_SUB_BAND = 4
 # The image holds what the beam sees to its first null: sources of the neighbouring tiles
 # stand there. Five pixels to the beam: between two pixels a source is cleaned as two, and

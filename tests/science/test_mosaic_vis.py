@@ -13,7 +13,7 @@ KEEP = "--keep" in sys.argv
 
 
 def check(label, n_tile, start, dec, seed, radius):
-    folder, _ = sim.simulate(*mv.SMALL, *mv.SPREAD, "--tiles", n_tile, "--start", start, "--dec", dec, "--seed", seed,
+    folder, _ = sim.simulate(*mv.SMALL, *mv.ARMS, "--tiles", n_tile, "--start", start, "--dec", dec, "--seed", seed,
                              "--random", 20, "--min-flux", 0.05, "--max-flux", 1, "--radius", radius,
                              "--isolated", 600, "--sefd", 0, ranks=2)
     product = mv.run(sim.files_of(folder), "--calibrated", "--weights", "unit", *mv.IMAGE, "--niter", 1500)
