@@ -29,7 +29,7 @@ typedef struct ci_image_options
     double major_gain;     /* 0.8: a major cycle cleans down to (1 - that) of the peak */
     double auto_mask;      /* 5 x local rms */
     double auto_threshold; /* 1 x local rms */
-    int max_major;         /* 20 */
+    int max_major;         /* 40 */
     bool divide_by_n;      /* only to compare with other programs */
     double pb_cut;         /* 0.2 */
 } ci_image_options;
@@ -105,6 +105,7 @@ typedef struct ci_image_stats
     double model_flux_jy;
     int64_t n_sample; /* unflagged samples imaged */
     int n_major, n_minor, n_plane, n_band;
+    int n_slope; /* bright sources cleaned with a spectral slope of their own */
     bool diverged, is_pseudo_i;
     char stop_reason[64];
 } ci_image_stats;

@@ -57,8 +57,7 @@ void ci_cli_close(ci_cli_opened *o)
     ci_conf_places_free(&o->places);
 }
 
-/* ---- group ------------------------------------------------------------------------------------
- */
+/* ---- group ----------------------------------------------------------------------------------- */
 
 static void group_options(const ci_conf *conf, ci_ingest_options *options)
 {

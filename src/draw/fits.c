@@ -279,8 +279,7 @@ static ci_status draw_grid(cairo_t *cr, const picture *p)
     return status;
 }
 
-/* ---- bar, beam, title ---------------------------------------------------------------------------
- */
+/* ---- bar, beam, title ------------------------------------------------------------------------ */
 
 static void draw_bar(cairo_t *cr, const picture *p)
 {

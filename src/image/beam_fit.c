@@ -250,8 +250,7 @@ ci_status ci_image_beam_fit_patch(const float *patch, size_t n, ci_image_beam_fi
     return status;
 }
 
-/* ---- sidelobe ---------------------------------------------------------------------------------
- */
+/* ---- sidelobe -------------------------------------------------------------------------------- */
 
 /* rows: this rank's rows with one above and below where the image has them, from row
  * y_first of the image on. */

@@ -54,20 +54,20 @@ ci_status ci_image_residual(ci_comm *comm, const ci_image_clean *c)
     ci_image_samples *s = c->samples;
     CI_AGREE(comm, ci_image_samples_work(s));
     CI_TRY(ci_image_degrid(comm, c->gridder, c->model, s->rows, s->n_rows));
-    if (c->drift) CI_TRY(ci_image_drift_add(comm, c->drift, c));
+    CI_TRY(ci_image_bright_add(comm, c->bright, c));
     for (size_t i = 0; i < s->n_rows; i++) {
         size_t n = s->rows[i].n_row * s->rows[i].n_chan;
         for (size_t k = 0; k < n; k++)
             s->work[i][k] = s->weight[i][k] > 0 ? s->data[i][k] - s->work[i][k] : 0;
     }
+    CI_TRY(ci_image_bright_fit(comm, c->bright, c));
     CI_TRY(ci_image_grid(comm, c->gridder, s->rows, s->n_rows, c->residual));
     for (size_t i = 0; i < c->layout->n_here * c->layout->n_x; i++)
         c->residual[i] /= c->sum_weight;
     return CI_OK;
 }
 
-/* ---- PSF patch --------------------------------------------------------------------------------
- */
+/* ---- PSF patch ------------------------------------------------------------------------------- */
 
 static ci_status patch_cut(ci_comm *comm, major *m)
 {
@@ -80,7 +80,7 @@ static ci_status patch_cut(ci_comm *comm, major *m)
     CI_TRY(ci_image_slab_cut(comm, l, m->clean->psf, cx - half, cy - half, side, side,
                              &m->patch_value));
     m->patch = (ci_image_patch){half, m->patch_value};
-    m->outside = 0;
+    m->outside = m->clean->psf_far;
     for (size_t i = 0; i < l->n_here; i++)
         for (size_t x = 0; x < l->n_x; x++) {
             size_t y = l->y_first + i;
@@ -129,8 +129,7 @@ static ci_status residual_scan(ci_comm *comm, const major *m, const ci_image_rms
     return CI_OK;
 }
 
-/* ---- active pixels -----------------------------------------------------------------------------
- */
+/* ---- active pixels --------------------------------------------------------------------------- */
 
 /* Pixels of this rank above their threshold and `stop`; list may be NULL to count. */
 static size_t active_list(const major *m, const ci_image_rms_mesh *mesh, double stop,
@@ -182,8 +181,7 @@ static ci_status active_gather(ci_comm *comm, const major *m, const ci_image_rms
     return status;
 }
 
-/* ---- one minor cycle ---------------------------------------------------------------------------
- */
+/* ---- one minor cycle ------------------------------------------------------------------------- */
 
 typedef struct component
 {

@@ -17,7 +17,7 @@ void ci_image_options_default(ci_image_options *options)
                                   .major_gain = 0.8,
                                   .auto_mask = 5,
                                   .auto_threshold = 1,
-                                  .max_major = 20,
+                                  .max_major = 40,
                                   .pb_cut = 0.2};
 }
 
@@ -62,7 +62,7 @@ typedef struct product
     double *residual, *psf, *model; /* slabs */
     float *out;                     /* slab for files */
     float *pb;                      /* slab, mean primary beam */
-    double sum_weight;
+    double sum_weight, psf_far;
 } product;
 
 static void product_clear(product *p)
@@ -199,12 +199,9 @@ static ci_status model_flux(ci_comm *comm, product *p)
 
 static ci_status clean_make(ci_comm *comm, product *p)
 {
-    const ci_sky_beam *beam = p->sky->beam;
-    ci_image_drift *drift = NULL;
+    ci_image_bright *bright = NULL;
     CI_AGREE(comm, ci_mem_alloc(&p->model, slab_size(p), sizeof(double), "model image"));
-    if (beam && !ci_sky_beam_is_none(beam))
-        CI_AGREE(comm, ci_image_drift_new(&drift, p->sky, p->samples->set->meta, p->layout, p->pb,
-                                          p->geometry.cell_rad));
+    CI_TRY(ci_image_bright_new(comm, &bright, p->sky, p->samples, p->layout, p->pb, p->stats));
     ci_image_clean clean = {.gridder = p->gridder,
                             .samples = p->samples,
                             .layout = p->layout,
@@ -212,12 +209,15 @@ static ci_status clean_make(ci_comm *comm, product *p)
                             .minor = ci_image_minor_clark,
                             .sum_weight = p->sum_weight,
                             .beam_pixel = beam_pixels(p).major,
-                            .drift = drift,
+                            .psf_far = p->psf_far,
+                            .bright = bright,
                             .psf = p->psf,
                             .residual = p->residual,
                             .model = p->model};
     ci_status status = ci_image_clean_run(comm, &clean, p->stats);
-    ci_image_drift_free(drift);
+    p->stats->n_slope = (int)ci_image_bright_count(bright);
+    if (status == CI_OK) ci_image_bright_log(bright);
+    ci_image_bright_free(bright);
     CI_TRY(status);
     CI_TRY(model_flux(comm, p));
     CI_TRY(ci_image_slab_rms(comm, p->layout, p->residual, &p->stats->rms_jy));
@@ -227,8 +227,7 @@ static ci_status clean_make(ci_comm *comm, product *p)
     return CI_OK;
 }
 
-/* ---- files ------------------------------------------------------------------------------------
- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 /* Cards of the run itself, the same in every file of the tile from then on. */
 static ci_status cards_set(product *p, bool weights_known)
@@ -277,6 +276,8 @@ static ci_status cards_clean(product *p)
     if (o->max_iteration == 0) return CI_OK;
     CI_TRY(ci_fits_card_set_int(h, "NMINOR", s->n_minor, "clean components"));
     CI_TRY(ci_fits_card_set_int(h, "NMAJOR", s->n_major, "major cycles"));
+    CI_TRY(
+        ci_fits_card_set_int(h, "NSLOPE", s->n_slope, "sources cleaned with a slope of their own"));
     CI_TRY(ci_fits_card_set_text(h, "STOPPED", s->stop_reason, "why clean ended"));
     CI_TRY(ci_fits_card_set_int(h, "DIVERGED", s->diverged, "1: clean diverged"));
     CI_TRY(ci_fits_card_set_number(h, "GAIN", o->gain, "minor cycle gain"));
@@ -320,8 +321,7 @@ static ci_status corrected_write(ci_comm *comm, product *p, const double *image)
     return ci_image_slab_write(comm, p->layout, p->out, &p->header, p->prefix, "pbcor");
 }
 
-/* ---- the whole ----------------------------------------------------------------------------------
- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static ci_status plan_make(ci_comm *comm, product *p, const ci_vis_set *set, bool weights_known)
 {
@@ -345,6 +345,8 @@ static ci_status plan_make(ci_comm *comm, product *p, const ci_vis_set *set, boo
     ci_log_info("image: Stokes %s, %zu x %zu pixels of %.4g arcsec, %lld samples, %.4g MHz",
                 p->options->stokes, s->n_x, s->n_y, s->cell_rad * CI_RAD_TO_ARCSEC,
                 (long long)s->n_sample, s->freq_hz * 1e-6);
+    if (p->options->max_iteration > 0)
+        CI_TRY(ci_image_psf_far(comm, p->samples, &p->geometry, sums.weight, &p->psf_far));
     CI_TRY(ci_image_gridder_new(comm, &p->gridder, &p->geometry, p->samples->rows,
                                 p->samples->n_rows));
     ci_image_gridder_numbers numbers;

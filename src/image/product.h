@@ -81,7 +81,13 @@ typedef struct ci_image_sums
     double weight, freq_hz, thermal_jy; /* freq: weight-mean; thermal valid for 1/sigma^2 */
     double freq_min_hz, freq_max_hz;    /* edges of the imaged channels */
 } ci_image_sums;
-/* Over fixed units (sub-band, baseline) in order. Collective. */
+/* Fixed units of a sum: the rows of one baseline in one sub-band, never split between ranks.
+ * Does one begin at a row; how many this rank has. Local. */
+bool ci_image_unit_begins(const ci_vis_block *block, size_t i_row);
+size_t ci_image_units_count(const ci_image_samples *samples);
+/* Sum [n_value] over all ranks' units [n_unit][n_value], in order. Collective. */
+CI_MUST_CHECK ci_status ci_image_units_sum(ci_comm *comm, size_t n_unit, size_t n_value,
+                                           const double *unit, double *sum);
 CI_MUST_CHECK ci_status ci_image_sums_get(ci_comm *comm, const ci_image_samples *samples,
                                           ci_image_sums *out);
 /* Imaging weight per [n_time][all channels], exact integers as ci_image_density, in
@@ -147,6 +153,12 @@ CI_MUST_CHECK ci_status ci_image_beam_fit_patch(const float *patch, size_t n,
 /* Greatest |extremum| of the PSF other than the centre. Collective. */
 CI_MUST_CHECK ci_status ci_image_sidelobe(ci_comm *comm, const ci_image_layout *layout,
                                           const double *psf, double *out);
+/* Greatest |PSF| from half an image to a whole one from its centre, 0 where that is beyond the
+ * horizon; from pixels twice as large, so a narrow peak may be missed by a quarter.
+ * Collective. */
+CI_MUST_CHECK ci_status ci_image_psf_far(ci_comm *comm, const ci_image_samples *samples,
+                                         const ci_image_geometry *geometry, double sum_weight,
+                                         double *out);
 /* Cell (rad) and size where the options leave them open. Also sets the imaging weights
  * that belong to them. Collective. */
 CI_MUST_CHECK ci_status ci_image_geometry_choose(ci_comm *comm, ci_image_samples *samples,
@@ -196,8 +208,8 @@ CI_MUST_CHECK ci_status ci_image_minor_clark(const ci_image_patch *psf, size_t n
                                              const ci_image_minor_limits *limits,
                                              ci_image_minor_result *result);
 
-/* Bright components under a beam that changes with time and frequency. */
-typedef struct ci_image_drift ci_image_drift;
+/* Bright sources: where the beam's change with time and frequency and their spectra show. */
+typedef struct ci_image_bright ci_image_bright;
 
 /* What the major cycle works on. */
 typedef struct ci_image_clean
@@ -208,22 +220,32 @@ typedef struct ci_image_clean
     const ci_image_options *options;
     ci_image_minor minor;
     double sum_weight;
-    double beam_pixel;           /* major axis of the restoring beam */
-    const ci_image_drift *drift; /* NULL: the beam does not change */
-    const double *psf;           /* slab, 1 at the centre */
-    double *residual, *model;    /* slabs; residual in: dirty */
+    double beam_pixel; /* major axis of the restoring beam */
+    double psf_far;    /* greatest |PSF| beyond half an image from its centre */
+    ci_image_bright *bright;
+    const double *psf;        /* slab, 1 at the centre */
+    double *residual, *model; /* slabs; residual in: dirty */
 } ci_image_clean;
-/* pb: this rank's slab of the mean beam, borrowed like `sky` and `layout`. Local. */
-CI_MUST_CHECK ci_status ci_image_drift_new(ci_image_drift **out, const ci_image_sky *sky,
-                                           const ci_vis_meta *meta, const ci_image_layout *layout,
-                                           const float *pb, double cell_rad);
-void ci_image_drift_free(ci_image_drift *drift);
-/* Adds to samples->work, which holds the model at its mean beam, what the beam of each
- * integration and channel changes of the components where that shows. Collective. */
-CI_MUST_CHECK ci_status ci_image_drift_add(ci_comm *comm, const ci_image_drift *drift,
-                                           const ci_image_clean *clean);
-/* residual = (data - degrid(model)), gridded, over sum_weight: exact for the model as it
- * stands. Collective. */
+/* pb: this rank's slab of the mean beam, borrowed like `sky` and `layout`. Collective. */
+CI_MUST_CHECK ci_status ci_image_bright_new(ci_comm *comm, ci_image_bright **out,
+                                            const ci_image_sky *sky,
+                                            const ci_image_samples *samples,
+                                            const ci_image_layout *layout, const float *pb,
+                                            const ci_image_stats *stats);
+void ci_image_bright_free(ci_image_bright *bright);
+/* Adds to samples->work, which holds the model constant in time and frequency, what bright
+ * sources differ from it. Collective. */
+CI_MUST_CHECK ci_status ci_image_bright_add(ci_comm *comm, ci_image_bright *bright,
+                                            const ci_image_clean *clean);
+/* Betters the sources' slopes by the residual in samples->work, and the residual with them.
+ * Collective. */
+CI_MUST_CHECK ci_status ci_image_bright_fit(ci_comm *comm, ci_image_bright *bright,
+                                            const ci_image_clean *clean);
+/* Number of sources with a slope of their own; one line about them for the log. */
+size_t ci_image_bright_count(const ci_image_bright *bright);
+void ci_image_bright_log(const ci_image_bright *bright);
+/* residual = (data - model's visibilities), gridded, over sum_weight: exact for the model as
+ * it stands. Collective. */
 CI_MUST_CHECK ci_status ci_image_residual(ci_comm *comm, const ci_image_clean *clean);
 /* Cotton-Schwab major cycles; fills n_major, n_minor, diverged, stop_reason. Collective. */
 CI_MUST_CHECK ci_status ci_image_clean_run(ci_comm *comm, ci_image_clean *clean,
@@ -235,8 +257,7 @@ CI_MUST_CHECK ci_status ci_image_restore(ci_comm *comm, const ci_image_layout *l
                                          const double *model, const double *residual,
                                          ci_num_beam beam, double *restored);
 
-/* ---- primary beam ------------------------------------------------------------------------------
- */
+/* ---- primary beam ---------------------------------------------------------------------------- */
 
 /* Mean of the beam over times and channels with their imaging weights, into this rank's
  * slab. Collective. */

@@ -161,16 +161,32 @@ enum
     N_SUM
 };
 
-/* Units are runs of rows of one baseline in one sub-band: never split between ranks. */
-static size_t units_count(const ci_image_samples *s)
+bool ci_image_unit_begins(const ci_vis_block *b, size_t i_row)
+{
+    return i_row == 0 || b->i_baseline[i_row] != b->i_baseline[i_row - 1];
+}
+
+size_t ci_image_units_count(const ci_image_samples *s)
 {
     size_t n = 0;
-    for (size_t i = 0; i < s->n_rows; i++) {
-        const ci_vis_block *b = s->set->block[i];
-        for (size_t r = 0; r < b->n_row; r++)
-            n += r == 0 || b->i_baseline[r] != b->i_baseline[r - 1];
-    }
+    for (size_t i = 0; i < s->n_rows; i++)
+        for (size_t r = 0; r < s->set->block[i]->n_row; r++)
+            n += ci_image_unit_begins(s->set->block[i], r);
     return n;
+}
+
+ci_status ci_image_units_sum(ci_comm *comm, size_t n_unit, size_t n_value, const double *unit,
+                             double *sum)
+{
+    size_t first = 0, total = 0;
+    int64_t *counts = NULL, n = (int64_t)n_unit;
+    CI_TRY(ci_par_gather(comm, &n, sizeof n, -1, (void **)&counts, NULL));
+    for (int r = 0; r < ci_comm_size(comm); r++) {
+        if (r < ci_comm_rank(comm)) first += (size_t)counts[r];
+        total += (size_t)counts[r];
+    }
+    ci_mem_free(counts);
+    return ci_par_sum_blocks(comm, total, first, n_unit, n_value, unit, sum);
 }
 
 static void units_fill(const ci_image_samples *s, double *unit, ci_image_sums *edges)
@@ -179,7 +195,7 @@ static void units_fill(const ci_image_samples *s, double *unit, ci_image_sums *e
     for (size_t i = 0; i < s->n_rows; i++) {
         const ci_vis_block *b = s->set->block[i];
         for (size_t r = 0; r < b->n_row; r++) {
-            if (r == 0 || b->i_baseline[r] != b->i_baseline[r - 1]) {
+            if (ci_image_unit_begins(b, r)) {
                 here = unit;
                 unit += N_SUM;
             }
@@ -200,18 +216,11 @@ static void units_fill(const ci_image_samples *s, double *unit, ci_image_sums *e
 ci_status ci_image_sums_get(ci_comm *comm, const ci_image_samples *s, ci_image_sums *out)
 {
     *out = (ci_image_sums){.freq_min_hz = 1e300, .freq_max_hz = -1e300};
-    size_t n_here = units_count(s), first = 0, total = 0;
-    int64_t *counts = NULL, n = (int64_t)n_here;
-    CI_TRY(ci_par_gather(comm, &n, sizeof n, -1, (void **)&counts, NULL));
-    for (int r = 0; r < ci_comm_size(comm); r++) {
-        if (r < ci_comm_rank(comm)) first += (size_t)counts[r];
-        total += (size_t)counts[r];
-    }
-    ci_mem_free(counts);
+    size_t n_unit = ci_image_units_count(s);
     double *unit = NULL, sum[N_SUM] = {0};
-    CI_AGREE(comm, ci_mem_alloc(&unit, n_here * N_SUM, sizeof *unit, "sums of weights"));
+    CI_AGREE(comm, ci_mem_alloc(&unit, n_unit * N_SUM, sizeof *unit, "sums of weights"));
     units_fill(s, unit, out);
-    ci_status status = ci_par_sum_blocks(comm, total, first, n_here, N_SUM, unit, sum);
+    ci_status status = ci_image_units_sum(comm, n_unit, N_SUM, unit, sum);
     ci_mem_free(unit);
     CI_TRY(status);
     CI_TRY(ci_par_min_double(comm, &out->freq_min_hz, 1));

@@ -318,8 +318,7 @@ static ci_status make_mosaic(ci_run *run, const ci_json *group, const ci_json *p
     return status;
 }
 
-/* ---- the group --------------------------------------------------------------------------------
- */
+/* ---- the group ------------------------------------------------------------------------------- */
 
 /* Thermal noise of the best tile: what a mosaic's least noise is compared with. */
 static double least_thermal_jy(const ci_json *records)

@@ -53,8 +53,7 @@ static ci_status finish_earlier(attempt *a, bool *done)
     return status;
 }
 
-/* ---- the product's own words -------------------------------------------------------------------
- */
+/* ---- the product's own words ----------------------------------------------------------------- */
 
 /* No time of publishing and no host in it: the same product has the same bytes. */
 static ci_status provenance_text(char **out, const attempt *a, const char *date)

@@ -192,8 +192,7 @@ ci_status ci_publish_sums_text(char **out, const ci_publish_files *files)
     return status;
 }
 
-/* ---- reading back ------------------------------------------------------------------------------
- */
+/* ---- reading back ---------------------------------------------------------------------------- */
 
 static ci_status compare_one(int folder, const char *name, const char *sha256, const char *shown)
 {

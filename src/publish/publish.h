@@ -22,8 +22,7 @@ CI_MUST_CHECK ci_status ci_publish_folder_remove(int parent, const char *name, c
 /* "<parent>/<yyyy-mm-dd>" of a first integration. */
 CI_MUST_CHECK ci_status ci_publish_date(char out[16], double time_mjd_s, const char *id);
 
-/* ---- files.c: the files of a product ------------------------------------------------------------
- */
+/* ---- files.c: the files of a product --------------------------------------------------------- */
 
 typedef struct ci_publish_file
 {

@@ -263,8 +263,7 @@ ci_status ci_registry_tile_get(ci_registry *registry, const char *observation_id
                      "tile", observation_id, out);
 }
 
-/* ---- mosaics ----------------------------------------------------------------------------------
- */
+/* ---- mosaics --------------------------------------------------------------------------------- */
 
 static ci_status tile_list(char **out, const char *const *tile_ids, size_t n_tile)
 {
@@ -370,8 +369,7 @@ ci_status ci_registry_mosaic_published(ci_registry *registry, const char *group_
     return status;
 }
 
-/* ---- photometry ---------------------------------------------------------------------------------
- */
+/* ---- photometry ------------------------------------------------------------------------------ */
 
 ci_status ci_registry_sources_put(ci_registry *registry, const char *product_id,
                                   const char *image_path, double time_mjd_s,

@@ -253,8 +253,7 @@ ci_status ci_registry_product_take_over(ci_registry *registry, const char *id, d
     return ci_db_end(db, status);
 }
 
-/* ---- the ends of an attempt --------------------------------------------------------------------
- */
+/* ---- the ends of an attempt ------------------------------------------------------------------ */
 
 /* Begins the transaction that ends an attempt; refuses where the lease is not `token` now. */
 static ci_status end_begin(ci_registry *registry, const char *id, const char *token)
@@ -359,8 +358,7 @@ ci_status ci_registry_product_staging_removed(ci_registry *registry, const char 
                                    "t", id));
 }
 
-/* ---- attempts ---------------------------------------------------------------------------------
- */
+/* ---- attempts -------------------------------------------------------------------------------- */
 
 ci_status ci_registry_attempts_read(ci_registry *registry, ci_registry_attempts **out,
                                     const char *product_id, double since_unix_s)

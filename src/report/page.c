@@ -117,8 +117,7 @@ ci_status ci_report_flux(ci_text *out, const ci_json *flux)
     return flux_table(out, match);
 }
 
-/* ---- groups -----------------------------------------------------------------------------------
- */
+/* ---- groups ---------------------------------------------------------------------------------- */
 
 static ci_status mosaic(ci_text *out, const ci_json *group)
 {

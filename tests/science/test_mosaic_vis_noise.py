@@ -16,10 +16,7 @@ import mosaic_vis as mv
 import sim_support as sim
 
 warnings.simplefilter("ignore", FITSFixedWarning)
-# Its spectrum is flat: one model for the whole band cannot follow another, and what is left
-# along the northern arm's sidelobes is taken for sources (--index=-0.5: 3 of 305, the limit).
-BRIGHT = 12.7
-INDEX = next((a[8:] for a in sys.argv if a.startswith("--index=")), "0")
+BRIGHT, INDEX = 12.7, -0.7
 CELL_ARCSEC = 11
 # All 82 antennas of the core: with the 54 of the other test CLEAN's bias, noise and sidelobes
 # taken for sources, took 0.3 sigma off faint ones (0.7 sigma in NVSS) and tiles were 1.14 times
@@ -63,10 +60,8 @@ def compare_fluxes(label, pairs):
     pull = (a - b) / np.sqrt(ea ** 2 + eb ** 2 + (0.01 * a) ** 2)
     print(f"{label}: {len(pull)} pairs, median difference {np.median(pull):+.2f} sigma, rms {np.std(pull):.2f}, "
           f"greatest {np.abs(pull).max():.2f}, {np.sum(np.abs(pull) > 5)} beyond 5, median ratio {np.median(a / b):.4f}")
-    # One of 467 pairs is beyond 5: at the northern arm's sidelobes of the bright source CLEAN
-    # shared 6 % of a source with its surroundings in one tile.
     assert len(pull) >= 100 and abs(np.median(pull)) < 0.3 and np.std(pull) < 1.3, label
-    assert np.mean(np.abs(pull) > 5) < 0.005 and np.abs(pull).max() < 7, label
+    assert np.abs(pull).max() < 5, label
 
 
 def check_tiles(product, sources):

@@ -7,9 +7,18 @@ fail() {
   exit 1
 }
 
+# slurmd needs root: a user with sudo runs the same script by it. `env` because sudo resets it.
+case_as_root() {
+  local kept
+  [ "$(id -u)" != 0 ] && sudo -n true 2>/dev/null || return 0
+  mapfile -t kept < <(env | grep -E '^(CONTIMG_[A-Z0-9_]*|PATH|TMPDIR|OMP_NUM_THREADS|LANG)=')
+  exec sudo -n env "${kept[@]}" bash "$0"
+}
+
 # Nothing of a deployed pipeline, nor of the shell around the test, is read or touched.
 case_begin() {
   local name reason
+  case_as_root
   if reason=$(slurm_missing); then
     echo "skipped: $reason"
     exit 77
@@ -33,6 +42,13 @@ TEXT
   # Two ranks on a busy machine: wait without burning the core.
   export OMPI_MCA_mpi_yield_when_idle=1
   slurm_start || fail "no Slurm"
+}
+
+# case_install PREFIX: the built tree, installed; leaves nothing of root's in the build folder.
+case_install() {
+  cmake --install "$CONTIMG_BUILD" --prefix "$1" >"$slurm_case/install.out" 2>&1 ||
+    fail "cmake --install: exit $?"
+  rm -f "$CONTIMG_BUILD/install_manifest.txt"
 }
 
 # case_simulate SUB-BANDS START: three tiles of calibrated data that came in an hour ago, and

@@ -6,8 +6,7 @@ set -u
 . "$CONTIMG_SOURCE/tests/slurm/cluster.sh"
 . "$CONTIMG_SOURCE/tests/slurm/case.sh"
 case_begin
-cmake --install "$CONTIMG_BUILD" --prefix "$slurm_case/prefix" >"$slurm_case/install.out" 2>&1 ||
-  fail "cmake --install: exit $?"
+case_install "$slurm_case/prefix"
 sbatch_file=$slurm_case/prefix/share/contimg/contimg.sbatch
 [ -r "$sbatch_file" ] && [ -x "$slurm_case/prefix/bin/contimg" ] || fail "not installed"
 # A tree as it is after a build, without an installation.

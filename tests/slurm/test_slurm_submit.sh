@@ -5,8 +5,7 @@ set -u
 . "$CONTIMG_SOURCE/tests/slurm/cluster.sh"
 . "$CONTIMG_SOURCE/tests/slurm/case.sh"
 case_begin
-cmake --install "$CONTIMG_BUILD" --prefix "$slurm_case/prefix" >"$slurm_case/install.out" 2>&1 ||
-  fail "cmake --install: exit $?"
+case_install "$slurm_case/prefix"
 export PATH=$slurm_case/prefix/bin:$PATH
 cd "$slurm_case/elsewhere" || exit 1
 

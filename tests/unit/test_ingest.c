@@ -122,8 +122,7 @@ static ci_registry_groups *groups_of(ingest_case *t)
     return groups;
 }
 
-/* ---- observations -----------------------------------------------------------------------------
- */
+/* ---- observations ---------------------------------------------------------------------------- */
 
 /* A group whose 16 names differ by seconds never completes: it does here. */
 static void test_jittered_names(void **state)

@@ -189,8 +189,7 @@ static void test_waits(void **state)
     publish_end(&t);
 }
 
-/* ---- gates ------------------------------------------------------------------------------------
- */
+/* ---- gates ----------------------------------------------------------------------------------- */
 
 static ci_publish_gate_outcome outcome_of(const ci_publish_gates *gates, const char *name)
 {

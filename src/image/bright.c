@@ -1,0 +1,178 @@
+/* Bright sources, for which flux constant in time and frequency is not good enough: what the
+ * corrections share, and their order (docs/science.md "CLEAN"). */
+#include "image/bright.h"
+
+#include <math.h>
+
+static const double beam_min = 1e-3; /* of the mean beam: below it no ratio is formed */
+
+/* ---- making ------------------------------------------------------------------------------ */
+
+void ci_image_bright_free(ci_image_bright *bright)
+{
+    if (!bright) return;
+    for (size_t i = 0; bright->frame && i < bright->n_frame; i++)
+        ci_sky_frame_free(bright->frame[i]);
+    ci_mem_free(bright->frame);
+    ci_mem_free(bright->source);
+    ci_mem_free(bright);
+}
+
+/* Chebyshev nodes over the whole band. */
+static void nodes_set(ci_image_bright *b, const ci_vis_meta *meta)
+{
+    const ci_vis_sub_band *last = &meta->sub_band[meta->n_sub_band - 1];
+    double low = meta->sub_band[0].freq_hz[0], high = last->freq_hz[last->n_chan - 1];
+    if (!(high - low > 1e-6 * low)) high = low * (1 + 1e-6);
+    for (int i = 0; i < CI_BRIGHT_NODES; i++)
+        b->node_hz[i] =
+            0.5 * (low + high) - 0.5 * (high - low) * cos(CI_PI * (i + 0.5) / CI_BRIGHT_NODES);
+}
+
+/* Mean and rms of ln(nu / ref_hz) over the imaging weights; these are exact integers. */
+static ci_status logs_set(ci_comm *comm, ci_image_bright *b, const ci_image_samples *samples)
+{
+    const ci_vis_meta *meta = samples->set->meta;
+    int64_t *weight = NULL;
+    size_t n_chan = 0, i = 0;
+    double sum[3] = {0};
+    CI_TRY(ci_image_weight_by_time(comm, samples, &weight, &n_chan));
+    for (size_t s = 0; s < meta->n_sub_band; s++)
+        for (size_t k = 0; k < meta->sub_band[s].n_chan; k++, i++) {
+            double x = log(meta->sub_band[s].freq_hz[k] / b->ref_hz), w = 0;
+            for (size_t t = 0; t < meta->n_time; t++)
+                w += (double)weight[t * n_chan + i];
+            sum[0] += w;
+            sum[1] += w * x;
+            sum[2] += w * x * x;
+        }
+    ci_mem_free(weight);
+    if (!(sum[0] > 0)) return CI_OK;
+    b->mean_log = sum[1] / sum[0];
+    b->rms_log = sqrt(fmax(0, sum[2] / sum[0] - b->mean_log * b->mean_log));
+    return CI_OK;
+}
+
+static ci_status frames_new(ci_image_bright *b, const ci_vis_meta *meta)
+{
+    b->n_frame = b->has_beam && b->sky->pointing->is_fixed ? meta->n_time : 1;
+    if (!b->has_beam) return CI_OK;
+    CI_TRY(ci_mem_alloc(&b->frame, b->n_frame, sizeof *b->frame, "bright sources"));
+    for (size_t i = 0; i < b->n_frame; i++)
+        CI_TRY(ci_sky_frame_new(&b->frame[i], b->sky->eop, &meta->array,
+                                meta->time_mjd_s[b->n_frame == 1 ? meta->n_time / 2 : i],
+                                meta->dut1_s));
+    return CI_OK;
+}
+
+ci_status ci_image_bright_new(ci_comm *comm, ci_image_bright **out, const ci_image_sky *sky,
+                              const ci_image_samples *samples, const ci_image_layout *layout,
+                              const float *pb, const ci_image_stats *stats)
+{
+    *out = NULL;
+    ci_image_bright *b = NULL;
+    ci_status status = ci_mem_alloc(&b, 1, sizeof *b, "bright sources");
+    if (status == CI_OK) {
+        *b = (ci_image_bright){.sky = sky,
+                               .layout = layout,
+                               .pb = pb,
+                               .cell_rad = stats->cell_rad,
+                               .has_beam = sky->beam && !ci_sky_beam_is_none(sky->beam),
+                               .ref_hz = stats->freq_hz};
+        nodes_set(b, samples->set->meta);
+        status = frames_new(b, samples->set->meta);
+    }
+    status = ci_par_agree(comm, status);
+    if (status == CI_OK) status = logs_set(comm, b, samples);
+    if (status == CI_OK)
+        *out = b;
+    else
+        ci_image_bright_free(b);
+    return status;
+}
+
+/* ---- places and beams ---------------------------------------------------------------------- */
+
+void ci_image_bright_place(const ci_image_bright *b, double x, double y, double *l, double *m)
+{
+    *l = -(x - (double)(b->layout->n_x / 2)) * b->cell_rad;
+    *m = (y - (double)(b->layout->n_y / 2)) * b->cell_rad;
+}
+
+void ci_image_bright_ratio(const ci_image_bright *b, double l, double m, double beam, double *ratio)
+{
+    double ra, dec;
+    ci_sky_lm_inverse(b->sky->ra_rad, b->sky->dec_rad, l, m, &ra, &dec);
+    for (size_t t = 0; t < b->n_frame; t++)
+        for (int f = 0; f < CI_BRIGHT_NODES; f++, ratio++)
+            *ratio = b->has_beam ? ci_sky_beam_power(b->sky->beam, b->sky->pointing, b->frame[t],
+                                                     ra, dec, b->node_hz[f]) /
+                                       beam
+                                 : 1;
+}
+
+/* ---- components ------------------------------------------------------------------------------ */
+
+/* This rank's components; list may be NULL to count. */
+static size_t components_here(const ci_image_bright *b, const double *model,
+                              ci_image_importance importance, double least,
+                              ci_image_component *list)
+{
+    size_t n = 0, n_x = b->layout->n_x;
+    for (size_t i = 0; i < b->layout->n_here * n_x; i++) {
+        if (model[i] == 0 || !(b->pb[i] >= beam_min)) continue;
+        ci_image_component c = {(int64_t)(b->layout->y_first * n_x + i), model[i], b->pb[i],
+                                fabs(model[i])};
+        if (importance) c.importance = importance(b, &c);
+        if (c.importance < least) continue;
+        if (list) list[n] = c;
+        n++;
+    }
+    return n;
+}
+
+ci_status ci_image_components_gather(ci_comm *comm, const ci_image_bright *b, const double *model,
+                                     ci_image_importance importance, double least,
+                                     ci_image_component **out, size_t *n_out)
+{
+    ci_image_component *here = NULL;
+    size_t n_byte = 0, n = components_here(b, model, importance, least, NULL);
+    CI_AGREE(comm, ci_mem_alloc(&here, n, sizeof *here, "bright components"));
+    components_here(b, model, importance, least, here);
+    ci_status status = ci_par_gather(comm, here, n * sizeof *here, -1, (void **)out, &n_byte);
+    ci_mem_free(here);
+    *n_out = n_byte / sizeof **out;
+    return status;
+}
+
+/* ---- in CLEAN -------------------------------------------------------------------------------- */
+
+ci_status ci_image_bright_add(ci_comm *comm, ci_image_bright *bright, const ci_image_clean *clean)
+{
+    if (bright->has_beam) CI_TRY(ci_image_drift_add(comm, bright, clean));
+    CI_TRY(ci_image_spectrum_find(comm, bright, clean));
+    return ci_par_agree(comm, ci_image_spectrum_add(bright, clean->samples));
+}
+
+ci_status ci_image_bright_fit(ci_comm *comm, ci_image_bright *bright, const ci_image_clean *clean)
+{
+    return ci_image_spectrum_fit(comm, bright, clean);
+}
+
+void ci_image_bright_log(const ci_image_bright *b)
+{
+    const ci_image_source *s = NULL;
+    for (size_t i = 0; i < b->n_source; i++)
+        if (!s || b->source[i].flux > s->flux) s = &b->source[i];
+    if (!s) return;
+    double ra, dec;
+    ci_sky_lm_inverse(b->sky->ra_rad, b->sky->dec_rad, s->l, s->m, &ra, &dec);
+    ci_log_info("clean: %zu bright sources have spectral slopes of their own; the brightest, %.4g "
+                "Jy/beam at %.4f %+.4f deg: %+.3f",
+                b->n_source, s->flux, ra * CI_RAD_TO_DEG, dec * CI_RAD_TO_DEG, s->slope);
+}
+
+size_t ci_image_bright_count(const ci_image_bright *bright)
+{
+    return bright->n_source;
+}

@@ -1,0 +1,207 @@
+/* Direct sums over points whose flux depends on integration and frequency. */
+#include "image/bright.h"
+#include "image/turns.h"
+
+#include <math.h>
+
+enum
+{
+    RESEED = 128 /* channels after which a phasor is computed anew */
+};
+
+ci_status ci_image_points_new(ci_image_points *out, size_t n, size_t n_frame)
+{
+    *out = (ci_image_points){.n = n, .n_frame = n_frame};
+    CI_TRY(ci_mem_alloc(&out->lmn, 3 * n, sizeof *out->lmn, "bright sources"));
+    return ci_mem_alloc(&out->flux, n * n_frame * CI_BRIGHT_NODES, sizeof *out->flux,
+                        "bright sources");
+}
+
+void ci_image_points_clear(ci_image_points *points)
+{
+    ci_mem_free(points->lmn);
+    ci_mem_free(points->flux);
+    *points = (ci_image_points){0};
+}
+
+void ci_image_points_place(ci_image_points *points, size_t i, double l, double m)
+{
+    double rr = l * l + m * m, *lmn = points->lmn + 3 * i;
+    lmn[0] = l;
+    lmn[1] = m;
+    lmn[2] = -rr / (1 + sqrt(1 - rr));
+}
+
+/* ---- one row ------------------------------------------------------------------------------- */
+
+/* What a run of rows needs besides its points: [n_chan] each, lagrange [NODES][n_chan]. */
+typedef struct room
+{
+    ci_points_kernel kernel;
+    size_t n_chan, n_even; /* channels that a phasor is carried over before it is made anew */
+    double *lagrange, *re, *im, *sum_re, *sum_im;
+    double *all; /* owns them */
+} room;
+
+static ci_status room_new(room *r, const ci_image_bright *b, const ci_image_rows *rows)
+{
+    size_t n = rows->n_chan, at = CI_BRIGHT_NODES * n;
+    *r = (room){.kernel = ci_points_kernel_pick(), .n_chan = n, .n_even = RESEED};
+    CI_TRY(ci_mem_alloc(&r->all, (CI_BRIGHT_NODES + 4) * n, sizeof(double), "bright sources"));
+    double **const part[] = {&r->re, &r->im, &r->sum_re, &r->sum_im};
+    r->lagrange = r->all;
+    for (int i = 0; i < 4; i++, at += n)
+        *part[i] = r->all + at;
+    const double *f = rows->freq_hz;
+    for (size_t k = 2; k < n; k++)
+        if (fabs((f[k] - f[k - 1]) - (f[1] - f[0])) > 1e-3) r->n_even = 1;
+    for (int i = 0; i < CI_BRIGHT_NODES; i++)
+        for (size_t k = 0; k < n; k++) {
+            double w = 1;
+            for (int j = 0; j < CI_BRIGHT_NODES; j++)
+                if (j != i) w *= (f[k] - b->node_hz[j]) / (b->node_hz[i] - b->node_hz[j]);
+            r->lagrange[(size_t)i * n + k] = w;
+        }
+    return CI_OK;
+}
+
+/* One point's visibilities in one row, into re and im. */
+static void point_fill(room *r, const ci_image_rows *rows, size_t i_row, const double *lmn,
+                       const double *node)
+{
+    const double *uvw = rows->uvw_m + 3 * i_row, *f = rows->freq_hz;
+    double path_s = (uvw[0] * lmn[0] + uvw[1] * lmn[1] + uvw[2] * lmn[2]) / CI_C_M_S;
+    double turn[2], start[2];
+    ci_turns_cos_sin(r->n_chan > 1 ? path_s * (f[1] - f[0]) : 0, &turn[0], &turn[1]);
+    for (size_t k = 0; k < r->n_chan; k += r->n_even) {
+        size_t n = r->n_chan - k < r->n_even ? r->n_chan - k : r->n_even;
+        ci_turns_cos_sin(path_s * f[k], &start[0], &start[1]);
+        r->kernel(n, start, turn, r->lagrange + k, r->n_chan, node, r->re + k, r->im + k);
+    }
+}
+
+static const double *nodes_of(const ci_image_points *p, size_t i, int32_t i_time)
+{
+    size_t t = p->n_frame == 1 ? 0 : (size_t)i_time;
+    return p->flux + (i * p->n_frame + t) * CI_BRIGHT_NODES;
+}
+
+/* Sum over all points into sum_re, sum_im. */
+static void row_sum(room *r, const ci_image_rows *rows, size_t i_row, int32_t i_time,
+                    const ci_image_points *p)
+{
+    for (size_t k = 0; k < r->n_chan; k++)
+        r->sum_re[k] = r->sum_im[k] = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        point_fill(r, rows, i_row, p->lmn + 3 * i, nodes_of(p, i, i_time));
+        for (size_t k = 0; k < r->n_chan; k++) {
+            r->sum_re[k] += r->re[k];
+            r->sum_im[k] += r->im[k];
+        }
+    }
+}
+
+/* ---- all rows -------------------------------------------------------------------------------- */
+
+static ci_status rows_add(const ci_image_bright *b, const ci_image_samples *s, size_t i_rows,
+                          const ci_image_points *p, double scale)
+{
+    const ci_image_rows *rows = &s->rows[i_rows];
+    room r;
+    CI_TRY(room_new(&r, b, rows));
+    for (size_t i = 0; i < rows->n_row; i++) {
+        float *value = (float *)(s->work[i_rows] + i * rows->n_chan);
+        row_sum(&r, rows, i, s->set->block[i_rows]->i_time[i], p);
+        for (size_t k = 0; k < rows->n_chan; k++) {
+            value[2 * k] += (float)(scale * r.sum_re[k]);
+            value[2 * k + 1] += (float)(scale * r.sum_im[k]);
+        }
+    }
+    ci_mem_free(r.all);
+    return CI_OK;
+}
+
+ci_status ci_image_points_add(const ci_image_bright *b, const ci_image_samples *s,
+                              const ci_image_points *p, double scale)
+{
+    for (size_t i = 0; p->n > 0 && i < s->n_rows; i++)
+        CI_TRY(rows_add(b, s, i, p, scale));
+    return CI_OK;
+}
+
+/* One row's part of the sums of every point: unit [n][2]. */
+static void row_correlate(room *r, const ci_image_samples *s, size_t i_rows, size_t i_row,
+                          const ci_image_points *p, double *unit)
+{
+    const ci_image_rows *rows = &s->rows[i_rows];
+    const float *vis = (const float *)(s->work[i_rows] + i_row * rows->n_chan);
+    const float *weight = rows->weight + i_row * rows->n_chan;
+    int32_t i_time = s->set->block[i_rows]->i_time[i_row];
+    for (size_t i = 0; i < p->n; i++) {
+        double dot = 0, norm = 0;
+        point_fill(r, rows, i_row, p->lmn + 3 * i, nodes_of(p, i, i_time));
+        for (size_t k = 0; k < r->n_chan; k++) {
+            dot += weight[k] * (vis[2 * k] * r->re[k] + vis[2 * k + 1] * r->im[k]);
+            norm += weight[k] * (r->re[k] * r->re[k] + r->im[k] * r->im[k]);
+        }
+        unit[2 * i] += dot;
+        unit[2 * i + 1] += norm;
+    }
+}
+
+static void row_norm(room *r, const ci_image_samples *s, size_t i_rows, size_t i_row,
+                     const ci_image_points *p, double *unit)
+{
+    const ci_image_rows *rows = &s->rows[i_rows];
+    const float *weight = rows->weight + i_row * rows->n_chan;
+    row_sum(r, rows, i_row, s->set->block[i_rows]->i_time[i_row], p);
+    for (size_t k = 0; k < r->n_chan; k++)
+        *unit += weight[k] * (r->sum_re[k] * r->sum_re[k] + r->sum_im[k] * r->sum_im[k]);
+}
+
+typedef void (*row_function)(room *r, const ci_image_samples *s, size_t i_rows, size_t i_row,
+                             const ci_image_points *p, double *unit);
+
+/* Runs `row` over all rows, with one sum [n_value] per fixed unit, and adds the units. */
+static ci_status units_sum(ci_comm *comm, const ci_image_bright *b, const ci_image_samples *s,
+                           const ci_image_points *p, row_function row, size_t n_value, double *sum)
+{
+    double *unit = NULL;
+    size_t n_unit = ci_image_units_count(s), i_unit = 0;
+    ci_status status = ci_mem_alloc(&unit, n_unit * n_value, sizeof *unit, "bright sources");
+    for (size_t i = 0; status == CI_OK && i < s->n_rows; i++) {
+        const ci_vis_block *block = s->set->block[i];
+        room r;
+        status = room_new(&r, b, &s->rows[i]);
+        for (size_t k = 0; status == CI_OK && k < block->n_row; k++) {
+            i_unit += ci_image_unit_begins(block, k);
+            row(&r, s, i, k, p, unit + (i_unit - 1) * n_value);
+        }
+        ci_mem_free(r.all);
+    }
+    status = ci_par_agree(comm, status);
+    if (status == CI_OK) status = ci_image_units_sum(comm, n_unit, n_value, unit, sum);
+    ci_mem_free(unit);
+    return status;
+}
+
+ci_status ci_image_points_correlate(ci_comm *comm, const ci_image_bright *b,
+                                    const ci_image_samples *s, const ci_image_points *p,
+                                    double *dot, double *norm)
+{
+    double *sum = NULL;
+    CI_AGREE(comm, ci_mem_alloc(&sum, 2 * p->n, sizeof *sum, "bright sources"));
+    ci_status status = units_sum(comm, b, s, p, row_correlate, 2 * p->n, sum);
+    for (size_t i = 0; status == CI_OK && i < p->n; i++) {
+        dot[i] = sum[2 * i];
+        norm[i] = sum[2 * i + 1];
+    }
+    ci_mem_free(sum);
+    return status;
+}
+
+ci_status ci_image_points_norm(ci_comm *comm, const ci_image_bright *b, const ci_image_samples *s,
+                               const ci_image_points *p, double *norm)
+{
+    return units_sum(comm, b, s, p, row_norm, 1, norm);
+}

@@ -1,0 +1,84 @@
+/* The kernel of direct sums over bright points: against the formula, and the same bits with
+ * every instruction set. */
+#include "../../src/image/points_kernel.h"
+
+#include <complex.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+enum
+{
+    STRIDE = 131
+};
+
+typedef struct result
+{
+    double re[STRIDE], im[STRIDE];
+} result;
+
+static double lagrange[CI_POINTS_NODES * STRIDE];
+static const double node[CI_POINTS_NODES] = {1.25, -0.5, 12.7, 3e-3};
+static const double angle = 0.731, first = -2.2;
+
+static void run(ci_points_kernel kernel, size_t n, result *out)
+{
+    const double start[2] = {cos(first), sin(first)}, turn[2] = {cos(angle), sin(angle)};
+    memset(out, 0, sizeof *out);
+    kernel(n, start, turn, lagrange, STRIDE, node, out->re, out->im);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < CI_POINTS_NODES * STRIDE; i++)
+        lagrange[i] = sin(0.37 * (double)i * (double)i);
+    return 0;
+}
+
+static void test_formula(void **state)
+{
+    (void)state;
+    result got;
+    static const size_t counts[] = {0, 1, 7, 8, 9, 48, 64, STRIDE};
+    for (size_t k = 0; k < sizeof counts / sizeof *counts; k++) {
+        run(ci_points_kernel_get(0), counts[k], &got);
+        for (size_t c = 0; c < STRIDE; c++) {
+            double flux = 0;
+            for (size_t i = 0; i < CI_POINTS_NODES; i++)
+                flux += node[i] * lagrange[i * STRIDE + c];
+            double complex z = c < counts[k] ? flux * cexp(I * (first + angle * (double)c)) : 0;
+            assert_true(fabs(got.re[c] - creal(z)) < 1e-12);
+            assert_true(fabs(got.im[c] - cimag(z)) < 1e-12);
+        }
+    }
+}
+
+static void test_same_bits(void **state)
+{
+    (void)state;
+    result plain, wide;
+    int n_tried = 0;
+    for (int i = 1; i <= 2; i++) {
+        ci_points_kernel kernel = ci_points_kernel_get(i);
+        for (size_t n = 1; kernel && n <= STRIDE; n++) {
+            run(ci_points_kernel_get(0), n, &plain);
+            run(kernel, n, &wide);
+            assert_memory_equal(&plain, &wide, sizeof plain);
+        }
+        n_tried += kernel != NULL;
+    }
+    print_message("%d wider instruction sets on this machine\n", n_tried);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_formula, setup),
+        cmocka_unit_test_setup(test_same_bits, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
