@@ -37,7 +37,8 @@ typedef struct ci_image_samples
 } ci_image_samples;
 
 /* How `stokes` comes from the set's correlations; n_good [n_pol]: unflagged
- * cross-correlation samples of each over the array. CI_ERR_USAGE names what the file has. */
+ * cross-correlation samples of each over the array. CI_ERR_USAGE, where the file's
+ * correlations can never give it, names what the file has. */
 CI_MUST_CHECK ci_status ci_image_recipe_find(ci_image_recipe *out, const ci_vis_meta *meta,
                                              const char *stokes, const int64_t *n_good);
 /* Stokes values and natural weights; autocorrelations and what lies outside the uv range

@@ -90,11 +90,15 @@ ci_status ci_image_recipe_find(ci_image_recipe *out, const ci_vis_meta *meta, co
         const formula *f = &formulas[k];
         if (strcmp(f->stokes, stokes) != 0) continue;
         int i[2] = {ci_vis_pol_find(meta, f->pol[0]), ci_vis_pol_find(meta, f->pol[1])};
-        bool lives[2] = {i[0] >= 0 && n_good[i[0]] > 0, i[1] >= 0 && n_good[i[1]] > 0};
-        if (strcmp(stokes, "I") == 0 && lives[0] != lives[1]) {
-            /* One hand only in the file, or the other dead over the whole array. */
+        bool is_there[2] = {i[0] >= 0, i[1] >= 0};
+        bool lives[2] = {is_there[0] && n_good[i[0]] > 0, is_there[1] && n_good[i[1]] > 0};
+        bool one_lives = lives[0] != lives[1], one_is_there = is_there[0] != is_there[1];
+        if (strcmp(stokes, "I") == 0 && (one_lives || one_is_there)) {
+            /* One hand only in the file (a dead one as well: that nothing is left of it is said
+             * where samples are counted), or the other dead over the whole array. */
+            bool is_first = one_lives ? lives[0] : is_there[0];
             *out = (ci_image_recipe){.n_term = 1,
-                                     .i_pol = {lives[0] ? i[0] : i[1], -1},
+                                     .i_pol = {is_first ? i[0] : i[1], -1},
                                      .factor = {scale, 0},
                                      .is_pseudo_i = true};
             return CI_OK;

@@ -37,6 +37,19 @@ spoil width 'channel_width' "h['channel_width'][()] = -1.0"
 spoil antenna 'ant_1_array' "h['ant_1_array'][2] = 4711"
 spoil hands 'polarization_array' "h['polarization_array'][1] = h['polarization_array'][0]"
 spoil nothing 'no data left' "d['flags'][...] = True"
+# One hand alone, and nothing of it but autocorrelations; what it cannot give is a wrong question.
+one_hand="
+for n in ('visdata', 'flags', 'nsamples'):
+    x = d[n][..., :1]; del d[n]; d[n] = x
+x = h['polarization_array'][:1]; del h['polarization_array']; h['polarization_array'] = x
+h['Npols'][()] = 1"
+spoil hand 'no data left after flags' "$one_hand; d['flags'][...] = True"
+spoil crosses 'no data left after flags' "$one_hand
+d['flags'][...] = (h['ant_1_array'][()] != h['ant_2_array'][()])[:, None, None, None]"
+bad 3 'no data left after flags' 0 run crosses_sb03.hdf5 $places $image --calibrated
+for ranks in 0 2; do
+  bad 2 '--stokes Q' $ranks image crosses_sb03.hdf5 $image --stokes Q --out out/x
+done
 # Two arrays, at one time and at two: one antenna stands 2 m away.
 simulate --out later --sub-bands sb4 --start 2026-01-25T00:05:19
 for file in sim/*_sb04.hdf5 later/*.hdf5; do

@@ -60,7 +60,7 @@ static void test_recipes(void **state)
 {
     (void)state;
     static const int linear[4] = {-5, -6, -7, -8}, round[4] = {-1, -2, -3, -4};
-    static const int64_t all[4] = {9, 9, 9, 9}, no_yy[4] = {9, 0, 9, 9};
+    static const int64_t all[4] = {9, 9, 9, 9}, no_yy[4] = {9, 0, 9, 9}, none[4] = {0};
     /* Receptor voltages of a source with I, Q, U, V = 7, 2, 3, 4 (docs/science.md, V =
      * (XY - YX)/2i; circular: RR = I + V, RL = Q + iU). */
     const ci_c64 lin[4] = {9, 5, 3 + 4 * I, 3 - 4 * I};
@@ -81,6 +81,15 @@ static void test_recipes(void **state)
     assert_true(r.is_pseudo_i && r.n_term == 1 && r.i_pol[0] == 0 && creal(r.factor[0]) == 1);
     r = recipe("I", 1, linear + 1, all, true, CI_OK);
     assert_true(r.is_pseudo_i && creal(r.factor[0]) == 2);
+    /* Nothing good is no fault of the question. */
+    r = recipe("I", 1, linear, none, false, CI_OK);
+    assert_true(r.is_pseudo_i && r.n_term == 1 && r.i_pol[0] == 0);
+    r = recipe("I", 1, round + 1, none, false, CI_OK);
+    assert_true(r.is_pseudo_i && r.n_term == 1 && r.i_pol[0] == 0);
+    r = recipe("I", 2, linear, none, false, CI_OK);
+    assert_true(!r.is_pseudo_i && r.n_term == 2);
+    recipe("I", 2, linear + 2, none, false, CI_ERR_USAGE);
+    recipe("Q", 1, linear, none, false, CI_ERR_USAGE);
     r = recipe("I", 2, linear, all, true, CI_OK);
     assert_true(creal(r.factor[0]) == 1 && creal(r.factor[1]) == 1);
     r = recipe("YY", 4, linear, no_yy, false, CI_OK);
