@@ -26,7 +26,8 @@
  *             antenna [{name, fraction, dead [bool per hand]}], channel_fraction [...]},
  *      calibration {how ("own","transferred","given","none"), bandpass, gain (paths),
  *                   residual [..], flagged_fraction, phase_scatter_deg, model, is_approximate},
- *      uv {u_lambda [...], v_lambda [...]} (a thinned sample)
+ *      uv {u_lambda [...], v_lambda [...]} (about 3000 rows of all sub-bands, the same at any
+ *          number of ranks)
  *    }]
  *  }] */
 #ifndef CONTIMG_REPORT_H

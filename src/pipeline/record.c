@@ -109,29 +109,102 @@ static ci_json *flags_record(const ci_flag_report *flags, const ci_vis_meta *met
     return record;
 }
 
-/* At most about 3000 baselines of this rank's first sub-band, at its middle frequency. */
-static ci_json *uv_record(const ci_vis_set *set)
+/* ---- uv coverage ------------------------------------------------------------------- */
+
+enum
+{
+    UV_POINTS = 3000
+};
+
+/* splitmix64's finalizer: which points are kept repeats with no period of the data. */
+static uint64_t scatter(uint64_t i)
+{
+    i += 0x9e3779b97f4a7c15u;
+    i = (i ^ (i >> 30)) * 0xbf58476d1ce4e5b9u;
+    i = (i ^ (i >> 27)) * 0x94d049bb133111ebu;
+    return i ^ (i >> 31);
+}
+
+/* Whether a row's point is one of about UV_POINTS of the whole data set: from its place in that
+ * alone, so that who holds the row is of no matter. An autocorrelation covers nothing. */
+static bool uv_is_kept(const ci_vis_block *block, size_t i_row)
+{
+    const ci_vis_meta *meta = block->meta;
+    size_t i_baseline = (size_t)block->i_baseline[i_row], i_time = (size_t)block->i_time[i_row];
+    if (meta->baseline_ant1[i_baseline] == meta->baseline_ant2[i_baseline]) return false;
+    uint64_t n = (uint64_t)meta->n_sub_band * meta->n_baseline * meta->n_time;
+    uint64_t i = (block->part.i_sub_band * meta->n_baseline + i_baseline) * meta->n_time + i_time;
+    return scatter(i) % (n / UV_POINTS + 1) == 0;
+}
+
+/* u, v of a block's kept rows at its middle frequency, to 0.1 wavelengths; their number. `uv`
+ * may be NULL. */
+static size_t uv_of_block(const ci_vis_block *block, double *uv)
+{
+    double per_m = block->freq_hz[block->n_chan / 2] / CI_C_M_S;
+    size_t n = 0;
+    for (size_t i = 0; i < block->n_row; i++) {
+        if (!uv_is_kept(block, i)) continue;
+        for (size_t k = 0; uv && k < 2; k++)
+            uv[2 * n + k] = rint(block->uvw_m[3 * i + k] * per_m * 10) / 10;
+        n++;
+    }
+    return n;
+}
+
+static ci_status uv_here(const ci_vis_set *set, double **out, size_t *n)
+{
+    size_t n_all = 0;
+    *n = 0;
+    for (size_t i = 0; i < set->n_block; i++)
+        n_all += uv_of_block(set->block[i], NULL);
+    CI_TRY(ci_mem_alloc(out, n_all, 2 * sizeof **out, "uv points"));
+    for (size_t i = 0; i < set->n_block; i++)
+        *n += uv_of_block(set->block[i], *out + 2 * *n);
+    return CI_OK;
+}
+
+/* Ranks hold ascending runs of the global order: their points one after the other are the same
+ * at any number of ranks. */
+static ci_status uv_gather(ci_comm *comm, const ci_vis_set *set, double **out, size_t *n)
+{
+    double *here = NULL;
+    size_t n_here = 0, n_byte = 0;
+    ci_status status = ci_par_agree(comm, uv_here(set, &here, &n_here));
+    if (status == CI_OK)
+        status = ci_par_gather(comm, here, 2 * n_here * sizeof *here, 0, (void **)out, &n_byte);
+    *n = n_byte / (2 * sizeof *here);
+    ci_mem_free(here);
+    return status;
+}
+
+static ci_json *uv_record(const double *uv, size_t n)
 {
     ci_json *record = ci_json_object(), *u = ci_json_array(), *v = ci_json_array();
-    const ci_vis_block *block = set->n_block > 0 ? set->block[0] : NULL;
-    size_t step = block ? block->n_row / 3000 + 1 : 1;
-    for (size_t i = 0; block && i < block->n_row; i += step) {
-        double per_m = block->freq_hz[block->n_chan / 2] / CI_C_M_S;
-        ci_json_put_number(u, NULL, rint(block->uvw_m[3 * i] * per_m * 10) / 10);
-        ci_json_put_number(v, NULL, rint(block->uvw_m[3 * i + 1] * per_m * 10) / 10);
+    for (size_t i = 0; i < n; i++) {
+        ci_json_put_number(u, NULL, uv[2 * i]);
+        ci_json_put_number(v, NULL, uv[2 * i + 1]);
     }
     ci_json_put(record, "u_lambda", u);
     ci_json_put(record, "v_lambda", v);
     return record;
 }
 
-ci_json *ci_run_tile_record(const ci_pipeline_data *data, const ci_image_stats *stats)
+ci_status ci_run_tile_record(ci_comm *team, const ci_pipeline_data *data,
+                             const ci_image_stats *stats, ci_json **out)
 {
-    ci_json *record = ci_json_object();
-    if (stats) ci_json_put(record, "image", image_record(stats, data));
-    if (data->flags) ci_json_put(record, "flags", flags_record(data->flags, data->set->meta));
-    ci_json_put(record, "uv", uv_record(data->set));
-    return record;
+    double *uv = NULL;
+    size_t n_uv = 0;
+    *out = NULL;
+    CI_TRY(uv_gather(team, data->set, &uv, &n_uv));
+    if (ci_comm_rank(team) == 0) {
+        *out = ci_json_object();
+        if (stats) ci_json_put(*out, "image", image_record(stats, data));
+        if (data->flags) ci_json_put(*out, "flags", flags_record(data->flags, data->set->meta));
+        ci_json_put(*out, "uv", uv_record(uv, n_uv));
+    }
+    ci_mem_free(uv);
+    return CI_OK;
 }
 
 ci_json *ci_run_gates_record(const ci_publish_gates *gates)

@@ -43,9 +43,10 @@ double ci_run_seconds(const ci_run *run);
 void ci_run_note(ci_run *run, const char *stage, const char *subject, double start_s);
 /* Makes the same JSON on all ranks from rank 0's; collective. */
 CI_MUST_CHECK ci_status ci_run_json_share(ci_comm *comm, ci_json **inout);
-/* What one tile's team knows of it, as report.h says. Collective over the team (flag
- * fractions are there already; only rank 0 of the team builds). */
-ci_json *ci_run_tile_record(const ci_pipeline_data *data, const ci_image_stats *stats);
+/* What one tile's team knows of it, as report.h says, on the team's rank 0 (*record NULL
+ * elsewhere). `stats` may be NULL. Collective over the team. */
+CI_MUST_CHECK ci_status ci_run_tile_record(ci_comm *team, const ci_pipeline_data *data,
+                                           const ci_image_stats *stats, ci_json **record);
 ci_json *ci_run_gates_record(const ci_publish_gates *gates);
 /* Puts ranks' events, memory and bytes into the record; collective. */
 CI_MUST_CHECK ci_status ci_run_record_ranks(ci_run *run);

@@ -225,12 +225,16 @@ ci_status ci_run_tile_make(ci_run *run, ci_comm *team, const ci_json *tile,
     tile_job job = {run, team, ci_json_get_string(tile, "id", ""), NULL};
     ci_pipeline_data data = {0};
     ci_image_stats stats;
+    ci_json *made = NULL;
     *record = NULL;
     ci_status status = open_job(&job);
     if (status == CI_OK) status = process(&job, tile, tables, &data, &stats);
+    if (data.set) { /* on all ranks of the team, or on none */
+        ci_status recorded =
+            ci_run_tile_record(team, &data, status == CI_OK ? &stats : NULL, &made);
+        if (status == CI_OK) status = recorded;
+    }
     if (ci_comm_rank(team) == 0) {
-        ci_json *made = NULL;
-        if (data.set) made = ci_run_tile_record(&data, status == CI_OK ? &stats : NULL);
         if (made) ci_json_put(made, "calibration", calibration_record(tables, &data));
         made = finish_record(&job, tile, status, made);
         if (status == CI_OK) {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # ci-test: timeout=300 processors=2
-# contimg run: missing sub-bands, more ranks than channels, another time zone.
+# contimg run: missing sub-bands, more ranks than channels, another time zone, the report's uv
+# points at 1 to 4 ranks.
 . "$CONTIMG_SOURCE/tests/support/cli.sh"
 simulate --out sim --random 3
 model="--model sim/truth-calibrator.csv"
@@ -34,4 +35,20 @@ diff <(cd all/products && ls -R) <(cd zone/products && ls -R) || fail "another t
 for name in mosaic noise weight; do same all/products/*/*/$name.fits zone/products/*/*/$name.fits; done
 cmp all/products/*/*/sources.csv zone/products/*/*/sources.csv || fail "another time zone: sources"
 grep -q ' 2026-01-25T00:00:10 ' "$err" || fail "another time zone: $(grep -m1 read "$err")"
-echo "run: missing sub-bands, 7 ranks on 2 channels, another time zone"
+
+# ---- the report's uv points ---------------------------------------------------------------------------
+# Two sub-bands of 66 baselines and 12 autocorrelations, 24 times: a third and a fourth rank split
+# the baselines. 3744 rows are thinned to half of the 3168 that are no autocorrelations.
+simulate --out uv --sub-bands 2 --channels 2 --integrations 24
+points() { tr -d "[:space:]" <"$(echo "$1"/state/reports/*/report.json)" | grep -oE "\"$2\":\[[^]]*\]"; }
+for ranks in 1 2 3 4; do
+  good 'staged: ' $ranks run uv/*.hdf5 --expected-subbands 2 --min-subbands 2 --model uv/truth-calibrator.csv \
+    $image --no-publish $(places uv$ranks)
+  for axis in u_lambda v_lambda; do
+    points uv$ranks $axis >uv$ranks.$axis
+    cmp uv1.$axis uv$ranks.$axis || fail "$axis: other points at $ranks ranks than at one"
+    n=$(tr -cd , <uv$ranks.$axis | wc -c)
+    [ "$n" -gt 1400 ] && [ "$n" -lt 1800 ] || fail "$axis: $n points at $ranks ranks"
+  done
+done
+echo "run: missing sub-bands, the report's uv points at 1 to 4 ranks, 7 ranks on 2 channels, another time zone"
