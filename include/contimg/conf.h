@@ -57,6 +57,17 @@ const char *ci_conf_name(ci_conf_id id); /* "cell-arcsec" */
 /* "CONTIMG_CELL_ARCSEC" into a caller's buffer. */
 void ci_conf_variable(ci_conf_id id, char out[64]);
 
+/* Whether this is a quality limit, one that the command uses, and set looser than its default;
+ * options.def says on which side that is. Whoever judges by it says so. */
+bool ci_conf_is_loose(const ci_conf *conf, ci_conf_id id);
+double ci_conf_default(ci_conf_id id); /* of a number */
+/* Name, value and (default) of a limit: "qa-img-max-noise-ratio 5 (3)", short enough for a FITS
+ * card. */
+#define CI_CONF_LOOSE_TEXT 64
+void ci_conf_loose_text(const ci_conf *conf, ci_conf_id id, char out[CI_CONF_LOOSE_TEXT]);
+/* One warning for each such limit, with its origin. */
+void ci_conf_loose_warn(const ci_conf *conf);
+
 /* --help of a command; the man page (roff) of it. */
 void ci_conf_help(FILE *out, ci_conf_command command, const char *usage, const char *about);
 void ci_conf_man(FILE *out, ci_conf_command command, const char *name, const char *usage,

@@ -284,6 +284,7 @@ ci_status ci_cli_publish(const ci_conf *conf)
     ci_status status = ci_cli_open(&o, conf, false);
     if (status == CI_OK) {
         publish_options(conf, &o, &options);
+        ci_conf_loose_warn(conf);
         status = *id     ? publish_one(&o, id, &options)
                  : retry ? publish_failed(&o, &options)
                          : publish_recover(&o, &options);

@@ -32,6 +32,14 @@ static ci_status choose_teams(const ci_run *run, const ci_json *group, ci_plan_t
 
 /* ---- tiles made before ----------------------------------------------------------------- */
 
+/* A tile's header names the limits that judge it. One that is judged already, by no limit looser
+ * than its default, stays what it is. */
+static bool is_judged_alike(const ci_run *run, const ci_json *record, bool is_judged)
+{
+    const char *loosened = ci_json_get_string(record, "loosened", "");
+    return strcmp(loosened, run->tile_loosened) == 0 || (is_judged && !*loosened);
+}
+
 /* The record of a tile that an earlier run made with the same options from the same files,
  * checked by checksum; NULL where there is none. One that was also judged and registered is
  * marked "is_reused"; one that was not, because its run ended too soon, is judged in this run.
@@ -44,13 +52,18 @@ static ci_json *reusable(ci_run *run, const ci_json *tile)
     if (!record) return NULL;
     bool is_judged = ci_registry_tile_get(run->registry, id, &found) == CI_OK && found->n == 1 &&
                      strcmp(found->item[0].status, "passed") == 0;
-    if (is_judged && ci_registry_image_check(&found->item[0]) != CI_OK) {
+    bool is_good = is_judged_alike(run, record, is_judged);
+    if (!is_good)
+        ci_log_info("tile %s is made again: other quality limits are loosened", id);
+    else if (is_judged && ci_registry_image_check(&found->item[0]) != CI_OK) {
         ci_log_warning("tile %s is made again: %s", id, ci_error_text());
-        ci_json_free(record);
-        record = NULL;
+        is_good = false;
     }
     ci_registry_images_free(found);
-    if (!record) return NULL;
+    if (!is_good) {
+        ci_json_free(record);
+        return NULL;
+    }
     ci_json_remove(record, "is_reused");
     ci_json_put_bool(record, "is_reused", is_judged);
     ci_log_info("tile %s: made before with the same options, used again", id);
@@ -264,16 +277,17 @@ static ci_json *mosaic_record(const ci_mosaic_stats *s, const char *folder)
     return record;
 }
 
-static ci_status mosaic_header(const ci_json *group, const ci_json *tables_how,
+static ci_status mosaic_header(const ci_run *run, const ci_json *group, const char *gains,
                                ci_fits_header *header)
 {
+    unsigned judged = CI_LOOSE_IMAGES | (strcmp(gains, "own") == 0 ? CI_LOOSE_TABLES : 0);
     memset(header, 0, sizeof *header);
     snprintf(header->object, sizeof header->object, "%s", ci_json_get_string(group, "id", ""));
     header->time_mjd_s =
         ci_json_get_number(ci_json_at(ci_json_get(group, "tiles"), 0), "time_mjd_s", 0);
     CI_TRY(ci_fits_card_set_text(header, "CIVERS", ci_version(), "contimg version"));
-    CI_TRY(ci_fits_card_set_text(header, "GAINS", ci_json_string(tables_how, "none"),
-                                 "origin of the gains"));
+    CI_TRY(ci_fits_card_set_text(header, "GAINS", gains, "origin of the gains"));
+    CI_TRY(ci_pipeline_loose_cards(header, run->conf, judged));
     return ci_fits_card_set_text(header, "GROUP", ci_json_get_string(group, "id", ""),
                                  "mosaic group");
 }
@@ -297,7 +311,8 @@ static ci_status make_mosaic(ci_run *run, const ci_json *group, const ci_json *p
         if (status == CI_OK) status = ci_path_join(&pb[i], tile, "pb.fits");
     }
     if (status == CI_OK) status = ci_str_format(&prefix, "%s/", folder);
-    if (status == CI_OK) status = mosaic_header(group, ci_json_get(passed, "gains"), &header);
+    if (status == CI_OK)
+        status = mosaic_header(run, group, ci_json_get_string(passed, "gains", "none"), &header);
     status = ci_par_agree(run->world, status);
     double start = ci_run_seconds(run);
     if (status == CI_OK)

@@ -84,6 +84,7 @@ static ci_status centre_option(const ci_conf *conf, ci_pipeline_options *out)
 ci_status ci_pipeline_options_new(ci_pipeline_options *out, const ci_conf *conf)
 {
     memset(out, 0, sizeof *out);
+    out->conf = conf;
     out->uvh5.phasing = is_choice(conf, CI_OPT_PHASING, "hadec") ? CI_UVH5_PHASING_HADEC
                         : is_choice(conf, CI_OPT_PHASING, "unprojected")
                             ? CI_UVH5_PHASING_UNPROJECTED

@@ -265,6 +265,7 @@ static ci_status provenance(const ci_run *run, const ci_run_product *product,
         ci_json_put_string(record, "host", host);
         ci_json_put_int(record, "n_rank", ci_comm_size(run->world));
         ci_json_put_string(record, "options", options);
+        ci_json_put(record, "loosened", ci_pipeline_loose_json(run->conf));
         ci_json_put_string(record, "group", product->group_id);
         ci_json_put_bool(record, "is_degraded", product->is_degraded);
         for (size_t i = 0; i < product->n_tile; i++)

@@ -98,9 +98,11 @@ static ci_status open_report(ci_run *run)
     ci_json_put_string(run->record, "host", host);
     ci_json_put_int(run->record, "n_rank", ci_comm_size(run->world));
     ci_json_put_string(run->record, "options", options);
+    ci_json_put(run->record, "loosened", ci_pipeline_loose_json(run->conf));
     ci_json_put_string(run->record, "started", started);
     ci_json_put(run->record, "groups", run->groups);
     ci_mem_free(options);
+    ci_conf_loose_warn(run->conf); /* into the JSON log, too */
     return CI_OK;
 }
 

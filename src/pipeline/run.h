@@ -29,9 +29,10 @@ typedef struct ci_run
     char id[CI_REGISTRY_ID];
     char options_sha256[CI_SHA256_HEX]; /* of the options that change a tile */
     char tile_sha256[CI_SHA256_HEX];    /* of these and the tables of the group at hand */
-    char *report_folder;                /* rank 0 only */
-    double start_s;                     /* monotonic */
-    ci_run_event *event;                /* this rank's, owned */
+    char tile_loosened[512]; /* limits that judge its tiles, looser than their defaults */
+    char *report_folder;     /* rank 0 only */
+    double start_s;          /* monotonic */
+    ci_run_event *event;     /* this rank's, owned */
     size_t n_event, max_event;
     bool group_degraded; /* rank 0: the group at hand */
     bool any_degraded;   /* rank 0: a group of this run */
@@ -71,7 +72,8 @@ typedef struct ci_run_tables
  * Collective over the world. */
 CI_MUST_CHECK ci_status ci_run_calibrate(ci_run *run, const ci_json *group, ci_run_tables *out);
 void ci_run_tables_free(ci_run_tables *tables);
-/* run->tile_sha256 from the options and these tables; the same on all ranks. Local. */
+/* run->tile_sha256 and tile_loosened from the options and these tables; the same on all ranks.
+ * Local. */
 CI_MUST_CHECK ci_status ci_run_tables_hash(ci_run *run, const ci_run_tables *tables);
 
 /* ---- tile.c ---- */

@@ -111,7 +111,9 @@ static ci_status calibrate_tile(ci_comm *world, const ci_conf *conf,
     if (status == CI_OK && ci_comm_rank(world) == 0) {
         snprintf(gain->model, sizeof gain->model, "%s", ci_conf_text(conf, CI_OPT_MODEL));
         snprintf(bandpass->model, sizeof bandpass->model, "%s", gain->model);
-        status = write_tables(ci_conf_text(conf, CI_OPT_OUT), bandpass, gain);
+        status = ci_pipeline_loose_history(bandpass, conf);
+        if (status == CI_OK) status = ci_pipeline_loose_history(gain, conf);
+        if (status == CI_OK) status = write_tables(ci_conf_text(conf, CI_OPT_OUT), bandpass, gain);
     }
     status = ci_par_agree(world, status);
     ci_cal_table_free(bandpass);
@@ -128,6 +130,7 @@ ci_status ci_pipeline_calibrate(ci_comm *world, const ci_conf *conf)
     CI_AGREE(world, need(conf, CI_OPT_MODEL));
     CI_AGREE(world, need(conf, CI_OPT_OUT));
     CI_AGREE(world, ci_pipeline_options_new(&options, conf));
+    if (ci_comm_rank(world) == 0) ci_conf_loose_warn(conf);
     CI_TRY(ci_pipeline_budget_set(world, conf));
     CI_TRY(prepare_output(world, ci_conf_text(conf, CI_OPT_OUT)));
     CI_AGREE(world, ci_sky_model_read(&model, ci_conf_text(conf, CI_OPT_MODEL)));

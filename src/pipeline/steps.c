@@ -193,9 +193,10 @@ ci_status ci_pipeline_apply(ci_comm *comm, const ci_cal_table *bandpass, const c
 }
 
 /* Cards that say where an image comes from. */
-static ci_status header_fill(const ci_pipeline_data *data, const char *prefix,
-                             ci_fits_header *header)
+static ci_status header_fill(const ci_pipeline_options *options, const ci_pipeline_data *data,
+                             const char *prefix, ci_fits_header *header)
 {
+    unsigned judged = CI_LOOSE_IMAGES | (data->is_solved_here ? CI_LOOSE_TABLES : 0);
     const ci_vis_meta *meta = data->set->meta;
     memset(header, 0, sizeof *header);
     header->ra_rad = data->ra_rad;
@@ -208,6 +209,7 @@ static ci_status header_fill(const ci_pipeline_data *data, const char *prefix,
     CI_TRY(ci_fits_card_set_text(header, "GAINS", data->gains, "origin of the gains"));
     CI_TRY(ci_fits_card_set_text(header, "FLUXSCAL", data->is_approximate ? "approximate" : "model",
                                  "flux scale"));
+    CI_TRY(ci_pipeline_loose_cards(header, options->conf, judged));
     CI_TRY(ci_fits_card_set_int(header, "NSUBBAND", (int64_t)meta->n_sub_band, "sub-bands imaged"));
     return ci_fits_card_set_number(header, "EXPTIME",
                                    meta->time_mjd_s[meta->n_time - 1] - meta->time_mjd_s[0] +
@@ -221,7 +223,7 @@ ci_status ci_pipeline_make_image(ci_comm *comm, const ci_pipeline_options *optio
 {
     ci_image_sky sky = {data->eop, data->beam, &data->pointing, data->ra_rad, data->dec_rad};
     ci_fits_header header = {0};
-    ci_status status = ci_par_agree(comm, header_fill(data, prefix, &header));
+    ci_status status = ci_par_agree(comm, header_fill(options, data, prefix, &header));
     if (status == CI_OK)
         status = ci_image_make(comm, data->set, &sky, &options->image, data->weights_known, &header,
                                prefix, stats);

@@ -13,6 +13,7 @@
 /* Everything that the steps take from the configuration. Borrowed texts. */
 typedef struct ci_pipeline_options
 {
+    const ci_conf *conf; /* for the limits that headers name */
     ci_uvh5_options uvh5;
     ci_flag_options flag;
     ci_cal_options cal;
@@ -41,6 +42,7 @@ typedef struct ci_pipeline_data
     bool weights_known; /* weights are 1/sigma^2 */
     char gains[32];     /* for headers: "none", "given", "own", "transferred", "borrowed" */
     bool is_approximate;
+    bool is_solved_here; /* the tables applied were judged by this command's limits */
 } ci_pipeline_data;
 void ci_pipeline_data_free(ci_pipeline_data *data);
 
@@ -90,5 +92,22 @@ CI_MUST_CHECK ci_status ci_pipeline_budget_set(ci_comm *world, const ci_conf *co
  * rank 0, same tables on all. */
 CI_MUST_CHECK ci_status ci_pipeline_tables_read(ci_comm *comm, const char *spec,
                                                 ci_cal_table **bandpass, ci_cal_table **gain);
+
+/* ---- limits.c: quality limits that are set looser than their defaults. Local. ---- */
+/* What they judge. */
+enum
+{
+    CI_LOOSE_TABLES = 1,
+    CI_LOOSE_IMAGES = 2
+};
+/* "qa-cal-max-amp 20 (10), ...", "" where there are none; ci_mem_free. */
+CI_MUST_CHECK ci_status ci_pipeline_loose_text(char **out, const ci_conf *conf, unsigned what);
+/* [{name, value, default, origin}] of all. */
+ci_json *ci_pipeline_loose_json(const ci_conf *conf);
+/* Cards QALOOSE1, QALOOSE2, ... */
+CI_MUST_CHECK ci_status ci_pipeline_loose_cards(ci_fits_header *header, const ci_conf *conf,
+                                                unsigned what);
+/* In front of a table's history. */
+CI_MUST_CHECK ci_status ci_pipeline_loose_history(ci_cal_table *table, const ci_conf *conf);
 
 #endif

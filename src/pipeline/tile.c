@@ -184,6 +184,7 @@ static ci_status process(const tile_job *job, const ci_json *tile, const ci_run_
     start = ci_run_seconds(run);
     CI_TRY(ci_pipeline_apply(job->team, tables->bandpass, tables->gain, gains_word(tables, job->id),
                              data));
+    data->is_solved_here = tables->quality_known;
     ci_run_note(run, "apply", job->id, start);
     start = ci_run_seconds(run);
     CI_TRY(ci_pipeline_make_image(job->team, &run->options, data, job->prefix, stats));
@@ -216,6 +217,7 @@ static ci_json *finish_record(const tile_job *job, const ci_json *tile, ci_statu
     ci_json_put_bool(record, "is_degraded", ci_json_get_bool(tile, "is_degraded", false));
     ci_json_put_string(record, "folder", job->prefix ? job->prefix : "");
     ci_json_put_string(record, "made_with_sha256", job->run->tile_sha256);
+    ci_json_put_string(record, "loosened", job->run->tile_loosened);
     return record;
 }
 

@@ -347,6 +347,77 @@ static void odd_names_are_warned_of_once(void **state)
     assert_int_equal(ci_mem_now(), 0);
 }
 
+/* ---- quality limits -------------------------------------------------------------------------- */
+
+/* A conf with one option set. */
+static ci_conf *with_value(ci_conf_command command, ci_conf_id id, double value)
+{
+    char option[64];
+    snprintf(option, sizeof option, "--%s=%.17g", ci_conf_name(id), value);
+    return parsed(command, WORDS(option));
+}
+
+static void every_limit_has_its_looser_side(void **state)
+{
+    (void)state;
+    int n_limit = 0;
+    for (int i = 0; i < CI_OPT_COUNT; i++) {
+        ci_conf_id id = (ci_conf_id)i;
+        const char *name = ci_conf_name(id);
+        if (strncmp(name, "qa-", 3) != 0) continue;
+        /* Greatest limits say so by name, and so do least ones. */
+        bool is_greatest = strstr(name, "-max-") != NULL;
+        assert_true(is_greatest != (strstr(name, "-min-") != NULL));
+        double normal = ci_conf_default(id);
+        for (int side = -1; side <= 1; side++) {
+            ci_conf *conf = with_value(CI_COMMAND_RUN, id, normal * (1 + 0.01 * side));
+            bool is_loose = side != 0 && (side > 0) == is_greatest;
+            if (ci_conf_is_loose(conf, id) != is_loose) fail_msg("--%s, side %d", name, side);
+            for (int k = 0; k < CI_OPT_COUNT; k++)
+                assert_true(k == i || !ci_conf_is_loose(conf, (ci_conf_id)k));
+            size_t before = ci_log_warning_count();
+            ci_conf_loose_warn(conf);
+            assert_int_equal(ci_log_warning_count() - before, is_loose);
+            ci_conf_free(conf);
+        }
+        n_limit++;
+    }
+    assert_in_range(n_limit, 8, 9); /* one digit in the names of their FITS cards */
+    assert_int_equal(ci_mem_now(), 0);
+}
+
+static void loosened_limits_are_named(void **state)
+{
+    (void)state;
+    char text[CI_CONF_LOOSE_TEXT], line[160];
+    write_file("CONTIMG_QA_CAL_MAX_PHASE_SCATTER=90.0\nCONTIMG_QA_MS_MAX_FLAGGED=0.4\n");
+    setenv("CONTIMG_QA_CAL_MIN_AMP", "1e-3", 1);
+    ci_conf *conf = parsed(CI_COMMAND_CALIBRATE,
+                           WORDS("--config", file, "--qa-cal-max-amp", "20", "--model", "m.csv"));
+    size_t before = ci_log_warning_count();
+    ci_conf_loose_warn(conf);
+    assert_int_equal(ci_log_warning_count() - before, 3);
+    assert_string_equal(ci_log_warning_get(before),
+                        "--qa-cal-min-amp 1e-3 (environment) is looser than its default 0.1");
+    assert_string_equal(ci_log_warning_get(before + 1),
+                        "--qa-cal-max-amp 20 (command line) is looser than its default 10");
+    snprintf(line, sizeof line,
+             "--qa-cal-max-phase-scatter 90.0 (%s:1) is looser than its default 30", file);
+    assert_string_equal(ci_log_warning_get(before + 2), line);
+    ci_conf_loose_text(conf, CI_OPT_QA_CAL_MAX_PHASE_SCATTER, text);
+    assert_string_equal(text, "qa-cal-max-phase-scatter 90 (30)");
+    ci_conf_loose_text(conf, CI_OPT_QA_CAL_MIN_AMP, text);
+    assert_string_equal(text, "qa-cal-min-amp 0.001 (0.1)");
+    ci_conf_free(conf);
+    /* A command that judges nothing has none. */
+    conf = parsed(CI_COMMAND_IMAGE, WORDS("--config", file));
+    ci_conf_loose_warn(conf);
+    assert_int_equal(ci_log_warning_count() - before, 3);
+    ci_conf_free(conf);
+    unsetenv("CONTIMG_QA_CAL_MIN_AMP");
+    assert_int_equal(ci_mem_now(), 0);
+}
+
 /* ---- places ---------------------------------------------------------------------------------- */
 
 static ci_conf_places places(const char *text)
@@ -490,6 +561,8 @@ int main(void)
         cmocka_unit_test_setup(bad_files_are_refused_by_line, begin),
         cmocka_unit_test_setup(names_are_expanded, begin),
         cmocka_unit_test_setup(odd_names_are_warned_of_once, begin),
+        cmocka_unit_test_setup(every_limit_has_its_looser_side, begin),
+        cmocka_unit_test_setup(loosened_limits_are_named, begin),
         cmocka_unit_test_setup(places_are_resolved, begin),
         cmocka_unit_test_setup(calibration_registry_under_the_old_name, begin),
         cmocka_unit_test_setup(texts_hold_the_options_of_the_command, begin),
