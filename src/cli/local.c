@@ -29,8 +29,7 @@ ci_status ci_cli_inspect(const ci_conf *conf)
     return worst == CI_OK ? CI_OK : ci_error(worst, "%s", why);
 }
 
-/* ---- the registry, ci_cli_opened
- * ------------------------------------------------------------------- */
+/* ---- the registry, ci_cli_opened ------------------------------------------------------------- */
 
 ci_status ci_cli_open(ci_cli_opened *out, const ci_conf *conf, bool read_only)
 {
@@ -173,8 +172,7 @@ ci_status ci_cli_group(const ci_conf *conf)
     return status;
 }
 
-/* ---- check
- * ------------------------------------------------------------------------------------------ */
+/* ---- check ----------------------------------------------------------------------------------- */
 
 static ci_status print_values(const ci_conf *conf)
 {
@@ -218,8 +216,7 @@ ci_status ci_cli_check(const ci_conf *conf)
     return status;
 }
 
-/* ---- publish
- * ------------------------------------------------------------------------------------------ */
+/* ---- publish --------------------------------------------------------------------------------- */
 
 static void publish_options(const ci_conf *conf, const ci_cli_opened *o,
                             ci_publish_options *options)
@@ -293,8 +290,7 @@ ci_status ci_cli_publish(const ci_conf *conf)
     return status;
 }
 
-/* ---- status
- * -------------------------------------------------------------------------------------------- */
+/* ---- status ---------------------------------------------------------------------------------- */
 
 static ci_status print_changes(ci_registry *registry, const char *subject)
 {

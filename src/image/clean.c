@@ -263,8 +263,7 @@ static ci_status minor_cycle(ci_comm *comm, const major *m, const ci_image_rms_m
     return status;
 }
 
-/* ---- the loop
- * -------------------------------------------------------------------------------------- */
+/* ---- the loop -------------------------------------------------------------------------------- */
 
 static void stop_set(ci_image_stats *stats, const char *reason)
 {

@@ -266,8 +266,7 @@ CI_MUST_CHECK ci_status ci_image_pb(ci_comm *comm, const ci_image_samples *sampl
                                     const ci_image_sky *sky, const ci_image_layout *layout,
                                     double cell_rad, float *slab);
 
-/* ---- files
- * --------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 /* Rank 0 takes the slabs in row order and writes PREFIX + name + ".fits". Collective. */
 CI_MUST_CHECK ci_status ci_image_slab_write(ci_comm *comm, const ci_image_layout *layout,

@@ -200,8 +200,7 @@ static ci_status collect(work *w, double radius, bool with_island)
     return CI_OK;
 }
 
-/* ---- fits
- * ---------------------------------------------------------------------------------------- */
+/* ---- fits ------------------------------------------------------------------------------------ */
 
 static ci_num_gaussian guess_at(const phot_image *im, double x, double y, double value)
 {

@@ -103,8 +103,7 @@ static ci_status provenance_write(attempt *a, const char *date)
     return status;
 }
 
-/* ---- the steps
- * ------------------------------------------------------------------------------------ */
+/* ---- the steps ------------------------------------------------------------------------------- */
 
 static ci_status copy_all(attempt *a, const char *date)
 {

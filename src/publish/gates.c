@@ -161,8 +161,7 @@ static void header_gates(ci_publish_gates *gates, const ci_fits_header *h,
          at ? "cards missing:%.200s" : "complete%s", at ? lacks : "");
 }
 
-/* ---- pixel gates
- * --------------------------------------------------------------------------------- */
+/* ---- pixel gates ----------------------------------------------------------------------------- */
 
 typedef struct pixels
 {

@@ -66,8 +66,7 @@ static void after_commit(ci_registry *registry, const ci_registry_product *p,
     ci_error_clear();
 }
 
-/* ---- one attempt and its end
- * --------------------------------------------------------------------- */
+/* ---- one attempt and its end ----------------------------------------------------------------- */
 
 static ci_status end_failed(ci_registry *registry, const ci_registry_product *p,
                             const ci_registry_owner *owner, const ci_publish_options *options,
@@ -123,8 +122,7 @@ ci_status ci_publish_conclude(ci_registry *registry, const ci_registry_product *
     return end_failed(registry, p, owner, options, result, status);
 }
 
-/* ---- the ways not to publish
- * ----------------------------------------------------------------------- */
+/* ---- the ways not to publish ----------------------------------------------------------------- */
 
 static ci_status not_taken(const ci_registry_product *p, ci_registry_claim claim,
                            const ci_registry_owner *owner, ci_publish_result *result)

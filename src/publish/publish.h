@@ -64,8 +64,7 @@ CI_MUST_CHECK ci_status ci_publish_files_compare(const ci_publish_files *files, 
 CI_MUST_CHECK ci_status ci_publish_folder_verify(int folder, const char *shown,
                                                  const ci_publish_files *staged);
 
-/* ---- attempt.c
- * ----------------------------------------------------------------------------------- */
+/* ---- attempt.c ------------------------------------------------------------------------------- */
 
 /* One attempt under the lease `owner`: CI_OK: published (committed). CI_ERR_GATE: refused.
  * Anything else: failed; the lease is still ours to end. */

@@ -46,8 +46,7 @@ static ci_status recover_publishing(ci_registry *registry, const ci_publish_opti
     return status;
 }
 
-/* ---- left-over .part folders
- * --------------------------------------------------------------------- */
+/* ---- left-over .part folders ----------------------------------------------------------------- */
 
 /* "<id>.<token>.part", token "<hex>-<16 hex>": its token, else NULL. */
 static const char *part_token(const char *name, char token[CI_REGISTRY_ID])
@@ -158,8 +157,7 @@ static ci_status recover_parts(ci_registry *registry, const ci_publish_options *
     return status;
 }
 
-/* ---- published products
- * ------------------------------------------------------------------------------ */
+/* ---- published products ---------------------------------------------------------------------- */
 
 static ci_status recover_published(ci_registry *registry, const ci_publish_options *options,
                                    ci_publish_recovered *r)

@@ -171,16 +171,21 @@ static ci_status group_section(ci_text *out, const ci_json *group)
     return CI_OK;
 }
 
-/* ---- the run
- * -------------------------------------------------------------------------------------- */
+/* ---- the run --------------------------------------------------------------------------------- */
 
-static size_t colour_of_stage(const char *name)
+static const char *const stage_names[] = {"read",  "flag",   "calibrate", "apply",
+                                          "image", "mosaic", "publish"};
+enum
 {
-    static const char *const names[] = {"read",  "flag",   "calibrate", "apply",
-                                        "image", "mosaic", "publish"};
-    for (size_t i = 0; i < 7; i++)
-        if (strcmp(names[i], name) == 0) return i;
-    return 7;
+    N_STAGE = sizeof stage_names / sizeof *stage_names
+};
+
+static size_t stage_of(const char *name)
+{
+    size_t i = 0;
+    while (i < N_STAGE && strcmp(stage_names[i], name) != 0)
+        i++;
+    return i;
 }
 
 static ci_status stages_section(ci_text *out, const ci_json *record)
@@ -199,7 +204,7 @@ static ci_status stages_section(ci_text *out, const ci_json *record)
         size_t rank = (size_t)ci_json_get_number(s, "rank", 0);
         bar[i] =
             (ci_report_bar){ci_json_get_number(s, "start_s", 0), ci_json_get_number(s, "end_s", 0),
-                            rank < n_rank ? rank : 0, colour_of_stage(name), label[i]};
+                            rank < n_rank ? rank : 0, stage_of(name), label[i]};
     }
     if (status == CI_OK) status = ci_text_append(out, "<h2>Time</h2>\n");
     if (status == CI_OK)
@@ -209,17 +214,38 @@ static ci_status stages_section(ci_text *out, const ci_json *record)
     return status;
 }
 
-static ci_status memory_section(ci_text *out, const ci_json *record)
+/* Seconds of one stage on one rank, over all its subjects. */
+static double stage_seconds(const ci_json *record, size_t rank, size_t stage)
+{
+    const ci_json *stages = ci_json_get(record, "stages");
+    double sum = 0;
+    for (size_t i = 0; i < ci_json_length(stages); i++) {
+        const ci_json *s = ci_json_at(stages, i);
+        if ((size_t)ci_json_get_number(s, "rank", 0) == rank &&
+            stage_of(ci_json_get_string(s, "name", "")) == stage)
+            sum += ci_json_get_number(s, "end_s", 0) - ci_json_get_number(s, "start_s", 0);
+    }
+    return sum;
+}
+
+/* The key to the bars, and what they add up to. */
+static ci_status ranks_section(ci_text *out, const ci_json *record)
 {
     const ci_json *peak = ci_json_get(record, "memory_peak_bytes");
     const ci_json *sent = ci_json_get(record, "bytes_sent");
-    CI_TRY(ci_text_append(out, "<table><tr><th>rank</th><th>peak memory, MB</th><th>sent to other "
-                               "ranks, MB</th></tr>\n"));
-    for (size_t i = 0; i < ci_json_length(peak); i++)
-        CI_TRY(ci_text_append(
-            out, "<tr><td>%zu</td><td class='n'>%.1f</td><td class='n'>%.1f</td></tr>\n", i,
-            ci_json_number(ci_json_at(peak, i), NAN) * 1e-6,
-            ci_json_number(ci_json_at(sent, i), NAN) * 1e-6));
+    CI_TRY(ci_text_append(out, "<table><tr><th>rank</th>"));
+    for (size_t k = 0; k < N_STAGE; k++)
+        CI_TRY(ci_text_append(out, "<th><span style='color:%s'>&#9632;</span> %s, s</th>",
+                              ci_report_bar_colour(k), stage_names[k]));
+    CI_TRY(ci_text_append(out, "<th>peak memory, MB</th><th>sent to other ranks, MB</th></tr>\n"));
+    for (size_t i = 0; i < ci_json_length(peak); i++) {
+        CI_TRY(ci_text_append(out, "<tr><td>%zu</td>", i));
+        for (size_t k = 0; k < N_STAGE; k++)
+            CI_TRY(ci_text_append(out, "<td class='n'>%.1f</td>", stage_seconds(record, i, k)));
+        CI_TRY(ci_text_append(out, "<td class='n'>%.1f</td><td class='n'>%.1f</td></tr>\n",
+                              ci_json_number(ci_json_at(peak, i), NAN) * 1e-6,
+                              ci_json_number(ci_json_at(sent, i), NAN) * 1e-6));
+    }
     return ci_text_append(out, "</table>\n");
 }
 
@@ -277,7 +303,7 @@ ci_status ci_report_page(ci_text *out, const ci_json *record)
     for (size_t i = 0; i < ci_json_length(groups); i++)
         CI_TRY(group_section(out, ci_json_at(groups, i)));
     CI_TRY(stages_section(out, record));
-    CI_TRY(memory_section(out, record));
+    CI_TRY(ranks_section(out, record));
     CI_TRY(warnings_section(out, record));
     return ci_text_append(out, "</body></html>\n");
 }

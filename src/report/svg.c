@@ -174,11 +174,16 @@ ci_status ci_report_plot_svg(ci_text *out, const ci_report_plot *plot)
     return ci_text_append(out, "</svg>\n");
 }
 
-ci_status ci_report_bars_svg(ci_text *out, const ci_report_bar *bar, size_t n_bar, size_t n_row,
-                             const char *row_word, const char *x_label)
+const char *ci_report_bar_colour(size_t i_colour)
 {
     static const char *const colours[] = {"#4878a8", "#d9a441", "#6aa56e", "#b8564f",
                                           "#8569a8", "#5aa7b0", "#9a7b5f", "#777777"};
+    return colours[i_colour % (sizeof colours / sizeof *colours)];
+}
+
+ci_status ci_report_bars_svg(ci_text *out, const ci_report_bar *bar, size_t n_bar, size_t n_row,
+                             const char *row_word, const char *x_label)
+{
     int width = 900, height = TOP + (int)n_row * ROW + BOTTOM;
     double last = 1e-9;
     for (size_t i = 0; i < n_bar; i++)
@@ -196,10 +201,11 @@ ci_status ci_report_bars_svg(ci_text *out, const ci_report_bar *bar, size_t n_ba
         CI_TRY(ci_text_append(out, "<text x='%d' y='%d' text-anchor='end'>%s %zu</text>\n",
                               LEFT - 5, TOP + (int)r * ROW + 15, row_word, r));
     for (size_t i = 0; i < n_bar; i++) {
-        CI_TRY(ci_text_append(
-            out, "<rect x='%.2f' y='%d' width='%.2f' height='%d' fill='%s'><title>",
-            LEFT + bar[i].start * scale, TOP + (int)bar[i].i_row * ROW + 2,
-            fmax(0.5, (bar[i].end - bar[i].start) * scale), ROW - 4, colours[bar[i].i_colour % 8]));
+        CI_TRY(ci_text_append(out,
+                              "<rect x='%.2f' y='%d' width='%.2f' height='%d' fill='%s'><title>",
+                              LEFT + bar[i].start * scale, TOP + (int)bar[i].i_row * ROW + 2,
+                              fmax(0.5, (bar[i].end - bar[i].start) * scale), ROW - 4,
+                              ci_report_bar_colour(bar[i].i_colour)));
         CI_TRY(ci_report_escape(out, bar[i].label));
         CI_TRY(ci_text_append(out, ": %.2f s</title></rect>\n", bar[i].end - bar[i].start));
     }

@@ -34,6 +34,7 @@ typedef struct ci_report_bar
     size_t i_row, i_colour;
     const char *label;
 } ci_report_bar;
+const char *ci_report_bar_colour(size_t i_colour); /* CSS */
 CI_MUST_CHECK ci_status ci_report_bars_svg(ci_text *out, const ci_report_bar *bar, size_t n_bar,
                                            size_t n_row, const char *row_word, const char *x_label);
 

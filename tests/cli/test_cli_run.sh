@@ -21,7 +21,11 @@ good 'published: ' 0 run sim/*sb0*.hdf5 sim/*sb1[01].hdf5 $model $image $(places
 grep -q DEGRADED "$out" || fail "12 of 16 are not called DEGRADED"
 good 'published: ' 0 run sim/*.hdf5 $model $image $(places all)
 grep -q DEGRADED "$out" && fail "16 of 16 are called DEGRADED: $(cat "$out")"
-[ -n "$(find all/state/reports -name report.html -size +0)" ] || fail "no report"
+page=$(echo all/state/reports/*/report.html)
+for part in 'alt=.mosaic' 'alt=.residual' 'bandpass amplitude' 'gain phase' 'by antenna' 'uv coverage' \
+  'calibrate, s<' 'peak memory'; do
+  grep -qE "$part" "$page" || fail "the report has no '$part'"
+done
 
 # ---- ranks, time zone -------------------------------------------------------------------------------
 same() { diff <(fits_cards "$1") <(fits_cards "$2") || fail "$1 and $2 differ"; }

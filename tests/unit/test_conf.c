@@ -484,8 +484,7 @@ static void calibration_registry_under_the_old_name(void **state)
     assert_int_equal(ci_mem_now(), 0);
 }
 
-/* ---- texts
- * --------------------------------------------------------------------------------------- */
+/* ---- texts ----------------------------------------------------------------------------------- */
 
 static char *printed(void (*print)(FILE *out))
 {

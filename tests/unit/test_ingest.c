@@ -311,8 +311,7 @@ static void test_folders(void **state)
     ingest_end(&t);
 }
 
-/* ---- groups
- * -------------------------------------------------------------------------------------- */
+/* ---- groups ---------------------------------------------------------------------------------- */
 
 static void test_windows(void **state)
 {
@@ -578,8 +577,7 @@ static void test_eight_scanners(void **state)
     ingest_end(&t);
 }
 
-/* ---- files named by a person
- * ----------------------------------------------------------------------- */
+/* ---- files named by a person ----------------------------------------------------------------- */
 
 static void test_named(void **state)
 {

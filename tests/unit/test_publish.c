@@ -318,8 +318,7 @@ static void test_measured_gates(void **state)
     publish_end(&t);
 }
 
-/* ---- paths
- * --------------------------------------------------------------------------------------- */
+/* ---- paths ----------------------------------------------------------------------------------- */
 
 static void stage_only(publish_case *t, const char *id, const char *folder)
 {
@@ -391,8 +390,7 @@ static void test_paths(void **state)
     publish_end(&t);
 }
 
-/* ---- failures
- * --------------------------------------------------------------------------------------- */
+/* ---- failures -------------------------------------------------------------------------------- */
 
 /* Something in the way; then away: the product waits in staging, and is published. */
 static void test_retry(void **state)
@@ -517,8 +515,7 @@ static void test_full_disk(void **state)
     assert_int_equal(result, 0);
 }
 
-/* ---- many at once
- * ------------------------------------------------------------------------------------- */
+/* ---- many at once ---------------------------------------------------------------------------- */
 
 static void test_sixteen_publishers(void **state)
 {
@@ -597,8 +594,7 @@ static void test_busy(void **state)
     publish_end(&t);
 }
 
-/* ---- killed
- * ---------------------------------------------------------------------------------------------- */
+/* ---- killed ---------------------------------------------------------------------------------- */
 
 /* A process is killed after `microseconds` of publishing; what is left is recovered. */
 static void kill_once(unsigned microseconds)
@@ -674,8 +670,7 @@ static void test_lease_lost(void **state)
     publish_end(&t);
 }
 
-/* ---- the program that is killed
- * ------------------------------------------------------------------------------ */
+/* ---- the program that is killed -------------------------------------------------------------- */
 
 static double wall_clock(void *context)
 {

@@ -347,8 +347,7 @@ static void test_backup(void **state)
     case_end(&c);
 }
 
-/* ---- transactions
- * --------------------------------------------------------------------------------- */
+/* ---- transactions ---------------------------------------------------------------------------- */
 
 static void test_transactions(void **state)
 {
@@ -433,8 +432,7 @@ static void test_busy(void **state)
     case_end(&c);
 }
 
-/* ---- groups
- * ---------------------------------------------------------------------------------------- */
+/* ---- groups ---------------------------------------------------------------------------------- */
 
 static void observation_make(ci_registry *registry, double unix_s, char id[CI_REGISTRY_ID])
 {
@@ -616,8 +614,7 @@ static void test_thousand_groups(void **state)
     case_end(&c);
 }
 
-/* ---- calibration tables
- * -------------------------------------------------------------------------------- */
+/* ---- calibration tables ---------------------------------------------------------------------- */
 
 static void cal_make(ci_registry *registry, const char *path, ci_registry_cal_kind kind,
                      double hours, double dec_deg, const char *state)
@@ -685,8 +682,7 @@ static void test_cal_choice(void **state)
     case_end(&c);
 }
 
-/* ---- tiles and mosaics
- * ------------------------------------------------------------------------------------ */
+/* ---- tiles and mosaics ----------------------------------------------------------------------- */
 
 static void test_images(void **state)
 {
@@ -775,8 +771,7 @@ static void test_workflow_mosaics(void **state)
     case_end(&c);
 }
 
-/* ---- publish state
- * ------------------------------------------------------------------------------------------ */
+/* ---- publish state --------------------------------------------------------------------------- */
 
 static void test_publish_state(void **state)
 {
