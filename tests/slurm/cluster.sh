@@ -8,6 +8,9 @@ for slurm_name in $(env | sed -n 's/^\(SLURM_[A-Z0-9_]*\|SBATCH_[A-Z0-9_]*\|SRUN
   unset "$slurm_name"
 done
 
+# Where the daemons are; not in a user's PATH on Debian.
+PATH=$PATH:/usr/sbin:/sbin
+
 # Says why not, and succeeds, where no Slurm can be started here.
 slurm_missing() {
   local program
