@@ -226,4 +226,52 @@ bool ci_stop_asked(void);
 
 const char *ci_version(void); /* "0.1.0-12-gabcdef" from git at build time */
 
+/* ---- instruction sets ------------------------------------------------------------------- */
+
+/* A kernel for several instruction sets is written once as an inline function and instantiated
+ * with these targets: as it works lane by lane, without contraction, each gives the same bits. */
+#if defined(__GNUC__)
+#define CI_ISA_INLINE static inline __attribute__((always_inline))
+#else
+#define CI_ISA_INLINE static inline
+#endif
+
+#if defined(__GNUC__) && defined(__x86_64__)
+#define CI_ISA_TARGET_AVX2 __attribute__((target("avx2")))
+#if defined(__clang__)
+#define CI_ISA_TARGET_AVX512 __attribute__((target("avx512f")))
+#else
+#define CI_ISA_TARGET_AVX512 __attribute__((target("avx512f,prefer-vector-width=512")))
+#endif
+#else
+#define CI_ISA_TARGET_AVX2
+#define CI_ISA_TARGET_AVX512
+#endif
+
+typedef enum ci_isa
+{
+    CI_ISA_PLAIN,
+    CI_ISA_AVX2,
+    CI_ISA_AVX512,
+    CI_ISA_COUNT
+} ci_isa;
+
+/* Whether this machine has it. */
+static inline bool ci_isa_has(ci_isa isa)
+{
+#if defined(__GNUC__) && defined(__x86_64__)
+    if (isa == CI_ISA_AVX2) return __builtin_cpu_supports("avx2");
+    if (isa == CI_ISA_AVX512) return __builtin_cpu_supports("avx512f");
+#endif
+    return isa == CI_ISA_PLAIN;
+}
+
+/* The widest that it has. */
+static inline ci_isa ci_isa_widest(void)
+{
+    return ci_isa_has(CI_ISA_AVX512) ? CI_ISA_AVX512
+           : ci_isa_has(CI_ISA_AVX2) ? CI_ISA_AVX2
+                                     : CI_ISA_PLAIN;
+}
+
 #endif

@@ -1,26 +1,21 @@
 #include "image/points_kernel.h"
 
-#if defined(__GNUC__)
-#define INLINE static inline __attribute__((always_inline))
-#else
-#define INLINE static inline
-#endif
-
 enum
 {
     LANES = CI_POINTS_LANES
 };
 
 /* z *= w */
-INLINE void turn_by(double z[2], const double w[2])
+CI_ISA_INLINE void turn_by(double z[2], const double w[2])
 {
     double re = z[0] * w[0] - z[1] * w[1];
     z[1] = z[0] * w[1] + z[1] * w[0];
     z[0] = re;
 }
 
-INLINE void fluxes_times(size_t n, const double *lagrange, size_t stride, const double *node,
-                         const double *lane_re, const double *lane_im, double *re, double *im)
+CI_ISA_INLINE void fluxes_times(size_t n, const double *lagrange, size_t stride, const double *node,
+                                const double *lane_re, const double *lane_im, double *re,
+                                double *im)
 {
     for (size_t j = 0; j < n; j++) {
         double flux = lagrange[j] * node[0] + lagrange[stride + j] * node[1] +
@@ -30,8 +25,8 @@ INLINE void fluxes_times(size_t n, const double *lagrange, size_t stride, const 
     }
 }
 
-INLINE void fill(size_t n, const double *start, const double *turn, const double *lagrange,
-                 size_t stride, const double *node, double *restrict re, double *restrict im)
+CI_ISA_INLINE void fill(size_t n, const double *start, const double *turn, const double *lagrange,
+                        size_t stride, const double *node, double *restrict re, double *restrict im)
 {
     double lane_re[LANES], lane_im[LANES], z[2] = {start[0], start[1]}, step[2] = {1, 0};
     for (size_t j = 0; j < LANES; j++) {
@@ -58,47 +53,28 @@ static void kernel_plain(size_t n, const double *start, const double *turn, cons
     fill(n, start, turn, lagrange, stride, node, re, im);
 }
 
-#if defined(__GNUC__) && defined(__x86_64__)
-#if defined(__clang__)
-#define WIDEST "avx512f"
-#else
-#define WIDEST "avx512f,prefer-vector-width=512"
-#endif
-__attribute__((target("avx2"))) static void kernel_avx2(size_t n, const double *start,
-                                                        const double *turn, const double *lagrange,
-                                                        size_t stride, const double *node,
-                                                        double *re, double *im)
+CI_ISA_TARGET_AVX2 static void kernel_avx2(size_t n, const double *start, const double *turn,
+                                           const double *lagrange, size_t stride,
+                                           const double *node, double *re, double *im)
 {
     fill(n, start, turn, lagrange, stride, node, re, im);
 }
 
-__attribute__((target(WIDEST))) static void
-kernel_avx512(size_t n, const double *start, const double *turn, const double *lagrange,
-              size_t stride, const double *node, double *re, double *im)
+CI_ISA_TARGET_AVX512 static void kernel_avx512(size_t n, const double *start, const double *turn,
+                                               const double *lagrange, size_t stride,
+                                               const double *node, double *re, double *im)
 {
     fill(n, start, turn, lagrange, stride, node, re, im);
 }
 
-ci_points_kernel ci_points_kernel_get(int i)
+ci_points_kernel ci_points_kernel_get(ci_isa isa)
 {
-    if (i == 0) return kernel_plain;
-    if (i == 1 && __builtin_cpu_supports("avx2")) return kernel_avx2;
-    if (i == 2 && __builtin_cpu_supports("avx512f")) return kernel_avx512;
-    return NULL;
+    static const ci_points_kernel kernels[CI_ISA_COUNT] = {kernel_plain, kernel_avx2,
+                                                           kernel_avx512};
+    return ci_isa_has(isa) ? kernels[isa] : NULL;
 }
-#else
-ci_points_kernel ci_points_kernel_get(int i)
-{
-    return i == 0 ? kernel_plain : NULL;
-}
-#endif
 
 ci_points_kernel ci_points_kernel_pick(void)
 {
-    ci_points_kernel best = ci_points_kernel_get(0);
-    for (int i = 1; i <= 2; i++) {
-        ci_points_kernel wider = ci_points_kernel_get(i);
-        if (wider) best = wider;
-    }
-    return best;
+    return ci_points_kernel_get(ci_isa_widest());
 }

@@ -2,7 +2,7 @@
 #ifndef CI_IMAGE_POINTS_KERNEL_H
 #define CI_IMAGE_POINTS_KERNEL_H
 
-#include <stddef.h>
+#include "contimg/base.h"
 
 enum
 {
@@ -19,7 +19,7 @@ typedef void (*ci_points_kernel)(size_t n, const double start[2], const double t
                                  const double node[CI_POINTS_NODES], double *re, double *im);
 /* The widest that this machine has. */
 ci_points_kernel ci_points_kernel_pick(void);
-/* Those there are, for tests: NULL past the last or where this machine has it not. */
-ci_points_kernel ci_points_kernel_get(int i);
+/* For tests: NULL where this machine has it not. */
+ci_points_kernel ci_points_kernel_get(ci_isa isa);
 
 #endif

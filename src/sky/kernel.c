@@ -1,13 +1,7 @@
 #include "sky/kernel.h"
 
-#if defined(__GNUC__)
-#define INLINE static inline __attribute__((always_inline))
-#else
-#define INLINE static inline
-#endif
-
-INLINE void point_lanes(const float *wave1, const float *wave2, size_t n_source, size_t n_lane,
-                        float *sum_re, float *sum_im)
+CI_ISA_INLINE void point_lanes(const float *wave1, const float *wave2, size_t n_source,
+                               size_t n_lane, float *sum_re, float *sum_im)
 {
     float re[CI_SKY_LANES] = {0}, im[CI_SKY_LANES] = {0};
     for (size_t k = 0; k < n_source; k++) {
@@ -23,8 +17,8 @@ INLINE void point_lanes(const float *wave1, const float *wave2, size_t n_source,
     }
 }
 
-INLINE void extended_lanes(const float *wave1, const float *wave2, const float *envelope,
-                           size_t n_source, size_t n_lane, float *sum_re, float *sum_im)
+CI_ISA_INLINE void extended_lanes(const float *wave1, const float *wave2, const float *envelope,
+                                  size_t n_source, size_t n_lane, float *sum_re, float *sum_im)
 {
     float re[CI_SKY_LANES] = {0}, im[CI_SKY_LANES] = {0};
     for (size_t k = 0; k < n_source; k++) {
@@ -41,8 +35,8 @@ INLINE void extended_lanes(const float *wave1, const float *wave2, const float *
     }
 }
 
-INLINE void sum_tile(const float *wave1, const float *wave2, const float *envelope, size_t n_source,
-                     size_t n_lane, float *sum_re, float *sum_im)
+CI_ISA_INLINE void sum_tile(const float *wave1, const float *wave2, const float *envelope,
+                            size_t n_source, size_t n_lane, float *sum_re, float *sum_im)
 {
     for (size_t c = 0; c < n_lane; c += CI_SKY_LANES) {
         if (envelope)
@@ -59,47 +53,27 @@ static void kernel_plain(const float *wave1, const float *wave2, const float *en
     sum_tile(wave1, wave2, envelope, n_source, n_lane, sum_re, sum_im);
 }
 
-#if defined(__GNUC__) && defined(__x86_64__)
-#if defined(__clang__)
-#define WIDEST "avx512f"
-#else
-#define WIDEST "avx512f,prefer-vector-width=512"
-#endif
-__attribute__((target("avx2"))) static void kernel_avx2(const float *wave1, const float *wave2,
-                                                        const float *envelope, size_t n_source,
-                                                        size_t n_lane, float *sum_re, float *sum_im)
+CI_ISA_TARGET_AVX2 static void kernel_avx2(const float *wave1, const float *wave2,
+                                           const float *envelope, size_t n_source, size_t n_lane,
+                                           float *sum_re, float *sum_im)
 {
     sum_tile(wave1, wave2, envelope, n_source, n_lane, sum_re, sum_im);
 }
 
-__attribute__((target(WIDEST))) static void kernel_avx512(const float *wave1, const float *wave2,
-                                                          const float *envelope, size_t n_source,
-                                                          size_t n_lane, float *sum_re,
-                                                          float *sum_im)
+CI_ISA_TARGET_AVX512 static void kernel_avx512(const float *wave1, const float *wave2,
+                                               const float *envelope, size_t n_source,
+                                               size_t n_lane, float *sum_re, float *sum_im)
 {
     sum_tile(wave1, wave2, envelope, n_source, n_lane, sum_re, sum_im);
 }
 
-ci_sky_kernel ci_sky_kernel_get(int i)
+ci_sky_kernel ci_sky_kernel_get(ci_isa isa)
 {
-    if (i == 0) return kernel_plain;
-    if (i == 1 && __builtin_cpu_supports("avx2")) return kernel_avx2;
-    if (i == 2 && __builtin_cpu_supports("avx512f")) return kernel_avx512;
-    return NULL;
+    static const ci_sky_kernel kernels[CI_ISA_COUNT] = {kernel_plain, kernel_avx2, kernel_avx512};
+    return ci_isa_has(isa) ? kernels[isa] : NULL;
 }
-#else
-ci_sky_kernel ci_sky_kernel_get(int i)
-{
-    return i == 0 ? kernel_plain : NULL;
-}
-#endif
 
 ci_sky_kernel ci_sky_kernel_pick(void)
 {
-    ci_sky_kernel best = ci_sky_kernel_get(0);
-    for (int i = 1; i <= 2; i++) {
-        ci_sky_kernel wider = ci_sky_kernel_get(i);
-        if (wider) best = wider;
-    }
-    return best;
+    return ci_sky_kernel_get(ci_isa_widest());
 }

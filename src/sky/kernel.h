@@ -2,7 +2,7 @@
 #ifndef CI_SKY_KERNEL_H
 #define CI_SKY_KERNEL_H
 
-#include <stddef.h>
+#include "contimg/base.h"
 
 enum
 {
@@ -19,7 +19,7 @@ typedef void (*ci_sky_kernel)(const float *wave1, const float *wave2, const floa
                               size_t n_source, size_t n_lane, float *sum_re, float *sum_im);
 /* The widest that this machine has. */
 ci_sky_kernel ci_sky_kernel_pick(void);
-/* Those there are, for tests: NULL past the last or where this machine has it not. */
-ci_sky_kernel ci_sky_kernel_get(int i);
+/* For tests: NULL where this machine has it not. */
+ci_sky_kernel ci_sky_kernel_get(ci_isa isa);
 
 #endif

@@ -45,7 +45,7 @@ static void test_formula(void **state)
     result got;
     static const size_t counts[] = {0, 1, 7, 8, 9, 48, 64, STRIDE};
     for (size_t k = 0; k < sizeof counts / sizeof *counts; k++) {
-        run(ci_points_kernel_get(0), counts[k], &got);
+        run(ci_points_kernel_get(CI_ISA_PLAIN), counts[k], &got);
         for (size_t c = 0; c < STRIDE; c++) {
             double flux = 0;
             for (size_t i = 0; i < CI_POINTS_NODES; i++)
@@ -62,10 +62,10 @@ static void test_same_bits(void **state)
     (void)state;
     result plain, wide;
     int n_tried = 0;
-    for (int i = 1; i <= 2; i++) {
-        ci_points_kernel kernel = ci_points_kernel_get(i);
+    for (int i = 1; i < CI_ISA_COUNT; i++) {
+        ci_points_kernel kernel = ci_points_kernel_get((ci_isa)i);
         for (size_t n = 1; kernel && n <= STRIDE; n++) {
-            run(ci_points_kernel_get(0), n, &plain);
+            run(ci_points_kernel_get(CI_ISA_PLAIN), n, &plain);
             run(kernel, n, &wide);
             assert_memory_equal(&plain, &wide, sizeof plain);
         }
