@@ -93,6 +93,15 @@ CI_MUST_CHECK ci_status ci_image_psf(ci_comm *comm, ci_image_gridder *gridder, d
 
 /* ---- product level ------------------------------------------------------------------ */
 
+/* A bright source that was cleaned with a spectral slope of its own. */
+typedef struct ci_image_slope
+{
+    double ra_rad, dec_rad;
+    double flux_jy, beam; /* flux at freq_hz as seen through the mean beam `beam` */
+    double slope;         /* flux goes as nu^slope, the beam's own change taken out */
+} ci_image_slope;
+#define CI_IMAGE_MAX_SLOPE 64
+
 typedef struct ci_image_stats
 {
     size_t n_x, n_y;
@@ -105,7 +114,8 @@ typedef struct ci_image_stats
     double model_flux_jy;
     int64_t n_sample; /* unflagged samples imaged */
     int n_major, n_minor, n_plane, n_band;
-    int n_slope; /* bright sources cleaned with a spectral slope of their own */
+    int n_slope;
+    ci_image_slope slope[CI_IMAGE_MAX_SLOPE]; /* [n_slope] brightest first */
     bool diverged, is_pseudo_i;
     char stop_reason[64];
 } ci_image_stats;

@@ -32,6 +32,11 @@ ci_status ci_par_agree(ci_comm *comm, ci_status status);
 /* For a collective function's local part: agree, and return where not CI_OK. */
 #define CI_AGREE(comm, expr) CI_TRY(ci_par_agree((comm), (expr)))
 
+/* ci_mem_alloc on every rank, of sizes that may differ: all have their buffer, or none has and
+ * *out is NULL. Collective. */
+CI_MUST_CHECK ci_status ci_par_alloc(ci_comm *comm, void *out, size_t n_item, size_t item_size,
+                                     const char *what);
+
 CI_MUST_CHECK ci_status ci_par_barrier(ci_comm *comm);
 /* Rank `root`'s bytes to all. Any size; pieces of at most ci_par_piece_bytes(). */
 CI_MUST_CHECK ci_status ci_par_bcast(ci_comm *comm, void *data, size_t n_byte, int root);

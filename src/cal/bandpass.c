@@ -231,7 +231,7 @@ static ci_status solutions_share(ci_cal_problem *p, bool is_shared)
     void *whole = NULL;
     for (size_t i = 0; i < p->n_part; i++)
         n_max += p->part[i].n_chan * p->n_hand;
-    CI_AGREE(p->comm, ci_mem_alloc(&here, n_max * size, sizeof *here, "bandpass solutions"));
+    CI_TRY(ci_par_alloc(p->comm, &here, n_max * size, sizeof *here, "bandpass solutions"));
     for (size_t i = 0; i < p->n_place; i++) {
         if (p->place[i].rank != ci_comm_rank(p->comm)) continue;
         const ci_cal_sums *s = part_of(p, (size_t)p->place[i].i_sub_band);
@@ -309,8 +309,8 @@ ci_status ci_cal_bandpass_solve(ci_cal_problem *p)
         holders_find(p, s, &first, &count);
         is_shared |= count > 1;
     }
-    CI_AGREE(p->comm, ci_mem_alloc(&sums, 3 * CI_CAL_BLOCK_CHAN * p->n_baseline, sizeof *sums,
-                                   "bandpass sums"));
+    CI_TRY(ci_par_alloc(p->comm, &sums, 3 * CI_CAL_BLOCK_CHAN * p->n_baseline, sizeof *sums,
+                        "bandpass sums"));
     ci_status status = CI_OK;
     if (is_shared)
         status = shared_solve(p, sums);

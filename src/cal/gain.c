@@ -135,7 +135,7 @@ static ci_status solutions_share(ci_cal_problem *p)
     double *here = NULL;
     void *whole = NULL;
     size_t n_max = (p->n_interval / n_rank + 1) * p->n_hand;
-    CI_AGREE(p->comm, ci_mem_alloc(&here, n_max * size, sizeof *here, "gain solutions"));
+    CI_TRY(ci_par_alloc(p->comm, &here, n_max * size, sizeof *here, "gain solutions"));
     for (size_t t = rank; t < p->n_interval; t += n_rank) {
         for (size_t h = 0; h < p->n_hand; h++) {
             size_t at = h * p->n_interval + t;
@@ -232,7 +232,7 @@ ci_status ci_cal_residual(ci_cal_problem *p, double residual[2])
     for (size_t i = 0; i < p->n_part; i++)
         n += p->part[i].part.n_baseline;
     n *= 2 * p->n_hand;
-    CI_AGREE(p->comm, ci_mem_alloc(&here, n, sizeof *here, "residual"));
+    CI_TRY(ci_par_alloc(p->comm, &here, n, sizeof *here, "residual"));
     out = here;
     for (size_t i = 0; i < p->n_part; i++)
         for (size_t b = 0; b < p->part[i].part.n_baseline; b++)

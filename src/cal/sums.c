@@ -227,7 +227,7 @@ static ci_status places_gather(ci_cal_problem *p)
     ci_cal_place *here = NULL;
     void *whole = NULL;
     size_t n_byte = 0;
-    CI_AGREE(p->comm, ci_mem_alloc(&here, p->n_part, sizeof *here, "parts"));
+    CI_TRY(ci_par_alloc(p->comm, &here, p->n_part, sizeof *here, "parts"));
     for (size_t i = 0; i < p->n_part; i++)
         here[i] = (ci_cal_place){ci_comm_rank(p->comm), (int64_t)p->part[i].part.i_sub_band,
                                  (int64_t)p->part[i].part.i_baseline_first,
@@ -247,7 +247,7 @@ static ci_status means_find(ci_cal_problem *p, double *sum)
     void *whole = NULL;
     for (size_t i = 0; i < p->n_part; i++)
         n += p->part[i].part.n_baseline;
-    CI_AGREE(p->comm, ci_mem_alloc(&here, 2 * n, sizeof *here, "mean frequency"));
+    CI_TRY(ci_par_alloc(p->comm, &here, 2 * n, sizeof *here, "mean frequency"));
     n = 0;
     for (size_t i = 0; i < p->n_part; i++) {
         const ci_cal_sums *s = &p->part[i];
@@ -300,7 +300,7 @@ ci_status ci_cal_problem_new(ci_comm *comm, const ci_vis_set *set, ci_cal_predic
     ci_cal_problem *p = NULL;
     double model_power = 0;
     *out = NULL;
-    CI_AGREE(comm, ci_mem_alloc(&p, 1, sizeof *p, "calibration"));
+    CI_TRY(ci_par_alloc(comm, &p, 1, sizeof *p, "calibration"));
     p->comm = comm;
     p->meta = set->meta;
     p->options = options;

@@ -36,8 +36,8 @@ static ci_status convolution_plan(ci_comm *comm, convolution *c)
         n_alloc = fftw_mpi_local_size_2d_transposed(n_y, n_c, mpi, &c->n_row, &c->row_first,
                                                     &c->n_col, &c->col_first);
     }
-    CI_AGREE(comm, ci_mem_alloc(&c->data, 2 * (size_t)(n_alloc > 0 ? n_alloc : 1), sizeof *c->data,
-                                "convolution of an image"));
+    CI_TRY(ci_par_alloc(comm, &c->data, 2 * (size_t)(n_alloc > 0 ? n_alloc : 1), sizeof *c->data,
+                        "convolution of an image"));
     fftw_complex *spectrum = (fftw_complex *)c->data;
     if (mpi != MPI_COMM_NULL) {
         c->forward = fftw_mpi_plan_dft_r2c_2d(n_y, n_x, c->data, spectrum, mpi,

@@ -146,7 +146,7 @@ static ci_status count_set(ci_comm *comm, const ci_vis_set *set, ci_flag_report 
     size_t n_antenna = report->n_antenna, n_chan = report->n_chan;
     size_t n = 2 * n_antenna + 2 * n_chan + 10;
     int64_t *all = NULL;
-    CI_AGREE(comm, ci_mem_alloc(&all, n, sizeof *all, "flag counts"));
+    CI_TRY(ci_par_alloc(comm, &all, n, sizeof *all, "flag counts"));
     int64_t *antenna = all, *channel = all + 2 * n_antenna, *totals = channel + 2 * n_chan;
     ci_vis_flag_counts counts = {0};
     for (size_t i = 0; i < set->n_block; i++) {

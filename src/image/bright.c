@@ -3,6 +3,7 @@
 #include "image/bright.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 static const double beam_min = 1e-3; /* of the mean beam: below it no ratio is formed */
 
@@ -14,7 +15,9 @@ void ci_image_bright_free(ci_image_bright *bright)
     for (size_t i = 0; bright->frame && i < bright->n_frame; i++)
         ci_sky_frame_free(bright->frame[i]);
     ci_mem_free(bright->frame);
+    ci_mem_free(bright->moment);
     ci_mem_free(bright->source);
+    ci_mem_free(bright->kept);
     ci_mem_free(bright);
 }
 
@@ -29,8 +32,30 @@ static void nodes_set(ci_image_bright *b, const ci_vis_meta *meta)
             0.5 * (low + high) - 0.5 * (high - low) * cos(CI_PI * (i + 0.5) / CI_BRIGHT_NODES);
 }
 
-/* Mean and rms of ln(nu / ref_hz) over the imaging weights; these are exact integers. */
-static ci_status logs_set(ci_comm *comm, ci_image_bright *b, const ci_image_samples *samples)
+double ci_image_bright_lagrange(const ci_image_bright *b, int i, double freq_hz)
+{
+    double w = 1;
+    for (int j = 0; j < CI_BRIGHT_NODES; j++)
+        if (j != i) w *= (freq_hz - b->node_hz[j]) / (b->node_hz[i] - b->node_hz[j]);
+    return w;
+}
+
+/* Adds one channel of weight w to the moments of its integration. */
+static void moment_add(ci_image_bright *b, size_t i_time, double freq_hz, double x, double w)
+{
+    double *m = b->moment + (b->n_frame == 1 ? 0 : i_time) * 2 * CI_BRIGHT_NODES * CI_BRIGHT_NODES;
+    double lagrange[CI_BRIGHT_NODES];
+    for (int i = 0; i < CI_BRIGHT_NODES; i++)
+        lagrange[i] = ci_image_bright_lagrange(b, i, freq_hz);
+    for (int i = 0; i < CI_BRIGHT_NODES; i++)
+        for (int j = 0; j < CI_BRIGHT_NODES; j++, m++) {
+            m[0] += w * lagrange[i] * lagrange[j];
+            m[CI_BRIGHT_NODES * CI_BRIGHT_NODES] += w * x * lagrange[i] * lagrange[j];
+        }
+}
+
+/* Moments and rms of ln(nu / ref_hz) over the imaging weights; these are exact integers. */
+static ci_status moments_set(ci_comm *comm, ci_image_bright *b, const ci_image_samples *samples)
 {
     const ci_vis_meta *meta = samples->set->meta;
     int64_t *weight = NULL;
@@ -39,23 +64,27 @@ static ci_status logs_set(ci_comm *comm, ci_image_bright *b, const ci_image_samp
     CI_TRY(ci_image_weight_by_time(comm, samples, &weight, &n_chan));
     for (size_t s = 0; s < meta->n_sub_band; s++)
         for (size_t k = 0; k < meta->sub_band[s].n_chan; k++, i++) {
-            double x = log(meta->sub_band[s].freq_hz[k] / b->ref_hz), w = 0;
-            for (size_t t = 0; t < meta->n_time; t++)
-                w += (double)weight[t * n_chan + i];
-            sum[0] += w;
-            sum[1] += w * x;
-            sum[2] += w * x * x;
+            double f = meta->sub_band[s].freq_hz[k], x = log(f / b->ref_hz);
+            for (size_t t = 0; t < meta->n_time; t++) {
+                double w = (double)weight[t * n_chan + i];
+                moment_add(b, t, f, x, w);
+                sum[0] += w;
+                sum[1] += w * x;
+                sum[2] += w * x * x;
+            }
         }
     ci_mem_free(weight);
     if (!(sum[0] > 0)) return CI_OK;
-    b->mean_log = sum[1] / sum[0];
-    b->rms_log = sqrt(fmax(0, sum[2] / sum[0] - b->mean_log * b->mean_log));
+    double mean = sum[1] / sum[0];
+    b->rms_log = sqrt(fmax(0, sum[2] / sum[0] - mean * mean));
     return CI_OK;
 }
 
 static ci_status frames_new(ci_image_bright *b, const ci_vis_meta *meta)
 {
+    const size_t n_moment = (size_t)2 * CI_BRIGHT_NODES * CI_BRIGHT_NODES;
     b->n_frame = b->has_beam && b->sky->pointing->is_fixed ? meta->n_time : 1;
+    CI_TRY(ci_mem_alloc(&b->moment, b->n_frame * n_moment, sizeof *b->moment, "bright sources"));
     if (!b->has_beam) return CI_OK;
     CI_TRY(ci_mem_alloc(&b->frame, b->n_frame, sizeof *b->frame, "bright sources"));
     for (size_t i = 0; i < b->n_frame; i++)
@@ -67,7 +96,7 @@ static ci_status frames_new(ci_image_bright *b, const ci_vis_meta *meta)
 
 ci_status ci_image_bright_new(ci_comm *comm, ci_image_bright **out, const ci_image_sky *sky,
                               const ci_image_samples *samples, const ci_image_layout *layout,
-                              const float *pb, const ci_image_stats *stats)
+                              const float *pb, const char *stokes, const ci_image_stats *stats)
 {
     *out = NULL;
     ci_image_bright *b = NULL;
@@ -78,12 +107,13 @@ ci_status ci_image_bright_new(ci_comm *comm, ci_image_bright **out, const ci_ima
                                .pb = pb,
                                .cell_rad = stats->cell_rad,
                                .has_beam = sky->beam && !ci_sky_beam_is_none(sky->beam),
+                               .is_positive = ci_image_stokes_is_positive(stokes),
                                .ref_hz = stats->freq_hz};
         nodes_set(b, samples->set->meta);
         status = frames_new(b, samples->set->meta);
     }
     status = ci_par_agree(comm, status);
-    if (status == CI_OK) status = logs_set(comm, b, samples);
+    if (status == CI_OK) status = moments_set(comm, b, samples);
     if (status == CI_OK)
         *out = b;
     else
@@ -97,6 +127,12 @@ void ci_image_bright_place(const ci_image_bright *b, double x, double y, double 
 {
     *l = -(x - (double)(b->layout->n_x / 2)) * b->cell_rad;
     *m = (y - (double)(b->layout->n_y / 2)) * b->cell_rad;
+}
+
+void ci_image_bright_pixel(const ci_image_bright *b, int64_t index, double *l, double *m)
+{
+    int64_t n_x = (int64_t)b->layout->n_x;
+    ci_image_bright_place(b, (double)(index % n_x), (double)(index / n_x), l, m);
 }
 
 void ci_image_bright_ratio(const ci_image_bright *b, double l, double m, double beam, double *ratio)
@@ -137,7 +173,7 @@ ci_status ci_image_components_gather(ci_comm *comm, const ci_image_bright *b, co
 {
     ci_image_component *here = NULL;
     size_t n_byte = 0, n = components_here(b, model, importance, least, NULL);
-    CI_AGREE(comm, ci_mem_alloc(&here, n, sizeof *here, "bright components"));
+    CI_TRY(ci_par_alloc(comm, &here, n, sizeof *here, "bright components"));
     components_here(b, model, importance, least, here);
     ci_status status = ci_par_gather(comm, here, n * sizeof *here, -1, (void **)out, &n_byte);
     ci_mem_free(here);
@@ -145,10 +181,11 @@ ci_status ci_image_components_gather(ci_comm *comm, const ci_image_bright *b, co
     return status;
 }
 
-/* ---- in CLEAN -------------------------------------------------------------------------------- */
+/* ---- in CLEAN ---------------------------------------------------------------------------- */
 
 ci_status ci_image_bright_add(ci_comm *comm, ci_image_bright *bright, const ci_image_clean *clean)
 {
+    CI_TRY(ci_image_slab_rms(comm, bright->layout, clean->residual, &bright->rms));
     if (bright->has_beam) CI_TRY(ci_image_drift_add(comm, bright, clean));
     CI_TRY(ci_image_spectrum_find(comm, bright, clean));
     return ci_par_agree(comm, ci_image_spectrum_add(bright, clean->samples));
@@ -159,20 +196,46 @@ ci_status ci_image_bright_fit(ci_comm *comm, ci_image_bright *bright, const ci_i
     return ci_image_spectrum_fit(comm, bright, clean);
 }
 
-void ci_image_bright_log(const ci_image_bright *b)
+static ci_status sources_copy(ci_image_source **to, size_t *n_to, const ci_image_source *from,
+                              size_t n)
 {
-    const ci_image_source *s = NULL;
-    for (size_t i = 0; i < b->n_source; i++)
-        if (!s || b->source[i].flux > s->flux) s = &b->source[i];
-    if (!s) return;
-    double ra, dec;
-    ci_sky_lm_inverse(b->sky->ra_rad, b->sky->dec_rad, s->l, s->m, &ra, &dec);
-    ci_log_info("clean: %zu bright sources have spectral slopes of their own; the brightest, %.4g "
-                "Jy/beam at %.4f %+.4f deg: %+.3f",
-                b->n_source, s->flux, ra * CI_RAD_TO_DEG, dec * CI_RAD_TO_DEG, s->slope);
+    CI_TRY(ci_mem_resize(to, n, sizeof **to, "bright sources"));
+    for (size_t i = 0; i < n; i++)
+        (*to)[i] = from[i];
+    *n_to = n;
+    return CI_OK;
 }
 
-size_t ci_image_bright_count(const ci_image_bright *bright)
+ci_status ci_image_bright_keep(ci_image_bright *b)
 {
-    return bright->n_source;
+    return sources_copy(&b->kept, &b->n_kept, b->source, b->n_source);
+}
+
+ci_status ci_image_bright_restore(ci_image_bright *b)
+{
+    return sources_copy(&b->source, &b->n_source, b->kept, b->n_kept);
+}
+
+static int by_flux(const void *a, const void *b)
+{
+    const ci_image_slope *p = a, *q = b;
+    return fabs(p->flux_jy) < fabs(q->flux_jy) ? 1 : fabs(p->flux_jy) > fabs(q->flux_jy) ? -1 : 0;
+}
+
+void ci_image_bright_list(const ci_image_bright *b, ci_image_stats *stats)
+{
+    stats->n_slope = 0;
+    for (size_t i = 0; i < b->n_source && i < CI_IMAGE_MAX_SLOPE; i++) {
+        const ci_image_source *s = &b->source[i];
+        ci_image_slope *out = &stats->slope[stats->n_slope++];
+        *out = (ci_image_slope){.flux_jy = s->flux, .beam = s->beam, .slope = s->slope};
+        ci_sky_lm_inverse(b->sky->ra_rad, b->sky->dec_rad, s->l, s->m, &out->ra_rad, &out->dec_rad);
+    }
+    qsort(stats->slope, (size_t)stats->n_slope, sizeof *stats->slope, by_flux);
+    if (stats->n_slope == 0) return;
+    const ci_image_slope *s = &stats->slope[0];
+    ci_log_info("clean: %d bright sources have spectral slopes of their own; the brightest, %.4g "
+                "Jy at %.4f %+.4f deg: %+.3f",
+                stats->n_slope, s->flux_jy, s->ra_rad * CI_RAD_TO_DEG, s->dec_rad * CI_RAD_TO_DEG,
+                s->slope);
 }

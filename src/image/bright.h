@@ -2,8 +2,8 @@
  * and frequency, at the mean beam. Bright sources show where that is wrong: the beam moves
  * over them (drift.c), their spectra are not flat (spectrum.c). Both are sums over points
  * whose flux depends on integration and frequency (points.c). */
-#ifndef CONTIMG_IMAGE_BRIGHT_H
-#define CONTIMG_IMAGE_BRIGHT_H
+#ifndef CI_IMAGE_BRIGHT_H
+#define CI_IMAGE_BRIGHT_H
 
 #include "image/points_kernel.h"
 #include "image/product.h"
@@ -35,23 +35,31 @@ struct ci_image_bright
     const ci_image_layout *layout; /* borrowed */
     const float *pb;               /* slab, borrowed */
     double cell_rad;
-    bool has_beam;
-    size_t n_frame; /* integrations; 1 where the beam follows the sky, or there is none */
-    ci_sky_frame **frame;
+    bool has_beam, is_positive; /* is_positive: the sky is, so sources are */
+    size_t n_frame;       /* integrations; 1 where the beam follows the sky, or there is none */
+    ci_sky_frame **frame; /* [n_frame]; NULL without a beam */
     double node_hz[CI_BRIGHT_NODES];
-    double ref_hz;            /* fluxes of the model are meant there */
-    double mean_log, rms_log; /* of ln(nu / ref_hz) with imaging weights */
-    ci_image_source *source;  /* [n_source], the same on every rank, owned */
-    size_t n_source;
+    double ref_hz;  /* fluxes of the model are meant there */
+    double rms_log; /* of ln(nu / ref_hz) with imaging weights */
+    double
+        *moment; /* [n_frame][2][NODES][NODES]: sums of w L_i L_j and of w x L_i L_j, L Lagrange's
+                    weights of the nodes, x = ln(nu / ref_hz); in arbitrary but common units */
+    double rms;  /* of the residual image of the cycle before */
+    ci_image_source *source, *kept; /* [n_source], [n_kept]: the same on every rank, owned */
+    size_t n_source, n_kept;
 };
 
-/* Direction cosines of a pixel, and of its ICRS place. */
+/* Direction cosines of a place in pixels from 0, and of a pixel by its index y n_x + x. */
 void ci_image_bright_place(const ci_image_bright *bright, double x, double y, double *l, double *m);
+void ci_image_bright_pixel(const ci_image_bright *bright, int64_t index, double *l, double *m);
 /* Beam over mean beam at (l, m): [n_frame][CI_BRIGHT_NODES]. Local. */
 void ci_image_bright_ratio(const ci_image_bright *bright, double l, double m, double beam,
                            double *ratio);
-/* All ranks' components of at least `least` importance, on every rank in scan order.
- * importance NULL: |flux|. *out by ci_mem_free. Collective. */
+/* Lagrange's weight of node i at a frequency. */
+double ci_image_bright_lagrange(const ci_image_bright *bright, int i, double freq_hz);
+/* All ranks' components of at least `least` importance where the mean beam is not nothing, on
+ * every rank in scan order. importance NULL: |flux|. All arguments but `model`, this rank's slab,
+ * equal on all ranks. *out by ci_mem_free. Collective. */
 typedef double (*ci_image_importance)(const ci_image_bright *bright,
                                       const ci_image_component *component);
 CI_MUST_CHECK ci_status ci_image_components_gather(ci_comm *comm, const ci_image_bright *bright,
@@ -91,8 +99,9 @@ CI_MUST_CHECK ci_status ci_image_points_norm(ci_comm *comm, const ci_image_brigh
  * that shows. Collective. */
 CI_MUST_CHECK ci_status ci_image_drift_add(ci_comm *comm, const ci_image_bright *bright,
                                            const ci_image_clean *clean);
-/* Finds the sources whose slope can be measured in the model as it stands; those found before
- * keep theirs. Collective. */
+/* Finds the sources whose slope can be measured in the model as it stands. Those found before
+ * keep their places in the list, and their slopes, down to half of what a new one needs.
+ * Collective. */
 CI_MUST_CHECK ci_status ci_image_spectrum_find(ci_comm *comm, ci_image_bright *bright,
                                                const ci_image_clean *clean);
 /* Adds to samples->work what the slopes change. Local. */

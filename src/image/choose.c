@@ -69,7 +69,7 @@ static ci_status beam_minor_find(ci_comm *comm, const ci_image_samples *s, doubl
     if (!(longest > 0))
         return ci_error(CI_ERR_INPUT, "all baselines are of length 0: nothing to image");
     float *psf = NULL;
-    CI_AGREE(comm, ci_mem_alloc(&psf, SMALL_N * SMALL_N, sizeof *psf, "provisional PSF"));
+    CI_TRY(ci_par_alloc(comm, &psf, SMALL_N * SMALL_N, sizeof *psf, "provisional PSF"));
     ci_status status = CI_OK;
     double cell = 1 / (6 * longest);
     for (int i = 0; i < 6; i++, cell *= 4) {

@@ -173,7 +173,7 @@ static ci_status active_gather(ci_comm *comm, const major *m, const ci_image_rms
     }
     ci_image_active *here = NULL;
     size_t n_byte = 0;
-    CI_AGREE(comm, ci_mem_alloc(&here, n, sizeof *here, "active pixels"));
+    CI_TRY(ci_par_alloc(comm, &here, n, sizeof *here, "active pixels"));
     active_list(m, mesh, *stop, here);
     ci_status status = ci_par_gather(comm, here, n * sizeof *here, 0, (void **)out, &n_byte);
     ci_mem_free(here);
@@ -270,18 +270,21 @@ static void stop_set(ci_image_stats *stats, const char *reason)
     snprintf(stats->stop_reason, sizeof stats->stop_reason, "%s", reason);
 }
 
-static void slabs_keep(const major *m)
+/* The state before a cycle, and back to it. */
+static ci_status state_keep(ci_comm *comm, const major *m)
 {
     size_t n = m->l->n_here * m->l->n_x;
     memcpy(m->kept_residual, m->clean->residual, n * sizeof(double));
     memcpy(m->kept_model, m->clean->model, n * sizeof(double));
+    return ci_par_agree(comm, ci_image_bright_keep(m->clean->bright));
 }
 
-static void slabs_restore(const major *m)
+static ci_status state_restore(ci_comm *comm, const major *m)
 {
     size_t n = m->l->n_here * m->l->n_x;
     memcpy(m->clean->residual, m->kept_residual, n * sizeof(double));
     memcpy(m->clean->model, m->kept_model, n * sizeof(double));
+    return ci_par_agree(comm, ci_image_bright_restore(m->clean->bright));
 }
 
 /* One cycle on a measured residual; *done with stats->stop_reason set. */
@@ -291,7 +294,7 @@ static ci_status cycle_run(ci_comm *comm, major *m, const ci_image_rms_mesh *mes
     const ci_image_options *o = m->clean->options;
     double stop = fmax(1 - o->major_gain, outside_margin * m->outside);
     ci_image_minor_result result = {0, false};
-    slabs_keep(m);
+    CI_TRY(state_keep(comm, m));
     CI_TRY(minor_cycle(comm, m, mesh, fmin(stop, 0.95) * before.peak,
                        (int64_t)o->max_iteration - stats->n_minor, &result));
     stats->n_minor += (int)result.n_iteration;
@@ -307,7 +310,7 @@ static ci_status cycle_run(ci_comm *comm, major *m, const ci_image_rms_mesh *mes
     ci_log_info("clean: major cycle %d: %d components, residual peak %.4g -> %.4g Jy/beam",
                 stats->n_major, stats->n_minor, before.peak_all, peak_all);
     if (!(peak_all <= growth_refused * before.peak_all)) {
-        slabs_restore(m);
+        CI_TRY(state_restore(comm, m));
         stats->diverged = true;
         stop_set(stats, "diverged");
         if (ci_comm_rank(comm) == 0)
@@ -376,7 +379,7 @@ static ci_status major_alloc(major *m)
     return ci_mem_alloc(&m->rms_row, m->l->n_x, sizeof *m->rms_row, "local rms");
 }
 
-static bool stokes_is_positive(const char *stokes)
+bool ci_image_stokes_is_positive(const char *stokes)
 {
     return strcmp(stokes, "Q") != 0 && strcmp(stokes, "U") != 0 && strcmp(stokes, "V") != 0;
 }
@@ -385,7 +388,7 @@ ci_status ci_image_clean_run(ci_comm *comm, ci_image_clean *clean, ci_image_stat
 {
     major m = {.clean = clean,
                .l = clean->layout,
-               .is_positive = stokes_is_positive(clean->options->stokes)};
+               .is_positive = ci_image_stokes_is_positive(clean->options->stokes)};
     ci_status status = ci_par_agree(comm, major_alloc(&m));
     if (status == CI_OK) status = patch_cut(comm, &m);
     if (status == CI_OK) status = major_loop(comm, &m, stats);

@@ -18,9 +18,8 @@ static const double importance_min = 1.0; /* in units of the residual's rms */
 static double importance(const ci_image_bright *b, const ci_image_component *c)
 {
     double l, m, ra, dec, greatest = 0;
-    size_t n_x = b->layout->n_x, times[3] = {0, b->n_frame / 2, b->n_frame - 1};
-    ci_image_bright_place(b, (double)((size_t)c->index % n_x), (double)((size_t)c->index / n_x), &l,
-                          &m);
+    size_t times[3] = {0, b->n_frame / 2, b->n_frame - 1};
+    ci_image_bright_pixel(b, c->index, &l, &m);
     ci_sky_lm_inverse(b->sky->ra_rad, b->sky->dec_rad, l, m, &ra, &dec);
     for (int t = 0; t < 3; t++)
         for (int f = 0; f < CI_BRIGHT_NODES; f += CI_BRIGHT_NODES - 1) {
@@ -31,26 +30,24 @@ static double importance(const ci_image_bright *b, const ci_image_component *c)
     return fabs(c->flux) * greatest;
 }
 
-static int by_importance(const void *a, const void *b)
-{
-    const ci_image_component *p = a, *q = b;
-    if (p->importance != q->importance) return p->importance < q->importance ? 1 : -1;
-    return p->index < q->index ? -1 : p->index > q->index;
-}
-
 static int by_index(const void *a, const void *b)
 {
     const ci_image_component *p = a, *q = b;
     return p->index < q->index ? -1 : p->index > q->index;
 }
 
+static int by_importance(const void *a, const void *b)
+{
+    const ci_image_component *p = a, *q = b;
+    if (p->importance != q->importance) return p->importance < q->importance ? 1 : -1;
+    return by_index(a, b);
+}
+
 /* The components that matter most, as many as the work allows, in scan order on all ranks. */
 static ci_status choose(ci_comm *comm, const ci_image_bright *b, const ci_image_clean *c,
                         ci_image_component **out, size_t *n_out)
 {
-    double rms = 0;
-    CI_TRY(ci_image_slab_rms(comm, b->layout, c->residual, &rms));
-    CI_TRY(ci_image_components_gather(comm, b, c->model, importance, importance_min * rms, out,
+    CI_TRY(ci_image_components_gather(comm, b, c->model, importance, importance_min * b->rms, out,
                                       n_out));
     double most = work_max / (double)c->samples->n_sample;
     most = fmin(fmax(most, COMPONENTS_MIN), COMPONENTS_MAX);
@@ -64,12 +61,11 @@ static ci_status choose(ci_comm *comm, const ci_image_bright *b, const ci_image_
 static ci_status points_fill(const ci_image_bright *b, const ci_image_component *c, size_t n,
                              ci_image_points *points)
 {
-    size_t n_x = b->layout->n_x, n_node = b->n_frame * CI_BRIGHT_NODES;
+    size_t n_node = b->n_frame * CI_BRIGHT_NODES;
     CI_TRY(ci_image_points_new(points, n, b->n_frame));
     for (size_t i = 0; i < n; i++) {
         double l, m, *flux = points->flux + i * n_node;
-        ci_image_bright_place(b, (double)((size_t)c[i].index % n_x),
-                              (double)((size_t)c[i].index / n_x), &l, &m);
+        ci_image_bright_pixel(b, c[i].index, &l, &m);
         ci_image_points_place(points, i, l, m);
         ci_image_bright_ratio(b, l, m, c[i].beam, flux);
         for (size_t k = 0; k < n_node; k++)

@@ -44,7 +44,7 @@ ci_status ci_image_gridder_new(ci_comm *comm, ci_image_gridder **out,
 {
     *out = NULL;
     ci_image_gridder *g = NULL;
-    CI_AGREE(comm, ci_mem_alloc(&g, 1, sizeof *g, "gridder"));
+    CI_TRY(ci_par_alloc(comm, &g, 1, sizeof *g, "gridder"));
     g->n_rank = ci_comm_size(comm);
     g->rank = ci_comm_rank(comm);
     g->divide_by_n = geometry->divide_by_n;
@@ -231,7 +231,7 @@ ci_status ci_image_grid(ci_comm *comm, ci_image_gridder *g, const ci_image_rows 
 ci_status ci_image_psf(ci_comm *comm, ci_image_gridder *g, double *slab)
 {
     void *owned = NULL;
-    CI_AGREE(comm, ci_mem_alloc(&owned, g->n_owned, value_size(g), "samples to grid"));
+    CI_TRY(ci_par_alloc(comm, &owned, g->n_owned, value_size(g), "samples to grid"));
     ci_status status = owned_grid(comm, g, true, owned, slab);
     ci_mem_free(owned);
     return status;

@@ -291,7 +291,7 @@ static ci_status move_segments(ci_comm *comm, ci_image_gridder *g, const ci_imag
     scale_counts(g->n_send, n_rank, 1, sizeof *weight);
     scale_counts(g->n_recv, n_rank, 1, sizeof *weight);
     size_t *n_in = NULL;
-    CI_AGREE(comm, ci_mem_alloc(&n_in, (size_t)n_rank, sizeof *n_in, "segments"));
+    CI_TRY(ci_par_alloc(comm, &n_in, (size_t)n_rank, sizeof *n_in, "segments"));
     for (int r = 0; r < n_rank; r++) {
         segment_start[r] = (segment_start[r + 1] - segment_start[r]) * sizeof *cut->segment;
         g->n_owned += g->n_recv[r];

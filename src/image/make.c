@@ -157,10 +157,11 @@ static ci_status beam_fit(ci_comm *comm, product *p)
     if (is_root && fit.is_guess)
         ci_log_warning("the beam cannot be fitted: the PSF has no core of several pixels; taken "
                        "as 2 pixels: choose a smaller --cell-arcsec");
-    if (is_root && p->stats->psf_sidelobe > ambiguous_sidelobe)
+    double sidelobe = fmax(p->stats->psf_sidelobe, p->psf_far);
+    if (is_root && sidelobe > ambiguous_sidelobe)
         ci_log_warning("the PSF has a sidelobe of %.3f: an array too sparse to tell a source from "
                        "its grating responses; places and fluxes of sources are ambiguous",
-                       p->stats->psf_sidelobe);
+                       sidelobe);
     p->stats->beam_major_rad = fit.major * p->geometry.cell_rad;
     p->stats->beam_minor_rad = fit.minor * p->geometry.cell_rad;
     p->stats->beam_pa_rad = fit.pa_rad;
@@ -189,7 +190,7 @@ static void model_flux_add(const product *p, double *row_sum)
 static ci_status model_flux(ci_comm *comm, product *p)
 {
     double *row_sum = NULL;
-    CI_AGREE(comm, ci_mem_alloc(&row_sum, p->layout->n_here, sizeof *row_sum, "model flux"));
+    CI_TRY(ci_par_alloc(comm, &row_sum, p->layout->n_here, sizeof *row_sum, "model flux"));
     model_flux_add(p, row_sum);
     ci_status status = ci_par_sum_blocks(comm, p->layout->n_y, p->layout->y_first,
                                          p->layout->n_here, 1, row_sum, &p->stats->model_flux_jy);
@@ -200,8 +201,9 @@ static ci_status model_flux(ci_comm *comm, product *p)
 static ci_status clean_make(ci_comm *comm, product *p)
 {
     ci_image_bright *bright = NULL;
-    CI_AGREE(comm, ci_mem_alloc(&p->model, slab_size(p), sizeof(double), "model image"));
-    CI_TRY(ci_image_bright_new(comm, &bright, p->sky, p->samples, p->layout, p->pb, p->stats));
+    CI_TRY(ci_par_alloc(comm, &p->model, slab_size(p), sizeof(double), "model image"));
+    CI_TRY(ci_image_bright_new(comm, &bright, p->sky, p->samples, p->layout, p->pb,
+                               p->options->stokes, p->stats));
     ci_image_clean clean = {.gridder = p->gridder,
                             .samples = p->samples,
                             .layout = p->layout,
@@ -215,8 +217,7 @@ static ci_status clean_make(ci_comm *comm, product *p)
                             .residual = p->residual,
                             .model = p->model};
     ci_status status = ci_image_clean_run(comm, &clean, p->stats);
-    p->stats->n_slope = (int)ci_image_bright_count(bright);
-    if (status == CI_OK) ci_image_bright_log(bright);
+    if (status == CI_OK) ci_image_bright_list(bright, p->stats);
     ci_image_bright_free(bright);
     CI_TRY(status);
     CI_TRY(model_flux(comm, p));

@@ -135,7 +135,7 @@ static ci_status mesh_new(ci_comm *comm, const beam_groups *g, const ci_image_sk
     size_t first, count;
     double *here = NULL;
     ci_par_split(n * n, ci_comm_size(comm), ci_comm_rank(comm), &first, &count);
-    CI_AGREE(comm, ci_mem_alloc(&here, count, sizeof *here, "beam mesh"));
+    CI_TRY(ci_par_alloc(comm, &here, count, sizeof *here, "beam mesh"));
     for (size_t k = 0; k < count; k++) {
         double x = node_at((first + k) % n, n, l->n_x), y = node_at((first + k) / n, n, l->n_y);
         here[k] = beam_mean(g, sky, -(x - (double)(l->n_x / 2)) * cell,

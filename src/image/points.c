@@ -56,12 +56,8 @@ static ci_status room_new(room *r, const ci_image_bright *b, const ci_image_rows
     for (size_t k = 2; k < n; k++)
         if (fabs((f[k] - f[k - 1]) - (f[1] - f[0])) > 1e-3) r->n_even = 1;
     for (int i = 0; i < CI_BRIGHT_NODES; i++)
-        for (size_t k = 0; k < n; k++) {
-            double w = 1;
-            for (int j = 0; j < CI_BRIGHT_NODES; j++)
-                if (j != i) w *= (f[k] - b->node_hz[j]) / (b->node_hz[i] - b->node_hz[j]);
-            r->lagrange[(size_t)i * n + k] = w;
-        }
+        for (size_t k = 0; k < n; k++)
+            r->lagrange[(size_t)i * n + k] = ci_image_bright_lagrange(b, i, f[k]);
     return CI_OK;
 }
 
@@ -190,7 +186,7 @@ ci_status ci_image_points_correlate(ci_comm *comm, const ci_image_bright *b,
                                     double *dot, double *norm)
 {
     double *sum = NULL;
-    CI_AGREE(comm, ci_mem_alloc(&sum, 2 * p->n, sizeof *sum, "bright sources"));
+    CI_TRY(ci_par_alloc(comm, &sum, 2 * p->n, sizeof *sum, "bright sources"));
     ci_status status = units_sum(comm, b, s, p, row_correlate, 2 * p->n, sum);
     for (size_t i = 0; status == CI_OK && i < p->n; i++) {
         dot[i] = sum[2 * i];

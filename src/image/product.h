@@ -154,7 +154,7 @@ CI_MUST_CHECK ci_status ci_image_beam_fit_patch(const float *patch, size_t n,
 /* Greatest |extremum| of the PSF other than the centre. Collective. */
 CI_MUST_CHECK ci_status ci_image_sidelobe(ci_comm *comm, const ci_image_layout *layout,
                                           const double *psf, double *out);
-/* Greatest |PSF| from half an image to a whole one from its centre, 0 where that is beyond the
+/* Greatest |PSF| from half an image to a whole one from its centre, as far as that is above the
  * horizon; from pixels twice as large, so a narrow peak may be missed by a quarter.
  * Collective. */
 CI_MUST_CHECK ci_status ci_image_psf_far(ci_comm *comm, const ci_image_samples *samples,
@@ -166,6 +166,9 @@ CI_MUST_CHECK ci_status ci_image_geometry_choose(ci_comm *comm, ci_image_samples
                                                  const ci_image_sky *sky,
                                                  const ci_image_options *options,
                                                  ci_image_geometry *out);
+
+/* Whether the sky of this Stokes parameter is positive. */
+bool ci_image_stokes_is_positive(const char *stokes);
 
 /* ---- deconvolution --------------------------------------------------------------------------- */
 
@@ -232,7 +235,7 @@ CI_MUST_CHECK ci_status ci_image_bright_new(ci_comm *comm, ci_image_bright **out
                                             const ci_image_sky *sky,
                                             const ci_image_samples *samples,
                                             const ci_image_layout *layout, const float *pb,
-                                            const ci_image_stats *stats);
+                                            const char *stokes, const ci_image_stats *stats);
 void ci_image_bright_free(ci_image_bright *bright);
 /* Adds to samples->work, which holds the model constant in time and frequency, what bright
  * sources differ from it. Collective. */
@@ -242,9 +245,11 @@ CI_MUST_CHECK ci_status ci_image_bright_add(ci_comm *comm, ci_image_bright *brig
  * Collective. */
 CI_MUST_CHECK ci_status ci_image_bright_fit(ci_comm *comm, ci_image_bright *bright,
                                             const ci_image_clean *clean);
-/* Number of sources with a slope of their own; one line about them for the log. */
-size_t ci_image_bright_count(const ci_image_bright *bright);
-void ci_image_bright_log(const ci_image_bright *bright);
+/* Keeps the sources as they are, and goes back to them. Local. */
+CI_MUST_CHECK ci_status ci_image_bright_keep(ci_image_bright *bright);
+CI_MUST_CHECK ci_status ci_image_bright_restore(ci_image_bright *bright);
+/* The sources for stats, brightest first, and one line about them for the log. Local. */
+void ci_image_bright_list(const ci_image_bright *bright, ci_image_stats *stats);
 /* residual = (data - model's visibilities), gridded, over sum_weight: exact for the model as
  * it stands. Collective. */
 CI_MUST_CHECK ci_status ci_image_residual(ci_comm *comm, const ci_image_clean *clean);

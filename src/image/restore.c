@@ -37,7 +37,7 @@ static ci_status components_gather(ci_comm *comm, const ci_image_layout *l, cons
     for (size_t i = 0; i < n_pixel; i++)
         n += model[i] != 0;
     component *here = NULL;
-    CI_AGREE(comm, ci_mem_alloc(&here, n, sizeof *here, "clean components"));
+    CI_TRY(ci_par_alloc(comm, &here, n, sizeof *here, "clean components"));
     n = 0;
     for (size_t i = 0; i < n_pixel; i++)
         if (model[i] != 0)

@@ -151,7 +151,7 @@ ci_status ci_image_rms_mesh_new(ci_comm *comm, ci_image_rms_mesh **out, const ci
 {
     *out = NULL;
     ci_image_rms_mesh *m = NULL;
-    CI_AGREE(comm, ci_mem_alloc(&m, 1, sizeof *m, "local rms"));
+    CI_TRY(ci_par_alloc(comm, &m, 1, sizeof *m, "local rms"));
     m->n_x = l->n_x;
     m->n_y = l->n_y;
     m->n_box_x = l->n_x > box ? l->n_x / box : 1;

@@ -66,7 +66,7 @@ ci_status ci_image_slab_cut(ci_comm *comm, const ci_image_layout *l, const doubl
     size_t to = here_end < cut_end ? here_end : cut_end;
     size_t n_row = to > from ? to - from : 0;
     float *part = NULL;
-    CI_AGREE(comm, ci_mem_alloc(&part, n_row * n_x, sizeof *part, "image cut"));
+    CI_TRY(ci_par_alloc(comm, &part, n_row * n_x, sizeof *part, "image cut"));
     for (size_t i = 0; i < n_row; i++) {
         const double *row = slab + (from + i - l->y_first) * l->n_x + x_first;
         for (size_t x = 0; x < n_x; x++)
@@ -149,7 +149,7 @@ ci_status ci_image_slab_rms(ci_comm *comm, const ci_image_layout *l, const doubl
     uint32_t *keys = NULL;
     size_t n = 0, n_pixel = l->n_here * l->n_x;
     *rms = NAN;
-    CI_AGREE(comm, ci_mem_alloc(&keys, n_pixel, sizeof *keys, "order statistics"));
+    CI_TRY(ci_par_alloc(comm, &keys, n_pixel, sizeof *keys, "order statistics"));
     for (size_t i = 0; i < n_pixel; i++)
         if (!isnan(slab[i])) keys[n++] = float_key((float)slab[i]);
     int64_t n_all = (int64_t)n;

@@ -218,7 +218,7 @@ ci_status ci_image_sums_get(ci_comm *comm, const ci_image_samples *s, ci_image_s
     *out = (ci_image_sums){.freq_min_hz = 1e300, .freq_max_hz = -1e300};
     size_t n_unit = ci_image_units_count(s);
     double *unit = NULL, sum[N_SUM] = {0};
-    CI_AGREE(comm, ci_mem_alloc(&unit, n_unit * N_SUM, sizeof *unit, "sums of weights"));
+    CI_TRY(ci_par_alloc(comm, &unit, n_unit * N_SUM, sizeof *unit, "sums of weights"));
     units_fill(s, unit, out);
     ci_status status = ci_image_units_sum(comm, n_unit, N_SUM, unit, sum);
     ci_mem_free(unit);
@@ -243,7 +243,7 @@ ci_status ci_image_weight_by_time(ci_comm *comm, const ci_image_samples *s, int6
     CI_TRY(max_weight(comm, s, s->weight, &max));
     int exponent = fixed_exponent(max, s->n_sample);
     int64_t *sum = NULL;
-    CI_AGREE(comm, ci_mem_alloc(&sum, meta->n_time * n_chan, sizeof *sum, "weights by time"));
+    CI_TRY(ci_par_alloc(comm, &sum, meta->n_time * n_chan, sizeof *sum, "weights by time"));
     for (size_t i = 0; i < s->n_rows; i++) {
         const ci_vis_block *b = s->set->block[i];
         size_t first = 0;

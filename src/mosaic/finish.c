@@ -12,7 +12,7 @@
 static ci_status tile_weights(mosaic_job *job, ci_mosaic_stats *stats)
 {
     double *sum = NULL, total = 0, freq = 0;
-    CI_AGREE(job->comm, ci_mem_alloc(&sum, job->n_tile, sizeof *sum, "weights of tiles"));
+    CI_TRY(ci_par_alloc(job->comm, &sum, job->n_tile, sizeof *sum, "weights of tiles"));
     ci_status status =
         ci_par_sum_blocks(job->comm, job->rows.n_block, job->rows.block_first,
                           job->rows.n_block_here, job->n_tile, job->block_weight, sum);

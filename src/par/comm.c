@@ -122,6 +122,16 @@ ci_status ci_par_agree(ci_comm *comm, ci_status status)
     return ci_error(agreed, "%s", text);
 }
 
+ci_status ci_par_alloc(ci_comm *comm, void *out, size_t n_item, size_t item_size, const char *what)
+{
+    void **result = out;
+    ci_status status = ci_par_agree(comm, ci_mem_alloc(out, n_item, item_size, what));
+    if (status == CI_OK) return CI_OK;
+    ci_mem_free(*result);
+    *result = NULL;
+    return status;
+}
+
 ci_status ci_par_barrier(ci_comm *comm)
 {
     comm->counters.n_call++;

@@ -104,7 +104,7 @@ ci_status ci_par_exchange(ci_comm *comm, const void *send, const size_t *n_send,
     else
         ci_par_check(comm, MPI_Alltoall(n_send, sizeof(size_t), MPI_BYTE, n_recv, sizeof(size_t),
                                         MPI_BYTE, comm->mpi));
-    CI_AGREE(comm, ci_mem_alloc(recv, offset_of(n_recv, comm->size), 1, "exchange between ranks"));
+    CI_TRY(ci_par_alloc(comm, recv, offset_of(n_recv, comm->size), 1, "exchange between ranks"));
     return ci_par_exchange_into(comm, send, n_send, *recv, n_recv);
 }
 

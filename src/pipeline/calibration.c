@@ -317,8 +317,8 @@ ci_status ci_run_calibrate(ci_run *run, const ci_json *group, ci_run_tables *out
         return ci_pipeline_tables_read(run->world, given, &out->bandpass, &out->gain);
     }
     double *flux_jy = NULL;
-    CI_AGREE(run->world, ci_mem_alloc(&flux_jy, ci_json_length(ci_json_get(group, "tiles")) + 1,
-                                      sizeof *flux_jy, "tiles"));
+    CI_TRY(ci_par_alloc(run->world, &flux_jy, ci_json_length(ci_json_get(group, "tiles")) + 1,
+                        sizeof *flux_jy, "tiles"));
     ci_status status = solve_or_choose(run, group, flux_jy, out);
     ci_mem_free(flux_jy);
     return status;

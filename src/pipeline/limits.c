@@ -30,7 +30,8 @@ ci_status ci_pipeline_loose_text(char **out, const ci_conf *conf, unsigned what)
         ci_conf_loose_text(conf, id, one);
         status = ci_text_append(&text, "%s%s", text.length ? ", " : "", one);
     }
-    *out = text.text;
+    *out = status == CI_OK ? text.text : NULL;
+    if (status != CI_OK) ci_mem_free(text.text);
     return status;
 }
 

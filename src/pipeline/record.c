@@ -46,6 +46,22 @@ ci_status ci_run_json_share(ci_comm *comm, ci_json **inout)
     return ci_par_agree(comm, status);
 }
 
+/* Bright sources that were cleaned with a slope of their own, brightest first. */
+static ci_json *slopes_record(const ci_image_stats *s)
+{
+    ci_json *list = ci_json_array();
+    for (int i = 0; i < s->n_slope; i++) {
+        ci_json *one = ci_json_object();
+        ci_json_put_number(one, "ra_deg", s->slope[i].ra_rad * CI_RAD_TO_DEG);
+        ci_json_put_number(one, "dec_deg", s->slope[i].dec_rad * CI_RAD_TO_DEG);
+        ci_json_put_number(one, "flux_jy", s->slope[i].flux_jy);
+        ci_json_put_number(one, "beam", s->slope[i].beam);
+        ci_json_put_number(one, "slope", s->slope[i].slope);
+        ci_json_put(list, NULL, one);
+    }
+    return list;
+}
+
 static ci_json *image_record(const ci_image_stats *s, const ci_pipeline_data *data)
 {
     ci_json *image = ci_json_object();
@@ -71,6 +87,7 @@ static ci_json *image_record(const ci_image_stats *s, const ci_pipeline_data *da
     ci_json_put_int(image, "n_plane", s->n_plane);
     ci_json_put_string(image, "stop_reason", s->stop_reason);
     ci_json_put_bool(image, "is_pseudo_i", s->is_pseudo_i);
+    ci_json_put(image, "slopes", slopes_record(s));
     return image;
 }
 
@@ -137,6 +154,14 @@ static bool uv_is_kept(const ci_vis_block *block, size_t i_row)
     return scatter(i) % (n / UV_POINTS + 1) == 0;
 }
 
+static bool row_has_data(const ci_vis_block *block, size_t i_row)
+{
+    size_t n = block->n_chan * block->n_pol;
+    for (size_t k = 0; k < n; k++)
+        if (block->flags[i_row * n + k] == 0) return true;
+    return false;
+}
+
 /* u, v of a block's kept rows at its middle frequency, to 0.1 wavelengths; their number. `uv`
  * may be NULL. */
 static size_t uv_of_block(const ci_vis_block *block, double *uv)
@@ -144,7 +169,7 @@ static size_t uv_of_block(const ci_vis_block *block, double *uv)
     double per_m = block->freq_hz[block->n_chan / 2] / CI_C_M_S;
     size_t n = 0;
     for (size_t i = 0; i < block->n_row; i++) {
-        if (!uv_is_kept(block, i)) continue;
+        if (!uv_is_kept(block, i) || !row_has_data(block, i)) continue;
         for (size_t k = 0; uv && k < 2; k++)
             uv[2 * n + k] = rint(block->uvw_m[3 * i + k] * per_m * 10) / 10;
         n++;

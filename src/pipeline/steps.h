@@ -42,7 +42,7 @@ typedef struct ci_pipeline_data
     bool weights_known; /* weights are 1/sigma^2 */
     char gains[32];     /* for headers: "none", "given", "own", "transferred", "borrowed" */
     bool is_approximate;
-    bool is_solved_here; /* the tables applied were judged by this command's limits */
+    bool is_solved_here; /* the tables applied were solved, and judged, in this run */
 } ci_pipeline_data;
 void ci_pipeline_data_free(ci_pipeline_data *data);
 

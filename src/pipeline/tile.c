@@ -232,9 +232,11 @@ ci_status ci_run_tile_make(ci_run *run, ci_comm *team, const ci_json *tile,
     ci_status status = open_job(&job);
     if (status == CI_OK) status = process(&job, tile, tables, &data, &stats);
     if (data.set) { /* on all ranks of the team, or on none */
+        char why[1024];
+        snprintf(why, sizeof why, "%s", ci_error_text());
         ci_status recorded =
             ci_run_tile_record(team, &data, status == CI_OK ? &stats : NULL, &made);
-        if (status == CI_OK) status = recorded;
+        status = status == CI_OK ? recorded : ci_error(status, "%s", why);
     }
     if (ci_comm_rank(team) == 0) {
         if (made) ci_json_put(made, "calibration", calibration_record(tables, &data));

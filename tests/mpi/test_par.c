@@ -115,6 +115,22 @@ static void test_argmax(ci_comm *world)
     CHECK(ci_par_argmax(world, &value, &index) == CI_ERR_INTERNAL);
 }
 
+/* Sizes differ, and only the last rank's is too large: nobody has a buffer, nothing is lost. */
+static void test_alloc(ci_comm *world)
+{
+    size_t before = ci_mem_now(), budget = ci_mem_budget();
+    bool is_last = ci_comm_rank(world) == ci_comm_size(world) - 1;
+    char *buffer = (char *)world;
+    ci_mem_set_budget(before + 1000000);
+    CHECK(ci_par_alloc(world, &buffer, is_last ? 2000000 : 1000, 1, "a test") == CI_ERR_MEMORY);
+    CHECK(buffer == NULL && ci_mem_now() == before);
+    CHECK(strstr(ci_error_text(), "a test needs 0.002 GB more") != NULL);
+    CHECK_OK(ci_par_alloc(world, &buffer, is_last ? 2000 : 1000, 1, "a test"));
+    CHECK(buffer != NULL && ci_mem_now() == before + (is_last ? 2000 : 1000));
+    ci_mem_free(buffer);
+    ci_mem_set_budget(budget);
+}
+
 int main(void)
 {
     setenv("CONTIMG_TEST_PIECE_BYTES", "1024", 1);
@@ -128,6 +144,7 @@ int main(void)
     test_exchange(world);
     test_gather(world);
     test_argmax(world);
+    test_alloc(world);
     CHECK_OK(ci_comm_split(world, ci_comm_rank(world) % 2, &half));
     test_sum_blocks(half, 11, 7);
     ci_comm_free(half);
