@@ -5,13 +5,13 @@
 #include <math.h>
 #include <string.h>
 
-static const size_t patch_half_max = 512;
 static const int64_t active_max = 1 << 22;
 static const double mask_tolerance = 1.2; /* inside the mask, in units of the threshold */
 static const double growth_refused = 1.2; /* of the residual's peak in one major cycle */
 static const double idle_gain = 0.99, idle_excess = 0.9; /* what counts as better */
 static const int idle_max = 2;
 static const double outside_margin = 1.5; /* depth over what the PSF patch does not know */
+static const double shallowest = 0.6; /* of the peak: a major cycle goes down to that at least */
 
 /* A source between pixels asks for negative components around its positive ones; elsewhere,
  * where the sky is positive, a negative residual is no place to begin. */
@@ -69,26 +69,28 @@ ci_status ci_image_residual(ci_comm *comm, const ci_image_clean *c)
 
 /* ---- PSF patch ------------------------------------------------------------------------------- */
 
+double ci_image_clean_unseen(const ci_image_options *options)
+{
+    return (1 - options->major_gain) / outside_margin;
+}
+
+/* The PSF as far as it is known: minor cycles run on rank 0. */
 static ci_status patch_cut(ci_comm *comm, major *m)
 {
     const ci_image_layout *l = m->l;
-    size_t cx = l->n_x / 2, cy = l->n_y / 2, half = patch_half_max;
-    size_t room[4] = {cx, cy, l->n_x - 1 - cx, l->n_y - 1 - cy};
-    for (int i = 0; i < 4; i++)
+    size_t cx = l->n_x / 2, cy = l->n_y / 2, half = cx;
+    size_t room[3] = {cy, l->n_x - 1 - cx, l->n_y - 1 - cy};
+    m->patch = m->clean->psf_wide;
+    m->outside = 0;
+    if (m->patch.half > 0) return CI_OK;
+    for (int i = 0; i < 3; i++)
         if (room[i] < half) half = room[i];
     size_t side = 2 * half + 1;
-    CI_TRY(ci_image_slab_cut(comm, l, m->clean->psf, cx - half, cy - half, side, side,
+    CI_TRY(ci_image_slab_cut(comm, l, m->clean->psf, cx - half, cy - half, side, side, 0,
                              &m->patch_value));
     m->patch = (ci_image_patch){half, m->patch_value};
     m->outside = m->clean->psf_far;
-    for (size_t i = 0; i < l->n_here; i++)
-        for (size_t x = 0; x < l->n_x; x++) {
-            size_t y = l->y_first + i;
-            bool inside = x + half >= cx && x <= cx + half && y + half >= cy && y <= cy + half;
-            double v = fabs(m->clean->psf[i * l->n_x + x]);
-            if (!inside && v > m->outside) m->outside = v;
-        }
-    return ci_par_max_double(comm, &m->outside, 1);
+    return CI_OK;
 }
 
 /* ---- thresholds ---------------------------------------------------------------------------- */
@@ -295,7 +297,7 @@ static ci_status cycle_run(ci_comm *comm, major *m, const ci_image_rms_mesh *mes
     double stop = fmax(1 - o->major_gain, outside_margin * m->outside);
     ci_image_minor_result result = {0, false};
     CI_TRY(state_keep(comm, m));
-    CI_TRY(minor_cycle(comm, m, mesh, fmin(stop, 0.95) * before.peak,
+    CI_TRY(minor_cycle(comm, m, mesh, fmin(stop, shallowest) * before.peak,
                        (int64_t)o->max_iteration - stats->n_minor, &result));
     stats->n_minor += (int)result.n_iteration;
     if (result.n_iteration == 0) {

@@ -63,6 +63,7 @@ typedef struct product
     float *out;                     /* slab for files */
     float *pb;                      /* slab, mean primary beam */
     double sum_weight, psf_far;
+    ci_image_patch psf_wide;
 } product;
 
 static void product_clear(product *p)
@@ -76,6 +77,7 @@ static void product_clear(product *p)
     ci_mem_free(p->model);
     ci_mem_free(p->out);
     ci_mem_free(p->pb);
+    ci_mem_free(p->psf_wide.value);
 }
 
 static size_t slab_size(const product *p)
@@ -125,7 +127,7 @@ static ci_status psf_make(ci_comm *comm, product *p)
         p->psf[i] /= p->sum_weight;
     /* The centre is 1 within the gridder's accuracy; made 1 as float pixels have it. */
     CI_TRY(ci_image_slab_cut(comm, p->layout, p->psf, p->layout->n_x / 2, p->layout->n_y / 2, 1, 1,
-                             &centre));
+                             -1, &centre));
     double peak = centre[0];
     ci_mem_free(centre);
     if (!(fabs(peak - 1) < 0.1))
@@ -145,7 +147,7 @@ static ci_status beam_fit(ci_comm *comm, product *p)
         if (half > room) half = room;
         float *patch = NULL;
         CI_TRY(ci_image_slab_cut(comm, p->layout, p->psf, c - half, c - half, 2 * half + 1,
-                                 2 * half + 1, &patch));
+                                 2 * half + 1, -1, &patch));
         ci_status status = ci_par_agree(comm, ci_image_beam_fit_patch(patch, 2 * half + 1, &fit));
         ci_mem_free(patch);
         CI_TRY(status);
@@ -212,6 +214,7 @@ static ci_status clean_make(ci_comm *comm, product *p)
                             .sum_weight = p->sum_weight,
                             .beam_pixel = beam_pixels(p).major,
                             .psf_far = p->psf_far,
+                            .psf_wide = p->psf_wide,
                             .bright = bright,
                             .psf = p->psf,
                             .residual = p->residual,
@@ -347,7 +350,8 @@ static ci_status plan_make(ci_comm *comm, product *p, const ci_vis_set *set, boo
                 p->options->stokes, s->n_x, s->n_y, s->cell_rad * CI_RAD_TO_ARCSEC,
                 (long long)s->n_sample, s->freq_hz * 1e-6);
     if (p->options->max_iteration > 0)
-        CI_TRY(ci_image_psf_far(comm, p->samples, &p->geometry, sums.weight, &p->psf_far));
+        CI_TRY(ci_image_psf_wide(comm, p->samples, &p->geometry, sums.weight,
+                                 ci_image_clean_unseen(p->options), &p->psf_wide, &p->psf_far));
     CI_TRY(ci_image_gridder_new(comm, &p->gridder, &p->geometry, p->samples->rows,
                                 p->samples->n_rows));
     ci_image_gridder_numbers numbers;

@@ -109,11 +109,12 @@ CI_MUST_CHECK ci_status ci_image_layout_new(ci_comm *comm, ci_image_layout **out
                                             size_t n_y, size_t y_first, size_t n_here);
 void ci_image_layout_free(ci_image_layout *layout);
 
-/* The rectangle of n_x x n_y pixels from (x_first, y_first) of a distributed image, on
- * every rank, as float; must lie inside. *out by ci_mem_free. Collective. */
+/* The rectangle of n_x x n_y pixels from (x_first, y_first) of a distributed image, as float,
+ * on rank `root` (*out NULL elsewhere), -1: on all; must lie inside. *out by ci_mem_free.
+ * Collective. */
 CI_MUST_CHECK ci_status ci_image_slab_cut(ci_comm *comm, const ci_image_layout *layout,
                                           const double *slab, size_t x_first, size_t y_first,
-                                          size_t n_x, size_t n_y, float **out);
+                                          size_t n_x, size_t n_y, int root, float **out);
 /* Maximum of |value| and of value over the whole image. Collective. */
 CI_MUST_CHECK ci_status ci_image_slab_peak(ci_comm *comm, const ci_image_layout *layout,
                                            const double *slab, double *max_abs, double *max_value);
@@ -154,12 +155,6 @@ CI_MUST_CHECK ci_status ci_image_beam_fit_patch(const float *patch, size_t n,
 /* Greatest |extremum| of the PSF other than the centre. Collective. */
 CI_MUST_CHECK ci_status ci_image_sidelobe(ci_comm *comm, const ci_image_layout *layout,
                                           const double *psf, double *out);
-/* Greatest |PSF| from half an image to a whole one from its centre, as far as that is above the
- * horizon; from pixels twice as large, so a narrow peak may be missed by a quarter.
- * Collective. */
-CI_MUST_CHECK ci_status ci_image_psf_far(ci_comm *comm, const ci_image_samples *samples,
-                                         const ci_image_geometry *geometry, double sum_weight,
-                                         double *out);
 /* Cell (rad) and size where the options leave them open. Also sets the imaging weights
  * that belong to them. Collective. */
 CI_MUST_CHECK ci_status ci_image_geometry_choose(ci_comm *comm, ci_image_samples *samples,
@@ -176,8 +171,15 @@ bool ci_image_stokes_is_positive(const char *stokes);
 typedef struct ci_image_patch
 {
     size_t half;
-    const float *value; /* [2 half + 1][2 half + 1] */
+    float *value; /* [2 half + 1][2 half + 1] */
 } ci_image_patch;
+
+/* *far: greatest |PSF| from half an image to a whole one from its centre. Where that is more than
+ * `enough`, and the image not too large for it, *patch is the PSF out to a whole image, value
+ * on rank 0 only, to ci_mem_free; else its half is 0. Collective. */
+CI_MUST_CHECK ci_status ci_image_psf_wide(ci_comm *comm, const ci_image_samples *samples,
+                                          const ci_image_geometry *geometry, double sum_weight,
+                                          double enough, ci_image_patch *patch, double *far);
 
 /* Pixels that can matter, in scan order. */
 typedef struct ci_image_active
@@ -224,8 +226,9 @@ typedef struct ci_image_clean
     const ci_image_options *options;
     ci_image_minor minor;
     double sum_weight;
-    double beam_pixel; /* major axis of the restoring beam */
-    double psf_far;    /* greatest |PSF| beyond half an image from its centre */
+    double beam_pixel;       /* major axis of the restoring beam */
+    double psf_far;          /* greatest |PSF| beyond half an image from its centre */
+    ci_image_patch psf_wide; /* out to a whole image, borrowed; half 0: not needed */
     ci_image_bright *bright;
     const double *psf;        /* slab, 1 at the centre */
     double *residual, *model; /* slabs; residual in: dirty */
@@ -253,6 +256,8 @@ void ci_image_bright_list(const ci_image_bright *bright, ci_image_stats *stats);
 /* residual = (data - model's visibilities), gridded, over sum_weight: exact for the model as
  * it stands. Collective. */
 CI_MUST_CHECK ci_status ci_image_residual(ci_comm *comm, const ci_image_clean *clean);
+/* The sidelobe level that minor cycles need not see: a major cycle is deep enough for it. */
+double ci_image_clean_unseen(const ci_image_options *options);
 /* Cotton-Schwab major cycles; fills n_major, n_minor, diverged, stop_reason. Collective. */
 CI_MUST_CHECK ci_status ci_image_clean_run(ci_comm *comm, ci_image_clean *clean,
                                            ci_image_stats *stats);

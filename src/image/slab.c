@@ -58,7 +58,8 @@ ci_status ci_image_layout_new(ci_comm *comm, ci_image_layout **out, size_t n_x, 
 }
 
 ci_status ci_image_slab_cut(ci_comm *comm, const ci_image_layout *l, const double *slab,
-                            size_t x_first, size_t y_first, size_t n_x, size_t n_y, float **out)
+                            size_t x_first, size_t y_first, size_t n_x, size_t n_y, int root,
+                            float **out)
 {
     *out = NULL;
     size_t from = l->y_first > y_first ? l->y_first : y_first;
@@ -73,7 +74,7 @@ ci_status ci_image_slab_cut(ci_comm *comm, const ci_image_layout *l, const doubl
             part[i * n_x + x] = (float)row[x];
     }
     ci_status status =
-        ci_par_gather(comm, part, n_row * n_x * sizeof *part, -1, (void **)out, NULL);
+        ci_par_gather(comm, part, n_row * n_x * sizeof *part, root, (void **)out, NULL);
     ci_mem_free(part);
     return status;
 }

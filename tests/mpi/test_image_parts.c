@@ -116,7 +116,7 @@ static void check_slabs(ci_comm *world, ci_comm *self)
     ci_image_rms_mesh_free(mb);
 
     float *cut = NULL;
-    CHECK_OK(ci_image_slab_cut(world, l, slab, 7, 11, 50, 90, &cut));
+    CHECK_OK(ci_image_slab_cut(world, l, slab, 7, 11, 50, 90, -1, &cut));
     for (size_t i = 0; cut && i < 50 * 90; i++)
         CHECK(cut[i] == (float)image[(11 + i / 50) * NX + 7 + i % 50]);
     ci_mem_free(cut);
