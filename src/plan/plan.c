@@ -19,6 +19,7 @@ enum
     bytes_segment = 2 * (72 + 100), /* two of a row: the segment and its sorting */
     bytes_pixel = 64,               /* dirty, psf, residual, model, kept ones, mask; the grid */
     bytes_pixel_double = 24,        /* the grid's part of it, once more */
+    bytes_psf = 16,                 /* the PSF on rank 0, out to a whole image */
     bytes_tile_mosaic = 48,         /* a tile convolved and reprojected */
     bytes_mosaic = 8,               /* its sums */
     bytes_found = 16                /* image, noise and islands on rank 0 */
@@ -26,11 +27,14 @@ enum
 static const double base_bytes = 60e6;     /* program, MPI, HDF5, tables */
 static const double slab_bytes = 64 << 20; /* of a file, while it is read */
 static const double read_bytes_s = 400e6;
-static const double sample_s = 6e-7; /* flag, solve, apply, average */
-static const double stokes_s = 1e-7; /* grid or degrid once */
-static const double n_grid = 14;     /* of these in a tile: psf, dirty, major cycles */
-static const double pixel_s = 2e-6;  /* transforms and CLEAN */
-static const double serial_s = 3;    /* opening, agreeing, writing */
+static const double sample_s = 6e-7;  /* flag, solve, apply, average */
+static const double stokes_s = 1e-7;  /* grid or degrid once */
+static const double n_grid = 23;      /* of these in a tile: psf, dirty, ten major cycles */
+static const double n_point = 1000;   /* bright sources and components, summed in each cycle ... */
+static const double n_product = 2e10; /* ... fewer where points x samples are more */
+static const double product_s = 1e-8; /* one point in one sample, ten cycles */
+static const double pixel_s = 6e-6;   /* transforms, local noise and CLEAN */
+static const double serial_s = 3;     /* opening, agreeing, writing */
 static const size_t default_image_size = 4200;
 
 /* ---- teams ---------------------------------------------------------------------------- */
@@ -86,7 +90,8 @@ static double rank_bytes(const ci_plan_work *w, int n, int n_rank)
     if (w->is_double) gridded *= 2;
     double slab = fmin(slab_bytes, samples * bytes_sample / sub_band);
     double image = share * (stokes * (bytes_stokes + gridded) + rows * bytes_segment) +
-                   pixels_of(w) * (bytes_pixel + (w->is_double ? bytes_pixel_double : 0)) / n;
+                   pixels_of(w) * (bytes_pixel + (w->is_double ? bytes_pixel_double : 0)) / n +
+                   pixels_of(w) * bytes_psf;
     double mosaic =
         (pixels_of(w) * bytes_tile_mosaic + mosaic_pixels_of(w) * bytes_mosaic) / n_rank;
     double found = mosaic_pixels_of(w) * bytes_found;
@@ -98,8 +103,9 @@ static double tile_seconds(const ci_plan_work *w, int n)
     double samples = samples_of(w);
     double stokes = w->n_pol ? samples / (double)w->n_pol : 0;
     double read = w->input_bytes / (double)(w->n_tile ? w->n_tile : 1) / read_bytes_s;
-    return serial_s + read +
-           (samples * sample_s + stokes * n_grid * stokes_s + pixels_of(w) * pixel_s) / n;
+    double bright = fmin(stokes * n_point, n_product) * product_s;
+    double grid = stokes * n_grid * stokes_s;
+    return serial_s + read + (samples * sample_s + grid + bright + pixels_of(w) * pixel_s) / n;
 }
 
 static ci_plan_teams teams_of(const ci_plan_work *w, int n_rank, int n_team)
