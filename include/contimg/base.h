@@ -142,6 +142,7 @@ CI_MUST_CHECK ci_status ci_path_join(char **out, const char *folder, const char 
 const char *ci_path_base(const char *path); /* borrowed: after the last '/' */
 CI_MUST_CHECK ci_status ci_path_parent(char **out, const char *path);
 bool ci_path_exists(const char *path);
+bool ci_path_is_same(const char *a, const char *b); /* both there, one file */
 bool ci_path_is_folder(const char *path);
 /* mkdir -p with mode 0777 & ~umask. */
 CI_MUST_CHECK ci_status ci_path_make_folder(const char *path);
@@ -154,6 +155,8 @@ CI_MUST_CHECK ci_status ci_path_sync(const char *path);
 CI_MUST_CHECK ci_status ci_path_part(char **out, const char *path);
 CI_MUST_CHECK ci_status ci_path_commit(const char *part_path, const char *path);
 /* Whole file in or out (written by .part and rename). *out is NUL-terminated. */
+/* CI_ERR_INPUT where something is there that is no plain file (a pipe would be waited for). */
+CI_MUST_CHECK ci_status ci_file_check_plain(const char *path);
 CI_MUST_CHECK ci_status ci_file_read(char **out, size_t *n_byte, const char *path);
 CI_MUST_CHECK ci_status ci_file_write(const char *path, const void *data, size_t n_byte);
 /* Maps errno to CI_ERR_DISK, _IO, _INPUT (ENOENT) with the text "<path>: <action>: <why>". */

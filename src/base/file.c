@@ -18,10 +18,18 @@ static ci_status read_all(int fd, const char *path, char *data, size_t n_byte)
     return CI_OK;
 }
 
+ci_status ci_file_check_plain(const char *path)
+{
+    struct stat facts;
+    if (stat(path, &facts) != 0 || S_ISREG(facts.st_mode)) return CI_OK;
+    if (S_ISDIR(facts.st_mode)) return ci_error(CI_ERR_INPUT, "%s: is a folder: give a file", path);
+    return ci_error(CI_ERR_INPUT, "%s: not a plain file", path);
+}
+
 ci_status ci_file_read(char **out, size_t *n_byte, const char *path)
 {
     *out = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe is not waited for */
     if (fd < 0) return ci_error_errno(errno, path, "open");
     struct stat facts;
     ci_status status = CI_OK;

@@ -37,6 +37,12 @@ bool ci_path_exists(const char *path)
     return lstat(path, &facts) == 0;
 }
 
+bool ci_path_is_same(const char *a, const char *b)
+{
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 bool ci_path_is_folder(const char *path)
 {
     struct stat facts;

@@ -303,9 +303,11 @@ static ci_status print_changes(ci_registry *registry, const char *subject)
         printf("%s %-12s %-34s %s -> %s  %s\n", at, c->kind, c->subject, *c->from ? c->from : "-",
                c->to, c->reason);
     }
-    if (changes->n == 0) printf("%s: nothing is known of it\n", subject);
+    bool is_known = changes->n > 0;
     ci_registry_changes_free(changes);
-    return CI_OK;
+    if (is_known) return CI_OK;
+    return ci_error(CI_ERR_INPUT,
+                    "%s: nothing is known of it: `contimg status` lists what there is", subject);
 }
 
 static ci_status print_products(ci_registry *registry)

@@ -174,6 +174,7 @@ static ci_status apply_pair(ci_conf *conf, const file_state *state, const pair *
 
 ci_status ci_conf_file_read(ci_conf *conf, const char *path)
 {
+    if (strcmp(path, "/dev/null") != 0) CI_TRY(ci_file_check_plain(path));
     file_state state = {.path = path, .stream = fopen(path, "r")};
     if (!state.stream) return ci_error_errno(errno, path, "open configuration");
     int bad_line = ini_parse_stream(read_line, &state, on_pair, &state);

@@ -99,9 +99,6 @@ static ci_status open_error(const char *path)
     struct stat status;
     reason why = {""};
     if (stat(path, &status) != 0) return ci_error_errno(errno, path, "open");
-    if (S_ISDIR(status.st_mode)) {
-        return ci_error(CI_ERR_INPUT, "%s: is a folder: give a file", path);
-    }
     FILE *stream = fopen(path, "rb");
     if (stream == NULL) return ci_error_errno(errno, path, "open");
     fclose(stream);
@@ -125,6 +122,7 @@ ci_status ci_h5_open(ci_h5_file **out, const char *path)
     *out = NULL;
     silence();
     add_plugin_path();
+    CI_TRY(ci_file_check_plain(path));
     CI_TRY(file_new(&file, path));
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     if (access >= 0) {
@@ -156,7 +154,9 @@ ci_status ci_h5_create(ci_h5_file **out, const char *path)
     CI_TRY(file_new(&file, path));
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     if (access >= 0) {
-        H5Pset_file_locking(access, 0, 1);
+        /* In memory: a file that HDF5 cannot flush stays open, and crashes the end of the program.
+         */
+        H5Pset_fapl_core(access, (size_t)1 << 20, 0);
         H5Pset_fclose_degree(access, H5F_CLOSE_STRONG);
         file->id = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
         H5Pclose(access);
@@ -171,14 +171,42 @@ ci_status ci_h5_create(ci_h5_file **out, const char *path)
     return CI_OK;
 }
 
+static ci_status bytes_write(const char *path, const void *bytes, size_t n)
+{
+    FILE *stream = fopen(path, "wb");
+    if (stream == NULL) return ci_error_errno(errno, path, "create");
+    errno = 0;
+    bool good = fwrite(bytes, 1, n, stream) == n;
+    int why = errno;
+    if (fclose(stream) != 0 && good) {
+        good = false;
+        why = errno;
+    }
+    return good ? CI_OK : ci_error_errno(why, path, "write");
+}
+
+/* What was made in memory, to disk. */
+static ci_status image_write(const ci_h5_file *file)
+{
+    void *bytes = NULL;
+    ssize_t n = -1;
+    if (H5Fflush(file->id, H5F_SCOPE_GLOBAL) >= 0) n = H5Fget_file_image(file->id, NULL, 0);
+    if (n < 0) return ci_h5_error(CI_ERR_IO, file->path, NULL, "flush");
+    CI_TRY(ci_mem_alloc(&bytes, (size_t)n, 1, "HDF5 file"));
+    ci_status status = CI_OK;
+    if (H5Fget_file_image(file->id, bytes, (size_t)n) != n)
+        status = ci_h5_error(CI_ERR_IO, file->path, NULL, "flush");
+    if (status == CI_OK) status = bytes_write(file->path, bytes, (size_t)n);
+    ci_mem_free(bytes);
+    return status;
+}
+
 ci_status ci_h5_close(ci_h5_file *file)
 {
     ci_status status = CI_OK;
     if (file == NULL) return CI_OK;
     if (file->id >= 0) {
-        if (file->is_written && H5Fflush(file->id, H5F_SCOPE_GLOBAL) < 0) {
-            status = ci_h5_error(CI_ERR_IO, file->path, NULL, "flush");
-        }
+        if (file->is_written) status = image_write(file);
         if (H5Fclose(file->id) < 0 && file->is_written && status == CI_OK) {
             status = ci_h5_error(CI_ERR_IO, file->path, NULL, "close");
         }

@@ -1,6 +1,7 @@
 /* ci_image_make: the images of one tile as files. */
 #include "image/product.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -114,8 +115,16 @@ static ci_status slabs_new(ci_comm *comm, product *p)
 static ci_status dirty_make(ci_comm *comm, product *p)
 {
     CI_TRY(ci_image_grid(comm, p->gridder, p->samples->rows, p->samples->n_rows, p->residual));
-    for (size_t i = 0; i < slab_size(p); i++)
+    bool is_finite = true;
+    for (size_t i = 0; i < slab_size(p); i++) {
         p->residual[i] /= p->sum_weight;
+        is_finite = is_finite && fabs(p->residual[i]) < FLT_MAX;
+    }
+    CI_AGREE(comm, is_finite
+                       ? CI_OK
+                       : ci_error(CI_ERR_INPUT, "the visibilities are so large that the image "
+                                                "overflows: are these data calibrated, or "
+                                                "damaged?"));
     return ci_image_slab_peak(comm, p->layout, p->residual, NULL, &p->stats->dirty_peak_jy);
 }
 

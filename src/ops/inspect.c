@@ -107,9 +107,7 @@ static ci_status kind_read(const char *path, kind *out)
     static const unsigned char signature[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
     unsigned char head[16] = {0};
     *out = KIND_UNKNOWN;
-    if (ci_path_is_folder(path)) {
-        return ci_error(CI_ERR_INPUT, "%s: is a folder: give a file", path);
-    }
+    CI_TRY(ci_file_check_plain(path));
     FILE *file = fopen(path, "rb");
     if (file == NULL) return ci_error_errno(errno, path, "open");
     size_t n = fread(head, 1, sizeof head, file);

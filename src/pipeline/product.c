@@ -326,6 +326,29 @@ static ci_status stage(ci_run *run, const ci_run_product *product, const char *m
     return ci_registry_product_stage(run->registry, &row, &is_new);
 }
 
+/* A run that ended between publishing and its own end is made again with the same bytes. */
+static bool has_same_sources(const char *folder, const char *published)
+{
+    char *path[2] = {NULL, NULL}, hex[2][CI_SHA256_HEX] = {"", ""};
+    bool same = ci_path_join(&path[0], folder, "sources.csv") == CI_OK &&
+                ci_path_join(&path[1], published, "sources.csv") == CI_OK &&
+                ci_sha256_file(hex[0], path[0]) == CI_OK &&
+                ci_sha256_file(hex[1], path[1]) == CI_OK && strcmp(hex[0], hex[1]) == 0;
+    ci_mem_free(path[0]);
+    ci_mem_free(path[1]);
+    return same;
+}
+
+/* Groups are known by their times: other data of the same times, or other options. */
+static ci_status other_result(const ci_run_product *product, ci_publish_result *result)
+{
+    snprintf(result->text, sizeof result->text,
+             "group %s was published before with another result, which is kept: %.300s; this run's "
+             "is in %.300s. For other data or options use another --state-dir",
+             product->group_id, result->published_path, product->folder);
+    return ci_error(CI_ERR_INPUT, "%s", result->text);
+}
+
 static ci_status publish(ci_run *run, const ci_run_product *product, ci_json *group_record)
 {
     ci_publish_options options;
@@ -343,6 +366,11 @@ static ci_status publish(ci_run *run, const ci_run_product *product, ci_json *gr
     ci_run_publish_limits(run->conf, &options.limits);
     ci_status status = ci_publish_product(run->registry, product->group_id, &options, result);
     bool done = result->kind == CI_PUBLISHED || result->kind == CI_PUBLISHED_BEFORE;
+    if (status == CI_OK && result->kind == CI_PUBLISHED_BEFORE &&
+        !has_same_sources(product->folder, result->published_path)) {
+        done = false;
+        status = other_result(product, result);
+    }
     ci_json_put_string(group_record, "state",
                        done                              ? "published"
                        : result->kind == CI_PUBLISH_GATE ? "refused"

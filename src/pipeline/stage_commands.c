@@ -299,10 +299,23 @@ static ci_status mosaic_make(ci_comm *world, const ci_conf *conf, char **pb)
     return status;
 }
 
+/* The same file twice would count twice. */
+static ci_status images_differ(const ci_conf *conf)
+{
+    size_t n = ci_conf_argument_count(conf);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < i; j++)
+            if (ci_path_is_same(ci_conf_argument(conf, i), ci_conf_argument(conf, j)))
+                return ci_error(CI_ERR_INPUT, "%s: given twice: a tile counts once",
+                                ci_conf_argument(conf, i));
+    return CI_OK;
+}
+
 ci_status ci_pipeline_mosaic(ci_comm *world, const ci_conf *conf)
 {
     CI_AGREE(world, need_files(conf, "image"));
     CI_AGREE(world, need(conf, CI_OPT_OUT));
+    CI_AGREE(world, images_differ(conf));
     CI_TRY(ci_pipeline_budget_set(world, conf));
     CI_TRY(prepare_output(world, ci_conf_text(conf, CI_OPT_OUT)));
     size_t n = ci_conf_argument_count(conf);

@@ -39,6 +39,7 @@ static bool is_network_file_system(const char *path)
 
 static ci_status open_handle(ci_db *db, const char *name, int flags)
 {
+    if (!ci_path_is_folder(name)) CI_TRY(ci_file_check_plain(name));
     int code =
         sqlite3_open_v2(name, &db->handle, flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
     if (code != SQLITE_OK) {

@@ -56,7 +56,7 @@ ci_status ci_report_gates(ci_text *out, const ci_json *gates)
 static ci_status flux_table(ci_text *out, const ci_json *match)
 {
     CI_TRY(ci_text_append(out, "<details><summary>sources</summary><table><tr><th>name</th>"
-                               "<th>true, mJy</th><th>found, mJy</th><th>error</th><th>ratio</th>"
+                               "<th>model, mJy</th><th>found, mJy</th><th>error</th><th>ratio</th>"
                                "<th>offset</th></tr>\n"));
     for (size_t i = 0; i < ci_json_length(match); i++) {
         const ci_json *m = ci_json_at(match, i);

@@ -60,6 +60,10 @@ if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=400k none small 2>/dev/null; the
     [ ! -e full$ranks/products/2026-01-25 ] || fail "a full disk, and published"
     rm -rf small/*
   done
+  head -c 385k /dev/zero >small/other
+  bad 5 'small/' 0 calibrate sim/*.hdf5 $model --out small/x
+  [ "$(ls small)" = other ] || fail "a full disk: calibrate left $(ls small)"
+  rm -rf small/*
   # Staging is large enough, the products' disk is not; after room is made, it is published.
   head -c 300k /dev/zero >small/other
   try 0 run sim/*.hdf5 $model $image --size 256 --state-dir later/state \

@@ -112,6 +112,16 @@ for ranks in 0 2; do
   [ "$(content stopped$ranks)" = "$(content whole)" ] || fail "after a stop: another product"
 done
 
+# ---- other data of the same times -----------------------------------------------------------------
+# Known by its times, a group that was published is kept, and nothing else is called published.
+simulate --out other --tiles 3 --random 3 --seed 77 --sefd 900
+cp -r whole again
+rm -f again/state/ingest.sqlite3*
+bad 3 'published before with another result' 0 run other/*.hdf5 $options --state-dir again/state \
+  --output-dir again/staging --products-dir again/products
+grep -q '^published: ' "$out" && fail "other data are called published"
+[ "$(content again)" = "$(content whole)" ] || fail "other data replaced a product"
+
 # ---- two at once --------------------------------------------------------------------------------
 for i in 1 2; do
   (

@@ -24,11 +24,24 @@ refused 3 'text_sb03.hdf5' text_sb03.hdf5
 mkdir -p folder_sb03.hdf5
 refused 3 'folder_sb03.hdf5' folder_sb03.hdf5
 
+# A pipe is not waited for, whatever it is given as.
+mkfifo pipe_sb03.hdf5
+refused 3 'pipe_sb03.hdf5: not a' pipe_sb03.hdf5
+bad 3 'plain file' 0 inspect pipe_sb03.hdf5
+bad 3 'plain file' 0 calibrate $band --model pipe_sb03.hdf5 --out out/x
+bad 3 'plain file' 0 image $band --cal pipe_sb03.hdf5 --out out/x
+bad 3 'plain file' 0 inspect $band --config pipe_sb03.hdf5
+bad 3 'plain file' 0 status --products-db pipe_sb03.hdf5 --state-dir piped
+
 cp $band 2026-01-25T00:00:10_sb03_incomplete.hdf5
 refused 3 '_incomplete' 2026-01-25T00:00:10_sb03_incomplete.hdf5
 
 # Named twice, once by another path.
 refused 3 "${band##*/}" $band ./$band
+
+# A tile counts once in a mosaic.
+good 'twice.image.fits' 0 image $band --calibrated --out twice $image
+bad 3 'given twice' 0 mosaic twice.image.fits ./twice.image.fits --out out/m
 
 if [ -d "$data/uvh5_real" ]; then
   refused 3 'swapped' "$data/uvh5_real/zen.2459114.60020.sum.downsample_transpose.uvh5"
