@@ -10,6 +10,7 @@ static const double mask_tolerance = 1.2; /* inside the mask, in units of the th
 static const double growth_refused = 1.2; /* of the residual's peak in one major cycle */
 static const double idle_gain = 0.99, idle_excess = 0.9; /* what counts as better */
 static const int idle_max = 2;
+static const size_t patch_half = 512;
 static const double outside_margin = 1.5; /* depth over what the PSF patch does not know */
 static const double shallowest = 0.6; /* of the peak: a major cycle goes down to that at least */
 
@@ -69,27 +70,50 @@ ci_status ci_image_residual(ci_comm *comm, const ci_image_clean *c)
 
 /* ---- PSF patch ------------------------------------------------------------------------------- */
 
-double ci_image_clean_unseen(const ci_image_options *options)
+double ci_image_clean_unseen(void)
 {
-    return (1 - options->major_gain) / outside_margin;
+    return shallowest / outside_margin;
 }
 
-/* The PSF as far as it is known: minor cycles run on rank 0. */
+/* Greatest |PSF| beyond the patch that this rank has. */
+static double beyond_patch(const major *m, size_t half)
+{
+    const ci_image_layout *l = m->l;
+    size_t cx = l->n_x / 2, cy = l->n_y / 2;
+    double best = 0;
+    for (size_t i = 0; i < l->n_here; i++)
+        for (size_t x = 0; x < l->n_x; x++) {
+            size_t y = l->y_first + i;
+            bool inside = x + half >= cx && x <= cx + half && y + half >= cy && y <= cy + half;
+            if (!inside) best = fmax(best, fabs(m->clean->psf[i * l->n_x + x]));
+        }
+    return best;
+}
+
+/* A patch about the PSF's centre, on rank 0 where minor cycles run: a small one while major
+ * cycles can be shallow enough for what it leaves out, else all that is known. */
 static ci_status patch_cut(ci_comm *comm, major *m)
 {
     const ci_image_layout *l = m->l;
-    size_t cx = l->n_x / 2, cy = l->n_y / 2, half = cx;
-    size_t room[3] = {cy, l->n_x - 1 - cx, l->n_y - 1 - cy};
+    size_t cx = l->n_x / 2, cy = l->n_y / 2, room = cx;
+    size_t other[3] = {cy, l->n_x - 1 - cx, l->n_y - 1 - cy};
     m->patch = m->clean->psf_wide;
     m->outside = 0;
     if (m->patch.half > 0) return CI_OK;
     for (int i = 0; i < 3; i++)
-        if (room[i] < half) half = room[i];
+        if (other[i] < room) room = other[i];
+    size_t half = room < patch_half ? room : patch_half;
+    m->outside = beyond_patch(m, half);
+    CI_TRY(ci_par_max_double(comm, &m->outside, 1));
+    if (m->outside > ci_image_clean_unseen()) {
+        half = room;
+        m->outside = 0;
+    }
+    m->outside = fmax(m->outside, m->clean->psf_far);
     size_t side = 2 * half + 1;
     CI_TRY(ci_image_slab_cut(comm, l, m->clean->psf, cx - half, cy - half, side, side, 0,
                              &m->patch_value));
     m->patch = (ci_image_patch){half, m->patch_value};
-    m->outside = m->clean->psf_far;
     return CI_OK;
 }
 

@@ -360,7 +360,7 @@ static ci_status plan_make(ci_comm *comm, product *p, const ci_vis_set *set, boo
                 (long long)s->n_sample, s->freq_hz * 1e-6);
     if (p->options->max_iteration > 0)
         CI_TRY(ci_image_psf_wide(comm, p->samples, &p->geometry, sums.weight,
-                                 ci_image_clean_unseen(p->options), &p->psf_wide, &p->psf_far));
+                                 ci_image_clean_unseen(), &p->psf_wide, &p->psf_far));
     CI_TRY(ci_image_gridder_new(comm, &p->gridder, &p->geometry, p->samples->rows,
                                 p->samples->n_rows));
     ci_image_gridder_numbers numbers;
@@ -376,8 +376,8 @@ static ci_status images_make(ci_comm *comm, product *p)
     CI_TRY(psf_make(comm, p));
     CI_TRY(beam_fit(comm, p));
     CI_AGREE(comm, cards_beam(p));
+    CI_TRY(dirty_make(comm, p)); /* may refuse the data: before a file is there */
     CI_TRY(image_write(comm, p, p->psf, "psf", ""));
-    CI_TRY(dirty_make(comm, p));
     CI_TRY(image_write(comm, p, p->residual, "dirty", "Jy/beam"));
     if (p->options->max_iteration == 0) {
         snprintf(p->stats->stop_reason, sizeof p->stats->stop_reason, "dirty image only");

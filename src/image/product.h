@@ -256,8 +256,8 @@ void ci_image_bright_list(const ci_image_bright *bright, ci_image_stats *stats);
 /* residual = (data - model's visibilities), gridded, over sum_weight: exact for the model as
  * it stands. Collective. */
 CI_MUST_CHECK ci_status ci_image_residual(ci_comm *comm, const ci_image_clean *clean);
-/* The sidelobe level that minor cycles need not see: a major cycle is deep enough for it. */
-double ci_image_clean_unseen(const ci_image_options *options);
+/* The sidelobe level that minor cycles need not see: major cycles are shallow enough for it. */
+double ci_image_clean_unseen(void);
 /* Cotton-Schwab major cycles; fills n_major, n_minor, diverged, stop_reason. Collective. */
 CI_MUST_CHECK ci_status ci_image_clean_run(ci_comm *comm, ci_image_clean *clean,
                                            ci_image_stats *stats);

@@ -37,6 +37,13 @@ spoil width 'channel_width' "h['channel_width'][()] = -1.0"
 spoil antenna 'ant_1_array' "h['ant_1_array'][2] = 4711"
 spoil hands 'polarization_array' "h['polarization_array'][1] = h['polarization_array'][0]"
 spoil nothing 'no data left' "d['flags'][...] = True"
+# Finite, but no image of them is.
+cp $band large_sb03.hdf5
+"$python" -c "
+import h5py
+with h5py.File('large_sb03.hdf5', 'r+') as f:
+    f['Data/visdata'][...] = 3e38 + 3e38j" || fail 'h5py'
+for ranks in 0 2; do bad 3 'overflows' $ranks image large_sb03.hdf5 --calibrated $image --out out/x; done
 # One hand alone, and nothing of it but autocorrelations; what it cannot give is a wrong question.
 one_hand="
 for n in ('visdata', 'flags', 'nsamples'):
