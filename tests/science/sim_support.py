@@ -22,6 +22,14 @@ def skip(why):
     sys.exit(77)
 
 
+def need_contimg():
+    """The path of contimg; the test is skipped where it is not built."""
+    path = os.path.join(build, "bin/contimg")
+    if not os.path.exists(path):
+        skip(f"{path} is not built")
+    return path
+
+
 def simulate(*options, ranks=1, check=True):
     """Runs contimg-sim into a fresh folder; gives (folder, process)."""
     folder = tempfile.mkdtemp(prefix="contimg-sim-")

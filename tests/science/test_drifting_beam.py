@@ -10,11 +10,9 @@ import tempfile
 
 import numpy as np
 
-from sim_support import build, files_of, simulate, skip, source, truth_of
+from sim_support import files_of, need_contimg, simulate, skip, source, truth_of
 
-contimg = os.path.join(build, "bin/contimg")
-if not os.path.exists(contimg):
-    skip(f"{contimg} is not built")
+contimg = need_contimg()
 try:
     from astropy.io import fits
     from astropy.wcs import WCS
