@@ -171,20 +171,6 @@ ci_status ci_h5_create(ci_h5_file **out, const char *path)
     return CI_OK;
 }
 
-static ci_status bytes_write(const char *path, const void *bytes, size_t n)
-{
-    FILE *stream = fopen(path, "wb");
-    if (stream == NULL) return ci_error_errno(errno, path, "create");
-    errno = 0;
-    bool good = fwrite(bytes, 1, n, stream) == n;
-    int why = errno;
-    if (fclose(stream) != 0 && good) {
-        good = false;
-        why = errno;
-    }
-    return good ? CI_OK : ci_error_errno(why, path, "write");
-}
-
 /* What was made in memory, to disk. */
 static ci_status image_write(const ci_h5_file *file)
 {
@@ -196,7 +182,7 @@ static ci_status image_write(const ci_h5_file *file)
     ci_status status = CI_OK;
     if (H5Fget_file_image(file->id, bytes, (size_t)n) != n)
         status = ci_h5_error(CI_ERR_IO, file->path, NULL, "flush");
-    if (status == CI_OK) status = bytes_write(file->path, bytes, (size_t)n);
+    if (status == CI_OK) status = ci_file_write(file->path, bytes, (size_t)n);
     ci_mem_free(bytes);
     return status;
 }
