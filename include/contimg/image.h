@@ -114,6 +114,7 @@ typedef struct ci_image_stats
     double model_flux_jy;
     int64_t n_sample; /* unflagged samples imaged */
     int n_major, n_minor, n_plane, n_band;
+    int n_held; /* bright compact sources, each a point between pixels */
     int n_slope;
     ci_image_slope slope[CI_IMAGE_MAX_SLOPE]; /* [n_slope] brightest first */
     bool diverged, is_pseudo_i;

@@ -15,7 +15,7 @@ void ci_image_bright_free(ci_image_bright *bright)
     for (size_t i = 0; bright->frame && i < bright->n_frame; i++)
         ci_sky_frame_free(bright->frame[i]);
     ci_mem_free(bright->frame);
-    ci_mem_free(bright->moment);
+    ci_mem_free(bright->node_weight);
     ci_mem_free(bright->source);
     ci_mem_free(bright->kept);
     ci_mem_free(bright);
@@ -40,22 +40,16 @@ double ci_image_bright_lagrange(const ci_image_bright *b, int i, double freq_hz)
     return w;
 }
 
-/* Adds one channel of weight w to the moments of its integration. */
-static void moment_add(ci_image_bright *b, size_t i_time, double freq_hz, double x, double w)
+/* Adds one channel of weight w to its integration's. */
+static void node_weight_add(ci_image_bright *b, size_t i_time, double freq_hz, double w)
 {
-    double *m = b->moment + (b->n_frame == 1 ? 0 : i_time) * 2 * CI_BRIGHT_NODES * CI_BRIGHT_NODES;
-    double lagrange[CI_BRIGHT_NODES];
+    double *sum = b->node_weight + (b->n_frame == 1 ? 0 : i_time) * CI_BRIGHT_NODES;
     for (int i = 0; i < CI_BRIGHT_NODES; i++)
-        lagrange[i] = ci_image_bright_lagrange(b, i, freq_hz);
-    for (int i = 0; i < CI_BRIGHT_NODES; i++)
-        for (int j = 0; j < CI_BRIGHT_NODES; j++, m++) {
-            m[0] += w * lagrange[i] * lagrange[j];
-            m[CI_BRIGHT_NODES * CI_BRIGHT_NODES] += w * x * lagrange[i] * lagrange[j];
-        }
+        sum[i] += w * ci_image_bright_lagrange(b, i, freq_hz);
 }
 
-/* Moments and rms of ln(nu / ref_hz) over the imaging weights; these are exact integers. */
-static ci_status moments_set(ci_comm *comm, ci_image_bright *b, const ci_image_samples *samples)
+/* Weights of the nodes and rms of ln(nu / ref_hz); the imaging weights are exact integers. */
+static ci_status weights_set(ci_comm *comm, ci_image_bright *b, const ci_image_samples *samples)
 {
     const ci_vis_meta *meta = samples->set->meta;
     int64_t *weight = NULL;
@@ -67,7 +61,7 @@ static ci_status moments_set(ci_comm *comm, ci_image_bright *b, const ci_image_s
             double f = meta->sub_band[s].freq_hz[k], x = log(f / b->ref_hz);
             for (size_t t = 0; t < meta->n_time; t++) {
                 double w = (double)weight[t * n_chan + i];
-                moment_add(b, t, f, x, w);
+                node_weight_add(b, t, f, w);
                 sum[0] += w;
                 sum[1] += w * x;
                 sum[2] += w * x * x;
@@ -82,9 +76,9 @@ static ci_status moments_set(ci_comm *comm, ci_image_bright *b, const ci_image_s
 
 static ci_status frames_new(ci_image_bright *b, const ci_vis_meta *meta)
 {
-    const size_t n_moment = (size_t)2 * CI_BRIGHT_NODES * CI_BRIGHT_NODES;
     b->n_frame = b->has_beam && b->sky->pointing->is_fixed ? meta->n_time : 1;
-    CI_TRY(ci_mem_alloc(&b->moment, b->n_frame * n_moment, sizeof *b->moment, "bright sources"));
+    CI_TRY(ci_mem_alloc(&b->node_weight, b->n_frame * CI_BRIGHT_NODES, sizeof *b->node_weight,
+                        "bright sources"));
     if (!b->has_beam) return CI_OK;
     CI_TRY(ci_mem_alloc(&b->frame, b->n_frame, sizeof *b->frame, "bright sources"));
     for (size_t i = 0; i < b->n_frame; i++)
@@ -113,7 +107,7 @@ ci_status ci_image_bright_new(ci_comm *comm, ci_image_bright **out, const ci_ima
         status = frames_new(b, samples->set->meta);
     }
     status = ci_par_agree(comm, status);
-    if (status == CI_OK) status = moments_set(comm, b, samples);
+    if (status == CI_OK) status = weights_set(comm, b, samples);
     if (status == CI_OK)
         *out = b;
     else
@@ -145,6 +139,21 @@ void ci_image_bright_ratio(const ci_image_bright *b, double l, double m, double 
                                                      ra, dec, b->node_hz[f]) /
                                        beam
                                  : 1;
+}
+
+double ci_image_bright_profile(const ci_image_bright *b, double l, double m, double *ratio)
+{
+    size_t n_node = b->n_frame * CI_BRIGHT_NODES;
+    double sum = 0, weight = 0;
+    ci_image_bright_ratio(b, l, m, 1, ratio);
+    for (size_t i = 0; i < n_node; i++) {
+        sum += b->node_weight[i] * ratio[i];
+        weight += b->node_weight[i];
+    }
+    double mean = weight > 0 ? sum / weight : 1;
+    for (size_t i = 0; i < n_node; i++)
+        ratio[i] = mean > beam_min / 2 ? ratio[i] / mean : 1;
+    return mean;
 }
 
 /* ---- components ------------------------------------------------------------------------------ */
@@ -183,17 +192,17 @@ ci_status ci_image_components_gather(ci_comm *comm, const ci_image_bright *b, co
 
 /* ---- in CLEAN ---------------------------------------------------------------------------- */
 
-ci_status ci_image_bright_add(ci_comm *comm, ci_image_bright *bright, const ci_image_clean *clean)
+ci_status ci_image_bright_find(ci_comm *comm, ci_image_bright *bright, const ci_image_clean *clean)
 {
     CI_TRY(ci_image_slab_rms(comm, bright->layout, clean->residual, &bright->rms));
-    if (bright->has_beam) CI_TRY(ci_image_drift_add(comm, bright, clean));
-    CI_TRY(ci_image_spectrum_find(comm, bright, clean));
-    return ci_par_agree(comm, ci_image_spectrum_add(bright, clean->samples));
+    return ci_image_sources_find(comm, bright, clean);
 }
 
-ci_status ci_image_bright_fit(ci_comm *comm, ci_image_bright *bright, const ci_image_clean *clean)
+ci_status ci_image_bright_add(ci_comm *comm, const ci_image_bright *bright,
+                              const ci_image_clean *clean)
 {
-    return ci_image_spectrum_fit(comm, bright, clean);
+    if (bright->has_beam) CI_TRY(ci_image_drift_add(comm, bright, clean));
+    return ci_par_agree(comm, ci_image_sources_add(bright, clean->samples));
 }
 
 static ci_status sources_copy(ci_image_source **to, size_t *n_to, const ci_image_source *from,
@@ -222,20 +231,40 @@ static int by_flux(const void *a, const void *b)
     return fabs(p->flux_jy) < fabs(q->flux_jy) ? 1 : fabs(p->flux_jy) > fabs(q->flux_jy) ? -1 : 0;
 }
 
+/* ---- what was found ---------------------------------------------------------------------- */
+
 void ci_image_bright_list(const ci_image_bright *b, ci_image_stats *stats)
 {
-    stats->n_slope = 0;
-    for (size_t i = 0; i < b->n_source && i < CI_IMAGE_MAX_SLOPE; i++) {
+    stats->n_slope = stats->n_held = 0;
+    for (size_t i = 0; i < b->n_source; i++) {
         const ci_image_source *s = &b->source[i];
+        stats->n_held += s->is_held;
+        if (!s->has_slope || stats->n_slope >= CI_IMAGE_MAX_SLOPE) continue;
         ci_image_slope *out = &stats->slope[stats->n_slope++];
         *out = (ci_image_slope){.flux_jy = s->flux, .beam = s->beam, .slope = s->slope};
         ci_sky_lm_inverse(b->sky->ra_rad, b->sky->dec_rad, s->l, s->m, &out->ra_rad, &out->dec_rad);
     }
     qsort(stats->slope, (size_t)stats->n_slope, sizeof *stats->slope, by_flux);
+    if (stats->n_held > 0)
+        ci_log_info("clean: %d bright compact sources are held between pixels", stats->n_held);
     if (stats->n_slope == 0) return;
     const ci_image_slope *s = &stats->slope[0];
     ci_log_info("clean: %d bright sources have spectral slopes of their own; the brightest, %.4g "
                 "Jy at %.4f %+.4f deg: %+.3f",
                 stats->n_slope, s->flux_jy, s->ra_rad * CI_RAD_TO_DEG, s->dec_rad * CI_RAD_TO_DEG,
                 s->slope);
+}
+
+ci_status ci_image_bright_spots(const ci_image_bright *b, ci_image_spot **out, size_t *n_out)
+{
+    CI_TRY(ci_mem_alloc(out, b->n_source, sizeof **out, "bright sources"));
+    *n_out = 0;
+    for (size_t i = 0; i < b->n_source; i++) {
+        const ci_image_source *s = &b->source[i];
+        if (!s->is_held) continue;
+        (*out)[(*n_out)++] =
+            (ci_image_spot){(double)(b->layout->n_x / 2) - s->l / b->cell_rad,
+                            (double)(b->layout->n_y / 2) + s->m / b->cell_rad, s->own};
+    }
+    return CI_OK;
 }

@@ -1,7 +1,8 @@
 /* bright.h: what the files on bright sources share. The gridder's model is constant in time
- * and frequency, at the mean beam. Bright sources show where that is wrong: the beam moves
- * over them (drift.c), their spectra are not flat (spectrum.c). Both are sums over points
- * whose flux depends on integration and frequency (points.c). */
+ * and frequency, at the mean beam, and stands on pixels. Bright sources show where that is wrong:
+ * the beam moves over them (drift.c), their spectra are not flat and they lie between pixels
+ * (sources.c, source_fit.c). All these are sums over points whose flux depends on integration
+ * and frequency (points.c). */
 #ifndef CI_IMAGE_BRIGHT_H
 #define CI_IMAGE_BRIGHT_H
 
@@ -21,12 +22,15 @@ typedef struct ci_image_component
     double importance; /* of its error, Jy */
 } ci_image_component;
 
-/* A source with a spectrum of its own: S (nu / ref_hz)^slope. */
+/* A source of flux (own + its components) (nu / ref_hz)^slope. */
 typedef struct ci_image_source
 {
-    double l, m;       /* of its flux's centre */
-    double flux, beam; /* Jy, times the mean beam `beam` */
-    double slope;
+    double l, m;    /* of itself where it is held between pixels, else of its flux's centre */
+    double flux;    /* Jy, of the components and its own, times the mean beam `beam` */
+    double own;     /* of it: in no component. 0 where not held */
+    bool is_held;   /* a point between pixels, with place and flux found by least squares */
+    bool has_slope; /* bright enough for one to be told */
+    double beam, slope;
 } ci_image_source;
 
 struct ci_image_bright
@@ -39,12 +43,11 @@ struct ci_image_bright
     size_t n_frame;       /* integrations; 1 where the beam follows the sky, or there is none */
     ci_sky_frame **frame; /* [n_frame]; NULL without a beam */
     double node_hz[CI_BRIGHT_NODES];
-    double ref_hz;  /* fluxes of the model are meant there */
-    double rms_log; /* of ln(nu / ref_hz) with imaging weights */
-    double
-        *moment; /* [n_frame][2][NODES][NODES]: sums of w L_i L_j and of w x L_i L_j, L Lagrange's
-                    weights of the nodes, x = ln(nu / ref_hz); in arbitrary but common units */
-    double rms;  /* of the residual image of the cycle before */
+    double ref_hz;       /* fluxes of the model are meant there */
+    double rms_log;      /* of ln(nu / ref_hz) with imaging weights */
+    double *node_weight; /* [n_frame][NODES]: sums of imaging weights times Lagrange's weights of
+                            the nodes, in arbitrary but common units */
+    double rms;          /* of the residual image of the cycle before */
     ci_image_source *source, *kept; /* [n_source], [n_kept]: the same on every rank, owned */
     size_t n_source, n_kept;
 };
@@ -55,6 +58,8 @@ void ci_image_bright_pixel(const ci_image_bright *bright, int64_t index, double 
 /* Beam over mean beam at (l, m): [n_frame][CI_BRIGHT_NODES]. Local. */
 void ci_image_bright_ratio(const ci_image_bright *bright, double l, double m, double beam,
                            double *ratio);
+/* The same over its own mean, which it returns; 1 where that is next to nothing. Local. */
+double ci_image_bright_profile(const ci_image_bright *bright, double l, double m, double *ratio);
 /* Lagrange's weight of node i at a frequency. */
 double ci_image_bright_lagrange(const ci_image_bright *bright, int i, double freq_hz);
 /* All ranks' components of at least `least` importance where the mean beam is not nothing, on
@@ -82,34 +87,50 @@ void ci_image_points_place(ci_image_points *points, size_t i, double l, double m
 CI_MUST_CHECK ci_status ci_image_points_add(const ci_image_bright *bright,
                                             const ci_image_samples *samples,
                                             const ci_image_points *points, double scale);
-/* Of each point's visibilities D with the residual R in samples->work: sum w Re(R conj D) and
- * sum w |D|^2, dot [n], norm [n], the same at any number of ranks. Collective. */
+/* What the change of a point's visibilities P with flux, ln nu and place has to do with the
+ * residual R: sums of w Re(R conj dP) and w |dP|^2; u', v' = 2 pi (u - w l/n, v - w m/n). */
+enum
+{
+    CI_FIT_DOT,   /* w Re(R conj P) */
+    CI_FIT_DOT_X, /* w x Re(R conj P), x = ln(nu / ref_hz) */
+    CI_FIT_DOT_L, /* w u' Im(R conj P) */
+    CI_FIT_DOT_M,
+    CI_FIT_NORM, /* w |P|^2 */
+    CI_FIT_NORM_X,
+    CI_FIT_NORM_XX,
+    CI_FIT_NORM_LL, /* w u' u' |P|^2 */
+    CI_FIT_NORM_LM,
+    CI_FIT_NORM_MM,
+    CI_FIT_SUMS
+};
+/* These sums of each point with the residual in samples->work: sums [n][CI_FIT_SUMS], the same at
+ * any number of ranks. Collective. */
 CI_MUST_CHECK ci_status ci_image_points_correlate(ci_comm *comm, const ci_image_bright *bright,
                                                   const ci_image_samples *samples,
-                                                  const ci_image_points *points, double *dot,
-                                                  double *norm);
-/* sum w |D|^2 of all points together. Collective. */
-CI_MUST_CHECK ci_status ci_image_points_norm(ci_comm *comm, const ci_image_bright *bright,
-                                             const ci_image_samples *samples,
-                                             const ci_image_points *points, double *norm);
+                                                  const ci_image_points *points, double *sums);
+/* Of all points' visibilities together: CI_FIT_DOT and CI_FIT_NORM. Collective. */
+CI_MUST_CHECK ci_status ci_image_points_project(ci_comm *comm, const ci_image_bright *bright,
+                                                const ci_image_samples *samples,
+                                                const ci_image_points *points, double *dot,
+                                                double *norm);
 
-/* ---- the two corrections ------------------------------------------------------------------- */
+/* ---- the corrections ----------------------------------------------------------------------- */
 
 /* Adds to samples->work what the beam's change takes from and gives to the components where
  * that shows. Collective. */
 CI_MUST_CHECK ci_status ci_image_drift_add(ci_comm *comm, const ci_image_bright *bright,
                                            const ci_image_clean *clean);
-/* Finds the sources whose slope can be measured in the model as it stands. Those found before
- * keep their places in the list, and their slopes, down to half of what a new one needs.
- * Collective. */
-CI_MUST_CHECK ci_status ci_image_spectrum_find(ci_comm *comm, ci_image_bright *bright,
-                                               const ci_image_clean *clean);
-/* Adds to samples->work what the slopes change. Local. */
-CI_MUST_CHECK ci_status ci_image_spectrum_add(const ci_image_bright *bright,
-                                              const ci_image_samples *samples);
-/* One step of least squares on the residual in samples->work towards better slopes; takes what
- * they change from it. Collective. */
-CI_MUST_CHECK ci_status ci_image_spectrum_fit(ci_comm *comm, ci_image_bright *bright,
+/* Finds the bright sources in the model as it stands. Those found before keep their places in the
+ * list; those held stay held, others stay down to half of what a new one needs. A bright compact
+ * one is held from now on: its components leave the model. Collective. */
+CI_MUST_CHECK ci_status ci_image_sources_find(ci_comm *comm, ci_image_bright *bright,
                                               const ci_image_clean *clean);
+/* The points that sources are beside their components, times their beams over the mean: those of
+ * `from`, [n] sources, at points i_first on. Local. */
+void ci_image_sources_points(const ci_image_bright *bright, const ci_image_source *from, size_t n,
+                             size_t i_first, ci_image_points *points);
+/* Adds to samples->work what sources are beside their components. Local. */
+CI_MUST_CHECK ci_status ci_image_sources_add(const ci_image_bright *bright,
+                                             const ci_image_samples *samples);
 
 #endif

@@ -54,6 +54,7 @@ ci_status ci_image_residual(ci_comm *comm, const ci_image_clean *c)
 {
     ci_image_samples *s = c->samples;
     CI_AGREE(comm, ci_image_samples_work(s));
+    CI_TRY(ci_image_bright_find(comm, c->bright, c));
     CI_TRY(ci_image_degrid(comm, c->gridder, c->model, s->rows, s->n_rows));
     CI_TRY(ci_image_bright_add(comm, c->bright, c));
     for (size_t i = 0; i < s->n_rows; i++) {

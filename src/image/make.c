@@ -209,6 +209,20 @@ static ci_status model_flux(ci_comm *comm, product *p)
     return status;
 }
 
+/* The PSF is done with: its slab takes the restored image. */
+static ci_status restored_make(ci_comm *comm, product *p, const ci_image_bright *bright)
+{
+    ci_image_spot *spots = NULL;
+    size_t n = 0;
+    ci_status status = ci_par_agree(comm, ci_image_bright_spots(bright, &spots, &n));
+    if (status == CI_OK)
+        status = ci_image_restore(comm, p->layout, p->model, spots, n, p->residual, beam_pixels(p),
+                                  p->psf);
+    if (status == CI_OK) ci_image_spots_paint(p->layout, spots, n, p->model);
+    ci_mem_free(spots);
+    return status;
+}
+
 static ci_status clean_make(ci_comm *comm, product *p)
 {
     ci_image_bright *bright = NULL;
@@ -230,6 +244,7 @@ static ci_status clean_make(ci_comm *comm, product *p)
                             .model = p->model};
     ci_status status = ci_image_clean_run(comm, &clean, p->stats);
     if (status == CI_OK) ci_image_bright_list(bright, p->stats);
+    if (status == CI_OK) status = restored_make(comm, p, bright);
     ci_image_bright_free(bright);
     CI_TRY(status);
     CI_TRY(model_flux(comm, p));
@@ -291,6 +306,7 @@ static ci_status cards_clean(product *p)
     CI_TRY(ci_fits_card_set_int(h, "NMAJOR", s->n_major, "major cycles"));
     CI_TRY(
         ci_fits_card_set_int(h, "NSLOPE", s->n_slope, "sources cleaned with a slope of their own"));
+    CI_TRY(ci_fits_card_set_int(h, "NHELD", s->n_held, "bright sources held between pixels"));
     CI_TRY(ci_fits_card_set_text(h, "STOPPED", s->stop_reason, "why clean ended"));
     CI_TRY(ci_fits_card_set_int(h, "DIVERGED", s->diverged, "1: clean diverged"));
     CI_TRY(ci_fits_card_set_number(h, "GAIN", o->gain, "minor cycle gain"));
@@ -389,9 +405,7 @@ static ci_status images_make(ci_comm *comm, product *p)
     CI_AGREE(comm, cards_clean(p));
     CI_TRY(image_write(comm, p, p->residual, "residual", "Jy/beam"));
     CI_TRY(image_write(comm, p, p->model, "model", "Jy/pixel"));
-    /* The PSF is done with; its slab takes the restored image. */
-    CI_TRY(ci_image_restore(comm, p->layout, p->model, p->residual, beam_pixels(p), p->psf));
-    return corrected_write(comm, p, p->psf);
+    return corrected_write(comm, p, p->psf); /* where restored_make put the image */
 }
 
 ci_status ci_image_make(ci_comm *comm, const ci_vis_set *set, const ci_image_sky *sky,

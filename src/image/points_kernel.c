@@ -47,34 +47,66 @@ CI_ISA_INLINE void fill(size_t n, const double *start, const double *turn, const
     fluxes_times(n - c, lagrange + c, stride, node, lane_re, lane_im, re + c, im + c);
 }
 
-static void kernel_plain(size_t n, const double *start, const double *turn, const double *lagrange,
-                         size_t stride, const double *node, double *re, double *im)
+/* Channels c ... c + n - 1 into their lanes. */
+CI_ISA_INLINE void lanes_add(size_t n, const float *weight, const float *vis, const double *re,
+                             const double *im, const double *x, const double *g,
+                             double lane[CI_POINTS_SUMS][LANES])
 {
-    fill(n, start, turn, lagrange, stride, node, re, im);
+    for (size_t j = 0; j < n; j++) {
+        double w = weight[j], r = vis[2 * j], i = vis[2 * j + 1];
+        double a = w * (r * re[j] + i * im[j]), b = w * (i * re[j] - r * im[j]);
+        double norm = w * (re[j] * re[j] + im[j] * im[j]);
+        lane[CI_POINTS_A][j] += a;
+        lane[CI_POINTS_A_X][j] += a * x[j];
+        lane[CI_POINTS_B_G][j] += b * g[j];
+        lane[CI_POINTS_N][j] += norm;
+        lane[CI_POINTS_N_X][j] += norm * x[j];
+        lane[CI_POINTS_N_XX][j] += norm * x[j] * x[j];
+        lane[CI_POINTS_N_GG][j] += norm * g[j] * g[j];
+    }
 }
 
-CI_ISA_TARGET_AVX2 static void kernel_avx2(size_t n, const double *start, const double *turn,
-                                           const double *lagrange, size_t stride,
-                                           const double *node, double *re, double *im)
+CI_ISA_INLINE void sums(size_t n, const float *weight, const float *vis, const double *re,
+                        const double *im, const double *x, const double *g, double *out)
 {
-    fill(n, start, turn, lagrange, stride, node, re, im);
+    double lane[CI_POINTS_SUMS][LANES] = {{0}};
+    size_t c = 0;
+    for (; c + LANES <= n; c += LANES)
+        lanes_add(LANES, weight + c, vis + 2 * c, re + c, im + c, x + c, g + c, lane);
+    lanes_add(n - c, weight + c, vis + 2 * c, re + c, im + c, x + c, g + c, lane);
+    for (int k = 0; k < CI_POINTS_SUMS; k++) {
+        out[k] = 0;
+        for (size_t j = 0; j < LANES; j++)
+            out[k] += lane[k][j];
+    }
 }
 
-CI_ISA_TARGET_AVX512 static void kernel_avx512(size_t n, const double *start, const double *turn,
-                                               const double *lagrange, size_t stride,
-                                               const double *node, double *re, double *im)
+#define KERNEL(target, name)                                                                       \
+    target static void name##_fill(size_t n, const double *start, const double *turn,              \
+                                   const double *lagrange, size_t stride, const double *node,      \
+                                   double *re, double *im)                                         \
+    {                                                                                              \
+        fill(n, start, turn, lagrange, stride, node, re, im);                                      \
+    }                                                                                              \
+    target static void name##_sums(size_t n, const float *weight, const float *vis,                \
+                                   const double *re, const double *im, const double *x,            \
+                                   const double *g, double *out)                                   \
+    {                                                                                              \
+        sums(n, weight, vis, re, im, x, g, out);                                                   \
+    }
+
+KERNEL(, plain)
+KERNEL(CI_ISA_TARGET_AVX2, avx2)
+KERNEL(CI_ISA_TARGET_AVX512, avx512)
+
+const ci_points_kernel *ci_points_kernel_get(ci_isa isa)
 {
-    fill(n, start, turn, lagrange, stride, node, re, im);
+    static const ci_points_kernel kernels[CI_ISA_COUNT] = {
+        {plain_fill, plain_sums}, {avx2_fill, avx2_sums}, {avx512_fill, avx512_sums}};
+    return ci_isa_has(isa) ? &kernels[isa] : NULL;
 }
 
-ci_points_kernel ci_points_kernel_get(ci_isa isa)
-{
-    static const ci_points_kernel kernels[CI_ISA_COUNT] = {kernel_plain, kernel_avx2,
-                                                           kernel_avx512};
-    return ci_isa_has(isa) ? kernels[isa] : NULL;
-}
-
-ci_points_kernel ci_points_kernel_pick(void)
+const ci_points_kernel *ci_points_kernel_pick(void)
 {
     return ci_points_kernel_get(ci_isa_widest());
 }

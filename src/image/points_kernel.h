@@ -10,16 +10,36 @@ enum
     CI_POINTS_NODES = 4  /* of a flux in frequency */
 };
 
-/* flux[c] times a phasor, for n evenly spaced channels: flux[c] = sum_k node[k] lagrange[k][c]
- * with rows of lagrange `stride` apart, the phasor begins at (start_re, start_im) and turns by
- * (turn_re, turn_im) from channel to channel. Channel by channel: the same bits whatever the
- * instruction set. */
-typedef void (*ci_points_kernel)(size_t n, const double start[2], const double turn[2],
-                                 const double *lagrange, size_t stride,
-                                 const double node[CI_POINTS_NODES], double *re, double *im);
-/* The widest that this machine has. */
-ci_points_kernel ci_points_kernel_pick(void);
+/* Sums over channels that say how a point's visibilities P should change for a residual R:
+ * A = Re(R conj P), B = Im(R conj P), N = |P|^2, each times the weight. x and g belong to the
+ * channels: ln(nu / nu0) and 2 pi nu / c in points.c. */
+typedef enum ci_points_sum
+{
+    CI_POINTS_A,
+    CI_POINTS_A_X,
+    CI_POINTS_B_G,
+    CI_POINTS_N,
+    CI_POINTS_N_X,
+    CI_POINTS_N_XX,
+    CI_POINTS_N_GG,
+    CI_POINTS_SUMS
+} ci_points_sum;
+
+typedef struct ci_points_kernel
+{
+    /* flux[c] times a phasor, for n evenly spaced channels: flux[c] = sum_k node[k]
+     * lagrange[k][c] with rows of lagrange `stride` apart, the phasor begins at (start_re,
+     * start_im) and turns by (turn_re, turn_im) from channel to channel. */
+    void (*fill)(size_t n, const double start[2], const double turn[2], const double *lagrange,
+                 size_t stride, const double node[CI_POINTS_NODES], double *re, double *im);
+    /* vis [n][2] is R; P in re and im; out [CI_POINTS_SUMS]. */
+    void (*sums)(size_t n, const float *weight, const float *vis, const double *re,
+                 const double *im, const double *x, const double *g, double *out);
+} ci_points_kernel;
+/* Channel by channel, lane by lane: the same bits whatever the instruction set. The widest that
+ * this machine has. */
+const ci_points_kernel *ci_points_kernel_pick(void);
 /* For tests: NULL where this machine has it not. */
-ci_points_kernel ci_points_kernel_get(ci_isa isa);
+const ci_points_kernel *ci_points_kernel_get(ci_isa isa);
 
 #endif

@@ -214,7 +214,8 @@ CI_MUST_CHECK ci_status ci_image_minor_clark(const ci_image_patch *psf, size_t n
                                              const ci_image_minor_limits *limits,
                                              ci_image_minor_result *result);
 
-/* Bright sources: where the beam's change with time and frequency and their spectra show. */
+/* Bright sources: where the beam's change with time and frequency, their spectra and their
+ * places between pixels show. */
 typedef struct ci_image_bright ci_image_bright;
 
 /* What the major cycle works on. */
@@ -240,12 +241,16 @@ CI_MUST_CHECK ci_status ci_image_bright_new(ci_comm *comm, ci_image_bright **out
                                             const ci_image_layout *layout, const float *pb,
                                             const char *stokes, const ci_image_stats *stats);
 void ci_image_bright_free(ci_image_bright *bright);
+/* Finds the bright sources in the model; takes from it the components of those that are held
+ * between pixels from now on. Collective. */
+CI_MUST_CHECK ci_status ci_image_bright_find(ci_comm *comm, ci_image_bright *bright,
+                                             const ci_image_clean *clean);
 /* Adds to samples->work, which holds the model constant in time and frequency, what bright
  * sources differ from it. Collective. */
-CI_MUST_CHECK ci_status ci_image_bright_add(ci_comm *comm, ci_image_bright *bright,
+CI_MUST_CHECK ci_status ci_image_bright_add(ci_comm *comm, const ci_image_bright *bright,
                                             const ci_image_clean *clean);
-/* Betters the sources' slopes by the residual in samples->work, and the residual with them.
- * Collective. */
+/* One step of least squares on the residual in samples->work towards better slopes, places and
+ * fluxes of the sources; takes what they change from it. Collective. */
 CI_MUST_CHECK ci_status ci_image_bright_fit(ci_comm *comm, ci_image_bright *bright,
                                             const ci_image_clean *clean);
 /* Keeps the sources as they are, and goes back to them. Local. */
@@ -253,6 +258,14 @@ CI_MUST_CHECK ci_status ci_image_bright_keep(ci_image_bright *bright);
 CI_MUST_CHECK ci_status ci_image_bright_restore(ci_image_bright *bright);
 /* The sources for stats, brightest first, and one line about them for the log. Local. */
 void ci_image_bright_list(const ci_image_bright *bright, ci_image_stats *stats);
+/* Flux at a place between pixels: x, y in pixels from 0. */
+typedef struct ci_image_spot
+{
+    double x, y, flux; /* Jy */
+} ci_image_spot;
+/* The sources held between pixels, [*n] by ci_mem_free, the same on every rank. Local. */
+CI_MUST_CHECK ci_status ci_image_bright_spots(const ci_image_bright *bright, ci_image_spot **out,
+                                              size_t *n);
 /* residual = (data - model's visibilities), gridded, over sum_weight: exact for the model as
  * it stands. Collective. */
 CI_MUST_CHECK ci_status ci_image_residual(ci_comm *comm, const ci_image_clean *clean);
@@ -262,11 +275,18 @@ double ci_image_clean_unseen(void);
 CI_MUST_CHECK ci_status ci_image_clean_run(ci_comm *comm, ci_image_clean *clean,
                                            ci_image_stats *stats);
 
-/* restored = model * beam + residual; beam in pixels. Components are added in scan order,
- * so that a pixel's sum is the same whoever holds it. Collective. */
+/* restored = (model + spots) * beam + residual; beam in pixels. Components are added in scan
+ * order, then the spots [n_spot], so that a pixel's sum is the same whoever holds it.
+ * Collective. */
 CI_MUST_CHECK ci_status ci_image_restore(ci_comm *comm, const ci_image_layout *layout,
-                                         const double *model, const double *residual,
-                                         ci_num_beam beam, double *restored);
+                                         const double *model, const ci_image_spot *spots,
+                                         size_t n_spot, const double *residual, ci_num_beam beam,
+                                         double *restored);
+/* Adds the spots to this rank's slab of a model image as pixels that have their flux, their place
+ * and, for the lower half of the spatial frequencies that pixels can hold, their visibilities to
+ * 0.3 %: Lagrange's interpolation turned round. Local. */
+void ci_image_spots_paint(const ci_image_layout *layout, const ci_image_spot *spots, size_t n_spot,
+                          double *model);
 
 /* ---- primary beam ---------------------------------------------------------------------------- */
 

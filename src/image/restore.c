@@ -4,12 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-typedef struct component
-{
-    int32_t x, y;
-    double flux;
-} component;
-
 /* exp(-(xx dx^2 + 2 xy dx dy + yy dy^2)), cut where it has fallen to 2e-8. */
 typedef struct shape
 {
@@ -31,26 +25,25 @@ static shape shape_from(ci_num_beam beam)
 }
 
 static ci_status components_gather(ci_comm *comm, const ci_image_layout *l, const double *model,
-                                   component **out, size_t *n_out)
+                                   ci_image_spot **out, size_t *n_out)
 {
     size_t n = 0, n_pixel = l->n_here * l->n_x, n_byte = 0;
     for (size_t i = 0; i < n_pixel; i++)
         n += model[i] != 0;
-    component *here = NULL;
+    ci_image_spot *here = NULL;
     CI_TRY(ci_par_alloc(comm, &here, n, sizeof *here, "clean components"));
     n = 0;
     for (size_t i = 0; i < n_pixel; i++)
         if (model[i] != 0)
             here[n++] =
-                (component){(int32_t)(i % l->n_x), (int32_t)(l->y_first + i / l->n_x), model[i]};
+                (ci_image_spot){(double)(i % l->n_x), (double)(l->y_first + i / l->n_x), model[i]};
     ci_status status = ci_par_gather(comm, here, n * sizeof *here, -1, (void **)out, &n_byte);
     ci_mem_free(here);
     *n_out = n_byte / sizeof **out;
     return status;
 }
 
-static void component_add_row(const shape *f, const component *c, double dy, size_t n_x,
-                              double *row)
+static void spot_add_row(const shape *f, const ci_image_spot *c, double dy, size_t n_x, double *row)
 {
     /* xx dx^2 + 2 xy dy dx + yy dy^2 <= cut */
     double mid = -f->xy * dy / f->xx;
@@ -66,21 +59,65 @@ static void component_add_row(const shape *f, const component *c, double dy, siz
     }
 }
 
-ci_status ci_image_restore(ci_comm *comm, const ci_image_layout *l, const double *model,
-                           const double *residual, ci_num_beam beam, double *restored)
+static void spots_add(const shape *f, const ci_image_layout *l, const ci_image_spot *spots,
+                      size_t n, double *restored)
 {
-    component *found = NULL;
+    for (size_t k = 0; k < n; k++) {
+        double from = fmax(ceil(spots[k].y - f->reach_y), (double)l->y_first);
+        double to = fmin(floor(spots[k].y + f->reach_y), (double)(l->y_first + l->n_here) - 1);
+        for (double y = from; y <= to; y++)
+            spot_add_row(f, &spots[k], y - spots[k].y, l->n_x,
+                         restored + ((size_t)y - l->y_first) * l->n_x);
+    }
+}
+
+ci_status ci_image_restore(ci_comm *comm, const ci_image_layout *l, const double *model,
+                           const ci_image_spot *spots, size_t n_spot, const double *residual,
+                           ci_num_beam beam, double *restored)
+{
+    ci_image_spot *found = NULL;
     size_t n = 0;
     CI_TRY(components_gather(comm, l, model, &found, &n));
     shape f = shape_from(beam);
     if (restored != residual) memcpy(restored, residual, l->n_here * l->n_x * sizeof *restored);
-    for (size_t k = 0; k < n; k++) {
-        double from = fmax(ceil(found[k].y - f.reach_y), (double)l->y_first);
-        double to = fmin(floor(found[k].y + f.reach_y), (double)(l->y_first + l->n_here) - 1);
-        for (double y = from; y <= to; y++)
-            component_add_row(&f, &found[k], y - found[k].y, l->n_x,
-                              restored + ((size_t)y - l->y_first) * l->n_x);
-    }
+    spots_add(&f, l, found, n, restored);
+    spots_add(&f, l, spots, n_spot, restored);
     ci_mem_free(found);
     return CI_OK;
+}
+
+/* ---- spots as pixels ------------------------------------------------------------------------ */
+
+enum
+{
+    PAINT = 12 /* pixels along an axis */
+};
+
+/* Lagrange's weights of the PAINT pixels from *first on, for a place. */
+static void paint_weights(double at, double *first, double *weight)
+{
+    *first = floor(at) - (PAINT / 2 - 1);
+    for (int i = 0; i < PAINT; i++) {
+        weight[i] = 1;
+        for (int j = 0; j < PAINT; j++)
+            if (j != i) weight[i] *= (at - *first - j) / (i - j);
+    }
+}
+
+void ci_image_spots_paint(const ci_image_layout *l, const ci_image_spot *spots, size_t n_spot,
+                          double *model)
+{
+    double x_first, y_first, x_weight[PAINT], y_weight[PAINT];
+    for (size_t k = 0; k < n_spot; k++) {
+        paint_weights(spots[k].x, &x_first, x_weight);
+        paint_weights(spots[k].y, &y_first, y_weight);
+        for (int i = 0; i < PAINT; i++) {
+            double y = y_first + i - (double)l->y_first;
+            if (y < 0 || y >= (double)l->n_here) continue;
+            double *row = model + (size_t)y * l->n_x;
+            for (int j = 0; j < PAINT; j++)
+                if (x_first + j >= 0 && x_first + j < (double)l->n_x)
+                    row[(size_t)(x_first + j)] += spots[k].flux * y_weight[i] * x_weight[j];
+        }
+    }
 }

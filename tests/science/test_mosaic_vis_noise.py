@@ -1,8 +1,9 @@
-# ci-test: timeout=400 processors=2
-"""A mosaic of four tiles with noise, a 12.7 Jy source in three of them and 300 more: fluxes in
-two tiles and in the mosaic agree within errors, the bright one is right to 1 %, the noise map
-is what the image shows, tiles reach their thermal noise, and the source list has the
-statistics of docs/science.md."""
+# ci-test: timeout=600 processors=2
+"""Mosaics of four tiles with noise, a 12.7 Jy source in three of them and 300 more, two skies:
+fluxes in two tiles and in the mosaic agree within errors, the bright one is right to 1 %, the
+noise map is what the image shows, tiles reach their thermal noise, and the source list has the
+statistics of docs/science.md, pooled over the skies."""
+import json
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import sim_support as sim
 
 warnings.simplefilter("ignore", FITSFixedWarning)
 BRIGHT, INDEX = 12.7, -0.7
+SEEDS = (21, 121)
 CELL_ARCSEC = 11
 # All 82 antennas of the core: with the 54 of the other test CLEAN's bias, noise and sidelobes
 # taken for sources, took 0.3 sigma off faint ones (0.7 sigma in NVSS) and tiles were 1.14 times
@@ -59,19 +61,16 @@ def compare_fluxes(label, pairs):
     a, ea, b, eb = np.array(pairs).T
     pull = (a - b) / np.sqrt(ea ** 2 + eb ** 2 + (0.01 * a) ** 2)
     print(f"{label}: {len(pull)} pairs, median difference {np.median(pull):+.2f} sigma, rms {np.std(pull):.2f}, "
-          f"greatest {np.abs(pull).max():.2f}, {np.sum(np.abs(pull) > 5)} beyond 5, median ratio {np.median(a / b):.4f}")
-    # One of 466 pairs is at 5.3: 37 arcmin south of the bright source, on the northern arm's
-    # sidelobe, CLEAN shares 6 % of a source with components along it in one tile. The errors of
-    # the list hold all the same (none beyond 5, by contimg-compare).
-    assert len(pull) >= 100 and abs(np.median(pull)) < 0.3 and np.std(pull) < 1.3, label
-    assert np.sum(np.abs(pull) > 5) <= 1 and np.abs(pull).max() < 7, label
+          f"greatest {np.abs(pull).max():.2f}, median ratio {np.median(a / b):.4f}")
+    assert len(pull) >= 100 and abs(np.median(pull)) < 0.3 and np.std(pull) < 1.3 and np.abs(pull).max() < 5, label
 
 
-def check_tiles(product, sources):
+def check_tiles(product, sources, pairs):
+    """Adds to pairs: tile against next tile, tile against mosaic."""
     tiles = [t for t in product.tiles()]
     images = [Image(f"{t['folder']}/image.fits", f"{t['folder']}/pb.fits") for t in tiles]
     mosaic, noise = Image(f"{product.path}/mosaic.fits"), product.image("noise")
-    between, against, bright = [], [], []
+    bright = []
     for name, ra, dec, flux in sources:
         x, y = (int(round(float(v))) for v in mosaic.wcs.all_world2pix(ra, dec, 0))
         s = mosaic.flux(ra, dec)
@@ -86,11 +85,12 @@ def check_tiles(product, sources):
             continue
         if s is None or not np.isfinite(noise[y, x]) or flux < 10 * noise[y, x]:
             continue
-        between += [(*p, *q) for p, q in zip(seen, seen[1:])]
-        against += [(*p, s[0], 0.0) for p in seen]
+        pairs[0].extend((*p, *q) for p, q in zip(seen, seen[1:]))
+        pairs[1].extend((*p, s[0], 0.0) for p in seen)
     assert bright
-    compare_fluxes("tile against next tile", between)
-    compare_fluxes("tile against mosaic", against)
+    ratios = [t["image"]["rms_jy"] / t["image"]["thermal_jy"] for t in tiles]
+    print("rms over thermal:", " ".join(f"{r:.3f}" for r in ratios))
+    assert max(ratios) < 1.2, "tiles are above their thermal noise"
 
 
 def check_noise(product, sources):
@@ -109,27 +109,54 @@ def check_noise(product, sources):
     assert 0.95 < rms < 1.05, "noise map"
 
 
-folder, _ = sim.simulate(*mv.SMALL, *mv.CORE, "--tiles", 4, "--start", "2026-01-25T04:00:00", "--dec", 33, "--seed", 21,
-                         "--calibrator", f"BRIGHT,67.6571,32.9416,{BRIGHT},{INDEX}", "--random", 300, "--min-flux", 0.03, "--max-flux", 0.5,
-                         "--radius", 1.2, "--isolated", 260, ranks=2)
-product = mv.run(sim.files_of(folder), "--calibrated", "--weights", "sigma", *IMAGE)
-product.print_tiles()
-sources = mv.truth(folder, product.header["RESTFRQ"])
-result = subprocess.run([os.path.join(sim.build, "bin/contimg-compare"), "--product", product.path, "--truth",
-                         f"{folder}/truth.csv"], capture_output=True, text=True)
-print(result.stdout)
-faults = []
-for check in (check_tiles, check_noise):
+def check_list(statistics):
+    """docs/science.md "How a statistical claim is tested", over all skies."""
+    n, found, detections, false = (sum(s[k] for s in statistics)
+                                   for k in ("n_bright", "n_bright_found", "n_detection", "n_false"))
+    weight = np.array([s["n_bright_found"] for s in statistics])
+    rms = np.sqrt(np.average([s["rms_sigma"] ** 2 for s in statistics], weights=weight))
+    median = np.average([s["median_sigma"] for s in statistics], weights=weight)
+    worst = max(abs(s["worst_sigma"]) for s in statistics)
+    print(f"source lists: {found} of {n} found, {false} of {detections} false, median {median:+.2f} sigma, rms "
+          f"{rms:.2f}, greatest {worst:.2f}")
+    assert n >= 100 and found >= 0.99 * n and false <= 0.01 * detections, "source list"
+    assert abs(median) < 0.3 and 0.8 < rms < 1.3 and worst < 5, "fluxes of the source list"
+
+
+def statistics_of(product, folder):
+    path = f"{folder}/statistics.jsonl"
+    result = subprocess.run([os.path.join(sim.build, "bin/contimg-compare"), "--product", product.path, "--truth",
+                             f"{folder}/truth.csv", "--append", path], capture_output=True, text=True)
+    print(result.stdout)
+    with open(path) as f:
+        return json.loads(f.read())["found_against_true"]
+
+
+faults, statistics, pairs = [], [], ([], [])
+
+
+def attempt(check, *arguments):
     try:
-        check(product, sources)
+        check(*arguments)
     except AssertionError as error:
         faults.append(str(error))
-ratios = [t["image"]["rms_jy"] / t["image"]["thermal_jy"] for t in product.tiles()]
-print("rms over thermal:", " ".join(f"{r:.3f}" for r in ratios))
-if "--keep" in sys.argv:
-    print(folder, product.path)
-else:
-    mv.clean_up(folder, os.path.dirname(product.staging))
+
+
+for seed in SEEDS:
+    folder, _ = sim.simulate(*mv.SMALL, *mv.CORE, "--tiles", 4, "--start", "2026-01-25T04:00:00", "--dec", 33,
+                             "--seed", seed, "--calibrator", f"BRIGHT,67.6571,32.9416,{BRIGHT},{INDEX}", "--random",
+                             300, "--min-flux", 0.03, "--max-flux", 0.5, "--radius", 1.2, "--isolated", 260, ranks=2)
+    product = mv.run(sim.files_of(folder), "--calibrated", "--weights", "sigma", *IMAGE)
+    product.print_tiles()
+    sources = mv.truth(folder, product.header["RESTFRQ"])
+    statistics.append(statistics_of(product, folder))
+    attempt(check_tiles, product, sources, pairs)
+    attempt(check_noise, product, sources)
+    if "--keep" in sys.argv:
+        print(folder, product.path)
+    else:
+        mv.clean_up(folder, os.path.dirname(product.staging))
+attempt(compare_fluxes, "tile against next tile", pairs[0])
+attempt(compare_fluxes, "tile against mosaic", pairs[1])
+attempt(check_list, statistics)
 assert not faults, faults
-assert result.returncode == 0, "statistics of the source list"
-assert max(ratios) < 1.2, "tiles are above their thermal noise"

@@ -17,18 +17,21 @@ enum
 
 typedef struct result
 {
-    double re[STRIDE], im[STRIDE];
+    double re[STRIDE], im[STRIDE], sums[CI_POINTS_SUMS];
 } result;
 
 static double lagrange[CI_POINTS_NODES * STRIDE];
 static const double node[CI_POINTS_NODES] = {1.25, -0.5, 12.7, 3e-3};
+static double x[STRIDE], g[STRIDE];
+static float weight[STRIDE], vis[2 * STRIDE];
 static const double angle = 0.731, first = -2.2;
 
-static void run(ci_points_kernel kernel, size_t n, result *out)
+static void run(const ci_points_kernel *kernel, size_t n, result *out)
 {
     const double start[2] = {cos(first), sin(first)}, turn[2] = {cos(angle), sin(angle)};
     memset(out, 0, sizeof *out);
-    kernel(n, start, turn, lagrange, STRIDE, node, out->re, out->im);
+    kernel->fill(n, start, turn, lagrange, STRIDE, node, out->re, out->im);
+    kernel->sums(n, weight, vis, out->re, out->im, x, g, out->sums);
 }
 
 static int setup(void **state)
@@ -36,6 +39,13 @@ static int setup(void **state)
     (void)state;
     for (size_t i = 0; i < CI_POINTS_NODES * STRIDE; i++)
         lagrange[i] = sin(0.37 * (double)i * (double)i);
+    for (size_t c = 0; c < STRIDE; c++) {
+        x[c] = -0.07 + 1e-3 * (double)c;
+        g[c] = 29 + 0.02 * (double)c;
+        weight[c] = (float)(1.5 + sin(3.1 * (double)c));
+        vis[2 * c] = (float)cos(0.3 * (double)c * (double)c);
+        vis[2 * c + 1] = (float)sin(1.7 * (double)c);
+    }
     return 0;
 }
 
@@ -57,13 +67,35 @@ static void test_formula(void **state)
     }
 }
 
+static void test_sums(void **state)
+{
+    (void)state;
+    result got;
+    run(ci_points_kernel_get(CI_ISA_PLAIN), STRIDE, &got);
+    double want[CI_POINTS_SUMS] = {0};
+    for (size_t c = 0; c < STRIDE; c++) {
+        double complex p = got.re[c] + I * got.im[c], r = vis[2 * c] + I * vis[2 * c + 1];
+        double complex product = weight[c] * r * conj(p);
+        double norm = weight[c] * creal(p * conj(p));
+        const double term[CI_POINTS_SUMS] = {
+            [CI_POINTS_A] = creal(product),          [CI_POINTS_A_X] = creal(product) * x[c],
+            [CI_POINTS_B_G] = cimag(product) * g[c], [CI_POINTS_N] = norm,
+            [CI_POINTS_N_X] = norm * x[c],           [CI_POINTS_N_XX] = norm * x[c] * x[c],
+            [CI_POINTS_N_GG] = norm * g[c] * g[c]};
+        for (int k = 0; k < CI_POINTS_SUMS; k++)
+            want[k] += term[k];
+    }
+    for (int k = 0; k < CI_POINTS_SUMS; k++)
+        assert_true(fabs(got.sums[k] - want[k]) <= 1e-12 * want[CI_POINTS_N_GG]);
+}
+
 static void test_same_bits(void **state)
 {
     (void)state;
     result plain, wide;
     int n_tried = 0;
     for (int i = 1; i < CI_ISA_COUNT; i++) {
-        ci_points_kernel kernel = ci_points_kernel_get((ci_isa)i);
+        const ci_points_kernel *kernel = ci_points_kernel_get((ci_isa)i);
         for (size_t n = 1; kernel && n <= STRIDE; n++) {
             run(ci_points_kernel_get(CI_ISA_PLAIN), n, &plain);
             run(kernel, n, &wide);
@@ -78,6 +110,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_formula, setup),
+        cmocka_unit_test_setup(test_sums, setup),
         cmocka_unit_test_setup(test_same_bits, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
