@@ -236,7 +236,7 @@ static ci_status minor_run(const major *m, size_t n, ci_image_active *active,
 
 static void near_mark(const major *m, const component *c)
 {
-    int32_t r = (int32_t)ceil(m->clean->beam_pixel / 2), n_x = (int32_t)m->l->n_x;
+    int32_t r = (int32_t)ceil(m->clean->beam.major / 2), n_x = (int32_t)m->l->n_x;
     int32_t y_first = (int32_t)m->l->y_first, y_end = y_first + (int32_t)m->l->n_here;
     for (int32_t y = c->y - r > y_first ? c->y - r : y_first; y <= c->y + r && y < y_end; y++)
         for (int32_t x = c->x > r ? c->x - r : 0; x <= c->x + r && x < n_x; x++) {
@@ -373,7 +373,7 @@ static ci_status progress_judge(ci_comm *comm, const major *m, scan now, progres
 
 static ci_status major_loop(ci_comm *comm, major *m, ci_image_stats *stats)
 {
-    size_t box = (size_t)fmax(64, ceil(16 * m->clean->beam_pixel));
+    size_t box = (size_t)fmax(64, ceil(16 * m->clean->beam.major));
     bool done = false, is_idle = false;
     progress best = {INFINITY, INFINITY, 0};
     while (!done) {

@@ -235,7 +235,7 @@ static ci_status clean_make(ci_comm *comm, product *p)
                             .options = p->options,
                             .minor = ci_image_minor_clark,
                             .sum_weight = p->sum_weight,
-                            .beam_pixel = beam_pixels(p).major,
+                            .beam = beam_pixels(p),
                             .psf_far = p->psf_far,
                             .psf_wide = p->psf_wide,
                             .bright = bright,

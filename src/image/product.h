@@ -227,7 +227,7 @@ typedef struct ci_image_clean
     const ci_image_options *options;
     ci_image_minor minor;
     double sum_weight;
-    double beam_pixel;       /* major axis of the restoring beam */
+    ci_num_beam beam;        /* the restoring one, in pixels */
     double psf_far;          /* greatest |PSF| beyond half an image from its centre */
     ci_image_patch psf_wide; /* out to a whole image, borrowed; half 0: not needed */
     ci_image_bright *bright;
@@ -282,9 +282,9 @@ CI_MUST_CHECK ci_status ci_image_restore(ci_comm *comm, const ci_image_layout *l
                                          const double *model, const ci_image_spot *spots,
                                          size_t n_spot, const double *residual, ci_num_beam beam,
                                          double *restored);
-/* Adds the spots to this rank's slab of a model image as pixels that have their flux, their place
- * and, for the lower half of the spatial frequencies that pixels can hold, their visibilities to
- * 0.3 %: Lagrange's interpolation turned round. Local. */
+/* Adds the spots to this rank's slab of a model image, each as the pixels whose sum with
+ * ci_num_lanczos_taps would read it: they have its flux, and its visibilities but for the highest
+ * spatial frequencies that pixels can hold. Local. */
 void ci_image_spots_paint(const ci_image_layout *layout, const ci_image_spot *spots, size_t n_spot,
                           double *model);
 

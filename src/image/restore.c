@@ -88,36 +88,23 @@ ci_status ci_image_restore(ci_comm *comm, const ci_image_layout *l, const double
 
 /* ---- spots as pixels ------------------------------------------------------------------------ */
 
-enum
-{
-    PAINT = 12 /* pixels along an axis */
-};
-
-/* Lagrange's weights of the PAINT pixels from *first on, for a place. */
-static void paint_weights(double at, double *first, double *weight)
-{
-    *first = floor(at) - (PAINT / 2 - 1);
-    for (int i = 0; i < PAINT; i++) {
-        weight[i] = 1;
-        for (int j = 0; j < PAINT; j++)
-            if (j != i) weight[i] *= (at - *first - j) / (i - j);
-    }
-}
-
 void ci_image_spots_paint(const ci_image_layout *l, const ci_image_spot *spots, size_t n_spot,
                           double *model)
 {
-    double x_first, y_first, x_weight[PAINT], y_weight[PAINT];
+    double x_tap[CI_NUM_LANCZOS_TAPS], y_tap[CI_NUM_LANCZOS_TAPS];
     for (size_t k = 0; k < n_spot; k++) {
-        paint_weights(spots[k].x, &x_first, x_weight);
-        paint_weights(spots[k].y, &y_first, y_weight);
-        for (int i = 0; i < PAINT; i++) {
-            double y = y_first + i - (double)l->y_first;
-            if (y < 0 || y >= (double)l->n_here) continue;
-            double *row = model + (size_t)y * l->n_x;
-            for (int j = 0; j < PAINT; j++)
-                if (x_first + j >= 0 && x_first + j < (double)l->n_x)
-                    row[(size_t)(x_first + j)] += spots[k].flux * y_weight[i] * x_weight[j];
+        double x = floor(spots[k].x), y = floor(spots[k].y), before = CI_NUM_LANCZOS_TAPS / 2 - 1;
+        ci_num_lanczos_taps(spots[k].x - x, x_tap);
+        ci_num_lanczos_taps(spots[k].y - y, y_tap);
+        for (int i = 0; i < CI_NUM_LANCZOS_TAPS; i++) {
+            double at_y = y - before + i - (double)l->y_first;
+            if (at_y < 0 || at_y >= (double)l->n_here) continue;
+            double *row = model + (size_t)at_y * l->n_x;
+            for (int j = 0; j < CI_NUM_LANCZOS_TAPS; j++) {
+                double at_x = x - before + j;
+                if (at_x >= 0 && at_x < (double)l->n_x)
+                    row[(size_t)at_x] += spots[k].flux * y_tap[i] * x_tap[j];
+            }
         }
     }
 }

@@ -191,7 +191,7 @@ ci_status ci_image_bright_fit(ci_comm *comm, ci_image_bright *b, const ci_image_
 {
     const rules r = {.bright = b,
                      .noise2 = clean->sum_weight * b->rms * b->rms,
-                     .beam_rad = clean->beam_pixel * b->cell_rad};
+                     .beam_rad = clean->beam.minor * b->cell_rad};
     step *steps = NULL;
     size_t n_show = 0;
     if (b->n_source == 0) return CI_OK;

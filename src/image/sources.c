@@ -20,8 +20,8 @@ static const double work_max = 2.5e9;     /* source x sample of one sum */
 static const double measured_min = 3;     /* flux x rms of x over the rms: slope known to 1/3 */
 static const double held_min = 100;       /* flux over the rms */
 static const double component_min = 0.02; /* of the least source: no seed of one */
-/* Second moment of a compact source's components over the beam's width squared. A point between
- * two pixels, on them alone, has up to 1/4 pixel^2; a Gaussian of the beam's width 0.18. */
+/* Second moment of a compact source's components in units of the beam's width squared. A point
+ * between two pixels, on them alone, has up to 1/4 pixel^2; a Gaussian of the beam's width 0.18. */
 static const double compact_max = 0.05;
 
 static int by_flux(const void *a, const void *b)
@@ -32,12 +32,11 @@ static int by_flux(const void *a, const void *b)
     return p->index < q->index ? -1 : p->index > q->index;
 }
 
-/* What became of a component. */
+/* What became of a component; above these the number of the cluster that took it. */
 enum
 {
-    FREE,
-    TAKEN, /* by a source */
-    MOVED  /* into a source that is held from now on */
+    MOVED = -1, /* into a source that is held from now on */
+    FREE = 0
 };
 
 /* Components on their way into sources. */
@@ -45,55 +44,78 @@ typedef struct grouping
 {
     const ci_image_bright *bright;
     const ci_image_component *list; /* [n] greatest |flux| first */
-    uint8_t *state;                 /* [n] */
+    int32_t *state;                 /* [n] */
     size_t n;
-    double radius;                  /* of a source, pixels */
+    double turn[2][2];              /* from pixels to beams, along and across its major axis */
     double slope_least, held_least; /* Jy */
     ci_image_source *found;
     size_t n_found;
+    int32_t n_cluster;
 } grouping;
 
-/* Components that no source had, about a pixel. */
-typedef struct cluster
+/* From pixels to widths of the beam; the major axis points to (-sin pa, cos pa). */
+static void turn_set(grouping *g, ci_num_beam beam)
 {
-    int64_t x, y;
-    double flux, sum_x, sum_y, sum_xx, sum_xy, sum_yy;
-} cluster;
-
-static double distance2(const grouping *g, size_t i, const cluster *c, double *dx, double *dy)
-{
-    int64_t n_x = (int64_t)g->bright->layout->n_x;
-    *dx = (double)(g->list[i].index % n_x - c->x);
-    *dy = (double)(g->list[i].index / n_x - c->y);
-    return *dx * *dx + *dy * *dy;
+    double s = sin(beam.pa_rad), c = cos(beam.pa_rad);
+    g->turn[0][0] = -s / beam.major;
+    g->turn[0][1] = c / beam.major;
+    g->turn[1][0] = c / beam.minor;
+    g->turn[1][1] = s / beam.minor;
 }
 
-/* Takes the free components within the radius of a pixel. */
-static cluster cluster_take(const grouping *g, int64_t x, int64_t y)
+/* From (dx, dy) pixels to (a, b) beams; how far that is. */
+static double beams(const grouping *g, double dx, double dy, double *a, double *b)
 {
-    cluster c = {.x = x, .y = y};
+    *a = g->turn[0][0] * dx + g->turn[0][1] * dy;
+    *b = g->turn[1][0] * dx + g->turn[1][1] * dy;
+    return hypot(*a, *b);
+}
+
+/* Components that no source had, about a pixel: sums of flux with pixels, and with beams. */
+typedef struct cluster
+{
+    int32_t number;
+    int64_t x, y;
+    double flux, sum_x, sum_y;
+    double sum_a, sum_b, sum_aa, sum_ab, sum_bb;
+} cluster;
+
+static double distance(const grouping *g, size_t i, const cluster *c, double d[4])
+{
+    int64_t n_x = (int64_t)g->bright->layout->n_x;
+    d[0] = (double)(g->list[i].index % n_x - c->x);
+    d[1] = (double)(g->list[i].index / n_x - c->y);
+    return beams(g, d[0], d[1], &d[2], &d[3]);
+}
+
+/* Takes the free components within a beam of a pixel. */
+static cluster cluster_take(grouping *g, int64_t x, int64_t y)
+{
+    cluster c = {.number = ++g->n_cluster, .x = x, .y = y};
     for (size_t i = 0; i < g->n; i++) {
-        double dx, dy, flux = g->list[i].flux;
-        if (g->state[i] != FREE || distance2(g, i, &c, &dx, &dy) > g->radius * g->radius) continue;
-        g->state[i] = TAKEN;
+        double d[4], flux = g->list[i].flux;
+        if (g->state[i] != FREE || distance(g, i, &c, d) > 1) continue;
+        g->state[i] = c.number;
         c.flux += flux;
-        c.sum_x += flux * dx;
-        c.sum_y += flux * dy;
-        c.sum_xx += flux * dx * dx;
-        c.sum_xy += flux * dx * dy;
-        c.sum_yy += flux * dy * dy;
+        c.sum_x += flux * d[0];
+        c.sum_y += flux * d[1];
+        c.sum_a += flux * d[2];
+        c.sum_b += flux * d[3];
+        c.sum_aa += flux * d[2] * d[2];
+        c.sum_ab += flux * d[2] * d[3];
+        c.sum_bb += flux * d[3] * d[3];
     }
     return c;
 }
 
 /* Whether the components describe a point, as far as the beam tells. */
-static bool cluster_is_compact(const grouping *g, const cluster *c)
+static bool cluster_is_compact(const cluster *c)
 {
-    double x = c->sum_x / c->flux, y = c->sum_y / c->flux;
-    double xx = c->sum_xx / c->flux - x * x, xy = c->sum_xy / c->flux - x * y;
-    double yy = c->sum_yy / c->flux - y * y;
-    double greatest = fabs(xx + yy) / 2 + hypot((xx - yy) / 2, xy);
-    return hypot(x, y) < g->radius / 2 && greatest < compact_max * g->radius * g->radius;
+    double a = c->sum_a / c->flux, b = c->sum_b / c->flux;
+    double aa = c->sum_aa / c->flux - a * a, ab = c->sum_ab / c->flux - a * b;
+    double bb = c->sum_bb / c->flux - b * b;
+    double greatest = fabs(aa + bb) / 2 + hypot((aa - bb) / 2, ab);
+    return hypot(a, b) < 0.5 && greatest < compact_max;
 }
 
 static bool cluster_is_inside(const grouping *g, const cluster *c)
@@ -108,11 +130,8 @@ static void source_hold(grouping *g, const cluster *c, ci_image_source *s)
 {
     s->is_held = true;
     s->own = c->flux;
-    for (size_t i = 0; i < g->n; i++) {
-        double dx, dy;
-        if (g->state[i] == TAKEN && distance2(g, i, c, &dx, &dy) <= g->radius * g->radius)
-            g->state[i] = MOVED;
-    }
+    for (size_t i = 0; i < g->n; i++)
+        if (g->state[i] == c->number) g->state[i] = MOVED;
 }
 
 /* A source from the free components about list[seed], where they have `least` Jy together. */
@@ -123,34 +142,40 @@ static void source_take(grouping *g, size_t seed, double least, double slope)
     double size = g->bright->is_positive ? c.flux : fabs(c.flux);
     if (!(size >= least) || c.flux == 0) return;
     double dx = c.sum_x / c.flux, dy = c.sum_y / c.flux;
-    if (hypot(dx, dy) > g->radius) dx = dy = 0;
+    if (hypot(c.sum_a, c.sum_b) > fabs(c.flux)) dx = dy = 0;
     ci_image_source *s = &g->found[g->n_found++];
     *s = (ci_image_source){.flux = c.flux, .beam = g->list[seed].beam, .slope = slope};
     ci_image_bright_place(g->bright, (double)c.x + dx, (double)c.y + dy, &s->l, &s->m);
-    if (size >= g->held_least && cluster_is_inside(g, &c) && cluster_is_compact(g, &c))
+    if (size >= g->held_least && cluster_is_inside(g, &c) && cluster_is_compact(&c))
         source_hold(g, &c, s);
+}
+
+static void pixel_of(const ci_image_bright *b, const ci_image_source *s, double *x, double *y)
+{
+    *x = (double)(b->layout->n_x / 2) - s->l / b->cell_rad;
+    *y = (double)(b->layout->n_y / 2) + s->m / b->cell_rad;
 }
 
 /* One that is held, with the components that lie near it. */
 static void source_keep(grouping *g, const ci_image_source *before)
 {
-    const ci_image_bright *b = g->bright;
-    double x = (double)(b->layout->n_x / 2) - before->l / b->cell_rad;
-    double y = (double)(b->layout->n_y / 2) + before->m / b->cell_rad;
+    double x, y;
+    pixel_of(g->bright, before, &x, &y);
     cluster c = cluster_take(g, (int64_t)floor(x + 0.5), (int64_t)floor(y + 0.5));
     ci_image_source *s = &g->found[g->n_found++];
     *s = *before;
     s->flux = s->own + c.flux;
 }
 
-/* The greatest component near a place that no source has; n: none. */
-static size_t seed_near(const grouping *g, double l, double m)
+/* The greatest component within a beam of a source that no other has; n: none. */
+static size_t seed_near(const grouping *g, const ci_image_source *s)
 {
-    double reach = g->radius * g->bright->cell_rad;
+    int64_t n_x = (int64_t)g->bright->layout->n_x;
+    double x, y, along, across;
+    pixel_of(g->bright, s, &x, &y);
     for (size_t i = 0; i < g->n; i++) {
-        double l_i, m_i;
-        ci_image_bright_pixel(g->bright, g->list[i].index, &l_i, &m_i);
-        if (g->state[i] == FREE && hypot(l_i - l, m_i - m) < reach) return i;
+        double dx = (double)(g->list[i].index % n_x) - x, dy = (double)(g->list[i].index / n_x) - y;
+        if (g->state[i] == FREE && beams(g, dx, dy, &along, &across) < 1) return i;
     }
     return g->n;
 }
@@ -162,7 +187,7 @@ static void sources_group(grouping *g, size_t n_most)
     double least = fmin(g->slope_least, g->held_least);
     for (size_t k = 0; k < b->n_source && g->n_found < n_most; k++) {
         const ci_image_source *s = &b->source[k];
-        size_t seed = s->is_held ? g->n : seed_near(g, s->l, s->m);
+        size_t seed = s->is_held ? g->n : seed_near(g, s);
         if (s->is_held)
             source_keep(g, s);
         else if (seed < g->n)
@@ -185,7 +210,7 @@ static ci_status sources_share(ci_comm *comm, ci_image_bright *b, grouping *g)
     int64_t n = (int64_t)g->n_found;
     CI_TRY(ci_par_bcast(comm, &n, sizeof n, 0));
     CI_TRY(ci_par_bcast(comm, g->found, (size_t)n * sizeof *g->found, 0));
-    CI_TRY(ci_par_bcast(comm, g->state, g->n, 0));
+    CI_TRY(ci_par_bcast(comm, g->state, g->n * sizeof *g->state, 0));
     ci_mem_free(b->source);
     b->source = g->found;
     b->n_source = (size_t)n;
@@ -209,9 +234,9 @@ ci_status ci_image_sources_find(ci_comm *comm, ci_image_bright *b, const ci_imag
     size_t n_most = (size_t)fmin(fmax(most, SOURCES_MIN), SOURCES_MAX);
     ci_image_component *list = NULL;
     grouping g = {.bright = b,
-                  .radius = clean->beam_pixel,
                   .slope_least = b->rms_log > 0 ? measured_min * b->rms / b->rms_log : INFINITY,
                   .held_least = held_min * b->rms};
+    turn_set(&g, clean->beam);
     CI_TRY(ci_image_components_gather(comm, b, clean->model, NULL, 0, &list, &g.n));
     ci_status status = ci_mem_alloc(&g.state, g.n, sizeof *g.state, "bright sources");
     if (status == CI_OK) status = ci_mem_alloc(&g.found, n_most, sizeof *g.found, "bright sources");
