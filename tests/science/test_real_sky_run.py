@@ -1,4 +1,4 @@
-# ci-test: timeout=500 processors=4
+# ci-test: timeout=1500 processors=4
 """contimg run on real observations, from file to published product and report, in an empty
 folder and without configuration, the same bytes at 1 to 4 ranks."""
 
@@ -105,9 +105,9 @@ def wsrt(root):
 
 
 def mwa(root):
-    """Size and cell are given for the time's sake only; the default is the 20 % level of
-    MWA's beam, 43 degrees. Puppis A has two peaks; Vela X is extended."""
-    product, sources, _ = run_at_all_ranks(root, "mwa", "--size", 432, "--cell-arcsec", 120)
+    """An image of 43 degrees, the 20 % level of MWA's beam. Puppis A has two peaks; Vela X is
+    extended."""
+    product, sources, _ = run_at_all_ranks(root, "mwa")
     bright = brightest(sources)
     pixels, header = sky.image(os.path.join(product, "mosaic.fits"))
     print(
@@ -116,15 +116,16 @@ def mwa(root):
     )
     assert distance_deg(bright, 126.04, -43.09) < 0.12
     puppis = [s for s in sources if distance_deg(s, 125.8, -43.0) < 0.5]
-    assert len(puppis) >= 2 and sum(float(s["flux_jy"]) for s in puppis) > 100
+    assert len(puppis) >= 2 and sum(float(s["flux_jy"]) for s in puppis) > 50
     y, x = np.indices(pixels.shape)
     ra, dec = WCS(header, naxis=2).all_pix2world(x, y, 0)
     off_vela = np.hypot((ra - 128.5) * np.cos(np.radians(45.7)), dec + 45.7)
     off_empty = np.hypot((ra - 120) * np.cos(np.radians(43)), dec + 43)
     vela, empty = np.median(pixels[off_vela < 0.6]), np.median(pixels[off_empty < 2])
     print("mwa run: Vela X %.2f Jy/beam, beside it %.2f" % (vela, empty))
-    assert vela > 1.2 and abs(empty) < 0.3
-    assert len(sources) > 20
+    # CLEAN of points leaves a shallow bowl about what is degrees wide.
+    assert vela > 1.2 and abs(empty) < 0.5
+    assert len(sources) > 100
 
 
 def main():
