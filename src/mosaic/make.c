@@ -44,6 +44,7 @@ static ci_status make(mosaic_job *job, const char *const *image_paths, const cha
                       const ci_fits_header *header, const char *prefix, ci_mosaic_stats *stats)
 {
     CI_AGREE(job->comm, mosaic_tiles_open(job, image_paths, pb_paths));
+    CI_TRY(mosaic_tiles_verify(job));
     CI_TRY(mosaic_geometry_find(job));
     CI_AGREE(job->comm, mosaic_beam_find(job));
     job->rows = mosaic_rows_split(job->comm, job->out.n_y, job->box);
