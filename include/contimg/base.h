@@ -125,6 +125,8 @@ size_t ci_mem_peak(void);
 CI_MUST_CHECK ci_status ci_str_copy(char **out, const char *text);
 /* printf into a counted string; free with ci_mem_free. */
 CI_MUST_CHECK ci_status ci_str_format(char **out, const char *format, ...) CI_PRINTF(2, 3);
+/* The ending of a word for n things: "" for one. */
+#define ci_plural(n) ((n) == 1 ? "" : "s")
 /* A growing text buffer; start from {0}, free .text with ci_mem_free. */
 typedef struct ci_text
 {

@@ -249,9 +249,10 @@ static ci_status clean_make(ci_comm *comm, product *p)
     CI_TRY(status);
     CI_TRY(model_flux(comm, p));
     CI_TRY(ci_image_slab_rms(comm, p->layout, p->residual, &p->stats->rms_jy));
-    ci_log_info("clean: stopped: %s; %d major cycles, %d components, %.4g Jy, rms %.4g Jy/beam",
-                p->stats->stop_reason, p->stats->n_major, p->stats->n_minor,
-                p->stats->model_flux_jy, p->stats->rms_jy);
+    ci_log_info("clean: stopped: %s; %d major cycle%s, %d component%s, %.4g Jy, rms %.4g Jy/beam",
+                p->stats->stop_reason, p->stats->n_major, ci_plural(p->stats->n_major),
+                p->stats->n_minor, ci_plural(p->stats->n_minor), p->stats->model_flux_jy,
+                p->stats->rms_jy);
     return CI_OK;
 }
 
@@ -371,9 +372,9 @@ static ci_status plan_make(ci_comm *comm, product *p, const ci_vis_set *set, boo
     if (s->is_pseudo_i && ci_comm_rank(comm) == 0)
         ci_log_warning("Stokes I is made from one polarisation: the other is not in the file or "
                        "dead over the whole array");
-    ci_log_info("image: Stokes %s, %zu x %zu pixels of %.4g arcsec, %lld samples, %.4g MHz",
+    ci_log_info("image: Stokes %s, %zu x %zu pixels of %.4g arcsec, %lld sample%s, %.4g MHz",
                 p->options->stokes, s->n_x, s->n_y, s->cell_rad * CI_RAD_TO_ARCSEC,
-                (long long)s->n_sample, s->freq_hz * 1e-6);
+                (long long)s->n_sample, ci_plural(s->n_sample), s->freq_hz * 1e-6);
     if (p->options->max_iteration > 0)
         CI_TRY(ci_image_psf_wide(comm, p->samples, &p->geometry, sums.weight,
                                  ci_image_clean_unseen(), &p->psf_wide, &p->psf_far));

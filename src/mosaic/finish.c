@@ -54,8 +54,8 @@ static ci_status image_stats(mosaic_job *job, ci_mosaic_stats *stats)
     stats->min_noise_jy = best[1] > 0 ? 1 / sqrt(best[1]) : NAN;
     stats->rms_jy = level * stats->min_noise_jy;
     if (!(best[1] > 0))
-        return ci_error(CI_ERR_NO_DATA, "mosaic: no pixel of %zu tiles has a value and PB >= %g",
-                        job->n_tile, job->options.pb_cut);
+        return ci_error(CI_ERR_NO_DATA, "mosaic: no pixel of %zu tile%s has a value and PB >= %g",
+                        job->n_tile, ci_plural(job->n_tile), job->options.pb_cut);
     return CI_OK;
 }
 

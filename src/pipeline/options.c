@@ -22,9 +22,17 @@ static ci_status uv_range(const ci_conf *conf, double *low, double *high)
     *low = *high = 0;
     if (!ci_conf_text(conf, CI_OPT_UV_RANGE)[0]) return CI_OK;
     CI_TRY(parse_pair(conf, CI_OPT_UV_RANGE, low, high));
-    if (*low < 0 || (*high != 0 && *high <= *low))
-        return ci_error(CI_ERR_USAGE, "--uv-range '%s': the greater must follow the smaller",
-                        ci_conf_text(conf, CI_OPT_UV_RANGE));
+    const char *text = ci_conf_text(conf, CI_OPT_UV_RANGE);
+    if (*low < 0 || *high < 0)
+        return ci_error(CI_ERR_USAGE,
+                        "--uv-range '%s': a baseline is not shorter than 0: give "
+                        "MIN,MAX in wavelengths, MAX 0 for none",
+                        text);
+    if (*high != 0 && *high <= *low)
+        return ci_error(CI_ERR_USAGE,
+                        "--uv-range '%s': no baseline lies between: give MIN,MAX in "
+                        "wavelengths, MAX above MIN or 0 for none",
+                        text);
     return CI_OK;
 }
 

@@ -132,9 +132,9 @@ ci_status ci_pipeline_model_check(const ci_pipeline_data *data, const ci_sky_mod
     CI_TRY(ci_pipeline_model_seen(data->eop, data->set->meta, data->beam, model, &flux_jy, &level));
     if (level >= CI_PIPELINE_LEAST_LEVEL && flux_jy > 0) return CI_OK;
     return ci_error(CI_ERR_INPUT,
-                    "--model %s: none of its %zu sources is in the beam, the best placed is seen "
+                    "--model %s: none of its %zu source%s is in the beam, the best placed is seen "
                     "at %.2g of its flux, all together at %.2g Jy: give the sources of this field",
-                    name, model->n_source, level, flux_jy);
+                    name, model->n_source, ci_plural(model->n_source), level, flux_jy);
 }
 
 ci_status ci_pipeline_tables_judge(const ci_conf *conf, const ci_cal_table *bandpass,

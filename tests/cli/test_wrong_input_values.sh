@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# ci-test: timeout=300 processors=2
+# Values of options that no image can be made of: cells, sizes, centres, uv ranges, prefixes; and
+# mosaics of damaged or unlike tiles. Each is refused early, with one line, or warned of.
+. "$CONTIMG_SOURCE/tests/support/cli.sh"
+simulate --out sim --tiles 2
+band=sim/2026-01-25T00:00:10_sb03.hdf5
+image="--calibrated --size 96 --niter 0"
+made="$image --cell-arcsec 30"
+
+# ---- baselines and prefixes ----------------------------------------------------------------------
+bad 2 "--uv-range '-5,10': a baseline is not shorter than 0" 0 image $band $made --uv-range=-5,10 \
+  --out out/x
+bad 2 "--uv-range '10,5': no baseline lies between" 0 image $band $made --uv-range 10,5 --out out/x
+mkdir -p there
+good 'there/image.fits: 96 x 96' 0 image $band $made --out there
+[ -s there/image.fits ] && [ ! -e there.image.fits ] || fail "--out there: $(ls)"
+bad 2 '--out there: is a folder' 0 calibrate $band --model sim/truth-calibrator.csv --out there
+bad 2 '--out there/: is a folder' 2 calibrate $band --model sim/truth-calibrator.csv --out there/
+
+# ---- words ---------------------------------------------------------------------------------------
+# One is no plural, what is not known is no nan, a name is said once.
+places="--state-dir state --output-dir staging --products-dir products --expected-subbands 1
+  --min-subbands 1"
+good ': 1 tile, 1 rank in 1 team' 0 run $band --calibrated --size 96 --cell-arcsec 30 --niter 10 $places
+grep -q ' thermal unknown ' state/reports/*/summary.txt || fail "$(cat state/reports/*/summary.txt)"
+cat state/reports/*/summary.txt "$err" "$out" >words.txt
+grep -aE '\bnan\b|\b1 (tiles|files|ranks|teams|sources|samples|components|major cycles)\b' words.txt &&
+  fail "these words"
+product=$(ls staging/mosaics)
+good "$product: published before" 0 publish --id "$product" $places
+grep -q "^$product: $product" "$out" && fail "twice the name: $(cat "$out")"
+good ': 1 sub-band, ' 0 plan $band --size 96
+echo "every senseless value was refused with one line"
