@@ -353,11 +353,32 @@ static ci_status corrected_write(ci_comm *comm, product *p, const double *image)
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
+/* What an image needs at the very least, before hours go into one that cannot be held: the slabs
+ * of a product and the grid. */
+static ci_status memory_check(ci_comm *comm, const product *p)
+{
+    double n_pixel = (double)p->geometry.n_x * (double)p->geometry.n_y;
+    double slabs = (p->options->max_iteration > 0 ? 3 : 2) * sizeof(double) + 2 * sizeof(float);
+    double need = n_pixel * (slabs + sizeof(ci_c32) / 2.0) / ci_comm_size(comm);
+    double budget = (double)ci_mem_budget(), now = (double)ci_mem_now();
+    ci_status status = CI_OK;
+    if (budget > 0 && now + need > budget)
+        status = ci_error(CI_ERR_MEMORY,
+                          "image of %zu x %zu pixels of %.4g arcsec: needs more than %.3g GB on "
+                          "each of %d rank%s, %.3g GB are left: give a smaller --size, a larger "
+                          "--cell-arcsec, more --memory or more ranks",
+                          p->geometry.n_x, p->geometry.n_y, p->geometry.cell_rad * CI_RAD_TO_ARCSEC,
+                          need * 1e-9, ci_comm_size(comm), ci_plural(ci_comm_size(comm)),
+                          fmax(budget - now, 0) * 1e-9);
+    return ci_par_agree(comm, status);
+}
+
 static ci_status plan_make(ci_comm *comm, product *p, const ci_vis_set *set, bool weights_known)
 {
     ci_image_stats *s = p->stats;
     CI_TRY(ci_image_samples_new(comm, &p->samples, set, p->options));
     CI_TRY(ci_image_geometry_choose(comm, p->samples, p->sky, p->options, &p->geometry));
+    CI_TRY(memory_check(comm, p));
     ci_image_sums sums;
     CI_TRY(ci_image_sums_get(comm, p->samples, &sums));
     p->sum_weight = s->sum_weight = sums.weight;

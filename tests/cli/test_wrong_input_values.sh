@@ -8,6 +8,19 @@ band=sim/2026-01-25T00:00:10_sb03.hdf5
 image="--calibrated --size 96 --niter 0"
 made="$image --cell-arcsec 30"
 
+# ---- cells and sizes -----------------------------------------------------------------------------
+for ranks in 0 2; do
+  bad 2 'finest fringe' $ranks image $band $image --cell-arcsec 1e-30 --out out/x
+  bad 2 '--cell-arcsec 1e-06' $ranks image $band --calibrated --niter 0 --cell-arcsec 1e-6 --out out/x
+  bad 2 'pixels across, an image at most 32768' $ranks image $band --calibrated --cell-arcsec 0.1 \
+    --out out/x
+  bad 2 'beyond the horizon' $ranks image $band --calibrated --cell-arcsec 1e6 --out out/x
+  bad 5 'image of 20000 x 20000 pixels of 1 arcsec: needs more than' $ranks image $band \
+    --calibrated --niter 0 --cell-arcsec 1 --size 20000 --memory 2 --out out/x
+done
+bad 2 'finest fringe' 0 plan $band --cell-arcsec 1e-30
+[ -z "$(find out -type f)" ] || fail "files were left: $(find out -type f)"
+
 # ---- baselines and prefixes ----------------------------------------------------------------------
 bad 2 "--uv-range '-5,10': a baseline is not shorter than 0" 0 image $band $made --uv-range=-5,10 \
   --out out/x
