@@ -21,6 +21,19 @@ done
 bad 2 'finest fringe' 0 plan $band --cell-arcsec 1e-30
 [ -z "$(find out -type f)" ] || fail "files were left: $(find out -type f)"
 
+# ---- centres -------------------------------------------------------------------------------------
+for centre in 400,10 -1,10 360.1,10 20,90.1 20,-95; do
+  bad 2 "--phase-center '$centre'" 0 image $band $made --phase-center=$centre --out out/x
+done
+centre=$(grep -v '^#' sim/truth-calibrator.csv | sed -n 2p | cut -d, -f2,3)
+for ranks in 0 2; do
+  bad 2 'below the horizon' $ranks image $band $made --phase-center 200,-80 --out out/x
+  good 'outside the primary beam' $ranks image $band $made --phase-center 80,75 --out out/far
+  [ "$(grep -ac 'outside the primary beam' "$err")" = 1 ] || fail "$tried: not one warning"
+done
+good 'out/near.image.fits' 0 image $band $made --phase-center "$centre" --out out/near
+grep -aq 'outside the primary beam' "$err" && fail "$tried: $(cat "$err")"
+
 # ---- baselines and prefixes ----------------------------------------------------------------------
 bad 2 "--uv-range '-5,10': a baseline is not shorter than 0" 0 image $band $made --uv-range=-5,10 \
   --out out/x
