@@ -44,6 +44,11 @@ good 'there/image.fits: 96 x 96' 0 image $band $made --out there
 bad 2 '--out there: is a folder' 0 calibrate $band --model sim/truth-calibrator.csv --out there
 bad 2 '--out there/: is a folder' 2 calibrate $band --model sim/truth-calibrator.csv --out there/
 
+# ---- an environment without PATH -------------------------------------------------------------------
+allow=$(env | grep -a '^OMPI_ALLOW' | tr '\n' ' ')
+env -i $allow "$contimg" image $band $made --out out/bare >"$out" 2>"$err" ||
+  fail "no PATH: exit $?: $(tail -n 5 "$err")"
+
 # ---- words ---------------------------------------------------------------------------------------
 # One is no plural, what is not known is no nan, a name is said once.
 places="--state-dir state --output-dir staging --products-dir products --expected-subbands 1
