@@ -55,6 +55,8 @@ CI_MUST_CHECK ci_status ci_fits_writer_rows(ci_fits_writer *writer, size_t n_row
                                             const float *rows);
 /* Frees the writer in any case; the file appears under its name only where CI_OK. */
 CI_MUST_CHECK ci_status ci_fits_writer_close(ci_fits_writer *writer);
+/* The same, but the file stays "<path>.part", synced: for ci_path_commit_set. */
+CI_MUST_CHECK ci_status ci_fits_writer_keep(ci_fits_writer *writer);
 void ci_fits_writer_abandon(ci_fits_writer *writer); /* removes the .part */
 /* Whole image at once. */
 CI_MUST_CHECK ci_status ci_fits_write(const char *path, const ci_fits_header *header,

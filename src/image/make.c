@@ -430,6 +430,18 @@ static ci_status images_make(ci_comm *comm, product *p)
     return corrected_write(comm, p, p->psf); /* where restored_make put the image */
 }
 
+/* All files or none. */
+static ci_status images_write(ci_comm *comm, product *p)
+{
+    char why[1024];
+    ci_status status = images_make(comm, p);
+    if (status == CI_OK) return ci_image_files_commit(comm, p->prefix);
+    snprintf(why, sizeof why, "%s", ci_error_text());
+    if (ci_image_files_discard(comm, p->prefix) != CI_OK)
+        ci_log_warning("left-overs stay: %s", ci_error_text());
+    return ci_error(status, "%s", why);
+}
+
 ci_status ci_image_make(ci_comm *comm, const ci_vis_set *set, const ci_image_sky *sky,
                         const ci_image_options *options, bool weights_known,
                         const ci_fits_header *header, const char *prefix, ci_image_stats *stats)
@@ -440,7 +452,8 @@ ci_status ci_image_make(ci_comm *comm, const ci_vis_set *set, const ci_image_sky
     ci_status status = plan_make(comm, &p, set, weights_known);
     if (status == CI_OK) status = ci_par_agree(comm, header_set(&p, set, header));
     if (status == CI_OK) status = ci_par_agree(comm, cards_set(&p, weights_known));
-    if (status == CI_OK) status = images_make(comm, &p);
+    if (status == CI_OK) status = ci_image_files_discard(comm, prefix); /* of a killed run */
+    if (status == CI_OK) status = images_write(comm, &p);
     product_clear(&p);
     return status;
 }
