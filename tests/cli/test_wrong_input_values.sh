@@ -49,6 +49,28 @@ allow=$(env | grep -a '^OMPI_ALLOW' | tr '\n' ' ')
 env -i $allow "$contimg" image $band $made --out out/bare >"$out" 2>"$err" ||
   fail "no PATH: exit $?: $(tail -n 5 "$err")"
 
+# ---- mosaics -------------------------------------------------------------------------------------
+second=$(ls sim/*_sb03.hdf5 | tail -n 1)
+good 'a.image.fits' 0 image $band $made --out out/a
+good 'b.image.fits' 0 image "$second" $made --out out/b
+good 'm.mosaic.fits: 2 tiles, ' 0 mosaic out/a.image.fits out/b.image.fits --out out/m
+good 'm.mosaic.fits: 1 tile, ' 0 mosaic out/a.image.fits --out out/m
+# damage FILE: one byte of its pixels.
+damage() { printf '\102' | dd of="$1" bs=1 seek=$(($(stat -c %s "$1") - 6000)) conv=notrunc status=none; }
+for kind in image pb; do
+  cp out/b.image.fits out/c.image.fits
+  cp out/b.pb.fits out/c.pb.fits
+  damage out/c.$kind.fits
+  for ranks in 0 2; do
+    bad 3 "out/c.$kind.fits: DATASUM: wrong" $ranks mosaic out/a.image.fits out/c.image.fits \
+      --out out/damaged
+  done
+done
+good 'd.image.fits' 0 image ${band/sb03/sb15} $made --out out/d
+bad 3 'out/d.image.fits: RESTFRQ' 2 mosaic out/a.image.fits out/d.image.fits --out out/damaged
+own_lines | grep -q 'but out/a.image.fits: 14' || fail "$tried: $(own_lines)"
+[ -z "$(find out -name 'damaged*')" ] || fail "files were left: $(find out -name 'damaged*')"
+
 # ---- words ---------------------------------------------------------------------------------------
 # One is no plural, what is not known is no nan, a name is said once.
 places="--state-dir state --output-dir staging --products-dir products --expected-subbands 1
