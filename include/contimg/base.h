@@ -125,6 +125,8 @@ size_t ci_mem_peak(void);
 CI_MUST_CHECK ci_status ci_str_copy(char **out, const char *text);
 /* printf into a counted string; free with ci_mem_free. */
 CI_MUST_CHECK ci_status ci_str_format(char **out, const char *format, ...) CI_PRINTF(2, 3);
+/* The ending of a word for n things: "" for one. */
+#define ci_plural(n) ((n) == 1 ? "" : "s")
 /* A growing text buffer; start from {0}, free .text with ci_mem_free. */
 typedef struct ci_text
 {
@@ -154,6 +156,11 @@ CI_MUST_CHECK ci_status ci_path_sync(const char *path);
  * sees half a file. */
 CI_MUST_CHECK ci_status ci_path_part(char **out, const char *path);
 CI_MUST_CHECK ci_status ci_path_commit(const char *part_path, const char *path);
+/* Files of one call, never mixed with those of an earlier one: what is there under any of the n
+ * names is removed, then every "<path>.part" that is there, synced before, is renamed in order. */
+CI_MUST_CHECK ci_status ci_path_commit_set(char *const *paths, size_t n);
+/* Removes every "<path>.part" of them. */
+void ci_path_discard_set(char *const *paths, size_t n);
 /* Whole file in or out (written by .part and rename). *out is NUL-terminated. */
 /* CI_ERR_INPUT where something is there that is no plain file (a pipe would be waited for). */
 CI_MUST_CHECK ci_status ci_file_check_plain(const char *path);

@@ -55,6 +55,8 @@ CI_MUST_CHECK ci_status ci_fits_writer_rows(ci_fits_writer *writer, size_t n_row
                                             const float *rows);
 /* Frees the writer in any case; the file appears under its name only where CI_OK. */
 CI_MUST_CHECK ci_status ci_fits_writer_close(ci_fits_writer *writer);
+/* The same, but the file stays "<path>.part", synced: for ci_path_commit_set. */
+CI_MUST_CHECK ci_status ci_fits_writer_keep(ci_fits_writer *writer);
 void ci_fits_writer_abandon(ci_fits_writer *writer); /* removes the .part */
 /* Whole image at once. */
 CI_MUST_CHECK ci_status ci_fits_write(const char *path, const ci_fits_header *header,
@@ -69,6 +71,8 @@ CI_MUST_CHECK ci_status ci_fits_reader_rows(ci_fits_reader *reader, size_t i_row
 void ci_fits_reader_close(ci_fits_reader *reader);
 /* CI_OK where CHECKSUM and DATASUM are there and right. */
 CI_MUST_CHECK ci_status ci_fits_verify(const char *path);
+/* The same for files of others: a sum that is not there is no fault. */
+CI_MUST_CHECK ci_status ci_fits_verify_given(const char *path);
 
 /* World coordinates by WCSLIB of a header. */
 typedef struct ci_fits_wcs ci_fits_wcs;

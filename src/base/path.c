@@ -107,6 +107,47 @@ ci_status ci_path_commit(const char *part_path, const char *path)
     return status;
 }
 
+static ci_status remove_earlier(const char *path)
+{
+    if (unlink(path) == 0 || errno == ENOENT) return CI_OK;
+    ci_error_errno(errno, path, "remove the earlier file");
+    return CI_ERR_IO;
+}
+
+static ci_status take_part(const char *path)
+{
+    char *part = NULL;
+    CI_TRY(ci_path_part(&part, path));
+    ci_status status = CI_OK;
+    if (ci_path_exists(part) && rename(part, path) != 0)
+        status = ci_error_errno(errno, path, "rename into place");
+    ci_mem_free(part);
+    return status;
+}
+
+ci_status ci_path_commit_set(char *const *paths, size_t n)
+{
+    char *folder = NULL;
+    for (size_t i = 0; i < n; i++)
+        CI_TRY(remove_earlier(paths[i]));
+    for (size_t i = 0; i < n; i++)
+        CI_TRY(take_part(paths[i]));
+    if (n == 0) return CI_OK;
+    CI_TRY(ci_path_parent(&folder, paths[0]));
+    ci_status status = ci_path_sync(folder);
+    ci_mem_free(folder);
+    return status;
+}
+
+void ci_path_discard_set(char *const *paths, size_t n)
+{
+    char *part = NULL;
+    for (size_t i = 0; i < n; i++) {
+        if (ci_path_part(&part, paths[i]) == CI_OK) unlink(part);
+        ci_mem_free(part);
+    }
+}
+
 ci_status ci_path_share(char **out, const char *name)
 {
     const char *set = getenv("CONTIMG_SHARE");

@@ -116,9 +116,9 @@ static void print_observation(const ci_registry_observation *o)
 
 static void print_group(const ci_registry_group *group)
 {
-    printf("group       %-32s %-12s %zu observations, closed by %s%s\n", group->id,
-           ci_registry_work_state_word(group->state), group->n_member, group->closed_by,
-           group->is_early ? " (early)" : "");
+    printf("group       %-32s %-12s %zu observation%s, closed by %s%s\n", group->id,
+           ci_registry_work_state_word(group->state), group->n_member, ci_plural(group->n_member),
+           group->closed_by, group->is_early ? " (early)" : "");
 }
 
 static ci_status list_all(ci_registry *registry, bool as_json)
@@ -238,7 +238,7 @@ static ci_status publish_one(const ci_cli_opened *o, const char *id,
     ci_publish_result *result = NULL;
     CI_TRY(ci_mem_alloc(&result, 1, sizeof *result, "publish"));
     ci_status status = ci_publish_product(o->registry, id, options, result);
-    if (status == CI_OK) printf("%s: %s\n", id, result->text);
+    if (status == CI_OK) printf("%s\n", result->text);
     ci_mem_free(result);
     return status;
 }
@@ -254,7 +254,7 @@ static ci_status publish_failed(const ci_cli_opened *o, const ci_publish_options
         if (status != CI_OK) snprintf(why, sizeof why, "%s", ci_error_text());
         if (status > worst) worst = status;
     }
-    printf("%zu failed products were tried again\n", failed->n);
+    printf("%zu failed product%s tried again\n", failed->n, ci_plural(failed->n));
     ci_registry_products_free(failed);
     return worst == CI_OK ? CI_OK : ci_error(worst, "%s", why);
 }

@@ -9,6 +9,8 @@
 /* Turns a CFITSIO status into ours, with "<path>: <action>: <why>"; errno of the failed call
  * tells a full disk. Clears CFITSIO's message stack. */
 ci_status fits_fault(int code, const char *path, const char *action);
+/* The same while a file is written: never the fault of an input. */
+ci_status fits_write_fault(int code, const char *path, const char *action);
 /* Cards that carry the structure or are fields of ci_fits_header: never in `card`. */
 bool fits_key_is_own(const char *key);
 /* STOKES axis values of FITS (1 I .. 4 V, -1 RR .. -8 YX); 0 where the name is unknown. */

@@ -7,6 +7,8 @@
 const char *const ci_fits_volatile[] = {"DATE",     "CHECKSUM", "HISTORY", "CREATOR",
                                         "HOSTNAME", "RUNID",    "NRANK",   NULL};
 
+static const uint64_t least_room = 64 * 1024;
+
 static bool is_full(int error_number)
 {
     return error_number == ENOSPC || error_number == EDQUOT || error_number == EFBIG;
@@ -35,6 +37,33 @@ ci_status fits_fault(int code, const char *path, const char *action)
     default:
         return ci_error(CI_ERR_INPUT, "%s: %s: %s (CFITSIO status %d)", path, action, why, code);
     }
+}
+
+/* CFITSIO does not always leave the errno of what failed, as where it reads back what never reached
+ * the disk: less than its buffers' room left means full. */
+static bool has_no_room(const char *path)
+{
+    char *folder = NULL;
+    uint64_t bytes = UINT64_MAX;
+    if (ci_path_parent(&folder, path) != CI_OK || ci_path_free_bytes(folder, &bytes) != CI_OK)
+        bytes = UINT64_MAX;
+    ci_mem_free(folder);
+    return bytes < least_room;
+}
+
+ci_status fits_write_fault(int code, const char *path, const char *action)
+{
+    int error_number = errno;
+    bool full = is_full(error_number) || has_no_room(path);
+    errno = error_number;
+    if (code == MEMORY_ALLOCATION) return fits_fault(code, path, action);
+    if (full) {
+        fits_clear_errmsg();
+        return ci_error(CI_ERR_DISK, "%s: %s: %s: free some space and run again", path, action,
+                        strerror(is_full(error_number) ? error_number : ENOSPC));
+    }
+    fits_fault(code, path, action);
+    return CI_ERR_IO;
 }
 
 bool fits_key_is_own(const char *key)

@@ -113,5 +113,5 @@ ci_status fits_header_write(fitsfile *file, const char *path, const ci_fits_head
             put_number(&s, c->key, c->number, c->comment);
     }
     fits_write_date(file, &s.code);
-    return s.code ? fits_fault(s.code, path, "header") : CI_OK;
+    return s.code ? fits_write_fault(s.code, path, "header") : CI_OK;
 }

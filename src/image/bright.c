@@ -246,13 +246,15 @@ void ci_image_bright_list(const ci_image_bright *b, ci_image_stats *stats)
     }
     qsort(stats->slope, (size_t)stats->n_slope, sizeof *stats->slope, by_flux);
     if (stats->n_held > 0)
-        ci_log_info("clean: %d bright compact sources are held between pixels", stats->n_held);
+        ci_log_info("clean: %d bright compact source%s held between pixels", stats->n_held,
+                    stats->n_held == 1 ? " is" : "s are");
     if (stats->n_slope == 0) return;
     const ci_image_slope *s = &stats->slope[0];
-    ci_log_info("clean: %d bright sources have spectral slopes of their own; the brightest, %.4g "
+    ci_log_info("clean: %d bright source%s of their own; the brightest, %.4g "
                 "Jy at %.4f %+.4f deg: %+.3f",
-                stats->n_slope, s->flux_jy, s->ra_rad * CI_RAD_TO_DEG, s->dec_rad * CI_RAD_TO_DEG,
-                s->slope);
+                stats->n_slope,
+                stats->n_slope == 1 ? " has a spectral slope" : "s have spectral slopes",
+                s->flux_jy, s->ra_rad * CI_RAD_TO_DEG, s->dec_rad * CI_RAD_TO_DEG, s->slope);
 }
 
 ci_status ci_image_bright_spots(const ci_image_bright *b, ci_image_spot **out, size_t *n_out)

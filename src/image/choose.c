@@ -15,6 +15,7 @@ enum
 };
 static const size_t default_size = 1024, greatest_size = 32768, least_size = 32;
 static const double greatest_half_width = 0.65; /* corner still above the horizon */
+static const double least_cell = 1e-3;          /* of the finest fringe */
 
 static void small_psf_column(const ci_image_density *d, size_t iv, double cell, ci_c64 *column)
 {
@@ -181,11 +182,32 @@ static ci_status cell_choose(ci_comm *comm, ci_image_samples *s, const ci_image_
     return CI_OK;
 }
 
+/* A cell that was asked for, before anything is made with it. */
+static ci_status cell_check(const ci_image_samples *s, const ci_image_options *options,
+                            double half_width)
+{
+    double cell = options->cell_rad, arcsec = cell * CI_RAD_TO_ARCSEC;
+    double fringe = 1 / hypot(s->max_u_lambda, s->max_v_lambda);
+    if (!(cell > 0)) return CI_OK;
+    if (isfinite(fringe) && cell < least_cell * fringe)
+        return ci_error(CI_ERR_USAGE,
+                        "--cell-arcsec %.6g: less than a thousandth of the finest fringe of these "
+                        "data, %.4g arcsec: give a larger cell, or 0 to have it chosen",
+                        arcsec, fringe * CI_RAD_TO_ARCSEC);
+    double n = 2 * ceil(half_width / cell);
+    if (options->n_pixel > 0 || n <= (double)greatest_size) return CI_OK;
+    return ci_error(CI_ERR_USAGE,
+                    "--cell-arcsec %.6g: the primary beam is %.6g pixels across, an image at most "
+                    "%zu: give a larger cell, or --size for a part of it",
+                    arcsec, n, greatest_size);
+}
+
 ci_status ci_image_geometry_choose(ci_comm *comm, ci_image_samples *s, const ci_image_sky *sky,
                                    const ci_image_options *options, ci_image_geometry *out)
 {
     double half_width = 0, cell = 0;
     CI_TRY(half_width_choose(comm, s, sky, options, &half_width));
+    CI_TRY(cell_check(s, options, half_width));
     CI_TRY(cell_choose(comm, s, options, half_width, &cell));
     size_t n = size_choose(options, half_width, cell);
     double corner = (double)n * cell / 2;

@@ -334,8 +334,9 @@ static ci_status cycle_run(ci_comm *comm, major *m, const ci_image_rms_mesh *mes
     stats->n_major++;
     double peak_all;
     CI_TRY(ci_image_slab_peak(comm, m->l, m->clean->residual, &peak_all, NULL));
-    ci_log_info("clean: major cycle %d: %d components, residual peak %.4g -> %.4g Jy/beam",
-                stats->n_major, stats->n_minor, before.peak_all, peak_all);
+    ci_log_info("clean: major cycle %d: %d component%s, residual peak %.4g -> %.4g Jy/beam",
+                stats->n_major, stats->n_minor, ci_plural(stats->n_minor), before.peak_all,
+                peak_all);
     if (!(peak_all <= growth_refused * before.peak_all)) {
         CI_TRY(state_restore(comm, m));
         stats->diverged = true;

@@ -249,9 +249,10 @@ static ci_status clean_make(ci_comm *comm, product *p)
     CI_TRY(status);
     CI_TRY(model_flux(comm, p));
     CI_TRY(ci_image_slab_rms(comm, p->layout, p->residual, &p->stats->rms_jy));
-    ci_log_info("clean: stopped: %s; %d major cycles, %d components, %.4g Jy, rms %.4g Jy/beam",
-                p->stats->stop_reason, p->stats->n_major, p->stats->n_minor,
-                p->stats->model_flux_jy, p->stats->rms_jy);
+    ci_log_info("clean: stopped: %s; %d major cycle%s, %d component%s, %.4g Jy, rms %.4g Jy/beam",
+                p->stats->stop_reason, p->stats->n_major, ci_plural(p->stats->n_major),
+                p->stats->n_minor, ci_plural(p->stats->n_minor), p->stats->model_flux_jy,
+                p->stats->rms_jy);
     return CI_OK;
 }
 
@@ -352,11 +353,32 @@ static ci_status corrected_write(ci_comm *comm, product *p, const double *image)
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
+/* What an image needs at the very least, before hours go into one that cannot be held: the slabs
+ * of a product and the grid. */
+static ci_status memory_check(ci_comm *comm, const product *p)
+{
+    double n_pixel = (double)p->geometry.n_x * (double)p->geometry.n_y;
+    double slabs = (p->options->max_iteration > 0 ? 3 : 2) * sizeof(double) + 2 * sizeof(float);
+    double need = n_pixel * (slabs + sizeof(ci_c32) / 2.0) / ci_comm_size(comm);
+    double budget = (double)ci_mem_budget(), now = (double)ci_mem_now();
+    ci_status status = CI_OK;
+    if (budget > 0 && now + need > budget)
+        status = ci_error(CI_ERR_MEMORY,
+                          "image of %zu x %zu pixels of %.4g arcsec: needs more than %.3g GB on "
+                          "each of %d rank%s, %.3g GB are left: give a smaller --size, a larger "
+                          "--cell-arcsec, more --memory or more ranks",
+                          p->geometry.n_x, p->geometry.n_y, p->geometry.cell_rad * CI_RAD_TO_ARCSEC,
+                          need * 1e-9, ci_comm_size(comm), ci_plural(ci_comm_size(comm)),
+                          fmax(budget - now, 0) * 1e-9);
+    return ci_par_agree(comm, status);
+}
+
 static ci_status plan_make(ci_comm *comm, product *p, const ci_vis_set *set, bool weights_known)
 {
     ci_image_stats *s = p->stats;
     CI_TRY(ci_image_samples_new(comm, &p->samples, set, p->options));
     CI_TRY(ci_image_geometry_choose(comm, p->samples, p->sky, p->options, &p->geometry));
+    CI_TRY(memory_check(comm, p));
     ci_image_sums sums;
     CI_TRY(ci_image_sums_get(comm, p->samples, &sums));
     p->sum_weight = s->sum_weight = sums.weight;
@@ -371,9 +393,9 @@ static ci_status plan_make(ci_comm *comm, product *p, const ci_vis_set *set, boo
     if (s->is_pseudo_i && ci_comm_rank(comm) == 0)
         ci_log_warning("Stokes I is made from one polarisation: the other is not in the file or "
                        "dead over the whole array");
-    ci_log_info("image: Stokes %s, %zu x %zu pixels of %.4g arcsec, %lld samples, %.4g MHz",
+    ci_log_info("image: Stokes %s, %zu x %zu pixels of %.4g arcsec, %lld sample%s, %.4g MHz",
                 p->options->stokes, s->n_x, s->n_y, s->cell_rad * CI_RAD_TO_ARCSEC,
-                (long long)s->n_sample, s->freq_hz * 1e-6);
+                (long long)s->n_sample, ci_plural(s->n_sample), s->freq_hz * 1e-6);
     if (p->options->max_iteration > 0)
         CI_TRY(ci_image_psf_wide(comm, p->samples, &p->geometry, sums.weight,
                                  ci_image_clean_unseen(), &p->psf_wide, &p->psf_far));
@@ -408,6 +430,18 @@ static ci_status images_make(ci_comm *comm, product *p)
     return corrected_write(comm, p, p->psf); /* where restored_make put the image */
 }
 
+/* All files or none. */
+static ci_status images_write(ci_comm *comm, product *p)
+{
+    char why[1024];
+    ci_status status = images_make(comm, p);
+    if (status == CI_OK) return ci_image_files_commit(comm, p->prefix);
+    snprintf(why, sizeof why, "%s", ci_error_text());
+    if (ci_image_files_discard(comm, p->prefix) != CI_OK)
+        ci_log_warning("left-overs stay: %s", ci_error_text());
+    return ci_error(status, "%s", why);
+}
+
 ci_status ci_image_make(ci_comm *comm, const ci_vis_set *set, const ci_image_sky *sky,
                         const ci_image_options *options, bool weights_known,
                         const ci_fits_header *header, const char *prefix, ci_image_stats *stats)
@@ -418,7 +452,8 @@ ci_status ci_image_make(ci_comm *comm, const ci_vis_set *set, const ci_image_sky
     ci_status status = plan_make(comm, &p, set, weights_known);
     if (status == CI_OK) status = ci_par_agree(comm, header_set(&p, set, header));
     if (status == CI_OK) status = ci_par_agree(comm, cards_set(&p, weights_known));
-    if (status == CI_OK) status = images_make(comm, &p);
+    if (status == CI_OK) status = ci_image_files_discard(comm, prefix); /* of a killed run */
+    if (status == CI_OK) status = images_write(comm, &p);
     product_clear(&p);
     return status;
 }

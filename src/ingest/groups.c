@@ -140,8 +140,8 @@ static ci_status group_record(ci_registry *registry, const timeline *t, const wi
         if ((int64_t)n_usable < g.n_min_tiles) {
             g.state = CI_WORK_FAILED;
             snprintf(error, sizeof error,
-                     "closed (%s) with %zu members, %zu of them usable; %lld are needed",
-                     w->closed_by, n, n_usable, (long long)g.n_min_tiles);
+                     "closed (%s) with %zu member%s, %zu of them usable; %lld needed", w->closed_by,
+                     n, ci_plural(n), n_usable, (long long)g.n_min_tiles);
         }
         status = ci_registry_group_id(g.id, ids, n, members[0].first_time_mjd_s);
     }

@@ -214,9 +214,9 @@ ci_status ci_ingest_scan(ci_registry *registry, const char *folder,
     }
     found_free(&found);
     if (status == CI_OK && report->n_passed_over)
-        ci_log_info("%s: %zu files passed over: older than the first use of this database "
+        ci_log_info("%s: %zu file%s passed over: older than the first use of this database "
                     "(--since takes them)",
-                    resolved, report->n_passed_over);
+                    resolved, report->n_passed_over, ci_plural(report->n_passed_over));
     return status;
 }
 

@@ -54,8 +54,8 @@ static ci_status image_stats(mosaic_job *job, ci_mosaic_stats *stats)
     stats->min_noise_jy = best[1] > 0 ? 1 / sqrt(best[1]) : NAN;
     stats->rms_jy = level * stats->min_noise_jy;
     if (!(best[1] > 0))
-        return ci_error(CI_ERR_NO_DATA, "mosaic: no pixel of %zu tiles has a value and PB >= %g",
-                        job->n_tile, job->options.pb_cut);
+        return ci_error(CI_ERR_NO_DATA, "mosaic: no pixel of %zu tile%s has a value and PB >= %g",
+                        job->n_tile, ci_plural(job->n_tile), job->options.pb_cut);
     return CI_OK;
 }
 
@@ -106,13 +106,46 @@ enum
     N_FILE
 };
 
+static const char *const file_names[N_FILE] = {"mosaic", "noise", "weight"};
+
+/* Puts the files in place, the mosaic itself last: where it is, the others are; or removes what
+ * there is of them. */
+static ci_status files_end(const char *prefix, bool commits)
+{
+    char *path[N_FILE] = {NULL};
+    ci_status status = CI_OK;
+    for (int f = 0; f < N_FILE && status == CI_OK; f++)
+        status = ci_str_format(&path[N_FILE - 1 - f], "%s%s.fits", prefix, file_names[f]);
+    if (status == CI_OK && commits) status = ci_path_commit_set(path, N_FILE);
+    if (path[0]) ci_path_discard_set(path, N_FILE);
+    for (int f = 0; f < N_FILE; f++)
+        ci_mem_free(path[f]);
+    return status;
+}
+
+/* The fault that came first is the one to be told. */
+static ci_status files_close(ci_status status, const char *prefix, ci_fits_writer *writer[N_FILE])
+{
+    char why[1024];
+    for (int f = 0; f < N_FILE; f++) {
+        if (!writer[f]) continue;
+        if (status == CI_OK)
+            status = ci_fits_writer_keep(writer[f]);
+        else
+            ci_fits_writer_abandon(writer[f]);
+    }
+    if (status == CI_OK) return files_end(prefix, true);
+    snprintf(why, sizeof why, "%s", ci_error_text());
+    if (files_end(prefix, false) != CI_OK) ci_log_warning("left-overs stay: %s", ci_error_text());
+    return ci_error(status, "%s", why);
+}
+
 static ci_status files_open(ci_fits_header *h, const char *prefix, ci_fits_writer *writer[N_FILE])
 {
-    static const char *const name[N_FILE] = {"mosaic", "noise", "weight"};
     for (int f = 0; f < N_FILE; f++) {
         char *path = NULL;
         snprintf(h->bunit, sizeof h->bunit, "%s", f == WEIGHT ? "beam2/Jy2" : "Jy/beam");
-        CI_TRY(ci_str_format(&path, "%s%s.fits", prefix, name[f]));
+        CI_TRY(ci_str_format(&path, "%s%s.fits", prefix, file_names[f]));
         ci_status status = ci_fits_writer_open(&writer[f], path, h);
         ci_mem_free(path);
         if (status != CI_OK) return status;
@@ -188,14 +221,7 @@ static ci_status files_write(const mosaic_job *job, const ci_fits_header *given,
     }
     status = ci_par_agree(job->comm, status);
     if (status == CI_OK) status = is_writer ? rows_collect(job, writer, buffer) : rows_give(job);
-    /* The mosaic itself comes last: where it is, the others are. */
-    for (int f = N_FILE - 1; f >= 0 && is_writer; f--) {
-        if (!writer[f]) continue;
-        if (status == CI_OK)
-            status = ci_fits_writer_close(writer[f]);
-        else
-            ci_fits_writer_abandon(writer[f]);
-    }
+    if (is_writer) status = files_close(status, prefix, writer);
     ci_mem_free(buffer);
     ci_fits_header_clear(&h);
     return ci_par_agree(job->comm, status);

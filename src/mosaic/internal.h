@@ -56,6 +56,9 @@ size_t mosaic_block_edge(size_t n_row, size_t n_block, size_t b);
 /* Opens the tiles and checks that they fit together. Local. */
 ci_status mosaic_tiles_open(mosaic_job *job, const char *const *image_paths,
                             const char *const *pb_paths);
+/* Refuses files that their own checksums call damaged, where they have some: each is read by one
+ * rank. Collective. */
+ci_status mosaic_tiles_verify(mosaic_job *job);
 void mosaic_tiles_clear(mosaic_job *job);
 /* Centre, cell, size: all of every tile with PB >= cut. Collective. */
 ci_status mosaic_geometry_find(mosaic_job *job);

@@ -44,14 +44,15 @@ static ci_status make(mosaic_job *job, const char *const *image_paths, const cha
                       const ci_fits_header *header, const char *prefix, ci_mosaic_stats *stats)
 {
     CI_AGREE(job->comm, mosaic_tiles_open(job, image_paths, pb_paths));
+    CI_TRY(mosaic_tiles_verify(job));
     CI_TRY(mosaic_geometry_find(job));
     CI_AGREE(job->comm, mosaic_beam_find(job));
     job->rows = mosaic_rows_split(job->comm, job->out.n_y, job->box);
-    ci_log_info("mosaic: %zu tiles to %zu x %zu pixels about %.5f %+.5f deg, beam %.2f x %.2f "
+    ci_log_info("mosaic: %zu tile%s to %zu x %zu pixels about %.5f %+.5f deg, beam %.2f x %.2f "
                 "arcsec",
-                job->n_tile, job->out.n_x, job->out.n_y, job->out.ra_rad * CI_RAD_TO_DEG,
-                job->out.dec_rad * CI_RAD_TO_DEG, job->common.major * CI_RAD_TO_ARCSEC,
-                job->common.minor * CI_RAD_TO_ARCSEC);
+                job->n_tile, ci_plural(job->n_tile), job->out.n_x, job->out.n_y,
+                job->out.ra_rad * CI_RAD_TO_DEG, job->out.dec_rad * CI_RAD_TO_DEG,
+                job->common.major * CI_RAD_TO_ARCSEC, job->common.minor * CI_RAD_TO_ARCSEC);
     CI_AGREE(job->comm, sums_alloc(job));
     CI_TRY(add_tiles(job));
     return mosaic_finish(job, header, prefix, stats);

@@ -5,6 +5,9 @@
 #include <string.h>
 #include <strings.h>
 
+/* Beams interpolated or measured pass 0 and 1 by a little. */
+static const double greatest_power = 1.05, least_power = -0.01;
+
 size_t mosaic_block_edge(size_t n_row, size_t n_block, size_t b)
 {
     return n_row * b / n_block;
@@ -78,6 +81,55 @@ static ci_status tile_open(mosaic_tile *tile, const mosaic_tile *first)
     return status;
 }
 
+/* ---- what may not be added up ---------------------------------------------------------- */
+
+ci_status mosaic_tiles_verify(mosaic_job *job)
+{
+    size_t first, n;
+    ci_status status = CI_OK;
+    ci_par_split(job->n_tile, ci_comm_size(job->comm), ci_comm_rank(job->comm), &first, &n);
+    for (size_t t = first; t < first + n && status == CI_OK; t++) {
+        status = ci_fits_verify_given(job->tile[t].image_path);
+        if (status == CI_OK) status = ci_fits_verify_given(job->tile[t].pb_path);
+    }
+    return ci_par_agree(job->comm, status);
+}
+
+/* How far apart two tiles' frequencies may lie: a band, or what no spectrum shows. */
+static double freq_room(const ci_fits_header *a, const ci_fits_header *b)
+{
+    return fmax(fmax(a->bandwidth_hz, b->bandwidth_hz), 0.01 * fmin(a->freq_hz, b->freq_hz));
+}
+
+/* A source has another flux at another frequency. */
+static ci_status check_freq(const mosaic_job *job, const mosaic_tile *tile)
+{
+    const ci_fits_header *a = &tile->header;
+    for (const mosaic_tile *other = job->tile; other < tile; other++) {
+        const ci_fits_header *b = &other->header;
+        if (!(a->freq_hz > 0 && b->freq_hz > 0)) continue;
+        if (fabs(a->freq_hz - b->freq_hz) <= freq_room(a, b)) continue;
+        return ci_error(CI_ERR_INPUT,
+                        "%s: RESTFRQ: %.6g MHz, but %s: %.6g MHz: tiles of one mosaic must be of "
+                        "one band: make a mosaic of each",
+                        tile->image_path, a->freq_hz * 1e-6, other->image_path, b->freq_hz * 1e-6);
+    }
+    return CI_OK;
+}
+
+/* range: greatest and negative least value. The power of a beam lies between 0 and 1; NaN where it
+ * is not known. */
+static ci_status check_power(const mosaic_tile *tile, const double range[2])
+{
+    if (range[0] > 0 && range[0] <= greatest_power && -range[1] >= least_power) return CI_OK;
+    if (range[0] < -1e299)
+        return ci_error(CI_ERR_INPUT, "%s: no pixel has a value: not a primary beam",
+                        tile->pb_path);
+    return ci_error(CI_ERR_INPUT,
+                    "%s: values from %.4g to %.4g: not a primary beam, which lies between 0 and 1",
+                    tile->pb_path, -range[1], range[0]);
+}
+
 ci_status mosaic_tiles_open(mosaic_job *job, const char *const *image_paths,
                             const char *const *pb_paths)
 {
@@ -87,6 +139,7 @@ ci_status mosaic_tiles_open(mosaic_job *job, const char *const *image_paths,
         job->tile[t].image_path = image_paths[t];
         job->tile[t].pb_path = pb_paths[t];
         CI_TRY(tile_open(&job->tile[t], &job->tile[0]));
+        CI_TRY(check_freq(job, &job->tile[t]));
     }
     return CI_OK;
 }
@@ -138,8 +191,18 @@ static ci_status widen(const mosaic_job *job, const mosaic_tile *tile, size_t n,
     return CI_OK;
 }
 
+static void widen_range(const float *row, size_t n_x, double range[2])
+{
+    for (size_t x = 0; x < n_x; x++) {
+        if (isnan(row[x])) continue;
+        range[0] = fmax(range[0], row[x]);
+        range[1] = fmax(range[1], -row[x]);
+    }
+}
+
 /* The outline of PB >= cut: the ends of each row of it. */
-static ci_status outline(const mosaic_job *job, const mosaic_tile *tile, double bounds[4])
+static ci_status outline(const mosaic_job *job, const mosaic_tile *tile, double bounds[4],
+                         double range[2])
 {
     size_t first, n, n_x = tile->header.n_x;
     ci_par_split(tile->header.n_y, ci_comm_size(job->comm), ci_comm_rank(job->comm), &first, &n);
@@ -150,6 +213,7 @@ static ci_status outline(const mosaic_job *job, const mosaic_tile *tile, double 
     for (size_t y = first; y < first + n && status == CI_OK; y++) {
         status = ci_fits_reader_rows(reader, y, 1, row);
         if (status != CI_OK) break;
+        widen_range(row, n_x, range);
         size_t left = 0, right = n_x;
         while (left < n_x && !(row[left] >= job->options.pb_cut))
             left++;
@@ -176,7 +240,8 @@ static ci_status find_rotation(const mosaic_job *job, mosaic_tile *tile)
     return CI_OK;
 }
 
-static ci_status geometry_local(mosaic_job *job, double bounds[4])
+/* range: [n_tile][2]. */
+static ci_status geometry_local(mosaic_job *job, double bounds[4], double *range)
 {
     CI_TRY(find_centre(job));
     job->out.cell_rad = job->options.cell_rad;
@@ -187,21 +252,35 @@ static ci_status geometry_local(mosaic_job *job, double bounds[4])
     CI_TRY(ci_fits_wcs_new(&job->wcs, &job->out));
     for (size_t t = 0; t < job->n_tile; t++) {
         CI_TRY(find_rotation(job, &job->tile[t]));
-        CI_TRY(outline(job, &job->tile[t], bounds));
+        CI_TRY(outline(job, &job->tile[t], bounds, range + 2 * t));
     }
     return CI_OK;
+}
+
+/* Bounds of the mosaic, over all ranks; beams that are none are refused. */
+static ci_status bounds_find(mosaic_job *job, double bounds[4])
+{
+    double *range = NULL;
+    CI_TRY(ci_par_alloc(job->comm, &range, 2 * job->n_tile, sizeof *range, "values of beams"));
+    for (size_t i = 0; i < 2 * job->n_tile; i++)
+        range[i] = -1e300;
+    ci_status status = ci_par_agree(job->comm, geometry_local(job, bounds, range));
+    if (status == CI_OK) status = ci_par_max_double(job->comm, range, 2 * job->n_tile);
+    for (size_t t = 0; status == CI_OK && t < job->n_tile; t++)
+        status = check_power(&job->tile[t], range + 2 * t);
+    ci_mem_free(range);
+    CI_TRY(status);
+    return ci_par_max_double(job->comm, bounds, 4);
 }
 
 ci_status mosaic_geometry_find(mosaic_job *job)
 {
     double bounds[4] = {-1e300, -1e300, -1e300, -1e300};
-    CI_AGREE(job->comm, geometry_local(job, bounds));
-    CI_TRY(ci_par_max_double(job->comm, bounds, 4));
+    CI_TRY(bounds_find(job, bounds));
     if (bounds[1] < -1e299)
-        return ci_error(CI_ERR_INPUT,
-                        "%s: no pixel reaches %g, nor in the other %zu tiles: nothing "
-                        "to make a mosaic of",
-                        job->tile[0].pb_path, job->options.pb_cut, job->n_tile - 1);
+        return ci_error(CI_ERR_INPUT, "%s: no pixel reaches %g%s: nothing to make a mosaic of",
+                        job->tile[0].pb_path, job->options.pb_cut,
+                        job->n_tile > 1 ? ", nor in the other tiles" : "");
     /* A thousandth of a pixel is no reason for another row: rounding must not decide. */
     double x_min = floor(-bounds[0] + 1e-3), x_max = ceil(bounds[1] - 1e-3);
     double y_min = floor(-bounds[2] + 1e-3), y_max = ceil(bounds[3] - 1e-3);

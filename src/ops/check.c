@@ -265,5 +265,6 @@ ci_status ci_ops_check(const ci_ops_check_options *o, bool as_json, FILE *out)
         CI_TRY(status);
     }
     if (s.n_fail == 0) return CI_OK;
-    return ci_error(CI_ERR_NOT_READY, "%zu checks failed, %zu warn", s.n_fail, s.n_warn);
+    return ci_error(CI_ERR_NOT_READY, "%zu check%s failed, %zu warn", s.n_fail, ci_plural(s.n_fail),
+                    s.n_warn);
 }

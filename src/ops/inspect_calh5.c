@@ -12,9 +12,10 @@ static void table_tell(inspection *in, const ci_cal_table *t)
 {
     char span[80], first[32], last[32];
     const char *kind = t->kind == CI_CAL_BANDPASS ? "bandpass" : "gain";
-    inspect_line(in, "CalH5", "%s table, %zu times x %zu channel%s x %zu antennas x %zu hand%s",
-                 kind, t->n_time, t->n_chan, t->n_chan == 1 ? "" : "s", t->array.n_antenna,
-                 t->n_hand, t->n_hand == 1 ? "" : "s");
+    inspect_line(in, "CalH5", "%s table, %zu time%s x %zu channel%s x %zu antenna%s x %zu hand%s",
+                 kind, t->n_time, ci_plural(t->n_time), t->n_chan, ci_plural(t->n_chan),
+                 t->array.n_antenna, ci_plural(t->array.n_antenna), t->n_hand,
+                 ci_plural(t->n_hand));
     inspect_line(in, "Telescope", "%s", t->array.telescope);
     inspect_span_text(span, t->time_mjd_s[0], t->time_mjd_s[t->n_time - 1]);
     inspect_line(in, "Time", "%s, intervals of %.6g s", span, t->interval_s);

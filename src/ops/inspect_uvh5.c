@@ -281,7 +281,8 @@ static void samples_tell(inspection *in, sample_facts *f)
     double n = f->n_sample > 0 ? (double)f->n_sample : 1;
     const int64_t *by = f->counts.n_by_bit;
     inspect_count_text(count, (uint64_t)f->n_sample);
-    inspect_line(in, "Visibilities", "%s in %lld rows", count, (long long)f->n_row);
+    inspect_line(in, "Visibilities", "%s in %lld row%s", count, (long long)f->n_row,
+                 ci_plural(f->n_row));
     inspect_line(in, "Flagged", "%.3g %% (by the file %.3g, not finite %.3g, exact zeros %.3g)",
                  100 * (1 - (double)f->counts.n_good / n), 100 * (double)by[0] / n,
                  100 * (double)by[1] / n, 100 * (double)by[2] / n);
@@ -298,7 +299,11 @@ static void samples_tell(inspection *in, sample_facts *f)
         ci_json_put_number(in->json, "median_amplitude", median);
         ci_json_put_number(in->json, "greatest_amplitude", f->greatest);
     }
-    if (by[1] > 0) inspect_odd(in, "%lld samples are not finite numbers", (long long)by[1]);
+    if (by[1] > 0)
+        inspect_odd(in,
+                    by[1] == 1 ? "%lld sample is not a finite number"
+                               : "%lld samples are not finite numbers",
+                    (long long)by[1]);
     if (f->n_nonzero == 0) {
         inspect_odd(in, "all visibilities are exactly 0: there is nothing to calibrate or image");
     } else if (f->counts.n_good == 0) {

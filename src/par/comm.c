@@ -33,8 +33,16 @@ static ci_status comm_new(ci_comm **out, MPI_Comm mpi, bool is_world)
     return CI_OK;
 }
 
+/* Open MPI looks for helpers of its own on PATH, and fails where there is none (env -i, cron). */
+static void path_default(void)
+{
+    const char *path = getenv("PATH");
+    if (!path || !*path) setenv("PATH", "/usr/local/bin:/usr/bin:/bin", 1);
+}
+
 ci_status ci_par_start(ci_comm **world)
 {
+    path_default();
     int provided = 0, code = MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
     if (code != MPI_SUCCESS || provided < MPI_THREAD_FUNNELED)
         return ci_error(CI_ERR_NOT_READY, "MPI cannot be started with MPI_THREAD_FUNNELED");

@@ -43,6 +43,7 @@ ci_status ci_pipeline_budget_set(ci_comm *world, const ci_conf *conf)
     double node = asked > 0 ? asked : 0.8 * node_limit_bytes();
     ci_mem_set_budget((size_t)(node / n_on_node));
     if (ci_comm_rank(world) == 0)
-        ci_log_debug("memory: %.2f GB a node, %d ranks on it", node * 1e-9, n_on_node);
+        ci_log_debug("memory: %.2f GB a node, %d rank%s on it", node * 1e-9, n_on_node,
+                     ci_plural(n_on_node));
     return CI_OK;
 }

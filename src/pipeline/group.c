@@ -25,8 +25,10 @@ static ci_status choose_teams(const ci_run *run, const ci_json *group, ci_plan_t
     }
     CI_TRY(ci_plan_teams_choose(teams, &work, &limits));
     if (ci_comm_rank(run->world) == 0)
-        ci_log_info("group %s: %zu tiles, %d ranks in %d teams",
-                    ci_json_get_string(group, "id", ""), work.n_tile, teams->n_rank, teams->n_team);
+        ci_log_info("group %s: %zu tile%s, %d rank%s in %d team%s",
+                    ci_json_get_string(group, "id", ""), work.n_tile, ci_plural(work.n_tile),
+                    teams->n_rank, ci_plural(teams->n_rank), teams->n_team,
+                    ci_plural(teams->n_team));
     return CI_OK;
 }
 
@@ -234,9 +236,9 @@ static ci_status judge_tiles(ci_run *run, const ci_json *group, ci_json *records
     ci_json_put(*passed, "folders", folders);
     if (status == CI_OK && n < least)
         status = ci_error(first_fault,
-                          "%zu of %zu tiles passed, %zu are needed; the first that did "
+                          "%zu of %zu tile%s passed, %zu needed; the first that did "
                           "not: %s",
-                          n, ci_json_length(tiles), least, why);
+                          n, ci_json_length(tiles), ci_plural(ci_json_length(tiles)), least, why);
     return status;
 }
 

@@ -22,9 +22,17 @@ static ci_status uv_range(const ci_conf *conf, double *low, double *high)
     *low = *high = 0;
     if (!ci_conf_text(conf, CI_OPT_UV_RANGE)[0]) return CI_OK;
     CI_TRY(parse_pair(conf, CI_OPT_UV_RANGE, low, high));
-    if (*low < 0 || (*high != 0 && *high <= *low))
-        return ci_error(CI_ERR_USAGE, "--uv-range '%s': the greater must follow the smaller",
-                        ci_conf_text(conf, CI_OPT_UV_RANGE));
+    const char *text = ci_conf_text(conf, CI_OPT_UV_RANGE);
+    if (*low < 0 || *high < 0)
+        return ci_error(CI_ERR_USAGE,
+                        "--uv-range '%s': a baseline is not shorter than 0: give "
+                        "MIN,MAX in wavelengths, MAX 0 for none",
+                        text);
+    if (*high != 0 && *high <= *low)
+        return ci_error(CI_ERR_USAGE,
+                        "--uv-range '%s': no baseline lies between: give MIN,MAX in "
+                        "wavelengths, MAX above MIN or 0 for none",
+                        text);
     return CI_OK;
 }
 
@@ -72,9 +80,10 @@ static ci_status centre_option(const ci_conf *conf, ci_pipeline_options *out)
     if (!out->centre_given) return CI_OK;
     double ra_deg = 0, dec_deg = 0;
     CI_TRY(parse_pair(conf, CI_OPT_PHASE_CENTER, &ra_deg, &dec_deg));
-    if (fabs(dec_deg) > 90 || ra_deg < -360 || ra_deg > 720)
+    if (fabs(dec_deg) > 90 || ra_deg < 0 || ra_deg > 360)
         return ci_error(CI_ERR_USAGE,
-                        "--phase-center '%s': right ascension, declination in degrees",
+                        "--phase-center '%s': right ascension from 0 to 360, declination from -90 "
+                        "to 90, in degrees",
                         ci_conf_text(conf, CI_OPT_PHASE_CENTER));
     out->ra_rad = ra_deg * CI_DEG_TO_RAD;
     out->dec_rad = dec_deg * CI_DEG_TO_RAD;

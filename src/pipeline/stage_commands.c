@@ -33,12 +33,27 @@ static ci_status prepare_output(ci_comm *comm, const char *prefix)
     return ci_par_agree(comm, status);
 }
 
-/* "out" -> "out."; "folder/" stays: image products are PREFIXdirty.fits and so on. */
+/* "out" -> "out."; "folder/" stays, "folder" that is there becomes it: image products are
+ * PREFIXdirty.fits and so on. */
 static ci_status dotted(char **out, const char *prefix)
 {
     size_t n = strlen(prefix);
-    bool ends = n > 0 && (prefix[n - 1] == '/' || prefix[n - 1] == '.');
-    return ci_str_format(out, "%s%s", prefix, ends ? "" : ".");
+    const char *end = ".";
+    if (ci_path_is_folder(prefix))
+        end = n > 0 && prefix[n - 1] == '/' ? "" : "/";
+    else if (n > 0 && (prefix[n - 1] == '/' || prefix[n - 1] == '.'))
+        end = "";
+    return ci_str_format(out, "%s%s", prefix, end);
+}
+
+/* Tables are P.bandpass.calh5 and P.gain.calh5: a folder is no P. */
+static ci_status need_no_folder(const char *prefix)
+{
+    size_t n = strlen(prefix);
+    bool slash = n > 0 && prefix[n - 1] == '/';
+    if (!slash && !ci_path_is_folder(prefix)) return CI_OK;
+    return ci_error(CI_ERR_USAGE, "--out %s: is a folder: give a prefix in it, as %s%scal", prefix,
+                    prefix, slash ? "" : "/");
 }
 
 /* ---- calibrate -------------------------------------------------------------------- */
@@ -84,8 +99,9 @@ static void print_receptors(const ci_pipeline_data *data)
             n_silent += !has_data;
             n_dead += has_data && flags->dead[a * flags->n_pol + p];
         }
-        printf("hand %zu: %zu receptors alive, %zu dead, %zu without data\n", p,
-               flags->n_antenna - n_dead - n_silent, n_dead, n_silent);
+        printf("hand %zu: %zu receptor%s alive, %zu dead, %zu without data\n", p,
+               flags->n_antenna - n_dead - n_silent,
+               ci_plural(flags->n_antenna - n_dead - n_silent), n_dead, n_silent);
     }
 }
 
@@ -129,6 +145,7 @@ ci_status ci_pipeline_calibrate(ci_comm *world, const ci_conf *conf)
     CI_AGREE(world, need_files(conf, "UVH5 file"));
     CI_AGREE(world, need(conf, CI_OPT_MODEL));
     CI_AGREE(world, need(conf, CI_OPT_OUT));
+    CI_AGREE(world, need_no_folder(ci_conf_text(conf, CI_OPT_OUT)));
     CI_AGREE(world, ci_pipeline_options_new(&options, conf));
     if (ci_comm_rank(world) == 0) ci_conf_loose_warn(conf);
     CI_TRY(ci_pipeline_budget_set(world, conf));
@@ -216,8 +233,9 @@ static void print_image(const ci_image_stats *s, const char *prefix)
         printf("unknown");
     printf(" Jy/beam\n");
     if (s->n_major > 0)
-        printf("clean: %d major cycles, %d components, %.6g Jy; %s\n", s->n_major, s->n_minor,
-               s->model_flux_jy, s->stop_reason);
+        printf("clean: %d major cycle%s, %d component%s, %.6g Jy; %s\n", s->n_major,
+               ci_plural(s->n_major), s->n_minor, ci_plural(s->n_minor), s->model_flux_jy,
+               s->stop_reason);
 }
 
 static ci_status image_tile(ci_comm *world, const ci_conf *conf, const ci_pipeline_options *options,
@@ -291,8 +309,9 @@ static ci_status mosaic_make(ci_comm *world, const ci_conf *conf, char **pb)
         status = ci_mosaic_make(world, ci_conf_arguments(conf), (const char *const *)pb,
                                 ci_conf_argument_count(conf), &options, &header, prefix, &stats);
     if (status == CI_OK && ci_comm_rank(world) == 0)
-        printf("%smosaic.fits: %zu tiles, %zu x %zu pixels, peak %.6g, least noise %.4g Jy/beam\n",
-               prefix, stats.n_tile, stats.n_x, stats.n_y, stats.peak_jy, stats.min_noise_jy);
+        printf("%smosaic.fits: %zu tile%s, %zu x %zu pixels, peak %.6g, least noise %.4g Jy/beam\n",
+               prefix, stats.n_tile, ci_plural(stats.n_tile), stats.n_x, stats.n_y, stats.peak_jy,
+               stats.min_noise_jy);
     ci_mosaic_stats_clear(&stats);
     ci_fits_header_clear(&header);
     ci_mem_free(prefix);

@@ -126,8 +126,8 @@ static ci_status choose_arrived(ci_run *run, ci_registry_groups **groups)
     }
     CI_TRY(ci_registry_groups_ready(run->registry, groups));
     if ((*groups)->n > 0) return check_disk(run);
-    printf("nothing to do: no complete group in %s (%zu files there)\n", run->places.input,
-           report.n_file);
+    printf("nothing to do: no complete group in %s (%zu file%s there)\n", run->places.input,
+           report.n_file, ci_plural(report.n_file));
     return CI_OK;
 }
 

@@ -138,7 +138,8 @@ ci_status ci_plan_teams_choose(ci_plan_teams *out, const ci_plan_work *work,
     *out =
         teams_of(&w, n_rank, limits->n_team > 0 && limits->n_team <= n_rank ? limits->n_team : 1);
     if (limits->n_team > n_rank)
-        return ci_error(CI_ERR_USAGE, "teams: %d, but there are %d ranks", limits->n_team, n_rank);
+        return ci_error(CI_ERR_USAGE, "teams: %d, but there %s %d rank%s", limits->n_team,
+                        n_rank == 1 ? "is" : "are", n_rank, ci_plural(n_rank));
     if (limits->n_team > 0) most = 0;
     /* Most teams first: of equal times the one with fewer ranks that wait for each other. */
     for (int n_team = most; n_team >= 1; n_team--) {
@@ -149,11 +150,12 @@ ci_status ci_plan_teams_choose(ci_plan_teams *out, const ci_plan_work *work,
         *out = t;
     }
     if (teams_fit(&w, out, limits)) return CI_OK;
-    return ci_error(CI_ERR_MEMORY,
-                    "memory: a tile needs %.1f GB on each of %d ranks, %.1f GB a node are allowed: "
-                    "use more nodes with fewer ranks on each, or raise --memory",
-                    1e-9 * rank_bytes(&w, out->min_ranks, n_rank), out->min_ranks,
-                    1e-9 * limits->memory_per_node);
+    return ci_error(
+        CI_ERR_MEMORY,
+        "memory: a tile needs %.1f GB on each of %d rank%s, %.1f GB a node are allowed: "
+        "use more nodes with fewer ranks on each, or raise --memory",
+        1e-9 * rank_bytes(&w, out->min_ranks, n_rank), out->min_ranks, ci_plural(out->min_ranks),
+        1e-9 * limits->memory_per_node);
 }
 
 /* ---- the plan ------------------------------------------------------------------------------- */

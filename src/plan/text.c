@@ -23,19 +23,21 @@ ci_status ci_plan_text(char **out, const ci_plan *p)
     *out = NULL;
     ci_status status = ci_text_append(
         &text,
-        "work      %zu group%s, %zu tile%s; a tile: %zu sub-bands, %zu channels, %zu times, %zu "
-        "baselines, %zu polarisations = %.3g samples, image %zu x %zu\n",
-        w->n_group, w->n_group == 1 ? "" : "s", w->n_tile, w->n_tile == 1 ? "" : "s", w->n_sub_band,
-        w->n_chan, w->n_time, w->n_baseline, w->n_pol, p->n_sample, w->image_size, w->image_size);
+        "work      %zu group%s, %zu tile%s; a tile: %zu sub-band%s, %zu channel%s, %zu time%s, %zu "
+        "baseline%s, %zu polarisation%s = %.3g samples, image %zu x %zu\n",
+        w->n_group, ci_plural(w->n_group), w->n_tile, ci_plural(w->n_tile), w->n_sub_band,
+        ci_plural(w->n_sub_band), w->n_chan, ci_plural(w->n_chan), w->n_time, ci_plural(w->n_time),
+        w->n_baseline, ci_plural(w->n_baseline), w->n_pol, ci_plural(w->n_pol), p->n_sample,
+        w->image_size, w->image_size);
     if (status == CI_OK)
         status = ci_text_append(
             &text,
             "ranks     %d on %d node%s: %d team%s of %d%s rank%s, %zu tile%s one "
             "after the other\n",
-            p->teams.n_rank, p->n_node, p->n_node == 1 ? "" : "s", p->teams.n_team,
-            p->teams.n_team == 1 ? "" : "s", p->teams.min_ranks,
+            p->teams.n_rank, p->n_node, ci_plural(p->n_node), p->teams.n_team,
+            ci_plural(p->teams.n_team), p->teams.min_ranks,
             p->teams.max_ranks > p->teams.min_ranks ? " or one more" : "",
-            p->teams.max_ranks == 1 ? "" : "s", p->teams.n_round, p->teams.n_round == 1 ? "" : "s");
+            ci_plural(p->teams.max_ranks), p->teams.n_round, ci_plural(p->teams.n_round));
     if (status == CI_OK)
         status = ci_text_append(&text, "memory    %s a rank, %s a node%s\n",
                                 size_text(a, p->memory_per_rank), size_text(b, p->memory_per_node),

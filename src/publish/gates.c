@@ -293,8 +293,8 @@ static void flux_gate(ci_publish_gates *gates, const ci_publish_subject *s,
     ci_publish_limits_default(&normal);
     if (s->n_flux_match < limits->min_flux_match || !isfinite(s->flux_ratio)) {
         gate(gates, "flux_ratio", CI_GATE_SKIP, s->flux_ratio, NAN,
-             "%lld catalogue sources matched, %lld are needed", (long long)s->n_flux_match,
-             (long long)limits->min_flux_match);
+             "%lld catalogue source%s matched, %lld needed", (long long)s->n_flux_match,
+             ci_plural(s->n_flux_match), (long long)limits->min_flux_match);
         return;
     }
     double r = s->flux_ratio;
@@ -306,9 +306,9 @@ static void flux_gate(ci_publish_gates *gates, const ci_publish_subject *s,
          : loose ? CI_GATE_WARN
                  : CI_GATE_PASS,
          r, r < 1 ? limits->min_flux_ratio : limits->max_flux_ratio,
-         "median found / catalogue %.3f over %lld sources, %.2f to %.2f%s", r,
-         (long long)s->n_flux_match, limits->min_flux_ratio, limits->max_flux_ratio,
-         loose ? ", limit loosened" : "");
+         "median found / catalogue %.3f over %lld source%s, %.2f to %.2f%s", r,
+         (long long)s->n_flux_match, ci_plural(s->n_flux_match), limits->min_flux_ratio,
+         limits->max_flux_ratio, loose ? ", limit loosened" : "");
 }
 
 static void pixel_gates(ci_publish_gates *gates, const pixels *p, const ci_publish_subject *s,

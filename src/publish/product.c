@@ -110,8 +110,8 @@ ci_status ci_publish_conclude(ci_registry *registry, const ci_registry_product *
     /* More than the attempts allowed: each of them ended with its process. */
     ci_status status =
         p->n_attempt > options->max_attempt
-            ? ci_error(CI_ERR_INTERNAL, "its process died %lld times on it: look at the logs",
-                       (long long)p->n_attempt - 1)
+            ? ci_error(CI_ERR_INTERNAL, "its process died %lld time%s on it: look at the logs",
+                       (long long)p->n_attempt - 1, ci_plural(p->n_attempt - 1))
             : ci_publish_attempt(registry, p, owner, options, result);
     if (status == CI_OK) {
         after_commit(registry, p, options, result);
@@ -144,8 +144,8 @@ static ci_status not_taken(const ci_registry_product *p, ci_registry_claim claim
                             p->id);
         ci_time_iso(when, ci_time_mjd_s_from_unix(p->next_try_unix_s), 0, true);
         return conclude(result, CI_PUBLISH_WAITS, CI_ERR_NOT_READY,
-                        "%s: failed %lld times, tried again after %s: %s", p->id,
-                        (long long)p->n_attempt, when, p->error);
+                        "%s: failed %lld time%s, tried again after %s: %s", p->id,
+                        (long long)p->n_attempt, ci_plural(p->n_attempt), when, p->error);
     case CI_CLAIM_REFUSED:
         return conclude(result, CI_PUBLISH_GATE, CI_ERR_GATE,
                         "%s: refused before, contimg publish --id tries again: %s", p->id,

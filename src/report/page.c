@@ -107,10 +107,11 @@ ci_status ci_report_flux(ci_text *out, const ci_json *flux)
 {
     const ci_json *match = ci_json_get(flux, "match");
     if (!flux || ci_json_length(match) == 0) return CI_OK;
+    double n_match = ci_json_get_number(flux, "n_match", 0);
     CI_TRY(ci_text_append(out,
-                          "<h4>Fluxes</h4><p>%.0f isolated sources of the model found; ratio "
+                          "<h4>Fluxes</h4><p>%.0f isolated source%s of the model found; ratio "
                           "found/model: median %.4f, scatter %.4f</p>\n",
-                          ci_json_get_number(flux, "n_match", 0),
+                          n_match, ci_plural(n_match),
                           ci_json_get_number(flux, "median_ratio", NAN),
                           ci_json_get_number(flux, "mad_ratio", NAN)));
     CI_TRY(flux_plot(out, match));
@@ -125,18 +126,18 @@ static ci_status mosaic(ci_text *out, const ci_json *group)
     if (!m) return CI_OK;
     char *folder = NULL, *path = NULL;
     bool shown = false;
+    double n_source = ci_json_get_number(group, "n_source", NAN);
     CI_TRY(ci_text_append(
         out,
         "<p>%.0f &times; %.0f pixels of %.2f&Prime;; beam %.2f&Prime; &times; "
         "%.2f&Prime;; %.3f MHz; peak %.4g Jy/beam; rms %.4g, least noise %.4g "
-        "mJy/beam; %.0f sources</p>\n",
+        "mJy/beam; %.0f source%s</p>\n",
         ci_json_get_number(m, "n_x", NAN), ci_json_get_number(m, "n_y", NAN),
         ci_json_get_number(m, "cell_arcsec", NAN), ci_json_get_number(m, "beam_major_arcsec", NAN),
         ci_json_get_number(m, "beam_minor_arcsec", NAN),
         ci_json_get_number(m, "freq_hz", NAN) * 1e-6, ci_json_get_number(m, "peak_jy", NAN),
         ci_json_get_number(m, "rms_jy", NAN) * 1e3,
-        ci_json_get_number(m, "min_noise_jy", NAN) * 1e3,
-        ci_json_get_number(group, "n_source", NAN)));
+        ci_json_get_number(m, "min_noise_jy", NAN) * 1e3, n_source, ci_plural(n_source)));
     CI_TRY(ci_path_parent(&folder, ci_json_get_string(m, "image", "")));
     ci_status status = ci_path_join(&path, folder, "mosaic.png");
     if (status == CI_OK) status = ci_report_picture(out, path, "mosaic", &shown);
@@ -297,11 +298,12 @@ static ci_status head(ci_text *out, const ci_json *record)
     if (*error) CI_TRY(ci_text_append(out, ": "));
     CI_TRY(ci_report_escape(out, error));
     CI_TRY(ci_text_append(out, "</p>\n<table>\n"));
+    double n_rank = ci_json_get_number(record, "n_rank", 1);
     snprintf(text, sizeof text, "%s to %s, %.1f s", ci_json_get_string(record, "started", ""),
              ci_json_get_string(record, "ended", ""), ci_json_get_number(record, "seconds", NAN));
     CI_TRY(fact(out, "time", text));
-    snprintf(text, sizeof text, "%s, %.0f ranks", ci_json_get_string(record, "host", ""),
-             ci_json_get_number(record, "n_rank", 1));
+    snprintf(text, sizeof text, "%s, %.0f rank%s", ci_json_get_string(record, "host", ""), n_rank,
+             ci_plural(n_rank));
     CI_TRY(fact(out, "host", text));
     CI_TRY(fact(out, "program", ci_json_get_string(record, "version", "")));
     CI_TRY(fact(out, "options", ci_json_get_string(record, "options", "")));

@@ -5,6 +5,14 @@
 #include <math.h>
 #include <string.h>
 
+static void number_or_unknown(char out[32], double value)
+{
+    if (isfinite(value))
+        snprintf(out, 32, "%.4g", value);
+    else
+        snprintf(out, 32, "unknown");
+}
+
 static ci_status group_lines(ci_text *out, const ci_json *group)
 {
     const ci_json *mosaic = ci_json_get(group, "mosaic"), *tiles = ci_json_get(group, "tiles");
@@ -14,14 +22,17 @@ static ci_status group_lines(ci_text *out, const ci_json *group)
                           ci_json_get_bool(group, "is_degraded", false) ? " DEGRADED" : "",
                           *ci_json_get_string(group, "reason", "") ? ": " : "",
                           ci_json_get_string(group, "reason", "")));
+    double n_source = ci_json_get_number(group, "n_source", 0);
+    double n_match = ci_json_get_number(flux, "n_match", 0);
     for (size_t i = 0; i < ci_json_length(tiles); i++) {
         const ci_json *tile = ci_json_at(tiles, i), *image = ci_json_get(tile, "image");
+        char thermal[32];
+        number_or_unknown(thermal, ci_json_get_number(image, "thermal_jy", NAN));
         CI_TRY(ci_text_append(out, "  tile %-20s %-8s", ci_json_get_string(tile, "id", ""),
                               ci_json_get_string(tile, "state", "")));
         if (image)
-            CI_TRY(ci_text_append(out, " rms %.4g thermal %.4g peak %.5g Jy/beam",
-                                  ci_json_get_number(image, "rms_jy", NAN),
-                                  ci_json_get_number(image, "thermal_jy", NAN),
+            CI_TRY(ci_text_append(out, " rms %.4g thermal %s peak %.5g Jy/beam",
+                                  ci_json_get_number(image, "rms_jy", NAN), thermal,
                                   ci_json_get_number(image, "peak_jy", NAN)));
         CI_TRY(ci_text_append(out, " %s\n", ci_json_get_string(tile, "reason", "")));
     }
@@ -29,14 +40,16 @@ static ci_status group_lines(ci_text *out, const ci_json *group)
         CI_TRY(ci_text_append(
             out,
             "  mosaic %.0f x %.0f, rms %.4g, least noise %.4g, peak %.5g Jy/beam, "
-            "%.0f sources\n",
+            "%.0f source%s\n",
             ci_json_get_number(mosaic, "n_x", NAN), ci_json_get_number(mosaic, "n_y", NAN),
             ci_json_get_number(mosaic, "rms_jy", NAN),
             ci_json_get_number(mosaic, "min_noise_jy", NAN),
-            ci_json_get_number(mosaic, "peak_jy", NAN), ci_json_get_number(group, "n_source", 0)));
-    if (flux)
-        CI_TRY(ci_text_append(out, "  flux found/model: %.0f sources, median %.4f, scatter %.4f\n",
-                              ci_json_get_number(flux, "n_match", 0),
+            ci_json_get_number(mosaic, "peak_jy", NAN), n_source, ci_plural(n_source)));
+    if (flux && n_match == 0)
+        CI_TRY(ci_text_append(out, "  flux found/model: no source of the model found\n"));
+    else if (flux)
+        CI_TRY(ci_text_append(out, "  flux found/model: %.0f source%s, median %.4f, scatter %.4f\n",
+                              n_match, ci_plural(n_match),
                               ci_json_get_number(flux, "median_ratio", NAN),
                               ci_json_get_number(flux, "mad_ratio", NAN)));
     const char *published = ci_json_get_string(group, "published_path", "");
@@ -67,11 +80,12 @@ ci_status ci_report_summary(ci_text *out, const ci_json *record)
 {
     const ci_json *groups = ci_json_get(record, "groups");
     const ci_json *warnings = ci_json_get(record, "warnings");
+    double n_rank = ci_json_get_number(record, "n_rank", 1);
     CI_TRY(ci_text_append(
-        out, "contimg %s, run %s\n%s to %s, %.1f s, %.0f ranks on %s\n%s%s%s\n",
+        out, "contimg %s, run %s\n%s to %s, %.1f s, %.0f rank%s on %s\n%s%s%s\n",
         ci_json_get_string(record, "version", ""), ci_json_get_string(record, "run", ""),
         ci_json_get_string(record, "started", ""), ci_json_get_string(record, "ended", ""),
-        ci_json_get_number(record, "seconds", NAN), ci_json_get_number(record, "n_rank", 1),
+        ci_json_get_number(record, "seconds", NAN), n_rank, ci_plural(n_rank),
         ci_json_get_string(record, "host", ""), ci_json_get_string(record, "status", ""),
         *ci_json_get_string(record, "error", "") ? ": " : "",
         ci_json_get_string(record, "error", "")));

@@ -235,9 +235,10 @@ static ci_status image_facts(ci_text *out, const ci_json *image)
                               rms / thermal));
     else
         CI_TRY(ci_text_append(out, "thermal unknown"));
-    CI_TRY(ci_text_append(out, "<br>clean: %.0f major cycles, %.0f components, %.4g Jy; ",
-                          ci_json_get_number(image, "n_major", NAN),
-                          ci_json_get_number(image, "n_minor", NAN),
+    double n_major = ci_json_get_number(image, "n_major", NAN);
+    double n_minor = ci_json_get_number(image, "n_minor", NAN);
+    CI_TRY(ci_text_append(out, "<br>clean: %.0f major cycle%s, %.0f component%s, %.4g Jy; ",
+                          n_major, ci_plural(n_major), n_minor, ci_plural(n_minor),
                           ci_json_get_number(image, "model_flux_jy", NAN)));
     CI_TRY(ci_report_escape(out, ci_json_get_string(image, "stop_reason", "")));
     if (ci_json_get_bool(image, "is_pseudo_i", false))

@@ -270,7 +270,8 @@ static ci_status doubles_count(ci_uvh5_file *file)
     }
     ci_mem_free(seen);
     if (n_double > 0) {
-        uvh5_odd(file, "%zu rows repeat the baseline and time of another row", n_double);
+        uvh5_odd(file, "%zu row%s repeat%s the baseline and time of another row", n_double,
+                 ci_plural(n_double), n_double == 1 ? "s" : "");
     }
     return CI_OK;
 }

@@ -48,6 +48,14 @@ else
   echo "skipped: not root, folders of others are not tried"
 fi
 
+# ---- files of two calls are never mixed -----------------------------------------------------------
+good 'out/y.image.fits' 0 image sim/*.hdf5 $image --calibrated --out out/y
+ls out/y.residual.fits out/y.model.fits >/dev/null || fail "no residual: $(ls out)"
+: >out/y.model.fits.part # of a call that was killed
+good 'out/y.image.fits' 2 image sim/*.hdf5 --size 96 --cell-arcsec 25 --niter 0 --calibrated --out out/y
+[ "$(cd out && echo y.*)" = 'y.dirty.fits y.image.fits y.pb.fits y.pbcor.fits y.psf.fits' ] ||
+  fail "of two calls: $(ls out)"
+
 # ---- a full disk ----------------------------------------------------------------------------------
 mkdir small
 if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=400k none small 2>/dev/null; then
@@ -60,6 +68,17 @@ if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=400k none small 2>/dev/null; the
     [ ! -e full$ranks/products/2026-01-25 ] || fail "a full disk, and published"
     rm -rf small/*
   done
+  # Wherever in the course of the files it comes, those of an earlier call stay as they were.
+  dirty="sim/*.hdf5 --size 96 --cell-arcsec 25 --niter 0 --calibrated"
+  good 'x.image.fits' 0 image $dirty --out small/x
+  (cd small && sha256sum *) >before.txt
+  for filler in 165 150 140 120 100 70 40 1; do
+    head -c ${filler}k /dev/zero >small/other
+    bad 5 'small/x.' $((filler == 100 ? 2 : 0)) image $dirty --weighting natural --out small/x
+    rm small/other
+    (cd small && sha256sum *) | cmp - before.txt || fail "$filler kB less: $(ls small)"
+  done
+  rm -rf small/*
   head -c 385k /dev/zero >small/other
   bad 5 'small/' 0 calibrate sim/*.hdf5 $model --out small/x
   [ "$(ls small)" = other ] || fail "a full disk: calibrate left $(ls small)"

@@ -495,6 +495,74 @@ static void test_refused(ci_comm *world)
     CHECK(stats.tile == NULL);
 }
 
+/* Two small tiles, alike but for what a case spoils of the second. */
+enum
+{
+    PAIR_SIDE = 64
+};
+
+static ci_status pair_make(ci_comm *world, double freq_hz, double bandwidth_hz, float pb_factor,
+                           long flip_at)
+{
+    const char *names[4] = {"a.image.fits", "b.image.fits", "a.pb.fits", "b.pb.fits"};
+    char path[4][96], prefix[96];
+    for (int i = 0; i < 4; i++)
+        snprintf(path[i], sizeof path[i], "%s/%s", folder, names[i]);
+    snprintf(prefix, sizeof prefix, "%s/pair.", folder);
+    float pixel[PAIR_SIDE * PAIR_SIDE];
+    for (int i = 0; i < 4 && ci_comm_rank(world) == 0; i++) {
+        bool is_pb = i >= 2, is_second = i % 2;
+        ci_fits_header h = {.n_x = PAIR_SIDE,
+                            .n_y = PAIR_SIDE,
+                            .x_ref = PAIR_SIDE / 2,
+                            .y_ref = PAIR_SIDE / 2,
+                            .cell_rad = CELL,
+                            .ra_rad = 1,
+                            .bunit = "Jy/beam",
+                            .stokes = "I",
+                            .beam_major_rad = 4 * CELL,
+                            .beam_minor_rad = 4 * CELL,
+                            .freq_hz = is_second ? freq_hz : 1.4e9,
+                            .bandwidth_hz = bandwidth_hz};
+        state = 99;
+        for (size_t k = 0; k < PAIR_SIDE * PAIR_SIDE; k++)
+            pixel[k] = is_pb ? (is_second ? pb_factor : 1) : (float)(uniform() - 0.5);
+        CHECK_OK(ci_fits_write(path[i], &h, pixel));
+    }
+    if (flip_at > 0 && ci_comm_rank(world) == 0) {
+        FILE *file = fopen(path[1], "r+b");
+        CHECK(file && fseek(file, flip_at, SEEK_SET) == 0 && fputc(0x3f, file) != EOF);
+        CHECK(fclose(file) == 0);
+    }
+    CHECK_OK(ci_par_barrier(world));
+    const char *images[2] = {path[0], path[1]}, *pbs[2] = {path[2], path[3]};
+    ci_mosaic_options options;
+    ci_mosaic_options_default(&options);
+    ci_mosaic_stats stats;
+    ci_status status = ci_mosaic_make(world, images, pbs, 2, &options, NULL, prefix, &stats);
+    ci_mosaic_stats_clear(&stats);
+    CHECK_OK(ci_par_barrier(world));
+    return status;
+}
+
+/* Damaged files, another band, and beams that are none. */
+static void test_spoilt(ci_comm *world)
+{
+    CHECK_OK(pair_make(world, 1.45e9, 1e8, 0.9f, 0));
+    CHECK_OK(pair_make(world, 0, 0, 1.01f, 0));
+    CHECK(pair_make(world, 1.4e9, 1e8, 1, 5760 + 4000) == CI_ERR_INPUT);
+    CHECK(strstr(ci_error_text(), "b.image.fits: DATASUM: wrong") != NULL);
+    CHECK(pair_make(world, 2.8e9, 1e8, 1, 0) == CI_ERR_INPUT);
+    CHECK(strstr(ci_error_text(), "b.image.fits: RESTFRQ: 2800 MHz") != NULL);
+    CHECK(strstr(ci_error_text(), "a.image.fits: 1400 MHz") != NULL);
+    const float senseless[] = {NAN, 0, -0.5f, 2, INFINITY};
+    for (size_t i = 0; i < sizeof senseless / sizeof *senseless; i++) {
+        CHECK(pair_make(world, 1.4e9, 1e8, senseless[i], 0) == CI_ERR_INPUT);
+        CHECK(strstr(ci_error_text(), "b.pb.fits: ") != NULL);
+        CHECK(strstr(ci_error_text(), "not a primary beam") != NULL);
+    }
+}
+
 int main(void)
 {
     ci_comm *world = NULL;
@@ -553,6 +621,7 @@ int main(void)
     ci_mosaic_stats_clear(&stats);
 
     test_single(world);
+    test_spoilt(world);
     test_refused(world);
     CHECK(ci_mem_now() == before);
     CHECK_OK(ci_par_barrier(world));

@@ -133,10 +133,50 @@ static void test_json(void **state)
     ci_json_free(back);
 }
 
+/* Of two calls, the second makes one file less than the first. */
+static void test_set(void **unused)
+{
+    (void)unused;
+    char folder[] = "/tmp/contimg_base_XXXXXX", part[64], *path[3];
+    assert_non_null(mkdtemp(folder));
+    for (int i = 0; i < 3; i++) {
+        const char *const names[] = {"a", "b", "c"};
+        assert_int_equal(ci_path_join(&path[i], folder, names[i]), CI_OK);
+        assert_int_equal(ci_file_write(path[i], "first", 5), CI_OK);
+        snprintf(part, sizeof part, "%s.part", path[i]);
+        if (i != 1) assert_int_equal(ci_file_write(part, "second", 6), CI_OK);
+    }
+    assert_int_equal(ci_path_commit_set(path, 3), CI_OK);
+    for (int i = 0; i < 3; i++) {
+        char *text = NULL;
+        snprintf(part, sizeof part, "%s.part", path[i]);
+        assert_false(ci_path_exists(part));
+        assert_int_equal(ci_path_exists(path[i]), i != 1);
+        if (i == 1) continue;
+        assert_int_equal(ci_file_read(&text, NULL, path[i]), CI_OK);
+        assert_string_equal(text, "second");
+        ci_mem_free(text);
+        unlink(path[i]);
+    }
+    assert_int_equal(ci_path_make_folder(path[1]), CI_OK); /* in the way */
+    assert_int_equal(ci_path_commit_set(path, 3), CI_ERR_IO);
+    assert_non_null(strstr(ci_error_text(), path[1]));
+    snprintf(part, sizeof part, "%s.part", path[0]);
+    assert_int_equal(ci_file_write(part, "third", 5), CI_OK);
+    ci_path_discard_set(path, 3);
+    assert_false(ci_path_exists(part));
+    assert_int_equal(rmdir(path[1]), 0);
+    assert_int_equal(rmdir(folder), 0);
+    for (int i = 0; i < 3; i++)
+        ci_mem_free(path[i]);
+    assert_int_equal(ci_mem_now(), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_status), cmocka_unit_test(test_memory),
                                        cmocka_unit_test(test_text),   cmocka_unit_test(test_clock),
-                                       cmocka_unit_test(test_files),  cmocka_unit_test(test_json)};
+                                       cmocka_unit_test(test_files),  cmocka_unit_test(test_set),
+                                       cmocka_unit_test(test_json)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

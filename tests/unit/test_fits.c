@@ -273,6 +273,8 @@ static void test_verify(void **unused)
     assert_int_equal(ci_file_write(bad, data, n), CI_OK);
     assert_int_equal(ci_fits_verify(bad), CI_ERR_INPUT);
     assert_non_null(strstr(ci_error_text(), "DATASUM: wrong"));
+    assert_int_equal(ci_fits_verify_given(bad), CI_ERR_INPUT);
+    assert_non_null(strstr(ci_error_text(), "DATASUM: wrong"));
     ci_mem_free(data);
     spoil(good, bad, "OBJECT  = 'another'", 0);
     assert_int_equal(ci_fits_verify(bad), CI_ERR_INPUT);

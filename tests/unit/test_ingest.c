@@ -380,7 +380,7 @@ static void test_gap_at_head(void **state)
     assert_int_equal(g->item[0].n_member, 1);
     assert_int_equal(g->item[0].state, CI_WORK_FAILED);
     assert_string_equal(g->item[0].closed_by, "gap");
-    assert_non_null(strstr(g->item[0].error, "3 are needed"));
+    assert_non_null(strstr(g->item[0].error, "3 needed"));
     assert_int_equal(g->item[1].n_member, 10);
     assert_int_equal(g->item[1].state, CI_WORK_PENDING);
     assert_int_equal(g->item[1].member[0].role, CI_ROLE_NEW);

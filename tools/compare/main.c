@@ -159,8 +159,8 @@ static ci_status compare_lists(const options *o, const cmp_list *found, const cm
     bool is_good;
     CI_TRY(cmp_compare(&result, found, truth, map));
     put_statistics(line, &result, map);
-    printf("%zu sources found, %zu true ones, beam %.1f arcsec, %.2f MHz\n", found->n, truth->n,
-           map->beam_rad * CI_RAD_TO_ARCSEC, map->freq_hz * 1e-6);
+    printf("%zu source%s found, %zu true, beam %.1f arcsec, %.2f MHz\n", found->n,
+           ci_plural(found->n), truth->n, map->beam_rad * CI_RAD_TO_ARCSEC, map->freq_hz * 1e-6);
     print_table(&result, found, truth, o->n_top);
     is_good = print_statistics(&result, o->n_least);
     cmp_result_free(&result);

@@ -37,9 +37,12 @@ static ci_status simulate(ci_comm *comm, const sim_options *options)
     ci_status status = prepare(comm, options, &world);
     if (status == CI_OK) status = ci_par_agree(comm, write_files(comm, world, &n_file));
     if (status == CI_OK && ci_comm_rank(comm) == 0)
-        printf("%s: %lld files of %zu tiles, %zu antennas, %zu sources, noise %.4g Jy, %.1f s\n",
-               options->out, (long long)n_file, world->n_tile, world->array->n_antenna,
-               world->sources->n, world->sigma_jy, ci_clock_monotonic_s() - start);
+        printf(
+            "%s: %lld file%s of %zu tile%s, %zu antenna%s, %zu source%s, noise %.4g Jy, %.1f s\n",
+            options->out, (long long)n_file, ci_plural(n_file), world->n_tile,
+            ci_plural(world->n_tile), world->array->n_antenna, ci_plural(world->array->n_antenna),
+            world->sources->n, ci_plural(world->sources->n), world->sigma_jy,
+            ci_clock_monotonic_s() - start);
     sim_world_free(world);
     return status;
 }
