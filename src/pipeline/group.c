@@ -116,12 +116,9 @@ static ci_status make_team_tiles(ci_run *run, ci_comm *team, const ci_plan_teams
         ci_mem_free(text);
         ci_json_free(record);
         CI_AGREE(team, status);
-        bool stop = ci_stop_asked();
-        CI_AGREE(team, stop ? ci_error(CI_ERR_STOPPED,
-                                       "stopped on request after tile %zu of %zu; "
-                                       "run it again to resume",
-                                       i + 1, n_tile)
-                            : CI_OK);
+        char where[64];
+        snprintf(where, sizeof where, "after tile %zu of %zu", i + 1, n_tile);
+        CI_TRY(ci_run_stop_check(team, where));
     }
     return CI_OK;
 }
@@ -393,6 +390,7 @@ static ci_status process(ci_run *run, const ci_json *group, ci_json **records,
     }
     ci_run_tables_free(&tables);
     if (status == CI_OK) status = ci_run_json_share(run->world, &passed);
+    if (status == CI_OK) status = ci_run_stop_check(run->world, "before the mosaic");
     if (status == CI_OK) status = mosaic_folder(run, ci_json_get_string(group, "id", ""), &folder);
     if (status == CI_OK) status = make_mosaic(run, group, passed, folder, group_record);
     if (status == CI_OK && is_root)

@@ -52,6 +52,10 @@ ci_json *ci_run_gates_record(const ci_publish_gates *gates);
 /* Puts ranks' events, memory and bytes into the record; collective. */
 CI_MUST_CHECK ci_status ci_run_record_ranks(ci_run *run);
 
+/* CI_ERR_STOPPED where a stop is asked for on any rank of `comm`: ranks are told at different
+ * times, so they agree. `where` is for the text. Collective. */
+CI_MUST_CHECK ci_status ci_run_stop_check(ci_comm *comm, const char *where);
+
 /* ---- work.c ---- */
 /* The groups to do, the same on all ranks: {"groups": [{"id", "is_named", "min_tiles",
  * "tiles": [{"id", "paths": [], "is_degraded", "time_mjd_s"}]}]}. Collective. */

@@ -61,18 +61,35 @@ wait_for() {
   done
   return 1
 }
-begin() { # begin PLACE SIGNAL RANKS: a run that gets the signal when the first tile is done
-  local ranks=$3 place=$1 launcher="" pid
+# wait_said PATTERN N PID: until N lines of the log hold it, or the run has ended.
+wait_said() {
+  local i
+  for i in $(seq 1 2000); do
+    [ "$(grep -ac -- "$1" "$err")" -ge "$2" ] && return 0
+    kill -0 "$3" 2>/dev/null || return 1
+    sleep 0.01
+  done
+  return 1
+}
+# begin PLACE SIGNAL RANKS [PATTERN N ARG...]: a run that gets the signal when the first tile is
+# done, or when its log holds the pattern N times.
+begin() {
+  local ranks=$3 place=$1 launcher="" pid signal=$2 pattern=${4:-} n=${5:-}
+  shift $(($# > 5 ? 5 : $#))
   [ "$ranks" -gt 0 ] && launcher="mpirun -n $ranks"
-  timeout -k 10 100 $launcher "$contimg" run sim/*.hdf5 $options --teams 1 \
+  timeout -k 10 100 $launcher "$contimg" run sim/*.hdf5 $options --teams 1 "$@" \
     --state-dir "$place/state" --output-dir "$place/staging" --products-dir "$place/products" \
     >"$out" 2>"$err" &
   pid=$!
-  wait_for "$place/staging/tiles/2026-01-25T00:00:10/tile.json" $pid ||
-    fail "$place: no first tile: $(tail -n 3 "$err")"
+  if [ -n "$pattern" ]; then
+    wait_said "$pattern" "$n" $pid || fail "$place: not $n times '$pattern': $(tail -n 3 "$err")"
+  else
+    wait_for "$place/staging/tiles/2026-01-25T00:00:10/tile.json" $pid ||
+      fail "$place: no first tile: $(tail -n 3 "$err")"
+  fi
   # The ranks themselves, children of timeout or of the launcher below it.
   for parent in $pid $(pgrep -P $pid); do
-    for child in $(pgrep -P "$parent" -x contimg); do kill -"$2" "$child"; done
+    for child in $(pgrep -P "$parent" -x contimg); do kill -"$signal" "$child"; done
   done
   wait $pid
   code=$?
@@ -110,6 +127,32 @@ for ranks in 0 2; do
   grep -q 'used again' "$err" || fail "after a stop: the finished tile is made again"
   sound stopped$ranks
   [ "$(content stopped$ranks)" = "$(content whole)" ] || fail "after a stop: another product"
+done
+
+# Within a tile, too: between its stages, and between CLEAN's major cycles.
+stopped_within() { # stopped_within PLACE RANKS PATTERN N ARG...
+  local place=$1 ranks=$2
+  begin "$place" TERM "$ranks" "${@:3}"
+  [ $code = 75 ] || fail "$place: SIGTERM at $ranks ranks: exit $code: $(tail -n 3 "$err")"
+  own_lines | grep -q 'run it again to resume' || fail "$place: $(own_lines)"
+  [ -z "$(find "$place/staging" "$place/products" -type f)" ] ||
+    fail "$place: a tile was stopped, and left $(find "$place/staging" -type f)"
+  grep -aq 'tile .* failed' "$err" && fail "$place: a stop is called a failure"
+  if command -v sqlite3 >/dev/null; then
+    [ "$(sqlite3 "$place/state/ingest.sqlite3" 'SELECT status FROM mosaic_groups')" = pending ] ||
+      fail "$place: its group is not left to be done"
+  fi
+}
+for ranks in 0 2; do
+  stopped_within flagged$ranks $ranks 'INFO .*apply  *2026' 1
+  own_lines | grep -q 'stopped on request in tile 2026-01-25T' || fail "not in a tile: $(own_lines)"
+  run 2 flagged$ranks
+  [ $code = 0 ] || fail "after a stop in a tile: exit $code: $(own_lines)"
+  sound flagged$ranks
+  [ "$(content flagged$ranks)" = "$(content whole)" ] || fail "after a stop in a tile: another product"
+  # Cleaned so deep that the end of the first tile is far.
+  stopped_within cleaned$ranks $ranks 'clean: major cycle [0-9]*:' 2 --size 1024 --cell-arcsec 5
+  own_lines | grep -q 'stopped on request in tile' || fail "not in a tile: $(own_lines)"
 done
 
 # ---- other data of the same times -----------------------------------------------------------------
