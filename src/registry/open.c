@@ -206,6 +206,7 @@ ci_status ci_db_open_write(ci_db *db, const char *backups, double now_unix_s)
     ci_mem_free(folder);
     CI_TRY(status);
     CI_TRY(open_handle(db, db->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE));
+    CI_TRY(ci_schema_check_owner(db));
     CI_TRY(ci_schema_version_read(db, &db->version_found));
     if (db->version_found > ci_schema_version(db->which)) return newer(db, db->version_found);
     CI_TRY(set_journal(db));
@@ -274,6 +275,7 @@ ci_status ci_db_open_read(ci_db *db, double now_unix_s)
         return CI_OK;
     }
     CI_TRY(open_readable(db));
+    CI_TRY(ci_schema_check_owner(db));
     CI_TRY(ci_schema_version_read(db, &db->version_found));
     if (db->version_found > known) return newer(db, db->version_found);
     if (db->version_found < known) {
