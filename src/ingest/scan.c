@@ -215,7 +215,7 @@ ci_status ci_ingest_scan(ci_registry *registry, const char *folder,
     found_free(&found);
     if (status == CI_OK && report->n_passed_over)
         ci_log_info("%s: %zu files passed over: older than the first use of this database "
-                    "(--since takes them)",
+                    "(named on the command line of contimg run they are taken)",
                     resolved, report->n_passed_over);
     return status;
 }

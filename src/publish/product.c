@@ -156,9 +156,11 @@ static ci_status not_taken(const ci_registry_product *p, ci_registry_claim claim
                         "again: %s",
                         p->id, p->error);
     default:
-        return conclude(result, CI_PUBLISH_WAITS, CI_ERR_INPUT,
-                        "%s: no such product, or one of the deployed pipeline (contimg db adopt)",
-                        p->id);
+        return conclude(
+            result, CI_PUBLISH_WAITS, CI_ERR_INPUT,
+            "%s: no such product, or one of the deployed pipeline, which contimg leaves "
+            "alone: contimg status lists them",
+            p->id);
     }
 }
 

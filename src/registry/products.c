@@ -136,8 +136,8 @@ ci_status ci_registry_product_stage(ci_registry *registry, const ci_registry_pro
         *is_new = status == CI_OK;
     } else if (status == CI_OK && found->item[0].is_deployed) {
         status = ci_error(CI_ERR_INPUT,
-                          "%s: a product of the deployed pipeline has this id: contimg db adopt "
-                          "takes it over",
+                          "%s: a product of the deployed pipeline has this id, and contimg leaves "
+                          "it alone: use another --registry-db",
                           p->id);
     } else if (status == CI_OK && found->item[0].state != CI_PUBLISH_PUBLISHING &&
                found->item[0].state != CI_PUBLISH_PUBLISHED) {
