@@ -232,25 +232,43 @@ static void publish_options(const ci_conf *conf, const ci_cli_opened *o,
     options->limits.min_peak_snr = ci_conf_double(conf, CI_OPT_QA_IMG_MIN_PEAK_SNR);
 }
 
-static ci_status publish_one(const ci_cli_opened *o, const char *id,
+/* The limits that this command judges by and that are loosened, on one line. */
+static void print_loosened(const ci_conf *conf)
+{
+    static const ci_conf_id ids[] = {CI_OPT_QA_IMG_MIN_DYNAMIC_RANGE, CI_OPT_QA_IMG_MIN_PEAK_SNR,
+                                     CI_OPT_QA_IMG_MAX_NOISE_RATIO};
+    const char *before = "judged by loosened limits: ";
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+        char text[CI_CONF_LOOSE_TEXT];
+        if (!ci_conf_is_loose(conf, ids[i])) continue;
+        ci_conf_loose_text(conf, ids[i], text);
+        printf("%s%s", before, text);
+        before = ", ";
+    }
+    if (*before == ',') printf("\n");
+}
+
+static ci_status publish_one(const ci_cli_opened *o, const ci_conf *conf, const char *id,
                              const ci_publish_options *options)
 {
     ci_publish_result *result = NULL;
     CI_TRY(ci_mem_alloc(&result, 1, sizeof *result, "publish"));
     ci_status status = ci_publish_product(o->registry, id, options, result);
     if (status == CI_OK) printf("%s: %s\n", id, result->text);
+    if (result->gates.n > 0) print_loosened(conf);
     ci_mem_free(result);
     return status;
 }
 
-static ci_status publish_failed(const ci_cli_opened *o, const ci_publish_options *options)
+static ci_status publish_failed(const ci_cli_opened *o, const ci_conf *conf,
+                                const ci_publish_options *options)
 {
     ci_registry_products *failed = NULL;
     ci_status worst = CI_OK;
     char why[1024] = "";
     CI_TRY(ci_registry_products_read(o->registry, &failed, CI_PUBLISH_FAILED, false));
     for (size_t i = 0; i < failed->n; i++) {
-        ci_status status = publish_one(o, failed->item[i].id, options);
+        ci_status status = publish_one(o, conf, failed->item[i].id, options);
         if (status != CI_OK) snprintf(why, sizeof why, "%s", ci_error_text());
         if (status > worst) worst = status;
     }
@@ -259,13 +277,15 @@ static ci_status publish_failed(const ci_cli_opened *o, const ci_publish_options
     return worst == CI_OK ? CI_OK : ci_error(worst, "%s", why);
 }
 
-static ci_status publish_recover(const ci_cli_opened *o, const ci_publish_options *options)
+static ci_status publish_recover(const ci_cli_opened *o, const ci_conf *conf,
+                                 const ci_publish_options *options)
 {
     ci_publish_recovered r;
     CI_TRY(ci_publish_recover(o->registry, options, &r));
     printf("finished %zu, returned to staging %zu, given up %zu, left alone (owner alive) %zu, "
            "left-overs removed %zu, faults %zu\n",
            r.n_finished, r.n_returned, r.n_given_up, r.n_held, r.n_part, r.n_fault);
+    if (r.n_finished + r.n_returned + r.n_given_up > 0) print_loosened(conf);
     return CI_OK;
 }
 
@@ -282,9 +302,9 @@ ci_status ci_cli_publish(const ci_conf *conf)
     if (status == CI_OK) {
         publish_options(conf, &o, &options);
         ci_conf_loose_warn(conf);
-        status = *id     ? publish_one(&o, id, &options)
-                 : retry ? publish_failed(&o, &options)
-                         : publish_recover(&o, &options);
+        status = *id     ? publish_one(&o, conf, id, &options)
+                 : retry ? publish_failed(&o, conf, &options)
+                         : publish_recover(&o, conf, &options);
     }
     ci_cli_close(&o);
     return status;
