@@ -178,6 +178,9 @@ CI_MUST_CHECK ci_status ci_registry_file_get(ci_registry *registry, const char *
                                              ci_registry_files **out);
 /* Files that are not whole yet: growing, incomplete, empty, truncated. */
 CI_MUST_CHECK ci_status ci_registry_files_unsettled(ci_registry *registry, ci_registry_files **out);
+/* Files that are no sub-band of an observation, and why; growing ones only where they could not
+ * be read. In order of path. */
+CI_MUST_CHECK ci_status ci_registry_files_unused(ci_registry *registry, ci_registry_files **out);
 /* All files, or those of one observation in order of sub-band. */
 CI_MUST_CHECK ci_status ci_registry_files_read(ci_registry *registry, ci_registry_files **out,
                                                const char *observation_id);

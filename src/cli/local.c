@@ -121,6 +121,41 @@ static void print_group(const ci_registry_group *group)
            group->is_early ? " (early)" : "");
 }
 
+/* Why a file is not used; the path stands before it already. */
+static const char *file_reason(const ci_registry_file *f)
+{
+    size_t n = strlen(f->path);
+    if (strncmp(f->reason, f->path, n) == 0 && strncmp(f->reason + n, ": ", 2) == 0)
+        return f->reason + n + 2;
+    return f->reason;
+}
+
+static ci_json *file_record(const ci_registry_file *f)
+{
+    ci_json *record = ci_json_object();
+    ci_json_put_string(record, "path", f->path);
+    ci_json_put_string(record, "state", ci_registry_file_state_word(f->state));
+    ci_json_put_string(record, "reason", file_reason(f));
+    return record;
+}
+
+/* Files that are not used, each with its reason; into `list` where it is given. */
+static ci_status list_files(ci_registry *registry, ci_json *list)
+{
+    ci_registry_files *files = NULL;
+    CI_TRY(ci_registry_files_unused(registry, &files));
+    for (size_t i = 0; i < files->n; i++) {
+        const ci_registry_file *f = &files->item[i];
+        if (list)
+            ci_json_put(list, NULL, file_record(f));
+        else
+            printf("file        %s %s: %s\n", f->path, ci_registry_file_state_word(f->state),
+                   file_reason(f));
+    }
+    ci_registry_files_free(files);
+    return CI_OK;
+}
+
 static ci_status list_all(ci_registry *registry, bool as_json)
 {
     ci_registry_observations *observations = NULL;
@@ -144,9 +179,12 @@ static ci_status list_all(ci_registry *registry, bool as_json)
     }
     ci_registry_observations_free(observations);
     ci_registry_groups_free(groups);
+    ci_json *f_list = as_json ? ci_json_array() : NULL;
+    if (status == CI_OK) status = list_files(registry, f_list);
     if (!as_json) return status;
     ci_json_put(root, "observations", o_list);
     ci_json_put(root, "groups", g_list);
+    ci_json_put(root, "files", f_list);
     if (status == CI_OK) return ci_cli_print_json(root);
     ci_json_free(root);
     return status;

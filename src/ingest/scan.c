@@ -83,11 +83,13 @@ static ci_status look(ci_registry *registry, const char *path, const struct stat
     f->size = facts->st_size;
     f->mtime_unix_s = mtime;
     f->reason[0] = '\0';
-    if (ci_ingest_name_is_incomplete(path))
+    if (ci_ingest_name_is_incomplete(path)) {
         f->state = CI_FILE_INCOMPLETE;
-    else if (facts->st_size == 0)
+        snprintf(f->reason, sizeof f->reason, "by its name its writer is not done with it");
+    } else if (facts->st_size == 0) {
         f->state = CI_FILE_EMPTY;
-    else
+        snprintf(f->reason, sizeof f->reason, "0 bytes: copy it again");
+    } else
         f->state = is_at_rest(f, now, options->settle_s) ? CI_FILE_USED : CI_FILE_GROWING;
     *take = true;
     return CI_OK;
