@@ -319,10 +319,12 @@ static ci_status publish_recover(const ci_cli_opened *o, const ci_conf *conf,
                                  const ci_publish_options *options)
 {
     ci_publish_recovered r;
-    CI_TRY(ci_publish_recover(o->registry, options, &r));
+    ci_publish_options with_rebuild = *options;
+    with_rebuild.rebuild = true;
+    CI_TRY(ci_publish_recover(o->registry, &with_rebuild, &r));
     printf("finished %zu, returned to staging %zu, given up %zu, left alone (owner alive) %zu, "
-           "left-overs removed %zu, faults %zu\n",
-           r.n_finished, r.n_returned, r.n_given_up, r.n_held, r.n_part, r.n_fault);
+           "left-overs removed %zu, taken into the registry %zu, faults %zu\n",
+           r.n_finished, r.n_returned, r.n_given_up, r.n_held, r.n_part, r.n_rebuilt, r.n_fault);
     if (r.n_finished + r.n_returned + r.n_given_up > 0) print_loosened(conf);
     return CI_OK;
 }
@@ -374,8 +376,10 @@ static ci_status print_products(ci_registry *registry)
     CI_TRY(ci_registry_products_read(registry, &products, -1, true));
     for (size_t i = 0; i < products->n; i++) {
         const ci_registry_product *p = &products->item[i];
-        printf("product     %-32s %-12s %s\n", p->id, ci_registry_publish_state_word(p->state),
-               p->state == CI_PUBLISH_PUBLISHED ? p->published_path : p->error);
+        bool is_published = p->state == CI_PUBLISH_PUBLISHED;
+        printf("product     %-32s %-12s %s%s\n", p->id, ci_registry_publish_state_word(p->state),
+               is_published ? p->published_path : p->error,
+               is_published && !ci_path_exists(p->published_path) ? " (not there)" : "");
     }
     ci_registry_products_free(products);
     return CI_OK;

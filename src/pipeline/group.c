@@ -403,6 +403,10 @@ static ci_status process(ci_run *run, const ci_json *group, ci_json **records,
 /* Takes the group; *done where it is published already. Rank 0. */
 static ci_status claim(ci_run *run, const char *id, ci_json *group_record, bool *done)
 {
+    bool lost;
+    CI_TRY(ci_publish_check_lost(run->registry, id, run->places.products, &lost));
+    if (lost)
+        CI_TRY(ci_registry_group_reopen(run->registry, id, "its published folder is not there"));
     CI_TRY(ci_registry_group_claim(run->registry, id, LEASE_S, done));
     if (!*done) return CI_OK;
     ci_registry_products *found = NULL;

@@ -51,6 +51,29 @@ everything whole >after
 cmp -s before after || fail "a second run changed: $(diff before after)"
 sound whole
 
+# ---- what was published is gone, or unknown ------------------------------------------------
+if command -v sqlite3 >/dev/null; then
+  cp -r whole lost
+  rm lost/state/data_registry.sqlite3*
+  lost="--state-dir lost/state --output-dir lost/staging --products-dir lost/products"
+  good 'taken into the registry 1,' 0 publish --recover $lost
+  run 2 lost
+  [ $code = 0 ] || fail "registry lost: exit $code: $(own_lines)"
+  grep -q 'was published before: lost/products' "$out" || fail "registry lost: $(cat "$out")"
+  [ "$(content lost)" = "$(content whole)" ] || fail "registry lost: another product"
+fi
+for ranks in 0 2; do
+  run 2 gone$ranks
+  rm -rf gone$ranks/products/*/*
+  run $ranks gone$ranks
+  [ $code = 0 ] || fail "product gone: exit $code: $(own_lines)"
+  grep -aq 'WARNING .*recorded as published, but .* is not there' "$err" || fail "not said: $(cat "$err")"
+  grep -q '^published: ' "$out" || fail "product gone: $(cat "$out")"
+  [ "$(content gone$ranks)" = "$(content whole)" ] || fail "product gone: another product"
+  run $ranks gone$ranks
+  grep -q 'was published before' "$out" || fail "published again, and again: $(cat "$out")"
+done
+
 # wait_for FILE: until it is there, or the run has ended.
 wait_for() {
   local i
