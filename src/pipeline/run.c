@@ -48,7 +48,10 @@ static ci_status hash_options(ci_run *run)
             status = hash_file(&text, value);
         if (status == CI_OK && id == CI_OPT_CAL) status = hash_tables(&text, value);
     }
+    size_t n = strlen(ci_version());
     if (status == CI_OK) status = ci_sha256_bytes(run->options_sha256, text.text, text.length);
+    if (status == CI_OK)
+        status = ci_sha256_bytes(run->choices_sha256, text.text + n, text.length - n);
     ci_mem_free(text.text);
     return status;
 }

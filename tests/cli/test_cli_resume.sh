@@ -181,11 +181,27 @@ done
 # ---- other data of the same times -----------------------------------------------------------------
 # Known by its times, a group that was published is kept, and nothing else is called published.
 simulate --out other --tiles 3 --random 3 --seed 77 --sefd 900
-cp -r whole again
-rm -f again/state/ingest.sqlite3*
-bad 3 'published before with another result' 0 run other/*.hdf5 $options --state-dir again/state \
-  --output-dir again/staging --products-dir again/products
-grep -q '^published: ' "$out" && fail "other data are called published"
+again="--state-dir again/state --output-dir again/staging --products-dir again/products"
+run 2 again
+everything again >before
+for ranks in 0 2; do
+  # Before anything of it is touched, whether the group is known as done or not.
+  for _ in done lost; do
+    bad 3 'published before with another result' $ranks run other/*.hdf5 $options $again
+    grep -q '^published: ' "$out" && fail "other data are called published"
+    everything again >after
+    cmp -s before after || fail "other data changed: $(diff before after)"
+    rm -f again/state/ingest.sqlite3*
+  done
+  bad 3 'with other options' $ranks run sim/*.hdf5 $options --niter 200 $again
+  everything again >after
+  cmp -s before after || fail "other options changed: $(diff before after)"
+done
+# Copies are no other data, whatever their names and times.
+mkdir copy
+for file in sim/*.hdf5; do cp "$file" "copy/c-${file##*/}"; done
+good 'published: again/products' 0 run copy/*.hdf5 $options $again
+good 'was published before: again/products' 0 run copy/*.hdf5 $options $again
 [ "$(content again)" = "$(content whole)" ] || fail "other data replaced a product"
 
 # ---- two at once --------------------------------------------------------------------------------
