@@ -32,6 +32,9 @@ typedef struct ci_image_options
     int max_major;         /* 40 */
     bool divide_by_n;      /* only to compare with other programs */
     double pb_cut;         /* 0.2 */
+    /* NULL, or asked at safe points (before gridding, between major cycles): where it says yes
+     * on any rank, all ranks end with CI_ERR_STOPPED. The same NULL or not on all ranks. */
+    bool (*stop)(void);
 } ci_image_options;
 void ci_image_options_default(ci_image_options *options);
 

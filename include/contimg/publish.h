@@ -79,6 +79,8 @@ typedef struct ci_publish_options
     ci_publish_limits limits;
     bool by_name;        /* a person asked for this product */
     bool remove_staging; /* of mosaics, after the commit */
+    bool rebuild;        /* recover: products that stand published and are not in the registry
+                            get their row again */
     bool dry_run;        /* gates and path rules only; nothing changes */
     double lease_s;      /* 600, renewed while copying */
     double backoff_s;    /* 60: waits 60, 120 s, ... */
@@ -109,6 +111,11 @@ CI_MUST_CHECK ci_status ci_publish_product(ci_registry *registry, const char *id
                                            const ci_publish_options *options,
                                            ci_publish_result *result);
 
+/* Where the registry has it as published below products_base and the folder is not there: back
+ * in staging, said in the log, *lost. ci_publish_product begins with it. */
+CI_MUST_CHECK ci_status ci_publish_check_lost(ci_registry *registry, const char *id,
+                                              const char *products_base, bool *lost);
+
 typedef struct ci_publish_recovered
 {
     size_t n_finished; /* were renamed or committed half-way: published now */
@@ -117,6 +124,7 @@ typedef struct ci_publish_recovered
     size_t n_part;     /* left-over .part folders removed */
     size_t n_staging;  /* staging folders of published products removed */
     size_t n_held;     /* owners that live: left alone */
+    size_t n_rebuilt;  /* published ones that the registry did not know: taken into it */
     size_t n_fault;    /* published, but its files are missing or changed: said in the log */
 } ci_publish_recovered;
 /* Brings every half-done state to an end; any number of processes may do so at once. */

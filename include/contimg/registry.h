@@ -178,6 +178,9 @@ CI_MUST_CHECK ci_status ci_registry_file_get(ci_registry *registry, const char *
                                              ci_registry_files **out);
 /* Files that are not whole yet: growing, incomplete, empty, truncated. */
 CI_MUST_CHECK ci_status ci_registry_files_unsettled(ci_registry *registry, ci_registry_files **out);
+/* Files that are no sub-band of an observation, and why; growing ones only where they could not
+ * be read. In order of path. */
+CI_MUST_CHECK ci_status ci_registry_files_unused(ci_registry *registry, ci_registry_files **out);
 /* All files, or those of one observation in order of sub-band. */
 CI_MUST_CHECK ci_status ci_registry_files_read(ci_registry *registry, ci_registry_files **out,
                                                const char *observation_id);
@@ -315,6 +318,9 @@ CI_MUST_CHECK ci_status ci_registry_group_renew(ci_registry *registry, const cha
 CI_MUST_CHECK ci_status ci_registry_group_end(ci_registry *registry, const char *id,
                                               ci_registry_work_state state, const char *reason,
                                               const char *mosaic_id);
+/* A completed group whose product is gone: to be made again. Nothing in any other state. */
+CI_MUST_CHECK ci_status ci_registry_group_reopen(ci_registry *registry, const char *id,
+                                                 const char *why);
 /* An open group (not completed, not failed) has it, or a group still to be formed can. */
 CI_MUST_CHECK ci_status ci_registry_observation_is_needed(ci_registry *registry, const char *id,
                                                           bool *out);
@@ -512,6 +518,14 @@ CI_MUST_CHECK ci_status ci_registry_product_fail(ci_registry *registry, const ch
 CI_MUST_CHECK ci_status ci_registry_product_take_over(ci_registry *registry, const char *id,
                                                       double lease_s, ci_registry_owner *owner,
                                                       bool *taken);
+/* Published, but its folder `published_path` is gone: back in staging (*done); nothing where the
+ * row says anything else by now. */
+CI_MUST_CHECK ci_status ci_registry_product_lost(ci_registry *registry, const char *id,
+                                                 const char *published_path, bool *done);
+/* A product that stands published and is not in the registry: its row. *is_new false, and
+ * nothing changed, where there is one. */
+CI_MUST_CHECK ci_status ci_registry_product_adopt(ci_registry *registry,
+                                                  const ci_registry_product *product, bool *is_new);
 CI_MUST_CHECK ci_status ci_registry_product_staging_removed(ci_registry *registry, const char *id);
 
 typedef struct ci_registry_attempt

@@ -134,7 +134,7 @@ static ci_status run_mpi(const command_row *row, int argc, char **argv, bool *is
     if (!*is_first) ci_log_set_level(CI_LOG_ERROR);
     ci_status status = ci_par_agree(world, ci_conf_new(&conf, row->command, argc, argv, &help));
     if (status == CI_OK) {
-        /* A run stops between tiles and is resumed; the stages just end. */
+        /* A run stops at a safe point and is resumed; the stages just end. */
         if (row->command == CI_COMMAND_RUN) ci_stop_install();
         if (*is_first) log_begin(row, conf);
         status = row->with_mpi(world, conf);

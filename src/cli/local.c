@@ -121,6 +121,41 @@ static void print_group(const ci_registry_group *group)
            group->closed_by, group->is_early ? " (early)" : "");
 }
 
+/* Why a file is not used; the path stands before it already. */
+static const char *file_reason(const ci_registry_file *f)
+{
+    size_t n = strlen(f->path);
+    if (strncmp(f->reason, f->path, n) == 0 && strncmp(f->reason + n, ": ", 2) == 0)
+        return f->reason + n + 2;
+    return f->reason;
+}
+
+static ci_json *file_record(const ci_registry_file *f)
+{
+    ci_json *record = ci_json_object();
+    ci_json_put_string(record, "path", f->path);
+    ci_json_put_string(record, "state", ci_registry_file_state_word(f->state));
+    ci_json_put_string(record, "reason", file_reason(f));
+    return record;
+}
+
+/* Files that are not used, each with its reason; into `list` where it is given. */
+static ci_status list_files(ci_registry *registry, ci_json *list)
+{
+    ci_registry_files *files = NULL;
+    CI_TRY(ci_registry_files_unused(registry, &files));
+    for (size_t i = 0; i < files->n; i++) {
+        const ci_registry_file *f = &files->item[i];
+        if (list)
+            ci_json_put(list, NULL, file_record(f));
+        else
+            printf("file        %s %s: %s\n", f->path, ci_registry_file_state_word(f->state),
+                   file_reason(f));
+    }
+    ci_registry_files_free(files);
+    return CI_OK;
+}
+
 static ci_status list_all(ci_registry *registry, bool as_json)
 {
     ci_registry_observations *observations = NULL;
@@ -144,9 +179,12 @@ static ci_status list_all(ci_registry *registry, bool as_json)
     }
     ci_registry_observations_free(observations);
     ci_registry_groups_free(groups);
+    ci_json *f_list = as_json ? ci_json_array() : NULL;
+    if (status == CI_OK) status = list_files(registry, f_list);
     if (!as_json) return status;
     ci_json_put(root, "observations", o_list);
     ci_json_put(root, "groups", g_list);
+    ci_json_put(root, "files", f_list);
     if (status == CI_OK) return ci_cli_print_json(root);
     ci_json_free(root);
     return status;
@@ -232,25 +270,43 @@ static void publish_options(const ci_conf *conf, const ci_cli_opened *o,
     options->limits.min_peak_snr = ci_conf_double(conf, CI_OPT_QA_IMG_MIN_PEAK_SNR);
 }
 
-static ci_status publish_one(const ci_cli_opened *o, const char *id,
+/* The limits that this command judges by and that are loosened, on one line. */
+static void print_loosened(const ci_conf *conf)
+{
+    static const ci_conf_id ids[] = {CI_OPT_QA_IMG_MIN_DYNAMIC_RANGE, CI_OPT_QA_IMG_MIN_PEAK_SNR,
+                                     CI_OPT_QA_IMG_MAX_NOISE_RATIO};
+    const char *before = "judged by loosened limits: ";
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+        char text[CI_CONF_LOOSE_TEXT];
+        if (!ci_conf_is_loose(conf, ids[i])) continue;
+        ci_conf_loose_text(conf, ids[i], text);
+        printf("%s%s", before, text);
+        before = ", ";
+    }
+    if (*before == ',') printf("\n");
+}
+
+static ci_status publish_one(const ci_cli_opened *o, const ci_conf *conf, const char *id,
                              const ci_publish_options *options)
 {
     ci_publish_result *result = NULL;
     CI_TRY(ci_mem_alloc(&result, 1, sizeof *result, "publish"));
     ci_status status = ci_publish_product(o->registry, id, options, result);
     if (status == CI_OK) printf("%s\n", result->text);
+    if (result->gates.n > 0) print_loosened(conf);
     ci_mem_free(result);
     return status;
 }
 
-static ci_status publish_failed(const ci_cli_opened *o, const ci_publish_options *options)
+static ci_status publish_failed(const ci_cli_opened *o, const ci_conf *conf,
+                                const ci_publish_options *options)
 {
     ci_registry_products *failed = NULL;
     ci_status worst = CI_OK;
     char why[1024] = "";
     CI_TRY(ci_registry_products_read(o->registry, &failed, CI_PUBLISH_FAILED, false));
     for (size_t i = 0; i < failed->n; i++) {
-        ci_status status = publish_one(o, failed->item[i].id, options);
+        ci_status status = publish_one(o, conf, failed->item[i].id, options);
         if (status != CI_OK) snprintf(why, sizeof why, "%s", ci_error_text());
         if (status > worst) worst = status;
     }
@@ -259,13 +315,17 @@ static ci_status publish_failed(const ci_cli_opened *o, const ci_publish_options
     return worst == CI_OK ? CI_OK : ci_error(worst, "%s", why);
 }
 
-static ci_status publish_recover(const ci_cli_opened *o, const ci_publish_options *options)
+static ci_status publish_recover(const ci_cli_opened *o, const ci_conf *conf,
+                                 const ci_publish_options *options)
 {
     ci_publish_recovered r;
-    CI_TRY(ci_publish_recover(o->registry, options, &r));
+    ci_publish_options with_rebuild = *options;
+    with_rebuild.rebuild = true;
+    CI_TRY(ci_publish_recover(o->registry, &with_rebuild, &r));
     printf("finished %zu, returned to staging %zu, given up %zu, left alone (owner alive) %zu, "
-           "left-overs removed %zu, faults %zu\n",
-           r.n_finished, r.n_returned, r.n_given_up, r.n_held, r.n_part, r.n_fault);
+           "left-overs removed %zu, taken into the registry %zu, faults %zu\n",
+           r.n_finished, r.n_returned, r.n_given_up, r.n_held, r.n_part, r.n_rebuilt, r.n_fault);
+    if (r.n_finished + r.n_returned + r.n_given_up > 0) print_loosened(conf);
     return CI_OK;
 }
 
@@ -282,9 +342,9 @@ ci_status ci_cli_publish(const ci_conf *conf)
     if (status == CI_OK) {
         publish_options(conf, &o, &options);
         ci_conf_loose_warn(conf);
-        status = *id     ? publish_one(&o, id, &options)
-                 : retry ? publish_failed(&o, &options)
-                         : publish_recover(&o, &options);
+        status = *id     ? publish_one(&o, conf, id, &options)
+                 : retry ? publish_failed(&o, conf, &options)
+                         : publish_recover(&o, conf, &options);
     }
     ci_cli_close(&o);
     return status;
@@ -316,8 +376,10 @@ static ci_status print_products(ci_registry *registry)
     CI_TRY(ci_registry_products_read(registry, &products, -1, true));
     for (size_t i = 0; i < products->n; i++) {
         const ci_registry_product *p = &products->item[i];
-        printf("product     %-32s %-12s %s\n", p->id, ci_registry_publish_state_word(p->state),
-               p->state == CI_PUBLISH_PUBLISHED ? p->published_path : p->error);
+        bool is_published = p->state == CI_PUBLISH_PUBLISHED;
+        printf("product     %-32s %-12s %s%s\n", p->id, ci_registry_publish_state_word(p->state),
+               is_published ? p->published_path : p->error,
+               is_published && !ci_path_exists(p->published_path) ? " (not there)" : "");
     }
     ci_registry_products_free(products);
     return CI_OK;

@@ -379,6 +379,7 @@ static ci_status major_loop(ci_comm *comm, major *m, ci_image_stats *stats)
     progress best = {INFINITY, INFINITY, 0};
     while (!done) {
         ci_image_rms_mesh *mesh = NULL;
+        CI_TRY(ci_image_stop_check(comm, m->clean->options));
         CI_TRY(ci_image_rms_mesh_new(comm, &mesh, m->l, m->clean->residual, box, m->is_positive));
         scan now;
         ci_status status = residual_scan(comm, m, mesh, &now);

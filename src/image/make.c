@@ -48,6 +48,13 @@ static ci_status options_check(const ci_image_options *o)
     return CI_OK;
 }
 
+ci_status ci_image_stop_check(ci_comm *comm, const ci_image_options *options)
+{
+    if (!options->stop) return CI_OK;
+    return ci_par_agree(comm,
+                        options->stop() ? ci_error(CI_ERR_STOPPED, "stopped on request") : CI_OK);
+}
+
 /* All that one call of ci_image_make holds. */
 typedef struct product
 {
@@ -411,9 +418,11 @@ static ci_status plan_make(ci_comm *comm, product *p, const ci_vis_set *set, boo
 static ci_status images_make(ci_comm *comm, product *p)
 {
     CI_TRY(slabs_new(comm, p));
+    CI_TRY(ci_image_stop_check(comm, p->options));
     CI_TRY(psf_make(comm, p));
     CI_TRY(beam_fit(comm, p));
     CI_AGREE(comm, cards_beam(p));
+    CI_TRY(ci_image_stop_check(comm, p->options));
     CI_TRY(dirty_make(comm, p)); /* may refuse the data: before a file is there */
     CI_TRY(image_write(comm, p, p->psf, "psf", ""));
     CI_TRY(image_write(comm, p, p->residual, "dirty", "Jy/beam"));

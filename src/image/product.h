@@ -165,6 +165,9 @@ CI_MUST_CHECK ci_status ci_image_geometry_choose(ci_comm *comm, ci_image_samples
 /* Whether the sky of this Stokes parameter is positive. */
 bool ci_image_stokes_is_positive(const char *stokes);
 
+/* CI_ERR_STOPPED where options->stop says so on any rank. Collective. */
+CI_MUST_CHECK ci_status ci_image_stop_check(ci_comm *comm, const ci_image_options *options);
+
 /* ---- deconvolution --------------------------------------------------------------------------- */
 
 /* A PSF patch of side 2 half + 1, 1 at the centre. */

@@ -83,11 +83,13 @@ static ci_status look(ci_registry *registry, const char *path, const struct stat
     f->size = facts->st_size;
     f->mtime_unix_s = mtime;
     f->reason[0] = '\0';
-    if (ci_ingest_name_is_incomplete(path))
+    if (ci_ingest_name_is_incomplete(path)) {
         f->state = CI_FILE_INCOMPLETE;
-    else if (facts->st_size == 0)
+        snprintf(f->reason, sizeof f->reason, "by its name its writer is not done with it");
+    } else if (facts->st_size == 0) {
         f->state = CI_FILE_EMPTY;
-    else
+        snprintf(f->reason, sizeof f->reason, "0 bytes: copy it again");
+    } else
         f->state = is_at_rest(f, now, options->settle_s) ? CI_FILE_USED : CI_FILE_GROWING;
     *take = true;
     return CI_OK;
@@ -215,7 +217,7 @@ ci_status ci_ingest_scan(ci_registry *registry, const char *folder,
     found_free(&found);
     if (status == CI_OK && report->n_passed_over)
         ci_log_info("%s: %zu file%s passed over: older than the first use of this database "
-                    "(--since takes them)",
+                    "(named on the command line of contimg run they are taken)",
                     resolved, report->n_passed_over, ci_plural(report->n_passed_over));
     return status;
 }

@@ -178,6 +178,7 @@ static ci_status solve_loaded(ci_run *run, ci_pipeline_data *data, ci_run_tables
     CI_TRY(ci_pipeline_flag(run->world, &run->options, true, data));
     CI_TRY(ci_pipeline_weigh(run->world, &run->options, true, data));
     ci_run_note(run, "flag", out->own_tile, start);
+    CI_TRY(ci_run_stop_check(run->world, "before solving"));
     start = ci_run_seconds(run);
     CI_TRY(ci_pipeline_solve(run->world, &run->options, data, run->model, &out->bandpass,
                              &out->gain, &out->quality));
@@ -204,6 +205,7 @@ static ci_status solve_on(ci_run *run, const ci_json *tile, ci_run_tables *out)
     CI_AGREE(run->world, ci_run_tile_paths(tile, &paths, &n));
     ci_status status = ci_pipeline_load(run->world, &run->options, paths, n, &data);
     ci_run_note(run, "read", out->own_tile, start);
+    if (status == CI_OK) status = ci_run_stop_check(run->world, "before flagging");
     if (status == CI_OK) status = solve_loaded(run, &data, out);
     ci_pipeline_data_free(&data);
     ci_mem_free(paths);

@@ -118,12 +118,9 @@ static ci_status make_team_tiles(ci_run *run, ci_comm *team, const ci_plan_teams
         ci_mem_free(text);
         ci_json_free(record);
         CI_AGREE(team, status);
-        bool stop = ci_stop_asked();
-        CI_AGREE(team, stop ? ci_error(CI_ERR_STOPPED,
-                                       "stopped on request after tile %zu of %zu; "
-                                       "run it again to resume",
-                                       i + 1, n_tile)
-                            : CI_OK);
+        char where[64];
+        snprintf(where, sizeof where, "after tile %zu of %zu", i + 1, n_tile);
+        CI_TRY(ci_run_stop_check(team, where));
     }
     return CI_OK;
 }
@@ -395,6 +392,7 @@ static ci_status process(ci_run *run, const ci_json *group, ci_json **records,
     }
     ci_run_tables_free(&tables);
     if (status == CI_OK) status = ci_run_json_share(run->world, &passed);
+    if (status == CI_OK) status = ci_run_stop_check(run->world, "before the mosaic");
     if (status == CI_OK) status = mosaic_folder(run, ci_json_get_string(group, "id", ""), &folder);
     if (status == CI_OK) status = make_mosaic(run, group, passed, folder, group_record);
     if (status == CI_OK && is_root)
@@ -402,25 +400,6 @@ static ci_status process(ci_run *run, const ci_json *group, ci_json **records,
     ci_json_free(passed);
     ci_mem_free(folder);
     return ci_par_agree(run->world, status);
-}
-
-/* Takes the group; *done where it is published already. Rank 0. */
-static ci_status claim(ci_run *run, const char *id, ci_json *group_record, bool *done)
-{
-    CI_TRY(ci_registry_group_claim(run->registry, id, LEASE_S, done));
-    if (!*done) return CI_OK;
-    ci_registry_products *found = NULL;
-    CI_TRY(ci_registry_product_get(run->registry, id, &found));
-    if (found->n == 1 && found->item[0].state == CI_PUBLISH_PUBLISHED) {
-        printf("group %s was published before: %s\n", id, found->item[0].published_path);
-        ci_json_put_string(group_record, "state", "published");
-        ci_json_put_string(group_record, "published_path", found->item[0].published_path);
-    } else {
-        printf("group %s was made before; `contimg status %s` says what became of it\n", id, id);
-        ci_json_put_string(group_record, "state", "staged");
-    }
-    ci_registry_products_free(found);
-    return CI_OK;
 }
 
 /* A group whose product is staged, published or refused is completed; what becomes of the
@@ -438,12 +417,50 @@ static ci_status end_claim(ci_run *run, const char *id, bool has_product, ci_sta
     return ci_error(status, "%s", why);
 }
 
-static ci_status claim_shared(ci_run *run, const char *id, ci_json *group_record, bool *done)
+/* Says what a group is that was done before. */
+static void tell_done(const char *id, const ci_registry_product *product, ci_json *group_record)
+{
+    if (product && product->state == CI_PUBLISH_PUBLISHED) {
+        printf("group %s was published before: %s\n", id, product->published_path);
+        ci_json_put_string(group_record, "state", "published");
+        ci_json_put_string(group_record, "published_path", product->published_path);
+    } else {
+        printf("group %s was made before; `contimg status %s` says what became of it\n", id, id);
+        ci_json_put_string(group_record, "state", "staged");
+    }
+}
+
+/* Takes the group; *done where it is published already. One that was published from other data
+ * is refused here, before anything of it is touched. Rank 0. */
+static ci_status claim(ci_run *run, const ci_json *group, ci_json *group_record, bool *done)
+{
+    const char *id = ci_json_get_string(group, "id", "");
+    ci_registry_products *found = NULL;
+    bool lost;
+    CI_TRY(ci_run_group_inputs_hash(group, run->group_inputs_sha256));
+    CI_TRY(ci_publish_check_lost(run->registry, id, run->places.products, &lost));
+    if (lost)
+        CI_TRY(ci_registry_group_reopen(run->registry, id, "its published folder is not there"));
+    CI_TRY(ci_registry_group_claim(run->registry, id, LEASE_S, done));
+    ci_status status = ci_registry_product_get(run->registry, id, &found);
+    const ci_registry_product *product = status == CI_OK && found->n == 1 ? found->item : NULL;
+    if (product) status = ci_run_check_other(run, product, !*done);
+    if (status != CI_OK) {
+        ci_json_put_string(group_record, "state", "failed");
+        ci_json_put_string(group_record, "reason", ci_error_text());
+        if (!*done) status = end_claim(run, id, false, status);
+    } else if (*done)
+        tell_done(id, product, group_record);
+    ci_registry_products_free(found);
+    return status;
+}
+
+static ci_status claim_shared(ci_run *run, const ci_json *group, ci_json *group_record, bool *done)
 {
     ci_status status = CI_OK;
     int64_t flag = 0;
     if (ci_comm_rank(run->world) == 0) {
-        status = claim(run, id, group_record, done);
+        status = claim(run, group, group_record, done);
         flag = *done;
     }
     CI_TRY(ci_par_agree(run->world, status));
@@ -463,7 +480,7 @@ ci_status ci_run_group(ci_run *run, const ci_json *group)
         ci_json_put_string(group_record, "id", id);
         ci_json_put(run->groups, NULL, group_record);
     }
-    CI_TRY(claim_shared(run, id, group_record, &done));
+    CI_TRY(claim_shared(run, group, group_record, &done));
     if (done) return CI_OK;
     ci_status status = process(run, group, &records, group_record);
     if (is_root) {

@@ -267,6 +267,8 @@ static ci_status provenance(const ci_run *run, const ci_run_product *product,
         ci_json_put_string(record, "options", options);
         ci_json_put(record, "loosened", ci_pipeline_loose_json(run->conf));
         ci_json_put_string(record, "group", product->group_id);
+        ci_json_put_string(record, "inputs_sha256", run->group_inputs_sha256);
+        ci_json_put_string(record, "options_sha256", run->choices_sha256);
         ci_json_put_bool(record, "is_degraded", product->is_degraded);
         for (size_t i = 0; i < product->n_tile; i++)
             ci_json_put_string(tiles, NULL, product->tile_ids[i]);

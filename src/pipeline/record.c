@@ -9,6 +9,14 @@ double ci_run_seconds(const ci_run *run)
     return ci_clock_monotonic_s() - run->start_s;
 }
 
+ci_status ci_run_stop_check(ci_comm *comm, const char *where)
+{
+    ci_status status = CI_OK;
+    if (ci_stop_asked())
+        status = ci_error(CI_ERR_STOPPED, "stopped on request %s; run it again to resume", where);
+    return ci_par_agree(comm, status);
+}
+
 void ci_run_note(ci_run *run, const char *stage, const char *subject, double start_s)
 {
     double now = ci_run_seconds(run);

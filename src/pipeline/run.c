@@ -48,7 +48,10 @@ static ci_status hash_options(ci_run *run)
             status = hash_file(&text, value);
         if (status == CI_OK && id == CI_OPT_CAL) status = hash_tables(&text, value);
     }
+    size_t n = strlen(ci_version());
     if (status == CI_OK) status = ci_sha256_bytes(run->options_sha256, text.text, text.length);
+    if (status == CI_OK)
+        status = ci_sha256_bytes(run->choices_sha256, text.text + n, text.length - n);
     ci_mem_free(text.text);
     return status;
 }
@@ -157,6 +160,7 @@ static ci_status check_arguments(const ci_run *run)
 static ci_status open_run(ci_run *run)
 {
     CI_AGREE(run->world, ci_pipeline_options_new(&run->options, run->conf));
+    run->options.image.stop = ci_stop_asked;
     CI_AGREE(run->world, ci_conf_places_new(&run->places, run->conf));
     CI_AGREE(run->world, hash_options(run));
     CI_AGREE(run->world, check_input(run));
@@ -215,16 +219,11 @@ static void free_run(ci_run *run)
     (void)ignored;
 }
 
-/* CI_ERR_STOPPED where a stop is asked for before group i: ranks are told at different times,
- * so they agree. Collective. */
 static ci_status check_stop(const ci_run *run, size_t i, size_t n)
 {
-    ci_status status = CI_OK;
-    if (ci_stop_asked())
-        status = ci_error(CI_ERR_STOPPED,
-                          "stopped on request before group %zu of %zu; run it again to resume",
-                          i + 1, n);
-    return ci_par_agree(run->world, status);
+    char where[64];
+    snprintf(where, sizeof where, "before group %zu of %zu", i + 1, n);
+    return ci_run_stop_check(run->world, where);
 }
 
 static ci_status do_groups(ci_run *run)

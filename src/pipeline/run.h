@@ -27,8 +27,10 @@ typedef struct ci_run
     ci_json *record;       /* rank 0 only: contimg/report.h */
     ci_json *groups;       /* in record */
     char id[CI_REGISTRY_ID];
-    char options_sha256[CI_SHA256_HEX]; /* of the options that change a tile */
-    char tile_sha256[CI_SHA256_HEX];    /* of these and the tables of the group at hand */
+    char options_sha256[CI_SHA256_HEX];      /* of the options that change a tile */
+    char choices_sha256[CI_SHA256_HEX];      /* the same, whatever the program's version */
+    char group_inputs_sha256[CI_SHA256_HEX]; /* rank 0: of the group at hand */
+    char tile_sha256[CI_SHA256_HEX];         /* of these and the tables of the group at hand */
     char tile_loosened[512]; /* limits that judge its tiles, looser than their defaults */
     char *report_folder;     /* rank 0 only */
     double start_s;          /* monotonic */
@@ -51,6 +53,10 @@ CI_MUST_CHECK ci_status ci_run_tile_record(ci_comm *team, const ci_pipeline_data
 ci_json *ci_run_gates_record(const ci_publish_gates *gates);
 /* Puts ranks' events, memory and bytes into the record; collective. */
 CI_MUST_CHECK ci_status ci_run_record_ranks(ci_run *run);
+
+/* CI_ERR_STOPPED where a stop is asked for on any rank of `comm`: ranks are told at different
+ * times, so they agree. `where` is for the text. Collective. */
+CI_MUST_CHECK ci_status ci_run_stop_check(ci_comm *comm, const char *where);
 
 /* ---- work.c ---- */
 /* The groups to do, the same on all ranks: {"groups": [{"id", "is_named", "min_tiles",
@@ -91,6 +97,14 @@ CI_MUST_CHECK ci_status ci_run_folder_empty(const char *folder);
 /* The record of a tile that stands in staging, made from the same input files with the same
  * options, its files as their checksums say; NULL where there is none. Local. */
 ci_json *ci_run_tile_made_before(const ci_run *run, const ci_json *tile);
+
+/* ---- inputs.c: local ---- */
+/* Of the sizes and samples of the content of a group's files, in order. */
+CI_MUST_CHECK ci_status ci_run_group_inputs_hash(const ci_json *group, char out[CI_SHA256_HEX]);
+/* CI_ERR_INPUT where a published product was made from other files than the group at hand, or
+ * (with_options) by other options. */
+CI_MUST_CHECK ci_status ci_run_check_other(const ci_run *run, const ci_registry_product *product,
+                                           bool with_options);
 
 /* ---- group.c ---- */
 /* One group, from tiles to a published mosaic, into run->record. Collective. */

@@ -164,6 +164,14 @@ typedef struct
     char *prefix; /* folder with its slash */
 } tile_job;
 
+/* A safe point inside the tile: nothing of it is half-written. */
+static ci_status stop_check(const tile_job *job)
+{
+    char where[CI_REGISTRY_ID + 16];
+    snprintf(where, sizeof where, "in tile %s", job->id);
+    return ci_run_stop_check(job->team, where);
+}
+
 static ci_status process(const tile_job *job, const ci_json *tile, const ci_run_tables *tables,
                          ci_pipeline_data *data, ci_image_stats *stats)
 {
@@ -176,20 +184,23 @@ static ci_status process(const tile_job *job, const ci_json *tile, const ci_run_
     ci_mem_free(paths);
     ci_run_note(run, "read", job->id, start);
     CI_TRY(status);
+    CI_TRY(stop_check(job));
     start = ci_run_seconds(run);
     CI_TRY(ci_pipeline_flag(job->team, &run->options, true, data));
     if (ci_comm_rank(job->team) == 0) flags_warn(run, job->id, data);
     CI_TRY(ci_pipeline_weigh(job->team, &run->options, tables->gain != NULL, data));
     ci_run_note(run, "flag", job->id, start);
+    CI_TRY(stop_check(job));
     start = ci_run_seconds(run);
     CI_TRY(ci_pipeline_apply(job->team, tables->bandpass, tables->gain, gains_word(tables, job->id),
                              data));
     data->is_solved_here = tables->quality_known;
     ci_run_note(run, "apply", job->id, start);
     start = ci_run_seconds(run);
-    CI_TRY(ci_pipeline_make_image(job->team, &run->options, data, job->prefix, stats));
+    status = ci_pipeline_make_image(job->team, &run->options, data, job->prefix, stats);
     ci_run_note(run, "image", job->id, start);
-    return CI_OK;
+    /* image knows no tile. */
+    return status == CI_ERR_STOPPED ? stop_check(job) : status;
 }
 
 /* Folder of the tile, made by the team's rank 0. */
@@ -221,40 +232,66 @@ static ci_json *finish_record(const tile_job *job, const ci_json *tile, ci_statu
     return record;
 }
 
+/* The record of a tile that was made or that failed, beside it where it was made; *status
+ * also where that fails. Team's rank 0. */
+static ci_json *keep_record(const tile_job *job, const ci_json *tile, ci_json *made,
+                            ci_status *status)
+{
+    made = finish_record(job, tile, *status, made);
+    if (*status == CI_OK) {
+        *status = keep_made(tile, job->prefix, made);
+        if (*status != CI_OK) {
+            ci_json_free(made);
+            made = finish_record(job, tile, *status, NULL);
+        }
+    }
+    if (*status != CI_OK) ci_log_warning("tile %s failed: %s", job->id, ci_error_text());
+    return made;
+}
+
+/* A tile that was stopped is as if it had not been begun: what stands of it goes. Team's rank
+ * 0; what cannot be removed is replaced when the tile is made. */
+static void forget(const tile_job *job)
+{
+    char why[1024];
+    snprintf(why, sizeof why, "%s", ci_error_text());
+    if (ci_run_folder_empty(job->prefix) == CI_OK) rmdir(job->prefix);
+    ci_status stopped = ci_error(CI_ERR_STOPPED, "%s", why);
+    (void)stopped;
+}
+
 ci_status ci_run_tile_make(ci_run *run, ci_comm *team, const ci_json *tile,
                            const ci_run_tables *tables, ci_json **record)
 {
     tile_job job = {run, team, ci_json_get_string(tile, "id", ""), NULL};
+    bool is_root = ci_comm_rank(team) == 0;
     ci_pipeline_data data = {0};
     ci_image_stats stats;
     ci_json *made = NULL;
     *record = NULL;
     ci_status status = open_job(&job);
     if (status == CI_OK) status = process(&job, tile, tables, &data, &stats);
-    if (data.set) { /* on all ranks of the team, or on none */
+    bool is_stopped = status == CI_ERR_STOPPED;
+    if (is_stopped && is_root) forget(&job);
+    if (data.set && !is_stopped) { /* on all ranks of the team, or on none */
         char why[1024];
         snprintf(why, sizeof why, "%s", ci_error_text());
         ci_status recorded =
             ci_run_tile_record(team, &data, status == CI_OK ? &stats : NULL, &made);
         status = status == CI_OK ? recorded : ci_error(status, "%s", why);
     }
-    if (ci_comm_rank(team) == 0) {
+    if (is_root && !is_stopped) {
         if (made) ci_json_put(made, "calibration", calibration_record(tables, &data));
-        made = finish_record(&job, tile, status, made);
-        if (status == CI_OK) {
-            status = keep_made(tile, job.prefix, made);
-            if (status != CI_OK) {
-                ci_json_free(made);
-                made = finish_record(&job, tile, status, NULL);
-            }
-        }
-        *record = made;
-        if (status != CI_OK) ci_log_warning("tile %s failed: %s", job.id, ci_error_text());
+        *record = keep_record(&job, tile, made, &status);
     }
     ci_pipeline_data_free(&data);
     ci_mem_free(job.prefix);
     /* The tile's fault stays with the tile; a stop or a fault of our own does not. Rank 0 may
      * have met one of its own by now. */
     if (status != CI_ERR_STOPPED && status != CI_ERR_INTERNAL) status = CI_OK;
-    return ci_par_agree(team, status);
+    status = ci_par_agree(team, status);
+    if (status == CI_OK) return CI_OK;
+    ci_json_free(*record);
+    *record = NULL;
+    return status;
 }

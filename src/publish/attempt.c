@@ -179,7 +179,9 @@ static ci_status steps(attempt *a)
     if (done) return commit(a);
     if (staged != CI_OK) {
         if (staged == CI_ERR_INPUT)
-            return ci_error(CI_ERR_INPUT, "%s: the staged product is not there", a->p->stage_path);
+            return ci_error(CI_ERR_INPUT,
+                            "%s: the staged product is not there: contimg run makes it again",
+                            a->p->stage_path);
         return staged;
     }
     if (a->files.n == 0) return ci_error(CI_ERR_INPUT, "%s: no files in it", a->p->stage_path);

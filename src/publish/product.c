@@ -1,7 +1,9 @@
 #include "publish/publish.h"
 
+#include <errno.h>
 #include <math.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 void ci_publish_options_default(ci_publish_options *options)
@@ -156,10 +158,51 @@ static ci_status not_taken(const ci_registry_product *p, ci_registry_claim claim
                         "again: %s",
                         p->id, p->error);
     default:
-        return conclude(result, CI_PUBLISH_WAITS, CI_ERR_INPUT,
-                        "%s: no such product, or one of the deployed pipeline (contimg db adopt)",
-                        p->id);
+        return conclude(
+            result, CI_PUBLISH_WAITS, CI_ERR_INPUT,
+            "%s: no such product, or one of the deployed pipeline, which contimg leaves "
+            "alone: contimg status lists them",
+            p->id);
     }
+}
+
+static bool is_gone(const char *path)
+{
+    struct stat facts;
+    return stat(path, &facts) != 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
+/* Neither where the registry has it nor where it would be published: a path may be one that was
+ * relative to another folder. */
+static ci_status is_lost(const ci_registry_product *p, const char *products_base, bool *out)
+{
+    char date[16], *path = NULL;
+    *out = p->state == CI_PUBLISH_PUBLISHED && !p->is_deployed && is_gone(p->published_path);
+    if (!*out || ci_publish_date(date, p->time_mjd_s, p->id) != CI_OK) return CI_OK;
+    CI_TRY(ci_str_format(&path, "%s/%s/%s", products_base, date, p->id));
+    *out = is_gone(path);
+    ci_mem_free(path);
+    return CI_OK;
+}
+
+ci_status ci_publish_check_lost(ci_registry *registry, const char *id, const char *products_base,
+                                bool *lost)
+{
+    ci_registry_products *list = NULL;
+    *lost = false;
+    /* Without the folder of all products nothing can be said of one. */
+    if (!ci_path_is_folder(products_base)) return CI_OK;
+    CI_TRY(ci_registry_product_get(registry, id, &list));
+    const ci_registry_product *p = list->n ? &list->item[0] : NULL;
+    ci_status status = p ? is_lost(p, products_base, lost) : CI_OK;
+    if (status == CI_OK && *lost)
+        status = ci_registry_product_lost(registry, id, p->published_path, lost);
+    if (status == CI_OK && *lost)
+        ci_log_warning("%s: recorded as published, but %s is not there: it is not published, and "
+                       "back in staging",
+                       id, p->published_path);
+    ci_registry_products_free(list);
+    return status;
 }
 
 /* Path rules and gates, nothing else. */
@@ -199,7 +242,10 @@ ci_status ci_publish_product(ci_registry *registry, const char *id,
     if (ci_registry_in_transaction(registry, CI_DB_DATA))
         return ci_error(CI_ERR_INTERNAL, "%s: publish inside an open transaction", id);
     ci_status status = CI_OK;
+    bool lost;
     if (!options->dry_run)
+        status = ci_publish_check_lost(registry, id, options->products_base, &lost);
+    if (status == CI_OK && !options->dry_run)
         status = ci_registry_product_claim(registry, id, options->by_name, options->lease_s, &claim,
                                            &owner);
     if (status == CI_OK) status = ci_registry_product_get(registry, id, &list);

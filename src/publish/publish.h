@@ -81,6 +81,11 @@ CI_MUST_CHECK ci_status ci_publish_conclude(ci_registry *registry, const ci_regi
 CI_MUST_CHECK ci_status ci_publish_staging_remove(ci_registry *registry,
                                                   const ci_registry_product *p,
                                                   const ci_publish_options *options);
+/* rebuild.c: rows of products that stand in the products folder and have none. */
+CI_MUST_CHECK ci_status ci_publish_rebuild(ci_registry *registry, const ci_publish_options *options,
+                                           ci_publish_recovered *recovered);
+/* "yyyy-mm-dd": a date's folder. */
+bool ci_publish_is_date(const char *name);
 /* Path rules and gates alone, on the open files of a product. */
 CI_MUST_CHECK ci_status ci_publish_judge_files(ci_registry *registry, const ci_registry_product *p,
                                                const ci_publish_files *files,

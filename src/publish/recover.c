@@ -103,7 +103,7 @@ static ci_status parts_of_date(part_list *parts, int base, const char *date)
     return status;
 }
 
-static bool is_date(const char *name)
+bool ci_publish_is_date(const char *name)
 {
     return strlen(name) == 10 && name[4] == '-' && name[7] == '-' &&
            strspn(name, "0123456789-") == 10;
@@ -121,7 +121,7 @@ static ci_status parts_list(part_list *parts, int base, const char *shown)
     struct dirent *entry;
     rewinddir(dir);
     while (status == CI_OK && (entry = readdir(dir)))
-        if (is_date(entry->d_name)) status = parts_of_date(parts, base, entry->d_name);
+        if (ci_publish_is_date(entry->d_name)) status = parts_of_date(parts, base, entry->d_name);
     closedir(dir);
     return status;
 }
@@ -180,7 +180,8 @@ static ci_status recover_published(ci_registry *registry, const ci_publish_optio
         ci_mem_free(sums);
         if (status == CI_OK && !is_there) {
             r->n_fault++;
-            ci_log_error("%s: recorded as published, but %s is not there or has no SHA256SUMS",
+            ci_log_error("%s: recorded as published, but %s is not there or has no SHA256SUMS "
+                         "(where its folder is gone, contimg publish --id publishes it again)",
                          p->id, p->published_path);
         } else if (status == CI_OK && p->staging_removable && options->remove_staging &&
                    strcmp(p->type, "mosaic") == 0) {
@@ -198,5 +199,6 @@ ci_status ci_publish_recover(ci_registry *registry, const ci_publish_options *op
     memset(recovered, 0, sizeof *recovered);
     CI_TRY(recover_publishing(registry, options, recovered));
     CI_TRY(recover_parts(registry, options, recovered));
+    if (options->rebuild) CI_TRY(ci_publish_rebuild(registry, options, recovered));
     return recover_published(registry, options, recovered);
 }

@@ -33,8 +33,10 @@ ci_status ci_db_error(const ci_db *db, int code, const char *what)
                         path, what, text);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        return ci_error(CI_ERR_DATABASE, "%s: %s: %s: restore a backup (contimg db restore)", path,
-                        what, text);
+        return ci_error(CI_ERR_DATABASE,
+                        "%s: %s: %s: put back a copy of it; contimg's own are in the "
+                        "folder backups of the state folder",
+                        path, what, text);
     default:
         return ci_error(CI_ERR_DATABASE, "%s: %s: %s", path, what, text);
     }

@@ -70,6 +70,9 @@ CI_MUST_CHECK ci_status ci_db_backup(ci_db *from, const char *path);
 /* schema.c */
 int ci_schema_version(ci_registry_database which);
 const char *ci_schema_file_name(ci_registry_database which);
+/* CI_ERR_INPUT for a file that holds something, and no table of this database as contimg or the
+ * deployed pipeline makes it: such a file is somebody else's. */
+CI_MUST_CHECK ci_status ci_schema_check_owner(ci_db *db);
 /* From the version on disk to the known one; inside a transaction. */
 CI_MUST_CHECK ci_status ci_schema_migrate(ci_db *db, double now_unix_s);
 CI_MUST_CHECK ci_status ci_schema_version_read(ci_db *db, int *out);

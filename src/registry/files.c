@@ -139,6 +139,17 @@ ci_status ci_registry_files_unsettled(ci_registry *registry, ci_registry_files *
     return read_list(db, stmt, status, out);
 }
 
+ci_status ci_registry_files_unused(ci_registry *registry, ci_registry_files **out)
+{
+    ci_db *db = &registry->db[CI_DB_INGEST];
+    sqlite3_stmt *stmt = NULL;
+    ci_status status = ci_db_query(db, &stmt,
+                                   SELECT_FILE "WHERE state<>'used' AND (state<>'growing' OR "
+                                               "coalesce(reason,'')<>'') ORDER BY path",
+                                   "");
+    return read_list(db, stmt, status, out);
+}
+
 void ci_registry_files_free(ci_registry_files *files)
 {
     if (!files) return;

@@ -316,6 +316,20 @@ ci_status ci_registry_group_end(ci_registry *registry, const char *id, ci_regist
     return ci_db_end(db, status);
 }
 
+ci_status ci_registry_group_reopen(ci_registry *registry, const char *id, const char *why)
+{
+    ci_db *db = &registry->db[CI_DB_INGEST];
+    int64_t n = 0;
+    CI_TRY(ci_db_begin(db));
+    ci_status status = ci_db_run(db, &n,
+                                 "UPDATE mosaic_groups SET status='pending',error=? WHERE "
+                                 "group_id=? AND status='completed'",
+                                 "tt", why, id);
+    if (status == CI_OK && n > 0)
+        status = ci_db_change(registry, CI_DB_INGEST, table.kind, id, "completed", "pending", why);
+    return ci_db_end(db, status);
+}
+
 /* Needed: a member of a group that is still to be made, or new in one group and overlap in
  * none yet while it stands among the last two of its group (the next may begin with it). */
 ci_status ci_registry_observation_is_needed(ci_registry *registry, const char *id, bool *out)

@@ -182,8 +182,9 @@ ci_status ci_work_claim(ci_registry *registry, const ci_work_table *table, const
         status = ci_error(CI_ERR_INPUT, "%s: no such %s", id, table->kind);
     else if (status == CI_OK && strcmp(origin, "deployed") == 0)
         status = ci_error(CI_ERR_INPUT,
-                          "%s: %s of the deployed pipeline: contimg db adopt takes it over", id,
-                          table->kind);
+                          "%s: %s of the deployed pipeline, which contimg leaves alone: name "
+                          "its files to contimg run with another --queue-db",
+                          id, table->kind);
     else if (status == CI_OK && strcmp(word, "completed") == 0)
         *done = true;
     else if (status == CI_OK && is_held && !ci_lease_is_ours(registry, &holder) &&

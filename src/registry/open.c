@@ -74,7 +74,8 @@ static ci_status newer(const ci_db *db, int found)
 {
     return ci_error(CI_ERR_NOT_READY,
                     "%s: schema version %d, this contimg %s knows %d: use the newer contimg that "
-                    "wrote it, or restore a backup (contimg db restore)",
+                    "wrote it, or put back the copy that it made before, in the folder backups of "
+                    "the state folder",
                     db->path, found, ci_version(), ci_schema_version(db->which));
 }
 
@@ -206,6 +207,7 @@ ci_status ci_db_open_write(ci_db *db, const char *backups, double now_unix_s)
     ci_mem_free(folder);
     CI_TRY(status);
     CI_TRY(open_handle(db, db->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE));
+    CI_TRY(ci_schema_check_owner(db));
     CI_TRY(ci_schema_version_read(db, &db->version_found));
     if (db->version_found > ci_schema_version(db->which)) return newer(db, db->version_found);
     CI_TRY(set_journal(db));
@@ -274,11 +276,12 @@ ci_status ci_db_open_read(ci_db *db, double now_unix_s)
         return CI_OK;
     }
     CI_TRY(open_readable(db));
+    CI_TRY(ci_schema_check_owner(db));
     CI_TRY(ci_schema_version_read(db, &db->version_found));
     if (db->version_found > known) return newer(db, db->version_found);
     if (db->version_found < known) {
-        ci_log_info("%s: schema version %d is older than %d: read as it is, not changed (contimg "
-                    "db migrate changes it)",
+        ci_log_info("%s: schema version %d is older than %d: read as it is, not changed (the first "
+                    "command that writes changes it)",
                     db->path, db->version_found, known);
         return read_through_memory(db, now_unix_s);
     }

@@ -136,8 +136,8 @@ ci_status ci_registry_product_stage(ci_registry *registry, const ci_registry_pro
         *is_new = status == CI_OK;
     } else if (status == CI_OK && found->item[0].is_deployed) {
         status = ci_error(CI_ERR_INPUT,
-                          "%s: a product of the deployed pipeline has this id: contimg db adopt "
-                          "takes it over",
+                          "%s: a product of the deployed pipeline has this id, and contimg leaves "
+                          "it alone: use another --registry-db",
                           p->id);
     } else if (status == CI_OK && found->item[0].state != CI_PUBLISH_PUBLISHING &&
                found->item[0].state != CI_PUBLISH_PUBLISHED) {
@@ -356,6 +356,58 @@ ci_status ci_registry_product_staging_removed(ci_registry *registry, const char 
                                    "UPDATE data_registry SET staging_removable=2 WHERE data_id=? "
                                    "AND status='published'",
                                    "t", id));
+}
+
+/* ---- registry and disk put right ------------------------------------------------------------- */
+
+ci_status ci_registry_product_lost(ci_registry *registry, const char *id,
+                                   const char *published_path, bool *done)
+{
+    ci_db *db = &registry->db[CI_DB_DATA];
+    char why[CI_REGISTRY_TEXT];
+    int64_t n = 0;
+    *done = false;
+    snprintf(why, sizeof why, "%s is not there any more", published_path);
+    CI_TRY(ci_db_begin(db));
+    ci_status status = ci_db_run(
+        db, &n,
+        "UPDATE data_registry SET status='staging',published_path=NULL,published_at=NULL,"
+        "finalization_status='pending',staging_removable=0,publish_error=?,next_try_at=NULL "
+        "WHERE data_id=? AND status='published' AND published_path=? AND origin<>'deployed'",
+        "ttt", why, id, published_path);
+    if (status == CI_OK && n > 0)
+        status = ci_db_change(registry, CI_DB_DATA, "product", id, "published", "staging", why);
+    *done = status == CI_OK && n > 0;
+    return ci_db_end(db, status);
+}
+
+ci_status ci_registry_product_adopt(ci_registry *registry, const ci_registry_product *p,
+                                    bool *is_new)
+{
+    ci_db *db = &registry->db[CI_DB_DATA];
+    char *base = NULL;
+    int64_t n = 0;
+    *is_new = false;
+    CI_TRY(ci_path_parent(&base, p->stage_path));
+    ci_status status = ci_db_begin(db);
+    if (status == CI_OK) {
+        status = ci_db_run(
+            db, &n,
+            "INSERT INTO data_registry(data_type,data_id,base_path,status,stage_path,"
+            "published_path,created_at,staged_at,published_at,metadata_json,qa_json,qa_status,"
+            "validation_status,finalization_status,origin,time_mjd_s) VALUES(?,?,?,'published',?,"
+            "?,?,?,?,?,?,'passed','validated','finalized','contimg',?) ON CONFLICT DO NOTHING",
+            "tttttdddttd", p->type, p->id, base, p->stage_path, p->published_path,
+            p->created_unix_s, p->staged_unix_s, p->published_unix_s, p->metadata_json, p->qa_json,
+            p->time_mjd_s);
+        if (status == CI_OK && n > 0)
+            status = ci_db_change(registry, CI_DB_DATA, "product", p->id, "", "published",
+                                  "found in the products folder");
+        *is_new = status == CI_OK && n > 0;
+        status = ci_db_end(db, status);
+    }
+    ci_mem_free(base);
+    return status;
 }
 
 /* ---- attempts -------------------------------------------------------------------------------- */

@@ -126,8 +126,10 @@ ci_status ci_registry_verify(ci_registry *registry, ci_registry_database which)
     ci_db_done(&stmt);
     CI_TRY(status);
     if (strcmp(text, "ok") != 0)
-        return ci_error(CI_ERR_DATABASE, "%s: %s: restore a backup (contimg db restore)", db->path,
-                        text);
+        return ci_error(CI_ERR_DATABASE,
+                        "%s: %s: put back a copy of it; contimg's own are in the "
+                        "folder backups of the state folder",
+                        db->path, text);
     status = ci_db_query(db, &stmt, "PRAGMA foreign_key_check", "");
     if (ci_db_next(db, &stmt, &status)) {
         ci_db_text(stmt, 0, text, sizeof text);

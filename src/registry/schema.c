@@ -172,6 +172,62 @@ static ci_status column_add(ci_db *db, const char *table, const char *declaratio
     return status;
 }
 
+/* ---- whose database it is ---------------------------------------------------------- */
+
+/* *out: the table is there with every column that the deployed pipeline could not do without:
+ * a name alone (users, jobs, images) may be anybody's. */
+static ci_status is_deployed_table(ci_db *db, const ci_schema_table *table, bool *out)
+{
+    *out = ci_db_has_table(db, table->name);
+    for (const char *p = table->columns; *p && *out;) {
+        size_t n = strcspn(p, ";");
+        char text[256], name[64];
+        snprintf(text, sizeof text, "%.*s", (int)n, p);
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(text, " "), text);
+        bool is_needed = strstr(text, " NOT NULL") || strstr(text, " PRIMARY KEY");
+        if (*p != '(' && is_needed) CI_TRY(has_column(db, table->name, name, out));
+        p += n + (p[n] == ';');
+    }
+    return CI_OK;
+}
+
+static ci_status holds_one_of(ci_db *db, const ci_schema_table *tables, bool *out)
+{
+    for (; tables->name && !*out; tables++)
+        CI_TRY(is_deployed_table(db, tables, out));
+    return CI_OK;
+}
+
+ci_status ci_schema_check_owner(ci_db *db)
+{
+    static const char *const variables[CI_DB_COUNT] = {
+        "CONTIMG_QUEUE_DB", "CONTIMG_CAL_REGISTRY_DB", "CONTIMG_PRODUCTS_DB",
+        "CONTIMG_REGISTRY_DB"};
+    int64_t n = 0;
+    bool is_ours = false;
+    CI_TRY(ci_db_int(db, &n, 0, "SELECT count(*) FROM sqlite_master", ""));
+    if (n == 0) return CI_OK;
+    CI_TRY(holds_one_of(db, deployed[db->which], &is_ours));
+    if (db->which == CI_DB_PRODUCTS) {
+        /* The deployed API and monitor make the data registry's tables there, too. */
+        CI_TRY(holds_one_of(db, ci_schema_deployed_workflow, &is_ours));
+        CI_TRY(holds_one_of(db, ci_schema_deployed_data, &is_ours));
+    }
+    if (is_ours) return CI_OK;
+    sqlite3_stmt *stmt = NULL;
+    char first[CI_REGISTRY_WORD] = "";
+    ci_status status = ci_db_query(db, &stmt, "SELECT name FROM sqlite_master LIMIT 1", "");
+    if (ci_db_next(db, &stmt, &status)) ci_db_text(stmt, 0, first, sizeof first);
+    ci_db_done(&stmt);
+    CI_TRY(status);
+    return ci_error(CI_ERR_INPUT,
+                    "%s (%s): a database, but not this one of contimg's (it holds '%s', and no "
+                    "table of %s): left as it is; name another file",
+                    db->path, variables[db->which], first, ci_schema_file_name(db->which));
+}
+
+/* ---- widening ------------------------------------------------------------------------ */
+
 static ci_status table_widen(ci_db *db, const ci_schema_table *table)
 {
     for (const char *p = table->columns; *p;) {

@@ -16,5 +16,7 @@ extern const ci_schema_table ci_schema_deployed_ingest[];
 extern const ci_schema_table ci_schema_deployed_cal[];
 extern const ci_schema_table ci_schema_deployed_products[];
 extern const ci_schema_table ci_schema_deployed_data[];
+/* The other shape of products' mosaics in the field. */
+extern const ci_schema_table ci_schema_deployed_workflow[];
 
 #endif

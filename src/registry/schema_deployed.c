@@ -39,6 +39,11 @@ const ci_schema_table ci_schema_deployed_data[] = {
      "id INTEGER PRIMARY KEY;data_id TEXT NOT NULL;tag TEXT NOT NULL;(UNIQUE(data_id,tag))"},
     {0}};
 
+const ci_schema_table ci_schema_deployed_workflow[] = {
+    {"mosaics", "id INTEGER PRIMARY KEY;name TEXT NOT NULL;created_at REAL NOT NULL;"
+                "status TEXT NOT NULL;tiles TEXT NOT NULL"},
+    {0}};
+
 const ci_schema_table ci_schema_deployed_products[] = {
     {"ms_index", "path TEXT PRIMARY KEY;start_mjd REAL;end_mjd REAL;mid_mjd REAL;processed_at REAL;"
                  "status TEXT;stage TEXT;stage_updated_at REAL;cal_applied INTEGER DEFAULT 0;"

@@ -51,6 +51,29 @@ everything whole >after
 cmp -s before after || fail "a second run changed: $(diff before after)"
 sound whole
 
+# ---- what was published is gone, or unknown ------------------------------------------------
+if command -v sqlite3 >/dev/null; then
+  cp -r whole lost
+  rm lost/state/data_registry.sqlite3*
+  lost="--state-dir lost/state --output-dir lost/staging --products-dir lost/products"
+  good 'taken into the registry 1,' 0 publish --recover $lost
+  run 2 lost
+  [ $code = 0 ] || fail "registry lost: exit $code: $(own_lines)"
+  grep -q 'was published before: lost/products' "$out" || fail "registry lost: $(cat "$out")"
+  [ "$(content lost)" = "$(content whole)" ] || fail "registry lost: another product"
+fi
+for ranks in 0 2; do
+  run 2 gone$ranks
+  rm -rf gone$ranks/products/*/*
+  run $ranks gone$ranks
+  [ $code = 0 ] || fail "product gone: exit $code: $(own_lines)"
+  grep -aq 'WARNING .*recorded as published, but .* is not there' "$err" || fail "not said: $(cat "$err")"
+  grep -q '^published: ' "$out" || fail "product gone: $(cat "$out")"
+  [ "$(content gone$ranks)" = "$(content whole)" ] || fail "product gone: another product"
+  run $ranks gone$ranks
+  grep -q 'was published before' "$out" || fail "published again, and again: $(cat "$out")"
+done
+
 # wait_for FILE: until it is there, or the run has ended.
 wait_for() {
   local i
@@ -61,18 +84,35 @@ wait_for() {
   done
   return 1
 }
-begin() { # begin PLACE SIGNAL RANKS: a run that gets the signal when the first tile is done
-  local ranks=$3 place=$1 launcher="" pid
+# wait_said PATTERN N PID: until N lines of the log hold it, or the run has ended.
+wait_said() {
+  local i
+  for i in $(seq 1 2000); do
+    [ "$(grep -ac -- "$1" "$err")" -ge "$2" ] && return 0
+    kill -0 "$3" 2>/dev/null || return 1
+    sleep 0.01
+  done
+  return 1
+}
+# begin PLACE SIGNAL RANKS [PATTERN N ARG...]: a run that gets the signal when the first tile is
+# done, or when its log holds the pattern N times.
+begin() {
+  local ranks=$3 place=$1 launcher="" pid signal=$2 pattern=${4:-} n=${5:-}
+  shift $(($# > 5 ? 5 : $#))
   [ "$ranks" -gt 0 ] && launcher="mpirun -n $ranks"
-  timeout -k 10 100 $launcher "$contimg" run sim/*.hdf5 $options --teams 1 \
+  timeout -k 10 100 $launcher "$contimg" run sim/*.hdf5 $options --teams 1 "$@" \
     --state-dir "$place/state" --output-dir "$place/staging" --products-dir "$place/products" \
     >"$out" 2>"$err" &
   pid=$!
-  wait_for "$place/staging/tiles/2026-01-25T00:00:10/tile.json" $pid ||
-    fail "$place: no first tile: $(tail -n 3 "$err")"
+  if [ -n "$pattern" ]; then
+    wait_said "$pattern" "$n" $pid || fail "$place: not $n times '$pattern': $(tail -n 3 "$err")"
+  else
+    wait_for "$place/staging/tiles/2026-01-25T00:00:10/tile.json" $pid ||
+      fail "$place: no first tile: $(tail -n 3 "$err")"
+  fi
   # The ranks themselves, children of timeout or of the launcher below it.
   for parent in $pid $(pgrep -P $pid); do
-    for child in $(pgrep -P "$parent" -x contimg); do kill -"$2" "$child"; done
+    for child in $(pgrep -P "$parent" -x contimg); do kill -"$signal" "$child"; done
   done
   wait $pid
   code=$?
@@ -112,14 +152,56 @@ for ranks in 0 2; do
   [ "$(content stopped$ranks)" = "$(content whole)" ] || fail "after a stop: another product"
 done
 
+# Within a tile, too: between its stages, and between CLEAN's major cycles.
+stopped_within() { # stopped_within PLACE RANKS PATTERN N ARG...
+  local place=$1 ranks=$2
+  begin "$place" TERM "$ranks" "${@:3}"
+  [ $code = 75 ] || fail "$place: SIGTERM at $ranks ranks: exit $code: $(tail -n 3 "$err")"
+  own_lines | grep -q 'run it again to resume' || fail "$place: $(own_lines)"
+  [ -z "$(find "$place/staging" "$place/products" -type f)" ] ||
+    fail "$place: a tile was stopped, and left $(find "$place/staging" -type f)"
+  grep -aq 'tile .* failed' "$err" && fail "$place: a stop is called a failure"
+  if command -v sqlite3 >/dev/null; then
+    [ "$(sqlite3 "$place/state/ingest.sqlite3" 'SELECT status FROM mosaic_groups')" = pending ] ||
+      fail "$place: its group is not left to be done"
+  fi
+}
+for ranks in 0 2; do
+  stopped_within flagged$ranks $ranks 'INFO .*apply  *2026' 1
+  own_lines | grep -q 'stopped on request in tile 2026-01-25T' || fail "not in a tile: $(own_lines)"
+  run 2 flagged$ranks
+  [ $code = 0 ] || fail "after a stop in a tile: exit $code: $(own_lines)"
+  sound flagged$ranks
+  [ "$(content flagged$ranks)" = "$(content whole)" ] || fail "after a stop in a tile: another product"
+  # Cleaned so deep that the end of the first tile is far.
+  stopped_within cleaned$ranks $ranks 'clean: major cycle [0-9]*:' 2 --size 1024 --cell-arcsec 5
+  own_lines | grep -q 'stopped on request in tile' || fail "not in a tile: $(own_lines)"
+done
+
 # ---- other data of the same times -----------------------------------------------------------------
 # Known by its times, a group that was published is kept, and nothing else is called published.
 simulate --out other --tiles 3 --random 3 --seed 77 --sefd 900
-cp -r whole again
-rm -f again/state/ingest.sqlite3*
-bad 3 'published before with another result' 0 run other/*.hdf5 $options --state-dir again/state \
-  --output-dir again/staging --products-dir again/products
-grep -q '^published: ' "$out" && fail "other data are called published"
+again="--state-dir again/state --output-dir again/staging --products-dir again/products"
+run 2 again
+everything again >before
+for ranks in 0 2; do
+  # Before anything of it is touched, whether the group is known as done or not.
+  for _ in done lost; do
+    bad 3 'published before with another result' $ranks run other/*.hdf5 $options $again
+    grep -q '^published: ' "$out" && fail "other data are called published"
+    everything again >after
+    cmp -s before after || fail "other data changed: $(diff before after)"
+    rm -f again/state/ingest.sqlite3*
+  done
+  bad 3 'with other options' $ranks run sim/*.hdf5 $options --niter 200 $again
+  everything again >after
+  cmp -s before after || fail "other options changed: $(diff before after)"
+done
+# Copies are no other data, whatever their names and times.
+mkdir copy
+for file in sim/*.hdf5; do cp "$file" "copy/c-${file##*/}"; done
+good 'published: again/products' 0 run copy/*.hdf5 $options $again
+good 'was published before: again/products' 0 run copy/*.hdf5 $options $again
 [ "$(content again)" = "$(content whole)" ] || fail "other data replaced a product"
 
 # ---- two at once --------------------------------------------------------------------------------

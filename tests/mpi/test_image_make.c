@@ -46,7 +46,21 @@ static fake_sky tile(void)
                       .source = sources};
 }
 
-static ci_status make(ci_comm *comm, const char *prefix, ci_image_stats *stats)
+/* Asked how often; the highest rank says yes from the time `stop_after` on. */
+static int n_asked, stop_after;
+static bool stop_on_one(void)
+{
+    return ++n_asked > stop_after && stop_after > 0;
+}
+
+static bool stop_never(void)
+{
+    n_asked++;
+    return false;
+}
+
+static ci_status make_until(ci_comm *comm, const char *prefix, bool (*stop)(void),
+                            ci_image_stats *stats)
 {
     fake_sky sky = tile();
     ci_vis_set *set = NULL;
@@ -57,12 +71,30 @@ static ci_status make(ci_comm *comm, const char *prefix, ci_image_stats *stats)
     o.robust = 0.5;
     o.n_pixel = SIZE;
     o.cell_rad = cell;
+    o.stop = stop;
     ci_sky_pointing pointing = {.ra_rad = 1, .dec_rad = 0.3};
     ci_image_sky where = {.pointing = &pointing, .ra_rad = 1, .dec_rad = 0.3};
     ci_fits_header header = {.object = "made up"};
     ci_status status = ci_image_make(comm, set, &where, &o, true, &header, prefix, stats);
     ci_vis_set_free(set);
     return status;
+}
+
+static ci_status make(ci_comm *comm, const char *prefix, ci_image_stats *stats)
+{
+    return make_until(comm, prefix, NULL, stats);
+}
+
+/* One rank is asked to stop between major cycles 2 and 3: all end there. */
+static void stop_check(ci_comm *world, const char *prefix)
+{
+    ci_image_stats stats;
+    bool is_last = ci_comm_rank(world) == ci_comm_size(world) - 1;
+    n_asked = 0;
+    stop_after = 4; /* before the PSF, before cleaning, before cycles 1 and 2 */
+    ci_status status = make_until(world, prefix, is_last ? stop_on_one : stop_never, &stats);
+    CHECK(status == CI_ERR_STOPPED && strstr(ci_error_text(), "stopped on request") != NULL);
+    CHECK(n_asked == 5 && stats.n_major == 2);
 }
 
 /* ---- what the files hold --------------------------------------------------------------- */
@@ -196,6 +228,9 @@ int main(void)
     snprintf(one, sizeof one, "%s/one.", folder);
     sources_draw();
     ci_image_stats stats, alone;
+    char stopped[300];
+    snprintf(stopped, sizeof stopped, "%s/stopped.", folder);
+    stop_check(world, stopped);
     CHECK_OK(make(world, many, &stats));
     if (is_root) {
         stats_check(&stats);

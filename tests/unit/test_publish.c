@@ -146,6 +146,108 @@ static void test_remove_staging(void **state)
     publish_end(&t);
 }
 
+static void remove_folder(const char *path)
+{
+    char command[500];
+    snprintf(command, sizeof command, "rm -rf '%s'", path);
+    assert_int_equal(system(command), 0);
+}
+
+/* A published folder that is gone is not published: it is published again from staging. */
+static void test_folder_gone(void **state)
+{
+    (void)state;
+    publish_case t;
+    ci_publish_result r;
+    char folder[400], staged[400];
+    bool lost;
+    publish_new(&t);
+    OK(publish_case_make(&t, "g1", &good));
+    OK(ci_publish_product(t.registry, "g1", &t.options, &r));
+    published_path(&t, "g1", folder);
+    OK(ci_publish_check_lost(t.registry, "g1", t.products, &lost));
+    assert_false(lost);
+    remove_folder(folder);
+    /* No folder of products, perhaps a disk that is not mounted: nothing is lost. */
+    OK(ci_publish_check_lost(t.registry, "g1", "/nowhere", &lost));
+    assert_false(lost);
+    t.options.dry_run = true;
+    OK(ci_publish_product(t.registry, "g1", &t.options, &r));
+    assert_int_equal(state_of(&t, "g1"), CI_PUBLISH_PUBLISHED);
+    t.options.dry_run = false;
+    size_t before = ci_log_warning_count();
+    OK(ci_publish_product(t.registry, "g1", &t.options, &r));
+    assert_int_equal(r.kind, CI_PUBLISHED);
+    OK(ci_publish_verify(folder));
+    assert_int_equal(ci_log_warning_count() - before, 1);
+    assert_non_null(strstr(ci_log_warning_get(before), "is not there"));
+    /* Staging gone as well: said, and not called published. */
+    remove_folder(folder);
+    snprintf(staged, sizeof staged, "%s/mosaics/g1", t.staging);
+    remove_folder(staged);
+    assert_int_equal(ci_publish_product(t.registry, "g1", &t.options, &r), CI_ERR_INPUT);
+    assert_non_null(strstr(r.text, "contimg run makes it again"));
+    assert_int_equal(state_of(&t, "g1"), CI_PUBLISH_STAGING);
+    publish_end(&t);
+    assert_int_equal(ci_mem_now(), 0);
+}
+
+/* A data registry that was lost is made again from the products that stand published. */
+static void test_rebuild(void **state)
+{
+    (void)state;
+    publish_case t;
+    ci_publish_result r;
+    ci_publish_recovered recovered;
+    ci_registry_products *list;
+    char folder[400], path[440];
+    publish_new(&t);
+    for (int i = 0; i < 3; i++) {
+        char id[8];
+        snprintf(id, sizeof id, "g%d", i);
+        OK(publish_case_make(&t, id, &good));
+        OK(ci_publish_product(t.registry, id, &t.options, &r));
+    }
+    ci_registry_close(t.registry);
+    snprintf(path, sizeof path, "rm '%s'*", t.c.data);
+    assert_int_equal(system(path), 0);
+    /* One was changed since; and a folder that is none of contimg's. */
+    published_path(&t, "g2", folder);
+    snprintf(path, sizeof path, "%s/sources.csv", folder);
+    assert_int_equal(chmod(path, 0644), 0);
+    OK(ci_file_write(path, "x", 1));
+    snprintf(path, sizeof path, "%s/" CASE_DATE "/other", t.products);
+    OK(ci_path_make_folder(path));
+    OK(publish_case_open(&t));
+    OK(ci_publish_recover(t.registry, &t.options, &recovered));
+    assert_int_equal(recovered.n_rebuilt + recovered.n_fault, 0); /* only where asked for */
+    t.options.rebuild = true;
+    OK(ci_publish_recover(t.registry, &t.options, &recovered));
+    assert_int_equal(recovered.n_rebuilt, 2);
+    assert_int_equal(recovered.n_fault, 1);
+    OK(ci_registry_products_read(t.registry, &list, -1, true));
+    assert_int_equal(list->n, 2);
+    for (size_t i = 0; i < list->n; i++) {
+        const ci_registry_product *p = &list->item[i];
+        published_path(&t, p->id, folder);
+        assert_int_equal(p->state, CI_PUBLISH_PUBLISHED);
+        assert_false(p->is_deployed || p->staging_removable);
+        assert_string_equal(p->type, "mosaic");
+        assert_string_equal(p->published_path, folder);
+        assert_string_equal(p->metadata_json, "{\"tiles\":[\"a\",\"b\"]}");
+        assert_non_null(strstr(p->qa_json, "checksum"));
+        assert_true(p->time_mjd_s == 61065 * CI_DAY_S);
+    }
+    ci_registry_products_free(list);
+    OK(ci_publish_product(t.registry, "g1", &t.options, &r));
+    assert_int_equal(r.kind, CI_PUBLISHED_BEFORE);
+    OK(ci_publish_recover(t.registry, &t.options, &recovered));
+    assert_int_equal(recovered.n_rebuilt, 0);
+    OK(ci_registry_verify(t.registry, CI_DB_DATA));
+    publish_end(&t);
+    assert_int_equal(ci_mem_now(), 0);
+}
+
 /* A publish inside an open transaction fails, and says so. */
 static void test_inside_transaction(void **state)
 {
@@ -754,6 +856,8 @@ int main(int n_argument, char **arguments)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_publish),
         cmocka_unit_test(test_remove_staging),
+        cmocka_unit_test(test_folder_gone),
+        cmocka_unit_test(test_rebuild),
         cmocka_unit_test(test_inside_transaction),
         cmocka_unit_test(test_waits),
         cmocka_unit_test(test_each_gate),

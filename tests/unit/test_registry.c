@@ -302,6 +302,53 @@ static void test_versions(void **state)
     case_end(&c);
 }
 
+static void foreign_case(const char *sql, int which, bool read_only)
+{
+    registry_case c;
+    ci_registry *registry;
+    char sha[CI_SHA256_HEX], again[CI_SHA256_HEX];
+    case_new(&c);
+    const char *paths[4] = {c.ingest, c.cal, c.products, c.data};
+    sqlite3 *db = raw_open(paths[which]);
+    raw_run(db, sql);
+    sqlite3_close(db);
+    OK(ci_sha256_file(sha, paths[which]));
+    c.options.read_only = read_only;
+    assert_int_equal(ci_registry_open(&registry, &c.paths, &c.options), CI_ERR_INPUT);
+    assert_null(registry);
+    assert_non_null(strstr(ci_error_text(), paths[which]));
+    assert_non_null(strstr(ci_error_text(), "name another file"));
+    OK(ci_sha256_file(again, paths[which]));
+    assert_string_equal(sha, again);
+    assert_false(ci_path_exists(c.backups));
+    case_end(&c);
+}
+
+/* A database of another program, whatever it numbers its versions, is not taken over. */
+static void test_foreign(void **state)
+{
+    (void)state;
+    static const char *const foreign[] = {
+        "CREATE TABLE moz_places(id INTEGER PRIMARY KEY, url TEXT)",
+        "CREATE TABLE users(id INTEGER PRIMARY KEY, username TEXT); CREATE TABLE jobs(id INTEGER)",
+        "CREATE TABLE data_registry(key TEXT, value TEXT); PRAGMA user_version=1",
+        "CREATE TABLE notes(id INTEGER PRIMARY KEY); PRAGMA user_version=42"};
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
+        for (int which = 0; which < 4; which++)
+            for (int read_only = 0; read_only < 2; read_only++)
+                foreign_case(foreign[i], which, read_only != 0);
+    /* Nor one of contimg's own for another. */
+    registry_case c;
+    ci_registry *registry;
+    case_new(&c);
+    OK(ci_registry_open(&registry, &c.paths, &c.options));
+    ci_registry_close(registry);
+    c.paths.products = c.ingest;
+    assert_int_equal(ci_registry_open(&registry, &c.paths, &c.options), CI_ERR_INPUT);
+    assert_non_null(strstr(ci_error_text(), "CONTIMG_PRODUCTS_DB"));
+    case_end(&c);
+}
+
 /* An older contimg.env names the calibration registry as the data registry. */
 static void test_registry_db_is_cal(void **state)
 {
@@ -909,6 +956,7 @@ int main(void)
         cmocka_unit_test(test_migrate),
         cmocka_unit_test(test_deployed_rows_rest),
         cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_foreign),
         cmocka_unit_test(test_registry_db_is_cal),
         cmocka_unit_test(test_backup),
         cmocka_unit_test(test_transactions),

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# ci-test: timeout=120
+# contimg group and status name each file of the input folder that is not used, and why, in the
+# words of inspect; the others are used all the same.
+. "$CONTIMG_SOURCE/tests/support/cli.sh"
+simulate --out in --sub-bands 4
+band=in/2026-01-25T00:00:10_sb00.hdf5
+places="--input-dir $folder/in --state-dir state --expected-subbands 4 --min-subbands 4"
+head -c 60000 $band >in/2026-01-25T00:20:10_sb00.hdf5
+echo 'not a UVH5 file' >in/2026-01-25T00:20:10_sb01.hdf5
+: >in/2026-01-25T00:20:10_sb02.hdf5
+cp $band in/2026-01-25T00:20:10_sb03_incomplete.hdf5
+cp $band in/2026-01-25T00:00:11_sb00.hdf5
+cp $band in/2026-01-25T00:20:10_sb04.hdf5
+dd if=/dev/zero of=in/2026-01-25T00:20:10_sb04.hdf5 bs=1 seek=96 count=4000 conv=notrunc 2>/dev/null
+touch -d '5 minutes ago' in/*
+good 'observation 2026-01-25T00:00:10' 0 group $places
+grep -q '^observation 2026-01-25T00:00:10 .* 4 of 4 sub-bands' "$out" || fail "$(cat "$out")"
+for command in "group $places" "status --state-dir state"; do
+  good '' 0 $command
+  # says NAME STATE TEXT: one line of that file.
+  says() {
+    [ "$(grep -cF -- "/$1 " "$out")" = 1 ] || fail "$tried: not one line of $1: $(cat "$out")"
+    grep -F -- "/$1 " "$out" | grep -qE "^file +[^ ]* $2: .*$3" || fail "$tried: $(grep -F "$1" "$out")"
+  }
+  says 2026-01-25T00:20:10_sb00.hdf5 truncated '60000 bytes, its header says'
+  says 2026-01-25T00:20:10_sb01.hdf5 corrupt 'HDF5'
+  says 2026-01-25T00:20:10_sb04.hdf5 corrupt .
+  says 2026-01-25T00:20:10_sb02.hdf5 empty '0 bytes'
+  says 2026-01-25T00:20:10_sb03_incomplete.hdf5 incomplete 'not done'
+  says 2026-01-25T00:00:11_sb00.hdf5 duplicate 'there already'
+  [ "$(grep -c '^file ' "$out")" = 6 ] || fail "$tried: others, too: $(cat "$out")"
+  good '"0 bytes: copy it again"' 0 $command --json
+done
+try 0 inspect "$folder/in/2026-01-25T00:20:10_sb04.hdf5"
+reason=$(own_lines | sed 's/^contimg: //')
+good "${reason/: / corrupt: }" 0 group $places
+echo "files that are not used are listed with their reasons"
