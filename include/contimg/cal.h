@@ -60,6 +60,9 @@ static inline size_t ci_cal_index(const ci_cal_table *table, size_t i_time, size
  * freq_range = freq_hz -+ width_hz/2; written as .part, renamed. */
 CI_MUST_CHECK ci_status ci_cal_table_read(ci_cal_table **out, const char *path);
 CI_MUST_CHECK ci_status ci_cal_table_write(const ci_cal_table *table, const char *path);
+/* Tables that belong together, [n]: all in place, or none. */
+CI_MUST_CHECK ci_status ci_cal_tables_write(const ci_cal_table *const *tables, char *const *paths,
+                                            size_t n);
 
 typedef struct ci_cal_options
 {

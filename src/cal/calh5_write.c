@@ -188,7 +188,8 @@ static ci_status table_write(writer *w)
     return status;
 }
 
-ci_status ci_cal_table_write(const ci_cal_table *table, const char *path)
+/* Writes "<path>.part", synced; removes it where that fails. */
+static ci_status part_write(const ci_cal_table *table, const char *path)
 {
     writer w = {.table = table, .n_antenna = table->array.n_antenna, .n_hand = table->n_hand};
     char *part = NULL;
@@ -199,7 +200,28 @@ ci_status ci_cal_table_write(const ci_cal_table *table, const char *path)
         ci_status closed = ci_h5_close(w.file);
         if (!status) status = closed;
     }
-    if (!status) status = ci_path_commit(part, path);
+    if (!status) status = ci_path_sync(part);
+    if (status) remove(part);
+    ci_mem_free(part);
+    return status;
+}
+
+ci_status ci_cal_tables_write(const ci_cal_table *const *tables, char *const *paths, size_t n)
+{
+    ci_status status = CI_OK;
+    for (size_t i = 0; i < n && !status; i++)
+        status = part_write(tables[i], paths[i]);
+    if (!status) status = ci_path_commit_set(paths, n);
+    if (status) ci_path_discard_set(paths, n);
+    return status;
+}
+
+ci_status ci_cal_table_write(const ci_cal_table *table, const char *path)
+{
+    char *part = NULL;
+    CI_TRY(part_write(table, path));
+    CI_TRY(ci_path_part(&part, path));
+    ci_status status = ci_path_commit(part, path);
     if (status) remove(part);
     ci_mem_free(part);
     return status;

@@ -162,8 +162,9 @@ static ci_status keep_tables(ci_run *run, ci_run_tables *tables, const ci_pipeli
     if (status == CI_OK)
         status = ci_str_format(&tables->gain_path, "%s/%s-%s.gain.calh5", folder, tables->own_tile,
                                run->id);
-    if (status == CI_OK) status = ci_cal_table_write(tables->bandpass, tables->bandpass_path);
-    if (status == CI_OK) status = ci_cal_table_write(tables->gain, tables->gain_path);
+    const ci_cal_table *const table[] = {tables->bandpass, tables->gain};
+    char *const path[] = {tables->bandpass_path, tables->gain_path};
+    if (status == CI_OK) status = ci_cal_tables_write(table, path, 2);
     if (status == CI_OK)
         status = register_table(run, tables, tables->bandpass_path, CI_REGISTRY_BANDPASS, data);
     if (status == CI_OK)

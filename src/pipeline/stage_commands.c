@@ -73,18 +73,14 @@ static void print_quality(const ci_cal_quality *q, const ci_cal_table *gain)
 static ci_status write_tables(const char *prefix, const ci_cal_table *bandpass,
                               const ci_cal_table *gain)
 {
-    char *path = NULL;
-    CI_TRY(ci_str_format(&path, "%s.bandpass.calh5", prefix));
-    ci_status status = ci_cal_table_write(bandpass, path);
-    if (status == CI_OK) printf("%s\n", path);
-    ci_mem_free(path);
-    if (status == CI_OK)
-        status = ci_str_format(&path, "%s.gain.calh5", prefix);
-    else
-        return status;
-    if (status == CI_OK) status = ci_cal_table_write(gain, path);
-    if (status == CI_OK) printf("%s\n", path);
-    ci_mem_free(path);
+    const ci_cal_table *const table[] = {bandpass, gain};
+    char *path[] = {NULL, NULL};
+    ci_status status = ci_str_format(&path[0], "%s.bandpass.calh5", prefix);
+    if (status == CI_OK) status = ci_str_format(&path[1], "%s.gain.calh5", prefix);
+    if (status == CI_OK) status = ci_cal_tables_write(table, path, 2);
+    if (status == CI_OK) printf("%s\n%s\n", path[0], path[1]);
+    ci_mem_free(path[0]);
+    ci_mem_free(path[1]);
     return status;
 }
 
