@@ -252,7 +252,7 @@ CI_MUST_CHECK ci_status ci_image_bright_find(ci_comm *comm, ci_image_bright *bri
  * sources differ from it. Collective. */
 CI_MUST_CHECK ci_status ci_image_bright_add(ci_comm *comm, const ci_image_bright *bright,
                                             const ci_image_clean *clean);
-/* One step of least squares on the residual in samples->work towards better slopes, places and
+/* Steps of least squares on the residual in samples->work towards better slopes, places and
  * fluxes of the sources; takes what they change from it. Collective. */
 CI_MUST_CHECK ci_status ci_image_bright_fit(ci_comm *comm, ci_image_bright *bright,
                                             const ci_image_clean *clean);

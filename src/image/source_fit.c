@@ -1,15 +1,20 @@
-/* Slopes, places and fluxes of bright sources by least squares on the residual visibilities, one
- * step a major cycle. A source's visibilities are r (S (nu/nu0)^a - C) exp(2 pi i ...) beside
- * those of its components, C Jy of its S: r the beam over its mean, x = ln(nu/nu0). They change
- * with the slope by S r (x - <x>), <x> the mean of x with weights w r^2, so that a wrong flux is
- * no slope; those held between pixels with flux by r, with place by 2 pi i S r u' and v'. These
- * are orthogonal but for u' and v', so a source's step is four divisions; slopes are held to
- * 0 +- 1 and steps of place to 0 +- 0.2 beams where the noise says nothing. The steps of all
- * sources are taken together by the length that leaves least (docs/science.md "CLEAN"). */
+/* Slopes, places and fluxes of bright sources by least squares on the residual visibilities, in
+ * every major cycle some steps, of those sources whose step before showed. A source's visibilities
+ * are r (S (nu/nu0)^a - C) exp(2 pi i ...) beside those of its components, C Jy of its S: r the
+ * beam over its mean, x = ln(nu/nu0). They change with the slope by S r (x - <x>), <x> the mean of
+ * x with weights w r^2, so that a wrong flux is no slope; those held between pixels with flux by r,
+ * with place by 2 pi i S r u' and v'. These are orthogonal but for u' and v', so a source's step is
+ * four divisions; slopes are held to 0 +- 1 and steps of place to 0 +- 0.2 beams where the noise
+ * says nothing. The steps of all sources are taken together by the length that leaves least
+ * (docs/science.md "CLEAN"). */
 #include "image/bright.h"
 
 #include <math.h>
 
+enum
+{
+    PASSES = 5
+};
 static const double shows_min = 0.1; /* a change of visibilities in units of the rms */
 static const double slope_max = 5;
 static const double place_sigma = 0.2; /* beams */
@@ -109,95 +114,120 @@ static ci_image_source source_stepped(const ci_image_source *s, const step *by, 
 /* ---- all together ------------------------------------------------------------------------------
  */
 
-/* Steps [n_source], the same on every rank, rank 0's; *n_show of them show. */
-static ci_status steps_find(ci_comm *comm, const rules *r, const ci_image_clean *clean, step *steps,
-                            size_t *n_show)
+/* The sources in hand, by their places in the list, and their steps: [n]. */
+typedef struct fit
 {
-    const ci_image_bright *b = r->bright;
-    size_t n_node = b->n_frame * CI_BRIGHT_NODES;
-    double *sums = NULL;
+    rules r;
+    ci_image_bright *bright;
+    const ci_image_clean *clean;
+    size_t *which, n;
+    step *steps;
+} fit;
+
+/* Sums of the sources in hand with the residual: sums [n][CI_FIT_SUMS]. */
+static ci_status sums_find(ci_comm *comm, const fit *f, double *sums)
+{
+    const ci_image_bright *b = f->bright;
     ci_image_points points = {0};
-    ci_status status =
-        ci_mem_alloc(&sums, b->n_source * CI_FIT_SUMS, sizeof *sums, "bright sources");
-    if (status == CI_OK) status = ci_image_points_new(&points, b->n_source, b->n_frame);
-    status = ci_par_agree(comm, status);
-    for (size_t i = 0; status == CI_OK && i < b->n_source; i++) {
-        ci_image_points_place(&points, i, b->source[i].l, b->source[i].m);
-        ci_image_bright_profile(b, b->source[i].l, b->source[i].m, points.flux + i * n_node);
+    ci_status status = ci_par_agree(comm, ci_image_points_new(&points, f->n, b->n_frame));
+    for (size_t i = 0; status == CI_OK && i < f->n; i++) {
+        const ci_image_source *s = &b->source[f->which[i]];
+        ci_image_points_place(&points, i, s->l, s->m);
+        ci_image_bright_profile(b, s->l, s->m, points.flux + i * b->n_frame * CI_BRIGHT_NODES);
     }
-    if (status == CI_OK) status = ci_image_points_correlate(comm, b, clean->samples, &points, sums);
-    for (size_t i = 0; status == CI_OK && i < b->n_source; i++)
-        steps[i] = source_step(r, &b->source[i], sums + i * CI_FIT_SUMS);
-    if (status == CI_OK) status = ci_par_bcast(comm, steps, b->n_source * sizeof *steps, 0);
-    *n_show = 0;
-    for (size_t i = 0; status == CI_OK && i < b->n_source; i++)
-        *n_show += steps[i].shows;
+    if (status == CI_OK)
+        status = ci_image_points_correlate(comm, b, f->clean->samples, &points, sums);
     ci_image_points_clear(&points);
+    return status;
+}
+
+/* Steps of the sources in hand, rank 0's on every rank; those whose step does not show are no
+ * longer in hand. */
+static ci_status steps_find(ci_comm *comm, fit *f)
+{
+    double *sums = NULL;
+    size_t n_show = 0;
+    CI_TRY(ci_par_alloc(comm, &sums, f->n * CI_FIT_SUMS, sizeof *sums, "bright sources"));
+    ci_status status = sums_find(comm, f, sums);
+    for (size_t i = 0; status == CI_OK && i < f->n; i++)
+        f->steps[i] = source_step(&f->r, &f->bright->source[f->which[i]], sums + i * CI_FIT_SUMS);
+    if (status == CI_OK) status = ci_par_bcast(comm, f->steps, f->n * sizeof *f->steps, 0);
+    for (size_t i = 0; status == CI_OK && i < f->n; i++)
+        if (f->steps[i].shows) {
+            f->which[n_show] = f->which[i];
+            f->steps[n_show++] = f->steps[i];
+        }
+    f->n = n_show;
     ci_mem_free(sums);
     return status;
 }
 
-/* The change that `part` of the steps that show makes: the new points, less the old ones. */
-static void change_fill(const ci_image_bright *b, const step *steps, double part,
-                        ci_image_points *points)
+/* The change that `part` of the steps makes: the new points, less the old ones. */
+static void change_fill(const fit *f, double part, ci_image_points *points)
 {
-    size_t n = 0, n_node = b->n_frame * CI_BRIGHT_NODES;
-    for (size_t i = 0; i < b->n_source; i++) {
-        if (!steps[i].shows) continue;
-        ci_image_source now = source_stepped(&b->source[i], &steps[i], part);
-        ci_image_sources_points(b, &now, 1, n++, points);
-        ci_image_sources_points(b, &b->source[i], 1, n, points);
+    const ci_image_bright *b = f->bright;
+    size_t n_node = b->n_frame * CI_BRIGHT_NODES;
+    for (size_t i = 0; i < f->n; i++) {
+        const ci_image_source *before = &b->source[f->which[i]];
+        ci_image_source now = source_stepped(before, &f->steps[i], part);
+        ci_image_sources_points(b, &now, 1, 2 * i, points);
+        ci_image_sources_points(b, before, 1, 2 * i + 1, points);
         for (size_t k = 0; k < n_node; k++)
-            points->flux[n * n_node + k] *= -1;
-        n++;
+            points->flux[(2 * i + 1) * n_node + k] *= -1;
     }
 }
 
 /* The part of the steps, at most all, that leaves least of the residual. */
-static ci_status part_find(ci_comm *comm, const rules *r, const ci_image_clean *clean,
-                           const step *steps, ci_image_points *points, double *part)
+static ci_status part_find(ci_comm *comm, const fit *f, ci_image_points *points, double *part)
 {
-    const ci_image_bright *b = r->bright;
     double along = 0, length = 0;
-    change_fill(b, steps, 1, points);
-    CI_TRY(ci_image_points_project(comm, b, clean->samples, points, &along, &length));
-    for (size_t i = 0; i < b->n_source; i++) {
-        if (!steps[i].shows) continue;
-        along -= r->noise2 * b->source[i].slope * steps[i].slope;
-        length += r->noise2 * steps[i].slope * steps[i].slope;
+    change_fill(f, 1, points);
+    CI_TRY(ci_image_points_project(comm, f->bright, f->clean->samples, points, &along, &length));
+    for (size_t i = 0; i < f->n; i++) {
+        double slope = f->bright->source[f->which[i]].slope;
+        along -= f->r.noise2 * slope * f->steps[i].slope;
+        length += f->r.noise2 * f->steps[i].slope * f->steps[i].slope;
     }
     *part = length > 0 ? fmax(0, fmin(1, along / length)) : 0;
     return CI_OK;
 }
 
-static ci_status steps_take(ci_comm *comm, const rules *r, ci_image_bright *b,
-                            const ci_image_clean *clean, const step *steps, size_t n_show)
+static ci_status steps_take(ci_comm *comm, const fit *f)
 {
     double part = 0;
+    ci_image_bright *b = f->bright;
     ci_image_points points = {0};
-    ci_status status = ci_par_agree(comm, ci_image_points_new(&points, 2 * n_show, b->n_frame));
-    if (status == CI_OK) status = part_find(comm, r, clean, steps, &points, &part);
+    ci_status status = ci_par_agree(comm, ci_image_points_new(&points, 2 * f->n, b->n_frame));
+    if (status == CI_OK) status = part_find(comm, f, &points, &part);
     if (status == CI_OK) {
-        change_fill(b, steps, part, &points);
-        status = ci_par_agree(comm, ci_image_points_add(b, clean->samples, &points, -1));
+        change_fill(f, part, &points);
+        status = ci_par_agree(comm, ci_image_points_add(b, f->clean->samples, &points, -1));
     }
-    for (size_t i = 0; status == CI_OK && i < b->n_source; i++)
-        if (steps[i].shows) b->source[i] = source_stepped(&b->source[i], &steps[i], part);
+    for (size_t i = 0; status == CI_OK && i < f->n; i++) {
+        ci_image_source *s = &b->source[f->which[i]];
+        *s = source_stepped(s, &f->steps[i], part);
+    }
     ci_image_points_clear(&points);
     return status;
 }
 
 ci_status ci_image_bright_fit(ci_comm *comm, ci_image_bright *b, const ci_image_clean *clean)
 {
-    const rules r = {.bright = b,
-                     .noise2 = clean->sum_weight * b->rms * b->rms,
-                     .beam_rad = clean->beam.minor * b->cell_rad};
-    step *steps = NULL;
-    size_t n_show = 0;
-    if (b->n_source == 0) return CI_OK;
-    CI_TRY(ci_par_alloc(comm, &steps, b->n_source, sizeof *steps, "bright sources"));
-    ci_status status = steps_find(comm, &r, clean, steps, &n_show);
-    if (status == CI_OK && n_show > 0) status = steps_take(comm, &r, b, clean, steps, n_show);
-    ci_mem_free(steps);
+    fit f = {.r = {.bright = b,
+                   .noise2 = clean->sum_weight * b->rms * b->rms,
+                   .beam_rad = clean->beam.minor * b->cell_rad},
+             .bright = b,
+             .clean = clean,
+             .n = b->n_source};
+    CI_TRY(ci_par_alloc(comm, &f.which, f.n, sizeof *f.which, "bright sources"));
+    ci_status status = ci_par_alloc(comm, &f.steps, f.n, sizeof *f.steps, "bright sources");
+    for (size_t i = 0; i < f.n; i++)
+        f.which[i] = i;
+    for (int pass = 0; status == CI_OK && pass < PASSES && f.n > 0; pass++) {
+        status = steps_find(comm, &f);
+        if (status == CI_OK && f.n > 0) status = steps_take(comm, &f);
+    }
+    ci_mem_free(f.which);
+    ci_mem_free(f.steps);
     return status;
 }

@@ -35,9 +35,10 @@ static ci_status source_make(const phot_image *im, const phot_component *c, int3
     const ci_num_gaussian *g = &c->g;
     ci_num_beam beam = phot_beam_at(im, g->x, g->y), shape = {g->major, g->minor, g->pa_rad}, sky;
     phot_errors e = phot_condon(g, beam, c->rms);
-    double north, cell = im->header.cell_rad;
+    double north, x, y, cell = im->header.cell_rad;
     *s = (ci_phot_source){.island = island, .is_resolved = c->is_resolved, .rms_jy = c->rms};
-    CI_TRY(ci_fits_wcs_to_sky(im->wcs, 1, &g->x, &g->y, &s->ra_rad, &s->dec_rad));
+    phot_place(im, g, &x, &y);
+    CI_TRY(ci_fits_wcs_to_sky(im->wcs, 1, &x, &y, &s->ra_rad, &s->dec_rad));
     CI_TRY(phot_shape_on_sky(im, g->x, g->y, shape, &sky, &north));
     s->major_rad = sky.major;
     s->minor_rad = sky.minor;

@@ -12,6 +12,7 @@ typedef struct phot_image
     ci_fits_wcs *wcs;
     size_t n_x, n_y;
     float *pixel, *rms; /* [n_y][n_x] */
+    float *noise;       /* the noise map as given, NULL without one */
     ci_num_beam beam;   /* pixels, at the reference point */
     /* In one interferometer image the beam is the same in pixels everywhere; a mosaic's is
      * the same on the sky (card BMFRAME), so that its pixels see it narrowed off the middle. */
@@ -21,6 +22,11 @@ typedef struct phot_image
 ci_status phot_image_load(phot_image *im, const char *image_path, const char *noise_path,
                           size_t box);
 void phot_image_clear(phot_image *im);
+/* Where a source stands that was fitted as g. A mosaic S = sum(PB I / s^2) / sum(PB^2 / s^2) shows
+ * it as a Gaussian times 1 + d . grad ln N at distance d, N = 1 / sqrt(sum(PB^2 / s^2)) the noise
+ * map: its fit is too far towards the noise by the Gaussian's covariance times grad ln N. Without a
+ * noise map the fit's place. */
+void phot_place(const phot_image *im, const ci_num_gaussian *g, double *x, double *y);
 /* The beam in pixels at a place of the image. */
 ci_num_beam phot_beam_at(const phot_image *im, double x, double y);
 /* Pixel shape to sky shape: arc lengths in rad, angle from the north at that place. */

@@ -88,5 +88,5 @@ for (name, flux, index, _, _), (ra, dec) in zip(SKY, places):
 assert header.get("NSLOPE", 0) >= len(SKY), header.get("NSLOPE")
 assert abs(slope - SKY[0][2]) < 0.002, slope
 assert worst < 0.002, worst
-assert left < 1e-6, left
+assert left < 1e-7, left
 assert header.get("NHELD", 0) >= len(SKY), header.get("NHELD")
