@@ -502,6 +502,51 @@ static void test_artefacts(void **unused)
     assert_int_equal(ci_mem_now(), 0);
 }
 
+/* A source over noise that grows by 8e-4 a pixel to the right and 4e-4 downwards, seen as a mosaic
+ * shows it: its fit alone would be 4e-3 pixels off. */
+static void test_place_on_a_slope(void **unused)
+{
+    (void)unused;
+    const double x_slope = 8e-4, y_slope = -4e-4, at_x = 700.3, at_y = 410.6;
+    ci_fits_header h = header();
+    float *image = calloc((size_t)SIDE * SIDE, sizeof(float));
+    float *noise = calloc((size_t)SIDE * SIDE, sizeof(float));
+    ci_num_gaussian g = {.peak = 12.7, .x = at_x, .y = at_y, .major = BEAM, .minor = BEAM};
+    for (size_t y = 0; y < SIDE; y++)
+        for (size_t x = 0; x < SIDE; x++) {
+            double dx = (double)x - at_x, dy = (double)y - at_y, turn = x_slope * dx + y_slope * dy;
+            noise[y * SIDE + x] = (float)(1e-4 * exp(turn));
+            image[y * SIDE + x] =
+                (float)(ci_num_gaussian_value(&g, (double)x, (double)y) * (1 + turn));
+        }
+    assert_int_equal(ci_fits_write(image_path, &h, image), CI_OK);
+    double off[2];
+    for (int is_sloping = 0; is_sloping < 2; is_sloping++) {
+        ci_phot_list *list = NULL;
+        ci_phot_options options;
+        ci_fits_wcs *wcs = NULL;
+        double x, y;
+        for (size_t i = 0; i < (size_t)SIDE * SIDE; i++)
+            image[i] = is_sloping ? noise[i] : 1e-4f;
+        assert_int_equal(ci_fits_write(noise_path, &h, image), CI_OK);
+        ci_phot_options_default(&options);
+        assert_int_equal(ci_phot_find(&list, image_path, noise_path, &options), CI_OK);
+        assert_int_equal(list->n_source, 1);
+        assert_int_equal(ci_fits_wcs_new(&wcs, &h), CI_OK);
+        assert_int_equal(
+            ci_fits_wcs_to_pixel(wcs, 1, &list->source[0].ra_rad, &list->source[0].dec_rad, &x, &y),
+            CI_OK);
+        off[is_sloping] = hypot(x - at_x, y - at_y);
+        ci_fits_wcs_free(wcs);
+        ci_phot_list_free(list);
+    }
+    free(image);
+    free(noise);
+    printf("on a slope: %.5f pixels off, set back by its slope %.5f\n", off[0], off[1]);
+    assert_true(off[0] > 3e-3 && off[1] < 0.02 * off[0]);
+    assert_int_equal(ci_mem_now(), 0);
+}
+
 static void test_names_and_lists(void **unused)
 {
     (void)unused;
@@ -630,6 +675,7 @@ int main(void)
         cmocka_unit_test(test_beam_on_sky),
         cmocka_unit_test(test_nothing_and_extended),
         cmocka_unit_test(test_artefacts),
+        cmocka_unit_test(test_place_on_a_slope),
         cmocka_unit_test(test_names_and_lists),
         cmocka_unit_test(test_compare),
     };
