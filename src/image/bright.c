@@ -195,6 +195,7 @@ ci_status ci_image_components_gather(ci_comm *comm, const ci_image_bright *b, co
 ci_status ci_image_bright_find(ci_comm *comm, ci_image_bright *bright, const ci_image_clean *clean)
 {
     CI_TRY(ci_image_slab_rms(comm, bright->layout, clean->residual, &bright->rms));
+    CI_TRY(ci_image_slab_peak(comm, bright->layout, clean->residual, &bright->peak, NULL));
     return ci_image_sources_find(comm, bright, clean);
 }
 
@@ -231,6 +232,20 @@ static int by_flux(const void *a, const void *b)
     return fabs(p->flux_jy) < fabs(q->flux_jy) ? 1 : fabs(p->flux_jy) > fabs(q->flux_jy) ? -1 : 0;
 }
 
+bool ci_image_bright_is_any_held(const ci_image_bright *b)
+{
+    for (size_t i = 0; i < b->n_source; i++)
+        if (b->source[i].is_held) return true;
+    return false;
+}
+
+void ci_image_bright_let_go(ci_image_bright *b, double *model)
+{
+    for (size_t i = 0; i < b->n_source; i++)
+        if (b->source[i].is_held) ci_image_source_paint(b, &b->source[i], model);
+    b->none_held = true;
+}
+
 /* ---- what was found ---------------------------------------------------------------------- */
 
 void ci_image_bright_list(const ci_image_bright *b, ci_image_stats *stats)
@@ -250,11 +265,27 @@ void ci_image_bright_list(const ci_image_bright *b, ci_image_stats *stats)
                     stats->n_held == 1 ? " is" : "s are");
     if (stats->n_slope == 0) return;
     const ci_image_slope *s = &stats->slope[0];
-    ci_log_info("clean: %d bright source%s of their own; the brightest, %.4g "
+    ci_log_info("clean: %d bright source%s own; the brightest, %.4g "
                 "Jy at %.4f %+.4f deg: %+.3f",
                 stats->n_slope,
-                stats->n_slope == 1 ? " has a spectral slope" : "s have spectral slopes",
+                stats->n_slope == 1 ? " has a spectral slope of its"
+                                    : "s have spectral slopes of their",
                 s->flux_jy, s->ra_rad * CI_RAD_TO_DEG, s->dec_rad * CI_RAD_TO_DEG, s->slope);
+}
+
+ci_image_spot ci_image_source_spot(const ci_image_bright *b, const ci_image_source *s)
+{
+    return (ci_image_spot){(double)(b->layout->n_x / 2) - s->l / b->cell_rad,
+                           (double)(b->layout->n_y / 2) + s->m / b->cell_rad, s->own};
+}
+
+void ci_image_source_paint(const ci_image_bright *b, ci_image_source *s, double *model)
+{
+    ci_image_spot spot = ci_image_source_spot(b, s);
+    ci_image_spots_paint(b->layout, &spot, 1, model);
+    s->own = 0;
+    s->is_held = false;
+    s->is_barred = true;
 }
 
 ci_status ci_image_bright_spots(const ci_image_bright *b, ci_image_spot **out, size_t *n_out)
@@ -264,9 +295,7 @@ ci_status ci_image_bright_spots(const ci_image_bright *b, ci_image_spot **out, s
     for (size_t i = 0; i < b->n_source; i++) {
         const ci_image_source *s = &b->source[i];
         if (!s->is_held) continue;
-        (*out)[(*n_out)++] =
-            (ci_image_spot){(double)(b->layout->n_x / 2) - s->l / b->cell_rad,
-                            (double)(b->layout->n_y / 2) + s->m / b->cell_rad, s->own};
+        (*out)[(*n_out)++] = ci_image_source_spot(b, s);
     }
     return CI_OK;
 }

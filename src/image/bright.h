@@ -29,6 +29,7 @@ typedef struct ci_image_source
     double flux;    /* Jy, of the components and its own, times the mean beam `beam` */
     double own;     /* of it: in no component. 0 where not held */
     bool is_held;   /* a point between pixels, with place and flux found by least squares */
+    bool is_barred; /* no point, as was seen: never to be held again */
     bool has_slope; /* bright enough for one to be told */
     double beam, slope;
 } ci_image_source;
@@ -47,7 +48,8 @@ struct ci_image_bright
     double rms_log;      /* of ln(nu / ref_hz) with imaging weights */
     double *node_weight; /* [n_frame][NODES]: sums of imaging weights times Lagrange's weights of
                             the nodes, in arbitrary but common units */
-    double rms;          /* of the residual image of the cycle before */
+    double rms, peak;    /* of the residual image of the cycle before: peak of |residual| */
+    bool none_held;      /* holding did harm: none from now on */
     ci_image_source *source, *kept; /* [n_source], [n_kept]: the same on every rank, owned */
     size_t n_source, n_kept;
 };
@@ -121,10 +123,15 @@ CI_MUST_CHECK ci_status ci_image_points_project(ci_comm *comm, const ci_image_br
 CI_MUST_CHECK ci_status ci_image_drift_add(ci_comm *comm, const ci_image_bright *bright,
                                            const ci_image_clean *clean);
 /* Finds the bright sources in the model as it stands. Those found before keep their places in the
- * list; those held stay held, others stay down to half of what a new one needs. A bright compact
- * one is held from now on: its components leave the model. Collective. */
+ * list; others than held ones stay down to half of what a new one needs. A bright compact one is
+ * held from now on: its components leave the model. One that is held, but needs many components
+ * beside it, is none: it is painted on pixels again. Collective. */
 CI_MUST_CHECK ci_status ci_image_sources_find(ci_comm *comm, ci_image_bright *bright,
                                               const ci_image_clean *clean);
+/* A held source as a spot; its end as one: its own flux is painted on this rank's slab of the
+ * model. Local. */
+ci_image_spot ci_image_source_spot(const ci_image_bright *bright, const ci_image_source *source);
+void ci_image_source_paint(const ci_image_bright *bright, ci_image_source *source, double *model);
 /* The points that sources are beside their components, times their beams over the mean: those of
  * `from`, [n] sources, at points i_first on. Local. */
 void ci_image_sources_points(const ci_image_bright *bright, const ci_image_source *from, size_t n,

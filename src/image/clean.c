@@ -290,6 +290,13 @@ static ci_status minor_cycle(ci_comm *comm, const major *m, const ci_image_rms_m
     return status;
 }
 
+/* A source that is no longer held between pixels was painted on them: they are components, too. */
+static void painted_mark(const major *m)
+{
+    for (size_t i = 0; i < m->l->n_here * m->l->n_x; i++)
+        if (m->clean->model[i] != 0) m->mask[i] = MASK_COMPONENT;
+}
+
 /* ---- the loop -------------------------------------------------------------------------------- */
 
 static void stop_set(ci_image_stats *stats, const char *reason)
@@ -314,6 +321,32 @@ static ci_status state_restore(ci_comm *comm, const major *m)
     return ci_par_agree(comm, ci_image_bright_restore(m->clean->bright));
 }
 
+/* A cycle that made things worse is undone. Where sources were held in it, that may be why: they
+ * are left to components from then on (*again), once; else CLEAN ends. */
+static ci_status cycle_undo(ci_comm *comm, const major *m, scan before, double peak_all,
+                            ci_image_stats *stats, bool *again)
+{
+    ci_image_clean *c = m->clean;
+    bool is_root = ci_comm_rank(comm) == 0;
+    *again = ci_image_bright_is_any_held(c->bright);
+    CI_TRY(state_restore(comm, m));
+    if (*again) {
+        ci_log_info("clean: the residual's peak grew from %.4g to %.4g Jy/beam: no source is held "
+                    "between pixels any more",
+                    before.peak_all, peak_all);
+        ci_image_bright_let_go(c->bright, c->model);
+        painted_mark(m);
+        return ci_image_residual(comm, c);
+    }
+    stats->diverged = true;
+    stop_set(stats, "diverged");
+    if (is_root)
+        ci_log_warning("clean: diverged: the residual's peak grew from %.4g to %.4g Jy/beam in "
+                       "major cycle %d, whose components are left out",
+                       before.peak_all, peak_all, stats->n_major);
+    return CI_OK;
+}
+
 /* One cycle on a measured residual; *done with stats->stop_reason set. */
 static ci_status cycle_run(ci_comm *comm, major *m, const ci_image_rms_mesh *mesh, scan before,
                            ci_image_stats *stats, bool *done)
@@ -331,6 +364,7 @@ static ci_status cycle_run(ci_comm *comm, major *m, const ci_image_rms_mesh *mes
         return CI_OK;
     }
     CI_TRY(ci_image_residual(comm, m->clean));
+    painted_mark(m);
     stats->n_major++;
     double peak_all;
     CI_TRY(ci_image_slab_peak(comm, m->l, m->clean->residual, &peak_all, NULL));
@@ -338,14 +372,9 @@ static ci_status cycle_run(ci_comm *comm, major *m, const ci_image_rms_mesh *mes
                 stats->n_major, stats->n_minor, ci_plural(stats->n_minor), before.peak_all,
                 peak_all);
     if (!(peak_all <= growth_refused * before.peak_all)) {
-        CI_TRY(state_restore(comm, m));
-        stats->diverged = true;
-        stop_set(stats, "diverged");
-        if (ci_comm_rank(comm) == 0)
-            ci_log_warning("clean: diverged: the residual's peak grew from %.4g to %.4g Jy/beam in "
-                           "major cycle %d, whose components are left out",
-                           before.peak_all, peak_all, stats->n_major);
-        *done = true;
+        bool again;
+        CI_TRY(cycle_undo(comm, m, before, peak_all, stats, &again));
+        *done = !again;
     } else if (stats->n_minor >= o->max_iteration) {
         stop_set(stats, "iteration limit");
         *done = true;

@@ -259,6 +259,11 @@ CI_MUST_CHECK ci_status ci_image_bright_fit(ci_comm *comm, ci_image_bright *brig
 /* Keeps the sources as they are, and goes back to them. Local. */
 CI_MUST_CHECK ci_status ci_image_bright_keep(ci_image_bright *bright);
 CI_MUST_CHECK ci_status ci_image_bright_restore(ci_image_bright *bright);
+/* Whether any is held between pixels. Local. */
+bool ci_image_bright_is_any_held(const ci_image_bright *bright);
+/* Where that did harm: all are painted on this rank's slab of the model, and none is held again.
+ * Local. */
+void ci_image_bright_let_go(ci_image_bright *bright, double *model);
 /* The sources for stats, brightest first, and one line about them for the log. Local. */
 void ci_image_bright_list(const ci_image_bright *bright, ci_image_stats *stats);
 /* Flux at a place between pixels: x, y in pixels from 0. */

@@ -211,6 +211,15 @@ static ci_status steps_take(ci_comm *comm, const fit *f)
     return status;
 }
 
+/* The others' fluxes are CLEAN's: more steps would make slopes of what it has not found yet. */
+static void held_keep(fit *f)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < f->n; i++)
+        if (f->bright->source[f->which[i]].is_held) f->which[n++] = f->which[i];
+    f->n = n;
+}
+
 ci_status ci_image_bright_fit(ci_comm *comm, ci_image_bright *b, const ci_image_clean *clean)
 {
     fit f = {.r = {.bright = b,
@@ -226,6 +235,7 @@ ci_status ci_image_bright_fit(ci_comm *comm, ci_image_bright *b, const ci_image_
     for (int pass = 0; status == CI_OK && pass < PASSES && f.n > 0; pass++) {
         status = steps_find(comm, &f);
         if (status == CI_OK && f.n > 0) status = steps_take(comm, &f);
+        held_keep(&f);
     }
     ci_mem_free(f.which);
     ci_mem_free(f.steps);

@@ -19,10 +19,15 @@ enum
 static const double work_max = 2.5e9;     /* source x sample of one sum */
 static const double measured_min = 3;     /* flux x rms of x over the rms: slope known to 1/3 */
 static const double held_min = 100;       /* flux over the rms */
+static const double deep_min = 10;        /* flux over the residual's peak: what is near shows */
+static const double alone_max = 0.05;     /* components from one to two beams away, of the flux */
 static const double component_min = 0.02; /* of the least source: no seed of one */
-/* Second moment of a compact source's components in units of the beam's width squared. A point
- * between two pixels, on them alone, has up to 1/4 pixel^2; a Gaussian of the beam's width 0.18. */
-static const double compact_max = 0.05;
+/* Second moment of a point's components, pixels^2: on the two pixels that it lies between it has up
+ * to 1/4. */
+static const double compact_max = 0.3;
+/* Components within a beam of a held source that are too much for a point: of its flux, and of the
+ * rms, which noise may ask for. */
+static const double beside_max = 0.03, beside_rms = 50;
 
 static int by_flux(const void *a, const void *b)
 {
@@ -76,8 +81,8 @@ typedef struct cluster
 {
     int32_t number;
     int64_t x, y;
-    double flux, sum_x, sum_y;
-    double sum_a, sum_b, sum_aa, sum_ab, sum_bb;
+    double flux, size, sum_x, sum_y; /* size: sum of |flux| */
+    double sum_xx, sum_xy, sum_yy;
 } cluster;
 
 static double distance(const grouping *g, size_t i, const cluster *c, double d[4])
@@ -97,25 +102,24 @@ static cluster cluster_take(grouping *g, int64_t x, int64_t y)
         if (g->state[i] != FREE || distance(g, i, &c, d) > 1) continue;
         g->state[i] = c.number;
         c.flux += flux;
+        c.size += fabs(flux);
         c.sum_x += flux * d[0];
         c.sum_y += flux * d[1];
-        c.sum_a += flux * d[2];
-        c.sum_b += flux * d[3];
-        c.sum_aa += flux * d[2] * d[2];
-        c.sum_ab += flux * d[2] * d[3];
-        c.sum_bb += flux * d[3] * d[3];
+        c.sum_xx += flux * d[0] * d[0];
+        c.sum_xy += flux * d[0] * d[1];
+        c.sum_yy += flux * d[1] * d[1];
     }
     return c;
 }
 
-/* Whether the components describe a point, as far as the beam tells. */
-static bool cluster_is_compact(const cluster *c)
+/* Whether the components describe a point, as far as pixels tell. */
+static bool cluster_is_compact(const grouping *g, const cluster *c)
 {
-    double a = c->sum_a / c->flux, b = c->sum_b / c->flux;
-    double aa = c->sum_aa / c->flux - a * a, ab = c->sum_ab / c->flux - a * b;
-    double bb = c->sum_bb / c->flux - b * b;
-    double greatest = fabs(aa + bb) / 2 + hypot((aa - bb) / 2, ab);
-    return hypot(a, b) < 0.5 && greatest < compact_max;
+    double x = c->sum_x / c->flux, y = c->sum_y / c->flux, a, b;
+    double xx = c->sum_xx / c->flux - x * x, xy = c->sum_xy / c->flux - x * y;
+    double yy = c->sum_yy / c->flux - y * y;
+    double greatest = fabs(xx + yy) / 2 + hypot((xx - yy) / 2, xy);
+    return beams(g, x, y, &a, &b) < 0.5 && greatest < compact_max;
 }
 
 static bool cluster_is_inside(const grouping *g, const cluster *c)
@@ -123,6 +127,23 @@ static bool cluster_is_inside(const grouping *g, const cluster *c)
     const ci_image_layout *l = g->bright->layout;
     return c->x >= EDGE_PIXELS && c->x < (int64_t)l->n_x - EDGE_PIXELS && c->y >= EDGE_PIXELS &&
            c->y < (int64_t)l->n_y - EDGE_PIXELS;
+}
+
+/* No components of weight from one to two beams away. */
+static bool cluster_is_alone(const grouping *g, const cluster *c)
+{
+    double size = 0;
+    for (size_t i = 0; i < g->n; i++) {
+        double d[4], away = distance(g, i, c, d);
+        if (away > 1 && away <= 2) size += fabs(g->list[i].flux);
+    }
+    return size <= alone_max * fabs(c->flux);
+}
+
+static bool may_be_held(const grouping *g, const cluster *c)
+{
+    return fabs(c->flux) >= g->held_least && cluster_is_inside(g, c) && cluster_is_compact(g, c) &&
+           cluster_is_alone(g, c);
 }
 
 /* The source becomes a point: the cluster's components are its own flux. */
@@ -134,47 +155,47 @@ static void source_hold(grouping *g, const cluster *c, ci_image_source *s)
         if (g->state[i] == c->number) g->state[i] = MOVED;
 }
 
-/* A source from the free components about list[seed], where they have `least` Jy together. */
-static void source_take(grouping *g, size_t seed, double least, double slope)
+/* A source from the free components about list[seed], where they have `least` Jy together; before:
+ * what it was, NULL for a new one. */
+static void source_take(grouping *g, size_t seed, double least, const ci_image_source *before)
 {
     int64_t n_x = (int64_t)g->bright->layout->n_x, index = g->list[seed].index;
     cluster c = cluster_take(g, index % n_x, index / n_x);
     double size = g->bright->is_positive ? c.flux : fabs(c.flux);
     if (!(size >= least) || c.flux == 0) return;
     double dx = c.sum_x / c.flux, dy = c.sum_y / c.flux;
-    if (hypot(c.sum_a, c.sum_b) > fabs(c.flux)) dx = dy = 0;
+    double a, b;
+    if (beams(g, dx, dy, &a, &b) > 1) dx = dy = 0;
     ci_image_source *s = &g->found[g->n_found++];
-    *s = (ci_image_source){.flux = c.flux, .beam = g->list[seed].beam, .slope = slope};
+    *s = (ci_image_source){.flux = c.flux, .beam = g->list[seed].beam};
+    if (before) {
+        s->slope = before->slope;
+        s->is_barred = before->is_barred;
+    }
     ci_image_bright_place(g->bright, (double)c.x + dx, (double)c.y + dy, &s->l, &s->m);
-    if (size >= g->held_least && cluster_is_inside(g, &c) && cluster_is_compact(&c))
-        source_hold(g, &c, s);
+    if (!s->is_barred && may_be_held(g, &c)) source_hold(g, &c, s);
 }
 
-static void pixel_of(const ci_image_bright *b, const ci_image_source *s, double *x, double *y)
-{
-    *x = (double)(b->layout->n_x / 2) - s->l / b->cell_rad;
-    *y = (double)(b->layout->n_y / 2) + s->m / b->cell_rad;
-}
-
-/* One that is held, with the components that lie near it. */
+/* One that is held, with the components that lie near it; barred where they are too many. */
 static void source_keep(grouping *g, const ci_image_source *before)
 {
-    double x, y;
-    pixel_of(g->bright, before, &x, &y);
-    cluster c = cluster_take(g, (int64_t)floor(x + 0.5), (int64_t)floor(y + 0.5));
+    ci_image_spot at = ci_image_source_spot(g->bright, before);
+    cluster c = cluster_take(g, (int64_t)floor(at.x + 0.5), (int64_t)floor(at.y + 0.5));
     ci_image_source *s = &g->found[g->n_found++];
     *s = *before;
     s->flux = s->own + c.flux;
+    s->is_barred = c.size > fmax(beside_max * fabs(s->own), beside_rms * g->bright->rms);
 }
 
 /* The greatest component within a beam of a source that no other has; n: none. */
 static size_t seed_near(const grouping *g, const ci_image_source *s)
 {
     int64_t n_x = (int64_t)g->bright->layout->n_x;
-    double x, y, along, across;
-    pixel_of(g->bright, s, &x, &y);
+    double along, across;
+    ci_image_spot at = ci_image_source_spot(g->bright, s);
     for (size_t i = 0; i < g->n; i++) {
-        double dx = (double)(g->list[i].index % n_x) - x, dy = (double)(g->list[i].index / n_x) - y;
+        double dx = (double)(g->list[i].index % n_x) - at.x;
+        double dy = (double)(g->list[i].index / n_x) - at.y;
         if (g->state[i] == FREE && beams(g, dx, dy, &along, &across) < 1) return i;
     }
     return g->n;
@@ -184,20 +205,20 @@ static size_t seed_near(const grouping *g, const ci_image_source *s)
 static void sources_group(grouping *g, size_t n_most)
 {
     const ci_image_bright *b = g->bright;
-    double least = fmin(g->slope_least, g->held_least);
+    double least = fmin(g->slope_least, fmax(g->held_least, held_min * b->rms));
     for (size_t k = 0; k < b->n_source && g->n_found < n_most; k++) {
         const ci_image_source *s = &b->source[k];
         size_t seed = s->is_held ? g->n : seed_near(g, s);
         if (s->is_held)
             source_keep(g, s);
         else if (seed < g->n)
-            source_take(g, seed, least / 2, s->slope);
+            source_take(g, seed, least / 2, s);
     }
     size_t n_try = TRIES * n_most;
     for (size_t i = 0; i < g->n && g->n_found < n_most && n_try > 0; i++) {
         if (fabs(g->list[i].flux) < component_min * least) break;
         if (g->state[i] != FREE || (b->is_positive && g->list[i].flux < 0)) continue;
-        source_take(g, i, least, 0);
+        source_take(g, i, least, NULL);
         n_try--;
     }
     for (size_t k = 0; k < g->n_found; k++)
@@ -218,6 +239,14 @@ static ci_status sources_share(ci_comm *comm, ci_image_bright *b, grouping *g)
     return CI_OK;
 }
 
+/* Sources that were held and are barred now go back to this rank's slab of the model. */
+static void barred_return(ci_image_bright *b, double *model)
+{
+    for (size_t i = 0; i < b->n_source; i++)
+        if (b->source[i].is_held && b->source[i].is_barred)
+            ci_image_source_paint(b, &b->source[i], model);
+}
+
 /* Takes what moved out of this rank's slab of the model. */
 static void moved_remove(const grouping *g, double *model)
 {
@@ -235,7 +264,8 @@ ci_status ci_image_sources_find(ci_comm *comm, ci_image_bright *b, const ci_imag
     ci_image_component *list = NULL;
     grouping g = {.bright = b,
                   .slope_least = b->rms_log > 0 ? measured_min * b->rms / b->rms_log : INFINITY,
-                  .held_least = held_min * b->rms};
+                  .held_least =
+                      b->none_held ? INFINITY : fmax(held_min * b->rms, deep_min * b->peak)};
     turn_set(&g, clean->beam);
     CI_TRY(ci_image_components_gather(comm, b, clean->model, NULL, 0, &list, &g.n));
     ci_status status = ci_mem_alloc(&g.state, g.n, sizeof *g.state, "bright sources");
@@ -247,7 +277,10 @@ ci_status ci_image_sources_find(ci_comm *comm, ci_image_bright *b, const ci_imag
         sources_group(&g, n_most);
         status = sources_share(comm, b, &g);
     }
-    if (status == CI_OK) moved_remove(&g, clean->model);
+    if (status == CI_OK) {
+        moved_remove(&g, clean->model);
+        barred_return(b, clean->model);
+    }
     ci_mem_free(g.found);
     ci_mem_free(g.state);
     ci_mem_free(list);
