@@ -519,6 +519,13 @@ static ci_status claim_shared(ci_run *run, const ci_json *group, ci_json *group_
     return CI_OK;
 }
 
+/* Whether the group's product is published, or staged to be. */
+static bool is_kept(const ci_json *group_record)
+{
+    const char *state = ci_json_get_string(group_record, "state", "");
+    return strcmp(state, "published") == 0 || strcmp(state, "staged") == 0;
+}
+
 ci_status ci_run_group(ci_run *run, const ci_json *group)
 {
     const char *id = ci_json_get_string(group, "id", "");
@@ -540,7 +547,7 @@ ci_status ci_run_group(ci_run *run, const ci_json *group)
             ci_json_put_string(group_record, "reason", status == CI_OK ? "" : ci_error_text());
         }
         ci_json_put_bool(group_record, "is_degraded", run->group_degraded);
-        run->any_degraded = run->any_degraded || run->group_degraded;
+        run->any_degraded = run->any_degraded || (run->group_degraded && is_kept(group_record));
         if (records) ci_json_put(group_record, "tiles", records);
         status = end_claim(run, id, has_product, status);
     }
