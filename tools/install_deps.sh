@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# install_deps.sh [--tests]: installs, with apt-get, the Debian packages that contimg is built
-# from and runs with; --tests adds those of the tests. Does nothing where all are there.
+# install_deps.sh [--tests] [--list]: installs, with apt-get, the Debian packages that contimg is
+# built from and runs with; --tests adds those of the tests. Does nothing where all are there.
+# --list prints their names, one a line, and installs nothing.
 set -eu
 build="build-essential cmake ninja-build pkg-config git ca-certificates
   openmpi-bin libopenmpi-dev libhdf5-openmpi-dev bitshuffle libfftw3-dev libfftw3-mpi-dev
@@ -10,11 +11,18 @@ tests="libcmocka-dev slurm-wlm munge strace python3 python3-venv clang clang-for
   cppcheck"
 
 packages=$build
-case "${1:-}" in
-  "") ;;
-  --tests) packages="$build $tests" ;;
-  *) echo "usage: tools/install_deps.sh [--tests]" >&2; exit 2 ;;
-esac
+list=
+for option in "$@"; do
+  case $option in
+    --tests) packages="$build $tests" ;;
+    --list) list=yes ;;
+    *) echo "usage: tools/install_deps.sh [--tests] [--list]" >&2; exit 2 ;;
+  esac
+done
+if [ -n "$list" ]; then
+  for package in $packages; do echo "$package"; done
+  exit 0
+fi
 
 missing=
 for package in $packages; do

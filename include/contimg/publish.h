@@ -111,6 +111,9 @@ CI_MUST_CHECK ci_status ci_publish_product(ci_registry *registry, const char *id
                                            const ci_publish_options *options,
                                            ci_publish_result *result);
 
+/* products_base/<date>/<id>, where a product of this time is published; ci_mem_free. */
+CI_MUST_CHECK ci_status ci_publish_path(char **out, const char *products_base, double time_mjd_s,
+                                        const char *id);
 /* Where the registry has it as published below products_base and the folder is not there: back
  * in staging, said in the log, *lost. ci_publish_product begins with it. */
 CI_MUST_CHECK ci_status ci_publish_check_lost(ci_registry *registry, const char *id,

@@ -40,7 +40,7 @@ static const command_row commands[] = {
     {"inspect", CI_COMMAND_INSPECT, NULL, ci_cli_inspect, "contimg inspect FILE... [--json]",
      "What is in a UVH5, calibration or FITS file; exit code 3 where it is not usable, and why."},
     {"publish", CI_COMMAND_PUBLISH, NULL, ci_cli_publish,
-     "contimg publish --id ID | --retry-failed | --recover [--dry-run]",
+     "contimg publish --id ID [--dry-run] | --retry-failed [--dry-run] | --recover",
      "Publish staged products: one by name, those that failed, or what a crash left."},
     {"status", CI_COMMAND_STATUS, NULL, ci_cli_status, "contimg status [ID] [--json]",
      "Observations, groups, runs and publishes, and every change of state."},

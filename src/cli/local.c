@@ -310,7 +310,8 @@ static ci_status publish_failed(const ci_cli_opened *o, const ci_conf *conf,
         if (status != CI_OK) snprintf(why, sizeof why, "%s", ci_error_text());
         if (status > worst) worst = status;
     }
-    printf("%zu failed product%s tried again\n", failed->n, ci_plural(failed->n));
+    printf("%zu failed product%s %s\n", failed->n, ci_plural(failed->n),
+           options->dry_run ? "looked at, none changed" : "tried again");
     ci_registry_products_free(failed);
     return worst == CI_OK ? CI_OK : ci_error(worst, "%s", why);
 }
@@ -326,6 +327,11 @@ static ci_status publish_recover(const ci_cli_opened *o, const ci_conf *conf,
            "left-overs removed %zu, taken into the registry %zu, faults %zu\n",
            r.n_finished, r.n_returned, r.n_given_up, r.n_held, r.n_part, r.n_rebuilt, r.n_fault);
     if (r.n_finished + r.n_returned + r.n_given_up > 0) print_loosened(conf);
+    if (r.n_fault > 0)
+        return ci_error(CI_ERR_IO,
+                        "%zu product%s faulty below %s, each named by an ERROR line above: restore "
+                        "the folder from a copy, or move it away and publish or run again",
+                        r.n_fault, r.n_fault == 1 ? " is" : "s are", o->places.products);
     return CI_OK;
 }
 
@@ -336,6 +342,9 @@ ci_status ci_cli_publish(const ci_conf *conf)
          recover = ci_conf_bool(conf, CI_OPT_RECOVER);
     if ((*id != '\0') + retry + recover != 1)
         return ci_error(CI_ERR_USAGE, "give one of --id ID, --retry-failed, --recover");
+    if (recover && ci_conf_bool(conf, CI_OPT_DRY_RUN))
+        return ci_error(CI_ERR_USAGE, "--recover has no --dry-run: it goes with --id and "
+                                      "--retry-failed; leave it out to recover");
     ci_cli_opened o;
     ci_publish_options options;
     ci_status status = ci_cli_open(&o, conf, false);

@@ -114,14 +114,34 @@ static ci_status expand(char **out, const file_state *state, const char *value, 
     return status;
 }
 
+/* The variable whose name is nearest, into `text`; NULL where none is near. Without the part that
+ * all begin with. */
+static const char *nearest_variable(const char *name, char text[64])
+{
+    char variable[CI_OPT_COUNT][64];
+    const char *names[CI_OPT_COUNT];
+    size_t n_own = strlen("CONTIMG_"), n_name = 0;
+    for (int i = 0; i < CI_OPT_COUNT; i++) {
+        ci_conf_variable((ci_conf_id)i, variable[i]);
+        if (strncmp(variable[i], "CONTIMG_", n_own) == 0) names[n_name++] = variable[i] + n_own;
+    }
+    const char *nearest = ci_str_nearest(name + n_own, names, n_name);
+    if (!nearest) return NULL;
+    snprintf(text, 64, "CONTIMG_%.50s", nearest);
+    return text;
+}
+
 /* One warning for a name, however often and wherever it is set. */
 static ci_status warn_once(ci_conf *conf, const char *where, const char *name)
 {
-    char key[160];
+    char key[160], text[64];
     snprintf(key, sizeof key, " %s ", name);
     if (conf->warned.text && strstr(conf->warned.text, key)) return CI_OK;
-    ci_log_warning("%s: %s is %s and has no effect", where, name,
-                   ci_conf_is_retired(name) ? "retired" : "unknown");
+    bool is_retired = ci_conf_is_retired(name);
+    const char *nearest = is_retired ? NULL : nearest_variable(name, text);
+    ci_log_warning("%s: %s is %s and has no effect%s%s%s", where, name,
+                   is_retired ? "retired" : "unknown", nearest ? ", did you mean " : "",
+                   nearest ? nearest : "", nearest ? "?" : "");
     return ci_text_append(&conf->warned, "%s", key);
 }
 

@@ -304,7 +304,12 @@ static void samples_tell(inspection *in, sample_facts *f)
                     by[1] == 1 ? "%lld sample is not a finite number"
                                : "%lld samples are not finite numbers",
                     (long long)by[1]);
-    if (f->n_nonzero == 0) {
+    if (f->n_sample > 0 && by[1] == f->n_sample) {
+        inspect_odd(in, "no visibility is a finite number: there is nothing to calibrate or image");
+    } else if (f->n_nonzero == 0 && by[1] > 0) {
+        inspect_odd(in, "all finite visibilities are exactly 0: there is nothing to calibrate or "
+                        "image");
+    } else if (f->n_nonzero == 0) {
         inspect_odd(in, "all visibilities are exactly 0: there is nothing to calibrate or image");
     } else if (f->counts.n_good == 0) {
         inspect_odd(in, "every sample is flagged: there is nothing to calibrate or image");

@@ -417,10 +417,24 @@ static ci_status end_claim(ci_run *run, const char *id, bool has_product, ci_sta
     return ci_error(status, "%s", why);
 }
 
-/* Says what a group is that was done before. */
-static void tell_done(const char *id, const ci_registry_product *product, ci_json *group_record)
+/* A product that a gate refused is left only by name: a run of it again is refused, too. */
+static ci_status tell_refused(const char *id, const ci_registry_product *product,
+                              ci_json *group_record)
 {
-    if (product && product->state == CI_PUBLISH_PUBLISHED) {
+    ci_json_put_string(group_record, "state", "refused");
+    ci_json_put_string(group_record, "reason", product->error);
+    return ci_error(CI_ERR_GATE,
+                    "group %s was made before and is not published: %.600s; contimg publish --id "
+                    "%s judges it again",
+                    id, product->error, id);
+}
+
+/* Says what a group is that was done before. */
+static ci_status tell_done(const char *id, const ci_registry_product *product,
+                           ci_json *group_record)
+{
+    if (product->state == CI_PUBLISH_REFUSED) return tell_refused(id, product, group_record);
+    if (product->state == CI_PUBLISH_PUBLISHED) {
         printf("group %s was published before: %s\n", id, product->published_path);
         ci_json_put_string(group_record, "state", "published");
         ci_json_put_string(group_record, "published_path", product->published_path);
@@ -428,29 +442,65 @@ static void tell_done(const char *id, const ci_registry_product *product, ci_jso
         printf("group %s was made before; `contimg status %s` says what became of it\n", id, id);
         ci_json_put_string(group_record, "state", "staged");
     }
+    return CI_OK;
 }
 
-/* Takes the group; *done where it is published already. One that was published from other data
- * is refused here, before anything of it is touched. Rank 0. */
-static ci_status claim(ci_run *run, const ci_json *group, ci_json *group_record, bool *done)
+/* A completed group whose product the registry does not know is made again; one that stands
+ * published all the same is the registry's to take in. */
+static ci_status reopen_unknown(ci_run *run, const ci_json *group, const char *id)
 {
-    const char *id = ci_json_get_string(group, "id", "");
-    ci_registry_products *found = NULL;
+    char *path = NULL;
+    double time = ci_json_get_number(ci_json_at(ci_json_get(group, "tiles"), 0), "time_mjd_s", 0);
+    CI_TRY(ci_publish_path(&path, run->places.products, time, id));
+    ci_status status = CI_OK;
+    if (ci_path_exists(path))
+        status = ci_error(CI_ERR_NOT_READY,
+                          "group %s: %.300s stands published, and %.300s does not know it: contimg "
+                          "publish --recover takes it in; if that calls it damaged, move the "
+                          "folder away and run again",
+                          id, path, run->places.data_registry_db);
+    ci_mem_free(path);
+    CI_TRY(status);
+    ci_log_warning("group %s: recorded as completed, but its product is not in %s: made again", id,
+                   run->places.data_registry_db);
+    return ci_registry_group_reopen(run->registry, id, "its product is not in the registry");
+}
+
+/* Takes the group and reads its product: *found, empty where there is none. */
+static ci_status claim_group(ci_run *run, const ci_json *group, const char *id, bool *done,
+                             ci_registry_products **found)
+{
     bool lost;
-    CI_TRY(ci_run_group_inputs_hash(group, run->group_inputs_sha256));
     CI_TRY(ci_publish_check_lost(run->registry, id, run->places.products, &lost));
     if (lost)
         CI_TRY(ci_registry_group_reopen(run->registry, id, "its published folder is not there"));
     CI_TRY(ci_registry_group_claim(run->registry, id, LEASE_S, done));
-    ci_status status = ci_registry_product_get(run->registry, id, &found);
-    const ci_registry_product *product = status == CI_OK && found->n == 1 ? found->item : NULL;
+    CI_TRY(ci_registry_product_get(run->registry, id, found));
+    if (!*done || (*found)->n > 0) return CI_OK;
+    CI_TRY(reopen_unknown(run, group, id));
+    return ci_registry_group_claim(run->registry, id, LEASE_S, done);
+}
+
+/* Takes the group; *done where it was made before. One that was published from other data is
+ * refused here, before anything of it is touched. Rank 0. */
+static ci_status claim(ci_run *run, const ci_json *group, ci_json *group_record, bool *done)
+{
+    const char *id = ci_json_get_string(group, "id", "");
+    ci_registry_products *found = NULL;
+    CI_TRY(ci_run_group_inputs_hash(group, run->group_inputs_sha256));
+    ci_status status = claim_group(run, group, id, done, &found);
+    if (status != CI_OK) {
+        ci_registry_products_free(found);
+        return status;
+    }
+    const ci_registry_product *product = found->n == 1 ? found->item : NULL;
     if (product) status = ci_run_check_other(run, product, !*done);
     if (status != CI_OK) {
         ci_json_put_string(group_record, "state", "failed");
         ci_json_put_string(group_record, "reason", ci_error_text());
         if (!*done) status = end_claim(run, id, false, status);
-    } else if (*done)
-        tell_done(id, product, group_record);
+    } else if (*done && product)
+        status = tell_done(id, product, group_record);
     ci_registry_products_free(found);
     return status;
 }
@@ -467,6 +517,13 @@ static ci_status claim_shared(ci_run *run, const ci_json *group, ci_json *group_
     CI_TRY(ci_par_bcast(run->world, &flag, sizeof flag, 0));
     *done = flag != 0;
     return CI_OK;
+}
+
+/* Whether the group's product is published, or staged to be. */
+static bool is_kept(const ci_json *group_record)
+{
+    const char *state = ci_json_get_string(group_record, "state", "");
+    return strcmp(state, "published") == 0 || strcmp(state, "staged") == 0;
 }
 
 ci_status ci_run_group(ci_run *run, const ci_json *group)
@@ -490,7 +547,7 @@ ci_status ci_run_group(ci_run *run, const ci_json *group)
             ci_json_put_string(group_record, "reason", status == CI_OK ? "" : ci_error_text());
         }
         ci_json_put_bool(group_record, "is_degraded", run->group_degraded);
-        run->any_degraded = run->any_degraded || run->group_degraded;
+        run->any_degraded = run->any_degraded || (run->group_degraded && is_kept(group_record));
         if (records) ci_json_put(group_record, "tiles", records);
         status = end_claim(run, id, has_product, status);
     }

@@ -37,7 +37,7 @@ typedef struct ci_run
     ci_run_event *event;     /* this rank's, owned */
     size_t n_event, max_event;
     bool group_degraded; /* rank 0: the group at hand */
-    bool any_degraded;   /* rank 0: a group of this run */
+    bool any_degraded;   /* rank 0: a product that this run published or staged */
 } ci_run;
 
 /* ---- record.c: local unless said ---- */

@@ -181,6 +181,15 @@ static ci_status read_of_pair(ci_comm *comm, const char *spec, const char *endin
     return status;
 }
 
+static ci_status half_pair(const char *spec, bool has_bandpass)
+{
+    const char *there = has_bandpass ? "bandpass" : "gain";
+    return ci_error(CI_ERR_INPUT,
+                    "--cal %s: %s.%s.calh5 is missing: solve again, or give the table itself to "
+                    "use it alone: --cal %s.%s.calh5",
+                    spec, spec, has_bandpass ? "gain" : "bandpass", spec, there);
+}
+
 ci_status ci_pipeline_tables_read(ci_comm *comm, const char *spec, ci_cal_table **bandpass,
                                   ci_cal_table **gain)
 {
@@ -198,7 +207,8 @@ ci_status ci_pipeline_tables_read(ci_comm *comm, const char *spec, ci_cal_table 
     }
     CI_TRY(read_of_pair(comm, spec, "bandpass", bandpass));
     CI_TRY(read_of_pair(comm, spec, "gain", gain));
-    if (*bandpass || *gain) return CI_OK;
+    if (*bandpass && *gain) return CI_OK;
+    if (*bandpass || *gain) return half_pair(spec, *bandpass != NULL);
     return ci_error(CI_ERR_INPUT, "--cal %s: no such table, nor %s.bandpass.calh5 or %s.gain.calh5",
                     spec, spec, spec);
 }

@@ -88,8 +88,8 @@ CI_MUST_CHECK ci_status ci_pipeline_make_image(ci_comm *comm, const ci_pipeline_
                                                ci_image_stats *stats);
 /* Budget of this process from --memory, cgroup and Slurm. */
 CI_MUST_CHECK ci_status ci_pipeline_budget_set(ci_comm *world, const ci_conf *conf);
-/* "P" -> P.bandpass.calh5 and P.gain.calh5, those that are there; a file -> that one. Read on
- * rank 0, same tables on all. */
+/* "P" -> P.bandpass.calh5 and P.gain.calh5, CI_ERR_INPUT where one is missing; a file -> that
+ * one. Same tables on all ranks; the caller frees them, whatever the status. */
 CI_MUST_CHECK ci_status ci_pipeline_tables_read(ci_comm *comm, const char *spec,
                                                 ci_cal_table **bandpass, ci_cal_table **gain);
 

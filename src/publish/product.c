@@ -172,6 +172,13 @@ static bool is_gone(const char *path)
     return stat(path, &facts) != 0 && (errno == ENOENT || errno == ENOTDIR);
 }
 
+ci_status ci_publish_path(char **out, const char *products_base, double time_mjd_s, const char *id)
+{
+    char date[16];
+    CI_TRY(ci_publish_date(date, time_mjd_s, id));
+    return ci_str_format(out, "%s/%s/%s", products_base, date, id);
+}
+
 /* Neither where the registry has it nor where it would be published: a path may be one that was
  * relative to another folder. */
 static ci_status is_lost(const ci_registry_product *p, const char *products_base, bool *out)
@@ -179,7 +186,7 @@ static ci_status is_lost(const ci_registry_product *p, const char *products_base
     char date[16], *path = NULL;
     *out = p->state == CI_PUBLISH_PUBLISHED && !p->is_deployed && is_gone(p->published_path);
     if (!*out || ci_publish_date(date, p->time_mjd_s, p->id) != CI_OK) return CI_OK;
-    CI_TRY(ci_str_format(&path, "%s/%s/%s", products_base, date, p->id));
+    CI_TRY(ci_publish_path(&path, products_base, p->time_mjd_s, p->id));
     *out = is_gone(path);
     ci_mem_free(path);
     return CI_OK;

@@ -62,6 +62,44 @@ if command -v sqlite3 >/dev/null; then
   grep -q 'was published before: lost/products' "$out" || fail "registry lost: $(cat "$out")"
   [ "$(content lost)" = "$(content whole)" ] || fail "registry lost: another product"
 fi
+# The ingest database says completed, and nothing is there: made and published again.
+for ranks in 0 2; do
+  cp -r whole unknown$ranks
+  rm -r unknown$ranks/state/data_registry.sqlite3* unknown$ranks/products/*/*
+  run $ranks unknown$ranks
+  [ $code = 0 ] || fail "registry and product gone: exit $code: $(own_lines)"
+  grep -aq 'WARNING .*recorded as completed, but its product is not in' "$err" ||
+    fail "registry and product gone, not said: $(cat "$err")"
+  grep -q '^published: ' "$out" || fail "registry and product gone: $(cat "$out")"
+  sound unknown$ranks
+  [ "$(content unknown$ranks)" = "$(content whole)" ] || fail "registry and product gone: another"
+  run $ranks unknown$ranks
+  grep -q 'was published before' "$out" || fail "unknown, published, and again: $(cat "$out")"
+done
+# What stands published is not made again over it: taken in, or called damaged.
+cp -r whole damaged
+damaged="--state-dir damaged/state --output-dir damaged/staging --products-dir damaged/products"
+rm damaged/state/data_registry.sqlite3*
+everything damaged >before
+for ranks in 0 2; do
+  bad 6 'contimg publish --recover takes it in' $ranks run sim/*.hdf5 $options $damaged
+done
+everything damaged >after
+cmp -s before after || fail "registry gone, product there: changed $(diff before after)"
+chmod u+w damaged/products/*/*/sources.csv
+echo x >>"$(echo damaged/products/*/*/sources.csv)"
+bad 4 '1 product is faulty' 0 publish --recover $damaged
+grep -aq 'ERROR .*not taken into the registry: .*sources.csv' "$err" ||
+  fail "the fault is not said: $(cat "$err")"
+chmod -R u+w damaged/products
+rm -r damaged/products/*/*
+good 'faults 0' 0 publish --recover $damaged
+good 'published: ' 0 run sim/*.hdf5 $options $damaged
+[ "$(content damaged)" = "$(content whole)" ] || fail "damaged, made again: another product"
+# Published, and gone: recover ends with an error, and names what to do.
+mv damaged/products/*/* away
+bad 4 '1 product is faulty' 0 publish --recover $damaged
+grep -aq 'ERROR .*recorded as published' "$err" || fail "the fault is not said: $(cat "$err")"
 for ranks in 0 2; do
   run 2 gone$ranks
   rm -rf gone$ranks/products/*/*
@@ -73,6 +111,25 @@ for ranks in 0 2; do
   run $ranks gone$ranks
   grep -q 'was published before' "$out" || fail "published again, and again: $(cat "$out")"
 done
+
+# ---- refused before -------------------------------------------------------------------------
+refused="--state-dir refused/state --output-dir refused/staging --products-dir refused/products"
+bad 7 'peak' 2 run sim/*.hdf5 $options $refused --qa-img-min-peak-snr 1e9
+for ranks in 0 2; do
+  bad 7 'was made before and is not published' $ranks run sim/*.hdf5 $options $refused
+  own_lines | grep -q 'refused: .*contimg publish --id ' || fail "refused before: $(own_lines)"
+  grep -q 'was made before' "$out" && fail "refused before: $(cat "$out")"
+  [ -z "$(find refused/products -type f)" ] || fail "refused, and published"
+done
+# --dry-run changes nothing, and says where it belongs.
+sha256sum refused/state/data_registry.sqlite3 >before
+bad 2 '--recover has no --dry-run' 0 publish --recover --dry-run $refused
+good 'would be published' 0 publish --id "$(ls refused/staging/mosaics)" --dry-run $refused
+good '0 failed products' 0 publish --retry-failed --dry-run $refused
+sha256sum -c --quiet before || fail "--dry-run changed the registry"
+good ': published' 0 publish --id "$(ls refused/staging/mosaics)" $refused
+run 2 refused
+grep -q 'was published before' "$out" || fail "refused, published by name, and again: $(cat "$out")"
 
 # wait_for FILE: until it is there, or the run has ended.
 wait_for() {

@@ -27,6 +27,13 @@ for part in 'alt=.mosaic' 'alt=.residual' 'bandpass amplitude' 'gain phase' 'by 
   grep -qE "$part" "$page" || fail "the report has no '$part'"
 done
 
+# Nothing was made: no product is called DEGRADED.
+for ranks in 0 2; do
+  bad 7 '0 of 1 tile passed' $ranks run sim/*.hdf5 $model $image --qa-img-min-dynamic-range 1e9 \
+    $(places none$ranks)
+  grep -q DEGRADED "$out" && fail "nothing was made, and it is called DEGRADED: $(cat "$out")"
+done
+
 # ---- ranks, time zone -------------------------------------------------------------------------------
 same() { diff <(fits_cards "$1") <(fits_cards "$2") || fail "$1 and $2 differ"; }
 "$runner" 0 "$sim" --out few --stations 12 --channels 2 --sub-bands 1 --integrations 2 \

@@ -46,6 +46,17 @@ good 'out/c.gain.calh5' 0 calibrate $files --model $model --out out/c
 good 'out/cal.image.fits' 0 image $files $image --cal out/c --out out/cal
 grep -q 'correlator units' "$err" && fail "--cal, and a warning"
 bad 3 'out/absent' 0 image $files $image --cal out/absent --out out/x
+# Half of a pair is no pair; a table given by its own name is used alone.
+for half in bandpass gain; do
+  [ $half = gain ] && other=bandpass || other=gain
+  cp out/c.$half.calh5 out/$half.$half.calh5
+  for ranks in 0 2; do
+    bad 3 "out/$half.$other.calh5 is missing" $ranks image $files $image --cal out/$half --out out/x
+  done
+  own_lines | grep -qF "give the table itself to use it alone: --cal out/$half.$half.calh5" ||
+    fail "half a pair: $(own_lines)"
+  good "out/$half.image.fits" 0 image $files $image --cal out/$half.$half.calh5 --out out/$half
+done
 bad 3 'truth.json' 0 image $files $image --cal sim/truth.json --out out/x
 
 # ---- mosaics ------------------------------------------------------------------------------------

@@ -153,6 +153,15 @@ grep -q '^CONTIMG_EXPECTED_SUBBANDS=16  # default$' "$out" || fail "$(cat "$out"
 grep -aq 'configuration: own.env' "$err" || fail "the file is not named first: $(cat "$err")"
 good '"origin":' 0 check --values --json
 
+# A CONTIMG_ name that is unknown: one warning, which names the nearest where one is near.
+echo 'CONTIMG_NITR=5' >near.env
+CONTIMG_SIZ=64 good 'environment: CONTIMG_SIZ is unknown and has no effect, did you mean CONTIMG_SIZE?' \
+  0 status --config near.env
+grep -aqF 'near.env:1: CONTIMG_NITR is unknown and has no effect, did you mean CONTIMG_NITER?' "$err" ||
+  fail "the nearest name is not said: $(cat "$err")"
+CONTIMG_QQQQQQQQQQQQ=1 good 'CONTIMG_QQQQQQQQQQQQ is unknown and has no effect' 0 status
+grep -aq 'did you mean' "$err" && fail "a name that is near to none: $(cat "$err")"
+
 # ---- unknown and bad, at one process and two ranks -------------------------------------------------
 echo 'CONTIMG_STATE_DIR=${NOWHERE}/state' >open.env
 echo 'grup-size = 7' >typo.env

@@ -3,12 +3,14 @@
 import glob
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import warnings
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+import h5py
 import numpy as np
 import uvh5_support as u
 
@@ -56,6 +58,17 @@ assert f["units"] == "Jy" and 0.21 < f["flagged"] < 0.23 and f["n_antenna"] == 7
 assert np.allclose(f["centre_deg"], [125.0, -42.75], atol=1e-4)
 text, f = inspect(f"{u.data}/uvh5_sim/uvd_bad_chan_width.uvh5")
 assert "all visibilities are exactly 0" in text and f["exact_zero"] == 1
+# Not one finite sample is another fault than zeros; so is a mixture.
+with tempfile.TemporaryDirectory() as folder:
+    for part, words in ((slice(None), "no visibility is a finite number"),
+                        (slice(5), "all finite visibilities are exactly 0")):
+        path = os.path.join(folder, "nan.uvh5")
+        shutil.copy(f"{u.data}/uvh5_sim/uvd_bad_chan_width.uvh5", path)
+        with h5py.File(path, "r+") as file:
+            file["Data/visdata"][part] = np.nan
+        text, f = inspect(path)
+        assert words in text and "all visibilities are exactly 0" not in text, text
+        assert any(words in odd for odd in f["odd"]) and f["not_finite"] > 0, f
 text, f = inspect(f"{u.data}/uvh5_real/zen.2457698.40355.xx.HH.uvcAA.uvh5")
 assert any("by up to 33.7 m" in odd for odd in f["odd"])
 text, f = inspect(f"{u.data}/uvh5_real/mwa_integration_time.uvh5")
