@@ -39,8 +39,9 @@ typedef struct ci_pipeline_data
     ci_sky_pointing pointing;
     double ra_rad, dec_rad; /* image centre; the data are phased to it */
     ci_flag_report *flags;
-    bool weights_known; /* weights are 1/sigma^2 */
-    char gains[32];     /* for headers: "none", "given", "own", "transferred", "borrowed" */
+    size_t n_empty_sub_band; /* that flags leave nothing of */
+    bool weights_known;      /* weights are 1/sigma^2 */
+    char gains[32];          /* for headers: "none", "given", "own", "transferred", "borrowed" */
     bool is_approximate;
     bool is_solved_here; /* the tables applied were solved, and judged, in this run */
 } ci_pipeline_data;
@@ -50,7 +51,8 @@ void ci_pipeline_data_free(ci_pipeline_data *data);
 CI_MUST_CHECK ci_status ci_pipeline_load(ci_comm *comm, const ci_pipeline_options *options,
                                          const char *const *paths, size_t n_path,
                                          ci_pipeline_data *out);
-/* Flags (or only counts), CI_ERR_NO_DATA where nothing is left. */
+/* Flags (or only counts), CI_ERR_NO_DATA where nothing is left; warns of each sub-band of which
+ * nothing is. */
 CI_MUST_CHECK ci_status ci_pipeline_flag(ci_comm *comm, const ci_pipeline_options *options,
                                          bool find, ci_pipeline_data *data);
 /* Raw weights: as asked, else sigma where the data are to be calibrated and nsamples where

@@ -161,7 +161,8 @@ typedef struct
     ci_run *run;
     ci_comm *team;
     const char *id;
-    char *prefix; /* folder with its slash */
+    char *prefix;     /* folder with its slash */
+    bool is_degraded; /* a sub-band is missing, or nothing is left of it */
 } tile_job;
 
 /* A safe point inside the tile: nothing of it is half-written. */
@@ -217,15 +218,14 @@ static ci_status open_job(tile_job *job)
     return ci_par_agree(job->team, status);
 }
 
-static ci_json *finish_record(const tile_job *job, const ci_json *tile, ci_status status,
-                              ci_json *record)
+static ci_json *finish_record(const tile_job *job, ci_status status, ci_json *record)
 {
     if (!record) record = ci_json_object();
     ci_json_put_string(record, "id", job->id);
     ci_json_put_string(record, "state", status == CI_OK ? "passed" : "failed");
     ci_json_put_string(record, "reason", status == CI_OK ? "" : ci_error_text());
     ci_json_put_int(record, "exit_code", ci_status_exit_code(status));
-    ci_json_put_bool(record, "is_degraded", ci_json_get_bool(tile, "is_degraded", false));
+    ci_json_put_bool(record, "is_degraded", job->is_degraded);
     ci_json_put_string(record, "folder", job->prefix ? job->prefix : "");
     ci_json_put_string(record, "made_with_sha256", job->run->tile_sha256);
     ci_json_put_string(record, "loosened", job->run->tile_loosened);
@@ -237,12 +237,12 @@ static ci_json *finish_record(const tile_job *job, const ci_json *tile, ci_statu
 static ci_json *keep_record(const tile_job *job, const ci_json *tile, ci_json *made,
                             ci_status *status)
 {
-    made = finish_record(job, tile, *status, made);
+    made = finish_record(job, *status, made);
     if (*status == CI_OK) {
         *status = keep_made(tile, job->prefix, made);
         if (*status != CI_OK) {
             ci_json_free(made);
-            made = finish_record(job, tile, *status, NULL);
+            made = finish_record(job, *status, NULL);
         }
     }
     if (*status != CI_OK) ci_log_warning("tile %s failed: %s", job->id, ci_error_text());
@@ -263,7 +263,8 @@ static void forget(const tile_job *job)
 ci_status ci_run_tile_make(ci_run *run, ci_comm *team, const ci_json *tile,
                            const ci_run_tables *tables, ci_json **record)
 {
-    tile_job job = {run, team, ci_json_get_string(tile, "id", ""), NULL};
+    tile_job job = {run, team, ci_json_get_string(tile, "id", ""), NULL,
+                    ci_json_get_bool(tile, "is_degraded", false)};
     bool is_root = ci_comm_rank(team) == 0;
     ci_pipeline_data data = {0};
     ci_image_stats stats;
@@ -271,6 +272,7 @@ ci_status ci_run_tile_make(ci_run *run, ci_comm *team, const ci_json *tile,
     *record = NULL;
     ci_status status = open_job(&job);
     if (status == CI_OK) status = process(&job, tile, tables, &data, &stats);
+    if (data.n_empty_sub_band > 0) job.is_degraded = true;
     bool is_stopped = status == CI_ERR_STOPPED;
     if (is_stopped && is_root) forget(&job);
     if (data.set && !is_stopped) { /* on all ranks of the team, or on none */

@@ -57,6 +57,23 @@ bad 3 'no data left after flags' 0 run crosses_sb03.hdf5 $places $image --calibr
 for ranks in 0 2; do
   bad 2 '--stokes Q' $ranks image crosses_sb03.hdf5 $image --stokes Q --out out/x
 done
+# A sub-band of which flags leave nothing is like one that did not come.
+mkdir hollow
+cp sim/*_sb0[0-3].hdf5 hollow
+for change in "f['Data/visdata'][...] = np.nan" "f['Data/flags'][...] = True"; do
+  "$python" -c "
+import h5py, numpy as np
+with h5py.File('hollow/${band##*/}', 'r+') as f:
+    $change" || fail 'h5py'
+  for ranks in 0 2; do
+    hollow="run hollow/*.hdf5 --calibrated $image --qa-img-min-dynamic-range 1 --qa-img-min-peak-snr 1
+      --expected-subbands 4 --min-subbands 3"
+    rm -rf h
+    good 'no data left after flags' $ranks $hollow --state-dir h/1 --output-dir h/2 --products-dir h/3
+    grep -q DEGRADED "$out" || fail "a sub-band without data is not called DEGRADED: $(cat "$out")"
+    bad 7 '--strict' $ranks $hollow --strict --state-dir h/4 --output-dir h/5 --products-dir h/6
+  done
+done
 # Two arrays, at one time and at two: one antenna stands 2 m away.
 simulate --out later --sub-bands sb4 --start 2026-01-25T00:05:19
 for file in sim/*_sb04.hdf5 later/*.hdf5; do
