@@ -243,7 +243,7 @@ run 2 again
 everything again >before
 for ranks in 0 2; do
   # Before anything of it is touched, whether the group is known as done or not.
-  for _ in done lost; do
+  for _ in 'done' lost; do
     bad 3 'published before with another result' $ranks run other/*.hdf5 $options $again
     grep -q '^published: ' "$out" && fail "other data are called published"
     everything again >after
