@@ -45,7 +45,7 @@ bad 2 '--out there: is a folder' 0 calibrate $band --model sim/truth-calibrator.
 bad 2 '--out there/: is a folder' 2 calibrate $band --model sim/truth-calibrator.csv --out there/
 
 # ---- an environment without PATH -------------------------------------------------------------------
-allow=$(env | grep -a '^OMPI_ALLOW' | tr '\n' ' ')
+allow=$(env | grep -aE '^(OMPI_ALLOW|[A-Z]*SAN_OPTIONS)' | tr '\n' ' ')
 env -i $allow "$contimg" image $band $made --out out/bare >"$out" 2>"$err" ||
   fail "no PATH: exit $?: $(tail -n 5 "$err")"
 
