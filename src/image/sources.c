@@ -68,15 +68,15 @@ static void turn_set(grouping *g, ci_num_beam beam)
     g->turn[1][1] = s / beam.minor;
 }
 
-/* From (dx, dy) pixels to (a, b) beams; how far that is. */
-static double beams(const grouping *g, double dx, double dy, double *a, double *b)
+/* How far (dx, dy) pixels are, in widths of the beam. */
+static double beams(const grouping *g, double dx, double dy)
 {
-    *a = g->turn[0][0] * dx + g->turn[0][1] * dy;
-    *b = g->turn[1][0] * dx + g->turn[1][1] * dy;
-    return hypot(*a, *b);
+    double along = g->turn[0][0] * dx + g->turn[0][1] * dy;
+    double across = g->turn[1][0] * dx + g->turn[1][1] * dy;
+    return hypot(along, across);
 }
 
-/* Components that no source had, about a pixel: sums of flux with pixels, and with beams. */
+/* Components that no source had, about a pixel: sums of flux with pixels. */
 typedef struct cluster
 {
     int32_t number;
@@ -85,12 +85,13 @@ typedef struct cluster
     double sum_xx, sum_xy, sum_yy;
 } cluster;
 
-static double distance(const grouping *g, size_t i, const cluster *c, double d[4])
+/* From the cluster's pixel to a component: d pixels; the value in beams. */
+static double distance(const grouping *g, size_t i, const cluster *c, double d[2])
 {
     int64_t n_x = (int64_t)g->bright->layout->n_x;
     d[0] = (double)(g->list[i].index % n_x - c->x);
     d[1] = (double)(g->list[i].index / n_x - c->y);
-    return beams(g, d[0], d[1], &d[2], &d[3]);
+    return beams(g, d[0], d[1]);
 }
 
 /* Takes the free components within a beam of a pixel. */
@@ -98,7 +99,7 @@ static cluster cluster_take(grouping *g, int64_t x, int64_t y)
 {
     cluster c = {.number = ++g->n_cluster, .x = x, .y = y};
     for (size_t i = 0; i < g->n; i++) {
-        double d[4], flux = g->list[i].flux;
+        double d[2], flux = g->list[i].flux;
         if (g->state[i] != FREE || distance(g, i, &c, d) > 1) continue;
         g->state[i] = c.number;
         c.flux += flux;
@@ -115,11 +116,11 @@ static cluster cluster_take(grouping *g, int64_t x, int64_t y)
 /* Whether the components describe a point, as far as pixels tell. */
 static bool cluster_is_compact(const grouping *g, const cluster *c)
 {
-    double x = c->sum_x / c->flux, y = c->sum_y / c->flux, a, b;
+    double x = c->sum_x / c->flux, y = c->sum_y / c->flux;
     double xx = c->sum_xx / c->flux - x * x, xy = c->sum_xy / c->flux - x * y;
     double yy = c->sum_yy / c->flux - y * y;
     double greatest = fabs(xx + yy) / 2 + hypot((xx - yy) / 2, xy);
-    return beams(g, x, y, &a, &b) < 0.5 && greatest < compact_max;
+    return beams(g, x, y) < 0.5 && greatest < compact_max;
 }
 
 static bool cluster_is_inside(const grouping *g, const cluster *c)
@@ -134,7 +135,7 @@ static bool cluster_is_alone(const grouping *g, const cluster *c)
 {
     double size = 0;
     for (size_t i = 0; i < g->n; i++) {
-        double d[4], away = distance(g, i, c, d);
+        double d[2], away = distance(g, i, c, d);
         if (away > 1 && away <= 2) size += fabs(g->list[i].flux);
     }
     return size <= alone_max * fabs(c->flux);
@@ -164,8 +165,7 @@ static void source_take(grouping *g, size_t seed, double least, const ci_image_s
     double size = g->bright->is_positive ? c.flux : fabs(c.flux);
     if (!(size >= least) || c.flux == 0) return;
     double dx = c.sum_x / c.flux, dy = c.sum_y / c.flux;
-    double a, b;
-    if (beams(g, dx, dy, &a, &b) > 1) dx = dy = 0;
+    if (beams(g, dx, dy) > 1) dx = dy = 0;
     ci_image_source *s = &g->found[g->n_found++];
     *s = (ci_image_source){.flux = c.flux, .beam = g->list[seed].beam};
     if (before) {
@@ -191,12 +191,11 @@ static void source_keep(grouping *g, const ci_image_source *before)
 static size_t seed_near(const grouping *g, const ci_image_source *s)
 {
     int64_t n_x = (int64_t)g->bright->layout->n_x;
-    double along, across;
     ci_image_spot at = ci_image_source_spot(g->bright, s);
     for (size_t i = 0; i < g->n; i++) {
         double dx = (double)(g->list[i].index % n_x) - at.x;
         double dy = (double)(g->list[i].index / n_x) - at.y;
-        if (g->state[i] == FREE && beams(g, dx, dy, &along, &across) < 1) return i;
+        if (g->state[i] == FREE && beams(g, dx, dy) < 1) return i;
     }
     return g->n;
 }
@@ -205,7 +204,7 @@ static size_t seed_near(const grouping *g, const ci_image_source *s)
 static void sources_group(grouping *g, size_t n_most)
 {
     const ci_image_bright *b = g->bright;
-    double least = fmin(g->slope_least, fmax(g->held_least, held_min * b->rms));
+    double least = fmin(g->slope_least, g->held_least);
     for (size_t k = 0; k < b->n_source && g->n_found < n_most; k++) {
         const ci_image_source *s = &b->source[k];
         size_t seed = s->is_held ? g->n : seed_near(g, s);
