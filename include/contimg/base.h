@@ -161,6 +161,9 @@ CI_MUST_CHECK ci_status ci_path_commit(const char *part_path, const char *path);
 CI_MUST_CHECK ci_status ci_path_commit_set(char *const *paths, size_t n);
 /* Removes every "<path>.part" of them. */
 void ci_path_discard_set(char *const *paths, size_t n);
+/* The same for "<prefix><name>": commits, or not; either way no .part of them is left. */
+CI_MUST_CHECK ci_status ci_path_end_set(const char *prefix, const char *const *names, size_t n,
+                                        bool commits);
 /* Whole file in or out (written by .part and rename). *out is NUL-terminated. */
 /* CI_ERR_INPUT where something is there that is no plain file (a pipe would be waited for). */
 CI_MUST_CHECK ci_status ci_file_check_plain(const char *path);

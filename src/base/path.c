@@ -148,6 +148,22 @@ void ci_path_discard_set(char *const *paths, size_t n)
     }
 }
 
+ci_status ci_path_end_set(const char *prefix, const char *const *names, size_t n, bool commits)
+{
+    char **path = NULL;
+    CI_TRY(ci_mem_alloc(&path, n, sizeof *path, "names of files"));
+    ci_status status = CI_OK;
+    for (size_t i = 0; i < n && status == CI_OK; i++)
+        status = ci_str_format(&path[i], "%s%s", prefix, names[i]);
+    if (status == CI_OK && commits) status = ci_path_commit_set(path, n);
+    /* What is left of a set that failed, or of a run that was killed. */
+    if (n > 0 && path[n - 1]) ci_path_discard_set(path, n);
+    for (size_t i = 0; i < n; i++)
+        ci_mem_free(path[i]);
+    ci_mem_free(path);
+    return status;
+}
+
 ci_status ci_path_share(char **out, const char *name)
 {
     const char *set = getenv("CONTIMG_SHARE");

@@ -71,35 +71,23 @@ ci_status ci_image_slab_write(ci_comm *comm, const ci_image_layout *l, const flo
 }
 
 /* All that one call may write; the image itself comes last: where it is, the others are. */
-static const char *const names[] = {"dirty", "psf", "residual", "model", "pb", "pbcor", "image"};
-enum
-{
-    N_NAME = sizeof names / sizeof *names
-};
+static const char *const names[] = {"dirty.fits", "psf.fits",   "residual.fits", "model.fits",
+                                    "pb.fits",    "pbcor.fits", "image.fits"};
 
-/* Local, on rank 0. */
-static ci_status files_end(const char *prefix, bool commits)
+static ci_status files_end(ci_comm *comm, const char *prefix, bool commits)
 {
-    char *path[N_NAME] = {NULL};
     ci_status status = CI_OK;
-    for (int i = 0; i < N_NAME && status == CI_OK; i++)
-        status = ci_str_format(&path[i], "%s%s.fits", prefix, names[i]);
-    if (status == CI_OK && commits) status = ci_path_commit_set(path, N_NAME);
-    /* What is left of a set that failed, or of a run that was killed. */
-    if (path[N_NAME - 1]) ci_path_discard_set(path, N_NAME);
-    for (int i = 0; i < N_NAME; i++)
-        ci_mem_free(path[i]);
-    return status;
+    if (ci_comm_rank(comm) == 0)
+        status = ci_path_end_set(prefix, names, sizeof names / sizeof *names, commits);
+    return ci_par_agree(comm, status);
 }
 
 ci_status ci_image_files_commit(ci_comm *comm, const char *prefix)
 {
-    ci_status status = ci_comm_rank(comm) == 0 ? files_end(prefix, true) : CI_OK;
-    return ci_par_agree(comm, status);
+    return files_end(comm, prefix, true);
 }
 
 ci_status ci_image_files_discard(ci_comm *comm, const char *prefix)
 {
-    ci_status status = ci_comm_rank(comm) == 0 ? files_end(prefix, false) : CI_OK;
-    return ci_par_agree(comm, status);
+    return files_end(comm, prefix, false);
 }

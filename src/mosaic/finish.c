@@ -112,15 +112,8 @@ static const char *const file_names[N_FILE] = {"mosaic", "noise", "weight"};
  * there is of them. */
 static ci_status files_end(const char *prefix, bool commits)
 {
-    char *path[N_FILE] = {NULL};
-    ci_status status = CI_OK;
-    for (int f = 0; f < N_FILE && status == CI_OK; f++)
-        status = ci_str_format(&path[N_FILE - 1 - f], "%s%s.fits", prefix, file_names[f]);
-    if (status == CI_OK && commits) status = ci_path_commit_set(path, N_FILE);
-    if (path[0]) ci_path_discard_set(path, N_FILE);
-    for (int f = 0; f < N_FILE; f++)
-        ci_mem_free(path[f]);
-    return status;
+    static const char *const in_order[N_FILE] = {"weight.fits", "noise.fits", "mosaic.fits"};
+    return ci_path_end_set(prefix, in_order, N_FILE, commits);
 }
 
 /* The fault that came first is the one to be told. */
