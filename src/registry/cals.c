@@ -44,13 +44,10 @@ ci_status ci_registry_cal_set_status(ci_registry *registry, const char *path, co
                                      const char *reason)
 {
     ci_db *db = &registry->db[CI_DB_CAL];
-    sqlite3_stmt *stmt = NULL;
-    char before[CI_REGISTRY_WORD] = "";
+    char before[CI_REGISTRY_WORD];
     CI_TRY(ci_db_begin(db));
-    ci_status status =
-        ci_db_query(db, &stmt, "SELECT status FROM caltables WHERE path=?", "t", path);
-    if (ci_db_next(db, &stmt, &status)) ci_db_text(stmt, 0, before, sizeof before);
-    ci_db_done(&stmt);
+    ci_status status = ci_db_word(db, before, sizeof before,
+                                  "SELECT status FROM caltables WHERE path=?", "t", path);
     if (status == CI_OK && !before[0])
         status = ci_error(CI_ERR_INPUT, "%s: no such calibration table in %s", path, db->path);
     if (status == CI_OK)

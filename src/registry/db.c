@@ -191,6 +191,19 @@ ci_status ci_db_int(ci_db *db, int64_t *out, int64_t missing, const char *sql, c
     return status;
 }
 
+ci_status ci_db_word(ci_db *db, char *out, size_t n_out, const char *sql, const char *types, ...)
+{
+    sqlite3_stmt *stmt = NULL;
+    va_list values;
+    va_start(values, types);
+    ci_status status = query_v(db, &stmt, sql, types, values);
+    va_end(values);
+    *out = '\0';
+    if (ci_db_next(db, &stmt, &status)) ci_db_text(stmt, 0, out, n_out);
+    ci_db_done(&stmt);
+    return status;
+}
+
 ci_status ci_db_script(ci_db *db, const char *sql)
 {
     int code = step_patiently(db, sql);

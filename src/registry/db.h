@@ -47,6 +47,9 @@ void ci_db_done(sqlite3_stmt **stmt);
 /* One integer; `missing` where there is no row or null. */
 CI_MUST_CHECK ci_status ci_db_int(ci_db *db, int64_t *out, int64_t missing, const char *sql,
                                   const char *types, ...);
+/* One text, cut to n_out; "" where there is no row or null. */
+CI_MUST_CHECK ci_status ci_db_word(ci_db *db, char *out, size_t n_out, const char *sql,
+                                   const char *types, ...);
 /* Several statements without values. */
 CI_MUST_CHECK ci_status ci_db_script(ci_db *db, const char *sql);
 

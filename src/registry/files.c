@@ -14,12 +14,10 @@ const char *ci_registry_file_state_word(ci_registry_file_state state)
 ci_status ci_registry_file_put(ci_registry *registry, const ci_registry_file *f)
 {
     ci_db *db = &registry->db[CI_DB_INGEST];
-    sqlite3_stmt *stmt = NULL;
-    char before[CI_REGISTRY_WORD] = "";
+    char before[CI_REGISTRY_WORD];
     CI_TRY(ci_db_begin(db));
-    ci_status status = ci_db_query(db, &stmt, "SELECT state FROM files WHERE path=?", "t", f->path);
-    if (ci_db_next(db, &stmt, &status)) ci_db_text(stmt, 0, before, sizeof before);
-    ci_db_done(&stmt);
+    ci_status status =
+        ci_db_word(db, before, sizeof before, "SELECT state FROM files WHERE path=?", "t", f->path);
     const char *state = file_words[f->state];
     const char *observation = f->observation_id[0] ? f->observation_id : NULL;
     if (status == CI_OK)

@@ -194,17 +194,6 @@ void ci_registry_images_free(ci_registry_images *images)
     ci_mem_free(images);
 }
 
-static ci_status status_before(ci_db *db, const char *sql, const char *id,
-                               char before[CI_REGISTRY_WORD])
-{
-    sqlite3_stmt *stmt = NULL;
-    before[0] = '\0';
-    ci_status status = ci_db_query(db, &stmt, sql, "t", id);
-    if (ci_db_next(db, &stmt, &status)) ci_db_text(stmt, 0, before, CI_REGISTRY_WORD);
-    ci_db_done(&stmt);
-    return status;
-}
-
 /* ---- tiles ---------------------------------------------------------------------------------- */
 
 /* The deployed table of single images, one row a file, for what reads it. */
@@ -238,8 +227,8 @@ ci_status ci_registry_tile_put(ci_registry *registry, const ci_registry_image *t
     ci_db *db = &registry->db[CI_DB_PRODUCTS];
     char before[CI_REGISTRY_WORD];
     CI_TRY(ci_db_begin(db));
-    ci_status status =
-        status_before(db, "SELECT status FROM tiles WHERE observation_id=?", tile->id, before);
+    ci_status status = ci_db_word(db, before, sizeof before,
+                                  "SELECT status FROM tiles WHERE observation_id=?", "t", tile->id);
     if (status == CI_OK)
         status = ci_db_run(db, NULL,
                            "INSERT OR IGNORE INTO tiles(observation_id,status,created_at) "
@@ -315,8 +304,9 @@ ci_status ci_registry_mosaic_put(ci_registry *registry, const ci_registry_image 
         ci_mem_free(tiles);
         return status;
     }
-    status = status_before(db, "SELECT status FROM mosaics WHERE group_id=? AND origin='contimg'",
-                           m->id, before);
+    status =
+        ci_db_word(db, before, sizeof before,
+                   "SELECT status FROM mosaics WHERE group_id=? AND origin='contimg'", "t", m->id);
     /* Every NOT NULL column of both deployed shapes is given. */
     if (status == CI_OK && !before[0])
         status = ci_db_run(db, NULL,

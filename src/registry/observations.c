@@ -14,15 +14,12 @@ const char *ci_registry_work_state_word(ci_registry_work_state state)
 ci_status ci_registry_observation_put(ci_registry *registry, const ci_registry_observation *o)
 {
     ci_db *db = &registry->db[CI_DB_INGEST];
-    sqlite3_stmt *stmt = NULL;
-    char before[CI_REGISTRY_WORD] = "";
+    char before[CI_REGISTRY_WORD];
     const char *state = work_words[o->state];
     double now = ci_registry_now(registry);
     CI_TRY(ci_db_begin(db));
-    ci_status status =
-        ci_db_query(db, &stmt, "SELECT state FROM ingest_queue WHERE group_id=?", "t", o->id);
-    if (ci_db_next(db, &stmt, &status)) ci_db_text(stmt, 0, before, sizeof before);
-    ci_db_done(&stmt);
+    ci_status status = ci_db_word(db, before, sizeof before,
+                                  "SELECT state FROM ingest_queue WHERE group_id=?", "t", o->id);
     if (status == CI_OK && !before[0])
         status = ci_db_run(db, NULL,
                            "INSERT INTO ingest_queue(group_id,state,received_at,last_update,"

@@ -147,12 +147,9 @@ static ci_status backup_before(const ci_db *db, const char *backups, int version
 static ci_status set_journal(ci_db *db)
 {
     bool network = is_network_file_system(db->path);
-    sqlite3_stmt *stmt = NULL;
-    char now[CI_REGISTRY_WORD] = "";
+    char now[CI_REGISTRY_WORD];
     const char *wanted = network ? "delete" : "wal";
-    ci_status status = ci_db_query(db, &stmt, "PRAGMA journal_mode", "");
-    if (ci_db_next(db, &stmt, &status)) ci_db_text(stmt, 0, now, sizeof now);
-    ci_db_done(&stmt);
+    ci_status status = ci_db_word(db, now, sizeof now, "PRAGMA journal_mode", "");
     if (status == CI_OK && strcmp(now, wanted) != 0) {
         /* Needs the file alone; where others are in it the present journal stays, safe if
          * slower, or (leaving WAL on a network disk) is tried again by the next writer. */

@@ -120,17 +120,14 @@ ci_status ci_registry_verify(ci_registry *registry, ci_registry_database which)
 {
     ci_db *db = &registry->db[which];
     sqlite3_stmt *stmt = NULL;
-    char text[CI_REGISTRY_TEXT] = "ok";
-    ci_status status = ci_db_query(db, &stmt, "PRAGMA integrity_check(1)", "");
-    if (ci_db_next(db, &stmt, &status)) ci_db_text(stmt, 0, text, sizeof text);
-    ci_db_done(&stmt);
-    CI_TRY(status);
+    char text[CI_REGISTRY_TEXT];
+    CI_TRY(ci_db_word(db, text, sizeof text, "PRAGMA integrity_check(1)", ""));
     if (strcmp(text, "ok") != 0)
         return ci_error(CI_ERR_DATABASE,
                         "%s: %s: put back a copy of it; contimg's own are in the "
                         "folder backups of the state folder",
                         db->path, text);
-    status = ci_db_query(db, &stmt, "PRAGMA foreign_key_check", "");
+    ci_status status = ci_db_query(db, &stmt, "PRAGMA foreign_key_check", "");
     if (ci_db_next(db, &stmt, &status)) {
         ci_db_text(stmt, 0, text, sizeof text);
         long long row = ci_db_integer(stmt, 1);

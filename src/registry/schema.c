@@ -214,12 +214,8 @@ ci_status ci_schema_check_owner(ci_db *db)
         CI_TRY(holds_one_of(db, ci_schema_deployed_data, &is_ours));
     }
     if (is_ours) return CI_OK;
-    sqlite3_stmt *stmt = NULL;
-    char first[CI_REGISTRY_WORD] = "";
-    ci_status status = ci_db_query(db, &stmt, "SELECT name FROM sqlite_master LIMIT 1", "");
-    if (ci_db_next(db, &stmt, &status)) ci_db_text(stmt, 0, first, sizeof first);
-    ci_db_done(&stmt);
-    CI_TRY(status);
+    char first[CI_REGISTRY_WORD];
+    CI_TRY(ci_db_word(db, first, sizeof first, "SELECT name FROM sqlite_master LIMIT 1", ""));
     return ci_error(CI_ERR_INPUT,
                     "%s (%s): a database, but not this one of contimg's (it holds '%s', and no "
                     "table of %s): left as it is; name another file",
