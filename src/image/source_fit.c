@@ -25,13 +25,15 @@ typedef struct step
     bool shows;
 } step;
 
-/* What steps are made by. */
-typedef struct rules
+typedef struct fit
 {
-    const ci_image_bright *bright;
+    ci_image_bright *bright;
+    const ci_image_clean *clean;
     double noise2; /* of the sums: sum of weights x rms^2 */
     double beam_rad;
-} rules;
+    size_t *which, n; /* the sources in hand, by their places in the list, and ... */
+    step *steps;      /* ... their steps, [n] */
+} fit;
 
 /* ---- what sources are beside their components ------------------------------------------------ */
 
@@ -61,26 +63,25 @@ ci_status ci_image_sources_add(const ci_image_bright *b, const ci_image_samples 
     return status;
 }
 
-/* ---- one source's step ------------------------------------------------------------------------
- */
+/* ---- one source's step --------------------------------------------------------------------- */
 
 /* dP/d(l, m) has norms [ll lm; lm mm] S^2; no step is longer than a pixel. */
-static void place_step(const rules *r, const ci_image_source *s, const double *sums, step *out)
+static void place_step(const fit *f, const ci_image_source *s, const double *sums, step *out)
 {
-    double s2 = s->flux * s->flux, damp = r->noise2 / pow(place_sigma * r->beam_rad, 2);
+    double s2 = s->flux * s->flux, damp = f->noise2 / pow(place_sigma * f->beam_rad, 2);
     double ll = s2 * sums[CI_FIT_NORM_LL] + damp, mm = s2 * sums[CI_FIT_NORM_MM] + damp;
     double lm = s2 * sums[CI_FIT_NORM_LM], det = ll * mm - lm * lm;
     double l = s->flux * sums[CI_FIT_DOT_L], m = s->flux * sums[CI_FIT_DOT_M];
     if (!(det > 0)) return;
     out->l = (mm * l - lm * m) / det;
     out->m = (ll * m - lm * l) / det;
-    double length = hypot(out->l, out->m), most = r->bright->cell_rad;
+    double length = hypot(out->l, out->m), most = f->bright->cell_rad;
     if (length <= most) return;
     out->l *= most / length;
     out->m *= most / length;
 }
 
-static step source_step(const rules *r, const ci_image_source *s, const double *sums)
+static step source_step(const fit *f, const ci_image_source *s, const double *sums)
 {
     step out = {0};
     double norm = sums[CI_FIT_NORM];
@@ -88,15 +89,15 @@ static step source_step(const rules *r, const ci_image_source *s, const double *
     double mean = sums[CI_FIT_NORM_X] / norm;
     double spread = s->flux * s->flux * (sums[CI_FIT_NORM_XX] - mean * sums[CI_FIT_NORM_X]);
     double along = s->flux * (sums[CI_FIT_DOT_X] - mean * sums[CI_FIT_DOT]);
-    if (r->noise2 + spread > 0) out.slope = (along - r->noise2 * s->slope) / (spread + r->noise2);
+    if (f->noise2 + spread > 0) out.slope = (along - f->noise2 * s->slope) / (spread + f->noise2);
     out.slope = fmax(-slope_max, fmin(slope_max, s->slope + out.slope)) - s->slope;
     if (s->is_held) {
         out.flux = sums[CI_FIT_DOT] / norm - s->flux * mean * out.slope;
-        place_step(r, s, sums, &out);
+        place_step(f, s, sums, &out);
     }
-    double least = shows_min * r->bright->rms;
-    out.shows = fabs(out.slope * s->flux) * r->bright->rms_log > least || fabs(out.flux) > least ||
-                fabs(s->flux) * hypot(out.l, out.m) / r->beam_rad > least;
+    double least = shows_min * f->bright->rms;
+    out.shows = fabs(out.slope * s->flux) * f->bright->rms_log > least || fabs(out.flux) > least ||
+                fabs(s->flux) * hypot(out.l, out.m) / f->beam_rad > least;
     return out;
 }
 
@@ -111,18 +112,7 @@ static ci_image_source source_stepped(const ci_image_source *s, const step *by, 
     return out;
 }
 
-/* ---- all together ------------------------------------------------------------------------------
- */
-
-/* The sources in hand, by their places in the list, and their steps: [n]. */
-typedef struct fit
-{
-    rules r;
-    ci_image_bright *bright;
-    const ci_image_clean *clean;
-    size_t *which, n;
-    step *steps;
-} fit;
+/* ---- all together -------------------------------------------------------------------------- */
 
 /* Sums of the sources in hand with the residual: sums [n][CI_FIT_SUMS]. */
 static ci_status sums_find(ci_comm *comm, const fit *f, double *sums)
@@ -150,7 +140,7 @@ static ci_status steps_find(ci_comm *comm, fit *f)
     CI_TRY(ci_par_alloc(comm, &sums, f->n * CI_FIT_SUMS, sizeof *sums, "bright sources"));
     ci_status status = sums_find(comm, f, sums);
     for (size_t i = 0; status == CI_OK && i < f->n; i++)
-        f->steps[i] = source_step(&f->r, &f->bright->source[f->which[i]], sums + i * CI_FIT_SUMS);
+        f->steps[i] = source_step(f, &f->bright->source[f->which[i]], sums + i * CI_FIT_SUMS);
     if (status == CI_OK) status = ci_par_bcast(comm, f->steps, f->n * sizeof *f->steps, 0);
     for (size_t i = 0; status == CI_OK && i < f->n; i++)
         if (f->steps[i].shows) {
@@ -185,8 +175,8 @@ static ci_status part_find(ci_comm *comm, const fit *f, ci_image_points *points,
     CI_TRY(ci_image_points_project(comm, f->bright, f->clean->samples, points, &along, &length));
     for (size_t i = 0; i < f->n; i++) {
         double slope = f->bright->source[f->which[i]].slope;
-        along -= f->r.noise2 * slope * f->steps[i].slope;
-        length += f->r.noise2 * f->steps[i].slope * f->steps[i].slope;
+        along -= f->noise2 * slope * f->steps[i].slope;
+        length += f->noise2 * f->steps[i].slope * f->steps[i].slope;
     }
     *part = length > 0 ? fmax(0, fmin(1, along / length)) : 0;
     return CI_OK;
@@ -222,11 +212,10 @@ static void held_keep(fit *f)
 
 ci_status ci_image_bright_fit(ci_comm *comm, ci_image_bright *b, const ci_image_clean *clean)
 {
-    fit f = {.r = {.bright = b,
-                   .noise2 = clean->sum_weight * b->rms * b->rms,
-                   .beam_rad = clean->beam.minor * b->cell_rad},
-             .bright = b,
+    fit f = {.bright = b,
              .clean = clean,
+             .noise2 = clean->sum_weight * b->rms * b->rms,
+             .beam_rad = clean->beam.minor * b->cell_rad,
              .n = b->n_source};
     CI_TRY(ci_par_alloc(comm, &f.which, f.n, sizeof *f.which, "bright sources"));
     ci_status status = ci_par_alloc(comm, &f.steps, f.n, sizeof *f.steps, "bright sources");
