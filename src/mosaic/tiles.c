@@ -47,6 +47,23 @@ static ci_status check_image(const mosaic_tile *tile, const mosaic_tile *first)
     return CI_OK;
 }
 
+/* Whether two images may be of one band, as far as they say: their frequencies lie within a band,
+ * or within what no spectrum shows. */
+static bool is_one_band(const ci_fits_header *a, const ci_fits_header *b)
+{
+    if (!(a->freq_hz > 0 && b->freq_hz > 0)) return true;
+    double band = fmax(a->bandwidth_hz, b->bandwidth_hz);
+    return fabs(a->freq_hz - b->freq_hz) <= fmax(band, 0.01 * fmin(a->freq_hz, b->freq_hz));
+}
+
+/* Whether both have their reference at one place. */
+static bool is_one_centre(const ci_fits_header *a, const ci_fits_header *b)
+{
+    double room = 1e-3 * a->cell_rad;
+    return fabs(a->dec_rad - b->dec_rad) <= room &&
+           fabs(remainder(a->ra_rad - b->ra_rad, CI_TWO_PI)) * cos(a->dec_rad) <= room;
+}
+
 /* The beam image has the geometry of its tile. */
 static ci_status check_pb(const mosaic_tile *tile)
 {
@@ -57,14 +74,15 @@ static ci_status check_pb(const mosaic_tile *tile)
     if (a->n_x != b->n_x || a->n_y != b->n_y)
         status = ci_error(CI_ERR_INPUT, "%s: NAXIS: %zu x %zu, but %s: %zu x %zu", tile->pb_path,
                           b->n_x, b->n_y, tile->image_path, a->n_x, a->n_y);
-    else if (fabs(a->cell_rad - b->cell_rad) > 1e-9 * a->cell_rad ||
-             fabs(a->dec_rad - b->dec_rad) > 1e-3 * a->cell_rad ||
-             fabs(remainder(a->ra_rad - b->ra_rad, CI_TWO_PI)) * cos(a->dec_rad) >
-                 1e-3 * a->cell_rad ||
+    else if (fabs(a->cell_rad - b->cell_rad) > 1e-9 * a->cell_rad || !is_one_centre(a, b) ||
              fabs(a->x_ref - b->x_ref) > 1e-3 || fabs(a->y_ref - b->y_ref) > 1e-3 ||
              fabs(a->slant_a - b->slant_a) > 1e-6 || fabs(a->slant_b - b->slant_b) > 1e-6)
         status = ci_error(CI_ERR_INPUT, "%s: world coordinates differ from those of %s",
                           tile->pb_path, tile->image_path);
+    else if (!is_one_band(a, b))
+        status = ci_error(CI_ERR_INPUT,
+                          "%s: RESTFRQ: %.6g MHz, but %s: %.6g MHz: the beam of another band",
+                          tile->pb_path, b->freq_hz * 1e-6, tile->image_path, a->freq_hz * 1e-6);
     ci_fits_reader_close(reader);
     return status;
 }
@@ -95,24 +113,31 @@ ci_status mosaic_tiles_verify(mosaic_job *job)
     return ci_par_agree(job->comm, status);
 }
 
-/* How far apart two tiles' frequencies may lie: a band, or what no spectrum shows. */
-static double freq_room(const ci_fits_header *a, const ci_fits_header *b)
+/* Whether two tiles are of one observation: a copy, or the same data imaged twice. */
+static bool is_one_observation(const ci_fits_header *a, const ci_fits_header *b)
 {
-    return fmax(fmax(a->bandwidth_hz, b->bandwidth_hz), 0.01 * fmin(a->freq_hz, b->freq_hz));
+    return a->time_mjd_s > 0 && fabs(a->time_mjd_s - b->time_mjd_s) < 1e-3 &&
+           fabs(a->freq_hz - b->freq_hz) < 1 && is_one_centre(a, b);
 }
 
-/* A source has another flux at another frequency. */
-static ci_status check_freq(const mosaic_job *job, const mosaic_tile *tile)
+/* A tile with those before it: a source has another flux at another frequency, and what counts
+ * twice has not the noise that it is given. */
+static ci_status check_pairs(const mosaic_job *job, const mosaic_tile *tile)
 {
     const ci_fits_header *a = &tile->header;
     for (const mosaic_tile *other = job->tile; other < tile; other++) {
         const ci_fits_header *b = &other->header;
-        if (!(a->freq_hz > 0 && b->freq_hz > 0)) continue;
-        if (fabs(a->freq_hz - b->freq_hz) <= freq_room(a, b)) continue;
-        return ci_error(CI_ERR_INPUT,
-                        "%s: RESTFRQ: %.6g MHz, but %s: %.6g MHz: tiles of one mosaic must be of "
-                        "one band: make a mosaic of each",
-                        tile->image_path, a->freq_hz * 1e-6, other->image_path, b->freq_hz * 1e-6);
+        if (!is_one_band(a, b))
+            return ci_error(CI_ERR_INPUT,
+                            "%s: RESTFRQ: %.6g MHz, but %s: %.6g MHz: tiles of one mosaic must be "
+                            "of one band: make a mosaic of each",
+                            tile->image_path, a->freq_hz * 1e-6, other->image_path,
+                            b->freq_hz * 1e-6);
+        if (is_one_observation(a, b))
+            return ci_error(CI_ERR_INPUT,
+                            "%s: DATE-OBS, CRVAL and RESTFRQ are those of %s: the same "
+                            "observation, which counts once: give one of the two",
+                            tile->image_path, other->image_path);
     }
     return CI_OK;
 }
@@ -139,7 +164,7 @@ ci_status mosaic_tiles_open(mosaic_job *job, const char *const *image_paths,
         job->tile[t].image_path = image_paths[t];
         job->tile[t].pb_path = pb_paths[t];
         CI_TRY(tile_open(&job->tile[t], &job->tile[0]));
-        CI_TRY(check_freq(job, &job->tile[t]));
+        CI_TRY(check_pairs(job, &job->tile[t]));
     }
     return CI_OK;
 }

@@ -501,8 +501,14 @@ enum
     PAIR_SIDE = 64
 };
 
-static ci_status pair_make(ci_comm *world, double freq_hz, double bandwidth_hz, float pb_factor,
-                           long flip_at)
+typedef struct spoilt
+{
+    double freq_hz, bandwidth_hz, pb_freq_hz, time_s, ra_rad;
+    float pb; /* in every pixel */
+    long flip_at;
+} spoilt;
+
+static ci_status pair_make(ci_comm *world, spoilt second)
 {
     const char *names[4] = {"a.image.fits", "b.image.fits", "a.pb.fits", "b.pb.fits"};
     char path[4][96], prefix[96];
@@ -517,21 +523,24 @@ static ci_status pair_make(ci_comm *world, double freq_hz, double bandwidth_hz, 
                             .x_ref = PAIR_SIDE / 2,
                             .y_ref = PAIR_SIDE / 2,
                             .cell_rad = CELL,
-                            .ra_rad = 1,
+                            .ra_rad = is_second ? second.ra_rad : 1,
                             .bunit = "Jy/beam",
                             .stokes = "I",
                             .beam_major_rad = 4 * CELL,
                             .beam_minor_rad = 4 * CELL,
-                            .freq_hz = is_second ? freq_hz : 1.4e9,
-                            .bandwidth_hz = bandwidth_hz};
+                            .freq_hz = !is_second ? 1.4e9
+                                       : is_pb    ? second.pb_freq_hz
+                                                  : second.freq_hz,
+                            .bandwidth_hz = second.bandwidth_hz,
+                            .time_mjd_s = 60000 * CI_DAY_S + (is_second ? second.time_s : 0)};
         state = 99;
         for (size_t k = 0; k < PAIR_SIDE * PAIR_SIDE; k++)
-            pixel[k] = is_pb ? (is_second ? pb_factor : 1) : (float)(uniform() - 0.5);
+            pixel[k] = is_pb ? (is_second ? second.pb : 1) : (float)(uniform() - 0.5);
         CHECK_OK(ci_fits_write(path[i], &h, pixel));
     }
-    if (flip_at > 0 && ci_comm_rank(world) == 0) {
+    if (second.flip_at > 0 && ci_comm_rank(world) == 0) {
         FILE *file = fopen(path[1], "r+b");
-        CHECK(file && fseek(file, flip_at, SEEK_SET) == 0 && fputc(0x3f, file) != EOF);
+        CHECK(file && fseek(file, second.flip_at, SEEK_SET) == 0 && fputc(0x3f, file) != EOF);
         CHECK(fclose(file) == 0);
     }
     CHECK_OK(ci_par_barrier(world));
@@ -545,19 +554,52 @@ static ci_status pair_make(ci_comm *world, double freq_hz, double bandwidth_hz, 
     return status;
 }
 
-/* Damaged files, another band, and beams that are none. */
+/* Damaged files, another band, one observation twice, and beams that are none. */
 static void test_spoilt(ci_comm *world)
 {
-    CHECK_OK(pair_make(world, 1.45e9, 1e8, 0.9f, 0));
-    CHECK_OK(pair_make(world, 0, 0, 1.01f, 0));
-    CHECK(pair_make(world, 1.4e9, 1e8, 1, 5760 + 4000) == CI_ERR_INPUT);
+    const spoilt good = {.freq_hz = 1.45e9,
+                         .bandwidth_hz = 1e8,
+                         .pb_freq_hz = 1.45e9,
+                         .time_s = 309,
+                         .ra_rad = 1,
+                         .pb = 0.9f};
+    spoilt second = good;
+    CHECK_OK(pair_make(world, second));
+    second = (spoilt){.pb = 1.01f, .ra_rad = 1}; /* that says little of itself */
+    CHECK_OK(pair_make(world, second));
+
+    second = good;
+    second.flip_at = 5760 + 4000;
+    CHECK(pair_make(world, second) == CI_ERR_INPUT);
     CHECK(strstr(ci_error_text(), "b.image.fits: DATASUM: wrong") != NULL);
-    CHECK(pair_make(world, 2.8e9, 1e8, 1, 0) == CI_ERR_INPUT);
+
+    second = good;
+    second.freq_hz = second.pb_freq_hz = 2.8e9;
+    CHECK(pair_make(world, second) == CI_ERR_INPUT);
     CHECK(strstr(ci_error_text(), "b.image.fits: RESTFRQ: 2800 MHz") != NULL);
     CHECK(strstr(ci_error_text(), "a.image.fits: 1400 MHz") != NULL);
+    second.freq_hz = 1.45e9;
+    CHECK(pair_make(world, second) == CI_ERR_INPUT);
+    CHECK(strstr(ci_error_text(), "b.pb.fits: RESTFRQ: 2800 MHz") != NULL);
+    CHECK(strstr(ci_error_text(), "b.image.fits: 1450 MHz") != NULL);
+
+    second = good; /* one band at two times, one time in two places or bands */
+    second.freq_hz = second.pb_freq_hz = 1.4e9;
+    CHECK_OK(pair_make(world, second));
+    second.time_s = 0;
+    CHECK(pair_make(world, second) == CI_ERR_INPUT);
+    CHECK(strstr(ci_error_text(), "the same observation") != NULL);
+    second.ra_rad += 4 * CELL;
+    CHECK_OK(pair_make(world, second));
+    second = good;
+    second.time_s = 0;
+    CHECK_OK(pair_make(world, second));
+
     const float senseless[] = {NAN, 0, -0.5f, 2, INFINITY};
     for (size_t i = 0; i < sizeof senseless / sizeof *senseless; i++) {
-        CHECK(pair_make(world, 1.4e9, 1e8, senseless[i], 0) == CI_ERR_INPUT);
+        second = good;
+        second.pb = senseless[i];
+        CHECK(pair_make(world, second) == CI_ERR_INPUT);
         CHECK(strstr(ci_error_text(), "b.pb.fits: ") != NULL);
         CHECK(strstr(ci_error_text(), "not a primary beam") != NULL);
     }
