@@ -148,6 +148,7 @@ ci_status ci_cli_plan(const ci_conf *conf)
 {
     task t = {.groups = {0}};
     ci_plan plan;
+    CI_TRY(ci_conf_check_work(conf));
     ci_status status = ci_conf_argument_count(conf) > 0 ? work_from_arguments(conf, &t)
                                                         : work_from_registry(conf, &t);
     if (status == CI_OK && t.work.n_tile == 0) {

@@ -417,29 +417,36 @@ static ci_status end_claim(ci_run *run, const char *id, bool has_product, ci_sta
     return ci_error(status, "%s", why);
 }
 
-/* A product that a gate refused is left only by name: a run of it again is refused, too. */
-static ci_status tell_refused(const char *id, const ci_registry_product *product,
-                              ci_json *group_record)
+/* A product that a gate refused is left only by name, one that failed in its time or by name: a
+ * run of the group does not end well meanwhile. */
+static ci_status tell_unpublished(const char *id, const ci_registry_product *product,
+                                  ci_json *group_record)
 {
-    ci_json_put_string(group_record, "state", "refused");
+    bool is_refused = product->state == CI_PUBLISH_REFUSED;
+    ci_json_put_string(group_record, "state", is_refused ? "refused" : "staged");
     ci_json_put_string(group_record, "reason", product->error);
-    return ci_error(CI_ERR_GATE,
+    return ci_error(is_refused ? CI_ERR_GATE : CI_ERR_NOT_READY,
                     "group %s was made before and is not published: %.600s; contimg publish --id "
-                    "%s judges it again",
-                    id, product->error, id);
+                    "%s %s",
+                    id, product->error, id, is_refused ? "judges it again" : "tries again");
 }
 
 /* Says what a group is that was done before. */
 static ci_status tell_done(const char *id, const ci_registry_product *product,
                            ci_json *group_record)
 {
-    if (product->state == CI_PUBLISH_REFUSED) return tell_refused(id, product, group_record);
+    bool has_failed = product->state == CI_PUBLISH_FAILED ||
+                      (product->state == CI_PUBLISH_STAGING && product->n_attempt > 0);
+    if (has_failed || product->state == CI_PUBLISH_REFUSED)
+        return tell_unpublished(id, product, group_record);
     if (product->state == CI_PUBLISH_PUBLISHED) {
         printf("group %s was published before: %s\n", id, product->published_path);
         ci_json_put_string(group_record, "state", "published");
         ci_json_put_string(group_record, "published_path", product->published_path);
     } else {
-        printf("group %s was made before; `contimg status %s` says what became of it\n", id, id);
+        printf("group %s was made before, its product is in state %s; `contimg publish --id %s` "
+               "publishes it\n",
+               id, ci_registry_publish_state_word(product->state), id);
         ci_json_put_string(group_record, "state", "staged");
     }
     return CI_OK;

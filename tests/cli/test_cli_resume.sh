@@ -131,6 +131,36 @@ good ': published' 0 publish --id "$(ls refused/staging/mosaics)" $refused
 run 2 refused
 grep -q 'was published before' "$out" || fail "refused, published by name, and again: $(cat "$out")"
 
+# ---- publishing failed ----------------------------------------------------------------------
+# Nothing is lost and nobody is told that all is well; a later run publishes it when it is due.
+if strace -o /dev/null true 2>/dev/null; then
+  failed="--state-dir failed/state --output-dir failed/staging --products-dir failed/products"
+  strace -f -o /dev/null -e trace=mkdirat -e inject=mkdirat:error=ENOSPC \
+    "$contimg" run sim/*.hdf5 $options $failed >"$out" 2>"$err"
+  code=$?
+  [ $code = 5 ] || fail "publishing on a full disk: exit $code: $(own_lines)"
+  id=$(ls failed/staging/mosaics)
+  for ranks in 0 2; do
+    bad 6 'made before and is not published' $ranks run sim/*.hdf5 $options $failed
+    own_lines | grep -q "No space left.*contimg publish --id $id tries again" ||
+      fail "publishing failed before: $(own_lines)"
+  done
+  python3 -c '
+import sqlite3, sys
+with sqlite3.connect(sys.argv[1]) as database:
+    assert database.execute("UPDATE data_registry SET next_try_at=1").rowcount == 1
+' failed/state/data_registry.sqlite3
+  good 'was published before: failed/products' 2 run sim/*.hdf5 $options $failed
+  sound failed
+  [ "$(content failed)" = "$(content whole)" ] || fail "published at last: another product"
+fi
+# What was staged on purpose stays so.
+good 'staged: ' 0 run sim/*.hdf5 $options --no-publish --state-dir kept/state \
+  --output-dir kept/staging --products-dir kept/products
+good "in state staging; \`contimg publish --id $(ls kept/staging/mosaics)\` publishes it" 0 run sim/*.hdf5 $options \
+  --state-dir kept/state --output-dir kept/staging --products-dir kept/products
+[ -z "$(find kept/products -type f)" ] || fail "--no-publish, and published"
+
 # wait_for FILE: until it is there, or the run has ended.
 wait_for() {
   local i

@@ -49,12 +49,19 @@ fi
 cp $band 2026-01-25T00:00:10_sb03_incomplete.hdf5
 refused 3 '_incomplete' 2026-01-25T00:00:10_sb03_incomplete.hdf5
 
+# The work named in two ways.
+bad 2 '--group nosuch, and files' 0 run $band --group nosuch --calibrated
+bad 2 '--group nosuch, and files' 0 plan $band --group nosuch
+
 # Named twice, once by another path.
 refused 3 "${band##*/}" $band ./$band
 
 # A tile counts once in a mosaic.
 good 'twice.image.fits' 0 image $band --calibrated --out twice $image
 bad 3 'given twice' 0 mosaic twice.image.fits ./twice.image.fits --out out/m
+cp twice.image.fits copy.image.fits
+cp twice.pb.fits copy.pb.fits
+bad 3 'the same observation' 2 mosaic twice.image.fits copy.image.fits --out out/m
 
 if [ -d "$data/uvh5_real" ]; then
   refused 3 'swapped' "$data/uvh5_real/zen.2459114.60020.sum.downsample_transpose.uvh5"
