@@ -4,6 +4,7 @@
 #define CONTIMG_PIPELINE_H
 
 #include "contimg/conf.h"
+#include "contimg/ingest.h"
 #include "contimg/par.h"
 #include "contimg/plan.h"
 
@@ -15,6 +16,9 @@ CI_MUST_CHECK ci_status ci_pipeline_mosaic(ci_comm *world, const ci_conf *conf);
 /* From files, or the oldest complete groups of the input folder, to published products
  * and a report. A DEGRADED product is CI_OK, with --strict CI_ERR_GATE. */
 CI_MUST_CHECK ci_status ci_pipeline_run(ci_comm *world, const ci_conf *conf);
+
+/* How files become observations and groups, as the options say. Local. */
+void ci_pipeline_ingest_options(const ci_conf *conf, ci_ingest_options *options);
 
 /* What `run` would have to do for a tile of these files, from their headers alone: shapes and
  * bytes, and the image's size as the options and the array give it. n_group and n_tile are the

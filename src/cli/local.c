@@ -3,6 +3,7 @@
 
 #include "contimg/ingest.h"
 #include "contimg/ops.h"
+#include "contimg/pipeline.h"
 #include "contimg/publish.h"
 #include "contimg/registry.h"
 
@@ -57,18 +58,6 @@ void ci_cli_close(ci_cli_opened *o)
 }
 
 /* ---- group ----------------------------------------------------------------------------------- */
-
-static void group_options(const ci_conf *conf, ci_ingest_options *options)
-{
-    ci_ingest_options_default(options);
-    options->n_expected = ci_conf_int(conf, CI_OPT_EXPECTED_SUBBANDS);
-    double fraction = (double)ci_conf_int(conf, CI_OPT_MIN_SUBBANDS) / (double)options->n_expected;
-    options->min_fraction = fraction > 1 ? 0.75 : fraction;
-    options->group_size = ci_conf_int(conf, CI_OPT_GROUP_SIZE);
-    options->overlap = ci_conf_int(conf, CI_OPT_GROUP_OVERLAP);
-    if (options->overlap >= options->group_size) options->overlap = options->group_size - 1;
-    options->max_step_s = 1.2 * 60 * ci_conf_double(conf, CI_OPT_CHUNK_MINUTES);
-}
 
 static ci_json *group_record(const ci_registry_group *group)
 {
@@ -156,7 +145,27 @@ static ci_status list_files(ci_registry *registry, ci_json *list)
     return CI_OK;
 }
 
-static ci_status list_all(ci_registry *registry, bool as_json)
+/* Observations that are in no group yet, and what they wait for. */
+static void print_waiting(const ci_registry_observations *observations,
+                          const ci_registry_groups *groups, const ci_ingest_options *options)
+{
+    size_t n = observations->n;
+    for (size_t i = 0; i < observations->n; i++) {
+        bool is_member = observations->item[i].state == CI_WORK_FAILED;
+        for (size_t k = 0; k < groups->n && !is_member; k++)
+            for (size_t m = 0; m < groups->item[k].n_member && !is_member; m++)
+                is_member =
+                    strcmp(groups->item[k].member[m].observation_id, observations->item[i].id) == 0;
+        n -= is_member;
+    }
+    if (n == 0) return;
+    printf("waiting     %zu observation%s in no group yet: a group closes when it has %lld, at a "
+           "gap, or %.0f minutes after its last file\n",
+           n, n == 1 ? " is" : "s are", (long long)options->group_size, options->silence_s / 60);
+}
+
+/* options: of the grouping, NULL where it is not known. */
+static ci_status list_all(ci_registry *registry, const ci_ingest_options *options, bool as_json)
 {
     ci_registry_observations *observations = NULL;
     ci_registry_groups *groups = NULL;
@@ -177,6 +186,7 @@ static ci_status list_all(ci_registry *registry, bool as_json)
         else
             print_group(&groups->item[i]);
     }
+    if (status == CI_OK && options && !as_json) print_waiting(observations, groups, options);
     ci_registry_observations_free(observations);
     ci_registry_groups_free(groups);
     ci_json *f_list = as_json ? ci_json_array() : NULL;
@@ -195,7 +205,7 @@ ci_status ci_cli_group(const ci_conf *conf)
     ci_cli_opened o;
     ci_ingest_options options;
     ci_ingest_report report;
-    group_options(conf, &options);
+    ci_pipeline_ingest_options(conf, &options);
     /* Said before anything is made. */
     const char *input = ci_conf_text(conf, CI_OPT_INPUT_DIR);
     if (!ci_path_is_folder(input))
@@ -205,7 +215,7 @@ ci_status ci_cli_group(const ci_conf *conf)
     ci_status status = ci_cli_open(&o, conf, false);
     if (status == CI_OK) status = ci_ingest_scan(o.registry, o.places.input, &options, &report);
     if (status == CI_OK && report.n_file == 0) ci_log_info("no UVH5 files in %s", o.places.input);
-    if (status == CI_OK) status = list_all(o.registry, ci_conf_bool(conf, CI_OPT_JSON));
+    if (status == CI_OK) status = list_all(o.registry, &options, ci_conf_bool(conf, CI_OPT_JSON));
     ci_cli_close(&o);
     return status;
 }
@@ -402,7 +412,7 @@ ci_status ci_cli_status(const ci_conf *conf)
         status = print_changes(o.registry, ci_conf_argument(conf, 0));
     else if (status == CI_OK) {
         bool as_json = ci_conf_bool(conf, CI_OPT_JSON);
-        status = list_all(o.registry, as_json);
+        status = list_all(o.registry, NULL, as_json);
         if (status == CI_OK && !as_json) status = print_products(o.registry);
     }
     ci_cli_close(&o);

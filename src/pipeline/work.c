@@ -1,6 +1,7 @@
 /* Which groups a run does: the files named, or the oldest complete ones. */
 #include "pipeline/run.h"
 
+#include "contimg/pipeline.h"
 #include "contimg/uvh5.h"
 
 #include <string.h>
@@ -31,7 +32,7 @@ static ci_json *group_json(const ci_registry_group *group)
     return out;
 }
 
-static void ingest_options(const ci_conf *conf, ci_ingest_options *options)
+void ci_pipeline_ingest_options(const ci_conf *conf, ci_ingest_options *options)
 {
     ci_ingest_options_default(options);
     options->n_expected = ci_conf_int(conf, CI_OPT_EXPECTED_SUBBANDS);
@@ -79,7 +80,7 @@ static ci_status choose_named(ci_run *run, ci_registry_groups **groups)
 {
     ci_ingest_options options;
     bool expects = false;
-    ingest_options(run->conf, &options);
+    ci_pipeline_ingest_options(run->conf, &options);
     CI_TRY(check_arrays(run));
     CI_TRY(expects_sub_bands(run, &expects));
     options.named_as_they_stand = !expects;
@@ -116,7 +117,7 @@ static ci_status choose_arrived(ci_run *run, ci_registry_groups **groups)
 {
     ci_ingest_options options;
     ci_ingest_report report;
-    ingest_options(run->conf, &options);
+    ci_pipeline_ingest_options(run->conf, &options);
     CI_TRY(ci_ingest_scan(run->registry, run->places.input, &options, &report));
     const char *id = ci_conf_text(run->conf, CI_OPT_GROUP);
     if (*id) {

@@ -16,6 +16,8 @@ dd if=/dev/zero of=in/2026-01-25T00:20:10_sb04.hdf5 bs=1 seek=96 count=4000 conv
 touch -d '5 minutes ago' in/*
 good 'observation 2026-01-25T00:00:10' 0 group $places
 grep -q '^observation 2026-01-25T00:00:10 .* 4 of 4 sub-bands' "$out" || fail "$(cat "$out")"
+grep -q '^waiting  *1 observation is in no group yet: .* when it has 10, .* or 15 minutes' "$out" ||
+  fail "what waits is not said: $(cat "$out")"
 for command in "group $places" "status --state-dir state"; do
   good '' 0 $command
   # says NAME STATE TEXT: one line of that file.
