@@ -58,7 +58,7 @@ good 'out/y.image.fits' 2 image sim/*.hdf5 --size 96 --cell-arcsec 25 --niter 0 
 
 # ---- a full disk ----------------------------------------------------------------------------------
 mkdir small
-if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=400k none small 2>/dev/null; then
+if as_root mount -t tmpfs -o size=400k none small 2>/dev/null; then
   for ranks in 0 2; do
     bad 5 'small/' $ranks image sim/*.hdf5 --size 256 --cell-arcsec 25 --niter 0 --out small/x
     [ -z "$(find small -name '*.part*')" ] || fail "a full disk: left $(find small)"
@@ -89,12 +89,12 @@ if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=400k none small 2>/dev/null; the
     --output-dir later/staging --products-dir small/products
   [ $code = 5 ] || fail "products' disk full: exit $code: $(own_lines)"
   [ -z "$(find small -name '*.part*')" ] || fail "products' disk full: $(find small)"
-  mount -o remount,size=100m small || fail "remount"
+  as_root mount -o remount,size=100m small || fail "remount"
   product=$(ls later/staging/mosaics)
   good 'published' 0 publish --id "$product" --state-dir later/state --output-dir later/staging \
     --products-dir small/products
   [ -s small/products/2026-01-25/"$product"/mosaic.fits ] || fail "not published after all"
-  umount small
+  as_root umount small
 else
   echo "skipped: no right to mount a small tmpfs, a full disk is not tried"
 fi

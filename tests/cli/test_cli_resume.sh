@@ -22,15 +22,13 @@ sound() {
   # But the report of a run that was killed stays as it was.
   [ -z "$(find "$1" -name '*.part*' -not -path '*/reports/*')" ] ||
     fail "$1: left $(find "$1" -name '*.part*')"
-  if command -v sqlite3 >/dev/null; then
-    for database in "$1"/state/*.sqlite3; do
-      [ "$(sqlite3 "$database" 'PRAGMA integrity_check')" = ok ] || fail "$database: not sound"
-      [ -z "$(sqlite3 "$database" 'PRAGMA foreign_key_check')" ] || fail "$database: keys"
-    done
-    published=$(sqlite3 "$1/state/data_registry.sqlite3" \
-      "SELECT count(*) FROM state_changes WHERE to_state='published'" 2>/dev/null)
-    [ "$published" = 1 ] || fail "$1: $published changes to published"
-  fi
+  for database in "$1"/state/*.sqlite3; do
+    [ "$(sqlite3 "$database" 'PRAGMA integrity_check')" = ok ] || fail "$database: not sound"
+    [ -z "$(sqlite3 "$database" 'PRAGMA foreign_key_check')" ] || fail "$database: keys"
+  done
+  published=$(sqlite3 "$1/state/data_registry.sqlite3" \
+    "SELECT count(*) FROM state_changes WHERE to_state='published'" 2>/dev/null)
+  [ "$published" = 1 ] || fail "$1: $published changes to published"
 }
 # What a product is, without what names the run.
 content() {
@@ -52,16 +50,14 @@ cmp -s before after || fail "a second run changed: $(diff before after)"
 sound whole
 
 # ---- what was published is gone, or unknown ------------------------------------------------
-if command -v sqlite3 >/dev/null; then
-  cp -r whole lost
-  rm lost/state/data_registry.sqlite3*
-  lost="--state-dir lost/state --output-dir lost/staging --products-dir lost/products"
-  good 'taken into the registry 1,' 0 publish --recover $lost
-  run 2 lost
-  [ $code = 0 ] || fail "registry lost: exit $code: $(own_lines)"
-  grep -q 'was published before: lost/products' "$out" || fail "registry lost: $(cat "$out")"
-  [ "$(content lost)" = "$(content whole)" ] || fail "registry lost: another product"
-fi
+cp -r whole lost
+rm lost/state/data_registry.sqlite3*
+lost="--state-dir lost/state --output-dir lost/staging --products-dir lost/products"
+good 'taken into the registry 1,' 0 publish --recover $lost
+run 2 lost
+[ $code = 0 ] || fail "registry lost: exit $code: $(own_lines)"
+grep -q 'was published before: lost/products' "$out" || fail "registry lost: $(cat "$out")"
+[ "$(content lost)" = "$(content whole)" ] || fail "registry lost: another product"
 # The ingest database says completed, and nothing is there: made and published again.
 for ranks in 0 2; do
   cp -r whole unknown$ranks
@@ -145,11 +141,7 @@ if strace -o /dev/null true 2>/dev/null; then
     own_lines | grep -q "No space left.*contimg publish --id $id tries again" ||
       fail "publishing failed before: $(own_lines)"
   done
-  python3 -c '
-import sqlite3, sys
-with sqlite3.connect(sys.argv[1]) as database:
-    assert database.execute("UPDATE data_registry SET next_try_at=1").rowcount == 1
-' failed/state/data_registry.sqlite3
+  sqlite3 failed/state/data_registry.sqlite3 'UPDATE data_registry SET next_try_at=1'
   good 'was published before: failed/products' 2 run sim/*.hdf5 $options $failed
   sound failed
   [ "$(content failed)" = "$(content whole)" ] || fail "published at last: another product"
@@ -187,6 +179,7 @@ begin() {
   local ranks=$3 place=$1 launcher="" pid signal=$2 pattern=${4:-} n=${5:-}
   shift $(($# > 5 ? 5 : $#))
   [ "$ranks" -gt 0 ] && launcher="mpirun -n $ranks"
+  : >"$err" # what the run before said is not waited for
   timeout -k 10 100 $launcher "$contimg" run sim/*.hdf5 $options --teams 1 "$@" \
     --state-dir "$place/state" --output-dir "$place/staging" --products-dir "$place/products" \
     >"$out" 2>"$err" &
@@ -248,10 +241,8 @@ stopped_within() { # stopped_within PLACE RANKS PATTERN N ARG...
   [ -z "$(find "$place/staging" "$place/products" -type f)" ] ||
     fail "$place: a tile was stopped, and left $(find "$place/staging" -type f)"
   grep -aq 'tile .* failed' "$err" && fail "$place: a stop is called a failure"
-  if command -v sqlite3 >/dev/null; then
-    [ "$(sqlite3 "$place/state/ingest.sqlite3" 'SELECT status FROM mosaic_groups')" = pending ] ||
-      fail "$place: its group is not left to be done"
-  fi
+  [ "$(sqlite3 "$place/state/ingest.sqlite3" 'SELECT status FROM mosaic_groups')" = pending ] ||
+    fail "$place: its group is not left to be done"
 }
 for ranks in 0 2; do
   stopped_within flagged$ranks $ranks 'INFO .*apply  *2026' 1

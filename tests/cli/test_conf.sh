@@ -136,11 +136,9 @@ for name in cal_registry registry; do
   good "$name.sqlite3" 0 status --state-dir old --registry-db old/$name.sqlite3
   grep -aqi 'calibration' "$err" || fail "$name: that it is the calibration registry is not said"
   good '' 0 group --input-dir incoming --state-dir old --registry-db old/$name.sqlite3
-  if command -v sqlite3 >/dev/null; then
-    sqlite3 old/$name.sqlite3 .tables | grep -q 'data_registry\|publish_attempts' &&
-      fail "$name: publish state went into the calibration registry"
-    sqlite3 old/data_registry.sqlite3 .tables | grep -q . || fail "$name: no publish database"
-  fi
+  sqlite3 old/$name.sqlite3 .tables | grep -q 'data_registry\|publish_attempts' &&
+    fail "$name: publish state went into the calibration registry"
+  sqlite3 old/data_registry.sqlite3 .tables | grep -q . || fail "$name: no publish database"
 done
 
 # ---- values and their origin --------------------------------------------------------------------

@@ -34,17 +34,15 @@ bad 3 'plain file' 0 inspect $band --config pipe_sb03.hdf5
 bad 3 'plain file' 0 status --products-db pipe_sb03.hdf5 --state-dir piped
 
 # Another program's database is not taken over, by writers and readers.
-if command -v sqlite3 >/dev/null; then
-  sqlite3 other.sqlite3 'CREATE TABLE notes(id INTEGER PRIMARY KEY, text TEXT)'
-  cp other.sqlite3 before.sqlite3
-  for option in queue-db products-db registry-db cal-registry-db; do
-    for command in "run $band --model $model $image" "publish --recover" status; do
-      bad 3 "other.sqlite3 (CONTIMG_" 0 $command --$option other.sqlite3 --state-dir other/state \
-        --output-dir other/staging --products-dir other/products
-    done
-    cmp -s other.sqlite3 before.sqlite3 || fail "--$option: another program's database was changed"
+sqlite3 other.sqlite3 'CREATE TABLE notes(id INTEGER PRIMARY KEY, text TEXT)'
+cp other.sqlite3 before.sqlite3
+for option in queue-db products-db registry-db cal-registry-db; do
+  for command in "run $band --model $model $image" "publish --recover" status; do
+    bad 3 "other.sqlite3 (CONTIMG_" 0 $command --$option other.sqlite3 --state-dir other/state \
+      --output-dir other/staging --products-dir other/products
   done
-fi
+  cmp -s other.sqlite3 before.sqlite3 || fail "--$option: another program's database was changed"
+done
 
 cp $band 2026-01-25T00:00:10_sb03_incomplete.hdf5
 refused 3 '_incomplete' 2026-01-25T00:00:10_sb03_incomplete.hdf5

@@ -4,7 +4,6 @@
 # last commit, and run once more: one published product, the same as undisturbed, sound
 # databases, nothing half-done.
 . "$CONTIMG_SOURCE/tests/support/cli.sh"
-command -v sqlite3 >/dev/null || { echo "skipped: no sqlite3"; exit 77; }
 simulate --out sim --tiles 3 --random 3
 begin() { # begin PLACE: in the background
   timeout -k 10 100 "$contimg" run sim/*.hdf5 --model sim/truth-calibrator.csv --size 128 \

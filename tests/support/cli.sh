@@ -17,7 +17,13 @@ export CONTIMG_CONFIG= CONTIMG_TEST_TIMEOUT=${CONTIMG_TEST_TIMEOUT:-100}
 export OMPI_MCA_ess_singleton_isolated=1
 cd "$folder" || exit 1
 
-cleanup() { cd /; umount "$folder/small" 2>/dev/null; rm -rf "$folder"; }
+# As root, or a user with sudo.
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
+cleanup() {
+  cd /
+  mountpoint -q "$folder/small" && as_root umount "$folder/small"
+  rm -rf "$folder"
+}
 fail() {
   echo "FAILED: $*" >&2
   exit 1
