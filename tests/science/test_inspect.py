@@ -63,7 +63,7 @@ with tempfile.TemporaryDirectory() as folder:
     for part, words in ((slice(None), "no visibility is a finite number"),
                         (slice(5), "all finite visibilities are exactly 0")):
         path = os.path.join(folder, "nan.uvh5")
-        shutil.copy(f"{u.data}/uvh5_sim/uvd_bad_chan_width.uvh5", path)
+        shutil.copyfile(f"{u.data}/uvh5_sim/uvd_bad_chan_width.uvh5", path)
         with h5py.File(path, "r+") as file:
             file["Data/visdata"][part] = np.nan
         text, f = inspect(path)
