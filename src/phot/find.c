@@ -49,9 +49,9 @@ static ci_status source_make(const phot_image *im, const phot_component *c, int3
     s->flux_jy =
         c->is_resolved ? g->peak * g->major * g->minor / (beam.major * beam.minor) : g->peak;
     s->flux_err_jy = c->is_resolved ? s->flux_jy * e.flux : s->peak_err_jy;
-    double sine = sin(sky.pa_rad), cosine = cos(sky.pa_rad);
-    s->ra_err_rad = cell * hypot(e.along_pixel * sine, e.across_pixel * cosine);
-    s->dec_err_rad = cell * hypot(e.along_pixel * cosine, e.across_pixel * sine);
+    /* North lies at (-sin, cos) of its angle in pixels, east a quarter turn on. */
+    s->dec_err_rad = cell * phot_place_error(&e, -sin(north), cos(north));
+    s->ra_err_rad = cell * phot_place_error(&e, -cos(north), -sin(north));
     ci_phot_name(s->name, s->ra_rad, s->dec_rad);
     return CI_OK;
 }

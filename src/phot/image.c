@@ -120,17 +120,30 @@ ci_status phot_shape_on_sky(const phot_image *im, double x, double y, ci_num_bea
     return CI_OK;
 }
 
-/* Slope of ln N along an axis over a beam; 0 where N ends. */
+enum
+{
+    SLOPE_REACH = 12, /* pixels at most on each side */
+    SLOPE_LEAST = 3
+};
+
+/* Slope of ln N along an axis within half a beam; 0 where N ends. The median of the differences
+ * of neighbours: where a tile ends N has a step, in which the source, a mean over the tiles, has no
+ * part. */
 static double noise_slope(const phot_image *im, size_t x, size_t y, bool along_y)
 {
+    double slope[2 * SLOPE_REACH];
     size_t at = along_y ? y : x, n = along_y ? im->n_y : im->n_x;
-    size_t step = along_y ? im->n_x : 1, i = y * im->n_x + x;
-    size_t reach = (size_t)fmax(1, 0.5 * im->beam.major);
+    size_t step = along_y ? im->n_x : 1, first = y * im->n_x + x;
+    size_t reach = (size_t)fmax(SLOPE_LEAST, fmin(SLOPE_REACH, 0.5 * im->beam.major));
     if (at < reach || at + reach >= n) return 0;
-    double low = (double)im->noise[i - reach * step], high = (double)im->noise[i + reach * step];
-    return low > 0 && high > 0 && isfinite(low) && isfinite(high)
-               ? log(high / low) / (2 * (double)reach)
-               : 0;
+    first -= reach * step;
+    for (size_t i = 0; i < 2 * reach; i++) {
+        double low = (double)im->noise[first + i * step];
+        double high = (double)im->noise[first + (i + 1) * step];
+        if (!(low > 0 && high > 0 && isfinite(low) && isfinite(high))) return 0;
+        slope[i] = log(high / low);
+    }
+    return ci_num_median(slope, 2 * reach);
 }
 
 void phot_place(const phot_image *im, const ci_num_gaussian *g, double *x, double *y)

@@ -50,12 +50,14 @@ ci_status phot_island_fit(const phot_image *im, const int32_t *labels, const ci_
  * (1997, PASP 109, 166), equations 21 and 40 to 42. */
 typedef struct phot_errors
 {
-    double peak, flux;                /* relative */
-    double major, minor;              /* relative */
-    double along_pixel, across_pixel; /* place along both axes */
+    double peak, flux;                   /* relative */
+    double major, minor;                 /* relative */
+    double place_xx, place_xy, place_yy; /* covariance of the place, pixels^2 */
     double pa_rad;
 } phot_errors;
 phot_errors phot_condon(const ci_num_gaussian *g, ci_num_beam noise, double rms);
+/* Error of the place along a unit vector, pixels. */
+double phot_place_error(const phot_errors *errors, double x, double y);
 
 /* Autocorrelation of an image's noise, 1 at no lag, for lags |dx|, |dy| <= reach. */
 typedef struct phot_acf

@@ -3,30 +3,90 @@
 
 #include <math.h>
 
-/* rho^2 of Condon's equation 41 for exponents (a, b). */
-static double rho2(const ci_num_gaussian *g, double noise2, double snr2, double a, double b)
+/* A symmetric matrix of pixels. */
+typedef struct form
 {
-    double major2 = g->major * g->major, minor2 = g->minor * g->minor;
-    return g->major * g->minor / (4 * noise2) * pow(1 + noise2 / major2, a) *
-           pow(1 + noise2 / minor2, b) * snr2;
+    double xx, xy, yy;
+} form;
+
+/* sum of a^2 along the direction (-sin pa, cos pa) and b^2 across. */
+static form form_from(double a, double b, double pa_rad)
+{
+    double s = sin(pa_rad), c = cos(pa_rad), a2 = a * a, b2 = b * b;
+    return (form){a2 * s * s + b2 * c * c, (b2 - a2) * s * c, a2 * c * c + b2 * s * s};
 }
 
+static double form_along(form f, double x, double y)
+{
+    return f.xx * x * x + 2 * f.xy * x * y + f.yy * y * y;
+}
+
+/* t f t with t symmetric, too. */
+static form form_turned(form f, form t)
+{
+    double ax = t.xx * f.xx + t.xy * f.xy, ay = t.xx * f.xy + t.xy * f.yy;
+    double bx = t.xy * f.xx + t.yy * f.xy, by = t.xy * f.xy + t.yy * f.yy;
+    return (form){ax * t.xx + ay * t.xy, ax * t.xy + ay * t.yy, bx * t.xy + by * t.yy};
+}
+
+/* As phot_condon has it: the Gaussian where the noise's correlation is a circle of width 1. */
+static ci_num_gaussian rounded(const ci_num_gaussian *g, form to_round)
+{
+    form f = form_turned(form_from(g->major, g->minor, g->pa_rad), to_round);
+    double half = hypot((f.xx - f.yy) / 2, f.xy), mean = (f.xx + f.yy) / 2;
+    ci_num_gaussian out = *g;
+    out.major = sqrt(mean + half);
+    out.minor = sqrt(fmax(mean - half, 0));
+    out.pa_rad = 0.5 * atan2(-2 * f.xy, f.yy - f.xx);
+    return out;
+}
+
+/* rho^2 of Condon's equation 41 for exponents (a, b), the noise's width 1. */
+static double rho2(const ci_num_gaussian *g, double snr2, double a, double b)
+{
+    double major2 = g->major * g->major, minor2 = g->minor * g->minor;
+    return g->major * g->minor / 4 * pow(1 + 1 / major2, a) * pow(1 + 1 / minor2, b) * snr2;
+}
+
+/* Relative error of the width along (x, y) from those along both axes of g. */
+static double width_error(const ci_num_gaussian *g, double major, double minor, double x, double y)
+{
+    double s = sin(g->pa_rad), c = cos(g->pa_rad), length = hypot(x, y);
+    return hypot(major * (c * y - s * x), minor * (c * x + s * y)) / length;
+}
+
+/* Condon's noise has a round correlation. The fit of a Gaussian knows no scale of its own, so one
+ * in noise of an elongated correlation is fitted as one where pixels are stretched to make that
+ * round, and its errors are stretched back. */
 phot_errors phot_condon(const ci_num_gaussian *g, ci_num_beam noise, double rms)
 {
-    double noise2 = noise.major * noise.minor, snr2 = g->peak / rms * (g->peak / rms);
-    double log8 = 8 * log(2.0);
-    phot_errors e = {0};
-    e.peak = sqrt(2 / rho2(g, noise2, snr2, 1.5, 1.5));
-    e.major = sqrt(2 / rho2(g, noise2, snr2, 2.5, 0.5));
-    e.minor = sqrt(2 / rho2(g, noise2, snr2, 0.5, 2.5));
-    e.along_pixel = e.major * g->major / sqrt(log8);
-    e.across_pixel = e.minor * g->minor / sqrt(log8);
-    double part = noise2 / (g->major * g->minor);
-    e.flux = sqrt(e.peak * e.peak + part * (e.major * e.major + e.minor * e.minor));
+    double snr2 = g->peak / rms * (g->peak / rms), sigma = 1 / sqrt(8 * log(2.0));
+    form to_round = form_from(sqrt(1 / noise.major), sqrt(1 / noise.minor), noise.pa_rad);
+    form back = form_from(sqrt(noise.major), sqrt(noise.minor), noise.pa_rad);
+    ci_num_gaussian r = rounded(g, to_round);
+    phot_errors e = {.peak = sqrt(2 / rho2(&r, snr2, 1.5, 1.5))};
+    double major = sqrt(2 / rho2(&r, snr2, 2.5, 0.5)), minor = sqrt(2 / rho2(&r, snr2, 0.5, 2.5));
+    form place =
+        form_turned(form_from(major * r.major * sigma, minor * r.minor * sigma, r.pa_rad), back);
+    e.place_xx = place.xx;
+    e.place_xy = place.xy;
+    e.place_yy = place.yy;
+    double part = 1 / (r.major * r.minor);
+    e.flux = sqrt(e.peak * e.peak + part * (major * major + minor * minor));
+    double s = sin(g->pa_rad), c = cos(g->pa_rad);
+    e.major = width_error(&r, major, minor, to_round.xy * c - to_round.xx * s,
+                          to_round.yy * c - to_round.xy * s);
+    e.minor = width_error(&r, major, minor, to_round.xx * c + to_round.xy * s,
+                          to_round.xy * c + to_round.yy * s);
     double difference = g->major * g->major - g->minor * g->minor;
     double turn = difference > 0 ? e.minor * sqrt(2.0) * g->major * g->minor / difference : CI_PI;
     e.pa_rad = fmin(turn, 0.5 * CI_PI);
     return e;
+}
+
+double phot_place_error(const phot_errors *e, double x, double y)
+{
+    return sqrt(form_along((form){e->place_xx, e->place_xy, e->place_yy}, x, y));
 }
 
 void phot_acf_clear(phot_acf *acf)

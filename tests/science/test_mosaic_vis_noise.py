@@ -2,7 +2,7 @@
 """Mosaics of four tiles with noise, a 12.7 Jy source in three of them and 300 more, two skies:
 fluxes in two tiles and in the mosaic agree within errors, the bright one is right to 1 %, the
 noise map is what the image shows, tiles reach their thermal noise, and the source list has the
-statistics of docs/science.md, pooled over the skies."""
+statistics of docs/science.md, its places within their errors, pooled over the skies."""
 import json
 import os
 import subprocess
@@ -123,6 +123,26 @@ def check_list(statistics):
     assert abs(median) < 0.3 and 0.8 < rms < 1.3 and worst < 5, "fluxes of the source list"
 
 
+def check_places(pulls):
+    """Places of the source lists against their errors, over all skies; beside them 0.05 arcsec."""
+    for name, pull in zip(("right ascension", "declination"), np.array(pulls).T):
+        rms, worst = np.sqrt(np.mean(pull ** 2)), np.abs(pull).max()
+        print(f"{name}: {len(pull)} sources, median {np.median(pull):+.2f} sigma, rms {rms:.2f}, greatest {worst:.2f}")
+        assert len(pull) >= 500 and abs(np.median(pull)) < 0.3 and 0.8 < rms < 1.3 and worst < 5, name
+
+
+def places_of(product, sources):
+    """(RA, Dec) pulls of the true sources above 10 sigma that are listed."""
+    ra, dec, ra_err, dec_err, flux, error = (np.array([s[k] for s in product.sources]) for k in (
+        "ra_deg", "dec_deg", "ra_err_arcsec", "dec_err_arcsec", "flux_jy", "flux_err_jy"))
+    for name, true_ra, true_dec, true_flux in sources:
+        east = (ra - true_ra) * np.cos(np.radians(true_dec)) * 3600
+        north = (dec - true_dec) * 3600
+        i = np.argmin(np.hypot(east, north))
+        if np.hypot(east[i], north[i]) < 30 and true_flux > 10 * error[i]:
+            yield east[i] / np.hypot(ra_err[i], 0.05), north[i] / np.hypot(dec_err[i], 0.05)
+
+
 def statistics_of(product, folder):
     path = f"{folder}/statistics.jsonl"
     result = subprocess.run([os.path.join(sim.build, "bin/contimg-compare"), "--product", product.path, "--truth",
@@ -132,7 +152,7 @@ def statistics_of(product, folder):
         return json.loads(f.read())["found_against_true"]
 
 
-faults, statistics, pairs = [], [], ([], [])
+faults, statistics, pairs, places = [], [], ([], []), []
 
 
 def attempt(check, *arguments):
@@ -145,13 +165,14 @@ def attempt(check, *arguments):
 for seed in SEEDS:
     folder, _ = sim.simulate(*mv.SMALL, *mv.CORE, "--tiles", 4, "--start", "2026-01-25T04:00:00", "--dec", 33,
                              "--seed", seed, "--calibrator", f"BRIGHT,67.6571,32.9416,{BRIGHT},{INDEX}", "--random",
-                             300, "--min-flux", 0.03, "--max-flux", 0.5, "--radius", 1.2, "--isolated", 260, ranks=2)
+                             300, "--min-flux", 0.015, "--max-flux", 0.5, "--radius", 1.2, "--isolated", 260, ranks=2)
     product = mv.run(sim.files_of(folder), "--calibrated", "--weights", "sigma", *IMAGE)
     product.print_tiles()
     sources = mv.truth(folder, product.header["RESTFRQ"])
     statistics.append(statistics_of(product, folder))
     attempt(check_tiles, product, sources, pairs)
     attempt(check_noise, product, sources)
+    places.extend(places_of(product, sources))
     if "--keep" in sys.argv:
         print(folder, product.path)
     else:
@@ -159,4 +180,5 @@ for seed in SEEDS:
 attempt(compare_fluxes, "tile against next tile", pairs[0])
 attempt(compare_fluxes, "tile against mosaic", pairs[1])
 attempt(check_list, statistics)
+attempt(check_places, places)
 assert not faults, faults

@@ -58,6 +58,9 @@ static int drop_folder(void **unused)
     return system(command);
 }
 
+/* The beam's widths along x and y, for all that follows; x the greater. */
+static double beam_x = BEAM, beam_y = BEAM;
+
 static ci_fits_header header(void)
 {
     return (ci_fits_header){.n_x = SIDE,
@@ -69,19 +72,36 @@ static ci_fits_header header(void)
                             .cell_rad = CELL,
                             .bunit = "Jy/beam",
                             .stokes = "I",
-                            .beam_major_rad = BEAM * CELL,
-                            .beam_minor_rad = BEAM * CELL,
+                            .beam_major_rad = beam_x * CELL,
+                            .beam_minor_rad = beam_y * CELL,
+                            .beam_pa_rad = beam_x > beam_y ? 0.5 * CI_PI : 0,
                             .freq_hz = 1.4e9};
 }
 
-/* White noise smoothed by a round Gaussian, unit variance times SIGMA, without a border. */
-static void add_noise(float *image, double width, uint64_t seed)
+enum
 {
-    double kernel[17], sum2 = 0;
-    for (int k = 0; k < 17; k++) {
-        kernel[k] = exp(-4 * log(2) * (k - 8) * (k - 8) / (width * width));
+    TAPS = 33,
+    MIDDLE = TAPS / 2
+};
+
+/* Sum of squares. */
+static double kernel_set(double kernel[TAPS], double width)
+{
+    double sum2 = 0;
+    for (int k = 0; k < TAPS; k++) {
+        kernel[k] = exp(-4 * log(2) * (k - MIDDLE) * (k - MIDDLE) / (width * width));
         sum2 += kernel[k] * kernel[k];
     }
+    return sum2;
+}
+
+/* White noise smoothed by the beam's shape, its widths times `widths`, unit variance times SIGMA,
+ * without a border. */
+static void add_noise(float *image, double widths, uint64_t seed)
+{
+    double kernel_x[TAPS], kernel_y[TAPS];
+    double norm =
+        SIGMA / sqrt(kernel_set(kernel_x, widths * beam_x) * kernel_set(kernel_y, widths * beam_y));
     size_t n = (size_t)SIDE * SIDE;
     float *white = calloc(2 * n, sizeof(float)), *half = white + n;
     state = seed;
@@ -89,13 +109,13 @@ static void add_noise(float *image, double width, uint64_t seed)
         white[i] = (float)normal();
     for (size_t y = 0; y < SIDE; y++)
         for (size_t x = 0; x < SIDE; x++)
-            for (size_t k = 0; k < 17; k++)
+            for (size_t k = 0; k < TAPS; k++)
                 half[y * SIDE + x] +=
-                    (float)kernel[k] * white[y * SIDE + (x + SIDE + k - 8) % SIDE];
+                    (float)kernel_x[k] * white[y * SIDE + (x + SIDE + k - MIDDLE) % SIDE];
     for (size_t y = 0; y < SIDE; y++)
-        for (size_t k = 0; k < 17; k++) {
-            float w = (float)(kernel[k] * SIGMA / sum2);
-            const float *row = half + (y + SIDE + k - 8) % SIDE * SIDE;
+        for (size_t k = 0; k < TAPS; k++) {
+            float w = (float)(kernel_y[k] * norm);
+            const float *row = half + (y + SIDE + k - MIDDLE) % SIDE * SIDE;
             for (size_t x = 0; x < SIDE; x++)
                 image[y * SIDE + x] += w * row[x];
         }
@@ -132,9 +152,10 @@ static void paint_truth(float *image, truth *t, uint64_t seed, double widen)
         ci_num_gaussian g = {.peak = t->flux[i] / widen,
                              .x = t->x[i],
                              .y = t->y[i],
-                             .major = BEAM * pow(widen, 0.65),
-                             .minor = BEAM * pow(widen, 0.35),
+                             .major = beam_x * pow(widen, 0.65),
+                             .minor = beam_y * pow(widen, 0.35),
                              .pa_rad = CI_PI * uniform()};
+        if (beam_x > beam_y) g.pa_rad = 0.5 * CI_PI;
         paint(image, &g);
     }
     assert_int_equal(ci_fits_wcs_new(&wcs, &h), CI_OK);
@@ -248,17 +269,26 @@ static void statistics(const char *name, double noise_width, double widen, bool 
 static void test_points_smoothed(void **unused)
 {
     (void)unused;
-    statistics("points, smoothed noise", BEAM, 1, false);
+    statistics("points, smoothed noise", 1, 1, false);
 }
 static void test_points_natural(void **unused)
 {
     (void)unused;
-    statistics("points, natural noise", BEAM / sqrt(2), 1, true);
+    statistics("points, natural noise", 1 / sqrt(2), 1, true);
+}
+/* What the errors of DSA-110's beam must be: its axes differ by two. */
+static void test_points_elongated(void **unused)
+{
+    (void)unused;
+    beam_x = 2 * BEAM;
+    statistics("points, elongated beam", 1, 1, false);
+    statistics("resolved, elongated beam", 1, 3, false);
+    beam_x = BEAM;
 }
 static void test_resolved(void **unused)
 {
     (void)unused;
-    statistics("resolved", BEAM, 3, false);
+    statistics("resolved", 1, 3, false);
 }
 
 static void test_forced(void **unused)
@@ -269,7 +299,7 @@ static void test_forced(void **unused)
         size_t n = (size_t)SIDE * SIDE;
         float *image = calloc(2 * n, sizeof(float)), *noise = image + n;
         truth *t = calloc(1, sizeof *t);
-        add_noise(image, kind ? BEAM / sqrt(2) : BEAM, 77);
+        add_noise(image, kind ? 1 / sqrt(2) : 1, 77);
         paint_truth(image, t, 78, 1);
         for (size_t i = 0; i < n; i++)
             noise[i] = (float)SIGMA;
@@ -326,7 +356,7 @@ static void test_blends(void **unused)
     ci_fits_header h = header();
     size_t n = (size_t)SIDE * SIDE;
     float *image = calloc(n, sizeof(float));
-    add_noise(image, BEAM, 5);
+    add_noise(image, 1, 5);
     /* Pairs 1.6 to 2.5 beams apart, 100 and 60 rms; triplets. */
     enum
     {
@@ -389,7 +419,7 @@ static void test_beam_on_sky(void **unused)
     double n = sqrt(1 - pow(6 / 57.2958, 2));
     /* Shape in pixels: x scaled by n. As a sum of squares: brute force by the fit itself. */
     float *image = calloc((size_t)SIDE * SIDE, sizeof(float));
-    add_noise(image, BEAM, 9);
+    add_noise(image, 1, 9);
     for (size_t y = 0; y < SIDE; y++)
         for (size_t x = 0; x < SIDE; x++) {
             ci_num_gaussian g = {.peak = 1, .major = 6, .minor = 4.5, .pa_rad = 0.5};
@@ -427,7 +457,7 @@ static void test_nothing_and_extended(void **unused)
     ci_phot_list *list = NULL;
     ci_phot_options options;
     ci_phot_options_default(&options);
-    add_noise(image, BEAM, 123);
+    add_noise(image, 1, 123);
     assert_int_equal(ci_fits_write(image_path, &h, image), CI_OK);
     assert_int_equal(ci_phot_find(&list, image_path, NULL, &options), CI_OK);
     printf("noise alone, %d beams: %zu sources\n", (int)(SIDE * SIDE / (1.133 * BEAM * BEAM)),
@@ -476,7 +506,7 @@ static void test_artefacts(void **unused)
     ci_fits_header h = header();
     float *image = calloc((size_t)SIDE * SIDE, sizeof(float));
     float *noise = calloc((size_t)SIDE * SIDE, sizeof(float));
-    add_noise(image, BEAM, 321);
+    add_noise(image, 1, 321);
     ci_num_gaussian g = {.peak = 12.7, .x = 500, .y = 520, .major = BEAM, .minor = BEAM};
     paint(image, &g);
     for (size_t y = 0; y < SIDE; y++)
@@ -503,7 +533,8 @@ static void test_artefacts(void **unused)
 }
 
 /* A source over noise that grows by 8e-4 a pixel to the right and 4e-4 downwards, seen as a mosaic
- * shows it: its fit alone would be 4e-3 pixels off. */
+ * shows it: its fit alone would be 4e-3 pixels off. A tile that ends beside it makes a step of the
+ * noise, and changes nothing of the source. */
 static void test_place_on_a_slope(void **unused)
 {
     (void)unused;
@@ -520,14 +551,14 @@ static void test_place_on_a_slope(void **unused)
                 (float)(ci_num_gaussian_value(&g, (double)x, (double)y) * (1 + turn));
         }
     assert_int_equal(ci_fits_write(image_path, &h, image), CI_OK);
-    double off[2];
-    for (int is_sloping = 0; is_sloping < 2; is_sloping++) {
+    double off[3];
+    for (int kind = 0; kind < 3; kind++) {
         ci_phot_list *list = NULL;
         ci_phot_options options;
         ci_fits_wcs *wcs = NULL;
         double x, y;
         for (size_t i = 0; i < (size_t)SIDE * SIDE; i++)
-            image[i] = is_sloping ? noise[i] : 1e-4f;
+            image[i] = (kind > 0 ? noise[i] : 1e-4f) * (kind == 2 && i % SIDE > 701 ? 1.04f : 1);
         assert_int_equal(ci_fits_write(noise_path, &h, image), CI_OK);
         ci_phot_options_default(&options);
         assert_int_equal(ci_phot_find(&list, image_path, noise_path, &options), CI_OK);
@@ -536,14 +567,15 @@ static void test_place_on_a_slope(void **unused)
         assert_int_equal(
             ci_fits_wcs_to_pixel(wcs, 1, &list->source[0].ra_rad, &list->source[0].dec_rad, &x, &y),
             CI_OK);
-        off[is_sloping] = hypot(x - at_x, y - at_y);
+        off[kind] = hypot(x - at_x, y - at_y);
         ci_fits_wcs_free(wcs);
         ci_phot_list_free(list);
     }
     free(image);
     free(noise);
-    printf("on a slope: %.5f pixels off, set back by its slope %.5f\n", off[0], off[1]);
-    assert_true(off[0] > 3e-3 && off[1] < 0.02 * off[0]);
+    printf("on a slope: %.5f pixels off, set back by its slope %.5f, beside a step %.5f\n", off[0],
+           off[1], off[2]);
+    assert_true(off[0] > 3e-3 && off[1] < 0.02 * off[0] && off[2] < 0.02 * off[0]);
     assert_int_equal(ci_mem_now(), 0);
 }
 
@@ -667,17 +699,12 @@ static void test_compare(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_points_smoothed),
-        cmocka_unit_test(test_points_natural),
-        cmocka_unit_test(test_resolved),
-        cmocka_unit_test(test_forced),
-        cmocka_unit_test(test_blends),
-        cmocka_unit_test(test_beam_on_sky),
-        cmocka_unit_test(test_nothing_and_extended),
-        cmocka_unit_test(test_artefacts),
-        cmocka_unit_test(test_place_on_a_slope),
-        cmocka_unit_test(test_names_and_lists),
-        cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_points_smoothed),  cmocka_unit_test(test_points_natural),
+        cmocka_unit_test(test_points_elongated), cmocka_unit_test(test_resolved),
+        cmocka_unit_test(test_forced),           cmocka_unit_test(test_blends),
+        cmocka_unit_test(test_beam_on_sky),      cmocka_unit_test(test_nothing_and_extended),
+        cmocka_unit_test(test_artefacts),        cmocka_unit_test(test_place_on_a_slope),
+        cmocka_unit_test(test_names_and_lists),  cmocka_unit_test(test_compare),
     };
     return cmocka_run_group_tests(tests, make_folder, drop_folder);
 }
