@@ -126,7 +126,8 @@ typedef struct ci_image_stats
 
 /* Images of one tile from a calibrated, rephased, weighted set, as FITS files
  * PREFIX{dirty,psf,image,residual,model,pb,pbcor}.fits ("PREFIX" with its dot or slash).
- * header: telescope, object, time and provenance cards are taken from it. weights_known:
+ * header: telescope, object, time and provenance cards are taken from it, and as BUNIT that of
+ * fluxes ("": Jy), to which "/beam" or "/pixel" is added. weights_known:
  * block weights are 1/sigma^2. All of them or, after a fault, none; what an earlier call left under
  * the same prefix is then as it was, else it is replaced. With max_iteration 0: dirty, psf, pb,
  * pbcor and, as image, the dirty one. Collective. */

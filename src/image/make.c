@@ -72,6 +72,7 @@ typedef struct product
     float *pb;                      /* slab, mean primary beam */
     double sum_weight, psf_far;
     ci_image_patch psf_wide;
+    char unit[8]; /* of fluxes: "Jy" */
 } product;
 
 static void product_clear(product *p)
@@ -93,12 +94,18 @@ static size_t slab_size(const product *p)
     return p->layout->n_here * p->layout->n_x;
 }
 
+static void unit_set(product *p, const char *per)
+{
+    snprintf(p->header.bunit, sizeof p->header.bunit, "%s%s", *per ? p->unit : "", per);
+}
+
+/* per: "/beam", "/pixel", or "" for what has no unit. */
 static ci_status image_write(ci_comm *comm, product *p, const double *slab, const char *name,
-                             const char *unit)
+                             const char *per)
 {
     for (size_t i = 0; i < slab_size(p); i++)
         p->out[i] = (float)slab[i];
-    snprintf(p->header.bunit, sizeof p->header.bunit, "%s", unit);
+    unit_set(p, per);
     return ci_image_slab_write(comm, p->layout, p->out, &p->header, p->prefix, name);
 }
 
@@ -328,6 +335,7 @@ static ci_status header_set(product *p, const ci_vis_set *set, const ci_fits_hea
 {
     ci_fits_header *h = &p->header;
     CI_TRY(ci_fits_header_copy(h, header));
+    snprintf(p->unit, sizeof p->unit, "%.7s", header->bunit[0] ? header->bunit : "Jy");
     h->n_x = p->geometry.n_x;
     h->n_y = p->geometry.n_y;
     h->ra_rad = p->sky->ra_rad;
@@ -345,16 +353,16 @@ static ci_status header_set(product *p, const ci_vis_set *set, const ci_fits_hea
     return CI_OK;
 }
 
-/* image, pb, pbcor: `image` is a slab of Jy/beam. */
+/* image, pb, pbcor. */
 static ci_status corrected_write(ci_comm *comm, product *p, const double *image)
 {
     CI_TRY(ci_image_slab_peak(comm, p->layout, image, NULL, &p->stats->peak_jy));
-    CI_TRY(image_write(comm, p, image, "image", "Jy/beam"));
-    p->header.bunit[0] = '\0';
+    CI_TRY(image_write(comm, p, image, "image", "/beam"));
+    unit_set(p, "");
     CI_TRY(ci_image_slab_write(comm, p->layout, p->pb, &p->header, p->prefix, "pb"));
     for (size_t i = 0; i < slab_size(p); i++)
         p->out[i] = p->pb[i] >= p->options->pb_cut ? (float)(image[i] / p->pb[i]) : NAN;
-    snprintf(p->header.bunit, sizeof p->header.bunit, "Jy/beam");
+    unit_set(p, "/beam");
     return ci_image_slab_write(comm, p->layout, p->out, &p->header, p->prefix, "pbcor");
 }
 
@@ -425,7 +433,7 @@ static ci_status images_make(ci_comm *comm, product *p)
     CI_TRY(ci_image_stop_check(comm, p->options));
     CI_TRY(dirty_make(comm, p)); /* may refuse the data: before a file is there */
     CI_TRY(image_write(comm, p, p->psf, "psf", ""));
-    CI_TRY(image_write(comm, p, p->residual, "dirty", "Jy/beam"));
+    CI_TRY(image_write(comm, p, p->residual, "dirty", "/beam"));
     if (p->options->max_iteration == 0) {
         snprintf(p->stats->stop_reason, sizeof p->stats->stop_reason, "dirty image only");
         CI_TRY(ci_image_slab_rms(comm, p->layout, p->residual, &p->stats->rms_jy));
@@ -434,8 +442,8 @@ static ci_status images_make(ci_comm *comm, product *p)
     }
     CI_TRY(clean_make(comm, p));
     CI_AGREE(comm, cards_clean(p));
-    CI_TRY(image_write(comm, p, p->residual, "residual", "Jy/beam"));
-    CI_TRY(image_write(comm, p, p->model, "model", "Jy/pixel"));
+    CI_TRY(image_write(comm, p, p->residual, "residual", "/beam"));
+    CI_TRY(image_write(comm, p, p->model, "model", "/pixel"));
     return corrected_write(comm, p, p->psf); /* where restored_make put the image */
 }
 

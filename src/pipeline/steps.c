@@ -273,6 +273,13 @@ ci_status ci_pipeline_apply(ci_comm *comm, const ci_cal_table *bandpass, const c
     return CI_OK;
 }
 
+/* Whose fluxes the data's are. */
+static const char *flux_scale(const ci_pipeline_options *options, const ci_pipeline_data *data)
+{
+    if (strcmp(data->gains, "none") != 0) return data->is_approximate ? "approximate" : "model";
+    return ci_pipeline_is_calibrated(options, data) ? "given" : "none";
+}
+
 /* Cards that say where an image comes from. */
 static ci_status header_fill(const ci_pipeline_options *options, const ci_pipeline_data *data,
                              const char *prefix, ci_fits_header *header)
@@ -288,8 +295,11 @@ static ci_status header_fill(const ci_pipeline_options *options, const ci_pipeli
              meta->phase[0].name[0] ? meta->phase[0].name : ci_path_base(prefix));
     CI_TRY(ci_fits_card_set_text(header, "CIVERS", ci_version(), "contimg version"));
     CI_TRY(ci_fits_card_set_text(header, "GAINS", data->gains, "origin of the gains"));
-    CI_TRY(ci_fits_card_set_text(header, "FLUXSCAL", data->is_approximate ? "approximate" : "model",
-                                 "flux scale"));
+    const char *scale = flux_scale(options, data);
+    /* Correlator units become Jy by gains only. */
+    snprintf(header->bunit, sizeof header->bunit, strcmp(scale, "none") == 0 ? "count" : "Jy");
+    CI_TRY(ci_fits_card_set_text(header, "FLUXSCAL", scale,
+                                 "flux scale: model, approximate, given, none"));
     CI_TRY(ci_pipeline_loose_cards(header, options->conf, judged));
     CI_TRY(ci_fits_card_set_int(header, "NSUBBAND", (int64_t)meta->n_sub_band, "sub-bands imaged"));
     return ci_fits_card_set_number(header, "EXPTIME",

@@ -33,12 +33,15 @@ done
 bad 7 'qa' 0 calibrate $files --model $model --out out/strict --qa-cal-max-amp 1.0000001
 [ ! -e out/strict.gain.calh5 ] || fail "refused tables were written"
 # Raw data, and nothing to calibrate them with.
-bad 7 '--model' 0 run $files $places --expected-subbands 4 --min-subbands 4 $image
+bad 6 '--model' 0 run $files $places --expected-subbands 4 --min-subbands 4 $image
 
 # ---- units ------------------------------------------------------------------------------------
 for ranks in 0 2; do
   good 'correlator units' $ranks image $files $image --out out/raw
   [ "$(grep -c 'WARNING.*correlator units' "$err")" = 1 ] || fail "$tried: not one warning"
+  fits_cards out/raw.image.fits | grep -q "^BUNIT   = 'count/beam'" || fail "raw data are called Jy"
+  fits_cards out/raw.image.fits | grep -q "^FLUXSCAL= 'none" || fail "raw data have a flux scale"
+  bad 3 "'count/beam': a tile must be in Jy/beam" $ranks mosaic out/raw.image.fits --out out/m
   try $ranks image $files $image --out out/raw --calibrated
   grep -q 'correlator units' "$err" && fail "--calibrated, and a warning"
 done
