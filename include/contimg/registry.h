@@ -245,6 +245,14 @@ CI_MUST_CHECK ci_status ci_registry_observation_claim(ci_registry *registry, con
 CI_MUST_CHECK ci_status ci_registry_observation_end(ci_registry *registry, const char *id,
                                                     ci_registry_work_state state,
                                                     const char *reason);
+/* Takes the tiles of these observations, whatever their state, for as long as a group is made of
+ * them: all or none. CI_ERR_NOT_READY where another live process holds one (the text says which
+ * and who). Ending an observation's claim gives its tile back, too. */
+CI_MUST_CHECK ci_status ci_registry_tiles_hold(ci_registry *registry, const char *const *ids,
+                                               size_t n, double lease_s);
+/* Gives back those of them that this process holds. */
+CI_MUST_CHECK ci_status ci_registry_tiles_release(ci_registry *registry, const char *const *ids,
+                                                  size_t n);
 /* First integration of the earliest observation that is new in no group yet, NaN: none. */
 CI_MUST_CHECK ci_status ci_registry_ungrouped_since(ci_registry *registry, double *mjd_s);
 /* Is it new, is it overlap, in a group? */

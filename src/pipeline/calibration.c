@@ -230,7 +230,7 @@ static ci_status choose_kind(ci_run *run, const ci_json *group, ci_registry_cal_
     CI_TRY(ci_registry_cal_choose(run->registry, &want, &found, borrowed));
     ci_status status = CI_OK;
     if (found->n == 0)
-        status = ci_error(CI_ERR_GATE,
+        status = ci_error(CI_ERR_NOT_READY,
                           "no %s table is registered for this time: give --model SOURCES.csv to "
                           "solve, --cal P to apply tables, or --calibrated if the data are",
                           kind == CI_REGISTRY_BANDPASS ? "bandpass" : "gain");

@@ -5,11 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-enum
-{
-    LEASE_S = 6 * 3600
-};
-
 /* ---- teams ------------------------------------------------------------------------- */
 
 static ci_status choose_teams(const ci_run *run, const ci_json *group, ci_plan_teams *teams)
@@ -198,6 +193,15 @@ static ci_status make_tiles(ci_run *run, const ci_json *group, const ci_run_tabl
 
 /* ---- judging and mosaic ------------------------------------------------------------------- */
 
+/* What a tile that did not pass ended with; a gate where its record does not say. */
+static ci_status status_of(const ci_json *record)
+{
+    int code = (int)ci_json_get_number(record, "exit_code", 0);
+    for (ci_status s = CI_ERR_USAGE; s < CI_STATUS_COUNT; s++)
+        if (ci_status_exit_code(s) == code) return s;
+    return CI_ERR_GATE;
+}
+
 /* The passed tiles' ids in order, judged and registered by rank 0, the same on all ranks:
  * {"ids": [...], "folders": [...]}; CI_ERR_GATE where too few are left. */
 static ci_status judge_tiles(ci_run *run, const ci_json *group, ci_json *records, ci_json **passed)
@@ -214,13 +218,7 @@ static ci_status judge_tiles(ci_run *run, const ci_json *group, ci_json *records
         if (!ok || ci_json_get_bool(record, "is_degraded", false)) run->group_degraded = true;
         if (!ok && !*why) {
             snprintf(why, sizeof why, "%s", ci_json_get_string(record, "reason", ""));
-            int code = (int)ci_json_get_number(record, "exit_code", 7);
-            first_fault = code == 3    ? CI_ERR_INPUT
-                          : code == 4  ? CI_ERR_IO
-                          : code == 5  ? CI_ERR_MEMORY
-                          : code == 2  ? CI_ERR_USAGE
-                          : code == 70 ? CI_ERR_INTERNAL
-                                       : CI_ERR_GATE;
+            first_fault = status_of(record);
         }
         if (!ok) continue;
         ci_json_put_string(ids, NULL, ci_json_get_string(record, "id", ""));
@@ -402,130 +400,6 @@ static ci_status process(ci_run *run, const ci_json *group, ci_json **records,
     return ci_par_agree(run->world, status);
 }
 
-/* A group whose product is staged, published or refused is completed; what becomes of the
- * product is the publisher's matter. */
-static ci_status end_claim(ci_run *run, const char *id, bool has_product, ci_status status)
-{
-    char why[1024];
-    snprintf(why, sizeof why, "%s", ci_error_text());
-    ci_registry_work_state state = has_product                ? CI_WORK_COMPLETED
-                                   : status == CI_ERR_STOPPED ? CI_WORK_PENDING
-                                                              : CI_WORK_FAILED;
-    ci_status ended = ci_registry_group_end(run->registry, id, state, status == CI_OK ? "" : why,
-                                            has_product ? id : "");
-    if (status == CI_OK) return ended;
-    return ci_error(status, "%s", why);
-}
-
-/* A product that a gate refused is left only by name, one that failed in its time or by name: a
- * run of the group does not end well meanwhile. */
-static ci_status tell_unpublished(const char *id, const ci_registry_product *product,
-                                  ci_json *group_record)
-{
-    bool is_refused = product->state == CI_PUBLISH_REFUSED;
-    ci_json_put_string(group_record, "state", is_refused ? "refused" : "staged");
-    ci_json_put_string(group_record, "reason", product->error);
-    return ci_error(is_refused ? CI_ERR_GATE : CI_ERR_NOT_READY,
-                    "group %s was made before and is not published: %.600s; contimg publish --id "
-                    "%s %s",
-                    id, product->error, id, is_refused ? "judges it again" : "tries again");
-}
-
-/* Says what a group is that was done before. */
-static ci_status tell_done(const char *id, const ci_registry_product *product,
-                           ci_json *group_record)
-{
-    bool has_failed = product->state == CI_PUBLISH_FAILED ||
-                      (product->state == CI_PUBLISH_STAGING && product->n_attempt > 0);
-    if (has_failed || product->state == CI_PUBLISH_REFUSED)
-        return tell_unpublished(id, product, group_record);
-    if (product->state == CI_PUBLISH_PUBLISHED) {
-        printf("group %s was published before: %s\n", id, product->published_path);
-        ci_json_put_string(group_record, "state", "published");
-        ci_json_put_string(group_record, "published_path", product->published_path);
-    } else {
-        printf("group %s was made before, its product is in state %s; `contimg publish --id %s` "
-               "publishes it\n",
-               id, ci_registry_publish_state_word(product->state), id);
-        ci_json_put_string(group_record, "state", "staged");
-    }
-    return CI_OK;
-}
-
-/* A completed group whose product the registry does not know is made again; one that stands
- * published all the same is the registry's to take in. */
-static ci_status reopen_unknown(ci_run *run, const ci_json *group, const char *id)
-{
-    char *path = NULL;
-    double time = ci_json_get_number(ci_json_at(ci_json_get(group, "tiles"), 0), "time_mjd_s", 0);
-    CI_TRY(ci_publish_path(&path, run->places.products, time, id));
-    ci_status status = CI_OK;
-    if (ci_path_exists(path))
-        status = ci_error(CI_ERR_NOT_READY,
-                          "group %s: %.300s stands published, and %.300s does not know it: contimg "
-                          "publish --recover takes it in; if that calls it damaged, move the "
-                          "folder away and run again",
-                          id, path, run->places.data_registry_db);
-    ci_mem_free(path);
-    CI_TRY(status);
-    ci_log_warning("group %s: recorded as completed, but its product is not in %s: made again", id,
-                   run->places.data_registry_db);
-    return ci_registry_group_reopen(run->registry, id, "its product is not in the registry");
-}
-
-/* Takes the group and reads its product: *found, empty where there is none. */
-static ci_status claim_group(ci_run *run, const ci_json *group, const char *id, bool *done,
-                             ci_registry_products **found)
-{
-    bool lost;
-    CI_TRY(ci_publish_check_lost(run->registry, id, run->places.products, &lost));
-    if (lost)
-        CI_TRY(ci_registry_group_reopen(run->registry, id, "its published folder is not there"));
-    CI_TRY(ci_registry_group_claim(run->registry, id, LEASE_S, done));
-    CI_TRY(ci_registry_product_get(run->registry, id, found));
-    if (!*done || (*found)->n > 0) return CI_OK;
-    CI_TRY(reopen_unknown(run, group, id));
-    return ci_registry_group_claim(run->registry, id, LEASE_S, done);
-}
-
-/* Takes the group; *done where it was made before. One that was published from other data is
- * refused here, before anything of it is touched. Rank 0. */
-static ci_status claim(ci_run *run, const ci_json *group, ci_json *group_record, bool *done)
-{
-    const char *id = ci_json_get_string(group, "id", "");
-    ci_registry_products *found = NULL;
-    CI_TRY(ci_run_group_inputs_hash(group, run->group_inputs_sha256));
-    ci_status status = claim_group(run, group, id, done, &found);
-    if (status != CI_OK) {
-        ci_registry_products_free(found);
-        return status;
-    }
-    const ci_registry_product *product = found->n == 1 ? found->item : NULL;
-    if (product) status = ci_run_check_other(run, product, !*done);
-    if (status != CI_OK) {
-        ci_json_put_string(group_record, "state", "failed");
-        ci_json_put_string(group_record, "reason", ci_error_text());
-        if (!*done) status = end_claim(run, id, false, status);
-    } else if (*done && product)
-        status = tell_done(id, product, group_record);
-    ci_registry_products_free(found);
-    return status;
-}
-
-static ci_status claim_shared(ci_run *run, const ci_json *group, ci_json *group_record, bool *done)
-{
-    ci_status status = CI_OK;
-    int64_t flag = 0;
-    if (ci_comm_rank(run->world) == 0) {
-        status = claim(run, group, group_record, done);
-        flag = *done;
-    }
-    CI_TRY(ci_par_agree(run->world, status));
-    CI_TRY(ci_par_bcast(run->world, &flag, sizeof flag, 0));
-    *done = flag != 0;
-    return CI_OK;
-}
-
 /* Whether the group's product is published, or staged to be. */
 static bool is_kept(const ci_json *group_record)
 {
@@ -544,7 +418,7 @@ ci_status ci_run_group(ci_run *run, const ci_json *group)
         ci_json_put_string(group_record, "id", id);
         ci_json_put(run->groups, NULL, group_record);
     }
-    CI_TRY(claim_shared(run, group, group_record, &done));
+    CI_TRY(ci_run_claim(run, group, group_record, &done));
     if (done) return CI_OK;
     ci_status status = process(run, group, &records, group_record);
     if (is_root) {
@@ -556,7 +430,7 @@ ci_status ci_run_group(ci_run *run, const ci_json *group)
         ci_json_put_bool(group_record, "is_degraded", run->group_degraded);
         run->any_degraded = run->any_degraded || (run->group_degraded && is_kept(group_record));
         if (records) ci_json_put(group_record, "tiles", records);
-        status = end_claim(run, id, has_product, status);
+        status = ci_run_claim_end(run, group, has_product, status);
     }
     return ci_par_agree(run->world, status);
 }

@@ -126,13 +126,30 @@ static void reset_string(ci_json *record, const char *name, const char *text)
     ci_json_put_string(record, name, text);
 }
 
-static ci_status end_observation(ci_run *run, const char *id, bool passed, const char *reason)
+/* A tile failed for good where its data are at fault; where the machine was, or what was asked, it
+ * may be made another time. */
+static ci_registry_work_state state_after(const ci_json *record, bool passed)
+{
+    if (passed) return CI_WORK_COMPLETED;
+    int code = (int)ci_json_get_number(record, "exit_code", 0);
+    bool is_fault_of_data = code == 0 || code == ci_status_exit_code(CI_ERR_INPUT) ||
+                            code == ci_status_exit_code(CI_ERR_GATE);
+    return is_fault_of_data ? CI_WORK_FAILED : CI_WORK_PENDING;
+}
+
+/* Ends the work on an observation; its tile stays held, for the mosaic. */
+static ci_status end_observation(ci_run *run, const ci_json *record, bool passed)
 {
     bool done = false;
-    CI_TRY(ci_registry_observation_claim(run->registry, id, 600, &done));
-    if (done) return CI_OK;
-    return ci_registry_observation_end(run->registry, id,
-                                       passed ? CI_WORK_COMPLETED : CI_WORK_FAILED, reason);
+    const char *id = ci_json_get_string(record, "id", "");
+    CI_TRY(ci_registry_begin(run->registry, CI_DB_INGEST));
+    ci_status status = ci_registry_observation_claim(run->registry, id, CI_RUN_LEASE_S, &done);
+    if (status == CI_OK && !done)
+        status =
+            ci_registry_observation_end(run->registry, id, state_after(record, passed),
+                                        passed ? "" : ci_json_get_string(record, "reason", ""));
+    if (status == CI_OK) status = ci_registry_tiles_hold(run->registry, &id, 1, CI_RUN_LEASE_S);
+    return ci_registry_end(run->registry, CI_DB_INGEST, status);
 }
 
 /* tile.json beside the images, and a quick look. */
@@ -159,8 +176,8 @@ ci_status ci_run_tile_judge(ci_run *run, const ci_json *tile, ci_json *record, b
     const char *folder = ci_json_get_string(record, "folder", "");
     *passed = strcmp(ci_json_get_string(record, "state", ""), "passed") == 0;
     ci_publish_gates gates = {0};
-    if (ci_json_get_bool(tile, "is_hole", false) || ci_json_get_bool(record, "is_reused", false))
-        return CI_OK;
+    if (ci_json_get_bool(tile, "is_hole", false)) return CI_OK;
+    if (ci_json_get_bool(record, "is_reused", false)) return end_observation(run, record, true);
     if (*passed) {
         char why[CI_REGISTRY_TEXT] = "";
         double thermal = ci_json_get_number(ci_json_get(record, "image"), "thermal_jy", NAN);
@@ -176,7 +193,7 @@ ci_status ci_run_tile_judge(ci_run *run, const ci_json *tile, ci_json *record, b
         CI_TRY(keep_record(record, folder, id));
     }
     CI_TRY(register_tile(run, tile, record, &gates));
-    return end_observation(run, id, *passed, ci_json_get_string(record, "reason", ""));
+    return end_observation(run, record, *passed);
 }
 
 /* ---- mosaics ----------------------------------------------------------------------------- */
@@ -342,23 +359,24 @@ static bool has_same_sources(const char *folder, const char *published)
 }
 
 /* Groups are known by their times: other data of the same times, or other options. */
-static ci_status other_result(const ci_run_product *product, ci_publish_result *result)
+static ci_status other_result(const char *id, const char *folder, ci_publish_result *result)
 {
     snprintf(result->text, sizeof result->text,
              "group %s was published before with another result, which is kept: %.300s; this run's "
              "is in %.300s. For other data or options use another --state-dir",
-             product->group_id, result->published_path, product->folder);
+             id, result->published_path, folder);
     return ci_error(CI_ERR_INPUT, "%s", result->text);
 }
 
-static ci_status publish(ci_run *run, const ci_run_product *product, ci_json *group_record)
+ci_status ci_run_product_publish(ci_run *run, const char *id, const char *folder,
+                                 ci_json *group_record)
 {
     ci_publish_options options;
     ci_publish_result *result = NULL;
     if (ci_conf_bool(run->conf, CI_OPT_NO_PUBLISH)) {
         ci_json_put_string(group_record, "state", "staged");
         ci_json_put_string(group_record, "reason", "--no-publish");
-        printf("staged: %s\n", product->folder);
+        printf("staged: %s\n", folder);
         return CI_OK;
     }
     CI_TRY(ci_mem_alloc(&result, 1, sizeof *result, "publish"));
@@ -366,12 +384,12 @@ static ci_status publish(ci_run *run, const ci_run_product *product, ci_json *gr
     options.staging_base = run->places.staging;
     options.products_base = run->places.products;
     ci_run_publish_limits(run->conf, &options.limits);
-    ci_status status = ci_publish_product(run->registry, product->group_id, &options, result);
+    ci_status status = ci_publish_product(run->registry, id, &options, result);
     bool done = result->kind == CI_PUBLISHED || result->kind == CI_PUBLISHED_BEFORE;
     if (status == CI_OK && result->kind == CI_PUBLISHED_BEFORE &&
-        !has_same_sources(product->folder, result->published_path)) {
+        !has_same_sources(folder, result->published_path)) {
         done = false;
-        status = other_result(product, result);
+        status = other_result(id, folder, result);
     }
     ci_json_put_string(group_record, "state",
                        done                              ? "published"
@@ -399,7 +417,8 @@ ci_status ci_run_product_finish(ci_run *run, const ci_run_product *product, ci_j
     if (status == CI_OK) status = register_mosaic(run, product, sources, &paths, group_record);
     if (status == CI_OK) status = provenance(run, product, group_record, &metadata);
     if (status == CI_OK) status = stage(run, product, metadata);
-    if (status == CI_OK) status = publish(run, product, group_record);
+    if (status == CI_OK)
+        status = ci_run_product_publish(run, product->group_id, product->folder, group_record);
     mosaic_paths_free(&paths);
     ci_phot_list_free(sources);
     ci_mem_free(metadata);

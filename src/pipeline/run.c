@@ -109,7 +109,6 @@ static ci_status open_report(ci_run *run)
     return CI_OK;
 }
 
-/* What earlier runs left: broken off, or failed and now to be tried again. */
 static ci_status recover(ci_run *run)
 {
     ci_publish_options options;
@@ -118,13 +117,7 @@ static ci_status recover(ci_run *run)
     options.staging_base = run->places.staging;
     options.products_base = run->places.products;
     ci_run_publish_limits(run->conf, &options.limits);
-    CI_TRY(ci_publish_recover(run->registry, &options, &recovered));
-    if (ci_conf_bool(run->conf, CI_OPT_NO_PUBLISH)) return CI_OK;
-    size_t n_published, n_failed = 0;
-    ci_status status = ci_publish_due(run->registry, &options, &n_published, &n_failed);
-    if (n_failed == 0) return status;
-    ci_error_clear(); /* said; theirs is no fault of this run */
-    return CI_OK;
+    return ci_publish_recover(run->registry, &options, &recovered);
 }
 
 static ci_status open_root(ci_run *run)

@@ -40,6 +40,11 @@ typedef struct ci_run
     bool any_degraded;   /* rank 0: a product that this run published or staged */
 } ci_run;
 
+enum
+{
+    CI_RUN_LEASE_S = 6 * 3600 /* of a group and its tiles */
+};
+
 /* ---- record.c: local unless said ---- */
 double ci_run_seconds(const ci_run *run);
 /* Notes that `stage` of `subject` ran from start_s until now. */
@@ -101,10 +106,23 @@ ci_json *ci_run_tile_made_before(const ci_run *run, const ci_json *tile);
 /* ---- inputs.c: local ---- */
 /* Of the sizes and samples of the content of a group's files, in order. */
 CI_MUST_CHECK ci_status ci_run_group_inputs_hash(const ci_json *group, char out[CI_SHA256_HEX]);
-/* CI_ERR_INPUT where a published product was made from other files than the group at hand, or
- * (with_options) by other options. */
-CI_MUST_CHECK ci_status ci_run_check_other(const ci_run *run, const ci_registry_product *product,
-                                           bool with_options);
+/* How the making of a product differs from what this run would do: "it was made with other options"
+ * or "... from other files of these times"; NULL where it does not, or does not say. */
+CI_MUST_CHECK ci_status ci_run_made_from(const ci_run *run, const ci_registry_product *product,
+                                         const char **difference);
+
+/* ---- claim.c ---- */
+/* CI_ERR_INPUT where the group was published with another result. Local, rank 0. */
+CI_MUST_CHECK ci_status ci_run_check_published(ci_run *run, const ci_json *group);
+/* Takes a group and its tiles, which neighbouring groups share, for this run; waits where another
+ * run is at one of the tiles. *done where the group was made before: then group_record (rank 0)
+ * says what it is, and an error why that is no good end. Collective. */
+CI_MUST_CHECK ci_status ci_run_claim(ci_run *run, const ci_json *group, ci_json *group_record,
+                                     bool *done);
+/* Gives them back, after the work on the group ended with `status`, which it returns, with its
+ * text. Local, rank 0. */
+CI_MUST_CHECK ci_status ci_run_claim_end(ci_run *run, const ci_json *group, bool has_product,
+                                         ci_status status);
 
 /* ---- group.c ---- */
 /* One group, from tiles to a published mosaic, into run->record. Collective. */
@@ -124,6 +142,9 @@ typedef struct ci_run_product
  * stands in its folder; fills the group's record. Local, rank 0. */
 CI_MUST_CHECK ci_status ci_run_product_finish(ci_run *run, const ci_run_product *product,
                                               ci_json *group_record);
+/* Publishes a product that is staged in its folder; fills the group's record. Local, rank 0. */
+CI_MUST_CHECK ci_status ci_run_product_publish(ci_run *run, const char *id, const char *folder,
+                                               ci_json *group_record);
 /* Gates of one tile that was made; registers it. *passed out. Local, rank 0. */
 CI_MUST_CHECK ci_status ci_run_tile_judge(ci_run *run, const ci_json *tile, ci_json *tile_record,
                                           bool is_named, bool *passed);

@@ -108,6 +108,10 @@ ci_json *ci_run_tile_made_before(const ci_run *run, const ci_json *tile)
         good = !ci_json_get_string(ci_json_get(record, "files"), needed[i], NULL) ||
                is_file_as_made(record, folder, needed[i]);
     good = good && ci_json_get_string(ci_json_get(record, "files"), "image.fits", NULL);
+    if (good) { /* where it was checked; staging may have been moved or copied since */
+        ci_json_remove(record, "folder");
+        ci_json_put_string(record, "folder", folder);
+    }
     ci_error_clear();
     ci_mem_free(folder);
     ci_mem_free(path);

@@ -76,7 +76,7 @@ static ci_status check_arrays(const ci_run *run)
     return status;
 }
 
-static ci_status choose_named(ci_run *run, ci_registry_groups **groups)
+static ci_status named_groups(ci_run *run, ci_registry_groups **groups)
 {
     ci_ingest_options options;
     bool expects = false;
@@ -84,8 +84,19 @@ static ci_status choose_named(ci_run *run, ci_registry_groups **groups)
     CI_TRY(check_arrays(run));
     CI_TRY(expects_sub_bands(run, &expects));
     options.named_as_they_stand = !expects;
-    return ci_ingest_named(run->registry, ci_conf_arguments(run->conf),
-                           ci_conf_argument_count(run->conf), &options, groups);
+    CI_TRY(ci_ingest_named(run->registry, ci_conf_arguments(run->conf),
+                           ci_conf_argument_count(run->conf), &options, groups));
+    ci_json *group = group_json(&(*groups)->item[0]);
+    ci_status status = ci_run_check_published(run, group);
+    ci_json_free(group);
+    return status;
+}
+
+/* A group that is refused leaves no trace: what is recorded of its files stays what was made. */
+static ci_status choose_named(ci_run *run, ci_registry_groups **groups)
+{
+    CI_TRY(ci_registry_begin(run->registry, CI_DB_INGEST));
+    return ci_registry_end(run->registry, CI_DB_INGEST, named_groups(run, groups));
 }
 
 /* The least free space of the places written to, against --disk-critical-gb. */
@@ -113,6 +124,37 @@ static ci_status check_disk(const ci_run *run)
     return CI_OK;
 }
 
+/* A group asked for by a person: tiles that failed are tried again, where there are data. */
+static ci_status holes_retry(ci_run *run, ci_registry_group *group)
+{
+    for (size_t i = 0; i < group->n_member; i++) {
+        ci_registry_observations *found = NULL;
+        ci_registry_member *member = &group->member[i];
+        if (member->state != CI_WORK_FAILED) continue;
+        CI_TRY(ci_registry_observation_get(run->registry, member->observation_id, &found));
+        if (found->n == 1 && found->item[0].is_ready) member->state = CI_WORK_PENDING;
+        ci_registry_observations_free(found);
+    }
+    return CI_OK;
+}
+
+static ci_status tell_nothing(ci_run *run, size_t n_file)
+{
+    ci_registry_groups *groups = NULL;
+    size_t n_failed = 0;
+    CI_TRY(ci_registry_groups_read(run->registry, &groups));
+    for (size_t i = 0; i < groups->n; i++)
+        n_failed += groups->item[i].state == CI_WORK_FAILED && !groups->item[i].is_deployed;
+    ci_registry_groups_free(groups);
+    printf("nothing to do: no complete group in %s (%zu file%s there)\n", run->places.input, n_file,
+           ci_plural(n_file));
+    if (n_failed > 0)
+        printf("%zu group%s failed: `contimg group` lists them, contimg run --group ID tries one "
+               "again\n",
+               n_failed, ci_plural(n_failed));
+    return CI_OK;
+}
+
 static ci_status choose_arrived(ci_run *run, ci_registry_groups **groups)
 {
     ci_ingest_options options;
@@ -122,14 +164,12 @@ static ci_status choose_arrived(ci_run *run, ci_registry_groups **groups)
     const char *id = ci_conf_text(run->conf, CI_OPT_GROUP);
     if (*id) {
         CI_TRY(ci_registry_group_get(run->registry, id, groups));
-        if ((*groups)->n > 0) return CI_OK;
+        if ((*groups)->n > 0) return holes_retry(run, &(*groups)->item[0]);
         return ci_error(CI_ERR_INPUT, "--group %s: no such group; `contimg group` lists them", id);
     }
     CI_TRY(ci_registry_groups_ready(run->registry, groups));
     if ((*groups)->n > 0) return check_disk(run);
-    printf("nothing to do: no complete group in %s (%zu file%s there)\n", run->places.input,
-           report.n_file, ci_plural(report.n_file));
-    return CI_OK;
+    return tell_nothing(run, report.n_file);
 }
 
 static ci_status choose(ci_run *run, ci_json **work)

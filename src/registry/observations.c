@@ -248,3 +248,56 @@ ci_status ci_registry_observation_end(ci_registry *registry, const char *id,
 {
     return ci_work_end(registry, &queue, id, state, reason);
 }
+
+/* ---- tiles: neighbouring groups share them ----------------------------------------------- */
+
+static ci_status holder_read(ci_db *db, const char *id, ci_registry_owner *holder)
+{
+    sqlite3_stmt *stmt = NULL;
+    memset(holder, 0, sizeof *holder);
+    ci_status status = ci_db_query(
+        db, &stmt, "SELECT " CI_LEASE_COLUMNS " FROM ingest_queue WHERE group_id=?", "t", id);
+    if (ci_db_next(db, &stmt, &status)) {
+        ci_lease_read(stmt, 0, holder);
+        ci_db_done(&stmt);
+    }
+    return status;
+}
+
+static ci_status hold(ci_registry *registry, ci_db *db, const char *id, double lease_s)
+{
+    ci_registry_owner holder, mine;
+    CI_TRY(holder_read(db, id, &holder));
+    if (!ci_lease_is_ours(registry, &holder) && ci_registry_owner_alive(registry, &holder)) {
+        char who[CI_REGISTRY_TEXT];
+        ci_registry_owner_text(&holder, who);
+        return ci_error(CI_ERR_NOT_READY, "tile %s is held by %s", id, who);
+    }
+    ci_lease_new(registry, lease_s, &mine);
+    return ci_lease_write(db, queue.name, "group_id", id, &mine);
+}
+
+ci_status ci_registry_tiles_hold(ci_registry *registry, const char *const *ids, size_t n,
+                                 double lease_s)
+{
+    ci_db *db = &registry->db[CI_DB_INGEST];
+    CI_TRY(ci_db_begin(db));
+    ci_status status = CI_OK;
+    for (size_t i = 0; i < n && status == CI_OK; i++)
+        status = hold(registry, db, ids[i], lease_s);
+    return ci_db_end(db, status);
+}
+
+ci_status ci_registry_tiles_release(ci_registry *registry, const char *const *ids, size_t n)
+{
+    ci_db *db = &registry->db[CI_DB_INGEST];
+    CI_TRY(ci_db_begin(db));
+    ci_status status = CI_OK;
+    for (size_t i = 0; i < n && status == CI_OK; i++) {
+        ci_registry_owner holder;
+        status = holder_read(db, ids[i], &holder);
+        if (status == CI_OK && ci_lease_is_ours(registry, &holder))
+            status = ci_lease_write(db, queue.name, "group_id", ids[i], NULL);
+    }
+    return ci_db_end(db, status);
+}

@@ -143,9 +143,13 @@ ci_status ci_registry_product_stage(ci_registry *registry, const ci_registry_pro
                found->item[0].state != CI_PUBLISH_PUBLISHED) {
         status = ci_db_run(db, NULL,
                            "UPDATE data_registry SET base_path=?,stage_path=?,staged_at=?,"
-                           "metadata_json=?,auto_publish_enabled=?,time_mjd_s=? WHERE data_id=?",
+                           "metadata_json=?,auto_publish_enabled=?,time_mjd_s=?,status='staging',"
+                           "publish_attempts=0,publish_error=NULL,next_try_at=NULL WHERE data_id=?",
                            "ttdtidt", base, p->stage_path, now, p->metadata_json,
                            (int64_t)p->auto_publish, p->time_mjd_s, p->id);
+        if (status == CI_OK && found->item[0].state != CI_PUBLISH_STAGING)
+            status = ci_db_change(registry, CI_DB_DATA, "product", p->id,
+                                  state_words[found->item[0].state], "staging", "made again");
     }
     ci_registry_products_free(found);
     ci_mem_free(base);

@@ -48,6 +48,25 @@ grep -q 'was published before' "$out" || fail "again: $(cat "$out")"
 everything whole >after
 cmp -s before after || fail "a second run changed: $(diff before after)"
 sound whole
+# What was published is kept, and options that would make another are not passed over.
+for ranks in 0 2; do
+  bad 3 'it was made with other options' $ranks run sim/*.hdf5 $options --weighting natural \
+    --state-dir whole/state --output-dir whole/staging --products-dir whole/products
+done
+everything whole >after
+cmp -s before after || fail "other options changed: $(diff before after)"
+
+# ---- staging moved --------------------------------------------------------------------------
+# Tiles are used from where they are checked.
+cp -r whole moved
+rm -r moved/state moved/products
+mv whole/staging whole/staging.away
+run 2 moved
+[ $code = 0 ] || fail "staging moved: exit $code: $(own_lines)"
+grep -q 'used again' "$err" || fail "staging moved: tiles are made again"
+[ ! -e whole/staging ] || fail "staging moved: the old place is written to"
+mv whole/staging.away whole/staging
+[ "$(content moved)" = "$(content whole)" ] || fail "staging moved: another product"
 
 # ---- what was published is gone, or unknown ------------------------------------------------
 cp -r whole lost
@@ -64,7 +83,7 @@ for ranks in 0 2; do
   rm -r unknown$ranks/state/data_registry.sqlite3* unknown$ranks/products/*/*
   run $ranks unknown$ranks
   [ $code = 0 ] || fail "registry and product gone: exit $code: $(own_lines)"
-  grep -aq 'WARNING .*recorded as completed, but its product is not in' "$err" ||
+  grep -aq 'WARNING .*recorded as completed, but its product is not in the data registry' "$err" ||
     fail "registry and product gone, not said: $(cat "$err")"
   grep -q '^published: ' "$out" || fail "registry and product gone: $(cat "$out")"
   sound unknown$ranks
@@ -117,6 +136,16 @@ for ranks in 0 2; do
   grep -q 'was made before' "$out" && fail "refused before: $(cat "$out")"
   [ -z "$(find refused/products -type f)" ] || fail "refused, and published"
 done
+# Other options are another product; so is one whose staged files are lost.
+cp -r refused other
+others="--state-dir other/state --output-dir other/staging --products-dir other/products"
+good 'published: ' 2 run sim/*.hdf5 $options $others --weighting natural
+cp -r refused kept
+rm -r refused/staging/mosaics
+good 'published: ' 0 run sim/*.hdf5 $options $refused
+[ "$(content refused)" = "$(content whole)" ] || fail "staged, lost and made again: another product"
+rm -rf refused other
+mv kept refused
 # --dry-run changes nothing, and says where it belongs.
 sha256sum refused/state/data_registry.sqlite3 >before
 bad 2 '--recover has no --dry-run' 0 publish --recover --dry-run $refused
@@ -142,7 +171,7 @@ if strace -o /dev/null true 2>/dev/null; then
       fail "publishing failed before: $(own_lines)"
   done
   sqlite3 failed/state/data_registry.sqlite3 'UPDATE data_registry SET next_try_at=1'
-  good 'was published before: failed/products' 2 run sim/*.hdf5 $options $failed
+  good 'published: failed/products' 2 run sim/*.hdf5 $options $failed
   sound failed
   [ "$(content failed)" = "$(content whole)" ] || fail "published at last: another product"
 fi

@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# ci-test: timeout=300 processors=2
+# Neighbouring groups share tiles: two runs at once, with different options, each make their own
+# mosaic as if alone. A group that the machine failed is made by the next run; one that has no
+# calibration waits for it; of one whose data failed it is said.
+. "$CONTIMG_SOURCE/tests/support/cli.sh"
+simulate --out sim --tiles 4 --random 3
+model="--model sim/truth-calibrator.csv"
+options="$model --size 128 --cell-arcsec 25 --disk-critical-gb 0 --disk-warn-gb 0"
+tiles() { for time in "$@"; do ls sim/"$time"*; done; }
+early=$(tiles 2026-01-25T00:00:10 2026-01-25T00:01:01 2026-01-25T00:01:53)
+late=$(tiles 2026-01-25T00:01:01 2026-01-25T00:01:53 2026-01-25T00:02:44)
+places() { echo "--state-dir $1/state --output-dir $1/staging --products-dir $1/products"; }
+content() { (cd "$1" && for f in mosaic noise weight; do fits_cards $f.fits; done; sha256sum sources.csv); }
+
+# ---- tiles in common -------------------------------------------------------------------------
+good 'published: ' 0 run $early $options --niter 300 $(places a)
+good 'published: ' 0 run $late $options --niter 50 --robust 1 $(places b)
+first=$(basename a/products/*/*) second=$(basename b/products/*/*)
+waits=0
+for _ in 1 2 3; do
+  rm -rf both
+  # Which of the two is first, and by how much, is left to chance.
+  timeout -k 10 100 "$contimg" run $early $options --niter 300 $(places both) >1.out 2>1.err &
+  one=$!
+  sleep 0.$((RANDOM % 6))
+  timeout -k 10 100 "$contimg" run $late $options --niter 50 --robust 1 $(places both) >2.out 2>2.err &
+  two=$!
+  wait $one || fail "early of two at once: exit $?: $(tail -n 3 1.err)"
+  wait $two || fail "late of two at once: exit $?: $(tail -n 3 2.err)"
+  waits=$((waits + $(cat 1.err 2.err | grep -c 'tile .* is held by .*: waiting')))
+  [ "$(content both/products/2026-01-25/$first)" = "$(content a/products/2026-01-25/$first)" ] ||
+    fail "early of two at once: another mosaic"
+  [ "$(content both/products/2026-01-25/$second)" = "$(content b/products/2026-01-25/$second)" ] ||
+    fail "late of two at once: another mosaic"
+done
+[ $waits -gt 0 ] || fail "no run waited for the other"
+
+# ---- from an input folder ----------------------------------------------------------------------
+mkdir in
+cp $early in/
+touch -d '5 minutes ago' in/*
+arrived() { echo "--input-dir in --group-size 3 --group-overlap 1 $(places "$1")"; }
+# Without tables the group waits, whoever asks how often.
+for _ in 1 2 3 4; do
+  bad 6 'give --model' 0 run $(arrived waits) --size 128 --cell-arcsec 25 --disk-critical-gb 0
+done
+good 'published: ' 0 run $(arrived waits) $options --niter 300
+[ "$(content waits/products/2026-01-25/*)" = "$(content a/products/2026-01-25/*)" ] ||
+  fail "after runs without tables: another mosaic"
+
+mkdir small
+if as_root mount -t tmpfs -o size=200k none small 2>/dev/null; then
+  full="--input-dir in --group-size 3 --group-overlap 1 --state-dir full/state
+    --output-dir small/staging --products-dir full/products $options --niter 300"
+  bad 5 'small/' 0 run $full
+  as_root mount -o remount,size=100m small || fail "remount"
+  good 'published: ' 2 run $full
+  [ "$(content full/products/2026-01-25/*)" = "$(content a/products/2026-01-25/*)" ] ||
+    fail "after a full disk: another mosaic"
+  # A machine that fails a group three times keeps no others from being made.
+  as_root mount -o remount,size=200k small 2>/dev/null
+  rm -rf full small/*
+  as_root umount small
+  as_root mount -t tmpfs -o size=200k none small || fail "mount"
+  for _ in 1 2 3; do
+    bad 5 'small/' 0 run $full
+  done
+  good '1 group failed' 0 run $full
+  as_root mount -o remount,size=100m small || fail "remount"
+  good 'published: ' 0 run $full --group "$first"
+  as_root umount small
+else
+  echo "skipped: no right to mount a small tmpfs, a full disk is not tried"
+fi
+
+# Data that are no good fail their group; put right, it is made when asked for.
+lost="$(arrived lost) $options --niter 300"
+good 'pending' 0 group $(arrived lost)
+mkdir away
+mv in/2026-01-25T00:0[01]*_sb0* away/
+bad 3 'No such file' 0 run $lost
+good '1 group failed' 0 run $lost
+mv away/* in/
+good '1 group failed' 0 run $lost
+good 'published: ' 2 run $lost --group "$first"
+[ "$(content lost/products/2026-01-25/*)" = "$(content a/products/2026-01-25/*)" ] ||
+  fail "after files were lost and found: another mosaic"
+echo "groups: tiles in common, failed by the machine, by its data, without tables"
