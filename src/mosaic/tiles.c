@@ -113,11 +113,38 @@ ci_status mosaic_tiles_verify(mosaic_job *job)
     return ci_par_agree(job->comm, status);
 }
 
-/* Whether two tiles are of one observation: a copy, or the same data imaged twice. */
-static bool is_one_observation(const ci_fits_header *a, const ci_fits_header *b)
+/* Whether two bands share more than half of the wider; without widths, whether they are one
+ * frequency but for what weights do to its mean. Neighbouring sub-bands share nothing. */
+static bool is_overlapping(const ci_fits_header *a, const ci_fits_header *b)
 {
-    return a->time_mjd_s > 0 && fabs(a->time_mjd_s - b->time_mjd_s) < 1e-3 &&
-           fabs(a->freq_hz - b->freq_hz) < 1 && is_one_centre(a, b);
+    double apart = fabs(a->freq_hz - b->freq_hz);
+    double band = fmax(a->bandwidth_hz, b->bandwidth_hz);
+    return band > 0 ? apart < 0.5 * band : apart <= 1e-3 * fmax(a->freq_hz, b->freq_hz);
+}
+
+/* Whether the middle of `inner` lies within `outer`. */
+static ci_status covers_middle(const mosaic_tile *outer, const mosaic_tile *inner, bool *out)
+{
+    double x = 0.5 * ((double)inner->header.n_x - 1), y = 0.5 * ((double)inner->header.n_y - 1);
+    double ra, dec;
+    CI_TRY(ci_fits_wcs_to_sky(inner->wcs, 1, &x, &y, &ra, &dec));
+    CI_TRY(ci_fits_wcs_to_pixel(outer->wcs, 1, &ra, &dec, &x, &y));
+    *out = x > -0.5 && y > -0.5 && x < (double)outer->header.n_x - 0.5 &&
+           y < (double)outer->header.n_y - 0.5;
+    return CI_OK;
+}
+
+/* Whether two tiles are of one observation: a copy, or the same data imaged twice, with other
+ * weights or about a place nearby. Facets side by side, sub-bands, and what two telescopes saw at
+ * one time are not. */
+static ci_status find_one_observation(const mosaic_tile *a, const mosaic_tile *b, bool *out)
+{
+    const ci_fits_header *x = &a->header, *y = &b->header;
+    *out = x->time_mjd_s > 0 && y->time_mjd_s > 0 && fabs(x->time_mjd_s - y->time_mjd_s) < 1e-3 &&
+           strcmp(x->telescope, y->telescope) == 0 && is_overlapping(x, y);
+    if (!*out) return CI_OK;
+    CI_TRY(covers_middle(a, b, out));
+    return *out ? CI_OK : covers_middle(b, a, out);
 }
 
 /* A tile with those before it: a source has another flux at another frequency, and what counts
@@ -133,9 +160,11 @@ static ci_status check_pairs(const mosaic_job *job, const mosaic_tile *tile)
                             "of one band: make a mosaic of each",
                             tile->image_path, a->freq_hz * 1e-6, other->image_path,
                             b->freq_hz * 1e-6);
-        if (is_one_observation(a, b))
+        bool is_one_observation;
+        CI_TRY(find_one_observation(tile, other, &is_one_observation));
+        if (is_one_observation)
             return ci_error(CI_ERR_INPUT,
-                            "%s: DATE-OBS, CRVAL and RESTFRQ are those of %s: the same "
+                            "%s: DATE-OBS, TELESCOP, band and place are those of %s: the same "
                             "observation, which counts once: give one of the two",
                             tile->image_path, other->image_path);
     }

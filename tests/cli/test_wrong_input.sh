@@ -60,6 +60,11 @@ bad 3 'given twice' 0 mosaic twice.image.fits ./twice.image.fits --out out/m
 cp twice.image.fits copy.image.fits
 cp twice.pb.fits copy.pb.fits
 bad 3 'the same observation' 2 mosaic twice.image.fits copy.image.fits --out out/m
+for weighting in natural uniform; do
+  good $weighting.image.fits 0 image $band --calibrated --out $weighting $image \
+    --weighting $weighting
+done
+bad 3 'the same observation' 0 mosaic natural.image.fits uniform.image.fits --out out/m
 
 if [ -d "$data/uvh5_real" ]; then
   refused 3 'swapped' "$data/uvh5_real/zen.2459114.60020.sum.downsample_transpose.uvh5"
