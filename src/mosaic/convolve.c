@@ -6,10 +6,8 @@
 #include <math.h>
 #include <string.h>
 
-/* A kernel has fallen to 1e-11 at this many of its widths, and at the second number holds all
- * but 3e-4 of its sum. */
+/* A kernel has fallen to 1e-11 at this many of its widths. */
 #define REACH_ZERO 3.0
-#define REACH_MOST 1.5
 
 /* Transform of a Gaussian of unit integral, times a factor: exp(-2 pi^2 k' C k), C the
  * covariance in pixels. x to the west, y to the north. */
@@ -111,7 +109,7 @@ static ci_status load_rows(mosaic_job *job, const mosaic_tile *tile, const mosai
     CI_TRY(ci_par_sum_int(job->comm, &n_nan, 1));
     if (has_kernel && n_nan) CI_AGREE(job->comm, mask_rows(p, rows));
     if (has_kernel) CI_TRY(convolve(job, tile, rows, p));
-    trim(p, rows, has_kernel ? (size_t)ceil(REACH_MOST * tile->kernel.major) : 0);
+    trim(p, rows, has_kernel ? (size_t)ceil(MOSAIC_REACH * tile->kernel.major) : 0);
     return CI_OK;
 }
 

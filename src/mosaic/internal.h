@@ -7,6 +7,10 @@
 #include "contimg/mosaic.h"
 #include "contimg/num.h"
 
+/* Within this many of its widths a kernel holds all but 3e-4 of its sum: a border of a tile that
+ * has no value after it. */
+#define MOSAIC_REACH 1.5
+
 typedef struct mosaic_tile
 {
     const char *image_path, *pb_path; /* borrowed */

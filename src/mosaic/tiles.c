@@ -8,6 +8,9 @@
 /* Beams interpolated or measured pass 0 and 1 by a little. */
 static const double greatest_power = 1.05, least_power = -0.01;
 
+/* Least width of a beam and most of a mosaic, in pixels. */
+static const double finest_beam = 0.1, most_side = 1e6;
+
 size_t mosaic_block_edge(size_t n_row, size_t n_block, size_t b)
 {
     return n_row * b / n_block;
@@ -33,14 +36,39 @@ void mosaic_tiles_clear(mosaic_job *job)
     job->tile = NULL;
 }
 
+/* A beam that an image can have: no wider than the image itself, not much finer than a pixel.
+ * Others make kernels and boxes of senseless sizes. */
+static ci_status check_beam(const mosaic_tile *tile)
+{
+    const ci_fits_header *h = &tile->header;
+    double major = h->beam_major_rad, minor = h->beam_minor_rad;
+    double wide = h->cell_rad * (double)(h->n_x > h->n_y ? h->n_x : h->n_y);
+    if (!(major > 0))
+        return ci_error(CI_ERR_INPUT, "%s: BMAJ: missing: a tile needs its beam", tile->image_path);
+    if (!(major <= wide))
+        return ci_error(CI_ERR_INPUT,
+                        "%s: BMAJ: %g deg: wider than the image, which is %g deg wide: give the "
+                        "image with its own beam",
+                        tile->image_path, major * CI_RAD_TO_DEG, wide * CI_RAD_TO_DEG);
+    if (!(minor >= finest_beam * h->cell_rad))
+        return ci_error(CI_ERR_INPUT,
+                        "%s: BMIN: %g deg: less than %g of a pixel of %g deg: give the image with "
+                        "its own beam",
+                        tile->image_path, minor * CI_RAD_TO_DEG, finest_beam,
+                        h->cell_rad * CI_RAD_TO_DEG);
+    if (!(fabs(h->beam_pa_rad) <= CI_TWO_PI))
+        return ci_error(CI_ERR_INPUT, "%s: BPA: %g deg: must lie between -360 and 360",
+                        tile->image_path, h->beam_pa_rad * CI_RAD_TO_DEG);
+    return CI_OK;
+}
+
 static ci_status check_image(const mosaic_tile *tile, const mosaic_tile *first)
 {
     const ci_fits_header *h = &tile->header;
     if (strcasecmp(h->bunit, "Jy/beam") != 0)
         return ci_error(CI_ERR_INPUT, "%s: BUNIT: '%s': a tile must be in Jy/beam",
                         tile->image_path, h->bunit);
-    if (!(h->beam_major_rad > 0))
-        return ci_error(CI_ERR_INPUT, "%s: BMAJ: missing: a tile needs its beam", tile->image_path);
+    CI_TRY(check_beam(tile));
     if (strcmp(h->stokes, first->header.stokes) != 0)
         return ci_error(CI_ERR_INPUT, "%s: STOKES: %s, but %s: %s: tiles must be alike",
                         tile->image_path, h->stokes, first->image_path, first->header.stokes);
@@ -338,7 +366,7 @@ ci_status mosaic_geometry_find(mosaic_job *job)
     /* A thousandth of a pixel is no reason for another row: rounding must not decide. */
     double x_min = floor(-bounds[0] + 1e-3), x_max = ceil(bounds[1] - 1e-3);
     double y_min = floor(-bounds[2] + 1e-3), y_max = ceil(bounds[3] - 1e-3);
-    if (x_max - x_min > 1e6 || y_max - y_min > 1e6)
+    if (!(x_max - x_min <= most_side && y_max - y_min <= most_side))
         return ci_error(CI_ERR_INPUT, "mosaic of %g x %g pixels: too large: give a larger cell",
                         x_max - x_min + 1, y_max - y_min + 1);
     job->out.n_x = (size_t)(x_max - x_min) + 1;
@@ -355,6 +383,19 @@ ci_status mosaic_geometry_find(mosaic_job *job)
 static ci_num_beam beam_of(const ci_fits_header *h, double turn_rad)
 {
     return (ci_num_beam){h->beam_major_rad, h->beam_minor_rad, h->beam_pa_rad + turn_rad};
+}
+
+/* Nothing is left of a tile but border where the beam of another is about as wide as all of it. */
+static ci_status check_kernel(const mosaic_job *job, const mosaic_tile *tile)
+{
+    const ci_fits_header *h = &tile->header;
+    double most = (double)(h->n_x < h->n_y ? h->n_x : h->n_y);
+    if (2 * MOSAIC_REACH * tile->kernel.major < most) return CI_OK;
+    return ci_error(CI_ERR_INPUT,
+                    "%s: NAXIS: %zu x %zu: too small for the tiles' common beam, %g x %g arcsec: "
+                    "leave out the tiles of coarse beams",
+                    tile->image_path, h->n_x, h->n_y, job->common.major * CI_RAD_TO_ARCSEC,
+                    job->common.minor * CI_RAD_TO_ARCSEC);
 }
 
 ci_status mosaic_beam_find(mosaic_job *job)
@@ -375,6 +416,7 @@ ci_status mosaic_beam_find(mosaic_job *job)
                 tile->image_path, to.major * CI_RAD_TO_ARCSEC, to.minor * CI_RAD_TO_ARCSEC);
         tile->kernel.major /= tile->header.cell_rad;
         tile->kernel.minor /= tile->header.cell_rad;
+        CI_TRY(check_kernel(job, tile));
         tile->beam_factor = to.major * to.minor / (own.major * own.minor);
         /* A hundredth of a pixel lowers a peak by 1e-5. */
         if (tile->kernel.major < 0.01) tile->kernel = (ci_num_beam){0};
@@ -383,6 +425,6 @@ ci_status mosaic_beam_find(mosaic_job *job)
     job->out.beam_minor_rad = job->common.minor;
     job->out.beam_pa_rad = job->common.pa_rad;
     double beam_pixel = job->common.major / job->out.cell_rad;
-    job->box = beam_pixel > 4 ? (size_t)(16 * beam_pixel) : 64;
+    job->box = beam_pixel > 4 ? (size_t)fmin(16 * beam_pixel, most_side) : 64;
     return CI_OK;
 }

@@ -507,6 +507,7 @@ typedef struct spoilt
     float pb; /* in every pixel */
     long flip_at;
     const char *telescope; /* NULL: the first one's */
+    double beam[2];        /* pixels; 0: 4 */
 } spoilt;
 
 static ci_status pair_make(ci_comm *world, spoilt second)
@@ -537,6 +538,10 @@ static ci_status pair_make(ci_comm *world, spoilt second)
                             .telescope = "FIRST"};
         if (is_second && second.telescope)
             snprintf(h.telescope, sizeof h.telescope, "%s", second.telescope);
+        if (is_second && second.beam[0] > 0) {
+            h.beam_major_rad = second.beam[0] * CELL;
+            h.beam_minor_rad = second.beam[1] * CELL;
+        }
         state = 99;
         for (size_t k = 0; k < PAIR_SIDE * PAIR_SIDE; k++)
             pixel[k] = is_pb ? (is_second ? second.pb : 1) : (float)(uniform() - 0.5);
@@ -598,7 +603,7 @@ static void test_one_observation(ci_comm *world)
     }
 }
 
-/* Damaged files, another band, and beams that are none. */
+/* Damaged files, another band, beams and primary beams that are none. */
 static void test_spoilt(ci_comm *world)
 {
     const spoilt good = {.freq_hz = 1.45e9,
@@ -626,6 +631,24 @@ static void test_spoilt(ci_comm *world)
     CHECK(pair_make(world, second) == CI_ERR_INPUT);
     CHECK(strstr(ci_error_text(), "b.pb.fits: RESTFRQ: 2800 MHz") != NULL);
     CHECK(strstr(ci_error_text(), "b.image.fits: 1450 MHz") != NULL);
+
+    static const struct
+    {
+        double beam[2];
+        const char *text;
+    } beams[] = {{{1e22, 4}, "BMAJ: "}, /* a box of that many pixels is none */
+                 {{1e22, 1e22}, "BMAJ: "},
+                 {{65, 4}, "BMAJ: "},
+                 {{4, 0.05}, "BMIN: "},
+                 {{4, 1e-290}, "BMIN: "},
+                 {{64, 4}, "too small for the tiles' common beam"}};
+    for (size_t i = 0; i < sizeof beams / sizeof *beams; i++) {
+        second = good;
+        memcpy(second.beam, beams[i].beam, sizeof second.beam);
+        CHECK(pair_make(world, second) == CI_ERR_INPUT);
+        CHECK(strstr(ci_error_text(), ".image.fits: ") != NULL);
+        CHECK(strstr(ci_error_text(), beams[i].text) != NULL);
+    }
 
     const float senseless[] = {NAN, 0, -0.5f, 2, INFINITY};
     for (size_t i = 0; i < sizeof senseless / sizeof *senseless; i++) {
