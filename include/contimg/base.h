@@ -172,7 +172,8 @@ CI_MUST_CHECK ci_status ci_file_write(const char *path, const void *data, size_t
 /* Maps errno to CI_ERR_DISK, _IO, _INPUT (ENOENT) with the text "<path>: <action>: <why>". */
 ci_status ci_error_errno(int error_number, const char *path, const char *action);
 /* The folder of installed facts: $CONTIMG_SHARE, else beside the executable
- * (../share/contimg), else the source tree's share/. `name` inside it. */
+ * (../share/contimg), else the source tree's share/. `name` inside it, which can be read and is not
+ * empty; else CI_ERR_NOT_READY. */
 CI_MUST_CHECK ci_status ci_path_share(char **out, const char *name);
 
 /* ---- clock --------------------------------------------------------------- */

@@ -164,20 +164,45 @@ ci_status ci_path_end_set(const char *prefix, const char *const *names, size_t n
     return status;
 }
 
+/* Why a table of facts cannot be used; NULL where nothing speaks against it. */
+static const char *share_fault(const char *path)
+{
+    struct stat facts;
+    if (stat(path, &facts) != 0) return strerror(errno);
+    if (!S_ISREG(facts.st_mode)) return "not a plain file";
+    if (facts.st_size == 0) return "empty";
+    return access(path, R_OK) == 0 ? NULL : strerror(errno);
+}
+
+/* A table that is chosen and cannot be used is a fault: no other folder is looked in. */
+static ci_status share_check(char **out, const char *advice)
+{
+    const char *fault = share_fault(*out);
+    if (!fault) return CI_OK;
+    ci_status status = ci_error(CI_ERR_NOT_READY, "%s: %s: %s", *out, fault, advice);
+    ci_mem_free(*out);
+    *out = NULL;
+    return status;
+}
+
 ci_status ci_path_share(char **out, const char *name)
 {
     const char *set = getenv("CONTIMG_SHARE");
-    if (set && *set) return ci_path_join(out, set, name);
+    if (set && *set) {
+        CI_TRY(ci_path_join(out, set, name));
+        return share_check(out, "CONTIMG_SHARE must name contimg's share folder, or be unset");
+    }
+    static const char again[] = "install contimg's share folder again";
     char self[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
     if (n > 0) {
         self[n] = '\0';
         CI_TRY(ci_str_format(out, "%s/../share/contimg/%s", dirname(self), name));
-        if (ci_path_exists(*out)) return CI_OK;
+        if (ci_path_exists(*out)) return share_check(out, again);
         ci_mem_free(*out);
     }
     CI_TRY(ci_path_join(out, CI_SOURCE_SHARE, name));
-    if (ci_path_exists(*out)) return CI_OK;
+    if (ci_path_exists(*out)) return share_check(out, again);
     ci_mem_free(*out);
     *out = NULL;
     return ci_error(CI_ERR_NOT_READY,

@@ -55,6 +55,25 @@ END
 PATH=/nowhere expect 0 check
 says '^warn slurm      no sbatch on PATH'
 says '^warn mpi        no mpirun'
+# Facts that are not there, empty, no file or not to be read, where CONTIMG_SHARE says.
+mkdir "$folder/share"
+cp "$CONTIMG_SOURCE"/share/*.csv "$folder/share"
+export CONTIMG_SHARE=$folder/share
+expect 0 check
+says "^ok   facts      $folder/share/dsa110_stations.csv"
+rm "$folder/share/dsa110_stations.csv"
+: >"$folder/share/vla_calibrators.csv"
+rm "$folder/share/perley_butler_2017.csv"
+mkdir "$folder/share/perley_butler_2017.csv"
+expect 6 check
+says "^FAIL facts      $folder/share/dsa110_stations.csv: No such file.*: CONTIMG_SHARE must name"
+says "^FAIL facts      $folder/share/vla_calibrators.csv: empty: CONTIMG_SHARE must name"
+says "^FAIL facts      $folder/share/perley_butler_2017.csv: not a plain file: CONTIMG_SHARE must name"
+says "^ok   facts      $folder/share/earth_orientation.csv"
+export CONTIMG_SHARE=$folder/nowhere
+expect 6 check
+[ "$(grep -c "^FAIL facts      $folder/nowhere/" "$folder/out")" = 4 ] || fail "facts of no folder"
+unset CONTIMG_SHARE
 expect 2 check --inptu-dir /tmp
 error_says 'did you mean --input-dir'
 
@@ -103,6 +122,8 @@ expect 3 plan --group 0123456789ab_1
 error_says 'no such group'
 expect 0 plan --ranks 6 --ranks-per-node 2
 says '^sbatch --nodes=3 --ntasks=6 --ntasks-per-node=2'
+CONTIMG_SHARE=$folder/nowhere expect 6 plan --group "$id"
+error_says "nowhere/earth_orientation.csv: No such file.*: CONTIMG_SHARE must name contimg's share folder"
 expect 5 plan --size 60000 --memory 1
 error_says 'memory: a tile needs'
 expect 2 plan --nitre 5
