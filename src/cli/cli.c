@@ -50,6 +50,17 @@ enum
     N_COMMAND = sizeof commands / sizeof *commands
 };
 
+/* An exit code with all that it may mean, where status i is the first that has it. */
+static void print_exit_code(FILE *out, int i)
+{
+    int code = ci_status_exit_code((ci_status)i);
+    if (i > 0 && ci_status_exit_code((ci_status)(i - 1)) == code) return;
+    fprintf(out, "  %-3d %s", code, ci_status_text((ci_status)i));
+    for (int k = i + 1; k < CI_STATUS_COUNT && ci_status_exit_code((ci_status)k) == code; k++)
+        fprintf(out, ", or %s", ci_status_text((ci_status)k));
+    fprintf(out, "\n");
+}
+
 static void print_usage(FILE *out)
 {
     fprintf(out,
@@ -60,12 +71,8 @@ static void print_usage(FILE *out)
         fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].about);
     fprintf(out, "\ncontimg COMMAND --help lists the options of a command; run, calibrate, image "
                  "and mosaic\nstart MPI, alone or under mpirun or srun.\n\nexit codes:\n");
-    int last = -1;
-    for (int i = 0; i < CI_STATUS_COUNT; i++) {
-        int code = ci_status_exit_code((ci_status)i);
-        if (code != last) fprintf(out, "  %-3d %s\n", code, ci_status_text((ci_status)i));
-        last = code;
-    }
+    for (int i = 0; i < CI_STATUS_COUNT; i++)
+        print_exit_code(out, i);
 }
 
 static const command_row *find_command(const char *name)

@@ -184,6 +184,16 @@ bad 2 "is not for this command" 0 status --size 3
 bad 2 'beam "square"' 0 image $band --beam square --out x
 [ -z "$(ls x* 2>/dev/null)" ] || fail "a refused command wrote $(ls x*)"
 
+# Every meaning of an exit code, in one line for each.
+"$contimg" --help >"$out" 2>"$err" || fail "--help: exit $?"
+sed -n '/^exit codes:/,$p' "$out" | sed -n 's/^  \([0-9]*\) .*/\1/p' | sort | uniq -d | grep . &&
+  fail "an exit code is listed twice: $(cat "$out")"
+for line in '3   input cannot be used, or no data left' \
+  '4   reading or writing failed, or database failed' \
+  '5   out of memory, or no space left on disk'; do
+  grep -qxF "  $line" "$out" || fail "--help: no '$line' in: $(cat "$out")"
+done
+
 # ---- help and man pages ---------------------------------------------------------------------------
 for command in $commands; do
   "$contimg" $command --help >"$out" 2>"$err" || fail "$command --help: exit $?"
