@@ -84,6 +84,14 @@ static ci_status check_choice(const ci_conf *conf, ci_conf_id id)
     return refuse(conf, id, why);
 }
 
+/* An empty text says nothing where there is a default, as an empty number does: a variable that a
+ * script forgot to set must not lead to the default folders. */
+static ci_status check_text(const ci_conf *conf, ci_conf_id id)
+{
+    if (conf->value[id].text[0] || !ci_conf_rows[id].missing[0]) return CI_OK;
+    return refuse(conf, id, "empty: give a value, or leave it out for the default");
+}
+
 ci_status ci_conf_validate(ci_conf *conf)
 {
     for (int i = 0; i < CI_OPT_COUNT; i++) {
@@ -92,6 +100,7 @@ ci_status ci_conf_validate(ci_conf *conf)
         if (!(row->commands & (unsigned)conf->command)) continue;
         if (strstr(conf->value[i].text, "${"))
             CI_TRY(refuse(conf, id, "holds a ${NAME} that is set nowhere"));
+        if (row->type == CI_TYPE_TEXT || row->type == CI_TYPE_PATH) CI_TRY(check_text(conf, id));
         if (row->type == CI_TYPE_INT || row->type == CI_TYPE_REAL) CI_TRY(check_number(conf, id));
         if (row->type == CI_TYPE_FLAG) CI_TRY(check_flag(conf, id));
         if (row->type == CI_TYPE_CHOICE) CI_TRY(check_choice(conf, id));

@@ -16,7 +16,9 @@ static void option_text(const ci_conf_row *row, char *out, size_t n)
 
 void ci_conf_help(FILE *out, ci_conf_command command, const char *usage, const char *about)
 {
-    fprintf(out, "usage: %s\n\n%s\n\nOptions (variable in the environment or the file; default):\n",
+    fprintf(out,
+            "usage: %s\n\n%s\n\nOptions (variable in the environment or the file; default, where "
+            "there is one an\nempty value is refused):\n",
             usage, about);
     for (int i = 0; i < CI_OPT_COUNT; i++) {
         const ci_conf_row *row = &ci_conf_rows[i];

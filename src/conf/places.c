@@ -19,7 +19,7 @@ static bool nothing_configured(const ci_conf *conf)
     static const ci_conf_id ids[] = {CI_OPT_OUTPUT_DIR, CI_OPT_SCRATCH_DIR, CI_OPT_STATE_DIR,
                                      CI_OPT_PRODUCTS_DIR};
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
-        if (ci_conf_is_given(conf, ids[i])) return false;
+        if (ci_conf_is_given(conf, ids[i]) && ci_conf_text(conf, ids[i])[0]) return false;
     return !ci_path_is_folder(deployed_root);
 }
 

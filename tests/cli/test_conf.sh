@@ -177,6 +177,10 @@ for ranks in 0 2; do
   bad 3 'absent.env' $ranks image $band --config absent.env --out x
   bad 3 'absent.csv' $ranks calibrate $band --model absent.csv --out x
 done
+for command in run check group status 'publish --recover' plan; do
+  CONTIMG_STATE_DIR='' bad 2 "--state-dir '' (environment): empty" 0 $command
+done
+bad 2 "--products-dir '' (command line): empty" 2 run --products-dir ''
 bad 2 'did you mean inspect?' 0 inspekt
 bad 2 'no command given' 0
 bad 2 '--id' 0 publish

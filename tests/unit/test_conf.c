@@ -237,6 +237,35 @@ static void precedence_is_default_file_environment_line(void **state)
     assert_int_equal(ci_mem_now(), 0);
 }
 
+static void an_empty_value_is_no_default(void **state)
+{
+    (void)state;
+    const ci_conf_command run = CI_COMMAND_RUN;
+    char text[96];
+    refused(CI_ERR_USAGE, run, WORDS("--output-dir", ""), "--output-dir '' (command line): empty");
+    refused(CI_ERR_USAGE, run, WORDS("--input-dir="), "--input-dir '' (command line): empty");
+    refused(CI_ERR_USAGE, run, WORDS("--beam", ""), "--beam '' (command line): empty");
+    write_file("\nCONTIMG_PRODUCTS_DIR=\n");
+    snprintf(text, sizeof text, "--products-dir '' (%s:2): empty", file);
+    refused(CI_ERR_USAGE, run, WORDS("--config", file), text);
+    setenv("CONTIMG_STATE_DIR", "", 1);
+    refused(CI_ERR_USAGE, run, NULL, "--state-dir '' (environment): empty");
+    /* A better one stands in for it, and other commands do not look at it. */
+    ci_conf_free(parsed(run, WORDS("--state-dir", "/s")));
+    ci_conf_free(parsed(CI_COMMAND_IMAGE, NULL));
+    unsetenv("CONTIMG_STATE_DIR");
+    /* What has no default is not given where it is empty, and configures no places. */
+    setenv("CONTIMG_SCRATCH_DIR", "", 1);
+    ci_conf *conf = parsed(run, WORDS("--group", "", "--queue-db", ""));
+    ci_conf_places p;
+    assert_int_equal(ci_conf_places_new(&p, conf), CI_OK);
+    assert_true(p.is_local_default || ci_path_is_folder("/data/dsa110-contimg"));
+    ci_conf_places_free(&p);
+    ci_conf_free(conf);
+    unsetenv("CONTIMG_SCRATCH_DIR");
+    assert_int_equal(ci_mem_now(), 0);
+}
+
 static void files_are_read_in_both_forms(void **state)
 {
     (void)state;
@@ -562,6 +591,7 @@ int main(void)
         cmocka_unit_test_setup(files_are_read_in_both_forms, begin),
         cmocka_unit_test_setup(long_lines, begin),
         cmocka_unit_test_setup(bad_files_are_refused_by_line, begin),
+        cmocka_unit_test_setup(an_empty_value_is_no_default, begin),
         cmocka_unit_test_setup(names_are_expanded, begin),
         cmocka_unit_test_setup(odd_names_are_warned_of_once, begin),
         cmocka_unit_test_setup(every_limit_has_its_looser_side, begin),
