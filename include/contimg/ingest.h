@@ -54,6 +54,10 @@ CI_MUST_CHECK ci_status ci_ingest_named(ci_registry *registry, const char *const
                                         size_t n_path, const ci_ingest_options *options,
                                         ci_registry_groups **out);
 
+/* Whether ci_ingest_named would take them: the same errors, no database. */
+CI_MUST_CHECK ci_status ci_ingest_check_named(const char *const *paths, size_t n_path,
+                                              const ci_ingest_options *options);
+
 /* Files that belong together, sorted out without a database. */
 typedef struct ci_ingest_cluster
 {

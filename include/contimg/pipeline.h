@@ -20,6 +20,10 @@ CI_MUST_CHECK ci_status ci_pipeline_run(ci_comm *world, const ci_conf *conf);
 /* How files become observations and groups, as the options say. Local. */
 void ci_pipeline_ingest_options(const ci_conf *conf, ci_ingest_options *options);
 
+/* CI_OK where `run` would take the files named: they are of one array, and each observation has
+ * enough of its sub-bands. Errors as `run` gives them. Local, no database. */
+CI_MUST_CHECK ci_status ci_pipeline_check_named(const ci_conf *conf);
+
 /* What `run` would have to do for a tile of these files, from their headers alone: shapes and
  * bytes, and the image's size as the options and the array give it. n_group and n_tile are the
  * caller's. Local, starts no MPI. */

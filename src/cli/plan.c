@@ -17,6 +17,7 @@ typedef struct
 static ci_status work_from_arguments(const ci_conf *conf, task *t)
 {
     ci_ingest_clusters *clusters = NULL;
+    CI_TRY(ci_pipeline_check_named(conf));
     CI_TRY(ci_ingest_sort(&clusters, ci_conf_arguments(conf), ci_conf_argument_count(conf)));
     /* The tile with the most files stands for all. */
     const ci_ingest_cluster *largest = &clusters->item[0];

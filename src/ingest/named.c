@@ -157,8 +157,6 @@ void ci_ingest_clusters_free(ci_ingest_clusters *clusters)
     ci_mem_free(clusters);
 }
 
-/* ---- into the database ---------------------------------------------------------------------- */
-
 /* The rule on how many sub-bands are enough; *is_degraded, text of those missing. */
 static ci_status enough(ci_registry_file *files, size_t n, const ci_ingest_options *options,
                         int64_t *n_expected, bool *is_degraded, char missing[CI_REGISTRY_TEXT])
@@ -176,6 +174,23 @@ static ci_status enough(ci_registry_file *files, size_t n, const ci_ingest_optio
                         ceil(options->min_fraction * (double)expected));
     return CI_OK;
 }
+
+ci_status ci_ingest_check_named(const char *const *paths, size_t n_path,
+                                const ci_ingest_options *options)
+{
+    named_files named = {0};
+    int64_t n_expected;
+    bool is_degraded;
+    char missing[CI_REGISTRY_TEXT];
+    ci_status status = named_read(&named, paths, n_path, ci_clock_unix_s(), options);
+    for (size_t c = 0; c < named.n_cluster && status == CI_OK; c++)
+        status = enough(&named.item[named.first[c]], named.first[c + 1] - named.first[c], options,
+                        &n_expected, &is_degraded, missing);
+    named_free(&named);
+    return status;
+}
+
+/* ---- into the database ---------------------------------------------------------------------- */
 
 static void mark_named(ci_registry_observation *o, int64_t n_expected, bool is_degraded,
                        const char *missing)

@@ -46,28 +46,29 @@ void ci_pipeline_ingest_options(const ci_conf *conf, ci_ingest_options *options)
 }
 
 /* Files of DSA-110's recorder come in sets of a known number; others are as they stand. */
-static ci_status expects_sub_bands(const ci_run *run, bool *out)
+static ci_status expects_sub_bands(const ci_pipeline_options *options, bool *out)
 {
-    *out = ci_conf_is_given(run->conf, CI_OPT_EXPECTED_SUBBANDS);
+    *out = ci_conf_is_given(options->conf, CI_OPT_EXPECTED_SUBBANDS);
     if (*out) return CI_OK;
     ci_uvh5_file *file = NULL;
-    CI_TRY(ci_uvh5_open(&file, ci_conf_argument(run->conf, 0), &run->options.uvh5));
+    CI_TRY(ci_uvh5_open(&file, ci_conf_argument(options->conf, 0), &options->uvh5));
     *out = ci_uvh5_meta(file)->phase[0].kind == CI_PHASING_MERIDIAN;
     ci_uvh5_close(file);
     return CI_OK;
 }
 
 /* Tiles of one mosaic are of one array: each observation's first file against the first's. */
-static ci_status check_arrays(const ci_run *run)
+static ci_status check_arrays(const ci_pipeline_options *options)
 {
     ci_ingest_clusters *tiles = NULL;
     ci_uvh5_file *first = NULL;
-    CI_TRY(ci_ingest_sort(&tiles, ci_conf_arguments(run->conf), ci_conf_argument_count(run->conf)));
+    CI_TRY(ci_ingest_sort(&tiles, ci_conf_arguments(options->conf),
+                          ci_conf_argument_count(options->conf)));
     ci_status status = CI_OK;
-    if (tiles->n > 1) status = ci_uvh5_open(&first, tiles->item[0].path[0], &run->options.uvh5);
+    if (tiles->n > 1) status = ci_uvh5_open(&first, tiles->item[0].path[0], &options->uvh5);
     for (size_t i = 1; status == CI_OK && i < tiles->n; i++) {
         ci_uvh5_file *other = NULL;
-        status = ci_uvh5_open(&other, tiles->item[i].path[0], &run->options.uvh5);
+        status = ci_uvh5_open(&other, tiles->item[i].path[0], &options->uvh5);
         if (status == CI_OK) status = ci_uvh5_arrays_compare(first, other);
         ci_uvh5_close(other);
     }
@@ -76,16 +77,22 @@ static ci_status check_arrays(const ci_run *run)
     return status;
 }
 
-static ci_status named_groups(ci_run *run, ci_registry_groups **groups)
+/* How the files named are taken; fails where they are of several arrays. */
+static ci_status named_options(const ci_pipeline_options *options, ci_ingest_options *out)
 {
-    ci_ingest_options options;
     bool expects = false;
-    ci_pipeline_ingest_options(run->conf, &options);
-    CI_TRY(check_arrays(run));
-    CI_TRY(expects_sub_bands(run, &expects));
-    options.named_as_they_stand = !expects;
+    ci_pipeline_ingest_options(options->conf, out);
+    CI_TRY(check_arrays(options));
+    CI_TRY(expects_sub_bands(options, &expects));
+    out->named_as_they_stand = !expects;
+    return CI_OK;
+}
+
+static ci_status named_groups(ci_run *run, const ci_ingest_options *options,
+                              ci_registry_groups **groups)
+{
     CI_TRY(ci_ingest_named(run->registry, ci_conf_arguments(run->conf),
-                           ci_conf_argument_count(run->conf), &options, groups));
+                           ci_conf_argument_count(run->conf), options, groups));
     ci_json *group = group_json(&(*groups)->item[0]);
     ci_status status = ci_run_check_published(run, group);
     ci_json_free(group);
@@ -95,8 +102,19 @@ static ci_status named_groups(ci_run *run, ci_registry_groups **groups)
 /* A group that is refused leaves no trace: what is recorded of its files stays what was made. */
 static ci_status choose_named(ci_run *run, ci_registry_groups **groups)
 {
+    ci_ingest_options options;
+    CI_TRY(named_options(&run->options, &options));
     CI_TRY(ci_registry_begin(run->registry, CI_DB_INGEST));
-    return ci_registry_end(run->registry, CI_DB_INGEST, named_groups(run, groups));
+    return ci_registry_end(run->registry, CI_DB_INGEST, named_groups(run, &options, groups));
+}
+
+ci_status ci_pipeline_check_named(const ci_conf *conf)
+{
+    ci_pipeline_options options;
+    ci_ingest_options ingest;
+    CI_TRY(ci_pipeline_options_new(&options, conf));
+    CI_TRY(named_options(&options, &ingest));
+    return ci_ingest_check_named(ci_conf_arguments(conf), ci_conf_argument_count(conf), &ingest);
 }
 
 /* The least free space of the places written to, against --disk-critical-gb. */

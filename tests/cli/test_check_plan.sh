@@ -136,6 +136,19 @@ p = json.load(open(sys.argv[1]))
 assert p["n_tile"] == 1 and p["n_chan"] == 8 and p["fits"] is True and p["image_size"] > 30, p
 assert [a.split("_")[-1] for a in p["arguments"]] == ["sb00.hdf5", "sb01.hdf5"] and p["sbatch"].startswith("sbatch "), p
 END
+# Files that run would not take: the same exit code and the same line, and no database.
+half=$folder/incoming/2026-01-25T00:00:10_sb00.hdf5
+for how in "--expected-subbands 4 --min-subbands 3" "--expected-subbands 2"; do
+  # shellcheck disable=SC2086
+  expect 3 run "$half" $how --calibrated --state-dir "$folder/of_run"
+  grep '^contimg: ' "$folder/err" >"$folder/of_run.txt"
+  # shellcheck disable=SC2086
+  expect 3 plan "$half" $how --state-dir "$folder/of_plan"
+  error_says "sub-bands of this observation, missing: .* are needed (CONTIMG_EXPECTED_SUBBANDS)"
+  grep '^contimg: ' "$folder/err" | cmp -s - "$folder/of_run.txt" || fail "run: $(cat "$folder/of_run.txt")"
+  [ ! -e "$folder/of_plan" ] || fail "plan made $folder/of_plan"
+done
+expect 0 plan "$half" --expected-subbands 1 --min-subbands 1
 expect 0 plan --json
 grep -q "\"$id\"" "$folder/out" || fail "plan --json names no group"
 echo "check, group, plan: as expected"

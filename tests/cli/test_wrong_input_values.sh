@@ -18,7 +18,7 @@ for ranks in 0 2; do
   bad 5 'image of 20000 x 20000 pixels of 1 arcsec: needs more than' $ranks image $band \
     --calibrated --niter 0 --cell-arcsec 1 --size 20000 --memory 2 --out out/x
 done
-bad 2 'finest fringe' 0 plan $band --cell-arcsec 1e-30
+bad 2 'finest fringe' 0 plan $band --cell-arcsec 1e-30 --expected-subbands 1 --min-subbands 1
 [ -z "$(find out -type f)" ] || fail "files were left: $(find out -type f)"
 
 # ---- centres -------------------------------------------------------------------------------------
@@ -83,5 +83,5 @@ grep -aE '\bnan\b|\b1 (tiles|files|ranks|teams|sources|samples|components|major 
 product=$(ls staging/mosaics)
 good "$product: published before" 0 publish --id "$product" $places
 grep -q "^$product: $product" "$out" && fail "twice the name: $(cat "$out")"
-good ': 1 sub-band, ' 0 plan $band --size 96
+good ': 1 sub-band, ' 0 plan $band --size 96 --expected-subbands 1 --min-subbands 1
 echo "every senseless value was refused with one line"
