@@ -61,8 +61,9 @@ typedef struct ci_publish_subject
     int64_t n_flux_match;
     bool as_they_stand; /* files named by a person: what they cannot meet is skipped */
 } ci_publish_subject;
-/* Judges one image. The result is in *gates; a status only where judging itself failed (a
- * file that does not open is a gate that fails, not an error). A tile passes where its
+/* Judges one image. The result is in *gates; a status only where judging itself failed: a
+ * file that is no image or damaged is a gate that fails, one that the system would not open or
+ * read (CI_ERR_IO, _MEMORY, _DISK) says nothing about the product. A tile passes where its
  * opens, checksum, wcs, beam, noise and dynamic_range gates hold: ci_publish_tile_passes. */
 CI_MUST_CHECK ci_status ci_publish_gates_judge(ci_publish_gates *gates,
                                                const ci_publish_subject *subject,

@@ -86,23 +86,33 @@ bool ci_publish_tile_passes(const ci_publish_gates *gates, char why[CI_REGISTRY_
 
 /* ---- header gates ---------------------------------------------------------------------------- */
 
-static ci_fits_reader *open_gate(ci_publish_gates *gates, const char *path, const char *what)
+/* What the machine could not do says nothing about the product: it is no gate. */
+static bool is_machines_fault(ci_status status)
 {
-    ci_fits_reader *reader = NULL;
-    if (!path) return NULL;
-    if (ci_fits_reader_open(&reader, path) != CI_OK) {
-        gate(gates, "opens", CI_GATE_FAIL, NAN, NAN, "%s: %.200s", what, ci_error_text());
-        ci_error_clear();
-        return NULL;
-    }
-    if (ci_fits_verify(path) != CI_OK) {
-        gate(gates, "checksum", CI_GATE_FAIL, NAN, NAN, "%s: %.200s", what, ci_error_text());
-        ci_error_clear();
-    }
-    return reader;
+    return status == CI_ERR_IO || status == CI_ERR_MEMORY || status == CI_ERR_DISK;
 }
 
-static void wcs_gate(ci_publish_gates *gates, const ci_fits_header *h)
+/* A fault of the product becomes a gate that fails, one of the machine is returned. */
+static ci_status fault_gate(ci_publish_gates *gates, const char *name, const char *what,
+                            ci_status status)
+{
+    if (status == CI_OK || is_machines_fault(status)) return status;
+    gate(gates, name, CI_GATE_FAIL, NAN, NAN, "%s%.200s", what, ci_error_text());
+    ci_error_clear();
+    return CI_OK;
+}
+
+/* *reader stays NULL where there is no path or the file does not open. */
+static ci_status open_gate(ci_publish_gates *gates, const char *path, const char *what,
+                           ci_fits_reader **reader)
+{
+    if (!path) return CI_OK;
+    CI_TRY(fault_gate(gates, "opens", what, ci_fits_reader_open(reader, path)));
+    if (!*reader) return CI_OK;
+    return fault_gate(gates, "checksum", what, ci_fits_verify(path));
+}
+
+static ci_status wcs_gate(ci_publish_gates *gates, const ci_fits_header *h)
 {
     enum
     {
@@ -120,11 +130,7 @@ static void wcs_gate(ci_publish_gates *gates, const ci_fits_header *h)
     if (status == CI_OK) status = ci_fits_wcs_to_sky(wcs, n, x, y, ra, dec);
     if (status == CI_OK) status = ci_fits_wcs_to_pixel(wcs, n, ra, dec, x2, y2);
     ci_fits_wcs_free(wcs);
-    if (status != CI_OK) {
-        gate(gates, "wcs", CI_GATE_FAIL, NAN, NAN, "%.200s", ci_error_text());
-        ci_error_clear();
-        return;
-    }
+    if (status != CI_OK) return fault_gate(gates, "wcs", "", status);
     for (size_t i = 0; i < n; i++) {
         if (!isfinite(ra[i]) || !isfinite(x2[i])) continue; /* beyond the horizon */
         worst = fmax(worst, hypot(x2[i] - x[i], y2[i] - y[i]));
@@ -134,12 +140,13 @@ static void wcs_gate(ci_publish_gates *gates, const ci_fits_header *h)
     gate(gates, "wcs", centre && worst < 0.01 ? CI_GATE_PASS : CI_GATE_FAIL, worst, 0.01,
          "pixel to sky and back differs by %.2g pixel at most, %zu of %zu places on the sky", worst,
          n_there, n);
+    return CI_OK;
 }
 
-static void header_gates(ci_publish_gates *gates, const ci_fits_header *h,
-                         const ci_publish_limits *limits)
+static ci_status header_gates(ci_publish_gates *gates, const ci_fits_header *h,
+                              const ci_publish_limits *limits)
 {
-    wcs_gate(gates, h);
+    CI_TRY(wcs_gate(gates, h));
     gate(gates, "units", strcasecmp(h->bunit, "Jy/beam") == 0 ? CI_GATE_PASS : CI_GATE_FAIL, NAN,
          NAN, "BUNIT '%s'%s", h->bunit, strcasecmp(h->bunit, "Jy/beam") ? ", not Jy/beam" : "");
     double major = h->beam_major_rad, minor = h->beam_minor_rad;
@@ -159,6 +166,7 @@ static void header_gates(ci_publish_gates *gates, const ci_fits_header *h,
             at += (size_t)snprintf(lacks + at, sizeof lacks - at, " %.8s", *key);
     gate(gates, "provenance", at ? CI_GATE_FAIL : CI_GATE_PASS, NAN, NAN,
          at ? "cards missing:%.200s" : "complete%s", at ? lacks : "");
+    return CI_OK;
 }
 
 /* ---- pixel gates ----------------------------------------------------------------------------- */
@@ -360,30 +368,34 @@ static ci_status judge_pixels(ci_publish_gates *gates, ci_fits_reader *readers[n
     return status;
 }
 
+static ci_status judge_open(ci_publish_gates *gates, ci_fits_reader *readers[n_reader],
+                            const ci_publish_subject *s, const ci_publish_limits *limits)
+{
+    bool opens = true;
+    for (size_t i = 0; i < gates->n; i++)
+        opens = opens && strcmp(gates->item[i].name, "opens") != 0;
+    if (readers[0]) CI_TRY(header_gates(gates, ci_fits_reader_header(readers[0]), limits));
+    if (!opens || !same_size(gates, readers)) return CI_OK;
+    gate(gates, "opens", CI_GATE_PASS, NAN, NAN, "all files open");
+    if (!gates->refused)
+        gate(gates, "checksum", CI_GATE_PASS, NAN, NAN, "CHECKSUM and DATASUM hold");
+    ci_status status = judge_pixels(gates, readers, s, limits);
+    /* Pixels that cannot be read are the product's fault. */
+    return status == CI_ERR_INPUT ? fault_gate(gates, "opens", "", status) : status;
+}
+
 ci_status ci_publish_gates_judge(ci_publish_gates *gates, const ci_publish_subject *s,
                                  const ci_publish_limits *limits)
 {
     memset(gates, 0, sizeof *gates);
     const char *paths[n_reader] = {s->image, s->pb ? s->pb : s->weight, s->noise, s->residual};
-    static const char *const names[n_reader] = {"image", "beam or weight", "noise", "residual"};
+    static const char *const names[n_reader] = {
+        "image: ", "beam or weight: ", "noise: ", "residual: "};
     ci_fits_reader *readers[n_reader] = {0};
-    for (int k = 0; k < n_reader; k++)
-        readers[k] = open_gate(gates, paths[k], names[k]);
     ci_status status = CI_OK;
-    bool opens = true;
-    for (size_t i = 0; i < gates->n; i++)
-        opens = opens && strcmp(gates->item[i].name, "opens") != 0;
-    if (readers[0]) header_gates(gates, ci_fits_reader_header(readers[0]), limits);
-    if (opens && same_size(gates, readers)) {
-        gate(gates, "opens", CI_GATE_PASS, NAN, NAN, "all files open");
-        if (!gates->refused)
-            gate(gates, "checksum", CI_GATE_PASS, NAN, NAN, "CHECKSUM and DATASUM hold");
-        status = judge_pixels(gates, readers, s, limits);
-        if (status == CI_ERR_INPUT || status == CI_ERR_IO) {
-            gate(gates, "opens", CI_GATE_FAIL, NAN, NAN, "%.200s", ci_error_text());
-            status = CI_OK; /* pixels that cannot be read are the product's fault */
-        }
-    }
+    for (int k = 0; k < n_reader && status == CI_OK; k++)
+        status = open_gate(gates, paths[k], names[k], &readers[k]);
+    if (status == CI_OK) status = judge_open(gates, readers, s, limits);
     for (int k = 0; k < n_reader; k++)
         ci_fits_reader_close(readers[k]);
     return status;

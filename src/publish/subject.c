@@ -14,22 +14,28 @@ static const char *fd_path(char out[64], const ci_publish_files *files, const ch
 }
 
 /* Texts speak of the file's name, not of a number of ours. */
-static void names_put_back(ci_publish_gates *gates, const ci_publish_files *files)
+static void name_put_back(char text[CI_REGISTRY_TEXT], const ci_publish_files *files)
 {
     static const char head[] = "/proc/self/fd/";
-    for (size_t i = 0; i < gates->n; i++) {
-        char *text = gates->item[i].text, *at = strstr(text, head), *end;
-        if (!at) continue;
-        long fd = strtol(at + strlen(head), &end, 10);
-        for (size_t k = 0; k < files->n; k++) {
-            if (files->item[k].fd != fd) continue;
-            char fresh[2 * CI_REGISTRY_TEXT];
-            snprintf(fresh, sizeof fresh, "%.*s%s%s", (int)(at - text), text, files->item[k].name,
-                     end);
-            snprintf(text, sizeof gates->item[i].text, "%.*s", CI_REGISTRY_TEXT - 1, fresh);
-            break;
-        }
+    char *at = strstr(text, head), *end;
+    if (!at) return;
+    long fd = strtol(at + strlen(head), &end, 10);
+    for (size_t k = 0; k < files->n; k++) {
+        if (files->item[k].fd != fd) continue;
+        char fresh[2 * CI_REGISTRY_TEXT];
+        snprintf(fresh, sizeof fresh, "%.*s%s%s", (int)(at - text), text, files->item[k].name, end);
+        snprintf(text, CI_REGISTRY_TEXT, "%.*s", CI_REGISTRY_TEXT - 1, fresh);
+        return;
     }
+}
+
+/* What kept the gates from judging, with the file's name. */
+static ci_status fault_named(ci_status status, const ci_publish_files *files)
+{
+    char text[CI_REGISTRY_TEXT];
+    snprintf(text, sizeof text, "%.*s", CI_REGISTRY_TEXT - 1, ci_error_text());
+    name_put_back(text, files);
+    return ci_error(status, "%s", text);
 }
 
 static ci_status measured(ci_registry *registry, const ci_registry_product *p, bool is_mosaic,
@@ -76,7 +82,9 @@ ci_status ci_publish_judge_files(ci_registry *registry, const ci_registry_produc
         gates->refused = true;
         return CI_OK;
     }
-    CI_TRY(ci_publish_gates_judge(gates, &s, &options->limits));
-    names_put_back(gates, files);
+    ci_status status = ci_publish_gates_judge(gates, &s, &options->limits);
+    if (status != CI_OK) return fault_named(status, files);
+    for (size_t i = 0; i < gates->n; i++)
+        name_put_back(gates->item[i].text, files);
     return CI_OK;
 }

@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <sqlite3.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #define OK(expression) assert_ok((expression), #expression)
@@ -417,6 +418,50 @@ static void test_measured_gates(void **state)
     OK(mosaic_write(folder, &(mosaic_faults){.nan_inside = true}));
     OK(ci_publish_gates_judge(&gates, &tile, &t.options.limits));
     assert_int_equal(outcome_of(&gates, "finite"), CI_GATE_FAIL);
+    publish_end(&t);
+}
+
+/* A process without file descriptors left says nothing about the product: every try at opening
+ * one of its files ends as the system's fault, and none of them as a gate. */
+static void test_no_descriptors(void **state)
+{
+    (void)state;
+    publish_case t;
+    ci_publish_gates gates;
+    struct rlimit before, few;
+    char folder[400], paths[3][450];
+    publish_new(&t);
+    snprintf(folder, sizeof folder, "%s/m", t.staging);
+    OK(mosaic_write(folder, &good));
+    snprintf(paths[0], sizeof paths[0], "%s/mosaic.fits", folder);
+    snprintf(paths[1], sizeof paths[1], "%s/weight.fits", folder);
+    snprintf(paths[2], sizeof paths[2], "%s/noise.fits", folder);
+    ci_publish_subject s = {.image = paths[0],
+                            .weight = paths[1],
+                            .noise = paths[2],
+                            .thermal_jy = 1e-3,
+                            .flux_ratio = NAN};
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    int next = open("/dev/null", O_RDONLY);
+    assert_true(next >= 0);
+    close(next);
+    int n_fault = 0;
+    ci_status status = CI_ERR_IO;
+    for (int n_left = 0; status != CI_OK && n_left < 8; n_left++) {
+        few = before;
+        few.rlim_cur = (rlim_t)(next + n_left);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+        status = ci_publish_gates_judge(&gates, &s, &t.options.limits);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+        if (status == CI_OK) break;
+        assert_int_equal(status, CI_ERR_IO);
+        assert_false(gates.refused);
+        assert_non_null(strstr(ci_error_text(), ".fits: open"));
+        n_fault++;
+    }
+    OK(status);
+    assert_false(gates.refused);
+    assert_true(n_fault >= 3); /* at the image, its checksum and the files beside it */
     publish_end(&t);
 }
 
@@ -862,6 +907,7 @@ int main(int n_argument, char **arguments)
         cmocka_unit_test(test_waits),
         cmocka_unit_test(test_each_gate),
         cmocka_unit_test(test_measured_gates),
+        cmocka_unit_test(test_no_descriptors),
         cmocka_unit_test(test_paths),
         cmocka_unit_test(test_retry),
         cmocka_unit_test(test_permission),
