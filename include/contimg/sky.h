@@ -124,7 +124,8 @@ typedef struct ci_sky_model
 } ci_sky_model;
 void ci_sky_model_free(ci_sky_model *model);
 /* CSV name,ra_deg,dec_deg,flux_jy,ref_freq_hz,spectral_index[,major_arcsec,minor_arcsec,
- * pa_deg]; an unknown or missing column is named. */
+ * pa_deg]; an unknown or missing column is named. Refused too: one name at one place twice,
+ * reference frequencies beyond 1e6 to 1e13 Hz, no flux above 0. */
 CI_MUST_CHECK ci_status ci_sky_model_read(ci_sky_model **out, const char *path);
 CI_MUST_CHECK ci_status ci_sky_model_write(const ci_sky_model *model, const char *path);
 /* An empty model; appending to it (only to one made here or returned by this module) copies

@@ -63,6 +63,24 @@ static ci_status cut(ci_sky_csv *csv, char *line, int *n_field)
     return CI_OK;
 }
 
+/* Says what is wrong with a column that is none of the names. */
+static ci_status unknown_column(const ci_sky_csv *csv, const char *name)
+{
+    /* Tables that other programs write; a tab shows as what it is. */
+    char mark = name[strcspn(name, ";\t|")];
+    if (mark && csv->n_column == 1)
+        return ci_error(CI_ERR_INPUT,
+                        "%s: line %d: columns are separated by %s: separate them by commas",
+                        csv->path, csv->line,
+                        mark == ';'    ? "semicolons"
+                        : mark == '\t' ? "tabs"
+                                       : "'|'");
+    const char *near = ci_str_nearest(name, csv->names, (size_t)csv->n_name);
+    return ci_error(CI_ERR_INPUT, "%s: unknown column \"%s\"%s%s%s", csv->path, name,
+                    near ? ": did you mean \"" : "", near ? near : "",
+                    near ? "\"?" : ": remove it");
+}
+
 static ci_status header(ci_sky_csv *csv, int n_required)
 {
     char *line = next_line(csv);
@@ -77,12 +95,7 @@ static ci_status header(ci_sky_csv *csv, int n_required)
         int i = 0;
         while (i < csv->n_name && strcmp(csv->names[i], csv->field[f]) != 0)
             i++;
-        if (i == csv->n_name) {
-            const char *near = ci_str_nearest(csv->field[f], csv->names, (size_t)csv->n_name);
-            return ci_error(CI_ERR_INPUT, "%s: unknown column \"%s\"%s%s%s", csv->path,
-                            csv->field[f], near ? ": did you mean \"" : "", near ? near : "",
-                            near ? "\"?" : ": remove it");
-        }
+        if (i == csv->n_name) return unknown_column(csv, csv->field[f]);
         if (csv->field_of[i] >= 0)
             return ci_error(CI_ERR_INPUT, "%s: column \"%s\" is there twice", csv->path,
                             csv->names[i]);

@@ -1,4 +1,5 @@
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "contimg/sky.h"
@@ -68,7 +69,9 @@ static ci_status read_source(const ci_sky_csv *csv, ci_sky_source *source)
         CI_TRY(ci_sky_csv_number(csv, i, i < N_REQUIRED ? NAN : 0, &v[i]));
     if (v[RA] < -360 || v[RA] > 360) return bad_value(csv, RA, "degrees, 0 to 360");
     if (v[DEC] < -90 || v[DEC] > 90) return bad_value(csv, DEC, "degrees, -90 to 90");
-    if (v[FREQ] <= 0) return bad_value(csv, FREQ, "above 0 (Hz)");
+    /* Refused whatever the index is: 1.4 for GHz scales a flux by 1e6, and an index is added
+     * to a line sooner or later. */
+    if (v[FREQ] < 1e6 || v[FREQ] > 1e13) return bad_value(csv, FREQ, "in Hz, 1e6 to 1e13");
     if (v[MAJOR] < 0) return bad_value(csv, MAJOR, "0 or more");
     if (v[MINOR] < 0 || v[MINOR] > v[MAJOR]) return bad_value(csv, MINOR, "from 0 to major_arcsec");
     memset(source, 0, sizeof *source);
@@ -84,23 +87,84 @@ static ci_status read_source(const ci_sky_csv *csv, ci_sky_source *source)
     return CI_OK;
 }
 
+typedef struct listed
+{
+    const ci_sky_source *source;
+    int line;
+} listed;
+
+static int compare_listed(const void *a, const void *b)
+{
+    const listed *x = a, *y = b;
+    const ci_sky_source *s = x->source, *t = y->source;
+    int names = strcmp(s->name, t->name);
+    if (names) return names;
+    if (s->ra_rad != t->ra_rad) return s->ra_rad < t->ra_rad ? -1 : 1;
+    if (s->dec_rad != t->dec_rad) return s->dec_rad < t->dec_rad ? -1 : 1;
+    return x->line < y->line ? -1 : x->line > y->line;
+}
+
+/* One name at one place twice is a line that was copied: its flux would count double, and with
+ * it the flux scale. Components of a source have names or places of their own. */
+static ci_status twice_check(const char *path, listed *lines, size_t n)
+{
+    qsort(lines, n, sizeof *lines, compare_listed);
+    for (size_t i = 1; i < n; i++) {
+        const ci_sky_source *s = lines[i - 1].source, *t = lines[i].source;
+        if (strcmp(s->name, t->name) != 0 || s->ra_rad != t->ra_rad || s->dec_rad != t->dec_rad)
+            continue;
+        return ci_error(CI_ERR_INPUT,
+                        "%s: lines %d and %d: source \"%s\" is at one place twice: remove one, or "
+                        "give its components names of their own",
+                        path, lines[i - 1].line, lines[i].line, t->name);
+    }
+    return CI_OK;
+}
+
+static ci_status fluxes_check(const char *path, const ci_sky_model *model)
+{
+    for (size_t i = 0; i < model->n_source; i++)
+        if (model->source[i].flux_jy > 0) return CI_OK;
+    return model->n_source == 0
+               ? ci_error(CI_ERR_INPUT, "%s: no source in it", path)
+               : ci_error(CI_ERR_INPUT,
+                          "%s: flux_jy: none of its %zu source%s is above 0 Jy: give fluxes in Jy",
+                          path, model->n_source, ci_plural(model->n_source));
+}
+
+/* All rows; lines[i] gets the line of source i and has room for every line of the file. */
+static ci_status read_sources(ci_sky_csv *csv, ci_sky_model *model, listed *lines)
+{
+    for (;;) {
+        bool end;
+        ci_sky_source source;
+        CI_TRY(ci_sky_csv_row(csv, &end));
+        if (end) break;
+        CI_TRY(read_source(csv, &source));
+        CI_TRY(ci_sky_model_append(model, &source));
+        lines[model->n_source - 1].line = csv->line;
+    }
+    for (size_t i = 0; i < model->n_source; i++)
+        lines[i].source = &model->source[i]; /* they no longer move */
+    return CI_OK;
+}
+
 ci_status ci_sky_model_read(ci_sky_model **out, const char *path)
 {
     *out = NULL;
     ci_sky_csv csv;
     CI_TRY(ci_sky_csv_open(&csv, path, columns, N_COLUMN, N_REQUIRED));
     ci_sky_model *model = NULL;
+    listed *lines = NULL;
+    size_t n_line = 1;
+    for (const char *c = csv.next; *c; c++)
+        n_line += *c == '\n';
     ci_status status = ci_sky_model_new(&model);
-    while (status == CI_OK) {
-        bool end;
-        ci_sky_source source;
-        status = ci_sky_csv_row(&csv, &end);
-        if (status != CI_OK || end) break;
-        status = read_source(&csv, &source);
-        if (status == CI_OK) status = ci_sky_model_append(model, &source);
-    }
-    if (status == CI_OK && model->n_source == 0)
-        status = ci_error(CI_ERR_INPUT, "%s: no source in it", path);
+    if (status == CI_OK) status = ci_mem_alloc(&lines, n_line, sizeof *lines, "lines of sources");
+    if (status == CI_OK) status = read_sources(&csv, model, lines);
+    if (status == CI_OK) status = fluxes_check(path, model);
+    if (status == CI_OK) status = twice_check(path, lines, model->n_source);
+    ci_mem_free(lines);
     ci_sky_csv_close(&csv);
     if (status == CI_OK)
         *out = model;

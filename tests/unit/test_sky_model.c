@@ -52,13 +52,37 @@ static void refused(void **state)
     read_text(HEAD "\nA,1,2,,1.4e9,0\n", "flux_jy is empty");
     read_text(HEAD "\nA,1,91,3,1.4e9,0\n", "dec_deg");
     read_text(HEAD "\nA,400,9,3,1.4e9,0\n", "ra_deg");
-    read_text(HEAD "\nA,1,9,3,0,0\n", "ref_freq_hz");
+    read_text(HEAD "\nA,1,9,3,0,0\n", "ref_freq_hz 0 must be in Hz");
+    read_text(HEAD "\nA,1,9,3,1.4,-0.7\n", "line 2: ref_freq_hz 1.4 must be in Hz");
+    read_text(HEAD "\nA,1,9,3,1400,0\n", "ref_freq_hz 1400 must be in Hz");
+    read_text(HEAD "\nA,1,9,3,1.4e18,0\n", "ref_freq_hz 1.4e18 must be in Hz");
+    read_text(HEAD "\nA,1,9,0,1.4e9,0\n", "flux_jy: none of its 1 source is above 0 Jy");
+    read_text(HEAD "\nA,1,9,0,1.4e9,0\nB,1,9,-3,1.4e9,0\n", "none of its 2 sources is above 0 Jy");
+    read_text("name;ra_deg;dec_deg;flux_jy;ref_freq_hz;spectral_index\nA;1;9;3;1.4e9;0\n",
+              "separated by semicolons: separate them by commas");
+    read_text("name\tra_deg\tdec_deg\nA\t1\t9\n", "separated by tabs");
+    /* The same source twice, wherever its lines stand and however its numbers are written. */
+    read_text("# a comment\n" HEAD "\nA,-10,9,3,1.4e9,0\n\nB,1,9,3,1.4e9,0\nA,350.0,9,3,1.4e9,0\n",
+              "lines 3 and 6: source \"A\"");
     read_text(HEAD ",major_arcsec,minor_arcsec,pa_deg\nA,1,9,3,1e9,0,1,2,0\n", "minor_arcsec");
     read_text(HEAD "\n\"A,1,9,3,1e9,0\n", "quote");
     read_text(HEAD "\na name that is far longer than forty letters,1,9,3,1e9,0\n", "longer");
     ci_sky_model *model = NULL;
     assert_int_equal(ci_sky_model_read(&model, "/nowhere/model.csv"), CI_ERR_INPUT);
     assert_non_null(strstr(ci_error_text(), "/nowhere/model.csv"));
+}
+
+/* One name at two places, and two names at one place, are components. */
+static void components(void **state)
+{
+    (void)state;
+    ci_sky_model *model = read_text(HEAD "\nA,1,9,3,1.4e9,0\nA,1.001,9,3,1.4e9,0\n"
+                                         "B,1,9,-1,1.4e9,0\n,2,9,3,1e6,0\nA,1,9.001,3,1e13,0\n",
+                                    NULL);
+    assert_int_equal(model->n_source, 5);
+    assert_true(model->source[1].ra_rad > model->source[0].ra_rad); /* in the file's order */
+    ci_sky_model_free(model);
+    assert_int_equal(ci_mem_now(), 0);
 }
 
 static void out_and_in(void **state)
@@ -207,9 +231,9 @@ static void beam_of_a_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(refused),        cmocka_unit_test(out_and_in),
-        cmocka_unit_test(flux_scale),     cmocka_unit_test(calibrators),
-        cmocka_unit_test(beam_of_a_file),
+        cmocka_unit_test(refused),     cmocka_unit_test(components),
+        cmocka_unit_test(out_and_in),  cmocka_unit_test(flux_scale),
+        cmocka_unit_test(calibrators), cmocka_unit_test(beam_of_a_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
