@@ -70,6 +70,24 @@ static void density_add(ci_image_density *d, const ci_image_rows *rows, const fl
         }
 }
 
+/* The half plane of cells that holds all samples. Its sides are checked as doubles: what is
+ * beyond an integer, or not a number, cannot be rounded to one. */
+static ci_status density_size(ci_image_density *d, const ci_image_samples *s)
+{
+    const double most = 1 << 30;
+    double half_u = s->max_u_lambda / d->cell_lambda, half_v = s->max_v_lambda / d->cell_lambda;
+    if (!(half_u < most && half_v < most))
+        return ci_error(CI_ERR_MEMORY,
+                        "uv density: baselines of %.3g and %.3g wavelengths in cells of %.3g: too "
+                        "many cells",
+                        s->max_u_lambda, s->max_v_lambda, d->cell_lambda);
+    d->half_u = llround(half_u) + 1;
+    d->half_v = llround(half_v) + 1;
+    d->n_u = (size_t)(2 * d->half_u + 1);
+    d->n_v = (size_t)(d->half_v + 1);
+    return CI_OK;
+}
+
 ci_status ci_image_density_new(ci_comm *comm, ci_image_density **out, const ci_image_samples *s,
                                double cell_lambda, bool use_imaging)
 {
@@ -82,12 +100,10 @@ ci_status ci_image_density_new(ci_comm *comm, ci_image_density **out, const ci_i
     if (status == CI_OK) {
         d->cell_lambda = cell_lambda;
         d->exponent = fixed_exponent(max, s->n_sample);
-        d->half_u = llround(s->max_u_lambda / cell_lambda) + 1;
-        d->half_v = llround(s->max_v_lambda / cell_lambda) + 1;
-        d->n_u = (size_t)(2 * d->half_u + 1);
-        d->n_v = (size_t)(d->half_v + 1);
-        status = ci_mem_alloc(&d->sum, d->n_u * d->n_v, sizeof *d->sum, "uv density");
+        status = density_size(d, s);
     }
+    if (status == CI_OK)
+        status = ci_mem_alloc(&d->sum, d->n_u * d->n_v, sizeof *d->sum, "uv density");
     status = ci_par_agree(comm, status);
     if (status == CI_OK) {
         for (size_t i = 0; i < s->n_rows; i++)

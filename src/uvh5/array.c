@@ -58,6 +58,7 @@ static ci_status numbers_check(const ci_uvh5_file *file, const int64_t *number, 
 
 static ci_status positions_set(ci_uvh5_file *file, const double *position)
 {
+    const double most_m = 1e8; /* eight times the Earth's diameter */
     ci_vis_array *array = &file->meta->array;
     double origin[3];
     size_t n_off = 0;
@@ -66,8 +67,9 @@ static ci_status positions_set(ci_uvh5_file *file, const double *position)
         double radius2 = 0;
         for (int k = 0; k < 3; k++) {
             double x = position[3 * i + (size_t)k];
-            if (!isfinite(x)) {
-                return uvh5_refuse(file, "Header/antenna_positions", "antenna %lld: %g",
+            if (!(fabs(x) <= most_m)) {
+                return uvh5_refuse(file, "Header/antenna_positions",
+                                   "antenna %lld: %g m from the array's place: not near the Earth",
                                    (long long)array->antenna[i].number, x);
             }
             array->antenna[i].pos_ecef_m[k] = origin[k] + x;

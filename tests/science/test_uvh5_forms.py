@@ -132,6 +132,9 @@ refuse(changed(put("Header/channel_width", 0.0)), "Header/channel_width", "not p
 refuse(changed(put("Header/channel_width", -244e3)), "Header/channel_width", "not positive")
 refuse(changed(put("Header/channel_width", np.full(8, np.nan))), "Header/channel_width")
 refuse(changed(edit("Header/antenna_positions", (3, 1), np.nan)), "Header/antenna_positions")
+refuse(changed(edit("Header/antenna_positions", (3, 1), -1e30)), "Header/antenna_positions",
+       "antenna 3: -1e+30 m", "not near the Earth")
+refuse(changed(edit("Header/antenna_positions", (3, 1), 1.1e8)), "Header/antenna_positions")
 refuse(changed(put("Header/latitude", 123.0)), "Header/latitude", "123")
 refuse(changed(lambda f: f["Header"].create_dataset("telescope_frame", data=np.bytes_("mcmf"))),
        "telescope_frame", "mcmf")

@@ -255,6 +255,28 @@ static void test_weights(void **state)
     ci_vis_set_free(set);
 }
 
+/* More cells than an integer counts are refused before one is. */
+static void test_too_many_cells(void **state)
+{
+    (void)state;
+    fake_sky sky = small_sky();
+    ci_vis_set *set = set_new(&sky);
+    ci_image_options o = options_for("I");
+    ci_image_samples *s = NULL;
+    ci_image_density *d = NULL;
+    assert_int_equal(ci_image_samples_new(comm, &s, set, &o), CI_OK);
+    const double cells[] = {1e-12, 1e-16, 1e-300, 0, NAN};
+    for (size_t i = 0; i < sizeof cells / sizeof cells[0]; i++) {
+        assert_int_equal(ci_image_density_new(comm, &d, s, cells[i], false), CI_ERR_MEMORY);
+        assert_null(d);
+        assert_non_null(strstr(ci_error_text(), "uv density"));
+    }
+    s->max_u_lambda = 1e30;
+    assert_int_equal(ci_image_density_new(comm, &d, s, 50, false), CI_ERR_MEMORY);
+    ci_image_samples_free(s);
+    ci_vis_set_free(set);
+}
+
 /* Natural weights and equal noise: thermal = sigma / sqrt(2 n). */
 static void test_thermal(void **state)
 {
@@ -326,8 +348,8 @@ int main(void)
     if (ci_comm_self(&comm) != CI_OK) return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_recipes), cmocka_unit_test(test_samples),
-        cmocka_unit_test(test_weights), cmocka_unit_test(test_thermal),
-        cmocka_unit_test(test_cell),
+        cmocka_unit_test(test_weights), cmocka_unit_test(test_too_many_cells),
+        cmocka_unit_test(test_thermal), cmocka_unit_test(test_cell),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     ci_comm_free(comm);
