@@ -32,12 +32,15 @@ static int compare_sub_band(const void *a, const void *b)
  * value for all. */
 static ci_status numbers_read(ci_uvh5_file *file, channel *channels, double *buffer)
 {
+    const double least_hz = 1e6, most_hz = 1e13; /* catches MHz or GHz given as Hz */
     size_t n = file->n_chan;
     bool is_scalar = false;
     CI_TRY(ci_h5_read_double(file->h5, "Header/freq_array", buffer, n));
     for (size_t i = 0; i < n; i++) {
-        if (!isfinite(buffer[i]) || buffer[i] <= 0) {
-            return uvh5_refuse(file, "Header/freq_array", "channel %zu: %g Hz", i, buffer[i]);
+        if (!(buffer[i] >= least_hz && buffer[i] <= most_hz)) {
+            return uvh5_refuse(file, "Header/freq_array",
+                               "channel %zu: %g Hz: not within %g to %g Hz", i, buffer[i], least_hz,
+                               most_hz);
         }
         channels[i].freq_hz = buffer[i];
         channels[i].index = (int32_t)i;
@@ -47,6 +50,11 @@ static ci_status numbers_read(ci_uvh5_file *file, channel *channels, double *buf
         if (!isfinite(buffer[i]) || buffer[i] <= 0) {
             return uvh5_refuse(file, "Header/channel_width", "channel %zu: %g Hz: not positive", i,
                                buffer[i]);
+        }
+        if (buffer[i] > 2 * channels[i].freq_hz) {
+            return uvh5_refuse(file, "Header/channel_width",
+                               "channel %zu: %g Hz: reaches below 0 Hz from its %g Hz", i,
+                               buffer[i], channels[i].freq_hz);
         }
         channels[i].width_hz = buffer[i];
     }
@@ -139,6 +147,75 @@ static void spacing_check(ci_uvh5_file *file, const ci_vis_sub_band *sub_band)
     }
 }
 
+/* ---- a channel that strayed ------------------------------------------------------------- */
+
+/* The step of a window's channels (ascending) where they say that they stand side by side: of
+ * one width, and at least half of their steps as wide. 0 where they do not say so. */
+static double grid_step(const channel *c, size_t n)
+{
+    double sum = 0, width = c[0].width_hz;
+    size_t n_regular = 0;
+    if (n < 5) return 0; /* too few to tell who strayed */
+    for (size_t i = 1; i < n; i++) {
+        double step = c[i].freq_hz - c[i - 1].freq_hz;
+        if (fabs(c[i].width_hz - width) > 0.01 * width) return 0;
+        if (fabs(step - width) > 0.01 * width) continue;
+        sum += step;
+        n_regular++;
+    }
+    return 2 * n_regular >= n - 1 ? sum / (double)n_regular : 0;
+}
+
+/* Whole steps apart; channels between them may have been left out. */
+static bool is_on_grid(double distance_hz, double step_hz)
+{
+    double k = distance_hz / step_hz;
+    return round(k) >= 1 && fabs(k - round(k)) < 0.1;
+}
+
+/* The one channel without which all others stand on one grid; n where there is none, as where
+ * all do, or where several do not, which then is how the window is. */
+static size_t stray_find(const channel *c, size_t n, double step_hz)
+{
+    size_t n_off = 0, first = 0;
+    for (size_t i = 0; i + 1 < n; i++) {
+        if (is_on_grid(c[i + 1].freq_hz - c[i].freq_hz, step_hz)) continue;
+        if (n_off++ == 0) first = i;
+    }
+    if (n_off == 1 && first == 0) return 0;
+    if (n_off == 1 && first == n - 2) return n - 1;
+    bool is_between =
+        n_off == 2 && !is_on_grid(c[first + 2].freq_hz - c[first + 1].freq_hz, step_hz);
+    if (is_between && is_on_grid(c[first + 2].freq_hz - c[first].freq_hz, step_hz))
+        return first + 1;
+    return n;
+}
+
+/* A single channel off the others' grid is odd: a window's end may have been averaged apart.
+ * It cannot be where it lies half over another, or farther away than the others reach. */
+static ci_status stray_check(ci_uvh5_file *file, const channel *c, size_t n)
+{
+    double step = grid_step(c, n);
+    size_t i = step > 0 ? stray_find(c, n, step) : n;
+    if (i == n) return CI_OK;
+    size_t low = i == 0 ? 1 : 0, high = i == n - 1 ? n - 2 : n - 1;
+    double near = INFINITY;
+    if (i > 0) near = c[i].freq_hz - c[i - 1].freq_hz;
+    if (i < n - 1) near = fmin(near, c[i + 1].freq_hz - c[i].freq_hz);
+    char text[256];
+    snprintf(text, sizeof text,
+             "channel %d: %.6f MHz is off the grid of its window's others, %.6f to %.6f MHz in "
+             "steps of %.6g kHz",
+             (int)c[i].index, c[i].freq_hz * 1e-6, c[low].freq_hz * 1e-6, c[high].freq_hz * 1e-6,
+             step * 1e-3);
+    if (near <= 0.5 * step || near > c[high].freq_hz - c[low].freq_hz)
+        return uvh5_refuse(file, "Header/freq_array", "%s", text);
+    uvh5_odd(file, "Header/freq_array: %s", text);
+    return CI_OK;
+}
+
+/* ---- sub-bands -------------------------------------------------------------------------- */
+
 static ci_status sub_bands_make(ci_uvh5_file *file, channel *channels)
 {
     size_t n = file->n_chan, n_sub_band = 0;
@@ -159,6 +236,7 @@ static ci_status sub_bands_make(ci_uvh5_file *file, channel *channels)
         while (end < n && channels[end].window == channels[first].window)
             end++;
         CI_TRY(sub_band_fill(file, channels, first, end - first, i));
+        CI_TRY(stray_check(file, channels + first, end - first));
         first = end;
         spacing_check(file, &meta->sub_band[i]);
         if (i == 0) continue;

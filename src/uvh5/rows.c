@@ -156,6 +156,45 @@ static ci_status baselines_read(ci_uvh5_file *file)
     return status;
 }
 
+static double baseline_length(const ci_vis_meta *meta, size_t b)
+{
+    const double *r1 = meta->array.antenna[meta->baseline_ant1[b]].pos_ecef_m;
+    const double *r2 = meta->array.antenna[meta->baseline_ant2[b]].pos_ecef_m;
+    double sum = 0;
+    for (int k = 0; k < 3; k++)
+        sum += (r2[k] - r1[k]) * (r2[k] - r1[k]);
+    return sqrt(sum);
+}
+
+/* Antennas at one place: a pair of them is odd; where all are, their places were not written.
+ * Autocorrelations have no length. */
+static ci_status lengths_check(ci_uvh5_file *file)
+{
+    const ci_vis_meta *meta = file->meta;
+    const double least_m = 1e-3;
+    size_t n_cross = 0, n_short = 0, at = 0;
+    for (size_t b = 0; b < meta->n_baseline; b++) {
+        if (meta->baseline_ant1[b] == meta->baseline_ant2[b]) continue;
+        n_cross++;
+        if (baseline_length(meta, b) > least_m) continue;
+        if (n_short++ == 0) at = b;
+    }
+    if (n_short == 0) return CI_OK;
+    if (n_short == n_cross) {
+        return uvh5_refuse(file, "Header/antenna_positions",
+                           "all antennas with data are at one place: none of %zu baseline%s is "
+                           "longer than %g m",
+                           n_cross, ci_plural(n_cross), least_m);
+    }
+    uvh5_odd(file,
+             "Header/antenna_positions: antennas %lld and %lld are at one place, %zu of %zu "
+             "baselines are not longer than %g m",
+             (long long)meta->array.antenna[meta->baseline_ant1[at]].number,
+             (long long)meta->array.antenna[meta->baseline_ant2[at]].number, n_short, n_cross,
+             least_m);
+    return CI_OK;
+}
+
 static int compare_doubles(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -205,6 +244,24 @@ static ci_status times_to_mjd(const ci_uvh5_file *file, double *times)
     return CI_OK;
 }
 
+/* Names the row farthest from the middle of all: one damaged time moves the middle of the
+ * observation, and with it the image. `room` [n_row] is overwritten. */
+static ci_status span_refuse(const ci_uvh5_file *file, const double *times, double *room)
+{
+    size_t n = file->n_row, worst = 0;
+    memcpy(room, times, n * sizeof *room);
+    qsort(room, n, sizeof *room, compare_doubles);
+    double middle = room[n / 2];
+    for (size_t i = 1; i < n; i++) {
+        if (fabs(times[i] - middle) > fabs(times[worst] - middle)) worst = i;
+    }
+    return uvh5_refuse(file, "Header/time_array",
+                       "row %zu: %.6f is %.6g days from the middle of the rows, %.6f: the times of "
+                       "one file span a day at most",
+                       worst, times[worst] / CI_DAY_S + 2400000.5,
+                       fabs(times[worst] - middle) / CI_DAY_S, middle / CI_DAY_S + 2400000.5);
+}
+
 static ci_status times_read(ci_uvh5_file *file)
 {
     ci_vis_meta *meta = file->meta;
@@ -220,6 +277,11 @@ static ci_status times_read(ci_uvh5_file *file)
     double tolerance = 0.01 * meta->interval_s;
     size_t n = distinct(meta->time_mjd_s, n_row, tolerance < 5e-4 ? tolerance : 5e-4);
     size_t last = 0;
+    if (meta->time_mjd_s[n - 1] - meta->time_mjd_s[0] > CI_DAY_S) {
+        ci_status status = span_refuse(file, times, meta->time_mjd_s);
+        ci_mem_free(times);
+        return status;
+    }
     for (size_t i = 0; i < n_row; i++) {
         if (i == 0 || times[i] != times[i - 1]) last = nearest(meta->time_mjd_s, n, times[i]);
         file->row_time[i] = (int32_t)last;
@@ -231,20 +293,36 @@ static ci_status times_read(ci_uvh5_file *file)
     return CI_OK;
 }
 
+/* An integration of more than a day is none; one of more than an hour smears every source, but
+ * drift scans are averaged so. */
+static ci_status interval_check(const ci_uvh5_file *file, size_t i_row)
+{
+    double value = file->row_interval[i_row];
+    if (!isfinite(value) || value <= 0) {
+        return uvh5_refuse(file, "Header/integration_time", "row %zu: %g s: not positive", i_row,
+                           value);
+    }
+    if (value > CI_DAY_S) {
+        return uvh5_refuse(file, "Header/integration_time", "row %zu: %g s: more than a day", i_row,
+                           value);
+    }
+    return CI_OK;
+}
+
 static ci_status intervals_read(ci_uvh5_file *file)
 {
-    double *sorted = NULL;
+    const double most_s = 3600;
+    double *sorted = NULL, longest = 0;
     size_t n = file->n_row;
     bool are_equal = true;
     CI_TRY(uvh5_header_doubles(file, "Header/integration_time", file->row_interval, n, NULL));
     for (size_t i = 0; i < n; i++) {
-        double value = file->row_interval[i];
-        if (!isfinite(value) || value <= 0) {
-            return uvh5_refuse(file, "Header/integration_time", "row %zu: %g s: not positive", i,
-                               value);
-        }
-        are_equal = are_equal && value == file->row_interval[0];
+        CI_TRY(interval_check(file, i));
+        longest = fmax(longest, file->row_interval[i]);
+        are_equal = are_equal && file->row_interval[i] == file->row_interval[0];
     }
+    if (longest > most_s)
+        uvh5_odd(file, "Header/integration_time: up to %g s: more than an hour", longest);
     file->meta->interval_s = file->row_interval[0];
     if (are_equal) return CI_OK;
     CI_TRY(ci_mem_alloc(&sorted, n, sizeof *sorted, "row intervals"));
@@ -287,6 +365,7 @@ ci_status uvh5_rows_read(ci_uvh5_file *file)
     CI_TRY(intervals_read(file));
     CI_TRY(times_read(file));
     CI_TRY(baselines_read(file));
+    CI_TRY(lengths_check(file));
     if (file->depth >= UVH5_READ) {
         ci_h5_info info;
         CI_TRY(doubles_count(file));

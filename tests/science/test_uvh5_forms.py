@@ -124,17 +124,43 @@ refuse(changed(edit("Header/freq_array", (0, 2), -1.4e9)), "Header/freq_array", 
 with h5py.File(base, "r") as f:
     second = f["Header/freq_array"][0, 1]
 refuse(changed(edit("Header/freq_array", (0, 2), second)), "Header/freq_array", "twice")
+refuse(changed(edit("Header/freq_array", (0, 2), 1498.4)), "Header/freq_array", "channel 2: 1498.4 Hz",
+       "1e+06 to 1e+13 Hz")
+refuse(changed(edit("Header/freq_array", (0, 2), 2e13)), "Header/freq_array", "channel 2: 2e+13 Hz")
+# A channel that strayed: into the others, and far from them on both sides; also the first and
+# last, and in ascending files and windows.
+width = 30517.578125 * 8
+for index, value in ((2, second - 2.4 * width), (2, 1.9001e9), (2, 1e9 + 1), (0, 1.9001e9),
+                     (7, 1e9 + 1), (7, second - 0.6 * width)):
+    refuse(changed(edit("Header/freq_array", (0, index), value)), "Header/freq_array",
+           f"channel {index}: {value * 1e-6:.6f} MHz", "grid")
+
+
+def ascending(f):
+    f["Header/freq_array"][0] = f["Header/freq_array"][0][::-1]
+
+
+refuse(changed(edit("Header/freq_array", (0, 3), 1.9001e9), changed(ascending)),
+       "channel 3: 1900.100000 MHz")
 refuse(changed(edit("Header/time_array", 3, np.nan)), "Header/time_array", "row 3")
 refuse(changed(edit("Header/time_array", 3, 59625.6)), "Header/time_array", "no Julian date")
+refuse(changed(edit("Header/time_array", 3, 2460625.6489)), "Header/time_array",
+       "row 3: 2460625.648900 is 1000 days from the middle")
+refuse(changed(edit("Header/time_array", 44, 2459624.5)), "Header/time_array", "row 44", "a day")
+refuse(changed(edit("Header/integration_time", 3, 86401)), "Header/integration_time",
+       "row 3: 86401 s: more than a day")
 refuse(changed(edit("Header/integration_time", 3, np.nan)), "Header/integration_time", "row 3")
 refuse(changed(edit("Header/integration_time", 3, -1)), "Header/integration_time", "row 3")
 refuse(changed(put("Header/channel_width", 0.0)), "Header/channel_width", "not positive")
 refuse(changed(put("Header/channel_width", -244e3)), "Header/channel_width", "not positive")
 refuse(changed(put("Header/channel_width", np.full(8, np.nan))), "Header/channel_width")
+refuse(changed(put("Header/channel_width", 1e10)), "Header/channel_width", "channel 0", "below 0 Hz")
 refuse(changed(edit("Header/antenna_positions", (3, 1), np.nan)), "Header/antenna_positions")
 refuse(changed(edit("Header/antenna_positions", (3, 1), -1e30)), "Header/antenna_positions",
        "antenna 3: -1e+30 m", "not near the Earth")
 refuse(changed(edit("Header/antenna_positions", (3, 1), 1.1e8)), "Header/antenna_positions")
+refuse(changed(put("Header/antenna_positions", np.full((117, 3), 5.0))),
+       "Header/antenna_positions", "all antennas with data are at one place", "10 baselines")
 refuse(changed(put("Header/latitude", 123.0)), "Header/latitude", "123")
 refuse(changed(lambda f: f["Header"].create_dataset("telescope_frame", data=np.bytes_("mcmf"))),
        "telescope_frame", "mcmf")
@@ -276,6 +302,47 @@ same(changed(put("Header/freq_array", 1.53e9 - (1024 + 8 * np.arange(8) + 3.5) *
      "1-D frequencies")
 odd = u.outcomes("try", changed(put("Header/Nbls", n_row)))[0]["odd"]
 assert any("Nbls" in text and "45" in text and "15" in text for text in odd), odd
+
+
+def only_autos(f):
+    """One dish at a time, all of them at one place."""
+    f["Header/ant_2_array"][...] = f["Header/ant_1_array"][()]
+    f["Header/antenna_positions"][...] = 0
+
+
+def is_odd(change, *parts):
+    """Taken, with something more that is odd; no parts: with nothing more."""
+    found, plain = u.outcomes("try", changed(change), base)
+    assert found["exit"] == 0, found
+    more = [text for text in found["odd"] if text not in plain["odd"] and "uvw" not in text]
+    assert any(all(part in text for part in parts) for text in more) if parts else not more, more
+
+
+is_odd(edit("Header/antenna_positions", 3, positions[1]), "antennas 1 and 3", "1 of 10 baselines")
+is_odd(put("Header/integration_time", 3601.0), "integration_time", "3601 s")
+is_odd(put("Header/time_array", np.repeat(2459625.5 + np.array([0, 0.5, 1]), 15)))
+f1 = np.array(b0["freq"][::-1])
+for index, value in ((3, f1[3] + 0.3 * width), (7, f1[7] - 0.5 * width), (0, f1[0] + 3.5 * width)):
+    moved = f1.copy()
+    moved[index] = value
+    is_odd(put("Header/freq_array", moved), "freq_array", f"channel {index}:", "grid")
+# Steps of whole channels, channels narrower than their steps, two grids, uneven ones: all legal.
+for legal in (f1[0] - width * np.array([0, 1, 2, 3, 4, 5, 6, 3000]),
+              f1[0] - width * np.array([0, 1, 2, 3, 40.5, 41.5, 42.5, 43.5]),
+              f1[0] - 1.37 * width * np.array([0, 1, 2, 3, 4, 5, 6, 7.4]),
+              f1[0] - width * np.array([0, 1, 2.2, 3.6, 5.2, 7, 9, 11.3])):
+    is_odd(put("Header/freq_array", legal))
+
+
+def ragged(f):
+    """The last channel is wider, and far: it says so itself."""
+    put("Header/freq_array", np.append(f1[:7], 1e9))(f)
+    put("Header/channel_width", np.append(np.full(7, width), 3 * width))(f)
+
+
+is_odd(ragged)
+outcome = u.outcomes("try", changed(only_autos))[0]
+assert outcome["exit"] == 0, outcome
 
 # data that are no numbers: zeroed, flagged with their own reason
 nan = v0.copy()
