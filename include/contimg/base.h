@@ -143,6 +143,9 @@ const char *ci_str_nearest(const char *text, const char *const *names, size_t n_
 CI_MUST_CHECK ci_status ci_path_join(char **out, const char *folder, const char *name);
 const char *ci_path_base(const char *path); /* borrowed: after the last '/' */
 CI_MUST_CHECK ci_status ci_path_parent(char **out, const char *path);
+/* Against the current folder, and tidied, so that equal folders have equal texts: no ".", no ".."
+ * but behind a link, no double or last slash. Links stay as they are named; "" stays "". */
+CI_MUST_CHECK ci_status ci_path_absolute(char **out, const char *path);
 bool ci_path_exists(const char *path);
 bool ci_path_is_same(const char *a, const char *b); /* both there, one file */
 bool ci_path_is_folder(const char *path);

@@ -80,7 +80,8 @@ void ci_conf_print(FILE *out, const ci_conf *conf);
  * ci_mem_free. */
 CI_MUST_CHECK ci_status ci_conf_given_text(char **out, const ci_conf *conf);
 
-/* Where things are, resolved from the options. Texts owned; ci_conf_places_free. */
+/* Where things are, resolved from the options: absolute, see ci_path_absolute. Texts owned;
+ * ci_conf_places_free. */
 typedef struct ci_conf_places
 {
     char *input, *staging, *state, *products;

@@ -31,6 +31,50 @@ ci_status ci_path_parent(char **out, const char *path)
     return ci_str_format(out, "%.*s", (int)(slash - path), path);
 }
 
+static bool is_link(const char *path)
+{
+    struct stat facts;
+    return lstat(path, &facts) == 0 && S_ISLNK(facts.st_mode);
+}
+
+/* One more name behind the absolute path `out` ("" for the root). A ".." takes the folder before
+ * it away, but where that is a link: what is above is then for the system to say. */
+static void add_name(char *out, const char *name, size_t n)
+{
+    if (n == 0 || (n == 1 && name[0] == '.')) return;
+    char *last = strrchr(out, '/');
+    if (n == 2 && strncmp(name, "..", 2) == 0) {
+        if (!last) return; /* above the root is the root */
+        if (strcmp(last, "/..") != 0 && !is_link(out)) {
+            *last = '\0';
+            return;
+        }
+    }
+    sprintf(out + strlen(out), "/%.*s", (int)n, name);
+}
+
+ci_status ci_path_absolute(char **out, const char *path)
+{
+    char *whole = NULL, *here = NULL;
+    *out = NULL;
+    if (!*path) return ci_str_copy(out, "");
+    if (*path != '/') {
+        here = getcwd(NULL, 0);
+        if (!here) return ci_error_errno(errno, path, "ask for the current folder");
+    }
+    ci_status status = ci_str_format(&whole, "%s/%s", here ? here : "", path);
+    free(here);
+    if (status == CI_OK) status = ci_mem_alloc(out, strlen(whole) + 2, 1, "absolute path");
+    for (const char *p = whole; status == CI_OK && *p; p += *p == '/') {
+        size_t n = strcspn(p, "/");
+        add_name(*out, p, n);
+        p += n;
+    }
+    if (status == CI_OK && !**out) strcpy(*out, "/");
+    ci_mem_free(whole);
+    return status;
+}
+
 bool ci_path_exists(const char *path)
 {
     struct stat facts;

@@ -8,8 +8,6 @@ static const char deployed_root[] = "/data/dsa110-contimg";
 static bool is_under(const char *path, const char *folder)
 {
     size_t n = strlen(folder);
-    while (n > 1 && folder[n - 1] == '/')
-        n--;
     return n > 0 && strncmp(path, folder, n) == 0 && (path[n] == '/' || path[n] == '\0');
 }
 
@@ -23,27 +21,41 @@ static bool nothing_configured(const ci_conf *conf)
     return !ci_path_is_folder(deployed_root);
 }
 
+/* The scratch folder where the output folder lies in it, else the output folder. */
+static ci_status staging(char **out, const ci_conf *conf)
+{
+    char *scratch = NULL;
+    CI_TRY(ci_path_absolute(out, ci_conf_text(conf, CI_OPT_OUTPUT_DIR)));
+    CI_TRY(ci_path_absolute(&scratch, ci_conf_text(conf, CI_OPT_SCRATCH_DIR)));
+    if (!is_under(*out, scratch)) {
+        ci_mem_free(scratch);
+        return CI_OK;
+    }
+    ci_mem_free(*out);
+    *out = scratch;
+    return CI_OK;
+}
+
+/* All absolute: what the databases hold is true in whatever folder the next command begins. */
 static ci_status folders(ci_conf_places *out, const ci_conf *conf)
 {
-    const char *output = ci_conf_text(conf, CI_OPT_OUTPUT_DIR);
-    const char *scratch = ci_conf_text(conf, CI_OPT_SCRATCH_DIR);
-    CI_TRY(ci_str_copy(&out->input, ci_conf_text(conf, CI_OPT_INPUT_DIR)));
+    CI_TRY(ci_path_absolute(&out->input, ci_conf_text(conf, CI_OPT_INPUT_DIR)));
     out->is_local_default = nothing_configured(conf);
     if (out->is_local_default) {
-        CI_TRY(ci_str_copy(&out->staging, "contimg-data/staging"));
-        CI_TRY(ci_str_copy(&out->state, "contimg-data/state"));
-        return ci_str_copy(&out->products, "contimg-data/products");
+        CI_TRY(ci_path_absolute(&out->staging, "contimg-data/staging"));
+        CI_TRY(ci_path_absolute(&out->state, "contimg-data/state"));
+        return ci_path_absolute(&out->products, "contimg-data/products");
     }
-    CI_TRY(ci_str_copy(&out->staging, is_under(output, scratch) ? scratch : output));
-    CI_TRY(ci_str_copy(&out->state, ci_conf_text(conf, CI_OPT_STATE_DIR)));
-    return ci_str_copy(&out->products, ci_conf_text(conf, CI_OPT_PRODUCTS_DIR));
+    CI_TRY(staging(&out->staging, conf));
+    CI_TRY(ci_path_absolute(&out->state, ci_conf_text(conf, CI_OPT_STATE_DIR)));
+    return ci_path_absolute(&out->products, ci_conf_text(conf, CI_OPT_PRODUCTS_DIR));
 }
 
 static ci_status database(char **out, const ci_conf *conf, ci_conf_id id, const char *state,
                           const char *name)
 {
     const char *given = ci_conf_text(conf, id);
-    return *given ? ci_str_copy(out, given) : ci_path_join(out, state, name);
+    return *given ? ci_path_absolute(out, given) : ci_path_join(out, state, name);
 }
 
 static ci_status databases(ci_conf_places *out, const ci_conf *conf)
@@ -63,7 +75,7 @@ static ci_status databases(ci_conf_places *out, const ci_conf *conf)
         CI_TRY(database(&out->data_registry_db, conf, CI_OPT_REGISTRY_DB, out->state,
                         "data_registry.sqlite3"));
     if (is_old && !ci_conf_is_given(conf, CI_OPT_CAL_REGISTRY_DB))
-        return ci_str_copy(&out->cal_registry_db, registry);
+        return ci_path_absolute(&out->cal_registry_db, registry);
     return database(&out->cal_registry_db, conf, CI_OPT_CAL_REGISTRY_DB, out->state,
                     "cal_registry.sqlite3");
 }

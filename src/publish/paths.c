@@ -75,14 +75,30 @@ static const char *below(const char *base, const char *path)
     return strncmp(path, real, n) == 0 && path[n] == '/' ? path + n + 1 : NULL;
 }
 
+/* What of `path` lies below the base, "" for nothing. A registry may hold a path of before, which
+ * is relative to the folder where the run was begun. */
+static ci_status rest_below(char **out, const char *base, const char *path)
+{
+    const char *rest = below(base, path);
+    char *whole = NULL;
+    if (!rest && path[0] != '/') {
+        CI_TRY(ci_path_absolute(&whole, path));
+        rest = below(base, whole);
+    }
+    ci_status status = ci_str_copy(out, rest ? rest : "");
+    ci_mem_free(whole);
+    return status;
+}
+
 ci_status ci_publish_folder_open(const char *base, const char *path, int *fd)
 {
     int parent = -1;
+    char *names = NULL;
     *fd = -1;
     CI_TRY(ci_publish_base_open(base, &parent));
-    const char *rest = below(base, path);
-    ci_status status = CI_OK;
-    if (!rest || !*rest)
+    ci_status status = rest_below(&names, base, path);
+    const char *rest = names;
+    if (status == CI_OK && !*rest)
         status =
             ci_error(CI_ERR_GATE, "%s: not below %s: nothing outside it is published", path, base);
     while (status == CI_OK && *rest) {
@@ -98,6 +114,7 @@ ci_status ci_publish_folder_open(const char *base, const char *path, int *fd)
         while (*rest == '/')
             rest++;
     }
+    ci_mem_free(names);
     if (status != CI_OK)
         close(parent);
     else

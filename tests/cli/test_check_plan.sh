@@ -32,7 +32,7 @@ cd "$folder/laptop" || exit 1
 expect 0 check
 grep -q '^FAIL' "$folder/out" && fail "a check failed with nothing configured"
 says '^warn input      /data/incoming, the default, is not there'
-says '^ok   staging    contimg-data/staging: nothing is configured, will be made here'
+says "^ok   staging    $(pwd -P)/contimg-data/staging: nothing is configured, will be made here"
 says '^ok   facts      .*/dsa110_stations.csv'
 expect 0 check --disk-warn-gb 1
 # More room than any disk has: a warning by default, a failure where it was asked for.

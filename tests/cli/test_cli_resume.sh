@@ -6,6 +6,7 @@
 . "$CONTIMG_SOURCE/tests/support/cli.sh"
 simulate --out sim --tiles 3 --random 3
 options="--model sim/truth-calibrator.csv --size 128 --cell-arcsec 25 --niter 300"
+here=$(pwd -P) # places are named in full, however they were given
 run() { # run RANKS PLACE ARG...
   local ranks=$1 place=$2
   shift 2
@@ -75,7 +76,7 @@ lost="--state-dir lost/state --output-dir lost/staging --products-dir lost/produ
 good 'taken into the registry 1,' 0 publish --recover $lost
 run 2 lost
 [ $code = 0 ] || fail "registry lost: exit $code: $(own_lines)"
-grep -q 'was published before: lost/products' "$out" || fail "registry lost: $(cat "$out")"
+grep -q "was published before: $here/lost/products/2" "$out" || fail "registry lost: $(cat "$out")"
 [ "$(content lost)" = "$(content whole)" ] || fail "registry lost: another product"
 # The ingest database says completed, and nothing is there: made and published again.
 for ranks in 0 2; do
@@ -171,7 +172,7 @@ if strace -o /dev/null true 2>/dev/null; then
       fail "publishing failed before: $(own_lines)"
   done
   sqlite3 failed/state/data_registry.sqlite3 'UPDATE data_registry SET next_try_at=1'
-  good 'published: failed/products' 2 run sim/*.hdf5 $options $failed
+  good "published: $here/failed/products/2" 2 run sim/*.hdf5 $options $failed
   sound failed
   [ "$(content failed)" = "$(content whole)" ] || fail "published at last: another product"
 fi
@@ -181,6 +182,35 @@ good 'staged: ' 0 run sim/*.hdf5 $options --no-publish --state-dir kept/state \
 good "in state staging; \`contimg publish --id $(ls kept/staging/mosaics)\` publishes it" 0 run sim/*.hdf5 $options \
   --state-dir kept/state --output-dir kept/staging --products-dir kept/products
 [ -z "$(find kept/products -type f)" ] || fail "--no-publish, and published"
+
+# Where a command is begun does not matter: what was made with folders named from one place is
+# found from another.
+mkdir elsewhere
+(
+  cd elsewhere || exit 1
+  kept="--state-dir $folder/kept/state --output-dir $folder/kept/staging --products-dir $folder/kept/products"
+  good ': published: ' 0 publish --id "$(ls ../kept/staging/mosaics)" $kept
+  good 'faults 0' 0 publish --recover $kept
+  good 'published' 0 status $kept
+  grep -q 'not there' "$out" && fail "published, and not there: $(cat "$out")"
+  good "was published before: $here/kept/products/2" 0 run ../sim/*.hdf5 $options \
+    --model ../sim/truth-calibrator.csv $kept
+) || exit 1
+sound kept
+# A registry of before holds the folders as they were typed: it serves where it was made.
+good 'staged: ' 0 run sim/*.hdf5 $options --no-publish --state-dir typed/state \
+  --output-dir typed/staging --products-dir typed/products
+sqlite3 typed/state/data_registry.sqlite3 \
+  "UPDATE data_registry SET stage_path=substr(stage_path,length('$here/')+1)"
+good ': published: ' 0 publish --id "$(ls typed/staging/mosaics)" --state-dir typed/state \
+  --output-dir ./typed/staging/ --products-dir typed/products
+sqlite3 typed/state/data_registry.sqlite3 \
+  "UPDATE data_registry SET published_path=substr(published_path,length('$here/')+1)"
+good 'faults 0' 0 publish --recover --state-dir typed/state --output-dir typed/staging \
+  --products-dir typed/products
+run 2 typed
+grep -q 'was published before: typed/products/2' "$out" || fail "typed before: $(cat "$out")"
+sound typed
 
 # wait_for FILE: until it is there, or the run has ended.
 wait_for() {
@@ -307,8 +337,8 @@ done
 # Copies are no other data, whatever their names and times.
 mkdir copy
 for file in sim/*.hdf5; do cp "$file" "copy/c-${file##*/}"; done
-good 'published: again/products' 0 run copy/*.hdf5 $options $again
-good 'was published before: again/products' 0 run copy/*.hdf5 $options $again
+good "published: $here/again/products/2" 0 run copy/*.hdf5 $options $again
+good "was published before: $here/again/products/2" 0 run copy/*.hdf5 $options $again
 [ "$(content again)" = "$(content whole)" ] || fail "other data replaced a product"
 
 # ---- two at once --------------------------------------------------------------------------------

@@ -110,6 +110,37 @@ static void test_files(void **state)
     ci_mem_free(deep);
 }
 
+static void test_absolute(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = {{"/a/./b//c/", "/a/b/c"},    {"/", "/"},   {"//..", "/"},
+                                           {"/a/x/../b", "/a/b"},       {"/..", "/"}, {"", ""},
+                                           {"/a/..b/...", "/a/..b/..."}};
+    char folder[] = "/tmp/contimg_base_XXXXXX", link[64], expected[4200], *out = NULL;
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        assert_int_equal(ci_path_absolute(&out, pairs[i][0]), CI_OK);
+        assert_string_equal(out, pairs[i][1]);
+        ci_mem_free(out);
+    }
+    /* What is above a link is not what stands before it. */
+    assert_non_null(mkdtemp(folder));
+    snprintf(link, sizeof link, "%s/link", folder);
+    assert_int_equal(symlink("/", link), 0);
+    snprintf(expected, sizeof expected, "%s/../../x", link);
+    assert_int_equal(ci_path_absolute(&out, expected), CI_OK);
+    assert_string_equal(out, expected);
+    ci_mem_free(out);
+    unlink(link);
+    rmdir(folder);
+    char *here = getcwd(NULL, 0), *above = NULL;
+    assert_int_equal(ci_path_parent(&above, here), CI_OK);
+    assert_int_equal(ci_path_absolute(&out, "./.."), CI_OK);
+    assert_string_equal(out, above);
+    ci_mem_free(above);
+    ci_mem_free(out);
+    free(here);
+}
+
 static void test_json(void **state)
 {
     (void)state;
@@ -174,9 +205,10 @@ static void test_set(void **unused)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_status), cmocka_unit_test(test_memory),
-                                       cmocka_unit_test(test_text),   cmocka_unit_test(test_clock),
-                                       cmocka_unit_test(test_files),  cmocka_unit_test(test_set),
-                                       cmocka_unit_test(test_json)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_status), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_text),   cmocka_unit_test(test_clock),
+        cmocka_unit_test(test_files),  cmocka_unit_test(test_absolute),
+        cmocka_unit_test(test_set),    cmocka_unit_test(test_json)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -484,8 +484,32 @@ static void places_are_resolved(void **state)
     assert_string_equal(p.staging, "/stage/xyz");
     ci_conf_places_free(&p);
     p = places("CONTIMG_SCRATCH_DIR=/stage/x/\nCONTIMG_OUTPUT_DIR=/stage/x\n");
-    assert_string_equal(p.staging, "/stage/x/");
+    assert_string_equal(p.staging, "/stage/x");
     ci_conf_places_free(&p);
+    assert_int_equal(ci_mem_now(), 0);
+}
+
+/* However a folder is written, its text is one, and holds in any other current folder. */
+static void places_are_absolute(void **state)
+{
+    (void)state;
+    char *here = getcwd(NULL, 0), expected[4200];
+    assert_non_null(here);
+    ci_conf_places p = places("CONTIMG_STATE_DIR=./s/\nCONTIMG_OUTPUT_DIR=a/../out//x\n"
+                              "CONTIMG_PRODUCTS_DIR=/p/./q/\nCONTIMG_INPUT_DIR=.\n"
+                              "CONTIMG_SCRATCH_DIR=./out\nCONTIMG_QUEUE_DB=q.sqlite3\n");
+    snprintf(expected, sizeof expected, "%s/s", here);
+    assert_string_equal(p.state, expected);
+    snprintf(expected, sizeof expected, "%s/out", here);
+    assert_string_equal(p.staging, expected);
+    assert_string_equal(p.products, "/p/q");
+    assert_string_equal(p.input, here);
+    snprintf(expected, sizeof expected, "%s/q.sqlite3", here);
+    assert_string_equal(p.ingest_db, expected);
+    snprintf(expected, sizeof expected, "%s/s/products.sqlite3", here);
+    assert_string_equal(p.products_db, expected);
+    ci_conf_places_free(&p);
+    free(here);
     assert_int_equal(ci_mem_now(), 0);
 }
 
@@ -597,6 +621,7 @@ int main(void)
         cmocka_unit_test_setup(every_limit_has_its_looser_side, begin),
         cmocka_unit_test_setup(loosened_limits_are_named, begin),
         cmocka_unit_test_setup(places_are_resolved, begin),
+        cmocka_unit_test_setup(places_are_absolute, begin),
         cmocka_unit_test_setup(calibration_registry_under_the_old_name, begin),
         cmocka_unit_test_setup(texts_hold_the_options_of_the_command, begin),
     };
