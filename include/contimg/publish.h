@@ -81,7 +81,8 @@ typedef struct ci_publish_options
     bool by_name;        /* a person asked for this product */
     bool remove_staging; /* of mosaics, after the commit */
     bool rebuild;        /* recover: products that stand published and are not in the registry
-                            get their row again */
+                            get their row again, and the files of all are compared with their
+                            checksums; without it, they are only looked for */
     bool dry_run;        /* gates and path rules only; nothing changes */
     double lease_s;      /* 600, renewed while copying */
     double backoff_s;    /* 60: waits 60, 120 s, ... */

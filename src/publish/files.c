@@ -198,7 +198,7 @@ static ci_status compare_one(int folder, const char *name, const char *sha256, c
 {
     char hex[CI_SHA256_HEX];
     int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0) return ci_error_errno(errno, shown, "open a file of");
+    if (fd < 0) return ci_error_prefix(ci_error_errno(errno, name, "open"), "%s", shown);
     ci_status status = hash_fd(hex, fd, shown, name);
     close(fd);
     if (status == CI_OK && strcmp(hex, sha256) != 0)
@@ -228,32 +228,67 @@ static ci_status sums_read(int folder, const char *shown, char **text)
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     ci_status status = ci_file_read(text, &n, path);
     close(fd);
-    return status == CI_OK ? CI_OK : ci_error_prefix(status, "%s/SHA256SUMS", shown);
+    if (status != CI_OK) return ci_error_prefix(status, "%s/SHA256SUMS", shown);
+    if (n > 0) return CI_OK;
+    ci_mem_free(*text);
+    return ci_error(CI_ERR_INPUT, "%s/SHA256SUMS: empty, 0 bytes", shown);
+}
+
+/* Splits a line of SHA256SUMS: the checksum stays at its begin, *name is behind it. */
+static ci_status line_split(char *line, const char *shown, const char **name)
+{
+    if (strlen(line) < 67 || strncmp(line + 64, "  ", 2) != 0 || !ci_publish_name_ok(line + 66))
+        return ci_error(CI_ERR_INPUT, "%s/SHA256SUMS: not a line of checksums: '%.80s'", shown,
+                        line);
+    line[64] = '\0';
+    *name = line + 66;
+    return CI_OK;
+}
+
+/* A plain file is there; nothing of it is read. */
+static ci_status look_for(int folder, const char *name, const char *shown)
+{
+    struct stat facts;
+    if (fstatat(folder, name, &facts, AT_SYMLINK_NOFOLLOW) != 0)
+        return ci_error_prefix(ci_error_errno(errno, name, "look for"), "%s", shown);
+    if (S_ISREG(facts.st_mode)) return CI_OK;
+    return ci_error(CI_ERR_INPUT, "%s/%s: no plain file", shown, name);
+}
+
+ci_status ci_publish_folder_complete(int folder, const char *shown)
+{
+    char *text = NULL, *rest = NULL;
+    const char *name = NULL;
+    CI_TRY(sums_read(folder, shown, &text));
+    ci_status status = CI_OK;
+    for (char *line = strtok_r(text, "\n", &rest); line && status == CI_OK;
+         line = strtok_r(NULL, "\n", &rest)) {
+        status = line_split(line, shown, &name);
+        if (status == CI_OK) status = look_for(folder, name, shown);
+    }
+    ci_mem_free(text);
+    return status;
 }
 
 ci_status ci_publish_folder_verify(int folder, const char *shown, const ci_publish_files *staged)
 {
     char *text = NULL, *rest = NULL;
+    const char *name = NULL;
     size_t n_staged = 0;
     CI_TRY(sums_read(folder, shown, &text));
     ci_status status = CI_OK;
     for (char *line = strtok_r(text, "\n", &rest); line && status == CI_OK;
          line = strtok_r(NULL, "\n", &rest)) {
-        size_t n = strlen(line);
-        if (n < 67 || strncmp(line + 64, "  ", 2) != 0 || !ci_publish_name_ok(line + 66)) {
-            status = ci_error(CI_ERR_INPUT, "%s/SHA256SUMS: not a line of checksums: '%.80s'",
-                              shown, line);
-            break;
-        }
-        line[64] = '\0';
-        status = compare_one(folder, line + 66, line, shown);
-        const ci_publish_file *f = staged ? ci_publish_files_find(staged, line + 66) : NULL;
+        status = line_split(line, shown, &name);
+        if (status != CI_OK) break;
+        status = compare_one(folder, name, line, shown);
+        const ci_publish_file *f = staged ? ci_publish_files_find(staged, name) : NULL;
         n_staged += f != NULL;
         if (status == CI_OK && f && strcmp(f->sha256, line) != 0)
             status = ci_error(CI_ERR_INPUT,
                               "%s/%s: another content than the staged file of that "
                               "name: two products have one id",
-                              shown, line + 66);
+                              shown, name);
     }
     ci_mem_free(text);
     if (status == CI_OK && staged && n_staged != staged->n)

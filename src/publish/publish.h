@@ -60,6 +60,8 @@ CI_MUST_CHECK ci_status ci_publish_sums_text(char **out, const ci_publish_files 
 /* Reads every file back from the disk and compares it with its checksum. */
 CI_MUST_CHECK ci_status ci_publish_files_compare(const ci_publish_files *files, int folder,
                                                  const char *shown, const ci_publish_tick *tick);
+/* Every file that SHA256SUMS lists is there; their content is not read. */
+CI_MUST_CHECK ci_status ci_publish_folder_complete(int folder, const char *shown);
 /* A published folder against its own SHA256SUMS; where `staged` is given, that too. */
 CI_MUST_CHECK ci_status ci_publish_folder_verify(int folder, const char *shown,
                                                  const ci_publish_files *staged);

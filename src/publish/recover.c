@@ -159,6 +159,31 @@ static ci_status recover_parts(ci_registry *registry, const ci_publish_options *
 
 /* ---- published products ---------------------------------------------------------------------- */
 
+/* The files of one published product: all there, and by hand (rebuild) all as they were. Its fault
+ * is said and counted, and stops nothing. */
+static bool is_sound(const ci_registry_product *p, const ci_publish_options *options,
+                     ci_publish_recovered *r)
+{
+    int fd = open(p->published_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || faccessat(fd, "SHA256SUMS", F_OK, AT_SYMLINK_NOFOLLOW) != 0) {
+        if (fd >= 0) close(fd);
+        r->n_fault++;
+        ci_log_error("%s: recorded as published, but %s is not there or has no SHA256SUMS "
+                     "(where its folder is gone, contimg publish --id publishes it again)",
+                     p->id, p->published_path);
+        return false;
+    }
+    ci_status status = options->rebuild ? ci_publish_folder_verify(fd, p->published_path, NULL)
+                                        : ci_publish_folder_complete(fd, p->published_path);
+    close(fd);
+    if (status == CI_OK) return true;
+    r->n_fault++;
+    ci_log_error("%s: published, and damaged since: %s (restore the file from a copy)", p->id,
+                 ci_error_text());
+    ci_error_clear();
+    return false;
+}
+
 static ci_status recover_published(ci_registry *registry, const ci_publish_options *options,
                                    ci_publish_recovered *r)
 {
@@ -174,17 +199,8 @@ static ci_status recover_published(ci_registry *registry, const ci_publish_optio
     }
     for (size_t i = 0; i < list->n && status == CI_OK; i++) {
         const ci_registry_product *p = &list->item[i];
-        char *sums = NULL;
-        status = ci_path_join(&sums, p->published_path, "SHA256SUMS");
-        bool is_there = status == CI_OK && ci_path_exists(sums);
-        ci_mem_free(sums);
-        if (status == CI_OK && !is_there) {
-            r->n_fault++;
-            ci_log_error("%s: recorded as published, but %s is not there or has no SHA256SUMS "
-                         "(where its folder is gone, contimg publish --id publishes it again)",
-                         p->id, p->published_path);
-        } else if (status == CI_OK && p->staging_removable && options->remove_staging &&
-                   strcmp(p->type, "mosaic") == 0) {
+        if (is_sound(p, options, r) && p->staging_removable && options->remove_staging &&
+            strcmp(p->type, "mosaic") == 0) {
             status = ci_publish_staging_remove(registry, p, options);
             r->n_staging += status == CI_OK;
         }

@@ -112,6 +112,24 @@ rm -r damaged/products/*/*
 good 'faults 0' 0 publish --recover $damaged
 good 'published: ' 0 run sim/*.hdf5 $options $damaged
 [ "$(content damaged)" = "$(content whole)" ] || fail "damaged, made again: another product"
+# Published, and damaged since: by hand every file is compared with its checksum; a run only looks
+# whether all are there.
+mosaic=$(echo damaged/products/*/*/mosaic.fits) noise=$(echo damaged/products/*/*/noise.fits)
+chmod -R u+w damaged/products
+cp "$mosaic" kept.fits
+printf '\001' | dd of="$mosaic" bs=1 seek=9000 conv=notrunc 2>/dev/null
+bad 4 '1 product is faulty' 0 publish --recover $damaged
+[ "$(grep -ac ' ERROR .*damaged since: .*/mosaic.fits: sha256' "$err")" = 1 ] ||
+  fail "the damaged file is not said: $(cat "$err")"
+good 'was published before' 0 run sim/*.hdf5 $options $damaged
+cp kept.fits "$mosaic"
+mv "$noise" kept.fits
+bad 4 '1 product is faulty' 0 publish --recover $damaged
+grep -aq ' ERROR .*damaged since: .*noise.fits' "$err" || fail "the missing file is not said: $(cat "$err")"
+try 2 run sim/*.hdf5 $options $damaged
+grep -aq ' ERROR .*damaged since: .*noise.fits' "$err" || fail "not said by run: $(cat "$err")"
+mv kept.fits "$noise"
+good 'faults 0' 0 publish --recover $damaged
 # Published, and gone: recover ends with an error, and names what to do.
 mv damaged/products/*/* away
 bad 4 '1 product is faulty' 0 publish --recover $damaged
