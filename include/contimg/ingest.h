@@ -42,7 +42,9 @@ typedef struct ci_ingest_report
  * processes may do so at once. CI_ERR_INPUT: no such folder; an empty one is CI_OK. */
 CI_MUST_CHECK ci_status ci_ingest_scan(ci_registry *registry, const char *folder,
                                        const ci_ingest_options *options, ci_ingest_report *report);
-/* The same without looking at a folder: time passed. */
+/* How many such files the folder holds; 0 where it cannot be listed. */
+size_t ci_ingest_count(const char *folder);
+/* The same as the scan without looking at a folder: time passed. */
 CI_MUST_CHECK ci_status ci_ingest_advance(ci_registry *registry, const ci_ingest_options *options,
                                           ci_ingest_report *report);
 

@@ -164,6 +164,18 @@ static void print_waiting(const ci_registry_observations *observations,
            n, n == 1 ? " is" : "s are", (long long)options->group_size, options->silence_s / 60);
 }
 
+/* Files that nothing else tells of yet: their writer may not be done. */
+static void print_growing(const ci_ingest_report *report, const char *input,
+                          const ci_ingest_options *options)
+{
+    size_t n = report->n_by_state[CI_FILE_GROWING];
+    if (n == 0) return;
+    printf("waiting     %zu of the %zu file%s in %s %s just written: looked at again when at rest "
+           "for %.0f s\n",
+           n, report->n_file, ci_plural(report->n_file), input, n == 1 ? "was" : "were",
+           options->settle_s);
+}
+
 /* options: of the grouping, NULL where it is not known. */
 static ci_status list_all(ci_registry *registry, const ci_ingest_options *options, bool as_json)
 {
@@ -215,7 +227,9 @@ ci_status ci_cli_group(const ci_conf *conf)
     ci_status status = ci_cli_open(&o, conf, false);
     if (status == CI_OK) status = ci_ingest_scan(o.registry, o.places.input, &options, &report);
     if (status == CI_OK && report.n_file == 0) ci_log_info("no UVH5 files in %s", o.places.input);
-    if (status == CI_OK) status = list_all(o.registry, &options, ci_conf_bool(conf, CI_OPT_JSON));
+    bool as_json = ci_conf_bool(conf, CI_OPT_JSON);
+    if (status == CI_OK) status = list_all(o.registry, &options, as_json);
+    if (status == CI_OK && !as_json) print_growing(&report, o.places.input, &options);
     ci_cli_close(&o);
     return status;
 }

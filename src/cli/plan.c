@@ -135,7 +135,10 @@ static ci_status print_plan(const ci_conf *conf, const task *t, const ci_plan *p
 static ci_status print_nothing(const ci_conf *conf)
 {
     if (!ci_conf_bool(conf, CI_OPT_JSON)) {
-        printf("nothing to do: no complete group in %s\n", ci_conf_text(conf, CI_OPT_INPUT_DIR));
+        const char *input = ci_conf_text(conf, CI_OPT_INPUT_DIR);
+        size_t n = ci_ingest_count(input);
+        printf("nothing to do: no complete group in %s (%zu file%s there)\n", input, n,
+               ci_plural(n));
         return CI_OK;
     }
     ci_json *root = ci_json_object();

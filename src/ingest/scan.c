@@ -132,6 +132,20 @@ static ci_status list_folder(ci_registry *registry, const char *folder,
     return status;
 }
 
+size_t ci_ingest_count(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    if (!dir) return 0;
+    size_t n = 0;
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        struct stat facts;
+        n += ci_ingest_name_is_data(entry->d_name) &&
+             fstatat(dirfd(dir), entry->d_name, &facts, 0) == 0 && S_ISREG(facts.st_mode);
+    }
+    closedir(dir);
+    return n;
+}
+
 /* Headers are read outside any transaction: reading is slow, others may write meanwhile. */
 static ci_status read_headers(found_files *found, const ci_ingest_options *options)
 {

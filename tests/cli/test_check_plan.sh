@@ -43,7 +43,7 @@ unset CONTIMG_DISK_CRITICAL_GB
 expect 3 group
 error_says 'input folder /data/incoming (default) does not exist'
 expect 0 plan
-says '^nothing to do: no complete group'
+says '^nothing to do: no complete group in /data/incoming (0 files there)$'
 [ -z "$(ls)" ] || fail "check, group or plan made $(ls)"
 expect 0 check --json
 python3 - "$folder/out" <<'END' || fail "check --json"
@@ -107,11 +107,15 @@ OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 "$CONTIMG_BUILD/bin/co
   --start 2026-01-25T00:00:10 >"$folder/out" 2>"$folder/err" || fail "contimg-sim"
 expect 0 group
 grep -q '^group' "$folder/out" && fail "files that arrive just now make a group"
+says "^waiting  *6 of the 6 files in $folder/incoming were just written: looked at again when at rest for 10 s$"
+expect 0 plan
+says "^nothing to do: no complete group in $folder/incoming (6 files there)$"
 find "$folder/incoming" -name '*.hdf5' -exec touch -d '1 hour ago' {} +
 rm -rf "$folder/state"
 expect 0 group
 id=$(sed -n 's/^group  *\([0-9a-f_]*\) *pending  *3 observations.*/\1/p' "$folder/out")
 [ -n "$id" ] || fail "no group of three"
+grep -q 'just written' "$folder/out" && fail "files at rest are called just written"
 expect 0 plan --ranks 2 --size 256
 says '1 group, 3 tiles; a tile: 2 sub-bands, 8 channels, 3 times, 21 baselines, 2 polarisations'
 says '^ranks     2 on 1 node'
