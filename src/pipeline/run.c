@@ -32,8 +32,18 @@ static ci_status hash_tables(ci_text *text, const char *prefix)
     return CI_OK;
 }
 
-/* Options that change what a tile looks like, the files that they name, and the program's
- * version. */
+/* A file by its content, wherever it lies; else the value. */
+static ci_status hash_value(ci_text *text, ci_conf_id id, const char *value)
+{
+    size_t before = text->length;
+    if (id == CI_OPT_MODEL || id == CI_OPT_CAL || id == CI_OPT_BEAM ||
+        id == CI_OPT_EARTH_ORIENTATION)
+        CI_TRY(hash_file(text, value));
+    if (id == CI_OPT_CAL) CI_TRY(hash_tables(text, value));
+    return text->length > before ? CI_OK : ci_text_append(text, "%s", value);
+}
+
+/* Options that change what a tile looks like, and the program's version. */
 static ci_status hash_options(ci_run *run)
 {
     ci_text text = {0};
@@ -41,12 +51,8 @@ static ci_status hash_options(ci_run *run)
     for (int i = 0; status == CI_OK && i < CI_OPT_COUNT; i++) {
         ci_conf_id id = (ci_conf_id)i;
         if (id < CI_OPT_PHASING || id > CI_OPT_PB_CUT) continue;
-        const char *value = ci_conf_text(run->conf, id);
-        status = ci_text_append(&text, "\n%s=%s", ci_conf_name(id), value);
-        if (status == CI_OK && (id == CI_OPT_MODEL || id == CI_OPT_CAL || id == CI_OPT_BEAM ||
-                                id == CI_OPT_EARTH_ORIENTATION))
-            status = hash_file(&text, value);
-        if (status == CI_OK && id == CI_OPT_CAL) status = hash_tables(&text, value);
+        status = ci_text_append(&text, "\n%s=", ci_conf_name(id));
+        if (status == CI_OK) status = hash_value(&text, id, ci_conf_text(run->conf, id));
     }
     size_t n = strlen(ci_version());
     if (status == CI_OK) status = ci_sha256_bytes(run->options_sha256, text.text, text.length);

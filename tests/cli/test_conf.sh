@@ -77,7 +77,7 @@ warned() {
   [ "$(wc -l <<<"$lines")" = $retired ] || fail "$tried: not $retired warnings: $lines"
 }
 every_command() { # every_command OPTION...: each once, doing its work
-  try 0 image $band $small --out out/x "$@"
+  try 0 image $band $small --calibrated --out out/x "$@"
   [ $code = 0 ] || fail "$tried: exit $code: $(own_lines)"
   warned
   try 2 calibrate $band --model sim/truth-calibrator.csv --out out/x "$@"
