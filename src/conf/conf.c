@@ -176,6 +176,16 @@ static ci_status choose_file(ci_conf *conf, int argc, char *const *argv)
     return ci_str_copy(&conf->file, path ? path : "");
 }
 
+/* As a value like the others: the file that was chosen, and who chose it. */
+static ci_status show_file(ci_conf *conf)
+{
+    const char *variable = getenv("CONTIMG_CONFIG");
+    if (strcmp(ci_conf_origin(conf, CI_OPT_CONFIG), "command line") == 0) return CI_OK;
+    /* Set to nothing, it stands for no file. */
+    return ci_conf_set(conf, CI_OPT_CONFIG, conf->file,
+                       variable && *variable ? "environment" : NULL);
+}
+
 static ci_status fill(ci_conf *conf, int argc, char *const *argv)
 {
     for (int i = 0; i < CI_OPT_COUNT; i++)
@@ -184,6 +194,7 @@ static ci_status fill(ci_conf *conf, int argc, char *const *argv)
     if (conf->file[0]) CI_TRY(ci_conf_file_read(conf, conf->file));
     CI_TRY(ci_conf_environment_read(conf));
     CI_TRY(read_command_line(conf, argc, argv));
+    CI_TRY(show_file(conf));
     CI_TRY(ci_conf_validate(conf));
     ci_log_level level = CI_LOG_INFO;
     CI_TRY(ci_log_level_parse(ci_conf_text(conf, CI_OPT_LOG_LEVEL), &level));

@@ -148,6 +148,8 @@ CONTIMG_MIN_SUBBANDS=10 good 'CONTIMG_GROUP_SIZE=7  # own.env:1' 0 check --value
 grep -q '^CONTIMG_MIN_SUBBANDS=10  # environment$' "$out" || fail "$(cat "$out")"
 grep -q '^CONTIMG_GROUP_OVERLAP=3  # command line$' "$out" || fail "$(cat "$out")"
 grep -q '^CONTIMG_EXPECTED_SUBBANDS=16  # default$' "$out" || fail "$(cat "$out")"
+grep -q '^CONTIMG_CONFIG=own.env  # command line$' "$out" || fail "$(cat "$out")"
+CONTIMG_CONFIG=own.env good 'CONTIMG_CONFIG=own.env  # environment' 0 check --values
 grep -aq 'configuration: own.env' "$err" || fail "the file is not named first: $(cat "$err")"
 good '"origin":' 0 check --values --json
 
