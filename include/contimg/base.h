@@ -61,7 +61,8 @@ int ci_status_exit_code(ci_status status);
 
 /* Sets the calling thread's error text and returns `status`, so that a fault is
  * written as `return ci_error(CI_ERR_INPUT, "%s: ...", path)`. The text names
- * the file, the dataset or option, the value, and what to do. */
+ * the file, the dataset or option, the value, and what to do, in one line: a control character
+ * becomes '?'. */
 ci_status ci_error(ci_status status, const char *format, ...) CI_PRINTF(2, 3);
 /* Puts "<prefix>: " before the present error text; returns `status`. */
 ci_status ci_error_prefix(ci_status status, const char *format, ...) CI_PRINTF(2, 3);
@@ -125,6 +126,10 @@ size_t ci_mem_peak(void);
 CI_MUST_CHECK ci_status ci_str_copy(char **out, const char *text);
 /* printf into a counted string; free with ci_mem_free. */
 CI_MUST_CHECK ci_status ci_str_format(char **out, const char *format, ...) CI_PRINTF(2, 3);
+/* What is to stand in one line: every control character becomes '?'. */
+void ci_str_one_line(char *text);
+/* A copy that is valid UTF-8: each byte that is not becomes U+FFFD; ci_mem_free. */
+CI_MUST_CHECK ci_status ci_str_utf8(char **out, const char *text);
 /* The ending of a word for n things: "" for one. */
 #define ci_plural(n) ((n) == 1 ? "" : "s")
 /* A growing text buffer; start from {0}, free .text with ci_mem_free. */
@@ -218,7 +223,8 @@ void ci_json_put_int(ci_json *container, const char *name, int64_t value);
 void ci_json_put_bool(ci_json *container, const char *name, bool value);
 /* Removes a member where it is there. */
 void ci_json_remove(ci_json *object, const char *name);
-/* Text form, NUL-terminated; free with ci_mem_free. */
+/* Text form, NUL-terminated; free with ci_mem_free. Pretty is for others to read, and valid UTF-8:
+ * each byte of a name that is not becomes U+FFFD. Else bytes stay, for who opens what is named. */
 CI_MUST_CHECK ci_status ci_json_print(char **out, const ci_json *value, bool pretty);
 CI_MUST_CHECK ci_status ci_json_write_file(const ci_json *value, const char *path);
 CI_MUST_CHECK ci_status ci_json_parse(ci_json **out, const char *text, const char *what);

@@ -76,10 +76,12 @@ static void write_json(const char *stamp, ci_log_level level, const char *text)
     ci_json_put_string(line, "level", level_names[level]);
     ci_json_put_int(line, "rank", state.rank);
     ci_json_put_string(line, "msg", text);
-    char *printed = NULL;
-    if (ci_json_print(&printed, line, false) == CI_OK) fprintf(state.json, "%s\n", printed);
+    char *printed = NULL, *valid = NULL;
+    if (ci_json_print(&printed, line, false) == CI_OK && ci_str_utf8(&valid, printed) == CI_OK)
+        fprintf(state.json, "%s\n", valid);
     fflush(state.json);
     ci_mem_free(printed);
+    ci_mem_free(valid);
     ci_json_free(line);
 }
 
@@ -90,6 +92,7 @@ void ci_log(ci_log_level level, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    ci_str_one_line(text);
     ci_time_iso(stamp, ci_time_mjd_s_from_unix(ci_clock_unix_s()), 0, true);
     pthread_mutex_lock(&state.lock);
     if (level == CI_LOG_WARNING) keep_warning(text);

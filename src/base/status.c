@@ -54,6 +54,7 @@ ci_status ci_error(ci_status status, const char *format, ...)
     va_start(args, format);
     vsnprintf(fresh, sizeof fresh, format, args);
     va_end(args);
+    ci_str_one_line(fresh); /* names of files and columns are others' */
     memcpy(error_text, fresh, sizeof fresh);
     return status;
 }
@@ -65,6 +66,7 @@ ci_status ci_error_prefix(ci_status status, const char *format, ...)
     va_start(args, format);
     vsnprintf(prefix, sizeof prefix, format, args);
     va_end(args);
+    ci_str_one_line(prefix);
     memcpy(old, error_text, sizeof old);
     size_t n = strlen(prefix);
     if (n > sizeof error_text - 3) n = sizeof error_text - 3;

@@ -135,11 +135,13 @@ static ci_status list_files(ci_registry *registry, ci_json *list)
     CI_TRY(ci_registry_files_unused(registry, &files));
     for (size_t i = 0; i < files->n; i++) {
         const ci_registry_file *f = &files->item[i];
-        if (list)
+        if (list) {
             ci_json_put(list, NULL, file_record(f));
-        else
-            printf("file        %s %s: %s\n", f->path, ci_registry_file_state_word(f->state),
-                   file_reason(f));
+            continue;
+        }
+        ci_str_one_line(f->path);
+        printf("file        %s %s: %s\n", f->path, ci_registry_file_state_word(f->state),
+               file_reason(f));
     }
     ci_registry_files_free(files);
     return CI_OK;
@@ -390,8 +392,10 @@ static ci_status print_changes(ci_registry *registry, const char *subject)
     ci_registry_changes *changes = NULL;
     CI_TRY(ci_registry_changes_read(registry, &changes, subject, 0));
     for (size_t i = 0; i < changes->n; i++) {
-        const ci_registry_change *c = &changes->item[i];
+        ci_registry_change *c = &changes->item[i];
         char at[32];
+        ci_str_one_line(c->subject);
+        ci_str_one_line(c->reason);
         ci_time_iso(at, ci_time_mjd_s_from_unix(c->at_unix_s), 0, true);
         printf("%s %-12s %-34s %s -> %s  %s\n", at, c->kind, c->subject, *c->from ? c->from : "-",
                c->to, c->reason);
@@ -410,9 +414,12 @@ static ci_status print_products(ci_registry *registry)
     for (size_t i = 0; i < products->n; i++) {
         const ci_registry_product *p = &products->item[i];
         bool is_published = p->state == CI_PUBLISH_PUBLISHED;
+        bool is_there = ci_path_exists(p->published_path);
+        ci_str_one_line(p->published_path);
+        ci_str_one_line(p->error);
         printf("product     %-32s %-12s %s%s\n", p->id, ci_registry_publish_state_word(p->state),
                is_published ? p->published_path : p->error,
-               is_published && !ci_path_exists(p->published_path) ? " (not there)" : "");
+               is_published && !is_there ? " (not there)" : "");
     }
     ci_registry_products_free(products);
     return CI_OK;

@@ -37,4 +37,16 @@ done
 try 0 inspect "$folder/in/2026-01-25T00:20:10_sb04.hdf5"
 reason=$(own_lines | sed 's/^contimg: //')
 good "${reason/: / corrupt: }" 0 group $places
+# A name may hold any byte: one line of text, and valid JSON.
+: >"in/2026-01-25T00:25:10_$(printf '\377')"$'\n\e'_sb00.hdf5
+touch -d '5 minutes ago' in/*25:10*
+for command in "group $places" "status --state-dir state"; do
+  good '' 0 $command
+  LC_ALL=C grep -aq '^file .*/2026-01-25T00:25:10_[^/]*??_sb00.hdf5 empty: 0 bytes' "$out" ||
+    fail "$tried: not one line of an odd name: $(cat "$out")"
+  good '00:25:10' 0 $command --json
+  python3 -c 'import json, sys; json.loads(open(sys.argv[1], "rb").read().decode())' "$out" ||
+    fail "$tried: not JSON"
+done
+bad 3 'nowhere??.hdf5: ' 0 inspect $'nowhere\n\e.hdf5'
 echo "files that are not used are listed with their reasons"

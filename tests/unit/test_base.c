@@ -164,6 +164,56 @@ static void test_json(void **state)
     ci_json_free(back);
 }
 
+/* Names of files are bytes: what is written for others to read is valid all the same. */
+static void test_bytes(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = {
+        {"a\xff_b", "a\xef\xbf\xbd_b"},
+        {"\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80", "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80"},
+        {"\xc3", "\xef\xbf\xbd"},                                 /* cut off */
+        {"\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd"},                 /* overlong */
+        {"\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"}, /* a surrogate */
+        {"\xf4\x90\x80\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
+        {"", ""}};
+    char *text = NULL, line[] = "a\nb\t\x1b[31m\x7f\xc3\xa9";
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        assert_int_equal(ci_str_utf8(&text, pairs[i][0]), CI_OK);
+        assert_string_equal(text, pairs[i][1]);
+        ci_mem_free(text);
+    }
+    ci_str_one_line(line);
+    assert_string_equal(line, "a?b??[31m?\xc3\xa9");
+    ci_error_prefix(ci_error(CI_ERR_INPUT, "x\ny: %s", "\r"), "in\n%d", 1);
+    assert_string_equal(ci_error_text(), "in?1: x?y: ?");
+    /* To others valid, to contimg itself the very name. */
+    ci_json *root = ci_json_object();
+    ci_json_put_string(root, "a\n", "b\xff\n");
+    assert_int_equal(ci_json_print(&text, root, true), CI_OK);
+    assert_string_equal(text, "{\n\t\"a\\n\":\t\"b\xef\xbf\xbd\\n\"\n}");
+    ci_mem_free(text);
+    assert_int_equal(ci_json_print(&text, root, false), CI_OK);
+    assert_string_equal(text, "{\"a\\n\":\"b\xff\\n\"}");
+    ci_mem_free(text);
+    ci_json_free(root);
+}
+
+static void test_log(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/contimg_base_XXXXXX", path[64], *text = NULL;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/log.jsonl", folder);
+    assert_int_equal(ci_log_set_json_file(path), CI_OK);
+    ci_log_error("a\xff\nb");
+    assert_int_equal(ci_log_set_json_file(NULL), CI_OK);
+    assert_int_equal(ci_file_read(&text, NULL, path), CI_OK);
+    assert_non_null(strstr(text, "\"msg\":\"a\xef\xbf\xbd?b\"}\n"));
+    ci_mem_free(text);
+    unlink(path);
+    rmdir(folder);
+}
+
 /* Of two calls, the second makes one file less than the first. */
 static void test_set(void **unused)
 {
@@ -209,6 +259,7 @@ int main(void)
         cmocka_unit_test(test_status), cmocka_unit_test(test_memory),
         cmocka_unit_test(test_text),   cmocka_unit_test(test_clock),
         cmocka_unit_test(test_files),  cmocka_unit_test(test_absolute),
-        cmocka_unit_test(test_set),    cmocka_unit_test(test_json)};
+        cmocka_unit_test(test_set),    cmocka_unit_test(test_json),
+        cmocka_unit_test(test_bytes),  cmocka_unit_test(test_log)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
