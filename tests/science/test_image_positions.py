@@ -58,7 +58,7 @@ def check(dec, east, north, ra0, dec0):
     out, _ = simulate("--sub-bands", 1, "--channels", 6, "--integrations", 2, "--dec", dec, "--sefd", 0,
                       "--sources", catalogue, "--beam", "none", "--smear", "off")
     prefix = image(files_of(out), "--weighting", "natural", "--niter", "0", "--beam", "none",
-                   "--accuracy", "1e-5", "--uv-range", "0,6000")
+                   "--accuracy", "1e-5", "--uv-range", "0,6000", "--calibrated")
     with fits.open(prefix + "dirty.fits") as hdus:
         header, data = hdus[0].header, np.squeeze(hdus[0].data).astype(float)
     (x, y), peak = peak_of(data)
