@@ -353,6 +353,21 @@ static void test_each_gate(void **state)
     publish_end(&t);
 }
 
+/* A mosaic that passes, in the staging folder; nothing is known of its noise and fluxes. */
+static ci_publish_subject good_subject(const publish_case *t, char folder[400], char paths[3][450])
+{
+    static const char *const names[] = {"mosaic", "weight", "noise"};
+    snprintf(folder, 400, "%s/m", t->staging);
+    OK(mosaic_write(folder, &good));
+    for (int i = 0; i < 3; i++)
+        snprintf(paths[i], 450, "%s/%s.fits", folder, names[i]);
+    return (ci_publish_subject){.image = paths[0],
+                                .weight = paths[1],
+                                .noise = paths[2],
+                                .thermal_jy = NAN,
+                                .flux_ratio = NAN};
+}
+
 static void test_measured_gates(void **state)
 {
     (void)state;
@@ -360,17 +375,9 @@ static void test_measured_gates(void **state)
     ci_publish_gates gates;
     char folder[400], paths[3][450], why[CI_REGISTRY_TEXT];
     publish_new(&t);
-    snprintf(folder, sizeof folder, "%s/m", t.staging);
-    OK(mosaic_write(folder, &good));
-    snprintf(paths[0], sizeof paths[0], "%s/mosaic.fits", folder);
-    snprintf(paths[1], sizeof paths[1], "%s/weight.fits", folder);
-    snprintf(paths[2], sizeof paths[2], "%s/noise.fits", folder);
-    ci_publish_subject s = {.image = paths[0],
-                            .weight = paths[1],
-                            .noise = paths[2],
-                            .thermal_jy = NAN,
-                            .flux_ratio = 1.3,
-                            .n_flux_match = 4};
+    ci_publish_subject s = good_subject(&t, folder, paths);
+    s.flux_ratio = 1.3;
+    s.n_flux_match = 4;
     OK(ci_publish_gates_judge(&gates, &s, &t.options.limits));
     assert_false(gates.refused);
     assert_int_equal(outcome_of(&gates, "noise"), CI_GATE_WARN);      /* thermal not known */
@@ -431,16 +438,8 @@ static void test_no_descriptors(void **state)
     struct rlimit before, few;
     char folder[400], paths[3][450];
     publish_new(&t);
-    snprintf(folder, sizeof folder, "%s/m", t.staging);
-    OK(mosaic_write(folder, &good));
-    snprintf(paths[0], sizeof paths[0], "%s/mosaic.fits", folder);
-    snprintf(paths[1], sizeof paths[1], "%s/weight.fits", folder);
-    snprintf(paths[2], sizeof paths[2], "%s/noise.fits", folder);
-    ci_publish_subject s = {.image = paths[0],
-                            .weight = paths[1],
-                            .noise = paths[2],
-                            .thermal_jy = 1e-3,
-                            .flux_ratio = NAN};
+    ci_publish_subject s = good_subject(&t, folder, paths);
+    s.thermal_jy = 1e-3;
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
     int next = open("/dev/null", O_RDONLY);
     assert_true(next >= 0);
