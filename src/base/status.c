@@ -47,6 +47,12 @@ int ci_status_exit_code(ci_status status)
     return row_of(status)->exit_code;
 }
 
+bool ci_status_is_machines(ci_status status)
+{
+    return status == CI_ERR_IO || status == CI_ERR_DATABASE || status == CI_ERR_MEMORY ||
+           status == CI_ERR_DISK;
+}
+
 ci_status ci_error(ci_status status, const char *format, ...)
 {
     char fresh[sizeof error_text]; /* the arguments may hold the present text */

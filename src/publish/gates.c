@@ -86,17 +86,12 @@ bool ci_publish_tile_passes(const ci_publish_gates *gates, char why[CI_REGISTRY_
 
 /* ---- header gates ---------------------------------------------------------------------------- */
 
-/* What the machine could not do says nothing about the product: it is no gate. */
-static bool is_machines_fault(ci_status status)
-{
-    return status == CI_ERR_IO || status == CI_ERR_MEMORY || status == CI_ERR_DISK;
-}
-
-/* A fault of the product becomes a gate that fails, one of the machine is returned. */
+/* A fault of the product becomes a gate that fails, one of the machine, which says nothing about
+ * the product, is returned. */
 static ci_status fault_gate(ci_publish_gates *gates, const char *name, const char *what,
                             ci_status status)
 {
-    if (status == CI_OK || is_machines_fault(status)) return status;
+    if (status == CI_OK || ci_status_is_machines(status)) return status;
     gate(gates, name, CI_GATE_FAIL, NAN, NAN, "%s%.200s", what, ci_error_text());
     ci_error_clear();
     return CI_OK;
