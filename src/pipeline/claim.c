@@ -44,8 +44,7 @@ static ci_status tiles_take(ci_run *run, const ci_json *group, bool takes)
     return status;
 }
 
-/* ---- the end ----------------------------------------------------------------------------------
- */
+/* ---- the end ------------------------------------------------------------------------- */
 
 /* How often the group was given back because the machine failed it. */
 static ci_status tries_count(ci_run *run, const char *id, int *n)
@@ -62,13 +61,6 @@ static ci_status tries_count(ci_run *run, const char *id, int *n)
     return CI_OK;
 }
 
-/* Whether what ended the work may be gone next time, with the same data. */
-static bool is_passing(ci_status status)
-{
-    return status == CI_ERR_IO || status == CI_ERR_DATABASE || status == CI_ERR_MEMORY ||
-           status == CI_ERR_DISK;
-}
-
 /* A group whose product is staged, published or refused is completed; what becomes of the
  * product is the publisher's matter. Data that are no good stay so; else the group is to be made
  * another time, but one that the machine fails again and again does not keep the others from being
@@ -82,7 +74,7 @@ static ci_status state_after(ci_run *run, const char *id, bool has_product, ci_s
         *state = CI_WORK_COMPLETED;
     else if (status == CI_ERR_STOPPED || status == CI_ERR_USAGE || status == CI_ERR_NOT_READY)
         *state = CI_WORK_PENDING;
-    else if (is_passing(status)) {
+    else if (ci_status_is_machines(status)) {
         CI_TRY(tries_count(run, id, &n_try));
         if (n_try + 1 < MAX_TRIES) *state = CI_WORK_PENDING;
     }
@@ -202,8 +194,7 @@ static ci_status check_unknown(const ci_run *run, const ci_json *group, const ch
     return status;
 }
 
-/* ---- the claim ---------------------------------------------------------------------------------
- */
+/* ---- the claim ----------------------------------------------------------------------- */
 
 /* Looks at the group's product (NULL: none) before anything of it is touched. *again: why a group
  * that was done is to be made again. */
@@ -252,22 +243,18 @@ static ci_status lost_check(ci_run *run, const char *id)
     return ci_registry_group_reopen(run->registry, id, "its published folder is not there");
 }
 
-/* The group's product, and the hash of the group's files to compare it by. */
-static ci_status product_get(ci_run *run, const ci_json *group, ci_registry_products **found)
-{
-    CI_TRY(ci_run_group_inputs_hash(group, run->group_inputs_sha256));
-    return ci_registry_product_get(run->registry, ci_json_get_string(group, "id", ""), found);
-}
-
 ci_status ci_run_check_published(ci_run *run, const ci_json *group)
 {
     ci_registry_products *found = NULL;
     const char *difference = NULL;
-    CI_TRY(lost_check(run, ci_json_get_string(group, "id", "")));
-    CI_TRY(product_get(run, group, &found));
+    const char *id = ci_json_get_string(group, "id", "");
+    CI_TRY(lost_check(run, id));
+    CI_TRY(ci_registry_product_get(run->registry, id, &found));
     ci_status status = CI_OK;
-    if (found->n == 1 && found->item[0].state == CI_PUBLISH_PUBLISHED)
-        status = ci_run_made_from(run, &found->item[0], &difference);
+    if (found->n == 1 && found->item[0].state == CI_PUBLISH_PUBLISHED) {
+        status = ci_run_group_inputs_hash(group, run->group_inputs_sha256);
+        if (status == CI_OK) status = ci_run_made_from(run, &found->item[0], &difference);
+    }
     if (status == CI_OK && difference) status = refuse_other(&found->item[0], difference);
     ci_registry_products_free(found);
     return status;
@@ -281,7 +268,8 @@ static ci_status claim(ci_run *run, const ci_json *group, ci_json *group_record,
     ci_registry_products *found = NULL;
     CI_TRY(lost_check(run, id));
     CI_TRY(ci_registry_group_claim(run->registry, id, CI_RUN_LEASE_S, done));
-    ci_status status = product_get(run, group, &found);
+    ci_status status = ci_run_group_inputs_hash(group, run->group_inputs_sha256);
+    if (status == CI_OK) status = ci_registry_product_get(run->registry, id, &found);
     if (status == CI_OK)
         status = claim_with(run, group, found->n == 1 ? found->item : NULL, group_record, done);
     else if (!*done)
