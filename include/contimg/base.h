@@ -60,7 +60,7 @@ const char *ci_status_text(ci_status status);
 int ci_status_exit_code(ci_status status);
 /* Whether the machine failed, not the data or what was asked: with the same data it may be another
  * time. */
-bool ci_status_is_machines(ci_status status);
+bool ci_status_is_environment(ci_status status);
 
 /* Sets the calling thread's error text and returns `status`, so that a fault is
  * written as `return ci_error(CI_ERR_INPUT, "%s: ...", path)`. The text names

@@ -20,7 +20,7 @@ enum
 };
 
 /* A calibration table, the same on every rank. A receptor is (antenna, parallel hand):
- * hand 0 = XX or RR, 1 = YY or LL (n_hand 1 or 2); where the data have one hand only,
+ * hand 0 = XX or RR, 1 = YY or LL (n_feed 1 or 2); where the data have one hand only,
  * jones[0] says which. */
 typedef struct ci_cal_table
 {
@@ -28,13 +28,13 @@ typedef struct ci_cal_table
     ci_vis_array array; /* owned copy */
     bool x_is_north;
     bool is_circular;
-    size_t n_time, n_chan, n_hand;
+    size_t n_time, n_chan, n_feed;
     int jones[2];          /* of each hand: -5 X, -6 Y, -1 R, -2 L */
     double *time_mjd_s;    /* [n_time] centres */
     double interval_s;     /* length of one time interval */
     double *freq_hz;       /* [n_chan] ascending; GAIN: n_chan 1, weight-mean frequency */
     double *width_hz;      /* [n_chan]; GAIN: about freq_hz, holds the whole band */
-    ci_c64 *gain;          /* [n_time][n_chan][n_antenna][n_hand] */
+    ci_c64 *gain;          /* [n_time][n_chan][n_antenna][n_feed] */
     uint8_t *flag;         /* the same shape; CI_CAL_*, 0 = good */
     float *snr;            /* the same shape; 0 where unknown */
     int32_t i_ref_antenna; /* -1: unknown */
@@ -44,13 +44,13 @@ typedef struct ci_cal_table
 /* Zeroed arrays of the given shape and a copy of the array. */
 CI_MUST_CHECK ci_status ci_cal_table_new(ci_cal_table **out, ci_cal_kind kind,
                                          const ci_vis_array *array, size_t n_time, size_t n_chan,
-                                         size_t n_hand);
+                                         size_t n_feed);
 void ci_cal_table_free(ci_cal_table *table);
 static inline size_t ci_cal_index(const ci_cal_table *table, size_t i_time, size_t i_chan,
                                   size_t i_antenna, size_t i_hand)
 {
     return ((i_time * table->n_chan + i_chan) * table->array.n_antenna + i_antenna) *
-               table->n_hand +
+               table->n_feed +
            i_hand;
 }
 /* CalH5 (pyuvdata's format), local. Reading: gains only; convention "multiply" is turned

@@ -61,14 +61,14 @@ void ci_conf_variable(ci_conf_id id, char out[64]);
 
 /* Whether this is a quality limit, one that the command uses, and set looser than its default;
  * options.def says on which side that is. Whoever judges by it says so. */
-bool ci_conf_is_loose(const ci_conf *conf, ci_conf_id id);
+bool ci_conf_is_relaxed(const ci_conf *conf, ci_conf_id id);
 double ci_conf_default(ci_conf_id id); /* of a number */
 /* Name, value and (default) of a limit: "qa-img-max-noise-ratio 5 (3)", short enough for a FITS
  * card. */
-#define CI_CONF_LOOSE_TEXT 64
-void ci_conf_loose_text(const ci_conf *conf, ci_conf_id id, char out[CI_CONF_LOOSE_TEXT]);
+#define CI_CONF_RELAXED_TEXT 64
+void ci_conf_relaxed_text(const ci_conf *conf, ci_conf_id id, char out[CI_CONF_RELAXED_TEXT]);
 /* One warning for each such limit, with its origin. */
-void ci_conf_loose_warn(const ci_conf *conf);
+void ci_conf_relaxed_warn(const ci_conf *conf);
 
 /* --help of a command; the man page (roff) of it. */
 void ci_conf_help(FILE *out, ci_conf_command command, const char *usage, const char *about);
@@ -81,14 +81,14 @@ void ci_conf_print(FILE *out, const ci_conf *conf);
 CI_MUST_CHECK ci_status ci_conf_given_text(char **out, const ci_conf *conf);
 
 /* Where things are, resolved from the options: absolute, see ci_path_absolute. Texts owned;
- * ci_conf_places_free. */
-typedef struct ci_conf_places
+ * ci_conf_paths_free. */
+typedef struct ci_conf_paths
 {
     char *input, *staging, *state, *products;
     char *ingest_db, *products_db, *data_registry_db, *cal_registry_db;
     bool is_local_default; /* ./contimg-data is used: nothing was configured */
-} ci_conf_places;
-CI_MUST_CHECK ci_status ci_conf_places_new(ci_conf_places *out, const ci_conf *conf);
-void ci_conf_places_free(ci_conf_places *places);
+} ci_conf_paths;
+CI_MUST_CHECK ci_status ci_conf_paths_new(ci_conf_paths *out, const ci_conf *conf);
+void ci_conf_paths_free(ci_conf_paths *places);
 
 #endif

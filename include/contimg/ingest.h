@@ -23,7 +23,7 @@ typedef struct ci_ingest_options
                                   the migration of a deployed database, else none */
     /* Reads a file's header; NULL: ci_uvh5_summary_read. */
     ci_status (*summary)(ci_uvh5_summary *out, const char *path);
-    bool named_as_they_stand; /* files named: any number of sub-bands is complete; else
+    bool named_accept_incomplete; /* files named: any number of sub-bands is complete; else
                                  n_expected and min_fraction hold for them too */
 } ci_ingest_options;
 void ci_ingest_options_default(ci_ingest_options *options);
@@ -50,7 +50,7 @@ CI_MUST_CHECK ci_status ci_ingest_advance(ci_registry *registry, const ci_ingest
 
 /* Files named by a person: one group as they stand, ordered by time and frequency, recorded
  * and returned (out->n = 1). CI_ERR_INPUT where a file is missing, empty, _incomplete,
- * truncated, unreadable or named twice, or, unless named_as_they_stand, an observation has
+ * truncated, unreadable or named twice, or, unless named_accept_incomplete, an observation has
  * less than min_fraction of its sub-bands. */
 CI_MUST_CHECK ci_status ci_ingest_named(ci_registry *registry, const char *const *paths,
                                         size_t n_path, const ci_ingest_options *options,

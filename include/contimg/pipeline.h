@@ -27,7 +27,7 @@ CI_MUST_CHECK ci_status ci_pipeline_check_named(const ci_conf *conf);
 /* What `run` would have to do for a tile of these files, from their headers alone: shapes and
  * bytes, and the image's size as the options and the array give it. n_group and n_tile are the
  * caller's. Local, starts no MPI. */
-CI_MUST_CHECK ci_status ci_pipeline_foresee(const ci_conf *conf, const char *const *paths,
-                                            size_t n_path, ci_plan_work *work);
+CI_MUST_CHECK ci_status ci_pipeline_estimate(const ci_conf *conf, const char *const *paths,
+                                             size_t n_path, ci_plan_work *work);
 
 #endif

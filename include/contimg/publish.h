@@ -59,7 +59,7 @@ typedef struct ci_publish_subject
     const char *residual; /* tile: residual.fits, where the rms is measured; may be NULL */
     double thermal_jy, flux_ratio;
     int64_t n_flux_match;
-    bool as_they_stand; /* files named by a person: what they cannot meet is skipped */
+    bool accept_incomplete; /* files named by a person: what they cannot meet is skipped */
 } ci_publish_subject;
 /* Judges one image. The result is in *gates; a status only where judging itself failed: a
  * file that is no image or damaged is a gate that fails, one that the system would not open or

@@ -4,7 +4,7 @@
  *
  * The record ("contimg-report-1"; numbers in the unit of their name's suffix, null unknown):
  *  schema, run, command, version, host, n_rank, options,
- *  loosened [{name, value, default, origin}] (quality limits looser than their defaults),
+ *  relaxed [{name, value, default, origin}] (quality limits looser than their defaults),
  *  started, ended (ISO), seconds,
  *  status ("ok", ...), exit_code, error,
  *  warnings [text],
@@ -20,7 +20,7 @@
  *          match [{name, true_jy, found_jy, found_err_jy, separation_arcsec}]} or null,
  *    tiles [{
  *      id, state ("passed","refused","failed","reused"), reason, is_degraded, folder,
- *      loosened (the limits that judged it, "name value (default), ..."),
+ *      relaxed (the limits that judged it, "name value (default), ..."),
  *      image {n_x, n_y, cell_arcsec, ra_deg, dec_deg, beam_*_..., psf_sidelobe, rms_jy,
  *             thermal_jy, peak_jy, dirty_peak_jy, model_flux_jy, freq_hz, n_sample, n_major,
  *             n_minor, stop_reason, is_pseudo_i,

@@ -25,14 +25,14 @@ typedef struct ci_uvh5_file ci_uvh5_file;
 
 /* Opens read-only, locking off, checks everything of uvh5.md A.7; local. Refusals are
  * CI_ERR_INPUT with file, dataset, value and reason; oddities are warnings of the log
- * and of ci_uvh5_odd_*. */
+ * and of ci_uvh5_warning_*. */
 CI_MUST_CHECK ci_status ci_uvh5_open(ci_uvh5_file **out, const char *path,
                                      const ci_uvh5_options *options);
 void ci_uvh5_close(ci_uvh5_file *file);
 /* The file's own data set description (its spectral windows as sub-bands); borrowed. */
 const ci_vis_meta *ci_uvh5_meta(const ci_uvh5_file *file);
-size_t ci_uvh5_odd_count(const ci_uvh5_file *file);
-const char *ci_uvh5_odd_get(const ci_uvh5_file *file, size_t i);
+size_t ci_uvh5_warning_count(const ci_uvh5_file *file);
+const char *ci_uvh5_warning_get(const ci_uvh5_file *file, size_t i);
 /* CI_ERR_INPUT, naming both files and what differs, where they are of two arrays. Local. */
 CI_MUST_CHECK ci_status ci_uvh5_arrays_compare(const ci_uvh5_file *first,
                                                const ci_uvh5_file *other);

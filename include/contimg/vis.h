@@ -88,8 +88,8 @@ typedef struct ci_vis_meta
     size_t n_sub_band;
     ci_vis_sub_band *sub_band; /* [n_sub_band] ascending in frequency, owned */
     size_t n_phase;
-    ci_vis_phase_centre *phase;   /* [n_phase], owned */
-    bool nsamples_mean_something; /* not all 0, negative, NaN or absurd */
+    ci_vis_phase_centre *phase; /* [n_phase], owned */
+    bool has_valid_nsamples;    /* not all 0, negative, NaN or absurd */
 } ci_vis_meta;
 
 void ci_vis_meta_free(ci_vis_meta *meta); /* frees what it owns and itself; NULL-safe */

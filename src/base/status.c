@@ -47,7 +47,7 @@ int ci_status_exit_code(ci_status status)
     return row_of(status)->exit_code;
 }
 
-bool ci_status_is_machines(ci_status status)
+bool ci_status_is_environment(ci_status status)
 {
     return status == CI_ERR_IO || status == CI_ERR_DATABASE || status == CI_ERR_MEMORY ||
            status == CI_ERR_DISK;

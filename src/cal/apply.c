@@ -113,7 +113,7 @@ static void hands_match(const ci_cal_table *table, const ci_vis_meta *meta, int 
         }
         for (int side = 0; side < 2; side++) {
             hand[p][side] = -1;
-            for (size_t h = 0; h < table->n_hand; h++)
+            for (size_t h = 0; h < table->n_feed; h++)
                 if (pair[side] && table->jones[h] == pair[side]) hand[p][side] = (int)h;
         }
     }
@@ -124,8 +124,8 @@ static void bandpass_invert(ci_cal_correction *k, const ci_cal_table *table, con
 {
     for (size_t s = 0; s < k->n_slot; s++) {
         for (size_t a = 0; a < k->n_antenna; a++) {
-            for (size_t h = 0; h < k->n_hand && antenna[a] >= 0; h++) {
-                ci_c64 *out = k->inverse + ((s * k->n_antenna + a) * k->n_hand + h) * k->n_chan;
+            for (size_t h = 0; h < k->n_feed && antenna[a] >= 0; h++) {
+                ci_c64 *out = k->inverse + ((s * k->n_antenna + a) * k->n_feed + h) * k->n_chan;
                 for (size_t c = 0; c < k->n_chan; c++) {
                     if (chan[c] < 0) continue;
                     size_t i = ci_cal_index(table, time[s], (size_t)chan[c], (size_t)antenna[a], h);
@@ -141,8 +141,8 @@ static void gain_invert(ci_cal_correction *k, const ci_cal_table *table, const c
 {
     for (size_t t = 0; t < k->n_slot; t++)
         for (size_t a = 0; a < k->n_antenna; a++)
-            for (size_t h = 0; h < k->n_hand && antenna[a] >= 0; h++)
-                k->inverse[(t * k->n_antenna + a) * k->n_hand + h] =
+            for (size_t h = 0; h < k->n_feed && antenna[a] >= 0; h++)
+                k->inverse[(t * k->n_antenna + a) * k->n_feed + h] =
                     inverse_of(gain_at(table, (size_t)antenna[a], h, meta->time_mjd_s[t]));
 }
 
@@ -178,7 +178,7 @@ static ci_status correction_fill(ci_cal_correction *k, const ci_cal_table *table
         if (!same || table->kind == CI_CAL_GAIN) time[k->n_slot++] = near;
         k->slot[t] = k->n_slot - 1;
     }
-    CI_TRY(ci_mem_alloc(&k->inverse, k->n_slot * k->n_antenna * k->n_hand * k->n_chan,
+    CI_TRY(ci_mem_alloc(&k->inverse, k->n_slot * k->n_antenna * k->n_feed * k->n_chan,
                         sizeof(ci_c64), "corrections"));
     if (table->kind == CI_CAL_BANDPASS)
         bandpass_invert(k, table, antenna, chan, time);
@@ -198,7 +198,7 @@ ci_status ci_cal_correction_new(ci_cal_correction **out, const ci_cal_table *tab
     *out = NULL;
     CI_TRY(ci_mem_alloc(&k, 1, sizeof *k, what));
     k->n_antenna = meta->array.n_antenna;
-    k->n_hand = table->n_hand;
+    k->n_feed = table->n_feed;
     k->n_chan = table->kind == CI_CAL_BANDPASS ? block->n_chan : 1;
     hands_match(table, meta, k->hand);
     ci_status status =
@@ -238,7 +238,7 @@ void ci_cal_correction_row(const ci_cal_correction *k, const ci_vis_block *block
                 factor[c] = 0;
             return;
         }
-        side[i] = k->inverse + ((s * k->n_antenna + ant[i]) * k->n_hand + (size_t)hand) * k->n_chan;
+        side[i] = k->inverse + ((s * k->n_antenna + ant[i]) * k->n_feed + (size_t)hand) * k->n_chan;
     }
     size_t step = k->n_chan > 1 ? 1 : 0;
     for (size_t c = 0; c < block->n_chan; c++) {

@@ -7,9 +7,9 @@
 /* 1/g of every receptor where the block needs it; 0: no solution. */
 typedef struct ci_cal_correction
 {
-    size_t n_slot, n_antenna, n_hand, n_chan; /* n_chan: the block's, or 1 */
+    size_t n_slot, n_antenna, n_feed, n_chan; /* n_chan: the block's, or 1 */
     size_t *slot;                             /* [meta n_time] of each time of the data */
-    ci_c64 *inverse; /* [n_slot][n_antenna][n_hand][n_chan], antennas of the data */
+    ci_c64 *inverse; /* [n_slot][n_antenna][n_feed][n_chan], antennas of the data */
     int hand[4][2];  /* [pol] hands of either side, -1: not in the table */
 } ci_cal_correction;
 

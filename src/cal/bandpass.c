@@ -116,7 +116,7 @@ static size_t pack_for(const ci_cal_problem *p, size_t i_place, double *out)
     if (!s) return 0;
     dealt_blocks(p, i_sub_band, i_place, &first, &count);
     for (size_t k = first; k < first + count; k++) {
-        for (size_t h = 0; h < p->n_hand; h++) {
+        for (size_t h = 0; h < p->n_feed; h++) {
             if (out) block_sums(p, s, h, k, out + n);
             n += piece_size(p, i_sub_band, k, s->part.n_baseline);
         }
@@ -131,7 +131,7 @@ static size_t piece_offset(const ci_cal_problem *p, size_t i_sub_band, size_t fi
 {
     size_t n = 0;
     for (size_t j = first; j < k; j++)
-        n += p->n_hand * piece_size(p, i_sub_band, j, n_baseline);
+        n += p->n_feed * piece_size(p, i_sub_band, j, n_baseline);
     return n + h * piece_size(p, i_sub_band, k, n_baseline);
 }
 
@@ -148,7 +148,7 @@ static void dealt_solve(ci_cal_problem *p, size_t i_place, const double *all, co
     dealt_blocks(p, i_sub_band, i_place, &first, &count);
     for (size_t k = first; k < first + count; k++) {
         size_t n_chan = block_chans(n_chan_all, k);
-        for (size_t h = 0; h < p->n_hand; h++) {
+        for (size_t h = 0; h < p->n_feed; h++) {
             memset(sums, 0, 3 * n_chan * p->n_baseline * sizeof(double));
             for (size_t i = holder; i < holder + n_holder; i++) {
                 const ci_cal_place *from = &p->place[i];
@@ -207,7 +207,7 @@ static void whole_solve(ci_cal_problem *p, double *sums)
     for (size_t i = 0; i < p->n_part; i++) {
         const ci_cal_sums *s = &p->part[i];
         for (size_t k = 0; k < block_count(s->n_chan); k++) {
-            for (size_t h = 0; h < p->n_hand; h++) {
+            for (size_t h = 0; h < p->n_feed; h++) {
                 block_sums(p, s, h, k, sums);
                 block_solve(p, s->i_chan_first + k * CI_CAL_BLOCK_CHAN, block_chans(s->n_chan, k),
                             h, sums);
@@ -230,7 +230,7 @@ static ci_status solutions_share(ci_cal_problem *p, bool is_shared)
     double *here = NULL;
     void *whole = NULL;
     for (size_t i = 0; i < p->n_part; i++)
-        n_max += p->part[i].n_chan * p->n_hand;
+        n_max += p->part[i].n_chan * p->n_feed;
     CI_TRY(ci_par_alloc(p->comm, &here, n_max * size, sizeof *here, "bandpass solutions"));
     for (size_t i = 0; i < p->n_place; i++) {
         if (p->place[i].rank != ci_comm_rank(p->comm)) continue;
@@ -239,7 +239,7 @@ static ci_status solutions_share(ci_cal_problem *p, bool is_shared)
         if (is_shared) dealt_blocks(p, s->part.i_sub_band, i, &first, &count);
         size_t c_end = (first + count) * CI_CAL_BLOCK_CHAN;
         for (size_t c = first * CI_CAL_BLOCK_CHAN; c < c_end && c < s->n_chan; c++) {
-            for (size_t h = 0; h < p->n_hand; h++) {
+            for (size_t h = 0; h < p->n_feed; h++) {
                 double *out = here + n++ * size;
                 size_t at = h * p->n_chan + s->i_chan_first + c;
                 *out++ = (double)at;
@@ -270,7 +270,7 @@ static ci_status solutions_share(ci_cal_problem *p, bool is_shared)
 /* Mean amplitude 1 and mean phase 0 over the band; what is taken out goes to the gains. */
 static void normalise(ci_cal_problem *p)
 {
-    for (size_t h = 0; h < p->n_hand; h++) {
+    for (size_t h = 0; h < p->n_feed; h++) {
         ci_c64 *bandpass = p->bandpass + h * p->n_chan * p->n_antenna;
         const uint8_t *flag = p->bandpass_flag + h * p->n_chan * p->n_antenna;
         for (size_t a = 0; a < p->n_antenna; a++) {
@@ -298,7 +298,7 @@ static void normalise(ci_cal_problem *p)
 ci_status ci_cal_bandpass_solve(ci_cal_problem *p)
 {
     if (p->n_chan == 1) { /* all is in the gains */
-        for (size_t i = 0; i < p->n_hand * p->n_antenna; i++)
+        for (size_t i = 0; i < p->n_feed * p->n_antenna; i++)
             p->bandpass[i] = 1;
         return CI_OK;
     }
@@ -319,7 +319,7 @@ ci_status ci_cal_bandpass_solve(ci_cal_problem *p)
     ci_mem_free(sums);
     if (!status) status = solutions_share(p, is_shared);
     if (status) return status;
-    for (size_t h = 0; h < p->n_hand; h++) {
+    for (size_t h = 0; h < p->n_feed; h++) {
         size_t at = h * p->n_chan * p->n_antenna;
         ci_cal_reference_align(p->n_chan, p->n_antenna, p->i_ref, p->bandpass + at,
                                p->bandpass_flag + at);
@@ -370,7 +370,7 @@ static void receptor_fill(const ci_cal_problem *p, size_t base, size_t n_chan)
 
 void ci_cal_bandpass_fill(ci_cal_problem *p)
 {
-    for (size_t h = 0; h < p->n_hand; h++) {
+    for (size_t h = 0; h < p->n_feed; h++) {
         size_t i_chan_first = 0;
         for (size_t s = 0; s < p->meta->n_sub_band; s++) {
             size_t n_chan = p->meta->sub_band[s].n_chan;

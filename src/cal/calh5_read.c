@@ -9,7 +9,7 @@ typedef struct reader
 {
     ci_h5_file *file;
     const char *path;
-    int64_t n_antenna, n_data, n_chan, n_time, n_hand, n_window; /* n_antenna: telescope's */
+    int64_t n_antenna, n_data, n_chan, n_time, n_feed, n_window; /* n_antenna: telescope's */
     bool is_wide, is_multiply;
     int64_t *data_antenna; /* [n_data] index into the array */
     ci_vis_array array;
@@ -49,7 +49,7 @@ static ci_status sizes_read(reader *r)
     CI_TRY(size_read(r, "Header/Nants_data", &r->n_data));
     CI_TRY(size_read(r, "Header/Nfreqs", &r->n_chan));
     CI_TRY(size_read(r, "Header/Ntimes", &r->n_time));
-    CI_TRY(size_read(r, "Header/Njones", &r->n_hand));
+    CI_TRY(size_read(r, "Header/Njones", &r->n_feed));
     if (ci_h5_has(r->file, "Header/wide_band"))
         CI_TRY(ci_h5_read_int(r->file, "Header/wide_band", &wide, 1));
     r->is_wide = wide != 0;
@@ -177,8 +177,8 @@ static ci_status words_read(const reader *r, ci_cal_table *t)
     int64_t jones[2] = {0, 0}, yes = 0;
     char kind[32], ref[40], feed[8];
     double angle = 0;
-    CI_TRY(ci_h5_read_int(r->file, "Header/jones_array", jones, t->n_hand));
-    for (size_t h = 0; h < t->n_hand; h++) {
+    CI_TRY(ci_h5_read_int(r->file, "Header/jones_array", jones, t->n_feed));
+    for (size_t h = 0; h < t->n_feed; h++) {
         t->jones[h] = (int)jones[h];
         if (jones[h] != -5 && jones[h] != -6 && jones[h] != -1 && jones[h] != -2)
             return ci_error(CI_ERR_INPUT,
@@ -227,7 +227,7 @@ static ci_status words_read(const reader *r, ci_cal_table *t)
 static void flags_refine(ci_cal_table *t)
 {
     size_t n_step = t->n_time * t->n_chan, n_antenna = t->array.n_antenna;
-    for (size_t h = 0; h < t->n_hand; h++) {
+    for (size_t h = 0; h < t->n_feed; h++) {
         for (int pass = 0; pass < 2; pass++) {
             size_t n_outer = pass ? n_antenna : n_step, n_inner = pass ? n_step : n_antenna;
             for (size_t i = 0; i < n_outer; i++) {
@@ -235,7 +235,7 @@ static void flags_refine(ci_cal_table *t)
                 for (int mark = 0; mark < 2 && !any; mark++) {
                     for (size_t k = 0; k < n_inner; k++) {
                         size_t step = pass ? k : i, a = pass ? i : k;
-                        uint8_t *flag = &t->flag[(step * n_antenna + a) * t->n_hand + h];
+                        uint8_t *flag = &t->flag[(step * n_antenna + a) * t->n_feed + h];
                         any |= *flag == 0;
                         if (mark) *flag = CI_CAL_NO_DATA;
                     }
@@ -249,7 +249,7 @@ static ci_status shape_check(const reader *r, const char *name)
 {
     ci_h5_info info;
     uint64_t want[4] = {(uint64_t)r->n_data, (uint64_t)r->n_chan, (uint64_t)r->n_time,
-                        (uint64_t)r->n_hand};
+                        (uint64_t)r->n_feed};
     char shape[128];
     CI_TRY(ci_h5_info_get(r->file, name, &info));
     bool same = info.rank == 4;
@@ -261,7 +261,7 @@ static ci_status shape_check(const reader *r, const char *name)
                     "%s: %s: shape %s, the header says %lld antennas x %lld channels x %lld times "
                     "x %lld hands",
                     r->path, name, shape, (long long)r->n_data, (long long)r->n_chan,
-                    (long long)r->n_time, (long long)r->n_hand);
+                    (long long)r->n_time, (long long)r->n_feed);
 }
 
 /* All of a dataset of the table's shape. */
@@ -270,7 +270,7 @@ static ci_status cube_read(const reader *r, const char *name, ci_h5_type type, v
     ci_h5_slab *slab = NULL;
     uint64_t start[4] = {0, 0, 0, 0};
     uint64_t count[4] = {(uint64_t)r->n_data, (uint64_t)r->n_chan, (uint64_t)r->n_time,
-                         (uint64_t)r->n_hand};
+                         (uint64_t)r->n_feed};
     CI_TRY(shape_check(r, name));
     CI_TRY(ci_h5_slab_open(&slab, r->file, name, type));
     ci_status status = ci_h5_slab_read(slab, start, count, out);
@@ -281,7 +281,7 @@ static ci_status cube_read(const reader *r, const char *name, ci_h5_type type, v
 static void cube_place(const reader *r, ci_cal_table *t, const ci_c64 *gain, const uint8_t *flag,
                        const float *snr)
 {
-    size_t i = 0, n = t->n_time * t->n_chan * t->array.n_antenna * t->n_hand;
+    size_t i = 0, n = t->n_time * t->n_chan * t->array.n_antenna * t->n_feed;
     for (size_t k = 0; k < n; k++) {
         t->gain[k] = 1;
         t->flag[k] = CI_CAL_NO_DATA; /* antennas that are not in the table */
@@ -289,7 +289,7 @@ static void cube_place(const reader *r, ci_cal_table *t, const ci_c64 *gain, con
     for (size_t d = 0; d < (size_t)r->n_data; d++) {
         for (size_t c = 0; c < t->n_chan; c++) {
             for (size_t k = 0; k < t->n_time; k++) {
-                for (size_t h = 0; h < t->n_hand; h++, i++) {
+                for (size_t h = 0; h < t->n_feed; h++, i++) {
                     size_t to = ci_cal_index(t, k, c, (size_t)r->data_antenna[d], h);
                     ci_c64 g = r->is_multiply ? 1 / gain[i] : gain[i];
                     bool good = !flag[i] && isfinite(creal(g)) && isfinite(cimag(g)) && cabs(g) > 0;
@@ -305,7 +305,7 @@ static void cube_place(const reader *r, ci_cal_table *t, const ci_c64 *gain, con
 
 static ci_status data_read(const reader *r, ci_cal_table *t)
 {
-    size_t n = (size_t)r->n_data * t->n_chan * t->n_time * t->n_hand;
+    size_t n = (size_t)r->n_data * t->n_chan * t->n_time * t->n_feed;
     bool has_snr = ci_h5_has(r->file, "Data/qualities") &&
                    ci_h5_has(r->file, "Header/extra_keywords/contimg_kind");
     ci_c64 *gain = NULL;
@@ -327,12 +327,12 @@ static ci_status data_read(const reader *r, ci_cal_table *t)
 static ci_status table_read(reader *r, ci_cal_table **out)
 {
     CI_TRY(sizes_read(r));
-    if (r->n_hand > 2)
+    if (r->n_feed > 2)
         return ci_error(CI_ERR_INPUT, "%s: Header/Njones: %lld: at most 2 are used", r->path,
-                        (long long)r->n_hand);
+                        (long long)r->n_feed);
     CI_TRY(array_read(r));
     CI_TRY(ci_cal_table_new(out, CI_CAL_GAIN, &r->array, (size_t)r->n_time, (size_t)r->n_chan,
-                            (size_t)r->n_hand));
+                            (size_t)r->n_feed));
     CI_TRY(words_read(r, *out));
     CI_TRY(times_read(r, *out));
     CI_TRY(freqs_read(r, *out));

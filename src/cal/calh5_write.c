@@ -19,7 +19,7 @@ typedef struct writer
 {
     ci_h5_file *file;
     const ci_cal_table *table;
-    size_t n_antenna, n_hand;
+    size_t n_antenna, n_feed;
     double *number; /* scratch [3 n_antenna or n_time or n_chan] */
     int64_t *integer;
     char *text;
@@ -52,17 +52,17 @@ static ci_status antennas_write(const writer *w)
         memcpy(w->text + a * 8, "other", 5);
     CI_TRY(ci_h5_write_strings(w->file, "Header/mount_type", 1, &n, w->text, 8));
     memset(w->text, 0, n * 40);
-    dim[1] = w->n_hand;
+    dim[1] = w->n_feed;
     for (size_t a = 0; a < n; a++) {
-        for (size_t h = 0; h < w->n_hand; h++) {
+        for (size_t h = 0; h < w->n_feed; h++) {
             int jones = w->table->jones[h];
             bool is_x = jones == -5;
-            w->text[a * w->n_hand + h] = "yxlr"[jones >= -2 ? 4 + jones : is_x];
-            w->number[a * w->n_hand + h] =
+            w->text[a * w->n_feed + h] = "yxlr"[jones >= -2 ? 4 + jones : is_x];
+            w->number[a * w->n_feed + h] =
                 jones < -2 && is_x != w->table->x_is_north ? 0.5 * CI_PI : 0;
         }
     }
-    CI_TRY(ci_h5_write_int_1(w->file, "Header/Nfeeds", (int64_t)w->n_hand));
+    CI_TRY(ci_h5_write_int_1(w->file, "Header/Nfeeds", (int64_t)w->n_feed));
     CI_TRY(ci_h5_write_strings(w->file, "Header/feed_array", 2, dim, w->text, 1));
     return ci_h5_write_double(w->file, "Header/feed_angle", 2, dim, w->number);
 }
@@ -86,15 +86,15 @@ static ci_status telescope_write(const writer *w)
 static ci_status axes_write(const writer *w)
 {
     const ci_cal_table *t = w->table;
-    uint64_t n_time = t->n_time, n_chan = t->n_chan, n_hand = t->n_hand, one = 1;
+    uint64_t n_time = t->n_time, n_chan = t->n_chan, n_feed = t->n_feed, one = 1;
     int64_t jones[2] = {t->jones[0], t->jones[1]}, window = 1;
     bool is_wide = t->kind == CI_CAL_GAIN;
     CI_TRY(ci_h5_write_int_1(w->file, "Header/Nfreqs", (int64_t)n_chan));
-    CI_TRY(ci_h5_write_int_1(w->file, "Header/Njones", (int64_t)n_hand));
+    CI_TRY(ci_h5_write_int_1(w->file, "Header/Njones", (int64_t)n_feed));
     CI_TRY(ci_h5_write_int_1(w->file, "Header/Ntimes", (int64_t)n_time));
     CI_TRY(ci_h5_write_int_1(w->file, "Header/Nspws", 1));
     CI_TRY(ci_h5_write_int(w->file, "Header/spw_array", 1, &one, &window));
-    CI_TRY(ci_h5_write_int(w->file, "Header/jones_array", 1, &n_hand, jones));
+    CI_TRY(ci_h5_write_int(w->file, "Header/jones_array", 1, &n_feed, jones));
     CI_TRY(ci_h5_write_bool_1(w->file, "Header/wide_band", is_wide));
     for (size_t i = 0; i < n_time; i++)
         w->number[i] = t->time_mjd_s[i] / CI_DAY_S + CI_JD_OF_MJD;
@@ -141,8 +141,8 @@ static ci_status words_write(const writer *w)
 static ci_status data_write(const writer *w)
 {
     const ci_cal_table *t = w->table;
-    size_t n = t->n_time * t->n_chan * w->n_antenna * t->n_hand, i = 0;
-    uint64_t dim[4] = {w->n_antenna, t->n_chan, t->n_time, t->n_hand};
+    size_t n = t->n_time * t->n_chan * w->n_antenna * t->n_feed, i = 0;
+    uint64_t dim[4] = {w->n_antenna, t->n_chan, t->n_time, t->n_feed};
     ci_c64 *gain = NULL;
     float *snr = NULL;
     uint8_t *flag = NULL;
@@ -152,7 +152,7 @@ static ci_status data_write(const writer *w)
     for (size_t a = 0; !status && a < w->n_antenna; a++) {
         for (size_t c = 0; c < t->n_chan; c++) {
             for (size_t k = 0; k < t->n_time; k++) {
-                for (size_t h = 0; h < t->n_hand; h++, i++) {
+                for (size_t h = 0; h < t->n_feed; h++, i++) {
                     size_t from = ci_cal_index(t, k, c, a, h);
                     gain[i] = t->gain[from];
                     snr[i] = t->snr[from];
@@ -191,7 +191,7 @@ static ci_status table_write(writer *w)
 /* Writes "<path>.part", synced; removes it where that fails. */
 static ci_status part_write(const ci_cal_table *table, const char *path)
 {
-    writer w = {.table = table, .n_antenna = table->array.n_antenna, .n_hand = table->n_hand};
+    writer w = {.table = table, .n_antenna = table->array.n_antenna, .n_feed = table->n_feed};
     char *part = NULL;
     CI_TRY(ci_path_part(&part, path));
     ci_status status = ci_h5_create(&w.file, part);

@@ -32,13 +32,13 @@ static ci_status planes_new(const ci_cal_problem *p, planes *out)
     CI_TRY(ci_mem_alloc(&out->first, p->n_part, sizeof *out->first, "bandpass"));
     for (size_t i = 0; i < p->n_part; i++) {
         out->first[i] = n;
-        n += p->n_hand * p->n_antenna * p->part[i].n_chan;
+        n += p->n_feed * p->n_antenna * p->part[i].n_chan;
     }
     CI_TRY(ci_mem_alloc(&out->re, n, sizeof(double), "bandpass"));
     CI_TRY(ci_mem_alloc(&out->im, n, sizeof(double), "bandpass"));
     for (size_t i = 0; i < p->n_part; i++) {
         const ci_cal_sums *s = &p->part[i];
-        for (size_t h = 0; h < p->n_hand; h++) {
+        for (size_t h = 0; h < p->n_feed; h++) {
             for (size_t a = 0; a < p->n_antenna; a++) {
                 size_t to = out->first[i] + (h * p->n_antenna + a) * s->n_chan;
                 for (size_t c = 0; c < s->n_chan; c++) {
@@ -102,7 +102,7 @@ static void interval_sums(const ci_cal_problem *p, const planes *k, size_t t, do
 {
     for (size_t i = 0; i < p->n_part; i++)
         for (size_t b = 0; b < p->part[i].part.n_baseline; b++)
-            for (size_t h = 0; h < p->n_hand; h++, out += 3)
+            for (size_t h = 0; h < p->n_feed; h++, out += 3)
                 baseline_sums(p, k, i, b, h, t, out);
 }
 
@@ -110,12 +110,12 @@ static void interval_sums(const ci_cal_problem *p, const planes *k, size_t t, do
 static void interval_solve(ci_cal_problem *p, size_t t, const double *all, double *sums)
 {
     size_t n = p->n_baseline;
-    for (size_t h = 0; h < p->n_hand; h++) {
+    for (size_t h = 0; h < p->n_feed; h++) {
         const double *in = all;
         memset(sums, 0, 3 * n * sizeof(double));
         for (size_t i = 0; i < p->n_place; i++) {
             size_t first = (size_t)p->place[i].i_baseline_first;
-            for (size_t b = 0; b < (size_t)p->place[i].n_baseline; b++, in += 3 * p->n_hand)
+            for (size_t b = 0; b < (size_t)p->place[i].n_baseline; b++, in += 3 * p->n_feed)
                 for (size_t k = 0; k < 3; k++)
                     sums[k * n + first + b] += in[3 * h + k];
         }
@@ -134,10 +134,10 @@ static ci_status solutions_share(ci_cal_problem *p)
     size_t rank = (size_t)ci_comm_rank(p->comm), n_rank = (size_t)ci_comm_size(p->comm);
     double *here = NULL;
     void *whole = NULL;
-    size_t n_max = (p->n_interval / n_rank + 1) * p->n_hand;
+    size_t n_max = (p->n_interval / n_rank + 1) * p->n_feed;
     CI_TRY(ci_par_alloc(p->comm, &here, n_max * size, sizeof *here, "gain solutions"));
     for (size_t t = rank; t < p->n_interval; t += n_rank) {
-        for (size_t h = 0; h < p->n_hand; h++) {
+        for (size_t h = 0; h < p->n_feed; h++) {
             size_t at = h * p->n_interval + t;
             double *out = here + n++ * size;
             *out++ = (double)at;
@@ -171,7 +171,7 @@ ci_status ci_cal_gain_solve(ci_cal_problem *p)
     planes k = {0};
     for (size_t i = 0; i < p->n_part; i++)
         n_here += p->part[i].part.n_baseline;
-    n_here *= 3 * p->n_hand;
+    n_here *= 3 * p->n_feed;
     ci_status status = ci_mem_alloc(&here, n_here, sizeof *here, "gain sums");
     if (!status) status = ci_mem_alloc(&sums, 3 * p->n_baseline, sizeof *sums, "gain sums");
     if (!status) status = planes_new(p, &k);
@@ -189,7 +189,7 @@ ci_status ci_cal_gain_solve(ci_cal_problem *p)
     ci_mem_free(here);
     ci_mem_free(sums);
     if (!status) status = solutions_share(p);
-    for (size_t h = 0; !status && h < p->n_hand; h++) {
+    for (size_t h = 0; !status && h < p->n_feed; h++) {
         size_t at = h * p->n_interval * p->n_antenna;
         ci_cal_reference_align(p->n_interval, p->n_antenna, p->i_ref, p->gain + at,
                                p->gain_flag + at);
@@ -231,19 +231,19 @@ ci_status ci_cal_residual(ci_cal_problem *p, double residual[2])
     void *whole = NULL;
     for (size_t i = 0; i < p->n_part; i++)
         n += p->part[i].part.n_baseline;
-    n *= 2 * p->n_hand;
+    n *= 2 * p->n_feed;
     CI_TRY(ci_par_alloc(p->comm, &here, n, sizeof *here, "residual"));
     out = here;
     for (size_t i = 0; i < p->n_part; i++)
         for (size_t b = 0; b < p->part[i].part.n_baseline; b++)
-            for (size_t h = 0; h < p->n_hand; h++, out += 2)
+            for (size_t h = 0; h < p->n_feed; h++, out += 2)
                 baseline_residual(p, &p->part[i], b, h, out);
     ci_status status = ci_par_gather(p->comm, here, n * sizeof(double), -1, &whole, &n_byte);
     const double *in = whole;
     for (size_t i = 0; !status && i < n_byte / sizeof(double); i++)
-        sum[i % (2 * p->n_hand)] += in[i];
+        sum[i % (2 * p->n_feed)] += in[i];
     residual[0] = residual[1] = NAN;
-    for (size_t h = 0; h < p->n_hand; h++)
+    for (size_t h = 0; h < p->n_feed; h++)
         if (sum[2 * h + 1] > 0)
             residual[h] = sqrt((sum[2 * h] > 0 ? sum[2 * h] : 0) / sum[2 * h + 1]);
     ci_mem_free(whole);

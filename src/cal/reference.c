@@ -11,7 +11,7 @@
 static int64_t samples_of(const ci_cal_problem *p, size_t a)
 {
     int64_t least = INT64_MAX;
-    for (size_t h = 0; h < p->n_hand; h++) {
+    for (size_t h = 0; h < p->n_feed; h++) {
         const int64_t *good = p->good_antenna + h * p->n_antenna;
         bool is_there = false;
         for (size_t k = 0; k < p->n_antenna && !is_there; k++)

@@ -18,7 +18,7 @@ void ci_cal_options_default(ci_cal_options *options)
 static ci_status antennas_check(const ci_cal_problem *p)
 {
     size_t most = 0;
-    for (size_t h = 0; h < p->n_hand; h++) {
+    for (size_t h = 0; h < p->n_feed; h++) {
         size_t n = 0;
         for (size_t a = 0; a < p->n_antenna; a++)
             n += p->good_antenna[h * p->n_antenna + a] > 0;
@@ -37,7 +37,7 @@ static ci_status rounds_run(ci_cal_problem *p)
 {
     bool is_once = p->n_interval == 1 || p->n_chan == 1;
     int n_round = is_once || p->options->n_round < 1 ? 1 : p->options->n_round;
-    for (size_t i = 0; i < p->n_hand * p->n_interval * p->n_antenna; i++)
+    for (size_t i = 0; i < p->n_feed * p->n_interval * p->n_antenna; i++)
         p->gain[i] = 1;
     for (int round = 0; round < n_round; round++) {
         p->n_iteration = 0;
@@ -56,7 +56,7 @@ static ci_status rounds_run(ci_cal_problem *p)
 /* Flags that say whether there were any data, and a bandpass of one channel. */
 static void flags_finish(ci_cal_problem *p)
 {
-    for (size_t h = 0; h < p->n_hand; h++) {
+    for (size_t h = 0; h < p->n_feed; h++) {
         for (size_t a = 0; a < p->n_antenna; a++) {
             bool is_absent = p->good_antenna[h * p->n_antenna + a] == 0, has_gain = false;
             for (size_t t = 0; t < p->n_interval; t++) {
@@ -87,9 +87,9 @@ static void table_fill(const ci_cal_problem *p, ci_cal_table *table, const ci_c6
     size_t n_step = table->n_time * table->n_chan;
     for (size_t i = 0; i < n_step; i++) {
         for (size_t a = 0; a < p->n_antenna; a++) {
-            for (size_t h = 0; h < p->n_hand; h++) {
+            for (size_t h = 0; h < p->n_feed; h++) {
                 size_t from = (h * n_step + i) * p->n_antenna + a;
-                size_t to = (i * p->n_antenna + a) * p->n_hand + h;
+                size_t to = (i * p->n_antenna + a) * p->n_feed + h;
                 table->flag[to] = flag[from];
                 table->gain[to] = flag[from] ? 1 : gain[from];
                 table->snr[to] = flag[from] ? 0 : snr[from];
@@ -105,7 +105,7 @@ static void table_fill(const ci_cal_problem *p, ci_cal_table *table, const ci_c6
 static ci_status bandpass_table(const ci_cal_problem *p, ci_cal_table **out)
 {
     const ci_vis_meta *meta = p->meta;
-    CI_TRY(ci_cal_table_new(out, CI_CAL_BANDPASS, &meta->array, 1, p->n_chan, p->n_hand));
+    CI_TRY(ci_cal_table_new(out, CI_CAL_BANDPASS, &meta->array, 1, p->n_chan, p->n_feed));
     ci_cal_table *table = *out;
     size_t c = 0;
     for (size_t s = 0; s < meta->n_sub_band; s++) {
@@ -129,7 +129,7 @@ static ci_status bandpass_table(const ci_cal_problem *p, ci_cal_table **out)
 static ci_status gain_table(const ci_cal_problem *p, ci_cal_table **out)
 {
     const ci_vis_meta *meta = p->meta;
-    CI_TRY(ci_cal_table_new(out, CI_CAL_GAIN, &meta->array, p->n_interval, 1, p->n_hand));
+    CI_TRY(ci_cal_table_new(out, CI_CAL_GAIN, &meta->array, p->n_interval, 1, p->n_feed));
     ci_cal_table *table = *out;
     double low = INFINITY, high = 0;
     for (size_t s = 0; s < meta->n_sub_band; s++) {
@@ -163,7 +163,7 @@ static void quality_join(const ci_cal_problem *p, const ci_cal_quality *bandpass
     out->n_failed = gain->n_failed + bandpass->n_failed;
     out->n_antenna = gain->n_antenna;
     out->n_iteration = p->n_iteration;
-    for (size_t h = 0; h < p->n_hand; h++)
+    for (size_t h = 0; h < p->n_feed; h++)
         for (size_t a = 0; a < p->n_antenna; a++)
             out->n_receptor[h] += p->good_antenna[h * p->n_antenna + a] > 0;
 }

@@ -8,15 +8,15 @@
 static ci_status hands_find(ci_cal_problem *p)
 {
     static const int hands[2][2] = {{-5, -6}, {-1, -2}};
-    for (int kind = 0; kind < 2 && p->n_hand == 0; kind++) {
+    for (int kind = 0; kind < 2 && p->n_feed == 0; kind++) {
         for (int hand = 0; hand < 2; hand++) {
             int i = ci_vis_pol_find(p->meta, hands[kind][hand]);
             if (i < 0) continue;
-            p->i_pol[p->n_hand] = (size_t)i;
-            p->jones[p->n_hand++] = hands[kind][hand];
+            p->i_pol[p->n_feed] = (size_t)i;
+            p->jones[p->n_feed++] = hands[kind][hand];
         }
     }
-    if (p->n_hand == 0)
+    if (p->n_feed == 0)
         return ci_error(CI_ERR_INPUT,
                         "calibration: the data have no parallel hand (XX, YY, RR or LL; first "
                         "polarisation is %d): gains cannot be solved for",
@@ -109,7 +109,7 @@ static void acc_flush(const ci_cal_problem *p, const pass *k, size_t i_baseline_
                       size_t i_interval)
 {
     size_t n = k->block->n_chan;
-    for (size_t h = 0; h < p->n_hand; h++) {
+    for (size_t h = 0; h < p->n_feed; h++) {
         size_t at = ci_cal_sum_index(p, k->sums, i_baseline_here, h, i_interval);
         double *acc = k->acc + h * 4 * n;
         for (size_t i = 0; i < n; i++) {
@@ -119,7 +119,7 @@ static void acc_flush(const ci_cal_problem *p, const pass *k, size_t i_baseline_
             k->sums->c[at + i] = (float)acc[3 * n + i];
         }
     }
-    memset(k->acc, 0, p->n_hand * 4 * n * sizeof(double));
+    memset(k->acc, 0, p->n_feed * 4 * n * sizeof(double));
 }
 
 static void block_sum(ci_cal_problem *p, const pass *k, const ci_c32 *model)
@@ -131,7 +131,7 @@ static void block_sum(ci_cal_problem *p, const pass *k, const ci_c32 *model)
         if (ant1 == ant2) continue;
         size_t first, end;
         chan_limits(p->options, block, i_row, &first, &end);
-        for (size_t h = 0; h < p->n_hand; h++) {
+        for (size_t h = 0; h < p->n_feed; h++) {
             int64_t n = row_add(k, i_row, p->i_pol[h], model + i_row * block->n_chan, first, end,
                                 k->acc + h * 4 * block->n_chan, k->chan + h * block->n_chan);
             p->good_interval[h * p->n_interval + t] += n;
@@ -161,12 +161,12 @@ static ci_status part_sum(ci_cal_problem *p, const ci_vis_block *block, ci_cal_p
     pass k = {.block = block, .sums = sums};
     ci_status status =
         ci_mem_alloc(&model, block->n_row * block->n_chan, sizeof *model, "model visibilities");
-    if (!status) status = ci_mem_alloc(&k.acc, p->n_hand * 4 * block->n_chan, sizeof(double), what);
-    if (!status) status = ci_mem_alloc(&k.chan, p->n_hand * block->n_chan, sizeof(int64_t), what);
+    if (!status) status = ci_mem_alloc(&k.acc, p->n_feed * 4 * block->n_chan, sizeof(double), what);
+    if (!status) status = ci_mem_alloc(&k.chan, p->n_feed * block->n_chan, sizeof(int64_t), what);
     if (!status) status = predict(context, block, model);
     if (!status) {
         block_sum(p, &k, model);
-        for (size_t h = 0; h < p->n_hand; h++)
+        for (size_t h = 0; h < p->n_feed; h++)
             for (size_t i = 0; i < block->n_chan; i++)
                 p->good_chan[h * p->n_chan + sums->i_chan_first + i] +=
                     k.chan[h * block->n_chan + i];
@@ -180,13 +180,13 @@ static ci_status part_sum(ci_cal_problem *p, const ci_vis_block *block, ci_cal_p
 static ci_status arrays_new(ci_cal_problem *p)
 {
     static const char what[] = "calibration solutions";
-    size_t n_b = p->n_hand * p->n_chan * p->n_antenna;
-    size_t n_g = p->n_hand * p->n_interval * p->n_antenna;
-    CI_TRY(ci_mem_alloc(&p->count, p->n_hand * (p->n_chan + p->n_interval + p->n_antenna),
+    size_t n_b = p->n_feed * p->n_chan * p->n_antenna;
+    size_t n_g = p->n_feed * p->n_interval * p->n_antenna;
+    CI_TRY(ci_mem_alloc(&p->count, p->n_feed * (p->n_chan + p->n_interval + p->n_antenna),
                         sizeof(int64_t), what));
     p->good_chan = p->count;
-    p->good_interval = p->good_chan + p->n_hand * p->n_chan;
-    p->good_antenna = p->good_interval + p->n_hand * p->n_interval;
+    p->good_interval = p->good_chan + p->n_feed * p->n_chan;
+    p->good_antenna = p->good_interval + p->n_feed * p->n_interval;
     CI_TRY(ci_mem_alloc(&p->bandpass, n_b, sizeof(ci_c64), what));
     CI_TRY(ci_mem_alloc(&p->bandpass_flag, n_b, 1, what));
     CI_TRY(ci_mem_alloc(&p->bandpass_snr, n_b, sizeof(float), what));
@@ -254,7 +254,7 @@ static ci_status means_find(ci_cal_problem *p, double *sum)
         const double *freq = p->meta->sub_band[s->part.i_sub_band].freq_hz;
         for (size_t b = 0; b < s->part.n_baseline; b++, n++) {
             const float *row = s->b + ci_cal_sum_index(p, s, b, 0, 0);
-            for (size_t k = 0; k < p->n_hand * p->n_interval; k++, row += s->n_chan) {
+            for (size_t k = 0; k < p->n_feed * p->n_interval; k++, row += s->n_chan) {
                 for (size_t c = 0; c < s->n_chan; c++) {
                     here[2 * n] += (double)row[c];
                     here[2 * n + 1] += (double)row[c] * freq[c];
@@ -279,7 +279,7 @@ static ci_status means_find(ci_cal_problem *p, double *sum)
 static ci_status data_check(const ci_cal_problem *p, double model_power)
 {
     int64_t n_good = 0;
-    for (size_t i = 0; i < p->n_hand * p->n_chan; i++)
+    for (size_t i = 0; i < p->n_feed * p->n_chan; i++)
         n_good += p->good_chan[i];
     if (n_good == 0)
         return ci_error(CI_ERR_NO_DATA,
@@ -307,7 +307,7 @@ ci_status ci_cal_problem_new(ci_comm *comm, const ci_vis_set *set, ci_cal_predic
     ci_status status = ci_par_agree(comm, set_sum(p, set, predict, context));
     if (!status)
         status =
-            ci_par_sum_int(comm, p->count, p->n_hand * (p->n_chan + p->n_interval + p->n_antenna));
+            ci_par_sum_int(comm, p->count, p->n_feed * (p->n_chan + p->n_interval + p->n_antenna));
     if (!status) status = places_gather(p);
     if (!status) status = means_find(p, &model_power);
     if (!status) status = ci_par_agree(comm, data_check(p, model_power));

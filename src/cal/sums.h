@@ -32,7 +32,7 @@ typedef struct ci_cal_problem
     ci_comm *comm;
     const ci_vis_meta *meta;
     const ci_cal_options *options;
-    size_t n_antenna, n_baseline, n_hand, n_interval, n_chan;
+    size_t n_antenna, n_baseline, n_feed, n_interval, n_chan;
     size_t i_pol[2]; /* polarisation index of each hand */
     int jones[2];
     size_t *i_interval;     /* [n_time] */
@@ -44,14 +44,14 @@ typedef struct ci_cal_problem
     ci_cal_place *place; /* [n_place] parts of all ranks, in rank order */
     /* numbers of good samples, whole world */
     int64_t *count;         /* owner of the next three */
-    int64_t *good_chan;     /* [n_hand][n_chan] */
-    int64_t *good_interval; /* [n_hand][n_interval] */
-    int64_t *good_antenna;  /* [n_hand][n_antenna] */
+    int64_t *good_chan;     /* [n_feed][n_chan] */
+    int64_t *good_interval; /* [n_feed][n_interval] */
+    int64_t *good_antenna;  /* [n_feed][n_antenna] */
     double freq_mean_hz;    /* weight-mean frequency */
     int32_t i_ref;
     ci_cal_stefcal *solver;
     /* solutions, the same on all ranks */
-    ci_c64 *bandpass, *gain; /* [n_hand][n_chan][n_antenna], [n_hand][n_interval][n_antenna] */
+    ci_c64 *bandpass, *gain; /* [n_feed][n_chan][n_antenna], [n_feed][n_interval][n_antenna] */
     uint8_t *bandpass_flag, *gain_flag;
     float *bandpass_snr, *gain_snr;
     int n_iteration;
@@ -61,7 +61,7 @@ typedef struct ci_cal_problem
 static inline size_t ci_cal_sum_index(const ci_cal_problem *problem, const ci_cal_sums *sums,
                                       size_t i_baseline_here, size_t i_hand, size_t i_interval)
 {
-    return ((i_baseline_here * problem->n_hand + i_hand) * problem->n_interval + i_interval) *
+    return ((i_baseline_here * problem->n_feed + i_hand) * problem->n_interval + i_interval) *
            sums->n_chan;
 }
 

@@ -7,17 +7,17 @@
 #include <string.h>
 
 ci_status ci_cal_table_new(ci_cal_table **out, ci_cal_kind kind, const ci_vis_array *array,
-                           size_t n_time, size_t n_chan, size_t n_hand)
+                           size_t n_time, size_t n_chan, size_t n_feed)
 {
     static const char what[] = "calibration table";
     ci_cal_table *table = NULL;
     *out = NULL;
     CI_TRY(ci_mem_alloc(&table, 1, sizeof *table, what));
-    size_t n = n_time * n_chan * array->n_antenna * n_hand;
+    size_t n = n_time * n_chan * array->n_antenna * n_feed;
     table->kind = kind;
     table->n_time = n_time;
     table->n_chan = n_chan;
-    table->n_hand = n_hand;
+    table->n_feed = n_feed;
     table->array = *array;
     table->array.antenna = NULL;
     table->i_ref_antenna = -1;
@@ -68,11 +68,11 @@ static void amplitudes_measure(const ci_cal_table *t, double *scratch, ci_cal_qu
     q->min_amplitude = INFINITY;
     q->max_amplitude = 0;
     for (size_t i = 0; i < t->n_time * t->n_chan; i++) {
-        for (size_t h = 0; h < t->n_hand; h++) {
-            size_t base = i * t->array.n_antenna * t->n_hand + h, n = 0;
+        for (size_t h = 0; h < t->n_feed; h++) {
+            size_t base = i * t->array.n_antenna * t->n_feed + h, n = 0;
             double low = INFINITY, high = 0;
             for (size_t a = 0; a < t->array.n_antenna; a++) {
-                size_t k = base + a * t->n_hand;
+                size_t k = base + a * t->n_feed;
                 q->n_failed += t->flag[k] == CI_CAL_FAILED;
                 if (t->flag[k]) continue;
                 double amplitude = cabs(t->gain[k]);
@@ -128,10 +128,10 @@ static double scatter_deg(const ci_cal_table *t, size_t a, size_t h, double *tim
 
 static void scatter_measure(const ci_cal_table *t, double *scratch, ci_cal_quality *q)
 {
-    double *time = scratch + t->array.n_antenna * t->n_hand, *phase = time + t->n_time;
+    double *time = scratch + t->array.n_antenna * t->n_feed, *phase = time + t->n_time;
     size_t n = 0;
     for (size_t a = 0; a < t->array.n_antenna && t->kind == CI_CAL_GAIN; a++) {
-        for (size_t h = 0; h < t->n_hand; h++) {
+        for (size_t h = 0; h < t->n_feed; h++) {
             if ((int32_t)a == t->i_ref_antenna) continue;
             double scatter = scatter_deg(t, a, h, time, phase);
             if (isfinite(scatter)) scratch[n++] = scatter;
@@ -145,7 +145,7 @@ ci_status ci_cal_table_quality(const ci_cal_table *t, ci_cal_quality *q)
     double *scratch = NULL;
     memset(q, 0, sizeof *q);
     q->residual[0] = q->residual[1] = NAN;
-    size_t n_scratch = t->array.n_antenna * t->n_hand + 2 * t->n_time;
+    size_t n_scratch = t->array.n_antenna * t->n_feed + 2 * t->n_time;
     CI_TRY(ci_mem_alloc(&scratch, n_scratch, sizeof *scratch, "table quality"));
     amplitudes_measure(t, scratch, q);
     scatter_measure(t, scratch, q);
@@ -154,10 +154,10 @@ ci_status ci_cal_table_quality(const ci_cal_table *t, ci_cal_quality *q)
     q->flagged_fraction = n ? (double)q->n_failed / (double)n : 1;
     for (size_t a = 0; a < t->array.n_antenna; a++) {
         bool any = false;
-        for (size_t h = 0; h < t->n_hand; h++) {
+        for (size_t h = 0; h < t->n_feed; h++) {
             bool here = false, present = false;
             for (size_t i = 0; i < t->n_time * t->n_chan; i++) {
-                size_t k = (i * t->array.n_antenna + a) * t->n_hand + h;
+                size_t k = (i * t->array.n_antenna + a) * t->n_feed + h;
                 here |= t->flag[k] == 0;
                 present |= t->flag[k] != CI_CAL_NO_DATA;
             }

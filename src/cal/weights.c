@@ -137,8 +137,8 @@ ci_status ci_cal_weights(ci_vis_block *block, ci_cal_weighting how, double sefd_
     if (how == CI_WEIGHTS_SIGMA) return sigma_weigh(block, sefd_jy, known);
     for (size_t i = 0; i < n; i++) {
         float w = block->weight[i];
-        bool keep = how == CI_WEIGHTS_NSAMPLES && block->meta->nsamples_mean_something &&
-                    isfinite(w) && w >= 0;
+        bool keep =
+            how == CI_WEIGHTS_NSAMPLES && block->meta->has_valid_nsamples && isfinite(w) && w >= 0;
         block->weight[i] = keep ? w : 1;
     }
     return CI_OK;

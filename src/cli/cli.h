@@ -20,7 +20,7 @@ ci_status ci_cli_status(const ci_conf *conf);
 /* The places and their registry, as these commands use them. */
 typedef struct ci_cli_opened
 {
-    ci_conf_places places;
+    ci_conf_paths places;
     ci_registry *registry;
 } ci_cli_opened;
 CI_MUST_CHECK ci_status ci_cli_open(ci_cli_opened *out, const ci_conf *conf, bool read_only);

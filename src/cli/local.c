@@ -35,8 +35,8 @@ ci_status ci_cli_inspect(const ci_conf *conf)
 ci_status ci_cli_open(ci_cli_opened *out, const ci_conf *conf, bool read_only)
 {
     memset(out, 0, sizeof *out);
-    CI_TRY(ci_conf_places_new(&out->places, conf));
-    const ci_conf_places *p = &out->places;
+    CI_TRY(ci_conf_paths_new(&out->places, conf));
+    const ci_conf_paths *p = &out->places;
     ci_log_info("state %s, staging %s, products %s", p->state, p->staging, p->products);
     if (!read_only) CI_TRY(ci_path_make_folder(p->state));
     char *backups = NULL;
@@ -54,7 +54,7 @@ ci_status ci_cli_open(ci_cli_opened *out, const ci_conf *conf, bool read_only)
 void ci_cli_close(ci_cli_opened *o)
 {
     ci_registry_close(o->registry);
-    ci_conf_places_free(&o->places);
+    ci_conf_paths_free(&o->places);
 }
 
 /* ---- group ----------------------------------------------------------------------------------- */
@@ -261,9 +261,9 @@ static ci_status print_values(const ci_conf *conf)
 
 ci_status ci_cli_check(const ci_conf *conf)
 {
-    ci_conf_places places;
+    ci_conf_paths places;
     if (ci_conf_bool(conf, CI_OPT_VALUES)) return print_values(conf);
-    CI_TRY(ci_conf_places_new(&places, conf));
+    CI_TRY(ci_conf_paths_new(&places, conf));
     ci_ops_check_options options = {
         .input = places.input,
         .staging = places.staging,
@@ -276,7 +276,7 @@ ci_status ci_cli_check(const ci_conf *conf)
         .is_local = places.is_local_default,
         .disk_critical_given = ci_conf_is_given(conf, CI_OPT_DISK_CRITICAL_GB)};
     ci_status status = ci_ops_check(&options, ci_conf_bool(conf, CI_OPT_JSON), stdout);
-    ci_conf_places_free(&places);
+    ci_conf_paths_free(&places);
     return status;
 }
 
@@ -296,16 +296,16 @@ static void publish_options(const ci_conf *conf, const ci_cli_opened *o,
     options->limits.min_peak_snr = ci_conf_double(conf, CI_OPT_QA_IMG_MIN_PEAK_SNR);
 }
 
-/* The limits that this command judges by and that are loosened, on one line. */
-static void print_loosened(const ci_conf *conf)
+/* The limits that this command judges by and that are relaxed, on one line. */
+static void print_relaxed(const ci_conf *conf)
 {
     static const ci_conf_id ids[] = {CI_OPT_QA_IMG_MIN_DYNAMIC_RANGE, CI_OPT_QA_IMG_MIN_PEAK_SNR,
                                      CI_OPT_QA_IMG_MAX_NOISE_RATIO};
-    const char *before = "judged by loosened limits: ";
+    const char *before = "judged by relaxed limits: ";
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
-        char text[CI_CONF_LOOSE_TEXT];
-        if (!ci_conf_is_loose(conf, ids[i])) continue;
-        ci_conf_loose_text(conf, ids[i], text);
+        char text[CI_CONF_RELAXED_TEXT];
+        if (!ci_conf_is_relaxed(conf, ids[i])) continue;
+        ci_conf_relaxed_text(conf, ids[i], text);
         printf("%s%s", before, text);
         before = ", ";
     }
@@ -319,7 +319,7 @@ static ci_status publish_one(const ci_cli_opened *o, const ci_conf *conf, const 
     CI_TRY(ci_mem_alloc(&result, 1, sizeof *result, "publish"));
     ci_status status = ci_publish_product(o->registry, id, options, result);
     if (status == CI_OK) printf("%s\n", result->text);
-    if (result->gates.n > 0) print_loosened(conf);
+    if (result->gates.n > 0) print_relaxed(conf);
     ci_mem_free(result);
     return status;
 }
@@ -352,7 +352,7 @@ static ci_status publish_recover(const ci_cli_opened *o, const ci_conf *conf,
     printf("finished %zu, returned to staging %zu, given up %zu, left alone (owner alive) %zu, "
            "left-overs removed %zu, taken into the registry %zu, faults %zu\n",
            r.n_finished, r.n_returned, r.n_given_up, r.n_held, r.n_part, r.n_rebuilt, r.n_fault);
-    if (r.n_finished + r.n_returned + r.n_given_up > 0) print_loosened(conf);
+    if (r.n_finished + r.n_returned + r.n_given_up > 0) print_relaxed(conf);
     if (r.n_fault > 0)
         return ci_error(CI_ERR_IO,
                         "%zu product%s faulty below %s, each named by an ERROR line above: restore "
@@ -376,7 +376,7 @@ ci_status ci_cli_publish(const ci_conf *conf)
     ci_status status = ci_cli_open(&o, conf, false);
     if (status == CI_OK) {
         publish_options(conf, &o, &options);
-        ci_conf_loose_warn(conf);
+        ci_conf_relaxed_warn(conf);
         status = *id     ? publish_one(&o, conf, id, &options)
                  : retry ? publish_failed(&o, conf, &options)
                          : publish_recover(&o, conf, &options);

@@ -26,7 +26,7 @@ static ci_status work_from_arguments(const ci_conf *conf, task *t)
     t->work.n_group = 1;
     t->work.n_tile = clusters->n;
     ci_status status =
-        ci_pipeline_foresee(conf, (const char *const *)largest->path, largest->n_path, &t->work);
+        ci_pipeline_estimate(conf, (const char *const *)largest->path, largest->n_path, &t->work);
     ci_ingest_clusters_free(clusters);
     return status;
 }
@@ -61,8 +61,8 @@ static ci_status work_from_registry(const ci_conf *conf, task *t)
     for (size_t i = 0; status == CI_OK && i < groups->n && i < most; i++)
         status = add_group(t, &groups->item[i], &largest);
     if (status == CI_OK && largest)
-        status = ci_pipeline_foresee(conf, (const char *const *)largest->path, largest->n_path,
-                                     &t->work);
+        status = ci_pipeline_estimate(conf, (const char *const *)largest->path, largest->n_path,
+                                      &t->work);
     ci_registry_groups_free(groups);
     ci_cli_close(&o);
     return status;

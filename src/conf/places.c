@@ -37,7 +37,7 @@ static ci_status staging(char **out, const ci_conf *conf)
 }
 
 /* All absolute: what the databases hold is true in whatever folder the next command begins. */
-static ci_status folders(ci_conf_places *out, const ci_conf *conf)
+static ci_status folders(ci_conf_paths *out, const ci_conf *conf)
 {
     CI_TRY(ci_path_absolute(&out->input, ci_conf_text(conf, CI_OPT_INPUT_DIR)));
     out->is_local_default = nothing_configured(conf);
@@ -58,7 +58,7 @@ static ci_status database(char **out, const ci_conf *conf, ci_conf_id id, const 
     return *given ? ci_path_absolute(out, given) : ci_path_join(out, state, name);
 }
 
-static ci_status databases(ci_conf_places *out, const ci_conf *conf)
+static ci_status databases(ci_conf_paths *out, const ci_conf *conf)
 {
     CI_TRY(database(&out->ingest_db, conf, CI_OPT_QUEUE_DB, out->state, "ingest.sqlite3"));
     CI_TRY(database(&out->products_db, conf, CI_OPT_PRODUCTS_DB, out->state, "products.sqlite3"));
@@ -80,16 +80,16 @@ static ci_status databases(ci_conf_places *out, const ci_conf *conf)
                     "cal_registry.sqlite3");
 }
 
-ci_status ci_conf_places_new(ci_conf_places *out, const ci_conf *conf)
+ci_status ci_conf_paths_new(ci_conf_paths *out, const ci_conf *conf)
 {
     memset(out, 0, sizeof *out);
     ci_status status = folders(out, conf);
     if (status == CI_OK) status = databases(out, conf);
-    if (status != CI_OK) ci_conf_places_free(out);
+    if (status != CI_OK) ci_conf_paths_free(out);
     return status;
 }
 
-void ci_conf_places_free(ci_conf_places *places)
+void ci_conf_paths_free(ci_conf_paths *places)
 {
     ci_mem_free(places->input);
     ci_mem_free(places->staging);

@@ -35,7 +35,7 @@ static ci_status card_slot(ci_fits_header *h, const char *key, ci_fits_card **sl
     if (length == 0 || length > 8 ||
         strspn(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != length)
         return ci_error(CI_ERR_INTERNAL, "FITS card %s: not a FITS key", key);
-    if (fits_key_is_own(key))
+    if (ci_fits_key_is_own(key))
         return ci_error(CI_ERR_INTERNAL, "FITS card %s: written by the module itself", key);
     for (size_t i = 0; i < h->n_card && !is_repeated(key); i++)
         if (strcmp(h->card[i].key, key) == 0) {

@@ -8,21 +8,21 @@
 
 /* Turns a CFITSIO status into ours, with "<path>: <action>: <why>"; errno of the failed call
  * tells a full disk. Clears CFITSIO's message stack. */
-ci_status fits_fault(int code, const char *path, const char *action);
+ci_status ci_fits_fault(int code, const char *path, const char *action);
 /* The same while a file is written: never the fault of an input. */
-ci_status fits_write_fault(int code, const char *path, const char *action);
+ci_status ci_fits_write_fault(int code, const char *path, const char *action);
 /* Cards that carry the structure or are fields of ci_fits_header: never in `card`. */
-bool fits_key_is_own(const char *key);
+bool ci_fits_key_is_own(const char *key);
 /* STOKES axis values of FITS (1 I .. 4 V, -1 RR .. -8 YX); 0 where the name is unknown. */
-int fits_stokes_code(const char *name);
-const char *fits_stokes_name(int code); /* NULL where unknown */
+int ci_fits_stokes_code(const char *name);
+const char *ci_fits_stokes_name(int code); /* NULL where unknown */
 /* Fills everything of a header but the pixels from an open image HDU. */
-ci_status fits_header_read(fitsfile *file, const char *path, ci_fits_header *header);
+ci_status ci_fits_header_read(fitsfile *file, const char *path, ci_fits_header *header);
 /* Writes all cards of a header after the mandatory ones. */
-ci_status fits_header_write(fitsfile *file, const char *path, const ci_fits_header *header);
+ci_status ci_fits_header_write(fitsfile *file, const char *path, const ci_fits_header *header);
 /* Opens the first image of two or more axes; names what is wrong. */
-ci_status fits_image_open(fitsfile **file, const char *path);
+ci_status ci_fits_image_open(fitsfile **file, const char *path);
 /* CI_ERR_INPUT where the file is shorter than its header says. */
-ci_status fits_length_check(fitsfile *file, const char *path);
+ci_status ci_fits_length_check(fitsfile *file, const char *path);
 
 #endif

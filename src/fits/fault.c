@@ -14,7 +14,7 @@ static bool is_full(int error_number)
     return error_number == ENOSPC || error_number == EDQUOT || error_number == EFBIG;
 }
 
-ci_status fits_fault(int code, const char *path, const char *action)
+ci_status ci_fits_fault(int code, const char *path, const char *action)
 {
     int error_number = errno;
     char why[FLEN_STATUS] = "";
@@ -51,22 +51,22 @@ static bool has_no_room(const char *path)
     return bytes < least_room;
 }
 
-ci_status fits_write_fault(int code, const char *path, const char *action)
+ci_status ci_fits_write_fault(int code, const char *path, const char *action)
 {
     int error_number = errno;
     bool full = is_full(error_number) || has_no_room(path);
     errno = error_number;
-    if (code == MEMORY_ALLOCATION) return fits_fault(code, path, action);
+    if (code == MEMORY_ALLOCATION) return ci_fits_fault(code, path, action);
     if (full) {
         fits_clear_errmsg();
         return ci_error(CI_ERR_DISK, "%s: %s: %s: free some space and run again", path, action,
                         strerror(is_full(error_number) ? error_number : ENOSPC));
     }
-    fits_fault(code, path, action);
+    ci_fits_fault(code, path, action);
     return CI_ERR_IO;
 }
 
-bool fits_key_is_own(const char *key)
+bool ci_fits_key_is_own(const char *key)
 {
     static const char *const whole[] = {
         "SIMPLE",  "XTENSION", "BITPIX",   "EXTEND", "PCOUNT",  "GCOUNT",   "BSCALE",   "BZERO",
@@ -92,14 +92,14 @@ static const struct
 } stokes_table[] = {{"I", 1},   {"Q", 2},   {"U", 3},   {"V", 4},   {"RR", -1}, {"LL", -2},
                     {"RL", -3}, {"LR", -4}, {"XX", -5}, {"YY", -6}, {"XY", -7}, {"YX", -8}};
 
-int fits_stokes_code(const char *name)
+int ci_fits_stokes_code(const char *name)
 {
     for (size_t i = 0; i < sizeof stokes_table / sizeof stokes_table[0]; i++)
         if (strcmp(name, stokes_table[i].name) == 0) return stokes_table[i].code;
     return 0;
 }
 
-const char *fits_stokes_name(int code)
+const char *ci_fits_stokes_name(int code)
 {
     for (size_t i = 0; i < sizeof stokes_table / sizeof stokes_table[0]; i++)
         if (stokes_table[i].code == code) return stokes_table[i].name;

@@ -169,7 +169,7 @@ static ci_status read_spectral(fitsfile *file, const char *path, ci_fits_header 
             h->bandwidth_hz = fabs(step) > 1 ? fabs(step) : 0; /* 1 stands for unknown */
             continue;
         }
-        const char *name = fabs(value) < 100 ? fits_stokes_name((int)lrint(value)) : NULL;
+        const char *name = fabs(value) < 100 ? ci_fits_stokes_name((int)lrint(value)) : NULL;
         if (!name)
             return ci_error(CI_ERR_INPUT, "%s: %s: %g: not a Stokes parameter", path, key, value);
         snprintf(h->stokes, sizeof h->stokes, "%s", name);
@@ -243,21 +243,21 @@ static ci_status read_cards(fitsfile *file, const char *path, ci_fits_header *h)
         if (fits_read_keyn(file, i, key, value, comment, &code)) break;
         size_t length = strlen(key);
         /* HIERARCH, CONTINUE and what is not in FITS' letters is left behind. */
-        if (length == 0 || length > 8 || strcmp(key, "CONTINUE") == 0 || fits_key_is_own(key) ||
+        if (length == 0 || length > 8 || strcmp(key, "CONTINUE") == 0 || ci_fits_key_is_own(key) ||
             strspn(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != length)
             continue;
         CI_TRY(add_card(h, key, value, comment));
     }
-    return code ? fits_fault(code, path, "header") : CI_OK;
+    return code ? ci_fits_fault(code, path, "header") : CI_OK;
 }
 
-ci_status fits_header_read(fitsfile *file, const char *path, ci_fits_header *h)
+ci_status ci_fits_header_read(fitsfile *file, const char *path, ci_fits_header *h)
 {
     int n_axis = 0, code = 0, bitpix = 0;
     LONGLONG size[9] = {0};
     *h = (ci_fits_header){0};
     fits_get_img_paramll(file, 9, &bitpix, &n_axis, size, &code);
-    if (code) return fits_fault(code, path, "header");
+    if (code) return ci_fits_fault(code, path, "header");
     for (int i = 2; i < n_axis && i < 9; i++)
         if (size[i] != 1)
             return ci_error(CI_ERR_INPUT, "%s: NAXIS%d: %lld: only one plane can be read", path,

@@ -32,7 +32,7 @@ static ci_status check_start(const char *path)
 }
 
 /* A file cut short opens without complaint; its data end where the header says. */
-ci_status fits_length_check(fitsfile *file, const char *path)
+ci_status ci_fits_length_check(fitsfile *file, const char *path)
 {
     char kind[FLEN_FILENAME] = "";
     int code = 0, bitpix = 0, n_axis = 0;
@@ -41,7 +41,7 @@ ci_status fits_length_check(fitsfile *file, const char *path)
     fits_url_type(file, kind, &code);
     fits_get_hduaddrll(file, NULL, &start, NULL, &code);
     fits_get_img_paramll(file, 9, &bitpix, &n_axis, size, &code);
-    if (code) return fits_fault(code, path, "header");
+    if (code) return ci_fits_fault(code, path, "header");
     if (strcmp(kind, "file://") != 0 || fits_is_compressed_image(file, &code)) return CI_OK;
     if (stat(path, &info)) return ci_error_errno(errno, path, "open");
     LONGLONG need = labs(bitpix) / 8;
@@ -57,7 +57,7 @@ ci_status fits_length_check(fitsfile *file, const char *path)
     return CI_OK;
 }
 
-ci_status fits_image_open(fitsfile **file, const char *path)
+ci_status ci_fits_image_open(fitsfile **file, const char *path)
 {
     int code = 0, n_axis = 0, n_hdu = 0;
     *file = NULL;
@@ -65,7 +65,7 @@ ci_status fits_image_open(fitsfile **file, const char *path)
     errno = 0;
     if (fits_open_diskfile(file, path, READONLY, &code)) {
         *file = NULL;
-        return fits_fault(code, path, "open");
+        return ci_fits_fault(code, path, "open");
     }
     fits_get_num_hdus(*file, &n_hdu, &code);
     fits_get_img_dim(*file, &n_axis, &code);
@@ -77,7 +77,7 @@ ci_status fits_image_open(fitsfile **file, const char *path)
     }
     ci_status status = CI_OK;
     if (code)
-        status = fits_fault(code, path, "header");
+        status = ci_fits_fault(code, path, "header");
     else if (n_axis < 2)
         status = ci_error(CI_ERR_INPUT, "%s: NAXIS: %d: holds no image", path, n_axis);
     if (status == CI_OK) return CI_OK;
@@ -105,12 +105,12 @@ ci_status ci_fits_reader_open(ci_fits_reader **out, const char *path)
     ci_fits_reader *r = NULL;
     CI_TRY(ci_mem_alloc(&r, 1, sizeof *r, "FITS reader"));
     ci_status status = ci_str_copy(&r->path, path);
-    if (status == CI_OK) status = fits_image_open(&r->file, path);
-    if (status == CI_OK) status = fits_header_read(r->file, path, &r->header);
-    if (status == CI_OK) status = fits_length_check(r->file, path);
+    if (status == CI_OK) status = ci_fits_image_open(&r->file, path);
+    if (status == CI_OK) status = ci_fits_header_read(r->file, path, &r->header);
+    if (status == CI_OK) status = ci_fits_length_check(r->file, path);
     int code = 0;
     if (status == CI_OK && fits_get_img_equivtype(r->file, &r->bitpix, &code))
-        status = fits_fault(code, path, "header");
+        status = ci_fits_fault(code, path, "header");
     if (status != CI_OK) {
         ci_fits_reader_close(r);
         return status;
@@ -138,7 +138,7 @@ ci_status ci_fits_reader_rows(ci_fits_reader *reader, size_t i_row, size_t n_row
     errno = 0;
     if (fits_read_img_flt(reader->file, 1, (LONGLONG)(i_row * h->n_x) + 1,
                           (LONGLONG)(n_row * h->n_x), blank, rows, NULL, &code))
-        return fits_fault(code, reader->path, "read");
+        return ci_fits_fault(code, reader->path, "read");
     return CI_OK;
 }
 
@@ -157,9 +157,9 @@ static ci_status hdu_check(const char *path, int i_hdu, bool must_be_there, int 
 static ci_status verify(const char *path, bool must_be_there)
 {
     fitsfile *file = NULL;
-    CI_TRY(fits_image_open(&file, path));
+    CI_TRY(ci_fits_image_open(&file, path));
     int code = 0, n_hdu = 0;
-    ci_status status = fits_length_check(file, path);
+    ci_status status = ci_fits_length_check(file, path);
     fits_get_num_hdus(file, &n_hdu, &code);
     for (int i = 1; i <= n_hdu && !code && status == CI_OK; i++) {
         int data = 0, whole = 0;
@@ -167,7 +167,7 @@ static ci_status verify(const char *path, bool must_be_there)
         if (code || fits_verify_chksum(file, &data, &whole, &code)) break;
         status = hdu_check(path, i, must_be_there, data, whole);
     }
-    if (code) status = fits_fault(code, path, "checksum");
+    if (code) status = ci_fits_fault(code, path, "checksum");
     code = 0;
     fits_close_file(file, &code);
     fits_clear_errmsg();

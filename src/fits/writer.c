@@ -36,10 +36,10 @@ static ci_status writer_start(ci_fits_writer *w, const ci_fits_header *header)
     unlink(w->part); /* left by a run that was killed */
     errno = 0;
     if (fits_create_diskfile(&w->file, w->part, &code))
-        return fits_write_fault(code, w->path, "create");
+        return ci_fits_write_fault(code, w->path, "create");
     if (fits_create_img(w->file, FLOAT_IMG, 4, size, &code))
-        return fits_write_fault(code, w->path, "create");
-    return fits_header_write(w->file, w->path, header);
+        return ci_fits_write_fault(code, w->path, "create");
+    return ci_fits_header_write(w->file, w->path, header);
 }
 
 ci_status ci_fits_writer_open(ci_fits_writer **out, const char *path, const ci_fits_header *header)
@@ -79,7 +79,7 @@ ci_status ci_fits_writer_rows(ci_fits_writer *writer, size_t n_row, const float 
     } pixels = {.given = rows};
     if (n_row && fits_write_img_flt(writer->file, 1, first, (LONGLONG)(n_row * writer->n_x),
                                     pixels.taken, &code))
-        return fits_write_fault(code, writer->path, "write");
+        return ci_fits_write_fault(code, writer->path, "write");
     writer->i_row += n_row;
     return CI_OK;
 }
@@ -93,13 +93,13 @@ static ci_status finish(ci_fits_writer *writer, bool keeps)
                           writer->i_row, writer->n_y);
     errno = 0;
     if (status == CI_OK && fits_write_chksum(writer->file, &code))
-        status = fits_write_fault(code, writer->path, "checksum");
+        status = ci_fits_write_fault(code, writer->path, "checksum");
     if (status == CI_OK) {
         /* From here on the file is closed whether or not that succeeds. */
         errno = 0;
         fits_close_file(writer->file, &code);
         writer->file = NULL;
-        if (code) status = fits_write_fault(code, writer->path, "close");
+        if (code) status = ci_fits_write_fault(code, writer->path, "close");
     }
     if (status == CI_OK)
         status = keeps ? ci_path_sync(writer->part) : ci_path_commit(writer->part, writer->path);

@@ -21,7 +21,7 @@ void ci_ingest_options_default(ci_ingest_options *options)
         .min_group_fraction = 0.8,
         .min_group_early = 3,
         .since_unix_s = NAN,
-        .named_as_they_stand = true,
+        .named_accept_incomplete = true,
     };
 }
 

@@ -161,7 +161,7 @@ void ci_ingest_clusters_free(ci_ingest_clusters *clusters)
 static ci_status enough(ci_registry_file *files, size_t n, const ci_ingest_options *options,
                         int64_t *n_expected, bool *is_degraded, char missing[CI_REGISTRY_TEXT])
 {
-    int64_t expected = options->named_as_they_stand ? 0 : options->n_expected;
+    int64_t expected = options->named_accept_incomplete ? 0 : options->n_expected;
     ci_ingest_number(files, n, expected);
     int64_t n_missing = ci_ingest_missing(files, n, expected, missing);
     *n_expected = expected ? expected : (int64_t)n + n_missing;
@@ -229,7 +229,7 @@ static ci_status observation_take(ci_registry *registry, ci_registry_file *files
                      files[i].observation_id);
     }
     ci_ingest_options refresh = *options;
-    if (options->named_as_they_stand) refresh.n_expected = 0;
+    if (options->named_accept_incomplete) refresh.n_expected = 0;
     CI_TRY(ci_ingest_refresh(registry, member->observation_id, &refresh));
     CI_TRY(ci_registry_observation_get(registry, member->observation_id, &list));
     ci_status status = CI_OK;

@@ -113,10 +113,10 @@ static ci_status load_rows(mosaic_job *job, const mosaic_tile *tile, const mosai
     return CI_OK;
 }
 
-ci_status mosaic_tile_load(mosaic_job *job, size_t i_tile, mosaic_slab *slab)
+ci_status ci_mosaic_tile_load(mosaic_job *job, size_t i_tile, mosaic_slab *slab)
 {
     mosaic_tile *tile = &job->tile[i_tile];
-    mosaic_rows rows = mosaic_rows_split(job->comm, tile->header.n_y, job->box);
+    mosaic_rows rows = ci_mosaic_rows_split(job->comm, tile->header.n_y, job->box);
     padded p = {.n_y = tile->header.n_y, .n_x = tile->header.n_x, .n = rows.n};
     if (tile->kernel.major > 0) p.margin = (size_t)ceil(REACH_ZERO * tile->kernel.major);
     if (ci_comm_rank(job->comm) == ci_comm_size(job->comm) - 1) p.n += p.margin;
@@ -124,7 +124,8 @@ ci_status mosaic_tile_load(mosaic_job *job, size_t i_tile, mosaic_slab *slab)
     ci_mem_free(p.mask);
     *slab = (mosaic_slab){.first = rows.first, .n = rows.n, .image = p.rows};
     if (status != CI_OK) return status;
-    CI_TRY(mosaic_noise_measure(job->comm, &rows, p.n_y, p.n_x, job->box, p.rows, &tile->rms_jy));
+    CI_TRY(
+        ci_mosaic_noise_measure(job->comm, &rows, p.n_y, p.n_x, job->box, p.rows, &tile->rms_jy));
     if (!(tile->rms_jy > 0))
         return ci_error(CI_ERR_INPUT,
                         "%s: noise: %g: no empty sky to measure it in (blank or constant image)",
@@ -143,8 +144,8 @@ static ci_status box_values(const mosaic_rows *rows, size_t n_row, size_t n_x, s
     CI_TRY(ci_mem_alloc(&values, 2 * largest, sizeof *values, "noise of an image"));
     for (size_t b = 0; b < rows->n_block_here; b++)
         for (size_t k = 0; k < n_box; k++) {
-            size_t y0 = mosaic_block_edge(n_row, rows->n_block, rows->block_first + b);
-            size_t y1 = mosaic_block_edge(n_row, rows->n_block, rows->block_first + b + 1);
+            size_t y0 = ci_mosaic_block_edge(n_row, rows->n_block, rows->block_first + b);
+            size_t y1 = ci_mosaic_block_edge(n_row, rows->n_block, rows->block_first + b + 1);
             size_t x0 = n_x * k / n_box, x1 = n_x * (k + 1) / n_box, n = 0;
             for (size_t y = y0; y < y1; y++)
                 for (size_t x = x0; x < x1; x++) {
@@ -162,8 +163,8 @@ static ci_status box_values(const mosaic_rows *rows, size_t n_row, size_t n_x, s
 
 /* Each box is clipped by itself, so sources do not count; the median over boxes leaves out
  * those that a bright source's sidelobes fill. */
-ci_status mosaic_noise_measure(ci_comm *comm, const mosaic_rows *rows, size_t n_row, size_t n_x,
-                               size_t box, const float *slab, double *rms)
+ci_status ci_mosaic_noise_measure(ci_comm *comm, const mosaic_rows *rows, size_t n_row, size_t n_x,
+                                  size_t box, const float *slab, double *rms)
 {
     size_t n_box = n_x / box ? n_x / box : 1, n_here = rows->n_block_here * n_box, n_byte = 0;
     float *here = NULL, *all = NULL;

@@ -46,8 +46,8 @@ static ci_status image_stats(mosaic_job *job, ci_mosaic_stats *stats)
     }
     double level = NAN;
     CI_TRY(ci_par_max_double(job->comm, best, 2));
-    CI_TRY(mosaic_noise_measure(job->comm, &job->rows, job->out.n_y, job->out.n_x, job->box,
-                                job->sum_flux, &level));
+    CI_TRY(ci_mosaic_noise_measure(job->comm, &job->rows, job->out.n_y, job->out.n_x, job->box,
+                                   job->sum_flux, &level));
     for (size_t i = 0; i < n; i++)
         job->sum_flux[i] = (float)((double)job->sum_flux[i] / sqrt((double)job->sum_weight[i]));
     stats->peak_jy = best[0] > -1e299 ? best[0] : NAN;
@@ -165,8 +165,8 @@ static ci_status rows_collect(const mosaic_job *job, ci_fits_writer *writer[N_FI
     for (int r = 0; r < ci_comm_size(job->comm); r++) {
         size_t b, n_b;
         ci_par_split(job->rows.n_block, ci_comm_size(job->comm), r, &b, &n_b);
-        size_t y = mosaic_block_edge(job->out.n_y, job->rows.n_block, b);
-        size_t end = mosaic_block_edge(job->out.n_y, job->rows.n_block, b + n_b);
+        size_t y = ci_mosaic_block_edge(job->out.n_y, job->rows.n_block, b);
+        size_t end = ci_mosaic_block_edge(job->out.n_y, job->rows.n_block, b + n_b);
         for (; y < end; y += ROWS_AT_A_TIME) {
             size_t n = end - y < ROWS_AT_A_TIME ? end - y : ROWS_AT_A_TIME;
             const float *flux = buffer, *weight = buffer + piece;
@@ -220,8 +220,8 @@ static ci_status files_write(const mosaic_job *job, const ci_fits_header *given,
     return ci_par_agree(job->comm, status);
 }
 
-ci_status mosaic_finish(mosaic_job *job, const ci_fits_header *header, const char *prefix,
-                        ci_mosaic_stats *stats)
+ci_status ci_mosaic_finish(mosaic_job *job, const ci_fits_header *header, const char *prefix,
+                           ci_mosaic_stats *stats)
 {
     CI_TRY(tile_weights(job, stats));
     CI_TRY(image_stats(job, stats));

@@ -53,35 +53,35 @@ typedef struct mosaic_slab
 } mosaic_slab;
 
 /* Splits n_row rows in blocks of about `box` rows over the ranks. */
-mosaic_rows mosaic_rows_split(const ci_comm *comm, size_t n_row, size_t box);
+mosaic_rows ci_mosaic_rows_split(const ci_comm *comm, size_t n_row, size_t box);
 /* First row of block b. */
-size_t mosaic_block_edge(size_t n_row, size_t n_block, size_t b);
+size_t ci_mosaic_block_edge(size_t n_row, size_t n_block, size_t b);
 
 /* Opens the tiles and checks that they fit together. Local. */
-ci_status mosaic_tiles_open(mosaic_job *job, const char *const *image_paths,
-                            const char *const *pb_paths);
+ci_status ci_mosaic_tiles_open(mosaic_job *job, const char *const *image_paths,
+                               const char *const *pb_paths);
 /* Refuses files that their own checksums call damaged, where they have some: each is read by one
  * rank. Collective. */
-ci_status mosaic_tiles_verify(mosaic_job *job);
-void mosaic_tiles_clear(mosaic_job *job);
+ci_status ci_mosaic_tiles_verify(mosaic_job *job);
+void ci_mosaic_tiles_clear(mosaic_job *job);
 /* Centre, cell, size: all of every tile with PB >= cut. Collective. */
-ci_status mosaic_geometry_find(mosaic_job *job);
+ci_status ci_mosaic_geometry_find(mosaic_job *job);
 /* Common beam and the kernels to it. Local. */
-ci_status mosaic_beam_find(mosaic_job *job);
+ci_status ci_mosaic_beam_find(mosaic_job *job);
 
 /* The rows of this rank of tile t, convolved to the common beam; pixels without a value NaN.
  * Measures rms_jy. Collective. */
-ci_status mosaic_tile_load(mosaic_job *job, size_t i_tile, mosaic_slab *slab);
+ci_status ci_mosaic_tile_load(mosaic_job *job, size_t i_tile, mosaic_slab *slab);
 /* Median over boxes of the clipped rms of an image whose rows are split by `rows`; NaN where
  * there is no box with a value. Collective. */
-ci_status mosaic_noise_measure(ci_comm *comm, const mosaic_rows *rows, size_t n_row, size_t n_x,
-                               size_t box, const float *slab, double *rms);
+ci_status ci_mosaic_noise_measure(ci_comm *comm, const mosaic_rows *rows, size_t n_row, size_t n_x,
+                                  size_t box, const float *slab, double *rms);
 
 /* Adds a tile's rows to the sums of this rank. Collective (rows are exchanged). */
-ci_status mosaic_tile_add(mosaic_job *job, size_t i_tile, mosaic_slab *slab);
+ci_status ci_mosaic_tile_add(mosaic_job *job, size_t i_tile, mosaic_slab *slab);
 
 /* Sums to values, statistics, files. Collective. */
-ci_status mosaic_finish(mosaic_job *job, const ci_fits_header *header, const char *prefix,
-                        ci_mosaic_stats *stats);
+ci_status ci_mosaic_finish(mosaic_job *job, const ci_fits_header *header, const char *prefix,
+                           ci_mosaic_stats *stats);
 
 #endif

@@ -29,8 +29,8 @@ static ci_status add_tiles(mosaic_job *job)
 {
     for (size_t t = 0; t < job->n_tile; t++) {
         mosaic_slab slab = {0};
-        ci_status status = mosaic_tile_load(job, t, &slab);
-        if (status == CI_OK) status = mosaic_tile_add(job, t, &slab);
+        ci_status status = ci_mosaic_tile_load(job, t, &slab);
+        if (status == CI_OK) status = ci_mosaic_tile_add(job, t, &slab);
         ci_mem_free(slab.image);
         if (status != CI_OK) return status;
         ci_log_info("mosaic: tile %zu of %zu: noise %.3g mJy/beam, kernel %.2f x %.2f pixels: %s",
@@ -43,11 +43,11 @@ static ci_status add_tiles(mosaic_job *job)
 static ci_status make(mosaic_job *job, const char *const *image_paths, const char *const *pb_paths,
                       const ci_fits_header *header, const char *prefix, ci_mosaic_stats *stats)
 {
-    CI_AGREE(job->comm, mosaic_tiles_open(job, image_paths, pb_paths));
-    CI_TRY(mosaic_tiles_verify(job));
-    CI_TRY(mosaic_geometry_find(job));
-    CI_AGREE(job->comm, mosaic_beam_find(job));
-    job->rows = mosaic_rows_split(job->comm, job->out.n_y, job->box);
+    CI_AGREE(job->comm, ci_mosaic_tiles_open(job, image_paths, pb_paths));
+    CI_TRY(ci_mosaic_tiles_verify(job));
+    CI_TRY(ci_mosaic_geometry_find(job));
+    CI_AGREE(job->comm, ci_mosaic_beam_find(job));
+    job->rows = ci_mosaic_rows_split(job->comm, job->out.n_y, job->box);
     ci_log_info("mosaic: %zu tile%s to %zu x %zu pixels about %.5f %+.5f deg, beam %.2f x %.2f "
                 "arcsec",
                 job->n_tile, ci_plural(job->n_tile), job->out.n_x, job->out.n_y,
@@ -55,7 +55,7 @@ static ci_status make(mosaic_job *job, const char *const *image_paths, const cha
                 job->common.major * CI_RAD_TO_ARCSEC, job->common.minor * CI_RAD_TO_ARCSEC);
     CI_AGREE(job->comm, sums_alloc(job));
     CI_TRY(add_tiles(job));
-    return mosaic_finish(job, header, prefix, stats);
+    return ci_mosaic_finish(job, header, prefix, stats);
 }
 
 ci_status ci_mosaic_make(ci_comm *comm, const char *const *image_paths, const char *const *pb_paths,
@@ -77,7 +77,7 @@ ci_status ci_mosaic_make(ci_comm *comm, const char *const *image_paths, const ch
     ci_mem_free(job.sum_flux);
     ci_mem_free(job.sum_weight);
     ci_mem_free(job.block_weight);
-    mosaic_tiles_clear(&job);
+    ci_mosaic_tiles_clear(&job);
     ci_fits_wcs_free(job.wcs);
     if (status != CI_OK) ci_mosaic_stats_clear(stats);
     return status;

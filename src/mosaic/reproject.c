@@ -227,8 +227,8 @@ static void add_rows(const adder *a, size_t i_tile)
     double cx[4], cy[4];
     for (size_t b = 0; b < job->rows.n_block_here; b++) {
         size_t block = job->rows.block_first + b;
-        size_t y0 = mosaic_block_edge(job->out.n_y, job->rows.n_block, block);
-        size_t y1 = mosaic_block_edge(job->out.n_y, job->rows.n_block, block + 1);
+        size_t y0 = ci_mosaic_block_edge(job->out.n_y, job->rows.n_block, block);
+        size_t y1 = ci_mosaic_block_edge(job->out.n_y, job->rows.n_block, block + 1);
         double sum = 0;
         for (size_t y = y0; y < y1; y++) {
             size_t j = y / m->step - m->first;
@@ -254,7 +254,7 @@ static ci_status table_new(float **table)
     return CI_OK;
 }
 
-ci_status mosaic_tile_add(mosaic_job *job, size_t i_tile, mosaic_slab *slab)
+ci_status ci_mosaic_tile_add(mosaic_job *job, size_t i_tile, mosaic_slab *slab)
 {
     const mosaic_tile *tile = &job->tile[i_tile];
     mesh m = {0};

@@ -11,22 +11,22 @@ static const double greatest_power = 1.05, least_power = -0.01;
 /* Least width of a beam and most of a mosaic, in pixels. */
 static const double finest_beam = 0.1, most_side = 1e6;
 
-size_t mosaic_block_edge(size_t n_row, size_t n_block, size_t b)
+size_t ci_mosaic_block_edge(size_t n_row, size_t n_block, size_t b)
 {
     return n_row * b / n_block;
 }
 
-mosaic_rows mosaic_rows_split(const ci_comm *comm, size_t n_row, size_t box)
+mosaic_rows ci_mosaic_rows_split(const ci_comm *comm, size_t n_row, size_t box)
 {
     mosaic_rows r = {.n_block = n_row / box ? n_row / box : 1};
     ci_par_split(r.n_block, ci_comm_size(comm), ci_comm_rank(comm), &r.block_first,
                  &r.n_block_here);
-    r.first = mosaic_block_edge(n_row, r.n_block, r.block_first);
-    r.n = mosaic_block_edge(n_row, r.n_block, r.block_first + r.n_block_here) - r.first;
+    r.first = ci_mosaic_block_edge(n_row, r.n_block, r.block_first);
+    r.n = ci_mosaic_block_edge(n_row, r.n_block, r.block_first + r.n_block_here) - r.first;
     return r;
 }
 
-void mosaic_tiles_clear(mosaic_job *job)
+void ci_mosaic_tiles_clear(mosaic_job *job)
 {
     for (size_t t = 0; job->tile && t < job->n_tile; t++) {
         ci_fits_header_clear(&job->tile[t].header);
@@ -129,7 +129,7 @@ static ci_status tile_open(mosaic_tile *tile, const mosaic_tile *first)
 
 /* ---- what may not be added up ---------------------------------------------------------- */
 
-ci_status mosaic_tiles_verify(mosaic_job *job)
+ci_status ci_mosaic_tiles_verify(mosaic_job *job)
 {
     size_t first, n;
     ci_status status = CI_OK;
@@ -212,8 +212,8 @@ static ci_status check_power(const mosaic_tile *tile, const double range[2])
                     tile->pb_path, -range[1], range[0]);
 }
 
-ci_status mosaic_tiles_open(mosaic_job *job, const char *const *image_paths,
-                            const char *const *pb_paths)
+ci_status ci_mosaic_tiles_open(mosaic_job *job, const char *const *image_paths,
+                               const char *const *pb_paths)
 {
     if (job->n_tile == 0) return ci_error(CI_ERR_USAGE, "mosaic: no tiles given");
     CI_TRY(ci_mem_alloc(&job->tile, job->n_tile, sizeof *job->tile, "tiles of a mosaic"));
@@ -355,7 +355,7 @@ static ci_status bounds_find(mosaic_job *job, double bounds[4])
     return ci_par_max_double(job->comm, bounds, 4);
 }
 
-ci_status mosaic_geometry_find(mosaic_job *job)
+ci_status ci_mosaic_geometry_find(mosaic_job *job)
 {
     double bounds[4] = {-1e300, -1e300, -1e300, -1e300};
     CI_TRY(bounds_find(job, bounds));
@@ -398,7 +398,7 @@ static ci_status check_kernel(const mosaic_job *job, const mosaic_tile *tile)
                     job->common.minor * CI_RAD_TO_ARCSEC);
 }
 
-ci_status mosaic_beam_find(mosaic_job *job)
+ci_status ci_mosaic_beam_find(mosaic_job *job)
 {
     ci_num_beam *beams = NULL;
     CI_TRY(ci_mem_alloc(&beams, job->n_tile, sizeof *beams, "beams of tiles"));

@@ -12,7 +12,7 @@ static void keep(inspection *in, ci_status status)
     if (in->status == CI_OK) in->status = status;
 }
 
-void inspect_line(inspection *in, const char *label, const char *format, ...)
+void ci_ops_inspect_line(inspection *in, const char *label, const char *format, ...)
 {
     char text[1024];
     va_list arguments;
@@ -22,7 +22,7 @@ void inspect_line(inspection *in, const char *label, const char *format, ...)
     keep(in, ci_text_append(&in->text, "  %-14s %s\n", label, text));
 }
 
-void inspect_odd(inspection *in, const char *format, ...)
+void ci_ops_inspect_odd(inspection *in, const char *format, ...)
 {
     char text[1024];
     va_list arguments;
@@ -33,14 +33,14 @@ void inspect_odd(inspection *in, const char *format, ...)
     in->n_odd++;
 }
 
-void inspect_site_text(char out[80], double lat_rad, double lon_rad, double height_m)
+void ci_ops_inspect_site_text(char out[80], double lat_rad, double lon_rad, double height_m)
 {
     double lat = lat_rad * CI_RAD_TO_DEG, lon = remainder(lon_rad * CI_RAD_TO_DEG, 360);
     snprintf(out, 80, "%.4f %c %.4f %c, %.0f m", fabs(lat), lat < 0 ? 'S' : 'N', fabs(lon),
              lon < 0 ? 'W' : 'E', height_m);
 }
 
-void inspect_place_text(char out[64], double ra_rad, double dec_rad)
+void ci_ops_inspect_place_text(char out[64], double ra_rad, double dec_rad)
 {
     /* rounded once, in the smallest unit that is shown, so that no 60 s can appear */
     double turn = ra_rad / CI_TWO_PI;
@@ -51,7 +51,7 @@ void inspect_place_text(char out[64], double ra_rad, double dec_rad)
              dec / 600 % 60, dec / 10 % 60, dec % 10);
 }
 
-void inspect_hz_text(char out[32], double hz)
+void ci_ops_inspect_hz_text(char out[32], double hz)
 {
     if (hz >= 1e6) {
         snprintf(out, 32, "%.7g MHz", hz * 1e-6);
@@ -60,7 +60,7 @@ void inspect_hz_text(char out[32], double hz)
     }
 }
 
-void inspect_count_text(char out[32], uint64_t n)
+void ci_ops_inspect_count_text(char out[32], uint64_t n)
 {
     char digits[24];
     int length = snprintf(digits, sizeof digits, "%llu", (unsigned long long)n);
@@ -72,7 +72,7 @@ void inspect_count_text(char out[32], uint64_t n)
     out[at] = '\0';
 }
 
-void inspect_span_text(char out[80], double first_mjd_s, double last_mjd_s)
+void ci_ops_inspect_span_text(char out[80], double first_mjd_s, double last_mjd_s)
 {
     char first[32], last[32];
     /* ci_time_iso cuts; these are for reading: rounded */
@@ -86,7 +86,7 @@ void inspect_span_text(char out[80], double first_mjd_s, double last_mjd_s)
     }
 }
 
-ci_json *inspect_pair(double a, double b)
+ci_json *ci_ops_inspect_pair(double a, double b)
 {
     ci_json *pair = ci_json_array();
     ci_json_put_number(pair, NULL, a);
@@ -127,7 +127,7 @@ static ci_status kind_read(const char *path, kind *out)
 static ci_status hdf5_inspect(inspection *in)
 {
     ci_h5_file *file = NULL;
-    if (strstr(ci_path_base(in->path), "_incomplete") != NULL) return inspect_uvh5(in);
+    if (strstr(ci_path_base(in->path), "_incomplete") != NULL) return ci_ops_inspect_uvh5(in);
     CI_TRY(ci_h5_open(&file, in->path));
     bool is_table = ci_h5_kind_of(file, "Data/gains") != CI_H5_NOTHING ||
                     ci_h5_kind_of(file, "Header/gain_convention") != CI_H5_NOTHING ||
@@ -135,8 +135,8 @@ static ci_status hdf5_inspect(inspection *in)
     bool is_data =
         ci_h5_kind_of(file, "Header") == CI_H5_GROUP && ci_h5_kind_of(file, "Data") == CI_H5_GROUP;
     ci_h5_close(file);
-    if (is_table) return inspect_calh5(in);
-    if (is_data) return inspect_uvh5(in);
+    if (is_table) return ci_ops_inspect_calh5(in);
+    if (is_data) return ci_ops_inspect_uvh5(in);
     return ci_error(CI_ERR_INPUT,
                     "%s: an HDF5 file, but neither UVH5 nor CalH5: it has no groups /Header and "
                     "/Data",
@@ -148,7 +148,7 @@ static ci_status inspect_any(inspection *in)
     kind what;
     CI_TRY(kind_read(in->path, &what));
     if (what == KIND_HDF5) return hdf5_inspect(in);
-    if (what == KIND_FITS) return inspect_fits(in);
+    if (what == KIND_FITS) return ci_ops_inspect_fits(in);
     return ci_error(CI_ERR_INPUT, "%s: neither HDF5 (UVH5, CalH5) nor FITS", in->path);
 }
 

@@ -15,23 +15,24 @@ typedef struct inspection
 } inspection;
 
 /* "Label          text" */
-void inspect_line(inspection *in, const char *label, const char *format, ...) CI_PRINTF(3, 4);
+void ci_ops_inspect_line(inspection *in, const char *label, const char *format, ...)
+    CI_PRINTF(3, 4);
 /* Kept for the end. */
-void inspect_odd(inspection *in, const char *format, ...) CI_PRINTF(2, 3);
+void ci_ops_inspect_odd(inspection *in, const char *format, ...) CI_PRINTF(2, 3);
 
 /* "37.2334 N 118.2834 W, 1188 m"; "00h42m44.33s +41d16'07.5\""; "244.141 kHz" */
-void inspect_site_text(char out[80], double lat_rad, double lon_rad, double height_m);
-void inspect_place_text(char out[64], double ra_rad, double dec_rad);
-void inspect_hz_text(char out[32], double hz);
+void ci_ops_inspect_site_text(char out[80], double lat_rad, double lon_rad, double height_m);
+void ci_ops_inspect_place_text(char out[64], double ra_rad, double dec_rad);
+void ci_ops_inspect_hz_text(char out[32], double hz);
 /* 12345678 -> "12,345,678" */
-void inspect_count_text(char out[32], uint64_t n);
+void ci_ops_inspect_count_text(char out[32], uint64_t n);
 /* First and last of times, and how long: "2022-02-15T03:34:30.0Z to 03:35:21.5Z". */
-void inspect_span_text(char out[80], double first_mjd_s, double last_mjd_s);
+void ci_ops_inspect_span_text(char out[80], double first_mjd_s, double last_mjd_s);
 /* [a, b] as JSON */
-ci_json *inspect_pair(double a, double b);
+ci_json *ci_ops_inspect_pair(double a, double b);
 
-ci_status inspect_uvh5(inspection *in);
-ci_status inspect_calh5(inspection *in);
-ci_status inspect_fits(inspection *in);
+ci_status ci_ops_inspect_uvh5(inspection *in);
+ci_status ci_ops_inspect_calh5(inspection *in);
+ci_status ci_ops_inspect_fits(inspection *in);
 
 #endif

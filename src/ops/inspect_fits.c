@@ -12,32 +12,35 @@ static void header_tell(inspection *in, const ci_fits_header *h)
 {
     char place[64], time[32];
     double cell = h->cell_rad * CI_RAD_TO_ARCSEC;
-    inspect_line(in, "FITS image", "%zu x %zu pixels of %.6g arcsec, %.4g x %.4g deg", h->n_x,
-                 h->n_y, cell, (double)h->n_x * cell / 3600, (double)h->n_y * cell / 3600);
-    inspect_place_text(place, h->ra_rad, h->dec_rad);
-    inspect_line(in, "Centre", "%s (ICRS, %.5f %+.5f deg) at pixel %.6g, %.6g", place,
-                 h->ra_rad * CI_RAD_TO_DEG, h->dec_rad * CI_RAD_TO_DEG, h->x_ref + 1, h->y_ref + 1);
-    inspect_line(in, "Projection", "%s",
-                 h->slant_a != 0 || h->slant_b != 0 ? "slanted SIN" : "SIN");
-    inspect_line(in, "Content", "Stokes %s, %s", h->stokes[0] != '\0' ? h->stokes : "not said",
-                 h->bunit[0] != '\0' ? h->bunit : "no unit");
+    ci_ops_inspect_line(in, "FITS image", "%zu x %zu pixels of %.6g arcsec, %.4g x %.4g deg",
+                        h->n_x, h->n_y, cell, (double)h->n_x * cell / 3600,
+                        (double)h->n_y * cell / 3600);
+    ci_ops_inspect_place_text(place, h->ra_rad, h->dec_rad);
+    ci_ops_inspect_line(in, "Centre", "%s (ICRS, %.5f %+.5f deg) at pixel %.6g, %.6g", place,
+                        h->ra_rad * CI_RAD_TO_DEG, h->dec_rad * CI_RAD_TO_DEG, h->x_ref + 1,
+                        h->y_ref + 1);
+    ci_ops_inspect_line(in, "Projection", "%s",
+                        h->slant_a != 0 || h->slant_b != 0 ? "slanted SIN" : "SIN");
+    ci_ops_inspect_line(in, "Content", "Stokes %s, %s",
+                        h->stokes[0] != '\0' ? h->stokes : "not said",
+                        h->bunit[0] != '\0' ? h->bunit : "no unit");
     if (h->beam_major_rad > 0) {
-        inspect_line(in, "Beam", "%.4g x %.4g arcsec, position angle %.4g deg",
-                     h->beam_major_rad * CI_RAD_TO_ARCSEC, h->beam_minor_rad * CI_RAD_TO_ARCSEC,
-                     h->beam_pa_rad * CI_RAD_TO_DEG);
+        ci_ops_inspect_line(in, "Beam", "%.4g x %.4g arcsec, position angle %.4g deg",
+                            h->beam_major_rad * CI_RAD_TO_ARCSEC,
+                            h->beam_minor_rad * CI_RAD_TO_ARCSEC, h->beam_pa_rad * CI_RAD_TO_DEG);
     }
     if (h->freq_hz > 0) {
-        inspect_line(in, "Frequency", "%.6f MHz, bandwidth %.6g MHz", h->freq_hz * 1e-6,
-                     h->bandwidth_hz * 1e-6);
+        ci_ops_inspect_line(in, "Frequency", "%.6f MHz, bandwidth %.6g MHz", h->freq_hz * 1e-6,
+                            h->bandwidth_hz * 1e-6);
     }
     if (h->time_mjd_s > 0) {
         ci_time_iso(time, h->time_mjd_s, 1, true);
-        inspect_line(in, "Time", "%s", time);
+        ci_ops_inspect_line(in, "Time", "%s", time);
         ci_json_put_string(in->json, "first_time", time);
     }
     if (h->telescope[0] != '\0' || h->object[0] != '\0') {
-        inspect_line(in, "Telescope", "%s%s%s", h->telescope,
-                     h->object[0] != '\0' ? ", object " : "", h->object);
+        ci_ops_inspect_line(in, "Telescope", "%s%s%s", h->telescope,
+                            h->object[0] != '\0' ? ", object " : "", h->object);
     }
 }
 
@@ -48,7 +51,7 @@ static void header_put(inspection *in, const ci_fits_header *h)
     ci_json_put_int(in->json, "n_y", (int64_t)h->n_y);
     ci_json_put_number(in->json, "cell_arcsec", h->cell_rad * CI_RAD_TO_ARCSEC);
     ci_json_put(in->json, "centre_deg",
-                inspect_pair(h->ra_rad * CI_RAD_TO_DEG, h->dec_rad * CI_RAD_TO_DEG));
+                ci_ops_inspect_pair(h->ra_rad * CI_RAD_TO_DEG, h->dec_rad * CI_RAD_TO_DEG));
     ci_json_put_string(in->json, "stokes", h->stokes);
     ci_json_put_string(in->json, "unit", h->bunit);
     ci_json_put_string(in->json, "telescope", h->telescope);
@@ -101,33 +104,34 @@ static void pixels_tell(inspection *in, const ci_fits_header *h, pixel_facts *f)
 {
     size_t n = h->n_x * h->n_y;
     if (f->n_blank == n) {
-        inspect_odd(in, "every pixel is blank");
+        ci_ops_inspect_odd(in, "every pixel is blank");
         return;
     }
     double rms = (double)ci_num_mad_sigma_float(f->kept, f->n_kept);
-    inspect_line(in, "Pixels", "%.5g to %.5g, greatest at pixel %zu, %zu (from 1)", f->low, f->high,
-                 f->x_peak + 1, f->y_peak + 1);
-    inspect_line(in, "Noise", "%.4g (1.4826 MAD of all), greatest/noise %.4g", rms,
-                 rms > 0 ? f->high / rms : 0);
+    ci_ops_inspect_line(in, "Pixels", "%.5g to %.5g, greatest at pixel %zu, %zu (from 1)", f->low,
+                        f->high, f->x_peak + 1, f->y_peak + 1);
+    ci_ops_inspect_line(in, "Noise", "%.4g (1.4826 MAD of all), greatest/noise %.4g", rms,
+                        rms > 0 ? f->high / rms : 0);
     if (f->n_blank > 0) {
-        inspect_line(in, "Blank", "%.3g %% of the pixels", 100 * (double)f->n_blank / (double)n);
+        ci_ops_inspect_line(in, "Blank", "%.3g %% of the pixels",
+                            100 * (double)f->n_blank / (double)n);
     }
-    ci_json_put(in->json, "value", inspect_pair(f->low, f->high));
+    ci_json_put(in->json, "value", ci_ops_inspect_pair(f->low, f->high));
     ci_json_put_number(in->json, "rms_mad", rms);
     ci_json_put_number(in->json, "blank", (double)f->n_blank / (double)n);
-    if (f->n_zero == n - f->n_blank) inspect_odd(in, "every pixel is exactly 0");
+    if (f->n_zero == n - f->n_blank) ci_ops_inspect_odd(in, "every pixel is exactly 0");
 }
 
 static void checksum_tell(inspection *in)
 {
     bool is_right = ci_fits_verify(in->path) == CI_OK;
-    inspect_line(in, "Checksum", "%s", is_right ? "right" : "missing or wrong");
-    if (!is_right) inspect_odd(in, "%s", ci_error_text());
+    ci_ops_inspect_line(in, "Checksum", "%s", is_right ? "right" : "missing or wrong");
+    if (!is_right) ci_ops_inspect_odd(in, "%s", ci_error_text());
     ci_json_put_bool(in->json, "checksum_right", is_right);
     ci_error_clear();
 }
 
-ci_status inspect_fits(inspection *in)
+ci_status ci_ops_inspect_fits(inspection *in)
 {
     ci_fits_reader *reader = NULL;
     pixel_facts facts = {0};

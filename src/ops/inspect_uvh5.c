@@ -13,11 +13,12 @@ static void array_tell(inspection *in, const ci_vis_meta *meta)
 {
     char site[80];
     const ci_vis_array *a = &meta->array;
-    inspect_site_text(site, a->lat_rad, a->lon_rad, a->height_m);
+    ci_ops_inspect_site_text(site, a->lat_rad, a->lon_rad, a->height_m);
     bool has_instrument = a->instrument[0] != '\0' && strcmp(a->instrument, a->telescope) != 0;
-    inspect_line(in, "Telescope", "%s%s%s%s, %s",
-                 a->telescope[0] != '\0' ? a->telescope : "unnamed", has_instrument ? " (" : "",
-                 has_instrument ? a->instrument : "", has_instrument ? ")" : "", site);
+    ci_ops_inspect_line(in, "Telescope", "%s%s%s%s, %s",
+                        a->telescope[0] != '\0' ? a->telescope : "unnamed",
+                        has_instrument ? " (" : "", has_instrument ? a->instrument : "",
+                        has_instrument ? ")" : "", site);
     ci_json_put_string(in->json, "telescope", a->telescope);
     ci_json_put_string(in->json, "instrument", a->instrument);
     ci_json_put_number(in->json, "latitude_deg", a->lat_rad * CI_RAD_TO_DEG);
@@ -67,15 +68,15 @@ static ci_status antennas_tell(inspection *in, const ci_vis_meta *meta)
         if (meta->array.antenna[i].diameter_m != diameter) diameter = 0;
     }
     if (diameter > 0) snprintf(dishes, sizeof dishes, ", dishes of %g m", diameter);
-    inspect_line(in, "Antennas", "%zu of %zu have data%s", f.n_antenna, meta->array.n_antenna,
-                 dishes);
+    ci_ops_inspect_line(in, "Antennas", "%zu of %zu have data%s", f.n_antenna,
+                        meta->array.n_antenna, dishes);
     size_t n_cross = meta->n_baseline - f.n_auto;
     if (n_cross > 0) {
         snprintf(lengths, sizeof lengths, ", %.4g m to %.5g m", f.shortest_m, f.longest_m);
-        ci_json_put(in->json, "baseline_m", inspect_pair(f.shortest_m, f.longest_m));
+        ci_json_put(in->json, "baseline_m", ci_ops_inspect_pair(f.shortest_m, f.longest_m));
     }
-    inspect_line(in, "Baselines", "%zu%s%s", n_cross, lengths,
-                 f.n_auto > 0 ? ", and autocorrelations" : ", no autocorrelations");
+    ci_ops_inspect_line(in, "Baselines", "%zu%s%s", n_cross, lengths,
+                        f.n_auto > 0 ? ", and autocorrelations" : ", no autocorrelations");
     ci_json_put_int(in->json, "n_antenna", (int64_t)f.n_antenna);
     ci_json_put_int(in->json, "n_antenna_telescope", (int64_t)meta->array.n_antenna);
     ci_json_put_int(in->json, "n_baseline", (int64_t)n_cross);
@@ -88,9 +89,9 @@ static void time_tell(inspection *in, const ci_vis_meta *meta)
 {
     char span[80], first[32], last[32];
     double t0 = meta->time_mjd_s[0], t1 = meta->time_mjd_s[meta->n_time - 1];
-    inspect_span_text(span, t0, t1);
-    inspect_line(in, "Time", "%s, %zu integration%s of %.6g s", span, meta->n_time,
-                 meta->n_time == 1 ? "" : "s", meta->interval_s);
+    ci_ops_inspect_span_text(span, t0, t1);
+    ci_ops_inspect_line(in, "Time", "%s, %zu integration%s of %.6g s", span, meta->n_time,
+                        meta->n_time == 1 ? "" : "s", meta->interval_s);
     ci_time_iso(first, t0 + 5e-4, 3, true); /* cuts: rounded here */
     ci_time_iso(last, t1 + 5e-4, 3, true);
     ci_json_put_string(in->json, "first_time", first);
@@ -106,18 +107,20 @@ static void frequency_tell(inspection *in, const ci_vis_meta *meta)
         const ci_vis_sub_band *s = &meta->sub_band[i];
         char width[32];
         double low = s->freq_hz[0], high = s->freq_hz[s->n_chan - 1];
-        inspect_hz_text(width, s->width_hz[0]);
+        ci_ops_inspect_hz_text(width, s->width_hz[0]);
         if (i < 32) {
-            inspect_line(in, i == 0 ? "Frequency" : "", "%.6f to %.6f MHz, %zu channel%s of %s",
-                         low * 1e-6, high * 1e-6, s->n_chan, s->n_chan == 1 ? "" : "s", width);
+            ci_ops_inspect_line(in, i == 0 ? "Frequency" : "",
+                                "%.6f to %.6f MHz, %zu channel%s of %s", low * 1e-6, high * 1e-6,
+                                s->n_chan, s->n_chan == 1 ? "" : "s", width);
         }
         ci_json *window = ci_json_object();
-        ci_json_put(window, "freq_hz", inspect_pair(low, high));
+        ci_json_put(window, "freq_hz", ci_ops_inspect_pair(low, high));
         ci_json_put_int(window, "n_channel", (int64_t)s->n_chan);
         ci_json_put_number(window, "channel_width_hz", s->width_hz[0]);
         ci_json_put(windows, NULL, window);
     }
-    if (meta->n_sub_band > 32) inspect_line(in, "", "and %zu more windows", meta->n_sub_band - 32);
+    if (meta->n_sub_band > 32)
+        ci_ops_inspect_line(in, "", "and %zu more windows", meta->n_sub_band - 32);
     ci_json_put(in->json, "windows", windows);
 }
 
@@ -139,18 +142,18 @@ static void polarisation_tell(inspection *in, const ci_vis_meta *meta, const ci_
         ci_json_put_string(list, NULL, pol_name(meta->pol[i]));
     }
     if (meta->pol[0] <= -5) {
-        inspect_line(in, "Polarisation", "%s, X to the %s", names,
-                     ci_uvh5_fact(file, "x_orientation"));
+        ci_ops_inspect_line(in, "Polarisation", "%s, X to the %s", names,
+                            ci_uvh5_fact(file, "x_orientation"));
     } else {
-        inspect_line(in, "Polarisation", "%s", names);
+        ci_ops_inspect_line(in, "Polarisation", "%s", names);
     }
-    inspect_line(in, "Units", "%s%s; weights: %s", units[meta->units],
-                 meta->stokes_is_sum ? ", I = XX + YY" : "",
-                 meta->nsamples_mean_something ? "nsamples" : "1 (nsamples mean nothing)");
+    ci_ops_inspect_line(in, "Units", "%s%s; weights: %s", units[meta->units],
+                        meta->stokes_is_sum ? ", I = XX + YY" : "",
+                        meta->has_valid_nsamples ? "nsamples" : "1 (nsamples mean nothing)");
     ci_json_put(in->json, "polarisations", list);
     ci_json_put_string(in->json, "x_orientation", meta->x_is_north ? "north" : "east");
     ci_json_put_string(in->json, "units", units[meta->units]);
-    ci_json_put_bool(in->json, "nsamples_usable", meta->nsamples_mean_something);
+    ci_json_put_bool(in->json, "nsamples_usable", meta->has_valid_nsamples);
 }
 
 /* Where an image of it would be centred: needs earth orientation, told where there is. */
@@ -161,11 +164,12 @@ static void centre_tell(inspection *in, const ci_vis_meta *meta)
     char place[64];
     if (ci_sky_eop_load(&eop, NULL) == CI_OK &&
         ci_sky_centre_default(eop, meta, &ra, &dec) == CI_OK) {
-        inspect_place_text(place, ra, dec);
-        inspect_line(in, "Centre", "%s (ICRS, %.5f %+.5f deg)%s", place, ra * CI_RAD_TO_DEG,
-                     dec * CI_RAD_TO_DEG,
-                     meta->phase[0].kind == CI_PHASING_SIDEREAL ? "" : " at mid time");
-        ci_json_put(in->json, "centre_deg", inspect_pair(ra * CI_RAD_TO_DEG, dec * CI_RAD_TO_DEG));
+        ci_ops_inspect_place_text(place, ra, dec);
+        ci_ops_inspect_line(in, "Centre", "%s (ICRS, %.5f %+.5f deg)%s", place, ra * CI_RAD_TO_DEG,
+                            dec * CI_RAD_TO_DEG,
+                            meta->phase[0].kind == CI_PHASING_SIDEREAL ? "" : " at mid time");
+        ci_json_put(in->json, "centre_deg",
+                    ci_ops_inspect_pair(ra * CI_RAD_TO_DEG, dec * CI_RAD_TO_DEG));
     }
     ci_error_clear();
     ci_sky_eop_free(eop);
@@ -179,18 +183,19 @@ static void phase_tell(inspection *in, const ci_vis_meta *meta, const ci_uvh5_fi
     if (meta->n_phase > 1) snprintf(more, sizeof more, ", the first of %zu", meta->n_phase);
     switch (centre->kind) {
     case CI_PHASING_UNPROJECTED:
-        inspect_line(in, "Phased to", "nothing: unprojected, drifting (%s)%s", origin, more);
+        ci_ops_inspect_line(in, "Phased to", "nothing: unprojected, drifting (%s)%s", origin, more);
         ci_json_put_string(in->json, "phasing", "unprojected");
         break;
     case CI_PHASING_SIDEREAL:
-        inspect_line(in, "Phased to", "%s%s (%s)",
-                     centre->name[0] != '\0' ? centre->name : "a place", more, origin);
+        ci_ops_inspect_line(in, "Phased to", "%s%s (%s)",
+                            centre->name[0] != '\0' ? centre->name : "a place", more, origin);
         ci_json_put_string(in->json, "phasing", "sidereal");
         break;
     case CI_PHASING_MERIDIAN:
-        inspect_line(in, "Phased to",
-                     "the meridian at apparent declination %+.5f deg, each integration (%s)%s",
-                     centre->dec_rad * CI_RAD_TO_DEG, origin, more);
+        ci_ops_inspect_line(
+            in, "Phased to",
+            "the meridian at apparent declination %+.5f deg, each integration (%s)%s",
+            centre->dec_rad * CI_RAD_TO_DEG, origin, more);
         ci_json_put_string(in->json, "phasing", "meridian");
         ci_json_put_number(in->json, "meridian_dec_deg", centre->dec_rad * CI_RAD_TO_DEG);
         break;
@@ -203,17 +208,19 @@ static void phase_tell(inspection *in, const ci_vis_meta *meta, const ci_uvh5_fi
 static void file_tell(inspection *in, const ci_uvh5_file *file)
 {
     const char *version = ci_uvh5_fact(file, "version");
-    inspect_line(in, "UVH5", "%s%s, %s", version[0] != '\0' ? "version " : "of the first kind, ",
-                 version[0] != '\0' ? version : "without a version", ci_uvh5_fact(file, "layout"));
-    inspect_line(in, "Stored as", "%s; compression: %s", ci_uvh5_fact(file, "precision"),
-                 ci_uvh5_fact(file, "filters"));
+    ci_ops_inspect_line(
+        in, "UVH5", "%s%s, %s", version[0] != '\0' ? "version " : "of the first kind, ",
+        version[0] != '\0' ? version : "without a version", ci_uvh5_fact(file, "layout"));
+    ci_ops_inspect_line(in, "Stored as", "%s; compression: %s", ci_uvh5_fact(file, "precision"),
+                        ci_uvh5_fact(file, "filters"));
     ci_json_put_string(in->json, "kind", "UVH5");
     ci_json_put_string(in->json, "version", version);
     ci_json_put_string(in->json, "layout", ci_uvh5_fact(file, "layout"));
     ci_json_put_string(in->json, "filters", ci_uvh5_fact(file, "filters"));
     const char *history = ci_uvh5_fact(file, "history");
     if (history[0] != '\0') {
-        inspect_line(in, "History", "%.110s%s", history, strlen(history) > 110 ? " ..." : "");
+        ci_ops_inspect_line(in, "History", "%.110s%s", history,
+                            strlen(history) > 110 ? " ..." : "");
     }
     ci_json_put_string(in->json, "history", history);
 }
@@ -280,12 +287,13 @@ static void samples_tell(inspection *in, sample_facts *f)
     char count[32];
     double n = f->n_sample > 0 ? (double)f->n_sample : 1;
     const int64_t *by = f->counts.n_by_bit;
-    inspect_count_text(count, (uint64_t)f->n_sample);
-    inspect_line(in, "Visibilities", "%s in %lld row%s", count, (long long)f->n_row,
-                 ci_plural(f->n_row));
-    inspect_line(in, "Flagged", "%.3g %% (by the file %.3g, not finite %.3g, exact zeros %.3g)",
-                 100 * (1 - (double)f->counts.n_good / n), 100 * (double)by[0] / n,
-                 100 * (double)by[1] / n, 100 * (double)by[2] / n);
+    ci_ops_inspect_count_text(count, (uint64_t)f->n_sample);
+    ci_ops_inspect_line(in, "Visibilities", "%s in %lld row%s", count, (long long)f->n_row,
+                        ci_plural(f->n_row));
+    ci_ops_inspect_line(in, "Flagged",
+                        "%.3g %% (by the file %.3g, not finite %.3g, exact zeros %.3g)",
+                        100 * (1 - (double)f->counts.n_good / n), 100 * (double)by[0] / n,
+                        100 * (double)by[1] / n, 100 * (double)by[2] / n);
     ci_json_put_int(in->json, "n_row", f->n_row);
     ci_json_put_int(in->json, "n_visibility", f->n_sample);
     ci_json_put_number(in->json, "flagged", 1 - (double)f->counts.n_good / n);
@@ -294,27 +302,31 @@ static void samples_tell(inspection *in, sample_facts *f)
     ci_json_put_number(in->json, "exact_zero", (double)by[2] / n);
     if (f->n_amplitude > 0) {
         double median = (double)ci_num_median_float(f->amplitude, f->n_amplitude);
-        inspect_line(in, "Amplitudes", "median %.4g, greatest %.4g (cross-correlations)", median,
-                     f->greatest);
+        ci_ops_inspect_line(in, "Amplitudes", "median %.4g, greatest %.4g (cross-correlations)",
+                            median, f->greatest);
         ci_json_put_number(in->json, "median_amplitude", median);
         ci_json_put_number(in->json, "greatest_amplitude", f->greatest);
     }
     if (by[1] > 0)
-        inspect_odd(in,
-                    by[1] == 1 ? "%lld sample is not a finite number"
-                               : "%lld samples are not finite numbers",
-                    (long long)by[1]);
+        ci_ops_inspect_odd(in,
+                           by[1] == 1 ? "%lld sample is not a finite number"
+                                      : "%lld samples are not finite numbers",
+                           (long long)by[1]);
     if (f->n_sample > 0 && by[1] == f->n_sample) {
-        inspect_odd(in, "no visibility is a finite number: there is nothing to calibrate or image");
+        ci_ops_inspect_odd(
+            in, "no visibility is a finite number: there is nothing to calibrate or image");
     } else if (f->n_nonzero == 0 && by[1] > 0) {
-        inspect_odd(in, "all finite visibilities are exactly 0: there is nothing to calibrate or "
-                        "image");
+        ci_ops_inspect_odd(
+            in, "all finite visibilities are exactly 0: there is nothing to calibrate or "
+                "image");
     } else if (f->n_nonzero == 0) {
-        inspect_odd(in, "all visibilities are exactly 0: there is nothing to calibrate or image");
+        ci_ops_inspect_odd(
+            in, "all visibilities are exactly 0: there is nothing to calibrate or image");
     } else if (f->counts.n_good == 0) {
-        inspect_odd(in, "every sample is flagged: there is nothing to calibrate or image");
+        ci_ops_inspect_odd(in, "every sample is flagged: there is nothing to calibrate or image");
     } else if (f->n_amplitude == 0) {
-        inspect_odd(in, "no unflagged cross-correlations: there is nothing to calibrate or image");
+        ci_ops_inspect_odd(
+            in, "no unflagged cross-correlations: there is nothing to calibrate or image");
     }
 }
 
@@ -328,11 +340,11 @@ static ci_status opened_inspect(inspection *in, ci_uvh5_file *file, sample_facts
     frequency_tell(in, meta);
     polarisation_tell(in, meta, file);
     phase_tell(in, meta, file);
-    for (size_t i = 0; i < ci_uvh5_odd_count(file); i++) {
-        inspect_odd(in, "%s", ci_uvh5_odd_get(file, i));
+    for (size_t i = 0; i < ci_uvh5_warning_count(file); i++) {
+        ci_ops_inspect_odd(in, "%s", ci_uvh5_warning_get(file, i));
     }
     const char *reversed = ci_uvh5_fact(file, "reversed");
-    if (reversed[0] != '\0') inspect_odd(in, "%s: turned when read", reversed);
+    if (reversed[0] != '\0') ci_ops_inspect_odd(in, "%s: turned when read", reversed);
     CI_TRY(ci_mem_alloc(&f->amplitude, N_AMPLITUDE, sizeof *f->amplitude, "amplitudes"));
     size_t n = 0;
     for (size_t i = 0; i < meta->n_sub_band; i++) {
@@ -344,7 +356,7 @@ static ci_status opened_inspect(inspection *in, ci_uvh5_file *file, sample_facts
     return CI_OK;
 }
 
-ci_status inspect_uvh5(inspection *in)
+ci_status ci_ops_inspect_uvh5(inspection *in)
 {
     ci_uvh5_file *file = NULL;
     sample_facts facts = {0};

@@ -33,13 +33,14 @@ static ci_status source_make(const phot_image *im, const phot_component *c, int3
                              ci_phot_source *s)
 {
     const ci_num_gaussian *g = &c->g;
-    ci_num_beam beam = phot_beam_at(im, g->x, g->y), shape = {g->major, g->minor, g->pa_rad}, sky;
-    phot_errors e = phot_condon(g, beam, c->rms);
+    ci_num_beam beam = ci_phot_beam_at(im, g->x, g->y), shape = {g->major, g->minor, g->pa_rad},
+                sky;
+    phot_errors e = ci_phot_condon(g, beam, c->rms);
     double north, x, y, cell = im->header.cell_rad;
     *s = (ci_phot_source){.island = island, .is_resolved = c->is_resolved, .rms_jy = c->rms};
-    phot_place(im, g, &x, &y);
+    ci_phot_place(im, g, &x, &y);
     CI_TRY(ci_fits_wcs_to_sky(im->wcs, 1, &x, &y, &s->ra_rad, &s->dec_rad));
-    CI_TRY(phot_shape_on_sky(im, g->x, g->y, shape, &sky, &north));
+    CI_TRY(ci_phot_shape_on_sky(im, g->x, g->y, shape, &sky, &north));
     s->major_rad = sky.major;
     s->minor_rad = sky.minor;
     s->pa_rad = sky.pa_rad;
@@ -50,8 +51,8 @@ static ci_status source_make(const phot_image *im, const phot_component *c, int3
         c->is_resolved ? g->peak * g->major * g->minor / (beam.major * beam.minor) : g->peak;
     s->flux_err_jy = c->is_resolved ? s->flux_jy * e.flux : s->peak_err_jy;
     /* North lies at (-sin, cos) of its angle in pixels, east a quarter turn on. */
-    s->dec_err_rad = cell * phot_place_error(&e, -sin(north), cos(north));
-    s->ra_err_rad = cell * phot_place_error(&e, -cos(north), -sin(north));
+    s->dec_err_rad = cell * ci_phot_place_error(&e, -sin(north), cos(north));
+    s->ra_err_rad = cell * ci_phot_place_error(&e, -cos(north), -sin(north));
     ci_phot_name(s->name, s->ra_rad, s->dec_rad);
     return CI_OK;
 }
@@ -91,7 +92,7 @@ static ci_status find_in(const phot_image *im, const ci_phot_options *options, i
                                       options->grow_sigma, labels, &islands, &n_island);
     for (size_t i = 0; i < n_island && status == CI_OK; i++) {
         size_t before = n;
-        status = phot_island_fit(im, labels, &islands[i], options->seed_sigma, &component, &n);
+        status = ci_phot_island_fit(im, labels, &islands[i], options->seed_sigma, &component, &n);
         if (status == CI_OK) status = ci_mem_resize(&owner, n, sizeof *owner, "source list");
         for (size_t k = before; k < n && status == CI_OK; k++)
             owner[k] = islands[i].label;
@@ -135,14 +136,14 @@ ci_status ci_phot_find(ci_phot_list **out, const char *image_path, const char *n
     phot_image im;
     ci_phot_list *list = NULL;
     int32_t *labels = NULL;
-    CI_TRY(phot_image_load(&im, image_path, noise_path, options->box));
+    CI_TRY(ci_phot_image_load(&im, image_path, noise_path, options->box));
     ci_status status = noise_path ? raise_noise(&im, options->box) : CI_OK;
     if (status == CI_OK) status = ci_mem_alloc(&list, 1, sizeof *list, "source list");
     if (status == CI_OK)
         status = ci_mem_alloc(&labels, im.n_x * im.n_y, sizeof *labels, "labels of islands");
     if (status == CI_OK) status = find_in(&im, options, labels, list);
     ci_mem_free(labels);
-    phot_image_clear(&im);
+    ci_phot_image_clear(&im);
     if (status != CI_OK) {
         ci_phot_list_free(list);
         return status;

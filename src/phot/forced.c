@@ -17,7 +17,7 @@ typedef struct stamp
 
 static void stamp_fill(const phot_image *im, double x, double y, stamp *st)
 {
-    ci_num_beam b = phot_beam_at(im, x, y);
+    ci_num_beam b = ci_phot_beam_at(im, x, y);
     ci_num_gaussian k = {
         .peak = 1, .x = x, .y = y, .major = b.major, .minor = b.minor, .pa_rad = b.pa_rad};
     long reach = (long)fmin(ceil(RADIUS * b.major), MAX_SIDE / 2 - 1);
@@ -51,7 +51,7 @@ static double stamp_error(const stamp *st, const phot_acf *acf)
     for (size_t i = 0; i < st->n; i++)
         for (size_t j = 0; j < st->n; j++)
             sum += st->weight[i] * st->weight[j] *
-                   phot_acf_at(acf, st->x[i] - st->x[j], st->y[i] - st->y[j]);
+                   ci_phot_acf_at(acf, st->x[i] - st->x[j], st->y[i] - st->y[j]);
     /* The measured correlation carries noise; below independent pixels it cannot be right. */
     return sqrt(fmax(sum, st->sum_k2)) / st->sum_k2;
 }
@@ -89,10 +89,10 @@ ci_status ci_phot_forced(const char *image_path, const char *noise_path, size_t 
 {
     phot_image im;
     phot_acf acf = {0};
-    CI_TRY(phot_image_load(&im, image_path, noise_path, 0));
-    ci_status status = phot_acf_measure(&im, &acf);
+    CI_TRY(ci_phot_image_load(&im, image_path, noise_path, 0));
+    ci_status status = ci_phot_acf_measure(&im, &acf);
     if (status == CI_OK) status = measure(&im, &acf, n, ra_rad, dec_rad, flux_jy, flux_err_jy);
-    phot_acf_clear(&acf);
-    phot_image_clear(&im);
+    ci_phot_acf_clear(&acf);
+    ci_phot_image_clear(&im);
     return status;
 }

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-void phot_image_clear(phot_image *im)
+void ci_phot_image_clear(phot_image *im)
 {
     ci_fits_header_clear(&im->header);
     ci_fits_wcs_free(im->wcs);
@@ -48,8 +48,8 @@ static ci_status load_pixels(phot_image *im)
     return status;
 }
 
-ci_status phot_image_load(phot_image *im, const char *image_path, const char *noise_path,
-                          size_t box)
+ci_status ci_phot_image_load(phot_image *im, const char *image_path, const char *noise_path,
+                             size_t box)
 {
     *im = (phot_image){.path = image_path};
     ci_status status = load_pixels(im);
@@ -66,7 +66,7 @@ ci_status phot_image_load(phot_image *im, const char *image_path, const char *no
         status = noise_path ? read_noise(im, noise_path)
                             : ci_num_local_rms(im->pixel, im->n_y, im->n_x, box, im->rms, NULL);
     }
-    if (status != CI_OK) phot_image_clear(im);
+    if (status != CI_OK) ci_phot_image_clear(im);
     return status;
 }
 
@@ -97,13 +97,13 @@ static ci_num_beam radial(const phot_image *im, double x, double y, ci_num_beam 
     return stretch(b, dx / r, dy / r, to_sky ? 1 / n : n);
 }
 
-ci_num_beam phot_beam_at(const phot_image *im, double x, double y)
+ci_num_beam ci_phot_beam_at(const phot_image *im, double x, double y)
 {
     return radial(im, x, y, im->beam, false);
 }
 
-ci_status phot_shape_on_sky(const phot_image *im, double x, double y, ci_num_beam shape,
-                            ci_num_beam *sky, double *north_rad)
+ci_status ci_phot_shape_on_sky(const phot_image *im, double x, double y, ci_num_beam shape,
+                               ci_num_beam *sky, double *north_rad)
 {
     double ra, dec, step = im->header.cell_rad;
     CI_TRY(ci_fits_wcs_to_sky(im->wcs, 1, &x, &y, &ra, &dec));
@@ -146,7 +146,7 @@ static double noise_slope(const phot_image *im, size_t x, size_t y, bool along_y
     return ci_num_median(slope, 2 * reach);
 }
 
-void phot_place(const phot_image *im, const ci_num_gaussian *g, double *x, double *y)
+void ci_phot_place(const phot_image *im, const ci_num_gaussian *g, double *x, double *y)
 {
     *x = g->x;
     *y = g->y;

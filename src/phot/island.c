@@ -116,7 +116,7 @@ static bool is_separate(const work *w, const peak *p, size_t n_accepted)
 {
     const phot_image *im = w->im;
     double rms = (double)im->rms[p->y * im->n_x + p->x];
-    ci_num_beam beam = phot_beam_at(im, (double)p->x, (double)p->y);
+    ci_num_beam beam = ci_phot_beam_at(im, (double)p->x, (double)p->y);
     for (size_t i = 0; i < n_accepted; i++) {
         const peak *q = &w->peaks[i];
         double d2 = distance2(beam, (double)p->x - (double)q->x, (double)p->y - (double)q->y);
@@ -151,7 +151,7 @@ static bool is_near_component(const work *w, double x, double y, double radius, 
     for (size_t k = 0; k < w->n_g; k++) {
         const ci_num_gaussian *g = &w->g[k];
         ci_num_beam shape = as_fitted ? (ci_num_beam){g->major, g->minor, g->pa_rad}
-                                      : phot_beam_at(w->im, g->x, g->y);
+                                      : ci_phot_beam_at(w->im, g->x, g->y);
         if (distance2(shape, x - g->x, y - g->y) <= radius * radius) return true;
     }
     return false;
@@ -204,7 +204,7 @@ static ci_status collect(work *w, double radius, bool with_island)
 
 static ci_num_gaussian guess_at(const phot_image *im, double x, double y, double value)
 {
-    ci_num_beam b = phot_beam_at(im, x, y);
+    ci_num_beam b = ci_phot_beam_at(im, x, y);
     return (ci_num_gaussian){
         .peak = value, .x = x, .y = y, .major = b.major, .minor = b.minor, .pa_rad = b.pa_rad};
 }
@@ -265,8 +265,8 @@ static bool residual_peak(const work *w, ci_num_gaussian *extra)
 
 static bool is_resolved(const phot_image *im, const ci_num_gaussian *g)
 {
-    ci_num_beam b = phot_beam_at(im, g->x, g->y);
-    phot_errors e = phot_condon(g, b, (double)rms_at(im, g->x, g->y));
+    ci_num_beam b = ci_phot_beam_at(im, g->x, g->y);
+    phot_errors e = ci_phot_condon(g, b, (double)rms_at(im, g->x, g->y));
     double area = g->major * g->minor / (b.major * b.minor);
     double error = area * hypot(e.major, e.minor);
     return area > RESOLVED_LEAST && area - 1 > 3 * error;
@@ -324,8 +324,9 @@ static ci_status fit_group(work *w, bool with_island, phot_component **component
     return emit(w, true, component, n);
 }
 
-ci_status phot_island_fit(const phot_image *im, const int32_t *labels, const ci_num_island *island,
-                          double seed_sigma, phot_component **component, size_t *n_component)
+ci_status ci_phot_island_fit(const phot_image *im, const int32_t *labels,
+                             const ci_num_island *island, double seed_sigma,
+                             phot_component **component, size_t *n_component)
 {
     work w = {.im = im, .labels = labels, .island = island, .seed = seed_sigma};
     ci_status status = find_peaks(&w);

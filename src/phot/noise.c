@@ -29,7 +29,7 @@ static form form_turned(form f, form t)
     return (form){ax * t.xx + ay * t.xy, ax * t.xy + ay * t.yy, bx * t.xy + by * t.yy};
 }
 
-/* As phot_condon has it: the Gaussian where the noise's correlation is a circle of width 1. */
+/* As ci_phot_condon has it: the Gaussian where the noise's correlation is a circle of width 1. */
 static ci_num_gaussian rounded(const ci_num_gaussian *g, form to_round)
 {
     form f = form_turned(form_from(g->major, g->minor, g->pa_rad), to_round);
@@ -58,7 +58,7 @@ static double width_error(const ci_num_gaussian *g, double major, double minor, 
 /* Condon's noise has a round correlation. The fit of a Gaussian knows no scale of its own, so one
  * in noise of an elongated correlation is fitted as one where pixels are stretched to make that
  * round, and its errors are stretched back. */
-phot_errors phot_condon(const ci_num_gaussian *g, ci_num_beam noise, double rms)
+phot_errors ci_phot_condon(const ci_num_gaussian *g, ci_num_beam noise, double rms)
 {
     double snr2 = g->peak / rms * (g->peak / rms), sigma = 1 / sqrt(8 * log(2.0));
     form to_round = form_from(sqrt(1 / noise.major), sqrt(1 / noise.minor), noise.pa_rad);
@@ -84,18 +84,18 @@ phot_errors phot_condon(const ci_num_gaussian *g, ci_num_beam noise, double rms)
     return e;
 }
 
-double phot_place_error(const phot_errors *e, double x, double y)
+double ci_phot_place_error(const phot_errors *e, double x, double y)
 {
     return sqrt(form_along((form){e->place_xx, e->place_xy, e->place_yy}, x, y));
 }
 
-void phot_acf_clear(phot_acf *acf)
+void ci_phot_acf_clear(phot_acf *acf)
 {
     ci_mem_free(acf->value);
     *acf = (phot_acf){0};
 }
 
-double phot_acf_at(const phot_acf *acf, long dx, long dy)
+double ci_phot_acf_at(const phot_acf *acf, long dx, long dy)
 {
     if (dy < 0 || (dy == 0 && dx < 0)) {
         dx = -dx;
@@ -144,7 +144,7 @@ static void acf_sum(const phot_image *im, phot_acf *acf, size_t stride, double *
         }
 }
 
-ci_status phot_acf_measure(const phot_image *im, phot_acf *acf)
+ci_status ci_phot_acf_measure(const phot_image *im, phot_acf *acf)
 {
     double reach = ceil(2 * im->beam.major);
     *acf = (phot_acf){.reach = reach > 24 ? 24 : (int)reach};
@@ -153,7 +153,7 @@ ci_status phot_acf_measure(const phot_image *im, phot_acf *acf)
     CI_TRY(ci_mem_alloc(&acf->value, n_lag, sizeof(double), "noise correlation"));
     ci_status status = ci_mem_alloc(&count, n_lag, sizeof(double), "noise correlation");
     if (status != CI_OK) {
-        phot_acf_clear(acf);
+        ci_phot_acf_clear(acf);
         return status;
     }
     /* A few hundred thousand anchors tell the correlation to a per cent. */

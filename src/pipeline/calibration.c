@@ -21,18 +21,18 @@ void ci_run_tables_free(ci_run_tables *tables)
 static ci_status table_append(ci_text *text, const ci_cal_table *table)
 {
     char hex[2][CI_SHA256_HEX] = {"", ""};
-    size_t n = table ? table->n_time * table->n_chan * table->array.n_antenna * table->n_hand : 0;
+    size_t n = table ? table->n_time * table->n_chan * table->array.n_antenna * table->n_feed : 0;
     if (table) CI_TRY(ci_sha256_bytes(hex[0], table->gain, n * sizeof *table->gain));
     if (table) CI_TRY(ci_sha256_bytes(hex[1], table->flag, n * sizeof *table->flag));
     return ci_text_append(text, "\n%s %s", hex[0], hex[1]);
 }
 
-static ci_status tile_loosened(ci_run *run, const ci_run_tables *tables)
+static ci_status tile_relaxed(ci_run *run, const ci_run_tables *tables)
 {
     char *text = NULL;
-    unsigned what = CI_LOOSE_IMAGES | (tables->quality_known ? CI_LOOSE_TABLES : 0);
-    CI_TRY(ci_pipeline_loose_text(&text, run->conf, what));
-    snprintf(run->tile_loosened, sizeof run->tile_loosened, "%s", text);
+    unsigned what = CI_RELAXED_IMAGES | (tables->quality_known ? CI_RELAXED_TABLES : 0);
+    CI_TRY(ci_pipeline_relaxed_text(&text, run->conf, what));
+    snprintf(run->tile_relaxed, sizeof run->tile_relaxed, "%s", text);
     ci_mem_free(text);
     return CI_OK;
 }
@@ -40,7 +40,7 @@ static ci_status tile_loosened(ci_run *run, const ci_run_tables *tables)
 ci_status ci_run_tables_hash(ci_run *run, const ci_run_tables *tables)
 {
     ci_text text = {0};
-    CI_TRY(tile_loosened(run, tables));
+    CI_TRY(tile_relaxed(run, tables));
     ci_status status = ci_text_append(&text, "%s", run->options_sha256);
     if (status == CI_OK) status = table_append(&text, tables->bandpass);
     if (status == CI_OK) status = table_append(&text, tables->gain);
@@ -189,8 +189,8 @@ static ci_status solve_loaded(ci_run *run, ci_pipeline_data *data, ci_run_tables
     snprintf(out->gain->model, sizeof out->gain->model, "%s",
              ci_path_base(ci_conf_text(run->conf, CI_OPT_MODEL)));
     snprintf(out->bandpass->model, sizeof out->bandpass->model, "%s", out->gain->model);
-    CI_AGREE(run->world, ci_pipeline_loose_history(out->bandpass, run->conf));
-    CI_AGREE(run->world, ci_pipeline_loose_history(out->gain, run->conf));
+    CI_AGREE(run->world, ci_pipeline_relaxed_history(out->bandpass, run->conf));
+    CI_AGREE(run->world, ci_pipeline_relaxed_history(out->gain, run->conf));
     ci_status status = ci_comm_rank(run->world) == 0 ? keep_tables(run, out, data) : CI_OK;
     return ci_par_agree(run->world, status);
 }

@@ -74,7 +74,7 @@ static ci_status state_after(ci_run *run, const char *id, bool has_product, ci_s
         *state = CI_WORK_COMPLETED;
     else if (status == CI_ERR_STOPPED || status == CI_ERR_USAGE || status == CI_ERR_NOT_READY)
         *state = CI_WORK_PENDING;
-    else if (ci_status_is_machines(status)) {
+    else if (ci_status_is_environment(status)) {
         CI_TRY(tries_count(run, id, &n_try));
         if (n_try + 1 < MAX_TRIES) *state = CI_WORK_PENDING;
     }

@@ -129,8 +129,8 @@ static void shapes(const ci_vis_meta *meta, ci_plan_work *work)
         work->n_chan += meta->sub_band[i].n_chan;
 }
 
-ci_status ci_pipeline_foresee(const ci_conf *conf, const char *const *paths, size_t n_path,
-                              ci_plan_work *work)
+ci_status ci_pipeline_estimate(const ci_conf *conf, const char *const *paths, size_t n_path,
+                               ci_plan_work *work)
 {
     ci_pipeline_options options;
     ci_comm *self = NULL;

@@ -33,8 +33,8 @@ static ci_status choose_teams(const ci_run *run, const ci_json *group, ci_plan_t
  * than its default, stays what it is. */
 static bool is_judged_alike(const ci_run *run, const ci_json *record, bool is_judged)
 {
-    const char *loosened = ci_json_get_string(record, "loosened", "");
-    return strcmp(loosened, run->tile_loosened) == 0 || (is_judged && !*loosened);
+    const char *relaxed = ci_json_get_string(record, "relaxed", "");
+    return strcmp(relaxed, run->tile_relaxed) == 0 || (is_judged && !*relaxed);
 }
 
 /* The record of a tile that an earlier run made with the same options from the same files,
@@ -45,13 +45,13 @@ static ci_json *reusable(ci_run *run, const ci_json *tile)
 {
     const char *id = ci_json_get_string(tile, "id", "");
     ci_registry_images *found = NULL;
-    ci_json *record = ci_run_tile_made_before(run, tile);
+    ci_json *record = ci_run_tile_load_cached(run, tile);
     if (!record) return NULL;
     bool is_judged = ci_registry_tile_get(run->registry, id, &found) == CI_OK && found->n == 1 &&
                      strcmp(found->item[0].status, "passed") == 0;
     bool is_good = is_judged_alike(run, record, is_judged);
     if (!is_good)
-        ci_log_info("tile %s is made again: other quality limits are loosened", id);
+        ci_log_info("tile %s is made again: other quality limits are relaxed", id);
     else if (is_judged && ci_registry_image_check(&found->item[0]) != CI_OK) {
         ci_log_warning("tile %s is made again: %s", id, ci_error_text());
         is_good = false;
@@ -277,14 +277,14 @@ static ci_json *mosaic_record(const ci_mosaic_stats *s, const char *folder)
 static ci_status mosaic_header(const ci_run *run, const ci_json *group, const char *gains,
                                ci_fits_header *header)
 {
-    unsigned judged = CI_LOOSE_IMAGES | (strcmp(gains, "own") == 0 ? CI_LOOSE_TABLES : 0);
+    unsigned judged = CI_RELAXED_IMAGES | (strcmp(gains, "own") == 0 ? CI_RELAXED_TABLES : 0);
     memset(header, 0, sizeof *header);
     snprintf(header->object, sizeof header->object, "%s", ci_json_get_string(group, "id", ""));
     header->time_mjd_s =
         ci_json_get_number(ci_json_at(ci_json_get(group, "tiles"), 0), "time_mjd_s", 0);
     CI_TRY(ci_fits_card_set_text(header, "CIVERS", ci_version(), "contimg version"));
     CI_TRY(ci_fits_card_set_text(header, "GAINS", gains, "origin of the gains"));
-    CI_TRY(ci_pipeline_loose_cards(header, run->conf, judged));
+    CI_TRY(ci_pipeline_relaxed_cards(header, run->conf, judged));
     return ci_fits_card_set_text(header, "GROUP", ci_json_get_string(group, "id", ""),
                                  "mosaic group");
 }

@@ -7,27 +7,27 @@
 static bool judges(ci_conf_id id, unsigned what)
 {
     bool is_of_tables = strncmp(ci_conf_name(id), "qa-cal-", 7) == 0;
-    return (what & (is_of_tables ? CI_LOOSE_TABLES : CI_LOOSE_IMAGES)) != 0;
+    return (what & (is_of_tables ? CI_RELAXED_TABLES : CI_RELAXED_IMAGES)) != 0;
 }
 
-/* The next id from `id` on that is loose and judges this; CI_OPT_COUNT: none. */
-static ci_conf_id next_loose(const ci_conf *conf, unsigned what, ci_conf_id id)
+/* The next id from `id` on that is relaxed and judges this; CI_OPT_COUNT: none. */
+static ci_conf_id next_relaxed(const ci_conf *conf, unsigned what, ci_conf_id id)
 {
     int i = (int)id;
     while (i < CI_OPT_COUNT &&
-           !(judges((ci_conf_id)i, what) && ci_conf_is_loose(conf, (ci_conf_id)i)))
+           !(judges((ci_conf_id)i, what) && ci_conf_is_relaxed(conf, (ci_conf_id)i)))
         i++;
     return (ci_conf_id)i;
 }
 
-ci_status ci_pipeline_loose_text(char **out, const ci_conf *conf, unsigned what)
+ci_status ci_pipeline_relaxed_text(char **out, const ci_conf *conf, unsigned what)
 {
     ci_text text = {0};
-    char one[CI_CONF_LOOSE_TEXT];
+    char one[CI_CONF_RELAXED_TEXT];
     ci_status status = ci_text_append(&text, "%s", "");
-    for (ci_conf_id id = next_loose(conf, what, 0); status == CI_OK && id < CI_OPT_COUNT;
-         id = next_loose(conf, what, id + 1)) {
-        ci_conf_loose_text(conf, id, one);
+    for (ci_conf_id id = next_relaxed(conf, what, 0); status == CI_OK && id < CI_OPT_COUNT;
+         id = next_relaxed(conf, what, id + 1)) {
+        ci_conf_relaxed_text(conf, id, one);
         status = ci_text_append(&text, "%s%s", text.length ? ", " : "", one);
     }
     *out = status == CI_OK ? text.text : NULL;
@@ -35,12 +35,12 @@ ci_status ci_pipeline_loose_text(char **out, const ci_conf *conf, unsigned what)
     return status;
 }
 
-ci_json *ci_pipeline_loose_json(const ci_conf *conf)
+ci_json *ci_pipeline_relaxed_json(const ci_conf *conf)
 {
-    const unsigned all = CI_LOOSE_TABLES | CI_LOOSE_IMAGES;
+    const unsigned all = CI_RELAXED_TABLES | CI_RELAXED_IMAGES;
     ci_json *list = ci_json_array();
-    for (ci_conf_id id = next_loose(conf, all, 0); id < CI_OPT_COUNT;
-         id = next_loose(conf, all, id + 1)) {
+    for (ci_conf_id id = next_relaxed(conf, all, 0); id < CI_OPT_COUNT;
+         id = next_relaxed(conf, all, id + 1)) {
         ci_json *one = ci_json_object();
         ci_json_put_string(one, "name", ci_conf_name(id));
         ci_json_put_number(one, "value", ci_conf_double(conf, id));
@@ -51,26 +51,25 @@ ci_json *ci_pipeline_loose_json(const ci_conf *conf)
     return list;
 }
 
-ci_status ci_pipeline_loose_cards(ci_fits_header *header, const ci_conf *conf, unsigned what)
+ci_status ci_pipeline_relaxed_cards(ci_fits_header *header, const ci_conf *conf, unsigned what)
 {
     int n = 0;
-    for (ci_conf_id id = next_loose(conf, what, 0); id < CI_OPT_COUNT;
-         id = next_loose(conf, what, id + 1)) {
-        char key[16], text[CI_CONF_LOOSE_TEXT];
-        snprintf(key, sizeof key, "QALOOSE%d", ++n);
-        ci_conf_loose_text(conf, id, text);
-        CI_TRY(ci_fits_card_set_text(header, key, text, "limit loosened"));
+    for (ci_conf_id id = next_relaxed(conf, what, 0); id < CI_OPT_COUNT;
+         id = next_relaxed(conf, what, id + 1)) {
+        char key[16], text[CI_CONF_RELAXED_TEXT];
+        snprintf(key, sizeof key, "QARELAX%d", ++n);
+        ci_conf_relaxed_text(conf, id, text);
+        CI_TRY(ci_fits_card_set_text(header, key, text, "limit relaxed"));
     }
     return CI_OK;
 }
 
-ci_status ci_pipeline_loose_history(ci_cal_table *table, const ci_conf *conf)
+ci_status ci_pipeline_relaxed_history(ci_cal_table *table, const ci_conf *conf)
 {
     char *limits = NULL, *history = NULL;
-    CI_TRY(ci_pipeline_loose_text(&limits, conf, CI_LOOSE_TABLES));
+    CI_TRY(ci_pipeline_relaxed_text(&limits, conf, CI_RELAXED_TABLES));
     ci_status status = CI_OK;
-    if (*limits)
-        status = ci_str_format(&history, "Limits loosened: %s. %s", limits, table->history);
+    if (*limits) status = ci_str_format(&history, "Limits relaxed: %s. %s", limits, table->history);
     if (history) snprintf(table->history, sizeof table->history, "%s", history);
     ci_mem_free(limits);
     ci_mem_free(history);

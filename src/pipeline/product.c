@@ -71,7 +71,7 @@ static ci_status judge_files(const ci_run *run, const char *folder, double therm
                                           ci_path_exists(paths.residual) ? paths.residual : NULL,
                                       .thermal_jy = thermal_jy,
                                       .flux_ratio = NAN,
-                                      .as_they_stand = is_named};
+                                      .accept_incomplete = is_named};
         status = ci_publish_gates_judge(gates, &subject, &limits);
     }
     tile_paths_free(&paths);
@@ -282,7 +282,7 @@ static ci_status provenance(const ci_run *run, const ci_run_product *product,
         ci_json_put_string(record, "host", host);
         ci_json_put_int(record, "n_rank", ci_comm_size(run->world));
         ci_json_put_string(record, "options", options);
-        ci_json_put(record, "loosened", ci_pipeline_loose_json(run->conf));
+        ci_json_put(record, "relaxed", ci_pipeline_relaxed_json(run->conf));
         ci_json_put_string(record, "group", product->group_id);
         ci_json_put_string(record, "inputs_sha256", run->group_inputs_sha256);
         ci_json_put_string(record, "options_sha256", run->choices_sha256);

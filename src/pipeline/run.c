@@ -64,7 +64,7 @@ static ci_status hash_options(ci_run *run)
 
 static ci_status make_folders(const ci_run *run)
 {
-    const ci_conf_places *p = &run->places;
+    const ci_conf_paths *p = &run->places;
     CI_TRY(ci_path_make_folder(p->state));
     CI_TRY(ci_path_make_folder(p->staging));
     return ci_path_make_folder(p->products);
@@ -72,7 +72,7 @@ static ci_status make_folders(const ci_run *run)
 
 static ci_status open_registry(ci_run *run)
 {
-    const ci_conf_places *p = &run->places;
+    const ci_conf_paths *p = &run->places;
     char *backups = NULL;
     ci_registry_options options;
     CI_TRY(ci_path_join(&backups, p->state, "backups"));
@@ -107,11 +107,11 @@ static ci_status open_report(ci_run *run)
     ci_json_put_string(run->record, "host", host);
     ci_json_put_int(run->record, "n_rank", ci_comm_size(run->world));
     ci_json_put_string(run->record, "options", options);
-    ci_json_put(run->record, "loosened", ci_pipeline_loose_json(run->conf));
+    ci_json_put(run->record, "relaxed", ci_pipeline_relaxed_json(run->conf));
     ci_json_put_string(run->record, "started", started);
     ci_json_put(run->record, "groups", run->groups);
     ci_mem_free(options);
-    ci_conf_loose_warn(run->conf); /* into the JSON log, too */
+    ci_conf_relaxed_warn(run->conf); /* into the JSON log, too */
     return CI_OK;
 }
 
@@ -168,7 +168,7 @@ static ci_status open_run(ci_run *run)
 {
     CI_AGREE(run->world, ci_pipeline_options_new(&run->options, run->conf));
     run->options.image.stop = ci_stop_asked;
-    CI_AGREE(run->world, ci_conf_places_new(&run->places, run->conf));
+    CI_AGREE(run->world, ci_conf_paths_new(&run->places, run->conf));
     CI_AGREE(run->world, hash_options(run));
     CI_AGREE(run->world, check_input(run));
     CI_AGREE(run->world, check_arguments(run));
@@ -219,7 +219,7 @@ static void free_run(ci_run *run)
     if (run->record) ci_json_free(run->record);
     ci_registry_close(run->registry);
     ci_sky_model_free(run->model);
-    ci_conf_places_free(&run->places);
+    ci_conf_paths_free(&run->places);
     ci_mem_free(run->event);
     ci_mem_free(run->report_folder);
     ci_status ignored = ci_log_set_json_file(NULL);

@@ -21,7 +21,7 @@ typedef struct ci_run
     ci_comm *world;
     const ci_conf *conf;
     ci_pipeline_options options;
-    ci_conf_places places;
+    ci_conf_paths places;
     ci_sky_model *model;   /* NULL: none given */
     ci_registry *registry; /* rank 0 only */
     ci_json *record;       /* rank 0 only: contimg/report.h */
@@ -31,10 +31,10 @@ typedef struct ci_run
     char choices_sha256[CI_SHA256_HEX];      /* the same, whatever the program's version */
     char group_inputs_sha256[CI_SHA256_HEX]; /* rank 0: of the group at hand */
     char tile_sha256[CI_SHA256_HEX];         /* of these and the tables of the group at hand */
-    char tile_loosened[512]; /* limits that judge its tiles, looser than their defaults */
-    char *report_folder;     /* rank 0 only */
-    double start_s;          /* monotonic */
-    ci_run_event *event;     /* this rank's, owned */
+    char tile_relaxed[512]; /* limits that judge its tiles, looser than their defaults */
+    char *report_folder;    /* rank 0 only */
+    double start_s;         /* monotonic */
+    ci_run_event *event;    /* this rank's, owned */
     size_t n_event, max_event;
     bool group_degraded; /* rank 0: the group at hand */
     bool any_degraded;   /* rank 0: a product that this run published or staged */
@@ -83,7 +83,7 @@ typedef struct ci_run_tables
  * Collective over the world. */
 CI_MUST_CHECK ci_status ci_run_calibrate(ci_run *run, const ci_json *group, ci_run_tables *out);
 void ci_run_tables_free(ci_run_tables *tables);
-/* run->tile_sha256 and tile_loosened from the options and these tables; the same on all ranks.
+/* run->tile_sha256 and tile_relaxed from the options and these tables; the same on all ranks.
  * Local. */
 CI_MUST_CHECK ci_status ci_run_tables_hash(ci_run *run, const ci_run_tables *tables);
 
@@ -101,7 +101,7 @@ CI_MUST_CHECK ci_status ci_run_tile_folder(const ci_run *run, const char *id, ch
 CI_MUST_CHECK ci_status ci_run_folder_empty(const char *folder);
 /* The record of a tile that stands in staging, made from the same input files with the same
  * options, its files as their checksums say; NULL where there is none. Local. */
-ci_json *ci_run_tile_made_before(const ci_run *run, const ci_json *tile);
+ci_json *ci_run_tile_load_cached(const ci_run *run, const ci_json *tile);
 
 /* ---- inputs.c: local ---- */
 /* Of the sizes and samples of the content of a group's files, in order. */

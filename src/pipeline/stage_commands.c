@@ -61,7 +61,7 @@ static ci_status need_no_folder(const char *prefix)
 static void print_quality(const ci_cal_quality *q, const ci_cal_table *gain)
 {
     printf("residual |V - g1 conj(g2) M| / |V|: %.4f", q->residual[0]);
-    if (gain->n_hand > 1) printf(" %.4f", q->residual[1]);
+    if (gain->n_feed > 1) printf(" %.4f", q->residual[1]);
     printf("\nflagged solutions of working receptors: %.1f %%\n", 100 * q->flagged_fraction);
     if (isfinite(q->phase_scatter_deg))
         printf("phase scatter: %.1f deg\n", q->phase_scatter_deg);
@@ -123,8 +123,8 @@ static ci_status calibrate_tile(ci_comm *world, const ci_conf *conf,
     if (status == CI_OK && ci_comm_rank(world) == 0) {
         snprintf(gain->model, sizeof gain->model, "%s", ci_conf_text(conf, CI_OPT_MODEL));
         snprintf(bandpass->model, sizeof bandpass->model, "%s", gain->model);
-        status = ci_pipeline_loose_history(bandpass, conf);
-        if (status == CI_OK) status = ci_pipeline_loose_history(gain, conf);
+        status = ci_pipeline_relaxed_history(bandpass, conf);
+        if (status == CI_OK) status = ci_pipeline_relaxed_history(gain, conf);
         if (status == CI_OK) status = write_tables(ci_conf_text(conf, CI_OPT_OUT), bandpass, gain);
     }
     status = ci_par_agree(world, status);
@@ -143,7 +143,7 @@ ci_status ci_pipeline_calibrate(ci_comm *world, const ci_conf *conf)
     CI_AGREE(world, need(conf, CI_OPT_OUT));
     CI_AGREE(world, need_no_folder(ci_conf_text(conf, CI_OPT_OUT)));
     CI_AGREE(world, ci_pipeline_options_new(&options, conf));
-    if (ci_comm_rank(world) == 0) ci_conf_loose_warn(conf);
+    if (ci_comm_rank(world) == 0) ci_conf_relaxed_warn(conf);
     CI_TRY(ci_pipeline_budget_set(world, conf));
     CI_TRY(prepare_output(world, ci_conf_text(conf, CI_OPT_OUT)));
     CI_AGREE(world, ci_sky_model_read(&model, ci_conf_text(conf, CI_OPT_MODEL)));

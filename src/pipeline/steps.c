@@ -171,7 +171,7 @@ ci_status ci_pipeline_weigh(ci_comm *comm, const ci_pipeline_options *options,
     if (options->weights_given)
         how = options->weights;
     else if (!to_be_calibrated)
-        how = data->set->meta->nsamples_mean_something ? CI_WEIGHTS_NSAMPLES : CI_WEIGHTS_UNIT;
+        how = data->set->meta->has_valid_nsamples ? CI_WEIGHTS_NSAMPLES : CI_WEIGHTS_UNIT;
     CI_AGREE(comm, weigh_blocks(data, how, options->sefd_jy));
     /* Known only where known on every rank. */
     int64_t unknown = !data->weights_known;
@@ -284,7 +284,7 @@ static const char *flux_scale(const ci_pipeline_options *options, const ci_pipel
 static ci_status header_fill(const ci_pipeline_options *options, const ci_pipeline_data *data,
                              const char *prefix, ci_fits_header *header)
 {
-    unsigned judged = CI_LOOSE_IMAGES | (data->is_solved_here ? CI_LOOSE_TABLES : 0);
+    unsigned judged = CI_RELAXED_IMAGES | (data->is_solved_here ? CI_RELAXED_TABLES : 0);
     const ci_vis_meta *meta = data->set->meta;
     memset(header, 0, sizeof *header);
     header->ra_rad = data->ra_rad;
@@ -300,7 +300,7 @@ static ci_status header_fill(const ci_pipeline_options *options, const ci_pipeli
     snprintf(header->bunit, sizeof header->bunit, strcmp(scale, "none") == 0 ? "count" : "Jy");
     CI_TRY(ci_fits_card_set_text(header, "FLUXSCAL", scale,
                                  "flux scale: model, approximate, given, none"));
-    CI_TRY(ci_pipeline_loose_cards(header, options->conf, judged));
+    CI_TRY(ci_pipeline_relaxed_cards(header, options->conf, judged));
     CI_TRY(ci_fits_card_set_int(header, "NSUBBAND", (int64_t)meta->n_sub_band, "sub-bands imaged"));
     return ci_fits_card_set_number(header, "EXPTIME",
                                    meta->time_mjd_s[meta->n_time - 1] - meta->time_mjd_s[0] +

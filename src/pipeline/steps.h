@@ -99,17 +99,17 @@ CI_MUST_CHECK ci_status ci_pipeline_tables_read(ci_comm *comm, const char *spec,
 /* What they judge. */
 enum
 {
-    CI_LOOSE_TABLES = 1,
-    CI_LOOSE_IMAGES = 2
+    CI_RELAXED_TABLES = 1,
+    CI_RELAXED_IMAGES = 2
 };
 /* "qa-cal-max-amp 20 (10), ...", "" where there are none; ci_mem_free. */
-CI_MUST_CHECK ci_status ci_pipeline_loose_text(char **out, const ci_conf *conf, unsigned what);
+CI_MUST_CHECK ci_status ci_pipeline_relaxed_text(char **out, const ci_conf *conf, unsigned what);
 /* [{name, value, default, origin}] of all. */
-ci_json *ci_pipeline_loose_json(const ci_conf *conf);
-/* Cards QALOOSE1, QALOOSE2, ... */
-CI_MUST_CHECK ci_status ci_pipeline_loose_cards(ci_fits_header *header, const ci_conf *conf,
-                                                unsigned what);
+ci_json *ci_pipeline_relaxed_json(const ci_conf *conf);
+/* Cards QARELAX1, QARELAX2, ... */
+CI_MUST_CHECK ci_status ci_pipeline_relaxed_cards(ci_fits_header *header, const ci_conf *conf,
+                                                  unsigned what);
 /* In front of a table's history. */
-CI_MUST_CHECK ci_status ci_pipeline_loose_history(ci_cal_table *table, const ci_conf *conf);
+CI_MUST_CHECK ci_status ci_pipeline_relaxed_history(ci_cal_table *table, const ci_conf *conf);
 
 #endif

@@ -93,7 +93,7 @@ static bool is_file_as_made(const ci_json *record, const char *folder, const cha
     return same;
 }
 
-ci_json *ci_run_tile_made_before(const ci_run *run, const ci_json *tile)
+ci_json *ci_run_tile_load_cached(const ci_run *run, const ci_json *tile)
 {
     static const char *const needed[] = {"image.fits", "pb.fits", "residual.fits"};
     char *folder = NULL, *path = NULL, hash[CI_SHA256_HEX] = "";
@@ -132,7 +132,7 @@ static ci_json *calibration_record(const ci_run_tables *tables, const ci_pipelin
     ci_json_put_bool(record, "is_approximate", data->is_approximate);
     if (!tables->quality_known) return record;
     ci_json *residual = ci_json_array();
-    for (size_t i = 0; i < tables->gain->n_hand; i++)
+    for (size_t i = 0; i < tables->gain->n_feed; i++)
         ci_json_put_number(residual, NULL, tables->quality.residual[i]);
     ci_json_put(record, "residual", residual);
     ci_json_put_number(record, "flagged_fraction", tables->quality.flagged_fraction);
@@ -232,7 +232,7 @@ static ci_json *finish_record(const tile_job *job, ci_status status, ci_json *re
     ci_json_put_bool(record, "is_degraded", job->is_degraded);
     ci_json_put_string(record, "folder", job->prefix ? job->prefix : "");
     ci_json_put_string(record, "made_with_sha256", job->run->tile_sha256);
-    ci_json_put_string(record, "loosened", job->run->tile_loosened);
+    ci_json_put_string(record, "relaxed", job->run->tile_relaxed);
     return record;
 }
 

@@ -84,7 +84,7 @@ static ci_status named_options(const ci_pipeline_options *options, ci_ingest_opt
     ci_pipeline_ingest_options(options->conf, out);
     CI_TRY(check_arrays(options));
     CI_TRY(expects_sub_bands(options, &expects));
-    out->named_as_they_stand = !expects;
+    out->named_accept_incomplete = !expects;
     return CI_OK;
 }
 

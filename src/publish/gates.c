@@ -91,7 +91,7 @@ bool ci_publish_tile_passes(const ci_publish_gates *gates, char why[CI_REGISTRY_
 static ci_status fault_gate(ci_publish_gates *gates, const char *name, const char *what,
                             ci_status status)
 {
-    if (status == CI_OK || ci_status_is_machines(status)) return status;
+    if (status == CI_OK || ci_status_is_environment(status)) return status;
     gate(gates, name, CI_GATE_FAIL, NAN, NAN, "%s%.200s", what, ci_error_text());
     ci_error_clear();
     return CI_OK;
@@ -248,7 +248,7 @@ static ci_status weight_max(ci_fits_reader *weight, float *out)
 }
 
 /* A limit looser than the default is never silent. */
-static bool is_loose(double value, double limit, double normal, bool is_max)
+static bool is_relaxed(double value, double limit, double normal, bool is_max)
 {
     return is_max ? value > normal && limit > normal : value < normal && limit < normal;
 }
@@ -264,29 +264,30 @@ static void noise_gate(ci_publish_gates *gates, const ci_publish_subject *s,
         return;
     }
     if (!(s->thermal_jy > 0)) {
-        gate(gates, "noise", s->as_they_stand ? CI_GATE_SKIP : CI_GATE_WARN, NAN, NAN,
+        gate(gates, "noise", s->accept_incomplete ? CI_GATE_SKIP : CI_GATE_WARN, NAN, NAN,
              "thermal noise not known; rms %.4g Jy/beam", rms);
         return;
     }
     double ratio = rms / s->thermal_jy;
     ci_publish_gate_outcome outcome = CI_GATE_PASS;
     if (ratio > limits->warn_noise_ratio ||
-        is_loose(ratio, limits->warn_noise_ratio, normal.warn_noise_ratio, true))
+        is_relaxed(ratio, limits->warn_noise_ratio, normal.warn_noise_ratio, true))
         outcome = CI_GATE_WARN;
     if (ratio > limits->max_noise_ratio) outcome = CI_GATE_FAIL;
     gate(gates, "noise", outcome, ratio, limits->max_noise_ratio,
          "rms %.4g Jy/beam is %.2f x thermal (%.4g)%s", rms, ratio, s->thermal_jy,
-         is_loose(ratio, limits->max_noise_ratio, normal.max_noise_ratio, true) ? ", limit loosened"
-                                                                                : "");
+         is_relaxed(ratio, limits->max_noise_ratio, normal.max_noise_ratio, true)
+             ? ", limit relaxed"
+             : "");
 }
 
 static void minimum_gate(ci_publish_gates *gates, const char *name, double value, double limit,
                          double normal)
 {
     ci_publish_gate_outcome outcome = value >= limit ? CI_GATE_PASS : CI_GATE_FAIL;
-    bool loose = outcome == CI_GATE_PASS && is_loose(value, limit, normal, false);
-    gate(gates, name, loose ? CI_GATE_WARN : outcome, value, limit, "%.4g, at least %g%s", value,
-         limit, loose ? ", limit loosened" : "");
+    bool relaxed = outcome == CI_GATE_PASS && is_relaxed(value, limit, normal, false);
+    gate(gates, name, relaxed ? CI_GATE_WARN : outcome, value, limit, "%.4g, at least %g%s", value,
+         limit, relaxed ? ", limit relaxed" : "");
 }
 
 static void flux_gate(ci_publish_gates *gates, const ci_publish_subject *s,
@@ -302,16 +303,16 @@ static void flux_gate(ci_publish_gates *gates, const ci_publish_subject *s,
     }
     double r = s->flux_ratio;
     bool ok = r >= limits->min_flux_ratio && r <= limits->max_flux_ratio;
-    bool loose = ok && (is_loose(r, limits->min_flux_ratio, normal.min_flux_ratio, false) ||
-                        is_loose(r, limits->max_flux_ratio, normal.max_flux_ratio, true));
+    bool relaxed = ok && (is_relaxed(r, limits->min_flux_ratio, normal.min_flux_ratio, false) ||
+                          is_relaxed(r, limits->max_flux_ratio, normal.max_flux_ratio, true));
     gate(gates, "flux_ratio",
-         !ok     ? CI_GATE_FAIL
-         : loose ? CI_GATE_WARN
-                 : CI_GATE_PASS,
+         !ok       ? CI_GATE_FAIL
+         : relaxed ? CI_GATE_WARN
+                   : CI_GATE_PASS,
          r, r < 1 ? limits->min_flux_ratio : limits->max_flux_ratio,
          "median found / catalogue %.3f over %lld source%s, %.2f to %.2f%s", r,
          (long long)s->n_flux_match, ci_plural(s->n_flux_match), limits->min_flux_ratio,
-         limits->max_flux_ratio, loose ? ", limit loosened" : "");
+         limits->max_flux_ratio, relaxed ? ", limit relaxed" : "");
 }
 
 static void pixel_gates(ci_publish_gates *gates, const pixels *p, const ci_publish_subject *s,

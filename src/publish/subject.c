@@ -53,7 +53,7 @@ static ci_status measured(ci_registry *registry, const ci_registry_product *p, b
     }
     ci_registry_images_free(images);
     CI_TRY(ci_registry_group_get(registry, p->id, &groups));
-    s->as_they_stand = groups->n > 0 && groups->item[0].is_named;
+    s->accept_incomplete = groups->n > 0 && groups->item[0].is_named;
     ci_registry_groups_free(groups);
     return CI_OK;
 }

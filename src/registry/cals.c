@@ -20,12 +20,12 @@ ci_status ci_registry_cal_add(ci_registry *registry, const ci_registry_cal *c, b
     ci_db *db = &registry->db[CI_DB_CAL];
     int64_t n = 0;
     *is_new = false;
-    CI_TRY(ci_db_begin(db));
+    CI_TRY(ci_registry_db_begin(db));
     ci_status status =
-        ci_db_int(db, &n, 0, "SELECT count(*) FROM caltables WHERE path=?", "t", c->path);
-    if (status != CI_OK || n > 0) return ci_db_end(db, status);
+        ci_registry_db_int(db, &n, 0, "SELECT count(*) FROM caltables WHERE path=?", "t", c->path);
+    if (status != CI_OK || n > 0) return ci_registry_db_end(db, status);
     const char *state = c->status[0] ? c->status : "active";
-    status = ci_db_run(
+    status = ci_registry_db_run(
         db, NULL,
         "INSERT INTO caltables(set_name,path,table_type,order_index,cal_field,refant,created_at,"
         "valid_start_mjd,valid_end_mjd,status,origin,time_mjd_s,dec_rad,source,is_approximate,"
@@ -35,9 +35,9 @@ ci_status ci_registry_cal_add(ci_registry *registry, const ci_registry_cal *c, b
         c->valid_end_mjd_s / CI_DAY_S, state, c->time_mjd_s, c->dec_known ? c->dec_rad : NAN,
         c->source, (int64_t)c->is_approximate, c->quality_json, c->sha256, registry->run);
     if (status == CI_OK)
-        status = ci_db_change(registry, CI_DB_CAL, "table", c->path, "", state, NULL);
+        status = ci_registry_db_change(registry, CI_DB_CAL, "table", c->path, "", state, NULL);
     *is_new = status == CI_OK;
-    return ci_db_end(db, status);
+    return ci_registry_db_end(db, status);
 }
 
 ci_status ci_registry_cal_set_status(ci_registry *registry, const char *path, const char *state,
@@ -45,17 +45,17 @@ ci_status ci_registry_cal_set_status(ci_registry *registry, const char *path, co
 {
     ci_db *db = &registry->db[CI_DB_CAL];
     char before[CI_REGISTRY_WORD];
-    CI_TRY(ci_db_begin(db));
-    ci_status status = ci_db_word(db, before, sizeof before,
-                                  "SELECT status FROM caltables WHERE path=?", "t", path);
+    CI_TRY(ci_registry_db_begin(db));
+    ci_status status = ci_registry_db_word(db, before, sizeof before,
+                                           "SELECT status FROM caltables WHERE path=?", "t", path);
     if (status == CI_OK && !before[0])
         status = ci_error(CI_ERR_INPUT, "%s: no such calibration table in %s", path, db->path);
     if (status == CI_OK)
-        status = ci_db_run(db, NULL, "UPDATE caltables SET status=?,notes=? WHERE path=?", "ttt",
-                           state, reason, path);
+        status = ci_registry_db_run(db, NULL, "UPDATE caltables SET status=?,notes=? WHERE path=?",
+                                    "ttt", state, reason, path);
     if (status == CI_OK && strcmp(before, state) != 0)
-        status = ci_db_change(registry, CI_DB_CAL, "table", path, before, state, reason);
-    return ci_db_end(db, status);
+        status = ci_registry_db_change(registry, CI_DB_CAL, "table", path, before, state, reason);
+    return ci_registry_db_end(db, status);
 }
 
 #define SELECT_CAL                                                                                 \
@@ -65,36 +65,36 @@ ci_status ci_registry_cal_set_status(ci_registry *registry, const char *path, co
 static ci_status cal_from_row(sqlite3_stmt *stmt, ci_registry_cal *c)
 {
     char word[CI_REGISTRY_WORD];
-    c->id = ci_db_integer(stmt, 0);
-    ci_db_text(stmt, 1, word, sizeof word);
+    c->id = ci_registry_db_integer(stmt, 0);
+    ci_registry_db_text(stmt, 1, word, sizeof word);
     /* The old program's words: K, BA, BP, GA, GP, 2G, FLUX, ... */
     c->kind = strcmp(word, "bandpass") == 0 || word[0] == 'B' || word[0] == 'b'
                   ? CI_REGISTRY_BANDPASS
                   : CI_REGISTRY_GAIN;
-    ci_db_text(stmt, 5, c->set_name, sizeof c->set_name);
-    ci_db_text(stmt, 6, c->ref_antenna, sizeof c->ref_antenna);
-    ci_db_text(stmt, 7, c->sha256, sizeof c->sha256);
-    ci_db_text(stmt, 8, c->status, sizeof c->status);
-    c->time_mjd_s = ci_db_real(stmt, 9);
-    c->valid_start_mjd_s = ci_db_real(stmt, 10) * CI_DAY_S;
-    c->valid_end_mjd_s = ci_db_real(stmt, 11) * CI_DAY_S;
-    c->dec_rad = ci_db_real(stmt, 12);
+    ci_registry_db_text(stmt, 5, c->set_name, sizeof c->set_name);
+    ci_registry_db_text(stmt, 6, c->ref_antenna, sizeof c->ref_antenna);
+    ci_registry_db_text(stmt, 7, c->sha256, sizeof c->sha256);
+    ci_registry_db_text(stmt, 8, c->status, sizeof c->status);
+    c->time_mjd_s = ci_registry_db_real(stmt, 9);
+    c->valid_start_mjd_s = ci_registry_db_real(stmt, 10) * CI_DAY_S;
+    c->valid_end_mjd_s = ci_registry_db_real(stmt, 11) * CI_DAY_S;
+    c->dec_rad = ci_registry_db_real(stmt, 12);
     c->dec_known = !isnan(c->dec_rad);
-    c->is_approximate = ci_db_integer(stmt, 13) != 0;
-    ci_db_text(stmt, 14, word, sizeof word);
+    c->is_approximate = ci_registry_db_integer(stmt, 13) != 0;
+    ci_registry_db_text(stmt, 14, word, sizeof word);
     c->is_deployed = strcmp(word, "deployed") == 0;
-    c->created_unix_s = ci_db_real(stmt, 15);
-    CI_TRY(ci_db_text_copy(stmt, 2, &c->path));
-    CI_TRY(ci_db_text_copy(stmt, 3, &c->source));
-    return ci_db_text_copy(stmt, 4, &c->quality_json);
+    c->created_unix_s = ci_registry_db_real(stmt, 15);
+    CI_TRY(ci_registry_db_text_copy(stmt, 2, &c->path));
+    CI_TRY(ci_registry_db_text_copy(stmt, 3, &c->source));
+    return ci_registry_db_text_copy(stmt, 4, &c->quality_json);
 }
 
 static ci_status read_list(ci_db *db, sqlite3_stmt *stmt, ci_status status, ci_registry_cals **out)
 {
     ci_registry_cals *list = NULL;
     if (status == CI_OK) status = ci_mem_alloc(&list, 1, sizeof *list, "calibration tables");
-    while (ci_db_next(db, &stmt, &status)) {
-        status = ci_db_list_grow(&list->item, list->n, sizeof *list->item);
+    while (ci_registry_db_next(db, &stmt, &status)) {
+        status = ci_registry_db_list_grow(&list->item, list->n, sizeof *list->item);
         if (status == CI_OK) status = cal_from_row(stmt, &list->item[list->n++]);
     }
     if (status != CI_OK) {
@@ -109,9 +109,9 @@ ci_status ci_registry_cals_read(ci_registry *registry, ci_registry_cals **out, b
 {
     ci_db *db = &registry->db[CI_DB_CAL];
     sqlite3_stmt *stmt = NULL;
-    ci_status status =
-        ci_db_query(db, &stmt, SELECT_CAL "WHERE ?1 OR origin<>'deployed' ORDER BY time_mjd_s,id",
-                    "i", (int64_t)with_deployed);
+    ci_status status = ci_registry_db_query(
+        db, &stmt, SELECT_CAL "WHERE ?1 OR origin<>'deployed' ORDER BY time_mjd_s,id", "i",
+        (int64_t)with_deployed);
     return read_list(db, stmt, status, out);
 }
 
@@ -126,7 +126,7 @@ ci_status ci_registry_cal_choose(ci_registry *registry, const ci_registry_cal_wa
     double reach = want->validity_s > want->borrow_s ? want->validity_s : want->borrow_s;
     *is_borrowed = false;
     /* valid: within the asked validity and the table's own. Those come before all others. */
-    ci_status status = ci_db_query(
+    ci_status status = ci_registry_db_query(
         db, &stmt,
         SELECT_CAL
         "WHERE origin<>'deployed' AND status='active' AND table_type=?1 AND "

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-ci_status ci_db_error(const ci_db *db, int code, const char *what)
+ci_status ci_registry_db_error(const ci_db *db, int code, const char *what)
 {
     const char *path = db->path ? db->path : "database";
     const char *text = db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(code);
@@ -46,7 +46,7 @@ ci_status ci_db_error(const ci_db *db, int code, const char *what)
 
 /* SQLite waits by itself where waiting can help; some answers of BUSY come at once (a
  * reader that would become a writer, a recovery under way), so the wait is repeated. */
-static int step_patiently(ci_db *db, const char *sql)
+static int exec_with_retry(ci_db *db, const char *sql)
 {
     double end = ci_clock_monotonic_s() + db->busy_s;
     for (unsigned round = 0;; round++) {
@@ -58,37 +58,37 @@ static int step_patiently(ci_db *db, const char *sql)
     }
 }
 
-ci_status ci_db_begin(ci_db *db)
+ci_status ci_registry_db_begin(ci_db *db)
 {
     if (db->depth > 0) {
         db->depth++;
         return CI_OK;
     }
-    int code = step_patiently(db, "BEGIN IMMEDIATE");
-    if (code != SQLITE_OK) return ci_db_error(db, code, "begin a transaction");
+    int code = exec_with_retry(db, "BEGIN IMMEDIATE");
+    if (code != SQLITE_OK) return ci_registry_db_error(db, code, "begin a transaction");
     db->depth = 1;
-    db->doomed = CI_OK;
+    db->first_error = CI_OK;
     return CI_OK;
 }
 
-ci_status ci_db_end(ci_db *db, ci_status status)
+ci_status ci_registry_db_end(ci_db *db, ci_status status)
 {
     if (db->depth == 0)
         return status != CI_OK ? status
                                : ci_error(CI_ERR_INTERNAL,
                                           "%s: end of a transaction that was not begun", db->path);
-    if (status != CI_OK && db->doomed == CI_OK) db->doomed = status;
+    if (status != CI_OK && db->first_error == CI_OK) db->first_error = status;
     if (--db->depth > 0) return status;
-    if (db->doomed == CI_OK) {
-        int code = step_patiently(db, "COMMIT");
+    if (db->first_error == CI_OK) {
+        int code = exec_with_retry(db, "COMMIT");
         if (code == SQLITE_OK) return CI_OK;
-        db->doomed = ci_db_error(db, code, "commit");
+        db->first_error = ci_registry_db_error(db, code, "commit");
     } else if (status == CI_OK) {
-        ci_error(db->doomed, "%s: transaction rolled back: a step inside it failed", db->path);
+        ci_error(db->first_error, "%s: transaction rolled back: a step inside it failed", db->path);
     }
     /* SQLite has rolled back by itself after some errors; then this one says so, harmless. */
     if (!sqlite3_get_autocommit(db->handle)) sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
-    return db->doomed;
+    return db->first_error;
 }
 
 /* ---- statements -------------------------------------------------------------- */
@@ -123,18 +123,19 @@ static ci_status query_v(ci_db *db, sqlite3_stmt **stmt, const char *sql, const 
     int code = sqlite3_prepare_v2(db->handle, sql, -1, stmt, NULL);
     if (code == SQLITE_OK) {
         if (sqlite3_bind_parameter_count(*stmt) != (int)strlen(types)) {
-            ci_db_done(stmt);
+            ci_registry_db_done(stmt);
             return ci_error(CI_ERR_INTERNAL, "%s: wrong number of values: %s", db->path, sql);
         }
         code = bind(*stmt, types, values);
     }
     if (code == SQLITE_OK) return CI_OK;
-    ci_status status = ci_db_error(db, code, sql);
-    ci_db_done(stmt);
+    ci_status status = ci_registry_db_error(db, code, sql);
+    ci_registry_db_done(stmt);
     return status;
 }
 
-ci_status ci_db_query(ci_db *db, sqlite3_stmt **stmt, const char *sql, const char *types, ...)
+ci_status ci_registry_db_query(ci_db *db, sqlite3_stmt **stmt, const char *sql, const char *types,
+                               ...)
 {
     va_list values;
     va_start(values, types);
@@ -143,40 +144,40 @@ ci_status ci_db_query(ci_db *db, sqlite3_stmt **stmt, const char *sql, const cha
     return status;
 }
 
-void ci_db_done(sqlite3_stmt **stmt)
+void ci_registry_db_done(sqlite3_stmt **stmt)
 {
     sqlite3_finalize(*stmt);
     *stmt = NULL;
 }
 
-bool ci_db_next(ci_db *db, sqlite3_stmt **stmt, ci_status *status)
+bool ci_registry_db_next(ci_db *db, sqlite3_stmt **stmt, ci_status *status)
 {
     if (*status != CI_OK || !*stmt) {
-        ci_db_done(stmt);
+        ci_registry_db_done(stmt);
         return false;
     }
     int code = sqlite3_step(*stmt);
     if (code == SQLITE_ROW) return true;
-    if (code != SQLITE_DONE) *status = ci_db_error(db, code, sqlite3_sql(*stmt));
-    ci_db_done(stmt);
+    if (code != SQLITE_DONE) *status = ci_registry_db_error(db, code, sqlite3_sql(*stmt));
+    ci_registry_db_done(stmt);
     return false;
 }
 
-ci_status ci_db_run(ci_db *db, int64_t *n_changed, const char *sql, const char *types, ...)
+ci_status ci_registry_db_run(ci_db *db, int64_t *n_changed, const char *sql, const char *types, ...)
 {
     sqlite3_stmt *stmt = NULL;
     va_list values;
     va_start(values, types);
     ci_status status = query_v(db, &stmt, sql, types, values);
     va_end(values);
-    while (ci_db_next(db, &stmt, &status))
+    while (ci_registry_db_next(db, &stmt, &status))
         continue;
     if (n_changed) *n_changed = sqlite3_changes(db->handle);
     return status;
 }
 
-ci_status ci_db_int(ci_db *db, int64_t *out, int64_t missing, const char *sql, const char *types,
-                    ...)
+ci_status ci_registry_db_int(ci_db *db, int64_t *out, int64_t missing, const char *sql,
+                             const char *types, ...)
 {
     sqlite3_stmt *stmt = NULL;
     va_list values;
@@ -184,14 +185,15 @@ ci_status ci_db_int(ci_db *db, int64_t *out, int64_t missing, const char *sql, c
     ci_status status = query_v(db, &stmt, sql, types, values);
     va_end(values);
     *out = missing;
-    if (ci_db_next(db, &stmt, &status)) {
+    if (ci_registry_db_next(db, &stmt, &status)) {
         if (sqlite3_column_type(stmt, 0) != SQLITE_NULL) *out = sqlite3_column_int64(stmt, 0);
-        ci_db_done(&stmt);
+        ci_registry_db_done(&stmt);
     }
     return status;
 }
 
-ci_status ci_db_word(ci_db *db, char *out, size_t n_out, const char *sql, const char *types, ...)
+ci_status ci_registry_db_word(ci_db *db, char *out, size_t n_out, const char *sql,
+                              const char *types, ...)
 {
     sqlite3_stmt *stmt = NULL;
     va_list values;
@@ -199,49 +201,49 @@ ci_status ci_db_word(ci_db *db, char *out, size_t n_out, const char *sql, const 
     ci_status status = query_v(db, &stmt, sql, types, values);
     va_end(values);
     *out = '\0';
-    if (ci_db_next(db, &stmt, &status)) ci_db_text(stmt, 0, out, n_out);
-    ci_db_done(&stmt);
+    if (ci_registry_db_next(db, &stmt, &status)) ci_registry_db_text(stmt, 0, out, n_out);
+    ci_registry_db_done(&stmt);
     return status;
 }
 
-ci_status ci_db_script(ci_db *db, const char *sql)
+ci_status ci_registry_db_script(ci_db *db, const char *sql)
 {
-    int code = step_patiently(db, sql);
-    return code == SQLITE_OK ? CI_OK : ci_db_error(db, code, sql);
+    int code = exec_with_retry(db, sql);
+    return code == SQLITE_OK ? CI_OK : ci_registry_db_error(db, code, sql);
 }
 
 /* ---- columns and lists ----------------------------------------------------------- */
 
-void ci_db_text(sqlite3_stmt *stmt, int column, char *out, size_t n_out)
+void ci_registry_db_text(sqlite3_stmt *stmt, int column, char *out, size_t n_out)
 {
     const char *text = (const char *)sqlite3_column_text(stmt, column);
     snprintf(out, n_out, "%s", text ? text : "");
 }
 
-ci_status ci_db_text_copy(sqlite3_stmt *stmt, int column, char **out)
+ci_status ci_registry_db_text_copy(sqlite3_stmt *stmt, int column, char **out)
 {
     const char *text = (const char *)sqlite3_column_text(stmt, column);
     return ci_str_copy(out, text ? text : "");
 }
 
-int64_t ci_db_integer(sqlite3_stmt *stmt, int column)
+int64_t ci_registry_db_integer(sqlite3_stmt *stmt, int column)
 {
     return sqlite3_column_int64(stmt, column);
 }
 
-double ci_db_real(sqlite3_stmt *stmt, int column)
+double ci_registry_db_real(sqlite3_stmt *stmt, int column)
 {
     if (sqlite3_column_type(stmt, column) == SQLITE_NULL) return NAN;
     return sqlite3_column_double(stmt, column);
 }
 
-ci_status ci_db_list_grow(void *items, size_t n, size_t item_size)
+ci_status ci_registry_db_list_grow(void *items, size_t n, size_t item_size)
 {
     if (n & (n - 1)) return CI_OK; /* room until the next power of two */
     return ci_mem_resize(items, n ? 2 * n : 1, item_size, "list of rows");
 }
 
-int ci_word_find(const char *const *words, int n_word, const char *word, int missing)
+int ci_registry_word_find(const char *const *words, int n_word, const char *word, int missing)
 {
     for (int i = 0; i < n_word; i++)
         if (word && strcmp(words[i], word) == 0) return i;

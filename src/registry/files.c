@@ -15,13 +15,13 @@ ci_status ci_registry_file_put(ci_registry *registry, const ci_registry_file *f)
 {
     ci_db *db = &registry->db[CI_DB_INGEST];
     char before[CI_REGISTRY_WORD];
-    CI_TRY(ci_db_begin(db));
-    ci_status status =
-        ci_db_word(db, before, sizeof before, "SELECT state FROM files WHERE path=?", "t", f->path);
+    CI_TRY(ci_registry_db_begin(db));
+    ci_status status = ci_registry_db_word(db, before, sizeof before,
+                                           "SELECT state FROM files WHERE path=?", "t", f->path);
     const char *state = file_words[f->state];
     const char *observation = f->observation_id[0] ? f->observation_id : NULL;
     if (status == CI_OK)
-        status = ci_db_run(
+        status = ci_registry_db_run(
             db, NULL,
             "INSERT INTO files(path,observation_id,state,reason,size,mtime,changed_at,arrived_at,"
             "sub_band,first_time_mjd_s,last_time_mjd_s,interval_s,freq_low_hz,freq_high_hz,"
@@ -39,49 +39,50 @@ ci_status ci_registry_file_put(ci_registry *registry, const ci_registry_file *f)
             f->last_time_mjd_s, f->interval_s, f->freq_low_hz, f->freq_high_hz,
             f->dec_known ? f->dec_rad : NAN, f->n_time, f->n_chan, f->n_pol, f->n_antenna);
     if (status == CI_OK && strcmp(before, state) != 0)
-        status = ci_db_change(registry, CI_DB_INGEST, "file", f->path, before, state, f->reason);
-    return ci_db_end(db, status);
+        status = ci_registry_db_change(registry, CI_DB_INGEST, "file", f->path, before, state,
+                                       f->reason);
+    return ci_registry_db_end(db, status);
 }
 
 ci_status ci_registry_file_forget(ci_registry *registry, const char *path)
 {
     ci_db *db = &registry->db[CI_DB_INGEST];
     int64_t n = 0;
-    CI_TRY(ci_db_begin(db));
-    ci_status status = ci_db_run(
+    CI_TRY(ci_registry_db_begin(db));
+    ci_status status = ci_registry_db_run(
         db, &n, "DELETE FROM files WHERE path=? AND state IN ('growing','incomplete','empty')", "t",
         path);
     if (status == CI_OK && n > 0)
-        status = ci_db_change(registry, CI_DB_INGEST, "file", path, "", "gone",
-                              "renamed or removed before it was read");
-    return ci_db_end(db, status);
+        status = ci_registry_db_change(registry, CI_DB_INGEST, "file", path, "", "gone",
+                                       "renamed or removed before it was read");
+    return ci_registry_db_end(db, status);
 }
 
 static ci_status file_from_row(sqlite3_stmt *stmt, ci_registry_file *f)
 {
     char word[CI_REGISTRY_WORD];
-    ci_db_text(stmt, 1, f->observation_id, sizeof f->observation_id);
-    ci_db_text(stmt, 2, word, sizeof word);
-    f->state = (ci_registry_file_state)ci_word_find(file_words, CI_FILE_STATE_COUNT, word,
-                                                    CI_FILE_CORRUPT);
-    ci_db_text(stmt, 3, f->reason, sizeof f->reason);
-    f->size = ci_db_integer(stmt, 4);
-    f->mtime_unix_s = ci_db_real(stmt, 5);
-    f->changed_unix_s = ci_db_real(stmt, 6);
-    f->arrived_unix_s = ci_db_real(stmt, 7);
-    f->sub_band = (int)ci_db_integer(stmt, 8);
-    f->first_time_mjd_s = ci_db_real(stmt, 9);
-    f->last_time_mjd_s = ci_db_real(stmt, 10);
-    f->interval_s = ci_db_real(stmt, 11);
-    f->freq_low_hz = ci_db_real(stmt, 12);
-    f->freq_high_hz = ci_db_real(stmt, 13);
-    f->dec_rad = ci_db_real(stmt, 14);
+    ci_registry_db_text(stmt, 1, f->observation_id, sizeof f->observation_id);
+    ci_registry_db_text(stmt, 2, word, sizeof word);
+    f->state = (ci_registry_file_state)ci_registry_word_find(file_words, CI_FILE_STATE_COUNT, word,
+                                                             CI_FILE_CORRUPT);
+    ci_registry_db_text(stmt, 3, f->reason, sizeof f->reason);
+    f->size = ci_registry_db_integer(stmt, 4);
+    f->mtime_unix_s = ci_registry_db_real(stmt, 5);
+    f->changed_unix_s = ci_registry_db_real(stmt, 6);
+    f->arrived_unix_s = ci_registry_db_real(stmt, 7);
+    f->sub_band = (int)ci_registry_db_integer(stmt, 8);
+    f->first_time_mjd_s = ci_registry_db_real(stmt, 9);
+    f->last_time_mjd_s = ci_registry_db_real(stmt, 10);
+    f->interval_s = ci_registry_db_real(stmt, 11);
+    f->freq_low_hz = ci_registry_db_real(stmt, 12);
+    f->freq_high_hz = ci_registry_db_real(stmt, 13);
+    f->dec_rad = ci_registry_db_real(stmt, 14);
     f->dec_known = !isnan(f->dec_rad);
-    f->n_time = ci_db_integer(stmt, 15);
-    f->n_chan = ci_db_integer(stmt, 16);
-    f->n_pol = ci_db_integer(stmt, 17);
-    f->n_antenna = ci_db_integer(stmt, 18);
-    return ci_db_text_copy(stmt, 0, &f->path);
+    f->n_time = ci_registry_db_integer(stmt, 15);
+    f->n_chan = ci_registry_db_integer(stmt, 16);
+    f->n_pol = ci_registry_db_integer(stmt, 17);
+    f->n_antenna = ci_registry_db_integer(stmt, 18);
+    return ci_registry_db_text_copy(stmt, 0, &f->path);
 }
 
 #define SELECT_FILE                                                                                \
@@ -93,8 +94,8 @@ static ci_status read_list(ci_db *db, sqlite3_stmt *stmt, ci_status status, ci_r
 {
     ci_registry_files *list = NULL;
     if (status == CI_OK) status = ci_mem_alloc(&list, 1, sizeof *list, "files");
-    while (ci_db_next(db, &stmt, &status)) {
-        status = ci_db_list_grow(&list->item, list->n, sizeof *list->item);
+    while (ci_registry_db_next(db, &stmt, &status)) {
+        status = ci_registry_db_list_grow(&list->item, list->n, sizeof *list->item);
         if (status == CI_OK) status = file_from_row(stmt, &list->item[list->n++]);
     }
     if (status != CI_OK) {
@@ -112,9 +113,11 @@ ci_status ci_registry_files_read(ci_registry *registry, ci_registry_files **out,
     sqlite3_stmt *stmt = NULL;
     ci_status status =
         observation_id
-            ? ci_db_query(db, &stmt, SELECT_FILE "WHERE observation_id=? ORDER BY sub_band,path",
-                          "t", observation_id)
-            : ci_db_query(db, &stmt, SELECT_FILE "ORDER BY first_time_mjd_s,sub_band,path", "");
+            ? ci_registry_db_query(db, &stmt,
+                                   SELECT_FILE "WHERE observation_id=? ORDER BY sub_band,path", "t",
+                                   observation_id)
+            : ci_registry_db_query(db, &stmt, SELECT_FILE "ORDER BY first_time_mjd_s,sub_band,path",
+                                   "");
     return read_list(db, stmt, status, out);
 }
 
@@ -122,7 +125,7 @@ ci_status ci_registry_file_get(ci_registry *registry, const char *path, ci_regis
 {
     ci_db *db = &registry->db[CI_DB_INGEST];
     sqlite3_stmt *stmt = NULL;
-    ci_status status = ci_db_query(db, &stmt, SELECT_FILE "WHERE path=?", "t", path);
+    ci_status status = ci_registry_db_query(db, &stmt, SELECT_FILE "WHERE path=?", "t", path);
     return read_list(db, stmt, status, out);
 }
 
@@ -130,7 +133,7 @@ ci_status ci_registry_files_unsettled(ci_registry *registry, ci_registry_files *
 {
     ci_db *db = &registry->db[CI_DB_INGEST];
     sqlite3_stmt *stmt = NULL;
-    ci_status status = ci_db_query(
+    ci_status status = ci_registry_db_query(
         db, &stmt,
         SELECT_FILE "WHERE state IN ('growing','incomplete','empty','truncated') ORDER BY path",
         "");
@@ -141,10 +144,11 @@ ci_status ci_registry_files_unused(ci_registry *registry, ci_registry_files **ou
 {
     ci_db *db = &registry->db[CI_DB_INGEST];
     sqlite3_stmt *stmt = NULL;
-    ci_status status = ci_db_query(db, &stmt,
-                                   SELECT_FILE "WHERE state<>'used' AND (state<>'growing' OR "
-                                               "coalesce(reason,'')<>'') ORDER BY path",
-                                   "");
+    ci_status status =
+        ci_registry_db_query(db, &stmt,
+                             SELECT_FILE "WHERE state<>'used' AND (state<>'growing' OR "
+                                         "coalesce(reason,'')<>'') ORDER BY path",
+                             "");
     return read_list(db, stmt, status, out);
 }
 
@@ -161,15 +165,15 @@ ci_status ci_registry_sub_bands_put(ci_registry *registry, const char *observati
                                     const ci_registry_files *files)
 {
     ci_db *db = &registry->db[CI_DB_INGEST];
-    CI_TRY(ci_db_begin(db));
-    ci_status status =
-        ci_db_run(db, NULL, "DELETE FROM subband_files WHERE group_id=?", "t", observation_id);
+    CI_TRY(ci_registry_db_begin(db));
+    ci_status status = ci_registry_db_run(db, NULL, "DELETE FROM subband_files WHERE group_id=?",
+                                          "t", observation_id);
     for (size_t i = 0; i < files->n && status == CI_OK; i++) {
         const ci_registry_file *f = &files->item[i];
         if (f->state == CI_FILE_USED)
-            status = ci_db_run(db, NULL,
-                               "INSERT INTO subband_files(group_id,subband_idx,path) VALUES(?,?,?)",
-                               "tit", observation_id, (int64_t)f->sub_band, f->path);
+            status = ci_registry_db_run(
+                db, NULL, "INSERT INTO subband_files(group_id,subband_idx,path) VALUES(?,?,?)",
+                "tit", observation_id, (int64_t)f->sub_band, f->path);
     }
-    return ci_db_end(db, status);
+    return ci_registry_db_end(db, status);
 }

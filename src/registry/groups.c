@@ -28,29 +28,33 @@ static ci_status member_add(ci_registry *registry, const ci_registry_group *grou
     const ci_registry_member *m = &group->member[i];
     if (m->role != CI_ROLE_NAMED) {
         int64_t n = 0;
-        CI_TRY(ci_db_int(db, &n, 0,
-                         "SELECT count(*) FROM mosaic_group_members WHERE observation_id=? AND "
-                         "role=?",
-                         "tt", m->observation_id, role_words[m->role]));
+        CI_TRY(ci_registry_db_int(
+            db, &n, 0,
+            "SELECT count(*) FROM mosaic_group_members WHERE observation_id=? AND "
+            "role=?",
+            "tt", m->observation_id, role_words[m->role]));
         if (n > 0)
             return ci_error(CI_ERR_INPUT, "group %s: observation %s is '%s' in a group already",
                             group->id, m->observation_id, role_words[m->role]);
     }
-    return ci_db_run(db, NULL,
-                     "INSERT INTO mosaic_group_members(group_id,i_member,observation_id,role) "
-                     "VALUES(?,?,?,?)",
-                     "titt", group->id, (int64_t)i, m->observation_id, role_words[m->role]);
+    return ci_registry_db_run(
+        db, NULL,
+        "INSERT INTO mosaic_group_members(group_id,i_member,observation_id,role) "
+        "VALUES(?,?,?,?)",
+        "titt", group->id, (int64_t)i, m->observation_id, role_words[m->role]);
 }
 
 static ci_status paths_write(ci_db *db, const ci_registry_group *group)
 {
-    CI_TRY(ci_db_run(db, NULL, "DELETE FROM mosaic_group_paths WHERE group_id=?", "t", group->id));
+    CI_TRY(ci_registry_db_run(db, NULL, "DELETE FROM mosaic_group_paths WHERE group_id=?", "t",
+                              group->id));
     for (size_t i = 0; i < group->n_member; i++)
         for (size_t k = 0; k < group->member[i].n_path; k++)
-            CI_TRY(ci_db_run(db, NULL,
-                             "INSERT INTO mosaic_group_paths(group_id,i_member,i_path,path) "
-                             "VALUES(?,?,?,?)",
-                             "tiit", group->id, (int64_t)i, (int64_t)k, group->member[i].path[k]));
+            CI_TRY(ci_registry_db_run(
+                db, NULL,
+                "INSERT INTO mosaic_group_paths(group_id,i_member,i_path,path) "
+                "VALUES(?,?,?,?)",
+                "tiit", group->id, (int64_t)i, (int64_t)k, group->member[i].path[k]));
     return CI_OK;
 }
 
@@ -59,32 +63,36 @@ static ci_status group_renamed(ci_registry *registry, const ci_registry_group *g
 {
     ci_db *db = &registry->db[CI_DB_INGEST];
     int64_t n_same = 0, n_stored = 0, n_given = 0;
-    CI_TRY(ci_db_int(db, &n_stored, 0, "SELECT count(*) FROM mosaic_group_paths WHERE group_id=?",
-                     "t", group->id));
+    CI_TRY(ci_registry_db_int(db, &n_stored, 0,
+                              "SELECT count(*) FROM mosaic_group_paths WHERE group_id=?", "t",
+                              group->id));
     for (size_t i = 0; i < group->n_member; i++) {
         for (size_t k = 0; k < group->member[i].n_path; k++) {
             int64_t n = 0;
-            CI_TRY(ci_db_int(db, &n, 0,
-                             "SELECT count(*) FROM mosaic_group_paths WHERE group_id=? AND "
-                             "i_member=? AND path=?",
-                             "tit", group->id, (int64_t)i, group->member[i].path[k]));
+            CI_TRY(
+                ci_registry_db_int(db, &n, 0,
+                                   "SELECT count(*) FROM mosaic_group_paths WHERE group_id=? AND "
+                                   "i_member=? AND path=?",
+                                   "tit", group->id, (int64_t)i, group->member[i].path[k]));
             n_same += n;
             n_given++;
         }
     }
     if (n_stored == 0 || (n_same == n_given && n_stored == n_given)) return CI_OK;
     CI_TRY(paths_write(db, group));
-    CI_TRY(ci_db_run(db, NULL,
-                     "UPDATE mosaic_groups SET status='pending' WHERE group_id=? AND status IN "
-                     "('completed','failed')",
-                     "t", group->id));
-    CI_TRY(ci_db_run(db, NULL,
-                     "UPDATE ingest_queue SET state='pending' WHERE state='completed' AND group_id "
-                     "IN (SELECT observation_id FROM mosaic_group_members WHERE group_id=?)",
-                     "t", group->id));
+    CI_TRY(ci_registry_db_run(
+        db, NULL,
+        "UPDATE mosaic_groups SET status='pending' WHERE group_id=? AND status IN "
+        "('completed','failed')",
+        "t", group->id));
+    CI_TRY(ci_registry_db_run(
+        db, NULL,
+        "UPDATE ingest_queue SET state='pending' WHERE state='completed' AND group_id "
+        "IN (SELECT observation_id FROM mosaic_group_members WHERE group_id=?)",
+        "t", group->id));
     *is_new = true;
-    return ci_db_change(registry, CI_DB_INGEST, "group", group->id, "", "pending",
-                        "named again, with other files");
+    return ci_registry_db_change(registry, CI_DB_INGEST, "group", group->id, "", "pending",
+                                 "named again, with other files");
 }
 
 static ci_status group_insert(ci_registry *registry, const ci_registry_group *group)
@@ -92,7 +100,7 @@ static ci_status group_insert(ci_registry *registry, const ci_registry_group *gr
     ci_db *db = &registry->db[CI_DB_INGEST];
     const char *error = group->error && group->error[0] ? group->error : NULL;
     const char *state = ci_registry_work_state_word(group->state);
-    CI_TRY(ci_db_run(
+    CI_TRY(ci_registry_db_run(
         db, NULL,
         "INSERT INTO mosaic_groups(group_id,status,closed_by,is_early,is_named,n_min_tiles,"
         "created_at,first_time_mjd_s,error,origin) VALUES(?,?,?,?,?,?,?,?,?,'contimg')",
@@ -102,8 +110,8 @@ static ci_status group_insert(ci_registry *registry, const ci_registry_group *gr
     for (size_t i = 0; i < group->n_member; i++)
         CI_TRY(member_add(registry, group, i));
     if (group->is_named) CI_TRY(paths_write(db, group));
-    return ci_db_change(registry, CI_DB_INGEST, "group", group->id, "", state,
-                        error ? error : group->closed_by);
+    return ci_registry_db_change(registry, CI_DB_INGEST, "group", group->id, "", state,
+                                 error ? error : group->closed_by);
 }
 
 ci_status ci_registry_group_add(ci_registry *registry, const ci_registry_group *group, bool *is_new)
@@ -112,16 +120,16 @@ ci_status ci_registry_group_add(ci_registry *registry, const ci_registry_group *
     int64_t n = 0;
     *is_new = false;
     if (group->n_member == 0) return ci_error(CI_ERR_INTERNAL, "group %s: no members", group->id);
-    CI_TRY(ci_db_begin(db));
-    ci_status status =
-        ci_db_int(db, &n, 0, "SELECT count(*) FROM mosaic_groups WHERE group_id=?", "t", group->id);
+    CI_TRY(ci_registry_db_begin(db));
+    ci_status status = ci_registry_db_int(
+        db, &n, 0, "SELECT count(*) FROM mosaic_groups WHERE group_id=?", "t", group->id);
     if (status == CI_OK && n == 0) {
         status = group_insert(registry, group);
         *is_new = status == CI_OK;
     } else if (status == CI_OK && group->is_named) {
         status = group_renamed(registry, group, is_new);
     }
-    return ci_db_end(db, status);
+    return ci_registry_db_end(db, status);
 }
 
 /* ---- reading ---------------------------------------------------------------------------- */
@@ -131,18 +139,19 @@ static ci_status paths_read(ci_db *db, const ci_registry_group *g, size_t i_memb
 {
     sqlite3_stmt *stmt = NULL;
     ci_status status =
-        g->is_named
-            ? ci_db_query(db, &stmt,
+        g->is_named ? ci_registry_db_query(
+                          db, &stmt,
                           "SELECT path FROM mosaic_group_paths WHERE group_id=? AND i_member=? "
                           "ORDER BY i_path",
                           "ti", g->id, (int64_t)i_member)
-            : ci_db_query(db, &stmt,
+                    : ci_registry_db_query(
+                          db, &stmt,
                           "SELECT path FROM files WHERE observation_id=? AND state='used' ORDER BY "
                           "freq_low_hz,path",
                           "t", m->observation_id);
-    while (ci_db_next(db, &stmt, &status)) {
-        status = ci_db_list_grow(&m->path, m->n_path, sizeof *m->path);
-        if (status == CI_OK) status = ci_db_text_copy(stmt, 0, &m->path[m->n_path++]);
+    while (ci_registry_db_next(db, &stmt, &status)) {
+        status = ci_registry_db_list_grow(&m->path, m->n_path, sizeof *m->path);
+        if (status == CI_OK) status = ci_registry_db_text_copy(stmt, 0, &m->path[m->n_path++]);
     }
     return status;
 }
@@ -150,28 +159,28 @@ static ci_status paths_read(ci_db *db, const ci_registry_group *g, size_t i_memb
 static ci_status members_read(ci_db *db, ci_registry_group *g)
 {
     sqlite3_stmt *stmt = NULL;
-    ci_status status = ci_db_query(
+    ci_status status = ci_registry_db_query(
         db, &stmt,
         "SELECT m.observation_id,m.role,q.state,q.is_degraded,q.first_time_mjd_s,q.dec_rad FROM "
         "mosaic_group_members m JOIN ingest_queue q ON q.group_id=m.observation_id WHERE "
         "m.group_id=? ORDER BY m.i_member",
         "t", g->id);
-    while (ci_db_next(db, &stmt, &status)) {
+    while (ci_registry_db_next(db, &stmt, &status)) {
         char word[CI_REGISTRY_WORD];
-        status = ci_db_list_grow(&g->member, g->n_member, sizeof *g->member);
+        status = ci_registry_db_list_grow(&g->member, g->n_member, sizeof *g->member);
         if (status != CI_OK) continue;
         ci_registry_member *m = &g->member[g->n_member++];
-        ci_db_text(stmt, 0, m->observation_id, sizeof m->observation_id);
-        ci_db_text(stmt, 1, word, sizeof word);
-        m->role = (ci_registry_role)ci_word_find(role_words, 3, word, CI_ROLE_NAMED);
-        ci_db_text(stmt, 2, word, sizeof word);
+        ci_registry_db_text(stmt, 0, m->observation_id, sizeof m->observation_id);
+        ci_registry_db_text(stmt, 1, word, sizeof word);
+        m->role = (ci_registry_role)ci_registry_word_find(role_words, 3, word, CI_ROLE_NAMED);
+        ci_registry_db_text(stmt, 2, word, sizeof word);
         m->state = CI_WORK_FAILED;
         for (int k = 0; k < CI_WORK_STATE_COUNT; k++)
             if (strcmp(word, ci_registry_work_state_word((ci_registry_work_state)k)) == 0)
                 m->state = (ci_registry_work_state)k;
-        m->is_degraded = ci_db_integer(stmt, 3) != 0;
-        m->first_time_mjd_s = ci_db_real(stmt, 4);
-        m->dec_rad = ci_db_real(stmt, 5);
+        m->is_degraded = ci_registry_db_integer(stmt, 3) != 0;
+        m->first_time_mjd_s = ci_registry_db_real(stmt, 4);
+        m->dec_rad = ci_registry_db_real(stmt, 5);
     }
     for (size_t i = 0; i < g->n_member && status == CI_OK; i++)
         status = paths_read(db, g, i, &g->member[i]);
@@ -185,22 +194,22 @@ static ci_status members_read(ci_db *db, ci_registry_group *g)
 static ci_status group_from_row(sqlite3_stmt *stmt, ci_registry_group *g, ci_registry_owner *owner)
 {
     char word[CI_REGISTRY_WORD];
-    ci_db_text(stmt, 0, g->id, sizeof g->id);
-    ci_db_text(stmt, 1, word, sizeof word);
+    ci_registry_db_text(stmt, 0, g->id, sizeof g->id);
+    ci_registry_db_text(stmt, 1, word, sizeof word);
     g->state = CI_WORK_FAILED;
     for (int k = 0; k < CI_WORK_STATE_COUNT; k++)
         if (strcmp(word, ci_registry_work_state_word((ci_registry_work_state)k)) == 0)
             g->state = (ci_registry_work_state)k;
-    ci_db_text(stmt, 2, g->closed_by, sizeof g->closed_by);
-    g->is_early = ci_db_integer(stmt, 3) != 0;
-    g->is_named = ci_db_integer(stmt, 4) != 0;
-    g->n_min_tiles = ci_db_integer(stmt, 5);
-    g->created_unix_s = ci_db_real(stmt, 6);
-    ci_db_text(stmt, 7, g->mosaic_id, sizeof g->mosaic_id);
-    ci_db_text(stmt, 9, word, sizeof word);
+    ci_registry_db_text(stmt, 2, g->closed_by, sizeof g->closed_by);
+    g->is_early = ci_registry_db_integer(stmt, 3) != 0;
+    g->is_named = ci_registry_db_integer(stmt, 4) != 0;
+    g->n_min_tiles = ci_registry_db_integer(stmt, 5);
+    g->created_unix_s = ci_registry_db_real(stmt, 6);
+    ci_registry_db_text(stmt, 7, g->mosaic_id, sizeof g->mosaic_id);
+    ci_registry_db_text(stmt, 9, word, sizeof word);
     g->is_deployed = strcmp(word, "deployed") == 0;
-    ci_lease_read(stmt, 10, owner);
-    return ci_db_text_copy(stmt, 8, &g->error);
+    ci_registry_lease_read(stmt, 10, owner);
+    return ci_registry_db_text_copy(stmt, 8, &g->error);
 }
 
 static ci_status read_list(ci_registry *registry, ci_registry_groups **out, const char *id,
@@ -211,13 +220,13 @@ static ci_status read_list(ci_registry *registry, ci_registry_groups **out, cons
     sqlite3_stmt *stmt = NULL;
     *out = NULL;
     CI_TRY(ci_mem_alloc(&list, 1, sizeof *list, "groups"));
-    ci_status status = ci_db_query(
+    ci_status status = ci_registry_db_query(
         db, &stmt,
         SELECT_GROUP "WHERE (?1 IS NULL OR group_id=?1) ORDER BY first_time_mjd_s,group_id", "t",
         id);
-    while (ci_db_next(db, &stmt, &status)) {
+    while (ci_registry_db_next(db, &stmt, &status)) {
         ci_registry_owner owner;
-        status = ci_db_list_grow(&list->item, list->n, sizeof *list->item);
+        status = ci_registry_db_list_grow(&list->item, list->n, sizeof *list->item);
         if (status != CI_OK) continue;
         ci_registry_group *g = &list->item[list->n];
         status = group_from_row(stmt, g, &owner);
@@ -277,7 +286,7 @@ void ci_registry_groups_free(ci_registry_groups *groups)
 
 ci_status ci_registry_group_claim(ci_registry *registry, const char *id, double lease_s, bool *done)
 {
-    return ci_work_claim(registry, &table, id, lease_s, done);
+    return ci_registry_work_claim(registry, &table, id, lease_s, done);
 }
 
 ci_status ci_registry_group_renew(ci_registry *registry, const char *id, double lease_s)
@@ -285,49 +294,50 @@ ci_status ci_registry_group_renew(ci_registry *registry, const char *id, double 
     ci_db *db = &registry->db[CI_DB_INGEST];
     sqlite3_stmt *stmt = NULL;
     ci_registry_owner owner = {0};
-    CI_TRY(ci_db_begin(db));
-    ci_status status = ci_db_query(db, &stmt,
-                                   "SELECT " CI_LEASE_COLUMNS " FROM mosaic_groups WHERE "
-                                   "group_id=? AND status='in_progress'",
-                                   "t", id);
-    if (ci_db_next(db, &stmt, &status)) {
-        ci_lease_read(stmt, 0, &owner);
-        ci_db_done(&stmt);
+    CI_TRY(ci_registry_db_begin(db));
+    ci_status status = ci_registry_db_query(db, &stmt,
+                                            "SELECT " CI_LEASE_COLUMNS " FROM mosaic_groups WHERE "
+                                            "group_id=? AND status='in_progress'",
+                                            "t", id);
+    if (ci_registry_db_next(db, &stmt, &status)) {
+        ci_registry_lease_read(stmt, 0, &owner);
+        ci_registry_db_done(&stmt);
     }
-    if (status == CI_OK && !ci_lease_is_ours(registry, &owner)) {
+    if (status == CI_OK && !ci_registry_lease_is_ours(registry, &owner)) {
         char who[CI_REGISTRY_TEXT];
         ci_registry_owner_text(&owner, who);
         status = ci_error(CI_ERR_NOT_READY, "%s: group was taken over by %s", id, who);
     }
     owner.expires_unix_s = ci_registry_now(registry) + lease_s;
-    if (status == CI_OK) status = ci_lease_write(db, table.name, "group_id", id, &owner);
-    return ci_db_end(db, status);
+    if (status == CI_OK) status = ci_registry_lease_write(db, table.name, "group_id", id, &owner);
+    return ci_registry_db_end(db, status);
 }
 
 ci_status ci_registry_group_end(ci_registry *registry, const char *id, ci_registry_work_state state,
                                 const char *reason, const char *mosaic_id)
 {
     ci_db *db = &registry->db[CI_DB_INGEST];
-    CI_TRY(ci_db_begin(db));
-    ci_status status = ci_work_end(registry, &table, id, state, reason);
+    CI_TRY(ci_registry_db_begin(db));
+    ci_status status = ci_registry_work_end(registry, &table, id, state, reason);
     if (status == CI_OK && mosaic_id)
-        status = ci_db_run(db, NULL, "UPDATE mosaic_groups SET mosaic_id=? WHERE group_id=?", "tt",
-                           mosaic_id, id);
-    return ci_db_end(db, status);
+        status = ci_registry_db_run(
+            db, NULL, "UPDATE mosaic_groups SET mosaic_id=? WHERE group_id=?", "tt", mosaic_id, id);
+    return ci_registry_db_end(db, status);
 }
 
 ci_status ci_registry_group_reopen(ci_registry *registry, const char *id, const char *why)
 {
     ci_db *db = &registry->db[CI_DB_INGEST];
     int64_t n = 0;
-    CI_TRY(ci_db_begin(db));
-    ci_status status = ci_db_run(db, &n,
-                                 "UPDATE mosaic_groups SET status='pending',error=? WHERE "
-                                 "group_id=? AND status='completed'",
-                                 "tt", why, id);
+    CI_TRY(ci_registry_db_begin(db));
+    ci_status status = ci_registry_db_run(db, &n,
+                                          "UPDATE mosaic_groups SET status='pending',error=? WHERE "
+                                          "group_id=? AND status='completed'",
+                                          "tt", why, id);
     if (status == CI_OK && n > 0)
-        status = ci_db_change(registry, CI_DB_INGEST, table.kind, id, "completed", "pending", why);
-    return ci_db_end(db, status);
+        status = ci_registry_db_change(registry, CI_DB_INGEST, table.kind, id, "completed",
+                                       "pending", why);
+    return ci_registry_db_end(db, status);
 }
 
 /* Needed: a member of a group that is still to be made, or new in one group and overlap in
@@ -337,14 +347,16 @@ ci_status ci_registry_observation_is_needed(ci_registry *registry, const char *i
     ci_db *db = &registry->db[CI_DB_INGEST];
     int64_t n_open = 0, n_group = 0, n_follow = 0;
     *out = true;
-    CI_TRY(ci_db_int(db, &n_open, 0,
-                     "SELECT count(*) FROM mosaic_group_members m JOIN mosaic_groups g USING"
-                     "(group_id) WHERE m.observation_id=? AND g.status IN ('pending',"
-                     "'in_progress')",
-                     "t", id));
-    CI_TRY(ci_db_int(db, &n_group, 0,
-                     "SELECT count(*) FROM mosaic_group_members WHERE observation_id=?", "t", id));
-    CI_TRY(ci_db_int(
+    CI_TRY(
+        ci_registry_db_int(db, &n_open, 0,
+                           "SELECT count(*) FROM mosaic_group_members m JOIN mosaic_groups g USING"
+                           "(group_id) WHERE m.observation_id=? AND g.status IN ('pending',"
+                           "'in_progress')",
+                           "t", id));
+    CI_TRY(ci_registry_db_int(db, &n_group, 0,
+                              "SELECT count(*) FROM mosaic_group_members WHERE observation_id=?",
+                              "t", id));
+    CI_TRY(ci_registry_db_int(
         db, &n_follow, 0,
         "SELECT count(*) FROM mosaic_group_members m JOIN ingest_queue q ON "
         "q.group_id=m.observation_id WHERE m.observation_id=?1 AND m.role='new' AND NOT EXISTS("
@@ -366,8 +378,8 @@ ci_status ci_registry_observation_roles(ci_registry *registry, const char *id, b
     static const char sql[] =
         "SELECT count(*) FROM mosaic_group_members WHERE observation_id=? AND role=?";
     int64_t n_new = 0, n_overlap = 0;
-    CI_TRY(ci_db_int(db, &n_new, 0, sql, "tt", id, "new"));
-    CI_TRY(ci_db_int(db, &n_overlap, 0, sql, "tt", id, "overlap"));
+    CI_TRY(ci_registry_db_int(db, &n_new, 0, sql, "tt", id, "new"));
+    CI_TRY(ci_registry_db_int(db, &n_overlap, 0, sql, "tt", id, "overlap"));
     *is_new = n_new > 0;
     *is_overlap = n_overlap > 0;
     return CI_OK;
@@ -378,13 +390,13 @@ ci_status ci_registry_ungrouped_since(ci_registry *registry, double *mjd_s)
     ci_db *db = &registry->db[CI_DB_INGEST];
     sqlite3_stmt *stmt = NULL;
     *mjd_s = NAN;
-    ci_status status =
-        ci_db_query(db, &stmt,
-                    "SELECT min(first_time_mjd_s) FROM ingest_queue q WHERE origin<>'deployed' AND "
-                    "is_named=0 AND NOT EXISTS(SELECT 1 FROM mosaic_group_members m WHERE "
-                    "m.observation_id=q.group_id AND m.role='new')",
-                    "");
-    if (ci_db_next(db, &stmt, &status)) *mjd_s = ci_db_real(stmt, 0);
-    ci_db_done(&stmt);
+    ci_status status = ci_registry_db_query(
+        db, &stmt,
+        "SELECT min(first_time_mjd_s) FROM ingest_queue q WHERE origin<>'deployed' AND "
+        "is_named=0 AND NOT EXISTS(SELECT 1 FROM mosaic_group_members m WHERE "
+        "m.observation_id=q.group_id AND m.role='new')",
+        "");
+    if (ci_registry_db_next(db, &stmt, &status)) *mjd_s = ci_registry_db_real(stmt, 0);
+    ci_registry_db_done(&stmt);
     return status;
 }

@@ -33,7 +33,7 @@ static ci_status file_take(ci_registry_image *image, const char *name)
     if (lstat(path, &facts) != 0)
         status = ci_error_errno(errno, path, "look at");
     else if (S_ISREG(facts.st_mode)) {
-        status = ci_db_list_grow(&image->file, image->n_file, sizeof *image->file);
+        status = ci_registry_db_list_grow(&image->file, image->n_file, sizeof *image->file);
         if (status == CI_OK) {
             ci_registry_product_file *f = &image->file[image->n_file++];
             f->n_byte = facts.st_size;
@@ -84,33 +84,34 @@ ci_status ci_registry_image_check(const ci_registry_image *image)
 
 static ci_status files_write(ci_db *db, const char *kind, const ci_registry_image *image)
 {
-    CI_TRY(ci_db_run(db, NULL, "DELETE FROM product_files WHERE kind=? AND product_id=?", "tt",
-                     kind, image->id));
+    CI_TRY(ci_registry_db_run(db, NULL, "DELETE FROM product_files WHERE kind=? AND product_id=?",
+                              "tt", kind, image->id));
     for (size_t i = 0; i < image->n_file; i++)
-        CI_TRY(ci_db_run(db, NULL,
-                         "INSERT INTO product_files(kind,product_id,name,sha256,n_byte) "
-                         "VALUES(?,?,?,?,?)",
-                         "ttt"
-                         "ti",
-                         kind, image->id, image->file[i].name, image->file[i].sha256,
-                         image->file[i].n_byte));
+        CI_TRY(ci_registry_db_run(db, NULL,
+                                  "INSERT INTO product_files(kind,product_id,name,sha256,n_byte) "
+                                  "VALUES(?,?,?,?,?)",
+                                  "ttt"
+                                  "ti",
+                                  kind, image->id, image->file[i].name, image->file[i].sha256,
+                                  image->file[i].n_byte));
     return CI_OK;
 }
 
 static ci_status files_read(ci_db *db, const char *kind, ci_registry_image *image)
 {
     sqlite3_stmt *stmt = NULL;
-    ci_status status = ci_db_query(db, &stmt,
-                                   "SELECT name,sha256,n_byte FROM product_files WHERE kind=? AND "
-                                   "product_id=? ORDER BY name",
-                                   "tt", kind, image->id);
-    while (ci_db_next(db, &stmt, &status)) {
-        status = ci_db_list_grow(&image->file, image->n_file, sizeof *image->file);
+    ci_status status =
+        ci_registry_db_query(db, &stmt,
+                             "SELECT name,sha256,n_byte FROM product_files WHERE kind=? AND "
+                             "product_id=? ORDER BY name",
+                             "tt", kind, image->id);
+    while (ci_registry_db_next(db, &stmt, &status)) {
+        status = ci_registry_db_list_grow(&image->file, image->n_file, sizeof *image->file);
         if (status != CI_OK) continue;
         ci_registry_product_file *f = &image->file[image->n_file++];
-        ci_db_text(stmt, 1, f->sha256, sizeof f->sha256);
-        f->n_byte = ci_db_integer(stmt, 2);
-        status = ci_db_text_copy(stmt, 0, &f->name);
+        ci_registry_db_text(stmt, 1, f->sha256, sizeof f->sha256);
+        f->n_byte = ci_registry_db_integer(stmt, 2);
+        status = ci_registry_db_text_copy(stmt, 0, &f->name);
     }
     return status;
 }
@@ -130,7 +131,7 @@ static ci_status columns_write(ci_registry *registry, const char *table, const c
              "UPDATE %s SET status=?,folder=?,created_at=?,(" COLUMNS
              ")=(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) WHERE %s=?",
              table, key);
-    return ci_db_run(
+    return ci_registry_db_run(
         &registry->db[CI_DB_PRODUCTS], NULL, sql, "ttdtttiddddddddddddiiit", m->status, m->folder,
         ci_registry_now(registry), m->reason, m->quality_json, m->run[0] ? m->run : registry->run,
         (int64_t)m->is_degraded, m->first_time_mjd_s, m->last_time_mjd_s, m->ra_rad, m->dec_rad,
@@ -143,19 +144,19 @@ static ci_status image_from_row(sqlite3_stmt *stmt, ci_registry_image *m)
     double *reals[] = {&m->first_time_mjd_s, &m->last_time_mjd_s, &m->ra_rad,  &m->dec_rad,
                        &m->rms_jy,           &m->thermal_jy,      &m->peak_jy, &m->beam_major_rad,
                        &m->beam_minor_rad,   &m->beam_pa_rad,     &m->freq_hz, &m->flux_ratio};
-    ci_db_text(stmt, 0, m->id, sizeof m->id);
-    ci_db_text(stmt, 1, m->status, sizeof m->status);
-    m->created_unix_s = ci_db_real(stmt, 3);
-    ci_db_text(stmt, 6, m->run, sizeof m->run);
-    m->is_degraded = ci_db_integer(stmt, 7) != 0;
+    ci_registry_db_text(stmt, 0, m->id, sizeof m->id);
+    ci_registry_db_text(stmt, 1, m->status, sizeof m->status);
+    m->created_unix_s = ci_registry_db_real(stmt, 3);
+    ci_registry_db_text(stmt, 6, m->run, sizeof m->run);
+    m->is_degraded = ci_registry_db_integer(stmt, 7) != 0;
     for (int i = 0; i < 12; i++)
-        *reals[i] = ci_db_real(stmt, 8 + i);
-    m->n_flux_match = ci_db_integer(stmt, 20);
-    m->n_source = ci_db_integer(stmt, 21);
-    m->n_tile = ci_db_integer(stmt, 22);
-    CI_TRY(ci_db_text_copy(stmt, 2, &m->folder));
-    CI_TRY(ci_db_text_copy(stmt, 4, &m->reason));
-    return ci_db_text_copy(stmt, 5, &m->quality_json);
+        *reals[i] = ci_registry_db_real(stmt, 8 + i);
+    m->n_flux_match = ci_registry_db_integer(stmt, 20);
+    m->n_source = ci_registry_db_integer(stmt, 21);
+    m->n_tile = ci_registry_db_integer(stmt, 22);
+    CI_TRY(ci_registry_db_text_copy(stmt, 2, &m->folder));
+    CI_TRY(ci_registry_db_text_copy(stmt, 4, &m->reason));
+    return ci_registry_db_text_copy(stmt, 5, &m->quality_json);
 }
 
 static ci_status image_get(ci_registry *registry, const char *sql, const char *kind, const char *id,
@@ -166,9 +167,9 @@ static ci_status image_get(ci_registry *registry, const char *sql, const char *k
     sqlite3_stmt *stmt = NULL;
     *out = NULL;
     CI_TRY(ci_mem_alloc(&list, 1, sizeof *list, "images"));
-    ci_status status = ci_db_query(db, &stmt, sql, "t", id);
-    while (ci_db_next(db, &stmt, &status)) {
-        status = ci_db_list_grow(&list->item, list->n, sizeof *list->item);
+    ci_status status = ci_registry_db_query(db, &stmt, sql, "t", id);
+    while (ci_registry_db_next(db, &stmt, &status)) {
+        status = ci_registry_db_list_grow(&list->item, list->n, sizeof *list->item);
         if (status == CI_OK) status = image_from_row(stmt, &list->item[list->n++]);
     }
     for (size_t i = 0; i < list->n && status == CI_OK; i++)
@@ -200,8 +201,8 @@ void ci_registry_images_free(ci_registry_images *images)
 static ci_status tile_images_write(ci_registry *registry, const ci_registry_image *tile)
 {
     ci_db *db = &registry->db[CI_DB_PRODUCTS];
-    CI_TRY(ci_db_run(db, NULL, "DELETE FROM images WHERE observation_id=? AND origin='contimg'",
-                     "t", tile->id));
+    CI_TRY(ci_registry_db_run(
+        db, NULL, "DELETE FROM images WHERE observation_id=? AND origin='contimg'", "t", tile->id));
     for (size_t i = 0; i < tile->n_file; i++) {
         const char *name = tile->file[i].name;
         size_t n = strlen(name);
@@ -209,7 +210,7 @@ static ci_status tile_images_write(ci_registry *registry, const ci_registry_imag
         char *path = NULL, type[CI_REGISTRY_WORD];
         snprintf(type, sizeof type, "%.*s", (int)(n - 5), name);
         CI_TRY(ci_path_join(&path, tile->folder, name));
-        ci_status status = ci_db_run(
+        ci_status status = ci_registry_db_run(
             db, NULL,
             "INSERT INTO images(path,ms_path,created_at,type,beam_major_arcsec,noise_jy,pbcor,"
             "origin,observation_id,sha256) VALUES(?,?,?,?,?,?,?,'contimg',?,?)",
@@ -226,21 +227,22 @@ ci_status ci_registry_tile_put(ci_registry *registry, const ci_registry_image *t
 {
     ci_db *db = &registry->db[CI_DB_PRODUCTS];
     char before[CI_REGISTRY_WORD];
-    CI_TRY(ci_db_begin(db));
-    ci_status status = ci_db_word(db, before, sizeof before,
-                                  "SELECT status FROM tiles WHERE observation_id=?", "t", tile->id);
+    CI_TRY(ci_registry_db_begin(db));
+    ci_status status =
+        ci_registry_db_word(db, before, sizeof before,
+                            "SELECT status FROM tiles WHERE observation_id=?", "t", tile->id);
     if (status == CI_OK)
-        status = ci_db_run(db, NULL,
-                           "INSERT OR IGNORE INTO tiles(observation_id,status,created_at) "
-                           "VALUES(?,?,?)",
-                           "ttd", tile->id, tile->status, ci_registry_now(registry));
+        status = ci_registry_db_run(db, NULL,
+                                    "INSERT OR IGNORE INTO tiles(observation_id,status,created_at) "
+                                    "VALUES(?,?,?)",
+                                    "ttd", tile->id, tile->status, ci_registry_now(registry));
     if (status == CI_OK) status = columns_write(registry, "tiles", "observation_id", tile);
     if (status == CI_OK) status = files_write(db, "tile", tile);
     if (status == CI_OK) status = tile_images_write(registry, tile);
     if (status == CI_OK)
-        status = ci_db_change(registry, CI_DB_PRODUCTS, "tile", tile->id, before, tile->status,
-                              tile->reason);
-    return ci_db_end(db, status);
+        status = ci_registry_db_change(registry, CI_DB_PRODUCTS, "tile", tile->id, before,
+                                       tile->status, tile->reason);
+    return ci_registry_db_end(db, status);
 }
 
 ci_status ci_registry_tile_get(ci_registry *registry, const char *observation_id,
@@ -270,7 +272,7 @@ static ci_status mosaic_deployed_columns(ci_registry *registry, const ci_registr
 {
     ci_db *db = &registry->db[CI_DB_PRODUCTS];
     double now = ci_registry_now(registry);
-    CI_TRY(ci_db_run(
+    CI_TRY(ci_registry_db_run(
         db, NULL,
         "UPDATE mosaics SET path=?,start_mjd=?,end_mjd=?,integration_sec=?,n_images=?,"
         "center_ra_deg=?,center_dec_deg=?,noise_jy=?,beam_major_arcsec=?,beam_minor_arcsec=?,"
@@ -281,14 +283,15 @@ static ci_status mosaic_deployed_columns(ci_registry *registry, const ci_registr
         m->dec_rad * CI_RAD_TO_DEG, m->rms_jy, m->beam_major_rad * CI_RAD_TO_ARCSEC,
         m->beam_minor_rad * CI_RAD_TO_ARCSEC, m->beam_pa_rad * CI_RAD_TO_DEG, m->n_source, tiles,
         path, m->id));
-    CI_TRY(ci_db_run(db, NULL,
-                     "INSERT OR IGNORE INTO mosaic_groups(group_id,ms_paths,created_at) "
-                     "VALUES(?,?,?)",
-                     "ttd", m->id, tiles, now));
-    return ci_db_run(db, NULL,
-                     "UPDATE mosaic_groups SET ms_paths=?,mosaic_id=?,mosaicked_at=?,status=? "
-                     "WHERE group_id=?",
-                     "ttdtt", tiles, m->id, now, m->status, m->id);
+    CI_TRY(ci_registry_db_run(db, NULL,
+                              "INSERT OR IGNORE INTO mosaic_groups(group_id,ms_paths,created_at) "
+                              "VALUES(?,?,?)",
+                              "ttd", m->id, tiles, now));
+    return ci_registry_db_run(
+        db, NULL,
+        "UPDATE mosaic_groups SET ms_paths=?,mosaic_id=?,mosaicked_at=?,status=? "
+        "WHERE group_id=?",
+        "ttdtt", tiles, m->id, now, m->status, m->id);
 }
 
 ci_status ci_registry_mosaic_put(ci_registry *registry, const ci_registry_image *m,
@@ -298,39 +301,40 @@ ci_status ci_registry_mosaic_put(ci_registry *registry, const ci_registry_image 
     char before[CI_REGISTRY_WORD], *path = NULL, *tiles = NULL;
     ci_status status = ci_path_join(&path, m->folder, "mosaic.fits");
     if (status == CI_OK) status = tile_list(&tiles, tile_ids, n_tile);
-    if (status == CI_OK) status = ci_db_begin(db);
+    if (status == CI_OK) status = ci_registry_db_begin(db);
     if (status != CI_OK) {
         ci_mem_free(path);
         ci_mem_free(tiles);
         return status;
     }
-    status =
-        ci_db_word(db, before, sizeof before,
-                   "SELECT status FROM mosaics WHERE group_id=? AND origin='contimg'", "t", m->id);
+    status = ci_registry_db_word(db, before, sizeof before,
+                                 "SELECT status FROM mosaics WHERE group_id=? AND origin='contimg'",
+                                 "t", m->id);
     /* Every NOT NULL column of both deployed shapes is given. */
     if (status == CI_OK && !before[0])
-        status = ci_db_run(db, NULL,
-                           "INSERT INTO mosaics(path,name,created_at,start_mjd,end_mjd,status,"
-                           "method,tiles,output_path,group_id,origin) "
-                           "VALUES(?,?,?,?,?,?,'contimg',?,?,?,'contimg')",
-                           "ttdddtttt", path, m->id, ci_registry_now(registry),
-                           m->first_time_mjd_s / CI_DAY_S, m->last_time_mjd_s / CI_DAY_S, m->status,
-                           tiles, path, m->id);
+        status = ci_registry_db_run(
+            db, NULL,
+            "INSERT INTO mosaics(path,name,created_at,start_mjd,end_mjd,status,"
+            "method,tiles,output_path,group_id,origin) "
+            "VALUES(?,?,?,?,?,?,'contimg',?,?,?,'contimg')",
+            "ttdddtttt", path, m->id, ci_registry_now(registry), m->first_time_mjd_s / CI_DAY_S,
+            m->last_time_mjd_s / CI_DAY_S, m->status, tiles, path, m->id);
     if (status == CI_OK) status = columns_write(registry, "mosaics", "group_id", m);
     if (status == CI_OK) status = mosaic_deployed_columns(registry, m, path, tiles, n_tile);
     if (status == CI_OK) status = files_write(db, "mosaic", m);
     if (status == CI_OK)
-        status = ci_db_run(db, NULL, "DELETE FROM mosaic_tiles WHERE group_id=?", "t", m->id);
-    for (size_t i = 0; i < n_tile && status == CI_OK; i++)
-        status = ci_db_run(db, NULL,
-                           "INSERT INTO mosaic_tiles(group_id,i_tile,observation_id) VALUES(?,?,?)",
-                           "tit", m->id, (int64_t)i, tile_ids[i]);
-    if (status == CI_OK)
         status =
-            ci_db_change(registry, CI_DB_PRODUCTS, "mosaic", m->id, before, m->status, m->reason);
+            ci_registry_db_run(db, NULL, "DELETE FROM mosaic_tiles WHERE group_id=?", "t", m->id);
+    for (size_t i = 0; i < n_tile && status == CI_OK; i++)
+        status = ci_registry_db_run(
+            db, NULL, "INSERT INTO mosaic_tiles(group_id,i_tile,observation_id) VALUES(?,?,?)",
+            "tit", m->id, (int64_t)i, tile_ids[i]);
+    if (status == CI_OK)
+        status = ci_registry_db_change(registry, CI_DB_PRODUCTS, "mosaic", m->id, before, m->status,
+                                       m->reason);
     ci_mem_free(path);
     ci_mem_free(tiles);
-    return ci_db_end(db, status);
+    return ci_registry_db_end(db, status);
 }
 
 ci_status ci_registry_mosaic_get(ci_registry *registry, const char *group_id,
@@ -348,13 +352,13 @@ ci_status ci_registry_mosaic_published(ci_registry *registry, const char *group_
     ci_db *db = &registry->db[CI_DB_PRODUCTS];
     char *path = NULL;
     CI_TRY(ci_path_join(&path, published_path, "mosaic.fits"));
-    ci_status status = ci_db_begin(db);
+    ci_status status = ci_registry_db_begin(db);
     if (status == CI_OK)
-        status = ci_db_end(
-            db, ci_db_run(db, NULL,
-                          "UPDATE mosaics SET published_path=?,output_path=?,path=? WHERE "
-                          "group_id=? AND origin='contimg' AND published_path IS NOT ?",
-                          "ttttt", published_path, path, path, group_id, published_path));
+        status = ci_registry_db_end(
+            db, ci_registry_db_run(db, NULL,
+                                   "UPDATE mosaics SET published_path=?,output_path=?,path=? WHERE "
+                                   "group_id=? AND origin='contimg' AND published_path IS NOT ?",
+                                   "ttttt", published_path, path, path, group_id, published_path));
     ci_mem_free(path);
     return status;
 }
@@ -367,13 +371,13 @@ ci_status ci_registry_sources_put(ci_registry *registry, const char *product_id,
 {
     ci_db *db = &registry->db[CI_DB_PRODUCTS];
     double now = ci_registry_now(registry);
-    CI_TRY(ci_db_begin(db));
-    ci_status status =
-        ci_db_run(db, NULL, "DELETE FROM photometry WHERE product_id=? AND origin='contimg'", "t",
-                  product_id);
+    CI_TRY(ci_registry_db_begin(db));
+    ci_status status = ci_registry_db_run(
+        db, NULL, "DELETE FROM photometry WHERE product_id=? AND origin='contimg'", "t",
+        product_id);
     for (size_t i = 0; i < sources->n_source && status == CI_OK; i++) {
         const ci_phot_source *s = &sources->source[i];
-        status = ci_db_run(
+        status = ci_registry_db_run(
             db, NULL,
             "INSERT INTO photometry(image_path,ra_deg,dec_deg,peak_jyb,peak_err_jyb,measured_at,"
             "origin,product_id,source_name,mjd,flux_jy,flux_err_jy,ra_err_arcsec,dec_err_arcsec,"
@@ -385,5 +389,5 @@ ci_status ci_registry_sources_put(ci_registry *registry, const char *product_id,
             s->major_rad * CI_RAD_TO_ARCSEC, s->minor_rad * CI_RAD_TO_ARCSEC,
             s->pa_rad * CI_RAD_TO_DEG, s->rms_jy, (int64_t)s->is_resolved);
     }
-    return ci_db_end(db, status);
+    return ci_registry_db_end(db, status);
 }

@@ -45,7 +45,7 @@ static bool process_facts(int64_t pid, char *state, int64_t *start)
     return true;
 }
 
-void ci_lease_self(ci_registry_owner *self)
+void ci_registry_lease_self(ci_registry_owner *self)
 {
     memset(self, 0, sizeof *self);
     if (gethostname(self->host, sizeof self->host - 1) != 0) strcpy(self->host, "unknown");
@@ -56,7 +56,7 @@ void ci_lease_self(ci_registry_owner *self)
     if (!process_facts(self->pid, &state, &self->pid_start)) self->pid_start = 0;
 }
 
-void ci_lease_new(const ci_registry *registry, double lease_s, ci_registry_owner *owner)
+void ci_registry_lease_new(const ci_registry *registry, double lease_s, ci_registry_owner *owner)
 {
     unsigned long long random = 0;
     *owner = registry->self;
@@ -67,7 +67,7 @@ void ci_lease_new(const ci_registry *registry, double lease_s, ci_registry_owner
     owner->expires_unix_s = owner->acquired_unix_s + lease_s;
 }
 
-bool ci_lease_is_ours(const ci_registry *registry, const ci_registry_owner *owner)
+bool ci_registry_lease_is_ours(const ci_registry *registry, const ci_registry_owner *owner)
 {
     return owner->pid == registry->self.pid && owner->pid_start == registry->self.pid_start &&
            strcmp(owner->host, registry->self.host) == 0 &&
@@ -99,19 +99,19 @@ void ci_registry_owner_text(const ci_registry_owner *owner, char out[CI_REGISTRY
     if (owner->job[0]) snprintf(out + n, CI_REGISTRY_TEXT - (size_t)n, " (job %s)", owner->job);
 }
 
-void ci_lease_read(sqlite3_stmt *stmt, int column, ci_registry_owner *owner)
+void ci_registry_lease_read(sqlite3_stmt *stmt, int column, ci_registry_owner *owner)
 {
-    ci_db_text(stmt, column, owner->host, sizeof owner->host);
-    ci_db_text(stmt, column + 1, owner->job, sizeof owner->job);
-    ci_db_text(stmt, column + 2, owner->token, sizeof owner->token);
-    owner->pid = ci_db_integer(stmt, column + 3);
-    owner->pid_start = ci_db_integer(stmt, column + 4);
-    owner->acquired_unix_s = ci_db_real(stmt, column + 5);
-    owner->expires_unix_s = ci_db_real(stmt, column + 6);
+    ci_registry_db_text(stmt, column, owner->host, sizeof owner->host);
+    ci_registry_db_text(stmt, column + 1, owner->job, sizeof owner->job);
+    ci_registry_db_text(stmt, column + 2, owner->token, sizeof owner->token);
+    owner->pid = ci_registry_db_integer(stmt, column + 3);
+    owner->pid_start = ci_registry_db_integer(stmt, column + 4);
+    owner->acquired_unix_s = ci_registry_db_real(stmt, column + 5);
+    owner->expires_unix_s = ci_registry_db_real(stmt, column + 6);
 }
 
-ci_status ci_lease_write(ci_db *db, const char *table, const char *key_column, const char *key,
-                         const ci_registry_owner *owner)
+ci_status ci_registry_lease_write(ci_db *db, const char *table, const char *key_column,
+                                  const char *key, const ci_registry_owner *owner)
 {
     char sql[256];
     if (!owner) {
@@ -119,10 +119,11 @@ ci_status ci_lease_write(ci_db *db, const char *table, const char *key_column, c
                  "UPDATE %s SET (" CI_LEASE_COLUMNS
                  ")=(NULL,NULL,NULL,NULL,NULL,NULL,NULL) WHERE %s=?",
                  table, key_column);
-        return ci_db_run(db, NULL, sql, "t", key);
+        return ci_registry_db_run(db, NULL, sql, "t", key);
     }
     snprintf(sql, sizeof sql, "UPDATE %s SET (" CI_LEASE_COLUMNS ")=(?,?,?,?,?,?,?) WHERE %s=?",
              table, key_column);
-    return ci_db_run(db, NULL, sql, "tttiiddt", owner->host, owner->job, owner->token, owner->pid,
-                     owner->pid_start, owner->acquired_unix_s, owner->expires_unix_s, key);
+    return ci_registry_db_run(db, NULL, sql, "tttiiddt", owner->host, owner->job, owner->token,
+                              owner->pid, owner->pid_start, owner->acquired_unix_s,
+                              owner->expires_unix_s, key);
 }

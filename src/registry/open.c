@@ -43,7 +43,7 @@ static ci_status open_handle(ci_db *db, const char *name, int flags)
     int code =
         sqlite3_open_v2(name, &db->handle, flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
     if (code != SQLITE_OK) {
-        ci_status status = ci_db_error(db, code, "open");
+        ci_status status = ci_registry_db_error(db, code, "open");
         sqlite3_close(db->handle);
         db->handle = NULL;
         return status;
@@ -53,7 +53,7 @@ static ci_status open_handle(ci_db *db, const char *name, int flags)
     return CI_OK;
 }
 
-void ci_db_close(ci_db *db)
+void ci_registry_db_close(ci_db *db)
 {
     if (db->handle && !sqlite3_get_autocommit(db->handle))
         sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
@@ -62,10 +62,10 @@ void ci_db_close(ci_db *db)
     memset(db, 0, sizeof *db);
 }
 
-bool ci_db_has_table(ci_db *db, const char *table)
+bool ci_registry_db_has_table(ci_db *db, const char *table)
 {
     int64_t n = 0;
-    ci_status status = ci_db_int(
+    ci_status status = ci_registry_db_int(
         db, &n, 0, "SELECT count(*) FROM sqlite_master WHERE type='table' AND name=?", "t", table);
     return status == CI_OK && n > 0;
 }
@@ -76,12 +76,12 @@ static ci_status newer(const ci_db *db, int found)
                     "%s: schema version %d, this contimg %s knows %d: use the newer contimg that "
                     "wrote it, or put back the copy that it made before, in the folder backups of "
                     "the state folder",
-                    db->path, found, ci_version(), ci_schema_version(db->which));
+                    db->path, found, ci_version(), ci_registry_schema_version(db->which));
 }
 
 /* ---- backup --------------------------------------------------------------------- */
 
-ci_status ci_db_backup(ci_db *from, const char *path)
+ci_status ci_registry_db_backup(ci_db *from, const char *path)
 {
     ci_db to = {.which = from->which, .busy_s = from->busy_s};
     char *part = NULL, *folder = NULL;
@@ -105,11 +105,11 @@ ci_status ci_db_backup(ci_db *from, const char *path)
             usleep(20000);
         }
         sqlite3_backup_finish(copy);
-        if (code != SQLITE_DONE) status = ci_db_error(&to, code, "back up");
+        if (code != SQLITE_DONE) status = ci_registry_db_error(&to, code, "back up");
     }
     /* A copy of a write-ahead database would make its own log on first use. */
-    if (status == CI_OK) status = ci_db_script(&to, "PRAGMA journal_mode=DELETE");
-    ci_db_close(&to);
+    if (status == CI_OK) status = ci_registry_db_script(&to, "PRAGMA journal_mode=DELETE");
+    ci_registry_db_close(&to);
     if (status == CI_OK) status = ci_path_commit(part, path);
     if (status != CI_OK && part) unlink(part);
     ci_mem_free(part);
@@ -133,11 +133,11 @@ static ci_status backup_before(const ci_db *db, const char *backups, int version
         status =
             ci_str_format(&path, "%s/%.*s-v%d-%s.sqlite3", backups, (int)stem, base, version, when);
     if (status == CI_OK) status = open_handle(&reader, db->path, SQLITE_OPEN_READONLY);
-    if (status == CI_OK) status = ci_db_backup(&reader, path);
+    if (status == CI_OK) status = ci_registry_db_backup(&reader, path);
     if (status == CI_OK)
         ci_log_info("%s: schema version %d is migrated to %d; copy before it: %s", db->path,
-                    version, ci_schema_version(db->which), path);
-    ci_db_close(&reader);
+                    version, ci_registry_schema_version(db->which), path);
+    ci_registry_db_close(&reader);
     ci_mem_free(path);
     return status;
 }
@@ -149,7 +149,7 @@ static ci_status set_journal(ci_db *db)
     bool network = is_network_file_system(db->path);
     char now[CI_REGISTRY_WORD];
     const char *wanted = network ? "delete" : "wal";
-    ci_status status = ci_db_word(db, now, sizeof now, "PRAGMA journal_mode", "");
+    ci_status status = ci_registry_db_word(db, now, sizeof now, "PRAGMA journal_mode", "");
     if (status == CI_OK && strcmp(now, wanted) != 0) {
         /* Needs the file alone; where others are in it the present journal stays, safe if
          * slower, or (leaving WAL on a network disk) is tried again by the next writer. */
@@ -157,16 +157,16 @@ static ci_status set_journal(ci_db *db)
                                 network ? "PRAGMA journal_mode=DELETE" : "PRAGMA journal_mode=WAL",
                                 NULL, NULL, NULL);
         if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY)
-            status = ci_db_error(db, code, "set the journal");
+            status = ci_registry_db_error(db, code, "set the journal");
     }
-    if (status == CI_OK) status = ci_db_script(db, "PRAGMA synchronous=FULL");
+    if (status == CI_OK) status = ci_registry_db_script(db, "PRAGMA synchronous=FULL");
     return status;
 }
 
-ci_status ci_schema_version_read(ci_db *db, int *out)
+ci_status ci_registry_schema_version_read(ci_db *db, int *out)
 {
     int64_t version = 0;
-    CI_TRY(ci_db_int(db, &version, 0, "PRAGMA user_version", ""));
+    CI_TRY(ci_registry_db_int(db, &version, 0, "PRAGMA user_version", ""));
     *out = (int)version;
     return CI_OK;
 }
@@ -174,29 +174,30 @@ ci_status ci_schema_version_read(ci_db *db, int *out)
 static ci_status read_migrated(ci_db *db)
 {
     int64_t at = 0;
-    CI_TRY(ci_db_int(db, &at, 0, "SELECT value FROM contimg_meta WHERE key='migrated_at'", ""));
+    CI_TRY(ci_registry_db_int(db, &at, 0, "SELECT value FROM contimg_meta WHERE key='migrated_at'",
+                              ""));
     db->migrated_unix_s = (double)at;
     return CI_OK;
 }
 
 static ci_status migrate(ci_db *db, const char *backups, double now_unix_s)
 {
-    int version = 0, known = ci_schema_version(db->which);
-    CI_TRY(ci_db_begin(db));
+    int version = 0, known = ci_registry_schema_version(db->which);
+    CI_TRY(ci_registry_db_begin(db));
     /* Again, under the lock: another process may have done it meanwhile. */
-    ci_status status = ci_schema_version_read(db, &version);
+    ci_status status = ci_registry_schema_version_read(db, &version);
     int64_t n_table = 0;
     if (status == CI_OK)
-        status = ci_db_int(db, &n_table, 0, "SELECT count(*) FROM sqlite_master", "");
+        status = ci_registry_db_int(db, &n_table, 0, "SELECT count(*) FROM sqlite_master", "");
     if (status == CI_OK && version > known) status = newer(db, version);
     if (status == CI_OK && version < known) {
         if (n_table > 0) status = backup_before(db, backups, version, now_unix_s);
-        if (status == CI_OK) status = ci_schema_migrate(db, now_unix_s);
+        if (status == CI_OK) status = ci_registry_schema_migrate(db, now_unix_s);
     }
-    return ci_db_end(db, status);
+    return ci_registry_db_end(db, status);
 }
 
-ci_status ci_db_open_write(ci_db *db, const char *backups, double now_unix_s)
+ci_status ci_registry_db_open_write(ci_db *db, const char *backups, double now_unix_s)
 {
     char *folder = NULL;
     ci_status status = ci_path_parent(&folder, db->path);
@@ -204,12 +205,14 @@ ci_status ci_db_open_write(ci_db *db, const char *backups, double now_unix_s)
     ci_mem_free(folder);
     CI_TRY(status);
     CI_TRY(open_handle(db, db->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE));
-    CI_TRY(ci_schema_check_owner(db));
-    CI_TRY(ci_schema_version_read(db, &db->version_found));
-    if (db->version_found > ci_schema_version(db->which)) return newer(db, db->version_found);
+    CI_TRY(ci_registry_schema_check_owner(db));
+    CI_TRY(ci_registry_schema_version_read(db, &db->version_found));
+    if (db->version_found > ci_registry_schema_version(db->which))
+        return newer(db, db->version_found);
     CI_TRY(set_journal(db));
-    if (db->version_found < ci_schema_version(db->which)) CI_TRY(migrate(db, backups, now_unix_s));
-    CI_TRY(ci_db_script(db, "PRAGMA foreign_keys=ON"));
+    if (db->version_found < ci_registry_schema_version(db->which))
+        CI_TRY(migrate(db, backups, now_unix_s));
+    CI_TRY(ci_registry_db_script(db, "PRAGMA foreign_keys=ON"));
     return read_migrated(db);
 }
 
@@ -231,13 +234,14 @@ static ci_status open_readable(ci_db *db)
     ci_status status = ci_str_format(&log, "%s-wal", db->path);
     bool quiet = status == CI_OK && (stat(log, &facts) != 0 || facts.st_size == 0);
     ci_mem_free(log);
-    if (!quiet || (code & 0xff) != SQLITE_CANTOPEN) return ci_db_error(db, code, "read");
+    if (!quiet || (code & 0xff) != SQLITE_CANTOPEN) return ci_registry_db_error(db, code, "read");
     sqlite3_close(db->handle);
     db->handle = NULL;
     CI_TRY(ci_str_format(&name, "file:%s?immutable=1", db->path));
     status = open_handle(db, name, SQLITE_OPEN_READONLY);
     ci_mem_free(name);
-    if (status == CI_OK) status = ci_db_int(db, &n, 0, "SELECT count(*) FROM sqlite_master", "");
+    if (status == CI_OK)
+        status = ci_registry_db_int(db, &n, 0, "SELECT count(*) FROM sqlite_master", "");
     return status;
 }
 
@@ -253,28 +257,29 @@ static ci_status read_through_memory(ci_db *db, double now_unix_s)
         sqlite3_backup *copy = sqlite3_backup_init(memory.handle, "main", db->handle, "main");
         int code = copy ? sqlite3_backup_step(copy, -1) : SQLITE_ERROR;
         sqlite3_backup_finish(copy);
-        if (code != SQLITE_DONE) status = ci_db_error(&memory, code, "copy into memory");
+        if (code != SQLITE_DONE) status = ci_registry_db_error(&memory, code, "copy into memory");
         sqlite3_close(db->handle);
         db->handle = NULL;
     }
-    if (status == CI_OK) status = ci_db_begin(&memory);
-    if (status == CI_OK) status = ci_db_end(&memory, ci_schema_migrate(&memory, now_unix_s));
-    if (status == CI_OK) status = ci_db_script(&memory, "PRAGMA query_only=ON");
+    if (status == CI_OK) status = ci_registry_db_begin(&memory);
+    if (status == CI_OK)
+        status = ci_registry_db_end(&memory, ci_registry_schema_migrate(&memory, now_unix_s));
+    if (status == CI_OK) status = ci_registry_db_script(&memory, "PRAGMA query_only=ON");
     *db = memory;
     return status;
 }
 
-ci_status ci_db_open_read(ci_db *db, double now_unix_s)
+ci_status ci_registry_db_open_read(ci_db *db, double now_unix_s)
 {
-    int known = ci_schema_version(db->which);
+    int known = ci_registry_schema_version(db->which);
     if (!ci_path_exists(db->path)) {
         db->version_found = 0;
         CI_TRY(read_through_memory(db, now_unix_s));
         return CI_OK;
     }
     CI_TRY(open_readable(db));
-    CI_TRY(ci_schema_check_owner(db));
-    CI_TRY(ci_schema_version_read(db, &db->version_found));
+    CI_TRY(ci_registry_schema_check_owner(db));
+    CI_TRY(ci_registry_schema_version_read(db, &db->version_found));
     if (db->version_found > known) return newer(db, db->version_found);
     if (db->version_found < known) {
         ci_log_info("%s: schema version %d is older than %d: read as it is, not changed (the first "

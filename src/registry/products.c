@@ -21,27 +21,27 @@ const char *ci_registry_publish_state_word(ci_registry_publish_state state)
 static ci_status product_from_row(sqlite3_stmt *stmt, ci_registry_product *p)
 {
     char word[CI_REGISTRY_WORD];
-    ci_db_text(stmt, 0, p->id, sizeof p->id);
-    ci_db_text(stmt, 1, p->type, sizeof p->type);
-    ci_db_text(stmt, 2, word, sizeof word);
-    p->state = (ci_registry_publish_state)ci_word_find(state_words, CI_PUBLISH_STATE_COUNT, word,
-                                                       CI_PUBLISH_FAILED);
-    ci_db_text(stmt, 3, word, sizeof word);
+    ci_registry_db_text(stmt, 0, p->id, sizeof p->id);
+    ci_registry_db_text(stmt, 1, p->type, sizeof p->type);
+    ci_registry_db_text(stmt, 2, word, sizeof word);
+    p->state = (ci_registry_publish_state)ci_registry_word_find(state_words, CI_PUBLISH_STATE_COUNT,
+                                                                word, CI_PUBLISH_FAILED);
+    ci_registry_db_text(stmt, 3, word, sizeof word);
     p->is_deployed = strcmp(word, "deployed") == 0;
-    p->auto_publish = ci_db_integer(stmt, 4) != 0;
-    p->staging_removable = ci_db_integer(stmt, 5) == 1; /* 2: it is gone */
-    p->time_mjd_s = ci_db_real(stmt, 11);
-    p->created_unix_s = ci_db_real(stmt, 12);
-    p->staged_unix_s = ci_db_real(stmt, 13);
-    p->published_unix_s = ci_db_real(stmt, 14);
-    p->failed_unix_s = ci_db_real(stmt, 15);
-    p->next_try_unix_s = ci_db_real(stmt, 16);
-    p->n_attempt = ci_db_integer(stmt, 17);
-    ci_lease_read(stmt, 18, &p->owner);
+    p->auto_publish = ci_registry_db_integer(stmt, 4) != 0;
+    p->staging_removable = ci_registry_db_integer(stmt, 5) == 1; /* 2: it is gone */
+    p->time_mjd_s = ci_registry_db_real(stmt, 11);
+    p->created_unix_s = ci_registry_db_real(stmt, 12);
+    p->staged_unix_s = ci_registry_db_real(stmt, 13);
+    p->published_unix_s = ci_registry_db_real(stmt, 14);
+    p->failed_unix_s = ci_registry_db_real(stmt, 15);
+    p->next_try_unix_s = ci_registry_db_real(stmt, 16);
+    p->n_attempt = ci_registry_db_integer(stmt, 17);
+    ci_registry_lease_read(stmt, 18, &p->owner);
     char **texts[] = {&p->stage_path, &p->published_path, &p->metadata_json, &p->error,
                       &p->qa_json};
     for (int i = 0; i < 5; i++)
-        CI_TRY(ci_db_text_copy(stmt, 6 + i, texts[i]));
+        CI_TRY(ci_registry_db_text_copy(stmt, 6 + i, texts[i]));
     return CI_OK;
 }
 
@@ -50,8 +50,8 @@ static ci_status read_list(ci_db *db, sqlite3_stmt *stmt, ci_status status,
 {
     ci_registry_products *list = NULL;
     if (status == CI_OK) status = ci_mem_alloc(&list, 1, sizeof *list, "products");
-    while (ci_db_next(db, &stmt, &status)) {
-        status = ci_db_list_grow(&list->item, list->n, sizeof *list->item);
+    while (ci_registry_db_next(db, &stmt, &status)) {
+        status = ci_registry_db_list_grow(&list->item, list->n, sizeof *list->item);
         if (status == CI_OK) status = product_from_row(stmt, &list->item[list->n++]);
     }
     if (status != CI_OK) {
@@ -66,7 +66,7 @@ ci_status ci_registry_product_get(ci_registry *registry, const char *id, ci_regi
 {
     ci_db *db = &registry->db[CI_DB_DATA];
     sqlite3_stmt *stmt = NULL;
-    ci_status status = ci_db_query(db, &stmt, SELECT_PRODUCT "WHERE data_id=?", "t", id);
+    ci_status status = ci_registry_db_query(db, &stmt, SELECT_PRODUCT "WHERE data_id=?", "t", id);
     return read_list(db, stmt, status, out);
 }
 
@@ -75,11 +75,11 @@ ci_status ci_registry_products_read(ci_registry *registry, ci_registry_products 
 {
     ci_db *db = &registry->db[CI_DB_DATA];
     sqlite3_stmt *stmt = NULL;
-    ci_status status =
-        ci_db_query(db, &stmt,
-                    SELECT_PRODUCT "WHERE (?1 IS NULL OR status=?1) AND (?2 OR origin<>'deployed') "
-                                   "ORDER BY time_mjd_s,created_at,data_id",
-                    "ti", state >= 0 ? state_words[state] : NULL, (int64_t)with_deployed);
+    ci_status status = ci_registry_db_query(
+        db, &stmt,
+        SELECT_PRODUCT "WHERE (?1 IS NULL OR status=?1) AND (?2 OR origin<>'deployed') "
+                       "ORDER BY time_mjd_s,created_at,data_id",
+        "ti", state >= 0 ? state_words[state] : NULL, (int64_t)with_deployed);
     return read_list(db, stmt, status, out);
 }
 
@@ -118,21 +118,23 @@ ci_status ci_registry_product_stage(ci_registry *registry, const ci_registry_pro
     char *base = NULL;
     *is_new = false;
     CI_TRY(ci_path_parent(&base, p->stage_path));
-    ci_status status = ci_db_begin(db);
+    ci_status status = ci_registry_db_begin(db);
     if (status != CI_OK) {
         ci_mem_free(base);
         return status;
     }
     status = ci_registry_product_get(registry, p->id, &found);
     if (status == CI_OK && found->n == 0) {
-        status = ci_db_run(db, NULL,
-                           "INSERT INTO data_registry(data_type,data_id,base_path,status,"
-                           "stage_path,created_at,staged_at,metadata_json,auto_publish_enabled,"
-                           "origin,time_mjd_s) VALUES(?,?,?,'staging',?,?,?,?,?,'contimg',?)",
-                           "ttttddtid", p->type, p->id, base, p->stage_path, now, now,
-                           p->metadata_json, (int64_t)p->auto_publish, p->time_mjd_s);
+        status =
+            ci_registry_db_run(db, NULL,
+                               "INSERT INTO data_registry(data_type,data_id,base_path,status,"
+                               "stage_path,created_at,staged_at,metadata_json,auto_publish_enabled,"
+                               "origin,time_mjd_s) VALUES(?,?,?,'staging',?,?,?,?,?,'contimg',?)",
+                               "ttttddtid", p->type, p->id, base, p->stage_path, now, now,
+                               p->metadata_json, (int64_t)p->auto_publish, p->time_mjd_s);
         if (status == CI_OK)
-            status = ci_db_change(registry, CI_DB_DATA, "product", p->id, "", "staging", NULL);
+            status =
+                ci_registry_db_change(registry, CI_DB_DATA, "product", p->id, "", "staging", NULL);
         *is_new = status == CI_OK;
     } else if (status == CI_OK && found->item[0].is_deployed) {
         status = ci_error(CI_ERR_INPUT,
@@ -141,19 +143,21 @@ ci_status ci_registry_product_stage(ci_registry *registry, const ci_registry_pro
                           p->id);
     } else if (status == CI_OK && found->item[0].state != CI_PUBLISH_PUBLISHING &&
                found->item[0].state != CI_PUBLISH_PUBLISHED) {
-        status = ci_db_run(db, NULL,
-                           "UPDATE data_registry SET base_path=?,stage_path=?,staged_at=?,"
-                           "metadata_json=?,auto_publish_enabled=?,time_mjd_s=?,status='staging',"
-                           "publish_attempts=0,publish_error=NULL,next_try_at=NULL WHERE data_id=?",
-                           "ttdtidt", base, p->stage_path, now, p->metadata_json,
-                           (int64_t)p->auto_publish, p->time_mjd_s, p->id);
+        status = ci_registry_db_run(
+            db, NULL,
+            "UPDATE data_registry SET base_path=?,stage_path=?,staged_at=?,"
+            "metadata_json=?,auto_publish_enabled=?,time_mjd_s=?,status='staging',"
+            "publish_attempts=0,publish_error=NULL,next_try_at=NULL WHERE data_id=?",
+            "ttdtidt", base, p->stage_path, now, p->metadata_json, (int64_t)p->auto_publish,
+            p->time_mjd_s, p->id);
         if (status == CI_OK && found->item[0].state != CI_PUBLISH_STAGING)
-            status = ci_db_change(registry, CI_DB_DATA, "product", p->id,
-                                  state_words[found->item[0].state], "staging", "made again");
+            status =
+                ci_registry_db_change(registry, CI_DB_DATA, "product", p->id,
+                                      state_words[found->item[0].state], "staging", "made again");
     }
     ci_registry_products_free(found);
     ci_mem_free(base);
-    return ci_db_end(db, status);
+    return ci_registry_db_end(db, status);
 }
 
 /* ---- claims -------------------------------------------------------------------------------- */
@@ -161,10 +165,11 @@ ci_status ci_registry_product_stage(ci_registry *registry, const ci_registry_pro
 static ci_status attempt_close(ci_db *db, const char *token, double now, const char *outcome,
                                const char *error)
 {
-    return ci_db_run(db, NULL,
-                     "UPDATE publish_attempts SET ended_at=?,outcome=?,error=? WHERE token=? AND "
-                     "outcome IS NULL",
-                     "dttt", now, outcome, error, token);
+    return ci_registry_db_run(
+        db, NULL,
+        "UPDATE publish_attempts SET ended_at=?,outcome=?,error=? WHERE token=? AND "
+        "outcome IS NULL",
+        "dttt", now, outcome, error, token);
 }
 
 static ci_status take(ci_registry *registry, const ci_registry_product *p, bool from_zero,
@@ -175,23 +180,26 @@ static ci_status take(ci_registry *registry, const ci_registry_product *p, bool 
     int64_t attempt = 0;
     if (p->state == CI_PUBLISH_PUBLISHING)
         CI_TRY(attempt_close(db, p->owner.token, now, "died", "its process ended before it did"));
-    ci_lease_new(registry, lease_s, owner);
-    CI_TRY(ci_lease_write(db, "data_registry", "data_id", p->id, owner));
-    CI_TRY(ci_db_run(db, NULL,
-                     "UPDATE data_registry SET status='publishing',publish_attempts="
-                     "CASE WHEN ? THEN 1 ELSE coalesce(publish_attempts,0)+1 END,publish_mode=?,"
-                     "finalization_status='pending' WHERE data_id=?",
-                     "itt", (int64_t)from_zero, from_zero ? "manual" : "auto", p->id));
-    CI_TRY(ci_db_int(db, &attempt, 0,
-                     "SELECT coalesce(max(attempt),0)+1 FROM publish_attempts WHERE data_id=?", "t",
-                     p->id));
-    CI_TRY(ci_db_run(db, NULL,
-                     "INSERT INTO publish_attempts(data_id,attempt,started_at,host,pid,job,token,"
-                     "run) VALUES(?,?,?,?,?,?,?,?)",
-                     "tidtittt", p->id, attempt, now, owner->host, owner->pid, owner->job,
-                     owner->token, registry->run));
-    return ci_db_change(registry, CI_DB_DATA, "product", p->id, state_words[p->state], "publishing",
-                        p->state == CI_PUBLISH_PUBLISHING ? "taken over: its owner is dead" : NULL);
+    ci_registry_lease_new(registry, lease_s, owner);
+    CI_TRY(ci_registry_lease_write(db, "data_registry", "data_id", p->id, owner));
+    CI_TRY(ci_registry_db_run(
+        db, NULL,
+        "UPDATE data_registry SET status='publishing',publish_attempts="
+        "CASE WHEN ? THEN 1 ELSE coalesce(publish_attempts,0)+1 END,publish_mode=?,"
+        "finalization_status='pending' WHERE data_id=?",
+        "itt", (int64_t)from_zero, from_zero ? "manual" : "auto", p->id));
+    CI_TRY(ci_registry_db_int(
+        db, &attempt, 0, "SELECT coalesce(max(attempt),0)+1 FROM publish_attempts WHERE data_id=?",
+        "t", p->id));
+    CI_TRY(ci_registry_db_run(
+        db, NULL,
+        "INSERT INTO publish_attempts(data_id,attempt,started_at,host,pid,job,token,"
+        "run) VALUES(?,?,?,?,?,?,?,?)",
+        "tidtittt", p->id, attempt, now, owner->host, owner->pid, owner->job, owner->token,
+        registry->run));
+    return ci_registry_db_change(
+        registry, CI_DB_DATA, "product", p->id, state_words[p->state], "publishing",
+        p->state == CI_PUBLISH_PUBLISHING ? "taken over: its owner is dead" : NULL);
 }
 
 static ci_registry_claim judge(const ci_registry *registry, const ci_registry_product *p,
@@ -224,7 +232,7 @@ ci_status ci_registry_product_claim(ci_registry *registry, const char *id, bool 
     ci_registry_products *found = NULL;
     *claim = CI_CLAIM_UNKNOWN;
     memset(owner, 0, sizeof *owner);
-    CI_TRY(ci_db_begin(db));
+    CI_TRY(ci_registry_db_begin(db));
     ci_status status = row_read(registry, id, &found);
     if (status == CI_OK && found->n > 0) {
         const ci_registry_product *p = &found->item[0];
@@ -234,7 +242,7 @@ ci_status ci_registry_product_claim(ci_registry *registry, const char *id, bool 
         if (*claim == CI_CLAIM_TAKEN) status = take(registry, p, from_zero, lease_s, owner);
     }
     ci_registry_products_free(found);
-    return ci_db_end(db, status);
+    return ci_registry_db_end(db, status);
 }
 
 ci_status ci_registry_product_take_over(ci_registry *registry, const char *id, double lease_s,
@@ -243,7 +251,7 @@ ci_status ci_registry_product_take_over(ci_registry *registry, const char *id, d
     ci_db *db = &registry->db[CI_DB_DATA];
     ci_registry_products *found = NULL;
     *taken = false;
-    CI_TRY(ci_db_begin(db));
+    CI_TRY(ci_registry_db_begin(db));
     ci_status status = row_read(registry, id, &found);
     if (status == CI_OK && found->n > 0) {
         const ci_registry_product *p = &found->item[0];
@@ -254,7 +262,7 @@ ci_status ci_registry_product_take_over(ci_registry *registry, const char *id, d
         }
     }
     ci_registry_products_free(found);
-    return ci_db_end(db, status);
+    return ci_registry_db_end(db, status);
 }
 
 /* ---- the ends of an attempt ------------------------------------------------------------------ */
@@ -264,15 +272,15 @@ static ci_status end_begin(ci_registry *registry, const char *id, const char *to
 {
     ci_db *db = &registry->db[CI_DB_DATA];
     int64_t n = 0;
-    CI_TRY(ci_db_begin(db));
-    ci_status status = ci_db_int(db, &n, 0,
-                                 "SELECT count(*) FROM data_registry WHERE data_id=? AND "
-                                 "status='publishing' AND lease_token=?",
-                                 "tt", id, token);
+    CI_TRY(ci_registry_db_begin(db));
+    ci_status status = ci_registry_db_int(db, &n, 0,
+                                          "SELECT count(*) FROM data_registry WHERE data_id=? AND "
+                                          "status='publishing' AND lease_token=?",
+                                          "tt", id, token);
     if (status == CI_OK && n == 0)
         status = ci_error(CI_ERR_NOT_READY,
                           "%s: the lease was lost: another process took the product over", id);
-    return status == CI_OK ? CI_OK : ci_db_end(db, status);
+    return status == CI_OK ? CI_OK : ci_registry_db_end(db, status);
 }
 
 ci_status ci_registry_product_renew(ci_registry *registry, const char *id, const char *token,
@@ -280,9 +288,10 @@ ci_status ci_registry_product_renew(ci_registry *registry, const char *id, const
 {
     ci_db *db = &registry->db[CI_DB_DATA];
     CI_TRY(end_begin(registry, id, token));
-    return ci_db_end(db, ci_db_run(db, NULL,
-                                   "UPDATE data_registry SET lease_expires_at=? WHERE data_id=?",
-                                   "dt", ci_registry_now(registry) + lease_s, id));
+    return ci_registry_db_end(
+        db,
+        ci_registry_db_run(db, NULL, "UPDATE data_registry SET lease_expires_at=? WHERE data_id=?",
+                           "dt", ci_registry_now(registry) + lease_s, id));
 }
 
 ci_status ci_registry_product_publish(ci_registry *registry, const char *id, const char *token,
@@ -291,7 +300,7 @@ ci_status ci_registry_product_publish(ci_registry *registry, const char *id, con
     ci_db *db = &registry->db[CI_DB_DATA];
     double now = ci_registry_now(registry);
     CI_TRY(end_begin(registry, id, token));
-    ci_status status = ci_db_run(
+    ci_status status = ci_registry_db_run(
         db, NULL,
         "UPDATE data_registry SET status='published',published_path=?,published_at=?,"
         "qa_status='passed',validation_status='validated',finalization_status='finalized',"
@@ -299,11 +308,11 @@ ci_status ci_registry_product_publish(ci_registry *registry, const char *id, con
         "qa_json=coalesce(?,qa_json) WHERE data_id=?",
         "tdtt", published_path, now, qa_json, id);
     if (status == CI_OK) status = attempt_close(db, token, now, "published", NULL);
-    if (status == CI_OK) status = ci_lease_write(db, "data_registry", "data_id", id, NULL);
+    if (status == CI_OK) status = ci_registry_lease_write(db, "data_registry", "data_id", id, NULL);
     if (status == CI_OK)
-        status = ci_db_change(registry, CI_DB_DATA, "product", id, "publishing", "published",
-                              published_path);
-    return ci_db_end(db, status);
+        status = ci_registry_db_change(registry, CI_DB_DATA, "product", id, "publishing",
+                                       "published", published_path);
+    return ci_registry_db_end(db, status);
 }
 
 ci_status ci_registry_product_refuse(ci_registry *registry, const char *id, const char *token,
@@ -313,17 +322,18 @@ ci_status ci_registry_product_refuse(ci_registry *registry, const char *id, cons
     double now = ci_registry_now(registry);
     CI_TRY(end_begin(registry, id, token));
     /* A gate's refusal is no attempt that failed: the count goes back by the one of the claim. */
-    ci_status status = ci_db_run(
+    ci_status status = ci_registry_db_run(
         db, NULL,
         "UPDATE data_registry SET status='refused',qa_status='failed',"
         "validation_status='failed',finalization_status='failed',publish_error=?,failed_at=?,"
         "publish_attempts=max(publish_attempts-1,0),qa_json=? WHERE data_id=?",
         "tdtt", why, now, qa_json, id);
     if (status == CI_OK) status = attempt_close(db, token, now, "refused", why);
-    if (status == CI_OK) status = ci_lease_write(db, "data_registry", "data_id", id, NULL);
+    if (status == CI_OK) status = ci_registry_lease_write(db, "data_registry", "data_id", id, NULL);
     if (status == CI_OK)
-        status = ci_db_change(registry, CI_DB_DATA, "product", id, "publishing", "refused", why);
-    return ci_db_end(db, status);
+        status = ci_registry_db_change(registry, CI_DB_DATA, "product", id, "publishing", "refused",
+                                       why);
+    return ci_registry_db_end(db, status);
 }
 
 ci_status ci_registry_product_fail(ci_registry *registry, const char *id, const char *token,
@@ -334,32 +344,33 @@ ci_status ci_registry_product_fail(ci_registry *registry, const char *id, const 
     double now = ci_registry_now(registry);
     int64_t n_attempt = 0;
     CI_TRY(end_begin(registry, id, token));
-    ci_status status = ci_db_int(
+    ci_status status = ci_registry_db_int(
         db, &n_attempt, 1, "SELECT publish_attempts FROM data_registry WHERE data_id=?", "t", id);
     *state = n_attempt >= max_attempt ? CI_PUBLISH_FAILED : CI_PUBLISH_STAGING;
     double wait_s = backoff_s * pow(2, (double)(n_attempt > 1 ? n_attempt - 1 : 0));
     if (status == CI_OK)
-        status = ci_db_run(db, NULL,
-                           "UPDATE data_registry SET status=?,publish_error=?,failed_at=?,"
-                           "next_try_at=?,finalization_status='failed' WHERE data_id=?",
-                           "ttddt", state_words[*state], why, now,
-                           *state == CI_PUBLISH_FAILED ? (double)NAN : now + wait_s, id);
+        status = ci_registry_db_run(db, NULL,
+                                    "UPDATE data_registry SET status=?,publish_error=?,failed_at=?,"
+                                    "next_try_at=?,finalization_status='failed' WHERE data_id=?",
+                                    "ttddt", state_words[*state], why, now,
+                                    *state == CI_PUBLISH_FAILED ? (double)NAN : now + wait_s, id);
     if (status == CI_OK) status = attempt_close(db, token, now, "failed", why);
-    if (status == CI_OK) status = ci_lease_write(db, "data_registry", "data_id", id, NULL);
+    if (status == CI_OK) status = ci_registry_lease_write(db, "data_registry", "data_id", id, NULL);
     if (status == CI_OK)
-        status = ci_db_change(registry, CI_DB_DATA, "product", id, "publishing",
-                              state_words[*state], why);
-    return ci_db_end(db, status);
+        status = ci_registry_db_change(registry, CI_DB_DATA, "product", id, "publishing",
+                                       state_words[*state], why);
+    return ci_registry_db_end(db, status);
 }
 
 ci_status ci_registry_product_staging_removed(ci_registry *registry, const char *id)
 {
     ci_db *db = &registry->db[CI_DB_DATA];
-    CI_TRY(ci_db_begin(db));
-    return ci_db_end(db, ci_db_run(db, NULL,
-                                   "UPDATE data_registry SET staging_removable=2 WHERE data_id=? "
-                                   "AND status='published'",
-                                   "t", id));
+    CI_TRY(ci_registry_db_begin(db));
+    return ci_registry_db_end(
+        db, ci_registry_db_run(db, NULL,
+                               "UPDATE data_registry SET staging_removable=2 WHERE data_id=? "
+                               "AND status='published'",
+                               "t", id));
 }
 
 /* ---- registry and disk put right ------------------------------------------------------------- */
@@ -372,17 +383,18 @@ ci_status ci_registry_product_lost(ci_registry *registry, const char *id,
     int64_t n = 0;
     *done = false;
     snprintf(why, sizeof why, "%s is not there any more", published_path);
-    CI_TRY(ci_db_begin(db));
-    ci_status status = ci_db_run(
+    CI_TRY(ci_registry_db_begin(db));
+    ci_status status = ci_registry_db_run(
         db, &n,
         "UPDATE data_registry SET status='staging',published_path=NULL,published_at=NULL,"
         "finalization_status='pending',staging_removable=0,publish_error=?,next_try_at=NULL "
         "WHERE data_id=? AND status='published' AND published_path=? AND origin<>'deployed'",
         "ttt", why, id, published_path);
     if (status == CI_OK && n > 0)
-        status = ci_db_change(registry, CI_DB_DATA, "product", id, "published", "staging", why);
+        status =
+            ci_registry_db_change(registry, CI_DB_DATA, "product", id, "published", "staging", why);
     *done = status == CI_OK && n > 0;
-    return ci_db_end(db, status);
+    return ci_registry_db_end(db, status);
 }
 
 ci_status ci_registry_product_adopt(ci_registry *registry, const ci_registry_product *p,
@@ -393,9 +405,9 @@ ci_status ci_registry_product_adopt(ci_registry *registry, const ci_registry_pro
     int64_t n = 0;
     *is_new = false;
     CI_TRY(ci_path_parent(&base, p->stage_path));
-    ci_status status = ci_db_begin(db);
+    ci_status status = ci_registry_db_begin(db);
     if (status == CI_OK) {
-        status = ci_db_run(
+        status = ci_registry_db_run(
             db, &n,
             "INSERT INTO data_registry(data_type,data_id,base_path,status,stage_path,"
             "published_path,created_at,staged_at,published_at,metadata_json,qa_json,qa_status,"
@@ -405,10 +417,10 @@ ci_status ci_registry_product_adopt(ci_registry *registry, const ci_registry_pro
             p->created_unix_s, p->staged_unix_s, p->published_unix_s, p->metadata_json, p->qa_json,
             p->time_mjd_s);
         if (status == CI_OK && n > 0)
-            status = ci_db_change(registry, CI_DB_DATA, "product", p->id, "", "published",
-                                  "found in the products folder");
+            status = ci_registry_db_change(registry, CI_DB_DATA, "product", p->id, "", "published",
+                                           "found in the products folder");
         *is_new = status == CI_OK && n > 0;
-        status = ci_db_end(db, status);
+        status = ci_registry_db_end(db, status);
     }
     ci_mem_free(base);
     return status;
@@ -424,25 +436,25 @@ ci_status ci_registry_attempts_read(ci_registry *registry, ci_registry_attempts 
     sqlite3_stmt *stmt = NULL;
     *out = NULL;
     CI_TRY(ci_mem_alloc(&list, 1, sizeof *list, "attempts"));
-    ci_status status =
-        ci_db_query(db, &stmt,
-                    "SELECT data_id,outcome,host,job,attempt,pid,started_at,ended_at,error FROM "
-                    "publish_attempts WHERE (?1 IS NULL OR data_id=?1) AND started_at>=?2 ORDER "
-                    "BY id",
-                    "td", product_id, isnan(since_unix_s) ? 0.0 : since_unix_s);
-    while (ci_db_next(db, &stmt, &status)) {
-        status = ci_db_list_grow(&list->item, list->n, sizeof *list->item);
+    ci_status status = ci_registry_db_query(
+        db, &stmt,
+        "SELECT data_id,outcome,host,job,attempt,pid,started_at,ended_at,error FROM "
+        "publish_attempts WHERE (?1 IS NULL OR data_id=?1) AND started_at>=?2 ORDER "
+        "BY id",
+        "td", product_id, isnan(since_unix_s) ? 0.0 : since_unix_s);
+    while (ci_registry_db_next(db, &stmt, &status)) {
+        status = ci_registry_db_list_grow(&list->item, list->n, sizeof *list->item);
         if (status != CI_OK) continue;
         ci_registry_attempt *a = &list->item[list->n++];
-        ci_db_text(stmt, 0, a->product_id, sizeof a->product_id);
-        ci_db_text(stmt, 1, a->outcome, sizeof a->outcome);
-        ci_db_text(stmt, 2, a->host, sizeof a->host);
-        ci_db_text(stmt, 3, a->job, sizeof a->job);
-        a->attempt = ci_db_integer(stmt, 4);
-        a->pid = ci_db_integer(stmt, 5);
-        a->started_unix_s = ci_db_real(stmt, 6);
-        a->ended_unix_s = ci_db_real(stmt, 7);
-        status = ci_db_text_copy(stmt, 8, &a->error);
+        ci_registry_db_text(stmt, 0, a->product_id, sizeof a->product_id);
+        ci_registry_db_text(stmt, 1, a->outcome, sizeof a->outcome);
+        ci_registry_db_text(stmt, 2, a->host, sizeof a->host);
+        ci_registry_db_text(stmt, 3, a->job, sizeof a->job);
+        a->attempt = ci_registry_db_integer(stmt, 4);
+        a->pid = ci_registry_db_integer(stmt, 5);
+        a->started_unix_s = ci_registry_db_real(stmt, 6);
+        a->ended_unix_s = ci_registry_db_real(stmt, 7);
+        status = ci_registry_db_text_copy(stmt, 8, &a->error);
     }
     if (status != CI_OK) {
         ci_registry_attempts_free(list);

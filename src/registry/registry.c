@@ -27,8 +27,8 @@ static bool file_has_table(const char *path, const char *table)
         return false;
     }
     sqlite3_busy_timeout(db.handle, 5000);
-    bool found = ci_str_copy(&db.path, path) == CI_OK && ci_db_has_table(&db, table);
-    ci_db_close(&db);
+    bool found = ci_str_copy(&db.path, path) == CI_OK && ci_registry_db_has_table(&db, table);
+    ci_registry_db_close(&db);
     ci_error_clear();
     return found;
 }
@@ -44,7 +44,8 @@ static ci_status sort_paths(ci_registry *registry, const ci_registry_paths *path
         return CI_OK;
     char *folder = NULL, *data = NULL;
     ci_status status = ci_path_parent(&folder, paths->data);
-    if (status == CI_OK) status = ci_path_join(&data, folder, ci_schema_file_name(CI_DB_DATA));
+    if (status == CI_OK)
+        status = ci_path_join(&data, folder, ci_registry_schema_file_name(CI_DB_DATA));
     ci_mem_free(folder);
     CI_TRY(status);
     ci_log_warning("%s: named as the data registry, but it holds calibration tables: %s is used "
@@ -70,15 +71,15 @@ ci_status ci_registry_open(ci_registry **out, const ci_registry_paths *paths,
         registry->options = *options;
     else
         ci_registry_options_default(&registry->options);
-    ci_lease_self(&registry->self);
+    ci_registry_lease_self(&registry->self);
     ci_status status = sort_paths(registry, paths);
     double now = ci_registry_now(registry);
     for (int i = 0; i < CI_DB_COUNT && status == CI_OK; i++) {
         ci_db *db = &registry->db[i];
         db->which = (ci_registry_database)i;
         db->busy_s = registry->options.busy_s;
-        status = registry->options.read_only ? ci_db_open_read(db, now)
-                                             : ci_db_open_write(db, paths->backups, now);
+        status = registry->options.read_only ? ci_registry_db_open_read(db, now)
+                                             : ci_registry_db_open_write(db, paths->backups, now);
     }
     if (status != CI_OK) {
         ci_registry_close(registry);
@@ -92,7 +93,7 @@ void ci_registry_close(ci_registry *registry)
 {
     if (!registry) return;
     for (int i = 0; i < CI_DB_COUNT; i++)
-        ci_db_close(&registry->db[i]);
+        ci_registry_db_close(&registry->db[i]);
     ci_mem_free(registry);
 }
 
@@ -108,7 +109,7 @@ int ci_registry_version_found(const ci_registry *registry, ci_registry_database 
 
 int ci_registry_version_known(ci_registry_database which)
 {
-    return ci_schema_version(which);
+    return ci_registry_schema_version(which);
 }
 
 double ci_registry_migrated_unix_s(const ci_registry *registry, ci_registry_database which)
@@ -121,17 +122,17 @@ ci_status ci_registry_verify(ci_registry *registry, ci_registry_database which)
     ci_db *db = &registry->db[which];
     sqlite3_stmt *stmt = NULL;
     char text[CI_REGISTRY_TEXT];
-    CI_TRY(ci_db_word(db, text, sizeof text, "PRAGMA integrity_check(1)", ""));
+    CI_TRY(ci_registry_db_word(db, text, sizeof text, "PRAGMA integrity_check(1)", ""));
     if (strcmp(text, "ok") != 0)
         return ci_error(CI_ERR_DATABASE,
                         "%s: %s: put back a copy of it; contimg's own are in the "
                         "folder backups of the state folder",
                         db->path, text);
-    ci_status status = ci_db_query(db, &stmt, "PRAGMA foreign_key_check", "");
-    if (ci_db_next(db, &stmt, &status)) {
-        ci_db_text(stmt, 0, text, sizeof text);
-        long long row = ci_db_integer(stmt, 1);
-        ci_db_done(&stmt);
+    ci_status status = ci_registry_db_query(db, &stmt, "PRAGMA foreign_key_check", "");
+    if (ci_registry_db_next(db, &stmt, &status)) {
+        ci_registry_db_text(stmt, 0, text, sizeof text);
+        long long row = ci_registry_db_integer(stmt, 1);
+        ci_registry_db_done(&stmt);
         return ci_error(CI_ERR_DATABASE, "%s: table %s row %lld points at a row that is not there",
                         db->path, text, row);
     }
@@ -140,19 +141,19 @@ ci_status ci_registry_verify(ci_registry *registry, ci_registry_database which)
 
 ci_status ci_registry_backup(ci_registry *registry, ci_registry_database which, const char *path)
 {
-    return ci_db_backup(&registry->db[which], path);
+    return ci_registry_db_backup(&registry->db[which], path);
 }
 
 /* ---- transactions ---------------------------------------------------------------------- */
 
 ci_status ci_registry_begin(ci_registry *registry, ci_registry_database which)
 {
-    return ci_db_begin(&registry->db[which]);
+    return ci_registry_db_begin(&registry->db[which]);
 }
 
 ci_status ci_registry_end(ci_registry *registry, ci_registry_database which, ci_status status)
 {
-    return ci_db_end(&registry->db[which], status);
+    return ci_registry_db_end(&registry->db[which], status);
 }
 
 bool ci_registry_in_transaction(const ci_registry *registry, ci_registry_database which)

@@ -103,18 +103,18 @@ static const char *const indices[CI_DB_COUNT][8] = {
                     "CREATE INDEX IF NOT EXISTS contimg_data_status ON data_registry(status)"}};
 
 static const ci_schema_table *const deployed[CI_DB_COUNT] = {
-    ci_schema_deployed_ingest, ci_schema_deployed_cal, ci_schema_deployed_products,
-    ci_schema_deployed_data};
+    ci_registry_schema_deployed_ingest, ci_registry_schema_deployed_cal,
+    ci_registry_schema_deployed_products, ci_registry_schema_deployed_data};
 static const ci_schema_table *const added[CI_DB_COUNT] = {added_ingest, added_cal, added_products,
                                                           added_data};
 
-int ci_schema_version(ci_registry_database which)
+int ci_registry_schema_version(ci_registry_database which)
 {
     (void)which;
     return 1;
 }
 
-const char *ci_schema_file_name(ci_registry_database which)
+const char *ci_registry_schema_file_name(ci_registry_database which)
 {
     static const char *const names[CI_DB_COUNT] = {"ingest.sqlite3", "cal_registry.sqlite3",
                                                    "products.sqlite3", "data_registry.sqlite3"};
@@ -137,7 +137,7 @@ static ci_status table_create(ci_db *db, const ci_schema_table *table)
         p += n + (p[n] == ';');
     }
     if (status == CI_OK) status = ci_text_append(&sql, ")");
-    if (status == CI_OK) status = ci_db_run(db, NULL, sql.text, "");
+    if (status == CI_OK) status = ci_registry_db_run(db, NULL, sql.text, "");
     ci_mem_free(sql.text);
     return status;
 }
@@ -145,8 +145,8 @@ static ci_status table_create(ci_db *db, const ci_schema_table *table)
 static ci_status has_column(ci_db *db, const char *table, const char *column, bool *out)
 {
     int64_t n = 0;
-    CI_TRY(ci_db_int(db, &n, 0, "SELECT count(*) FROM pragma_table_info(?) WHERE name=?", "tt",
-                     table, column));
+    CI_TRY(ci_registry_db_int(db, &n, 0, "SELECT count(*) FROM pragma_table_info(?) WHERE name=?",
+                              "tt", table, column));
     *out = n > 0;
     return CI_OK;
 }
@@ -167,7 +167,7 @@ static ci_status column_add(ci_db *db, const char *table, const char *declaratio
     }
     char *sql = NULL;
     CI_TRY(ci_str_format(&sql, "ALTER TABLE %s ADD COLUMN %s", table, text));
-    ci_status status = ci_db_run(db, NULL, sql, "");
+    ci_status status = ci_registry_db_run(db, NULL, sql, "");
     ci_mem_free(sql);
     return status;
 }
@@ -178,7 +178,7 @@ static ci_status column_add(ci_db *db, const char *table, const char *declaratio
  * a name alone (users, jobs, images) may be anybody's. */
 static ci_status is_deployed_table(ci_db *db, const ci_schema_table *table, bool *out)
 {
-    *out = ci_db_has_table(db, table->name);
+    *out = ci_registry_db_has_table(db, table->name);
     for (const char *p = table->columns; *p && *out;) {
         size_t n = strcspn(p, ";");
         char text[256], name[64];
@@ -198,28 +198,29 @@ static ci_status holds_one_of(ci_db *db, const ci_schema_table *tables, bool *ou
     return CI_OK;
 }
 
-ci_status ci_schema_check_owner(ci_db *db)
+ci_status ci_registry_schema_check_owner(ci_db *db)
 {
     static const char *const variables[CI_DB_COUNT] = {
         "CONTIMG_QUEUE_DB", "CONTIMG_CAL_REGISTRY_DB", "CONTIMG_PRODUCTS_DB",
         "CONTIMG_REGISTRY_DB"};
     int64_t n = 0;
     bool is_ours = false;
-    CI_TRY(ci_db_int(db, &n, 0, "SELECT count(*) FROM sqlite_master", ""));
+    CI_TRY(ci_registry_db_int(db, &n, 0, "SELECT count(*) FROM sqlite_master", ""));
     if (n == 0) return CI_OK;
     CI_TRY(holds_one_of(db, deployed[db->which], &is_ours));
     if (db->which == CI_DB_PRODUCTS) {
         /* The deployed API and monitor make the data registry's tables there, too. */
-        CI_TRY(holds_one_of(db, ci_schema_deployed_workflow, &is_ours));
-        CI_TRY(holds_one_of(db, ci_schema_deployed_data, &is_ours));
+        CI_TRY(holds_one_of(db, ci_registry_schema_deployed_workflow, &is_ours));
+        CI_TRY(holds_one_of(db, ci_registry_schema_deployed_data, &is_ours));
     }
     if (is_ours) return CI_OK;
     char first[CI_REGISTRY_WORD];
-    CI_TRY(ci_db_word(db, first, sizeof first, "SELECT name FROM sqlite_master LIMIT 1", ""));
+    CI_TRY(
+        ci_registry_db_word(db, first, sizeof first, "SELECT name FROM sqlite_master LIMIT 1", ""));
     return ci_error(CI_ERR_INPUT,
                     "%s (%s): a database, but not this one of contimg's (it holds '%s', and no "
                     "table of %s): left as it is; name another file",
-                    db->path, variables[db->which], first, ci_schema_file_name(db->which));
+                    db->path, variables[db->which], first, ci_registry_schema_file_name(db->which));
 }
 
 /* ---- widening ------------------------------------------------------------------------ */
@@ -241,8 +242,8 @@ static ci_status table_widen(ci_db *db, const ci_schema_table *table)
 static ci_status tables_apply(ci_db *db, const ci_schema_table *tables)
 {
     for (; tables->name; tables++)
-        CI_TRY(ci_db_has_table(db, tables->name) ? table_widen(db, tables)
-                                                 : table_create(db, tables));
+        CI_TRY(ci_registry_db_has_table(db, tables->name) ? table_widen(db, tables)
+                                                          : table_create(db, tables));
     return CI_OK;
 }
 
@@ -252,19 +253,20 @@ static ci_status tables_apply(ci_db *db, const ci_schema_table *tables)
 static ci_status migrate_0_to_1(ci_db *db, double now_unix_s)
 {
     int64_t n_table = 0;
-    CI_TRY(ci_db_int(db, &n_table, 0, "SELECT count(*) FROM sqlite_master WHERE type='table'", ""));
+    CI_TRY(ci_registry_db_int(db, &n_table, 0,
+                              "SELECT count(*) FROM sqlite_master WHERE type='table'", ""));
     CI_TRY(tables_apply(db, deployed[db->which]));
     CI_TRY(tables_apply(db, added[db->which]));
     for (size_t i = 0; i < 8 && indices[db->which][i]; i++)
-        CI_TRY(ci_db_run(db, NULL, indices[db->which][i], ""));
-    return ci_db_run(db, NULL, "INSERT OR IGNORE INTO contimg_meta(key,value) VALUES(?,?)", "td",
-                     n_table > 0 ? "migrated_at" : "created_at", now_unix_s);
+        CI_TRY(ci_registry_db_run(db, NULL, indices[db->which][i], ""));
+    return ci_registry_db_run(db, NULL, "INSERT OR IGNORE INTO contimg_meta(key,value) VALUES(?,?)",
+                              "td", n_table > 0 ? "migrated_at" : "created_at", now_unix_s);
 }
 
-ci_status ci_schema_migrate(ci_db *db, double now_unix_s)
+ci_status ci_registry_schema_migrate(ci_db *db, double now_unix_s)
 {
     int version = 0;
-    CI_TRY(ci_schema_version_read(db, &version));
+    CI_TRY(ci_registry_schema_version_read(db, &version));
     if (version < 1) CI_TRY(migrate_0_to_1(db, now_unix_s));
-    return ci_db_script(db, "PRAGMA user_version=1");
+    return ci_registry_db_script(db, "PRAGMA user_version=1");
 }

@@ -12,11 +12,11 @@ typedef struct ci_schema_table
 } ci_schema_table;
 
 /* Tables of the deployed pipeline, November 2025; NULL name ends. */
-extern const ci_schema_table ci_schema_deployed_ingest[];
-extern const ci_schema_table ci_schema_deployed_cal[];
-extern const ci_schema_table ci_schema_deployed_products[];
-extern const ci_schema_table ci_schema_deployed_data[];
+extern const ci_schema_table ci_registry_schema_deployed_ingest[];
+extern const ci_schema_table ci_registry_schema_deployed_cal[];
+extern const ci_schema_table ci_registry_schema_deployed_products[];
+extern const ci_schema_table ci_registry_schema_deployed_data[];
 /* The other shape of products' mosaics in the field. */
-extern const ci_schema_table ci_schema_deployed_workflow[];
+extern const ci_schema_table ci_registry_schema_deployed_workflow[];
 
 #endif

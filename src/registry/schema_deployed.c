@@ -3,7 +3,7 @@
 /* The names, types and defaults that the deployed pipeline's programs and dashboards use.
  * They are made in new databases too, so that those go on working beside contimg. */
 
-const ci_schema_table ci_schema_deployed_ingest[] = {
+const ci_schema_table ci_registry_schema_deployed_ingest[] = {
     {"ingest_queue",
      "group_id TEXT PRIMARY KEY;state TEXT NOT NULL;received_at REAL NOT NULL;"
      "last_update REAL NOT NULL;expected_subbands INTEGER;retry_count INTEGER NOT NULL DEFAULT 0;"
@@ -16,7 +16,7 @@ const ci_schema_table ci_schema_deployed_ingest[] = {
      "total_time REAL;writer_type TEXT;recorded_at REAL NOT NULL"},
     {0}};
 
-const ci_schema_table ci_schema_deployed_cal[] = {
+const ci_schema_table ci_registry_schema_deployed_cal[] = {
     {"caltables",
      "id INTEGER PRIMARY KEY;set_name TEXT NOT NULL;path TEXT NOT NULL UNIQUE;"
      "table_type TEXT NOT NULL;order_index INTEGER NOT NULL;cal_field TEXT;refant TEXT;"
@@ -24,7 +24,7 @@ const ci_schema_table ci_schema_deployed_cal[] = {
      "notes TEXT"},
     {0}};
 
-const ci_schema_table ci_schema_deployed_data[] = {
+const ci_schema_table ci_registry_schema_deployed_data[] = {
     {"data_registry",
      "id INTEGER PRIMARY KEY;data_type TEXT NOT NULL;data_id TEXT NOT NULL UNIQUE;"
      "base_path TEXT NOT NULL;status TEXT NOT NULL DEFAULT 'staging';stage_path TEXT NOT NULL;"
@@ -39,12 +39,12 @@ const ci_schema_table ci_schema_deployed_data[] = {
      "id INTEGER PRIMARY KEY;data_id TEXT NOT NULL;tag TEXT NOT NULL;(UNIQUE(data_id,tag))"},
     {0}};
 
-const ci_schema_table ci_schema_deployed_workflow[] = {
+const ci_schema_table ci_registry_schema_deployed_workflow[] = {
     {"mosaics", "id INTEGER PRIMARY KEY;name TEXT NOT NULL;created_at REAL NOT NULL;"
                 "status TEXT NOT NULL;tiles TEXT NOT NULL"},
     {0}};
 
-const ci_schema_table ci_schema_deployed_products[] = {
+const ci_schema_table ci_registry_schema_deployed_products[] = {
     {"ms_index", "path TEXT PRIMARY KEY;start_mjd REAL;end_mjd REAL;mid_mjd REAL;processed_at REAL;"
                  "status TEXT;stage TEXT;stage_updated_at REAL;cal_applied INTEGER DEFAULT 0;"
                  "imagename TEXT"},

@@ -34,7 +34,7 @@ static ci_status gain_plot(ci_text *out, const ci_cal_table *table, bool is_phas
                          : table->freq_hz[i] * 1e-6;
     for (size_t a = 0; status == CI_OK && a < n_ant; a++) {
         for (size_t i = 0; i < n; i++) {
-            size_t at = (i * n_ant + a) * table->n_hand + i_hand;
+            size_t at = (i * n_ant + a) * table->n_feed + i_hand;
             ci_c64 g = table->gain[at];
             y[a * n + i] = table->flag[at] ? NAN : is_phase ? carg(g) * CI_RAD_TO_DEG : cabs(g);
         }
@@ -69,7 +69,7 @@ static ci_status table_plots(ci_text *out, const char *path)
         return ci_text_append(out, "</p>\n");
     }
     ci_status status = CI_OK;
-    for (size_t hand = 0; status == CI_OK && hand < table->n_hand; hand++) {
+    for (size_t hand = 0; status == CI_OK && hand < table->n_feed; hand++) {
         status = gain_plot(out, table, false, hand);
         if (status == CI_OK) status = gain_plot(out, table, true, hand);
     }

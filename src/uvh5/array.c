@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-void uvh5_geodetic_to_ecef(double lat_rad, double lon_rad, double height_m, double out[3])
+void ci_uvh5_geodetic_to_ecef(double lat_rad, double lon_rad, double height_m, double out[3])
 {
     const double radius_m = 6378137.0, flattening = 1 / 298.257223563;
     double e2 = flattening * (2 - flattening);
@@ -25,19 +25,19 @@ static ci_status site_read(ci_uvh5_file *file)
         CI_TRY(ci_h5_read_double(file->h5, names[i], &value[i], 1));
         double most = i == 0 ? 90 : i == 1 ? 360 : 1e5;
         if (!(fabs(value[i]) <= most)) {
-            return uvh5_refuse(file, names[i], "%g is no %s", value[i],
-                               i == 2 ? "height in metres" : "angle in degrees");
+            return ci_uvh5_refuse(file, names[i], "%g is no %s", value[i],
+                                  i == 2 ? "height in metres" : "angle in degrees");
         }
     }
     array->lat_rad = value[0] * CI_DEG_TO_RAD;
     array->lon_rad = value[1] * CI_DEG_TO_RAD;
     array->height_m = value[2];
-    uvh5_header_text(file, "Header/telescope_name", array->telescope, sizeof array->telescope);
-    uvh5_header_text(file, "Header/instrument", array->instrument, sizeof array->instrument);
-    uvh5_header_text(file, "Header/telescope_frame", frame, sizeof frame);
+    ci_uvh5_header_text(file, "Header/telescope_name", array->telescope, sizeof array->telescope);
+    ci_uvh5_header_text(file, "Header/instrument", array->instrument, sizeof array->instrument);
+    ci_uvh5_header_text(file, "Header/telescope_frame", frame, sizeof frame);
     if (frame[0] != '\0' && strcasecmp(frame, "itrs") != 0) {
-        return uvh5_refuse(file, "Header/telescope_frame", "\"%s\": only \"itrs\" is understood",
-                           frame);
+        return ci_uvh5_refuse(file, "Header/telescope_frame", "\"%s\": only \"itrs\" is understood",
+                              frame);
     }
     return CI_OK;
 }
@@ -48,8 +48,8 @@ static ci_status numbers_check(const ci_uvh5_file *file, const int64_t *number, 
     for (size_t i = 0; i < n; i++) {
         for (size_t j = 0; j < i; j++) {
             if (number[i] == number[j]) {
-                return uvh5_refuse(file, "Header/antenna_numbers", "%lld appears twice",
-                                   (long long)number[i]);
+                return ci_uvh5_refuse(file, "Header/antenna_numbers", "%lld appears twice",
+                                      (long long)number[i]);
             }
         }
     }
@@ -62,15 +62,16 @@ static ci_status positions_set(ci_uvh5_file *file, const double *position)
     ci_vis_array *array = &file->meta->array;
     double origin[3];
     size_t n_off = 0;
-    uvh5_geodetic_to_ecef(array->lat_rad, array->lon_rad, array->height_m, origin);
+    ci_uvh5_geodetic_to_ecef(array->lat_rad, array->lon_rad, array->height_m, origin);
     for (size_t i = 0; i < array->n_antenna; i++) {
         double radius2 = 0;
         for (int k = 0; k < 3; k++) {
             double x = position[3 * i + (size_t)k];
             if (!(fabs(x) <= most_m)) {
-                return uvh5_refuse(file, "Header/antenna_positions",
-                                   "antenna %lld: %g m from the array's place: not near the Earth",
-                                   (long long)array->antenna[i].number, x);
+                return ci_uvh5_refuse(
+                    file, "Header/antenna_positions",
+                    "antenna %lld: %g m from the array's place: not near the Earth",
+                    (long long)array->antenna[i].number, x);
             }
             array->antenna[i].pos_ecef_m[k] = origin[k] + x;
             radius2 += array->antenna[i].pos_ecef_m[k] * array->antenna[i].pos_ecef_m[k];
@@ -79,9 +80,9 @@ static ci_status positions_set(ci_uvh5_file *file, const double *position)
         if (radius < 6.33e6 || radius > 6.39e6) n_off++;
     }
     if (n_off > 0) {
-        uvh5_odd(file,
-                 "Header/antenna_positions: %zu of %zu antennas are not near the Earth's surface",
-                 n_off, array->n_antenna);
+        ci_uvh5_warning_add(
+            file, "Header/antenna_positions: %zu of %zu antennas are not near the Earth's surface",
+            n_off, array->n_antenna);
     }
     return CI_OK;
 }
@@ -90,9 +91,9 @@ static void diameters_read(ci_uvh5_file *file, double *buffer)
 {
     ci_vis_array *array = &file->meta->array;
     if (!ci_h5_has(file->h5, "Header/antenna_diameters")) return;
-    if (uvh5_header_doubles(file, "Header/antenna_diameters", buffer, array->n_antenna, NULL) !=
+    if (ci_uvh5_header_doubles(file, "Header/antenna_diameters", buffer, array->n_antenna, NULL) !=
         CI_OK) {
-        uvh5_odd(file, "Header/antenna_diameters: not one for each antenna: not used");
+        ci_uvh5_warning_add(file, "Header/antenna_diameters: not one for each antenna: not used");
         ci_error_clear();
         return;
     }
@@ -119,17 +120,18 @@ static ci_status antennas_fill(ci_uvh5_file *file, int64_t *number, double *posi
     return CI_OK;
 }
 
-ci_status uvh5_array_read(ci_uvh5_file *file)
+ci_status ci_uvh5_array_read(ci_uvh5_file *file)
 {
     ci_vis_array *array = &file->meta->array;
     size_t n = array->n_antenna;
     ci_h5_info info;
     CI_TRY(site_read(file));
-    CI_TRY(uvh5_header_info(file, "Header/antenna_positions", &info));
+    CI_TRY(ci_uvh5_header_info(file, "Header/antenna_positions", &info));
     if (info.rank != 2 || info.dim[0] != n || info.dim[1] != 3) {
         char shape[128];
         ci_h5_info_shape(&info, shape);
-        return uvh5_refuse(file, "Header/antenna_positions", "shape %s, needs %zu x 3", shape, n);
+        return ci_uvh5_refuse(file, "Header/antenna_positions", "shape %s, needs %zu x 3", shape,
+                              n);
     }
     int64_t *number = NULL;
     double *position = NULL;

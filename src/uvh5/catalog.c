@@ -7,11 +7,12 @@
 #include <string.h>
 #include <strings.h>
 
-ci_status uvh5_frame_to_icrs(const ci_uvh5_file *file, const char *what, uvh5_frame frame,
-                             double *lon_rad, double *lat_rad)
+ci_status ci_uvh5_frame_to_icrs(const ci_uvh5_file *file, const char *what, uvh5_frame frame,
+                                double *lon_rad, double *lat_rad)
 {
     if (!isfinite(*lon_rad) || !isfinite(*lat_rad) || fabs(*lat_rad) > CI_PI / 2 + 1e-9) {
-        return uvh5_refuse(file, what, "phase centre %g, %g rad is no place", *lon_rad, *lat_rad);
+        return ci_uvh5_refuse(file, what, "phase centre %g, %g rad is no place", *lon_rad,
+                              *lat_rad);
     }
     if (strcasecmp(frame.name, "icrs") == 0 || frame.name[0] == '\0') return CI_OK;
     if (strcasecmp(frame.name, "gcrs") == 0) {
@@ -22,13 +23,14 @@ ci_status uvh5_frame_to_icrs(const ci_uvh5_file *file, const char *what, uvh5_fr
         ci_sky_fk5_to_icrs(lon_rad, lat_rad);
         return CI_OK;
     }
-    return uvh5_refuse(file, what,
-                       "phase centre in frame \"%s\", epoch %g: only icrs, gcrs and fk5 of 2000 "
-                       "are understood: rephase the data (pyuvdata: phase with phase_frame icrs)",
-                       frame.name, frame.epoch);
+    return ci_uvh5_refuse(
+        file, what,
+        "phase centre in frame \"%s\", epoch %g: only icrs, gcrs and fk5 of 2000 "
+        "are understood: rephase the data (pyuvdata: phase with phase_frame icrs)",
+        frame.name, frame.epoch);
 }
 
-double uvh5_mid_time(const ci_uvh5_file *file)
+double ci_uvh5_mid_time(const ci_uvh5_file *file)
 {
     const ci_vis_meta *meta = file->meta;
     return 0.5 * (meta->time_mjd_s[0] + meta->time_mjd_s[meta->n_time - 1]);
@@ -60,10 +62,10 @@ static ci_status points_read(ci_uvh5_file *file, const char *group, entry *e)
     char name[160];
     ci_h5_info info;
     snprintf(name, sizeof name, "%s/cat_lon", group);
-    CI_TRY(uvh5_header_info(file, name, &info));
+    CI_TRY(ci_uvh5_header_info(file, name, &info));
     uint64_t n = ci_h5_info_count(&info);
     if (n < 1 || n > MAX_POINTS) {
-        return uvh5_refuse(file, name, "%llu values", (unsigned long long)n);
+        return ci_uvh5_refuse(file, name, "%llu values", (unsigned long long)n);
     }
     e->n_point = (size_t)n;
     CI_TRY(ci_mem_alloc(&e->lon, e->n_point, sizeof(double), "phase centre"));
@@ -82,18 +84,18 @@ static ci_status group_read(ci_uvh5_file *file, const char *group, entry *e)
     char name[160];
     snprintf(e->what, sizeof e->what, "%s", group);
     snprintf(name, sizeof name, "%s/cat_name", group);
-    uvh5_header_text(file, name, e->name, sizeof e->name);
+    ci_uvh5_header_text(file, name, e->name, sizeof e->name);
     snprintf(name, sizeof name, "%s/cat_type", group);
-    uvh5_header_text(file, name, e->type, sizeof e->type);
+    ci_uvh5_header_text(file, name, e->type, sizeof e->type);
     snprintf(name, sizeof name, "%s/cat_frame", group);
-    uvh5_header_text(file, name, e->frame, sizeof e->frame);
+    ci_uvh5_header_text(file, name, e->frame, sizeof e->frame);
     snprintf(name, sizeof name, "%s/cat_epoch", group);
     e->epoch = 2000;
-    uvh5_header_double(file, name, &e->epoch);
+    ci_uvh5_header_double(file, name, &e->epoch);
     snprintf(name, sizeof name, "%s/cat_pm_ra", group);
-    uvh5_header_double(file, name, &e->pm_ra_mas_yr);
+    ci_uvh5_header_double(file, name, &e->pm_ra_mas_yr);
     snprintf(name, sizeof name, "%s/cat_pm_dec", group);
-    uvh5_header_double(file, name, &e->pm_dec_mas_yr);
+    ci_uvh5_header_double(file, name, &e->pm_dec_mas_yr);
     if (strcmp(e->type, "unprojected") == 0) return CI_OK;
     return points_read(file, group, e);
 }
@@ -137,7 +139,7 @@ static ci_status json_read(ci_uvh5_file *file, const char *member, int64_t id, e
     ci_status status = ci_json_parse(&json, text, name);
     ci_mem_free(text);
     if (status != CI_OK) {
-        return uvh5_refuse(file, name, "neither a group nor JSON text");
+        return ci_uvh5_refuse(file, name, "neither a group nor JSON text");
     }
     if (ci_json_get_number(json, "cat_id", NAN) == (double)id) {
         *is_it = true;
@@ -164,19 +166,19 @@ static ci_status entry_read(ci_uvh5_file *file, int64_t id, entry *e)
     }
     ci_mem_free(members);
     if (status == CI_OK && !is_it) {
-        return uvh5_refuse(file, "Header/phase_center_id_array",
-                           "id %lld is not in phase_center_catalog", (long long)id);
+        return ci_uvh5_refuse(file, "Header/phase_center_id_array",
+                              "id %lld is not in phase_center_catalog", (long long)id);
     }
     return status;
 }
 
 static ci_status sidereal_make(const ci_uvh5_file *file, const entry *e, uvh5_centre *out)
 {
-    const uvh5_frame frame = {e->frame, e->epoch, uvh5_mid_time(file)};
+    const uvh5_frame frame = {e->frame, e->epoch, ci_uvh5_mid_time(file)};
     double ra = e->lon[0], dec = e->lat[0];
-    double n_year = 2000 + (uvh5_mid_time(file) / CI_DAY_S - 51544.5) / 365.25 - e->epoch;
+    double n_year = 2000 + (ci_uvh5_mid_time(file) / CI_DAY_S - 51544.5) / 365.25 - e->epoch;
     const double mas = CI_ARCSEC_TO_RAD * 1e-3;
-    CI_TRY(uvh5_frame_to_icrs(file, e->what, frame, &ra, &dec));
+    CI_TRY(ci_uvh5_frame_to_icrs(file, e->what, frame, &ra, &dec));
     if (isfinite(e->pm_ra_mas_yr) && isfinite(e->pm_dec_mas_yr) && isfinite(n_year)) {
         if (e->pm_ra_mas_yr != 0) ra += e->pm_ra_mas_yr * mas * n_year / cos(dec);
         dec += e->pm_dec_mas_yr * mas * n_year;
@@ -205,7 +207,7 @@ static ci_status ephem_make(const ci_uvh5_file *file, const entry *e, uvh5_centr
 {
     const ci_vis_meta *meta = file->meta;
     if (e->n_point == 1 || e->time == NULL) {
-        if (e->n_point > 1) return uvh5_refuse(file, e->what, "ephemeris without cat_times");
+        if (e->n_point > 1) return ci_uvh5_refuse(file, e->what, "ephemeris without cat_times");
         return sidereal_make(file, e, out);
     }
     out->place.kind = CI_PHASING_SIDEREAL;
@@ -215,7 +217,7 @@ static ci_status ephem_make(const ci_uvh5_file *file, const entry *e, uvh5_centr
         double *place = out->moving + 2 * i;
         ephem_at(e, meta->time_mjd_s[i] / CI_DAY_S + 2400000.5, &place[0], &place[1]);
         const uvh5_frame frame = {e->frame, e->epoch, meta->time_mjd_s[i]};
-        CI_TRY(uvh5_frame_to_icrs(file, e->what, frame, &place[0], &place[1]));
+        CI_TRY(ci_uvh5_frame_to_icrs(file, e->what, frame, &place[0], &place[1]));
     }
     return CI_OK;
 }
@@ -244,7 +246,7 @@ static ci_status drift_make(const ci_uvh5_file *file, const entry *e, uvh5_centr
 {
     double az = e->lon[0], el = e->lat[0], lat = file->meta->array.lat_rad;
     if (!isfinite(az) || !(fabs(el) <= CI_PI / 2 + 1e-9)) {
-        return uvh5_refuse(file, e->what, "azimuth %g, elevation %g rad is no place", az, el);
+        return ci_uvh5_refuse(file, e->what, "azimuth %g, elevation %g rad is no place", az, el);
     }
     double dec = asin(fmax(-1, fmin(1, sin(el) * sin(lat) + cos(el) * cos(lat) * cos(az))));
     double ha = atan2(-sin(az) * cos(el), cos(lat) * sin(el) - sin(lat) * cos(el) * cos(az));
@@ -268,13 +270,13 @@ static ci_status centre_make(const ci_uvh5_file *file, const entry *e, uvh5_cent
     if (strcmp(e->type, "sidereal") == 0) return sidereal_make(file, e, out);
     if (strcmp(e->type, "ephem") == 0) return ephem_make(file, e, out);
     if (strcmp(e->type, "driftscan") == 0) return drift_make(file, e, out);
-    return uvh5_refuse(file, e->what,
-                       "cat_type \"%s\": only sidereal, ephem, driftscan and unprojected are "
-                       "understood",
-                       e->type);
+    return ci_uvh5_refuse(file, e->what,
+                          "cat_type \"%s\": only sidereal, ephem, driftscan and unprojected are "
+                          "understood",
+                          e->type);
 }
 
-ci_status uvh5_catalog_read(ci_uvh5_file *file, int64_t id, uvh5_centre *out)
+ci_status ci_uvh5_catalog_read(ci_uvh5_file *file, int64_t id, uvh5_centre *out)
 {
     entry e = {0};
     ci_status status = entry_read(file, id, &e);

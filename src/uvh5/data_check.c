@@ -21,21 +21,21 @@ static ci_status shape_refuse(const ci_uvh5_file *file, const char *name, const 
     size_t swapped3[] = {n_row, n_pol, n_chan}, swapped4[] = {n_row, 1, n_pol, n_chan};
     ci_h5_info_shape(info, shape);
     if (shape_is(info, 3, swapped3) || shape_is(info, 4, swapped4)) {
-        return uvh5_refuse(file, name,
-                           "axes swapped: shape %s is (row, polarisation, channel) for %zu "
-                           "channels and %zu polarisations: transpose it to (row, channel, "
-                           "polarisation)",
-                           shape, n_chan, n_pol);
+        return ci_uvh5_refuse(file, name,
+                              "axes swapped: shape %s is (row, polarisation, channel) for %zu "
+                              "channels and %zu polarisations: transpose it to (row, channel, "
+                              "polarisation)",
+                              shape, n_chan, n_pol);
     }
     if (info->rank >= 3 && info->dim[0] < n_row) {
-        return uvh5_refuse(file, name,
-                           "holds %llu rows (shape %s) where the header says %zu: data are "
-                           "missing, the file was not finished",
-                           (unsigned long long)info->dim[0], shape, n_row);
+        return ci_uvh5_refuse(file, name,
+                              "holds %llu rows (shape %s) where the header says %zu: data are "
+                              "missing, the file was not finished",
+                              (unsigned long long)info->dim[0], shape, n_row);
     }
-    return uvh5_refuse(file, name,
-                       "shape %s does not fit the header: Nblts %zu, Nfreqs %zu, Npols %zu", shape,
-                       n_row, n_chan, n_pol);
+    return ci_uvh5_refuse(file, name,
+                          "shape %s does not fit the header: Nblts %zu, Nfreqs %zu, Npols %zu",
+                          shape, n_row, n_chan, n_pol);
 }
 
 /* Accepts (Nblts, Nfreqs, Npols), (Nblts, 1, Nfreqs, Npols) and (Nblts, Nspws, Nfreqs,
@@ -54,14 +54,15 @@ static ci_status shape_check(ci_uvh5_file *file, const char *name, const ci_h5_i
 static ci_status type_refuse(const ci_uvh5_file *file, const char *name)
 {
     if (strstr(name, "visdata") != NULL) {
-        return uvh5_refuse(file, name,
-                           "is not complex: a compound of r and i is needed, both floating point "
-                           "or both integers, of one size");
+        return ci_uvh5_refuse(
+            file, name,
+            "is not complex: a compound of r and i is needed, both floating point "
+            "or both integers, of one size");
     }
     if (strstr(name, "flags") != NULL) {
-        return uvh5_refuse(file, name, "is neither boolean (enum) nor integer");
+        return ci_uvh5_refuse(file, name, "is neither boolean (enum) nor integer");
     }
-    return uvh5_refuse(file, name, "is not numeric");
+    return ci_uvh5_refuse(file, name, "is not numeric");
 }
 
 /* A writer that died leaves its last chunks unwritten; HDF5 would read them as zeros. */
@@ -71,14 +72,15 @@ static ci_status chunks_check(ci_uvh5_file *file, const char *name)
     CI_TRY(ci_h5_chunks_count(file->h5, name, &n_there, &n_needed));
     if (n_there >= n_needed) return CI_OK;
     if (strstr(name, "visdata") == NULL) {
-        uvh5_odd(file, "%s: %llu of %llu pieces were never written and read as 0", name,
-                 (unsigned long long)(n_needed - n_there), (unsigned long long)n_needed);
+        ci_uvh5_warning_add(file, "%s: %llu of %llu pieces were never written and read as 0", name,
+                            (unsigned long long)(n_needed - n_there), (unsigned long long)n_needed);
         return CI_OK;
     }
-    return uvh5_refuse(file, name,
-                       "%llu of %llu pieces were never written: data are shorter than the header "
-                       "says, the file was not finished",
-                       (unsigned long long)(n_needed - n_there), (unsigned long long)n_needed);
+    return ci_uvh5_refuse(
+        file, name,
+        "%llu of %llu pieces were never written: data are shorter than the header "
+        "says, the file was not finished",
+        (unsigned long long)(n_needed - n_there), (unsigned long long)n_needed);
 }
 
 static void filters_text(const ci_h5_info *info, char *out, size_t size)
@@ -102,7 +104,7 @@ static ci_status windows_expand(ci_uvh5_file *file, const ci_h5_info *data)
 {
     ci_h5_info freq;
     if (file->n_spw == 1 || data->rank != 4 || data->dim[1] != file->n_spw) return CI_OK;
-    CI_TRY(uvh5_header_info(file, "Header/freq_array", &freq));
+    CI_TRY(ci_uvh5_header_info(file, "Header/freq_array", &freq));
     if (freq.rank == 2 && file->n_chan * file->n_spw <= 1 << 24 && freq.dim[0] == file->n_spw &&
         freq.dim[1] == file->n_chan && data->dim[2] == file->n_chan) {
         file->n_chan *= file->n_spw;
@@ -110,13 +112,13 @@ static ci_status windows_expand(ci_uvh5_file *file, const ci_h5_info *data)
     return CI_OK;
 }
 
-ci_status uvh5_data_check(ci_uvh5_file *file)
+ci_status ci_uvh5_data_check(ci_uvh5_file *file)
 {
     static const char *const names[] = {"Data/visdata", "Data/flags", "Data/nsamples"};
     char filters[3][64];
     for (int i = 0; i < 3; i++) {
         ci_h5_info info;
-        CI_TRY(uvh5_header_info(file, names[i], &info));
+        CI_TRY(ci_uvh5_header_info(file, names[i], &info));
         if (i == 0) CI_TRY(windows_expand(file, &info));
         CI_TRY(shape_check(file, names[i], &info));
         bool fits = i == 0   ? info.type_class == CI_H5_COMPLEX
@@ -130,18 +132,18 @@ ci_status uvh5_data_check(ci_uvh5_file *file)
             char shape[128];
             ci_h5_info_shape(&info, shape);
             file->data_rank = info.rank;
-            uvh5_fact_set(file, "layout", "%s (%s)", shape,
-                          info.rank == 3 ? "row, channel, polarisation"
-                                         : "row, window, channel, polarisation");
-            uvh5_fact_set(file, "precision", "%s, %zu bytes a part",
-                          info.part_is_int ? "integer" : "floating point", info.type_size / 2);
+            ci_uvh5_fact_set(file, "layout", "%s (%s)", shape,
+                             info.rank == 3 ? "row, channel, polarisation"
+                                            : "row, window, channel, polarisation");
+            ci_uvh5_fact_set(file, "precision", "%s, %zu bytes a part",
+                             info.part_is_int ? "integer" : "floating point", info.type_size / 2);
         }
     }
     if (strcmp(filters[0], filters[1]) == 0 && strcmp(filters[0], filters[2]) == 0) {
-        uvh5_fact_set(file, "filters", "%s", filters[0]);
+        ci_uvh5_fact_set(file, "filters", "%s", filters[0]);
     } else {
-        uvh5_fact_set(file, "filters", "visibilities %s, flags %s, nsamples %s", filters[0],
-                      filters[1], filters[2]);
+        ci_uvh5_fact_set(file, "filters", "visibilities %s, flags %s, nsamples %s", filters[0],
+                         filters[1], filters[2]);
     }
     return CI_OK;
 }
@@ -166,7 +168,7 @@ static void count_samples(const float *values, size_t n, sample_count *count)
 /* A few runs of rows decide whether nsamples can serve as weights: not if all are 0, and
  * not if more than one in a hundred is negative, not a number or absurd (> 1e9). The runs
  * depend on the file alone, so that every rank decides alike. */
-ci_status uvh5_nsamples_look(ci_uvh5_file *file)
+ci_status ci_uvh5_nsamples_look(ci_uvh5_file *file)
 {
     enum
     {
@@ -193,10 +195,10 @@ ci_status uvh5_nsamples_look(ci_uvh5_file *file)
     ci_mem_free(values);
     ci_h5_slab_close(slab);
     CI_TRY(status);
-    file->meta->nsamples_mean_something = count.n_good > 0 && count.n_bad * 100 <= count.n_good;
-    if (!file->meta->nsamples_mean_something) {
-        uvh5_odd(file, "Data/nsamples: %s: not used as weights",
-                 count.n_bad > 0 ? "negative, absurd or not numbers" : "all 0");
+    file->meta->has_valid_nsamples = count.n_good > 0 && count.n_bad * 100 <= count.n_good;
+    if (!file->meta->has_valid_nsamples) {
+        ci_uvh5_warning_add(file, "Data/nsamples: %s: not used as weights",
+                            count.n_bad > 0 ? "negative, absurd or not numbers" : "all 0");
     }
     return CI_OK;
 }

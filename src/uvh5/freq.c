@@ -38,23 +38,23 @@ static ci_status numbers_read(ci_uvh5_file *file, channel *channels, double *buf
     CI_TRY(ci_h5_read_double(file->h5, "Header/freq_array", buffer, n));
     for (size_t i = 0; i < n; i++) {
         if (!(buffer[i] >= least_hz && buffer[i] <= most_hz)) {
-            return uvh5_refuse(file, "Header/freq_array",
-                               "channel %zu: %g Hz: not within %g to %g Hz", i, buffer[i], least_hz,
-                               most_hz);
+            return ci_uvh5_refuse(file, "Header/freq_array",
+                                  "channel %zu: %g Hz: not within %g to %g Hz", i, buffer[i],
+                                  least_hz, most_hz);
         }
         channels[i].freq_hz = buffer[i];
         channels[i].index = (int32_t)i;
     }
-    CI_TRY(uvh5_header_doubles(file, "Header/channel_width", buffer, n, &is_scalar));
+    CI_TRY(ci_uvh5_header_doubles(file, "Header/channel_width", buffer, n, &is_scalar));
     for (size_t i = 0; i < n; i++) {
         if (!isfinite(buffer[i]) || buffer[i] <= 0) {
-            return uvh5_refuse(file, "Header/channel_width", "channel %zu: %g Hz: not positive", i,
-                               buffer[i]);
+            return ci_uvh5_refuse(file, "Header/channel_width", "channel %zu: %g Hz: not positive",
+                                  i, buffer[i]);
         }
         if (buffer[i] > 2 * channels[i].freq_hz) {
-            return uvh5_refuse(file, "Header/channel_width",
-                               "channel %zu: %g Hz: reaches below 0 Hz from its %g Hz", i,
-                               buffer[i], channels[i].freq_hz);
+            return ci_uvh5_refuse(file, "Header/channel_width",
+                                  "channel %zu: %g Hz: reaches below 0 Hz from its %g Hz", i,
+                                  buffer[i], channels[i].freq_hz);
         }
         channels[i].width_hz = buffer[i];
     }
@@ -76,14 +76,14 @@ static ci_status flex_read(ci_uvh5_file *file, channel *channels, const int64_t 
     const char *name = "Header/flex_spw_id_array";
     if (!ci_h5_has(file->h5, name)) {
         if (file->n_spw == 1) return CI_OK;
-        return uvh5_refuse(file, name, "dataset is missing, but Nspws is %zu", file->n_spw);
+        return ci_uvh5_refuse(file, name, "dataset is missing, but Nspws is %zu", file->n_spw);
     }
     CI_TRY(ci_h5_read_int(file->h5, name, id, file->n_chan));
     for (size_t i = 0; i < file->n_chan; i++) {
         channels[i].window = id[i];
         if (!is_listed(labels, file->n_spw, id[i])) {
-            return uvh5_refuse(file, name, "channel %zu: window %lld is not in spw_array", i,
-                               (long long)id[i]);
+            return ci_uvh5_refuse(file, name, "channel %zu: window %lld is not in spw_array", i,
+                                  (long long)id[i]);
         }
     }
     return CI_OK;
@@ -94,7 +94,7 @@ static ci_status windows_read(ci_uvh5_file *file, channel *channels, int64_t *id
 {
     int64_t *labels = NULL;
     ci_h5_info info;
-    CI_TRY(uvh5_header_info(file, "Header/freq_array", &info));
+    CI_TRY(ci_uvh5_header_info(file, "Header/freq_array", &info));
     CI_TRY(ci_mem_alloc(&labels, file->n_spw, sizeof *labels, "spectral windows"));
     ci_status status = ci_h5_read_int(file->h5, "Header/spw_array", labels, file->n_spw);
     if (status == CI_OK && file->n_spw > 1 && info.rank == 2 && info.dim[0] == file->n_spw) {
@@ -122,9 +122,9 @@ static ci_status sub_band_fill(ci_uvh5_file *file, const channel *channels, size
         sub_band->width_hz[i] = c->width_hz;
         file->chan_index[first + i] = c->index;
         if (i > 0 && c->freq_hz == c[-1].freq_hz) {
-            return uvh5_refuse(file, "Header/freq_array",
-                               "%.6f MHz appears twice (channels %d and %d)", c->freq_hz * 1e-6,
-                               (int)c[-1].index, (int)c->index);
+            return ci_uvh5_refuse(file, "Header/freq_array",
+                                  "%.6f MHz appears twice (channels %d and %d)", c->freq_hz * 1e-6,
+                                  (int)c[-1].index, (int)c->index);
         }
     }
     return CI_OK;
@@ -141,9 +141,9 @@ static void spacing_check(ci_uvh5_file *file, const ci_vis_sub_band *sub_band)
         if (width > 1.01 * step) n_wide++;
     }
     if (n_wide > 0) {
-        uvh5_odd(file,
-                 "Header/channel_width: %zu channels at %.3f MHz are wider than their spacing",
-                 n_wide, sub_band->freq_hz[0] * 1e-6);
+        ci_uvh5_warning_add(
+            file, "Header/channel_width: %zu channels at %.3f MHz are wider than their spacing",
+            n_wide, sub_band->freq_hz[0] * 1e-6);
     }
 }
 
@@ -209,8 +209,8 @@ static ci_status stray_check(ci_uvh5_file *file, const channel *c, size_t n)
              (int)c[i].index, c[i].freq_hz * 1e-6, c[low].freq_hz * 1e-6, c[high].freq_hz * 1e-6,
              step * 1e-3);
     if (near <= 0.5 * step || near > c[high].freq_hz - c[low].freq_hz)
-        return uvh5_refuse(file, "Header/freq_array", "%s", text);
-    uvh5_odd(file, "Header/freq_array: %s", text);
+        return ci_uvh5_refuse(file, "Header/freq_array", "%s", text);
+    ci_uvh5_warning_add(file, "Header/freq_array: %s", text);
     return CI_OK;
 }
 
@@ -242,14 +242,15 @@ static ci_status sub_bands_make(ci_uvh5_file *file, channel *channels)
         if (i == 0) continue;
         const ci_vis_sub_band *before = &meta->sub_band[i - 1];
         if (before->freq_hz[before->n_chan - 1] >= meta->sub_band[i].freq_hz[0]) {
-            uvh5_odd(file, "spectral windows %zu and %zu overlap in frequency at %.3f MHz", i - 1,
-                     i, meta->sub_band[i].freq_hz[0] * 1e-6);
+            ci_uvh5_warning_add(file,
+                                "spectral windows %zu and %zu overlap in frequency at %.3f MHz",
+                                i - 1, i, meta->sub_band[i].freq_hz[0] * 1e-6);
         }
     }
     return CI_OK;
 }
 
-ci_status uvh5_freq_read(ci_uvh5_file *file)
+ci_status ci_uvh5_freq_read(ci_uvh5_file *file)
 {
     channel *channels = NULL;
     double *buffer = NULL;

@@ -97,14 +97,16 @@ static void differences_tell(ci_uvh5_file *file, const differences *d)
     double worst = is_meridian ? d->worst_length_m : d->worst_m;
     if (!(worst > limit_m)) return;
     if (!is_meridian && d->worst_flipped_m < limit_m) {
-        uvh5_odd(file, "Header/uvw_array: has the opposite sign of the antenna positions: the "
-                       "visibilities may be conjugated; uvw are computed from the positions");
+        ci_uvh5_warning_add(file,
+                            "Header/uvw_array: has the opposite sign of the antenna positions: the "
+                            "visibilities may be conjugated; uvw are computed from the positions");
         return;
     }
-    uvh5_odd(file,
-             "Header/uvw_array: differs from the antenna positions by up to %.1f m; uvw are "
-             "computed from the positions",
-             worst);
+    ci_uvh5_warning_add(
+        file,
+        "Header/uvw_array: differs from the antenna positions by up to %.1f m; uvw are "
+        "computed from the positions",
+        worst);
 }
 
 /* Apparent sidereal time within 5 ms of ours. */
@@ -116,24 +118,25 @@ static void lst_compare(ci_uvh5_file *file, const ci_sky_eop *eop)
     if (!ci_h5_has(file->h5, "Header/lst_array")) return;
     if (ci_mem_alloc(&lst, file->n_row, sizeof *lst, "sidereal times") != CI_OK ||
         ci_h5_read_double(file->h5, "Header/lst_array", lst, file->n_row) != CI_OK) {
-        uvh5_odd(file, "Header/lst_array: %s", ci_error_text());
+        ci_uvh5_warning_add(file, "Header/lst_array: %s", ci_error_text());
         ci_error_clear();
     } else if (ci_sky_frame_new(&frame, eop, &meta->array, meta->time_mjd_s[file->row_time[0]],
                                 meta->dut1_s) == CI_OK) {
         double off_s =
             remainder(lst[0] - ci_sky_frame_last_rad(frame), CI_TWO_PI) / CI_TWO_PI * 86164.0905;
         if (!(fabs(off_s) <= 5e-3)) {
-            uvh5_odd(file,
-                     "Header/lst_array: %.3f s off the apparent sidereal time of its time; not "
-                     "used",
-                     off_s);
+            ci_uvh5_warning_add(
+                file,
+                "Header/lst_array: %.3f s off the apparent sidereal time of its time; not "
+                "used",
+                off_s);
         }
     }
     ci_sky_frame_free(frame);
     ci_mem_free(lst);
 }
 
-void uvh5_geometry_check(ci_uvh5_file *file)
+void ci_uvh5_geometry_check(ci_uvh5_file *file)
 {
     differences d = {0};
     ci_sky_eop *eop = NULL;
@@ -143,7 +146,7 @@ void uvh5_geometry_check(ci_uvh5_file *file)
         differences_tell(file, &d);
         lst_compare(file, eop);
     } else {
-        uvh5_odd(file, "uvw and sidereal times not compared: %s", ci_error_text());
+        ci_uvh5_warning_add(file, "uvw and sidereal times not compared: %s", ci_error_text());
         ci_error_clear();
     }
     ci_sky_eop_free(eop);

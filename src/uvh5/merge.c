@@ -297,7 +297,8 @@ static ci_status sub_bands_merge(ci_uvh5_file *const *file, size_t n, ci_vis_met
     return status;
 }
 
-ci_status uvh5_merge(ci_uvh5_file *const *file, size_t n, ci_vis_meta **out, uvh5_source **source)
+ci_status ci_uvh5_merge(ci_uvh5_file *const *file, size_t n, ci_vis_meta **out,
+                        uvh5_source **source)
 {
     ci_vis_meta *meta = NULL;
     *out = NULL;
@@ -310,8 +311,7 @@ ci_status uvh5_merge(ci_uvh5_file *const *file, size_t n, ci_vis_meta **out, uvh
     }
     CI_TRY(ci_vis_meta_copy(&meta, file[0]->meta));
     for (size_t i = 1; i < n; i++) {
-        meta->nsamples_mean_something =
-            meta->nsamples_mean_something && file[i]->meta->nsamples_mean_something;
+        meta->has_valid_nsamples = meta->has_valid_nsamples && file[i]->meta->has_valid_nsamples;
     }
     ci_status status = times_merge(file, n, meta);
     if (status == CI_OK) status = baselines_merge(file, n, meta);

@@ -13,6 +13,7 @@ typedef struct uvh5_source
 /* Compares n opened files and merges their descriptions: sub-bands ascending in frequency,
  * baselines and times of all. `source` [n_sub_band]. CI_ERR_INPUT names both files and what
  * does not fit. */
-ci_status uvh5_merge(ci_uvh5_file *const *file, size_t n, ci_vis_meta **meta, uvh5_source **source);
+ci_status ci_uvh5_merge(ci_uvh5_file *const *file, size_t n, ci_vis_meta **meta,
+                        uvh5_source **source);
 
 #endif

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-ci_status uvh5_refuse(const ci_uvh5_file *file, const char *dataset, const char *format, ...)
+ci_status ci_uvh5_refuse(const ci_uvh5_file *file, const char *dataset, const char *format, ...)
 {
     char text[768];
     va_list arguments;
@@ -16,7 +16,7 @@ ci_status uvh5_refuse(const ci_uvh5_file *file, const char *dataset, const char 
     return ci_error(CI_ERR_INPUT, "%s: %s: %s", file->path, dataset, text);
 }
 
-void uvh5_odd(ci_uvh5_file *file, const char *format, ...)
+void ci_uvh5_warning_add(ci_uvh5_file *file, const char *format, ...)
 {
     char text[768];
     va_list arguments;
@@ -27,7 +27,7 @@ void uvh5_odd(ci_uvh5_file *file, const char *format, ...)
     if (ci_str_copy(&file->odd[file->n_odd], text) == CI_OK) file->n_odd++;
 }
 
-void uvh5_fact_set(ci_uvh5_file *file, const char *name, const char *format, ...)
+void ci_uvh5_fact_set(ci_uvh5_file *file, const char *name, const char *format, ...)
 {
     char text[2048];
     va_list arguments;
@@ -40,7 +40,7 @@ void uvh5_fact_set(ci_uvh5_file *file, const char *name, const char *format, ...
     if (ci_str_copy(&fact->text, text) == CI_OK) file->n_fact++;
 }
 
-ci_status uvh5_stamp_take(uvh5_stamp *out, const char *path)
+ci_status ci_uvh5_stamp_take(uvh5_stamp *out, const char *path)
 {
     struct stat status;
     if (stat(path, &status) != 0) return ci_error_errno(errno, path, "open");
@@ -50,10 +50,10 @@ ci_status uvh5_stamp_take(uvh5_stamp *out, const char *path)
     return CI_OK;
 }
 
-ci_status uvh5_stamp_check(const uvh5_stamp *stamp, const char *path)
+ci_status ci_uvh5_stamp_check(const uvh5_stamp *stamp, const char *path)
 {
     uvh5_stamp now;
-    CI_TRY(uvh5_stamp_take(&now, path));
+    CI_TRY(ci_uvh5_stamp_take(&now, path));
     if (now.n_byte != stamp->n_byte) {
         return ci_error(CI_ERR_INPUT,
                         "%s: changed while it was read: %lld bytes, then %lld: wait until it is "
@@ -69,7 +69,7 @@ ci_status uvh5_stamp_check(const uvh5_stamp *stamp, const char *path)
     return CI_OK;
 }
 
-ci_status uvh5_header_int(const ci_uvh5_file *file, const char *name, int64_t *out)
+ci_status ci_uvh5_header_int(const ci_uvh5_file *file, const char *name, int64_t *out)
 {
     return ci_h5_read_int(file->h5, name, out, 1);
 }
@@ -82,7 +82,7 @@ static void clean_text(char *text)
     }
 }
 
-void uvh5_header_text(const ci_uvh5_file *file, const char *name, char *out, size_t size)
+void ci_uvh5_header_text(const ci_uvh5_file *file, const char *name, char *out, size_t size)
 {
     out[0] = '\0';
     if (!ci_h5_has(file->h5, name)) return;
@@ -93,7 +93,7 @@ void uvh5_header_text(const ci_uvh5_file *file, const char *name, char *out, siz
     clean_text(out);
 }
 
-bool uvh5_header_double(const ci_uvh5_file *file, const char *name, double *out)
+bool ci_uvh5_header_double(const ci_uvh5_file *file, const char *name, double *out)
 {
     if (!ci_h5_has(file->h5, name)) return false;
     if (ci_h5_read_double(file->h5, name, out, 1) != CI_OK) {
@@ -103,16 +103,16 @@ bool uvh5_header_double(const ci_uvh5_file *file, const char *name, double *out)
     return true;
 }
 
-ci_status uvh5_header_info(const ci_uvh5_file *file, const char *name, ci_h5_info *out)
+ci_status ci_uvh5_header_info(const ci_uvh5_file *file, const char *name, ci_h5_info *out)
 {
     return ci_h5_info_get(file->h5, name, out);
 }
 
-ci_status uvh5_header_doubles(const ci_uvh5_file *file, const char *name, double *out, size_t n,
-                              bool *was_scalar)
+ci_status ci_uvh5_header_doubles(const ci_uvh5_file *file, const char *name, double *out, size_t n,
+                                 bool *was_scalar)
 {
     ci_h5_info info;
-    CI_TRY(uvh5_header_info(file, name, &info));
+    CI_TRY(ci_uvh5_header_info(file, name, &info));
     bool one = ci_h5_info_count(&info) == 1 && info.rank == 0;
     if (was_scalar != NULL) *was_scalar = one;
     if (!one) return ci_h5_read_double(file->h5, name, out, n);
@@ -125,16 +125,16 @@ ci_status uvh5_header_doubles(const ci_uvh5_file *file, const char *name, double
 static ci_status size_read(const ci_uvh5_file *file, const char *name, int64_t most, size_t *out)
 {
     int64_t value;
-    CI_TRY(uvh5_header_int(file, name, &value));
+    CI_TRY(ci_uvh5_header_int(file, name, &value));
     if (value < 1 || value > most) {
-        return uvh5_refuse(file, name, "%lld is not within 1 to %lld", (long long)value,
-                           (long long)most);
+        return ci_uvh5_refuse(file, name, "%lld is not within 1 to %lld", (long long)value,
+                              (long long)most);
     }
     *out = (size_t)value;
     return CI_OK;
 }
 
-ci_status uvh5_sizes_read(ci_uvh5_file *file)
+ci_status ci_uvh5_sizes_read(ci_uvh5_file *file)
 {
     char version[32];
     if (ci_h5_kind_of(file->h5, "Header") != CI_H5_GROUP ||
@@ -142,10 +142,10 @@ ci_status uvh5_sizes_read(ci_uvh5_file *file)
         return ci_error(CI_ERR_INPUT, "%s: not UVH5: it has no groups /Header and /Data",
                         file->path);
     }
-    uvh5_header_text(file, "Header/version", version, sizeof version);
-    uvh5_fact_set(file, "version", "%s", version);
+    ci_uvh5_header_text(file, "Header/version", version, sizeof version);
+    ci_uvh5_fact_set(file, "version", "%s", version);
     if (version[0] > '1' && version[0] <= '9') {
-        uvh5_odd(file, "version %s is newer than any that contimg knows (1.2)", version);
+        ci_uvh5_warning_add(file, "version %s is newer than any that contimg knows (1.2)", version);
     }
     size_t n_telescope = 0;
     CI_TRY(size_read(file, "Header/Nblts", INT32_MAX, &file->n_row));
@@ -168,30 +168,30 @@ static void facts_read(ci_uvh5_file *file)
                  {"blt_order", "Header/blt_order"}};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         char text[2000];
-        uvh5_header_text(file, texts[i].dataset, text, sizeof text);
-        if (text[0] != '\0') uvh5_fact_set(file, texts[i].name, "%s", text);
+        ci_uvh5_header_text(file, texts[i].dataset, text, sizeof text);
+        if (text[0] != '\0') ci_uvh5_fact_set(file, texts[i].name, "%s", text);
     }
 }
 
 static ci_status open_steps(ci_uvh5_file *file)
 {
-    CI_TRY(uvh5_stamp_take(&file->stamp, file->path));
+    CI_TRY(ci_uvh5_stamp_take(&file->stamp, file->path));
     CI_TRY(ci_h5_open(&file->h5, file->path));
-    CI_TRY(uvh5_sizes_read(file));
-    CI_TRY(uvh5_data_check(file));
-    CI_TRY(uvh5_array_read(file));
-    CI_TRY(uvh5_freq_read(file));
-    CI_TRY(uvh5_rows_read(file));
-    CI_TRY(uvh5_pol_read(file));
-    CI_TRY(uvh5_phase_read(file));
+    CI_TRY(ci_uvh5_sizes_read(file));
+    CI_TRY(ci_uvh5_data_check(file));
+    CI_TRY(ci_uvh5_array_read(file));
+    CI_TRY(ci_uvh5_freq_read(file));
+    CI_TRY(ci_uvh5_rows_read(file));
+    CI_TRY(ci_uvh5_pol_read(file));
+    CI_TRY(ci_uvh5_phase_read(file));
     facts_read(file);
-    if (file->depth >= UVH5_READ) CI_TRY(uvh5_nsamples_look(file));
-    if (file->depth >= UVH5_CHECK) uvh5_geometry_check(file);
+    if (file->depth >= UVH5_READ) CI_TRY(ci_uvh5_nsamples_look(file));
+    if (file->depth >= UVH5_CHECK) ci_uvh5_geometry_check(file);
     return CI_OK;
 }
 
-ci_status uvh5_open(ci_uvh5_file **out, const char *path, const ci_uvh5_options *options,
-                    uvh5_depth depth, bool is_quiet)
+ci_status ci_uvh5_file_open(ci_uvh5_file **out, const char *path, const ci_uvh5_options *options,
+                            uvh5_depth depth, bool is_quiet)
 {
     ci_uvh5_file *file = NULL;
     *out = NULL;
@@ -220,7 +220,7 @@ ci_status uvh5_open(ci_uvh5_file **out, const char *path, const ci_uvh5_options 
 
 ci_status ci_uvh5_open(ci_uvh5_file **out, const char *path, const ci_uvh5_options *options)
 {
-    return uvh5_open(out, path, options, UVH5_CHECK, false);
+    return ci_uvh5_file_open(out, path, options, UVH5_CHECK, false);
 }
 
 void ci_uvh5_close(ci_uvh5_file *file)
@@ -249,12 +249,12 @@ const ci_vis_meta *ci_uvh5_meta(const ci_uvh5_file *file)
     return file->meta;
 }
 
-size_t ci_uvh5_odd_count(const ci_uvh5_file *file)
+size_t ci_uvh5_warning_count(const ci_uvh5_file *file)
 {
     return file->n_odd;
 }
 
-const char *ci_uvh5_odd_get(const ci_uvh5_file *file, size_t i)
+const char *ci_uvh5_warning_get(const ci_uvh5_file *file, size_t i)
 {
     return i < file->n_odd ? file->odd[i] : "";
 }

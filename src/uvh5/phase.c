@@ -44,7 +44,7 @@ static void hadec_look(ci_uvh5_file *file)
 {
     ci_h5_info info;
     char epoch[16];
-    uvh5_header_text(file, "Header/extra_keywords/phase_center_epoch", epoch, sizeof epoch);
+    ci_uvh5_header_text(file, "Header/extra_keywords/phase_center_epoch", epoch, sizeof epoch);
     file->has_hadec_mark = strcmp(epoch, "HADEC") == 0;
     if (ci_h5_has(file->h5, "Header/phase_center_app_dec") &&
         ci_h5_info_get(file->h5, "Header/phase_center_app_dec", &info) == CI_OK) {
@@ -59,10 +59,11 @@ static ci_status meridian_dec(ci_uvh5_file *file, double *dec_rad)
 {
     const char *name = "Header/phase_center_app_dec";
     if (file->is_scalar_app_dec) return ci_h5_read_double(file->h5, name, dec_rad, 1);
-    if (uvh5_header_double(file, "Header/extra_keywords/phase_center_dec", dec_rad)) return CI_OK;
+    if (ci_uvh5_header_double(file, "Header/extra_keywords/phase_center_dec", dec_rad))
+        return CI_OK;
     if (!ci_h5_has(file->h5, name)) {
-        return uvh5_refuse(file, name,
-                           "dataset is missing: phasing hadec needs the pointing's declination");
+        return ci_uvh5_refuse(file, name,
+                              "dataset is missing: phasing hadec needs the pointing's declination");
     }
     double *values = NULL;
     CI_TRY(ci_mem_alloc(&values, file->n_row, sizeof *values, "apparent declinations"));
@@ -70,7 +71,7 @@ static ci_status meridian_dec(ci_uvh5_file *file, double *dec_rad)
     if (status == CI_OK) *dec_rad = values[0];
     for (size_t i = 1; status == CI_OK && i < file->n_row; i++) {
         if (fabs(values[i] - values[0]) > 1e-6) {
-            status = uvh5_refuse(file, name, "is not one declination: phasing hadec cannot be");
+            status = ci_uvh5_refuse(file, name, "is not one declination: phasing hadec cannot be");
         }
     }
     ci_mem_free(values);
@@ -83,22 +84,23 @@ static ci_status meridian_read(ci_uvh5_file *file)
     double ha = 0;
     CI_TRY(meridian_dec(file, &centre.place.dec_rad));
     if (!isfinite(centre.place.dec_rad) || fabs(centre.place.dec_rad) > CI_PI / 2) {
-        return uvh5_refuse(file, "Header/phase_center_app_dec", "%g is no declination in radians",
-                           centre.place.dec_rad);
+        return ci_uvh5_refuse(file, "Header/phase_center_app_dec",
+                              "%g is no declination in radians", centre.place.dec_rad);
     }
-    if (uvh5_header_double(file, "Header/extra_keywords/ha_phase_center", &ha) && fabs(ha) > 1e-9) {
-        return uvh5_refuse(file, "Header/extra_keywords/ha_phase_center",
-                           "hour angle %g: only data phased to the meridian (0) are understood",
-                           ha);
+    if (ci_uvh5_header_double(file, "Header/extra_keywords/ha_phase_center", &ha) &&
+        fabs(ha) > 1e-9) {
+        return ci_uvh5_refuse(file, "Header/extra_keywords/ha_phase_center",
+                              "hour angle %g: only data phased to the meridian (0) are understood",
+                              ha);
     }
-    uvh5_header_text(file, "Header/object_name", centre.place.name, sizeof centre.place.name);
+    ci_uvh5_header_text(file, "Header/object_name", centre.place.name, sizeof centre.place.name);
     return centre_for_all(file, &centre);
 }
 
 static ci_status unprojected_read(ci_uvh5_file *file)
 {
     uvh5_centre centre = {.place = {.kind = CI_PHASING_UNPROJECTED}};
-    uvh5_header_text(file, "Header/object_name", centre.place.name, sizeof centre.place.name);
+    ci_uvh5_header_text(file, "Header/object_name", centre.place.name, sizeof centre.place.name);
     return centre_for_all(file, &centre);
 }
 
@@ -106,10 +108,10 @@ static ci_status unprojected_read(ci_uvh5_file *file)
 static ci_status legacy_read(ci_uvh5_file *file)
 {
     char type[32], frame[16];
-    uvh5_header_text(file, "Header/phase_type", type, sizeof type);
+    ci_uvh5_header_text(file, "Header/phase_type", type, sizeof type);
     if (strcasecmp(type, "phased") != 0) {
         if (strcasecmp(type, "drift") != 0) {
-            uvh5_odd(file, "Header/phase_type: \"%s\": taken as unprojected", type);
+            ci_uvh5_warning_add(file, "Header/phase_type: \"%s\": taken as unprojected", type);
         }
         return unprojected_read(file);
     }
@@ -118,11 +120,12 @@ static ci_status legacy_read(ci_uvh5_file *file)
     double epoch = 2000;
     CI_TRY(ci_h5_read_double(file->h5, "Header/phase_center_ra", &place->ra_rad, 1));
     CI_TRY(ci_h5_read_double(file->h5, "Header/phase_center_dec", &place->dec_rad, 1));
-    uvh5_header_double(file, "Header/phase_center_epoch", &epoch);
-    uvh5_header_text(file, "Header/phase_center_frame", frame, sizeof frame);
-    uvh5_header_text(file, "Header/object_name", place->name, sizeof place->name);
-    const uvh5_frame in = {frame, epoch, uvh5_mid_time(file)};
-    CI_TRY(uvh5_frame_to_icrs(file, "Header/phase_center_ra", in, &place->ra_rad, &place->dec_rad));
+    ci_uvh5_header_double(file, "Header/phase_center_epoch", &epoch);
+    ci_uvh5_header_text(file, "Header/phase_center_frame", frame, sizeof frame);
+    ci_uvh5_header_text(file, "Header/object_name", place->name, sizeof place->name);
+    const uvh5_frame in = {frame, epoch, ci_uvh5_mid_time(file)};
+    CI_TRY(
+        ci_uvh5_frame_to_icrs(file, "Header/phase_center_ra", in, &place->ra_rad, &place->dec_rad));
     return centre_for_all(file, &centre);
 }
 
@@ -152,7 +155,7 @@ static ci_status ids_resolve(ci_uvh5_file *file, const int64_t *row_id, const in
     for (size_t k = 0; k < n_id; k++) {
         uvh5_centre centre = {0};
         size_t first = 0;
-        ci_status status = uvh5_catalog_read(file, ids[k], &centre);
+        ci_status status = ci_uvh5_catalog_read(file, ids[k], &centre);
         if (status == CI_OK) status = centre_append(file, &centre, &first);
         for (size_t i = 0; status == CI_OK && i < file->n_row; i++) {
             if (row_id[i] == ids[k]) rows_point_to(file, i, first, centre.is_moving);
@@ -178,8 +181,8 @@ static ci_status catalog_form_read(ci_uvh5_file *file)
         memcpy(ids, row_id, file->n_row * sizeof *ids);
         size_t n_id = distinct_ids(ids, file->n_row);
         if (n_id > MAX_CENTRES) {
-            status = uvh5_refuse(file, name, "%zu phase centres; contimg handles at most %d", n_id,
-                                 MAX_CENTRES);
+            status = ci_uvh5_refuse(file, name, "%zu phase centres; contimg handles at most %d",
+                                    n_id, MAX_CENTRES);
         } else {
             status = ids_resolve(file, row_id, ids, n_id);
         }
@@ -189,7 +192,7 @@ static ci_status catalog_form_read(ci_uvh5_file *file)
     return status;
 }
 
-ci_status uvh5_phase_read(ci_uvh5_file *file)
+ci_status ci_uvh5_phase_read(ci_uvh5_file *file)
 {
     hadec_look(file);
     bool is_hadec = file->is_scalar_app_dec && file->has_hadec_mark;
@@ -211,10 +214,11 @@ ci_status uvh5_phase_read(ci_uvh5_file *file)
         origin = "phase_type";
         status = legacy_read(file);
     }
-    uvh5_fact_set(file, "phasing", "%s", origin);
+    ci_uvh5_fact_set(file, "phasing", "%s", origin);
     if (status == CI_OK && file->has_hadec_mark && !file->is_scalar_app_dec) {
-        uvh5_odd(file, "the epoch is HADEC, but phase_center_app_dec is not one number: taken as "
-                       "the other header entries say");
+        ci_uvh5_warning_add(
+            file, "the epoch is HADEC, but phase_center_app_dec is not one number: taken as "
+                  "the other header entries say");
     }
     return status;
 }

@@ -29,18 +29,18 @@ static ci_status pols_check(const ci_uvh5_file *file, const int64_t *pol)
     for (size_t i = 0; i < file->n_pol; i++) {
         bool is_legal = (pol[i] >= -8 && pol[i] <= -1) || (pol[i] >= 1 && pol[i] <= 4);
         if (pol[i] == 0 && ci_h5_has(file->h5, "Header/flex_spw_polarization_array")) {
-            return uvh5_refuse(file, name,
-                               "0: every window has a polarisation of its own "
-                               "(flex_spw_polarization_array): not supported, convert the file "
-                               "(pyuvdata: remove_flex_pol)");
+            return ci_uvh5_refuse(file, name,
+                                  "0: every window has a polarisation of its own "
+                                  "(flex_spw_polarization_array): not supported, convert the file "
+                                  "(pyuvdata: remove_flex_pol)");
         }
         if (!is_legal) {
-            return uvh5_refuse(file, name, "%lld is no AIPS polarisation (-8 to -1, 1 to 4)",
-                               (long long)pol[i]);
+            return ci_uvh5_refuse(file, name, "%lld is no AIPS polarisation (-8 to -1, 1 to 4)",
+                                  (long long)pol[i]);
         }
         for (size_t j = 0; j < i; j++) {
             if (pol[i] == pol[j]) {
-                return uvh5_refuse(file, name, "%lld appears twice", (long long)pol[i]);
+                return ci_uvh5_refuse(file, name, "%lld appears twice", (long long)pol[i]);
             }
         }
     }
@@ -88,9 +88,9 @@ static ci_status maps_make(ci_uvh5_file *file, const int64_t *pol)
     }
     if (has_single && file->n_reversed > 0) {
         if (!autos_turn(file)) {
-            return uvh5_refuse(file, "Header/polarization_array",
-                               "one cross-hand without the other, and baselines in both "
-                               "directions (ant1 < ant2 and ant1 > ant2): cannot be sorted out");
+            return ci_uvh5_refuse(file, "Header/polarization_array",
+                                  "one cross-hand without the other, and baselines in both "
+                                  "directions (ant1 < ant2 and ant1 > ant2): cannot be sorted out");
         }
         for (size_t i = 0; i < n; i++)
             meta->pol[i] = reversed((int)pol[i]);
@@ -110,23 +110,24 @@ static void units_read(ci_uvh5_file *file)
 {
     char text[32];
     ci_vis_meta *meta = file->meta;
-    uvh5_header_text(file, "Header/vis_units", text, sizeof text);
+    ci_uvh5_header_text(file, "Header/vis_units", text, sizeof text);
     meta->units = CI_UNITS_UNCALIB;
     if (strcasecmp(text, "Jy") == 0) {
         meta->units = CI_UNITS_JY;
     } else if (strcasecmp(text, "K str") == 0) {
         meta->units = CI_UNITS_K_STR;
     } else if (text[0] != '\0' && strcasecmp(text, "uncalib") != 0) {
-        uvh5_odd(file, "Header/vis_units: \"%s\" is not known: taken as uncalibrated", text);
+        ci_uvh5_warning_add(file, "Header/vis_units: \"%s\" is not known: taken as uncalibrated",
+                            text);
     }
-    uvh5_header_text(file, "Header/pol_convention", text, sizeof text);
+    ci_uvh5_header_text(file, "Header/pol_convention", text, sizeof text);
     meta->stokes_is_sum = strcasecmp(text, "sum") == 0;
     if (text[0] != '\0' && !meta->stokes_is_sum && strcasecmp(text, "avg") != 0 &&
         strcasecmp(text, "mean") != 0) {
-        uvh5_odd(file, "Header/pol_convention: \"%s\" is not known: taken as avg", text);
+        ci_uvh5_warning_add(file, "Header/pol_convention: \"%s\" is not known: taken as avg", text);
     }
     double dut1;
-    if (uvh5_header_double(file, "Header/dut1", &dut1) && isfinite(dut1) && fabs(dut1) < 1) {
+    if (ci_uvh5_header_double(file, "Header/dut1", &dut1) && isfinite(dut1) && fabs(dut1) < 1) {
         meta->dut1_s = dut1;
     }
 }
@@ -163,7 +164,7 @@ static void orientation_read(ci_uvh5_file *file)
 {
     char text[32];
     ci_vis_meta *meta = file->meta;
-    uvh5_header_text(file, "Header/x_orientation", text, sizeof text);
+    ci_uvh5_header_text(file, "Header/x_orientation", text, sizeof text);
     bool is_north =
         strcasecmp(text, "north") == 0 || strcasecmp(text, "n") == 0 || strcasecmp(text, "ns") == 0;
     bool is_east =
@@ -175,13 +176,13 @@ static void orientation_read(ci_uvh5_file *file)
         meta->x_is_north = file->options.x_is_north_given && file->options.x_is_north;
     }
     ci_error_clear();
-    uvh5_fact_set(file, "x_orientation", "%s%s", meta->x_is_north ? "north" : "east",
-                  file->x_is_known                 ? ""
-                  : file->options.x_is_north_given ? " (given)"
-                                                   : " (assumed)");
+    ci_uvh5_fact_set(file, "x_orientation", "%s%s", meta->x_is_north ? "north" : "east",
+                     file->x_is_known                 ? ""
+                     : file->options.x_is_north_given ? " (given)"
+                                                      : " (assumed)");
 }
 
-ci_status uvh5_pol_read(ci_uvh5_file *file)
+ci_status ci_uvh5_pol_read(ci_uvh5_file *file)
 {
     int64_t pol[4];
     CI_TRY(ci_h5_read_int(file->h5, "Header/polarization_array", pol, file->n_pol));

@@ -185,10 +185,10 @@ static ci_status dataset_read(const uvh5_spread *s, const char *name, ci_h5_type
 
 static ci_status arrays_read(const uvh5_spread *s)
 {
-    CI_TRY(dataset_read(s, "Data/visdata", CI_H5_C32, sizeof(ci_c32), uvh5_take_visibilities));
-    CI_TRY(dataset_read(s, "Data/flags", CI_H5_U8, 1, uvh5_take_flags));
-    if (s->file->meta->nsamples_mean_something && s->block->meta->nsamples_mean_something) {
-        return dataset_read(s, "Data/nsamples", CI_H5_F32, sizeof(float), uvh5_take_weights);
+    CI_TRY(dataset_read(s, "Data/visdata", CI_H5_C32, sizeof(ci_c32), ci_uvh5_take_visibilities));
+    CI_TRY(dataset_read(s, "Data/flags", CI_H5_U8, 1, ci_uvh5_take_flags));
+    if (s->file->meta->has_valid_nsamples && s->block->meta->has_valid_nsamples) {
+        return dataset_read(s, "Data/nsamples", CI_H5_F32, sizeof(float), ci_uvh5_take_weights);
     }
     size_t n = s->block->n_row * s->block->n_chan * s->block->n_pol;
     for (size_t i = 0; i < n; i++)
@@ -196,15 +196,15 @@ static ci_status arrays_read(const uvh5_spread *s)
     return CI_OK;
 }
 
-ci_status uvh5_read_part(ci_uvh5_file *file, size_t i_spw, ci_vis_part part,
-                         const ci_vis_meta *meta, ci_vis_block **out)
+ci_status ci_uvh5_read_part(ci_uvh5_file *file, size_t i_spw, ci_vis_part part,
+                            const ci_vis_meta *meta, ci_vis_block **out)
 {
     uvh5_spread s = {.file = file};
     *out = NULL;
     if (file->depth == UVH5_LOOK)
         return ci_error(CI_ERR_INTERNAL, "%s: opened for a look only", file->path);
     ci_status status = spread_prepare(&s, part, meta);
-    if (status == CI_OK) status = uvh5_spread_order(&s, i_spw);
+    if (status == CI_OK) status = ci_uvh5_spread_order(&s, i_spw);
     if (status == CI_OK) status = ci_vis_block_new(&s.block, meta, part, s.n_wanted);
     if (status == CI_OK && s.n_wanted > 0) {
         rows_describe(&s);
@@ -212,7 +212,7 @@ ci_status uvh5_read_part(ci_uvh5_file *file, size_t i_spw, ci_vis_part part,
     }
     /* A file that moved explains a failed read better than HDF5 does. */
     if (status == CI_OK || status == CI_ERR_INPUT) {
-        ci_status moved = uvh5_stamp_check(&file->stamp, file->path);
+        ci_status moved = ci_uvh5_stamp_check(&file->stamp, file->path);
         if (moved != CI_OK) status = moved;
     }
     spread_clear(&s);
@@ -239,7 +239,7 @@ ci_status ci_uvh5_read(ci_uvh5_file *file, ci_vis_part part, const ci_vis_meta *
         const ci_vis_sub_band *other = &meta->sub_band[i];
         if (other->n_chan != own->n_chan || other->freq_hz[0] != own->freq_hz[0]) continue;
         part.i_sub_band = i;
-        return uvh5_read_part(file, i_spw, part, meta, out);
+        return ci_uvh5_read_part(file, i_spw, part, meta, out);
     }
     return ci_error(CI_ERR_INTERNAL, "%s: its sub-band at %.3f MHz is not in the data set",
                     file->path, own->freq_hz[0] * 1e-6);

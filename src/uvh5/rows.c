@@ -31,8 +31,8 @@ static ci_status antennas_map(const ci_uvh5_file *file, const char *name, int64_
         numbered key = {number[i], 0};
         const numbered *found = bsearch(&key, sorted, n, sizeof key, compare_numbered);
         if (found == NULL) {
-            return uvh5_refuse(file, name, "row %zu: antenna %lld is not in antenna_numbers", i,
-                               (long long)number[i]);
+            return ci_uvh5_refuse(file, name, "row %zu: antenna %lld is not in antenna_numbers", i,
+                                  (long long)number[i]);
         }
         index[i] = found->index;
     }
@@ -116,11 +116,11 @@ static ci_status baselines_number(ci_uvh5_file *file, const int32_t *ant1, const
 static void counts_compare(ci_uvh5_file *file, const char *name, size_t n)
 {
     int64_t said;
-    if (uvh5_header_int(file, name, &said) != CI_OK) {
+    if (ci_uvh5_header_int(file, name, &said) != CI_OK) {
         ci_error_clear();
-        uvh5_odd(file, "%s: is missing or unreadable; the rows have %zu", name, n);
+        ci_uvh5_warning_add(file, "%s: is missing or unreadable; the rows have %zu", name, n);
     } else if (said != (int64_t)n) {
-        uvh5_odd(file, "%s: %lld, but the rows have %zu", name, (long long)said, n);
+        ci_uvh5_warning_add(file, "%s: %lld, but the rows have %zu", name, (long long)said, n);
     }
 }
 
@@ -137,9 +137,9 @@ static ci_status baselines_read(ci_uvh5_file *file)
         rows_turn(file, ant1, ant2);
         n_used = antennas_rank(file, ant1, ant2, used);
         if (n_used > UVH5_MAX_ANTENNA_USED) {
-            status = uvh5_refuse(file, "Header/ant_1_array",
-                                 "%zu antennas have data; contimg handles at most %d", n_used,
-                                 UVH5_MAX_ANTENNA_USED);
+            status = ci_uvh5_refuse(file, "Header/ant_1_array",
+                                    "%zu antennas have data; contimg handles at most %d", n_used,
+                                    UVH5_MAX_ANTENNA_USED);
         }
     }
     size_t n_pair = n_used * (n_used + 1) / 2;
@@ -181,17 +181,17 @@ static ci_status lengths_check(ci_uvh5_file *file)
     }
     if (n_short == 0) return CI_OK;
     if (n_short == n_cross) {
-        return uvh5_refuse(file, "Header/antenna_positions",
-                           "all antennas with data are at one place: none of %zu baseline%s is "
-                           "longer than %g m",
-                           n_cross, ci_plural(n_cross), least_m);
+        return ci_uvh5_refuse(file, "Header/antenna_positions",
+                              "all antennas with data are at one place: none of %zu baseline%s is "
+                              "longer than %g m",
+                              n_cross, ci_plural(n_cross), least_m);
     }
-    uvh5_odd(file,
-             "Header/antenna_positions: antennas %lld and %lld are at one place, %zu of %zu "
-             "baselines are not longer than %g m",
-             (long long)meta->array.antenna[meta->baseline_ant1[at]].number,
-             (long long)meta->array.antenna[meta->baseline_ant2[at]].number, n_short, n_cross,
-             least_m);
+    ci_uvh5_warning_add(
+        file,
+        "Header/antenna_positions: antennas %lld and %lld are at one place, %zu of %zu "
+        "baselines are not longer than %g m",
+        (long long)meta->array.antenna[meta->baseline_ant1[at]].number,
+        (long long)meta->array.antenna[meta->baseline_ant2[at]].number, n_short, n_cross, least_m);
     return CI_OK;
 }
 
@@ -236,8 +236,8 @@ static ci_status times_to_mjd(const ci_uvh5_file *file, double *times)
     for (size_t i = 0; i < file->n_row; i++) {
         /* MJD 0 (1858) to 2132: catches MJD or seconds given as JD. */
         if (!(times[i] >= 2400000.5 && times[i] < 2500000)) {
-            return uvh5_refuse(file, "Header/time_array", "row %zu: %.6f is no Julian date", i,
-                               times[i]);
+            return ci_uvh5_refuse(file, "Header/time_array", "row %zu: %.6f is no Julian date", i,
+                                  times[i]);
         }
         times[i] = (times[i] - 2400000.5) * CI_DAY_S;
     }
@@ -255,11 +255,12 @@ static ci_status span_refuse(const ci_uvh5_file *file, const double *times, doub
     for (size_t i = 1; i < n; i++) {
         if (fabs(times[i] - middle) > fabs(times[worst] - middle)) worst = i;
     }
-    return uvh5_refuse(file, "Header/time_array",
-                       "row %zu: %.6f is %.6g days from the middle of the rows, %.6f: the times of "
-                       "one file span a day at most",
-                       worst, times[worst] / CI_DAY_S + 2400000.5,
-                       fabs(times[worst] - middle) / CI_DAY_S, middle / CI_DAY_S + 2400000.5);
+    return ci_uvh5_refuse(
+        file, "Header/time_array",
+        "row %zu: %.6f is %.6g days from the middle of the rows, %.6f: the times of "
+        "one file span a day at most",
+        worst, times[worst] / CI_DAY_S + 2400000.5, fabs(times[worst] - middle) / CI_DAY_S,
+        middle / CI_DAY_S + 2400000.5);
 }
 
 static ci_status times_read(ci_uvh5_file *file)
@@ -299,12 +300,12 @@ static ci_status interval_check(const ci_uvh5_file *file, size_t i_row)
 {
     double value = file->row_interval[i_row];
     if (!isfinite(value) || value <= 0) {
-        return uvh5_refuse(file, "Header/integration_time", "row %zu: %g s: not positive", i_row,
-                           value);
+        return ci_uvh5_refuse(file, "Header/integration_time", "row %zu: %g s: not positive", i_row,
+                              value);
     }
     if (value > CI_DAY_S) {
-        return uvh5_refuse(file, "Header/integration_time", "row %zu: %g s: more than a day", i_row,
-                           value);
+        return ci_uvh5_refuse(file, "Header/integration_time", "row %zu: %g s: more than a day",
+                              i_row, value);
     }
     return CI_OK;
 }
@@ -315,14 +316,15 @@ static ci_status intervals_read(ci_uvh5_file *file)
     double *sorted = NULL, longest = 0;
     size_t n = file->n_row;
     bool are_equal = true;
-    CI_TRY(uvh5_header_doubles(file, "Header/integration_time", file->row_interval, n, NULL));
+    CI_TRY(ci_uvh5_header_doubles(file, "Header/integration_time", file->row_interval, n, NULL));
     for (size_t i = 0; i < n; i++) {
         CI_TRY(interval_check(file, i));
         longest = fmax(longest, file->row_interval[i]);
         are_equal = are_equal && file->row_interval[i] == file->row_interval[0];
     }
     if (longest > most_s)
-        uvh5_odd(file, "Header/integration_time: up to %g s: more than an hour", longest);
+        ci_uvh5_warning_add(file, "Header/integration_time: up to %g s: more than an hour",
+                            longest);
     file->meta->interval_s = file->row_interval[0];
     if (are_equal) return CI_OK;
     CI_TRY(ci_mem_alloc(&sorted, n, sizeof *sorted, "row intervals"));
@@ -348,13 +350,13 @@ static ci_status doubles_count(ci_uvh5_file *file)
     }
     ci_mem_free(seen);
     if (n_double > 0) {
-        uvh5_odd(file, "%zu row%s repeat%s the baseline and time of another row", n_double,
-                 ci_plural(n_double), n_double == 1 ? "s" : "");
+        ci_uvh5_warning_add(file, "%zu row%s repeat%s the baseline and time of another row",
+                            n_double, ci_plural(n_double), n_double == 1 ? "s" : "");
     }
     return CI_OK;
 }
 
-ci_status uvh5_rows_read(ci_uvh5_file *file)
+ci_status ci_uvh5_rows_read(ci_uvh5_file *file)
 {
     size_t n = file->n_row;
     CI_TRY(ci_mem_alloc(&file->row_baseline, n, sizeof(int32_t), "row baselines"));
@@ -369,17 +371,17 @@ ci_status uvh5_rows_read(ci_uvh5_file *file)
     if (file->depth >= UVH5_READ) {
         ci_h5_info info;
         CI_TRY(doubles_count(file));
-        CI_TRY(uvh5_header_info(file, "Header/uvw_array", &info));
+        CI_TRY(ci_uvh5_header_info(file, "Header/uvw_array", &info));
         if (info.rank != 2 || info.dim[0] != n || info.dim[1] != 3) {
             char shape[128];
             ci_h5_info_shape(&info, shape);
-            return uvh5_refuse(file, "Header/uvw_array", "shape %s, needs %zu x 3", shape, n);
+            return ci_uvh5_refuse(file, "Header/uvw_array", "shape %s, needs %zu x 3", shape, n);
         }
         CI_TRY(ci_mem_alloc(&file->row_uvw, n, 3 * sizeof(double), "uvw"));
         CI_TRY(ci_h5_read_double(file->h5, "Header/uvw_array", file->row_uvw, 3 * n));
     }
     if (file->n_reversed > 0) {
-        uvh5_fact_set(file, "reversed", "%zu of %zu rows have ant1 > ant2", file->n_reversed, n);
+        ci_uvh5_fact_set(file, "reversed", "%zu of %zu rows have ant1 > ant2", file->n_reversed, n);
     }
     return CI_OK;
 }

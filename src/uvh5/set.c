@@ -70,8 +70,8 @@ static ci_status look(ci_uvh5_set *set)
     ci_status status = CI_OK;
     for (size_t i = 0; status == CI_OK && i < set->n_path; i++) {
         /* writers err in all files of an observation alike: uvw of one are enough */
-        status =
-            uvh5_open(&file[i], set->path[i], &set->options, i == 0 ? UVH5_CHECK : UVH5_READ, true);
+        status = ci_uvh5_file_open(&file[i], set->path[i], &set->options,
+                                   i == 0 ? UVH5_CHECK : UVH5_READ, true);
         if (status != CI_OK) break;
         set->stamp[i] = file[i]->stamp;
         /* the header is kept, the file and its rows are not: sets may have many files */
@@ -83,7 +83,7 @@ static ci_status look(ci_uvh5_set *set)
     if (status == CI_OK) {
         odds_log(set->path, file, set->n_path);
         phasing_log(file[0]);
-        status = uvh5_merge(file, set->n_path, &set->meta, &set->source);
+        status = ci_uvh5_merge(file, set->n_path, &set->meta, &set->source);
     }
     for (size_t i = 0; i < set->n_path; i++)
         ci_uvh5_close(file[i]);
@@ -216,10 +216,10 @@ static ci_status part_read(ci_uvh5_set *set, ci_vis_part part, const ci_vis_meta
     if (*file == NULL || strcmp((*file)->path, path) != 0) {
         ci_uvh5_close(*file);
         *file = NULL;
-        CI_TRY(uvh5_stamp_check(&set->stamp[source->i_path], path));
-        CI_TRY(uvh5_open(file, path, &set->options, UVH5_READ, true));
+        CI_TRY(ci_uvh5_stamp_check(&set->stamp[source->i_path], path));
+        CI_TRY(ci_uvh5_file_open(file, path, &set->options, UVH5_READ, true));
     }
-    return uvh5_read_part(*file, (size_t)source->i_spw, part, meta, out);
+    return ci_uvh5_read_part(*file, (size_t)source->i_spw, part, meta, out);
 }
 
 static ci_status parts_read(ci_comm *comm, ci_uvh5_set *set, ci_vis_set *vis)

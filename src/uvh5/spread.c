@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-ci_status uvh5_spread_order(uvh5_spread *s, size_t i_spw)
+ci_status ci_uvh5_spread_order(uvh5_spread *s, size_t i_spw)
 {
     const ci_uvh5_file *file = s->file;
     const int32_t *index = file->chan_index + file->chan_first[i_spw];
@@ -53,7 +53,7 @@ static void special_flag(float *part, uint8_t *flags, size_t n)
     }
 }
 
-void uvh5_take_visibilities(const uvh5_spread *s, size_t i_row, const void *row)
+void ci_uvh5_take_visibilities(const uvh5_spread *s, size_t i_row, const void *row)
 {
     const ci_c32 *from = row;
     bool is_reversed = s->file->row_reversed[i_row] != 0;
@@ -70,7 +70,7 @@ void uvh5_take_visibilities(const uvh5_spread *s, size_t i_row, const void *row)
     if (is_special(part, 2 * n)) special_flag(part, s->block->flags + at, n);
 }
 
-void uvh5_take_flags(const uvh5_spread *s, size_t i_row, const void *row)
+void ci_uvh5_take_flags(const uvh5_spread *s, size_t i_row, const void *row)
 {
     const uint8_t *from = row;
     const uint32_t *order = s->order[s->file->row_reversed[i_row] != 0];
@@ -83,7 +83,7 @@ void uvh5_take_flags(const uvh5_spread *s, size_t i_row, const void *row)
         to[i] |= from[order[i]] != 0 ? CI_FLAG_FILE : 0;
 }
 
-void uvh5_take_weights(const uvh5_spread *s, size_t i_row, const void *row)
+void ci_uvh5_take_weights(const uvh5_spread *s, size_t i_row, const void *row)
 {
     const float *from = row;
     const uint32_t *order = s->order[s->file->row_reversed[i_row] != 0];

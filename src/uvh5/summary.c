@@ -8,8 +8,8 @@ ci_status ci_uvh5_summary_read(ci_uvh5_summary *out, const char *path)
 {
     ci_uvh5_file *file = NULL;
     memset(out, 0, sizeof *out);
-    CI_TRY(uvh5_open(&file, path, NULL, UVH5_LOOK, true));
-    ci_status status = uvh5_stamp_check(&file->stamp, path);
+    CI_TRY(ci_uvh5_file_open(&file, path, NULL, UVH5_LOOK, true));
+    ci_status status = ci_uvh5_stamp_check(&file->stamp, path);
     const ci_vis_meta *meta = file->meta;
     const ci_vis_sub_band *low = &meta->sub_band[0];
     out->first_time_mjd_s = meta->time_mjd_s[0];
@@ -24,7 +24,7 @@ ci_status ci_uvh5_summary_read(ci_uvh5_summary *out, const char *path)
     out->n_chan = file->n_chan;
     out->n_pol = meta->n_pol;
     int64_t n_antenna = 0;
-    if (uvh5_header_int(file, "Header/Nants_data", &n_antenna) != CI_OK) ci_error_clear();
+    if (ci_uvh5_header_int(file, "Header/Nants_data", &n_antenna) != CI_OK) ci_error_clear();
     out->n_antenna = n_antenna > 0 ? (size_t)n_antenna : meta->array.n_antenna;
     out->dec_known = meta->phase[0].kind != CI_PHASING_UNPROJECTED;
     out->dec_rad = out->dec_known ? meta->phase[0].dec_rad : 0;

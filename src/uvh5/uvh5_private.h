@@ -71,46 +71,47 @@ struct ci_uvh5_file
 };
 
 /* A quiet one logs no oddities. */
-ci_status uvh5_open(ci_uvh5_file **out, const char *path, const ci_uvh5_options *options,
-                    uvh5_depth depth, bool is_quiet);
+ci_status ci_uvh5_file_open(ci_uvh5_file **out, const char *path, const ci_uvh5_options *options,
+                            uvh5_depth depth, bool is_quiet);
 
 /* "<path>: <dataset>: <text>". */
-ci_status uvh5_refuse(const ci_uvh5_file *file, const char *dataset, const char *format, ...)
+ci_status ci_uvh5_refuse(const ci_uvh5_file *file, const char *dataset, const char *format, ...)
     CI_PRINTF(3, 4);
 /* Notes an oddity: the file is used. */
-void uvh5_odd(ci_uvh5_file *file, const char *format, ...) CI_PRINTF(2, 3);
-void uvh5_fact_set(ci_uvh5_file *file, const char *name, const char *format, ...) CI_PRINTF(3, 4);
+void ci_uvh5_warning_add(ci_uvh5_file *file, const char *format, ...) CI_PRINTF(2, 3);
+void ci_uvh5_fact_set(ci_uvh5_file *file, const char *name, const char *format, ...)
+    CI_PRINTF(3, 4);
 
-ci_status uvh5_stamp_take(uvh5_stamp *out, const char *path);
-ci_status uvh5_stamp_check(const uvh5_stamp *stamp, const char *path);
+ci_status ci_uvh5_stamp_take(uvh5_stamp *out, const char *path);
+ci_status ci_uvh5_stamp_check(const uvh5_stamp *stamp, const char *path);
 
 /* A header integer; where it is missing an error, or `missing` with the _or form. */
-ci_status uvh5_header_int(const ci_uvh5_file *file, const char *name, int64_t *out);
+ci_status ci_uvh5_header_int(const ci_uvh5_file *file, const char *name, int64_t *out);
 /* An optional text, "" where absent, null or not a text. */
-void uvh5_header_text(const ci_uvh5_file *file, const char *name, char *out, size_t size);
+void ci_uvh5_header_text(const ci_uvh5_file *file, const char *name, char *out, size_t size);
 /* An optional number. False where absent, null or no number. */
-bool uvh5_header_double(const ci_uvh5_file *file, const char *name, double *out);
+bool ci_uvh5_header_double(const ci_uvh5_file *file, const char *name, double *out);
 /* Reads n doubles of a dataset whose shape was given as one value or n; one is repeated. */
-ci_status uvh5_header_doubles(const ci_uvh5_file *file, const char *name, double *out, size_t n,
-                              bool *was_scalar);
+ci_status ci_uvh5_header_doubles(const ci_uvh5_file *file, const char *name, double *out, size_t n,
+                                 bool *was_scalar);
 /* Shape of a header dataset; a missing one is an error. */
-ci_status uvh5_header_info(const ci_uvh5_file *file, const char *name, ci_h5_info *out);
+ci_status ci_uvh5_header_info(const ci_uvh5_file *file, const char *name, ci_h5_info *out);
 
 /* The steps of opening, in this order. */
-ci_status uvh5_sizes_read(ci_uvh5_file *file);
-ci_status uvh5_data_check(ci_uvh5_file *file);
-ci_status uvh5_array_read(ci_uvh5_file *file);
-ci_status uvh5_freq_read(ci_uvh5_file *file);
-ci_status uvh5_rows_read(ci_uvh5_file *file);
-ci_status uvh5_pol_read(ci_uvh5_file *file);
-ci_status uvh5_phase_read(ci_uvh5_file *file);
-ci_status uvh5_nsamples_look(ci_uvh5_file *file);
-void uvh5_geometry_check(ci_uvh5_file *file);
+ci_status ci_uvh5_sizes_read(ci_uvh5_file *file);
+ci_status ci_uvh5_data_check(ci_uvh5_file *file);
+ci_status ci_uvh5_array_read(ci_uvh5_file *file);
+ci_status ci_uvh5_freq_read(ci_uvh5_file *file);
+ci_status ci_uvh5_rows_read(ci_uvh5_file *file);
+ci_status ci_uvh5_pol_read(ci_uvh5_file *file);
+ci_status ci_uvh5_phase_read(ci_uvh5_file *file);
+ci_status ci_uvh5_nsamples_look(ci_uvh5_file *file);
+void ci_uvh5_geometry_check(ci_uvh5_file *file);
 
 /* Reads the baselines of `part` (in terms of `meta`, whose sub-band part.i_sub_band is
  * the file's sub-band `i_spw`). */
-ci_status uvh5_read_part(ci_uvh5_file *file, size_t i_spw, ci_vis_part part,
-                         const ci_vis_meta *meta, ci_vis_block **out);
+ci_status ci_uvh5_read_part(ci_uvh5_file *file, size_t i_spw, ci_vis_part part,
+                            const ci_vis_meta *meta, ci_vis_block **out);
 
 /* One phase centre per distinct time for a centre that moves on the ICRS sphere. */
 typedef struct uvh5_centre
@@ -120,7 +121,7 @@ typedef struct uvh5_centre
     double *moving; /* [n_time][2] ICRS ra, dec; owned, where is_moving */
 } uvh5_centre;
 /* Catalogue entry `id`, or the JSON form of it. */
-ci_status uvh5_catalog_read(ci_uvh5_file *file, int64_t id, uvh5_centre *out);
+ci_status ci_uvh5_catalog_read(ci_uvh5_file *file, int64_t id, uvh5_centre *out);
 /* A frame that places are given in. */
 typedef struct uvh5_frame
 {
@@ -129,11 +130,11 @@ typedef struct uvh5_frame
     double time_mjd_s; /* of gcrs */
 } uvh5_frame;
 /* lon, lat in the frame -> ICRS. */
-ci_status uvh5_frame_to_icrs(const ci_uvh5_file *file, const char *what, uvh5_frame frame,
-                             double *lon_rad, double *lat_rad);
-double uvh5_mid_time(const ci_uvh5_file *file);
+ci_status ci_uvh5_frame_to_icrs(const ci_uvh5_file *file, const char *what, uvh5_frame frame,
+                                double *lon_rad, double *lat_rad);
+double ci_uvh5_mid_time(const ci_uvh5_file *file);
 
 /* Geodetic WGS84 -> ITRS, metres. */
-void uvh5_geodetic_to_ecef(double lat_rad, double lon_rad, double height_m, double out[3]);
+void ci_uvh5_geodetic_to_ecef(double lat_rad, double lon_rad, double height_m, double out[3]);
 
 #endif

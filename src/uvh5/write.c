@@ -113,7 +113,7 @@ static ci_status array_write(ci_h5_file *out, const ci_vis_meta *meta)
     char *names = NULL;
     int64_t *number = NULL;
     bool has_diameters = true;
-    uvh5_geodetic_to_ecef(array->lat_rad, array->lon_rad, array->height_m, origin);
+    ci_uvh5_geodetic_to_ecef(array->lat_rad, array->lon_rad, array->height_m, origin);
     ci_status status = ci_mem_alloc(&numbers, n, 3 * sizeof *numbers, "antennas");
     if (status == CI_OK) status = ci_mem_alloc(&names, n, width, "antennas");
     if (status == CI_OK) status = ci_mem_alloc(&number, n, sizeof *number, "antennas");

@@ -57,8 +57,8 @@ static error_stats compare(const cal_sim *s, const solved *x, int skip)
     double first = 60700 * CI_DAY_S - 0.5 * s->interval_s;
     double span = (double)s->n_time * s->interval_s;
     ci_c64 *ratio = sim_room(s->n_antenna, sizeof *ratio);
-    for (size_t i = 0; i < gain->n_time * bp->n_chan * bp->n_hand; i++) {
-        size_t h = i % bp->n_hand, c = i / bp->n_hand % bp->n_chan, t = i / bp->n_hand / bp->n_chan;
+    for (size_t i = 0; i < gain->n_time * bp->n_chan * bp->n_feed; i++) {
+        size_t h = i % bp->n_feed, c = i / bp->n_feed % bp->n_chan, t = i / bp->n_feed / bp->n_chan;
         double part = (gain->time_mjd_s[t] - first) / span;
         ci_c64 mean = 0;
         for (size_t a = 0; a < s->n_antenna; a++) {
@@ -88,7 +88,7 @@ static error_stats compare(const cal_sim *s, const solved *x, int skip)
 
 static bool same_table(const ci_cal_table *a, const ci_cal_table *b)
 {
-    size_t n = a->n_time * a->n_chan * a->array.n_antenna * a->n_hand;
+    size_t n = a->n_time * a->n_chan * a->array.n_antenna * a->n_feed;
     return a->n_time == b->n_time && a->n_chan == b->n_chan &&
            memcmp(a->gain, b->gain, n * sizeof *a->gain) == 0 && memcmp(a->flag, b->flag, n) == 0 &&
            memcmp(a->snr, b->snr, n * sizeof *a->snr) == 0 &&

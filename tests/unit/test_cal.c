@@ -46,7 +46,7 @@ static void check_equal(const ci_cal_table *a, const ci_cal_table *b)
     assert_int_equal(a->kind, b->kind);
     assert_int_equal(a->n_time, b->n_time);
     assert_int_equal(a->n_chan, b->n_chan);
-    assert_int_equal(a->n_hand, b->n_hand);
+    assert_int_equal(a->n_feed, b->n_feed);
     assert_memory_equal(a->jones, b->jones, sizeof a->jones);
     assert_int_equal(a->x_is_north, b->x_is_north);
     assert_int_equal(a->i_ref_antenna, b->i_ref_antenna);
@@ -67,7 +67,7 @@ static void check_equal(const ci_cal_table *a, const ci_cal_table *b)
             assert_true(
                 fabs(a->array.antenna[i].pos_ecef_m[k] - b->array.antenna[i].pos_ecef_m[k]) < 1e-6);
     }
-    for (size_t i = 0; i < a->n_time * a->n_chan * a->array.n_antenna * a->n_hand; i++) {
+    for (size_t i = 0; i < a->n_time * a->n_chan * a->array.n_antenna * a->n_feed; i++) {
         assert_int_equal(a->flag[i], b->flag[i]);
         if (a->flag[i]) continue;
         assert_true(a->gain[i] == b->gain[i]);
@@ -309,10 +309,10 @@ static void test_weights(void **state)
     assert_int_equal(ci_cal_weights(block, CI_WEIGHTS_SIGMA, 8286, &known), CI_OK);
     assert_true(known && fabs(1 / sqrt((double)block->weight[5]) - 3.304) < 0.01);
     block->weight[5] = 7;
-    set->meta->nsamples_mean_something = true;
+    set->meta->has_valid_nsamples = true;
     assert_int_equal(ci_cal_weights(block, CI_WEIGHTS_NSAMPLES, 0, &known), CI_OK);
     assert_true(!known && block->weight[5] == 7);
-    set->meta->nsamples_mean_something = false;
+    set->meta->has_valid_nsamples = false;
     assert_int_equal(ci_cal_weights(block, CI_WEIGHTS_NSAMPLES, 0, &known), CI_OK);
     assert_true(block->weight[5] == 1);
     ci_vis_set_free(set);

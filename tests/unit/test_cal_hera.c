@@ -123,7 +123,7 @@ static void test_oracle(void **state)
     assert_int_equal(table->kind, CI_CAL_BANDPASS);
     assert_int_equal(table->n_time, 60);
     assert_int_equal(table->n_chan, 64);
-    assert_int_equal(table->n_hand, 1);
+    assert_int_equal(table->n_feed, 1);
     assert_int_equal(table->jones[0], -5);
     ci_vis_block *raw = block_read(&raw_file, raw_path);
     ci_vis_block *truth = block_read(&truth_file, truth_path);

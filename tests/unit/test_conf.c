@@ -257,10 +257,10 @@ static void an_empty_value_is_no_default(void **state)
     /* What has no default is not given where it is empty, and configures no places. */
     setenv("CONTIMG_SCRATCH_DIR", "", 1);
     ci_conf *conf = parsed(run, WORDS("--group", "", "--queue-db", ""));
-    ci_conf_places p;
-    assert_int_equal(ci_conf_places_new(&p, conf), CI_OK);
+    ci_conf_paths p;
+    assert_int_equal(ci_conf_paths_new(&p, conf), CI_OK);
     assert_true(p.is_local_default || ci_path_is_folder("/data/dsa110-contimg"));
-    ci_conf_places_free(&p);
+    ci_conf_paths_free(&p);
     ci_conf_free(conf);
     unsetenv("CONTIMG_SCRATCH_DIR");
     assert_int_equal(ci_mem_now(), 0);
@@ -400,35 +400,35 @@ static void every_limit_has_its_looser_side(void **state)
         double normal = ci_conf_default(id);
         for (int side = -1; side <= 1; side++) {
             ci_conf *conf = with_value(CI_COMMAND_RUN, id, normal * (1 + 0.01 * side));
-            bool is_loose = side != 0 && (side > 0) == is_greatest;
-            if (ci_conf_is_loose(conf, id) != is_loose) fail_msg("--%s, side %d", name, side);
+            bool is_relaxed = side != 0 && (side > 0) == is_greatest;
+            if (ci_conf_is_relaxed(conf, id) != is_relaxed) fail_msg("--%s, side %d", name, side);
             for (int k = 0; k < CI_OPT_COUNT; k++)
-                assert_true(k == i || !ci_conf_is_loose(conf, (ci_conf_id)k));
+                assert_true(k == i || !ci_conf_is_relaxed(conf, (ci_conf_id)k));
             size_t before = ci_log_warning_count();
-            ci_conf_loose_warn(conf);
-            assert_int_equal(ci_log_warning_count() - before, is_loose);
+            ci_conf_relaxed_warn(conf);
+            assert_int_equal(ci_log_warning_count() - before, is_relaxed);
             ci_conf_free(conf);
         }
         n_limit++;
     }
     /* One that only warns is no limit. */
     ci_conf *conf = with_value(CI_COMMAND_RUN, CI_OPT_QA_MS_MAX_FLAGGED, 1);
-    assert_false(ci_conf_is_loose(conf, CI_OPT_QA_MS_MAX_FLAGGED));
+    assert_false(ci_conf_is_relaxed(conf, CI_OPT_QA_MS_MAX_FLAGGED));
     ci_conf_free(conf);
     assert_in_range(n_limit, 7, 9); /* one digit in the names of their FITS cards */
     assert_int_equal(ci_mem_now(), 0);
 }
 
-static void loosened_limits_are_named(void **state)
+static void relaxed_limits_are_named(void **state)
 {
     (void)state;
-    char text[CI_CONF_LOOSE_TEXT], line[160];
+    char text[CI_CONF_RELAXED_TEXT], line[160];
     write_file("CONTIMG_QA_CAL_MAX_PHASE_SCATTER=90.0\nCONTIMG_QA_MS_MAX_FLAGGED=0.4\n");
     setenv("CONTIMG_QA_CAL_MIN_AMP", "1e-3", 1);
     ci_conf *conf = parsed(CI_COMMAND_CALIBRATE,
                            WORDS("--config", file, "--qa-cal-max-amp", "20", "--model", "m.csv"));
     size_t before = ci_log_warning_count();
-    ci_conf_loose_warn(conf);
+    ci_conf_relaxed_warn(conf);
     assert_int_equal(ci_log_warning_count() - before, 3);
     assert_string_equal(ci_log_warning_get(before),
                         "--qa-cal-min-amp 1e-3 (environment) is looser than its default 0.1");
@@ -437,14 +437,14 @@ static void loosened_limits_are_named(void **state)
     snprintf(line, sizeof line,
              "--qa-cal-max-phase-scatter 90.0 (%s:1) is looser than its default 30", file);
     assert_string_equal(ci_log_warning_get(before + 2), line);
-    ci_conf_loose_text(conf, CI_OPT_QA_CAL_MAX_PHASE_SCATTER, text);
+    ci_conf_relaxed_text(conf, CI_OPT_QA_CAL_MAX_PHASE_SCATTER, text);
     assert_string_equal(text, "qa-cal-max-phase-scatter 90 (30)");
-    ci_conf_loose_text(conf, CI_OPT_QA_CAL_MIN_AMP, text);
+    ci_conf_relaxed_text(conf, CI_OPT_QA_CAL_MIN_AMP, text);
     assert_string_equal(text, "qa-cal-min-amp 0.001 (0.1)");
     ci_conf_free(conf);
     /* A command that judges nothing has none. */
     conf = parsed(CI_COMMAND_IMAGE, WORDS("--config", file));
-    ci_conf_loose_warn(conf);
+    ci_conf_relaxed_warn(conf);
     assert_int_equal(ci_log_warning_count() - before, 3);
     ci_conf_free(conf);
     unsetenv("CONTIMG_QA_CAL_MIN_AMP");
@@ -453,12 +453,12 @@ static void loosened_limits_are_named(void **state)
 
 /* ---- places ---------------------------------------------------------------------------------- */
 
-static ci_conf_places places(const char *text)
+static ci_conf_paths places(const char *text)
 {
-    ci_conf_places out;
+    ci_conf_paths out;
     write_file(text);
     ci_conf *conf = parsed(CI_COMMAND_RUN, WORDS("--config", file));
-    assert_int_equal(ci_conf_places_new(&out, conf), CI_OK);
+    assert_int_equal(ci_conf_paths_new(&out, conf), CI_OK);
     ci_conf_free(conf);
     return out;
 }
@@ -466,8 +466,8 @@ static ci_conf_places places(const char *text)
 static void places_are_resolved(void **state)
 {
     (void)state;
-    ci_conf_places p = places("CONTIMG_STATE_DIR=/s\nCONTIMG_SCRATCH_DIR=/stage/x\n"
-                              "CONTIMG_OUTPUT_DIR=/stage/x/ms\n");
+    ci_conf_paths p = places("CONTIMG_STATE_DIR=/s\nCONTIMG_SCRATCH_DIR=/stage/x\n"
+                             "CONTIMG_OUTPUT_DIR=/stage/x/ms\n");
     assert_false(p.is_local_default);
     assert_string_equal(p.staging, "/stage/x");
     assert_string_equal(p.state, "/s");
@@ -475,17 +475,17 @@ static void places_are_resolved(void **state)
     assert_string_equal(p.products_db, "/s/products.sqlite3");
     assert_string_equal(p.data_registry_db, "/s/data_registry.sqlite3");
     assert_string_equal(p.cal_registry_db, "/s/cal_registry.sqlite3");
-    ci_conf_places_free(&p);
+    ci_conf_paths_free(&p);
     /* A name that only begins alike is not under it; no scratch folder, no base. */
     p = places("CONTIMG_SCRATCH_DIR=/stage/x\nCONTIMG_OUTPUT_DIR=/stage/xyz\n");
     assert_string_equal(p.staging, "/stage/xyz");
-    ci_conf_places_free(&p);
+    ci_conf_paths_free(&p);
     p = places("CONTIMG_OUTPUT_DIR=/stage/xyz\n");
     assert_string_equal(p.staging, "/stage/xyz");
-    ci_conf_places_free(&p);
+    ci_conf_paths_free(&p);
     p = places("CONTIMG_SCRATCH_DIR=/stage/x/\nCONTIMG_OUTPUT_DIR=/stage/x\n");
     assert_string_equal(p.staging, "/stage/x");
-    ci_conf_places_free(&p);
+    ci_conf_paths_free(&p);
     assert_int_equal(ci_mem_now(), 0);
 }
 
@@ -495,9 +495,9 @@ static void places_are_absolute(void **state)
     (void)state;
     char *here = getcwd(NULL, 0), expected[4200];
     assert_non_null(here);
-    ci_conf_places p = places("CONTIMG_STATE_DIR=./s/\nCONTIMG_OUTPUT_DIR=a/../out//x\n"
-                              "CONTIMG_PRODUCTS_DIR=/p/./q/\nCONTIMG_INPUT_DIR=.\n"
-                              "CONTIMG_SCRATCH_DIR=./out\nCONTIMG_QUEUE_DB=q.sqlite3\n");
+    ci_conf_paths p = places("CONTIMG_STATE_DIR=./s/\nCONTIMG_OUTPUT_DIR=a/../out//x\n"
+                             "CONTIMG_PRODUCTS_DIR=/p/./q/\nCONTIMG_INPUT_DIR=.\n"
+                             "CONTIMG_SCRATCH_DIR=./out\nCONTIMG_QUEUE_DB=q.sqlite3\n");
     snprintf(expected, sizeof expected, "%s/s", here);
     assert_string_equal(p.state, expected);
     snprintf(expected, sizeof expected, "%s/out", here);
@@ -508,7 +508,7 @@ static void places_are_absolute(void **state)
     assert_string_equal(p.ingest_db, expected);
     snprintf(expected, sizeof expected, "%s/s/products.sqlite3", here);
     assert_string_equal(p.products_db, expected);
-    ci_conf_places_free(&p);
+    ci_conf_paths_free(&p);
     free(here);
     assert_int_equal(ci_mem_now(), 0);
 }
@@ -517,26 +517,26 @@ static void calibration_registry_under_the_old_name(void **state)
 {
     (void)state;
     size_t before = ci_log_warning_count();
-    ci_conf_places p = places("CONTIMG_STATE_DIR=/s\n"
-                              "CONTIMG_REGISTRY_DB=${CONTIMG_STATE_DIR}/cal_registry.sqlite3\n");
+    ci_conf_paths p = places("CONTIMG_STATE_DIR=/s\n"
+                             "CONTIMG_REGISTRY_DB=${CONTIMG_STATE_DIR}/cal_registry.sqlite3\n");
     assert_string_equal(p.data_registry_db, "/s/data_registry.sqlite3");
     assert_string_equal(p.cal_registry_db, "/s/cal_registry.sqlite3");
     assert_int_equal(ci_log_warning_count() - before, 1);
-    ci_conf_places_free(&p);
+    ci_conf_paths_free(&p);
     p = places("CONTIMG_STATE_DIR=/s\nCAL_REGISTRY_DB=/c/cals.sqlite3\n");
     assert_string_equal(p.cal_registry_db, "/c/cals.sqlite3");
-    ci_conf_places_free(&p);
+    ci_conf_paths_free(&p);
     p = places("CONTIMG_STATE_DIR=/s\nCONTIMG_CAL_REGISTRY_DB=/own.sqlite3\n"
                "CAL_REGISTRY_DB=/c/cals.sqlite3\n");
     assert_string_equal(p.cal_registry_db, "/own.sqlite3");
-    ci_conf_places_free(&p);
+    ci_conf_paths_free(&p);
     setenv("CAL_REGISTRY_DB", "/env.sqlite3", 1);
     p = places("CONTIMG_STATE_DIR=/s\nCONTIMG_CAL_REGISTRY_DB=/own.sqlite3\n");
     assert_string_equal(p.cal_registry_db, "/own.sqlite3");
-    ci_conf_places_free(&p);
+    ci_conf_paths_free(&p);
     p = places("CONTIMG_STATE_DIR=/s\n");
     assert_string_equal(p.cal_registry_db, "/env.sqlite3");
-    ci_conf_places_free(&p);
+    ci_conf_paths_free(&p);
     unsetenv("CAL_REGISTRY_DB");
     assert_int_equal(ci_mem_now(), 0);
 }
@@ -619,7 +619,7 @@ int main(void)
         cmocka_unit_test_setup(names_are_expanded, begin),
         cmocka_unit_test_setup(odd_names_are_warned_of_once, begin),
         cmocka_unit_test_setup(every_limit_has_its_looser_side, begin),
-        cmocka_unit_test_setup(loosened_limits_are_named, begin),
+        cmocka_unit_test_setup(relaxed_limits_are_named, begin),
         cmocka_unit_test_setup(places_are_resolved, begin),
         cmocka_unit_test_setup(places_are_absolute, begin),
         cmocka_unit_test_setup(calibration_registry_under_the_old_name, begin),

@@ -618,7 +618,7 @@ static void test_named(void **state)
     assert_true(g->item[0].member[0].is_degraded);
     ci_registry_groups_free(g);
     /* Sorted without a database: the same order. */
-    t.options.named_as_they_stand = false;
+    t.options.named_accept_incomplete = false;
     assert_int_equal(ci_ingest_named(t.registry, names, 10, &t.options, &g), CI_ERR_INPUT);
     assert_non_null(strstr(ci_error_text(), "5 of 16"));
     t.options.n_expected = 6; /* 5 of 6 do, degraded */

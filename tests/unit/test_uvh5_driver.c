@@ -42,8 +42,8 @@ static void print_outcome(const char *path, ci_status status, const ci_uvh5_file
     ci_json_put_string(json, "text", status == CI_OK ? "" : ci_error_text());
     if (file != NULL) {
         ci_json *odd = ci_json_array();
-        for (size_t i = 0; i < ci_uvh5_odd_count(file); i++) {
-            ci_json_put_string(odd, NULL, ci_uvh5_odd_get(file, i));
+        for (size_t i = 0; i < ci_uvh5_warning_count(file); i++) {
+            ci_json_put_string(odd, NULL, ci_uvh5_warning_get(file, i));
         }
         ci_json_put(json, "odd", odd);
     }
@@ -112,7 +112,7 @@ static void print_meta(const ci_vis_meta *m)
     ci_json_put_int(json, "units", (int64_t)m->units);
     ci_json_put_bool(json, "is_sum", m->stokes_is_sum);
     ci_json_put_bool(json, "x_is_north", m->x_is_north);
-    ci_json_put_bool(json, "nsamples", m->nsamples_mean_something);
+    ci_json_put_bool(json, "nsamples", m->has_valid_nsamples);
     ci_json_put_number(json, "interval_s", m->interval_s);
     for (size_t i = 0; i < m->n_pol; i++)
         ci_json_put_int(pol, NULL, m->pol[i]);

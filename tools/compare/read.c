@@ -118,7 +118,7 @@ static double key(fitsfile *file, const char *name, double missing)
     return value;
 }
 
-static ci_status fits_fault(const char *path, int status)
+static ci_status ci_fits_fault(const char *path, int status)
 {
     char text[FLEN_STATUS];
     fits_get_errstatus(status, text);
@@ -134,13 +134,13 @@ static ci_status read_noise(cmp_map *m, fitsfile *file, const char *path)
     if (status == 0 && (n_axis < 2 || n_axis > 4))
         return ci_error(CI_ERR_INPUT, "%s: %d axes, 2 to 4 are expected", path, n_axis);
     fits_get_img_size(file, 4, axis, &status);
-    if (status != 0) return fits_fault(path, status);
+    if (status != 0) return ci_fits_fault(path, status);
     m->n_x = axis[0];
     m->n_y = axis[1];
     CI_TRY(ci_mem_alloc(&m->noise, (size_t)m->n_x * (size_t)m->n_y, sizeof(float), "noise map"));
     fits_read_pix(file, TFLOAT, first, (LONGLONG)m->n_x * m->n_y, &blank, m->noise, &any_blank,
                   &status);
-    if (status != 0) return fits_fault(path, status);
+    if (status != 0) return ci_fits_fault(path, status);
     m->ra0_rad = key(file, "CRVAL1", NAN) * CI_DEG_TO_RAD;
     m->dec0_rad = key(file, "CRVAL2", NAN) * CI_DEG_TO_RAD;
     m->ref_x = key(file, "CRPIX1", NAN);
@@ -169,7 +169,7 @@ static ci_status with_file(cmp_map *m, const char *path,
     fitsfile *file = NULL;
     int status = 0;
     ci_status result;
-    if (fits_open_diskfile(&file, path, READONLY, &status) != 0) return fits_fault(path, status);
+    if (fits_open_diskfile(&file, path, READONLY, &status) != 0) return ci_fits_fault(path, status);
     result = read(m, file, path);
     status = 0;
     fits_close_file(file, &status);
