@@ -1,7 +1,7 @@
 #include "cli/cli.h"
 
 #include "contimg/par.h"
-#include "contimg/pipeline.h"
+#include "contimg/run.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,16 +19,16 @@ typedef struct
 } command_row;
 
 static const command_row commands[] = {
-    {"run", CI_COMMAND_RUN, ci_pipeline_run, NULL, "contimg run [FILE...] [OPTION...]",
+    {"run", CI_COMMAND_RUN, ci_run_execute, NULL, "contimg run [FILE...] [OPTION...]",
      "From UVH5 files to published images, mosaics, source lists and a report: the files named, "
      "or the oldest complete groups of the input folder."},
-    {"calibrate", CI_COMMAND_CALIBRATE, ci_pipeline_calibrate, NULL,
+    {"calibrate", CI_COMMAND_CALIBRATE, ci_cli_calibrate, NULL,
      "contimg calibrate FILE... --model MODEL.csv --out P [OPTION...]",
      "Solve for bandpass and gains on a model: P.bandpass.calh5 and P.gain.calh5."},
-    {"image", CI_COMMAND_IMAGE, ci_pipeline_image, NULL,
+    {"image", CI_COMMAND_IMAGE, ci_cli_image, NULL,
      "contimg image FILE... --out PREFIX [--cal P] [OPTION...]",
      "Image the files of one observation: PREFIX.{dirty,psf,image,residual,model,pb,pbcor}.fits."},
-    {"mosaic", CI_COMMAND_MOSAIC, ci_pipeline_mosaic, NULL,
+    {"mosaic", CI_COMMAND_MOSAIC, ci_cli_mosaic, NULL,
      "contimg mosaic X.image.fits... --out PREFIX [OPTION...]",
      "Coadd images, each with X.pb.fits beside it: PREFIX.{mosaic,noise,weight}.fits."},
     {"plan", CI_COMMAND_PLAN, NULL, ci_cli_plan, "contimg plan [FILE...] [OPTION...]",

@@ -4,10 +4,16 @@
 #define CONTIMG_CLI_H
 
 #include "contimg/conf.h"
+#include "contimg/par.h"
 #include "contimg/registry.h"
 
 /* Runs `contimg ARGS`; the process's exit code. */
 int ci_cli_main(int argc, char **argv);
+
+/* One stage: files in, files out, no database. Collective. */
+CI_MUST_CHECK ci_status ci_cli_calibrate(ci_comm *world, const ci_conf *conf);
+CI_MUST_CHECK ci_status ci_cli_image(ci_comm *world, const ci_conf *conf);
+CI_MUST_CHECK ci_status ci_cli_mosaic(ci_comm *world, const ci_conf *conf);
 
 /* Commands that need no MPI. Local. */
 ci_status ci_cli_inspect(const ci_conf *conf);

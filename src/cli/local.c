@@ -3,7 +3,7 @@
 
 #include "contimg/ingest.h"
 #include "contimg/ops.h"
-#include "contimg/pipeline.h"
+#include "contimg/run.h"
 #include "contimg/publish.h"
 #include "contimg/registry.h"
 
@@ -219,7 +219,7 @@ ci_status ci_cli_group(const ci_conf *conf)
     ci_cli_opened o;
     ci_ingest_options options;
     ci_ingest_report report;
-    ci_pipeline_ingest_options(conf, &options);
+    ci_run_ingest_options(conf, &options);
     /* Said before anything is made. */
     const char *input = ci_conf_text(conf, CI_OPT_INPUT_DIR);
     if (!ci_path_is_folder(input))

@@ -2,7 +2,8 @@
 #include "cli/cli.h"
 
 #include "contimg/ingest.h"
-#include "contimg/pipeline.h"
+#include "contimg/run.h"
+#include "contimg/tile.h"
 #include "contimg/plan.h"
 
 #include <string.h>
@@ -17,7 +18,7 @@ typedef struct
 static ci_status work_from_arguments(const ci_conf *conf, task *t)
 {
     ci_ingest_clusters *clusters = NULL;
-    CI_TRY(ci_pipeline_check_named(conf));
+    CI_TRY(ci_run_check_named(conf));
     CI_TRY(ci_ingest_sort(&clusters, ci_conf_arguments(conf), ci_conf_argument_count(conf)));
     /* The tile with the most files stands for all. */
     const ci_ingest_cluster *largest = &clusters->item[0];
@@ -26,7 +27,7 @@ static ci_status work_from_arguments(const ci_conf *conf, task *t)
     t->work.n_group = 1;
     t->work.n_tile = clusters->n;
     ci_status status =
-        ci_pipeline_estimate(conf, (const char *const *)largest->path, largest->n_path, &t->work);
+        ci_tile_estimate(conf, (const char *const *)largest->path, largest->n_path, &t->work);
     ci_ingest_clusters_free(clusters);
     return status;
 }
@@ -61,8 +62,8 @@ static ci_status work_from_registry(const ci_conf *conf, task *t)
     for (size_t i = 0; status == CI_OK && i < groups->n && i < most; i++)
         status = add_group(t, &groups->item[i], &largest);
     if (status == CI_OK && largest)
-        status = ci_pipeline_estimate(conf, (const char *const *)largest->path, largest->n_path,
-                                      &t->work);
+        status =
+            ci_tile_estimate(conf, (const char *const *)largest->path, largest->n_path, &t->work);
     ci_registry_groups_free(groups);
     ci_cli_close(&o);
     return status;

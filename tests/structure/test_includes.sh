@@ -2,7 +2,7 @@
 # Each module includes only modules before it, and each outside library only its owner.
 set -u
 cd "${CONTIMG_SOURCE:-$(dirname "$0")/../..}" || exit 1
-modules="base par conf fft num vis h5 fits sky uvh5 flag cal image mosaic phot draw registry ingest plan publish report ops serve pipeline cli"
+modules="base par conf fft num vis h5 fits sky uvh5 flag cal image mosaic phot draw registry ingest plan publish report ops serve tile run cli"
 faults=0
 fault() { echo "$*"; faults=$((faults + 1)); }
 
@@ -37,10 +37,10 @@ check_file() { # file module
       *) fault "$file: includes $name, a private header of another module" ;;
     esac
   done < <(sed -n 's/^ *# *include *"\([^"]*\)".*/\1/p' "$file")
-  # conf is seen by pipeline and cli only.
+  # conf is seen by tile, run and cli only.
   case "$2" in
-    conf | pipeline | cli) ;;
-    *) grep -q '"contimg/conf.h"' "$file" && fault "$file: only pipeline and cli may see conf" ;;
+    conf | tile | run | cli) ;;
+    *) grep -q '"contimg/conf.h"' "$file" && fault "$file: only tile, run and cli may see conf" ;;
   esac
 }
 

@@ -1,13 +1,13 @@
 /* Quality limits that are set looser than their defaults, in the words of tables, headers and
  * records. */
-#include "pipeline/steps.h"
+#include "contimg/tile.h"
 
 #include <string.h>
 
 static bool judges(ci_conf_id id, unsigned what)
 {
     bool is_of_tables = strncmp(ci_conf_name(id), "qa-cal-", 7) == 0;
-    return (what & (is_of_tables ? CI_RELAXED_TABLES : CI_RELAXED_IMAGES)) != 0;
+    return (what & (is_of_tables ? CI_TILE_RELAXED_TABLES : CI_TILE_RELAXED_IMAGES)) != 0;
 }
 
 /* The next id from `id` on that is relaxed and judges this; CI_OPT_COUNT: none. */
@@ -20,7 +20,7 @@ static ci_conf_id next_relaxed(const ci_conf *conf, unsigned what, ci_conf_id id
     return (ci_conf_id)i;
 }
 
-ci_status ci_pipeline_relaxed_text(char **out, const ci_conf *conf, unsigned what)
+ci_status ci_tile_relaxed_text(char **out, const ci_conf *conf, unsigned what)
 {
     ci_text text = {0};
     char one[CI_CONF_RELAXED_TEXT];
@@ -35,9 +35,9 @@ ci_status ci_pipeline_relaxed_text(char **out, const ci_conf *conf, unsigned wha
     return status;
 }
 
-ci_json *ci_pipeline_relaxed_json(const ci_conf *conf)
+ci_json *ci_tile_relaxed_json(const ci_conf *conf)
 {
-    const unsigned all = CI_RELAXED_TABLES | CI_RELAXED_IMAGES;
+    const unsigned all = CI_TILE_RELAXED_TABLES | CI_TILE_RELAXED_IMAGES;
     ci_json *list = ci_json_array();
     for (ci_conf_id id = next_relaxed(conf, all, 0); id < CI_OPT_COUNT;
          id = next_relaxed(conf, all, id + 1)) {
@@ -51,7 +51,7 @@ ci_json *ci_pipeline_relaxed_json(const ci_conf *conf)
     return list;
 }
 
-ci_status ci_pipeline_relaxed_cards(ci_fits_header *header, const ci_conf *conf, unsigned what)
+ci_status ci_tile_relaxed_cards(ci_fits_header *header, const ci_conf *conf, unsigned what)
 {
     int n = 0;
     for (ci_conf_id id = next_relaxed(conf, what, 0); id < CI_OPT_COUNT;
@@ -64,10 +64,10 @@ ci_status ci_pipeline_relaxed_cards(ci_fits_header *header, const ci_conf *conf,
     return CI_OK;
 }
 
-ci_status ci_pipeline_relaxed_history(ci_cal_table *table, const ci_conf *conf)
+ci_status ci_tile_relaxed_history(ci_cal_table *table, const ci_conf *conf)
 {
     char *limits = NULL, *history = NULL;
-    CI_TRY(ci_pipeline_relaxed_text(&limits, conf, CI_RELAXED_TABLES));
+    CI_TRY(ci_tile_relaxed_text(&limits, conf, CI_TILE_RELAXED_TABLES));
     ci_status status = CI_OK;
     if (*limits) status = ci_str_format(&history, "Limits relaxed: %s. %s", limits, table->history);
     if (history) snprintf(table->history, sizeof table->history, "%s", history);

@@ -1,7 +1,7 @@
 /* One run: its places, its work, its report. */
-#include "pipeline/run.h"
+#include "run/run.h"
 
-#include "contimg/pipeline.h"
+#include "contimg/run.h"
 #include "contimg/report.h"
 
 #include <string.h>
@@ -107,7 +107,7 @@ static ci_status open_report(ci_run *run)
     ci_json_put_string(run->record, "host", host);
     ci_json_put_int(run->record, "n_rank", ci_comm_size(run->world));
     ci_json_put_string(run->record, "options", options);
-    ci_json_put(run->record, "relaxed", ci_pipeline_relaxed_json(run->conf));
+    ci_json_put(run->record, "relaxed", ci_tile_relaxed_json(run->conf));
     ci_json_put_string(run->record, "started", started);
     ci_json_put(run->record, "groups", run->groups);
     ci_mem_free(options);
@@ -166,13 +166,13 @@ static ci_status check_arguments(const ci_run *run)
 
 static ci_status open_run(ci_run *run)
 {
-    CI_AGREE(run->world, ci_pipeline_options_new(&run->options, run->conf));
+    CI_AGREE(run->world, ci_tile_options_new(&run->options, run->conf));
     run->options.image.stop = ci_stop_asked;
     CI_AGREE(run->world, ci_conf_paths_new(&run->places, run->conf));
     CI_AGREE(run->world, hash_options(run));
     CI_AGREE(run->world, check_input(run));
     CI_AGREE(run->world, check_arguments(run));
-    CI_TRY(ci_pipeline_budget_set(run->world, run->conf));
+    CI_TRY(ci_tile_budget_set(run->world, run->conf));
     const char *model = ci_conf_text(run->conf, CI_OPT_MODEL);
     if (*model) CI_AGREE(run->world, ci_sky_model_read(&run->model, model));
     CI_TRY(ci_par_agree(run->world, ci_comm_rank(run->world) == 0 ? open_root(run) : CI_OK));
@@ -255,7 +255,7 @@ static ci_status do_groups(ci_run *run)
     return CI_OK;
 }
 
-ci_status ci_pipeline_run(ci_comm *world, const ci_conf *conf)
+ci_status ci_run_execute(ci_comm *world, const ci_conf *conf)
 {
     ci_run run = {.world = world, .conf = conf, .start_s = ci_clock_monotonic_s()};
     ci_status status = open_run(&run);

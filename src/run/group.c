@@ -1,6 +1,6 @@
 /* One group: tiles by teams, a mosaic by all, a product by rank 0. */
 #include "contimg/mosaic.h"
-#include "pipeline/run.h"
+#include "run/run.h"
 
 #include <math.h>
 #include <string.h>
@@ -277,14 +277,15 @@ static ci_json *mosaic_record(const ci_mosaic_stats *s, const char *folder)
 static ci_status mosaic_header(const ci_run *run, const ci_json *group, const char *gains,
                                ci_fits_header *header)
 {
-    unsigned judged = CI_RELAXED_IMAGES | (strcmp(gains, "own") == 0 ? CI_RELAXED_TABLES : 0);
+    unsigned judged =
+        CI_TILE_RELAXED_IMAGES | (strcmp(gains, "own") == 0 ? CI_TILE_RELAXED_TABLES : 0);
     memset(header, 0, sizeof *header);
     snprintf(header->object, sizeof header->object, "%s", ci_json_get_string(group, "id", ""));
     header->time_mjd_s =
         ci_json_get_number(ci_json_at(ci_json_get(group, "tiles"), 0), "time_mjd_s", 0);
     CI_TRY(ci_fits_card_set_text(header, "CIVERS", ci_version(), "contimg version"));
     CI_TRY(ci_fits_card_set_text(header, "GAINS", gains, "origin of the gains"));
-    CI_TRY(ci_pipeline_relaxed_cards(header, run->conf, judged));
+    CI_TRY(ci_tile_relaxed_cards(header, run->conf, judged));
     return ci_fits_card_set_text(header, "GROUP", ci_json_get_string(group, "id", ""),
                                  "mosaic group");
 }

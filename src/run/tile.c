@@ -1,5 +1,5 @@
 /* One tile by one team. */
-#include "pipeline/run.h"
+#include "run/run.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -122,7 +122,7 @@ ci_json *ci_run_tile_load_cached(const ci_run *run, const ci_json *tile)
 
 /* ---- making it ------------------------------------------------------------------------ */
 
-static ci_json *calibration_record(const ci_run_tables *tables, const ci_pipeline_data *data)
+static ci_json *calibration_record(const ci_run_tables *tables, const ci_tile_data *data)
 {
     ci_json *record = ci_json_object();
     ci_json_put_string(record, "how", data->gains);
@@ -141,7 +141,7 @@ static ci_json *calibration_record(const ci_run_tables *tables, const ci_pipelin
 }
 
 /* Says where more of a tile is flagged than --qa-ms-max-flagged. */
-static void flags_warn(const ci_run *run, const char *id, const ci_pipeline_data *data)
+static void flags_warn(const ci_run *run, const char *id, const ci_tile_data *data)
 {
     double limit = ci_conf_double(run->conf, CI_OPT_QA_MS_MAX_FLAGGED);
     int64_t n_good = data->flags->counts.n_good, n = n_good;
@@ -178,31 +178,31 @@ static ci_status stop_check(const tile_job *job)
 }
 
 static ci_status process(const tile_job *job, const ci_json *tile, const ci_run_tables *tables,
-                         ci_pipeline_data *data, ci_image_stats *stats)
+                         ci_tile_data *data, ci_image_stats *stats)
 {
     const char **paths = NULL;
     size_t n = 0;
     ci_run *run = job->run;
     ci_status status = ci_par_agree(job->team, ci_run_tile_paths(tile, &paths, &n));
     double start = ci_run_seconds(run);
-    if (status == CI_OK) status = ci_pipeline_load(job->team, &run->options, paths, n, data);
+    if (status == CI_OK) status = ci_tile_load(job->team, &run->options, paths, n, data);
     ci_mem_free(paths);
     ci_run_note(run, "read", job->id, start);
     CI_TRY(status);
     CI_TRY(stop_check(job));
     start = ci_run_seconds(run);
-    CI_TRY(ci_pipeline_flag(job->team, &run->options, true, data));
+    CI_TRY(ci_tile_flag(job->team, &run->options, true, data));
     if (ci_comm_rank(job->team) == 0) flags_warn(run, job->id, data);
-    CI_TRY(ci_pipeline_weigh(job->team, &run->options, tables->gain != NULL, data));
+    CI_TRY(ci_tile_weigh(job->team, &run->options, tables->gain != NULL, data));
     ci_run_note(run, "flag", job->id, start);
     CI_TRY(stop_check(job));
     start = ci_run_seconds(run);
-    CI_TRY(ci_pipeline_apply(job->team, tables->bandpass, tables->gain, gains_word(tables, job->id),
-                             data));
+    CI_TRY(ci_tile_apply(job->team, tables->bandpass, tables->gain, gains_word(tables, job->id),
+                         data));
     data->is_solved_here = tables->quality_known;
     ci_run_note(run, "apply", job->id, start);
     start = ci_run_seconds(run);
-    status = ci_pipeline_make_image(job->team, &run->options, data, job->prefix, stats);
+    status = ci_tile_image(job->team, &run->options, data, job->prefix, stats);
     ci_run_note(run, "image", job->id, start);
     /* image knows no tile. */
     return status == CI_ERR_STOPPED ? stop_check(job) : status;
@@ -270,7 +270,7 @@ ci_status ci_run_tile_make(ci_run *run, ci_comm *team, const ci_json *tile,
     tile_job job = {run, team, ci_json_get_string(tile, "id", ""), NULL,
                     ci_json_get_bool(tile, "is_degraded", false)};
     bool is_root = ci_comm_rank(team) == 0;
-    ci_pipeline_data data = {0};
+    ci_tile_data data = {0};
     ci_image_stats stats;
     ci_json *made = NULL;
     *record = NULL;
@@ -290,7 +290,7 @@ ci_status ci_run_tile_make(ci_run *run, ci_comm *team, const ci_json *tile,
         if (made) ci_json_put(made, "calibration", calibration_record(tables, &data));
         *record = keep_record(&job, tile, made, &status);
     }
-    ci_pipeline_data_free(&data);
+    ci_tile_data_free(&data);
     ci_mem_free(job.prefix);
     /* The tile's fault stays with the tile; a stop or a fault of our own does not. Rank 0 may
      * have met one of its own by now. */

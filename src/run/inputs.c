@@ -1,5 +1,5 @@
 /* What a group is made from: groups are known by their times, and other data may have the same. */
-#include "pipeline/run.h"
+#include "run/run.h"
 
 #include <errno.h>
 #include <fcntl.h>

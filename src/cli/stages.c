@@ -1,7 +1,8 @@
 /* The stage commands: files in, files out, no database. */
+#include "cli/cli.h"
+
 #include "contimg/mosaic.h"
-#include "contimg/pipeline.h"
-#include "pipeline/steps.h"
+#include "contimg/tile.h"
 
 #include <math.h>
 #include <string.h>
@@ -85,7 +86,7 @@ static ci_status write_tables(const char *prefix, const ci_cal_table *bandpass,
 }
 
 /* Receptors of the parallel hands: how many work, and how many are dead or without data. */
-static void print_receptors(const ci_pipeline_data *data)
+static void print_receptors(const ci_tile_data *data)
 {
     const ci_flag_report *flags = data->flags;
     for (size_t p = 0; p < flags->n_pol && p < 2; p++) {
@@ -101,30 +102,29 @@ static void print_receptors(const ci_pipeline_data *data)
     }
 }
 
-static ci_status calibrate_tile(ci_comm *world, const ci_conf *conf,
-                                const ci_pipeline_options *options, const ci_sky_model *model,
-                                ci_pipeline_data *data)
+static ci_status calibrate_tile(ci_comm *world, const ci_conf *conf, const ci_tile_options *options,
+                                const ci_sky_model *model, ci_tile_data *data)
 {
     ci_cal_table *bandpass = NULL, *gain = NULL;
     ci_cal_quality quality;
-    ci_status status = ci_pipeline_flag(world, options, true, data);
+    ci_status status = ci_tile_flag(world, options, true, data);
     if (status == CI_OK)
-        status = ci_par_agree(
-            world, ci_pipeline_model_check(data, model, ci_conf_text(conf, CI_OPT_MODEL)));
-    if (status == CI_OK) status = ci_pipeline_weigh(world, options, true, data);
+        status =
+            ci_par_agree(world, ci_tile_model_check(data, model, ci_conf_text(conf, CI_OPT_MODEL)));
+    if (status == CI_OK) status = ci_tile_weigh(world, options, true, data);
     if (status == CI_OK)
-        status = ci_pipeline_solve(world, options, data, model, &bandpass, &gain, &quality);
+        status = ci_tile_solve(world, options, data, model, &bandpass, &gain, &quality);
     if (status == CI_OK && ci_comm_rank(world) == 0) {
         print_receptors(data);
         print_quality(&quality, gain);
         /* What is refused is not written: no later step takes it for a calibration. */
-        status = ci_pipeline_tables_judge(conf, bandpass, gain);
+        status = ci_tile_tables_judge(conf, bandpass, gain);
     }
     if (status == CI_OK && ci_comm_rank(world) == 0) {
         snprintf(gain->model, sizeof gain->model, "%s", ci_conf_text(conf, CI_OPT_MODEL));
         snprintf(bandpass->model, sizeof bandpass->model, "%s", gain->model);
-        status = ci_pipeline_relaxed_history(bandpass, conf);
-        if (status == CI_OK) status = ci_pipeline_relaxed_history(gain, conf);
+        status = ci_tile_relaxed_history(bandpass, conf);
+        if (status == CI_OK) status = ci_tile_relaxed_history(gain, conf);
         if (status == CI_OK) status = write_tables(ci_conf_text(conf, CI_OPT_OUT), bandpass, gain);
     }
     status = ci_par_agree(world, status);
@@ -133,91 +133,35 @@ static ci_status calibrate_tile(ci_comm *world, const ci_conf *conf,
     return status;
 }
 
-ci_status ci_pipeline_calibrate(ci_comm *world, const ci_conf *conf)
+ci_status ci_cli_calibrate(ci_comm *world, const ci_conf *conf)
 {
-    ci_pipeline_options options;
-    ci_pipeline_data data = {0};
+    ci_tile_options options;
+    ci_tile_data data = {0};
     ci_sky_model *model = NULL;
     CI_AGREE(world, need_files(conf, "UVH5 file"));
     CI_AGREE(world, need(conf, CI_OPT_MODEL));
     CI_AGREE(world, need(conf, CI_OPT_OUT));
     CI_AGREE(world, need_no_folder(ci_conf_text(conf, CI_OPT_OUT)));
-    CI_AGREE(world, ci_pipeline_options_new(&options, conf));
+    CI_AGREE(world, ci_tile_options_new(&options, conf));
     if (ci_comm_rank(world) == 0) ci_conf_relaxed_warn(conf);
-    CI_TRY(ci_pipeline_budget_set(world, conf));
+    CI_TRY(ci_tile_budget_set(world, conf));
     CI_TRY(prepare_output(world, ci_conf_text(conf, CI_OPT_OUT)));
     CI_AGREE(world, ci_sky_model_read(&model, ci_conf_text(conf, CI_OPT_MODEL)));
-    ci_status status = ci_pipeline_load(world, &options, ci_conf_arguments(conf),
-                                        ci_conf_argument_count(conf), &data);
+    ci_status status =
+        ci_tile_load(world, &options, ci_conf_arguments(conf), ci_conf_argument_count(conf), &data);
     if (status == CI_OK) status = calibrate_tile(world, conf, &options, model, &data);
-    ci_pipeline_data_free(&data);
+    ci_tile_data_free(&data);
     ci_sky_model_free(model);
     return status;
 }
 
 /* ---- image ---------------------------------------------------------------------------- */
 
-/* Whether a path exists as rank 0 sees it: ranks on other nodes may see a folder late, and what
- * follows is collective. */
-static ci_status exists_on_root(ci_comm *comm, const char *path, bool *out)
-{
-    int64_t exists = ci_comm_rank(comm) == 0 && ci_path_exists(path);
-    CI_TRY(ci_par_bcast(comm, &exists, sizeof exists, 0));
-    *out = exists != 0;
-    return CI_OK;
-}
-
-/* One table of the pair, where it is there. */
-static ci_status read_of_pair(ci_comm *comm, const char *spec, const char *ending,
-                              ci_cal_table **out)
-{
-    char *path = NULL;
-    bool exists = false;
-    CI_AGREE(comm, ci_str_format(&path, "%s.%s.calh5", spec, ending));
-    ci_status status = exists_on_root(comm, path, &exists);
-    /* Tables are small; every rank reads for itself and all agree. */
-    if (status == CI_OK && exists) status = ci_par_agree(comm, ci_cal_table_read(out, path));
-    ci_mem_free(path);
-    return status;
-}
-
-static ci_status half_pair(const char *spec, bool has_bandpass)
-{
-    const char *there = has_bandpass ? "bandpass" : "gain";
-    return ci_error(CI_ERR_INPUT,
-                    "--cal %s: %s.%s.calh5 is missing: solve again, or give the table itself to "
-                    "use it alone: --cal %s.%s.calh5",
-                    spec, spec, has_bandpass ? "gain" : "bandpass", spec, there);
-}
-
-ci_status ci_pipeline_tables_read(ci_comm *comm, const char *spec, ci_cal_table **bandpass,
-                                  ci_cal_table **gain)
-{
-    bool exists = false;
-    *bandpass = *gain = NULL;
-    CI_TRY(exists_on_root(comm, spec, &exists));
-    if (exists) {
-        ci_cal_table *table = NULL;
-        ci_status status = ci_par_agree(comm, ci_cal_table_read(&table, spec));
-        if (status == CI_OK)
-            *(table->kind == CI_CAL_BANDPASS ? bandpass : gain) = table;
-        else
-            ci_cal_table_free(table);
-        return status;
-    }
-    CI_TRY(read_of_pair(comm, spec, "bandpass", bandpass));
-    CI_TRY(read_of_pair(comm, spec, "gain", gain));
-    if (*bandpass && *gain) return CI_OK;
-    if (*bandpass || *gain) return half_pair(spec, *bandpass != NULL);
-    return ci_error(CI_ERR_INPUT, "--cal %s: no such table, nor %s.bandpass.calh5 or %s.gain.calh5",
-                    spec, spec, spec);
-}
-
-static ci_status apply_given(ci_comm *world, const char *spec, ci_pipeline_data *data)
+static ci_status apply_given(ci_comm *world, const char *spec, ci_tile_data *data)
 {
     ci_cal_table *bandpass = NULL, *gain = NULL;
-    ci_status status = ci_pipeline_tables_read(world, spec, &bandpass, &gain);
-    if (status == CI_OK) status = ci_pipeline_apply(world, bandpass, gain, "given", data);
+    ci_status status = ci_tile_tables_read(world, spec, &bandpass, &gain);
+    if (status == CI_OK) status = ci_tile_apply(world, bandpass, gain, "given", data);
     ci_cal_table_free(bandpass);
     ci_cal_table_free(gain);
     return status;
@@ -244,38 +188,38 @@ static void print_image(const ci_image_stats *s, const char *prefix)
                s->stop_reason);
 }
 
-static ci_status image_tile(ci_comm *world, const ci_conf *conf, const ci_pipeline_options *options,
-                            ci_pipeline_data *data)
+static ci_status image_tile(ci_comm *world, const ci_conf *conf, const ci_tile_options *options,
+                            ci_tile_data *data)
 {
     const char *cal = ci_conf_text(conf, CI_OPT_CAL);
     char *prefix = NULL;
     ci_image_stats stats;
-    CI_TRY(ci_pipeline_flag(world, options, ci_conf_bool(conf, CI_OPT_FLAG), data));
-    CI_TRY(ci_pipeline_weigh(world, options, *cal != '\0', data));
+    CI_TRY(ci_tile_flag(world, options, ci_conf_bool(conf, CI_OPT_FLAG), data));
+    CI_TRY(ci_tile_weigh(world, options, *cal != '\0', data));
     if (*cal) CI_TRY(apply_given(world, cal, data));
-    if (!*cal && !ci_pipeline_is_calibrated(options, data) && ci_comm_rank(world) == 0)
+    if (!*cal && !ci_tile_is_calibrated(options, data) && ci_comm_rank(world) == 0)
         ci_log_warning("the data are in correlator units and no --cal is given: the image is not "
                        "in Jy (--calibrated says that they are calibrated)");
     CI_AGREE(world, dotted(&prefix, ci_conf_text(conf, CI_OPT_OUT)));
-    ci_status status = ci_pipeline_make_image(world, options, data, prefix, &stats);
+    ci_status status = ci_tile_image(world, options, data, prefix, &stats);
     if (status == CI_OK && ci_comm_rank(world) == 0) print_image(&stats, prefix);
     ci_mem_free(prefix);
     return status;
 }
 
-ci_status ci_pipeline_image(ci_comm *world, const ci_conf *conf)
+ci_status ci_cli_image(ci_comm *world, const ci_conf *conf)
 {
-    ci_pipeline_options options;
-    ci_pipeline_data data = {0};
+    ci_tile_options options;
+    ci_tile_data data = {0};
     CI_AGREE(world, need_files(conf, "UVH5 file"));
     CI_AGREE(world, need(conf, CI_OPT_OUT));
-    CI_AGREE(world, ci_pipeline_options_new(&options, conf));
-    CI_TRY(ci_pipeline_budget_set(world, conf));
+    CI_AGREE(world, ci_tile_options_new(&options, conf));
+    CI_TRY(ci_tile_budget_set(world, conf));
     CI_TRY(prepare_output(world, ci_conf_text(conf, CI_OPT_OUT)));
-    ci_status status = ci_pipeline_load(world, &options, ci_conf_arguments(conf),
-                                        ci_conf_argument_count(conf), &data);
+    ci_status status =
+        ci_tile_load(world, &options, ci_conf_arguments(conf), ci_conf_argument_count(conf), &data);
     if (status == CI_OK) status = image_tile(world, conf, &options, &data);
-    ci_pipeline_data_free(&data);
+    ci_tile_data_free(&data);
     return status;
 }
 
@@ -336,12 +280,12 @@ static ci_status images_differ(const ci_conf *conf)
     return CI_OK;
 }
 
-ci_status ci_pipeline_mosaic(ci_comm *world, const ci_conf *conf)
+ci_status ci_cli_mosaic(ci_comm *world, const ci_conf *conf)
 {
     CI_AGREE(world, need_files(conf, "image"));
     CI_AGREE(world, need(conf, CI_OPT_OUT));
     CI_AGREE(world, images_differ(conf));
-    CI_TRY(ci_pipeline_budget_set(world, conf));
+    CI_TRY(ci_tile_budget_set(world, conf));
     CI_TRY(prepare_output(world, ci_conf_text(conf, CI_OPT_OUT)));
     size_t n = ci_conf_argument_count(conf);
     char **pb = NULL;

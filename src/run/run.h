@@ -1,12 +1,12 @@
-/* A run: its work, its clock, its record. Private to pipeline. */
-#ifndef CONTIMG_PIPELINE_RUN_H
-#define CONTIMG_PIPELINE_RUN_H
+/* A run: its work, its clock, its record. Private to run. */
+#ifndef CONTIMG_RUN_RUN_H
+#define CONTIMG_RUN_RUN_H
 
 #include "contimg/ingest.h"
 #include "contimg/plan.h"
 #include "contimg/publish.h"
 #include "contimg/registry.h"
-#include "pipeline/steps.h"
+#include "contimg/tile.h"
 
 /* When a rank did what, for the report: seconds since the run's start. */
 typedef struct ci_run_event
@@ -20,7 +20,7 @@ typedef struct ci_run
 {
     ci_comm *world;
     const ci_conf *conf;
-    ci_pipeline_options options;
+    ci_tile_options options;
     ci_conf_paths places;
     ci_sky_model *model;   /* NULL: none given */
     ci_registry *registry; /* rank 0 only */
@@ -53,7 +53,7 @@ void ci_run_note(ci_run *run, const char *stage, const char *subject, double sta
 CI_MUST_CHECK ci_status ci_run_json_share(ci_comm *comm, ci_json **inout);
 /* What one tile's team knows of it, as report.h says, on the team's rank 0 (*record NULL
  * elsewhere). `stats` may be NULL. Collective over the team. */
-CI_MUST_CHECK ci_status ci_run_tile_record(ci_comm *team, const ci_pipeline_data *data,
+CI_MUST_CHECK ci_status ci_run_tile_record(ci_comm *team, const ci_tile_data *data,
                                            const ci_image_stats *stats, ci_json **record);
 ci_json *ci_run_gates_record(const ci_publish_gates *gates);
 /* Puts ranks' events, memory and bytes into the record; collective. */

@@ -1,5 +1,5 @@
 /* Who works on a group: one run at a time, and one at a time on each of its tiles. */
-#include "pipeline/run.h"
+#include "run/run.h"
 
 #include <string.h>
 #include <unistd.h>

@@ -1,8 +1,7 @@
 /* A tile's work before any data are read. The image's size hangs on the beam, and that on the
  * array and on how densely it covers the uv plane: the chooser itself is asked, on a set that is
  * thinned in time and frequency. */
-#include "contimg/pipeline.h"
-#include "pipeline/steps.h"
+#include "contimg/tile.h"
 
 #include <math.h>
 #include <string.h>
@@ -89,8 +88,8 @@ static ci_status thin_set(ci_vis_set **out, const ci_vis_meta *meta)
     return status;
 }
 
-static ci_status geometry(ci_comm *self, const ci_pipeline_options *options,
-                          const ci_vis_meta *meta, ci_pipeline_data *data, ci_image_geometry *out)
+static ci_status geometry(ci_comm *self, const ci_tile_options *options, const ci_vis_meta *meta,
+                          ci_tile_data *data, ci_image_geometry *out)
 {
     CI_TRY(thin_set(&data->set, meta));
     CI_TRY(ci_sky_eop_load(&data->eop, options->earth_orientation));
@@ -105,15 +104,15 @@ static ci_status geometry(ci_comm *self, const ci_pipeline_options *options,
     return ci_image_geometry_find(self, data->set, &sky, &options->image, out);
 }
 
-static ci_status image_size(ci_comm *self, const ci_pipeline_options *options,
-                            const ci_vis_meta *meta, size_t *out)
+static ci_status image_size(ci_comm *self, const ci_tile_options *options, const ci_vis_meta *meta,
+                            size_t *out)
 {
-    ci_pipeline_data data = {0};
+    ci_tile_data data = {0};
     ci_image_geometry found = {0};
     *out = options->image.n_pixel;
     if (*out > 0) return CI_OK;
     ci_status status = geometry(self, options, meta, &data, &found);
-    ci_pipeline_data_free(&data);
+    ci_tile_data_free(&data);
     *out = found.n_x;
     return status;
 }
@@ -129,13 +128,13 @@ static void shapes(const ci_vis_meta *meta, ci_plan_work *work)
         work->n_chan += meta->sub_band[i].n_chan;
 }
 
-ci_status ci_pipeline_estimate(const ci_conf *conf, const char *const *paths, size_t n_path,
-                               ci_plan_work *work)
+ci_status ci_tile_estimate(const ci_conf *conf, const char *const *paths, size_t n_path,
+                           ci_plan_work *work)
 {
-    ci_pipeline_options options;
+    ci_tile_options options;
     ci_comm *self = NULL;
     ci_uvh5_set *files = NULL;
-    CI_TRY(ci_pipeline_options_new(&options, conf));
+    CI_TRY(ci_tile_options_new(&options, conf));
     CI_TRY(ci_comm_self(&self));
     ci_status status = ci_uvh5_set_open(self, &files, paths, n_path, &options.uvh5);
     if (status == CI_OK) {

@@ -1,6 +1,6 @@
 /* The memory budget of a process: --memory, else 0.8 of what cgroup, Slurm and the machine
  * allow a node, divided by the ranks on the node. */
-#include "pipeline/steps.h"
+#include "contimg/tile.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +35,7 @@ static double node_limit_bytes(void)
     return limit;
 }
 
-ci_status ci_pipeline_budget_set(ci_comm *world, const ci_conf *conf)
+ci_status ci_tile_budget_set(ci_comm *world, const ci_conf *conf)
 {
     int n_on_node = 1;
     CI_TRY(ci_comm_node_size(world, &n_on_node));

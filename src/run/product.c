@@ -2,7 +2,7 @@
  * publish. No MPI here. */
 #include "contimg/draw.h"
 #include "contimg/phot.h"
-#include "pipeline/run.h"
+#include "run/run.h"
 
 #include <math.h>
 #include <string.h>
@@ -282,7 +282,7 @@ static ci_status provenance(const ci_run *run, const ci_run_product *product,
         ci_json_put_string(record, "host", host);
         ci_json_put_int(record, "n_rank", ci_comm_size(run->world));
         ci_json_put_string(record, "options", options);
-        ci_json_put(record, "relaxed", ci_pipeline_relaxed_json(run->conf));
+        ci_json_put(record, "relaxed", ci_tile_relaxed_json(run->conf));
         ci_json_put_string(record, "group", product->group_id);
         ci_json_put_string(record, "inputs_sha256", run->group_inputs_sha256);
         ci_json_put_string(record, "options_sha256", run->choices_sha256);

@@ -1,4 +1,5 @@
-#include "pipeline/steps.h"
+/* Options of the stages, from the configuration. */
+#include "contimg/tile.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -65,7 +66,7 @@ static ci_status image_options(const ci_conf *conf, ci_image_options *image)
     return uv_range(conf, &image->min_uv_lambda, &image->max_uv_lambda);
 }
 
-static ci_status weights_option(const ci_conf *conf, ci_pipeline_options *out)
+static ci_status weights_option(const ci_conf *conf, ci_tile_options *out)
 {
     out->weights_given = !is_choice(conf, CI_OPT_WEIGHTS, "auto");
     out->weights = is_choice(conf, CI_OPT_WEIGHTS, "nsamples") ? CI_WEIGHTS_NSAMPLES
@@ -74,7 +75,7 @@ static ci_status weights_option(const ci_conf *conf, ci_pipeline_options *out)
     return CI_OK;
 }
 
-static ci_status centre_option(const ci_conf *conf, ci_pipeline_options *out)
+static ci_status centre_option(const ci_conf *conf, ci_tile_options *out)
 {
     out->centre_given = ci_conf_text(conf, CI_OPT_PHASE_CENTER)[0] != '\0';
     if (!out->centre_given) return CI_OK;
@@ -90,7 +91,7 @@ static ci_status centre_option(const ci_conf *conf, ci_pipeline_options *out)
     return CI_OK;
 }
 
-ci_status ci_pipeline_options_new(ci_pipeline_options *out, const ci_conf *conf)
+ci_status ci_tile_options_new(ci_tile_options *out, const ci_conf *conf)
 {
     memset(out, 0, sizeof *out);
     out->conf = conf;

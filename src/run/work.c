@@ -1,7 +1,7 @@
 /* Which groups a run does: the files named, or the oldest complete ones. */
-#include "pipeline/run.h"
+#include "run/run.h"
 
-#include "contimg/pipeline.h"
+#include "contimg/run.h"
 #include "contimg/uvh5.h"
 
 #include <string.h>
@@ -32,7 +32,7 @@ static ci_json *group_json(const ci_registry_group *group)
     return out;
 }
 
-void ci_pipeline_ingest_options(const ci_conf *conf, ci_ingest_options *options)
+void ci_run_ingest_options(const ci_conf *conf, ci_ingest_options *options)
 {
     ci_ingest_options_default(options);
     options->n_expected = ci_conf_int(conf, CI_OPT_EXPECTED_SUBBANDS);
@@ -46,7 +46,7 @@ void ci_pipeline_ingest_options(const ci_conf *conf, ci_ingest_options *options)
 }
 
 /* Files of DSA-110's recorder come in sets of a known number; others are as they stand. */
-static ci_status expects_sub_bands(const ci_pipeline_options *options, bool *out)
+static ci_status expects_sub_bands(const ci_tile_options *options, bool *out)
 {
     *out = ci_conf_is_given(options->conf, CI_OPT_EXPECTED_SUBBANDS);
     if (*out) return CI_OK;
@@ -58,7 +58,7 @@ static ci_status expects_sub_bands(const ci_pipeline_options *options, bool *out
 }
 
 /* Tiles of one mosaic are of one array: each observation's first file against the first's. */
-static ci_status check_arrays(const ci_pipeline_options *options)
+static ci_status check_arrays(const ci_tile_options *options)
 {
     ci_ingest_clusters *tiles = NULL;
     ci_uvh5_file *first = NULL;
@@ -78,10 +78,10 @@ static ci_status check_arrays(const ci_pipeline_options *options)
 }
 
 /* How the files named are taken; fails where they are of several arrays. */
-static ci_status named_options(const ci_pipeline_options *options, ci_ingest_options *out)
+static ci_status named_options(const ci_tile_options *options, ci_ingest_options *out)
 {
     bool expects = false;
-    ci_pipeline_ingest_options(options->conf, out);
+    ci_run_ingest_options(options->conf, out);
     CI_TRY(check_arrays(options));
     CI_TRY(expects_sub_bands(options, &expects));
     out->named_accept_incomplete = !expects;
@@ -108,11 +108,11 @@ static ci_status choose_named(ci_run *run, ci_registry_groups **groups)
     return ci_registry_end(run->registry, CI_DB_INGEST, named_groups(run, &options, groups));
 }
 
-ci_status ci_pipeline_check_named(const ci_conf *conf)
+ci_status ci_run_check_named(const ci_conf *conf)
 {
-    ci_pipeline_options options;
+    ci_tile_options options;
     ci_ingest_options ingest;
-    CI_TRY(ci_pipeline_options_new(&options, conf));
+    CI_TRY(ci_tile_options_new(&options, conf));
     CI_TRY(named_options(&options, &ingest));
     return ci_ingest_check_named(ci_conf_arguments(conf), ci_conf_argument_count(conf), &ingest);
 }
@@ -177,7 +177,7 @@ static ci_status choose_arrived(ci_run *run, ci_registry_groups **groups)
 {
     ci_ingest_options options;
     ci_ingest_report report;
-    ci_pipeline_ingest_options(run->conf, &options);
+    ci_run_ingest_options(run->conf, &options);
     CI_TRY(ci_ingest_scan(run->registry, run->places.input, &options, &report));
     const char *id = ci_conf_text(run->conf, CI_OPT_GROUP);
     if (*id) {

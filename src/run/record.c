@@ -1,5 +1,5 @@
 /* The run's record: see contimg/report.h. */
-#include "pipeline/run.h"
+#include "run/run.h"
 
 #include <math.h>
 #include <string.h>
@@ -70,7 +70,7 @@ static ci_json *slopes_record(const ci_image_stats *s)
     return list;
 }
 
-static ci_json *image_record(const ci_image_stats *s, const ci_pipeline_data *data)
+static ci_json *image_record(const ci_image_stats *s, const ci_tile_data *data)
 {
     ci_json *image = ci_json_object();
     ci_json_put_int(image, "n_x", (int64_t)s->n_x);
@@ -224,8 +224,8 @@ static ci_json *uv_record(const double *uv, size_t n)
     return record;
 }
 
-ci_status ci_run_tile_record(ci_comm *team, const ci_pipeline_data *data,
-                             const ci_image_stats *stats, ci_json **out)
+ci_status ci_run_tile_record(ci_comm *team, const ci_tile_data *data, const ci_image_stats *stats,
+                             ci_json **out)
 {
     double *uv = NULL;
     size_t n_uv = 0;

@@ -1,5 +1,5 @@
 /* Where a group's calibration tables come from. */
-#include "pipeline/run.h"
+#include "run/run.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -30,8 +30,8 @@ static ci_status table_append(ci_text *text, const ci_cal_table *table)
 static ci_status tile_relaxed(ci_run *run, const ci_run_tables *tables)
 {
     char *text = NULL;
-    unsigned what = CI_RELAXED_IMAGES | (tables->quality_known ? CI_RELAXED_TABLES : 0);
-    CI_TRY(ci_pipeline_relaxed_text(&text, run->conf, what));
+    unsigned what = CI_TILE_RELAXED_IMAGES | (tables->quality_known ? CI_TILE_RELAXED_TABLES : 0);
+    CI_TRY(ci_tile_relaxed_text(&text, run->conf, what));
     snprintf(run->tile_relaxed, sizeof run->tile_relaxed, "%s", text);
     ci_mem_free(text);
     return CI_OK;
@@ -64,8 +64,8 @@ static ci_status apparent_flux(const ci_run *run, const ci_sky_eop *eop, const c
     *is_jy = meta->units == CI_UNITS_JY;
     ci_status status = ci_sky_beam_new(&beam, run->options.beam, &meta->array);
     if (status == CI_OK && run->model)
-        status = ci_pipeline_model_seen(eop, meta, beam, run->model, flux_jy, &level);
-    if (level < CI_PIPELINE_LEAST_LEVEL) *flux_jy = 0;
+        status = ci_tile_model_seen(eop, meta, beam, run->model, flux_jy, &level);
+    if (level < CI_TILE_MIN_BEAM_LEVEL) *flux_jy = 0;
     ci_sky_beam_free(beam);
     ci_uvh5_close(file);
     return status;
@@ -97,7 +97,7 @@ static ci_status measure_tiles(const ci_run *run, const ci_json *tiles, double *
 /* ---- solving ------------------------------------------------------------------------ */
 
 static ci_status register_table(ci_run *run, const ci_run_tables *tables, const char *path,
-                                ci_registry_cal_kind kind, const ci_pipeline_data *data)
+                                ci_registry_cal_kind kind, const ci_tile_data *data)
 {
     const ci_vis_meta *meta = data->set->meta;
     double middle = 0.5 * (meta->time_mjd_s[0] + meta->time_mjd_s[meta->n_time - 1]);
@@ -150,7 +150,7 @@ static void remove_dead_parts(const char *folder)
 }
 
 /* STATE/caltables/<tile>-<run>.{bandpass,gain}.calh5, registered. Rank 0. */
-static ci_status keep_tables(ci_run *run, ci_run_tables *tables, const ci_pipeline_data *data)
+static ci_status keep_tables(ci_run *run, ci_run_tables *tables, const ci_tile_data *data)
 {
     char *folder = NULL;
     CI_TRY(ci_path_join(&folder, run->places.state, "caltables"));
@@ -173,24 +173,24 @@ static ci_status keep_tables(ci_run *run, ci_run_tables *tables, const ci_pipeli
     return status;
 }
 
-static ci_status solve_loaded(ci_run *run, ci_pipeline_data *data, ci_run_tables *out)
+static ci_status solve_loaded(ci_run *run, ci_tile_data *data, ci_run_tables *out)
 {
     double start = ci_run_seconds(run);
-    CI_TRY(ci_pipeline_flag(run->world, &run->options, true, data));
-    CI_TRY(ci_pipeline_weigh(run->world, &run->options, true, data));
+    CI_TRY(ci_tile_flag(run->world, &run->options, true, data));
+    CI_TRY(ci_tile_weigh(run->world, &run->options, true, data));
     ci_run_note(run, "flag", out->own_tile, start);
     CI_TRY(ci_run_stop_check(run->world, "before solving"));
     start = ci_run_seconds(run);
-    CI_TRY(ci_pipeline_solve(run->world, &run->options, data, run->model, &out->bandpass,
-                             &out->gain, &out->quality));
+    CI_TRY(ci_tile_solve(run->world, &run->options, data, run->model, &out->bandpass, &out->gain,
+                         &out->quality));
     out->quality_known = true;
     ci_run_note(run, "calibrate", out->own_tile, start);
-    CI_TRY(ci_par_agree(run->world, ci_pipeline_tables_judge(run->conf, out->bandpass, out->gain)));
+    CI_TRY(ci_par_agree(run->world, ci_tile_tables_judge(run->conf, out->bandpass, out->gain)));
     snprintf(out->gain->model, sizeof out->gain->model, "%s",
              ci_path_base(ci_conf_text(run->conf, CI_OPT_MODEL)));
     snprintf(out->bandpass->model, sizeof out->bandpass->model, "%s", out->gain->model);
-    CI_AGREE(run->world, ci_pipeline_relaxed_history(out->bandpass, run->conf));
-    CI_AGREE(run->world, ci_pipeline_relaxed_history(out->gain, run->conf));
+    CI_AGREE(run->world, ci_tile_relaxed_history(out->bandpass, run->conf));
+    CI_AGREE(run->world, ci_tile_relaxed_history(out->gain, run->conf));
     ci_status status = ci_comm_rank(run->world) == 0 ? keep_tables(run, out, data) : CI_OK;
     return ci_par_agree(run->world, status);
 }
@@ -199,16 +199,16 @@ static ci_status solve_on(ci_run *run, const ci_json *tile, ci_run_tables *out)
 {
     const char **paths = NULL;
     size_t n = 0;
-    ci_pipeline_data data = {0};
+    ci_tile_data data = {0};
     snprintf(out->own_tile, sizeof out->own_tile, "%s", ci_json_get_string(tile, "id", ""));
     snprintf(out->how, sizeof out->how, "own");
     double start = ci_run_seconds(run);
     CI_AGREE(run->world, ci_run_tile_paths(tile, &paths, &n));
-    ci_status status = ci_pipeline_load(run->world, &run->options, paths, n, &data);
+    ci_status status = ci_tile_load(run->world, &run->options, paths, n, &data);
     ci_run_note(run, "read", out->own_tile, start);
     if (status == CI_OK) status = ci_run_stop_check(run->world, "before flagging");
     if (status == CI_OK) status = solve_loaded(run, &data, out);
-    ci_pipeline_data_free(&data);
+    ci_tile_data_free(&data);
     ci_mem_free(paths);
     return status == CI_OK ? CI_OK : ci_error_prefix(status, "calibration on %s", out->own_tile);
 }
@@ -259,11 +259,11 @@ static ci_status choose_registered(ci_run *run, const ci_json *group, ci_run_tab
     if (status == CI_OK) status = ci_run_json_share(run->world, &choice);
     ci_cal_table *none = NULL;
     if (status == CI_OK)
-        status = ci_pipeline_tables_read(run->world, ci_json_get_string(choice, "bandpass", ""),
-                                         &out->bandpass, &none);
+        status = ci_tile_tables_read(run->world, ci_json_get_string(choice, "bandpass", ""),
+                                     &out->bandpass, &none);
     if (status == CI_OK)
-        status = ci_pipeline_tables_read(run->world, ci_json_get_string(choice, "gain", ""), &none,
-                                         &out->gain);
+        status = ci_tile_tables_read(run->world, ci_json_get_string(choice, "gain", ""), &none,
+                                     &out->gain);
     snprintf(out->how, sizeof out->how, "%s",
              ci_json_get_bool(choice, "borrowed", false) ? "borrowed" : "transferred");
     ci_json_free(choice);
@@ -317,7 +317,7 @@ ci_status ci_run_calibrate(ci_run *run, const ci_json *group, ci_run_tables *out
     const char *given = ci_conf_text(run->conf, CI_OPT_CAL);
     if (*given) {
         snprintf(out->how, sizeof out->how, "given");
-        return ci_pipeline_tables_read(run->world, given, &out->bandpass, &out->gain);
+        return ci_tile_tables_read(run->world, given, &out->bandpass, &out->gain);
     }
     double *flux_jy = NULL;
     CI_TRY(ci_par_alloc(run->world, &flux_jy, ci_json_length(ci_json_get(group, "tiles")) + 1,

@@ -1,0 +1,57 @@
+/* Images of an observation, with the cards that say where they come from. */
+#include "contimg/tile.h"
+
+#include <string.h>
+
+bool ci_tile_is_calibrated(const ci_tile_options *options, const ci_tile_data *data)
+{
+    return options->is_calibrated || data->set->meta->units == CI_UNITS_JY;
+}
+
+/* Whose fluxes the data's are. */
+static const char *flux_scale(const ci_tile_options *options, const ci_tile_data *data)
+{
+    if (strcmp(data->gains, "none") != 0) return data->is_approximate ? "approximate" : "model";
+    return ci_tile_is_calibrated(options, data) ? "given" : "none";
+}
+
+/* Cards that say where an image comes from. */
+static ci_status header_fill(const ci_tile_options *options, const ci_tile_data *data,
+                             const char *prefix, ci_fits_header *header)
+{
+    unsigned judged = CI_TILE_RELAXED_IMAGES | (data->is_solved_here ? CI_TILE_RELAXED_TABLES : 0);
+    const ci_vis_meta *meta = data->set->meta;
+    memset(header, 0, sizeof *header);
+    header->ra_rad = data->ra_rad;
+    header->dec_rad = data->dec_rad;
+    header->time_mjd_s = meta->time_mjd_s[0];
+    snprintf(header->telescope, sizeof header->telescope, "%s", meta->array.telescope);
+    snprintf(header->object, sizeof header->object, "%s",
+             meta->phase[0].name[0] ? meta->phase[0].name : ci_path_base(prefix));
+    CI_TRY(ci_fits_card_set_text(header, "CIVERS", ci_version(), "contimg version"));
+    CI_TRY(ci_fits_card_set_text(header, "GAINS", data->gains, "origin of the gains"));
+    const char *scale = flux_scale(options, data);
+    /* Correlator units become Jy by gains only. */
+    snprintf(header->bunit, sizeof header->bunit, strcmp(scale, "none") == 0 ? "count" : "Jy");
+    CI_TRY(ci_fits_card_set_text(header, "FLUXSCAL", scale,
+                                 "flux scale: model, approximate, given, none"));
+    CI_TRY(ci_tile_relaxed_cards(header, options->conf, judged));
+    CI_TRY(ci_fits_card_set_int(header, "NSUBBAND", (int64_t)meta->n_sub_band, "sub-bands imaged"));
+    return ci_fits_card_set_number(header, "EXPTIME",
+                                   meta->time_mjd_s[meta->n_time - 1] - meta->time_mjd_s[0] +
+                                       meta->interval_s,
+                                   "[s] first to last integration");
+}
+
+ci_status ci_tile_image(ci_comm *comm, const ci_tile_options *options, const ci_tile_data *data,
+                        const char *prefix, ci_image_stats *stats)
+{
+    ci_image_sky sky = {data->eop, data->beam, &data->pointing, data->ra_rad, data->dec_rad};
+    ci_fits_header header = {0};
+    ci_status status = ci_par_agree(comm, header_fill(options, data, prefix, &header));
+    if (status == CI_OK)
+        status = ci_image_make(comm, data->set, &sky, &options->image, data->weights_known, &header,
+                               prefix, stats);
+    ci_fits_header_clear(&header);
+    return status;
+}

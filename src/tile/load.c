@@ -1,0 +1,89 @@
+/* Reads one observation and phases it to the centre of its image. */
+#include "contimg/tile.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Less than the first sidelobe of an Airy pattern: beyond the main lobe. */
+static const double least_power_of_centre = 0.02;
+
+void ci_tile_data_free(ci_tile_data *data)
+{
+    ci_vis_set_free(data->set);
+    ci_sky_eop_free(data->eop);
+    ci_sky_beam_free(data->beam);
+    ci_flag_report_free(data->flags);
+    memset(data, 0, sizeof *data);
+}
+
+/* What follows from header and options alone, before any data are touched. Local. */
+static ci_status prepare(const ci_tile_options *options, const ci_vis_meta *meta, ci_tile_data *out)
+{
+    ci_sky_pointing_from(meta, &out->pointing);
+    CI_TRY(ci_sky_beam_new(&out->beam, options->beam, &meta->array));
+    if (!options->centre_given)
+        return ci_sky_centre_default(out->eop, meta, &out->ra_rad, &out->dec_rad);
+    out->ra_rad = options->ra_rad;
+    out->dec_rad = options->dec_rad;
+    return CI_OK;
+}
+
+/* What the array saw of a place at one of its times. */
+static ci_status seen_at(const ci_tile_data *data, double time_mjd_s, double ra_rad, double dec_rad,
+                         double *sine, double *power)
+{
+    const ci_vis_meta *meta = data->set->meta;
+    double freq = meta->sub_band[0].freq_hz[meta->sub_band[0].n_chan / 2], ha, dec;
+    double latitude = meta->array.lat_rad;
+    ci_sky_frame *frame = NULL;
+    CI_TRY(ci_sky_frame_new(&frame, data->eop, &meta->array, time_mjd_s, meta->dut1_s));
+    ci_sky_apparent(frame, ra_rad, dec_rad, &ha, &dec);
+    *sine = fmax(*sine, sin(latitude) * sin(dec) + cos(latitude) * cos(dec) * cos(ha));
+    *power =
+        fmax(*power, ci_sky_beam_power(data->beam, &data->pointing, frame, ra_rad, dec_rad, freq));
+    ci_sky_frame_free(frame);
+    return CI_OK;
+}
+
+/* A centre that was asked for: refused where it never rose, warned of where the beam hardly sees
+ * it. */
+static ci_status centre_check(const ci_tile_data *data, bool warns)
+{
+    const ci_vis_meta *meta = data->set->meta;
+    double sine = -1, power = 0, ra = data->ra_rad * CI_RAD_TO_DEG;
+    double dec = data->dec_rad * CI_RAD_TO_DEG;
+    double begin = meta->time_mjd_s[0], length = meta->time_mjd_s[meta->n_time - 1] - begin;
+    for (int i = 0; i <= 4; i++)
+        CI_TRY(
+            seen_at(data, begin + 0.25 * i * length, data->ra_rad, data->dec_rad, &sine, &power));
+    if (sine <= 0)
+        return ci_error(CI_ERR_USAGE,
+                        "--phase-center %.6g,%.6g: %.3g degrees below the horizon while these data "
+                        "were taken: give a centre that the array saw",
+                        ra, dec, -asin(fmax(sine, -1)) * CI_RAD_TO_DEG);
+    if (warns && power < least_power_of_centre)
+        ci_log_warning("--phase-center %.6g,%.6g lies outside the primary beam, which sees it at "
+                       "%.2g of its flux: is this the field of these data?",
+                       ra, dec, power);
+    return CI_OK;
+}
+
+ci_status ci_tile_load(ci_comm *comm, const ci_tile_options *options, const char *const *paths,
+                       size_t n_path, ci_tile_data *out)
+{
+    memset(out, 0, sizeof *out);
+    snprintf(out->gains, sizeof out->gains, "none");
+    ci_uvh5_set *files = NULL;
+    ci_status status = ci_par_agree(comm, ci_sky_eop_load(&out->eop, options->earth_orientation));
+    if (status == CI_OK) status = ci_uvh5_set_open(comm, &files, paths, n_path, &options->uvh5);
+    if (status == CI_OK) status = ci_uvh5_set_read(comm, files, &out->set);
+    ci_uvh5_set_free(files);
+    if (status == CI_OK) status = ci_par_agree(comm, prepare(options, out->set->meta, out));
+    if (status == CI_OK && options->centre_given)
+        status = ci_par_agree(comm, centre_check(out, ci_comm_rank(comm) == 0));
+    if (status == CI_OK)
+        status =
+            ci_par_agree(comm, ci_sky_set_rephase(out->eop, out->set, out->ra_rad, out->dec_rad));
+    if (status != CI_OK) ci_tile_data_free(out);
+    return status;
+}

@@ -1,0 +1,91 @@
+/* Solves for the gains of an observation on a model, judges and applies them. */
+#include "contimg/tile.h"
+
+#include <string.h>
+
+ci_status ci_tile_model_seen(const ci_sky_eop *eop, const ci_vis_meta *meta,
+                             const ci_sky_beam *beam, const ci_sky_model *model, double *flux_jy,
+                             double *level)
+{
+    ci_sky_frame *frame = NULL;
+    ci_sky_pointing pointing;
+    double time = 0.5 * (meta->time_mjd_s[0] + meta->time_mjd_s[meta->n_time - 1]);
+    double freq = meta->sub_band[0].freq_hz[meta->sub_band[0].n_chan / 2];
+    *flux_jy = *level = 0;
+    ci_sky_pointing_from(meta, &pointing);
+    CI_TRY(ci_sky_frame_new(&frame, eop, &meta->array, time, meta->dut1_s));
+    for (size_t i = 0; i < model->n_source; i++) {
+        const ci_sky_source *s = &model->source[i];
+        double power = ci_sky_beam_power(beam, &pointing, frame, s->ra_rad, s->dec_rad, freq);
+        *flux_jy += power * ci_sky_source_flux_jy(s, freq);
+        if (power > *level) *level = power;
+    }
+    ci_sky_frame_free(frame);
+    return CI_OK;
+}
+
+ci_status ci_tile_model_check(const ci_tile_data *data, const ci_sky_model *model, const char *name)
+{
+    double flux_jy, level;
+    CI_TRY(ci_tile_model_seen(data->eop, data->set->meta, data->beam, model, &flux_jy, &level));
+    if (level >= CI_TILE_MIN_BEAM_LEVEL && flux_jy > 0) return CI_OK;
+    return ci_error(CI_ERR_INPUT,
+                    "--model %s: none of its %zu source%s is in the beam, the best placed is seen "
+                    "at %.2g of its flux, all together at %.2g Jy: give the sources of this field",
+                    name, model->n_source, ci_plural(model->n_source), level, flux_jy);
+}
+
+ci_status ci_tile_tables_judge(const ci_conf *conf, const ci_cal_table *bandpass,
+                               const ci_cal_table *gain)
+{
+    ci_cal_limits limits;
+    ci_cal_limits_default(&limits);
+    limits.max_flagged = ci_conf_double(conf, CI_OPT_QA_CAL_MAX_FLAGGED);
+    limits.min_amplitude = ci_conf_double(conf, CI_OPT_QA_CAL_MIN_AMP);
+    limits.max_amplitude = ci_conf_double(conf, CI_OPT_QA_CAL_MAX_AMP);
+    limits.max_phase_scatter_deg = ci_conf_double(conf, CI_OPT_QA_CAL_MAX_PHASE_SCATTER);
+    ci_status status = ci_cal_table_gate(bandpass, &limits, "bandpass");
+    if (status == CI_OK) status = ci_cal_table_gate(gain, &limits, "gains");
+    if (status == CI_OK) return CI_OK;
+    return ci_error(status, "%s: is this the right model? (--qa-cal-... set the limits)",
+                    ci_error_text());
+}
+
+typedef struct
+{
+    const ci_tile_data *data;
+    const ci_sky_model *model;
+} predict_context;
+
+static ci_status predict(void *context, const ci_vis_block *block, ci_c32 *out)
+{
+    const predict_context *c = context;
+    return ci_sky_predict(c->data->eop, c->model, c->data->beam, &c->data->pointing, block, out);
+}
+
+ci_status ci_tile_solve(ci_comm *comm, const ci_tile_options *options, const ci_tile_data *data,
+                        const ci_sky_model *model, ci_cal_table **bandpass, ci_cal_table **gain,
+                        ci_cal_quality *quality)
+{
+    predict_context context = {data, model};
+    return ci_cal_solve(comm, data->set, predict, &context, &options->cal, bandpass, gain, quality);
+}
+
+static ci_status apply_blocks(const ci_cal_table *table, ci_vis_set *set)
+{
+    for (size_t i = 0; table && i < set->n_block; i++)
+        CI_TRY(ci_cal_apply(table, set->block[i]));
+    return CI_OK;
+}
+
+ci_status ci_tile_apply(ci_comm *comm, const ci_cal_table *bandpass, const ci_cal_table *gain,
+                        const char *how, ci_tile_data *data)
+{
+    CI_AGREE(comm, apply_blocks(bandpass, data->set));
+    CI_AGREE(comm, apply_blocks(gain, data->set));
+    if (!bandpass && !gain) return CI_OK;
+    data->set->meta->units = CI_UNITS_JY;
+    snprintf(data->gains, sizeof data->gains, "%s", how);
+    data->is_approximate = gain && gain->is_approximate;
+    return CI_OK;
+}
