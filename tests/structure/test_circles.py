@@ -1,0 +1,43 @@
+"""No circle of files inside a module: told by the symbols that its object files need of each other."""
+import tree
+
+faults = tree.Faults("circles")
+
+
+def uses(symbols):
+    """needs[a][b]: the symbols that a takes from b."""
+    owner = {name: member for member, names in symbols.defined.items() for name in names}
+    needs = {member: {} for member in symbols.defined}
+    for member, names in symbols.needed.items():
+        for name in sorted(names):
+            if name in owner and owner[name] != member:
+                needs.setdefault(member, {}).setdefault(owner[name], []).append(name)
+    return needs
+
+
+def reached(needs, start):
+    seen, todo = set(), [start]
+    while todo:
+        for member in needs.get(todo.pop(), {}):
+            if member not in seen:
+                seen.add(member)
+                todo.append(member)
+    return seen
+
+
+def circles(needs):
+    """Sets of more than one file that all reach each other."""
+    reach = {member: reached(needs, member) for member in needs}
+    found = {frozenset(b for b in reach[a] if a in reach[b]) for a in needs if a in reach[a]}
+    return sorted(sorted(circle) for circle in found)
+
+
+for module in tree.modules():
+    needs = uses(tree.Symbols(module))
+    if not needs and tree.files([f"src/{module}"], {".c"}):
+        faults.add(f"src/{module}/", f"no object files in {tree.BUILD}: build first")
+    for circle in circles(needs):
+        lines = [f"  {a} needs {b}: {', '.join(names)}" for a in circle
+                 for b, names in sorted(needs[a].items()) if b in circle]
+        faults.add(f"src/{module}/", "\n".join([f"a circle of {', '.join(circle)}", *lines]))
+faults.end()

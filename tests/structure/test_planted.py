@@ -1,0 +1,166 @@
+"""Each rule about the tree is tried with a planted fault: it has to fail and to name it."""
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+CLEAN = {
+    "src/CMakeLists.txt": "set(modules base par\n    vis cal)\n",
+    "include/contimg/base.h": "/* base: strings. All functions are local. */\nint ci_str_length(int a);\n",
+    "include/contimg/vis.h": "/* vis: samples. */\n\n/* Adds one.\n * Local. */\nint ci_vis_add(int a);\n"
+                             "int ci_vis_take(int a);\n\n/* Sums. Collective. */\nint ci_vis_sum(int a);\n",
+    "src/base/str.c": "/* Lengths of strings. */\n#include \"contimg/base.h\"\n"
+                      "int ci_str_length(int a)\n{\n    return a;\n}\n",
+    "src/vis/add.c": "/* Adding of samples. */\n#include \"contimg/vis.h\"\n"
+                     "int ci_vis_add(int a)\n{\n    return a + 1;\n}\n",
+    "src/vis/sum.c": "/* Sums of samples. */\n#include \"contimg/base.h\"\n#include \"contimg/vis.h\"\n"
+                     "int ci_vis_sum(int a)\n{\n    return ci_vis_add(a);\n}\n",
+    "tools/small.sh": "#!/usr/bin/env bash\nsmall() {\n  true\n}\n",
+    "tests/small.py": "def small():\n    return 1\n",
+}
+
+
+def lines(n):
+    return "    a++;\n" * n
+
+
+class Planted(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.root = Path(self.folder.name)
+        for path, text in CLEAN.items():
+            self.write(path, text)
+
+    def write(self, path, text):
+        (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.root / path).write_text(text)
+
+    def append(self, path, text):
+        self.write(path, (self.root / path).read_text() + text)
+
+    def build(self):
+        """Compiles src/<module>/*.c to build/src/libci_<module>.a, as the real build does."""
+        for folder in sorted((self.root / "src").iterdir()):
+            objects = []
+            for source in sorted(folder.glob("*.c")) if folder.is_dir() else []:
+                objects.append(self.root / "build/src" / folder.name / (source.name + ".o"))
+                objects[-1].parent.mkdir(parents=True, exist_ok=True)
+                subprocess.run(["cc", "-I", self.root / "include", "-c", source, "-o", objects[-1]], check=True)
+            if objects:
+                subprocess.run(["ar", "qc", self.root / f"build/src/libci_{folder.name}.a", *objects], check=True)
+
+    def rule(self, name):
+        environment = {**os.environ, "CONTIMG_SOURCE": str(self.root), "CONTIMG_BUILD": str(self.root / "build")}
+        done = subprocess.run([sys.executable, HERE / f"test_{name}.py"], env=environment,
+                              capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr
+
+    def refused(self, name, *words):
+        code, text = self.rule(name)
+        self.assertEqual(code, 1, text)
+        for word in words:
+            self.assertIn(word, text)
+
+    def test_clean_tree_passes(self):
+        self.build()
+        for name in ("includes", "circles", "prefix", "comments", "length"):
+            code, text = self.rule(name)
+            self.assertEqual(code, 0, text)
+
+    def test_known_fault_passes_and_is_counted(self):
+        self.write("src/vis/bare.c", "int ci_vis_bare;\n")
+        self.write("tests/structure/known.txt", "comments src/vis/bare.c # until it is mended\n")
+        code, text = self.rule("comments")
+        self.assertEqual(code, 0, text)
+        self.assertIn("1 known", text)
+
+    def test_later_module(self):
+        self.append("src/base/str.c", '#include "contimg/vis.h"\n')
+        self.refused("includes", "src/base/str.c", "contimg/vis.h", "after module base")
+
+    def test_unknown_module(self):
+        self.write("src/other/a.c", "/* A module that is not listed. */\n")
+        self.refused("includes", "src/other/a.c", "other is not in src/CMakeLists.txt")
+
+    def test_private_header_of_another_module(self):
+        self.append("src/vis/add.c", '#include "base/secret.h"\n')
+        self.refused("includes", "src/vis/add.c", "base/secret.h")
+
+    def test_outside_header_of_another_owner(self):
+        self.append("src/vis/add.c", "#include <mpi.h>\n")
+        self.refused("includes", "src/vis/add.c", "<mpi.h> belongs to par")
+
+    def test_exit_outside_par(self):
+        self.append("src/vis/add.c", "void ci_vis_end(void)\n{\n    exit(1);\n}\n")
+        self.refused("includes", "src/vis/add.c", "exit")
+
+    def test_circle_of_files(self):
+        self.append("src/vis/add.c", "int ci_vis_take(int a)\n{\n    return ci_vis_sum(a);\n}\n")
+        self.build()
+        self.refused("circles", "src/vis/", "a circle of add.c, sum.c", "add.c needs sum.c: ci_vis_sum",
+                     "sum.c needs add.c: ci_vis_add")
+
+    def test_no_build(self):
+        self.refused("circles", "build first")
+        self.refused("prefix", "build first")
+
+    def test_symbol_without_prefix(self):
+        self.append("src/vis/add.c", "int ci_cal_add;\n")
+        self.build()
+        self.refused("prefix", "src/vis/add.c", "ci_cal_add does not begin with ci_vis_")
+
+    def test_symbol_outside_the_families_of_base(self):
+        self.append("src/base/str.c", "int ci_base_length;\n")
+        self.build()
+        self.refused("prefix", "src/base/str.c", "ci_base_length")
+
+    def test_file_without_opening_comment(self):
+        self.write("src/vis/bare.c", '#include "contimg/vis.h"\n/* Too late to say it. */\n')
+        self.refused("comments", "src/vis/bare.c")
+
+    def test_function_that_is_neither(self):
+        self.append("include/contimg/vis.h", "\n/* Says nothing. */\nint ci_vis_one(int a);\n")
+        self.refused("comments", "include/contimg/vis.h", "ci_vis_one", "neither")
+
+    def test_function_that_is_both(self):
+        self.append("include/contimg/vis.h", "\n/* Local. Collective. */\nint ci_vis_one(int a);\n")
+        self.refused("comments", "include/contimg/vis.h", "ci_vis_one", "both")
+
+    def test_function_against_its_header(self):
+        self.append("include/contimg/base.h", "\n/* Sums. Collective. */\nint ci_str_sum(int a);\n")
+        self.refused("comments", "include/contimg/base.h", "ci_str_sum", "both")
+
+    def test_function_after_an_inline_one(self):
+        self.append("include/contimg/vis.h", "\n/* Local. */\nstatic inline int ci_vis_in(int a)\n{\n    return a;\n}"
+                                             "\n\nint ci_vis_bare(int a);\n")
+        self.refused("comments", "ci_vis_bare", "neither")
+
+    def test_long_file(self):
+        self.append("src/vis/add.c", "\n" * 500)
+        self.refused("length", "src/vis/add.c", "more than 500")
+
+    def test_long_function(self):
+        self.append("src/vis/add.c", "int ci_vis_long(int a)\n{\n" + lines(57) + "    return a;\n}\n")
+        self.refused("length", "src/vis/add.c", "ci_vis_long has 61 lines")
+
+    def test_function_of_60_lines_passes(self):
+        self.append("src/vis/add.c", "int ci_vis_long(int a)\n{\n" + lines(56) + "    return a;\n}\n")
+        self.assertEqual(self.rule("length")[0], 0)
+
+    def test_table_in_a_function_passes(self):
+        table = "    const int t[] = {\n" + "        1,\n" * 70 + "    };\n"
+        self.append("src/vis/add.c", "int ci_vis_table(int a)\n{\n" + table + "    return t[a];\n}\n")
+        self.assertEqual(self.rule("length")[0], 0)
+
+    def test_long_function_of_shell_and_python(self):
+        self.append("tools/small.sh", "long_one() {\n" + "  true\n" * 60 + "}\n")
+        self.append("tests/small.py", "def long_two():\n" + "    a = 1\n" * 60)
+        self.refused("length", "long_one has 62 lines", "long_two has 61 lines")
+
+
+if __name__ == "__main__":
+    unittest.main()

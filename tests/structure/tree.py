@@ -1,0 +1,192 @@
+"""The source tree as the rules of tests/structure see it: modules, files, C text, faults."""
+import ast
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(os.environ.get("CONTIMG_SOURCE", Path(__file__).resolve().parents[2]))
+BUILD = Path(os.environ.get("CONTIMG_BUILD", ROOT / "build/ci"))
+# Symbols of the foundation have families of names in place of their module's.
+FAMILIES = {
+    "base": ("mem str path json log time clock error status text parse sha256 file stop version "
+             "isa timer").split(),
+    "par": ["par", "comm"],
+}
+
+
+def modules():
+    """Names in order, as the build has them: set(modules ...) of src/CMakeLists.txt."""
+    text = (ROOT / "src/CMakeLists.txt").read_text()
+    found = re.search(r"^set\(modules\s+([^)]*)\)", text, re.M)
+    if not found:
+        sys.exit("src/CMakeLists.txt: no set(modules ...)")
+    return found.group(1).split()
+
+
+def files(folders, suffixes):
+    """Files of those folders of the tree, sorted, as paths relative to its root."""
+    found = []
+    for folder in folders:
+        for place, below, names in os.walk(ROOT / folder):
+            below[:] = [name for name in below if name != "__pycache__"]
+            found += [Path(place, name) for name in names if Path(name).suffix in suffixes]
+    return sorted(str(path.relative_to(ROOT)) for path in found)
+
+
+def read(path):
+    return (ROOT / path).read_text(errors="replace")
+
+
+def module_of(path):
+    """src/x/... and include/contimg/x.h belong to x."""
+    parts = Path(path).parts
+    return parts[1] if parts[0] == "src" else Path(path).stem
+
+
+class Faults:
+    """Collects faults and says them; those of known.txt are counted apart."""
+
+    def __init__(self, rule):
+        self.rule, self.new, self.known = rule, 0, 0
+        self.pardoned = []
+        listed = ROOT / "tests/structure/known.txt"
+        for line in listed.read_text().splitlines() if listed.exists() else []:
+            words = line.split("#")[0].split()
+            if len(words) == 2 and words[0] == rule:
+                self.pardoned.append(words[1])
+
+    def add(self, subject, text):
+        """subject is a path or a module's folder; known.txt names its beginning."""
+        if any(subject.startswith(known) for known in self.pardoned):
+            self.known += 1
+            return
+        self.new += 1
+        print(f"{subject}: {text}" if subject else text)
+
+    def end(self):
+        known = f" ({self.known} known ones, tests/structure/known.txt)" if self.known else ""
+        print(f"{self.rule}: {self.new} faults{known}")
+        sys.exit(1 if self.new else 0)
+
+
+# ---- C text -----------------------------------------------------------------
+
+TOKEN = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
+
+
+def _blank(match):
+    return re.sub(r"[^\n]", " ", match.group(0))
+
+
+def c_code(text, keep_comments=False):
+    """The text without comments, literals and directives; every line stays where it is."""
+    def token(match):
+        if match.group(0).startswith("/") and keep_comments:
+            return match.group(0)
+        return _blank(match)
+    text = TOKEN.sub(token, text)
+    return re.sub(r"^[ \t]*#[^\n]*(?:(?<=\\)\n[^\n]*)*", _blank, text, flags=re.M)
+
+
+_ATTRIBUTE = re.compile(r"__attribute__\s*\(\((?:[^()]|\([^()]*\))*\)\)|\bCI_PRINTF\([^()]*\)")
+
+
+def _name(head):
+    """Name of the function whose declaration that is; None where it is something else."""
+    head = _ATTRIBUTE.sub(" ", head)
+    if "=" in head or re.match(r"\s*(typedef\b|(struct|enum|union)\b[^()]*$)", head):
+        return None
+    found = re.search(r"(\w+)\s*\(", head)
+    return found.group(1) if found else None
+
+
+def _items(code):
+    """Of each declaration or definition at file scope: begin, end of its head, end, and the
+    lines that initialised tables within it take."""
+    depth, begin, open_at, table, lines = 0, 0, None, None, 0
+    for match in re.finditer(r"[{};]", code):
+        at, mark = match.start(), match.group(0)
+        if mark == "{":
+            if depth == 0 and open_at is None:
+                open_at, lines = at, 0
+            elif table is None and code[:at].rstrip().endswith("="):
+                table = (at, depth)
+            depth += 1
+        elif mark == "}":
+            depth -= 1
+            if table and table[1] == depth:
+                lines += code.count("\n", table[0], at)
+                table = None
+        if depth:
+            continue
+        # A function's body ends its definition; a structure's or a table's does not.
+        if mark == ";" or (mark == "}" and _name(code[begin:open_at])):
+            yield begin, at if open_at is None else open_at, match.end(), lines, open_at is not None
+            begin, open_at = match.end(), None
+
+
+def _line(code, begin):
+    """Number of the line of the first text from begin on."""
+    rest = code[begin:]
+    return code.count("\n", 0, begin + len(rest) - len(rest.lstrip())) + 1
+
+
+def c_functions(text):
+    """(name, first line, last line, lines of tables within) of each function defined."""
+    code = c_code(text)
+    for begin, head, end, lines, has_body in _items(code):
+        name = _name(code[begin:head]) if has_body else None
+        if name:
+            yield name, _line(code, begin), code.count("\n", 0, end) + 1, lines
+
+
+def c_prototypes(text):
+    """(name, first line, last line) of each function declared or defined at file scope."""
+    code = c_code(text)
+    for begin, head, end, _, _ in _items(code):
+        name = _name(code[begin:head])
+        if name:
+            yield name, _line(code, begin), code.count("\n", 0, head) + 1
+
+
+def python_functions(text):
+    """(name, first line, last line, 0) of each function."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return [(node.name, node.lineno, node.end_lineno, 0)
+            for node in ast.walk(ast.parse(text)) if isinstance(node, kinds)]
+
+
+def shell_functions(text):
+    """(name, first line, last line, 0) of each function that begins and ends at a line's start."""
+    found, begun = [], None
+    for number, line in enumerate(text.splitlines(), 1):
+        start = re.match(r"(\w+) *\(\) *[{(] *(#.*)?$", line)
+        if start and not begun:
+            begun = (start.group(1), number)
+        elif begun and line[:1] in ("}", ")"):
+            found.append((*begun, number, 0))
+            begun = None
+    return found
+
+
+# ---- what the compiler made --------------------------------------------------
+
+class Symbols:
+    """Of each object file of a module's library: what it defines and what it needs."""
+
+    def __init__(self, module):
+        self.defined, self.needed = {}, {}
+        library = BUILD / f"src/libci_{module}.a"
+        if not library.exists():
+            return
+        out = subprocess.run(["nm", "-A", "-g", library], capture_output=True, text=True, check=True)
+        for line in out.stdout.splitlines():
+            where, _, rest = line.rpartition(":")
+            kind, name = rest.split()[-2:]
+            if name.startswith("__") or "asan" in name:
+                continue
+            member = where.rpartition(":")[2].removesuffix(".o")
+            table = self.needed if kind in "Uwv" else self.defined
+            table.setdefault(member, set()).add(name)
