@@ -1,3 +1,4 @@
+/* Clocks, UTC as text, the request to stop, and the version. */
 #include "contimg/base.h"
 #include "ci_version.h"
 

@@ -1,3 +1,4 @@
+/* Whole files in and out. */
 #include "contimg/base.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* The log: lines on stderr, as JSON in a file, and the warnings kept for reports. */
 #include "contimg/base.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* Paths: joined, made absolute, asked about, and files committed by rename. */
 #include "contimg/base.h"
 
 #include <errno.h>

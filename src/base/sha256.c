@@ -1,3 +1,4 @@
+/* SHA-256 of bytes and of files, by OpenSSL. */
 #include "contimg/base.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* Names, texts and exit codes of a status, and the thread's error text. */
 #include "contimg/base.h"
 
 #include <errno.h>

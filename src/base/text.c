@@ -1,3 +1,4 @@
+/* Strings: copies, formatting, growing texts, UTF-8, numbers, the nearest name. */
 #include "contimg/base.h"
 
 #include <ctype.h>

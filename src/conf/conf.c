@@ -1,3 +1,4 @@
+/* The configuration: values from file, environment and command line, checked; its getters. */
 #include "conf/table.h"
 
 #include <stdlib.h>

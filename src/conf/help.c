@@ -1,3 +1,4 @@
+/* What the option table says to people: --help, man pages, values with their origins. */
 #include "conf/table.h"
 
 #include <string.h>

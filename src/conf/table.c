@@ -1,3 +1,4 @@
+/* The option table, look-ups of names and variables, and the names that are retired. */
 #include "conf/table.h"
 
 #include <ctype.h>

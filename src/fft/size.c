@@ -1,3 +1,4 @@
+/* Lengths that transform quickly and with one result everywhere. */
 #include "contimg/fft.h"
 
 static bool is_smooth(size_t n)

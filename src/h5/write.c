@@ -1,4 +1,4 @@
-/* Writing datasets. */
+/* Writing datasets and groups of a file. */
 #include "h5/h5_private.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* Start and end of MPI, communicators, and agreement on errors. */
 #include "par/par_private.h"
 
 #include <stdlib.h>

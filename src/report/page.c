@@ -1,3 +1,4 @@
+/* The sections of a report's HTML page on the whole run. */
 #include "report/page.h"
 #include "report/svg.h"
 

@@ -1,3 +1,4 @@
+/* A run's report as files: JSON, HTML page and text summary. */
 #include "contimg/report.h"
 
 #include "report/page.h"

@@ -1,3 +1,4 @@
+/* Plots and bars as SVG, escaped text and embedded pictures for the HTML page. */
 #include "report/svg.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* The sections of a report's HTML page on one tile. */
 #include "contimg/cal.h"
 #include "report/page.h"
 #include "report/svg.h"

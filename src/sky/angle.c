@@ -1,3 +1,4 @@
+/* Angles on the sphere: separations, means, direction cosines, small frame rotations. */
 #include "contimg/sky.h"
 
 #include <erfa.h>

@@ -1,3 +1,4 @@
+/* Geodetic and geocentric positions, and DSA-110's array. */
 #include <erfa.h>
 #include <math.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* The primary beam: an Airy pattern, none, or an image; where a source lies in it. */
 #include "sky/beam.h"
 
 #include <erfa.h>

@@ -1,3 +1,4 @@
+/* A primary beam that comes as a FITS image, interpolated. */
 #include <math.h>
 
 #include "contimg/fits.h"

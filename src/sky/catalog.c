@@ -1,3 +1,4 @@
+/* Models of the installed tables: flux standards, resolved standards, VLA calibrators. */
 #include <math.h>
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* CSV files with named columns, read line by line. */
 #include "sky/csv.h"
 
 #include <ctype.h>

@@ -1,3 +1,4 @@
+/* Earth orientation: UT1-UTC, polar motion and leap seconds of the installed table. */
 #include "sky/eop.h"
 
 #include <erfa.h>

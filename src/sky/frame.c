@@ -1,3 +1,4 @@
+/* The frame of one integration: ICRS, apparent places, hour angles, uvw axes (ERFA). */
 #include "sky/frame.h"
 
 #include <erfa.h>

@@ -1,3 +1,4 @@
+/* The sum over sources of a direct prediction, for several instruction sets. */
 #include "sky/kernel.h"
 
 CI_ISA_INLINE void point_lanes(const float *wave1, const float *wave2, size_t n_source,

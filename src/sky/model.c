@@ -1,3 +1,4 @@
+/* Source models: made, read, written, selected from, and the flux of a source. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* Moves visibilities to another phase centre. */
 #include <math.h>
 #include <string.h>
 

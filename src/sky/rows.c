@@ -1,3 +1,4 @@
+/* Rows of a block in groups of one time and phase centre, and the antennas' positions. */
 #include "sky/rows.h"
 
 #include <string.h>

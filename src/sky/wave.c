@@ -1,3 +1,4 @@
+/* Phases of regularly spaced channels, and runs of them in a list of frequencies. */
 #include "sky/wave.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Puts what was read in the file's order into a block's canonical order. */
 #include "uvh5/spread.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
-/* ci-test: timeout=240
- * cal: gains of simulated data recovered, with and without noise, outliers, dead antennas,
- * holes; the same bytes on all ranks together as on one alone. */
+/* cal: gains of simulated data recovered, with and without noise, outliers, dead antennas,
+ * holes; the same bytes on all ranks together as on one alone.
+ * ci-test: timeout=240 */
 #include "cal_sim.h"
 
 #include "contimg/flag.h"

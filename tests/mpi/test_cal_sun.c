@@ -1,7 +1,7 @@
-/* ci-test: timeout=240
- * cal on real data: the Sun as AAVS2 saw it, 256 stations, one time, one channel, raw. Dead
+/* cal on real data: the Sun as AAVS2 saw it, 256 stations, one time, one channel, raw. Dead
  * receptors and residuals as real_sky/README.md gives them, the same bytes at any rank count.
- * Skipped without sample data. */
+ * Skipped without sample data.
+ * ci-test: timeout=240 */
 #include "check.h"
 
 #include "contimg/cal.h"

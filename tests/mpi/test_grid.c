@@ -1,6 +1,6 @@
-/* ci-test: timeout=300
- * The same bytes of image, PSF and predictions at this number of ranks as in one process;
- * counts and memory. */
+/* The same bytes of image, PSF and predictions at this number of ranks as in one process;
+ * counts and memory.
+ * ci-test: timeout=300 */
 #include "check.h"
 #include "grid_case.h"
 

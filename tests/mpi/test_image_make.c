@@ -1,7 +1,7 @@
-/* ci-test: timeout=300
- * A tile from visibilities to files: a 12.7 Jy source and 120 of 5 to 400 mJy with noise are
+/* A tile from visibilities to files: a 12.7 Jy source and 120 of 5 to 400 mJy with noise are
  * cleaned to the thermal noise with their fluxes right, and all files have the same pixels and
- * cards whether one process or several make them. */
+ * cards whether one process or several make them.
+ * ci-test: timeout=300 */
 #include "../../src/image/product.h"
 #include "check.h"
 #include "image_set.h"

@@ -1,8 +1,8 @@
-/* ci-test: timeout=300
- * Real observations, from their files to dirty images, against what other programs found
+/* Real observations, from their files to dirty images, against what other programs found
  * (real_sky/README.md of the sample data): MWA's Puppis A against images made with ducc0,
  * Westerbork's two sources at their dirty-image values, both places by the world coordinates
- * of the file. */
+ * of the file.
+ * ci-test: timeout=300 */
 #include "../../src/image/product.h"
 #include "check.h"
 #include "contimg/uvh5.h"

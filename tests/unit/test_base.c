@@ -1,3 +1,4 @@
+/* base: status, log, memory, strings, paths, clock, JSON, SHA-256. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
-/* ci-test: timeout=600
- * The gridder against direct sums: fields, ranges of w, accuracies, both precisions, both
- * directions; adjointness; a point in each quadrant. */
+/* The gridder against direct sums: fields, ranges of w, accuracies, both precisions, both
+ * directions; adjointness; a point in each quadrant.
+ * ci-test: timeout=600 */
 #include "grid_case.h"
 #include "../../src/image/direct.h"
 

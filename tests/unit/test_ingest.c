@@ -1,4 +1,5 @@
-/* ci-test: timeout=180 */
+/* ingest: observations and mosaic groups from folders of small files.
+ * ci-test: timeout=180 */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

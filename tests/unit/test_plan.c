@@ -1,3 +1,4 @@
+/* plan: teams, memory and time of known work. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* ci-test: timeout=120
- * Files whose sky is known, read by uvh5 and predicted by sky: the whole chain of signs. */
+/* Files whose sky is known, read by uvh5 and predicted by sky: the whole chain of signs.
+ * ci-test: timeout=120 */
 #include "sky_data.h"
 
 #include <complex.h>

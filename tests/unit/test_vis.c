@@ -1,3 +1,4 @@
+/* vis: parts of ranks, copies, flag counts. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

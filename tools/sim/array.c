@@ -1,3 +1,4 @@
+/* The simulated array: stations, dead antennas, the order of a correlator's inputs. */
 #include "array.h"
 #include "options.h"
 #include "rng.h"

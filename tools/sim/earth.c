@@ -1,3 +1,4 @@
+/* The simulator's own Earth: hour angle and declination by ERFA, apart from sky's code. */
 #include "earth.h"
 
 #include <erfa.h>

@@ -1,3 +1,4 @@
+/* The true gains of the simulated receptors. */
 #include "gains.h"
 #include "rng.h"
 

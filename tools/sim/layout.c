@@ -1,3 +1,4 @@
+/* Writes UVH5 files in DSA-110's exact layout. */
 #include "layout.h"
 
 #include <hdf5.h>

@@ -1,3 +1,4 @@
+/* Options of contimg-sim. */
 #include "options.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Visibilities of the simulated sky on lanes of baselines. */
 #include "predict.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Simulated interference: emitters, their events, and how receptors see them. */
 #include "rfi.h"
 #include "array.h"
 #include "rng.h"

@@ -1,3 +1,4 @@
+/* The simulated sky: a list, the calibrator, and sources drawn from counts. */
 #include "sources.h"
 #include "rng.h"
 

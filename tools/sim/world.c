@@ -1,3 +1,4 @@
+/* All of a simulation's truth together: array, sky, gains, interference, losses. */
 #include "world.h"
 #include "rng.h"
 
