@@ -1,6 +1,6 @@
 /* base: status and error text, log, counted memory, strings and paths, clock,
  * JSON and SHA-256. Everything else in contimg stands on this module; it knows
- * no MPI and no data. All functions here are local. */
+ * no MPI and no data. All functions are local. */
 #ifndef CONTIMG_BASE_H
 #define CONTIMG_BASE_H
 
@@ -175,9 +175,9 @@ void ci_path_discard_set(char *const *paths, size_t n);
 /* The same for "<prefix><name>": commits, or not; either way no .part of them is left. */
 CI_MUST_CHECK ci_status ci_path_end_set(const char *prefix, const char *const *names, size_t n,
                                         bool commits);
-/* Whole file in or out (written by .part and rename). *out is NUL-terminated. */
 /* CI_ERR_INPUT where something is there that is no plain file (a pipe would be waited for). */
 CI_MUST_CHECK ci_status ci_file_check_plain(const char *path);
+/* Whole file in or out (written by .part and rename). *out is NUL-terminated. */
 CI_MUST_CHECK ci_status ci_file_read(char **out, size_t *n_byte, const char *path);
 CI_MUST_CHECK ci_status ci_file_write(const char *path, const void *data, size_t n_byte);
 /* Maps errno to CI_ERR_DISK, _IO, _INPUT (ENOENT) with the text "<path>: <action>: <why>". */

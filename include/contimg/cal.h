@@ -41,11 +41,13 @@ typedef struct ci_cal_table
     bool is_approximate;   /* the flux scale is not from a standard */
     char model[128], history[512];
 } ci_cal_table;
-/* Zeroed arrays of the given shape and a copy of the array. */
+/* Zeroed arrays of the given shape and a copy of the array; ci_cal_table_free. Local. */
 CI_MUST_CHECK ci_status ci_cal_table_new(ci_cal_table **out, ci_cal_kind kind,
                                          const ci_vis_array *array, size_t n_time, size_t n_chan,
                                          size_t n_feed);
+/* NULL-safe. Local. */
 void ci_cal_table_free(ci_cal_table *table);
+/* Where a solution lies in gain, flag and snr. Local. */
 static inline size_t ci_cal_index(const ci_cal_table *table, size_t i_time, size_t i_chan,
                                   size_t i_antenna, size_t i_hand)
 {
@@ -53,14 +55,14 @@ static inline size_t ci_cal_index(const ci_cal_table *table, size_t i_time, size
                table->n_feed +
            i_hand;
 }
-/* CalH5 (pyuvdata's format), local. Reading: gains only; convention "multiply" is turned
+/* CalH5 (pyuvdata's format). Local. Reading: gains only; convention "multiply" is turned
  * into divide; a table of several channels is a bandpass, of one a gain, unless the file
  * says (its own tables do). Flags of a receptor, channel or time that has no solution at
  * all read as CI_CAL_NO_DATA. Writing: cal_style sky; a gain is wide_band with
  * freq_range = freq_hz -+ width_hz/2; written as .part, renamed. */
 CI_MUST_CHECK ci_status ci_cal_table_read(ci_cal_table **out, const char *path);
 CI_MUST_CHECK ci_status ci_cal_table_write(const ci_cal_table *table, const char *path);
-/* Tables that belong together, [n]: all in place, or none. */
+/* Tables that belong together, [n]: all in place, or none. Local. */
 CI_MUST_CHECK ci_status ci_cal_tables_write(const ci_cal_table *const *tables, char *const *paths,
                                             size_t n);
 
@@ -76,6 +78,7 @@ typedef struct ci_cal_options
     int n_round;                         /* bandpass <-> gain alternations, 3 */
     double huber_sigma; /* baselines off by more lose weight: 3; 0: no re-weighting */
 } ci_cal_options;
+/* The values named above. Local. */
 void ci_cal_options_default(ci_cal_options *options);
 
 /* How well a solve went; the same on all ranks. */
@@ -102,7 +105,7 @@ typedef ci_status (*ci_cal_predict)(void *context, const ci_vis_block *block, ci
  * over blocks of 12 channels in order; each channel, and each interval, is then solved by
  * StEFCal (Salvini & Wijnholds 2014, average every second step), bandpass and gains in
  * turn. A data set of a single channel has the bandpass 1 and all in the gains. Data are
- * not changed. Collective; both tables on every rank, the same bytes at any rank count.
+ * not changed. Collective. Both tables on every rank, the same bytes at any rank count.
  * CI_ERR_NO_DATA: no unflagged cross-correlation; CI_ERR_INPUT: no parallel hands, too few
  * antennas, or a model that predicts nothing; CI_ERR_GATE: no solution. */
 CI_MUST_CHECK ci_status ci_cal_solve(ci_comm *comm, const ci_vis_set *set, ci_cal_predict predict,
@@ -118,6 +121,7 @@ typedef struct ci_cal_limits
     double max_phase_scatter_deg;        /* 30 */
     int min_antenna;                     /* 10, or all that the array has */
 } ci_cal_limits;
+/* The values named above. Local. */
 void ci_cal_limits_default(ci_cal_limits *limits);
 /* The numbers of one table alone (residual NaN, n_iteration 0). Local. */
 CI_MUST_CHECK ci_status ci_cal_table_quality(const ci_cal_table *table, ci_cal_quality *out);

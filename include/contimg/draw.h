@@ -1,4 +1,4 @@
-/* draw: plots and quick looks (cairo). Local. */
+/* draw: plots and quick looks (cairo). All functions are local. */
 #ifndef CONTIMG_DRAW_H
 #define CONTIMG_DRAW_H
 

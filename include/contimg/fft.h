@@ -5,7 +5,7 @@
 
 #include "contimg/par.h"
 
-/* Smallest 2^a 3^b 5^c 7^d >= n that is a multiple of 4 and no power of two. */
+/* Smallest 2^a 3^b 5^c 7^d >= n that is a multiple of 4 and no power of two. Local. */
 size_t ci_fft_good_size(size_t n);
 
 /* Complex transforms of many rows of length n, exponent sign -1 or +1, unnormalised, in

@@ -1,4 +1,5 @@
-/* fits: FITS images in and out (CFITSIO) and world coordinates (WCSLIB). Local. */
+/* fits: FITS images in and out (CFITSIO) and world coordinates (WCSLIB). All functions are
+ * local. */
 #ifndef CONTIMG_FITS_H
 #define CONTIMG_FITS_H
 

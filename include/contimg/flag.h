@@ -16,6 +16,7 @@ typedef struct ci_flag_options
     bool clip;               /* robust clip per channel on normalised amplitudes; off */
     double clip_sigma;       /* 6 */
 } ci_flag_options;
+/* The values named above. Local. */
 void ci_flag_options_default(ci_flag_options *options);
 
 /* What a receptor is; anything but 0 is dead. */
@@ -44,6 +45,7 @@ typedef struct ci_flag_report
     double *channel_fraction; /* [n_chan = sum over sub-bands], cross-correlations; NaN where
                                * none */
 } ci_flag_report;
+/* NULL-safe. Local. */
 void ci_flag_report_free(ci_flag_report *report);
 
 /* Flags a whole data set in place. A receptor is judged by medians over its baselines that

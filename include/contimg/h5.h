@@ -2,7 +2,7 @@
  * read-only with locking off; filter plugins of Debian's package "bitshuffle" are found
  * without any environment. HDF5's own error stack is silent: every failure is one line
  * that names file and dataset. Dataset names are paths from the root ("Header/Nblts").
- * All functions are local and not to be called from two threads at once. */
+ * All functions are local. They must not be called from two threads at once. */
 #ifndef CONTIMG_H5_H
 #define CONTIMG_H5_H
 

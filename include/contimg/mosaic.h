@@ -10,6 +10,7 @@ typedef struct ci_mosaic_options
     double pb_cut;   /* 0.2 */
     double cell_rad; /* 0: the tiles' */
 } ci_mosaic_options;
+/* The values named above. Local. */
 void ci_mosaic_options_default(ci_mosaic_options *options);
 
 typedef struct ci_mosaic_tile_stats
@@ -33,6 +34,7 @@ CI_MUST_CHECK ci_status ci_mosaic_make(ci_comm *comm, const char *const *image_p
                                        const ci_mosaic_options *options,
                                        const ci_fits_header *header, const char *prefix,
                                        ci_mosaic_stats *stats);
+/* Frees what it owns. Local. */
 void ci_mosaic_stats_clear(ci_mosaic_stats *stats);
 
 #endif

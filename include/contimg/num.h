@@ -1,5 +1,6 @@
-/* num: robust and local statistics, islands, Gaussian fits, interpolation. Local,
- * deterministic; kernels work on the caller's arrays. NaN pixels are left out. */
+/* num: robust and local statistics, islands, Gaussian fits, interpolation.
+ * Deterministic; kernels work on the caller's arrays. NaN pixels are left out. All functions are
+ * local. */
 #ifndef CONTIMG_NUM_H
 #define CONTIMG_NUM_H
 

@@ -12,22 +12,24 @@
 typedef struct ci_comm ci_comm;
 
 /* Starts MPI (with or without a launcher; MPI_THREAD_FUNNELED) and gives the world.
- * Collective over all processes. Sets the log's rank and MPI's error handler. */
+ * Sets the log's rank and MPI's error handler. Collective. */
 CI_MUST_CHECK ci_status ci_par_start(ci_comm **world);
 /* Ends MPI; frees the world; `status` is agreed on first and returned. Collective. */
 ci_status ci_par_end(ci_comm *world, ci_status status);
 /* A communicator of one that never touches MPI: commands without MPI, unit tests. Local. */
 CI_MUST_CHECK ci_status ci_comm_self(ci_comm **out);
-/* Ranks of equal color form one; collective over `comm`. color < 0: *out = NULL. */
+/* Ranks of equal color form one; color < 0: *out = NULL. Collective. */
 CI_MUST_CHECK ci_status ci_comm_split(ci_comm *comm, int color, ci_comm **out);
-void ci_comm_free(ci_comm *comm); /* NULL-safe; collective over its ranks */
+/* NULL-safe. Collective. */
+void ci_comm_free(ci_comm *comm);
+/* This rank's number, and how many there are. Local. */
 int ci_comm_rank(const ci_comm *comm);
 int ci_comm_size(const ci_comm *comm);
-/* Ranks of `comm` on this node (MPI shared-memory split); collective. */
+/* Ranks of `comm` on this node (MPI shared-memory split). Collective. */
 CI_MUST_CHECK ci_status ci_comm_node_size(ci_comm *comm, int *out);
 
-/* Collective. Every rank gives its own status; all return the worst, with the
- * error text of the lowest rank that has it. A rank with CI_OK keeps silent. */
+/* Every rank gives its own status; all return the worst, with the error text of the
+ * lowest rank that has it. A rank with CI_OK keeps silent. Collective. */
 ci_status ci_par_agree(ci_comm *comm, ci_status status);
 /* For a collective function's local part: agree, and return where not CI_OK. */
 #define CI_AGREE(comm, expr) CI_TRY(ci_par_agree((comm), (expr)))
@@ -37,13 +39,15 @@ ci_status ci_par_agree(ci_comm *comm, ci_status status);
 CI_MUST_CHECK ci_status ci_par_alloc(ci_comm *comm, void *out, size_t n_item, size_t item_size,
                                      const char *what);
 
+/* No rank returns before all have called it. Collective. */
 CI_MUST_CHECK ci_status ci_par_barrier(ci_comm *comm);
-/* Rank `root`'s bytes to all. Any size; pieces of at most ci_par_piece_bytes(). */
+/* Rank `root`'s bytes to all. Any size; pieces of at most ci_par_piece_bytes(). Collective. */
 CI_MUST_CHECK ci_status ci_par_bcast(ci_comm *comm, void *data, size_t n_byte, int root);
-/* Element-wise over int64: exact in any order. In place. */
+/* Element-wise over int64: exact in any order. In place. Collective. */
 CI_MUST_CHECK ci_status ci_par_sum_int(ci_comm *comm, int64_t *values, size_t n);
 CI_MUST_CHECK ci_status ci_par_max_int(ci_comm *comm, int64_t *values, size_t n);
-/* Maximum and minimum of doubles (exact in any order); NaN is CI_ERR_INTERNAL. In place. */
+/* Maximum and minimum of doubles (exact in any order); NaN is CI_ERR_INTERNAL. In place.
+ * Collective. */
 CI_MUST_CHECK ci_status ci_par_max_double(ci_comm *comm, double *values, size_t n);
 CI_MUST_CHECK ci_status ci_par_min_double(ci_comm *comm, double *values, size_t n);
 
@@ -66,10 +70,10 @@ CI_MUST_CHECK ci_status ci_par_exchange(ci_comm *comm, const void *send, const s
 CI_MUST_CHECK ci_status ci_par_exchange_into(ci_comm *comm, const void *send, const size_t *n_send,
                                              void *recv, const size_t *n_recv);
 /* Concatenation in rank order of every rank's bytes, on `root` (root >= 0) or on all
- * (root -1). *out is allocated where received, else NULL; n_out may be NULL. */
+ * (root -1). *out is allocated where received, else NULL; n_out may be NULL. Collective. */
 CI_MUST_CHECK ci_status ci_par_gather(ci_comm *comm, const void *here, size_t n_byte, int root,
                                       void **out, size_t *n_out);
-/* Local point-to-point: used for slabs of rows to rank 0. Paired by the caller. */
+/* Point-to-point, for slabs of rows to rank 0; the caller pairs them. Local. */
 CI_MUST_CHECK ci_status ci_par_send(ci_comm *comm, const void *data, size_t n_byte, int to);
 CI_MUST_CHECK ci_status ci_par_recv(ci_comm *comm, void *data, size_t n_byte, int from);
 
@@ -79,11 +83,11 @@ CI_MUST_CHECK ci_status ci_par_recv(ci_comm *comm, void *data, size_t n_byte, in
 CI_MUST_CHECK ci_status ci_par_argmax(ci_comm *comm, double *value, int64_t *index);
 
 /* Splits n items into contiguous, balanced runs: rank r of n_rank owns
- * [*first, *first + *count). Pure function. */
+ * [*first, *first + *count). Local. */
 void ci_par_split(size_t n_item, int n_rank, int rank, size_t *first, size_t *count);
 
 /* Largest message, 256 MiB; CONTIMG_TEST_PIECE_BYTES in the environment sets another
- * for tests. */
+ * for tests. Local. */
 size_t ci_par_piece_bytes(void);
 
 /* Counters since start: bytes sent to other ranks and collective calls. */
@@ -91,6 +95,7 @@ typedef struct ci_par_counters
 {
     uint64_t n_byte_sent, n_call, n_message;
 } ci_par_counters;
+/* Local. */
 ci_par_counters ci_par_counters_get(const ci_comm *comm);
 
 #endif

@@ -1,4 +1,5 @@
-/* phot: source lists, forced photometry, comparison with a catalogue, image quality. Local. */
+/* phot: source lists, forced photometry, comparison with a catalogue, image quality. All
+ * functions are local. */
 #ifndef CONTIMG_PHOT_H
 #define CONTIMG_PHOT_H
 

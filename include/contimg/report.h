@@ -1,6 +1,6 @@
 /* report: a run's report from its record. The record is one JSON document, written by the
  * pipeline; everything else is rendered from it and from the files that it names, so that
- * `contimg report` can write it again. Local, rank 0.
+ * `contimg report` can write it again. All functions are local. Rank 0 calls them.
  *
  * The record ("contimg-report-1"; numbers in the unit of their name's suffix, null unknown):
  *  schema, run, command, version, host, n_rank, options,
