@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes src/image/kernel_table.c: for support W and oversampling sigma the exponent beta and
+"""Writes src/grid/kernel_table.c: for support W and oversampling sigma the exponent beta and
 the polynomial degree of the gridding kernel exp(beta W (sqrt(1 - (2x/W)^2) - 1)) with the
 least aliasing error, and that error.
 
@@ -69,13 +69,13 @@ def best(support, sigma):
 
 
 out = sys.stdout
-out.write("/* Written by tools/kernel_table.py. */\n#include \"image/kernel.h\"\n\n"
-          "const ci_kernel_entry ci_kernel_table[] = {\n"
+out.write("/* Written by tools/kernel_table.py. */\n#include \"grid/kernel.h\"\n\n"
+          "const ci_grid_kernel_entry ci_grid_kernel_table[] = {\n"
           "    /* support, degree, sigma, beta, error, rms amplification */\n")
 for w in range(2, 17):
     for s in SIGMA:
         b, d, e, a = best(w, s)
         out.write("    {%d, %d, %.2f, %.3f, %.3e, %.1f},\n" % (w, d, s, b, e, a))
         out.flush()
-out.write("};\nconst size_t ci_kernel_table_length = sizeof ci_kernel_table / "
-          "sizeof ci_kernel_table[0];\n")
+out.write("};\nconst size_t ci_grid_kernel_table_length = sizeof ci_grid_kernel_table / "
+          "sizeof ci_grid_kernel_table[0];\n")

@@ -60,6 +60,11 @@ CI_MUST_CHECK ci_status ci_par_sum_blocks(ci_comm *comm, size_t n_block, size_t 
                                           size_t n_block_here, size_t n_value, const double *here,
                                           double *sum);
 
+/* The same where only the number of this rank's blocks is known: they follow those of the ranks
+ * before it. Collective. */
+CI_MUST_CHECK ci_status ci_par_sum_units(ci_comm *comm, size_t n_block_here, size_t n_value,
+                                         const double *here, double *sum);
+
 /* All-to-all of bytes. send holds the pieces for rank 0, 1, ... one after the
  * other, n_send[r] bytes each; *recv is allocated (free with ci_mem_free) and holds
  * the pieces from rank 0, 1, ... in that order, n_recv[r] (out) bytes each. Moved in

@@ -103,6 +103,15 @@ bool ci_sky_beam_lm(const ci_sky_pointing *pointing, const ci_sky_frame *frame, 
                     double dec_rad, double *l, double *m);
 double ci_sky_beam_power_lm(const ci_sky_beam *beam, double l, double m, double freq_hz);
 
+/* What an image looks at: its centre, which is the phase centre, under a beam. Borrows. */
+typedef struct ci_sky_field
+{
+    const ci_sky_eop *eop;
+    const ci_sky_beam *beam; /* NULL: none */
+    const ci_sky_pointing *pointing;
+    double ra_rad, dec_rad;
+} ci_sky_field;
+
 /* ---- sources and models -------------------------------------------------------- */
 
 typedef struct ci_sky_source

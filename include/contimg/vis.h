@@ -1,4 +1,4 @@
-/* vis: visibilities in memory. No I/O, no MPI. All functions are local.
+/* vis: visibilities in memory, and imaging samples of one Stokes value. No I/O.
  *
  * Canonical form, whatever the file looked like:
  *  - antennas by index into ci_vis_array.antenna, ant1 <= ant2 in every row
@@ -11,7 +11,7 @@
 #ifndef CONTIMG_VIS_H
 #define CONTIMG_VIS_H
 
-#include "contimg/base.h"
+#include "contimg/par.h"
 
 /* Why a sample is flagged; 0 is good. */
 enum
@@ -92,7 +92,9 @@ typedef struct ci_vis_meta
     bool has_valid_nsamples;    /* not all 0, negative, NaN or absurd */
 } ci_vis_meta;
 
-void ci_vis_meta_free(ci_vis_meta *meta); /* frees what it owns and itself; NULL-safe */
+/* Frees what it owns and itself; NULL-safe. Local. */
+void ci_vis_meta_free(ci_vis_meta *meta);
+/* Local. */
 CI_MUST_CHECK ci_status ci_vis_meta_copy(ci_vis_meta **out, const ci_vis_meta *meta);
 
 /* Which baselines of which sub-band a rank holds. */
@@ -104,7 +106,7 @@ typedef struct ci_vis_part
 /* The parts of `rank` of `n_rank`: whole sub-bands while there are enough of them;
  * above that the ranks of a sub-band split its baselines into contiguous runs. Parts
  * ascend with rank in global order; idle ranks get none. *n_part out; parts
- * [n_sub_band] is the caller's. Pure. */
+ * [n_sub_band] is the caller's. Local. */
 void ci_vis_parts(size_t n_sub_band, size_t n_baseline, int n_rank, int rank, ci_vis_part *parts,
                   size_t *n_part);
 
@@ -126,9 +128,10 @@ typedef struct ci_vis_block
     float *weight;          /* [n_row][n_chan][n_pol] nsamples as read, later 1/sigma^2 (Jy^-2) */
 } ci_vis_block;
 
-/* Zeroed arrays of the given shape. */
+/* Zeroed arrays of the given shape. Local. */
 CI_MUST_CHECK ci_status ci_vis_block_new(ci_vis_block **out, const ci_vis_meta *meta,
                                          ci_vis_part part, size_t n_row);
+/* NULL-safe. Local. */
 void ci_vis_block_free(ci_vis_block *block);
 
 /* The blocks that this rank holds, ascending in global order, and the shared meta. */
@@ -138,21 +141,69 @@ typedef struct ci_vis_set
     size_t n_block;
     ci_vis_block **block; /* [n_block], owned; n_block 0 on an idle rank */
 } ci_vis_set;
+/* NULL-safe. Local. */
 void ci_vis_set_free(ci_vis_set *set);
 
-/* Index of AIPS polarisation `pol` in meta->pol, or -1. */
+/* Index of AIPS polarisation `pol` in meta->pol, or -1. Local. */
 int ci_vis_pol_find(const ci_vis_meta *meta, int pol);
+/* Index of a sample in data, flags and weight. Local. */
 static inline size_t ci_vis_sample(const ci_vis_block *block, size_t i_row, size_t i_chan,
                                    size_t i_pol)
 {
     return (i_row * block->n_chan + i_chan) * block->n_pol + i_pol;
 }
 
+/* ---- imaging samples ----------------------------------------------------------------------- */
+
+/* Samples of one Stokes value: rows of one sub-band's channels. */
+typedef struct ci_vis_rows
+{
+    size_t n_row, n_chan;
+    const double *uvw_m;   /* [n_row][3] */
+    const double *freq_hz; /* [n_chan], ascending or descending */
+    const float *weight;   /* [n_row][n_chan] imaging weight; 0 = flagged */
+    ci_c32 *vis;           /* [n_row][n_chan] one Stokes value (in: dirty; out: predict) */
+    ci_c64 *vis_double;    /* used in place of vis where not NULL: all digits in and out */
+} ci_vis_rows;
+
+/* One Stokes value of a set, this rank's blocks in global order. rows[i] belongs to
+ * set->block[i]; its uvw and frequencies are the block's. */
+typedef struct ci_vis_samples
+{
+    const ci_vis_set *set; /* borrowed */
+    bool is_pseudo_i;      /* I from one polarisation */
+    size_t n_rows;
+    ci_vis_rows *rows;  /* [n_rows]; weight = imaging weight, vis = data or work */
+    ci_c32 **data;      /* [n_rows] [n_row][n_chan] Stokes value, owned */
+    ci_c32 **work;      /* [n_rows] the same shape, for model and residual; NULL until asked */
+    float **weight;     /* [n_rows] imaging weight, owned; rows[].weight points here */
+    float **natural;    /* [n_rows] natural weight, 1/sigma^2 where weights are known */
+    int64_t n_sample;   /* unflagged, over all ranks */
+    double max_natural; /* greatest natural weight of all ranks */
+    double max_u_lambda, max_v_lambda; /* greatest |u|, |v| of the unflagged, all ranks */
+} ci_vis_samples;
+/* NULL-safe. Local. */
+void ci_vis_samples_free(ci_vis_samples *samples);
+/* Gives every rows[i] a work array, and points rows[i].vis at it. Local. */
+CI_MUST_CHECK ci_status ci_vis_samples_work(ci_vis_samples *samples);
+/* Fixed units of a sum: the rows of one baseline in one sub-band, never split between ranks.
+ * Does one begin at a row; how many this rank has. Local. */
+bool ci_vis_unit_begins(const ci_vis_block *block, size_t i_row);
+size_t ci_vis_samples_units(const ci_vis_samples *samples);
+/* Greatest weight of all ranks; weight is samples->weight or ->natural. Collective. */
+CI_MUST_CHECK ci_status ci_vis_samples_max_weight(ci_comm *comm, const ci_vis_samples *samples,
+                                                  float *const *weight, double *out);
+/* Imaging weight per [n_time][all channels], exact integers (ci_num_fixed), in arbitrary but
+ * common units. *out is ci_mem_free'd by the caller. Collective. */
+CI_MUST_CHECK ci_status ci_vis_samples_weight_by_time(ci_comm *comm, const ci_vis_samples *samples,
+                                                      int64_t **out, size_t *n_chan_all);
+
 /* Counts of samples by first reason, for reports: good, then one per flag bit. */
 typedef struct ci_vis_flag_counts
 {
     int64_t n_good, n_by_bit[8];
 } ci_vis_flag_counts;
+/* Local. */
 void ci_vis_flags_count(const ci_vis_block *block, ci_vis_flag_counts *add_to);
 
 #endif

@@ -182,10 +182,10 @@ static void print_image(const ci_image_stats *s, const char *prefix)
     else
         printf("unknown");
     printf(" Jy/beam\n");
-    if (s->n_major > 0)
-        printf("clean: %d major cycle%s, %d component%s, %.6g Jy; %s\n", s->n_major,
-               ci_plural(s->n_major), s->n_minor, ci_plural(s->n_minor), s->model_flux_jy,
-               s->stop_reason);
+    if (s->clean.n_major > 0)
+        printf("clean: %d major cycle%s, %d component%s, %.6g Jy; %s\n", s->clean.n_major,
+               ci_plural(s->clean.n_major), s->clean.n_minor, ci_plural(s->clean.n_minor),
+               s->model_flux_jy, s->clean.stop_reason);
 }
 
 static ci_status image_tile(ci_comm *world, const ci_conf *conf, const ci_tile_options *options,

@@ -1,6 +1,6 @@
 /* The restoring beam: an elliptical Gaussian through the core of the PSF, and the PSF's
  * greatest sidelobe. */
-#include "image/product.h"
+#include "image/beam_fit.h"
 
 #include <math.h>
 #include <string.h>
@@ -254,7 +254,7 @@ ci_status ci_image_beam_fit_patch(const float *patch, size_t n, ci_image_beam_fi
 
 /* rows: this rank's rows with one above and below where the image has them, from row
  * y_first of the image on. */
-static double extremum_max(const ci_image_layout *l, const double *const *rows, size_t n_row,
+static double extremum_max(const ci_grid_layout *l, const double *const *rows, size_t n_row,
                            size_t y_first)
 {
     double best = 0;
@@ -274,8 +274,8 @@ static double extremum_max(const ci_image_layout *l, const double *const *rows, 
 }
 
 /* The nearest rows of other ranks: above = last row before this slab, below = first after. */
-static void halo_find(const ci_image_layout *l, int rank, const double *edges,
-                      const double **before, const double **after)
+static void halo_find(const ci_grid_layout *l, int rank, const double *edges, const double **before,
+                      const double **after)
 {
     size_t k = 0;
     for (int r = 0; r < l->n_rank; r++) {
@@ -286,7 +286,7 @@ static void halo_find(const ci_image_layout *l, int rank, const double *edges,
     }
 }
 
-ci_status ci_image_sidelobe(ci_comm *comm, const ci_image_layout *l, const double *psf, double *out)
+ci_status ci_image_sidelobe(ci_comm *comm, const ci_grid_layout *l, const double *psf, double *out)
 {
     double *pair = NULL, *edges = NULL, best = 0;
     const double **rows = NULL;

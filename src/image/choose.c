@@ -1,6 +1,8 @@
 /* Cell and size where the user leaves them open: a quarter of the fitted beam, and the
  * 20 % level of the primary beam. */
-#include "image/product.h"
+#include "image/choose.h"
+#include "image/beam_fit.h"
+#include "image/weight.h"
 
 #include <complex.h>
 #include <math.h>
@@ -46,7 +48,7 @@ static void small_psf_sum(const ci_image_density *d, double cell, double *psf)
     }
 }
 
-static ci_status small_psf(ci_comm *comm, const ci_image_samples *s, double cell, float *psf)
+static ci_status small_psf(ci_comm *comm, const ci_vis_samples *s, double cell, float *psf)
 {
     ci_image_density *d = NULL;
     CI_TRY(ci_image_density_new(comm, &d, s, 1 / (CELLS_PER_FIELD * SMALL_N * cell), true));
@@ -64,7 +66,7 @@ static ci_status small_psf(ci_comm *comm, const ci_image_samples *s, double cell
 }
 
 /* Minor axis of the beam that the present imaging weights give. */
-static ci_status beam_minor_find(ci_comm *comm, const ci_image_samples *s, double *minor_rad)
+static ci_status beam_minor_find(ci_comm *comm, const ci_vis_samples *s, double *minor_rad)
 {
     double longest = hypot(s->max_u_lambda, s->max_v_lambda);
     if (!(longest > 0))
@@ -98,7 +100,7 @@ static double cell_from_beam(double minor_rad)
 
 /* The distance from the pointing, along direction k of four, at which the beam has fallen
  * to `level`. */
-static double beam_radius(const ci_image_sky *sky, const ci_sky_frame *frame, double ra_rad,
+static double beam_radius(const ci_sky_field *sky, const ci_sky_frame *frame, double ra_rad,
                           double dec_rad, double freq_hz, double level, int k)
 {
     static const double step_l[4] = {1, -1, 0, 0}, step_m[4] = {0, 0, 1, -1};
@@ -119,7 +121,7 @@ static double beam_radius(const ci_image_sky *sky, const ci_sky_frame *frame, do
     return fmin(high, greatest_half_width);
 }
 
-static ci_status beam_half_width(const ci_image_samples *s, const ci_image_sky *sky, double freq_hz,
+static ci_status beam_half_width(const ci_vis_samples *s, const ci_sky_field *sky, double freq_hz,
                                  double level, double *out)
 {
     const ci_vis_meta *meta = s->set->meta;
@@ -144,9 +146,8 @@ static size_t size_from(double half_width, double cell)
 }
 
 /* Half width of the image where neither size nor cell says it; 0: by default_size. */
-static ci_status half_width_choose(ci_comm *comm, const ci_image_samples *s,
-                                   const ci_image_sky *sky, const ci_image_options *options,
-                                   double *out)
+static ci_status half_width_choose(ci_comm *comm, const ci_vis_samples *s, const ci_sky_field *sky,
+                                   const ci_image_options *options, double *out)
 {
     *out = 0;
     if (options->n_pixel > 0 || !sky->beam || ci_sky_beam_is_none(sky->beam)) return CI_OK;
@@ -164,7 +165,7 @@ static size_t size_choose(const ci_image_options *options, double half_width, do
     return n < default_size ? n : default_size;
 }
 
-static ci_status cell_choose(ci_comm *comm, ci_image_samples *s, const ci_image_options *options,
+static ci_status cell_choose(ci_comm *comm, ci_vis_samples *s, const ci_image_options *options,
                              double half_width, double *cell)
 {
     *cell = options->cell_rad;
@@ -183,7 +184,7 @@ static ci_status cell_choose(ci_comm *comm, ci_image_samples *s, const ci_image_
 }
 
 /* A cell that was asked for, before anything is made with it. */
-static ci_status cell_check(const ci_image_samples *s, const ci_image_options *options,
+static ci_status cell_check(const ci_vis_samples *s, const ci_image_options *options,
                             double half_width)
 {
     double cell = options->cell_rad, arcsec = cell * CI_RAD_TO_ARCSEC;
@@ -202,8 +203,8 @@ static ci_status cell_check(const ci_image_samples *s, const ci_image_options *o
                     arcsec, n, greatest_size);
 }
 
-ci_status ci_image_geometry_choose(ci_comm *comm, ci_image_samples *s, const ci_image_sky *sky,
-                                   const ci_image_options *options, ci_image_geometry *out)
+ci_status ci_image_geometry_choose(ci_comm *comm, ci_vis_samples *s, const ci_sky_field *sky,
+                                   const ci_image_options *options, ci_grid_geometry *out)
 {
     double half_width = 0, cell = 0;
     CI_TRY(half_width_choose(comm, s, sky, options, &half_width));
@@ -216,10 +217,10 @@ ci_status ci_image_geometry_choose(ci_comm *comm, ci_image_samples *s, const ci_
                         "--size %zu at --cell-arcsec %.6g: %.4g degrees across reaches beyond the "
                         "horizon: choose a smaller size or cell",
                         n, cell * CI_RAD_TO_ARCSEC, (double)n * cell * CI_RAD_TO_DEG);
-    *out = (ci_image_geometry){.n_x = n,
-                               .n_y = n,
-                               .cell_rad = cell,
-                               .accuracy = options->accuracy,
-                               .divide_by_n = options->divide_by_n};
+    *out = (ci_grid_geometry){.n_x = n,
+                              .n_y = n,
+                              .cell_rad = cell,
+                              .accuracy = options->accuracy,
+                              .divide_by_n = options->divide_by_n};
     return ci_image_weights_set(comm, s, options->weighting, options->robust, (double)n * cell);
 }

@@ -1,5 +1,11 @@
 /* ci_image_make: the images of one tile as files. */
-#include "image/product.h"
+#include "image/beam_fit.h"
+#include "image/choose.h"
+#include "image/pbeam.h"
+#include "image/restore.h"
+#include "image/stokes.h"
+#include "image/weight.h"
+#include "image/write.h"
 
 #include <float.h>
 #include <math.h>
@@ -13,12 +19,12 @@ void ci_image_options_default(ci_image_options *options)
                                   .robust = 0,
                                   .stokes = "I",
                                   .accuracy = 1e-4,
-                                  .max_iteration = 100000,
-                                  .gain = 0.1,
-                                  .major_gain = 0.8,
-                                  .auto_mask = 5,
-                                  .auto_threshold = 1,
-                                  .max_major = 40,
+                                  .clean = {.max_iteration = 100000,
+                                            .gain = 0.1,
+                                            .major_gain = 0.8,
+                                            .auto_mask = 5,
+                                            .auto_threshold = 1,
+                                            .max_major = 40},
                                   .pb_cut = 0.2};
 }
 
@@ -32,23 +38,25 @@ static ci_status options_check(const ci_image_options *o)
     if (!(o->accuracy >= 1e-12 && o->accuracy <= 1e-2))
         return ci_error(CI_ERR_USAGE, "--accuracy %g: must lie between 1e-12 and 1e-2",
                         o->accuracy);
-    if (!(o->gain > 0 && o->gain <= 1) || !(o->major_gain > 0 && o->major_gain <= 1))
-        return ci_error(CI_ERR_USAGE, "clean gains %g and %g: must lie in (0, 1]", o->gain,
-                        o->major_gain);
-    if (o->max_iteration < 0 || o->max_major < 0)
-        return ci_error(CI_ERR_USAGE, "--niter %d: must not be negative", o->max_iteration);
-    if (!(o->auto_mask > 0) || !(o->auto_threshold > 0) || o->auto_threshold > o->auto_mask)
+    if (!(o->clean.gain > 0 && o->clean.gain <= 1) ||
+        !(o->clean.major_gain > 0 && o->clean.major_gain <= 1))
+        return ci_error(CI_ERR_USAGE, "clean gains %g and %g: must lie in (0, 1]", o->clean.gain,
+                        o->clean.major_gain);
+    if (o->clean.max_iteration < 0 || o->clean.max_major < 0)
+        return ci_error(CI_ERR_USAGE, "--niter %d: must not be negative", o->clean.max_iteration);
+    if (!(o->clean.auto_mask > 0) || !(o->clean.auto_threshold > 0) ||
+        o->clean.auto_threshold > o->clean.auto_mask)
         return ci_error(CI_ERR_USAGE,
                         "--auto-threshold %g, --auto-mask %g: must be positive, the mask not "
                         "below the threshold",
-                        o->auto_threshold, o->auto_mask);
+                        o->clean.auto_threshold, o->clean.auto_mask);
     if (o->max_uv_lambda > 0 && o->max_uv_lambda <= o->min_uv_lambda)
         return ci_error(CI_ERR_USAGE, "--uv-range %g-%g: is empty", o->min_uv_lambda,
                         o->max_uv_lambda);
     return CI_OK;
 }
 
-ci_status ci_image_stop_check(ci_comm *comm, const ci_image_options *options)
+static ci_status stop_check(ci_comm *comm, const ci_image_options *options)
 {
     if (!options->stop) return CI_OK;
     return ci_par_agree(comm,
@@ -58,28 +66,28 @@ ci_status ci_image_stop_check(ci_comm *comm, const ci_image_options *options)
 /* All that one call of ci_image_make holds. */
 typedef struct product
 {
-    const ci_image_sky *sky;
+    const ci_sky_field *sky;
     const ci_image_options *options;
     const char *prefix;
     ci_image_stats *stats;
-    ci_image_samples *samples;
-    ci_image_geometry geometry;
-    ci_image_gridder *gridder;
-    ci_image_layout *layout;
+    ci_vis_samples *samples;
+    ci_grid_geometry geometry;
+    ci_grid_operator *gridder;
+    ci_grid_layout *layout;
     ci_fits_header header;
     double *residual, *psf, *model; /* slabs */
     float *out;                     /* slab for files */
     float *pb;                      /* slab, mean primary beam */
     double sum_weight, psf_far;
-    ci_image_patch psf_wide;
+    ci_clean_patch psf_wide;
     char unit[8]; /* of fluxes: "Jy" */
 } product;
 
 static void product_clear(product *p)
 {
-    ci_image_gridder_free(p->gridder);
-    ci_image_samples_free(p->samples);
-    ci_image_layout_free(p->layout);
+    ci_grid_operator_free(p->gridder);
+    ci_vis_samples_free(p->samples);
+    ci_grid_layout_free(p->layout);
     ci_fits_header_clear(&p->header);
     ci_mem_free(p->residual);
     ci_mem_free(p->psf);
@@ -114,9 +122,8 @@ static ci_status image_write(ci_comm *comm, product *p, const double *slab, cons
 static ci_status slabs_new(ci_comm *comm, product *p)
 {
     size_t y_first, n_here, n;
-    ci_image_gridder_slab(p->gridder, &y_first, &n_here);
-    CI_TRY(
-        ci_image_layout_new(comm, &p->layout, p->geometry.n_x, p->geometry.n_y, y_first, n_here));
+    ci_grid_operator_slab(p->gridder, &y_first, &n_here);
+    CI_TRY(ci_grid_layout_new(comm, &p->layout, p->geometry.n_x, p->geometry.n_y, y_first, n_here));
     n = slab_size(p);
     ci_status status = ci_mem_alloc(&p->residual, n, sizeof(double), "dirty image");
     if (status == CI_OK) status = ci_mem_alloc(&p->psf, n, sizeof(double), "PSF");
@@ -128,7 +135,7 @@ static ci_status slabs_new(ci_comm *comm, product *p)
 
 static ci_status dirty_make(ci_comm *comm, product *p)
 {
-    CI_TRY(ci_image_grid(comm, p->gridder, p->samples->rows, p->samples->n_rows, p->residual));
+    CI_TRY(ci_grid_image(comm, p->gridder, p->samples->rows, p->samples->n_rows, p->residual));
     bool is_finite = true;
     for (size_t i = 0; i < slab_size(p); i++) {
         p->residual[i] /= p->sum_weight;
@@ -139,18 +146,18 @@ static ci_status dirty_make(ci_comm *comm, product *p)
                        : ci_error(CI_ERR_INPUT, "the visibilities are so large that the image "
                                                 "overflows: are these data calibrated, or "
                                                 "damaged?"));
-    return ci_image_slab_peak(comm, p->layout, p->residual, NULL, &p->stats->dirty_peak_jy);
+    return ci_grid_slab_peak(comm, p->layout, p->residual, NULL, &p->stats->dirty_peak_jy);
 }
 
 static ci_status psf_make(ci_comm *comm, product *p)
 {
     float *centre = NULL;
-    CI_TRY(ci_image_psf(comm, p->gridder, p->psf));
+    CI_TRY(ci_grid_psf(comm, p->gridder, p->psf));
     for (size_t i = 0; i < slab_size(p); i++)
         p->psf[i] /= p->sum_weight;
     /* The centre is 1 within the gridder's accuracy; made 1 as float pixels have it. */
-    CI_TRY(ci_image_slab_cut(comm, p->layout, p->psf, p->layout->n_x / 2, p->layout->n_y / 2, 1, 1,
-                             -1, &centre));
+    CI_TRY(ci_grid_slab_cut(comm, p->layout, p->psf, p->layout->n_x / 2, p->layout->n_y / 2, 1, 1,
+                            -1, &centre));
     double peak = centre[0];
     ci_mem_free(centre);
     if (!(fabs(peak - 1) < 0.1))
@@ -169,8 +176,8 @@ static ci_status beam_fit(ci_comm *comm, product *p)
     for (size_t half = 64; fit.touches_edge; half *= 4) {
         if (half > room) half = room;
         float *patch = NULL;
-        CI_TRY(ci_image_slab_cut(comm, p->layout, p->psf, c - half, c - half, 2 * half + 1,
-                                 2 * half + 1, -1, &patch));
+        CI_TRY(ci_grid_slab_cut(comm, p->layout, p->psf, c - half, c - half, 2 * half + 1,
+                                2 * half + 1, -1, &patch));
         ci_status status = ci_par_agree(comm, ci_image_beam_fit_patch(patch, 2 * half + 1, &fit));
         ci_mem_free(patch);
         CI_TRY(status);
@@ -224,49 +231,51 @@ static ci_status model_flux(ci_comm *comm, product *p)
 }
 
 /* The PSF is done with: its slab takes the restored image. */
-static ci_status restored_make(ci_comm *comm, product *p, const ci_image_bright *bright)
+static ci_status restored_make(ci_comm *comm, product *p, const ci_clean_bright *bright)
 {
-    ci_image_spot *spots = NULL;
+    ci_clean_spot *spots = NULL;
     size_t n = 0;
-    ci_status status = ci_par_agree(comm, ci_image_bright_spots(bright, &spots, &n));
+    ci_status status = ci_par_agree(comm, ci_clean_bright_spots(bright, &spots, &n));
     if (status == CI_OK)
         status = ci_image_restore(comm, p->layout, p->model, spots, n, p->residual, beam_pixels(p),
                                   p->psf);
-    if (status == CI_OK) ci_image_spots_paint(p->layout, spots, n, p->model);
+    if (status == CI_OK) ci_clean_spots_paint(p->layout, spots, n, p->model);
     ci_mem_free(spots);
     return status;
 }
 
 static ci_status clean_make(ci_comm *comm, product *p)
 {
-    ci_image_bright *bright = NULL;
+    ci_clean_bright *bright = NULL;
     CI_TRY(ci_par_alloc(comm, &p->model, slab_size(p), sizeof(double), "model image"));
-    CI_TRY(ci_image_bright_new(comm, &bright, p->sky, p->samples, p->layout, p->pb,
-                               p->options->stokes, p->stats));
-    ci_image_clean clean = {.gridder = p->gridder,
-                            .samples = p->samples,
-                            .layout = p->layout,
-                            .options = p->options,
-                            .minor = ci_image_minor_clark,
-                            .sum_weight = p->sum_weight,
-                            .beam = beam_pixels(p),
-                            .psf_far = p->psf_far,
-                            .psf_wide = p->psf_wide,
-                            .bright = bright,
-                            .psf = p->psf,
-                            .residual = p->residual,
-                            .model = p->model};
-    ci_status status = ci_image_clean_run(comm, &clean, p->stats);
-    if (status == CI_OK) ci_image_bright_list(bright, p->stats);
+    bool is_positive = ci_image_stokes_is_positive(p->options->stokes);
+    CI_TRY(ci_clean_bright_new(comm, &bright, p->sky, p->samples, p->layout, p->pb, is_positive,
+                               p->stats->cell_rad, p->stats->freq_hz));
+    ci_clean clean = {.gridder = p->gridder,
+                      .samples = p->samples,
+                      .layout = p->layout,
+                      .options = &p->options->clean,
+                      .is_positive = is_positive,
+                      .stop = p->options->stop,
+                      .sum_weight = p->sum_weight,
+                      .beam = beam_pixels(p),
+                      .psf_far = p->psf_far,
+                      .psf_wide = p->psf_wide,
+                      .bright = bright,
+                      .psf = p->psf,
+                      .residual = p->residual,
+                      .model = p->model};
+    ci_status status = ci_clean_run(comm, &clean, &p->stats->clean);
+    if (status == CI_OK) ci_clean_bright_list(bright, &p->stats->clean);
     if (status == CI_OK) status = restored_make(comm, p, bright);
-    ci_image_bright_free(bright);
+    ci_clean_bright_free(bright);
     CI_TRY(status);
     CI_TRY(model_flux(comm, p));
-    CI_TRY(ci_image_slab_rms(comm, p->layout, p->residual, &p->stats->rms_jy));
+    CI_TRY(ci_grid_slab_rms(comm, p->layout, p->residual, &p->stats->rms_jy));
     ci_log_info("clean: stopped: %s; %d major cycle%s, %d component%s, %.4g Jy, rms %.4g Jy/beam",
-                p->stats->stop_reason, p->stats->n_major, ci_plural(p->stats->n_major),
-                p->stats->n_minor, ci_plural(p->stats->n_minor), p->stats->model_flux_jy,
-                p->stats->rms_jy);
+                p->stats->clean.stop_reason, p->stats->clean.n_major,
+                ci_plural(p->stats->clean.n_major), p->stats->clean.n_minor,
+                ci_plural(p->stats->clean.n_minor), p->stats->model_flux_jy, p->stats->rms_jy);
     return CI_OK;
 }
 
@@ -294,7 +303,7 @@ static ci_status cards_set(product *p, bool weights_known)
         CI_TRY(ci_fits_card_set_number(h, "UVMIN", o->min_uv_lambda, "wavelengths"));
     if (o->max_uv_lambda > 0)
         CI_TRY(ci_fits_card_set_number(h, "UVMAX", o->max_uv_lambda, "wavelengths"));
-    CI_TRY(ci_fits_card_set_int(h, "NITER", o->max_iteration, "limit of clean components"));
+    CI_TRY(ci_fits_card_set_int(h, "NITER", o->clean.max_iteration, "limit of clean components"));
     if (!weights_known)
         return ci_fits_card_set_text(h, "THERMAL", "unknown", "weights are not 1/sigma^2");
     return ci_fits_card_set_number(h, "THERMAL", s->thermal_jy, "[Jy/beam] expected noise");
@@ -316,18 +325,18 @@ static ci_status cards_clean(product *p)
     const ci_image_stats *s = p->stats;
     ci_fits_header *h = &p->header;
     CI_TRY(ci_fits_card_set_number(h, "RMS", s->rms_jy, "[Jy/beam] 1.4826 MAD of the residual"));
-    if (o->max_iteration == 0) return CI_OK;
-    CI_TRY(ci_fits_card_set_int(h, "NMINOR", s->n_minor, "clean components"));
-    CI_TRY(ci_fits_card_set_int(h, "NMAJOR", s->n_major, "major cycles"));
-    CI_TRY(
-        ci_fits_card_set_int(h, "NSLOPE", s->n_slope, "sources cleaned with a slope of their own"));
-    CI_TRY(ci_fits_card_set_int(h, "NHELD", s->n_held, "bright sources held between pixels"));
-    CI_TRY(ci_fits_card_set_text(h, "STOPPED", s->stop_reason, "why clean ended"));
-    CI_TRY(ci_fits_card_set_int(h, "DIVERGED", s->diverged, "1: clean diverged"));
-    CI_TRY(ci_fits_card_set_number(h, "GAIN", o->gain, "minor cycle gain"));
-    CI_TRY(ci_fits_card_set_number(h, "MGAIN", o->major_gain, "major cycle gain"));
-    CI_TRY(ci_fits_card_set_number(h, "AUTOMASK", o->auto_mask, "[local rms] mask"));
-    CI_TRY(ci_fits_card_set_number(h, "AUTOTHR", o->auto_threshold, "[local rms] threshold"));
+    if (o->clean.max_iteration == 0) return CI_OK;
+    CI_TRY(ci_fits_card_set_int(h, "NMINOR", s->clean.n_minor, "clean components"));
+    CI_TRY(ci_fits_card_set_int(h, "NMAJOR", s->clean.n_major, "major cycles"));
+    CI_TRY(ci_fits_card_set_int(h, "NSLOPE", s->clean.n_slope,
+                                "sources cleaned with a slope of their own"));
+    CI_TRY(ci_fits_card_set_int(h, "NHELD", s->clean.n_held, "bright sources held between pixels"));
+    CI_TRY(ci_fits_card_set_text(h, "STOPPED", s->clean.stop_reason, "why clean ended"));
+    CI_TRY(ci_fits_card_set_int(h, "DIVERGED", s->clean.diverged, "1: clean diverged"));
+    CI_TRY(ci_fits_card_set_number(h, "GAIN", o->clean.gain, "minor cycle gain"));
+    CI_TRY(ci_fits_card_set_number(h, "MGAIN", o->clean.major_gain, "major cycle gain"));
+    CI_TRY(ci_fits_card_set_number(h, "AUTOMASK", o->clean.auto_mask, "[local rms] mask"));
+    CI_TRY(ci_fits_card_set_number(h, "AUTOTHR", o->clean.auto_threshold, "[local rms] threshold"));
     return ci_fits_card_set_number(h, "MODELJY", s->model_flux_jy, "[Jy] sum of components");
 }
 
@@ -356,7 +365,7 @@ static ci_status header_set(product *p, const ci_vis_set *set, const ci_fits_hea
 /* image, pb, pbcor. */
 static ci_status corrected_write(ci_comm *comm, product *p, const double *image)
 {
-    CI_TRY(ci_image_slab_peak(comm, p->layout, image, NULL, &p->stats->peak_jy));
+    CI_TRY(ci_grid_slab_peak(comm, p->layout, image, NULL, &p->stats->peak_jy));
     CI_TRY(image_write(comm, p, image, "image", "/beam"));
     unit_set(p, "");
     CI_TRY(ci_image_slab_write(comm, p->layout, p->pb, &p->header, p->prefix, "pb"));
@@ -373,7 +382,8 @@ static ci_status corrected_write(ci_comm *comm, product *p, const double *image)
 static ci_status memory_check(ci_comm *comm, const product *p)
 {
     double n_pixel = (double)p->geometry.n_x * (double)p->geometry.n_y;
-    double slabs = (p->options->max_iteration > 0 ? 3 : 2) * sizeof(double) + 2 * sizeof(float);
+    double slabs =
+        (p->options->clean.max_iteration > 0 ? 3 : 2) * sizeof(double) + 2 * sizeof(float);
     double need = n_pixel * (slabs + sizeof(ci_c32) / 2.0) / ci_comm_size(comm);
     double budget = (double)ci_mem_budget(), now = (double)ci_mem_now();
     ci_status status = CI_OK;
@@ -404,39 +414,40 @@ static ci_status plan_make(ci_comm *comm, product *p, const ci_vis_set *set, boo
     s->bandwidth_hz = sums.freq_max_hz - sums.freq_min_hz;
     s->thermal_jy = weights_known ? sums.thermal_jy : NAN;
     s->n_sample = p->samples->n_sample;
-    s->is_pseudo_i = p->samples->recipe.is_pseudo_i;
+    s->is_pseudo_i = p->samples->is_pseudo_i;
     if (s->is_pseudo_i && ci_comm_rank(comm) == 0)
         ci_log_warning("Stokes I is made from one polarisation: the other is not in the file or "
                        "dead over the whole array");
     ci_log_info("image: Stokes %s, %zu x %zu pixels of %.4g arcsec, %lld sample%s, %.4g MHz",
                 p->options->stokes, s->n_x, s->n_y, s->cell_rad * CI_RAD_TO_ARCSEC,
                 (long long)s->n_sample, ci_plural(s->n_sample), s->freq_hz * 1e-6);
-    if (p->options->max_iteration > 0)
-        CI_TRY(ci_image_psf_wide(comm, p->samples, &p->geometry, sums.weight,
-                                 ci_image_clean_unseen(), &p->psf_wide, &p->psf_far));
-    CI_TRY(ci_image_gridder_new(comm, &p->gridder, &p->geometry, p->samples->rows,
+    if (p->options->clean.max_iteration > 0)
+        CI_TRY(ci_clean_psf_wide(comm, p->samples, &p->geometry, sums.weight,
+                                 ci_clean_max_hidden_sidelobe(), &p->psf_wide, &p->psf_far));
+    CI_TRY(ci_grid_operator_new(comm, &p->gridder, &p->geometry, p->samples->rows,
                                 p->samples->n_rows));
-    ci_image_gridder_numbers numbers;
-    ci_image_gridder_counts(p->gridder, &numbers);
+    ci_grid_numbers numbers;
+    ci_grid_operator_numbers(p->gridder, &numbers);
     s->n_plane = numbers.n_plane;
-    s->n_band = numbers.n_band;
+    s->n_strip = numbers.n_strip;
     return CI_OK;
 }
 
 static ci_status images_make(ci_comm *comm, product *p)
 {
     CI_TRY(slabs_new(comm, p));
-    CI_TRY(ci_image_stop_check(comm, p->options));
+    CI_TRY(stop_check(comm, p->options));
     CI_TRY(psf_make(comm, p));
     CI_TRY(beam_fit(comm, p));
     CI_AGREE(comm, cards_beam(p));
-    CI_TRY(ci_image_stop_check(comm, p->options));
+    CI_TRY(stop_check(comm, p->options));
     CI_TRY(dirty_make(comm, p)); /* may refuse the data: before a file is there */
     CI_TRY(image_write(comm, p, p->psf, "psf", ""));
     CI_TRY(image_write(comm, p, p->residual, "dirty", "/beam"));
-    if (p->options->max_iteration == 0) {
-        snprintf(p->stats->stop_reason, sizeof p->stats->stop_reason, "dirty image only");
-        CI_TRY(ci_image_slab_rms(comm, p->layout, p->residual, &p->stats->rms_jy));
+    if (p->options->clean.max_iteration == 0) {
+        snprintf(p->stats->clean.stop_reason, sizeof p->stats->clean.stop_reason,
+                 "dirty image only");
+        CI_TRY(ci_grid_slab_rms(comm, p->layout, p->residual, &p->stats->rms_jy));
         CI_AGREE(comm, cards_clean(p));
         return corrected_write(comm, p, p->residual);
     }
@@ -459,7 +470,7 @@ static ci_status images_write(ci_comm *comm, product *p)
     return ci_error(status, "%s", why);
 }
 
-ci_status ci_image_make(ci_comm *comm, const ci_vis_set *set, const ci_image_sky *sky,
+ci_status ci_image_make(ci_comm *comm, const ci_vis_set *set, const ci_sky_field *sky,
                         const ci_image_options *options, bool weights_known,
                         const ci_fits_header *header, const char *prefix, ci_image_stats *stats)
 {

@@ -1,6 +1,6 @@
 /* The primary beam of an image: the weighted mean over times and channels, on a mesh that
  * is refined until interpolation is good to 1e-4. */
-#include "image/product.h"
+#include "image/pbeam.h"
 
 #include <math.h>
 #include <string.h>
@@ -58,7 +58,7 @@ static void channels_group(const ci_vis_meta *meta, const int64_t *by_time, size
         if (group_weight[i] > 0) g->freq_hz[i] /= group_weight[i];
 }
 
-static ci_status times_group(const ci_vis_meta *meta, const ci_image_sky *sky,
+static ci_status times_group(const ci_vis_meta *meta, const ci_sky_field *sky,
                              const int64_t *by_time, size_t n_chan, const size_t *group_of,
                              beam_groups *g)
 {
@@ -87,7 +87,7 @@ static ci_status times_group(const ci_vis_meta *meta, const ci_image_sky *sky,
     return CI_OK;
 }
 
-static ci_status groups_new(const ci_image_samples *s, const ci_image_sky *sky,
+static ci_status groups_new(const ci_vis_samples *s, const ci_sky_field *sky,
                             const int64_t *by_time, size_t n_chan, beam_groups *g)
 {
     size_t *group_of = NULL;
@@ -108,7 +108,7 @@ static ci_status groups_new(const ci_image_samples *s, const ci_image_sky *sky,
 
 /* ---- mesh ---------------------------------------------------------------------------------- */
 
-static double beam_mean(const beam_groups *g, const ci_image_sky *sky, double l, double m)
+static double beam_mean(const beam_groups *g, const ci_sky_field *sky, double l, double m)
 {
     double ra, dec, sum = 0;
     ci_sky_lm_inverse(sky->ra_rad, sky->dec_rad, l, m, &ra, &dec);
@@ -129,8 +129,8 @@ static double node_at(size_t i, size_t n_node, size_t n_pixel)
 }
 
 /* [n][n] nodes over the image, split over the ranks. */
-static ci_status mesh_new(ci_comm *comm, const beam_groups *g, const ci_image_sky *sky,
-                          const ci_image_layout *l, double cell, size_t n, double **out)
+static ci_status mesh_new(ci_comm *comm, const beam_groups *g, const ci_sky_field *sky,
+                          const ci_grid_layout *l, double cell, size_t n, double **out)
 {
     size_t first, count;
     double *here = NULL;
@@ -183,8 +183,8 @@ static double mesh_miss(const double *coarse, size_t n, const double *fine)
     return miss;
 }
 
-static ci_status mesh_refine(ci_comm *comm, const beam_groups *g, const ci_image_sky *sky,
-                             const ci_image_layout *l, double cell, size_t *n_out, double **out)
+static ci_status mesh_refine(ci_comm *comm, const beam_groups *g, const ci_sky_field *sky,
+                             const ci_grid_layout *l, double cell, size_t *n_out, double **out)
 {
     size_t n = MESH_FIRST;
     double *coarse = NULL, *fine = NULL;
@@ -207,7 +207,7 @@ static ci_status mesh_refine(ci_comm *comm, const beam_groups *g, const ci_image
     return CI_OK;
 }
 
-static ci_status mesh_paint(const double *mesh, size_t n, const ci_image_layout *l, float *slab)
+static ci_status mesh_paint(const double *mesh, size_t n, const ci_grid_layout *l, float *slab)
 {
     double *column = NULL, tap[TAPS];
     CI_TRY(ci_mem_alloc(&column, n, sizeof *column, "beam row"));
@@ -231,8 +231,8 @@ static ci_status mesh_paint(const double *mesh, size_t n, const ci_image_layout 
     return CI_OK;
 }
 
-ci_status ci_image_pb(ci_comm *comm, const ci_image_samples *s, const ci_image_sky *sky,
-                      const ci_image_layout *l, double cell_rad, float *slab)
+ci_status ci_image_pb(ci_comm *comm, const ci_vis_samples *s, const ci_sky_field *sky,
+                      const ci_grid_layout *l, double cell_rad, float *slab)
 {
     if (!sky->beam || ci_sky_beam_is_none(sky->beam)) {
         for (size_t i = 0; i < l->n_here * l->n_x; i++)
@@ -243,7 +243,7 @@ ci_status ci_image_pb(ci_comm *comm, const ci_image_samples *s, const ci_image_s
     size_t n_chan = 0, n_mesh = 0;
     double *mesh = NULL;
     beam_groups groups = {0};
-    CI_TRY(ci_image_weight_by_time(comm, s, &by_time, &n_chan));
+    CI_TRY(ci_vis_samples_weight_by_time(comm, s, &by_time, &n_chan));
     ci_status status = ci_par_agree(comm, groups_new(s, sky, by_time, n_chan, &groups));
     ci_mem_free(by_time);
     if (status == CI_OK) status = mesh_refine(comm, &groups, sky, l, cell_rad, &n_mesh, &mesh);

@@ -1,5 +1,5 @@
 /* Restored image: every model pixel as a Gaussian beam, added to the residual. */
-#include "image/product.h"
+#include "image/restore.h"
 
 #include <math.h>
 #include <string.h>
@@ -24,26 +24,26 @@ static shape shape_from(ci_num_beam beam)
     return f;
 }
 
-static ci_status components_gather(ci_comm *comm, const ci_image_layout *l, const double *model,
-                                   ci_image_spot **out, size_t *n_out)
+static ci_status components_gather(ci_comm *comm, const ci_grid_layout *l, const double *model,
+                                   ci_clean_spot **out, size_t *n_out)
 {
     size_t n = 0, n_pixel = l->n_here * l->n_x, n_byte = 0;
     for (size_t i = 0; i < n_pixel; i++)
         n += model[i] != 0;
-    ci_image_spot *here = NULL;
+    ci_clean_spot *here = NULL;
     CI_TRY(ci_par_alloc(comm, &here, n, sizeof *here, "clean components"));
     n = 0;
     for (size_t i = 0; i < n_pixel; i++)
         if (model[i] != 0)
             here[n++] =
-                (ci_image_spot){(double)(i % l->n_x), (double)(l->y_first + i / l->n_x), model[i]};
+                (ci_clean_spot){(double)(i % l->n_x), (double)(l->y_first + i / l->n_x), model[i]};
     ci_status status = ci_par_gather(comm, here, n * sizeof *here, -1, (void **)out, &n_byte);
     ci_mem_free(here);
     *n_out = n_byte / sizeof **out;
     return status;
 }
 
-static void spot_add_row(const shape *f, const ci_image_spot *c, double dy, size_t n_x, double *row)
+static void spot_add_row(const shape *f, const ci_clean_spot *c, double dy, size_t n_x, double *row)
 {
     /* xx dx^2 + 2 xy dy dx + yy dy^2 <= cut */
     double mid = -f->xy * dy / f->xx;
@@ -59,8 +59,8 @@ static void spot_add_row(const shape *f, const ci_image_spot *c, double dy, size
     }
 }
 
-static void spots_add(const shape *f, const ci_image_layout *l, const ci_image_spot *spots,
-                      size_t n, double *restored)
+static void spots_add(const shape *f, const ci_grid_layout *l, const ci_clean_spot *spots, size_t n,
+                      double *restored)
 {
     for (size_t k = 0; k < n; k++) {
         double from = fmax(ceil(spots[k].y - f->reach_y), (double)l->y_first);
@@ -71,11 +71,11 @@ static void spots_add(const shape *f, const ci_image_layout *l, const ci_image_s
     }
 }
 
-ci_status ci_image_restore(ci_comm *comm, const ci_image_layout *l, const double *model,
-                           const ci_image_spot *spots, size_t n_spot, const double *residual,
+ci_status ci_image_restore(ci_comm *comm, const ci_grid_layout *l, const double *model,
+                           const ci_clean_spot *spots, size_t n_spot, const double *residual,
                            ci_num_beam beam, double *restored)
 {
-    ci_image_spot *found = NULL;
+    ci_clean_spot *found = NULL;
     size_t n = 0;
     CI_TRY(components_gather(comm, l, model, &found, &n));
     shape f = shape_from(beam);
@@ -84,27 +84,4 @@ ci_status ci_image_restore(ci_comm *comm, const ci_image_layout *l, const double
     spots_add(&f, l, spots, n_spot, restored);
     ci_mem_free(found);
     return CI_OK;
-}
-
-/* ---- spots as pixels ------------------------------------------------------------------------ */
-
-void ci_image_spots_paint(const ci_image_layout *l, const ci_image_spot *spots, size_t n_spot,
-                          double *model)
-{
-    double x_tap[CI_NUM_LANCZOS_TAPS], y_tap[CI_NUM_LANCZOS_TAPS];
-    for (size_t k = 0; k < n_spot; k++) {
-        double x = floor(spots[k].x), y = floor(spots[k].y), before = CI_NUM_LANCZOS_TAPS / 2 - 1;
-        ci_num_lanczos_taps(spots[k].x - x, x_tap);
-        ci_num_lanczos_taps(spots[k].y - y, y_tap);
-        for (int i = 0; i < CI_NUM_LANCZOS_TAPS; i++) {
-            double at_y = y - before + i - (double)l->y_first;
-            if (at_y < 0 || at_y >= (double)l->n_here) continue;
-            double *row = model + (size_t)at_y * l->n_x;
-            for (int j = 0; j < CI_NUM_LANCZOS_TAPS; j++) {
-                double at_x = x - before + j;
-                if (at_x >= 0 && at_x < (double)l->n_x)
-                    row[(size_t)at_x] += spots[k].flux * y_tap[i] * x_tap[j];
-            }
-        }
-    }
 }

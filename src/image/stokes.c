@@ -1,5 +1,5 @@
 /* One Stokes value and its natural weight from the correlations of a set. */
-#include "image/product.h"
+#include "image/stokes.h"
 
 #include <complex.h>
 #include <math.h>
@@ -171,7 +171,8 @@ static float sample_form(const ci_image_recipe *recipe, const ci_vis_block *b, s
     return (float)(1 / variance);
 }
 
-static void block_form(ci_image_samples *s, size_t i_block, uv_range range)
+static void block_form(ci_vis_samples *s, const ci_image_recipe *recipe, size_t i_block,
+                       uv_range range)
 {
     const ci_vis_block *b = s->set->block[i_block];
     for (size_t r = 0; r < b->n_row; r++) {
@@ -180,7 +181,7 @@ static void block_form(ci_image_samples *s, size_t i_block, uv_range range)
         for (size_t c = 0; c < b->n_chan; c++) {
             if (!uv_range_holds(range, uvw, b->freq_hz[c])) continue;
             size_t i = r * b->n_chan + c;
-            float w = sample_form(&s->recipe, b, r, c, &s->data[i_block][i]);
+            float w = sample_form(recipe, b, r, c, &s->data[i_block][i]);
             s->natural[i_block][i] = w;
             s->weight[i_block][i] = w;
             if (w <= 0) continue;
@@ -193,7 +194,7 @@ static void block_form(ci_image_samples *s, size_t i_block, uv_range range)
     }
 }
 
-static ci_status arrays_new(ci_image_samples *s)
+static ci_status arrays_new(ci_vis_samples *s)
 {
     size_t n = s->set->n_block;
     CI_TRY(ci_mem_alloc(&s->rows, n, sizeof *s->rows, "image rows"));
@@ -208,49 +209,22 @@ static ci_status arrays_new(ci_image_samples *s)
         CI_TRY(ci_mem_alloc(&s->data[i], m, sizeof(ci_c32), "Stokes visibilities"));
         CI_TRY(ci_mem_alloc(&s->weight[i], m, sizeof(float), "imaging weights"));
         CI_TRY(ci_mem_alloc(&s->natural[i], m, sizeof(float), "natural weights"));
-        s->rows[i] = (ci_image_rows){.n_row = b->n_row,
-                                     .n_chan = b->n_chan,
-                                     .uvw_m = b->uvw_m,
-                                     .freq_hz = b->freq_hz,
-                                     .weight = s->weight[i],
-                                     .vis = s->data[i]};
+        s->rows[i] = (ci_vis_rows){.n_row = b->n_row,
+                                   .n_chan = b->n_chan,
+                                   .uvw_m = b->uvw_m,
+                                   .freq_hz = b->freq_hz,
+                                   .weight = s->weight[i],
+                                   .vis = s->data[i]};
     }
     return CI_OK;
 }
 
-void ci_image_samples_free(ci_image_samples *s)
-{
-    if (!s) return;
-    for (size_t i = 0; i < s->n_rows; i++) {
-        ci_mem_free(s->data[i]);
-        ci_mem_free(s->work[i]);
-        ci_mem_free(s->weight[i]);
-        ci_mem_free(s->natural[i]);
-    }
-    ci_mem_free(s->rows);
-    ci_mem_free(s->data);
-    ci_mem_free(s->work);
-    ci_mem_free(s->weight);
-    ci_mem_free(s->natural);
-    ci_mem_free(s);
-}
-
-ci_status ci_image_samples_work(ci_image_samples *s)
-{
-    for (size_t i = 0; i < s->n_rows; i++) {
-        if (!s->work[i])
-            CI_TRY(ci_mem_alloc(&s->work[i], s->rows[i].n_row * s->rows[i].n_chan, sizeof(ci_c32),
-                                "model visibilities"));
-        s->rows[i].vis = s->work[i];
-    }
-    return CI_OK;
-}
-
-static ci_status samples_fill(ci_comm *comm, ci_image_samples *s, const ci_image_options *options)
+static ci_status samples_fill(ci_comm *comm, ci_vis_samples *s, const ci_image_recipe *recipe,
+                              const ci_image_options *options)
 {
     uv_range range = {options->min_uv_lambda, options->max_uv_lambda};
     for (size_t i = 0; i < s->n_rows; i++)
-        block_form(s, i, range);
+        block_form(s, recipe, i, range);
     CI_TRY(ci_par_sum_int(comm, &s->n_sample, 1));
     double max[3] = {s->max_natural, s->max_u_lambda, s->max_v_lambda};
     CI_TRY(ci_par_max_double(comm, max, 3));
@@ -263,7 +237,7 @@ static ci_status samples_fill(ci_comm *comm, ci_image_samples *s, const ci_image
     return CI_OK;
 }
 
-ci_status ci_image_samples_new(ci_comm *comm, ci_image_samples **out, const ci_vis_set *set,
+ci_status ci_image_samples_new(ci_comm *comm, ci_vis_samples **out, const ci_vis_set *set,
                                const ci_image_options *options)
 {
     *out = NULL;
@@ -272,19 +246,24 @@ ci_status ci_image_samples_new(ci_comm *comm, ci_image_samples **out, const ci_v
     CI_TRY(ci_par_sum_int(comm, n_good, 4));
     ci_image_recipe recipe;
     CI_TRY(ci_image_recipe_find(&recipe, set->meta, options->stokes, n_good));
-    ci_image_samples *s = NULL;
+    ci_vis_samples *s = NULL;
     ci_status status = ci_mem_alloc(&s, 1, sizeof *s, "image samples");
     if (status == CI_OK) {
         s->set = set;
-        s->recipe = recipe;
+        s->is_pseudo_i = recipe.is_pseudo_i;
         status = arrays_new(s);
     }
     status = ci_par_agree(comm, status);
-    if (status == CI_OK) status = samples_fill(comm, s, options);
+    if (status == CI_OK) status = samples_fill(comm, s, &recipe, options);
     if (status != CI_OK) {
-        ci_image_samples_free(s);
+        ci_vis_samples_free(s);
         return status;
     }
     *out = s;
     return CI_OK;
+}
+
+bool ci_image_stokes_is_positive(const char *stokes)
+{
+    return strcmp(stokes, "Q") != 0 && strcmp(stokes, "U") != 0 && strcmp(stokes, "V") != 0;
 }

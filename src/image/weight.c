@@ -1,26 +1,8 @@
 /* Imaging weights (natural, uniform, Briggs) and sums over them that do not depend on the
  * number of ranks. */
-#include "image/product.h"
+#include "image/weight.h"
 
 #include <math.h>
-
-/* ---- exact sums ------------------------------------------------------------------------- */
-
-/* Weights <= max are rounded to multiples of 2^-exponent so that n of them cannot pass
- * 2^62: sums are exact integers then, and any order of adding gives the same. With 1e9
- * samples a weight keeps 2^-32 of the greatest. */
-static int fixed_exponent(double max, int64_t n)
-{
-    int e_max = 0, e_n = 0;
-    frexp(max, &e_max);
-    frexp((double)(n < 1 ? 1 : n), &e_n);
-    return 61 - e_max - e_n;
-}
-
-static int64_t to_fixed(double weight, int exponent)
-{
-    return (int64_t)llrint(ldexp(weight, exponent));
-}
 
 /* ---- density ------------------------------------------------------------------------------ */
 
@@ -46,19 +28,7 @@ void ci_image_density_free(ci_image_density *d)
     ci_mem_free(d);
 }
 
-static ci_status max_weight(ci_comm *comm, const ci_image_samples *s, float *const *weight,
-                            double *out)
-{
-    double max = 0;
-    for (size_t i = 0; i < s->n_rows; i++)
-        for (size_t k = 0; k < s->rows[i].n_row * s->rows[i].n_chan; k++)
-            max = fmax(max, weight[i][k]);
-    CI_TRY(ci_par_max_double(comm, &max, 1));
-    *out = max;
-    return CI_OK;
-}
-
-static void density_add(ci_image_density *d, const ci_image_rows *rows, const float *weight)
+static void density_add(ci_image_density *d, const ci_vis_rows *rows, const float *weight)
 {
     for (size_t r = 0; r < rows->n_row; r++)
         for (size_t c = 0; c < rows->n_chan; c++) {
@@ -66,13 +36,13 @@ static void density_add(ci_image_density *d, const ci_image_rows *rows, const fl
             if (w <= 0) continue;
             double k = rows->freq_hz[c] / CI_C_M_S;
             size_t i = density_index(d, rows->uvw_m[3 * r] * k, rows->uvw_m[3 * r + 1] * k);
-            d->sum[i] += to_fixed(w, d->exponent);
+            d->sum[i] += ci_num_fixed(w, d->exponent);
         }
 }
 
 /* The half plane of cells that holds all samples. Its sides are checked as doubles: what is
  * beyond an integer, or not a number, cannot be rounded to one. */
-static ci_status density_size(ci_image_density *d, const ci_image_samples *s)
+static ci_status density_size(ci_image_density *d, const ci_vis_samples *s)
 {
     const double most = 1 << 30;
     double half_u = s->max_u_lambda / d->cell_lambda, half_v = s->max_v_lambda / d->cell_lambda;
@@ -88,18 +58,18 @@ static ci_status density_size(ci_image_density *d, const ci_image_samples *s)
     return CI_OK;
 }
 
-ci_status ci_image_density_new(ci_comm *comm, ci_image_density **out, const ci_image_samples *s,
+ci_status ci_image_density_new(ci_comm *comm, ci_image_density **out, const ci_vis_samples *s,
                                double cell_lambda, bool use_imaging)
 {
     *out = NULL;
     ci_image_density *d = NULL;
     float *const *weight = use_imaging ? s->weight : s->natural;
     double max = s->max_natural;
-    if (use_imaging) CI_TRY(max_weight(comm, s, weight, &max));
+    if (use_imaging) CI_TRY(ci_vis_samples_max_weight(comm, s, weight, &max));
     ci_status status = ci_mem_alloc(&d, 1, sizeof *d, "uv density");
     if (status == CI_OK) {
         d->cell_lambda = cell_lambda;
-        d->exponent = fixed_exponent(max, s->n_sample);
+        d->exponent = ci_num_fixed_exponent(max, s->n_sample);
         status = density_size(d, s);
     }
     if (status == CI_OK)
@@ -133,10 +103,10 @@ static double briggs_f2(const ci_image_density *d, double robust)
     return f * f * sum / square;
 }
 
-static void weights_apply(ci_image_samples *s, size_t i_rows, const ci_image_density *d,
+static void weights_apply(ci_vis_samples *s, size_t i_rows, const ci_image_density *d,
                           bool is_uniform, double f2)
 {
-    const ci_image_rows *rows = &s->rows[i_rows];
+    const ci_vis_rows *rows = &s->rows[i_rows];
     for (size_t r = 0; r < rows->n_row; r++)
         for (size_t c = 0; c < rows->n_chan; c++) {
             size_t i = r * rows->n_chan + c;
@@ -149,7 +119,7 @@ static void weights_apply(ci_image_samples *s, size_t i_rows, const ci_image_den
         }
 }
 
-ci_status ci_image_weights_set(ci_comm *comm, ci_image_samples *s, ci_image_weighting weighting,
+ci_status ci_image_weights_set(ci_comm *comm, ci_vis_samples *s, ci_image_weighting weighting,
                                double robust, double extent_rad)
 {
     if (weighting == CI_IMAGE_NATURAL) {
@@ -177,41 +147,13 @@ enum
     N_SUM
 };
 
-bool ci_image_unit_begins(const ci_vis_block *b, size_t i_row)
-{
-    return i_row == 0 || b->i_baseline[i_row] != b->i_baseline[i_row - 1];
-}
-
-size_t ci_image_units_count(const ci_image_samples *s)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < s->n_rows; i++)
-        for (size_t r = 0; r < s->set->block[i]->n_row; r++)
-            n += ci_image_unit_begins(s->set->block[i], r);
-    return n;
-}
-
-ci_status ci_image_units_sum(ci_comm *comm, size_t n_unit, size_t n_value, const double *unit,
-                             double *sum)
-{
-    size_t first = 0, total = 0;
-    int64_t *counts = NULL, n = (int64_t)n_unit;
-    CI_TRY(ci_par_gather(comm, &n, sizeof n, -1, (void **)&counts, NULL));
-    for (int r = 0; r < ci_comm_size(comm); r++) {
-        if (r < ci_comm_rank(comm)) first += (size_t)counts[r];
-        total += (size_t)counts[r];
-    }
-    ci_mem_free(counts);
-    return ci_par_sum_blocks(comm, total, first, n_unit, n_value, unit, sum);
-}
-
-static void units_fill(const ci_image_samples *s, double *unit, ci_image_sums *edges)
+static void units_fill(const ci_vis_samples *s, double *unit, ci_image_sums *edges)
 {
     double *here = unit;
     for (size_t i = 0; i < s->n_rows; i++) {
         const ci_vis_block *b = s->set->block[i];
         for (size_t r = 0; r < b->n_row; r++) {
-            if (ci_image_unit_begins(b, r)) {
+            if (ci_vis_unit_begins(b, r)) {
                 here = unit;
                 unit += N_SUM;
             }
@@ -229,14 +171,14 @@ static void units_fill(const ci_image_samples *s, double *unit, ci_image_sums *e
     }
 }
 
-ci_status ci_image_sums_get(ci_comm *comm, const ci_image_samples *s, ci_image_sums *out)
+ci_status ci_image_sums_get(ci_comm *comm, const ci_vis_samples *s, ci_image_sums *out)
 {
     *out = (ci_image_sums){.freq_min_hz = 1e300, .freq_max_hz = -1e300};
-    size_t n_unit = ci_image_units_count(s);
+    size_t n_unit = ci_vis_samples_units(s);
     double *unit = NULL, sum[N_SUM] = {0};
     CI_TRY(ci_par_alloc(comm, &unit, n_unit * N_SUM, sizeof *unit, "sums of weights"));
     units_fill(s, unit, out);
-    ci_status status = ci_image_units_sum(comm, n_unit, N_SUM, unit, sum);
+    ci_status status = ci_par_sum_units(comm, n_unit, N_SUM, unit, sum);
     ci_mem_free(unit);
     CI_TRY(status);
     CI_TRY(ci_par_min_double(comm, &out->freq_min_hz, 1));
@@ -244,38 +186,5 @@ ci_status ci_image_sums_get(ci_comm *comm, const ci_image_samples *s, ci_image_s
     out->weight = sum[SUM_WEIGHT];
     out->freq_hz = sum[SUM_FREQ] / sum[SUM_WEIGHT];
     out->thermal_jy = sqrt(sum[SUM_NOISE]) / sum[SUM_WEIGHT];
-    return CI_OK;
-}
-
-ci_status ci_image_weight_by_time(ci_comm *comm, const ci_image_samples *s, int64_t **out,
-                                  size_t *n_chan_all)
-{
-    *out = NULL;
-    const ci_vis_meta *meta = s->set->meta;
-    size_t n_chan = 0;
-    for (size_t i = 0; i < meta->n_sub_band; i++)
-        n_chan += meta->sub_band[i].n_chan;
-    double max = 0;
-    CI_TRY(max_weight(comm, s, s->weight, &max));
-    int exponent = fixed_exponent(max, s->n_sample);
-    int64_t *sum = NULL;
-    CI_TRY(ci_par_alloc(comm, &sum, meta->n_time * n_chan, sizeof *sum, "weights by time"));
-    for (size_t i = 0; i < s->n_rows; i++) {
-        const ci_vis_block *b = s->set->block[i];
-        size_t first = 0;
-        for (size_t k = 0; k < b->part.i_sub_band; k++)
-            first += meta->sub_band[k].n_chan;
-        for (size_t r = 0; r < b->n_row; r++)
-            for (size_t c = 0; c < b->n_chan; c++)
-                sum[(size_t)b->i_time[r] * n_chan + first + c] +=
-                    to_fixed(s->weight[i][r * b->n_chan + c], exponent);
-    }
-    ci_status status = ci_par_sum_int(comm, sum, meta->n_time * n_chan);
-    if (status != CI_OK) {
-        ci_mem_free(sum);
-        return status;
-    }
-    *out = sum;
-    *n_chan_all = n_chan;
     return CI_OK;
 }

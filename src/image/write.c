@@ -1,5 +1,5 @@
 /* Distributed images to FITS: rank 0 takes the slabs in row order. */
-#include "image/product.h"
+#include "image/write.h"
 
 enum
 {
@@ -17,7 +17,7 @@ static void sink_rows(slab_sink *sink, size_t n_row, const float *rows)
     if (sink->status == CI_OK) sink->status = ci_fits_writer_rows(sink->writer, n_row, rows);
 }
 
-static ci_status slab_send(ci_comm *comm, const ci_image_layout *l, const float *slab,
+static ci_status slab_send(ci_comm *comm, const ci_grid_layout *l, const float *slab,
                            size_t n_piece)
 {
     for (size_t y = 0; y < l->n_here; y += n_piece) {
@@ -27,7 +27,7 @@ static ci_status slab_send(ci_comm *comm, const ci_image_layout *l, const float 
     return CI_OK;
 }
 
-static ci_status slabs_receive(ci_comm *comm, const ci_image_layout *l, slab_sink *sink,
+static ci_status slabs_receive(ci_comm *comm, const ci_grid_layout *l, slab_sink *sink,
                                float *piece, size_t n_piece)
 {
     for (int r = 1; r < l->n_rank; r++)
@@ -39,7 +39,7 @@ static ci_status slabs_receive(ci_comm *comm, const ci_image_layout *l, slab_sin
     return CI_OK;
 }
 
-ci_status ci_image_slab_write(ci_comm *comm, const ci_image_layout *l, const float *slab,
+ci_status ci_image_slab_write(ci_comm *comm, const ci_grid_layout *l, const float *slab,
                               const ci_fits_header *header, const char *prefix, const char *name)
 {
     char *path = NULL;

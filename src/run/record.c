@@ -58,13 +58,13 @@ ci_status ci_run_json_share(ci_comm *comm, ci_json **inout)
 static ci_json *slopes_record(const ci_image_stats *s)
 {
     ci_json *list = ci_json_array();
-    for (int i = 0; i < s->n_slope; i++) {
+    for (int i = 0; i < s->clean.n_slope; i++) {
         ci_json *one = ci_json_object();
-        ci_json_put_number(one, "ra_deg", s->slope[i].ra_rad * CI_RAD_TO_DEG);
-        ci_json_put_number(one, "dec_deg", s->slope[i].dec_rad * CI_RAD_TO_DEG);
-        ci_json_put_number(one, "flux_jy", s->slope[i].flux_jy);
-        ci_json_put_number(one, "beam", s->slope[i].beam);
-        ci_json_put_number(one, "slope", s->slope[i].slope);
+        ci_json_put_number(one, "ra_deg", s->clean.slope[i].ra_rad * CI_RAD_TO_DEG);
+        ci_json_put_number(one, "dec_deg", s->clean.slope[i].dec_rad * CI_RAD_TO_DEG);
+        ci_json_put_number(one, "flux_jy", s->clean.slope[i].flux_jy);
+        ci_json_put_number(one, "beam", s->clean.slope[i].beam);
+        ci_json_put_number(one, "slope", s->clean.slope[i].slope);
         ci_json_put(list, NULL, one);
     }
     return list;
@@ -90,12 +90,12 @@ static ci_json *image_record(const ci_image_stats *s, const ci_tile_data *data)
     ci_json_put_number(image, "freq_hz", s->freq_hz);
     ci_json_put_number(image, "bandwidth_hz", s->bandwidth_hz);
     ci_json_put_int(image, "n_sample", s->n_sample);
-    ci_json_put_int(image, "n_major", s->n_major);
-    ci_json_put_int(image, "n_minor", s->n_minor);
+    ci_json_put_int(image, "n_major", s->clean.n_major);
+    ci_json_put_int(image, "n_minor", s->clean.n_minor);
     ci_json_put_int(image, "n_plane", s->n_plane);
-    ci_json_put_string(image, "stop_reason", s->stop_reason);
+    ci_json_put_string(image, "stop_reason", s->clean.stop_reason);
     ci_json_put_bool(image, "is_pseudo_i", s->is_pseudo_i);
-    ci_json_put_int(image, "n_held", s->n_held);
+    ci_json_put_int(image, "n_held", s->clean.n_held);
     ci_json_put(image, "slopes", slopes_record(s));
     return image;
 }

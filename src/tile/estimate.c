@@ -89,7 +89,7 @@ static ci_status thin_set(ci_vis_set **out, const ci_vis_meta *meta)
 }
 
 static ci_status geometry(ci_comm *self, const ci_tile_options *options, const ci_vis_meta *meta,
-                          ci_tile_data *data, ci_image_geometry *out)
+                          ci_tile_data *data, ci_grid_geometry *out)
 {
     CI_TRY(thin_set(&data->set, meta));
     CI_TRY(ci_sky_eop_load(&data->eop, options->earth_orientation));
@@ -100,7 +100,7 @@ static ci_status geometry(ci_comm *self, const ci_tile_options *options, const c
     if (!options->centre_given)
         CI_TRY(ci_sky_centre_default(data->eop, data->set->meta, &data->ra_rad, &data->dec_rad));
     CI_TRY(ci_sky_set_rephase(data->eop, data->set, data->ra_rad, data->dec_rad));
-    ci_image_sky sky = {data->eop, data->beam, &data->pointing, data->ra_rad, data->dec_rad};
+    ci_sky_field sky = {data->eop, data->beam, &data->pointing, data->ra_rad, data->dec_rad};
     return ci_image_geometry_find(self, data->set, &sky, &options->image, out);
 }
 
@@ -108,7 +108,7 @@ static ci_status image_size(ci_comm *self, const ci_tile_options *options, const
                             size_t *out)
 {
     ci_tile_data data = {0};
-    ci_image_geometry found = {0};
+    ci_grid_geometry found = {0};
     *out = options->image.n_pixel;
     if (*out > 0) return CI_OK;
     ci_status status = geometry(self, options, meta, &data, &found);

@@ -46,7 +46,7 @@ static ci_status header_fill(const ci_tile_options *options, const ci_tile_data 
 ci_status ci_tile_image(ci_comm *comm, const ci_tile_options *options, const ci_tile_data *data,
                         const char *prefix, ci_image_stats *stats)
 {
-    ci_image_sky sky = {data->eop, data->beam, &data->pointing, data->ra_rad, data->dec_rad};
+    ci_sky_field sky = {data->eop, data->beam, &data->pointing, data->ra_rad, data->dec_rad};
     ci_fits_header header = {0};
     ci_status status = ci_par_agree(comm, header_fill(options, data, prefix, &header));
     if (status == CI_OK)

@@ -57,9 +57,9 @@ static ci_status image_options(const ci_conf *conf, ci_image_options *image)
     for (char *c = image->stokes; *c; c++)
         if (*c >= 'a') *c = (char)(*c - 'a' + 'A');
     image->accuracy = ci_conf_double(conf, CI_OPT_ACCURACY);
-    image->max_iteration = (int)ci_conf_int(conf, CI_OPT_NITER);
-    image->auto_mask = ci_conf_double(conf, CI_OPT_AUTO_MASK);
-    image->auto_threshold = ci_conf_double(conf, CI_OPT_AUTO_THRESHOLD);
+    image->clean.max_iteration = (int)ci_conf_int(conf, CI_OPT_NITER);
+    image->clean.auto_mask = ci_conf_double(conf, CI_OPT_AUTO_MASK);
+    image->clean.auto_threshold = ci_conf_double(conf, CI_OPT_AUTO_THRESHOLD);
     image->pb_cut = ci_conf_double(conf, CI_OPT_PB_CUT);
     if (is_choice(conf, CI_OPT_PROJECTION, "slant"))
         return ci_error(CI_ERR_USAGE, "--projection slant: not there yet, use sin or auto");

@@ -21,49 +21,49 @@ static void result_free(result *r)
 }
 
 /* Image, PSF and a prediction from this communicator's samples. */
-static void make(ci_comm *comm, const grid_case *samples, const ci_image_geometry *geometry,
+static void make(ci_comm *comm, const grid_case *samples, const ci_grid_geometry *geometry,
                  result *out)
 {
     size_t n_row = samples->n_sub_band * samples->n_row, first, count;
-    ci_image_gridder *g = NULL;
+    ci_grid_operator *g = NULL;
     memset(out, 0, sizeof *out);
     ci_par_split(n_row, ci_comm_size(comm), ci_comm_rank(comm), &first, &count);
     CHECK_OK(grid_share_make(samples, first, count, &out->share));
-    CHECK_OK(ci_image_gridder_new(comm, &g, geometry, out->share.rows, out->share.n_rows));
+    CHECK_OK(ci_grid_operator_new(comm, &g, geometry, out->share.rows, out->share.n_rows));
     if (!g) return;
-    ci_image_gridder_slab(g, &out->y_first, &out->n_y);
+    ci_grid_operator_slab(g, &out->y_first, &out->n_y);
     size_t n = out->n_y * geometry->n_x;
     double *sky = NULL;
     CHECK_OK(ci_mem_alloc(&out->slab, n, sizeof(double), "test"));
     CHECK_OK(ci_mem_alloc(&out->psf, n, sizeof(double), "test"));
     CHECK_OK(ci_mem_alloc(&sky, n, sizeof(double), "test"));
-    CHECK_OK(ci_image_grid(comm, g, out->share.rows, out->share.n_rows, out->slab));
-    CHECK_OK(ci_image_psf(comm, g, out->psf));
+    CHECK_OK(ci_grid_image(comm, g, out->share.rows, out->share.n_rows, out->slab));
+    CHECK_OK(ci_grid_psf(comm, g, out->psf));
     for (size_t i = 0; i < n; i++)
         sky[i] = grid_random(77 + out->y_first * geometry->n_x + i);
-    CHECK_OK(ci_image_degrid(comm, g, sky, out->share.rows, out->share.n_rows));
-    ci_image_gridder_numbers numbers;
-    ci_image_gridder_counts(g, &numbers);
-    int64_t here[2] = {numbers.n_sample_here, numbers.n_band_here};
+    CHECK_OK(ci_grid_degrid(comm, g, sky, out->share.rows, out->share.n_rows));
+    ci_grid_numbers numbers;
+    ci_grid_operator_numbers(g, &numbers);
+    int64_t here[2] = {numbers.n_sample_here, numbers.n_strip_here};
     CHECK_OK(ci_par_sum_int(comm, here, 2));
     CHECK(here[0] == numbers.n_sample || here[0] > numbers.n_sample); /* gaps ride along */
-    CHECK(here[1] == numbers.n_band);
+    CHECK(here[1] == numbers.n_strip);
     ci_mem_free(sky);
-    ci_image_gridder_free(g);
+    ci_grid_operator_free(g);
 }
 
 /* This rank's part of the distributed result against the same part of one made alone. */
 static void compare(const result *part, const result *whole, const grid_case *samples,
-                    const ci_image_geometry *geometry, size_t first)
+                    const ci_grid_geometry *geometry, size_t first)
 {
     size_t offset = part->y_first * geometry->n_x, n = part->n_y * geometry->n_x;
     if (!part->slab || !whole->slab) return;
     CHECK(memcmp(part->slab, whole->slab + offset, n * sizeof(double)) == 0);
     CHECK(memcmp(part->psf, whole->psf + offset, n * sizeof(double)) == 0);
     for (size_t b = 0; b < part->share.n_rows; b++) {
-        const ci_image_rows *r = &part->share.rows[b];
+        const ci_vis_rows *r = &part->share.rows[b];
         size_t sub_band = first / samples->n_row, row = first % samples->n_row;
-        const ci_image_rows *w = &whole->share.rows[sub_band];
+        const ci_vis_rows *w = &whole->share.rows[sub_band];
         size_t at = row * samples->n_chan;
         CHECK(memcmp(r->vis_double, w->vis_double + at, r->n_row * r->n_chan * sizeof(ci_c64)) ==
               0);
@@ -74,7 +74,7 @@ static void compare(const result *part, const result *whole, const grid_case *sa
 static void check(ci_comm *world, ci_comm *alone, const grid_case *samples, size_t n_x, size_t n_y,
                   double cell_arcsec, double accuracy)
 {
-    ci_image_geometry geometry = {n_x, n_y, cell_arcsec * CI_ARCSEC_TO_RAD, accuracy, false};
+    ci_grid_geometry geometry = {n_x, n_y, cell_arcsec * CI_ARCSEC_TO_RAD, accuracy, false};
     result part, whole;
     size_t first, count;
     ci_par_split(samples->n_sub_band * samples->n_row, ci_comm_size(world), ci_comm_rank(world),

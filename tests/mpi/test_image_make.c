@@ -2,7 +2,7 @@
  * cleaned to the thermal noise with their fluxes right, and all files have the same pixels and
  * cards whether one process or several make them.
  * ci-test: timeout=300 */
-#include "../../src/image/product.h"
+#include "contimg/image.h"
 #include "check.h"
 #include "image_set.h"
 
@@ -73,7 +73,7 @@ static ci_status make_until(ci_comm *comm, const char *prefix, bool (*stop)(void
     o.cell_rad = cell;
     o.stop = stop;
     ci_sky_pointing pointing = {.ra_rad = 1, .dec_rad = 0.3};
-    ci_image_sky where = {.pointing = &pointing, .ra_rad = 1, .dec_rad = 0.3};
+    ci_sky_field where = {.pointing = &pointing, .ra_rad = 1, .dec_rad = 0.3};
     ci_fits_header header = {.object = "made up"};
     ci_status status = ci_image_make(comm, set, &where, &o, true, &header, prefix, stats);
     ci_vis_set_free(set);
@@ -94,7 +94,7 @@ static void stop_check(ci_comm *world, const char *prefix)
     stop_after = 4; /* before the PSF, before cleaning, before cycles 1 and 2 */
     ci_status status = make_until(world, prefix, is_last ? stop_on_one : stop_never, &stats);
     CHECK(status == CI_ERR_STOPPED && strstr(ci_error_text(), "stopped on request") != NULL);
-    CHECK(n_asked == 5 && stats.n_major == 2);
+    CHECK(n_asked == 5 && stats.clean.n_major == 2);
 }
 
 /* ---- what the files hold --------------------------------------------------------------- */
@@ -204,9 +204,10 @@ static void stats_check(const ci_image_stats *s)
         sum += sources[i].flux_jy;
     printf("thermal %.4g rms %.4g mJy, model %.4f of %.4f Jy, %d major, %d minor, %s, beam "
            "%.2f x %.2f pixels, sidelobe %.3f\n",
-           s->thermal_jy * 1e3, s->rms_jy * 1e3, s->model_flux_jy, sum, s->n_major, s->n_minor,
-           s->stop_reason, s->beam_major_rad / cell, s->beam_minor_rad / cell, s->psf_sidelobe);
-    CHECK(!s->diverged && strstr(s->stop_reason, "limit") == NULL);
+           s->thermal_jy * 1e3, s->rms_jy * 1e3, s->model_flux_jy, sum, s->clean.n_major,
+           s->clean.n_minor, s->clean.stop_reason, s->beam_major_rad / cell,
+           s->beam_minor_rad / cell, s->psf_sidelobe);
+    CHECK(!s->clean.diverged && strstr(s->clean.stop_reason, "limit") == NULL);
     CHECK(s->rms_jy < 1.1 * s->thermal_jy && s->rms_jy > 0.9 * s->thermal_jy);
     CHECK(fabs(s->model_flux_jy / sum - 1) < 0.02);
     CHECK(s->n_sample == 780 * 8 * 12);
@@ -238,7 +239,7 @@ int main(void)
         if (ci_comm_size(world) > 1) {
             CHECK_OK(make(self, one, &alone));
             files_compare(one, many);
-            CHECK(stats.rms_jy == alone.rms_jy && stats.n_minor == alone.n_minor);
+            CHECK(stats.rms_jy == alone.rms_jy && stats.clean.n_minor == alone.clean.n_minor);
         }
         char command[320];
         snprintf(command, sizeof command, "rm -rf '%s'", folder);

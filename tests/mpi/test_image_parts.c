@@ -1,6 +1,11 @@
 /* The collective parts of imaging give, on any number of ranks, bit for bit what one process
  * gives: every rank holds its part of a set or an image and the whole of it beside. */
-#include "../../src/image/product.h"
+#include "../../src/clean/rms.h"
+#include "../../src/image/beam_fit.h"
+#include "../../src/image/choose.h"
+#include "../../src/image/restore.h"
+#include "../../src/image/stokes.h"
+#include "../../src/image/weight.h"
 #include "check.h"
 #include "image_set.h"
 
@@ -26,7 +31,7 @@ static void check_weights(ci_comm *world, ci_comm *self, ci_image_weighting weig
     ci_vis_set *set = NULL, *all = NULL;
     CHECK_OK(fake_set_new(&set, &sky, ci_comm_size(world), ci_comm_rank(world)));
     CHECK_OK(fake_set_new(&all, &sky, 1, 0));
-    ci_image_samples *here = NULL, *whole = NULL;
+    ci_vis_samples *here = NULL, *whole = NULL;
     CHECK_OK(ci_image_samples_new(world, &here, set, &o));
     CHECK_OK(ci_image_samples_new(self, &whole, all, &o));
     CHECK(here->n_sample == whole->n_sample && here->max_u_lambda == whole->max_u_lambda);
@@ -44,18 +49,18 @@ static void check_weights(ci_comm *world, ci_comm *self, ci_image_weighting weig
     CHECK(memcmp(&a, &b, sizeof a) == 0 && a.weight > 0);
     int64_t *t_here = NULL, *t_whole = NULL;
     size_t n_chan = 0;
-    CHECK_OK(ci_image_weight_by_time(world, here, &t_here, &n_chan));
-    CHECK_OK(ci_image_weight_by_time(self, whole, &t_whole, &n_chan));
+    CHECK_OK(ci_vis_samples_weight_by_time(world, here, &t_here, &n_chan));
+    CHECK_OK(ci_vis_samples_weight_by_time(self, whole, &t_whole, &n_chan));
     CHECK(n_chan == 15 && memcmp(t_here, t_whole, 4 * n_chan * sizeof *t_here) == 0);
-    ci_image_geometry ga, gb;
-    ci_image_sky where = {.ra_rad = 1, .dec_rad = 0.3};
+    ci_grid_geometry ga, gb;
+    ci_sky_field where = {.ra_rad = 1, .dec_rad = 0.3};
     CHECK_OK(ci_image_geometry_choose(world, here, &where, &o, &ga));
     CHECK_OK(ci_image_geometry_choose(self, whole, &where, &o, &gb));
     CHECK(ga.cell_rad == gb.cell_rad && ga.n_x == gb.n_x && ga.cell_rad > 0);
     ci_mem_free(t_here);
     ci_mem_free(t_whole);
-    ci_image_samples_free(here);
-    ci_image_samples_free(whole);
+    ci_vis_samples_free(here);
+    ci_vis_samples_free(whole);
     ci_vis_set_free(set);
     ci_vis_set_free(all);
 }
@@ -92,31 +97,31 @@ static void check_slabs(ci_comm *world, ci_comm *self)
     static double a[NX * NY], b[NX * NY];
     size_t first, count;
     share(ci_comm_size(world), ci_comm_rank(world), &first, &count);
-    ci_image_layout *l = NULL, *w = NULL;
-    CHECK_OK(ci_image_layout_new(world, &l, NX, NY, first, count));
-    CHECK_OK(ci_image_layout_new(self, &w, NX, NY, 0, NY));
+    ci_grid_layout *l = NULL, *w = NULL;
+    CHECK_OK(ci_grid_layout_new(world, &l, NX, NY, first, count));
+    CHECK_OK(ci_grid_layout_new(self, &w, NX, NY, 0, NY));
     const double *slab = image + l->y_first * NX;
     double p[3], q[3];
-    CHECK_OK(ci_image_slab_peak(world, l, slab, &p[0], &p[1]));
-    CHECK_OK(ci_image_slab_peak(self, w, image, &q[0], &q[1]));
+    CHECK_OK(ci_grid_slab_peak(world, l, slab, &p[0], &p[1]));
+    CHECK_OK(ci_grid_slab_peak(self, w, image, &q[0], &q[1]));
     CHECK(p[0] == q[0] && p[1] == q[1] && p[0] > 95);
-    CHECK_OK(ci_image_slab_rms(world, l, slab, &p[0]));
-    CHECK_OK(ci_image_slab_rms(self, w, image, &q[0]));
+    CHECK_OK(ci_grid_slab_rms(world, l, slab, &p[0]));
+    CHECK_OK(ci_grid_slab_rms(self, w, image, &q[0]));
     CHECK(p[0] == q[0] && p[0] > 0.9 && p[0] < 1.1);
     CHECK_OK(ci_image_sidelobe(world, l, slab, &p[0]));
     CHECK_OK(ci_image_sidelobe(self, w, image, &q[0]));
     CHECK(p[0] == q[0] && p[0] > 1);
 
-    ci_image_rms_mesh *ma = NULL, *mb = NULL;
-    CHECK_OK(ci_image_rms_mesh_new(world, &ma, l, slab, 20, true));
-    CHECK_OK(ci_image_rms_mesh_new(self, &mb, w, image, 20, true));
+    ci_clean_rms_mesh *ma = NULL, *mb = NULL;
+    CHECK_OK(ci_clean_rms_mesh_new(world, &ma, l, slab, 20, true));
+    CHECK_OK(ci_clean_rms_mesh_new(self, &mb, w, image, 20, true));
     CHECK(ma->n_box_x == 6 && ma->n_box_y == 5);
     CHECK(memcmp(ma->rms, mb->rms, 30 * sizeof(float)) == 0);
-    ci_image_rms_mesh_free(ma);
-    ci_image_rms_mesh_free(mb);
+    ci_clean_rms_mesh_free(ma);
+    ci_clean_rms_mesh_free(mb);
 
     float *cut = NULL;
-    CHECK_OK(ci_image_slab_cut(world, l, slab, 7, 11, 50, 90, -1, &cut));
+    CHECK_OK(ci_grid_slab_cut(world, l, slab, 7, 11, 50, 90, -1, &cut));
     for (size_t i = 0; cut && i < 50 * 90; i++)
         CHECK(cut[i] == (float)image[(11 + i / 50) * NX + 7 + i % 50]);
     ci_mem_free(cut);
@@ -125,8 +130,8 @@ static void check_slabs(ci_comm *world, ci_comm *self)
     CHECK_OK(ci_image_restore(world, l, model + l->y_first * NX, NULL, 0, slab, beam, a));
     CHECK_OK(ci_image_restore(self, w, model, NULL, 0, image, beam, b));
     CHECK(memcmp(a, b + l->y_first * NX, l->n_here * NX * sizeof *a) == 0);
-    ci_image_layout_free(l);
-    ci_image_layout_free(w);
+    ci_grid_layout_free(l);
+    ci_grid_layout_free(w);
 }
 
 int main(void)

@@ -1,6 +1,8 @@
 /* The primary beam of a tile: the weighted mean over every time and channel to 1e-4, the sky
  * drifting through a fixed beam; the automatic size; the same on any number of ranks. */
-#include "../../src/image/product.h"
+#include "../../src/image/choose.h"
+#include "../../src/image/pbeam.h"
+#include "../../src/image/stokes.h"
 #include "check.h"
 #include "image_set.h"
 
@@ -10,10 +12,10 @@ static ci_sky_eop *eop;
 typedef struct scene
 {
     ci_vis_set *set;
-    ci_image_samples *samples;
+    ci_vis_samples *samples;
     ci_sky_beam *beam;
     ci_sky_pointing pointing;
-    ci_image_sky sky;
+    ci_sky_field sky;
 } scene;
 
 static void scene_new(scene *s, ci_comm *comm, bool is_fixed, const char *beam)
@@ -55,7 +57,7 @@ static void scene_new(scene *s, ci_comm *comm, bool is_fixed, const char *beam)
     s->pointing.dec_rad = dec;
     ci_sky_frame_free(frame);
     /* the image's centre a little off the beam's */
-    s->sky = (ci_image_sky){.eop = eop,
+    s->sky = (ci_sky_field){.eop = eop,
                             .beam = s->beam,
                             .pointing = &s->pointing,
                             .ra_rad = ra + 0.004,
@@ -64,7 +66,7 @@ static void scene_new(scene *s, ci_comm *comm, bool is_fixed, const char *beam)
 
 static void scene_free(scene *s)
 {
-    ci_image_samples_free(s->samples);
+    ci_vis_samples_free(s->samples);
     ci_sky_beam_free(s->beam);
     ci_vis_set_free(s->set);
 }
@@ -102,9 +104,9 @@ static void check_beam(ci_comm *world, ci_comm *self, bool is_fixed, double exte
     scene_new(&alone, self, is_fixed, "airy:4.65");
     size_t first, count;
     ci_par_split(SIZE, ci_comm_size(world), ci_comm_rank(world), &first, &count);
-    ci_image_layout *l = NULL, *w = NULL;
-    CHECK_OK(ci_image_layout_new(world, &l, SIZE, SIZE, first, count));
-    CHECK_OK(ci_image_layout_new(self, &w, SIZE, SIZE, 0, SIZE));
+    ci_grid_layout *l = NULL, *w = NULL;
+    CHECK_OK(ci_grid_layout_new(world, &l, SIZE, SIZE, first, count));
+    CHECK_OK(ci_grid_layout_new(self, &w, SIZE, SIZE, 0, SIZE));
     CHECK_OK(ci_image_pb(world, here.samples, &here.sky, l, cell, pb));
     CHECK_OK(ci_image_pb(self, alone.samples, &alone.sky, w, cell, whole));
     CHECK(memcmp(pb, whole + l->y_first * SIZE, l->n_here * SIZE * sizeof *pb) == 0);
@@ -123,8 +125,8 @@ static void check_beam(ci_comm *world, ci_comm *self, bool is_fixed, double exte
         printf("beam over %.3g rad, %s: worst miss %.2g\n", extent_rad,
                is_fixed ? "drifting sky" : "tracked", worst);
     CHECK(worst < 1e-4);
-    ci_image_layout_free(l);
-    ci_image_layout_free(w);
+    ci_grid_layout_free(l);
+    ci_grid_layout_free(w);
     scene_free(&here);
     scene_free(&alone);
 }
@@ -135,7 +137,7 @@ static void check_size(ci_comm *world)
     scene_new(&s, world, true, "airy:4.65");
     ci_image_options o;
     ci_image_options_default(&o);
-    ci_image_geometry g = {0};
+    ci_grid_geometry g = {0};
     CHECK_OK(ci_image_geometry_choose(world, s.samples, &s.sky, &o, &g));
     /* (2 J1(x)/x)^2 = 0.2 at x = 2.3612, x = pi D sin(theta)/lambda */
     double half = 2.3612 / CI_PI * CI_C_M_S / (1.374e9 * 4.65);

@@ -3,7 +3,7 @@
  * Westerbork's two sources at their dirty-image values, both places by the world coordinates
  * of the file.
  * ci-test: timeout=300 */
-#include "../../src/image/product.h"
+#include "contimg/image.h"
 #include "check.h"
 #include "contimg/uvh5.h"
 
@@ -45,7 +45,7 @@ static void image_make(ci_comm *comm, const char *file, const ci_image_options *
     zeros_unflag(set);
     ci_sky_pointing pointing;
     ci_sky_beam *beam = NULL;
-    ci_image_sky sky = {.eop = eop, .pointing = &pointing};
+    ci_sky_field sky = {.eop = eop, .pointing = &pointing};
     ci_sky_pointing_from(set->meta, &pointing);
     CHECK_OK(ci_sky_beam_new(&beam, "none", &set->meta->array));
     CHECK_OK(ci_sky_centre_default(eop, set->meta, &sky.ra_rad, &sky.dec_rad));
@@ -141,7 +141,7 @@ static void mwa_check(ci_comm *world, const char *stokes, double want_peak)
     snprintf(prefix, sizeof prefix, "%s/mwa.%s.", work_folder, stokes);
     snprintf(o.stokes, sizeof o.stokes, "%s", stokes);
     o.weighting = CI_IMAGE_NATURAL;
-    o.max_iteration = 0;
+    o.clean.max_iteration = 0;
     o.n_pixel = 512;
     o.cell_rad = 120 * CI_ARCSEC_TO_RAD;
     o.accuracy = 1e-5;
@@ -165,9 +165,9 @@ static void mwa_clean_check(ci_comm *world)
     image_make(world, "mwa_puppis_a.uvh5", &o, prefix, &stats);
     if (ci_comm_rank(world) == 0)
         printf("mwa cleaned: peak %.4f of %.4f, rms %.4f Jy/beam, %d major, %d minor, %s\n",
-               stats.peak_jy, stats.dirty_peak_jy, stats.rms_jy, stats.n_major, stats.n_minor,
-               stats.stop_reason);
-    CHECK(!stats.diverged && strstr(stats.stop_reason, "limit") == NULL);
+               stats.peak_jy, stats.dirty_peak_jy, stats.rms_jy, stats.clean.n_major,
+               stats.clean.n_minor, stats.clean.stop_reason);
+    CHECK(!stats.clean.diverged && strstr(stats.clean.stop_reason, "limit") == NULL);
     CHECK(stats.rms_jy < 0.21 && fabs(stats.peak_jy / stats.dirty_peak_jy - 0.98) < 0.03);
 }
 
@@ -201,7 +201,7 @@ static void wsrt_check(ci_comm *world, const char *stokes, double want_a, double
     snprintf(prefix, sizeof prefix, "%s/wsrt.%s.", work_folder, stokes);
     snprintf(o.stokes, sizeof o.stokes, "%s", stokes);
     o.weighting = CI_IMAGE_NATURAL;
-    o.max_iteration = 0;
+    o.clean.max_iteration = 0;
     o.n_pixel = 1024;
     o.cell_rad = 4 * CI_ARCSEC_TO_RAD;
     image_make(world, "wsrt_3c343.1.uvh5", &o, prefix, &stats);

@@ -1,6 +1,6 @@
 # ci-test: timeout=300
 """A bright source that drifts through the beam's edge: contimg-sim evaluates the beam for each
-integration and channel, and CLEAN must take that change out (src/image/drift.c). Cleaned at
+integration and channel, and CLEAN must take that change out (src/clean/drift.c). Cleaned at
 constant flux such a source leaves several per mille of its flux all over the image. The same
 bytes at 1 to 4 ranks."""
 import hashlib

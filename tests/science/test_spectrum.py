@@ -1,10 +1,10 @@
 # ci-test: timeout=300
 """Bright sources whose spectra are not flat, one of them off axis under the moving beam: CLEAN
-must find their slopes (src/image/source_fit.c), leave nothing of them in the residual and give
+must find their slopes (src/clean/source_fit.c), leave nothing of them in the residual and give
 their fluxes at RESTFRQ. The same bytes at 1 to 4 ranks.
 
 An image that is no wider than the distance of a source from the grating response of another
-(80 arcmin to the north) must not lose flux to it (src/image/psf_wide.c).
+(80 arcmin to the north) must not lose flux to it (src/clean/psf_wide.c).
 
 With one flux for the whole band, and without a look at far sidelobes, the same data left 2.1e-4 of
 the brightest source, and the two weaker ones were 7 and 10 per cent low."""

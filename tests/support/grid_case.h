@@ -3,7 +3,7 @@
 #ifndef TEST_GRID_CASE_H
 #define TEST_GRID_CASE_H
 
-#include "contimg/image.h"
+#include "contimg/grid.h"
 
 #include <complex.h>
 #include <math.h>
@@ -30,7 +30,7 @@ static inline double grid_random(uint64_t i)
 typedef struct grid_share
 {
     size_t n_rows;
-    ci_image_rows rows[16];
+    ci_vis_rows rows[16];
 } grid_share;
 
 /* Rows [first, first + count) of n_sub_band x n_row. Baselines are the same in each
@@ -43,7 +43,7 @@ static inline ci_status grid_share_make(const grid_case *c, size_t first, size_t
         size_t low = first > b * c->n_row ? first : b * c->n_row;
         size_t high = first + count < (b + 1) * c->n_row ? first + count : (b + 1) * c->n_row;
         if (high <= low) continue;
-        ci_image_rows *rows = &out->rows[out->n_rows++];
+        ci_vis_rows *rows = &out->rows[out->n_rows++];
         double *uvw = NULL, *freq = NULL;
         float *weight = NULL;
         rows->n_row = high - low;

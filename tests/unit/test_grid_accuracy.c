@@ -2,7 +2,7 @@
  * directions; adjointness; a point in each quadrant.
  * ci-test: timeout=600 */
 #include "grid_case.h"
-#include "../../src/image/direct.h"
+#include "../../src/grid/direct.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -38,13 +38,13 @@ static size_t pick_pixels(const field *f, size_t *pixel)
     return n;
 }
 
-static double image_error(const field *f, const ci_image_geometry *geometry,
-                          const grid_share *share, const double *slab)
+static double image_error(const field *f, const ci_grid_geometry *geometry, const grid_share *share,
+                          const double *slab)
 {
     size_t *pixel = malloc(f->n_x * f->n_y * sizeof *pixel);
     double *truth = malloc(f->n_x * f->n_y * sizeof *truth), error = 0, power = 0;
     size_t n = pick_pixels(f, pixel);
-    ci_direct_image(geometry, share->rows, share->n_rows, pixel, n, truth);
+    ci_grid_direct_image(geometry, share->rows, share->n_rows, pixel, n, truth);
     for (size_t i = 0; i < n; i++) {
         double d = slab[pixel[i]] - truth[i];
         error += d * d;
@@ -56,24 +56,24 @@ static double image_error(const field *f, const ci_image_geometry *geometry,
 }
 
 /* Predicts a sparse sky and compares every 7th sample. */
-static double sample_error(const field *f, const ci_image_geometry *geometry, ci_image_gridder *g,
+static double sample_error(const field *f, const ci_grid_geometry *geometry, ci_grid_operator *g,
                            grid_share *share)
 {
     double *sky = calloc(f->n_x * f->n_y, sizeof *sky), error = 0, power = 0;
     for (uint64_t i = 0; i < 40; i++)
         sky[(size_t)((grid_random(i) + 1) / 2 * (double)(f->n_x * f->n_y))] = grid_random(i + 99);
-    assert_int_equal(ci_image_degrid(self, g, sky, share->rows, share->n_rows), CI_OK);
+    assert_int_equal(ci_grid_degrid(self, g, sky, share->rows, share->n_rows), CI_OK);
     size_t n = 0;
     for (size_t b = 0; b < share->n_rows; b++) {
-        ci_image_rows *r = &share->rows[b];
+        ci_vis_rows *r = &share->rows[b];
         for (size_t i = 0; i < r->n_row * r->n_chan; i++) {
             if (!(r->weight[i] > 0)) {
                 assert_true(r->vis_double[i] == 0.0);
                 continue;
             }
             if (n++ % 7) continue;
-            ci_c64 truth = ci_direct_sample(geometry, r->uvw_m + 3 * (i / r->n_chan),
-                                            r->freq_hz[i % r->n_chan], sky);
+            ci_c64 truth = ci_grid_direct_sample(geometry, r->uvw_m + 3 * (i / r->n_chan),
+                                                 r->freq_hz[i % r->n_chan], sky);
             error += pow(cabs(truth - r->vis_double[i]), 2);
             power += pow(cabs(truth), 2);
         }
@@ -84,10 +84,10 @@ static double sample_error(const field *f, const ci_image_geometry *geometry, ci
 
 static void check_field(const field *f, double accuracy, bool divide_by_n)
 {
-    ci_image_geometry geometry = {f->n_x, f->n_y, f->cell_arcsec * CI_ARCSEC_TO_RAD, accuracy,
-                                  divide_by_n};
+    ci_grid_geometry geometry = {f->n_x, f->n_y, f->cell_arcsec * CI_ARCSEC_TO_RAD, accuracy,
+                                 divide_by_n};
     grid_share share;
-    ci_image_gridder *g = NULL;
+    ci_grid_operator *g = NULL;
     double *slab = malloc(f->n_x * f->n_y * sizeof *slab);
     assert_int_equal(
         grid_share_make(&f->samples, 0, f->samples.n_sub_band * f->samples.n_row, &share), CI_OK);
@@ -95,11 +95,11 @@ static void check_field(const field *f, double accuracy, bool divide_by_n)
         for (size_t i = 0; i < share.rows[0].n_row; i++)
             ((double *)share.rows[0].uvw_m)[3 * i + 2] =
                 share.rows[0].uvw_m[3 * i] < 0 ? -200.0 : 200.0;
-    if (ci_image_gridder_new(self, &g, &geometry, share.rows, share.n_rows) != CI_OK)
+    if (ci_grid_operator_new(self, &g, &geometry, share.rows, share.n_rows) != CI_OK)
         fail_msg("%s", ci_error_text());
-    ci_image_gridder_numbers n;
-    ci_image_gridder_counts(g, &n);
-    assert_int_equal(ci_image_grid(self, g, share.rows, share.n_rows, slab), CI_OK);
+    ci_grid_numbers n;
+    ci_grid_operator_numbers(g, &n);
+    assert_int_equal(ci_grid_image(self, g, share.rows, share.n_rows, slab), CI_OK);
     double grid = image_error(f, &geometry, &share, slab);
     double degrid = sample_error(f, &geometry, g, &share);
     printf("%-22s asked %.0e promised %.1e: image %.1e, samples %.1e (%s, %zu x %zu, kernel %d, "
@@ -108,7 +108,7 @@ static void check_field(const field *f, double accuracy, bool divide_by_n)
            n.n_v, n.support_uv, n.n_plane, n.support_w);
     assert_true(grid <= accuracy);
     assert_true(degrid <= accuracy);
-    ci_image_gridder_free(g);
+    ci_grid_operator_free(g);
     grid_share_free(&share);
     free(slab);
 }
@@ -130,22 +130,22 @@ static void test_adjoint(void **state)
     (void)state;
     for (size_t k = 0; k < sizeof fields / sizeof fields[0]; k++) {
         const field *f = &fields[k];
-        ci_image_geometry geometry = {f->n_x, f->n_y, f->cell_arcsec * CI_ARCSEC_TO_RAD, 1e-7,
-                                      false};
+        ci_grid_geometry geometry = {f->n_x, f->n_y, f->cell_arcsec * CI_ARCSEC_TO_RAD, 1e-7,
+                                     false};
         grid_case samples = f->samples;
         samples.no_weights = true;
         size_t n_pixel = f->n_x * f->n_y;
         double *x = malloc(n_pixel * sizeof *x), *gy = malloc(n_pixel * sizeof *gy);
         grid_share y, gx;
-        ci_image_gridder *g = NULL;
+        ci_grid_operator *g = NULL;
         size_t n_row = samples.n_sub_band * samples.n_row;
         assert_int_equal(grid_share_make(&samples, 0, n_row, &y), CI_OK);
         assert_int_equal(grid_share_make(&samples, 0, n_row, &gx), CI_OK);
         for (size_t i = 0; i < n_pixel; i++)
             x[i] = grid_random(i + 5);
-        assert_int_equal(ci_image_gridder_new(self, &g, &geometry, y.rows, y.n_rows), CI_OK);
-        assert_int_equal(ci_image_grid(self, g, y.rows, y.n_rows, gy), CI_OK);
-        assert_int_equal(ci_image_degrid(self, g, x, gx.rows, gx.n_rows), CI_OK);
+        assert_int_equal(ci_grid_operator_new(self, &g, &geometry, y.rows, y.n_rows), CI_OK);
+        assert_int_equal(ci_grid_image(self, g, y.rows, y.n_rows, gy), CI_OK);
+        assert_int_equal(ci_grid_degrid(self, g, x, gx.rows, gx.n_rows), CI_OK);
         double left = 0, right = 0, norm_gx = 0, norm_y = 0;
         for (size_t b = 0; b < y.n_rows; b++)
             for (size_t i = 0; i < y.rows[b].n_row * y.rows[b].n_chan; i++) {
@@ -161,7 +161,7 @@ static void test_adjoint(void **state)
         printf("%-22s <Gx,y> %.12e <x,G*y> %.12e difference %.1e\n", f->name, left, right,
                difference);
         assert_true(difference < 1e-12 && fabs(left - right) < 1e-10 * fabs(left));
-        ci_image_gridder_free(g);
+        ci_grid_operator_free(g);
         grid_share_free(&y);
         grid_share_free(&gx);
         free(x);
@@ -174,16 +174,16 @@ static void test_quadrants(void **state)
 {
     (void)state;
     grid_case samples = {1, 400, 8, 1.3e9, 10e6, 900, 900, 400, true};
-    ci_image_geometry geometry = {160, 128, 12 * CI_ARCSEC_TO_RAD, 1e-4, false};
+    ci_grid_geometry geometry = {160, 128, 12 * CI_ARCSEC_TO_RAD, 1e-4, false};
     for (int q = 0; q < 4; q++) {
         size_t x0 = q & 1 ? 133 : 21, y0 = q & 2 ? 101 : 17, best = 0;
         double l = -((double)x0 - 80.0) * geometry.cell_rad;
         double m = ((double)y0 - 64.0) * geometry.cell_rad, n1 = sqrt(1 - l * l - m * m) - 1;
         double slab[160 * 128], sum = 0;
         grid_share share;
-        ci_image_gridder *g = NULL;
+        ci_grid_operator *g = NULL;
         assert_int_equal(grid_share_make(&samples, 0, samples.n_row, &share), CI_OK);
-        ci_image_rows *r = &share.rows[0];
+        ci_vis_rows *r = &share.rows[0];
         for (size_t i = 0; i < r->n_row * r->n_chan; i++) {
             const double *uvw = r->uvw_m + 3 * (i / r->n_chan);
             double turns =
@@ -193,15 +193,15 @@ static void test_quadrants(void **state)
         }
         ci_mem_free(r->vis_double);
         r->vis_double = NULL;
-        assert_int_equal(ci_image_gridder_new(self, &g, &geometry, r, 1), CI_OK);
-        assert_int_equal(ci_image_grid(self, g, r, 1, slab), CI_OK);
+        assert_int_equal(ci_grid_operator_new(self, &g, &geometry, r, 1), CI_OK);
+        assert_int_equal(ci_grid_image(self, g, r, 1, slab), CI_OK);
         for (size_t i = 1; i < 160 * 128; i++)
             if (slab[i] > slab[best]) best = i;
         assert_int_equal(best, y0 * 160 + x0);
         assert_true(fabs(slab[best] / sum - 1.0) < 1e-3);
-        assert_int_equal(ci_image_psf(self, g, slab), CI_OK);
+        assert_int_equal(ci_grid_psf(self, g, slab), CI_OK);
         assert_true(fabs(slab[64 * 160 + 80] / sum - 1.0) < 1e-3);
-        ci_image_gridder_free(g);
+        ci_grid_operator_free(g);
         grid_share_free(&share);
     }
 }
@@ -210,27 +210,27 @@ static void test_nothing(void **state)
 {
     (void)state;
     grid_case samples = {1, 1, 4, 1e9, 1e6, 100, 100, 10, true};
-    ci_image_geometry geometry = {32, 32, 1e-4, 1e-4, false};
+    ci_grid_geometry geometry = {32, 32, 1e-4, 1e-4, false};
     grid_share share;
-    ci_image_gridder *g = NULL;
+    ci_grid_operator *g = NULL;
     double slab[32 * 32] = {0};
     assert_int_equal(grid_share_make(&samples, 0, 1, &share), CI_OK);
     memset((void *)share.rows[0].weight, 0, 4 * sizeof(float));
-    assert_int_equal(ci_image_gridder_new(self, &g, &geometry, share.rows, 1), CI_OK);
+    assert_int_equal(ci_grid_operator_new(self, &g, &geometry, share.rows, 1), CI_OK);
     slab[5] = 1.0;
-    assert_int_equal(ci_image_grid(self, g, share.rows, 1, slab), CI_OK);
+    assert_int_equal(ci_grid_image(self, g, share.rows, 1, slab), CI_OK);
     for (size_t i = 0; i < 32 * 32; i++)
         assert_true(slab[i] == 0.0);
-    assert_int_equal(ci_image_degrid(self, g, slab, share.rows, 1), CI_OK);
-    ci_image_gridder_free(g);
-    assert_int_equal(ci_image_gridder_new(self, &g, &geometry, NULL, 0), CI_OK);
-    assert_int_equal(ci_image_grid(self, g, NULL, 0, slab), CI_OK);
-    ci_image_gridder_free(g);
+    assert_int_equal(ci_grid_degrid(self, g, slab, share.rows, 1), CI_OK);
+    ci_grid_operator_free(g);
+    assert_int_equal(ci_grid_operator_new(self, &g, &geometry, NULL, 0), CI_OK);
+    assert_int_equal(ci_grid_image(self, g, NULL, 0, slab), CI_OK);
+    ci_grid_operator_free(g);
     geometry.accuracy = 1e-14;
-    assert_int_equal(ci_image_gridder_new(self, &g, &geometry, share.rows, 1), CI_ERR_USAGE);
+    assert_int_equal(ci_grid_operator_new(self, &g, &geometry, share.rows, 1), CI_ERR_USAGE);
     assert_null(g);
-    geometry = (ci_image_geometry){32, 32, -1.0, 1e-4, false};
-    assert_int_equal(ci_image_gridder_new(self, &g, &geometry, share.rows, 1), CI_ERR_USAGE);
+    geometry = (ci_grid_geometry){32, 32, -1.0, 1e-4, false};
+    assert_int_equal(ci_grid_operator_new(self, &g, &geometry, share.rows, 1), CI_ERR_USAGE);
     grid_share_free(&share);
 }
 

@@ -10,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/image/product.h"
+#include "../../src/clean/minor.h"
+#include "../../src/clean/rms.h"
+#include "../../src/image/beam_fit.h"
+#include "../../src/image/restore.h"
 
 static ci_comm *comm;
 
@@ -126,15 +129,15 @@ static void test_minor(void **state)
 {
     (void)state;
     minor_prepare();
-    ci_image_patch p = {H, psf};
-    static ci_image_active active[M * M];
+    ci_clean_patch p = {H, psf};
+    static ci_clean_active active[M * M];
     static double flux[M * M];
     memset(flux, 0, sizeof flux);
     for (int i = 0; i < M * M; i++)
-        active[i] = (ci_image_active){i % M, i / M, (float)image[i], 0.01f, 0.005f, false};
-    ci_image_minor_limits limits = {0.1, 0, 5000};
-    ci_image_minor_result result;
-    assert_int_equal(ci_image_minor_clark(&p, M * M, active, flux, &limits, &result), CI_OK);
+        active[i] = (ci_clean_active){i % M, i / M, (float)image[i], 0.01f, 0.005f, false};
+    ci_clean_minor_limits limits = {0.1, 0, 5000};
+    ci_clean_minor_result result;
+    assert_int_equal(ci_clean_minor_clark(&p, M * M, active, flux, &limits, &result), CI_OK);
     assert_true(!result.diverged && result.n_iteration > 100 && result.n_iteration < 5000);
     double sum[3] = {0};
     for (int i = 0; i < M * M; i++) {
@@ -160,14 +163,14 @@ static void test_minor(void **state)
     /* The depth, the limit and the thresholds are kept. */
     for (int i = 0; i < M * M; i++)
         active[i].value = (float)image[i];
-    limits = (ci_image_minor_limits){0.1, 2.5, 5000};
-    assert_int_equal(ci_image_minor_clark(&p, M * M, active, flux, &limits, &result), CI_OK);
+    limits = (ci_clean_minor_limits){0.1, 2.5, 5000};
+    assert_int_equal(ci_clean_minor_clark(&p, M * M, active, flux, &limits, &result), CI_OK);
     for (int i = 0; i < M * M; i++)
         assert_true(fabsf(active[i].value) <= 2.5f);
     for (int i = 0; i < M * M; i++)
         active[i].value = (float)image[i];
-    limits = (ci_image_minor_limits){0.1, 0, 7};
-    assert_int_equal(ci_image_minor_clark(&p, M * M, active, flux, &limits, &result), CI_OK);
+    limits = (ci_clean_minor_limits){0.1, 0, 7};
+    assert_int_equal(ci_clean_minor_clark(&p, M * M, active, flux, &limits, &result), CI_OK);
     assert_int_equal(result.n_iteration, 7);
 }
 
@@ -178,14 +181,14 @@ static void test_minor_diverges(void **state)
     minor_prepare();
     for (int i = 0; i < S * S; i++)
         psf[i] = i == H * S + H ? 1 : -1.5f;
-    ci_image_patch p = {H, psf};
-    static ci_image_active active[M * M];
+    ci_clean_patch p = {H, psf};
+    static ci_clean_active active[M * M];
     static double flux[M * M];
     for (int i = 0; i < M * M; i++)
-        active[i] = (ci_image_active){i % M, i / M, (float)image[i], 0.01f, 0.005f, false};
-    ci_image_minor_limits limits = {0.5, 0, 100000};
-    ci_image_minor_result result;
-    assert_int_equal(ci_image_minor_clark(&p, M * M, active, flux, &limits, &result), CI_OK);
+        active[i] = (ci_clean_active){i % M, i / M, (float)image[i], 0.01f, 0.005f, false};
+    ci_clean_minor_limits limits = {0.5, 0, 100000};
+    ci_clean_minor_result result;
+    assert_int_equal(ci_clean_minor_clark(&p, M * M, active, flux, &limits, &result), CI_OK);
     assert_true(result.diverged && result.n_iteration < 100);
 }
 
@@ -201,8 +204,8 @@ static void test_restore(void **state)
     model[30 * M + 20] = 2;
     model[31 * M + 20] = 3;
     model[0 * M + 63] = -1;
-    ci_image_layout *l = NULL;
-    assert_int_equal(ci_image_layout_new(comm, &l, M, M, 0, M), CI_OK);
+    ci_grid_layout *l = NULL;
+    assert_int_equal(ci_grid_layout_new(comm, &l, M, M, 0, M), CI_OK);
     ci_num_beam beam = {7, 4, 0.6};
     assert_int_equal(ci_image_restore(comm, l, model, NULL, 0, residual, beam, restored), CI_OK);
     ci_num_gaussian g = {.peak = 1, .major = 7, .minor = 4, .pa_rad = 0.6};
@@ -215,7 +218,7 @@ static void test_restore(void **state)
         assert_float_equal(ci_num_gaussian_value(&g, x - 20, y - 30),
                            gauss(x - 20, y - 30, 7, 4, 0.6), 1e-9);
     }
-    ci_image_layout_free(l);
+    ci_grid_layout_free(l);
 }
 
 /* A source between pixels is restored at its place; painted on pixels it has its flux and place,
@@ -224,11 +227,11 @@ static void test_spots(void **state)
 {
     (void)state;
     static double model[M * M], residual[M * M], restored[M * M];
-    const ci_image_spot spots[2] = {{20.37, 30.81, 2}, {45.5, 9.02, -0.5}};
-    ci_image_layout *l = NULL;
+    const ci_clean_spot spots[2] = {{20.37, 30.81, 2}, {45.5, 9.02, -0.5}};
+    ci_grid_layout *l = NULL;
     memset(model, 0, sizeof model);
     memset(residual, 0, sizeof residual);
-    assert_int_equal(ci_image_layout_new(comm, &l, M, M, 0, M), CI_OK);
+    assert_int_equal(ci_grid_layout_new(comm, &l, M, M, 0, M), CI_OK);
     ci_num_beam beam = {7, 4, 0.6};
     assert_int_equal(ci_image_restore(comm, l, model, spots, 2, residual, beam, restored), CI_OK);
     for (int i = 0; i < M * M; i++) {
@@ -237,7 +240,7 @@ static void test_spots(void **state)
             2 * gauss(x - 20.37, y - 30.81, 7, 4, 0.6) - 0.5 * gauss(x - 45.5, y - 9.02, 7, 4, 0.6);
         assert_float_equal(restored[i], want, 2e-7);
     }
-    ci_image_spots_paint(l, spots, 1, model);
+    ci_clean_spots_paint(l, spots, 1, model);
     double sum = 0, x_sum = 0, y_sum = 0, re = 0, im = 0;
     for (int i = 0; i < M * M; i++) {
         double x = i % M, y = i / M, turn = 2 * CI_PI * 0.25 * (x - 20.37);
@@ -251,7 +254,7 @@ static void test_spots(void **state)
     assert_float_equal(x_sum / 2, 20.37, 3e-3);
     assert_float_equal(y_sum / 2, 30.81, 3e-3);
     assert_float_equal(hypot(re - 2, im), 0, 2e-3);
-    ci_image_layout_free(l);
+    ci_grid_layout_free(l);
 }
 
 static void test_statistics(void **state)
@@ -274,30 +277,30 @@ static void test_statistics(void **state)
         slab[i] = sum * (i % NX < NX / 2 ? 1 : 3) + 0.1;
         copy[i] = (float)slab[i];
     }
-    ci_image_layout *l = NULL;
-    assert_int_equal(ci_image_layout_new(comm, &l, NX, NY, 0, NY), CI_OK);
+    ci_grid_layout *l = NULL;
+    assert_int_equal(ci_grid_layout_new(comm, &l, NX, NY, 0, NY), CI_OK);
     double rms;
-    assert_int_equal(ci_image_slab_rms(comm, l, slab, &rms), CI_OK);
+    assert_int_equal(ci_grid_slab_rms(comm, l, slab, &rms), CI_OK);
     assert_float_equal(rms, ci_num_mad_sigma_float(copy, NX * NY), 1e-6);
-    ci_image_rms_mesh *mesh = NULL;
-    assert_int_equal(ci_image_rms_mesh_new(comm, &mesh, l, slab, 50, false), CI_OK);
+    ci_clean_rms_mesh *mesh = NULL;
+    assert_int_equal(ci_clean_rms_mesh_new(comm, &mesh, l, slab, 50, false), CI_OK);
     assert_true(mesh->n_box_x == 4 && mesh->n_box_y == 3);
-    ci_image_rms_mesh_row(mesh, 75, row);
+    ci_clean_rms_mesh_row(mesh, 75, row);
     assert_float_equal(row[10], 1, 0.06);
     assert_float_equal(row[NX - 10], 3, 0.18);
     assert_true(row[NX / 2] > 1.7 && row[NX / 2] < 2.3);
-    ci_image_rms_mesh_free(mesh);
-    ci_image_layout_free(l);
+    ci_clean_rms_mesh_free(mesh);
+    ci_grid_layout_free(l);
 }
 
-static float row_rms(const ci_image_layout *l, const double *slab, bool is_positive, size_t y,
+static float row_rms(const ci_grid_layout *l, const double *slab, bool is_positive, size_t y,
                      size_t x)
 {
     static float row[400];
-    ci_image_rms_mesh *mesh = NULL;
-    assert_int_equal(ci_image_rms_mesh_new(comm, &mesh, l, slab, 50, is_positive), CI_OK);
-    ci_image_rms_mesh_row(mesh, y, row);
-    ci_image_rms_mesh_free(mesh);
+    ci_clean_rms_mesh *mesh = NULL;
+    assert_int_equal(ci_clean_rms_mesh_new(comm, &mesh, l, slab, 50, is_positive), CI_OK);
+    ci_clean_rms_mesh_row(mesh, y, row);
+    ci_clean_rms_mesh_free(mesh);
     return row[x];
 }
 
@@ -323,15 +326,15 @@ static void test_rms_of_emission(void **state)
         bool artefact = x >= 250 && x < 300 && y >= 250 && y < 300;
         slab[i] = sum * (artefact ? 5 : 1) + (nebula ? 15 + 11 * sin(x / 7) * cos(y / 9) : 0);
     }
-    ci_image_layout *l = NULL;
-    assert_int_equal(ci_image_layout_new(comm, &l, NX, NY, 0, NY), CI_OK);
+    ci_grid_layout *l = NULL;
+    assert_int_equal(ci_grid_layout_new(comm, &l, NX, NY, 0, NY), CI_OK);
     assert_true(row_rms(l, slab, false, 125, 125) > 4);
     assert_float_equal(row_rms(l, slab, true, 125, 125), 1, 0.08);
     for (int positive = 0; positive < 2; positive++) {
         assert_float_equal(row_rms(l, slab, positive, 275, 275), 5, 0.4);
         assert_float_equal(row_rms(l, slab, positive, 25, 25), 1, 0.08);
     }
-    ci_image_layout_free(l);
+    ci_grid_layout_free(l);
 }
 
 static void test_sidelobe(void **state)
@@ -343,12 +346,12 @@ static void test_sidelobe(void **state)
         slab[i] = gauss(x, y, 8, 6, 0) - 0.31 * gauss(x - 20, y + 14, 6, 6, 0) +
                   0.17 * gauss(x + 30, y, 6, 6, 0);
     }
-    ci_image_layout *l = NULL;
+    ci_grid_layout *l = NULL;
     double sidelobe;
-    assert_int_equal(ci_image_layout_new(comm, &l, N, N, 0, N), CI_OK);
+    assert_int_equal(ci_grid_layout_new(comm, &l, N, N, 0, N), CI_OK);
     assert_int_equal(ci_image_sidelobe(comm, l, slab, &sidelobe), CI_OK);
     assert_float_equal(sidelobe, 0.31, 1e-3);
-    ci_image_layout_free(l);
+    ci_grid_layout_free(l);
 }
 
 int main(void)

@@ -6,7 +6,10 @@
 
 #include <cmocka.h>
 
-#include "../../src/image/product.h"
+#include "../../src/image/beam_fit.h"
+#include "../../src/image/choose.h"
+#include "../../src/image/stokes.h"
+#include "../../src/image/weight.h"
 #include "image_set.h"
 
 static ci_comm *comm;
@@ -117,7 +120,7 @@ static void test_samples(void **state)
     b->data[ci_vis_sample(b, r, 2, 0)] = NAN;
     b->flags[ci_vis_sample(b, r, 3, 2)] = CI_FLAG_FILE; /* XY: of no matter for I */
     ci_image_options o = options_for("I");
-    ci_image_samples *s = NULL;
+    ci_vis_samples *s = NULL;
     assert_int_equal(ci_image_samples_new(comm, &s, set, &o), CI_OK);
     assert_true(s->data[0][r * 4] == (ci_c32)(2 + 0.5 * I));
     assert_float_equal(s->weight[0][r * 4], 4 / (1.0 / 4 + 1.0 / 12), 1e-5);
@@ -127,7 +130,7 @@ static void test_samples(void **state)
     for (size_t i = 0; i < sky.n_time * 4; i++)
         assert_true(s->weight[0][i] == 0); /* baseline (0,0) */
     assert_int_equal(s->n_sample, 36 * 3 * 2 * 4 - 2);
-    ci_image_samples_free(s);
+    ci_vis_samples_free(s);
 
     o.min_uv_lambda = 500;
     o.max_uv_lambda = 1500;
@@ -144,7 +147,7 @@ static void test_samples(void **state)
             }
         }
     assert_true(n_in == s->n_sample && n_in > 100 && n_in < 800);
-    ci_image_samples_free(s);
+    ci_vis_samples_free(s);
     o.min_uv_lambda = 1e7;
     o.max_uv_lambda = 0;
     assert_int_equal(ci_image_samples_new(comm, &s, set, &o), CI_ERR_NO_DATA);
@@ -159,7 +162,7 @@ typedef struct point
     double u, v, w;
 } point;
 
-static size_t points_list(const ci_image_samples *s, point *out)
+static size_t points_list(const ci_vis_samples *s, point *out)
 {
     size_t n = 0;
     for (size_t i = 0; i < s->n_rows; i++)
@@ -185,7 +188,7 @@ static double direct_cell(const point *p, size_t n, double cell, point at)
     return sum;
 }
 
-static void check_weights(ci_image_samples *s, ci_image_weighting weighting, double robust)
+static void check_weights(ci_vis_samples *s, ci_image_weighting weighting, double robust)
 {
     const double extent = 0.02;
     static point p[8192];
@@ -226,7 +229,7 @@ static void test_weights(void **state)
         for (size_t k = 0; k < set->block[i]->n_row * 16; k++)
             set->block[i]->weight[k] *= (float)(0.2 + fake_uniform(77 * k + i));
     ci_image_options o = options_for("I");
-    ci_image_samples *s = NULL;
+    ci_vis_samples *s = NULL;
     assert_int_equal(ci_image_samples_new(comm, &s, set, &o), CI_OK);
     check_weights(s, CI_IMAGE_UNIFORM, 0);
     check_weights(s, CI_IMAGE_BRIGGS, 0);
@@ -251,7 +254,7 @@ static void test_weights(void **state)
     assert_float_equal(sums.freq_min_hz, 1.2995e9, 1);
     assert_float_equal(sums.freq_max_hz, 1.3075e9, 1);
     check_weights(s, CI_IMAGE_NATURAL, 0);
-    ci_image_samples_free(s);
+    ci_vis_samples_free(s);
     ci_vis_set_free(set);
 }
 
@@ -262,7 +265,7 @@ static void test_too_many_cells(void **state)
     fake_sky sky = small_sky();
     ci_vis_set *set = set_new(&sky);
     ci_image_options o = options_for("I");
-    ci_image_samples *s = NULL;
+    ci_vis_samples *s = NULL;
     ci_image_density *d = NULL;
     assert_int_equal(ci_image_samples_new(comm, &s, set, &o), CI_OK);
     const double cells[] = {1e-12, 1e-16, 1e-300, 0, NAN};
@@ -273,7 +276,7 @@ static void test_too_many_cells(void **state)
     }
     s->max_u_lambda = 1e30;
     assert_int_equal(ci_image_density_new(comm, &d, s, 50, false), CI_ERR_MEMORY);
-    ci_image_samples_free(s);
+    ci_vis_samples_free(s);
     ci_vis_set_free(set);
 }
 
@@ -284,12 +287,12 @@ static void test_thermal(void **state)
     fake_sky sky = small_sky();
     ci_vis_set *set = set_new(&sky);
     ci_image_options o = options_for("I");
-    ci_image_samples *s = NULL;
+    ci_vis_samples *s = NULL;
     ci_image_sums sums;
     assert_int_equal(ci_image_samples_new(comm, &s, set, &o), CI_OK);
     assert_int_equal(ci_image_sums_get(comm, s, &sums), CI_OK);
     assert_float_equal(sums.thermal_jy, 0.5 / sqrt(2.0 * (double)s->n_sample), 1e-9);
-    ci_image_samples_free(s);
+    ci_vis_samples_free(s);
     ci_vis_set_free(set);
 }
 
@@ -302,9 +305,9 @@ static void test_cell(void **state)
     ci_vis_set *set = set_new(&sky);
     ci_image_options o = options_for("I");
     o.weighting = CI_IMAGE_NATURAL;
-    ci_image_samples *s = NULL;
-    ci_image_geometry g;
-    ci_image_sky where = {.ra_rad = 1, .dec_rad = 0.3};
+    ci_vis_samples *s = NULL;
+    ci_grid_geometry g;
+    ci_sky_field where = {.ra_rad = 1, .dec_rad = 0.3};
     assert_int_equal(ci_image_samples_new(comm, &s, set, &o), CI_OK);
     assert_int_equal(ci_image_geometry_choose(comm, s, &where, &o, &g), CI_OK);
     assert_int_equal(g.n_x, 1024);
@@ -339,7 +342,7 @@ static void test_cell(void **state)
     assert_true(g.n_x == 300 && g.cell_rad < 0.95 * natural_cell);
     o.cell_rad = 0.01;
     assert_int_equal(ci_image_geometry_choose(comm, s, &where, &o, &g), CI_ERR_USAGE);
-    ci_image_samples_free(s);
+    ci_vis_samples_free(s);
     ci_vis_set_free(set);
 }
 

@@ -1,0 +1,82 @@
+/* grid: the w-gridder, from samples to an image and back, and images whose rows are distributed
+ * over ranks. It knows samples and an image's geometry, nothing else; results have the same bytes
+ * at any rank count. */
+#ifndef CONTIMG_GRID_H
+#define CONTIMG_GRID_H
+
+#include "contimg/par.h"
+#include "contimg/vis.h"
+
+/* ---- the operator ---------------------------------------------------------------------- */
+
+/* Geometry of the operator: rows of the image are FITS rows; pixel (x, y) is at
+ * l = -(x - n_x/2) cell, m = (y - n_y/2) cell (phase centre at pixel n/2, 0-based). */
+typedef struct ci_grid_geometry
+{
+    size_t n_x, n_y;
+    double cell_rad;
+    double accuracy;
+    bool divide_by_n;
+} ci_grid_geometry;
+
+typedef struct ci_grid_operator ci_grid_operator;
+/* Plans bands, planes and transforms from the geometry and all samples' uvw range; moves
+ * every sample once to the rank that grids it (rows' uvw, freq and weight are kept; vis
+ * are taken at each call). Collective. */
+CI_MUST_CHECK ci_status ci_grid_operator_new(ci_comm *comm, ci_grid_operator **out,
+                                             const ci_grid_geometry *geometry,
+                                             const ci_vis_rows *rows, size_t n_rows);
+void ci_grid_operator_free(ci_grid_operator *gridder);
+/* Image rows [*y_first, *y_first + *n_y) of this rank. */
+void ci_grid_operator_slab(const ci_grid_operator *gridder, size_t *y_first, size_t *n_y);
+/* What was planned, for reports and tests. Local. */
+typedef struct ci_grid_numbers
+{
+    int64_t n_sample, n_sample_here;    /* unflagged samples in all; that this rank grids */
+    int n_plane, n_strip, n_strip_here; /* planes of w, bands of grid rows */
+    size_t n_u, n_v;                    /* padded grid */
+    int support_uv, support_w;          /* support_w 0: one plane, no kernel along w */
+    bool is_double;
+    double error; /* expected relative rms error */
+} ci_grid_numbers;
+void ci_grid_operator_numbers(const ci_grid_operator *gridder, ci_grid_numbers *out);
+/* dirty(l,m) = Re sum weight vis exp(-2 pi i (u l + v m + w (n-1))), not normalised, into
+ * this rank's slab [n_y][n_x] (double where accuracy asks for it, hence double here).
+ * `rows` as given at creation, vis may differ. Collective. */
+CI_MUST_CHECK ci_status ci_grid_image(ci_comm *comm, ci_grid_operator *gridder,
+                                      const ci_vis_rows *rows, size_t n_rows, double *slab);
+/* The adjoint without weights: vis = sum image exp(+2 pi i (...)), into rows' vis (weight
+ * 0 samples: 0). Collective. */
+CI_MUST_CHECK ci_status ci_grid_degrid(ci_comm *comm, ci_grid_operator *gridder, const double *slab,
+                                       ci_vis_rows *rows, size_t n_rows);
+/* PSF of the samples' weights (vis = 1), at the phase centre. Collective. */
+CI_MUST_CHECK ci_status ci_grid_psf(ci_comm *comm, ci_grid_operator *gridder, double *slab);
+
+/* ---- distributed images ------------------------------------------------------------------ */
+
+/* Who holds which image rows: contiguous slabs, ascending with rank. */
+typedef struct ci_grid_layout
+{
+    size_t n_x, n_y, y_first, n_here; /* this rank's rows */
+    int n_rank;
+    size_t *first_of, *count_of; /* [n_rank] */
+} ci_grid_layout;
+CI_MUST_CHECK ci_status ci_grid_layout_new(ci_comm *comm, ci_grid_layout **out, size_t n_x,
+                                           size_t n_y, size_t y_first, size_t n_here);
+void ci_grid_layout_free(ci_grid_layout *layout);
+
+/* The rectangle of n_x x n_y pixels from (x_first, y_first) of a distributed image, as float,
+ * on rank `root` (*out NULL elsewhere), -1: on all; must lie inside. *out by ci_mem_free.
+ * Collective. */
+CI_MUST_CHECK ci_status ci_grid_slab_cut(ci_comm *comm, const ci_grid_layout *layout,
+                                         const double *slab, size_t x_first, size_t y_first,
+                                         size_t n_x, size_t n_y, int root, float **out);
+/* Maximum of |value| and of value over the whole image. Collective. */
+CI_MUST_CHECK ci_status ci_grid_slab_peak(ci_comm *comm, const ci_grid_layout *layout,
+                                          const double *slab, double *max_abs, double *max_value);
+/* 1.4826 MAD over the whole image, pixels as float: exact order statistics by counting, so
+ * no rank needs the others' pixels. NaN pixels are left out. Collective. */
+CI_MUST_CHECK ci_status ci_grid_slab_rms(ci_comm *comm, const ci_grid_layout *layout,
+                                         const double *slab, double *rms);
+
+#endif

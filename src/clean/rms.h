@@ -1,0 +1,22 @@
+/* Local rms of an image on a mesh of boxes. */
+#ifndef CLEAN_RMS_H
+#define CLEAN_RMS_H
+
+#include "contimg/grid.h"
+
+/* Local rms on a mesh of boxes whose edges depend on the image alone. Of a positive sky:
+ * extended emission that fills a box is not taken for noise. */
+typedef struct ci_clean_rms_mesh
+{
+    size_t n_x, n_y;         /* image */
+    size_t n_box_x, n_box_y; /* boxes */
+    float *rms;              /* [n_box_y][n_box_x], the same on every rank */
+} ci_clean_rms_mesh;
+CI_MUST_CHECK ci_status ci_clean_rms_mesh_new(ci_comm *comm, ci_clean_rms_mesh **out,
+                                              const ci_grid_layout *layout, const double *slab,
+                                              size_t box, bool is_positive);
+void ci_clean_rms_mesh_free(ci_clean_rms_mesh *mesh);
+/* One row of the map, bilinear between box centres. Local. */
+void ci_clean_rms_mesh_row(const ci_clean_rms_mesh *mesh, size_t y, float *rms);
+
+#endif

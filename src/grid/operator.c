@@ -1,0 +1,261 @@
+/* The operator as others see it: planned once, then used for images, PSF and predictions. */
+#include "grid/operator.h"
+
+#include <complex.h>
+#include <math.h>
+#include <string.h>
+
+/* ---- made and freed ------------------------------------------------------------------ */
+
+static ci_status image_side_make(ci_grid_operator *g)
+{
+    const ci_grid_plan *plan = &g->plan;
+    CI_TRY(ci_mem_alloc(&g->correction_x, plan->n_x / 2 + 1, sizeof(double), "image axis"));
+    CI_TRY(ci_mem_alloc(&g->correction_y, plan->n_y / 2 + 1, sizeof(double), "image axis"));
+    for (size_t i = 0; i <= plan->n_x / 2; i++) {
+        g->correction_x[i] =
+            1.0 / ci_grid_kernel_transform(&plan->kernel_uv, (double)i / (double)plan->n_u);
+    }
+    for (size_t i = 0; i <= plan->n_y / 2; i++)
+        g->correction_y[i] =
+            1.0 / ci_grid_kernel_transform(&plan->kernel_uv, (double)i / (double)plan->n_v);
+    CI_TRY(ci_grid_plane_t_make(g));
+    /* l = -(x - n_x / 2) cell: the exponent's sign along u turns round. */
+    CI_TRY(ci_fft_rows_new(&g->fft_u[0], plan->n_u, 1, plan->is_double));
+    CI_TRY(ci_fft_rows_new(&g->fft_u[1], plan->n_u, -1, plan->is_double));
+    CI_TRY(ci_fft_rows_new(&g->fft_v[0], plan->n_v, -1, plan->is_double));
+    return ci_fft_rows_new(&g->fft_v[1], plan->n_v, 1, plan->is_double);
+}
+
+static void plan_log(const ci_grid_operator *g)
+{
+    const ci_grid_plan *p = &g->plan;
+    ci_log_debug("gridder: %lld samples, image %zu x %zu, grid %zu x %zu (%zu columns kept), "
+                 "%s precision, kernel %d (sigma %.2f), w %d planes of kernel %d (sigma %.2f), "
+                 "error %.1e",
+                 (long long)p->n_sample, p->n_x, p->n_y, p->n_u, p->n_v, p->n_store,
+                 p->is_double ? "double" : "single", p->kernel_uv.support, p->sigma_uv, p->n_plane,
+                 p->is_flat ? 0 : p->kernel_w.support, p->sigma_w, p->error);
+}
+
+ci_status ci_grid_operator_new(ci_comm *comm, ci_grid_operator **out,
+                               const ci_grid_geometry *geometry, const ci_vis_rows *rows,
+                               size_t n_rows)
+{
+    *out = NULL;
+    ci_grid_operator *g = NULL;
+    CI_TRY(ci_par_alloc(comm, &g, 1, sizeof *g, "gridder"));
+    g->n_rank = ci_comm_size(comm);
+    g->rank = ci_comm_rank(comm);
+    g->divide_by_n = geometry->divide_by_n;
+    ci_status status = ci_grid_plan_make(comm, &g->plan, geometry, rows, n_rows);
+    if (status == CI_OK) {
+        ci_par_split(g->plan.n_y, g->n_rank, g->rank, &g->y_first, &g->n_y_here);
+        status = ci_grid_route_make(comm, g, rows, n_rows);
+    }
+    if (status == CI_OK) status = ci_par_agree(comm, image_side_make(g));
+    if (status != CI_OK) {
+        ci_grid_operator_free(g);
+        return status;
+    }
+    plan_log(g);
+    *out = g;
+    return CI_OK;
+}
+
+void ci_grid_operator_free(ci_grid_operator *g)
+{
+    if (!g) return;
+    ci_mem_free(g->count);
+    ci_mem_free(g->strip_start);
+    ci_mem_free(g->route);
+    ci_mem_free(g->n_send);
+    ci_mem_free(g->n_recv);
+    ci_mem_free(g->freq_hz);
+    ci_mem_free(g->segment);
+    ci_mem_free(g->bucket_start);
+    ci_mem_free(g->weight);
+    ci_mem_free(g->t);
+    ci_mem_free(g->correction_x);
+    ci_mem_free(g->correction_y);
+    for (int i = 0; i < 2; i++) {
+        ci_fft_rows_free(g->fft_u[i]);
+        ci_fft_rows_free(g->fft_v[i]);
+    }
+    ci_mem_free(g);
+}
+
+void ci_grid_operator_slab(const ci_grid_operator *g, size_t *y_first, size_t *n_y)
+{
+    *y_first = g->y_first;
+    *n_y = g->n_y_here;
+}
+
+void ci_grid_operator_numbers(const ci_grid_operator *g, ci_grid_numbers *out)
+{
+    *out = (ci_grid_numbers){.n_sample = g->plan.n_sample,
+                             .n_sample_here = (int64_t)g->n_owned,
+                             .n_plane = g->plan.n_plane,
+                             .n_strip = (int)g->plan.n_strip,
+                             .n_strip_here =
+                                 (int)(g->strip_start[g->rank + 1] - g->strip_start[g->rank]),
+                             .n_u = g->plan.n_u,
+                             .n_v = g->plan.n_v,
+                             .support_uv = g->plan.kernel_uv.support,
+                             .support_w = g->plan.is_flat ? 0 : g->plan.kernel_w.support,
+                             .is_double = g->plan.is_double,
+                             .error = g->plan.error};
+}
+
+/* ---- samples from rows and back ------------------------------------------------------- */
+
+static size_t value_size(const ci_grid_operator *g)
+{
+    return g->plan.is_double ? sizeof(ci_c64) : sizeof(ci_c32);
+}
+
+static void route_pack(const ci_grid_operator *g, const ci_vis_rows *rows, void *out)
+{
+    ci_c32 *out32 = out;
+    ci_c64 *out64 = out;
+    size_t to = 0;
+    for (size_t k = 0; k < g->n_route; k++) {
+        const ci_grid_route *route = &g->route[k];
+        const ci_vis_rows *r = &rows[route->i_rows];
+        size_t from = (size_t)route->i_row * r->n_chan + route->i_chan;
+        for (size_t i = from; i < from + route->n_chan; i++, to++) {
+            bool is_good = r->weight[i] > 0.0f;
+            if (g->plan.is_double)
+                out64[to] = !is_good ? 0.0 : r->vis_double ? r->vis_double[i] : (ci_c64)r->vis[i];
+            else
+                out32[to] = !is_good ? 0.0f : r->vis_double ? (ci_c32)r->vis_double[i] : r->vis[i];
+        }
+    }
+}
+
+static void rows_clear(ci_vis_rows *rows, size_t n_rows)
+{
+    for (size_t k = 0; k < n_rows; k++) {
+        size_t n = rows[k].n_row * rows[k].n_chan;
+        if (rows[k].vis_double)
+            memset(rows[k].vis_double, 0, n * sizeof(ci_c64));
+        else
+            memset(rows[k].vis, 0, n * sizeof(ci_c32));
+    }
+}
+
+static void route_unpack(const ci_grid_operator *g, const void *in, ci_vis_rows *rows)
+{
+    const ci_c32 *in32 = in;
+    const ci_c64 *in64 = in;
+    size_t from = 0;
+    for (size_t k = 0; k < g->n_route; k++) {
+        const ci_grid_route *route = &g->route[k];
+        ci_vis_rows *r = &rows[route->i_rows];
+        size_t to = (size_t)route->i_row * r->n_chan + route->i_chan;
+        for (size_t i = to; i < to + route->n_chan; i++, from++) {
+            if (r->vis_double)
+                r->vis_double[i] = g->plan.is_double ? in64[from] : (ci_c64)in32[from];
+            else
+                r->vis[i] = g->plan.is_double ? (ci_c32)in64[from] : in32[from];
+        }
+    }
+}
+
+/* Samples between the ranks that hold rows and those that grid them; counts in bytes only
+ * while they are used as such. */
+static ci_status route_move(ci_comm *comm, ci_grid_operator *g, bool to_grid, const void *send,
+                            void *recv)
+{
+    size_t size = value_size(g);
+    for (int r = 0; r < g->n_rank; r++) {
+        g->n_send[r] *= size;
+        g->n_recv[r] *= size;
+    }
+    ci_status status = to_grid ? ci_par_exchange_into(comm, send, g->n_send, recv, g->n_recv)
+                               : ci_par_exchange_into(comm, send, g->n_recv, recv, g->n_send);
+    for (int r = 0; r < g->n_rank; r++) {
+        g->n_send[r] /= size;
+        g->n_recv[r] /= size;
+    }
+    return status;
+}
+
+/* Room for the samples of this rank's rows and for those that it grids; one on one rank. */
+static ci_status values_make(ci_comm *comm, const ci_grid_operator *g, void **routed, void **owned)
+{
+    *routed = *owned = NULL;
+    size_t size = value_size(g);
+    ci_status status = ci_mem_alloc(owned, g->n_owned, size, "samples to grid");
+    if (status == CI_OK && g->n_rank > 1)
+        status = ci_mem_alloc(routed, g->n_routed, size, "samples to grid");
+    if (g->n_rank == 1) *routed = *owned;
+    return ci_par_agree(comm, status);
+}
+
+static void values_free(void *routed, void *owned)
+{
+    if (routed != owned) ci_mem_free(routed);
+    ci_mem_free(owned);
+}
+
+/* ---- the operator ----------------------------------------------------------------------- */
+
+static ci_status owned_grid(ci_comm *comm, const ci_grid_operator *g, bool unit, void *owned,
+                            double *slab)
+{
+    if (g->plan.is_double) {
+        ci_grid_values_turn64(g, unit, owned);
+        return ci_grid_plane_grid64(comm, g, owned, slab);
+    }
+    ci_grid_values_turn32(g, unit, owned);
+    return ci_grid_plane_grid32(comm, g, owned, slab);
+}
+
+ci_status ci_grid_image(ci_comm *comm, ci_grid_operator *g, const ci_vis_rows *rows, size_t n_rows,
+                        double *slab)
+{
+    (void)n_rows;
+    void *routed = NULL, *owned = NULL;
+    ci_status status = values_make(comm, g, &routed, &owned);
+    if (status == CI_OK) {
+        route_pack(g, rows, routed);
+        if (g->n_rank > 1) status = route_move(comm, g, true, routed, owned);
+    }
+    if (routed != owned) ci_mem_free(routed);
+    if (status == CI_OK) status = owned_grid(comm, g, false, owned, slab);
+    ci_mem_free(owned);
+    return status;
+}
+
+ci_status ci_grid_psf(ci_comm *comm, ci_grid_operator *g, double *slab)
+{
+    void *owned = NULL;
+    CI_TRY(ci_par_alloc(comm, &owned, g->n_owned, value_size(g), "samples to grid"));
+    ci_status status = owned_grid(comm, g, true, owned, slab);
+    ci_mem_free(owned);
+    return status;
+}
+
+ci_status ci_grid_degrid(ci_comm *comm, ci_grid_operator *g, const double *slab, ci_vis_rows *rows,
+                         size_t n_rows)
+{
+    void *routed = NULL, *owned = NULL;
+    ci_status status = values_make(comm, g, &routed, &owned);
+    if (status == CI_OK)
+        status = g->plan.is_double ? ci_grid_plane_degrid64(comm, g, slab, owned)
+                                   : ci_grid_plane_degrid32(comm, g, slab, owned);
+    if (status == CI_OK) {
+        if (g->plan.is_double)
+            ci_grid_values_turn_back64(g, owned);
+        else
+            ci_grid_values_turn_back32(g, owned);
+        if (g->n_rank > 1) status = route_move(comm, g, false, owned, routed);
+    }
+    if (status == CI_OK) {
+        rows_clear(rows, n_rows);
+        route_unpack(g, routed, rows);
+    }
+    values_free(routed, owned);
+    return status;
+}

@@ -1,0 +1,381 @@
+/* Cuts rows into segments (runs of channels in one strip and one first plane), gives every
+ * rank whole strips, and moves segments and weights to the rank that grids them, once. */
+#include "grid/operator.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Runs of at least this many channels without weight end a segment. */
+enum
+{
+    GAP_CHANNELS = 4
+};
+
+typedef struct cutter
+{
+    const ci_grid_plan *plan;
+    int64_t *count;
+    size_t n, capacity;
+    ci_grid_segment *segment;
+    ci_grid_route *route;
+    int32_t v_low, v_high; /* first and last cell touched */
+} cutter;
+
+/* One sample's place: slopes turned to u >= 0 and shifts by whole periods. */
+static void place(const ci_grid_plan *plan, const double uvw_m[3], double freq_hz,
+                  ci_grid_segment *segment)
+{
+    double n_u = (double)plan->n_u, n_v = (double)plan->n_v;
+    double u = uvw_m[0] * plan->cell_rad * n_u / CI_C_M_S;
+    double v = uvw_m[1] * plan->cell_rad * n_v / CI_C_M_S;
+    double w = uvw_m[2] / (CI_C_M_S * plan->w_step);
+    double shift = n_u * floor(u * freq_hz / n_u + 0.5);
+    double sign = u * freq_hz - shift < 0.0 ? -1.0 : 1.0;
+    segment->is_conjugate = sign < 0.0;
+    segment->slope_u = sign * u;
+    segment->slope_v = sign * v;
+    segment->slope_w = sign * w;
+    segment->shift_u = sign * shift;
+    segment->shift_v = n_v * floor(segment->slope_v * freq_hz / n_v + 0.5);
+    double t, half = 0.5 * plan->kernel_uv.support;
+    int32_t cell = ci_grid_cell(segment->slope_u * freq_hz - segment->shift_u, half, &t);
+    segment->i_strip = (uint32_t)(cell - plan->row_first) / CI_GRID_STRIP_ROWS;
+    segment->i_bucket = 0;
+    if (!plan->is_flat)
+        segment->i_bucket =
+            (uint32_t)ci_grid_cell(segment->slope_w * freq_hz - plan->w_first / plan->w_step,
+                                   0.5 * plan->kernel_w.support, &t);
+}
+
+static int32_t v_cell(const ci_grid_plan *plan, const ci_grid_segment *segment, double freq_hz)
+{
+    double t, n_v = (double)plan->n_v;
+    double v = segment->slope_v * freq_hz - segment->shift_v + n_v;
+    return ci_grid_cell(v, 0.5 * plan->kernel_uv.support, &t) - (int32_t)plan->n_v;
+}
+
+static ci_status cutter_grow(cutter *cut)
+{
+    if (cut->n < cut->capacity) return CI_OK;
+    cut->capacity = cut->capacity ? cut->capacity + cut->capacity / 2 : 1024;
+    CI_TRY(ci_mem_resize(&cut->segment, cut->capacity, sizeof *cut->segment, "segments"));
+    return ci_mem_resize(&cut->route, cut->capacity, sizeof *cut->route, "segments");
+}
+
+static bool same_place(const ci_grid_segment *a, const ci_grid_segment *b)
+{
+    return a->i_strip == b->i_strip && a->i_bucket == b->i_bucket &&
+           a->is_conjugate == b->is_conjugate && a->shift_u == b->shift_u &&
+           a->shift_v == b->shift_v;
+}
+
+static void cutter_close(cutter *cut, const double *freq_hz)
+{
+    const ci_grid_segment *segment = &cut->segment[cut->n];
+    const ci_grid_route *route = &cut->route[cut->n];
+    cut->count[segment->i_strip * (size_t)cut->plan->n_bucket + segment->i_bucket] +=
+        segment->n_chan;
+    int32_t a = v_cell(cut->plan, segment, freq_hz[route->i_chan]);
+    int32_t b = v_cell(cut->plan, segment, freq_hz[route->i_chan + route->n_chan - 1]);
+    int32_t reach = cut->plan->kernel_uv.support - 1;
+    if (b < a) {
+        int32_t swap = a;
+        a = b;
+        b = swap;
+    }
+    if (a < cut->v_low) cut->v_low = a;
+    if (b + reach > cut->v_high) cut->v_high = b + reach;
+    cut->n++;
+}
+
+/* Segments of one row; freq_first: where its sub-band's channels are in the common table. */
+static ci_status cut_row(cutter *cut, const ci_vis_rows *rows, uint32_t i_rows, uint32_t i_row,
+                         uint32_t freq_first)
+{
+    const double *uvw = rows->uvw_m + 3 * (size_t)i_row;
+    const float *weight = rows->weight + (size_t)i_row * rows->n_chan;
+    bool is_open = false;
+    uint32_t last = 0; /* last channel with weight */
+    for (uint32_t c = 0; c < rows->n_chan; c++) {
+        if (!(weight[c] > 0.0f)) continue;
+        ci_grid_segment here = {0};
+        place(cut->plan, uvw, rows->freq_hz[c], &here);
+        if (is_open && (c - last > GAP_CHANNELS || !same_place(&here, &cut->segment[cut->n]))) {
+            cutter_close(cut, rows->freq_hz);
+            is_open = false;
+        }
+        if (!is_open) {
+            CI_TRY(cutter_grow(cut));
+            here.freq_first = freq_first + c;
+            cut->segment[cut->n] = here;
+            cut->route[cut->n] = (ci_grid_route){i_rows, i_row, c, 0};
+            is_open = true;
+        }
+        last = c;
+        cut->route[cut->n].n_chan = c + 1 - cut->route[cut->n].i_chan;
+        cut->segment[cut->n].n_chan = cut->route[cut->n].n_chan;
+    }
+    if (is_open) cutter_close(cut, rows->freq_hz);
+    return CI_OK;
+}
+
+static ci_status cut_all(cutter *cut, const ci_vis_rows *rows, size_t n_rows, size_t freq_first)
+{
+    for (size_t i = 0; i < n_rows; i++) {
+        for (size_t j = 0; j < rows[i].n_row; j++)
+            CI_TRY(cut_row(cut, &rows[i], (uint32_t)i, (uint32_t)j, (uint32_t)freq_first));
+        freq_first += rows[i].n_chan;
+    }
+    return CI_OK;
+}
+
+/* All ranks' frequency tables one after the other; *first is where this rank's begins. */
+static ci_status frequencies(ci_comm *comm, ci_grid_operator *g, const ci_vis_rows *rows,
+                             size_t n_rows, size_t *first)
+{
+    size_t n = 0, n_byte = 0;
+    int64_t *n_of = NULL;
+    double *here = NULL;
+    for (size_t i = 0; i < n_rows; i++)
+        n += rows[i].n_chan;
+    ci_status status = ci_mem_alloc(&here, n, sizeof *here, "frequencies");
+    if (status == CI_OK)
+        status = ci_mem_alloc(&n_of, (size_t)g->n_rank, sizeof *n_of, "frequencies");
+    status = ci_par_agree(comm, status);
+    if (status == CI_OK) {
+        n = 0;
+        for (size_t i = 0; i < n_rows; i++) {
+            memcpy(here + n, rows[i].freq_hz, rows[i].n_chan * sizeof *here);
+            n += rows[i].n_chan;
+        }
+        n_of[g->rank] = (int64_t)n;
+        status = ci_par_sum_int(comm, n_of, (size_t)g->n_rank);
+    }
+    if (status == CI_OK)
+        status = ci_par_gather(comm, here, n * sizeof *here, -1, (void **)&g->freq_hz, &n_byte);
+    *first = 0;
+    if (status == CI_OK) {
+        g->n_freq = n_byte / sizeof(double);
+        for (int r = 0; r < g->rank; r++)
+            *first += (size_t)n_of[r];
+    }
+    ci_mem_free(here);
+    ci_mem_free(n_of);
+    return status;
+}
+
+/* Work of a strip in ns or so: its samples' visits to planes and its rows' transforms. */
+static double strip_cost(const ci_grid_operator *g, size_t i_strip)
+{
+    const ci_grid_plan *plan = &g->plan;
+    double n_sample = 0.0, n_row = 0.0, support = plan->kernel_uv.support;
+    for (int q = 0; q < plan->n_bucket; q++)
+        n_sample += (double)g->count[i_strip * (size_t)plan->n_bucket + (size_t)q];
+    for (int p = 0; p < plan->n_plane; p++)
+        n_row += (double)ci_grid_strip_rows(g, i_strip, p);
+    double visits = plan->is_flat ? 1.0 : plan->kernel_w.support;
+    double row = (double)plan->n_v * log2((double)plan->n_v) * 0.3 + 2.0 * (double)plan->n_y;
+    return n_sample * visits * (10.0 + 0.5 * support * support) + n_row * row;
+}
+
+/* Contiguous runs of strips of about equal work: a strip belongs to the rank whose share the
+ * middle of its work falls into. */
+static ci_status split_strips(ci_grid_operator *g)
+{
+    size_t n_strip = g->plan.n_strip;
+    double total = 0.0, before = 0.0;
+    CI_TRY(ci_mem_alloc(&g->strip_start, (size_t)g->n_rank + 1, sizeof *g->strip_start, "strips"));
+    for (size_t b = 0; b < n_strip; b++)
+        total += strip_cost(g, b);
+    int rank = 0;
+    for (size_t b = 0; b < n_strip; b++) {
+        double cost = strip_cost(g, b);
+        double share = total > 0.0 ? (before + 0.5 * cost) / total * g->n_rank : 0.0;
+        int owner = share < g->n_rank - 1 ? (int)share : g->n_rank - 1;
+        while (rank < owner)
+            g->strip_start[++rank] = b;
+        before += cost;
+    }
+    while (rank < g->n_rank)
+        g->strip_start[++rank] = n_strip;
+    return CI_OK;
+}
+
+int ci_grid_strip_owner(const ci_grid_operator *g, size_t i_strip)
+{
+    int rank = 0;
+    while (rank + 1 < g->n_rank && g->strip_start[rank + 1] <= i_strip)
+        rank++;
+    return rank;
+}
+
+/* Stable order by key: order[i] is the i-th item. start [n_key + 1] is filled. */
+static void counting_sort(const uint32_t *key, size_t n, size_t n_key, size_t *start, size_t *order)
+{
+    for (size_t k = 0; k <= n_key; k++)
+        start[k] = 0;
+    for (size_t i = 0; i < n; i++)
+        start[key[i] + 1]++;
+    for (size_t k = 0; k < n_key; k++)
+        start[k + 1] += start[k];
+    for (size_t i = 0; i < n; i++)
+        order[start[key[i]]++] = i;
+    for (size_t k = n_key; k > 0; k--)
+        start[k] = start[k - 1];
+    start[0] = 0;
+}
+
+/* This rank's segments and routes into the order of destination ranks. */
+static ci_status order_by_rank(ci_grid_operator *g, cutter *cut, size_t *segment_start)
+{
+    uint32_t *key = NULL;
+    size_t *order = NULL;
+    ci_grid_segment *sorted = NULL;
+    ci_status status = ci_mem_alloc(&key, cut->n, sizeof *key, "routes");
+    if (status == CI_OK) status = ci_mem_alloc(&order, cut->n, sizeof *order, "routes");
+    if (status == CI_OK) status = ci_mem_alloc(&sorted, cut->n, sizeof *sorted, "routes");
+    if (status == CI_OK) status = ci_mem_alloc(&g->route, cut->n, sizeof *g->route, "routes");
+    if (status == CI_OK) {
+        for (size_t i = 0; i < cut->n; i++) {
+            key[i] = (uint32_t)ci_grid_strip_owner(g, cut->segment[i].i_strip);
+            g->n_send[key[i]] += cut->segment[i].n_chan;
+            g->n_routed += cut->segment[i].n_chan;
+        }
+        counting_sort(key, cut->n, (size_t)g->n_rank, segment_start, order);
+        for (size_t i = 0; i < cut->n; i++) {
+            sorted[i] = cut->segment[order[i]];
+            g->route[i] = cut->route[order[i]];
+        }
+        g->n_route = cut->n;
+        ci_mem_free(cut->segment);
+        cut->segment = sorted;
+        sorted = NULL;
+    }
+    ci_mem_free(sorted);
+    ci_mem_free(key);
+    ci_mem_free(order);
+    return status;
+}
+
+static ci_status pack_weights(const ci_grid_operator *g, const ci_vis_rows *rows, float **out)
+{
+    CI_TRY(ci_mem_alloc(out, g->n_routed, sizeof **out, "imaging weights"));
+    float *to = *out;
+    for (size_t i = 0; i < g->n_route; i++) {
+        const ci_grid_route *route = &g->route[i];
+        const ci_vis_rows *from = &rows[route->i_rows];
+        for (size_t c = 0; c < route->n_chan; c++) {
+            float weight = from->weight[(size_t)route->i_row * from->n_chan + route->i_chan + c];
+            *to++ = weight > 0.0f ? weight : 0.0f;
+        }
+    }
+    return CI_OK;
+}
+
+static void scale_counts(size_t *count, int n, size_t multiply, size_t divide)
+{
+    for (int r = 0; r < n; r++)
+        count[r] = count[r] * multiply / divide;
+}
+
+static ci_status move_segments(ci_comm *comm, ci_grid_operator *g, const ci_vis_rows *rows,
+                               const cutter *cut, size_t *segment_start)
+{
+    int n_rank = g->n_rank;
+    float *weight = NULL;
+    CI_AGREE(comm, pack_weights(g, rows, &weight));
+    scale_counts(g->n_send, n_rank, sizeof *weight, 1);
+    ci_status status = ci_par_exchange(comm, weight, g->n_send, (void **)&g->weight, g->n_recv);
+    ci_mem_free(weight);
+    CI_TRY(status);
+    scale_counts(g->n_send, n_rank, 1, sizeof *weight);
+    scale_counts(g->n_recv, n_rank, 1, sizeof *weight);
+    size_t *n_in = NULL;
+    CI_TRY(ci_par_alloc(comm, &n_in, (size_t)n_rank, sizeof *n_in, "segments"));
+    for (int r = 0; r < n_rank; r++) {
+        segment_start[r] = (segment_start[r + 1] - segment_start[r]) * sizeof *cut->segment;
+        g->n_owned += g->n_recv[r];
+    }
+    status = ci_par_exchange(comm, cut->segment, segment_start, (void **)&g->segment, n_in);
+    for (int r = 0; r < n_rank; r++)
+        g->n_segment += n_in[r] / sizeof *g->segment;
+    ci_mem_free(n_in);
+    return status;
+}
+
+/* Owned segments into the order in which they are gridded. */
+static ci_status order_by_bucket(ci_grid_operator *g)
+{
+    size_t strip = g->strip_start[g->rank], n_bucket = (size_t)g->plan.n_bucket;
+    size_t n_key = (g->strip_start[g->rank + 1] - strip) * n_bucket, sample = 0;
+    uint32_t *key = NULL;
+    size_t *order = NULL;
+    ci_grid_segment *sorted = NULL;
+    ci_status status = ci_mem_alloc(&key, g->n_segment, sizeof *key, "segments");
+    if (status == CI_OK) status = ci_mem_alloc(&order, g->n_segment, sizeof *order, "segments");
+    if (status == CI_OK) status = ci_mem_alloc(&sorted, g->n_segment, sizeof *sorted, "segments");
+    if (status == CI_OK)
+        status = ci_mem_alloc(&g->bucket_start, n_key + 1, sizeof *g->bucket_start, "segments");
+    if (status == CI_OK) {
+        for (size_t i = 0; i < g->n_segment; i++) {
+            ci_grid_segment *segment = &g->segment[i];
+            segment->sample_first = sample;
+            sample += segment->n_chan;
+            key[i] = (uint32_t)((segment->i_strip - strip) * n_bucket + segment->i_bucket);
+        }
+        counting_sort(key, g->n_segment, n_key, g->bucket_start, order);
+        for (size_t i = 0; i < g->n_segment; i++)
+            sorted[i] = g->segment[order[i]];
+        ci_grid_segment *swap = g->segment;
+        g->segment = sorted;
+        sorted = swap;
+    }
+    ci_mem_free(sorted);
+    ci_mem_free(key);
+    ci_mem_free(order);
+    return status;
+}
+
+/* The columns that any sample touches, on all ranks. */
+static ci_status agree_columns(ci_comm *comm, ci_grid_plan *plan, const cutter *cut)
+{
+    int64_t reach[2] = {-(int64_t)cut->v_low, cut->v_high};
+    CI_TRY(ci_par_max_int(comm, reach, 2));
+    plan->v_first = (int32_t)-reach[0];
+    size_t n = plan->n_sample > 0 ? (size_t)(reach[1] + reach[0] + 1) : 1;
+    if (plan->n_sample == 0) plan->v_first = 0;
+    /* Room for the padding of the last tap's vector; rows start 64-byte aligned. */
+    plan->n_store = (n + 15) / 8 * 8;
+    return CI_OK;
+}
+
+ci_status ci_grid_route_make(ci_comm *comm, ci_grid_operator *g, const ci_vis_rows *rows,
+                             size_t n_rows)
+{
+    cutter cut = {.plan = &g->plan, .v_low = INT32_MAX / 2, .v_high = INT32_MIN / 2};
+    size_t freq_first = 0, n_rank = (size_t)g->n_rank, *segment_start = NULL;
+    size_t n_count = g->plan.n_strip * (size_t)g->plan.n_bucket;
+    ci_status status = frequencies(comm, g, rows, n_rows, &freq_first);
+    if (status != CI_OK) return status;
+    status = ci_mem_alloc(&g->count, n_count, sizeof *g->count, "strips");
+    if (status == CI_OK) status = ci_mem_alloc(&g->n_send, n_rank, sizeof(size_t), "routes");
+    if (status == CI_OK) status = ci_mem_alloc(&g->n_recv, n_rank, sizeof(size_t), "routes");
+    if (status == CI_OK)
+        status = ci_mem_alloc(&segment_start, n_rank + 1, sizeof(size_t), "routes");
+    cut.count = g->count;
+    if (status == CI_OK) status = cut_all(&cut, rows, n_rows, freq_first);
+    status = ci_par_agree(comm, status);
+    if (status == CI_OK) status = ci_par_sum_int(comm, g->count, n_count);
+    if (status == CI_OK) status = agree_columns(comm, &g->plan, &cut);
+    if (status == CI_OK) {
+        status = split_strips(g);
+        if (status == CI_OK) status = order_by_rank(g, &cut, segment_start);
+        status = ci_par_agree(comm, status);
+    }
+    if (status == CI_OK) status = move_segments(comm, g, rows, &cut, segment_start);
+    if (status == CI_OK) status = ci_par_agree(comm, order_by_bucket(g));
+    ci_mem_free(cut.segment);
+    ci_mem_free(cut.route);
+    ci_mem_free(segment_start);
+    return status;
+}

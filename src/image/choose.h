@@ -1,0 +1,14 @@
+/* Cell and size of an image. */
+#ifndef IMAGE_CHOOSE_H
+#define IMAGE_CHOOSE_H
+
+#include "contimg/image.h"
+
+/* Cell (rad) and size where the options leave them open. Also sets the imaging weights
+ * that belong to them. Collective. */
+CI_MUST_CHECK ci_status ci_image_geometry_choose(ci_comm *comm, ci_vis_samples *samples,
+                                                 const ci_sky_field *sky,
+                                                 const ci_image_options *options,
+                                                 ci_grid_geometry *out);
+
+#endif

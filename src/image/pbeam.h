@@ -1,0 +1,14 @@
+/* The primary beam of an image. */
+#ifndef IMAGE_PBEAM_H
+#define IMAGE_PBEAM_H
+
+#include "contimg/sky.h"
+#include "contimg/grid.h"
+
+/* Mean of the beam over times and channels with their imaging weights, into this rank's
+ * slab. Collective. */
+CI_MUST_CHECK ci_status ci_image_pb(ci_comm *comm, const ci_vis_samples *samples,
+                                    const ci_sky_field *sky, const ci_grid_layout *layout,
+                                    double cell_rad, float *slab);
+
+#endif
