@@ -72,6 +72,15 @@ ci_status ci_error_prefix(ci_status status, const char *format, ...) CI_PRINTF(2
 /* The calling thread's error text; borrowed, "" where none. */
 const char *ci_error_text(void);
 void ci_error_clear(void);
+/* A status with its text, to be reported after work that may set another: save, work, restore. */
+typedef struct ci_error_saved
+{
+    ci_status status;
+    char text[1024]; /* "" where status is CI_OK */
+} ci_error_saved;
+ci_error_saved ci_error_save(ci_status status);
+/* Makes the saved text the present one; returns the saved status. CI_OK changes nothing. */
+ci_status ci_error_restore(const ci_error_saved *saved);
 
 /* Returns from the calling function where `expr` is not CI_OK. */
 #define CI_TRY(expr)                                                                               \
@@ -203,6 +212,32 @@ static inline double ci_time_unix_from_mjd_s(double mjd_s)
 {
     return mjd_s - CI_MJD_UNIX_EPOCH * CI_DAY_S;
 }
+
+/* ---- timers --------------------------------------------------------------- */
+
+/* Nested scopes: where a program's time goes. One thread uses a timer; a NULL timer measures
+ * nothing. A communicator brings one along: ci_comm_timer. */
+typedef struct ci_timer ci_timer;
+typedef struct ci_timer_scope
+{
+    char name[24];
+    int32_t i_parent;   /* -1: outermost; a parent comes before its children */
+    int32_t n_timer;    /* that were added up in it: ranks */
+    uint64_t n_call;    /* sum over them */
+    double seconds;     /* sum over them */
+    double max_seconds; /* of one of them */
+} ci_timer_scope;
+CI_MUST_CHECK ci_status ci_timer_new(ci_timer **out); /* free with ci_timer_free */
+void ci_timer_free(ci_timer *timer);
+/* Opens scope `name` inside the one that is open now; it is the same scope each time. The mark that
+ * is returned goes to ci_timer_end, which also ends scopes inside it that an error has left open.
+ */
+size_t ci_timer_begin(ci_timer *timer, const char *name);
+void ci_timer_end(ci_timer *timer, size_t mark);
+/* The scopes, borrowed; those that are open lack the time since they were opened. */
+const ci_timer_scope *ci_timer_scopes(const ci_timer *timer, size_t *n_scope);
+/* Adds up the scopes of another timer, by name and parent: how ranks are merged. */
+void ci_timer_add(ci_timer *timer, const ci_timer_scope *scopes, size_t n_scope);
 
 /* ---- SHA-256 ------------------------------------------------------------- */
 

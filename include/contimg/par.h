@@ -103,4 +103,12 @@ typedef struct ci_par_counters
 /* Local. */
 ci_par_counters ci_par_counters_get(const ci_comm *comm);
 
+/* This rank's timer: the world's and every communicator's that was split from it, so that whoever
+ * has a communicator can open a scope. Time in MPI (moving and waiting) is in scopes "MPI".
+ * Borrowed. Local. */
+ci_timer *ci_comm_timer(const ci_comm *comm);
+/* The timers of all ranks added up: a new one on rank 0 (free with ci_timer_free), NULL elsewhere.
+ * Collective. */
+CI_MUST_CHECK ci_status ci_comm_timer_merge(ci_comm *comm, ci_timer **out);
+
 #endif

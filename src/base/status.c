@@ -92,6 +92,20 @@ void ci_error_clear(void)
     error_text[0] = '\0';
 }
 
+ci_error_saved ci_error_save(ci_status status)
+{
+    ci_error_saved saved = {.status = status};
+    _Static_assert(sizeof saved.text == sizeof error_text, "all of the text is saved");
+    if (status != CI_OK) memcpy(saved.text, error_text, sizeof error_text);
+    return saved;
+}
+
+ci_status ci_error_restore(const ci_error_saved *saved)
+{
+    if (saved->status != CI_OK) memcpy(error_text, saved->text, sizeof error_text);
+    return saved->status;
+}
+
 ci_status ci_error_errno(int error_number, const char *path, const char *action)
 {
     ci_status status = CI_ERR_IO;

@@ -30,12 +30,6 @@ ci_status ci_str_format(char **out, const char *format, ...)
     return CI_OK;
 }
 
-void ci_str_one_line(char *text)
-{
-    for (unsigned char *c = (unsigned char *)text; *c; c++)
-        if (*c < 0x20 || *c == 0x7f) *c = '?';
-}
-
 /* Bytes of the valid UTF-8 character that `s` begins with, RFC 3629: no overlong forms, no
  * surrogates, nothing above U+10FFFF. 0: none, the byte is no character's first. */
 static size_t utf8_length(const unsigned char *s)

@@ -17,17 +17,18 @@ ci_status ci_cli_inspect(const ci_conf *conf)
     if (ci_conf_argument_count(conf) == 0)
         return ci_error(CI_ERR_USAGE, "no file given; contimg inspect FILE...");
     ci_status worst = CI_OK;
-    char why[1024] = "";
+    ci_error_saved last = ci_error_save(CI_OK);
     for (size_t i = 0; i < ci_conf_argument_count(conf); i++) {
         ci_status status =
             ci_ops_inspect(ci_conf_argument(conf, i), ci_conf_bool(conf, CI_OPT_JSON), stdout);
         if (status == CI_OK) continue;
         /* Each unusable file is named; the last line is main's. */
-        if (*why) fprintf(stderr, "contimg: %s\n", why);
-        snprintf(why, sizeof why, "%s", ci_error_text());
+        if (last.status != CI_OK) fprintf(stderr, "contimg: %s\n", last.text);
+        last = ci_error_save(status);
         if (status > worst) worst = status;
     }
-    return worst == CI_OK ? CI_OK : ci_error(worst, "%s", why);
+    ci_error_restore(&last);
+    return worst;
 }
 
 /* ---- the registry, ci_cli_opened ------------------------------------------------------------- */
@@ -329,17 +330,18 @@ static ci_status publish_failed(const ci_cli_opened *o, const ci_conf *conf,
 {
     ci_registry_products *failed = NULL;
     ci_status worst = CI_OK;
-    char why[1024] = "";
+    ci_error_saved last = ci_error_save(CI_OK);
     CI_TRY(ci_registry_products_read(o->registry, &failed, CI_PUBLISH_FAILED, false));
     for (size_t i = 0; i < failed->n; i++) {
         ci_status status = publish_one(o, conf, failed->item[i].id, options);
-        if (status != CI_OK) snprintf(why, sizeof why, "%s", ci_error_text());
+        if (status != CI_OK) last = ci_error_save(status);
         if (status > worst) worst = status;
     }
     printf("%zu failed product%s %s\n", failed->n, ci_plural(failed->n),
            options->dry_run ? "looked at, none changed" : "tried again");
     ci_registry_products_free(failed);
-    return worst == CI_OK ? CI_OK : ci_error(worst, "%s", why);
+    ci_error_restore(&last);
+    return worst;
 }
 
 static ci_status publish_recover(const ci_cli_opened *o, const ci_conf *conf,

@@ -119,7 +119,6 @@ static ci_status files_end(const char *prefix, bool commits)
 /* The fault that came first is the one to be told. */
 static ci_status files_close(ci_status status, const char *prefix, ci_fits_writer *writer[N_FILE])
 {
-    char why[1024];
     for (int f = 0; f < N_FILE; f++) {
         if (!writer[f]) continue;
         if (status == CI_OK)
@@ -128,9 +127,9 @@ static ci_status files_close(ci_status status, const char *prefix, ci_fits_write
             ci_fits_writer_abandon(writer[f]);
     }
     if (status == CI_OK) return files_end(prefix, true);
-    snprintf(why, sizeof why, "%s", ci_error_text());
+    ci_error_saved saved = ci_error_save(status);
     if (files_end(prefix, false) != CI_OK) ci_log_warning("left-overs stay: %s", ci_error_text());
-    return ci_error(status, "%s", why);
+    return ci_error_restore(&saved);
 }
 
 static ci_status files_open(ci_fits_header *h, const char *prefix, ci_fits_writer *writer[N_FILE])

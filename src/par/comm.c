@@ -19,10 +19,19 @@ void ci_par_check(const ci_comm *comm, int code)
     if (code != MPI_SUCCESS) broken(comm, code);
 }
 
-static ci_status comm_new(ci_comm **out, MPI_Comm mpi, bool is_world)
+/* `from`: what it is split from, or NULL. */
+static ci_status comm_new(ci_comm **out, MPI_Comm mpi, const ci_comm *from, bool is_world)
 {
-    CI_TRY(ci_mem_alloc(out, 1, sizeof **out, "communicator"));
+    ci_timer *timer = from ? from->timer : NULL;
+    if (!from) CI_TRY(ci_timer_new(&timer));
+    ci_status status = ci_mem_alloc(out, 1, sizeof **out, "communicator");
+    if (status != CI_OK) {
+        if (!from) ci_timer_free(timer);
+        return status;
+    }
     ci_comm *comm = *out;
+    comm->timer = timer;
+    comm->owns_timer = !from;
     comm->mpi = mpi;
     comm->size = 1;
     comm->is_world = is_world;
@@ -47,7 +56,7 @@ ci_status ci_par_start(ci_comm **world)
     int provided = 0, code = MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
     if (code != MPI_SUCCESS || provided < MPI_THREAD_FUNNELED)
         return ci_error(CI_ERR_NOT_READY, "MPI cannot be started with MPI_THREAD_FUNNELED");
-    CI_TRY(comm_new(world, MPI_COMM_WORLD, true));
+    CI_TRY(comm_new(world, MPI_COMM_WORLD, NULL, true));
     ci_log_set_rank((*world)->rank);
     return CI_OK;
 }
@@ -55,24 +64,25 @@ ci_status ci_par_start(ci_comm **world)
 ci_status ci_par_end(ci_comm *world, ci_status status)
 {
     status = ci_par_agree(world, status);
-    ci_mem_free(world);
+    ci_comm_free(world);
     MPI_Finalize();
     return status;
 }
 
 ci_status ci_comm_self(ci_comm **out)
 {
-    return comm_new(out, MPI_COMM_NULL, false);
+    return comm_new(out, MPI_COMM_NULL, NULL, false);
 }
 
 ci_status ci_comm_split(ci_comm *comm, int color, ci_comm **out)
 {
     *out = NULL;
-    if (comm->mpi == MPI_COMM_NULL) return color < 0 ? CI_OK : ci_comm_self(out);
+    if (comm->mpi == MPI_COMM_NULL)
+        return color < 0 ? CI_OK : comm_new(out, MPI_COMM_NULL, comm, false);
     MPI_Comm mpi;
-    ci_par_check(comm,
-                 MPI_Comm_split(comm->mpi, color < 0 ? MPI_UNDEFINED : color, comm->rank, &mpi));
-    ci_status status = mpi == MPI_COMM_NULL ? CI_OK : comm_new(out, mpi, false);
+    CI_PAR_CALL(comm,
+                MPI_Comm_split(comm->mpi, color < 0 ? MPI_UNDEFINED : color, comm->rank, &mpi));
+    ci_status status = mpi == MPI_COMM_NULL ? CI_OK : comm_new(out, mpi, comm, false);
     return ci_par_agree(comm, status);
 }
 
@@ -80,6 +90,7 @@ void ci_comm_free(ci_comm *comm)
 {
     if (!comm) return;
     if (comm->mpi != MPI_COMM_NULL && !comm->is_world) MPI_Comm_free(&comm->mpi);
+    if (comm->owns_timer) ci_timer_free(comm->timer);
     ci_mem_free(comm);
 }
 
@@ -103,8 +114,8 @@ ci_status ci_comm_node_size(ci_comm *comm, int *out)
     *out = 1;
     if (comm->mpi == MPI_COMM_NULL) return CI_OK;
     MPI_Comm node;
-    ci_par_check(comm, MPI_Comm_split_type(comm->mpi, MPI_COMM_TYPE_SHARED, comm->rank,
-                                           MPI_INFO_NULL, &node));
+    CI_PAR_CALL(comm, MPI_Comm_split_type(comm->mpi, MPI_COMM_TYPE_SHARED, comm->rank,
+                                          MPI_INFO_NULL, &node));
     MPI_Comm_size(node, out);
     MPI_Comm_free(&node);
     return CI_OK;
@@ -115,20 +126,25 @@ ci_par_counters ci_par_counters_get(const ci_comm *comm)
     return comm->counters;
 }
 
+ci_timer *ci_comm_timer(const ci_comm *comm)
+{
+    return comm->timer;
+}
+
 ci_status ci_par_agree(ci_comm *comm, ci_status status)
 {
     comm->counters.n_call++;
     if (comm->size == 1) return status;
     /* The greatest status wins, and of its ranks the lowest. */
     long long key = (long long)status * comm->size + (comm->size - 1 - comm->rank), worst = 0;
-    ci_par_check(comm, MPI_Allreduce(&key, &worst, 1, MPI_LONG_LONG, MPI_MAX, comm->mpi));
+    CI_PAR_CALL(comm, MPI_Allreduce(&key, &worst, 1, MPI_LONG_LONG, MPI_MAX, comm->mpi));
     ci_status agreed = (ci_status)(worst / comm->size);
     if (agreed == CI_OK) return CI_OK;
     int root = comm->size - 1 - (int)(worst % comm->size);
-    char text[1024];
-    snprintf(text, sizeof text, "%s", ci_error_text());
-    ci_par_check(comm, MPI_Bcast(text, sizeof text, MPI_CHAR, root, comm->mpi));
-    return ci_error(agreed, "%s", text);
+    ci_error_saved worst_error = ci_error_save(agreed);
+    CI_PAR_CALL(comm,
+                MPI_Bcast(worst_error.text, sizeof worst_error.text, MPI_CHAR, root, comm->mpi));
+    return ci_error_restore(&worst_error);
 }
 
 ci_status ci_par_alloc(ci_comm *comm, void *out, size_t n_item, size_t item_size, const char *what)
@@ -144,7 +160,7 @@ ci_status ci_par_alloc(ci_comm *comm, void *out, size_t n_item, size_t item_size
 ci_status ci_par_barrier(ci_comm *comm)
 {
     comm->counters.n_call++;
-    if (comm->size > 1) ci_par_check(comm, MPI_Barrier(comm->mpi));
+    if (comm->size > 1) CI_PAR_CALL(comm, MPI_Barrier(comm->mpi));
     return CI_OK;
 }
 

@@ -16,7 +16,7 @@ ci_status ci_par_bcast(ci_comm *comm, void *data, size_t n_byte, int root)
     size_t piece = ci_par_piece_bytes();
     for (size_t done = 0; done < n_byte; done += piece) {
         size_t n = n_byte - done < piece ? n_byte - done : piece;
-        ci_par_check(comm, MPI_Bcast((char *)data + done, (int)n, MPI_BYTE, root, comm->mpi));
+        CI_PAR_CALL(comm, MPI_Bcast((char *)data + done, (int)n, MPI_BYTE, root, comm->mpi));
         if (comm->rank == root) comm->counters.n_byte_sent += n;
     }
     return CI_OK;
@@ -27,7 +27,7 @@ ci_status ci_par_send(ci_comm *comm, const void *data, size_t n_byte, int to)
     size_t piece = ci_par_piece_bytes();
     for (size_t done = 0; done < n_byte; done += piece) {
         size_t n = n_byte - done < piece ? n_byte - done : piece;
-        ci_par_check(
+        CI_PAR_CALL(
             comm, MPI_Send((const char *)data + done, (int)n, MPI_BYTE, to, TAG_POINT, comm->mpi));
         comm->counters.n_message++;
         comm->counters.n_byte_sent += n;
@@ -40,8 +40,8 @@ ci_status ci_par_recv(ci_comm *comm, void *data, size_t n_byte, int from)
     size_t piece = ci_par_piece_bytes();
     for (size_t done = 0; done < n_byte; done += piece) {
         size_t n = n_byte - done < piece ? n_byte - done : piece;
-        ci_par_check(comm, MPI_Recv((char *)data + done, (int)n, MPI_BYTE, from, TAG_POINT,
-                                    comm->mpi, MPI_STATUS_IGNORE));
+        CI_PAR_CALL(comm, MPI_Recv((char *)data + done, (int)n, MPI_BYTE, from, TAG_POINT,
+                                   comm->mpi, MPI_STATUS_IGNORE));
     }
     return CI_OK;
 }
@@ -57,17 +57,17 @@ static void trade(ci_comm *comm, const char *send, size_t n_send, int to, char *
         int n_request = 0;
         if (done < n_recv) {
             size_t n = n_recv - done < piece ? n_recv - done : piece;
-            ci_par_check(comm, MPI_Irecv(recv + done, (int)n, MPI_BYTE, from, TAG_EXCHANGE,
-                                         comm->mpi, &request[n_request++]));
+            CI_PAR_CALL(comm, MPI_Irecv(recv + done, (int)n, MPI_BYTE, from, TAG_EXCHANGE,
+                                        comm->mpi, &request[n_request++]));
         }
         if (done < n_send) {
             size_t n = n_send - done < piece ? n_send - done : piece;
-            ci_par_check(comm, MPI_Isend(send + done, (int)n, MPI_BYTE, to, TAG_EXCHANGE, comm->mpi,
-                                         &request[n_request++]));
+            CI_PAR_CALL(comm, MPI_Isend(send + done, (int)n, MPI_BYTE, to, TAG_EXCHANGE, comm->mpi,
+                                        &request[n_request++]));
             comm->counters.n_message++;
             comm->counters.n_byte_sent += n;
         }
-        ci_par_check(comm, MPI_Waitall(n_request, request, MPI_STATUSES_IGNORE));
+        CI_PAR_CALL(comm, MPI_Waitall(n_request, request, MPI_STATUSES_IGNORE));
     }
 }
 
@@ -102,8 +102,8 @@ ci_status ci_par_exchange(ci_comm *comm, const void *send, const size_t *n_send,
     if (comm->size == 1)
         n_recv[0] = n_send[0];
     else
-        ci_par_check(comm, MPI_Alltoall(n_send, sizeof(size_t), MPI_BYTE, n_recv, sizeof(size_t),
-                                        MPI_BYTE, comm->mpi));
+        CI_PAR_CALL(comm, MPI_Alltoall(n_send, sizeof(size_t), MPI_BYTE, n_recv, sizeof(size_t),
+                                       MPI_BYTE, comm->mpi));
     CI_TRY(ci_par_alloc(comm, recv, offset_of(n_recv, comm->size), 1, "exchange between ranks"));
     return ci_par_exchange_into(comm, send, n_send, *recv, n_recv);
 }
@@ -143,8 +143,8 @@ ci_status ci_par_gather(ci_comm *comm, const void *here, size_t n_byte, int root
     if (status == CI_OK) {
         counts[comm->rank] = n_byte;
         if (comm->size > 1)
-            ci_par_check(comm, MPI_Allgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, counts,
-                                             sizeof(size_t), MPI_BYTE, comm->mpi));
+            CI_PAR_CALL(comm, MPI_Allgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, counts,
+                                            sizeof(size_t), MPI_BYTE, comm->mpi));
         size_t total = offset_of(counts, comm->size);
         bool receives = root < 0 || root == comm->rank;
         status = receives ? ci_mem_alloc(out, total, 1, "gather") : CI_OK;

@@ -16,8 +16,8 @@ static ci_status reduce_in_place(ci_comm *comm, void *values, size_t n, size_t i
     if (comm->size == 1) return CI_OK;
     for (size_t done = 0; done < n; done += MAX_ITEMS) {
         size_t count = n - done < MAX_ITEMS ? n - done : MAX_ITEMS;
-        ci_par_check(comm, MPI_Allreduce(MPI_IN_PLACE, (char *)values + done * item_size,
-                                         (int)count, type, op, comm->mpi));
+        CI_PAR_CALL(comm, MPI_Allreduce(MPI_IN_PLACE, (char *)values + done * item_size, (int)count,
+                                        type, op, comm->mpi));
     }
     return CI_OK;
 }

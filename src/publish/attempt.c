@@ -219,12 +219,11 @@ ci_status ci_publish_attempt(ci_registry *registry, const ci_registry_product *p
     ci_status status = steps(&a);
     /* What is left of a failed copy; after a rename there is nothing of that name. */
     if (a.part >= 0 || status != CI_OK) {
-        char kept[1024];
-        snprintf(kept, sizeof kept, "%s", ci_error_text());
+        ci_error_saved saved = ci_error_save(status);
         if (a.date >= 0 && a.part_name[0] &&
             ci_publish_folder_remove(a.date, a.part_name, result->published_path) != CI_OK)
             ci_log_warning("%s", ci_error_text());
-        if (status != CI_OK) ci_error(status, "%s", kept);
+        ci_error_restore(&saved);
     }
     ci_publish_files_close(&a.files);
     int fds[] = {a.staging, a.base, a.date, a.part};

@@ -74,10 +74,9 @@ static ci_status end_failed(ci_registry *registry, const ci_registry_product *p,
                             const ci_registry_owner *owner, const ci_publish_options *options,
                             ci_publish_result *result, ci_status why)
 {
-    char text[2 * CI_REGISTRY_TEXT];
     ci_registry_publish_state state = CI_PUBLISH_STAGING;
-    snprintf(text, sizeof text, "%s", ci_error_text());
-    ci_status ended = ci_registry_product_fail(registry, p->id, owner->token, text,
+    ci_error_saved saved = ci_error_save(why);
+    ci_status ended = ci_registry_product_fail(registry, p->id, owner->token, saved.text,
                                                options->backoff_s, options->max_attempt, &state);
     if (ended != CI_OK)
         ci_log_warning("%s: its failure could not be recorded: %s (contimg publish --recover puts "
@@ -85,24 +84,24 @@ static ci_status end_failed(ci_registry *registry, const ci_registry_product *p,
                        p->id, ci_error_text());
     if (state == CI_PUBLISH_FAILED)
         return conclude(result, CI_PUBLISH_GIVEN_UP, why, "%s: not published, attempts used up: %s",
-                        p->id, text);
+                        p->id, saved.text);
     return conclude(result, CI_PUBLISH_RETRY, why, "%s: not published, back in staging: %s", p->id,
-                    text);
+                    saved.text);
 }
 
 static ci_status end_refused(ci_registry *registry, const ci_registry_product *p,
                              const ci_registry_owner *owner, ci_publish_result *result)
 {
-    char text[2 * CI_REGISTRY_TEXT], *gates = NULL;
-    snprintf(text, sizeof text, "%s", ci_error_text());
+    char *gates = NULL;
+    ci_error_saved saved = ci_error_save(CI_ERR_GATE);
     ci_json *json = ci_publish_gates_json(&result->gates);
     ci_status status = ci_json_print(&gates, json, false);
     ci_json_free(json);
     if (status == CI_OK)
-        status = ci_registry_product_refuse(registry, p->id, owner->token, text, gates);
+        status = ci_registry_product_refuse(registry, p->id, owner->token, saved.text, gates);
     ci_mem_free(gates);
     if (status != CI_OK) return status;
-    return conclude(result, CI_PUBLISH_GATE, CI_ERR_GATE, "%s", text);
+    return conclude(result, CI_PUBLISH_GATE, CI_ERR_GATE, "%s", saved.text);
 }
 
 ci_status ci_publish_conclude(ci_registry *registry, const ci_registry_product *p,

@@ -84,15 +84,14 @@ static ci_status state_after(ci_run *run, const char *id, bool has_product, ci_s
 ci_status ci_run_claim_end(ci_run *run, const ci_json *group, bool has_product, ci_status status)
 {
     const char *id = ci_json_get_string(group, "id", "");
-    char why[1024];
-    snprintf(why, sizeof why, "%s", status == CI_OK ? "" : ci_error_text());
+    ci_error_saved saved = ci_error_save(status);
     ci_registry_work_state state;
     ci_status ended = state_after(run, id, has_product, status, &state);
     if (ended == CI_OK)
-        ended = ci_registry_group_end(run->registry, id, state, why, has_product ? id : "");
+        ended = ci_registry_group_end(run->registry, id, state, saved.text, has_product ? id : "");
     ci_status released = tiles_take(run, group, false);
     if (ended == CI_OK) ended = released;
-    return status == CI_OK ? ended : ci_error(status, "%s", why);
+    return status == CI_OK ? ended : ci_error_restore(&saved);
 }
 
 /* ---- what was made before ------------------------------------------------------------------- */

@@ -193,14 +193,14 @@ static void put_warnings(ci_json *record)
  * published product, but is told. */
 static ci_status close_root(ci_run *run, ci_status status)
 {
-    char ended[32], why[1024];
-    snprintf(why, sizeof why, "%s", status == CI_OK ? "" : ci_error_text());
+    char ended[32];
+    ci_error_saved saved = ci_error_save(status);
     ci_time_iso(ended, ci_time_mjd_s_from_unix(ci_clock_unix_s()), 0, true);
     ci_json_put_string(run->record, "ended", ended);
     ci_json_put_number(run->record, "seconds", ci_run_seconds(run));
     ci_json_put_string(run->record, "status", ci_status_text(status));
     ci_json_put_int(run->record, "exit_code", ci_status_exit_code(status));
-    ci_json_put_string(run->record, "error", why);
+    ci_json_put_string(run->record, "error", saved.text);
     put_warnings(run->record);
     ci_status written = CI_OK;
     if (ci_json_length(run->groups) > 0) {
@@ -209,8 +209,8 @@ static ci_status close_root(ci_run *run, ci_status status)
     }
     if (written != CI_OK) ci_log_error("report: %s", ci_error_text());
     ci_status ended_row =
-        ci_registry_run_end(run->registry, run->id, status, why, run->report_folder);
-    if (status != CI_OK) return ci_error(status, "%s", why);
+        ci_registry_run_end(run->registry, run->id, status, saved.text, run->report_folder);
+    if (ci_error_restore(&saved) != CI_OK) return status;
     return written != CI_OK ? written : ended_row;
 }
 
@@ -238,21 +238,16 @@ static ci_status do_groups(ci_run *run)
     ci_json *work = NULL;
     CI_TRY(ci_run_work_choose(run, &work));
     const ci_json *groups = ci_json_get(work, "groups");
-    ci_status status = CI_OK;
-    char why[1024] = "";
+    ci_error_saved first = ci_error_save(CI_OK);
     for (size_t i = 0; i < ci_json_length(groups); i++) {
         ci_status of_group = check_stop(run, i, ci_json_length(groups));
         if (of_group == CI_OK) of_group = ci_run_group(run, ci_json_at(groups, i));
         /* The first fault is the run's; later groups are done all the same. */
-        if (of_group != CI_OK && status == CI_OK) {
-            status = of_group;
-            snprintf(why, sizeof why, "%s", ci_error_text());
-        }
+        if (first.status == CI_OK) first = ci_error_save(of_group);
         if (of_group == CI_ERR_STOPPED || of_group == CI_ERR_INTERNAL) break;
     }
     ci_json_free(work);
-    if (status != CI_OK) return ci_error(status, "%s", why);
-    return CI_OK;
+    return ci_error_restore(&first);
 }
 
 ci_status ci_run_execute(ci_comm *world, const ci_conf *conf)

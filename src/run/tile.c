@@ -257,11 +257,9 @@ static ci_json *keep_record(const tile_job *job, const ci_json *tile, ci_json *m
  * 0; what cannot be removed is replaced when the tile is made. */
 static void forget(const tile_job *job)
 {
-    char why[1024];
-    snprintf(why, sizeof why, "%s", ci_error_text());
+    ci_error_saved stopped = ci_error_save(CI_ERR_STOPPED);
     if (ci_run_folder_empty(job->prefix) == CI_OK) rmdir(job->prefix);
-    ci_status stopped = ci_error(CI_ERR_STOPPED, "%s", why);
-    (void)stopped;
+    ci_error_restore(&stopped);
 }
 
 ci_status ci_run_tile_make(ci_run *run, ci_comm *team, const ci_json *tile,
@@ -280,11 +278,10 @@ ci_status ci_run_tile_make(ci_run *run, ci_comm *team, const ci_json *tile,
     bool is_stopped = status == CI_ERR_STOPPED;
     if (is_stopped && is_root) forget(&job);
     if (data.set && !is_stopped) { /* on all ranks of the team, or on none */
-        char why[1024];
-        snprintf(why, sizeof why, "%s", ci_error_text());
+        ci_error_saved saved = ci_error_save(status);
         ci_status recorded =
             ci_run_tile_record(team, &data, status == CI_OK ? &stats : NULL, &made);
-        status = status == CI_OK ? recorded : ci_error(status, "%s", why);
+        status = status == CI_OK ? recorded : ci_error_restore(&saved);
     }
     if (is_root && !is_stopped) {
         if (made) ci_json_put(made, "calibration", calibration_record(tables, &data));

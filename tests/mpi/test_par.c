@@ -131,6 +131,26 @@ static void test_alloc(ci_comm *world)
     ci_mem_set_budget(budget);
 }
 
+/* Each rank's scopes are added up on rank 0. */
+static void test_timer(ci_comm *world)
+{
+    ci_timer *merged = NULL;
+    size_t n = 0;
+    size_t mark = ci_timer_begin(ci_comm_timer(world), "timed");
+    CHECK(ci_par_barrier(world) == CI_OK);
+    ci_timer_end(ci_comm_timer(world), mark);
+    CHECK(ci_comm_timer_merge(world, &merged) == CI_OK);
+    CHECK((merged != NULL) == (ci_comm_rank(world) == 0));
+    if (!merged) return;
+    const ci_timer_scope *s = ci_timer_scopes(merged, &n), *timed = NULL;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(s[i].name, "timed") == 0) timed = &s[i];
+    CHECK(timed && timed->i_parent == -1 && timed->n_timer == ci_comm_size(world));
+    CHECK(timed && timed->n_call == (uint64_t)ci_comm_size(world));
+    CHECK(timed && timed->max_seconds <= timed->seconds);
+    ci_timer_free(merged);
+}
+
 int main(void)
 {
     setenv("CONTIMG_TEST_PIECE_BYTES", "1024", 1);
@@ -145,6 +165,7 @@ int main(void)
     test_gather(world);
     test_argmax(world);
     test_alloc(world);
+    test_timer(world);
     CHECK_OK(ci_comm_split(world, ci_comm_rank(world) % 2, &half));
     test_sum_blocks(half, 11, 7);
     ci_comm_free(half);

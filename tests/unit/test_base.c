@@ -26,6 +26,76 @@ static void test_status(void **state)
     assert_string_equal(ci_error_text(), "again: file f: x: 3");
 }
 
+/* What was saved is the text again, whatever has set another; success leaves the present one. */
+static void test_error_saved(void **state)
+{
+    (void)state;
+    ci_error(CI_ERR_IO, "first");
+    ci_error_saved first = ci_error_save(CI_ERR_IO);
+    ci_error(CI_ERR_INPUT, "second");
+    ci_error_saved none = ci_error_save(CI_OK);
+    assert_string_equal(none.text, "");
+    assert_int_equal(ci_error_restore(&none), CI_OK);
+    assert_string_equal(ci_error_text(), "second");
+    assert_int_equal(ci_error_restore(&first), CI_ERR_IO);
+    assert_string_equal(ci_error_text(), "first");
+}
+
+/* A scope is told by its name and what it is in; one that an error left open ends with what it is
+ * in. */
+static void test_timer_nests(void **state)
+{
+    (void)state;
+    ci_timer *timer = NULL;
+    assert_int_equal(ci_timer_new(&timer), CI_OK);
+    for (int i = 0; i < 3; i++) {
+        size_t outer = ci_timer_begin(timer, "image");
+        ci_timer_end(timer, ci_timer_begin(timer, "FFT"));
+        (void)ci_timer_begin(timer, "grid");
+        (void)ci_timer_begin(timer, "FFT");
+        ci_timer_end(timer, outer);
+    }
+    ci_timer_end(timer, ci_timer_begin(timer, "FFT"));
+    size_t n = 0;
+    const ci_timer_scope *s = ci_timer_scopes(timer, &n);
+    const char *const names[] = {"image", "FFT", "grid", "FFT", "FFT"};
+    const int parents[] = {-1, 0, 0, 2, -1}, calls[] = {3, 3, 3, 3, 1};
+    assert_int_equal(n, 5);
+    for (size_t i = 0; i < n; i++) {
+        assert_string_equal(s[i].name, names[i]);
+        assert_int_equal(s[i].i_parent, parents[i]);
+        assert_int_equal(s[i].n_call, calls[i]);
+        assert_true(s[i].seconds >= 0 && s[i].seconds <= s[0].seconds + s[4].seconds);
+    }
+    ci_timer_free(timer);
+    ci_timer_end(NULL, ci_timer_begin(NULL, "no timer"));
+}
+
+/* Timers are merged by name and parent. */
+static void test_timer_adds(void **state)
+{
+    (void)state;
+    const ci_timer_scope a[] = {{"x", -1, 1, 2, 3, 3}, {"y", 0, 1, 1, 2, 2}};
+    const ci_timer_scope b[] = {{"y", -1, 1, 1, 1, 1}, {"x", -1, 1, 1, 5, 5}, {"y", 1, 1, 1, 4, 4}};
+    const ci_timer_scope sum[] = {
+        {"x", -1, 2, 3, 8, 5}, {"y", 0, 2, 2, 6, 4}, {"y", -1, 1, 1, 1, 1}};
+    ci_timer *timer = NULL;
+    size_t n = 0;
+    assert_int_equal(ci_timer_new(&timer), CI_OK);
+    ci_timer_add(timer, a, 2);
+    ci_timer_add(timer, b, 3);
+    const ci_timer_scope *s = ci_timer_scopes(timer, &n);
+    assert_int_equal(n, 3);
+    for (size_t i = 0; i < n; i++) {
+        assert_string_equal(s[i].name, sum[i].name);
+        assert_int_equal(s[i].i_parent, sum[i].i_parent);
+        assert_int_equal(s[i].n_timer, sum[i].n_timer);
+        assert_int_equal(s[i].n_call, sum[i].n_call);
+        assert_true(s[i].seconds == sum[i].seconds && s[i].max_seconds == sum[i].max_seconds);
+    }
+    ci_timer_free(timer);
+}
+
 static void test_memory(void **state)
 {
     (void)state;
@@ -257,10 +327,12 @@ static void test_set(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_status), cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_text),   cmocka_unit_test(test_clock),
-        cmocka_unit_test(test_files),  cmocka_unit_test(test_absolute),
-        cmocka_unit_test(test_set),    cmocka_unit_test(test_json),
-        cmocka_unit_test(test_bytes),  cmocka_unit_test(test_log)};
+        cmocka_unit_test(test_status),      cmocka_unit_test(test_error_saved),
+        cmocka_unit_test(test_timer_nests), cmocka_unit_test(test_timer_adds),
+        cmocka_unit_test(test_memory),      cmocka_unit_test(test_text),
+        cmocka_unit_test(test_clock),       cmocka_unit_test(test_files),
+        cmocka_unit_test(test_absolute),    cmocka_unit_test(test_set),
+        cmocka_unit_test(test_json),        cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_log)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,8 @@
+/* Text that is to stand in one line. Apart, as error texts and the log need it before memory. */
+#include "contimg/base.h"
+
+void ci_str_one_line(char *text)
+{
+    for (unsigned char *c = (unsigned char *)text; *c; c++)
+        if (*c < 0x20 || *c == 0x7f) *c = '?';
+}
