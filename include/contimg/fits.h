@@ -32,6 +32,8 @@ typedef struct ci_fits_header
     size_t n_card;
     ci_fits_card *card; /* [n_card] others, in order; owned */
 } ci_fits_header;
+/* Whether a unit can be that of a beam's power: none, or that of the image it was made with. */
+bool ci_fits_is_power_unit(const char *bunit);
 void ci_fits_header_clear(ci_fits_header *header); /* frees cards */
 CI_MUST_CHECK ci_status ci_fits_header_copy(ci_fits_header *out, const ci_fits_header *in);
 CI_MUST_CHECK ci_status ci_fits_card_set_text(ci_fits_header *h, const char *key, const char *text,
@@ -69,6 +71,8 @@ CI_MUST_CHECK ci_status ci_fits_reader_open(ci_fits_reader **out, const char *pa
 const ci_fits_header *ci_fits_reader_header(const ci_fits_reader *reader); /* borrowed */
 CI_MUST_CHECK ci_status ci_fits_reader_rows(ci_fits_reader *reader, size_t i_row, size_t n_row,
                                             float *rows);
+/* Whether the file itself marks pixels without a value: integers with a card BLANK. */
+bool ci_fits_reader_has_blank(const ci_fits_reader *reader);
 void ci_fits_reader_close(ci_fits_reader *reader);
 /* CI_OK where CHECKSUM and DATASUM are there and right. */
 CI_MUST_CHECK ci_status ci_fits_verify(const char *path);

@@ -16,6 +16,13 @@ bool ci_fits_key_is_own(const char *key);
 /* STOKES axis values of FITS (1 I .. 4 V, -1 RR .. -8 YX); 0 where the name is unknown. */
 int ci_fits_stokes_code(const char *name);
 const char *ci_fits_stokes_name(int code); /* NULL where unknown */
+/* A number; absent keys give `missing` (NaN: the key must be there). */
+ci_status ci_fits_number_read(fitsfile *file, const char *path, const char *key, double missing,
+                              double *out);
+/* A text, "" where absent; at most size - 1 characters. */
+void ci_fits_text_read(fitsfile *file, const char *key, char *out, size_t size);
+/* World coordinates, frequency and Stokes parameter; n_x and n_y are set before. */
+ci_status ci_fits_world_read(fitsfile *file, const char *path, ci_fits_header *header);
 /* Fills everything of a header but the pixels from an open image HDU. */
 ci_status ci_fits_header_read(fitsfile *file, const char *path, ci_fits_header *header);
 /* Writes all cards of a header after the mandatory ones. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 const char *const ci_fits_volatile[] = {"DATE",     "CHECKSUM", "HISTORY", "CREATOR",
                                         "HOSTNAME", "RUNID",    "NRANK",   NULL};
@@ -104,4 +105,9 @@ const char *ci_fits_stokes_name(int code)
     for (size_t i = 0; i < sizeof stokes_table / sizeof stokes_table[0]; i++)
         if (stokes_table[i].code == code) return stokes_table[i].name;
     return NULL;
+}
+
+bool ci_fits_is_power_unit(const char *bunit)
+{
+    return bunit[0] == '\0' || strcmp(bunit, "1") == 0 || strcasecmp(bunit, "Jy/beam") == 0;
 }

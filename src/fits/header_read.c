@@ -1,208 +1,42 @@
 /* A header's cards, read and checked. */
 #include "fits/cfitsio.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY_SIZE 16
-
-/* A number; absent keys give `missing` (NaN: the key must be there). */
-static ci_status get_number(fitsfile *file, const char *path, const char *key, double missing,
-                            double *out)
+/* DATE-OBS, or MJD-OBS where it is not there or of an old form. */
+static ci_status read_time(fitsfile *file, const char *path, ci_fits_header *h)
 {
-    int code = 0;
-    fits_read_key_dbl(file, key, out, NULL, &code);
-    if (code == KEY_NO_EXIST && !isnan(missing)) {
-        fits_clear_errmsg();
-        *out = missing;
-        return CI_OK;
+    char date[FLEN_VALUE], scale[FLEN_VALUE];
+    ci_fits_text_read(file, "DATE-OBS", date, sizeof date);
+    ci_fits_text_read(file, "TIMESYS", scale, sizeof scale);
+    bool has_date = date[0] && ci_time_parse_iso(date, &h->time_mjd_s) == CI_OK;
+    if (!has_date) {
+        ci_error_clear(); /* old forms of date are no reason to refuse an image */
+        CI_TRY(ci_fits_number_read(file, path, "MJD-OBS", 0, &h->time_mjd_s));
+        h->time_mjd_s *= CI_DAY_S;
     }
-    if (code == KEY_NO_EXIST) {
-        fits_clear_errmsg();
-        return ci_error(CI_ERR_INPUT,
-                        "%s: %s: missing: the image needs world coordinates (SIN, RA and Dec)",
-                        path, key);
-    }
-    char text[FLEN_VALUE] = "?";
-    int text_code = 0;
-    fits_read_keyword(file, key, text, NULL, &text_code);
-    if (code || !isfinite(*out)) {
-        fits_clear_errmsg();
-        return ci_error(CI_ERR_INPUT, "%s: %s: %s: not a number", path, key, text);
-    }
-    return CI_OK;
-}
-
-/* A text, "" where absent; at most size - 1 characters. */
-static void get_text(fitsfile *file, const char *key, char *out, size_t size)
-{
-    char value[FLEN_VALUE] = "";
-    int code = 0;
-    if (fits_read_key_str(file, key, value, NULL, &code)) value[0] = '\0';
-    fits_clear_errmsg();
-    snprintf(out, size, "%.*s", (int)(size - 1), value);
-}
-
-static ci_status check_type(fitsfile *file, const char *path, const char *key, const char *want)
-{
-    char type[FLEN_VALUE];
-    get_text(file, key, type, sizeof type);
-    if (type[0] == '\0')
-        return ci_error(CI_ERR_INPUT, "%s: %s: missing: the image has no world coordinates", path,
-                        key);
-    if (strcmp(type, want) != 0)
-        return ci_error(CI_ERR_INPUT, "%s: %s: %s: only %s can be read", path, key, type, want);
-    return CI_OK;
-}
-
-static ci_status check_unit(fitsfile *file, const char *path, const char *key)
-{
-    char unit[FLEN_VALUE];
-    get_text(file, key, unit, sizeof unit);
-    if (unit[0] && strncmp(unit, "deg", 3) != 0 && strncmp(unit, "DEG", 3) != 0)
-        return ci_error(CI_ERR_INPUT, "%s: %s: %s: only deg can be read", path, key, unit);
-    return CI_OK;
-}
-
-static ci_status check_frame(fitsfile *file, const char *path)
-{
-    char frame[FLEN_VALUE];
-    double equinox;
-    get_text(file, "RADESYS", frame, sizeof frame);
-    if (!frame[0]) get_text(file, "RADECSYS", frame, sizeof frame);
-    if (frame[0] && strcmp(frame, "ICRS") != 0 && strcmp(frame, "FK5") != 0)
-        return ci_error(CI_ERR_INPUT, "%s: RADESYS: %s: only ICRS and FK5 can be read", path,
-                        frame);
-    CI_TRY(get_number(file, path, "EQUINOX", 2000, &equinox));
-    if (equinox != 2000)
-        return ci_error(CI_ERR_INPUT, "%s: EQUINOX: %g: only 2000 can be read", path, equinox);
-    return CI_OK;
-}
-
-/* Rotation or skew in whichever of its three forms. */
-static ci_status check_rotation(fitsfile *file, const char *path)
-{
-    static const char *const off[] = {"CD1_2", "CD2_1", "PC1_2", "PC2_1", "CROTA1", "CROTA2"};
-    for (size_t i = 0; i < sizeof off / sizeof off[0]; i++) {
-        double value;
-        CI_TRY(get_number(file, path, off[i], 0, &value));
-        if (fabs(value) > 1e-12)
-            return ci_error(CI_ERR_INPUT, "%s: %s: %g: a rotated image cannot be read", path,
-                            off[i], value);
-    }
-    double pole;
-    CI_TRY(get_number(file, path, "LONPOLE", 180, &pole));
-    if (fabs(pole - 180) > 1e-9)
-        return ci_error(CI_ERR_INPUT, "%s: LONPOLE: %g: only 180 can be read", path, pole);
-    return CI_OK;
-}
-
-static ci_status read_step(fitsfile *file, const char *path, int axis, double *out)
-{
-    char key[KEY_SIZE], pc_key[KEY_SIZE];
-    double pc;
-    snprintf(key, sizeof key, "CD%d_%d", axis, axis);
-    CI_TRY(get_number(file, path, key, 0, out));
-    if (*out != 0) return CI_OK;
-    snprintf(key, sizeof key, "CDELT%d", axis);
-    CI_TRY(get_number(file, path, key, NAN, out));
-    snprintf(pc_key, sizeof pc_key, "PC%d_%d", axis, axis);
-    CI_TRY(get_number(file, path, pc_key, 1, &pc));
-    *out *= pc;
-    return CI_OK;
-}
-
-static ci_status read_world(fitsfile *file, const char *path, ci_fits_header *h)
-{
-    double ra, dec, x, y, step_x, step_y, pv1, pv2;
-    CI_TRY(check_type(file, path, "CTYPE1", "RA---SIN"));
-    CI_TRY(check_type(file, path, "CTYPE2", "DEC--SIN"));
-    CI_TRY(check_unit(file, path, "CUNIT1"));
-    CI_TRY(check_unit(file, path, "CUNIT2"));
-    CI_TRY(check_frame(file, path));
-    CI_TRY(check_rotation(file, path));
-    CI_TRY(get_number(file, path, "CRVAL1", NAN, &ra));
-    CI_TRY(get_number(file, path, "CRVAL2", NAN, &dec));
-    CI_TRY(get_number(file, path, "CRPIX1", NAN, &x));
-    CI_TRY(get_number(file, path, "CRPIX2", NAN, &y));
-    CI_TRY(read_step(file, path, 1, &step_x));
-    CI_TRY(read_step(file, path, 2, &step_y));
-    CI_TRY(get_number(file, path, "PV2_1", 0, &pv1));
-    CI_TRY(get_number(file, path, "PV2_2", 0, &pv2));
-    if (fabs(dec) > 90)
-        return ci_error(CI_ERR_INPUT, "%s: CRVAL2: %g: not a declination", path, dec);
-    if (!(step_y > 0) || step_y > 90)
-        return ci_error(CI_ERR_INPUT, "%s: CDELT2: %g: must be positive degrees", path, step_y);
-    if (fabs(step_x + step_y) > 1e-6 * step_y)
-        return ci_error(CI_ERR_INPUT,
-                        "%s: CDELT1: %g: must be -CDELT2 (%g): square pixels, east to "
-                        "the left",
-                        path, step_x, -step_y);
-    h->ra_rad = ra * CI_DEG_TO_RAD;
-    h->dec_rad = dec * CI_DEG_TO_RAD;
-    h->x_ref = x - 1;
-    h->y_ref = y - 1;
-    h->cell_rad = step_y * CI_DEG_TO_RAD;
-    /* No minus zero: it would show in the next file. */
-    h->slant_a = pv1 != 0 ? -pv1 : 0;
-    h->slant_b = pv2 != 0 ? -pv2 : 0;
-    return CI_OK;
-}
-
-/* The FREQ and STOKES axes, wherever they stand. */
-static ci_status read_spectral(fitsfile *file, const char *path, ci_fits_header *h)
-{
-    for (int axis = 3; axis <= 4; axis++) {
-        char key[KEY_SIZE], type[FLEN_VALUE];
-        double value, step;
-        snprintf(key, sizeof key, "CTYPE%d", axis);
-        get_text(file, key, type, sizeof type);
-        if (strcmp(type, "FREQ") != 0 && strcmp(type, "STOKES") != 0) continue;
-        snprintf(key, sizeof key, "CRVAL%d", axis);
-        CI_TRY(get_number(file, path, key, 0, &value));
-        if (type[0] == 'F') {
-            snprintf(key, sizeof key, "CDELT%d", axis);
-            CI_TRY(get_number(file, path, key, 0, &step));
-            h->freq_hz = value;
-            h->bandwidth_hz = fabs(step) > 1 ? fabs(step) : 0; /* 1 stands for unknown */
-            continue;
-        }
-        const char *name = fabs(value) < 100 ? ci_fits_stokes_name((int)lrint(value)) : NULL;
-        if (!name)
-            return ci_error(CI_ERR_INPUT, "%s: %s: %g: not a Stokes parameter", path, key, value);
-        snprintf(h->stokes, sizeof h->stokes, "%s", name);
-    }
-    double rest;
-    CI_TRY(get_number(file, path, "RESTFRQ", 0, &rest));
-    if (rest == 0) CI_TRY(get_number(file, path, "RESTFREQ", 0, &rest));
-    if (rest > 0) h->freq_hz = rest;
+    if (h->time_mjd_s > 0 && scale[0] && strcmp(scale, "UTC") != 0)
+        return ci_error(CI_ERR_INPUT, "%s: TIMESYS: %s: only UTC can be read", path, scale);
     return CI_OK;
 }
 
 static ci_status read_known(fitsfile *file, const char *path, ci_fits_header *h)
 {
     double major, minor, pa;
-    CI_TRY(get_number(file, path, "BMAJ", 0, &major));
-    CI_TRY(get_number(file, path, "BMIN", 0, &minor));
-    CI_TRY(get_number(file, path, "BPA", 0, &pa));
+    CI_TRY(ci_fits_number_read(file, path, "BMAJ", 0, &major));
+    CI_TRY(ci_fits_number_read(file, path, "BMIN", 0, &minor));
+    CI_TRY(ci_fits_number_read(file, path, "BPA", 0, &pa));
     if (major < 0 || minor < 0 || minor > major * (1 + 1e-9) || (major > 0 && !(minor > 0)))
         return ci_error(CI_ERR_INPUT, "%s: BMAJ, BMIN: %g, %g: not a beam", path, major, minor);
     h->beam_major_rad = major * CI_DEG_TO_RAD;
     h->beam_minor_rad = minor * CI_DEG_TO_RAD;
     h->beam_pa_rad = pa * CI_DEG_TO_RAD;
-    get_text(file, "BUNIT", h->bunit, sizeof h->bunit);
-    get_text(file, "TELESCOP", h->telescope, sizeof h->telescope);
-    get_text(file, "OBJECT", h->object, sizeof h->object);
-    char date[FLEN_VALUE];
-    get_text(file, "DATE-OBS", date, sizeof date);
-    if (date[0] && ci_time_parse_iso(date, &h->time_mjd_s) != CI_OK) {
-        ci_error_clear(); /* old forms of date are no reason to refuse an image */
-        CI_TRY(get_number(file, path, "MJD-OBS", 0, &h->time_mjd_s));
-        h->time_mjd_s *= CI_DAY_S;
-    }
-    return CI_OK;
+    ci_fits_text_read(file, "BUNIT", h->bunit, sizeof h->bunit);
+    ci_fits_text_read(file, "TELESCOP", h->telescope, sizeof h->telescope);
+    ci_fits_text_read(file, "OBJECT", h->object, sizeof h->object);
+    return read_time(file, path, h);
 }
 
 static ci_status add_card(ci_fits_header *h, const char *key, char *value, const char *comment)
@@ -267,8 +101,7 @@ ci_status ci_fits_header_read(fitsfile *file, const char *path, ci_fits_header *
                         (long long)size[0], (long long)size[1]);
     h->n_x = (size_t)size[0];
     h->n_y = (size_t)size[1];
-    ci_status status = read_world(file, path, h);
-    if (status == CI_OK) status = read_spectral(file, path, h);
+    ci_status status = ci_fits_world_read(file, path, h);
     if (status == CI_OK) status = read_known(file, path, h);
     if (status == CI_OK) status = read_cards(file, path, h);
     if (status != CI_OK) ci_fits_header_clear(h);

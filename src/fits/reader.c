@@ -10,7 +10,8 @@ struct ci_fits_reader
 {
     fitsfile *file;
     char *path;
-    int bitpix;
+    int bitpix; /* as it is stored */
+    bool is_compressed;
     ci_fits_header header;
 };
 
@@ -109,8 +110,9 @@ ci_status ci_fits_reader_open(ci_fits_reader **out, const char *path)
     if (status == CI_OK) status = ci_fits_header_read(r->file, path, &r->header);
     if (status == CI_OK) status = ci_fits_length_check(r->file, path);
     int code = 0;
-    if (status == CI_OK && fits_get_img_equivtype(r->file, &r->bitpix, &code))
+    if (status == CI_OK && fits_get_img_type(r->file, &r->bitpix, &code))
         status = ci_fits_fault(code, path, "header");
+    if (status == CI_OK) r->is_compressed = fits_is_compressed_image(r->file, &code) != 0;
     if (status != CI_OK) {
         ci_fits_reader_close(r);
         return status;
@@ -124,6 +126,38 @@ const ci_fits_header *ci_fits_reader_header(const ci_fits_reader *reader)
     return &reader->header;
 }
 
+bool ci_fits_reader_has_blank(const ci_fits_reader *reader)
+{
+    int code = 0;
+    LONGLONG value;
+    if (reader->bitpix <= 0) return false;
+    fits_read_key_lnglng(reader->file, "BLANK", &value, NULL, &code);
+    fits_clear_errmsg();
+    return code == 0;
+}
+
+/* Integers mark blank pixels by a value, scaled ones too; in floats NaN stands for itself, and a
+ * null value of 0 keeps CFITSIO from touching them. CFITSIO writes to `any` without asking. */
+static int read_plain(const ci_fits_reader *reader, size_t i_row, size_t n_row, float *rows)
+{
+    int code = 0, any = 0;
+    size_t n_x = reader->header.n_x;
+    float blank = reader->bitpix > 0 ? NAN : 0;
+    return fits_read_img_flt(reader->file, 1, (LONGLONG)(i_row * n_x) + 1, (LONGLONG)(n_row * n_x),
+                             blank, rows, &any, &code);
+}
+
+/* By boxes, the one way in which CFITSIO uncompresses images of four axes. */
+static int read_compressed(const ci_fits_reader *reader, size_t i_row, size_t n_row, float *rows)
+{
+    int code = 0, any = 0;
+    long first[9] = {1, (long)i_row + 1, 1, 1, 1, 1, 1, 1, 1},
+         step[9] = {1, 1, 1, 1, 1, 1, 1, 1, 1};
+    long last[9] = {(long)reader->header.n_x, (long)(i_row + n_row), 1, 1, 1, 1, 1, 1, 1};
+    float blank = NAN;
+    return fits_read_subset(reader->file, TFLOAT, first, last, step, &blank, rows, &any, &code);
+}
+
 ci_status ci_fits_reader_rows(ci_fits_reader *reader, size_t i_row, size_t n_row, float *rows)
 {
     const ci_fits_header *h = &reader->header;
@@ -131,15 +165,10 @@ ci_status ci_fits_reader_rows(ci_fits_reader *reader, size_t i_row, size_t n_row
         return ci_error(CI_ERR_INTERNAL, "%s: rows %zu to %zu of %zu", reader->path, i_row,
                         i_row + n_row, h->n_y);
     if (n_row == 0) return CI_OK;
-    int code = 0;
-    /* Integers mark blank pixels by a value; in floats NaN stands for itself, and a null
-     * value of 0 keeps CFITSIO from touching them. */
-    float blank = reader->bitpix > 0 ? NAN : 0;
     errno = 0;
-    if (fits_read_img_flt(reader->file, 1, (LONGLONG)(i_row * h->n_x) + 1,
-                          (LONGLONG)(n_row * h->n_x), blank, rows, NULL, &code))
-        return ci_fits_fault(code, reader->path, "read");
-    return CI_OK;
+    int code = reader->is_compressed ? read_compressed(reader, i_row, n_row, rows)
+                                     : read_plain(reader, i_row, n_row, rows);
+    return code ? ci_fits_fault(code, reader->path, "read") : CI_OK;
 }
 
 /* One HDU's sums: 1 right, 0 not there, -1 wrong. */

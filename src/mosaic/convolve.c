@@ -40,7 +40,7 @@ typedef struct padded
 } padded;
 
 static ci_status read_rows(const mosaic_tile *tile, const mosaic_rows *rows, padded *p,
-                           int64_t *n_nan)
+                           bool *marks_blanks)
 {
     size_t stride = p->n_x + p->margin;
     ci_fits_reader *reader = NULL;
@@ -50,11 +50,19 @@ static ci_status read_rows(const mosaic_tile *tile, const mosaic_rows *rows, pad
     for (size_t i = 0; i < rows->n && status == CI_OK; i++) {
         float *row = p->rows + i * stride;
         status = ci_fits_reader_rows(reader, rows->first + i, 1, row);
-        for (size_t x = 0; x < p->n_x; x++)
-            *n_nan += !isfinite(row[x]);
     }
+    *marks_blanks = ci_fits_reader_has_blank(reader);
     ci_fits_reader_close(reader);
     return status;
+}
+
+static int64_t count_nan(const padded *p, size_t n_row)
+{
+    int64_t n = 0;
+    for (size_t i = 0; i < n_row; i++)
+        for (size_t x = 0; x < p->n_x; x++)
+            n += !isfinite(p->rows[i * (p->n_x + p->margin) + x]);
+    return n;
 }
 
 /* Pixels without a value count 0 in the convolution; where such pixels have a noticeable
@@ -103,9 +111,11 @@ static void trim(padded *p, const mosaic_rows *rows, size_t border)
 static ci_status load_rows(mosaic_job *job, const mosaic_tile *tile, const mosaic_rows *rows,
                            padded *p)
 {
-    int64_t n_nan = 0;
-    bool has_kernel = tile->kernel.major > 0;
-    CI_AGREE(job->comm, read_rows(tile, rows, p, &n_nan));
+    bool has_kernel = tile->kernel.major > 0, marks_blanks = false;
+    CI_AGREE(job->comm, read_rows(tile, rows, p, &marks_blanks));
+    if (!marks_blanks)
+        CI_TRY(ci_mosaic_zeros_blank(job->comm, tile, rows, p->rows, p->n_x + p->margin));
+    int64_t n_nan = count_nan(p, rows->n);
     CI_TRY(ci_par_sum_int(job->comm, &n_nan, 1));
     if (has_kernel && n_nan) CI_AGREE(job->comm, mask_rows(p, rows));
     if (has_kernel) CI_TRY(convolve(job, tile, rows, p));

@@ -11,7 +11,7 @@
 
 static ci_status tile_weights(mosaic_job *job, ci_mosaic_stats *stats)
 {
-    double *sum = NULL, total = 0, freq = 0;
+    double *sum = NULL, total = 0, freq = 0, with_freq = 0;
     CI_TRY(ci_par_alloc(job->comm, &sum, job->n_tile, sizeof *sum, "weights of tiles"));
     ci_status status =
         ci_par_sum_blocks(job->comm, job->rows.n_block, job->rows.block_first,
@@ -19,12 +19,13 @@ static ci_status tile_weights(mosaic_job *job, ci_mosaic_stats *stats)
     for (size_t t = 0; t < job->n_tile && status == CI_OK; t++) {
         total += sum[t];
         freq += sum[t] * job->tile[t].header.freq_hz;
+        with_freq += job->tile[t].header.freq_hz > 0 ? sum[t] : 0;
     }
     for (size_t t = 0; t < job->n_tile && status == CI_OK; t++) {
         stats->tile[t].rms_jy = job->tile[t].rms_jy;
         stats->tile[t].weight_fraction = total > 0 ? sum[t] / total : 0;
     }
-    stats->freq_hz = total > 0 ? freq / total : 0;
+    stats->freq_hz = with_freq > 0 ? freq / with_freq : 0;
     ci_mem_free(sum);
     return status;
 }

@@ -69,6 +69,10 @@ ci_status ci_mosaic_geometry_find(mosaic_job *job);
 /* Common beam and the kernels to it. Local. */
 ci_status ci_mosaic_beam_find(mosaic_job *job);
 
+/* Puts NaN for exact zeros that stand for "no value" in the rows of this rank, pixels
+ * [rows->n][stride]; CI_ERR_INPUT where rounded values cannot be told from them. Collective. */
+ci_status ci_mosaic_zeros_blank(ci_comm *comm, const mosaic_tile *tile, const mosaic_rows *rows,
+                                float *pixels, size_t stride);
 /* The rows of this rank of tile t, convolved to the common beam; pixels without a value NaN.
  * Measures rms_jy. Collective. */
 ci_status ci_mosaic_tile_load(mosaic_job *job, size_t i_tile, mosaic_slab *slab);

@@ -62,6 +62,11 @@ static ci_status check_beam(const mosaic_tile *tile)
     return CI_OK;
 }
 
+static const char *stokes_text(const ci_fits_header *h)
+{
+    return h->stokes[0] ? h->stokes : "not said";
+}
+
 static ci_status check_image(const mosaic_tile *tile, const mosaic_tile *first)
 {
     const ci_fits_header *h = &tile->header;
@@ -71,17 +76,21 @@ static ci_status check_image(const mosaic_tile *tile, const mosaic_tile *first)
     CI_TRY(check_beam(tile));
     if (strcmp(h->stokes, first->header.stokes) != 0)
         return ci_error(CI_ERR_INPUT, "%s: STOKES: %s, but %s: %s: tiles must be alike",
-                        tile->image_path, h->stokes, first->image_path, first->header.stokes);
+                        tile->image_path, stokes_text(h), first->image_path,
+                        stokes_text(&first->header));
+    if (!(h->freq_hz > 0))
+        ci_log_warning("%s: no FREQ axis: whether its band is that of the other tiles is not known",
+                       tile->image_path);
     return CI_OK;
 }
 
-/* Whether two images may be of one band, as far as they say: their frequencies lie within a band,
- * or within what no spectrum shows. */
+/* Whether two images may be of one band, as far as they say: they share half of the wider band, or
+ * their frequencies lie within what no spectrum shows. */
 static bool is_one_band(const ci_fits_header *a, const ci_fits_header *b)
 {
     if (!(a->freq_hz > 0 && b->freq_hz > 0)) return true;
     double band = fmax(a->bandwidth_hz, b->bandwidth_hz);
-    return fabs(a->freq_hz - b->freq_hz) <= fmax(band, 0.01 * fmin(a->freq_hz, b->freq_hz));
+    return fabs(a->freq_hz - b->freq_hz) <= fmax(0.5 * band, 0.01 * fmin(a->freq_hz, b->freq_hz));
 }
 
 /* Whether both have their reference at one place. */
@@ -107,9 +116,15 @@ static ci_status check_pb(const mosaic_tile *tile)
              fabs(a->slant_a - b->slant_a) > 1e-6 || fabs(a->slant_b - b->slant_b) > 1e-6)
         status = ci_error(CI_ERR_INPUT, "%s: world coordinates differ from those of %s",
                           tile->pb_path, tile->image_path);
+    else if (b->stokes[0] && strcmp(b->stokes, "I") != 0 && strcmp(b->stokes, a->stokes) != 0)
+        status = ci_error(CI_ERR_INPUT, "%s: STOKES: %s, but %s: %s: the beam of another",
+                          tile->pb_path, b->stokes, tile->image_path, stokes_text(a));
+    else if (!ci_fits_is_power_unit(b->bunit))
+        status = ci_error(CI_ERR_INPUT, "%s: BUNIT: '%s': a primary beam must be a plain number",
+                          tile->pb_path, b->bunit);
     else if (!is_one_band(a, b))
         status = ci_error(CI_ERR_INPUT,
-                          "%s: RESTFRQ: %.6g MHz, but %s: %.6g MHz: the beam of another band",
+                          "%s: FREQ axis: %.6g MHz, but %s: %.6g MHz: the beam of another band",
                           tile->pb_path, b->freq_hz * 1e-6, tile->image_path, a->freq_hz * 1e-6);
     ci_fits_reader_close(reader);
     return status;
@@ -183,11 +198,11 @@ static ci_status check_pairs(const mosaic_job *job, const mosaic_tile *tile)
     for (const mosaic_tile *other = job->tile; other < tile; other++) {
         const ci_fits_header *b = &other->header;
         if (!is_one_band(a, b))
-            return ci_error(CI_ERR_INPUT,
-                            "%s: RESTFRQ: %.6g MHz, but %s: %.6g MHz: tiles of one mosaic must be "
-                            "of one band: make a mosaic of each",
-                            tile->image_path, a->freq_hz * 1e-6, other->image_path,
-                            b->freq_hz * 1e-6);
+            return ci_error(
+                CI_ERR_INPUT,
+                "%s: FREQ axis: %.6g MHz, but %s: %.6g MHz: tiles of one mosaic must be "
+                "of one band: make a mosaic of each",
+                tile->image_path, a->freq_hz * 1e-6, other->image_path, b->freq_hz * 1e-6);
         bool is_one_observation;
         CI_TRY(find_one_observation(tile, other, &is_one_observation));
         if (is_one_observation)

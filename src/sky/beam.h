@@ -19,6 +19,7 @@ struct ci_sky_beam
     /* IMAGE: pixels [n_y][n_x], 1 at the reference pixel */
     size_t n_x, n_y;
     float *pixel;
+    double slant_a, slant_b;                /* as in ci_fits_header */
     double x_ref, y_ref, cell_rad, freq_hz; /* freq_hz 0: the same at all frequencies */
 };
 

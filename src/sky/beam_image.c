@@ -1,12 +1,32 @@
 /* A primary beam that comes as a FITS image, interpolated. */
 #include <math.h>
+#include <string.h>
 
 #include "contimg/fits.h"
 #include "sky/beam.h"
 
+/* What is not the power of a beam of total intensity. */
+static ci_status check_kind(const ci_fits_header *h, const char *path)
+{
+    if (h->stokes[0] && strcmp(h->stokes, "I") != 0)
+        return ci_error(CI_ERR_INPUT, "%s: STOKES: %s: a beam must be of Stokes I", path,
+                        h->stokes);
+    if (!ci_fits_is_power_unit(h->bunit))
+        return ci_error(CI_ERR_INPUT,
+                        "%s: BUNIT: '%s': a beam must be its power, a plain number (1 at its "
+                        "centre)",
+                        path, h->bunit);
+    if (!(h->freq_hz > 0))
+        ci_log_warning("%s: no FREQ axis, no frequency: the beam is taken to be the same at all "
+                       "frequencies",
+                       path);
+    return CI_OK;
+}
+
 static ci_status read_pixels(ci_sky_beam *beam, ci_fits_reader *reader, const char *path)
 {
     const ci_fits_header *h = ci_fits_reader_header(reader);
+    CI_TRY(check_kind(h, path));
     if (!(h->cell_rad > 0) || !(h->x_ref >= 0 && h->x_ref <= (double)h->n_x - 1) ||
         !(h->y_ref >= 0 && h->y_ref <= (double)h->n_y - 1))
         return ci_error(CI_ERR_INPUT,
@@ -17,6 +37,8 @@ static ci_status read_pixels(ci_sky_beam *beam, ci_fits_reader *reader, const ch
     beam->x_ref = h->x_ref;
     beam->y_ref = h->y_ref;
     beam->cell_rad = h->cell_rad;
+    beam->slant_a = h->slant_a;
+    beam->slant_b = h->slant_b;
     beam->freq_hz = h->freq_hz;
     CI_TRY(ci_mem_alloc(&beam->pixel, h->n_x * h->n_y, sizeof *beam->pixel, "beam image"));
     CI_TRY(ci_fits_reader_rows(reader, 0, h->n_y, beam->pixel));
@@ -54,8 +76,12 @@ static void cubic(double f, double weight[4])
 double ci_sky_beam_image_power(const ci_sky_beam *beam, double l, double m, double freq_hz)
 {
     double scale = beam->freq_hz > 0 && freq_hz > 0 ? freq_hz / beam->freq_hz : 1;
-    double x = beam->x_ref - scale * l / beam->cell_rad; /* east is at smaller x */
-    double y = beam->y_ref + scale * m / beam->cell_rad;
+    l *= scale;
+    m *= scale;
+    if (!(l * l + m * m <= 1)) return 0;
+    double depth = sqrt(1 - l * l - m * m) - 1; /* of a slanted projection */
+    double x = beam->x_ref - (l + beam->slant_a * depth) / beam->cell_rad; /* east: smaller x */
+    double y = beam->y_ref + (m + beam->slant_b * depth) / beam->cell_rad;
     double max_x = (double)beam->n_x - 1, max_y = (double)beam->n_y - 1;
     if (!(x >= 0 && x <= max_x && y >= 0 && y <= max_y)) return 0;
     double x0 = floor(x), y0 = floor(y), wx[4], wy[4], sum = 0;

@@ -67,7 +67,7 @@ for kind in image pb; do
   done
 done
 good 'd.image.fits' 0 image ${band/sb03/sb15} $made --out out/d
-bad 3 'out/d.image.fits: RESTFRQ' 2 mosaic out/a.image.fits out/d.image.fits --out out/damaged
+bad 3 'out/d.image.fits: FREQ axis' 2 mosaic out/a.image.fits out/d.image.fits --out out/damaged
 own_lines | grep -q 'but out/a.image.fits: 14' || fail "$tried: $(own_lines)"
 [ -z "$(find out -name 'damaged*')" ] || fail "files were left: $(find out -name 'damaged*')"
 

@@ -625,11 +625,11 @@ static void test_spoilt(ci_comm *world)
     second = good;
     second.freq_hz = second.pb_freq_hz = 2.8e9;
     CHECK(pair_make(world, second) == CI_ERR_INPUT);
-    CHECK(strstr(ci_error_text(), "b.image.fits: RESTFRQ: 2800 MHz") != NULL);
+    CHECK(strstr(ci_error_text(), "b.image.fits: FREQ axis: 2800 MHz") != NULL);
     CHECK(strstr(ci_error_text(), "a.image.fits: 1400 MHz") != NULL);
     second.freq_hz = 1.45e9;
     CHECK(pair_make(world, second) == CI_ERR_INPUT);
-    CHECK(strstr(ci_error_text(), "b.pb.fits: RESTFRQ: 2800 MHz") != NULL);
+    CHECK(strstr(ci_error_text(), "b.pb.fits: FREQ axis: 2800 MHz") != NULL);
     CHECK(strstr(ci_error_text(), "b.image.fits: 1450 MHz") != NULL);
 
     static const struct

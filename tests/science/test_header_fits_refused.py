@@ -1,0 +1,50 @@
+"""FITS headers that the mosaic must refuse, by the fact, its value and what to do. ci-test: timeout=120"""
+import os
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from header_case import *  # noqa: F403,E402
+
+ALONE = [
+    (dict(LONPOLE=0.0), "LONPOLE: 0"), (dict(LONPOLE=170.0), "LONPOLE: 170"), (dict(CROTA2=3.0), "CROTA2: 3"),
+    (dict(CTYPE1="RA---TAN", CTYPE2="DEC--TAN"), "RA---TAN"), (dict(CTYPE1="GLON-SIN", CTYPE2="GLAT-SIN"), "GLON-SIN"),
+    (dict(CTYPE1="DEC--SIN", CTYPE2="RA---SIN"), "DEC--SIN"), (dict(RADESYS="FK4"), "RADESYS: FK4"),
+    (dict(RADESYS="FK5", EQUINOX=1975.0), "EQUINOX: 1975"), (dict(RADESYS=None, EQUINOX=1950.0), "1950"),
+    (dict(CDELT1=10 / 3600), "CDELT1"), (dict(CDELT2=11 / 3600), "CDELT"), (dict(PC1_2=0.1), "PC1_2: 0.1"),
+    (dict(PC1_3=0.2, CRPIX3=0.0), "PC1_3"), (dict(PV1_1=3.0), "PV1_1: 3"), (dict(CUNIT1="Jy"), "CUNIT1"),
+    (dict(TIMESYS="TAI"), "TIMESYS: TAI"), (dict(CRVAL2=91.0), "CRVAL2: 91"), (dict(CRVAL1="ten"), "CRVAL1"),
+    (dict(CRPIX2=None), "CRPIX2: missing"), (dict(BUNIT="mJy/beam"), "mJy/beam"), (dict(BUNIT="K"), "BUNIT: 'K'"),
+    (dict(BMAJ=None), "BMAJ"),
+]
+PAIRS = [
+    ("I and Q", dict(CRVAL4=2.0), dict(CRVAL4=2.0), "STOKES: Q"),
+    ("I and Q by CRPIX4", dict(CRPIX4=0.0), dict(CRPIX4=0.0), "STOKES: Q"),
+    ("I and not said", dict(CTYPE4=None), dict(CTYPE4=None), "STOKES: not said"),
+    ("another band", dict(CRVAL3=1.5e9), dict(CRVAL3=1.5e9), "FREQ axis: 1500 MHz"),
+    ("another band in GHz", dict(CRVAL3=3.0, CUNIT3="GHz", CDELT3=0.1), dict(CRVAL3=3.0, CUNIT3="GHz"), "3000 MHz"),
+    ("a beam of Q", {}, dict(CRVAL4=2.0), "b.pb.fits: STOKES: Q"),
+    ("a beam in dB", {}, dict(BUNIT="dB"), "b.pb.fits: BUNIT: 'dB'"),
+    ("a beam turned by LONPOLE", {}, dict(LONPOLE=90.0), "b.pb.fits: LONPOLE"),
+    ("a beam of another place", {}, dict(RADESYS="FK5"), "b.pb.fits: world coordinates"),
+]
+
+
+def alone(folder):
+    for cards, words in ALONE:
+        tile(folder, "r", header_of(10.0, 30.0), cards=cards, pb_cards=cards)
+        refused(f"{cards}", mosaic(folder, "r"), "r.image.fits", words)
+
+
+def pairs(folder):
+    tile(folder, "a", header_of(10.0, 30.0))
+    later = dict(date="2026-01-25T00:05:00")
+    for what, cards, pb_cards, words in PAIRS:
+        tile(folder, "b", header_of(10.0, 30.0), cards=cards, pb_cards=pb_cards, **later)
+        refused(what, mosaic(folder, "a", "b"), words)
+
+
+with tempfile.TemporaryDirectory() as scratch:
+    alone(scratch)
+    pairs(scratch)
+end()
