@@ -26,7 +26,7 @@ typedef struct ci_fits_header
     char bunit[16];                                     /* "Jy/beam", "" where none */
     char stokes[8];                                     /* "I", "XX", ... */
     double beam_major_rad, beam_minor_rad, beam_pa_rad; /* FWHM; 0: none */
-    double freq_hz, bandwidth_hz; /* RESTFRQ = weight-mean frequency; 0: none */
+    double freq_hz, bandwidth_hz; /* the FREQ axis: weight-mean frequency; 0: none */
     double time_mjd_s;            /* DATE-OBS, first integration UTC; 0: none */
     char telescope[64], object[64];
     size_t n_card;
