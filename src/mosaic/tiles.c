@@ -84,13 +84,13 @@ static ci_status check_image(const mosaic_tile *tile, const mosaic_tile *first)
     return CI_OK;
 }
 
-/* Whether two images may be of one band, as far as they say: they share half of the wider band, or
- * their frequencies lie within what no spectrum shows. */
+/* Whether two images may be of one band, as far as they say: their frequencies lie within a band,
+ * or within what no spectrum shows. */
 static bool is_one_band(const ci_fits_header *a, const ci_fits_header *b)
 {
     if (!(a->freq_hz > 0 && b->freq_hz > 0)) return true;
     double band = fmax(a->bandwidth_hz, b->bandwidth_hz);
-    return fabs(a->freq_hz - b->freq_hz) <= fmax(0.5 * band, 0.01 * fmin(a->freq_hz, b->freq_hz));
+    return fabs(a->freq_hz - b->freq_hz) <= fmax(band, 0.01 * fmin(a->freq_hz, b->freq_hz));
 }
 
 /* Whether both have their reference at one place. */
@@ -203,6 +203,11 @@ static ci_status check_pairs(const mosaic_job *job, const mosaic_tile *tile)
                 "%s: FREQ axis: %.6g MHz, but %s: %.6g MHz: tiles of one mosaic must be "
                 "of one band: make a mosaic of each",
                 tile->image_path, a->freq_hz * 1e-6, other->image_path, b->freq_hz * 1e-6);
+        if (a->freq_hz > 0 && b->freq_hz > 0 && fabs(a->freq_hz - b->freq_hz) > 0.01 * b->freq_hz)
+            ci_log_warning("%s: %.6g MHz, but %s: %.6g MHz: the mosaic's frequency is not the same "
+                           "everywhere",
+                           tile->image_path, a->freq_hz * 1e-6, other->image_path,
+                           b->freq_hz * 1e-6);
         bool is_one_observation;
         CI_TRY(find_one_observation(tile, other, &is_one_observation));
         if (is_one_observation)

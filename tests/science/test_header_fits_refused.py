@@ -21,7 +21,7 @@ PAIRS = [
     ("I and Q", dict(CRVAL4=2.0), dict(CRVAL4=2.0), "STOKES: Q"),
     ("I and Q by CRPIX4", dict(CRPIX4=0.0), dict(CRPIX4=0.0), "STOKES: Q"),
     ("I and not said", dict(CTYPE4=None), dict(CTYPE4=None), "STOKES: not said"),
-    ("another band", dict(CRVAL3=1.5e9), dict(CRVAL3=1.5e9), "FREQ axis: 1500 MHz"),
+    ("another band", dict(CRVAL3=1.52e9), dict(CRVAL3=1.52e9), "FREQ axis: 1520 MHz"),
     ("another band in GHz", dict(CRVAL3=3.0, CUNIT3="GHz", CDELT3=0.1), dict(CRVAL3=3.0, CUNIT3="GHz"), "3000 MHz"),
     ("a beam of Q", {}, dict(CRVAL4=2.0), "b.pb.fits: STOKES: Q"),
     ("a beam in dB", {}, dict(BUNIT="dB"), "b.pb.fits: BUNIT: 'dB'"),
