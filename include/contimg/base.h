@@ -151,6 +151,8 @@ typedef struct ci_text
     size_t length, capacity;
 } ci_text;
 CI_MUST_CHECK ci_status ci_text_append(ci_text *buffer, const char *format, ...) CI_PRINTF(2, 3);
+/* Text of a manual page: roff's special characters are made plain. */
+void ci_text_print_roff(FILE *out, const char *text);
 /* Whole-string number parsing, C locale; CI_ERR_USAGE names `what` and the text. */
 CI_MUST_CHECK ci_status ci_parse_double(const char *text, const char *what, double *out);
 CI_MUST_CHECK ci_status ci_parse_int(const char *text, const char *what, int64_t *out);

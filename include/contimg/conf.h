@@ -1,5 +1,5 @@
 /* conf: one option table -> one validated, immutable configuration. The table
- * (src/conf/options.def) gives the command line, the CONTIMG_ variables, the keys of the
+ * (contimg/options.def) gives the command line, the CONTIMG_ variables, the keys of the
  * configuration file, --help and the man pages. All functions are local.
  * Precedence: default < file < environment < command line. */
 #ifndef CONTIMG_CONF_H
@@ -70,10 +70,30 @@ void ci_conf_relaxed_text(const ci_conf *conf, ci_conf_id id, char out[CI_CONF_R
 /* One warning for each such limit, with its origin. */
 void ci_conf_relaxed_warn(const ci_conf *conf);
 
-/* --help of a command; the man page (roff) of it. */
+/* --help of a command. */
 void ci_conf_help(FILE *out, ci_conf_command command, const char *usage, const char *about);
-void ci_conf_man(FILE *out, ci_conf_command command, const char *name, const char *usage,
-                 const char *about);
+/* All that the exit code of a status may mean ("out of memory, or no space left on disk"); false
+ * where an earlier status has the same code. */
+#define CI_CONF_EXIT_TEXT 128
+bool ci_conf_exit_text(ci_status status, char out[CI_CONF_EXIT_TEXT]);
+
+/* Of a man page: a command line and what it is for, a path and what it holds. */
+typedef struct ci_conf_entry
+{
+    const char *term, *text;
+} ci_conf_entry;
+typedef struct ci_conf_page
+{
+    ci_conf_command command;       /* whose options are listed; 0 for the program itself */
+    const char *name;              /* "run", "" for the program itself */
+    const char *usage, *about;     /* about: a sentence, of which NAME takes the first clause */
+    const ci_conf_entry *commands; /* of the program; each list ends with a NULL term, */
+    const ci_conf_entry *examples; /* and is NULL where there is none */
+    const ci_conf_entry *files;    /* those that the command reads or writes besides */
+    const char *const *see_also;   /* names of pages, "contimg-run"; ends with NULL */
+} ci_conf_page;
+/* The man page (roff) of a command or of the program. */
+void ci_conf_man(FILE *out, const ci_conf_page *page);
 /* Every value with its origin, one a line (check --values). */
 void ci_conf_print(FILE *out, const ci_conf *conf);
 /* name=value of every option that is not at its default, blank-separated, for provenance;

@@ -6,100 +6,50 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef ci_status (*mpi_function)(ci_comm *world, const ci_conf *conf);
-typedef ci_status (*local_function)(const ci_conf *conf);
-
-typedef struct
-{
-    const char *name;
-    ci_conf_command command;
-    mpi_function with_mpi; /* one of the two */
-    local_function local;
-    const char *usage, *about;
-} command_row;
-
-static const command_row commands[] = {
-    {"run", CI_COMMAND_RUN, ci_run_execute, NULL, "contimg run [FILE...] [OPTION...]",
-     "From UVH5 files to published images, mosaics, source lists and a report: the files named, "
-     "or the oldest complete groups of the input folder."},
-    {"calibrate", CI_COMMAND_CALIBRATE, ci_cli_calibrate, NULL,
-     "contimg calibrate FILE... --model MODEL.csv --out P [OPTION...]",
-     "Solve for bandpass and gains on a model: P.bandpass.calh5 and P.gain.calh5."},
-    {"image", CI_COMMAND_IMAGE, ci_cli_image, NULL,
-     "contimg image FILE... --out PREFIX [--cal P] [OPTION...]",
-     "Image the files of one observation: PREFIX.{dirty,psf,image,residual,model,pb,pbcor}.fits."},
-    {"mosaic", CI_COMMAND_MOSAIC, ci_cli_mosaic, NULL,
-     "contimg mosaic X.image.fits... --out PREFIX [OPTION...]",
-     "Coadd images, each with X.pb.fits beside it: PREFIX.{mosaic,noise,weight}.fits."},
-    {"plan", CI_COMMAND_PLAN, NULL, ci_cli_plan, "contimg plan [FILE...] [OPTION...]",
-     "What run would do: teams, ranks, memory, disk, time, the sbatch line."},
-    {"group", CI_COMMAND_GROUP, NULL, ci_cli_group, "contimg group [OPTION...]",
-     "Scan the input folder, form observations and groups, list them."},
-    {"check", CI_COMMAND_CHECK, NULL, ci_cli_check, "contimg check [OPTION...]",
-     "Is this machine ready: folders, permissions, disk, databases, plugins, Slurm."},
-    {"inspect", CI_COMMAND_INSPECT, NULL, ci_cli_inspect, "contimg inspect FILE... [--json]",
-     "What is in a UVH5, calibration or FITS file; exit code 3 where it is not usable, and why."},
-    {"publish", CI_COMMAND_PUBLISH, NULL, ci_cli_publish,
-     "contimg publish --id ID [--dry-run] | --retry-failed [--dry-run] | --recover",
-     "Publish staged products: one by name, those that failed, or what a crash left."},
-    {"status", CI_COMMAND_STATUS, NULL, ci_cli_status, "contimg status [ID] [--json]",
-     "Observations, groups, runs and publishes, and every change of state."},
-};
-enum
-{
-    N_COMMAND = sizeof commands / sizeof *commands
-};
-
-/* An exit code with all that it may mean, where status i is the first that has it. */
-static void print_exit_code(FILE *out, int i)
-{
-    int code = ci_status_exit_code((ci_status)i);
-    if (i > 0 && ci_status_exit_code((ci_status)(i - 1)) == code) return;
-    fprintf(out, "  %-3d %s", code, ci_status_text((ci_status)i));
-    for (int k = i + 1; k < CI_STATUS_COUNT && ci_status_exit_code((ci_status)k) == code; k++)
-        fprintf(out, ", or %s", ci_status_text((ci_status)k));
-    fprintf(out, "\n");
-}
-
 static void print_usage(FILE *out)
 {
     fprintf(out,
             "contimg %s: radio interferometer visibilities (UVH5) to calibrated images, "
             "mosaics and source lists\n\nusage: contimg COMMAND [ARGUMENT...] [OPTION...]\n\n",
             ci_version());
-    for (int i = 0; i < N_COMMAND; i++)
-        fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].about);
+    for (const ci_cli_command *row = ci_cli_commands; row->name; row++)
+        fprintf(out, "  %-10s %s\n", row->name, row->about);
     fprintf(out, "\ncontimg COMMAND --help lists the options of a command; run, calibrate, image "
                  "and mosaic\nstart MPI, alone or under mpirun or srun.\n\nexit codes:\n");
-    for (int i = 0; i < CI_STATUS_COUNT; i++)
-        print_exit_code(out, i);
+    for (ci_status i = CI_OK; i < CI_STATUS_COUNT; i++) {
+        char text[CI_CONF_EXIT_TEXT];
+        if (ci_conf_exit_text(i, text)) fprintf(out, "  %-3d %s\n", ci_status_exit_code(i), text);
+    }
 }
 
-static const command_row *find_command(const char *name)
+static const ci_cli_command *find_command(const char *name)
 {
-    for (int i = 0; i < N_COMMAND; i++)
-        if (strcmp(commands[i].name, name) == 0) return &commands[i];
+    for (const ci_cli_command *row = ci_cli_commands; row->name; row++)
+        if (strcmp(row->name, name) == 0) return row;
     return NULL;
 }
 
 static ci_status unknown_command(const char *name)
 {
-    const char *names[N_COMMAND];
-    for (int i = 0; i < N_COMMAND; i++)
-        names[i] = commands[i].name;
-    const char *nearest = ci_str_nearest(name, names, N_COMMAND);
+    const char *names[CI_CLI_MAX_COMMAND];
+    size_t n = 0;
+    while (n < CI_CLI_MAX_COMMAND && ci_cli_commands[n].name) {
+        names[n] = ci_cli_commands[n].name;
+        n++;
+    }
+    const char *nearest = ci_str_nearest(name, names, n);
     return ci_error(CI_ERR_USAGE, "no command '%s'%s%s%s; contimg --help lists all", name,
                     nearest ? ", did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
 }
 
-static void log_begin(const command_row *row, const ci_conf *conf)
+static void log_begin(const ci_cli_command *row, const ci_conf *conf)
 {
     const char *file = ci_conf_file(conf);
     ci_log_info("contimg %s %s, configuration: %s", ci_version(), row->name,
                 *file ? file : "defaults, no file");
 }
 
-static ci_status run_local(const command_row *row, int argc, char **argv)
+static ci_status run_local(const ci_cli_command *row, int argc, char **argv)
 {
     ci_conf *conf = NULL;
     bool help = false;
@@ -128,7 +78,7 @@ static ci_status tell(ci_status status)
 }
 
 /* *is_told: rank 0 has spoken for all. */
-static ci_status run_mpi(const command_row *row, int argc, char **argv, bool *is_first,
+static ci_status run_mpi(const ci_cli_command *row, int argc, char **argv, bool *is_first,
                          bool *is_told)
 {
     ci_comm *world = NULL;
@@ -155,6 +105,31 @@ static ci_status run_mpi(const command_row *row, int argc, char **argv, bool *is
     return ci_par_end(world, status);
 }
 
+/* The page of a command; NULL: of the program. */
+static void print_man(const ci_cli_command *row)
+{
+    char names[CI_CLI_MAX_COMMAND][32];
+    const char *pages[CI_CLI_MAX_COMMAND + 3] = {"contimg"};
+    ci_conf_entry commands[CI_CLI_MAX_COMMAND + 1] = {{NULL, NULL}};
+    size_t n = 0;
+    for (; n < CI_CLI_MAX_COMMAND && ci_cli_commands[n].name; n++) {
+        snprintf(names[n], sizeof names[n], "contimg-%s", ci_cli_commands[n].name);
+        pages[n + 1] = names[n];
+        commands[n] = (ci_conf_entry){ci_cli_commands[n].name, ci_cli_commands[n].about};
+    }
+    pages[n + 1] = "contimg-sim";
+    ci_conf_page page = {.name = "",
+                         .usage = "contimg COMMAND [ARGUMENT...] [OPTION...]",
+                         .about = ci_cli_about,
+                         .commands = commands,
+                         .examples = ci_cli_examples,
+                         .see_also = pages};
+    if (row)
+        page = (ci_conf_page){row->command, row->name,     row->usage, row->about,
+                              NULL,         row->examples, row->files, pages};
+    ci_conf_man(stdout, &page);
+}
+
 static ci_status dispatch(int argc, char **argv, bool *is_first, bool *is_told)
 {
     if (argc < 2) return ci_error(CI_ERR_USAGE, "no command given; contimg --help lists all");
@@ -167,7 +142,11 @@ static ci_status dispatch(int argc, char **argv, bool *is_first, bool *is_told)
         printf("contimg %s\n", ci_version());
         return CI_OK;
     }
-    const command_row *row = find_command(argv[1]);
+    if (strcmp(argv[1], "--man") == 0) {
+        print_man(NULL);
+        return CI_OK;
+    }
+    const ci_cli_command *row = find_command(argv[1]);
     if (!row) return unknown_command(argv[1]);
     for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
@@ -175,7 +154,7 @@ static ci_status dispatch(int argc, char **argv, bool *is_first, bool *is_told)
             return CI_OK;
         }
         if (strcmp(argv[i], "--man") == 0) {
-            ci_conf_man(stdout, row->command, row->name, row->usage, row->about);
+            print_man(row);
             return CI_OK;
         }
     }

@@ -7,6 +7,21 @@
 #include "contimg/par.h"
 #include "contimg/registry.h"
 
+/* A row of the table of subcommands. */
+typedef struct ci_cli_command
+{
+    const char *name;
+    ci_conf_command command;
+    ci_status (*with_mpi)(ci_comm *world, const ci_conf *conf); /* one of the two */
+    ci_status (*local)(const ci_conf *conf);
+    const char *usage, *about;
+    const ci_conf_entry *examples, *files; /* of the man page; files: NULL where none */
+} ci_cli_command;
+#define CI_CLI_MAX_COMMAND 32
+extern const ci_cli_command ci_cli_commands[]; /* ends with a NULL name */
+extern const char ci_cli_about[];
+extern const ci_conf_entry ci_cli_examples[];
+
 /* Runs `contimg ARGS`; the process's exit code. */
 int ci_cli_main(int argc, char **argv);
 

@@ -1,4 +1,4 @@
-/* What the option table says to people: --help, man pages, values with their origins. */
+/* What the option table says to people: --help, exit codes, values with their origins. */
 #include "conf/table.h"
 
 #include <string.h>
@@ -34,46 +34,15 @@ void ci_conf_help(FILE *out, ci_conf_command command, const char *usage, const c
     fprintf(out, "  --help\n      this text\n");
 }
 
-/* Text with roff's special characters made plain. */
-static void roff(FILE *out, const char *text)
+bool ci_conf_exit_text(ci_status status, char out[CI_CONF_EXIT_TEXT])
 {
-    if (*text == '.' || *text == '\'') fputs("\\&", out);
-    for (; *text; text++) {
-        if (*text == '-') fputc('\\', out);
-        if (*text == '\\')
-            fputs("\\e", out);
-        else
-            fputc(*text, out);
-    }
-}
-
-void ci_conf_man(FILE *out, ci_conf_command command, const char *name, const char *usage,
-                 const char *about)
-{
-    fprintf(out, ".TH CONTIMG\\-%s 1 \"\" \"contimg %s\"\n.SH NAME\ncontimg\\-%s \\- ", name,
-            ci_version(), name);
-    roff(out, about);
-    fprintf(out, "\n.SH SYNOPSIS\n.nf\n");
-    roff(out, usage);
-    fprintf(out, "\n.fi\n.SH OPTIONS\n");
-    for (int i = 0; i < CI_OPT_COUNT; i++) {
-        const ci_conf_row *row = &ci_conf_rows[i];
-        if (!(row->commands & (unsigned)command)) continue;
-        char option[128], variable[64];
-        option_text(row, option, sizeof option);
-        ci_conf_variable((ci_conf_id)i, variable);
-        fprintf(out, ".TP\n.B ");
-        roff(out, option);
-        fprintf(out, "\n");
-        roff(out, row->help);
-        fprintf(out, " [%s", variable);
-        if (row->missing[0] && row->type != CI_TYPE_FLAG) fprintf(out, "; %s", row->missing);
-        fprintf(out, "]\n");
-    }
-    fprintf(out, ".SH EXIT STATUS\n.nf\n");
-    for (int i = 0; i < CI_STATUS_COUNT; i++)
-        fprintf(out, "%d  %s\n", ci_status_exit_code((ci_status)i), ci_status_text((ci_status)i));
-    fprintf(out, ".fi\n");
+    int code = ci_status_exit_code(status);
+    if (status > CI_OK && ci_status_exit_code(status - 1) == code) return false;
+    size_t n = (size_t)snprintf(out, CI_CONF_EXIT_TEXT, "%s", ci_status_text(status));
+    for (ci_status k = status + 1; k < CI_STATUS_COUNT && ci_status_exit_code(k) == code; k++)
+        if (n < CI_CONF_EXIT_TEXT)
+            n += (size_t)snprintf(out + n, CI_CONF_EXIT_TEXT - n, ", or %s", ci_status_text(k));
+    return true;
 }
 
 void ci_conf_print(FILE *out, const ci_conf *conf)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # ci-test: timeout=300 processors=2
 # The configuration as a user meets it: the deployed contimg.env, unknown keys and options, bad
-# values, --help and man pages, check --values.
+# values, --help, check --values.
 . "$CONTIMG_SOURCE/tests/support/cli.sh"
 commands="run calibrate image mosaic plan group check inspect publish status"
 
@@ -200,24 +200,14 @@ for line in '3   input cannot be used, or no data left' \
   grep -qxF "  $line" "$out" || fail "--help: no '$line' in: $(cat "$out")"
 done
 
-# ---- help and man pages ---------------------------------------------------------------------------
+# ---- help -----------------------------------------------------------------------------------------
 for command in $commands; do
   "$contimg" $command --help >"$out" 2>"$err" || fail "$command --help: exit $?"
   [ ! -s "$err" ] || fail "$command --help writes to stderr: $(cat "$err")"
   grep -q "^usage: contimg $command" "$out" || fail "$command --help: $(head -n 1 "$out")"
   "$contimg" --help | grep -q "^  $command " || fail "contimg --help does not list $command"
-  "$contimg" $command --man >man.1 2>"$err" || fail "$command --man: exit $?"
-  for option in $(sed -n 's/^  \(--[a-z0-9-]*\).*/\1/p' "$out"); do
-    [ "$option" = --help ] || grep -qF -- "$(sed 's/-/\\-/g' <<<"$option")" man.1 ||
-      fail "$command: $option is not in the man page"
-  done
-  if command -v groff >/dev/null; then
-    groff -man -Tutf8 -ww man.1 >/dev/null 2>groff.txt || fail "groff: $(cat groff.txt)"
-    [ ! -s groff.txt ] || fail "$command: groff: $(head -n 3 groff.txt)"
-  fi
 done
-command -v groff >/dev/null || echo "no groff: man pages are not formatted"
 "$contimg" --help >"$out" 2>"$err" && [ ! -s "$err" ] || fail "--help"
 "$contimg" --version | grep -q '^contimg [0-9]' || fail "--version"
 "$contimg" run --help >/dev/full 2>"$err" && fail "--help to a full device: exit 0"
-echo "configuration: deployed file and environment by $(wc -w <<<"$commands") commands, origins, refusals, help, man"
+echo "configuration: deployed file and environment by $(wc -w <<<"$commands") commands, origins, refusals, help"

@@ -561,7 +561,13 @@ static void print_help(FILE *out)
 
 static void print_man(FILE *out)
 {
-    ci_conf_man(out, CI_COMMAND_IMAGE, "image", "contimg image", "About it.");
+    const char *const see_also[] = {"contimg", "contimg-image", NULL};
+    ci_conf_page page = {.command = CI_COMMAND_IMAGE,
+                         .name = "image",
+                         .usage = "contimg image",
+                         .about = "About it.",
+                         .see_also = see_also};
+    ci_conf_man(out, &page);
 }
 
 static void print_values(FILE *out)
@@ -579,8 +585,8 @@ static void texts_hold_the_options_of_the_command(void **state)
     assert_non_null(strstr(help, "CONTIMG_CELL_ARCSEC"));
     assert_non_null(strstr(help, "--help"));
     assert_null(strstr(help, "--teams"));
-    assert_non_null(strstr(man, ".TH CONTIMG\\-image 1"));
-    assert_non_null(strstr(man, "\\-\\-cell\\-arcsec arcsec"));
+    assert_non_null(strstr(man, ".TH CONTIMG\\-IMAGE 1"));
+    assert_non_null(strstr(man, "\\-\\-cell\\-arcsec\\fR \\fIarcsec"));
     assert_null(strstr(man, "\\-\\-teams"));
     assert_non_null(strstr(man, ".SH EXIT STATUS"));
     assert_non_null(strstr(values, "CONTIMG_SIZE=64  # command line\n"));

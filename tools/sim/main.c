@@ -2,6 +2,8 @@
 #include "contimg/par.h"
 #include "world.h"
 
+#include <string.h>
+
 /* Files are dealt out in turn; each rank writes whole files. */
 static ci_status write_files(ci_comm *comm, sim_world *w, int64_t *n_file)
 {
@@ -49,6 +51,10 @@ static ci_status simulate(ci_comm *comm, const sim_options *options)
 
 int main(int argc, char **argv)
 {
+    if (argc == 2 && strcmp(argv[1], "--man") == 0) { /* while building, where MPI may not start */
+        sim_options_man(stdout);
+        return ci_status_exit_code(fflush(stdout) == 0 ? CI_OK : CI_ERR_IO);
+    }
     ci_comm *world = NULL;
     sim_options options;
     ci_status status = ci_par_start(&world);
@@ -62,6 +68,8 @@ int main(int argc, char **argv)
     status = sim_options_parse(&options, argc, argv);
     if (status == CI_OK && options.want_help) {
         if (is_first) sim_options_help(stdout);
+    } else if (status == CI_OK && options.want_man) {
+        if (is_first) sim_options_man(stdout);
     } else if (status == CI_OK && options.want_version) {
         if (is_first) printf("contimg-sim %s\n", ci_version());
     } else if (status == CI_OK) {

@@ -71,6 +71,7 @@ static const entry table[] = {
     {"rfi-jy", "JY", "300", "its median strength; bursts are 20 times stronger", REAL, AT(rfi_jy)},
     {"missing-sub-band", "K|TILE:K,...", "", "files that are not written", TEXT, AT(missing_sub_band)},
     {"help", "", "", "this text", SWITCH, AT(want_help)},
+    {"man", "", "", "the man page, for man -l -", SWITCH, AT(want_man)},
     {"version", "", "", "version", SWITCH, AT(want_version)},
 };
 /* clang-format on */
@@ -88,13 +89,15 @@ static ci_status set_value(sim_options *o, const entry *e, const char *text)
     return CI_OK;
 }
 
+static const char about[] =
+    "Writes UVH5 files in DSA-110's layout with a known sky and known gains, and\n"
+    "beside them truth.json, truth.csv (sources), truth-calibrator.csv and\n"
+    "truth-catalogue.csv (what a survey would list, to calibrate on). Runs alone\n"
+    "or under mpirun; files have the same bytes at any number of ranks.";
+
 void sim_options_help(FILE *to)
 {
-    fprintf(to, "usage: contimg-sim --out DIR [OPTION...]\n\n"
-                "Writes UVH5 files in DSA-110's layout with a known sky and known gains, and\n"
-                "beside them truth.json, truth.csv (sources), truth-calibrator.csv and\n"
-                "truth-catalogue.csv (what a survey would list, to calibrate on). Runs alone\n"
-                "or under mpirun; files have the same bytes at any number of ranks.\n\n");
+    fprintf(to, "usage: contimg-sim --out DIR [OPTION...]\n\n%s\n\n", about);
     for (size_t i = 0; i < N_ENTRY; i++) {
         char left[64];
         snprintf(left, sizeof left, "--%s%s%s", table[i].name, table[i].argument[0] ? " " : "",
@@ -102,6 +105,63 @@ void sim_options_help(FILE *to)
         fprintf(to, "  %-36s %s%s%s%s\n", left, table[i].help, table[i].missing[0] ? " [" : "",
                 table[i].missing, table[i].missing[0] ? "]" : "");
     }
+}
+
+/* A term in bold and what it takes, its text below, indented. */
+static void put_term(FILE *to, const char *bold, const char *rest)
+{
+    fprintf(to, ".TP\n\\fB");
+    ci_text_print_roff(to, bold);
+    fprintf(to, "\\fR ");
+    ci_text_print_roff(to, rest);
+    fprintf(to, "\n");
+}
+
+static void put_options(FILE *to)
+{
+    for (size_t i = 0; i < N_ENTRY; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "--%s", table[i].name);
+        put_term(to, name, table[i].argument);
+        ci_text_print_roff(to, table[i].help);
+        if (table[i].missing[0]) {
+            fprintf(to, " [");
+            ci_text_print_roff(to, table[i].missing);
+            fprintf(to, "]");
+        }
+        fprintf(to, "\n");
+    }
+}
+
+void sim_options_man(FILE *to)
+{
+    fprintf(to,
+            ".TH CONTIMG\\-SIM 1 \"\" \"contimg %s\" \"contimg manual\"\n.nh\n.ad l\n.SH NAME\n"
+            "contimg\\-sim \\- visibilities with a known truth, in DSA\\-110\\(aqs layout\n"
+            ".SH SYNOPSIS\n.nf\ncontimg\\-sim \\-\\-out DIR [OPTION...]\n.fi\n.SH DESCRIPTION\n",
+            ci_version());
+    ci_text_print_roff(to, about);
+    fprintf(to, "\n.SH OPTIONS\nIn brackets: the default.\n");
+    put_options(to);
+    fprintf(
+        to,
+        ".SH EXAMPLES\nA small group with unknown gains and a bright calibrator:\n.PP\n.nf\n.RS\n");
+    ci_text_print_roff(to, "mpirun -n 2 contimg-sim --out sim --tiles 3 --sub-bands 4 --random 300 "
+                           "--calibrator 12.7 --gain-phase random --units raw");
+    fprintf(to, "\n.RE\n.fi\n.SH FILES\n");
+    put_term(to, "DIR/TIME_sbNN.hdf5", "");
+    fprintf(to, "visibilities, one file for each tile and sub\\-band\n");
+    put_term(to, "DIR/truth.json, DIR/truth.csv", "");
+    fprintf(to, "everything that was simulated; its sources\n");
+    put_term(to, "DIR/truth-calibrator.csv, DIR/truth-catalogue.csv", "");
+    fprintf(
+        to,
+        "models to calibrate on\n.SH EXIT STATUS\nThose of\n.BR contimg (1).\n.SH ENVIRONMENT\n");
+    put_term(to, "CONTIMG_SHARE", "");
+    fprintf(
+        to,
+        "folder of stations and earth orientation; default: ../share/contimg beside the\nprogram\n"
+        ".SH SEE ALSO\n.BR contimg (1),\n.BR contimg\\-run (1)\n");
 }
 
 static ci_status unknown_option(const char *name)
@@ -242,7 +302,7 @@ ci_status sim_options_parse(sim_options *o, int argc, char **argv)
         if (table[k].type != SWITCH) CI_TRY(set_value(o, &table[k], table[k].missing));
     for (int i = 1; i < argc; i++)
         CI_TRY(parse_one(o, argc, argv, &i));
-    if (o->want_help || o->want_version) return CI_OK;
+    if (o->want_help || o->want_man || o->want_version) return CI_OK;
     return check(o);
 }
 
@@ -254,7 +314,7 @@ void sim_options_json(const sim_options *o, ci_json *into)
         int64_t integer;
         /* The folder is where the file lies: leaving it out makes truth.json the same anywhere. */
         if (strcmp(table[k].name, "out") == 0 || strcmp(table[k].name, "help") == 0 ||
-            strcmp(table[k].name, "version") == 0)
+            strcmp(table[k].name, "man") == 0 || strcmp(table[k].name, "version") == 0)
             continue;
         switch (table[k].type) {
         case TEXT:

@@ -1,4 +1,5 @@
-/* options: the command line of contimg-sim. One table gives names, defaults and --help. */
+/* options: the command line of contimg-sim. One table gives names, defaults, --help and the man
+ * page. */
 #ifndef SIM_OPTIONS_H
 #define SIM_OPTIONS_H
 
@@ -17,7 +18,7 @@ typedef struct sim_options
     double catalogue_error, catalogue_min_jy, nan_fraction, rfi_jy, name_jitter_s, tile_step_s;
     int64_t n_chan, n_time, n_tile, n_random, n_outside, calibrator_tile, seed;
     int64_t n_dead, n_dead_pol, n_fine, n_int;
-    bool noise_after, want_help, want_version;
+    bool noise_after, want_help, want_man, want_version;
     /* derived */
     bool is_beam_none, is_smear_off, is_raw;
     double start_mjd_s;
@@ -27,6 +28,8 @@ typedef struct sim_options
 /* Defaults, then the command line, then checks. */
 CI_MUST_CHECK ci_status sim_options_parse(sim_options *out, int argc, char **argv);
 void sim_options_help(FILE *to);
+/* The man page (roff). */
+void sim_options_man(FILE *to);
 /* "3,7-9" against 0..n_max-1 (or 1..): calls set for each number. */
 CI_MUST_CHECK ci_status sim_options_list(const char *text, const char *what, int64_t low,
                                          int64_t high, bool *on);

@@ -1,0 +1,20 @@
+# Writes the man pages of CONTIMG, one of each command that its own page names, and of SIM into OUT.
+function(write_page name)
+  execute_process(COMMAND ${ARGN} --man OUTPUT_VARIABLE page RESULT_VARIABLE code ERROR_VARIABLE error)
+  if(NOT code EQUAL 0)
+    message(FATAL_ERROR "${name}.1: ${ARGN} --man ended with ${code}: ${error}")
+  endif()
+  file(WRITE ${OUT}/${name}.1 "${page}")
+endfunction()
+
+file(REMOVE_RECURSE ${OUT})
+write_page(contimg-sim ${SIM})
+execute_process(COMMAND ${CONTIMG} --man OUTPUT_VARIABLE page)
+string(REGEX MATCHALL "contimg\\\\-[a-z]+" names "${page}")
+list(REMOVE_DUPLICATES names)
+list(TRANSFORM names REPLACE "contimg\\\\-" "")
+list(REMOVE_ITEM names sim)
+foreach(name ${names})
+  write_page(contimg-${name} ${CONTIMG} ${name})
+endforeach()
+write_page(contimg ${CONTIMG}) # last: what the build looks for
