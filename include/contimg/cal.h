@@ -113,22 +113,8 @@ CI_MUST_CHECK ci_status ci_cal_solve(ci_comm *comm, const ci_vis_set *set, ci_ca
                                      ci_cal_table **bandpass, ci_cal_table **gain,
                                      ci_cal_quality *quality);
 
-/* What a table must meet, science.md "Table gates". */
-typedef struct ci_cal_limits
-{
-    double warn_flagged, max_flagged;    /* 0.05, 0.30 */
-    double min_amplitude, max_amplitude; /* 0.1, 10, of the median over receptors */
-    double max_phase_scatter_deg;        /* 30 */
-    int min_antenna;                     /* 10, or all that the array has */
-} ci_cal_limits;
-/* The values named above. Local. */
-void ci_cal_limits_default(ci_cal_limits *limits);
 /* The numbers of one table alone (residual NaN, n_iteration 0). Local. */
 CI_MUST_CHECK ci_status ci_cal_table_quality(const ci_cal_table *table, ci_cal_quality *out);
-/* CI_ERR_GATE with the number and its limit, `what` (a path or a kind) in front; warnings
- * to the log. Local. */
-CI_MUST_CHECK ci_status ci_cal_table_gate(const ci_cal_table *table, const ci_cal_limits *limits,
-                                          const char *what);
 
 /* Divides data by the table's gains (bandpass nearest in time; gains linear in complex
  * log over time), multiplies weights by |g1 g2|^2, flags CAL where there is none (and where

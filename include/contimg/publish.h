@@ -1,4 +1,4 @@
-/* publish: gates, and the steps that bring a product from staging to the products folder so
+/* publish: the steps that bring a product from staging to the products folder so
  * that a kill between any two loses nothing and publishes nothing twice. Local; calls no MPI
  * and no HDF5, so a second thread may run it with a registry handle of its own.
  *
@@ -8,85 +8,23 @@
 #ifndef CONTIMG_PUBLISH_H
 #define CONTIMG_PUBLISH_H
 
+#include "contimg/qa.h"
 #include "contimg/registry.h"
-
-typedef enum ci_publish_gate_outcome
-{
-    CI_GATE_PASS,
-    CI_GATE_WARN,
-    CI_GATE_SKIP, /* cannot be judged, with the reason */
-    CI_GATE_FAIL
-} ci_publish_gate_outcome;
-
-typedef struct ci_publish_gate
-{
-    char name[CI_REGISTRY_WORD]; /* opens, checksum, wcs, units, beam, provenance, finite,
-                                    noise, dynamic_range, peak_snr, flux_ratio */
-    ci_publish_gate_outcome outcome;
-    double value, limit; /* NaN where it has none */
-    char text[CI_REGISTRY_TEXT];
-} ci_publish_gate;
-#define CI_PUBLISH_MAX_GATES 48
-typedef struct ci_publish_gates
-{
-    size_t n;
-    ci_publish_gate item[CI_PUBLISH_MAX_GATES];
-    bool refused; /* one has failed */
-    bool warned;
-} ci_publish_gates;
-
-/* Limits; CONTIMG_QA_* and options override. A limit that is looser than the default is
- * said by a WARN of its gate. */
-typedef struct ci_publish_limits
-{
-    double max_noise_ratio, warn_noise_ratio; /* rms / thermal: 3, 1.5 */
-    double min_dynamic_range, min_peak_snr;   /* 5, 5 */
-    double min_flux_ratio, max_flux_ratio;    /* 0.8, 1.2 */
-    int64_t min_flux_match;                   /* 5 */
-    double pb_cut;                            /* 0.2 */
-    const char *const *provenance_cards;      /* NULL-terminated; further FITS cards that must
-                                                 be there; NULL: none */
-} ci_publish_limits;
-void ci_publish_limits_default(ci_publish_limits *limits);
-
-/* What the gates judge. Measured values NaN (or 0 matches) where not known. */
-typedef struct ci_publish_subject
-{
-    const char *image;    /* image.fits or mosaic.fits */
-    const char *pb;       /* tile: pb.fits; NULL for a mosaic */
-    const char *weight;   /* mosaic: weight.fits; NULL for a tile */
-    const char *noise;    /* mosaic: noise.fits; NULL for a tile */
-    const char *residual; /* tile: residual.fits, where the rms is measured; may be NULL */
-    double thermal_jy, flux_ratio;
-    int64_t n_flux_match;
-    bool accept_incomplete; /* files named by a person: what they cannot meet is skipped */
-} ci_publish_subject;
-/* Judges one image. The result is in *gates; a status only where judging itself failed: a
- * file that is no image or damaged is a gate that fails, one that the system would not open or
- * read (CI_ERR_IO, _MEMORY, _DISK) says nothing about the product. A tile passes where its
- * opens, checksum, wcs, beam, noise and dynamic_range gates hold: ci_publish_tile_passes. */
-CI_MUST_CHECK ci_status ci_publish_gates_judge(ci_publish_gates *gates,
-                                               const ci_publish_subject *subject,
-                                               const ci_publish_limits *limits);
-bool ci_publish_tile_passes(const ci_publish_gates *gates, char why[CI_REGISTRY_TEXT]);
-ci_json *ci_publish_gates_json(const ci_publish_gates *gates);
-/* The first failed gates in one line. */
-void ci_publish_gates_text(const ci_publish_gates *gates, char out[CI_REGISTRY_TEXT]);
 
 typedef struct ci_publish_options
 {
     const char *staging_base;  /* products are staged below it */
     const char *products_base; /* and published below it */
-    ci_publish_limits limits;
-    bool by_name;        /* a person asked for this product */
-    bool remove_staging; /* of mosaics, after the commit */
-    bool rebuild;        /* recover: products that stand published and are not in the registry
-                            get their row again, and the files of all are compared with their
-                            checksums; without it, they are only looked for */
-    bool dry_run;        /* gates and path rules only; nothing changes */
-    double lease_s;      /* 600, renewed while copying */
-    double backoff_s;    /* 60: waits 60, 120 s, ... */
-    int64_t max_attempt; /* 3 */
+    ci_qa_limits limits;       /* of the gates */
+    bool by_name;              /* a person asked for this product */
+    bool remove_staging;       /* of mosaics, after the commit */
+    bool rebuild;              /* recover: products that stand published and are not in the registry
+                                  get their row again, and the files of all are compared with their
+                                  checksums; without it, they are only looked for */
+    bool dry_run;              /* gates and path rules only; nothing changes */
+    double lease_s;            /* 600, renewed while copying */
+    double backoff_s;          /* 60: waits 60, 120 s, ... */
+    int64_t max_attempt;       /* 3 */
 } ci_publish_options;
 void ci_publish_options_default(ci_publish_options *options);
 
@@ -105,7 +43,7 @@ typedef struct ci_publish_result
     ci_publish_result_kind kind;
     char text[2 * CI_REGISTRY_TEXT];
     char published_path[4096];
-    ci_publish_gates gates;
+    ci_qa_gates gates;
 } ci_publish_result;
 
 /* Publishes one product. The status is the error's, the result says what became of it. */

@@ -8,6 +8,7 @@
 #include "contimg/flag.h"
 #include "contimg/image.h"
 #include "contimg/plan.h"
+#include "contimg/qa.h"
 #include "contimg/sky.h"
 #include "contimg/uvh5.h"
 
@@ -72,6 +73,8 @@ CI_MUST_CHECK ci_status ci_tile_model_seen(const ci_sky_eop *eop, const ci_vis_m
 /* CI_ERR_INPUT where no source of the model (its name for the text) is in the beam. Local. */
 CI_MUST_CHECK ci_status ci_tile_model_check(const ci_tile_data *data, const ci_sky_model *model,
                                             const char *name);
+/* The limits of the quality gates as the options set them. Local. */
+void ci_tile_qa_limits(ci_qa_limits *out, const ci_conf *conf);
 /* Both tables by science.md's gates, the options' limits. The same on all ranks. Local. */
 CI_MUST_CHECK ci_status ci_tile_tables_judge(const ci_conf *conf, const ci_cal_table *bandpass,
                                              const ci_cal_table *gain);

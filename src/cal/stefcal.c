@@ -18,6 +18,10 @@ enum
     N_REWEIGHT = 4
 };
 
+/* Amplitudes beyond these, of the median over the receptors, are no solution. */
+#define MIN_AMPLITUDE 0.1
+#define MAX_AMPLITUDE 10.0
+
 struct ci_cal_stefcal
 {
     ci_cal_stefcal_options options;
@@ -305,13 +309,11 @@ static void solution_write(ci_cal_stefcal *s, double scale2, int32_t i_ref, ci_c
         if (!flag[a]) s->scratch[n_good++] = amplitude;
     }
     double median = ci_num_median(s->scratch, n_good);
-    ci_cal_limits limits;
-    ci_cal_limits_default(&limits);
     for (size_t p = 0; p < n; p++) {
         size_t a = (size_t)s->antenna[p];
         double amplitude = cabs(gain[a]);
-        if (!flag[a] && !(amplitude >= limits.min_amplitude * median &&
-                          amplitude <= limits.max_amplitude * median))
+        if (!flag[a] &&
+            !(amplitude >= MIN_AMPLITUDE * median && amplitude <= MAX_AMPLITUDE * median))
             flag[a] = CI_CAL_FAILED;
     }
 }

@@ -1,4 +1,4 @@
-/* Tables in memory, their quality and their gates. */
+/* Tables in memory and their quality. */
 #include "contimg/cal.h"
 #include "contimg/num.h"
 
@@ -50,16 +50,6 @@ void ci_cal_table_free(ci_cal_table *table)
     ci_mem_free(table->flag);
     ci_mem_free(table->snr);
     ci_mem_free(table);
-}
-
-void ci_cal_limits_default(ci_cal_limits *limits)
-{
-    *limits = (ci_cal_limits){.warn_flagged = 0.05,
-                              .max_flagged = 0.30,
-                              .min_amplitude = 0.1,
-                              .max_amplitude = 10,
-                              .max_phase_scatter_deg = 30,
-                              .min_antenna = 10};
 }
 
 /* Amplitudes relative to the median over receptors of one hand at one time and channel. */
@@ -166,36 +156,5 @@ ci_status ci_cal_table_quality(const ci_cal_table *t, ci_cal_quality *q)
         }
         q->n_antenna += any;
     }
-    return CI_OK;
-}
-
-ci_status ci_cal_table_gate(const ci_cal_table *t, const ci_cal_limits *limits, const char *what)
-{
-    ci_cal_quality q;
-    CI_TRY(ci_cal_table_quality(t, &q));
-    size_t n_needed = limits->min_antenna > 0 ? (size_t)limits->min_antenna : 0;
-    if (n_needed > t->array.n_antenna) n_needed = t->array.n_antenna;
-    if (q.n_solution == 0) return ci_error(CI_ERR_GATE, "%s: no solution in the table", what);
-    if (q.n_antenna < n_needed)
-        return ci_error(CI_ERR_GATE, "%s: %zu antennas have a solution, at least %zu are asked for",
-                        what, q.n_antenna, n_needed);
-    if (q.flagged_fraction > limits->max_flagged)
-        return ci_error(CI_ERR_GATE,
-                        "%s: %.1f %% of the solutions of working receptors are flagged (%zu of "
-                        "%zu), the limit is %.1f %%",
-                        what, 100 * q.flagged_fraction, q.n_failed, q.n_failed + q.n_solution,
-                        100 * limits->max_flagged);
-    if (q.min_amplitude < limits->min_amplitude || q.max_amplitude > limits->max_amplitude)
-        return ci_error(
-            CI_ERR_GATE, "%s: amplitudes from %.3g to %.3g of the median, the limits are %g and %g",
-            what, q.min_amplitude, q.max_amplitude, limits->min_amplitude, limits->max_amplitude);
-    if (t->kind == CI_CAL_GAIN && q.phase_scatter_deg > limits->max_phase_scatter_deg)
-        return ci_error(CI_ERR_GATE,
-                        "%s: phases scatter by %.1f deg over time (median over receptors, trend "
-                        "taken out), the limit is %.1f deg",
-                        what, q.phase_scatter_deg, limits->max_phase_scatter_deg);
-    if (q.flagged_fraction > limits->warn_flagged)
-        ci_log_warning("%s: %.1f %% of the solutions of working receptors are flagged", what,
-                       100 * q.flagged_fraction);
     return CI_OK;
 }

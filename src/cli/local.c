@@ -3,9 +3,10 @@
 
 #include "contimg/ingest.h"
 #include "contimg/ops.h"
-#include "contimg/run.h"
 #include "contimg/publish.h"
 #include "contimg/registry.h"
+#include "contimg/run.h"
+#include "contimg/tile.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -291,10 +292,7 @@ static void publish_options(const ci_conf *conf, const ci_cli_opened *o,
     options->products_base = o->places.products;
     options->dry_run = ci_conf_bool(conf, CI_OPT_DRY_RUN);
     options->by_name = true;
-    options->limits.max_noise_ratio = ci_conf_double(conf, CI_OPT_QA_IMG_MAX_NOISE_RATIO);
-    options->limits.warn_noise_ratio = 0.5 * options->limits.max_noise_ratio;
-    options->limits.min_dynamic_range = ci_conf_double(conf, CI_OPT_QA_IMG_MIN_DYNAMIC_RANGE);
-    options->limits.min_peak_snr = ci_conf_double(conf, CI_OPT_QA_IMG_MIN_PEAK_SNR);
+    ci_tile_qa_limits(&options->limits, conf);
 }
 
 /* The limits that this command judges by and that are relaxed, on one line. */

@@ -67,7 +67,7 @@ static ci_status provenance_text(char **out, const attempt *a, const char *date)
     if (a->p->metadata_json[0] &&
         ci_json_parse(&metadata, a->p->metadata_json, "metadata") == CI_OK)
         ci_json_put(root, "metadata", metadata);
-    ci_json_put(root, "gates", ci_publish_gates_json(&a->result->gates));
+    ci_json_put(root, "gates", ci_qa_gates_json(&a->result->gates));
     for (size_t i = 0; i < a->files.n; i++) {
         const ci_publish_file *f = &a->files.item[i];
         ci_json *one = ci_json_object();
@@ -143,7 +143,7 @@ static ci_status rename_part(attempt *a, bool *lost_race)
 static ci_status commit(attempt *a)
 {
     char *gates = NULL;
-    ci_json *json = ci_publish_gates_json(&a->result->gates);
+    ci_json *json = ci_qa_gates_json(&a->result->gates);
     ci_status status = a->result->gates.n ? ci_json_print(&gates, json, false) : CI_OK;
     ci_json_free(json);
     if (status == CI_OK)
@@ -187,8 +187,8 @@ static ci_status steps(attempt *a)
     if (a->files.n == 0) return ci_error(CI_ERR_INPUT, "%s: no files in it", a->p->stage_path);
     CI_TRY(ci_publish_judge_files(a->registry, a->p, &a->files, a->options, &a->result->gates));
     if (a->result->gates.refused) {
-        char why[CI_REGISTRY_TEXT];
-        ci_publish_gates_text(&a->result->gates, why);
+        char why[CI_QA_TEXT];
+        ci_qa_gates_text(&a->result->gates, why);
         return ci_error(CI_ERR_GATE, "%s: refused: %s", a->p->id, why);
     }
     CI_TRY(renew(a));

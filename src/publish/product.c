@@ -9,7 +9,7 @@
 void ci_publish_options_default(ci_publish_options *options)
 {
     *options = (ci_publish_options){.lease_s = 600, .backoff_s = 60, .max_attempt = 3};
-    ci_publish_limits_default(&options->limits);
+    ci_qa_limits_default(&options->limits);
 }
 
 static ci_status conclude(ci_publish_result *result, ci_publish_result_kind kind, ci_status status,
@@ -94,7 +94,7 @@ static ci_status end_refused(ci_registry *registry, const ci_registry_product *p
 {
     char *gates = NULL;
     ci_error_saved saved = ci_error_save(CI_ERR_GATE);
-    ci_json *json = ci_publish_gates_json(&result->gates);
+    ci_json *json = ci_qa_gates_json(&result->gates);
     ci_status status = ci_json_print(&gates, json, false);
     ci_json_free(json);
     if (status == CI_OK)
@@ -227,8 +227,8 @@ static ci_status dry_run(ci_registry *registry, const ci_registry_product *p,
     close(fd);
     CI_TRY(status);
     if (result->gates.refused) {
-        char why[CI_REGISTRY_TEXT];
-        ci_publish_gates_text(&result->gates, why);
+        char why[CI_QA_TEXT];
+        ci_qa_gates_text(&result->gates, why);
         return conclude(result, CI_PUBLISH_GATE, CI_ERR_GATE, "%s: would be refused: %s", p->id,
                         why);
     }

@@ -92,6 +92,6 @@ bool ci_publish_is_date(const char *name);
 CI_MUST_CHECK ci_status ci_publish_judge_files(ci_registry *registry, const ci_registry_product *p,
                                                const ci_publish_files *files,
                                                const ci_publish_options *options,
-                                               ci_publish_gates *gates);
+                                               ci_qa_gates *gates);
 
 #endif

@@ -14,7 +14,7 @@ static const char *fd_path(char out[64], const ci_publish_files *files, const ch
 }
 
 /* Texts speak of the file's name, not of a number of ours. */
-static void name_put_back(char text[CI_REGISTRY_TEXT], const ci_publish_files *files)
+static void name_put_back(char text[CI_QA_TEXT], const ci_publish_files *files)
 {
     static const char head[] = "/proc/self/fd/";
     char *at = strstr(text, head), *end;
@@ -22,9 +22,9 @@ static void name_put_back(char text[CI_REGISTRY_TEXT], const ci_publish_files *f
     long fd = strtol(at + strlen(head), &end, 10);
     for (size_t k = 0; k < files->n; k++) {
         if (files->item[k].fd != fd) continue;
-        char fresh[2 * CI_REGISTRY_TEXT];
+        char fresh[2 * CI_QA_TEXT];
         snprintf(fresh, sizeof fresh, "%.*s%s%s", (int)(at - text), text, files->item[k].name, end);
-        snprintf(text, CI_REGISTRY_TEXT, "%.*s", CI_REGISTRY_TEXT - 1, fresh);
+        snprintf(text, CI_QA_TEXT, "%.*s", CI_QA_TEXT - 1, fresh);
         return;
     }
 }
@@ -32,14 +32,14 @@ static void name_put_back(char text[CI_REGISTRY_TEXT], const ci_publish_files *f
 /* What kept the gates from judging, with the file's name. */
 static ci_status fault_named(ci_status status, const ci_publish_files *files)
 {
-    char text[CI_REGISTRY_TEXT];
-    snprintf(text, sizeof text, "%.*s", CI_REGISTRY_TEXT - 1, ci_error_text());
+    char text[CI_QA_TEXT];
+    snprintf(text, sizeof text, "%.*s", CI_QA_TEXT - 1, ci_error_text());
     name_put_back(text, files);
     return ci_error(status, "%s", text);
 }
 
 static ci_status measured(ci_registry *registry, const ci_registry_product *p, bool is_mosaic,
-                          ci_publish_subject *s)
+                          ci_qa_subject *s)
 {
     ci_registry_images *images = NULL;
     ci_registry_groups *groups = NULL;
@@ -60,10 +60,10 @@ static ci_status measured(ci_registry *registry, const ci_registry_product *p, b
 
 ci_status ci_publish_judge_files(ci_registry *registry, const ci_registry_product *p,
                                  const ci_publish_files *files, const ci_publish_options *options,
-                                 ci_publish_gates *gates)
+                                 ci_qa_gates *gates)
 {
     char paths[5][64];
-    ci_publish_subject s = {0};
+    ci_qa_subject s = {0};
     bool is_mosaic = strcmp(p->type, "mosaic") == 0;
     CI_TRY(measured(registry, p, is_mosaic, &s));
     s.image = fd_path(paths[0], files, is_mosaic ? "mosaic.fits" : "image.fits");
@@ -73,16 +73,13 @@ ci_status ci_publish_judge_files(ci_registry *registry, const ci_registry_produc
     s.residual = is_mosaic ? NULL : fd_path(paths[4], files, "residual.fits");
     if (!s.image || (is_mosaic && (!s.weight || !s.noise))) {
         memset(gates, 0, sizeof *gates);
-        ci_publish_gate *g = &gates->item[gates->n++];
-        *g =
-            (ci_publish_gate){.name = "opens", .outcome = CI_GATE_FAIL, .value = NAN, .limit = NAN};
-        snprintf(g->text, sizeof g->text, "%s is not among its files",
-                 !s.image ? (is_mosaic ? "mosaic.fits" : "image.fits")
-                          : (s.weight ? "noise.fits" : "weight.fits"));
-        gates->refused = true;
+        const char *missing = !s.image   ? (is_mosaic ? "mosaic.fits" : "image.fits")
+                              : s.weight ? "noise.fits"
+                                         : "weight.fits";
+        ci_qa_gates_add(gates, "opens", CI_QA_FAIL, NAN, NAN, "%s is not among its files", missing);
         return CI_OK;
     }
-    ci_status status = ci_publish_gates_judge(gates, &s, &options->limits);
+    ci_status status = ci_qa_image_judge(gates, &s, &options->limits);
     if (status != CI_OK) return fault_named(status, files);
     for (size_t i = 0; i < gates->n; i++)
         name_put_back(gates->item[i].text, files);

@@ -14,15 +14,6 @@ enum
     MOSAIC_PICTURE = 1400
 };
 
-void ci_run_publish_limits(const ci_conf *conf, ci_publish_limits *limits)
-{
-    ci_publish_limits_default(limits);
-    limits->max_noise_ratio = ci_conf_double(conf, CI_OPT_QA_IMG_MAX_NOISE_RATIO);
-    limits->warn_noise_ratio = 0.5 * limits->max_noise_ratio;
-    limits->min_dynamic_range = ci_conf_double(conf, CI_OPT_QA_IMG_MIN_DYNAMIC_RANGE);
-    limits->min_peak_snr = ci_conf_double(conf, CI_OPT_QA_IMG_MIN_PEAK_SNR);
-}
-
 /* A picture that cannot be drawn is a warning, never a reason to lose a product. */
 static void draw(const char *folder, const char *fits_name, const char *png_name, const char *title,
                  size_t max_pixel)
@@ -58,21 +49,20 @@ static void tile_paths_free(tile_paths *paths)
 }
 
 static ci_status judge_files(const ci_run *run, const char *folder, double thermal_jy,
-                             bool is_named, ci_publish_gates *gates)
+                             bool is_named, ci_qa_gates *gates)
 {
     tile_paths paths = {0};
-    ci_publish_limits limits;
-    ci_run_publish_limits(run->conf, &limits);
+    ci_qa_limits limits;
+    ci_tile_qa_limits(&limits, run->conf);
     ci_status status = tile_paths_new(&paths, folder);
     if (status == CI_OK) {
-        ci_publish_subject subject = {.image = paths.image,
-                                      .pb = paths.pb,
-                                      .residual =
-                                          ci_path_exists(paths.residual) ? paths.residual : NULL,
-                                      .thermal_jy = thermal_jy,
-                                      .flux_ratio = NAN,
-                                      .accept_incomplete = is_named};
-        status = ci_publish_gates_judge(gates, &subject, &limits);
+        ci_qa_subject subject = {.image = paths.image,
+                                 .pb = paths.pb,
+                                 .residual = ci_path_exists(paths.residual) ? paths.residual : NULL,
+                                 .thermal_jy = thermal_jy,
+                                 .flux_ratio = NAN,
+                                 .accept_incomplete = is_named};
+        status = ci_qa_image_judge(gates, &subject, &limits);
     }
     tile_paths_free(&paths);
     return status;
@@ -94,9 +84,9 @@ static void image_row(const ci_json *image, ci_registry_image *row)
 }
 
 static ci_status register_tile(ci_run *run, const ci_json *tile, const ci_json *record,
-                               const ci_publish_gates *gates)
+                               const ci_qa_gates *gates)
 {
-    ci_json *gates_json = ci_run_gates_record(gates);
+    ci_json *gates_json = ci_qa_gates_json(gates);
     char *text = NULL;
     ci_registry_image row = {.folder = (char *)ci_json_get_string(record, "folder", ""),
                              .reason = (char *)ci_json_get_string(record, "reason", ""),
@@ -175,16 +165,16 @@ ci_status ci_run_tile_judge(ci_run *run, const ci_json *tile, ci_json *record, b
     const char *id = ci_json_get_string(record, "id", "");
     const char *folder = ci_json_get_string(record, "folder", "");
     *passed = strcmp(ci_json_get_string(record, "state", ""), "passed") == 0;
-    ci_publish_gates gates = {0};
+    ci_qa_gates gates = {0};
     if (ci_json_get_bool(tile, "is_hole", false)) return CI_OK;
     if (ci_json_get_bool(record, "is_reused", false)) return end_observation(run, record, true);
     if (*passed) {
-        char why[CI_REGISTRY_TEXT] = "";
+        char why[CI_QA_TEXT] = "";
         double thermal = ci_json_get_number(ci_json_get(record, "image"), "thermal_jy", NAN);
         CI_TRY(judge_files(run, folder, thermal, is_named, &gates));
         ci_json_remove(record, "gates");
-        ci_json_put(record, "gates", ci_run_gates_record(&gates));
-        *passed = ci_publish_tile_passes(&gates, why);
+        ci_json_put(record, "gates", ci_qa_gates_json(&gates));
+        *passed = ci_qa_tile_passes(&gates, why);
         if (!*passed) {
             ci_log_warning("tile %s refused: %s", id, why);
             reset_string(record, "state", "refused");
@@ -383,7 +373,7 @@ ci_status ci_run_product_publish(ci_run *run, const char *id, const char *folder
     ci_publish_options_default(&options);
     options.staging_base = run->places.staging;
     options.products_base = run->places.products;
-    ci_run_publish_limits(run->conf, &options.limits);
+    ci_tile_qa_limits(&options.limits, run->conf);
     ci_status status = ci_publish_product(run->registry, id, &options, result);
     bool done = result->kind == CI_PUBLISHED || result->kind == CI_PUBLISHED_BEFORE;
     if (status == CI_OK && result->kind == CI_PUBLISHED_BEFORE &&
@@ -396,7 +386,7 @@ ci_status ci_run_product_publish(ci_run *run, const char *id, const char *folder
                        : result->kind == CI_PUBLISH_GATE ? "refused"
                                                          : "staged");
     ci_json_put_string(group_record, "reason", done ? "" : result->text);
-    ci_json_put(group_record, "gates", ci_run_gates_record(&result->gates));
+    ci_json_put(group_record, "gates", ci_qa_gates_json(&result->gates));
     if (done) {
         ci_json_put_string(group_record, "published_path", result->published_path);
         printf("published: %s\n", result->published_path);

@@ -241,11 +241,6 @@ ci_status ci_run_tile_record(ci_comm *team, const ci_tile_data *data, const ci_i
     return CI_OK;
 }
 
-ci_json *ci_run_gates_record(const ci_publish_gates *gates)
-{
-    return ci_publish_gates_json(gates);
-}
-
 /* ---- ranks ------------------------------------------------------------------------ */
 
 typedef struct

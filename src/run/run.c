@@ -122,7 +122,7 @@ static ci_status recover(ci_run *run)
     ci_publish_options_default(&options);
     options.staging_base = run->places.staging;
     options.products_base = run->places.products;
-    ci_run_publish_limits(run->conf, &options.limits);
+    ci_tile_qa_limits(&options.limits, run->conf);
     return ci_publish_recover(run->registry, &options, &recovered);
 }
 

@@ -55,7 +55,6 @@ CI_MUST_CHECK ci_status ci_run_json_share(ci_comm *comm, ci_json **inout);
  * elsewhere). `stats` may be NULL. Collective over the team. */
 CI_MUST_CHECK ci_status ci_run_tile_record(ci_comm *team, const ci_tile_data *data,
                                            const ci_image_stats *stats, ci_json **record);
-ci_json *ci_run_gates_record(const ci_publish_gates *gates);
 /* Puts ranks' events, memory and bytes into the record; collective. */
 CI_MUST_CHECK ci_status ci_run_record_ranks(ci_run *run);
 
@@ -148,6 +147,5 @@ CI_MUST_CHECK ci_status ci_run_product_publish(ci_run *run, const char *id, cons
 /* Gates of one tile that was made; registers it. *passed out. Local, rank 0. */
 CI_MUST_CHECK ci_status ci_run_tile_judge(ci_run *run, const ci_json *tile, ci_json *tile_record,
                                           bool is_named, bool *passed);
-void ci_run_publish_limits(const ci_conf *conf, ci_publish_limits *limits);
 
 #endif

@@ -38,14 +38,10 @@ ci_status ci_tile_model_check(const ci_tile_data *data, const ci_sky_model *mode
 ci_status ci_tile_tables_judge(const ci_conf *conf, const ci_cal_table *bandpass,
                                const ci_cal_table *gain)
 {
-    ci_cal_limits limits;
-    ci_cal_limits_default(&limits);
-    limits.max_flagged = ci_conf_double(conf, CI_OPT_QA_CAL_MAX_FLAGGED);
-    limits.min_amplitude = ci_conf_double(conf, CI_OPT_QA_CAL_MIN_AMP);
-    limits.max_amplitude = ci_conf_double(conf, CI_OPT_QA_CAL_MAX_AMP);
-    limits.max_phase_scatter_deg = ci_conf_double(conf, CI_OPT_QA_CAL_MAX_PHASE_SCATTER);
-    ci_status status = ci_cal_table_gate(bandpass, &limits, "bandpass");
-    if (status == CI_OK) status = ci_cal_table_gate(gain, &limits, "gains");
+    ci_qa_limits limits;
+    ci_tile_qa_limits(&limits, conf);
+    ci_status status = ci_qa_table_judge(bandpass, &limits, "bandpass");
+    if (status == CI_OK) status = ci_qa_table_judge(gain, &limits, "gains");
     if (status == CI_OK) return CI_OK;
     return ci_error(status, "%s: is this the right model? (--qa-cal-... set the limits)",
                     ci_error_text());

@@ -4,7 +4,7 @@
  * ci-test: timeout=240 */
 #include "check.h"
 
-#include "contimg/cal.h"
+#include "contimg/qa.h"
 #include "contimg/flag.h"
 #include "contimg/sky.h"
 #include "contimg/uvh5.h"
@@ -127,7 +127,7 @@ static void solve_and_check(ci_comm *world, ci_comm *self, const char *path, mod
     ci_cal_table *bandpass = NULL, *gain = NULL, *bandpass1 = NULL, *gain1 = NULL;
     ci_cal_quality quality, quality1;
     ci_cal_options options;
-    ci_cal_limits limits;
+    ci_qa_limits limits;
     model other = {.eop = m->eop};
     ci_vis_set *set = prepare(world, path, m, &report);
     ci_vis_set *whole = prepare(self, path, &other, &report1);
@@ -137,7 +137,7 @@ static void solve_and_check(ci_comm *world, ci_comm *self, const char *path, mod
     short_flag(set, t->min_length_lambda);
     short_flag(whole, t->min_length_lambda);
     ci_cal_options_default(&options);
-    ci_cal_limits_default(&limits);
+    ci_qa_limits_default(&limits);
     options.min_uv_lambda = t->min_uv_lambda;
     double start = ci_clock_monotonic_s();
     CHECK_OK(ci_cal_solve(world, set, predict, m, &options, &bandpass, &gain, &quality));
@@ -158,8 +158,8 @@ static void solve_and_check(ci_comm *world, ci_comm *self, const char *path, mod
     CHECK(memcmp(quality.residual, quality1.residual, sizeof quality.residual) == 0);
     CHECK(quality.n_receptor[0] == 203 && quality.n_receptor[1] == 207);
     CHECK(quality.n_failed == 0);
-    CHECK_OK(ci_cal_table_gate(bandpass, &limits, "bandpass"));
-    CHECK_OK(ci_cal_table_gate(gain, &limits, "gain"));
+    CHECK_OK(ci_qa_table_judge(bandpass, &limits, "bandpass"));
+    CHECK_OK(ci_qa_table_judge(gain, &limits, "gain"));
     check_applied(world, set, bandpass, gain);
     ci_cal_table_free(bandpass);
     ci_cal_table_free(gain);

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "cal_sim.h"
+#include "contimg/qa.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -107,17 +108,17 @@ static void test_gates(void **state)
 {
     (void)state;
     ci_cal_table *bandpass = NULL, *gain = NULL;
-    ci_cal_limits limits;
-    ci_cal_limits_default(&limits);
+    ci_qa_limits limits;
+    ci_qa_limits_default(&limits);
     tables_make(&bandpass, &gain);
     assert_non_null(gain);
-    assert_int_equal(ci_cal_table_gate(bandpass, &limits, "b"), CI_OK);
-    assert_int_equal(ci_cal_table_gate(gain, &limits, "g"), CI_OK);
+    assert_int_equal(ci_qa_table_judge(bandpass, &limits, "b"), CI_OK);
+    assert_int_equal(ci_qa_table_judge(gain, &limits, "g"), CI_OK);
     /* one amplitude of 20 times the others */
     size_t i = ci_cal_index(gain, 0, 0, 2, 0);
     ci_c64 kept = gain->gain[i];
     gain->gain[i] *= 20;
-    assert_int_equal(ci_cal_table_gate(gain, &limits, "g"), CI_ERR_GATE);
+    assert_int_equal(ci_qa_table_judge(gain, &limits, "g"), CI_ERR_GATE);
     assert_non_null(strstr(ci_error_text(), "g: amplitudes"));
     gain->gain[i] = kept;
     /* a steady drift of the phases is no scatter, phases at random are 104 deg */
@@ -132,25 +133,25 @@ static void test_gates(void **state)
     }
     assert_int_equal(ci_cal_table_quality(longer, &quality), CI_OK);
     assert_true(quality.phase_scatter_deg < 1e-6);
-    assert_int_equal(ci_cal_table_gate(longer, &limits, "g"), CI_OK);
+    assert_int_equal(ci_qa_table_judge(longer, &limits, "g"), CI_OK);
     for (size_t k = 0; k < 60 * 24; k++)
         longer->gain[k] = cexp(I * CI_TWO_PI * sim_uniform(5, k, 0));
     assert_int_equal(ci_cal_table_quality(longer, &quality), CI_OK);
     assert_true(fabs(quality.phase_scatter_deg - 104) < 10);
-    assert_int_equal(ci_cal_table_gate(longer, &limits, "g"), CI_ERR_GATE);
+    assert_int_equal(ci_qa_table_judge(longer, &limits, "g"), CI_ERR_GATE);
     assert_non_null(strstr(ci_error_text(), "scatter"));
     ci_cal_table_free(longer);
     /* 35 % flagged; nothing at all; too few antennas */
     for (size_t k = 0; k < 16 * 12 * 2; k++)
         bandpass->flag[k] = k / 24 < 6 ? CI_CAL_FAILED : 0;
-    assert_int_equal(ci_cal_table_gate(bandpass, &limits, "b"), CI_ERR_GATE);
+    assert_int_equal(ci_qa_table_judge(bandpass, &limits, "b"), CI_ERR_GATE);
     assert_non_null(strstr(ci_error_text(), "37.5 %"));
     for (size_t k = 0; k < 16 * 12 * 2; k++)
         bandpass->flag[k] = k / 2 % 12 < 4 ? CI_CAL_NO_DATA : 0;
-    assert_int_equal(ci_cal_table_gate(bandpass, &limits, "b"), CI_ERR_GATE);
+    assert_int_equal(ci_qa_table_judge(bandpass, &limits, "b"), CI_ERR_GATE);
     assert_non_null(strstr(ci_error_text(), "8 antennas"));
     memset(bandpass->flag, CI_CAL_NO_DATA, 16 * 12 * 2);
-    assert_int_equal(ci_cal_table_gate(bandpass, &limits, "b"), CI_ERR_GATE);
+    assert_int_equal(ci_qa_table_judge(bandpass, &limits, "b"), CI_ERR_GATE);
     ci_cal_table_free(bandpass);
     ci_cal_table_free(gain);
 }

@@ -294,9 +294,9 @@ static void test_waits(void **state)
 
 /* ---- gates ----------------------------------------------------------------------------------- */
 
-static ci_publish_gate_outcome outcome_of(const ci_publish_gates *gates, const char *name)
+static ci_qa_outcome outcome_of(const ci_qa_gates *gates, const char *name)
 {
-    ci_publish_gate_outcome worst = CI_GATE_PASS;
+    ci_qa_outcome worst = CI_QA_PASS;
     for (size_t i = 0; i < gates->n; i++)
         if (strcmp(gates->item[i].name, name) == 0 && gates->item[i].outcome > worst)
             worst = gates->item[i].outcome;
@@ -328,10 +328,10 @@ static void test_each_gate(void **state)
         OK(publish_case_make(&t, id, &cases[i].faults));
         assert_int_equal(ci_publish_product(t.registry, id, &t.options, &r), CI_ERR_GATE);
         assert_int_equal(r.kind, CI_PUBLISH_GATE);
-        assert_int_equal(outcome_of(&r.gates, cases[i].gate), CI_GATE_FAIL);
+        assert_int_equal(outcome_of(&r.gates, cases[i].gate), CI_QA_FAIL);
         for (size_t k = 0; k < r.gates.n; k++) {
-            const ci_publish_gate *g = &r.gates.item[k];
-            if (g->outcome == CI_GATE_FAIL && strcmp(g->name, cases[i].gate) != 0 &&
+            const ci_qa_gate *g = &r.gates.item[k];
+            if (g->outcome == CI_QA_FAIL && strcmp(g->name, cases[i].gate) != 0 &&
                 strcmp(g->name, "peak_snr") != 0)
                 fail_msg("%s fails too: %s", g->name, g->text);
             if (strstr(g->text, "/proc/")) fail_msg("%s", g->text);
@@ -354,58 +354,58 @@ static void test_each_gate(void **state)
 }
 
 /* A mosaic that passes, in the staging folder; nothing is known of its noise and fluxes. */
-static ci_publish_subject good_subject(const publish_case *t, char folder[400], char paths[3][450])
+static ci_qa_subject good_subject(const publish_case *t, char folder[400], char paths[3][450])
 {
     static const char *const names[] = {"mosaic", "weight", "noise"};
     snprintf(folder, 400, "%s/m", t->staging);
     OK(mosaic_write(folder, &good));
     for (int i = 0; i < 3; i++)
         snprintf(paths[i], 450, "%s/%s.fits", folder, names[i]);
-    return (ci_publish_subject){.image = paths[0],
-                                .weight = paths[1],
-                                .noise = paths[2],
-                                .thermal_jy = NAN,
-                                .flux_ratio = NAN};
+    return (ci_qa_subject){.image = paths[0],
+                           .weight = paths[1],
+                           .noise = paths[2],
+                           .thermal_jy = NAN,
+                           .flux_ratio = NAN};
 }
 
 static void test_measured_gates(void **state)
 {
     (void)state;
     publish_case t;
-    ci_publish_gates gates;
-    char folder[400], paths[3][450], why[CI_REGISTRY_TEXT];
+    ci_qa_gates gates;
+    char folder[400], paths[3][450], why[CI_QA_TEXT];
     publish_new(&t);
-    ci_publish_subject s = good_subject(&t, folder, paths);
+    ci_qa_subject s = good_subject(&t, folder, paths);
     s.flux_ratio = 1.3;
     s.n_flux_match = 4;
-    OK(ci_publish_gates_judge(&gates, &s, &t.options.limits));
+    OK(ci_qa_image_judge(&gates, &s, &t.options.limits));
     assert_false(gates.refused);
-    assert_int_equal(outcome_of(&gates, "noise"), CI_GATE_WARN);      /* thermal not known */
-    assert_int_equal(outcome_of(&gates, "flux_ratio"), CI_GATE_SKIP); /* 4 of 5 */
+    assert_int_equal(outcome_of(&gates, "noise"), CI_QA_WARN);      /* thermal not known */
+    assert_int_equal(outcome_of(&gates, "flux_ratio"), CI_QA_SKIP); /* 4 of 5 */
     s.accept_incomplete = true;
-    OK(ci_publish_gates_judge(&gates, &s, &t.options.limits));
-    assert_int_equal(outcome_of(&gates, "noise"), CI_GATE_SKIP);
+    OK(ci_qa_image_judge(&gates, &s, &t.options.limits));
+    assert_int_equal(outcome_of(&gates, "noise"), CI_QA_SKIP);
     s.n_flux_match = 5;
-    OK(ci_publish_gates_judge(&gates, &s, &t.options.limits));
-    assert_int_equal(outcome_of(&gates, "flux_ratio"), CI_GATE_FAIL);
+    OK(ci_qa_image_judge(&gates, &s, &t.options.limits));
+    assert_int_equal(outcome_of(&gates, "flux_ratio"), CI_QA_FAIL);
     /* rms 1 mJy: the ratio as measured. */
     s.n_flux_match = 0;
     s.thermal_jy = 0.6e-3;
-    OK(ci_publish_gates_judge(&gates, &s, &t.options.limits));
-    assert_int_equal(outcome_of(&gates, "noise"), CI_GATE_WARN);
+    OK(ci_qa_image_judge(&gates, &s, &t.options.limits));
+    assert_int_equal(outcome_of(&gates, "noise"), CI_QA_WARN);
     s.thermal_jy = 0.3e-3;
-    OK(ci_publish_gates_judge(&gates, &s, &t.options.limits));
-    assert_int_equal(outcome_of(&gates, "noise"), CI_GATE_FAIL);
-    assert_false(ci_publish_tile_passes(&gates, why));
+    OK(ci_qa_image_judge(&gates, &s, &t.options.limits));
+    assert_int_equal(outcome_of(&gates, "noise"), CI_QA_FAIL);
+    assert_false(ci_qa_tile_passes(&gates, why));
     assert_non_null(strstr(why, "thermal"));
     for (size_t i = 0; i < gates.n; i++)
         if (strcmp(gates.item[i].name, "noise") == 0)
             assert_true(fabs(gates.item[i].value - 1 / 0.3) < 0.1 / 0.3);
     /* Relaxed: passes, never silently. */
-    t.options.limits.max_noise_ratio = t.options.limits.warn_noise_ratio = 10;
-    OK(ci_publish_gates_judge(&gates, &s, &t.options.limits));
-    assert_int_equal(outcome_of(&gates, "noise"), CI_GATE_WARN);
-    assert_true(ci_publish_tile_passes(&gates, why));
+    t.options.limits.image.max_noise_ratio = t.options.limits.image.warn_noise_ratio = 10;
+    OK(ci_qa_image_judge(&gates, &s, &t.options.limits));
+    assert_int_equal(outcome_of(&gates, "noise"), CI_QA_WARN);
+    assert_true(ci_qa_tile_passes(&gates, why));
     /* A tile: NaN matters inside the beam's 0.2 only. */
     ci_fits_header h;
     static float pb[side * side];
@@ -417,14 +417,13 @@ static void test_measured_gates(void **state)
     }
     snprintf(pb_path, sizeof pb_path, "%s/pb.fits", folder);
     OK(ci_fits_write(pb_path, &h, pb));
-    ci_publish_subject tile = {
-        .image = paths[0], .pb = pb_path, .thermal_jy = 1e-3, .flux_ratio = NAN};
-    OK(ci_publish_gates_judge(&gates, &tile, &t.options.limits));
-    assert_int_equal(outcome_of(&gates, "finite"), CI_GATE_PASS);
-    assert_true(ci_publish_tile_passes(&gates, why));
+    ci_qa_subject tile = {.image = paths[0], .pb = pb_path, .thermal_jy = 1e-3, .flux_ratio = NAN};
+    OK(ci_qa_image_judge(&gates, &tile, &t.options.limits));
+    assert_int_equal(outcome_of(&gates, "finite"), CI_QA_PASS);
+    assert_true(ci_qa_tile_passes(&gates, why));
     OK(mosaic_write(folder, &(mosaic_faults){.nan_inside = true}));
-    OK(ci_publish_gates_judge(&gates, &tile, &t.options.limits));
-    assert_int_equal(outcome_of(&gates, "finite"), CI_GATE_FAIL);
+    OK(ci_qa_image_judge(&gates, &tile, &t.options.limits));
+    assert_int_equal(outcome_of(&gates, "finite"), CI_QA_FAIL);
     publish_end(&t);
 }
 
@@ -434,11 +433,11 @@ static void test_no_descriptors(void **state)
 {
     (void)state;
     publish_case t;
-    ci_publish_gates gates;
+    ci_qa_gates gates;
     struct rlimit before, few;
     char folder[400], paths[3][450];
     publish_new(&t);
-    ci_publish_subject s = good_subject(&t, folder, paths);
+    ci_qa_subject s = good_subject(&t, folder, paths);
     s.thermal_jy = 1e-3;
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
     int next = open("/dev/null", O_RDONLY);
@@ -450,7 +449,7 @@ static void test_no_descriptors(void **state)
         few = before;
         few.rlim_cur = (rlim_t)(next + n_left);
         assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
-        status = ci_publish_gates_judge(&gates, &s, &t.options.limits);
+        status = ci_qa_image_judge(&gates, &s, &t.options.limits);
         assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
         if (status == CI_OK) break;
         assert_int_equal(status, CI_ERR_IO);

@@ -1,0 +1,104 @@
+/* qa: quality gates of calibration tables, tiles and mosaics: what was measured, which limit it
+ * is held against, and the verdict. Knows no database and no MPI. All functions are local. */
+#ifndef CONTIMG_QA_H
+#define CONTIMG_QA_H
+
+#include "contimg/cal.h"
+
+/* What tables, tiles and mosaics must meet; CONTIMG_QA_* and options override. A limit of images
+ * that is relaxed (beyond its default) is said by a WARN of its gate. */
+typedef struct ci_qa_limits
+{
+    struct ci_qa_table_limits
+    {
+        double warn_flagged, max_flagged;    /* 0.05, 0.30 of the solutions */
+        double min_amplitude, max_amplitude; /* 0.1, 10, of the median over receptors */
+        double max_phase_scatter_deg;        /* 30 */
+        int min_antenna;                     /* 10, or all that the array has */
+    } table;
+    struct ci_qa_image_limits
+    {
+        double max_noise_ratio, warn_noise_ratio; /* rms / thermal: 3, 1.5 */
+        double min_dynamic_range, min_peak_snr;   /* 5, 5 */
+        double min_flux_ratio, max_flux_ratio;    /* 0.8, 1.2 */
+        int64_t min_flux_match;                   /* 5 */
+        double pb_cut;                            /* 0.2: NaN may stand outside */
+        const char *const *provenance_cards;      /* NULL-terminated: further FITS cards that
+                                                     must be there; NULL: none */
+    } image;
+} ci_qa_limits;
+void ci_qa_limits_default(ci_qa_limits *limits);
+
+/* ---- calibration tables --------------------------------------------------------------------- */
+
+/* CI_ERR_GATE with the number and its limit, `what` (a path or a kind) in front; warnings to the
+ * log. The numbers are ci_cal_table_quality's. */
+CI_MUST_CHECK ci_status ci_qa_table_judge(const ci_cal_table *table, const ci_qa_limits *limits,
+                                          const char *what);
+
+/* ---- images -----------------------------------------------------------------------------------
+ */
+
+typedef enum ci_qa_outcome
+{
+    CI_QA_PASS,
+    CI_QA_WARN,
+    CI_QA_SKIP, /* cannot be judged, with the reason */
+    CI_QA_FAIL
+} ci_qa_outcome;
+
+enum
+{
+    CI_QA_NAME = 24,
+    CI_QA_TEXT = 256,
+    CI_QA_MAX_GATES = 48
+};
+
+typedef struct ci_qa_gate
+{
+    char name[CI_QA_NAME]; /* opens, checksum, wcs, units, beam, provenance, finite, noise,
+                              dynamic_range, peak_snr, flux_ratio */
+    ci_qa_outcome outcome;
+    double value, limit; /* NaN where it has none */
+    char text[CI_QA_TEXT];
+} ci_qa_gate;
+
+typedef struct ci_qa_gates
+{
+    size_t n;
+    ci_qa_gate item[CI_QA_MAX_GATES];
+    bool refused; /* one has failed */
+    bool warned;
+} ci_qa_gates;
+/* Appends a gate; the text is made as by printf and cut to CI_QA_TEXT. Where the list is full,
+ * nothing is appended. */
+void ci_qa_gates_add(ci_qa_gates *gates, const char *name, ci_qa_outcome outcome, double value,
+                     double limit, const char *format, ...) CI_PRINTF(6, 7);
+/* [{gate, outcome, value, limit, text}]; the caller's. */
+ci_json *ci_qa_gates_json(const ci_qa_gates *gates);
+/* The gates that failed in one line. */
+void ci_qa_gates_text(const ci_qa_gates *gates, char out[CI_QA_TEXT]);
+
+/* The files of one image and what was measured of it. Borrowed texts; numbers NaN (or 0 matches)
+ * where not known. */
+typedef struct ci_qa_subject
+{
+    const char *image;    /* image.fits or mosaic.fits */
+    const char *pb;       /* tile: pb.fits; NULL for a mosaic */
+    const char *weight;   /* mosaic: weight.fits; NULL for a tile */
+    const char *noise;    /* mosaic: noise.fits; NULL for a tile */
+    const char *residual; /* tile: residual.fits, where the rms is measured; may be NULL */
+    double thermal_jy, flux_ratio;
+    int64_t n_flux_match;
+    bool accept_incomplete; /* files named by a person: what they cannot meet is skipped */
+} ci_qa_subject;
+/* Judges one image into *gates. The status tells only of judging itself: a file that is no image
+ * or damaged is a gate that fails; one that the system would not open or read (CI_ERR_IO,
+ * CI_ERR_MEMORY, CI_ERR_DISK) says nothing about the image. */
+CI_MUST_CHECK ci_status ci_qa_image_judge(ci_qa_gates *gates, const ci_qa_subject *subject,
+                                          const ci_qa_limits *limits);
+/* A tile passes where its gates opens, checksum, wcs, beam, noise and dynamic_range hold; why:
+ * the first that does not. */
+bool ci_qa_tile_passes(const ci_qa_gates *gates, char why[CI_QA_TEXT]);
+
+#endif

@@ -1,0 +1,101 @@
+/* The list of gates of one image, its limits, and what it says. */
+#include "qa/qa.h"
+
+#include <math.h>
+#include <string.h>
+
+void ci_qa_limits_default(ci_qa_limits *limits)
+{
+    *limits = (ci_qa_limits){
+        .table = {.warn_flagged = 0.05,
+                  .max_flagged = 0.30,
+                  .min_amplitude = 0.1,
+                  .max_amplitude = 10,
+                  .max_phase_scatter_deg = 30,
+                  .min_antenna = 10},
+        .image = {.max_noise_ratio = 3,
+                  .warn_noise_ratio = 1.5,
+                  .min_dynamic_range = 5,
+                  .min_peak_snr = 5,
+                  .min_flux_ratio = 0.8,
+                  .max_flux_ratio = 1.2,
+                  .min_flux_match = 5,
+                  .pb_cut = 0.2},
+    };
+}
+
+void ci_qa_gates_add(ci_qa_gates *gates, const char *name, ci_qa_outcome outcome, double value,
+                     double limit, const char *format, ...)
+{
+    if (gates->n == CI_QA_MAX_GATES) return;
+    ci_qa_gate *g = &gates->item[gates->n++];
+    va_list values;
+    va_start(values, format);
+    snprintf(g->name, sizeof g->name, "%s", name);
+    g->outcome = outcome;
+    g->value = value;
+    g->limit = limit;
+    vsnprintf(g->text, sizeof g->text, format, values);
+    va_end(values);
+    gates->refused = gates->refused || outcome == CI_QA_FAIL;
+    gates->warned = gates->warned || outcome == CI_QA_WARN;
+}
+
+ci_status ci_qa_fault_gate(ci_qa_gates *gates, const char *name, const char *what, ci_status status)
+{
+    if (status == CI_OK || ci_status_is_environment(status)) return status;
+    ci_qa_gates_add(gates, name, CI_QA_FAIL, NAN, NAN, "%s%.200s", what, ci_error_text());
+    ci_error_clear();
+    return CI_OK;
+}
+
+bool ci_qa_is_relaxed(double value, double limit, double normal, bool is_max)
+{
+    return is_max ? value > normal && limit > normal : value < normal && limit < normal;
+}
+
+/* ---- what the list says ---------------------------------------------------------------------- */
+
+static const char *const outcome_words[] = {"pass", "warn", "skip", "fail"};
+
+ci_json *ci_qa_gates_json(const ci_qa_gates *gates)
+{
+    ci_json *list = ci_json_array();
+    for (size_t i = 0; i < gates->n; i++) {
+        const ci_qa_gate *g = &gates->item[i];
+        ci_json *one = ci_json_object();
+        ci_json_put_string(one, "gate", g->name);
+        ci_json_put_string(one, "outcome", outcome_words[g->outcome]);
+        ci_json_put_number(one, "value", g->value);
+        ci_json_put_number(one, "limit", g->limit);
+        ci_json_put_string(one, "text", g->text);
+        ci_json_put(list, NULL, one);
+    }
+    return list;
+}
+
+void ci_qa_gates_text(const ci_qa_gates *gates, char out[CI_QA_TEXT])
+{
+    size_t at = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < gates->n && at < CI_QA_TEXT - 8; i++) {
+        const ci_qa_gate *g = &gates->item[i];
+        if (g->outcome != CI_QA_FAIL) continue;
+        int n = snprintf(out + at, CI_QA_TEXT - at, "%s%s: %s", at ? "; " : "", g->name, g->text);
+        at += n > 0 ? (size_t)n : 0;
+    }
+}
+
+bool ci_qa_tile_passes(const ci_qa_gates *gates, char why[CI_QA_TEXT])
+{
+    static const char *const needed[] = {"opens", "checksum", "wcs",
+                                         "beam",  "noise",    "dynamic_range"};
+    why[0] = '\0';
+    for (size_t i = 0; i < gates->n; i++)
+        for (size_t k = 0; k < 6; k++)
+            if (gates->item[i].outcome == CI_QA_FAIL && !why[0] &&
+                strcmp(gates->item[i].name, needed[k]) == 0)
+                snprintf(why, CI_QA_TEXT, "%.24s: %.220s", gates->item[i].name,
+                         gates->item[i].text);
+    return !why[0];
+}

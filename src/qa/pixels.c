@@ -1,0 +1,192 @@
+/* Gates of an image's pixels: numbers, noise, dynamic range, peak, fluxes. */
+#include "qa/qa.h"
+
+#include "contimg/num.h"
+
+#include <math.h>
+
+typedef struct pixels
+{
+    double peak, peak_snr;
+    size_t n_inside, n_nan, n_sample;
+    float *sample; /* of the pixels whose spread is the noise */
+    size_t max_sample;
+    size_t stride; /* every stride-th of those that count */
+    size_t i_next;
+    float weight_max;
+} pixels;
+
+static void sample_take(pixels *p, float value)
+{
+    if (p->i_next++ % p->stride == 0 && p->n_sample < p->max_sample)
+        p->sample[p->n_sample++] = value;
+}
+
+/* One row. `inside` is pb or weight (NULL: all pixels); `noise` and `residual` may be NULL. */
+static void row_scan(pixels *p, size_t n, const float *image, const float *inside, double cut,
+                     const float *noise, const float *residual)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (inside && !(inside[i] > cut)) continue;
+        p->n_inside++;
+        if (!isfinite(image[i])) {
+            p->n_nan++;
+            continue;
+        }
+        if (!(image[i] <= p->peak)) p->peak = image[i];
+        if (noise && noise[i] > 0 && !(image[i] / noise[i] <= p->peak_snr))
+            p->peak_snr = image[i] / noise[i];
+        /* A mosaic's noise is that of its deepest half: its rim is noisier by design. */
+        if (p->weight_max > 0 && !(inside[i] >= 0.5f * p->weight_max)) continue;
+        if (!residual)
+            sample_take(p, image[i]);
+        else if (isfinite(residual[i]))
+            sample_take(p, residual[i]);
+    }
+}
+
+enum
+{
+    n_slab = 64
+};
+
+/* Rows of all images together; readers->of[0] is the image. NULL readers give no rows. */
+static ci_status scan(pixels *p, const ci_qa_readers *readers, double cut)
+{
+    const ci_fits_header *h = ci_fits_reader_header(readers->of[0]);
+    float *rows[CI_QA_N_READER] = {0};
+    ci_status status = CI_OK;
+    for (int k = 0; k < CI_QA_N_READER && status == CI_OK; k++)
+        if (readers->of[k])
+            status = ci_mem_alloc(&rows[k], n_slab * h->n_x, sizeof(float), "rows of an image");
+    for (size_t y = 0; y < h->n_y && status == CI_OK; y += n_slab) {
+        size_t n_row = h->n_y - y < n_slab ? h->n_y - y : n_slab;
+        for (int k = 0; k < CI_QA_N_READER && status == CI_OK; k++)
+            if (readers->of[k]) status = ci_fits_reader_rows(readers->of[k], y, n_row, rows[k]);
+        if (status == CI_OK) row_scan(p, n_row * h->n_x, rows[0], rows[1], cut, rows[2], rows[3]);
+    }
+    for (int k = 0; k < CI_QA_N_READER; k++)
+        ci_mem_free(rows[k]);
+    return status;
+}
+
+static ci_status weight_max(ci_fits_reader *weight, float *out)
+{
+    const ci_fits_header *h = ci_fits_reader_header(weight);
+    float *row = NULL;
+    CI_TRY(ci_mem_alloc(&row, h->n_x, sizeof *row, "row of weights"));
+    ci_status status = CI_OK;
+    *out = 0;
+    for (size_t y = 0; y < h->n_y && status == CI_OK; y++) {
+        status = ci_fits_reader_rows(weight, y, 1, row);
+        for (size_t x = 0; x < h->n_x && status == CI_OK; x++)
+            if (row[x] > *out) *out = row[x];
+    }
+    ci_mem_free(row);
+    return status;
+}
+
+/* ---- gates ------------------------------------------------------------------------------------
+ */
+
+static void noise_gate(ci_qa_gates *gates, const ci_qa_subject *s, const ci_qa_limits *limits,
+                       double rms)
+{
+    ci_qa_limits normal;
+    ci_qa_limits_default(&normal);
+    if (!(rms > 0)) {
+        ci_qa_gates_add(gates, "noise", CI_QA_FAIL, rms, NAN,
+                        "rms %g Jy/beam: not an image of the sky", rms);
+        return;
+    }
+    if (!(s->thermal_jy > 0)) {
+        ci_qa_gates_add(gates, "noise", s->accept_incomplete ? CI_QA_SKIP : CI_QA_WARN, NAN, NAN,
+                        "thermal noise not known; rms %.4g Jy/beam", rms);
+        return;
+    }
+    double ratio = rms / s->thermal_jy;
+    ci_qa_outcome outcome = CI_QA_PASS;
+    if (ratio > limits->image.warn_noise_ratio ||
+        ci_qa_is_relaxed(ratio, limits->image.warn_noise_ratio, normal.image.warn_noise_ratio,
+                         true))
+        outcome = CI_QA_WARN;
+    if (ratio > limits->image.max_noise_ratio) outcome = CI_QA_FAIL;
+    ci_qa_gates_add(
+        gates, "noise", outcome, ratio, limits->image.max_noise_ratio,
+        "rms %.4g Jy/beam is %.2f x thermal (%.4g)%s", rms, ratio, s->thermal_jy,
+        ci_qa_is_relaxed(ratio, limits->image.max_noise_ratio, normal.image.max_noise_ratio, true)
+            ? ", limit relaxed"
+            : "");
+}
+
+static void minimum_gate(ci_qa_gates *gates, const char *name, double value, double limit,
+                         double normal)
+{
+    ci_qa_outcome outcome = value >= limit ? CI_QA_PASS : CI_QA_FAIL;
+    bool relaxed = outcome == CI_QA_PASS && ci_qa_is_relaxed(value, limit, normal, false);
+    ci_qa_gates_add(gates, name, relaxed ? CI_QA_WARN : outcome, value, limit,
+                    "%.4g, at least %g%s", value, limit, relaxed ? ", limit relaxed" : "");
+}
+
+static void flux_gate(ci_qa_gates *gates, const ci_qa_subject *s, const ci_qa_limits *limits)
+{
+    ci_qa_limits normal;
+    ci_qa_limits_default(&normal);
+    if (s->n_flux_match < limits->image.min_flux_match || !isfinite(s->flux_ratio)) {
+        ci_qa_gates_add(gates, "flux_ratio", CI_QA_SKIP, s->flux_ratio, NAN,
+                        "%lld catalogue source%s matched, %lld needed", (long long)s->n_flux_match,
+                        ci_plural(s->n_flux_match), (long long)limits->image.min_flux_match);
+        return;
+    }
+    double r = s->flux_ratio;
+    bool ok = r >= limits->image.min_flux_ratio && r <= limits->image.max_flux_ratio;
+    bool relaxed =
+        ok &&
+        (ci_qa_is_relaxed(r, limits->image.min_flux_ratio, normal.image.min_flux_ratio, false) ||
+         ci_qa_is_relaxed(r, limits->image.max_flux_ratio, normal.image.max_flux_ratio, true));
+    ci_qa_gates_add(gates, "flux_ratio",
+                    !ok       ? CI_QA_FAIL
+                    : relaxed ? CI_QA_WARN
+                              : CI_QA_PASS,
+                    r, r < 1 ? limits->image.min_flux_ratio : limits->image.max_flux_ratio,
+                    "median found / catalogue %.3f over %lld source%s, %.2f to %.2f%s", r,
+                    (long long)s->n_flux_match, ci_plural(s->n_flux_match),
+                    limits->image.min_flux_ratio, limits->image.max_flux_ratio,
+                    relaxed ? ", limit relaxed" : "");
+}
+
+static void pixel_gates(ci_qa_gates *gates, const pixels *p, const ci_qa_subject *s,
+                        const ci_qa_limits *limits)
+{
+    ci_qa_limits normal;
+    ci_qa_limits_default(&normal);
+    bool finite = p->n_inside > 0 && p->n_nan == 0;
+    ci_qa_gates_add(gates, "finite", finite ? CI_QA_PASS : CI_QA_FAIL, (double)p->n_nan, 0,
+                    p->n_inside ? "%zu of %zu pixels inside are not numbers"
+                                : "%zu; no pixel is inside the beam or the weights (%zu)",
+                    p->n_nan, p->n_inside);
+    double rms = p->n_sample ? (double)ci_num_mad_sigma_float(p->sample, p->n_sample) : NAN;
+    noise_gate(gates, s, limits, rms);
+    minimum_gate(gates, "dynamic_range", p->peak / rms, limits->image.min_dynamic_range,
+                 normal.image.min_dynamic_range);
+    minimum_gate(gates, "peak_snr", isfinite(p->peak_snr) ? p->peak_snr : p->peak / rms,
+                 limits->image.min_peak_snr, normal.image.min_peak_snr);
+    flux_gate(gates, s, limits);
+}
+
+ci_status ci_qa_pixels_judge(ci_qa_gates *gates, const ci_qa_readers *readers,
+                             const ci_qa_subject *s, const ci_qa_limits *limits)
+{
+    const ci_fits_header *h = ci_fits_reader_header(readers->of[0]);
+    const size_t most = (size_t)4 << 20; /* pixels whose median is taken */
+    size_t n_pixel = h->n_x * h->n_y;
+    pixels p = {.peak = NAN, .peak_snr = NAN, .stride = n_pixel / most + 1};
+    p.max_sample = n_pixel / p.stride + 1;
+    CI_TRY(ci_mem_alloc(&p.sample, p.max_sample, sizeof *p.sample, "pixels for the noise"));
+    ci_status status =
+        s->weight && readers->of[1] ? weight_max(readers->of[1], &p.weight_max) : CI_OK;
+    if (status == CI_OK) status = scan(&p, readers, s->pb ? limits->image.pb_cut : 0);
+    if (status == CI_OK) pixel_gates(gates, &p, s, limits);
+    ci_mem_free(p.sample);
+    return status;
+}
