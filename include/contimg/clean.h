@@ -29,7 +29,7 @@ typedef struct ci_clean_slope
 typedef struct ci_clean_stats
 {
     int n_major, n_minor;
-    int n_held; /* bright compact sources, each a point between pixels */
+    int n_point; /* point components: bright compact sources between pixels */
     int n_slope;
     ci_clean_slope slope[CI_CLEAN_MAX_SLOPE]; /* [n_slope] brightest first */
     bool diverged;
@@ -54,55 +54,106 @@ CI_MUST_CHECK ci_status ci_clean_psf_wide(ci_comm *comm, const ci_vis_samples *s
 
 /* ---- model ------------------------------------------------------------------------------ */
 
-/* Flux at a place between pixels: x, y in pixels from 0. */
-typedef struct ci_clean_spot
+/* A point component: flux at a place between pixels; x, y in pixels from 0. */
+typedef struct ci_clean_point
 {
-    double x, y, flux; /* Jy */
-} ci_clean_spot;
-/* Adds the spots to this rank's slab of a model image, each as the pixels whose sum with
+    double x, y, flux; /* Jy at the model's reference frequency */
+} ci_clean_point;
+/* Adds the points to this rank's slab of a model image, each as the pixels whose sum with
  * ci_num_lanczos_taps would read it: they have its flux, and its visibilities but for the highest
  * spatial frequencies that pixels can hold. Local. */
-void ci_clean_spots_paint(const ci_grid_layout *layout, const ci_clean_spot *spots, size_t n_spot,
-                          double *model);
+void ci_clean_points_pixelise(const ci_grid_layout *layout, const ci_clean_point *points,
+                              size_t n_point, double *pixels);
 
-/* Bright sources: where the beam's change with time and frequency, their spectra and their
- * places between pixels show. */
-typedef struct ci_clean_bright ci_clean_bright;
-/* pb: this rank's slab of the mean beam, borrowed like `sky` and `layout`. Collective. */
-CI_MUST_CHECK ci_status ci_clean_bright_new(ci_comm *comm, ci_clean_bright **out,
-                                            const ci_sky_field *sky, const ci_vis_samples *samples,
-                                            const ci_grid_layout *layout, const float *pb,
-                                            bool is_positive, double cell_rad, double ref_hz);
-void ci_clean_bright_free(ci_clean_bright *bright);
-/* The sources for stats, brightest first, and one line about them for the log. Local. */
-void ci_clean_bright_list(const ci_clean_bright *bright, ci_clean_stats *stats);
-/* The sources held between pixels, [*n] by ci_mem_free, the same on every rank. Local. */
-CI_MUST_CHECK ci_status ci_clean_bright_spots(const ci_clean_bright *bright, ci_clean_spot **out,
+/* What CLEAN has found: pixel components (one flux each, constant in time and frequency but for
+ * the primary beam's change), and bright sources with a spectral slope, of which compact ones are
+ * point components between pixels. */
+typedef struct ci_clean_model ci_clean_model;
+
+/* What a model is of. Borrowed while it lives. */
+typedef struct ci_clean_model_setup
+{
+    const ci_sky_field *field;
+    const ci_grid_layout *layout;
+    const float *pb; /* this rank's slab of the mean beam */
+    double cell_rad;
+    double ref_hz;    /* fluxes are meant there */
+    bool is_positive; /* the sky is: sources are, too */
+} ci_clean_model_setup;
+/* An empty model; of the samples only times, frequencies and weights matter. Collective. */
+CI_MUST_CHECK ci_status ci_clean_model_new(ci_comm *comm, ci_clean_model **out,
+                                           const ci_clean_model_setup *setup,
+                                           const ci_vis_samples *samples);
+/* NULL-safe. Local. */
+void ci_clean_model_free(ci_clean_model *model);
+/* This rank's slab of pixel components [n_here][n_x], Jy; borrowed, may be changed. Local. */
+double *ci_clean_model_pixels(ci_clean_model *model);
+/* The point components, [*n] by ci_mem_free, the same on every rank. Local. */
+CI_MUST_CHECK ci_status ci_clean_model_points(const ci_clean_model *model, ci_clean_point **out,
                                               size_t *n);
+/* Sum of pixel and point components, Jy. Collective. */
+CI_MUST_CHECK ci_status ci_clean_model_flux(ci_comm *comm, const ci_clean_model *model,
+                                            double *flux_jy);
+/* Point components and slopes for stats, brightest first, and a line about them for the log.
+ * Local. */
+void ci_clean_model_summary(const ci_clean_model *model, ci_clean_stats *stats);
+
+/* A copy of what a model holds; start from {0}. */
+typedef struct ci_clean_snapshot ci_clean_snapshot;
+/* Into *snapshot, made where it is NULL, else its memory is used again. Local. */
+CI_MUST_CHECK ci_status ci_clean_model_snapshot(const ci_clean_model *model,
+                                                ci_clean_snapshot **snapshot);
+/* Back to a snapshot of this model. Local. */
+CI_MUST_CHECK ci_status ci_clean_model_restore(ci_clean_model *model,
+                                               const ci_clean_snapshot *snapshot);
+/* NULL-safe. Local. */
+void ci_clean_snapshot_free(ci_clean_snapshot *snapshot);
+
+/* Writes the model to one HDF5 file (rank 0; "<path>.part", then renamed), with all digits and
+ * nothing of how ranks share it. Collective. */
+CI_MUST_CHECK ci_status ci_clean_model_save(ci_comm *comm, const ci_clean_model *model,
+                                            const char *path);
+/* Fills an empty model of the same setup, on any number of ranks. CI_ERR_INPUT for a file that
+ * is none, or of another image size, cell, centre or frequency. Collective. */
+CI_MUST_CHECK ci_status ci_clean_model_load(ci_comm *comm, ci_clean_model *model, const char *path);
+
+/* The model's visibilities, into samples->work; without meaning where the weight is 0.
+ * Collective. */
+CI_MUST_CHECK ci_status ci_clean_model_predict(ci_comm *comm, const ci_clean_model *model,
+                                               ci_grid_operator *gridder, ci_vis_samples *samples);
 
 /* ---- cycles ------------------------------------------------------------------------------ */
 
-/* What the major cycle works on. */
-typedef struct ci_clean
+/* What CLEAN works on. All borrowed while it lives. */
+typedef struct ci_clean_setup
 {
     ci_grid_operator *gridder;
     ci_vis_samples *samples;
     const ci_grid_layout *layout;
     const ci_clean_options *options;
-    bool is_positive; /* the sky is */
-    /* NULL, or asked between major cycles (ci_image_options). */
-    bool (*stop)(void);
+    ci_clean_model *model;
+    double *residual;  /* slab; of the model as it stands: at first the dirty image */
+    const double *psf; /* slab, 1 at the centre */
     double sum_weight;
     ci_num_beam beam;        /* the restoring one, in pixels */
     double psf_far;          /* greatest |PSF| beyond half an image from its centre */
-    ci_clean_patch psf_wide; /* out to a whole image, borrowed; half 0: not needed */
-    ci_clean_bright *bright;
-    const double *psf;        /* slab, 1 at the centre */
-    double *residual, *model; /* slabs; residual in: dirty */
-} ci_clean;
-/* The sidelobe level that minor cycles need not see: major cycles are shallow enough for it. */
+    ci_clean_patch psf_wide; /* out to a whole image; half 0: not needed */
+    bool is_positive;        /* the sky is */
+} ci_clean_setup;
+
+/* Cotton-Schwab CLEAN (Schwab 1984) with Clark's minor cycles (Clark 1980). */
+typedef struct ci_clean ci_clean;
+/* Collective. */
+CI_MUST_CHECK ci_status ci_clean_new(ci_comm *comm, ci_clean **out, const ci_clean_setup *setup);
+/* NULL-safe. Local. */
+void ci_clean_free(ci_clean *clean);
+/* One major cycle: minor cycles on the residual as it stands, then the exact residual of the
+ * model with what they found. *is_done where CLEAN has ended, and why in the stats. Collective. */
+CI_MUST_CHECK ci_status ci_clean_cycle(ci_comm *comm, ci_clean *clean, bool *is_done);
+/* Of the cycles until now; borrowed. Local. */
+const ci_clean_stats *ci_clean_stats_get(const ci_clean *clean);
+/* The sidelobe level that minor cycles need not see: major cycles are shallow enough for it.
+ * Local. */
 double ci_clean_max_hidden_sidelobe(void);
-/* Cotton-Schwab major cycles; fills n_major, n_minor, diverged, stop_reason. Collective. */
-CI_MUST_CHECK ci_status ci_clean_run(ci_comm *comm, ci_clean *clean, ci_clean_stats *stats);
 
 #endif

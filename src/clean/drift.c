@@ -1,6 +1,6 @@
 /* Components under a beam that moves over them: what the beam of each integration and channel
  * differs from the mean beam (docs/science.md "CLEAN"). */
-#include "clean/bright.h"
+#include "clean/sources.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -15,16 +15,16 @@ static const double importance_min = 1.0; /* in units of the residual's rms */
 
 /* Flux times the greatest relative change of the beam: first, middle and last integration,
  * ends of the band. */
-static double importance(const ci_clean_bright *b, const ci_clean_component *c)
+static double importance(const ci_clean_model *b, const ci_clean_component *c)
 {
     double l, m, ra, dec, greatest = 0;
     size_t times[3] = {0, b->n_frame / 2, b->n_frame - 1};
-    ci_clean_bright_pixel(b, c->index, &l, &m);
-    ci_sky_lm_inverse(b->sky->ra_rad, b->sky->dec_rad, l, m, &ra, &dec);
+    ci_clean_model_pixel(b, c->index, &l, &m);
+    ci_sky_lm_inverse(b->field->ra_rad, b->field->dec_rad, l, m, &ra, &dec);
     for (int t = 0; t < 3; t++)
-        for (int f = 0; f < CI_BRIGHT_NODES; f += CI_BRIGHT_NODES - 1) {
-            double power = ci_sky_beam_power(b->sky->beam, b->sky->pointing, b->frame[times[t]], ra,
-                                             dec, b->node_hz[f]);
+        for (int f = 0; f < CI_CLEAN_FLUX_NODES; f += CI_CLEAN_FLUX_NODES - 1) {
+            double power = ci_sky_beam_power(b->field->beam, b->field->pointing, b->frame[times[t]],
+                                             ra, dec, b->axis.node_hz[f]);
             greatest = fmax(greatest, fabs(power / c->beam - 1));
         }
     return fabs(c->flux) * greatest;
@@ -44,12 +44,12 @@ static int by_importance(const void *a, const void *b)
 }
 
 /* The components that matter most, as many as the work allows, in scan order on all ranks. */
-static ci_status choose(ci_comm *comm, const ci_clean_bright *b, const ci_clean *c,
+static ci_status choose(ci_comm *comm, const ci_clean_model *b, int64_t n_sample,
                         ci_clean_component **out, size_t *n_out)
 {
-    CI_TRY(ci_clean_components_gather(comm, b, c->model, importance, importance_min * b->rms, out,
+    CI_TRY(ci_clean_components_gather(comm, b, importance, importance_min * b->residual_rms, out,
                                       n_out));
-    double most = work_max / (double)c->samples->n_sample;
+    double most = work_max / (double)n_sample;
     most = fmin(fmax(most, COMPONENTS_MIN), COMPONENTS_MAX);
     qsort(*out, *n_out, sizeof **out, by_importance);
     if ((double)*n_out > most) *n_out = (size_t)most;
@@ -58,31 +58,31 @@ static ci_status choose(ci_comm *comm, const ci_clean_bright *b, const ci_clean 
 }
 
 /* Flux (beam / mean beam - 1) of every component. */
-static ci_status points_fill(const ci_clean_bright *b, const ci_clean_component *c, size_t n,
-                             ci_clean_points *points)
+static ci_status terms_fill(const ci_clean_model *b, const ci_clean_component *c, size_t n,
+                            ci_clean_terms *terms)
 {
-    size_t n_node = b->n_frame * CI_BRIGHT_NODES;
-    CI_TRY(ci_clean_points_new(points, n, b->n_frame));
+    size_t n_node = b->n_frame * CI_CLEAN_FLUX_NODES;
+    CI_TRY(ci_clean_terms_new(terms, &b->axis, n, b->n_frame));
     for (size_t i = 0; i < n; i++) {
-        double l, m, *flux = points->flux + i * n_node;
-        ci_clean_bright_pixel(b, c[i].index, &l, &m);
-        ci_clean_points_place(points, i, l, m);
-        ci_clean_bright_ratio(b, l, m, c[i].beam, flux);
+        double l, m, *flux = terms->flux + i * n_node;
+        ci_clean_model_pixel(b, c[i].index, &l, &m);
+        ci_clean_terms_place(terms, i, l, m);
+        ci_clean_model_beam_ratio(b, l, m, c[i].beam, flux);
         for (size_t k = 0; k < n_node; k++)
             flux[k] = c[i].flux * (flux[k] - 1);
     }
     return CI_OK;
 }
 
-ci_status ci_clean_drift_add(ci_comm *comm, const ci_clean_bright *bright, const ci_clean *clean)
+ci_status ci_clean_drift_terms(ci_comm *comm, const ci_clean_model *model, int64_t n_sample,
+                               ci_clean_terms *out)
 {
     ci_clean_component *chosen = NULL;
-    ci_clean_points points = {0};
     size_t n = 0;
-    ci_status status = choose(comm, bright, clean, &chosen, &n);
-    if (status == CI_OK) status = points_fill(bright, chosen, n, &points);
-    if (status == CI_OK) status = ci_clean_points_add(bright, clean->samples, &points, 1);
+    *out = (ci_clean_terms){0};
+    if (!model->has_beam) return CI_OK;
+    ci_status status = choose(comm, model, n_sample, &chosen, &n);
+    if (status == CI_OK) status = terms_fill(model, chosen, n, out);
     ci_mem_free(chosen);
-    ci_clean_points_clear(&points);
     return ci_par_agree(comm, status);
 }

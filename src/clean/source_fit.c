@@ -7,7 +7,7 @@
  * four divisions; slopes are held to 0 +- 1 and steps of place to 0 +- 0.2 beams where the noise
  * says nothing. The steps of all sources are taken together by the length that leaves least
  * (docs/science.md "CLEAN"). */
-#include "clean/bright.h"
+#include "clean/sources.h"
 
 #include <math.h>
 
@@ -27,9 +27,9 @@ typedef struct step
 
 typedef struct fit
 {
-    ci_clean_bright *bright;
-    const ci_clean *clean;
-    double noise2; /* of the sums: sum of weights x rms^2 */
+    ci_clean_model *model;
+    ci_vis_samples *samples; /* residual in work */
+    double noise2;           /* of the sums: sum of weights x rms^2 */
     double beam_rad;
     size_t *which, n; /* the sources in hand, by their places in the list, and ... */
     step *steps;      /* ... their steps, [n] */
@@ -37,30 +37,20 @@ typedef struct fit
 
 /* ---- what sources are beside their components ------------------------------------------------ */
 
-void ci_clean_sources_points(const ci_clean_bright *b, const ci_clean_source *from, size_t n,
-                             size_t i_first, ci_clean_points *points)
+void ci_clean_sources_terms(const ci_clean_model *b, const ci_clean_source *from, size_t n,
+                            size_t i_first, ci_clean_terms *terms)
 {
-    size_t n_node = b->n_frame * CI_BRIGHT_NODES;
+    size_t n_node = b->n_frame * CI_CLEAN_FLUX_NODES;
     for (size_t i = 0; i < n; i++) {
         const ci_clean_source *s = &from[i];
-        double *flux = points->flux + (i_first + i) * n_node;
-        ci_clean_points_place(points, i_first + i, s->l, s->m);
-        ci_clean_bright_profile(b, s->l, s->m, flux);
+        double *flux = terms->flux + (i_first + i) * n_node;
+        ci_clean_terms_place(terms, i_first + i, s->l, s->m);
+        ci_clean_model_beam_profile(b, s->l, s->m, flux);
         for (size_t k = 0; k < n_node; k++) {
-            double x = log(b->node_hz[k % CI_BRIGHT_NODES] / b->ref_hz);
-            flux[k] *= s->flux * exp(s->slope * x) - (s->flux - s->own);
+            double x = log(b->axis.node_hz[k % CI_CLEAN_FLUX_NODES] / b->axis.ref_hz);
+            flux[k] *= s->flux * exp(s->slope * x) - (s->flux - s->point_jy);
         }
     }
-}
-
-ci_status ci_clean_sources_add(const ci_clean_bright *b, const ci_vis_samples *samples)
-{
-    ci_clean_points points = {0};
-    ci_status status = ci_clean_points_new(&points, b->n_source, b->n_frame);
-    if (status == CI_OK) ci_clean_sources_points(b, b->source, b->n_source, 0, &points);
-    if (status == CI_OK) status = ci_clean_points_add(b, samples, &points, 1);
-    ci_clean_points_clear(&points);
-    return status;
 }
 
 /* ---- one source's step --------------------------------------------------------------------- */
@@ -75,7 +65,7 @@ static void place_step(const fit *f, const ci_clean_source *s, const double *sum
     if (!(det > 0)) return;
     out->l = (mm * l - lm * m) / det;
     out->m = (ll * m - lm * l) / det;
-    double length = hypot(out->l, out->m), most = f->bright->cell_rad;
+    double length = hypot(out->l, out->m), most = f->model->cell_rad;
     if (length <= most) return;
     out->l *= most / length;
     out->m *= most / length;
@@ -91,12 +81,12 @@ static step source_step(const fit *f, const ci_clean_source *s, const double *su
     double along = s->flux * (sums[CI_FIT_DOT_X] - mean * sums[CI_FIT_DOT]);
     if (f->noise2 + spread > 0) out.slope = (along - f->noise2 * s->slope) / (spread + f->noise2);
     out.slope = fmax(-slope_max, fmin(slope_max, s->slope + out.slope)) - s->slope;
-    if (s->is_held) {
+    if (s->is_point) {
         out.flux = sums[CI_FIT_DOT] / norm - s->flux * mean * out.slope;
         place_step(f, s, sums, &out);
     }
-    double least = shows_min * f->bright->rms;
-    out.shows = fabs(out.slope * s->flux) * f->bright->rms_log > least || fabs(out.flux) > least ||
+    double least = shows_min * f->model->residual_rms;
+    out.shows = fabs(out.slope * s->flux) * f->model->rms_log > least || fabs(out.flux) > least ||
                 fabs(s->flux) * hypot(out.l, out.m) / f->beam_rad > least;
     return out;
 }
@@ -105,7 +95,7 @@ static ci_clean_source source_stepped(const ci_clean_source *s, const step *by, 
 {
     ci_clean_source out = *s;
     out.flux += part * by->flux;
-    out.own += part * by->flux;
+    out.point_jy += part * by->flux;
     out.l += part * by->l;
     out.m += part * by->m;
     out.slope += part * by->slope;
@@ -117,17 +107,17 @@ static ci_clean_source source_stepped(const ci_clean_source *s, const step *by, 
 /* Sums of the sources in hand with the residual: sums [n][CI_FIT_SUMS]. */
 static ci_status sums_find(ci_comm *comm, const fit *f, double *sums)
 {
-    const ci_clean_bright *b = f->bright;
-    ci_clean_points points = {0};
-    ci_status status = ci_par_agree(comm, ci_clean_points_new(&points, f->n, b->n_frame));
+    const ci_clean_model *b = f->model;
+    ci_clean_terms terms = {0};
+    ci_status status = ci_par_agree(comm, ci_clean_terms_new(&terms, &b->axis, f->n, b->n_frame));
     for (size_t i = 0; status == CI_OK && i < f->n; i++) {
         const ci_clean_source *s = &b->source[f->which[i]];
-        ci_clean_points_place(&points, i, s->l, s->m);
-        ci_clean_bright_profile(b, s->l, s->m, points.flux + i * b->n_frame * CI_BRIGHT_NODES);
+        ci_clean_terms_place(&terms, i, s->l, s->m);
+        ci_clean_model_beam_profile(b, s->l, s->m,
+                                    terms.flux + i * b->n_frame * CI_CLEAN_FLUX_NODES);
     }
-    if (status == CI_OK)
-        status = ci_clean_points_correlate(comm, b, f->clean->samples, &points, sums);
-    ci_clean_points_clear(&points);
+    if (status == CI_OK) status = ci_clean_terms_correlate(comm, &terms, f->samples, sums);
+    ci_clean_terms_clear(&terms);
     return status;
 }
 
@@ -140,7 +130,7 @@ static ci_status steps_find(ci_comm *comm, fit *f)
     CI_TRY(ci_par_alloc(comm, &sums, f->n * CI_FIT_SUMS, sizeof *sums, "bright sources"));
     ci_status status = sums_find(comm, f, sums);
     for (size_t i = 0; status == CI_OK && i < f->n; i++)
-        f->steps[i] = source_step(f, &f->bright->source[f->which[i]], sums + i * CI_FIT_SUMS);
+        f->steps[i] = source_step(f, &f->model->source[f->which[i]], sums + i * CI_FIT_SUMS);
     if (status == CI_OK) status = ci_par_bcast(comm, f->steps, f->n * sizeof *f->steps, 0);
     for (size_t i = 0; status == CI_OK && i < f->n; i++)
         if (f->steps[i].shows) {
@@ -153,28 +143,28 @@ static ci_status steps_find(ci_comm *comm, fit *f)
 }
 
 /* The change that `part` of the steps makes: the new points, less the old ones. */
-static void change_fill(const fit *f, double part, ci_clean_points *points)
+static void change_fill(const fit *f, double part, ci_clean_terms *terms)
 {
-    const ci_clean_bright *b = f->bright;
-    size_t n_node = b->n_frame * CI_BRIGHT_NODES;
+    const ci_clean_model *b = f->model;
+    size_t n_node = b->n_frame * CI_CLEAN_FLUX_NODES;
     for (size_t i = 0; i < f->n; i++) {
         const ci_clean_source *before = &b->source[f->which[i]];
         ci_clean_source now = source_stepped(before, &f->steps[i], part);
-        ci_clean_sources_points(b, &now, 1, 2 * i, points);
-        ci_clean_sources_points(b, before, 1, 2 * i + 1, points);
+        ci_clean_sources_terms(b, &now, 1, 2 * i, terms);
+        ci_clean_sources_terms(b, before, 1, 2 * i + 1, terms);
         for (size_t k = 0; k < n_node; k++)
-            points->flux[(2 * i + 1) * n_node + k] *= -1;
+            terms->flux[(2 * i + 1) * n_node + k] *= -1;
     }
 }
 
 /* The part of the steps, at most all, that leaves least of the residual. */
-static ci_status part_find(ci_comm *comm, const fit *f, ci_clean_points *points, double *part)
+static ci_status part_find(ci_comm *comm, const fit *f, ci_clean_terms *terms, double *part)
 {
     double along = 0, length = 0;
-    change_fill(f, 1, points);
-    CI_TRY(ci_clean_points_project(comm, f->bright, f->clean->samples, points, &along, &length));
+    change_fill(f, 1, terms);
+    CI_TRY(ci_clean_terms_project(comm, terms, f->samples, &along, &length));
     for (size_t i = 0; i < f->n; i++) {
-        double slope = f->bright->source[f->which[i]].slope;
+        double slope = f->model->source[f->which[i]].slope;
         along -= f->noise2 * slope * f->steps[i].slope;
         length += f->noise2 * f->steps[i].slope * f->steps[i].slope;
     }
@@ -185,37 +175,39 @@ static ci_status part_find(ci_comm *comm, const fit *f, ci_clean_points *points,
 static ci_status steps_take(ci_comm *comm, const fit *f)
 {
     double part = 0;
-    ci_clean_bright *b = f->bright;
-    ci_clean_points points = {0};
-    ci_status status = ci_par_agree(comm, ci_clean_points_new(&points, 2 * f->n, b->n_frame));
-    if (status == CI_OK) status = part_find(comm, f, &points, &part);
+    ci_clean_model *b = f->model;
+    ci_clean_terms terms = {0};
+    ci_status status =
+        ci_par_agree(comm, ci_clean_terms_new(&terms, &b->axis, 2 * f->n, b->n_frame));
+    if (status == CI_OK) status = part_find(comm, f, &terms, &part);
     if (status == CI_OK) {
-        change_fill(f, part, &points);
-        status = ci_par_agree(comm, ci_clean_points_add(b, f->clean->samples, &points, -1));
+        change_fill(f, part, &terms);
+        status = ci_par_agree(comm, ci_clean_terms_add(&terms, f->samples, -1));
     }
     for (size_t i = 0; status == CI_OK && i < f->n; i++) {
         ci_clean_source *s = &b->source[f->which[i]];
         *s = source_stepped(s, &f->steps[i], part);
     }
-    ci_clean_points_clear(&points);
+    ci_clean_terms_clear(&terms);
     return status;
 }
 
 /* The others' fluxes are CLEAN's: more steps would make slopes of what it has not found yet. */
-static void held_keep(fit *f)
+static void points_select(fit *f)
 {
     size_t n = 0;
     for (size_t i = 0; i < f->n; i++)
-        if (f->bright->source[f->which[i]].is_held) f->which[n++] = f->which[i];
+        if (f->model->source[f->which[i]].is_point) f->which[n++] = f->which[i];
     f->n = n;
 }
 
-ci_status ci_clean_bright_fit(ci_comm *comm, ci_clean_bright *b, const ci_clean *clean)
+ci_status ci_clean_sources_fit(ci_comm *comm, ci_clean_model *b,
+                               const ci_clean_sources_setup *setup, ci_vis_samples *samples)
 {
-    fit f = {.bright = b,
-             .clean = clean,
-             .noise2 = clean->sum_weight * b->rms * b->rms,
-             .beam_rad = clean->beam.minor * b->cell_rad,
+    fit f = {.model = b,
+             .samples = samples,
+             .noise2 = setup->sum_weight * b->residual_rms * b->residual_rms,
+             .beam_rad = setup->beam.minor * b->cell_rad,
              .n = b->n_source};
     CI_TRY(ci_par_alloc(comm, &f.which, f.n, sizeof *f.which, "bright sources"));
     ci_status status = ci_par_alloc(comm, &f.steps, f.n, sizeof *f.steps, "bright sources");
@@ -224,7 +216,7 @@ ci_status ci_clean_bright_fit(ci_comm *comm, ci_clean_bright *b, const ci_clean 
     for (int pass = 0; status == CI_OK && pass < PASSES && f.n > 0; pass++) {
         status = steps_find(comm, &f);
         if (status == CI_OK && f.n > 0) status = steps_take(comm, &f);
-        held_keep(&f);
+        points_select(&f);
     }
     ci_mem_free(f.which);
     ci_mem_free(f.steps);

@@ -2,9 +2,9 @@
  * A source is the components within a beam of the greatest of them. Its slope is what the model
  * image, with one flux per pixel, cannot describe; nor can it describe a point between pixels
  * but by components of both signs around it, whose errors other sources then pay. So a bright
- * compact source is held: its components leave the model and it becomes a point, once for all;
+ * compact source becomes a point component: its pixel components leave the model, once for all;
  * what is found near it later stays in the model (docs/science.md "CLEAN"). */
-#include "clean/bright.h"
+#include "clean/sources.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -14,19 +14,19 @@ enum
     SOURCES_MIN = 8,
     SOURCES_MAX = CI_CLEAN_MAX_SLOPE,
     TRIES = 8,       /* seeds of a source for each that may be found */
-    EDGE_PIXELS = 16 /* a point so near the edge of the image is not held */
+    EDGE_PIXELS = 16 /* no point component so near the edge of the image */
 };
 static const double work_max = 2.5e9;     /* source x sample of one sum */
 static const double measured_min = 3;     /* flux x rms of x over the rms: slope known to 1/3 */
-static const double held_min = 100;       /* flux over the rms */
+static const double point_min = 100;      /* flux over the rms */
 static const double deep_min = 10;        /* flux over the residual's peak: what is near shows */
 static const double alone_max = 0.05;     /* components from one to two beams away, of the flux */
 static const double component_min = 0.02; /* of the least source: no seed of one */
 /* Second moment of a point's components, pixels^2: on the two pixels that it lies between it has up
  * to 1/4. */
 static const double compact_max = 0.3;
-/* Components within a beam of a held source that are too much for a point: of its flux, and of the
- * rms, which noise may ask for. */
+/* Components within a beam of a point component that are too much for a point: of its flux, and of
+ * the rms, which noise may ask for. */
 static const double beside_max = 0.03, beside_rms = 50;
 
 static int by_flux(const void *a, const void *b)
@@ -40,39 +40,39 @@ static int by_flux(const void *a, const void *b)
 /* What became of a component; above these the number of the cluster that took it. */
 enum
 {
-    MOVED = -1, /* into a source that is held from now on */
+    MOVED = -1, /* into a point component */
     FREE = 0
 };
 
 /* Components on their way into sources. */
 typedef struct grouping
 {
-    const ci_clean_bright *bright;
+    const ci_clean_model *model;
     const ci_clean_component *list; /* [n] greatest |flux| first */
     int32_t *state;                 /* [n] */
     size_t n;
-    double turn[2][2];              /* from pixels to beams, along and across its major axis */
-    double slope_least, held_least; /* Jy */
+    double to_beams[2][2];           /* from pixels to beams, along and across its major axis */
+    double slope_least, point_least; /* Jy */
     ci_clean_source *found;
     size_t n_found;
     int32_t n_cluster;
 } grouping;
 
 /* From pixels to widths of the beam; the major axis points to (-sin pa, cos pa). */
-static void turn_set(grouping *g, ci_num_beam beam)
+static void to_beams_set(grouping *g, ci_num_beam beam)
 {
     double s = sin(beam.pa_rad), c = cos(beam.pa_rad);
-    g->turn[0][0] = -s / beam.major;
-    g->turn[0][1] = c / beam.major;
-    g->turn[1][0] = c / beam.minor;
-    g->turn[1][1] = s / beam.minor;
+    g->to_beams[0][0] = -s / beam.major;
+    g->to_beams[0][1] = c / beam.major;
+    g->to_beams[1][0] = c / beam.minor;
+    g->to_beams[1][1] = s / beam.minor;
 }
 
 /* How far (dx, dy) pixels are, in widths of the beam. */
 static double beams(const grouping *g, double dx, double dy)
 {
-    double along = g->turn[0][0] * dx + g->turn[0][1] * dy;
-    double across = g->turn[1][0] * dx + g->turn[1][1] * dy;
+    double along = g->to_beams[0][0] * dx + g->to_beams[0][1] * dy;
+    double across = g->to_beams[1][0] * dx + g->to_beams[1][1] * dy;
     return hypot(along, across);
 }
 
@@ -88,7 +88,7 @@ typedef struct cluster
 /* From the cluster's pixel to a component: d pixels; the value in beams. */
 static double distance(const grouping *g, size_t i, const cluster *c, double d[2])
 {
-    int64_t n_x = (int64_t)g->bright->layout->n_x;
+    int64_t n_x = (int64_t)g->model->layout->n_x;
     d[0] = (double)(g->list[i].index % n_x - c->x);
     d[1] = (double)(g->list[i].index / n_x - c->y);
     return beams(g, d[0], d[1]);
@@ -125,7 +125,7 @@ static bool cluster_is_compact(const grouping *g, const cluster *c)
 
 static bool cluster_is_inside(const grouping *g, const cluster *c)
 {
-    const ci_grid_layout *l = g->bright->layout;
+    const ci_grid_layout *l = g->model->layout;
     return c->x >= EDGE_PIXELS && c->x < (int64_t)l->n_x - EDGE_PIXELS && c->y >= EDGE_PIXELS &&
            c->y < (int64_t)l->n_y - EDGE_PIXELS;
 }
@@ -141,17 +141,17 @@ static bool cluster_is_alone(const grouping *g, const cluster *c)
     return size <= alone_max * fabs(c->flux);
 }
 
-static bool may_be_held(const grouping *g, const cluster *c)
+static bool may_be_point(const grouping *g, const cluster *c)
 {
-    return fabs(c->flux) >= g->held_least && cluster_is_inside(g, c) && cluster_is_compact(g, c) &&
+    return fabs(c->flux) >= g->point_least && cluster_is_inside(g, c) && cluster_is_compact(g, c) &&
            cluster_is_alone(g, c);
 }
 
 /* The source becomes a point: the cluster's components are its own flux. */
-static void source_hold(grouping *g, const cluster *c, ci_clean_source *s)
+static void point_make(grouping *g, const cluster *c, ci_clean_source *s)
 {
-    s->is_held = true;
-    s->own = c->flux;
+    s->is_point = true;
+    s->point_jy = c->flux;
     for (size_t i = 0; i < g->n; i++)
         if (g->state[i] == c->number) g->state[i] = MOVED;
 }
@@ -160,9 +160,9 @@ static void source_hold(grouping *g, const cluster *c, ci_clean_source *s)
  * what it was, NULL for a new one. */
 static void source_take(grouping *g, size_t seed, double least, const ci_clean_source *before)
 {
-    int64_t n_x = (int64_t)g->bright->layout->n_x, index = g->list[seed].index;
+    int64_t n_x = (int64_t)g->model->layout->n_x, index = g->list[seed].index;
     cluster c = cluster_take(g, index % n_x, index / n_x);
-    double size = g->bright->is_positive ? c.flux : fabs(c.flux);
+    double size = g->model->is_positive ? c.flux : fabs(c.flux);
     if (!(size >= least) || c.flux == 0) return;
     double dx = c.sum_x / c.flux, dy = c.sum_y / c.flux;
     if (beams(g, dx, dy) > 1) dx = dy = 0;
@@ -170,28 +170,30 @@ static void source_take(grouping *g, size_t seed, double least, const ci_clean_s
     *s = (ci_clean_source){.flux = c.flux, .beam = g->list[seed].beam};
     if (before) {
         s->slope = before->slope;
-        s->is_barred = before->is_barred;
+        s->is_rejected = before->is_rejected;
     }
-    ci_clean_bright_place(g->bright, (double)c.x + dx, (double)c.y + dy, &s->l, &s->m);
-    if (!s->is_barred && may_be_held(g, &c)) source_hold(g, &c, s);
+    ci_clean_model_place(g->model, (double)c.x + dx, (double)c.y + dy, &s->l, &s->m);
+    if (!s->is_rejected && may_be_point(g, &c)) point_make(g, &c, s);
 }
 
-/* One that is held, with the components that lie near it; barred where they are too many. */
-static void source_keep(grouping *g, const ci_clean_source *before)
+/* A point component, with the pixel components that lie near it; rejected where they are too
+ * many. */
+static void source_follow(grouping *g, const ci_clean_source *before)
 {
-    ci_clean_spot at = ci_clean_source_spot(g->bright, before);
+    ci_clean_point at = ci_clean_source_point(g->model, before);
     cluster c = cluster_take(g, (int64_t)floor(at.x + 0.5), (int64_t)floor(at.y + 0.5));
     ci_clean_source *s = &g->found[g->n_found++];
     *s = *before;
-    s->flux = s->own + c.flux;
-    s->is_barred = c.size > fmax(beside_max * fabs(s->own), beside_rms * g->bright->rms);
+    s->flux = s->point_jy + c.flux;
+    s->is_rejected =
+        c.size > fmax(beside_max * fabs(s->point_jy), beside_rms * g->model->residual_rms);
 }
 
 /* The greatest component within a beam of a source that no other has; n: none. */
 static size_t seed_near(const grouping *g, const ci_clean_source *s)
 {
-    int64_t n_x = (int64_t)g->bright->layout->n_x;
-    ci_clean_spot at = ci_clean_source_spot(g->bright, s);
+    int64_t n_x = (int64_t)g->model->layout->n_x;
+    ci_clean_point at = ci_clean_source_point(g->model, s);
     for (size_t i = 0; i < g->n; i++) {
         double dx = (double)(g->list[i].index % n_x) - at.x;
         double dy = (double)(g->list[i].index / n_x) - at.y;
@@ -203,13 +205,13 @@ static size_t seed_near(const grouping *g, const ci_clean_source *s)
 /* Those there were, then new ones, greatest component first; at most n_most. */
 static void sources_group(grouping *g, size_t n_most)
 {
-    const ci_clean_bright *b = g->bright;
-    double least = fmin(g->slope_least, g->held_least);
+    const ci_clean_model *b = g->model;
+    double least = fmin(g->slope_least, g->point_least);
     for (size_t k = 0; k < b->n_source && g->n_found < n_most; k++) {
         const ci_clean_source *s = &b->source[k];
-        size_t seed = s->is_held ? g->n : seed_near(g, s);
-        if (s->is_held)
-            source_keep(g, s);
+        size_t seed = s->is_point ? g->n : seed_near(g, s);
+        if (s->is_point)
+            source_follow(g, s);
         else if (seed < g->n)
             source_take(g, seed, least / 2, s);
     }
@@ -225,7 +227,7 @@ static void sources_group(grouping *g, size_t n_most)
 }
 
 /* Rank 0's sources for all: their logarithms and roots may be another library's. */
-static ci_status sources_share(ci_comm *comm, ci_clean_bright *b, grouping *g)
+static ci_status sources_share(ci_comm *comm, ci_clean_model *b, grouping *g)
 {
     int64_t n = (int64_t)g->n_found;
     CI_TRY(ci_par_bcast(comm, &n, sizeof n, 0));
@@ -238,35 +240,40 @@ static ci_status sources_share(ci_comm *comm, ci_clean_bright *b, grouping *g)
     return CI_OK;
 }
 
-/* Sources that were held and are barred now go back to this rank's slab of the model. */
-static void barred_return(ci_clean_bright *b, double *model)
+/* Points that are rejected now become pixel components again. */
+static void rejected_pixelise(ci_clean_model *b)
 {
     for (size_t i = 0; i < b->n_source; i++)
-        if (b->source[i].is_held && b->source[i].is_barred)
-            ci_clean_source_paint(b, &b->source[i], model);
+        if (b->source[i].is_point && b->source[i].is_rejected)
+            ci_clean_source_pixelise(b, &b->source[i]);
 }
 
 /* Takes what moved out of this rank's slab of the model. */
 static void moved_remove(const grouping *g, double *model)
 {
-    const ci_grid_layout *l = g->bright->layout;
+    const ci_grid_layout *l = g->model->layout;
     int64_t first = (int64_t)(l->y_first * l->n_x), end = first + (int64_t)(l->n_here * l->n_x);
     for (size_t i = 0; i < g->n; i++)
         if (g->state[i] == MOVED && g->list[i].index >= first && g->list[i].index < end)
             model[g->list[i].index - first] = 0;
 }
 
-ci_status ci_clean_sources_find(ci_comm *comm, ci_clean_bright *b, const ci_clean *clean)
+ci_status ci_clean_sources_find(ci_comm *comm, ci_clean_model *b,
+                                const ci_clean_sources_setup *setup, const double *residual)
 {
-    double most = work_max / (double)clean->samples->n_sample;
+    CI_TRY(ci_grid_slab_rms(comm, b->layout, residual, &b->residual_rms));
+    CI_TRY(ci_grid_slab_peak(comm, b->layout, residual, &b->residual_peak, NULL));
+    double most = work_max / (double)setup->samples->n_sample;
     size_t n_most = (size_t)fmin(fmax(most, SOURCES_MIN), SOURCES_MAX);
     ci_clean_component *list = NULL;
-    grouping g = {.bright = b,
-                  .slope_least = b->rms_log > 0 ? measured_min * b->rms / b->rms_log : INFINITY,
-                  .held_least =
-                      b->none_held ? INFINITY : fmax(held_min * b->rms, deep_min * b->peak)};
-    turn_set(&g, clean->beam);
-    CI_TRY(ci_clean_components_gather(comm, b, clean->model, NULL, 0, &list, &g.n));
+    grouping g = {
+        .model = b,
+        .slope_least = b->rms_log > 0 ? measured_min * b->residual_rms / b->rms_log : INFINITY,
+        .point_least = b->points_off
+                           ? INFINITY
+                           : fmax(point_min * b->residual_rms, deep_min * b->residual_peak)};
+    to_beams_set(&g, setup->beam);
+    CI_TRY(ci_clean_components_gather(comm, b, NULL, 0, &list, &g.n));
     ci_status status = ci_mem_alloc(&g.state, g.n, sizeof *g.state, "bright sources");
     if (status == CI_OK) status = ci_mem_alloc(&g.found, n_most, sizeof *g.found, "bright sources");
     status = ci_par_agree(comm, status);
@@ -277,11 +284,25 @@ ci_status ci_clean_sources_find(ci_comm *comm, ci_clean_bright *b, const ci_clea
         status = sources_share(comm, b, &g);
     }
     if (status == CI_OK) {
-        moved_remove(&g, clean->model);
-        barred_return(b, clean->model);
+        moved_remove(&g, b->pixels);
+        rejected_pixelise(b);
     }
     ci_mem_free(g.found);
     ci_mem_free(g.state);
     ci_mem_free(list);
     return status;
+}
+
+bool ci_clean_sources_have_points(const ci_clean_model *b)
+{
+    for (size_t i = 0; i < b->n_source; i++)
+        if (b->source[i].is_point) return true;
+    return false;
+}
+
+void ci_clean_sources_release(ci_clean_model *b)
+{
+    for (size_t i = 0; i < b->n_source; i++)
+        if (b->source[i].is_point) ci_clean_source_pixelise(b, &b->source[i]);
+    b->points_off = true;
 }

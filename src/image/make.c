@@ -75,9 +75,10 @@ typedef struct product
     ci_grid_operator *gridder;
     ci_grid_layout *layout;
     ci_fits_header header;
-    double *residual, *psf, *model; /* slabs */
-    float *out;                     /* slab for files */
-    float *pb;                      /* slab, mean primary beam */
+    double *residual, *psf; /* slabs */
+    ci_clean_model *model;
+    float *out; /* slab for files */
+    float *pb;  /* slab, mean primary beam */
     double sum_weight, psf_far;
     ci_clean_patch psf_wide;
     char unit[8]; /* of fluxes: "Jy" */
@@ -91,7 +92,7 @@ static void product_clear(product *p)
     ci_fits_header_clear(&p->header);
     ci_mem_free(p->residual);
     ci_mem_free(p->psf);
-    ci_mem_free(p->model);
+    ci_clean_model_free(p->model);
     ci_mem_free(p->out);
     ci_mem_free(p->pb);
     ci_mem_free(p->psf_wide.value);
@@ -170,18 +171,18 @@ static ci_status psf_make(ci_comm *comm, product *p)
 /* Fits the restoring beam, on a larger patch where it fills the first. */
 static ci_status beam_fit(ci_comm *comm, product *p)
 {
-    size_t c = p->geometry.n_x / 2, room = p->geometry.n_x - 1 - c;
-    if (c < room) room = c;
+    size_t c = p->geometry.n_x / 2, scratch = p->geometry.n_x - 1 - c;
+    if (c < scratch) scratch = c;
     ci_image_beam_fit fit = {.touches_edge = true};
     for (size_t half = 64; fit.touches_edge; half *= 4) {
-        if (half > room) half = room;
+        if (half > scratch) half = scratch;
         float *patch = NULL;
         CI_TRY(ci_grid_slab_cut(comm, p->layout, p->psf, c - half, c - half, 2 * half + 1,
                                 2 * half + 1, -1, &patch));
         ci_status status = ci_par_agree(comm, ci_image_beam_fit_patch(patch, 2 * half + 1, &fit));
         ci_mem_free(patch);
         CI_TRY(status);
-        if (half == room) break;
+        if (half == scratch) break;
     }
     bool is_root = ci_comm_rank(comm) == 0;
     if (is_root && fit.touches_edge)
@@ -212,65 +213,63 @@ static ci_num_beam beam_pixels(const product *p)
                          p->stats->beam_minor_rad / p->geometry.cell_rad, p->stats->beam_pa_rad};
 }
 
-static void model_flux_add(const product *p, double *row_sum)
+/* The PSF is done with: its slab takes the restored image. Point components become pixels of the
+ * model image that is written. */
+static ci_status restored_make(ci_comm *comm, product *p)
 {
-    for (size_t y = 0; y < p->layout->n_here; y++)
-        for (size_t x = 0; x < p->layout->n_x; x++)
-            row_sum[y] += p->model[y * p->layout->n_x + x];
-}
-
-static ci_status model_flux(ci_comm *comm, product *p)
-{
-    double *row_sum = NULL;
-    CI_TRY(ci_par_alloc(comm, &row_sum, p->layout->n_here, sizeof *row_sum, "model flux"));
-    model_flux_add(p, row_sum);
-    ci_status status = ci_par_sum_blocks(comm, p->layout->n_y, p->layout->y_first,
-                                         p->layout->n_here, 1, row_sum, &p->stats->model_flux_jy);
-    ci_mem_free(row_sum);
+    double *pixels = ci_clean_model_pixels(p->model);
+    ci_clean_point *points = NULL;
+    size_t n = 0;
+    ci_status status = ci_par_agree(comm, ci_clean_model_points(p->model, &points, &n));
+    if (status == CI_OK)
+        status = ci_image_restore(comm, p->layout, pixels, points, n, p->residual, beam_pixels(p),
+                                  p->psf);
+    if (status == CI_OK) ci_clean_points_pixelise(p->layout, points, n, pixels);
+    ci_mem_free(points);
     return status;
 }
 
-/* The PSF is done with: its slab takes the restored image. */
-static ci_status restored_make(ci_comm *comm, product *p, const ci_clean_bright *bright)
+static ci_status cycles_run(ci_comm *comm, product *p, bool is_positive)
 {
-    ci_clean_spot *spots = NULL;
-    size_t n = 0;
-    ci_status status = ci_par_agree(comm, ci_clean_bright_spots(bright, &spots, &n));
-    if (status == CI_OK)
-        status = ci_image_restore(comm, p->layout, p->model, spots, n, p->residual, beam_pixels(p),
-                                  p->psf);
-    if (status == CI_OK) ci_clean_spots_paint(p->layout, spots, n, p->model);
-    ci_mem_free(spots);
+    const ci_clean_setup setup = {.gridder = p->gridder,
+                                  .samples = p->samples,
+                                  .layout = p->layout,
+                                  .options = &p->options->clean,
+                                  .model = p->model,
+                                  .residual = p->residual,
+                                  .psf = p->psf,
+                                  .sum_weight = p->sum_weight,
+                                  .beam = beam_pixels(p),
+                                  .psf_far = p->psf_far,
+                                  .psf_wide = p->psf_wide,
+                                  .is_positive = is_positive};
+    ci_clean *clean = NULL;
+    bool is_done = false;
+    CI_TRY(ci_clean_new(comm, &clean, &setup));
+    ci_status status = CI_OK;
+    while (status == CI_OK && !is_done) {
+        status = stop_check(comm, p->options);
+        if (status == CI_OK) status = ci_clean_cycle(comm, clean, &is_done);
+    }
+    p->stats->clean = *ci_clean_stats_get(clean);
+    ci_clean_free(clean);
     return status;
 }
 
 static ci_status clean_make(ci_comm *comm, product *p)
 {
-    ci_clean_bright *bright = NULL;
-    CI_TRY(ci_par_alloc(comm, &p->model, slab_size(p), sizeof(double), "model image"));
     bool is_positive = ci_image_stokes_is_positive(p->options->stokes);
-    CI_TRY(ci_clean_bright_new(comm, &bright, p->sky, p->samples, p->layout, p->pb, is_positive,
-                               p->stats->cell_rad, p->stats->freq_hz));
-    ci_clean clean = {.gridder = p->gridder,
-                      .samples = p->samples,
-                      .layout = p->layout,
-                      .options = &p->options->clean,
-                      .is_positive = is_positive,
-                      .stop = p->options->stop,
-                      .sum_weight = p->sum_weight,
-                      .beam = beam_pixels(p),
-                      .psf_far = p->psf_far,
-                      .psf_wide = p->psf_wide,
-                      .bright = bright,
-                      .psf = p->psf,
-                      .residual = p->residual,
-                      .model = p->model};
-    ci_status status = ci_clean_run(comm, &clean, &p->stats->clean);
-    if (status == CI_OK) ci_clean_bright_list(bright, &p->stats->clean);
-    if (status == CI_OK) status = restored_make(comm, p, bright);
-    ci_clean_bright_free(bright);
-    CI_TRY(status);
-    CI_TRY(model_flux(comm, p));
+    const ci_clean_model_setup setup = {.field = p->sky,
+                                        .layout = p->layout,
+                                        .pb = p->pb,
+                                        .cell_rad = p->geometry.cell_rad,
+                                        .ref_hz = p->stats->freq_hz,
+                                        .is_positive = is_positive};
+    CI_TRY(ci_clean_model_new(comm, &p->model, &setup, p->samples));
+    CI_TRY(cycles_run(comm, p, is_positive));
+    ci_clean_model_summary(p->model, &p->stats->clean);
+    CI_TRY(ci_clean_model_flux(comm, p->model, &p->stats->model_flux_jy));
+    CI_TRY(restored_make(comm, p));
     CI_TRY(ci_grid_slab_rms(comm, p->layout, p->residual, &p->stats->rms_jy));
     ci_log_info("clean: stopped: %s; %d major cycle%s, %d component%s, %.4g Jy, rms %.4g Jy/beam",
                 p->stats->clean.stop_reason, p->stats->clean.n_major,
@@ -330,7 +329,7 @@ static ci_status cards_clean(product *p)
     CI_TRY(ci_fits_card_set_int(h, "NMAJOR", s->clean.n_major, "major cycles"));
     CI_TRY(ci_fits_card_set_int(h, "NSLOPE", s->clean.n_slope,
                                 "sources cleaned with a slope of their own"));
-    CI_TRY(ci_fits_card_set_int(h, "NHELD", s->clean.n_held, "bright sources held between pixels"));
+    CI_TRY(ci_fits_card_set_int(h, "NPOINT", s->clean.n_point, "point components between pixels"));
     CI_TRY(ci_fits_card_set_text(h, "STOPPED", s->clean.stop_reason, "why clean ended"));
     CI_TRY(ci_fits_card_set_int(h, "DIVERGED", s->clean.diverged, "1: clean diverged"));
     CI_TRY(ci_fits_card_set_number(h, "GAIN", o->clean.gain, "minor cycle gain"));
@@ -454,7 +453,7 @@ static ci_status images_make(ci_comm *comm, product *p)
     CI_TRY(clean_make(comm, p));
     CI_AGREE(comm, cards_clean(p));
     CI_TRY(image_write(comm, p, p->residual, "residual", "/beam"));
-    CI_TRY(image_write(comm, p, p->model, "model", "/pixel"));
+    CI_TRY(image_write(comm, p, ci_clean_model_pixels(p->model), "model", "/pixel"));
     return corrected_write(comm, p, p->psf); /* where restored_make put the image */
 }
 

@@ -25,25 +25,26 @@ static shape shape_from(ci_num_beam beam)
 }
 
 static ci_status components_gather(ci_comm *comm, const ci_grid_layout *l, const double *model,
-                                   ci_clean_spot **out, size_t *n_out)
+                                   ci_clean_point **out, size_t *n_out)
 {
     size_t n = 0, n_pixel = l->n_here * l->n_x, n_byte = 0;
     for (size_t i = 0; i < n_pixel; i++)
         n += model[i] != 0;
-    ci_clean_spot *here = NULL;
+    ci_clean_point *here = NULL;
     CI_TRY(ci_par_alloc(comm, &here, n, sizeof *here, "clean components"));
     n = 0;
     for (size_t i = 0; i < n_pixel; i++)
         if (model[i] != 0)
             here[n++] =
-                (ci_clean_spot){(double)(i % l->n_x), (double)(l->y_first + i / l->n_x), model[i]};
+                (ci_clean_point){(double)(i % l->n_x), (double)(l->y_first + i / l->n_x), model[i]};
     ci_status status = ci_par_gather(comm, here, n * sizeof *here, -1, (void **)out, &n_byte);
     ci_mem_free(here);
     *n_out = n_byte / sizeof **out;
     return status;
 }
 
-static void spot_add_row(const shape *f, const ci_clean_spot *c, double dy, size_t n_x, double *row)
+static void point_add_row(const shape *f, const ci_clean_point *c, double dy, size_t n_x,
+                          double *row)
 {
     /* xx dx^2 + 2 xy dy dx + yy dy^2 <= cut */
     double mid = -f->xy * dy / f->xx;
@@ -59,29 +60,29 @@ static void spot_add_row(const shape *f, const ci_clean_spot *c, double dy, size
     }
 }
 
-static void spots_add(const shape *f, const ci_grid_layout *l, const ci_clean_spot *spots, size_t n,
-                      double *restored)
+static void points_add(const shape *f, const ci_grid_layout *l, const ci_clean_point *points,
+                       size_t n, double *restored)
 {
     for (size_t k = 0; k < n; k++) {
-        double from = fmax(ceil(spots[k].y - f->reach_y), (double)l->y_first);
-        double to = fmin(floor(spots[k].y + f->reach_y), (double)(l->y_first + l->n_here) - 1);
+        double from = fmax(ceil(points[k].y - f->reach_y), (double)l->y_first);
+        double to = fmin(floor(points[k].y + f->reach_y), (double)(l->y_first + l->n_here) - 1);
         for (double y = from; y <= to; y++)
-            spot_add_row(f, &spots[k], y - spots[k].y, l->n_x,
-                         restored + ((size_t)y - l->y_first) * l->n_x);
+            point_add_row(f, &points[k], y - points[k].y, l->n_x,
+                          restored + ((size_t)y - l->y_first) * l->n_x);
     }
 }
 
 ci_status ci_image_restore(ci_comm *comm, const ci_grid_layout *l, const double *model,
-                           const ci_clean_spot *spots, size_t n_spot, const double *residual,
+                           const ci_clean_point *points, size_t n_point, const double *residual,
                            ci_num_beam beam, double *restored)
 {
-    ci_clean_spot *found = NULL;
+    ci_clean_point *found = NULL;
     size_t n = 0;
     CI_TRY(components_gather(comm, l, model, &found, &n));
     shape f = shape_from(beam);
     if (restored != residual) memcpy(restored, residual, l->n_here * l->n_x * sizeof *restored);
-    spots_add(&f, l, found, n, restored);
-    spots_add(&f, l, spots, n_spot, restored);
+    points_add(&f, l, found, n, restored);
+    points_add(&f, l, points, n_point, restored);
     ci_mem_free(found);
     return CI_OK;
 }

@@ -8,8 +8,8 @@
  * order, then the spots [n_spot], so that a pixel's sum is the same whoever holds it.
  * Collective. */
 CI_MUST_CHECK ci_status ci_image_restore(ci_comm *comm, const ci_grid_layout *layout,
-                                         const double *model, const ci_clean_spot *spots,
-                                         size_t n_spot, const double *residual, ci_num_beam beam,
+                                         const double *model, const ci_clean_point *points,
+                                         size_t n_point, const double *residual, ci_num_beam beam,
                                          double *restored);
 
 #endif

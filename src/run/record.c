@@ -95,7 +95,7 @@ static ci_json *image_record(const ci_image_stats *s, const ci_tile_data *data)
     ci_json_put_int(image, "n_plane", s->n_plane);
     ci_json_put_string(image, "stop_reason", s->clean.stop_reason);
     ci_json_put_bool(image, "is_pseudo_i", s->is_pseudo_i);
-    ci_json_put_int(image, "n_held", s->clean.n_held);
+    ci_json_put_int(image, "n_point_component", s->clean.n_point);
     ci_json_put(image, "slopes", slopes_record(s));
     return image;
 }

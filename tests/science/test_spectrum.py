@@ -89,4 +89,4 @@ assert header.get("NSLOPE", 0) >= len(SKY), header.get("NSLOPE")
 assert abs(slope - SKY[0][2]) < 0.002, slope
 assert worst < 0.002, worst
 assert left < 1e-7, left
-assert header.get("NHELD", 0) >= len(SKY), header.get("NHELD")
+assert header.get("NPOINT", 0) >= len(SKY), header.get("NPOINT")

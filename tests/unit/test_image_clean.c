@@ -223,24 +223,24 @@ static void test_restore(void **state)
 
 /* A source between pixels is restored at its place; painted on pixels it has its flux and place,
  * and its visibilities at half the highest spatial frequency. */
-static void test_spots(void **state)
+static void test_points(void **state)
 {
     (void)state;
     static double model[M * M], residual[M * M], restored[M * M];
-    const ci_clean_spot spots[2] = {{20.37, 30.81, 2}, {45.5, 9.02, -0.5}};
+    const ci_clean_point points[2] = {{20.37, 30.81, 2}, {45.5, 9.02, -0.5}};
     ci_grid_layout *l = NULL;
     memset(model, 0, sizeof model);
     memset(residual, 0, sizeof residual);
     assert_int_equal(ci_grid_layout_new(comm, &l, M, M, 0, M), CI_OK);
     ci_num_beam beam = {7, 4, 0.6};
-    assert_int_equal(ci_image_restore(comm, l, model, spots, 2, residual, beam, restored), CI_OK);
+    assert_int_equal(ci_image_restore(comm, l, model, points, 2, residual, beam, restored), CI_OK);
     for (int i = 0; i < M * M; i++) {
         double x = i % M, y = i / M;
         double want =
             2 * gauss(x - 20.37, y - 30.81, 7, 4, 0.6) - 0.5 * gauss(x - 45.5, y - 9.02, 7, 4, 0.6);
         assert_float_equal(restored[i], want, 2e-7);
     }
-    ci_clean_spots_paint(l, spots, 1, model);
+    ci_clean_points_pixelise(l, points, 1, model);
     double sum = 0, x_sum = 0, y_sum = 0, re = 0, im = 0;
     for (int i = 0; i < M * M; i++) {
         double x = i % M, y = i / M, turn = 2 * CI_PI * 0.25 * (x - 20.37);
@@ -361,7 +361,7 @@ int main(void)
         cmocka_unit_test(test_fit_gaussian),    cmocka_unit_test(test_fit_rising_sidelobe),
         cmocka_unit_test(test_fit_coarse),      cmocka_unit_test(test_minor),
         cmocka_unit_test(test_minor_diverges),  cmocka_unit_test(test_restore),
-        cmocka_unit_test(test_spots),           cmocka_unit_test(test_statistics),
+        cmocka_unit_test(test_points),          cmocka_unit_test(test_statistics),
         cmocka_unit_test(test_rms_of_emission), cmocka_unit_test(test_sidelobe),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* The kernel of direct sums over bright points: against the formula, and the same bits with
  * every instruction set. */
-#include "../../src/clean/points_kernel.h"
+#include "../../src/clean/terms_kernel.h"
 
 #include <complex.h>
 #include <math.h>
@@ -17,16 +17,16 @@ enum
 
 typedef struct result
 {
-    double re[STRIDE], im[STRIDE], sums[CI_CLEAN_POINTS_SUMS];
+    double re[STRIDE], im[STRIDE], sums[CI_CLEAN_TERMS_SUMS];
 } result;
 
-static double lagrange[CI_CLEAN_POINTS_NODES * STRIDE];
-static const double node[CI_CLEAN_POINTS_NODES] = {1.25, -0.5, 12.7, 3e-3};
+static double lagrange[CI_CLEAN_FLUX_NODES * STRIDE];
+static const double node[CI_CLEAN_FLUX_NODES] = {1.25, -0.5, 12.7, 3e-3};
 static double x[STRIDE], g[STRIDE];
 static float weight[STRIDE], vis[2 * STRIDE];
 static const double angle = 0.731, first = -2.2;
 
-static void run(const ci_clean_points_kernel *kernel, size_t n, result *out)
+static void run(const ci_clean_terms_kernel *kernel, size_t n, result *out)
 {
     const double start[2] = {cos(first), sin(first)}, turn[2] = {cos(angle), sin(angle)};
     memset(out, 0, sizeof *out);
@@ -37,7 +37,7 @@ static void run(const ci_clean_points_kernel *kernel, size_t n, result *out)
 static int setup(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < CI_CLEAN_POINTS_NODES * STRIDE; i++)
+    for (size_t i = 0; i < CI_CLEAN_FLUX_NODES * STRIDE; i++)
         lagrange[i] = sin(0.37 * (double)i * (double)i);
     for (size_t c = 0; c < STRIDE; c++) {
         x[c] = -0.07 + 1e-3 * (double)c;
@@ -55,10 +55,10 @@ static void test_formula(void **state)
     result got;
     static const size_t counts[] = {0, 1, 7, 8, 9, 48, 64, STRIDE};
     for (size_t k = 0; k < sizeof counts / sizeof *counts; k++) {
-        run(ci_clean_points_kernel_get(CI_ISA_PLAIN), counts[k], &got);
+        run(ci_clean_terms_kernel_get(CI_ISA_PLAIN), counts[k], &got);
         for (size_t c = 0; c < STRIDE; c++) {
             double flux = 0;
-            for (size_t i = 0; i < CI_CLEAN_POINTS_NODES; i++)
+            for (size_t i = 0; i < CI_CLEAN_FLUX_NODES; i++)
                 flux += node[i] * lagrange[i * STRIDE + c];
             double complex z = c < counts[k] ? flux * cexp(I * (first + angle * (double)c)) : 0;
             assert_true(fabs(got.re[c] - creal(z)) < 1e-12);
@@ -71,24 +71,24 @@ static void test_sums(void **state)
 {
     (void)state;
     result got;
-    run(ci_clean_points_kernel_get(CI_ISA_PLAIN), STRIDE, &got);
-    double want[CI_CLEAN_POINTS_SUMS] = {0};
+    run(ci_clean_terms_kernel_get(CI_ISA_PLAIN), STRIDE, &got);
+    double want[CI_CLEAN_TERMS_SUMS] = {0};
     for (size_t c = 0; c < STRIDE; c++) {
         double complex p = got.re[c] + I * got.im[c], r = vis[2 * c] + I * vis[2 * c + 1];
         double complex product = weight[c] * r * conj(p);
         double norm = weight[c] * creal(p * conj(p));
-        const double term[CI_CLEAN_POINTS_SUMS] = {[CI_CLEAN_POINTS_A] = creal(product),
-                                                   [CI_CLEAN_POINTS_A_X] = creal(product) * x[c],
-                                                   [CI_CLEAN_POINTS_B_G] = cimag(product) * g[c],
-                                                   [CI_CLEAN_POINTS_N] = norm,
-                                                   [CI_CLEAN_POINTS_N_X] = norm * x[c],
-                                                   [CI_CLEAN_POINTS_N_XX] = norm * x[c] * x[c],
-                                                   [CI_CLEAN_POINTS_N_GG] = norm * g[c] * g[c]};
-        for (int k = 0; k < CI_CLEAN_POINTS_SUMS; k++)
+        const double term[CI_CLEAN_TERMS_SUMS] = {[CI_CLEAN_TERMS_A] = creal(product),
+                                                  [CI_CLEAN_TERMS_A_X] = creal(product) * x[c],
+                                                  [CI_CLEAN_TERMS_B_G] = cimag(product) * g[c],
+                                                  [CI_CLEAN_TERMS_N] = norm,
+                                                  [CI_CLEAN_TERMS_N_X] = norm * x[c],
+                                                  [CI_CLEAN_TERMS_N_XX] = norm * x[c] * x[c],
+                                                  [CI_CLEAN_TERMS_N_GG] = norm * g[c] * g[c]};
+        for (int k = 0; k < CI_CLEAN_TERMS_SUMS; k++)
             want[k] += term[k];
     }
-    for (int k = 0; k < CI_CLEAN_POINTS_SUMS; k++)
-        assert_true(fabs(got.sums[k] - want[k]) <= 1e-12 * want[CI_CLEAN_POINTS_N_GG]);
+    for (int k = 0; k < CI_CLEAN_TERMS_SUMS; k++)
+        assert_true(fabs(got.sums[k] - want[k]) <= 1e-12 * want[CI_CLEAN_TERMS_N_GG]);
 }
 
 static void test_same_bits(void **state)
@@ -97,9 +97,9 @@ static void test_same_bits(void **state)
     result plain, wide;
     int n_tried = 0;
     for (int i = 1; i < CI_ISA_COUNT; i++) {
-        const ci_clean_points_kernel *kernel = ci_clean_points_kernel_get((ci_isa)i);
+        const ci_clean_terms_kernel *kernel = ci_clean_terms_kernel_get((ci_isa)i);
         for (size_t n = 1; kernel && n <= STRIDE; n++) {
-            run(ci_clean_points_kernel_get(CI_ISA_PLAIN), n, &plain);
+            run(ci_clean_terms_kernel_get(CI_ISA_PLAIN), n, &plain);
             run(kernel, n, &wide);
             assert_memory_equal(&plain, &wide, sizeof plain);
         }

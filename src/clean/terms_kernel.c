@@ -1,9 +1,9 @@
 /* Phasors of points over channels, for several instruction sets. */
-#include "clean/points_kernel.h"
+#include "clean/terms_kernel.h"
 
 enum
 {
-    LANES = CI_CLEAN_POINTS_LANES
+    LANES = CI_CLEAN_TERMS_LANES
 };
 
 /* z *= w */
@@ -51,31 +51,31 @@ CI_ISA_INLINE void fill(size_t n, const double *start, const double *turn, const
 /* Channels c ... c + n - 1 into their lanes. */
 CI_ISA_INLINE void lanes_add(size_t n, const float *weight, const float *vis, const double *re,
                              const double *im, const double *x, const double *g,
-                             double lane[CI_CLEAN_POINTS_SUMS][LANES])
+                             double lane[CI_CLEAN_TERMS_SUMS][LANES])
 {
     for (size_t j = 0; j < n; j++) {
         double w = weight[j], r = vis[2 * j], i = vis[2 * j + 1];
         double a = w * (r * re[j] + i * im[j]), b = w * (i * re[j] - r * im[j]);
         double norm = w * (re[j] * re[j] + im[j] * im[j]);
-        lane[CI_CLEAN_POINTS_A][j] += a;
-        lane[CI_CLEAN_POINTS_A_X][j] += a * x[j];
-        lane[CI_CLEAN_POINTS_B_G][j] += b * g[j];
-        lane[CI_CLEAN_POINTS_N][j] += norm;
-        lane[CI_CLEAN_POINTS_N_X][j] += norm * x[j];
-        lane[CI_CLEAN_POINTS_N_XX][j] += norm * x[j] * x[j];
-        lane[CI_CLEAN_POINTS_N_GG][j] += norm * g[j] * g[j];
+        lane[CI_CLEAN_TERMS_A][j] += a;
+        lane[CI_CLEAN_TERMS_A_X][j] += a * x[j];
+        lane[CI_CLEAN_TERMS_B_G][j] += b * g[j];
+        lane[CI_CLEAN_TERMS_N][j] += norm;
+        lane[CI_CLEAN_TERMS_N_X][j] += norm * x[j];
+        lane[CI_CLEAN_TERMS_N_XX][j] += norm * x[j] * x[j];
+        lane[CI_CLEAN_TERMS_N_GG][j] += norm * g[j] * g[j];
     }
 }
 
 CI_ISA_INLINE void sums(size_t n, const float *weight, const float *vis, const double *re,
                         const double *im, const double *x, const double *g, double *out)
 {
-    double lane[CI_CLEAN_POINTS_SUMS][LANES] = {{0}};
+    double lane[CI_CLEAN_TERMS_SUMS][LANES] = {{0}};
     size_t c = 0;
     for (; c + LANES <= n; c += LANES)
         lanes_add(LANES, weight + c, vis + 2 * c, re + c, im + c, x + c, g + c, lane);
     lanes_add(n - c, weight + c, vis + 2 * c, re + c, im + c, x + c, g + c, lane);
-    for (int k = 0; k < CI_CLEAN_POINTS_SUMS; k++) {
+    for (int k = 0; k < CI_CLEAN_TERMS_SUMS; k++) {
         out[k] = 0;
         for (size_t j = 0; j < LANES; j++)
             out[k] += lane[k][j];
@@ -100,14 +100,14 @@ KERNEL(, plain)
 KERNEL(CI_ISA_TARGET_AVX2, avx2)
 KERNEL(CI_ISA_TARGET_AVX512, avx512)
 
-const ci_clean_points_kernel *ci_clean_points_kernel_get(ci_isa isa)
+const ci_clean_terms_kernel *ci_clean_terms_kernel_get(ci_isa isa)
 {
-    static const ci_clean_points_kernel kernels[CI_ISA_COUNT] = {
+    static const ci_clean_terms_kernel kernels[CI_ISA_COUNT] = {
         {plain_fill, plain_sums}, {avx2_fill, avx2_sums}, {avx512_fill, avx512_sums}};
     return ci_isa_has(isa) ? &kernels[isa] : NULL;
 }
 
-const ci_clean_points_kernel *ci_clean_points_kernel_pick(void)
+const ci_clean_terms_kernel *ci_clean_terms_kernel_pick(void)
 {
-    return ci_clean_points_kernel_get(ci_isa_widest());
+    return ci_clean_terms_kernel_get(ci_isa_widest());
 }

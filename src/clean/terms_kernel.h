@@ -1,45 +1,45 @@
 /* The inner loop of direct sums over points: nearly all of their time. */
-#ifndef CI_IMAGE_POINTS_KERNEL_H
-#define CI_IMAGE_POINTS_KERNEL_H
+#ifndef CLEAN_TERMS_KERNEL_H
+#define CLEAN_TERMS_KERNEL_H
 
 #include "contimg/base.h"
 
 enum
 {
-    CI_CLEAN_POINTS_LANES = 8, /* phasors carried side by side */
-    CI_CLEAN_POINTS_NODES = 4  /* of a flux in frequency */
+    CI_CLEAN_TERMS_LANES = 8, /* phasors carried side by side */
+    CI_CLEAN_FLUX_NODES = 4   /* of a flux in frequency */
 };
 
 /* Sums over channels that say how a point's visibilities P should change for a residual R:
  * A = Re(R conj P), B = Im(R conj P), N = |P|^2, each times the weight. x and g belong to the
  * channels: ln(nu / nu0) and 2 pi nu / c in points.c. */
-typedef enum ci_clean_points_sum
+typedef enum ci_clean_terms_sum
 {
-    CI_CLEAN_POINTS_A,
-    CI_CLEAN_POINTS_A_X,
-    CI_CLEAN_POINTS_B_G,
-    CI_CLEAN_POINTS_N,
-    CI_CLEAN_POINTS_N_X,
-    CI_CLEAN_POINTS_N_XX,
-    CI_CLEAN_POINTS_N_GG,
-    CI_CLEAN_POINTS_SUMS
-} ci_clean_points_sum;
+    CI_CLEAN_TERMS_A,
+    CI_CLEAN_TERMS_A_X,
+    CI_CLEAN_TERMS_B_G,
+    CI_CLEAN_TERMS_N,
+    CI_CLEAN_TERMS_N_X,
+    CI_CLEAN_TERMS_N_XX,
+    CI_CLEAN_TERMS_N_GG,
+    CI_CLEAN_TERMS_SUMS
+} ci_clean_terms_sum;
 
-typedef struct ci_clean_points_kernel
+typedef struct ci_clean_terms_kernel
 {
     /* flux[c] times a phasor, for n evenly spaced channels: flux[c] = sum_k node[k]
      * lagrange[k][c] with rows of lagrange `stride` apart, the phasor begins at (start_re,
      * start_im) and turns by (turn_re, turn_im) from channel to channel. */
     void (*fill)(size_t n, const double start[2], const double turn[2], const double *lagrange,
-                 size_t stride, const double node[CI_CLEAN_POINTS_NODES], double *re, double *im);
-    /* vis [n][2] is R; P in re and im; out [CI_CLEAN_POINTS_SUMS]. */
+                 size_t stride, const double node[CI_CLEAN_FLUX_NODES], double *re, double *im);
+    /* vis [n][2] is R; P in re and im; out [CI_CLEAN_TERMS_SUMS]. */
     void (*sums)(size_t n, const float *weight, const float *vis, const double *re,
                  const double *im, const double *x, const double *g, double *out);
-} ci_clean_points_kernel;
+} ci_clean_terms_kernel;
 /* Channel by channel, lane by lane: the same bits whatever the instruction set. The widest that
  * this machine has. */
-const ci_clean_points_kernel *ci_clean_points_kernel_pick(void);
+const ci_clean_terms_kernel *ci_clean_terms_kernel_pick(void);
 /* For tests: NULL where this machine has it not. */
-const ci_clean_points_kernel *ci_clean_points_kernel_get(ci_isa isa);
+const ci_clean_terms_kernel *ci_clean_terms_kernel_get(ci_isa isa);
 
 #endif

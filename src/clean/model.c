@@ -1,0 +1,321 @@
+/* The model of CLEAN: pixel components and bright sources (docs/science.md "CLEAN"). */
+#include "clean/model.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double beam_min = 1e-3; /* of the mean beam: below it no ratio is formed */
+
+static size_t slab_size(const ci_clean_model *b)
+{
+    return b->layout->n_here * b->layout->n_x;
+}
+
+/* ---- making ------------------------------------------------------------------------------ */
+
+void ci_clean_model_free(ci_clean_model *b)
+{
+    if (!b) return;
+    for (size_t i = 0; b->frame && i < b->n_frame; i++)
+        ci_sky_frame_free(b->frame[i]);
+    ci_mem_free(b->frame);
+    ci_mem_free(b->node_weight);
+    ci_mem_free(b->pixels);
+    ci_mem_free(b->source);
+    ci_mem_free(b);
+}
+
+/* Chebyshev nodes over the whole band. */
+static void nodes_set(ci_clean_model *b, const ci_vis_meta *meta)
+{
+    const ci_vis_sub_band *last = &meta->sub_band[meta->n_sub_band - 1];
+    double low = meta->sub_band[0].freq_hz[0], high = last->freq_hz[last->n_chan - 1];
+    if (!(high - low > 1e-6 * low)) high = low * (1 + 1e-6);
+    for (int i = 0; i < CI_CLEAN_FLUX_NODES; i++)
+        b->axis.node_hz[i] =
+            0.5 * (low + high) - 0.5 * (high - low) * cos(CI_PI * (i + 0.5) / CI_CLEAN_FLUX_NODES);
+}
+
+/* Adds one channel of weight w to its integration's. */
+static void node_weight_add(ci_clean_model *b, size_t i_time, double freq_hz, double w)
+{
+    double *sum = b->node_weight + (b->n_frame == 1 ? 0 : i_time) * CI_CLEAN_FLUX_NODES;
+    for (int i = 0; i < CI_CLEAN_FLUX_NODES; i++)
+        sum[i] += w * ci_clean_flux_lagrange(&b->axis, i, freq_hz);
+}
+
+/* Weights of the nodes and rms of ln(nu / ref_hz); the imaging weights are exact integers. */
+static ci_status weights_set(ci_comm *comm, ci_clean_model *b, const ci_vis_samples *samples)
+{
+    const ci_vis_meta *meta = samples->set->meta;
+    int64_t *weight = NULL;
+    size_t n_chan = 0, i = 0;
+    double sum[3] = {0};
+    CI_TRY(ci_vis_samples_weight_by_time(comm, samples, &weight, &n_chan));
+    for (size_t s = 0; s < meta->n_sub_band; s++)
+        for (size_t k = 0; k < meta->sub_band[s].n_chan; k++, i++) {
+            double f = meta->sub_band[s].freq_hz[k], x = log(f / b->axis.ref_hz);
+            for (size_t t = 0; t < meta->n_time; t++) {
+                double w = (double)weight[t * n_chan + i];
+                node_weight_add(b, t, f, w);
+                sum[0] += w;
+                sum[1] += w * x;
+                sum[2] += w * x * x;
+            }
+        }
+    ci_mem_free(weight);
+    if (!(sum[0] > 0)) return CI_OK;
+    double mean = sum[1] / sum[0];
+    b->rms_log = sqrt(fmax(0, sum[2] / sum[0] - mean * mean));
+    return CI_OK;
+}
+
+static ci_status frames_new(ci_clean_model *b, const ci_vis_meta *meta)
+{
+    b->n_frame = b->has_beam && b->field->pointing->is_fixed ? meta->n_time : 1;
+    CI_TRY(ci_mem_alloc(&b->node_weight, b->n_frame * CI_CLEAN_FLUX_NODES, sizeof *b->node_weight,
+                        "bright sources"));
+    if (!b->has_beam) return CI_OK;
+    CI_TRY(ci_mem_alloc(&b->frame, b->n_frame, sizeof *b->frame, "bright sources"));
+    for (size_t i = 0; i < b->n_frame; i++)
+        CI_TRY(ci_sky_frame_new(&b->frame[i], b->field->eop, &meta->array,
+                                meta->time_mjd_s[b->n_frame == 1 ? meta->n_time / 2 : i],
+                                meta->dut1_s));
+    return CI_OK;
+}
+
+ci_status ci_clean_model_new(ci_comm *comm, ci_clean_model **out, const ci_clean_model_setup *setup,
+                             const ci_vis_samples *samples)
+{
+    *out = NULL;
+    ci_clean_model *b = NULL;
+    const ci_sky_field *field = setup->field;
+    ci_status status = ci_mem_alloc(&b, 1, sizeof *b, "model");
+    if (status == CI_OK) {
+        *b = (ci_clean_model){.field = field,
+                              .layout = setup->layout,
+                              .pb = setup->pb,
+                              .cell_rad = setup->cell_rad,
+                              .has_beam = field->beam && !ci_sky_beam_is_none(field->beam),
+                              .is_positive = setup->is_positive,
+                              .axis.ref_hz = setup->ref_hz};
+        nodes_set(b, samples->set->meta);
+        status = frames_new(b, samples->set->meta);
+    }
+    if (status == CI_OK)
+        status = ci_mem_alloc(&b->pixels, slab_size(b), sizeof *b->pixels, "model image");
+    status = ci_par_agree(comm, status);
+    if (status == CI_OK) status = weights_set(comm, b, samples);
+    if (status == CI_OK)
+        *out = b;
+    else
+        ci_clean_model_free(b);
+    return status;
+}
+
+double *ci_clean_model_pixels(ci_clean_model *b)
+{
+    return b->pixels;
+}
+
+/* ---- places and beams ---------------------------------------------------------------------- */
+
+void ci_clean_model_place(const ci_clean_model *b, double x, double y, double *l, double *m)
+{
+    *l = -(x - (double)(b->layout->n_x / 2)) * b->cell_rad;
+    *m = (y - (double)(b->layout->n_y / 2)) * b->cell_rad;
+}
+
+void ci_clean_model_pixel(const ci_clean_model *b, int64_t index, double *l, double *m)
+{
+    int64_t n_x = (int64_t)b->layout->n_x;
+    ci_clean_model_place(b, (double)(index % n_x), (double)(index / n_x), l, m);
+}
+
+void ci_clean_model_beam_ratio(const ci_clean_model *b, double l, double m, double beam,
+                               double *ratio)
+{
+    double ra, dec;
+    ci_sky_lm_inverse(b->field->ra_rad, b->field->dec_rad, l, m, &ra, &dec);
+    for (size_t t = 0; t < b->n_frame; t++)
+        for (int f = 0; f < CI_CLEAN_FLUX_NODES; f++, ratio++)
+            *ratio = b->has_beam ? ci_sky_beam_power(b->field->beam, b->field->pointing,
+                                                     b->frame[t], ra, dec, b->axis.node_hz[f]) /
+                                       beam
+                                 : 1;
+}
+
+double ci_clean_model_beam_profile(const ci_clean_model *b, double l, double m, double *ratio)
+{
+    size_t n_node = b->n_frame * CI_CLEAN_FLUX_NODES;
+    double sum = 0, weight = 0;
+    ci_clean_model_beam_ratio(b, l, m, 1, ratio);
+    for (size_t i = 0; i < n_node; i++) {
+        sum += b->node_weight[i] * ratio[i];
+        weight += b->node_weight[i];
+    }
+    double mean = weight > 0 ? sum / weight : 1;
+    for (size_t i = 0; i < n_node; i++)
+        ratio[i] = mean > beam_min / 2 ? ratio[i] / mean : 1;
+    return mean;
+}
+
+/* ---- components ------------------------------------------------------------------------------ */
+
+/* This rank's components; list may be NULL to count. */
+static size_t components_here(const ci_clean_model *b, ci_clean_importance importance, double least,
+                              ci_clean_component *list)
+{
+    size_t n = 0, n_x = b->layout->n_x;
+    for (size_t i = 0; i < b->layout->n_here * n_x; i++) {
+        if (b->pixels[i] == 0 || !(b->pb[i] >= beam_min)) continue;
+        ci_clean_component c = {(int64_t)(b->layout->y_first * n_x + i), b->pixels[i], b->pb[i],
+                                fabs(b->pixels[i])};
+        if (importance) c.importance = importance(b, &c);
+        if (c.importance < least) continue;
+        if (list) list[n] = c;
+        n++;
+    }
+    return n;
+}
+
+ci_status ci_clean_components_gather(ci_comm *comm, const ci_clean_model *b,
+                                     ci_clean_importance importance, double least,
+                                     ci_clean_component **out, size_t *n_out)
+{
+    ci_clean_component *here = NULL;
+    size_t n_byte = 0, n = components_here(b, importance, least, NULL);
+    CI_TRY(ci_par_alloc(comm, &here, n, sizeof *here, "bright components"));
+    components_here(b, importance, least, here);
+    ci_status status = ci_par_gather(comm, here, n * sizeof *here, -1, (void **)out, &n_byte);
+    ci_mem_free(here);
+    *n_out = n_byte / sizeof **out;
+    return status;
+}
+
+/* ---- snapshots ----------------------------------------------------------------------------- */
+
+struct ci_clean_snapshot
+{
+    double *pixels; /* slab */
+    ci_clean_source *source;
+    size_t n_source;
+    bool points_off;
+    double residual_rms, residual_peak;
+};
+
+void ci_clean_snapshot_free(ci_clean_snapshot *s)
+{
+    if (!s) return;
+    ci_mem_free(s->pixels);
+    ci_mem_free(s->source);
+    ci_mem_free(s);
+}
+
+static ci_status sources_copy(ci_clean_source **to, size_t *n_to, const ci_clean_source *from,
+                              size_t n)
+{
+    CI_TRY(ci_mem_resize(to, n, sizeof **to, "bright sources"));
+    for (size_t i = 0; i < n; i++)
+        (*to)[i] = from[i];
+    *n_to = n;
+    return CI_OK;
+}
+
+ci_status ci_clean_model_snapshot(const ci_clean_model *b, ci_clean_snapshot **snapshot)
+{
+    if (!*snapshot) CI_TRY(ci_mem_alloc(snapshot, 1, sizeof **snapshot, "model snapshot"));
+    ci_clean_snapshot *s = *snapshot;
+    if (!s->pixels)
+        CI_TRY(ci_mem_alloc(&s->pixels, slab_size(b), sizeof *s->pixels, "model snapshot"));
+    memcpy(s->pixels, b->pixels, slab_size(b) * sizeof *s->pixels);
+    s->points_off = b->points_off;
+    s->residual_rms = b->residual_rms;
+    s->residual_peak = b->residual_peak;
+    return sources_copy(&s->source, &s->n_source, b->source, b->n_source);
+}
+
+ci_status ci_clean_model_restore(ci_clean_model *b, const ci_clean_snapshot *s)
+{
+    memcpy(b->pixels, s->pixels, slab_size(b) * sizeof *s->pixels);
+    b->points_off = s->points_off;
+    b->residual_rms = s->residual_rms;
+    b->residual_peak = s->residual_peak;
+    return sources_copy(&b->source, &b->n_source, s->source, s->n_source);
+}
+
+/* ---- what was found ---------------------------------------------------------------------- */
+
+static int by_flux(const void *a, const void *b)
+{
+    const ci_clean_slope *p = a, *q = b;
+    return fabs(p->flux_jy) < fabs(q->flux_jy) ? 1 : fabs(p->flux_jy) > fabs(q->flux_jy) ? -1 : 0;
+}
+
+void ci_clean_model_summary(const ci_clean_model *b, ci_clean_stats *stats)
+{
+    stats->n_slope = stats->n_point = 0;
+    for (size_t i = 0; i < b->n_source; i++) {
+        const ci_clean_source *s = &b->source[i];
+        stats->n_point += s->is_point;
+        if (!s->has_slope || stats->n_slope >= CI_CLEAN_MAX_SLOPE) continue;
+        ci_clean_slope *out = &stats->slope[stats->n_slope++];
+        *out = (ci_clean_slope){.flux_jy = s->flux, .beam = s->beam, .slope = s->slope};
+        ci_sky_lm_inverse(b->field->ra_rad, b->field->dec_rad, s->l, s->m, &out->ra_rad,
+                          &out->dec_rad);
+    }
+    qsort(stats->slope, (size_t)stats->n_slope, sizeof *stats->slope, by_flux);
+    if (stats->n_point > 0)
+        ci_log_info("clean: %d point component%s: bright compact sources between pixels",
+                    stats->n_point, ci_plural(stats->n_point));
+    if (stats->n_slope == 0) return;
+    const ci_clean_slope *s = &stats->slope[0];
+    ci_log_info("clean: %d bright source%s own; the brightest, %.4g "
+                "Jy at %.4f %+.4f deg: %+.3f",
+                stats->n_slope,
+                stats->n_slope == 1 ? " has a spectral slope of its"
+                                    : "s have spectral slopes of their",
+                s->flux_jy, s->ra_rad * CI_RAD_TO_DEG, s->dec_rad * CI_RAD_TO_DEG, s->slope);
+}
+
+ci_clean_point ci_clean_source_point(const ci_clean_model *b, const ci_clean_source *s)
+{
+    return (ci_clean_point){(double)(b->layout->n_x / 2) - s->l / b->cell_rad,
+                            (double)(b->layout->n_y / 2) + s->m / b->cell_rad, s->point_jy};
+}
+
+void ci_clean_source_pixelise(ci_clean_model *b, ci_clean_source *s)
+{
+    ci_clean_point point = ci_clean_source_point(b, s);
+    ci_clean_points_pixelise(b->layout, &point, 1, b->pixels);
+    s->point_jy = 0;
+    s->is_point = false;
+    s->is_rejected = true;
+}
+
+ci_status ci_clean_model_points(const ci_clean_model *b, ci_clean_point **out, size_t *n_out)
+{
+    CI_TRY(ci_mem_alloc(out, b->n_source, sizeof **out, "bright sources"));
+    *n_out = 0;
+    for (size_t i = 0; i < b->n_source; i++) {
+        const ci_clean_source *s = &b->source[i];
+        if (!s->is_point) continue;
+        (*out)[(*n_out)++] = ci_clean_source_point(b, s);
+    }
+    return CI_OK;
+}
+
+ci_status ci_clean_model_flux(ci_comm *comm, const ci_clean_model *b, double *flux_jy)
+{
+    double *row = NULL;
+    const ci_grid_layout *l = b->layout;
+    CI_TRY(ci_par_alloc(comm, &row, l->n_here, sizeof *row, "model flux"));
+    for (size_t i = 0; i < slab_size(b); i++)
+        row[i / l->n_x] += b->pixels[i];
+    ci_status status = ci_par_sum_blocks(comm, l->n_y, l->y_first, l->n_here, 1, row, flux_jy);
+    ci_mem_free(row);
+    for (size_t i = 0; i < b->n_source; i++)
+        *flux_jy += b->source[i].point_jy;
+    return status;
+}

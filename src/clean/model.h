@@ -1,0 +1,71 @@
+/* The model from inside. The gridder's part of it, pixel components, is constant in time and
+ * frequency, at the mean beam. Bright sources show where that is wrong: the beam moves over them
+ * (drift.c), their spectra are not flat and they lie between pixels (sources.c, source_fit.c). All
+ * these are direct sums of terms (terms.h). */
+#ifndef CLEAN_MODEL_H
+#define CLEAN_MODEL_H
+
+#include "clean/terms.h"
+#include "contimg/clean.h"
+
+/* One non-zero pixel of the model. */
+typedef struct ci_clean_component
+{
+    int64_t index;     /* y n_x + x */
+    double flux, beam; /* Jy; the mean beam there */
+    double importance; /* of its error, Jy */
+} ci_clean_component;
+
+/* A source of flux (its point component + its pixel components) (nu / ref_hz)^slope. */
+typedef struct ci_clean_source
+{
+    double l, m;      /* of its point component, else of its flux's centre */
+    double flux;      /* Jy, of all its components, times the mean beam `beam` */
+    double point_jy;  /* of it: of the point component; 0 where there is none */
+    bool is_point;    /* has one, with place and flux found by least squares */
+    bool is_rejected; /* no point, as was seen: never to be one again */
+    bool has_slope;   /* bright enough for one to be told */
+    double beam, slope;
+} ci_clean_source;
+
+struct ci_clean_model
+{
+    const ci_sky_field *field;    /* borrowed */
+    const ci_grid_layout *layout; /* borrowed */
+    const float *pb;              /* slab, borrowed */
+    double cell_rad;
+    bool has_beam, is_positive; /* is_positive: the sky is, so sources are */
+    size_t n_frame;       /* integrations; 1 where the beam follows the sky, or there is none */
+    ci_sky_frame **frame; /* [n_frame]; NULL without a beam */
+    ci_clean_flux_axis axis;
+    double rms_log;      /* of ln(nu / ref_hz) with imaging weights */
+    double *node_weight; /* [n_frame][NODES]: sums of imaging weights times Lagrange's weights of
+                            the nodes, in arbitrary but common units */
+    /* What a snapshot holds. */
+    double *pixels;          /* slab of pixel components, Jy */
+    ci_clean_source *source; /* [n_source]: the same on every rank */
+    size_t n_source;
+    bool points_off;                    /* point components did harm: none from now on */
+    double residual_rms, residual_peak; /* when sources were last sought */
+};
+
+/* Direction cosines of a place in pixels from 0, and of a pixel by its index y n_x + x. */
+void ci_clean_model_place(const ci_clean_model *model, double x, double y, double *l, double *m);
+void ci_clean_model_pixel(const ci_clean_model *model, int64_t index, double *l, double *m);
+/* Beam over mean beam at (l, m): [n_frame][CI_CLEAN_FLUX_NODES]. Local. */
+void ci_clean_model_beam_ratio(const ci_clean_model *model, double l, double m, double beam,
+                               double *ratio);
+/* The same over its own mean, which it returns; 1 where that is next to nothing. Local. */
+double ci_clean_model_beam_profile(const ci_clean_model *model, double l, double m, double *ratio);
+/* All ranks' pixel components of at least `least` importance where the mean beam is not nothing,
+ * on every rank in scan order. importance NULL: |flux|. *out by ci_mem_free. Collective. */
+typedef double (*ci_clean_importance)(const ci_clean_model *model,
+                                      const ci_clean_component *component);
+CI_MUST_CHECK ci_status ci_clean_components_gather(ci_comm *comm, const ci_clean_model *model,
+                                                   ci_clean_importance importance, double least,
+                                                   ci_clean_component **out, size_t *n_out);
+/* A source's point component; its end as one: it becomes pixel components. Local. */
+ci_clean_point ci_clean_source_point(const ci_clean_model *model, const ci_clean_source *source);
+void ci_clean_source_pixelise(ci_clean_model *model, ci_clean_source *source);
+
+#endif

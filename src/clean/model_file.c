@@ -1,0 +1,274 @@
+/* A model as one HDF5 file: the same bytes of it however many ranks share the model. */
+#include "clean/model.h"
+#include "contimg/h5.h"
+
+#include <math.h>
+#include <string.h>
+
+static const int64_t file_version = 1;
+
+/* Columns of a source. */
+enum
+{
+    SOURCE_L,
+    SOURCE_M,
+    SOURCE_FLUX,
+    SOURCE_POINT,
+    SOURCE_BEAM,
+    SOURCE_SLOPE,
+    SOURCE_IS_POINT,
+    SOURCE_IS_REJECTED,
+    SOURCE_HAS_SLOPE,
+    SOURCE_COLUMNS
+};
+
+/* What is in the file, as it is there. */
+typedef struct content
+{
+    size_t n_component, n_source;
+    int64_t *index; /* [n_component] y n_x + x, ascending */
+    double *flux;   /* [n_component] Jy */
+    double *source; /* [n_source][SOURCE_COLUMNS] */
+    double points_off, rms, peak;
+} content;
+
+static void content_clear(content *c)
+{
+    ci_mem_free(c->index);
+    ci_mem_free(c->flux);
+    ci_mem_free(c->source);
+    *c = (content){0};
+}
+
+static ci_status content_alloc(content *c)
+{
+    CI_TRY(ci_mem_alloc(&c->index, c->n_component, sizeof *c->index, "model file"));
+    CI_TRY(ci_mem_alloc(&c->flux, c->n_component, sizeof *c->flux, "model file"));
+    return ci_mem_alloc(&c->source, c->n_source * SOURCE_COLUMNS, sizeof *c->source, "model file");
+}
+
+/* ---- out ------------------------------------------------------------------------------------ */
+
+/* This rank's non-zero pixels. */
+static ci_status pixels_take(const ci_clean_model *b, content *c)
+{
+    const ci_grid_layout *l = b->layout;
+    size_t n = l->n_here * l->n_x, k = 0;
+    for (size_t i = 0; i < n; i++)
+        c->n_component += b->pixels[i] != 0;
+    CI_TRY(content_alloc(c));
+    for (size_t i = 0; i < n; i++) {
+        if (b->pixels[i] == 0) continue;
+        c->index[k] = (int64_t)(l->y_first * l->n_x + i);
+        c->flux[k++] = b->pixels[i];
+    }
+    return CI_OK;
+}
+
+/* All ranks' on rank 0, in scan order; the sources, which all have. */
+static ci_status content_gather(ci_comm *comm, const ci_clean_model *b, content *out)
+{
+    content here = {.n_source = b->n_source};
+    size_t n_byte = 0;
+    ci_status status = ci_par_agree(comm, pixels_take(b, &here));
+    for (size_t i = 0; status == CI_OK && i < b->n_source; i++) {
+        const ci_clean_source *s = &b->source[i];
+        const double row[SOURCE_COLUMNS] = {s->l,        s->m,           s->flux,
+                                            s->point_jy, s->beam,        s->slope,
+                                            s->is_point, s->is_rejected, s->has_slope};
+        memcpy(here.source + i * SOURCE_COLUMNS, row, sizeof row);
+    }
+    *out = (content){.n_source = b->n_source,
+                     .points_off = b->points_off,
+                     .rms = b->residual_rms,
+                     .peak = b->residual_peak};
+    if (status == CI_OK)
+        status = ci_par_gather(comm, here.index, here.n_component * sizeof *here.index, 0,
+                               (void **)&out->index, &n_byte);
+    out->n_component = n_byte / sizeof *here.index;
+    if (status == CI_OK)
+        status = ci_par_gather(comm, here.flux, here.n_component * sizeof *here.flux, 0,
+                               (void **)&out->flux, NULL);
+    if (status == CI_OK) {
+        out->source = here.source;
+        here.source = NULL;
+    }
+    content_clear(&here);
+    return status;
+}
+
+static ci_status content_write(ci_h5_file *file, const ci_clean_model *b, const content *c)
+{
+    uint64_t n = c->n_component, dim[2] = {c->n_source, SOURCE_COLUMNS};
+    const ci_grid_layout *l = b->layout;
+    CI_TRY(ci_h5_write_int_1(file, "version", file_version));
+    CI_TRY(ci_h5_write_int_1(file, "n_x", (int64_t)l->n_x));
+    CI_TRY(ci_h5_write_int_1(file, "n_y", (int64_t)l->n_y));
+    CI_TRY(ci_h5_write_double_1(file, "cell_rad", b->cell_rad));
+    CI_TRY(ci_h5_write_double_1(file, "ra_rad", b->field->ra_rad));
+    CI_TRY(ci_h5_write_double_1(file, "dec_rad", b->field->dec_rad));
+    CI_TRY(ci_h5_write_double_1(file, "ref_hz", b->axis.ref_hz));
+    CI_TRY(ci_h5_write_double_1(file, "points_off", c->points_off));
+    CI_TRY(ci_h5_write_double_1(file, "residual_rms_jy", c->rms));
+    CI_TRY(ci_h5_write_double_1(file, "residual_peak_jy", c->peak));
+    CI_TRY(ci_h5_write_int_1(file, "n_component", (int64_t)n));
+    CI_TRY(ci_h5_write_int_1(file, "n_source", (int64_t)c->n_source));
+    if (n > 0) {
+        CI_TRY(ci_h5_write_int(file, "component_index", 1, &n, c->index));
+        CI_TRY(ci_h5_write_double(file, "component_flux_jy", 1, &n, c->flux));
+    }
+    return c->n_source == 0 ? CI_OK : ci_h5_write_double(file, "source", 2, dim, c->source);
+}
+
+static ci_status file_write(const ci_clean_model *b, const content *c, const char *path)
+{
+    char *part = NULL;
+    ci_h5_file *file = NULL;
+    CI_TRY(ci_path_part(&part, path));
+    ci_status status = ci_h5_create(&file, part);
+    if (status == CI_OK) {
+        status = content_write(file, b, c);
+        ci_status closed = ci_h5_close(file);
+        if (status == CI_OK) status = closed;
+    }
+    if (status == CI_OK) status = ci_path_sync(part);
+    if (status == CI_OK) status = ci_path_commit(part, path);
+    ci_mem_free(part);
+    return status;
+}
+
+ci_status ci_clean_model_save(ci_comm *comm, const ci_clean_model *b, const char *path)
+{
+    content c;
+    ci_status status = content_gather(comm, b, &c);
+    if (status == CI_OK)
+        status = ci_par_agree(comm, ci_comm_rank(comm) == 0 ? file_write(b, &c, path) : CI_OK);
+    content_clear(&c);
+    return status;
+}
+
+/* ---- in ------------------------------------------------------------------------------------- */
+
+/* A number of the file that must be the model's. */
+static ci_status number_check(const ci_h5_file *file, const char *name, double want)
+{
+    double got;
+    CI_TRY(ci_h5_read_double(file, name, &got, 1));
+    if (got == want) return CI_OK;
+    return ci_error(CI_ERR_INPUT, "%s: %s is %.17g, not %.17g: the model of another image",
+                    ci_h5_path(file), name, got, want);
+}
+
+static ci_status count_read(const ci_h5_file *file, const char *name, int64_t most, size_t *out)
+{
+    int64_t n;
+    CI_TRY(ci_h5_read_int(file, name, &n, 1));
+    if (n < 0 || n > most)
+        return ci_error(CI_ERR_INPUT, "%s: %s is %lld: must lie between 0 and %lld",
+                        ci_h5_path(file), name, (long long)n, (long long)most);
+    *out = (size_t)n;
+    return CI_OK;
+}
+
+static ci_status content_check(const ci_h5_file *file, const ci_clean_model *b, const content *c)
+{
+    int64_t end = (int64_t)(b->layout->n_x * b->layout->n_y);
+    for (size_t i = 0; i < c->n_component; i++)
+        if (c->index[i] < (i ? c->index[i - 1] + 1 : 0) || c->index[i] >= end ||
+            !isfinite(c->flux[i]))
+            return ci_error(CI_ERR_INPUT, "%s: component %zu is none of an image of %zu x %zu",
+                            ci_h5_path(file), i, b->layout->n_x, b->layout->n_y);
+    for (size_t i = 0; i < c->n_source * SOURCE_COLUMNS; i++)
+        if (!isfinite(c->source[i]))
+            return ci_error(CI_ERR_INPUT, "%s: source %zu has a value that is not finite",
+                            ci_h5_path(file), i / SOURCE_COLUMNS);
+    return CI_OK;
+}
+
+static ci_status content_read(const ci_h5_file *file, const ci_clean_model *b, content *c)
+{
+    const ci_grid_layout *l = b->layout;
+    CI_TRY(number_check(file, "version", (double)file_version));
+    CI_TRY(number_check(file, "n_x", (double)l->n_x));
+    CI_TRY(number_check(file, "n_y", (double)l->n_y));
+    CI_TRY(number_check(file, "cell_rad", b->cell_rad));
+    CI_TRY(number_check(file, "ra_rad", b->field->ra_rad));
+    CI_TRY(number_check(file, "dec_rad", b->field->dec_rad));
+    CI_TRY(number_check(file, "ref_hz", b->axis.ref_hz));
+    CI_TRY(ci_h5_read_double(file, "points_off", &c->points_off, 1));
+    CI_TRY(ci_h5_read_double(file, "residual_rms_jy", &c->rms, 1));
+    CI_TRY(ci_h5_read_double(file, "residual_peak_jy", &c->peak, 1));
+    CI_TRY(count_read(file, "n_component", (int64_t)(l->n_x * l->n_y), &c->n_component));
+    CI_TRY(count_read(file, "n_source", CI_CLEAN_MAX_SLOPE, &c->n_source));
+    CI_TRY(content_alloc(c));
+    if (c->n_component > 0) {
+        CI_TRY(ci_h5_read_int(file, "component_index", c->index, c->n_component));
+        CI_TRY(ci_h5_read_double(file, "component_flux_jy", c->flux, c->n_component));
+    }
+    if (c->n_source > 0)
+        CI_TRY(ci_h5_read_double(file, "source", c->source, c->n_source * SOURCE_COLUMNS));
+    return content_check(file, b, c);
+}
+
+static ci_status file_read(const ci_clean_model *b, content *c, const char *path)
+{
+    ci_h5_file *file = NULL;
+    CI_TRY(ci_file_check_plain(path));
+    CI_TRY(ci_h5_open(&file, path));
+    ci_status status = content_read(file, b, c);
+    ci_status closed = ci_h5_close(file);
+    return status == CI_OK ? closed : status;
+}
+
+/* Rank 0's content for all. */
+static ci_status content_share(ci_comm *comm, content *c)
+{
+    double head[5] = {(double)c->n_component, (double)c->n_source, c->points_off, c->rms, c->peak};
+    CI_TRY(ci_par_bcast(comm, head, sizeof head, 0));
+    c->n_component = (size_t)head[0];
+    c->n_source = (size_t)head[1];
+    c->points_off = head[2];
+    c->rms = head[3];
+    c->peak = head[4];
+    CI_AGREE(comm, ci_comm_rank(comm) == 0 ? CI_OK : content_alloc(c));
+    CI_TRY(ci_par_bcast(comm, c->index, c->n_component * sizeof *c->index, 0));
+    CI_TRY(ci_par_bcast(comm, c->flux, c->n_component * sizeof *c->flux, 0));
+    return ci_par_bcast(comm, c->source, c->n_source * SOURCE_COLUMNS * sizeof *c->source, 0);
+}
+
+static ci_status model_fill(ci_clean_model *b, const content *c)
+{
+    const ci_grid_layout *l = b->layout;
+    int64_t first = (int64_t)(l->y_first * l->n_x), n = (int64_t)(l->n_here * l->n_x);
+    CI_TRY(ci_mem_resize(&b->source, c->n_source, sizeof *b->source, "bright sources"));
+    b->n_source = c->n_source;
+    for (size_t i = 0; i < c->n_source; i++) {
+        const double *row = c->source + i * SOURCE_COLUMNS;
+        b->source[i] = (ci_clean_source){.l = row[SOURCE_L],
+                                         .m = row[SOURCE_M],
+                                         .flux = row[SOURCE_FLUX],
+                                         .point_jy = row[SOURCE_POINT],
+                                         .beam = row[SOURCE_BEAM],
+                                         .slope = row[SOURCE_SLOPE],
+                                         .is_point = row[SOURCE_IS_POINT] != 0,
+                                         .is_rejected = row[SOURCE_IS_REJECTED] != 0,
+                                         .has_slope = row[SOURCE_HAS_SLOPE] != 0};
+    }
+    for (size_t i = 0; i < c->n_component; i++)
+        if (c->index[i] >= first && c->index[i] < first + n)
+            b->pixels[c->index[i] - first] = c->flux[i];
+    b->points_off = c->points_off != 0;
+    b->residual_rms = c->rms;
+    b->residual_peak = c->peak;
+    return CI_OK;
+}
+
+ci_status ci_clean_model_load(ci_comm *comm, ci_clean_model *b, const char *path)
+{
+    content c = {0};
+    ci_status status = ci_par_agree(comm, ci_comm_rank(comm) == 0 ? file_read(b, &c, path) : CI_OK);
+    if (status == CI_OK) status = content_share(comm, &c);
+    if (status == CI_OK) status = ci_par_agree(comm, model_fill(b, &c));
+    content_clear(&c);
+    return status;
+}

@@ -1,0 +1,48 @@
+/* The part of the PSF that minor cycles know. */
+#include "clean/state.h"
+
+#include <math.h>
+
+static const size_t patch_half = 512;
+
+/* Greatest |PSF| beyond the patch that this rank has. */
+static double beyond_patch(const ci_clean *c, size_t half)
+{
+    const ci_grid_layout *l = c->layout;
+    size_t cx = l->n_x / 2, cy = l->n_y / 2;
+    double best = 0;
+    for (size_t i = 0; i < l->n_here; i++)
+        for (size_t x = 0; x < l->n_x; x++) {
+            size_t y = l->y_first + i;
+            bool inside = x + half >= cx && x <= cx + half && y + half >= cy && y <= cy + half;
+            if (!inside) best = fmax(best, fabs(c->setup.psf[i * l->n_x + x]));
+        }
+    return best;
+}
+
+/* A patch about the PSF's centre, on rank 0 where minor cycles run: a small one while major
+ * cycles can be shallow enough for what it leaves out, else all that is known. */
+ci_status ci_clean_patch_cut(ci_comm *comm, ci_clean *c)
+{
+    const ci_grid_layout *l = c->layout;
+    size_t cx = l->n_x / 2, cy = l->n_y / 2, scratch = cx;
+    size_t other[3] = {cy, l->n_x - 1 - cx, l->n_y - 1 - cy};
+    c->patch = c->setup.psf_wide;
+    c->outside = 0;
+    if (c->patch.half > 0) return CI_OK;
+    for (int i = 0; i < 3; i++)
+        if (other[i] < scratch) scratch = other[i];
+    size_t half = scratch < patch_half ? scratch : patch_half;
+    c->outside = beyond_patch(c, half);
+    CI_TRY(ci_par_max_double(comm, &c->outside, 1));
+    if (c->outside > ci_clean_max_hidden_sidelobe()) {
+        half = scratch;
+        c->outside = 0;
+    }
+    c->outside = fmax(c->outside, c->setup.psf_far);
+    size_t side = 2 * half + 1;
+    CI_TRY(ci_grid_slab_cut(comm, l, c->setup.psf, cx - half, cy - half, side, side, 0,
+                            &c->patch_value));
+    c->patch = (ci_clean_patch){half, c->patch_value};
+    return CI_OK;
+}

@@ -1,0 +1,31 @@
+/* Visibilities of a model: pixel components by the gridder, all else by direct sums. */
+#include "clean/sources.h"
+
+/* What sources are beside their pixel components. */
+static ci_status sources_add(const ci_clean_model *b, ci_vis_samples *samples)
+{
+    ci_clean_terms terms = {0};
+    ci_status status = ci_clean_terms_new(&terms, &b->axis, b->n_source, b->n_frame);
+    if (status == CI_OK) ci_clean_sources_terms(b, b->source, b->n_source, 0, &terms);
+    if (status == CI_OK) status = ci_clean_terms_add(&terms, samples, 1);
+    ci_clean_terms_clear(&terms);
+    return status;
+}
+
+static ci_status drift_add(ci_comm *comm, const ci_clean_model *b, ci_vis_samples *samples)
+{
+    ci_clean_terms terms;
+    ci_status status = ci_clean_drift_terms(comm, b, samples->n_sample, &terms);
+    if (status == CI_OK) status = ci_par_agree(comm, ci_clean_terms_add(&terms, samples, 1));
+    ci_clean_terms_clear(&terms);
+    return status;
+}
+
+ci_status ci_clean_model_predict(ci_comm *comm, const ci_clean_model *b, ci_grid_operator *gridder,
+                                 ci_vis_samples *samples)
+{
+    CI_AGREE(comm, ci_vis_samples_work(samples));
+    CI_TRY(ci_grid_degrid(comm, gridder, b->pixels, samples->rows, samples->n_rows));
+    CI_TRY(drift_add(comm, b, samples));
+    return ci_par_agree(comm, sources_add(b, samples));
+}

@@ -1,0 +1,41 @@
+/* Bright sources of a model: which there are, and what they are beside their pixel components. */
+#ifndef CLEAN_SOURCES_H
+#define CLEAN_SOURCES_H
+
+#include "clean/model.h"
+
+/* What the search and the fit need besides the model. */
+typedef struct ci_clean_sources_setup
+{
+    const ci_vis_samples *samples;
+    ci_num_beam beam; /* restoring, pixels */
+    double sum_weight;
+} ci_clean_sources_setup;
+
+/* Finds the bright sources in the model as it stands; residual: this rank's slab, for its rms and
+ * peak. Those found before keep their places in the list; others than points stay down to half of
+ * what a new one needs. A bright compact one becomes a point component from now on: its pixel
+ * components leave the model. One that is a point, but needs many components beside it, is none:
+ * it becomes pixel components again. Collective. */
+CI_MUST_CHECK ci_status ci_clean_sources_find(ci_comm *comm, ci_clean_model *model,
+                                              const ci_clean_sources_setup *setup,
+                                              const double *residual);
+/* Steps of least squares on the residual in samples->work towards better slopes, places and
+ * fluxes of the sources; takes what they change from it. Collective. */
+CI_MUST_CHECK ci_status ci_clean_sources_fit(ci_comm *comm, ci_clean_model *model,
+                                             const ci_clean_sources_setup *setup,
+                                             ci_vis_samples *samples);
+/* Whether any is a point component. Local. */
+bool ci_clean_sources_have_points(const ci_clean_model *model);
+/* Where point components did harm: all become pixel components, and none is made again. Local. */
+void ci_clean_sources_release(ci_clean_model *model);
+/* The terms that sources are beside their pixel components, times their beams over the mean:
+ * those of `from`, [n] sources, at terms i_first on. Local. */
+void ci_clean_sources_terms(const ci_clean_model *model, const ci_clean_source *from, size_t n,
+                            size_t i_first, ci_clean_terms *terms);
+/* What the beam's change takes from and gives to pixel components where that shows; *out to be
+ * cleared by the caller, whatever the status. n_sample: of all ranks, for the work. Collective. */
+CI_MUST_CHECK ci_status ci_clean_drift_terms(ci_comm *comm, const ci_clean_model *model,
+                                             int64_t n_sample, ci_clean_terms *out);
+
+#endif

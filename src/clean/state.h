@@ -1,0 +1,68 @@
+/* The state of a CLEAN between and inside major cycles. */
+#ifndef CLEAN_STATE_H
+#define CLEAN_STATE_H
+
+#include "clean/minor.h"
+#include "clean/rms.h"
+#include "clean/sources.h"
+#include "contimg/clean.h"
+
+/* A source between pixels asks for negative components around its positive ones; elsewhere,
+ * where the sky is positive, a negative residual is no place to begin. */
+enum
+{
+    CI_CLEAN_MASK_NONE,
+    CI_CLEAN_MASK_NEAR, /* within the beam's half width of a component */
+    CI_CLEAN_MASK_COMPONENT
+};
+
+/* The best that was reached, and for how many cycles nothing became better. */
+typedef struct ci_clean_progress
+{
+    double rms, excess;
+    int n_idle;
+} ci_clean_progress;
+
+struct ci_clean
+{
+    ci_clean_setup setup;
+    ci_clean_sources_setup sources;
+    ci_clean_stats stats;
+    const ci_grid_layout *layout; /* of the setup */
+    double *pixels;               /* of the model, borrowed */
+    uint8_t *mask;                /* slab: how near a component is */
+    float *rms_row;               /* [n_x] scratch */
+    ci_clean_patch patch;         /* rank 0; of the PSF */
+    float *patch_value;           /* owns it, where it is not the wide one */
+    double outside;               /* greatest |PSF| beyond the patch */
+    ci_clean_progress best;
+    double *saved_residual; /* slab, before the cycle in hand */
+    ci_clean_snapshot *saved_model;
+};
+
+/* What a scan of the residual finds. */
+typedef struct ci_clean_scan
+{
+    double peak, peak_all; /* |residual|: where a component may come to stand; of all */
+    double excess;         /* greatest |residual| in units of its threshold */
+} ci_clean_scan;
+/* Collective. */
+CI_MUST_CHECK ci_status ci_clean_scan_make(ci_comm *comm, const ci_clean *clean,
+                                           const ci_clean_rms_mesh *mesh, ci_clean_scan *out);
+/* All ranks' pixels above their thresholds and *stop on rank 0, *out by ci_mem_free; *stop rises
+ * until they are a number that one rank can hold. Collective. */
+CI_MUST_CHECK ci_status ci_clean_active_gather(ci_comm *comm, const ci_clean *clean,
+                                               const ci_clean_rms_mesh *mesh, double *stop,
+                                               ci_clean_active **out, size_t *n_out);
+/* Minor cycles down to `stop`, with at most n_left iterations: what they find is added to the
+ * model and its mask. Collective. */
+CI_MUST_CHECK ci_status ci_clean_components_find(ci_comm *comm, ci_clean *clean,
+                                                 const ci_clean_rms_mesh *mesh, double stop,
+                                                 int64_t n_left, ci_clean_minor_result *result);
+/* Cuts the PSF's patch. Collective. */
+CI_MUST_CHECK ci_status ci_clean_patch_cut(ci_comm *comm, ci_clean *clean);
+/* setup.residual = (data - model's visibilities), gridded, over sum_weight: exact for the model as
+ * it stands, in which bright sources are sought and fitted anew. Collective. */
+CI_MUST_CHECK ci_status ci_clean_residual_make(ci_comm *comm, ci_clean *clean);
+
+#endif

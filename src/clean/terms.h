@@ -1,0 +1,57 @@
+/* Terms of a direct sum: points of the sky whose flux depends on integration and frequency. */
+#ifndef CLEAN_TERMS_H
+#define CLEAN_TERMS_H
+
+#include "clean/terms_kernel.h"
+#include "contimg/par.h"
+#include "contimg/vis.h"
+
+/* Fluxes are cubics in frequency, given at four nodes over the band. */
+typedef struct ci_clean_flux_axis
+{
+    double node_hz[CI_CLEAN_FLUX_NODES];
+    double ref_hz; /* where fluxes of the model are meant */
+} ci_clean_flux_axis;
+/* Lagrange's weight of node i at a frequency. */
+double ci_clean_flux_lagrange(const ci_clean_flux_axis *axis, int i, double freq_hz);
+
+typedef struct ci_clean_terms
+{
+    const ci_clean_flux_axis *axis; /* borrowed */
+    size_t n, n_frame;              /* n_frame: integrations, or 1 for all */
+    double *lmn;                    /* [n][3]: l, m, n - 1 */
+    double *flux;                   /* [n][n_frame][CI_CLEAN_FLUX_NODES], Jy */
+} ci_clean_terms;
+CI_MUST_CHECK ci_status ci_clean_terms_new(ci_clean_terms *out, const ci_clean_flux_axis *axis,
+                                           size_t n, size_t n_frame);
+void ci_clean_terms_clear(ci_clean_terms *terms);
+void ci_clean_terms_place(ci_clean_terms *terms, size_t i, double l, double m);
+/* samples->work += scale x the terms' visibilities. Local. */
+CI_MUST_CHECK ci_status ci_clean_terms_add(const ci_clean_terms *terms, ci_vis_samples *samples,
+                                           double scale);
+/* What the change of a term's visibilities P with flux, ln nu and place has to do with the
+ * residual R: sums of w Re(R conj dP) and w |dP|^2; u', v' = 2 pi (u - w l/n, v - w m/n). */
+enum
+{
+    CI_FIT_DOT,   /* w Re(R conj P) */
+    CI_FIT_DOT_X, /* w x Re(R conj P), x = ln(nu / ref_hz) */
+    CI_FIT_DOT_L, /* w u' Im(R conj P) */
+    CI_FIT_DOT_M,
+    CI_FIT_NORM, /* w |P|^2 */
+    CI_FIT_NORM_X,
+    CI_FIT_NORM_XX,
+    CI_FIT_NORM_LL, /* w u' u' |P|^2 */
+    CI_FIT_NORM_LM,
+    CI_FIT_NORM_MM,
+    CI_FIT_SUMS
+};
+/* These sums of each term with the residual in samples->work: sums [n][CI_FIT_SUMS], the same at
+ * any number of ranks. Collective. */
+CI_MUST_CHECK ci_status ci_clean_terms_correlate(ci_comm *comm, const ci_clean_terms *terms,
+                                                 const ci_vis_samples *samples, double *sums);
+/* Of all terms' visibilities together: CI_FIT_DOT and CI_FIT_NORM. Collective. */
+CI_MUST_CHECK ci_status ci_clean_terms_project(ci_comm *comm, const ci_clean_terms *terms,
+                                               const ci_vis_samples *samples, double *dot,
+                                               double *norm);
+
+#endif
