@@ -25,8 +25,8 @@ enum
 typedef struct ci_cal_table
 {
     ci_cal_kind kind;
-    ci_vis_array array; /* owned copy */
-    bool x_is_north;
+    ci_vis_array array;          /* owned copy */
+    bool x_is_north, x_is_known; /* as in ci_vis_meta */
     bool is_circular;
     size_t n_time, n_chan, n_feed;
     int jones[2];          /* of each hand: -5 X, -6 Y, -1 R, -2 L */
@@ -39,8 +39,11 @@ typedef struct ci_cal_table
     float *snr;            /* the same shape; 0 where unknown */
     int32_t i_ref_antenna; /* -1: unknown */
     bool is_approximate;   /* the flux scale is not from a standard */
-    char model[128], history[512];
+    char *model, *history; /* owned, NULL counts as ""; set by ci_cal_text_set */
+    char *path;            /* owned: what it was read from; NULL: made here */
 } ci_cal_table;
+/* *text becomes a copy of value. Local. */
+CI_MUST_CHECK ci_status ci_cal_text_set(char **text, const char *value);
 /* Zeroed arrays of the given shape and a copy of the array; ci_cal_table_free. Local. */
 CI_MUST_CHECK ci_status ci_cal_table_new(ci_cal_table **out, ci_cal_kind kind,
                                          const ci_vis_array *array, size_t n_time, size_t n_chan,
@@ -116,11 +119,25 @@ CI_MUST_CHECK ci_status ci_cal_solve(ci_comm *comm, const ci_vis_set *set, ci_ca
 /* The numbers of one table alone (residual NaN, n_iteration 0). Local. */
 CI_MUST_CHECK ci_status ci_cal_table_quality(const ci_cal_table *table, ci_cal_quality *out);
 
+/* How old a table may be. */
+typedef struct ci_cal_validity
+{
+    double bandpass_s, gain_s; /* older: a warning; 24 h, 1 h */
+    double most_s;             /* older: refused; 30 days; 0: no limit (--cal-any-time) */
+} ci_cal_validity;
+/* What a table is for: CI_ERR_INPUT where it knows no channel of the data, or is older than
+ * most_s; warnings where it knows some only, or is older than its validity. Age is the longest
+ * time from an integration of the data to the table's intervals. `tells`: logs, and says which
+ * table of which times and channels is used, and its age. Local. */
+CI_MUST_CHECK ci_status ci_cal_table_check(const ci_cal_table *table, const ci_vis_meta *meta,
+                                           const ci_cal_validity *validity, bool tells);
+
 /* Divides data by the table's gains (bandpass nearest in time; gains linear in complex
  * log over time), multiplies weights by |g1 g2|^2, flags CAL where there is none (and where
- * the solution nearest in time is flagged). The table's antennas are matched by name, a
- * bandpass's frequencies to half a channel: a sub-band that it does not know is flagged.
- * CI_ERR_INPUT where no antenna matches, or no channel of the whole data set. Local. */
+ * the solution nearest in time is flagged). Antennas are matched by ci_vis_antenna_match,
+ * feeds by their directions (by X and Y where either side's are not known), frequencies to half
+ * a channel: what the table does not know is flagged. CI_ERR_INPUT where no antenna matches, or
+ * no channel of the whole data set, or the table's feeds lie in other directions. Local. */
 CI_MUST_CHECK ci_status ci_cal_apply(const ci_cal_table *table, ci_vis_block *block);
 
 typedef enum ci_cal_weighting

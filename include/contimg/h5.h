@@ -103,6 +103,10 @@ CI_MUST_CHECK ci_status ci_h5_read_text(const ci_h5_file *file, const char *name
 CI_MUST_CHECK ci_status ci_h5_read_strings(const ci_h5_file *file, const char *name, char *out,
                                            size_t n, size_t width);
 
+/* n strings, whole, one after the other in one buffer, each ended by NUL: ci_mem_free. */
+CI_MUST_CHECK ci_status ci_h5_read_string_list(const ci_h5_file *file, const char *name, size_t n,
+                                               char **out, size_t *n_byte);
+
 /* ---- large datasets by slabs ---------------------------------------------------- */
 
 typedef enum ci_h5_type

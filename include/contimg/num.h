@@ -55,6 +55,14 @@ double ci_num_gaussian_value(const ci_num_gaussian *g, double x, double y);
 CI_MUST_CHECK ci_status ci_num_gaussian_fit(const double *x, const double *y, const double *value,
                                             const double *sigma, size_t n_pixel, ci_num_gaussian *g,
                                             size_t n_gaussian, bool fixed_shape, double *chi2);
+/* A cubic spline through n points, x strictly ascending, without a knot at the second and the
+ * last but one (scipy's interp1d "cubic"); straight lines below four points. *second [n]:
+ * second derivatives, ci_mem_free. */
+CI_MUST_CHECK ci_status ci_num_spline_new(double **second, const double *x, const double *y,
+                                          size_t n);
+/* Its value; beyond the points the cubic of the nearest piece. */
+double ci_num_spline_value(const double *x, const double *y, const double *second, size_t n,
+                           double at);
 /* Shape algebra of beams: the Gaussian that turns `from` into `to` (FWHM axes, rad);
  * false where `to` is smaller in any direction. */
 typedef struct ci_num_beam

@@ -48,7 +48,7 @@ void ci_sky_geodetic_to_ecef(double lat_rad, double lon_rad, double height_m, do
 void ci_sky_ecef_to_geodetic(const double ecef_m[3], double *lat_rad, double *lon_rad,
                              double *height_m);
 /* DSA-110 of share/dsa110_stations.csv: all 117 stations or those in its data. Fills *out;
- * out->antenna is allocated, ci_mem_free. */
+ * ci_vis_array_clear frees it. */
 CI_MUST_CHECK ci_status ci_sky_array_dsa110(ci_vis_array *out, bool active_only);
 
 /* ---- phase centre ---------------------------------------------------------- */
@@ -156,6 +156,20 @@ double ci_sky_mean_angle_rad(const double *angle_rad, size_t n); /* circular */
 void ci_sky_fk5_to_icrs(double *ra_rad, double *dec_rad);
 /* GCRS (geocentric, aberration in) of a UTC to ICRS, in place: up to 20 arcsec. */
 void ci_sky_gcrs_to_icrs(double time_mjd_s, double *ra_rad, double *dec_rad);
+/* A star as catalogues give it: ICRS place at a Julian epoch and what moves it. */
+typedef struct ci_sky_star
+{
+    double ra_rad, dec_rad, epoch_year;
+    double pm_ra_mas_yr, pm_dec_mas_yr; /* pm_ra is dRA/dt, not times cos(dec) */
+    double distance_pc;                 /* 0: unknown, without parallax */
+    double vrad_km_s;                   /* away from us; matters with a distance only */
+} ci_sky_star;
+/* Its coordinate direction from the centre of the Earth at a UTC: space motion and annual
+ * parallax in (eraPmpx), aberration not. */
+void ci_sky_star_place(const ci_sky_star *star, double time_mjd_s, double *ra_rad, double *dec_rad);
+/* A time of scale "UTC", "TAI" ("IAT") or "TT" ("TDT") to UTC, in place; false for any other
+ * scale. */
+bool ci_sky_time_to_utc(const char *scale, double *time_mjd_s);
 /* share/: Perley-Butler 2017 standards that may be points; the VLA calibrator list (without
  * the few of unknown flux); the Perley-Butler sources that are resolved and must not be
  * taken for points. */

@@ -28,6 +28,7 @@ typedef struct ci_tile_options
     bool weights_given;
     ci_cal_weighting weights; /* where weights_given */
     double sefd_jy;
+    ci_cal_validity validity;
 } ci_tile_options;
 /* Local. */
 CI_MUST_CHECK ci_status ci_tile_options_new(ci_tile_options *out, const ci_conf *conf);
@@ -83,10 +84,11 @@ CI_MUST_CHECK ci_status ci_tile_solve(ci_comm *comm, const ci_tile_options *opti
                                       const ci_tile_data *data, const ci_sky_model *model,
                                       ci_cal_table **bandpass, ci_cal_table **gain,
                                       ci_cal_quality *quality);
-/* Either table may be NULL. `how` goes into data->gains. */
-CI_MUST_CHECK ci_status ci_tile_apply(ci_comm *comm, const ci_cal_table *bandpass,
-                                      const ci_cal_table *gain, const char *how,
-                                      ci_tile_data *data);
+/* Checks what the tables are for (ci_cal_table_check) and applies them. Either may be NULL. `how`
+ * goes into data->gains. */
+CI_MUST_CHECK ci_status ci_tile_apply(ci_comm *comm, const ci_tile_options *options,
+                                      const ci_cal_table *bandpass, const ci_cal_table *gain,
+                                      const char *how, ci_tile_data *data);
 /* PREFIX{dirty,psf,image,...}.fits. */
 CI_MUST_CHECK ci_status ci_tile_image(ci_comm *comm, const ci_tile_options *options,
                                       const ci_tile_data *data, const char *prefix,

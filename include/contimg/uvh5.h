@@ -16,7 +16,8 @@ typedef enum ci_uvh5_phasing_choice
 typedef struct ci_uvh5_options
 {
     ci_uvh5_phasing_choice phasing;
-    bool x_is_north_given, x_is_north; /* --x-orientation, where the file says nothing */
+    bool x_is_north_given, x_is_north; /* --x-orientation, whatever the file says */
+    const char *field;                 /* --field: name or id of the one field to read; NULL: all */
     size_t slab_bytes;                 /* bytes of a read slab; 0: 64 MiB */
 } ci_uvh5_options;
 
@@ -24,8 +25,8 @@ typedef struct ci_uvh5_options
 typedef struct ci_uvh5_file ci_uvh5_file;
 
 /* Opens read-only, locking off, checks everything of uvh5.md A.7. Local. Refusals are
- * CI_ERR_INPUT with file, dataset, value and reason; oddities are warnings of the log
- * and of ci_uvh5_warning_*. */
+ * CI_ERR_INPUT with file, dataset, value and reason; what is unusual is a
+ * warning of the log and of ci_uvh5_warning_*. */
 CI_MUST_CHECK ci_status ci_uvh5_open(ci_uvh5_file **out, const char *path,
                                      const ci_uvh5_options *options);
 /* NULL-safe. Local. */

@@ -28,19 +28,46 @@ enum
 
 typedef struct ci_vis_antenna
 {
-    char name[40];
-    int64_t number;       /* as in the file */
+    const char *name;     /* as long as it is; NULL counts as "" */
+    int64_t number;       /* as in the file: unique there, as the name need not be */
     double pos_ecef_m[3]; /* absolute ITRS */
     double diameter_m;    /* 0: unknown */
+    /* Directions of its feeds, X (or R) and Y (or L), from north through east; NaN: it has no
+     * such feed. Where ci_vis_array.has_feeds. */
+    double feed_rad[2];
+    bool is_turning; /* alt-azimuth: feeds turn on the sky by the parallactic angle */
 } ci_vis_antenna;
 
+/* Names are literals or lie in `texts`. Copy by ci_vis_array_copy, clear by
+ * ci_vis_array_clear. */
 typedef struct ci_vis_array
 {
-    char telescope[64], instrument[64];
+    const char *telescope, *instrument; /* NULL counts as "" */
+    char *texts; /* owned: telescope, instrument and the antennas' names, each ended by NUL, in
+                  * this order; NULL: all names are literals */
+    size_t n_text_byte;
+    bool has_feeds;                    /* antenna[].feed_rad is known, not assumed */
     double lat_rad, lon_rad, height_m; /* geodetic WGS84 of the file's origin */
     size_t n_antenna;
     ci_vis_antenna *antenna; /* [n_antenna], owned */
 } ci_vis_array;
+
+/* "" for NULL. Local. */
+static inline const char *ci_vis_text(const char *name)
+{
+    return name != NULL ? name : "";
+}
+/* A copy that owns its antennas and names. Local. */
+CI_MUST_CHECK ci_status ci_vis_array_copy(ci_vis_array *out, const ci_vis_array *array);
+/* Frees what it owns and zeroes it. Local. */
+void ci_vis_array_clear(ci_vis_array *array);
+/* Takes ownership of `texts` (as in ci_vis_array) and points all names into it. Local. */
+void ci_vis_array_texts_set(ci_vis_array *array, char *texts, size_t n_byte);
+/* The antenna of `array` that is `wanted` of another description of it: of the same number and
+ * name; else of the same name, where that is not empty and one antenna of either has it; else,
+ * where names cannot tell, of the same number. -1: none. `other` holds `wanted`.
+ * Local. */
+int32_t ci_vis_antenna_match(const ci_vis_array *array, const ci_vis_array *other, size_t wanted);
 
 typedef enum ci_vis_phasing
 {
@@ -53,8 +80,15 @@ typedef struct ci_vis_phase_centre
 {
     ci_vis_phasing kind;
     double ra_rad, dec_rad; /* SIDEREAL: ICRS. MERIDIAN: dec_rad apparent, ra_rad unused */
-    char name[64];
+    int32_t i_field;        /* into ci_vis_meta.field */
 } ci_vis_phase_centre;
+
+/* What is called one place in the file: one phase centre, or where it moves one for each time. */
+typedef struct ci_vis_field
+{
+    int64_t id; /* as in the file */
+    char *name; /* owned */
+} ci_vis_field;
 
 typedef enum ci_vis_units
 {
@@ -77,7 +111,8 @@ typedef struct ci_vis_meta
     size_t n_pol;
     int pol[4];         /* AIPS numbers, canonical order */
     bool stokes_is_sum; /* pol_convention "sum": I = XX + YY */
-    bool x_is_north;    /* x_orientation north; east else */
+    bool x_is_north;    /* X feeds lie nearer to north than to east */
+    bool x_is_known;    /* that is said by the file or the user, not assumed */
     ci_vis_units units;
     double dut1_s; /* header's; 0 where not given */
     size_t n_baseline;
@@ -89,13 +124,21 @@ typedef struct ci_vis_meta
     ci_vis_sub_band *sub_band; /* [n_sub_band] ascending in frequency, owned */
     size_t n_phase;
     ci_vis_phase_centre *phase; /* [n_phase], owned */
-    bool has_valid_nsamples;    /* not all 0, negative, NaN or absurd */
+    size_t n_field;
+    ci_vis_field *field;     /* [n_field], owned */
+    bool has_valid_nsamples; /* not all 0, negative, NaN or absurd */
 } ci_vis_meta;
 
 /* Frees what it owns and itself; NULL-safe. Local. */
 void ci_vis_meta_free(ci_vis_meta *meta);
 /* Local. */
 CI_MUST_CHECK ci_status ci_vis_meta_copy(ci_vis_meta **out, const ci_vis_meta *meta);
+
+/* Name of the field of a phase centre, "" where it has none. Local. */
+const char *ci_vis_phase_name(const ci_vis_meta *meta, size_t i_phase);
+/* Adds a field with a copy of the name; *i_field out may be NULL. Local. */
+CI_MUST_CHECK ci_status ci_vis_field_add(ci_vis_meta *meta, int64_t id, const char *name,
+                                         int32_t *i_field);
 
 /* Which baselines of which sub-band a rank holds. */
 typedef struct ci_vis_part
@@ -146,6 +189,28 @@ void ci_vis_set_free(ci_vis_set *set);
 
 /* Index of AIPS polarisation `pol` in meta->pol, or -1. Local. */
 int ci_vis_pol_find(const ci_vis_meta *meta, int pol);
+/* What the feeds of the antennas that have data do to Stokes parameters:
+ *   XX = I + q Q, YY = I - q Q, XY + YX = 2 u U, XY - YX = 2i v V (linear feeds),
+ * in the mean convention, Q, U, V of the IAU (Q north-south, U north-east; V by Hamaker &
+ * Bregman 1996). */
+typedef struct ci_vis_feeds
+{
+    double q, u, v;        /* +1 or -1 */
+    double angle_rad[2];   /* of the first antenna with data; NaN where it has no such feed */
+    bool differ;           /* from antenna to antenna by more than a degree */
+    size_t i_antenna[2];   /* two that differ most, where they do */
+    double other_rad;      /* the angle of the second of them, angle_rad[i_feed] of the first */
+    int i_feed;            /* which feed differs: 0 X or R, 1 Y or L */
+    bool is_off_axis;      /* by more than a degree from north, east, south, west */
+    bool is_crossed;       /* X and Y at right angles to a degree */
+    bool is_turning;       /* mounts turn the feeds on the sky */
+    bool has_mixed_mounts; /* on some antennas, not on others */
+} ci_vis_feeds;
+/* Local. */
+void ci_vis_feeds_judge(const ci_vis_meta *meta, ci_vis_feeds *out);
+/* CI_ERR_INPUT, with the angles, where feeds spoil a Stokes parameter ("I", "Q", "XX", ...)
+ * formed from these data. Local. */
+CI_MUST_CHECK ci_status ci_vis_feeds_check(const ci_vis_meta *meta, const char *stokes);
 /* Index of a sample in data, flags and weight. Local. */
 static inline size_t ci_vis_sample(const ci_vis_block *block, size_t i_row, size_t i_chan,
                                    size_t i_pol)

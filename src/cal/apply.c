@@ -5,45 +5,15 @@
 #include <math.h>
 #include <string.h>
 
-/* Table antenna of each antenna of the data, by name; -1: none. */
+/* Table antenna of each antenna of the data; -1: none. */
 static size_t antennas_match(const ci_cal_table *table, const ci_vis_array *array, int32_t *match)
 {
     size_t n_match = 0;
     for (size_t a = 0; a < array->n_antenna; a++) {
-        match[a] = -1;
-        for (size_t k = 0; k < table->array.n_antenna && match[a] < 0; k++)
-            if (strcmp(table->array.antenna[k].name, array->antenna[a].name) == 0)
-                match[a] = (int32_t)k;
+        match[a] = ci_vis_antenna_match(&table->array, array, a);
         n_match += match[a] >= 0;
     }
     return n_match;
-}
-
-/* Table channel nearest to a channel of the data, to half a channel of the wider; -1: none. */
-static int32_t chan_match(const ci_cal_table *table, double freq_hz, double width_hz)
-{
-    double best = INFINITY;
-    int32_t match = -1;
-    for (size_t k = 0; k < table->n_chan; k++) {
-        double off = fabs(table->freq_hz[k] - freq_hz);
-        double width = fmax(table->width_hz[k], width_hz);
-        if (off > 0.5 * width * (1 + 1e-9) || off >= best) continue;
-        best = off;
-        match = (int32_t)k;
-    }
-    return match;
-}
-
-/* Whether the table knows any channel of the whole data set. A sub-band that it does not know
- * (one missing when the calibrator was seen) is flagged; a table of another band is a mistake. */
-static bool covers_any(const ci_cal_table *table, const ci_vis_meta *meta)
-{
-    for (size_t i = 0; i < meta->n_sub_band; i++) {
-        const ci_vis_sub_band *s = &meta->sub_band[i];
-        for (size_t c = 0; c < s->n_chan; c++)
-            if (chan_match(table, s->freq_hz[c], s->width_hz[c]) >= 0) return true;
-    }
-    return false;
 }
 
 static size_t time_nearest(const ci_cal_table *table, double time_mjd_s)
@@ -79,42 +49,32 @@ static ci_c64 gain_at(const ci_cal_table *table, size_t a, size_t h, double time
     return g0 * exp(f * log(cabs(ratio))) * cexp(I * f * carg(ratio));
 }
 
-static void hands_match(const ci_cal_table *table, const ci_vis_meta *meta, int hand[4][2])
+/* Feeds of either side of each polarisation: 0 X or R, 1 Y or L; -1: no such thing. */
+static void feeds_of(int pol, int feed[2])
 {
+    static const int first[] = {0, 1, 0, 1}, second[] = {0, 1, 1, 0}; /* XX YY XY YX, RR LL RL LR */
+    feed[0] = feed[1] = -1;
+    if (pol >= 0 || pol < -8) return;
+    int k = pol <= -5 ? -5 - pol : -1 - pol;
+    feed[0] = first[k];
+    feed[1] = second[k];
+}
+
+/* hand[feed]: which hand of the table holds that feed of the data; -1: none. */
+static void hands_match(const ci_cal_table *table, const ci_vis_meta *meta, bool is_swapped,
+                        int hand[4][2])
+{
+    bool is_linear = meta->pol[0] <= -5;
     for (size_t p = 0; p < meta->n_pol; p++) {
-        int pair[2] = {0, 0};
-        switch (meta->pol[p]) {
-        case -1:
-            pair[0] = pair[1] = -1;
-            break;
-        case -2:
-            pair[0] = pair[1] = -2;
-            break;
-        case -3:
-            pair[0] = -1, pair[1] = -2;
-            break;
-        case -4:
-            pair[0] = -2, pair[1] = -1;
-            break;
-        case -5:
-            pair[0] = pair[1] = -5;
-            break;
-        case -6:
-            pair[0] = pair[1] = -6;
-            break;
-        case -7:
-            pair[0] = -5, pair[1] = -6;
-            break;
-        case -8:
-            pair[0] = -6, pair[1] = -5;
-            break;
-        default:
-            break;
-        }
+        int feed[2];
+        feeds_of(meta->pol[p], feed);
         for (int side = 0; side < 2; side++) {
             hand[p][side] = -1;
+            if (feed[side] < 0) continue;
+            int wanted = feed[side] != (int)is_swapped ? 1 : 0;
+            int jones = (is_linear ? -5 : -1) - wanted;
             for (size_t h = 0; h < table->n_feed; h++)
-                if (pair[side] && table->jones[h] == pair[side]) hand[p][side] = (int)h;
+                if (table->jones[h] == jones) hand[p][side] = (int)h;
         }
     }
 }
@@ -153,24 +113,23 @@ static ci_status correction_fill(ci_cal_correction *k, const ci_cal_table *table
                                  size_t *time)
 {
     const ci_vis_meta *meta = block->meta;
-    size_t n_chan_matched = 0;
+    bool is_swapped = false;
     for (size_t c = 0; c < block->n_chan; c++) {
-        chan[c] = chan_match(table, block->freq_hz[c], block->width_hz[c]);
-        n_chan_matched += chan[c] >= 0;
+        chan[c] = ci_cal_chan_match(table, block->freq_hz[c], block->width_hz[c]);
+        k->is_known[c] = chan[c] >= 0;
     }
-    if (antennas_match(table, &meta->array, antenna) == 0)
+    if (antennas_match(table, &meta->array, antenna) == 0 && table->array.n_antenna > 0)
         return ci_error(
             CI_ERR_INPUT,
-            "calibration table: none of its %zu antennas (\"%s\" ...) is one of the "
-            "data's %zu (\"%s\" ...)",
-            table->array.n_antenna, table->array.n_antenna ? table->array.antenna[0].name : "",
-            meta->array.n_antenna, meta->array.n_antenna ? meta->array.antenna[0].name : "");
-    if (table->kind == CI_CAL_BANDPASS && n_chan_matched == 0 && !covers_any(table, meta))
-        return ci_error(CI_ERR_INPUT,
-                        "calibration table: bandpass of %.3f-%.3f MHz does not cover the data's "
-                        "%.3f-%.3f MHz",
-                        table->freq_hz[0] / 1e6, table->freq_hz[table->n_chan - 1] / 1e6,
-                        block->freq_hz[0] / 1e6, block->freq_hz[block->n_chan - 1] / 1e6);
+            "%s: none of its %zu antennas (%lld \"%.40s\" ...) is one of the data's %zu (%lld "
+            "\"%.40s\" ...)",
+            ci_cal_table_title(table), table->array.n_antenna,
+            (long long)table->array.antenna[0].number, ci_vis_text(table->array.antenna[0].name),
+            meta->array.n_antenna, (long long)meta->array.antenna[0].number,
+            ci_vis_text(meta->array.antenna[0].name));
+    CI_TRY(ci_cal_band_check(table, meta));
+    CI_TRY(ci_cal_feeds_match(table, meta, antenna, &is_swapped));
+    hands_match(table, meta, is_swapped, k->hand);
     k->n_slot = 0;
     for (size_t t = 0; t < meta->n_time; t++) {
         size_t near = time_nearest(table, meta->time_mjd_s[t]);
@@ -200,10 +159,10 @@ ci_status ci_cal_correction_new(ci_cal_correction **out, const ci_cal_table *tab
     k->n_antenna = meta->array.n_antenna;
     k->n_feed = table->n_feed;
     k->n_chan = table->kind == CI_CAL_BANDPASS ? block->n_chan : 1;
-    hands_match(table, meta, k->hand);
     ci_status status =
         ci_mem_alloc(&match, meta->array.n_antenna + block->n_chan, sizeof *match, what);
     if (!status) status = ci_mem_alloc(&time, meta->n_time, sizeof *time, what);
+    if (!status) status = ci_mem_alloc(&k->is_known, block->n_chan, sizeof(bool), what);
     if (!status) status = ci_mem_alloc(&k->slot, meta->n_time, sizeof *k->slot, what);
     if (!status)
         status = correction_fill(k, table, block, match, match + meta->array.n_antenna, time);
@@ -221,6 +180,7 @@ void ci_cal_correction_free(ci_cal_correction *k)
 {
     if (!k) return;
     ci_mem_free(k->slot);
+    ci_mem_free(k->is_known);
     ci_mem_free(k->inverse);
     ci_mem_free(k);
 }
@@ -244,7 +204,7 @@ void ci_cal_correction_row(const ci_cal_correction *k, const ci_vis_block *block
     for (size_t c = 0; c < block->n_chan; c++) {
         double x1 = creal(side[0][c * step]), y1 = cimag(side[0][c * step]);
         double x2 = creal(side[1][c * step]), y2 = cimag(side[1][c * step]);
-        factor[c] = (x1 * x2 + y1 * y2) + I * (y1 * x2 - x1 * y2);
+        factor[c] = k->is_known[c] ? (x1 * x2 + y1 * y2) + I * (y1 * x2 - x1 * y2) : 0;
     }
 }
 

@@ -10,6 +10,7 @@ typedef struct ci_cal_correction
     size_t n_slot, n_antenna, n_feed, n_chan; /* n_chan: the block's, or 1 */
     size_t *slot;                             /* [meta n_time] of each time of the data */
     ci_c64 *inverse; /* [n_slot][n_antenna][n_feed][n_chan], antennas of the data */
+    bool *is_known;  /* [block n_chan] channels of which the table knows something */
     int hand[4][2];  /* [pol] hands of either side, -1: not in the table */
 } ci_cal_correction;
 
@@ -19,5 +20,16 @@ void ci_cal_correction_free(ci_cal_correction *correction);
 /* factor [block n_chan] = 1/(g1 conj(g2)) of one row and polarisation; 0: none. */
 void ci_cal_correction_row(const ci_cal_correction *correction, const ci_vis_block *block,
                            size_t i_row, size_t i_pol, ci_c64 *factor);
+
+/* Table channel nearest to a channel of the data, to half a channel of the wider; -1: none. */
+int32_t ci_cal_chan_match(const ci_cal_table *table, double freq_hz, double width_hz);
+/* CI_ERR_INPUT where the table knows no channel of the data set. */
+ci_status ci_cal_band_check(const ci_cal_table *table, const ci_vis_meta *meta);
+/* antenna [data's antennas]: the table's, -1 none. *is_swapped: the table's X is the data's Y.
+ * CI_ERR_INPUT where their feeds lie in other directions. */
+ci_status ci_cal_feeds_match(const ci_cal_table *table, const ci_vis_meta *meta,
+                             const int32_t *antenna, bool *is_swapped);
+/* Its path, or "calibration table". */
+const char *ci_cal_table_title(const ci_cal_table *table);
 
 #endif

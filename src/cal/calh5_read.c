@@ -65,8 +65,61 @@ static ci_status sizes_read(reader *r)
     return CI_OK;
 }
 
-static ci_status antennas_read(reader *r, char *names, int64_t *numbers, double *pos,
-                               double *diameter)
+/* Telescope, instrument and antenna names, whole. */
+static ci_status texts_read(reader *r)
+{
+    char *part[3] = {NULL}, *texts = NULL;
+    size_t n_byte[3] = {1, 1, 0};
+    CI_TRY(ci_h5_read_string_list(r->file, "Header/antenna_names", (size_t)r->n_antenna, &part[2],
+                                  &n_byte[2]));
+    ci_status status = ci_h5_has(r->file, "Header/telescope_name")
+                           ? ci_h5_read_string(r->file, "Header/telescope_name", &part[0])
+                           : CI_OK;
+    if (status == CI_OK && ci_h5_has(r->file, "Header/instrument"))
+        status = ci_h5_read_string(r->file, "Header/instrument", &part[1]);
+    for (int k = 0; k < 2; k++)
+        n_byte[k] = strlen(ci_vis_text(part[k])) + 1;
+    if (status == CI_OK)
+        status = ci_mem_alloc(&texts, n_byte[0] + n_byte[1] + n_byte[2], 1, "names of antennas");
+    if (status == CI_OK) {
+        char *at = texts;
+        for (int k = 0; k < 3; k++, at += n_byte[k - 1])
+            if (part[k]) memcpy(at, part[k], n_byte[k]);
+        ci_vis_array_texts_set(&r->array, texts, (size_t)(at - texts));
+    }
+    for (int k = 0; k < 3; k++)
+        ci_mem_free(part[k]);
+    return status;
+}
+
+/* Which antenna of the array each of the data's is. */
+static ci_status data_antennas_find(reader *r, const int64_t *numbers)
+{
+    size_t n = (size_t)r->n_antenna;
+    for (size_t a = 0; a < n; a++)
+        for (size_t k = 0; k < a; k++)
+            if (numbers[a] == numbers[k])
+                return ci_error(CI_ERR_INPUT,
+                                "%s: Header/antenna_numbers: %lld appears twice: numbers tell "
+                                "antennas apart, each must be unique",
+                                r->path, (long long)numbers[a]);
+    for (size_t i = 0; i < (size_t)r->n_data; i++) {
+        size_t a = 0;
+        while (a < n && numbers[a] != r->data_antenna[i])
+            a++;
+        if (a == n)
+            return ci_error(CI_ERR_INPUT, "%s: Header/ant_array: %lld: not in antenna_numbers",
+                            r->path, (long long)r->data_antenna[i]);
+        for (size_t k = 0; k < i; k++)
+            if (r->data_antenna[k] == (int64_t)a)
+                return ci_error(CI_ERR_INPUT, "%s: Header/ant_array: %lld appears twice", r->path,
+                                (long long)numbers[a]);
+        r->data_antenna[i] = (int64_t)a;
+    }
+    return CI_OK;
+}
+
+static ci_status antennas_read(reader *r, int64_t *numbers, double *pos, double *diameter)
 {
     size_t n = (size_t)r->n_antenna;
     double origin_m[3], place[3];
@@ -77,9 +130,7 @@ static ci_status antennas_read(reader *r, char *names, int64_t *numbers, double 
     r->array.lon_rad = place[1] * CI_DEG_TO_RAD;
     r->array.height_m = place[2];
     ci_cal_ecef(r->array.lat_rad, r->array.lon_rad, r->array.height_m, origin_m);
-    CI_TRY(word_read(r, "Header/telescope_name", r->array.telescope, sizeof r->array.telescope));
-    CI_TRY(word_read(r, "Header/instrument", r->array.instrument, sizeof r->array.instrument));
-    CI_TRY(ci_h5_read_strings(r->file, "Header/antenna_names", names, n, 40));
+    CI_TRY(texts_read(r));
     CI_TRY(ci_h5_read_int(r->file, "Header/antenna_numbers", numbers, n));
     CI_TRY(ci_h5_read_double(r->file, "Header/antenna_positions", pos, 3 * n));
     if (ci_h5_has(r->file, "Header/antenna_diameters"))
@@ -87,27 +138,16 @@ static ci_status antennas_read(reader *r, char *names, int64_t *numbers, double 
     CI_TRY(ci_h5_read_int(r->file, "Header/ant_array", r->data_antenna, (size_t)r->n_data));
     for (size_t a = 0; a < n; a++) {
         ci_vis_antenna *antenna = &r->array.antenna[a];
-        memcpy(antenna->name, names + 40 * a, 40);
         antenna->number = numbers[a];
         antenna->diameter_m = diameter[a];
         for (size_t k = 0; k < 3; k++)
             antenna->pos_ecef_m[k] = pos[3 * a + k] + origin_m[k];
     }
-    for (size_t i = 0; i < (size_t)r->n_data; i++) {
-        size_t a = 0;
-        while (a < n && numbers[a] != r->data_antenna[i])
-            a++;
-        if (a == n)
-            return ci_error(CI_ERR_INPUT, "%s: Header/ant_array: %lld: not in antenna_numbers",
-                            r->path, (long long)r->data_antenna[i]);
-        r->data_antenna[i] = (int64_t)a;
-    }
-    return CI_OK;
+    return data_antennas_find(r, numbers);
 }
 
 static ci_status array_read(reader *r)
 {
-    char *names = NULL;
     int64_t *numbers = NULL;
     double *pos = NULL;
     size_t n = (size_t)r->n_antenna;
@@ -116,11 +156,9 @@ static ci_status array_read(reader *r)
         ci_mem_alloc(&r->array.antenna, n, sizeof *r->array.antenna, "antennas of a table");
     if (!status)
         status = ci_mem_alloc(&r->data_antenna, (size_t)r->n_data, sizeof(int64_t), "antennas");
-    if (!status) status = ci_mem_alloc(&names, 40 * n, 1, "antennas of a table");
     if (!status) status = ci_mem_alloc(&numbers, n, sizeof *numbers, "antennas of a table");
     if (!status) status = ci_mem_alloc(&pos, 4 * n, sizeof *pos, "antennas of a table");
-    if (!status) status = antennas_read(r, names, numbers, pos, pos + 3 * n);
-    ci_mem_free(names);
+    if (!status) status = antennas_read(r, numbers, pos, pos + 3 * n);
     ci_mem_free(numbers);
     ci_mem_free(pos);
     return status;
@@ -131,25 +169,24 @@ static ci_status times_read(const reader *r, ci_cal_table *t)
 {
     size_t n = t->n_time;
     double *edge = NULL;
-    if (ci_h5_has(r->file, "Header/time_array")) {
-        CI_TRY(ci_h5_read_double(r->file, "Header/time_array", t->time_mjd_s, n));
-    } else {
-        CI_TRY(ci_mem_alloc(&edge, 2 * n, sizeof *edge, "time ranges"));
-        ci_status status = ci_h5_read_double(r->file, "Header/time_range", edge, 2 * n);
-        for (size_t i = 0; i < n; i++)
+    CI_TRY(ci_mem_alloc(&edge, 2 * n, sizeof *edge, "times of a table"));
+    bool has_centres = ci_h5_has(r->file, "Header/time_array");
+    ci_status status = has_centres
+                           ? ci_h5_read_double(r->file, "Header/time_array", t->time_mjd_s, n)
+                           : ci_h5_read_double(r->file, "Header/time_range", edge, 2 * n);
+    for (size_t i = 0; status == CI_OK && i < n; i++) {
+        if (!has_centres) {
             t->time_mjd_s[i] = 0.5 * (edge[2 * i] + edge[2 * i + 1]);
-        ci_mem_free(edge);
-        CI_TRY(status);
-    }
-    for (size_t i = 0; i < n; i++) {
+            t->interval_s = fmax(t->interval_s, (edge[2 * i + 1] - edge[2 * i]) * CI_DAY_S);
+        }
         t->time_mjd_s[i] = (t->time_mjd_s[i] - CI_JD_OF_MJD) * CI_DAY_S;
         if (!isfinite(t->time_mjd_s[i]) || (i && t->time_mjd_s[i] <= t->time_mjd_s[i - 1]))
-            return ci_error(CI_ERR_INPUT, "%s: Header/time_array: element %zu: times must ascend",
-                            r->path, i);
+            status = ci_error(CI_ERR_INPUT, "%s: Header/%s: element %zu: times must ascend",
+                              r->path, has_centres ? "time_array" : "time_range", i);
     }
-    CI_TRY(ci_mem_alloc(&edge, n, sizeof *edge, "integration times"));
-    ci_status status = ci_h5_read_double(r->file, "Header/integration_time", edge, n);
-    if (!status) t->interval_s = edge[0];
+    if (status == CI_OK && has_centres)
+        status = ci_h5_read_double(r->file, "Header/integration_time", edge, n);
+    if (status == CI_OK && has_centres) t->interval_s = edge[0];
     ci_mem_free(edge);
     return status;
 }
@@ -172,11 +209,18 @@ static ci_status freqs_read(const reader *r, ci_cal_table *t)
     return CI_OK;
 }
 
-static ci_status words_read(const reader *r, ci_cal_table *t)
+/* A text of the header, whole, *out not touched where it is missing. */
+static ci_status text_read(const reader *r, const char *name, char **out)
 {
-    int64_t jones[2] = {0, 0}, yes = 0;
-    char kind[32], ref[40], feed[8];
-    double angle = 0;
+    if (!ci_h5_has(r->file, name)) return CI_OK;
+    ci_mem_free(*out);
+    *out = NULL;
+    return ci_h5_read_string(r->file, name, out);
+}
+
+static ci_status jones_read(const reader *r, ci_cal_table *t)
+{
+    int64_t jones[2] = {0, 0};
     CI_TRY(ci_h5_read_int(r->file, "Header/jones_array", jones, t->n_feed));
     for (size_t h = 0; h < t->n_feed; h++) {
         t->jones[h] = (int)jones[h];
@@ -186,41 +230,86 @@ static ci_status words_read(const reader *r, ci_cal_table *t)
                             "only are used",
                             r->path, (long long)jones[h]);
     }
+    if (t->n_feed == 2 && jones[0] == jones[1])
+        return ci_error(CI_ERR_INPUT, "%s: Header/jones_array: %lld appears twice", r->path,
+                        (long long)jones[0]);
     t->is_circular = jones[0] > -5;
-    CI_TRY(word_read(r, "Header/history", t->history, sizeof t->history));
-    CI_TRY(word_read(r, "Header/ref_antenna_name", ref, sizeof ref));
-    for (size_t a = 0; a < t->array.n_antenna; a++)
+    return CI_OK;
+}
+
+static ci_status words_read(const reader *r, ci_cal_table *t)
+{
+    int64_t yes = 0;
+    char kind[32], *ref = NULL;
+    CI_TRY(jones_read(r, t));
+    CI_TRY(text_read(r, "Header/history", &t->history));
+    CI_TRY(text_read(r, "Header/ref_antenna_name", &ref));
+    for (size_t a = 0; ref && a < t->array.n_antenna; a++)
         if (strcmp(ref, t->array.antenna[a].name) == 0) t->i_ref_antenna = (int32_t)a;
+    ci_mem_free(ref);
     CI_TRY(word_read(r, "Header/extra_keywords/contimg_kind", kind, sizeof kind));
-    CI_TRY(word_read(r, "Header/extra_keywords/contimg_model", t->model, sizeof t->model));
-    if (!kind[0]) CI_TRY(word_read(r, "Header/sky_catalog", t->model, sizeof t->model));
+    CI_TRY(text_read(r, "Header/extra_keywords/contimg_model", &t->model));
+    if (!kind[0]) CI_TRY(text_read(r, "Header/sky_catalog", &t->model));
     if (ci_h5_has(r->file, "Header/extra_keywords/contimg_approximate"))
         CI_TRY(ci_h5_read_int(r->file, "Header/extra_keywords/contimg_approximate", &yes, 1));
     t->is_approximate = yes != 0;
     bool is_gain = t->n_chan == 1 && strcmp(kind, "bandpass") != 0;
     t->kind = is_gain ? CI_CAL_GAIN : CI_CAL_BANDPASS;
-    CI_TRY(word_read(r, "Header/x_orientation", feed, sizeof feed));
-    t->x_is_north = feed[0] == 'n' || feed[0] == 'N';
+    return CI_OK;
+}
+
+static ci_status feeds_take(const reader *r, ci_cal_table *t, const char *names,
+                            const double *angle, size_t n_feed)
+{
+    for (size_t a = 0; a < t->array.n_antenna; a++) {
+        double *feed_rad = t->array.antenna[a].feed_rad;
+        feed_rad[0] = feed_rad[1] = NAN;
+        for (size_t k = 0; k < n_feed; k++, names += strlen(names) + 1) {
+            double value = angle[a * n_feed + k];
+            char name = (char)(names[0] | 0x20);
+            bool is_second = name == 'y' || name == 'l';
+            if (names[0] == '\0') continue;
+            if ((!is_second && name != 'x' && name != 'r') || names[1] || !isfinite(value))
+                return ci_error(CI_ERR_INPUT,
+                                "%s: Header/feed_array: antenna %lld: feed \"%.20s\" at %g rad: x, "
+                                "y, r or l at a finite angle is needed",
+                                r->path, (long long)t->array.antenna[a].number, names, value);
+            feed_rad[is_second] = value;
+        }
+    }
+    t->array.has_feeds = true;
+    return CI_OK;
+}
+
+/* feed_array and feed_angle, else x_orientation of older tables. */
+static ci_status feeds_read(const reader *r, ci_cal_table *t)
+{
+    char word[8];
     ci_h5_info info;
+    double *angles = NULL;
+    char *names = NULL;
+    size_t n_byte, n_antenna = t->array.n_antenna;
+    CI_TRY(word_read(r, "Header/x_orientation", word, sizeof word));
+    t->x_is_north = word[0] == 'n' || word[0] == 'N';
+    t->x_is_known = t->x_is_north || word[0] == 'e' || word[0] == 'E';
     if (!ci_h5_has(r->file, "Header/feed_angle") || !ci_h5_has(r->file, "Header/feed_array"))
         return CI_OK;
     CI_TRY(ci_h5_info_get(r->file, "Header/feed_angle", &info));
     size_t n = (size_t)ci_h5_info_count(&info);
-    double *angles = NULL;
-    char *feeds = NULL;
+    if (n == 0 || n % n_antenna != 0 || n / n_antenna > 2)
+        return ci_error(CI_ERR_INPUT, "%s: Header/feed_angle: %zu angles of %zu antennas", r->path,
+                        n, n_antenna);
     ci_status status = ci_mem_alloc(&angles, n, sizeof *angles, "feed angles");
-    if (!status) status = ci_mem_alloc(&feeds, 2 * n, 1, "feeds");
     if (!status) status = ci_h5_read_double(r->file, "Header/feed_angle", angles, n);
-    if (!status) status = ci_h5_read_strings(r->file, "Header/feed_array", feeds, n, 2);
-    for (size_t i = 0; !status && i < n; i++) {
-        if (feeds[2 * i] != 'x' && feeds[2 * i] != 'y') continue;
-        angle = angles[i] - (feeds[2 * i] == 'y' ? 0.5 * CI_PI : 0);
-        t->x_is_north = fabs(cos(angle)) > 0.5;
-        break;
-    }
+    if (!status) status = ci_h5_read_string_list(r->file, "Header/feed_array", n, &names, &n_byte);
+    if (!status) status = feeds_take(r, t, names, angles, n / n_antenna);
     ci_mem_free(angles);
-    ci_mem_free(feeds);
-    return status;
+    ci_mem_free(names);
+    CI_TRY(status);
+    const double *first = t->array.antenna[0].feed_rad;
+    t->x_is_known = true;
+    t->x_is_north = isfinite(first[0]) ? fabs(cos(first[0])) > 0.5 : fabs(sin(first[1])) > 0.5;
+    return CI_OK;
 }
 
 /* Flags of whatever has no solution at all say that there was nothing to solve. */
@@ -333,7 +422,9 @@ static ci_status table_read(reader *r, ci_cal_table **out)
     CI_TRY(array_read(r));
     CI_TRY(ci_cal_table_new(out, CI_CAL_GAIN, &r->array, (size_t)r->n_time, (size_t)r->n_chan,
                             (size_t)r->n_feed));
+    CI_TRY(ci_cal_text_set(&(*out)->path, r->path));
     CI_TRY(words_read(r, *out));
+    CI_TRY(feeds_read(r, *out));
     CI_TRY(times_read(r, *out));
     CI_TRY(freqs_read(r, *out));
     return data_read(r, *out);
@@ -347,7 +438,7 @@ ci_status ci_cal_table_read(ci_cal_table **out, const char *path)
     CI_TRY(ci_h5_open(&r.file, path));
     ci_status status = table_read(&r, &table);
     ci_h5_close(r.file);
-    ci_mem_free(r.array.antenna);
+    ci_vis_array_clear(&r.array);
     ci_mem_free(r.data_antenna);
     if (status) {
         ci_cal_table_free(table);

@@ -19,11 +19,40 @@ typedef struct writer
 {
     ci_h5_file *file;
     const ci_cal_table *table;
-    size_t n_antenna, n_feed;
-    double *number; /* scratch [3 n_antenna or n_time or n_chan] */
+    size_t n_antenna, n_feed, name_width; /* name_width at least 8 */
+    double *number;                       /* scratch [3 n_antenna or n_time or n_chan] */
     int64_t *integer;
     char *text;
 } writer;
+
+/* Angle of a feed: the antenna's own, else that of the orientation. */
+static double feed_angle(const ci_cal_table *t, size_t a, int jones)
+{
+    int feed = jones == -5 || jones == -1 ? 0 : 1;
+    if (t->array.has_feeds && isfinite(t->array.antenna[a].feed_rad[feed]))
+        return t->array.antenna[a].feed_rad[feed];
+    return jones < -2 && (feed == 0) != t->x_is_north ? 0.5 * CI_PI : 0;
+}
+
+static ci_status feeds_write(const writer *w)
+{
+    uint64_t n = w->n_antenna, dim[2] = {n, w->n_feed};
+    memset(w->text, 0, n * w->name_width);
+    for (size_t a = 0; a < n; a++)
+        memcpy(w->text + a * 8, w->table->array.antenna[a].is_turning ? "alt-az" : "other", 6);
+    CI_TRY(ci_h5_write_strings(w->file, "Header/mount_type", 1, &n, w->text, 8));
+    memset(w->text, 0, n * w->name_width);
+    for (size_t a = 0; a < n; a++) {
+        for (size_t h = 0; h < w->n_feed; h++) {
+            int jones = w->table->jones[h];
+            w->text[a * w->n_feed + h] = "yxlr"[jones >= -2 ? 4 + jones : jones == -5];
+            w->number[a * w->n_feed + h] = feed_angle(w->table, a, jones);
+        }
+    }
+    CI_TRY(ci_h5_write_int_1(w->file, "Header/Nfeeds", (int64_t)w->n_feed));
+    CI_TRY(ci_h5_write_strings(w->file, "Header/feed_array", 2, dim, w->text, 1));
+    return ci_h5_write_double(w->file, "Header/feed_angle", 2, dim, w->number);
+}
 
 static ci_status antennas_write(const writer *w)
 {
@@ -34,45 +63,29 @@ static ci_status antennas_write(const writer *w)
     ci_cal_ecef(array->lat_rad, array->lon_rad, array->height_m, origin_m);
     for (size_t a = 0; a < n; a++) {
         w->integer[a] = array->antenna[a].number;
-        memcpy(w->text + a * 40, array->antenna[a].name, 40);
+        const char *name = ci_vis_text(array->antenna[a].name);
+        memcpy(w->text + a * w->name_width, name, strlen(name));
         for (size_t k = 0; k < 3; k++)
             w->number[3 * a + k] = array->antenna[a].pos_ecef_m[k] - origin_m[k];
         has_diameter |= array->antenna[a].diameter_m > 0;
     }
     CI_TRY(ci_h5_write_int(w->file, "Header/antenna_numbers", 1, &n, w->integer));
     CI_TRY(ci_h5_write_int(w->file, "Header/ant_array", 1, &n, w->integer));
-    CI_TRY(ci_h5_write_strings(w->file, "Header/antenna_names", 1, &n, w->text, 40));
+    CI_TRY(ci_h5_write_strings(w->file, "Header/antenna_names", 1, &n, w->text, w->name_width));
     CI_TRY(ci_h5_write_double(w->file, "Header/antenna_positions", 2, dim, w->number));
     for (size_t a = 0; a < n; a++)
         w->number[a] = array->antenna[a].diameter_m;
     if (has_diameter)
         CI_TRY(ci_h5_write_double(w->file, "Header/antenna_diameters", 1, &n, w->number));
-    memset(w->text, 0, n * 40);
-    for (size_t a = 0; a < n; a++)
-        memcpy(w->text + a * 8, "other", 5);
-    CI_TRY(ci_h5_write_strings(w->file, "Header/mount_type", 1, &n, w->text, 8));
-    memset(w->text, 0, n * 40);
-    dim[1] = w->n_feed;
-    for (size_t a = 0; a < n; a++) {
-        for (size_t h = 0; h < w->n_feed; h++) {
-            int jones = w->table->jones[h];
-            bool is_x = jones == -5;
-            w->text[a * w->n_feed + h] = "yxlr"[jones >= -2 ? 4 + jones : is_x];
-            w->number[a * w->n_feed + h] =
-                jones < -2 && is_x != w->table->x_is_north ? 0.5 * CI_PI : 0;
-        }
-    }
-    CI_TRY(ci_h5_write_int_1(w->file, "Header/Nfeeds", (int64_t)w->n_feed));
-    CI_TRY(ci_h5_write_strings(w->file, "Header/feed_array", 2, dim, w->text, 1));
-    return ci_h5_write_double(w->file, "Header/feed_angle", 2, dim, w->number);
+    return feeds_write(w);
 }
 
 static ci_status telescope_write(const writer *w)
 {
     const ci_vis_array *array = &w->table->array;
     CI_TRY(ci_h5_write_string(w->file, "Header/version", "0.1"));
-    CI_TRY(ci_h5_write_string(w->file, "Header/telescope_name", array->telescope));
-    if (array->instrument[0])
+    CI_TRY(ci_h5_write_string(w->file, "Header/telescope_name", ci_vis_text(array->telescope)));
+    if (*ci_vis_text(array->instrument))
         CI_TRY(ci_h5_write_string(w->file, "Header/instrument", array->instrument));
     CI_TRY(ci_h5_write_string(w->file, "Header/telescope_frame", "itrs"));
     CI_TRY(ci_h5_write_double_1(w->file, "Header/latitude", array->lat_rad * CI_RAD_TO_DEG));
@@ -119,19 +132,21 @@ static ci_status words_write(const writer *w)
 {
     const ci_cal_table *t = w->table;
     const char *ref = t->i_ref_antenna >= 0 && (size_t)t->i_ref_antenna < w->n_antenna
-                          ? t->array.antenna[t->i_ref_antenna].name
+                          ? ci_vis_text(t->array.antenna[t->i_ref_antenna].name)
                           : "none";
-    const char *model = t->model[0] ? t->model : "unnamed model";
+    const char *model = *ci_vis_text(t->model) ? t->model : "unnamed model";
     CI_TRY(ci_h5_write_string(w->file, "Header/cal_type", "gain"));
     CI_TRY(ci_h5_write_string(w->file, "Header/cal_style", "sky"));
     CI_TRY(ci_h5_write_string(w->file, "Header/gain_convention", "divide"));
     CI_TRY(ci_h5_write_string(w->file, "Header/sky_catalog", model));
     CI_TRY(ci_h5_write_string(w->file, "Header/ref_antenna_name", ref));
-    CI_TRY(ci_h5_write_string(w->file, "Header/history", t->history[0] ? t->history : "contimg"));
+    CI_TRY(ci_h5_write_string(w->file, "Header/history",
+                              *ci_vis_text(t->history) ? t->history : "contimg"));
     CI_TRY(ci_h5_write_group(w->file, "Header/extra_keywords"));
     CI_TRY(ci_h5_write_string(w->file, "Header/extra_keywords/contimg_kind",
                               t->kind == CI_CAL_GAIN ? "gain" : "bandpass"));
-    CI_TRY(ci_h5_write_string(w->file, "Header/extra_keywords/contimg_model", t->model));
+    CI_TRY(
+        ci_h5_write_string(w->file, "Header/extra_keywords/contimg_model", ci_vis_text(t->model)));
     CI_TRY(ci_h5_write_bool_1(w->file, "Header/extra_keywords/contimg_approximate",
                               t->is_approximate));
     return CI_OK;
@@ -173,9 +188,14 @@ static ci_status data_write(const writer *w)
 static ci_status table_write(writer *w)
 {
     size_t n = 3 * w->n_antenna + w->table->n_time + w->table->n_chan;
+    w->name_width = 8;
+    for (size_t a = 0; a < w->n_antenna; a++) {
+        size_t length = strlen(ci_vis_text(w->table->array.antenna[a].name));
+        if (length > w->name_width) w->name_width = length;
+    }
     ci_status status = ci_mem_alloc(&w->number, n, sizeof *w->number, "table to write");
     if (!status) status = ci_mem_alloc(&w->integer, n, sizeof *w->integer, "table to write");
-    if (!status) status = ci_mem_alloc(&w->text, 40 * w->n_antenna, 1, "table to write");
+    if (!status) status = ci_mem_alloc(&w->text, w->name_width * w->n_antenna, 1, "table to write");
     if (!status) status = ci_h5_write_group(w->file, "Header");
     if (!status) status = telescope_write(w);
     if (!status) status = axes_write(w);

@@ -27,7 +27,7 @@ static int32_t named_find(const ci_cal_problem *p, const char *list)
     while (*list) {
         size_t n = strcspn(list, ",");
         for (size_t a = 0; a < p->n_antenna; a++) {
-            const char *name = p->meta->array.antenna[a].name;
+            const char *name = ci_vis_text(p->meta->array.antenna[a].name);
             if (strlen(name) == n && strncmp(name, list, n) == 0 && samples_of(p, a) > 0)
                 return (int32_t)a;
         }

@@ -98,6 +98,7 @@ static void table_fill(const ci_cal_problem *p, ci_cal_table *table, const ci_c6
     }
     table->i_ref_antenna = p->i_ref;
     table->x_is_north = p->meta->x_is_north;
+    table->x_is_known = p->meta->x_is_known;
     table->is_circular = p->jones[0] > -5;
     memcpy(table->jones, p->jones, sizeof p->jones);
 }
@@ -117,11 +118,12 @@ static ci_status bandpass_table(const ci_cal_problem *p, ci_cal_table **out)
     double first = meta->time_mjd_s[0], last = meta->time_mjd_s[meta->n_time - 1];
     table->time_mjd_s[0] = 0.5 * (first + last);
     table->interval_s = last - first + meta->interval_s;
-    snprintf(table->history, sizeof table->history,
-             p->n_chan == 1 ? "Bandpass of a single channel: 1 by definition, all is in the gains."
-                            : "Bandpass by StEFCal, a channel at a time; mean amplitude over the "
-                              "band 1, mean phase 0; phase of the reference antenna 0 in each "
-                              "hand; gaps of up to 3 channels interpolated.");
+    CI_TRY(ci_cal_text_set(
+        &table->history, p->n_chan == 1
+                             ? "Bandpass of a single channel: 1 by definition, all is in the gains."
+                             : "Bandpass by StEFCal, a channel at a time; mean amplitude over the "
+                               "band 1, mean phase 0; phase of the reference antenna 0 in each "
+                               "hand; gaps of up to 3 channels interpolated."));
     table_fill(p, table, p->bandpass, p->bandpass_flag, p->bandpass_snr);
     return CI_OK;
 }
@@ -145,9 +147,9 @@ static ci_status gain_table(const ci_cal_problem *p, ci_cal_table **out)
     table->freq_hz[0] = p->freq_mean_hz;
     /* about the mean, so that it holds the whole band */
     table->width_hz[0] = 2 * fmax(high - p->freq_mean_hz, p->freq_mean_hz - low);
-    snprintf(table->history, sizeof table->history,
-             "Gains by StEFCal over the whole band; phase of the reference antenna 0 in each hand "
-             "(the phase between hands is not known).");
+    CI_TRY(ci_cal_text_set(&table->history,
+                           "Gains by StEFCal over the whole band; phase of the reference antenna 0 "
+                           "in each hand (the phase between hands is not known)."));
     table_fill(p, table, p->gain, p->gain_flag, p->gain_snr);
     return CI_OK;
 }

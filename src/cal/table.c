@@ -18,11 +18,8 @@ ci_status ci_cal_table_new(ci_cal_table **out, ci_cal_kind kind, const ci_vis_ar
     table->n_time = n_time;
     table->n_chan = n_chan;
     table->n_feed = n_feed;
-    table->array = *array;
-    table->array.antenna = NULL;
     table->i_ref_antenna = -1;
-    ci_status status =
-        ci_mem_alloc(&table->array.antenna, array->n_antenna, sizeof *array->antenna, what);
+    ci_status status = ci_vis_array_copy(&table->array, array);
     if (!status) status = ci_mem_alloc(&table->time_mjd_s, n_time, sizeof(double), what);
     if (!status) status = ci_mem_alloc(&table->freq_hz, n_chan, sizeof(double), what);
     if (!status) status = ci_mem_alloc(&table->width_hz, n_chan, sizeof(double), what);
@@ -33,16 +30,26 @@ ci_status ci_cal_table_new(ci_cal_table **out, ci_cal_kind kind, const ci_vis_ar
         ci_cal_table_free(table);
         return status;
     }
-    if (array->antenna && array->n_antenna)
-        memcpy(table->array.antenna, array->antenna, array->n_antenna * sizeof *array->antenna);
     *out = table;
+    return CI_OK;
+}
+
+ci_status ci_cal_text_set(char **text, const char *value)
+{
+    char *copy = NULL;
+    CI_TRY(ci_str_copy(&copy, value));
+    ci_mem_free(*text);
+    *text = copy;
     return CI_OK;
 }
 
 void ci_cal_table_free(ci_cal_table *table)
 {
     if (!table) return;
-    ci_mem_free(table->array.antenna);
+    ci_vis_array_clear(&table->array);
+    ci_mem_free(table->model);
+    ci_mem_free(table->history);
+    ci_mem_free(table->path);
     ci_mem_free(table->time_mjd_s);
     ci_mem_free(table->freq_hz);
     ci_mem_free(table->width_hz);

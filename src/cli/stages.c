@@ -68,7 +68,7 @@ static void print_quality(const ci_cal_quality *q, const ci_cal_table *gain)
         printf("phase scatter: %.1f deg\n", q->phase_scatter_deg);
     else
         printf("phase scatter: unknown, too few intervals\n");
-    printf("reference antenna: %s\n", gain->array.antenna[gain->i_ref_antenna].name);
+    printf("reference antenna: %s\n", ci_vis_text(gain->array.antenna[gain->i_ref_antenna].name));
 }
 
 static ci_status write_tables(const char *prefix, const ci_cal_table *bandpass,
@@ -121,9 +121,9 @@ static ci_status calibrate_tile(ci_comm *world, const ci_conf *conf, const ci_ti
         status = ci_tile_tables_judge(conf, bandpass, gain);
     }
     if (status == CI_OK && ci_comm_rank(world) == 0) {
-        snprintf(gain->model, sizeof gain->model, "%s", ci_conf_text(conf, CI_OPT_MODEL));
-        snprintf(bandpass->model, sizeof bandpass->model, "%s", gain->model);
-        status = ci_tile_relaxed_history(bandpass, conf);
+        status = ci_cal_text_set(&gain->model, ci_conf_text(conf, CI_OPT_MODEL));
+        if (status == CI_OK) status = ci_cal_text_set(&bandpass->model, gain->model);
+        if (status == CI_OK) status = ci_tile_relaxed_history(bandpass, conf);
         if (status == CI_OK) status = ci_tile_relaxed_history(gain, conf);
         if (status == CI_OK) status = write_tables(ci_conf_text(conf, CI_OPT_OUT), bandpass, gain);
     }
@@ -157,11 +157,12 @@ ci_status ci_cli_calibrate(ci_comm *world, const ci_conf *conf)
 
 /* ---- image ---------------------------------------------------------------------------- */
 
-static ci_status apply_given(ci_comm *world, const char *spec, ci_tile_data *data)
+static ci_status apply_given(ci_comm *world, const ci_tile_options *options, const char *spec,
+                             ci_tile_data *data)
 {
     ci_cal_table *bandpass = NULL, *gain = NULL;
     ci_status status = ci_tile_tables_read(world, spec, &bandpass, &gain);
-    if (status == CI_OK) status = ci_tile_apply(world, bandpass, gain, "given", data);
+    if (status == CI_OK) status = ci_tile_apply(world, options, bandpass, gain, "given", data);
     ci_cal_table_free(bandpass);
     ci_cal_table_free(gain);
     return status;
@@ -196,7 +197,7 @@ static ci_status image_tile(ci_comm *world, const ci_conf *conf, const ci_tile_o
     ci_image_stats stats;
     CI_TRY(ci_tile_flag(world, options, ci_conf_bool(conf, CI_OPT_FLAG), data));
     CI_TRY(ci_tile_weigh(world, options, *cal != '\0', data));
-    if (*cal) CI_TRY(apply_given(world, cal, data));
+    if (*cal) CI_TRY(apply_given(world, options, cal, data));
     if (!*cal && !ci_tile_is_calibrated(options, data) && ci_comm_rank(world) == 0)
         ci_log_warning("the data are in correlator units and no --cal is given: the image is not "
                        "in Jy (--calibrated says that they are calibrated)");

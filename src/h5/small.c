@@ -214,3 +214,43 @@ ci_status ci_h5_read_strings(const ci_h5_file *file, const char *name, char *out
     text_fields fields = {out, width};
     return read_texts(file, name, n, take_field, &fields);
 }
+
+typedef struct text_list
+{
+    char *out;
+    size_t n_byte, n_room;
+    ci_status status;
+} text_list;
+
+static void take_listed(void *context, size_t i, const char *text, size_t length)
+{
+    text_list *list = context;
+    (void)i;
+    if (list->status != CI_OK) return;
+    if (list->n_byte + length + 1 > list->n_room) {
+        list->n_room = 2 * list->n_room + length + 64;
+        list->status = ci_mem_resize(&list->out, list->n_room, 1, "HDF5 strings");
+        if (list->status != CI_OK) return;
+    }
+    char *field = list->out + list->n_byte;
+    memcpy(field, text, length);
+    field[length] = '\0';
+    ci_h5_text_clean(field);
+    list->n_byte += strlen(field) + 1;
+}
+
+ci_status ci_h5_read_string_list(const ci_h5_file *file, const char *name, size_t n, char **out,
+                                 size_t *n_byte)
+{
+    text_list list = {0};
+    *out = NULL;
+    ci_status status = read_texts(file, name, n, take_listed, &list);
+    if (status == CI_OK) status = list.status;
+    if (status != CI_OK) {
+        ci_mem_free(list.out);
+        return status;
+    }
+    *out = list.out;
+    *n_byte = list.n_byte;
+    return CI_OK;
+}

@@ -357,7 +357,7 @@ static ci_status header_set(product *p, const ci_vis_set *set, const ci_fits_hea
     if (h->time_mjd_s <= 0 && set->meta->n_time > 0) h->time_mjd_s = set->meta->time_mjd_s[0];
     snprintf(h->stokes, sizeof h->stokes, "%s", p->options->stokes);
     if (h->telescope[0] == '\0')
-        snprintf(h->telescope, sizeof h->telescope, "%s", set->meta->array.telescope);
+        snprintf(h->telescope, sizeof h->telescope, "%s", ci_vis_text(set->meta->array.telescope));
     return CI_OK;
 }
 

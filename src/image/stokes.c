@@ -47,7 +47,7 @@ typedef struct formula
     bool is_imaginary; /* factors times -i */
 } formula;
 
-/* docs/science.md "Signs". X and Y stand for the feeds as the file names them. */
+/* docs/science.md "Signs": for X north, Y east; ci_vis_feeds has the signs of others. */
 static const formula formulas[] = {
     {"I", {-5, -6}, {0.5, 0.5}, false},  {"I", {-1, -2}, {0.5, 0.5}, false},
     {"Q", {-5, -6}, {0.5, -0.5}, false}, {"Q", {-3, -4}, {0.5, 0.5}, false},
@@ -81,6 +81,15 @@ static bool single_find(ci_image_recipe *out, const ci_vis_meta *meta, const cha
     return false;
 }
 
+/* What feeds turn Q, U and V by, of linear feeds. */
+static double feeds_sign(const ci_vis_meta *meta, const char *stokes, int pol)
+{
+    ci_vis_feeds feeds;
+    if (pol > -5) return 1;
+    ci_vis_feeds_judge(meta, &feeds);
+    return *stokes == 'Q' ? feeds.q : *stokes == 'U' ? feeds.u : *stokes == 'V' ? feeds.v : 1;
+}
+
 ci_status ci_image_recipe_find(ci_image_recipe *out, const ci_vis_meta *meta, const char *stokes,
                                const int64_t *n_good)
 {
@@ -104,7 +113,7 @@ ci_status ci_image_recipe_find(ci_image_recipe *out, const ci_vis_meta *meta, co
             return CI_OK;
         }
         if (i[0] < 0 || i[1] < 0) continue;
-        ci_c64 unit = f->is_imaginary ? -I : 1;
+        ci_c64 unit = (f->is_imaginary ? -I : 1) * feeds_sign(meta, f->stokes, f->pol[0]);
         *out =
             (ci_image_recipe){.n_term = 2,
                               .i_pol = {i[0], i[1]},
@@ -244,6 +253,7 @@ ci_status ci_image_samples_new(ci_comm *comm, ci_vis_samples **out, const ci_vis
     int64_t n_good[4] = {0};
     good_count(set, n_good);
     CI_TRY(ci_par_sum_int(comm, n_good, 4));
+    CI_TRY(ci_vis_feeds_check(set->meta, options->stokes));
     ci_image_recipe recipe;
     CI_TRY(ci_image_recipe_find(&recipe, set->meta, options->stokes, n_good));
     ci_vis_samples *s = NULL;

@@ -8,6 +8,28 @@
 #include <math.h>
 #include <string.h>
 
+static void feeds_tell(inspection *in, const ci_cal_table *t)
+{
+    const char *names = t->is_circular ? "RL" : "XY";
+    for (int k = 0; k < 2 && t->array.has_feeds; k++) {
+        double first = t->array.antenna[0].feed_rad[k], most = 0;
+        for (size_t a = 1; a < t->array.n_antenna; a++) {
+            double off = fabs(remainder(t->array.antenna[a].feed_rad[k] - first, CI_TWO_PI));
+            if (off > most) most = off;
+        }
+        if (isfinite(first))
+            ci_ops_inspect_line(in, k == 0 ? "Feeds" : "", "%c at %.2f deg%s", names[k],
+                                first * CI_RAD_TO_DEG,
+                                most > 1e-3 ? "; they differ by antenna" : "");
+    }
+    if (!t->array.has_feeds && t->x_is_known)
+        ci_ops_inspect_line(in, "Feeds", "X to the %s", t->x_is_north ? "north" : "east");
+    ci_json_put_string(in->json, "x_orientation",
+                       !t->x_is_known  ? ""
+                       : t->x_is_north ? "north"
+                                       : "east");
+}
+
 static void table_tell(inspection *in, const ci_cal_table *t)
 {
     char span[80], first[32], last[32];
@@ -21,10 +43,11 @@ static void table_tell(inspection *in, const ci_cal_table *t)
     ci_ops_inspect_line(in, "Time", "%s, intervals of %.6g s", span, t->interval_s);
     ci_ops_inspect_line(in, "Frequency", "%.6f to %.6f MHz", t->freq_hz[0] * 1e-6,
                         t->freq_hz[t->n_chan - 1] * 1e-6);
+    feeds_tell(in, t);
     if (t->i_ref_antenna >= 0) {
         ci_ops_inspect_line(in, "Reference", "antenna %s", t->array.antenna[t->i_ref_antenna].name);
     }
-    if (t->model[0] != '\0') ci_ops_inspect_line(in, "Model", "%s", t->model);
+    if (*ci_vis_text(t->model)) ci_ops_inspect_line(in, "Model", "%s", t->model);
     if (t->is_approximate)
         ci_ops_inspect_line(in, "Flux scale", "approximate: not from a standard");
     ci_time_iso(first, t->time_mjd_s[0] + 5e-4, 3, true); /* cuts: rounded here */
@@ -40,8 +63,8 @@ static void table_tell(inspection *in, const ci_cal_table *t)
     ci_json_put_string(in->json, "last_time", last);
     ci_json_put(in->json, "freq_hz", ci_ops_inspect_pair(t->freq_hz[0], t->freq_hz[t->n_chan - 1]));
     ci_json_put_bool(in->json, "approximate_flux_scale", t->is_approximate);
-    ci_json_put_string(in->json, "model", t->model);
-    ci_json_put_string(in->json, "history", t->history);
+    ci_json_put_string(in->json, "model", ci_vis_text(t->model));
+    ci_json_put_string(in->json, "history", ci_vis_text(t->history));
 }
 
 /* A receptor is dead where it has no solution anywhere. */
@@ -101,7 +124,7 @@ ci_status ci_ops_inspect_calh5(inspection *in)
     CI_TRY(ci_cal_table_read(&table, in->path));
     table_tell(in, table);
     ci_status status = gains_tell(in, table);
-    if (status == CI_OK && table->history[0] != '\0') {
+    if (status == CI_OK && *ci_vis_text(table->history)) {
         ci_ops_inspect_line(in, "History", "%.110s%s", table->history,
                             strlen(table->history) > 110 ? " ..." : "");
     }

@@ -142,7 +142,7 @@ static void polarisation_tell(inspection *in, const ci_vis_meta *meta, const ci_
         ci_json_put_string(list, NULL, pol_name(meta->pol[i]));
     }
     if (meta->pol[0] <= -5) {
-        ci_ops_inspect_line(in, "Polarisation", "%s, X to the %s", names,
+        ci_ops_inspect_line(in, "Polarisation", "%s, X %s", names,
                             ci_uvh5_fact(file, "x_orientation"));
     } else {
         ci_ops_inspect_line(in, "Polarisation", "%s", names);
@@ -150,6 +150,9 @@ static void polarisation_tell(inspection *in, const ci_vis_meta *meta, const ci_
     ci_ops_inspect_line(in, "Units", "%s%s; weights: %s", units[meta->units],
                         meta->stokes_is_sum ? ", I = XX + YY" : "",
                         meta->has_valid_nsamples ? "nsamples" : "1 (nsamples mean nothing)");
+    const char *feeds = ci_uvh5_fact(file, "feeds");
+    if (feeds[0] != '\0') ci_ops_inspect_line(in, "Feeds", "%s (from north through east)", feeds);
+    ci_json_put_string(in->json, "feeds", feeds);
     ci_json_put(in->json, "polarisations", list);
     ci_json_put_string(in->json, "x_orientation", meta->x_is_north ? "north" : "east");
     ci_json_put_string(in->json, "units", units[meta->units]);
@@ -175,9 +178,37 @@ static void centre_tell(inspection *in, const ci_vis_meta *meta)
     ci_sky_eop_free(eop);
 }
 
+/* All fields, with the first place of each; one needs no list. */
+static void fields_tell(inspection *in, const ci_vis_meta *meta)
+{
+    ci_json *list = ci_json_array();
+    for (size_t i = 0; i < meta->n_field; i++) {
+        const ci_vis_field *field = &meta->field[i];
+        const ci_vis_phase_centre *centre = NULL;
+        for (size_t k = 0; k < meta->n_phase && centre == NULL; k++)
+            if (meta->phase[k].i_field == (int32_t)i) centre = &meta->phase[k];
+        ci_json *json = ci_json_object();
+        ci_json_put_int(json, "id", field->id);
+        ci_json_put_string(json, "name", field->name);
+        char place[64] = "unprojected or on the meridian";
+        if (centre != NULL && centre->kind == CI_PHASING_SIDEREAL) {
+            ci_ops_inspect_place_text(place, centre->ra_rad, centre->dec_rad);
+            ci_json_put(json, "centre_deg",
+                        ci_ops_inspect_pair(centre->ra_rad * CI_RAD_TO_DEG,
+                                            centre->dec_rad * CI_RAD_TO_DEG));
+        }
+        ci_json_put(list, NULL, json);
+        if (meta->n_field > 1)
+            ci_ops_inspect_line(in, i == 0 ? "Fields" : "", "%lld \"%.60s\": %s",
+                                (long long)field->id, field->name, place);
+    }
+    ci_json_put(in->json, "fields", list);
+}
+
 static void phase_tell(inspection *in, const ci_vis_meta *meta, const ci_uvh5_file *file)
 {
     const ci_vis_phase_centre *centre = &meta->phase[0];
+    const char *name = ci_vis_phase_name(meta, 0);
     const char *origin = ci_uvh5_fact(file, "phasing");
     char more[48] = "";
     if (meta->n_phase > 1) snprintf(more, sizeof more, ", the first of %zu", meta->n_phase);
@@ -187,8 +218,8 @@ static void phase_tell(inspection *in, const ci_vis_meta *meta, const ci_uvh5_fi
         ci_json_put_string(in->json, "phasing", "unprojected");
         break;
     case CI_PHASING_SIDEREAL:
-        ci_ops_inspect_line(in, "Phased to", "%s%s (%s)",
-                            centre->name[0] != '\0' ? centre->name : "a place", more, origin);
+        ci_ops_inspect_line(in, "Phased to", "%s%s (%s)", name[0] != '\0' ? name : "a place", more,
+                            origin);
         ci_json_put_string(in->json, "phasing", "sidereal");
         break;
     case CI_PHASING_MERIDIAN:
@@ -200,8 +231,9 @@ static void phase_tell(inspection *in, const ci_vis_meta *meta, const ci_uvh5_fi
         ci_json_put_number(in->json, "meridian_dec_deg", centre->dec_rad * CI_RAD_TO_DEG);
         break;
     }
-    ci_json_put_string(in->json, "phase_centre", centre->name);
+    ci_json_put_string(in->json, "phase_centre", name);
     ci_json_put_int(in->json, "n_phase_centre", (int64_t)meta->n_phase);
+    fields_tell(in, meta);
     centre_tell(in, meta);
 }
 

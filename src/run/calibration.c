@@ -115,7 +115,7 @@ static ci_status register_table(ci_run *run, const ci_run_tables *tables, const 
                            .is_approximate = tables->gain->is_approximate};
     snprintf(row.set_name, sizeof row.set_name, "%s", tables->own_tile);
     snprintf(row.ref_antenna, sizeof row.ref_antenna, "%s",
-             tables->gain->array.antenna[tables->gain->i_ref_antenna].name);
+             ci_vis_text(tables->gain->array.antenna[tables->gain->i_ref_antenna].name));
     CI_TRY(ci_sha256_file(row.sha256, path));
     bool is_new = false;
     return ci_registry_cal_add(run->registry, &row, &is_new);
@@ -186,9 +186,9 @@ static ci_status solve_loaded(ci_run *run, ci_tile_data *data, ci_run_tables *ou
     out->quality_known = true;
     ci_run_note(run, "calibrate", out->own_tile, start);
     CI_TRY(ci_par_agree(run->world, ci_tile_tables_judge(run->conf, out->bandpass, out->gain)));
-    snprintf(out->gain->model, sizeof out->gain->model, "%s",
-             ci_path_base(ci_conf_text(run->conf, CI_OPT_MODEL)));
-    snprintf(out->bandpass->model, sizeof out->bandpass->model, "%s", out->gain->model);
+    const char *model = ci_path_base(ci_conf_text(run->conf, CI_OPT_MODEL));
+    CI_AGREE(run->world, ci_cal_text_set(&out->gain->model, model));
+    CI_AGREE(run->world, ci_cal_text_set(&out->bandpass->model, model));
     CI_AGREE(run->world, ci_tile_relaxed_history(out->bandpass, run->conf));
     CI_AGREE(run->world, ci_tile_relaxed_history(out->gain, run->conf));
     ci_status status = ci_comm_rank(run->world) == 0 ? keep_tables(run, out, data) : CI_OK;

@@ -118,7 +118,7 @@ static ci_json *flags_record(const ci_flag_report *flags, const ci_vis_meta *met
     for (size_t a = 0; a < flags->n_antenna; a++) {
         if (isnan(flags->antenna_fraction[a])) continue; /* not in the data */
         ci_json *antenna = ci_json_object(), *dead = ci_json_array();
-        ci_json_put_string(antenna, "name", meta->array.antenna[a].name);
+        ci_json_put_string(antenna, "name", ci_vis_text(meta->array.antenna[a].name));
         ci_json_put_number(antenna, "fraction", flags->antenna_fraction[a]);
         for (size_t p = 0; p < flags->n_pol; p++)
             ci_json_put_bool(dead, NULL, flags->dead[a * flags->n_pol + p] != 0);

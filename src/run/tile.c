@@ -128,7 +128,7 @@ static ci_json *calibration_record(const ci_run_tables *tables, const ci_tile_da
     ci_json_put_string(record, "how", data->gains);
     ci_json_put_string(record, "bandpass", tables->bandpass_path ? tables->bandpass_path : "");
     ci_json_put_string(record, "gain", tables->gain_path ? tables->gain_path : "");
-    ci_json_put_string(record, "model", tables->gain ? tables->gain->model : "");
+    ci_json_put_string(record, "model", tables->gain ? ci_vis_text(tables->gain->model) : "");
     ci_json_put_bool(record, "is_approximate", data->is_approximate);
     if (!tables->quality_known) return record;
     ci_json *residual = ci_json_array();
@@ -197,8 +197,8 @@ static ci_status process(const tile_job *job, const ci_json *tile, const ci_run_
     ci_run_note(run, "flag", job->id, start);
     CI_TRY(stop_check(job));
     start = ci_run_seconds(run);
-    CI_TRY(ci_tile_apply(job->team, tables->bandpass, tables->gain, gains_word(tables, job->id),
-                         data));
+    CI_TRY(ci_tile_apply(job->team, &run->options, tables->bandpass, tables->gain,
+                         gains_word(tables, job->id), data));
     data->is_solved_here = tables->quality_known;
     ci_run_note(run, "apply", job->id, start);
     start = ci_run_seconds(run);

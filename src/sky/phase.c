@@ -14,7 +14,7 @@ ci_status ci_sky_centre_default(const ci_sky_eop *eop, const ci_vis_meta *meta, 
     const ci_vis_phase_centre *phase = &meta->phase[0];
     if (meta->n_phase > 1)
         ci_log_info("%zu phase centres in the data: the image is centred on the first, \"%s\"",
-                    meta->n_phase, phase->name);
+                    meta->n_phase, ci_vis_phase_name(meta, 0));
     if (phase->kind == CI_PHASING_SIDEREAL) {
         *ra_rad = phase->ra_rad;
         *dec_rad = phase->dec_rad;
@@ -132,17 +132,15 @@ ci_status ci_sky_set_rephase(const ci_sky_eop *eop, ci_vis_set *set, double ra_r
     ci_vis_meta *meta = set->meta;
     ci_vis_phase_centre *phase = meta->phase;
     CI_TRY(ci_mem_resize(&phase, 1, sizeof *phase, "phase centre"));
+    meta->phase = phase;
     bool same = meta->n_phase == 1 && phase->kind == CI_PHASING_SIDEREAL &&
                 phase->ra_rad == ra_rad && phase->dec_rad == dec_rad;
     if (!same) {
-        memset(phase, 0, sizeof *phase);
-        phase->kind = CI_PHASING_SIDEREAL;
-        phase->ra_rad = ra_rad;
-        phase->dec_rad = dec_rad;
-        snprintf(phase->name, sizeof phase->name, "%.6f%+.6f", ra_rad * CI_RAD_TO_DEG,
-                 dec_rad * CI_RAD_TO_DEG);
+        char name[48];
+        snprintf(name, sizeof name, "%.6f%+.6f", ra_rad * CI_RAD_TO_DEG, dec_rad * CI_RAD_TO_DEG);
+        *phase = (ci_vis_phase_centre){CI_PHASING_SIDEREAL, ra_rad, dec_rad, 0};
+        CI_TRY(ci_vis_field_add(meta, 0, name, &phase->i_field));
     }
-    meta->phase = phase;
     meta->n_phase = 1;
     return CI_OK;
 }

@@ -115,6 +115,12 @@ ci_status ci_tile_options_new(ci_tile_options *out, const ci_conf *conf)
     out->earth_orientation = *earth ? earth : NULL;
     out->is_calibrated = ci_conf_bool(conf, CI_OPT_CALIBRATED);
     out->sefd_jy = ci_conf_double(conf, CI_OPT_SEFD);
+    const char *field = ci_conf_text(conf, CI_OPT_FIELD);
+    out->uvh5.field = *field ? field : NULL;
+    out->validity =
+        (ci_cal_validity){.bandpass_s = 3600 * ci_conf_double(conf, CI_OPT_BANDPASS_HOURS),
+                          .gain_s = 3600 * ci_conf_double(conf, CI_OPT_GAIN_HOURS),
+                          .most_s = ci_conf_bool(conf, CI_OPT_CAL_ANY_TIME) ? 0 : 30 * CI_DAY_S};
     CI_TRY(weights_option(conf, out));
     return centre_option(conf, out);
 }

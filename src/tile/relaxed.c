@@ -69,8 +69,10 @@ ci_status ci_tile_relaxed_history(ci_cal_table *table, const ci_conf *conf)
     char *limits = NULL, *history = NULL;
     CI_TRY(ci_tile_relaxed_text(&limits, conf, CI_TILE_RELAXED_TABLES));
     ci_status status = CI_OK;
-    if (*limits) status = ci_str_format(&history, "Limits relaxed: %s. %s", limits, table->history);
-    if (history) snprintf(table->history, sizeof table->history, "%s", history);
+    if (*limits)
+        status =
+            ci_str_format(&history, "Limits relaxed: %s. %s", limits, ci_vis_text(table->history));
+    if (status == CI_OK && history) status = ci_cal_text_set(&table->history, history);
     ci_mem_free(limits);
     ci_mem_free(history);
     return status;

@@ -64,6 +64,7 @@ ci_status ci_tile_solve(ci_comm *comm, const ci_tile_options *options, const ci_
                         ci_cal_quality *quality)
 {
     predict_context context = {data, model};
+    CI_AGREE(comm, ci_vis_feeds_check(data->set->meta, "I"));
     return ci_cal_solve(comm, data->set, predict, &context, &options->cal, bandpass, gain, quality);
 }
 
@@ -74,9 +75,19 @@ static ci_status apply_blocks(const ci_cal_table *table, ci_vis_set *set)
     return CI_OK;
 }
 
-ci_status ci_tile_apply(ci_comm *comm, const ci_cal_table *bandpass, const ci_cal_table *gain,
-                        const char *how, ci_tile_data *data)
+static ci_status tables_check(const ci_tile_options *options, const ci_cal_table *const table[2],
+                              const ci_vis_meta *meta, bool tells)
 {
+    for (int i = 0; i < 2; i++)
+        if (table[i]) CI_TRY(ci_cal_table_check(table[i], meta, &options->validity, tells));
+    return CI_OK;
+}
+
+ci_status ci_tile_apply(ci_comm *comm, const ci_tile_options *options, const ci_cal_table *bandpass,
+                        const ci_cal_table *gain, const char *how, ci_tile_data *data)
+{
+    const ci_cal_table *const table[2] = {bandpass, gain};
+    CI_AGREE(comm, tables_check(options, table, data->set->meta, ci_comm_rank(comm) == 0));
     CI_AGREE(comm, apply_blocks(bandpass, data->set));
     CI_AGREE(comm, apply_blocks(gain, data->set));
     if (!bandpass && !gain) return CI_OK;

@@ -32,8 +32,6 @@ static ci_status site_read(ci_uvh5_file *file)
     array->lat_rad = value[0] * CI_DEG_TO_RAD;
     array->lon_rad = value[1] * CI_DEG_TO_RAD;
     array->height_m = value[2];
-    ci_uvh5_header_text(file, "Header/telescope_name", array->telescope, sizeof array->telescope);
-    ci_uvh5_header_text(file, "Header/instrument", array->instrument, sizeof array->instrument);
     ci_uvh5_header_text(file, "Header/telescope_frame", frame, sizeof frame);
     if (frame[0] != '\0' && strcasecmp(frame, "itrs") != 0) {
         return ci_uvh5_refuse(file, "Header/telescope_frame", "\"%s\": only \"itrs\" is understood",
@@ -48,7 +46,9 @@ static ci_status numbers_check(const ci_uvh5_file *file, const int64_t *number, 
     for (size_t i = 0; i < n; i++) {
         for (size_t j = 0; j < i; j++) {
             if (number[i] == number[j]) {
-                return ci_uvh5_refuse(file, "Header/antenna_numbers", "%lld appears twice",
+                return ci_uvh5_refuse(file, "Header/antenna_numbers",
+                                      "%lld appears twice: numbers tell "
+                                      "antennas apart, each must be unique",
                                       (long long)number[i]);
             }
         }
@@ -103,18 +103,70 @@ static void diameters_read(ci_uvh5_file *file, double *buffer)
     }
 }
 
-static ci_status antennas_fill(ci_uvh5_file *file, int64_t *number, double *position, char *names)
+/* Telescope, instrument and antenna names, whole, into the array. */
+static ci_status texts_read(ci_uvh5_file *file)
 {
     ci_vis_array *array = &file->meta->array;
-    size_t n = array->n_antenna, width = sizeof array->antenna[0].name;
+    char *part[3] = {NULL}, *texts = NULL;
+    size_t n_byte[3] = {0};
+    CI_TRY(ci_h5_read_string_list(file->h5, "Header/antenna_names", array->n_antenna, &part[2],
+                                  &n_byte[2]));
+    ci_status status = ci_uvh5_header_text_copy(file, "Header/telescope_name", &part[0]);
+    if (status == CI_OK) status = ci_uvh5_header_text_copy(file, "Header/instrument", &part[1]);
+    for (int k = 0; status == CI_OK && k < 2; k++)
+        n_byte[k] = strlen(part[k]) + 1;
+    if (status == CI_OK)
+        status = ci_mem_alloc(&texts, n_byte[0] + n_byte[1] + n_byte[2], 1, "names of antennas");
+    if (status == CI_OK) {
+        char *at = texts;
+        for (int k = 0; k < 3; k++) {
+            memcpy(at, part[k], n_byte[k]);
+            at += n_byte[k];
+        }
+        for (char *c = texts; c < at; c++)
+            if (*c != '\0' && ((unsigned char)*c < 0x20 || *c == 0x7f)) *c = ' ';
+        ci_vis_array_texts_set(array, texts, (size_t)(at - texts));
+    }
+    for (int k = 0; k < 3; k++)
+        ci_mem_free(part[k]);
+    return status;
+}
+
+/* Names tell antennas apart for users: said where they do not. Numbers do in any case. */
+static void names_check(ci_uvh5_file *file)
+{
+    const ci_vis_array *array = &file->meta->array;
+    size_t n_empty = 0, n_same = 0;
+    const char *same = "";
+    for (size_t i = 0; i < array->n_antenna; i++) {
+        const char *name = array->antenna[i].name;
+        n_empty += name[0] == '\0';
+        for (size_t j = 0; name[0] != '\0' && j < i; j++) {
+            if (strcmp(name, array->antenna[j].name) != 0) continue;
+            same = name;
+            n_same++;
+            break;
+        }
+    }
+    if (n_empty == 0 && n_same == 0) return;
+    ci_uvh5_warning_add(
+        file,
+        "Header/antenna_names: %zu of %zu are empty, %zu repeat another (\"%.60s\"): "
+        "such antennas are told apart by antenna_numbers",
+        n_empty, array->n_antenna, n_same, same);
+}
+
+static ci_status antennas_fill(ci_uvh5_file *file, int64_t *number, double *position)
+{
+    ci_vis_array *array = &file->meta->array;
+    size_t n = array->n_antenna;
     CI_TRY(ci_h5_read_int(file->h5, "Header/antenna_numbers", number, n));
-    CI_TRY(ci_h5_read_strings(file->h5, "Header/antenna_names", names, n, width));
     CI_TRY(ci_h5_read_double(file->h5, "Header/antenna_positions", position, 3 * n));
     CI_TRY(numbers_check(file, number, n));
-    for (size_t i = 0; i < n; i++) {
+    CI_TRY(texts_read(file));
+    names_check(file);
+    for (size_t i = 0; i < n; i++)
         array->antenna[i].number = number[i];
-        memcpy(array->antenna[i].name, names + i * width, width);
-    }
     CI_TRY(positions_set(file, position));
     diameters_read(file, position);
     return CI_OK;
@@ -135,14 +187,10 @@ ci_status ci_uvh5_array_read(ci_uvh5_file *file)
     }
     int64_t *number = NULL;
     double *position = NULL;
-    char *names = NULL;
     ci_status status = ci_mem_alloc(&array->antenna, n, sizeof *array->antenna, "antennas");
     if (status == CI_OK) status = ci_mem_alloc(&number, n, sizeof *number, "antennas");
     if (status == CI_OK) status = ci_mem_alloc(&position, n, 3 * sizeof *position, "antennas");
-    if (status == CI_OK)
-        status = ci_mem_alloc(&names, n, sizeof array->antenna[0].name, "antennas");
-    if (status == CI_OK) status = antennas_fill(file, number, position, names);
-    ci_mem_free(names);
+    if (status == CI_OK) status = antennas_fill(file, number, position);
     ci_mem_free(position);
     ci_mem_free(number);
     return status;

@@ -1,9 +1,11 @@
 /* Entries of phase_center_catalog: a group for each id, or a JSON text for each name. */
 #include "uvh5/uvh5_private.h"
 
+#include "contimg/num.h"
 #include "contimg/sky.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -39,15 +41,19 @@ double ci_uvh5_mid_time(const ci_uvh5_file *file)
 /* One entry, as far as it is needed, from either form. */
 typedef struct entry
 {
-    char what[128]; /* for errors */
-    char name[64], type[24], frame[16];
-    double epoch, pm_ra_mas_yr, pm_dec_mas_yr;
+    char *what; /* for errors */
+    char *name, *type, *frame;
+    double epoch, pm_ra_mas_yr, pm_dec_mas_yr, distance_pc, vrad_km_s; /* 0: not given */
     size_t n_point;
     double *time, *lon, *lat; /* [n_point]; time NULL where not given */
 } entry;
 
 static void entry_clear(entry *e)
 {
+    ci_mem_free(e->what);
+    ci_mem_free(e->name);
+    ci_mem_free(e->type);
+    ci_mem_free(e->frame);
     ci_mem_free(e->time);
     ci_mem_free(e->lon);
     ci_mem_free(e->lat);
@@ -79,34 +85,61 @@ static ci_status points_read(ci_uvh5_file *file, const char *group, entry *e)
     return ci_h5_read_double(file->h5, name, e->time, e->n_point);
 }
 
-static ci_status group_read(ci_uvh5_file *file, const char *group, entry *e)
+/* An optional number; one for each point of an ephemeris counts as there. */
+static ci_status number_read(ci_uvh5_file *file, const char *group, const char *member, double *out)
 {
     char name[160];
-    snprintf(e->what, sizeof e->what, "%s", group);
-    snprintf(name, sizeof name, "%s/cat_name", group);
-    ci_uvh5_header_text(file, name, e->name, sizeof e->name);
-    snprintf(name, sizeof name, "%s/cat_type", group);
-    ci_uvh5_header_text(file, name, e->type, sizeof e->type);
-    snprintf(name, sizeof name, "%s/cat_frame", group);
-    ci_uvh5_header_text(file, name, e->frame, sizeof e->frame);
-    snprintf(name, sizeof name, "%s/cat_epoch", group);
-    e->epoch = 2000;
-    ci_uvh5_header_double(file, name, &e->epoch);
-    snprintf(name, sizeof name, "%s/cat_pm_ra", group);
-    ci_uvh5_header_double(file, name, &e->pm_ra_mas_yr);
-    snprintf(name, sizeof name, "%s/cat_pm_dec", group);
-    ci_uvh5_header_double(file, name, &e->pm_dec_mas_yr);
+    ci_h5_info info;
+    double value = 0;
+    snprintf(name, sizeof name, "%s/%s", group, member);
+    if (!ci_h5_has(file->h5, name)) return CI_OK;
+    CI_TRY(ci_uvh5_header_info(file, name, &info));
+    if (ci_h5_info_count(&info) != 1) {
+        *out = NAN;
+        return CI_OK;
+    }
+    CI_TRY(ci_h5_read_double(file->h5, name, &value, 1));
+    if (isfinite(value)) *out = value;
+    return CI_OK;
+}
+
+static ci_status group_read(ci_uvh5_file *file, const char *group, entry *e)
+{
+    const struct
+    {
+        const char *member;
+        char **text;
+    } texts[] = {{"cat_name", &e->name}, {"cat_type", &e->type}, {"cat_frame", &e->frame}};
+    const struct
+    {
+        const char *member;
+        double *value;
+    } numbers[] = {{"cat_epoch", &e->epoch},
+                   {"cat_pm_ra", &e->pm_ra_mas_yr},
+                   {"cat_pm_dec", &e->pm_dec_mas_yr},
+                   {"cat_dist", &e->distance_pc},
+                   {"cat_vrad", &e->vrad_km_s}};
+    char name[160];
+    CI_TRY(ci_str_copy(&e->what, group));
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        snprintf(name, sizeof name, "%s/%s", group, texts[i].member);
+        CI_TRY(ci_uvh5_header_text_copy(file, name, texts[i].text));
+    }
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        CI_TRY(number_read(file, group, numbers[i].member, numbers[i].value));
     if (strcmp(e->type, "unprojected") == 0) return CI_OK;
     return points_read(file, group, e);
 }
 
 static ci_status json_fill(const ci_json *json, entry *e)
 {
-    snprintf(e->type, sizeof e->type, "%s", ci_json_get_string(json, "cat_type", ""));
-    snprintf(e->frame, sizeof e->frame, "%s", ci_json_get_string(json, "cat_frame", ""));
+    CI_TRY(ci_str_copy(&e->type, ci_json_get_string(json, "cat_type", "")));
+    CI_TRY(ci_str_copy(&e->frame, ci_json_get_string(json, "cat_frame", "")));
     e->epoch = ci_json_get_number(json, "cat_epoch", 2000);
     e->pm_ra_mas_yr = ci_json_get_number(json, "cat_pm_ra", 0);
     e->pm_dec_mas_yr = ci_json_get_number(json, "cat_pm_dec", 0);
+    e->distance_pc = ci_json_get_number(json, "cat_dist", 0);
+    e->vrad_km_s = ci_json_get_number(json, "cat_vrad", 0);
     const ci_json *lon = ci_json_get(json, "cat_lon"), *lat = ci_json_get(json, "cat_lat");
     const ci_json *time = ci_json_get(json, "cat_times");
     size_t n = ci_json_length(lon);
@@ -129,25 +162,25 @@ static ci_status json_fill(const ci_json *json, entry *e)
 static ci_status json_read(ci_uvh5_file *file, const char *member, int64_t id, entry *e,
                            bool *is_it)
 {
-    char name[192];
-    char *text = NULL;
+    char *name = NULL, *text = NULL;
     ci_json *json = NULL;
     *is_it = false;
-    snprintf(name, sizeof name, "Header/phase_center_catalog/%s", member);
-    if (ci_h5_kind_of(file->h5, name) != CI_H5_DATASET) return CI_OK;
-    CI_TRY(ci_h5_read_string(file->h5, name, &text));
-    ci_status status = ci_json_parse(&json, text, name);
-    ci_mem_free(text);
-    if (status != CI_OK) {
-        return ci_uvh5_refuse(file, name, "neither a group nor JSON text");
+    CI_TRY(ci_str_format(&name, "Header/phase_center_catalog/%s", member));
+    ci_status status = CI_OK;
+    if (ci_h5_kind_of(file->h5, name) == CI_H5_DATASET) {
+        status = ci_h5_read_string(file->h5, name, &text);
+        if (status == CI_OK && ci_json_parse(&json, text, name) != CI_OK)
+            status = ci_uvh5_refuse(file, name, "neither a group nor JSON text");
     }
-    if (ci_json_get_number(json, "cat_id", NAN) == (double)id) {
+    ci_mem_free(text);
+    if (status == CI_OK && json && ci_json_get_number(json, "cat_id", NAN) == (double)id) {
         *is_it = true;
-        snprintf(e->what, sizeof e->what, "%.127s", name);
-        snprintf(e->name, sizeof e->name, "%.63s", member);
-        status = json_fill(json, e);
+        status = ci_str_copy(&e->what, name);
+        if (status == CI_OK) status = ci_str_copy(&e->name, member);
+        if (status == CI_OK) status = json_fill(json, e);
     }
     ci_json_free(json);
+    ci_mem_free(name);
     return status;
 }
 
@@ -157,6 +190,7 @@ static ci_status entry_read(ci_uvh5_file *file, int64_t id, entry *e)
     char **members = NULL;
     size_t n = 0;
     bool is_it = false;
+    e->epoch = 2000;
     snprintf(group, sizeof group, "Header/phase_center_catalog/%lld", (long long)id);
     if (ci_h5_kind_of(file->h5, group) == CI_H5_GROUP) return group_read(file, group, e);
     CI_TRY(ci_h5_members(file->h5, "Header/phase_center_catalog", &members, &n));
@@ -172,54 +206,159 @@ static ci_status entry_read(ci_uvh5_file *file, int64_t id, entry *e)
     return status;
 }
 
-static ci_status sidereal_make(const ci_uvh5_file *file, const entry *e, uvh5_centre *out)
+/* Proper motion is counted from the epoch of the entry. pyuvdata writes that epoch, but counts
+ * from 2000 when it phases: where the apparent places of the rows say so, they are right. */
+static ci_status star_place(ci_uvh5_file *file, const entry *e, size_t i_row, ci_sky_star *star,
+                            uvh5_centre *out)
+{
+    const double least_rad = 0.05 * CI_ARCSEC_TO_RAD;
+    double time = file->meta->time_mjd_s[file->row_time[i_row]], ra, dec, off[2];
+    const double epoch[2] = {e->epoch, 2000};
+    for (int k = 0; k < 2; k++) {
+        star->epoch_year = epoch[k];
+        ci_sky_star_place(star, time, &ra, &dec);
+        CI_TRY(ci_uvh5_apparent_offset(file, i_row, ra, dec, &off[k]));
+    }
+    bool is_2000 = off[1] + least_rad < off[0];
+    if (is_2000) {
+        ci_uvh5_warning_add(file,
+                            "%s: cat_epoch %g: the rows' apparent places say that the proper "
+                            "motion was counted from 2000: so it is",
+                            e->what, e->epoch);
+    }
+    star->epoch_year = epoch[is_2000];
+    ci_sky_star_place(star, ci_uvh5_mid_time(file), &out->place.ra_rad, &out->place.dec_rad);
+    return CI_OK;
+}
+
+static ci_status sidereal_make(ci_uvh5_file *file, const entry *e, size_t i_row, uvh5_centre *out)
 {
     const uvh5_frame frame = {e->frame, e->epoch, ci_uvh5_mid_time(file)};
     double ra = e->lon[0], dec = e->lat[0];
-    double n_year = 2000 + (ci_uvh5_mid_time(file) / CI_DAY_S - 51544.5) / 365.25 - e->epoch;
-    const double mas = CI_ARCSEC_TO_RAD * 1e-3;
     CI_TRY(ci_uvh5_frame_to_icrs(file, e->what, frame, &ra, &dec));
-    if (isfinite(e->pm_ra_mas_yr) && isfinite(e->pm_dec_mas_yr) && isfinite(n_year)) {
-        if (e->pm_ra_mas_yr != 0) ra += e->pm_ra_mas_yr * mas * n_year / cos(dec);
-        dec += e->pm_dec_mas_yr * mas * n_year;
+    if (!isfinite(e->pm_ra_mas_yr) || !isfinite(e->pm_dec_mas_yr) || !isfinite(e->distance_pc) ||
+        !isfinite(e->vrad_km_s) || !isfinite(e->epoch) || e->distance_pc < 0) {
+        return ci_uvh5_refuse(file, e->what,
+                              "epoch %g, proper motion %g, %g mas/yr, distance %g pc, velocity %g "
+                              "km/s: one finite number each is needed, the distance not negative",
+                              e->epoch, e->pm_ra_mas_yr, e->pm_dec_mas_yr, e->distance_pc,
+                              e->vrad_km_s);
     }
     out->place.kind = CI_PHASING_SIDEREAL;
     out->place.ra_rad = ra;
     out->place.dec_rad = dec;
+    ci_sky_star star = {.ra_rad = ra,
+                        .dec_rad = dec,
+                        .epoch_year = e->epoch,
+                        .pm_ra_mas_yr = e->pm_ra_mas_yr,
+                        .pm_dec_mas_yr = e->pm_dec_mas_yr,
+                        .distance_pc = e->distance_pc,
+                        .vrad_km_s = e->vrad_km_s};
+    bool moves = star.pm_ra_mas_yr != 0 || star.pm_dec_mas_yr != 0;
+    if (!moves && star.distance_pc == 0) return CI_OK;
+    if (moves && fabs(e->epoch - 2000) > 1e-9) return star_place(file, e, i_row, &star, out);
+    ci_sky_star_place(&star, ci_uvh5_mid_time(file), &out->place.ra_rad, &out->place.dec_rad);
     return CI_OK;
 }
 
-/* The place at JD `t`: linear between the table's points, held at its ends. */
-static void ephem_at(const entry *e, double t, double *ra, double *dec)
+/* An ephemeris ready for use: points by time, right ascensions without jumps of a turn. */
+typedef struct track
 {
-    size_t i = 0;
-    while (i + 2 < e->n_point && e->time[i + 1] <= t)
-        i++;
-    double span = e->time[i + 1] - e->time[i];
-    double f = span > 0 ? (t - e->time[i]) / span : 0;
-    f = f < 0 ? 0 : f > 1 ? 1 : f;
-    double turn = remainder(e->lon[i + 1] - e->lon[i], CI_TWO_PI);
-    *ra = e->lon[i] + f * turn;
-    *dec = e->lat[i] + f * (e->lat[i + 1] - e->lat[i]);
+    size_t n;
+    double *time_jd, *lon, *lat; /* [n] */
+    double *lon_second, *lat_second;
+} track;
+
+static void track_clear(track *t)
+{
+    ci_mem_free(t->time_jd);
+    ci_mem_free(t->lon_second);
+    ci_mem_free(t->lat_second);
 }
 
-static ci_status ephem_make(const ci_uvh5_file *file, const entry *e, uvh5_centre *out)
+static int compare_points(const void *a, const void *b)
 {
-    const ci_vis_meta *meta = file->meta;
-    if (e->n_point == 1 || e->time == NULL) {
-        if (e->n_point > 1) return ci_uvh5_refuse(file, e->what, "ephemeris without cat_times");
-        return sidereal_make(file, e, out);
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static ci_status track_new(const ci_uvh5_file *file, const entry *e, track *t)
+{
+    double(*point)[3] = NULL;
+    size_t n = t->n = e->n_point;
+    CI_TRY(ci_mem_alloc(&t->time_jd, 3 * n, sizeof *t->time_jd, "ephemeris"));
+    t->lon = t->time_jd + n;
+    t->lat = t->lon + n;
+    CI_TRY(ci_mem_alloc(&point, n, sizeof *point, "ephemeris"));
+    for (size_t i = 0; i < n; i++) {
+        point[i][0] = e->time[i];
+        point[i][1] = e->lon[i];
+        point[i][2] = e->lat[i];
     }
-    out->place.kind = CI_PHASING_SIDEREAL;
-    out->is_moving = true;
+    qsort(point, n, sizeof *point, compare_points);
+    bool is_good = true;
+    for (size_t i = 0; i < n; i++) {
+        t->time_jd[i] = point[i][0];
+        t->lon[i] = i == 0 ? point[0][1]
+                           : t->lon[i - 1] + remainder(point[i][1] - t->lon[i - 1], CI_TWO_PI);
+        t->lat[i] = point[i][2];
+        is_good = is_good && isfinite(point[i][0]) && isfinite(point[i][1]) &&
+                  isfinite(point[i][2]) && (i == 0 || point[i][0] > point[i - 1][0]);
+    }
+    ci_mem_free(point);
+    if (!is_good)
+        return ci_uvh5_refuse(file, e->what,
+                              "ephemeris: cat_times must be finite and all different, cat_lon and "
+                              "cat_lat finite");
+    CI_TRY(ci_num_spline_new(&t->lon_second, t->time_jd, t->lon, n));
+    return ci_num_spline_new(&t->lat_second, t->time_jd, t->lat, n);
+}
+
+static ci_status track_follow(const ci_uvh5_file *file, const entry *e, const track *t,
+                              uvh5_centre *out)
+{
+    const double slack_day = 1e-3 / CI_DAY_S; /* steps of a Julian date */
+    const ci_vis_meta *meta = file->meta;
     CI_TRY(ci_mem_alloc(&out->moving, meta->n_time, 2 * sizeof(double), "phase centres"));
     for (size_t i = 0; i < meta->n_time; i++) {
-        double *place = out->moving + 2 * i;
-        ephem_at(e, meta->time_mjd_s[i] / CI_DAY_S + 2400000.5, &place[0], &place[1]);
+        double *place = out->moving + 2 * i, jd = meta->time_mjd_s[i] / CI_DAY_S + 2400000.5;
+        if (!(jd >= t->time_jd[0] - slack_day && jd <= t->time_jd[t->n - 1] + slack_day)) {
+            return ci_uvh5_refuse(
+                file, e->what,
+                "ephemeris of %zu points from JD %.6f to %.6f does not cover JD %.6f of the rows: "
+                "give one that covers them (pyuvdata: phase with cat_times around the data)",
+                t->n, t->time_jd[0], t->time_jd[t->n - 1], jd);
+        }
+        place[0] = ci_num_spline_value(t->time_jd, t->lon, t->lon_second, t->n, jd);
+        place[1] = ci_num_spline_value(t->time_jd, t->lat, t->lat_second, t->n, jd);
         const uvh5_frame frame = {e->frame, e->epoch, meta->time_mjd_s[i]};
         CI_TRY(ci_uvh5_frame_to_icrs(file, e->what, frame, &place[0], &place[1]));
     }
     return CI_OK;
+}
+
+static ci_status ephem_make(ci_uvh5_file *file, const entry *e, uvh5_centre *out)
+{
+    track t = {0};
+    if (e->distance_pc != 0 || e->vrad_km_s != 0 || e->pm_ra_mas_yr != 0 || e->pm_dec_mas_yr != 0)
+        ci_uvh5_warning_add(file,
+                            "%s: cat_dist, cat_vrad and proper motion of an ephemeris are not "
+                            "used: its points say where it is",
+                            e->what);
+    if (e->time == NULL && e->n_point > 1)
+        return ci_uvh5_refuse(file, e->what, "ephemeris without cat_times");
+    out->place.kind = CI_PHASING_SIDEREAL;
+    if (e->n_point == 1) { /* one place for all times */
+        const uvh5_frame frame = {e->frame, e->epoch, ci_uvh5_mid_time(file)};
+        out->place.ra_rad = e->lon[0];
+        out->place.dec_rad = e->lat[0];
+        return ci_uvh5_frame_to_icrs(file, e->what, frame, &out->place.ra_rad, &out->place.dec_rad);
+    }
+    out->is_moving = true;
+    ci_status status = track_new(file, e, &t);
+    if (status == CI_OK) status = track_follow(file, e, &t, out);
+    track_clear(&t);
+    return status;
 }
 
 /* A fixed azimuth and elevation away from the meridian: the ICRS place of it at each time. */
@@ -260,14 +399,13 @@ static ci_status drift_make(const ci_uvh5_file *file, const entry *e, uvh5_centr
     return drift_places(file, ha, dec, out);
 }
 
-static ci_status centre_make(const ci_uvh5_file *file, const entry *e, uvh5_centre *out)
+static ci_status centre_make(ci_uvh5_file *file, const entry *e, size_t i_row, uvh5_centre *out)
 {
-    snprintf(out->place.name, sizeof out->place.name, "%s", e->name);
     if (strcmp(e->type, "unprojected") == 0) {
         out->place.kind = CI_PHASING_UNPROJECTED;
         return CI_OK;
     }
-    if (strcmp(e->type, "sidereal") == 0) return sidereal_make(file, e, out);
+    if (strcmp(e->type, "sidereal") == 0) return sidereal_make(file, e, i_row, out);
     if (strcmp(e->type, "ephem") == 0) return ephem_make(file, e, out);
     if (strcmp(e->type, "driftscan") == 0) return drift_make(file, e, out);
     return ci_uvh5_refuse(file, e->what,
@@ -276,11 +414,24 @@ static ci_status centre_make(const ci_uvh5_file *file, const entry *e, uvh5_cent
                           e->type);
 }
 
-ci_status ci_uvh5_catalog_read(ci_uvh5_file *file, int64_t id, uvh5_centre *out)
+ci_status ci_uvh5_catalog_read(ci_uvh5_file *file, int64_t id, size_t i_row, uvh5_centre *out)
 {
     entry e = {0};
     ci_status status = entry_read(file, id, &e);
-    if (status == CI_OK) status = centre_make(file, &e, out);
+    if (status == CI_OK) status = centre_make(file, &e, i_row, out);
+    entry_clear(&e);
+    return status;
+}
+
+ci_status ci_uvh5_catalog_name(ci_uvh5_file *file, int64_t id, char **name)
+{
+    entry e = {0};
+    *name = NULL;
+    ci_status status = entry_read(file, id, &e);
+    if (status == CI_OK) {
+        *name = e.name;
+        e.name = NULL;
+    }
     entry_clear(&e);
     return status;
 }

@@ -72,7 +72,7 @@ static ci_status times_compare(ci_uvh5_file *file, const ci_sky_eop *eop, differ
         double basis[3][3];
         int32_t i_phase = -1;
         for (size_t i = 0; i < file->n_row; i++) {
-            if ((size_t)file->row_time[i] != i_time) continue;
+            if ((size_t)file->row_time[i] != i_time || file->row_phase[i] < 0) continue;
             if (file->row_phase[i] != i_phase) {
                 i_phase = file->row_phase[i];
                 const ci_vis_phase_centre *centre = &meta->phase[i_phase];
@@ -109,45 +109,142 @@ static void differences_tell(ci_uvh5_file *file, const differences *d)
         worst);
 }
 
-/* Apparent sidereal time within 5 ms of ours. */
-static void lst_compare(ci_uvh5_file *file, const ci_sky_eop *eop)
+/* Seconds by which the header's sidereal time of row i is off ours. */
+static ci_status lst_off(const ci_uvh5_file *file, const ci_sky_eop *eop, const double *lst,
+                         size_t i_row, double *off_s)
 {
     const ci_vis_meta *meta = file->meta;
-    double *lst = NULL;
     ci_sky_frame *frame = NULL;
-    if (!ci_h5_has(file->h5, "Header/lst_array")) return;
-    if (ci_mem_alloc(&lst, file->n_row, sizeof *lst, "sidereal times") != CI_OK ||
-        ci_h5_read_double(file->h5, "Header/lst_array", lst, file->n_row) != CI_OK) {
-        ci_uvh5_warning_add(file, "Header/lst_array: %s", ci_error_text());
-        ci_error_clear();
-    } else if (ci_sky_frame_new(&frame, eop, &meta->array, meta->time_mjd_s[file->row_time[0]],
-                                meta->dut1_s) == CI_OK) {
-        double off_s =
-            remainder(lst[0] - ci_sky_frame_last_rad(frame), CI_TWO_PI) / CI_TWO_PI * 86164.0905;
-        if (!(fabs(off_s) <= 5e-3)) {
-            ci_uvh5_warning_add(
-                file,
-                "Header/lst_array: %.3f s off the apparent sidereal time of its time; not "
-                "used",
-                off_s);
-        }
-    }
+    CI_TRY(ci_sky_frame_new(&frame, eop, &meta->array, meta->time_mjd_s[file->row_time[i_row]],
+                            meta->dut1_s));
+    *off_s =
+        remainder(lst[i_row] - ci_sky_frame_last_rad(frame), CI_TWO_PI) / CI_TWO_PI * 86164.0905;
     ci_sky_frame_free(frame);
-    ci_mem_free(lst);
+    return CI_OK;
 }
 
-void ci_uvh5_geometry_check(ci_uvh5_file *file)
+/* Times and place say what the apparent sidereal time is. 5 ms is what writers reach; a second is
+ * more than any UT1 can explain, and moves sources by 15 arcsec: then one of the three is wrong. */
+static ci_status lst_compare(ci_uvh5_file *file, const ci_sky_eop *eop)
+{
+    const double most_s = 1, usual_s = 5e-3;
+    double *lst = NULL, worst_s = 0;
+    size_t worst = 0, step = file->n_row / 64 + 1;
+    if (!ci_h5_has(file->h5, "Header/lst_array")) return CI_OK;
+    CI_TRY(ci_mem_alloc(&lst, file->n_row, sizeof *lst, "sidereal times"));
+    if (ci_h5_read_double(file->h5, "Header/lst_array", lst, file->n_row) != CI_OK) {
+        ci_uvh5_warning_add(file, "Header/lst_array: %s", ci_error_text());
+        ci_error_clear();
+        ci_mem_free(lst);
+        return CI_OK;
+    }
+    ci_status status = CI_OK;
+    for (size_t i = 0; status == CI_OK && i < file->n_row; i += step) {
+        double off_s;
+        if (file->row_phase[i] < 0) continue;
+        status = lst_off(file, eop, lst, i, &off_s);
+        if (status == CI_OK && !(fabs(off_s) <= worst_s)) {
+            worst_s = fabs(off_s);
+            worst = i;
+        }
+    }
+    if (status == CI_OK && isfinite(worst_s) && worst_s > most_s) {
+        status = ci_uvh5_refuse(
+            file, "Header/lst_array",
+            "row %zu: %.6f rad is %.3f s of sidereal time off what time_array (as UTC) and "
+            "longitude give: one of the three is wrong (37 s: times in TAI, say so by timesys): "
+            "correct it, or remove lst_array",
+            worst, lst[worst], worst_s);
+    } else if (status == CI_OK && !(worst_s <= usual_s)) {
+        ci_uvh5_warning_add(
+            file,
+            "Header/lst_array: row %zu: %.3f s off the apparent sidereal time of its time; "
+            "not used",
+            worst, worst_s);
+    }
+    ci_mem_free(lst);
+    return status;
+}
+
+/* The apparent place that a row was phased to, by the header; false where it gives none. */
+static bool apparent_read(const ci_uvh5_file *file, size_t i_row, double place[2])
+{
+    static const char *const names[] = {"Header/phase_center_app_ra",
+                                        "Header/phase_center_app_dec"};
+    double *values = NULL;
+    bool is_there = true;
+    if (ci_mem_alloc(&values, file->n_row, sizeof *values, "apparent places") != CI_OK) {
+        ci_error_clear();
+        return false;
+    }
+    for (int k = 0; k < 2 && is_there; k++) {
+        is_there = ci_h5_has(file->h5, names[k]) &&
+                   ci_h5_read_double(file->h5, names[k], values, file->n_row) == CI_OK;
+        place[k] = values[i_row];
+        is_there = is_there && isfinite(place[k]);
+    }
+    ci_mem_free(values);
+    ci_error_clear();
+    return is_there;
+}
+
+ci_status ci_uvh5_apparent_offset(const ci_uvh5_file *file, size_t i_row, double ra_rad,
+                                  double dec_rad, double *offset_rad)
+{
+    const ci_vis_meta *meta = file->meta;
+    double place[2], ha, dec;
+    ci_sky_eop *eop = NULL;
+    ci_sky_frame *frame = NULL;
+    *offset_rad = 0;
+    if (!apparent_read(file, i_row, place)) return CI_OK;
+    CI_TRY(ci_sky_eop_load(&eop, NULL));
+    ci_status status = ci_sky_frame_new(&frame, eop, &meta->array,
+                                        meta->time_mjd_s[file->row_time[i_row]], meta->dut1_s);
+    if (status == CI_OK) {
+        ci_sky_apparent(frame, ra_rad, dec_rad, &ha, &dec);
+        *offset_rad =
+            ci_sky_separation_rad(ci_sky_frame_last_rad(frame) - ha, dec, place[0], place[1]);
+    }
+    ci_sky_frame_free(frame);
+    ci_sky_eop_free(eop);
+    return status;
+}
+
+/* Phased by the apparent places of the header, the data are where those say. */
+static ci_status apparent_compare(ci_uvh5_file *file)
+{
+    const double most_rad = 1 * CI_ARCSEC_TO_RAD;
+    const ci_vis_meta *meta = file->meta;
+    size_t i_row = 0;
+    double off;
+    while (i_row + 1 < file->n_row && file->row_phase[i_row] < 0)
+        i_row++;
+    const ci_vis_phase_centre *centre = &meta->phase[file->row_phase[i_row]];
+    if (centre->kind != CI_PHASING_SIDEREAL) return CI_OK;
+    CI_TRY(ci_uvh5_apparent_offset(file, i_row, centre->ra_rad, centre->dec_rad, &off));
+    if (off > most_rad)
+        ci_uvh5_warning_add(file,
+                            "Header/phase_center_app_ra, _dec: row %zu: %.2f arcsec from the "
+                            "apparent place of its phase centre; not used",
+                            i_row, off * CI_RAD_TO_ARCSEC);
+    return CI_OK;
+}
+
+ci_status ci_uvh5_geometry_check(ci_uvh5_file *file)
 {
     differences d = {0};
     ci_sky_eop *eop = NULL;
-    ci_status status = ci_sky_eop_load(&eop, NULL);
-    if (status == CI_OK) status = times_compare(file, eop, &d);
-    if (status == CI_OK) {
-        differences_tell(file, &d);
-        lst_compare(file, eop);
-    } else {
+    if (ci_sky_eop_load(&eop, NULL) != CI_OK) {
         ci_uvh5_warning_add(file, "uvw and sidereal times not compared: %s", ci_error_text());
         ci_error_clear();
+        return CI_OK;
     }
+    ci_status status = times_compare(file, eop, &d);
+    if (status == CI_OK) {
+        differences_tell(file, &d);
+        status = lst_compare(file, eop);
+    }
+    if (status == CI_OK) status = apparent_compare(file);
     ci_sky_eop_free(eop);
+    return status;
 }

@@ -12,12 +12,13 @@ static ci_status misfit(const ci_uvh5_file *first, const ci_uvh5_file *other, co
                     other->path, what);
 }
 
+/* Names are told by their beginnings: the messages are for people. */
 ci_status ci_uvh5_arrays_compare(const ci_uvh5_file *first, const ci_uvh5_file *other)
 {
     const ci_vis_array *a = &first->meta->array, *b = &other->meta->array;
     char text[256];
     if (strcmp(a->telescope, b->telescope) != 0) {
-        snprintf(text, sizeof text, "two different arrays, telescope \"%s\" and \"%s\"",
+        snprintf(text, sizeof text, "two different arrays, telescope \"%.60s\" and \"%.60s\"",
                  a->telescope, b->telescope);
         return misfit(first, other, text);
     }
@@ -36,11 +37,25 @@ ci_status ci_uvh5_arrays_compare(const ci_uvh5_file *first, const ci_uvh5_file *
         if (p->number == q->number && strcmp(p->name, q->name) == 0 && distance2 < 0.01 * 0.01)
             continue;
         snprintf(text, sizeof text,
-                 "two different arrays: antenna %zu is %lld \"%s\" and %lld \"%s\", %.3f m apart",
+                 "two different arrays: antenna %zu is %lld \"%.40s\" and %lld \"%.40s\", %.3f m "
+                 "apart",
                  i, (long long)p->number, p->name, (long long)q->number, q->name, sqrt(distance2));
         return misfit(first, other, text);
     }
     return CI_OK;
+}
+
+/* Feeds of every antenna in the same directions. */
+static ci_status feeds_compare(const ci_uvh5_file *first, const ci_uvh5_file *other)
+{
+    const ci_vis_array *a = &first->meta->array, *b = &other->meta->array;
+    bool same = first->meta->x_is_north == other->meta->x_is_north && a->has_feeds == b->has_feeds;
+    for (size_t i = 0; same && a->has_feeds && i < a->n_antenna; i++)
+        for (int k = 0; same && k < 2; k++) {
+            double p = a->antenna[i].feed_rad[k], q = b->antenna[i].feed_rad[k];
+            same = isnan(p) == isnan(q) && !(fabs(remainder(p - q, CI_TWO_PI)) > 1e-4);
+        }
+    return same ? CI_OK : misfit(first, other, "different feeds (x_orientation, feed_angle)");
 }
 
 static ci_status conventions_compare(const ci_uvh5_file *first, const ci_uvh5_file *other)
@@ -54,7 +69,7 @@ static ci_status conventions_compare(const ci_uvh5_file *first, const ci_uvh5_fi
     if (a->units != b->units || a->stokes_is_sum != b->stokes_is_sum) {
         return misfit(first, other, "different units (vis_units, pol_convention)");
     }
-    if (a->x_is_north != b->x_is_north) return misfit(first, other, "different x_orientation");
+    CI_TRY(feeds_compare(first, other));
     if (fabs(a->interval_s - b->interval_s) > 0.01 * a->interval_s) {
         snprintf(text, sizeof text, "different integration times, %g and %g s", a->interval_s,
                  b->interval_s);

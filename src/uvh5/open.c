@@ -20,11 +20,11 @@ void ci_uvh5_warning_add(ci_uvh5_file *file, const char *format, ...)
 {
     char text[768];
     va_list arguments;
-    if (file->n_odd == UVH5_MAX_ODD) return;
+    if (file->n_warning == UVH5_MAX_WARNING) return;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    if (ci_str_copy(&file->odd[file->n_odd], text) == CI_OK) file->n_odd++;
+    if (ci_str_copy(&file->warning[file->n_warning], text) == CI_OK) file->n_warning++;
 }
 
 void ci_uvh5_fact_set(ci_uvh5_file *file, const char *name, const char *format, ...)
@@ -91,6 +91,18 @@ void ci_uvh5_header_text(const ci_uvh5_file *file, const char *name, char *out, 
         out[0] = '\0';
     }
     clean_text(out);
+}
+
+ci_status ci_uvh5_header_text_copy(const ci_uvh5_file *file, const char *name, char **out)
+{
+    *out = NULL;
+    if (!ci_h5_has(file->h5, name)) return ci_str_copy(out, "");
+    if (ci_h5_read_string(file->h5, name, out) != CI_OK) {
+        ci_error_clear();
+        return ci_str_copy(out, "");
+    }
+    clean_text(*out);
+    return CI_OK;
 }
 
 bool ci_uvh5_header_double(const ci_uvh5_file *file, const char *name, double *out)
@@ -183,10 +195,11 @@ static ci_status open_steps(ci_uvh5_file *file)
     CI_TRY(ci_uvh5_freq_read(file));
     CI_TRY(ci_uvh5_rows_read(file));
     CI_TRY(ci_uvh5_pol_read(file));
+    CI_TRY(ci_uvh5_feeds_read(file));
     CI_TRY(ci_uvh5_phase_read(file));
     facts_read(file);
     if (file->depth >= UVH5_READ) CI_TRY(ci_uvh5_nsamples_look(file));
-    if (file->depth >= UVH5_CHECK) ci_uvh5_geometry_check(file);
+    if (file->depth >= UVH5_CHECK) CI_TRY(ci_uvh5_geometry_check(file));
     return CI_OK;
 }
 
@@ -211,8 +224,8 @@ ci_status ci_uvh5_file_open(ci_uvh5_file **out, const char *path, const ci_uvh5_
         ci_uvh5_close(file);
         return status;
     }
-    for (size_t i = 0; !is_quiet && i < file->n_odd; i++) {
-        ci_log_warning("%s: %s", path, file->odd[i]);
+    for (size_t i = 0; !is_quiet && i < file->n_warning; i++) {
+        ci_log_warning("%s: %s", path, file->warning[i]);
     }
     *out = file;
     return CI_OK;
@@ -236,8 +249,8 @@ void ci_uvh5_close(ci_uvh5_file *file)
     ci_mem_free(file->row_reversed);
     ci_mem_free(file->row_interval);
     ci_mem_free(file->row_uvw);
-    for (size_t i = 0; i < file->n_odd; i++)
-        ci_mem_free(file->odd[i]);
+    for (size_t i = 0; i < file->n_warning; i++)
+        ci_mem_free(file->warning[i]);
     for (size_t i = 0; i < file->n_fact; i++)
         ci_mem_free(file->fact[i].text);
     ci_mem_free(file->path);
@@ -251,12 +264,12 @@ const ci_vis_meta *ci_uvh5_meta(const ci_uvh5_file *file)
 
 size_t ci_uvh5_warning_count(const ci_uvh5_file *file)
 {
-    return file->n_odd;
+    return file->n_warning;
 }
 
 const char *ci_uvh5_warning_get(const ci_uvh5_file *file, size_t i)
 {
-    return i < file->n_odd ? file->odd[i] : "";
+    return i < file->n_warning ? file->warning[i] : "";
 }
 
 const char *ci_uvh5_fact(const ci_uvh5_file *file, const char *name)

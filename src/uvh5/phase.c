@@ -6,16 +6,21 @@
 #include <string.h>
 #include <strings.h>
 
-/* Appends entries to meta->phase: one, or one for each time. `first` gets its index. */
-static ci_status centre_append(ci_uvh5_file *file, const uvh5_centre *centre, size_t *first)
+/* Appends a field and its entries in meta->phase: one, or one for each time. `first` gets the
+ * index of the first. */
+static ci_status centre_append(ci_uvh5_file *file, int64_t id, const char *name,
+                               const uvh5_centre *centre, size_t *first)
 {
     ci_vis_meta *meta = file->meta;
     size_t n = centre->is_moving ? meta->n_time : 1;
+    int32_t i_field;
     *first = meta->n_phase;
+    CI_TRY(ci_vis_field_add(meta, id, name, &i_field));
     CI_TRY(ci_mem_resize(&meta->phase, meta->n_phase + n, sizeof *meta->phase, "phase centres"));
     for (size_t i = 0; i < n; i++) {
         ci_vis_phase_centre *place = &meta->phase[meta->n_phase + i];
         *place = centre->place;
+        place->i_field = i_field;
         if (!centre->is_moving) continue;
         place->ra_rad = centre->moving[2 * i];
         place->dec_rad = centre->moving[2 * i + 1];
@@ -29,10 +34,19 @@ static void rows_point_to(ci_uvh5_file *file, size_t i_row, size_t first, bool i
     file->row_phase[i_row] = (int32_t)(first + (is_moving ? (size_t)file->row_time[i_row] : 0));
 }
 
+/* Older forms have one centre, named by object_name. */
 static ci_status centre_for_all(ci_uvh5_file *file, const uvh5_centre *centre)
 {
     size_t first;
-    CI_TRY(centre_append(file, centre, &first));
+    char *name = NULL;
+    CI_TRY(ci_uvh5_header_text_copy(file, "Header/object_name", &name));
+    const char *wanted = file->options.field;
+    bool is_it = wanted == NULL || strcmp(wanted, name) == 0 || strcmp(wanted, "0") == 0;
+    ci_status status = is_it ? centre_append(file, 0, name, centre, &first)
+                             : ci_uvh5_refuse(file, "Header/object_name",
+                                              "--field %s: the only field is \"%s\"", wanted, name);
+    ci_mem_free(name);
+    CI_TRY(status);
     for (size_t i = 0; i < file->n_row; i++)
         rows_point_to(file, i, first, centre->is_moving);
     return CI_OK;
@@ -93,14 +107,12 @@ static ci_status meridian_read(ci_uvh5_file *file)
                               "hour angle %g: only data phased to the meridian (0) are understood",
                               ha);
     }
-    ci_uvh5_header_text(file, "Header/object_name", centre.place.name, sizeof centre.place.name);
     return centre_for_all(file, &centre);
 }
 
 static ci_status unprojected_read(ci_uvh5_file *file)
 {
     uvh5_centre centre = {.place = {.kind = CI_PHASING_UNPROJECTED}};
-    ci_uvh5_header_text(file, "Header/object_name", centre.place.name, sizeof centre.place.name);
     return centre_for_all(file, &centre);
 }
 
@@ -122,7 +134,6 @@ static ci_status legacy_read(ci_uvh5_file *file)
     CI_TRY(ci_h5_read_double(file->h5, "Header/phase_center_dec", &place->dec_rad, 1));
     ci_uvh5_header_double(file, "Header/phase_center_epoch", &epoch);
     ci_uvh5_header_text(file, "Header/phase_center_frame", frame, sizeof frame);
-    ci_uvh5_header_text(file, "Header/object_name", place->name, sizeof place->name);
     const uvh5_frame in = {frame, epoch, ci_uvh5_mid_time(file)};
     CI_TRY(
         ci_uvh5_frame_to_icrs(file, "Header/phase_center_ra", in, &place->ra_rad, &place->dec_rad));
@@ -148,22 +159,125 @@ static size_t distinct_ids(int64_t *ids, size_t n)
     return n_out;
 }
 
-/* Reads the centres of the ids that rows have and points the rows with each id to it. */
+static size_t row_of(const int64_t *row_id, int64_t id)
+{
+    size_t i = 0;
+    while (row_id[i] != id)
+        i++;
+    return i;
+}
+
+/* Reads the centres of the ids that rows have and points the rows with each id to it; those of
+ * other fields than `wanted` (NULL: all) are named only. */
 static ci_status ids_resolve(ci_uvh5_file *file, const int64_t *row_id, const int64_t *ids,
-                             size_t n_id)
+                             size_t n_id, const int64_t *wanted)
 {
     for (size_t k = 0; k < n_id; k++) {
         uvh5_centre centre = {0};
+        char *name = NULL;
         size_t first = 0;
-        ci_status status = ci_uvh5_catalog_read(file, ids[k], &centre);
-        if (status == CI_OK) status = centre_append(file, &centre, &first);
-        for (size_t i = 0; status == CI_OK && i < file->n_row; i++) {
-            if (row_id[i] == ids[k]) rows_point_to(file, i, first, centre.is_moving);
+        CI_TRY(ci_uvh5_catalog_name(file, ids[k], &name));
+        bool is_used = wanted == NULL || *wanted == ids[k];
+        ci_status status = CI_OK;
+        if (is_used) {
+            status = ci_uvh5_catalog_read(file, ids[k], row_of(row_id, ids[k]), &centre);
+            if (status == CI_OK) status = centre_append(file, ids[k], name, &centre, &first);
+        } else {
+            status = ci_vis_field_add(file->meta, ids[k], name, NULL);
         }
+        for (size_t i = 0; is_used && status == CI_OK && i < file->n_row; i++)
+            if (row_id[i] == ids[k]) rows_point_to(file, i, first, centre.is_moving);
+        ci_mem_free(name);
         ci_mem_free(centre.moving);
         CI_TRY(status);
     }
     return CI_OK;
+}
+
+/* The id that --field names: as a number, or the one field so called. */
+static ci_status field_find(ci_uvh5_file *file, const int64_t *ids, size_t n_id, int64_t *out)
+{
+    const char *field = file->options.field;
+    size_t n_named = 0;
+    ci_text list = {0};
+    ci_status status = CI_OK;
+    for (size_t k = 0; status == CI_OK && k < n_id; k++) {
+        char *name = NULL, digits[32];
+        snprintf(digits, sizeof digits, "%lld", (long long)ids[k]);
+        status = ci_uvh5_catalog_name(file, ids[k], &name);
+        if (status == CI_OK && strcmp(name, field) == 0) {
+            *out = ids[k];
+            n_named++;
+        }
+        if (status == CI_OK)
+            status = ci_text_append(&list, "%s%s \"%.60s\"", k > 0 ? ", " : "", digits,
+                                    ci_vis_text(name));
+        ci_mem_free(name);
+    }
+    for (size_t k = 0; status == CI_OK && n_named == 0 && k < n_id; k++) {
+        char digits[32];
+        snprintf(digits, sizeof digits, "%lld", (long long)ids[k]);
+        if (strcmp(digits, field) != 0) continue;
+        *out = ids[k];
+        n_named = 1;
+    }
+    if (status == CI_OK && n_named != 1)
+        status = ci_uvh5_refuse(
+            file, "Header/phase_center_catalog", "--field %s: %s: the fields with rows are %s",
+            field, n_named == 0 ? "no such field" : "several are called so: give the id",
+            list.text);
+    ci_mem_free(list.text);
+    return status;
+}
+
+/* Numbers `index` [n_row] anew so that only values of used rows are left; `kept` [n_value] gets
+ * the new number of each, or -1. */
+static size_t values_keep(const ci_uvh5_file *file, int32_t *index, size_t n_value, int32_t *kept)
+{
+    size_t n = 0;
+    for (size_t k = 0; k < n_value; k++)
+        kept[k] = -1;
+    for (size_t i = 0; i < file->n_row; i++)
+        if (file->row_phase[i] >= 0) kept[index[i]] = 0;
+    for (size_t k = 0; k < n_value; k++)
+        if (kept[k] == 0) kept[k] = (int32_t)n++;
+    for (size_t i = 0; i < file->n_row; i++)
+        index[i] = kept[index[i]] < 0 ? 0 : kept[index[i]];
+    return n;
+}
+
+/* Leaves out the rows of other fields, and the times and baselines that only they have. */
+static ci_status rows_choose(ci_uvh5_file *file, const int64_t *row_id, int64_t wanted)
+{
+    ci_vis_meta *meta = file->meta;
+    int32_t *kept = NULL;
+    size_t most = meta->n_time > meta->n_baseline ? meta->n_time : meta->n_baseline;
+    CI_TRY(ci_mem_alloc(&kept, most, sizeof *kept, "rows of a field"));
+    for (size_t i = 0; i < file->n_row; i++)
+        file->row_phase[i] = row_id[i] == wanted ? 0 : -1;
+    size_t n_time = values_keep(file, file->row_time, meta->n_time, kept);
+    for (size_t k = 0; k < meta->n_time; k++)
+        if (kept[k] >= 0) meta->time_mjd_s[kept[k]] = meta->time_mjd_s[k];
+    meta->n_time = n_time;
+    size_t n_baseline = values_keep(file, file->row_baseline, meta->n_baseline, kept);
+    for (size_t k = 0; k < meta->n_baseline; k++) {
+        if (kept[k] < 0) continue;
+        meta->baseline_ant1[kept[k]] = meta->baseline_ant1[k];
+        meta->baseline_ant2[kept[k]] = meta->baseline_ant2[k];
+    }
+    meta->n_baseline = n_baseline;
+    ci_mem_free(kept);
+    return CI_OK;
+}
+
+static ci_status fields_read(ci_uvh5_file *file, const int64_t *row_id, const int64_t *ids,
+                             size_t n_id)
+{
+    int64_t wanted = 0;
+    if (file->options.field == NULL) return ids_resolve(file, row_id, ids, n_id, NULL);
+    CI_TRY(field_find(file, ids, n_id, &wanted));
+    CI_TRY(rows_choose(file, row_id, wanted));
+    return ids_resolve(file, row_id, ids, n_id, &wanted);
 }
 
 static ci_status catalog_form_read(ci_uvh5_file *file)
@@ -180,12 +294,10 @@ static ci_status catalog_form_read(ci_uvh5_file *file)
     if (status == CI_OK) {
         memcpy(ids, row_id, file->n_row * sizeof *ids);
         size_t n_id = distinct_ids(ids, file->n_row);
-        if (n_id > MAX_CENTRES) {
-            status = ci_uvh5_refuse(file, name, "%zu phase centres; contimg handles at most %d",
-                                    n_id, MAX_CENTRES);
-        } else {
-            status = ids_resolve(file, row_id, ids, n_id);
-        }
+        status = n_id > MAX_CENTRES
+                     ? ci_uvh5_refuse(file, name, "%zu phase centres; contimg handles at most %d",
+                                      n_id, MAX_CENTRES)
+                     : fields_read(file, row_id, ids, n_id);
     }
     ci_mem_free(ids);
     ci_mem_free(row_id);

@@ -1,4 +1,4 @@
-/* Polarisations, units, conventions and orientation. */
+/* Polarisations, units and conventions. */
 #include "uvh5/uvh5_private.h"
 
 #include <math.h>
@@ -106,6 +106,20 @@ static ci_status maps_make(ci_uvh5_file *file, const int64_t *pol)
     return CI_OK;
 }
 
+/* "avg" is pyuvdata's word, "mean" that of its documentation. */
+static ci_status convention_read(ci_uvh5_file *file)
+{
+    char text[32];
+    ci_uvh5_header_text(file, "Header/pol_convention", text, sizeof text);
+    file->meta->stokes_is_sum = strcasecmp(text, "sum") == 0;
+    if (text[0] == '\0' || file->meta->stokes_is_sum || strcasecmp(text, "avg") == 0 ||
+        strcasecmp(text, "mean") == 0)
+        return CI_OK;
+    return ci_uvh5_refuse(file, "Header/pol_convention",
+                          "\"%s\": whether I is XX + YY (sum) or half of it (avg) is not known",
+                          text);
+}
+
 static void units_read(ci_uvh5_file *file)
 {
     char text[32];
@@ -120,66 +134,10 @@ static void units_read(ci_uvh5_file *file)
         ci_uvh5_warning_add(file, "Header/vis_units: \"%s\" is not known: taken as uncalibrated",
                             text);
     }
-    ci_uvh5_header_text(file, "Header/pol_convention", text, sizeof text);
-    meta->stokes_is_sum = strcasecmp(text, "sum") == 0;
-    if (text[0] != '\0' && !meta->stokes_is_sum && strcasecmp(text, "avg") != 0 &&
-        strcasecmp(text, "mean") != 0) {
-        ci_uvh5_warning_add(file, "Header/pol_convention: \"%s\" is not known: taken as avg", text);
-    }
     double dut1;
     if (ci_uvh5_header_double(file, "Header/dut1", &dut1) && isfinite(dut1) && fabs(dut1) < 1) {
         meta->dut1_s = dut1;
     }
-}
-
-/* The angle of the first antenna's X feed from north through east: 90 degrees is east. */
-static bool feed_orientation(const ci_uvh5_file *file, bool *x_is_north)
-{
-    ci_h5_info info;
-    char *feeds = NULL;
-    double *angles = NULL;
-    bool known = false;
-    if (!ci_h5_has(file->h5, "Header/feed_array") || !ci_h5_has(file->h5, "Header/feed_angle") ||
-        ci_h5_info_get(file->h5, "Header/feed_array", &info) != CI_OK)
-        return false;
-    uint64_t n = ci_h5_info_count(&info);
-    if (n == 0 || n > 4 * UVH5_MAX_ANTENNA) return false;
-    if (ci_mem_alloc(&feeds, (size_t)n, 4, "feeds") == CI_OK &&
-        ci_mem_alloc(&angles, (size_t)n, sizeof *angles, "feeds") == CI_OK &&
-        ci_h5_read_strings(file->h5, "Header/feed_array", feeds, (size_t)n, 4) == CI_OK &&
-        ci_h5_read_double(file->h5, "Header/feed_angle", angles, (size_t)n) == CI_OK) {
-        for (size_t i = 0; i < n && !known; i++) {
-            if (feeds[4 * i] != 'x' && feeds[4 * i] != 'X') continue;
-            double s = fabs(sin(angles[i]));
-            known = s > 0.999 || s < 0.03;
-            *x_is_north = s < 0.03;
-        }
-    }
-    ci_mem_free(angles);
-    ci_mem_free(feeds);
-    return known;
-}
-
-static void orientation_read(ci_uvh5_file *file)
-{
-    char text[32];
-    ci_vis_meta *meta = file->meta;
-    ci_uvh5_header_text(file, "Header/x_orientation", text, sizeof text);
-    bool is_north =
-        strcasecmp(text, "north") == 0 || strcasecmp(text, "n") == 0 || strcasecmp(text, "ns") == 0;
-    bool is_east =
-        strcasecmp(text, "east") == 0 || strcasecmp(text, "e") == 0 || strcasecmp(text, "ew") == 0;
-    file->x_is_known = is_north || is_east;
-    meta->x_is_north = is_north;
-    if (!file->x_is_known) file->x_is_known = feed_orientation(file, &meta->x_is_north);
-    if (!file->x_is_known) {
-        meta->x_is_north = file->options.x_is_north_given && file->options.x_is_north;
-    }
-    ci_error_clear();
-    ci_uvh5_fact_set(file, "x_orientation", "%s%s", meta->x_is_north ? "north" : "east",
-                     file->x_is_known                 ? ""
-                     : file->options.x_is_north_given ? " (given)"
-                                                      : " (assumed)");
 }
 
 ci_status ci_uvh5_pol_read(ci_uvh5_file *file)
@@ -189,6 +147,6 @@ ci_status ci_uvh5_pol_read(ci_uvh5_file *file)
     CI_TRY(pols_check(file, pol));
     CI_TRY(maps_make(file, pol));
     units_read(file);
-    orientation_read(file);
+    CI_TRY(convention_read(file));
     return CI_OK;
 }

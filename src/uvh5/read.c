@@ -59,7 +59,7 @@ static size_t rows_choose(uvh5_spread *s, ci_vis_part part, int64_t *list)
         s->dest[i] = -1;
         s->row_baseline[i] = b;
         s->row_time[i] = t;
-        if (b < low || b >= high || t < 0) continue;
+        if (b < low || b >= high || t < 0 || file->row_phase[i] < 0) continue;
         if (n == 0) s->row_first = i;
         s->row_end = i + 1;
         list[n++] = (int64_t)i;

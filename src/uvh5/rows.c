@@ -1,9 +1,12 @@
 /* Rows: antennas, baselines in triangle order, distinct times, integration times. */
 #include "uvh5/uvh5_private.h"
 
+#include "contimg/sky.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 typedef struct numbered
 {
@@ -231,8 +234,12 @@ static size_t nearest(const double *times, size_t n, double t)
     return low > 0 && t - times[low - 1] <= times[low] - t ? low - 1 : low;
 }
 
-static ci_status times_to_mjd(const ci_uvh5_file *file, double *times)
+/* Julian dates to MJD seconds, UTC. */
+static ci_status times_to_mjd(ci_uvh5_file *file, double *times)
 {
+    char scale[32];
+    ci_uvh5_header_text(file, "Header/timesys", scale, sizeof scale);
+    if (scale[0] == '\0') snprintf(scale, sizeof scale, "UTC");
     for (size_t i = 0; i < file->n_row; i++) {
         /* MJD 0 (1858) to 2132: catches MJD or seconds given as JD. */
         if (!(times[i] >= 2400000.5 && times[i] < 2500000)) {
@@ -240,7 +247,14 @@ static ci_status times_to_mjd(const ci_uvh5_file *file, double *times)
                                   times[i]);
         }
         times[i] = (times[i] - 2400000.5) * CI_DAY_S;
+        if (!ci_sky_time_to_utc(scale, &times[i])) {
+            return ci_uvh5_refuse(file, "Header/timesys",
+                                  "\"%s\": time_array in UTC, TAI or TT is understood: convert it",
+                                  scale);
+        }
     }
+    if (strcasecmp(scale, "UTC") != 0)
+        ci_uvh5_warning_add(file, "Header/timesys: \"%s\": time_array was converted to UTC", scale);
     return CI_OK;
 }
 

@@ -17,25 +17,25 @@ struct ci_uvh5_set
     uvh5_source *source; /* [n_sub_band] */
 };
 
-/* The same oddity in many files is one warning. */
-static void odds_log(char *const *path, ci_uvh5_file *const *file, size_t n)
+/* The same in many files is one warning. */
+static void warnings_log(char *const *path, ci_uvh5_file *const *file, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        for (size_t k = 0; k < file[i]->n_odd; k++) {
+        for (size_t k = 0; k < file[i]->n_warning; k++) {
             size_t n_same = 0;
             bool is_told = false;
             for (size_t j = 0; j < n; j++) {
-                for (size_t m = 0; m < file[j]->n_odd; m++) {
-                    if (strcmp(file[j]->odd[m], file[i]->odd[k]) != 0) continue;
+                for (size_t m = 0; m < file[j]->n_warning; m++) {
+                    if (strcmp(file[j]->warning[m], file[i]->warning[k]) != 0) continue;
                     if (j < i || (j == i && m < k)) is_told = true;
                     n_same++;
                 }
             }
             if (is_told) continue;
             if (n_same > 1) {
-                ci_log_warning("%s and %zu more: %s", path[i], n_same - 1, file[i]->odd[k]);
+                ci_log_warning("%s and %zu more: %s", path[i], n_same - 1, file[i]->warning[k]);
             } else {
-                ci_log_warning("%s: %s", path[i], file[i]->odd[k]);
+                ci_log_warning("%s: %s", path[i], file[i]->warning[k]);
             }
         }
     }
@@ -81,7 +81,7 @@ static ci_status look(ci_uvh5_set *set)
         file[i]->row_uvw = NULL;
     }
     if (status == CI_OK) {
-        odds_log(set->path, file, set->n_path);
+        warnings_log(set->path, file, set->n_path);
         phasing_log(file[0]);
         status = ci_uvh5_merge(file, set->n_path, &set->meta, &set->source);
     }
@@ -106,6 +106,30 @@ static ci_status share_items(ci_comm *comm, void *inout, size_t n, size_t size, 
     return ci_par_bcast(comm, items, n * size, 0);
 }
 
+/* The array's names: one buffer. */
+static ci_status share_array(ci_comm *comm, ci_vis_array *array)
+{
+    CI_TRY(
+        share_items(comm, &array->antenna, array->n_antenna, sizeof *array->antenna, "antennas"));
+    CI_TRY(share_items(comm, &array->texts, array->n_text_byte, 1, "names of antennas"));
+    ci_vis_array_texts_set(array, array->texts, array->n_text_byte);
+    return CI_OK;
+}
+
+static ci_status share_fields(ci_comm *comm, ci_vis_meta *m)
+{
+    bool is_root = ci_comm_rank(comm) == 0;
+    CI_TRY(share_items(comm, &m->field, m->n_field, sizeof *m->field, "fields"));
+    for (size_t i = 0; !is_root && i < m->n_field; i++)
+        m->field[i].name = NULL; /* rank 0's addresses */
+    for (size_t i = 0; i < m->n_field; i++) {
+        int64_t n_byte = is_root ? (int64_t)strlen(m->field[i].name) + 1 : 0;
+        CI_TRY(ci_par_bcast(comm, &n_byte, sizeof n_byte, 0));
+        CI_TRY(share_items(comm, &m->field[i].name, (size_t)n_byte, 1, "fields"));
+    }
+    return CI_OK;
+}
+
 static ci_status share_meta(ci_comm *comm, ci_vis_meta **inout)
 {
     ci_vis_meta plain = {0};
@@ -119,6 +143,8 @@ static ci_status share_meta(ci_comm *comm, ci_vis_meta **inout)
             **inout = plain;
             ci_vis_meta *m = *inout;
             m->array.antenna = NULL;
+            m->array.texts = NULL;
+            m->field = NULL;
             m->baseline_ant1 = m->baseline_ant2 = NULL;
             m->time_mjd_s = NULL;
             m->sub_band = NULL;
@@ -127,8 +153,8 @@ static ci_status share_meta(ci_comm *comm, ci_vis_meta **inout)
     }
     CI_TRY(ci_par_agree(comm, status));
     ci_vis_meta *m = *inout;
-    CI_TRY(share_items(comm, &m->array.antenna, m->array.n_antenna, sizeof *m->array.antenna,
-                       "antennas"));
+    CI_TRY(share_array(comm, &m->array));
+    CI_TRY(share_fields(comm, m));
     CI_TRY(share_items(comm, &m->baseline_ant1, m->n_baseline, sizeof(int32_t), "baselines"));
     CI_TRY(share_items(comm, &m->baseline_ant2, m->n_baseline, sizeof(int32_t), "baselines"));
     CI_TRY(share_items(comm, &m->time_mjd_s, m->n_time, sizeof(double), "times"));

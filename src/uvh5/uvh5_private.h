@@ -21,7 +21,7 @@ typedef struct uvh5_fact
 
 enum
 {
-    UVH5_MAX_ODD = 64,
+    UVH5_MAX_WARNING = 64,
     UVH5_MAX_FACT = 32,
     /* Larger than any array; keeps the table of pairs below 150 MB. */
     UVH5_MAX_ANTENNA = 65536,
@@ -50,7 +50,6 @@ struct ci_uvh5_file
     int data_rank;                      /* 3, or 4 with the window axis */
     bool is_scalar_app_dec;
     bool has_hadec_mark;
-    bool x_is_known;
 
     /* maps from the file to the canonical form */
     int32_t *chan_index;                /* [n_chan] file channels, by sub-band, ascending */
@@ -58,26 +57,26 @@ struct ci_uvh5_file
     int pol_direct[4], pol_reversed[4]; /* canonical index -> index in the file */
     bool is_pol_renamed;                /* a cross-hand became its mate: all rows reversed */
     int32_t *row_baseline, *row_time;   /* [n_row] */
-    int32_t *row_phase;                 /* [n_row] */
+    int32_t *row_phase;                 /* [n_row]; -1: of a field that was not asked for */
     uint8_t *row_reversed;              /* [n_row] ant1 > ant2 */
     double *row_interval;               /* [n_row] s */
     double *row_uvw;                    /* [n_row][3] m, as in the file; NULL when light */
     size_t n_reversed;
 
-    size_t n_odd;
-    char *odd[UVH5_MAX_ODD];
+    size_t n_warning;
+    char *warning[UVH5_MAX_WARNING];
     size_t n_fact;
     uvh5_fact fact[UVH5_MAX_FACT];
 };
 
-/* A quiet one logs no oddities. */
+/* A quiet one logs no warnings. */
 ci_status ci_uvh5_file_open(ci_uvh5_file **out, const char *path, const ci_uvh5_options *options,
                             uvh5_depth depth, bool is_quiet);
 
 /* "<path>: <dataset>: <text>". */
 ci_status ci_uvh5_refuse(const ci_uvh5_file *file, const char *dataset, const char *format, ...)
     CI_PRINTF(3, 4);
-/* Notes an oddity: the file is used. */
+/* Notes a warning: the file is used. */
 void ci_uvh5_warning_add(ci_uvh5_file *file, const char *format, ...) CI_PRINTF(2, 3);
 void ci_uvh5_fact_set(ci_uvh5_file *file, const char *name, const char *format, ...)
     CI_PRINTF(3, 4);
@@ -89,6 +88,8 @@ ci_status ci_uvh5_stamp_check(const uvh5_stamp *stamp, const char *path);
 ci_status ci_uvh5_header_int(const ci_uvh5_file *file, const char *name, int64_t *out);
 /* An optional text, "" where absent, null or not a text. */
 void ci_uvh5_header_text(const ci_uvh5_file *file, const char *name, char *out, size_t size);
+/* The same whole; "" where absent. ci_mem_free. */
+ci_status ci_uvh5_header_text_copy(const ci_uvh5_file *file, const char *name, char **out);
 /* An optional number. False where absent, null or no number. */
 bool ci_uvh5_header_double(const ci_uvh5_file *file, const char *name, double *out);
 /* Reads n doubles of a dataset whose shape was given as one value or n; one is repeated. */
@@ -104,9 +105,10 @@ ci_status ci_uvh5_array_read(ci_uvh5_file *file);
 ci_status ci_uvh5_freq_read(ci_uvh5_file *file);
 ci_status ci_uvh5_rows_read(ci_uvh5_file *file);
 ci_status ci_uvh5_pol_read(ci_uvh5_file *file);
+ci_status ci_uvh5_feeds_read(ci_uvh5_file *file);
 ci_status ci_uvh5_phase_read(ci_uvh5_file *file);
 ci_status ci_uvh5_nsamples_look(ci_uvh5_file *file);
-void ci_uvh5_geometry_check(ci_uvh5_file *file);
+ci_status ci_uvh5_geometry_check(ci_uvh5_file *file);
 
 /* Reads the baselines of `part` (in terms of `meta`, whose sub-band part.i_sub_band is
  * the file's sub-band `i_spw`). */
@@ -116,12 +118,18 @@ ci_status ci_uvh5_read_part(ci_uvh5_file *file, size_t i_spw, ci_vis_part part,
 /* One phase centre per distinct time for a centre that moves on the ICRS sphere. */
 typedef struct uvh5_centre
 {
-    ci_vis_phase_centre place;
+    ci_vis_phase_centre place; /* i_field not set */
     bool is_moving;
     double *moving; /* [n_time][2] ICRS ra, dec; owned, where is_moving */
 } uvh5_centre;
-/* Catalogue entry `id`, or the JSON form of it. */
-ci_status ci_uvh5_catalog_read(ci_uvh5_file *file, int64_t id, uvh5_centre *out);
+/* Catalogue entry `id`, or the JSON form of it; i_row: a row that has it. */
+ci_status ci_uvh5_catalog_read(ci_uvh5_file *file, int64_t id, size_t i_row, uvh5_centre *out);
+/* Its name, "" where it has none; ci_mem_free. */
+ci_status ci_uvh5_catalog_name(ci_uvh5_file *file, int64_t id, char **name);
+/* How far the header's apparent place of a row is from an ICRS place; 0 where the header gives
+ * none. */
+ci_status ci_uvh5_apparent_offset(const ci_uvh5_file *file, size_t i_row, double ra_rad,
+                                  double dec_rad, double *offset_rad);
 /* A frame that places are given in. */
 typedef struct uvh5_frame
 {

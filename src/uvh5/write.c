@@ -107,12 +107,16 @@ static ci_status rows_make(const ci_vis_block *block, row_arrays *rows)
 static ci_status array_write(ci_h5_file *out, const ci_vis_meta *meta)
 {
     const ci_vis_array *array = &meta->array;
-    size_t n = array->n_antenna, width = sizeof array->antenna[0].name;
+    size_t n = array->n_antenna, width = 1;
     uint64_t dim[2] = {n, 3};
     double origin[3], *numbers = NULL;
     char *names = NULL;
     int64_t *number = NULL;
     bool has_diameters = true;
+    for (size_t i = 0; i < n; i++) {
+        size_t length = strlen(ci_vis_text(array->antenna[i].name));
+        if (length > width) width = length;
+    }
     ci_uvh5_geodetic_to_ecef(array->lat_rad, array->lon_rad, array->height_m, origin);
     ci_status status = ci_mem_alloc(&numbers, n, 3 * sizeof *numbers, "antennas");
     if (status == CI_OK) status = ci_mem_alloc(&names, n, width, "antennas");
@@ -121,7 +125,8 @@ static ci_status array_write(ci_h5_file *out, const ci_vis_meta *meta)
         for (size_t k = 0; k < 3; k++) {
             numbers[3 * i + k] = array->antenna[i].pos_ecef_m[k] - origin[k];
         }
-        memcpy(names + i * width, array->antenna[i].name, width);
+        const char *name = ci_vis_text(array->antenna[i].name);
+        memcpy(names + i * width, name, strlen(name));
         number[i] = array->antenna[i].number;
         has_diameters = has_diameters && array->antenna[i].diameter_m > 0;
     }
@@ -194,9 +199,9 @@ static ci_status texts_write(ci_h5_file *out, const ci_vis_meta *meta, const cha
     const ci_vis_array *array = &meta->array;
     CI_TRY(ci_h5_write_string(out, "Header/version", "1.2"));
     CI_TRY(ci_h5_write_string(out, "Header/telescope_name",
-                              array->telescope[0] != '\0' ? array->telescope : "unknown"));
+                              *ci_vis_text(array->telescope) ? array->telescope : "unknown"));
     CI_TRY(ci_h5_write_string(out, "Header/instrument",
-                              array->instrument[0] != '\0' ? array->instrument : "unknown"));
+                              *ci_vis_text(array->instrument) ? array->instrument : "unknown"));
     CI_TRY(ci_h5_write_string(out, "Header/telescope_frame", "itrs"));
     CI_TRY(ci_h5_write_string(out, "Header/history", history));
     CI_TRY(ci_h5_write_string(out, "Header/vis_units", units[meta->units]));
@@ -237,12 +242,13 @@ static ci_status phases_write(ci_h5_file *out, const ci_vis_meta *meta)
     char name[96];
     for (size_t i = 0; i < meta->n_phase; i++) {
         const ci_vis_phase_centre *centre = &meta->phase[i];
+        const char *label = ci_vis_phase_name(meta, i);
         bool is_sidereal = centre->kind == CI_PHASING_SIDEREAL;
         const char *group = "Header/phase_center_catalog";
         double lat = is_sidereal ? centre->dec_rad : CI_PI / 2;
         double lon = is_sidereal ? centre->ra_rad : 0;
         snprintf(name, sizeof name, "%s/%zu/cat_name", group, i);
-        CI_TRY(ci_h5_write_string(out, name, centre->name[0] != '\0' ? centre->name : "unnamed"));
+        CI_TRY(ci_h5_write_string(out, name, label[0] != '\0' ? label : "unnamed"));
         snprintf(name, sizeof name, "%s/%zu/cat_type", group, i);
         CI_TRY(ci_h5_write_string(out, name, is_sidereal ? "sidereal" : "unprojected"));
         snprintf(name, sizeof name, "%s/%zu/cat_frame", group, i);

@@ -6,7 +6,7 @@
 void ci_vis_meta_free(ci_vis_meta *meta)
 {
     if (meta == NULL) return;
-    ci_mem_free(meta->array.antenna);
+    ci_vis_array_clear(&meta->array);
     ci_mem_free(meta->baseline_ant1);
     ci_mem_free(meta->baseline_ant2);
     ci_mem_free(meta->time_mjd_s);
@@ -18,7 +18,29 @@ void ci_vis_meta_free(ci_vis_meta *meta)
     }
     ci_mem_free(meta->sub_band);
     ci_mem_free(meta->phase);
+    for (size_t i = 0; i < meta->n_field; i++)
+        ci_mem_free(meta->field[i].name);
+    ci_mem_free(meta->field);
     ci_mem_free(meta);
+}
+
+const char *ci_vis_phase_name(const ci_vis_meta *meta, size_t i_phase)
+{
+    if (i_phase >= meta->n_phase) return "";
+    int32_t i = meta->phase[i_phase].i_field;
+    return i >= 0 && (size_t)i < meta->n_field ? ci_vis_text(meta->field[i].name) : "";
+}
+
+ci_status ci_vis_field_add(ci_vis_meta *meta, int64_t id, const char *name, int32_t *i_field)
+{
+    CI_TRY(ci_mem_resize(&meta->field, meta->n_field + 1, sizeof *meta->field, "fields"));
+    ci_vis_field *field = &meta->field[meta->n_field];
+    field->id = id;
+    field->name = NULL;
+    CI_TRY(ci_str_copy(&field->name, name));
+    if (i_field != NULL) *i_field = (int32_t)meta->n_field;
+    meta->n_field++;
+    return CI_OK;
 }
 
 /* A counted copy of n items into *out. */
@@ -47,8 +69,7 @@ static ci_status copy_sub_bands(ci_vis_meta *copy, const ci_vis_meta *meta)
 
 static ci_status copy_owned(ci_vis_meta *copy, const ci_vis_meta *meta)
 {
-    CI_TRY(copy_items(&copy->array.antenna, meta->array.antenna, meta->array.n_antenna,
-                      sizeof *meta->array.antenna, "antennas"));
+    CI_TRY(ci_vis_array_copy(&copy->array, &meta->array));
     CI_TRY(copy_items(&copy->baseline_ant1, meta->baseline_ant1, meta->n_baseline, sizeof(int32_t),
                       "baselines"));
     CI_TRY(copy_items(&copy->baseline_ant2, meta->baseline_ant2, meta->n_baseline, sizeof(int32_t),
@@ -56,6 +77,8 @@ static ci_status copy_owned(ci_vis_meta *copy, const ci_vis_meta *meta)
     CI_TRY(copy_items(&copy->time_mjd_s, meta->time_mjd_s, meta->n_time, sizeof(double), "times"));
     CI_TRY(
         copy_items(&copy->phase, meta->phase, meta->n_phase, sizeof *meta->phase, "phase centres"));
+    for (size_t i = 0; i < meta->n_field; i++)
+        CI_TRY(ci_vis_field_add(copy, meta->field[i].id, meta->field[i].name, NULL));
     return copy_sub_bands(copy, meta);
 }
 
@@ -65,7 +88,9 @@ ci_status ci_vis_meta_copy(ci_vis_meta **out, const ci_vis_meta *meta)
     *out = NULL;
     CI_TRY(ci_mem_alloc(&copy, 1, sizeof *copy, "data set description"));
     *copy = *meta;
-    copy->array.antenna = NULL;
+    memset(&copy->array, 0, sizeof copy->array);
+    copy->field = NULL;
+    copy->n_field = 0;
     copy->baseline_ant1 = NULL;
     copy->baseline_ant2 = NULL;
     copy->time_mjd_s = NULL;

@@ -80,15 +80,17 @@ static inline ci_c64 sim_model(const cal_sim *s, size_t b, double freq_hz)
 static inline ci_vis_meta *sim_meta(const cal_sim *s)
 {
     ci_vis_meta *meta = sim_room(1, sizeof *meta);
-    snprintf(meta->array.telescope, sizeof meta->array.telescope, "SIM");
+    meta->array.telescope = "SIM";
     meta->array.lat_rad = 0.65;
     meta->array.lon_rad = -2.06;
     meta->array.height_m = 1200;
     meta->array.n_antenna = s->n_antenna;
     meta->array.antenna = sim_room(s->n_antenna, sizeof *meta->array.antenna);
+    char *names = meta->array.texts = sim_room(s->n_antenna, 8);
     for (size_t a = 0; a < s->n_antenna; a++) {
         ci_vis_antenna *antenna = &meta->array.antenna[a];
-        snprintf(antenna->name, sizeof antenna->name, "A%02zu", a);
+        antenna->name = names + 8 * a;
+        snprintf(names + 8 * a, 8, "A%02zu", a % 100000);
         antenna->number = (int64_t)(2 * a + 3);
         antenna->diameter_m = 4.65;
         double place[3] = {-2409555.9, -4478213.6, 3838767.5};

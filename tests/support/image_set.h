@@ -50,7 +50,7 @@ static inline ci_status fake_meta_new(ci_vis_meta **out, const fake_sky *sky)
     CI_TRY(ci_mem_alloc(&m, 1, sizeof *m, "meta"));
     *out = m;
     m->array.n_antenna = sky->n_antenna;
-    snprintf(m->array.telescope, sizeof m->array.telescope, "made up");
+    m->array.telescope = "made up";
     m->array.lat_rad = 0.65;
     m->array.lon_rad = -2.06;
     CI_TRY(ci_mem_alloc(&m->array.antenna, sky->n_antenna, sizeof *m->array.antenna, "antennas"));

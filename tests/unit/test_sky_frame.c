@@ -255,8 +255,8 @@ static void dsa_array(void **state)
     ci_sky_ecef_to_geodetic(tee, &lat, &lon, &height);
     assert_true(fabs(lat - all.lat_rad) < 1e-14 && fabs(lon - all.lon_rad) < 1e-14 &&
                 fabs(height - all.height_m) < 1e-6);
-    ci_mem_free(all.antenna);
-    ci_mem_free(active.antenna);
+    ci_vis_array_clear(&all);
+    ci_vis_array_clear(&active);
 }
 
 /* All stations against a table that others converted (to a micrometre). */
@@ -288,7 +288,7 @@ static void dsa_table(void **state)
             assert_true(fabs(v[5 + i] - array.antenna[a].pos_ecef_m[i]) < 2e-6);
         line = strchr(line, '\n') + 1;
     }
-    ci_mem_free(array.antenna);
+    ci_vis_array_clear(&array);
     ci_mem_free(text);
     ci_mem_free(path);
 }
@@ -330,7 +330,7 @@ static void basis_is_the_derivative(void **state)
     print_message("basis: phase error %.2e rad at 1 deg, rigid %.2e rad\n", worst, worst_rigid);
     assert_true(worst < 3e-3);       /* second order of aberration: v/c l^2 b */
     assert_true(worst_rigid > 0.05); /* v/c l b */
-    ci_mem_free(array.antenna);
+    ci_vis_array_clear(&array);
     ci_sky_eop_free(eop);
 }
 

@@ -243,7 +243,7 @@ static ci_vis_meta *small_meta(void)
 {
     ci_vis_meta *m = NULL;
     assert_int_equal(ci_mem_alloc(&m, 1, sizeof *m, "test"), CI_OK);
-    snprintf(m->array.telescope, sizeof m->array.telescope, "TEST");
+    m->array.telescope = "TEST";
     m->array.lat_rad = 0.65;
     m->array.lon_rad = -2.06;
     m->array.height_m = 1200;
@@ -252,7 +252,8 @@ static ci_vis_meta *small_meta(void)
     const double origin[3] = {-2409555.9, -4478213.6, 3838767.5};
     for (int i = 0; i < 4; i++) {
         ci_vis_antenna *a = &m->array.antenna[i];
-        snprintf(a->name, sizeof a->name, "A%d", i);
+        static const char *const names[] = {"A0", "A1", "A2", "A3"};
+        a->name = names[i];
         a->number = 10 * i + 3;
         for (int k = 0; k < 3; k++)
             a->pos_ecef_m[k] = origin[k] + 37.0 * i * (k + 1 - i % 2);
@@ -286,7 +287,8 @@ static ci_vis_meta *small_meta(void)
     }
     m->n_phase = 1;
     assert_int_equal(ci_mem_alloc(&m->phase, 1, sizeof *m->phase, "test"), CI_OK);
-    m->phase[0] = (ci_vis_phase_centre){CI_PHASING_SIDEREAL, 2.5, 0.3, "somewhere"};
+    m->phase[0] = (ci_vis_phase_centre){CI_PHASING_SIDEREAL, 2.5, 0.3, 0};
+    assert_int_equal(ci_vis_field_add(m, 0, "somewhere", NULL), CI_OK);
     return m;
 }
 

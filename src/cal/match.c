@@ -1,0 +1,207 @@
+/* What a table is for: its channels, its times and its feeds against those of data. */
+#include "cal/apply.h"
+
+#include <math.h>
+
+const char *ci_cal_table_title(const ci_cal_table *table)
+{
+    return table->path != NULL ? table->path : "calibration table";
+}
+
+static const char *kind_name(const ci_cal_table *table)
+{
+    return table->kind == CI_CAL_BANDPASS ? "bandpass" : "gains";
+}
+
+int32_t ci_cal_chan_match(const ci_cal_table *table, double freq_hz, double width_hz)
+{
+    double best = INFINITY;
+    int32_t match = -1;
+    for (size_t k = 0; k < table->n_chan; k++) {
+        double off = fabs(table->freq_hz[k] - freq_hz);
+        double width = fmax(table->width_hz[k], width_hz);
+        if (off > 0.5 * width * (1 + 1e-9) || off >= best) continue;
+        best = off;
+        match = (int32_t)k;
+    }
+    return match;
+}
+
+/* ---- channels -------------------------------------------------------------------------- */
+
+static void range_of(const double *freq_hz, const double *width_hz, size_t n, double range_hz[2])
+{
+    for (size_t k = 0; k < n; k++) {
+        range_hz[0] = fmin(range_hz[0], freq_hz[k] - 0.5 * width_hz[k]);
+        range_hz[1] = fmax(range_hz[1], freq_hz[k] + 0.5 * width_hz[k]);
+    }
+}
+
+static void band_of_table(const ci_cal_table *table, double range_hz[2])
+{
+    range_hz[0] = INFINITY;
+    range_hz[1] = -INFINITY;
+    range_of(table->freq_hz, table->width_hz, table->n_chan, range_hz);
+}
+
+/* Channels of the data that the table knows, of how many. */
+static size_t chans_known(const ci_cal_table *table, const ci_vis_meta *meta, size_t *n_all)
+{
+    size_t n_known = 0;
+    *n_all = 0;
+    for (size_t i = 0; i < meta->n_sub_band; i++) {
+        const ci_vis_sub_band *s = &meta->sub_band[i];
+        for (size_t c = 0; c < s->n_chan; c++)
+            n_known += ci_cal_chan_match(table, s->freq_hz[c], s->width_hz[c]) >= 0;
+        *n_all += s->n_chan;
+    }
+    return n_known;
+}
+
+/* A sub-band that the table does not know (one missing when the calibrator was seen) is flagged;
+ * a table of another band is a mistake. */
+ci_status ci_cal_band_check(const ci_cal_table *table, const ci_vis_meta *meta)
+{
+    double own[2], data[2] = {INFINITY, -INFINITY};
+    for (size_t i = 0; i < meta->n_sub_band; i++) {
+        const ci_vis_sub_band *s = &meta->sub_band[i];
+        for (size_t c = 0; c < s->n_chan; c++)
+            if (ci_cal_chan_match(table, s->freq_hz[c], s->width_hz[c]) >= 0) return CI_OK;
+        range_of(s->freq_hz, s->width_hz, s->n_chan, data);
+    }
+    band_of_table(table, own);
+    return ci_error(CI_ERR_INPUT,
+                    "%s: its %s of %.3f-%.3f MHz does not cover any channel of the data's "
+                    "%.3f-%.3f MHz: give a table of this band",
+                    ci_cal_table_title(table), kind_name(table), own[0] * 1e-6, own[1] * 1e-6,
+                    data[0] * 1e-6, data[1] * 1e-6);
+}
+
+/* ---- times ------------------------------------------------------------------------------ */
+
+static double age_of(const ci_cal_table *table, const ci_vis_meta *meta)
+{
+    double first = table->time_mjd_s[0] - 0.5 * table->interval_s;
+    double last = table->time_mjd_s[table->n_time - 1] + 0.5 * table->interval_s;
+    double before = first - meta->time_mjd_s[0], after = meta->time_mjd_s[meta->n_time - 1] - last;
+    return fmax(0, fmax(before, after));
+}
+
+/* "3.2 min", "5.0 h", "40.1 days". */
+static const char *span_text(char out[32], double span_s)
+{
+    if (span_s < 3600)
+        snprintf(out, 32, "%.1f min", span_s / 60);
+    else if (span_s < 2 * CI_DAY_S)
+        snprintf(out, 32, "%.1f h", span_s / 3600);
+    else
+        snprintf(out, 32, "%.1f days", span_s / CI_DAY_S);
+    return out;
+}
+
+static ci_status age_check(const ci_cal_table *table, double age_s, const ci_cal_validity *validity,
+                           bool tells)
+{
+    char age[32], limit[32];
+    double usual = table->kind == CI_CAL_BANDPASS ? validity->bandpass_s : validity->gain_s;
+    span_text(age, age_s);
+    if (validity->most_s > 0 && age_s > validity->most_s)
+        return ci_error(CI_ERR_INPUT,
+                        "%s: its %s is %s away from the data, more than %s: give a table of this "
+                        "time, or --cal-any-time to use it all the same",
+                        ci_cal_table_title(table), kind_name(table), age,
+                        span_text(limit, validity->most_s));
+    if (tells && age_s > usual)
+        ci_log_warning("%s: its %s is %s away from the data, its validity is %s",
+                       ci_cal_table_title(table), kind_name(table), age, span_text(limit, usual));
+    return CI_OK;
+}
+
+static void use_tell(const ci_cal_table *table, double age_s, size_t n_known, size_t n_all)
+{
+    char first[32], last[32], age[32];
+    double band[2];
+    band_of_table(table, band);
+    ci_time_iso(first, table->time_mjd_s[0], 0, true);
+    ci_time_iso(last, table->time_mjd_s[table->n_time - 1], 0, true);
+    ci_log_info("%s: %s, %zu time%s from %s to %s, %zu channel%s of %.3f-%.3f MHz, %s from the "
+                "data",
+                ci_cal_table_title(table), kind_name(table), table->n_time,
+                ci_plural(table->n_time), first, last, table->n_chan, ci_plural(table->n_chan),
+                band[0] * 1e-6, band[1] * 1e-6, span_text(age, age_s));
+    if (n_known < n_all)
+        ci_log_warning("%s: knows %zu of the data's %zu channels; the others are flagged",
+                       ci_cal_table_title(table), n_known, n_all);
+}
+
+ci_status ci_cal_table_check(const ci_cal_table *table, const ci_vis_meta *meta,
+                             const ci_cal_validity *validity, bool tells)
+{
+    size_t n_all, n_known = chans_known(table, meta, &n_all);
+    double age_s = age_of(table, meta);
+    CI_TRY(ci_cal_band_check(table, meta));
+    CI_TRY(age_check(table, age_s, validity, tells));
+    if (tells) use_tell(table, age_s, n_known, n_all);
+    return CI_OK;
+}
+
+/* ---- feeds ------------------------------------------------------------------------------- */
+
+/* NaN where the antenna has no such feed, or one angle for both, which says nothing. */
+static double feed_angle(const ci_vis_array *array, bool x_is_north, size_t a, int feed)
+{
+    const double *own = array->antenna[a].feed_rad;
+    if (array->has_feeds) return own[0] == own[1] ? NAN : own[feed];
+    return x_is_north == (feed == 0) ? 0 : CI_PI / 2;
+}
+
+/* Along the same line, to a degree; a feed that is not there agrees with any. */
+static bool is_along(double a_rad, double b_rad)
+{
+    return isnan(a_rad) || isnan(b_rad) ||
+           fabs(remainder(a_rad - b_rad, CI_PI)) <= CI_DEG_TO_RAD + 1e-9;
+}
+
+/* Whether, for every antenna, feed f of the data is feed f (or the other) of the table. */
+static bool all_along(const ci_cal_table *table, const ci_vis_meta *meta, const int32_t *antenna,
+                      bool is_swapped, int32_t *i_bad)
+{
+    for (size_t a = 0; a < meta->array.n_antenna; a++) {
+        if (antenna[a] < 0) continue;
+        for (int f = 0; f < 2; f++) {
+            double own = feed_angle(&meta->array, meta->x_is_north, a, f);
+            double other = feed_angle(&table->array, table->x_is_north, (size_t)antenna[a],
+                                      is_swapped ? 1 - f : f);
+            if (is_along(own, other)) continue;
+            *i_bad = (int32_t)a;
+            return false;
+        }
+    }
+    return true;
+}
+
+ci_status ci_cal_feeds_match(const ci_cal_table *table, const ci_vis_meta *meta,
+                             const int32_t *antenna, bool *is_swapped)
+{
+    bool is_linear = meta->pol[0] <= -5;
+    int32_t bad = -1, bad_swapped = -1;
+    *is_swapped = false;
+    if (is_linear == table->is_circular && meta->pol[0] < 0)
+        return ci_error(CI_ERR_INPUT, "%s: gains of %s feeds, but the data are of %s feeds",
+                        ci_cal_table_title(table), table->is_circular ? "circular" : "linear",
+                        is_linear ? "linear" : "circular");
+    if (!is_linear || !table->x_is_known || !meta->x_is_known) return CI_OK;
+    if (all_along(table, meta, antenna, false, &bad)) return CI_OK;
+    *is_swapped = all_along(table, meta, antenna, true, &bad_swapped);
+    if (*is_swapped) return CI_OK;
+    size_t a = (size_t)bad, k = (size_t)antenna[bad];
+    return ci_error(
+        CI_ERR_INPUT,
+        "%s: feeds X, Y of antenna %lld lie at %.2f, %.2f deg in the table, at %.2f, %.2f deg in "
+        "the data: gains of other feeds; correct feed_angle, or solve on these data",
+        ci_cal_table_title(table), (long long)meta->array.antenna[a].number,
+        feed_angle(&table->array, table->x_is_north, k, 0) * CI_RAD_TO_DEG,
+        feed_angle(&table->array, table->x_is_north, k, 1) * CI_RAD_TO_DEG,
+        feed_angle(&meta->array, meta->x_is_north, a, 0) * CI_RAD_TO_DEG,
+        feed_angle(&meta->array, meta->x_is_north, a, 1) * CI_RAD_TO_DEG);
+}
