@@ -37,11 +37,38 @@ static int32_t named_find(const ci_cal_problem *p, const char *list)
     return -1;
 }
 
+/* A name that no antenna has is a typing error. */
+static ci_status names_check(const ci_cal_problem *p, const char *list)
+{
+    size_t n_antenna = p->n_antenna;
+    const char **name = NULL;
+    CI_TRY(ci_mem_alloc(&name, n_antenna, sizeof *name, "antenna names"));
+    for (size_t a = 0; a < n_antenna; a++)
+        name[a] = p->meta->array.antenna[a].name;
+    ci_status status = CI_OK;
+    while (*list && status == CI_OK) {
+        size_t n = strcspn(list, ","), a = 0;
+        while (a < n_antenna && !(strlen(name[a]) == n && strncmp(name[a], list, n) == 0))
+            a++;
+        if (a == n_antenna)
+            status = ci_error(CI_ERR_INPUT,
+                              "--ref-antenna %.*s: no antenna has this name; the array's %zu names "
+                              "begin with %s%s%s",
+                              (int)n, list, n_antenna, name[0], n_antenna > 1 ? ", " : "",
+                              n_antenna > 1 ? name[1] : "");
+        list += n;
+        list += *list == ',';
+    }
+    ci_mem_free(name);
+    return status;
+}
+
 ci_status ci_cal_reference_choose(ci_cal_problem *p)
 {
     double *coordinate = NULL, middle[3];
     int64_t most = 0;
     const char *list = p->options->ref_antenna;
+    if (list && *list) CI_TRY(names_check(p, list));
     p->i_ref = list && *list ? named_find(p, list) : -1;
     if (p->i_ref >= 0) return CI_OK;
     if (list && *list)

@@ -21,17 +21,27 @@ static ci_status need_files(const ci_conf *conf, const char *what)
     return ci_error(CI_ERR_USAGE, "no %s given; --help says how", what);
 }
 
-/* The folder of an output prefix is made where it is missing. */
+static ci_status check_output(const char *prefix)
+{
+    char *folder = NULL;
+    CI_TRY(ci_path_parent(&folder, prefix));
+    ci_status status = CI_OK;
+    if (!ci_path_exists(folder))
+        status = ci_error(CI_ERR_INPUT,
+                          "--out %s: there is no folder %s: correct the name, or make the folder",
+                          prefix, folder);
+    else if (!ci_path_is_folder(folder))
+        status =
+            ci_error(CI_ERR_INPUT, "--out %s: %s is not a folder: give another", prefix, folder);
+    ci_mem_free(folder);
+    return status;
+}
+
+/* A folder that is not there is a typing error rather than a wish, and is said before hours of
+ * work. */
 static ci_status prepare_output(ci_comm *comm, const char *prefix)
 {
-    ci_status status = CI_OK;
-    if (ci_comm_rank(comm) == 0) {
-        char *folder = NULL;
-        status = ci_path_parent(&folder, prefix);
-        if (status == CI_OK) status = ci_path_make_folder(folder);
-        ci_mem_free(folder);
-    }
-    return ci_par_agree(comm, status);
+    return ci_par_agree(comm, ci_comm_rank(comm) == 0 ? check_output(prefix) : CI_OK);
 }
 
 /* "out" -> "out."; "folder/" stays, "folder" that is there becomes it: image products are

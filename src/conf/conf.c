@@ -93,6 +93,47 @@ static ci_status check_text(const ci_conf *conf, ci_conf_id id)
     return refuse(conf, id, "empty: give a value, or leave it out for the default");
 }
 
+/* Pairs of which the first may not be the greater: where the first is at its default and may follow
+ * the second, it does (`follows`). */
+static const struct
+{
+    ci_conf_id low, high;
+    bool follows, may_equal;
+} ordered[] = {
+    {CI_OPT_MIN_SUBBANDS, CI_OPT_EXPECTED_SUBBANDS, true, true},
+    {CI_OPT_GROUP_OVERLAP, CI_OPT_GROUP_SIZE, true, false},
+    {CI_OPT_QA_CAL_MIN_AMP, CI_OPT_QA_CAL_MAX_AMP, false, false},
+};
+
+static ci_status check_order(const ci_conf *conf)
+{
+    for (size_t i = 0; i < sizeof ordered / sizeof ordered[0]; i++) {
+        ci_conf_id low = ordered[i].low, high = ordered[i].high;
+        unsigned both = ci_conf_rows[low].commands & ci_conf_rows[high].commands;
+        if (!(both & (unsigned)conf->command)) continue;
+        if (ordered[i].follows && !ci_conf_is_given(conf, low)) continue;
+        double a = ci_conf_double(conf, low), b = ci_conf_double(conf, high);
+        if (a < b || (a == b && ordered[i].may_equal)) continue;
+        return ci_error(CI_ERR_USAGE, "--%s %s (%s): must be %s --%s %s (%s)", ci_conf_name(low),
+                        ci_conf_text(conf, low), ci_conf_origin(conf, low),
+                        ordered[i].may_equal ? "at most" : "below", ci_conf_name(high),
+                        ci_conf_text(conf, high), ci_conf_origin(conf, high));
+    }
+    return CI_OK;
+}
+
+/* An option that another takes the meaning from. */
+static void warn_idle(const ci_conf *conf)
+{
+    const ci_conf_row *row = &ci_conf_rows[CI_OPT_ROBUST];
+    if (!(row->commands & (unsigned)conf->command) || !ci_conf_is_given(conf, CI_OPT_ROBUST))
+        return;
+    if (strcasecmp(ci_conf_text(conf, CI_OPT_WEIGHTING), "briggs") != 0)
+        ci_log_warning("--robust %s (%s) has no effect with --weighting %s",
+                       ci_conf_text(conf, CI_OPT_ROBUST), ci_conf_origin(conf, CI_OPT_ROBUST),
+                       ci_conf_text(conf, CI_OPT_WEIGHTING));
+}
+
 ci_status ci_conf_validate(ci_conf *conf)
 {
     for (int i = 0; i < CI_OPT_COUNT; i++) {
@@ -106,6 +147,8 @@ ci_status ci_conf_validate(ci_conf *conf)
         if (row->type == CI_TYPE_FLAG) CI_TRY(check_flag(conf, id));
         if (row->type == CI_TYPE_CHOICE) CI_TRY(check_choice(conf, id));
     }
+    CI_TRY(check_order(conf));
+    warn_idle(conf);
     return CI_OK;
 }
 

@@ -43,8 +43,7 @@ ci_status ci_tile_tables_judge(const ci_conf *conf, const ci_cal_table *bandpass
     ci_status status = ci_qa_table_judge(bandpass, &limits, "bandpass");
     if (status == CI_OK) status = ci_qa_table_judge(gain, &limits, "gains");
     if (status == CI_OK) return CI_OK;
-    return ci_error(status, "%s: is this the right model? (--qa-cal-... set the limits)",
-                    ci_error_text());
+    return ci_error(status, "%s: is this the right model?", ci_error_text());
 }
 
 typedef struct

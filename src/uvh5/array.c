@@ -87,20 +87,25 @@ static ci_status positions_set(ci_uvh5_file *file, const double *position)
     return CI_OK;
 }
 
-static void diameters_read(ci_uvh5_file *file, double *buffer)
+/* The primary beam comes from them: 0 and NaN say that a diameter is not known; no dish reaches
+ * 1000 m, but 4650 are 4.65 m in mm. */
+static ci_status diameters_read(ci_uvh5_file *file, double *buffer)
 {
+    static const double most_m = 1000;
+    static const char name[] = "Header/antenna_diameters";
     ci_vis_array *array = &file->meta->array;
-    if (!ci_h5_has(file->h5, "Header/antenna_diameters")) return;
-    if (ci_uvh5_header_doubles(file, "Header/antenna_diameters", buffer, array->n_antenna, NULL) !=
-        CI_OK) {
-        ci_uvh5_warning_add(file, "Header/antenna_diameters: not one for each antenna: not used");
-        ci_error_clear();
-        return;
-    }
+    if (!ci_h5_has(file->h5, name)) return CI_OK;
+    CI_TRY(ci_uvh5_header_doubles(file, name, buffer, array->n_antenna, NULL));
     for (size_t i = 0; i < array->n_antenna; i++) {
         double d = buffer[i];
+        if (d < 0 || d > most_m)
+            return ci_error(CI_ERR_INPUT,
+                            "%s: %s: %g for antenna %s: must lie between 0 and %g m: correct it "
+                            "(in metres) or remove the dataset",
+                            ci_h5_path(file->h5), name, d, array->antenna[i].name, most_m);
         array->antenna[i].diameter_m = isfinite(d) && d > 0 ? d : 0;
     }
+    return CI_OK;
 }
 
 /* Telescope, instrument and antenna names, whole, into the array. */
@@ -168,8 +173,7 @@ static ci_status antennas_fill(ci_uvh5_file *file, int64_t *number, double *posi
     for (size_t i = 0; i < n; i++)
         array->antenna[i].number = number[i];
     CI_TRY(positions_set(file, position));
-    diameters_read(file, position);
-    return CI_OK;
+    return diameters_read(file, position);
 }
 
 ci_status ci_uvh5_array_read(ci_uvh5_file *file)

@@ -16,6 +16,7 @@ export CONTIMG_CONFIG= CONTIMG_TEST_TIMEOUT=${CONTIMG_TEST_TIMEOUT:-100}
 # One process starts no daemon of the launcher: twice as fast.
 export OMPI_MCA_ess_singleton_isolated=1
 cd "$folder" || exit 1
+mkdir out # --out makes no folder
 
 # As root, or a user with sudo.
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }

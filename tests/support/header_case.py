@@ -32,7 +32,9 @@ def end():
 
 
 def run(folder, *arguments):
-    return subprocess.run([program, *arguments], cwd=folder, capture_output=True, text=True)
+    # One process needs no daemon of the launcher.
+    return subprocess.run([program, *arguments], cwd=folder, capture_output=True, text=True,
+                          env={**os.environ, "OMPI_MCA_ess_singleton_isolated": "1", "CONTIMG_CONFIG": ""})
 
 
 def own_line(result):

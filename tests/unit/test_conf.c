@@ -399,7 +399,7 @@ static void every_limit_has_its_looser_side(void **state)
         assert_true(is_greatest != (strstr(name, "-min-") != NULL));
         double normal = ci_conf_default(id);
         for (int side = -1; side <= 1; side++) {
-            ci_conf *conf = with_value(CI_COMMAND_RUN, id, normal * (1 + 0.01 * side));
+            ci_conf *conf = with_value(CI_COMMAND_RUN, id, normal * (1 + 0.1 * side));
             bool is_relaxed = side != 0 && (side > 0) == is_greatest;
             if (ci_conf_is_relaxed(conf, id) != is_relaxed) fail_msg("--%s, side %d", name, side);
             for (int k = 0; k < CI_OPT_COUNT; k++)
