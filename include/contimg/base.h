@@ -291,8 +291,11 @@ const char *ci_version(void); /* "0.1.0-12-gabcdef" from git at build time */
 
 /* ---- instruction sets ------------------------------------------------------------------- */
 
-/* A kernel for several instruction sets is written once as an inline function and instantiated
- * with these targets: as it works lane by lane, without contraction, each gives the same bits. */
+/* A kernel for several instruction sets is written once, as a CI_ISA_INLINE function `name` without
+ * result; CI_ISA_INSTANCES(name, (parameters), (arguments)) makes it into name_plain, name_avx2 and
+ * name_avx512, and CI_ISA_TABLE(name) is those three, indexed by ci_isa. As it works lane by lane,
+ * without contraction, each gives the same bits. Which one is used is never asked of the machine
+ * where it is called: ci_comm_isa says what all ranks have. */
 #if defined(__GNUC__)
 #define CI_ISA_INLINE static inline __attribute__((always_inline))
 #else
@@ -311,6 +314,22 @@ const char *ci_version(void); /* "0.1.0-12-gabcdef" from git at build time */
 #define CI_ISA_TARGET_AVX512
 #endif
 
+#define CI_ISA_INSTANCES(name, parameters, arguments)                                              \
+    CI_ISA_INSTANCE(, CI_ISA_NAME(name, plain), name, parameters, arguments)                       \
+    CI_ISA_INSTANCE(CI_ISA_TARGET_AVX2, CI_ISA_NAME(name, avx2), name, parameters, arguments)      \
+    CI_ISA_INSTANCE(CI_ISA_TARGET_AVX512, CI_ISA_NAME(name, avx512), name, parameters, arguments)
+#define CI_ISA_INSTANCE(target, instance, name, parameters, arguments)                             \
+    target static void instance parameters                                                         \
+    {                                                                                              \
+        name arguments;                                                                            \
+    }
+#define CI_ISA_TABLE(name)                                                                         \
+    {                                                                                              \
+        CI_ISA_NAME(name, plain), CI_ISA_NAME(name, avx2), CI_ISA_NAME(name, avx512)               \
+    }
+#define CI_ISA_NAME(name, isa) CI_ISA_NAME_(name, isa)
+#define CI_ISA_NAME_(name, isa) name##_##isa
+
 typedef enum ci_isa
 {
     CI_ISA_PLAIN,
@@ -320,21 +339,12 @@ typedef enum ci_isa
 } ci_isa;
 
 /* Whether this machine has it. */
-static inline bool ci_isa_has(ci_isa isa)
-{
-#if defined(__GNUC__) && defined(__x86_64__)
-    if (isa == CI_ISA_AVX2) return __builtin_cpu_supports("avx2");
-    if (isa == CI_ISA_AVX512) return __builtin_cpu_supports("avx512f");
-#endif
-    return isa == CI_ISA_PLAIN;
-}
-
+bool ci_isa_has(ci_isa isa);
 /* The widest that it has. */
-static inline ci_isa ci_isa_widest(void)
-{
-    return ci_isa_has(CI_ISA_AVX512) ? CI_ISA_AVX512
-           : ci_isa_has(CI_ISA_AVX2) ? CI_ISA_AVX2
-                                     : CI_ISA_PLAIN;
-}
+ci_isa ci_isa_widest(void);
+/* "plain", "avx2", "avx512". */
+const char *ci_isa_name(ci_isa isa);
+/* CI_ERR_USAGE where no set has that name. */
+CI_MUST_CHECK ci_status ci_isa_parse(const char *name, ci_isa *out);
 
 #endif

@@ -103,6 +103,14 @@ typedef struct ci_par_counters
 /* Local. */
 ci_par_counters ci_par_counters_get(const ci_comm *comm);
 
+/* The instruction set of kernels, the same on all ranks: the widest that every rank's machine has,
+ * agreed on by ci_par_start, unless ci_comm_isa_set forces another. Communicators that are split
+ * from one inherit it. Local. */
+ci_isa ci_comm_isa(const ci_comm *comm);
+/* Forces a level, for this communicator and those split from it afterwards. CI_ERR_USAGE where a
+ * rank's machine lacks it. The same level on all ranks. Collective. */
+CI_MUST_CHECK ci_status ci_comm_isa_set(ci_comm *comm, ci_isa isa);
+
 /* This rank's timer: the world's and every communicator's that was split from it, so that whoever
  * has a communicator can open a scope. Time in MPI (moving and waiting) is in scopes "MPI".
  * Borrowed. Local. */

@@ -177,14 +177,22 @@ CI_MUST_CHECK ci_status ci_sky_catalog_standards(ci_sky_model **out);
 CI_MUST_CHECK ci_status ci_sky_catalog_vla(ci_sky_model **out);
 CI_MUST_CHECK ci_status ci_sky_catalog_resolved(ci_sky_model **out);
 
+/* A model as an array sees it. Borrows. */
+typedef struct ci_sky_scene
+{
+    const ci_sky_eop *eop;
+    const ci_sky_model *model;
+    const ci_sky_beam *beam;         /* NULL: none */
+    const ci_sky_pointing *pointing; /* NULL where there is no beam */
+    ci_isa isa;                      /* of the inner loop: ci_comm_isa */
+} ci_sky_scene;
 /* Direct sum over the model's sources: out [n_row][n_chan], Stokes I (XX = YY = I), towards
  * the block's present phase centre (sidereal, after ci_sky_rephase, or MERIDIAN as read).
- * Each source's own apparent place and beam per time and channel; beam may be NULL.
+ * Each source's own apparent place and beam per time and channel.
  * Phases by a phasor recurrence over channels, re-seeded; sums in single precision: 1e-6
  * of the sum of |flux|. CI_ERR_INPUT where a source has no flux at a channel. */
-CI_MUST_CHECK ci_status ci_sky_predict(const ci_sky_eop *eop, const ci_sky_model *model,
-                                       const ci_sky_beam *beam, const ci_sky_pointing *pointing,
-                                       const ci_vis_block *block, ci_c32 *out);
+CI_MUST_CHECK ci_status ci_sky_predict(const ci_sky_scene *scene, const ci_vis_block *block,
+                                       ci_c32 *out);
 
 /* ---- direction cosines ----------------------------------------------------------- */
 

@@ -47,7 +47,7 @@ void ci_clean_terms_place(ci_clean_terms *terms, size_t i, double l, double m)
 /* What a run of rows needs besides its terms: [n_chan] each, lagrange [NODES][n_chan]. */
 typedef struct scratch
 {
-    const ci_clean_terms_kernel *kernel;
+    ci_clean_terms_kernel kernel;
     size_t n_chan, n_even; /* channels that a phasor is carried over before it is made anew */
     double *lagrange, *re, *im, *sum_re, *sum_im;
     double *x, *g; /* ln(nu / ref_hz); 2 pi nu / c, 1/m */
@@ -57,7 +57,7 @@ typedef struct scratch
 static ci_status scratch_new(scratch *r, const ci_clean_flux_axis *axis, const ci_vis_rows *rows)
 {
     size_t n = rows->n_chan, at = CI_CLEAN_FLUX_NODES * n;
-    *r = (scratch){.kernel = ci_clean_terms_kernel_pick(), .n_chan = n, .n_even = RESEED};
+    *r = (scratch){.kernel = ci_clean_terms_kernel_get(axis->isa), .n_chan = n, .n_even = RESEED};
     double **const part[] = {&r->re, &r->im, &r->sum_re, &r->sum_im, &r->x, &r->g};
     const size_t n_part = sizeof part / sizeof *part;
     CI_TRY(
@@ -89,7 +89,7 @@ static void term_fill(scratch *r, const ci_vis_rows *rows, size_t i_row, const d
     for (size_t k = 0; k < r->n_chan; k += r->n_even) {
         size_t n = r->n_chan - k < r->n_even ? r->n_chan - k : r->n_even;
         ci_num_turns_cos_sin(path_s * f[k], &start[0], &start[1]);
-        r->kernel->fill(n, start, turn, r->lagrange + k, r->n_chan, node, r->re + k, r->im + k);
+        r->kernel.fill(n, start, turn, r->lagrange + k, r->n_chan, node, r->re + k, r->im + k);
     }
 }
 
@@ -160,7 +160,7 @@ static void row_correlate(scratch *r, const ci_vis_samples *s, size_t i_rows, si
     for (size_t i = p->first; i < p->first + p->n; i++, unit += CI_FIT_SUMS) {
         const double *lmn = p->terms->lmn + 3 * i;
         term_fill(r, rows, i_row, lmn, nodes_of(p->terms, i, i_time));
-        r->kernel->sums(r->n_chan, weight, vis, r->re, r->im, r->x, r->g, sum);
+        r->kernel.sums(r->n_chan, weight, vis, r->re, r->im, r->x, r->g, sum);
         /* dn/dl = -l/n */
         double u = uvw[0] - uvw[2] * lmn[0] / (1 + lmn[2]);
         double v = uvw[1] - uvw[2] * lmn[1] / (1 + lmn[2]);
@@ -186,7 +186,7 @@ static void row_project(scratch *r, const ci_vis_samples *s, size_t i_rows, size
     const float *weight = rows->weight + i_row * rows->n_chan;
     double sum[CI_CLEAN_TERMS_SUMS];
     row_sum(r, rows, i_row, s->set->block[i_rows]->i_time[i_row], p->terms);
-    r->kernel->sums(r->n_chan, weight, vis, r->sum_re, r->sum_im, r->x, r->g, sum);
+    r->kernel.sums(r->n_chan, weight, vis, r->sum_re, r->sum_im, r->x, r->g, sum);
     unit[0] += sum[CI_CLEAN_TERMS_A];
     unit[1] += sum[CI_CLEAN_TERMS_N];
 }

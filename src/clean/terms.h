@@ -11,6 +11,7 @@ typedef struct ci_clean_flux_axis
 {
     double node_hz[CI_CLEAN_FLUX_NODES];
     double ref_hz; /* where fluxes of the model are meant */
+    ci_isa isa;    /* of the kernels that sum along it */
 } ci_clean_flux_axis;
 /* Lagrange's weight of node i at a frequency. */
 double ci_clean_flux_lagrange(const ci_clean_flux_axis *axis, int i, double freq_hz);

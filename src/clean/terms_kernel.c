@@ -82,32 +82,18 @@ CI_ISA_INLINE void sums(size_t n, const float *weight, const float *vis, const d
     }
 }
 
-#define KERNEL(target, name)                                                                       \
-    target static void name##_fill(size_t n, const double *start, const double *turn,              \
-                                   const double *lagrange, size_t stride, const double *node,      \
-                                   double *re, double *im)                                         \
-    {                                                                                              \
-        fill(n, start, turn, lagrange, stride, node, re, im);                                      \
-    }                                                                                              \
-    target static void name##_sums(size_t n, const float *weight, const float *vis,                \
-                                   const double *re, const double *im, const double *x,            \
-                                   const double *g, double *out)                                   \
-    {                                                                                              \
-        sums(n, weight, vis, re, im, x, g, out);                                                   \
-    }
+CI_ISA_INSTANCES(fill,
+                 (size_t n, const double *start, const double *turn, const double *lagrange,
+                  size_t stride, const double *node, double *re, double *im),
+                 (n, start, turn, lagrange, stride, node, re, im))
+CI_ISA_INSTANCES(sums,
+                 (size_t n, const float *weight, const float *vis, const double *re,
+                  const double *im, const double *x, const double *g, double *out),
+                 (n, weight, vis, re, im, x, g, out))
 
-KERNEL(, plain)
-KERNEL(CI_ISA_TARGET_AVX2, avx2)
-KERNEL(CI_ISA_TARGET_AVX512, avx512)
-
-const ci_clean_terms_kernel *ci_clean_terms_kernel_get(ci_isa isa)
+ci_clean_terms_kernel ci_clean_terms_kernel_get(ci_isa isa)
 {
-    static const ci_clean_terms_kernel kernels[CI_ISA_COUNT] = {
-        {plain_fill, plain_sums}, {avx2_fill, avx2_sums}, {avx512_fill, avx512_sums}};
-    return ci_isa_has(isa) ? &kernels[isa] : NULL;
-}
-
-const ci_clean_terms_kernel *ci_clean_terms_kernel_pick(void)
-{
-    return ci_clean_terms_kernel_get(ci_isa_widest());
+    static const ci_clean_terms_fill fills[CI_ISA_COUNT] = CI_ISA_TABLE(fill);
+    static const ci_clean_terms_sums sum[CI_ISA_COUNT] = CI_ISA_TABLE(sums);
+    return (ci_clean_terms_kernel){fills[isa], sum[isa]};
 }

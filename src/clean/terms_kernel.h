@@ -25,21 +25,23 @@ typedef enum ci_clean_terms_sum
     CI_CLEAN_TERMS_SUMS
 } ci_clean_terms_sum;
 
+/* flux[c] times a phasor, for n evenly spaced channels: flux[c] = sum_k node[k] lagrange[k][c]
+ * with rows of lagrange `stride` apart, the phasor begins at (start_re, start_im) and turns by
+ * (turn_re, turn_im) from channel to channel. node [CI_CLEAN_FLUX_NODES]. */
+typedef void (*ci_clean_terms_fill)(size_t n, const double *start, const double *turn,
+                                    const double *lagrange, size_t stride, const double *node,
+                                    double *re, double *im);
+/* vis [n][2] is R; P in re and im; out [CI_CLEAN_TERMS_SUMS]. */
+typedef void (*ci_clean_terms_sums)(size_t n, const float *weight, const float *vis,
+                                    const double *re, const double *im, const double *x,
+                                    const double *g, double *out);
 typedef struct ci_clean_terms_kernel
 {
-    /* flux[c] times a phasor, for n evenly spaced channels: flux[c] = sum_k node[k]
-     * lagrange[k][c] with rows of lagrange `stride` apart, the phasor begins at (start_re,
-     * start_im) and turns by (turn_re, turn_im) from channel to channel. */
-    void (*fill)(size_t n, const double start[2], const double turn[2], const double *lagrange,
-                 size_t stride, const double node[CI_CLEAN_FLUX_NODES], double *re, double *im);
-    /* vis [n][2] is R; P in re and im; out [CI_CLEAN_TERMS_SUMS]. */
-    void (*sums)(size_t n, const float *weight, const float *vis, const double *re,
-                 const double *im, const double *x, const double *g, double *out);
+    ci_clean_terms_fill fill;
+    ci_clean_terms_sums sums;
 } ci_clean_terms_kernel;
-/* Channel by channel, lane by lane: the same bits whatever the instruction set. The widest that
- * this machine has. */
-const ci_clean_terms_kernel *ci_clean_terms_kernel_pick(void);
-/* For tests: NULL where this machine has it not. */
-const ci_clean_terms_kernel *ci_clean_terms_kernel_get(ci_isa isa);
+/* For a level that this machine has. Channel by channel, lane by lane: the same bits whatever the
+ * instruction set. */
+ci_clean_terms_kernel ci_clean_terms_kernel_get(ci_isa isa);
 
 #endif

@@ -77,6 +77,19 @@ static ci_status tell(ci_status status)
     return status;
 }
 
+/* --isa, where the command has it. Collective. */
+static ci_status isa_force(ci_comm *world, const ci_conf *conf)
+{
+    const char *name = ci_conf_text(conf, CI_OPT_ISA);
+    ci_isa isa = CI_ISA_PLAIN;
+    if (strcasecmp(name, "auto") != 0) {
+        CI_TRY(ci_isa_parse(name, &isa));
+        CI_TRY(ci_comm_isa_set(world, isa));
+    }
+    ci_log_debug("instruction set: %s", ci_isa_name(ci_comm_isa(world)));
+    return CI_OK;
+}
+
 /* *is_told: rank 0 has spoken for all. */
 static ci_status run_mpi(const ci_cli_command *row, int argc, char **argv, bool *is_first,
                          bool *is_told)
@@ -94,7 +107,8 @@ static ci_status run_mpi(const ci_cli_command *row, int argc, char **argv, bool 
         /* A run stops at a safe point and is resumed; the stages just end. */
         if (row->command == CI_COMMAND_RUN) ci_stop_install();
         if (*is_first) log_begin(row, conf);
-        status = row->with_mpi(world, conf);
+        status = isa_force(world, conf);
+        if (status == CI_OK) status = row->with_mpi(world, conf);
     }
     ci_conf_free(conf);
     log_kept(world, before);

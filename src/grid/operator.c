@@ -48,6 +48,7 @@ ci_status ci_grid_operator_new(ci_comm *comm, ci_grid_operator **out,
     g->n_rank = ci_comm_size(comm);
     g->rank = ci_comm_rank(comm);
     g->divide_by_n = geometry->divide_by_n;
+    g->isa = ci_comm_isa(comm);
     ci_status status = ci_grid_plan_make(comm, &g->plan, geometry, rows, n_rows);
     if (status == CI_OK) {
         ci_par_split(g->plan.n_y, g->n_rank, g->rank, &g->y_first, &g->n_y_here);

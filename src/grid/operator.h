@@ -65,6 +65,7 @@ struct ci_grid_operator
 {
     ci_grid_plan plan;
     bool divide_by_n;
+    ci_isa isa;
     int n_rank, rank;
     size_t y_first, n_y_here;
     /* strips */

@@ -23,8 +23,8 @@ typedef struct NAME(chunk)
 } NAME(chunk);
 
 /* Where a chunk's samples lie: u, v and the one tap of w that meets this plane. */
-static void NAME(chunk_prepare)(const ci_grid_operator *g, const ci_grid_segment *segment,
-                                size_t first, int i_plane, NAME(chunk) * chunk)
+CI_ISA_INLINE void NAME(chunk_prepare)(const ci_grid_operator *g, const ci_grid_segment *segment,
+                                       size_t first, int i_plane, NAME(chunk) * chunk)
 {
     const ci_grid_plan *plan = &g->plan;
     const double *freq = g->freq_hz + segment->freq_first + first;
@@ -66,9 +66,8 @@ static void NAME(chunk_prepare)(const ci_grid_operator *g, const ci_grid_segment
 }
 
 /* All taps of u and of v of one sample, by Horner's rule over vectors of taps. */
-static inline __attribute__((always_inline)) void NAME(taps)(const ci_grid_kernel *kernel,
-                                                             const int support, REAL t_u, REAL t_v,
-                                                             NAME(vec) * k_u, NAME(vec) * k_v)
+CI_ISA_INLINE void NAME(taps)(const ci_grid_kernel *kernel, const int support, REAL t_u, REAL t_v,
+                              NAME(vec) * k_u, NAME(vec) * k_v)
 {
     const int n = (support + LANES - 1) / LANES;
     const NAME(vec_any) *coef = (const NAME(vec_any) *)kernel->COEF[0];
@@ -84,15 +83,13 @@ static inline __attribute__((always_inline)) void NAME(taps)(const ci_grid_kerne
 }
 
 /* Each real weight twice, for the real and the imaginary part: vector i of those. */
-static inline __attribute__((always_inline)) NAME(vec) NAME(twice)(const NAME(vec) * k, const int i)
+CI_ISA_INLINE NAME(vec) NAME(twice)(const NAME(vec) * k, const int i)
 {
     return i % 2 == 0 ? TWICE_LOW(k[i / 2]) : TWICE_HIGH(k[i / 2]);
 }
 
-static inline __attribute__((always_inline)) void NAME(add)(const ci_grid_kernel *kernel,
-                                                            const int support,
-                                                            const NAME(chunk) * chunk, CPLX *strip,
-                                                            size_t stride)
+CI_ISA_INLINE void NAME(add)(const ci_grid_kernel *kernel, const int support,
+                             const NAME(chunk) * chunk, CPLX *strip, size_t stride)
 {
     const int n = (2 * support + LANES - 1) / LANES;
     for (size_t s = 0; s < chunk->n; s++) {
@@ -113,9 +110,8 @@ static inline __attribute__((always_inline)) void NAME(add)(const ci_grid_kernel
     }
 }
 
-static inline __attribute__((always_inline)) void NAME(take)(const ci_grid_kernel *kernel,
-                                                             const int support, NAME(chunk) * chunk,
-                                                             const CPLX *strip, size_t stride)
+CI_ISA_INLINE void NAME(take)(const ci_grid_kernel *kernel, const int support, NAME(chunk) * chunk,
+                              const CPLX *strip, size_t stride)
 {
     const int n = (2 * support + LANES - 1) / LANES;
     for (size_t s = 0; s < chunk->n; s++) {
@@ -143,16 +139,24 @@ static inline __attribute__((always_inline)) void NAME(take)(const ci_grid_kerne
 
 /* One function per support: their loops have constant lengths. */
 #define TAPS_OF(W)                                                                                 \
-    static void NAME(add_##W)(const ci_grid_kernel *kernel, const NAME(chunk) * chunk,             \
-                              CPLX * strip, size_t stride)                                         \
+    CI_ISA_INLINE void NAME(add_##W)(const ci_grid_kernel *kernel, const NAME(chunk) * chunk,      \
+                                     CPLX * strip, size_t stride)                                  \
     {                                                                                              \
         NAME(add)(kernel, W, chunk, strip, stride);                                                \
     }                                                                                              \
-    static void NAME(take_##W)(const ci_grid_kernel *kernel, NAME(chunk) * chunk,                  \
-                               const CPLX *strip, size_t stride)                                   \
+    CI_ISA_INLINE void NAME(take_##W)(const ci_grid_kernel *kernel, NAME(chunk) * chunk,           \
+                                      const CPLX *strip, size_t stride)                            \
     {                                                                                              \
         NAME(take)(kernel, W, chunk, strip, stride);                                               \
-    }
+    }                                                                                              \
+    CI_ISA_INSTANCES(                                                                              \
+        NAME(add_##W),                                                                             \
+        (const ci_grid_kernel *kernel, const NAME(chunk) * chunk, CPLX * strip, size_t stride),    \
+        (kernel, chunk, strip, stride))                                                            \
+    CI_ISA_INSTANCES(                                                                              \
+        NAME(take_##W),                                                                            \
+        (const ci_grid_kernel *kernel, NAME(chunk) * chunk, const CPLX *strip, size_t stride),     \
+        (kernel, chunk, strip, stride))
 TAPS_OF(2)
 TAPS_OF(3)
 TAPS_OF(4)
@@ -170,16 +174,31 @@ TAPS_OF(15)
 TAPS_OF(16)
 #undef TAPS_OF
 
-static void (*const NAME(add_table)[])(const ci_grid_kernel *, const NAME(chunk) *, CPLX *,
-                                       size_t) = {
-    NULL,         NULL,         NAME(add_2),  NAME(add_3),  NAME(add_4),  NAME(add_5),
-    NAME(add_6),  NAME(add_7),  NAME(add_8),  NAME(add_9),  NAME(add_10), NAME(add_11),
-    NAME(add_12), NAME(add_13), NAME(add_14), NAME(add_15), NAME(add_16)};
-static void (*const NAME(take_table)[])(const ci_grid_kernel *, NAME(chunk) *, const CPLX *,
-                                        size_t) = {
-    NULL,          NULL,          NAME(take_2),  NAME(take_3),  NAME(take_4),  NAME(take_5),
-    NAME(take_6),  NAME(take_7),  NAME(take_8),  NAME(take_9),  NAME(take_10), NAME(take_11),
-    NAME(take_12), NAME(take_13), NAME(take_14), NAME(take_15), NAME(take_16)};
+CI_ISA_INSTANCES(NAME(chunk_prepare),
+                 (const ci_grid_operator *g, const ci_grid_segment *segment, size_t first,
+                  int i_plane, NAME(chunk) * chunk),
+                 (g, segment, first, i_plane, chunk))
+
+/* By support and instruction set. */
+typedef void (*NAME(add_function))(const ci_grid_kernel *, const NAME(chunk) *, CPLX *, size_t);
+typedef void (*NAME(take_function))(const ci_grid_kernel *, NAME(chunk) *, const CPLX *, size_t);
+typedef void (*NAME(prepare_function))(const ci_grid_operator *, const ci_grid_segment *, size_t,
+                                       int, NAME(chunk) *);
+static const NAME(prepare_function)
+    NAME(prepare_table)[CI_ISA_COUNT] = CI_ISA_TABLE(NAME(chunk_prepare));
+#define ADD_OF(W) [W] = CI_ISA_TABLE(NAME(add_##W))
+#define TAKE_OF(W) [W] = CI_ISA_TABLE(NAME(take_##W))
+static const NAME(add_function) NAME(add_table)[CI_GRID_KERNEL_MAX_SUPPORT + 1][CI_ISA_COUNT] = {
+    ADD_OF(2),  ADD_OF(3),  ADD_OF(4),  ADD_OF(5),  ADD_OF(6),  ADD_OF(7),  ADD_OF(8),  ADD_OF(9),
+    ADD_OF(10), ADD_OF(11), ADD_OF(12), ADD_OF(13), ADD_OF(14), ADD_OF(15), ADD_OF(16),
+};
+static const NAME(take_function) NAME(take_table)[CI_GRID_KERNEL_MAX_SUPPORT + 1][CI_ISA_COUNT] = {
+    TAKE_OF(2),  TAKE_OF(3),  TAKE_OF(4),  TAKE_OF(5),  TAKE_OF(6),
+    TAKE_OF(7),  TAKE_OF(8),  TAKE_OF(9),  TAKE_OF(10), TAKE_OF(11),
+    TAKE_OF(12), TAKE_OF(13), TAKE_OF(14), TAKE_OF(15), TAKE_OF(16),
+};
+#undef ADD_OF
+#undef TAKE_OF
 
 /* Adds this plane's samples of a strip to its buffer, buckets ascending, global order in
  * each (or, degridding, takes them from it). */
@@ -194,10 +213,10 @@ static void NAME(strip_add)(const ci_grid_operator *g, size_t i_strip, int i_pla
         const ci_grid_segment *segment = &g->segment[i];
         for (size_t first = 0; first < segment->n_chan; first += CHUNK) {
             const CPLX *from = values + segment->sample_first + first;
-            NAME(chunk_prepare)(g, segment, first, i_plane, &chunk);
+            NAME(prepare_table)[g->isa](g, segment, first, i_plane, &chunk);
             for (size_t s = 0; s < chunk.n; s++)
                 chunk.value[s] = chunk.k_w[s] * from[s];
-            NAME(add_table)[kernel->support](kernel, &chunk, strip, g->plan.n_store);
+            NAME(add_table)[kernel->support][g->isa](kernel, &chunk, strip, g->plan.n_store);
         }
     }
 }
@@ -213,8 +232,8 @@ static void NAME(strip_take)(const ci_grid_operator *g, size_t i_strip, int i_pl
         const ci_grid_segment *segment = &g->segment[i];
         for (size_t first = 0; first < segment->n_chan; first += CHUNK) {
             CPLX *to = values + segment->sample_first + first;
-            NAME(chunk_prepare)(g, segment, first, i_plane, &chunk);
-            NAME(take_table)[kernel->support](kernel, &chunk, strip, g->plan.n_store);
+            NAME(prepare_table)[g->isa](g, segment, first, i_plane, &chunk);
+            NAME(take_table)[kernel->support][g->isa](kernel, &chunk, strip, g->plan.n_store);
             for (size_t s = 0; s < chunk.n; s++)
                 to[s] += chunk.k_w[s] * chunk.value[s];
         }

@@ -30,6 +30,7 @@ static ci_status comm_new(ci_comm **out, MPI_Comm mpi, const ci_comm *from, bool
         return status;
     }
     ci_comm *comm = *out;
+    comm->isa = from ? from->isa : ci_isa_widest();
     comm->timer = timer;
     comm->owns_timer = !from;
     comm->mpi = mpi;
@@ -58,6 +59,9 @@ ci_status ci_par_start(ci_comm **world)
         return ci_error(CI_ERR_NOT_READY, "MPI cannot be started with MPI_THREAD_FUNNELED");
     CI_TRY(comm_new(world, MPI_COMM_WORLD, NULL, true));
     ci_log_set_rank((*world)->rank);
+    int isa = (int)(*world)->isa;
+    CI_PAR_CALL(*world, MPI_Allreduce(MPI_IN_PLACE, &isa, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD));
+    (*world)->isa = (ci_isa)isa;
     return CI_OK;
 }
 
@@ -124,6 +128,23 @@ ci_status ci_comm_node_size(ci_comm *comm, int *out)
 ci_par_counters ci_par_counters_get(const ci_comm *comm)
 {
     return comm->counters;
+}
+
+ci_isa ci_comm_isa(const ci_comm *comm)
+{
+    return comm->isa;
+}
+
+ci_status ci_comm_isa_set(ci_comm *comm, ci_isa isa)
+{
+    ci_status status = CI_OK;
+    if (!ci_isa_has(isa))
+        status = ci_error(CI_ERR_USAGE,
+                          "--isa %s: the machine of rank %d lacks it: the widest that it has is %s",
+                          ci_isa_name(isa), comm->rank, ci_isa_name(ci_isa_widest()));
+    CI_TRY(ci_par_agree(comm, status));
+    comm->isa = isa;
+    return CI_OK;
 }
 
 ci_timer *ci_comm_timer(const ci_comm *comm)

@@ -11,6 +11,7 @@ struct ci_comm
     MPI_Comm mpi; /* MPI_COMM_NULL for a communicator of one that never uses MPI */
     int rank, size;
     bool is_world;   /* owned by ci_par_start, ended by ci_par_end */
+    ci_isa isa;      /* the same on all ranks */
     ci_timer *timer; /* owned by the communicator that was split from none */
     bool owns_timer;
     ci_par_counters counters;

@@ -48,33 +48,13 @@ CI_ISA_INLINE void sum_tile(const float *wave1, const float *wave2, const float 
     }
 }
 
-static void kernel_plain(const float *wave1, const float *wave2, const float *envelope,
-                         size_t n_source, size_t n_lane, float *sum_re, float *sum_im)
-{
-    sum_tile(wave1, wave2, envelope, n_source, n_lane, sum_re, sum_im);
-}
-
-CI_ISA_TARGET_AVX2 static void kernel_avx2(const float *wave1, const float *wave2,
-                                           const float *envelope, size_t n_source, size_t n_lane,
-                                           float *sum_re, float *sum_im)
-{
-    sum_tile(wave1, wave2, envelope, n_source, n_lane, sum_re, sum_im);
-}
-
-CI_ISA_TARGET_AVX512 static void kernel_avx512(const float *wave1, const float *wave2,
-                                               const float *envelope, size_t n_source,
-                                               size_t n_lane, float *sum_re, float *sum_im)
-{
-    sum_tile(wave1, wave2, envelope, n_source, n_lane, sum_re, sum_im);
-}
+CI_ISA_INSTANCES(sum_tile,
+                 (const float *wave1, const float *wave2, const float *envelope, size_t n_source,
+                  size_t n_lane, float *sum_re, float *sum_im),
+                 (wave1, wave2, envelope, n_source, n_lane, sum_re, sum_im))
 
 ci_sky_kernel ci_sky_kernel_get(ci_isa isa)
 {
-    static const ci_sky_kernel kernels[CI_ISA_COUNT] = {kernel_plain, kernel_avx2, kernel_avx512};
-    return ci_isa_has(isa) ? kernels[isa] : NULL;
-}
-
-ci_sky_kernel ci_sky_kernel_pick(void)
-{
-    return ci_sky_kernel_get(ci_isa_widest());
+    static const ci_sky_kernel kernels[CI_ISA_COUNT] = CI_ISA_TABLE(sum_tile);
+    return kernels[isa];
 }

@@ -17,9 +17,7 @@ enum
  * the instruction set. */
 typedef void (*ci_sky_kernel)(const float *wave1, const float *wave2, const float *envelope,
                               size_t n_source, size_t n_lane, float *sum_re, float *sum_im);
-/* The widest that this machine has. */
-ci_sky_kernel ci_sky_kernel_pick(void);
-/* For tests: NULL where this machine has it not. */
+/* For a level that this machine has. */
 ci_sky_kernel ci_sky_kernel_get(ci_isa isa);
 
 #endif

@@ -226,22 +226,21 @@ static ci_status predict_all(predict_job *job, const ci_sky_model *model, const 
     return CI_OK;
 }
 
-ci_status ci_sky_predict(const ci_sky_eop *eop, const ci_sky_model *model, const ci_sky_beam *beam,
-                         const ci_sky_pointing *pointing, const ci_vis_block *block, ci_c32 *out)
+ci_status ci_sky_predict(const ci_sky_scene *scene, const ci_vis_block *block, ci_c32 *out)
 {
-    if (ci_sky_beam_is_none(beam)) beam = NULL;
-    if (beam && !pointing)
+    const ci_sky_beam *beam = ci_sky_beam_is_none(scene->beam) ? NULL : scene->beam;
+    if (beam && !scene->pointing)
         return ci_error(CI_ERR_INTERNAL, "a primary beam was given but not where it points");
-    predict_job job = {.eop = eop,
+    predict_job job = {.eop = scene->eop,
                        .beam = beam,
-                       .pointing = pointing,
+                       .pointing = scene->pointing,
                        .block = block,
                        .out = out,
-                       .kernel = ci_sky_kernel_pick()};
+                       .kernel = ci_sky_kernel_get(scene->isa)};
     ci_sky_rows rows;
     CI_TRY(ci_sky_rows_new(&rows, block));
     memset(out, 0, block->n_row * block->n_chan * sizeof *out);
-    ci_status status = predict_all(&job, model, &rows);
+    ci_status status = predict_all(&job, scene->model, &rows);
     ci_sky_rows_clear(&rows);
     ci_mem_free(job.source);
     ci_mem_free(job.flux);

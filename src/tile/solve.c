@@ -46,25 +46,18 @@ ci_status ci_tile_tables_judge(const ci_conf *conf, const ci_cal_table *bandpass
     return ci_error(status, "%s: is this the right model?", ci_error_text());
 }
 
-typedef struct
-{
-    const ci_tile_data *data;
-    const ci_sky_model *model;
-} predict_context;
-
 static ci_status predict(void *context, const ci_vis_block *block, ci_c32 *out)
 {
-    const predict_context *c = context;
-    return ci_sky_predict(c->data->eop, c->model, c->data->beam, &c->data->pointing, block, out);
+    return ci_sky_predict(context, block, out);
 }
 
 ci_status ci_tile_solve(ci_comm *comm, const ci_tile_options *options, const ci_tile_data *data,
                         const ci_sky_model *model, ci_cal_table **bandpass, ci_cal_table **gain,
                         ci_cal_quality *quality)
 {
-    predict_context context = {data, model};
+    ci_sky_scene scene = {data->eop, model, data->beam, &data->pointing, ci_comm_isa(comm)};
     CI_AGREE(comm, ci_vis_feeds_check(data->set->meta, "I"));
-    return ci_cal_solve(comm, data->set, predict, &context, &options->cal, bandpass, gain, quality);
+    return ci_cal_solve(comm, data->set, predict, &scene, &options->cal, bandpass, gain, quality);
 }
 
 static ci_status apply_blocks(const ci_cal_table *table, ci_vis_set *set)

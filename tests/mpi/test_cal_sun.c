@@ -20,12 +20,13 @@ typedef struct model
     ci_sky_eop *eop;
     ci_sky_model *sun;
     ci_sky_pointing pointing;
+    ci_isa isa;
 } model;
 
 static ci_status predict(void *context, const ci_vis_block *block, ci_c32 *out)
 {
     model *m = context;
-    return ci_sky_predict(m->eop, m->sun, NULL, &m->pointing, block, out);
+    return ci_sky_predict(&(ci_sky_scene){m->eop, m->sun, NULL, &m->pointing, m->isa}, block, out);
 }
 
 /* A data set read, flagged, moved to its own centre, weights 1 (one number has no noise). */
@@ -196,6 +197,7 @@ int main(void)
     }
     CHECK_OK(ci_sky_eop_load(&m.eop, NULL));
     CHECK_OK(ci_comm_self(&self));
+    m.isa = ci_comm_isa(world);
     for (int i = 0; i < 3 && m.eop; i++)
         solve_and_check(world, self, path, &m, &tasks[i]);
     ci_comm_free(self);

@@ -26,12 +26,12 @@ static double x[STRIDE], g[STRIDE];
 static float weight[STRIDE], vis[2 * STRIDE];
 static const double angle = 0.731, first = -2.2;
 
-static void run(const ci_clean_terms_kernel *kernel, size_t n, result *out)
+static void run(ci_clean_terms_kernel kernel, size_t n, result *out)
 {
     const double start[2] = {cos(first), sin(first)}, turn[2] = {cos(angle), sin(angle)};
     memset(out, 0, sizeof *out);
-    kernel->fill(n, start, turn, lagrange, STRIDE, node, out->re, out->im);
-    kernel->sums(n, weight, vis, out->re, out->im, x, g, out->sums);
+    kernel.fill(n, start, turn, lagrange, STRIDE, node, out->re, out->im);
+    kernel.sums(n, weight, vis, out->re, out->im, x, g, out->sums);
 }
 
 static int setup(void **state)
@@ -97,13 +97,14 @@ static void test_same_bits(void **state)
     result plain, wide;
     int n_tried = 0;
     for (int i = 1; i < CI_ISA_COUNT; i++) {
-        const ci_clean_terms_kernel *kernel = ci_clean_terms_kernel_get((ci_isa)i);
-        for (size_t n = 1; kernel && n <= STRIDE; n++) {
+        bool has = ci_isa_has((ci_isa)i);
+        ci_clean_terms_kernel kernel = ci_clean_terms_kernel_get((ci_isa)i);
+        for (size_t n = 1; has && n <= STRIDE; n++) {
             run(ci_clean_terms_kernel_get(CI_ISA_PLAIN), n, &plain);
             run(kernel, n, &wide);
             assert_memory_equal(&plain, &wide, sizeof plain);
         }
-        n_tried += kernel != NULL;
+        n_tried += has;
     }
     print_message("%d wider instruction sets on this machine\n", n_tried);
 }
