@@ -139,6 +139,21 @@ class Planted(unittest.TestCase):
                                              "\n\nint ci_vis_bare(int a);\n")
         self.refused("comments", "ci_vis_bare", "neither")
 
+    def test_document_that_is_stale(self):
+        self.write("docs/a.md", "[b](b.md) `src/vis/lost.c` ci_vis_lost unit/test_lost "
+                                "`src/vis/add.c` (`gone`)\n")
+        self.refused("docs", "docs/a.md: a link to b.md", "src/vis/lost.c", "ci_vis_lost",
+                     "unit/test_lost", "src/vis/add.c has gone")
+
+    def test_document_that_is_true(self):
+        self.write("docs/a.md", "[c](c.md) `src/vis/add.c` (`ci_vis_add`) src/<module> ci_vis_sum\n")
+        self.write("docs/c.md", "\n")
+        self.assertEqual(self.rule("docs")[0], 0)
+
+    def test_module_without_its_line(self):
+        self.write("src/README.md", "| module | what |\n|---|---|\n| base | strings |\n")
+        self.refused("docs", "src/README.md", "lists base; the build has base vis")
+
     def test_long_file(self):
         self.append("src/vis/add.c", "\n" * 500)
         self.refused("length", "src/vis/add.c", "more than 500")
