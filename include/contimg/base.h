@@ -202,6 +202,17 @@ CI_MUST_CHECK ci_status ci_path_share(char **out, const char *name);
 
 double ci_clock_unix_s(void);      /* UTC now, Unix seconds */
 double ci_clock_monotonic_s(void); /* for durations */
+/* The time that leases, retries and waiting go by: the system's, or one that a test sets. Every
+ * function takes NULL for the system's. */
+typedef struct ci_clock
+{
+    bool is_set;                /* false: the system's, whatever the times below */
+    double unix_s, monotonic_s; /* what a clock shows that is set */
+} ci_clock;
+double ci_clock_read_unix_s(const ci_clock *clock);
+double ci_clock_read_monotonic_s(const ci_clock *clock);
+/* Waits; one that is set goes on by `seconds` at once. */
+void ci_clock_wait(ci_clock *clock, double seconds);
 /* "YYYY-MM-DDTHH:MM:SS" of a UTC time in seconds of MJD (rounded down to n_digit
  * fractional digits); `out` holds >= 32 chars. No time zone is ever asked. */
 void ci_time_iso(char out[32], double time_mjd_s, int n_digit, bool with_z);

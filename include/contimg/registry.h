@@ -36,9 +36,8 @@ typedef struct ci_registry_paths
 typedef struct ci_registry_options
 {
     bool read_only;
-    double busy_s;           /* how long to wait for a lock held by others; 60 */
-    double (*clock)(void *); /* UTC in Unix seconds; NULL: the system's */
-    void *clock_context;
+    double busy_s;   /* how long to wait for a lock held by others; 60 */
+    ci_clock *clock; /* of leases and retries; borrowed, NULL: the system's */
 } ci_registry_options;
 void ci_registry_options_default(ci_registry_options *options);
 
@@ -48,8 +47,9 @@ void ci_registry_options_default(ci_registry_options *options);
  * CI_ERR_NOT_READY: a version newer than known, or locked for longer than busy_s. */
 CI_MUST_CHECK ci_status ci_registry_open(ci_registry **out, const ci_registry_paths *paths,
                                          const ci_registry_options *options);
-void ci_registry_close(ci_registry *registry); /* NULL-safe; rolls back what is open */
-double ci_registry_now(const ci_registry *registry);
+void ci_registry_close(ci_registry *registry);       /* NULL-safe; rolls back what is open */
+double ci_registry_now(const ci_registry *registry); /* UTC in Unix seconds */
+ci_clock *ci_registry_clock(const ci_registry *registry);
 /* The file that is open for `which`; borrowed. */
 const char *ci_registry_path(const ci_registry *registry, ci_registry_database which);
 /* Schema version on disk when opened (0: of the deployed pipeline or new) and as known. */

@@ -21,6 +21,28 @@ double ci_clock_monotonic_s(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+double ci_clock_read_unix_s(const ci_clock *clock)
+{
+    return clock && clock->is_set ? clock->unix_s : ci_clock_unix_s();
+}
+
+double ci_clock_read_monotonic_s(const ci_clock *clock)
+{
+    return clock && clock->is_set ? clock->monotonic_s : ci_clock_monotonic_s();
+}
+
+void ci_clock_wait(ci_clock *clock, double seconds)
+{
+    if (clock && clock->is_set) {
+        clock->unix_s += seconds;
+        clock->monotonic_s += seconds;
+        return;
+    }
+    double whole = floor(seconds);
+    struct timespec pause = {(time_t)whole, (long)(1e9 * (seconds - whole))};
+    nanosleep(&pause, NULL); /* a signal ends it early, so that a stop is seen */
+}
+
 void ci_time_iso(char out[32], double time_mjd_s, int n_digit, bool with_z)
 {
     if (n_digit > 6) n_digit = 6;

@@ -24,7 +24,7 @@ typedef struct attempt
 
 static ci_status renew(attempt *a)
 {
-    a->renewed_s = ci_clock_monotonic_s();
+    a->renewed_s = ci_clock_read_monotonic_s(ci_registry_clock(a->registry));
     return ci_registry_product_renew(a->registry, a->p->id, a->owner->token, a->options->lease_s);
 }
 
@@ -32,8 +32,8 @@ static ci_status renew(attempt *a)
 static ci_status tick(void *context)
 {
     attempt *a = context;
-    if (ci_clock_monotonic_s() - a->renewed_s < a->options->lease_s / 4) return CI_OK;
-    return renew(a);
+    double now_s = ci_clock_read_monotonic_s(ci_registry_clock(a->registry));
+    return now_s - a->renewed_s < a->options->lease_s / 4 ? CI_OK : renew(a);
 }
 
 /* ---- what was there before ------------------------------------------------------------------ */
@@ -215,7 +215,7 @@ ci_status ci_publish_attempt(ci_registry *registry, const ci_registry_product *p
                  .base = -1,
                  .date = -1,
                  .part = -1,
-                 .renewed_s = ci_clock_monotonic_s()};
+                 .renewed_s = ci_clock_read_monotonic_s(ci_registry_clock(registry))};
     ci_status status = steps(&a);
     /* What is left of a failed copy; after a rename there is nothing of that name. */
     if (a.part >= 0 || status != CI_OK) {

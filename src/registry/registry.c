@@ -11,8 +11,12 @@ void ci_registry_options_default(ci_registry_options *options)
 
 double ci_registry_now(const ci_registry *registry)
 {
-    if (registry->options.clock) return registry->options.clock(registry->options.clock_context);
-    return ci_clock_unix_s();
+    return ci_clock_read_unix_s(registry->options.clock);
+}
+
+ci_clock *ci_registry_clock(const ci_registry *registry)
+{
+    return registry->options.clock;
 }
 
 /* ---- opening ------------------------------------------------------------------------ */

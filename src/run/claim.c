@@ -2,7 +2,6 @@
 #include "run/run.h"
 
 #include <string.h>
-#include <unistd.h>
 
 enum
 {
@@ -25,7 +24,7 @@ static ci_status tiles_wait(ci_run *run, const char *const *ids, size_t n)
             return ci_error(CI_ERR_STOPPED, "stopped on request while waiting: %s; run it again",
                             ci_error_text());
         ci_error_clear();
-        sleep(WAIT_S);
+        ci_clock_wait(ci_registry_clock(run->registry), WAIT_S);
     }
 }
 
@@ -130,7 +129,7 @@ static ci_status tell_done(ci_run *run, const char *id, const ci_registry_produc
                            ci_json *group_record)
 {
     bool waits = product->state == CI_PUBLISH_STAGING && product->n_attempt > 0;
-    bool is_due = waits && product->next_try_unix_s <= ci_clock_unix_s();
+    bool is_due = waits && product->next_try_unix_s <= ci_registry_now(run->registry);
     if (is_due && !ci_conf_bool(run->conf, CI_OPT_NO_PUBLISH))
         return ci_run_product_publish(run, id, product->stage_path, group_record);
     if (waits || product->state == CI_PUBLISH_FAILED || product->state == CI_PUBLISH_REFUSED)

@@ -97,7 +97,7 @@ static ci_status register_tile(ci_run *run, const ci_json *tile, const ci_json *
     image_row(ci_json_get(record, "image"), &row);
     row.first_time_mjd_s = ci_json_get_number(tile, "time_mjd_s", NAN);
     row.last_time_mjd_s = row.first_time_mjd_s;
-    row.created_unix_s = ci_clock_unix_s();
+    row.created_unix_s = ci_registry_now(run->registry);
     ci_status status = ci_json_print(&text, gates_json, false);
     row.quality_json = text;
     if (status == CI_OK && strcmp(row.status, "failed") != 0)
@@ -308,7 +308,7 @@ static ci_status register_mosaic(ci_run *run, const ci_run_product *product,
     row.flux_ratio = ci_json_get_number(flux, "median_ratio", NAN);
     row.n_flux_match = (int64_t)ci_json_get_number(flux, "n_match", 0);
     row.first_time_mjd_s = row.last_time_mjd_s = product->time_mjd_s;
-    row.created_unix_s = ci_clock_unix_s();
+    row.created_unix_s = ci_registry_now(run->registry);
     ci_status status = ci_registry_image_files_scan(&row);
     if (status == CI_OK)
         status = ci_registry_mosaic_put(run->registry, &row, product->tile_ids, product->n_tile);
@@ -331,7 +331,7 @@ static ci_status stage(ci_run *run, const ci_run_product *product, const char *m
     bool is_new = false;
     snprintf(row.id, sizeof row.id, "%s", product->group_id);
     snprintf(row.type, sizeof row.type, "mosaic");
-    row.created_unix_s = row.staged_unix_s = ci_clock_unix_s();
+    row.created_unix_s = row.staged_unix_s = ci_registry_now(run->registry);
     return ci_registry_product_stage(run->registry, &row, &is_new);
 }
 

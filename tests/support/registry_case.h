@@ -16,13 +16,8 @@ typedef struct registry_case
     char ingest[320], cal[320], products[320], data[320], backups[320];
     ci_registry_paths paths;
     ci_registry_options options;
-    double now;
+    ci_clock clock;
 } registry_case;
-
-static inline double case_clock(void *context)
-{
-    return ((registry_case *)context)->now;
-}
 
 static inline void case_new(registry_case *c)
 {
@@ -38,9 +33,8 @@ static inline void case_new(registry_case *c)
     c->paths = (ci_registry_paths){c->ingest, c->cal, c->products, c->data, c->backups};
     ci_registry_options_default(&c->options);
     c->options.busy_s = 20;
-    c->options.clock = case_clock;
-    c->options.clock_context = c;
-    c->now = 1769299200; /* 2026-01-25T00:00:00Z */
+    c->options.clock = &c->clock;
+    c->clock = (ci_clock){.is_set = true, .unix_s = 1769299200}; /* 2026-01-25T00:00:00Z */
 }
 
 static inline void case_end(registry_case *c)

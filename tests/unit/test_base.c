@@ -8,6 +8,7 @@
 
 #include "contimg/base.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -116,6 +117,22 @@ static void test_memory(void **state)
     ci_mem_set_budget(0);
     ci_mem_free(a);
     assert_int_equal(ci_mem_now(), before);
+}
+
+/* A clock that a test sets stands still but where it is waited on; NULL is the system's. */
+static void test_set_clock(void **state)
+{
+    (void)state;
+    ci_clock clock = {.is_set = true, .unix_s = 1e9, .monotonic_s = 5};
+    assert_true(ci_clock_read_unix_s(&clock) == 1e9);
+    ci_clock_wait(&clock, 3600);
+    assert_true(ci_clock_read_unix_s(&clock) == 1e9 + 3600);
+    assert_true(ci_clock_read_monotonic_s(&clock) == 3605);
+    clock.is_set = false;
+    assert_true(fabs(ci_clock_read_unix_s(&clock) - ci_clock_unix_s()) < 60);
+    double start_s = ci_clock_read_monotonic_s(NULL);
+    ci_clock_wait(NULL, 0.02);
+    assert_true(ci_clock_read_monotonic_s(NULL) - start_s >= 0.02);
 }
 
 static void test_text(void **state)
@@ -327,12 +344,12 @@ static void test_set(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_status),      cmocka_unit_test(test_error_saved),
-        cmocka_unit_test(test_timer_nests), cmocka_unit_test(test_timer_adds),
-        cmocka_unit_test(test_memory),      cmocka_unit_test(test_text),
-        cmocka_unit_test(test_clock),       cmocka_unit_test(test_files),
-        cmocka_unit_test(test_absolute),    cmocka_unit_test(test_set),
-        cmocka_unit_test(test_json),        cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_log)};
+        cmocka_unit_test(test_status),     cmocka_unit_test(test_error_saved),
+        cmocka_unit_test(test_set_clock),  cmocka_unit_test(test_timer_nests),
+        cmocka_unit_test(test_timer_adds), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_text),       cmocka_unit_test(test_clock),
+        cmocka_unit_test(test_files),      cmocka_unit_test(test_absolute),
+        cmocka_unit_test(test_set),        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_bytes),      cmocka_unit_test(test_log)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

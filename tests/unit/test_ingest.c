@@ -133,11 +133,11 @@ static void test_jittered_names(void **state)
     ci_registry_files *files;
     ci_registry_observation o;
     ingest_new(&t);
-    double now = t.c.now;
+    double now = t.c.clock.unix_s;
     for (int tile = 0; tile < 2; tile++)
         for (int band = 0; band < 16; band++)
             file_make(&t, now + 309 * tile, 15 - band, band % 10, now + 309 * tile);
-    t.c.now += 700;
+    t.c.clock.unix_s += 700;
     scan(&t);
     assert_int_equal(t.report.n_complete, 2);
     assert_int_equal(state_of(&t, now, &o), CI_WORK_PENDING);
@@ -164,16 +164,16 @@ static void test_short(void **state)
     ingest_case t;
     ci_registry_observation o;
     ingest_new(&t);
-    double now = t.c.now;
+    double now = t.c.clock.unix_s;
     for (int band = 0; band < 16; band++) {
         if (band != 3 && band != 7) file_make(&t, now, band, 0, now);
         if (band < 11) file_make(&t, now + 309, band, 0, now);
     }
-    t.c.now = now + 599;
+    t.c.clock.unix_s = now + 599;
     scan(&t);
     assert_int_equal(state_of(&t, now, &o), CI_WORK_COLLECTING);
     assert_false(o.is_ready);
-    t.c.now = now + 601;
+    t.c.clock.unix_s = now + 601;
     OK(ci_ingest_advance(t.registry, &t.options, &t.report));
     assert_int_equal(t.report.n_degraded, 1);
     assert_int_equal(t.report.n_failed, 1);
@@ -187,7 +187,7 @@ static void test_short(void **state)
     file_make(&t, now, 3, 0, now + 601);
     file_make(&t, now + 309, 11, 0, now + 601);
     file_make(&t, now, 0, 5, now + 601); /* the same sub-band under another name */
-    t.c.now = now + 620;
+    t.c.clock.unix_s = now + 620;
     scan(&t);
     assert_int_equal(t.report.n_by_state[CI_FILE_LATE], 2);
     assert_int_equal(t.report.n_by_state[CI_FILE_DUPLICATE], 1);
@@ -211,7 +211,7 @@ static void test_file_states(void **state)
     (void)state;
     ingest_case t;
     ingest_new(&t);
-    double now = t.c.now;
+    double now = t.c.clock.unix_s;
     char name[400], again[400];
     /* An HDF5 superblock (version 0) that says 4096 bytes, with 100 there. */
     char head[100] = "\x89HDF\r\n\x1a\n";
@@ -236,7 +236,7 @@ static void test_file_states(void **state)
     assert_int_equal(rename(name, again), 0);
     for (int band = 0; band < 5; band++)
         file_make(&t, now, band, 0, now + 1);
-    t.c.now += 20;
+    t.c.clock.unix_s += 20;
     scan(&t);
     assert_int_equal(t.report.n_by_state[CI_FILE_USED], 5);
     ci_registry_files *files;
@@ -247,7 +247,7 @@ static void test_file_states(void **state)
     file_make(&t, now, 5, 0, now + 7200);
     scan(&t);
     assert_int_equal(t.report.n_by_state[CI_FILE_GROWING], 1);
-    t.c.now += 11;
+    t.c.clock.unix_s += 11;
     scan(&t);
     assert_int_equal(t.report.n_by_state[CI_FILE_USED], 1);
     /* Of another array: not mixed in. */
@@ -263,17 +263,17 @@ static void test_waits_for_growing(void **state)
     (void)state;
     ingest_case t;
     ingest_new(&t);
-    double now = t.c.now;
+    double now = t.c.clock.unix_s;
     tile_make(&t, now, 13, now);
-    t.c.now = now + 500;
+    t.c.clock.unix_s = now + 500;
     write_text(&t, "2026-01-25T00:00:04_sb13_incomplete.hdf5", "uvh5", 4, now + 499);
     scan(&t);
-    t.c.now = now + 700;
+    t.c.clock.unix_s = now + 700;
     scan(&t);
     ci_registry_observation o;
     state_of(&t, now, &o);
     assert_false(o.is_ready);
-    t.c.now = now + 1101; /* and it stopped growing 600 s ago */
+    t.c.clock.unix_s = now + 1101; /* and it stopped growing 600 s ago */
     scan(&t);
     state_of(&t, now, &o);
     assert_true(o.is_ready && o.is_degraded);
@@ -286,10 +286,10 @@ static void test_passed_over(void **state)
     (void)state;
     ingest_case t;
     ingest_new(&t);
-    double now = t.c.now;
+    double now = t.c.clock.unix_s;
     tile_make(&t, now - 86400, 16, now - 86400);
     tile_make(&t, now, 16, now);
-    t.c.now += 100;
+    t.c.clock.unix_s += 100;
     t.options.since_unix_s = now - 3600;
     scan(&t);
     assert_int_equal(t.report.n_passed_over, 16);
@@ -319,11 +319,11 @@ static void test_windows(void **state)
     (void)state;
     ingest_case t;
     ingest_new(&t);
-    double now = t.c.now;
+    double now = t.c.clock.unix_s;
     /* A night of 25 tiles, all there already. */
     for (int i = 0; i < 25; i++)
         tile_make(&t, now + 309 * i, 16, now + 309 * i);
-    t.c.now = now + 309 * 25;
+    t.c.clock.unix_s = now + 309 * 25;
     scan(&t);
     assert_int_equal(t.report.n_complete, 25);
     ci_registry_groups *g = groups_of(&t);
@@ -344,10 +344,10 @@ static void test_windows(void **state)
     }
     ci_registry_groups_free(g);
     /* Nothing more for 15 minutes: tiles 19 to 25, with their overlap, are a group too. */
-    t.c.now = now + 309 * 24 + 899;
+    t.c.clock.unix_s = now + 309 * 24 + 899;
     scan(&t);
     assert_int_equal(t.report.n_group, 0);
-    t.c.now = now + 309 * 24 + 901;
+    t.c.clock.unix_s = now + 309 * 24 + 901;
     scan(&t);
     assert_int_equal(t.report.n_group, 1);
     g = groups_of(&t);
@@ -369,11 +369,11 @@ static void test_gap_at_head(void **state)
     (void)state;
     ingest_case t;
     ingest_new(&t);
-    double now = t.c.now;
+    double now = t.c.clock.unix_s;
     tile_make(&t, now, 16, now);
     for (int i = 0; i < 10; i++)
         tile_make(&t, now + 3600 + 309 * i, 16, now + 3600 + 309 * i);
-    t.c.now = now + 3600 + 3090 + 30;
+    t.c.clock.unix_s = now + 3600 + 3090 + 30;
     scan(&t);
     ci_registry_groups *g = groups_of(&t);
     assert_int_equal(g->n, 2);
@@ -395,10 +395,10 @@ static void test_gap_in_the_middle(void **state)
     (void)state;
     ingest_case t;
     ingest_new(&t);
-    double now = t.c.now;
+    double now = t.c.clock.unix_s;
     for (int i = 0; i < 8; i++)
         tile_make(&t, now + 309 * i + (i < 5 ? 0 : 3600), 16, now);
-    t.c.now = now + 60; /* long before any silence */
+    t.c.clock.unix_s = now + 60; /* long before any silence */
     scan(&t);
     ci_registry_groups *g = groups_of(&t);
     assert_int_equal(g->n, 1);
@@ -406,7 +406,7 @@ static void test_gap_in_the_middle(void **state)
     assert_true(g->item[0].is_early);
     assert_int_equal(g->item[0].state, CI_WORK_PENDING);
     ci_registry_groups_free(g);
-    t.c.now = now + 1000;
+    t.c.clock.unix_s = now + 1000;
     scan(&t);
     g = groups_of(&t);
     assert_int_equal(g->n, 2);
@@ -423,11 +423,11 @@ static void test_span(void **state)
     for (int k = 0; k < 2; k++) {
         ingest_case t;
         ingest_new(&t);
-        double now = t.c.now, step = k == 0 ? 3600.0 / 11 : 3660.0 / 11;
+        double now = t.c.clock.unix_s, step = k == 0 ? 3600.0 / 11 : 3660.0 / 11;
         t.options.group_size = 12;
         for (int i = 0; i < 12; i++)
             tile_make(&t, now + step * i, 16, now);
-        t.c.now = now + 60;
+        t.c.clock.unix_s = now + 60;
         scan(&t);
         ci_registry_groups *g = groups_of(&t);
         assert_int_equal(g->n, 1);
@@ -443,7 +443,7 @@ static void test_declination_step(void **state)
     (void)state;
     ingest_case t;
     ingest_new(&t);
-    double now = t.c.now;
+    double now = t.c.clock.unix_s;
     for (int i = 0; i < 6; i++) {
         for (int band = 0; band < 16; band++) {
             char name[64], text[100], stamp[32];
@@ -454,7 +454,7 @@ static void test_declination_step(void **state)
             write_text(&t, name, text, strlen(text), now);
         }
     }
-    t.c.now = now + 1000;
+    t.c.clock.unix_s = now + 1000;
     scan(&t);
     ci_registry_groups *g = groups_of(&t);
     assert_int_equal(g->n, 2);
@@ -472,10 +472,10 @@ static void test_holes(void **state)
     for (int n_hole = 2; n_hole <= 3; n_hole++) {
         ingest_case t;
         ingest_new(&t);
-        double now = t.c.now;
+        double now = t.c.clock.unix_s;
         for (int i = 0; i < 10; i++)
             tile_make(&t, now + 309 * i, i >= 3 && i < 3 + n_hole ? 5 : 16, now);
-        t.c.now = now + 601;
+        t.c.clock.unix_s = now + 601;
         scan(&t);
         ci_registry_groups *g = groups_of(&t);
         assert_int_equal(g->n, 1);
@@ -493,16 +493,16 @@ static void test_late_observation(void **state)
     (void)state;
     ingest_case t;
     ingest_new(&t);
-    double now = t.c.now;
+    double now = t.c.clock.unix_s;
     for (int i = 0; i < 9; i++)
         if (i != 4) tile_make(&t, now + 309 * i, 16, now);
-    t.c.now = now + 60;
+    t.c.clock.unix_s = now + 60;
     scan(&t);
     ci_registry_groups *g = groups_of(&t);
     assert_int_equal(g->n, 1); /* 0 to 3; 5 to 8 wait */
     ci_registry_groups_free(g);
     tile_make(&t, now + 309 * 4, 16, now + 61);
-    t.c.now = now + 1000;
+    t.c.clock.unix_s = now + 1000;
     scan(&t);
     g = groups_of(&t);
     assert_int_equal(g->n, 2);
@@ -525,9 +525,9 @@ static void test_eight_scanners(void **state)
     };
     pid_t pids[n_process];
     ingest_new(&t);
-    double now = t.c.now;
+    double now = t.c.clock.unix_s;
     ci_registry_close(t.registry);
-    t.c.now = now + 3600;
+    t.c.clock.unix_s = now + 3600;
     for (int p = 0; p < n_process; p++) {
         pids[p] = fork();
         if (pids[p] != 0) continue;
@@ -588,7 +588,7 @@ static void test_named(void **state)
     static char paths[20][400];
     const char *names[20];
     ingest_new(&t);
-    double now = t.c.now;
+    double now = t.c.clock.unix_s;
     for (int i = 0; i < 10; i++) {
         char stamp[32];
         int tile = i / 5, band = i % 5;
@@ -636,7 +636,7 @@ static void test_named_refused(void **state)
     ci_registry_groups *g;
     char a[400], b[400], c[400], d[400];
     ingest_new(&t);
-    double now = t.c.now;
+    double now = t.c.clock.unix_s;
     file_make(&t, now, 0, 0, now);
     file_make(&t, now, 0, 5, now);
     snprintf(a, sizeof a, "%s/2026-01-25T00:00:00_sb00.hdf5", t.in);
@@ -680,7 +680,7 @@ static void test_real_files(void **state)
     ingest_new(&t);
     t.options.summary = NULL;
     t.options.n_expected = 2;
-    t.c.now = ci_clock_unix_s() + 1000;
+    t.c.clock.unix_s = ci_clock_unix_s() + 1000;
     OK(ci_ingest_scan(t.registry, folder, &t.options, &t.report));
     assert_int_equal(t.report.n_file, 2);
     assert_int_equal(t.report.n_complete, 1);

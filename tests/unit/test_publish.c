@@ -554,7 +554,7 @@ static void test_retry(void **state)
     assert_int_equal(ci_publish_product(t.registry, "g1", &t.options, &r), CI_ERR_NOT_READY);
     assert_int_equal(r.kind, CI_PUBLISH_WAITS);
     assert_non_null(strstr(r.text, "cannot-be"));
-    t.c.now += 61;
+    t.c.clock.unix_s += 61;
     t.options.products_base = t.products;
     OK(ci_publish_product(t.registry, "g1", &t.options, &r));
     OK(ci_registry_attempts_read(t.registry, &attempts, "g1", 0));
@@ -569,7 +569,7 @@ static void test_retry(void **state)
     OK(ci_path_make_folder(date));
     for (int i = 0; i < 3; i++) {
         assert_int_not_equal(ci_publish_product(t.registry, "g2", &t.options, &r), CI_OK);
-        t.c.now += 1000;
+        t.c.clock.unix_s += 1000;
     }
     assert_int_equal(r.kind, CI_PUBLISH_GIVEN_UP);
     assert_int_equal(state_of(&t, "g2"), CI_PUBLISH_FAILED);
@@ -610,7 +610,7 @@ static void test_permission(void **state)
     assert_int_equal(chmod(t.products, 0755), 0);
     OK(publish_case_open(&t));
     assert_int_equal(state_of(&t, "g1"), CI_PUBLISH_STAGING);
-    t.c.now += 100;
+    t.c.clock.unix_s += 100;
     ci_publish_result r;
     OK(ci_publish_product(t.registry, "g1", &t.options, &r));
     publish_end(&t);
@@ -633,7 +633,7 @@ static int on_a_full_disk(publish_case *t)
     snprintf(folder, sizeof folder, "%s/" CASE_DATE, t->products);
     if (n_entries(folder) != 0) return 3; /* no .part is left on a full disk */
     if (mount("tmpfs", t->products, "tmpfs", MS_REMOUNT, "size=10m") != 0) return 4;
-    t->c.now += 100;
+    t->c.clock.unix_s += 100;
     status = ci_publish_product(t->registry, "g1", &t->options, &r);
     published_path(t, "g1", folder);
     if (status != CI_OK || ci_publish_verify(folder) != CI_OK) return 5;
@@ -804,7 +804,7 @@ static void test_lease_lost(void **state)
     assert_int_equal(recovered.n_held, 1);
     assert_int_equal(recovered.n_part, 0); /* of a living owner: left alone */
     assert_true(ci_path_exists(part));
-    t.c.now += 61;
+    t.c.clock.unix_s += 61;
     OK(ci_publish_recover(t.registry, &t.options, &recovered));
     assert_int_equal(recovered.n_finished, 1);
     assert_int_equal(recovered.n_part, 1);
@@ -816,12 +816,6 @@ static void test_lease_lost(void **state)
 }
 
 /* ---- the program that is killed -------------------------------------------------------------- */
-
-static double wall_clock(void *context)
-{
-    (void)context;
-    return ci_clock_unix_s();
-}
 
 static int wrong(const char *what)
 {
@@ -846,7 +840,6 @@ static int act(const char *action, const char *folder)
     snprintf(c->backups, sizeof c->backups, "%s/backups", folder);
     c->paths = (ci_registry_paths){c->ingest, c->cal, c->products, c->data, c->backups};
     ci_registry_options_default(&c->options);
-    c->options.clock = wall_clock;
     ci_status status = publish_case_open(&t);
     if (status != CI_OK) {
         wrong("open");

@@ -147,7 +147,8 @@ static void migrate_case(bool workflow_mosaics, bool registry_in_products)
     OK(ci_registry_open(&registry, &c.paths, &c.options));
     for (int d = 0; d < 4; d++) {
         assert_int_equal(ci_registry_version_found(registry, (ci_registry_database)d), 0);
-        assert_true(ci_registry_migrated_unix_s(registry, (ci_registry_database)d) == c.now);
+        assert_true(ci_registry_migrated_unix_s(registry, (ci_registry_database)d) ==
+                    c.clock.unix_s);
         OK(ci_registry_verify(registry, (ci_registry_database)d));
         sqlite3 *db = raw_open(paths[d]);
         for (int i = 0; i < n[d]; i++) {
@@ -527,28 +528,29 @@ static void test_groups(void **state)
     case_new(&c);
     OK(ci_registry_open(&registry, &c.paths, &c.options));
     for (int i = 0; i < 6; i++)
-        observation_make(registry, c.now + 309 * i, ids[i]);
-    OK(group_make(registry, 3, ids, 0, c.now, id, &is_new));
+        observation_make(registry, c.clock.unix_s + 309 * i, ids[i]);
+    OK(group_make(registry, 3, ids, 0, c.clock.unix_s, id, &is_new));
     assert_true(is_new);
     /* The known answer: sha256 of the three ids, microseconds of the first. */
     char hex[CI_SHA256_HEX], text[400], wanted[CI_REGISTRY_ID];
     snprintf(text, sizeof text, "%s\n%s\n%s", ids[0], ids[1], ids[2]);
     OK(ci_sha256_bytes(hex, text, strlen(text)));
-    snprintf(wanted, sizeof wanted, "%.12s_%.0f000000", hex, c.now);
+    snprintf(wanted, sizeof wanted, "%.12s_%.0f000000", hex, c.clock.unix_s);
     assert_string_equal(id, wanted);
     /* Again: the same group, nothing new. */
-    OK(group_make(registry, 3, ids, 0, c.now, again, &is_new));
+    OK(group_make(registry, 3, ids, 0, c.clock.unix_s, again, &is_new));
     assert_string_equal(id, again);
     assert_false(is_new);
     /* New twice is refused, and leaves nothing behind. */
-    assert_int_equal(group_make(registry, 2, &ids[2], 0, c.now + 618, again, &is_new),
+    assert_int_equal(group_make(registry, 2, &ids[2], 0, c.clock.unix_s + 618, again, &is_new),
                      CI_ERR_INPUT);
     OK(ci_registry_observation_is_needed(registry, ids[0], &needed));
     assert_true(needed); /* its group is not made */
     /* Overlap once, not twice. */
-    OK(group_make(registry, 3, &ids[1], 2, c.now + 309, again, &is_new));
+    OK(group_make(registry, 3, &ids[1], 2, c.clock.unix_s + 309, again, &is_new));
     assert_true(is_new);
-    assert_int_equal(group_make(registry, 2, &ids[2], 1, c.now, again, &is_new), CI_ERR_INPUT);
+    assert_int_equal(group_make(registry, 2, &ids[2], 1, c.clock.unix_s, again, &is_new),
+                     CI_ERR_INPUT);
 
     ci_registry_groups *groups;
     OK(ci_registry_groups_ready(registry, &groups));
@@ -628,7 +630,7 @@ static void test_thousand_groups(void **state)
     OK(ci_registry_open(&registry, &c.paths, &c.options));
     OK(ci_registry_begin(registry, CI_DB_INGEST));
     for (int i = 0; i < n_group; i++)
-        observation_make(registry, c.now + 1e-3 * i, ids[i]);
+        observation_make(registry, c.clock.unix_s + 1e-3 * i, ids[i]);
     OK(ci_registry_end(registry, CI_DB_INGEST, CI_OK));
     ci_registry_close(registry);
     pid_t pids[n_process];
@@ -641,7 +643,8 @@ static void test_thousand_groups(void **state)
         for (int i = first; i < first + n_group / 4; i++) {
             bool is_new;
             char id[CI_REGISTRY_ID];
-            if (group_make(registry, 1, &ids[i], 0, c.now + 1e-3 * i, id, &is_new) != CI_OK)
+            if (group_make(registry, 1, &ids[i], 0, c.clock.unix_s + 1e-3 * i, id, &is_new) !=
+                CI_OK)
                 _exit(253);
             n_new += is_new;
         }
@@ -853,10 +856,10 @@ static void test_publish_state(void **state)
         if (i == 2) break;
         OK(ci_registry_product_claim(registry, "g1", false, 60, &claim, &other));
         assert_int_equal(claim, CI_CLAIM_WAIT);
-        c.now += i == 0 ? 59 : 119;
+        c.clock.unix_s += i == 0 ? 59 : 119;
         OK(ci_registry_product_claim(registry, "g1", false, 60, &claim, &other));
         assert_int_equal(claim, CI_CLAIM_WAIT);
-        c.now += 2;
+        c.clock.unix_s += 2;
     }
     OK(ci_registry_product_claim(registry, "g1", false, 60, &claim, &other));
     assert_int_equal(claim, CI_CLAIM_FAILED);
@@ -865,12 +868,12 @@ static void test_publish_state(void **state)
     assert_int_equal(claim, CI_CLAIM_TAKEN);
     OK(ci_registry_product_fail(registry, "g1", owner.token, "again", 60, 3, &after));
     assert_int_equal(after, CI_PUBLISH_STAGING);
-    c.now -= 3600;
+    c.clock.unix_s -= 3600;
     OK(ci_registry_product_claim(registry, "g1", false, 60, &claim, &owner));
     assert_int_equal(claim, CI_CLAIM_TAKEN);
     /* The lease runs out while its owner lives: another takes it over, the first is told. */
     OK(ci_registry_product_renew(registry, "g1", owner.token, 60));
-    c.now += 61;
+    c.clock.unix_s += 61;
     OK(ci_registry_product_take_over(registry, "g1", 60, &other, &taken));
     assert_true(taken);
     assert_int_equal(
