@@ -4,9 +4,10 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 
 import numpy as np
+
+from checks import scratch
 
 C = 299792458.0
 FINE_HZ = 0.25e9 / 8192
@@ -32,7 +33,7 @@ def need_contimg():
 
 def simulate(*options, ranks=1, check=True):
     """Runs contimg-sim into a fresh folder; gives (folder, process)."""
-    folder = tempfile.mkdtemp(prefix="contimg-sim-")
+    folder = scratch("sim")
     command = [os.path.join(source, "tests/mpirun.sh"), str(ranks), program, "--out", folder]
     result = subprocess.run(command + [str(o) for o in options], capture_output=True, text=True)
     if check and result.returncode != 0:

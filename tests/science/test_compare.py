@@ -1,18 +1,17 @@
 """contimg-compare passes lists that are right and refuses each kind of wrong one (exit 7)."""
 import json
 import os
-import shutil
 import subprocess
-import tempfile
 
 import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
 
+from checks import check, scratch
 import sim_support as sim
 
 program = os.path.join(sim.build, "bin/contimg-compare")
-folder = tempfile.mkdtemp(prefix="contimg-compare-")
+folder = scratch("compare")
 rng = np.random.default_rng(4)
 BEAM, FREQ, N = 40.0, 1.405e9, 1200
 header = fits.Header()
@@ -44,7 +43,7 @@ true = flux * (FREQ / 1.4e9) ** index
 good = true + err * rng.normal(size=len(ra)) + 0.01 * true * rng.normal(size=len(ra))
 
 
-def check(label, expected, text, found=good, keep=slice(None), extra=()):
+def compared(label, expected, text, found=good, keep=slice(None), extra=()):
     with open(f"{folder}/sources.csv", "w") as f:
         f.write("name,ra_deg,dec_deg,ra_err_arcsec,dec_err_arcsec,peak_jy,peak_err_jy,flux_jy,flux_err_jy\n")
         for i in np.arange(len(ra))[keep]:
@@ -54,13 +53,13 @@ def check(label, expected, text, found=good, keep=slice(None), extra=()):
     result = subprocess.run([program, "--product", folder, "--truth", f"{folder}/truth.csv", "--top", "3"],
                             capture_output=True, text=True)
     wrong = [line for line in result.stdout.splitlines() if line.startswith("WRONG")]
-    assert result.returncode == expected, (label, result.returncode, result.stdout, result.stderr)
-    assert (text is None and not wrong) or any(text in line for line in wrong), (label, result.stdout)
+    check(result.returncode == expected, label, result.returncode, result.stdout, result.stderr)
+    check((text is None and not wrong) or any(text in line for line in wrong), label, result.stdout)
     print(f"{label}: exit {result.returncode}", wrong)
     return result.stdout
 
 
-out = check("right", 0, None)
+out = compared("right", 0, None)
 # how many count, by plain arithmetic on pixels
 n = int(out.split("isolated sources above 10 sigma:")[1].split()[0])
 expected = 0
@@ -68,21 +67,21 @@ for i in range(156):
     s = np.hypot(*(pixel - pixel[i]).T) * 10
     s[i] = 1e9
     expected += s.min() > 2 * BEAM and true[i] > 10 * sigma[i]
-assert n == expected, (n, expected)
-check("5 % too bright", 7, "median deviation", found=good * 1.05)
-check("incomplete", 7, "found", keep=slice(0, 140))
+check(n == expected, n, expected)
+compared("5 % too bright", 7, "median deviation", found=good * 1.05)
+compared("incomplete", 7, "found", keep=slice(0, 140))
 blind = [(ra[20 + k] + 0.04, dec[20 + k] + 0.04, 0.02) for k in range(4)]
-check("false ones", 7, "false among", extra=blind)
+compared("false ones", 7, "false among", extra=blind)
 outlier = good.copy()
 outlier[np.argmax(np.where(np.arange(len(ra)) > 5, flux, 0)[:156])] *= 1.2
-check("one outlier", 7, "largest deviation", found=outlier)
-check("errors too small", 7, "rms deviation", found=true + 1.8 * (good - true))
-check("errors too large", 7, "rms deviation", found=true + 0.5 * (good - true))
-check("none", 7, "found", keep=slice(0, 0))
+compared("one outlier", 7, "largest deviation", found=outlier)
+compared("errors too small", 7, "rms deviation", found=true + 1.8 * (good - true))
+compared("errors too large", 7, "rms deviation", found=true + 0.5 * (good - true))
+compared("none", 7, "found", keep=slice(0, 0))
 for arguments, code in ((["--prodct", "x"], 2), (["--product", folder], 2),
                         (["--product", "/nowhere", "--truth", f"{folder}/truth.csv"], 3)):
     result = subprocess.run([program, *arguments], capture_output=True, text=True)
-    assert result.returncode == code and result.stderr.count("\n") == 1, (arguments, result)
+    check(result.returncode == code and result.stderr.count("\n") == 1, arguments, result)
 
 # The run's report and the line of numbers for bench.
 report = {"schema": "contimg-report-1", "run": "r1", "version": "v", "host": "h", "n_rank": 2, "started": "t",
@@ -94,15 +93,14 @@ report = {"schema": "contimg-report-1", "run": "r1", "version": "v", "host": "h"
           "groups": [{"tiles": [{"id": "a", "state": "passed", "image": {"rms_jy": 3e-4, "thermal_jy": 2e-4}}]}]}
 with open(f"{folder}/report.json", "w") as f:
     json.dump(report, f)
-check("right again", 0, None)
+compared("right again", 0, None)
 for _ in range(2):
     result = subprocess.run([program, "--product", folder, "--truth", f"{folder}/truth.csv", "--report",
                              f"{folder}/report.json", "--append", f"{folder}/lines"], capture_output=True, text=True)
-    assert result.returncode == 0, result
+    check(result.returncode == 0, result)
 with open(f"{folder}/lines") as f:
     lines = [json.loads(line) for line in f]
-assert len(lines) == 2 and lines[0] == lines[1]
-assert lines[0]["stage_seconds"] == {"image": 3.5, "mosaic": 0.25} and lines[0]["seconds"] == 9.5
-assert lines[0]["tiles"][0]["rms_jy"] == 3e-4 and lines[0]["found_against_true"]["n_bright"] == n
-assert "ratio 1.500" in result.stdout
-shutil.rmtree(folder)
+check(len(lines) == 2 and lines[0] == lines[1])
+check(lines[0]["stage_seconds"] == {"image": 3.5, "mosaic": 0.25} and lines[0]["seconds"] == 9.5)
+check(lines[0]["tiles"][0]["rms_jy"] == 3e-4 and lines[0]["found_against_true"]["n_bright"] == n)
+check("ratio 1.500" in result.stdout)

@@ -5,10 +5,10 @@ image`, one source at a time, at two declinations."""
 import os
 import subprocess
 import sys
-import tempfile
 
 import numpy as np
 
+from checks import check, scratch
 from sim_support import files_of, need_contimg, simulate, skip, source, truth_of
 
 contimg = need_contimg()
@@ -24,11 +24,11 @@ CELL, SIZE = 8.0, 1200
 
 
 def image(files, *options, ranks=1):
-    prefix = os.path.join(tempfile.mkdtemp(prefix="contimg-image-"), "x.")
+    prefix = os.path.join(scratch("image"), "x.")
     command = [os.path.join(source, "tests/mpirun.sh"), str(ranks), contimg, "image", *files, "--out", prefix,
                "--size", str(SIZE), "--cell-arcsec", str(CELL), *options]
     result = subprocess.run(command, capture_output=True, text=True)
-    assert result.returncode == 0, f"{' '.join(command)}: {result.stderr}"
+    check(result.returncode == 0, f"{' '.join(command)}: {result.stderr}")
     return prefix
 
 
@@ -48,8 +48,8 @@ def field_centre(dec):
     return one["ra_deg"], one["dec_deg"]
 
 
-def check(dec, east, north, ra0, dec0):
-    folder = tempfile.mkdtemp(prefix="contimg-test-")
+def check_quadrant(dec, east, north, ra0, dec0):
+    folder = scratch("test")
     ra, de = ra0 + east / np.cos(np.radians(dec0)), dec0 + north
     catalogue = os.path.join(folder, "one.csv")
     with open(catalogue, "w") as f:
@@ -65,18 +65,18 @@ def check(dec, east, north, ra0, dec0):
     px, py = WCS(header).celestial.all_world2pix(ra, de, 0)
     print(f"dec {dec:g}: {east:+.2f} {north:+.2f} deg: found ({x:.4f}, {y:.4f}), astropy ({px:.4f}, {py:.4f}), "
           f"off by {x - px:+.4f} {y - py:+.4f} pixels, {peak:.5f} Jy")
-    assert abs(x - px) < 0.01 and abs(y - py) < 0.01
-    assert abs(peak / 2.5 - 1) < 1e-3
-    assert (px < SIZE / 2) == (east > 0) and (py > SIZE / 2) == (north > 0)
-    assert header["BUNIT"] == "Jy/beam" and header["CTYPE1"] == "RA---SIN" and header["CDELT1"] < 0
-    assert 1.2e9 < header["RESTFRQ"] < 1.6e9 and header["BMAJ"] >= header["BMIN"] > 0
+    check(abs(x - px) < 0.01 and abs(y - py) < 0.01)
+    check(abs(peak / 2.5 - 1) < 1e-3)
+    check((px < SIZE / 2) == (east > 0) and (py > SIZE / 2) == (north > 0))
+    check(header["BUNIT"] == "Jy/beam" and header["CTYPE1"] == "RA---SIN" and header["CDELT1"] < 0)
+    check(1.2e9 < header["RESTFRQ"] < 1.6e9 and header["BMAJ"] >= header["BMIN"] > 0)
 
 
 def main():
     for dec in (16.15, 62.0):
         ra0, dec0 = field_centre(dec)
         for east, north in ((1.1, 0.9), (-1.05, 1.15), (-0.7, -1.2), (1.2, -0.35)):
-            check(dec, east, north, ra0, dec0)
+            check_quadrant(dec, east, north, ra0, dec0)
 
 
 main()

@@ -12,6 +12,7 @@ import warnings
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
 import h5py
 import numpy as np
+from checks import check
 import uvh5_support as u
 
 driver = os.path.join(u.build, "tests/test_inspect_driver")
@@ -25,11 +26,11 @@ def inspect(path, code=0):
     """(text, facts) of both forms, which end alike."""
     text = subprocess.run([driver, path], capture_output=True, text=True)
     found = subprocess.run([driver, "--json", path], capture_output=True, text=True)
-    assert text.returncode == code and found.returncode == code, (path, text, found)
+    check(text.returncode == code and found.returncode == code, path, text, found)
     facts = json.loads(found.stdout)
-    assert facts["usable"] == (code == 0), facts
+    check(facts["usable"] == (code == 0), facts)
     if code != 0:
-        assert text.stdout == "" and facts["reason"] in text.stderr, text
+        check(text.stdout == "" and facts["reason"] in text.stderr, text)
     return text.stdout, facts
 
 
@@ -38,26 +39,26 @@ for path in sorted(glob.glob(f"{u.data}/uvh5_*/*.uvh5") + glob.glob(f"{u.data}/r
                    + glob.glob(f"{u.data}/synthetic/**/*5", recursive=True)):
     if "transpose" in path:
         text, facts = inspect(path, code=3)
-        assert "axes swapped" in facts["reason"]
+        check("axes swapped" in facts["reason"])
         continue
     text, facts = inspect(path)
-    assert facts["kind"] == "UVH5" and facts["n_visibility"] > 0
-    assert max(len(line) for line in text.splitlines()) < 180, path
+    check(facts["kind"] == "UVH5" and facts["n_visibility"] > 0)
+    check(max(len(line) for line in text.splitlines()) < 180, path)
     n += 1
 print(f"{n} UVH5 files")
 
 text, f = inspect(f"{u.data}/synthetic/dsa110_like/2022-02-15T03:34:30_sb00.hdf5")
-assert f["phasing"] == "meridian" and abs(f["meridian_dec_deg"] - 16.27) < 1e-9, f
-assert f["n_antenna"] == 12 and f["n_antenna_telescope"] == 117 and f["diameter_m"] == 4.65
-assert f["n_baseline"] == 66 and f["n_autocorrelation"] == 12 and f["flagged"] == 0
-assert f["first_time"] == "2022-02-15T03:34:36.442Z" and f["polarisations"] == ["XX", "YY"]
-assert np.allclose(f["windows"][0]["freq_hz"], [1487168579.1015625, 1498643188.4765625], atol=1)
-assert "the meridian at apparent declination +16.27000 deg" in text and f["odd"] == []
+check(f["phasing"] == "meridian" and abs(f["meridian_dec_deg"] - 16.27) < 1e-9, f)
+check(f["n_antenna"] == 12 and f["n_antenna_telescope"] == 117 and f["diameter_m"] == 4.65)
+check(f["n_baseline"] == 66 and f["n_autocorrelation"] == 12 and f["flagged"] == 0)
+check(f["first_time"] == "2022-02-15T03:34:36.442Z" and f["polarisations"] == ["XX", "YY"])
+check(np.allclose(f["windows"][0]["freq_hz"], [1487168579.1015625, 1498643188.4765625], atol=1))
+check("the meridian at apparent declination +16.27000 deg" in text and f["odd"] == [])
 text, f = inspect(f"{u.data}/real_sky/mwa_puppis_a.uvh5")
-assert f["units"] == "Jy" and 0.21 < f["flagged"] < 0.23 and f["n_antenna"] == 72
-assert np.allclose(f["centre_deg"], [125.0, -42.75], atol=1e-4)
+check(f["units"] == "Jy" and 0.21 < f["flagged"] < 0.23 and f["n_antenna"] == 72)
+check(np.allclose(f["centre_deg"], [125.0, -42.75], atol=1e-4))
 text, f = inspect(f"{u.data}/uvh5_sim/uvd_bad_chan_width.uvh5")
-assert "all visibilities are exactly 0" in text and f["exact_zero"] == 1
+check("all visibilities are exactly 0" in text and f["exact_zero"] == 1)
 # Not one finite sample is another fault than zeros; so is a mixture.
 with tempfile.TemporaryDirectory() as folder:
     for part, words in ((slice(None), "no visibility is a finite number"),
@@ -67,19 +68,19 @@ with tempfile.TemporaryDirectory() as folder:
         with h5py.File(path, "r+") as file:
             file["Data/visdata"][part] = np.nan
         text, f = inspect(path)
-        assert words in text and "all visibilities are exactly 0" not in text, text
-        assert any(words in odd for odd in f["odd"]) and f["not_finite"] > 0, f
+        check(words in text and "all visibilities are exactly 0" not in text, text)
+        check(any(words in odd for odd in f["odd"]) and f["not_finite"] > 0, f)
 text, f = inspect(f"{u.data}/uvh5_real/zen.2457698.40355.xx.HH.uvcAA.uvh5")
-assert any("by up to 33.7 m" in odd for odd in f["odd"])
+check(any("by up to 33.7 m" in odd for odd in f["odd"]))
 text, f = inspect(f"{u.data}/uvh5_real/mwa_integration_time.uvh5")
-assert any("451 of 451 rows have ant1 > ant2" in odd for odd in f["odd"])
+check(any("451 of 451 rows have ant1 > ant2" in odd for odd in f["odd"]))
 text, f = inspect(f"{u.data}/uvh5_real/ata.LoA.C0352.uvh5_60647_62965_9760406_3c286_0001.uvh5")
-assert not f["nsamples_usable"] and any("nsamples" in odd for odd in f["odd"])
+check(not f["nsamples_usable"] and any("nsamples" in odd for odd in f["odd"]))
 
 text, f = inspect(f"{u.data}/real_sky/reference/mwa_puppis_a.XX.dirty.fits")
-assert f["kind"] == "FITS" and (f["n_x"], f["n_y"]) == (512, 512)
-assert abs(f["value"][1] - 15.7022) < 1e-3 and "greatest at pixel 233, 246 (from 1)" in text
-assert abs(f["cell_arcsec"] - 120) < 1e-9
+check(f["kind"] == "FITS" and (f["n_x"], f["n_y"]) == (512, 512))
+check(abs(f["value"][1] - 15.7022) < 1e-3 and "greatest at pixel 233, 246 (from 1)" in text)
+check(abs(f["cell_arcsec"] - 120) < 1e-9)
 
 with tempfile.TemporaryDirectory() as folder:
     warnings.simplefilter("ignore")
@@ -96,16 +97,16 @@ with tempfile.TemporaryDirectory() as folder:
     cal.write_calh5(path, run_check=False)
     text, f = inspect(path)
     flagged = np.asarray(cal.flag_array).mean()
-    assert f["kind"] == "CalH5" and f["n_time"] == cal.Ntimes and f["n_channel"] == cal.Nfreqs
+    check(f["kind"] == "CalH5" and f["n_time"] == cal.Ntimes and f["n_channel"] == cal.Nfreqs)
     good = np.abs(cal.gain_array)[~cal.flag_array]
-    assert abs(f["median_amplitude"] / np.median(good) - 1) < 1e-6, (f, np.median(good))
-    assert np.allclose(f["amplitude"], [good.min(), good.max()], rtol=1e-6)
+    check(abs(f["median_amplitude"] / np.median(good) - 1) < 1e-6, f, np.median(good))
+    check(np.allclose(f["amplitude"], [good.min(), good.max()], rtol=1e-6))
     for name, content, part in (("empty.uvh5", b"", "empty file"), ("text.fits", b"hello", "neither"),
                                 ("a_incomplete.hdf5", open(path, "rb").read(), "_incomplete")):
         other = os.path.join(folder, name)
         with open(other, "wb") as out:
             out.write(content)
-        assert part in inspect(other, code=3)[1]["reason"], name
-    assert "folder" in inspect(folder, code=3)[1]["reason"]
-    assert "No such file" in inspect(os.path.join(folder, "no"), code=3)[1]["reason"]
+        check(part in inspect(other, code=3)[1]["reason"], name)
+    check("folder" in inspect(folder, code=3)[1]["reason"])
+    check("No such file" in inspect(os.path.join(folder, "no"), code=3)[1]["reason"])
 print("UVH5, CalH5, FITS and what is none of them: facts and reasons as they should be")

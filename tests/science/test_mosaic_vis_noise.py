@@ -6,13 +6,13 @@ statistics of docs/science.md, its places within their errors, pooled over the s
 import json
 import os
 import subprocess
-import sys
 import warnings
 
 import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS, FITSFixedWarning
 
+from checks import attempt, check
 import mosaic_vis as mv
 import sim_support as sim
 
@@ -62,7 +62,7 @@ def compare_fluxes(label, pairs):
     pull = (a - b) / np.sqrt(ea ** 2 + eb ** 2 + (0.01 * a) ** 2)
     print(f"{label}: {len(pull)} pairs, median difference {np.median(pull):+.2f} sigma, rms {np.std(pull):.2f}, "
           f"greatest {np.abs(pull).max():.2f}, median ratio {np.median(a / b):.4f}")
-    assert len(pull) >= 100 and abs(np.median(pull)) < 0.3 and np.std(pull) < 1.3 and np.abs(pull).max() < 5, label
+    check(len(pull) >= 100 and abs(np.median(pull)) < 0.3 and np.std(pull) < 1.3 and np.abs(pull).max() < 5, label)
 
 
 def check_tiles(product, sources, pairs):
@@ -80,17 +80,17 @@ def check_tiles(product, sources, pairs):
             bright = [v for v, e in seen] + [s[0]]
             print(f"bright source, true {flux:.4f} Jy: ratio " + ", ".join(f"{v / flux:.4f}" for v in bright)
                   + " (tiles, mosaic)")
-            assert len(seen) >= 3, "the bright source is not in three tiles"
-            assert np.abs(np.array(bright) / flux - 1).max() < 0.01, "bright source"
+            check(len(seen) >= 3, "the bright source is not in three tiles")
+            check(np.abs(np.array(bright) / flux - 1).max() < 0.01, "bright source")
             continue
         if s is None or not np.isfinite(noise[y, x]) or flux < 10 * noise[y, x]:
             continue
         pairs[0].extend((*p, *q) for p, q in zip(seen, seen[1:]))
         pairs[1].extend((*p, s[0], 0.0) for p in seen)
-    assert bright
+    check(bright)
     ratios = [t["image"]["rms_jy"] / t["image"]["thermal_jy"] for t in tiles]
     print("rms over thermal:", " ".join(f"{r:.3f}" for r in ratios))
-    assert max(ratios) < 1.2, "tiles are above their thermal noise"
+    check(max(ratios) < 1.2, "tiles are above their thermal noise")
 
 
 def check_noise(product, sources):
@@ -106,7 +106,7 @@ def check_noise(product, sources):
     rms = 1.4826 * np.median(np.abs(ratio - np.median(ratio)))
     print(f"rms over noise map: {rms:.4f} in {free.sum()} pixels without sources, least noise "
           f"{np.nanmin(noise) * 1e3:.3f} mJy/beam")
-    assert 0.95 < rms < 1.05, "noise map"
+    check(0.95 < rms < 1.05, "noise map")
 
 
 def check_list(statistics):
@@ -119,8 +119,8 @@ def check_list(statistics):
     worst = max(abs(s["worst_sigma"]) for s in statistics)
     print(f"source lists: {found} of {n} found, {false} of {detections} false, median {median:+.2f} sigma, rms "
           f"{rms:.2f}, greatest {worst:.2f}")
-    assert n >= 100 and found >= 0.99 * n and false <= 0.01 * detections, "source list"
-    assert abs(median) < 0.3 and 0.8 < rms < 1.3 and worst < 5, "fluxes of the source list"
+    check(n >= 100 and found >= 0.99 * n and false <= 0.01 * detections, "source list")
+    check(abs(median) < 0.3 and 0.8 < rms < 1.3 and worst < 5, "fluxes of the source list")
 
 
 def check_places(pulls):
@@ -128,7 +128,7 @@ def check_places(pulls):
     for name, pull in zip(("right ascension", "declination"), np.array(pulls).T):
         rms, worst = np.sqrt(np.mean(pull ** 2)), np.abs(pull).max()
         print(f"{name}: {len(pull)} sources, median {np.median(pull):+.2f} sigma, rms {rms:.2f}, greatest {worst:.2f}")
-        assert len(pull) >= 500 and abs(np.median(pull)) < 0.3 and 0.8 < rms < 1.3 and worst < 5, name
+        check(len(pull) >= 500 and abs(np.median(pull)) < 0.3 and 0.8 < rms < 1.3 and worst < 5, name)
 
 
 def places_of(product, sources):
@@ -152,16 +152,7 @@ def statistics_of(product, folder):
         return json.loads(f.read())["found_against_true"]
 
 
-faults, statistics, pairs, places = [], [], ([], []), []
-
-
-def attempt(check, *arguments):
-    try:
-        check(*arguments)
-    except AssertionError as error:
-        faults.append(str(error))
-
-
+statistics, pairs, places = [], ([], []), []
 for seed in SEEDS:
     folder, _ = sim.simulate(*mv.SMALL, *mv.CORE, "--tiles", 4, "--start", "2026-01-25T04:00:00", "--dec", 33,
                              "--seed", seed, "--calibrator", f"BRIGHT,67.6571,32.9416,{BRIGHT},{INDEX}", "--random",
@@ -173,7 +164,7 @@ for seed in SEEDS:
     attempt(check_tiles, product, sources, pairs)
     attempt(check_noise, product, sources)
     places.extend(places_of(product, sources))
-    if "--keep" in sys.argv:
+    if "CONTIMG_TEST_KEEP" in os.environ:
         print(folder, product.path)
     else:
         mv.clean_up(folder, os.path.dirname(product.staging))
@@ -181,4 +172,3 @@ attempt(compare_fluxes, "tile against next tile", pairs[0])
 attempt(compare_fluxes, "tile against mosaic", pairs[1])
 attempt(check_list, statistics)
 attempt(check_places, places)
-assert not faults, faults

@@ -8,6 +8,7 @@ import warnings
 import h5py
 import numpy as np
 
+from checks import check
 import sim_support as sim
 
 FULL_SIZE = 145348600  # of each sub-band of 210 real dumps
@@ -103,44 +104,44 @@ def order(path):
 def compare(path, other):
     mine, theirs = structure(path), structure(other)
     for a, b in zip(mine, theirs):
-        assert a == b, f"contimg-sim {a}\nwriter      {b}"
-    assert len(mine) == len(theirs)
+        check(a == b, f"contimg-sim {a}\nwriter      {b}")
+    check(len(mine) == len(theirs))
     return len(mine)
 
 
 # A full sub-band, without sky: size, types, chunks.
 folder, _ = sim.simulate("--sub-bands", "3")
 names = sim.files_of(folder)
-assert [os.path.basename(n) for n in names] == [f"2026-01-25T00:00:10_sb{k:02d}.hdf5" for k in range(3)]
+check([os.path.basename(n) for n in names] == [f"2026-01-25T00:00:10_sb{k:02d}.hdf5" for k in range(3)])
 for name in names:
-    assert os.path.getsize(name) == FULL_SIZE, (name, os.path.getsize(name))
+    check(os.path.getsize(name) == FULL_SIZE, name, os.path.getsize(name))
 with h5py.File(names[0], "r") as f:
     chunks = {n: f["Data"][n].chunks for n in f["Data"]}
-    assert chunks == {"visdata": (128, 1, 12, 1), "flags": (256, 1, 24, 1),
-                      "nsamples": (256, 1, 12, 1)}, chunks
-    assert f["Header/uvw_array"].chunks == (512, 3) and f["Header/ant_1_array"].chunks == (1024,)
+    check(chunks == {"visdata": (128, 1, 12, 1), "flags": (256, 1, 24, 1),
+                      "nsamples": (256, 1, 12, 1)}, chunks)
+    check(f["Header/uvw_array"].chunks == (512, 3) and f["Header/ant_1_array"].chunks == (1024,))
     freq = f["Header/freq_array"][0]
-    assert abs(freq[0] - 1498.643188e6) < 1 and abs(freq[-1] - 1487.168579e6) < 1
-    assert f["Header/integration_time"][0] == 12.884902000427246
-    assert (f["Data/nsamples"][::1000] == 96).all() and not f["Data/flags"][::1000].any()
-    assert f["Header/Nblts"][()] == 24 * 4656 == f["Header/ant_1_array"].shape[0]
+    check(abs(freq[0] - 1498.643188e6) < 1 and abs(freq[-1] - 1487.168579e6) < 1)
+    check(f["Header/integration_time"][0] == 12.884902000427246)
+    check((f["Data/nsamples"][::1000] == 96).all() and not f["Data/flags"][::1000].any())
+    check(f["Header/Nblts"][()] == 24 * 4656 == f["Header/ant_1_array"].shape[0])
     time = f["Header/time_array"][::4656]
-    assert np.allclose(np.diff(time) * 86400, 12.884901888, atol=1e-4)
-    assert f["Header/Nants_data"][()] == 96
+    check(np.allclose(np.diff(time) * 86400, 12.884901888, atol=1e-4))
+    check(f["Header/Nants_data"][()] == 96)
     active = {int(a) + 1 for a in np.unique(f["Header/ant_1_array"][:4656])}
-    assert active == set(range(1, 117)) - {10, 21, 22, 23} - set(range(52, 68)), active
+    check(active == set(range(1, 117)) - {10, 21, 22, 23} - set(range(52, 68)), active)
     # triangle order over the correlator's list
     ant1, ant2 = f["Header/ant_1_array"][:6], f["Header/ant_2_array"][:6]
     o = [ant1[0], ant2[1], ant2[3]]
-    assert list(ant1) == [o[0], o[0], o[1], o[0], o[1], o[2]]
-    assert list(ant2) == [o[0], o[1], o[1], o[2], o[2], o[2]]
+    check(list(ant1) == [o[0], o[0], o[1], o[0], o[1], o[2]])
+    check(list(ant2) == [o[0], o[1], o[1], o[2], o[2], o[2]])
 print("full sub-band:", FULL_SIZE, "bytes, chunks", chunks)
 
 other = os.path.join(folder, "replay.h5")
 replay(other, 96, 24, 48)
 print("full size:", compare(names[1], other), "objects alike")
 if h5py.version.hdf5_version_tuple < (1, 13):
-    assert os.path.getsize(other) == FULL_SIZE
+    check(os.path.getsize(other) == FULL_SIZE)
 shutil.rmtree(folder)
 
 # Other sizes: the chunk rule holds too.
@@ -150,7 +151,7 @@ for n_ant, n_time, n_chan in ((12, 4, 48), (30, 3, 16), (5, 2, 384), (3, 1, 1)):
     other = os.path.join(folder, "replay.h5")
     replay(other, n_ant, n_time, n_chan)
     n = compare(sim.files_of(folder)[0], other)
-    assert order(sim.files_of(folder)[0]) == order(other)
+    check(order(sim.files_of(folder)[0]) == order(other))
     print(f"{n_ant} antennas, {n_time} integrations, {n_chan} channels: {n} objects alike, same order")
     shutil.rmtree(folder)
 
@@ -161,13 +162,13 @@ folder, _ = sim.simulate("--stations", 12, "--sub-bands", 1, "--integrations", 4
 mine = sim.files_of(folder)[0]
 if os.path.exists(sample):
     with h5py.File(sample, "r") as f, h5py.File(mine, "r") as g:
-        assert sorted(f["Header"]) == sorted(g["Header"])
-        assert sorted(f["Header/extra_keywords"]) == sorted(g["Header/extra_keywords"])
+        check(sorted(f["Header"]) == sorted(g["Header"]))
+        check(sorted(f["Header/extra_keywords"]) == sorted(g["Header/extra_keywords"]))
         for name in ("Data/visdata", "Data/flags", "Data/nsamples", "Header/uvw_array",
                      "Header/time_array", "Header/latitude"):
             # what depends on the version of h5py, as the real writer's had it
             a, b = (x[name].id.get_create_plist().get_fill_time() for x in (f, g))
-            assert a == b, (name, a, b)
+            check(a == b, name, a, b)
         difference = np.abs(f["Header/antenna_positions"][()] - g["Header/antenna_positions"][()]).max()
         print(f"sample: same names; antenna positions differ by {difference:.2e} m at most")
 else:
@@ -179,15 +180,15 @@ uv = UVData()
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     uv.read(mine, file_type="uvh5", run_check=False)
-assert uv.data_array.shape == (4 * 78, 48, 2) and list(uv.polarization_array) == [-5, -6]
+check(uv.data_array.shape == (4 * 78, 48, 2) and list(uv.polarization_array) == [-5, -6])
 with h5py.File(mine, "r") as f:
-    assert np.array_equal(uv.data_array.squeeze(), f["Data/visdata"][:, 0])
+    check(np.array_equal(uv.data_array.squeeze(), f["Data/visdata"][:, 0]))
     ant1, ant2, uvw = f["Header/ant_1_array"][:78], f["Header/ant_2_array"][:78], f["Header/uvw_array"][:78]
     position, dec = f["Header/antenna_positions"][()], f["Header/phase_center_app_dec"][()]
     longitude = np.radians(f["Header/longitude"][()])
 b = position[ant2] - position[ant1]
 s0 = np.array([np.cos(dec) * np.cos(longitude), np.cos(dec) * np.sin(longitude), np.sin(dec)])
-assert np.abs(b @ s0 - uvw[:, 2]).max() < 1e-3
-assert np.abs(np.linalg.norm(b, axis=1) - np.linalg.norm(uvw, axis=1)).max() < 1e-3
+check(np.abs(b @ s0 - uvw[:, 2]).max() < 1e-3)
+check(np.abs(np.linalg.norm(b, axis=1) - np.linalg.norm(uvw, axis=1)).max() < 1e-3)
 print("pyuvdata reads it; stored uvw fit the positions")
 shutil.rmtree(folder)

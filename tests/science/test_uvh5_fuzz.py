@@ -6,16 +6,16 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
 import numpy as np
+from checks import check, scratch
 import uvh5_support as u
 from dsa_file import write_dsa
 
 u.need_driver()
 n_file = int(os.environ.get("CONTIMG_TEST_FUZZ", "300"))
-folder = tempfile.mkdtemp(prefix="contimg-fuzz-")
+folder = scratch("fuzz")
 bases = [os.path.join(folder, "base.hdf5")]
 write_dsa(bases[0], n_ant=3, n_time=2, n_chan=4)
 for name in ("uvh5_sim/testfile_singlesource.uvh5", "synthetic/hera_i4_gzip.uvh5",
@@ -70,11 +70,10 @@ for first in range(0, n_file, 20):
     for line in result.stdout.splitlines():
         outcome = json.loads(line)
         counts[outcome["exit"]] = counts.get(outcome["exit"], 0) + 1
-        assert outcome["exit"] in (0, 3, 5, 6), outcome
-        assert outcome["exit"] == 0 or (outcome["path"] in outcome["text"]
-                                        and "\n" not in outcome["text"]), outcome
+        check(outcome["exit"] in (0, 3, 5, 6), outcome)
+        check(outcome["exit"] == 0 or (outcome["path"] in outcome["text"]
+                                        and "\n" not in outcome["text"]), outcome)
     for path in paths:
         os.unlink(path)
-shutil.rmtree(folder)
-assert sum(counts.values()) == n_file and counts.get(3, 0) > n_file // 4, counts
+check(sum(counts.values()) == n_file and counts.get(3, 0) > n_file // 4, counts)
 print(f"{n_file} damaged files, exit codes: {counts}")

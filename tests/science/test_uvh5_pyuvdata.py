@@ -9,6 +9,7 @@ import warnings
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
 import h5py
 import numpy as np
+from checks import attempt, check
 import uvh5_support as u
 
 warnings.simplefilter("ignore")
@@ -81,24 +82,24 @@ def canonical(r):
 def compare(path):
     facts, blocks = u.dump(path)
     want = canonical(reference(path))
-    assert len(blocks) == 1, path
+    check(len(blocks) == 1, path)
     b = blocks[0]
-    assert facts["pol"] == want["pol"], (path, facts["pol"], want["pol"])
+    check(facts["pol"] == want["pol"], path, facts["pol"], want["pol"])
     for name in ("ant1", "ant2", "freq", "width"):
-        assert np.array_equal(b[name], want[name]), (path, name)
-    assert np.abs(b["time"] - want["mjd_s"]).max() < 1e-3, path
-    assert np.array_equal(b["interval"], want["interval"]), path
-    assert np.allclose(b["uvw"], want["uvw"], atol=1e-12), path
+        check(np.array_equal(b[name], want[name]), path, name)
+    check(np.abs(b["time"] - want["mjd_s"]).max() < 1e-3, path)
+    check(np.array_equal(b["interval"], want["interval"]), path)
+    check(np.allclose(b["uvw"], want["uvw"], atol=1e-12), path)
     value = want["data"].astype(np.complex64)
     finite = np.isfinite(value)
-    assert np.array_equal(b["data"], np.where(finite, value, 0)), path
-    assert np.array_equal(b["flags"] & 1, want["flags"].astype(np.uint8)), path
-    assert np.array_equal((b["flags"] & 2) != 0, ~finite), path
-    assert np.array_equal((b["flags"] & 4) != 0, finite & (value == 0)), path
+    check(np.array_equal(b["data"], np.where(finite, value, 0)), path)
+    check(np.array_equal(b["flags"] & 1, want["flags"].astype(np.uint8)), path)
+    check(np.array_equal((b["flags"] & 2) != 0, ~finite), path)
+    check(np.array_equal((b["flags"] & 4) != 0, finite & (value == 0)), path)
     if facts["nsamples"]:
-        assert np.array_equal(b["weight"], want["nsamples"].astype(np.float32)), path
+        check(np.array_equal(b["weight"], want["nsamples"].astype(np.float32)), path)
     else:
-        assert np.all(b["weight"] == 1), path
+        check(np.all(b["weight"] == 1), path)
     return facts, b, finite
 
 
@@ -117,7 +118,7 @@ def check_files():
             continue
         read[os.path.basename(path)] = compare(path)
         n += 1
-    assert n == 21, n
+    check(n == 21, n)
     print(f"{n} files equal to pyuvdata (h5py for DSA-110): data, flags, nsamples, pairs, times, "
           "channels, uvw")
     return read
@@ -128,13 +129,13 @@ def check_known(read):
     a = read["zen.2458116.61019.xx.HH.XRS_downselected.uvh5"][1]
     b = read["zen.2458116.61019.xx.HH.XRS_downselected.new_shape.uvh5"][1]
     for name in a:
-        assert np.array_equal(a[name], b[name]), name
+        check(np.array_equal(a[name], b[name]), name)
     # Known answers 5: one int32 data set under four filters
     four = [read[f"hera_i4_{f}.uvh5"][1] for f in
             ("bitshuffle_nocomp", "gzip", "lzf", "bitshuffle_lz4")]
     for other in four[1:]:
         for name in four[0]:
-            assert np.array_equal(four[0][name], other[name]), name
+            check(np.array_equal(four[0][name], other[name]), name)
     with h5py.File(f"{u.data}/synthetic/hera_i4_gzip.uvh5", "r") as f:
         ant1, ant2 = f["Header/ant_1_array"][()], f["Header/ant_2_array"][()]
     # the known sum is of the file as it is: turned rows count with their sign back
@@ -143,41 +144,41 @@ def check_known(read):
     sign = np.array([-1 if (p, q) in turned else 1 for p, q in zip(four[0]["ant1"],
                                                                      four[0]["ant2"])])
     total = (int(v.real.sum()), int((v.imag * sign[:, None, None]).sum()))
-    assert total == (22839455502, -102337078), total
+    check(total == (22839455502, -102337078), total)
     # data/README.md, real_sky/README.md
     facts, b, _ = read["mwa_puppis_a.uvh5"]
     cross = b["ant1"] != b["ant2"]
     good = (b["flags"][cross][:, :, :2] & 1) == 0
     both = good.all(axis=2)
     zero = ((b["flags"][cross][:, :, 0] & 4) != 0) & both
-    assert both.sum() == 49255 and zero.sum() == 8, (both.sum(), zero.sum())
-    assert facts["pol"] == [-5, -6, -7, -8] and facts["units"] == 1
+    check(both.sum() == 49255 and zero.sum() == 8, both.sum(), zero.sum())
+    check(facts["pol"] == [-5, -6, -7, -8] and facts["units"] == 1)
     facts, b, _ = read["wsrt_3c343.1.uvh5"]
-    assert b["freq"][0] < b["freq"][-1] and facts["n_baseline"] == 6 and facts["n_time"] == 18
-    assert abs(np.degrees(facts["ra_rad"]) % 360 - 249.6175) < 1e-3
+    check(b["freq"][0] < b["freq"][-1] and facts["n_baseline"] == 6 and facts["n_time"] == 18)
+    check(abs(np.degrees(facts["ra_rad"]) % 360 - 249.6175) < 1e-3)
     facts, b, _ = read["zen.2459122.30030.sum.bda.downsampled.uvh5"]
-    assert len(np.unique(b["interval"])) == 4
+    check(len(np.unique(b["interval"])) == 4)
     facts, b, _ = read["uvd_bad_chan_width.uvh5"]
-    assert not b["data"].any() and (b["flags"] & 4).all()
+    check(not b["data"].any() and (b["flags"] & 4).all())
     facts, b, _ = read["ata.LoA.C0352.uvh5_60647_62965_9760406_3c286_0001.uvh5"]
-    assert facts["pol"] == [-5, -6, -7, -8] and not facts["nsamples"]
+    check(facts["pol"] == [-5, -6, -7, -8] and not facts["nsamples"])
     facts, b, _ = read["2022-02-15T03:34:30_sb00.hdf5"]
-    assert facts["kind"] == 2 and abs(facts["dec_rad"] - 0.2839650692994774) < 1e-15
+    check(facts["kind"] == 2 and abs(facts["dec_rad"] - 0.2839650692994774) < 1e-15)
     sums = u.outcomes("summary", f"{u.data}/synthetic/dsa110_like/2022-02-15T03:34:30_sb01.hdf5")
-    assert sums[0]["n_antenna"] == 12 and sums[0]["dec_known"] and sums[0]["n_time"] == 4
+    check(sums[0]["n_antenna"] == 12 and sums[0]["dec_known"] and sums[0]["n_time"] == 4)
     odd = u.outcomes("try", f"{u.data}/uvh5_real/zen.2457698.40355.xx.HH.uvcAA.uvh5")[0]["odd"]
-    assert any("by up to 33.7 m" in text for text in odd), odd
+    check(any("by up to 33.7 m" in text for text in odd), odd)
     print("known answers of the sample files hold")
 
 
 def check_set():
     names = [f"{u.data}/synthetic/dsa110_like/2022-02-15T03:34:30_sb0{i}.hdf5" for i in (0, 1)]
     facts, blocks = u.dump(*names)
-    assert facts["n_sub_band"] == 2 and len(blocks) == 2
+    check(facts["n_sub_band"] == 2 and len(blocks) == 2)
     # sb01 lies lower in frequency
-    assert blocks[0]["freq"][-1] < blocks[1]["freq"][0]
+    check(blocks[0]["freq"][-1] < blocks[1]["freq"][0])
     for block, name in zip(blocks, names[::-1]):
-        assert np.array_equal(block["data"], canonical(reference(name))["data"])
+        check(np.array_equal(block["data"], canonical(reference(name))["data"]))
     print("two sub-bands of an observation: ascending in frequency, equal to their files")
 
 
@@ -188,25 +189,25 @@ def check_written(folder):
                  "synthetic/dsa110_like/2022-02-15T03:34:30_sb00.hdf5"):
         path = os.path.join(folder, "written.uvh5")
         result = u.run("write", path, f"{u.data}/{name}")
-        assert result.returncode == 0, result.stderr
+        check(result.returncode == 0, result.stderr)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             uv = UVData()
             uv.read(path, file_type="uvh5", run_check=True, strict_uvw_antpos_check=True,
                     check_autos=False)
         for w in caught:
-            assert "uvw" not in str(w.message) and "lst" not in str(w.message).lower(), w.message
+            check("uvw" not in str(w.message) and "lst" not in str(w.message).lower(), w.message)
         _, before = u.dump(f"{u.data}/{name}")
         _, after = u.dump(path)
         want = uv.phase_center_catalog[uv.phase_center_id_array[0]]
-        assert want["cat_type"] == "sidereal" and want["cat_frame"] == "icrs"
+        check(want["cat_type"] == "sidereal" and want["cat_frame"] == "icrs")
         # back through our reader: the same samples; rephasing to a centre they have is nothing
-        assert np.array_equal(before[0]["ant1"], after[0]["ant1"])
+        check(np.array_equal(before[0]["ant1"], after[0]["ant1"]))
         lost = after[0]["flags"] & ~(before[0]["flags"] | 1)
-        assert not lost.any()
+        check(not lost.any())
         if name.startswith("real_sky"):
             scale = np.abs(before[0]["data"]).max()
-            assert np.abs(before[0]["data"] - after[0]["data"]).max() < 1e-5 * scale, name
+            check(np.abs(before[0]["data"] - after[0]["data"]).max() < 1e-5 * scale, name)
         # uvw that pyuvdata computes from positions, apparent place and frame angle: 1 mm
         stored = uv.uvw_array.copy()
         uv.set_uvws_from_antenna_positions(update_vis=False)
@@ -215,13 +216,14 @@ def check_written(folder):
         print(f"{name}: written, read with checks; uvw within {worst * 1e3:.3f} mm of pyuvdata's "
               f"for {longest:.0f} m")
         # the rigid frame of pyuvdata leaves out differential aberration: up to 1e-4
-        assert worst < 2e-4 * longest + 1e-6, (name, worst)
+        check(worst < 2e-4 * longest + 1e-6, name, worst)
 
 
 u.need_driver()
 if not os.path.isdir(u.data):
     u.skip(f"no sample data at {u.data}")
-check_known(check_files())
-check_set()
+read_files = check_files()
+attempt(check_known, read_files)
+attempt(check_set)
 with tempfile.TemporaryDirectory() as temporary:
-    check_written(temporary)
+    attempt(check_written, temporary)

@@ -5,69 +5,78 @@ import h5py
 import numpy as np
 
 
+N_STATION = 117
+
+
+def _write_header(h, freq, pols, dec_rad, n_ant, n_bl, n_time, position):
+    h["latitude"], h["longitude"], h["altitude"] = 37.2334, -118.2834, 1188.05
+    h["telescope_name"], h["instrument"] = np.bytes_("OVRO_MMA"), np.bytes_("DSA")
+    h["object_name"] = np.bytes_("search")
+    h["history"] = np.bytes_("written by a test")
+    h["phase_type"] = np.bytes_("drift")
+    h["phase_center_app_dec"] = dec_rad
+    h["Nants_data"], h["Nants_telescope"] = n_ant, N_STATION
+    h["antenna_diameters"] = np.full(N_STATION, 4.65)
+    h["antenna_names"] = np.array([str(i + 1) for i in range(N_STATION)], dtype="S4")
+    h["antenna_numbers"] = np.arange(N_STATION)
+    h["antenna_positions"] = position
+    h["Nbls"], h["Nblts"], h["Ntimes"] = n_bl, n_bl * n_time, n_time
+    h["Nfreqs"], h["Npols"], h["Nspws"] = len(freq), len(pols), 1
+    h["freq_array"] = freq[None, :]
+    h["channel_width"] = 30517.578125 * 8
+    h["spw_array"] = np.array([1])
+    h["polarization_array"] = np.array(pols)
+    x = h.create_group("extra_keywords")
+    x["phase_center_dec"], x["ha_phase_center"] = dec_rad, 0.0
+    x["phase_center_epoch"] = "HADEC"
+    x["applied_delays_ns"] = np.bytes_(" ".join(["0"] * 234))
+
+
+def _make_rows(h, d, n_chan, n_pol):
+    """Empty datasets that grow by rows."""
+    for name in ("ant_1_array", "ant_2_array"):
+        h.create_dataset(name, (0,), dtype=np.int64, maxshape=(None,))
+    for name in ("time_array", "integration_time"):
+        h.create_dataset(name, (0,), dtype=np.float64, maxshape=(None,))
+    h.create_dataset("uvw_array", (0, 3), dtype=np.float32, maxshape=(None, 3))
+    cell, grow = (0, 1, n_chan, n_pol), (None, 1, n_chan, n_pol)
+    for name, kind in (("visdata", np.complex64), ("flags", bool), ("nsamples", np.float32)):
+        d.create_dataset(name, cell, dtype=kind, maxshape=grow, chunks=True)
+
+
+def _append_rows(group, n_row, values):
+    for name, value in values.items():
+        first = len(group[name])
+        group[name].resize(first + n_row, axis=0)
+        group[name][first:] = value
+
+
 def write_dsa(path, n_ant=12, n_time=4, n_chan=48, pols=(-5, -6), i_sub_band=0, seed=1,
               dec_rad=0.2839650692994774, first_jd=2459625.6489, order=None):
     """Noise visibilities; returns (vis [time][baseline][chan][pol], ant1, ant2)."""
     rng = np.random.default_rng(seed)
     order = np.arange(n_ant) if order is None else np.asarray(order)
-    n_station = 117
     pairs = [(order[j], order[i]) for i in range(n_ant) for j in range(i + 1)]
     ant1 = np.array([p[0] for p in pairs], dtype=np.int64)
     ant2 = np.array([p[1] for p in pairs], dtype=np.int64)
     n_bl, n_pol = len(pairs), len(pols)
-    position = rng.normal(size=(n_station, 3)) * 200.0
-    width = 30517.578125 * 8
+    position = rng.normal(size=(N_STATION, 3)) * 200.0
     freq = 1.53e9 - (1024 + 384 * i_sub_band + 8 * np.arange(n_chan) + 3.5) * 30517.578125
     interval = float(np.float32(12.884901888))
+    all_vis = []
     with h5py.File(path, "w") as f:
-        h = f.create_group("Header")
-        d = f.create_group("Data")
-        h["latitude"], h["longitude"], h["altitude"] = 37.2334, -118.2834, 1188.05
-        h["telescope_name"], h["instrument"] = np.bytes_("OVRO_MMA"), np.bytes_("DSA")
-        h["object_name"] = np.bytes_("search")
-        h["history"] = np.bytes_("written by a test")
-        h["phase_type"] = np.bytes_("drift")
-        h["phase_center_app_dec"] = dec_rad
-        h["Nants_data"], h["Nants_telescope"] = n_ant, n_station
-        h["antenna_diameters"] = np.full(n_station, 4.65)
-        h["antenna_names"] = np.array([str(i + 1) for i in range(n_station)], dtype="S4")
-        h["antenna_numbers"] = np.arange(n_station)
-        h["antenna_positions"] = position
-        h["Nbls"], h["Nblts"], h["Ntimes"] = n_bl, n_bl * n_time, n_time
-        h["Nfreqs"], h["Npols"], h["Nspws"] = n_chan, n_pol, 1
-        h["freq_array"] = freq[None, :]
-        h["channel_width"] = width
-        h["spw_array"] = np.array([1])
-        h["polarization_array"] = np.array(pols)
-        x = h.create_group("extra_keywords")
-        x["phase_center_dec"], x["ha_phase_center"] = dec_rad, 0.0
-        x["phase_center_epoch"] = "HADEC"
-        x["applied_delays_ns"] = np.bytes_(" ".join(["0"] * 234))
-        for name in ("ant_1_array", "ant_2_array"):
-            h.create_dataset(name, (0,), dtype=np.int64, maxshape=(None,))
-        for name in ("time_array", "integration_time"):
-            h.create_dataset(name, (0,), dtype=np.float64, maxshape=(None,))
-        h.create_dataset("uvw_array", (0, 3), dtype=np.float32, maxshape=(None, 3))
-        cell = (0, 1, n_chan, n_pol)
-        grow = (None, 1, n_chan, n_pol)
-        d.create_dataset("visdata", cell, dtype=np.complex64, maxshape=grow, chunks=True)
-        d.create_dataset("flags", cell, dtype=bool, maxshape=grow, chunks=True)
-        d.create_dataset("nsamples", cell, dtype=np.float32, maxshape=grow, chunks=True)
-        uvw = position[ant2] - position[ant1]
-        all_vis = []
+        h, d = f.create_group("Header"), f.create_group("Data")
+        _write_header(h, freq, pols, dec_rad, n_ant, n_bl, n_time, position)
+        _make_rows(h, d, n_chan, n_pol)
         for i in range(n_time):
             vis = rng.normal(size=(n_bl, n_chan, n_pol, 2)).astype(np.float32)
             vis = vis.view(np.complex64)[..., 0]
             all_vis.append(vis)
-            rows = slice(i * n_bl, (i + 1) * n_bl)
-            for name, value in (("ant_1_array", ant1), ("ant_2_array", ant2),
-                                ("time_array", first_jd + i * interval / 86400),
-                                ("integration_time", interval), ("uvw_array", uvw)):
-                h[name].resize((i + 1) * n_bl, axis=0)
-                h[name][rows] = value
-            for name, value in (("visdata", vis[:, None]), ("flags", False), ("nsamples", 96)):
-                d[name].resize((i + 1) * n_bl, axis=0)
-                d[name][rows] = value
+            _append_rows(h, n_bl, {"ant_1_array": ant1, "ant_2_array": ant2,
+                                   "time_array": first_jd + i * interval / 86400,
+                                   "integration_time": interval,
+                                   "uvw_array": position[ant2] - position[ant1]})
+            _append_rows(d, n_bl, {"visdata": vis[:, None], "flags": False, "nsamples": 96})
     return np.array(all_vis), ant1, ant2
 
 
