@@ -355,6 +355,13 @@ static void test_wcs(void **unused)
     printf("wcs: round trip %.1e pixel, against the definition %.1e pixel\n", worst, worst_formula);
     assert_true(worst < 1e-8);
     assert_true(worst_formula < 1e-8);
+    assert_int_equal(ci_mem_now(), 0);
+}
+
+/* Behind us, no place, off the sphere: NaN; no cell: refused. */
+static void test_wcs_outside(void **unused)
+{
+    (void)unused;
     ci_fits_header h = sample();
     ci_fits_wcs *wcs = NULL;
     assert_int_equal(ci_fits_wcs_new(&wcs, &h), CI_OK);
@@ -426,10 +433,15 @@ int main(int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "write") == 0) return write_for_astropy(argv[2]);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_cards),
-        cmocka_unit_test(test_unfinished), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_verify),     cmocka_unit_test(test_full_disk),
-        cmocka_unit_test(test_wcs),        cmocka_unit_test(test_reference_image),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_cards),
+        cmocka_unit_test(test_unfinished),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_verify),
+        cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_wcs),
+        cmocka_unit_test(test_wcs_outside),
+        cmocka_unit_test(test_reference_image),
     };
     return cmocka_run_group_tests(tests, make_folder, drop_folder);
 }
