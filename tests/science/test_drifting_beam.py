@@ -6,10 +6,10 @@ bytes at 1 to 4 ranks."""
 import hashlib
 import os
 import subprocess
-import tempfile
 
 import numpy as np
 
+from checks import check, scratch
 from sim_support import files_of, need_contimg, simulate, skip, source, truth_of
 
 contimg = need_contimg()
@@ -28,18 +28,18 @@ def field_centre(dec):
 
 
 def image(files, ranks, beam):
-    prefix = os.path.join(tempfile.mkdtemp(prefix="contimg-drift-"), "x.")
+    prefix = os.path.join(scratch("drift"), "x.")
     command = [os.path.join(source, "tests/mpirun.sh"), str(ranks), contimg, "image", *files, "--out", prefix,
                "--size", "600", "--cell-arcsec", "18", "--niter", "3000", "--calibrated", "--weights", "unit", "--beam", beam]
     result = subprocess.run(command, capture_output=True, text=True)
-    assert result.returncode == 0, f"{' '.join(command)}: {result.stderr}"
+    check(result.returncode == 0, f"{' '.join(command)}: {result.stderr}")
     return prefix
 
 
 DEC = 33
 ra0, dec0 = field_centre(DEC)
 ra, dec = ra0 + 1.25 / np.cos(np.radians(dec0)), dec0 + 0.3
-catalogue = os.path.join(tempfile.mkdtemp(prefix="contimg-drift-"), "one.csv")
+catalogue = os.path.join(scratch("drift"), "one.csv")
 with open(catalogue, "w") as f:
     f.write("name,ra_deg,dec_deg,flux_jy,ref_freq_hz,spectral_index\n")
     f.write(f"one,{ra:.9f},{dec:.9f},10,1.4e9,0\n")
@@ -57,7 +57,7 @@ for ranks in (1, 2, 3, 4):
     for name in ("image", "residual", "model", "pb"):
         digest.update(fits.getdata(prefix + name + ".fits").tobytes())
     hashes.add(digest.hexdigest())
-assert len(hashes) == 1, f"bytes differ between rank counts: {hashes}"
+check(len(hashes) == 1, f"bytes differ between rank counts: {hashes}")
 
 header = fits.getheader(kept + "image.fits")
 residual = np.squeeze(fits.getdata(kept + "residual.fits"))
@@ -75,7 +75,7 @@ blind_residual = np.squeeze(fits.getdata(blind + "residual.fits"))
 blind_left = np.sqrt(np.mean(blind_residual ** 2)) / (10 * power)
 print(f"beam at the source {power:.3f}; flux {found:.4f} of 10 Jy in the model; rms left "
       f"{left:.2e} of the apparent flux, at constant flux {blind_left:.2e}")
-assert 0.2 < power < 0.8, power
-assert abs(found / 10 - 1) < 0.01, found
-assert left < 1e-4, left
-assert blind_left > 5 * left, (blind_left, left)
+check(0.2 < power < 0.8, power)
+check(abs(found / 10 - 1) < 0.01, found)
+check(left < 1e-4, left)
+check(blind_left > 5 * left, blind_left, left)

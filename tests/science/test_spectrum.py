@@ -12,10 +12,10 @@ import hashlib
 import os
 import re
 import subprocess
-import tempfile
 
 import numpy as np
 
+from checks import check, scratch
 from sim_support import files_of, need_contimg, simulate, skip, source, truth_of
 
 contimg = need_contimg()
@@ -40,16 +40,16 @@ def field_centre():
 
 
 def image(files, ranks):
-    prefix = os.path.join(tempfile.mkdtemp(prefix="contimg-spectrum-"), "x.")
+    prefix = os.path.join(scratch("spectrum"), "x.")
     command = [os.path.join(source, "tests/mpirun.sh"), str(ranks), contimg, "image", *files, "--out", prefix,
                "--size", "900", "--cell-arcsec", "10", "--niter", "3000", "--calibrated", "--weights", "unit"]
     result = subprocess.run(command, capture_output=True, text=True)
-    assert result.returncode == 0, f"{' '.join(command)}: {result.stderr}"
+    check(result.returncode == 0, f"{' '.join(command)}: {result.stderr}")
     return prefix, result.stderr
 
 
 ra0, dec0 = field_centre()
-catalogue = os.path.join(tempfile.mkdtemp(prefix="contimg-spectrum-"), "sky.csv")
+catalogue = os.path.join(scratch("spectrum"), "sky.csv")
 places = []
 with open(catalogue, "w") as f:
     f.write("name,ra_deg,dec_deg,flux_jy,ref_freq_hz,spectral_index\n")
@@ -69,7 +69,7 @@ for ranks in (1, 2, 3, 4):
     for name in ("image", "residual", "model", "pb"):
         digest.update(fits.getdata(prefix + name + ".fits").tobytes())
     hashes.add(digest.hexdigest())
-assert len(hashes) == 1, f"bytes differ between rank counts: {hashes}"
+check(len(hashes) == 1, f"bytes differ between rank counts: {hashes}")
 
 prefix, log = kept
 header = fits.getheader(prefix + "image.fits")
@@ -85,8 +85,8 @@ for (name, flux, index, _, _), (ra, dec) in zip(SKY, places):
     true = flux * (header["RESTFRQ"] / REF_HZ) ** index
     print(f"{name}: {found:.4f} of {true:.4f} Jy, beam {pb[y, x]:.3f}, ratio {found / true:.5f}")
     worst = max(worst, abs(found / true - 1))
-assert header.get("NSLOPE", 0) >= len(SKY), header.get("NSLOPE")
-assert abs(slope - SKY[0][2]) < 0.002, slope
-assert worst < 0.002, worst
-assert left < 1e-7, left
-assert header.get("NPOINT", 0) >= len(SKY), header.get("NPOINT")
+check(header.get("NSLOPE", 0) >= len(SKY), header.get("NSLOPE"))
+check(abs(slope - SKY[0][2]) < 0.002, slope)
+check(worst < 0.002, worst)
+check(left < 1e-7, left)
+check(header.get("NPOINT", 0) >= len(SKY), header.get("NPOINT"))
