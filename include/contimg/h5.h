@@ -31,7 +31,8 @@ typedef enum ci_h5_kind
 {
     CI_H5_NOTHING,
     CI_H5_GROUP,
-    CI_H5_DATASET
+    CI_H5_DATASET,
+    CI_H5_BROKEN /* a soft or external link that leads nowhere: ci_h5_link_check says where */
 } ci_h5_kind;
 
 typedef enum ci_h5_class
@@ -54,16 +55,20 @@ typedef struct ci_h5_info
     bool is_vlen;     /* CI_H5_STRING: variable length */
     int rank;         /* 0: scalar */
     uint64_t dim[CI_H5_MAX_RANK];
-    bool is_chunked;
+    bool is_chunked, is_virtual;
     uint64_t chunk[CI_H5_MAX_RANK];
     int n_filter, filter[CI_H5_MAX_RANK]; /* HDF5 filter numbers */
     uint64_t n_stored_byte;               /* in the file, after filters */
 } ci_h5_info;
 
-/* Kind of what `name` is; never fails (a broken link is nothing). */
+/* Kind of what `name` is; never fails. */
 ci_h5_kind ci_h5_kind_of(const ci_h5_file *file, const char *name);
-/* True where `name` is a dataset that holds something (not H5S_NULL). */
+/* True where `name` is a dataset that holds something (not H5S_NULL), or a broken link, which
+ * reading tells of. */
 bool ci_h5_has(const ci_h5_file *file, const char *name);
+/* CI_ERR_INPUT where a soft or external link on the way to `name` leads nowhere: which, where to
+ * and why. What is simply not there is no fault. */
+CI_MUST_CHECK ci_status ci_h5_link_check(const ci_h5_file *file, const char *name);
 /* Describes a dataset; CI_ERR_INPUT where it is missing or of more than 8 dimensions. */
 CI_MUST_CHECK ci_status ci_h5_info_get(const ci_h5_file *file, const char *name, ci_h5_info *out);
 /* Elements in all; 0 for H5S_NULL. Saturates at UINT64_MAX. */

@@ -19,7 +19,11 @@ ci_status ci_h5_error(ci_status status, const char *path, const char *name, cons
 /* Puts '?' for every byte that is not part of valid UTF-8: texts of damaged files and of old
  * character sets go into logs and JSON. */
 void ci_h5_text_clean(char *text);
-/* Opens a dataset; CI_ERR_INPUT where there is none. */
+/* The file that a name in `file` stands for, as HDF5 finds it, owned; CI_ERR_INPUT, `what` in
+ * front, where it is not there or not a plain file. */
+ci_status ci_h5_beside(char **out, const ci_h5_file *file, const char *name, const char *what);
+/* Opens a dataset; CI_ERR_INPUT where there is none, or where a virtual or
+ * external one lacks a part of its values. */
 ci_status ci_h5_dataset_open(const ci_h5_file *file, const char *name, hid_t *out);
 /* Describes an open dataset. */
 ci_status ci_h5_info_of(const ci_h5_file *file, const char *name, hid_t dataset, ci_h5_info *out);

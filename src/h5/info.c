@@ -4,71 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* H5Lexists needs every step of a path to exist. */
-static bool path_exists(hid_t file, const char *name)
-{
-    char step[512];
-    size_t length = strlen(name);
-    if (length == 0) return true;
-    if (length >= sizeof step) return false;
-    for (size_t i = 0; i <= length; i++) {
-        if (name[i] != '/' && name[i] != '\0') continue;
-        if (i == 0) continue;
-        memcpy(step, name, i);
-        step[i] = '\0';
-        if (H5Lexists(file, step, H5P_DEFAULT) <= 0) return false;
-        if (H5Oexists_by_name(file, step, H5P_DEFAULT) <= 0) return false;
-    }
-    return true;
-}
-
-ci_h5_kind ci_h5_kind_of(const ci_h5_file *file, const char *name)
-{
-    H5O_info_t info;
-    ci_h5_kind kind = CI_H5_NOTHING;
-    if (path_exists(file->id, name) &&
-        H5Oget_info_by_name2(file->id, name[0] != '\0' ? name : "/", &info, H5O_INFO_BASIC,
-                             H5P_DEFAULT) >= 0) {
-        if (info.type == H5O_TYPE_GROUP) kind = CI_H5_GROUP;
-        if (info.type == H5O_TYPE_DATASET) kind = CI_H5_DATASET;
-    }
-    H5Eclear2(H5E_DEFAULT);
-    return kind;
-}
-
-bool ci_h5_has(const ci_h5_file *file, const char *name)
-{
-    if (ci_h5_kind_of(file, name) != CI_H5_DATASET) return false;
-    bool has = false;
-    hid_t dataset = H5Dopen2(file->id, name, H5P_DEFAULT);
-    if (dataset >= 0) {
-        hid_t space = H5Dget_space(dataset);
-        if (space >= 0) {
-            has = H5Sget_simple_extent_type(space) != H5S_NULL;
-            H5Sclose(space);
-        }
-        H5Dclose(dataset);
-    } else {
-        has = true; /* there, but broken: reading it says how */
-    }
-    H5Eclear2(H5E_DEFAULT);
-    return has;
-}
-
-ci_status ci_h5_dataset_open(const ci_h5_file *file, const char *name, hid_t *out)
-{
-    ci_h5_kind kind = ci_h5_kind_of(file, name);
-    if (kind == CI_H5_NOTHING) {
-        return ci_error(CI_ERR_INPUT, "%s: %s: dataset is missing", file->path, name);
-    }
-    if (kind == CI_H5_GROUP) {
-        return ci_error(CI_ERR_INPUT, "%s: %s: is a group, not a dataset", file->path, name);
-    }
-    *out = H5Dopen2(file->id, name, H5P_DEFAULT);
-    if (*out < 0) return ci_h5_error(CI_ERR_INPUT, file->path, name, "cannot be opened");
-    return CI_OK;
-}
-
 /* Two members named r and i of one kind and size. */
 static bool is_complex(hid_t type, bool *is_int)
 {
@@ -122,6 +57,7 @@ static void storage_describe(hid_t dataset, ci_h5_info *out)
     hid_t create = H5Dget_create_plist(dataset);
     out->n_stored_byte = H5Dget_storage_size(dataset);
     if (create < 0) return;
+    out->is_virtual = H5Pget_layout(create) == H5D_VIRTUAL;
     if (H5Pget_layout(create) == H5D_CHUNKED) {
         hsize_t chunk[CI_H5_MAX_RANK];
         if (H5Pget_chunk(create, CI_H5_MAX_RANK, chunk) == out->rank) {
@@ -253,7 +189,9 @@ ci_status ci_h5_members(const ci_h5_file *file, const char *group, char ***names
 {
     *names = NULL;
     *n = 0;
-    if (ci_h5_kind_of(file, group) != CI_H5_GROUP) {
+    ci_h5_kind kind = ci_h5_kind_of(file, group);
+    if (kind == CI_H5_BROKEN) return ci_h5_link_check(file, group);
+    if (kind != CI_H5_GROUP) {
         return ci_error(CI_ERR_INPUT, "%s: %s: group is missing", file->path, group);
     }
     hid_t id = H5Gopen2(file->id, group, H5P_DEFAULT);
@@ -330,7 +268,7 @@ ci_status ci_h5_chunks_count(const ci_h5_file *file, const char *name, uint64_t 
             if (info.chunk[i] == 0) continue;
             *n_needed *= info.dim[i] / info.chunk[i] + (info.dim[i] % info.chunk[i] != 0);
         }
-    } else if (status == CI_OK && !info.is_null) {
+    } else if (status == CI_OK && !info.is_null && !info.is_virtual) {
         uint64_t n_element = ci_h5_info_count(&info);
         uint64_t full =
             n_element > UINT64_MAX / (info.type_size + 1) ? UINT64_MAX : n_element * info.type_size;

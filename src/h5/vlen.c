@@ -60,11 +60,11 @@ static bool references_hold(FILE *stream, uint64_t n_file_byte, uint64_t at, siz
 }
 
 /* Sizes and offsets that the walk relies on; other files are left to HDF5. */
-static bool is_plain(const ci_h5_file *file)
+static bool is_plain(hid_t file)
 {
     size_t address_size = 0, length_size = 0;
     hsize_t user_block = 1;
-    hid_t create = H5Fget_create_plist(file->id);
+    hid_t create = H5Fget_create_plist(file);
     if (create < 0) return false;
     H5Pget_sizes(create, &address_size, &length_size);
     H5Pget_userblock(create, &user_block);
@@ -76,9 +76,18 @@ ci_status ci_h5_vlen_check(const ci_h5_file *file, const char *name, hid_t datas
 {
     haddr_t at = H5Dget_offset(dataset);
     H5Eclear2(H5E_DEFAULT);
-    if (file->is_written || at == HADDR_UNDEF || !is_plain(file)) return CI_OK;
-    FILE *stream = fopen(file->path, "rb");
-    if (stream == NULL) return CI_OK;
+    if (file->is_written || at == HADDR_UNDEF) return CI_OK;
+    /* An external link leads to another file. */
+    hid_t owner = H5Iget_file_id(dataset);
+    ssize_t n_name = owner >= 0 ? H5Fget_name(owner, NULL, 0) : -1;
+    char *path = NULL;
+    ci_status status = ci_mem_alloc(&path, (size_t)(n_name > 0 ? n_name : 0) + 1, 1, "file name");
+    bool is_walked = status == CI_OK && n_name > 0 && is_plain(owner);
+    if (is_walked) H5Fget_name(owner, path, (size_t)n_name + 1);
+    if (owner >= 0) H5Fclose(owner);
+    FILE *stream = is_walked ? fopen(path, "rb") : NULL;
+    ci_mem_free(path);
+    if (stream == NULL) return status;
     bool holds = false;
     if (fseek(stream, 0, SEEK_END) == 0) {
         long n_byte = ftell(stream);

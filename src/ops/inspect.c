@@ -129,6 +129,12 @@ static ci_status hdf5_inspect(inspection *in)
     ci_h5_file *file = NULL;
     if (strstr(ci_path_base(in->path), "_incomplete") != NULL) return ci_ops_inspect_uvh5(in);
     CI_TRY(ci_h5_open(&file, in->path));
+    ci_status status = ci_h5_link_check(file, "Header");
+    if (status == CI_OK) status = ci_h5_link_check(file, "Data");
+    if (status != CI_OK) {
+        ci_h5_close(file);
+        return status;
+    }
     bool is_table = ci_h5_kind_of(file, "Data/gains") != CI_H5_NOTHING ||
                     ci_h5_kind_of(file, "Header/gain_convention") != CI_H5_NOTHING ||
                     ci_h5_kind_of(file, "Header/cal_type") != CI_H5_NOTHING;

@@ -149,6 +149,8 @@ static ci_status size_read(const ci_uvh5_file *file, const char *name, int64_t m
 ci_status ci_uvh5_sizes_read(ci_uvh5_file *file)
 {
     char version[32];
+    CI_TRY(ci_h5_link_check(file->h5, "Header"));
+    CI_TRY(ci_h5_link_check(file->h5, "Data"));
     if (ci_h5_kind_of(file->h5, "Header") != CI_H5_GROUP ||
         ci_h5_kind_of(file->h5, "Data") != CI_H5_GROUP) {
         return ci_error(CI_ERR_INPUT, "%s: not UVH5: it has no groups /Header and /Data",

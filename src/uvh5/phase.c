@@ -304,6 +304,13 @@ static ci_status catalog_form_read(ci_uvh5_file *file)
     return status;
 }
 
+/* A link that leads nowhere among them: reading it says so. */
+static bool has_catalog(const ci_uvh5_file *file)
+{
+    ci_h5_kind kind = ci_h5_kind_of(file->h5, "Header/phase_center_catalog");
+    return kind == CI_H5_GROUP || kind == CI_H5_BROKEN;
+}
+
 ci_status ci_uvh5_phase_read(ci_uvh5_file *file)
 {
     hadec_look(file);
@@ -319,7 +326,7 @@ ci_status ci_uvh5_phase_read(ci_uvh5_file *file)
     } else if (is_hadec) {
         origin = "scalar phase_center_app_dec and epoch HADEC";
         status = meridian_read(file);
-    } else if (ci_h5_kind_of(file->h5, "Header/phase_center_catalog") == CI_H5_GROUP) {
+    } else if (has_catalog(file)) {
         origin = "phase_center_catalog";
         status = catalog_form_read(file);
     } else {
