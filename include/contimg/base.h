@@ -1,5 +1,5 @@
 /* base: status and error text, log, counted memory, strings and paths, clock,
- * JSON and SHA-256. Everything else in contimg stands on this module; it knows
+ * JSON and SHA-256. Everything else in contimg uses this module; it knows
  * no MPI and no data. All functions are local. */
 #ifndef CONTIMG_BASE_H
 #define CONTIMG_BASE_H
@@ -138,7 +138,7 @@ size_t ci_mem_peak(void);
 CI_MUST_CHECK ci_status ci_str_copy(char **out, const char *text);
 /* printf into a counted string; free with ci_mem_free. */
 CI_MUST_CHECK ci_status ci_str_format(char **out, const char *format, ...) CI_PRINTF(2, 3);
-/* What is to stand in one line: every control character becomes '?'. */
+/* Text that must fit one line: every control character becomes '?'. */
 void ci_str_one_line(char *text);
 /* A copy that is valid UTF-8: each byte that is not becomes U+FFFD; ci_mem_free. */
 CI_MUST_CHECK ci_status ci_str_utf8(char **out, const char *text);

@@ -109,6 +109,6 @@ typedef struct ci_conf_paths
     bool is_local_default; /* ./contimg-data is used: nothing was configured */
 } ci_conf_paths;
 CI_MUST_CHECK ci_status ci_conf_paths_new(ci_conf_paths *out, const ci_conf *conf);
-void ci_conf_paths_free(ci_conf_paths *places);
+void ci_conf_paths_free(ci_conf_paths *paths);
 
 #endif

@@ -29,7 +29,7 @@ int ci_comm_size(const ci_comm *comm);
 CI_MUST_CHECK ci_status ci_comm_node_size(ci_comm *comm, int *out);
 
 /* Every rank gives its own status; all return the worst, with the error text of the
- * lowest rank that has it. A rank with CI_OK keeps silent. Collective. */
+ * lowest rank that has it. A rank with CI_OK adds no text. Collective. */
 ci_status ci_par_agree(ci_comm *comm, ci_status status);
 /* For a collective function's local part: agree, and return where not CI_OK. */
 #define CI_AGREE(comm, expr) CI_TRY(ci_par_agree((comm), (expr)))

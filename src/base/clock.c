@@ -77,8 +77,8 @@ ci_status ci_time_parse_iso(const char *text, double *time_mjd_s)
             fraction += unit * (*rest - '0');
     }
     if (strcmp(rest, "") != 0 && strcmp(rest, "Z") != 0)
-        return ci_error(CI_ERR_USAGE, "time '%s': '%s' left over, use YYYY-MM-DDTHH:MM:SS[Z]", text,
-                        rest);
+        return ci_error(CI_ERR_USAGE, "time '%s': '%s' after the time: use YYYY-MM-DDTHH:MM:SS[Z]",
+                        text, rest);
     *time_mjd_s = ci_time_mjd_s_from_unix((double)timegm(&parts) + fraction);
     return CI_OK;
 }

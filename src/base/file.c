@@ -13,7 +13,10 @@ static ci_status read_all(int fd, const char *path, char *data, size_t n_byte)
         ssize_t n = read(fd, data + done, n_byte - done);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return ci_error_errno(errno, path, "read");
-        if (n == 0) return ci_error(CI_ERR_INPUT, "%s: became shorter while it was read", path);
+        if (n == 0)
+            return ci_error(CI_ERR_INPUT,
+                            "%s: the file shrank while it was read: wait until it is complete",
+                            path);
         done += (size_t)n;
     }
     return CI_OK;
@@ -24,7 +27,7 @@ ci_status ci_file_check_plain(const char *path)
     struct stat facts;
     if (stat(path, &facts) != 0 || S_ISREG(facts.st_mode)) return CI_OK;
     if (S_ISDIR(facts.st_mode)) return ci_error(CI_ERR_INPUT, "%s: is a folder: give a file", path);
-    return ci_error(CI_ERR_INPUT, "%s: not a plain file", path);
+    return ci_error(CI_ERR_INPUT, "%s: not a regular file", path);
 }
 
 ci_status ci_file_read(char **out, size_t *n_byte, const char *path)
@@ -37,7 +40,7 @@ ci_status ci_file_read(char **out, size_t *n_byte, const char *path)
     if (fstat(fd, &facts) != 0)
         status = ci_error_errno(errno, path, "ask for size");
     else if (!S_ISREG(facts.st_mode))
-        status = ci_error(CI_ERR_INPUT, "%s: not a plain file", path);
+        status = ci_error(CI_ERR_INPUT, "%s: not a regular file", path);
     size_t n = status == CI_OK ? (size_t)facts.st_size : 0;
     if (status == CI_OK) status = ci_mem_alloc(out, n + 1, 1, path);
     if (status == CI_OK) status = read_all(fd, path, *out, n);

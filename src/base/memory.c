@@ -53,7 +53,11 @@ ci_status ci_mem_alloc(void *out, size_t n_item, size_t item_size, const char *w
     char *base = aligned_alloc(ALIGNMENT, whole);
     if (!base) {
         atomic_fetch_sub(&bytes_now, n);
-        return ci_error(CI_ERR_MEMORY, "%s: the system gave no %zu bytes", what, n);
+        return ci_error(
+            CI_ERR_MEMORY,
+            "could not allocate %.3g GB (%zu bytes) for %s: the machine's memory is in use; "
+            "lower --memory, or use fewer ranks on a node",
+            1e-9 * (double)n, n, what);
     }
     memset(base, 0, whole);
     ((header *)base)->n_byte = n;

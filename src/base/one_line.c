@@ -1,4 +1,5 @@
-/* Text that is to stand in one line. Apart, as error texts and the log need it before memory. */
+/* Text that must fit one line. A file of its own, as error texts and the log need it before memory.
+ */
 #include "contimg/base.h"
 
 void ci_str_one_line(char *text)

@@ -214,7 +214,7 @@ static const char *share_fault(const char *path)
 {
     struct stat facts;
     if (stat(path, &facts) != 0) return strerror(errno);
-    if (!S_ISREG(facts.st_mode)) return "not a plain file";
+    if (!S_ISREG(facts.st_mode)) return "not a regular file";
     if (facts.st_size == 0) return "empty";
     return access(path, R_OK) == 0 ? NULL : strerror(errno);
 }

@@ -110,7 +110,7 @@ static void put_files(FILE *out, const ci_conf_page *page)
                                      "CONTIMG_CONFIG names one"},
         {"/data/dsa110-contimg/ops/systemd/contimg.env", "configuration where there is no other"},
         {NULL, NULL}};
-    static const ci_conf_entry places[] = {
+    static const ci_conf_entry folders[] = {
         {"STATE/*.sqlite3", "the databases ingest, cal_registry, products and data_registry; "
                             "STATE is --state-dir"},
         {"STATE/reports/RUN/", "report.html, report.json, summary.txt and log.jsonl of a run"},
@@ -121,7 +121,7 @@ static void put_files(FILE *out, const ci_conf_page *page)
         {NULL, NULL}};
     fprintf(out, ".SH FILES\n");
     put_entries(out, page->files);
-    if (is_used(page, CI_OPT_STATE_DIR)) put_entries(out, places);
+    if (is_used(page, CI_OPT_STATE_DIR)) put_entries(out, folders);
     put_entries(out, configuration);
 }
 

@@ -110,8 +110,8 @@ static ci_status read_pixels(picture *p, ci_fits_reader *reader, size_t max_pixe
     return status;
 }
 
-/* Screen place of an image pixel index. */
-static void place(const picture *p, double x, double y, double *sx, double *sy)
+/* Screen position of an image pixel index. */
+static void to_screen(const picture *p, double x, double y, double *sx, double *sy)
 {
     *sx = MARGIN_LEFT + (x + 0.5) / (double)p->factor;
     *sy = MARGIN_TOP + (double)p->n_y - (y + 0.5) / (double)p->factor;
@@ -180,7 +180,7 @@ static ci_status grid_line(cairo_t *cr, const picture *p, bool is_ra, double fix
     for (int i = 0; i < N; i++) {
         double sx, sy;
         bool good = isfinite(x[i]) && isfinite(y[i]);
-        if (good) place(p, x[i], y[i], &sx, &sy);
+        if (good) to_screen(p, x[i], y[i], &sx, &sy);
         if (good && drawing) cairo_line_to(cr, sx, sy);
         if (good && !drawing) cairo_move_to(cr, sx, sy);
         drawing = good;
@@ -234,7 +234,7 @@ static ci_status label_lines(cairo_t *cr, const picture *p, bool is_ra, double s
         char text[32];
         CI_TRY(ci_fits_wcs_to_pixel(p->wcs, 1, &ra, &dec, &x, &y));
         if (!isfinite(x) || !isfinite(y)) continue;
-        place(p, x, y, &sx, &sy);
+        to_screen(p, x, y, &sx, &sy);
         if (is_ra) {
             if (sx < MARGIN_LEFT || sx > MARGIN_LEFT + (double)p->n_x || fabs(sx - last) < 70)
                 continue;
@@ -338,7 +338,7 @@ static void draw_words(cairo_t *cr, const picture *p, const char *title)
     text_at(cr, MARGIN_LEFT, MARGIN_TOP + (double)p->n_y + 42, 0, text);
 }
 
-static ci_status paint(const picture *p, const char *png_path, const char *title)
+static ci_status png_write(const picture *p, const char *png_path, const char *title)
 {
     int width = MARGIN_LEFT + (int)p->n_x + MARGIN_RIGHT;
     int height = MARGIN_TOP + (int)p->n_y + MARGIN_BOTTOM;
@@ -377,7 +377,7 @@ ci_status ci_draw_fits(const char *fits_path, const char *png_path, size_t max_p
     ci_status status = ci_fits_wcs_new(&p.wcs, p.header);
     if (status == CI_OK) status = read_pixels(&p, reader, max_pixel);
     if (status == CI_OK) status = choose_scale(&p);
-    if (status == CI_OK) status = paint(&p, png_path, title);
+    if (status == CI_OK) status = png_write(&p, png_path, title);
     ci_mem_free(p.pixel);
     ci_fits_wcs_free(p.wcs);
     ci_fits_reader_close(reader);

@@ -41,7 +41,7 @@ ci_status ci_fits_fault(int code, const char *path, const char *action)
 }
 
 /* CFITSIO does not always leave the errno of what failed, as where it reads back what never reached
- * the disk: less than its buffers' room left means full. */
+ * the disk: with less left than its buffers need, the disk is full. */
 static bool has_no_room(const char *path)
 {
     char *folder = NULL;

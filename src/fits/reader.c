@@ -70,7 +70,7 @@ ci_status ci_fits_image_open(fitsfile **file, const char *path)
     }
     fits_get_num_hdus(*file, &n_hdu, &code);
     fits_get_img_dim(*file, &n_axis, &code);
-    /* An empty primary HDU may stand before the image. */
+    /* An empty primary HDU may come before the image. */
     for (int i = 2; !code && n_axis == 0 && i <= n_hdu; i++) {
         int kind = ANY_HDU;
         fits_movabs_hdu(*file, i, &kind, &code);
@@ -136,7 +136,7 @@ bool ci_fits_reader_has_blank(const ci_fits_reader *reader)
     return code == 0;
 }
 
-/* Integers mark blank pixels by a value, scaled ones too; in floats NaN stands for itself, and a
+/* Integers mark blank pixels by a value, scaled ones too; floats use NaN, and a
  * null value of 0 keeps CFITSIO from touching them. CFITSIO writes to `any` without asking. */
 static int read_plain(const ci_fits_reader *reader, size_t i_row, size_t n_row, float *rows)
 {

@@ -6,7 +6,7 @@
 #include <wcslib/wcs.h>
 #include <wcslib/wcserr.h>
 
-/* Places handed to WCSLIB at a time. Pieces begin at the caller's first place, so that the
+/* Positions given to WCSLIB at a time. Pieces begin at the caller's first position, so that the
  * same call has the same bits wherever it is made. */
 #define PIECE 256
 
@@ -70,7 +70,7 @@ ci_status ci_fits_wcs_new(ci_fits_wcs **out, const ci_fits_header *header)
     return CI_OK;
 }
 
-/* WCSLIB marks single places that cannot be mapped by stat and a code of "one or more"; any
+/* WCSLIB marks single positions that cannot be mapped by stat and a code of "one or more"; any
  * other code is a fault of ours. */
 static ci_status check(int code, int some_bad)
 {

@@ -241,7 +241,7 @@ static ci_status other_form(const world *in, double x, double y, double off)
                     in->path, fact, value, x + 1, y + 1, off);
 }
 
-/* The form must give the places that the file gives, all over the image. */
+/* The form must give the positions that the file gives, all over the image. */
 static ci_status check_places(const world *in, const ci_fits_header *h)
 {
     enum
@@ -297,7 +297,7 @@ static ci_status read_freq(const world *in, ci_fits_header *h)
                         w->spec + 1, at[w->spec]);
     double step = fabs(scale_of(w, w->spec, w->spec));
     h->freq_hz = at[w->spec];
-    h->bandwidth_hz = step > 1 ? step : 0; /* 1 stands for unknown */
+    h->bandwidth_hz = step > 1 ? step : 0; /* 1 means unknown */
     return CI_OK;
 }
 

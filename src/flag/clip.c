@@ -1,7 +1,7 @@
 /* Robust clip. Amplitudes are divided by their baseline's own median first (across raw
- * baselines a clip takes resolved fields for interference); a channel's place and width
+ * baselines a clip takes resolved fields for interference); a channel's centre and width
  * come from all baselines of the sub-band:
- *     place = median over baselines of the median over time
+ *     centre = median over baselines of the median over time
  *     width^2 = (median over baselines of the MAD over time)^2
  *             + (MAD over baselines of the median over time)^2
  * which needs two numbers per baseline and channel from each rank, not the samples. */
@@ -19,10 +19,10 @@ enum
 
 typedef struct clip
 {
-    float *here;          /* [baseline here][n_chan][2] median, MAD sigma; NaN: none */
-    float *whole;         /* the same for the sub-band's baselines, gathered */
-    size_t n_baseline;    /* of whole */
-    float *place, *width; /* [n_chan] */
+    float *here;           /* [baseline here][n_chan][2] median, MAD sigma; NaN: none */
+    float *whole;          /* the same for the sub-band's baselines, gathered */
+    size_t n_baseline;     /* of whole */
+    float *centre, *width; /* [n_chan] */
     float *scratch;
 } clip;
 
@@ -63,7 +63,7 @@ static void channels_describe(clip *k, size_t n_chan)
             }
             spread[what] = n ? (double)ci_num_median_float(k->scratch, n) : NAN;
             if (what == 0) {
-                k->place[c] = (float)spread[0];
+                k->centre[c] = (float)spread[0];
                 spread[0] = n ? (double)ci_num_mad_sigma_float(k->scratch, n) : NAN;
             }
         }
@@ -84,7 +84,7 @@ static int64_t block_clip(ci_vis_block *block, const clip *k, size_t i_pol, doub
             for (size_t c = 0; c < block->n_chan; c++) {
                 size_t i = ci_vis_sample(block, r, c, i_pol);
                 if (block->flags[i] || !(k->width[c] > 0)) continue;
-                double off = fabs((double)(amplitude(block, i) / scale - k->place[c]));
+                double off = fabs((double)(amplitude(block, i) / scale - k->centre[c]));
                 if (off <= n_sigma * (double)k->width[c]) continue;
                 block->flags[i] |= CI_FLAG_CLIP;
                 n_clipped++;
@@ -110,7 +110,7 @@ static ci_status describe_here(clip *k, const ci_vis_block *block, size_t i_pol,
     CI_TRY(ci_mem_alloc(&k->scratch, n_scratch, sizeof(float), "clip"));
     CI_TRY(
         ci_mem_alloc(&k->here, block->part.n_baseline * block->n_chan * 2, sizeof(float), "clip"));
-    CI_TRY(ci_mem_alloc(&k->place, block->n_chan, sizeof(float), "clip"));
+    CI_TRY(ci_mem_alloc(&k->centre, block->n_chan, sizeof(float), "clip"));
     CI_TRY(ci_mem_alloc(&k->width, block->n_chan, sizeof(float), "clip"));
     for (size_t i_row = 0, end; i_row < block->n_row; i_row = end) {
         end = ci_flag_baseline_end(block, i_row);
@@ -145,7 +145,7 @@ static ci_status sub_band_clip(ci_comm *comm, ci_vis_set *set, size_t i_sub_band
     report->n_clipped += (size_t)n_clipped;
     ci_mem_free(whole);
     ci_mem_free(k.here);
-    ci_mem_free(k.place);
+    ci_mem_free(k.centre);
     ci_mem_free(k.width);
     ci_mem_free(k.scratch);
     return status;

@@ -5,7 +5,7 @@
 #include "contimg/flag.h"
 
 /* Which column of "receptor" a polarisation product uses on either side; -1: none in the
- * data. A parallel hand is its own receptor; Stokes parameters all hang on I. */
+ * data. A parallel hand is its own receptor; all Stokes parameters depend on I. */
 typedef struct ci_flag_hands
 {
     int first, second;

@@ -32,18 +32,18 @@ static void add_plugin_path(void)
 {
     static const char *const below[] = {"/hdf5/openmpi/plugins", "/hdf5/plugins",
                                         "/hdf5/lib/plugin"};
-    Dl_info place;
+    Dl_info library;
     herr_t (*function)(void) = H5open;
     void *address = NULL;
     memcpy(&address, &function, sizeof address);
-    if (dladdr(address, &place) == 0 || place.dli_fname == NULL) return;
-    const char *slash = strrchr(place.dli_fname, '/');
+    if (dladdr(address, &library) == 0 || library.dli_fname == NULL) return;
+    const char *slash = strrchr(library.dli_fname, '/');
     if (slash == NULL) return;
     for (size_t i = 0; i < sizeof below / sizeof below[0]; i++) {
         char path[4096];
         struct stat status;
-        int n = snprintf(path, sizeof path, "%.*s%s", (int)(slash - place.dli_fname),
-                         place.dli_fname, below[i]);
+        int n = snprintf(path, sizeof path, "%.*s%s", (int)(slash - library.dli_fname),
+                         library.dli_fname, below[i]);
         if (n < 0 || (size_t)n >= sizeof path) continue;
         if (stat(path, &status) != 0 || !S_ISDIR(status.st_mode)) continue;
         if (!plugin_path_is_known(path)) H5PLappend(path);

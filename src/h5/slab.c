@@ -1,5 +1,5 @@
-/* Slabs of large datasets. Unfiltered chunks are read as they lie in the file and copied
- * into place: for DSA-110's chunks of a few kilobytes that is several times faster than
+/* Slabs of large datasets. Unfiltered chunks are read as stored in the file and copied
+ * to their positions: for DSA-110's chunks of a few kilobytes that is several times faster than
  * H5Dread, whose cost a chunk is high. */
 #include "h5/h5_private.h"
 
@@ -191,7 +191,8 @@ static ci_status chunk_read(ci_h5_slab *slab, const hsize_t *offset)
         return CI_OK;
     }
     if (n_byte != slab->chunk_byte) {
-        return ci_error(CI_ERR_INPUT, "%s: %s: a chunk of %llu bytes where %zu are due: damaged",
+        return ci_error(CI_ERR_INPUT,
+                        "%s: %s: a chunk has %llu bytes, not %zu: the file is damaged",
                         slab->file->path, slab->name, (unsigned long long)n_byte, slab->chunk_byte);
     }
     if (H5Dread_chunk(slab->dataset, H5P_DEFAULT, offset, &mask, slab->chunk) < 0) {

@@ -76,7 +76,7 @@ ci_status ci_h5_read_int(const ci_h5_file *file, const char *name, int64_t *out,
     return read_numbers(file, name, CI_H5_I64, out, n);
 }
 
-/* A field of the file without its padding; `text` has room for size + 1. */
+/* A field of the file without its padding; `text` holds size + 1 bytes. */
 static void trim_field(char *text, size_t size, H5T_str_t padding)
 {
     text[size] = '\0';

@@ -1,4 +1,4 @@
-/* Exact zeros of a tile that stand for "no value". Some programs write 0 where an image has none;
+/* Exact zeros of a tile that mean "no value". Some programs write 0 where an image has none;
  * noise is never 0 but by chance: one pixel in 1e7 of floats, more where the image was rounded to
  * steps. So zeros in lines of three and those beside them are blanks, single ones are sky. */
 #include "mosaic/internal.h"
@@ -61,7 +61,7 @@ static void mark_cores(zeros *z)
                     z->core[i * z->n_x + x] = 1;
 }
 
-/* Zeros, or cores, in the square of nine about a place. */
+/* Zeros, or cores, in the square of nine about a pixel. */
 static int count_near(const zeros *z, const uint8_t *map, size_t i, size_t x)
 {
     size_t low = x > 0 ? x - 1 : 0, high = x + 1 < z->n_x ? x + 1 : x;

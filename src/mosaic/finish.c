@@ -117,7 +117,7 @@ static ci_status files_end(const char *prefix, bool commits)
     return ci_path_end_set(prefix, in_order, N_FILE, commits);
 }
 
-/* The fault that came first is the one to be told. */
+/* The first fault is the one reported. */
 static ci_status files_close(ci_status status, const char *prefix, ci_fits_writer *writer[N_FILE])
 {
     for (int f = 0; f < N_FILE; f++) {

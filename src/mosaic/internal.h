@@ -69,7 +69,7 @@ ci_status ci_mosaic_geometry_find(mosaic_job *job);
 /* Common beam and the kernels to it. Local. */
 ci_status ci_mosaic_beam_find(mosaic_job *job);
 
-/* Puts NaN for exact zeros that stand for "no value" in the rows of this rank, pixels
+/* Puts NaN for exact zeros that mean "no value" in the rows of this rank, pixels
  * [rows->n][stride]; CI_ERR_INPUT where rounded values cannot be told from them. Collective. */
 ci_status ci_mosaic_zeros_blank(ci_comm *comm, const mosaic_tile *tile, const mosaic_rows *rows,
                                 float *pixels, size_t stride);

@@ -79,7 +79,7 @@ static ci_status check_image(const mosaic_tile *tile, const mosaic_tile *first)
                         tile->image_path, stokes_text(h), first->image_path,
                         stokes_text(&first->header));
     if (!(h->freq_hz > 0))
-        ci_log_warning("%s: no FREQ axis: whether its band is that of the other tiles is not known",
+        ci_log_warning("%s: no FREQ axis: it may be of another band than the other tiles",
                        tile->image_path);
     return CI_OK;
 }
@@ -93,12 +93,12 @@ static bool is_one_band(const ci_fits_header *a, const ci_fits_header *b)
     return fabs(a->freq_hz - b->freq_hz) <= fmax(band, 0.01 * fmin(a->freq_hz, b->freq_hz));
 }
 
-/* Whether both have their reference at one place. */
+/* Whether both have the same reference position. */
 static bool is_one_centre(const ci_fits_header *a, const ci_fits_header *b)
 {
-    double room = 1e-3 * a->cell_rad;
-    return fabs(a->dec_rad - b->dec_rad) <= room &&
-           fabs(remainder(a->ra_rad - b->ra_rad, CI_TWO_PI)) * cos(a->dec_rad) <= room;
+    double tolerance = 1e-3 * a->cell_rad;
+    return fabs(a->dec_rad - b->dec_rad) <= tolerance &&
+           fabs(remainder(a->ra_rad - b->ra_rad, CI_TWO_PI)) * cos(a->dec_rad) <= tolerance;
 }
 
 /* The beam image has the geometry of its tile. */
@@ -178,7 +178,7 @@ static ci_status covers_middle(const mosaic_tile *outer, const mosaic_tile *inne
 }
 
 /* Whether two tiles are of one observation: a copy, or the same data imaged twice, with other
- * weights or about a place nearby. Facets side by side, sub-bands, and what two telescopes saw at
+ * weights or about a nearby centre. Facets side by side, sub-bands, and what two telescopes saw at
  * one time are not. */
 static ci_status find_one_observation(const mosaic_tile *a, const mosaic_tile *b, bool *out)
 {
@@ -212,7 +212,7 @@ static ci_status check_pairs(const mosaic_job *job, const mosaic_tile *tile)
         CI_TRY(find_one_observation(tile, other, &is_one_observation));
         if (is_one_observation)
             return ci_error(CI_ERR_INPUT,
-                            "%s: DATE-OBS, TELESCOP, band and place are those of %s: the same "
+                            "%s: DATE-OBS, TELESCOP, band and centre are those of %s: the same "
                             "observation, which counts once: give one of the two",
                             tile->image_path, other->image_path);
     }
@@ -276,7 +276,7 @@ static ci_status find_centre(mosaic_job *job)
     return CI_OK;
 }
 
-/* bounds: -x_min, x_max, -y_min, y_max; widened by n places of a tile. */
+/* bounds: -x_min, x_max, -y_min, y_max; widened by n positions of a tile. */
 static ci_status widen(const mosaic_job *job, const mosaic_tile *tile, size_t n, const double *x,
                        const double *y, double bounds[4])
 {

@@ -111,9 +111,9 @@ ci_status ci_par_exchange(ci_comm *comm, const void *send, const size_t *n_send,
 static ci_status gather_to_all(ci_comm *comm, const void *here, const size_t *counts, void *out)
 {
     for (int r = 0; r < comm->size; r++) {
-        char *place = (char *)out + offset_of(counts, r);
-        if (r == comm->rank && counts[r] > 0) memcpy(place, here, counts[r]);
-        CI_TRY(ci_par_bcast(comm, place, counts[r], r));
+        char *target = (char *)out + offset_of(counts, r);
+        if (r == comm->rank && counts[r] > 0) memcpy(target, here, counts[r]);
+        CI_TRY(ci_par_bcast(comm, target, counts[r], r));
     }
     return CI_OK;
 }
@@ -123,11 +123,11 @@ static ci_status gather_to_root(ci_comm *comm, const void *here, const size_t *c
 {
     if (comm->rank != root) return ci_par_send(comm, here, counts[comm->rank], root);
     for (int r = 0; r < comm->size; r++) {
-        char *place = (char *)out + offset_of(counts, r);
+        char *target = (char *)out + offset_of(counts, r);
         if (r != root)
-            CI_TRY(ci_par_recv(comm, place, counts[r], r));
+            CI_TRY(ci_par_recv(comm, target, counts[r], r));
         else if (counts[r] > 0)
-            memcpy(place, here, counts[r]);
+            memcpy(target, here, counts[r]);
     }
     return CI_OK;
 }

@@ -52,7 +52,7 @@ ci_status ci_par_min_double(ci_comm *comm, double *values, size_t n)
     return reduce_in_place(comm, values, n, sizeof *values, MPI_DOUBLE, MPI_MIN);
 }
 
-/* Sums n_block runs of `width` values that lie one after the other. */
+/* Sums n_block consecutive runs of `width` values. */
 static void add_blocks(const double *blocks, size_t n_block, size_t width, double *sum)
 {
     for (size_t i = 0; i < width; i++)

@@ -20,9 +20,9 @@ void ci_phot_list_free(ci_phot_list *list)
 void ci_phot_name(char out[32], double ra_rad, double dec_rad)
 {
     /* Names are cut, not rounded (IAU); a hair is added so that 3.0 stays 3.0. */
-    double turn = fmod(ra_rad, CI_TWO_PI);
-    if (turn < 0) turn += CI_TWO_PI;
-    unsigned tenth = (unsigned)(turn * CI_RAD_TO_DEG * 2400 + 1e-6) % 864000u;
+    double angle_rad = fmod(ra_rad, CI_TWO_PI);
+    if (angle_rad < 0) angle_rad += CI_TWO_PI;
+    unsigned tenth = (unsigned)(angle_rad * CI_RAD_TO_DEG * 2400 + 1e-6) % 864000u;
     unsigned arcsec = (unsigned)(fabs(dec_rad) * CI_RAD_TO_ARCSEC + 1e-6) % 360000u;
     snprintf(out, 32, "J%02u%02u%02u.%u%c%02u%02u%02u", tenth / 36000, tenth / 600 % 60,
              tenth / 10 % 60, tenth % 10, dec_rad < 0 ? '-' : '+', arcsec / 3600, arcsec / 60 % 60,

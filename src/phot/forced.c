@@ -1,9 +1,9 @@
-/* Flux at given places: the beam fitted to the image, with the error of correlated noise. */
+/* Flux at given positions: the beam fitted to the image, with the error of correlated noise. */
 #include "phot/internal.h"
 
 #include <math.h>
 
-/* Pixels within one full width of the place: the beam is down to 1/16. */
+/* Pixels within one full width of the position: the beam is down to 1/16. */
 #define RADIUS 1.0
 #define MAX_SIDE 101
 

@@ -1,4 +1,4 @@
-/* An image with its noise, and the shape of the beam at a place of it. */
+/* An image with its noise, and the shape of the beam at a position in it. */
 #include "phot/internal.h"
 
 #include <math.h>
@@ -107,7 +107,7 @@ ci_status ci_phot_shape_on_sky(const phot_image *im, double x, double y, ci_num_
 {
     double ra, dec, step = im->header.cell_rad;
     CI_TRY(ci_fits_wcs_to_sky(im->wcs, 1, &x, &y, &ra, &dec));
-    /* Towards the north at this place, in pixels; away from the south next to the pole. */
+    /* Towards the north at this position, in pixels; away from the south next to the pole. */
     double side = dec + step > 0.5 * CI_PI ? -1 : 1, ras[2] = {ra, ra};
     double decs[2] = {dec, dec + side * step}, px[2], py[2];
     CI_TRY(ci_fits_wcs_to_pixel(im->wcs, 2, ras, decs, px, py));

@@ -22,14 +22,14 @@ typedef struct phot_image
 ci_status ci_phot_image_load(phot_image *im, const char *image_path, const char *noise_path,
                              size_t box);
 void ci_phot_image_clear(phot_image *im);
-/* Where a source stands that was fitted as g. A mosaic S = sum(PB I / s^2) / sum(PB^2 / s^2) shows
+/* Where a source fitted as g really is. A mosaic S = sum(PB I / s^2) / sum(PB^2 / s^2) shows
  * it as a Gaussian times 1 + d . grad ln N at distance d, N = 1 / sqrt(sum(PB^2 / s^2)) the noise
  * map: its fit is too far towards the noise by the Gaussian's covariance times grad ln N. Without a
- * noise map the fit's place. */
+ * noise map the fit's position. */
 void ci_phot_place(const phot_image *im, const ci_num_gaussian *g, double *x, double *y);
-/* The beam in pixels at a place of the image. */
+/* The beam in pixels at a position in the image. */
 ci_num_beam ci_phot_beam_at(const phot_image *im, double x, double y);
-/* Pixel shape to sky shape: arc lengths in rad, angle from the north at that place. */
+/* Pixel shape to sky shape: arc lengths in rad, angle from the north at that position. */
 ci_status ci_phot_shape_on_sky(const phot_image *im, double x, double y, ci_num_beam shape,
                                ci_num_beam *sky, double *north_rad);
 
@@ -51,13 +51,13 @@ ci_status ci_phot_island_fit(const phot_image *im, const int32_t *labels,
  * (1997, PASP 109, 166), equations 21 and 40 to 42. */
 typedef struct phot_errors
 {
-    double peak, flux;                   /* relative */
-    double major, minor;                 /* relative */
-    double place_xx, place_xy, place_yy; /* covariance of the place, pixels^2 */
+    double peak, flux;                            /* relative */
+    double major, minor;                          /* relative */
+    double position_xx, position_xy, position_yy; /* covariance of the position, pixels^2 */
     double pa_rad;
 } phot_errors;
 phot_errors ci_phot_condon(const ci_num_gaussian *g, ci_num_beam noise, double rms);
-/* Error of the place along a unit vector, pixels. */
+/* Error of the position along a unit vector, pixels. */
 double ci_phot_place_error(const phot_errors *errors, double x, double y);
 
 /* Autocorrelation of an image's noise, 1 at no lag, for lags |dx|, |dy| <= reach. */

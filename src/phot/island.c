@@ -284,7 +284,7 @@ static ci_status emit(const work *w, bool is_fixed, phot_component **component, 
     return CI_OK;
 }
 
-/* The present components with the beam's shape; places start from `start`. */
+/* The present components with the beam's shape; positions start from `start`. */
 static ci_status fit_fixed(work *w, const ci_num_gaussian *start)
 {
     for (size_t k = 0; k < w->n_g; k++)

@@ -66,11 +66,11 @@ phot_errors ci_phot_condon(const ci_num_gaussian *g, ci_num_beam noise, double r
     ci_num_gaussian r = rounded(g, to_round);
     phot_errors e = {.peak = sqrt(2 / rho2(&r, snr2, 1.5, 1.5))};
     double major = sqrt(2 / rho2(&r, snr2, 2.5, 0.5)), minor = sqrt(2 / rho2(&r, snr2, 0.5, 2.5));
-    form place =
+    form position =
         form_turned(form_from(major * r.major * sigma, minor * r.minor * sigma, r.pa_rad), back);
-    e.place_xx = place.xx;
-    e.place_xy = place.xy;
-    e.place_yy = place.yy;
+    e.position_xx = position.xx;
+    e.position_xy = position.xy;
+    e.position_yy = position.yy;
     double part = 1 / (r.major * r.minor);
     e.flux = sqrt(e.peak * e.peak + part * (major * major + minor * minor));
     double s = sin(g->pa_rad), c = cos(g->pa_rad);
@@ -79,14 +79,14 @@ phot_errors ci_phot_condon(const ci_num_gaussian *g, ci_num_beam noise, double r
     e.minor = width_error(&r, major, minor, to_round.xx * c + to_round.xy * s,
                           to_round.xy * c + to_round.yy * s);
     double difference = g->major * g->major - g->minor * g->minor;
-    double turn = difference > 0 ? e.minor * sqrt(2.0) * g->major * g->minor / difference : CI_PI;
-    e.pa_rad = fmin(turn, 0.5 * CI_PI);
+    double error = difference > 0 ? e.minor * sqrt(2.0) * g->major * g->minor / difference : CI_PI;
+    e.pa_rad = fmin(error, 0.5 * CI_PI);
     return e;
 }
 
 double ci_phot_place_error(const phot_errors *e, double x, double y)
 {
-    return sqrt(form_along((form){e->place_xx, e->place_xy, e->place_yy}, x, y));
+    return sqrt(form_along((form){e->position_xx, e->position_xy, e->position_yy}, x, y));
 }
 
 void ci_phot_acf_clear(phot_acf *acf)
@@ -156,7 +156,7 @@ ci_status ci_phot_acf_measure(const phot_image *im, phot_acf *acf)
         ci_phot_acf_clear(acf);
         return status;
     }
-    /* A few hundred thousand anchors tell the correlation to a per cent. */
+    /* A few hundred thousand anchors give the correlation to a per cent. */
     size_t stride = im->n_x * im->n_y / 300000 + 1;
     if (stride > im->n_y / 16) stride = im->n_y / 16 + 1;
     acf_sum(im, acf, stride, count);

@@ -21,7 +21,7 @@ ci_status ci_report_numbers(double **out, size_t *n, const ci_json *array, const
 /* ---- gains ------------------------------------------------------------------------------- */
 
 /* Amplitude or phase of every receptor against frequency or time: thin lines. */
-static ci_status gain_plot(ci_text *out, const ci_cal_table *table, bool is_phase, size_t i_hand)
+static ci_status gain_plot(ci_text *out, const ci_cal_table *table, bool is_phase, size_t i_feed)
 {
     bool over_time = table->kind == CI_CAL_GAIN;
     size_t n = over_time ? table->n_time : table->n_chan, n_ant = table->array.n_antenna;
@@ -35,7 +35,7 @@ static ci_status gain_plot(ci_text *out, const ci_cal_table *table, bool is_phas
                          : table->freq_hz[i] * 1e-6;
     for (size_t a = 0; status == CI_OK && a < n_ant; a++) {
         for (size_t i = 0; i < n; i++) {
-            size_t at = (i * n_ant + a) * table->n_feed + i_hand;
+            size_t at = (i * n_ant + a) * table->n_feed + i_feed;
             ci_c64 g = table->gain[at];
             y[a * n + i] = table->flag[at] ? NAN : is_phase ? carg(g) * CI_RAD_TO_DEG : cabs(g);
         }
@@ -43,8 +43,8 @@ static ci_status gain_plot(ci_text *out, const ci_cal_table *table, bool is_phas
             .x = x, .y = y + a * n, .n = n, .is_line = n > 1, .colour = "rgba(60,100,150,0.35)"};
     }
     char title[64];
-    snprintf(title, sizeof title, "%s %s, hand %zu", over_time ? "gain" : "bandpass",
-             is_phase ? "phase" : "amplitude", i_hand);
+    snprintf(title, sizeof title, "%s %s, feed %zu", over_time ? "gain" : "bandpass",
+             is_phase ? "phase" : "amplitude", i_feed);
     ci_report_plot plot = {.title = title,
                            .x_label = over_time ? "minutes" : "MHz",
                            .y_label = is_phase ? "degrees" : "",
@@ -70,9 +70,9 @@ static ci_status table_plots(ci_text *out, const char *path)
         return ci_text_append(out, "</p>\n");
     }
     ci_status status = CI_OK;
-    for (size_t hand = 0; status == CI_OK && hand < table->n_feed; hand++) {
-        status = gain_plot(out, table, false, hand);
-        if (status == CI_OK) status = gain_plot(out, table, true, hand);
+    for (size_t i_feed = 0; status == CI_OK && i_feed < table->n_feed; i_feed++) {
+        status = gain_plot(out, table, false, i_feed);
+        if (status == CI_OK) status = gain_plot(out, table, true, i_feed);
     }
     ci_cal_table_free(table);
     return status;
@@ -123,17 +123,17 @@ static ci_status dead_receptors(ci_text *out, const ci_json *antennas)
     size_t n = 0;
     for (size_t i = 0; i < ci_json_length(antennas); i++) {
         const ci_json *antenna = ci_json_at(antennas, i), *dead = ci_json_get(antenna, "dead");
-        char hands[8] = "";
+        char feeds[8] = "";
         for (size_t h = 0; h < ci_json_length(dead) && h < 4; h++) {
             const ci_json *one = ci_json_at(dead, h);
             char *text = NULL;
             CI_TRY(ci_json_print(&text, one, false));
-            if (strcmp(text, "true") == 0) strncat(hands, h == 0 ? "0" : "1", 2);
+            if (strcmp(text, "true") == 0) strncat(feeds, h == 0 ? "0" : "1", 2);
             ci_mem_free(text);
         }
-        if (!*hands) continue;
+        if (!*feeds) continue;
         CI_TRY(ci_text_append(out, "%s%s (%s)", n++ ? ", " : "<p>dead receptors: ",
-                              ci_json_get_string(antenna, "name", ""), hands));
+                              ci_json_get_string(antenna, "name", ""), feeds));
     }
     return n ? ci_text_append(out, "</p>\n") : CI_OK;
 }

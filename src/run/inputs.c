@@ -19,7 +19,7 @@ static ci_status piece_read(int fd, const char *path, char *out, size_t n, off_t
         ssize_t got = pread(fd, out, n, at);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return ci_error_errno(errno, path, "read");
-        if (got == 0) return ci_error(CI_ERR_IO, "%s: became shorter while it was read", path);
+        if (got == 0) return ci_error(CI_ERR_IO, "%s: the file shrank while it was read", path);
         out += got;
         n -= (size_t)got;
         at += got;

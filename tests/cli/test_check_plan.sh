@@ -68,7 +68,7 @@ mkdir "$folder/share/perley_butler_2017.csv"
 expect 6 check
 says "^FAIL facts      $folder/share/dsa110_stations.csv: No such file.*: CONTIMG_SHARE must name"
 says "^FAIL facts      $folder/share/vla_calibrators.csv: empty: CONTIMG_SHARE must name"
-says "^FAIL facts      $folder/share/perley_butler_2017.csv: not a plain file: CONTIMG_SHARE must name"
+says "^FAIL facts      $folder/share/perley_butler_2017.csv: not a regular file: CONTIMG_SHARE must name"
 says "^ok   facts      $folder/share/earth_orientation.csv"
 export CONTIMG_SHARE=$folder/nowhere
 expect 6 check

@@ -89,15 +89,15 @@ ci_status ci_conf_paths_new(ci_conf_paths *out, const ci_conf *conf)
     return status;
 }
 
-void ci_conf_paths_free(ci_conf_paths *places)
+void ci_conf_paths_free(ci_conf_paths *paths)
 {
-    ci_mem_free(places->input);
-    ci_mem_free(places->staging);
-    ci_mem_free(places->state);
-    ci_mem_free(places->products);
-    ci_mem_free(places->ingest_db);
-    ci_mem_free(places->products_db);
-    ci_mem_free(places->data_registry_db);
-    ci_mem_free(places->cal_registry_db);
-    memset(places, 0, sizeof *places);
+    ci_mem_free(paths->input);
+    ci_mem_free(paths->staging);
+    ci_mem_free(paths->state);
+    ci_mem_free(paths->products);
+    ci_mem_free(paths->ingest_db);
+    ci_mem_free(paths->products_db);
+    ci_mem_free(paths->data_registry_db);
+    ci_mem_free(paths->cal_registry_db);
+    memset(paths, 0, sizeof *paths);
 }
