@@ -80,7 +80,7 @@ ci_status ci_json_print(char **out, const ci_json *value, bool pretty)
     *out = NULL;
     char *text = pretty ? cJSON_Print(citem(value)) : cJSON_PrintUnformatted(citem(value));
     if (!text) return ci_error(CI_ERR_MEMORY, "JSON text: out of memory");
-    /* What is in a name of a file, no reader of JSON need take. */
+    /* File names may hold any bytes, JSON only UTF-8. */
     ci_status status = pretty ? ci_str_utf8(out, text) : ci_str_copy(out, text);
     cJSON_free(text);
     return status;

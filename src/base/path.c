@@ -1,4 +1,4 @@
-/* Paths: joined, made absolute, asked about, and files committed by rename. */
+/* Paths: join, make absolute, check, and commit files by rename. */
 #include "contimg/base.h"
 
 #include <errno.h>
@@ -38,8 +38,8 @@ static bool is_link(const char *path)
     return lstat(path, &facts) == 0 && S_ISLNK(facts.st_mode);
 }
 
-/* One more name behind the absolute path `out` ("" for the root). A ".." takes the folder before
- * it away, but where that is a link: what is above is then for the system to say. */
+/* Appends a name to the absolute path `out` ("" for the root). ".." removes the folder before it,
+ * unless that is a link: only the system knows what is above a link. */
 static void add_name(char *out, const char *name, size_t n)
 {
     if (n == 0 || (n == 1 && name[0] == '.')) return;
@@ -105,7 +105,7 @@ ci_status ci_path_make_folder(const char *path)
         char kept = *p;
         *p = '\0';
         if (mkdir(copy, 0777) != 0 && (errno != EEXIST || !ci_path_is_folder(copy))) {
-            /* A plain file in the way is not for the user to guess from EEXIST. */
+            /* Says that a plain file is in the way, which EEXIST alone does not. */
             int why = errno == EEXIST ? ENOTDIR : errno;
             status = ci_error_errno(why, copy, "make folder");
             if (why == ENOTDIR || why == ENOENT) status = CI_ERR_IO;
@@ -201,7 +201,7 @@ ci_status ci_path_end_set(const char *prefix, const char *const *names, size_t n
     for (size_t i = 0; i < n && status == CI_OK; i++)
         status = ci_str_format(&path[i], "%s%s", prefix, names[i]);
     if (status == CI_OK && commits) status = ci_path_commit_set(path, n);
-    /* What is left of a set that failed, or of a run that was killed. */
+    /* Leftovers of a set that failed, or of a run that was killed. */
     if (n > 0 && path[n - 1]) ci_path_discard_set(path, n);
     for (size_t i = 0; i < n; i++)
         ci_mem_free(path[i]);
@@ -209,7 +209,7 @@ ci_status ci_path_end_set(const char *prefix, const char *const *names, size_t n
     return status;
 }
 
-/* Why a table of facts cannot be used; NULL where nothing speaks against it. */
+/* Why a table of facts cannot be used; NULL where it can. */
 static const char *share_fault(const char *path)
 {
     struct stat facts;
@@ -219,7 +219,7 @@ static const char *share_fault(const char *path)
     return access(path, R_OK) == 0 ? NULL : strerror(errno);
 }
 
-/* A table that is chosen and cannot be used is a fault: no other folder is looked in. */
+/* A table that is chosen and cannot be used is a fault: no other folder is searched. */
 static ci_status share_check(char **out, const char *advice)
 {
     const char *fault = share_fault(*out);

@@ -61,7 +61,7 @@ ci_status ci_error(ci_status status, const char *format, ...)
     va_start(args, format);
     vsnprintf(fresh, sizeof fresh, format, args);
     va_end(args);
-    ci_str_one_line(fresh); /* names of files and columns are others' */
+    ci_str_one_line(fresh); /* names of files and columns come from users */
     memcpy(error_text, fresh, sizeof fresh);
     return status;
 }

@@ -122,7 +122,7 @@ static ci_status check_order(const ci_conf *conf)
     return CI_OK;
 }
 
-/* An option that another takes the meaning from. */
+/* An option that has no effect because of another's value. */
 static void warn_idle(const ci_conf *conf)
 {
     const ci_conf_row *row = &ci_conf_rows[CI_OPT_ROBUST];
@@ -220,12 +220,12 @@ static ci_status choose_file(ci_conf *conf, int argc, char *const *argv)
     return ci_str_copy(&conf->file, path ? path : "");
 }
 
-/* As a value like the others: the file that was chosen, and who chose it. */
+/* The chosen file and its origin, stored like any other value. */
 static ci_status show_file(ci_conf *conf)
 {
     const char *variable = getenv("CONTIMG_CONFIG");
     if (strcmp(ci_conf_origin(conf, CI_OPT_CONFIG), "command line") == 0) return CI_OK;
-    /* Set to nothing, it stands for no file. */
+    /* An empty value means no file. */
     return ci_conf_set(conf, CI_OPT_CONFIG, conf->file,
                        variable && *variable ? "environment" : NULL);
 }

@@ -62,7 +62,7 @@ static char *read_line(char *text, int n, void *context)
     return text;
 }
 
-/* "export NAME" -> NAME; quotes around the whole value go, as a shell or systemd would. */
+/* "export NAME" -> NAME; quotes around the whole value are removed, as a shell or systemd would. */
 static int on_pair(void *context, const char *section, const char *name, const char *value)
 {
     (void)section;
@@ -89,7 +89,8 @@ static const char *pair_value(const file_state *state, const char *name, size_t 
     return NULL;
 }
 
-/* Replaces ${NAME} from the file's own pairs, then the environment; what is unknown stays. */
+/* Replaces ${NAME} from the file's own pairs, then the environment; an unknown name stays as it is.
+ */
 static ci_status expand(char **out, const file_state *state, const char *value, int depth)
 {
     ci_text text = {0};
@@ -217,7 +218,7 @@ ci_status ci_conf_file_read(ci_conf *conf, const char *path)
     return status;
 }
 
-/* Names in the environment that are not options and yet not unknown. */
+/* Names in the environment that are known although they are no options. */
 static bool is_own_variable(const char *name)
 {
     static const char *const own[] = {"CONTIMG_SHARE", "CONTIMG_BUILD", "CONTIMG_SOURCE",

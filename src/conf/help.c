@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* "--cell-arcsec ARCSEC"; flags stand alone. */
+/* "--cell-arcsec ARCSEC"; flags take no value. */
 static void option_text(const ci_conf_row *row, char *out, size_t n)
 {
     if (row->type == CI_TYPE_FLAG)

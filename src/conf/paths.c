@@ -1,4 +1,4 @@
-/* Where input, staging, state and products are. */
+/* The paths of input, staging, state and products. */
 #include "contimg/conf.h"
 
 #include <string.h>
@@ -11,7 +11,7 @@ static bool is_under(const char *path, const char *folder)
     return n > 0 && strncmp(path, folder, n) == 0 && (path[n] == '/' || path[n] == '\0');
 }
 
-/* True where nobody said where things are and the deployed folders are not there. */
+/* True where no folder is configured and the deployed folders do not exist. */
 static bool nothing_configured(const ci_conf *conf)
 {
     static const ci_conf_id ids[] = {CI_OPT_OUTPUT_DIR, CI_OPT_SCRATCH_DIR, CI_OPT_STATE_DIR,
@@ -36,7 +36,7 @@ static ci_status staging(char **out, const ci_conf *conf)
     return CI_OK;
 }
 
-/* All absolute: what the databases hold is true in whatever folder the next command begins. */
+/* All absolute: paths in the databases are valid whatever folder the next command is started in. */
 static ci_status folders(ci_conf_paths *out, const ci_conf *conf)
 {
     CI_TRY(ci_path_absolute(&out->input, ci_conf_text(conf, CI_OPT_INPUT_DIR)));

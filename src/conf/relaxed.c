@@ -1,4 +1,4 @@
-/* Quality limits that are looser than their defaults: never silent. */
+/* Quality limits that are looser than their defaults, and their warnings. */
 #include "conf/table.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* CFITSIO's faults as ours, and short tables of FITS names. */
+/* CFITSIO's errors as statuses, and short tables of FITS names. */
 #include "fits/cfitsio.h"
 
 #include <errno.h>

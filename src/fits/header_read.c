@@ -13,7 +13,7 @@ static ci_status read_time(fitsfile *file, const char *path, ci_fits_header *h)
     ci_fits_text_read(file, "TIMESYS", scale, sizeof scale);
     bool has_date = date[0] && ci_time_parse_iso(date, &h->time_mjd_s) == CI_OK;
     if (!has_date) {
-        ci_error_clear(); /* old forms of date are no reason to refuse an image */
+        ci_error_clear(); /* an image is not refused for an old form of date */
         CI_TRY(ci_fits_number_read(file, path, "MJD-OBS", 0, &h->time_mjd_s));
         h->time_mjd_s *= CI_DAY_S;
     }
@@ -76,7 +76,7 @@ static ci_status read_cards(fitsfile *file, const char *path, ci_fits_header *h)
         char key[FLEN_KEYWORD], value[FLEN_VALUE], comment[FLEN_COMMENT];
         if (fits_read_keyn(file, i, key, value, comment, &code)) break;
         size_t length = strlen(key);
-        /* HIERARCH, CONTINUE and what is not in FITS' letters is left behind. */
+        /* HIERARCH, CONTINUE and characters that FITS does not allow are left out. */
         if (length == 0 || length > 8 || strcmp(key, "CONTINUE") == 0 || ci_fits_key_is_own(key) ||
             strspn(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != length)
             continue;

@@ -21,7 +21,7 @@ static void put_number(sink *s, const char *key, double value, const char *comme
         snprintf(text, sizeof text, "%.*G", digits, value);
         if (strtod(text, NULL) == value) break;
     }
-    /* FITS has no numbers beyond the finite. */
+    /* A FITS card cannot hold NaN or infinity. */
     if (isfinite(value))
         fits_write_key_dbl(s->file, key, value, -digits, comment, &s->code);
     else

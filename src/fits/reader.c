@@ -15,7 +15,7 @@ struct ci_fits_reader
     ci_fits_header header;
 };
 
-/* Is it there, a file, and FITS? CFITSIO's own words on that are of little help. */
+/* Whether it exists, is a file, and is FITS: CFITSIO's own messages on that are of little help. */
 static ci_status check_start(const char *path)
 {
     struct stat info;

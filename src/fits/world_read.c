@@ -1,4 +1,4 @@
-/* World coordinates of a file: every fact goes through WCSLIB; what comes out is brought to the one
+/* World coordinates of a file: every fact goes through WCSLIB; the result is converted to the one
  * form of ci_fits_header, or refused. */
 #include "fits/cfitsio.h"
 
@@ -10,7 +10,8 @@
 #include <wcslib/wcsmath.h>
 
 #define N_AXIS_MAX 9
-/* Places of the file and of the form that it is brought to may differ by this much, in pixels. */
+/* Positions by the file and by the form that it is converted to may differ by this much, in pixels.
+ */
 static const double place_error = 0.01;
 
 typedef struct world

@@ -128,7 +128,7 @@ static void receptors_median(judge *j, bool autos)
     }
 }
 
-/* One look: receptors below the fraction of the median of the living; true where one was
+/* One pass: receptors below the fraction of the median of the living; true where one was
  * found. */
 static bool low_find(judge *j, bool autos, double fraction)
 {
@@ -169,7 +169,7 @@ static void hand_judge(judge *j, const ci_flag_options *options, const int64_t *
         j->is_out[a] = empty || (all[a] > 0 && good[a] == 0);
         if (j->is_out[a]) dead[a * report->n_pol] = CI_FLAG_RECEPTOR_EMPTY;
     }
-    /* Each one found makes the array's median better known. */
+    /* Each one found improves the array's median. */
     while (low_find(j, false, options->dead_fraction))
         continue;
     while (low_find(j, true, options->dead_fraction))

@@ -175,7 +175,7 @@ static ci_status count_set(ci_comm *comm, const ci_vis_set *set, ci_flag_report 
     return status;
 }
 
-/* One line that says what took the data away. */
+/* One line that says why no data are left. */
 static ci_status nothing_left(const ci_flag_report *report)
 {
     const ci_vis_flag_counts *c = &report->counts;

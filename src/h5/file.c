@@ -27,7 +27,7 @@ static bool plugin_path_is_known(const char *path)
 }
 
 /* Debian keeps the plugins beside the library (<libdir>/hdf5/openmpi/plugins), not in the
- * place that HDF5 itself looks at; where the library lies the loader knows. */
+ * folder that HDF5 itself searches; the loader knows the library's folder. */
 static void add_plugin_path(void)
 {
     static const char *const below[] = {"/hdf5/openmpi/plugins", "/hdf5/plugins",

@@ -1,6 +1,6 @@
 /* What stands under a name, and soft and external links: where they lead, and what is so where they
  * lead nowhere. They are looked at before HDF5 follows them: it would wait for a pipe for ever, and
- * calls what is broken missing. */
+ * reports a broken link as missing. */
 #include "h5/h5_private.h"
 
 #include <stdlib.h>

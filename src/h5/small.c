@@ -137,7 +137,7 @@ static ci_status read_variable(const ci_h5_file *file, const char *name, hid_t d
     return status;
 }
 
-/* Gives every string of a dataset of n to `take`. */
+/* Calls `take` for every string of a dataset of n. */
 static ci_status read_texts(const ci_h5_file *file, const char *name, size_t n, string_take take,
                             void *context)
 {

@@ -405,7 +405,7 @@ static ci_num_beam beam_of(const ci_fits_header *h, double turn_rad)
     return (ci_num_beam){h->beam_major_rad, h->beam_minor_rad, h->beam_pa_rad + turn_rad};
 }
 
-/* Nothing is left of a tile but border where the beam of another is about as wide as all of it. */
+/* A tile is border only where the beam of another is about as wide as all of it. */
 static ci_status check_kernel(const mosaic_job *job, const mosaic_tile *tile)
 {
     const ci_fits_header *h = &tile->header;

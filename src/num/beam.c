@@ -217,7 +217,7 @@ ci_num_beam ci_num_beam_common(const ci_num_beam *beams, size_t n)
         worst = 0;
     }
     if (worst == 0) worst = worst_point(outer, beams, n, &p[3]);
-    /* What still sticks out decides the last digits: all must be held. */
+    /* The remaining excess decides the last digits: all must be contained. */
     double grow = (worst > 1 ? worst : 1) * (1 + 1e-11);
     return beam_of((sym){outer.xx * grow, outer.xy * grow, outer.yy * grow});
 }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The one place that gives up on the whole job: MPI itself no longer works. */
+/* The only function that ends the whole job: MPI itself no longer works. */
 static void broken(const ci_comm *comm, int code)
 {
     char text[MPI_MAX_ERROR_STRING] = "unknown";
@@ -19,7 +19,7 @@ void ci_par_check(const ci_comm *comm, int code)
     if (code != MPI_SUCCESS) broken(comm, code);
 }
 
-/* `from`: what it is split from, or NULL. */
+/* `from`: the communicator that it is split from, or NULL. */
 static ci_status comm_new(ci_comm **out, MPI_Comm mpi, const ci_comm *from, bool is_world)
 {
     ci_timer *timer = from ? from->timer : NULL;

@@ -41,7 +41,7 @@ static void widen(range *r, double value)
     if (value > r->high) r->high = value;
 }
 
-/* A little air around; something sensible for no or one value. */
+/* A margin around the values; a default range for none or one. */
 static void relax(range *r)
 {
     if (!(r->high >= r->low)) *r = (range){0, 1};

@@ -65,7 +65,7 @@ static const entry table[] = {
     {"raw-scale", "X", "0.02", "correlator units per Jy", REAL, AT(raw_scale)},
     {"name-jitter", "S", "0", "file names of a tile late by up to S seconds", REAL, AT(name_jitter_s)},
     {"dead", "N", "0", "dead antennas (a thousandth of the signal)", INT, AT(n_dead)},
-    {"dead-pol", "N", "0", "antennas with one dead hand", INT, AT(n_dead_pol)},
+    {"dead-pol", "N", "0", "antennas with one dead receptor", INT, AT(n_dead_pol)},
     {"nan-packets", "FRACTION", "0", "of (antenna, integration, quarter of a sub-band) lost as NaN", REAL, AT(nan_fraction)},
     {"rfi", "KIND:FRACTION,...", "", "interference: narrow, broad, swept, burst", TEXT, AT(rfi)},
     {"rfi-jy", "JY", "300", "its median strength; bursts are 20 times stronger", REAL, AT(rfi_jy)},
