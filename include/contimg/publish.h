@@ -32,7 +32,7 @@ typedef enum ci_publish_result_kind
 {
     CI_PUBLISHED,        /* now, by us */
     CI_PUBLISHED_BEFORE, /* nothing to do, and said so */
-    CI_PUBLISH_HELD,     /* by another process: CI_ERR_NOT_READY */
+    CI_PUBLISH_BUSY,     /* by another process: CI_ERR_NOT_READY */
     CI_PUBLISH_WAITS,    /* for its next try, or for a person: CI_ERR_NOT_READY */
     CI_PUBLISH_GATE,     /* refused: CI_ERR_GATE */
     CI_PUBLISH_RETRY,    /* failed, back in staging: the error's status */
@@ -66,7 +66,7 @@ typedef struct ci_publish_recovered
     size_t n_given_up; /* of these, attempts used up */
     size_t n_part;     /* left-over .part folders removed */
     size_t n_staging;  /* staging folders of published products removed */
-    size_t n_held;     /* owners that live: left alone */
+    size_t n_busy;     /* owners that live: left alone */
     size_t n_rebuilt;  /* published ones that the registry did not know: taken into it */
     size_t n_fault;    /* published, but its files are missing or changed: said in the log */
 } ci_publish_recovered;

@@ -14,7 +14,7 @@
 #ifndef CONTIMG_REGISTRY_H
 #define CONTIMG_REGISTRY_H
 
-#include "contimg/phot.h"
+#include "contimg/base.h"
 
 typedef struct ci_registry ci_registry;
 
@@ -36,7 +36,7 @@ typedef struct ci_registry_paths
 typedef struct ci_registry_options
 {
     bool read_only;
-    double busy_s;   /* how long to wait for a lock held by others; 60 */
+    double busy_s;   /* how long to wait for a lock of others; 60 */
     ci_clock *clock; /* of leases and retries; borrowed, NULL: the system's */
 } ci_registry_options;
 void ci_registry_options_default(ci_registry_options *options);
@@ -113,8 +113,6 @@ CI_MUST_CHECK ci_status ci_registry_run_begin(ci_registry *registry, const char 
                                               const char *log_path, char id[CI_REGISTRY_ID]);
 CI_MUST_CHECK ci_status ci_registry_run_end(ci_registry *registry, const char *id, ci_status status,
                                             const char *text, const char *report_path);
-/* Uses the id of a run begun by another handle (the finalizer's). */
-void ci_registry_run_join(ci_registry *registry, const char *id);
 typedef struct ci_registry_run
 {
     char id[CI_REGISTRY_ID], host[CI_REGISTRY_ID], job[CI_REGISTRY_ID];
@@ -248,8 +246,8 @@ CI_MUST_CHECK ci_status ci_registry_observation_end(ci_registry *registry, const
 /* Takes the tiles of these observations, whatever their state, for as long as a group is made of
  * them: all or none. CI_ERR_NOT_READY where another live process holds one (the text says which
  * and who). Ending an observation's claim gives its tile back, too. */
-CI_MUST_CHECK ci_status ci_registry_tiles_hold(ci_registry *registry, const char *const *ids,
-                                               size_t n, double lease_s);
+CI_MUST_CHECK ci_status ci_registry_tiles_claim(ci_registry *registry, const char *const *ids,
+                                                size_t n, double lease_s);
 /* Gives back those of them that this process holds. */
 CI_MUST_CHECK ci_status ci_registry_tiles_release(ci_registry *registry, const char *const *ids,
                                                   size_t n);
@@ -293,6 +291,7 @@ typedef struct ci_registry_group
     double created_unix_s;
     char mosaic_id[CI_REGISTRY_ID];
     char *error;
+    ci_registry_owner owner; /* while in progress */
     size_t n_member;
     ci_registry_member *member; /* by time */
 } ci_registry_group;
@@ -311,7 +310,8 @@ CI_MUST_CHECK ci_status ci_registry_group_id(char out[CI_REGISTRY_ID],
  * observation would be new or overlap twice. */
 CI_MUST_CHECK ci_status ci_registry_group_add(ci_registry *registry, const ci_registry_group *group,
                                               bool *is_new);
-/* One group (id), those that may be taken now (PENDING and not held, oldest first), or all. */
+/* One group (id), those that may be taken now (PENDING or of a dead owner, oldest first), or all.
+ */
 CI_MUST_CHECK ci_status ci_registry_group_get(ci_registry *registry, const char *id,
                                               ci_registry_groups **out);
 CI_MUST_CHECK ci_status ci_registry_groups_ready(ci_registry *registry, ci_registry_groups **out);
@@ -440,10 +440,19 @@ CI_MUST_CHECK ci_status ci_registry_image_check(const ci_registry_image *image);
  * name, `.part` left out); free with ci_registry_image_files_free. */
 CI_MUST_CHECK ci_status ci_registry_image_files_scan(ci_registry_image *image);
 void ci_registry_image_files_free(ci_registry_image *image);
+
+typedef struct ci_registry_source
+{
+    char name[32];
+    double ra_rad, dec_rad, ra_err_rad, dec_err_rad;
+    double peak_jy, peak_err_jy, flux_jy, flux_err_jy, rms_jy;
+    double major_rad, minor_rad, pa_rad;
+    bool is_resolved;
+} ci_registry_source;
 /* Replaces the photometry rows of an image by a source list. */
 CI_MUST_CHECK ci_status ci_registry_sources_put(ci_registry *registry, const char *product_id,
                                                 const char *image_path, double time_mjd_s,
-                                                const ci_phot_list *sources);
+                                                const ci_registry_source *sources, size_t n_source);
 
 /* ---- publish state (data) ------------------------------------------------------------------ */
 
@@ -494,7 +503,7 @@ typedef enum ci_registry_claim
 {
     CI_CLAIM_TAKEN,     /* ours now, state publishing, an attempt row is open */
     CI_CLAIM_PUBLISHED, /* nothing to do */
-    CI_CLAIM_HELD,      /* another live owner, in *owner */
+    CI_CLAIM_BUSY,      /* another live owner, in *owner */
     CI_CLAIM_WAIT,      /* next_try_at lies ahead, or auto_publish is off */
     CI_CLAIM_REFUSED,   /* a gate refused it; only by name again */
     CI_CLAIM_FAILED,    /* attempts used up; only by name or --retry-failed */

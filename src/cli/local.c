@@ -351,7 +351,7 @@ static ci_status publish_recover(const ci_cli_opened *o, const ci_conf *conf,
     CI_TRY(ci_publish_recover(o->registry, &with_rebuild, &r));
     printf("finished %zu, returned to staging %zu, given up %zu, left alone (owner alive) %zu, "
            "left-overs removed %zu, taken into the registry %zu, faults %zu\n",
-           r.n_finished, r.n_returned, r.n_given_up, r.n_held, r.n_part, r.n_rebuilt, r.n_fault);
+           r.n_finished, r.n_returned, r.n_given_up, r.n_busy, r.n_part, r.n_rebuilt, r.n_fault);
     if (r.n_finished + r.n_returned + r.n_given_up > 0) print_relaxed(conf);
     if (r.n_fault > 0)
         return ci_error(CI_ERR_IO,

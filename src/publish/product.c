@@ -134,9 +134,9 @@ static ci_status not_taken(const ci_registry_product *p, ci_registry_claim claim
         snprintf(result->published_path, sizeof result->published_path, "%s", p->published_path);
         return conclude(result, CI_PUBLISHED_BEFORE, CI_OK,
                         "%s: published before, nothing to do: %s", p->id, p->published_path);
-    case CI_CLAIM_HELD:
+    case CI_CLAIM_BUSY:
         ci_registry_owner_text(owner, who);
-        return conclude(result, CI_PUBLISH_HELD, CI_ERR_NOT_READY, "%s: is being published by %s",
+        return conclude(result, CI_PUBLISH_BUSY, CI_ERR_NOT_READY, "%s: is being published by %s",
                         p->id, who);
     case CI_CLAIM_WAIT:
         if (!p->auto_publish)
@@ -280,7 +280,7 @@ ci_status ci_publish_due(ci_registry *registry, const ci_publish_options *option
     for (size_t i = 0; i < list->n; i++) {
         ci_publish_result result;
         ci_status status = ci_publish_product(registry, list->item[i].id, options, &result);
-        if (result.kind == CI_PUBLISH_HELD ||
+        if (result.kind == CI_PUBLISH_BUSY ||
             (result.kind == CI_PUBLISH_WAITS && !options->dry_run))
             continue; /* not due */
         *n_published += result.kind == CI_PUBLISHED;

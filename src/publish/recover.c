@@ -16,7 +16,7 @@ static ci_status recover_one(ci_registry *registry, const ci_registry_product *p
     bool taken = false;
     CI_TRY(ci_registry_product_take_over(registry, p->id, options->lease_s, &owner, &taken));
     if (!taken) {
-        r->n_held += ci_registry_owner_alive(registry, &owner);
+        r->n_busy += ci_registry_owner_alive(registry, &owner);
         return CI_OK;
     }
     CI_TRY(ci_registry_product_get(registry, p->id, &now));
@@ -140,10 +140,10 @@ static ci_status recover_parts(ci_registry *registry, const ci_publish_options *
     if (status == CI_OK)
         status = ci_registry_products_read(registry, &list, CI_PUBLISH_PUBLISHING, false);
     for (size_t i = 0; i < parts.n && status == CI_OK; i++) {
-        bool is_held = false;
+        bool is_owned = false;
         for (size_t k = 0; k < list->n; k++)
-            is_held = is_held || strcmp(list->item[k].owner.token, parts.item[i].token) == 0;
-        if (is_held) continue;
+            is_owned = is_owned || strcmp(list->item[k].owner.token, parts.item[i].token) == 0;
+        if (is_owned) continue;
         int date =
             openat(base, parts.item[i].date, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         if (date < 0) continue;

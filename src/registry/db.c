@@ -1,3 +1,4 @@
+/* One SQLite database: errors, transactions, statements. */
 #include "registry/db.h"
 
 #include <errno.h>
@@ -93,40 +94,33 @@ ci_status ci_registry_db_end(ci_db *db, ci_status status)
 
 /* ---- statements -------------------------------------------------------------- */
 
-static int bind(sqlite3_stmt *stmt, const char *types, va_list values)
+static int bind(sqlite3_stmt *stmt, int i, const ci_value *value)
 {
-    int code = SQLITE_OK;
-    for (int i = 1; types[i - 1] && code == SQLITE_OK; i++) {
-        switch (types[i - 1]) {
-        case 't': {
-            const char *text = va_arg(values, const char *);
-            code = text ? sqlite3_bind_text(stmt, i, text, -1, SQLITE_TRANSIENT)
-                        : sqlite3_bind_null(stmt, i);
-            break;
-        }
-        case 'i':
-            code = sqlite3_bind_int64(stmt, i, va_arg(values, int64_t));
-            break;
-        default: {
-            double real = va_arg(values, double);
-            code = isnan(real) ? sqlite3_bind_null(stmt, i) : sqlite3_bind_double(stmt, i, real);
-        }
-        }
+    switch (value->type) {
+    case CI_VALUE_TEXT:
+        return sqlite3_bind_text(stmt, i, value->text, -1, SQLITE_TRANSIENT);
+    case CI_VALUE_INT:
+        return sqlite3_bind_int64(stmt, i, value->integer);
+    case CI_VALUE_REAL:
+        return sqlite3_bind_double(stmt, i, value->real);
+    default:
+        return sqlite3_bind_null(stmt, i);
     }
-    return code;
 }
 
-static ci_status query_v(ci_db *db, sqlite3_stmt **stmt, const char *sql, const char *types,
-                         va_list values)
+/* Prepares a statement and binds the values of `set`, then `values`. */
+static ci_status prepare(ci_db *db, sqlite3_stmt **stmt, const char *sql, const ci_named_value *set,
+                         const ci_value *values)
 {
     *stmt = NULL;
-    int code = sqlite3_prepare_v2(db->handle, sql, -1, stmt, NULL);
-    if (code == SQLITE_OK) {
-        if (sqlite3_bind_parameter_count(*stmt) != (int)strlen(types)) {
-            ci_registry_db_done(stmt);
-            return ci_error(CI_ERR_INTERNAL, "%s: wrong number of values: %s", db->path, sql);
-        }
-        code = bind(*stmt, types, values);
+    int n = 0, code = sqlite3_prepare_v2(db->handle, sql, -1, stmt, NULL);
+    for (; set->column && code == SQLITE_OK; set++)
+        code = bind(*stmt, ++n, &set->value);
+    for (; values->type != CI_VALUE_END && code == SQLITE_OK; values++)
+        code = bind(*stmt, ++n, values);
+    if (code == SQLITE_OK && sqlite3_bind_parameter_count(*stmt) != n) {
+        ci_registry_db_done(stmt);
+        return ci_error(CI_ERR_INTERNAL, "%s: wrong number of values: %s", db->path, sql);
     }
     if (code == SQLITE_OK) return CI_OK;
     ci_status status = ci_registry_db_error(db, code, sql);
@@ -134,14 +128,10 @@ static ci_status query_v(ci_db *db, sqlite3_stmt **stmt, const char *sql, const 
     return status;
 }
 
-ci_status ci_registry_db_query(ci_db *db, sqlite3_stmt **stmt, const char *sql, const char *types,
-                               ...)
+ci_status ci_registry_db_query(ci_db *db, sqlite3_stmt **stmt, const char *sql,
+                               const ci_value *values)
 {
-    va_list values;
-    va_start(values, types);
-    ci_status status = query_v(db, stmt, sql, types, values);
-    va_end(values);
-    return status;
+    return prepare(db, stmt, sql, SET_NOTHING, values);
 }
 
 void ci_registry_db_done(sqlite3_stmt **stmt)
@@ -163,27 +153,55 @@ bool ci_registry_db_next(ci_db *db, sqlite3_stmt **stmt, ci_status *status)
     return false;
 }
 
-ci_status ci_registry_db_run(ci_db *db, int64_t *n_changed, const char *sql, const char *types, ...)
+static ci_status run(ci_db *db, int64_t *n_changed, const char *sql, const ci_named_value *set,
+                     const ci_value *values)
 {
     sqlite3_stmt *stmt = NULL;
-    va_list values;
-    va_start(values, types);
-    ci_status status = query_v(db, &stmt, sql, types, values);
-    va_end(values);
+    ci_status status = prepare(db, &stmt, sql, set, values);
     while (ci_registry_db_next(db, &stmt, &status))
         continue;
     if (n_changed) *n_changed = sqlite3_changes(db->handle);
     return status;
 }
 
+ci_status ci_registry_db_run(ci_db *db, int64_t *n_changed, const char *sql, const ci_value *values)
+{
+    return run(db, n_changed, sql, SET_NOTHING, values);
+}
+
+ci_status ci_registry_db_insert(ci_db *db, const char *table, const ci_named_value *set)
+{
+    ci_text sql = {0};
+    ci_status status = ci_text_append(&sql, "INSERT INTO %s", table);
+    for (size_t i = 0; set[i].column && status == CI_OK; i++)
+        status = ci_text_append(&sql, "%s%s", i ? "," : "(", set[i].column);
+    for (size_t i = 0; set[i].column && status == CI_OK; i++)
+        status = ci_text_append(&sql, "%s", i ? ",?" : ") VALUES(?");
+    if (status == CI_OK) status = ci_text_append(&sql, ")");
+    if (status == CI_OK) status = run(db, NULL, sql.text, set, NO_VALUES);
+    ci_mem_free(sql.text);
+    return status;
+}
+
+ci_status ci_registry_db_update(ci_db *db, int64_t *n_changed, const char *table,
+                                const ci_named_value *set, const char *where,
+                                const ci_value *values)
+{
+    ci_text sql = {0};
+    ci_status status = ci_text_append(&sql, "UPDATE %s SET ", table);
+    for (size_t i = 0; set[i].column && status == CI_OK; i++)
+        status = ci_text_append(&sql, "%s%s=?", i ? "," : "", set[i].column);
+    if (status == CI_OK) status = ci_text_append(&sql, " %s", where);
+    if (status == CI_OK) status = run(db, n_changed, sql.text, set, values);
+    ci_mem_free(sql.text);
+    return status;
+}
+
 ci_status ci_registry_db_int(ci_db *db, int64_t *out, int64_t missing, const char *sql,
-                             const char *types, ...)
+                             const ci_value *values)
 {
     sqlite3_stmt *stmt = NULL;
-    va_list values;
-    va_start(values, types);
-    ci_status status = query_v(db, &stmt, sql, types, values);
-    va_end(values);
+    ci_status status = ci_registry_db_query(db, &stmt, sql, values);
     *out = missing;
     if (ci_registry_db_next(db, &stmt, &status)) {
         if (sqlite3_column_type(stmt, 0) != SQLITE_NULL) *out = sqlite3_column_int64(stmt, 0);
@@ -193,13 +211,10 @@ ci_status ci_registry_db_int(ci_db *db, int64_t *out, int64_t missing, const cha
 }
 
 ci_status ci_registry_db_word(ci_db *db, char *out, size_t n_out, const char *sql,
-                              const char *types, ...)
+                              const ci_value *values)
 {
     sqlite3_stmt *stmt = NULL;
-    va_list values;
-    va_start(values, types);
-    ci_status status = query_v(db, &stmt, sql, types, values);
-    va_end(values);
+    ci_status status = ci_registry_db_query(db, &stmt, sql, values);
     *out = '\0';
     if (ci_registry_db_next(db, &stmt, &status)) ci_registry_db_text(stmt, 0, out, n_out);
     ci_registry_db_done(&stmt);
@@ -212,7 +227,25 @@ ci_status ci_registry_db_script(ci_db *db, const char *sql)
     return code == SQLITE_OK ? CI_OK : ci_registry_db_error(db, code, sql);
 }
 
-/* ---- columns and lists ----------------------------------------------------------- */
+bool ci_registry_db_has_table(ci_db *db, const char *table)
+{
+    int64_t n = 0;
+    ci_status status = ci_registry_db_int(
+        db, &n, 0, "SELECT count(*) FROM sqlite_master WHERE type='table' AND name=?",
+        VALUES(V(table)));
+    return status == CI_OK && n > 0;
+}
+
+void ci_registry_db_close(ci_db *db)
+{
+    if (db->handle && !sqlite3_get_autocommit(db->handle))
+        sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+    if (db->handle) sqlite3_close_v2(db->handle);
+    ci_mem_free(db->path);
+    memset(db, 0, sizeof *db);
+}
+
+/* ---- columns --------------------------------------------------------------------------------- */
 
 void ci_registry_db_text(sqlite3_stmt *stmt, int column, char *out, size_t n_out)
 {
@@ -226,26 +259,8 @@ ci_status ci_registry_db_text_copy(sqlite3_stmt *stmt, int column, char **out)
     return ci_str_copy(out, text ? text : "");
 }
 
-int64_t ci_registry_db_integer(sqlite3_stmt *stmt, int column)
-{
-    return sqlite3_column_int64(stmt, column);
-}
-
 double ci_registry_db_real(sqlite3_stmt *stmt, int column)
 {
     if (sqlite3_column_type(stmt, column) == SQLITE_NULL) return NAN;
     return sqlite3_column_double(stmt, column);
-}
-
-ci_status ci_registry_db_list_grow(void *items, size_t n, size_t item_size)
-{
-    if (n & (n - 1)) return CI_OK; /* room until the next power of two */
-    return ci_mem_resize(items, n ? 2 * n : 1, item_size, "list of rows");
-}
-
-int ci_registry_word_find(const char *const *words, int n_word, const char *word, int missing)
-{
-    for (int i = 0; i < n_word; i++)
-        if (word && strcmp(words[i], word) == 0) return i;
-    return missing;
 }

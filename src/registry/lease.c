@@ -1,4 +1,5 @@
-#include "registry/db.h"
+/* Leases: who works on a row, and whether that process still lives. */
+#include "registry/handle.h"
 
 #include <errno.h>
 #include <math.h>
@@ -93,37 +94,30 @@ bool ci_registry_owner_alive(const ci_registry *registry, const ci_registry_owne
     return ci_registry_now(registry) < owner->expires_unix_s;
 }
 
+bool ci_registry_lease_is_other(const ci_registry *registry, const ci_registry_owner *owner)
+{
+    return !ci_registry_lease_is_ours(registry, owner) && ci_registry_owner_alive(registry, owner);
+}
+
 void ci_registry_owner_text(const ci_registry_owner *owner, char out[CI_REGISTRY_TEXT])
 {
     int n = snprintf(out, CI_REGISTRY_TEXT, "%s pid %lld", owner->host, (long long)owner->pid);
     if (owner->job[0]) snprintf(out + n, CI_REGISTRY_TEXT - (size_t)n, " (job %s)", owner->job);
 }
 
-void ci_registry_lease_read(sqlite3_stmt *stmt, int column, ci_registry_owner *owner)
-{
-    ci_registry_db_text(stmt, column, owner->host, sizeof owner->host);
-    ci_registry_db_text(stmt, column + 1, owner->job, sizeof owner->job);
-    ci_registry_db_text(stmt, column + 2, owner->token, sizeof owner->token);
-    owner->pid = ci_registry_db_integer(stmt, column + 3);
-    owner->pid_start = ci_registry_db_integer(stmt, column + 4);
-    owner->acquired_unix_s = ci_registry_db_real(stmt, column + 5);
-    owner->expires_unix_s = ci_registry_db_real(stmt, column + 6);
-}
-
 ci_status ci_registry_lease_write(ci_db *db, const char *table, const char *key_column,
                                   const char *key, const ci_registry_owner *owner)
 {
-    char sql[256];
-    if (!owner) {
-        snprintf(sql, sizeof sql,
-                 "UPDATE %s SET (" CI_LEASE_COLUMNS
-                 ")=(NULL,NULL,NULL,NULL,NULL,NULL,NULL) WHERE %s=?",
-                 table, key_column);
-        return ci_registry_db_run(db, NULL, sql, "t", key);
-    }
-    snprintf(sql, sizeof sql, "UPDATE %s SET (" CI_LEASE_COLUMNS ")=(?,?,?,?,?,?,?) WHERE %s=?",
-             table, key_column);
-    return ci_registry_db_run(db, NULL, sql, "tttiiddt", owner->host, owner->job, owner->token,
-                              owner->pid, owner->pid_start, owner->acquired_unix_s,
-                              owner->expires_unix_s, key);
+    char where[64];
+    snprintf(where, sizeof where, "WHERE %s=?", key_column);
+    const ci_registry_owner *o = owner;
+    const ci_named_value set[] = {{"lease_host", o ? V(o->host) : CI_NULL},
+                                  {"lease_job", o ? V(o->job) : CI_NULL},
+                                  {"lease_token", o ? V(o->token) : CI_NULL},
+                                  {"lease_pid", o ? V(o->pid) : CI_NULL},
+                                  {"lease_pid_start", o ? V(o->pid_start) : CI_NULL},
+                                  {"lease_acquired_at", o ? V(o->acquired_unix_s) : CI_NULL},
+                                  {"lease_expires_at", o ? V(o->expires_unix_s) : CI_NULL},
+                                  {NULL, CI_NULL}};
+    return ci_registry_db_update(db, NULL, table, set, where, VALUES(V(key)));
 }

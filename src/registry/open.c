@@ -1,4 +1,6 @@
-#include "registry/db.h"
+/* Opening one database: journal, migration, read-only copies; backups. */
+#include "registry/open.h"
+#include "registry/schema.h"
 
 #include <errno.h>
 #include <string.h>
@@ -51,23 +53,6 @@ static ci_status open_handle(ci_db *db, const char *name, int flags)
     sqlite3_extended_result_codes(db->handle, 1);
     sqlite3_busy_timeout(db->handle, db->busy_s < 1 ? (int)(1000 * db->busy_s) : 1000);
     return CI_OK;
-}
-
-void ci_registry_db_close(ci_db *db)
-{
-    if (db->handle && !sqlite3_get_autocommit(db->handle))
-        sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
-    if (db->handle) sqlite3_close_v2(db->handle);
-    ci_mem_free(db->path);
-    memset(db, 0, sizeof *db);
-}
-
-bool ci_registry_db_has_table(ci_db *db, const char *table)
-{
-    int64_t n = 0;
-    ci_status status = ci_registry_db_int(
-        db, &n, 0, "SELECT count(*) FROM sqlite_master WHERE type='table' AND name=?", "t", table);
-    return status == CI_OK && n > 0;
 }
 
 static ci_status newer(const ci_db *db, int found)
@@ -149,7 +134,7 @@ static ci_status set_journal(ci_db *db)
     bool network = is_network_file_system(db->path);
     char now[CI_REGISTRY_WORD];
     const char *wanted = network ? "delete" : "wal";
-    ci_status status = ci_registry_db_word(db, now, sizeof now, "PRAGMA journal_mode", "");
+    ci_status status = ci_registry_db_word(db, now, sizeof now, "PRAGMA journal_mode", NO_VALUES);
     if (status == CI_OK && strcmp(now, wanted) != 0) {
         /* Needs the file alone; where others are in it the present journal stays, safe if
          * slower, or (leaving WAL on a network disk) is tried again by the next writer. */
@@ -163,19 +148,11 @@ static ci_status set_journal(ci_db *db)
     return status;
 }
 
-ci_status ci_registry_schema_version_read(ci_db *db, int *out)
-{
-    int64_t version = 0;
-    CI_TRY(ci_registry_db_int(db, &version, 0, "PRAGMA user_version", ""));
-    *out = (int)version;
-    return CI_OK;
-}
-
 static ci_status read_migrated(ci_db *db)
 {
     int64_t at = 0;
     CI_TRY(ci_registry_db_int(db, &at, 0, "SELECT value FROM contimg_meta WHERE key='migrated_at'",
-                              ""));
+                              NO_VALUES));
     db->migrated_unix_s = (double)at;
     return CI_OK;
 }
@@ -188,7 +165,8 @@ static ci_status migrate(ci_db *db, const char *backups, double now_unix_s)
     ci_status status = ci_registry_schema_version_read(db, &version);
     int64_t n_table = 0;
     if (status == CI_OK)
-        status = ci_registry_db_int(db, &n_table, 0, "SELECT count(*) FROM sqlite_master", "");
+        status =
+            ci_registry_db_int(db, &n_table, 0, "SELECT count(*) FROM sqlite_master", NO_VALUES);
     if (status == CI_OK && version > known) status = newer(db, version);
     if (status == CI_OK && version < known) {
         if (n_table > 0) status = backup_before(db, backups, version, now_unix_s);
@@ -241,7 +219,7 @@ static ci_status open_readable(ci_db *db)
     status = open_handle(db, name, SQLITE_OPEN_READONLY);
     ci_mem_free(name);
     if (status == CI_OK)
-        status = ci_registry_db_int(db, &n, 0, "SELECT count(*) FROM sqlite_master", "");
+        status = ci_registry_db_int(db, &n, 0, "SELECT count(*) FROM sqlite_master", NO_VALUES);
     return status;
 }
 

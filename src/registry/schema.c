@@ -1,5 +1,5 @@
+/* The schema of the four databases: what contimg adds to the deployed tables, and making it. */
 #include "registry/schema.h"
-#include "registry/db.h"
 
 #include <string.h>
 
@@ -121,6 +121,14 @@ const char *ci_registry_schema_file_name(ci_registry_database which)
     return names[which];
 }
 
+ci_status ci_registry_schema_version_read(ci_db *db, int *out)
+{
+    int64_t version = 0;
+    CI_TRY(ci_registry_db_int(db, &version, 0, "PRAGMA user_version", NO_VALUES));
+    *out = (int)version;
+    return CI_OK;
+}
+
 /* ---- making and widening tables --------------------------------------------------- */
 
 static ci_status table_create(ci_db *db, const ci_schema_table *table)
@@ -137,7 +145,7 @@ static ci_status table_create(ci_db *db, const ci_schema_table *table)
         p += n + (p[n] == ';');
     }
     if (status == CI_OK) status = ci_text_append(&sql, ")");
-    if (status == CI_OK) status = ci_registry_db_run(db, NULL, sql.text, "");
+    if (status == CI_OK) status = ci_registry_db_run(db, NULL, sql.text, NO_VALUES);
     ci_mem_free(sql.text);
     return status;
 }
@@ -146,7 +154,7 @@ static ci_status has_column(ci_db *db, const char *table, const char *column, bo
 {
     int64_t n = 0;
     CI_TRY(ci_registry_db_int(db, &n, 0, "SELECT count(*) FROM pragma_table_info(?) WHERE name=?",
-                              "tt", table, column));
+                              VALUES(V(table), V(column))));
     *out = n > 0;
     return CI_OK;
 }
@@ -167,7 +175,7 @@ static ci_status column_add(ci_db *db, const char *table, const char *declaratio
     }
     char *sql = NULL;
     CI_TRY(ci_str_format(&sql, "ALTER TABLE %s ADD COLUMN %s", table, text));
-    ci_status status = ci_registry_db_run(db, NULL, sql, "");
+    ci_status status = ci_registry_db_run(db, NULL, sql, NO_VALUES);
     ci_mem_free(sql);
     return status;
 }
@@ -205,7 +213,7 @@ ci_status ci_registry_schema_check_owner(ci_db *db)
         "CONTIMG_REGISTRY_DB"};
     int64_t n = 0;
     bool is_ours = false;
-    CI_TRY(ci_registry_db_int(db, &n, 0, "SELECT count(*) FROM sqlite_master", ""));
+    CI_TRY(ci_registry_db_int(db, &n, 0, "SELECT count(*) FROM sqlite_master", NO_VALUES));
     if (n == 0) return CI_OK;
     CI_TRY(holds_one_of(db, deployed[db->which], &is_ours));
     if (db->which == CI_DB_PRODUCTS) {
@@ -215,8 +223,8 @@ ci_status ci_registry_schema_check_owner(ci_db *db)
     }
     if (is_ours) return CI_OK;
     char first[CI_REGISTRY_WORD];
-    CI_TRY(
-        ci_registry_db_word(db, first, sizeof first, "SELECT name FROM sqlite_master LIMIT 1", ""));
+    CI_TRY(ci_registry_db_word(db, first, sizeof first, "SELECT name FROM sqlite_master LIMIT 1",
+                               NO_VALUES));
     return ci_error(CI_ERR_INPUT,
                     "%s (%s): a database, but not this one of contimg's (it holds '%s', and no "
                     "table of %s): left as it is; name another file",
@@ -254,13 +262,13 @@ static ci_status migrate_0_to_1(ci_db *db, double now_unix_s)
 {
     int64_t n_table = 0;
     CI_TRY(ci_registry_db_int(db, &n_table, 0,
-                              "SELECT count(*) FROM sqlite_master WHERE type='table'", ""));
+                              "SELECT count(*) FROM sqlite_master WHERE type='table'", NO_VALUES));
     CI_TRY(tables_apply(db, deployed[db->which]));
     CI_TRY(tables_apply(db, added[db->which]));
     for (size_t i = 0; i < 8 && indices[db->which][i]; i++)
-        CI_TRY(ci_registry_db_run(db, NULL, indices[db->which][i], ""));
+        CI_TRY(ci_registry_db_run(db, NULL, indices[db->which][i], NO_VALUES));
     return ci_registry_db_run(db, NULL, "INSERT OR IGNORE INTO contimg_meta(key,value) VALUES(?,?)",
-                              "td", n_table > 0 ? "migrated_at" : "created_at", now_unix_s);
+                              VALUES(V(n_table > 0 ? "migrated_at" : "created_at"), V(now_unix_s)));
 }
 
 ci_status ci_registry_schema_migrate(ci_db *db, double now_unix_s)

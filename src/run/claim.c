@@ -17,7 +17,7 @@ static ci_status tiles_wait(ci_run *run, const char *const *ids, size_t n)
 {
     ci_status status;
     for (bool said = false;; said = true) {
-        status = ci_registry_tiles_hold(run->registry, ids, n, CI_RUN_LEASE_S);
+        status = ci_registry_tiles_claim(run->registry, ids, n, CI_RUN_LEASE_S);
         if (status != CI_ERR_NOT_READY) return status;
         if (!said) ci_log_info("%s: waiting", ci_error_text());
         if (ci_stop_asked())

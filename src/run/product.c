@@ -97,7 +97,6 @@ static ci_status register_tile(ci_run *run, const ci_json *tile, const ci_json *
     image_row(ci_json_get(record, "image"), &row);
     row.first_time_mjd_s = ci_json_get_number(tile, "time_mjd_s", NAN);
     row.last_time_mjd_s = row.first_time_mjd_s;
-    row.created_unix_s = ci_registry_now(run->registry);
     ci_status status = ci_json_print(&text, gates_json, false);
     row.quality_json = text;
     if (status == CI_OK && strcmp(row.status, "failed") != 0)
@@ -127,7 +126,7 @@ static ci_registry_work_state state_after(const ci_json *record, bool passed)
     return is_fault_of_data ? CI_WORK_FAILED : CI_WORK_PENDING;
 }
 
-/* Ends the work on an observation; its tile stays held, for the mosaic. */
+/* Ends the work on an observation; its tile stays claimed, for the mosaic. */
 static ci_status end_observation(ci_run *run, const ci_json *record, bool passed)
 {
     bool done = false;
@@ -138,7 +137,7 @@ static ci_status end_observation(ci_run *run, const ci_json *record, bool passed
         status =
             ci_registry_observation_end(run->registry, id, state_after(record, passed),
                                         passed ? "" : ci_json_get_string(record, "reason", ""));
-    if (status == CI_OK) status = ci_registry_tiles_hold(run->registry, &id, 1, CI_RUN_LEASE_S);
+    if (status == CI_OK) status = ci_registry_tiles_claim(run->registry, &id, 1, CI_RUN_LEASE_S);
     return ci_registry_end(run->registry, CI_DB_INGEST, status);
 }
 
@@ -289,6 +288,34 @@ static ci_status provenance(const ci_run *run, const ci_run_product *product,
     return status;
 }
 
+static ci_status register_sources(ci_run *run, const ci_run_product *product,
+                                  const ci_phot_list *sources, const char *image)
+{
+    ci_registry_source *rows = NULL;
+    CI_TRY(ci_mem_alloc(&rows, sources->n_source, sizeof *rows, "rows of sources"));
+    for (size_t i = 0; i < sources->n_source; i++) {
+        const ci_phot_source *s = &sources->source[i];
+        rows[i] = (ci_registry_source){.ra_rad = s->ra_rad,
+                                       .dec_rad = s->dec_rad,
+                                       .ra_err_rad = s->ra_err_rad,
+                                       .dec_err_rad = s->dec_err_rad,
+                                       .peak_jy = s->peak_jy,
+                                       .peak_err_jy = s->peak_err_jy,
+                                       .flux_jy = s->flux_jy,
+                                       .flux_err_jy = s->flux_err_jy,
+                                       .rms_jy = s->rms_jy,
+                                       .major_rad = s->major_rad,
+                                       .minor_rad = s->minor_rad,
+                                       .pa_rad = s->pa_rad,
+                                       .is_resolved = s->is_resolved};
+        snprintf(rows[i].name, sizeof rows[i].name, "%s", s->name);
+    }
+    ci_status status = ci_registry_sources_put(run->registry, product->group_id, image,
+                                               product->time_mjd_s, rows, sources->n_source);
+    ci_mem_free(rows);
+    return status;
+}
+
 static ci_status register_mosaic(ci_run *run, const ci_run_product *product,
                                  const ci_phot_list *sources, const mosaic_paths *paths,
                                  const ci_json *group_record)
@@ -308,13 +335,10 @@ static ci_status register_mosaic(ci_run *run, const ci_run_product *product,
     row.flux_ratio = ci_json_get_number(flux, "median_ratio", NAN);
     row.n_flux_match = (int64_t)ci_json_get_number(flux, "n_match", 0);
     row.first_time_mjd_s = row.last_time_mjd_s = product->time_mjd_s;
-    row.created_unix_s = ci_registry_now(run->registry);
     ci_status status = ci_registry_image_files_scan(&row);
     if (status == CI_OK)
         status = ci_registry_mosaic_put(run->registry, &row, product->tile_ids, product->n_tile);
-    if (status == CI_OK)
-        status = ci_registry_sources_put(run->registry, product->group_id, paths->image,
-                                         product->time_mjd_s, sources);
+    if (status == CI_OK) status = register_sources(run, product, sources, paths->image);
     ci_registry_image_files_free(&row);
     return status;
 }
@@ -331,7 +355,6 @@ static ci_status stage(ci_run *run, const ci_run_product *product, const char *m
     bool is_new = false;
     snprintf(row.id, sizeof row.id, "%s", product->group_id);
     snprintf(row.type, sizeof row.type, "mosaic");
-    row.created_unix_s = row.staged_unix_s = ci_registry_now(run->registry);
     return ci_registry_product_stage(run->registry, &row, &is_new);
 }
 

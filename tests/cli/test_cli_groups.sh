@@ -28,7 +28,7 @@ for _ in 1 2 3; do
   two=$!
   wait $one || fail "early of two at once: exit $?: $(tail -n 3 1.err)"
   wait $two || fail "late of two at once: exit $?: $(tail -n 3 2.err)"
-  waits=$((waits + $(cat 1.err 2.err | grep -c 'tile .* is held by .*: waiting')))
+  waits=$((waits + $(cat 1.err 2.err | grep -c 'tile .* is in use by .*: waiting')))
   [ "$(content both/products/2026-01-25/$first)" = "$(content a/products/2026-01-25/$first)" ] ||
     fail "early of two at once: another mosaic"
   [ "$(content both/products/2026-01-25/$second)" = "$(content b/products/2026-01-25/$second)" ] ||

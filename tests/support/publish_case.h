@@ -2,6 +2,7 @@
 #ifndef CONTIMG_TEST_PUBLISH_CASE_H
 #define CONTIMG_TEST_PUBLISH_CASE_H
 
+#include "contimg/fits.h"
 #include "contimg/publish.h"
 #include "registry_case.h"
 

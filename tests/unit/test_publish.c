@@ -688,7 +688,7 @@ static void test_sixteen_publishers(void **state)
         ci_status status = ci_publish_product(t.registry, "g1", &t.options, &r);
         if (status == CI_OK && r.kind == CI_PUBLISHED) _exit(0);
         if (status == CI_OK && r.kind == CI_PUBLISHED_BEFORE) _exit(1);
-        if (status == CI_ERR_NOT_READY && r.kind == CI_PUBLISH_HELD && strstr(r.text, "pid"))
+        if (status == CI_ERR_NOT_READY && r.kind == CI_PUBLISH_BUSY && strstr(r.text, "pid"))
             _exit(2);
         fprintf(stderr, "%s: %s\n", ci_status_name(status), r.text);
         _exit(7);
@@ -712,7 +712,7 @@ static void test_sixteen_publishers(void **state)
     publish_end(&t);
 }
 
-/* The data registry held by somebody else for a while: waited for. */
+/* The data registry locked by somebody else for a while: waited for. */
 static void test_busy(void **state)
 {
     (void)state;
@@ -801,7 +801,7 @@ static void test_lease_lost(void **state)
     snprintf(part, sizeof part, "%s/" CASE_DATE "/g1.%s.part", t.products, first.token);
     OK(ci_path_make_folder(part));
     OK(ci_publish_recover(t.registry, &t.options, &recovered));
-    assert_int_equal(recovered.n_held, 1);
+    assert_int_equal(recovered.n_busy, 1);
     assert_int_equal(recovered.n_part, 0); /* of a living owner: left alone */
     assert_true(ci_path_exists(part));
     t.c.clock.unix_s += 61;

@@ -793,10 +793,9 @@ static void test_images(void **state)
     assert_int_equal(raw_int(c.products, "SELECT count(*) FROM mosaics WHERE "
                                          "output_path='/p/x/mosaic.fits'"),
                      1);
-    ci_phot_source source = {.name = "J0", .ra_rad = 1, .peak_jy = 0.1};
-    ci_phot_list sources = {1, &source};
-    OK(ci_registry_sources_put(registry, mosaic.id, "/p/x/mosaic.fits", 0, &sources));
-    OK(ci_registry_sources_put(registry, mosaic.id, "/p/x/mosaic.fits", 0, &sources));
+    ci_registry_source source = {.name = "J0", .ra_rad = 1, .peak_jy = 0.1};
+    OK(ci_registry_sources_put(registry, mosaic.id, "/p/x/mosaic.fits", 0, &source, 1));
+    OK(ci_registry_sources_put(registry, mosaic.id, "/p/x/mosaic.fits", 0, &source, 1));
     assert_int_equal(raw_int(c.products, "SELECT count(*) FROM photometry"), 1);
     ci_registry_close(registry);
     case_end(&c);
@@ -847,7 +846,7 @@ static void test_publish_state(void **state)
         OK(ci_registry_product_claim(registry, "g1", false, 60, &claim, &owner));
         assert_int_equal(claim, CI_CLAIM_TAKEN);
         OK(ci_registry_product_claim(registry, "g1", false, 60, &claim, &other));
-        assert_int_equal(claim, CI_CLAIM_HELD);
+        assert_int_equal(claim, CI_CLAIM_BUSY);
         assert_string_equal(other.token, owner.token);
         OK(ci_registry_product_fail(registry, "g1", owner.token, "disk full", 60, 3, &after));
         assert_int_equal(after, i < 2 ? CI_PUBLISH_STAGING : CI_PUBLISH_FAILED);
@@ -940,7 +939,7 @@ static void test_dead_owner(void **state)
         usleep(10000);
     }
     OK(ci_registry_product_claim(registry, "g1", true, 60, &claim, &owner));
-    assert_int_equal(claim, CI_CLAIM_HELD);
+    assert_int_equal(claim, CI_CLAIM_BUSY);
     kill(pid, SIGKILL);
     /* Dead, but not waited for: a zombie is dead. */
     siginfo_t info;

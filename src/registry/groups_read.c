@@ -1,0 +1,157 @@
+/* Mosaic groups with their members and the members' files. */
+#include "registry/groups.h"
+
+#include <string.h>
+
+static const char *const roles[] = {"new", "overlap", "named"};
+const ci_words ci_registry_role_words = {roles, 3, CI_ROLE_NAMED};
+
+#define COLUMN(field, type, name, ...) CI_COLUMN(ci_registry_group, field, type, name, __VA_ARGS__)
+static const ci_column group_columns[] = {
+    COLUMN(id, TEXT, "group_id"),
+    COLUMN(state, WORD, "status", .words = &ci_registry_work_words),
+    COLUMN(closed_by, TEXT, "closed_by"),
+    COLUMN(is_early, INT, "is_early"),
+    COLUMN(is_named, INT, "is_named"),
+    COLUMN(n_min_tiles, INT, "n_min_tiles"),
+    COLUMN(created_unix_s, REAL, "created_at"),
+    COLUMN(mosaic_id, TEXT, "mosaic_id", .flags = CI_COLUMN_READ),
+    COLUMN(error, STRING, "error", .flags = CI_COLUMN_EMPTY_NULL),
+    COLUMN(is_deployed, WORD, "origin", .words = &ci_registry_row_origin),
+    CI_LEASE_COLUMNS(ci_registry_group, owner),
+};
+static const ci_row_table group_rows = {
+    CI_ROW_TABLE("mosaic_groups", "group_id", ci_registry_group, group_columns)};
+
+ci_status ci_registry_group_insert(ci_registry *registry, const ci_registry_group *group)
+{
+    ci_registry_group row = *group;
+    row.created_unix_s = ci_registry_now(registry);
+    row.is_deployed = false;
+    return ci_registry_row_insert(&registry->db[CI_DB_INGEST], &group_rows, &row,
+                                  SET({"first_time_mjd_s", V(group->member[0].first_time_mjd_s)}));
+}
+
+/* ---- members ----------------------------------------------------------------------------------
+ */
+
+#undef COLUMN
+#define COLUMN(field, type, name, ...) CI_COLUMN(ci_registry_member, field, type, name, __VA_ARGS__)
+static const ci_column member_columns[] = {
+    COLUMN(observation_id, TEXT, "m.observation_id"),
+    COLUMN(role, WORD, "m.role", .words = &ci_registry_role_words),
+    COLUMN(state, WORD, "q.state", .words = &ci_registry_work_words),
+    COLUMN(is_degraded, INT, "q.is_degraded"),
+    COLUMN(first_time_mjd_s, REAL, "q.first_time_mjd_s"),
+    COLUMN(dec_rad, REAL, "q.dec_rad"),
+};
+static const ci_row_table member_rows = {
+    CI_ROW_TABLE("mosaic_group_members", NULL, ci_registry_member, member_columns),
+    .from = "mosaic_group_members m JOIN ingest_queue q ON q.group_id=m.observation_id"};
+
+static ci_status paths_read(ci_db *db, const ci_registry_group *g, size_t i_member,
+                            ci_registry_member *m)
+{
+    sqlite3_stmt *stmt = NULL;
+    ci_status status =
+        g->is_named ? ci_registry_db_query(
+                          db, &stmt,
+                          "SELECT path FROM mosaic_group_paths WHERE group_id=? AND i_member=? "
+                          "ORDER BY i_path",
+                          VALUES(V(g->id), V(i_member)))
+                    : ci_registry_db_query(
+                          db, &stmt,
+                          "SELECT path FROM files WHERE observation_id=? AND state='used' ORDER BY "
+                          "freq_low_hz,path",
+                          VALUES(V(m->observation_id)));
+    while (ci_registry_db_next(db, &stmt, &status)) {
+        status = ci_registry_list_grow(&m->path, m->n_path, sizeof *m->path);
+        if (status == CI_OK) status = ci_registry_db_text_copy(stmt, 0, &m->path[m->n_path++]);
+    }
+    return status;
+}
+
+static ci_status members_read(ci_db *db, ci_registry_group *g)
+{
+    CI_TRY(ci_registry_rows_read(db, &member_rows, "WHERE m.group_id=? ORDER BY m.i_member",
+                                 VALUES(V(g->id)), &g->n_member, &g->member));
+    for (size_t i = 0; i < g->n_member; i++)
+        CI_TRY(paths_read(db, g, i, &g->member[i]));
+    return CI_OK;
+}
+
+/* ---- groups -----------------------------------------------------------------------------------
+ */
+
+/* Nobody works on it, or nobody any more. */
+static bool is_ready(const ci_registry *registry, const ci_registry_group *g)
+{
+    if (g->is_deployed) return false;
+    return g->state == CI_WORK_PENDING ||
+           (g->state == CI_WORK_IN_PROGRESS && !ci_registry_owner_alive(registry, &g->owner));
+}
+
+static void keep_ready(const ci_registry *registry, ci_registry_groups *list)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < list->n; i++) {
+        if (is_ready(registry, &list->item[i]))
+            list->item[n++] = list->item[i];
+        else
+            ci_registry_row_clear(&group_rows, &list->item[i]);
+    }
+    list->n = n;
+}
+
+static ci_status read_list(ci_registry *registry, ci_registry_groups **out, const char *id,
+                           bool only_ready)
+{
+    ci_db *db = &registry->db[CI_DB_INGEST];
+    *out = NULL;
+    CI_TRY(ci_mem_alloc(out, 1, sizeof **out, "groups"));
+    ci_registry_groups *list = *out;
+    ci_status status = ci_registry_rows_read(
+        db, &group_rows, "WHERE (?1 IS NULL OR group_id=?1) ORDER BY first_time_mjd_s,group_id",
+        VALUES(V(id)), &list->n, &list->item);
+    if (only_ready) keep_ready(registry, list);
+    for (size_t i = 0; i < list->n && status == CI_OK; i++)
+        status = members_read(db, &list->item[i]);
+    if (status == CI_OK) return CI_OK;
+    ci_registry_groups_free(list);
+    *out = NULL;
+    return status;
+}
+
+ci_status ci_registry_group_get(ci_registry *registry, const char *id, ci_registry_groups **out)
+{
+    return read_list(registry, out, id, false);
+}
+
+ci_status ci_registry_groups_ready(ci_registry *registry, ci_registry_groups **out)
+{
+    return read_list(registry, out, NULL, true);
+}
+
+ci_status ci_registry_groups_read(ci_registry *registry, ci_registry_groups **out)
+{
+    return read_list(registry, out, NULL, false);
+}
+
+static void members_free(ci_registry_group *g)
+{
+    for (size_t i = 0; i < g->n_member; i++) {
+        for (size_t k = 0; k < g->member[i].n_path; k++)
+            ci_mem_free(g->member[i].path[k]);
+        ci_mem_free(g->member[i].path);
+    }
+    ci_mem_free(g->member);
+}
+
+void ci_registry_groups_free(ci_registry_groups *groups)
+{
+    if (!groups) return;
+    for (size_t i = 0; i < groups->n; i++)
+        members_free(&groups->item[i]);
+    ci_registry_rows_free(&group_rows, groups->n, groups->item);
+    ci_mem_free(groups);
+}

@@ -1,0 +1,80 @@
+/* What is asked of an open registry: its time, files, versions and soundness; transactions. */
+#include "registry/handle.h"
+#include "registry/open.h"
+#include "registry/schema.h"
+
+#include <string.h>
+
+double ci_registry_now(const ci_registry *registry)
+{
+    return ci_clock_read_unix_s(registry->options.clock);
+}
+
+ci_clock *ci_registry_clock(const ci_registry *registry)
+{
+    return registry->options.clock;
+}
+
+const char *ci_registry_path(const ci_registry *registry, ci_registry_database which)
+{
+    return registry->db[which].path;
+}
+
+int ci_registry_version_found(const ci_registry *registry, ci_registry_database which)
+{
+    return registry->db[which].version_found;
+}
+
+int ci_registry_version_known(ci_registry_database which)
+{
+    return ci_registry_schema_version(which);
+}
+
+double ci_registry_migrated_unix_s(const ci_registry *registry, ci_registry_database which)
+{
+    return registry->db[which].migrated_unix_s;
+}
+
+ci_status ci_registry_verify(ci_registry *registry, ci_registry_database which)
+{
+    ci_db *db = &registry->db[which];
+    sqlite3_stmt *stmt = NULL;
+    char text[CI_REGISTRY_TEXT];
+    CI_TRY(ci_registry_db_word(db, text, sizeof text, "PRAGMA integrity_check(1)", NO_VALUES));
+    if (strcmp(text, "ok") != 0)
+        return ci_error(CI_ERR_DATABASE,
+                        "%s: %s: put back a copy of it; contimg's own are in the "
+                        "folder backups of the state folder",
+                        db->path, text);
+    ci_status status = ci_registry_db_query(db, &stmt, "PRAGMA foreign_key_check", NO_VALUES);
+    if (ci_registry_db_next(db, &stmt, &status)) {
+        ci_registry_db_text(stmt, 0, text, sizeof text);
+        long long row = sqlite3_column_int64(stmt, 1);
+        ci_registry_db_done(&stmt);
+        return ci_error(CI_ERR_DATABASE, "%s: table %s row %lld points at a row that is not there",
+                        db->path, text, row);
+    }
+    return status;
+}
+
+ci_status ci_registry_backup(ci_registry *registry, ci_registry_database which, const char *path)
+{
+    return ci_registry_db_backup(&registry->db[which], path);
+}
+
+/* ---- transactions ---------------------------------------------------------------------- */
+
+ci_status ci_registry_begin(ci_registry *registry, ci_registry_database which)
+{
+    return ci_registry_db_begin(&registry->db[which]);
+}
+
+ci_status ci_registry_end(ci_registry *registry, ci_registry_database which, ci_status status)
+{
+    return ci_registry_db_end(&registry->db[which], status);
+}
+
+bool ci_registry_in_transaction(const ci_registry *registry, ci_registry_database which)
+{
+    return registry->db[which].depth > 0;
+}

@@ -1,0 +1,72 @@
+/* The registry's handle and what all its tables share: leases, changes of state, claims of work.
+ * Private to registry. */
+#ifndef CONTIMG_REGISTRY_HANDLE_H
+#define CONTIMG_REGISTRY_HANDLE_H
+
+#include "registry/rows.h"
+
+struct ci_registry
+{
+    ci_db db[CI_DB_COUNT];
+    ci_registry_options options;
+    char run[CI_REGISTRY_ID];
+    ci_registry_owner self; /* this process; token and times unused */
+};
+
+/* ---- lease.c ----------------------------------------------------------------------------------
+ */
+
+/* Fills host, job, pid and its start. */
+void ci_registry_lease_self(ci_registry_owner *self);
+/* A new lease of this process with a token of its own. */
+void ci_registry_lease_new(const ci_registry *registry, double lease_s, ci_registry_owner *owner);
+bool ci_registry_lease_is_ours(const ci_registry *registry, const ci_registry_owner *owner);
+/* Another process that lives has it. */
+bool ci_registry_lease_is_other(const ci_registry *registry, const ci_registry_owner *owner);
+/* Sets or clears (owner NULL) the lease of the row `key_column` = key. */
+CI_MUST_CHECK ci_status ci_registry_lease_write(ci_db *db, const char *table,
+                                                const char *key_column, const char *key,
+                                                const ci_registry_owner *owner);
+/* The columns of a lease, read into an owner in `row`. */
+#define CI_LEASE_COLUMN(row, field, kind, name)                                                    \
+    CI_COLUMN(row, field, kind, name, .flags = CI_COLUMN_READ)
+#define CI_LEASE_COLUMNS(row, owner)                                                               \
+    CI_LEASE_COLUMN(row, owner.host, TEXT, "lease_host"),                                          \
+        CI_LEASE_COLUMN(row, owner.job, TEXT, "lease_job"),                                        \
+        CI_LEASE_COLUMN(row, owner.token, TEXT, "lease_token"),                                    \
+        CI_LEASE_COLUMN(row, owner.pid, INT, "lease_pid"),                                         \
+        CI_LEASE_COLUMN(row, owner.pid_start, INT, "lease_pid_start"),                             \
+        CI_LEASE_COLUMN(row, owner.acquired_unix_s, REAL, "lease_acquired_at"),                    \
+        CI_LEASE_COLUMN(row, owner.expires_unix_s, REAL, "lease_expires_at")
+
+/* ---- changes.c --------------------------------------------------------------------------------
+ */
+
+/* Records a change of state, in the present transaction; reason may be NULL. */
+CI_MUST_CHECK ci_status ci_registry_db_change(ci_registry *registry, ci_registry_database which,
+                                              const char *kind, const char *subject,
+                                              const char *from, const char *to, const char *reason);
+
+/* ---- work.c -----------------------------------------------------------------------------------
+ */
+
+/* What is claimed to be worked on: rows of ingest_queue and of mosaic_groups. */
+typedef enum ci_work_kind
+{
+    CI_WORK_OBSERVATION,
+    CI_WORK_GROUP
+} ci_work_kind;
+extern const ci_words ci_registry_work_words;
+CI_MUST_CHECK ci_status ci_registry_work_claim(ci_registry *registry, ci_work_kind kind,
+                                               const char *id, double lease_s, bool *done);
+CI_MUST_CHECK ci_status ci_registry_work_end(ci_registry *registry, ci_work_kind kind,
+                                             const char *id, ci_registry_work_state state,
+                                             const char *reason);
+/* Prolongs the lease of work in progress; CI_ERR_NOT_READY where it was lost. */
+CI_MUST_CHECK ci_status ci_registry_work_renew(ci_registry *registry, ci_work_kind kind,
+                                               const char *id, double lease_s);
+/* Who has the lease; all zero where nobody. */
+CI_MUST_CHECK ci_status ci_registry_work_owner(ci_registry *registry, ci_work_kind kind,
+                                               const char *id, ci_registry_owner *owner);
+
+#endif

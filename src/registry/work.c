@@ -1,0 +1,173 @@
+/* Claims of work: the same for observations and mosaic groups. */
+#include "registry/handle.h"
+
+#include <string.h>
+
+static const char *const work_words[CI_WORK_STATE_COUNT] = {"collecting", "pending", "in_progress",
+                                                            "completed", "failed"};
+const ci_words ci_registry_work_words = {work_words, CI_WORK_STATE_COUNT, CI_WORK_FAILED};
+
+const char *ci_registry_work_state_word(ci_registry_work_state state)
+{
+    return work_words[state];
+}
+
+/* What decides a claim. */
+typedef struct work_row
+{
+    char state[CI_REGISTRY_WORD];
+    bool is_deployed;
+    ci_registry_owner owner;
+} work_row;
+
+#define WORK_COLUMNS(state_column)                                                                 \
+    CI_COLUMN(work_row, state, TEXT, state_column),                                                \
+        CI_COLUMN(work_row, is_deployed, WORD, "origin", .words = &ci_registry_row_origin),        \
+        CI_LEASE_COLUMNS(work_row, owner)
+static const ci_column observation_columns[] = {WORK_COLUMNS("state")};
+static const ci_column group_columns[] = {WORK_COLUMNS("status")};
+
+static const struct work_table
+{
+    ci_row_table rows;
+    const char *state_column, *kind;
+} tables[] = {
+    [CI_WORK_OBSERVATION] = {{CI_ROW_TABLE("ingest_queue", "group_id", work_row,
+                                           observation_columns)},
+                             "state",
+                             "observation"},
+    [CI_WORK_GROUP] = {{CI_ROW_TABLE("mosaic_groups", "group_id", work_row, group_columns)},
+                       "status",
+                       "group"},
+};
+
+/* *found false and a row of zeros where there is none. */
+static ci_status row_get(ci_db *db, const struct work_table *table, const char *id, work_row *row,
+                         bool *found)
+{
+    work_row *list = NULL;
+    size_t n = 0;
+    memset(row, 0, sizeof *row);
+    ci_status status =
+        ci_registry_rows_read(db, &table->rows, "WHERE group_id=?", VALUES(V(id)), &n, &list);
+    *found = status == CI_OK && n > 0;
+    if (*found) *row = list[0];
+    ci_registry_rows_free(&table->rows, n, list);
+    return status;
+}
+
+/* *done: completed already. A status where it cannot be taken. */
+static ci_status claim_check(const ci_registry *registry, const struct work_table *table,
+                             const char *id, const work_row *row, bool *done)
+{
+    *done = false;
+    if (row->is_deployed)
+        return ci_error(CI_ERR_INPUT,
+                        "%s: %s of the deployed pipeline, which contimg leaves alone: name its "
+                        "files to contimg run with another --queue-db",
+                        id, table->kind);
+    *done = strcmp(row->state, "completed") == 0;
+    if (strcmp(row->state, "in_progress") != 0) return CI_OK;
+    if (!ci_registry_lease_is_other(registry, &row->owner)) return CI_OK;
+    char who[CI_REGISTRY_TEXT];
+    ci_registry_owner_text(&row->owner, who);
+    return ci_error(CI_ERR_NOT_READY, "%s: %s is being worked on by %s", id, table->kind, who);
+}
+
+static ci_status take(ci_registry *registry, const struct work_table *table, const char *id,
+                      double lease_s, const work_row *row)
+{
+    ci_db *db = &registry->db[CI_DB_INGEST];
+    ci_registry_owner mine;
+    bool is_begun = strcmp(row->state, "in_progress") == 0;
+    if (is_begun && ci_registry_lease_is_ours(registry, &row->owner)) {
+        ci_registry_lease_new(registry, lease_s, &mine); /* ours: only renewed */
+        return ci_registry_lease_write(db, table->rows.name, "group_id", id, &mine);
+    }
+    ci_registry_lease_new(registry, lease_s, &mine);
+    CI_TRY(ci_registry_lease_write(db, table->rows.name, "group_id", id, &mine));
+    CI_TRY(ci_registry_db_update(db, NULL, table->rows.name,
+                                 SET({table->state_column, V("in_progress")}), "WHERE group_id=?",
+                                 VALUES(V(id))));
+    return ci_registry_db_change(registry, CI_DB_INGEST, table->kind, id, row->state, "in_progress",
+                                 is_begun ? "its owner is dead" : NULL);
+}
+
+ci_status ci_registry_work_claim(ci_registry *registry, ci_work_kind kind, const char *id,
+                                 double lease_s, bool *done)
+{
+    ci_db *db = &registry->db[CI_DB_INGEST];
+    const struct work_table *table = &tables[kind];
+    work_row row;
+    bool found = false;
+    *done = false;
+    CI_TRY(ci_registry_db_begin(db));
+    ci_status status = row_get(db, table, id, &row, &found);
+    if (status == CI_OK && !found)
+        status = ci_error(CI_ERR_INPUT, "%s: no such %s", id, table->kind);
+    if (status == CI_OK) status = claim_check(registry, table, id, &row, done);
+    if (status == CI_OK && !*done) status = take(registry, table, id, lease_s, &row);
+    return ci_registry_db_end(db, status);
+}
+
+/* In progress, and by this process. */
+static bool is_ours(const ci_registry *registry, const work_row *row)
+{
+    return strcmp(row->state, "in_progress") == 0 &&
+           ci_registry_lease_is_ours(registry, &row->owner);
+}
+
+ci_status ci_registry_work_end(ci_registry *registry, ci_work_kind kind, const char *id,
+                               ci_registry_work_state state, const char *reason)
+{
+    ci_db *db = &registry->db[CI_DB_INGEST];
+    const struct work_table *table = &tables[kind];
+    work_row row;
+    bool found = false;
+    CI_TRY(ci_registry_db_begin(db));
+    ci_status status = row_get(db, table, id, &row, &found);
+    if (status == CI_OK && !is_ours(registry, &row))
+        status = ci_error(CI_ERR_NOT_READY, "%s: %s is %s and not claimed by this process", id,
+                          table->kind, found ? row.state : "not known");
+    if (status == CI_OK)
+        status = ci_registry_db_update(
+            db, NULL, table->rows.name,
+            SET({table->state_column, V(work_words[state])}, {"error", V(reason)}),
+            "WHERE group_id=?", VALUES(V(id)));
+    if (status == CI_OK)
+        status = ci_registry_lease_write(db, table->rows.name, "group_id", id, NULL);
+    if (status == CI_OK)
+        status = ci_registry_db_change(registry, CI_DB_INGEST, table->kind, id, row.state,
+                                       work_words[state], reason);
+    return ci_registry_db_end(db, status);
+}
+
+ci_status ci_registry_work_renew(ci_registry *registry, ci_work_kind kind, const char *id,
+                                 double lease_s)
+{
+    ci_db *db = &registry->db[CI_DB_INGEST];
+    const struct work_table *table = &tables[kind];
+    work_row row;
+    bool found = false;
+    CI_TRY(ci_registry_db_begin(db));
+    ci_status status = row_get(db, table, id, &row, &found);
+    if (status == CI_OK && !is_ours(registry, &row)) {
+        char who[CI_REGISTRY_TEXT];
+        ci_registry_owner_text(&row.owner, who);
+        status = ci_error(CI_ERR_NOT_READY, "%s: %s was taken over by %s", id, table->kind, who);
+    }
+    row.owner.expires_unix_s = ci_registry_now(registry) + lease_s;
+    if (status == CI_OK)
+        status = ci_registry_lease_write(db, table->rows.name, "group_id", id, &row.owner);
+    return ci_registry_db_end(db, status);
+}
+
+ci_status ci_registry_work_owner(ci_registry *registry, ci_work_kind kind, const char *id,
+                                 ci_registry_owner *owner)
+{
+    work_row row;
+    bool found = false;
+    ci_status status = row_get(&registry->db[CI_DB_INGEST], &tables[kind], id, &row, &found);
+    *owner = row.owner;
+    return status;
+}
