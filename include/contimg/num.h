@@ -6,6 +6,10 @@
 
 #include "contimg/base.h"
 
+/* Items by key, those of one key in their own order: order [n] are their indices, those of key k
+ * order[start[k]] to order[start[k + 1] - 1]; keys < n_key, start [n_key + 1]. */
+void ci_num_sort_by_key(const uint32_t *key, size_t n, size_t n_key, size_t *start, size_t *order);
+
 /* Median of n values (reordered in place); mean of the two middle ones for even n;
  * NaN for n = 0. */
 double ci_num_median(double *values, size_t n);

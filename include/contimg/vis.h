@@ -187,8 +187,46 @@ typedef struct ci_vis_set
 /* NULL-safe. Local. */
 void ci_vis_set_free(ci_vis_set *set);
 
-/* Index of AIPS polarisation `pol` in meta->pol, or -1. Local. */
+/* ---- polarisations ----------------------------------------------------------------------- */
+
+/* AIPS codes. */
+enum
+{
+    CI_POL_I = 1,
+    CI_POL_Q = 2,
+    CI_POL_U = 3,
+    CI_POL_V = 4,
+    CI_POL_RR = -1,
+    CI_POL_LL = -2,
+    CI_POL_RL = -3,
+    CI_POL_LR = -4,
+    CI_POL_XX = -5,
+    CI_POL_YY = -6,
+    CI_POL_XY = -7,
+    CI_POL_YX = -8
+};
+typedef enum ci_vis_pol_kind
+{
+    CI_POL_STOKES,
+    CI_POL_CIRCULAR,
+    CI_POL_LINEAR
+} ci_vis_pol_kind;
+/* "XX", "I", ...; "?" for what is none. Local. */
+const char *ci_vis_pol_name(int pol);
+/* The code of such a name; 0 where it is none. Local. */
+int ci_vis_pol_parse(const char *name);
+/* Index of a polarisation in meta->pol, or -1. Local. */
 int ci_vis_pol_find(const ci_vis_meta *meta, int pol);
+/* Local. */
+ci_vis_pol_kind ci_vis_pol_kind_of(int pol);
+/* Feed of the first and of the second antenna: 0 X or R, 1 Y or L; -1 of a Stokes value. Local. */
+void ci_vis_pol_feeds(int pol, int feed[2]);
+/* XX or YY, RR or LL: the product of one feed with itself. Local. */
+int ci_vis_pol_of_feed(ci_vis_pol_kind kind, int feed);
+/* What it is after exchanging the two antennas: XY <-> YX, RL <-> LR, else the same. Local. */
+int ci_vis_pol_reversed(int pol);
+/* Whether an unpolarised source is seen in it: XX, YY, RR, LL, I. Local. */
+bool ci_vis_pol_is_parallel(int pol);
 /* What the feeds of the antennas that have data do to Stokes parameters:
  *   XX = I + q Q, YY = I - q Q, XY + YX = 2 u U, XY - YX = 2i v V (linear feeds),
  * in the mean convention, Q, U, V of the IAU (Q north-south, U north-east; V by Hamaker &
@@ -211,6 +249,15 @@ void ci_vis_feeds_judge(const ci_vis_meta *meta, ci_vis_feeds *out);
 /* CI_ERR_INPUT, with the angles, where feeds spoil a Stokes parameter ("I", "Q", "XX", ...)
  * formed from these data. Local. */
 CI_MUST_CHECK ci_status ci_vis_feeds_check(const ci_vis_meta *meta, const char *stokes);
+
+/* ---- samples of a block ------------------------------------------------------------------ */
+
+/* First row after `i_row` that belongs to another baseline: the rows of one baseline are a run.
+ * Local. */
+size_t ci_vis_baseline_end(const ci_vis_block *block, size_t i_row);
+/* Channels of the sub-bands before one: where its channels begin among all; of
+ * meta->n_sub_band: how many there are. Local. */
+size_t ci_vis_chan_first(const ci_vis_meta *meta, size_t i_sub_band);
 /* Index of a sample in data, flags and weight. Local. */
 static inline size_t ci_vis_sample(const ci_vis_block *block, size_t i_row, size_t i_chan,
                                    size_t i_pol)

@@ -49,30 +49,19 @@ static ci_c64 gain_at(const ci_cal_table *table, size_t a, size_t h, double time
     return g0 * exp(f * log(cabs(ratio))) * cexp(I * f * carg(ratio));
 }
 
-/* Feeds of either side of each polarisation: 0 X or R, 1 Y or L; -1: no such thing. */
-static void feeds_of(int pol, int feed[2])
-{
-    static const int first[] = {0, 1, 0, 1}, second[] = {0, 1, 1, 0}; /* XX YY XY YX, RR LL RL LR */
-    feed[0] = feed[1] = -1;
-    if (pol >= 0 || pol < -8) return;
-    int k = pol <= -5 ? -5 - pol : -1 - pol;
-    feed[0] = first[k];
-    feed[1] = second[k];
-}
-
 /* hand[feed]: which hand of the table holds that feed of the data; -1: none. */
 static void hands_match(const ci_cal_table *table, const ci_vis_meta *meta, bool is_swapped,
                         int hand[4][2])
 {
-    bool is_linear = meta->pol[0] <= -5;
+    ci_vis_pol_kind kind = ci_vis_pol_kind_of(meta->pol[0]);
     for (size_t p = 0; p < meta->n_pol; p++) {
         int feed[2];
-        feeds_of(meta->pol[p], feed);
+        ci_vis_pol_feeds(meta->pol[p], feed);
         for (int side = 0; side < 2; side++) {
             hand[p][side] = -1;
             if (feed[side] < 0) continue;
             int wanted = feed[side] != (int)is_swapped ? 1 : 0;
-            int jones = (is_linear ? -5 : -1) - wanted;
+            int jones = ci_vis_pol_of_feed(kind, wanted);
             for (size_t h = 0; h < table->n_feed; h++)
                 if (table->jones[h] == jones) hand[p][side] = (int)h;
         }
@@ -161,14 +150,14 @@ ci_status ci_cal_correction_new(ci_cal_correction **out, const ci_cal_table *tab
     k->n_chan = table->kind == CI_CAL_BANDPASS ? block->n_chan : 1;
     ci_status status =
         ci_mem_alloc(&match, meta->array.n_antenna + block->n_chan, sizeof *match, what);
-    if (!status) status = ci_mem_alloc(&time, meta->n_time, sizeof *time, what);
-    if (!status) status = ci_mem_alloc(&k->is_known, block->n_chan, sizeof(bool), what);
-    if (!status) status = ci_mem_alloc(&k->slot, meta->n_time, sizeof *k->slot, what);
-    if (!status)
+    if (status == CI_OK) status = ci_mem_alloc(&time, meta->n_time, sizeof *time, what);
+    if (status == CI_OK) status = ci_mem_alloc(&k->is_known, block->n_chan, sizeof(bool), what);
+    if (status == CI_OK) status = ci_mem_alloc(&k->slot, meta->n_time, sizeof *k->slot, what);
+    if (status == CI_OK)
         status = correction_fill(k, table, block, match, match + meta->array.n_antenna, time);
     ci_mem_free(match);
     ci_mem_free(time);
-    if (status) {
+    if (status != CI_OK) {
         ci_cal_correction_free(k);
         return status;
     }
@@ -228,14 +217,14 @@ ci_status ci_cal_apply(const ci_cal_table *table, ci_vis_block *block)
 {
     ci_cal_correction *correction = NULL;
     ci_c64 *factor = NULL;
-    if (block->meta->pol[0] > 0)
+    if (ci_vis_pol_kind_of(block->meta->pol[0]) == CI_POL_STOKES)
         return ci_error(CI_ERR_INPUT,
                         "calibration: the data are Stokes parameters (polarisation "
                         "%d): gains belong to XX, YY, RR or LL",
                         block->meta->pol[0]);
     CI_TRY(ci_cal_correction_new(&correction, table, block));
     ci_status status = ci_mem_alloc(&factor, block->n_chan, sizeof *factor, "corrections of a row");
-    for (size_t i_row = 0; !status && i_row < block->n_row; i_row++) {
+    for (size_t i_row = 0; status == CI_OK && i_row < block->n_row; i_row++) {
         for (size_t p = 0; p < block->n_pol; p++) {
             ci_cal_correction_row(correction, block, i_row, p, factor);
             row_apply(block, i_row, p, factor);

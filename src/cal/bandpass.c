@@ -141,9 +141,8 @@ static void dealt_solve(ci_cal_problem *p, size_t i_place, const double *all, co
                         double *sums)
 {
     size_t i_sub_band = (size_t)p->place[i_place].i_sub_band, first, count, holder, n_holder;
-    size_t n_chan_all = p->meta->sub_band[i_sub_band].n_chan, i_chan_first = 0;
-    for (size_t s = 0; s < i_sub_band; s++)
-        i_chan_first += p->meta->sub_band[s].n_chan;
+    size_t n_chan_all = p->meta->sub_band[i_sub_band].n_chan;
+    size_t i_chan_first = ci_vis_chan_first(p->meta, i_sub_band);
     holders_find(p, i_sub_band, &holder, &n_holder);
     dealt_blocks(p, i_sub_band, i_place, &first, &count);
     for (size_t k = first; k < first + count; k++) {
@@ -174,9 +173,9 @@ static ci_status shared_solve(ci_cal_problem *p, double *sums)
     for (size_t i = 0; i < p->n_place; i++)
         n += pack_for(p, i, NULL);
     ci_status status = ci_mem_alloc(&n_send, 2 * n_rank, sizeof *n_send, "bandpass exchange");
-    if (!status) status = ci_mem_alloc(&send, n, sizeof *send, "bandpass exchange");
+    if (status == CI_OK) status = ci_mem_alloc(&send, n, sizeof *send, "bandpass exchange");
     status = ci_par_agree(p->comm, status);
-    if (!status) {
+    if (status == CI_OK) {
         n_recv = n_send + n_rank;
         n = 0;
         for (size_t i = 0; i < p->n_place; i++) {
@@ -186,7 +185,7 @@ static ci_status shared_solve(ci_cal_problem *p, double *sums)
         }
         status = ci_par_exchange(p->comm, send, n_send, &recv, n_recv);
     }
-    if (!status) {
+    if (status == CI_OK) {
         size_t at = 0;
         for (size_t r = 0; r < n_rank; r++) {
             size_t n_byte = n_recv[r];
@@ -254,7 +253,7 @@ static ci_status solutions_share(ci_cal_problem *p, bool is_shared)
     }
     ci_status status = ci_par_gather(p->comm, here, n * size * sizeof(double), -1, &whole, &n_byte);
     const double *in = whole;
-    for (size_t i = 0; !status && i < n_byte / (size * sizeof(double)); i++, in += size) {
+    for (size_t i = 0; status == CI_OK && i < n_byte / (size * sizeof(double)); i++, in += size) {
         size_t at = (size_t)in[0] * p->n_antenna;
         for (size_t a = 0; a < p->n_antenna; a++) {
             p->bandpass[at + a] = in[1 + 4 * a] + I * in[2 + 4 * a];
@@ -317,8 +316,8 @@ ci_status ci_cal_bandpass_solve(ci_cal_problem *p)
     else
         whole_solve(p, sums);
     ci_mem_free(sums);
-    if (!status) status = solutions_share(p, is_shared);
-    if (status) return status;
+    if (status == CI_OK) status = solutions_share(p, is_shared);
+    if (status != CI_OK) return status;
     for (size_t h = 0; h < p->n_feed; h++) {
         size_t at = h * p->n_chan * p->n_antenna;
         ci_cal_reference_align(p->n_chan, p->n_antenna, p->i_ref, p->bandpass + at,

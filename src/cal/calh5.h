@@ -7,7 +7,4 @@
 
 #define CI_JD_OF_MJD 2400000.5
 
-/* Geocentric place of a geodetic one, WGS84. */
-void ci_cal_ecef(double lat_rad, double lon_rad, double height_m, double ecef_m[3]);
-
 #endif

@@ -1,6 +1,8 @@
 /* Reads CalH5, pyuvdata's HDF5 form of UVCal, its own and others'. */
 #include "cal/calh5.h"
 
+#include "contimg/sky.h"
+
 #include <complex.h>
 #include <math.h>
 #include <string.h>
@@ -129,7 +131,7 @@ static ci_status antennas_read(reader *r, int64_t *numbers, double *pos, double 
     r->array.lat_rad = place[0] * CI_DEG_TO_RAD;
     r->array.lon_rad = place[1] * CI_DEG_TO_RAD;
     r->array.height_m = place[2];
-    ci_cal_ecef(r->array.lat_rad, r->array.lon_rad, r->array.height_m, origin_m);
+    ci_sky_geodetic_to_ecef(r->array.lat_rad, r->array.lon_rad, r->array.height_m, origin_m);
     CI_TRY(texts_read(r));
     CI_TRY(ci_h5_read_int(r->file, "Header/antenna_numbers", numbers, n));
     CI_TRY(ci_h5_read_double(r->file, "Header/antenna_positions", pos, 3 * n));
@@ -154,11 +156,11 @@ static ci_status array_read(reader *r)
     r->array.n_antenna = n;
     ci_status status =
         ci_mem_alloc(&r->array.antenna, n, sizeof *r->array.antenna, "antennas of a table");
-    if (!status)
+    if (status == CI_OK)
         status = ci_mem_alloc(&r->data_antenna, (size_t)r->n_data, sizeof(int64_t), "antennas");
-    if (!status) status = ci_mem_alloc(&numbers, n, sizeof *numbers, "antennas of a table");
-    if (!status) status = ci_mem_alloc(&pos, 4 * n, sizeof *pos, "antennas of a table");
-    if (!status) status = antennas_read(r, numbers, pos, pos + 3 * n);
+    if (status == CI_OK) status = ci_mem_alloc(&numbers, n, sizeof *numbers, "antennas of a table");
+    if (status == CI_OK) status = ci_mem_alloc(&pos, 4 * n, sizeof *pos, "antennas of a table");
+    if (status == CI_OK) status = antennas_read(r, numbers, pos, pos + 3 * n);
     ci_mem_free(numbers);
     ci_mem_free(pos);
     return status;
@@ -300,9 +302,10 @@ static ci_status feeds_read(const reader *r, ci_cal_table *t)
         return ci_error(CI_ERR_INPUT, "%s: Header/feed_angle: %zu angles of %zu antennas", r->path,
                         n, n_antenna);
     ci_status status = ci_mem_alloc(&angles, n, sizeof *angles, "feed angles");
-    if (!status) status = ci_h5_read_double(r->file, "Header/feed_angle", angles, n);
-    if (!status) status = ci_h5_read_string_list(r->file, "Header/feed_array", n, &names, &n_byte);
-    if (!status) status = feeds_take(r, t, names, angles, n / n_antenna);
+    if (status == CI_OK) status = ci_h5_read_double(r->file, "Header/feed_angle", angles, n);
+    if (status == CI_OK)
+        status = ci_h5_read_string_list(r->file, "Header/feed_array", n, &names, &n_byte);
+    if (status == CI_OK) status = feeds_take(r, t, names, angles, n / n_antenna);
     ci_mem_free(angles);
     ci_mem_free(names);
     CI_TRY(status);
@@ -401,12 +404,12 @@ static ci_status data_read(const reader *r, ci_cal_table *t)
     uint8_t *flag = NULL;
     float *snr = NULL;
     ci_status status = ci_mem_alloc(&gain, n, sizeof *gain, "gains of a table");
-    if (!status) status = ci_mem_alloc(&flag, n, 1, "flags of a table");
-    if (!status && has_snr) status = ci_mem_alloc(&snr, n, sizeof *snr, "S/N of a table");
-    if (!status) status = cube_read(r, "Data/gains", CI_H5_C64, gain);
-    if (!status) status = cube_read(r, "Data/flags", CI_H5_U8, flag);
-    if (!status && has_snr) status = cube_read(r, "Data/qualities", CI_H5_F32, snr);
-    if (!status) cube_place(r, t, gain, flag, snr);
+    if (status == CI_OK) status = ci_mem_alloc(&flag, n, 1, "flags of a table");
+    if (status == CI_OK && has_snr) status = ci_mem_alloc(&snr, n, sizeof *snr, "S/N of a table");
+    if (status == CI_OK) status = cube_read(r, "Data/gains", CI_H5_C64, gain);
+    if (status == CI_OK) status = cube_read(r, "Data/flags", CI_H5_U8, flag);
+    if (status == CI_OK && has_snr) status = cube_read(r, "Data/qualities", CI_H5_F32, snr);
+    if (status == CI_OK) cube_place(r, t, gain, flag, snr);
     ci_mem_free(gain);
     ci_mem_free(flag);
     ci_mem_free(snr);
@@ -440,7 +443,7 @@ ci_status ci_cal_table_read(ci_cal_table **out, const char *path)
     ci_h5_close(r.file);
     ci_vis_array_clear(&r.array);
     ci_mem_free(r.data_antenna);
-    if (status) {
+    if (status != CI_OK) {
         ci_cal_table_free(table);
         return status;
     }

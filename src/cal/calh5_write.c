@@ -1,19 +1,11 @@
 /* Writes CalH5, pyuvdata's HDF5 form of UVCal. */
 #include "cal/calh5.h"
 
+#include "contimg/sky.h"
+
 #include <complex.h>
 #include <math.h>
 #include <string.h>
-
-/* Geocentric place of a geodetic one, WGS84. */
-void ci_cal_ecef(double lat_rad, double lon_rad, double height_m, double ecef_m[3])
-{
-    const double a = 6378137.0, f = 1 / 298.257223563, e2 = f * (2 - f);
-    double n = a / sqrt(1 - e2 * sin(lat_rad) * sin(lat_rad));
-    ecef_m[0] = (n + height_m) * cos(lat_rad) * cos(lon_rad);
-    ecef_m[1] = (n + height_m) * cos(lat_rad) * sin(lon_rad);
-    ecef_m[2] = (n * (1 - e2) + height_m) * sin(lat_rad);
-}
 
 typedef struct writer
 {
@@ -28,10 +20,20 @@ typedef struct writer
 /* Angle of a feed: the antenna's own, else that of the orientation. */
 static double feed_angle(const ci_cal_table *t, size_t a, int jones)
 {
-    int feed = jones == -5 || jones == -1 ? 0 : 1;
-    if (t->array.has_feeds && isfinite(t->array.antenna[a].feed_rad[feed]))
-        return t->array.antenna[a].feed_rad[feed];
-    return jones < -2 && (feed == 0) != t->x_is_north ? 0.5 * CI_PI : 0;
+    int feed[2];
+    ci_vis_pol_feeds(jones, feed);
+    if (t->array.has_feeds && isfinite(t->array.antenna[a].feed_rad[feed[0]]))
+        return t->array.antenna[a].feed_rad[feed[0]];
+    bool is_linear = ci_vis_pol_kind_of(jones) == CI_POL_LINEAR;
+    return is_linear && (feed[0] == 0) != t->x_is_north ? 0.5 * CI_PI : 0;
+}
+
+/* Letter of the feed that a Jones term belongs to. */
+static char feed_letter(int jones)
+{
+    int feed[2];
+    ci_vis_pol_feeds(jones, feed);
+    return (ci_vis_pol_kind_of(jones) == CI_POL_LINEAR ? "xy" : "rl")[feed[0]];
 }
 
 static ci_status feeds_write(const writer *w)
@@ -45,7 +47,7 @@ static ci_status feeds_write(const writer *w)
     for (size_t a = 0; a < n; a++) {
         for (size_t h = 0; h < w->n_feed; h++) {
             int jones = w->table->jones[h];
-            w->text[a * w->n_feed + h] = "yxlr"[jones >= -2 ? 4 + jones : jones == -5];
+            w->text[a * w->n_feed + h] = feed_letter(jones);
             w->number[a * w->n_feed + h] = feed_angle(w->table, a, jones);
         }
     }
@@ -60,7 +62,7 @@ static ci_status antennas_write(const writer *w)
     uint64_t n = w->n_antenna, dim[2] = {n, 3};
     double origin_m[3];
     bool has_diameter = false;
-    ci_cal_ecef(array->lat_rad, array->lon_rad, array->height_m, origin_m);
+    ci_sky_geodetic_to_ecef(array->lat_rad, array->lon_rad, array->height_m, origin_m);
     for (size_t a = 0; a < n; a++) {
         w->integer[a] = array->antenna[a].number;
         const char *name = ci_vis_text(array->antenna[a].name);
@@ -162,9 +164,9 @@ static ci_status data_write(const writer *w)
     float *snr = NULL;
     uint8_t *flag = NULL;
     ci_status status = ci_mem_alloc(&gain, n, sizeof *gain, "table to write");
-    if (!status) status = ci_mem_alloc(&snr, n, sizeof *snr, "table to write");
-    if (!status) status = ci_mem_alloc(&flag, n, 1, "table to write");
-    for (size_t a = 0; !status && a < w->n_antenna; a++) {
+    if (status == CI_OK) status = ci_mem_alloc(&snr, n, sizeof *snr, "table to write");
+    if (status == CI_OK) status = ci_mem_alloc(&flag, n, 1, "table to write");
+    for (size_t a = 0; status == CI_OK && a < w->n_antenna; a++) {
         for (size_t c = 0; c < t->n_chan; c++) {
             for (size_t k = 0; k < t->n_time; k++) {
                 for (size_t h = 0; h < t->n_feed; h++, i++) {
@@ -176,9 +178,9 @@ static ci_status data_write(const writer *w)
             }
         }
     }
-    if (!status) status = ci_h5_write_c64(w->file, "Data/gains", 4, dim, gain);
-    if (!status) status = ci_h5_write_bool(w->file, "Data/flags", 4, dim, flag);
-    if (!status) status = ci_h5_write_float(w->file, "Data/qualities", 4, dim, snr);
+    if (status == CI_OK) status = ci_h5_write_c64(w->file, "Data/gains", 4, dim, gain);
+    if (status == CI_OK) status = ci_h5_write_bool(w->file, "Data/flags", 4, dim, flag);
+    if (status == CI_OK) status = ci_h5_write_float(w->file, "Data/qualities", 4, dim, snr);
     ci_mem_free(gain);
     ci_mem_free(snr);
     ci_mem_free(flag);
@@ -194,14 +196,16 @@ static ci_status table_write(writer *w)
         if (length > w->name_width) w->name_width = length;
     }
     ci_status status = ci_mem_alloc(&w->number, n, sizeof *w->number, "table to write");
-    if (!status) status = ci_mem_alloc(&w->integer, n, sizeof *w->integer, "table to write");
-    if (!status) status = ci_mem_alloc(&w->text, w->name_width * w->n_antenna, 1, "table to write");
-    if (!status) status = ci_h5_write_group(w->file, "Header");
-    if (!status) status = telescope_write(w);
-    if (!status) status = axes_write(w);
-    if (!status) status = words_write(w);
-    if (!status) status = ci_h5_write_group(w->file, "Data");
-    if (!status) status = data_write(w);
+    if (status == CI_OK)
+        status = ci_mem_alloc(&w->integer, n, sizeof *w->integer, "table to write");
+    if (status == CI_OK)
+        status = ci_mem_alloc(&w->text, w->name_width * w->n_antenna, 1, "table to write");
+    if (status == CI_OK) status = ci_h5_write_group(w->file, "Header");
+    if (status == CI_OK) status = telescope_write(w);
+    if (status == CI_OK) status = axes_write(w);
+    if (status == CI_OK) status = words_write(w);
+    if (status == CI_OK) status = ci_h5_write_group(w->file, "Data");
+    if (status == CI_OK) status = data_write(w);
     ci_mem_free(w->number);
     ci_mem_free(w->integer);
     ci_mem_free(w->text);
@@ -215,13 +219,13 @@ static ci_status part_write(const ci_cal_table *table, const char *path)
     char *part = NULL;
     CI_TRY(ci_path_part(&part, path));
     ci_status status = ci_h5_create(&w.file, part);
-    if (!status) {
+    if (status == CI_OK) {
         status = table_write(&w);
         ci_status closed = ci_h5_close(w.file);
-        if (!status) status = closed;
+        if (status == CI_OK) status = closed;
     }
-    if (!status) status = ci_path_sync(part);
-    if (status) remove(part);
+    if (status == CI_OK) status = ci_path_sync(part);
+    if (status != CI_OK) remove(part);
     ci_mem_free(part);
     return status;
 }
@@ -229,10 +233,10 @@ static ci_status part_write(const ci_cal_table *table, const char *path)
 ci_status ci_cal_tables_write(const ci_cal_table *const *tables, char *const *paths, size_t n)
 {
     ci_status status = CI_OK;
-    for (size_t i = 0; i < n && !status; i++)
+    for (size_t i = 0; i < n && status == CI_OK; i++)
         status = part_write(tables[i], paths[i]);
-    if (!status) status = ci_path_commit_set(paths, n);
-    if (status) ci_path_discard_set(paths, n);
+    if (status == CI_OK) status = ci_path_commit_set(paths, n);
+    if (status != CI_OK) ci_path_discard_set(paths, n);
     return status;
 }
 
@@ -242,7 +246,7 @@ ci_status ci_cal_table_write(const ci_cal_table *table, const char *path)
     CI_TRY(part_write(table, path));
     CI_TRY(ci_path_part(&part, path));
     ci_status status = ci_path_commit(part, path);
-    if (status) remove(part);
+    if (status != CI_OK) remove(part);
     ci_mem_free(part);
     return status;
 }

@@ -151,7 +151,7 @@ static ci_status solutions_share(ci_cal_problem *p)
     }
     ci_status status = ci_par_gather(p->comm, here, n * size * sizeof(double), -1, &whole, &n_byte);
     const double *in = whole;
-    for (size_t i = 0; !status && i < n_byte / (size * sizeof(double)); i++, in += size) {
+    for (size_t i = 0; status == CI_OK && i < n_byte / (size * sizeof(double)); i++, in += size) {
         size_t at = (size_t)in[0] * p->n_antenna;
         for (size_t a = 0; a < p->n_antenna; a++) {
             p->gain[at + a] = in[1 + 4 * a] + I * in[2 + 4 * a];
@@ -173,23 +173,23 @@ ci_status ci_cal_gain_solve(ci_cal_problem *p)
         n_here += p->part[i].part.n_baseline;
     n_here *= 3 * p->n_feed;
     ci_status status = ci_mem_alloc(&here, n_here, sizeof *here, "gain sums");
-    if (!status) status = ci_mem_alloc(&sums, 3 * p->n_baseline, sizeof *sums, "gain sums");
-    if (!status) status = planes_new(p, &k);
+    if (status == CI_OK) status = ci_mem_alloc(&sums, 3 * p->n_baseline, sizeof *sums, "gain sums");
+    if (status == CI_OK) status = planes_new(p, &k);
     status = ci_par_agree(p->comm, status);
     int rank = ci_comm_rank(p->comm), n_rank = ci_comm_size(p->comm);
-    for (size_t t = 0; !status && t < p->n_interval; t++) {
+    for (size_t t = 0; status == CI_OK && t < p->n_interval; t++) {
         void *whole = NULL;
         int solver = (int)(t % (size_t)n_rank);
         interval_sums(p, &k, t, here);
         status = ci_par_gather(p->comm, here, n_here * sizeof(double), solver, &whole, &n_byte);
-        if (!status && rank == solver) interval_solve(p, t, whole, sums);
+        if (status == CI_OK && rank == solver) interval_solve(p, t, whole, sums);
         ci_mem_free(whole);
     }
     planes_free(&k);
     ci_mem_free(here);
     ci_mem_free(sums);
-    if (!status) status = solutions_share(p);
-    for (size_t h = 0; !status && h < p->n_feed; h++) {
+    if (status == CI_OK) status = solutions_share(p);
+    for (size_t h = 0; status == CI_OK && h < p->n_feed; h++) {
         size_t at = h * p->n_interval * p->n_antenna;
         ci_cal_reference_align(p->n_interval, p->n_antenna, p->i_ref, p->gain + at,
                                p->gain_flag + at);
@@ -240,7 +240,7 @@ ci_status ci_cal_residual(ci_cal_problem *p, double residual[2])
                 baseline_residual(p, &p->part[i], b, h, out);
     ci_status status = ci_par_gather(p->comm, here, n * sizeof(double), -1, &whole, &n_byte);
     const double *in = whole;
-    for (size_t i = 0; !status && i < n_byte / sizeof(double); i++)
+    for (size_t i = 0; status == CI_OK && i < n_byte / sizeof(double); i++)
         sum[i % (2 * p->n_feed)] += in[i];
     residual[0] = residual[1] = NAN;
     for (size_t h = 0; h < p->n_feed; h++)

@@ -183,10 +183,11 @@ static bool all_along(const ci_cal_table *table, const ci_vis_meta *meta, const 
 ci_status ci_cal_feeds_match(const ci_cal_table *table, const ci_vis_meta *meta,
                              const int32_t *antenna, bool *is_swapped)
 {
-    bool is_linear = meta->pol[0] <= -5;
+    ci_vis_pol_kind kind = ci_vis_pol_kind_of(meta->pol[0]);
+    bool is_linear = kind == CI_POL_LINEAR;
     int32_t bad = -1, bad_swapped = -1;
     *is_swapped = false;
-    if (is_linear == table->is_circular && meta->pol[0] < 0)
+    if (is_linear == table->is_circular && kind != CI_POL_STOKES)
         return ci_error(CI_ERR_INPUT, "%s: gains of %s feeds, but the data are of %s feeds",
                         ci_cal_table_title(table), table->is_circular ? "circular" : "linear",
                         is_linear ? "linear" : "circular");

@@ -207,17 +207,17 @@ ci_status ci_cal_solve(ci_comm *comm, const ci_vis_set *set, ci_cal_predict pred
     *gain = NULL;
     CI_TRY(ci_cal_problem_new(comm, set, predict, context, options, &p));
     ci_status status = ci_par_agree(comm, antennas_check(p));
-    if (!status) status = rounds_run(p);
-    if (!status) {
+    if (status == CI_OK) status = rounds_run(p);
+    if (status == CI_OK) {
         flags_finish(p);
         status = ci_cal_residual(p, found.residual);
     }
-    if (!status) {
+    if (status == CI_OK) {
         ci_cal_bandpass_fill(p);
         status = ci_par_agree(comm, tables_make(p, bandpass, gain, &found));
     }
     ci_cal_problem_free(p);
-    if (status) {
+    if (status != CI_OK) {
         ci_cal_table_free(*bandpass);
         ci_cal_table_free(*gain);
         *bandpass = *gain = NULL;

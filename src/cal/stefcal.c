@@ -52,20 +52,21 @@ ci_status ci_cal_stefcal_new(ci_cal_stefcal **out, size_t n_antenna, size_t n_ba
     s->ant2 = ant2;
     size_t n2 = n_antenna * n_antenna;
     ci_status status = ci_mem_alloc(&s->slot, n_antenna, sizeof(int32_t), what);
-    if (!status) status = ci_mem_alloc(&s->antenna, n_antenna, sizeof(int32_t), what);
-    if (!status) status = ci_mem_alloc(&s->count, n_antenna, sizeof(int32_t), what);
-    if (!status) status = ci_mem_alloc(&s->m_re, n2, sizeof(double), what);
-    if (!status) status = ci_mem_alloc(&s->m_im, n2, sizeof(double), what);
-    if (!status) status = ci_mem_alloc(&s->m_b, n2, sizeof(double), what);
-    if (!status) status = ci_mem_alloc(&s->g_re, n_antenna, sizeof(double), what);
-    if (!status) status = ci_mem_alloc(&s->g_im, n_antenna, sizeof(double), what);
-    if (!status) status = ci_mem_alloc(&s->num_re, n_antenna, sizeof(double), what);
-    if (!status) status = ci_mem_alloc(&s->num_im, n_antenna, sizeof(double), what);
-    if (!status) status = ci_mem_alloc(&s->den, n_antenna, sizeof(double), what);
-    if (!status) status = ci_mem_alloc(&s->huber, n_baseline, sizeof(double), what);
-    if (!status) status = ci_mem_alloc(&s->misfit, n_baseline, sizeof(double), what);
-    if (!status) status = ci_mem_alloc(&s->scratch, n_baseline + n_antenna, sizeof(double), what);
-    if (status) {
+    if (status == CI_OK) status = ci_mem_alloc(&s->antenna, n_antenna, sizeof(int32_t), what);
+    if (status == CI_OK) status = ci_mem_alloc(&s->count, n_antenna, sizeof(int32_t), what);
+    if (status == CI_OK) status = ci_mem_alloc(&s->m_re, n2, sizeof(double), what);
+    if (status == CI_OK) status = ci_mem_alloc(&s->m_im, n2, sizeof(double), what);
+    if (status == CI_OK) status = ci_mem_alloc(&s->m_b, n2, sizeof(double), what);
+    if (status == CI_OK) status = ci_mem_alloc(&s->g_re, n_antenna, sizeof(double), what);
+    if (status == CI_OK) status = ci_mem_alloc(&s->g_im, n_antenna, sizeof(double), what);
+    if (status == CI_OK) status = ci_mem_alloc(&s->num_re, n_antenna, sizeof(double), what);
+    if (status == CI_OK) status = ci_mem_alloc(&s->num_im, n_antenna, sizeof(double), what);
+    if (status == CI_OK) status = ci_mem_alloc(&s->den, n_antenna, sizeof(double), what);
+    if (status == CI_OK) status = ci_mem_alloc(&s->huber, n_baseline, sizeof(double), what);
+    if (status == CI_OK) status = ci_mem_alloc(&s->misfit, n_baseline, sizeof(double), what);
+    if (status == CI_OK)
+        status = ci_mem_alloc(&s->scratch, n_baseline + n_antenna, sizeof(double), what);
+    if (status != CI_OK) {
         ci_cal_stefcal_free(s);
         return status;
     }

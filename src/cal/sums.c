@@ -7,7 +7,7 @@
 
 static ci_status hands_find(ci_cal_problem *p)
 {
-    static const int hands[2][2] = {{-5, -6}, {-1, -2}};
+    static const int hands[2][2] = {{CI_POL_XX, CI_POL_YY}, {CI_POL_RR, CI_POL_LL}};
     for (int kind = 0; kind < 2 && p->n_feed == 0; kind++) {
         for (int hand = 0; hand < 2; hand++) {
             int i = ci_vis_pol_find(p->meta, hands[kind][hand]);
@@ -122,25 +122,35 @@ static void acc_flush(const ci_cal_problem *p, const pass *k, size_t i_baseline_
     memset(k->acc, 0, p->n_feed * 4 * n * sizeof(double));
 }
 
-static void block_sum(ci_cal_problem *p, const pass *k, const ci_c32 *model)
+/* Rows [first, end) of one baseline. */
+static void baseline_sum(ci_cal_problem *p, const pass *k, const ci_c32 *model, size_t first,
+                         size_t end)
 {
     const ci_vis_block *block = k->block;
-    for (size_t i_row = 0; i_row < block->n_row; i_row++) {
-        size_t b = (size_t)block->i_baseline[i_row], t = p->i_interval[block->i_time[i_row]];
-        size_t ant1 = (size_t)p->meta->baseline_ant1[b], ant2 = (size_t)p->meta->baseline_ant2[b];
-        if (ant1 == ant2) continue;
-        size_t first, end;
-        chan_limits(p->options, block, i_row, &first, &end);
+    size_t b = (size_t)block->i_baseline[first];
+    size_t ant1 = (size_t)p->meta->baseline_ant1[b], ant2 = (size_t)p->meta->baseline_ant2[b];
+    if (ant1 == ant2) return;
+    for (size_t i_row = first; i_row < end; i_row++) {
+        size_t t = p->i_interval[block->i_time[i_row]], chan_first, chan_end;
+        chan_limits(p->options, block, i_row, &chan_first, &chan_end);
         for (size_t h = 0; h < p->n_feed; h++) {
-            int64_t n = row_add(k, i_row, p->i_pol[h], model + i_row * block->n_chan, first, end,
-                                k->acc + h * 4 * block->n_chan, k->chan + h * block->n_chan);
+            int64_t n =
+                row_add(k, i_row, p->i_pol[h], model + i_row * block->n_chan, chan_first, chan_end,
+                        k->acc + h * 4 * block->n_chan, k->chan + h * block->n_chan);
             p->good_interval[h * p->n_interval + t] += n;
             p->good_antenna[h * p->n_antenna + ant1] += n;
             p->good_antenna[h * p->n_antenna + ant2] += n;
         }
-        bool last = i_row + 1 == block->n_row || (size_t)block->i_baseline[i_row + 1] != b ||
-                    p->i_interval[block->i_time[i_row + 1]] != t;
-        if (last) acc_flush(p, k, b - block->part.i_baseline_first, t);
+        bool is_last = i_row + 1 == end || p->i_interval[block->i_time[i_row + 1]] != t;
+        if (is_last) acc_flush(p, k, b - block->part.i_baseline_first, t);
+    }
+}
+
+static void block_sum(ci_cal_problem *p, const pass *k, const ci_c32 *model)
+{
+    for (size_t first = 0, end; first < k->block->n_row; first = end) {
+        end = ci_vis_baseline_end(k->block, first);
+        baseline_sum(p, k, model, first, end);
     }
 }
 
@@ -150,8 +160,7 @@ static ci_status part_sum(ci_cal_problem *p, const ci_vis_block *block, ci_cal_p
     static const char what[] = "normal sums of a sub-band";
     sums->part = block->part;
     sums->n_chan = block->n_chan;
-    for (size_t s = 0; s < block->part.i_sub_band; s++)
-        sums->i_chan_first += p->meta->sub_band[s].n_chan;
+    sums->i_chan_first = ci_vis_chan_first(p->meta, block->part.i_sub_band);
     size_t n = ci_cal_sum_index(p, sums, block->part.n_baseline, 0, 0);
     CI_TRY(ci_mem_alloc(&sums->a_re, n, sizeof(float), what));
     CI_TRY(ci_mem_alloc(&sums->a_im, n, sizeof(float), what));
@@ -161,10 +170,12 @@ static ci_status part_sum(ci_cal_problem *p, const ci_vis_block *block, ci_cal_p
     pass k = {.block = block, .sums = sums};
     ci_status status =
         ci_mem_alloc(&model, block->n_row * block->n_chan, sizeof *model, "model visibilities");
-    if (!status) status = ci_mem_alloc(&k.acc, p->n_feed * 4 * block->n_chan, sizeof(double), what);
-    if (!status) status = ci_mem_alloc(&k.chan, p->n_feed * block->n_chan, sizeof(int64_t), what);
-    if (!status) status = predict(context, block, model);
-    if (!status) {
+    if (status == CI_OK)
+        status = ci_mem_alloc(&k.acc, p->n_feed * 4 * block->n_chan, sizeof(double), what);
+    if (status == CI_OK)
+        status = ci_mem_alloc(&k.chan, p->n_feed * block->n_chan, sizeof(int64_t), what);
+    if (status == CI_OK) status = predict(context, block, model);
+    if (status == CI_OK) {
         block_sum(p, &k, model);
         for (size_t h = 0; h < p->n_feed; h++)
             for (size_t i = 0; i < block->n_chan; i++)
@@ -208,8 +219,7 @@ static ci_status set_sum(ci_cal_problem *p, const ci_vis_set *set, ci_cal_predic
 {
     p->n_antenna = p->meta->array.n_antenna;
     p->n_baseline = p->meta->n_baseline;
-    for (size_t s = 0; s < p->meta->n_sub_band; s++)
-        p->n_chan += p->meta->sub_band[s].n_chan;
+    p->n_chan = ci_vis_chan_first(p->meta, p->meta->n_sub_band);
     if (p->meta->n_time == 0 || p->n_chan == 0 || p->n_baseline == 0)
         return ci_error(CI_ERR_NO_DATA, "calibration: the data set is empty");
     CI_TRY(hands_find(p));
@@ -265,7 +275,7 @@ static ci_status means_find(ci_cal_problem *p, double *sum)
     ci_status status = ci_par_gather(p->comm, here, 2 * n * sizeof *here, -1, &whole, &n_byte);
     double total = 0, moment = 0;
     const double *each = whole;
-    for (size_t i = 0; !status && i < n_byte / (2 * sizeof(double)); i++) {
+    for (size_t i = 0; status == CI_OK && i < n_byte / (2 * sizeof(double)); i++) {
         total += each[2 * i];
         moment += each[2 * i + 1];
     }
@@ -305,14 +315,14 @@ ci_status ci_cal_problem_new(ci_comm *comm, const ci_vis_set *set, ci_cal_predic
     p->meta = set->meta;
     p->options = options;
     ci_status status = ci_par_agree(comm, set_sum(p, set, predict, context));
-    if (!status)
+    if (status == CI_OK)
         status =
             ci_par_sum_int(comm, p->count, p->n_feed * (p->n_chan + p->n_interval + p->n_antenna));
-    if (!status) status = places_gather(p);
-    if (!status) status = means_find(p, &model_power);
-    if (!status) status = ci_par_agree(comm, data_check(p, model_power));
-    if (!status) status = ci_par_agree(comm, ci_cal_reference_choose(p));
-    if (status) {
+    if (status == CI_OK) status = places_gather(p);
+    if (status == CI_OK) status = means_find(p, &model_power);
+    if (status == CI_OK) status = ci_par_agree(comm, data_check(p, model_power));
+    if (status == CI_OK) status = ci_par_agree(comm, ci_cal_reference_choose(p));
+    if (status != CI_OK) {
         ci_cal_problem_free(p);
         return status;
     }

@@ -20,13 +20,13 @@ ci_status ci_cal_table_new(ci_cal_table **out, ci_cal_kind kind, const ci_vis_ar
     table->n_feed = n_feed;
     table->i_ref_antenna = -1;
     ci_status status = ci_vis_array_copy(&table->array, array);
-    if (!status) status = ci_mem_alloc(&table->time_mjd_s, n_time, sizeof(double), what);
-    if (!status) status = ci_mem_alloc(&table->freq_hz, n_chan, sizeof(double), what);
-    if (!status) status = ci_mem_alloc(&table->width_hz, n_chan, sizeof(double), what);
-    if (!status) status = ci_mem_alloc(&table->gain, n, sizeof(ci_c64), what);
-    if (!status) status = ci_mem_alloc(&table->flag, n, 1, what);
-    if (!status) status = ci_mem_alloc(&table->snr, n, sizeof(float), what);
-    if (status) {
+    if (status == CI_OK) status = ci_mem_alloc(&table->time_mjd_s, n_time, sizeof(double), what);
+    if (status == CI_OK) status = ci_mem_alloc(&table->freq_hz, n_chan, sizeof(double), what);
+    if (status == CI_OK) status = ci_mem_alloc(&table->width_hz, n_chan, sizeof(double), what);
+    if (status == CI_OK) status = ci_mem_alloc(&table->gain, n, sizeof(ci_c64), what);
+    if (status == CI_OK) status = ci_mem_alloc(&table->flag, n, 1, what);
+    if (status == CI_OK) status = ci_mem_alloc(&table->snr, n, sizeof(float), what);
+    if (status != CI_OK) {
         ci_cal_table_free(table);
         return status;
     }

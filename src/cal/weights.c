@@ -114,9 +114,7 @@ static ci_status sigma_weigh(ci_vis_block *block, double sefd_jy, bool *known)
     *known = pattern || fall_back > 0;
     CI_TRY(ci_mem_alloc(&values, 2 * N_MOST, sizeof *values, "differences of a baseline"));
     for (size_t first = 0, end; first < block->n_row; first = end) {
-        for (end = first + 1;
-             end < block->n_row && block->i_baseline[end] == block->i_baseline[first];)
-            end++;
+        end = ci_vis_baseline_end(block, first);
         for (size_t p = 0; p < block->n_pol; p++) {
             double noise = 0;
             if (pattern) {

@@ -3,6 +3,7 @@
 #define FITS_CFITSIO_H
 
 #include "contimg/fits.h"
+#include "contimg/vis.h"
 
 #include <fitsio.h>
 
@@ -14,8 +15,6 @@ ci_status ci_fits_write_fault(int code, const char *path, const char *action);
 /* Cards that carry the structure or are fields of ci_fits_header: never in `card`. */
 bool ci_fits_key_is_own(const char *key);
 /* STOKES axis values of FITS (1 I .. 4 V, -1 RR .. -8 YX); 0 where the name is unknown. */
-int ci_fits_stokes_code(const char *name);
-const char *ci_fits_stokes_name(int code); /* NULL where unknown */
 /* A number; absent keys give `missing` (NaN: the key must be there). */
 ci_status ci_fits_number_read(fitsfile *file, const char *path, const char *key, double missing,
                               double *out);

@@ -86,27 +86,6 @@ bool ci_fits_key_is_own(const char *key)
            (key[0] == 'P' && key[1] == 'C' && key[2] >= '1' && key[2] <= '9' && key[3] == '_');
 }
 
-static const struct
-{
-    const char *name;
-    int code;
-} stokes_table[] = {{"I", 1},   {"Q", 2},   {"U", 3},   {"V", 4},   {"RR", -1}, {"LL", -2},
-                    {"RL", -3}, {"LR", -4}, {"XX", -5}, {"YY", -6}, {"XY", -7}, {"YX", -8}};
-
-int ci_fits_stokes_code(const char *name)
-{
-    for (size_t i = 0; i < sizeof stokes_table / sizeof stokes_table[0]; i++)
-        if (strcmp(name, stokes_table[i].name) == 0) return stokes_table[i].code;
-    return 0;
-}
-
-const char *ci_fits_stokes_name(int code)
-{
-    for (size_t i = 0; i < sizeof stokes_table / sizeof stokes_table[0]; i++)
-        if (stokes_table[i].code == code) return stokes_table[i].name;
-    return NULL;
-}
-
 bool ci_fits_is_power_unit(const char *bunit)
 {
     return bunit[0] == '\0' || strcmp(bunit, "1") == 0 || strcasecmp(bunit, "Jy/beam") == 0;

@@ -59,7 +59,7 @@ static void put_world(sink *s, const ci_fits_header *h)
     put_axis(s, 1, "RA---SIN", h->ra_rad * CI_RAD_TO_DEG, h->x_ref + 1, -cell_deg, "deg");
     put_axis(s, 2, "DEC--SIN", dec_deg, h->y_ref + 1, cell_deg, "deg");
     put_axis(s, 3, "FREQ", h->freq_hz, 1, h->bandwidth_hz > 0 ? h->bandwidth_hz : 1, "Hz");
-    put_axis(s, 4, "STOKES", ci_fits_stokes_code(h->stokes[0] ? h->stokes : "I"), 1, 1, "");
+    put_axis(s, 4, "STOKES", ci_vis_pol_parse(h->stokes[0] ? h->stokes : "I"), 1, 1, "");
     if (h->slant_a != 0 || h->slant_b != 0) {
         put_number(s, "PV2_1", -h->slant_a, "slanted SIN: x = l + a (n - 1), -a");
         put_number(s, "PV2_2", -h->slant_b, "y = m + b (n - 1), -b");
@@ -97,7 +97,7 @@ static void put_known(sink *s, const ci_fits_header *h)
 ci_status ci_fits_header_write(fitsfile *file, const char *path, const ci_fits_header *h)
 {
     sink s = {.file = file};
-    if (h->stokes[0] && !ci_fits_stokes_code(h->stokes))
+    if (h->stokes[0] && !ci_vis_pol_parse(h->stokes))
         return ci_error(CI_ERR_INTERNAL, "%s: STOKES: %s: no FITS code", path, h->stokes);
     put_world(&s, h);
     put_known(&s, h);

@@ -309,9 +309,9 @@ static ci_status read_stokes(const world *in, ci_fits_header *h)
         if (strcmp(in->w->ctype[i], "STOKES") != 0) continue;
         bool has_value = world_at(in->w, h->x_ref, h->y_ref, at);
         const char *name = has_value && fabs(at[i]) < 100 && fabs(at[i] - rint(at[i])) < 1e-6
-                               ? ci_fits_stokes_name((int)lrint(at[i]))
-                               : NULL;
-        if (!name)
+                               ? ci_vis_pol_name((int)lrint(at[i]))
+                               : "?";
+        if (*name == '?')
             return ci_error(CI_ERR_INPUT,
                             "%s: CRVAL%d: the plane's value is %g: not a Stokes "
                             "parameter",

@@ -75,7 +75,7 @@ static int64_t block_clip(ci_vis_block *block, const clip *k, size_t i_pol, doub
 {
     int64_t n_clipped = 0, n_good;
     for (size_t i_row = 0, end; i_row < block->n_row; i_row = end) {
-        end = ci_flag_baseline_end(block, i_row);
+        end = ci_vis_baseline_end(block, i_row);
         int32_t b = block->i_baseline[i_row];
         if (block->meta->baseline_ant1[b] == block->meta->baseline_ant2[b]) continue;
         float scale = (float)ci_flag_median_amplitude(block, i_row, end, i_pol, k->scratch,
@@ -113,7 +113,7 @@ static ci_status describe_here(clip *k, const ci_vis_block *block, size_t i_pol,
     CI_TRY(ci_mem_alloc(&k->centre, block->n_chan, sizeof(float), "clip"));
     CI_TRY(ci_mem_alloc(&k->width, block->n_chan, sizeof(float), "clip"));
     for (size_t i_row = 0, end; i_row < block->n_row; i_row = end) {
-        end = ci_flag_baseline_end(block, i_row);
+        end = ci_vis_baseline_end(block, i_row);
         int32_t b = block->i_baseline[i_row];
         if (block->meta->baseline_ant1[b] == block->meta->baseline_ant2[b]) continue;
         baseline_describe(block, i_row, end, i_pol, k->here + *n_here * block->n_chan * 2,
@@ -132,16 +132,16 @@ static ci_status sub_band_clip(ci_comm *comm, ci_vis_set *set, size_t i_sub_band
     void *whole = NULL;
     int64_t n_clipped = 0;
     ci_status status = ci_par_agree(comm, describe_here(&k, block, i_pol, &n_here));
-    if (!status)
+    if (status == CI_OK)
         status =
             ci_par_gather(comm, k.here, n_here * n_chan * 2 * sizeof(float), -1, &whole, &n_byte);
-    if (!status && block) {
+    if (status == CI_OK && block) {
         k.whole = whole;
         k.n_baseline = n_byte / (n_chan * 2 * sizeof(float));
         channels_describe(&k, n_chan);
         n_clipped = block_clip(block, &k, i_pol, options->clip_sigma);
     }
-    if (!status) status = ci_par_sum_int(comm, &n_clipped, 1);
+    if (status == CI_OK) status = ci_par_sum_int(comm, &n_clipped, 1);
     report->n_clipped += (size_t)n_clipped;
     ci_mem_free(whole);
     ci_mem_free(k.here);
@@ -156,7 +156,7 @@ ci_status ci_flag_clip(ci_comm *comm, ci_vis_set *set, const ci_flag_options *op
 {
     for (size_t s = 0; s < set->meta->n_sub_band; s++)
         for (size_t p = 0; p < set->meta->n_pol; p++)
-            if (ci_flag_is_parallel(set->meta, p))
+            if (ci_vis_pol_is_parallel(set->meta->pol[p]))
                 CI_TRY(sub_band_clip(comm, set, s, p, options, report));
     return CI_OK;
 }

@@ -24,12 +24,15 @@ typedef struct judge
     const ci_vis_meta *meta;
     const record *records;
     size_t n_record, i_pol;
-    double *value;    /* [n_record] median over the sub-band's scale; NaN where unused */
-    double *scratch;  /* [n_record] */
-    double *receptor; /* [n_antenna] */
-    bool *is_out;     /* [n_antenna] dead so far */
-    double *pool;     /* [2 n_record] values sorted into antennas */
-    size_t *first;    /* [n_antenna + 1] */
+    double *value;           /* [n_record] median over the sub-band's scale; NaN where unused */
+    double *scratch;         /* [n_record] */
+    double *receptor;        /* [n_antenna] */
+    bool *is_out;            /* [n_antenna] dead so far */
+    double *pool;            /* [2 n_record] values sorted into antennas */
+    size_t *first;           /* [n_antenna + 1] */
+    uint32_t *key;           /* [2 n_record] */
+    size_t *i_value, *order; /* [2 n_record] */
+    int64_t *count;          /* [2][n_antenna] good samples, all samples */
 } judge;
 
 static ci_status records_make(const ci_vis_set *set, record **out, size_t *n_out)
@@ -41,17 +44,17 @@ static ci_status records_make(const ci_vis_set *set, record **out, size_t *n_out
         n_max += set->block[i]->part.n_baseline;
     CI_TRY(ci_mem_alloc(&scratch, N_SCRATCH, sizeof *scratch, "amplitudes of a baseline"));
     ci_status status = ci_mem_alloc(&records, n_max, sizeof *records, "medians of baselines");
-    for (size_t i = 0; !status && i < set->n_block; i++) {
+    for (size_t i = 0; status == CI_OK && i < set->n_block; i++) {
         const ci_vis_block *block = set->block[i];
         for (size_t i_row = 0, end; i_row < block->n_row && n < n_max; i_row = end) {
-            end = ci_flag_baseline_end(block, i_row);
+            end = ci_vis_baseline_end(block, i_row);
             record *r = &records[n++];
             r->i_sub_band = (int64_t)block->part.i_sub_band;
             r->i_baseline = block->i_baseline[i_row];
             r->n_all = (int64_t)((end - i_row) * block->n_chan);
             for (size_t p = 0; p < block->n_pol; p++) {
                 r->median[p] = NAN;
-                if (ci_flag_is_parallel(block->meta, p))
+                if (ci_vis_pol_is_parallel(block->meta->pol[p]))
                     r->median[p] = ci_flag_median_amplitude(block, i_row, end, p, scratch,
                                                             N_SCRATCH, &r->n_good[p]);
             }
@@ -101,31 +104,22 @@ static void values_normalise(judge *j, bool autos)
 /* receptor[a] = median of its baselines' values, those to dead partners left out. */
 static void receptors_median(judge *j, bool autos)
 {
-    size_t n_antenna = j->meta->array.n_antenna;
-    for (size_t a = 0; a <= n_antenna; a++)
-        j->first[a] = 0;
-    for (int pass = 0; pass < 2; pass++) {
-        for (size_t i = 0; i < j->n_record; i++) {
-            if (!isfinite(j->value[i])) continue;
-            int32_t ant[2] = {j->meta->baseline_ant1[j->records[i].i_baseline],
-                              j->meta->baseline_ant2[j->records[i].i_baseline]};
-            for (int k = 0; k < (autos ? 1 : 2); k++) {
-                if (!autos && j->is_out[ant[1 - k]]) continue;
-                if (pass == 0)
-                    j->first[ant[k] + 1]++;
-                else
-                    j->pool[j->first[ant[k]]++] = j->value[i];
-            }
+    size_t n_antenna = j->meta->array.n_antenna, n = 0;
+    for (size_t i = 0; i < j->n_record; i++) {
+        if (!isfinite(j->value[i])) continue;
+        int32_t ant[2] = {j->meta->baseline_ant1[j->records[i].i_baseline],
+                          j->meta->baseline_ant2[j->records[i].i_baseline]};
+        for (int k = 0; k < (autos ? 1 : 2); k++) {
+            if (!autos && j->is_out[ant[1 - k]]) continue;
+            j->key[n] = (uint32_t)ant[k];
+            j->i_value[n++] = i;
         }
-        if (pass == 0)
-            for (size_t a = 0; a < n_antenna; a++)
-                j->first[a + 1] += j->first[a];
     }
-    /* the second pass moved every start to its end */
-    for (size_t a = 0; a < n_antenna; a++) {
-        size_t start = a ? j->first[a - 1] : 0;
-        j->receptor[a] = ci_num_median(j->pool + start, j->first[a] - start);
-    }
+    ci_num_sort_by_key(j->key, n, n_antenna, j->first, j->order);
+    for (size_t i = 0; i < n; i++)
+        j->pool[i] = j->value[j->i_value[j->order[i]]];
+    for (size_t a = 0; a < n_antenna; a++)
+        j->receptor[a] = ci_num_median(j->pool + j->first[a], j->first[a + 1] - j->first[a]);
 }
 
 /* One pass: receptors below the fraction of the median of the living; true where one was
@@ -156,9 +150,9 @@ static void amplitudes_report(judge *j, ci_flag_report *report)
         report->median_amplitude[a * report->n_pol + j->i_pol] = j->receptor[a];
 }
 
-static void hand_judge(judge *j, const ci_flag_options *options, const int64_t *good,
-                       const int64_t *all, ci_flag_report *report)
+static void hand_judge(judge *j, const ci_flag_options *options, ci_flag_report *report)
 {
+    const int64_t *good = j->count, *all = j->count + report->n_antenna;
     for (size_t a = 0; a < report->n_antenna; a++)
         j->is_out[a] = false;
     amplitudes_report(j, report);
@@ -183,56 +177,99 @@ static void hand_judge(judge *j, const ci_flag_options *options, const int64_t *
     }
 }
 
+static ci_status judge_new(judge *j, const ci_vis_meta *meta, const record *records,
+                           size_t n_record)
+{
+    static const char what[] = "dead receptors";
+    size_t n_antenna = meta->array.n_antenna, n_pair = 2 * n_record;
+    *j = (judge){.meta = meta, .records = records, .n_record = n_record};
+    CI_TRY(ci_mem_alloc(&j->value, n_record, sizeof *j->value, what));
+    CI_TRY(ci_mem_alloc(&j->scratch, n_record + n_antenna, sizeof *j->scratch, what));
+    CI_TRY(ci_mem_alloc(&j->receptor, n_antenna, sizeof *j->receptor, what));
+    CI_TRY(ci_mem_alloc(&j->is_out, n_antenna, sizeof *j->is_out, what));
+    CI_TRY(ci_mem_alloc(&j->pool, n_pair, sizeof *j->pool, what));
+    CI_TRY(ci_mem_alloc(&j->first, n_antenna + 1, sizeof *j->first, what));
+    CI_TRY(ci_mem_alloc(&j->key, n_pair, sizeof *j->key, what));
+    CI_TRY(ci_mem_alloc(&j->i_value, n_pair, sizeof *j->i_value, what));
+    CI_TRY(ci_mem_alloc(&j->order, n_pair, sizeof *j->order, what));
+    return ci_mem_alloc(&j->count, 2 * n_antenna, sizeof *j->count, what);
+}
+
+static void judge_clear(judge *j)
+{
+    ci_mem_free(j->value);
+    ci_mem_free(j->scratch);
+    ci_mem_free(j->receptor);
+    ci_mem_free(j->is_out);
+    ci_mem_free(j->pool);
+    ci_mem_free(j->first);
+    ci_mem_free(j->key);
+    ci_mem_free(j->i_value);
+    ci_mem_free(j->order);
+    ci_mem_free(j->count);
+}
+
+/* Good and all samples of every antenna's cross-correlations in one polarisation. */
+static void samples_count(judge *j)
+{
+    size_t n_antenna = j->meta->array.n_antenna;
+    for (size_t a = 0; a < 2 * n_antenna; a++)
+        j->count[a] = 0;
+    for (size_t i = 0; i < j->n_record; i++) {
+        const record *r = &j->records[i];
+        if (is_auto(j, r)) continue;
+        int32_t ant[2] = {j->meta->baseline_ant1[r->i_baseline],
+                          j->meta->baseline_ant2[r->i_baseline]};
+        for (int k = 0; k < 2; k++) {
+            j->count[ant[k]] += r->n_good[j->i_pol];
+            j->count[n_antenna + (size_t)ant[k]] += r->n_all;
+        }
+    }
+}
+
 static ci_status judge_all(const ci_vis_meta *meta, const record *records, size_t n_record,
                            const ci_flag_options *options, ci_flag_report *report)
 {
-    size_t n_antenna = meta->array.n_antenna, n_scratch = n_record + n_antenna;
-    judge j = {.meta = meta, .records = records, .n_record = n_record};
-    int64_t *count = NULL;
-    ci_status status = ci_mem_alloc(&j.value, n_record, sizeof(double), "dead receptors");
-    if (!status) status = ci_mem_alloc(&j.scratch, n_scratch, sizeof(double), "dead receptors");
-    if (!status) status = ci_mem_alloc(&j.receptor, n_antenna, sizeof(double), "dead receptors");
-    if (!status) status = ci_mem_alloc(&j.is_out, n_antenna, sizeof(bool), "dead receptors");
-    if (!status) status = ci_mem_alloc(&j.pool, 2 * n_record, sizeof(double), "dead receptors");
-    if (!status) status = ci_mem_alloc(&j.first, n_antenna + 1, sizeof(size_t), "dead receptors");
-    if (!status) status = ci_mem_alloc(&count, 2 * n_antenna, sizeof *count, "dead receptors");
-    for (size_t p = 0; !status && p < meta->n_pol; p++) {
-        if (!ci_flag_is_parallel(meta, p)) continue;
+    judge j;
+    ci_status status = judge_new(&j, meta, records, n_record);
+    for (size_t p = 0; status == CI_OK && p < meta->n_pol; p++) {
+        if (!ci_vis_pol_is_parallel(meta->pol[p])) continue;
         j.i_pol = p;
-        for (size_t a = 0; a < 2 * n_antenna; a++)
-            count[a] = 0;
-        for (size_t i = 0; i < n_record; i++) {
-            if (is_auto(&j, &records[i])) continue;
-            int32_t ant[2] = {meta->baseline_ant1[records[i].i_baseline],
-                              meta->baseline_ant2[records[i].i_baseline]};
-            for (int k = 0; k < 2; k++) {
-                count[ant[k]] += records[i].n_good[p];
-                count[n_antenna + (size_t)ant[k]] += records[i].n_all;
-            }
-        }
-        hand_judge(&j, options, count, count + n_antenna, report);
+        samples_count(&j);
+        hand_judge(&j, options, report);
     }
-    ci_mem_free(j.value);
-    ci_mem_free(j.scratch);
-    ci_mem_free(j.receptor);
-    ci_mem_free(j.is_out);
-    ci_mem_free(j.pool);
-    ci_mem_free(j.first);
-    ci_mem_free(count);
+    judge_clear(&j);
     return status;
+}
+
+/* Columns of report->dead that a polarisation uses on either side; -1: none in the data. A parallel
+ * hand is its own receptor; all Stokes parameters depend on I. */
+typedef struct receptors
+{
+    int first, second;
+} receptors;
+
+static receptors receptors_of(const ci_vis_meta *meta, size_t i_pol)
+{
+    int pol = meta->pol[i_pol], feed[2];
+    ci_vis_pol_feeds(pol, feed);
+    ci_vis_pol_kind kind = ci_vis_pol_kind_of(pol);
+    if (kind == CI_POL_STOKES)
+        return (receptors){ci_vis_pol_find(meta, CI_POL_I), ci_vis_pol_find(meta, CI_POL_I)};
+    return (receptors){ci_vis_pol_find(meta, ci_vis_pol_of_feed(kind, feed[0])),
+                       ci_vis_pol_find(meta, ci_vis_pol_of_feed(kind, feed[1]))};
 }
 
 static void dead_mark(ci_vis_block *block, const ci_flag_report *report)
 {
     const ci_vis_meta *meta = block->meta;
     for (size_t p = 0; p < block->n_pol; p++) {
-        ci_flag_hands hands = ci_flag_hands_of(meta, p);
+        receptors r = receptors_of(meta, p);
         for (size_t i_row = 0; i_row < block->n_row; i_row++) {
             size_t ant1 = (size_t)meta->baseline_ant1[block->i_baseline[i_row]];
             size_t ant2 = (size_t)meta->baseline_ant2[block->i_baseline[i_row]];
-            bool dead =
-                (hands.first >= 0 && report->dead[ant1 * report->n_pol + (size_t)hands.first]) ||
-                (hands.second >= 0 && report->dead[ant2 * report->n_pol + (size_t)hands.second]);
+            bool dead = (r.first >= 0 && report->dead[ant1 * report->n_pol + (size_t)r.first]) ||
+                        (r.second >= 0 && report->dead[ant2 * report->n_pol + (size_t)r.second]);
             if (!dead) continue;
             for (size_t i_chan = 0; i_chan < block->n_chan; i_chan++)
                 block->flags[ci_vis_sample(block, i_row, i_chan, p)] |= CI_FLAG_DEAD;
@@ -247,11 +284,12 @@ ci_status ci_flag_dead(ci_comm *comm, ci_vis_set *set, const ci_flag_options *op
     void *whole = NULL;
     size_t n_here = 0, n_byte = 0;
     ci_status status = ci_par_agree(comm, records_make(set, &here, &n_here));
-    if (!status) status = ci_par_gather(comm, here, n_here * sizeof *here, -1, &whole, &n_byte);
-    if (!status)
+    if (status == CI_OK)
+        status = ci_par_gather(comm, here, n_here * sizeof *here, -1, &whole, &n_byte);
+    if (status == CI_OK)
         status = ci_par_agree(
             comm, judge_all(set->meta, whole, n_byte / sizeof(record), options, report));
-    for (size_t i = 0; !status && i < set->n_block; i++)
+    for (size_t i = 0; status == CI_OK && i < set->n_block; i++)
         dead_mark(set->block[i], report);
     ci_mem_free(whole);
     ci_mem_free(here);

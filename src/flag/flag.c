@@ -1,9 +1,6 @@
 /* Order of the steps, counts and the report. */
 #include "flag/flag_private.h"
 
-#include "contimg/num.h"
-
-#include <complex.h>
 #include <math.h>
 
 void ci_flag_options_default(ci_flag_options *options)
@@ -25,60 +22,6 @@ void ci_flag_report_free(ci_flag_report *report)
     ci_mem_free(report);
 }
 
-bool ci_flag_is_parallel(const ci_vis_meta *meta, size_t i_pol)
-{
-    int pol = meta->pol[i_pol];
-    return pol == 1 || pol == -1 || pol == -2 || pol == -5 || pol == -6;
-}
-
-ci_flag_hands ci_flag_hands_of(const ci_vis_meta *meta, size_t i_pol)
-{
-    switch (meta->pol[i_pol]) {
-    case -3:
-        return (ci_flag_hands){ci_vis_pol_find(meta, -1), ci_vis_pol_find(meta, -2)};
-    case -4:
-        return (ci_flag_hands){ci_vis_pol_find(meta, -2), ci_vis_pol_find(meta, -1)};
-    case -7:
-        return (ci_flag_hands){ci_vis_pol_find(meta, -5), ci_vis_pol_find(meta, -6)};
-    case -8:
-        return (ci_flag_hands){ci_vis_pol_find(meta, -6), ci_vis_pol_find(meta, -5)};
-    case 2:
-    case 3:
-    case 4:
-        return (ci_flag_hands){ci_vis_pol_find(meta, 1), ci_vis_pol_find(meta, 1)};
-    default:
-        return (ci_flag_hands){(int)i_pol, (int)i_pol};
-    }
-}
-
-size_t ci_flag_baseline_end(const ci_vis_block *block, size_t i_row)
-{
-    size_t end = i_row + 1;
-    while (end < block->n_row && block->i_baseline[end] == block->i_baseline[i_row])
-        end++;
-    return end;
-}
-
-double ci_flag_median_amplitude(const ci_vis_block *block, size_t i_row_first, size_t i_row_end,
-                                size_t i_pol, float *scratch, size_t n_scratch, int64_t *n_good)
-{
-    size_t first = ci_vis_sample(block, i_row_first, 0, i_pol);
-    size_t end = ci_vis_sample(block, i_row_end, 0, i_pol), step = block->n_pol;
-    int64_t count = 0;
-    for (size_t i = first; i < end; i += step)
-        count += block->flags[i] == 0;
-    *n_good = count;
-    if (count == 0) return NAN;
-    size_t stride = ((size_t)count + n_scratch - 1) / n_scratch, n = 0, i_good = 0;
-    for (size_t i = first; i < end && n < n_scratch; i += step) {
-        if (block->flags[i]) continue;
-        if (i_good++ % stride) continue;
-        double re = crealf(block->data[i]), im = cimagf(block->data[i]);
-        scratch[n++] = (float)sqrt(re * re + im * im);
-    }
-    return ci_num_median_float(scratch, n);
-}
-
 static ci_status report_new(ci_flag_report **out, const ci_vis_meta *meta)
 {
     ci_flag_report *report = NULL;
@@ -86,19 +29,18 @@ static ci_status report_new(ci_flag_report **out, const ci_vis_meta *meta)
     CI_TRY(ci_mem_alloc(&report, 1, sizeof *report, "flag report"));
     report->n_antenna = meta->array.n_antenna;
     report->n_pol = meta->n_pol;
-    for (size_t i = 0; i < meta->n_sub_band; i++)
-        report->n_chan += meta->sub_band[i].n_chan;
+    report->n_chan = ci_vis_chan_first(meta, meta->n_sub_band);
     size_t n = report->n_antenna * report->n_pol;
     ci_status status = ci_mem_alloc(&report->dead, n, 1, "dead receptors");
-    if (!status)
+    if (status == CI_OK)
         status = ci_mem_alloc(&report->median_amplitude, n, sizeof(double), "median amplitudes");
-    if (!status)
+    if (status == CI_OK)
         status = ci_mem_alloc(&report->antenna_fraction, report->n_antenna, sizeof(double),
                               "flagged fraction of antennas");
-    if (!status)
+    if (status == CI_OK)
         status = ci_mem_alloc(&report->channel_fraction, report->n_chan, sizeof(double),
                               "flagged fraction of channels");
-    if (status) {
+    if (status != CI_OK) {
         ci_flag_report_free(report);
         return status;
     }
@@ -125,7 +67,7 @@ static void count_block(const ci_vis_block *block, size_t i_chan_first, int64_t 
             for (size_t i_pol = 0; i_pol < block->n_pol; i_pol++) {
                 bool bad = flags[i_chan * block->n_pol + i_pol] != 0;
                 here += bad;
-                *n_left += !bad && ci_flag_is_parallel(meta, i_pol);
+                *n_left += !bad && ci_vis_pol_is_parallel(meta->pol[i_pol]);
             }
             channel[2 * (i_chan_first + i_chan)] += here;
             channel[2 * (i_chan_first + i_chan) + 1] += (int64_t)block->n_pol;
@@ -151,9 +93,7 @@ static ci_status count_set(ci_comm *comm, const ci_vis_set *set, ci_flag_report 
     ci_vis_flag_counts counts = {0};
     for (size_t i = 0; i < set->n_block; i++) {
         const ci_vis_block *block = set->block[i];
-        size_t i_chan_first = 0;
-        for (size_t s = 0; s < block->part.i_sub_band; s++)
-            i_chan_first += meta->sub_band[s].n_chan;
+        size_t i_chan_first = ci_vis_chan_first(meta, block->part.i_sub_band);
         count_block(block, i_chan_first, antenna, channel, &totals[9]);
         ci_vis_flags_count(block, &counts);
     }
@@ -161,7 +101,7 @@ static ci_status count_set(ci_comm *comm, const ci_vis_set *set, ci_flag_report 
     for (int i = 0; i < 8; i++)
         totals[1 + i] = counts.n_by_bit[i];
     ci_status status = ci_par_sum_int(comm, all, n);
-    if (!status) {
+    if (status == CI_OK) {
         report->counts.n_good = totals[0];
         for (int i = 0; i < 8; i++)
             report->counts.n_by_bit[i] = totals[1 + i];
@@ -195,7 +135,7 @@ ci_status ci_flag_count(ci_comm *comm, const ci_vis_set *set, ci_flag_report **r
     *report = NULL;
     CI_AGREE(comm, report_new(report, set->meta));
     ci_status status = count_set(comm, set, *report, &n_left);
-    if (status) {
+    if (status != CI_OK) {
         ci_flag_report_free(*report);
         *report = NULL;
     }
@@ -211,10 +151,10 @@ ci_status ci_flag_run(ci_comm *comm, ci_vis_set *set, const ci_flag_options *opt
     CI_AGREE(comm, report_new(&made, set->meta));
     ci_status status = CI_OK;
     if (options->dead) status = ci_flag_dead(comm, set, options, made);
-    if (!status && options->clip) status = ci_flag_clip(comm, set, options, made);
-    if (!status) status = count_set(comm, set, made, &n_left);
-    if (!status && n_left == 0) status = nothing_left(made);
-    if (status) {
+    if (status == CI_OK && options->clip) status = ci_flag_clip(comm, set, options, made);
+    if (status == CI_OK) status = count_set(comm, set, made, &n_left);
+    if (status == CI_OK && n_left == 0) status = nothing_left(made);
+    if (status != CI_OK) {
         ci_flag_report_free(made);
         return status;
     }

@@ -1,5 +1,6 @@
 /* Cuts rows into segments (runs of channels in one strip and one first plane), gives every
  * rank whole strips, and moves segments and weights to the rank that grids them, once. */
+#include "contimg/num.h"
 #include "grid/operator.h"
 
 #include <math.h>
@@ -209,22 +210,6 @@ int ci_grid_strip_owner(const ci_grid_operator *g, size_t i_strip)
     return rank;
 }
 
-/* Stable order by key: order[i] is the i-th item. start [n_key + 1] is filled. */
-static void counting_sort(const uint32_t *key, size_t n, size_t n_key, size_t *start, size_t *order)
-{
-    for (size_t k = 0; k <= n_key; k++)
-        start[k] = 0;
-    for (size_t i = 0; i < n; i++)
-        start[key[i] + 1]++;
-    for (size_t k = 0; k < n_key; k++)
-        start[k + 1] += start[k];
-    for (size_t i = 0; i < n; i++)
-        order[start[key[i]]++] = i;
-    for (size_t k = n_key; k > 0; k--)
-        start[k] = start[k - 1];
-    start[0] = 0;
-}
-
 /* This rank's segments and routes into the order of destination ranks. */
 static ci_status order_by_rank(ci_grid_operator *g, cutter *cut, size_t *segment_start)
 {
@@ -241,7 +226,7 @@ static ci_status order_by_rank(ci_grid_operator *g, cutter *cut, size_t *segment
             g->n_send[key[i]] += cut->segment[i].n_chan;
             g->n_routed += cut->segment[i].n_chan;
         }
-        counting_sort(key, cut->n, (size_t)g->n_rank, segment_start, order);
+        ci_num_sort_by_key(key, cut->n, (size_t)g->n_rank, segment_start, order);
         for (size_t i = 0; i < cut->n; i++) {
             sorted[i] = cut->segment[order[i]];
             g->route[i] = cut->route[order[i]];
@@ -323,7 +308,7 @@ static ci_status order_by_bucket(ci_grid_operator *g)
             sample += segment->n_chan;
             key[i] = (uint32_t)((segment->i_strip - strip) * n_bucket + segment->i_bucket);
         }
-        counting_sort(key, g->n_segment, n_key, g->bucket_start, order);
+        ci_num_sort_by_key(key, g->n_segment, n_key, g->bucket_start, order);
         for (size_t i = 0; i < g->n_segment; i++)
             sorted[i] = g->segment[order[i]];
         ci_grid_segment *swap = g->segment;

@@ -7,38 +7,6 @@
 
 /* ---- which correlations ---------------------------------------------------------------- */
 
-static const char *pol_name(int pol)
-{
-    switch (pol) {
-    case -5:
-        return "XX";
-    case -6:
-        return "YY";
-    case -7:
-        return "XY";
-    case -8:
-        return "YX";
-    case -1:
-        return "RR";
-    case -2:
-        return "LL";
-    case -3:
-        return "RL";
-    case -4:
-        return "LR";
-    case 1:
-        return "I";
-    case 2:
-        return "Q";
-    case 3:
-        return "U";
-    case 4:
-        return "V";
-    default:
-        return "?";
-    }
-}
-
 typedef struct formula
 {
     const char *stokes;
@@ -49,10 +17,14 @@ typedef struct formula
 
 /* docs/science.md "Signs": for X north, Y east; ci_vis_feeds has the signs of others. */
 static const formula formulas[] = {
-    {"I", {-5, -6}, {0.5, 0.5}, false},  {"I", {-1, -2}, {0.5, 0.5}, false},
-    {"Q", {-5, -6}, {0.5, -0.5}, false}, {"Q", {-3, -4}, {0.5, 0.5}, false},
-    {"U", {-7, -8}, {0.5, 0.5}, false},  {"U", {-3, -4}, {0.5, -0.5}, true},
-    {"V", {-7, -8}, {0.5, -0.5}, true},  {"V", {-1, -2}, {0.5, -0.5}, false},
+    {"I", {CI_POL_XX, CI_POL_YY}, {0.5, 0.5}, false},
+    {"I", {CI_POL_RR, CI_POL_LL}, {0.5, 0.5}, false},
+    {"Q", {CI_POL_XX, CI_POL_YY}, {0.5, -0.5}, false},
+    {"Q", {CI_POL_RL, CI_POL_LR}, {0.5, 0.5}, false},
+    {"U", {CI_POL_XY, CI_POL_YX}, {0.5, 0.5}, false},
+    {"U", {CI_POL_RL, CI_POL_LR}, {0.5, -0.5}, true},
+    {"V", {CI_POL_XY, CI_POL_YX}, {0.5, -0.5}, true},
+    {"V", {CI_POL_RR, CI_POL_LL}, {0.5, -0.5}, false},
 };
 
 static ci_status stokes_refuse(const ci_vis_meta *meta, const char *stokes)
@@ -60,7 +32,7 @@ static ci_status stokes_refuse(const ci_vis_meta *meta, const char *stokes)
     char has[64] = "";
     for (size_t i = 0; i < meta->n_pol; i++) {
         size_t n = strlen(has);
-        snprintf(has + n, sizeof has - n, "%s%s", i ? " " : "", pol_name(meta->pol[i]));
+        snprintf(has + n, sizeof has - n, "%s%s", i ? " " : "", ci_vis_pol_name(meta->pol[i]));
     }
     return ci_error(CI_ERR_USAGE,
                     "--stokes %s: cannot be formed: the file has %s; ask for I, Q, U, V, XX, YY, "
@@ -70,22 +42,17 @@ static ci_status stokes_refuse(const ci_vis_meta *meta, const char *stokes)
 
 static bool single_find(ci_image_recipe *out, const ci_vis_meta *meta, const char *stokes)
 {
-    static const int direct[] = {-5, -6, -1, -2, 1, 2, 3, 4};
-    for (size_t k = 0; k < sizeof direct / sizeof *direct; k++) {
-        if (strcmp(pol_name(direct[k]), stokes) != 0) continue;
-        int i = ci_vis_pol_find(meta, direct[k]);
-        if (i < 0) return false;
-        *out = (ci_image_recipe){.n_term = 1, .i_pol = {i, -1}, .factor = {1, 0}};
-        return true;
-    }
-    return false;
+    int pol = ci_vis_pol_parse(stokes), i = ci_vis_pol_find(meta, pol);
+    if (i < 0 || (pol < 0 && !ci_vis_pol_is_parallel(pol))) return false;
+    *out = (ci_image_recipe){.n_term = 1, .i_pol = {i, -1}, .factor = {1, 0}};
+    return true;
 }
 
 /* What feeds turn Q, U and V by, of linear feeds. */
 static double feeds_sign(const ci_vis_meta *meta, const char *stokes, int pol)
 {
     ci_vis_feeds feeds;
-    if (pol > -5) return 1;
+    if (ci_vis_pol_kind_of(pol) != CI_POL_LINEAR) return 1;
     ci_vis_feeds_judge(meta, &feeds);
     return *stokes == 'Q' ? feeds.q : *stokes == 'U' ? feeds.u : *stokes == 'V' ? feeds.v : 1;
 }

@@ -124,13 +124,6 @@ static void frequency_tell(inspection *in, const ci_vis_meta *meta)
     ci_json_put(in->json, "windows", windows);
 }
 
-static const char *pol_name(int pol)
-{
-    static const char *const linear[] = {"YX", "XY", "YY", "XX", "LR", "RL", "LL", "RR"};
-    static const char *const stokes[] = {"I", "Q", "U", "V"};
-    return pol < 0 ? linear[pol + 8] : pol > 0 ? stokes[pol - 1] : "?";
-}
-
 static void polarisation_tell(inspection *in, const ci_vis_meta *meta, const ci_uvh5_file *file)
 {
     static const char *const units[] = {"uncalibrated", "Jy", "K sr"};
@@ -138,10 +131,11 @@ static void polarisation_tell(inspection *in, const ci_vis_meta *meta, const ci_
     ci_json *list = ci_json_array();
     for (size_t i = 0; i < meta->n_pol; i++) {
         size_t n = strlen(names);
-        snprintf(names + n, sizeof names - n, "%s%s", i > 0 ? " " : "", pol_name(meta->pol[i]));
-        ci_json_put_string(list, NULL, pol_name(meta->pol[i]));
+        snprintf(names + n, sizeof names - n, "%s%s", i > 0 ? " " : "",
+                 ci_vis_pol_name(meta->pol[i]));
+        ci_json_put_string(list, NULL, ci_vis_pol_name(meta->pol[i]));
     }
-    if (meta->pol[0] <= -5) {
+    if (ci_vis_pol_kind_of(meta->pol[0]) == CI_POL_LINEAR) {
         ci_ops_inspect_line(in, "Polarisation", "%s, X %s", names,
                             ci_uvh5_fact(file, "x_orientation"));
     } else {

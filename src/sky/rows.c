@@ -1,6 +1,8 @@
 /* Rows of a block in groups of one time and phase centre, and the antennas' positions. */
 #include "sky/rows.h"
 
+#include "contimg/num.h"
+
 #include <string.h>
 
 static ci_status check(const ci_vis_block *block)
@@ -17,35 +19,33 @@ static ci_status check(const ci_vis_block *block)
     return CI_OK;
 }
 
-/* Counting sort by time and phase centre; groups that hold no row are left out. */
-static void sort_rows(ci_sky_rows *out, const ci_vis_block *block, size_t *count, size_t n_key)
+/* Groups that hold no row are left out. */
+static void groups_find(ci_sky_rows *out, const size_t *start, size_t n_key)
 {
-    size_t n_phase = block->meta->n_phase;
-    for (size_t i = 0; i < block->n_row; i++)
-        count[(size_t)block->i_time[i] * n_phase + (size_t)block->i_phase[i] + 1]++;
-    for (size_t k = 0; k < n_key; k++) {
-        if (count[k + 1] > 0) out->first[++out->n_group] = count[k] + count[k + 1];
-        count[k + 1] += count[k];
-    }
-    for (size_t i = 0; i < block->n_row; i++) {
-        size_t key = (size_t)block->i_time[i] * n_phase + (size_t)block->i_phase[i];
-        out->row[count[key]++] = i;
-    }
+    for (size_t k = 0; k < n_key; k++)
+        if (start[k + 1] > start[k]) out->first[++out->n_group] = start[k + 1];
 }
 
 ci_status ci_sky_rows_new(ci_sky_rows *out, const ci_vis_block *block)
 {
+    static const char what[] = "rows by time";
     memset(out, 0, sizeof *out);
     CI_TRY(check(block));
-    size_t n_key = block->meta->n_time * block->meta->n_phase;
-    size_t *count = NULL;
-    CI_TRY(ci_mem_alloc(&count, n_key + 1, sizeof *count, "rows by time"));
-    ci_status status = ci_mem_alloc(&out->row, block->n_row, sizeof *out->row, "rows by time");
-    if (status == CI_OK)
-        status = ci_mem_alloc(&out->first, (n_key < block->n_row ? n_key : block->n_row) + 1,
-                              sizeof *out->first, "rows by time");
-    if (status == CI_OK) sort_rows(out, block, count, n_key);
-    ci_mem_free(count);
+    size_t n_phase = block->meta->n_phase, n_key = block->meta->n_time * n_phase;
+    size_t *start = NULL, n_most = n_key < block->n_row ? n_key : block->n_row;
+    uint32_t *key = NULL;
+    ci_status status = ci_mem_alloc(&start, n_key + 1, sizeof *start, what);
+    if (status == CI_OK) status = ci_mem_alloc(&key, block->n_row, sizeof *key, what);
+    if (status == CI_OK) status = ci_mem_alloc(&out->row, block->n_row, sizeof *out->row, what);
+    if (status == CI_OK) status = ci_mem_alloc(&out->first, n_most + 1, sizeof *out->first, what);
+    if (status == CI_OK) {
+        for (size_t i = 0; i < block->n_row; i++)
+            key[i] = (uint32_t)((size_t)block->i_time[i] * n_phase + (size_t)block->i_phase[i]);
+        ci_num_sort_by_key(key, block->n_row, n_key, start, out->row);
+        groups_find(out, start, n_key);
+    }
+    ci_mem_free(start);
+    ci_mem_free(key);
     if (status != CI_OK) ci_sky_rows_clear(out);
     return status;
 }

@@ -123,9 +123,7 @@ static void shapes(const ci_vis_meta *meta, ci_plan_work *work)
     work->n_baseline = meta->n_baseline;
     work->n_time = meta->n_time;
     work->n_pol = meta->n_pol;
-    work->n_chan = 0;
-    for (size_t i = 0; i < meta->n_sub_band; i++)
-        work->n_chan += meta->sub_band[i].n_chan;
+    work->n_chan = ci_vis_chan_first(meta, meta->n_sub_band);
 }
 
 ci_status ci_tile_estimate(const ci_conf *conf, const char *const *paths, size_t n_path,

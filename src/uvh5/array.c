@@ -1,19 +1,10 @@
 /* The array: site, antennas, text facts about the telescope. */
+#include "contimg/sky.h"
 #include "uvh5/uvh5_private.h"
 
 #include <math.h>
 #include <string.h>
 #include <strings.h>
-
-void ci_uvh5_geodetic_to_ecef(double lat_rad, double lon_rad, double height_m, double out[3])
-{
-    const double radius_m = 6378137.0, flattening = 1 / 298.257223563;
-    double e2 = flattening * (2 - flattening);
-    double normal = radius_m / sqrt(1 - e2 * sin(lat_rad) * sin(lat_rad));
-    out[0] = (normal + height_m) * cos(lat_rad) * cos(lon_rad);
-    out[1] = (normal + height_m) * cos(lat_rad) * sin(lon_rad);
-    out[2] = (normal * (1 - e2) + height_m) * sin(lat_rad);
-}
 
 static ci_status site_read(ci_uvh5_file *file)
 {
@@ -62,7 +53,7 @@ static ci_status positions_set(ci_uvh5_file *file, const double *position)
     ci_vis_array *array = &file->meta->array;
     double origin[3];
     size_t n_off = 0;
-    ci_uvh5_geodetic_to_ecef(array->lat_rad, array->lon_rad, array->height_m, origin);
+    ci_sky_geodetic_to_ecef(array->lat_rad, array->lon_rad, array->height_m, origin);
     for (size_t i = 0; i < array->n_antenna; i++) {
         double radius2 = 0;
         for (int k = 0; k < 3; k++) {

@@ -6,23 +6,6 @@
 #include <string.h>
 #include <strings.h>
 
-/* What a polarisation is after exchanging the two antennas: XY <-> YX, RL <-> LR. */
-static int reversed(int pol)
-{
-    switch (pol) {
-    case -7:
-        return -8;
-    case -8:
-        return -7;
-    case -3:
-        return -4;
-    case -4:
-        return -3;
-    default:
-        return pol;
-    }
-}
-
 static ci_status pols_check(const ci_uvh5_file *file, const int64_t *pol)
 {
     const char *name = "Header/polarization_array";
@@ -84,7 +67,7 @@ static ci_status maps_make(ci_uvh5_file *file, const int64_t *pol)
     bool has_single = false;
     for (size_t i = 0; i < n; i++) {
         meta->pol[i] = (int)pol[i];
-        if (find(pol, n, reversed((int)pol[i])) < 0) has_single = true;
+        if (find(pol, n, ci_vis_pol_reversed((int)pol[i])) < 0) has_single = true;
     }
     if (has_single && file->n_reversed > 0) {
         if (!autos_turn(file)) {
@@ -93,13 +76,13 @@ static ci_status maps_make(ci_uvh5_file *file, const int64_t *pol)
                                   "directions (ant1 < ant2 and ant1 > ant2): cannot be sorted out");
         }
         for (size_t i = 0; i < n; i++)
-            meta->pol[i] = reversed((int)pol[i]);
+            meta->pol[i] = ci_vis_pol_reversed((int)pol[i]);
         file->is_pol_renamed = true;
     }
     qsort(meta->pol, n, sizeof meta->pol[0], compare_pols);
     for (size_t i = 0; i < n; i++) {
         int direct = find(pol, n, meta->pol[i]);
-        int turned = find(pol, n, reversed(meta->pol[i]));
+        int turned = find(pol, n, ci_vis_pol_reversed(meta->pol[i]));
         file->pol_direct[i] = direct >= 0 ? direct : turned;
         file->pol_reversed[i] = turned >= 0 ? turned : direct;
     }

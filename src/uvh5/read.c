@@ -1,5 +1,6 @@
 /* Rows of a file into a canonical block: by slabs, each of the three arrays by itself so
  * that each chunk is read once whatever its shape. */
+#include "contimg/num.h"
 #include "uvh5/spread.h"
 
 #include <math.h>
@@ -32,24 +33,30 @@ static void maps_fill(const ci_uvh5_file *file, const ci_vis_meta *meta, int32_t
     }
 }
 
-/* Stable counting sort: `to` gets the entries of `from` by ascending key[entry]. */
-static ci_status sort_pass(const int32_t *key, size_t n_key, const int64_t *from, size_t n,
-                           int64_t *to)
+/* `to` gets the rows of `from` by ascending key_of[row]. */
+static ci_status sort_pass(const int32_t *key_of, size_t n_key, const size_t *from, size_t n,
+                           size_t *to)
 {
-    size_t *at = NULL;
-    CI_TRY(ci_mem_alloc(&at, n_key + 1, sizeof *at, "row order"));
-    for (size_t i = 0; i < n; i++)
-        at[key[from[i]] + 1]++;
-    for (size_t i = 1; i <= n_key; i++)
-        at[i] += at[i - 1];
-    for (size_t i = 0; i < n; i++)
-        to[at[key[from[i]]]++] = from[i];
-    ci_mem_free(at);
-    return CI_OK;
+    size_t *start = NULL, *order = NULL;
+    uint32_t *key = NULL;
+    ci_status status = ci_mem_alloc(&start, n_key + 1, sizeof *start, "row order");
+    if (status == CI_OK) status = ci_mem_alloc(&order, n, sizeof *order, "row order");
+    if (status == CI_OK) status = ci_mem_alloc(&key, n, sizeof *key, "row order");
+    if (status == CI_OK) {
+        for (size_t i = 0; i < n; i++)
+            key[i] = (uint32_t)key_of[from[i]];
+        ci_num_sort_by_key(key, n, n_key, start, order);
+        for (size_t i = 0; i < n; i++)
+            to[i] = from[order[i]];
+    }
+    ci_mem_free(start);
+    ci_mem_free(order);
+    ci_mem_free(key);
+    return status;
 }
 
 /* Wanted rows in file order into `list`; their baselines and times in terms of meta. */
-static size_t rows_choose(uvh5_spread *s, ci_vis_part part, int64_t *list)
+static size_t rows_choose(uvh5_spread *s, ci_vis_part part, size_t *list)
 {
     const ci_uvh5_file *file = s->file;
     int64_t low = (int64_t)part.i_baseline_first, high = low + (int64_t)part.n_baseline;
@@ -62,7 +69,7 @@ static size_t rows_choose(uvh5_spread *s, ci_vis_part part, int64_t *list)
         if (b < low || b >= high || t < 0 || file->row_phase[i] < 0) continue;
         if (n == 0) s->row_first = i;
         s->row_end = i + 1;
-        list[n++] = (int64_t)i;
+        list[n++] = i;
     }
     return n;
 }
@@ -71,7 +78,7 @@ static size_t rows_choose(uvh5_spread *s, ci_vis_part part, int64_t *list)
 static ci_status rows_place(uvh5_spread *s, ci_vis_part part, const ci_vis_meta *meta)
 {
     size_t n_row = s->file->n_row;
-    int64_t *list = NULL, *sorted = NULL;
+    size_t *list = NULL, *sorted = NULL;
     ci_status status = ci_mem_alloc(&list, n_row, sizeof *list, "row order");
     if (status == CI_OK) status = ci_mem_alloc(&sorted, n_row, sizeof *sorted, "row order");
     if (status == CI_OK) {

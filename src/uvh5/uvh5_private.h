@@ -142,7 +142,4 @@ ci_status ci_uvh5_frame_to_icrs(const ci_uvh5_file *file, const char *what, uvh5
                                 double *lon_rad, double *lat_rad);
 double ci_uvh5_mid_time(const ci_uvh5_file *file);
 
-/* Geodetic WGS84 -> ITRS, metres. */
-void ci_uvh5_geodetic_to_ecef(double lat_rad, double lon_rad, double height_m, double out[3]);
-
 #endif

@@ -117,7 +117,7 @@ static ci_status array_write(ci_h5_file *out, const ci_vis_meta *meta)
         size_t length = strlen(ci_vis_text(array->antenna[i].name));
         if (length > width) width = length;
     }
-    ci_uvh5_geodetic_to_ecef(array->lat_rad, array->lon_rad, array->height_m, origin);
+    ci_sky_geodetic_to_ecef(array->lat_rad, array->lon_rad, array->height_m, origin);
     ci_status status = ci_mem_alloc(&numbers, n, 3 * sizeof *numbers, "antennas");
     if (status == CI_OK) status = ci_mem_alloc(&names, n, width, "antennas");
     if (status == CI_OK) status = ci_mem_alloc(&number, n, sizeof *number, "antennas");
@@ -210,7 +210,7 @@ static ci_status texts_write(ci_h5_file *out, const ci_vis_meta *meta, const cha
         CI_TRY(
             ci_h5_write_string(out, "Header/pol_convention", meta->stokes_is_sum ? "sum" : "avg"));
     }
-    if (meta->pol[0] <= -5) {
+    if (ci_vis_pol_kind_of(meta->pol[0]) == CI_POL_LINEAR) {
         CI_TRY(
             ci_h5_write_string(out, "Header/x_orientation", meta->x_is_north ? "north" : "east"));
     }

@@ -74,6 +74,14 @@ void ci_vis_set_free(ci_vis_set *set)
     ci_mem_free(set);
 }
 
+size_t ci_vis_baseline_end(const ci_vis_block *block, size_t i_row)
+{
+    size_t end = i_row + 1;
+    while (end < block->n_row && block->i_baseline[end] == block->i_baseline[i_row])
+        end++;
+    return end;
+}
+
 void ci_vis_flags_count(const ci_vis_block *block, ci_vis_flag_counts *add_to)
 {
     size_t n = block->n_row * block->n_chan * block->n_pol;

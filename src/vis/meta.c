@@ -106,12 +106,12 @@ ci_status ci_vis_meta_copy(ci_vis_meta **out, const ci_vis_meta *meta)
     return CI_OK;
 }
 
-int ci_vis_pol_find(const ci_vis_meta *meta, int pol)
+size_t ci_vis_chan_first(const ci_vis_meta *meta, size_t i_sub_band)
 {
-    for (size_t i = 0; i < meta->n_pol && i < 4; i++) {
-        if (meta->pol[i] == pol) return (int)i;
-    }
-    return -1;
+    size_t n = 0;
+    for (size_t i = 0; i < i_sub_band; i++)
+        n += meta->sub_band[i].n_chan;
+    return n;
 }
 
 /* Run `i_run` of n items split into n_run contiguous runs whose lengths differ by at

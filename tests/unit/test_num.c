@@ -382,9 +382,24 @@ static void test_lanczos(void **unused)
     assert_true(worst < 3e-4);
 }
 
+/* Keys ascend, items of one key stay in their order, starts say where keys begin. */
+static void test_sort_by_key(void **unused)
+{
+    (void)unused;
+    const uint32_t key[] = {3, 0, 3, 1, 0, 3};
+    const size_t starts[] = {0, 2, 3, 3, 6, 6}, orders[] = {1, 4, 3, 0, 2, 5};
+    size_t start[6], order[6];
+    ci_num_sort_by_key(key, 6, 5, start, order);
+    assert_memory_equal(start, starts, sizeof start);
+    assert_memory_equal(order, orders, sizeof order);
+    ci_num_sort_by_key(NULL, 0, 5, start, NULL);
+    assert_int_equal(start[5], 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sort_by_key),
         cmocka_unit_test(test_median),
         cmocka_unit_test(test_mad_of_noise),
         cmocka_unit_test(test_local_rms),
