@@ -289,6 +289,9 @@ double ci_json_get_number(const ci_json *object, const char *name, double missin
 bool ci_json_get_bool(const ci_json *object, const char *name, bool missing);
 double ci_json_number(const ci_json *value, double missing);
 const char *ci_json_string(const ci_json *value, const char *missing);
+bool ci_json_bool(const ci_json *value, bool missing);
+/* The name that a member of an object has, "" for others. */
+const char *ci_json_member_name(const ci_json *value);
 
 /* ---- stop request -------------------------------------------------------- */
 

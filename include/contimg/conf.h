@@ -56,6 +56,8 @@ const char *ci_conf_origin(const ci_conf *conf, ci_conf_id id);
 /* The configuration file in use, "" where none; borrowed. */
 const char *ci_conf_file(const ci_conf *conf);
 const char *ci_conf_name(ci_conf_id id); /* "cell-arcsec" */
+/* Whether a tile made with another value of it looks different. */
+bool ci_conf_changes_tile(ci_conf_id id);
 /* "CONTIMG_CELL_ARCSEC" into a caller's buffer. */
 void ci_conf_variable(ci_conf_id id, char out[64]);
 
@@ -67,6 +69,18 @@ double ci_conf_default(ci_conf_id id); /* of a number */
  * card. */
 #define CI_CONF_RELAXED_TEXT 64
 void ci_conf_relaxed_text(const ci_conf *conf, ci_conf_id id, char out[CI_CONF_RELAXED_TEXT]);
+/* What a limit judges. */
+enum
+{
+    CI_CONF_JUDGES_TABLES = 1,
+    CI_CONF_JUDGES_IMAGES = 2
+};
+/* The next limit from `id` on that is relaxed and judges one of these; CI_OPT_COUNT: none. */
+ci_conf_id ci_conf_relaxed_next(const ci_conf *conf, unsigned judged, ci_conf_id id);
+/* "qa-cal-max-amp 20 (10), ..." of all of them, "" where there are none; ci_mem_free. */
+CI_MUST_CHECK ci_status ci_conf_relaxed_list(char **out, const ci_conf *conf, unsigned judged);
+/* [{name, value, default, origin}] of all. */
+ci_json *ci_conf_relaxed_json(const ci_conf *conf);
 /* One warning for each such limit, with its origin. */
 void ci_conf_relaxed_warn(const ci_conf *conf);
 

@@ -76,6 +76,8 @@ void ci_qa_gates_add(ci_qa_gates *gates, const char *name, ci_qa_outcome outcome
                      double limit, const char *format, ...) CI_PRINTF(6, 7);
 /* [{gate, outcome, value, limit, text}]; the caller's. */
 ci_json *ci_qa_gates_json(const ci_qa_gates *gates);
+/* And back. */
+void ci_qa_gates_parse(ci_qa_gates *gates, const ci_json *list);
 /* The gates that failed in one line. */
 void ci_qa_gates_text(const ci_qa_gates *gates, char out[CI_QA_TEXT]);
 

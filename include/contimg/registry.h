@@ -326,6 +326,9 @@ CI_MUST_CHECK ci_status ci_registry_group_renew(ci_registry *registry, const cha
 CI_MUST_CHECK ci_status ci_registry_group_end(ci_registry *registry, const char *id,
                                               ci_registry_work_state state, const char *reason,
                                               const char *mosaic_id);
+/* Counts that the machine, not its data, failed the group once more: *n_fault so far. */
+CI_MUST_CHECK ci_status ci_registry_group_fault(ci_registry *registry, const char *id,
+                                                int64_t *n_fault);
 /* A completed group whose product is gone: to be made again. Nothing in any other state. */
 CI_MUST_CHECK ci_status ci_registry_group_reopen(ci_registry *registry, const char *id,
                                                  const char *why);

@@ -6,16 +6,180 @@
 #include "contimg/conf.h"
 #include "contimg/ingest.h"
 #include "contimg/par.h"
+#include "contimg/publish.h"
+#include "contimg/tile.h"
 
-/* From files, or the oldest complete groups of the input folder, to published products
- * and a report. A DEGRADED product is CI_OK, with --strict CI_ERR_GATE. */
-CI_MUST_CHECK ci_status ci_run_execute(ci_comm *world, const ci_conf *conf);
+/* ---- folders and databases ---------------------------------------------------------------- */
 
-/* How files become observations and groups, as the options say. Local. */
+typedef enum ci_run_access
+{
+    CI_RUN_READS,  /* nothing is made or changed */
+    CI_RUN_WRITES, /* the state folder is made where missing, older databases are migrated */
+    CI_RUN_MAKES   /* and so are the staging and products folders */
+} ci_run_access;
+/* Where a command works. */
+typedef struct ci_run_site
+{
+    ci_conf_paths paths;
+    ci_registry *registry; /* NULL: not opened */
+} ci_run_site;
+/* The paths of a configuration, and their databases opened. To be closed whatever the status.
+ * Local. */
+CI_MUST_CHECK ci_status ci_run_site_open(ci_run_site *out, const ci_conf *conf,
+                                         ci_run_access access);
+/* Opens the databases of a site whose paths are there. Local. */
+CI_MUST_CHECK ci_status ci_run_site_open_databases(ci_run_site *site, ci_run_access access);
+/* Leaves zeros. Local. */
+void ci_run_site_close(ci_run_site *site);
+/* How to publish, as the configuration says; borrows the site's texts. Local. */
+void ci_run_publish_options(const ci_run_site *site, const ci_conf *conf,
+                            ci_publish_options *options);
+/* How files become observations and groups, as the configuration says. Local. */
 void ci_run_ingest_options(const ci_conf *conf, ci_ingest_options *options);
 
-/* CI_OK where `run` would take the files named: they are of one array, and each observation has
- * enough of its sub-bands. Errors as `run` gives them. Local, no database. */
+/* ---- work ---------------------------------------------------------------------------------------
+ */
+
+/* One observation of a group, to be imaged. */
+typedef struct ci_run_tile
+{
+    char id[CI_REGISTRY_ID];
+    double time_mjd_s; /* first integration */
+    bool is_degraded;  /* sub-bands are missing */
+    bool is_hole;      /* its observation failed: it keeps its place, and is not imaged */
+    size_t n_path;
+    char **path; /* [n_path] ascending in frequency */
+} ci_run_tile;
+typedef struct ci_run_group
+{
+    char id[CI_REGISTRY_ID];
+    bool is_named;      /* files named by a person */
+    size_t n_min_tiles; /* passed tiles that a mosaic needs */
+    size_t n_tile;
+    ci_run_tile *tile; /* [n_tile] by time */
+} ci_run_group;
+/* What a run has to do; owns all below it. */
+typedef struct ci_run_work
+{
+    size_t n_group;
+    ci_run_group *group; /* in the order in which they are done */
+} ci_run_work;
+/* Appends a copy of a group of the registry. Local. */
+CI_MUST_CHECK ci_status ci_run_work_add(ci_run_work *work, const ci_registry_group *group);
+/* Leaves zeros. Local. */
+void ci_run_work_free(ci_run_work *work);
+/* All of it as bytes for other ranks (free text with ci_mem_free), and back. Local. */
+CI_MUST_CHECK ci_status ci_run_work_pack(char **out, size_t *n_byte, const ci_run_work *work);
+CI_MUST_CHECK ci_status ci_run_work_unpack(ci_run_work *out, const char *bytes, size_t n_byte);
+/* CI_OK where a run would take the files named: they are of one array, and each observation has
+ * enough of its sub-bands. Errors as the run gives them. No database. Local. */
 CI_MUST_CHECK ci_status ci_run_check_named(const ci_conf *conf);
+
+/* ---- the record ---------------------------------------------------------------------------------
+ */
+
+typedef enum ci_run_group_state
+{
+    CI_RUN_GROUP_FAILED, /* it has no product */
+    CI_RUN_GROUP_STAGED, /* made, not published */
+    CI_RUN_GROUP_REFUSED,
+    CI_RUN_GROUP_PUBLISHED,
+    CI_RUN_GROUP_STATE_COUNT
+} ci_run_group_state;
+
+/* The numbers of a mosaic; units as in the record. */
+typedef struct ci_run_mosaic
+{
+    char *image, *noise, *weight; /* paths */
+    int64_t n_x, n_y;
+    double cell_arcsec, ra_deg, dec_deg, beam_major_arcsec, beam_minor_arcsec, beam_pa_deg;
+    double rms_jy, min_noise_jy, peak_jy, freq_hz;
+} ci_run_mosaic;
+
+/* Sources found against the model's. Ratios NaN where none match. */
+typedef struct ci_run_flux_match
+{
+    char name[64];
+    double true_jy, found_jy, found_err_jy, separation_arcsec;
+} ci_run_flux_match;
+typedef struct ci_run_flux
+{
+    double median_ratio, mad_ratio, gain, scatter;
+    size_t n_match;
+    ci_run_flux_match *match; /* [n_match] */
+} ci_run_flux;
+
+/* What became of a group. Parts are owned; NULL where there is none. */
+typedef struct ci_run_group_record
+{
+    char id[CI_REGISTRY_ID];
+    ci_run_group_state state;
+    ci_status status; /* what its work ended with */
+    char reason[1024];
+    bool is_degraded;
+    bool is_made_before;                     /* by an earlier run */
+    ci_registry_publish_state product_state; /* where is_made_before */
+    char inputs_sha256[CI_SHA256_HEX];       /* of the content of its files; "": not known */
+    char *folder;                            /* of the mosaic, in staging */
+    char *published_path, *sources;
+    size_t n_source;
+    ci_run_mosaic *mosaic;
+    ci_run_flux *flux;
+    ci_qa_gates *gates;
+    size_t n_tile;
+    ci_tile_record **tile; /* [n_tile] in the group's order; owned */
+} ci_run_group_record;
+/* Local. */
+CI_MUST_CHECK ci_status ci_run_group_record_new(ci_run_group_record **out, const char *id);
+/* NULL-safe. Local. */
+void ci_run_group_record_free(ci_run_group_record *record);
+
+/* What a rank needed. */
+typedef struct ci_run_rank_counts
+{
+    uint64_t peak_bytes, sent_bytes;
+} ci_run_rank_counts;
+
+/* A run, as its report tells it. */
+typedef struct ci_run_record
+{
+    char id[CI_REGISTRY_ID], host[CI_REGISTRY_ID], started[32], ended[32];
+    char *options; /* owned: those that are not at their defaults */
+    int n_rank;
+    double seconds;
+    ci_status status;
+    char error[1024];
+    bool is_degraded; /* a product that it published or staged */
+    size_t n_group;
+    ci_run_group_record **group;
+    size_t n_event;
+    ci_tile_event *event;       /* of all ranks, in rank order */
+    ci_run_rank_counts *counts; /* [n_rank]; NULL: not known */
+} ci_run_record;
+/* Leaves zeros. Local. */
+void ci_run_record_clear(ci_run_record *record);
+/* The JSON that contimg/report.h describes, with the warnings of the log and the limits that
+ * `conf` relaxes. Local. */
+ci_json *ci_run_record_json(const ci_run_record *record, const ci_conf *conf);
+/* A mosaic alone. Local. */
+ci_json *ci_run_mosaic_json(const ci_run_mosaic *mosaic);
+
+/* ---- a run
+ * ------------------------------------------------------------------------------------------ */
+
+/* Who is told, on rank 0, what a run does. */
+typedef struct ci_run_listener
+{
+    /* No group of the input folder is complete. */
+    void (*nothing)(const char *input, size_t n_file, size_t n_failed_group);
+    /* A group is done, well or not. */
+    void (*group)(const ci_run_group_record *group);
+    /* The end; report_folder NULL where there is no report. */
+    void (*end)(bool is_degraded, const char *report_folder);
+} ci_run_listener;
+/* From files, or the oldest complete groups of the input folder, to published products
+ * and a report. A DEGRADED product is CI_OK, with --strict CI_ERR_GATE. Collective. */
+CI_MUST_CHECK ci_status ci_run_execute(ci_comm *world, const ci_conf *conf,
+                                       const ci_run_listener *listener);
 
 #endif

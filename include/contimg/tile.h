@@ -1,5 +1,5 @@
-/* tile: the steps of one tile, as the stage commands and the run share them. Collective over the
- * communicator given (a tile team) unless said. */
+/* tile: one tile, from the files of an observation to images: its options, its steps, its record,
+ * what it costs. The stage commands and the run use the same steps. */
 #ifndef CONTIMG_TILE_H
 #define CONTIMG_TILE_H
 
@@ -9,8 +9,11 @@
 #include "contimg/image.h"
 #include "contimg/plan.h"
 #include "contimg/qa.h"
+#include "contimg/registry.h"
 #include "contimg/sky.h"
 #include "contimg/uvh5.h"
+
+/* ---- options --------------------------------------------------------------------------- */
 
 /* Everything that the steps take from the configuration. Borrowed texts. */
 typedef struct ci_tile_options
@@ -30,8 +33,25 @@ typedef struct ci_tile_options
     double sefd_jy;
     ci_cal_validity validity;
 } ci_tile_options;
-/* Local. */
+/* CI_ERR_USAGE names the option. Local. */
 CI_MUST_CHECK ci_status ci_tile_options_new(ci_tile_options *out, const ci_conf *conf);
+/* Sets the memory budget of this process from --memory, cgroup and Slurm. Collective. */
+CI_MUST_CHECK ci_status ci_tile_budget_set(ci_comm *world, const ci_conf *conf);
+
+/* ---- the steps -------------------------------------------------------------------------- */
+
+/* Where the gains of an image come from. */
+typedef enum ci_tile_gains
+{
+    CI_TILE_GAINS_NONE,        /* none were applied */
+    CI_TILE_GAINS_GIVEN,       /* --cal */
+    CI_TILE_GAINS_OWN,         /* solved on this observation */
+    CI_TILE_GAINS_TRANSFERRED, /* solved on another one, within their validity */
+    CI_TILE_GAINS_BORROWED,    /* outside their validity */
+    CI_TILE_GAINS_COUNT
+} ci_tile_gains;
+/* "none", "given", ... of headers and records. Local. */
+const char *ci_tile_gains_word(ci_tile_gains gains);
 
 /* One observation in memory. */
 typedef struct ci_tile_data
@@ -44,21 +64,22 @@ typedef struct ci_tile_data
     ci_flag_report *flags;
     size_t n_empty_sub_band; /* that flags leave nothing of */
     bool weights_known;      /* weights are 1/sigma^2 */
-    char gains[32];          /* for headers: "none", "given", "own", "transferred", "borrowed" */
+    ci_tile_gains gains;
     bool is_approximate;
     bool is_solved_here; /* the tables applied were solved, and judged, in this run */
 } ci_tile_data;
+/* Leaves zeros. Local. */
 void ci_tile_data_free(ci_tile_data *data);
 
-/* Reads, and phases to the image's centre. */
+/* Reads, and phases to the image's centre. Collective. */
 CI_MUST_CHECK ci_status ci_tile_load(ci_comm *comm, const ci_tile_options *options,
                                      const char *const *paths, size_t n_path, ci_tile_data *out);
 /* Flags (or only counts), CI_ERR_NO_DATA where nothing is left; warns of each sub-band of which
- * nothing is. */
+ * nothing is. Collective. */
 CI_MUST_CHECK ci_status ci_tile_flag(ci_comm *comm, const ci_tile_options *options, bool find,
                                      ci_tile_data *data);
 /* Raw weights: as asked, else sigma where the data are to be calibrated and nsamples where
- * they are. */
+ * they are. Collective. */
 CI_MUST_CHECK ci_status ci_tile_weigh(ci_comm *comm, const ci_tile_options *options,
                                       bool to_be_calibrated, ci_tile_data *data);
 /* True where the data are in Jy, or were said to be. Local. */
@@ -79,48 +100,205 @@ void ci_tile_qa_limits(ci_qa_limits *out, const ci_conf *conf);
 /* Both tables by science.md's gates, the options' limits. The same on all ranks. Local. */
 CI_MUST_CHECK ci_status ci_tile_tables_judge(const ci_conf *conf, const ci_cal_table *bandpass,
                                              const ci_cal_table *gain);
-/* Solves on a model (beam applied). */
+/* Solves on a model (beam applied). Collective. */
 CI_MUST_CHECK ci_status ci_tile_solve(ci_comm *comm, const ci_tile_options *options,
                                       const ci_tile_data *data, const ci_sky_model *model,
                                       ci_cal_table **bandpass, ci_cal_table **gain,
                                       ci_cal_quality *quality);
-/* Checks what the tables are for (ci_cal_table_check) and applies them. Either may be NULL. `how`
- * goes into data->gains. */
+/* Checks what the tables are for (ci_cal_table_check) and applies them. Either may be NULL. `gains`
+ * goes into data->gains. Collective. */
 CI_MUST_CHECK ci_status ci_tile_apply(ci_comm *comm, const ci_tile_options *options,
                                       const ci_cal_table *bandpass, const ci_cal_table *gain,
-                                      const char *how, ci_tile_data *data);
-/* PREFIX{dirty,psf,image,...}.fits. */
+                                      ci_tile_gains gains, ci_tile_data *data);
+/* PREFIX{dirty,psf,image,...}.fits. Collective. */
 CI_MUST_CHECK ci_status ci_tile_image(ci_comm *comm, const ci_tile_options *options,
                                       const ci_tile_data *data, const char *prefix,
                                       ci_image_stats *stats);
-/* Budget of this process from --memory, cgroup and Slurm. */
-CI_MUST_CHECK ci_status ci_tile_budget_set(ci_comm *world, const ci_conf *conf);
 /* "P" -> P.bandpass.calh5 and P.gain.calh5, CI_ERR_INPUT where one is missing; a file -> that
- * one. Same tables on all ranks; the caller frees them, whatever the status. */
+ * one. Same tables on all ranks; the caller frees them, whatever the status. Collective. */
 CI_MUST_CHECK ci_status ci_tile_tables_read(ci_comm *comm, const char *spec,
                                             ci_cal_table **bandpass, ci_cal_table **gain);
 
-/* What `run` would have to do for a tile of these files, from their headers alone: shapes and
- * bytes, and the image's size as the options and the array give it. n_group and n_tile are the
- * caller's. Local, starts no MPI. */
-CI_MUST_CHECK ci_status ci_tile_estimate(const ci_conf *conf, const char *const *paths,
-                                         size_t n_path, ci_plan_work *work);
+/* ---- quality limits that are set looser than their defaults ------------------------------- */
 
-/* ---- relaxed.c: quality limits that are set looser than their defaults. Local. ---- */
-/* What they judge. */
-enum
-{
-    CI_TILE_RELAXED_TABLES = 1,
-    CI_TILE_RELAXED_IMAGES = 2
-};
-/* "qa-cal-max-amp 20 (10), ...", "" where there are none; ci_mem_free. */
-CI_MUST_CHECK ci_status ci_tile_relaxed_text(char **out, const ci_conf *conf, unsigned what);
-/* [{name, value, default, origin}] of all. */
-ci_json *ci_tile_relaxed_json(const ci_conf *conf);
-/* Cards QARELAX1, QARELAX2, ... */
+/* Cards QARELAX1, QARELAX2, ... of the limits that judge `what` (CI_CONF_JUDGES_*, or'ed).
+ * Local. */
 CI_MUST_CHECK ci_status ci_tile_relaxed_cards(ci_fits_header *header, const ci_conf *conf,
                                               unsigned what);
-/* In front of a table's history. */
+/* In front of a table's history. Local. */
 CI_MUST_CHECK ci_status ci_tile_relaxed_history(ci_cal_table *table, const ci_conf *conf);
+
+/* ---- the record ------------------------------------------------------------------------------ */
+
+/* The numbers of its images; units as in the record. NaN: not known. */
+typedef struct ci_tile_slope
+{
+    double ra_deg, dec_deg, flux_jy, beam, slope; /* see ci_clean_slope */
+} ci_tile_slope;
+typedef struct ci_tile_images
+{
+    int64_t n_x, n_y, n_sample, n_major, n_minor, n_plane, n_point_component;
+    double cell_arcsec, ra_deg, dec_deg, beam_major_arcsec, beam_minor_arcsec, beam_pa_deg;
+    double psf_sidelobe, rms_jy, thermal_jy, peak_jy, dirty_peak_jy, model_flux_jy;
+    double freq_hz, bandwidth_hz;
+    bool is_pseudo_i;
+    char stop_reason[64];
+    size_t n_slope;
+    ci_tile_slope slope[CI_CLEAN_MAX_SLOPE]; /* [n_slope] brightest first */
+} ci_tile_images;
+
+typedef struct ci_tile_antenna
+{
+    char name[128];
+    double fraction; /* flagged, of its cross-correlations */
+    size_t n_pol;
+    bool dead[4]; /* [n_pol] */
+} ci_tile_antenna;
+typedef struct ci_tile_flags
+{
+    ci_vis_flag_counts counts;
+    size_t n_antenna; /* that have data */
+    ci_tile_antenna *antenna;
+    size_t n_chan;
+    double *channel_fraction; /* [n_chan]; NaN: no sample */
+} ci_tile_flags;
+
+typedef struct ci_tile_calibration
+{
+    ci_tile_gains gains;
+    char *bandpass, *gain; /* paths; "" where there is none */
+    char *model;           /* that they were solved on; "": not known */
+    bool is_approximate;
+    size_t n_residual; /* 0: the tables were not solved here, and the quality is not known */
+    double residual[2], flagged_fraction, phase_scatter_deg;
+} ci_tile_calibration;
+
+/* About 3000 points of the uv plane, the same at any number of ranks. */
+typedef struct ci_tile_uv
+{
+    size_t n;
+    double *uv_lambda; /* [n][2] */
+} ci_tile_uv;
+
+typedef struct ci_tile_file
+{
+    char *name;
+    char sha256[CI_SHA256_HEX];
+} ci_tile_file;
+
+typedef enum ci_tile_state
+{
+    CI_TILE_FAILED,
+    CI_TILE_PASSED, /* made; after its gates: they hold */
+    CI_TILE_REFUSED,
+    CI_TILE_STATE_COUNT
+} ci_tile_state;
+/* "failed", "passed", "refused". Local. */
+const char *ci_tile_state_word(ci_tile_state state);
+
+/* What is known of one tile, whatever became of it. All parts are owned; NULL where unknown. */
+typedef struct ci_tile_record
+{
+    char id[CI_REGISTRY_ID];
+    ci_tile_state state;
+    ci_status status; /* what its making ended with */
+    char reason[1024];
+    char *folder; /* NULL: no file of it is there */
+    bool is_degraded;
+    bool is_reused;    /* an earlier run made and judged it */
+    char relaxed[512]; /* the limits that judge it, looser than their defaults */
+    char made_with_sha256[CI_SHA256_HEX], inputs_sha256[CI_SHA256_HEX]; /* "": not known */
+    ci_tile_images *images;
+    ci_tile_flags *flags;
+    ci_tile_calibration *calibration;
+    ci_tile_uv *uv;
+    ci_qa_gates *gates;
+    size_t n_file;
+    ci_tile_file *file;
+} ci_tile_record;
+/* A record that has failed so far. Local. */
+CI_MUST_CHECK ci_status ci_tile_record_new(ci_tile_record **out, const char *id);
+/* NULL-safe. Local. */
+void ci_tile_record_free(ci_tile_record *record);
+/* Judged: the gates are copied; where they refuse, state and reason say so. Local. */
+CI_MUST_CHECK ci_status ci_tile_record_judge(ci_tile_record *record, const ci_qa_gates *gates);
+/* As report.h says, and back. CI_ERR_INPUT where it is no record of a tile; `status` is not kept.
+ * Local. */
+ci_json *ci_tile_record_json(const ci_tile_record *record);
+CI_MUST_CHECK ci_status ci_tile_record_parse(ci_tile_record **out, const ci_json *json);
+/* One line of text for another rank, all of the record, and back. Local. */
+CI_MUST_CHECK ci_status ci_tile_record_pack(ci_text *out, const ci_tile_record *record);
+CI_MUST_CHECK ci_status ci_tile_record_unpack(ci_tile_record **out, const char *line);
+/* FOLDER/tile.json. Local. */
+CI_MUST_CHECK ci_status ci_tile_record_write(const ci_tile_record *record);
+
+/* ---- making one ------------------------------------------------------------------------------ */
+
+/* The calibration tables of a tile. */
+typedef struct ci_tile_tables
+{
+    ci_cal_table *bandpass, *gain; /* owned; NULL: none needed */
+    ci_tile_gains gains;
+    char own_tile[CI_REGISTRY_ID];   /* the tile that they were solved on */
+    char *bandpass_path, *gain_path; /* owned; NULL: not known */
+    ci_cal_quality quality;
+    bool quality_known;
+} ci_tile_tables;
+/* Leaves zeros. Local. */
+void ci_tile_tables_free(ci_tile_tables *tables);
+
+/* Who did what when, in seconds since the start. */
+typedef struct ci_tile_event
+{
+    char stage[24], subject[CI_REGISTRY_ID];
+    int32_t rank;
+    double start_s, end_s;
+} ci_tile_event;
+typedef struct ci_tile_events
+{
+    double origin_s; /* monotonic clock at the start */
+    int rank;
+    size_t n, n_max;
+    ci_tile_event *item; /* owned */
+} ci_tile_events;
+/* Seconds since the start. Local. */
+double ci_tile_events_now(const ci_tile_events *events);
+/* Notes that `stage` of `subject` ran from start_s until now; rank 0 logs it. Local. */
+void ci_tile_events_add(ci_tile_events *events, const char *stage, const char *subject,
+                        double start_s);
+
+/* CI_ERR_STOPPED where a stop is asked for on any rank of `comm`: ranks are told at different
+ * times, so they agree. `where` is for the text. Collective. */
+CI_MUST_CHECK ci_status ci_tile_stop_check(ci_comm *comm, const char *where);
+
+/* What is to be made. Borrowed. */
+typedef struct ci_tile_task
+{
+    const char *id, *folder; /* the folder is made, and emptied, where needed */
+    const char *const *path;
+    size_t n_path;
+    bool is_degraded;             /* sub-bands are missing */
+    const char *made_with_sha256; /* of all that changes a tile but its files */
+    const char *relaxed;          /* as in the record */
+} ci_tile_task;
+/* Files -> the task's folder. *record (team's rank 0): whatever became of it. Returns CI_OK unless
+ * the team itself is broken: a tile that fails stops nobody. Over the team. Collective. */
+CI_MUST_CHECK ci_status ci_tile_make(ci_comm *team, const ci_tile_options *options,
+                                     const ci_tile_task *task, const ci_tile_tables *tables,
+                                     ci_tile_events *events, ci_tile_record **record);
+/* The record of a tile that stands in the task's folder, made from the same input files with the
+ * same options, its files as their checksums say; NULL where there is none. Local. */
+ci_tile_record *ci_tile_record_load_cached(const ci_tile_task *task);
+/* Fills in checksums of the task's input files and of every file in its folder and writes
+ * tile.json: from now on the tile is done, whatever becomes of the run. Local. */
+CI_MUST_CHECK ci_status ci_tile_record_keep(ci_tile_record *record, const ci_tile_task *task);
+/* Removes the files of a folder that is to be filled anew (folders in it stay). Local. */
+CI_MUST_CHECK ci_status ci_tile_folder_empty(const char *folder);
+
+/* What `run` would have to do for a tile of these files, from their headers alone: shapes and
+ * bytes, and the image's size as the options and the array give it. n_group and n_tile are the
+ * caller's. Starts no MPI. Local. */
+CI_MUST_CHECK ci_status ci_tile_estimate(const ci_conf *conf, const char *const *paths,
+                                         size_t n_path, ci_plan_work *work);
 
 #endif

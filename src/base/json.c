@@ -155,8 +155,18 @@ double ci_json_get_number(const ci_json *object, const char *name, double missin
     return ci_json_number(ci_json_get(object, name), missing);
 }
 
+bool ci_json_bool(const ci_json *value, bool missing)
+{
+    return cJSON_IsBool(citem(value)) ? cJSON_IsTrue(citem(value)) : missing;
+}
+
+const char *ci_json_member_name(const ci_json *value)
+{
+    const cJSON *member = citem(value);
+    return member && member->string ? member->string : "";
+}
+
 bool ci_json_get_bool(const ci_json *object, const char *name, bool missing)
 {
-    const cJSON *value = citem(ci_json_get(object, name));
-    return cJSON_IsBool(value) ? cJSON_IsTrue(value) : missing;
+    return ci_json_bool(ci_json_get(object, name), missing);
 }

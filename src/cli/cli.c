@@ -1,7 +1,7 @@
+/* The program: finds the subcommand, runs it, and tells how it ended. */
 #include "cli/cli.h"
 
 #include "contimg/par.h"
-#include "contimg/run.h"
 
 #include <stdlib.h>
 #include <string.h>

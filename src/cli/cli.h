@@ -25,7 +25,8 @@ extern const ci_conf_entry ci_cli_examples[];
 /* Runs `contimg ARGS`; the process's exit code. */
 int ci_cli_main(int argc, char **argv);
 
-/* One stage: files in, files out, no database. Collective. */
+/* Commands that start MPI: a run, or one stage, files in, files out, no database. Collective. */
+CI_MUST_CHECK ci_status ci_cli_run(ci_comm *world, const ci_conf *conf);
 CI_MUST_CHECK ci_status ci_cli_calibrate(ci_comm *world, const ci_conf *conf);
 CI_MUST_CHECK ci_status ci_cli_image(ci_comm *world, const ci_conf *conf);
 CI_MUST_CHECK ci_status ci_cli_mosaic(ci_comm *world, const ci_conf *conf);
@@ -38,14 +39,6 @@ ci_status ci_cli_check(const ci_conf *conf);
 ci_status ci_cli_publish(const ci_conf *conf);
 ci_status ci_cli_status(const ci_conf *conf);
 
-/* The places and their registry, as these commands use them. */
-typedef struct ci_cli_opened
-{
-    ci_conf_paths places;
-    ci_registry *registry;
-} ci_cli_opened;
-CI_MUST_CHECK ci_status ci_cli_open(ci_cli_opened *out, const ci_conf *conf, bool read_only);
-void ci_cli_close(ci_cli_opened *o);
 /* Prints and frees. */
 CI_MUST_CHECK ci_status ci_cli_print_json(ci_json *record);
 

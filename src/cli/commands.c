@@ -1,8 +1,6 @@
 /* The table of subcommands: what each is called, what runs it, and its man page's examples. */
 #include "cli/cli.h"
 
-#include "contimg/run.h"
-
 const char ci_cli_about[] =
     "Radio interferometer visibilities (UVH5) to calibrated images, mosaics "
     "and source lists; run, calibrate, image and mosaic start MPI, alone "
@@ -93,7 +91,7 @@ static const ci_conf_entry status_examples[] = {
     {NULL, NULL}};
 
 const ci_cli_command ci_cli_commands[] = {
-    {"run", CI_COMMAND_RUN, ci_run_execute, NULL, "contimg run [FILE...] [OPTION...]",
+    {"run", CI_COMMAND_RUN, ci_cli_run, NULL, "contimg run [FILE...] [OPTION...]",
      "From UVH5 files to published images, mosaics, source lists and a report: the files named, "
      "or the oldest complete groups of the input folder.",
      run_examples, NULL},

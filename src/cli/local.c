@@ -3,10 +3,9 @@
 
 #include "contimg/ingest.h"
 #include "contimg/ops.h"
+#include "contimg/run.h"
 #include "contimg/publish.h"
 #include "contimg/registry.h"
-#include "contimg/run.h"
-#include "contimg/tile.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -30,33 +29,6 @@ ci_status ci_cli_inspect(const ci_conf *conf)
     }
     ci_error_restore(&last);
     return worst;
-}
-
-/* ---- the registry, ci_cli_opened ------------------------------------------------------------- */
-
-ci_status ci_cli_open(ci_cli_opened *out, const ci_conf *conf, bool read_only)
-{
-    memset(out, 0, sizeof *out);
-    CI_TRY(ci_conf_paths_new(&out->places, conf));
-    const ci_conf_paths *p = &out->places;
-    ci_log_info("state %s, staging %s, products %s", p->state, p->staging, p->products);
-    if (!read_only) CI_TRY(ci_path_make_folder(p->state));
-    char *backups = NULL;
-    CI_TRY(ci_path_join(&backups, p->state, "backups"));
-    ci_registry_options options;
-    ci_registry_options_default(&options);
-    options.read_only = read_only;
-    ci_registry_paths paths = {p->ingest_db, p->cal_registry_db, p->products_db,
-                               p->data_registry_db, backups};
-    ci_status status = ci_registry_open(&out->registry, &paths, &options);
-    ci_mem_free(backups);
-    return status;
-}
-
-void ci_cli_close(ci_cli_opened *o)
-{
-    ci_registry_close(o->registry);
-    ci_conf_paths_free(&o->places);
 }
 
 /* ---- group ----------------------------------------------------------------------------------- */
@@ -218,7 +190,7 @@ static ci_status list_all(ci_registry *registry, const ci_ingest_options *option
 
 ci_status ci_cli_group(const ci_conf *conf)
 {
-    ci_cli_opened o;
+    ci_run_site site;
     ci_ingest_options options;
     ci_ingest_report report;
     ci_run_ingest_options(conf, &options);
@@ -228,13 +200,14 @@ ci_status ci_cli_group(const ci_conf *conf)
         return ci_error(CI_ERR_INPUT,
                         "input folder %s (%s) does not exist: set --input-dir or CONTIMG_INPUT_DIR",
                         input, ci_conf_origin(conf, CI_OPT_INPUT_DIR));
-    ci_status status = ci_cli_open(&o, conf, false);
-    if (status == CI_OK) status = ci_ingest_scan(o.registry, o.places.input, &options, &report);
-    if (status == CI_OK && report.n_file == 0) ci_log_info("no UVH5 files in %s", o.places.input);
+    ci_status status = ci_run_site_open(&site, conf, CI_RUN_WRITES);
+    if (status == CI_OK)
+        status = ci_ingest_scan(site.registry, site.paths.input, &options, &report);
+    if (status == CI_OK && report.n_file == 0) ci_log_info("no UVH5 files in %s", site.paths.input);
     bool as_json = ci_conf_bool(conf, CI_OPT_JSON);
-    if (status == CI_OK) status = list_all(o.registry, &options, as_json);
-    if (status == CI_OK && !as_json) print_growing(&report, o.places.input, &options);
-    ci_cli_close(&o);
+    if (status == CI_OK) status = list_all(site.registry, &options, as_json);
+    if (status == CI_OK && !as_json) print_growing(&report, site.paths.input, &options);
+    ci_run_site_close(&site);
     return status;
 }
 
@@ -284,54 +257,36 @@ ci_status ci_cli_check(const ci_conf *conf)
 
 /* ---- publish --------------------------------------------------------------------------------- */
 
-static void publish_options(const ci_conf *conf, const ci_cli_opened *o,
-                            ci_publish_options *options)
-{
-    ci_publish_options_default(options);
-    options->staging_base = o->places.staging;
-    options->products_base = o->places.products;
-    options->dry_run = ci_conf_bool(conf, CI_OPT_DRY_RUN);
-    options->by_name = true;
-    ci_tile_qa_limits(&options->limits, conf);
-}
-
 /* The limits that this command judges by and that are relaxed, on one line. */
 static void print_relaxed(const ci_conf *conf)
 {
-    static const ci_conf_id ids[] = {CI_OPT_QA_IMG_MIN_DYNAMIC_RANGE, CI_OPT_QA_IMG_MIN_PEAK_SNR,
-                                     CI_OPT_QA_IMG_MAX_NOISE_RATIO};
-    const char *before = "judged by relaxed limits: ";
-    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
-        char text[CI_CONF_RELAXED_TEXT];
-        if (!ci_conf_is_relaxed(conf, ids[i])) continue;
-        ci_conf_relaxed_text(conf, ids[i], text);
-        printf("%s%s", before, text);
-        before = ", ";
-    }
-    if (*before == ',') printf("\n");
+    char *list = NULL;
+    if (ci_conf_relaxed_list(&list, conf, CI_CONF_JUDGES_IMAGES) == CI_OK && *list)
+        printf("judged by relaxed limits: %s\n", list);
+    ci_mem_free(list);
 }
 
-static ci_status publish_one(const ci_cli_opened *o, const ci_conf *conf, const char *id,
+static ci_status publish_one(const ci_run_site *site, const ci_conf *conf, const char *id,
                              const ci_publish_options *options)
 {
     ci_publish_result *result = NULL;
     CI_TRY(ci_mem_alloc(&result, 1, sizeof *result, "publish"));
-    ci_status status = ci_publish_product(o->registry, id, options, result);
+    ci_status status = ci_publish_product(site->registry, id, options, result);
     if (status == CI_OK) printf("%s\n", result->text);
     if (result->gates.n > 0) print_relaxed(conf);
     ci_mem_free(result);
     return status;
 }
 
-static ci_status publish_failed(const ci_cli_opened *o, const ci_conf *conf,
+static ci_status publish_failed(const ci_run_site *site, const ci_conf *conf,
                                 const ci_publish_options *options)
 {
     ci_registry_products *failed = NULL;
     ci_status worst = CI_OK;
     ci_error_saved last = ci_error_save(CI_OK);
-    CI_TRY(ci_registry_products_read(o->registry, &failed, CI_PUBLISH_FAILED, false));
+    CI_TRY(ci_registry_products_read(site->registry, &failed, CI_PUBLISH_FAILED, false));
     for (size_t i = 0; i < failed->n; i++) {
-        ci_status status = publish_one(o, conf, failed->item[i].id, options);
+        ci_status status = publish_one(site, conf, failed->item[i].id, options);
         if (status != CI_OK) last = ci_error_save(status);
         if (status > worst) worst = status;
     }
@@ -342,13 +297,13 @@ static ci_status publish_failed(const ci_cli_opened *o, const ci_conf *conf,
     return worst;
 }
 
-static ci_status publish_recover(const ci_cli_opened *o, const ci_conf *conf,
+static ci_status publish_recover(const ci_run_site *site, const ci_conf *conf,
                                  const ci_publish_options *options)
 {
     ci_publish_recovered r;
     ci_publish_options with_rebuild = *options;
     with_rebuild.rebuild = true;
-    CI_TRY(ci_publish_recover(o->registry, &with_rebuild, &r));
+    CI_TRY(ci_publish_recover(site->registry, &with_rebuild, &r));
     printf("finished %zu, returned to staging %zu, given up %zu, left alone (owner alive) %zu, "
            "left-overs removed %zu, taken into the registry %zu, faults %zu\n",
            r.n_finished, r.n_returned, r.n_given_up, r.n_busy, r.n_part, r.n_rebuilt, r.n_fault);
@@ -357,7 +312,7 @@ static ci_status publish_recover(const ci_cli_opened *o, const ci_conf *conf,
         return ci_error(CI_ERR_IO,
                         "%zu product%s faulty below %s, each named by an ERROR line above: restore "
                         "the folder from a copy, or move it away and publish or run again",
-                        r.n_fault, r.n_fault == 1 ? " is" : "s are", o->places.products);
+                        r.n_fault, r.n_fault == 1 ? " is" : "s are", site->paths.products);
     return CI_OK;
 }
 
@@ -371,17 +326,19 @@ ci_status ci_cli_publish(const ci_conf *conf)
     if (recover && ci_conf_bool(conf, CI_OPT_DRY_RUN))
         return ci_error(CI_ERR_USAGE, "--recover has no --dry-run: it goes with --id and "
                                       "--retry-failed; leave it out to recover");
-    ci_cli_opened o;
+    ci_run_site site;
     ci_publish_options options;
-    ci_status status = ci_cli_open(&o, conf, false);
+    ci_status status = ci_run_site_open(&site, conf, CI_RUN_WRITES);
     if (status == CI_OK) {
-        publish_options(conf, &o, &options);
+        ci_run_publish_options(&site, conf, &options);
+        options.dry_run = ci_conf_bool(conf, CI_OPT_DRY_RUN);
+        options.by_name = true;
         ci_conf_relaxed_warn(conf);
-        status = *id     ? publish_one(&o, conf, id, &options)
-                 : retry ? publish_failed(&o, conf, &options)
-                         : publish_recover(&o, conf, &options);
+        status = *id     ? publish_one(&site, conf, id, &options)
+                 : retry ? publish_failed(&site, conf, &options)
+                         : publish_recover(&site, conf, &options);
     }
-    ci_cli_close(&o);
+    ci_run_site_close(&site);
     return status;
 }
 
@@ -427,15 +384,15 @@ static ci_status print_products(ci_registry *registry)
 
 ci_status ci_cli_status(const ci_conf *conf)
 {
-    ci_cli_opened o;
-    ci_status status = ci_cli_open(&o, conf, true);
+    ci_run_site site;
+    ci_status status = ci_run_site_open(&site, conf, CI_RUN_READS);
     if (status == CI_OK && ci_conf_argument_count(conf) > 0)
-        status = print_changes(o.registry, ci_conf_argument(conf, 0));
+        status = print_changes(site.registry, ci_conf_argument(conf, 0));
     else if (status == CI_OK) {
         bool as_json = ci_conf_bool(conf, CI_OPT_JSON);
-        status = list_all(o.registry, NULL, as_json);
-        if (status == CI_OK && !as_json) status = print_products(o.registry);
+        status = list_all(site.registry, NULL, as_json);
+        if (status == CI_OK && !as_json) status = print_products(site.registry);
     }
-    ci_cli_close(&o);
+    ci_run_site_close(&site);
     return status;
 }

@@ -1,3 +1,4 @@
+/* The program: nothing but cli. */
 #include "cli/cli.h"
 
 #include <signal.h>

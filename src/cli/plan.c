@@ -53,11 +53,11 @@ static ci_status groups_of(const ci_conf *conf, ci_registry *registry, ci_regist
 
 static ci_status work_from_registry(const ci_conf *conf, task *t)
 {
-    ci_cli_opened o;
+    ci_run_site site;
     ci_registry_groups *groups = NULL;
     const ci_registry_member *largest = NULL;
-    ci_status status = ci_cli_open(&o, conf, true);
-    if (status == CI_OK) status = groups_of(conf, o.registry, &groups);
+    ci_status status = ci_run_site_open(&site, conf, CI_RUN_READS);
+    if (status == CI_OK) status = groups_of(conf, site.registry, &groups);
     size_t most = (size_t)ci_conf_int(conf, CI_OPT_MAX_GROUPS);
     for (size_t i = 0; status == CI_OK && i < groups->n && i < most; i++)
         status = add_group(t, &groups->item[i], &largest);
@@ -65,7 +65,7 @@ static ci_status work_from_registry(const ci_conf *conf, task *t)
         status =
             ci_tile_estimate(conf, (const char *const *)largest->path, largest->n_path, &t->work);
     ci_registry_groups_free(groups);
-    ci_cli_close(&o);
+    ci_run_site_close(&site);
     return status;
 }
 

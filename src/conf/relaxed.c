@@ -9,11 +9,20 @@ enum
     BELOW,
     ABOVE
 };
+enum
+{
+    TABLES = CI_CONF_JUDGES_TABLES,
+    IMAGES = CI_CONF_JUDGES_IMAGES
+};
 
-/* The side on which each option is looser, as the table says. */
-static const char relaxed_side[CI_OPT_COUNT] = {
-#define CI_OPTION(id, ...) [CI_OPT_##id] = NO_LIMIT,
-#define CI_LIMIT(side, id, ...) [CI_OPT_##id] = side,
+/* On which side each limit is looser, and what it judges, as the table says. */
+static const struct
+{
+    char side;
+    unsigned judged;
+} limits[CI_OPT_COUNT] = {
+#define CI_OPTION(id, ...) [CI_OPT_##id] = {NO_LIMIT, 0},
+#define CI_LIMIT(side, judged, id, ...) [CI_OPT_##id] = {side, judged},
 #include "contimg/options.def"
 #undef CI_OPTION
 };
@@ -27,14 +36,54 @@ bool ci_conf_is_relaxed(const ci_conf *conf, ci_conf_id id)
 {
     if (!(ci_conf_rows[id].commands & (unsigned)conf->command)) return false;
     double value = ci_conf_double(conf, id), normal = ci_conf_default(id);
-    if (relaxed_side[id] == ABOVE) return value > normal;
-    return relaxed_side[id] == BELOW && value < normal;
+    if (limits[id].side == ABOVE) return value > normal;
+    return limits[id].side == BELOW && value < normal;
 }
 
 void ci_conf_relaxed_text(const ci_conf *conf, ci_conf_id id, char out[CI_CONF_RELAXED_TEXT])
 {
     snprintf(out, CI_CONF_RELAXED_TEXT, "%s %.9g (%.9g)", ci_conf_name(id),
              ci_conf_double(conf, id), ci_conf_default(id));
+}
+
+ci_conf_id ci_conf_relaxed_next(const ci_conf *conf, unsigned judged, ci_conf_id id)
+{
+    int i = (int)id;
+    while (i < CI_OPT_COUNT &&
+           !((limits[i].judged & judged) && ci_conf_is_relaxed(conf, (ci_conf_id)i)))
+        i++;
+    return (ci_conf_id)i;
+}
+
+ci_status ci_conf_relaxed_list(char **out, const ci_conf *conf, unsigned judged)
+{
+    ci_text text = {0};
+    char one[CI_CONF_RELAXED_TEXT];
+    ci_status status = ci_text_append(&text, "%s", "");
+    for (ci_conf_id id = ci_conf_relaxed_next(conf, judged, 0);
+         status == CI_OK && id < CI_OPT_COUNT; id = ci_conf_relaxed_next(conf, judged, id + 1)) {
+        ci_conf_relaxed_text(conf, id, one);
+        status = ci_text_append(&text, "%s%s", text.length ? ", " : "", one);
+    }
+    *out = status == CI_OK ? text.text : NULL;
+    if (status != CI_OK) ci_mem_free(text.text);
+    return status;
+}
+
+ci_json *ci_conf_relaxed_json(const ci_conf *conf)
+{
+    const unsigned all = CI_CONF_JUDGES_TABLES | CI_CONF_JUDGES_IMAGES;
+    ci_json *list = ci_json_array();
+    for (ci_conf_id id = ci_conf_relaxed_next(conf, all, 0); id < CI_OPT_COUNT;
+         id = ci_conf_relaxed_next(conf, all, id + 1)) {
+        ci_json *one = ci_json_object();
+        ci_json_put_string(one, "name", ci_conf_name(id));
+        ci_json_put_number(one, "value", ci_conf_double(conf, id));
+        ci_json_put_number(one, "default", ci_conf_default(id));
+        ci_json_put_string(one, "origin", ci_conf_origin(conf, id));
+        ci_json_put(list, NULL, one);
+    }
+    return list;
 }
 
 void ci_conf_relaxed_warn(const ci_conf *conf)

@@ -11,6 +11,13 @@ const ci_conf_row ci_conf_rows[CI_OPT_COUNT] = {
 #undef CI_OPTION
 };
 
+static const bool changes_tile[CI_OPT_COUNT] = {
+#define CI_OPTION(id, ...) [CI_OPT_##id] = false,
+#define CI_TILE_OPTION(id, ...) [CI_OPT_##id] = true,
+#include "contimg/options.def"
+#undef CI_OPTION
+};
+
 /* In the deployed contimg.env, without meaning here. */
 static const char *const retired[] = {
     "CONTIMG_MS_DIR",
@@ -31,6 +38,11 @@ static const char *const retired[] = {
 const char *ci_conf_name(ci_conf_id id)
 {
     return ci_conf_rows[id].name;
+}
+
+bool ci_conf_changes_tile(ci_conf_id id)
+{
+    return changes_tile[id];
 }
 
 void ci_conf_variable(ci_conf_id id, char out[64])

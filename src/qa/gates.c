@@ -74,6 +74,26 @@ ci_json *ci_qa_gates_json(const ci_qa_gates *gates)
     return list;
 }
 
+static ci_qa_outcome outcome_parse(const char *word)
+{
+    for (int i = 0; i < CI_QA_FAIL; i++)
+        if (strcmp(outcome_words[i], word) == 0) return (ci_qa_outcome)i;
+    return CI_QA_FAIL;
+}
+
+void ci_qa_gates_parse(ci_qa_gates *gates, const ci_json *list)
+{
+    memset(gates, 0, sizeof *gates);
+    for (size_t i = 0; i < ci_json_length(list); i++) {
+        const ci_json *one = ci_json_at(list, i);
+        ci_qa_gates_add(gates, ci_json_get_string(one, "gate", ""),
+                        outcome_parse(ci_json_get_string(one, "outcome", "")),
+                        ci_json_get_number(one, "value", NAN),
+                        ci_json_get_number(one, "limit", NAN), "%s",
+                        ci_json_get_string(one, "text", ""));
+    }
+}
+
 void ci_qa_gates_text(const ci_qa_gates *gates, char out[CI_QA_TEXT])
 {
     size_t at = 0;

@@ -147,6 +147,18 @@ ci_status ci_registry_group_end(ci_registry *registry, const char *id, ci_regist
     return ci_registry_db_end(db, status);
 }
 
+ci_status ci_registry_group_fault(ci_registry *registry, const char *id, int64_t *n_fault)
+{
+    ci_db *db = &registry->db[CI_DB_INGEST];
+    CI_TRY(ci_registry_db_begin(db));
+    ci_status status = ci_registry_db_run(
+        db, NULL, "UPDATE mosaic_groups SET n_fault=n_fault+1 WHERE group_id=?", VALUES(V(id)));
+    if (status == CI_OK)
+        status = ci_registry_db_int(
+            db, n_fault, 0, "SELECT n_fault FROM mosaic_groups WHERE group_id=?", VALUES(V(id)));
+    return ci_registry_db_end(db, status);
+}
+
 ci_status ci_registry_group_reopen(ci_registry *registry, const char *id, const char *why)
 {
     ci_db *db = &registry->db[CI_DB_INGEST];

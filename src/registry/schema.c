@@ -35,7 +35,8 @@ static const ci_schema_table added_ingest[] = {
      "group_id TEXT PRIMARY KEY;status TEXT NOT NULL;closed_by TEXT;"
      "is_early INTEGER NOT NULL DEFAULT 0;is_named INTEGER NOT NULL DEFAULT 0;"
      "n_min_tiles INTEGER;created_at REAL NOT NULL;first_time_mjd_s REAL;mosaic_id TEXT;"
-     "error TEXT;origin TEXT NOT NULL DEFAULT 'contimg';" LEASE},
+     "error TEXT;origin TEXT NOT NULL DEFAULT 'contimg';"
+     "n_fault INTEGER NOT NULL DEFAULT 0;" LEASE},
     {"mosaic_group_members",
      "group_id TEXT NOT NULL REFERENCES mosaic_groups(group_id);i_member INTEGER NOT NULL;"
      "observation_id TEXT NOT NULL REFERENCES ingest_queue(group_id);role TEXT NOT NULL;"
@@ -110,8 +111,7 @@ static const ci_schema_table *const added[CI_DB_COUNT] = {added_ingest, added_ca
 
 int ci_registry_schema_version(ci_registry_database which)
 {
-    (void)which;
-    return 1;
+    return which == CI_DB_INGEST ? 2 : 1;
 }
 
 const char *ci_registry_schema_file_name(ci_registry_database which)
@@ -276,5 +276,9 @@ ci_status ci_registry_schema_migrate(ci_db *db, double now_unix_s)
     int version = 0;
     CI_TRY(ci_registry_schema_version_read(db, &version));
     if (version < 1) CI_TRY(migrate_0_to_1(db, now_unix_s));
-    return ci_registry_db_script(db, "PRAGMA user_version=1");
+    /* Later versions only add columns. */
+    if (version == 1) CI_TRY(tables_apply(db, added[db->which]));
+    char sql[64];
+    snprintf(sql, sizeof sql, "PRAGMA user_version=%d", ci_registry_schema_version(db->which));
+    return ci_registry_db_script(db, sql);
 }

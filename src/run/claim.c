@@ -1,7 +1,8 @@
 /* Who works on a group: one run at a time, and one at a time on each of its tiles. */
-#include "run/run.h"
+#include "run/claim.h"
 
-#include <string.h>
+#include "run/inputs.h"
+#include "run/publish.h"
 
 enum
 {
@@ -17,48 +18,32 @@ static ci_status tiles_wait(ci_run *run, const char *const *ids, size_t n)
 {
     ci_status status;
     for (bool said = false;; said = true) {
-        status = ci_registry_tiles_claim(run->registry, ids, n, CI_RUN_LEASE_S);
+        status = ci_registry_tiles_claim(run->site.registry, ids, n, CI_RUN_LEASE_S);
         if (status != CI_ERR_NOT_READY) return status;
         if (!said) ci_log_info("%s: waiting", ci_error_text());
         if (ci_stop_asked())
             return ci_error(CI_ERR_STOPPED, "stopped on request while waiting: %s; run it again",
                             ci_error_text());
         ci_error_clear();
-        ci_clock_wait(ci_registry_clock(run->registry), WAIT_S);
+        ci_clock_wait(ci_registry_clock(run->site.registry), WAIT_S);
     }
 }
 
 /* Takes the group's tiles, or gives them back. Rank 0. */
-static ci_status tiles_take(ci_run *run, const ci_json *group, bool takes)
+static ci_status tiles_take(ci_run *run, const ci_run_group *group, bool takes)
 {
-    const ci_json *tiles = ci_json_get(group, "tiles");
-    size_t n = ci_json_length(tiles);
+    size_t n = group->n_tile;
     const char **ids = NULL;
     CI_TRY(ci_mem_alloc(&ids, n, sizeof *ids, "ids"));
     for (size_t i = 0; i < n; i++)
-        ids[i] = ci_json_get_string(ci_json_at(tiles, i), "id", "");
+        ids[i] = group->tile[i].id;
     ci_status status =
-        takes ? tiles_wait(run, ids, n) : ci_registry_tiles_release(run->registry, ids, n);
+        takes ? tiles_wait(run, ids, n) : ci_registry_tiles_release(run->site.registry, ids, n);
     ci_mem_free(ids);
     return status;
 }
 
 /* ---- the end ------------------------------------------------------------------------- */
-
-/* How often the group was given back because the machine failed it. */
-static ci_status tries_count(ci_run *run, const char *id, int *n)
-{
-    ci_registry_changes *changes = NULL;
-    *n = 0;
-    CI_TRY(ci_registry_changes_read(run->registry, &changes, id, 0));
-    for (size_t i = 0; i < changes->n; i++) {
-        const ci_registry_change *c = &changes->item[i];
-        *n += strcmp(c->kind, "group") == 0 && strcmp(c->from, "in_progress") == 0 &&
-              strcmp(c->to, "pending") == 0 && strncmp(c->reason, "stopped", 7) != 0;
-    }
-    ci_registry_changes_free(changes);
-    return CI_OK;
-}
 
 /* A group whose product is staged, published or refused is completed; what becomes of the
  * product is the publisher's matter. Data that are no good stay so; else the group is to be made
@@ -67,27 +52,28 @@ static ci_status tries_count(ci_run *run, const char *id, int *n)
 static ci_status state_after(ci_run *run, const char *id, bool has_product, ci_status status,
                              ci_registry_work_state *state)
 {
-    int n_try = 0;
+    int64_t n_fault = 0;
     *state = CI_WORK_FAILED;
     if (has_product)
         *state = CI_WORK_COMPLETED;
     else if (status == CI_ERR_STOPPED || status == CI_ERR_USAGE || status == CI_ERR_NOT_READY)
         *state = CI_WORK_PENDING;
     else if (ci_status_is_environment(status)) {
-        CI_TRY(tries_count(run, id, &n_try));
-        if (n_try + 1 < MAX_TRIES) *state = CI_WORK_PENDING;
+        CI_TRY(ci_registry_group_fault(run->site.registry, id, &n_fault));
+        if (n_fault < MAX_TRIES) *state = CI_WORK_PENDING;
     }
     return CI_OK;
 }
 
-ci_status ci_run_claim_end(ci_run *run, const ci_json *group, bool has_product, ci_status status)
+ci_status ci_run_claim_end(ci_run *run, const ci_run_group *group, bool has_product,
+                           ci_status status)
 {
-    const char *id = ci_json_get_string(group, "id", "");
     ci_error_saved saved = ci_error_save(status);
     ci_registry_work_state state;
-    ci_status ended = state_after(run, id, has_product, status, &state);
+    ci_status ended = state_after(run, group->id, has_product, status, &state);
     if (ended == CI_OK)
-        ended = ci_registry_group_end(run->registry, id, state, saved.text, has_product ? id : "");
+        ended = ci_registry_group_end(run->site.registry, group->id, state, saved.text,
+                                      has_product ? group->id : "");
     ci_status released = tiles_take(run, group, false);
     if (ended == CI_OK) ended = released;
     return status == CI_OK ? ended : ci_error_restore(&saved);
@@ -97,48 +83,34 @@ ci_status ci_run_claim_end(ci_run *run, const ci_json *group, bool has_product, 
 
 /* A product that a gate refused is left only by name, one that failed in its time or by name: a
  * run of the group does not end well meanwhile. */
-static ci_status tell_unpublished(const char *id, const ci_registry_product *product,
-                                  ci_json *group_record)
+static ci_status tell_unpublished(const ci_registry_product *product, ci_run_group_record *record)
 {
     bool is_refused = product->state == CI_PUBLISH_REFUSED;
-    ci_json_put_string(group_record, "state", is_refused ? "refused" : "staged");
-    ci_json_put_string(group_record, "reason", product->error);
+    record->state = is_refused ? CI_RUN_GROUP_REFUSED : CI_RUN_GROUP_STAGED;
+    snprintf(record->reason, sizeof record->reason, "%s", product->error);
     return ci_error(is_refused ? CI_ERR_GATE : CI_ERR_NOT_READY,
                     "group %s was made before and is not published: %.600s; contimg publish --id "
                     "%s %s",
-                    id, product->error, id, is_refused ? "judges it again" : "tries again");
-}
-
-static void tell_staged(const char *id, const ci_registry_product *product, ci_json *group_record)
-{
-    printf("group %s was made before, its product is in state %s; `contimg publish --id %s` "
-           "publishes it\n",
-           id, ci_registry_publish_state_word(product->state), id);
-    ci_json_put_string(group_record, "state", "staged");
-}
-
-static void tell_published(const char *id, const char *path, ci_json *group_record)
-{
-    printf("group %s was published before: %s\n", id, path);
-    ci_json_put_string(group_record, "state", "published");
-    ci_json_put_string(group_record, "published_path", path);
+                    record->id, product->error, record->id,
+                    is_refused ? "judges it again" : "tries again");
 }
 
 /* What a group is that was done before. One that waits to be published again is, if it is time. */
-static ci_status tell_done(ci_run *run, const char *id, const ci_registry_product *product,
-                           ci_json *group_record)
+static ci_status tell_done(ci_run *run, const ci_registry_product *product,
+                           ci_run_group_record *record)
 {
     bool waits = product->state == CI_PUBLISH_STAGING && product->n_attempt > 0;
-    bool is_due = waits && product->next_try_unix_s <= ci_registry_now(run->registry);
+    bool is_due = waits && product->next_try_unix_s <= ci_registry_now(run->site.registry);
     if (is_due && !ci_conf_bool(run->conf, CI_OPT_NO_PUBLISH))
-        return ci_run_product_publish(run, id, product->stage_path, group_record);
+        return ci_run_publish(run, product->stage_path, record);
+    record->is_made_before = true;
+    record->product_state = product->state;
     if (waits || product->state == CI_PUBLISH_FAILED || product->state == CI_PUBLISH_REFUSED)
-        return tell_unpublished(id, product, group_record);
-    if (product->state == CI_PUBLISH_PUBLISHED)
-        tell_published(id, product->published_path, group_record);
-    else
-        tell_staged(id, product, group_record);
-    return CI_OK;
+        return tell_unpublished(product, record);
+    record->state = CI_RUN_GROUP_STAGED;
+    if (product->state != CI_PUBLISH_PUBLISHED) return CI_OK;
+    record->state = CI_RUN_GROUP_PUBLISHED;
+    return ci_str_copy(&record->published_path, product->published_path);
 }
 
 /* Whether the staged files of a product are there, by name. */
@@ -176,18 +148,17 @@ static ci_status refuse_other(const ci_registry_product *product, const char *di
 }
 
 /* What stands published and the registry does not know is the registry's to take in. */
-static ci_status check_unknown(const ci_run *run, const ci_json *group, const char *id)
+static ci_status check_unknown(const ci_run *run, const ci_run_group *group)
 {
     char *path = NULL;
-    double time = ci_json_get_number(ci_json_at(ci_json_get(group, "tiles"), 0), "time_mjd_s", 0);
-    CI_TRY(ci_publish_path(&path, run->places.products, time, id));
+    CI_TRY(ci_publish_path(&path, run->site.paths.products, group->tile[0].time_mjd_s, group->id));
     ci_status status = CI_OK;
     if (ci_path_exists(path))
         status = ci_error(CI_ERR_NOT_READY,
                           "group %s: %.300s stands published, and %.300s does not know it: contimg "
                           "publish --recover takes it in; if that calls it damaged, move the "
                           "folder away and run again",
-                          id, path, run->places.data_registry_db);
+                          group->id, path, run->site.paths.data_registry_db);
     ci_mem_free(path);
     return status;
 }
@@ -196,12 +167,13 @@ static ci_status check_unknown(const ci_run *run, const ci_json *group, const ch
 
 /* Looks at the group's product (NULL: none) before anything of it is touched. *again: why a group
  * that was done is to be made again. */
-static ci_status product_check(ci_run *run, const ci_json *group,
-                               const ci_registry_product *product, const char **again)
+static ci_status product_check(ci_run *run, const ci_run_group *group,
+                               const ci_registry_product *product, const char *inputs_sha256,
+                               const char **again)
 {
-    const char *id = ci_json_get_string(group, "id", ""), *difference = NULL;
-    if (!product) CI_TRY(check_unknown(run, group, id));
-    if (product) CI_TRY(ci_run_made_from(run, product, &difference));
+    const char *difference = NULL;
+    if (!product) CI_TRY(check_unknown(run, group));
+    if (product) CI_TRY(ci_run_made_from(run, product, inputs_sha256, &difference));
     *again = why_again(product, difference);
     if (difference && product->state == CI_PUBLISH_PUBLISHED)
         return refuse_other(product, difference);
@@ -212,46 +184,47 @@ static ci_status product_check(ci_run *run, const ci_json *group,
 static ci_status claim_again(ci_run *run, const char *id, const char *why, bool *done)
 {
     ci_log_warning("group %s: recorded as completed, but %s: made again", id, why);
-    CI_TRY(ci_registry_group_reopen(run->registry, id, why));
-    return ci_registry_group_claim(run->registry, id, CI_RUN_LEASE_S, done);
+    CI_TRY(ci_registry_group_reopen(run->site.registry, id, why));
+    return ci_registry_group_claim(run->site.registry, id, CI_RUN_LEASE_S, done);
 }
 
 /* After the group was claimed, or found done. */
-static ci_status claim_with(ci_run *run, const ci_json *group, const ci_registry_product *product,
-                            ci_json *group_record, bool *done)
+static ci_status claim_with(ci_run *run, const ci_run_group *group,
+                            const ci_registry_product *product, ci_run_group_record *record,
+                            bool *done)
 {
-    const char *id = ci_json_get_string(group, "id", ""), *again = NULL;
-    ci_status status = product_check(run, group, product, &again);
+    const char *again = NULL;
+    ci_status status = product_check(run, group, product, record->inputs_sha256, &again);
     if (status != CI_OK) {
-        ci_json_put_string(group_record, "state", "failed");
-        ci_json_put_string(group_record, "reason", ci_error_text());
+        record->state = CI_RUN_GROUP_FAILED;
+        snprintf(record->reason, sizeof record->reason, "%s", ci_error_text());
     }
-    if (status == CI_OK && *done && again) status = claim_again(run, id, again, done);
+    if (status == CI_OK && *done && again) status = claim_again(run, group->id, again, done);
     if (status == CI_OK && !*done) status = tiles_take(run, group, true);
     if (status != CI_OK) return *done ? status : ci_run_claim_end(run, group, false, status);
-    return *done ? tell_done(run, id, product, group_record) : CI_OK;
+    return *done ? tell_done(run, product, record) : CI_OK;
 }
 
 /* A group whose published folder is gone is no longer done. */
 static ci_status lost_check(ci_run *run, const char *id)
 {
     bool lost;
-    CI_TRY(ci_publish_check_lost(run->registry, id, run->places.products, &lost));
+    CI_TRY(ci_publish_check_lost(run->site.registry, id, run->site.paths.products, &lost));
     if (!lost) return CI_OK;
-    return ci_registry_group_reopen(run->registry, id, "its published folder is not there");
+    return ci_registry_group_reopen(run->site.registry, id, "its published folder is not there");
 }
 
-ci_status ci_run_check_published(ci_run *run, const ci_json *group)
+ci_status ci_run_check_published(ci_run *run, const ci_run_group *group)
 {
     ci_registry_products *found = NULL;
     const char *difference = NULL;
-    const char *id = ci_json_get_string(group, "id", "");
-    CI_TRY(lost_check(run, id));
-    CI_TRY(ci_registry_product_get(run->registry, id, &found));
+    char inputs[CI_SHA256_HEX];
+    CI_TRY(lost_check(run, group->id));
+    CI_TRY(ci_registry_product_get(run->site.registry, group->id, &found));
     ci_status status = CI_OK;
     if (found->n == 1 && found->item[0].state == CI_PUBLISH_PUBLISHED) {
-        status = ci_run_group_inputs_hash(group, run->group_inputs_sha256);
-        if (status == CI_OK) status = ci_run_made_from(run, &found->item[0], &difference);
+        status = ci_run_group_inputs_hash(group, inputs);
+        if (status == CI_OK) status = ci_run_made_from(run, &found->item[0], inputs, &difference);
     }
     if (status == CI_OK && difference) status = refuse_other(&found->item[0], difference);
     ci_registry_products_free(found);
@@ -260,28 +233,29 @@ ci_status ci_run_check_published(ci_run *run, const ci_json *group)
 
 /* The claim comes first: what stands in the registry after it is not another run's any more.
  * Rank 0. */
-static ci_status claim(ci_run *run, const ci_json *group, ci_json *group_record, bool *done)
+static ci_status claim(ci_run *run, const ci_run_group *group, ci_run_group_record *record,
+                       bool *done)
 {
-    const char *id = ci_json_get_string(group, "id", "");
     ci_registry_products *found = NULL;
-    CI_TRY(lost_check(run, id));
-    CI_TRY(ci_registry_group_claim(run->registry, id, CI_RUN_LEASE_S, done));
-    ci_status status = ci_run_group_inputs_hash(group, run->group_inputs_sha256);
-    if (status == CI_OK) status = ci_registry_product_get(run->registry, id, &found);
+    CI_TRY(lost_check(run, group->id));
+    CI_TRY(ci_registry_group_claim(run->site.registry, group->id, CI_RUN_LEASE_S, done));
+    ci_status status = ci_run_group_inputs_hash(group, record->inputs_sha256);
+    if (status == CI_OK) status = ci_registry_product_get(run->site.registry, group->id, &found);
     if (status == CI_OK)
-        status = claim_with(run, group, found->n == 1 ? found->item : NULL, group_record, done);
+        status = claim_with(run, group, found->n == 1 ? found->item : NULL, record, done);
     else if (!*done)
         status = ci_run_claim_end(run, group, false, status);
     ci_registry_products_free(found);
     return status;
 }
 
-ci_status ci_run_claim(ci_run *run, const ci_json *group, ci_json *group_record, bool *done)
+ci_status ci_run_claim(ci_run *run, const ci_run_group *group, ci_run_group_record *record,
+                       bool *done)
 {
     ci_status status = CI_OK;
     int64_t flag = 0;
     if (ci_comm_rank(run->world) == 0) {
-        status = claim(run, group, group_record, done);
+        status = claim(run, group, record, done);
         flag = *done;
     }
     CI_TRY(ci_par_agree(run->world, status));

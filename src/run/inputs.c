@@ -1,5 +1,5 @@
 /* What a group is made from: groups are known by their times, and other data may have the same. */
-#include "run/run.h"
+#include "run/inputs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -59,19 +59,22 @@ static ci_status file_append(ci_text *text, const char *path, char *buffer)
     return status;
 }
 
-ci_status ci_run_group_inputs_hash(const ci_json *group, char out[CI_SHA256_HEX])
+static ci_status tile_append(ci_text *text, const ci_run_tile *tile, char *buffer)
 {
-    const ci_json *tiles = ci_json_get(group, "tiles");
+    CI_TRY(ci_text_append(text, "%s\n", tile->id));
+    for (size_t i = 0; i < tile->n_path; i++)
+        CI_TRY(file_append(text, tile->path[i], buffer));
+    return CI_OK;
+}
+
+ci_status ci_run_group_inputs_hash(const ci_run_group *group, char out[CI_SHA256_HEX])
+{
     ci_text text = {0};
     char *buffer = NULL;
     CI_TRY(ci_mem_alloc(&buffer, (size_t)PIECE * N_PIECE, 1, "pieces of input files"));
     ci_status status = ci_text_append(&text, "group inputs\n");
-    for (size_t i = 0; status == CI_OK && i < ci_json_length(tiles); i++) {
-        const ci_json *tile = ci_json_at(tiles, i), *paths = ci_json_get(tile, "paths");
-        status = ci_text_append(&text, "%s\n", ci_json_get_string(tile, "id", ""));
-        for (size_t k = 0; status == CI_OK && k < ci_json_length(paths); k++)
-            status = file_append(&text, ci_json_string(ci_json_at(paths, k), ""), buffer);
-    }
+    for (size_t i = 0; status == CI_OK && i < group->n_tile; i++)
+        status = tile_append(&text, &group->tile[i], buffer);
     if (status == CI_OK) status = ci_sha256_bytes(out, text.text, text.length);
     ci_mem_free(text.text);
     ci_mem_free(buffer);
@@ -79,7 +82,7 @@ ci_status ci_run_group_inputs_hash(const ci_json *group, char out[CI_SHA256_HEX]
 }
 
 ci_status ci_run_made_from(const ci_run *run, const ci_registry_product *product,
-                           const char **difference)
+                           const char *inputs_sha256, const char **difference)
 {
     ci_json *metadata = NULL;
     *difference = NULL;
@@ -88,10 +91,65 @@ ci_status ci_run_made_from(const ci_run *run, const ci_registry_product *product
     /* "": published by a contimg that did not write it down. */
     const char *inputs = ci_json_get_string(metadata, "inputs_sha256", "");
     const char *choices = ci_json_get_string(metadata, "options_sha256", "");
-    if (*inputs && strcmp(inputs, run->group_inputs_sha256) != 0)
+    if (*inputs && strcmp(inputs, inputs_sha256) != 0)
         *difference = "it was made from other files of these times";
     else if (*choices && strcmp(choices, run->choices_sha256) != 0)
         *difference = "it was made with other options";
     ci_json_free(metadata);
     return CI_OK;
+}
+
+/* ---- options ---------------------------------------------------------------------------- */
+
+/* The content of a file that an option names, where it is one. */
+static ci_status hash_file(ci_text *text, const char *path)
+{
+    char hex[CI_SHA256_HEX];
+    if (!*path || !ci_path_exists(path) || ci_path_is_folder(path)) return CI_OK;
+    CI_TRY(ci_sha256_file(hex, path));
+    return ci_text_append(text, " sha256=%s", hex);
+}
+
+/* --cal P names P.bandpass.calh5 and P.gain.calh5. */
+static ci_status hash_tables(ci_text *text, const char *prefix)
+{
+    static const char *const endings[] = {"bandpass", "gain"};
+    for (int i = 0; *prefix && i < 2; i++) {
+        char *path = NULL;
+        CI_TRY(ci_str_format(&path, "%s.%s.calh5", prefix, endings[i]));
+        ci_status status = hash_file(text, path);
+        ci_mem_free(path);
+        CI_TRY(status);
+    }
+    return CI_OK;
+}
+
+/* A file by its content, wherever it lies; else the value. */
+static ci_status hash_value(ci_text *text, ci_conf_id id, const char *value)
+{
+    size_t before = text->length;
+    if (id == CI_OPT_MODEL || id == CI_OPT_CAL || id == CI_OPT_BEAM ||
+        id == CI_OPT_EARTH_ORIENTATION)
+        CI_TRY(hash_file(text, value));
+    if (id == CI_OPT_CAL) CI_TRY(hash_tables(text, value));
+    return text->length > before ? CI_OK : ci_text_append(text, "%s", value);
+}
+
+/* Options that change what a tile looks like, and the program's version. */
+ci_status ci_run_options_hash(ci_run *run)
+{
+    ci_text text = {0};
+    ci_status status = ci_text_append(&text, "%s", ci_version());
+    for (int i = 0; status == CI_OK && i < CI_OPT_COUNT; i++) {
+        ci_conf_id id = (ci_conf_id)i;
+        if (!ci_conf_changes_tile(id)) continue;
+        status = ci_text_append(&text, "\n%s=", ci_conf_name(id));
+        if (status == CI_OK) status = hash_value(&text, id, ci_conf_text(run->conf, id));
+    }
+    size_t n = strlen(ci_version());
+    if (status == CI_OK) status = ci_sha256_bytes(run->options_sha256, text.text, text.length);
+    if (status == CI_OK)
+        status = ci_sha256_bytes(run->choices_sha256, text.text + n, text.length - n);
+    ci_mem_free(text.text);
+    return status;
 }

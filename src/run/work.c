@@ -1,218 +1,165 @@
-/* Which groups a run does: the files named, or the oldest complete ones. */
-#include "run/run.h"
-
+/* What a run has to do, as a structure: from the registry, and between ranks. */
 #include "contimg/run.h"
-#include "contimg/uvh5.h"
 
 #include <string.h>
 
-static ci_json *tile_json(const ci_registry_member *member)
+/* ---- from the registry ------------------------------------------------------------------------
+ */
+
+static ci_status tile_copy(ci_run_tile *tile, const ci_registry_member *member)
 {
-    ci_json *tile = ci_json_object(), *paths = ci_json_array();
-    ci_json_put_string(tile, "id", member->observation_id);
+    snprintf(tile->id, sizeof tile->id, "%s", member->observation_id);
+    tile->time_mjd_s = member->first_time_mjd_s;
+    tile->is_degraded = member->is_degraded;
+    tile->is_hole = member->state == CI_WORK_FAILED;
+    CI_TRY(ci_mem_alloc(&tile->path, member->n_path, sizeof *tile->path, "paths"));
+    tile->n_path = member->n_path;
     for (size_t i = 0; i < member->n_path; i++)
-        ci_json_put_string(paths, NULL, member->path[i]);
-    ci_json_put(tile, "paths", paths);
-    ci_json_put_bool(tile, "is_degraded", member->is_degraded);
-    ci_json_put_bool(tile, "is_hole", member->state == CI_WORK_FAILED);
-    ci_json_put_number(tile, "time_mjd_s", member->first_time_mjd_s);
-    return tile;
-}
-
-static ci_json *group_json(const ci_registry_group *group)
-{
-    ci_json *out = ci_json_object(), *tiles = ci_json_array();
-    ci_json_put_string(out, "id", group->id);
-    ci_json_put_bool(out, "is_named", group->is_named);
-    ci_json_put_bool(out, "is_early", group->is_early);
-    ci_json_put_int(out, "min_tiles", group->n_min_tiles);
-    for (size_t i = 0; i < group->n_member; i++)
-        ci_json_put(tiles, NULL, tile_json(&group->member[i]));
-    ci_json_put(out, "tiles", tiles);
-    return out;
-}
-
-void ci_run_ingest_options(const ci_conf *conf, ci_ingest_options *options)
-{
-    ci_ingest_options_default(options);
-    options->n_expected = ci_conf_int(conf, CI_OPT_EXPECTED_SUBBANDS);
-    options->min_fraction =
-        (double)ci_conf_int(conf, CI_OPT_MIN_SUBBANDS) / (double)options->n_expected;
-    if (options->min_fraction > 1) options->min_fraction = 0.75;
-    options->group_size = ci_conf_int(conf, CI_OPT_GROUP_SIZE);
-    options->overlap = ci_conf_int(conf, CI_OPT_GROUP_OVERLAP);
-    if (options->overlap >= options->group_size) options->overlap = options->group_size - 1;
-    options->max_step_s = 1.2 * 60 * ci_conf_double(conf, CI_OPT_CHUNK_MINUTES);
-}
-
-/* Files of DSA-110's recorder come in sets of a known number; others are as they stand. */
-static ci_status expects_sub_bands(const ci_tile_options *options, bool *out)
-{
-    *out = ci_conf_is_given(options->conf, CI_OPT_EXPECTED_SUBBANDS);
-    if (*out) return CI_OK;
-    ci_uvh5_file *file = NULL;
-    CI_TRY(ci_uvh5_open(&file, ci_conf_argument(options->conf, 0), &options->uvh5));
-    *out = ci_uvh5_meta(file)->phase[0].kind == CI_PHASING_MERIDIAN;
-    ci_uvh5_close(file);
+        CI_TRY(ci_str_copy(&tile->path[i], member->path[i]));
     return CI_OK;
 }
 
-/* Tiles of one mosaic are of one array: each observation's first file against the first's. */
-static ci_status check_arrays(const ci_tile_options *options)
+ci_status ci_run_work_add(ci_run_work *work, const ci_registry_group *from)
 {
-    ci_ingest_clusters *tiles = NULL;
-    ci_uvh5_file *first = NULL;
-    CI_TRY(ci_ingest_sort(&tiles, ci_conf_arguments(options->conf),
-                          ci_conf_argument_count(options->conf)));
-    ci_status status = CI_OK;
-    if (tiles->n > 1) status = ci_uvh5_open(&first, tiles->item[0].path[0], &options->uvh5);
-    for (size_t i = 1; status == CI_OK && i < tiles->n; i++) {
-        ci_uvh5_file *other = NULL;
-        status = ci_uvh5_open(&other, tiles->item[i].path[0], &options->uvh5);
-        if (status == CI_OK) status = ci_uvh5_arrays_compare(first, other);
-        ci_uvh5_close(other);
+    CI_TRY(ci_mem_resize(&work->group, work->n_group + 1, sizeof *work->group, "groups"));
+    ci_run_group *group = &work->group[work->n_group++];
+    memset(group, 0, sizeof *group);
+    snprintf(group->id, sizeof group->id, "%s", from->id);
+    group->is_named = from->is_named;
+    group->n_min_tiles = from->n_min_tiles > 0 ? (size_t)from->n_min_tiles : 0;
+    CI_TRY(ci_mem_alloc(&group->tile, from->n_member, sizeof *group->tile, "tiles"));
+    group->n_tile = from->n_member;
+    for (size_t i = 0; i < from->n_member; i++)
+        CI_TRY(tile_copy(&group->tile[i], &from->member[i]));
+    return CI_OK;
+}
+
+static void group_clear(ci_run_group *group)
+{
+    for (size_t i = 0; i < group->n_tile; i++) {
+        for (size_t k = 0; k < group->tile[i].n_path; k++)
+            ci_mem_free(group->tile[i].path[k]);
+        ci_mem_free(group->tile[i].path);
     }
-    ci_uvh5_close(first);
-    ci_ingest_clusters_free(tiles);
+    ci_mem_free(group->tile);
+}
+
+void ci_run_work_free(ci_run_work *work)
+{
+    for (size_t i = 0; i < work->n_group; i++)
+        group_clear(&work->group[i]);
+    ci_mem_free(work->group);
+    memset(work, 0, sizeof *work);
+}
+
+/* ---- between ranks: fixed parts as they are in memory, texts by their length -------------------
+ */
+
+typedef struct
+{
+    char *bytes;
+    size_t n, capacity;
+} packer;
+
+static ci_status put(packer *p, const void *data, size_t n)
+{
+    if (p->n + n > p->capacity) {
+        size_t grown = 2 * (p->n + n);
+        CI_TRY(ci_mem_resize(&p->bytes, grown, 1, "shared work"));
+        p->capacity = grown;
+    }
+    memcpy(p->bytes + p->n, data, n);
+    p->n += n;
+    return CI_OK;
+}
+
+static ci_status put_text(packer *p, const char *text)
+{
+    size_t n = strlen(text);
+    CI_TRY(put(p, &n, sizeof n));
+    return put(p, text, n);
+}
+
+static ci_status group_pack(packer *p, const ci_run_group *group)
+{
+    CI_TRY(put(p, group, sizeof *group));
+    for (size_t i = 0; i < group->n_tile; i++) {
+        CI_TRY(put(p, &group->tile[i], sizeof group->tile[i]));
+        for (size_t k = 0; k < group->tile[i].n_path; k++)
+            CI_TRY(put_text(p, group->tile[i].path[k]));
+    }
+    return CI_OK;
+}
+
+ci_status ci_run_work_pack(char **out, size_t *n_byte, const ci_run_work *work)
+{
+    packer p = {0};
+    ci_status status = put(&p, &work->n_group, sizeof work->n_group);
+    for (size_t i = 0; status == CI_OK && i < work->n_group; i++)
+        status = group_pack(&p, &work->group[i]);
+    *out = status == CI_OK ? p.bytes : NULL;
+    *n_byte = status == CI_OK ? p.n : 0;
+    if (status != CI_OK) ci_mem_free(p.bytes);
     return status;
 }
 
-/* How the files named are taken; fails where they are of several arrays. */
-static ci_status named_options(const ci_tile_options *options, ci_ingest_options *out)
+typedef struct
 {
-    bool expects = false;
-    ci_run_ingest_options(options->conf, out);
-    CI_TRY(check_arrays(options));
-    CI_TRY(expects_sub_bands(options, &expects));
-    out->named_accept_incomplete = !expects;
+    const char *bytes;
+    size_t left;
+} unpacker;
+
+static ci_status get(unpacker *u, void *data, size_t n)
+{
+    if (n > u->left) return ci_error(CI_ERR_INTERNAL, "shared work: ends too soon");
+    memcpy(data, u->bytes, n);
+    u->bytes += n;
+    u->left -= n;
     return CI_OK;
 }
 
-static ci_status named_groups(ci_run *run, const ci_ingest_options *options,
-                              ci_registry_groups **groups)
+static ci_status get_text(unpacker *u, char **out)
 {
-    CI_TRY(ci_ingest_named(run->registry, ci_conf_arguments(run->conf),
-                           ci_conf_argument_count(run->conf), options, groups));
-    ci_json *group = group_json(&(*groups)->item[0]);
-    ci_status status = ci_run_check_published(run, group);
-    ci_json_free(group);
-    return status;
+    size_t n = 0;
+    CI_TRY(get(u, &n, sizeof n));
+    if (n > u->left) return ci_error(CI_ERR_INTERNAL, "shared work: ends too soon");
+    CI_TRY(ci_mem_alloc(out, n + 1, 1, "paths"));
+    return get(u, *out, n);
 }
 
-/* A group that is refused leaves no trace: what is recorded of its files stays what was made. */
-static ci_status choose_named(ci_run *run, ci_registry_groups **groups)
+static ci_status tile_unpack(unpacker *u, ci_run_tile *tile)
 {
-    ci_ingest_options options;
-    CI_TRY(named_options(&run->options, &options));
-    CI_TRY(ci_registry_begin(run->registry, CI_DB_INGEST));
-    return ci_registry_end(run->registry, CI_DB_INGEST, named_groups(run, &options, groups));
-}
-
-ci_status ci_run_check_named(const ci_conf *conf)
-{
-    ci_tile_options options;
-    ci_ingest_options ingest;
-    CI_TRY(ci_tile_options_new(&options, conf));
-    CI_TRY(named_options(&options, &ingest));
-    return ci_ingest_check_named(ci_conf_arguments(conf), ci_conf_argument_count(conf), &ingest);
-}
-
-/* The least free space of the places written to, against --disk-critical-gb. */
-static ci_status check_disk(const ci_run *run)
-{
-    const char *places[] = {run->places.staging, run->places.products, run->places.state};
-    double critical = ci_conf_double(run->conf, CI_OPT_DISK_CRITICAL_GB);
-    double warn = ci_conf_double(run->conf, CI_OPT_DISK_WARN_GB);
-    /* The default is meant for an operator's disks, not for a laptop's ./contimg-data. */
-    bool is_default = !ci_conf_is_given(run->conf, CI_OPT_DISK_CRITICAL_GB);
-    if (run->places.is_local_default && is_default) critical = 0;
-    for (int i = 0; i < 3; i++) {
-        uint64_t bytes = 0;
-        CI_TRY(ci_path_free_bytes(places[i], &bytes));
-        double free_gb = (double)bytes * 1e-9;
-        if (free_gb < critical)
-            return ci_error(
-                CI_ERR_DISK,
-                "%s: %.1f GB free, below --disk-critical-gb %.1f: nothing new is begun; "
-                "make room or set the limit lower",
-                places[i], free_gb, critical);
-        if (free_gb < warn)
-            ci_log_warning("%s: %.1f GB free, below --disk-warn-gb %.1f", places[i], free_gb, warn);
-    }
+    CI_TRY(get(u, tile, sizeof *tile));
+    size_t n = tile->n_path;
+    tile->path = NULL;
+    tile->n_path = 0;
+    CI_TRY(ci_mem_alloc(&tile->path, n, sizeof *tile->path, "paths"));
+    while (tile->n_path < n)
+        CI_TRY(get_text(u, &tile->path[tile->n_path++]));
     return CI_OK;
 }
 
-/* A group asked for by a person: tiles that failed are tried again, where there are data. */
-static ci_status holes_retry(ci_run *run, ci_registry_group *group)
+static ci_status group_unpack(unpacker *u, ci_run_group *group)
 {
-    for (size_t i = 0; i < group->n_member; i++) {
-        ci_registry_observations *found = NULL;
-        ci_registry_member *member = &group->member[i];
-        if (member->state != CI_WORK_FAILED) continue;
-        CI_TRY(ci_registry_observation_get(run->registry, member->observation_id, &found));
-        if (found->n == 1 && found->item[0].is_ready) member->state = CI_WORK_PENDING;
-        ci_registry_observations_free(found);
-    }
+    CI_TRY(get(u, group, sizeof *group));
+    size_t n = group->n_tile;
+    group->tile = NULL;
+    group->n_tile = 0;
+    CI_TRY(ci_mem_alloc(&group->tile, n, sizeof *group->tile, "tiles"));
+    while (group->n_tile < n)
+        CI_TRY(tile_unpack(u, &group->tile[group->n_tile++]));
     return CI_OK;
 }
 
-static ci_status tell_nothing(ci_run *run, size_t n_file)
+ci_status ci_run_work_unpack(ci_run_work *out, const char *bytes, size_t n_byte)
 {
-    ci_registry_groups *groups = NULL;
-    size_t n_failed = 0;
-    CI_TRY(ci_registry_groups_read(run->registry, &groups));
-    for (size_t i = 0; i < groups->n; i++)
-        n_failed += groups->item[i].state == CI_WORK_FAILED && !groups->item[i].is_deployed;
-    ci_registry_groups_free(groups);
-    printf("nothing to do: no complete group in %s (%zu file%s there)\n", run->places.input, n_file,
-           ci_plural(n_file));
-    if (n_failed > 0)
-        printf("%zu group%s failed: `contimg group` lists them, contimg run --group ID tries one "
-               "again\n",
-               n_failed, ci_plural(n_failed));
-    return CI_OK;
-}
-
-static ci_status choose_arrived(ci_run *run, ci_registry_groups **groups)
-{
-    ci_ingest_options options;
-    ci_ingest_report report;
-    ci_run_ingest_options(run->conf, &options);
-    CI_TRY(ci_ingest_scan(run->registry, run->places.input, &options, &report));
-    const char *id = ci_conf_text(run->conf, CI_OPT_GROUP);
-    if (*id) {
-        CI_TRY(ci_registry_group_get(run->registry, id, groups));
-        if ((*groups)->n > 0) return holes_retry(run, &(*groups)->item[0]);
-        return ci_error(CI_ERR_INPUT, "--group %s: no such group; `contimg group` lists them", id);
-    }
-    CI_TRY(ci_registry_groups_ready(run->registry, groups));
-    if ((*groups)->n > 0) return check_disk(run);
-    return tell_nothing(run, report.n_file);
-}
-
-static ci_status choose(ci_run *run, ci_json **work)
-{
-    ci_registry_groups *groups = NULL;
-    bool named = ci_conf_argument_count(run->conf) > 0;
-    ci_status status = named ? choose_named(run, &groups) : choose_arrived(run, &groups);
-    ci_json *list = ci_json_array();
-    size_t most = named ? 1 : (size_t)ci_conf_int(run->conf, CI_OPT_MAX_GROUPS);
-    for (size_t i = 0; status == CI_OK && i < groups->n && i < most; i++)
-        ci_json_put(list, NULL, group_json(&groups->item[i]));
-    ci_registry_groups_free(groups);
-    *work = ci_json_object();
-    ci_json_put(*work, "groups", list);
-    return status;
-}
-
-ci_status ci_run_work_choose(ci_run *run, ci_json **work)
-{
-    ci_status status = ci_comm_rank(run->world) == 0 ? choose(run, work) : CI_OK;
-    status = ci_par_agree(run->world, status);
-    if (status == CI_OK) status = ci_run_json_share(run->world, work);
-    if (status != CI_OK) {
-        ci_json_free(*work);
-        *work = NULL;
-    }
+    unpacker u = {bytes, n_byte};
+    size_t n = 0;
+    memset(out, 0, sizeof *out);
+    CI_TRY(get(&u, &n, sizeof n));
+    ci_status status = ci_mem_alloc(&out->group, n, sizeof *out->group, "groups");
+    while (status == CI_OK && out->n_group < n)
+        status = group_unpack(&u, &out->group[out->n_group++]);
+    if (status != CI_OK) ci_run_work_free(out);
     return status;
 }

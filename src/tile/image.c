@@ -11,7 +11,7 @@ bool ci_tile_is_calibrated(const ci_tile_options *options, const ci_tile_data *d
 /* Whose fluxes the data's are. */
 static const char *flux_scale(const ci_tile_options *options, const ci_tile_data *data)
 {
-    if (strcmp(data->gains, "none") != 0) return data->is_approximate ? "approximate" : "model";
+    if (data->gains != CI_TILE_GAINS_NONE) return data->is_approximate ? "approximate" : "model";
     return ci_tile_is_calibrated(options, data) ? "given" : "none";
 }
 
@@ -19,7 +19,7 @@ static const char *flux_scale(const ci_tile_options *options, const ci_tile_data
 static ci_status header_fill(const ci_tile_options *options, const ci_tile_data *data,
                              const char *prefix, ci_fits_header *header)
 {
-    unsigned judged = CI_TILE_RELAXED_IMAGES | (data->is_solved_here ? CI_TILE_RELAXED_TABLES : 0);
+    unsigned judged = CI_CONF_JUDGES_IMAGES | (data->is_solved_here ? CI_CONF_JUDGES_TABLES : 0);
     const ci_vis_meta *meta = data->set->meta;
     memset(header, 0, sizeof *header);
     header->ra_rad = data->ra_rad;
@@ -29,7 +29,8 @@ static ci_status header_fill(const ci_tile_options *options, const ci_tile_data 
     snprintf(header->object, sizeof header->object, "%s",
              ci_vis_phase_name(meta, 0)[0] ? ci_vis_phase_name(meta, 0) : ci_path_base(prefix));
     CI_TRY(ci_fits_card_set_text(header, "CIVERS", ci_version(), "contimg version"));
-    CI_TRY(ci_fits_card_set_text(header, "GAINS", data->gains, "origin of the gains"));
+    CI_TRY(ci_fits_card_set_text(header, "GAINS", ci_tile_gains_word(data->gains),
+                                 "origin of the gains"));
     const char *scale = flux_scale(options, data);
     /* Correlator units become Jy by gains only. */
     snprintf(header->bunit, sizeof header->bunit, strcmp(scale, "none") == 0 ? "count" : "Jy");

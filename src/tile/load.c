@@ -72,7 +72,6 @@ ci_status ci_tile_load(ci_comm *comm, const ci_tile_options *options, const char
                        size_t n_path, ci_tile_data *out)
 {
     memset(out, 0, sizeof *out);
-    snprintf(out->gains, sizeof out->gains, "none");
     ci_uvh5_set *files = NULL;
     ci_status status = ci_par_agree(comm, ci_sky_eop_load(&out->eop, options->earth_orientation));
     if (status == CI_OK) status = ci_uvh5_set_open(comm, &files, paths, n_path, &options->uvh5);

@@ -76,7 +76,7 @@ static ci_status tables_check(const ci_tile_options *options, const ci_cal_table
 }
 
 ci_status ci_tile_apply(ci_comm *comm, const ci_tile_options *options, const ci_cal_table *bandpass,
-                        const ci_cal_table *gain, const char *how, ci_tile_data *data)
+                        const ci_cal_table *gain, ci_tile_gains gains, ci_tile_data *data)
 {
     const ci_cal_table *const table[2] = {bandpass, gain};
     CI_AGREE(comm, tables_check(options, table, data->set->meta, ci_comm_rank(comm) == 0));
@@ -84,7 +84,7 @@ ci_status ci_tile_apply(ci_comm *comm, const ci_tile_options *options, const ci_
     CI_AGREE(comm, apply_blocks(gain, data->set));
     if (!bandpass && !gain) return CI_OK;
     data->set->meta->units = CI_UNITS_JY;
-    snprintf(data->gains, sizeof data->gains, "%s", how);
+    data->gains = gains;
     data->is_approximate = gain && gain->is_approximate;
     return CI_OK;
 }

@@ -6,7 +6,7 @@ faults=0
 fault() { echo "$*"; faults=$((faults + 1)); }
 texts() { grep -hoE '"([^"\\]|\\.)*"' src/*/*.c include/contimg/options.def; }
 
-options=$(sed -nE 's/^ *CI_(OPTION|LIMIT)\([^"]*"([a-z0-9-]+)".*/\2/p' include/contimg/options.def)
+options=$(sed -nE 's/^ *CI_(OPTION|TILE_OPTION|LIMIT)\([^"]*"([a-z0-9-]+)".*/\2/p' include/contimg/options.def)
 [ "$(wc -l <<<"$options")" -gt 40 ] || fault "the option table was not understood"
 # Of every command, of launchers and of sbatch, and the beginning of several.
 others="help man version mpi mem nodes ntasks ntasks-per-node time qa-cal-"

@@ -1,5 +1,7 @@
 /* Where a group's calibration tables come from. */
-#include "run/run.h"
+#include "run/tables.h"
+
+#include "run/share.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -8,15 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-void ci_run_tables_free(ci_run_tables *tables)
-{
-    ci_cal_table_free(tables->bandpass);
-    ci_cal_table_free(tables->gain);
-    ci_mem_free(tables->bandpass_path);
-    ci_mem_free(tables->gain_path);
-    memset(tables, 0, sizeof *tables);
-}
 
 static ci_status table_append(ci_text *text, const ci_cal_table *table)
 {
@@ -27,24 +20,24 @@ static ci_status table_append(ci_text *text, const ci_cal_table *table)
     return ci_text_append(text, "\n%s %s", hex[0], hex[1]);
 }
 
-static ci_status tile_relaxed(ci_run *run, const ci_run_tables *tables)
+static ci_status relaxed_set(ci_run_recipe *out, const ci_run *run, const ci_tile_tables *tables)
 {
     char *text = NULL;
-    unsigned what = CI_TILE_RELAXED_IMAGES | (tables->quality_known ? CI_TILE_RELAXED_TABLES : 0);
-    CI_TRY(ci_tile_relaxed_text(&text, run->conf, what));
-    snprintf(run->tile_relaxed, sizeof run->tile_relaxed, "%s", text);
+    unsigned judged = CI_CONF_JUDGES_IMAGES | (tables->quality_known ? CI_CONF_JUDGES_TABLES : 0);
+    CI_TRY(ci_conf_relaxed_list(&text, run->conf, judged));
+    snprintf(out->relaxed, sizeof out->relaxed, "%s", text);
     ci_mem_free(text);
     return CI_OK;
 }
 
-ci_status ci_run_tables_hash(ci_run *run, const ci_run_tables *tables)
+ci_status ci_run_recipe_set(ci_run_recipe *out, const ci_run *run, const ci_tile_tables *tables)
 {
     ci_text text = {0};
-    CI_TRY(tile_relaxed(run, tables));
+    CI_TRY(relaxed_set(out, run, tables));
     ci_status status = ci_text_append(&text, "%s", run->options_sha256);
     if (status == CI_OK) status = table_append(&text, tables->bandpass);
     if (status == CI_OK) status = table_append(&text, tables->gain);
-    if (status == CI_OK) status = ci_sha256_bytes(run->tile_sha256, text.text, text.length);
+    if (status == CI_OK) status = ci_sha256_bytes(out->sha256, text.text, text.length);
     ci_mem_free(text.text);
     return status;
 }
@@ -72,20 +65,19 @@ static ci_status apparent_flux(const ci_run *run, const ci_sky_eop *eop, const c
 }
 
 /* Apparent flux of every tile (-1: it cannot be opened, and fails by itself later). */
-static ci_status measure_tiles(const ci_run *run, const ci_json *tiles, double *flux_jy,
+static ci_status measure_tiles(const ci_run *run, const ci_run_group *group, double *flux_jy,
                                int64_t *any_jy)
 {
     ci_sky_eop *eop = NULL;
     CI_TRY(ci_sky_eop_load(&eop, run->options.earth_orientation));
     ci_status status = CI_OK;
     bool any = false;
-    for (size_t i = 0; i < ci_json_length(tiles); i++) {
-        const ci_json *paths = ci_json_get(ci_json_at(tiles, i), "paths");
+    for (size_t i = 0; i < group->n_tile; i++) {
+        const ci_run_tile *tile = &group->tile[i];
         bool is_jy = false;
         flux_jy[i] = -1;
-        if (ci_json_length(paths) == 0) continue;
-        status =
-            apparent_flux(run, eop, ci_json_string(ci_json_at(paths, 0), ""), &flux_jy[i], &is_jy);
+        if (tile->n_path == 0) continue;
+        status = apparent_flux(run, eop, tile->path[0], &flux_jy[i], &is_jy);
         if (status != CI_OK) flux_jy[i] = -1;
         if (status == CI_OK && is_jy) *any_jy = 1;
         any = any || status == CI_OK;
@@ -96,29 +88,39 @@ static ci_status measure_tiles(const ci_run *run, const ci_json *tiles, double *
 
 /* ---- solving ------------------------------------------------------------------------ */
 
-static ci_status register_table(ci_run *run, const ci_run_tables *tables, const char *path,
+static double validity_hours(const ci_run *run, ci_registry_cal_kind kind)
+{
+    bool is_bandpass = kind == CI_REGISTRY_BANDPASS;
+    return ci_conf_double(run->conf, is_bandpass ? CI_OPT_BANDPASS_HOURS : CI_OPT_GAIN_HOURS);
+}
+
+static ci_status register_table(ci_run *run, const ci_tile_tables *tables,
                                 ci_registry_cal_kind kind, const ci_tile_data *data)
 {
     const ci_vis_meta *meta = data->set->meta;
     double middle = 0.5 * (meta->time_mjd_s[0] + meta->time_mjd_s[meta->n_time - 1]);
-    double hours = ci_conf_double(run->conf, kind == CI_REGISTRY_BANDPASS ? CI_OPT_BANDPASS_HOURS
-                                                                          : CI_OPT_GAIN_HOURS);
+    double valid_s = validity_hours(run, kind) * 3600;
+    char *source = NULL, no_quality[] = "{}";
+    CI_TRY(ci_str_copy(&source, ci_conf_text(run->conf, CI_OPT_MODEL)));
     ci_registry_cal row = {.kind = kind,
-                           .path = (char *)path,
-                           .source = (char *)ci_conf_text(run->conf, CI_OPT_MODEL),
-                           .quality_json = (char *)"{}",
+                           .path = kind == CI_REGISTRY_BANDPASS ? tables->bandpass_path
+                                                                : tables->gain_path,
+                           .source = source,
+                           .quality_json = no_quality,
                            .time_mjd_s = middle,
-                           .valid_start_mjd_s = middle - hours * 3600,
-                           .valid_end_mjd_s = middle + hours * 3600,
+                           .valid_start_mjd_s = middle - valid_s,
+                           .valid_end_mjd_s = middle + valid_s,
                            .dec_rad = data->dec_rad,
                            .dec_known = true,
                            .is_approximate = tables->gain->is_approximate};
     snprintf(row.set_name, sizeof row.set_name, "%s", tables->own_tile);
     snprintf(row.ref_antenna, sizeof row.ref_antenna, "%s",
              ci_vis_text(tables->gain->array.antenna[tables->gain->i_ref_antenna].name));
-    CI_TRY(ci_sha256_file(row.sha256, path));
     bool is_new = false;
-    return ci_registry_cal_add(run->registry, &row, &is_new);
+    ci_status status = ci_sha256_file(row.sha256, row.path);
+    if (status == CI_OK) status = ci_registry_cal_add(run->site.registry, &row, &is_new);
+    ci_mem_free(source);
+    return status;
 }
 
 /* True for "<tile>-<time>Z-<host>-<pid>.*.part" of a process of this host that is no more. */
@@ -150,41 +152,39 @@ static void remove_dead_parts(const char *folder)
 }
 
 /* STATE/caltables/<tile>-<run>.{bandpass,gain}.calh5, registered. Rank 0. */
-static ci_status keep_tables(ci_run *run, ci_run_tables *tables, const ci_tile_data *data)
+static ci_status keep_tables(ci_run *run, ci_tile_tables *tables, const ci_tile_data *data)
 {
     char *folder = NULL;
-    CI_TRY(ci_path_join(&folder, run->places.state, "caltables"));
+    CI_TRY(ci_path_join(&folder, run->site.paths.state, "caltables"));
     ci_status status = ci_path_make_folder(folder);
     remove_dead_parts(folder);
     if (status == CI_OK)
         status = ci_str_format(&tables->bandpass_path, "%s/%s-%s.bandpass.calh5", folder,
-                               tables->own_tile, run->id);
+                               tables->own_tile, run->record.id);
     if (status == CI_OK)
         status = ci_str_format(&tables->gain_path, "%s/%s-%s.gain.calh5", folder, tables->own_tile,
-                               run->id);
+                               run->record.id);
     const ci_cal_table *const table[] = {tables->bandpass, tables->gain};
     char *const path[] = {tables->bandpass_path, tables->gain_path};
     if (status == CI_OK) status = ci_cal_tables_write(table, path, 2);
-    if (status == CI_OK)
-        status = register_table(run, tables, tables->bandpass_path, CI_REGISTRY_BANDPASS, data);
-    if (status == CI_OK)
-        status = register_table(run, tables, tables->gain_path, CI_REGISTRY_GAIN, data);
+    if (status == CI_OK) status = register_table(run, tables, CI_REGISTRY_BANDPASS, data);
+    if (status == CI_OK) status = register_table(run, tables, CI_REGISTRY_GAIN, data);
     ci_mem_free(folder);
     return status;
 }
 
-static ci_status solve_loaded(ci_run *run, ci_tile_data *data, ci_run_tables *out)
+static ci_status solve_loaded(ci_run *run, ci_tile_data *data, ci_tile_tables *out)
 {
-    double start = ci_run_seconds(run);
+    double start = ci_tile_events_now(&run->events);
     CI_TRY(ci_tile_flag(run->world, &run->options, true, data));
     CI_TRY(ci_tile_weigh(run->world, &run->options, true, data));
-    ci_run_note(run, "flag", out->own_tile, start);
-    CI_TRY(ci_run_stop_check(run->world, "before solving"));
-    start = ci_run_seconds(run);
+    ci_tile_events_add(&run->events, "flag", out->own_tile, start);
+    CI_TRY(ci_tile_stop_check(run->world, "before solving"));
+    start = ci_tile_events_now(&run->events);
     CI_TRY(ci_tile_solve(run->world, &run->options, data, run->model, &out->bandpass, &out->gain,
                          &out->quality));
     out->quality_known = true;
-    ci_run_note(run, "calibrate", out->own_tile, start);
+    ci_tile_events_add(&run->events, "calibrate", out->own_tile, start);
     CI_TRY(ci_par_agree(run->world, ci_tile_tables_judge(run->conf, out->bandpass, out->gain)));
     const char *model = ci_path_base(ci_conf_text(run->conf, CI_OPT_MODEL));
     CI_AGREE(run->world, ci_cal_text_set(&out->gain->model, model));
@@ -195,39 +195,32 @@ static ci_status solve_loaded(ci_run *run, ci_tile_data *data, ci_run_tables *ou
     return ci_par_agree(run->world, status);
 }
 
-static ci_status solve_on(ci_run *run, const ci_json *tile, ci_run_tables *out)
+static ci_status solve_on(ci_run *run, const ci_run_tile *tile, ci_tile_tables *out)
 {
-    const char **paths = NULL;
-    size_t n = 0;
     ci_tile_data data = {0};
-    snprintf(out->own_tile, sizeof out->own_tile, "%s", ci_json_get_string(tile, "id", ""));
-    snprintf(out->how, sizeof out->how, "own");
-    double start = ci_run_seconds(run);
-    CI_AGREE(run->world, ci_run_tile_paths(tile, &paths, &n));
-    ci_status status = ci_tile_load(run->world, &run->options, paths, n, &data);
-    ci_run_note(run, "read", out->own_tile, start);
-    if (status == CI_OK) status = ci_run_stop_check(run->world, "before flagging");
+    snprintf(out->own_tile, sizeof out->own_tile, "%s", tile->id);
+    out->gains = CI_TILE_GAINS_OWN;
+    double start = ci_tile_events_now(&run->events);
+    ci_status status = ci_tile_load(run->world, &run->options, (const char *const *)tile->path,
+                                    tile->n_path, &data);
+    ci_tile_events_add(&run->events, "read", out->own_tile, start);
+    if (status == CI_OK) status = ci_tile_stop_check(run->world, "before flagging");
     if (status == CI_OK) status = solve_loaded(run, &data, out);
     ci_tile_data_free(&data);
-    ci_mem_free(paths);
     return status == CI_OK ? CI_OK : ci_error_prefix(status, "calibration on %s", out->own_tile);
 }
 
 /* ---- choosing ------------------------------------------------------------------------ */
 
-static ci_status choose_kind(ci_run *run, const ci_json *group, ci_registry_cal_kind kind,
+static ci_status choose_kind(ci_run *run, const ci_run_group *group, ci_registry_cal_kind kind,
                              char **path, bool *borrowed)
 {
-    const ci_json *tiles = ci_json_get(group, "tiles");
-    const ci_json *middle = ci_json_at(tiles, ci_json_length(tiles) / 2);
     ci_registry_cal_want want;
     ci_registry_cals *found = NULL;
     ci_registry_cal_want_default(&want, kind);
-    want.time_mjd_s = ci_json_get_number(middle, "time_mjd_s", NAN);
-    want.validity_s =
-        3600 * ci_conf_double(run->conf, kind == CI_REGISTRY_BANDPASS ? CI_OPT_BANDPASS_HOURS
-                                                                      : CI_OPT_GAIN_HOURS);
-    CI_TRY(ci_registry_cal_choose(run->registry, &want, &found, borrowed));
+    want.time_mjd_s = group->tile[group->n_tile / 2].time_mjd_s;
+    want.validity_s = 3600 * validity_hours(run, kind);
+    CI_TRY(ci_registry_cal_choose(run->site.registry, &want, &found, borrowed));
     ci_status status = CI_OK;
     if (found->n == 0)
         status = ci_error(CI_ERR_NOT_READY,
@@ -240,53 +233,60 @@ static ci_status choose_kind(ci_run *run, const ci_json *group, ci_registry_cal_
     return status;
 }
 
-/* The registry's tables, chosen apart; paths shared by a small record. */
-static ci_status choose_registered(ci_run *run, const ci_json *group, ci_run_tables *out)
+/* Rank 0's choice. */
+static ci_status choose_pair(ci_run *run, const ci_run_group *group, ci_tile_tables *out,
+                             int64_t *borrowed)
 {
-    ci_json *choice = NULL;
-    ci_status status = CI_OK;
-    if (ci_comm_rank(run->world) == 0) {
-        bool borrowed[2] = {false, false};
-        status = choose_kind(run, group, CI_REGISTRY_BANDPASS, &out->bandpass_path, &borrowed[0]);
-        if (status == CI_OK)
-            status = choose_kind(run, group, CI_REGISTRY_GAIN, &out->gain_path, &borrowed[1]);
-        choice = ci_json_object();
-        ci_json_put_string(choice, "bandpass", out->bandpass_path);
-        ci_json_put_string(choice, "gain", out->gain_path);
-        ci_json_put_bool(choice, "borrowed", borrowed[0] || borrowed[1]);
-    }
-    status = ci_par_agree(run->world, status);
-    if (status == CI_OK) status = ci_run_json_share(run->world, &choice);
+    bool is_borrowed[2] = {false, false};
+    CI_TRY(choose_kind(run, group, CI_REGISTRY_BANDPASS, &out->bandpass_path, &is_borrowed[0]));
+    CI_TRY(choose_kind(run, group, CI_REGISTRY_GAIN, &out->gain_path, &is_borrowed[1]));
+    *borrowed = is_borrowed[0] || is_borrowed[1];
+    return CI_OK;
+}
+
+/* The registry's tables, chosen apart. */
+static ci_status choose_registered(ci_run *run, const ci_run_group *group, ci_tile_tables *out)
+{
+    int64_t borrowed = 0;
     ci_cal_table *none = NULL;
-    if (status == CI_OK)
-        status = ci_tile_tables_read(run->world, ci_json_get_string(choice, "bandpass", ""),
-                                     &out->bandpass, &none);
-    if (status == CI_OK)
-        status = ci_tile_tables_read(run->world, ci_json_get_string(choice, "gain", ""), &none,
-                                     &out->gain);
-    snprintf(out->how, sizeof out->how, "%s",
-             ci_json_get_bool(choice, "borrowed", false) ? "borrowed" : "transferred");
-    ci_json_free(choice);
-    return status;
+    ci_status status = CI_OK;
+    if (ci_comm_rank(run->world) == 0) status = choose_pair(run, group, out, &borrowed);
+    CI_AGREE(run->world, status);
+    CI_TRY(ci_par_bcast(run->world, &borrowed, sizeof borrowed, 0));
+    out->gains = borrowed ? CI_TILE_GAINS_BORROWED : CI_TILE_GAINS_TRANSFERRED;
+    CI_TRY(ci_run_share_text(run->world, &out->bandpass_path));
+    CI_TRY(ci_run_share_text(run->world, &out->gain_path));
+    CI_TRY(ci_tile_tables_read(run->world, out->bandpass_path, &out->bandpass, &none));
+    ci_cal_table_free(none);
+    CI_TRY(ci_tile_tables_read(run->world, out->gain_path, &none, &out->gain));
+    ci_cal_table_free(none);
+    return CI_OK;
+}
+
+/* Fluxes of a group's tiles as they are used up: the brightest that is left. */
+static size_t brightest(const double *flux_jy, size_t n)
+{
+    size_t best = 0;
+    for (size_t i = 1; i < n; i++)
+        if (flux_jy[i] > flux_jy[best]) best = i;
+    return best;
 }
 
 /* The tile with the brightest model; where its files are at fault the next, as long as it
  * has a tenth of the flux. `flux_jy` is used up. */
-static ci_status solve_on_brightest(ci_run *run, const ci_json *tiles, double *flux_jy,
-                                    ci_run_tables *out)
+static ci_status solve_on_brightest(ci_run *run, const ci_run_group *group, double *flux_jy,
+                                    ci_tile_tables *out)
 {
     double greatest = 0;
     ci_status status = ci_error(CI_ERR_GATE, "no source of --model %s is in the beam of any tile",
                                 ci_conf_text(run->conf, CI_OPT_MODEL));
     for (;;) {
-        size_t best = 0;
-        for (size_t i = 1; i < ci_json_length(tiles); i++)
-            if (flux_jy[i] > flux_jy[best]) best = i;
+        size_t best = brightest(flux_jy, group->n_tile);
         if (flux_jy[best] <= 0.1 * greatest) return status;
         greatest = fmax(greatest, flux_jy[best]);
         flux_jy[best] = -1;
-        ci_run_tables_free(out);
-        status = solve_on(run, ci_json_at(tiles, best), out);
+        ci_tile_tables_free(out);
+        status = solve_on(run, &group->tile[best], out);
         bool is_files_fault =
             status == CI_ERR_INPUT || status == CI_ERR_NO_DATA || status == CI_ERR_IO;
         if (!is_files_fault) return status;
@@ -294,34 +294,30 @@ static ci_status solve_on_brightest(ci_run *run, const ci_json *tiles, double *f
     }
 }
 
-static ci_status solve_or_choose(ci_run *run, const ci_json *group, double *flux_jy,
-                                 ci_run_tables *out)
+static ci_status solve_or_choose(ci_run *run, const ci_run_group *group, double *flux_jy,
+                                 ci_tile_tables *out)
 {
-    const ci_json *tiles = ci_json_get(group, "tiles");
-    size_t n = ci_json_length(tiles);
     int64_t any_jy = 0;
     ci_status status = CI_OK;
-    if (ci_comm_rank(run->world) == 0) status = measure_tiles(run, tiles, flux_jy, &any_jy);
+    if (ci_comm_rank(run->world) == 0) status = measure_tiles(run, group, flux_jy, &any_jy);
     CI_TRY(ci_par_agree(run->world, status));
-    CI_TRY(ci_par_bcast(run->world, flux_jy, n * sizeof *flux_jy, 0));
+    CI_TRY(ci_par_bcast(run->world, flux_jy, group->n_tile * sizeof *flux_jy, 0));
     CI_TRY(ci_par_bcast(run->world, &any_jy, sizeof any_jy, 0));
-    if (run->model) return solve_on_brightest(run, tiles, flux_jy, out);
-    snprintf(out->how, sizeof out->how, "none");
+    if (run->model) return solve_on_brightest(run, group, flux_jy, out);
     if (any_jy || run->options.is_calibrated) return CI_OK;
     return choose_registered(run, group, out);
 }
 
-ci_status ci_run_calibrate(ci_run *run, const ci_json *group, ci_run_tables *out)
+ci_status ci_run_calibrate(ci_run *run, const ci_run_group *group, ci_tile_tables *out)
 {
     memset(out, 0, sizeof *out);
     const char *given = ci_conf_text(run->conf, CI_OPT_CAL);
     if (*given) {
-        snprintf(out->how, sizeof out->how, "given");
+        out->gains = CI_TILE_GAINS_GIVEN;
         return ci_tile_tables_read(run->world, given, &out->bandpass, &out->gain);
     }
     double *flux_jy = NULL;
-    CI_TRY(ci_par_alloc(run->world, &flux_jy, ci_json_length(ci_json_get(group, "tiles")) + 1,
-                        sizeof *flux_jy, "tiles"));
+    CI_TRY(ci_par_alloc(run->world, &flux_jy, group->n_tile + 1, sizeof *flux_jy, "tiles"));
     ci_status status = solve_or_choose(run, group, flux_jy, out);
     ci_mem_free(flux_jy);
     return status;

@@ -1,0 +1,47 @@
+/* contimg run: what it prints of the work. */
+#include "cli/cli.h"
+
+#include "contimg/run.h"
+
+static void print_nothing(const char *input, size_t n_file, size_t n_failed)
+{
+    printf("nothing to do: no complete group in %s (%zu file%s there)\n", input, n_file,
+           ci_plural(n_file));
+    if (n_failed > 0)
+        printf("%zu group%s failed: `contimg group` lists them, contimg run --group ID tries one "
+               "again\n",
+               n_failed, ci_plural(n_failed));
+}
+
+static void print_made_before(const ci_run_group_record *group)
+{
+    if (group->state == CI_RUN_GROUP_PUBLISHED)
+        printf("group %s was published before: %s\n", group->id, group->published_path);
+    else
+        printf("group %s was made before, its product is in state %s; `contimg publish --id %s` "
+               "publishes it\n",
+               group->id, ci_registry_publish_state_word(group->product_state), group->id);
+}
+
+/* What ended otherwise is an error, which is printed at the end. */
+static void print_group(const ci_run_group_record *group)
+{
+    if (group->state == CI_RUN_GROUP_PUBLISHED && !group->is_made_before)
+        printf("published: %s\n", group->published_path);
+    else if (group->status == CI_OK && group->is_made_before)
+        print_made_before(group);
+    else if (group->status == CI_OK && group->state == CI_RUN_GROUP_STAGED)
+        printf("staged: %s\n", group->folder);
+}
+
+static void print_end(bool is_degraded, const char *report_folder)
+{
+    if (is_degraded) printf("DEGRADED: see the report\n");
+    if (report_folder) printf("report: %s/report.html\n", report_folder);
+}
+
+ci_status ci_cli_run(ci_comm *world, const ci_conf *conf)
+{
+    static const ci_run_listener listener = {print_nothing, print_group, print_end};
+    return ci_run_execute(world, conf, &listener);
+}

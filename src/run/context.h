@@ -1,0 +1,27 @@
+/* What every part of a run works with. */
+#ifndef CONTIMG_RUN_CONTEXT_H
+#define CONTIMG_RUN_CONTEXT_H
+
+#include "contimg/run.h"
+
+typedef struct ci_run
+{
+    ci_comm *world;
+    const ci_conf *conf;
+    const ci_run_listener *listener;
+    ci_tile_options options;
+    ci_run_site site;    /* registry on rank 0 only */
+    ci_sky_model *model; /* NULL: none given */
+    ci_tile_events events;
+    ci_run_record record;               /* rank 0 */
+    char options_sha256[CI_SHA256_HEX]; /* of the options that change a tile */
+    char choices_sha256[CI_SHA256_HEX]; /* the same, whatever the program's version */
+    char *report_folder;                /* rank 0 */
+} ci_run;
+
+enum
+{
+    CI_RUN_LEASE_S = 6 * 3600 /* of a group and its tiles */
+};
+
+#endif

@@ -1,0 +1,162 @@
+/* What rank 0 does with a tile that was made: judge and register it. No MPI here. */
+#include "run/judge.h"
+
+#include "run/picture.h"
+
+#include <math.h>
+
+/* ---- gates -------------------------------------------------------------------------------- */
+
+typedef struct
+{
+    char *image, *pb, *residual;
+} tile_paths;
+
+static ci_status tile_paths_new(tile_paths *paths, const char *folder)
+{
+    CI_TRY(ci_path_join(&paths->image, folder, "image.fits"));
+    CI_TRY(ci_path_join(&paths->pb, folder, "pb.fits"));
+    return ci_path_join(&paths->residual, folder, "residual.fits");
+}
+
+static void tile_paths_free(tile_paths *paths)
+{
+    ci_mem_free(paths->image);
+    ci_mem_free(paths->pb);
+    ci_mem_free(paths->residual);
+}
+
+static ci_status gates_judge(const ci_run *run, const ci_tile_record *record, bool is_named,
+                             ci_qa_gates *gates)
+{
+    tile_paths paths = {0};
+    ci_qa_limits limits;
+    ci_tile_qa_limits(&limits, run->conf);
+    ci_status status = tile_paths_new(&paths, record->folder);
+    if (status == CI_OK) {
+        ci_qa_subject subject = {.image = paths.image,
+                                 .pb = paths.pb,
+                                 .residual = ci_path_exists(paths.residual) ? paths.residual : NULL,
+                                 .thermal_jy = record->images ? record->images->thermal_jy : NAN,
+                                 .flux_ratio = NAN,
+                                 .accept_incomplete = is_named};
+        status = ci_qa_image_judge(gates, &subject, &limits);
+    }
+    tile_paths_free(&paths);
+    return status;
+}
+
+/* tile.json beside the images, and quick looks. */
+static ci_status record_write(const ci_tile_record *record)
+{
+    char *residual = NULL;
+    CI_TRY(ci_tile_record_write(record));
+    ci_run_picture_draw(record->folder, "image.fits", "image.png", record->id, CI_RUN_TILE_PICTURE);
+    CI_TRY(ci_path_join(&residual, record->folder, "residual.fits"));
+    if (ci_path_exists(residual))
+        ci_run_picture_draw(record->folder, "residual.fits", "residual.png", "residual",
+                            CI_RUN_TILE_PICTURE);
+    ci_mem_free(residual);
+    return CI_OK;
+}
+
+static ci_status judge(ci_run *run, bool is_named, ci_tile_record *record)
+{
+    ci_qa_gates *gates = NULL;
+    CI_TRY(ci_mem_alloc(&gates, 1, sizeof *gates, "quality gates"));
+    ci_status status = gates_judge(run, record, is_named, gates);
+    if (status == CI_OK) status = ci_tile_record_judge(record, gates);
+    ci_mem_free(gates);
+    CI_TRY(status);
+    if (record->state == CI_TILE_REFUSED)
+        ci_log_warning("tile %s refused: %s", record->id, record->reason);
+    return record_write(record);
+}
+
+/* ---- the registry -----------------------------------------------------------------------------
+ */
+
+static void image_row(const ci_tile_images *images, ci_registry_image *row)
+{
+    row->ra_rad = images->ra_deg * CI_DEG_TO_RAD;
+    row->dec_rad = images->dec_deg * CI_DEG_TO_RAD;
+    row->rms_jy = images->rms_jy;
+    row->thermal_jy = images->thermal_jy;
+    row->peak_jy = images->peak_jy;
+    row->freq_hz = images->freq_hz;
+    row->beam_major_rad = images->beam_major_arcsec * CI_ARCSEC_TO_RAD;
+    row->beam_minor_rad = images->beam_minor_arcsec * CI_ARCSEC_TO_RAD;
+    row->beam_pa_rad = images->beam_pa_deg * CI_DEG_TO_RAD;
+}
+
+static ci_status quality_text(const ci_tile_record *record, char **out)
+{
+    ci_json *json = record->gates ? ci_qa_gates_json(record->gates) : ci_json_array();
+    ci_status status = ci_json_print(out, json, false);
+    ci_json_free(json);
+    return status;
+}
+
+static ci_status register_tile(ci_run *run, const ci_run_tile *tile, ci_tile_record *record)
+{
+    ci_registry_image row = {.folder = record->folder,
+                             .reason = record->reason,
+                             .is_degraded = record->is_degraded,
+                             .ra_rad = NAN,
+                             .dec_rad = NAN,
+                             .rms_jy = NAN,
+                             .thermal_jy = NAN,
+                             .peak_jy = NAN,
+                             .freq_hz = NAN,
+                             .flux_ratio = NAN,
+                             .first_time_mjd_s = tile->time_mjd_s,
+                             .last_time_mjd_s = tile->time_mjd_s};
+    snprintf(row.id, sizeof row.id, "%s", record->id);
+    snprintf(row.status, sizeof row.status, "%s", ci_tile_state_word(record->state));
+    snprintf(row.run, sizeof row.run, "%s", run->record.id);
+    if (record->images) image_row(record->images, &row);
+    ci_status status = quality_text(record, &row.quality_json);
+    if (status == CI_OK && record->state != CI_TILE_FAILED)
+        status = ci_registry_image_files_scan(&row);
+    if (status == CI_OK) status = ci_registry_tile_put(run->site.registry, &row);
+    ci_registry_image_files_free(&row);
+    ci_mem_free(row.quality_json);
+    return status;
+}
+
+/* A tile failed for good where its data are at fault; where the machine was, or what was asked, it
+ * may be made another time. */
+static ci_registry_work_state state_after(const ci_tile_record *record)
+{
+    if (record->state == CI_TILE_PASSED) return CI_WORK_COMPLETED;
+    ci_status status = record->status;
+    bool is_fault_of_data = status == CI_OK || status == CI_ERR_INPUT || status == CI_ERR_NO_DATA ||
+                            status == CI_ERR_GATE;
+    return is_fault_of_data ? CI_WORK_FAILED : CI_WORK_PENDING;
+}
+
+/* Ends the work on an observation; its tile stays taken, for the mosaic. */
+static ci_status observation_end(ci_run *run, const ci_tile_record *record)
+{
+    bool done = false, passed = record->state == CI_TILE_PASSED;
+    const char *id = record->id;
+    ci_registry *registry = run->site.registry;
+    CI_TRY(ci_registry_begin(registry, CI_DB_INGEST));
+    ci_status status = ci_registry_observation_claim(registry, id, CI_RUN_LEASE_S, &done);
+    if (status == CI_OK && !done)
+        status = ci_registry_observation_end(registry, id, state_after(record),
+                                             passed ? "" : record->reason);
+    if (status == CI_OK) status = ci_registry_tiles_claim(registry, &id, 1, CI_RUN_LEASE_S);
+    return ci_registry_end(registry, CI_DB_INGEST, status);
+}
+
+ci_status ci_run_tile_judge(ci_run *run, const ci_run_group *group, const ci_run_tile *tile,
+                            ci_tile_record *record)
+{
+    if (tile->is_hole) return CI_OK;
+    if (!record->is_reused) {
+        if (record->state == CI_TILE_PASSED) CI_TRY(judge(run, group->is_named, record));
+        CI_TRY(register_tile(run, tile, record));
+    }
+    return observation_end(run, record);
+}

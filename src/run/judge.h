@@ -1,0 +1,12 @@
+/* What rank 0 does with a tile that was made: judge and register it. */
+#ifndef CONTIMG_RUN_JUDGE_H
+#define CONTIMG_RUN_JUDGE_H
+
+#include "run/context.h"
+
+/* Gates of one tile that was made, into its record and tile.json; registers it, and ends the work
+ * on its observation. Local, rank 0. */
+CI_MUST_CHECK ci_status ci_run_tile_judge(ci_run *run, const ci_run_group *group,
+                                          const ci_run_tile *tile, ci_tile_record *record);
+
+#endif

@@ -1,0 +1,131 @@
+/* The mosaic of a group, by all ranks. */
+#include "run/mosaic.h"
+
+#include "contimg/mosaic.h"
+#include "run/tiles.h"
+
+#include <string.h>
+
+/* What goes in, for all ranks. */
+typedef struct
+{
+    size_t n;
+    char **image, **pb; /* [n] */
+} mosaic_inputs;
+
+static void inputs_free(mosaic_inputs *in)
+{
+    for (size_t i = 0; i < in->n; i++) {
+        ci_mem_free(in->image[i]);
+        ci_mem_free(in->pb[i]);
+    }
+    ci_mem_free(in->image);
+    ci_mem_free(in->pb);
+}
+
+static ci_status input_add(mosaic_inputs *in, const ci_run *run, const char *id)
+{
+    char *folder = NULL;
+    size_t i = in->n++;
+    ci_status status = ci_run_tile_folder(run, id, &folder);
+    if (status == CI_OK) status = ci_path_join(&in->image[i], folder, "image.fits");
+    if (status == CI_OK) status = ci_path_join(&in->pb[i], folder, "pb.fits");
+    ci_mem_free(folder);
+    return status;
+}
+
+static ci_status inputs_new(mosaic_inputs *in, const ci_run *run, const ci_run_group *group,
+                            const int64_t *has_passed)
+{
+    CI_TRY(ci_mem_alloc(&in->image, group->n_tile, sizeof *in->image, "paths"));
+    CI_TRY(ci_mem_alloc(&in->pb, group->n_tile, sizeof *in->pb, "paths"));
+    for (size_t i = 0; i < group->n_tile; i++)
+        if (has_passed[i]) CI_TRY(input_add(in, run, group->tile[i].id));
+    return CI_OK;
+}
+
+static ci_status header_fill(const ci_run *run, const ci_run_group *group, ci_tile_gains gains,
+                             ci_fits_header *header)
+{
+    unsigned judged =
+        CI_CONF_JUDGES_IMAGES | (gains == CI_TILE_GAINS_OWN ? CI_CONF_JUDGES_TABLES : 0);
+    memset(header, 0, sizeof *header);
+    snprintf(header->object, sizeof header->object, "%s", group->id);
+    header->time_mjd_s = group->tile[0].time_mjd_s;
+    CI_TRY(ci_fits_card_set_text(header, "CIVERS", ci_version(), "contimg version"));
+    CI_TRY(
+        ci_fits_card_set_text(header, "GAINS", ci_tile_gains_word(gains), "origin of the gains"));
+    CI_TRY(ci_tile_relaxed_cards(header, run->conf, judged));
+    return ci_fits_card_set_text(header, "GROUP", group->id, "mosaic group");
+}
+
+/* staging/mosaics/<id>, made new: what an earlier, unfinished try left is replaced. */
+static ci_status folder_open(const ci_run *run, const char *id, char **out)
+{
+    ci_status status = ci_str_format(out, "%s/mosaics/%s", run->site.paths.staging, id);
+    if (status == CI_OK && ci_comm_rank(run->world) == 0) {
+        status = ci_path_make_folder(*out);
+        if (status == CI_OK) status = ci_tile_folder_empty(*out);
+    }
+    return ci_par_agree(run->world, status);
+}
+
+static ci_status record_fill(ci_run_group_record *record, const ci_mosaic_stats *s,
+                             const char *folder)
+{
+    CI_TRY(ci_str_copy(&record->folder, folder));
+    CI_TRY(ci_mem_alloc(&record->mosaic, 1, sizeof *record->mosaic, "group record"));
+    ci_run_mosaic *mosaic = record->mosaic;
+    mosaic->n_x = (int64_t)s->n_x;
+    mosaic->n_y = (int64_t)s->n_y;
+    mosaic->cell_arcsec = s->cell_rad * CI_RAD_TO_ARCSEC;
+    mosaic->ra_deg = s->ra_rad * CI_RAD_TO_DEG;
+    mosaic->dec_deg = s->dec_rad * CI_RAD_TO_DEG;
+    mosaic->beam_major_arcsec = s->beam_major_rad * CI_RAD_TO_ARCSEC;
+    mosaic->beam_minor_arcsec = s->beam_minor_rad * CI_RAD_TO_ARCSEC;
+    mosaic->beam_pa_deg = s->beam_pa_rad * CI_RAD_TO_DEG;
+    mosaic->rms_jy = s->rms_jy;
+    mosaic->min_noise_jy = s->min_noise_jy;
+    mosaic->peak_jy = s->peak_jy;
+    mosaic->freq_hz = s->freq_hz;
+    CI_TRY(ci_path_join(&mosaic->image, folder, "mosaic.fits"));
+    CI_TRY(ci_path_join(&mosaic->noise, folder, "noise.fits"));
+    return ci_path_join(&mosaic->weight, folder, "weight.fits");
+}
+
+static ci_status mosaic_write(ci_run *run, const mosaic_inputs *in, const ci_fits_header *header,
+                              const char *folder, ci_mosaic_stats *stats)
+{
+    char *prefix = NULL;
+    ci_mosaic_options options;
+    ci_mosaic_options_default(&options);
+    options.pb_cut = ci_conf_double(run->conf, CI_OPT_PB_CUT);
+    CI_AGREE(run->world, ci_str_format(&prefix, "%s/", folder));
+    ci_status status =
+        ci_mosaic_make(run->world, (const char *const *)in->image, (const char *const *)in->pb,
+                       in->n, &options, header, prefix, stats);
+    ci_mem_free(prefix);
+    return status;
+}
+
+ci_status ci_run_mosaic_make(ci_run *run, const ci_run_group *group, const int64_t *has_passed,
+                             ci_tile_gains gains, ci_run_group_record *record)
+{
+    mosaic_inputs in = {0};
+    char *folder = NULL;
+    ci_fits_header header = {0};
+    ci_mosaic_stats stats = {0};
+    CI_TRY(folder_open(run, group->id, &folder));
+    ci_status status = inputs_new(&in, run, group, has_passed);
+    if (status == CI_OK) status = header_fill(run, group, gains, &header);
+    status = ci_par_agree(run->world, status);
+    double start = ci_tile_events_now(&run->events);
+    if (status == CI_OK) status = mosaic_write(run, &in, &header, folder, &stats);
+    ci_tile_events_add(&run->events, "mosaic", group->id, start);
+    if (status == CI_OK && record) status = record_fill(record, &stats, folder);
+    inputs_free(&in);
+    ci_fits_header_clear(&header);
+    ci_mosaic_stats_clear(&stats);
+    ci_mem_free(folder);
+    return ci_par_agree(run->world, status);
+}

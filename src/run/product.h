@@ -1,0 +1,19 @@
+/* What rank 0 does with a mosaic that stands in staging: sources, registration, publishing. */
+#ifndef CONTIMG_RUN_PRODUCT_H
+#define CONTIMG_RUN_PRODUCT_H
+
+#include "run/context.h"
+
+typedef struct ci_run_product
+{
+    const ci_run_group *group;
+    size_t n_tile;
+    const char *const *tile_id; /* [n_tile] that passed */
+    double thermal_jy;          /* of the best of them */
+} ci_run_product;
+/* Source list, comparison, picture, registration, staging and publishing of the mosaic that
+ * stands in record->folder; fills the group's record. Local, rank 0. */
+CI_MUST_CHECK ci_status ci_run_product_finish(ci_run *run, const ci_run_product *product,
+                                              ci_run_group_record *record);
+
+#endif

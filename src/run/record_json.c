@@ -1,0 +1,135 @@
+/* The record of a run as the JSON of its report. */
+#include "contimg/run.h"
+
+#include <math.h>
+
+static const char *group_state_word(ci_run_group_state state)
+{
+    static const char *const words[CI_RUN_GROUP_STATE_COUNT] = {"failed", "staged", "refused",
+                                                                "published"};
+    return words[state];
+}
+
+ci_json *ci_run_mosaic_json(const ci_run_mosaic *m)
+{
+    ci_json *json = ci_json_object();
+    ci_json_put_string(json, "image", m->image);
+    ci_json_put_string(json, "noise", m->noise);
+    ci_json_put_string(json, "weight", m->weight);
+    ci_json_put_int(json, "n_x", m->n_x);
+    ci_json_put_int(json, "n_y", m->n_y);
+    ci_json_put_number(json, "cell_arcsec", m->cell_arcsec);
+    ci_json_put_number(json, "ra_deg", m->ra_deg);
+    ci_json_put_number(json, "dec_deg", m->dec_deg);
+    ci_json_put_number(json, "beam_major_arcsec", m->beam_major_arcsec);
+    ci_json_put_number(json, "beam_minor_arcsec", m->beam_minor_arcsec);
+    ci_json_put_number(json, "beam_pa_deg", m->beam_pa_deg);
+    ci_json_put_number(json, "rms_jy", m->rms_jy);
+    ci_json_put_number(json, "min_noise_jy", m->min_noise_jy);
+    ci_json_put_number(json, "peak_jy", m->peak_jy);
+    ci_json_put_number(json, "freq_hz", m->freq_hz);
+    return json;
+}
+
+static ci_json *flux_json(const ci_run_flux *flux)
+{
+    ci_json *json = ci_json_object(), *list = ci_json_array();
+    ci_json_put_int(json, "n_match", (int64_t)flux->n_match);
+    ci_json_put_number(json, "median_ratio", flux->median_ratio);
+    ci_json_put_number(json, "mad_ratio", flux->mad_ratio);
+    ci_json_put_number(json, "gain", flux->gain);
+    ci_json_put_number(json, "scatter", flux->scatter);
+    for (size_t i = 0; i < flux->n_match; i++) {
+        const ci_run_flux_match *m = &flux->match[i];
+        ci_json *match = ci_json_object();
+        ci_json_put_string(match, "name", m->name);
+        ci_json_put_number(match, "true_jy", m->true_jy);
+        ci_json_put_number(match, "found_jy", m->found_jy);
+        ci_json_put_number(match, "found_err_jy", m->found_err_jy);
+        ci_json_put_number(match, "separation_arcsec", m->separation_arcsec);
+        ci_json_put(list, NULL, match);
+    }
+    ci_json_put(json, "match", list);
+    return json;
+}
+
+static ci_json *group_json(const ci_run_group_record *group)
+{
+    ci_json *json = ci_json_object(), *tiles = ci_json_array();
+    ci_json_put_string(json, "id", group->id);
+    ci_json_put_string(json, "state", group_state_word(group->state));
+    ci_json_put_string(json, "reason", group->reason);
+    ci_json_put_bool(json, "is_degraded", group->is_degraded);
+    if (group->published_path) ci_json_put_string(json, "published_path", group->published_path);
+    if (group->mosaic) ci_json_put(json, "mosaic", ci_run_mosaic_json(group->mosaic));
+    if (group->sources) {
+        ci_json_put_string(json, "sources", group->sources);
+        ci_json_put_int(json, "n_source", (int64_t)group->n_source);
+    }
+    if (group->flux) ci_json_put(json, "flux", flux_json(group->flux));
+    if (group->gates) ci_json_put(json, "gates", ci_qa_gates_json(group->gates));
+    for (size_t i = 0; i < group->n_tile; i++)
+        ci_json_put(tiles, NULL, ci_tile_record_json(group->tile[i]));
+    ci_json_put(json, "tiles", tiles);
+    return json;
+}
+
+static ci_json *events_json(const ci_tile_event *event, size_t n)
+{
+    ci_json *stages = ci_json_array();
+    for (size_t i = 0; i < n; i++) {
+        ci_json *stage = ci_json_object();
+        ci_json_put_string(stage, "name", event[i].stage);
+        ci_json_put_string(stage, "subject", event[i].subject);
+        ci_json_put_int(stage, "rank", event[i].rank);
+        ci_json_put_number(stage, "start_s", event[i].start_s);
+        ci_json_put_number(stage, "end_s", event[i].end_s);
+        ci_json_put(stages, NULL, stage);
+    }
+    return stages;
+}
+
+static void counts_put(ci_json *json, const ci_run_rank_counts *counts, size_t n)
+{
+    ci_json *memory = ci_json_array(), *sent = ci_json_array();
+    for (size_t i = 0; i < n; i++) {
+        ci_json_put_int(memory, NULL, (int64_t)counts[i].peak_bytes);
+        ci_json_put_int(sent, NULL, (int64_t)counts[i].sent_bytes);
+    }
+    ci_json_put(json, "memory_peak_bytes", memory);
+    ci_json_put(json, "bytes_sent", sent);
+}
+
+static ci_json *warnings_json(void)
+{
+    ci_json *list = ci_json_array();
+    for (size_t i = 0; i < ci_log_warning_count(); i++)
+        ci_json_put_string(list, NULL, ci_log_warning_get(i));
+    return list;
+}
+
+ci_json *ci_run_record_json(const ci_run_record *record, const ci_conf *conf)
+{
+    ci_json *json = ci_json_object(), *groups = ci_json_array();
+    ci_json_put_string(json, "schema", "contimg-report-1");
+    ci_json_put_string(json, "run", record->id);
+    ci_json_put_string(json, "command", "contimg run");
+    ci_json_put_string(json, "version", ci_version());
+    ci_json_put_string(json, "host", record->host);
+    ci_json_put_int(json, "n_rank", record->n_rank);
+    ci_json_put_string(json, "options", record->options);
+    ci_json_put(json, "relaxed", ci_conf_relaxed_json(conf));
+    ci_json_put_string(json, "started", record->started);
+    ci_json_put_string(json, "ended", record->ended);
+    ci_json_put_number(json, "seconds", record->seconds);
+    ci_json_put_string(json, "status", ci_status_text(record->status));
+    ci_json_put_int(json, "exit_code", ci_status_exit_code(record->status));
+    ci_json_put_string(json, "error", record->error);
+    ci_json_put(json, "warnings", warnings_json());
+    ci_json_put(json, "stages", events_json(record->event, record->n_event));
+    if (record->counts) counts_put(json, record->counts, (size_t)record->n_rank);
+    for (size_t i = 0; i < record->n_group; i++)
+        ci_json_put(groups, NULL, group_json(record->group[i]));
+    ci_json_put(json, "groups", groups);
+    return json;
+}

@@ -1,0 +1,66 @@
+/* Folders and databases that a command works with. */
+#include "contimg/run.h"
+
+#include <string.h>
+
+static ci_status folders_make(const ci_conf_paths *p, ci_run_access access)
+{
+    if (access == CI_RUN_READS) return CI_OK;
+    CI_TRY(ci_path_make_folder(p->state));
+    if (access == CI_RUN_WRITES) return CI_OK;
+    CI_TRY(ci_path_make_folder(p->staging));
+    return ci_path_make_folder(p->products);
+}
+
+ci_status ci_run_site_open_databases(ci_run_site *site, ci_run_access access)
+{
+    const ci_conf_paths *p = &site->paths;
+    char *backups = NULL;
+    ci_registry_options options;
+    ci_log_info("state %s, staging %s, products %s", p->state, p->staging, p->products);
+    CI_TRY(folders_make(p, access));
+    CI_TRY(ci_path_join(&backups, p->state, "backups"));
+    ci_registry_options_default(&options);
+    options.read_only = access == CI_RUN_READS;
+    ci_registry_paths paths = {p->ingest_db, p->cal_registry_db, p->products_db,
+                               p->data_registry_db, backups};
+    ci_status status = ci_registry_open(&site->registry, &paths, &options);
+    ci_mem_free(backups);
+    return status;
+}
+
+ci_status ci_run_site_open(ci_run_site *out, const ci_conf *conf, ci_run_access access)
+{
+    memset(out, 0, sizeof *out);
+    CI_TRY(ci_conf_paths_new(&out->paths, conf));
+    return ci_run_site_open_databases(out, access);
+}
+
+void ci_run_site_close(ci_run_site *site)
+{
+    ci_registry_close(site->registry);
+    ci_conf_paths_free(&site->paths);
+    memset(site, 0, sizeof *site);
+}
+
+void ci_run_publish_options(const ci_run_site *site, const ci_conf *conf,
+                            ci_publish_options *options)
+{
+    ci_publish_options_default(options);
+    options->staging_base = site->paths.staging;
+    options->products_base = site->paths.products;
+    ci_tile_qa_limits(&options->limits, conf);
+}
+
+void ci_run_ingest_options(const ci_conf *conf, ci_ingest_options *options)
+{
+    ci_ingest_options_default(options);
+    options->n_expected = ci_conf_int(conf, CI_OPT_EXPECTED_SUBBANDS);
+    options->min_fraction =
+        (double)ci_conf_int(conf, CI_OPT_MIN_SUBBANDS) / (double)options->n_expected;
+    if (options->min_fraction > 1) options->min_fraction = 0.75;
+    options->group_size = ci_conf_int(conf, CI_OPT_GROUP_SIZE);
+    options->overlap = ci_conf_int(conf, CI_OPT_GROUP_OVERLAP);
+    if (options->overlap >= options->group_size) options->overlap = options->group_size - 1;
+    options->max_step_s = 1.2 * 60 * ci_conf_double(conf, CI_OPT_CHUNK_MINUTES);
+}

@@ -1,0 +1,23 @@
+/* Where a group's calibration tables come from. */
+#ifndef CONTIMG_RUN_TABLES_H
+#define CONTIMG_RUN_TABLES_H
+
+#include "run/context.h"
+
+/* Tables for a group: given, solved on the tile with the brightest model, or chosen from the
+ * registry; none for data in Jy. CI_ERR_GATE where there is no calibration to be had. To be freed
+ * whatever the status. Collective over the world. */
+CI_MUST_CHECK ci_status ci_run_calibrate(ci_run *run, const ci_run_group *group,
+                                         ci_tile_tables *out);
+
+/* With what a group's tiles are made. */
+typedef struct ci_run_recipe
+{
+    char sha256[CI_SHA256_HEX]; /* of the options that change a tile, and the tables */
+    char relaxed[512];          /* limits that judge its tiles, looser than their defaults */
+} ci_run_recipe;
+/* The same on all ranks. Local. */
+CI_MUST_CHECK ci_status ci_run_recipe_set(ci_run_recipe *out, const ci_run *run,
+                                          const ci_tile_tables *tables);
+
+#endif

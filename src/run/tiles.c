@@ -1,0 +1,237 @@
+/* The tiles of a group: used again or made, by teams of ranks. */
+#include "run/tiles.h"
+
+#include <string.h>
+
+ci_status ci_run_tile_folder(const ci_run *run, const char *id, char **out)
+{
+    return ci_str_format(out, "%s/tiles/%s", run->site.paths.staging, id);
+}
+
+/* A task for a tile; its folder is owned by the caller. */
+static ci_status task_set(ci_tile_task *task, char **folder, const ci_run *run,
+                          const ci_run_tile *tile, const ci_run_recipe *recipe)
+{
+    CI_TRY(ci_run_tile_folder(run, tile->id, folder));
+    *task = (ci_tile_task){.id = tile->id,
+                           .folder = *folder,
+                           .path = (const char *const *)tile->path,
+                           .n_path = tile->n_path,
+                           .is_degraded = tile->is_degraded,
+                           .made_with_sha256 = recipe->sha256,
+                           .relaxed = recipe->relaxed};
+    return CI_OK;
+}
+
+/* ---- teams ------------------------------------------------------------------------- */
+
+static ci_status choose_teams(const ci_run *run, const ci_run_group *group, ci_plan_teams *teams)
+{
+    ci_plan_work work = {.n_group = 1, .n_tile = group->n_tile};
+    ci_plan_limits limits = {.n_rank = ci_comm_size(run->world),
+                             .n_team = (int)ci_conf_int(run->conf, CI_OPT_TEAMS)};
+    for (size_t i = 0; i < group->n_tile; i++)
+        if (group->tile[i].n_path > work.n_sub_band) work.n_sub_band = group->tile[i].n_path;
+    CI_TRY(ci_plan_teams_choose(teams, &work, &limits));
+    if (ci_comm_rank(run->world) == 0)
+        ci_log_info("group %s: %zu tile%s, %d rank%s in %d team%s", group->id, work.n_tile,
+                    ci_plural(work.n_tile), teams->n_rank, ci_plural(teams->n_rank), teams->n_team,
+                    ci_plural(teams->n_team));
+    return CI_OK;
+}
+
+/* ---- tiles made before ----------------------------------------------------------------- */
+
+bool ci_run_tile_is_judged_alike(const char *relaxed, const char *wanted, bool is_judged)
+{
+    return strcmp(relaxed, wanted) == 0 || (is_judged && !*relaxed);
+}
+
+/* Whether a record that was found can be used; it is marked where it was also judged and
+ * registered. One that was not, because its run ended too soon, is judged in this run. */
+static bool is_usable(ci_run *run, ci_tile_record *record, const char *relaxed)
+{
+    ci_registry_images *found = NULL;
+    bool is_judged = ci_registry_tile_get(run->site.registry, record->id, &found) == CI_OK &&
+                     found->n == 1 &&
+                     strcmp(found->item[0].status, ci_tile_state_word(CI_TILE_PASSED)) == 0;
+    bool good = ci_run_tile_is_judged_alike(record->relaxed, relaxed, is_judged);
+    if (!good)
+        ci_log_info("tile %s is made again: other quality limits are relaxed", record->id);
+    else if (is_judged && ci_registry_image_check(&found->item[0]) != CI_OK) {
+        ci_log_warning("tile %s is made again: %s", record->id, ci_error_text());
+        good = false;
+    }
+    ci_registry_images_free(found);
+    record->is_reused = is_judged;
+    return good;
+}
+
+/* The record of a tile that an earlier run made with the same options from the same files,
+ * checked by checksum; NULL where there is none. Rank 0. */
+static ci_status find_reusable(ci_run *run, const ci_run_tile *tile, const ci_run_recipe *recipe,
+                               ci_tile_record **out)
+{
+    ci_tile_task task;
+    char *folder = NULL;
+    CI_TRY(task_set(&task, &folder, run, tile, recipe));
+    *out = ci_tile_record_load_cached(&task);
+    ci_mem_free(folder);
+    if (*out && !is_usable(run, *out, recipe->relaxed)) {
+        ci_tile_record_free(*out);
+        *out = NULL;
+    }
+    if (*out) ci_log_info("tile %s: made before with the same options, used again", tile->id);
+    return CI_OK;
+}
+
+/* Records of reusable tiles on rank 0; is_made[i] on all ranks: tile i need not be made. */
+static ci_status reuse_tiles(ci_run *run, const ci_run_group *group, const ci_run_recipe *recipe,
+                             ci_tile_record **record, int64_t *is_made)
+{
+    ci_status status = CI_OK;
+    if (ci_comm_rank(run->world) == 0) {
+        for (size_t i = 0; status == CI_OK && i < group->n_tile; i++) {
+            status = find_reusable(run, &group->tile[i], recipe, &record[i]);
+            is_made[i] = record[i] != NULL || group->tile[i].is_hole;
+        }
+    }
+    CI_AGREE(run->world, status);
+    return ci_par_bcast(run->world, is_made, group->n_tile * sizeof *is_made, 0);
+}
+
+/* ---- making the others ---------------------------------------------------------------------- */
+
+/* One tile by a team; its record as a line on the team's rank 0. */
+static ci_status make_tile(ci_run *run, ci_comm *team, const ci_run_tile *tile,
+                           const ci_tile_tables *tables, const ci_run_recipe *recipe,
+                           ci_text *lines)
+{
+    ci_tile_task task;
+    ci_tile_record *record = NULL;
+    char *folder = NULL;
+    CI_AGREE(team, task_set(&task, &folder, run, tile, recipe));
+    ci_status status = ci_tile_make(team, &run->options, &task, tables, &run->events, &record);
+    if (status == CI_OK)
+        status = ci_par_agree(team, record ? ci_tile_record_pack(lines, record) : CI_OK);
+    ci_tile_record_free(record);
+    ci_mem_free(folder);
+    return status;
+}
+
+typedef struct
+{
+    ci_plan_teams plan;
+    ci_comm *comm; /* this rank's */
+    int i_team;
+} tile_team;
+
+static ci_status team_open(ci_run *run, const ci_run_group *group, tile_team *t)
+{
+    int rank_in_team;
+    CI_AGREE(run->world, choose_teams(run, group, &t->plan));
+    t->i_team = ci_plan_team_of(&t->plan, ci_comm_rank(run->world), &rank_in_team);
+    return ci_comm_split(run->world, t->i_team, &t->comm);
+}
+
+/* This team's tiles, one after the other; records as lines on the team's rank 0. */
+static ci_status make_team_tiles(ci_run *run, const tile_team *t, const ci_run_group *group,
+                                 const int64_t *is_made, const ci_tile_tables *tables,
+                                 const ci_run_recipe *recipe, ci_text *lines)
+{
+    size_t n_tile = group->n_tile;
+    for (size_t i = (size_t)t->i_team; i < n_tile; i += (size_t)t->plan.n_team) {
+        char where[64];
+        if (is_made[i]) continue;
+        CI_TRY(make_tile(run, t->comm, &group->tile[i], tables, recipe, lines));
+        snprintf(where, sizeof where, "after tile %zu of %zu", i + 1, n_tile);
+        CI_TRY(ci_tile_stop_check(t->comm, where));
+    }
+    return CI_OK;
+}
+
+/* ---- all of them on rank 0 ----------------------------------------------------------------------
+ */
+
+static ci_status line_take(const ci_run_group *group, const char *line, ci_tile_record **record)
+{
+    ci_tile_record *one = NULL;
+    CI_TRY(ci_tile_record_unpack(&one, line));
+    for (size_t i = 0; i < group->n_tile; i++) {
+        if (strcmp(group->tile[i].id, one->id) != 0) continue;
+        ci_tile_record_free(record[i]);
+        record[i] = one;
+        return CI_OK;
+    }
+    ci_status status = ci_error(CI_ERR_INTERNAL, "tile %s: is not of this group", one->id);
+    ci_tile_record_free(one);
+    return status;
+}
+
+/* From the teams' lines; a hole has a record that says so. */
+static ci_status sort_records(const ci_run_group *group, char *lines, ci_tile_record **record)
+{
+    for (char *line = lines, *end; line && (end = strchr(line, '\n')); line = end + 1) {
+        *end = '\0';
+        CI_TRY(line_take(group, line, record));
+    }
+    for (size_t i = 0; i < group->n_tile; i++) {
+        if (record[i]) continue;
+        CI_TRY(ci_tile_record_new(&record[i], group->tile[i].id));
+        record[i]->status = CI_ERR_GATE;
+        snprintf(record[i]->reason, sizeof record[i]->reason, "its observation failed");
+    }
+    return CI_OK;
+}
+
+/* Collective. */
+static ci_status gather_records(ci_run *run, const ci_run_group *group, ci_text *lines,
+                                ci_tile_record **record)
+{
+    char *all = NULL;
+    /* Terminated, so that rank 0 may walk the lines. */
+    size_t n = lines->length + (ci_comm_rank(run->world) == ci_comm_size(run->world) - 1);
+    CI_AGREE(run->world, lines->text ? CI_OK : ci_text_append(lines, "%s", ""));
+    CI_TRY(ci_par_gather(run->world, lines->text, n, 0, (void **)&all, NULL));
+    ci_status status = CI_OK;
+    if (ci_comm_rank(run->world) == 0) status = sort_records(group, all, record);
+    ci_mem_free(all);
+    return ci_par_agree(run->world, status);
+}
+
+static ci_status make_tiles(ci_run *run, const ci_run_group *group, const ci_tile_tables *tables,
+                            const ci_run_recipe *recipe, int64_t *is_made, ci_tile_record **record)
+{
+    tile_team t = {0};
+    ci_text lines = {0};
+    CI_TRY(reuse_tiles(run, group, recipe, record, is_made));
+    ci_status status = team_open(run, group, &t);
+    if (status == CI_OK)
+        status = ci_par_agree(run->world,
+                              make_team_tiles(run, &t, group, is_made, tables, recipe, &lines));
+    if (status == CI_OK) status = gather_records(run, group, &lines, record);
+    ci_comm_free(t.comm);
+    ci_mem_free(lines.text);
+    return ci_par_agree(run->world, status);
+}
+
+ci_status ci_run_tiles_make(ci_run *run, const ci_run_group *group, const ci_tile_tables *tables,
+                            const ci_run_recipe *recipe, ci_run_group_record *record)
+{
+    ci_tile_record **made = NULL;
+    int64_t *is_made = NULL;
+    CI_TRY(ci_par_alloc(run->world, &is_made, group->n_tile, sizeof *is_made, "tiles"));
+    ci_status status = ci_mem_alloc(&made, group->n_tile, sizeof *made, "tile records");
+    status = ci_par_agree(run->world, status);
+    if (status == CI_OK) status = make_tiles(run, group, tables, recipe, is_made, made);
+    ci_mem_free(is_made);
+    if (status == CI_OK && record) {
+        record->tile = made;
+        record->n_tile = group->n_tile;
+        return CI_OK;
+    }
+    for (size_t i = 0; made && i < group->n_tile; i++)
+        ci_tile_record_free(made[i]);
+    ci_mem_free(made);
+    return status;
+}

@@ -1,0 +1,16 @@
+/* What a team knows of its tile, for the record. */
+#ifndef CONTIMG_TILE_FILL_H
+#define CONTIMG_TILE_FILL_H
+
+#include "contimg/tile.h"
+
+/* Fills images (where `stats` is given), flags and uv points of the record on the team's rank 0
+ * (NULL elsewhere). Collective over the team. */
+CI_MUST_CHECK ci_status ci_tile_record_fill(ci_comm *team, const ci_tile_data *data,
+                                            const ci_image_stats *stats, ci_tile_record *record);
+/* The calibration's part of it. Local. */
+CI_MUST_CHECK ci_status ci_tile_record_fill_calibration(const ci_tile_tables *tables,
+                                                        const ci_tile_data *data,
+                                                        ci_tile_record *record);
+
+#endif

@@ -1,0 +1,180 @@
+/* One tile by one team: the order of its steps. */
+#include "tile/fill.h"
+
+#include <string.h>
+#include <unistd.h>
+
+typedef struct
+{
+    ci_comm *team;
+    const ci_tile_options *options;
+    const ci_tile_task *task;
+    const ci_tile_tables *tables;
+    ci_tile_events *events;
+    bool is_degraded; /* a sub-band is missing, or nothing is left of it */
+} tile_job;
+
+/* Says where more of a tile is flagged than --qa-ms-max-flagged. */
+static void flags_warn(const tile_job *job, const ci_tile_data *data)
+{
+    double limit = ci_conf_double(job->options->conf, CI_OPT_QA_MS_MAX_FLAGGED);
+    int64_t n_good = data->flags->counts.n_good, n = n_good;
+    for (int i = 0; i < 8; i++)
+        n += data->flags->counts.n_by_bit[i];
+    double fraction = n > 0 ? 1 - (double)n_good / (double)n : 0;
+    if (fraction > limit)
+        ci_log_warning("tile %s: %.1f %% of the samples are flagged, more than %.1f %% "
+                       "(--qa-ms-max-flagged)",
+                       job->task->id, 100 * fraction, 100 * limit);
+}
+
+/* What is another tile's own is transferred to this one. */
+static ci_tile_gains gains_of(const tile_job *job)
+{
+    bool is_own = strcmp(job->tables->own_tile, job->task->id) == 0;
+    if (job->tables->gains == CI_TILE_GAINS_OWN && !is_own) return CI_TILE_GAINS_TRANSFERRED;
+    return job->tables->gains;
+}
+
+/* A safe point inside the tile: nothing of it is half-written. */
+static ci_status stop_check(const tile_job *job)
+{
+    char where[CI_REGISTRY_ID + 16];
+    snprintf(where, sizeof where, "in tile %s", job->task->id);
+    return ci_tile_stop_check(job->team, where);
+}
+
+static ci_status flag_and_weigh(const tile_job *job, ci_tile_data *data)
+{
+    double start = ci_tile_events_now(job->events);
+    CI_TRY(ci_tile_flag(job->team, job->options, true, data));
+    if (ci_comm_rank(job->team) == 0) flags_warn(job, data);
+    CI_TRY(ci_tile_weigh(job->team, job->options, job->tables->gain != NULL, data));
+    ci_tile_events_add(job->events, "flag", job->task->id, start);
+    return CI_OK;
+}
+
+static ci_status apply(const tile_job *job, ci_tile_data *data)
+{
+    double start = ci_tile_events_now(job->events);
+    CI_TRY(ci_tile_apply(job->team, job->options, job->tables->bandpass, job->tables->gain,
+                         gains_of(job), data));
+    data->is_solved_here = job->tables->quality_known;
+    ci_tile_events_add(job->events, "apply", job->task->id, start);
+    return CI_OK;
+}
+
+static ci_status image(const tile_job *job, const ci_tile_data *data, ci_image_stats *stats)
+{
+    char *prefix = NULL;
+    double start = ci_tile_events_now(job->events);
+    CI_AGREE(job->team, ci_str_format(&prefix, "%s/", job->task->folder));
+    ci_status status = ci_tile_image(job->team, job->options, data, prefix, stats);
+    ci_tile_events_add(job->events, "image", job->task->id, start);
+    ci_mem_free(prefix);
+    /* image knows no tile. */
+    return status == CI_ERR_STOPPED ? stop_check(job) : status;
+}
+
+static ci_status process(const tile_job *job, ci_tile_data *data, ci_image_stats *stats)
+{
+    double start = ci_tile_events_now(job->events);
+    ci_status status =
+        ci_tile_load(job->team, job->options, job->task->path, job->task->n_path, data);
+    ci_tile_events_add(job->events, "read", job->task->id, start);
+    CI_TRY(status);
+    CI_TRY(stop_check(job));
+    CI_TRY(flag_and_weigh(job, data));
+    CI_TRY(stop_check(job));
+    CI_TRY(apply(job, data));
+    return image(job, data, stats);
+}
+
+/* Folder of the tile, made by the team's rank 0. */
+static ci_status folder_open(const tile_job *job)
+{
+    ci_status status = CI_OK;
+    if (ci_comm_rank(job->team) == 0) {
+        status = ci_path_make_folder(job->task->folder);
+        if (status == CI_OK) status = ci_tile_folder_empty(job->task->folder);
+    }
+    return ci_par_agree(job->team, status);
+}
+
+/* A record of the tile on the team's rank 0, NULL elsewhere. */
+static ci_status record_open(const tile_job *job, ci_tile_record **record)
+{
+    if (ci_comm_rank(job->team) != 0) return CI_OK;
+    CI_TRY(ci_tile_record_new(record, job->task->id));
+    snprintf((*record)->made_with_sha256, sizeof(*record)->made_with_sha256, "%s",
+             job->task->made_with_sha256);
+    snprintf((*record)->relaxed, sizeof(*record)->relaxed, "%s", job->task->relaxed);
+    return ci_str_copy(&(*record)->folder, job->task->folder);
+}
+
+static void outcome_set(ci_tile_record *record, ci_status status)
+{
+    record->state = status == CI_OK ? CI_TILE_PASSED : CI_TILE_FAILED;
+    record->status = status;
+    snprintf(record->reason, sizeof record->reason, "%s", status == CI_OK ? "" : ci_error_text());
+}
+
+/* Writes down what became of a tile, beside it where it was made; team's rank 0. */
+static ci_status record_close(const tile_job *job, ci_status status, ci_tile_record *record)
+{
+    record->is_degraded = job->is_degraded;
+    outcome_set(record, status);
+    if (status == CI_OK) {
+        status = ci_tile_record_keep(record, job->task);
+        if (status != CI_OK) outcome_set(record, status);
+    }
+    if (status != CI_OK) ci_log_warning("tile %s failed: %s", record->id, record->reason);
+    return status;
+}
+
+/* A tile that was stopped is as if it had not been begun: what stands of it goes. Team's rank
+ * 0; what cannot be removed is replaced when the tile is made. */
+static void forget(const tile_job *job)
+{
+    ci_error_saved stopped = ci_error_save(CI_ERR_STOPPED);
+    if (ci_tile_folder_empty(job->task->folder) == CI_OK) rmdir(job->task->folder);
+    ci_error_restore(&stopped);
+}
+
+/* The parts of the record that come from the data, on all ranks of the team or on none. */
+static ci_status record_data(const tile_job *job, ci_status status, const ci_tile_data *data,
+                             const ci_image_stats *stats, ci_tile_record *record)
+{
+    ci_error_saved saved = ci_error_save(status);
+    ci_status filled = ci_tile_record_fill(job->team, data, status == CI_OK ? stats : NULL, record);
+    if (filled == CI_OK && record)
+        filled = ci_tile_record_fill_calibration(job->tables, data, record);
+    return status == CI_OK ? filled : ci_error_restore(&saved);
+}
+
+ci_status ci_tile_make(ci_comm *team, const ci_tile_options *options, const ci_tile_task *task,
+                       const ci_tile_tables *tables, ci_tile_events *events,
+                       ci_tile_record **record)
+{
+    tile_job job = {team, options, task, tables, events, task->is_degraded};
+    ci_tile_data data = {0};
+    ci_image_stats stats;
+    *record = NULL;
+    CI_AGREE(team, record_open(&job, record));
+    ci_status status = folder_open(&job);
+    if (status == CI_OK) status = process(&job, &data, &stats);
+    if (data.n_empty_sub_band > 0) job.is_degraded = true;
+    bool is_stopped = status == CI_ERR_STOPPED;
+    if (data.set && !is_stopped) status = record_data(&job, status, &data, &stats, *record);
+    if (*record && is_stopped) forget(&job);
+    if (*record && !is_stopped) status = record_close(&job, status, *record);
+    ci_tile_data_free(&data);
+    /* The tile's fault stays with the tile; a stop or a fault of our own does not. Rank 0 may
+     * have met one of its own by now. */
+    if (status != CI_ERR_STOPPED && status != CI_ERR_INTERNAL) status = CI_OK;
+    status = ci_par_agree(team, status);
+    if (status == CI_OK) return CI_OK;
+    ci_tile_record_free(*record);
+    *record = NULL;
+    return status;
+}

@@ -1,0 +1,394 @@
+/* The record of a tile as JSON: of tile.json and of reports, and between ranks. */
+#include "contimg/tile.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- numbers, by a table that serves both ways ------------------------------------------- */
+
+typedef struct
+{
+    const char *name;
+    bool is_int;
+    size_t offset;
+} field;
+
+#define REAL(name)                                                                                 \
+    {                                                                                              \
+#name, false, offsetof(ci_tile_images, name)                                               \
+    }
+#define INT(name)                                                                                  \
+    {                                                                                              \
+#name, true, offsetof(ci_tile_images, name)                                                \
+    }
+static const field image_fields[] = {INT(n_x),
+                                     INT(n_y),
+                                     REAL(cell_arcsec),
+                                     REAL(ra_deg),
+                                     REAL(dec_deg),
+                                     REAL(beam_major_arcsec),
+                                     REAL(beam_minor_arcsec),
+                                     REAL(beam_pa_deg),
+                                     REAL(psf_sidelobe),
+                                     REAL(rms_jy),
+                                     REAL(thermal_jy),
+                                     REAL(peak_jy),
+                                     REAL(dirty_peak_jy),
+                                     REAL(model_flux_jy),
+                                     REAL(freq_hz),
+                                     REAL(bandwidth_hz),
+                                     INT(n_sample),
+                                     INT(n_major),
+                                     INT(n_minor),
+                                     INT(n_plane),
+                                     INT(n_point_component)};
+#undef REAL
+#undef INT
+#define REAL(name)                                                                                 \
+    {                                                                                              \
+#name, false, offsetof(ci_tile_slope, name)                                                \
+    }
+static const field slope_fields[] = {REAL(ra_deg), REAL(dec_deg), REAL(flux_jy), REAL(beam),
+                                     REAL(slope)};
+#undef REAL
+#define N_FIELD(fields) (sizeof(fields) / sizeof *(fields))
+
+static void fields_put(ci_json *json, const field *fields, size_t n, const void *from)
+{
+    for (size_t i = 0; i < n; i++) {
+        const char *at = (const char *)from + fields[i].offset;
+        if (fields[i].is_int)
+            ci_json_put_int(json, fields[i].name, *(const int64_t *)(const void *)at);
+        else
+            ci_json_put_number(json, fields[i].name, *(const double *)(const void *)at);
+    }
+}
+
+static void fields_get(const ci_json *json, const field *fields, size_t n, void *to)
+{
+    for (size_t i = 0; i < n; i++) {
+        char *at = (char *)to + fields[i].offset;
+        if (fields[i].is_int)
+            *(int64_t *)(void *)at = (int64_t)ci_json_get_number(json, fields[i].name, 0);
+        else
+            *(double *)(void *)at = ci_json_get_number(json, fields[i].name, NAN);
+    }
+}
+
+static void text_get(char *out, size_t size, const ci_json *json, const char *name)
+{
+    snprintf(out, size, "%s", ci_json_get_string(json, name, ""));
+}
+
+static ci_status numbers_get(double **out, size_t *n, const ci_json *list, const char *what)
+{
+    *n = ci_json_length(list);
+    CI_TRY(ci_mem_alloc(out, *n, sizeof **out, what));
+    for (size_t i = 0; i < *n; i++)
+        (*out)[i] = ci_json_number(ci_json_at(list, i), NAN);
+    return CI_OK;
+}
+
+/* ---- images ------------------------------------------------------------------------------------
+ */
+
+static ci_json *images_json(const ci_tile_images *images)
+{
+    ci_json *json = ci_json_object(), *slopes = ci_json_array();
+    fields_put(json, image_fields, N_FIELD(image_fields), images);
+    ci_json_put_string(json, "stop_reason", images->stop_reason);
+    ci_json_put_bool(json, "is_pseudo_i", images->is_pseudo_i);
+    for (size_t i = 0; i < images->n_slope; i++) {
+        ci_json *one = ci_json_object();
+        fields_put(one, slope_fields, N_FIELD(slope_fields), &images->slope[i]);
+        ci_json_put(slopes, NULL, one);
+    }
+    ci_json_put(json, "slopes", slopes);
+    return json;
+}
+
+static ci_status images_parse(ci_tile_images **out, const ci_json *json)
+{
+    if (!json) return CI_OK;
+    CI_TRY(ci_mem_alloc(out, 1, sizeof **out, "tile record"));
+    ci_tile_images *images = *out;
+    fields_get(json, image_fields, N_FIELD(image_fields), images);
+    text_get(images->stop_reason, sizeof images->stop_reason, json, "stop_reason");
+    images->is_pseudo_i = ci_json_get_bool(json, "is_pseudo_i", false);
+    const ci_json *slopes = ci_json_get(json, "slopes");
+    for (size_t i = 0; i < ci_json_length(slopes) && i < CI_CLEAN_MAX_SLOPE; i++)
+        fields_get(ci_json_at(slopes, i), slope_fields, N_FIELD(slope_fields),
+                   &images->slope[images->n_slope++]);
+    return CI_OK;
+}
+
+/* ---- flags
+ * --------------------------------------------------------------------------------------- */
+
+static const char *const reason_names[8] = {"file", "nonfinite", "zero", "dead",
+                                            "rfi",  "clip",      "cal",  "user"};
+
+static ci_json *antenna_json(const ci_tile_antenna *antenna)
+{
+    ci_json *json = ci_json_object(), *dead = ci_json_array();
+    ci_json_put_string(json, "name", antenna->name);
+    ci_json_put_number(json, "fraction", antenna->fraction);
+    for (size_t p = 0; p < antenna->n_pol; p++)
+        ci_json_put_bool(dead, NULL, antenna->dead[p]);
+    ci_json_put(json, "dead", dead);
+    return json;
+}
+
+static ci_json *flags_json(const ci_tile_flags *flags)
+{
+    ci_json *json = ci_json_object(), *reasons = ci_json_object();
+    ci_json *antennas = ci_json_array(), *channels = ci_json_array();
+    ci_json_put_int(json, "n_good", flags->counts.n_good);
+    for (int i = 0; i < 8; i++)
+        ci_json_put_int(reasons, reason_names[i], flags->counts.n_by_bit[i]);
+    for (size_t i = 0; i < flags->n_antenna; i++)
+        ci_json_put(antennas, NULL, antenna_json(&flags->antenna[i]));
+    for (size_t i = 0; i < flags->n_chan; i++)
+        ci_json_put_number(channels, NULL, flags->channel_fraction[i]);
+    ci_json_put(json, "by_reason", reasons);
+    ci_json_put(json, "antenna", antennas);
+    ci_json_put(json, "channel_fraction", channels);
+    return json;
+}
+
+static void antenna_parse(ci_tile_antenna *antenna, const ci_json *json)
+{
+    const ci_json *dead = ci_json_get(json, "dead");
+    text_get(antenna->name, sizeof antenna->name, json, "name");
+    antenna->fraction = ci_json_get_number(json, "fraction", NAN);
+    for (size_t p = 0; p < ci_json_length(dead) && p < 4; p++)
+        antenna->dead[antenna->n_pol++] = ci_json_bool(ci_json_at(dead, p), false);
+}
+
+static ci_status flags_parse(ci_tile_flags **out, const ci_json *json)
+{
+    if (!json) return CI_OK;
+    CI_TRY(ci_mem_alloc(out, 1, sizeof **out, "tile record"));
+    ci_tile_flags *flags = *out;
+    const ci_json *antennas = ci_json_get(json, "antenna"), *by = ci_json_get(json, "by_reason");
+    flags->counts.n_good = (int64_t)ci_json_get_number(json, "n_good", 0);
+    for (int i = 0; i < 8; i++)
+        flags->counts.n_by_bit[i] = (int64_t)ci_json_get_number(by, reason_names[i], 0);
+    size_t n = ci_json_length(antennas);
+    CI_TRY(ci_mem_alloc(&flags->antenna, n, sizeof *flags->antenna, "tile record"));
+    flags->n_antenna = n;
+    for (size_t i = 0; i < n; i++)
+        antenna_parse(&flags->antenna[i], ci_json_at(antennas, i));
+    return numbers_get(&flags->channel_fraction, &flags->n_chan,
+                       ci_json_get(json, "channel_fraction"), "tile record");
+}
+
+/* ---- calibration
+ * ---------------------------------------------------------------------------------- */
+
+static ci_json *calibration_json(const ci_tile_calibration *calibration)
+{
+    ci_json *json = ci_json_object();
+    ci_json_put_string(json, "how", ci_tile_gains_word(calibration->gains));
+    ci_json_put_string(json, "bandpass", calibration->bandpass);
+    ci_json_put_string(json, "gain", calibration->gain);
+    ci_json_put_string(json, "model", calibration->model);
+    ci_json_put_bool(json, "is_approximate", calibration->is_approximate);
+    if (calibration->n_residual == 0) return json;
+    ci_json *residual = ci_json_array();
+    for (size_t i = 0; i < calibration->n_residual; i++)
+        ci_json_put_number(residual, NULL, calibration->residual[i]);
+    ci_json_put(json, "residual", residual);
+    ci_json_put_number(json, "flagged_fraction", calibration->flagged_fraction);
+    ci_json_put_number(json, "phase_scatter_deg", calibration->phase_scatter_deg);
+    return json;
+}
+
+static ci_tile_gains gains_parse(const char *word)
+{
+    for (int i = 0; i < CI_TILE_GAINS_COUNT; i++)
+        if (strcmp(ci_tile_gains_word((ci_tile_gains)i), word) == 0) return (ci_tile_gains)i;
+    return CI_TILE_GAINS_NONE;
+}
+
+static ci_status calibration_parse(ci_tile_calibration **out, const ci_json *json)
+{
+    if (!json) return CI_OK;
+    CI_TRY(ci_mem_alloc(out, 1, sizeof **out, "tile record"));
+    ci_tile_calibration *calibration = *out;
+    const ci_json *residual = ci_json_get(json, "residual");
+    calibration->gains = gains_parse(ci_json_get_string(json, "how", ""));
+    calibration->is_approximate = ci_json_get_bool(json, "is_approximate", false);
+    for (size_t i = 0; i < ci_json_length(residual) && i < 2; i++)
+        calibration->residual[calibration->n_residual++] =
+            ci_json_number(ci_json_at(residual, i), NAN);
+    calibration->flagged_fraction = ci_json_get_number(json, "flagged_fraction", NAN);
+    calibration->phase_scatter_deg = ci_json_get_number(json, "phase_scatter_deg", NAN);
+    CI_TRY(ci_str_copy(&calibration->model, ci_json_get_string(json, "model", "")));
+    CI_TRY(ci_str_copy(&calibration->bandpass, ci_json_get_string(json, "bandpass", "")));
+    return ci_str_copy(&calibration->gain, ci_json_get_string(json, "gain", ""));
+}
+
+/* ---- uv coverage, gates, files
+ * ---------------------------------------------------------------------- */
+
+static ci_json *uv_json(const ci_tile_uv *uv)
+{
+    ci_json *json = ci_json_object(), *u = ci_json_array(), *v = ci_json_array();
+    for (size_t i = 0; i < uv->n; i++) {
+        ci_json_put_number(u, NULL, uv->uv_lambda[2 * i]);
+        ci_json_put_number(v, NULL, uv->uv_lambda[2 * i + 1]);
+    }
+    ci_json_put(json, "u_lambda", u);
+    ci_json_put(json, "v_lambda", v);
+    return json;
+}
+
+static ci_status uv_parse(ci_tile_uv **out, const ci_json *json)
+{
+    if (!json) return CI_OK;
+    CI_TRY(ci_mem_alloc(out, 1, sizeof **out, "tile record"));
+    const ci_json *u = ci_json_get(json, "u_lambda"), *v = ci_json_get(json, "v_lambda");
+    ci_tile_uv *uv = *out;
+    uv->n = ci_json_length(u);
+    if (ci_json_length(v) != uv->n)
+        return ci_error(CI_ERR_INPUT, "tile record: not as many v as u");
+    CI_TRY(ci_mem_alloc(&uv->uv_lambda, uv->n, 2 * sizeof *uv->uv_lambda, "tile record"));
+    for (size_t i = 0; i < uv->n; i++) {
+        uv->uv_lambda[2 * i] = ci_json_number(ci_json_at(u, i), NAN);
+        uv->uv_lambda[2 * i + 1] = ci_json_number(ci_json_at(v, i), NAN);
+    }
+    return CI_OK;
+}
+
+static ci_json *files_json(const ci_tile_record *record)
+{
+    ci_json *json = ci_json_object();
+    for (size_t i = 0; i < record->n_file; i++)
+        ci_json_put_string(json, record->file[i].name, record->file[i].sha256);
+    return json;
+}
+
+static ci_status files_parse(ci_tile_record *record, const ci_json *json)
+{
+    size_t n = ci_json_length(json);
+    CI_TRY(ci_mem_alloc(&record->file, n, sizeof *record->file, "tile record"));
+    for (size_t i = 0; i < n; i++) {
+        ci_tile_file *file = &record->file[i];
+        const ci_json *one = ci_json_at(json, i);
+        CI_TRY(ci_str_copy(&file->name, ci_json_member_name(one)));
+        record->n_file++;
+        snprintf(file->sha256, sizeof file->sha256, "%s", ci_json_string(one, ""));
+    }
+    return CI_OK;
+}
+
+/* ---- the whole
+ * ---------------------------------------------------------------------------------------- */
+
+ci_json *ci_tile_record_json(const ci_tile_record *record)
+{
+    ci_json *json = ci_json_object();
+    ci_json_put_string(json, "id", record->id);
+    ci_json_put_string(json, "state", ci_tile_state_word(record->state));
+    ci_json_put_string(json, "reason", record->reason);
+    ci_json_put_int(json, "exit_code", ci_status_exit_code(record->status));
+    ci_json_put_bool(json, "is_degraded", record->is_degraded);
+    if (record->is_reused) ci_json_put_bool(json, "is_reused", true);
+    if (record->folder) ci_json_put_string(json, "folder", record->folder);
+    ci_json_put_string(json, "relaxed", record->relaxed);
+    if (record->made_with_sha256[0])
+        ci_json_put_string(json, "made_with_sha256", record->made_with_sha256);
+    if (record->inputs_sha256[0]) ci_json_put_string(json, "inputs_sha256", record->inputs_sha256);
+    if (record->images) ci_json_put(json, "image", images_json(record->images));
+    if (record->flags) ci_json_put(json, "flags", flags_json(record->flags));
+    if (record->uv) ci_json_put(json, "uv", uv_json(record->uv));
+    if (record->calibration)
+        ci_json_put(json, "calibration", calibration_json(record->calibration));
+    if (record->gates) ci_json_put(json, "gates", ci_qa_gates_json(record->gates));
+    if (record->n_file > 0) ci_json_put(json, "files", files_json(record));
+    return json;
+}
+
+static ci_status parts_parse(ci_tile_record *record, const ci_json *json)
+{
+    const char *folder = ci_json_get_string(json, "folder", NULL);
+    if (folder) CI_TRY(ci_str_copy(&record->folder, folder));
+    CI_TRY(images_parse(&record->images, ci_json_get(json, "image")));
+    CI_TRY(flags_parse(&record->flags, ci_json_get(json, "flags")));
+    CI_TRY(uv_parse(&record->uv, ci_json_get(json, "uv")));
+    CI_TRY(calibration_parse(&record->calibration, ci_json_get(json, "calibration")));
+    const ci_json *gates = ci_json_get(json, "gates");
+    if (gates) {
+        CI_TRY(ci_mem_alloc(&record->gates, 1, sizeof *record->gates, "tile record"));
+        ci_qa_gates_parse(record->gates, gates);
+    }
+    return files_parse(record, ci_json_get(json, "files"));
+}
+
+static ci_status state_parse(ci_tile_state *out, const char *word)
+{
+    for (int i = 0; i < CI_TILE_STATE_COUNT; i++) {
+        if (strcmp(ci_tile_state_word((ci_tile_state)i), word) != 0) continue;
+        *out = (ci_tile_state)i;
+        return CI_OK;
+    }
+    return ci_error(CI_ERR_INPUT, "tile record: unknown state '%s'", word);
+}
+
+ci_status ci_tile_record_parse(ci_tile_record **out, const ci_json *json)
+{
+    ci_tile_record *record = NULL;
+    *out = NULL;
+    CI_TRY(ci_tile_record_new(&record, ci_json_get_string(json, "id", "")));
+    text_get(record->reason, sizeof record->reason, json, "reason");
+    text_get(record->relaxed, sizeof record->relaxed, json, "relaxed");
+    text_get(record->made_with_sha256, sizeof record->made_with_sha256, json, "made_with_sha256");
+    text_get(record->inputs_sha256, sizeof record->inputs_sha256, json, "inputs_sha256");
+    record->is_degraded = ci_json_get_bool(json, "is_degraded", false);
+    record->is_reused = ci_json_get_bool(json, "is_reused", false);
+    ci_status status = state_parse(&record->state, ci_json_get_string(json, "state", ""));
+    if (status == CI_OK) status = parts_parse(record, json);
+    if (status == CI_OK)
+        *out = record;
+    else
+        ci_tile_record_free(record);
+    return status;
+}
+
+/* ---- for other ranks, for the next run
+ * ------------------------------------------------------------ */
+
+ci_status ci_tile_record_pack(ci_text *out, const ci_tile_record *record)
+{
+    char *text = NULL;
+    ci_json *json = ci_tile_record_json(record);
+    ci_json_put_int(json, "status", (int64_t)record->status);
+    ci_status status = ci_json_print(&text, json, false);
+    if (status == CI_OK) status = ci_text_append(out, "%s\n", text);
+    ci_json_free(json);
+    ci_mem_free(text);
+    return status;
+}
+
+ci_status ci_tile_record_unpack(ci_tile_record **out, const char *line)
+{
+    ci_json *json = NULL;
+    *out = NULL;
+    CI_TRY(ci_json_parse(&json, line, "tile record"));
+    ci_status status = ci_tile_record_parse(out, json);
+    if (status == CI_OK) (*out)->status = (ci_status)ci_json_get_number(json, "status", 0);
+    ci_json_free(json);
+    return status;
+}
+
+ci_status ci_tile_record_write(const ci_tile_record *record)
+{
+    char *path = NULL;
+    CI_TRY(ci_path_join(&path, record->folder, "tile.json"));
+    ci_json *json = ci_tile_record_json(record);
+    ci_status status = ci_json_write_file(json, path);
+    ci_json_free(json);
+    ci_mem_free(path);
+    return status;
+}
