@@ -39,6 +39,19 @@ ci_status ci_par_agree(ci_comm *comm, ci_status status);
 CI_MUST_CHECK ci_status ci_par_alloc(ci_comm *comm, void *out, size_t n_item, size_t item_size,
                                      const char *what);
 
+/* CI_ERR_INTERNAL on all ranks where `data` [n_byte] is not the same on each; `what` appears in the
+ * error text. Not counted as a call. Collective. */
+ci_status ci_par_check_equal(ci_comm *comm, const char *what, const void *data, size_t n_byte);
+/* At the beginning of a collective function, of debug builds only: returns where the numbers given,
+ * which must be equal on all ranks, are not. */
+#ifndef NDEBUG
+#define CI_PAR_EQUAL(comm, what, ...)                                                              \
+    CI_TRY(ci_par_check_equal((comm), (what), (const double[]){__VA_ARGS__},                       \
+                              sizeof((const double[]){__VA_ARGS__})))
+#else
+#define CI_PAR_EQUAL(comm, what, ...) ((void)0)
+#endif
+
 /* No rank returns before all have called it. Collective. */
 CI_MUST_CHECK ci_status ci_par_barrier(ci_comm *comm);
 /* Rank `root`'s bytes to all. Any size; pieces of at most ci_par_piece_bytes(). Collective. */

@@ -205,6 +205,9 @@ ci_status ci_cal_solve(ci_comm *comm, const ci_vis_set *set, ci_cal_predict pred
     ci_cal_quality found = {0};
     *bandpass = NULL;
     *gain = NULL;
+    CI_PAR_EQUAL(comm, "calibration: an option", options->gain_interval_s, options->min_uv_lambda,
+                 options->max_uv_lambda, options->tolerance, options->max_iteration,
+                 options->min_snr, options->min_baselines, options->n_round, options->huber_sigma);
     CI_TRY(ci_cal_problem_new(comm, set, predict, context, options, &p));
     ci_status status = ci_par_agree(comm, antennas_check(p));
     if (status == CI_OK) status = rounds_run(p);

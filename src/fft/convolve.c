@@ -131,6 +131,7 @@ ci_status ci_fft_convolve(ci_comm *comm, size_t n_y, size_t n_x, size_t y_first,
                           float *image_slab, double (*transfer)(void *context, double u, double v),
                           void *context)
 {
+    CI_PAR_EQUAL(comm, "convolution: image size", (double)n_y, (double)n_x);
     convolution c = {.n_y = n_y, .n_x = n_x};
     c.n_py = ci_fft_good_size(n_y);
     c.n_px = ci_fft_good_size(n_x);

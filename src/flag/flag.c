@@ -148,6 +148,8 @@ ci_status ci_flag_run(ci_comm *comm, ci_vis_set *set, const ci_flag_options *opt
     int64_t n_left = 0;
     ci_flag_report *made = NULL;
     *report = NULL;
+    CI_PAR_EQUAL(comm, "flagging: an option", options->dead, options->dead_fraction,
+                 options->flagged_fraction, options->clip, options->clip_sigma);
     CI_AGREE(comm, report_new(&made, set->meta));
     ci_status status = CI_OK;
     if (options->dead) status = ci_flag_dead(comm, set, options, made);

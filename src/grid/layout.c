@@ -36,6 +36,7 @@ ci_status ci_grid_layout_new(ci_comm *comm, ci_grid_layout **out, size_t n_x, si
     *out = NULL;
     int n_rank = ci_comm_size(comm);
     int64_t here[2] = {(int64_t)y_first, (int64_t)n_here}, *pair = NULL;
+    CI_PAR_EQUAL(comm, "image layout: size", (double)n_x, (double)n_y);
     CI_TRY(ci_par_gather(comm, here, sizeof here, -1, (void **)&pair, NULL));
     ci_grid_layout *l = NULL;
     ci_status status = ci_mem_alloc(&l, 1, sizeof *l, "image layout");

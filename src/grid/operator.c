@@ -44,6 +44,8 @@ ci_status ci_grid_operator_new(ci_comm *comm, ci_grid_operator **out,
 {
     *out = NULL;
     ci_grid_operator *g = NULL;
+    CI_PAR_EQUAL(comm, "gridder: geometry", (double)geometry->n_x, (double)geometry->n_y,
+                 geometry->cell_rad, geometry->accuracy, geometry->divide_by_n);
     CI_TRY(ci_par_alloc(comm, &g, 1, sizeof *g, "gridder"));
     g->n_rank = ci_comm_size(comm);
     g->rank = ci_comm_rank(comm);

@@ -64,6 +64,8 @@ ci_status ci_mosaic_make(ci_comm *comm, const char *const *image_paths, const ch
 {
     mosaic_job job = {.comm = comm, .options = *options, .n_tile = n_tile};
     *stats = (ci_mosaic_stats){.n_tile = n_tile};
+    CI_PAR_EQUAL(comm, "mosaic: number of tiles or an option", (double)n_tile, options->pb_cut,
+                 options->cell_rad);
     ci_status status = CI_OK;
     if (!(options->pb_cut > 0 && options->pb_cut <= 1) || !(options->cell_rad >= 0))
         status = ci_error(CI_ERR_USAGE,

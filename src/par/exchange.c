@@ -13,6 +13,7 @@ ci_status ci_par_bcast(ci_comm *comm, void *data, size_t n_byte, int root)
 {
     comm->counters.n_call++;
     if (comm->size == 1) return CI_OK;
+    CI_PAR_EQUAL(comm, "broadcast: number of bytes or root", (double)n_byte, (double)root);
     size_t piece = ci_par_piece_bytes();
     for (size_t done = 0; done < n_byte; done += piece) {
         size_t n = n_byte - done < piece ? n_byte - done : piece;
@@ -137,6 +138,7 @@ ci_status ci_par_gather(ci_comm *comm, const void *here, size_t n_byte, int root
 {
     comm->counters.n_call++;
     *out = NULL;
+    CI_PAR_EQUAL(comm, "gather: root", (double)root);
     size_t *counts = NULL;
     ci_status status = ci_mem_alloc(&counts, (size_t)comm->size, sizeof *counts, "gather");
     status = ci_par_agree(comm, status);

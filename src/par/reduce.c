@@ -14,6 +14,7 @@ static ci_status reduce_in_place(ci_comm *comm, void *values, size_t n, size_t i
 {
     comm->counters.n_call++;
     if (comm->size == 1) return CI_OK;
+    CI_PAR_EQUAL(comm, "reduction: number of values", (double)n);
     for (size_t done = 0; done < n; done += MAX_ITEMS) {
         size_t count = n - done < MAX_ITEMS ? n - done : MAX_ITEMS;
         CI_PAR_CALL(comm, MPI_Allreduce(MPI_IN_PLACE, (char *)values + done * item_size, (int)count,
@@ -100,6 +101,7 @@ ci_status ci_par_sum_blocks(ci_comm *comm, size_t n_block, size_t i_block_first,
                             size_t n_block_here, size_t n_value, const double *here, double *sum)
 {
     (void)i_block_first;
+    CI_PAR_EQUAL(comm, "block sums: number of blocks or values", (double)n_block, (double)n_value);
     if (comm->size == 1) {
         comm->counters.n_call++;
         add_blocks(here, n_block_here, n_value, sum);

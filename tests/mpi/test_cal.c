@@ -417,6 +417,21 @@ static ci_status predict_nothing(void *context, const ci_vis_block *block, ci_c3
     return CI_OK;
 }
 
+/* A name that no antenna has is refused, also beside others. */
+static void test_unknown_reference(ci_comm *world)
+{
+    cal_sim s = plain;
+    ci_cal_options options;
+    ci_cal_table *bandpass, *gain;
+    ci_cal_options_default(&options);
+    options.ref_antenna = "nobody,A02";
+    ci_vis_set *set = sim_set(world, &s);
+    CHECK(ci_cal_solve(world, set, sim_predict, &s, &options, &bandpass, &gain, NULL) ==
+          CI_ERR_INPUT);
+    CHECK(strstr(ci_error_text(), "--ref-antenna nobody") && !bandpass && !gain);
+    ci_vis_set_free(set);
+}
+
 static void test_refused(ci_comm *world)
 {
     cal_sim s = plain;
@@ -464,6 +479,7 @@ int main(void)
     test_hand_dead(world);
     test_single(world);
     test_apply(world);
+    test_unknown_reference(world);
     test_refused(world);
     CHECK(ci_mem_now() == before); /* nothing left behind, errors included */
     return check_end(world);
