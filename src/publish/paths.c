@@ -153,3 +153,9 @@ ci_status ci_publish_date(char out[16], double time_mjd_s, const char *id)
     snprintf(out, 16, "%.10s", text);
     return CI_OK;
 }
+
+bool ci_publish_is_date(const char *name)
+{
+    return strlen(name) == 10 && name[4] == '-' && name[7] == '-' &&
+           strspn(name, "0123456789-") == 10;
+}

@@ -19,6 +19,8 @@ CI_MUST_CHECK ci_status ci_publish_base_open(const char *base, int *fd);
 CI_MUST_CHECK ci_status ci_publish_sync(int fd, const char *shown);
 /* Removes a folder of plain files; missing is CI_OK. Does not enter sub-folders. */
 CI_MUST_CHECK ci_status ci_publish_folder_remove(int parent, const char *name, const char *shown);
+/* "yyyy-mm-dd": a date's folder. */
+bool ci_publish_is_date(const char *name);
 /* "<parent>/<yyyy-mm-dd>" of a first integration. */
 CI_MUST_CHECK ci_status ci_publish_date(char out[16], double time_mjd_s, const char *id);
 
@@ -86,8 +88,6 @@ CI_MUST_CHECK ci_status ci_publish_staging_remove(ci_registry *registry,
 /* rebuild.c: rows of products that stand in the products folder and have none. */
 CI_MUST_CHECK ci_status ci_publish_rebuild(ci_registry *registry, const ci_publish_options *options,
                                            ci_publish_recovered *recovered);
-/* "yyyy-mm-dd": a date's folder. */
-bool ci_publish_is_date(const char *name);
 /* Path rules and gates alone, on the open files of a product. */
 CI_MUST_CHECK ci_status ci_publish_judge_files(ci_registry *registry, const ci_registry_product *p,
                                                const ci_publish_files *files,

@@ -103,12 +103,6 @@ static ci_status parts_of_date(part_list *parts, int base, const char *date)
     return status;
 }
 
-bool ci_publish_is_date(const char *name)
-{
-    return strlen(name) == 10 && name[4] == '-' && name[7] == '-' &&
-           strspn(name, "0123456789-") == 10;
-}
-
 static ci_status parts_list(part_list *parts, int base, const char *shown)
 {
     int fd = dup(base);

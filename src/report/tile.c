@@ -7,17 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-ci_status ci_report_numbers(double **out, size_t *n, const ci_json *array, const char *member)
-{
-    *n = ci_json_length(array);
-    CI_TRY(ci_mem_alloc(out, *n, sizeof **out, "report"));
-    for (size_t i = 0; i < *n; i++) {
-        const ci_json *item = ci_json_at(array, i);
-        (*out)[i] = member ? ci_json_get_number(item, member, NAN) : ci_json_number(item, NAN);
-    }
-    return CI_OK;
-}
-
 /* ---- gains ------------------------------------------------------------------------------- */
 
 /* Amplitude or phase of every receptor against frequency or time: thin lines. */

@@ -1,0 +1,222 @@
+/* Values of options: setting, checking and reading them. */
+#include "conf/table.h"
+
+#include <string.h>
+#include <strings.h>
+
+ci_status ci_conf_set(ci_conf *conf, ci_conf_id id, const char *text, const char *origin)
+{
+    ci_conf_value *value = &conf->value[id];
+    char *fresh_text = NULL, *fresh_origin = NULL;
+    CI_TRY(ci_str_copy(&fresh_text, text));
+    ci_status status = origin ? ci_str_copy(&fresh_origin, origin) : CI_OK;
+    if (status != CI_OK) {
+        ci_mem_free(fresh_text);
+        return status;
+    }
+    ci_mem_free(value->text);
+    ci_mem_free(value->origin);
+    value->text = fresh_text;
+    value->origin = fresh_origin;
+    return CI_OK;
+}
+
+/* ---- checking ---------------------------------------------------------------- */
+
+static ci_status refuse(const ci_conf *conf, ci_conf_id id, const char *why)
+{
+    const ci_conf_row *row = &ci_conf_rows[id];
+    return ci_error(CI_ERR_USAGE, "--%s '%s' (%s): %s", row->name, conf->value[id].text,
+                    ci_conf_origin(conf, id), why);
+}
+
+static ci_status check_number(ci_conf *conf, ci_conf_id id)
+{
+    const ci_conf_row *row = &ci_conf_rows[id];
+    ci_conf_value *value = &conf->value[id];
+    char why[128];
+    int64_t whole = 0;
+    ci_status status = row->type == CI_TYPE_INT
+                           ? ci_parse_int(value->text, row->name, &whole)
+                           : ci_parse_double(value->text, row->name, &value->number);
+    if (status != CI_OK)
+        return refuse(conf, id, row->type == CI_TYPE_INT ? "not a whole number" : "not a number");
+    if (row->type == CI_TYPE_INT) value->number = (double)whole;
+    if (row->low < row->high && (value->number < row->low || value->number > row->high)) {
+        snprintf(why, sizeof why, "must lie between %g and %g", row->low, row->high);
+        return refuse(conf, id, why);
+    }
+    return CI_OK;
+}
+
+static ci_status check_flag(ci_conf *conf, ci_conf_id id)
+{
+    static const char *const yes[] = {"true", "1", "yes", "on"}, *const no[] = {"false", "0", "no",
+                                                                                "off"};
+    ci_conf_value *value = &conf->value[id];
+    for (int i = 0; i < 4; i++) {
+        if (strcasecmp(value->text, yes[i]) == 0) {
+            value->flag = true;
+            return CI_OK;
+        }
+        if (strcasecmp(value->text, no[i]) == 0) {
+            value->flag = false;
+            return CI_OK;
+        }
+    }
+    return refuse(conf, id, "use true or false");
+}
+
+static ci_status check_choice(const ci_conf *conf, ci_conf_id id)
+{
+    const char *text = conf->value[id].text;
+    size_t n = strlen(text);
+    for (const char *choice = ci_conf_rows[id].unit; n > 0; choice++) {
+        size_t length = strcspn(choice, "|");
+        if (length == n && strncasecmp(choice, text, n) == 0) return CI_OK;
+        choice += length;
+        if (!*choice) break;
+    }
+    char why[160];
+    snprintf(why, sizeof why, "use one of %s", ci_conf_rows[id].unit);
+    return refuse(conf, id, why);
+}
+
+/* An empty text says nothing where there is a default, as an empty number does: a variable that a
+ * script forgot to set must not lead to the default folders. */
+static ci_status check_text(const ci_conf *conf, ci_conf_id id)
+{
+    if (conf->value[id].text[0] || !ci_conf_rows[id].missing[0]) return CI_OK;
+    return refuse(conf, id, "empty: give a value, or leave it out for the default");
+}
+
+/* Pairs of which the first may not be the greater: where the first is at its default and may follow
+ * the second, it does (`follows`). */
+static const struct
+{
+    ci_conf_id low, high;
+    bool follows, may_equal;
+} ordered[] = {
+    {CI_OPT_MIN_SUBBANDS, CI_OPT_EXPECTED_SUBBANDS, true, true},
+    {CI_OPT_GROUP_OVERLAP, CI_OPT_GROUP_SIZE, true, false},
+    {CI_OPT_QA_CAL_MIN_AMP, CI_OPT_QA_CAL_MAX_AMP, false, false},
+};
+
+static ci_status check_order(const ci_conf *conf)
+{
+    for (size_t i = 0; i < sizeof ordered / sizeof ordered[0]; i++) {
+        ci_conf_id low = ordered[i].low, high = ordered[i].high;
+        unsigned both = ci_conf_rows[low].commands & ci_conf_rows[high].commands;
+        if (!(both & (unsigned)conf->command)) continue;
+        if (ordered[i].follows && !ci_conf_is_given(conf, low)) continue;
+        double a = ci_conf_double(conf, low), b = ci_conf_double(conf, high);
+        if (a < b || (a == b && ordered[i].may_equal)) continue;
+        return ci_error(CI_ERR_USAGE, "--%s %s (%s): must be %s --%s %s (%s)", ci_conf_name(low),
+                        ci_conf_text(conf, low), ci_conf_origin(conf, low),
+                        ordered[i].may_equal ? "at most" : "below", ci_conf_name(high),
+                        ci_conf_text(conf, high), ci_conf_origin(conf, high));
+    }
+    return CI_OK;
+}
+
+/* An option that has no effect because of another's value. */
+static void warn_idle(const ci_conf *conf)
+{
+    const ci_conf_row *row = &ci_conf_rows[CI_OPT_ROBUST];
+    if (!(row->commands & (unsigned)conf->command) || !ci_conf_is_given(conf, CI_OPT_ROBUST))
+        return;
+    if (strcasecmp(ci_conf_text(conf, CI_OPT_WEIGHTING), "briggs") != 0)
+        ci_log_warning("--robust %s (%s) has no effect with --weighting %s",
+                       ci_conf_text(conf, CI_OPT_ROBUST), ci_conf_origin(conf, CI_OPT_ROBUST),
+                       ci_conf_text(conf, CI_OPT_WEIGHTING));
+}
+
+ci_status ci_conf_validate(ci_conf *conf)
+{
+    for (int i = 0; i < CI_OPT_COUNT; i++) {
+        ci_conf_id id = (ci_conf_id)i;
+        const ci_conf_row *row = &ci_conf_rows[i];
+        if (!(row->commands & (unsigned)conf->command)) continue;
+        if (strstr(conf->value[i].text, "${"))
+            CI_TRY(refuse(conf, id, "holds a ${NAME} that is set nowhere"));
+        if (row->type == CI_TYPE_TEXT || row->type == CI_TYPE_PATH) CI_TRY(check_text(conf, id));
+        if (row->type == CI_TYPE_INT || row->type == CI_TYPE_REAL) CI_TRY(check_number(conf, id));
+        if (row->type == CI_TYPE_FLAG) CI_TRY(check_flag(conf, id));
+        if (row->type == CI_TYPE_CHOICE) CI_TRY(check_choice(conf, id));
+    }
+    CI_TRY(check_order(conf));
+    warn_idle(conf);
+    return CI_OK;
+}
+
+/* ---- getters ---------------------------------------------------------------------- */
+
+size_t ci_conf_argument_count(const ci_conf *conf)
+{
+    return conf->n_argument;
+}
+
+const char *ci_conf_argument(const ci_conf *conf, size_t i)
+{
+    return conf->argument[i];
+}
+
+const char *const *ci_conf_arguments(const ci_conf *conf)
+{
+    return conf->argument;
+}
+
+ci_status ci_conf_check_work(const ci_conf *conf)
+{
+    const char *group = ci_conf_text(conf, CI_OPT_GROUP);
+    if (!*group || ci_conf_argument_count(conf) == 0) return CI_OK;
+    return ci_error(CI_ERR_USAGE, "--group %s, and files (%s): give one or the other", group,
+                    ci_conf_argument(conf, 0));
+}
+
+const char *ci_conf_text(const ci_conf *conf, ci_conf_id id)
+{
+    return conf->value[id].text;
+}
+
+double ci_conf_double(const ci_conf *conf, ci_conf_id id)
+{
+    return conf->value[id].number;
+}
+
+int64_t ci_conf_int(const ci_conf *conf, ci_conf_id id)
+{
+    return (int64_t)conf->value[id].number;
+}
+
+bool ci_conf_bool(const ci_conf *conf, ci_conf_id id)
+{
+    return conf->value[id].flag;
+}
+
+bool ci_conf_is_given(const ci_conf *conf, ci_conf_id id)
+{
+    return conf->value[id].origin != NULL;
+}
+
+const char *ci_conf_origin(const ci_conf *conf, ci_conf_id id)
+{
+    return conf->value[id].origin ? conf->value[id].origin : "default";
+}
+
+const char *ci_conf_file(const ci_conf *conf)
+{
+    return conf->file;
+}
+
+ci_status ci_conf_given_text(char **out, const ci_conf *conf)
+{
+    ci_text text = {0};
+    ci_status status = ci_text_append(&text, "%s", "");
+    for (int i = 0; status == CI_OK && i < CI_OPT_COUNT; i++)
+        if (conf->value[i].origin && (ci_conf_rows[i].commands & (unsigned)conf->command))
+            status = ci_text_append(&text, "%s%s=%s", text.length ? " " : "", ci_conf_rows[i].name,
+                                    conf->value[i].text);
+    *out = text.text;
+    return status;
+}
