@@ -13,7 +13,7 @@ typedef struct ci_flag_options
     bool dead;               /* find dead receptors */
     double dead_fraction;    /* of the array's median amplitude: 0.05 */
     double flagged_fraction; /* a receptor with more flagged than this is dead: 0.95 */
-    bool clip;               /* robust clip per channel on normalised amplitudes; off */
+    bool clip;               /* robust clip of each baseline's amplitudes over time and channel */
     double clip_sigma;       /* 6 */
 } ci_flag_options;
 /* The values named above. Local. */
@@ -49,7 +49,7 @@ typedef struct ci_flag_report
 void ci_flag_report_free(ci_flag_report *report);
 
 /* Flags a whole data set in place. A receptor is judged by medians over its baselines that
- * are gathered from all ranks, a channel by medians over all baselines of its sub-band:
+ * are gathered from all ranks, a sample by the plane of its baseline in one sub-band:
  * never by what a rank happens to hold. Collective. CI_ERR_NO_DATA where no
  * cross-correlation is left. */
 CI_MUST_CHECK ci_status ci_flag_run(ci_comm *comm, ci_vis_set *set, const ci_flag_options *options,

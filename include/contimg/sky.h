@@ -116,7 +116,7 @@ typedef struct ci_sky_field
 
 typedef struct ci_sky_source
 {
-    char name[40];
+    const char *name; /* owned by the model it is in; NULL counts as "" */
     double ra_rad, dec_rad;
     double flux_jy, ref_freq_hz, spectral_index; /* S = flux (nu/ref)^index */
     double major_rad, minor_rad, pa_rad;         /* FWHM of a Gaussian; 0: point */

@@ -8,7 +8,7 @@ void ci_flag_options_default(ci_flag_options *options)
     *options = (ci_flag_options){.dead = true,
                                  .dead_fraction = 0.05,
                                  .flagged_fraction = 0.95,
-                                 .clip = false,
+                                 .clip = true,
                                  .clip_sigma = 6};
 }
 

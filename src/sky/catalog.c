@@ -4,7 +4,6 @@
 
 #include "contimg/sky.h"
 #include "sky/csv.h"
-#include "sky/model.h"
 
 /* One row of a share/ table as a source; *keep false for rows that are no source here. */
 typedef ci_status (*row_reader)(const ci_sky_csv *csv, ci_sky_source *source, bool *keep);
@@ -38,7 +37,7 @@ static ci_status load(ci_sky_model **out, const char *file, const char *const *n
 
 static ci_status read_place(const ci_sky_csv *csv, int name, int ra, ci_sky_source *source)
 {
-    CI_TRY(ci_sky_name_set(source->name, ci_sky_csv_text(csv, name), csv->path, csv->line));
+    source->name = ci_sky_csv_text(csv, name); /* the model copies it */
     CI_TRY(ci_sky_csv_number(csv, ra, NAN, &source->ra_rad));
     CI_TRY(ci_sky_csv_number(csv, ra + 1, NAN, &source->dec_rad));
     source->ra_rad *= CI_DEG_TO_RAD;

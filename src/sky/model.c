@@ -5,7 +5,6 @@
 
 #include "contimg/sky.h"
 #include "sky/csv.h"
-#include "sky/model.h"
 
 static const char *const columns[] = {"name",         "ra_deg",       "dec_deg",
                                       "flux_jy",      "ref_freq_hz",  "spectral_index",
@@ -37,24 +36,20 @@ ci_status ci_sky_model_append(ci_sky_model *model, const ci_sky_source *source)
     if (n == 0 || (n >= 16 && (n & (n - 1)) == 0))
         CI_TRY(ci_mem_resize(&model->source, n == 0 ? 16 : 2 * n, sizeof *model->source,
                              "source list"));
-    model->source[model->n_source++] = *source;
+    char *name = NULL;
+    CI_TRY(ci_str_copy(&name, ci_vis_text(source->name)));
+    model->source[model->n_source] = *source;
+    model->source[model->n_source++].name = name;
     return CI_OK;
 }
 
 void ci_sky_model_free(ci_sky_model *model)
 {
     if (!model) return;
+    for (size_t i = 0; i < model->n_source; i++)
+        ci_mem_free((char *)model->source[i].name);
     ci_mem_free(model->source);
     ci_mem_free(model);
-}
-
-ci_status ci_sky_name_set(char name[40], const char *text, const char *path, int line)
-{
-    if (strlen(text) >= 40)
-        return ci_error(CI_ERR_INPUT, "%s: line %d: name \"%s\" is longer than 39 characters", path,
-                        line, text);
-    snprintf(name, 40, "%s", text);
-    return CI_OK;
 }
 
 static ci_status bad_value(const ci_sky_csv *csv, int column, const char *must)
@@ -76,7 +71,7 @@ static ci_status read_source(const ci_sky_csv *csv, ci_sky_source *source)
     if (v[MAJOR] < 0) return bad_value(csv, MAJOR, "0 or more");
     if (v[MINOR] < 0 || v[MINOR] > v[MAJOR]) return bad_value(csv, MINOR, "from 0 to major_arcsec");
     memset(source, 0, sizeof *source);
-    CI_TRY(ci_sky_name_set(source->name, ci_sky_csv_text(csv, NAME), csv->path, csv->line));
+    source->name = ci_sky_csv_text(csv, NAME); /* the model copies it */
     source->ra_rad = fmod(v[RA] + 360, 360) * CI_DEG_TO_RAD;
     source->dec_rad = v[DEC] * CI_DEG_TO_RAD;
     source->flux_jy = v[FLUX];

@@ -16,11 +16,43 @@ void ci_tile_data_free(ci_tile_data *data)
     memset(data, 0, sizeof *data);
 }
 
+/* Whether two phase centres are places that a dish must move between. */
+static bool is_elsewhere(const ci_vis_phase_centre *a, const ci_vis_phase_centre *b)
+{
+    const double same_rad = 1 * CI_ARCSEC_TO_RAD;
+    if (a->i_field == b->i_field) return false;
+    if (a->kind != b->kind) return true;
+    double ra = a->kind == CI_PHASING_SIDEREAL ? a->ra_rad - b->ra_rad : 0;
+    return a->kind != CI_PHASING_UNPROJECTED &&
+           ci_sky_separation_rad(ra, a->dec_rad, 0, b->dec_rad) > same_rad;
+}
+
+/* One primary beam serves one pointing: of several, one must be chosen. Without a beam each row
+ * is phased by its own centre, and that is all. */
+static ci_status fields_check(const ci_vis_meta *meta, const ci_sky_beam *beam)
+{
+    size_t i = 1;
+    while (i < meta->n_phase && !is_elsewhere(&meta->phase[0], &meta->phase[i]))
+        i++;
+    if (i >= meta->n_phase || ci_sky_beam_is_none(beam)) return CI_OK;
+    const ci_vis_field *a = &meta->field[meta->phase[0].i_field];
+    const ci_vis_field *b = &meta->field[meta->phase[i].i_field];
+    return ci_error(
+        CI_ERR_INPUT,
+        "Header/phase_center_catalog: %zu fields, %lld \"%.60s\" at %.5f %+.5f deg, %lld "
+        "\"%.60s\" at %.5f %+.5f deg ...: the primary beam lay elsewhere on each: choose "
+        "one by --field (contimg inspect lists them), or give --beam none",
+        meta->n_field, (long long)a->id, a->name, meta->phase[0].ra_rad * CI_RAD_TO_DEG,
+        meta->phase[0].dec_rad * CI_RAD_TO_DEG, (long long)b->id, b->name,
+        meta->phase[i].ra_rad * CI_RAD_TO_DEG, meta->phase[i].dec_rad * CI_RAD_TO_DEG);
+}
+
 /* What follows from header and options alone, before any data are touched. Local. */
 static ci_status prepare(const ci_tile_options *options, const ci_vis_meta *meta, ci_tile_data *out)
 {
     ci_sky_pointing_from(meta, &out->pointing);
     CI_TRY(ci_sky_beam_new(&out->beam, options->beam, &meta->array));
+    CI_TRY(fields_check(meta, out->beam));
     if (!options->centre_given)
         return ci_sky_centre_default(out->eop, meta, &out->ra_rad, &out->dec_rad);
     out->ra_rad = options->ra_rad;

@@ -54,7 +54,9 @@ static ci_vis_set *prepare(ci_comm *comm, const char *path, model *m, ci_flag_re
     ci_sky_pointing_from(set->meta, &m->pointing);
     CHECK_OK(ci_sky_centre_default(m->eop, set->meta, &sun->ra_rad, &sun->dec_rad));
     CHECK_OK(ci_sky_set_rephase(m->eop, set, sun->ra_rad, sun->dec_rad));
-    snprintf(sun->name, sizeof sun->name, "Sun");
+    char *name = NULL;
+    CHECK_OK(ci_str_copy(&name, "Sun"));
+    sun->name = name; /* the model's, as all of sun */
     sun->flux_jy = 1;
     sun->ref_freq_hz = 159.375e6;
     m->sun->n_source = 1;

@@ -114,7 +114,7 @@ static void spikes_add(ci_vis_set *set, size_t *n_spike)
             size_t b = (size_t)block->i_baseline[r];
             if (set->meta->baseline_ant1[b] == set->meta->baseline_ant2[b]) continue;
             for (size_t c = 0; c < block->n_chan; c++) {
-                for (size_t p = 0; p < 2; p++) {
+                for (size_t p = 0; p < block->n_pol; p++) {
                     size_t chan = block->part.i_sub_band * block->n_chan + c;
                     if (!is_spike(b, (size_t)block->i_time[r], chan, p)) continue;
                     block->data[ci_vis_sample(block, r, c, p)] *= 30;
@@ -147,10 +147,11 @@ static void test_clip(ci_comm *world, ci_comm *self)
         for (size_t r = 0; r < block->n_row; r++) {
             size_t b = (size_t)block->i_baseline[r];
             for (size_t c = 0; c < block->n_chan; c++) {
-                for (size_t p = 0; p < 2; p++) {
+                for (size_t p = 0; p < block->n_pol; p++) {
                     size_t chan = block->part.i_sub_band * block->n_chan + c;
                     bool flagged = block->flags[ci_vis_sample(block, r, c, p)] != 0;
-                    bool spike = whole->meta->baseline_ant1[b] != whole->meta->baseline_ant2[b] &&
+                    bool spike = p < 2 &&
+                                 whole->meta->baseline_ant1[b] != whole->meta->baseline_ant2[b] &&
                                  is_spike(b, (size_t)block->i_time[r], chan, p);
                     n_found += flagged && spike;
                     n_false += flagged && !spike;
@@ -158,7 +159,7 @@ static void test_clip(ci_comm *world, ci_comm *self)
             }
         }
     }
-    size_t n_all = 2 * 120 * 12 * 16;
+    size_t n_all = whole->meta->n_pol * 120 * 12 * 16;
     if (ci_comm_rank(world) == 0)
         printf("clip: %zu of %zu spikes found, %zu of %zu others flagged\n", n_found, n_spike,
                n_false, n_all);

@@ -1,0 +1,60 @@
+"""What a table is for: its channels and its times against the data's."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+from header_support import *
+
+RA, DEC = 150.0, 30.0
+tel, enu = telescope()
+freqs = 1.4e9 + 1e6 * np.arange(8)
+t0 = transit_jd(RA)
+times = t0 + np.array([-0.5, 0.5]) * 60 / 86400
+data = phased([(RA, DEC, 1.0)], (RA, DEC), tel, enu, freqs, times)
+data.data_array *= 4  # a gain of 2 for all
+data.vis_units = "uncalib"
+write(data, "raw.uvh5")
+
+
+def calibrated(gain, table_freqs, table_times, *words, **kw):
+    table(tel, gain, table_freqs, table_times, **kw).write_calh5("t.calh5", clobber=True,
+                                                                 run_check=False)
+    result = image("raw.uvh5", "--cal", "t.calh5", "--weights", "unit", *words)
+    return result, value(RA, DEC) if result.returncode == 0 else None
+
+
+result, flux = calibrated(2, freqs, times)
+close(flux, 1, 1e-3, "table of these channels and times")
+told = [line for line in result.stderr.splitlines() if "t.calh5" in line and "INFO" in line]
+check(len(told) == 1 and "bandpass" in told[0] and "8 channels" in told[0] and
+      "1399.500-1407.500 MHz" in told[0] and Time(times[0], format="jd").isot[:16] in told[0],
+      "which table is used:", told)
+
+# other bands: a bandpass, one number for a band, one number of one channel
+refused(calibrated(2, freqs + 2e8, times)[0], "t.calh5", "1599.5", "does not cover")
+refused(calibrated(2, None, times, wide=[[1.0e9, 1.2e9]])[0], "t.calh5", "gains", "1000.000-1200.000")
+refused(calibrated(2, [1.3e9], times)[0], "t.calh5", "does not cover")
+result, flux = calibrated(2, None, times, wide=[[1.39e9, 1.41e9]])
+close(flux, 1, 1e-3, "one number for this band")
+# half of the channels: the others are flagged, and that is said; the flux stays right
+for own, kw in ((freqs[:4], {}), (None, dict(wide=[[1.3995e9, 1.4035e9]]))):
+    result, flux = calibrated(2, own, times, **kw)
+    close(flux, 1, 1e-3, "half of the channels", kw)
+    warned(result, "4 of the data's 8 channels")
+
+# age: from the last integration of the data to the table's interval
+for what, days, code in (("within an hour", 0.02, 0), ("of hours", 0.2, 0), ("of 20 days", 20, 0),
+                         ("of 40 days", 40, 3), ("of 40 days to come", -40, 3)):
+    result, flux = calibrated(2, None, times - days, wide=[[1.39e9, 1.41e9]])
+    check(result.returncode == code, what, "exit", result.returncode, result.stderr[-300:])
+    if code:
+        refused(result, "t.calh5", "40.0 days", "--cal-any-time")
+        result, flux = calibrated(2, None, times - days, "--cal-any-time", wide=[[1.39e9, 1.41e9]])
+    close(flux, 1, 1e-3, "table", what)
+    if days > 0.1:
+        warned(result, f"{days * 24:.1f} h away" if days < 2 else f"{days:.1f} days away")
+result, flux = calibrated(2, freqs, times - 0.5)
+check("WARNING" not in result.stderr, "bandpass of 12 hours:", result.stderr)
+result, flux = calibrated(2, freqs, times - 0.5, "--cal-bandpass-interval-hours", 2)
+warned(result, "12.0 h away")
+finish()

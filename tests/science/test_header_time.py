@@ -1,0 +1,62 @@
+"""Time scales of time_array, and sidereal times against it. Truth: the same file in UTC."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+from header_support import *
+import h5py
+
+RA, DEC = 150.0, 30.0
+OFF = (150.2, 30.1)
+tel, enu = telescope()
+freqs = 1.4e9 + 1e6 * np.arange(2)
+times = transit_jd(RA) + np.array([-0.5, 0.5]) * 600 / 86400
+data = unphased([(RA, DEC, 1.0)], tel, enu, freqs, times)
+write(data, "utc.uvh5")
+
+
+def variant(name, scale=None, shift_s=0.0, lst_s=0.0, drop_lst=False):
+    write(data, name)
+    with h5py.File(name, "r+") as f:
+        h = f["Header"]
+        if scale is not None:
+            if "timesys" in h:
+                del h["timesys"]
+            h["timesys"] = np.bytes_(scale)
+        h["time_array"][...] = h["time_array"][()] + shift_s / 86400
+        h["lst_array"][...] = h["lst_array"][()] + 2 * np.pi * lst_s / 86164.0905
+        if drop_lst:
+            del h["lst_array"]
+    return name
+
+
+def flux(name):
+    result = image(name, "--phase-center", f"{RA},{DEC}")
+    return value(RA, DEC) if result.returncode == 0 else None
+
+
+# at day 2461000 TAI is 37 s ahead of UTC, TT 69.184 s: with unprojected data the source is at its
+# place only with the right time
+close(flux("utc.uvh5"), 1, 2e-3, "UTC")
+for scale, shift in (("UTC", 0), ("TAI", 37), ("IAT", 37), ("TT", 69.184), ("tai", 37)):
+    close(flux(variant("x.uvh5", scale, shift)), 1, 2e-3, "timesys", scale)
+    if shift:
+        warned(run("inspect", "x.uvh5"), "converted to UTC")
+for scale in ("UT1", "GPS", "local"):
+    refused(image(variant("x.uvh5", scale)), "timesys", scale)
+wrong = flux(variant("x.uvh5", None, 37, drop_lst=True))
+check(wrong is not None and wrong < 0.9, "37 s do matter here, flux", wrong)
+
+# sidereal times: a second is no rounding
+refused(image(variant("x.uvh5", None, 37)), "lst_array", "TAI")
+refused(image(variant("x.uvh5", lst_s=-3)), "lst_array", "3.0")
+refused(image(variant("x.uvh5", lst_s=43082)), "lst_array")
+name = variant("x.uvh5", lst_s=0.2)
+warned(run("inspect", name), "0.200 s off")
+close(flux(name), 1, 2e-3, "sidereal times 0.2 s off")
+with h5py.File(variant("x.uvh5"), "r+") as f:  # one row in the middle
+    lst = f["Header/lst_array"][()]
+    lst[len(lst) // 2:] += 1e-3
+    f["Header/lst_array"][...] = lst
+refused(image("x.uvh5"), "lst_array")
+finish()
