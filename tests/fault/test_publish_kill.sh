@@ -6,7 +6,7 @@
 # CONTIMG_TEST_EXHAUSTIVE=1: every call, three times; else a run of calls of one kind on one
 # descriptor counts as first, middle, last.
 set -u
-driver=$CONTIMG_BUILD/tests/test_publish
+driver=$CONTIMG_BUILD/tests/test_publish_driver
 if ! command -v strace > /dev/null; then echo "skipped: no strace"; exit 77; fi
 if [ ! -x "$driver" ]; then echo "skipped: $driver is not built"; exit 77; fi
 if ! strace -o /dev/null true 2> /dev/null; then echo "skipped: strace may not trace here"; exit 77; fi

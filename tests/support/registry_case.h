@@ -19,19 +19,27 @@ typedef struct registry_case
     ci_clock clock;
 } registry_case;
 
+/* The databases in a folder, by the system's clock. */
+static inline void case_paths(registry_case *c, const char *folder)
+{
+    snprintf(c->folder, sizeof c->folder, "%s", folder);
+    snprintf(c->ingest, sizeof c->ingest, "%s/ingest.sqlite3", folder);
+    snprintf(c->cal, sizeof c->cal, "%s/cal_registry.sqlite3", folder);
+    snprintf(c->products, sizeof c->products, "%s/products.sqlite3", folder);
+    snprintf(c->data, sizeof c->data, "%s/data_registry.sqlite3", folder);
+    snprintf(c->backups, sizeof c->backups, "%s/backups", folder);
+    c->paths = (ci_registry_paths){c->ingest, c->cal, c->products, c->data, c->backups};
+    ci_registry_options_default(&c->options);
+}
+
 static inline void case_new(registry_case *c)
 {
     const char *base = getenv("TMPDIR");
+    char folder[200];
     memset(c, 0, sizeof *c);
-    snprintf(c->folder, sizeof c->folder, "%s/contimg-test-XXXXXX", base ? base : "/tmp");
-    if (!mkdtemp(c->folder)) abort();
-    snprintf(c->ingest, sizeof c->ingest, "%s/ingest.sqlite3", c->folder);
-    snprintf(c->cal, sizeof c->cal, "%s/cal_registry.sqlite3", c->folder);
-    snprintf(c->products, sizeof c->products, "%s/products.sqlite3", c->folder);
-    snprintf(c->data, sizeof c->data, "%s/data_registry.sqlite3", c->folder);
-    snprintf(c->backups, sizeof c->backups, "%s/backups", c->folder);
-    c->paths = (ci_registry_paths){c->ingest, c->cal, c->products, c->data, c->backups};
-    ci_registry_options_default(&c->options);
+    snprintf(folder, sizeof folder, "%s/contimg-test-XXXXXX", base ? base : "/tmp");
+    if (!mkdtemp(folder)) abort();
+    case_paths(c, folder);
     c->options.busy_s = 20;
     c->options.clock = &c->clock;
     c->clock = (ci_clock){.is_set = true, .unix_s = 1769299200}; /* 2026-01-25T00:00:00Z */

@@ -1,0 +1,236 @@
+/* publish: every gate refuses the product that fails just it; gates that measure.
+ * ci-test: timeout=120 */
+#include "publish_test.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+
+static const struct
+{
+    const char *gate;
+    mosaic_faults faults;
+} gate_cases[] = {
+    {"opens", {.no_file = true}},      {"opens", {.broken = true}},
+    {"checksum", {.checksum = true}},  {"units", {.wrong_unit = true}},
+    {"beam", {.no_beam = true}},       {"provenance", {.no_time = true}},
+    {"finite", {.nan_inside = true}},  {"noise", {.noise_factor = 4}},
+    {"dynamic_range", {.flat = true}},
+};
+
+/* The product that fails this gate is refused by it, and by no other (but the peak's, which goes
+ * with the dynamic range). */
+static void refused_by(publish_case *t, const char *id, const char *gate,
+                       const mosaic_faults *faults)
+{
+    ci_publish_result r;
+    OK(publish_case_make(t, id, faults));
+    assert_int_equal(ci_publish_product(t->registry, id, &t->options, &r), CI_ERR_GATE);
+    assert_int_equal(r.kind, CI_PUBLISH_GATE);
+    assert_int_equal(outcome_of(&r.gates, gate), CI_QA_FAIL);
+    for (size_t k = 0; k < r.gates.n; k++) {
+        const ci_qa_gate *g = &r.gates.item[k];
+        if (g->outcome == CI_QA_FAIL && strcmp(g->name, gate) != 0 &&
+            strcmp(g->name, "peak_snr") != 0)
+            fail_msg("%s fails too: %s", g->name, g->text);
+        if (strstr(g->text, "/proc/")) fail_msg("%s", g->text);
+    }
+    assert_int_equal(state_of(t, id), CI_PUBLISH_REFUSED);
+}
+
+static void test_each_gate(void **state)
+{
+    publish_case *t = *state;
+    size_t n_published, n_failed;
+    char folder[400];
+    for (size_t i = 0; i < sizeof gate_cases / sizeof *gate_cases; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "gate%zu", i);
+        refused_by(t, id, gate_cases[i].gate, &gate_cases[i].faults);
+    }
+    assert_int_equal(n_entries(t->products), 1); /* the date's folder */
+    snprintf(folder, sizeof folder, "%s/" CASE_DATE, t->products);
+    assert_int_equal(n_entries(folder), 0);
+    OK(ci_publish_due(t->registry, &t->options, &n_published, &n_failed));
+    assert_int_equal(n_published + n_failed, 0); /* not retried by itself */
+}
+
+/* Put right, by name: published. */
+static void test_refused_then_right(void **state)
+{
+    publish_case *t = *state;
+    ci_publish_result r;
+    char folder[400];
+    refused_by(t, "g1", "units", &(mosaic_faults){.wrong_unit = true});
+    snprintf(folder, sizeof folder, "%s/mosaics/g1", t->staging);
+    OK(mosaic_write(folder, &good));
+    assert_int_equal(ci_publish_product(t->registry, "g1", &t->options, &r), CI_ERR_GATE);
+    t->options.by_name = true;
+    OK(ci_publish_product(t->registry, "g1", &t->options, &r));
+}
+
+/* ---- what gates measure -----------------------------------------------------------------------
+ */
+
+/* A mosaic that passes, in the staging folder; nothing is known of its noise and fluxes. */
+static ci_qa_subject good_subject(const publish_case *t, char folder[400], char paths[3][450])
+{
+    static const char *const names[] = {"mosaic", "weight", "noise"};
+    snprintf(folder, 400, "%s/m", t->staging);
+    OK(mosaic_write(folder, &good));
+    for (int i = 0; i < 3; i++)
+        snprintf(paths[i], 450, "%s/%s.fits", folder, names[i]);
+    return (ci_qa_subject){.image = paths[0],
+                           .weight = paths[1],
+                           .noise = paths[2],
+                           .thermal_jy = NAN,
+                           .flux_ratio = NAN};
+}
+
+static ci_qa_gates judged(const publish_case *t, const ci_qa_subject *subject)
+{
+    ci_qa_gates gates;
+    OK(ci_qa_image_judge(&gates, subject, &t->options.limits));
+    return gates;
+}
+
+static void test_unknown_thermal_noise(void **state)
+{
+    publish_case *t = *state;
+    char folder[400], paths[3][450];
+    ci_qa_subject s = good_subject(t, folder, paths);
+    ci_qa_gates gates = judged(t, &s);
+    assert_false(gates.refused);
+    assert_int_equal(outcome_of(&gates, "noise"), CI_QA_WARN);
+    s.accept_incomplete = true;
+    gates = judged(t, &s);
+    assert_int_equal(outcome_of(&gates, "noise"), CI_QA_SKIP);
+}
+
+/* Fluxes are judged where five sources match. */
+static void test_flux_ratio(void **state)
+{
+    publish_case *t = *state;
+    char folder[400], paths[3][450];
+    ci_qa_subject s = good_subject(t, folder, paths);
+    s.flux_ratio = 1.3;
+    s.n_flux_match = 4;
+    ci_qa_gates gates = judged(t, &s);
+    assert_int_equal(outcome_of(&gates, "flux_ratio"), CI_QA_SKIP);
+    s.n_flux_match = 5;
+    gates = judged(t, &s);
+    assert_int_equal(outcome_of(&gates, "flux_ratio"), CI_QA_FAIL);
+    s.flux_ratio = 1.1;
+    gates = judged(t, &s);
+    assert_int_equal(outcome_of(&gates, "flux_ratio"), CI_QA_PASS);
+}
+
+/* The rms of 1 mJy against thermal noise: 1.67 is a warning, 3.33 a failure. */
+static void test_noise_ratio(void **state)
+{
+    publish_case *t = *state;
+    char folder[400], paths[3][450], why[CI_QA_TEXT];
+    ci_qa_subject s = good_subject(t, folder, paths);
+    s.thermal_jy = 0.6e-3;
+    ci_qa_gates gates = judged(t, &s);
+    assert_int_equal(outcome_of(&gates, "noise"), CI_QA_WARN);
+    s.thermal_jy = 0.3e-3;
+    gates = judged(t, &s);
+    assert_int_equal(outcome_of(&gates, "noise"), CI_QA_FAIL);
+    assert_false(ci_qa_tile_passes(&gates, why));
+    assert_non_null(strstr(why, "thermal"));
+    for (size_t i = 0; i < gates.n; i++)
+        if (strcmp(gates.item[i].name, "noise") == 0)
+            unit_near(gates.item[i].value, 1 / 0.3, 0.1 / 0.3);
+}
+
+/* Relaxed: passes, never silently. */
+static void test_relaxed_limit(void **state)
+{
+    publish_case *t = *state;
+    char folder[400], paths[3][450], why[CI_QA_TEXT];
+    ci_qa_subject s = good_subject(t, folder, paths);
+    s.thermal_jy = 0.3e-3;
+    t->options.limits.image.max_noise_ratio = t->options.limits.image.warn_noise_ratio = 10;
+    ci_qa_gates gates = judged(t, &s);
+    assert_int_equal(outcome_of(&gates, "noise"), CI_QA_WARN);
+    assert_true(ci_qa_tile_passes(&gates, why));
+}
+
+/* A beam of 17 pixels' width around the middle. */
+static void pb_write(const char *path)
+{
+    static float pb[side * side];
+    ci_fits_header h;
+    mosaic_header(&h);
+    for (int i = 0; i < side * side; i++) {
+        double x = i % side - side / 2, y = (double)(i / side) - side / 2;
+        pb[i] = (float)exp(-(x * x + y * y) / 300);
+    }
+    OK(ci_fits_write(path, &h, pb));
+}
+
+/* A tile: what is not a number matters inside the beam's 0.2 only. */
+static void test_tile(void **state)
+{
+    publish_case *t = *state;
+    char folder[400], paths[3][450], pb_path[450], why[CI_QA_TEXT];
+    ci_qa_subject s = good_subject(t, folder, paths);
+    snprintf(pb_path, sizeof pb_path, "%s/pb.fits", folder);
+    pb_write(pb_path);
+    s = (ci_qa_subject){.image = paths[0], .pb = pb_path, .thermal_jy = 1e-3, .flux_ratio = NAN};
+    ci_qa_gates gates = judged(t, &s);
+    assert_int_equal(outcome_of(&gates, "finite"), CI_QA_PASS);
+    assert_true(ci_qa_tile_passes(&gates, why));
+    OK(mosaic_write(folder, &(mosaic_faults){.nan_inside = true}));
+    gates = judged(t, &s);
+    assert_int_equal(outcome_of(&gates, "finite"), CI_QA_FAIL);
+}
+
+/* A process without file descriptors left says nothing about the product: every try at opening
+ * one of its files ends as the system's fault, and none of them as a gate. */
+static void test_no_descriptors(void **state)
+{
+    publish_case *t = *state;
+    ci_qa_gates gates;
+    struct rlimit before, few;
+    char folder[400], paths[3][450];
+    ci_qa_subject s = good_subject(t, folder, paths);
+    s.thermal_jy = 1e-3;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    int next = open("/dev/null", O_RDONLY);
+    assert_true(next >= 0);
+    close(next);
+    int n_fault = 0;
+    ci_status status = CI_ERR_IO;
+    for (int n_left = 0; status != CI_OK && n_left < 8; n_left++) {
+        few = before;
+        few.rlim_cur = (rlim_t)(next + n_left);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+        status = ci_qa_image_judge(&gates, &s, &t->options.limits);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+        if (status == CI_OK) break;
+        assert_int_equal(status, CI_ERR_IO);
+        assert_false(gates.refused);
+        assert_non_null(strstr(ci_error_text(), ".fits: open"));
+        n_fault++;
+    }
+    OK(status);
+    assert_false(gates.refused);
+    assert_true(n_fault >= 3); /* at the image, its checksum and the files beside it */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        PUBLISH_TEST(test_each_gate),
+        PUBLISH_TEST(test_refused_then_right),
+        PUBLISH_TEST(test_unknown_thermal_noise),
+        PUBLISH_TEST(test_flux_ratio),
+        PUBLISH_TEST(test_noise_ratio),
+        PUBLISH_TEST(test_relaxed_limit),
+        PUBLISH_TEST(test_tile),
+        PUBLISH_TEST(test_no_descriptors),
+    };
+    ci_log_set_level(CI_LOG_ERROR);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

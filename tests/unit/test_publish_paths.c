@@ -1,0 +1,116 @@
+/* publish: nothing is read or written outside the bases, whatever paths, links and ids say. */
+#include "publish_test.h"
+
+static void stage_only(publish_case *t, const char *id, const char *folder)
+{
+    bool is_new;
+    ci_registry_product p = {.type = "mosaic",
+                             .auto_publish = true,
+                             .stage_path = (char *)folder,
+                             .metadata_json = "",
+                             .time_mjd_s = 61065 * CI_DAY_S};
+    snprintf(p.id, sizeof p.id, "%s", id);
+    OK(ci_registry_product_stage(t->registry, &p, &is_new));
+}
+
+static void refused(publish_case *t, const char *id, const char *path)
+{
+    ci_publish_result r;
+    ci_status status = ci_publish_product(t->registry, id, &t->options, &r);
+    if (status != CI_ERR_GATE) fail_msg("%s: %s %s", path, ci_status_name(status), r.text);
+    assert_int_equal(state_of(t, id), CI_PUBLISH_REFUSED);
+}
+
+static void real_make(const publish_case *t, char folder[400])
+{
+    snprintf(folder, 400, "%s/mosaics/real", t->staging);
+    OK(mosaic_write(folder, &good));
+}
+
+/* Staged outside, by dots, by a link, as the base itself. */
+static void test_outside(void **state)
+{
+    publish_case *t = *state;
+    char outside[400], inside[400], link[400], dotted[500];
+    snprintf(outside, sizeof outside, "%s/outside", t->c.folder);
+    snprintf(link, sizeof link, "%s/mosaics/link", t->staging);
+    snprintf(dotted, sizeof dotted, "%s/mosaics/../../outside", t->staging);
+    OK(mosaic_write(outside, &good));
+    real_make(t, inside);
+    assert_int_equal(symlink(outside, link), 0);
+    const char *const attacks[] = {outside, dotted, link, t->staging, "/etc", "mosaics/real"};
+    for (size_t i = 0; i < sizeof attacks / sizeof attacks[0]; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "attack%zu", i);
+        stage_only(t, id, attacks[i]);
+        refused(t, id, attacks[i]);
+    }
+}
+
+/* A link to a file among the product's files. */
+static void test_linked_file(void **state)
+{
+    publish_case *t = *state;
+    char inside[400], file[450];
+    real_make(t, inside);
+    snprintf(file, sizeof file, "%s/shadow.txt", inside);
+    assert_int_equal(symlink("/etc/passwd", file), 0);
+    stage_only(t, "real", inside);
+    refused(t, "real", file);
+}
+
+/* Ids that would lead elsewhere. */
+static void test_ids(void **state)
+{
+    publish_case *t = *state;
+    const char *const ids[] = {"../up", "a/b", ".hidden", "-rf", "a b", ".."};
+    char inside[400];
+    real_make(t, inside);
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        stage_only(t, ids[i], inside);
+        refused(t, ids[i], ids[i]);
+    }
+}
+
+/* The date's folder replaced by a link out of the products folder. */
+static void test_linked_date(void **state)
+{
+    publish_case *t = *state;
+    char outside[400], inside[400], date[400];
+    snprintf(outside, sizeof outside, "%s/outside", t->c.folder);
+    OK(mosaic_write(outside, &good));
+    real_make(t, inside);
+    stage_only(t, "real", inside);
+    snprintf(date, sizeof date, "%s/" CASE_DATE, t->products);
+    assert_int_equal(symlink(outside, date), 0);
+    size_t before = n_entries(outside);
+    refused(t, "real", date);
+    assert_int_equal(n_entries(outside), before);
+}
+
+/* Links inside the base path itself are the site's own business. */
+static void test_linked_base(void **state)
+{
+    publish_case *t = *state;
+    ci_publish_result r;
+    char inside[400], base[400], staged[450];
+    real_make(t, inside);
+    snprintf(base, sizeof base, "%s/stage-disk", t->c.folder);
+    assert_int_equal(symlink(t->staging, base), 0);
+    t->options.staging_base = base;
+    stage_only(t, "real", inside);
+    OK(ci_publish_product(t->registry, "real", &t->options, &r));
+    snprintf(staged, sizeof staged, "%s/mosaics/real", base);
+    stage_only(t, "real2", staged);
+    OK(ci_publish_product(t->registry, "real2", &t->options, &r));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        PUBLISH_TEST(test_outside),     PUBLISH_TEST(test_linked_file), PUBLISH_TEST(test_ids),
+        PUBLISH_TEST(test_linked_date), PUBLISH_TEST(test_linked_base),
+    };
+    ci_log_set_level(CI_LOG_ERROR);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
