@@ -1,0 +1,297 @@
+/* Claims of groups and tiles, tries after faults, and what a group is that was done before. */
+#include "run_case.h"
+
+#include "run/claim.h"
+#include "run/tiles.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* One group of the registry, as a run takes it, and its record. */
+typedef struct
+{
+    char id[CI_REGISTRY_ID];
+    ci_run_work work;
+    ci_run_group *group;
+    ci_run_group_record *record;
+} group_case;
+
+static void case_make(group_case *g)
+{
+    ci_registry_groups *found = NULL;
+    memset(g, 0, sizeof *g);
+    group_make(1769200000, CI_WORK_PENDING, g->id);
+    OK(ci_registry_group_get(rc.run.site.registry, g->id, &found));
+    OK(ci_run_work_add(&g->work, &found->item[0]));
+    ci_registry_groups_free(found);
+    g->group = &g->work.group[0];
+    OK(ci_run_group_record_new(&g->record, g->id));
+}
+
+static void case_free(group_case *g)
+{
+    ci_run_group_record_free(g->record);
+    ci_run_work_free(&g->work);
+}
+
+/* Claimed by this run and ended with that status, without a product. */
+static void fails_with(group_case *g, ci_status status)
+{
+    bool done = true;
+    OK(ci_run_claim(&rc.run, g->group, g->record, &done));
+    assert_false(done);
+    assert_int_equal(group_state(g->id), CI_WORK_IN_PROGRESS);
+    ci_error(status, "the text of the fault");
+    assert_int_equal(ci_run_claim_end(&rc.run, g->group, false, status), status);
+    assert_string_equal(ci_error_text(), "the text of the fault");
+}
+
+/* ---- tries --------------------------------------------------------------------------------- */
+
+static void test_fault_of_data_is_for_good(void **state)
+{
+    (void)state;
+    group_case g;
+    run_open(NULL);
+    case_make(&g);
+    fails_with(&g, CI_ERR_INPUT);
+    assert_int_equal(group_state(g.id), CI_WORK_FAILED);
+    case_free(&g);
+}
+
+static void test_fault_of_the_machine_is_tried_three_times(void **state)
+{
+    (void)state;
+    group_case g;
+    run_open(NULL);
+    case_make(&g);
+    fails_with(&g, CI_ERR_IO);
+    assert_int_equal(group_state(g.id), CI_WORK_PENDING);
+    fails_with(&g, CI_ERR_DISK);
+    assert_int_equal(group_state(g.id), CI_WORK_PENDING);
+    fails_with(&g, CI_ERR_IO);
+    assert_int_equal(group_state(g.id), CI_WORK_FAILED);
+    case_free(&g);
+}
+
+static void test_stops_and_waits_are_no_tries(void **state)
+{
+    (void)state;
+    group_case g;
+    run_open(NULL);
+    case_make(&g);
+    for (int i = 0; i < 3; i++) {
+        fails_with(&g, CI_ERR_STOPPED);
+        fails_with(&g, CI_ERR_NOT_READY);
+        assert_int_equal(group_state(g.id), CI_WORK_PENDING);
+    }
+    fails_with(&g, CI_ERR_IO);
+    assert_int_equal(group_state(g.id), CI_WORK_PENDING);
+    case_free(&g);
+}
+
+/* ---- the claim ---------------------------------------------------------------------------------
+ */
+
+/* Another process is another owner: what it gets with a handle of its own. */
+static ci_status other_claims(const group_case *g, bool of_group)
+{
+    const char *ids[2] = {g->group->tile[0].id, g->group->tile[1].id};
+    ci_registry *registry = run_registry();
+    bool done = false;
+    if (of_group) return ci_registry_group_claim(registry, g->id, 100, &done);
+    return ci_registry_tiles_claim(registry, ids, 2, 100);
+}
+
+/* A process that claims and ends: its status. */
+static ci_status try_tiles(const group_case *g)
+{
+    int code = 0;
+    pid_t pid = fork();
+    if (pid == 0) _exit((int)other_claims(g, false));
+    assert_int_equal(waitpid(pid, &code, 0), pid);
+    return (ci_status)WEXITSTATUS(code);
+}
+
+/* A process that claims the group and lives until it is killed. */
+static pid_t hold_group(const group_case *g)
+{
+    int ends[2];
+    char byte = 1;
+    assert_int_equal(pipe(ends), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        byte = (char)other_claims(g, true);
+        if (write(ends[1], &byte, 1) == 1) pause();
+        _exit(1);
+    }
+    assert_int_equal(read(ends[0], &byte, 1), 1);
+    close(ends[0]);
+    close(ends[1]);
+    assert_int_equal(byte, CI_OK);
+    return pid;
+}
+
+static void test_tiles_go_back_with_the_group(void **state)
+{
+    (void)state;
+    group_case g;
+    bool done = true;
+    run_open(NULL);
+    case_make(&g);
+    OK(ci_run_claim(&rc.run, g.group, g.record, &done));
+    assert_int_equal(try_tiles(&g), CI_ERR_NOT_READY);
+    ci_error(CI_ERR_IO, "fault");
+    assert_int_equal(ci_run_claim_end(&rc.run, g.group, false, CI_ERR_IO), CI_ERR_IO);
+    assert_int_equal(try_tiles(&g), CI_OK);
+    case_free(&g);
+}
+
+static void test_group_of_another_is_not_ready(void **state)
+{
+    (void)state;
+    group_case g;
+    bool done = true;
+    run_open(NULL);
+    case_make(&g);
+    pid_t pid = hold_group(&g);
+    ci_status status = ci_run_claim(&rc.run, g.group, g.record, &done);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    unit_refused(status, CI_ERR_NOT_READY, g.id);
+    /* A dead owner is known at once. */
+    OK(ci_run_claim(&rc.run, g.group, g.record, &done));
+    assert_false(done);
+    case_free(&g);
+}
+
+/* ---- done before -------------------------------------------------------------------------------
+ */
+
+static void staged_file(const char *folder, const char *name)
+{
+    char path[400];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    OK(ci_file_write(path, name, strlen(name)));
+}
+
+/* The group's product, whole in staging, and the group completed. */
+static void product_stage(group_case *g, const char *metadata)
+{
+    char folder[300], none[] = "", text[200];
+    bool is_new = false, done = false;
+    snprintf(folder, sizeof folder, "%s/output/mosaics/%s", rc.folder, g->id);
+    snprintf(text, sizeof text, "%s", metadata);
+    OK(ci_path_make_folder(folder));
+    staged_file(folder, "mosaic.fits");
+    staged_file(folder, "noise.fits");
+    staged_file(folder, "weight.fits");
+    staged_file(folder, "sources.csv");
+    ci_registry_product row = {.stage_path = folder,
+                               .published_path = none,
+                               .metadata_json = text,
+                               .error = none,
+                               .qa_json = none,
+                               .type = "mosaic",
+                               .time_mjd_s = g->group->tile[0].time_mjd_s};
+    snprintf(row.id, sizeof row.id, "%s", g->id);
+    OK(ci_run_claim(&rc.run, g->group, g->record, &done));
+    OK(ci_registry_product_stage(rc.run.site.registry, &row, &is_new));
+    OK(ci_run_claim_end(&rc.run, g->group, true, CI_OK));
+}
+
+static void test_staged_group_is_done(void **state)
+{
+    (void)state;
+    group_case g;
+    bool done = false;
+    run_open(NULL);
+    case_make(&g);
+    product_stage(&g, "{}");
+    OK(ci_run_claim(&rc.run, g.group, g.record, &done));
+    assert_true(done);
+    assert_true(g.record->is_made_before);
+    assert_int_equal(g.record->state, CI_RUN_GROUP_STAGED);
+    assert_int_equal(g.record->product_state, CI_PUBLISH_STAGING);
+    case_free(&g);
+}
+
+static void test_lost_staging_is_made_again(void **state)
+{
+    (void)state;
+    group_case g;
+    bool done = true;
+    char path[400];
+    run_open(NULL);
+    case_make(&g);
+    product_stage(&g, "{}");
+    snprintf(path, sizeof path, "%s/output/mosaics/%s/noise.fits", rc.folder, g.id);
+    assert_int_equal(remove(path), 0);
+    OK(ci_run_claim(&rc.run, g.group, g.record, &done));
+    assert_false(done);
+    assert_int_equal(group_state(g.id), CI_WORK_IN_PROGRESS);
+    case_free(&g);
+}
+
+static void test_staged_with_other_options_is_made_again(void **state)
+{
+    (void)state;
+    group_case g;
+    bool done = true;
+    run_open(NULL);
+    case_make(&g);
+    snprintf(rc.run.choices_sha256, sizeof rc.run.choices_sha256, "now");
+    product_stage(&g, "{\"options_sha256\": \"then\"}");
+    OK(ci_run_claim(&rc.run, g.group, g.record, &done));
+    assert_false(done);
+    case_free(&g);
+}
+
+static void test_missing_product_is_made_again(void **state)
+{
+    (void)state;
+    group_case g;
+    bool done = true;
+    run_open(NULL);
+    case_make(&g);
+    OK(ci_run_claim(&rc.run, g.group, g.record, &done));
+    OK(ci_run_claim_end(&rc.run, g.group, true, CI_OK));
+    assert_int_equal(group_state(g.id), CI_WORK_COMPLETED);
+    OK(ci_run_claim(&rc.run, g.group, g.record, &done));
+    assert_false(done);
+    case_free(&g);
+}
+
+/* ---- tiles that were judged ---------------------------------------------------------------------
+ */
+
+static void test_relaxed_limits_decide_on_reuse(void **state)
+{
+    (void)state;
+    const char *five = "qa-img-max-noise-ratio 5 (3)", *six = "qa-img-max-noise-ratio 6 (3)";
+    assert_true(ci_run_tile_is_judged_alike("", "", false));
+    assert_true(ci_run_tile_is_judged_alike(five, five, false));
+    assert_false(ci_run_tile_is_judged_alike(five, six, true));
+    assert_false(ci_run_tile_is_judged_alike(five, "", true));
+    /* Passed by default limits, it passes by any looser; but its header must be judged so. */
+    assert_true(ci_run_tile_is_judged_alike("", five, true));
+    assert_false(ci_run_tile_is_judged_alike("", five, false));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        RUN_TEST(test_fault_of_data_is_for_good),
+        RUN_TEST(test_fault_of_the_machine_is_tried_three_times),
+        RUN_TEST(test_stops_and_waits_are_no_tries),
+        RUN_TEST(test_tiles_go_back_with_the_group),
+        RUN_TEST(test_group_of_another_is_not_ready),
+        RUN_TEST(test_staged_group_is_done),
+        RUN_TEST(test_lost_staging_is_made_again),
+        RUN_TEST(test_staged_with_other_options_is_made_again),
+        RUN_TEST(test_missing_product_is_made_again),
+        RUN_TEST(test_relaxed_limits_decide_on_reuse),
+    };
+    return cmocka_run_group_tests_name("run_claim", tests, NULL, NULL);
+}
