@@ -39,6 +39,8 @@ typedef struct ci_cal_table
     float *snr;            /* the same shape; 0 where unknown */
     int32_t i_ref_antenna; /* -1: unknown */
     bool is_approximate;   /* the flux scale is not from a standard */
+    bool has_convention;   /* pol_convention says what unit of power its gains lead to: */
+    bool stokes_is_sum;    /* I = XX + YY of data that it calibrated, else half of it */
     char *model, *history; /* owned, NULL counts as ""; set by ci_cal_text_set */
     char *path;            /* owned: what it was read from; NULL: made here */
 } ci_cal_table;

@@ -6,6 +6,7 @@
 #include <complex.h>
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 
 typedef struct reader
 {
@@ -260,6 +261,33 @@ static ci_status words_read(const reader *r, ci_cal_table *t)
     return CI_OK;
 }
 
+/* What calibrated data are in. */
+static ci_status scale_read(const reader *r, ci_cal_table *t)
+{
+    char scale[32], convention[32];
+    if (ci_h5_has(r->file, "Header/flex_jones_array"))
+        return ci_error(CI_ERR_INPUT,
+                        "%s: Header/flex_jones_array: every window has a polarisation of its own: "
+                        "not supported, convert the table (pyuvdata: remove_flex_jones)",
+                        r->path);
+    CI_TRY(word_read(r, "Header/gain_scale", scale, sizeof scale));
+    if (strcasecmp(scale, "uncalib") == 0)
+        ci_log_warning("%s: Header/gain_scale: \"%s\": the gains set no flux scale, although the "
+                       "image will say Jy",
+                       r->path, scale);
+    else if (scale[0] && strcasecmp(scale, "Jy") != 0)
+        return ci_error(CI_ERR_INPUT, "%s: Header/gain_scale: \"%s\": only gains to Jy are used",
+                        r->path, scale);
+    CI_TRY(word_read(r, "Header/pol_convention", convention, sizeof convention));
+    t->stokes_is_sum = strcasecmp(convention, "sum") == 0;
+    t->has_convention = convention[0] != '\0';
+    if (!t->has_convention || t->stokes_is_sum || strcasecmp(convention, "avg") == 0) return CI_OK;
+    return ci_error(CI_ERR_INPUT,
+                    "%s: Header/pol_convention: \"%s\": whether I is XX + YY (sum) or half of it "
+                    "(avg) is not known",
+                    r->path, convention);
+}
+
 static ci_status feeds_take(const reader *r, ci_cal_table *t, const char *names,
                             const double *angle, size_t n_feed)
 {
@@ -427,6 +455,7 @@ static ci_status table_read(reader *r, ci_cal_table **out)
                             (size_t)r->n_feed));
     CI_TRY(ci_cal_text_set(&(*out)->path, r->path));
     CI_TRY(words_read(r, *out));
+    CI_TRY(scale_read(r, *out));
     CI_TRY(feeds_read(r, *out));
     CI_TRY(times_read(r, *out));
     CI_TRY(freqs_read(r, *out));

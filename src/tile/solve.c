@@ -72,6 +72,12 @@ static ci_status tables_check(const ci_tile_options *options, const ci_cal_table
 {
     for (int i = 0; i < 2; i++)
         if (table[i]) CI_TRY(ci_cal_table_check(table[i], meta, &options->validity, tells));
+    bool both = table[0] && table[1] && table[0]->has_convention && table[1]->has_convention;
+    if (both && table[0]->stokes_is_sum != table[1]->stokes_is_sum)
+        return ci_error(CI_ERR_INPUT,
+                        "%s and %s: Header/pol_convention: \"sum\" in one, \"avg\" in the other: "
+                        "give tables that belong together",
+                        ci_vis_text(table[0]->path), ci_vis_text(table[1]->path));
     return CI_OK;
 }
 
@@ -84,6 +90,9 @@ ci_status ci_tile_apply(ci_comm *comm, const ci_tile_options *options, const ci_
     CI_AGREE(comm, apply_blocks(gain, data->set));
     if (!bandpass && !gain) return CI_OK;
     data->set->meta->units = CI_UNITS_JY;
+    for (int i = 0; i < 2; i++)
+        if (table[i] && table[i]->has_convention)
+            data->set->meta->stokes_is_sum = table[i]->stokes_is_sum;
     data->gains = gains;
     data->is_approximate = gain && gain->is_approximate;
     return CI_OK;
