@@ -20,35 +20,44 @@ typedef struct ci_grid_geometry
 } ci_grid_geometry;
 
 typedef struct ci_grid_operator ci_grid_operator;
-/* Plans bands, planes and transforms from the geometry and all samples' uvw range; moves
- * every sample once to the rank that grids it (rows' uvw, freq and weight are kept; vis
- * are taken at each call). Collective. */
+/* Plans strips of grid rows, planes and transforms from the geometry and the uvw range of all
+ * samples with weight; moves every weight once to the rank that grids the sample. The samples are
+ * borrowed until the operator is freed; their rows and imaging weights must stay as they are.
+ * Collective. */
 CI_MUST_CHECK ci_status ci_grid_operator_new(ci_comm *comm, ci_grid_operator **out,
                                              const ci_grid_geometry *geometry,
-                                             const ci_vis_rows *rows, size_t n_rows);
+                                             const ci_vis_samples *samples);
+/* NULL-safe. Local. */
 void ci_grid_operator_free(ci_grid_operator *gridder);
-/* Image rows [*y_first, *y_first + *n_y) of this rank. */
+/* Image rows [*y_first, *y_first + *n_y) of this rank. Local. */
 void ci_grid_operator_slab(const ci_grid_operator *gridder, size_t *y_first, size_t *n_y);
-/* What was planned, for reports and tests. Local. */
+/* What was planned, for reports and tests. */
 typedef struct ci_grid_numbers
 {
     int64_t n_sample, n_sample_here;    /* unflagged samples in all; that this rank grids */
-    int n_plane, n_strip, n_strip_here; /* planes of w, bands of grid rows */
+    int n_plane, n_strip, n_strip_here; /* planes of w, strips of grid rows */
     size_t n_u, n_v;                    /* padded grid */
     int support_uv, support_w;          /* support_w 0: one plane, no kernel along w */
     bool is_double;
     double error; /* expected relative rms error */
 } ci_grid_numbers;
+/* Local. */
 void ci_grid_operator_numbers(const ci_grid_operator *gridder, ci_grid_numbers *out);
 /* dirty(l,m) = Re sum weight vis exp(-2 pi i (u l + v m + w (n-1))), not normalised, into
  * this rank's slab [n_y][n_x] (double where accuracy asks for it, hence double here).
- * `rows` as given at creation, vis may differ. Collective. */
-CI_MUST_CHECK ci_status ci_grid_image(ci_comm *comm, ci_grid_operator *gridder,
-                                      const ci_vis_rows *rows, size_t n_rows, double *slab);
-/* The adjoint without weights: vis = sum image exp(+2 pi i (...)), into rows' vis (weight
- * 0 samples: 0). Collective. */
+ * vis [n_sample] belongs to the samples, as samples->data does. Collective. */
+CI_MUST_CHECK ci_status ci_grid_image(ci_comm *comm, ci_grid_operator *gridder, const ci_c32 *vis,
+                                      double *slab);
+/* The same from all digits. Collective. */
+CI_MUST_CHECK ci_status ci_grid_image_double(ci_comm *comm, ci_grid_operator *gridder,
+                                             const ci_c64 *vis, double *slab);
+/* The adjoint without weights: vis [n_sample] = sum image exp(+2 pi i (...)); 0 where the weight
+ * is. Collective. */
 CI_MUST_CHECK ci_status ci_grid_degrid(ci_comm *comm, ci_grid_operator *gridder, const double *slab,
-                                       ci_vis_rows *rows, size_t n_rows);
+                                       ci_c32 *vis);
+/* The same in all digits. Collective. */
+CI_MUST_CHECK ci_status ci_grid_degrid_double(ci_comm *comm, ci_grid_operator *gridder,
+                                              const double *slab, ci_c64 *vis);
 /* PSF of the samples' weights (vis = 1), at the phase centre. Collective. */
 CI_MUST_CHECK ci_status ci_grid_psf(ci_comm *comm, ci_grid_operator *gridder, double *slab);
 
@@ -61,8 +70,10 @@ typedef struct ci_grid_layout
     int n_rank;
     size_t *first_of, *count_of; /* [n_rank] */
 } ci_grid_layout;
+/* Collective. */
 CI_MUST_CHECK ci_status ci_grid_layout_new(ci_comm *comm, ci_grid_layout **out, size_t n_x,
                                            size_t n_y, size_t y_first, size_t n_here);
+/* NULL-safe. Local. */
 void ci_grid_layout_free(ci_grid_layout *layout);
 
 /* The rectangle of n_x x n_y pixels from (x_first, y_first) of a distributed image, as float,

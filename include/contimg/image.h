@@ -54,14 +54,15 @@ CI_MUST_CHECK ci_status ci_image_geometry_find(ci_comm *comm, const ci_vis_set *
                                                const ci_image_options *options,
                                                ci_grid_geometry *out);
 
-/* Images of one tile from a calibrated, rephased, weighted set, as FITS files
+/* Images of one tile from a calibrated, rephased, weighted set, whose values are
+ * freed as soon as they are read, as FITS files
  * PREFIX{dirty,psf,image,residual,model,pb,pbcor}.fits ("PREFIX" with its dot or slash).
  * header: telescope, object, time and provenance cards are taken from it, and as BUNIT that of
  * fluxes ("": Jy), to which "/beam" or "/pixel" is added. weights_known:
  * block weights are 1/sigma^2. All of them or, after a fault, none; what an earlier call left under
  * the same prefix is then as it was, else it is replaced. With max_iteration 0: dirty, psf, pb,
  * pbcor and, as image, the dirty one. Collective. */
-CI_MUST_CHECK ci_status ci_image_make(ci_comm *comm, const ci_vis_set *set, const ci_sky_field *sky,
+CI_MUST_CHECK ci_status ci_image_make(ci_comm *comm, ci_vis_set *set, const ci_sky_field *sky,
                                       const ci_image_options *options, bool weights_known,
                                       const ci_fits_header *header, const char *prefix,
                                       ci_image_stats *stats);

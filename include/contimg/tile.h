@@ -110,9 +110,10 @@ CI_MUST_CHECK ci_status ci_tile_solve(ci_comm *comm, const ci_tile_options *opti
 CI_MUST_CHECK ci_status ci_tile_apply(ci_comm *comm, const ci_tile_options *options,
                                       const ci_cal_table *bandpass, const ci_cal_table *gain,
                                       ci_tile_gains gains, ci_tile_data *data);
-/* PREFIX{dirty,psf,image,...}.fits. Collective. */
+/* PREFIX{dirty,psf,image,...}.fits. The data are freed as soon as they are read, but for rows'
+ * coordinates and flags. Collective. */
 CI_MUST_CHECK ci_status ci_tile_image(ci_comm *comm, const ci_tile_options *options,
-                                      const ci_tile_data *data, const char *prefix,
+                                      ci_tile_data *data, const char *prefix,
                                       ci_image_stats *stats);
 /* "P" -> P.bandpass.calh5 and P.gain.calh5, CI_ERR_INPUT where one is missing; a file -> that
  * one. Same tables on all ranks; the caller frees them, whatever the status. Collective. */

@@ -176,6 +176,8 @@ CI_MUST_CHECK ci_status ci_vis_block_new(ci_vis_block **out, const ci_vis_meta *
                                          ci_vis_part part, size_t n_row);
 /* NULL-safe. Local. */
 void ci_vis_block_free(ci_vis_block *block);
+/* Frees data and weights, which are NULL then; rows' coordinates and flags stay. Local. */
+void ci_vis_block_values_free(ci_vis_block *block);
 
 /* The blocks that this rank holds, ascending in global order, and the shared meta. */
 typedef struct ci_vis_set
@@ -267,48 +269,88 @@ static inline size_t ci_vis_sample(const ci_vis_block *block, size_t i_row, size
 
 /* ---- imaging samples ----------------------------------------------------------------------- */
 
-/* Samples of one Stokes value: rows of one sub-band's channels. */
-typedef struct ci_vis_rows
+/* Channels that rows have in common: a run of the samples' frequencies, of one sub-band. */
+typedef struct ci_vis_axis
 {
-    size_t n_row, n_chan;
-    const double *uvw_m;   /* [n_row][3] */
-    const double *freq_hz; /* [n_chan], ascending or descending */
-    const float *weight;   /* [n_row][n_chan] imaging weight; 0 = flagged */
-    ci_c32 *vis;           /* [n_row][n_chan] one Stokes value (in: dirty; out: predict) */
-    ci_c64 *vis_double;    /* used in place of vis where not NULL: all digits in and out */
-} ci_vis_rows;
+    size_t first, n_chan; /* of freq_hz and width_hz; ascending */
+    size_t i_sub_band;
+} ci_vis_axis;
 
-/* One Stokes value of a set, this rank's blocks in global order. rows[i] belongs to
- * set->block[i]; its uvw and frequencies are the block's. */
+/* Samples of one Stokes value for imaging. Rows come in global order: sub-band, baseline, time.
+ * A row has its own axis of channels and its own time, which need be no integration of the data;
+ * other rows may have others. Owns its arrays and knows nothing of the data that it was made
+ * from. */
 typedef struct ci_vis_samples
 {
-    const ci_vis_set *set; /* borrowed */
-    bool is_pseudo_i;      /* I from one polarisation */
-    size_t n_rows;
-    ci_vis_rows *rows;  /* [n_rows]; weight = imaging weight, vis = data or work */
-    ci_c32 **data;      /* [n_rows] [n_row][n_chan] Stokes value, owned */
-    ci_c32 **work;      /* [n_rows] the same shape, for model and residual; NULL until asked */
-    float **weight;     /* [n_rows] imaging weight, owned; rows[].weight points here */
-    float **natural;    /* [n_rows] natural weight, 1/sigma^2 where weights are known */
-    int64_t n_sample;   /* unflagged, over all ranks */
-    double max_natural; /* greatest natural weight of all ranks */
-    double max_u_lambda, max_v_lambda; /* greatest |u|, |v| of the unflagged, all ranks */
+    /* The same on every rank. */
+    ci_vis_array array;
+    double dut1_s;
+    bool is_pseudo_i; /* Stokes I from one polarisation */
+    size_t n_time;
+    double *time_mjd_s; /* [n_time] distinct, ascending */
+    size_t n_freq;
+    double *freq_hz, *width_hz; /* [n_freq] axis by axis */
+    size_t n_axis;
+    ci_vis_axis *axis;                 /* [n_axis] ascending in sub-band */
+    int64_t n_good;                    /* samples with weight, over all ranks */
+    double max_natural;                /* greatest natural weight of all ranks */
+    double max_u_lambda, max_v_lambda; /* greatest |u|, |v| of samples with weight */
+    /* This rank's rows. */
+    size_t n_row, n_row_max;
+    double *uvw_m;       /* [n_row][3] */
+    int32_t *i_time;     /* [n_row] into time_mjd_s */
+    int32_t *i_baseline; /* [n_row] */
+    int32_t *i_axis;     /* [n_row] into axis */
+    size_t *first;       /* [n_row + 1]: samples of row i are [first[i], first[i + 1]) */
+    /* Its samples, row by row. */
+    size_t n_sample, n_sample_max;
+    ci_c32 *data;   /* [n_sample] Stokes value, 0 where it has no weight */
+    ci_c32 *work;   /* [n_sample] for model and residual; NULL until asked for */
+    float *natural; /* [n_sample] natural weight, 1/sigma^2 where weights are known; 0: flagged */
+    float *weight;  /* [n_sample] imaging weight */
 } ci_vis_samples;
+
+/* No rows yet, but space for n_row_max with n_sample_max samples. Times are the integrations of
+ * meta, axes its sub-bands. Local. */
+CI_MUST_CHECK ci_status ci_vis_samples_new(ci_vis_samples **out, const ci_vis_meta *meta,
+                                           size_t n_row_max, size_t n_sample_max);
 /* NULL-safe. Local. */
 void ci_vis_samples_free(ci_vis_samples *samples);
-/* Gives every rows[i] a work array, and points rows[i].vis at it. Local. */
+/* A row, of i_axis. */
+typedef struct ci_vis_row
+{
+    double uvw_m[3];
+    int32_t i_time, i_baseline, i_axis;
+} ci_vis_row;
+/* Appends a row; the caller has filled data and natural from sample n_sample on. The imaging
+ * weight is the natural one. Within what the samples were made for. Local. */
+void ci_vis_samples_add(ci_vis_samples *samples, const ci_vis_row *row);
+/* After the last row: n_good and maxima of all ranks. Collective. */
+CI_MUST_CHECK ci_status ci_vis_samples_close(ci_comm *comm, ci_vis_samples *samples);
+/* Sees to it that samples->work is there. Local. */
 CI_MUST_CHECK ci_status ci_vis_samples_work(ci_vis_samples *samples);
+/* A row's frequencies, and how many. Local. */
+static inline const double *ci_vis_row_freq(const ci_vis_samples *samples, size_t i_row)
+{
+    return samples->freq_hz + samples->axis[samples->i_axis[i_row]].first;
+}
+/* Local. */
+static inline size_t ci_vis_row_n_chan(const ci_vis_samples *samples, size_t i_row)
+{
+    return samples->axis[samples->i_axis[i_row]].n_chan;
+}
 /* Fixed units of a sum: the rows of one baseline in one sub-band, never split between ranks.
- * Does one begin at a row; how many this rank has. Local. */
-bool ci_vis_unit_begins(const ci_vis_block *block, size_t i_row);
-size_t ci_vis_samples_units(const ci_vis_samples *samples);
+ * Does one begin at a row. Local. */
+bool ci_vis_samples_unit_begins(const ci_vis_samples *samples, size_t i_row);
+/* How many this rank has. Local. */
+size_t ci_vis_samples_n_unit(const ci_vis_samples *samples);
 /* Greatest weight of all ranks; weight is samples->weight or ->natural. Collective. */
 CI_MUST_CHECK ci_status ci_vis_samples_max_weight(ci_comm *comm, const ci_vis_samples *samples,
-                                                  float *const *weight, double *out);
-/* Imaging weight per [n_time][all channels], exact integers (ci_num_fixed), in arbitrary but
- * common units. *out is ci_mem_free'd by the caller. Collective. */
+                                                  const float *weight, double *out);
+/* Imaging weight per [n_time][n_freq], exact integers (ci_num_fixed), in arbitrary but common
+ * units. *out is ci_mem_free'd by the caller. Collective. */
 CI_MUST_CHECK ci_status ci_vis_samples_weight_by_time(ci_comm *comm, const ci_vis_samples *samples,
-                                                      int64_t **out, size_t *n_chan_all);
+                                                      int64_t **out);
 
 /* Counts of samples by first reason, for reports: good, then one per flag bit. */
 typedef struct ci_vis_flag_counts

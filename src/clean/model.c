@@ -27,10 +27,13 @@ void ci_clean_model_free(ci_clean_model *b)
 }
 
 /* Chebyshev nodes over the whole band. */
-static void nodes_set(ci_clean_model *b, const ci_vis_meta *meta)
+static void nodes_set(ci_clean_model *b, const ci_vis_samples *s)
 {
-    const ci_vis_sub_band *last = &meta->sub_band[meta->n_sub_band - 1];
-    double low = meta->sub_band[0].freq_hz[0], high = last->freq_hz[last->n_chan - 1];
+    double low = INFINITY, high = 0;
+    for (size_t i = 0; i < s->n_freq; i++) {
+        low = fmin(low, s->freq_hz[i]);
+        high = fmax(high, s->freq_hz[i]);
+    }
     if (!(high - low > 1e-6 * low)) high = low * (1 + 1e-6);
     for (int i = 0; i < CI_CLEAN_FLUX_NODES; i++)
         b->axis.node_hz[i] =
@@ -46,24 +49,21 @@ static void node_weight_add(ci_clean_model *b, size_t i_time, double freq_hz, do
 }
 
 /* Weights of the nodes and rms of ln(nu / ref_hz); the imaging weights are exact integers. */
-static ci_status weights_set(ci_comm *comm, ci_clean_model *b, const ci_vis_samples *samples)
+static ci_status weights_set(ci_comm *comm, ci_clean_model *b, const ci_vis_samples *s)
 {
-    const ci_vis_meta *meta = samples->set->meta;
     int64_t *weight = NULL;
-    size_t n_chan = 0, i = 0;
     double sum[3] = {0};
-    CI_TRY(ci_vis_samples_weight_by_time(comm, samples, &weight, &n_chan));
-    for (size_t s = 0; s < meta->n_sub_band; s++)
-        for (size_t k = 0; k < meta->sub_band[s].n_chan; k++, i++) {
-            double f = meta->sub_band[s].freq_hz[k], x = log(f / b->axis.ref_hz);
-            for (size_t t = 0; t < meta->n_time; t++) {
-                double w = (double)weight[t * n_chan + i];
-                node_weight_add(b, t, f, w);
-                sum[0] += w;
-                sum[1] += w * x;
-                sum[2] += w * x * x;
-            }
+    CI_TRY(ci_vis_samples_weight_by_time(comm, s, &weight));
+    for (size_t i = 0; i < s->n_freq; i++) {
+        double f = s->freq_hz[i], x = log(f / b->axis.ref_hz);
+        for (size_t t = 0; t < s->n_time; t++) {
+            double w = (double)weight[t * s->n_freq + i];
+            node_weight_add(b, t, f, w);
+            sum[0] += w;
+            sum[1] += w * x;
+            sum[2] += w * x * x;
         }
+    }
     ci_mem_free(weight);
     if (!(sum[0] > 0)) return CI_OK;
     double mean = sum[1] / sum[0];
@@ -71,17 +71,16 @@ static ci_status weights_set(ci_comm *comm, ci_clean_model *b, const ci_vis_samp
     return CI_OK;
 }
 
-static ci_status frames_new(ci_clean_model *b, const ci_vis_meta *meta)
+static ci_status frames_new(ci_clean_model *b, const ci_vis_samples *s)
 {
-    b->n_frame = b->has_beam && b->field->pointing->is_fixed ? meta->n_time : 1;
+    b->n_frame = b->has_beam && b->field->pointing->is_fixed ? s->n_time : 1;
     CI_TRY(ci_mem_alloc(&b->node_weight, b->n_frame * CI_CLEAN_FLUX_NODES, sizeof *b->node_weight,
                         "bright sources"));
     if (!b->has_beam) return CI_OK;
     CI_TRY(ci_mem_alloc(&b->frame, b->n_frame, sizeof *b->frame, "bright sources"));
     for (size_t i = 0; i < b->n_frame; i++)
-        CI_TRY(ci_sky_frame_new(&b->frame[i], b->field->eop, &meta->array,
-                                meta->time_mjd_s[b->n_frame == 1 ? meta->n_time / 2 : i],
-                                meta->dut1_s));
+        CI_TRY(ci_sky_frame_new(&b->frame[i], b->field->eop, &s->array,
+                                s->time_mjd_s[b->n_frame == 1 ? s->n_time / 2 : i], s->dut1_s));
     return CI_OK;
 }
 
@@ -100,8 +99,8 @@ ci_status ci_clean_model_new(ci_comm *comm, ci_clean_model **out, const ci_clean
                               .has_beam = field->beam && !ci_sky_beam_is_none(field->beam),
                               .is_positive = setup->is_positive,
                               .axis = {.ref_hz = setup->ref_hz, .isa = ci_comm_isa(comm)}};
-        nodes_set(b, samples->set->meta);
-        status = frames_new(b, samples->set->meta);
+        nodes_set(b, samples);
+        status = frames_new(b, samples);
     }
     if (status == CI_OK)
         status = ci_mem_alloc(&b->pixels, slab_size(b), sizeof *b->pixels, "model image");

@@ -15,7 +15,7 @@ static ci_status sources_add(const ci_clean_model *b, ci_vis_samples *samples)
 static ci_status drift_add(ci_comm *comm, const ci_clean_model *b, ci_vis_samples *samples)
 {
     ci_clean_terms terms;
-    ci_status status = ci_clean_drift_terms(comm, b, samples->n_sample, &terms);
+    ci_status status = ci_clean_drift_terms(comm, b, samples->n_good, &terms);
     if (status == CI_OK) status = ci_par_agree(comm, ci_clean_terms_add(&terms, samples, 1));
     ci_clean_terms_clear(&terms);
     return status;
@@ -25,7 +25,7 @@ ci_status ci_clean_model_predict(ci_comm *comm, const ci_clean_model *b, ci_grid
                                  ci_vis_samples *samples)
 {
     CI_AGREE(comm, ci_vis_samples_work(samples));
-    CI_TRY(ci_grid_degrid(comm, gridder, b->pixels, samples->rows, samples->n_rows));
+    CI_TRY(ci_grid_degrid(comm, gridder, b->pixels, samples->work));
     CI_TRY(drift_add(comm, b, samples));
     return ci_par_agree(comm, sources_add(b, samples));
 }

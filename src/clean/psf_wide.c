@@ -52,7 +52,7 @@ static void wide_psf_clear(wide_psf *w)
 static ci_status wide_psf_make(ci_comm *comm, const ci_vis_samples *samples,
                                const ci_grid_geometry *wide, wide_psf *w)
 {
-    CI_TRY(ci_grid_operator_new(comm, &w->gridder, wide, samples->rows, samples->n_rows));
+    CI_TRY(ci_grid_operator_new(comm, &w->gridder, wide, samples));
     ci_grid_operator_slab(w->gridder, &w->y_first, &w->n_here);
     CI_TRY(ci_par_alloc(comm, &w->slab, w->n_here * wide->n_x, sizeof *w->slab, "wide PSF"));
     return ci_grid_psf(comm, w->gridder, w->slab);

@@ -7,13 +7,10 @@ ci_status ci_clean_residual_make(ci_comm *comm, ci_clean *c)
     ci_vis_samples *s = setup->samples;
     CI_TRY(ci_clean_sources_find(comm, setup->model, &c->sources, setup->residual));
     CI_TRY(ci_clean_model_predict(comm, setup->model, setup->gridder, s));
-    for (size_t i = 0; i < s->n_rows; i++) {
-        size_t n = s->rows[i].n_row * s->rows[i].n_chan;
-        for (size_t k = 0; k < n; k++)
-            s->work[i][k] = s->weight[i][k] > 0 ? s->data[i][k] - s->work[i][k] : 0;
-    }
+    for (size_t i = 0; i < s->n_sample; i++)
+        s->work[i] = s->weight[i] > 0 ? s->data[i] - s->work[i] : 0;
     CI_TRY(ci_clean_sources_fit(comm, setup->model, &c->sources, s));
-    CI_TRY(ci_grid_image(comm, setup->gridder, s->rows, s->n_rows, setup->residual));
+    CI_TRY(ci_grid_image(comm, setup->gridder, s->work, setup->residual));
     for (size_t i = 0; i < c->layout->n_here * c->layout->n_x; i++)
         setup->residual[i] /= setup->sum_weight;
     return CI_OK;

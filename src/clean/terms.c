@@ -54,9 +54,10 @@ typedef struct scratch
     double *all;   /* owns them */
 } scratch;
 
-static ci_status scratch_new(scratch *r, const ci_clean_flux_axis *axis, const ci_vis_rows *rows)
+static ci_status scratch_new(scratch *r, const ci_clean_flux_axis *axis, const ci_vis_samples *s,
+                             size_t i_row)
 {
-    size_t n = rows->n_chan, at = CI_CLEAN_FLUX_NODES * n;
+    size_t n = ci_vis_row_n_chan(s, i_row), at = CI_CLEAN_FLUX_NODES * n;
     *r = (scratch){.kernel = ci_clean_terms_kernel_get(axis->isa), .n_chan = n, .n_even = RESEED};
     double **const part[] = {&r->re, &r->im, &r->sum_re, &r->sum_im, &r->x, &r->g};
     const size_t n_part = sizeof part / sizeof *part;
@@ -65,7 +66,7 @@ static ci_status scratch_new(scratch *r, const ci_clean_flux_axis *axis, const c
     r->lagrange = r->all;
     for (size_t i = 0; i < n_part; i++, at += n)
         *part[i] = r->all + at;
-    const double *f = rows->freq_hz;
+    const double *f = ci_vis_row_freq(s, i_row);
     for (size_t k = 2; k < n; k++)
         if (fabs((f[k] - f[k - 1]) - (f[1] - f[0])) > 1e-3) r->n_even = 1;
     for (size_t k = 0; k < n; k++) {
@@ -79,10 +80,10 @@ static ci_status scratch_new(scratch *r, const ci_clean_flux_axis *axis, const c
 }
 
 /* One term's visibilities in one row, into re and im. */
-static void term_fill(scratch *r, const ci_vis_rows *rows, size_t i_row, const double *lmn,
+static void term_fill(scratch *r, const ci_vis_samples *s, size_t i_row, const double *lmn,
                       const double *node)
 {
-    const double *uvw = rows->uvw_m + 3 * i_row, *f = rows->freq_hz;
+    const double *uvw = s->uvw_m + 3 * i_row, *f = ci_vis_row_freq(s, i_row);
     double path_s = (uvw[0] * lmn[0] + uvw[1] * lmn[1] + uvw[2] * lmn[2]) / CI_C_M_S;
     double turn[2], start[2];
     ci_num_turns_cos_sin(r->n_chan > 1 ? path_s * (f[1] - f[0]) : 0, &turn[0], &turn[1]);
@@ -100,13 +101,12 @@ static const double *nodes_of(const ci_clean_terms *p, size_t i, int32_t i_time)
 }
 
 /* Sum over all terms into sum_re, sum_im. */
-static void row_sum(scratch *r, const ci_vis_rows *rows, size_t i_row, int32_t i_time,
-                    const ci_clean_terms *p)
+static void row_sum(scratch *r, const ci_vis_samples *s, size_t i_row, const ci_clean_terms *p)
 {
     for (size_t k = 0; k < r->n_chan; k++)
         r->sum_re[k] = r->sum_im[k] = 0;
     for (size_t i = 0; i < p->n; i++) {
-        term_fill(r, rows, i_row, p->lmn + 3 * i, nodes_of(p, i, i_time));
+        term_fill(r, s, i_row, p->lmn + 3 * i, nodes_of(p, i, s->i_time[i_row]));
         for (size_t k = 0; k < r->n_chan; k++) {
             r->sum_re[k] += r->re[k];
             r->sum_im[k] += r->im[k];
@@ -116,28 +116,32 @@ static void row_sum(scratch *r, const ci_vis_rows *rows, size_t i_row, int32_t i
 
 /* ---- all rows -------------------------------------------------------------------------------- */
 
-static ci_status rows_add(ci_vis_samples *s, size_t i_rows, const ci_clean_terms *p, double scale)
+/* Scratch for a row: that of the row before where both have the same channels. */
+static ci_status scratch_for(scratch *r, const ci_clean_flux_axis *axis, const ci_vis_samples *s,
+                             size_t i_row)
 {
-    const ci_vis_rows *rows = &s->rows[i_rows];
-    scratch r;
-    CI_TRY(scratch_new(&r, p->axis, rows));
-    for (size_t i = 0; i < rows->n_row; i++) {
-        float *value = (float *)(s->work[i_rows] + i * rows->n_chan);
-        row_sum(&r, rows, i, s->set->block[i_rows]->i_time[i], p);
-        for (size_t k = 0; k < rows->n_chan; k++) {
+    if (i_row > 0 && s->i_axis[i_row] == s->i_axis[i_row - 1]) return CI_OK;
+    ci_mem_free(r->all);
+    r->all = NULL;
+    return scratch_new(r, axis, s, i_row);
+}
+
+ci_status ci_clean_terms_add(const ci_clean_terms *p, ci_vis_samples *s, double scale)
+{
+    scratch r = {0};
+    ci_status status = CI_OK;
+    for (size_t i = 0; p->n > 0 && i < s->n_row; i++) {
+        status = scratch_for(&r, p->axis, s, i);
+        if (status != CI_OK) break;
+        float *value = (float *)(s->work + s->first[i]);
+        row_sum(&r, s, i, p);
+        for (size_t k = 0; k < r.n_chan; k++) {
             value[2 * k] += (float)(scale * r.sum_re[k]);
             value[2 * k + 1] += (float)(scale * r.sum_im[k]);
         }
     }
     ci_mem_free(r.all);
-    return CI_OK;
-}
-
-ci_status ci_clean_terms_add(const ci_clean_terms *p, ci_vis_samples *s, double scale)
-{
-    for (size_t i = 0; p->n > 0 && i < s->n_rows; i++)
-        CI_TRY(rows_add(s, i, p, scale));
-    return CI_OK;
+    return status;
 }
 
 /* Terms [n] of a sum, and the values that it has for one unit. */
@@ -148,18 +152,16 @@ typedef struct part
 } part;
 
 /* One row's part of the sums of every term: unit [n][CI_FIT_SUMS]. */
-static void row_correlate(scratch *r, const ci_vis_samples *s, size_t i_rows, size_t i_row,
-                          const part *p, double *unit)
+static void row_correlate(scratch *r, const ci_vis_samples *s, size_t i_row, const part *p,
+                          double *unit)
 {
-    const ci_vis_rows *rows = &s->rows[i_rows];
-    const float *vis = (const float *)(s->work[i_rows] + i_row * rows->n_chan);
-    const float *weight = rows->weight + i_row * rows->n_chan;
-    const double *uvw = rows->uvw_m + 3 * i_row;
-    int32_t i_time = s->set->block[i_rows]->i_time[i_row];
+    const float *vis = (const float *)(s->work + s->first[i_row]);
+    const float *weight = s->weight + s->first[i_row];
+    const double *uvw = s->uvw_m + 3 * i_row;
     double sum[CI_CLEAN_TERMS_SUMS];
     for (size_t i = p->first; i < p->first + p->n; i++, unit += CI_FIT_SUMS) {
         const double *lmn = p->terms->lmn + 3 * i;
-        term_fill(r, rows, i_row, lmn, nodes_of(p->terms, i, i_time));
+        term_fill(r, s, i_row, lmn, nodes_of(p->terms, i, s->i_time[i_row]));
         r->kernel.sums(r->n_chan, weight, vis, r->re, r->im, r->x, r->g, sum);
         /* dn/dl = -l/n */
         double u = uvw[0] - uvw[2] * lmn[0] / (1 + lmn[2]);
@@ -178,39 +180,35 @@ static void row_correlate(scratch *r, const ci_vis_samples *s, size_t i_rows, si
 }
 
 /* unit [2]. */
-static void row_project(scratch *r, const ci_vis_samples *s, size_t i_rows, size_t i_row,
-                        const part *p, double *unit)
+static void row_project(scratch *r, const ci_vis_samples *s, size_t i_row, const part *p,
+                        double *unit)
 {
-    const ci_vis_rows *rows = &s->rows[i_rows];
-    const float *vis = (const float *)(s->work[i_rows] + i_row * rows->n_chan);
-    const float *weight = rows->weight + i_row * rows->n_chan;
+    const float *vis = (const float *)(s->work + s->first[i_row]);
+    const float *weight = s->weight + s->first[i_row];
     double sum[CI_CLEAN_TERMS_SUMS];
-    row_sum(r, rows, i_row, s->set->block[i_rows]->i_time[i_row], p->terms);
+    row_sum(r, s, i_row, p->terms);
     r->kernel.sums(r->n_chan, weight, vis, r->sum_re, r->sum_im, r->x, r->g, sum);
     unit[0] += sum[CI_CLEAN_TERMS_A];
     unit[1] += sum[CI_CLEAN_TERMS_N];
 }
 
-typedef void (*row_function)(scratch *r, const ci_vis_samples *s, size_t i_rows, size_t i_row,
-                             const part *p, double *unit);
+typedef void (*row_function)(scratch *r, const ci_vis_samples *s, size_t i_row, const part *p,
+                             double *unit);
 
 /* Runs `row` over all rows, with one sum [n_value] per fixed unit, and adds the units. */
 static ci_status units_sum(ci_comm *comm, const ci_vis_samples *s, const part *p, row_function row,
                            double *sum)
 {
     double *unit = NULL;
-    size_t n_unit = ci_vis_samples_units(s), i_unit = 0;
+    size_t n_unit = ci_vis_samples_n_unit(s), i_unit = 0;
+    scratch r = {0};
     ci_status status = ci_mem_alloc(&unit, n_unit * p->n_value, sizeof *unit, "direct sums");
-    for (size_t i = 0; status == CI_OK && i < s->n_rows; i++) {
-        const ci_vis_block *block = s->set->block[i];
-        scratch r;
-        status = scratch_new(&r, p->terms->axis, &s->rows[i]);
-        for (size_t k = 0; status == CI_OK && k < block->n_row; k++) {
-            i_unit += ci_vis_unit_begins(block, k);
-            row(&r, s, i, k, p, unit + (i_unit - 1) * p->n_value);
-        }
-        ci_mem_free(r.all);
+    for (size_t i = 0; status == CI_OK && i < s->n_row; i++) {
+        i_unit += ci_vis_samples_unit_begins(s, i);
+        status = scratch_for(&r, p->terms->axis, s, i);
+        if (status == CI_OK) row(&r, s, i, p, unit + (i_unit - 1) * p->n_value);
     }
+    ci_mem_free(r.all);
     status = ci_par_agree(comm, status);
     if (status == CI_OK) status = ci_par_sum_units(comm, n_unit, p->n_value, unit, sum);
     ci_mem_free(unit);

@@ -16,33 +16,31 @@ static bool direction(const ci_grid_geometry *geometry, size_t pixel, double lmn
     return true;
 }
 
-static double rows_sum(const ci_vis_rows *rows, const double lmn[3])
+static double samples_sum(const ci_vis_samples *s, const ci_c64 *vis, const double lmn[3])
 {
     double sum = 0.0;
-    for (size_t i = 0; i < rows->n_row; i++) {
-        const double *uvw = rows->uvw_m + 3 * i;
+    for (size_t i = 0; i < s->n_row; i++) {
+        const double *uvw = s->uvw_m + 3 * i, *freq_hz = ci_vis_row_freq(s, i);
         double path = (uvw[0] * lmn[0] + uvw[1] * lmn[1] + uvw[2] * lmn[2]) / CI_C_M_S;
-        for (size_t c = 0; c < rows->n_chan; c++) {
-            size_t k = i * rows->n_chan + c;
-            if (!(rows->weight[k] > 0.0f)) continue;
-            double turns = path * rows->freq_hz[c];
+        for (size_t c = 0; c < ci_vis_row_n_chan(s, i); c++) {
+            size_t k = s->first[i] + c;
+            if (!(s->weight[k] > 0.0f)) continue;
+            double turns = path * freq_hz[c];
             double phase = CI_TWO_PI * (turns - rint(turns));
-            ci_c64 vis = rows->vis_double ? rows->vis_double[k] : (ci_c64)rows->vis[k];
-            sum += rows->weight[k] * (creal(vis) * cos(phase) + cimag(vis) * sin(phase));
+            sum += s->weight[k] * (creal(vis[k]) * cos(phase) + cimag(vis[k]) * sin(phase));
         }
     }
     return sum;
 }
 
-void ci_grid_direct_image(const ci_grid_geometry *geometry, const ci_vis_rows *rows, size_t n_rows,
-                          const size_t *pixel, size_t n_pixel, double *image)
+void ci_grid_direct_image(const ci_grid_geometry *geometry, const ci_vis_samples *samples,
+                          const ci_c64 *vis, const size_t *pixel, size_t n_pixel, double *image)
 {
     for (size_t p = 0; p < n_pixel; p++) {
         double lmn[3];
         image[p] = 0.0;
         if (!direction(geometry, pixel[p], lmn)) continue;
-        for (size_t i = 0; i < n_rows; i++)
-            image[p] += rows_sum(&rows[i], lmn);
+        image[p] = samples_sum(samples, vis, lmn);
         if (geometry->divide_by_n) image[p] /= 1.0 + lmn[2];
     }
 }

@@ -39,8 +39,7 @@ static void plan_log(const ci_grid_operator *g)
 }
 
 ci_status ci_grid_operator_new(ci_comm *comm, ci_grid_operator **out,
-                               const ci_grid_geometry *geometry, const ci_vis_rows *rows,
-                               size_t n_rows)
+                               const ci_grid_geometry *geometry, const ci_vis_samples *samples)
 {
     *out = NULL;
     ci_grid_operator *g = NULL;
@@ -51,10 +50,11 @@ ci_status ci_grid_operator_new(ci_comm *comm, ci_grid_operator **out,
     g->rank = ci_comm_rank(comm);
     g->divide_by_n = geometry->divide_by_n;
     g->isa = ci_comm_isa(comm);
-    ci_status status = ci_grid_plan_make(comm, &g->plan, geometry, rows, n_rows);
+    g->samples = samples;
+    ci_status status = ci_grid_plan_make(comm, &g->plan, geometry, samples);
     if (status == CI_OK) {
         ci_par_split(g->plan.n_y, g->n_rank, g->rank, &g->y_first, &g->n_y_here);
-        status = ci_grid_route_make(comm, g, rows, n_rows);
+        status = ci_grid_route_make(comm, g);
     }
     if (status == CI_OK) status = ci_par_agree(comm, image_side_make(g));
     if (status != CI_OK) {
@@ -74,7 +74,6 @@ void ci_grid_operator_free(ci_grid_operator *g)
     ci_mem_free(g->route);
     ci_mem_free(g->n_send);
     ci_mem_free(g->n_recv);
-    ci_mem_free(g->freq_hz);
     ci_mem_free(g->segment);
     ci_mem_free(g->bucket_start);
     ci_mem_free(g->weight);
@@ -117,50 +116,58 @@ static size_t value_size(const ci_grid_operator *g)
     return g->plan.is_double ? sizeof(ci_c64) : sizeof(ci_c32);
 }
 
-static void route_pack(const ci_grid_operator *g, const ci_vis_rows *rows, void *out)
+/* Visibilities of the samples, in single or in double precision. */
+typedef struct vis_in
+{
+    const ci_c32 *single;
+    const ci_c64 *full;
+} vis_in;
+
+typedef struct vis_out
+{
+    ci_c32 *single;
+    ci_c64 *full;
+} vis_out;
+
+static void route_pack(const ci_grid_operator *g, vis_in vis, void *out)
 {
     ci_c32 *out32 = out;
     ci_c64 *out64 = out;
     size_t to = 0;
     for (size_t k = 0; k < g->n_route; k++) {
-        const ci_grid_route *route = &g->route[k];
-        const ci_vis_rows *r = &rows[route->i_rows];
-        size_t from = (size_t)route->i_row * r->n_chan + route->i_chan;
-        for (size_t i = from; i < from + route->n_chan; i++, to++) {
-            bool is_good = r->weight[i] > 0.0f;
+        size_t from = g->route[k].first;
+        for (size_t i = from; i < from + g->route[k].n_chan; i++, to++) {
+            bool is_good = g->samples->weight[i] > 0.0f;
             if (g->plan.is_double)
-                out64[to] = !is_good ? 0.0 : r->vis_double ? r->vis_double[i] : (ci_c64)r->vis[i];
+                out64[to] = !is_good ? 0.0 : vis.full ? vis.full[i] : (ci_c64)vis.single[i];
             else
-                out32[to] = !is_good ? 0.0f : r->vis_double ? (ci_c32)r->vis_double[i] : r->vis[i];
+                out32[to] = !is_good ? 0.0f : vis.full ? (ci_c32)vis.full[i] : vis.single[i];
         }
     }
 }
 
-static void rows_clear(ci_vis_rows *rows, size_t n_rows)
+static void vis_clear(const ci_grid_operator *g, vis_out vis)
 {
-    for (size_t k = 0; k < n_rows; k++) {
-        size_t n = rows[k].n_row * rows[k].n_chan;
-        if (rows[k].vis_double)
-            memset(rows[k].vis_double, 0, n * sizeof(ci_c64));
-        else
-            memset(rows[k].vis, 0, n * sizeof(ci_c32));
-    }
+    size_t n = g->samples->n_sample;
+    if (n == 0) return;
+    if (vis.full)
+        memset(vis.full, 0, n * sizeof *vis.full);
+    else
+        memset(vis.single, 0, n * sizeof *vis.single);
 }
 
-static void route_unpack(const ci_grid_operator *g, const void *in, ci_vis_rows *rows)
+static void route_unpack(const ci_grid_operator *g, const void *in, vis_out vis)
 {
     const ci_c32 *in32 = in;
     const ci_c64 *in64 = in;
     size_t from = 0;
     for (size_t k = 0; k < g->n_route; k++) {
-        const ci_grid_route *route = &g->route[k];
-        ci_vis_rows *r = &rows[route->i_rows];
-        size_t to = (size_t)route->i_row * r->n_chan + route->i_chan;
-        for (size_t i = to; i < to + route->n_chan; i++, from++) {
-            if (r->vis_double)
-                r->vis_double[i] = g->plan.is_double ? in64[from] : (ci_c64)in32[from];
+        size_t to = g->route[k].first;
+        for (size_t i = to; i < to + g->route[k].n_chan; i++, from++) {
+            if (vis.full)
+                vis.full[i] = g->plan.is_double ? in64[from] : (ci_c64)in32[from];
             else
-                r->vis[i] = g->plan.is_double ? (ci_c32)in64[from] : in32[from];
+                vis.single[i] = g->plan.is_double ? (ci_c32)in64[from] : in32[from];
         }
     }
 }
@@ -215,20 +222,28 @@ static ci_status owned_grid(ci_comm *comm, const ci_grid_operator *g, bool unit,
     return ci_grid_plane_grid32(comm, g, owned, slab);
 }
 
-ci_status ci_grid_image(ci_comm *comm, ci_grid_operator *g, const ci_vis_rows *rows, size_t n_rows,
-                        double *slab)
+static ci_status image_make(ci_comm *comm, ci_grid_operator *g, vis_in vis, double *slab)
 {
-    (void)n_rows;
     void *routed = NULL, *owned = NULL;
     ci_status status = values_make(comm, g, &routed, &owned);
     if (status == CI_OK) {
-        route_pack(g, rows, routed);
+        route_pack(g, vis, routed);
         if (g->n_rank > 1) status = route_move(comm, g, true, routed, owned);
     }
     if (routed != owned) ci_mem_free(routed);
     if (status == CI_OK) status = owned_grid(comm, g, false, owned, slab);
     ci_mem_free(owned);
     return status;
+}
+
+ci_status ci_grid_image(ci_comm *comm, ci_grid_operator *g, const ci_c32 *vis, double *slab)
+{
+    return image_make(comm, g, (vis_in){.single = vis}, slab);
+}
+
+ci_status ci_grid_image_double(ci_comm *comm, ci_grid_operator *g, const ci_c64 *vis, double *slab)
+{
+    return image_make(comm, g, (vis_in){.full = vis}, slab);
 }
 
 ci_status ci_grid_psf(ci_comm *comm, ci_grid_operator *g, double *slab)
@@ -240,8 +255,7 @@ ci_status ci_grid_psf(ci_comm *comm, ci_grid_operator *g, double *slab)
     return status;
 }
 
-ci_status ci_grid_degrid(ci_comm *comm, ci_grid_operator *g, const double *slab, ci_vis_rows *rows,
-                         size_t n_rows)
+static ci_status predict(ci_comm *comm, ci_grid_operator *g, const double *slab, vis_out vis)
 {
     void *routed = NULL, *owned = NULL;
     ci_status status = values_make(comm, g, &routed, &owned);
@@ -256,9 +270,19 @@ ci_status ci_grid_degrid(ci_comm *comm, ci_grid_operator *g, const double *slab,
         if (g->n_rank > 1) status = route_move(comm, g, false, owned, routed);
     }
     if (status == CI_OK) {
-        rows_clear(rows, n_rows);
-        route_unpack(g, routed, rows);
+        vis_clear(g, vis);
+        route_unpack(g, routed, vis);
     }
     values_free(routed, owned);
     return status;
+}
+
+ci_status ci_grid_degrid(ci_comm *comm, ci_grid_operator *g, const double *slab, ci_c32 *vis)
+{
+    return predict(comm, g, slab, (vis_out){.single = vis});
+}
+
+ci_status ci_grid_degrid_double(ci_comm *comm, ci_grid_operator *g, const double *slab, ci_c64 *vis)
+{
+    return predict(comm, g, slab, (vis_out){.full = vis});
 }

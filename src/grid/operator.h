@@ -28,15 +28,15 @@ typedef struct ci_grid_segment
     double slope_u, slope_v, slope_w; /* cells per Hz */
     double shift_u, shift_v;          /* whole periods */
     uint64_t sample_first;            /* first of its samples in the owner's arrays */
-    uint32_t freq_first, n_chan;      /* run of the common frequency table */
+    uint32_t freq_first, n_chan;      /* run of the samples' frequencies */
     uint32_t i_strip, i_bucket;       /* i_bucket: first plane */
     uint32_t is_conjugate, reserved;
 } ci_grid_segment;
 
-/* Where a segment's samples are on the rank that holds its row. */
+/* Where a segment's samples are among those of the rank that has its row. */
 typedef struct ci_grid_route
 {
-    uint32_t i_rows, i_row, i_chan, n_chan;
+    size_t first, n_chan;
 } ci_grid_route;
 
 /* Sizes, kernels and planes: the same on every rank. */
@@ -64,6 +64,7 @@ typedef struct ci_grid_plan
 struct ci_grid_operator
 {
     ci_grid_plan plan;
+    const ci_vis_samples *samples; /* borrowed */
     bool divide_by_n;
     ci_isa isa;
     int n_rank, rank;
@@ -76,8 +77,7 @@ struct ci_grid_operator
     ci_grid_route *route;
     size_t *n_send, *n_recv; /* [n_rank] samples */
     /* what this rank grids */
-    size_t n_freq, n_segment, n_owned;
-    double *freq_hz;
+    size_t n_segment, n_owned;
     ci_grid_segment *segment; /* sorted by strip and bucket, global order within */
     size_t *bucket_start;     /* [own strips * n_bucket + 1] */
     float *weight;            /* [n_owned] */
@@ -88,13 +88,12 @@ struct ci_grid_operator
     double *correction_x, *correction_y; /* by |x - n_x / 2|, |y - n_y / 2| */
 };
 
-/* grid_plan.c: sizes and kernels from what all ranks' rows span. Collective. */
+/* plan.c: sizes and kernels from what all ranks' rows span. Collective. */
 ci_status ci_grid_plan_make(ci_comm *comm, ci_grid_plan *plan, const ci_grid_geometry *geometry,
-                            const ci_vis_rows *rows, size_t n_rows);
-/* grid_route.c: cuts rows into segments, splits strips over ranks, moves segments and
+                            const ci_vis_samples *samples);
+/* route.c: cuts rows into segments, splits strips over ranks, moves segments and
  * weights. Collective. */
-ci_status ci_grid_route_make(ci_comm *comm, ci_grid_operator *g, const ci_vis_rows *rows,
-                             size_t n_rows);
+ci_status ci_grid_route_make(ci_comm *comm, ci_grid_operator *g);
 /* plane_rows.c: fills t_first and t. Local. */
 ci_status ci_grid_plane_t_make(ci_grid_operator *g);
 /* Distance of a pixel from the middle of its axis. */

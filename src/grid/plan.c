@@ -12,16 +12,16 @@ static const double COST_FFT = 0.22, COST_SCREEN = 2.2, COST_MOVE = 4.0;
 /* Relative rms error by rounding, times what the correction amplifies. */
 static const double ROUNDING32 = 1e-7, ROUNDING64 = 3e-16;
 
-static ci_status rows_check(const ci_vis_rows *rows, size_t n_rows)
+static ci_status samples_check(const ci_vis_samples *s)
 {
-    for (size_t i = 0; i < n_rows; i++) {
-        const double *f = rows[i].freq_hz;
-        for (size_t j = 0; j < 3 * rows[i].n_row; j++)
-            if (!isfinite(rows[i].uvw_m[j]))
-                return ci_error(CI_ERR_INTERNAL, "gridding: uvw of row %zu is not finite", j / 3);
-        /* What lies between two channels of a row lies between their places on the grid. */
-        for (size_t c = 1; c < rows[i].n_chan; c++)
-            if ((f[c] > f[c - 1]) != (f[1] > f[0]) || f[c] == f[c - 1])
+    for (size_t j = 0; j < 3 * s->n_row; j++)
+        if (!isfinite(s->uvw_m[j]))
+            return ci_error(CI_ERR_INTERNAL, "gridding: uvw of row %zu is not finite", j / 3);
+    /* What lies between two channels of a row lies between their places on the grid. */
+    for (size_t i = 0; i < s->n_axis; i++) {
+        const double *f = s->freq_hz + s->axis[i].first;
+        for (size_t c = 1; c < s->axis[i].n_chan; c++)
+            if (!(f[c] > f[c - 1]))
                 return ci_error(CI_ERR_INTERNAL, "gridding: channel %zu at %.0f Hz out of order", c,
                                 f[c]);
     }
@@ -29,14 +29,14 @@ static ci_status rows_check(const ci_vis_rows *rows, size_t n_rows)
 }
 
 /* range: {max |u|, max w, -min w, max |w|} in wavelengths, w of samples turned to u >= 0. */
-static void row_range(const ci_vis_rows *rows, size_t i_row, double range[4], int64_t *n_sample)
+static void row_range(const ci_vis_samples *s, size_t i_row, double range[4], int64_t *n_sample)
 {
-    const double *uvw = rows->uvw_m + 3 * i_row;
-    const float *weight = rows->weight + i_row * rows->n_chan;
+    const double *uvw = s->uvw_m + 3 * i_row, *freq_hz = ci_vis_row_freq(s, i_row);
+    const float *weight = s->weight + s->first[i_row];
     double low = INFINITY, high = 0.0;
-    for (size_t c = 0; c < rows->n_chan; c++) {
+    for (size_t c = 0; c < ci_vis_row_n_chan(s, i_row); c++) {
         if (!(weight[c] > 0.0f)) continue;
-        double f = rows->freq_hz[c] / CI_C_M_S;
+        double f = freq_hz[c] / CI_C_M_S;
         low = f < low ? f : low;
         high = f > high ? f : high;
         ++*n_sample;
@@ -49,14 +49,12 @@ static void row_range(const ci_vis_rows *rows, size_t i_row, double range[4], in
         range[i] = all[i] > range[i] ? all[i] : range[i];
 }
 
-static ci_status range_find(ci_comm *comm, ci_grid_plan *plan, const ci_vis_rows *rows,
-                            size_t n_rows)
+static ci_status range_find(ci_comm *comm, ci_grid_plan *plan, const ci_vis_samples *samples)
 {
     double range[4] = {0.0, -1e300, -1e300, 0.0};
-    CI_AGREE(comm, rows_check(rows, n_rows));
-    for (size_t i = 0; i < n_rows; i++)
-        for (size_t j = 0; j < rows[i].n_row; j++)
-            row_range(&rows[i], j, range, &plan->n_sample);
+    CI_AGREE(comm, samples_check(samples));
+    for (size_t i = 0; i < samples->n_row; i++)
+        row_range(samples, i, range, &plan->n_sample);
     CI_TRY(ci_par_max_double(comm, range, 4));
     CI_TRY(ci_par_sum_int(comm, &plan->n_sample, 1));
     plan->max_abs_u = range[0];
@@ -174,7 +172,7 @@ static void plan_grid(ci_grid_plan *plan, const ci_grid_kernel_entry *uv)
 }
 
 ci_status ci_grid_plan_make(ci_comm *comm, ci_grid_plan *plan, const ci_grid_geometry *geometry,
-                            const ci_vis_rows *rows, size_t n_rows)
+                            const ci_vis_samples *samples)
 {
     *plan = (ci_grid_plan){.n_x = geometry->n_x,
                            .n_y = geometry->n_y,
@@ -188,7 +186,7 @@ ci_status ci_grid_plan_make(ci_comm *comm, ci_grid_plan *plan, const ci_grid_geo
     else if (!(geometry->accuracy >= 1e-12 && geometry->accuracy <= 0.1))
         status = ci_error(CI_ERR_USAGE, "accuracy %g: give 1e-12 to 1e-3", geometry->accuracy);
     CI_AGREE(comm, status);
-    CI_TRY(range_find(comm, plan, rows, n_rows));
+    CI_TRY(range_find(comm, plan, samples));
     direction_range(plan);
     /* Where w turns the phase by less than a tenth of the accuracy one plane will do. */
     double turn = CI_TWO_PI * 0.5 * (plan->max_w - plan->min_w) * plan->t_half;

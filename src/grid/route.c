@@ -15,6 +15,7 @@ enum
 typedef struct cutter
 {
     const ci_grid_plan *plan;
+    const ci_vis_samples *samples;
     int64_t *count;
     size_t n, capacity;
     ci_grid_segment *segment;
@@ -70,14 +71,14 @@ static bool same_place(const ci_grid_segment *a, const ci_grid_segment *b)
            a->shift_v == b->shift_v;
 }
 
-static void cutter_close(cutter *cut, const double *freq_hz)
+static void cutter_close(cutter *cut)
 {
     const ci_grid_segment *segment = &cut->segment[cut->n];
-    const ci_grid_route *route = &cut->route[cut->n];
+    const double *freq_hz = cut->samples->freq_hz + segment->freq_first;
     cut->count[segment->i_strip * (size_t)cut->plan->n_bucket + segment->i_bucket] +=
         segment->n_chan;
-    int32_t a = v_cell(cut->plan, segment, freq_hz[route->i_chan]);
-    int32_t b = v_cell(cut->plan, segment, freq_hz[route->i_chan + route->n_chan - 1]);
+    int32_t a = v_cell(cut->plan, segment, freq_hz[0]);
+    int32_t b = v_cell(cut->plan, segment, freq_hz[segment->n_chan - 1]);
     int32_t reach = cut->plan->kernel_uv.support - 1;
     if (b < a) {
         int32_t swap = a;
@@ -89,80 +90,44 @@ static void cutter_close(cutter *cut, const double *freq_hz)
     cut->n++;
 }
 
-/* Segments of one row; freq_first: where its sub-band's channels are in the common table. */
-static ci_status cut_row(cutter *cut, const ci_vis_rows *rows, uint32_t i_rows, uint32_t i_row,
-                         uint32_t freq_first)
+/* Segments of one row. */
+static ci_status cut_row(cutter *cut, size_t i_row)
 {
-    const double *uvw = rows->uvw_m + 3 * (size_t)i_row;
-    const float *weight = rows->weight + (size_t)i_row * rows->n_chan;
+    const ci_vis_samples *s = cut->samples;
+    const ci_vis_axis *axis = &s->axis[s->i_axis[i_row]];
+    const double *uvw = s->uvw_m + 3 * i_row, *freq_hz = s->freq_hz + axis->first;
+    const float *weight = s->weight + s->first[i_row];
     bool is_open = false;
-    uint32_t last = 0; /* last channel with weight */
-    for (uint32_t c = 0; c < rows->n_chan; c++) {
+    size_t last = 0; /* last channel with weight */
+    for (size_t c = 0; c < axis->n_chan; c++) {
         if (!(weight[c] > 0.0f)) continue;
         ci_grid_segment here = {0};
-        place(cut->plan, uvw, rows->freq_hz[c], &here);
+        place(cut->plan, uvw, freq_hz[c], &here);
         if (is_open && (c - last > GAP_CHANNELS || !same_place(&here, &cut->segment[cut->n]))) {
-            cutter_close(cut, rows->freq_hz);
+            cutter_close(cut);
             is_open = false;
         }
         if (!is_open) {
             CI_TRY(cutter_grow(cut));
-            here.freq_first = freq_first + c;
+            here.freq_first = (uint32_t)(axis->first + c);
             cut->segment[cut->n] = here;
-            cut->route[cut->n] = (ci_grid_route){i_rows, i_row, c, 0};
+            cut->route[cut->n] = (ci_grid_route){s->first[i_row] + c, 0};
             is_open = true;
         }
         last = c;
-        cut->route[cut->n].n_chan = c + 1 - cut->route[cut->n].i_chan;
-        cut->segment[cut->n].n_chan = cut->route[cut->n].n_chan;
+        cut->segment[cut->n].n_chan =
+            (uint32_t)(axis->first + c + 1) - cut->segment[cut->n].freq_first;
+        cut->route[cut->n].n_chan = cut->segment[cut->n].n_chan;
     }
-    if (is_open) cutter_close(cut, rows->freq_hz);
+    if (is_open) cutter_close(cut);
     return CI_OK;
 }
 
-static ci_status cut_all(cutter *cut, const ci_vis_rows *rows, size_t n_rows, size_t freq_first)
+static ci_status cut_all(cutter *cut)
 {
-    for (size_t i = 0; i < n_rows; i++) {
-        for (size_t j = 0; j < rows[i].n_row; j++)
-            CI_TRY(cut_row(cut, &rows[i], (uint32_t)i, (uint32_t)j, (uint32_t)freq_first));
-        freq_first += rows[i].n_chan;
-    }
+    for (size_t i = 0; i < cut->samples->n_row; i++)
+        CI_TRY(cut_row(cut, i));
     return CI_OK;
-}
-
-/* All ranks' frequency tables one after the other; *first is where this rank's begins. */
-static ci_status frequencies(ci_comm *comm, ci_grid_operator *g, const ci_vis_rows *rows,
-                             size_t n_rows, size_t *first)
-{
-    size_t n = 0, n_byte = 0;
-    int64_t *n_of = NULL;
-    double *here = NULL;
-    for (size_t i = 0; i < n_rows; i++)
-        n += rows[i].n_chan;
-    ci_status status = ci_mem_alloc(&here, n, sizeof *here, "frequencies");
-    if (status == CI_OK)
-        status = ci_mem_alloc(&n_of, (size_t)g->n_rank, sizeof *n_of, "frequencies");
-    status = ci_par_agree(comm, status);
-    if (status == CI_OK) {
-        n = 0;
-        for (size_t i = 0; i < n_rows; i++) {
-            memcpy(here + n, rows[i].freq_hz, rows[i].n_chan * sizeof *here);
-            n += rows[i].n_chan;
-        }
-        n_of[g->rank] = (int64_t)n;
-        status = ci_par_sum_int(comm, n_of, (size_t)g->n_rank);
-    }
-    if (status == CI_OK)
-        status = ci_par_gather(comm, here, n * sizeof *here, -1, (void **)&g->freq_hz, &n_byte);
-    *first = 0;
-    if (status == CI_OK) {
-        g->n_freq = n_byte / sizeof(double);
-        for (int r = 0; r < g->rank; r++)
-            *first += (size_t)n_of[r];
-    }
-    ci_mem_free(here);
-    ci_mem_free(n_of);
-    return status;
 }
 
 /* Work of a strip in ns or so: its samples' visits to planes and its rows' transforms. */
@@ -242,17 +207,14 @@ static ci_status order_by_rank(ci_grid_operator *g, cutter *cut, size_t *segment
     return status;
 }
 
-static ci_status pack_weights(const ci_grid_operator *g, const ci_vis_rows *rows, float **out)
+static ci_status pack_weights(const ci_grid_operator *g, float **out)
 {
     CI_TRY(ci_mem_alloc(out, g->n_routed, sizeof **out, "imaging weights"));
     float *to = *out;
     for (size_t i = 0; i < g->n_route; i++) {
-        const ci_grid_route *route = &g->route[i];
-        const ci_vis_rows *from = &rows[route->i_rows];
-        for (size_t c = 0; c < route->n_chan; c++) {
-            float weight = from->weight[(size_t)route->i_row * from->n_chan + route->i_chan + c];
-            *to++ = weight > 0.0f ? weight : 0.0f;
-        }
+        const float *weight = g->samples->weight + g->route[i].first;
+        for (size_t c = 0; c < g->route[i].n_chan; c++)
+            *to++ = weight[c] > 0.0f ? weight[c] : 0.0f;
     }
     return CI_OK;
 }
@@ -263,12 +225,12 @@ static void scale_counts(size_t *count, int n, size_t multiply, size_t divide)
         count[r] = count[r] * multiply / divide;
 }
 
-static ci_status move_segments(ci_comm *comm, ci_grid_operator *g, const ci_vis_rows *rows,
-                               const cutter *cut, size_t *segment_start)
+static ci_status move_segments(ci_comm *comm, ci_grid_operator *g, const cutter *cut,
+                               size_t *segment_start)
 {
     int n_rank = g->n_rank;
     float *weight = NULL;
-    CI_AGREE(comm, pack_weights(g, rows, &weight));
+    CI_AGREE(comm, pack_weights(g, &weight));
     scale_counts(g->n_send, n_rank, sizeof *weight, 1);
     ci_status status = ci_par_exchange(comm, weight, g->n_send, (void **)&g->weight, g->n_recv);
     ci_mem_free(weight);
@@ -334,21 +296,19 @@ static ci_status agree_columns(ci_comm *comm, ci_grid_plan *plan, const cutter *
     return CI_OK;
 }
 
-ci_status ci_grid_route_make(ci_comm *comm, ci_grid_operator *g, const ci_vis_rows *rows,
-                             size_t n_rows)
+ci_status ci_grid_route_make(ci_comm *comm, ci_grid_operator *g)
 {
-    cutter cut = {.plan = &g->plan, .v_low = INT32_MAX / 2, .v_high = INT32_MIN / 2};
-    size_t freq_first = 0, n_rank = (size_t)g->n_rank, *segment_start = NULL;
+    cutter cut = {
+        .plan = &g->plan, .samples = g->samples, .v_low = INT32_MAX / 2, .v_high = INT32_MIN / 2};
+    size_t n_rank = (size_t)g->n_rank, *segment_start = NULL;
     size_t n_count = g->plan.n_strip * (size_t)g->plan.n_bucket;
-    ci_status status = frequencies(comm, g, rows, n_rows, &freq_first);
-    if (status != CI_OK) return status;
-    status = ci_mem_alloc(&g->count, n_count, sizeof *g->count, "strips");
+    ci_status status = ci_mem_alloc(&g->count, n_count, sizeof *g->count, "strips");
     if (status == CI_OK) status = ci_mem_alloc(&g->n_send, n_rank, sizeof(size_t), "routes");
     if (status == CI_OK) status = ci_mem_alloc(&g->n_recv, n_rank, sizeof(size_t), "routes");
     if (status == CI_OK)
         status = ci_mem_alloc(&segment_start, n_rank + 1, sizeof(size_t), "routes");
     cut.count = g->count;
-    if (status == CI_OK) status = cut_all(&cut, rows, n_rows, freq_first);
+    if (status == CI_OK) status = cut_all(&cut);
     status = ci_par_agree(comm, status);
     if (status == CI_OK) status = ci_par_sum_int(comm, g->count, n_count);
     if (status == CI_OK) status = agree_columns(comm, &g->plan, &cut);
@@ -357,7 +317,7 @@ ci_status ci_grid_route_make(ci_comm *comm, ci_grid_operator *g, const ci_vis_ro
         if (status == CI_OK) status = order_by_rank(g, &cut, segment_start);
         status = ci_par_agree(comm, status);
     }
-    if (status == CI_OK) status = move_segments(comm, g, rows, &cut, segment_start);
+    if (status == CI_OK) status = move_segments(comm, g, &cut, segment_start);
     if (status == CI_OK) status = ci_par_agree(comm, order_by_bucket(g));
     ci_mem_free(cut.segment);
     ci_mem_free(cut.route);

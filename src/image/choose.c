@@ -124,10 +124,9 @@ static double beam_radius(const ci_sky_field *sky, const ci_sky_frame *frame, do
 static ci_status beam_half_width(const ci_vis_samples *s, const ci_sky_field *sky, double freq_hz,
                                  double level, double *out)
 {
-    const ci_vis_meta *meta = s->set->meta;
     ci_sky_frame *frame = NULL;
-    double mid_s = (meta->time_mjd_s[0] + meta->time_mjd_s[meta->n_time - 1]) / 2;
-    CI_TRY(ci_sky_frame_new(&frame, sky->eop, &meta->array, mid_s, meta->dut1_s));
+    double mid_s = (s->time_mjd_s[0] + s->time_mjd_s[s->n_time - 1]) / 2;
+    CI_TRY(ci_sky_frame_new(&frame, sky->eop, &s->array, mid_s, s->dut1_s));
     double ra = sky->pointing->ra_rad, dec = sky->pointing->dec_rad;
     if (sky->pointing->is_fixed)
         ci_sky_icrs(frame, sky->pointing->ha_rad, sky->pointing->dec_app_rad, &ra, &dec);

@@ -136,7 +136,7 @@ static ci_status slabs_new(ci_comm *comm, product *p)
 
 static ci_status dirty_make(ci_comm *comm, product *p)
 {
-    CI_TRY(ci_grid_image(comm, p->gridder, p->samples->rows, p->samples->n_rows, p->residual));
+    CI_TRY(ci_grid_image(comm, p->gridder, p->samples->data, p->residual));
     bool is_finite = true;
     for (size_t i = 0; i < slab_size(p); i++) {
         p->residual[i] /= p->sum_weight;
@@ -339,7 +339,7 @@ static ci_status cards_clean(product *p)
     return ci_fits_card_set_number(h, "MODELJY", s->model_flux_jy, "[Jy] sum of components");
 }
 
-static ci_status header_set(product *p, const ci_vis_set *set, const ci_fits_header *header)
+static ci_status header_set(product *p, const ci_fits_header *header)
 {
     ci_fits_header *h = &p->header;
     CI_TRY(ci_fits_header_copy(h, header));
@@ -354,10 +354,10 @@ static ci_status header_set(product *p, const ci_vis_set *set, const ci_fits_hea
     h->slant_a = h->slant_b = 0;
     h->freq_hz = p->stats->freq_hz;
     h->bandwidth_hz = p->stats->bandwidth_hz;
-    if (h->time_mjd_s <= 0 && set->meta->n_time > 0) h->time_mjd_s = set->meta->time_mjd_s[0];
+    if (h->time_mjd_s <= 0 && p->samples->n_time > 0) h->time_mjd_s = p->samples->time_mjd_s[0];
     snprintf(h->stokes, sizeof h->stokes, "%s", p->options->stokes);
     if (h->telescope[0] == '\0')
-        snprintf(h->telescope, sizeof h->telescope, "%s", ci_vis_text(set->meta->array.telescope));
+        snprintf(h->telescope, sizeof h->telescope, "%s", ci_vis_text(p->samples->array.telescope));
     return CI_OK;
 }
 
@@ -397,10 +397,10 @@ static ci_status memory_check(ci_comm *comm, const product *p)
     return ci_par_agree(comm, status);
 }
 
-static ci_status plan_make(ci_comm *comm, product *p, const ci_vis_set *set, bool weights_known)
+static ci_status plan_make(ci_comm *comm, product *p, ci_vis_set *set, bool weights_known)
 {
     ci_image_stats *s = p->stats;
-    CI_TRY(ci_image_samples_new(comm, &p->samples, set, p->options));
+    CI_TRY(ci_image_samples_take(comm, &p->samples, set, p->options));
     CI_TRY(ci_image_geometry_choose(comm, p->samples, p->sky, p->options, &p->geometry));
     CI_TRY(memory_check(comm, p));
     ci_image_sums sums;
@@ -412,7 +412,7 @@ static ci_status plan_make(ci_comm *comm, product *p, const ci_vis_set *set, boo
     s->freq_hz = sums.freq_hz;
     s->bandwidth_hz = sums.freq_max_hz - sums.freq_min_hz;
     s->thermal_jy = weights_known ? sums.thermal_jy : NAN;
-    s->n_sample = p->samples->n_sample;
+    s->n_sample = p->samples->n_good;
     s->is_pseudo_i = p->samples->is_pseudo_i;
     if (s->is_pseudo_i && ci_comm_rank(comm) == 0)
         ci_log_warning("Stokes I is made from one polarisation: the other is not in the file or "
@@ -423,8 +423,7 @@ static ci_status plan_make(ci_comm *comm, product *p, const ci_vis_set *set, boo
     if (p->options->clean.max_iteration > 0)
         CI_TRY(ci_clean_psf_wide(comm, p->samples, &p->geometry, sums.weight,
                                  ci_clean_max_hidden_sidelobe(), &p->psf_wide, &p->psf_far));
-    CI_TRY(ci_grid_operator_new(comm, &p->gridder, &p->geometry, p->samples->rows,
-                                p->samples->n_rows));
+    CI_TRY(ci_grid_operator_new(comm, &p->gridder, &p->geometry, p->samples));
     ci_grid_numbers numbers;
     ci_grid_operator_numbers(p->gridder, &numbers);
     s->n_plane = numbers.n_plane;
@@ -469,7 +468,7 @@ static ci_status images_write(ci_comm *comm, product *p)
     return ci_error(status, "%s", why);
 }
 
-ci_status ci_image_make(ci_comm *comm, const ci_vis_set *set, const ci_sky_field *sky,
+ci_status ci_image_make(ci_comm *comm, ci_vis_set *set, const ci_sky_field *sky,
                         const ci_image_options *options, bool weights_known,
                         const ci_fits_header *header, const char *prefix, ci_image_stats *stats)
 {
@@ -477,7 +476,7 @@ ci_status ci_image_make(ci_comm *comm, const ci_vis_set *set, const ci_sky_field
     CI_AGREE(comm, options_check(options));
     product p = {.sky = sky, .options = options, .prefix = prefix, .stats = stats};
     ci_status status = plan_make(comm, &p, set, weights_known);
-    if (status == CI_OK) status = ci_par_agree(comm, header_set(&p, set, header));
+    if (status == CI_OK) status = ci_par_agree(comm, header_set(&p, header));
     if (status == CI_OK) status = ci_par_agree(comm, cards_set(&p, weights_known));
     if (status == CI_OK) status = ci_image_files_discard(comm, prefix); /* of a killed run */
     if (status == CI_OK) status = images_write(comm, &p);

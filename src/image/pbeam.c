@@ -3,7 +3,7 @@
 #include "image/pbeam.h"
 
 #include <math.h>
-#include <string.h>
+#include <stdlib.h>
 
 enum
 {
@@ -34,53 +34,66 @@ static void groups_free(beam_groups *g)
     ci_mem_free(g->weight);
 }
 
-/* Group of every channel (ascending over all sub-bands) and the groups' mean frequencies. */
-static void channels_group(const ci_vis_meta *meta, const int64_t *by_time, size_t n_chan,
+typedef struct channel
+{
+    double freq_hz;
+    size_t i; /* in the samples' table */
+} channel;
+
+static int by_frequency(const void *a, const void *b)
+{
+    const channel *p = a, *q = b;
+    if (p->freq_hz != q->freq_hz) return p->freq_hz < q->freq_hz ? -1 : 1;
+    return p->i < q->i ? -1 : p->i > q->i;
+}
+
+/* Group of every channel and the groups' mean frequencies; sorted [n_freq] is filled. */
+static void channels_group(const ci_vis_samples *s, const int64_t *by_time, channel *sorted,
                            size_t *group_of, beam_groups *g, double *group_weight)
 {
-    size_t c = 0;
     double first = 0;
+    for (size_t i = 0; i < s->n_freq; i++)
+        sorted[i] = (channel){s->freq_hz[i], i};
+    qsort(sorted, s->n_freq, sizeof *sorted, by_frequency);
     g->n_freq = 0;
-    for (size_t b = 0; b < meta->n_sub_band; b++)
-        for (size_t k = 0; k < meta->sub_band[b].n_chan; k++, c++) {
-            double f = meta->sub_band[b].freq_hz[k], w = 0;
-            if (c == 0 || f > first * (1 + channel_span)) {
-                first = f;
-                g->n_freq++;
-            }
-            for (size_t t = 0; t < meta->n_time; t++)
-                w += (double)by_time[t * n_chan + c];
-            group_of[c] = g->n_freq - 1;
-            g->freq_hz[g->n_freq - 1] += w * f;
-            group_weight[g->n_freq - 1] += w;
+    for (size_t k = 0; k < s->n_freq; k++) {
+        double f = sorted[k].freq_hz, w = 0;
+        if (k == 0 || f > first * (1 + channel_span)) {
+            first = f;
+            g->n_freq++;
         }
+        for (size_t t = 0; t < s->n_time; t++)
+            w += (double)by_time[t * s->n_freq + sorted[k].i];
+        group_of[sorted[k].i] = g->n_freq - 1;
+        g->freq_hz[g->n_freq - 1] += w * f;
+        group_weight[g->n_freq - 1] += w;
+    }
     for (size_t i = 0; i < g->n_freq; i++)
         if (group_weight[i] > 0) g->freq_hz[i] /= group_weight[i];
 }
 
-static ci_status times_group(const ci_vis_meta *meta, const ci_sky_field *sky,
-                             const int64_t *by_time, size_t n_chan, const size_t *group_of,
-                             beam_groups *g)
+static ci_status times_group(const ci_vis_samples *s, const ci_sky_field *sky,
+                             const int64_t *by_time, const size_t *group_of, beam_groups *g)
 {
-    double total = 0, dut1 = meta->dut1_s;
+    double total = 0;
     /* A tracked beam moves on the sky by aberration only. */
     size_t n_max = sky->pointing->is_fixed ? TIMES_FIXED : TIMES_TRACKED;
-    g->n_time = meta->n_time < n_max ? meta->n_time : n_max;
+    g->n_time = s->n_time < n_max ? s->n_time : n_max;
     CI_TRY(ci_mem_alloc(&g->frame, g->n_time, sizeof *g->frame, "beam times"));
     CI_TRY(ci_mem_alloc(&g->weight, g->n_time * g->n_freq, sizeof *g->weight, "beam weights"));
     for (size_t i = 0; i < g->n_time; i++) {
-        size_t from = i * meta->n_time / g->n_time, to = (i + 1) * meta->n_time / g->n_time;
+        size_t from = i * s->n_time / g->n_time, to = (i + 1) * s->n_time / g->n_time;
         double mid_s = 0;
         for (size_t t = from; t < to; t++) {
-            mid_s += (meta->time_mjd_s[t] - meta->time_mjd_s[from]) / (double)(to - from);
-            for (size_t c = 0; c < n_chan; c++) {
-                double w = (double)by_time[t * n_chan + c];
+            mid_s += (s->time_mjd_s[t] - s->time_mjd_s[from]) / (double)(to - from);
+            for (size_t c = 0; c < s->n_freq; c++) {
+                double w = (double)by_time[t * s->n_freq + c];
                 g->weight[i * g->n_freq + group_of[c]] += w;
                 total += w;
             }
         }
-        CI_TRY(ci_sky_frame_new(&g->frame[i], sky->eop, &meta->array,
-                                meta->time_mjd_s[from] + mid_s, dut1));
+        CI_TRY(ci_sky_frame_new(&g->frame[i], sky->eop, &s->array, s->time_mjd_s[from] + mid_s,
+                                s->dut1_s));
     }
     for (size_t i = 0; i < g->n_time * g->n_freq; i++)
         g->weight[i] /= total;
@@ -88,21 +101,24 @@ static ci_status times_group(const ci_vis_meta *meta, const ci_sky_field *sky,
 }
 
 static ci_status groups_new(const ci_vis_samples *s, const ci_sky_field *sky,
-                            const int64_t *by_time, size_t n_chan, beam_groups *g)
+                            const int64_t *by_time, beam_groups *g)
 {
     size_t *group_of = NULL;
     double *group_weight = NULL;
-    ci_status status = ci_mem_alloc(&group_of, n_chan, sizeof *group_of, "beam channels");
+    channel *sorted = NULL;
+    ci_status status = ci_mem_alloc(&group_of, s->n_freq, sizeof *group_of, "beam channels");
     if (status == CI_OK)
-        status = ci_mem_alloc(&group_weight, n_chan, sizeof *group_weight, "beam channels");
+        status = ci_mem_alloc(&group_weight, s->n_freq, sizeof *group_weight, "beam channels");
+    if (status == CI_OK) status = ci_mem_alloc(&sorted, s->n_freq, sizeof *sorted, "beam channels");
     if (status == CI_OK)
-        status = ci_mem_alloc(&g->freq_hz, n_chan, sizeof *g->freq_hz, "beam channels");
+        status = ci_mem_alloc(&g->freq_hz, s->n_freq, sizeof *g->freq_hz, "beam channels");
     if (status == CI_OK) {
-        channels_group(s->set->meta, by_time, n_chan, group_of, g, group_weight);
-        status = times_group(s->set->meta, sky, by_time, n_chan, group_of, g);
+        channels_group(s, by_time, sorted, group_of, g, group_weight);
+        status = times_group(s, sky, by_time, group_of, g);
     }
     ci_mem_free(group_of);
     ci_mem_free(group_weight);
+    ci_mem_free(sorted);
     return status;
 }
 
@@ -240,11 +256,11 @@ ci_status ci_image_pb(ci_comm *comm, const ci_vis_samples *s, const ci_sky_field
         return CI_OK;
     }
     int64_t *by_time = NULL;
-    size_t n_chan = 0, n_mesh = 0;
+    size_t n_mesh = 0;
     double *mesh = NULL;
     beam_groups groups = {0};
-    CI_TRY(ci_vis_samples_weight_by_time(comm, s, &by_time, &n_chan));
-    ci_status status = ci_par_agree(comm, groups_new(s, sky, by_time, n_chan, &groups));
+    CI_TRY(ci_vis_samples_weight_by_time(comm, s, &by_time));
+    ci_status status = ci_par_agree(comm, groups_new(s, sky, by_time, &groups));
     ci_mem_free(by_time);
     if (status == CI_OK) status = mesh_refine(comm, &groups, sky, l, cell_rad, &n_mesh, &mesh);
     groups_free(&groups);

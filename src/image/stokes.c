@@ -147,74 +147,43 @@ static float sample_form(const ci_image_recipe *recipe, const ci_vis_block *b, s
     return (float)(1 / variance);
 }
 
-static void block_form(ci_vis_samples *s, const ci_image_recipe *recipe, size_t i_block,
-                       uv_range range)
+/* Appends a row of a block; one without a good sample is left out. */
+static void row_form(ci_vis_samples *s, const ci_image_recipe *recipe, const ci_vis_block *b,
+                     size_t i_row, uv_range range)
 {
-    const ci_vis_block *b = s->set->block[i_block];
-    for (size_t r = 0; r < b->n_row; r++) {
-        if (row_is_auto(b, r)) continue;
-        const double *uvw = b->uvw_m + 3 * r;
-        for (size_t c = 0; c < b->n_chan; c++) {
-            if (!uv_range_holds(range, uvw, b->freq_hz[c])) continue;
-            size_t i = r * b->n_chan + c;
-            float w = sample_form(recipe, b, r, c, &s->data[i_block][i]);
-            s->natural[i_block][i] = w;
-            s->weight[i_block][i] = w;
-            if (w <= 0) continue;
-            s->n_sample++;
-            double k = b->freq_hz[c] / CI_C_M_S;
-            s->max_natural = fmax(s->max_natural, w);
-            s->max_u_lambda = fmax(s->max_u_lambda, fabs(uvw[0]) * k);
-            s->max_v_lambda = fmax(s->max_v_lambda, fabs(uvw[1]) * k);
-        }
+    const double *uvw = b->uvw_m + 3 * i_row;
+    ci_c32 *data = s->data + s->n_sample;
+    float *natural = s->natural + s->n_sample;
+    bool is_any_good = false;
+    for (size_t c = 0; c < b->n_chan; c++) {
+        data[c] = 0;
+        natural[c] = 0;
+        if (!uv_range_holds(range, uvw, b->freq_hz[c])) continue;
+        natural[c] = sample_form(recipe, b, i_row, c, &data[c]);
+        is_any_good = is_any_good || natural[c] > 0;
     }
+    if (!is_any_good) return;
+    const ci_vis_row row = {.uvw_m = {uvw[0], uvw[1], uvw[2]},
+                            .i_time = b->i_time[i_row],
+                            .i_baseline = b->i_baseline[i_row],
+                            .i_axis = (int32_t)b->part.i_sub_band};
+    ci_vis_samples_add(s, &row);
 }
 
-static ci_status arrays_new(ci_vis_samples *s)
+/* The set's rows that may be imaged, and their channels. */
+static void rows_count(const ci_vis_set *set, size_t *n_row, size_t *n_sample)
 {
-    size_t n = s->set->n_block;
-    CI_TRY(ci_mem_alloc(&s->rows, n, sizeof *s->rows, "image rows"));
-    CI_TRY(ci_mem_alloc(&s->data, n, sizeof *s->data, "image rows"));
-    CI_TRY(ci_mem_alloc(&s->work, n, sizeof *s->work, "image rows"));
-    CI_TRY(ci_mem_alloc(&s->weight, n, sizeof *s->weight, "image rows"));
-    CI_TRY(ci_mem_alloc(&s->natural, n, sizeof *s->natural, "image rows"));
-    s->n_rows = n;
-    for (size_t i = 0; i < n; i++) {
-        const ci_vis_block *b = s->set->block[i];
-        size_t m = b->n_row * b->n_chan;
-        CI_TRY(ci_mem_alloc(&s->data[i], m, sizeof(ci_c32), "Stokes visibilities"));
-        CI_TRY(ci_mem_alloc(&s->weight[i], m, sizeof(float), "imaging weights"));
-        CI_TRY(ci_mem_alloc(&s->natural[i], m, sizeof(float), "natural weights"));
-        s->rows[i] = (ci_vis_rows){.n_row = b->n_row,
-                                   .n_chan = b->n_chan,
-                                   .uvw_m = b->uvw_m,
-                                   .freq_hz = b->freq_hz,
-                                   .weight = s->weight[i],
-                                   .vis = s->data[i]};
-    }
-    return CI_OK;
+    *n_row = *n_sample = 0;
+    for (size_t i = 0; i < set->n_block; i++)
+        for (size_t r = 0; r < set->block[i]->n_row; r++)
+            if (!row_is_auto(set->block[i], r)) {
+                ++*n_row;
+                *n_sample += set->block[i]->n_chan;
+            }
 }
 
-static ci_status samples_fill(ci_comm *comm, ci_vis_samples *s, const ci_image_recipe *recipe,
-                              const ci_image_options *options)
-{
-    uv_range range = {options->min_uv_lambda, options->max_uv_lambda};
-    for (size_t i = 0; i < s->n_rows; i++)
-        block_form(s, recipe, i, range);
-    CI_TRY(ci_par_sum_int(comm, &s->n_sample, 1));
-    double max[3] = {s->max_natural, s->max_u_lambda, s->max_v_lambda};
-    CI_TRY(ci_par_max_double(comm, max, 3));
-    s->max_natural = max[0];
-    s->max_u_lambda = max[1];
-    s->max_v_lambda = max[2];
-    if (s->n_sample == 0)
-        return ci_error(CI_ERR_NO_DATA, "Stokes %s: no data left after flags%s: nothing to image",
-                        options->stokes, range.min > 0 || range.max > 0 ? " and --uv-range" : "");
-    return CI_OK;
-}
-
-ci_status ci_image_samples_new(ci_comm *comm, ci_vis_samples **out, const ci_vis_set *set,
-                               const ci_image_options *options)
+static ci_status samples_make(ci_comm *comm, ci_vis_samples **out, const ci_vis_set *set,
+                              const ci_image_options *options, void (*done)(ci_vis_block *))
 {
     *out = NULL;
     int64_t n_good[4] = {0};
@@ -224,20 +193,37 @@ ci_status ci_image_samples_new(ci_comm *comm, ci_vis_samples **out, const ci_vis
     ci_image_recipe recipe;
     CI_TRY(ci_image_recipe_find(&recipe, set->meta, options->stokes, n_good));
     ci_vis_samples *s = NULL;
-    ci_status status = ci_mem_alloc(&s, 1, sizeof *s, "image samples");
-    if (status == CI_OK) {
-        s->set = set;
-        s->is_pseudo_i = recipe.is_pseudo_i;
-        status = arrays_new(s);
+    size_t n_row, n_sample;
+    rows_count(set, &n_row, &n_sample);
+    CI_AGREE(comm, ci_vis_samples_new(&s, set->meta, n_row, n_sample));
+    s->is_pseudo_i = recipe.is_pseudo_i;
+    uv_range range = {options->min_uv_lambda, options->max_uv_lambda};
+    for (size_t i = 0; i < set->n_block; i++) {
+        for (size_t r = 0; r < set->block[i]->n_row; r++)
+            if (!row_is_auto(set->block[i], r)) row_form(s, &recipe, set->block[i], r, range);
+        if (done) done(set->block[i]);
     }
-    status = ci_par_agree(comm, status);
-    if (status == CI_OK) status = samples_fill(comm, s, &recipe, options);
-    if (status != CI_OK) {
+    ci_status status = ci_vis_samples_close(comm, s);
+    if (status == CI_OK && s->n_good == 0)
+        status = ci_error(CI_ERR_NO_DATA, "Stokes %s: no data left after flags%s: nothing to image",
+                          options->stokes, range.min > 0 || range.max > 0 ? " and --uv-range" : "");
+    if (status == CI_OK)
+        *out = s;
+    else
         ci_vis_samples_free(s);
-        return status;
-    }
-    *out = s;
-    return CI_OK;
+    return status;
+}
+
+ci_status ci_image_samples_new(ci_comm *comm, ci_vis_samples **out, const ci_vis_set *set,
+                               const ci_image_options *options)
+{
+    return samples_make(comm, out, set, options, NULL);
+}
+
+ci_status ci_image_samples_take(ci_comm *comm, ci_vis_samples **out, ci_vis_set *set,
+                                const ci_image_options *options)
+{
+    return samples_make(comm, out, set, options, ci_vis_block_values_free);
 }
 
 bool ci_image_stokes_is_positive(const char *stokes)

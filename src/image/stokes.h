@@ -23,6 +23,9 @@ CI_MUST_CHECK ci_status ci_image_recipe_find(ci_image_recipe *out, const ci_vis_
 CI_MUST_CHECK ci_status ci_image_samples_new(ci_comm *comm, ci_vis_samples **out,
                                              const ci_vis_set *set,
                                              const ci_image_options *options);
+/* The same; the values of each block of the set are freed once they are read. Collective. */
+CI_MUST_CHECK ci_status ci_image_samples_take(ci_comm *comm, ci_vis_samples **out, ci_vis_set *set,
+                                              const ci_image_options *options);
 /* Whether the sky of this Stokes parameter is positive. */
 bool ci_image_stokes_is_positive(const char *stokes);
 

@@ -3,6 +3,7 @@
 #include "image/weight.h"
 
 #include <math.h>
+#include <string.h>
 
 /* ---- density ------------------------------------------------------------------------------ */
 
@@ -28,16 +29,17 @@ void ci_image_density_free(ci_image_density *d)
     ci_mem_free(d);
 }
 
-static void density_add(ci_image_density *d, const ci_vis_rows *rows, const float *weight)
+static void density_add(ci_image_density *d, const ci_vis_samples *s, const float *weight)
 {
-    for (size_t r = 0; r < rows->n_row; r++)
-        for (size_t c = 0; c < rows->n_chan; c++) {
-            float w = weight[r * rows->n_chan + c];
+    for (size_t r = 0; r < s->n_row; r++) {
+        const double *uvw = s->uvw_m + 3 * r, *freq_hz = ci_vis_row_freq(s, r);
+        for (size_t c = 0; c < ci_vis_row_n_chan(s, r); c++) {
+            float w = weight[s->first[r] + c];
             if (w <= 0) continue;
-            double k = rows->freq_hz[c] / CI_C_M_S;
-            size_t i = density_index(d, rows->uvw_m[3 * r] * k, rows->uvw_m[3 * r + 1] * k);
-            d->sum[i] += ci_num_fixed(w, d->exponent);
+            double k = freq_hz[c] / CI_C_M_S;
+            d->sum[density_index(d, uvw[0] * k, uvw[1] * k)] += ci_num_fixed(w, d->exponent);
         }
+    }
 }
 
 /* The half plane of cells that holds all samples. Its sides are checked as doubles: what is
@@ -63,21 +65,20 @@ ci_status ci_image_density_new(ci_comm *comm, ci_image_density **out, const ci_v
 {
     *out = NULL;
     ci_image_density *d = NULL;
-    float *const *weight = use_imaging ? s->weight : s->natural;
+    const float *weight = use_imaging ? s->weight : s->natural;
     double max = s->max_natural;
     if (use_imaging) CI_TRY(ci_vis_samples_max_weight(comm, s, weight, &max));
     ci_status status = ci_mem_alloc(&d, 1, sizeof *d, "uv density");
     if (status == CI_OK) {
         d->cell_lambda = cell_lambda;
-        d->exponent = ci_num_fixed_exponent(max, s->n_sample);
+        d->exponent = ci_num_fixed_exponent(max, s->n_good);
         status = density_size(d, s);
     }
     if (status == CI_OK)
         status = ci_mem_alloc(&d->sum, d->n_u * d->n_v, sizeof *d->sum, "uv density");
     status = ci_par_agree(comm, status);
     if (status == CI_OK) {
-        for (size_t i = 0; i < s->n_rows; i++)
-            density_add(d, &s->rows[i], weight[i]);
+        density_add(d, s, weight);
         status = ci_par_sum_int(comm, d->sum, d->n_u * d->n_v);
     }
     if (status != CI_OK) {
@@ -103,36 +104,32 @@ static double briggs_f2(const ci_image_density *d, double robust)
     return f * f * sum / square;
 }
 
-static void weights_apply(ci_vis_samples *s, size_t i_rows, const ci_image_density *d,
-                          bool is_uniform, double f2)
+static void weights_apply(ci_vis_samples *s, const ci_image_density *d, bool is_uniform, double f2)
 {
-    const ci_vis_rows *rows = &s->rows[i_rows];
-    for (size_t r = 0; r < rows->n_row; r++)
-        for (size_t c = 0; c < rows->n_chan; c++) {
-            size_t i = r * rows->n_chan + c;
-            double w = s->natural[i_rows][i];
+    for (size_t r = 0; r < s->n_row; r++) {
+        const double *uvw = s->uvw_m + 3 * r, *freq_hz = ci_vis_row_freq(s, r);
+        for (size_t c = 0; c < ci_vis_row_n_chan(s, r); c++) {
+            double w = s->natural[s->first[r] + c];
             if (w <= 0) continue;
-            double k = rows->freq_hz[c] / CI_C_M_S;
-            double cell =
-                ci_image_density_at(d, rows->uvw_m[3 * r] * k, rows->uvw_m[3 * r + 1] * k);
-            s->weight[i_rows][i] = (float)(is_uniform ? w / fmax(cell, w) : w / (1 + f2 * cell));
+            double k = freq_hz[c] / CI_C_M_S;
+            double cell = ci_image_density_at(d, uvw[0] * k, uvw[1] * k);
+            s->weight[s->first[r] + c] =
+                (float)(is_uniform ? w / fmax(cell, w) : w / (1 + f2 * cell));
         }
+    }
 }
 
 ci_status ci_image_weights_set(ci_comm *comm, ci_vis_samples *s, ci_image_weighting weighting,
                                double robust, double extent_rad)
 {
     if (weighting == CI_IMAGE_NATURAL) {
-        for (size_t i = 0; i < s->n_rows; i++)
-            for (size_t k = 0; k < s->rows[i].n_row * s->rows[i].n_chan; k++)
-                s->weight[i][k] = s->natural[i][k];
+        if (s->n_sample > 0) memcpy(s->weight, s->natural, s->n_sample * sizeof *s->weight);
         return CI_OK;
     }
     ci_image_density *d = NULL;
     CI_TRY(ci_image_density_new(comm, &d, s, 1 / extent_rad, false));
     double f2 = briggs_f2(d, robust);
-    for (size_t i = 0; i < s->n_rows; i++)
-        weights_apply(s, i, d, weighting == CI_IMAGE_UNIFORM, f2);
+    weights_apply(s, d, weighting == CI_IMAGE_UNIFORM, f2);
     ci_image_density_free(d);
     return CI_OK;
 }
@@ -150,23 +147,21 @@ enum
 static void units_fill(const ci_vis_samples *s, double *unit, ci_image_sums *edges)
 {
     double *here = unit;
-    for (size_t i = 0; i < s->n_rows; i++) {
-        const ci_vis_block *b = s->set->block[i];
-        for (size_t r = 0; r < b->n_row; r++) {
-            if (ci_vis_unit_begins(b, r)) {
-                here = unit;
-                unit += N_SUM;
-            }
-            for (size_t c = 0; c < b->n_chan; c++) {
-                double w = s->weight[i][r * b->n_chan + c];
-                if (w <= 0) continue;
-                double f = b->freq_hz[c];
-                here[SUM_WEIGHT] += w;
-                here[SUM_FREQ] += w * f;
-                here[SUM_NOISE] += w * w / s->natural[i][r * b->n_chan + c];
-                edges->freq_min_hz = fmin(edges->freq_min_hz, f - b->width_hz[c] / 2);
-                edges->freq_max_hz = fmax(edges->freq_max_hz, f + b->width_hz[c] / 2);
-            }
+    for (size_t r = 0; r < s->n_row; r++) {
+        if (ci_vis_samples_unit_begins(s, r)) {
+            here = unit;
+            unit += N_SUM;
+        }
+        const ci_vis_axis *axis = &s->axis[s->i_axis[r]];
+        for (size_t c = 0; c < axis->n_chan; c++) {
+            double w = s->weight[s->first[r] + c], f = s->freq_hz[axis->first + c];
+            if (w <= 0) continue;
+            double half = s->width_hz[axis->first + c] / 2;
+            here[SUM_WEIGHT] += w;
+            here[SUM_FREQ] += w * f;
+            here[SUM_NOISE] += w * w / s->natural[s->first[r] + c];
+            edges->freq_min_hz = fmin(edges->freq_min_hz, f - half);
+            edges->freq_max_hz = fmax(edges->freq_max_hz, f + half);
         }
     }
 }
@@ -174,7 +169,7 @@ static void units_fill(const ci_vis_samples *s, double *unit, ci_image_sums *edg
 ci_status ci_image_sums_get(ci_comm *comm, const ci_vis_samples *s, ci_image_sums *out)
 {
     *out = (ci_image_sums){.freq_min_hz = 1e300, .freq_max_hz = -1e300};
-    size_t n_unit = ci_vis_samples_units(s);
+    size_t n_unit = ci_vis_samples_n_unit(s);
     double *unit = NULL, sum[N_SUM] = {0};
     CI_TRY(ci_par_alloc(comm, &unit, n_unit * N_SUM, sizeof *unit, "sums of weights"));
     units_fill(s, unit, out);

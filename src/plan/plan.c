@@ -13,7 +13,10 @@ enum
 {
     bytes_sample = 8 + 1 + 4,       /* data, flags, weight, per polarisation */
     bytes_row = 3 * 8 + 8 + 3 * 4,  /* uvw, interval, indices */
-    bytes_stokes = 8 + 8 + 4 + 4,   /* value, model or residual, two weights; where read */
+    bytes_flags = 1,                /* of them: what is left once Stokes values are taken */
+    bytes_taken = 8 + 4 + 4,        /* Stokes value, two weights; where read */
+    bytes_stokes = 8 + bytes_taken, /* with model or residual */
+    bytes_imaged = 3 * 8 + 8 + 12,  /* a row of them: uvw, first sample, indices */
     bytes_gridded = 4 + 8,          /* weight, value; where gridded */
     bytes_routed = 8,               /* on the way there */
     bytes_segment = 2 * (72 + 100), /* two of a row: the segment and its sorting */
@@ -86,16 +89,21 @@ static double rank_bytes(const ci_plan_work *w, int n, int n_rank)
     double rows = (double)w->n_time * (double)w->n_baseline * sub_band;
     double samples = samples_of(w), stokes = w->n_pol ? samples / (double)w->n_pol : 0;
     double vis = share * (samples * bytes_sample + rows * bytes_row);
+    /* Data and weights of a block go once its Stokes values are taken; the last one's are there
+     * with all of these. */
+    double taken = share * stokes * bytes_taken;
+    double left = share * (samples * bytes_flags + rows * bytes_row);
     double gridded = bytes_gridded + (n > 1 ? bytes_routed : 0);
     if (w->is_double) gridded *= 2;
     double slab = fmin(slab_bytes, samples * bytes_sample / sub_band);
-    double image = share * (stokes * (bytes_stokes + gridded) + rows * bytes_segment) +
-                   pixels_of(w) * (bytes_pixel + (w->is_double ? bytes_pixel_double : 0)) / n +
-                   pixels_of(w) * bytes_psf;
+    double image =
+        share * (stokes * (bytes_stokes + gridded) + rows * (bytes_imaged + bytes_segment)) +
+        pixels_of(w) * (bytes_pixel + (w->is_double ? bytes_pixel_double : 0)) / n +
+        pixels_of(w) * bytes_psf;
     double mosaic =
         (pixels_of(w) * bytes_tile_mosaic + mosaic_pixels_of(w) * bytes_mosaic) / n_rank;
     double found = mosaic_pixels_of(w) * bytes_found;
-    return base_bytes + fmax(vis + fmax(slab, image), fmax(mosaic, found));
+    return base_bytes + fmax(fmax(vis + fmax(slab, taken), left + image), fmax(mosaic, found));
 }
 
 static double tile_seconds(const ci_plan_work *w, int n)

@@ -44,7 +44,7 @@ static ci_status header_fill(const ci_tile_options *options, const ci_tile_data 
                                    "[s] first to last integration");
 }
 
-ci_status ci_tile_image(ci_comm *comm, const ci_tile_options *options, const ci_tile_data *data,
+ci_status ci_tile_image(ci_comm *comm, const ci_tile_options *options, ci_tile_data *data,
                         const char *prefix, ci_image_stats *stats)
 {
     ci_sky_field sky = {data->eop, data->beam, &data->pointing, data->ra_rad, data->dec_rad};

@@ -64,7 +64,7 @@ static ci_status apply(const tile_job *job, ci_tile_data *data)
     return CI_OK;
 }
 
-static ci_status image(const tile_job *job, const ci_tile_data *data, ci_image_stats *stats)
+static ci_status image(const tile_job *job, ci_tile_data *data, ci_image_stats *stats)
 {
     char *prefix = NULL;
     double start = ci_tile_events_now(job->events);

@@ -62,6 +62,14 @@ void ci_vis_block_free(ci_vis_block *block)
     ci_mem_free(block);
 }
 
+void ci_vis_block_values_free(ci_vis_block *block)
+{
+    ci_mem_free(block->data);
+    ci_mem_free(block->weight);
+    block->data = NULL;
+    block->weight = NULL;
+}
+
 void ci_vis_set_free(ci_vis_set *set)
 {
     if (set == NULL) return;

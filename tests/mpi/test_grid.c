@@ -29,7 +29,7 @@ static void make(ci_comm *comm, const grid_case *samples, const ci_grid_geometry
     memset(out, 0, sizeof *out);
     ci_par_split(n_row, ci_comm_size(comm), ci_comm_rank(comm), &first, &count);
     CHECK_OK(grid_share_make(samples, first, count, &out->share));
-    CHECK_OK(ci_grid_operator_new(comm, &g, geometry, out->share.rows, out->share.n_rows));
+    CHECK_OK(ci_grid_operator_new(comm, &g, geometry, out->share.samples));
     if (!g) return;
     ci_grid_operator_slab(g, &out->y_first, &out->n_y);
     size_t n = out->n_y * geometry->n_x;
@@ -37,11 +37,11 @@ static void make(ci_comm *comm, const grid_case *samples, const ci_grid_geometry
     CHECK_OK(ci_mem_alloc(&out->slab, n, sizeof(double), "test"));
     CHECK_OK(ci_mem_alloc(&out->psf, n, sizeof(double), "test"));
     CHECK_OK(ci_mem_alloc(&sky, n, sizeof(double), "test"));
-    CHECK_OK(ci_grid_image(comm, g, out->share.rows, out->share.n_rows, out->slab));
+    CHECK_OK(ci_grid_image_double(comm, g, out->share.vis_double, out->slab));
     CHECK_OK(ci_grid_psf(comm, g, out->psf));
     for (size_t i = 0; i < n; i++)
         sky[i] = grid_random(77 + out->y_first * geometry->n_x + i);
-    CHECK_OK(ci_grid_degrid(comm, g, sky, out->share.rows, out->share.n_rows));
+    CHECK_OK(ci_grid_degrid_double(comm, g, sky, out->share.vis_double));
     ci_grid_numbers numbers;
     ci_grid_operator_numbers(g, &numbers);
     int64_t here[2] = {numbers.n_sample_here, numbers.n_strip_here};
@@ -60,15 +60,8 @@ static void compare(const result *part, const result *whole, const grid_case *sa
     if (!part->slab || !whole->slab) return;
     CHECK(memcmp(part->slab, whole->slab + offset, n * sizeof(double)) == 0);
     CHECK(memcmp(part->psf, whole->psf + offset, n * sizeof(double)) == 0);
-    for (size_t b = 0; b < part->share.n_rows; b++) {
-        const ci_vis_rows *r = &part->share.rows[b];
-        size_t sub_band = first / samples->n_row, row = first % samples->n_row;
-        const ci_vis_rows *w = &whole->share.rows[sub_band];
-        size_t at = row * samples->n_chan;
-        CHECK(memcmp(r->vis_double, w->vis_double + at, r->n_row * r->n_chan * sizeof(ci_c64)) ==
-              0);
-        first += r->n_row;
-    }
+    CHECK(memcmp(part->share.vis_double, whole->share.vis_double + first * samples->n_chan,
+                 part->share.samples->n_sample * sizeof(ci_c64)) == 0);
 }
 
 static void check(ci_comm *world, ci_comm *alone, const grid_case *samples, size_t n_x, size_t n_y,

@@ -27,70 +27,82 @@ static inline double grid_random(uint64_t i)
     return (double)(i >> 11) * 0x1p-52 - 1.0;
 }
 
+/* Samples with their visibilities, twice. */
 typedef struct grid_share
 {
-    size_t n_rows;
-    ci_vis_rows rows[16];
+    ci_vis_samples *samples;
+    ci_c32 *vis;
+    ci_c64 *vis_double;
 } grid_share;
 
-/* Rows [first, first + count) of n_sub_band x n_row. Baselines are the same in each
- * sub-band; one sample in eleven is flagged (and not a number), a run of channels too. */
-static inline ci_status grid_share_make(const grid_case *c, size_t first, size_t count,
-                                        grid_share *out)
+/* Sub-bands of the case. */
+static inline ci_status grid_meta_new(ci_vis_meta **out, const grid_case *c)
 {
-    memset(out, 0, sizeof *out);
+    ci_vis_meta *m = NULL;
+    CI_TRY(ci_mem_alloc(out, 1, sizeof **out, "test"));
+    m = *out;
+    CI_TRY(ci_mem_alloc(&m->sub_band, c->n_sub_band, sizeof *m->sub_band, "test"));
+    m->n_sub_band = c->n_sub_band;
     for (size_t b = 0; b < c->n_sub_band; b++) {
-        size_t low = first > b * c->n_row ? first : b * c->n_row;
-        size_t high = first + count < (b + 1) * c->n_row ? first + count : (b + 1) * c->n_row;
-        if (high <= low) continue;
-        ci_vis_rows *rows = &out->rows[out->n_rows++];
-        double *uvw = NULL, *freq = NULL;
-        float *weight = NULL;
-        rows->n_row = high - low;
-        rows->n_chan = c->n_chan;
-        size_t n = rows->n_row * c->n_chan;
-        CI_TRY(ci_mem_alloc(&uvw, 3 * rows->n_row, sizeof *uvw, "test"));
-        CI_TRY(ci_mem_alloc(&freq, c->n_chan, sizeof *freq, "test"));
-        CI_TRY(ci_mem_alloc(&weight, n, sizeof *weight, "test"));
-        CI_TRY(ci_mem_alloc(&rows->vis, n, sizeof *rows->vis, "test"));
-        CI_TRY(ci_mem_alloc(&rows->vis_double, n, sizeof *rows->vis_double, "test"));
-        rows->uvw_m = uvw;
-        rows->freq_hz = freq;
-        rows->weight = weight;
-        for (size_t k = 0; k < c->n_chan; k++)
-            freq[k] = c->freq_hz + (double)(b * c->n_chan + k) * c->width_hz;
-        for (size_t i = low; i < high; i++) {
-            uint64_t row = i - b * c->n_row;
-            double *to = uvw + 3 * (i - low);
-            to[0] = c->u_m * grid_random(3 * row);
-            to[1] = c->v_m * grid_random(3 * row + 1);
-            to[2] = c->w_m * grid_random(3 * row + 2);
-            for (size_t k = 0; k < c->n_chan; k++) {
-                uint64_t id = 1000000 + 3 * (i * c->n_chan + k);
-                size_t at = (i - low) * c->n_chan + k;
-                bool is_flagged = id % 11 == 0 || (row % 5 == 0 && k > 2 && k < 12);
-                weight[at] = c->no_weights ? 1.0f : (float)(1.0 + 0.5 * grid_random(id + 2));
-                rows->vis[at] = (float)grid_random(id) + I * (float)grid_random(id + 1);
-                if (is_flagged) {
-                    weight[at] = 0.0f;
-                    rows->vis[at] = NAN;
-                }
-                rows->vis_double[at] = rows->vis[at];
-            }
+        m->sub_band[b].n_chan = c->n_chan;
+        CI_TRY(ci_mem_alloc(&m->sub_band[b].freq_hz, c->n_chan, sizeof(double), "test"));
+        CI_TRY(ci_mem_alloc(&m->sub_band[b].width_hz, c->n_chan, sizeof(double), "test"));
+        for (size_t k = 0; k < c->n_chan; k++) {
+            m->sub_band[b].freq_hz[k] = c->freq_hz + (double)(b * c->n_chan + k) * c->width_hz;
+            m->sub_band[b].width_hz[k] = c->width_hz;
         }
     }
     return CI_OK;
 }
 
+/* Row i of all; one sample in eleven is flagged (and not a number), a run of channels too. */
+static inline void grid_row_fill(const grid_case *c, size_t i, grid_share *out)
+{
+    ci_vis_samples *s = out->samples;
+    uint64_t row = i % c->n_row;
+    const ci_vis_row one = {.uvw_m = {c->u_m * grid_random(3 * row),
+                                      c->v_m * grid_random(3 * row + 1),
+                                      c->w_m * grid_random(3 * row + 2)},
+                            .i_baseline = (int32_t)row,
+                            .i_axis = (int32_t)(i / c->n_row)};
+    for (size_t k = 0; k < c->n_chan; k++) {
+        uint64_t id = 1000000 + 3 * (i * c->n_chan + k);
+        size_t at = s->n_sample + k;
+        bool is_flagged = id % 11 == 0 || (row % 5 == 0 && k > 2 && k < 12);
+        s->natural[at] = c->no_weights ? 1.0f : (float)(1.0 + 0.5 * grid_random(id + 2));
+        out->vis[at] = (float)grid_random(id) + I * (float)grid_random(id + 1);
+        if (is_flagged) {
+            s->natural[at] = 0.0f;
+            out->vis[at] = NAN;
+        }
+        out->vis_double[at] = out->vis[at];
+    }
+    ci_vis_samples_add(s, &one);
+}
+
+/* Rows [first, first + count) of n_sub_band x n_row. Baselines are the same in each sub-band. */
+static inline ci_status grid_share_make(const grid_case *c, size_t first, size_t count,
+                                        grid_share *out)
+{
+    ci_vis_meta *meta = NULL;
+    size_t n = count * c->n_chan;
+    memset(out, 0, sizeof *out);
+    CI_TRY(grid_meta_new(&meta, c));
+    ci_status status = ci_vis_samples_new(&out->samples, meta, count, n);
+    ci_vis_meta_free(meta);
+    CI_TRY(status);
+    CI_TRY(ci_mem_alloc(&out->vis, n, sizeof *out->vis, "test"));
+    CI_TRY(ci_mem_alloc(&out->vis_double, n, sizeof *out->vis_double, "test"));
+    for (size_t i = first; i < first + count; i++)
+        grid_row_fill(c, i, out);
+    return CI_OK;
+}
+
 static inline void grid_share_free(grid_share *share)
 {
-    for (size_t i = 0; i < share->n_rows; i++) {
-        ci_mem_free((void *)share->rows[i].uvw_m);
-        ci_mem_free((void *)share->rows[i].freq_hz);
-        ci_mem_free((void *)share->rows[i].weight);
-        ci_mem_free(share->rows[i].vis);
-        ci_mem_free(share->rows[i].vis_double);
-    }
+    ci_vis_samples_free(share->samples);
+    ci_mem_free(share->vis);
+    ci_mem_free(share->vis_double);
     memset(share, 0, sizeof *share);
 }
 

@@ -44,7 +44,7 @@ static double image_error(const field *f, const ci_grid_geometry *geometry, cons
     size_t *pixel = malloc(f->n_x * f->n_y * sizeof *pixel);
     double *truth = malloc(f->n_x * f->n_y * sizeof *truth), error = 0, power = 0;
     size_t n = pick_pixels(f, pixel);
-    ci_grid_direct_image(geometry, share->rows, share->n_rows, pixel, n, truth);
+    ci_grid_direct_image(geometry, share->samples, share->vis_double, pixel, n, truth);
     for (size_t i = 0; i < n; i++) {
         double d = slab[pixel[i]] - truth[i];
         error += d * d;
@@ -62,22 +62,21 @@ static double sample_error(const field *f, const ci_grid_geometry *geometry, ci_
     double *sky = calloc(f->n_x * f->n_y, sizeof *sky), error = 0, power = 0;
     for (uint64_t i = 0; i < 40; i++)
         sky[(size_t)((grid_random(i) + 1) / 2 * (double)(f->n_x * f->n_y))] = grid_random(i + 99);
-    assert_int_equal(ci_grid_degrid(self, g, sky, share->rows, share->n_rows), CI_OK);
+    assert_int_equal(ci_grid_degrid_double(self, g, sky, share->vis_double), CI_OK);
     size_t n = 0;
-    for (size_t b = 0; b < share->n_rows; b++) {
-        ci_vis_rows *r = &share->rows[b];
-        for (size_t i = 0; i < r->n_row * r->n_chan; i++) {
-            if (!(r->weight[i] > 0)) {
-                assert_true(r->vis_double[i] == 0.0);
+    const ci_vis_samples *s = share->samples;
+    for (size_t r = 0; r < s->n_row; r++)
+        for (size_t i = s->first[r]; i < s->first[r + 1]; i++) {
+            if (!(s->weight[i] > 0)) {
+                assert_true(share->vis_double[i] == 0.0);
                 continue;
             }
             if (n++ % 7) continue;
-            ci_c64 truth = ci_grid_direct_sample(geometry, r->uvw_m + 3 * (i / r->n_chan),
-                                                 r->freq_hz[i % r->n_chan], sky);
-            error += pow(cabs(truth - r->vis_double[i]), 2);
+            ci_c64 truth = ci_grid_direct_sample(geometry, s->uvw_m + 3 * r,
+                                                 ci_vis_row_freq(s, r)[i - s->first[r]], sky);
+            error += pow(cabs(truth - share->vis_double[i]), 2);
             power += pow(cabs(truth), 2);
         }
-    }
     free(sky);
     return sqrt(error / power);
 }
@@ -92,14 +91,13 @@ static void check_field(const field *f, double accuracy, bool divide_by_n)
     assert_int_equal(
         grid_share_make(&f->samples, 0, f->samples.n_sub_band * f->samples.n_row, &share), CI_OK);
     if (strcmp(f->name, "one w") == 0)
-        for (size_t i = 0; i < share.rows[0].n_row; i++)
-            ((double *)share.rows[0].uvw_m)[3 * i + 2] =
-                share.rows[0].uvw_m[3 * i] < 0 ? -200.0 : 200.0;
-    if (ci_grid_operator_new(self, &g, &geometry, share.rows, share.n_rows) != CI_OK)
+        for (size_t i = 0; i < share.samples->n_row; i++)
+            share.samples->uvw_m[3 * i + 2] = share.samples->uvw_m[3 * i] < 0 ? -200.0 : 200.0;
+    if (ci_grid_operator_new(self, &g, &geometry, share.samples) != CI_OK)
         fail_msg("%s", ci_error_text());
     ci_grid_numbers n;
     ci_grid_operator_numbers(g, &n);
-    assert_int_equal(ci_grid_image(self, g, share.rows, share.n_rows, slab), CI_OK);
+    assert_int_equal(ci_grid_image_double(self, g, share.vis_double, slab), CI_OK);
     double grid = image_error(f, &geometry, &share, slab);
     double degrid = sample_error(f, &geometry, g, &share);
     printf("%-22s asked %.0e promised %.1e: image %.1e, samples %.1e (%s, %zu x %zu, kernel %d, "
@@ -143,18 +141,17 @@ static void test_adjoint(void **state)
         assert_int_equal(grid_share_make(&samples, 0, n_row, &gx), CI_OK);
         for (size_t i = 0; i < n_pixel; i++)
             x[i] = grid_random(i + 5);
-        assert_int_equal(ci_grid_operator_new(self, &g, &geometry, y.rows, y.n_rows), CI_OK);
-        assert_int_equal(ci_grid_image(self, g, y.rows, y.n_rows, gy), CI_OK);
-        assert_int_equal(ci_grid_degrid(self, g, x, gx.rows, gx.n_rows), CI_OK);
+        assert_int_equal(ci_grid_operator_new(self, &g, &geometry, y.samples), CI_OK);
+        assert_int_equal(ci_grid_image_double(self, g, y.vis_double, gy), CI_OK);
+        assert_int_equal(ci_grid_degrid_double(self, g, x, gx.vis_double), CI_OK);
         double left = 0, right = 0, norm_gx = 0, norm_y = 0;
-        for (size_t b = 0; b < y.n_rows; b++)
-            for (size_t i = 0; i < y.rows[b].n_row * y.rows[b].n_chan; i++) {
-                if (!(y.rows[b].weight[i] > 0)) continue;
-                ci_c64 a = gx.rows[b].vis_double[i], c = y.rows[b].vis_double[i];
-                left += creal(conj(a) * c);
-                norm_gx += pow(cabs(a), 2);
-                norm_y += pow(cabs(c), 2);
-            }
+        for (size_t i = 0; i < y.samples->n_sample; i++) {
+            if (!(y.samples->weight[i] > 0)) continue;
+            ci_c64 a = gx.vis_double[i], c = y.vis_double[i];
+            left += creal(conj(a) * c);
+            norm_gx += pow(cabs(a), 2);
+            norm_y += pow(cabs(c), 2);
+        }
         for (size_t i = 0; i < n_pixel; i++)
             right += x[i] * gy[i];
         double difference = fabs(left - right) / sqrt(norm_gx * norm_y);
@@ -183,18 +180,16 @@ static void test_quadrants(void **state)
         grid_share share;
         ci_grid_operator *g = NULL;
         assert_int_equal(grid_share_make(&samples, 0, samples.n_row, &share), CI_OK);
-        ci_vis_rows *r = &share.rows[0];
-        for (size_t i = 0; i < r->n_row * r->n_chan; i++) {
-            const double *uvw = r->uvw_m + 3 * (i / r->n_chan);
+        ci_vis_samples *s = share.samples;
+        for (size_t i = 0; i < s->n_sample; i++) {
+            const double *uvw = s->uvw_m + 3 * (i / s->n_freq);
             double turns =
-                (uvw[0] * l + uvw[1] * m + uvw[2] * n1) * r->freq_hz[i % r->n_chan] / CI_C_M_S;
-            r->vis[i] = (ci_c32)cexp(I * CI_TWO_PI * turns);
-            sum += r->weight[i];
+                (uvw[0] * l + uvw[1] * m + uvw[2] * n1) * s->freq_hz[i % s->n_freq] / CI_C_M_S;
+            share.vis[i] = (ci_c32)cexp(I * CI_TWO_PI * turns);
+            sum += s->weight[i];
         }
-        ci_mem_free(r->vis_double);
-        r->vis_double = NULL;
-        assert_int_equal(ci_grid_operator_new(self, &g, &geometry, r, 1), CI_OK);
-        assert_int_equal(ci_grid_image(self, g, r, 1, slab), CI_OK);
+        assert_int_equal(ci_grid_operator_new(self, &g, &geometry, s), CI_OK);
+        assert_int_equal(ci_grid_image(self, g, share.vis, slab), CI_OK);
         for (size_t i = 1; i < 160 * 128; i++)
             if (slab[i] > slab[best]) best = i;
         assert_int_equal(best, y0 * 160 + x0);
@@ -206,6 +201,54 @@ static void test_quadrants(void **state)
     }
 }
 
+/* Rows that follow each other with other channels, and other numbers of them. */
+static void test_mixed_axes(void **state)
+{
+    (void)state;
+    enum
+    {
+        N_ROW = 300,
+        N = 64
+    };
+    const grid_case c = {2, N_ROW, 9, 1.3e9, 10e6, 900, 900, 300, false};
+    const ci_grid_geometry geometry = {N, N, 20 * CI_ARCSEC_TO_RAD, 1e-5, false};
+    ci_vis_meta *meta = NULL;
+    ci_vis_samples *s = NULL;
+    ci_grid_operator *g = NULL;
+    static ci_c64 vis[9 * N_ROW];
+    static double slab[N * N], truth[N * N];
+    static size_t pixel[N * N];
+    assert_int_equal(grid_meta_new(&meta, &c), CI_OK);
+    meta->sub_band[0].n_chan = 4;
+    assert_int_equal(ci_vis_samples_new(&s, meta, N_ROW, 9 * N_ROW), CI_OK);
+    ci_vis_meta_free(meta);
+    for (size_t i = 0; i < N_ROW; i++) {
+        const ci_vis_row row = {.uvw_m = {900 * grid_random(3 * i), 900 * grid_random(3 * i + 1),
+                                          300 * grid_random(3 * i + 2)},
+                                .i_axis = i % 3 == 0};
+        for (size_t k = s->n_sample; k < s->n_sample + s->axis[row.i_axis].n_chan; k++) {
+            s->natural[k] = (float)(1.5 + grid_random(7000 + k));
+            vis[k] = grid_random(9000 + k) + I * grid_random(90000 + k);
+        }
+        ci_vis_samples_add(s, &row);
+    }
+    assert_int_equal(s->n_sample, 100 * 9 + 200 * 4);
+    assert_int_equal(ci_vis_samples_close(self, s), CI_OK);
+    assert_int_equal(ci_grid_operator_new(self, &g, &geometry, s), CI_OK);
+    assert_int_equal(ci_grid_image_double(self, g, vis, slab), CI_OK);
+    for (size_t i = 0; i < N * N; i++)
+        pixel[i] = i;
+    ci_grid_direct_image(&geometry, s, vis, pixel, N * N, truth);
+    double error = 0, power = 0;
+    for (size_t i = 0; i < N * N; i++) {
+        error += (slab[i] - truth[i]) * (slab[i] - truth[i]);
+        power += truth[i] * truth[i];
+    }
+    assert_true(sqrt(error / power) < geometry.accuracy);
+    ci_grid_operator_free(g);
+    ci_vis_samples_free(s);
+}
+
 static void test_nothing(void **state)
 {
     (void)state;
@@ -215,22 +258,25 @@ static void test_nothing(void **state)
     ci_grid_operator *g = NULL;
     double slab[32 * 32] = {0};
     assert_int_equal(grid_share_make(&samples, 0, 1, &share), CI_OK);
-    memset((void *)share.rows[0].weight, 0, 4 * sizeof(float));
-    assert_int_equal(ci_grid_operator_new(self, &g, &geometry, share.rows, 1), CI_OK);
+    memset(share.samples->weight, 0, 4 * sizeof(float));
+    assert_int_equal(ci_grid_operator_new(self, &g, &geometry, share.samples), CI_OK);
     slab[5] = 1.0;
-    assert_int_equal(ci_grid_image(self, g, share.rows, 1, slab), CI_OK);
+    assert_int_equal(ci_grid_image(self, g, share.vis, slab), CI_OK);
     for (size_t i = 0; i < 32 * 32; i++)
         assert_true(slab[i] == 0.0);
-    assert_int_equal(ci_grid_degrid(self, g, slab, share.rows, 1), CI_OK);
+    assert_int_equal(ci_grid_degrid(self, g, slab, share.vis), CI_OK);
     ci_grid_operator_free(g);
-    assert_int_equal(ci_grid_operator_new(self, &g, &geometry, NULL, 0), CI_OK);
-    assert_int_equal(ci_grid_image(self, g, NULL, 0, slab), CI_OK);
+    grid_share none;
+    assert_int_equal(grid_share_make(&samples, 0, 0, &none), CI_OK);
+    assert_int_equal(ci_grid_operator_new(self, &g, &geometry, none.samples), CI_OK);
+    assert_int_equal(ci_grid_image(self, g, none.vis, slab), CI_OK);
+    grid_share_free(&none);
     ci_grid_operator_free(g);
     geometry.accuracy = 1e-14;
-    assert_int_equal(ci_grid_operator_new(self, &g, &geometry, share.rows, 1), CI_ERR_USAGE);
+    assert_int_equal(ci_grid_operator_new(self, &g, &geometry, share.samples), CI_ERR_USAGE);
     assert_null(g);
     geometry = (ci_grid_geometry){32, 32, -1.0, 1e-4, false};
-    assert_int_equal(ci_grid_operator_new(self, &g, &geometry, share.rows, 1), CI_ERR_USAGE);
+    assert_int_equal(ci_grid_operator_new(self, &g, &geometry, share.samples), CI_ERR_USAGE);
     grid_share_free(&share);
 }
 
@@ -238,7 +284,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_accuracy), cmocka_unit_test(test_adjoint),
-        cmocka_unit_test(test_quadrants), cmocka_unit_test(test_nothing)};
+        cmocka_unit_test(test_quadrants), cmocka_unit_test(test_mixed_axes),
+        cmocka_unit_test(test_nothing)};
     if (ci_comm_self(&self) != CI_OK) return 1;
     size_t before = ci_mem_now();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -122,31 +122,33 @@ static void test_samples(void **state)
     ci_image_options o = options_for("I");
     ci_vis_samples *s = NULL;
     assert_int_equal(ci_image_samples_new(comm, &s, set, &o), CI_OK);
-    assert_true(s->data[0][r * 4] == (ci_c32)(2 + 0.5 * I));
-    assert_float_equal(s->weight[0][r * 4], 4 / (1.0 / 4 + 1.0 / 12), 1e-5);
-    assert_true(s->weight[0][r * 4 + 1] == 0 && s->weight[0][r * 4 + 2] == 0);
-    assert_true(s->data[0][r * 4 + 1] == 0 && s->data[0][r * 4 + 2] == 0);
-    assert_float_equal(s->weight[0][r * 4 + 3], 8, 1e-5); /* 2 x 1/0.5^2 */
-    for (size_t i = 0; i < sky.n_time * 4; i++)
-        assert_true(s->weight[0][i] == 0); /* baseline (0,0) */
-    assert_int_equal(s->n_sample, 36 * 3 * 2 * 4 - 2);
+    /* Rows of autocorrelations are left out: this is the first. */
+    assert_int_equal(s->i_baseline[0], 1);
+    assert_true(s->data[0] == (ci_c32)(2 + 0.5 * I));
+    assert_float_equal(s->weight[0], 4 / (1.0 / 4 + 1.0 / 12), 1e-5);
+    assert_true(s->weight[1] == 0 && s->weight[2] == 0);
+    assert_true(s->data[1] == 0 && s->data[2] == 0);
+    assert_float_equal(s->weight[3], 8, 1e-5); /* 2 x 1/0.5^2 */
+    assert_int_equal(s->n_row, 36 * 3 * 2);
+    assert_int_equal(s->n_sample, 36 * 3 * 2 * 4);
+    assert_int_equal(s->n_good, 36 * 3 * 2 * 4 - 2);
     ci_vis_samples_free(s);
 
     o.min_uv_lambda = 500;
     o.max_uv_lambda = 1500;
     assert_int_equal(ci_image_samples_new(comm, &s, set, &o), CI_OK);
     int64_t n_in = 0;
-    for (size_t i = 0; i < set->n_block; i++)
-        for (size_t k = 0; k < set->block[i]->n_row * 4; k++) {
-            const double *uvw = set->block[i]->uvw_m + 3 * (k / 4);
-            double d =
-                sqrt(uvw[0] * uvw[0] + uvw[1] * uvw[1]) * set->block[i]->freq_hz[k % 4] / CI_C_M_S;
-            if (s->weight[i][k] > 0) {
+    for (size_t i = 0; i < s->n_row; i++)
+        for (size_t k = s->first[i]; k < s->first[i + 1]; k++) {
+            const double *uvw = s->uvw_m + 3 * i;
+            double d = sqrt(uvw[0] * uvw[0] + uvw[1] * uvw[1]) *
+                       ci_vis_row_freq(s, i)[k - s->first[i]] / CI_C_M_S;
+            if (s->weight[k] > 0) {
                 n_in++;
                 assert_true(d >= 500 && d <= 1500);
             }
         }
-    assert_true(n_in == s->n_sample && n_in > 100 && n_in < 800);
+    assert_true(n_in == s->n_good && n_in > 100 && n_in < 800);
     ci_vis_samples_free(s);
     o.min_uv_lambda = 1e7;
     o.max_uv_lambda = 0;
@@ -165,13 +167,11 @@ typedef struct point
 static size_t points_list(const ci_vis_samples *s, point *out)
 {
     size_t n = 0;
-    for (size_t i = 0; i < s->n_rows; i++)
-        for (size_t k = 0; k < s->rows[i].n_row * s->rows[i].n_chan; k++) {
-            size_t r = k / s->rows[i].n_chan, c = k % s->rows[i].n_chan;
-            double f = s->rows[i].freq_hz[c] / CI_C_M_S;
-            if (s->natural[i][k] > 0)
-                out[n++] = (point){s->rows[i].uvw_m[3 * r] * f, s->rows[i].uvw_m[3 * r + 1] * f,
-                                   s->natural[i][k]};
+    for (size_t r = 0; r < s->n_row; r++)
+        for (size_t k = s->first[r]; k < s->first[r + 1]; k++) {
+            double f = ci_vis_row_freq(s, r)[k - s->first[r]] / CI_C_M_S;
+            if (s->natural[k] > 0)
+                out[n++] = (point){s->uvw_m[3 * r] * f, s->uvw_m[3 * r + 1] * f, s->natural[k]};
         }
     return n;
 }
@@ -204,18 +204,17 @@ static void check_weights(ci_vis_samples *s, ci_image_weighting weighting, doubl
     double f2 = pow(5 * pow(10, -robust), 2) / (square / sum);
     assert_int_equal(ci_image_weights_set(comm, s, weighting, robust, extent), CI_OK);
     size_t k = 0;
-    for (size_t i = 0; i < s->n_rows; i++)
-        for (size_t j = 0; j < s->rows[i].n_row * s->rows[i].n_chan; j++) {
-            if (s->natural[i][j] <= 0) {
-                assert_true(s->weight[i][j] == 0);
-                continue;
-            }
-            double want = weighting == CI_IMAGE_NATURAL   ? p[k].w
-                          : weighting == CI_IMAGE_UNIFORM ? p[k].w / cell_of[k]
-                                                          : p[k].w / (1 + f2 * cell_of[k]);
-            assert_float_equal(s->weight[i][j] / want, 1, 2e-7);
-            k++;
+    for (size_t j = 0; j < s->n_sample; j++) {
+        if (s->natural[j] <= 0) {
+            assert_true(s->weight[j] == 0);
+            continue;
         }
+        double want = weighting == CI_IMAGE_NATURAL   ? p[k].w
+                      : weighting == CI_IMAGE_UNIFORM ? p[k].w / cell_of[k]
+                                                      : p[k].w / (1 + f2 * cell_of[k]);
+        assert_float_equal(s->weight[j] / want, 1, 2e-7);
+        k++;
+    }
     assert_int_equal(k, n);
 }
 
@@ -238,13 +237,13 @@ static void test_weights(void **state)
 
     /* Sums with the Briggs weights. */
     double w = 0, wf = 0, noise = 0;
-    for (size_t i = 0; i < s->n_rows; i++)
-        for (size_t k = 0; k < s->rows[i].n_row * 4; k++) {
-            double x = s->weight[i][k];
+    for (size_t r = 0; r < s->n_row; r++)
+        for (size_t k = s->first[r]; k < s->first[r + 1]; k++) {
+            double x = s->weight[k];
             if (x <= 0) continue;
             w += x;
-            wf += x * s->rows[i].freq_hz[k % 4];
-            noise += x * x / s->natural[i][k];
+            wf += x * ci_vis_row_freq(s, r)[k - s->first[r]];
+            noise += x * x / s->natural[k];
         }
     ci_image_sums sums;
     assert_int_equal(ci_image_sums_get(comm, s, &sums), CI_OK);
@@ -291,7 +290,7 @@ static void test_thermal(void **state)
     ci_image_sums sums;
     assert_int_equal(ci_image_samples_new(comm, &s, set, &o), CI_OK);
     assert_int_equal(ci_image_sums_get(comm, s, &sums), CI_OK);
-    assert_float_equal(sums.thermal_jy, 0.5 / sqrt(2.0 * (double)s->n_sample), 1e-9);
+    assert_float_equal(sums.thermal_jy, 0.5 / sqrt(2.0 * (double)s->n_good), 1e-9);
     ci_vis_samples_free(s);
     ci_vis_set_free(set);
 }

@@ -67,10 +67,10 @@ static void test_memory(void **state)
     assert_int_equal(ci_plan_make(&plan, &tile, &limits), CI_OK);
     int free_teams = plan.teams.n_team;
     /* Less memory: fewer tiles at a time; too little: said, with the numbers. */
-    limits.memory_per_node = 16e9;
+    limits.memory_per_node = 12e9;
     assert_int_equal(ci_plan_make(&plan, &tile, &limits), CI_OK);
     assert_true(plan.teams.n_team < free_teams);
-    assert_true(plan.memory_per_node <= 16e9 && plan.fits);
+    assert_true(plan.memory_per_node <= 12e9 && plan.fits);
     limits.memory_per_node = 1e9;
     assert_int_equal(ci_plan_make(&plan, &tile, &limits), CI_ERR_MEMORY);
     assert_non_null(strstr(ci_error_text(), "1.0 GB a node"));

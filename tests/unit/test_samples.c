@@ -1,0 +1,117 @@
+/* Imaging samples whose rows have channels and times of their own: what they own, their fixed
+ * units, and sums over them, direct sums included. */
+#include "../../src/clean/terms.h"
+#include "contimg/vis.h"
+
+#include <complex.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <cmocka.h>
+
+static ci_comm *self;
+static double freq_hz[2][6] = {{1.1e9, 1.2e9}, {1.3e9, 1.31e9, 1.33e9, 1.34e9, 1.35e9, 1.4e9}};
+static double width_hz[6] = {1e6, 1e6, 1e6, 1e6, 1e6, 1e6};
+static double time_mjd_s[3] = {100, 112.5, 130};
+
+/* Baselines 1 1 2 in the first sub-band, 2 3 in the second. */
+static ci_vis_samples *samples_new(void)
+{
+    ci_vis_antenna antenna[2] = {{.number = 4}, {.number = 9}};
+    ci_vis_sub_band band[2] = {{2, freq_hz[0], width_hz}, {6, freq_hz[1], width_hz}};
+    const ci_vis_meta meta = {.array = {.n_antenna = 2, .antenna = antenna},
+                              .n_time = 3,
+                              .time_mjd_s = time_mjd_s,
+                              .n_sub_band = 2,
+                              .sub_band = band};
+    const ci_vis_row rows[5] = {{{100, 20, 3}, 0, 1, 0},
+                                {{90, 25, 3}, 2, 1, 0},
+                                {{-400, 10, -30}, 1, 2, 0},
+                                {{-400, 10, -30}, 1, 2, 1},
+                                {{7, -500, 60}, 2, 3, 1}};
+    ci_vis_samples *s = NULL;
+    assert_int_equal(ci_vis_samples_new(&s, &meta, 5, 18), CI_OK);
+    memset(antenna, 0, sizeof antenna);
+    for (int i = 0; i < 5; i++) {
+        for (size_t k = s->n_sample; k < s->n_sample + s->axis[rows[i].i_axis].n_chan; k++)
+            s->natural[k] = k == 4 ? 0 : (float)(k + 1);
+        ci_vis_samples_add(s, &rows[i]);
+    }
+    assert_int_equal(ci_vis_samples_close(self, s), CI_OK);
+    return s;
+}
+
+static void test_rows(void **state)
+{
+    (void)state;
+    size_t before = ci_mem_now();
+    ci_vis_samples *s = samples_new();
+    const size_t first[6] = {0, 2, 4, 6, 12, 18};
+    assert_memory_equal(s->first, first, sizeof first);
+    assert_int_equal(s->array.antenna[1].number, 9); /* a copy */
+    assert_int_equal(ci_vis_row_n_chan(s, 2), 2);
+    assert_true(ci_vis_row_freq(s, 4)[5] == 1.4e9);
+    assert_int_equal(s->n_good, 17);
+    assert_true(s->max_natural == 18);
+    assert_float_equal(s->max_v_lambda, 500 * 1.4e9 / CI_C_M_S, 1e-9);
+    const bool begins[5] = {true, false, true, true, true};
+    for (size_t i = 0; i < 5; i++)
+        assert_int_equal(ci_vis_samples_unit_begins(s, i), begins[i]);
+    assert_int_equal(ci_vis_samples_n_unit(s), 4);
+    ci_vis_samples_free(s);
+    assert_int_equal(ci_mem_now(), before);
+}
+
+static void test_weight_by_time(void **state)
+{
+    (void)state;
+    ci_vis_samples *s = samples_new();
+    int64_t *sum = NULL;
+    assert_int_equal(ci_vis_samples_weight_by_time(self, s, &sum), CI_OK);
+    const double want[3][8] = {{1, 2}, {0, 6, 7, 8, 9, 10, 11, 12}, {3, 4, 13, 14, 15, 16, 17, 18}};
+    for (size_t t = 0; t < 3; t++)
+        for (size_t c = 0; c < 8; c++)
+            assert_float_equal((double)sum[t * 8 + c] / (double)sum[0], want[t][c], 1e-12);
+    ci_mem_free(sum);
+    ci_vis_samples_free(s);
+}
+
+/* A term's visibilities, row by row, against the formula. */
+static void test_direct_sums(void **state)
+{
+    (void)state;
+    ci_vis_samples *s = samples_new();
+    ci_clean_flux_axis axis = {.ref_hz = 1.2e9, .node_hz = {1.0e9, 1.15e9, 1.3e9, 1.45e9}};
+    ci_clean_terms terms;
+    assert_int_equal(ci_clean_terms_new(&terms, &axis, 1, 3), CI_OK);
+    const double l = 0.03, m = -0.02, n1 = sqrt(1 - l * l - m * m) - 1;
+    ci_clean_terms_place(&terms, 0, l, m);
+    for (size_t t = 0; t < 3; t++)
+        for (size_t k = 0; k < CI_CLEAN_FLUX_NODES; k++) /* linear in frequency */
+            terms.flux[t * CI_CLEAN_FLUX_NODES + k] = (double)(t + 1) * axis.node_hz[k] * 1e-9;
+    assert_int_equal(ci_vis_samples_work(s), CI_OK);
+    assert_int_equal(ci_clean_terms_add(&terms, s, 1), CI_OK);
+    for (size_t r = 0; r < s->n_row; r++)
+        for (size_t k = s->first[r]; k < s->first[r + 1]; k++) {
+            const double *uvw = s->uvw_m + 3 * r, f = ci_vis_row_freq(s, r)[k - s->first[r]];
+            double turns = (uvw[0] * l + uvw[1] * m + uvw[2] * n1) * f / CI_C_M_S;
+            ci_c64 want = (double)(s->i_time[r] + 1) * f * 1e-9 * cexp(I * CI_TWO_PI * turns);
+            assert_true(cabs(s->work[k] - want) < 1e-5);
+        }
+    ci_clean_terms_clear(&terms);
+    ci_vis_samples_free(s);
+}
+
+int main(void)
+{
+    if (ci_comm_self(&self) != CI_OK) return 1;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_weight_by_time),
+        cmocka_unit_test(test_direct_sums),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    ci_comm_free(self);
+    return failed;
+}
