@@ -3,12 +3,14 @@
  * `contimg report` can write it again. All functions are local. Rank 0 calls them.
  *
  * The record ("contimg-report-1"; numbers in the unit of their name's suffix, null unknown):
- *  schema, run, command, version, host, n_rank, options,
+ *  schema, run, command, version, host, n_rank, isa ("plain", "avx2", "avx512"), options,
  *  relaxed [{name, value, default, origin}] (quality limits looser than their defaults),
  *  started, ended (ISO), seconds,
  *  status ("ok", ...), exit_code, error,
  *  warnings [text],
  *  memory_peak_bytes [per rank],  bytes_sent [per rank],
+ *  timers [{name, n_rank (that were in it), n_call, seconds (both summed over them), max_seconds
+ *           (of one of them), parts [the same, inside it]}],
  *  stages [{name, subject (tile or group id), rank, start_s, end_s}],  since the start
  *  groups [{
  *    id, state ("published","staged","refused","failed"), reason, is_degraded,

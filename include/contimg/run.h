@@ -155,6 +155,8 @@ typedef struct ci_run_record
     size_t n_event;
     ci_tile_event *event;       /* of all ranks, in rank order */
     ci_run_rank_counts *counts; /* [n_rank]; NULL: not known */
+    ci_timer *timer;            /* of all ranks, owned; NULL: not known */
+    ci_isa isa;
 } ci_run_record;
 /* Leaves zeros. Local. */
 void ci_run_record_clear(ci_run_record *record);

@@ -259,14 +259,23 @@ typedef struct ci_tile_events
 {
     double origin_s; /* monotonic clock at the start */
     int rank;
+    ci_timer *timer; /* borrowed; NULL: none */
     size_t n, n_max;
     ci_tile_event *item; /* owned */
 } ci_tile_events;
 /* Seconds since the start. Local. */
 double ci_tile_events_now(const ci_tile_events *events);
-/* Notes that `stage` of `subject` ran from start_s until now; rank 0 logs it. Local. */
-void ci_tile_events_add(ci_tile_events *events, const char *stage, const char *subject,
-                        double start_s);
+/* A stage that has begun. */
+typedef struct ci_tile_stage
+{
+    const char *name;
+    double start_s;
+} ci_tile_stage;
+/* Stages follow each other: one that an error has left open ends here. It is an outermost scope of
+ * the timer. Local. */
+ci_tile_stage ci_tile_stage_begin(const ci_tile_events *events, const char *name);
+/* Notes that the stage of `subject` ran until now; rank 0 logs it. Local. */
+void ci_tile_stage_end(ci_tile_events *events, ci_tile_stage stage, const char *subject);
 
 /* CI_ERR_STOPPED where a stop is asked for on any rank of `comm`: ranks are told at different
  * times, so they agree. `where` is for the text. Collective. */

@@ -63,7 +63,9 @@ ci_status ci_clean_components_find(ci_comm *comm, ci_clean *c, const ci_clean_rm
     if (ci_comm_rank(comm) == 0) {
         ci_clean_minor_limits limits = {c->setup.options->gain, stop, n_left};
         size_t n = 0;
+        size_t mark = ci_timer_begin(ci_comm_timer(comm), "minor cycle");
         status = minor_run(c, n_active, active, &limits, result, &found, &n);
+        ci_timer_end(ci_comm_timer(comm), mark);
         head[0] = (int64_t)n;
         head[1] = result->n_iteration;
         head[2] = result->diverged;

@@ -4,6 +4,7 @@
 typedef struct NAME(work)
 {
     const ci_grid_operator *g;
+    ci_timer *timer;
     ci_grid_row_list *list;
     size_t stride, stride_v;      /* of a stored grid row, of a row in the transform along v */
     size_t n_halo;                /* rows of a strip that reach into the next */
@@ -39,7 +40,7 @@ static ci_status NAME(work_make)(NAME(work) * w, const ci_grid_operator *g, bool
 {
     const ci_grid_plan *plan = &g->plan;
     size_t n_grid_side, n_image_side, half = plan->n_x / 2 + 1;
-    *w = (NAME(work)){.g = g, .stride = plan->n_store};
+    *w = (NAME(work)){.g = g, .timer = w->timer, .stride = plan->n_store};
     w->n_halo = (size_t)plan->kernel_uv.support - 1;
     w->stride_v = (plan->n_v + 8) / 8 * 8 + 8; /* rows do not meet in one set of the cache */
     size_t n_strip = (CI_GRID_STRIP_ROWS + w->n_halo) * w->stride + 2 * CI_GRID_KERNEL_MAX_SUPPORT;
@@ -70,6 +71,7 @@ static ci_status NAME(work_make)(NAME(work) * w, const ci_grid_operator *g, bool
  * [column, column + n_row) of the grid side. */
 static void NAME(rows_to_image)(NAME(work) * w, const CPLX *rows, size_t n_row, size_t column)
 {
+    size_t mark = ci_timer_begin(w->timer, "FFT");
     const ci_grid_plan *plan = &w->g->plan;
     int64_t n_v = (int64_t)plan->n_v;
     size_t n_total = w->list->n_row[w->g->rank], half = plan->n_y / 2;
@@ -92,11 +94,13 @@ static void NAME(rows_to_image)(NAME(work) * w, const CPLX *rows, size_t n_row, 
         for (size_t r = 0; r < n_row; r++)
             to[r] = w->line_v[r * w->stride_v + k];
     }
+    ci_timer_end(w->timer, mark);
 }
 
 /* The adjoint: columns of the grid side to rows of stored columns. */
 static void NAME(rows_from_image)(NAME(work) * w, CPLX *rows, size_t n_row, size_t column)
 {
+    size_t mark = ci_timer_begin(w->timer, "FFT");
     const ci_grid_plan *plan = &w->g->plan;
     int64_t n_v = (int64_t)plan->n_v;
     size_t n_total = w->list->n_row[w->g->rank], half = plan->n_y / 2;
@@ -118,6 +122,7 @@ static void NAME(rows_from_image)(NAME(work) * w, CPLX *rows, size_t n_row, size
             done += n;
         }
     }
+    ci_timer_end(w->timer, mark);
 }
 
 static void NAME(halo_add)(const NAME(work) * w, CPLX *rows)
@@ -155,7 +160,11 @@ static ci_status NAME(strips_grid)(ci_comm *comm, NAME(work) * w, int i_plane, c
         if (n_row == 0) continue;
         CPLX *rows = b == begin ? w->first : w->strip;
         memset(rows, 0, n_buffer * sizeof *rows);
-        if (is_active) NAME(strip_add)(g, b, i_plane, values, rows);
+        if (is_active) {
+            size_t mark = ci_timer_begin(w->timer, "grid");
+            NAME(strip_add)(g, b, i_plane, values, rows);
+            ci_timer_end(w->timer, mark);
+        }
         if (b > begin) {
             if (ci_grid_strip_active(g, b - 1, i_plane)) NAME(halo_add)(w, rows);
             NAME(rows_to_image)(w, rows, n_row, column);
@@ -192,7 +201,9 @@ static void NAME(strips_degrid)(NAME(work) * w, int i_plane, CPLX *values)
         if (ci_grid_strip_active(g, b, i_plane)) {
             memcpy(w->strip + CI_GRID_STRIP_ROWS * w->stride, w->carry,
                    w->n_halo * w->stride * sizeof(CPLX));
+            size_t mark = ci_timer_begin(w->timer, "degrid");
             NAME(strip_take)(g, b, i_plane, w->strip, values);
+            ci_timer_end(w->timer, mark);
         }
         memcpy(w->carry, w->strip, w->n_halo * w->stride * sizeof(CPLX));
     }
@@ -229,6 +240,7 @@ static void NAME(row_accumulate)(const NAME(work) * w, double *row)
 
 static void NAME(image_accumulate)(NAME(work) * w, int i_plane, double *slab)
 {
+    size_t mark = ci_timer_begin(w->timer, "FFT");
     const ci_grid_operator *g = w->g;
     const ci_grid_row_list *list = w->list;
     for (size_t y = 0; y < g->n_y_here; y++) {
@@ -244,6 +256,7 @@ static void NAME(image_accumulate)(NAME(work) * w, int i_plane, double *slab)
         NAME(screen_make)(w, g->y_first + y, i_plane);
         NAME(row_accumulate)(w, slab + y * g->plan.n_x);
     }
+    ci_timer_end(w->timer, mark);
 }
 
 static void NAME(row_screen)(NAME(work) * w, const REAL *row)
@@ -265,6 +278,7 @@ static void NAME(row_screen)(NAME(work) * w, const REAL *row)
 
 static void NAME(image_spread)(NAME(work) * w, int i_plane)
 {
+    size_t mark = ci_timer_begin(w->timer, "FFT");
     const ci_grid_operator *g = w->g;
     const ci_grid_row_list *list = w->list;
     for (size_t y = 0; y < g->n_y_here; y++) {
@@ -278,6 +292,7 @@ static void NAME(image_spread)(NAME(work) * w, int i_plane)
                    w->line_u + run->index, run->length * sizeof(CPLX));
         }
     }
+    ci_timer_end(w->timer, mark);
 }
 
 /* ---- the operator -------------------------------------------------------------------- */
@@ -285,7 +300,7 @@ static void NAME(image_spread)(NAME(work) * w, int i_plane)
 ci_status NAME(ci_grid_plane_grid)(ci_comm *comm, const ci_grid_operator *g, const CPLX *values,
                                    double *slab)
 {
-    NAME(work) w;
+    NAME(work) w = {.timer = ci_comm_timer(comm)};
     ci_status status = ci_par_agree(comm, NAME(work_make)(&w, g, false));
     memset(slab, 0, g->n_y_here * g->plan.n_x * sizeof *slab);
     for (int p = 0; status == CI_OK && p < g->plan.n_plane; p++) {
@@ -317,7 +332,7 @@ static void NAME(image_correct)(NAME(work) * w, const double *slab)
 ci_status NAME(ci_grid_plane_degrid)(ci_comm *comm, const ci_grid_operator *g, const double *slab,
                                      CPLX *values)
 {
-    NAME(work) w;
+    NAME(work) w = {.timer = ci_comm_timer(comm)};
     ci_status status = ci_par_agree(comm, NAME(work_make)(&w, g, true));
     memset(values, 0, g->n_owned * sizeof *values);
     if (status == CI_OK) NAME(image_correct)(&w, slab);

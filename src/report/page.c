@@ -148,94 +148,6 @@ static ci_status group_section(ci_text *out, const ci_json *group)
 
 /* ---- the run --------------------------------------------------------------------------------- */
 
-static const char *const stage_names[] = {"read",  "flag",   "calibrate", "apply",
-                                          "image", "mosaic", "publish"};
-enum
-{
-    N_STAGE = sizeof stage_names / sizeof *stage_names
-};
-
-static size_t stage_of(const char *name)
-{
-    size_t i = 0;
-    while (i < N_STAGE && strcmp(stage_names[i], name) != 0)
-        i++;
-    return i;
-}
-
-/* What every rank did when: [n_bar]. */
-typedef struct
-{
-    ci_report_bar *bar;
-    char (*label)[96];
-    size_t n_bar, n_rank;
-} activity;
-
-static ci_status activity_read(activity *a, const ci_json *record)
-{
-    const ci_json *stages = ci_json_get(record, "stages");
-    a->n_bar = ci_json_length(stages);
-    a->n_rank = (size_t)ci_json_get_number(record, "n_rank", 1);
-    CI_TRY(ci_mem_alloc(&a->bar, a->n_bar, sizeof *a->bar, "report"));
-    CI_TRY(ci_mem_alloc(&a->label, a->n_bar, sizeof *a->label, "report"));
-    for (size_t i = 0; i < a->n_bar; i++) {
-        const ci_json *s = ci_json_at(stages, i);
-        const char *name = ci_json_get_string(s, "name", "");
-        snprintf(a->label[i], sizeof a->label[i], "%s %s", name,
-                 ci_json_get_string(s, "subject", ""));
-        size_t rank = (size_t)ci_json_get_number(s, "rank", 0);
-        a->bar[i] =
-            (ci_report_bar){ci_json_get_number(s, "start_s", 0), ci_json_get_number(s, "end_s", 0),
-                            rank < a->n_rank ? rank : 0, stage_of(name), a->label[i]};
-    }
-    return CI_OK;
-}
-
-/* Seconds of one stage on one rank, over all its subjects. */
-static double stage_seconds(const activity *a, size_t rank, size_t stage)
-{
-    double sum = 0;
-    for (size_t i = 0; i < a->n_bar; i++)
-        if (a->bar[i].i_row == rank && a->bar[i].i_colour == stage)
-            sum += a->bar[i].end - a->bar[i].start;
-    return sum;
-}
-
-/* The key to the bars, and what they add up to. */
-static ci_status ranks_table(ci_text *out, const ci_json *record, const activity *a)
-{
-    const ci_json *peak = ci_json_get(record, "memory_peak_bytes");
-    const ci_json *sent = ci_json_get(record, "bytes_sent");
-    CI_TRY(ci_text_append(out, "<table><tr><th>rank</th>"));
-    for (size_t k = 0; k < N_STAGE; k++)
-        CI_TRY(ci_text_append(out, "<th><span style='color:%s'>&#9632;</span> %s, s</th>",
-                              ci_report_bar_colour(k), stage_names[k]));
-    CI_TRY(ci_text_append(out, "<th>peak memory, MB</th><th>sent to other ranks, MB</th></tr>\n"));
-    for (size_t i = 0; i < ci_json_length(peak); i++) {
-        CI_TRY(ci_text_append(out, "<tr><td>%zu</td>", i));
-        for (size_t k = 0; k < N_STAGE; k++)
-            CI_TRY(ci_text_append(out, "<td class='n'>%.1f</td>", stage_seconds(a, i, k)));
-        CI_TRY(ci_text_append(out, "<td class='n'>%.1f</td><td class='n'>%.1f</td></tr>\n",
-                              ci_json_number(ci_json_at(peak, i), NAN) * 1e-6,
-                              ci_json_number(ci_json_at(sent, i), NAN) * 1e-6));
-    }
-    return ci_text_append(out, "</table>\n");
-}
-
-static ci_status time_section(ci_text *out, const ci_json *record)
-{
-    activity a = {0};
-    ci_status status = activity_read(&a, record);
-    if (status == CI_OK && a.n_bar > 0) status = ci_text_append(out, "<h2>Time</h2>\n");
-    if (status == CI_OK && a.n_bar > 0)
-        status =
-            ci_report_bars_svg(out, a.bar, a.n_bar, a.n_rank, "rank", "seconds since the start");
-    if (status == CI_OK) status = ranks_table(out, record, &a);
-    ci_mem_free(a.bar);
-    ci_mem_free(a.label);
-    return status;
-}
-
 static ci_status warnings_section(ci_text *out, const ci_json *record)
 {
     const ci_json *warnings = ci_json_get(record, "warnings");
@@ -280,6 +192,7 @@ static ci_status head(ci_text *out, const ci_json *record)
              ci_plural(n_rank));
     CI_TRY(fact(out, "host", text));
     CI_TRY(fact(out, "program", ci_json_get_string(record, "version", "")));
+    CI_TRY(fact(out, "instruction set", ci_json_get_string(record, "isa", "")));
     CI_TRY(fact(out, "options", ci_json_get_string(record, "options", "")));
     return ci_text_append(out, "</table>\n");
 }
@@ -290,7 +203,7 @@ ci_status ci_report_page(ci_text *out, const ci_json *record)
     CI_TRY(head(out, record));
     for (size_t i = 0; i < ci_json_length(groups); i++)
         CI_TRY(group_section(out, ci_json_at(groups, i)));
-    CI_TRY(time_section(out, record));
+    CI_TRY(ci_report_time(out, record));
     CI_TRY(warnings_section(out, record));
     return ci_text_append(out, "</body></html>\n");
 }

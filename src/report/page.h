@@ -7,6 +7,8 @@
 CI_MUST_CHECK ci_status ci_report_page(ci_text *out, const ci_json *record);
 /* One tile: picture, residual, flags, gains, uv coverage. */
 CI_MUST_CHECK ci_status ci_report_tile(ci_text *out, const ci_json *tile);
+/* What every rank did when, and where time goes within it. */
+CI_MUST_CHECK ci_status ci_report_time(ci_text *out, const ci_json *record);
 /* Gates as a table; nothing where there are none. */
 CI_MUST_CHECK ci_status ci_report_gates(ci_text *out, const ci_json *gates);
 /* Flux against the model: plot and table. */

@@ -77,6 +77,26 @@ static ci_status stage_lines(ci_text *out, const ci_json *record)
     return ci_text_append(out, "\n");
 }
 
+/* Of each outermost scope: its seconds, then those of the scopes in it; means of ranks. */
+static ci_status timer_lines(ci_text *out, const ci_json *record)
+{
+    const ci_json *timers = ci_json_get(record, "timers");
+    double n_rank = ci_json_get_number(record, "n_rank", 1);
+    for (size_t i = 0; i < ci_json_length(timers); i++) {
+        const ci_json *scope = ci_json_at(timers, i), *parts = ci_json_get(scope, "parts");
+        if (ci_json_length(parts) == 0) continue;
+        CI_TRY(ci_text_append(out, "  %s %.2f s a rank:", ci_json_get_string(scope, "name", ""),
+                              ci_json_get_number(scope, "seconds", NAN) / n_rank));
+        for (size_t k = 0; k < ci_json_length(parts); k++)
+            CI_TRY(
+                ci_text_append(out, "%s %s %.2f", k > 0 ? "," : "",
+                               ci_json_get_string(ci_json_at(parts, k), "name", ""),
+                               ci_json_get_number(ci_json_at(parts, k), "seconds", NAN) / n_rank));
+        CI_TRY(ci_text_append(out, "\n"));
+    }
+    return CI_OK;
+}
+
 ci_status ci_report_summary(ci_text *out, const ci_json *record)
 {
     const ci_json *groups = ci_json_get(record, "groups");
@@ -93,6 +113,7 @@ ci_status ci_report_summary(ci_text *out, const ci_json *record)
     for (size_t i = 0; i < ci_json_length(groups); i++)
         CI_TRY(group_lines(out, ci_json_at(groups, i)));
     CI_TRY(stage_lines(out, record));
+    CI_TRY(timer_lines(out, record));
     for (size_t i = 0; i < ci_json_length(warnings); i++)
         CI_TRY(ci_text_append(out, "warning: %s\n", ci_json_string(ci_json_at(warnings, i), "")));
     return CI_OK;

@@ -119,9 +119,9 @@ ci_status ci_run_mosaic_make(ci_run *run, const ci_run_group *group, const int64
     ci_status status = inputs_new(&in, run, group, has_passed);
     if (status == CI_OK) status = header_fill(run, group, gains, &header);
     status = ci_par_agree(run->world, status);
-    double start = ci_tile_events_now(&run->events);
+    ci_tile_stage stage = ci_tile_stage_begin(&run->events, "mosaic");
     if (status == CI_OK) status = mosaic_write(run, &in, &header, folder, &stats);
-    ci_tile_events_add(&run->events, "mosaic", group->id, start);
+    ci_tile_stage_end(&run->events, stage, group->id);
     if (status == CI_OK && record) status = record_fill(record, &stats, folder);
     inputs_free(&in);
     ci_fits_header_clear(&header);

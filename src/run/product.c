@@ -74,6 +74,7 @@ static ci_status provenance(const ci_run *run, const ci_run_product *product,
     ci_json_put_string(json, "version", ci_version());
     ci_json_put_string(json, "run", run->record.id);
     ci_json_put_string(json, "host", run->record.host);
+    ci_json_put_string(json, "isa", ci_isa_name(run->record.isa));
     ci_json_put_int(json, "n_rank", run->record.n_rank);
     ci_json_put_string(json, "options", run->record.options);
     ci_json_put(json, "relaxed", ci_conf_relaxed_json(run->conf));

@@ -43,5 +43,6 @@ void ci_run_record_clear(ci_run_record *record)
     ci_mem_free(record->options);
     ci_mem_free(record->event);
     ci_mem_free(record->counts);
+    ci_timer_free(record->timer);
     memset(record, 0, sizeof *record);
 }

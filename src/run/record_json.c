@@ -100,6 +100,31 @@ static void counts_put(ci_json *json, const ci_run_rank_counts *counts, size_t n
     ci_json_put(json, "bytes_sent", sent);
 }
 
+/* The scopes inside one (-1: the outermost), each with those inside it. */
+static ci_json *scopes_json(const ci_timer_scope *scope, size_t n, int32_t i_parent)
+{
+    ci_json *list = ci_json_array();
+    for (size_t i = 0; i < n; i++) {
+        if (scope[i].i_parent != i_parent) continue;
+        ci_json *one = ci_json_object();
+        ci_json_put_string(one, "name", scope[i].name);
+        ci_json_put_int(one, "n_rank", scope[i].n_timer);
+        ci_json_put_int(one, "n_call", (int64_t)scope[i].n_call);
+        ci_json_put_number(one, "seconds", scope[i].seconds);
+        ci_json_put_number(one, "max_seconds", scope[i].max_seconds);
+        ci_json_put(one, "parts", scopes_json(scope, n, (int32_t)i));
+        ci_json_put(list, NULL, one);
+    }
+    return list;
+}
+
+static ci_json *timer_json(const ci_timer *timer)
+{
+    size_t n = 0;
+    const ci_timer_scope *scope = timer ? ci_timer_scopes(timer, &n) : NULL;
+    return scopes_json(scope, n, -1);
+}
+
 static ci_json *warnings_json(void)
 {
     ci_json *list = ci_json_array();
@@ -117,6 +142,7 @@ ci_json *ci_run_record_json(const ci_run_record *record, const ci_conf *conf)
     ci_json_put_string(json, "version", ci_version());
     ci_json_put_string(json, "host", record->host);
     ci_json_put_int(json, "n_rank", record->n_rank);
+    ci_json_put_string(json, "isa", ci_isa_name(record->isa));
     ci_json_put_string(json, "options", record->options);
     ci_json_put(json, "relaxed", ci_conf_relaxed_json(conf));
     ci_json_put_string(json, "started", record->started);
@@ -127,6 +153,7 @@ ci_json *ci_run_record_json(const ci_run_record *record, const ci_conf *conf)
     ci_json_put_string(json, "error", record->error);
     ci_json_put(json, "warnings", warnings_json());
     ci_json_put(json, "stages", events_json(record->event, record->n_event));
+    ci_json_put(json, "timers", timer_json(record->timer));
     if (record->counts) counts_put(json, record->counts, (size_t)record->n_rank);
     for (size_t i = 0; i < record->n_group; i++)
         ci_json_put(groups, NULL, group_json(record->group[i]));

@@ -23,6 +23,7 @@ static ci_status open_report(ci_run *run)
     CI_TRY(status);
     CI_TRY(ci_conf_given_text(&record->options, run->conf));
     gethostname(record->host, sizeof record->host - 1);
+    record->isa = ci_comm_isa(run->world);
     ci_time_iso(record->started, ci_time_mjd_s_from_unix(ci_clock_unix_s()), 0, true);
     record->n_rank = ci_comm_size(run->world);
     ci_conf_relaxed_warn(run->conf); /* into the JSON log, too */
@@ -88,11 +89,12 @@ static ci_status open_run(ci_run *run)
 
 /* ---- closing ----------------------------------------------------------------------------- */
 
-/* Ranks' events, memory and bytes into the record. Collective. */
+/* Ranks' events, memory, bytes and timers into the record. Collective. */
 static ci_status gather_ranks(ci_run *run)
 {
     ci_tile_event *event = NULL;
     ci_run_rank_counts *counts = NULL, mine = {.peak_bytes = ci_mem_peak()};
+    ci_timer *timer = NULL;
     size_t n_byte = 0;
     mine.sent_bytes = ci_par_counters_get(run->world).n_byte_sent;
     ci_status status =
@@ -100,10 +102,12 @@ static ci_status gather_ranks(ci_run *run)
                       (void **)&event, &n_byte);
     if (status == CI_OK)
         status = ci_par_gather(run->world, &mine, sizeof mine, 0, (void **)&counts, NULL);
+    if (status == CI_OK) status = ci_comm_timer_merge(run->world, &timer);
     if (status == CI_OK && ci_comm_rank(run->world) == 0) {
         run->record.event = event;
         run->record.n_event = n_byte / sizeof *event;
         run->record.counts = counts;
+        run->record.timer = timer;
         return CI_OK;
     }
     ci_mem_free(event);
@@ -206,7 +210,9 @@ ci_status ci_run_execute(ci_comm *world, const ci_conf *conf, const ci_run_liste
     ci_run run = {.world = world,
                   .conf = conf,
                   .listener = listener,
-                  .events = {.origin_s = ci_clock_monotonic_s(), .rank = ci_comm_rank(world)}};
+                  .events = {.origin_s = ci_clock_monotonic_s(),
+                             .rank = ci_comm_rank(world),
+                             .timer = ci_comm_timer(world)}};
     ci_status status = open_run(&run);
     if (status == CI_OK) status = close_run(&run, do_work(&run));
     free_run(&run);

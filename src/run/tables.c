@@ -175,16 +175,16 @@ static ci_status keep_tables(ci_run *run, ci_tile_tables *tables, const ci_tile_
 
 static ci_status solve_loaded(ci_run *run, ci_tile_data *data, ci_tile_tables *out)
 {
-    double start = ci_tile_events_now(&run->events);
+    ci_tile_stage stage = ci_tile_stage_begin(&run->events, "flag");
     CI_TRY(ci_tile_flag(run->world, &run->options, true, data));
     CI_TRY(ci_tile_weigh(run->world, &run->options, true, data));
-    ci_tile_events_add(&run->events, "flag", out->own_tile, start);
+    ci_tile_stage_end(&run->events, stage, out->own_tile);
     CI_TRY(ci_tile_stop_check(run->world, "before solving"));
-    start = ci_tile_events_now(&run->events);
+    stage = ci_tile_stage_begin(&run->events, "calibrate");
     CI_TRY(ci_tile_solve(run->world, &run->options, data, run->model, &out->bandpass, &out->gain,
                          &out->quality));
     out->quality_known = true;
-    ci_tile_events_add(&run->events, "calibrate", out->own_tile, start);
+    ci_tile_stage_end(&run->events, stage, out->own_tile);
     CI_TRY(ci_par_agree(run->world, ci_tile_tables_judge(run->conf, out->bandpass, out->gain)));
     const char *model = ci_path_base(ci_conf_text(run->conf, CI_OPT_MODEL));
     CI_AGREE(run->world, ci_cal_text_set(&out->gain->model, model));
@@ -200,10 +200,10 @@ static ci_status solve_on(ci_run *run, const ci_run_tile *tile, ci_tile_tables *
     ci_tile_data data = {0};
     snprintf(out->own_tile, sizeof out->own_tile, "%s", tile->id);
     out->gains = CI_TILE_GAINS_OWN;
-    double start = ci_tile_events_now(&run->events);
+    ci_tile_stage stage = ci_tile_stage_begin(&run->events, "read");
     ci_status status = ci_tile_load(run->world, &run->options, (const char *const *)tile->path,
                                     tile->n_path, &data);
-    ci_tile_events_add(&run->events, "read", out->own_tile, start);
+    ci_tile_stage_end(&run->events, stage, out->own_tile);
     if (status == CI_OK) status = ci_tile_stop_check(run->world, "before flagging");
     if (status == CI_OK) status = solve_loaded(run, &data, out);
     ci_tile_data_free(&data);

@@ -46,31 +46,31 @@ static ci_status stop_check(const tile_job *job)
 
 static ci_status flag_and_weigh(const tile_job *job, ci_tile_data *data)
 {
-    double start = ci_tile_events_now(job->events);
+    ci_tile_stage stage = ci_tile_stage_begin(job->events, "flag");
     CI_TRY(ci_tile_flag(job->team, job->options, true, data));
     if (ci_comm_rank(job->team) == 0) flags_warn(job, data);
     CI_TRY(ci_tile_weigh(job->team, job->options, job->tables->gain != NULL, data));
-    ci_tile_events_add(job->events, "flag", job->task->id, start);
+    ci_tile_stage_end(job->events, stage, job->task->id);
     return CI_OK;
 }
 
 static ci_status apply(const tile_job *job, ci_tile_data *data)
 {
-    double start = ci_tile_events_now(job->events);
+    ci_tile_stage stage = ci_tile_stage_begin(job->events, "apply");
     CI_TRY(ci_tile_apply(job->team, job->options, job->tables->bandpass, job->tables->gain,
                          gains_of(job), data));
     data->is_solved_here = job->tables->quality_known;
-    ci_tile_events_add(job->events, "apply", job->task->id, start);
+    ci_tile_stage_end(job->events, stage, job->task->id);
     return CI_OK;
 }
 
 static ci_status image(const tile_job *job, ci_tile_data *data, ci_image_stats *stats)
 {
     char *prefix = NULL;
-    double start = ci_tile_events_now(job->events);
+    ci_tile_stage stage = ci_tile_stage_begin(job->events, "image");
     CI_AGREE(job->team, ci_str_format(&prefix, "%s/", job->task->folder));
     ci_status status = ci_tile_image(job->team, job->options, data, prefix, stats);
-    ci_tile_events_add(job->events, "image", job->task->id, start);
+    ci_tile_stage_end(job->events, stage, job->task->id);
     ci_mem_free(prefix);
     /* image knows no tile. */
     return status == CI_ERR_STOPPED ? stop_check(job) : status;
@@ -78,10 +78,10 @@ static ci_status image(const tile_job *job, ci_tile_data *data, ci_image_stats *
 
 static ci_status process(const tile_job *job, ci_tile_data *data, ci_image_stats *stats)
 {
-    double start = ci_tile_events_now(job->events);
+    ci_tile_stage stage = ci_tile_stage_begin(job->events, "read");
     ci_status status =
         ci_tile_load(job->team, job->options, job->task->path, job->task->n_path, data);
-    ci_tile_events_add(job->events, "read", job->task->id, start);
+    ci_tile_stage_end(job->events, stage, job->task->id);
     CI_TRY(status);
     CI_TRY(stop_check(job));
     CI_TRY(flag_and_weigh(job, data));

@@ -47,6 +47,15 @@ for name in mosaic noise weight; do same all/products/*/*/$name.fits zone/produc
 cmp all/products/*/*/sources.csv zone/products/*/*/sources.csv || fail "another time zone: sources"
 grep -q ' 2026-01-25T00:00:10 ' "$err" || fail "another time zone: $(grep -m1 read "$err")"
 
+# ---- where time goes -----------------------------------------------------------------------------
+record=$(tr -d '[:space:]' <"$(echo all/state/reports/*/report.json)")
+image=$(grep -oE '"name":"image","n_rank".*' <<<"$record") || fail "no timer of imaging in the report"
+for part in grid degrid FFT minorcycle; do
+  grep -qE "\"name\":\"$part\",\"n_rank\":[1-9]" <<<"$image" || fail "no timer '$part' inside imaging"
+done
+grep -qE '"isa":"(plain|avx2|avx512)"' <<<"$record" || fail "the report names no instruction set"
+grep -q 'where time goes' "$page" || fail "the page has no table of timers"
+
 # ---- the report's uv points ---------------------------------------------------------------------------
 # Two sub-bands of 66 baselines and 12 autocorrelations, 24 times: a third and a fourth rank split
 # the baselines. 3744 rows are thinned to half of the 3168 that are no autocorrelations.
