@@ -19,6 +19,11 @@ typedef struct ci_grid_geometry
     bool divide_by_n;
 } ci_grid_geometry;
 
+/* Whether samples are gridded in double precision for an accuracy that is asked for. Local. */
+bool ci_grid_is_double(double accuracy);
+/* Bytes that a row of samples takes besides its samples, while it is gridded. Local. */
+size_t ci_grid_row_bytes(void);
+
 typedef struct ci_grid_operator ci_grid_operator;
 /* Plans strips of grid rows, planes and transforms from the geometry and the uvw range of all
  * samples with weight; moves every weight once to the rank that grids the sample. The samples are

@@ -177,7 +177,7 @@ ci_status ci_grid_plan_make(ci_comm *comm, ci_grid_plan *plan, const ci_grid_geo
     *plan = (ci_grid_plan){.n_x = geometry->n_x,
                            .n_y = geometry->n_y,
                            .cell_rad = geometry->cell_rad,
-                           .is_double = geometry->accuracy < 5e-6};
+                           .is_double = ci_grid_is_double(geometry->accuracy)};
     ci_status status = CI_OK;
     if (geometry->n_x < 2 || geometry->n_y < 2 || geometry->n_x > 200000 ||
         geometry->n_y > 200000 || !(geometry->cell_rad > 0.0))

@@ -1,4 +1,5 @@
 #include "contimg/plan.h"
+#include "contimg/grid.h"
 #include "contimg/par.h"
 
 #include <errno.h>
@@ -19,7 +20,6 @@ enum
     bytes_imaged = 3 * 8 + 8 + 12,  /* a row of them: uvw, first sample, indices */
     bytes_gridded = 4 + 8,          /* weight, value; where gridded */
     bytes_routed = 8,               /* on the way there */
-    bytes_segment = 2 * (72 + 100), /* two of a row: the segment and its sorting */
     bytes_pixel = 64,               /* dirty, psf, residual, model, kept ones, mask; the grid */
     bytes_pixel_double = 24,        /* the grid's part of it, once more */
     bytes_psf = 16,                 /* the PSF on rank 0, out to a whole image */
@@ -96,10 +96,10 @@ static double rank_bytes(const ci_plan_work *w, int n, int n_rank)
     double gridded = bytes_gridded + (n > 1 ? bytes_routed : 0);
     if (w->is_double) gridded *= 2;
     double slab = fmin(slab_bytes, samples * bytes_sample / sub_band);
-    double image =
-        share * (stokes * (bytes_stokes + gridded) + rows * (bytes_imaged + bytes_segment)) +
-        pixels_of(w) * (bytes_pixel + (w->is_double ? bytes_pixel_double : 0)) / n +
-        pixels_of(w) * bytes_psf;
+    double image = share * (stokes * (bytes_stokes + gridded) +
+                            rows * (bytes_imaged + (double)ci_grid_row_bytes())) +
+                   pixels_of(w) * (bytes_pixel + (w->is_double ? bytes_pixel_double : 0)) / n +
+                   pixels_of(w) * bytes_psf;
     double mosaic =
         (pixels_of(w) * bytes_tile_mosaic + mosaic_pixels_of(w) * bytes_mosaic) / n_rank;
     double found = mosaic_pixels_of(w) * bytes_found;

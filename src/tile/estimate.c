@@ -19,10 +19,10 @@ static thinning thinning_of(const ci_vis_meta *meta)
     size_t n_chan = 1;
     for (size_t i = 0; i < meta->n_sub_band; i++)
         if (meta->sub_band[i].n_chan > n_chan) n_chan = meta->sub_band[i].n_chan;
-    double room = most_samples / ((double)meta->n_baseline * (double)meta->n_sub_band);
-    double times = fmin((double)meta->n_time, fmax(1, floor(sqrt(room))));
-    double chans = fmin((double)n_chan, fmax(1, floor(room / times)));
-    times = fmin((double)meta->n_time, fmax(1, floor(room / chans)));
+    double n_left = most_samples / ((double)meta->n_baseline * (double)meta->n_sub_band);
+    double times = fmin((double)meta->n_time, fmax(1, floor(sqrt(n_left))));
+    double chans = fmin((double)n_chan, fmax(1, floor(n_left / times)));
+    times = fmin((double)meta->n_time, fmax(1, floor(n_left / chans)));
     return (thinning){(size_t)times, (size_t)chans};
 }
 
@@ -138,7 +138,7 @@ ci_status ci_tile_estimate(const ci_conf *conf, const char *const *paths, size_t
     if (status == CI_OK) {
         const ci_vis_meta *meta = ci_uvh5_set_meta(files);
         shapes(meta, work);
-        work->is_double = options.image.accuracy < 5e-6; /* as the gridder decides */
+        work->is_double = ci_grid_is_double(options.image.accuracy);
         status = image_size(self, &options, meta, &work->image_size);
     }
     ci_uvh5_set_free(files);
