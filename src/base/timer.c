@@ -75,7 +75,7 @@ const ci_timer_scope *ci_timer_scopes(const ci_timer *timer, size_t *n_scope)
 
 void ci_timer_add(ci_timer *timer, const ci_timer_scope *scopes, size_t n_scope)
 {
-    int32_t to[MAX_SCOPE];
+    int32_t to[MAX_SCOPE] = {0};
     for (size_t i = 0; i < n_scope && i < MAX_SCOPE; i++) {
         const ci_timer_scope *from = &scopes[i];
         size_t before = timer->n_scope;

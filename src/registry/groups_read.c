@@ -53,17 +53,18 @@ static ci_status paths_read(ci_db *db, const ci_registry_group *g, size_t i_memb
                             ci_registry_member *m)
 {
     sqlite3_stmt *stmt = NULL;
-    ci_status status =
-        g->is_named ? ci_registry_db_query(
-                          db, &stmt,
-                          "SELECT path FROM mosaic_group_paths WHERE group_id=? AND i_member=? "
-                          "ORDER BY i_path",
-                          VALUES(V(g->id), V(i_member)))
-                    : ci_registry_db_query(
-                          db, &stmt,
-                          "SELECT path FROM files WHERE observation_id=? AND state='used' ORDER BY "
-                          "freq_low_hz,path",
-                          VALUES(V(m->observation_id)));
+    ci_status status = CI_OK;
+    if (g->is_named)
+        status = ci_registry_db_query(
+            db, &stmt,
+            "SELECT path FROM mosaic_group_paths WHERE group_id=? AND i_member=? ORDER BY i_path",
+            VALUES(V(g->id), V(i_member)));
+    else
+        status = ci_registry_db_query(
+            db, &stmt,
+            "SELECT path FROM files WHERE observation_id=? AND state='used' ORDER BY "
+            "freq_low_hz,path",
+            VALUES(V(m->observation_id)));
     while (ci_registry_db_next(db, &stmt, &status)) {
         status = ci_registry_list_grow(&m->path, m->n_path, sizeof *m->path);
         if (status == CI_OK) status = ci_registry_db_text_copy(stmt, 0, &m->path[m->n_path++]);

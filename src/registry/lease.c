@@ -105,19 +105,26 @@ void ci_registry_owner_text(const ci_registry_owner *owner, char out[CI_REGISTRY
     if (owner->job[0]) snprintf(out + n, CI_REGISTRY_TEXT - (size_t)n, " (job %s)", owner->job);
 }
 
+/* A value of a lease, null where nobody holds it. */
+static ci_value held(const ci_registry_owner *owner, ci_value value)
+{
+    return owner ? value : CI_NULL;
+}
+
 ci_status ci_registry_lease_write(ci_db *db, const char *table, const char *key_column,
                                   const char *key, const ci_registry_owner *owner)
 {
+    static const ci_registry_owner nobody;
     char where[64];
     snprintf(where, sizeof where, "WHERE %s=?", key_column);
-    const ci_registry_owner *o = owner;
-    const ci_named_value set[] = {{"lease_host", o ? V(o->host) : CI_NULL},
-                                  {"lease_job", o ? V(o->job) : CI_NULL},
-                                  {"lease_token", o ? V(o->token) : CI_NULL},
-                                  {"lease_pid", o ? V(o->pid) : CI_NULL},
-                                  {"lease_pid_start", o ? V(o->pid_start) : CI_NULL},
-                                  {"lease_acquired_at", o ? V(o->acquired_unix_s) : CI_NULL},
-                                  {"lease_expires_at", o ? V(o->expires_unix_s) : CI_NULL},
+    const ci_registry_owner *o = owner ? owner : &nobody;
+    const ci_named_value set[] = {{"lease_host", held(owner, V(o->host))},
+                                  {"lease_job", held(owner, V(o->job))},
+                                  {"lease_token", held(owner, V(o->token))},
+                                  {"lease_pid", held(owner, V(o->pid))},
+                                  {"lease_pid_start", held(owner, V(o->pid_start))},
+                                  {"lease_acquired_at", held(owner, V(o->acquired_unix_s))},
+                                  {"lease_expires_at", held(owner, V(o->expires_unix_s))},
                                   {NULL, CI_NULL}};
     return ci_registry_db_update(db, NULL, table, set, where, VALUES(V(key)));
 }
