@@ -49,9 +49,9 @@ grep -q ' 2026-01-25T00:00:10 ' "$err" || fail "another time zone: $(grep -m1 re
 
 # ---- where time goes -----------------------------------------------------------------------------
 record=$(tr -d '[:space:]' <"$(echo all/state/reports/*/report.json)")
-image=$(grep -oE '"name":"image","n_rank".*' <<<"$record") || fail "no timer of imaging in the report"
+imaging=$(grep -oE '"name":"image","n_rank".*' <<<"$record") || fail "no timer of imaging in the report"
 for part in grid degrid FFT minorcycle; do
-  grep -qE "\"name\":\"$part\",\"n_rank\":[1-9]" <<<"$image" || fail "no timer '$part' inside imaging"
+  grep -qE "\"name\":\"$part\",\"n_rank\":[1-9]" <<<"$imaging" || fail "no timer '$part' inside imaging"
 done
 grep -qE '"isa":"(plain|avx2|avx512)"' <<<"$record" || fail "the report names no instruction set"
 grep -q 'where time goes' "$page" || fail "the page has no table of timers"
