@@ -121,8 +121,9 @@ static ci_status dead_receptors(ci_text *out, const ci_json *antennas)
             ci_mem_free(text);
         }
         if (!*feeds) continue;
-        CI_TRY(ci_text_append(out, "%s%s (%s)", n++ ? ", " : "<p>dead receptors: ",
-                              ci_json_get_string(antenna, "name", ""), feeds));
+        CI_TRY(ci_text_append(out, "%s", n++ ? ", " : "<p>dead receptors: "));
+        CI_TRY(ci_report_escape(out, ci_json_get_string(antenna, "name", "")));
+        CI_TRY(ci_text_append(out, " (%s)", feeds));
     }
     return n ? ci_text_append(out, "</p>\n") : CI_OK;
 }

@@ -1,0 +1,389 @@
+/* report: what the page, the summary and the JSON say is what the record says; names are safe in
+ * HTML; pictures lie inside the page. */
+#include "unit_case.h"
+
+#include "contimg/report.h"
+
+#include "report/svg.h"
+
+#include <math.h>
+
+/* ---- a record ---------------------------------------------------------------------------- */
+
+static const char record_text[] =
+    "{\"schema\":\"contimg-report-1\",\"run\":\"run-7\",\"version\":\"1.2.3\",\"host\":\"node1\","
+    "\"n_rank\":2,\"options\":\"--robust 0\",\"started\":\"2026-01-25T00:00:00Z\","
+    "\"ended\":\"2026-01-25T00:02:03Z\",\"seconds\":123.4,\"status\":\"ok\",\"exit_code\":0,"
+    "\"error\":\"\",\"warnings\":[\"tile A: <odd> & loud\"],"
+    "\"memory_peak_bytes\":[1500000,2500000],\"bytes_sent\":[1000000,0],"
+    "\"stages\":[{\"name\":\"image\",\"subject\":\"A\",\"rank\":0,\"start_s\":1,\"end_s\":3.5},"
+    "{\"name\":\"image\",\"subject\":\"B\",\"rank\":0,\"start_s\":4,\"end_s\":5},"
+    "{\"name\":\"image\",\"subject\":\"A\",\"rank\":1,\"start_s\":1,\"end_s\":2},"
+    "{\"name\":\"mosaic\",\"subject\":\"G\",\"rank\":0,\"start_s\":5,\"end_s\":5.25}],"
+    "\"groups\":[{\"id\":\"G\",\"state\":\"published\",\"reason\":\"\",\"is_degraded\":true,"
+    "\"published_path\":\"/products/G\",\"n_source\":12,"
+    "\"mosaic\":{\"image\":\"/nowhere/mosaic.fits\",\"n_x\":640,\"n_y\":480,\"cell_arcsec\":3,"
+    "\"beam_major_arcsec\":12.5,\"beam_minor_arcsec\":9.25,\"freq_hz\":1405500000,"
+    "\"rms_jy\":0.00025,\"min_noise_jy\":0.0002,\"peak_jy\":12.66},"
+    "\"gates\":[{\"gate\":\"noise\",\"outcome\":\"warn\",\"value\":1.75,\"limit\":1.5,"
+    "\"text\":\"rms above\"},{\"gate\":\"flux\",\"outcome\":\"skip\",\"value\":null,"
+    "\"limit\":null,\"text\":\"\"}],"
+    "\"flux\":{\"n_match\":2,\"median_ratio\":0.985,\"mad_ratio\":0.0125,\"match\":["
+    "{\"name\":\"S<1>\",\"true_jy\":0.5,\"found_jy\":0.49,\"found_err_jy\":0.002,"
+    "\"separation_arcsec\":0.75},"
+    "{\"name\":\"S2\",\"true_jy\":0.25,\"found_jy\":0.2475,\"found_err_jy\":0.001,"
+    "\"separation_arcsec\":0.5}]},"
+    "\"tiles\":[{\"id\":\"A\",\"state\":\"passed\",\"reason\":\"\",\"is_degraded\":false,"
+    "\"folder\":\"/nowhere\",\"image\":{\"n_x\":512,\"n_y\":512,\"cell_arcsec\":3,"
+    "\"rms_jy\":0.0003,\"thermal_jy\":0.00024,\"peak_jy\":1.5,\"freq_hz\":1405500000,"
+    "\"n_sample\":1000,\"n_major\":1,\"n_minor\":250,\"model_flux_jy\":3.25,"
+    "\"stop_reason\":\"threshold\",\"is_pseudo_i\":true},"
+    "\"flags\":{\"n_good\":900,\"by_reason\":{\"rfi\":75,\"dead\":25},"
+    "\"antenna\":[{\"name\":\"A1\",\"fraction\":0.1,\"dead\":[false,true]},"
+    "{\"name\":\"B<2>\",\"fraction\":1,\"dead\":[true,true]},"
+    "{\"name\":\"C3\",\"fraction\":0,\"dead\":[false,false]}],\"channel_fraction\":[0.1,null]},"
+    "\"uv\":{\"u_lambda\":[10,20,30],\"v_lambda\":[1,2,3]}},"
+    "{\"id\":\"B\",\"state\":\"failed\",\"reason\":\"B.hdf5: truncated\",\"is_degraded\":false,"
+    "\"folder\":\"/nowhere\",\"image\":{\"rms_jy\":0.0004,\"thermal_jy\":null,\"peak_jy\":1}}]}]}";
+
+static ci_json *record_new(void)
+{
+    ci_json *record = NULL;
+    OK(ci_json_parse(&record, record_text, "record"));
+    return record;
+}
+
+/* One of the files of the record's report; ci_mem_free. */
+static char *written(void **state, const ci_json *record, const char *name)
+{
+    UNIT_PATH(folder, state, "report");
+    UNIT_PATH(path, state, "report/");
+    char *text = NULL;
+    OK(ci_report_write(record, folder));
+    strncat(path, name, sizeof path - strlen(path) - 1);
+    OK(ci_file_read(&text, NULL, path));
+    return text;
+}
+
+/* Writes the record above, and looks for texts in one of its files; "!..." must not be there. */
+static void check_file(void **state, const char *name, const char *const *parts)
+{
+    ci_json *record = record_new();
+    char *text = written(state, record, name);
+    const char *wrong = NULL;
+    for (; *parts && !wrong; parts++)
+        if (**parts == '!' ? strstr(text, *parts + 1) != NULL : !strstr(text, *parts))
+            wrong = *parts;
+    ci_mem_free(text);
+    ci_json_free(record);
+    if (wrong) fail_msg("%s: '%s'", name, wrong);
+}
+#define PARTS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static size_t count_of(const char *text, const char *part)
+{
+    size_t n = 0;
+    for (const char *at = strstr(text, part); at; at = strstr(at + 1, part))
+        n++;
+    return n;
+}
+
+/* ---- the page ------------------------------------------------------------------------------ */
+
+static void page_states_the_run(void **state)
+{
+    check_file(state, "report.html",
+               PARTS("<title>contimg run-7</title>", "<p class='ok'>ok</p>", "node1, 2 ranks",
+                     "2026-01-25T00:00:00Z to 2026-01-25T00:02:03Z, 123.4 s", "1.2.3",
+                     "--robust 0"));
+}
+
+static void page_states_the_group(void **state)
+{
+    check_file(state, "report.html",
+               PARTS("Group G <span class='published'>published</span> DEGRADED",
+                     "<code>/products/G</code>", "640 &times; 480 pixels of 3.00&Prime;",
+                     "beam 12.50&Prime; &times; 9.25&Prime;; 1405.500 MHz; peak 12.66 Jy/beam",
+                     "rms 0.25, least noise 0.2 mJy/beam; 12 sources"));
+}
+
+static void page_states_gates(void **state)
+{
+    check_file(state, "report.html",
+               PARTS("<td>noise</td><td class='warn'>warn</td><td class='n'>1.75</td><td "
+                     "class='n'>1.5</td><td>rms above</td>",
+                     "<td>flux</td><td class='skip'>skip</td><td class='n'></td><td "
+                     "class='n'></td>"));
+}
+
+static void page_states_fluxes(void **state)
+{
+    check_file(state, "report.html",
+               PARTS("2 isolated sources of the model found", "median 0.9850, scatter 0.0125",
+                     "<td class='n'>500.000</td><td class='n'>490.000</td><td "
+                     "class='n'>2.000</td><td class='n'>0.9800</td><td "
+                     "class='n'>0.75&Prime;</td>"));
+}
+
+static void page_states_tiles(void **state)
+{
+    check_file(state, "report.html",
+               PARTS("<b>A</b> <span class='passed'>passed</span>",
+                     "thermal 0.24 mJy/beam (rms/thermal 1.25)",
+                     "clean: 1 major cycle, 250 components, 3.25 Jy; threshold",
+                     "pseudo-I from one polarisation", "<details open><summary><b>B</b>",
+                     "B.hdf5: truncated", "thermal unknown"));
+}
+
+static void page_states_flags(void **state)
+{
+    check_file(state, "report.html",
+               PARTS("flagged 10.00 % of 1000 samples; dead 2.50 %; rfi 7.50 %",
+                     "dead receptors: A1 (1), B&lt;2&gt; (01)</p>", "!C3 ("));
+}
+
+static void page_states_time_and_memory_of_ranks(void **state)
+{
+    /* Of image: 2.5 + 1 s on rank 0, 1 s on rank 1. */
+    check_file(state, "report.html",
+               PARTS("<tr><td>0</td><td class='n'>0.0</td><td class='n'>0.0</td><td "
+                     "class='n'>0.0</td><td class='n'>0.0</td><td class='n'>3.5</td>",
+                     "<td class='n'>1.5</td><td class='n'>1.0</td></tr>",
+                     "<td class='n'>2.5</td><td class='n'>0.0</td></tr>", "image A: 2.50 s"));
+}
+
+static void names_are_safe_in_html(void **state)
+{
+    check_file(state, "report.html",
+               PARTS("tile A: &lt;odd&gt; &amp; loud", "S&lt;1&gt;", "!<odd>", "!S<1>", "!B<2>"));
+}
+
+static void page_works_offline(void **state)
+{
+    check_file(state, "report.html",
+               PARTS("!http://", "!https://", "!<script", "!<link", "!@import", "!url("));
+}
+
+static void plots_have_a_point_for_each_value(void **state)
+{
+    ci_json *record = record_new();
+    char *text = written(state, record, "report.html");
+    /* Of fluxes 2, of antennas 3, of channels 1 of 2 (one is null), of uv 3 and their conjugates.
+     */
+    size_t n_circle = count_of(text, "<circle"), n_plot = count_of(text, "<svg");
+    ci_mem_free(text);
+    ci_json_free(record);
+    assert_int_equal(n_circle, 2 + 3 + 1 + 6);
+    assert_int_equal(n_plot, 5); /* fluxes, antennas, channels, uv; who did what when */
+}
+
+static void a_failed_run_says_why(void **state)
+{
+    ci_json *record = record_new();
+    for (int i = 0; i < 3; i++)
+        ci_json_remove(record, (const char *const[]){"status", "error", "exit_code"}[i]);
+    ci_json_put_string(record, "status", "input");
+    ci_json_put_string(record, "error", "x.hdf5: <bad>");
+    ci_json_put_int(record, "exit_code", 3);
+    char *text = written(state, record, "report.html");
+    bool is_said = strstr(text, "<p class='failed'>input: x.hdf5: &lt;bad&gt;</p>") != NULL;
+    ci_mem_free(text);
+    ci_json_free(record);
+    assert_true(is_said);
+}
+
+/* ---- pictures ------------------------------------------------------------------------------ */
+
+static void a_picture_that_is_missing_is_said(void **state)
+{
+    check_file(state, "report.html", PARTS("<p>no picture was drawn</p>", "!<img"));
+}
+
+/* Bytes of every remainder by three, against base 64 by RFC 4648's examples. */
+static void pictures_lie_inside(void **state)
+{
+    static const struct
+    {
+        const char *data, *base64;
+    } cases[] = {{"f", "Zg=="},        {"fo", "Zm8="},        {"foo", "Zm9v"},
+                 {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+    UNIT_PATH(path, state, "x.png");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char want[128];
+        ci_text out = {0};
+        bool is_shown = false;
+        snprintf(want, sizeof want, "<img alt=\"a&quot;b\" src=\"data:image/png;base64,%s\">\n",
+                 cases[i].base64);
+        OK(ci_file_write(path, cases[i].data, strlen(cases[i].data)));
+        OK(ci_report_picture(&out, path, "a\"b", &is_shown));
+        bool is_right = is_shown && strcmp(out.text, want) == 0;
+        ci_mem_free(out.text);
+        if (!is_right) fail_msg("%s is not %s", cases[i].data, cases[i].base64);
+    }
+}
+
+/* ---- plots --------------------------------------------------------------------------------- */
+
+/* The coordinates of the k-th circle. */
+static void circle_of(const char *svg, int k, double *x, double *y)
+{
+    const char *at = strstr(svg, "<circle");
+    while (at && k-- > 0)
+        at = strstr(at + 1, "<circle");
+    if (!at || sscanf(strstr(at, "cx="), "cx='%lf' cy='%lf'", x, y) != 2) fail_msg("no circle");
+}
+
+static char *plotted(const double *x, const double *y, size_t n, bool x_is_log)
+{
+    ci_text out = {0};
+    ci_report_series series = {.x = x, .y = y, .n = n, .colour = "#123456"};
+    ci_report_plot plot = {.title = "t",
+                           .x_label = "x",
+                           .y_label = "y",
+                           .width = 400,
+                           .height = 300,
+                           .x_is_log = x_is_log,
+                           .rule = NAN,
+                           .series = &series,
+                           .n_series = 1};
+    OK(ci_report_plot_svg(&out, &plot));
+    return out.text;
+}
+
+static void points_lie_to_scale(void **state)
+{
+    (void)state;
+    const double x[3] = {1, 2, 4}, y[3] = {10, 20, 15};
+    double sx[3], sy[3];
+    char *svg = plotted(x, y, 3, false);
+    for (int k = 0; k < 3; k++)
+        circle_of(svg, k, &sx[k], &sy[k]);
+    ci_mem_free(svg);
+    unit_near((sx[2] - sx[0]) / (sx[1] - sx[0]), 3, 0.01);
+    unit_near((sy[2] - sy[0]) / (sy[1] - sy[0]), 0.5, 0.01);
+    assert_true(sx[1] > sx[0] && sy[1] < sy[0]); /* upwards is a smaller y */
+}
+
+static void a_logarithmic_axis_has_equal_decades(void **state)
+{
+    (void)state;
+    const double x[3] = {1, 10, 100}, y[3] = {1, 2, 3};
+    double sx[3], sy[3];
+    char *svg = plotted(x, y, 3, true);
+    for (int k = 0; k < 3; k++)
+        circle_of(svg, k, &sx[k], &sy[k]);
+    ci_mem_free(svg);
+    unit_near(sx[2] - sx[1], sx[1] - sx[0], 0.2);
+}
+
+static void points_that_are_no_numbers_are_left_out(void **state)
+{
+    (void)state;
+    const double x[4] = {1, NAN, 3, 4}, y[4] = {1, 2, INFINITY, 4};
+    char *svg = plotted(x, y, 4, false);
+    size_t n = count_of(svg, "<circle"), n_nan = count_of(svg, "nan") + count_of(svg, "inf");
+    ci_mem_free(svg);
+    assert_int_equal(n, 2);
+    assert_int_equal(n_nan, 0);
+}
+
+static void a_plot_of_nothing_is_a_frame(void **state)
+{
+    (void)state;
+    char *svg = plotted(NULL, NULL, 0, false);
+    size_t n = count_of(svg, "<circle"), n_nan = count_of(svg, "nan") + count_of(svg, "inf");
+    bool is_whole = strncmp(svg, "<svg", 4) == 0 && strstr(svg, "</svg>") != NULL;
+    ci_mem_free(svg);
+    assert_true(is_whole && n == 0 && n_nan == 0);
+}
+
+/* ---- summary, JSON ------------------------------------------------------------------------- */
+
+static void summary_states_the_record(void **state)
+{
+    check_file(state, "summary.txt",
+               PARTS("contimg 1.2.3, run run-7\n", "123.4 s, 2 ranks on node1\nok\n",
+                     "group G: published DEGRADED\n",
+                     "passed   rms 0.0003 thermal 0.00024 peak 1.5 Jy/beam",
+                     "failed   rms 0.0004 thermal unknown peak 1 Jy/beam B.hdf5: truncated",
+                     "mosaic 640 x 480, rms 0.00025, least noise 0.0002, peak 12.66 Jy/beam, 12 "
+                     "sources\n",
+                     "flux found/model: 2 sources, median 0.9850, scatter 0.0125\n",
+                     "image 3.50 mosaic 0.25", "warning: tile A: <odd> & loud\n"));
+}
+
+static void json_is_the_record(void **state)
+{
+    ci_json *record = record_new(), *back = NULL;
+    char *want = NULL, *got = NULL, *text = written(state, record, "report.json");
+    OK(ci_json_parse(&back, text, "report.json"));
+    OK(ci_json_print(&want, record, false));
+    OK(ci_json_print(&got, back, false));
+    assert_string_equal(got, want);
+    ci_mem_free(text);
+    ci_mem_free(want);
+    ci_mem_free(got);
+    ci_json_free(back);
+    ci_json_free(record);
+}
+
+static void written_again_is_the_same(void **state)
+{
+    UNIT_PATH(folder, state, "report");
+    UNIT_PATH(path, state, "report/report.html");
+    ci_json *record = record_new();
+    char *first = written(state, record, "report.html"), *again = NULL;
+    ci_json_free(record);
+    OK(ci_file_write(path, "gone", 4));
+    OK(ci_report_rewrite(folder));
+    OK(ci_file_read(&again, NULL, path));
+    assert_string_equal(again, first);
+    ci_mem_free(again);
+    ci_mem_free(first);
+}
+
+static void a_folder_without_a_record_is_refused(void **state)
+{
+    UNIT_PATH(folder, state, "");
+    unit_refused(ci_report_rewrite(folder), CI_ERR_INPUT, "report.json");
+}
+
+static void what_cannot_be_written_is_an_error(void **state)
+{
+    UNIT_PATH(folder, state, "file");
+    ci_json *record = record_new();
+    OK(ci_file_write(folder, "x", 1));
+    ci_status status = ci_report_write(record, folder);
+    ci_json_free(record);
+    assert_int_not_equal(status, CI_OK);
+    assert_non_null(strstr(ci_error_text(), folder));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        UNIT_TEST(page_states_the_run),
+        UNIT_TEST(page_states_the_group),
+        UNIT_TEST(page_states_gates),
+        UNIT_TEST(page_states_fluxes),
+        UNIT_TEST(page_states_tiles),
+        UNIT_TEST(page_states_flags),
+        UNIT_TEST(page_states_time_and_memory_of_ranks),
+        UNIT_TEST(names_are_safe_in_html),
+        UNIT_TEST(page_works_offline),
+        UNIT_TEST(plots_have_a_point_for_each_value),
+        UNIT_TEST(a_failed_run_says_why),
+        UNIT_TEST(a_picture_that_is_missing_is_said),
+        UNIT_TEST(pictures_lie_inside),
+        UNIT_TEST(points_lie_to_scale),
+        UNIT_TEST(a_logarithmic_axis_has_equal_decades),
+        UNIT_TEST(points_that_are_no_numbers_are_left_out),
+        UNIT_TEST(a_plot_of_nothing_is_a_frame),
+        UNIT_TEST(summary_states_the_record),
+        UNIT_TEST(json_is_the_record),
+        UNIT_TEST(written_again_is_the_same),
+        UNIT_TEST(a_folder_without_a_record_is_refused),
+        UNIT_TEST(what_cannot_be_written_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
