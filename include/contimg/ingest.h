@@ -1,4 +1,4 @@
-/* ingest: observations and mosaic groups from files. Local, rank 0. */
+/* ingest: observations and mosaic groups from files; rank 0. All functions are local. */
 #ifndef CONTIMG_INGEST_H
 #define CONTIMG_INGEST_H
 
@@ -48,7 +48,7 @@ size_t ci_ingest_count(const char *folder);
 CI_MUST_CHECK ci_status ci_ingest_advance(ci_registry *registry, const ci_ingest_options *options,
                                           ci_ingest_report *report);
 
-/* Files named by a person: one group as they stand, ordered by time and frequency, recorded
+/* Files named by a person: one group of what there is, ordered by time and frequency, recorded
  * and returned (out->n = 1). CI_ERR_INPUT where a file is missing, empty, _incomplete,
  * truncated, unreadable or named twice, or, unless named_accept_incomplete, an observation has
  * less than min_fraction of its sub-bands. */

@@ -1,6 +1,7 @@
 /* publish: the steps that bring a product from staging to the products folder so
- * that a kill between any two loses nothing and publishes nothing twice. Local; calls no MPI
- * and no HDF5, so a second thread may run it with a registry handle of its own.
+ * that a kill between any two loses nothing and publishes nothing twice. All functions are
+ * local. They call no MPI and no HDF5, so that a second thread may run them with a registry handle
+ * of its own.
  *
  * Order: claim (a lease, one transaction) -> path rules -> checksums -> gates -> copy into
  * <products>/<date>/<id>.<token>.part/ -> sync -> read back and compare -> sync folder ->
@@ -18,7 +19,7 @@ typedef struct ci_publish_options
     ci_qa_limits limits;       /* of the gates */
     bool by_name;              /* a person asked for this product */
     bool remove_staging;       /* of mosaics, after the commit */
-    bool rebuild;              /* recover: products that stand published and are not in the registry
+    bool rebuild;              /* recover: products that are published and are not in the registry
                                   get their row again, and the files of all are compared with their
                                   checksums; without it, they are only looked for */
     bool dry_run;              /* gates and path rules only; nothing changes */

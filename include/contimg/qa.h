@@ -1,5 +1,5 @@
 /* qa: quality gates of calibration tables, tiles and mosaics: what was measured, which limit it
- * is held against, and the verdict. Knows no database and no MPI. All functions are local. */
+ * is compared with, and the verdict. Knows no database and no MPI. All functions are local. */
 #ifndef CONTIMG_QA_H
 #define CONTIMG_QA_H
 

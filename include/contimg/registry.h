@@ -1,5 +1,5 @@
 /* registry: the four SQLite databases, in the words of the domain. Nothing outside this
- * module writes SQL. All functions are local; rank 0 is the one writer of a run. A
+ * module writes SQL. All functions are local. Rank 0 is the one writer of a run. A
  * ci_registry belongs to one thread; a second thread (the finalizer) opens its own.
  *
  *   ingest.sqlite3         files, observations, mosaic groups
@@ -73,8 +73,15 @@ bool ci_registry_in_transaction(const ci_registry *registry, ci_registry_databas
 #define CI_REGISTRY_ID 64
 #define CI_REGISTRY_WORD 24
 #define CI_REGISTRY_TEXT 256
+/* A list of rows, n = 0 where none is found; each has a function that frees all of it. */
+#define CI_REGISTRY_LIST(list, row)                                                                \
+    typedef struct list                                                                            \
+    {                                                                                              \
+        size_t n;                                                                                  \
+        row *item;                                                                                 \
+    } list
 
-/* Who holds a lease. */
+/* Who has a lease. */
 typedef struct ci_registry_owner
 {
     char host[CI_REGISTRY_ID], job[CI_REGISTRY_ID], token[CI_REGISTRY_ID];
@@ -86,8 +93,7 @@ bool ci_registry_owner_alive(const ci_registry *registry, const ci_registry_owne
 /* "host pid 12 (job 34)". */
 void ci_registry_owner_text(const ci_registry_owner *owner, char out[CI_REGISTRY_TEXT]);
 
-/* ---- state changes and runs --------------------------------------------------- */
-
+/* ---- changes of state, and runs --------------------------------------------------- */
 typedef struct ci_registry_change
 {
     double at_unix_s;
@@ -97,11 +103,7 @@ typedef struct ci_registry_change
     int64_t pid;
     char *reason; /* owned by the list, "" where none */
 } ci_registry_change;
-typedef struct ci_registry_changes
-{
-    size_t n;
-    ci_registry_change *item; /* by time */
-} ci_registry_changes;
+CI_REGISTRY_LIST(ci_registry_changes, ci_registry_change); /* by time */
 /* All changes of one subject over the four databases (NULL: of all), since a time. */
 CI_MUST_CHECK ci_status ci_registry_changes_read(ci_registry *registry, ci_registry_changes **out,
                                                  const char *subject, double since_unix_s);
@@ -113,27 +115,9 @@ CI_MUST_CHECK ci_status ci_registry_run_begin(ci_registry *registry, const char 
                                               const char *log_path, char id[CI_REGISTRY_ID]);
 CI_MUST_CHECK ci_status ci_registry_run_end(ci_registry *registry, const char *id, ci_status status,
                                             const char *text, const char *report_path);
-typedef struct ci_registry_run
-{
-    char id[CI_REGISTRY_ID], host[CI_REGISTRY_ID], job[CI_REGISTRY_ID];
-    int64_t pid;
-    double started_unix_s, ended_unix_s; /* ended 0: not ended */
-    int exit_code;
-    char *command, *text, *log_path, *report_path; /* owned */
-} ci_registry_run;
-typedef struct ci_registry_runs
-{
-    size_t n;
-    ci_registry_run *item; /* newest first */
-} ci_registry_runs;
-CI_MUST_CHECK ci_status ci_registry_runs_read(ci_registry *registry, ci_registry_runs **out,
-                                              size_t limit);
-void ci_registry_runs_free(ci_registry_runs *runs);
 
 /* ---- files and observations (ingest) ------------------------------------------------ */
-
-/* Words in the database: new, growing, incomplete, empty, truncated, corrupt, used,
- * duplicate, late. */
+/* In the database the same words in small letters. */
 typedef enum ci_registry_file_state
 {
     CI_FILE_GROWING,    /* size or time still moves */
@@ -162,16 +146,11 @@ typedef struct ci_registry_file
     bool dec_known;
     int64_t n_time, n_chan, n_pol, n_antenna;
 } ci_registry_file;
-typedef struct ci_registry_files
-{
-    size_t n;
-    ci_registry_file *item;
-} ci_registry_files;
+CI_REGISTRY_LIST(ci_registry_files, ci_registry_file);
 /* Inserts or replaces by path; a change of state is recorded. */
 CI_MUST_CHECK ci_status ci_registry_file_put(ci_registry *registry, const ci_registry_file *file);
 /* A file that is gone before it was used. */
 CI_MUST_CHECK ci_status ci_registry_file_forget(ci_registry *registry, const char *path);
-/* n = 0 where the path is not known. */
 CI_MUST_CHECK ci_status ci_registry_file_get(ci_registry *registry, const char *path,
                                              ci_registry_files **out);
 /* Files that are not whole yet: growing, incomplete, empty, truncated. */
@@ -200,26 +179,20 @@ typedef struct ci_registry_observation
 {
     char id[CI_REGISTRY_ID];
     ci_registry_work_state state;
-    bool is_deployed;
-    bool is_ready;    /* closed: may be imaged; files that come now are late */
-    bool is_degraded; /* closed with sub-bands missing */
-    bool is_named;    /* its files were named by a person */
+    bool is_ready;               /* closed: may be imaged; files that come now are late */
+    bool is_degraded;            /* closed with sub-bands missing */
+    bool is_named;               /* its files were named by a person */
+    bool is_deployed, dec_known; /* dec_known: dec_rad means something */
     double first_time_mjd_s, last_time_mjd_s, interval_s, dec_rad;
-    bool dec_known;
     int64_t n_present, n_expected;          /* sub-bands */
     double received_unix_s, arrived_unix_s; /* first file; last file */
     char missing[CI_REGISTRY_TEXT];         /* "3, 7" */
     char *error;                            /* owned, "" where none */
 } ci_registry_observation;
-typedef struct ci_registry_observations
-{
-    size_t n;
-    ci_registry_observation *item; /* by first integration */
-} ci_registry_observations;
+CI_REGISTRY_LIST(ci_registry_observations, ci_registry_observation); /* by first integration */
 /* Inserts or updates all but the lease; a change of state is recorded. */
 CI_MUST_CHECK ci_status ci_registry_observation_put(ci_registry *registry,
                                                     const ci_registry_observation *observation);
-/* *found false where there is none; free with ci_registry_observations_free (n = 1). */
 CI_MUST_CHECK ci_status ci_registry_observation_get(ci_registry *registry, const char *id,
                                                     ci_registry_observations **out);
 /* By first integration in [from, to) (NaN: open), deployed rows only where asked. */
@@ -234,21 +207,20 @@ void ci_registry_observations_free(ci_registry_observations *observations);
 /* Sub-band rows of an observation (table subband_files), replaced as a whole. */
 CI_MUST_CHECK ci_status ci_registry_sub_bands_put(ci_registry *registry, const char *observation_id,
                                                   const ci_registry_files *files);
-/* Takes an observation to image it. CI_ERR_NOT_READY where another live process holds it
- * (the text says who); *done true, nothing taken, where it is completed already. A lease
- * of `lease_s` seconds; taking what one holds oneself renews it. */
+/* Takes an observation to image it, for lease_s seconds, or renews what one has. CI_ERR_NOT_READY
+ * names the live process that has it; *done: completed already, nothing taken. */
 CI_MUST_CHECK ci_status ci_registry_observation_claim(ci_registry *registry, const char *id,
                                                       double lease_s, bool *done);
 /* Ends the claim: COMPLETED, FAILED with its reason, or PENDING to give it back. */
 CI_MUST_CHECK ci_status ci_registry_observation_end(ci_registry *registry, const char *id,
                                                     ci_registry_work_state state,
                                                     const char *reason);
-/* Takes the tiles of these observations, whatever their state, for as long as a group is made of
- * them: all or none. CI_ERR_NOT_READY where another live process holds one (the text says which
- * and who). Ending an observation's claim gives its tile back, too. */
+/* Takes the tiles of these observations, whatever their state, while a group is made of them: all
+ * or none. CI_ERR_NOT_READY names one that another live process has, and who. Ending an
+ * observation's claim gives its tile back, too. */
 CI_MUST_CHECK ci_status ci_registry_tiles_claim(ci_registry *registry, const char *const *ids,
                                                 size_t n, double lease_s);
-/* Gives back those of them that this process holds. */
+/* Gives back those of them that this process has. */
 CI_MUST_CHECK ci_status ci_registry_tiles_release(ci_registry *registry, const char *const *ids,
                                                   size_t n);
 /* First integration of the earliest observation that is new in no group yet, NaN: none. */
@@ -256,19 +228,14 @@ CI_MUST_CHECK ci_status ci_registry_ungrouped_since(ci_registry *registry, doubl
 /* Is it new, is it overlap, in a group? */
 CI_MUST_CHECK ci_status ci_registry_observation_roles(ci_registry *registry, const char *id,
                                                       bool *is_new, bool *is_overlap);
-/* Counts by state, deployed rows included: [CI_WORK_STATE_COUNT]. */
-CI_MUST_CHECK ci_status ci_registry_observation_counts(ci_registry *registry,
-                                                       int64_t counts[CI_WORK_STATE_COUNT]);
 
 /* ---- mosaic groups (ingest) ----------------------------------------------------------- */
-
 typedef enum ci_registry_role
 {
     CI_ROLE_NEW,     /* an observation is this in one group */
     CI_ROLE_OVERLAP, /* and this in at most one more */
     CI_ROLE_NAMED    /* in a group of files named by a person */
 } ci_registry_role;
-
 typedef struct ci_registry_member
 {
     char observation_id[CI_REGISTRY_ID];
@@ -284,34 +251,27 @@ typedef struct ci_registry_group
     char id[CI_REGISTRY_ID];
     ci_registry_work_state state;
     bool is_early; /* closed before it was full */
-    bool is_named; /* files named by a person: as they stand */
+    bool is_named; /* files named by a person: what there is is taken */
     bool is_deployed;
     char closed_by[CI_REGISTRY_WORD]; /* full, gap, declination, span, silence, neighbour, named */
     int64_t n_min_tiles;              /* passed tiles that a mosaic needs */
     double created_unix_s;
-    char mosaic_id[CI_REGISTRY_ID];
-    char *error;
+    char mosaic_id[CI_REGISTRY_ID], *error;
     ci_registry_owner owner; /* while in progress */
     size_t n_member;
     ci_registry_member *member; /* by time */
 } ci_registry_group;
-typedef struct ci_registry_groups
-{
-    size_t n;
-    ci_registry_group *item; /* by first member's time */
-} ci_registry_groups;
+CI_REGISTRY_LIST(ci_registry_groups, ci_registry_group); /* by first member's time */
 /* 12 hex of the sha256 of the members' ids (joined by newlines) + "_" + Unix microseconds
  * of the first member's first integration. */
 CI_MUST_CHECK ci_status ci_registry_group_id(char out[CI_REGISTRY_ID],
                                              const char *const *observation_ids, size_t n,
                                              double first_time_mjd_s);
-/* Records a group (id, closed_by, is_*, n_min_tiles, members with role and, where is_named,
- * paths). The same list again changes nothing, *is_new false. CI_ERR_INPUT where an
- * observation would be new or overlap twice. */
+/* Records a group with its members and, where is_named, their paths. The same list again changes
+ * nothing, *is_new false. CI_ERR_INPUT where an observation would be new or overlap twice. */
 CI_MUST_CHECK ci_status ci_registry_group_add(ci_registry *registry, const ci_registry_group *group,
                                               bool *is_new);
-/* One group (id), those that may be taken now (PENDING or of a dead owner, oldest first), or all.
- */
+/* One group; those that may be taken now (PENDING or of a dead owner); all. Oldest first. */
 CI_MUST_CHECK ci_status ci_registry_group_get(ci_registry *registry, const char *id,
                                               ci_registry_groups **out);
 CI_MUST_CHECK ci_status ci_registry_groups_ready(ci_registry *registry, ci_registry_groups **out);
@@ -337,7 +297,6 @@ CI_MUST_CHECK ci_status ci_registry_observation_is_needed(ci_registry *registry,
                                                           bool *out);
 
 /* ---- calibration tables (cal) ----------------------------------------------------------- */
-
 typedef enum ci_registry_cal_kind
 {
     CI_REGISTRY_BANDPASS,
@@ -349,20 +308,14 @@ typedef struct ci_registry_cal
     int64_t id;
     ci_registry_cal_kind kind;
     char *path, *source, *quality_json; /* owned by the list; borrowed in add */
-    char set_name[CI_REGISTRY_ID], ref_antenna[CI_REGISTRY_WORD];
-    char sha256[CI_SHA256_HEX];
+    char set_name[CI_REGISTRY_ID], ref_antenna[CI_REGISTRY_WORD], sha256[CI_SHA256_HEX];
     char status[CI_REGISTRY_WORD]; /* active, failed, retired */
     double time_mjd_s;             /* middle of the data it was solved on */
-    double valid_start_mjd_s, valid_end_mjd_s;
-    double dec_rad;
+    double valid_start_mjd_s, valid_end_mjd_s, dec_rad;
     bool dec_known, is_approximate, is_deployed;
     double created_unix_s;
 } ci_registry_cal;
-typedef struct ci_registry_cals
-{
-    size_t n;
-    ci_registry_cal *item;
-} ci_registry_cals;
+CI_REGISTRY_LIST(ci_registry_cals, ci_registry_cal);
 /* Registers a table (status as given, "" = active). The first registration of a path wins:
  * *is_new false, nothing changed, where it is there already. */
 CI_MUST_CHECK ci_status ci_registry_cal_add(ci_registry *registry, const ci_registry_cal *table,
@@ -375,23 +328,20 @@ void ci_registry_cals_free(ci_registry_cals *tables);
 typedef struct ci_registry_cal_want
 {
     ci_registry_cal_kind kind;
-    double time_mjd_s; /* middle of the observation */
-    double dec_rad;
+    double time_mjd_s, dec_rad; /* middle of the observation */
     bool dec_known;
     double validity_s;      /* each side: 24 h bandpass, 1 h gain */
     double max_dec_off_rad; /* 5 deg */
     double borrow_s;        /* 30 days; 0: never borrow */
 } ci_registry_cal_want;
 void ci_registry_cal_want_default(ci_registry_cal_want *want, ci_registry_cal_kind kind);
-/* The active table of that kind nearest in time (ties: newest), n = 0 where there is none.
- * *is_borrowed: outside its validity, within borrow_s. A set that has no bandpass hides no
- * other set's. */
+/* The active table of that kind, of any set, nearest in time (ties: newest), n = 0 where there is
+ * none. *is_borrowed: outside its validity, within borrow_s. */
 CI_MUST_CHECK ci_status ci_registry_cal_choose(ci_registry *registry,
                                                const ci_registry_cal_want *want,
                                                ci_registry_cals **out, bool *is_borrowed);
 
 /* ---- tiles, mosaics, photometry (products) -------------------------------------------- */
-
 typedef struct ci_registry_product_file
 {
     char *name; /* within the product's folder; owned by the list */
@@ -411,20 +361,14 @@ typedef struct ci_registry_image
     bool is_degraded;
     double first_time_mjd_s, last_time_mjd_s, ra_rad, dec_rad;
     double rms_jy, thermal_jy, peak_jy, beam_major_rad, beam_minor_rad, beam_pa_rad, freq_hz;
-    double flux_ratio; /* median found / catalogue, NaN: unknown */
+    double flux_ratio, created_unix_s; /* ratio: median found / catalogue, NaN: unknown */
     int64_t n_flux_match, n_source, n_tile;
-    double created_unix_s;
     size_t n_file;
     ci_registry_product_file *file;
 } ci_registry_image;
-typedef struct ci_registry_images
-{
-    size_t n;
-    ci_registry_image *item;
-} ci_registry_images;
+CI_REGISTRY_LIST(ci_registry_images, ci_registry_image);
 /* Registers or replaces the tile of an observation with its files' checksums. */
 CI_MUST_CHECK ci_status ci_registry_tile_put(ci_registry *registry, const ci_registry_image *tile);
-/* n = 0 where there is none. */
 CI_MUST_CHECK ci_status ci_registry_tile_get(ci_registry *registry, const char *observation_id,
                                              ci_registry_images **out);
 CI_MUST_CHECK ci_status ci_registry_mosaic_put(ci_registry *registry,
@@ -436,11 +380,9 @@ CI_MUST_CHECK ci_status ci_registry_mosaic_get(ci_registry *registry, const char
 CI_MUST_CHECK ci_status ci_registry_mosaic_published(ci_registry *registry, const char *group_id,
                                                      const char *published_path);
 void ci_registry_images_free(ci_registry_images *images);
-/* Every file of the registered image is there and has its checksum; CI_ERR_INPUT names the
- * first that has not. */
+/* CI_ERR_INPUT names the first registered file that is changed or not there. */
 CI_MUST_CHECK ci_status ci_registry_image_check(const ci_registry_image *image);
-/* Fills file names, sizes and checksums of the regular files in image->folder (sorted by
- * name, `.part` left out); free with ci_registry_image_files_free. */
+/* Fills image->file from the plain files in image->folder, by name, `.part` left out. */
 CI_MUST_CHECK ci_status ci_registry_image_files_scan(ci_registry_image *image);
 void ci_registry_image_files_free(ci_registry_image *image);
 
@@ -458,7 +400,6 @@ CI_MUST_CHECK ci_status ci_registry_sources_put(ci_registry *registry, const cha
                                                 const ci_registry_source *sources, size_t n_source);
 
 /* ---- publish state (data) ------------------------------------------------------------------ */
-
 typedef enum ci_registry_publish_state
 {
     CI_PUBLISH_STAGING,
@@ -485,14 +426,9 @@ typedef struct ci_registry_product
     int64_t n_attempt;       /* since the last success or retry by hand */
     ci_registry_owner owner; /* while publishing */
 } ci_registry_product;
-typedef struct ci_registry_products
-{
-    size_t n;
-    ci_registry_product *item;
-} ci_registry_products;
-/* Puts a product into staging. One that is there already keeps its state (*is_new false);
- * where it is neither publishing nor published it gets the new paths and metadata. A refused
- * or failed one is tried again only by name. */
+CI_REGISTRY_LIST(ci_registry_products, ci_registry_product);
+/* Puts a product into staging. One that is there already (*is_new false) gets the new paths and
+ * metadata and is in staging again, unless it is publishing or published. */
 CI_MUST_CHECK ci_status ci_registry_product_stage(ci_registry *registry,
                                                   const ci_registry_product *product, bool *is_new);
 CI_MUST_CHECK ci_status ci_registry_product_get(ci_registry *registry, const char *id,
@@ -513,7 +449,7 @@ typedef enum ci_registry_claim
     CI_CLAIM_UNKNOWN    /* no such product, or one of the deployed pipeline */
 } ci_registry_claim;
 /* One transaction. by_name: a person asked, so WAIT, REFUSED and FAILED are no obstacle and
- * the count of attempts starts again. *owner: ours (with its token), or the holder's. */
+ * the count of attempts starts again. *owner: ours (with its token), or whose it is. */
 CI_MUST_CHECK ci_status ci_registry_product_claim(ci_registry *registry, const char *id,
                                                   bool by_name, double lease_s,
                                                   ci_registry_claim *claim,
@@ -538,12 +474,10 @@ CI_MUST_CHECK ci_status ci_registry_product_fail(ci_registry *registry, const ch
 CI_MUST_CHECK ci_status ci_registry_product_take_over(ci_registry *registry, const char *id,
                                                       double lease_s, ci_registry_owner *owner,
                                                       bool *taken);
-/* Published, but its folder `published_path` is gone: back in staging (*done); nothing where the
- * row says anything else by now. */
+/* Published, but this folder is gone: back in staging (*done), unless the row says else by now. */
 CI_MUST_CHECK ci_status ci_registry_product_lost(ci_registry *registry, const char *id,
                                                  const char *published_path, bool *done);
-/* A product that stands published and is not in the registry: its row. *is_new false, and
- * nothing changed, where there is one. */
+/* Gives a product that was published its row; *is_new false where there is one. */
 CI_MUST_CHECK ci_status ci_registry_product_adopt(ci_registry *registry,
                                                   const ci_registry_product *product, bool *is_new);
 CI_MUST_CHECK ci_status ci_registry_product_staging_removed(ci_registry *registry, const char *id);
@@ -556,11 +490,7 @@ typedef struct ci_registry_attempt
     double started_unix_s, ended_unix_s;
     char *error;
 } ci_registry_attempt;
-typedef struct ci_registry_attempts
-{
-    size_t n;
-    ci_registry_attempt *item; /* by start */
-} ci_registry_attempts;
+CI_REGISTRY_LIST(ci_registry_attempts, ci_registry_attempt); /* by start */
 CI_MUST_CHECK ci_status ci_registry_attempts_read(ci_registry *registry, ci_registry_attempts **out,
                                                   const char *product_id, double since_unix_s);
 void ci_registry_attempts_free(ci_registry_attempts *attempts);

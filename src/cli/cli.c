@@ -100,7 +100,7 @@ static ci_status run_mpi(const ci_cli_command *row, int argc, char **argv, bool 
     ci_conf *conf = NULL;
     bool help = false;
     size_t before = ci_mem_now();
-    /* Every rank reads the same; only rank 0 says what is odd. */
+    /* Every rank reads the same; only rank 0 warns. */
     if (!*is_first) ci_log_set_level(CI_LOG_ERROR);
     ci_status status = ci_par_agree(world, ci_conf_new(&conf, row->command, argc, argv, &help));
     if (status == CI_OK) {

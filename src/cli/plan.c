@@ -20,7 +20,7 @@ static ci_status work_from_arguments(const ci_conf *conf, task *t)
     ci_ingest_clusters *clusters = NULL;
     CI_TRY(ci_run_check_named(conf));
     CI_TRY(ci_ingest_sort(&clusters, ci_conf_arguments(conf), ci_conf_argument_count(conf)));
-    /* The tile with the most files stands for all. */
+    /* The tile with the most files represents all. */
     const ci_ingest_cluster *largest = &clusters->item[0];
     for (size_t i = 1; i < clusters->n; i++)
         if (clusters->item[i].n_path > largest->n_path) largest = &clusters->item[i];

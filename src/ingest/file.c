@@ -1,3 +1,4 @@
+/* One file: its name, its header, its sub-band among the files of its time. */
 #include "ingest/ingest.h"
 
 #include <math.h>
@@ -195,15 +196,15 @@ static double step_hz(const ci_registry_file *files, size_t n, int64_t n_expecte
     /* The closest two may have others missing between them. */
     double between = width > 0 ? fmax(1, round(nearest / width)) : 1;
     /* But sub-bands that do not touch are so far apart by themselves: the band has n_expected
-     * places, not more. */
+     * positions, not more. */
     if (n_expected > 0 && (high - low) * between > ((double)n_expected - 0.5) * nearest)
         between = 1;
     return nearest / between;
 }
 
-/* Places along the band from its end (falling: the highest frequency is 0). */
-static void places(const ci_registry_file *files, size_t n, bool is_falling, double step,
-                   int *place)
+/* Positions along the band from its end (falling: the highest frequency is 0). */
+static void positions_find(const ci_registry_file *files, size_t n, bool is_falling, double step,
+                           int *position)
 {
     double end = NAN;
     for (size_t i = 0; i < n; i++) {
@@ -212,11 +213,11 @@ static void places(const ci_registry_file *files, size_t n, bool is_falling, dou
         if (isnan(end) || (is_falling ? f > end : f < end)) end = f;
     }
     for (size_t i = 0; i < n; i++)
-        place[i] = step > 0 ? (int)lround(fabs(files[i].freq_low_hz - end) / step) : 0;
+        position[i] = step > 0 ? (int)lround(fabs(files[i].freq_low_hz - end) / step) : 0;
 }
 
 /* The offset that most names agree on; its votes. */
-static int best_offset(const ci_registry_file *files, size_t n, const int *place, size_t *votes)
+static int best_offset(const ci_registry_file *files, size_t n, const int *position, size_t *votes)
 {
     int best = 0;
     *votes = 0;
@@ -226,10 +227,10 @@ static int best_offset(const ci_registry_file *files, size_t n, const int *place
         size_t n_same = 0;
         for (size_t k = 0; k < n; k++)
             n_same += files[k].state == CI_FILE_USED &&
-                      ci_ingest_name_number(files[k].path) - place[k] == number - place[i];
+                      ci_ingest_name_number(files[k].path) - position[k] == number - position[i];
         if (n_same > *votes) {
             *votes = n_same;
-            best = number - place[i];
+            best = number - position[i];
         }
     }
     return best;
@@ -243,25 +244,25 @@ void ci_ingest_number(ci_registry_file *files, size_t n, int64_t n_expected)
     if (n > MAX_FILES) n = MAX_FILES;
     double step = step_hz(files, n, n_expected);
     size_t votes_falling, votes_rising;
-    places(files, n, true, step, falling);
-    places(files, n, false, step, rising);
+    positions_find(files, n, true, step, falling);
+    positions_find(files, n, false, step, rising);
     int offset = best_offset(files, n, falling, &votes_falling);
     int offset_rising = best_offset(files, n, rising, &votes_rising);
-    const int *place = falling;
+    const int *position = falling;
     if (votes_rising > votes_falling) {
-        place = rising;
+        position = rising;
         offset = offset_rising;
     }
     int low = 0, high = 0;
     for (size_t i = 0; i < n; i++) {
         if (files[i].state != CI_FILE_USED) continue;
-        if (place[i] + offset < low) low = place[i] + offset;
-        if (place[i] + offset > high) high = place[i] + offset;
+        if (position[i] + offset < low) low = position[i] + offset;
+        if (position[i] + offset > high) high = position[i] + offset;
     }
     /* Names that would put a sub-band outside the band are wrong. */
     if (low < 0 || (n_expected > 0 && high >= n_expected)) offset = 0;
     for (size_t i = 0; i < n; i++)
-        files[i].sub_band = files[i].state == CI_FILE_USED ? place[i] + offset : -1;
+        files[i].sub_band = files[i].state == CI_FILE_USED ? position[i] + offset : -1;
 }
 
 int64_t ci_ingest_missing(const ci_registry_file *files, size_t n, int64_t n_expected,

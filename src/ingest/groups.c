@@ -1,3 +1,4 @@
+/* Forming of mosaic groups from the observations of a night. */
 #include "ingest/ingest.h"
 
 #include <math.h>
@@ -23,7 +24,7 @@ typedef struct window
     const char *closed_by;        /* NULL: still open */
 } window;
 
-/* May it stand in a group: named ones only where the scanned folder holds their files. */
+/* May it be in a group: named ones only where the scanned folder has their files. */
 static ci_status belongs(ci_registry *registry, const ci_registry_observation *o,
                          const char *folder, bool *out)
 {

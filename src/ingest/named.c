@@ -1,3 +1,4 @@
+/* Files named by a person: one group of what there is. */
 #include "ingest/ingest.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* Forming of observations: which files belong together, and when they are enough. */
 #include "ingest/ingest.h"
 
 #include <math.h>

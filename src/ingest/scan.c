@@ -1,3 +1,4 @@
+/* The scan of the input folder: the state of each file. */
 #include "ingest/ingest.h"
 
 #include <dirent.h>
@@ -196,7 +197,7 @@ static ci_status record_all(ci_registry *registry, found_files *found,
     ci_status status = CI_OK;
     for (size_t i = 0; i < found->n && status == CI_OK; i++)
         status = record(registry, &found->item[i], options, report);
-    /* In order of time: an observation's files stand together. */
+    /* In order of time: an observation's files are together. */
     const char *last = "";
     for (size_t i = 0; i < found->n && status == CI_OK; i++) {
         const ci_registry_file *f = &found->item[i];

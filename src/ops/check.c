@@ -113,7 +113,7 @@ static void check_space(sheet *s, const char *name, const char *path, double wan
         line(s, LINE_FAIL, name, "%s", ci_error_text());
     else if (is_critical)
         line(s, only_warn ? LINE_WARN : LINE_FAIL, name,
-             "%s: %.1f GB free, below --disk-critical-gb %g: make room", folder, free_gb,
+             "%s: %.1f GB free, below --disk-critical-gb %g: free some space", folder, free_gb,
              critical_gb);
     else
         line(s, free_gb < want_gb ? LINE_WARN : LINE_OK, name, "%s: %.1f GB free%s", folder,
@@ -243,7 +243,7 @@ ci_status ci_ops_check(const ci_ops_check_options *o, bool as_json, FILE *out)
 {
     sheet s = {.out = out, .list = as_json ? ci_json_array() : NULL};
     bool only_warn = o->is_local && !o->disk_critical_given;
-    /* What the operators' checklist asks for is asked of who has such a place. */
+    /* What the operators' checklist asks for is asked of who has such a folder. */
     double staging_gb = o->is_local ? 0 : 500, products_gb = o->is_local ? 0 : 2000;
     check_input(&s, o);
     check_folder(&s, "staging", o->staging, o->is_local);

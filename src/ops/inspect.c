@@ -73,9 +73,9 @@ static ci_status inspect_any(inspection *in)
 static ci_status print_text(const inspection *in, FILE *out)
 {
     fprintf(out, "%s\n%s", in->path, in->text.text != NULL ? in->text.text : "");
-    for (size_t i = 0; i < in->n_odd; i++) {
-        fprintf(out, "  %-14s %s\n", i == 0 ? "Odd" : "",
-                ci_json_string(ci_json_at(in->odd, i), ""));
+    for (size_t i = 0; i < in->n_warning; i++) {
+        fprintf(out, "  %-14s %s\n", i == 0 ? "Warning" : "",
+                ci_json_string(ci_json_at(in->warnings, i), ""));
     }
     return CI_OK;
 }
@@ -93,9 +93,9 @@ static ci_status print_json(inspection *in, ci_status status, FILE *out)
 
 ci_status ci_ops_inspect(const char *path, bool as_json, FILE *out)
 {
-    inspection in = {.path = path, .json = ci_json_object(), .odd = ci_json_array()};
+    inspection in = {.path = path, .json = ci_json_object(), .warnings = ci_json_array()};
     ci_json_put_string(in.json, "file", path);
-    ci_json_put(in.json, "odd", in.odd);
+    ci_json_put(in.json, "warnings", in.warnings);
     ci_status status = inspect_any(&in);
     if (status == CI_OK) status = in.status;
     if (as_json) {

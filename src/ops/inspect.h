@@ -9,20 +9,20 @@ typedef struct inspection
     const char *path;
     ci_text text;  /* lines for a reader */
     ci_json *json; /* the same for programs */
-    size_t n_odd;
-    ci_json *odd;     /* borrowed: in json */
-    ci_status status; /* of the first line that could not be kept */
+    size_t n_warning;
+    ci_json *warnings; /* borrowed: in json */
+    ci_status status;  /* of the first line that could not be kept */
 } inspection;
 
 /* "Label          text" */
 void ci_ops_inspect_line(inspection *in, const char *label, const char *format, ...)
     CI_PRINTF(3, 4);
 /* Kept for the end. */
-void ci_ops_inspect_odd(inspection *in, const char *format, ...) CI_PRINTF(2, 3);
+void ci_ops_inspect_warning(inspection *in, const char *format, ...) CI_PRINTF(2, 3);
 
 /* "37.2334 N 118.2834 W, 1188 m"; "00h42m44.33s +41d16'07.5\""; "244.141 kHz" */
 void ci_ops_inspect_site_text(char out[80], double lat_rad, double lon_rad, double height_m);
-void ci_ops_inspect_place_text(char out[64], double ra_rad, double dec_rad);
+void ci_ops_inspect_position_text(char out[64], double ra_rad, double dec_rad);
 void ci_ops_inspect_hz_text(char out[32], double hz);
 /* 12345678 -> "12,345,678" */
 void ci_ops_inspect_count_text(char out[32], uint64_t n);

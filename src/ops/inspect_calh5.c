@@ -35,7 +35,7 @@ static void table_tell(inspection *in, const ci_cal_table *t)
     char span[80], first[32], last[32];
     const char *kind = t->kind == CI_CAL_BANDPASS ? "bandpass" : "gain";
     ci_ops_inspect_line(
-        in, "CalH5", "%s table, %zu time%s x %zu channel%s x %zu antenna%s x %zu hand%s", kind,
+        in, "CalH5", "%s table, %zu time%s x %zu channel%s x %zu antenna%s x %zu feed%s", kind,
         t->n_time, ci_plural(t->n_time), t->n_chan, ci_plural(t->n_chan), t->array.n_antenna,
         ci_plural(t->array.n_antenna), t->n_feed, ci_plural(t->n_feed));
     ci_ops_inspect_line(in, "Telescope", "%s", t->array.telescope);
@@ -109,10 +109,10 @@ static ci_status gains_tell(inspection *in, const ci_cal_table *t)
         ci_json_put_number(in->json, "median_amplitude", median);
         ci_json_put(in->json, "amplitude", ci_ops_inspect_pair(low, high));
         if (low < 0.1 * median || high > 10 * median) {
-            ci_ops_inspect_odd(in, "amplitudes beyond 0.1 to 10 times the median");
+            ci_ops_inspect_warning(in, "amplitudes beyond 0.1 to 10 times the median");
         }
     } else {
-        ci_ops_inspect_odd(in, "no solution at all: it cannot calibrate anything");
+        ci_ops_inspect_warning(in, "no solution at all: it cannot calibrate anything");
     }
     ci_mem_free(amplitude);
     return CI_OK;

@@ -10,13 +10,13 @@
 
 static void header_tell(inspection *in, const ci_fits_header *h)
 {
-    char place[64], time[32];
+    char position[64], time[32];
     double cell = h->cell_rad * CI_RAD_TO_ARCSEC;
     ci_ops_inspect_line(in, "FITS image", "%zu x %zu pixels of %.6g arcsec, %.4g x %.4g deg",
                         h->n_x, h->n_y, cell, (double)h->n_x * cell / 3600,
                         (double)h->n_y * cell / 3600);
-    ci_ops_inspect_place_text(place, h->ra_rad, h->dec_rad);
-    ci_ops_inspect_line(in, "Centre", "%s (ICRS, %.5f %+.5f deg) at pixel %.6g, %.6g", place,
+    ci_ops_inspect_position_text(position, h->ra_rad, h->dec_rad);
+    ci_ops_inspect_line(in, "Centre", "%s (ICRS, %.5f %+.5f deg) at pixel %.6g, %.6g", position,
                         h->ra_rad * CI_RAD_TO_DEG, h->dec_rad * CI_RAD_TO_DEG, h->x_ref + 1,
                         h->y_ref + 1);
     ci_ops_inspect_line(in, "Projection", "%s",
@@ -104,7 +104,7 @@ static void pixels_tell(inspection *in, const ci_fits_header *h, pixel_facts *f)
 {
     size_t n = h->n_x * h->n_y;
     if (f->n_blank == n) {
-        ci_ops_inspect_odd(in, "every pixel is blank");
+        ci_ops_inspect_warning(in, "every pixel is blank");
         return;
     }
     double rms = (double)ci_num_mad_sigma_float(f->kept, f->n_kept);
@@ -119,14 +119,14 @@ static void pixels_tell(inspection *in, const ci_fits_header *h, pixel_facts *f)
     ci_json_put(in->json, "value", ci_ops_inspect_pair(f->low, f->high));
     ci_json_put_number(in->json, "rms_mad", rms);
     ci_json_put_number(in->json, "blank", (double)f->n_blank / (double)n);
-    if (f->n_zero == n - f->n_blank) ci_ops_inspect_odd(in, "every pixel is exactly 0");
+    if (f->n_zero == n - f->n_blank) ci_ops_inspect_warning(in, "every pixel is exactly 0");
 }
 
 static void checksum_tell(inspection *in)
 {
     bool is_right = ci_fits_verify(in->path) == CI_OK;
     ci_ops_inspect_line(in, "Checksum", "%s", is_right ? "right" : "missing or wrong");
-    if (!is_right) ci_ops_inspect_odd(in, "%s", ci_error_text());
+    if (!is_right) ci_ops_inspect_warning(in, "%s", ci_error_text());
     ci_json_put_bool(in->json, "checksum_right", is_right);
     ci_error_clear();
 }

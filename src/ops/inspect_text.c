@@ -19,15 +19,15 @@ void ci_ops_inspect_line(inspection *in, const char *label, const char *format, 
     keep(in, ci_text_append(&in->text, "  %-14s %s\n", label, text));
 }
 
-void ci_ops_inspect_odd(inspection *in, const char *format, ...)
+void ci_ops_inspect_warning(inspection *in, const char *format, ...)
 {
     char text[1024];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    ci_json_put_string(in->odd, NULL, text);
-    in->n_odd++;
+    ci_json_put_string(in->warnings, NULL, text);
+    in->n_warning++;
 }
 
 void ci_ops_inspect_site_text(char out[80], double lat_rad, double lon_rad, double height_m)
@@ -37,7 +37,7 @@ void ci_ops_inspect_site_text(char out[80], double lat_rad, double lon_rad, doub
              lon < 0 ? 'W' : 'E', height_m);
 }
 
-void ci_ops_inspect_place_text(char out[64], double ra_rad, double dec_rad)
+void ci_ops_inspect_position_text(char out[64], double ra_rad, double dec_rad)
 {
     /* rounded once, in the smallest unit that is shown, so that no 60 s can appear */
     double turn = ra_rad / CI_TWO_PI;

@@ -158,12 +158,12 @@ static void centre_tell(inspection *in, const ci_vis_meta *meta)
 {
     ci_sky_eop *eop = NULL;
     double ra, dec;
-    char place[64];
+    char position[64];
     if (ci_sky_eop_load(&eop, NULL) == CI_OK &&
         ci_sky_centre_default(eop, meta, &ra, &dec) == CI_OK) {
-        ci_ops_inspect_place_text(place, ra, dec);
-        ci_ops_inspect_line(in, "Centre", "%s (ICRS, %.5f %+.5f deg)%s", place, ra * CI_RAD_TO_DEG,
-                            dec * CI_RAD_TO_DEG,
+        ci_ops_inspect_position_text(position, ra, dec);
+        ci_ops_inspect_line(in, "Centre", "%s (ICRS, %.5f %+.5f deg)%s", position,
+                            ra * CI_RAD_TO_DEG, dec * CI_RAD_TO_DEG,
                             meta->phase[0].kind == CI_PHASING_SIDEREAL ? "" : " at mid time");
         ci_json_put(in->json, "centre_deg",
                     ci_ops_inspect_pair(ra * CI_RAD_TO_DEG, dec * CI_RAD_TO_DEG));
@@ -172,7 +172,7 @@ static void centre_tell(inspection *in, const ci_vis_meta *meta)
     ci_sky_eop_free(eop);
 }
 
-/* All fields, with the first place of each; one needs no list. */
+/* All fields, with the first position of each; one needs no list. */
 static void fields_tell(inspection *in, const ci_vis_meta *meta)
 {
     ci_json *list = ci_json_array();
@@ -184,9 +184,9 @@ static void fields_tell(inspection *in, const ci_vis_meta *meta)
         ci_json *json = ci_json_object();
         ci_json_put_int(json, "id", field->id);
         ci_json_put_string(json, "name", field->name);
-        char place[64] = "unprojected or on the meridian";
+        char position[64] = "unprojected or on the meridian";
         if (centre != NULL && centre->kind == CI_PHASING_SIDEREAL) {
-            ci_ops_inspect_place_text(place, centre->ra_rad, centre->dec_rad);
+            ci_ops_inspect_position_text(position, centre->ra_rad, centre->dec_rad);
             ci_json_put(json, "centre_deg",
                         ci_ops_inspect_pair(centre->ra_rad * CI_RAD_TO_DEG,
                                             centre->dec_rad * CI_RAD_TO_DEG));
@@ -194,7 +194,7 @@ static void fields_tell(inspection *in, const ci_vis_meta *meta)
         ci_json_put(list, NULL, json);
         if (meta->n_field > 1)
             ci_ops_inspect_line(in, i == 0 ? "Fields" : "", "%lld \"%.60s\": %s",
-                                (long long)field->id, field->name, place);
+                                (long long)field->id, field->name, position);
     }
     ci_json_put(in->json, "fields", list);
 }
@@ -212,8 +212,8 @@ static void phase_tell(inspection *in, const ci_vis_meta *meta, const ci_uvh5_fi
         ci_json_put_string(in->json, "phasing", "unprojected");
         break;
     case CI_PHASING_SIDEREAL:
-        ci_ops_inspect_line(in, "Phased to", "%s%s (%s)", name[0] != '\0' ? name : "a place", more,
-                            origin);
+        ci_ops_inspect_line(in, "Phased to", "%s%s (%s)", name[0] != '\0' ? name : "a position",
+                            more, origin);
         ci_json_put_string(in->json, "phasing", "sidereal");
         break;
     case CI_PHASING_MERIDIAN:
@@ -334,24 +334,25 @@ static void samples_tell(inspection *in, sample_facts *f)
         ci_json_put_number(in->json, "greatest_amplitude", f->greatest);
     }
     if (by[1] > 0)
-        ci_ops_inspect_odd(in,
-                           by[1] == 1 ? "%lld sample is not a finite number"
-                                      : "%lld samples are not finite numbers",
-                           (long long)by[1]);
+        ci_ops_inspect_warning(in,
+                               by[1] == 1 ? "%lld sample is not a finite number"
+                                          : "%lld samples are not finite numbers",
+                               (long long)by[1]);
     if (f->n_sample > 0 && by[1] == f->n_sample) {
-        ci_ops_inspect_odd(
+        ci_ops_inspect_warning(
             in, "no visibility is a finite number: there is nothing to calibrate or image");
     } else if (f->n_nonzero == 0 && by[1] > 0) {
-        ci_ops_inspect_odd(
+        ci_ops_inspect_warning(
             in, "all finite visibilities are exactly 0: there is nothing to calibrate or "
                 "image");
     } else if (f->n_nonzero == 0) {
-        ci_ops_inspect_odd(
+        ci_ops_inspect_warning(
             in, "all visibilities are exactly 0: there is nothing to calibrate or image");
     } else if (f->counts.n_good == 0) {
-        ci_ops_inspect_odd(in, "every sample is flagged: there is nothing to calibrate or image");
+        ci_ops_inspect_warning(in,
+                               "every sample is flagged: there is nothing to calibrate or image");
     } else if (f->n_amplitude == 0) {
-        ci_ops_inspect_odd(
+        ci_ops_inspect_warning(
             in, "no unflagged cross-correlations: there is nothing to calibrate or image");
     }
 }
@@ -367,10 +368,10 @@ static ci_status opened_inspect(inspection *in, ci_uvh5_file *file, sample_facts
     polarisation_tell(in, meta, file);
     phase_tell(in, meta, file);
     for (size_t i = 0; i < ci_uvh5_warning_count(file); i++) {
-        ci_ops_inspect_odd(in, "%s", ci_uvh5_warning_get(file, i));
+        ci_ops_inspect_warning(in, "%s", ci_uvh5_warning_get(file, i));
     }
     const char *reversed = ci_uvh5_fact(file, "reversed");
-    if (reversed[0] != '\0') ci_ops_inspect_odd(in, "%s: turned when read", reversed);
+    if (reversed[0] != '\0') ci_ops_inspect_warning(in, "%s: turned when read", reversed);
     CI_TRY(ci_mem_alloc(&f->amplitude, N_AMPLITUDE, sizeof *f->amplitude, "amplitudes"));
     size_t n = 0;
     for (size_t i = 0; i < meta->n_sub_band; i++) {

@@ -1,3 +1,4 @@
+/* One attempt: the steps from the staged files to the committed product. */
 #include "publish/publish.h"
 
 #include <errno.h>
@@ -8,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Everything that one attempt holds open. */
+/* Everything that one attempt has open. */
 typedef struct attempt
 {
     ci_registry *registry;
@@ -38,7 +39,7 @@ static ci_status tick(void *context)
 
 /* ---- what was there before ------------------------------------------------------------------ */
 
-/* A folder of that name stands: an earlier attempt came as far as the rename. CI_OK with
+/* A folder of that name is there: an earlier attempt came as far as the rename. CI_OK with
  * *done where it is this product; else the reason why it is not. */
 static ci_status finish_earlier(attempt *a, bool *done)
 {

@@ -1,3 +1,4 @@
+/* The files of a product: hashing, copying, reading back, SHA256SUMS. */
 #include "publish/publish.h"
 
 #include <dirent.h>
@@ -23,7 +24,7 @@ static bool is_part(const char *name)
     return n > 5 && strcmp(name + n - 5, ".part") == 0;
 }
 
-static ci_status list_room(ci_publish_files *files)
+static ci_status list_grow(ci_publish_files *files)
 {
     if (files->n & (files->n - 1)) return CI_OK;
     return ci_mem_resize(&files->item, files->n ? 2 * files->n : 1, sizeof *files->item,
@@ -41,7 +42,7 @@ static ci_status file_open(ci_publish_files *files, int folder, const char *show
                         "%s: '%s' is a link, a device or has a name that may not be "
                         "published",
                         shown, name);
-    CI_TRY(list_room(files));
+    CI_TRY(list_grow(files));
     ci_publish_file *f = &files->item[files->n++];
     f->fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (f->fd < 0)
@@ -171,7 +172,7 @@ ci_status ci_publish_file_text(ci_publish_files *files, int folder, const char *
 {
     int fd;
     size_t n = strlen(text);
-    CI_TRY(list_room(files));
+    CI_TRY(list_grow(files));
     ci_publish_file *f = &files->item[files->n];
     f->fd = -1;
     f->n_byte = (int64_t)n;

@@ -1,3 +1,4 @@
+/* Folders by descriptor: nothing outside the bases, no links below them. */
 #include "publish/publish.h"
 
 #include <dirent.h>

@@ -1,3 +1,4 @@
+/* Publishing one product: its claim, what becomes of it, and all that is due. */
 #include "publish/publish.h"
 
 #include <errno.h>

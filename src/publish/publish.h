@@ -10,7 +10,8 @@
 bool ci_publish_name_ok(const char *name);
 /* Opens `path`, a folder below `base`, one component at a time without following links;
  * links inside `base` itself are allowed. *fd is the caller's to close. CI_ERR_GATE: the path
- * breaks a rule (outside, "..", link, odd name); CI_ERR_INPUT: it is not there. */
+ * breaks a rule (outside, "..", link, a name that may not be published); CI_ERR_INPUT: it is not
+ * there. */
 CI_MUST_CHECK ci_status ci_publish_folder_open(const char *base, const char *path, int *fd);
 /* A folder `name` in the folder `parent`: opened, or (make) made first and the parent synced. */
 CI_MUST_CHECK ci_status ci_publish_child_open(int parent, const char *name, bool make,
@@ -39,7 +40,7 @@ typedef struct ci_publish_files
     ci_publish_file *item; /* by name */
 } ci_publish_files;
 /* Opens and hashes all plain files of a folder but `.part` and hidden ones. CI_ERR_GATE: a
- * link, a device, an odd name. */
+ * link, a device, a name that may not be published. */
 CI_MUST_CHECK ci_status ci_publish_files_open(ci_publish_files *files, int folder,
                                               const char *shown);
 void ci_publish_files_close(ci_publish_files *files);
@@ -85,7 +86,7 @@ CI_MUST_CHECK ci_status ci_publish_conclude(ci_registry *registry, const ci_regi
 CI_MUST_CHECK ci_status ci_publish_staging_remove(ci_registry *registry,
                                                   const ci_registry_product *p,
                                                   const ci_publish_options *options);
-/* rebuild.c: rows of products that stand in the products folder and have none. */
+/* rebuild.c: rows of products that are in the products folder and have none. */
 CI_MUST_CHECK ci_status ci_publish_rebuild(ci_registry *registry, const ci_publish_options *options,
                                            ci_publish_recovered *recovered);
 /* Path rules and gates alone, on the open files of a product. */

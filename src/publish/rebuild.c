@@ -1,4 +1,4 @@
-/* A data registry that was lost, from the products that stand published. */
+/* A data registry that was lost, from the products that are published. */
 #include "contimg/fits.h"
 #include "publish/publish.h"
 
@@ -94,7 +94,7 @@ static ci_status take(ci_registry *registry, const ci_publish_options *options, 
     ci_status status = row_fill(&found, options, fd, folder, date);
     if (status != CI_OK) {
         r->n_fault++;
-        ci_log_error("%s: stands among the products and is not taken into the registry: %s", folder,
+        ci_log_error("%s: is among the products and cannot be taken into the registry: %s", folder,
                      ci_error_text());
         ci_error_clear();
         status = CI_OK;

@@ -1,3 +1,4 @@
+/* Recovery: products of dead owners, .part folders, staging of what is published. */
 #include "publish/publish.h"
 
 #include <dirent.h>

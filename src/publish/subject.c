@@ -1,3 +1,4 @@
+/* The open files of a product as the subject of the quality gates. */
 #include "publish/publish.h"
 
 #include <math.h>

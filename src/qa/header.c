@@ -31,8 +31,8 @@ static ci_status wcs_gate(ci_qa_gates *gates, const ci_fits_header *h)
     bool centre = isfinite(ra[n / 2]) && isfinite(x2[n / 2]);
     ci_qa_gates_add(
         gates, "wcs", centre && worst < 0.01 ? CI_QA_PASS : CI_QA_FAIL, worst, 0.01,
-        "pixel to sky and back differs by %.2g pixel at most, %zu of %zu places on the sky", worst,
-        n_there, n);
+        "pixel to sky and back differs by %.2g pixel at most, %zu of %zu positions on the sky",
+        worst, n_there, n);
     return CI_OK;
 }
 

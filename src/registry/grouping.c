@@ -4,7 +4,7 @@
 #include <math.h>
 
 /* Needed: a member of a group that is still to be made, or new in one group and overlap in
- * none yet while it stands among the last two of its group (the next may begin with it). */
+ * none yet while it is among the last two of its group (the next may begin with it). */
 ci_status ci_registry_observation_is_needed(ci_registry *registry, const char *id, bool *out)
 {
     ci_db *db = &registry->db[CI_DB_INGEST];

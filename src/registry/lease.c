@@ -32,7 +32,7 @@ static bool process_facts(int64_t pid, char *state, int64_t *start)
     size_t n = fread(text, 1, sizeof text - 1, file);
     fclose(file);
     text[n] = '\0';
-    /* The command stands in brackets and may hold anything, brackets too. */
+    /* The command is in brackets and may contain anything, brackets too. */
     const char *after = strrchr(text, ')');
     if (!after || after[1] != ' ') return false;
     *state = after[2];

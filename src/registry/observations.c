@@ -99,16 +99,6 @@ void ci_registry_observations_free(ci_registry_observations *observations)
     ci_mem_free(observations);
 }
 
-ci_status ci_registry_observation_counts(ci_registry *registry, int64_t counts[CI_WORK_STATE_COUNT])
-{
-    ci_db *db = &registry->db[CI_DB_INGEST];
-    for (int i = 0; i < CI_WORK_STATE_COUNT; i++)
-        CI_TRY(
-            ci_registry_db_int(db, &counts[i], 0, "SELECT count(*) FROM ingest_queue WHERE state=?",
-                               VALUES(V(ci_registry_work_state_word((ci_registry_work_state)i)))));
-    return CI_OK;
-}
-
 /* ---- claims -----------------------------------------------------------------------------------
  */
 

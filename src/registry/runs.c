@@ -3,22 +3,6 @@
 
 #include <string.h>
 
-#define COLUMN(field, type, name) CI_COLUMN(ci_registry_run, field, type, name)
-static const ci_column run_columns[] = {
-    COLUMN(id, TEXT, "run"),
-    COLUMN(host, TEXT, "host"),
-    COLUMN(job, TEXT, "job"),
-    COLUMN(pid, INT, "pid"),
-    COLUMN(started_unix_s, REAL, "started_at"),
-    CI_COLUMN(ci_registry_run, ended_unix_s, REAL, "ended_at", .select = "coalesce(ended_at,0)"),
-    COLUMN(exit_code, INT, "exit_code"),
-    COLUMN(command, STRING, "command"),
-    COLUMN(text, STRING, "text"),
-    COLUMN(log_path, STRING, "log_path"),
-    COLUMN(report_path, STRING, "report_path"),
-};
-static const ci_row_table run_rows = {CI_ROW_TABLE("runs", "run", ci_registry_run, run_columns)};
-
 ci_status ci_registry_run_begin(ci_registry *registry, const char *command, const char *log_path,
                                 char id[CI_REGISTRY_ID])
 {
@@ -59,24 +43,4 @@ ci_status ci_registry_run_end(ci_registry *registry, const char *id, ci_status r
                                       {"exit_code", V(ci_status_exit_code(result))},
                                       {"text", V(text)}, {"report_path", V(report_path)}),
                                   "WHERE run=?", VALUES(V(id))));
-}
-
-ci_status ci_registry_runs_read(ci_registry *registry, ci_registry_runs **out, size_t limit)
-{
-    *out = NULL;
-    CI_TRY(ci_mem_alloc(out, 1, sizeof **out, "runs"));
-    ci_status status = ci_registry_rows_read(
-        &registry->db[CI_DB_PRODUCTS], &run_rows, "ORDER BY started_at DESC, run DESC LIMIT ?",
-        VALUES(V(limit ? (int64_t)limit : -1)), &(*out)->n, &(*out)->item);
-    if (status == CI_OK) return CI_OK;
-    ci_registry_runs_free(*out);
-    *out = NULL;
-    return status;
-}
-
-void ci_registry_runs_free(ci_registry_runs *runs)
-{
-    if (!runs) return;
-    ci_registry_rows_free(&run_rows, runs->n, runs->item);
-    ci_mem_free(runs);
 }

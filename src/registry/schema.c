@@ -255,7 +255,7 @@ static ci_status tables_apply(ci_db *db, const ci_schema_table *tables)
     return CI_OK;
 }
 
-/* 0 -> 1: whatever stands there (nothing, the deployed pipeline's tables, some of them, an
+/* 0 -> 1: whatever is there (nothing, the deployed pipeline's tables, some of them, an
  * older shape of them) gets every table and column that is missing. Nothing is changed,
  * moved or removed. */
 static ci_status migrate_0_to_1(ci_db *db, double now_unix_s)

@@ -1,3 +1,4 @@
+/* The tables of the deployed pipeline, November 2025, and their columns. */
 #include "registry/schema.h"
 
 /* The names, types and defaults that the deployed pipeline's programs and dashboards use.

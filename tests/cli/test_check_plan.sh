@@ -38,7 +38,7 @@ expect 0 check --disk-warn-gb 1
 # More room than any disk has: a warning by default, a failure where it was asked for.
 export CONTIMG_DISK_CRITICAL_GB=100000000
 expect 6 check
-says '^FAIL staging .* below --disk-critical-gb 1e+08: make room'
+says '^FAIL staging .* below --disk-critical-gb 1e+08: free some space'
 unset CONTIMG_DISK_CRITICAL_GB
 expect 3 group
 error_says 'input folder /data/incoming (default) does not exist'

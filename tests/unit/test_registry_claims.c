@@ -219,6 +219,20 @@ static void test_given_back(void **state)
     assert_false(done);
 }
 
+/* How often the machine failed it is counted, by group. */
+static void test_faults_are_counted(void **state)
+{
+    registry_test *t = *state;
+    claim_group g = claim_group_make(t);
+    int64_t n_fault = 0;
+    for (int64_t i = 1; i <= 3; i++) {
+        OK(ci_registry_group_fault(t->registry, g.id, &n_fault));
+        assert_int_equal(n_fault, i);
+    }
+    OK(ci_registry_group_fault(t->registry, "another", &n_fault));
+    assert_int_equal(n_fault, 0);
+}
+
 /* ---- tiles ------------------------------------------------------------------------------------
  */
 
@@ -272,13 +286,13 @@ static void test_tiles_waited_for(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        REGISTRY_TEST(test_same_process),      REGISTRY_TEST(test_unknown),
-        REGISTRY_TEST(test_other_process),     REGISTRY_TEST(test_dead_process),
-        REGISTRY_TEST(test_lease_runs_out),    REGISTRY_TEST(test_renewed_lease),
-        REGISTRY_TEST(test_lost_lease),        REGISTRY_TEST(test_clock_set_back),
-        REGISTRY_TEST(test_completed),         REGISTRY_TEST(test_given_back),
-        REGISTRY_TEST(test_tiles_all_or_none), REGISTRY_TEST(test_tiles_release),
-        REGISTRY_TEST(test_tiles_waited_for),
+        REGISTRY_TEST(test_same_process),       REGISTRY_TEST(test_unknown),
+        REGISTRY_TEST(test_other_process),      REGISTRY_TEST(test_dead_process),
+        REGISTRY_TEST(test_lease_runs_out),     REGISTRY_TEST(test_renewed_lease),
+        REGISTRY_TEST(test_lost_lease),         REGISTRY_TEST(test_clock_set_back),
+        REGISTRY_TEST(test_completed),          REGISTRY_TEST(test_given_back),
+        REGISTRY_TEST(test_faults_are_counted), REGISTRY_TEST(test_tiles_all_or_none),
+        REGISTRY_TEST(test_tiles_release),      REGISTRY_TEST(test_tiles_waited_for),
     };
     ci_log_set_level(CI_LOG_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -173,6 +173,26 @@ static void test_migrate_other_shapes(void **state)
     migrate_case(*state, true, true);
 }
 
+/* A database of version 1 gets the columns that came later, its rows unchanged. */
+static void test_version_1(void **state)
+{
+    registry_test *t = *state;
+    char id[CI_REGISTRY_ID], group[CI_REGISTRY_ID];
+    int64_t n_fault = 0;
+    bool is_new;
+    registry_open(t);
+    observation_make(t->registry, t->c.clock.unix_s, id);
+    OK(group_make(t->registry, 1, &id, 0, t->c.clock.unix_s, group, &is_new));
+    registry_close(t);
+    raw_change(t->c.ingest, "ALTER TABLE mosaic_groups DROP COLUMN n_fault; PRAGMA user_version=1");
+    registry_open(t);
+    assert_int_equal(ci_registry_version_found(t->registry, CI_DB_INGEST), 1);
+    OK(ci_registry_group_fault(t->registry, group, &n_fault));
+    assert_int_equal(n_fault, 1);
+    assert_int_equal(raw_int(t->c.ingest, "SELECT count(*) FROM mosaic_groups"), 1);
+    OK(ci_registry_verify(t->registry, CI_DB_INGEST));
+}
+
 /* An older contimg.env names the calibration registry as the data registry. */
 static void test_registry_db_is_cal(void **state)
 {
@@ -262,6 +282,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         REGISTRY_TEST_CLOSED(test_migrate),
         REGISTRY_TEST_CLOSED(test_migrate_other_shapes),
+        REGISTRY_TEST_CLOSED(test_version_1),
         REGISTRY_TEST_CLOSED(test_registry_db_is_cal),
         REGISTRY_TEST_CLOSED(test_deployed_observations),
         REGISTRY_TEST_CLOSED(test_deployed_products),

@@ -1,0 +1,90 @@
+/* contimg publish: one product by name, those that failed, or what a crash left. */
+#include "cli/cli.h"
+
+#include "contimg/publish.h"
+#include "contimg/run.h"
+
+/* The limits that this command judges by and that are relaxed, on one line. */
+static void print_relaxed(const ci_conf *conf)
+{
+    char *list = NULL;
+    if (ci_conf_relaxed_list(&list, conf, CI_CONF_JUDGES_IMAGES) == CI_OK && *list)
+        printf("judged by relaxed limits: %s\n", list);
+    ci_mem_free(list);
+}
+
+static ci_status publish_one(const ci_run_site *site, const ci_conf *conf, const char *id,
+                             const ci_publish_options *options)
+{
+    ci_publish_result *result = NULL;
+    CI_TRY(ci_mem_alloc(&result, 1, sizeof *result, "publish"));
+    ci_status status = ci_publish_product(site->registry, id, options, result);
+    if (status == CI_OK) printf("%s\n", result->text);
+    if (result->gates.n > 0) print_relaxed(conf);
+    ci_mem_free(result);
+    return status;
+}
+
+static ci_status publish_failed(const ci_run_site *site, const ci_conf *conf,
+                                const ci_publish_options *options)
+{
+    ci_registry_products *failed = NULL;
+    ci_status worst = CI_OK;
+    ci_error_saved last = ci_error_save(CI_OK);
+    CI_TRY(ci_registry_products_read(site->registry, &failed, CI_PUBLISH_FAILED, false));
+    for (size_t i = 0; i < failed->n; i++) {
+        ci_status status = publish_one(site, conf, failed->item[i].id, options);
+        if (status != CI_OK) last = ci_error_save(status);
+        if (status > worst) worst = status;
+    }
+    printf("%zu failed product%s %s\n", failed->n, ci_plural(failed->n),
+           options->dry_run ? "looked at, none changed" : "tried again");
+    ci_registry_products_free(failed);
+    ci_error_restore(&last);
+    return worst;
+}
+
+static ci_status publish_recover(const ci_run_site *site, const ci_conf *conf,
+                                 const ci_publish_options *options)
+{
+    ci_publish_recovered r;
+    ci_publish_options with_rebuild = *options;
+    with_rebuild.rebuild = true;
+    CI_TRY(ci_publish_recover(site->registry, &with_rebuild, &r));
+    printf("finished %zu, returned to staging %zu, given up %zu, left alone (owner alive) %zu, "
+           "left-overs removed %zu, taken into the registry %zu, faults %zu\n",
+           r.n_finished, r.n_returned, r.n_given_up, r.n_busy, r.n_part, r.n_rebuilt, r.n_fault);
+    if (r.n_finished + r.n_returned + r.n_given_up > 0) print_relaxed(conf);
+    if (r.n_fault > 0)
+        return ci_error(CI_ERR_IO,
+                        "%zu product%s faulty below %s, each named by an ERROR line above: restore "
+                        "the folder from a copy, or move it away and publish or run again",
+                        r.n_fault, r.n_fault == 1 ? " is" : "s are", site->paths.products);
+    return CI_OK;
+}
+
+ci_status ci_cli_publish(const ci_conf *conf)
+{
+    const char *id = ci_conf_text(conf, CI_OPT_ID);
+    bool retry = ci_conf_bool(conf, CI_OPT_RETRY_FAILED),
+         recover = ci_conf_bool(conf, CI_OPT_RECOVER);
+    if ((*id != '\0') + retry + recover != 1)
+        return ci_error(CI_ERR_USAGE, "give one of --id ID, --retry-failed, --recover");
+    if (recover && ci_conf_bool(conf, CI_OPT_DRY_RUN))
+        return ci_error(CI_ERR_USAGE, "--recover has no --dry-run: it goes with --id and "
+                                      "--retry-failed; leave it out to recover");
+    ci_run_site site;
+    ci_publish_options options;
+    ci_status status = ci_run_site_open(&site, conf, CI_RUN_WRITES);
+    if (status == CI_OK) {
+        ci_run_publish_options(&site, conf, &options);
+        options.dry_run = ci_conf_bool(conf, CI_OPT_DRY_RUN);
+        options.by_name = true;
+        ci_conf_relaxed_warn(conf);
+        status = *id     ? publish_one(&site, conf, id, &options)
+                 : retry ? publish_failed(&site, conf, &options)
+                         : publish_recover(&site, conf, &options);
+    }
+    ci_run_site_close(&site);
+    return status;
+}

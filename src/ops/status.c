@@ -1,0 +1,103 @@
+/* What there is of observations, groups, files and products, for lists and for programs. */
+#include "contimg/ops.h"
+
+#include <math.h>
+#include <string.h>
+
+ci_status ci_ops_status_read(ci_ops_status *out, ci_registry *registry)
+{
+    memset(out, 0, sizeof *out);
+    CI_TRY(ci_registry_observations_read(registry, &out->observations, NAN, NAN, false));
+    CI_TRY(ci_registry_groups_read(registry, &out->groups));
+    CI_TRY(ci_registry_files_unused(registry, &out->files));
+    return ci_registry_products_read(registry, &out->products, -1, true);
+}
+
+void ci_ops_status_clear(ci_ops_status *status)
+{
+    ci_registry_observations_free(status->observations);
+    ci_registry_groups_free(status->groups);
+    ci_registry_files_free(status->files);
+    ci_registry_products_free(status->products);
+    memset(status, 0, sizeof *status);
+}
+
+static bool is_member(const ci_registry_groups *groups, const char *observation_id)
+{
+    for (size_t i = 0; i < groups->n; i++)
+        for (size_t k = 0; k < groups->item[i].n_member; k++)
+            if (strcmp(groups->item[i].member[k].observation_id, observation_id) == 0) return true;
+    return false;
+}
+
+size_t ci_ops_status_ungrouped(const ci_ops_status *status)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < status->observations->n; i++) {
+        const ci_registry_observation *o = &status->observations->item[i];
+        n += o->state != CI_WORK_FAILED && !is_member(status->groups, o->id);
+    }
+    return n;
+}
+
+const char *ci_ops_file_reason(const ci_registry_file *file)
+{
+    size_t n = strlen(file->path);
+    if (strncmp(file->reason, file->path, n) == 0 && strncmp(file->reason + n, ": ", 2) == 0)
+        return file->reason + n + 2;
+    return file->reason;
+}
+
+/* ---- as JSON -----------------------------------------------------------------------------------
+ */
+
+static ci_json *observation_json(const ci_registry_observation *o)
+{
+    ci_json *json = ci_json_object();
+    ci_json_put_string(json, "id", o->id);
+    ci_json_put_string(json, "state", ci_registry_work_state_word(o->state));
+    ci_json_put_int(json, "subbands_present", o->n_present);
+    ci_json_put_int(json, "expected_subbands", o->n_expected);
+    ci_json_put_string(json, "missing", o->missing);
+    ci_json_put_bool(json, "is_degraded", o->is_degraded);
+    ci_json_put_string(json, "error", o->error);
+    return json;
+}
+
+static ci_json *group_json(const ci_registry_group *group)
+{
+    ci_json *json = ci_json_object(), *members = ci_json_array();
+    ci_json_put_string(json, "id", group->id);
+    ci_json_put_string(json, "state", ci_registry_work_state_word(group->state));
+    ci_json_put_string(json, "closed_by", group->closed_by);
+    ci_json_put_bool(json, "is_early", group->is_early);
+    for (size_t i = 0; i < group->n_member; i++)
+        ci_json_put_string(members, NULL, group->member[i].observation_id);
+    ci_json_put(json, "members", members);
+    return json;
+}
+
+static ci_json *file_json(const ci_registry_file *file)
+{
+    ci_json *json = ci_json_object();
+    ci_json_put_string(json, "path", file->path);
+    ci_json_put_string(json, "state", ci_registry_file_state_word(file->state));
+    ci_json_put_string(json, "reason", ci_ops_file_reason(file));
+    return json;
+}
+
+ci_json *ci_ops_status_json(const ci_ops_status *status)
+{
+    ci_json *root = ci_json_object(), *observations = ci_json_array();
+    ci_json *groups = ci_json_array(), *files = ci_json_array();
+    for (size_t i = 0; i < status->observations->n; i++)
+        ci_json_put(observations, NULL, observation_json(&status->observations->item[i]));
+    for (size_t i = 0; i < status->groups->n; i++)
+        ci_json_put(groups, NULL, group_json(&status->groups->item[i]));
+    for (size_t i = 0; i < status->files->n; i++)
+        ci_json_put(files, NULL, file_json(&status->files->item[i]));
+    ci_json_put(root, "observations", observations);
+    ci_json_put(root, "groups", groups);
+    ci_json_put(root, "files", files);
+    return root;
+}
