@@ -47,24 +47,52 @@ typedef struct ci_image_stats
     ci_clean_stats clean;
 } ci_image_stats;
 
-/* Size and cell that ci_image_make would choose for such a set: unflagged samples, weights and
+/* Size and cell that ci_image_maker_new would choose for such a set: unflagged samples, weights and
  * uvw count, values do not. Collective. */
 CI_MUST_CHECK ci_status ci_image_geometry_find(ci_comm *comm, const ci_vis_set *set,
                                                const ci_sky_field *sky,
                                                const ci_image_options *options,
                                                ci_grid_geometry *out);
 
-/* Images of one tile from a calibrated, rephased, weighted set, whose values are
- * freed as soon as they are read, as FITS files
- * PREFIX{dirty,psf,image,residual,model,pb,pbcor}.fits ("PREFIX" with its dot or slash).
- * header: telescope, object, time and provenance cards are taken from it, and as BUNIT that of
- * fluxes ("": Jy), to which "/beam" or "/pixel" is added. weights_known:
- * block weights are 1/sigma^2. All of them or, after a fault, none; what an earlier call left under
- * the same prefix is then as it was, else it is replaced. With max_iteration 0: dirty, psf, pb,
- * pbcor and, as image, the dirty one. Collective. */
-CI_MUST_CHECK ci_status ci_image_make(ci_comm *comm, ci_vis_set *set, const ci_sky_field *sky,
-                                      const ci_image_options *options, bool weights_known,
-                                      const ci_fits_header *header, const char *prefix,
-                                      ci_image_stats *stats);
+/* What images are made of. Borrowed while the maker lives. */
+typedef struct ci_image_setup
+{
+    const ci_sky_field *field;
+    const ci_image_options *options;
+    /* Telescope, object, time and provenance cards, and as BUNIT that of fluxes ("": Jy), to which
+     * "/beam" or "/pixel" is added. */
+    const ci_fits_header *header;
+    bool weights_known; /* block weights are 1/sigma^2 */
+} ci_image_setup;
+
+/* Makes the images of one tile, step by step; what is between two steps is its state. */
+typedef struct ci_image_maker ci_image_maker;
+/* From a calibrated, rephased, weighted set, whose values are freed as soon as they are read:
+ * samples, size, weights, gridder. Collective. */
+CI_MUST_CHECK ci_status ci_image_maker_new(ci_comm *comm, ci_image_maker **out, ci_vis_set *set,
+                                           const ci_image_setup *setup);
+/* NULL-safe. Local. */
+void ci_image_maker_free(ci_image_maker *maker);
+/* Of the steps until now; borrowed. Local. */
+const ci_image_stats *ci_image_maker_stats(const ci_image_maker *maker);
+/* PSF, restoring beam and dirty image, which is the residual of an empty model. Once. Collective.
+ */
+CI_MUST_CHECK ci_status ci_image_maker_dirty(ci_comm *comm, ci_image_maker *maker);
+/* One major cycle of CLEAN; *is_done where it has ended. After ci_image_maker_dirty. Collective. */
+CI_MUST_CHECK ci_status ci_image_maker_cycle(ci_comm *comm, ci_image_maker *maker, bool *is_done);
+/* The model's visibilities, in (*out)->work; *out is borrowed. Collective. */
+CI_MUST_CHECK ci_status ci_image_maker_predict(ci_comm *comm, ci_image_maker *maker,
+                                               const ci_vis_samples **out);
+/* The model into a file, and out of it in place of cycles: the residual is then that of the model
+ * (after ci_image_maker_dirty). On any number of ranks. Collective. */
+CI_MUST_CHECK ci_status ci_image_maker_save(ci_comm *comm, const ci_image_maker *maker,
+                                            const char *path);
+CI_MUST_CHECK ci_status ci_image_maker_load(ci_comm *comm, ci_image_maker *maker, const char *path);
+/* All steps, into PREFIX{dirty,psf,image,residual,model,pb,pbcor}.fits ("PREFIX" with its dot or
+ * slash): all of them or, after a fault, none; what an earlier call left under the same prefix is
+ * then as it was, else it is replaced. With max_iteration 0: dirty, psf, pb, pbcor and, as image,
+ * the dirty one. Collective. */
+CI_MUST_CHECK ci_status ci_image_maker_run(ci_comm *comm, ci_image_maker *maker,
+                                           const char *prefix);
 
 #endif

@@ -112,7 +112,7 @@ static ci_status cycle_undo(ci_comm *comm, ci_clean *c, ci_clean_scan before, do
             before.peak_all, peak_all);
         ci_clean_sources_release(c->setup.model);
         components_mark(c);
-        return ci_clean_residual_make(comm, c);
+        return ci_clean_residual(comm, c);
     }
     c->stats.diverged = true;
     stop_set(c, "diverged");
@@ -162,7 +162,7 @@ static ci_status cycle_run(ci_comm *comm, ci_clean *c, const ci_clean_rms_mesh *
         *is_done = true;
         return CI_OK;
     }
-    CI_TRY(ci_clean_residual_make(comm, c));
+    CI_TRY(ci_clean_residual(comm, c));
     components_mark(c);
     c->stats.n_major++;
     return cycle_judge(comm, c, before, is_done);

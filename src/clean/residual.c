@@ -1,7 +1,7 @@
 /* The exact residual of a model, and the model's bright sources fitted to it. */
 #include "clean/state.h"
 
-ci_status ci_clean_residual_make(ci_comm *comm, ci_clean *c)
+ci_status ci_clean_residual(ci_comm *comm, ci_clean *c)
 {
     const ci_clean_setup *setup = &c->setup;
     ci_vis_samples *s = setup->samples;

@@ -61,8 +61,5 @@ CI_MUST_CHECK ci_status ci_clean_components_find(ci_comm *comm, ci_clean *clean,
                                                  int64_t n_left, ci_clean_minor_result *result);
 /* Cuts the PSF's patch. Collective. */
 CI_MUST_CHECK ci_status ci_clean_patch_cut(ci_comm *comm, ci_clean *clean);
-/* setup.residual = (data - model's visibilities), gridded, over sum_weight: exact for the model as
- * it stands, in which bright sources are sought and fitted anew. Collective. */
-CI_MUST_CHECK ci_status ci_clean_residual_make(ci_comm *comm, ci_clean *clean);
 
 #endif

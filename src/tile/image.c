@@ -50,9 +50,12 @@ ci_status ci_tile_image(ci_comm *comm, const ci_tile_options *options, ci_tile_d
     ci_sky_field sky = {data->eop, data->beam, &data->pointing, data->ra_rad, data->dec_rad};
     ci_fits_header header = {0};
     ci_status status = ci_par_agree(comm, header_fill(options, data, prefix, &header));
-    if (status == CI_OK)
-        status = ci_image_make(comm, data->set, &sky, &options->image, data->weights_known, &header,
-                               prefix, stats);
+    const ci_image_setup setup = {&sky, &options->image, &header, data->weights_known};
+    ci_image_maker *maker = NULL;
+    if (status == CI_OK) status = ci_image_maker_new(comm, &maker, data->set, &setup);
+    if (status == CI_OK) status = ci_image_maker_run(comm, maker, prefix);
+    if (maker) *stats = *ci_image_maker_stats(maker);
+    ci_image_maker_free(maker);
     ci_fits_header_clear(&header);
     return status;
 }

@@ -4,6 +4,7 @@
  * ci-test: timeout=300 */
 #include "contimg/image.h"
 #include "check.h"
+#include "image_run.h"
 #include "image_set.h"
 
 #include <stdlib.h>
@@ -75,7 +76,8 @@ static ci_status make_until(ci_comm *comm, const char *prefix, bool (*stop)(void
     ci_sky_pointing pointing = {.ra_rad = 1, .dec_rad = 0.3};
     ci_sky_field where = {.pointing = &pointing, .ra_rad = 1, .dec_rad = 0.3};
     ci_fits_header header = {.object = "made up"};
-    ci_status status = ci_image_make(comm, set, &where, &o, true, &header, prefix, stats);
+    ci_status status =
+        images_make(comm, set, &(ci_image_setup){&where, &o, &header, true}, prefix, stats);
     ci_vis_set_free(set);
     return status;
 }

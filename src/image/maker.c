@@ -1,0 +1,300 @@
+/* A tile's images step by step: plan, dirty image, major cycles, files. */
+#include "image/maker.h"
+
+#include "image/choose.h"
+#include "image/stokes.h"
+#include "image/weight.h"
+#include "image/write.h"
+
+#include <float.h>
+#include <math.h>
+
+/* ---- options -------------------------------------------------------------------------------- */
+
+void ci_image_options_default(ci_image_options *options)
+{
+    *options = (ci_image_options){.weighting = CI_IMAGE_BRIGGS,
+                                  .robust = 0,
+                                  .stokes = "I",
+                                  .accuracy = 1e-4,
+                                  .clean = {.max_iteration = 100000,
+                                            .gain = 0.1,
+                                            .major_gain = 0.8,
+                                            .auto_mask = 5,
+                                            .auto_threshold = 1,
+                                            .max_major = 40},
+                                  .pb_cut = 0.2};
+}
+
+static ci_status options_check(const ci_image_options *o)
+{
+    if (o->n_pixel > 0 && o->n_pixel < 16)
+        return ci_error(CI_ERR_USAGE, "--size %zu: at least 16 pixels", o->n_pixel);
+    if (o->cell_rad < 0 || !isfinite(o->cell_rad))
+        return ci_error(CI_ERR_USAGE, "--cell-arcsec %g: must be positive",
+                        o->cell_rad * CI_RAD_TO_ARCSEC);
+    if (!(o->accuracy >= 1e-12 && o->accuracy <= 1e-2))
+        return ci_error(CI_ERR_USAGE, "--accuracy %g: must lie between 1e-12 and 1e-2",
+                        o->accuracy);
+    if (!(o->clean.gain > 0 && o->clean.gain <= 1) ||
+        !(o->clean.major_gain > 0 && o->clean.major_gain <= 1))
+        return ci_error(CI_ERR_USAGE, "clean gains %g and %g: must lie in (0, 1]", o->clean.gain,
+                        o->clean.major_gain);
+    if (o->clean.max_iteration < 0 || o->clean.max_major < 0)
+        return ci_error(CI_ERR_USAGE, "--niter %d: must not be negative", o->clean.max_iteration);
+    if (!(o->clean.auto_mask > 0) || !(o->clean.auto_threshold > 0) ||
+        o->clean.auto_threshold > o->clean.auto_mask)
+        return ci_error(CI_ERR_USAGE,
+                        "--auto-threshold %g, --auto-mask %g: must be positive, the mask not "
+                        "below the threshold",
+                        o->clean.auto_threshold, o->clean.auto_mask);
+    if (o->max_uv_lambda > 0 && o->max_uv_lambda <= o->min_uv_lambda)
+        return ci_error(CI_ERR_USAGE, "--uv-range %g-%g: is empty", o->min_uv_lambda,
+                        o->max_uv_lambda);
+    return CI_OK;
+}
+
+/* ---- planning -------------------------------------------------------------------------------- */
+
+/* What an image needs at the very least, before hours go into one that cannot be held: the slabs
+ * of a product and the grid. */
+static ci_status memory_check(ci_comm *comm, const ci_image_maker *m)
+{
+    double n_pixel = (double)m->geometry.n_x * (double)m->geometry.n_y;
+    double slabs =
+        (m->setup.options->clean.max_iteration > 0 ? 3 : 2) * sizeof(double) + 2 * sizeof(float);
+    double need = n_pixel * (slabs + sizeof(ci_c32) / 2.0) / ci_comm_size(comm);
+    double budget = (double)ci_mem_budget(), now = (double)ci_mem_now();
+    ci_status status = CI_OK;
+    if (budget > 0 && now + need > budget)
+        status = ci_error(CI_ERR_MEMORY,
+                          "image of %zu x %zu pixels of %.4g arcsec: needs more than %.3g GB on "
+                          "each of %d rank%s, %.3g GB are left: give a smaller --size, a larger "
+                          "--cell-arcsec, more --memory or more ranks",
+                          m->geometry.n_x, m->geometry.n_y, m->geometry.cell_rad * CI_RAD_TO_ARCSEC,
+                          need * 1e-9, ci_comm_size(comm), ci_plural(ci_comm_size(comm)),
+                          fmax(budget - now, 0) * 1e-9);
+    return ci_par_agree(comm, status);
+}
+
+static ci_status plan_make(ci_comm *comm, ci_image_maker *m, ci_vis_set *set)
+{
+    ci_image_stats *s = &m->stats;
+    CI_TRY(ci_image_samples_take(comm, &m->samples, set, m->setup.options));
+    CI_TRY(
+        ci_image_geometry_choose(comm, m->samples, m->setup.field, m->setup.options, &m->geometry));
+    CI_TRY(memory_check(comm, m));
+    ci_image_sums sums;
+    CI_TRY(ci_image_sums_get(comm, m->samples, &sums));
+    m->sum_weight = s->sum_weight = sums.weight;
+    s->n_x = m->geometry.n_x;
+    s->n_y = m->geometry.n_y;
+    s->cell_rad = m->geometry.cell_rad;
+    s->freq_hz = sums.freq_hz;
+    s->bandwidth_hz = sums.freq_max_hz - sums.freq_min_hz;
+    s->thermal_jy = m->setup.weights_known ? sums.thermal_jy : NAN;
+    s->n_sample = m->samples->n_good;
+    s->is_pseudo_i = m->samples->is_pseudo_i;
+    if (s->is_pseudo_i && ci_comm_rank(comm) == 0)
+        ci_log_warning("Stokes I is made from one polarisation: the other is not in the file or "
+                       "dead over the whole array");
+    ci_log_info("image: Stokes %s, %zu x %zu pixels of %.4g arcsec, %lld sample%s, %.4g MHz",
+                m->setup.options->stokes, s->n_x, s->n_y, s->cell_rad * CI_RAD_TO_ARCSEC,
+                (long long)s->n_sample, ci_plural(s->n_sample), s->freq_hz * 1e-6);
+    if (m->setup.options->clean.max_iteration > 0)
+        CI_TRY(ci_clean_psf_wide(comm, m->samples, &m->geometry, sums.weight,
+                                 ci_clean_max_hidden_sidelobe(), &m->psf_wide, &m->psf_far));
+    CI_TRY(ci_grid_operator_new(comm, &m->gridder, &m->geometry, m->samples));
+    ci_grid_numbers numbers;
+    ci_grid_operator_numbers(m->gridder, &numbers);
+    s->n_plane = numbers.n_plane;
+    s->n_strip = numbers.n_strip;
+    return CI_OK;
+}
+
+void ci_image_maker_free(ci_image_maker *m)
+{
+    if (!m) return;
+    ci_clean_free(m->clean);
+    ci_clean_model_free(m->model);
+    ci_grid_operator_free(m->gridder);
+    ci_vis_samples_free(m->samples);
+    ci_grid_layout_free(m->layout);
+    ci_fits_header_clear(&m->header);
+    ci_mem_free(m->residual);
+    ci_mem_free(m->psf);
+    ci_mem_free(m->out);
+    ci_mem_free(m->pb);
+    ci_mem_free(m->psf_wide.value);
+    ci_mem_free(m);
+}
+
+ci_status ci_image_maker_new(ci_comm *comm, ci_image_maker **out, ci_vis_set *set,
+                             const ci_image_setup *setup)
+{
+    *out = NULL;
+    CI_AGREE(comm, options_check(setup->options));
+    ci_image_maker *m = NULL;
+    CI_TRY(ci_par_alloc(comm, &m, 1, sizeof *m, "images"));
+    m->setup = *setup;
+    m->stats = (ci_image_stats){.thermal_jy = NAN, .rms_jy = NAN};
+    ci_status status = plan_make(comm, m, set);
+    if (status == CI_OK) status = ci_par_agree(comm, ci_image_cards_begin(m));
+    if (status == CI_OK)
+        *out = m;
+    else
+        ci_image_maker_free(m);
+    return status;
+}
+
+const ci_image_stats *ci_image_maker_stats(const ci_image_maker *m)
+{
+    return &m->stats;
+}
+
+/* ---- dirty image ------------------------------------------------------------------------------
+ */
+
+static ci_status stop_check(ci_comm *comm, const ci_image_options *options)
+{
+    if (!options->stop) return CI_OK;
+    return ci_par_agree(comm,
+                        options->stop() ? ci_error(CI_ERR_STOPPED, "stopped on request") : CI_OK);
+}
+
+static ci_status dirty_grid(ci_comm *comm, ci_image_maker *m)
+{
+    CI_TRY(ci_grid_image(comm, m->gridder, m->samples->data, m->residual));
+    bool is_finite = true;
+    for (size_t i = 0; i < ci_image_maker_slab(m); i++) {
+        m->residual[i] /= m->sum_weight;
+        is_finite = is_finite && fabs(m->residual[i]) < FLT_MAX;
+    }
+    CI_AGREE(comm, is_finite
+                       ? CI_OK
+                       : ci_error(CI_ERR_INPUT, "the visibilities are so large that the image "
+                                                "overflows: are these data calibrated, or "
+                                                "damaged?"));
+    return ci_grid_slab_peak(comm, m->layout, m->residual, NULL, &m->stats.dirty_peak_jy);
+}
+
+ci_status ci_image_maker_dirty(ci_comm *comm, ci_image_maker *m)
+{
+    CI_TRY(ci_image_slabs_new(comm, m));
+    CI_TRY(stop_check(comm, m->setup.options));
+    CI_TRY(ci_image_psf_make(comm, m));
+    CI_AGREE(comm, ci_image_cards_beam(m));
+    CI_TRY(stop_check(comm, m->setup.options));
+    return dirty_grid(comm, m); /* may refuse the data: before a file is there */
+}
+
+/* ---- cleaning ---------------------------------------------------------------------------------
+ */
+
+static ci_status model_begin(ci_comm *comm, ci_image_maker *m, bool is_positive)
+{
+    const ci_clean_model_setup setup = {.field = m->setup.field,
+                                        .layout = m->layout,
+                                        .pb = m->pb,
+                                        .cell_rad = m->geometry.cell_rad,
+                                        .ref_hz = m->stats.freq_hz,
+                                        .is_positive = is_positive};
+    return ci_clean_model_new(comm, &m->model, &setup, m->samples);
+}
+
+static ci_status clean_begin(ci_comm *comm, ci_image_maker *m)
+{
+    bool is_positive = ci_image_stokes_is_positive(m->setup.options->stokes);
+    if (!m->model) CI_TRY(model_begin(comm, m, is_positive));
+    const ci_clean_setup setup = {.gridder = m->gridder,
+                                  .samples = m->samples,
+                                  .layout = m->layout,
+                                  .options = &m->setup.options->clean,
+                                  .model = m->model,
+                                  .residual = m->residual,
+                                  .psf = m->psf,
+                                  .sum_weight = m->sum_weight,
+                                  .beam = {m->stats.beam_major_rad / m->geometry.cell_rad,
+                                           m->stats.beam_minor_rad / m->geometry.cell_rad,
+                                           m->stats.beam_pa_rad},
+                                  .psf_far = m->psf_far,
+                                  .psf_wide = m->psf_wide,
+                                  .is_positive = is_positive};
+    return ci_clean_new(comm, &m->clean, &setup);
+}
+
+ci_status ci_image_maker_cycle(ci_comm *comm, ci_image_maker *m, bool *is_done)
+{
+    *is_done = false;
+    if (!m->clean) CI_TRY(clean_begin(comm, m));
+    CI_TRY(stop_check(comm, m->setup.options));
+    ci_status status = ci_clean_cycle(comm, m->clean, is_done);
+    m->stats.clean = *ci_clean_stats_get(m->clean);
+    return status;
+}
+
+ci_status ci_image_maker_predict(ci_comm *comm, ci_image_maker *m, const ci_vis_samples **out)
+{
+    *out = m->samples;
+    if (!m->model)
+        CI_TRY(model_begin(comm, m, ci_image_stokes_is_positive(m->setup.options->stokes)));
+    return ci_clean_model_predict(comm, m->model, m->gridder, m->samples);
+}
+
+ci_status ci_image_maker_save(ci_comm *comm, const ci_image_maker *m, const char *path)
+{
+    if (!m->model) return ci_error(CI_ERR_INTERNAL, "%s: no model is there to save", path);
+    return ci_clean_model_save(comm, m->model, path);
+}
+
+ci_status ci_image_maker_load(ci_comm *comm, ci_image_maker *m, const char *path)
+{
+    if (m->model) return ci_error(CI_ERR_INTERNAL, "%s: a model is there already", path);
+    CI_TRY(model_begin(comm, m, ci_image_stokes_is_positive(m->setup.options->stokes)));
+    CI_TRY(ci_clean_model_load(comm, m->model, path));
+    CI_TRY(clean_begin(comm, m));
+    return ci_clean_residual(comm, m->clean);
+}
+
+/* The model that cycles have made, for stats and log. */
+static ci_status model_sum_up(ci_comm *comm, ci_image_maker *m)
+{
+    const ci_clean_stats *clean = &m->stats.clean;
+    ci_clean_model_summary(m->model, &m->stats.clean);
+    CI_TRY(ci_clean_model_flux(comm, m->model, &m->stats.model_flux_jy));
+    CI_TRY(ci_grid_slab_rms(comm, m->layout, m->residual, &m->stats.rms_jy));
+    ci_log_info("clean: stopped: %s; %d major cycle%s, %d component%s, %.4g Jy, rms %.4g Jy/beam",
+                clean->stop_reason, clean->n_major, ci_plural(clean->n_major), clean->n_minor,
+                ci_plural(clean->n_minor), m->stats.model_flux_jy, m->stats.rms_jy);
+    return CI_OK;
+}
+
+/* ---- the whole ---------------------------------------------------------------------------------
+ */
+
+static ci_status images_make(ci_comm *comm, ci_image_maker *m, const char *prefix)
+{
+    bool is_done = false;
+    CI_TRY(ci_image_maker_dirty(comm, m));
+    CI_TRY(ci_image_dirty_write(comm, m, prefix));
+    if (m->setup.options->clean.max_iteration == 0) {
+        snprintf(m->stats.clean.stop_reason, sizeof m->stats.clean.stop_reason, "dirty image only");
+        return ci_image_restored_write(comm, m, prefix);
+    }
+    while (!is_done)
+        CI_TRY(ci_image_maker_cycle(comm, m, &is_done));
+    CI_TRY(model_sum_up(comm, m));
+    return ci_image_restored_write(comm, m, prefix);
+}
+
+ci_status ci_image_maker_run(ci_comm *comm, ci_image_maker *m, const char *prefix)
+{
+    char why[1024];
+    CI_TRY(ci_image_files_discard(comm, prefix)); /* of a killed run */
+    ci_status status = images_make(comm, m, prefix);
+    if (status == CI_OK) return ci_image_files_commit(comm, prefix);
+    snprintf(why, sizeof why, "%s", ci_error_text());
+    if (ci_image_files_discard(comm, prefix) != CI_OK)
+        ci_log_warning("left-overs stay: %s", ci_error_text());
+    return ci_error(status, "%s", why);
+}

@@ -1,0 +1,53 @@
+/* A maker of images from inside. */
+#ifndef IMAGE_MAKER_H
+#define IMAGE_MAKER_H
+
+#include "contimg/image.h"
+
+struct ci_image_maker
+{
+    ci_image_setup setup;
+    ci_image_stats stats;
+    ci_vis_samples *samples;
+    ci_grid_geometry geometry;
+    ci_grid_operator *gridder;
+    ci_grid_layout *layout;
+    ci_fits_header header;  /* of the files */
+    char unit[8];           /* of fluxes: "Jy" */
+    double *residual, *psf; /* slabs */
+    float *pb;              /* slab, mean primary beam */
+    float *out;             /* slab for files */
+    double sum_weight, psf_far;
+    ci_clean_patch psf_wide;
+    ci_clean_model *model; /* NULL before the first cycle */
+    ci_clean *clean;
+};
+/* Pixels of this rank's slab. Local. */
+static inline size_t ci_image_maker_slab(const ci_image_maker *maker)
+{
+    return maker->layout->n_here * maker->layout->n_x;
+}
+
+/* ---- psf.c: collective ---- */
+/* Slabs and the mean primary beam. */
+CI_MUST_CHECK ci_status ci_image_slabs_new(ci_comm *comm, ci_image_maker *maker);
+/* The PSF, its greatest sidelobe and the restoring beam. */
+CI_MUST_CHECK ci_status ci_image_psf_make(ci_comm *comm, ci_image_maker *maker);
+
+/* ---- cards.c: local ---- */
+/* Header and cards that are known before an image is made; once the beam is fitted; once
+ * cleaning is over. */
+CI_MUST_CHECK ci_status ci_image_cards_begin(ci_image_maker *maker);
+CI_MUST_CHECK ci_status ci_image_cards_beam(ci_image_maker *maker);
+CI_MUST_CHECK ci_status ci_image_cards_clean(ci_image_maker *maker);
+
+/* ---- products.c: collective ---- */
+/* PREFIX{psf,dirty}.fits, not yet in place. */
+CI_MUST_CHECK ci_status ci_image_dirty_write(ci_comm *comm, ci_image_maker *maker,
+                                             const char *prefix);
+/* PREFIX{residual,model,image,pb,pbcor}.fits, not yet in place. The PSF's slab takes the restored
+ * image, and point components become pixels of the model: the maker's work is over. */
+CI_MUST_CHECK ci_status ci_image_restored_write(ci_comm *comm, ci_image_maker *maker,
+                                                const char *prefix);
+
+#endif
