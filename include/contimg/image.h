@@ -29,6 +29,7 @@ typedef struct ci_image_options
      * on any rank, all ranks end with CI_ERR_STOPPED. The same NULL or not on all ranks. */
     bool (*stop)(void);
 } ci_image_options;
+/* Local. */
 void ci_image_options_default(ci_image_options *options);
 
 typedef struct ci_image_stats

@@ -1,5 +1,6 @@
-/* plan: what a run will need, and how ranks are split into tile teams. Local, pure but for
- * the reading of headers; the same input gives the same plan on every rank. */
+/* plan: what a run will need, and how ranks are split into tile teams. Pure but for the
+ * reading of file sizes: the same input gives the same plan on every rank. All functions are local.
+ */
 #ifndef CONTIMG_PLAN_H
 #define CONTIMG_PLAN_H
 

@@ -8,13 +8,6 @@
 static const double growth_refused = 1.2; /* of the residual's peak in one major cycle */
 static const double idle_gain = 0.99, idle_excess = 0.9; /* what counts as better */
 static const int idle_max = 2;
-static const double outside_margin = 1.5; /* depth over what the PSF patch does not know */
-static const double shallowest = 0.6; /* of the peak: a major cycle goes down to that at least */
-
-double ci_clean_max_hidden_sidelobe(void)
-{
-    return shallowest / outside_margin;
-}
 
 /* ---- making ---------------------------------------------------------------------------------- */
 
@@ -151,10 +144,9 @@ static ci_status cycle_run(ci_comm *comm, ci_clean *c, const ci_clean_rms_mesh *
                            ci_clean_scan before, bool *is_done)
 {
     const ci_clean_options *o = c->setup.options;
-    double stop = fmax(1 - o->major_gain, outside_margin * c->outside);
     ci_clean_minor_result result = {0, false};
     CI_TRY(state_save(comm, c));
-    CI_TRY(ci_clean_components_find(comm, c, mesh, fmin(stop, shallowest) * before.peak,
+    CI_TRY(ci_clean_components_find(comm, c, mesh, ci_clean_depth(c) * before.peak,
                                     (int64_t)o->max_iteration - c->stats.n_minor, &result));
     c->stats.n_minor += (int)result.n_iteration;
     if (result.n_iteration == 0) {

@@ -4,6 +4,19 @@
 #include <math.h>
 
 static const size_t patch_half = 512;
+static const double outside_margin = 1.5; /* depth over what the PSF patch does not know */
+static const double shallowest = 0.6; /* of the peak: a major cycle goes down to that at least */
+
+double ci_clean_max_hidden_sidelobe(void)
+{
+    return shallowest / outside_margin;
+}
+
+double ci_clean_depth(const ci_clean *c)
+{
+    double deepest = fmax(1 - c->setup.options->major_gain, outside_margin * c->outside);
+    return fmin(deepest, shallowest);
+}
 
 /* Greatest |PSF| beyond the patch that this rank has. */
 static double beyond_patch(const ci_clean *c, size_t half)

@@ -59,6 +59,9 @@ CI_MUST_CHECK ci_status ci_clean_active_gather(ci_comm *comm, const ci_clean *cl
 CI_MUST_CHECK ci_status ci_clean_components_find(ci_comm *comm, ci_clean *clean,
                                                  const ci_clean_rms_mesh *mesh, double stop,
                                                  int64_t n_left, ci_clean_minor_result *result);
+/* How deep a major cycle goes, of the residual's peak: less where the patch leaves much out.
+ * Local. */
+double ci_clean_depth(const ci_clean *clean);
 /* Cuts the PSF's patch. Collective. */
 CI_MUST_CHECK ci_status ci_clean_patch_cut(ci_comm *comm, ci_clean *clean);
 

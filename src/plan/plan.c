@@ -1,3 +1,4 @@
+/* What a run will need: memory, disk, time, and how its ranks are split into teams. */
 #include "contimg/plan.h"
 #include "contimg/grid.h"
 #include "contimg/par.h"

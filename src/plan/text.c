@@ -1,3 +1,4 @@
+/* A plan as text for people, as JSON and as a line for sbatch. */
 #include "contimg/plan.h"
 
 #include <math.h>
