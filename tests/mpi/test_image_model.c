@@ -1,0 +1,137 @@
+/* A model that cycles made is saved and loaded: its visibilities and its file are the same, on as
+ * many ranks as made it and on one; a file of another image is refused.
+ * ci-test: timeout=300 */
+#include "contimg/h5.h"
+#include "contimg/image.h"
+#include "check.h"
+#include "image_set.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+static const fake_source sources[] = {{5, 0.0021, -0.0013}, {0.4, -0.003, 0.0024}, {0.2, 0, 0.001}};
+
+/* A maker of a small tile with its dirty image made; the options live as long as the program. */
+static ci_image_maker *begin(ci_comm *comm, size_t n_pixel)
+{
+    static ci_image_options options;
+    static const ci_sky_pointing pointing = {.ra_rad = 1, .dec_rad = 0.3};
+    static const ci_sky_field field = {.pointing = &pointing, .ra_rad = 1, .dec_rad = 0.3};
+    static const ci_fits_header header = {.cell_rad = 0};
+    const fake_sky sky = {.n_antenna = 20,
+                          .n_time = 4,
+                          .n_sub_band = 2,
+                          .n_chan = 4,
+                          .n_pol = 2,
+                          .pol = {-5, -6},
+                          .size_m = 1500,
+                          .height_m = 4,
+                          .freq_hz = 1.3e9,
+                          .width_hz = 4e6,
+                          .sigma_jy = 0.2,
+                          .n_source = 3,
+                          .source = sources};
+    ci_vis_set *set = NULL;
+    ci_image_maker *maker = NULL;
+    ci_image_options_default(&options);
+    options.n_pixel = n_pixel;
+    options.cell_rad = 6 * CI_ARCSEC_TO_RAD;
+    const ci_image_setup setup = {&field, &options, &header, true};
+    CHECK_OK(fake_set_new(&set, &sky, ci_comm_size(comm), ci_comm_rank(comm)));
+    CHECK_OK(ci_image_maker_new(comm, &maker, set, &setup));
+    CHECK_OK(ci_image_maker_dirty(comm, maker));
+    ci_vis_set_free(set);
+    return maker;
+}
+
+/* The model's visibilities on this rank. */
+static ci_c32 *predicted(ci_comm *comm, ci_image_maker *maker, size_t *n)
+{
+    const ci_vis_samples *samples = NULL;
+    CHECK_OK(ci_image_maker_predict(comm, maker, &samples));
+    *n = samples->n_sample;
+    ci_c32 *copy = malloc((*n + 1) * sizeof *copy);
+    memcpy(copy, samples->work, *n * sizeof *copy);
+    return copy;
+}
+
+static void files_compare(const char *one, const char *other)
+{
+    ci_h5_file *a = NULL, *b = NULL;
+    int64_t n[2] = {0, 0};
+    CHECK_OK(ci_h5_open(&a, one));
+    CHECK_OK(ci_h5_open(&b, other));
+    CHECK_OK(ci_h5_read_int(a, "n_component", &n[0], 1));
+    CHECK_OK(ci_h5_read_int(b, "n_component", &n[1], 1));
+    CHECK(n[0] == n[1] && n[0] > 3);
+    size_t count = (size_t)n[0];
+    double *p = malloc(count * sizeof *p), *q = malloc(count * sizeof *q);
+    static const char *const names[] = {"component_index", "component_flux_jy"};
+    for (int i = 0; i < 2; i++) {
+        CHECK_OK(ci_h5_read_double(a, names[i], p, count));
+        CHECK_OK(ci_h5_read_double(b, names[i], q, count));
+        CHECK(memcmp(p, q, count * sizeof *p) == 0);
+    }
+    free(p);
+    free(q);
+    CHECK_OK(ci_h5_close(a));
+    CHECK_OK(ci_h5_close(b));
+}
+
+/* Loads `path` on comm; its visibilities are `want` [n] where that is not NULL. Saves it again. */
+static void load_check(ci_comm *comm, const char *path, const char *again, const ci_c32 *want,
+                       size_t n)
+{
+    ci_image_maker *maker = begin(comm, 400);
+    CHECK_OK(ci_image_maker_load(comm, maker, path));
+    size_t n_here = 0;
+    ci_c32 *got = predicted(comm, maker, &n_here);
+    if (want) CHECK(n == n_here && memcmp(want, got, n * sizeof *got) == 0);
+    CHECK_OK(ci_image_maker_save(comm, maker, again));
+    bool is_done = false;
+    CHECK_OK(ci_image_maker_cycle(comm, maker, &is_done)); /* it goes on from there */
+    CHECK(!ci_image_maker_stats(maker)->clean.diverged);
+    free(got);
+    ci_image_maker_free(maker);
+}
+
+static void other_image_is_refused(ci_comm *comm, const char *path)
+{
+    ci_image_maker *maker = begin(comm, 360);
+    CHECK(ci_image_maker_load(comm, maker, path) == CI_ERR_INPUT);
+    CHECK(strstr(ci_error_text(), "n_x") != NULL);
+    ci_image_maker_free(maker);
+}
+
+int main(void)
+{
+    ci_comm *world = NULL, *self = NULL;
+    if (ci_par_start(&world) != CI_OK || ci_comm_self(&self) != CI_OK) return 1;
+    char folder[64] = "/tmp/contimg-test-XXXXXX", path[3][128], command[128];
+    bool is_root = ci_comm_rank(world) == 0;
+    if (is_root) CHECK(mkdtemp(folder) != NULL);
+    CHECK_OK(ci_par_bcast(world, folder, sizeof folder, 0));
+    for (int i = 0; i < 3; i++)
+        snprintf(path[i], sizeof path[i], "%s/%d.h5", folder, i);
+    ci_image_maker *maker = begin(world, 400);
+    bool is_done = false;
+    for (int i = 0; i < 3 && !is_done; i++)
+        CHECK_OK(ci_image_maker_cycle(world, maker, &is_done));
+    CHECK(ci_image_maker_stats(maker)->clean.n_major > 1);
+    CHECK_OK(ci_image_maker_save(world, maker, path[0]));
+    size_t n = 0;
+    ci_c32 *want = predicted(world, maker, &n);
+    load_check(world, path[0], path[1], want, n);
+    other_image_is_refused(world, path[0]);
+    if (is_root) {
+        load_check(self, path[0], path[2], NULL, 0);
+        files_compare(path[0], path[1]);
+        files_compare(path[0], path[2]);
+        snprintf(command, sizeof command, "rm -rf '%s'", folder);
+        CHECK(system(command) == 0);
+    }
+    free(want);
+    ci_image_maker_free(maker);
+    ci_comm_free(self);
+    return check_end(world);
+}
