@@ -9,7 +9,10 @@ ci_status ci_clean_residual(ci_comm *comm, ci_clean *c)
     CI_TRY(ci_clean_model_predict(comm, setup->model, setup->gridder, s));
     for (size_t i = 0; i < s->n_sample; i++)
         s->work[i] = s->weight[i] > 0 ? s->data[i] - s->work[i] : 0;
-    CI_TRY(ci_clean_sources_fit(comm, setup->model, &c->sources, s));
+    size_t mark = ci_timer_begin(ci_comm_timer(comm), "direct sums");
+    ci_status status = ci_clean_sources_fit(comm, setup->model, &c->sources, s);
+    ci_timer_end(ci_comm_timer(comm), mark);
+    CI_TRY(status);
     CI_TRY(ci_grid_image(comm, setup->gridder, s->work, setup->residual));
     for (size_t i = 0; i < c->layout->n_here * c->layout->n_x; i++)
         setup->residual[i] /= setup->sum_weight;
