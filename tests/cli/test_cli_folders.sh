@@ -21,8 +21,8 @@ for ranks in 0 2; do
     --output-dir "$folder/file/below" --products-dir n/products
   bad 4 '/file: ' $ranks run sim/*.hdf5 $model $image --state-dir "$folder/file/below" \
     --output-dir n/staging --products-dir n/products
-  bad 4 '/file: ' $ranks image sim/*.hdf5 $image --out "$folder/file/below/x"
-  bad 4 '/file: ' $ranks calibrate sim/*.hdf5 $model --out "$folder/file/below/x"
+  bad 3 'there is no folder' $ranks image sim/*.hdf5 $image --out "$folder/file/below/x"
+  bad 3 'there is no folder' $ranks calibrate sim/*.hdf5 $model --out "$folder/file/below/x"
 done
 # As a user who may not write there.
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
