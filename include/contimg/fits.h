@@ -8,7 +8,7 @@
 typedef struct ci_fits_card
 {
     char key[9], comment[48];
-    char text[69]; /* used where is_text */
+    char *text; /* used where is_text, printable ASCII of any length; owned by the header */
     double number;
     bool is_text, is_int;
 } ci_fits_card;
@@ -28,13 +28,15 @@ typedef struct ci_fits_header
     double beam_major_rad, beam_minor_rad, beam_pa_rad; /* FWHM; 0: none */
     double freq_hz, bandwidth_hz; /* the FREQ axis: weight-mean frequency; 0: none */
     double time_mjd_s;            /* DATE-OBS, first integration UTC; 0: none */
-    char telescope[64], object[64];
+    char *telescope, *object;     /* NULL: none; owned: ci_fits_name_set */
     size_t n_card;
     ci_fits_card *card; /* [n_card] others, in order; owned */
 } ci_fits_header;
 /* Whether a unit can be that of a beam's power: none, or that of the image it was made with. */
 bool ci_fits_is_power_unit(const char *bunit);
-void ci_fits_header_clear(ci_fits_header *header); /* frees cards */
+void ci_fits_header_clear(ci_fits_header *header); /* frees cards and names */
+/* Sets h->telescope or h->object; "" is none. */
+CI_MUST_CHECK ci_status ci_fits_name_set(char **name, const char *text);
 CI_MUST_CHECK ci_status ci_fits_header_copy(ci_fits_header *out, const ci_fits_header *in);
 CI_MUST_CHECK ci_status ci_fits_card_set_text(ci_fits_header *h, const char *key, const char *text,
                                               const char *comment);

@@ -3,24 +3,52 @@
 
 #include <string.h>
 
-#define TEXT_MAX (sizeof((ci_fits_card *)0)->text - 1)
+/* What a card of history holds; longer texts of others go on in CONTINUE cards. */
+#define HISTORY_MAX 68
 
 void ci_fits_header_clear(ci_fits_header *header)
 {
     if (!header) return;
+    for (size_t i = 0; i < header->n_card; i++)
+        ci_mem_free(header->card[i].text);
     ci_mem_free(header->card);
+    ci_mem_free(header->telescope);
+    ci_mem_free(header->object);
     *header = (ci_fits_header){0};
+}
+
+static ci_status cards_copy(ci_fits_header *out, const ci_fits_header *in)
+{
+    if (in->n_card == 0) return CI_OK;
+    CI_TRY(ci_mem_alloc(&out->card, in->n_card, sizeof *out->card, "FITS cards"));
+    for (size_t i = 0; i < in->n_card; i++) {
+        out->card[i] = in->card[i];
+        out->card[i].text = NULL;
+        out->n_card++;
+        if (in->card[i].text) CI_TRY(ci_str_copy(&out->card[i].text, in->card[i].text));
+    }
+    return CI_OK;
 }
 
 ci_status ci_fits_header_copy(ci_fits_header *out, const ci_fits_header *in)
 {
-    ci_fits_card *card = NULL;
-    if (in->n_card) {
-        CI_TRY(ci_mem_alloc(&card, in->n_card, sizeof *card, "FITS cards"));
-        memcpy(card, in->card, in->n_card * sizeof *card);
-    }
     *out = *in;
-    out->card = card;
+    out->card = NULL;
+    out->n_card = 0;
+    out->telescope = out->object = NULL;
+    ci_status status = cards_copy(out, in);
+    if (status == CI_OK) status = ci_fits_name_set(&out->telescope, in->telescope);
+    if (status == CI_OK) status = ci_fits_name_set(&out->object, in->object);
+    if (status != CI_OK) ci_fits_header_clear(out);
+    return status;
+}
+
+ci_status ci_fits_name_set(char **name, const char *text)
+{
+    char *copy = NULL;
+    if (text && *text) CI_TRY(ci_str_copy(&copy, text));
+    ci_mem_free(*name);
+    *name = copy;
     return CI_OK;
 }
 
@@ -70,11 +98,19 @@ ci_status ci_fits_card_set_text(ci_fits_header *h, const char *key, const char *
     size_t left = strlen(text);
     do {
         ci_fits_card *card;
-        CI_TRY(card_slot(h, key, &card));
-        size_t n = left < TEXT_MAX ? left : TEXT_MAX;
+        char *copy = NULL;
+        size_t n = left > HISTORY_MAX && is_repeated(key) ? HISTORY_MAX : left;
+        CI_TRY(ci_mem_alloc(&copy, n + 1, 1, "FITS card"));
+        copy_printable(copy, n, text, n);
+        ci_status status = card_slot(h, key, &card);
+        if (status != CI_OK) {
+            ci_mem_free(copy);
+            return status;
+        }
+        ci_mem_free(card->text);
+        card->text = copy;
         card->is_text = true;
         card->is_int = false;
-        copy_printable(card->text, TEXT_MAX, text, n);
         set_comment(card, comment);
         text += n;
         left -= n;

@@ -20,6 +20,8 @@ ci_status ci_fits_number_read(fitsfile *file, const char *path, const char *key,
                               double *out);
 /* A text, "" where absent; at most size - 1 characters. */
 void ci_fits_text_read(fitsfile *file, const char *key, char *out, size_t size);
+/* A text of any length, owned; NULL where absent or empty. */
+ci_status ci_fits_long_text_read(fitsfile *file, const char *path, const char *key, char **out);
 /* World coordinates, frequency and Stokes parameter; n_x and n_y are set before. */
 ci_status ci_fits_world_read(fitsfile *file, const char *path, ci_fits_header *header);
 /* Fills everything of a header but the pixels from an open image HDU. */

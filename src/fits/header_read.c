@@ -34,38 +34,29 @@ static ci_status read_known(fitsfile *file, const char *path, ci_fits_header *h)
     h->beam_minor_rad = minor * CI_DEG_TO_RAD;
     h->beam_pa_rad = pa * CI_DEG_TO_RAD;
     ci_fits_text_read(file, "BUNIT", h->bunit, sizeof h->bunit);
-    ci_fits_text_read(file, "TELESCOP", h->telescope, sizeof h->telescope);
-    ci_fits_text_read(file, "OBJECT", h->object, sizeof h->object);
+    CI_TRY(ci_fits_long_text_read(file, path, "TELESCOP", &h->telescope));
+    CI_TRY(ci_fits_long_text_read(file, path, "OBJECT", &h->object));
     return read_time(file, path, h);
 }
 
-static ci_status add_card(ci_fits_header *h, const char *key, char *value, const char *comment)
+static ci_status add_text(ci_fits_header *h, fitsfile *file, const char *path, const char *key,
+                          const char *comment)
 {
-    if (strcmp(key, "HISTORY") == 0) return ci_fits_card_set_text(h, key, comment, NULL);
-    char type = 0;
-    int code = 0;
-    if (value[0] == '\0' || fits_get_keytype(value, &type, &code)) return CI_OK;
-    if (type == 'C') {
-        /* Without its quotes; a doubled quote is one. */
-        char text[FLEN_VALUE];
-        size_t n = 0;
-        for (size_t i = 1; value[i] && n + 1 < sizeof text; i++) {
-            if (value[i] == '\'' && value[i + 1] != '\'') break;
-            if (value[i] == '\'') i++;
-            text[n++] = value[i];
-        }
-        while (n && text[n - 1] == ' ')
-            n--;
-        text[n] = '\0';
-        return ci_fits_card_set_text(h, key, text, comment);
-    }
+    char *text = NULL;
+    CI_TRY(ci_fits_long_text_read(file, path, key, &text));
+    ci_status status = ci_fits_card_set_text(h, key, text ? text : "", comment);
+    ci_mem_free(text);
+    return status;
+}
+
+static ci_status add_number(ci_fits_header *h, const char *key, char *value, const char *comment,
+                            char type)
+{
     if (type == 'I') return ci_fits_card_set_int(h, key, strtoll(value, NULL, 10), comment);
-    if (type == 'F') {
-        for (char *p = value; *p; p++)
-            if (*p == 'D' || *p == 'd') *p = 'E';
-        return ci_fits_card_set_number(h, key, strtod(value, NULL), comment);
-    }
-    return ci_fits_card_set_text(h, key, value, comment);
+    if (type != 'F') return ci_fits_card_set_text(h, key, value, comment);
+    for (char *p = value; *p; p++)
+        if (*p == 'D' || *p == 'd') *p = 'E';
+    return ci_fits_card_set_number(h, key, strtod(value, NULL), comment);
 }
 
 static ci_status read_cards(fitsfile *file, const char *path, ci_fits_header *h)
@@ -80,7 +71,16 @@ static ci_status read_cards(fitsfile *file, const char *path, ci_fits_header *h)
         if (length == 0 || length > 8 || strcmp(key, "CONTINUE") == 0 || ci_fits_key_is_own(key) ||
             strspn(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != length)
             continue;
-        CI_TRY(add_card(h, key, value, comment));
+        char type = 0;
+        int type_code = 0;
+        if (strcmp(key, "HISTORY") == 0)
+            CI_TRY(ci_fits_card_set_text(h, key, comment, NULL));
+        else if (value[0] == '\0' || fits_get_keytype(value, &type, &type_code))
+            continue;
+        else if (type == 'C')
+            CI_TRY(add_text(h, file, path, key, comment));
+        else
+            CI_TRY(add_number(h, key, value, comment, type));
     }
     return code ? ci_fits_fault(code, path, "header") : CI_OK;
 }

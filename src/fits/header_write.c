@@ -32,9 +32,26 @@ static void put_number(sink *s, const char *key, double value, const char *comme
                            comment, &s->code);
 }
 
+/* Longer texts than one card holds go on in CONTINUE cards. */
 static void put_text(sink *s, const char *key, const char *value, const char *comment)
 {
-    fits_write_key_str(s->file, key, value, comment, &s->code);
+    fits_write_key_longstr(s->file, key, value, comment, &s->code);
+}
+
+static void put_name(sink *s, const char *key, const char *name)
+{
+    char *text = NULL;
+    if (!name || s->code) return;
+    size_t n = strlen(name);
+    if (ci_mem_alloc(&text, n + 1, 1, "FITS card") != CI_OK) {
+        s->code = MEMORY_ALLOCATION;
+        return;
+    }
+    /* FITS knows printable ASCII only. */
+    for (size_t i = 0; i < n; i++)
+        text[i] = name[i] >= 32 && name[i] < 127 ? name[i] : '?';
+    put_text(s, key, text, NULL);
+    ci_mem_free(text);
 }
 
 static void put_axis(sink *s, int axis, const char *type, double value, double pixel, double step,
@@ -89,8 +106,8 @@ static void put_known(sink *s, const ci_fits_header *h)
         put_text(s, "TIMESYS", "UTC", NULL);
         put_number(s, "MJD-OBS", h->time_mjd_s / CI_DAY_S, NULL);
     }
-    if (h->telescope[0]) put_text(s, "TELESCOP", h->telescope, NULL);
-    if (h->object[0]) put_text(s, "OBJECT", h->object, NULL);
+    put_name(s, "TELESCOP", h->telescope);
+    put_name(s, "OBJECT", h->object);
     put_text(s, "ORIGIN", "contimg", NULL);
 }
 

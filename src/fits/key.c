@@ -38,3 +38,16 @@ void ci_fits_text_read(fitsfile *file, const char *key, char *out, size_t size)
     fits_clear_errmsg();
     snprintf(out, size, "%.*s", (int)(size - 1), value);
 }
+
+ci_status ci_fits_long_text_read(fitsfile *file, const char *path, const char *key, char **out)
+{
+    char *value = NULL;
+    int code = 0, freed = 0;
+    *out = NULL;
+    fits_read_key_longstr(file, key, &value, NULL, &code);
+    fits_clear_errmsg();
+    if (code == MEMORY_ALLOCATION) return ci_fits_fault(code, path, key);
+    ci_status status = code == 0 && value ? ci_fits_name_set(out, value) : CI_OK;
+    if (value) fits_free_memory(value, &freed);
+    return status;
+}

@@ -77,16 +77,15 @@ static ci_status header_make(const mosaic_job *job, const ci_fits_header *given,
     const ci_fits_header *first = &job->tile[0].header;
     ci_fits_header none = {0};
     CI_TRY(ci_fits_header_copy(h, given ? given : &none));
-    ci_fits_card *card = h->card;
-    size_t n_card = h->n_card;
+    ci_fits_header owned = *h;
     *h = job->out;
-    h->card = card;
-    h->n_card = n_card;
+    h->card = owned.card;
+    h->n_card = owned.n_card;
+    h->telescope = owned.telescope;
+    h->object = owned.object;
     snprintf(h->bunit, sizeof h->bunit, "Jy/beam");
     memcpy(h->stokes, first->stokes, sizeof h->stokes);
-    memcpy(h->telescope, given && given->telescope[0] ? given->telescope : first->telescope,
-           sizeof h->telescope);
-    if (given) memcpy(h->object, given->object, sizeof h->object);
+    if (!h->telescope) CI_TRY(ci_fits_name_set(&h->telescope, first->telescope));
     h->freq_hz = stats->freq_hz;
     h->time_mjd_s = given ? given->time_mjd_s : 0;
     for (size_t t = 0; t < job->n_tile; t++) {

@@ -177,6 +177,11 @@ static ci_status covers_middle(const mosaic_tile *outer, const mosaic_tile *inne
     return CI_OK;
 }
 
+static bool is_one_name(const char *a, const char *b)
+{
+    return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
 /* Whether two tiles are of one observation: a copy, or the same data imaged twice, with other
  * weights or about a nearby centre. Facets side by side, sub-bands, and what two telescopes saw at
  * one time are not. */
@@ -184,7 +189,7 @@ static ci_status find_one_observation(const mosaic_tile *a, const mosaic_tile *b
 {
     const ci_fits_header *x = &a->header, *y = &b->header;
     *out = x->time_mjd_s > 0 && y->time_mjd_s > 0 && fabs(x->time_mjd_s - y->time_mjd_s) < 1e-3 &&
-           strcmp(x->telescope, y->telescope) == 0 && is_overlapping(x, y);
+           is_one_name(x->telescope, y->telescope) && is_overlapping(x, y);
     if (!*out) return CI_OK;
     CI_TRY(covers_middle(a, b, out));
     return *out ? CI_OK : covers_middle(b, a, out);

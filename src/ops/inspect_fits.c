@@ -38,9 +38,9 @@ static void header_tell(inspection *in, const ci_fits_header *h)
         ci_ops_inspect_line(in, "Time", "%s", time);
         ci_json_put_string(in->json, "first_time", time);
     }
-    if (h->telescope[0] != '\0' || h->object[0] != '\0') {
-        ci_ops_inspect_line(in, "Telescope", "%s%s%s", h->telescope,
-                            h->object[0] != '\0' ? ", object " : "", h->object);
+    if (h->telescope || h->object) {
+        ci_ops_inspect_line(in, "Telescope", "%s%s%s", h->telescope ? h->telescope : "unnamed",
+                            h->object ? ", object " : "", h->object ? h->object : "");
     }
 }
 
@@ -54,7 +54,7 @@ static void header_put(inspection *in, const ci_fits_header *h)
                 ci_ops_inspect_pair(h->ra_rad * CI_RAD_TO_DEG, h->dec_rad * CI_RAD_TO_DEG));
     ci_json_put_string(in->json, "stokes", h->stokes);
     ci_json_put_string(in->json, "unit", h->bunit);
-    ci_json_put_string(in->json, "telescope", h->telescope);
+    ci_json_put_string(in->json, "telescope", h->telescope ? h->telescope : "");
     ci_json_put_number(in->json, "freq_hz", h->freq_hz);
     ci_json_put_number(in->json, "beam_major_arcsec", h->beam_major_rad * CI_RAD_TO_ARCSEC);
     ci_json_put_number(in->json, "beam_minor_arcsec", h->beam_minor_rad * CI_RAD_TO_ARCSEC);

@@ -53,7 +53,7 @@ ci_status ci_qa_header_judge(ci_qa_gates *gates, const ci_fits_header *h,
     char lacks[CI_QA_TEXT] = "";
     size_t at = 0;
     const char *names[3] = {h->time_mjd_s > 0 ? NULL : "DATE-OBS",
-                            h->freq_hz > 0 ? NULL : "RESTFRQ", h->telescope[0] ? NULL : "TELESCOP"};
+                            h->freq_hz > 0 ? NULL : "RESTFRQ", h->telescope ? NULL : "TELESCOP"};
     for (int i = 0; i < 3; i++)
         if (names[i]) at += (size_t)snprintf(lacks + at, sizeof lacks - at, " %s", names[i]);
     for (const char *const *key = limits->image.provenance_cards; key && *key; key++)

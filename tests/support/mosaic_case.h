@@ -200,6 +200,7 @@ static inline ci_status make_mosaic(const strip *p, ci_comm *comm, const char *n
     ci_status status = ci_fits_card_set_text(&given, "GROUP", name, "mosaic group");
     if (status == CI_OK)
         status = ci_mosaic_make(comm, images, pbs, N_TILE, &options, &given, prefix, stats);
+    given.telescope = given.object = NULL; /* literals */
     ci_fits_header_clear(&given);
     return status;
 }

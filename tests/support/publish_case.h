@@ -29,7 +29,7 @@ static inline void mosaic_header(ci_fits_header *h)
     h->cell_rad = 3 * CI_ARCSEC_TO_RAD;
     strcpy(h->bunit, "Jy/beam");
     strcpy(h->stokes, "I");
-    strcpy(h->telescope, "OVRO_MMA");
+    h->telescope = "OVRO_MMA"; /* never cleared */
     h->beam_major_rad = 12 * CI_ARCSEC_TO_RAD;
     h->beam_minor_rad = 9 * CI_ARCSEC_TO_RAD;
     h->freq_hz = 1.405e9;

@@ -89,6 +89,7 @@ static void write_sample(const char *path)
     assert_false(ci_path_exists(path)); /* not before it is closed */
     assert_int_equal(ci_fits_writer_close(w), CI_OK);
     assert_true(ci_path_exists(path));
+    h.telescope = h.object = NULL; /* the sample's are literals */
     ci_fits_header_clear(&h);
 }
 
@@ -160,6 +161,45 @@ static void test_cards(void **unused)
     assert_string_equal(h.card[0].text + 60, "xxxxxxxx");
     assert_int_equal(h.card[0].text[3], '?');
     ci_fits_header_clear(&h);
+    assert_int_equal(ci_mem_now(), 0);
+}
+
+/* Texts of any length and content come back as they were, but for what FITS has no characters for.
+ */
+static void test_hostile_names(void **unused)
+{
+    (void)unused;
+    char path[128], *longest = NULL;
+    assert_int_equal(ci_mem_alloc(&longest, 10001, 1, "a name"), CI_OK);
+    for (size_t i = 0; i < 10000; i++)
+        longest[i] = "it's <b>&amp;</b> \"x\" / '' & "[i % 29];
+    longest[9999] = 'e'; /* FITS drops blanks at the end */
+    const char *const names[][2] = {{"<script>alert('x')</script>", NULL},
+                                    {"a'b''c\"d", NULL},
+                                    {"line\nnew\tcaf\xc3\xa9", "line?new?caf??"},
+                                    {"ends with &", NULL},
+                                    {"'", NULL},
+                                    {longest, NULL}};
+    path_of(path, sizeof path, "names.fits");
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *due = names[i][1] ? names[i][1] : names[i][0];
+        ci_fits_header h = sample();
+        h.telescope = h.object = NULL;
+        assert_int_equal(ci_fits_name_set(&h.telescope, names[i][0]), CI_OK);
+        assert_int_equal(ci_fits_name_set(&h.object, names[i][0]), CI_OK);
+        assert_int_equal(ci_fits_card_set_text(&h, "GROUP", names[i][0], "a group"), CI_OK);
+        assert_int_equal(ci_fits_write(path, &h, pixels), CI_OK);
+        ci_fits_header_clear(&h);
+        ci_fits_reader *r = NULL;
+        assert_int_equal(ci_fits_reader_open(&r, path), CI_OK);
+        const ci_fits_header *back = ci_fits_reader_header(r);
+        assert_string_equal(back->telescope, due);
+        assert_string_equal(back->object, due);
+        assert_string_equal(ci_fits_card_get(back, "GROUP")->text, due);
+        assert_int_equal(ci_fits_verify(path), CI_OK);
+        ci_fits_reader_close(r);
+    }
+    ci_mem_free(longest);
     assert_int_equal(ci_mem_now(), 0);
 }
 
@@ -424,7 +464,8 @@ static int write_for_astropy(const char *where)
     h.slant_a = h.slant_b = 0;
     snprintf(h.stokes, sizeof h.stokes, "XX");
     h.freq_hz = h.bandwidth_hz = h.time_mjd_s = h.beam_major_rad = 0;
-    h.telescope[0] = h.object[0] = h.bunit[0] = '\0';
+    h.telescope = h.object = NULL;
+    h.bunit[0] = 0;
     snprintf(path, sizeof path, "%s/plain.fits", where);
     return ci_fits_write(path, &h, pixels);
 }
@@ -433,15 +474,11 @@ int main(int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "write") == 0) return write_for_astropy(argv[2]);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_cards),
-        cmocka_unit_test(test_unfinished),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_verify),
-        cmocka_unit_test(test_full_disk),
-        cmocka_unit_test(test_wcs),
-        cmocka_unit_test(test_wcs_outside),
-        cmocka_unit_test(test_reference_image),
+        cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_cards),
+        cmocka_unit_test(test_hostile_names), cmocka_unit_test(test_unfinished),
+        cmocka_unit_test(test_refused),       cmocka_unit_test(test_verify),
+        cmocka_unit_test(test_full_disk),     cmocka_unit_test(test_wcs),
+        cmocka_unit_test(test_wcs_outside),   cmocka_unit_test(test_reference_image),
     };
     return cmocka_run_group_tests(tests, make_folder, drop_folder);
 }
