@@ -150,7 +150,7 @@ typedef struct ci_tile_images
 
 typedef struct ci_tile_antenna
 {
-    char name[128];
+    char *name;      /* owned */
     double fraction; /* flagged, of its cross-correlations */
     size_t n_pol;
     bool dead[4]; /* [n_pol] */

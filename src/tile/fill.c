@@ -49,14 +49,14 @@ static ci_status images_new(ci_tile_images **out, const ci_image_stats *s, const
     return CI_OK;
 }
 
-static void antenna_fill(const ci_flag_report *flags, const ci_vis_meta *meta, size_t i,
-                         ci_tile_antenna *antenna)
+static ci_status antenna_fill(const ci_flag_report *flags, const ci_vis_meta *meta, size_t i,
+                              ci_tile_antenna *antenna)
 {
-    snprintf(antenna->name, sizeof antenna->name, "%s", ci_vis_text(meta->array.antenna[i].name));
     antenna->fraction = flags->antenna_fraction[i];
     antenna->n_pol = flags->n_pol;
     for (size_t p = 0; p < flags->n_pol; p++)
         antenna->dead[p] = flags->dead[i * flags->n_pol + p] != 0;
+    return ci_str_copy(&antenna->name, ci_vis_text(meta->array.antenna[i].name));
 }
 
 static ci_status flags_new(ci_tile_flags **out, const ci_flag_report *flags,
@@ -68,7 +68,7 @@ static ci_status flags_new(ci_tile_flags **out, const ci_flag_report *flags,
     CI_TRY(ci_mem_alloc(&to->antenna, flags->n_antenna, sizeof *to->antenna, "tile record"));
     for (size_t a = 0; a < flags->n_antenna; a++) {
         if (isnan(flags->antenna_fraction[a])) continue; /* not in the data */
-        antenna_fill(flags, meta, a, &to->antenna[to->n_antenna++]);
+        CI_TRY(antenna_fill(flags, meta, a, &to->antenna[to->n_antenna++]));
     }
     CI_TRY(ci_mem_alloc(&to->channel_fraction, flags->n_chan, sizeof *to->channel_fraction,
                         "tile record"));

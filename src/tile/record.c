@@ -26,6 +26,8 @@ ci_status ci_tile_record_new(ci_tile_record **out, const char *id)
 static void flags_free(ci_tile_flags *flags)
 {
     if (!flags) return;
+    for (size_t i = 0; flags->antenna && i < flags->n_antenna; i++)
+        ci_mem_free(flags->antenna[i].name);
     ci_mem_free(flags->antenna);
     ci_mem_free(flags->channel_fraction);
     ci_mem_free(flags);

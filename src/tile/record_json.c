@@ -156,13 +156,13 @@ static ci_json *flags_json(const ci_tile_flags *flags)
     return json;
 }
 
-static void antenna_parse(ci_tile_antenna *antenna, const ci_json *json)
+static ci_status antenna_parse(ci_tile_antenna *antenna, const ci_json *json)
 {
     const ci_json *dead = ci_json_get(json, "dead");
-    text_get(antenna->name, sizeof antenna->name, json, "name");
     antenna->fraction = ci_json_get_number(json, "fraction", NAN);
     for (size_t p = 0; p < ci_json_length(dead) && p < 4; p++)
         antenna->dead[antenna->n_pol++] = ci_json_bool(ci_json_at(dead, p), false);
+    return ci_str_copy(&antenna->name, ci_json_get_string(json, "name", ""));
 }
 
 static ci_status flags_parse(ci_tile_flags **out, const ci_json *json)
@@ -178,7 +178,7 @@ static ci_status flags_parse(ci_tile_flags **out, const ci_json *json)
     CI_TRY(ci_mem_alloc(&flags->antenna, n, sizeof *flags->antenna, "tile record"));
     flags->n_antenna = n;
     for (size_t i = 0; i < n; i++)
-        antenna_parse(&flags->antenna[i], ci_json_at(antennas, i));
+        CI_TRY(antenna_parse(&flags->antenna[i], ci_json_at(antennas, i)));
     return numbers_get(&flags->channel_fraction, &flags->n_chan,
                        ci_json_get(json, "channel_fraction"), "tile record");
 }

@@ -45,8 +45,10 @@ static void flags_make(ci_tile_record *record)
     flags->counts = (ci_vis_flag_counts){.n_good = 1000, .n_by_bit = {1, 2, 3, 4, 5, 6, 7, 8}};
     OK(ci_mem_alloc(&flags->antenna, 2, sizeof *flags->antenna, "test"));
     flags->n_antenna = 2;
-    flags->antenna[0] = (ci_tile_antenna){"pad 24", 0.125, 2, {false, true}};
-    flags->antenna[1] = (ci_tile_antenna){"pad \"25\"", 1, 2, {true, true}};
+    flags->antenna[0] = (ci_tile_antenna){NULL, 0.125, 2, {false, true}};
+    flags->antenna[1] = (ci_tile_antenna){NULL, 1, 2, {true, true}};
+    OK(ci_str_copy(&flags->antenna[0].name, "pad 24"));
+    OK(ci_str_copy(&flags->antenna[1].name, "pad \"25\""));
     OK(ci_mem_alloc(&flags->channel_fraction, 3, sizeof(double), "test"));
     flags->n_chan = 3;
     memcpy(flags->channel_fraction, fraction, sizeof fraction);
