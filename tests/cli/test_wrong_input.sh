@@ -27,11 +27,11 @@ refused 3 'folder_sb03.hdf5' folder_sb03.hdf5
 # A pipe is not waited for, whatever it is given as.
 mkfifo pipe_sb03.hdf5
 refused 3 'pipe_sb03.hdf5: not a' pipe_sb03.hdf5
-bad 3 'plain file' 0 inspect pipe_sb03.hdf5
-bad 3 'plain file' 0 calibrate $band --model pipe_sb03.hdf5 --out out/x
-bad 3 'plain file' 0 image $band --cal pipe_sb03.hdf5 --out out/x
-bad 3 'plain file' 0 inspect $band --config pipe_sb03.hdf5
-bad 3 'plain file' 0 status --products-db pipe_sb03.hdf5 --state-dir piped
+bad 3 'not a regular file' 0 inspect pipe_sb03.hdf5
+bad 3 'not a regular file' 0 calibrate $band --model pipe_sb03.hdf5 --out out/x
+bad 3 'not a regular file' 0 image $band --cal pipe_sb03.hdf5 --out out/x
+bad 3 'not a regular file' 0 inspect $band --config pipe_sb03.hdf5
+bad 3 'not a regular file' 0 status --products-db pipe_sb03.hdf5 --state-dir piped
 
 # Another program's database is not taken over, by writers and readers.
 sqlite3 other.sqlite3 'CREATE TABLE notes(id INTEGER PRIMARY KEY, text TEXT)'
