@@ -122,8 +122,7 @@ static ci_fits_header pair_header(const spoilt *second, bool is_pb, bool is_seco
                         .bandwidth_hz = second->bandwidth_hz,
                         .time_mjd_s = 60000 * CI_DAY_S + (is_second ? second->time_s : 0),
                         .telescope = "FIRST"};
-    if (is_second && second->telescope)
-        h.telescope = (char *)second->telescope;
+    if (is_second && second->telescope) h.telescope = (char *)second->telescope;
     if (is_second && second->beam[0] > 0) {
         h.beam_major_rad = second->beam[0] * CELL;
         h.beam_minor_rad = second->beam[1] * CELL;
