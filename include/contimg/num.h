@@ -159,5 +159,21 @@ static inline void ci_num_turns_cos_sin(double x, double *c, double *s)
  * keeps 2^-32 of the greatest. */
 int ci_num_fixed_exponent(double max, int64_t n);
 int64_t ci_num_fixed(double value, int exponent);
+/* Gauss rules of sums: for n points x with weights w, a few nodes that stand for them. A sum
+ * over the points, sum_i w_i f(x_i), is that over n_node nodes, sum_k weight_k f(node_k), for
+ * every polynomial f of degree < 2 n_node (Gautschi 2004, Orthogonal Polynomials, ch. 2.2). */
+typedef struct ci_num_gauss ci_num_gauss;
+/* Scratch for rules of at most max_point points and max_node nodes. Local. */
+CI_MUST_CHECK ci_status ci_num_gauss_new(ci_num_gauss **out, size_t max_point, size_t max_node);
+void ci_num_gauss_free(ci_num_gauss *gauss);
+/* The rule of points x [n_point], distinct, with weights w [n_point] >= 0 of which at least
+ * n_node are above 0: node [n_node] ascending, between the outermost points of weight above 0;
+ * weight [n_node] > 0, of sum sum_i w_i; projection [n_node][n_point]: the values at the nodes
+ * of the polynomial of degree < n_node that fits values at the points best (least squares,
+ * weights w). Where w_i is 1 / variance of independent values, the projected values are
+ * independent, too, of variance 1 / weight_k. Local. CI_ERR_INTERNAL for too few points. */
+CI_MUST_CHECK ci_status ci_num_gauss_rule(ci_num_gauss *gauss, size_t n_point, const double *x,
+                                          const double *w, size_t n_node, double *node,
+                                          double *weight, double *projection);
 
 #endif
