@@ -1,0 +1,439 @@
+/* Compression of one baseline's samples in one sub-band to the nodes of Gauss rules. */
+#include "vis/compress.h"
+
+#include "contimg/num.h"
+
+#include <complex.h>
+#include <math.h>
+#include <string.h>
+
+/* Fewest nodes along an axis, where it has as many points: a source that drifts through the beam
+ * and has a spectrum changes its flux along both. */
+enum
+{
+    MIN_TIME_NODES = 3,
+    MIN_CHAN_NODES = 2,
+    MAX_NODES = 24,
+    MAX_POINTS_AT_ONCE = 64
+};
+
+/* Points along one axis that all unflagged samples of a block share, and their rule. */
+typedef struct axis
+{
+    size_t n_point, n_node;
+    size_t *index;      /* [n_point] into the plane's times or channels */
+    double *x, *w;      /* [n_point] place from 0 to 1, weight */
+    double *node;       /* [MAX_NODES] */
+    double *weight;     /* [MAX_NODES] */
+    double *projection; /* [MAX_NODES][n_point] */
+    size_t n_reach;
+    double reach[MAX_NODES]; /* [n_reach] greatest phase range of 1, 2, ... nodes, radians */
+} axis;
+
+struct ci_vis_compressor
+{
+    size_t max_time, max_chan;
+    double error, radius_rad;
+    ci_num_gauss *rules;
+    axis time, chan;
+    size_t *group;    /* [max_time or max_chan] group of each time (or channel) */
+    float *projected; /* [max_chan][2] one time node */
+    ci_vis_nodes nodes;
+};
+
+/* ---- rules ------------------------------------------------------------------------------------
+ */
+
+/* What a source whose phase goes through `range` radians along the whole axis loses. */
+static double loss_of(const axis *a, double range)
+{
+    ci_c64 sum = 0, point[MAX_POINTS_AT_ONCE];
+    double total = 0;
+    ci_c64 fit[MAX_NODES] = {0};
+    for (size_t first = 0; first < a->n_point; first += MAX_POINTS_AT_ONCE) {
+        size_t n =
+            a->n_point - first < MAX_POINTS_AT_ONCE ? a->n_point - first : MAX_POINTS_AT_ONCE;
+        for (size_t i = 0; i < n; i++)
+            point[i] = cexp(I * range * a->x[first + i]);
+        for (size_t k = 0; k < a->n_node; k++)
+            for (size_t i = 0; i < n; i++)
+                fit[k] += a->projection[k * a->n_point + first + i] * point[i];
+    }
+    for (size_t k = 0; k < a->n_node; k++) {
+        sum += a->weight[k] * fit[k] * cexp(-I * range * a->node[k]);
+        total += a->weight[k];
+    }
+    return cabs(1 - sum / total);
+}
+
+/* Makes the axis whole: n points at equal steps and of equal weight. */
+static void axis_fill(axis *a, size_t n)
+{
+    a->n_point = n;
+    for (size_t i = 0; i < n; i++) {
+        a->x[i] = n > 1 ? (double)i / (double)(n - 1) : 0;
+        a->w[i] = 1;
+    }
+}
+
+/* The greatest phase range of each number of nodes, for n equal steps: where the search for a
+ * rule begins. */
+static ci_status reach_find(ci_num_gauss *rules, axis *a, size_t n, double error)
+{
+    axis_fill(a, n);
+    double low = 0;
+    for (a->n_node = 1; a->n_node <= MAX_NODES && a->n_node < n; a->n_node++) {
+        double high = low + 8;
+        CI_TRY(
+            ci_num_gauss_rule(rules, n, a->x, a->w, a->n_node, a->node, a->weight, a->projection));
+        for (int i = 0; i < 12; i++) {
+            double middle = 0.5 * (low + high);
+            *(loss_of(a, middle) <= error ? &low : &high) = middle;
+        }
+        a->reach[a->n_node - 1] = low;
+    }
+    a->n_reach = a->n_node - 1;
+    return CI_OK;
+}
+
+/* The smallest rule that loses no more than `error` over the phase range, by what equal steps
+ * need, and more nodes where the block's own points and weights need them. */
+static ci_status rule_find(ci_num_gauss *rules, axis *a, double range, double error, size_t fewest)
+{
+    size_t most = a->n_point < MAX_NODES ? a->n_point : MAX_NODES;
+    double own_range = range * (a->x[a->n_point - 1] - a->x[0]);
+    a->n_node = fewest;
+    while (a->n_node <= a->n_reach && a->reach[a->n_node - 1] < own_range)
+        a->n_node++;
+    if (a->n_node > most) a->n_node = most;
+    for (;; a->n_node++) {
+        CI_TRY(ci_num_gauss_rule(rules, a->n_point, a->x, a->w, a->n_node, a->node, a->weight,
+                                 a->projection));
+        if (a->n_node == most || loss_of(a, range) <= error) return CI_OK;
+    }
+}
+
+/* ---- making ------------------------------------------------------------------------------- */
+
+static ci_status axis_new(axis *a, size_t max_point)
+{
+    CI_TRY(ci_mem_alloc(&a->index, max_point, sizeof *a->index, "compression"));
+    CI_TRY(ci_mem_alloc(&a->x, max_point, sizeof *a->x, "compression"));
+    CI_TRY(ci_mem_alloc(&a->w, max_point, sizeof *a->w, "compression"));
+    CI_TRY(ci_mem_alloc(&a->node, MAX_NODES, sizeof *a->node, "compression"));
+    CI_TRY(ci_mem_alloc(&a->weight, MAX_NODES, sizeof *a->weight, "compression"));
+    return ci_mem_alloc(&a->projection, MAX_NODES * max_point, sizeof *a->projection,
+                        "compression");
+}
+
+static void axis_clear(axis *a)
+{
+    ci_mem_free(a->index);
+    ci_mem_free(a->x);
+    ci_mem_free(a->w);
+    ci_mem_free(a->node);
+    ci_mem_free(a->weight);
+    ci_mem_free(a->projection);
+}
+
+static ci_status nodes_new(ci_vis_nodes *nodes, size_t n_row, size_t n_sample)
+{
+    CI_TRY(ci_mem_alloc(&nodes->time_mjd_s, n_row, sizeof(double), "compression"));
+    CI_TRY(ci_mem_alloc(&nodes->uvw_m, 3 * n_row, sizeof(double), "compression"));
+    CI_TRY(ci_mem_alloc(&nodes->n_chan, n_row, sizeof(size_t), "compression"));
+    CI_TRY(ci_mem_alloc(&nodes->freq_hz, n_sample, sizeof(double), "compression"));
+    CI_TRY(ci_mem_alloc(&nodes->value, n_sample, sizeof(ci_c32), "compression"));
+    return ci_mem_alloc(&nodes->weight, n_sample, sizeof(float), "compression");
+}
+
+void ci_vis_compressor_free(ci_vis_compressor *c)
+{
+    if (!c) return;
+    ci_num_gauss_free(c->rules);
+    axis_clear(&c->time);
+    axis_clear(&c->chan);
+    ci_mem_free(c->group);
+    ci_mem_free(c->projected);
+    ci_mem_free(c->nodes.time_mjd_s);
+    ci_mem_free(c->nodes.uvw_m);
+    ci_mem_free(c->nodes.n_chan);
+    ci_mem_free(c->nodes.freq_hz);
+    ci_mem_free(c->nodes.value);
+    ci_mem_free(c->nodes.weight);
+    ci_mem_free(c);
+}
+
+ci_status ci_vis_compressor_new(ci_vis_compressor **out, size_t max_time, size_t max_chan,
+                                double error, double radius_rad)
+{
+    *out = NULL;
+    ci_vis_compressor *c = NULL;
+    size_t longest = max_time > max_chan ? max_time : max_chan;
+    CI_TRY(ci_mem_alloc(&c, 1, sizeof *c, "compression"));
+    c->max_time = max_time;
+    c->max_chan = max_chan;
+    c->error = error;
+    c->radius_rad = radius_rad;
+    ci_status status = ci_num_gauss_new(&c->rules, longest, MAX_NODES);
+    if (status == CI_OK) status = axis_new(&c->time, max_time);
+    if (status == CI_OK) status = axis_new(&c->chan, max_chan);
+    if (status == CI_OK) status = ci_mem_alloc(&c->group, longest, sizeof *c->group, "compression");
+    if (status == CI_OK)
+        status = ci_mem_alloc(&c->projected, 2 * max_chan, sizeof(float), "compression");
+    /* Every group of times or channels holds at most as many nodes as points. */
+    if (status == CI_OK) status = nodes_new(&c->nodes, max_time * max_chan, max_time * max_chan);
+    if (status == CI_OK) status = reach_find(c->rules, &c->time, max_time, error / 2);
+    if (status == CI_OK) status = reach_find(c->rules, &c->chan, max_chan, error / 2);
+    if (status == CI_OK)
+        *out = c;
+    else
+        ci_vis_compressor_free(c);
+    return status;
+}
+
+/* ---- groups: blocks of times x channels without a flag inside ------------------------------- */
+
+static bool times_agree(const ci_vis_plane *p, size_t a, size_t b)
+{
+    for (size_t k = 0; k < p->n_chan; k++)
+        if ((p->weight[a * p->n_chan + k] > 0) != (p->weight[b * p->n_chan + k] > 0)) return false;
+    return true;
+}
+
+static bool channels_agree(const ci_vis_plane *p, size_t a, size_t b)
+{
+    for (size_t i = 0; i < p->n_time; i++)
+        if ((p->weight[i * p->n_chan + a] > 0) != (p->weight[i * p->n_chan + b] > 0)) return false;
+    return true;
+}
+
+/* Puts the n times (or channels) of equal flags into one group each; returns how many there
+ * are. */
+static size_t groups_find(const ci_vis_plane *p, size_t n,
+                          bool (*agree)(const ci_vis_plane *, size_t, size_t), size_t *group)
+{
+    size_t n_group = 0;
+    for (size_t i = 0; i < n; i++) {
+        size_t j = 0;
+        while (j < i && !(group[j] >= j && agree(p, i, j)))
+            j++;
+        group[i] = j; /* of the first of its kind: itself where it is new */
+        n_group += j == i;
+    }
+    return n_group;
+}
+
+/* ---- phase ranges ------------------------------------------------------------------------- */
+
+/* Phase ranges over the whole plane, radians, of a source at the radius: along channels by its
+ * delay, along times by the change of its path. */
+static double path_greatest(const double uvw_m[3], double radius)
+{
+    double w_path = fabs(uvw_m[2]) * radius * radius / (1 + sqrt(1 - radius * radius));
+    return hypot(uvw_m[0], uvw_m[1]) * radius + w_path;
+}
+
+static void ranges_find(const ci_vis_compressor *c, const ci_vis_plane *p, double *time,
+                        double *chan)
+{
+    const double *first = p->uvw_m, *last = p->uvw_m + 3 * (p->n_time - 1);
+    double change[3] = {last[0] - first[0], last[1] - first[1], last[2] - first[2]};
+    double path = fmax(path_greatest(first, c->radius_rad), path_greatest(last, c->radius_rad));
+    double high = p->freq_hz[p->n_chan - 1], band = high - p->freq_hz[0];
+    *chan = CI_TWO_PI * band / CI_C_M_S * path;
+    *time = CI_TWO_PI * high / CI_C_M_S * path_greatest(change, c->radius_rad);
+}
+
+/* ---- one block ---------------------------------------------------------------------------------
+ */
+
+/* u, v, w at a time between the plane's, by a cubic through the nearest four. */
+static void uvw_at(const ci_vis_plane *p, double time_mjd_s, double out[3])
+{
+    size_t n = p->n_time < 4 ? p->n_time : 4, first = 0;
+    while (first + n < p->n_time && p->time_mjd_s[first + n / 2] < time_mjd_s)
+        first++;
+    out[0] = out[1] = out[2] = 0;
+    for (size_t j = first; j < first + n; j++) {
+        double factor = 1;
+        for (size_t k = first; k < first + n; k++)
+            if (k != j)
+                factor *= (time_mjd_s - p->time_mjd_s[k]) / (p->time_mjd_s[j] - p->time_mjd_s[k]);
+        for (int a = 0; a < 3; a++)
+            out[a] += factor * p->uvw_m[3 * j + a];
+    }
+}
+
+static double place_of(const double *x, size_t n, size_t i)
+{
+    return n > 1 ? (x[i] - x[0]) / (x[n - 1] - x[0]) : 0;
+}
+
+static double at_place(const double *x, size_t n, double place)
+{
+    return n > 1 ? x[0] + place * (x[n - 1] - x[0]) : x[0];
+}
+
+/* Weights of the block's times and channels: sums over the other axis. Exact where the weights
+ * are a product of the two, as they are but for what gains change differently in both
+ * polarisations. */
+static double weights_sum(const ci_vis_plane *p, axis *time, axis *chan)
+{
+    double total = 0;
+    memset(time->w, 0, time->n_point * sizeof *time->w);
+    memset(chan->w, 0, chan->n_point * sizeof *chan->w);
+    for (size_t i = 0; i < time->n_point; i++) {
+        const float *row = p->weight + time->index[i] * p->n_chan;
+        for (size_t k = 0; k < chan->n_point; k++) {
+            double w = row[chan->index[k]];
+            time->w[i] += w;
+            chan->w[k] += w;
+        }
+        total += time->w[i];
+    }
+    return total;
+}
+
+/* The values of one time node along all channels of the block. */
+static void time_project(ci_vis_compressor *c, const ci_vis_plane *p, size_t i_node)
+{
+    const axis *time = &c->time, *chan = &c->chan;
+    float *sum = c->projected;
+    bool is_whole = chan->n_point == p->n_chan;
+    memset(sum, 0, 2 * chan->n_point * sizeof *sum);
+    for (size_t i = 0; i < time->n_point; i++) {
+        float factor = (float)time->projection[i_node * time->n_point + i];
+        const float *row = (const float *)(p->value + time->index[i] * p->n_chan);
+        if (is_whole) {
+            for (size_t k = 0; k < 2 * p->n_chan; k++)
+                sum[k] += factor * row[k];
+            continue;
+        }
+        for (size_t k = 0; k < chan->n_point; k++) {
+            sum[2 * k] += factor * row[2 * chan->index[k]];
+            sum[2 * k + 1] += factor * row[2 * chan->index[k] + 1];
+        }
+    }
+}
+
+static ci_c32 chan_project(const ci_vis_compressor *c, size_t i_node)
+{
+    const axis *chan = &c->chan;
+    const double *factor = chan->projection + i_node * chan->n_point;
+    double re = 0, im = 0;
+    for (size_t k = 0; k < chan->n_point; k++) {
+        re += factor[k] * c->projected[2 * k];
+        im += factor[k] * c->projected[2 * k + 1];
+    }
+    return (ci_c32)(re + I * im);
+}
+
+static double *row_begin(ci_vis_nodes *out, double time_mjd_s, size_t n_chan)
+{
+    size_t r = out->n_row++;
+    out->time_mjd_s[r] = time_mjd_s;
+    out->n_chan[r] = n_chan;
+    return out->uvw_m + 3 * r;
+}
+
+static void sample_put(ci_vis_nodes *out, double freq_hz, ci_c32 value, double weight)
+{
+    size_t s = out->n_sample++;
+    out->freq_hz[s] = freq_hz;
+    out->value[s] = value;
+    out->weight[s] = (float)weight;
+}
+
+static void block_copy(ci_vis_compressor *c, const ci_vis_plane *p)
+{
+    for (size_t i = 0; i < c->time.n_point; i++) {
+        size_t t = c->time.index[i];
+        double *uvw = row_begin(&c->nodes, p->time_mjd_s[t], c->chan.n_point);
+        memcpy(uvw, p->uvw_m + 3 * t, 3 * sizeof *uvw);
+        for (size_t k = 0; k < c->chan.n_point; k++) {
+            size_t s = t * p->n_chan + c->chan.index[k];
+            sample_put(&c->nodes, p->freq_hz[c->chan.index[k]], p->value[s], p->weight[s]);
+        }
+    }
+}
+
+/* Where even the largest rule is too small, samples stay as they are. */
+static bool is_covered(const axis *a, double range, double error)
+{
+    return a->n_node == a->n_point || a->n_node < MAX_NODES || loss_of(a, range) <= error;
+}
+
+static ci_status block_compress(ci_vis_compressor *c, const ci_vis_plane *p)
+{
+    axis *time = &c->time, *chan = &c->chan;
+    double range_time, range_chan, total = weights_sum(p, time, chan);
+    ranges_find(c, p, &range_time, &range_chan);
+    CI_TRY(rule_find(c->rules, time, range_time, c->error / 2, MIN_TIME_NODES));
+    CI_TRY(rule_find(c->rules, chan, range_chan, c->error / 2, MIN_CHAN_NODES));
+    if (!is_covered(time, range_time, c->error / 2) ||
+        !is_covered(chan, range_chan, c->error / 2) ||
+        time->n_node * chan->n_node == time->n_point * chan->n_point) {
+        block_copy(c, p);
+        return CI_OK;
+    }
+    for (size_t i = 0; i < time->n_node; i++) {
+        double at_s = at_place(p->time_mjd_s, p->n_time, time->node[i]);
+        uvw_at(p, at_s, row_begin(&c->nodes, at_s, chan->n_node));
+        time_project(c, p, i);
+        for (size_t k = 0; k < chan->n_node; k++)
+            sample_put(&c->nodes, at_place(p->freq_hz, p->n_chan, chan->node[k]),
+                       chan_project(c, k), time->weight[i] * chan->weight[k] / total);
+    }
+    return CI_OK;
+}
+
+/* ---- all blocks --------------------------------------------------------------------------------
+ */
+
+static void axis_add(axis *a, const double *x, size_t n, size_t i)
+{
+    a->index[a->n_point] = i;
+    a->x[a->n_point++] = place_of(x, n, i);
+}
+
+/* The block of one group: its times and channels; false where all is flagged. */
+static bool block_take(ci_vis_compressor *c, const ci_vis_plane *p, size_t first, bool by_time)
+{
+    size_t n_group = by_time ? p->n_time : p->n_chan;
+    c->time.n_point = c->chan.n_point = 0;
+    for (size_t i = first; i < n_group; i++) {
+        if (c->group[i] != first) continue;
+        if (by_time)
+            axis_add(&c->time, p->time_mjd_s, p->n_time, i);
+        else
+            axis_add(&c->chan, p->freq_hz, p->n_chan, i);
+    }
+    size_t n_other = by_time ? p->n_chan : p->n_time;
+    for (size_t i = 0; i < n_other; i++) {
+        size_t s = by_time ? first * p->n_chan + i : i * p->n_chan + first;
+        if (!(p->weight[s] > 0)) continue;
+        if (by_time)
+            axis_add(&c->chan, p->freq_hz, p->n_chan, i);
+        else
+            axis_add(&c->time, p->time_mjd_s, p->n_time, i);
+    }
+    return c->time.n_point > 0 && c->chan.n_point > 0;
+}
+
+ci_status ci_vis_compress(ci_vis_compressor *c, const ci_vis_plane *p, const ci_vis_nodes **out)
+{
+    *out = &c->nodes;
+    c->nodes.n_row = c->nodes.n_sample = 0;
+    if (p->n_time > c->max_time || p->n_chan > c->max_chan)
+        return ci_error(CI_ERR_INTERNAL, "compression of %zu x %zu samples", p->n_time, p->n_chan);
+    if (p->n_time == 0 || p->n_chan == 0) return CI_OK;
+    size_t n_by_chan = groups_find(p, p->n_chan, channels_agree, c->group);
+    size_t n_by_time = groups_find(p, p->n_time, times_agree, c->group);
+    /* A group of channels costs about as many nodes as one of times. */
+    bool by_time = n_by_time <= n_by_chan;
+    if (!by_time) groups_find(p, p->n_chan, channels_agree, c->group);
+    size_t n = by_time ? p->n_time : p->n_chan;
+    for (size_t i = 0; i < n; i++)
+        if (c->group[i] == i && block_take(c, p, i, by_time)) CI_TRY(block_compress(c, p));
+    return CI_OK;
+}
