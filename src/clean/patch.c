@@ -38,18 +38,18 @@ static double beyond_patch(const ci_clean *c, size_t half)
 ci_status ci_clean_patch_cut(ci_comm *comm, ci_clean *c)
 {
     const ci_grid_layout *l = c->layout;
-    size_t cx = l->n_x / 2, cy = l->n_y / 2, scratch = cx;
+    size_t cx = l->n_x / 2, cy = l->n_y / 2, max_half = cx;
     size_t other[3] = {cy, l->n_x - 1 - cx, l->n_y - 1 - cy};
     c->patch = c->setup.psf_wide;
     c->outside = 0;
     if (c->patch.half > 0) return CI_OK;
     for (int i = 0; i < 3; i++)
-        if (other[i] < scratch) scratch = other[i];
-    size_t half = scratch < patch_half ? scratch : patch_half;
+        if (other[i] < max_half) max_half = other[i];
+    size_t half = max_half < patch_half ? max_half : patch_half;
     c->outside = beyond_patch(c, half);
     CI_TRY(ci_par_max_double(comm, &c->outside, 1));
     if (c->outside > ci_clean_max_hidden_sidelobe()) {
-        half = scratch;
+        half = max_half;
         c->outside = 0;
     }
     c->outside = fmax(c->outside, c->setup.psf_far);

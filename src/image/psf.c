@@ -42,18 +42,18 @@ static ci_status psf_grid(ci_comm *comm, ci_image_maker *m)
 /* Fits the restoring beam, on a larger patch where it fills the first. */
 static ci_status beam_fit(ci_comm *comm, ci_image_maker *m)
 {
-    size_t c = m->geometry.n_x / 2, scratch = m->geometry.n_x - 1 - c;
-    if (c < scratch) scratch = c;
+    size_t c = m->geometry.n_x / 2, max_half = m->geometry.n_x - 1 - c;
+    if (c < max_half) max_half = c;
     ci_image_beam_fit fit = {.touches_edge = true};
     for (size_t half = 64; fit.touches_edge; half *= 4) {
-        if (half > scratch) half = scratch;
+        if (half > max_half) half = max_half;
         float *patch = NULL;
         CI_TRY(ci_grid_slab_cut(comm, m->layout, m->psf, c - half, c - half, 2 * half + 1,
                                 2 * half + 1, -1, &patch));
         ci_status status = ci_par_agree(comm, ci_image_beam_fit_patch(patch, 2 * half + 1, &fit));
         ci_mem_free(patch);
         CI_TRY(status);
-        if (half == scratch) break;
+        if (half == max_half) break;
     }
     bool is_root = ci_comm_rank(comm) == 0;
     if (is_root && fit.touches_edge)
