@@ -105,7 +105,7 @@ cmp -s before after || fail "registry gone, product there: changed $(diff before
 chmod u+w damaged/products/*/*/sources.csv
 echo x >>"$(echo damaged/products/*/*/sources.csv)"
 bad 4 '1 product is faulty' 0 publish --recover $damaged
-grep -aq 'ERROR .*not taken into the registry: .*sources.csv' "$err" ||
+grep -aq 'ERROR .*cannot be taken into the registry: .*sources.csv' "$err" ||
   fail "the fault is not said: $(cat "$err")"
 chmod -R u+w damaged/products
 rm -r damaged/products/*/*
