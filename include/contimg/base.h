@@ -40,6 +40,7 @@ typedef double _Complex ci_c64;
 typedef enum ci_status
 {
     CI_OK = 0,
+    CI_ERR_ALERT,     /* an alert is active: exit 1, of the monitor only */
     CI_ERR_USAGE,     /* wrong option, key or value: exit 2 */
     CI_ERR_INPUT,     /* a file or its content cannot be used: exit 3 */
     CI_ERR_NO_DATA,   /* nothing left after flags: exit 3 */

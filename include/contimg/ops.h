@@ -2,7 +2,7 @@
 #ifndef CONTIMG_OPS_H
 #define CONTIMG_OPS_H
 
-#include "contimg/registry.h"
+#include "contimg/registry_watch.h"
 
 /* What is in a UVH5, CalH5 or FITS file, as text or as one JSON object, onto `out`.
  * CI_ERR_INPUT, with the reason, where the file cannot be used. */
@@ -21,6 +21,70 @@ typedef struct ci_ops_check_options
 /* One line ok, warn or FAIL each, with the remedy; CI_ERR_NOT_READY where one failed. Makes
  * missing folders that were configured and whose parent is writable. */
 CI_MUST_CHECK ci_status ci_ops_check(const ci_ops_check_options *options, bool as_json, FILE *out);
+
+/* ---- monitor ------------------------------------------------------------------------------- */
+
+/* What the deployed monitor's document has, counted from the registry; all products count, also
+ * those of the deployed pipeline. */
+typedef struct ci_ops_metrics
+{
+    int64_t n_published, n_staging, n_publishing; /* products */
+    int64_t n_failed, n_exhausted;                /* of which failed; attempts used up */
+    int64_t n_recent_failure;                     /* attempts of the last 24 h that failed */
+    double success_percent;                       /* of all attempts; 100 where there were none */
+    double time_unix_s;
+} ci_ops_metrics;
+CI_MUST_CHECK ci_status ci_ops_metrics_read(ci_ops_metrics *out, ci_registry *registry);
+/* {total_published, total_staging, ...}, names as deployed; the caller's. */
+ci_json *ci_ops_metrics_json(const ci_ops_metrics *metrics);
+
+/* Beyond which an alert is active. */
+typedef struct ci_ops_thresholds
+{
+    double max_failed_per_hour;       /* 5 attempts to publish */
+    double max_staging_hours;         /* 24 */
+    double min_success_rate;          /* 95 %, of the attempts of 24 h */
+    double max_group_failure_percent; /* 10, of the groups that ended within 24 h */
+    double max_failed;                /* products that failed; infinite */
+} ci_ops_thresholds;
+void ci_ops_thresholds_default(ci_ops_thresholds *out);
+/* Those that a JSON file {"name": number} names; CI_ERR_INPUT for an unknown name, or no number. */
+CI_MUST_CHECK ci_status ci_ops_thresholds_read(ci_ops_thresholds *out, const char *path);
+
+/* A folder whose disk is watched. */
+typedef struct ci_ops_disk
+{
+    const char *name, *path; /* "staging"; borrowed */
+} ci_ops_disk;
+typedef struct ci_ops_disk_limits
+{
+    double warn_gb, critical_gb;
+} ci_ops_disk_limits;
+
+/* The longest part of a path that is a folder; ci_mem_free. */
+CI_MUST_CHECK ci_status ci_ops_existing_part(char **out, const char *path);
+
+#define CI_OPS_MAX_ALERT 16
+/* The alerts that hold now. */
+typedef struct ci_ops_alerts
+{
+    size_t n;
+    ci_registry_alert item[CI_OPS_MAX_ALERT];
+} ci_ops_alerts;
+CI_MUST_CHECK ci_status ci_ops_alerts_judge(ci_ops_alerts *out, ci_registry *registry,
+                                            const ci_ops_thresholds *thresholds);
+/* Appends those of disks; a folder that is not there counts by the part of its path that is. */
+CI_MUST_CHECK ci_status ci_ops_alerts_disks(ci_ops_alerts *out, const ci_ops_disk *disk,
+                                            size_t n_disk, const ci_ops_disk_limits *limits);
+/* {name, state (active or clear), message, value, limit, since}; the caller's. */
+ci_json *ci_ops_alert_json(const ci_registry_alert *alert);
+/* Runs `command` by the shell with the alert's JSON on its standard input, its output on standard
+ * error. CI_ERR_IO where it does not end with 0 within limit_s seconds; then it is killed with all
+ * that it started. */
+CI_MUST_CHECK ci_status ci_ops_alert_tell(const char *command, const ci_registry_alert *alert,
+                                          double limit_s);
+
+/* ---- lists ---------------------------------------------------------------------------------- */
 
 /* What there is, as the registry has it: what `contimg group` and `contimg status` list. */
 typedef struct ci_ops_status

@@ -49,6 +49,7 @@ CI_MUST_CHECK ci_status ci_registry_open(ci_registry **out, const ci_registry_pa
                                          const ci_registry_options *options);
 void ci_registry_close(ci_registry *registry);       /* NULL-safe; rolls back what is open */
 double ci_registry_now(const ci_registry *registry); /* UTC in Unix seconds */
+bool ci_registry_is_read_only(const ci_registry *registry);
 ci_clock *ci_registry_clock(const ci_registry *registry);
 /* The file that is open for `which`; borrowed. */
 const char *ci_registry_path(const ci_registry *registry, ci_registry_database which);

@@ -12,6 +12,7 @@ typedef struct
 
 static const status_row rows[CI_STATUS_COUNT] = {
     [CI_OK] = {"CI_OK", "ok", 0},
+    [CI_ERR_ALERT] = {"CI_ERR_ALERT", "an alert is active (monitor only)", 1},
     [CI_ERR_USAGE] = {"CI_ERR_USAGE", "wrong option or value", 2},
     [CI_ERR_INPUT] = {"CI_ERR_INPUT", "input cannot be used", 3},
     [CI_ERR_NO_DATA] = {"CI_ERR_NO_DATA", "no data left", 3},

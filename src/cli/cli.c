@@ -45,6 +45,8 @@ static ci_status unknown_command(const char *name)
 static void log_begin(const ci_cli_command *row, const ci_conf *conf)
 {
     const char *file = ci_conf_file(conf);
+    /* Quiet: nothing but what somebody must see. */
+    if (ci_conf_bool(conf, CI_OPT_QUIET)) ci_log_set_level(CI_LOG_WARNING);
     ci_log_info("contimg %s %s, configuration: %s", ci_version(), row->name,
                 *file ? file : "defaults, no file");
 }
@@ -73,7 +75,9 @@ static ci_status tell(ci_status status)
 {
     if (fflush(stdout) != 0 && status == CI_OK)
         status = ci_error(CI_ERR_IO, "standard output: cannot be written");
-    if (status != CI_OK) fprintf(stderr, "contimg: %s\n", ci_error_text());
+    /* Alerts are the monitor's result, and told by it. */
+    if (status != CI_OK && status != CI_ERR_ALERT)
+        fprintf(stderr, "contimg: %s\n", ci_error_text());
     return status;
 }
 

@@ -6,6 +6,7 @@
 #include "contimg/conf.h"
 #include "contimg/par.h"
 #include "contimg/registry.h"
+#include "contimg/run.h"
 
 /* A row of the table of subcommands. */
 typedef struct ci_cli_command
@@ -38,6 +39,19 @@ ci_status ci_cli_plan(const ci_conf *conf);
 ci_status ci_cli_check(const ci_conf *conf);
 ci_status ci_cli_publish(const ci_conf *conf);
 ci_status ci_cli_status(const ci_conf *conf);
+ci_status ci_cli_monitor(const ci_conf *conf);
+
+/* Products to publish by a person's word. */
+typedef struct ci_cli_retry
+{
+    const char *id; /* one; "": those that failed, */
+    size_t limit;   /* so many at most */
+    bool dry_run, as_json;
+} ci_cli_retry;
+/* What publish --id and --retry-failed do, and the monitor's --retry-failed and --retry-all; one
+ * line for each. */
+CI_MUST_CHECK ci_status ci_cli_publish_again(const ci_run_site *site, const ci_conf *conf,
+                                             const ci_cli_retry *what);
 
 /* Prints and frees. */
 CI_MUST_CHECK ci_status ci_cli_print_json(ci_json *record);

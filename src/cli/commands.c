@@ -90,6 +90,19 @@ static const ci_conf_entry status_examples[] = {
     {"contimg status 2026-01-25T00:00:10", "One observation, and every change of its state:"},
     {NULL, NULL}};
 
+static const ci_conf_entry monitor_examples[] = {
+    {"contimg monitor", "Metrics and alerts now; exit status 1 while an alert is active:"},
+    {"*/5 * * * * contimg monitor --quiet --config /etc/contimg/contimg.env",
+     "As a line of cron: alerts that begin or clear, each once, and nothing else:"},
+    {"contimg monitor --daemon --interval 300 --alert-command 'mail -s contimg ops@example.org'",
+     "Every five minutes, each alert and its clearing by mail:"},
+    {"contimg monitor --retry-all --limit 10", "Publish again what failed:"},
+    {NULL, NULL}};
+static const ci_conf_entry monitor_files[] = {
+    {"FILE.json", "limits of --alert-thresholds: {\"max_failed_per_hour\": 5, "
+                  "\"max_staging_hours\": 24, \"min_success_rate\": 95}"},
+    {NULL, NULL}};
+
 const ci_cli_command ci_cli_commands[] = {
     {"run", CI_COMMAND_RUN, ci_cli_run, NULL, "contimg run [FILE...] [OPTION...]",
      "From UVH5 files to published images, mosaics, source lists and a report: the files named, "
@@ -123,4 +136,8 @@ const ci_cli_command ci_cli_commands[] = {
      publish_examples, NULL},
     {"status", CI_COMMAND_STATUS, NULL, ci_cli_status, "contimg status [ID] [--json]",
      "Observations, groups, runs and publishes, and every change of state.", status_examples, NULL},
+    {"monitor", CI_COMMAND_MONITOR, NULL, ci_cli_monitor,
+     "contimg monitor [--daemon] [--quiet] [--json] | --test | --retry-failed ID | --retry-all",
+     "Publish metrics and alerts: failures, products that stay in staging, disks that fill.",
+     monitor_examples, monitor_files},
     {.name = NULL}};

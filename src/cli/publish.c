@@ -25,23 +25,59 @@ static ci_status publish_one(const ci_run_site *site, const ci_conf *conf, const
     return status;
 }
 
-static ci_status publish_failed(const ci_run_site *site, const ci_conf *conf,
-                                const ci_publish_options *options)
+/* Failed for good, or back in staging after a failure. */
+static bool has_failed(const ci_registry_product *p)
 {
-    ci_registry_products *failed = NULL;
-    ci_status worst = CI_OK;
-    ci_error_saved last = ci_error_save(CI_OK);
-    CI_TRY(ci_registry_products_read(site->registry, &failed, CI_PUBLISH_FAILED, false));
-    for (size_t i = 0; i < failed->n; i++) {
-        ci_status status = publish_one(site, conf, failed->item[i].id, options);
-        if (status != CI_OK) last = ci_error_save(status);
-        if (status > worst) worst = status;
+    return p->state == CI_PUBLISH_FAILED || (p->state == CI_PUBLISH_STAGING && p->n_attempt > 0);
+}
+
+typedef struct retry_counts
+{
+    size_t n_tried, n_good;
+} retry_counts;
+
+/* Each that failed, or the one named; a fault of one does not stop the others. */
+static ci_status publish_again(const ci_run_site *site, const ci_conf *conf,
+                               const ci_cli_retry *what, const ci_publish_options *options,
+                               retry_counts *counts)
+{
+    ci_registry_products *list = NULL;
+    ci_error_saved worst = ci_error_save(CI_OK);
+    CI_TRY(ci_registry_products_read(site->registry, &list, -1, false));
+    for (size_t i = 0; i < list->n && counts->n_tried < what->limit; i++) {
+        if (!has_failed(&list->item[i])) continue;
+        ci_status status = publish_one(site, conf, list->item[i].id, options);
+        counts->n_tried++;
+        counts->n_good += status == CI_OK;
+        if (status != CI_OK) ci_log_warning("%s", ci_error_text());
+        if (status > worst.status) worst = ci_error_save(status);
     }
-    printf("%zu failed product%s %s\n", failed->n, ci_plural(failed->n),
-           options->dry_run ? "looked at, none changed" : "tried again");
-    ci_registry_products_free(failed);
-    ci_error_restore(&last);
-    return worst;
+    ci_registry_products_free(list);
+    return ci_error_restore(&worst);
+}
+
+ci_status ci_cli_publish_again(const ci_run_site *site, const ci_conf *conf,
+                               const ci_cli_retry *what)
+{
+    ci_publish_options options;
+    retry_counts n = {0};
+    ci_run_publish_options(site, conf, &options);
+    options.dry_run = what->dry_run;
+    options.by_name = true;
+    if (*what->id) return publish_one(site, conf, what->id, &options);
+    ci_status status = publish_again(site, conf, what, &options, &n);
+    if (!what->as_json) {
+        printf("%zu failed product%s %s\n", n.n_tried, ci_plural(n.n_tried),
+               what->dry_run ? "looked at, none changed" : "tried again");
+        return status;
+    }
+    ci_error_saved saved = ci_error_save(status);
+    ci_json *json = ci_json_object();
+    ci_json_put_int(json, "total", (int64_t)n.n_tried);
+    ci_json_put_int(json, "successful", what->dry_run ? 0 : (int64_t)n.n_good);
+    ci_json_put_int(json, "failed", (int64_t)(n.n_tried - n.n_good));
+    CI_TRY(ci_cli_print_json(json));
+    return ci_error_restore(&saved);
 }
 
 static ci_status publish_recover(const ci_run_site *site, const ci_conf *conf,
@@ -75,15 +111,15 @@ ci_status ci_cli_publish(const ci_conf *conf)
                                       "--retry-failed; leave it out to recover");
     ci_run_site site;
     ci_publish_options options;
+    ci_cli_retry what = {
+        .id = id, .limit = SIZE_MAX, .dry_run = ci_conf_bool(conf, CI_OPT_DRY_RUN)};
     ci_status status = ci_run_site_open(&site, conf, CI_RUN_WRITES);
     if (status == CI_OK) {
         ci_run_publish_options(&site, conf, &options);
-        options.dry_run = ci_conf_bool(conf, CI_OPT_DRY_RUN);
         options.by_name = true;
         ci_conf_relaxed_warn(conf);
-        status = *id     ? publish_one(&site, conf, id, &options)
-                 : retry ? publish_failed(&site, conf, &options)
-                         : publish_recover(&site, conf, &options);
+        status = recover ? publish_recover(&site, conf, &options)
+                         : ci_cli_publish_again(&site, conf, &what);
     }
     ci_run_site_close(&site);
     return status;

@@ -33,7 +33,7 @@ static ci_status read_option(ci_conf *conf, int argc, char *const *argv, int *i)
     size_t n = equals ? (size_t)(equals - name) : strlen(name);
     char bare[64] = "";
     if (n < sizeof bare) memcpy(bare, name, n);
-    ci_conf_id id = ci_conf_find_name(bare);
+    ci_conf_id id = ci_conf_find_option(bare, conf->command);
     if (id == CI_OPT_COUNT || !(ci_conf_rows[id].commands & (unsigned)conf->command))
         return unknown_option(conf, name, n);
     if (equals) return ci_conf_set(conf, id, equals + 1, "command line");

@@ -64,6 +64,15 @@ ci_conf_id ci_conf_find_name(const char *name)
     return CI_OPT_COUNT;
 }
 
+ci_conf_id ci_conf_find_option(const char *name, ci_conf_command command)
+{
+    for (int i = 0; i < CI_OPT_COUNT; i++)
+        if (strcmp(ci_conf_rows[i].name, name) == 0 &&
+            (ci_conf_rows[i].commands & (unsigned)command))
+            return (ci_conf_id)i;
+    return ci_conf_find_name(name);
+}
+
 ci_conf_id ci_conf_find_variable(const char *variable)
 {
     char own[64];

@@ -46,6 +46,8 @@ struct ci_conf
 
 /* Index of the option with this command-line name or variable, or CI_OPT_COUNT. */
 ci_conf_id ci_conf_find_name(const char *name);
+/* The same, of this command where it has one: commands may give one name two meanings. */
+ci_conf_id ci_conf_find_option(const char *name, ci_conf_command command);
 ci_conf_id ci_conf_find_variable(const char *variable);
 /* What is known of a CONTIMG_ name that is no option: retired, or ours to ignore. */
 bool ci_conf_is_retired(const char *variable);

@@ -43,22 +43,6 @@ static void line(sheet *s, line_level level, const char *name, const char *forma
         fprintf(s->out, "%-4s %-10s %s\n", words[level], name, text);
 }
 
-/* The longest part of a path that is a folder. */
-static ci_status existing_part(char **out, const char *path)
-{
-    CI_TRY(ci_str_copy(out, path));
-    while (!ci_path_is_folder(*out)) {
-        char *parent = NULL;
-        ci_status status = ci_path_parent(&parent, *out);
-        ci_mem_free(*out);
-        *out = NULL;
-        CI_TRY(status);
-        *out = parent;
-        if (strcmp(parent, "/") == 0 || strcmp(parent, ".") == 0) break;
-    }
-    return CI_OK;
-}
-
 static void check_access(sheet *s, const char *name, const char *path, bool written)
 {
     if (access(path, written ? R_OK | W_OK | X_OK : R_OK | X_OK) != 0)
@@ -90,7 +74,7 @@ static void check_folder(sheet *s, const char *name, const char *path, bool is_l
             line(s, LINE_OK, name, "%s: was missing, made", path);
         else
             line(s, LINE_FAIL, name, "%s: make it, writable for this user", ci_error_text());
-    } else if (existing_part(&parent, path) != CI_OK || access(parent, W_OK | X_OK) != 0) {
+    } else if (ci_ops_existing_part(&parent, path) != CI_OK || access(parent, W_OK | X_OK) != 0) {
         line(s, LINE_FAIL, name,
              "%s cannot be made here: go to a folder that is writable, or set --%s-dir", path,
              strcmp(name, "staging") == 0 ? "output" : name);
@@ -105,7 +89,7 @@ static void check_space(sheet *s, const char *name, const char *path, double wan
 {
     char *folder = NULL;
     uint64_t bytes = 0;
-    ci_status status = existing_part(&folder, path);
+    ci_status status = ci_ops_existing_part(&folder, path);
     if (status == CI_OK) status = ci_path_free_bytes(folder, &bytes);
     double free_gb = (double)bytes * 1e-9;
     bool is_critical = free_gb < critical_gb;

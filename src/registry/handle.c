@@ -10,6 +10,11 @@ double ci_registry_now(const ci_registry *registry)
     return ci_clock_read_unix_s(registry->options.clock);
 }
 
+bool ci_registry_is_read_only(const ci_registry *registry)
+{
+    return registry->options.read_only;
+}
+
 ci_clock *ci_registry_clock(const ci_registry *registry)
 {
     return registry->options.clock;

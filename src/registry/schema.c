@@ -87,6 +87,8 @@ static const ci_schema_table added_data[] = {
     {"publish_attempts", "id INTEGER PRIMARY KEY;data_id TEXT NOT NULL;attempt INTEGER NOT NULL;"
                          "started_at REAL NOT NULL;ended_at REAL;outcome TEXT;error TEXT;"
                          "host TEXT;pid INTEGER;job TEXT;token TEXT;run TEXT"},
+    {"alerts", "name TEXT PRIMARY KEY;is_active INTEGER NOT NULL;is_told INTEGER NOT NULL;"
+               "message TEXT;value REAL;limit_value REAL;since REAL NOT NULL;tell_after REAL"},
     {0}};
 
 static const char *const indices[CI_DB_COUNT][8] = {
@@ -111,7 +113,9 @@ static const ci_schema_table *const added[CI_DB_COUNT] = {added_ingest, added_ca
 
 int ci_registry_schema_version(ci_registry_database which)
 {
-    return which == CI_DB_INGEST ? 2 : 1;
+    static const int versions[CI_DB_COUNT] = {
+        [CI_DB_INGEST] = 2, [CI_DB_CAL] = 1, [CI_DB_PRODUCTS] = 1, [CI_DB_DATA] = 2};
+    return versions[which];
 }
 
 const char *ci_registry_schema_file_name(ci_registry_database which)
@@ -276,8 +280,8 @@ ci_status ci_registry_schema_migrate(ci_db *db, double now_unix_s)
     int version = 0;
     CI_TRY(ci_registry_schema_version_read(db, &version));
     if (version < 1) CI_TRY(migrate_0_to_1(db, now_unix_s));
-    /* Later versions only add columns. */
-    if (version == 1) CI_TRY(tables_apply(db, added[db->which]));
+    /* Later versions only add tables and columns. */
+    if (version >= 1) CI_TRY(tables_apply(db, added[db->which]));
     char sql[64];
     snprintf(sql, sizeof sql, "PRAGMA user_version=%d", ci_registry_schema_version(db->which));
     return ci_registry_db_script(db, sql);

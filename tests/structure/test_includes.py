@@ -23,7 +23,7 @@ def target_of(name):
     if name == "contimg/options.def":
         return "conf"
     if fnmatch(name, "contimg/*.h"):
-        return Path(name).stem
+        return Path(name).stem.split("_")[0]
     return name.split("/")[0] if fnmatch(name, "*/*.h") else None
 
 

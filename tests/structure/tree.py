@@ -40,9 +40,9 @@ def read(path):
 
 
 def module_of(path):
-    """src/x/... and include/contimg/x.h belong to x."""
+    """src/x/..., include/contimg/x.h and a second header x_part.h belong to x."""
     parts = Path(path).parts
-    return parts[1] if parts[0] == "src" else Path(path).stem
+    return parts[1] if parts[0] == "src" else Path(path).stem.split("_")[0]
 
 
 class Faults:

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# ci-test: timeout=60
+# contimg monitor as cron and as a service run it: each alert told once, by the documented commands.
+. "$CONTIMG_SOURCE/tests/support/cli.sh"
+export CONTIMG_STATE_DIR=$folder/state CONTIMG_OUTPUT_DIR=$folder/staging CONTIMG_PRODUCTS_DIR=$folder/products
+export CONTIMG_INPUT_DIR=$folder/incoming CONTIMG_DISK_CRITICAL_GB=0 CONTIMG_DISK_WARN_GB=0
+mkdir -p "$CONTIMG_INPUT_DIR" "$folder/bin"
+# monitor CODE ARG...
+monitor() {
+  local want=$1 got
+  shift
+  "$contimg" monitor "$@" >"$out" 2>"$err"
+  got=$?
+  [ $got = "$want" ] || fail "monitor $*: exit $got, $want is expected: $(cat "$err")"
+}
+
+# Nothing there: zeros, and nothing is made.
+monitor 0
+grep -q '^success rate 100.00 %$' "$out" || fail "no rate: $(cat "$out")"
+[ ! -e "$CONTIMG_STATE_DIR" ] || fail "monitor made a state folder"
+"$contimg" group >"$out" 2>"$err" || fail "group: $(cat "$err")"
+
+# As cron runs it, with a stand-in for mail.
+cat >"$folder/bin/mail" <<'TEXT'
+#!/bin/sh
+{ echo "$@"; cat; } >>"$MAILBOX"
+TEXT
+chmod +x "$folder/bin/mail"
+export PATH=$folder/bin:$PATH MAILBOX=$folder/mailbox
+export CONTIMG_ALERT_COMMAND='mail -s "contimg alert" ops@example.org'
+monitor 0 --test
+grep -q '^-s contimg alert ops@example.org$' "$MAILBOX" || fail "no test mail"
+: >"$MAILBOX"
+CONTIMG_DISK_WARN_GB=1e9 monitor 1 --quiet
+[ "$(grep -c '^ALERT disk_warn_' "$out")" = 3 ] || fail "alerts: $(cat "$out")"
+[ ! -s "$err" ] || fail "--quiet says $(cat "$err")"
+CONTIMG_DISK_WARN_GB=1e9 monitor 1 --quiet
+[ ! -s "$out" ] || fail "told twice: $(cat "$out")"
+monitor 0 --quiet
+[ "$(grep -c '^CLEAR disk_warn_' "$out")" = 3 ] || fail "clearing: $(cat "$out")"
+monitor 0 --quiet
+[ ! -s "$out" ] && [ ! -s "$err" ] || fail "cleared twice"
+[ "$(grep -c '"state":.*"active"' "$MAILBOX")/$(grep -c '"state":.*"clear"' "$MAILBOX")" = 3/3 ] ||
+  fail "mails: $(cat "$MAILBOX")"
+
+# The deployed --db-path; a database that cannot be read; mistakes.
+monitor 0 --db-path "$CONTIMG_STATE_DIR/products.sqlite3" --json
+grep -q "publish state is read from $CONTIMG_STATE_DIR/data_registry.sqlite3" "$err" || fail "--db-path"
+grep -q '"total_published":' "$out" || fail "--json"
+echo garbage >"$folder/broken.sqlite3"
+monitor 4 --db-path "$folder/broken.sqlite3"
+monitor 2 --daemon --retry-all
+monitor 3 --retry-failed nobody
+
+# As a service: stopped by SIGTERM at once, whatever the interval.
+"$contimg" monitor --daemon --interval 1000 >"$out" 2>"$err" &
+daemon=$!
+for _ in $(seq 100); do grep -q '^no alert' "$out" && break; sleep 0.1; done
+kill "$daemon"
+wait "$daemon" || fail "--daemon ends with $?: $(cat "$err")"
+echo "monitor: once, by cron, as a service"
