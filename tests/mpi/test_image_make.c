@@ -131,7 +131,8 @@ static void headers_compare(const ci_fits_header *a, const ci_fits_header *b)
         const ci_fits_card *p = &a->card[i], *q = &b->card[i];
         CHECK(strcmp(p->key, q->key) == 0);
         if (is_volatile(p->key)) continue;
-        CHECK(strcmp(p->text ? p->text : "", q->text ? q->text : "") == 0 && p->number == q->number);
+        CHECK(strcmp(p->text ? p->text : "", q->text ? q->text : "") == 0 &&
+              p->number == q->number);
     }
     CHECK(a->beam_major_rad == b->beam_major_rad && a->beam_pa_rad == b->beam_pa_rad);
     CHECK(a->freq_hz == b->freq_hz && a->time_mjd_s == b->time_mjd_s);
