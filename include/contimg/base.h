@@ -187,6 +187,12 @@ void ci_path_discard_set(char *const *paths, size_t n);
 /* The same for "<prefix><name>": commits, or not; either way no .part of them is left. */
 CI_MUST_CHECK ci_status ci_path_end_set(const char *prefix, const char *const *names, size_t n,
                                         bool commits);
+/* The folder `part`, beside `folder`, takes its place: what was there under that name is removed
+ * (plain files; folders in it stay as they are, in `part`). */
+CI_MUST_CHECK ci_status ci_path_replace_folder(const char *part, const char *folder);
+/* Removes the folders "<folder>.<anything>.part" with the plain files in them: what others, that
+ * are dead, were making. */
+void ci_path_remove_parts(const char *folder);
 /* CI_ERR_INPUT where something is there that is no plain file (a pipe would be waited for). */
 CI_MUST_CHECK ci_status ci_file_check_plain(const char *path);
 /* Whole file in or out (written by .part and rename). *out is NUL-terminated. */

@@ -10,7 +10,7 @@
 #define CONTIMG_PUBLISH_H
 
 #include "contimg/qa.h"
-#include "contimg/registry.h"
+#include "contimg/registry_lease.h"
 
 typedef struct ci_publish_options
 {
@@ -23,7 +23,7 @@ typedef struct ci_publish_options
                                   get their row again, and the files of all are compared with their
                                   checksums; without it, they are only looked for */
     bool dry_run;              /* gates and path rules only; nothing changes */
-    double lease_s;            /* 600, renewed while copying */
+    double lease_s;            /* CI_REGISTRY_LEASE_S, renewed while copying */
     double backoff_s;          /* 60: waits 60, 120 s, ... */
     int64_t max_attempt;       /* 3 */
 } ci_publish_options;

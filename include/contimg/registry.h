@@ -89,9 +89,10 @@ typedef struct ci_registry_owner
     int64_t pid, pid_start; /* pid_start: clock ticks since boot, tells a pid used again */
     double acquired_unix_s, expires_unix_s;
 } ci_registry_owner;
-/* False where the owner is known dead (same host, no such process) or the lease is over. */
+/* False where the owner is known dead (same host, no such process; elsewhere, its Slurm job is
+ * over) or the lease is over. */
 bool ci_registry_owner_alive(const ci_registry *registry, const ci_registry_owner *owner);
-/* "host pid 12 (job 34)". */
+/* "host pid 12 (job 34), since 2026-01-25T00:00:10Z". */
 void ci_registry_owner_text(const ci_registry_owner *owner, char out[CI_REGISTRY_TEXT]);
 
 /* ---- changes of state, and runs --------------------------------------------------- */
@@ -281,9 +282,6 @@ void ci_registry_groups_free(ci_registry_groups *groups);
 /* As for observations; *done true where the group is completed already. */
 CI_MUST_CHECK ci_status ci_registry_group_claim(ci_registry *registry, const char *id,
                                                 double lease_s, bool *done);
-/* Prolongs the lease; CI_ERR_NOT_READY where it was lost. */
-CI_MUST_CHECK ci_status ci_registry_group_renew(ci_registry *registry, const char *id,
-                                                double lease_s);
 CI_MUST_CHECK ci_status ci_registry_group_end(ci_registry *registry, const char *id,
                                               ci_registry_work_state state, const char *reason,
                                               const char *mosaic_id);

@@ -21,7 +21,8 @@ typedef enum ci_run_access
 typedef struct ci_run_site
 {
     ci_conf_paths paths;
-    ci_registry *registry; /* NULL: not opened */
+    ci_registry *registry;      /* NULL: not opened */
+    ci_registry_keeper *keeper; /* renews this process's leases; NULL: nobody does */
 } ci_run_site;
 /* The paths of a configuration, and their databases opened. To be closed whatever the status.
  * Local. */
@@ -29,6 +30,8 @@ CI_MUST_CHECK ci_status ci_run_site_open(ci_run_site *out, const ci_conf *conf,
                                          ci_run_access access);
 /* Opens the databases of a site whose paths are there. Local. */
 CI_MUST_CHECK ci_status ci_run_site_open_databases(ci_run_site *site, ci_run_access access);
+/* From now until the site is closed, a thread of its own renews this process's leases. Local. */
+CI_MUST_CHECK ci_status ci_run_site_keep_leases(ci_run_site *site);
 /* Leaves zeros. Local. */
 void ci_run_site_close(ci_run_site *site);
 /* How to publish, as the configuration says; borrows the site's texts. Local. */

@@ -284,7 +284,12 @@ CI_MUST_CHECK ci_status ci_tile_stop_check(ci_comm *comm, const char *where);
 /* What is to be made. Borrowed. */
 typedef struct ci_tile_task
 {
-    const char *id, *folder; /* the folder is made, and emptied, where needed */
+    const char *id, *folder; /* what is in the folder is replaced by the tile that is made */
+    /* It is made in "<folder>.<claim_token>.part", which takes the folder's place at the end if
+     * check_claim (NULL: always) allows it on the team's rank 0. */
+    const char *claim_token;
+    ci_status (*check_claim)(const void *context);
+    const void *claim_context;
     const char *const *path;
     size_t n_path;
     bool is_degraded;             /* sub-bands are missing */
@@ -299,8 +304,8 @@ CI_MUST_CHECK ci_status ci_tile_make(ci_comm *team, const ci_tile_options *optio
 /* The record of a tile that stands in the task's folder, made from the same input files with the
  * same options, its files as their checksums say; NULL where there is none. Local. */
 ci_tile_record *ci_tile_record_load_cached(const ci_tile_task *task);
-/* Fills in checksums of the task's input files and of every file in its folder and writes
- * tile.json: from now on the tile is done, whatever becomes of the run. Local. */
+/* Fills in checksums of the task's input files and of every file in the record's folder and writes
+ * tile.json. Local. */
 CI_MUST_CHECK ci_status ci_tile_record_keep(ci_tile_record *record, const ci_tile_task *task);
 /* Removes the files of a folder that is to be filled anew (folders in it stay). Local. */
 CI_MUST_CHECK ci_status ci_tile_folder_empty(const char *folder);

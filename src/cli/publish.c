@@ -114,6 +114,7 @@ ci_status ci_cli_publish(const ci_conf *conf)
     ci_cli_retry what = {
         .id = id, .limit = SIZE_MAX, .dry_run = ci_conf_bool(conf, CI_OPT_DRY_RUN)};
     ci_status status = ci_run_site_open(&site, conf, CI_RUN_WRITES);
+    if (status == CI_OK) status = ci_run_site_keep_leases(&site);
     if (status == CI_OK) {
         ci_run_publish_options(&site, conf, &options);
         options.by_name = true;

@@ -9,7 +9,8 @@
 
 void ci_publish_options_default(ci_publish_options *options)
 {
-    *options = (ci_publish_options){.lease_s = 600, .backoff_s = 60, .max_attempt = 3};
+    *options =
+        (ci_publish_options){.lease_s = CI_REGISTRY_LEASE_S, .backoff_s = 60, .max_attempt = 3};
     ci_qa_limits_default(&options->limits);
 }
 

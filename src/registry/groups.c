@@ -1,6 +1,8 @@
 /* Mosaic groups: recording them, claiming and ending the work on them. */
 #include "registry/groups.h"
 
+#include "contimg/registry_lease.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -129,9 +131,9 @@ ci_status ci_registry_group_claim(ci_registry *registry, const char *id, double 
     return ci_registry_work_claim(registry, CI_WORK_GROUP, id, lease_s, done);
 }
 
-ci_status ci_registry_group_renew(ci_registry *registry, const char *id, double lease_s)
+ci_status ci_registry_group_check(ci_registry *registry, const char *id, const char *token)
 {
-    return ci_registry_work_renew(registry, CI_WORK_GROUP, id, lease_s);
+    return ci_registry_work_check(registry, CI_WORK_GROUP, id, token);
 }
 
 ci_status ci_registry_group_end(ci_registry *registry, const char *id, ci_registry_work_state state,

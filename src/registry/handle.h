@@ -5,12 +5,21 @@
 
 #include "registry/rows.h"
 
+/* What Slurm said of a job, and when. */
+typedef struct ci_registry_job
+{
+    char id[CI_REGISTRY_ID];
+    bool is_over;
+    double asked_s; /* monotonic */
+} ci_registry_job;
+
 struct ci_registry
 {
     ci_db db[CI_DB_COUNT];
     ci_registry_options options;
     char run[CI_REGISTRY_ID];
     ci_registry_owner self; /* this process; token and times unused */
+    ci_registry_job *job;   /* the one that was asked for last */
 };
 
 /* ---- lease.c ----------------------------------------------------------------------------------
@@ -18,6 +27,9 @@ struct ci_registry
 
 /* Fills host, job, pid and its start. */
 void ci_registry_lease_self(ci_registry_owner *self);
+/* The first part of this process's tokens: a process id means something only among the processes
+ * of one id space. */
+unsigned long ci_registry_lease_pid_space(void);
 /* A new lease of this process with a token of its own. */
 void ci_registry_lease_new(const ci_registry *registry, double lease_s, ci_registry_owner *owner);
 bool ci_registry_lease_is_ours(const ci_registry *registry, const ci_registry_owner *owner);
@@ -38,6 +50,13 @@ CI_MUST_CHECK ci_status ci_registry_lease_write(ci_db *db, const char *table,
         CI_LEASE_COLUMN(row, owner.pid_start, INT, "lease_pid_start"),                             \
         CI_LEASE_COLUMN(row, owner.acquired_unix_s, REAL, "lease_acquired_at"),                    \
         CI_LEASE_COLUMN(row, owner.expires_unix_s, REAL, "lease_expires_at")
+
+/* ---- job.c ------------------------------------------------------------------------------------
+ */
+
+/* Whether squeue says that a Slurm job is over, or waits to be run again; false where that is not
+ * known. The answer is kept for half a minute. */
+bool ci_registry_job_is_over(const ci_registry *registry, const char *job);
 
 /* ---- changes.c --------------------------------------------------------------------------------
  */
@@ -62,9 +81,9 @@ CI_MUST_CHECK ci_status ci_registry_work_claim(ci_registry *registry, ci_work_ki
 CI_MUST_CHECK ci_status ci_registry_work_end(ci_registry *registry, ci_work_kind kind,
                                              const char *id, ci_registry_work_state state,
                                              const char *reason);
-/* Prolongs the lease of work in progress; CI_ERR_NOT_READY where it was lost. */
-CI_MUST_CHECK ci_status ci_registry_work_renew(ci_registry *registry, ci_work_kind kind,
-                                               const char *id, double lease_s);
+/* CI_ERR_NOT_READY where the work in progress is not that of `token` any more. */
+CI_MUST_CHECK ci_status ci_registry_work_check(ci_registry *registry, ci_work_kind kind,
+                                               const char *id, const char *token);
 /* Who has the lease; all zero where nobody. */
 CI_MUST_CHECK ci_status ci_registry_work_owner(ci_registry *registry, ci_work_kind kind,
                                                const char *id, ci_registry_owner *owner);

@@ -9,9 +9,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-/* A process id means something only among the processes of one id space: containers on one
- * host may share its name. The space's inode is the first part of every token. */
-static unsigned long pid_space(void)
+/* Containers on one host may share its name. */
+unsigned long ci_registry_lease_pid_space(void)
 {
     char link[64];
     ssize_t n = readlink("/proc/self/ns/pid", link, sizeof link - 1);
@@ -63,7 +62,8 @@ void ci_registry_lease_new(const ci_registry *registry, double lease_s, ci_regis
     *owner = registry->self;
     if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
         random = (unsigned long long)(1e9 * ci_clock_monotonic_s());
-    snprintf(owner->token, sizeof owner->token, "%lx-%016llx", pid_space(), random);
+    snprintf(owner->token, sizeof owner->token, "%lx-%016llx", ci_registry_lease_pid_space(),
+             random);
     owner->acquired_unix_s = ci_registry_now(registry);
     owner->expires_unix_s = owner->acquired_unix_s + lease_s;
 }
@@ -72,14 +72,14 @@ bool ci_registry_lease_is_ours(const ci_registry *registry, const ci_registry_ow
 {
     return owner->pid == registry->self.pid && owner->pid_start == registry->self.pid_start &&
            strcmp(owner->host, registry->self.host) == 0 &&
-           strtoul(owner->token, NULL, 16) == pid_space();
+           strtoul(owner->token, NULL, 16) == ci_registry_lease_pid_space();
 }
 
 bool ci_registry_owner_alive(const ci_registry *registry, const ci_registry_owner *owner)
 {
     if (!owner->host[0] || owner->pid <= 0) return false;
     bool is_here = strcmp(owner->host, registry->self.host) == 0 &&
-                   strtoul(owner->token, NULL, 16) == pid_space();
+                   strtoul(owner->token, NULL, 16) == ci_registry_lease_pid_space();
     if (is_here) {
         /* The process table knows better than any clock. */
         char state;
@@ -90,6 +90,8 @@ bool ci_registry_owner_alive(const ci_registry *registry, const ci_registry_owne
         } else if (kill((pid_t)owner->pid, 0) != 0 && errno == ESRCH) {
             return false;
         }
+    } else if (ci_registry_job_is_over(registry, owner->job)) {
+        return false;
     }
     return ci_registry_now(registry) < owner->expires_unix_s;
 }
@@ -101,8 +103,11 @@ bool ci_registry_lease_is_other(const ci_registry *registry, const ci_registry_o
 
 void ci_registry_owner_text(const ci_registry_owner *owner, char out[CI_REGISTRY_TEXT])
 {
-    int n = snprintf(out, CI_REGISTRY_TEXT, "%s pid %lld", owner->host, (long long)owner->pid);
-    if (owner->job[0]) snprintf(out + n, CI_REGISTRY_TEXT - (size_t)n, " (job %s)", owner->job);
+    char since[32];
+    const char *before = owner->job[0] ? " (job " : "", *after = owner->job[0] ? ")" : "";
+    ci_time_iso(since, ci_time_mjd_s_from_unix(owner->acquired_unix_s), 0, true);
+    snprintf(out, CI_REGISTRY_TEXT, "%s pid %lld%s%s%s, since %s", owner->host,
+             (long long)owner->pid, before, owner->job, after, since);
 }
 
 /* A value of a lease, null where nobody holds it. */

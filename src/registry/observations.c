@@ -127,6 +127,7 @@ static ci_status tile_claim(ci_registry *registry, const char *id, double lease_
         return ci_error(CI_ERR_NOT_READY, "tile %s is in use by %s", id, who);
     }
     ci_registry_lease_new(registry, lease_s, &mine);
+    if (ci_registry_lease_is_ours(registry, &owner)) mine.acquired_unix_s = owner.acquired_unix_s;
     return ci_registry_lease_write(&registry->db[CI_DB_INGEST], observation_rows.name, "group_id",
                                    id, &mine);
 }

@@ -63,7 +63,8 @@ ci_status ci_registry_open(ci_registry **out, const ci_registry_paths *paths,
     else
         ci_registry_options_default(&registry->options);
     ci_registry_lease_self(&registry->self);
-    ci_status status = sort_paths(registry, paths);
+    ci_status status = ci_mem_alloc(&registry->job, 1, sizeof *registry->job, "registry");
+    if (status == CI_OK) status = sort_paths(registry, paths);
     double now = ci_registry_now(registry);
     for (int i = 0; i < CI_DB_COUNT && status == CI_OK; i++) {
         ci_db *db = &registry->db[i];
@@ -85,5 +86,6 @@ void ci_registry_close(ci_registry *registry)
     if (!registry) return;
     for (int i = 0; i < CI_DB_COUNT; i++)
         ci_registry_db_close(&registry->db[i]);
+    ci_mem_free(registry->job);
     ci_mem_free(registry);
 }

@@ -81,7 +81,8 @@ static ci_status take(ci_registry *registry, const struct work_table *table, con
     ci_registry_owner mine;
     bool is_begun = strcmp(row->state, "in_progress") == 0;
     if (is_begun && ci_registry_lease_is_ours(registry, &row->owner)) {
-        ci_registry_lease_new(registry, lease_s, &mine); /* ours: only renewed */
+        mine = row->owner; /* ours: only renewed */
+        mine.expires_unix_s = ci_registry_now(registry) + lease_s;
         return ci_registry_lease_write(db, table->rows.name, "group_id", id, &mine);
     }
     ci_registry_lease_new(registry, lease_s, &mine);
@@ -142,24 +143,25 @@ ci_status ci_registry_work_end(ci_registry *registry, ci_work_kind kind, const c
     return ci_registry_db_end(db, status);
 }
 
-ci_status ci_registry_work_renew(ci_registry *registry, ci_work_kind kind, const char *id,
-                                 double lease_s)
+ci_status ci_registry_work_check(ci_registry *registry, ci_work_kind kind, const char *id,
+                                 const char *token)
 {
-    ci_db *db = &registry->db[CI_DB_INGEST];
     const struct work_table *table = &tables[kind];
+    char who[CI_REGISTRY_TEXT];
     work_row row;
     bool found = false;
-    CI_TRY(ci_registry_db_begin(db));
-    ci_status status = row_get(db, table, id, &row, &found);
-    if (status == CI_OK && !is_ours(registry, &row)) {
-        char who[CI_REGISTRY_TEXT];
-        ci_registry_owner_text(&row.owner, who);
-        status = ci_error(CI_ERR_NOT_READY, "%s: %s was taken over by %s", id, table->kind, who);
-    }
-    row.owner.expires_unix_s = ci_registry_now(registry) + lease_s;
-    if (status == CI_OK)
-        status = ci_registry_lease_write(db, table->rows.name, "group_id", id, &row.owner);
-    return ci_registry_db_end(db, status);
+    CI_TRY(row_get(&registry->db[CI_DB_INGEST], table, id, &row, &found));
+    if (strcmp(row.state, "in_progress") == 0 && strcmp(row.owner.token, token) == 0) return CI_OK;
+    if (!row.owner.host[0])
+        return ci_error(CI_ERR_NOT_READY,
+                        "%s %s: the lease was lost: another process took it over, and the %s is "
+                        "%s by now; nothing more of it is written here",
+                        table->kind, id, table->kind, found ? row.state : "not known");
+    ci_registry_owner_text(&row.owner, who);
+    return ci_error(CI_ERR_NOT_READY,
+                    "%s %s: the lease was lost: taken over by %s; nothing more of it is written "
+                    "here",
+                    table->kind, id, who);
 }
 
 ci_status ci_registry_work_owner(ci_registry *registry, ci_work_kind kind, const char *id,

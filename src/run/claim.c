@@ -2,12 +2,14 @@
 #include "run/claim.h"
 
 #include "run/inputs.h"
+#include "run/lease.h"
 #include "run/publish.h"
 
 enum
 {
     MAX_TRIES = 3, /* of a group that the machine failed */
-    WAIT_S = 2
+    WAIT_S = 2,
+    SAY_S = 60 /* who waits says for whom */
 };
 
 /* ---- tiles --------------------------------------------------------------------------------- */
@@ -16,16 +18,21 @@ enum
  * All tiles are taken at once, so that no two runs wait for each other. Rank 0. */
 static ci_status tiles_wait(ci_run *run, const char *const *ids, size_t n)
 {
+    ci_clock *clock = ci_registry_clock(run->site.registry);
+    double next_s = ci_clock_read_monotonic_s(clock);
     ci_status status;
-    for (bool said = false;; said = true) {
-        status = ci_registry_tiles_claim(run->site.registry, ids, n, CI_RUN_LEASE_S);
+    for (;;) {
+        status = ci_registry_tiles_claim(run->site.registry, ids, n, CI_REGISTRY_LEASE_S);
         if (status != CI_ERR_NOT_READY) return status;
-        if (!said) ci_log_info("%s: waiting", ci_error_text());
+        if (ci_clock_read_monotonic_s(clock) >= next_s) {
+            ci_log_info("%s: waiting", ci_error_text());
+            next_s += SAY_S;
+        }
         if (ci_stop_asked())
             return ci_error(CI_ERR_STOPPED, "stopped on request while waiting: %s; run it again",
                             ci_error_text());
         ci_error_clear();
-        ci_clock_wait(ci_registry_clock(run->site.registry), WAIT_S);
+        ci_clock_wait(clock, WAIT_S);
     }
 }
 
@@ -185,7 +192,7 @@ static ci_status claim_again(ci_run *run, const char *id, const char *why, bool 
 {
     ci_log_warning("group %s: recorded as completed, but %s: made again", id, why);
     CI_TRY(ci_registry_group_reopen(run->site.registry, id, why));
-    return ci_registry_group_claim(run->site.registry, id, CI_RUN_LEASE_S, done);
+    return ci_registry_group_claim(run->site.registry, id, CI_REGISTRY_LEASE_S, done);
 }
 
 /* After the group was claimed, or found done. */
@@ -238,7 +245,7 @@ static ci_status claim(ci_run *run, const ci_run_group *group, ci_run_group_reco
 {
     ci_registry_products *found = NULL;
     CI_TRY(lost_check(run, group->id));
-    CI_TRY(ci_registry_group_claim(run->site.registry, group->id, CI_RUN_LEASE_S, done));
+    CI_TRY(ci_registry_group_claim(run->site.registry, group->id, CI_REGISTRY_LEASE_S, done));
     ci_status status = ci_run_group_inputs_hash(group, record->inputs_sha256);
     if (status == CI_OK) status = ci_registry_product_get(run->site.registry, group->id, &found);
     if (status == CI_OK)
@@ -261,5 +268,5 @@ ci_status ci_run_claim(ci_run *run, const ci_run_group *group, ci_run_group_reco
     CI_TRY(ci_par_agree(run->world, status));
     CI_TRY(ci_par_bcast(run->world, &flag, sizeof flag, 0));
     *done = flag != 0;
-    return CI_OK;
+    return *done ? CI_OK : ci_run_lease_share(run, group->id);
 }

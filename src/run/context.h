@@ -17,11 +17,8 @@ typedef struct ci_run
     char options_sha256[CI_SHA256_HEX]; /* of the options that change a tile */
     char choices_sha256[CI_SHA256_HEX]; /* the same, whatever the program's version */
     char *report_folder;                /* rank 0 */
+    char claimed_group[CI_REGISTRY_ID]; /* the group that is worked on */
+    char claim_token[CI_REGISTRY_ID];   /* and of its lease: what is written is checked by it */
 } ci_run;
-
-enum
-{
-    CI_RUN_LEASE_S = 6 * 3600 /* of a group and its tiles */
-};
 
 #endif

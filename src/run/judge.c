@@ -1,6 +1,7 @@
 /* What rank 0 does with a tile that was made: judge and register it. No MPI here. */
 #include "run/judge.h"
 
+#include "run/lease.h"
 #include "run/picture.h"
 
 #include <math.h>
@@ -142,11 +143,13 @@ static ci_status observation_end(ci_run *run, const ci_tile_record *record)
     const char *id = record->id;
     ci_registry *registry = run->site.registry;
     CI_TRY(ci_registry_begin(registry, CI_DB_INGEST));
-    ci_status status = ci_registry_observation_claim(registry, id, CI_RUN_LEASE_S, &done);
+    ci_status status = ci_run_lease_check(run);
+    if (status == CI_OK)
+        status = ci_registry_observation_claim(registry, id, CI_REGISTRY_LEASE_S, &done);
     if (status == CI_OK && !done)
         status = ci_registry_observation_end(registry, id, state_after(record),
                                              passed ? "" : record->reason);
-    if (status == CI_OK) status = ci_registry_tiles_claim(registry, &id, 1, CI_RUN_LEASE_S);
+    if (status == CI_OK) status = ci_registry_tiles_claim(registry, &id, 1, CI_REGISTRY_LEASE_S);
     return ci_registry_end(registry, CI_DB_INGEST, status);
 }
 
@@ -154,8 +157,10 @@ ci_status ci_run_tile_judge(ci_run *run, const ci_run_group *group, const ci_run
                             ci_tile_record *record)
 {
     if (tile->is_hole) return CI_OK;
+    CI_TRY(ci_run_lease_check(run));
     if (!record->is_reused) {
         if (record->state == CI_TILE_PASSED) CI_TRY(judge(run, group->is_named, record));
+        CI_TRY(ci_run_lease_check(run));
         CI_TRY(register_tile(run, tile, record));
     }
     return observation_end(run, record);

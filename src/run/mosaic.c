@@ -2,9 +2,11 @@
 #include "run/mosaic.h"
 
 #include "contimg/mosaic.h"
+#include "run/lease.h"
 #include "run/tiles.h"
 
 #include <string.h>
+#include <unistd.h>
 
 /* What goes in, for all ranks. */
 typedef struct
@@ -59,15 +61,34 @@ static ci_status header_fill(const ci_run *run, const ci_run_group *group, ci_ti
     return ci_fits_card_set_text(header, "GROUP", group->id, "mosaic group");
 }
 
-/* staging/mosaics/<id>, made new: what an earlier, unfinished try left is replaced. */
-static ci_status folder_open(const ci_run *run, const char *id, char **out)
+/* staging/mosaics/<id>, and the folder beside it that no other claim of the group writes into:
+ * made new, what earlier tries left goes. */
+static ci_status folder_open(const ci_run *run, const char *id, char **folder, char **part)
 {
-    ci_status status = ci_str_format(out, "%s/mosaics/%s", run->site.paths.staging, id);
+    ci_status status = ci_str_format(folder, "%s/mosaics/%s", run->site.paths.staging, id);
+    if (status == CI_OK) status = ci_str_format(part, "%s.%s.part", *folder, run->claim_token);
     if (status == CI_OK && ci_comm_rank(run->world) == 0) {
-        status = ci_path_make_folder(*out);
-        if (status == CI_OK) status = ci_tile_folder_empty(*out);
+        status = ci_run_lease_check(run);
+        if (status == CI_OK) ci_path_remove_parts(*folder);
+        if (status == CI_OK) status = ci_path_make_folder(*part);
+        if (status == CI_OK) status = ci_tile_folder_empty(*part);
     }
     return ci_par_agree(run->world, status);
+}
+
+/* Rank 0: the mosaic that was made takes its place, if the group is still this run's. */
+static ci_status folder_keep(const ci_run *run, const char *part, const char *folder)
+{
+    CI_TRY(ci_run_lease_check(run));
+    return ci_path_replace_folder(part, folder);
+}
+
+/* Rank 0: what there is of a mosaic that failed goes. */
+static void folder_forget(const char *part, ci_status why)
+{
+    ci_error_saved saved = ci_error_save(why);
+    if (ci_tile_folder_empty(part) == CI_OK) rmdir(part);
+    ci_error_restore(&saved);
 }
 
 static ci_status record_fill(ci_run_group_record *record, const ci_mosaic_stats *s,
@@ -112,20 +133,23 @@ ci_status ci_run_mosaic_make(ci_run *run, const ci_run_group *group, const int64
                              ci_tile_gains gains, ci_run_group_record *record)
 {
     mosaic_inputs in = {0};
-    char *folder = NULL;
+    char *folder = NULL, *part = NULL;
     ci_fits_header header = {0};
     ci_mosaic_stats stats = {0};
-    CI_TRY(folder_open(run, group->id, &folder));
-    ci_status status = inputs_new(&in, run, group, has_passed);
+    ci_status status = folder_open(run, group->id, &folder, &part);
+    if (status == CI_OK) status = inputs_new(&in, run, group, has_passed);
     if (status == CI_OK) status = header_fill(run, group, gains, &header);
     status = ci_par_agree(run->world, status);
     ci_tile_stage stage = ci_tile_stage_begin(&run->events, "mosaic");
-    if (status == CI_OK) status = mosaic_write(run, &in, &header, folder, &stats);
+    if (status == CI_OK) status = mosaic_write(run, &in, &header, part, &stats);
     ci_tile_stage_end(&run->events, stage, group->id);
+    if (status == CI_OK && record) status = folder_keep(run, part, folder);
     if (status == CI_OK && record) status = record_fill(record, &stats, folder);
+    if (status != CI_OK && record && part) folder_forget(part, status);
     inputs_free(&in);
     ci_fits_header_clear(&header);
     ci_mosaic_stats_clear(&stats);
     ci_mem_free(folder);
+    ci_mem_free(part);
     return ci_par_agree(run->world, status);
 }

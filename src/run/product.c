@@ -3,6 +3,7 @@
 #include "run/product.h"
 
 #include "contimg/phot.h"
+#include "run/lease.h"
 #include "run/picture.h"
 #include "run/publish.h"
 
@@ -186,13 +187,17 @@ ci_status ci_run_product_finish(ci_run *run, const ci_run_product *product,
 {
     ci_phot_list *sources = NULL;
     char *metadata = NULL;
-    ci_status status = sources_find(run, record, &sources);
+    ci_status status = ci_run_lease_check(run);
+    if (status == CI_OK) status = sources_find(run, record, &sources);
     if (status == CI_OK)
         ci_run_picture_draw(record->folder, "mosaic.fits", "mosaic.png", record->id,
                             CI_RUN_MOSAIC_PICTURE);
+    if (status == CI_OK) status = ci_run_lease_check(run);
     if (status == CI_OK) status = register_mosaic(run, product, sources, record);
     if (status == CI_OK) status = provenance(run, product, record, &metadata);
+    if (status == CI_OK) status = ci_run_lease_check(run);
     if (status == CI_OK) status = stage(run, product, metadata, record);
+    if (status == CI_OK) status = ci_run_lease_check(run);
     if (status == CI_OK) status = ci_run_publish(run, record->folder, record);
     ci_phot_list_free(sources);
     ci_mem_free(metadata);

@@ -50,6 +50,7 @@ static ci_status open_root(ci_run *run)
     ci_mem_free(log);
     CI_TRY(status);
     CI_TRY(open_report(run));
+    CI_TRY(ci_run_site_keep_leases(&run->site));
     return recover(run);
 }
 

@@ -36,8 +36,14 @@ ci_status ci_run_site_open(ci_run_site *out, const ci_conf *conf, ci_run_access 
     return ci_run_site_open_databases(out, access);
 }
 
+ci_status ci_run_site_keep_leases(ci_run_site *site)
+{
+    return ci_registry_keeper_start(&site->keeper, site->registry, CI_REGISTRY_RENEW_S);
+}
+
 void ci_run_site_close(ci_run_site *site)
 {
+    ci_registry_keeper_end(site->keeper);
     ci_registry_close(site->registry);
     ci_conf_paths_free(&site->paths);
     memset(site, 0, sizeof *site);

@@ -1,6 +1,7 @@
 /* Where a group's calibration tables come from. */
 #include "run/tables.h"
 
+#include "run/lease.h"
 #include "run/share.h"
 
 #include <dirent.h>
@@ -117,7 +118,8 @@ static ci_status register_table(ci_run *run, const ci_tile_tables *tables,
     snprintf(row.ref_antenna, sizeof row.ref_antenna, "%s",
              ci_vis_text(tables->gain->array.antenna[tables->gain->i_ref_antenna].name));
     bool is_new = false;
-    ci_status status = ci_sha256_file(row.sha256, row.path);
+    ci_status status = ci_run_lease_check(run);
+    if (status == CI_OK) status = ci_sha256_file(row.sha256, row.path);
     if (status == CI_OK) status = ci_registry_cal_add(run->site.registry, &row, &is_new);
     ci_mem_free(source);
     return status;

@@ -1,11 +1,18 @@
 /* The tiles of a group: used again or made, by teams of ranks. */
 #include "run/tiles.h"
 
+#include "run/lease.h"
+
 #include <string.h>
 
 ci_status ci_run_tile_folder(const ci_run *run, const char *id, char **out)
 {
     return ci_str_format(out, "%s/tiles/%s", run->site.paths.staging, id);
+}
+
+static ci_status check_claim(const void *context)
+{
+    return ci_run_lease_check(context);
 }
 
 /* A task for a tile; its folder is owned by the caller. */
@@ -15,6 +22,9 @@ static ci_status task_set(ci_tile_task *task, char **folder, const ci_run *run,
     CI_TRY(ci_run_tile_folder(run, tile->id, folder));
     *task = (ci_tile_task){.id = tile->id,
                            .folder = *folder,
+                           .claim_token = run->claim_token,
+                           .check_claim = check_claim,
+                           .claim_context = run,
                            .path = (const char *const *)tile->path,
                            .n_path = tile->n_path,
                            .is_degraded = tile->is_degraded,
@@ -75,6 +85,7 @@ static ci_status find_reusable(ci_run *run, const ci_run_tile *tile, const ci_ru
     ci_tile_task task;
     char *folder = NULL;
     CI_TRY(task_set(&task, &folder, run, tile, recipe));
+    ci_path_remove_parts(folder); /* of those who had the tile before */
     *out = ci_tile_record_load_cached(&task);
     ci_mem_free(folder);
     if (*out && !is_usable(run, *out, recipe->relaxed)) {

@@ -60,7 +60,7 @@ ci_status ci_tile_record_keep(ci_tile_record *record, const ci_tile_task *task)
 {
     ci_registry_image row = {0};
     CI_TRY(inputs_hash(task, record->inputs_sha256));
-    CI_TRY(ci_str_copy(&row.folder, task->folder));
+    CI_TRY(ci_str_copy(&row.folder, record->folder));
     ci_status status = ci_registry_image_files_scan(&row);
     if (status == CI_OK) status = files_copy(record, &row);
     ci_registry_image_files_free(&row);

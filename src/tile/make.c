@@ -11,6 +11,7 @@ typedef struct
     const ci_tile_task *task;
     const ci_tile_tables *tables;
     ci_tile_events *events;
+    char *part;       /* owned: the folder that it is made in */
     bool is_degraded; /* a sub-band is missing, or nothing is left of it */
 } tile_job;
 
@@ -68,7 +69,7 @@ static ci_status image(const tile_job *job, ci_tile_data *data, ci_image_stats *
 {
     char *prefix = NULL;
     ci_tile_stage stage = ci_tile_stage_begin(job->events, "image");
-    CI_AGREE(job->team, ci_str_format(&prefix, "%s/", job->task->folder));
+    CI_AGREE(job->team, ci_str_format(&prefix, "%s/", job->part));
     ci_status status = ci_tile_image(job->team, job->options, data, prefix, stats);
     ci_tile_stage_end(job->events, stage, job->task->id);
     ci_mem_free(prefix);
@@ -90,26 +91,41 @@ static ci_status process(const tile_job *job, ci_tile_data *data, ci_image_stats
     return image(job, data, stats);
 }
 
-/* Folder of the tile, made by the team's rank 0. */
+/* A folder that no other claim of the tile writes into, made by the team's rank 0. */
 static ci_status folder_open(const tile_job *job)
 {
     ci_status status = CI_OK;
     if (ci_comm_rank(job->team) == 0) {
-        status = ci_path_make_folder(job->task->folder);
-        if (status == CI_OK) status = ci_tile_folder_empty(job->task->folder);
+        status = ci_path_make_folder(job->part);
+        if (status == CI_OK) status = ci_tile_folder_empty(job->part);
     }
     return ci_par_agree(job->team, status);
 }
 
-/* A record of the tile on the team's rank 0, NULL elsewhere. */
-static ci_status record_open(const tile_job *job, ci_tile_record **record)
+/* What was made takes the place of the task's folder: from now on the tile is done, whatever
+ * becomes of the run. Team's rank 0. */
+static ci_status folder_keep(const tile_job *job, ci_tile_record *record)
 {
+    const ci_tile_task *task = job->task;
+    CI_TRY(ci_tile_record_keep(record, task));
+    if (task->check_claim) CI_TRY(task->check_claim(task->claim_context));
+    CI_TRY(ci_path_replace_folder(job->part, task->folder));
+    ci_mem_free(record->folder);
+    record->folder = NULL;
+    return ci_str_copy(&record->folder, task->folder);
+}
+
+/* A record of the tile on the team's rank 0, NULL elsewhere. */
+static ci_status record_open(tile_job *job, ci_tile_record **record)
+{
+    const char *token = job->task->claim_token;
+    CI_TRY(ci_str_format(&job->part, "%s.%s.part", job->task->folder, token ? token : "new"));
     if (ci_comm_rank(job->team) != 0) return CI_OK;
     CI_TRY(ci_tile_record_new(record, job->task->id));
     snprintf((*record)->made_with_sha256, sizeof(*record)->made_with_sha256, "%s",
              job->task->made_with_sha256);
     snprintf((*record)->relaxed, sizeof(*record)->relaxed, "%s", job->task->relaxed);
-    return ci_str_copy(&(*record)->folder, job->task->folder);
+    return ci_str_copy(&(*record)->folder, job->part);
 }
 
 static void outcome_set(ci_tile_record *record, ci_status status)
@@ -125,20 +141,20 @@ static ci_status record_close(const tile_job *job, ci_status status, ci_tile_rec
     record->is_degraded = job->is_degraded;
     outcome_set(record, status);
     if (status == CI_OK) {
-        status = ci_tile_record_keep(record, job->task);
+        status = folder_keep(job, record);
         if (status != CI_OK) outcome_set(record, status);
     }
     if (status != CI_OK) ci_log_warning("tile %s failed: %s", record->id, record->reason);
     return status;
 }
 
-/* A tile that was stopped is as if it had not been begun: what stands of it goes. Team's rank
- * 0; what cannot be removed is replaced when the tile is made. */
-static void forget(const tile_job *job)
+/* What stands of a tile that was stopped or failed goes. Team's rank 0; what cannot be removed is
+ * removed by the next who claims the tile. */
+static void forget(const tile_job *job, ci_status why)
 {
-    ci_error_saved stopped = ci_error_save(CI_ERR_STOPPED);
-    if (ci_tile_folder_empty(job->task->folder) == CI_OK) rmdir(job->task->folder);
-    ci_error_restore(&stopped);
+    ci_error_saved saved = ci_error_save(why);
+    if (ci_tile_folder_empty(job->part) == CI_OK) rmdir(job->part);
+    ci_error_restore(&saved);
 }
 
 /* The parts of the record that come from the data, on all ranks of the team or on none. */
@@ -156,7 +172,7 @@ ci_status ci_tile_make(ci_comm *team, const ci_tile_options *options, const ci_t
                        const ci_tile_tables *tables, ci_tile_events *events,
                        ci_tile_record **record)
 {
-    tile_job job = {team, options, task, tables, events, task->is_degraded};
+    tile_job job = {team, options, task, tables, events, NULL, task->is_degraded};
     ci_tile_data data = {0};
     ci_image_stats stats;
     *record = NULL;
@@ -166,8 +182,9 @@ ci_status ci_tile_make(ci_comm *team, const ci_tile_options *options, const ci_t
     if (data.n_empty_sub_band > 0) job.is_degraded = true;
     bool is_stopped = status == CI_ERR_STOPPED;
     if (data.set && !is_stopped) status = record_data(&job, status, &data, &stats, *record);
-    if (*record && is_stopped) forget(&job);
     if (*record && !is_stopped) status = record_close(&job, status, *record);
+    if (*record && status != CI_OK) forget(&job, status);
+    ci_mem_free(job.part);
     ci_tile_data_free(&data);
     /* The tile's fault stays with the tile; a stop or a fault of our own does not. Rank 0 may
      * have met one of its own by now. */

@@ -1,7 +1,10 @@
 /* registry: claims of groups and tiles, and their leases, by a clock that the test sets. */
 #include "registry_test.h"
 
+#include "contimg/registry_lease.h"
+
 #include <signal.h>
+#include <sys/stat.h>
 
 /* A group of two observations. */
 typedef struct claim_group
@@ -51,7 +54,7 @@ static void test_same_process(void **state)
     assert_false(done);
     OK(ci_registry_open(&other, &t->c.paths, &t->c.options));
     ci_status claimed = ci_registry_group_claim(other, g.id, 600, &done);
-    ci_status renewed = ci_registry_group_renew(other, g.id, 600);
+    ci_status renewed = ci_registry_leases_renew(other, 600);
     ci_registry_close(other);
     OK(claimed);
     OK(renewed);
@@ -142,7 +145,7 @@ static void test_renewed_lease(void **state)
     bool done;
     OK(ci_registry_group_claim(t->registry, g.id, 600, &done));
     t->c.clock.unix_s += 500;
-    OK(ci_registry_group_renew(t->registry, g.id, 600));
+    OK(ci_registry_leases_renew(t->registry, 600));
     move_leases(t, "mosaic_groups");
     t->c.clock.unix_s += 599; /* long after the first would have run out */
     assert_int_equal(ci_registry_group_claim(t->registry, g.id, 600, &done), CI_ERR_NOT_READY);
@@ -150,16 +153,38 @@ static void test_renewed_lease(void **state)
     OK(ci_registry_group_claim(t->registry, g.id, 600, &done));
 }
 
-/* Who lost its lease is told by whom, and ends nothing. */
+/* The token of a group's lease, as its owner notes it. */
+static void token_of(registry_test *t, const char *id, char token[CI_REGISTRY_ID])
+{
+    ci_registry_groups *groups;
+    OK(ci_registry_group_get(t->registry, id, &groups));
+    snprintf(token, CI_REGISTRY_ID, "%s", groups->item[0].owner.token);
+    ci_registry_groups_free(groups);
+}
+
+static int64_t lease_end(registry_test *t)
+{
+    return raw_int(t->c.ingest, "SELECT max(lease_expires_at) FROM mosaic_groups");
+}
+
+/* A process that was stopped, and whose lease ran out and was taken: it learns by whom before it
+ * writes, renews nothing that is not its own, and ends nothing. */
 static void test_lost_lease(void **state)
 {
     registry_test *t = *state;
     claim_group g = claim_group_make(t);
+    char token[CI_REGISTRY_ID];
     bool done;
     OK(ci_registry_group_claim(t->registry, g.id, 600, &done));
-    move_leases(t, "mosaic_groups"); /* taken over by a process on node7 */
-    unit_refused(ci_registry_group_renew(t->registry, g.id, 600), CI_ERR_NOT_READY,
-                 "taken over by node7");
+    token_of(t, g.id, token);
+    OK(ci_registry_group_check(t->registry, g.id, token));
+    raw_change(t->c.ingest, "UPDATE mosaic_groups SET lease_host='node7',lease_token='1-2'");
+    int64_t end = lease_end(t);
+    t->c.clock.unix_s += 100;
+    OK(ci_registry_leases_renew(t->registry, 600));
+    assert_int_equal(lease_end(t), end);
+    unit_refused(ci_registry_group_check(t->registry, g.id, token), CI_ERR_NOT_READY,
+                 "taken over by node7 pid");
     unit_refused(ci_registry_group_end(t->registry, g.id, CI_WORK_COMPLETED, NULL, "m"),
                  CI_ERR_NOT_READY, "not claimed by this process");
     assert_int_equal(
@@ -174,10 +199,75 @@ static void test_clock_set_back(void **state)
     bool done;
     OK(ci_registry_group_claim(t->registry, g.id, 600, &done));
     t->c.clock.unix_s -= 3600;
-    OK(ci_registry_group_renew(t->registry, g.id, 600)); /* still ours */
+    OK(ci_registry_leases_renew(t->registry, 600)); /* still ours */
     move_leases(t, "mosaic_groups");
     t->c.clock.unix_s += 600;
     OK(ci_registry_group_claim(t->registry, g.id, 600, &done));
+}
+
+/* The thread renews without being asked, and ends when it is told to. */
+static void test_keeper(void **state)
+{
+    registry_test *t = *state;
+    claim_group g = claim_group_make(t);
+    ci_registry_keeper *keeper;
+    bool done;
+    OK(ci_registry_group_claim(t->registry, g.id, 1, &done));
+    int64_t end = lease_end(t), now = end;
+    OK(ci_registry_keeper_start(&keeper, t->registry, 0.01));
+    for (int i = 0; i < 1000 && now == end; i++) {
+        ci_clock_wait(NULL, 0.01);
+        now = lease_end(t);
+    }
+    ci_registry_keeper_end(keeper);
+    assert_int_equal(now, end - 1 + CI_REGISTRY_LEASE_S);
+}
+
+/* ---- the owner's job ---------------------------------------------------------------------------
+ */
+
+/* A squeue that answers so, first on PATH. */
+static void squeue_make(const char *folder, const char *answer)
+{
+    char path[400], text[300];
+    snprintf(path, sizeof path, "%s/squeue", folder);
+    snprintf(text, sizeof text, "#!/bin/sh\n%s\n", answer);
+    OK(ci_file_write(path, text, strlen(text)));
+    assert_int_equal(chmod(path, 0755), 0);
+    setenv("PATH", folder, 1);
+}
+
+/* Whether an owner on another node, with a lease that lasts, counts as alive. */
+static bool lives_with_job(registry_test *t, const char *job)
+{
+    ci_registry_owner owner = {.host = "node7", .token = "1-2", .pid = 1};
+    snprintf(owner.job, sizeof owner.job, "%s", job);
+    owner.expires_unix_s = t->c.clock.unix_s + 100;
+    return ci_registry_owner_alive(t->registry, &owner);
+}
+
+/* A job that Slurm ended is dead at once; what Slurm does not know is left to the lease. */
+static void test_job_of_owner(void **state)
+{
+    registry_test *t = *state;
+    char before[4096];
+    snprintf(before, sizeof before, "%s", getenv("PATH"));
+    squeue_make(t->c.folder, "echo TIMEOUT");
+    bool ended = lives_with_job(t, "1");
+    squeue_make(t->c.folder, "echo RUNNING");
+    bool running = lives_with_job(t, "2");
+    squeue_make(t->c.folder, "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1");
+    bool unknown = lives_with_job(t, "3");
+    squeue_make(t->c.folder, "echo 'Unable to contact slurm controller' >&2; exit 1");
+    bool unreachable = lives_with_job(t, "4");
+    setenv("PATH", "/nowhere", 1);
+    bool without = lives_with_job(t, "5");
+    setenv("PATH", before, 1);
+    assert_false(ended);
+    assert_true(running);
+    assert_false(unknown);
+    assert_true(unreachable);
+    assert_true(without);
 }
 
 /* ---- ends -------------------------------------------------------------------------------------
@@ -286,13 +376,22 @@ static void test_tiles_waited_for(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        REGISTRY_TEST(test_same_process),       REGISTRY_TEST(test_unknown),
-        REGISTRY_TEST(test_other_process),      REGISTRY_TEST(test_dead_process),
-        REGISTRY_TEST(test_lease_runs_out),     REGISTRY_TEST(test_renewed_lease),
-        REGISTRY_TEST(test_lost_lease),         REGISTRY_TEST(test_clock_set_back),
-        REGISTRY_TEST(test_completed),          REGISTRY_TEST(test_given_back),
-        REGISTRY_TEST(test_faults_are_counted), REGISTRY_TEST(test_tiles_all_or_none),
-        REGISTRY_TEST(test_tiles_release),      REGISTRY_TEST(test_tiles_waited_for),
+        REGISTRY_TEST(test_same_process),
+        REGISTRY_TEST(test_unknown),
+        REGISTRY_TEST(test_other_process),
+        REGISTRY_TEST(test_dead_process),
+        REGISTRY_TEST(test_lease_runs_out),
+        REGISTRY_TEST(test_renewed_lease),
+        REGISTRY_TEST(test_lost_lease),
+        REGISTRY_TEST(test_clock_set_back),
+        REGISTRY_TEST(test_completed),
+        REGISTRY_TEST(test_given_back),
+        REGISTRY_TEST(test_faults_are_counted),
+        REGISTRY_TEST(test_tiles_all_or_none),
+        REGISTRY_TEST(test_tiles_release),
+        REGISTRY_TEST(test_tiles_waited_for),
+        REGISTRY_TEST(test_keeper),
+        REGISTRY_TEST(test_job_of_owner),
     };
     ci_log_set_level(CI_LOG_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);
