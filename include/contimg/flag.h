@@ -13,8 +13,7 @@ typedef struct ci_flag_options
     bool dead;               /* find dead receptors */
     double dead_fraction;    /* of the array's median amplitude: 0.05 */
     double flagged_fraction; /* a receptor with more flagged than this is dead: 0.95 */
-    bool clip;               /* robust clip of each baseline's amplitudes over time and channel */
-    double clip_sigma;       /* 6 */
+    bool rfi;                /* find interference (SumThreshold) */
 } ci_flag_options;
 /* The values named above. Local. */
 void ci_flag_options_default(ci_flag_options *options);
@@ -37,7 +36,6 @@ typedef struct ci_flag_report
                                * before the dead were found; NaN where no data */
     size_t n_alive[4];        /* [n_pol] receptors with data that are alive */
     size_t n_low[4], n_empty[4];
-    size_t n_clipped;          /* samples */
     ci_vis_flag_counts counts; /* over the whole set, autocorrelations in */
     double *antenna_fraction;  /* [n_antenna] flagged fraction of cross-correlations; NaN
                                 * where the antenna has none */

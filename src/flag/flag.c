@@ -5,11 +5,8 @@
 
 void ci_flag_options_default(ci_flag_options *options)
 {
-    *options = (ci_flag_options){.dead = true,
-                                 .dead_fraction = 0.05,
-                                 .flagged_fraction = 0.95,
-                                 .clip = true,
-                                 .clip_sigma = 6};
+    *options = (ci_flag_options){
+        .dead = true, .dead_fraction = 0.05, .flagged_fraction = 0.95, .rfi = true};
 }
 
 void ci_flag_report_free(ci_flag_report *report)
@@ -149,11 +146,11 @@ ci_status ci_flag_run(ci_comm *comm, ci_vis_set *set, const ci_flag_options *opt
     ci_flag_report *made = NULL;
     *report = NULL;
     CI_PAR_EQUAL(comm, "flagging: an option", options->dead, options->dead_fraction,
-                 options->flagged_fraction, options->clip, options->clip_sigma);
+                 options->flagged_fraction, options->rfi);
     CI_AGREE(comm, report_new(&made, set->meta));
     ci_status status = CI_OK;
     if (options->dead) status = ci_flag_dead(comm, set, options, made);
-    if (status == CI_OK && options->clip) status = ci_flag_clip(comm, set, options, made);
+    if (status == CI_OK && options->rfi) status = ci_flag_rfi(comm, set);
     if (status == CI_OK) status = count_set(comm, set, made, &n_left);
     if (status == CI_OK && n_left == 0) status = nothing_left(made);
     if (status != CI_OK) {

@@ -54,7 +54,7 @@ for what, which, amplitude in cases:
     n = int(which.sum())
     result = image(hit(which, amplitude), "--flag")
     left = samples(result)
-    check(N_ALL - n - 0.001 * N_ALL <= left <= N_ALL - 0.995 * n, what, ":", left, "left of", N_ALL,
+    check(N_ALL - n - 0.005 * N_ALL <= left <= N_ALL - 0.995 * n, what, ":", left, "left of", N_ALL,
           "with", n, "bad")
     close(value(RA, DEC), flux, 0.02, what, ": flux")
     check(rms() < 1.15 * quiet + 0.002, what, ": rms", rms(), "without", quiet)

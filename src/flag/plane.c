@@ -1,0 +1,409 @@
+/* One baseline's plane: its mean fringe and a smooth complex surface are taken out, and what is
+ * left is searched. The surface is complex, not of amplitudes: interference of any phase adds to
+ * the residual by its full strength, however bright the sky, and a fringe is no outlier. */
+#include "flag/plane.h"
+
+#include "contimg/num.h"
+
+#include <complex.h>
+#include <math.h>
+#include <string.h>
+
+enum
+{
+    N_LANE = 8,
+    N_SAMPLE = 512, /* that a median looks at */
+    N_ITERATION = 3,
+    MIN_GOOD = 16,
+    MIN_TIME = 8,   /* that the noise of a channel needs */
+    HALF_SHAPE = 8, /* of the running median of noise over channels */
+    NODE_STEP = 4   /* it is taken at every fourth channel */
+};
+
+/* Of amplitudes without signal (Rayleigh's distribution), in units of one part's rms. */
+#define RAYLEIGH_MEAN 1.2533141373155003
+#define RAYLEIGH_RMS 0.6551363775620336
+#define RAYLEIGH_MEDIAN 1.1774100225154747
+
+static const double outlier_median = 5;  /* of the median amplitude: the surface starts without */
+static const double bandpass_part = 0.8; /* of it: how far a channel may be off its neighbours */
+static const double least_excess = 0.1;  /* of it: less is no interference, however low the noise */
+static const double grow_sigma = 2.5;
+static const double rank_eta = 0.1;
+
+static ci_status arrays_new(ci_flag_plane *p)
+{
+    size_t n = p->n_time * p->n_chan, n_line = p->n_time + p->n_chan;
+    size_t n_box = p->axis[0].n_box * p->axis[1].n_box;
+    float *f = NULL;
+    CI_TRY(ci_mem_alloc(&f, 8 * n + 6 * n_box + 4 * p->n_chan + 2 * n_line, sizeof(float),
+                        "flagging: a baseline's plane"));
+    p->all = f;
+    p->re = f;
+    p->im = (f += n);
+    p->weight = (f += n);
+    p->gain = (f += n);
+    p->search.value = (f += n);
+    p->search.sum[0] = (f += n);
+    p->search.sum[1] = (f += n);
+    p->search.scratch = (f += n);
+    p->box = (f += n);
+    p->line = (f += 6 * n_box);
+    p->turn = f + 4 * p->n_chan;
+    CI_TRY(ci_mem_alloc(&p->search.mark, 2 * n, 1, "flagging: a baseline's plane"));
+    p->search.mask = p->search.mark + n;
+    return CI_OK;
+}
+
+ci_status ci_flag_plane_new(ci_flag_plane **out, size_t n_time, size_t n_chan)
+{
+    static const double n_sigma[CI_FLAG_N_LENGTH] = {6.1, 6.0, 5.0, 5.2, 5.0, 5.0};
+    ci_flag_plane *p = NULL;
+    *out = NULL;
+    CI_TRY(ci_mem_alloc(&p, 1, sizeof *p, "flagging: a baseline's plane"));
+    p->n_time = p->search.n_time = n_time;
+    p->n_chan = p->search.n_chan = n_chan;
+    ci_status status = ci_flag_axis_new(&p->axis[0], n_time, 2);
+    if (status == CI_OK) status = ci_flag_axis_new(&p->axis[1], n_chan, 4);
+    if (status == CI_OK) status = arrays_new(p);
+    if (status != CI_OK) {
+        ci_flag_plane_free(p);
+        return status;
+    }
+    p->search.centre = RAYLEIGH_MEAN;
+    p->search.sigma = RAYLEIGH_RMS;
+    memcpy(p->search.n_sigma, n_sigma, sizeof n_sigma);
+    for (size_t t = 0; t < n_time; t++) {
+        for (size_t c = 0; c < n_chan; c++) {
+            double left = 1 - 2 * p->axis[0].own[t] * p->axis[1].own[c] +
+                          p->axis[0].square[t] * p->axis[1].square[c];
+            p->gain[t * n_chan + c] = left > 0.05 ? (float)(1 / sqrt(left)) : 1;
+        }
+    }
+    *out = p;
+    return CI_OK;
+}
+
+void ci_flag_plane_free(ci_flag_plane *p)
+{
+    if (!p) return;
+    ci_flag_axis_clear(&p->axis[0]);
+    ci_flag_axis_clear(&p->axis[1]);
+    ci_mem_free(p->search.mark);
+    ci_mem_free(p->all);
+    ci_mem_free(p);
+}
+
+void ci_flag_plane_load(ci_flag_plane *p, const ci_vis_block *block, size_t first, size_t i_pol)
+{
+    size_t n = p->n_time * p->n_chan, n_pol = block->n_pol, n_good = 0;
+    const ci_c32 *data = block->data + ci_vis_sample(block, first, 0, i_pol);
+    const uint8_t *flags = block->flags + ci_vis_sample(block, first, 0, i_pol);
+    for (size_t i = 0; i < n; i++) {
+        bool good = flags[i * n_pol] == 0;
+        p->search.mark[i] = good ? CI_FLAG_MARK_GOOD : CI_FLAG_MARK_ABSENT;
+        p->re[i] = good ? crealf(data[i * n_pol]) : 0;
+        p->im[i] = good ? cimagf(data[i * n_pol]) : 0;
+        n_good += good;
+    }
+    p->n_good = n_good;
+}
+
+/* Median over samples that are good, evenly spread. */
+static double median_of(const ci_flag_plane *p, const float *value)
+{
+    size_t n = p->n_time * p->n_chan, n_here = 0;
+    size_t stride = (p->n_good + N_SAMPLE - 1) / N_SAMPLE;
+    float *out = p->search.scratch;
+    for (size_t i = 0; i < n; i += stride)
+        if (p->search.mark[i] == CI_FLAG_MARK_GOOD) out[n_here++] = value[i];
+    return (double)ci_num_median_float(out, n_here);
+}
+
+/* Amplitudes into `value`, weight 1 where no outlier. */
+static void weights_start(ci_flag_plane *p)
+{
+    size_t n = p->n_time * p->n_chan;
+    float *value = p->search.value;
+    for (size_t i = 0; i < n; i++)
+        value[i] = sqrtf(p->re[i] * p->re[i] + p->im[i] * p->im[i]);
+    p->amplitude = median_of(p, value);
+    float limit = (float)(outlier_median * p->amplitude);
+    for (size_t i = 0; i < n; i++)
+        p->weight[i] = p->search.mark[i] == CI_FLAG_MARK_GOOD && value[i] <= limit ? 1 : 0;
+}
+
+/* out += sum of w v[i + step] conj(w v[i]) over n. */
+static void lag_add(const ci_flag_plane *p, size_t first, size_t n, size_t step, double out[2])
+{
+    const float *re = p->re + first, *im = p->im + first, *w = p->weight + first;
+    float x[N_LANE] = {0}, y[N_LANE] = {0};
+    for (size_t i = 0; i + N_LANE <= n; i += N_LANE) {
+        for (size_t k = 0; k < N_LANE; k++) {
+            float u = w[i + k] * w[i + k + step];
+            float a = re[i + k], b = im[i + k], c = re[i + k + step], d = im[i + k + step];
+            x[k] += u * (a * c + b * d);
+            y[k] += u * (a * d - b * c);
+        }
+    }
+    for (size_t k = 0; k < N_LANE; k++) {
+        out[0] += (double)x[k];
+        out[1] += (double)y[k];
+    }
+}
+
+/* Phasors exp(-i n angle). */
+static void turn_fill(const double sum[2], size_t n, float *re, float *im)
+{
+    double size = sqrt(sum[0] * sum[0] + sum[1] * sum[1]);
+    double c = size > 0 ? sum[0] / size : 1, s = size > 0 ? -sum[1] / size : 0, x = 1, y = 0;
+    for (size_t i = 0; i < n; i++) {
+        re[i] = (float)x;
+        im[i] = (float)y;
+        double next = x * c - y * s;
+        y = x * s + y * c;
+        x = next;
+    }
+}
+
+/* Takes out the mean slope of phase over times and channels, which products of neighbours show: a
+ * delay or an offset source turns it many times over the plane. */
+static void fringe_stop(ci_flag_plane *p)
+{
+    size_t n_time = p->n_time, n_chan = p->n_chan, n_line = n_time + n_chan;
+    double over_time[2] = {0}, over_chan[2] = {0};
+    for (size_t t = 0; t < n_time; t++) {
+        if (t + 1 < n_time) lag_add(p, t * n_chan, n_chan, n_chan, over_time);
+        lag_add(p, t * n_chan, n_chan - 1, 1, over_chan);
+    }
+    float *re = p->turn, *im = p->turn + n_line;
+    turn_fill(over_time, n_time, re, im);
+    turn_fill(over_chan, n_chan, re + n_time, im + n_time);
+    for (size_t t = 0; t < n_time; t++) {
+        float *restrict x = p->re + t * n_chan, *restrict y = p->im + t * n_chan;
+        const float *restrict u = re + n_time, *restrict v = im + n_time;
+        for (size_t c = 0; c < n_chan; c++) {
+            float a = u[c] * re[t] - v[c] * im[t], b = u[c] * im[t] + v[c] * re[t];
+            float z = x[c] * a - y[c] * b;
+            y[c] = x[c] * b + y[c] * a;
+            x[c] = z;
+        }
+    }
+}
+
+/* Sums of weight, and of weight x data, over the boxes. */
+static void boxes_sum(ci_flag_plane *p)
+{
+    size_t n_chan = p->n_chan, n_x = p->axis[1].n_box, n_box = p->axis[0].n_box * n_x;
+    size_t step_t = p->axis[0].box, step_c = p->axis[1].box;
+    memset(p->box, 0, 3 * n_box * sizeof(float));
+    for (size_t t = 0; t < p->n_time; t++) {
+        float *out = p->box + (t / step_t) * n_x;
+        const float *re = p->re + t * n_chan, *im = p->im + t * n_chan;
+        const float *w = p->weight + t * n_chan;
+        for (size_t c = 0; c < n_chan; c++) {
+            size_t k = c / step_c;
+            out[k] += w[c];
+            out[n_box + k] += w[c] * re[c];
+            out[2 * n_box + k] += w[c] * im[c];
+        }
+    }
+}
+
+/* Gaussian over boxes, times first, then channels: three planes of n_y x n_x; the first half of
+ * p->box to the second and back. */
+static void boxes_smooth(ci_flag_plane *p)
+{
+    size_t n_y = p->axis[0].n_box, n_x = p->axis[1].n_box, n = n_y * n_x;
+    const float *tap = p->axis[0].tap;
+    float *other = p->box + 3 * n;
+    memset(other, 0, 3 * n * sizeof(float));
+    for (size_t k = 0; k < 3; k++)
+        for (size_t y = 0; y < n_y; y++)
+            for (size_t j = 0; j < n_y; j++)
+                for (size_t x = 0; tap[y * n_y + j] > 0 && x < n_x; x++)
+                    other[k * n + y * n_x + x] += tap[y * n_y + j] * p->box[k * n + j * n_x + x];
+    tap = p->axis[1].tap;
+    memset(p->box, 0, 3 * n * sizeof(float));
+    for (size_t k = 0; k < 3; k++)
+        for (size_t y = 0; y < n_y; y++)
+            for (size_t j = 0; j < n_x; j++)
+                for (size_t x = 0; x < n_x; x++)
+                    p->box[k * n + y * n_x + x] += tap[j * n_x + x] * other[k * n + y * n_x + j];
+    for (size_t i = 0; i < n; i++) {
+        float inverse = p->box[i] > 0 ? 1 / p->box[i] : 0;
+        p->box[n + i] *= inverse;
+        p->box[2 * n + i] *= inverse;
+    }
+}
+
+/* The surface along the channels of one row of boxes between two, into line [2][n_chan]. */
+static void surface_line(const ci_flag_plane *p, size_t t, float *line)
+{
+    size_t n_x = p->axis[1].n_box, n = p->axis[0].n_box * n_x, y = p->axis[0].node[t];
+    size_t below = y * n_x, above = y + 1 < p->axis[0].n_box ? below + n_x : below;
+    float s = p->axis[0].share[t];
+    for (size_t k = 1; k < 3; k++) {
+        const float *a = p->box + k * n + below, *b = p->box + k * n + above;
+        float *out = line + (k - 1) * p->n_chan;
+        for (size_t c = 0; c < p->n_chan; c++) {
+            size_t x = p->axis[1].node[c], next = x + 1 < n_x ? x + 1 : x;
+            float u = p->axis[1].share[c];
+            out[c] = s * (u * a[x] + (1 - u) * a[next]) + (1 - s) * (u * b[x] + (1 - u) * b[next]);
+        }
+    }
+}
+
+/* Data less the surface into sum[0] and sum[1]. */
+static void surface_subtract(ci_flag_plane *p)
+{
+    size_t n_chan = p->n_chan;
+    for (size_t t = 0; t < p->n_time; t++) {
+        surface_line(p, t, p->line);
+        const float *restrict re = p->re + t * n_chan, *restrict im = p->im + t * n_chan;
+        const float *restrict b_re = p->line, *restrict b_im = p->line + n_chan;
+        float *restrict x = p->search.sum[0] + t * n_chan;
+        float *restrict y = p->search.sum[1] + t * n_chan;
+        for (size_t c = 0; c < n_chan; c++) {
+            x[c] = re[c] - b_re[c];
+            y[c] = im[c] - b_im[c];
+        }
+    }
+}
+
+/* What every channel has of steady residual, into line [2][n_chan]: up to a part of the signal that
+ * may be its bandpass, more than that is a line and stays. */
+static void bandpass_measure(ci_flag_plane *p)
+{
+    size_t n_chan = p->n_chan;
+    float *restrict re = p->line, *restrict im = re + n_chan, *restrict sum = im + n_chan;
+    memset(p->line, 0, 3 * n_chan * sizeof(float));
+    for (size_t t = 0; p->n_time >= MIN_TIME && t < p->n_time; t++) {
+        const float *restrict w = p->weight + t * n_chan;
+        const float *restrict x = p->search.sum[0] + t * n_chan;
+        const float *restrict y = p->search.sum[1] + t * n_chan;
+        for (size_t c = 0; c < n_chan; c++) {
+            re[c] += w[c] * x[c];
+            im[c] += w[c] * y[c];
+            sum[c] += w[c];
+        }
+    }
+    float most = (float)(bandpass_part * p->amplitude);
+    for (size_t c = 0; c < n_chan; c++) {
+        float size = sqrtf(re[c] * re[c] + im[c] * im[c]);
+        float inverse = 2 * sum[c] >= (float)p->n_time && size <= most * sum[c] ? 1 / sum[c] : 0;
+        re[c] = inverse > 0 ? re[c] * inverse : 0;
+        im[c] = inverse > 0 ? im[c] * inverse : 0;
+    }
+}
+
+static void residual_fill(ci_flag_plane *p)
+{
+    size_t n_chan = p->n_chan;
+    surface_subtract(p);
+    bandpass_measure(p);
+    const float *restrict b_re = p->line, *restrict b_im = p->line + n_chan;
+    for (size_t t = 0; t < p->n_time; t++) {
+        const float *restrict re = p->search.sum[0] + t * n_chan;
+        const float *restrict im = p->search.sum[1] + t * n_chan;
+        const float *restrict gain = p->gain + t * n_chan;
+        float *restrict out = p->search.value + t * n_chan;
+        for (size_t c = 0; c < n_chan; c++) {
+            float x = re[c] - b_re[c], y = im[c] - b_im[c];
+            out[c] = gain[c] * sqrtf(x * x + y * y);
+        }
+    }
+}
+
+/* Noise of each channel relative to the plane's, smooth over channels, into line [0, n_chan): the
+ * bandpass at the edges, but no narrow line. */
+static void shape_measure(ci_flag_plane *p)
+{
+    size_t n_chan = p->n_chan;
+    float *shape = p->line, *mean = shape + n_chan, *count = mean + n_chan;
+    memset(mean, 0, 2 * n_chan * sizeof(float));
+    for (size_t t = 0; t < p->n_time; t++) {
+        for (size_t c = 0; c < n_chan; c++) {
+            bool good = p->search.mark[t * n_chan + c] == CI_FLAG_MARK_GOOD;
+            mean[c] += good ? p->search.value[t * n_chan + c] : 0;
+            count[c] += good;
+        }
+    }
+    float middle = (float)(p->noise * RAYLEIGH_MEAN);
+    for (size_t c = 0; c < n_chan; c++)
+        mean[c] =
+            4 * count[c] >= (float)p->n_time && p->n_time >= MIN_TIME ? mean[c] / count[c] : middle;
+    float before = 0;
+    for (size_t at = 0, last = 0;; last = at, at += NODE_STEP) {
+        if (at >= n_chan) at = n_chan - 1;
+        size_t first = at > HALF_SHAPE ? at - HALF_SHAPE : 0, n = 0;
+        for (size_t c = first; c <= at + HALF_SHAPE && c < n_chan; c++)
+            p->search.scratch[n++] = mean[c];
+        float here = ci_num_median_float(p->search.scratch, n) / (float)RAYLEIGH_MEAN;
+        for (size_t c = last; c < at; c++)
+            shape[c] = before + (here - before) * (float)(c - last) / (float)(at - last);
+        before = shape[at] = here;
+        if (at + 1 >= n_chan) break;
+    }
+}
+
+/* Residuals in units of their noise. */
+static void residual_scale(ci_flag_plane *p)
+{
+    size_t n_chan = p->n_chan;
+    double floor = 1e-6 * p->amplitude;
+    p->noise = fmax(median_of(p, p->search.value) / RAYLEIGH_MEDIAN, floor);
+    shape_measure(p);
+    for (size_t c = 0; c < n_chan; c++)
+        p->line[c] = 1 / fmaxf(p->line[c], (float)floor);
+    for (size_t t = 0; t < p->n_time; t++)
+        for (size_t c = 0; c < n_chan; c++)
+            p->search.value[t * n_chan + c] *= p->line[c];
+    p->search.least = least_excess * p->amplitude / p->noise;
+}
+
+/* The surface follows what is not found; true where that has changed. */
+static bool weights_renew(ci_flag_plane *p)
+{
+    size_t n = p->n_time * p->n_chan;
+    bool changed = false;
+    for (size_t i = 0; i < n; i++) {
+        float weight = p->search.mark[i] == CI_FLAG_MARK_GOOD ? 1 : 0;
+        changed |= weight != p->weight[i];
+        p->weight[i] = weight;
+    }
+    return changed;
+}
+
+/* What was found on a first surface is judged again on the better one. */
+static void found_forget(ci_flag_plane *p)
+{
+    size_t n = p->n_time * p->n_chan;
+    for (size_t i = 0; i < n; i++)
+        if (p->search.mark[i] == CI_FLAG_MARK_FOUND) p->search.mark[i] = CI_FLAG_MARK_GOOD;
+}
+
+size_t ci_flag_plane_search(ci_flag_plane *p)
+{
+    size_t n = p->n_time * p->n_chan, n_found = 0;
+    if (p->n_good < MIN_GOOD) return 0;
+    weights_start(p);
+    if (!(p->amplitude > 0)) return 0;
+    fringe_stop(p);
+    for (int i = 0; i < N_ITERATION; i++) {
+        boxes_sum(p);
+        boxes_smooth(p);
+        residual_fill(p);
+        residual_scale(p);
+        found_forget(p);
+        n_found = ci_flag_sumthreshold(&p->search);
+        if (!weights_renew(p)) break;
+    }
+    if (n_found == 0) return 0;
+    ci_flag_grow(&p->search, fmax(grow_sigma, p->search.least));
+    ci_flag_rank_operate(&p->search, rank_eta);
+    n_found = 0;
+    for (size_t i = 0; i < n; i++)
+        n_found += p->search.mark[i] == CI_FLAG_MARK_FOUND;
+    return n_found;
+}

@@ -1,0 +1,84 @@
+/* One baseline's plane of times and channels of one sub-band, one polarisation, and the search for
+ * interference in such planes. Shared by flag's own files. */
+#ifndef CI_FLAG_PLANE_H
+#define CI_FLAG_PLANE_H
+
+#include "contimg/vis.h"
+
+/* Marks of a plane's samples. */
+enum
+{
+    CI_FLAG_MARK_GOOD = 0,
+    CI_FLAG_MARK_FOUND = 1,  /* interference */
+    CI_FLAG_MARK_ABSENT = 2, /* flagged before: says nothing */
+    CI_FLAG_N_LENGTH = 6     /* window lengths 1, 2, 4, ... 32 of SumThreshold */
+};
+
+/* SumThreshold (Offringa et al. 2010, MNRAS 405, 155): windows of 1, 2, 4, ... samples along
+ * channels and along times whose mean value exceeds a threshold that falls with their length;
+ * samples that shorter windows found count as the threshold. */
+typedef struct ci_flag_search
+{
+    size_t n_time, n_chan;
+    float *value;  /* [n_time][n_chan] finite */
+    uint8_t *mark; /* [n_time][n_chan] CI_FLAG_MARK_*; FOUND is added */
+    double centre; /* mean value without interference: of samples that are absent, too */
+    double sigma;  /* rms of the value without interference */
+    double n_sigma[CI_FLAG_N_LENGTH]; /* of the mean of a window, by length */
+    double least;                     /* no threshold is below it */
+    float *sum[2];  /* scratch, [n_time][n_chan] each: along channels, along times */
+    float *scratch; /* [n_time][n_chan] */
+    uint8_t *mask;  /* scratch, [n_time][n_chan] */
+} ci_flag_search;
+
+/* Marks what stands out; returns how many samples of all are FOUND now. Local. */
+size_t ci_flag_sumthreshold(ci_flag_search *search);
+/* Marks samples above `limit` beside one that is found already. Local. */
+void ci_flag_grow(ci_flag_search *search, double limit);
+/* Marks, in each line of times and of channels, every run of which more than a share 1 - `eta` is
+ * found (the scale-invariant rank operator, Offringa et al. 2012, A&A 539, A95); absent samples
+ * count neither way. Local. */
+void ci_flag_rank_operate(ci_flag_search *search, double eta);
+
+/* What a plane's smooth surface is made of: sums over boxes of samples, smoothed by a Gaussian, and
+ * lines between the boxes' middles. */
+typedef struct ci_flag_axis
+{
+    size_t n, box, n_box; /* samples, samples of a box, boxes */
+    float *tap;           /* [n_box][n_box] Gaussian between boxes, not normalised */
+    size_t *node;         /* [n] the first of the two boxes on either side of a sample */
+    float *share;         /* [n] of that box */
+    double *own, *square; /* [n] weight of a sample in its own smooth value, sum of squares */
+} ci_flag_axis;
+
+typedef struct ci_flag_plane
+{
+    size_t n_time, n_chan, n_good;
+    ci_flag_axis axis[2];  /* times, channels */
+    float *re, *im;        /* [n_time][n_chan] data, the mean fringe taken out */
+    float *weight;         /* 1: the surface follows it, 0: not */
+    float *gain;           /* 1 / rms of the residual's share that the surface takes */
+    float *box;            /* [2][3][n_box of times][n_box of channels] */
+    float *line;           /* [4][n_chan] */
+    float *turn;           /* [2][n_time + n_chan] phasors of the mean fringe */
+    double amplitude;      /* median of the good samples */
+    double noise;          /* rms of one part of the residual */
+    ci_flag_search search; /* value: residual amplitude over the noise */
+    void *all;             /* owns the arrays */
+} ci_flag_plane;
+
+/* Scratch for planes of one shape. Local. */
+CI_MUST_CHECK ci_status ci_flag_plane_new(ci_flag_plane **out, size_t n_time, size_t n_chan);
+/* NULL-safe. Local. */
+void ci_flag_plane_free(ci_flag_plane *plane);
+/* Fills re, im and marks from rows [first, first + n_time) of one baseline. Local. */
+void ci_flag_plane_load(ci_flag_plane *plane, const ci_vis_block *block, size_t first,
+                        size_t i_pol);
+/* Finds interference; returns how many samples. False flags on noise: 0.1 %. Local. */
+size_t ci_flag_plane_search(ci_flag_plane *plane);
+
+/* axis.c. */
+CI_MUST_CHECK ci_status ci_flag_axis_new(ci_flag_axis *axis, size_t n, size_t box);
+void ci_flag_axis_clear(ci_flag_axis *axis);
+
+#endif

@@ -1,0 +1,221 @@
+/* Interference: each baseline's planes, then cells of time and channel that stand out in the mean
+ * over all baselines, where interference too weak for one of them adds up. */
+#include "flag/flag_private.h"
+#include "flag/plane.h"
+
+#include "contimg/num.h"
+
+#include <math.h>
+#include <string.h>
+
+enum
+{
+    HALF = 8,        /* of the running median over channels */
+    MIN_BASELINE = 3 /* that the mean of a cell needs */
+};
+
+static const double unit = 4096;        /* of powers as integers: sums are exact in any order */
+static const double max_power = 16;     /* of one sample: (residual / noise)^2 / 2 */
+static const double least_power = 0.05; /* excess in the mean that is worth a flag */
+static const double least_share = 0.02; /* of the signal's power: a bandpass may have that */
+
+/* Sums over baselines, [sub-band and channel][time][pol] in the order of `first`. */
+typedef struct cells
+{
+    size_t n_cell, n_plane; /* planes: sub-band x polarisation */
+    size_t *first;          /* [n_sub_band + 1] of a sub-band's planes [pol][time][chan] */
+    int64_t *all;           /* owns the next */
+    int64_t *power, *count; /* [n_cell] */
+    int64_t *signal, *n;    /* [n_plane] power of the signal, baselines */
+    uint8_t *found;         /* [n_cell] */
+} cells;
+
+static void cells_clear(cells *k)
+{
+    ci_mem_free(k->first);
+    ci_mem_free(k->all);
+    ci_mem_free(k->found);
+}
+
+static ci_status cells_new(cells *k, const ci_vis_meta *meta)
+{
+    static const char what[] = "flagging: statistics over baselines";
+    *k = (cells){.n_plane = meta->n_sub_band * meta->n_pol};
+    CI_TRY(ci_mem_alloc(&k->first, meta->n_sub_band + 1, sizeof *k->first, what));
+    for (size_t s = 0; s < meta->n_sub_band; s++)
+        k->first[s + 1] = k->first[s] + meta->n_pol * meta->n_time * meta->sub_band[s].n_chan;
+    k->n_cell = k->first[meta->n_sub_band];
+    CI_TRY(ci_mem_alloc(&k->all, 2 * (k->n_cell + k->n_plane), sizeof(int64_t), what));
+    k->power = k->all;
+    k->count = k->power + k->n_cell;
+    k->signal = k->count + k->n_cell;
+    k->n = k->signal + k->n_plane;
+    return ci_mem_alloc(&k->found, k->n_cell, 1, what);
+}
+
+static bool is_auto(const ci_vis_block *block, size_t i_row)
+{
+    int32_t b = block->i_baseline[i_row];
+    return block->meta->baseline_ant1[b] == block->meta->baseline_ant2[b];
+}
+
+/* Powers of what is left after the search of one plane whose rows begin at `first`. */
+static void plane_add(const ci_flag_plane *p, const ci_vis_block *block, size_t first, size_t i_pol,
+                      cells *k)
+{
+    const ci_vis_meta *meta = block->meta;
+    size_t s = block->part.i_sub_band, n_chan = block->n_chan;
+    size_t base = k->first[s] + i_pol * meta->n_time * n_chan;
+    double signal = p->amplitude / p->noise;
+    k->signal[s * meta->n_pol + i_pol] += (int64_t)(unit * fmin(0.5 * signal * signal, 1e6));
+    k->n[s * meta->n_pol + i_pol]++;
+    float scale = (float)(0.5 * unit), most = (float)(unit * max_power);
+    for (size_t t = 0; t < p->n_time; t++) {
+        size_t to = base + (size_t)block->i_time[first + t] * n_chan;
+        const float *value = p->search.value + t * n_chan;
+        const uint8_t *mark = p->search.mark + t * n_chan;
+        for (size_t c = 0; c < n_chan; c++) {
+            float power = scale * value[c] * value[c];
+            int32_t fixed = (int32_t)(power < most ? power : most);
+            k->power[to + c] += mark[c] == CI_FLAG_MARK_GOOD ? fixed : 0;
+            k->count[to + c] += mark[c] == CI_FLAG_MARK_GOOD;
+        }
+    }
+}
+
+static void found_mark(const ci_flag_plane *p, ci_vis_block *block, size_t first, size_t i_pol)
+{
+    size_t n = p->n_time * p->n_chan, at = ci_vis_sample(block, first, 0, i_pol);
+    for (size_t i = 0; i < n; i++)
+        if (p->search.mark[i] == CI_FLAG_MARK_FOUND)
+            block->flags[at + i * block->n_pol] |= CI_FLAG_RFI;
+}
+
+static ci_status block_search(ci_vis_block *block, cells *k)
+{
+    ci_flag_plane *plane = NULL;
+    ci_status status = CI_OK;
+    for (size_t i = 0, end; status == CI_OK && i < block->n_row; i = end) {
+        end = ci_vis_baseline_end(block, i);
+        if (is_auto(block, i)) continue;
+        if (!plane || plane->n_time != end - i) {
+            ci_flag_plane_free(plane);
+            status = ci_flag_plane_new(&plane, end - i, block->n_chan);
+        }
+        for (size_t i_pol = 0; status == CI_OK && i_pol < block->n_pol; i_pol++) {
+            ci_flag_plane_load(plane, block, i, i_pol);
+            plane->noise = 0;
+            if (ci_flag_plane_search(plane) > 0) found_mark(plane, block, i, i_pol);
+            if (plane->noise > 0) plane_add(plane, block, i, i_pol, k);
+        }
+    }
+    ci_flag_plane_free(plane);
+    return status;
+}
+
+/* The usual mean power of each channel: median over times, then a running median over channels. */
+static void usual_measure(const ci_flag_search *s, float *usual, float *median)
+{
+    for (size_t c = 0; c < s->n_chan; c++) {
+        size_t n = 0;
+        for (size_t t = 0; t < s->n_time; t++)
+            if (s->mark[t * s->n_chan + c] == CI_FLAG_MARK_GOOD)
+                s->scratch[n++] = s->value[t * s->n_chan + c];
+        median[c] = ci_num_median_float(s->scratch, n);
+    }
+    for (size_t c = 0; c < s->n_chan; c++) {
+        size_t n = 0, first = c > HALF ? c - HALF : 0;
+        for (size_t i = first; i < s->n_chan && i <= c + HALF; i++)
+            s->scratch[n++] = median[i];
+        usual[c] = ci_num_median_float(s->scratch, n);
+    }
+}
+
+/* Mean powers of one plane over their statistical error, about what is usual. */
+static void means_fill(ci_flag_search *s, const int64_t *power, const int64_t *count, float *line)
+{
+    size_t n = s->n_time * s->n_chan;
+    for (size_t i = 0; i < n; i++) {
+        bool known = count[i] >= MIN_BASELINE;
+        s->mark[i] = known ? CI_FLAG_MARK_GOOD : CI_FLAG_MARK_ABSENT;
+        s->value[i] = known ? (float)((double)power[i] / (unit * (double)count[i])) : 0;
+    }
+    usual_measure(s, line, line + s->n_chan);
+    for (size_t i = 0; i < n; i++) {
+        double usual = (double)line[i % s->n_chan];
+        bool known = s->mark[i] == CI_FLAG_MARK_GOOD && usual > 0;
+        if (!known) s->mark[i] = CI_FLAG_MARK_ABSENT;
+        s->value[i] =
+            known ? (float)(((double)s->value[i] / usual - 1) * sqrt((double)count[i])) : 0;
+    }
+}
+
+static ci_status plane_decide(cells *k, const ci_vis_meta *meta, size_t i_sub_band, size_t i_pol,
+                              ci_flag_plane *room, float *line)
+{
+    static const double n_sigma[CI_FLAG_N_LENGTH] = {7, 6.5, 6, 5.5, 5.5, 5.5};
+    ci_flag_search s = room->search;
+    size_t i_plane = i_sub_band * meta->n_pol + i_pol;
+    size_t n = s.n_time * s.n_chan, at = k->first[i_sub_band] + i_pol * n;
+    if (k->n[i_plane] < MIN_BASELINE) return CI_OK;
+    means_fill(&s, k->power + at, k->count + at, line);
+    double n_baseline = (double)k->n[i_plane];
+    double signal = (double)k->signal[i_plane] / (unit * n_baseline);
+    s.centre = 0;
+    s.sigma = 1;
+    s.least = fmax(least_power, least_share * signal) * sqrt(n_baseline);
+    memcpy(s.n_sigma, n_sigma, sizeof n_sigma);
+    if (ci_flag_sumthreshold(&s) == 0) return CI_OK;
+    ci_flag_rank_operate(&s, 0.1);
+    for (size_t i = 0; i < n; i++)
+        k->found[at + i] = s.mark[i] == CI_FLAG_MARK_FOUND;
+    return CI_OK;
+}
+
+/* All ranks alike, from the same sums. */
+static ci_status cells_decide(cells *k, const ci_vis_meta *meta)
+{
+    ci_status status = CI_OK;
+    for (size_t s = 0; status == CI_OK && s < meta->n_sub_band; s++) {
+        ci_flag_plane *room = NULL;
+        float *line = NULL;
+        size_t n_chan = meta->sub_band[s].n_chan;
+        status = ci_flag_plane_new(&room, meta->n_time, n_chan);
+        if (status == CI_OK)
+            status = ci_mem_alloc(&line, 2 * n_chan, sizeof *line, "flagging: usual power");
+        for (size_t p = 0; status == CI_OK && p < meta->n_pol; p++)
+            status = plane_decide(k, meta, s, p, room, line);
+        ci_mem_free(line);
+        ci_flag_plane_free(room);
+    }
+    return status;
+}
+
+static void cells_mark(const cells *k, ci_vis_block *block)
+{
+    size_t n_chan = block->n_chan, n_time = block->meta->n_time;
+    for (size_t r = 0; r < block->n_row; r++) {
+        if (is_auto(block, r)) continue;
+        for (size_t p = 0; p < block->n_pol; p++) {
+            const uint8_t *found = k->found + k->first[block->part.i_sub_band] +
+                                   (p * n_time + (size_t)block->i_time[r]) * n_chan;
+            for (size_t c = 0; c < n_chan; c++)
+                if (found[c]) block->flags[ci_vis_sample(block, r, c, p)] |= CI_FLAG_RFI;
+        }
+    }
+}
+
+ci_status ci_flag_rfi(ci_comm *comm, ci_vis_set *set)
+{
+    cells k;
+    ci_status status = cells_new(&k, set->meta);
+    for (size_t i = 0; status == CI_OK && i < set->n_block; i++)
+        status = block_search(set->block[i], &k);
+    status = ci_par_agree(comm, status);
+    if (status == CI_OK) status = ci_par_sum_int(comm, k.all, 2 * (k.n_cell + k.n_plane));
+    if (status == CI_OK) status = ci_par_agree(comm, cells_decide(&k, set->meta));
+    for (size_t i = 0; status == CI_OK && i < set->n_block; i++)
+        cells_mark(&k, set->block[i]);
+    cells_clear(&k);
+    return status;
+}
