@@ -26,12 +26,25 @@ typedef struct ci_clean_slope
 } ci_clean_slope;
 #define CI_CLEAN_MAX_SLOPE 64
 
+/* A bright source that is not constant: its mean is in the image, what it differs from it is left
+ * out of it. */
+typedef struct ci_clean_variable
+{
+    double ra_rad, dec_rad;
+    double flux_jy;                   /* mean */
+    double excess_jy, sigma;          /* of the part that stands out most: mean, significance */
+    double time_mjd_s[2], freq_hz[2]; /* ... its first and last integration and channel, centres */
+} ci_clean_variable;
+#define CI_CLEAN_MAX_VARIABLE 8
+
 typedef struct ci_clean_stats
 {
     int n_major, n_minor;
     int n_point; /* point components: bright compact sources between pixels */
     int n_slope;
     ci_clean_slope slope[CI_CLEAN_MAX_SLOPE]; /* [n_slope] brightest first */
+    int n_variable;
+    ci_clean_variable variable[CI_CLEAN_MAX_VARIABLE]; /* [n_variable] as they were found */
     bool diverged;
     char stop_reason[64];
 } ci_clean_stats;
@@ -66,8 +79,9 @@ void ci_clean_points_pixelise(const ci_grid_layout *layout, const ci_clean_point
                               size_t n_point, double *pixels);
 
 /* What CLEAN has found: pixel components (one flux each, constant in time and frequency but for
- * the primary beam's change), and bright sources with a spectral slope, of which compact ones are
- * point components between pixels. */
+ * the primary beam's change), bright sources with a spectral slope, of which compact ones are
+ * point components between pixels, and what bright sources that vary have in time and frequency
+ * beside their mean. */
 typedef struct ci_clean_model ci_clean_model;
 
 /* What a model is of. Borrowed while it lives. */

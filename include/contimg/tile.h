@@ -136,6 +136,11 @@ typedef struct ci_tile_slope
 {
     double ra_deg, dec_deg, flux_jy, beam, slope; /* see ci_clean_slope */
 } ci_tile_slope;
+typedef struct ci_tile_variable
+{
+    double ra_deg, dec_deg, flux_jy, excess_jy, sigma; /* see ci_clean_variable */
+    double first_mjd_s, last_mjd_s, first_hz, last_hz;
+} ci_tile_variable;
 typedef struct ci_tile_images
 {
     int64_t n_x, n_y, n_sample, n_major, n_minor, n_plane, n_point_component;
@@ -146,6 +151,8 @@ typedef struct ci_tile_images
     char stop_reason[64];
     size_t n_slope;
     ci_tile_slope slope[CI_CLEAN_MAX_SLOPE]; /* [n_slope] brightest first */
+    size_t n_variable;
+    ci_tile_variable variable[CI_CLEAN_MAX_VARIABLE]; /* [n_variable] */
 } ci_tile_images;
 
 typedef struct ci_tile_antenna

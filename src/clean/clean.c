@@ -26,6 +26,8 @@ void ci_clean_free(ci_clean *c)
     ci_mem_free(c->patch_value);
     ci_mem_free(c->saved_residual);
     ci_clean_snapshot_free(c->saved_model);
+    ci_mem_free(c->variability.weight);
+    ci_mem_free(c->variability.variance);
     ci_mem_free(c);
 }
 
@@ -50,7 +52,8 @@ ci_status ci_clean_new(ci_comm *comm, ci_clean **out, const ci_clean_setup *setu
                                     .sum_weight = setup->sum_weight},
                         .layout = setup->layout,
                         .pixels = ci_clean_model_pixels(setup->model),
-                        .best = {.rms = INFINITY, .excess = INFINITY}};
+                        .best = {.rms = INFINITY, .excess = INFINITY},
+                        .level = INFINITY};
         status = arrays_new(c);
     }
     status = ci_par_agree(comm, status);
@@ -139,6 +142,29 @@ static ci_status cycle_judge(ci_comm *comm, ci_clean *c, ci_clean_scan before, b
     return CI_OK;
 }
 
+/* Sources that turn out not to be constant: what they are beside their means is in the model now,
+ * and CLEAN begins again, without the components that stood on their sidelobes. */
+static ci_status variations_judge(ci_comm *comm, ci_clean *c, bool is_last, bool *again)
+{
+    int n_new = 0;
+    size_t mark = ci_timer_begin(ci_comm_timer(comm), "direct sums");
+    ci_status status =
+        ci_clean_variations_find(comm, c->setup.model, &c->variability, &c->sources,
+                                 c->setup.samples, c->setup.residual, is_last, &n_new);
+    ci_timer_end(ci_comm_timer(comm), mark);
+    *again = n_new > 0;
+    if (status != CI_OK || !*again) return status;
+    ci_log_info("clean: %d bright source%s not constant in time or frequency: begun again with "
+                "what differs from the mean taken out",
+                n_new, n_new == 1 ? " is" : "s are");
+    ci_clean_model_restart(c->setup.model);
+    memset(c->mask, CI_CLEAN_MASK_NONE, c->layout->n_here * c->layout->n_x);
+    c->best = (ci_clean_progress){.rms = INFINITY, .excess = INFINITY};
+    c->level = INFINITY;
+    c->stats.n_major = c->stats.n_minor = 0;
+    return ci_clean_residual(comm, c);
+}
+
 /* One cycle on a measured residual. */
 static ci_status cycle_run(ci_comm *comm, ci_clean *c, const ci_clean_rms_mesh *mesh,
                            ci_clean_scan before, bool *is_done)
@@ -146,7 +172,8 @@ static ci_status cycle_run(ci_comm *comm, ci_clean *c, const ci_clean_rms_mesh *
     const ci_clean_options *o = c->setup.options;
     ci_clean_minor_result result = {0, false};
     CI_TRY(state_save(comm, c));
-    CI_TRY(ci_clean_components_find(comm, c, mesh, ci_clean_depth(c) * before.peak,
+    c->level = ci_clean_depth(c) * before.peak;
+    CI_TRY(ci_clean_components_find(comm, c, mesh, c->level,
                                     (int64_t)o->max_iteration - c->stats.n_minor, &result));
     c->stats.n_minor += (int)result.n_iteration;
     if (result.n_iteration == 0) {
@@ -157,7 +184,9 @@ static ci_status cycle_run(ci_comm *comm, ci_clean *c, const ci_clean_rms_mesh *
     CI_TRY(ci_clean_residual(comm, c));
     components_mark(c);
     c->stats.n_major++;
-    return cycle_judge(comm, c, before, is_done);
+    bool again;
+    CI_TRY(variations_judge(comm, c, false, &again));
+    return again ? CI_OK : cycle_judge(comm, c, before, is_done);
 }
 
 /* What the model cannot describe (an extended source, one that varies in the tile's band or
@@ -193,6 +222,19 @@ static ci_status cycle_on_mesh(ci_comm *comm, ci_clean *c, const ci_clean_rms_me
     return CI_OK;
 }
 
+/* CLEAN has ended: is it that a source varies? */
+static ci_status end_judge(ci_comm *comm, ci_clean *c, bool *is_done)
+{
+    bool again;
+    if (c->stats.n_major == 0) return CI_OK;
+    if (c->stats.diverged) CI_TRY(ci_clean_residual_predict(comm, c));
+    CI_TRY(variations_judge(comm, c, true, &again));
+    if (!again) return CI_OK;
+    c->stats.diverged = false;
+    *is_done = false;
+    return CI_OK;
+}
+
 ci_status ci_clean_cycle(ci_comm *comm, ci_clean *c, bool *is_done)
 {
     size_t box = (size_t)fmax(64, ceil(16 * c->setup.beam.major));
@@ -202,5 +244,5 @@ ci_status ci_clean_cycle(ci_comm *comm, ci_clean *c, bool *is_done)
                                  c->setup.is_positive));
     ci_status status = cycle_on_mesh(comm, c, mesh, is_done);
     ci_clean_rms_mesh_free(mesh);
-    return status;
+    return status == CI_OK && *is_done ? end_judge(comm, c, is_done) : status;
 }

@@ -1,5 +1,5 @@
 /* The model of CLEAN: pixel components and bright sources (docs/science.md "CLEAN"). */
-#include "clean/model.h"
+#include "clean/variation.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -23,6 +23,9 @@ void ci_clean_model_free(ci_clean_model *b)
     ci_mem_free(b->node_weight);
     ci_mem_free(b->pixels);
     ci_mem_free(b->source);
+    ci_mem_free(b->variation);
+    ci_mem_free(b->amplitude);
+    ci_clean_cells_clear(&b->cells);
     ci_mem_free(b);
 }
 
@@ -101,6 +104,7 @@ ci_status ci_clean_model_new(ci_comm *comm, ci_clean_model **out, const ci_clean
                               .axis = {.ref_hz = setup->ref_hz, .isa = ci_comm_isa(comm)}};
         nodes_set(b, samples);
         status = frames_new(b, samples);
+        if (status == CI_OK) status = ci_clean_cells_new(&b->cells, samples);
     }
     if (status == CI_OK)
         status = ci_mem_alloc(&b->pixels, slab_size(b), sizeof *b->pixels, "model image");
@@ -200,6 +204,9 @@ struct ci_clean_snapshot
     double *pixels; /* slab */
     ci_clean_source *source;
     size_t n_source;
+    ci_clean_variation *variation;
+    double *amplitude;
+    size_t n_variation;
     bool points_off;
     double residual_rms, residual_peak;
 };
@@ -209,6 +216,8 @@ void ci_clean_snapshot_free(ci_clean_snapshot *s)
     if (!s) return;
     ci_mem_free(s->pixels);
     ci_mem_free(s->source);
+    ci_mem_free(s->variation);
+    ci_mem_free(s->amplitude);
     ci_mem_free(s);
 }
 
@@ -218,6 +227,19 @@ static ci_status sources_copy(ci_clean_source **to, size_t *n_to, const ci_clean
     CI_TRY(ci_mem_resize(to, n, sizeof **to, "bright sources"));
     for (size_t i = 0; i < n; i++)
         (*to)[i] = from[i];
+    *n_to = n;
+    return CI_OK;
+}
+
+static ci_status variations_copy(ci_clean_variation **to, double **to_amplitude, size_t *n_to,
+                                 const ci_clean_model *b, const ci_clean_variation *from,
+                                 const double *amplitude, size_t n)
+{
+    size_t n_value = n * b->cells.time.n * b->cells.freq.n;
+    CI_TRY(ci_mem_resize(to, n, sizeof **to, "variable sources"));
+    CI_TRY(ci_mem_resize(to_amplitude, n_value, sizeof **to_amplitude, "variable sources"));
+    if (n > 0) memcpy(*to, from, n * sizeof **to);
+    if (n > 0) memcpy(*to_amplitude, amplitude, n_value * sizeof **to_amplitude);
     *n_to = n;
     return CI_OK;
 }
@@ -232,6 +254,8 @@ ci_status ci_clean_model_snapshot(const ci_clean_model *b, ci_clean_snapshot **s
     s->points_off = b->points_off;
     s->residual_rms = b->residual_rms;
     s->residual_peak = b->residual_peak;
+    CI_TRY(variations_copy(&s->variation, &s->amplitude, &s->n_variation, b, b->variation,
+                           b->amplitude, b->n_variation));
     return sources_copy(&s->source, &s->n_source, b->source, b->n_source);
 }
 
@@ -241,7 +265,16 @@ ci_status ci_clean_model_restore(ci_clean_model *b, const ci_clean_snapshot *s)
     b->points_off = s->points_off;
     b->residual_rms = s->residual_rms;
     b->residual_peak = s->residual_peak;
+    CI_TRY(variations_copy(&b->variation, &b->amplitude, &b->n_variation, b, s->variation,
+                           s->amplitude, s->n_variation));
     return sources_copy(&b->source, &b->n_source, s->source, s->n_source);
+}
+
+void ci_clean_model_restart(ci_clean_model *b)
+{
+    memset(b->pixels, 0, slab_size(b) * sizeof *b->pixels);
+    b->n_source = 0;
+    b->points_off = false;
 }
 
 /* ---- what was found ---------------------------------------------------------------------- */
@@ -252,9 +285,27 @@ static int by_flux(const void *a, const void *b)
     return fabs(p->flux_jy) < fabs(q->flux_jy) ? 1 : fabs(p->flux_jy) > fabs(q->flux_jy) ? -1 : 0;
 }
 
+/* What varies, once for all. */
+static void variables_sum_up(const ci_clean_model *b, ci_clean_stats *stats)
+{
+    stats->n_variable = 0;
+    for (size_t i = 0; i < b->n_variation && i < CI_CLEAN_MAX_VARIABLE; i++) {
+        const ci_clean_variation *v = &b->variation[i];
+        ci_clean_variable *out = &stats->variable[stats->n_variable++];
+        *out = (ci_clean_variable){.flux_jy = v->flux,
+                                   .excess_jy = v->excess_jy,
+                                   .sigma = v->sigma,
+                                   .time_mjd_s = {v->time_mjd_s[0], v->time_mjd_s[1]},
+                                   .freq_hz = {v->freq_hz[0], v->freq_hz[1]}};
+        ci_sky_lm_inverse(b->field->ra_rad, b->field->dec_rad, v->l, v->m, &out->ra_rad,
+                          &out->dec_rad);
+    }
+}
+
 void ci_clean_model_summary(const ci_clean_model *b, ci_clean_stats *stats)
 {
     stats->n_slope = stats->n_point = 0;
+    variables_sum_up(b, stats);
     for (size_t i = 0; i < b->n_source; i++) {
         const ci_clean_source *s = &b->source[i];
         stats->n_point += s->is_point;

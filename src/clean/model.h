@@ -28,6 +28,29 @@ typedef struct ci_clean_source
     double beam, slope;
 } ci_clean_source;
 
+/* An axis of cells: each of the samples' times, or frequencies, is in one. */
+typedef struct ci_clean_axis
+{
+    size_t n;
+    uint32_t *of;       /* [the samples' n_time or n_freq] its cell */
+    double *low, *high; /* [n] range of its values; low owns both */
+} ci_clean_axis;
+typedef struct ci_clean_cells
+{
+    ci_clean_axis time, freq;
+} ci_clean_cells;
+
+/* What a source's flux is beside its mean: of weighted mean 0, so the image has it nowhere but in
+ * sidelobes that the PSF, a mean as well, does not have. */
+typedef struct ci_clean_variation
+{
+    double l, m;
+    double flux;      /* Jy, mean, when it was found */
+    double excess_jy; /* mean over the part that stands out most, times its sigma: */
+    double sigma;     /* ... so many */
+    double time_mjd_s[2], freq_hz[2]; /* ... from cell to cell, their middles */
+} ci_clean_variation;
+
 struct ci_clean_model
 {
     const ci_sky_field *field;    /* borrowed */
@@ -41,10 +64,14 @@ struct ci_clean_model
     double rms_log;      /* of ln(nu / ref_hz) with imaging weights */
     double *node_weight; /* [n_frame][NODES]: sums of imaging weights times Lagrange's weights of
                             the nodes, in arbitrary but common units */
+    ci_clean_cells cells;
     /* What a snapshot holds. */
     double *pixels;          /* slab of pixel components, Jy */
     ci_clean_source *source; /* [n_source]: the same on every rank */
     size_t n_source;
+    ci_clean_variation *variation; /* [n_variation] */
+    double *amplitude;             /* [n_variation][cells in time][cells in frequency] Jy */
+    size_t n_variation;
     bool points_off;                    /* point components did harm: none from now on */
     double residual_rms, residual_peak; /* when sources were last sought */
 };
@@ -64,6 +91,8 @@ typedef double (*ci_clean_importance)(const ci_clean_model *model,
 CI_MUST_CHECK ci_status ci_clean_components_gather(ci_comm *comm, const ci_clean_model *model,
                                                    ci_clean_importance importance, double least,
                                                    ci_clean_component **out, size_t *n_out);
+/* The model without pixel components and bright sources. Local. */
+void ci_clean_model_restart(ci_clean_model *model);
 /* A source's point component; its end as one: it becomes pixel components. Local. */
 ci_clean_point ci_clean_source_point(const ci_clean_model *model, const ci_clean_source *source);
 void ci_clean_source_pixelise(ci_clean_model *model, ci_clean_source *source);

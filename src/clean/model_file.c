@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-static const int64_t file_version = 1;
+static const int64_t file_version = 2;
 
 /* Columns of a source. */
 enum
@@ -22,13 +22,28 @@ enum
     SOURCE_COLUMNS
 };
 
+/* Columns of a variation. */
+enum
+{
+    VARIATION_L,
+    VARIATION_M,
+    VARIATION_FLUX,
+    VARIATION_EXCESS,
+    VARIATION_SIGMA,
+    VARIATION_TIMES,
+    VARIATION_FREQS = VARIATION_TIMES + 2,
+    VARIATION_COLUMNS = VARIATION_FREQS + 2
+};
+
 /* What is in the file, as it is there. */
 typedef struct content
 {
-    size_t n_component, n_source;
-    int64_t *index; /* [n_component] y n_x + x, ascending */
-    double *flux;   /* [n_component] Jy */
-    double *source; /* [n_source][SOURCE_COLUMNS] */
+    size_t n_component, n_source, n_variation, n_cell;
+    int64_t *index;    /* [n_component] y n_x + x, ascending */
+    double *flux;      /* [n_component] Jy */
+    double *source;    /* [n_source][SOURCE_COLUMNS] */
+    double *variation; /* [n_variation][VARIATION_COLUMNS] */
+    double *amplitude; /* [n_variation][n_cell] Jy */
     double points_off, rms, peak;
 } content;
 
@@ -37,6 +52,8 @@ static void content_clear(content *c)
     ci_mem_free(c->index);
     ci_mem_free(c->flux);
     ci_mem_free(c->source);
+    ci_mem_free(c->variation);
+    ci_mem_free(c->amplitude);
     *c = (content){0};
 }
 
@@ -44,7 +61,16 @@ static ci_status content_alloc(content *c)
 {
     CI_TRY(ci_mem_alloc(&c->index, c->n_component, sizeof *c->index, "model file"));
     CI_TRY(ci_mem_alloc(&c->flux, c->n_component, sizeof *c->flux, "model file"));
+    CI_TRY(ci_mem_alloc(&c->variation, c->n_variation * VARIATION_COLUMNS, sizeof *c->variation,
+                        "model file"));
+    CI_TRY(ci_mem_alloc(&c->amplitude, c->n_variation * c->n_cell, sizeof *c->amplitude,
+                        "model file"));
     return ci_mem_alloc(&c->source, c->n_source * SOURCE_COLUMNS, sizeof *c->source, "model file");
+}
+
+static size_t model_n_cell(const ci_clean_model *b)
+{
+    return b->cells.time.n * b->cells.freq.n;
 }
 
 /* ---- out ------------------------------------------------------------------------------------ */
@@ -65,23 +91,47 @@ static ci_status pixels_take(const ci_clean_model *b, content *c)
     return CI_OK;
 }
 
-/* All ranks' on rank 0, in scan order; the sources, which all have. */
-static ci_status content_gather(ci_comm *comm, const ci_clean_model *b, content *out)
+/* Sources and variations, which all ranks have. */
+static void rows_take(const ci_clean_model *b, content *c)
 {
-    content here = {.n_source = b->n_source};
-    size_t n_byte = 0;
-    ci_status status = ci_par_agree(comm, pixels_take(b, &here));
-    for (size_t i = 0; status == CI_OK && i < b->n_source; i++) {
+    for (size_t i = 0; i < b->n_source; i++) {
         const ci_clean_source *s = &b->source[i];
         const double row[SOURCE_COLUMNS] = {s->l,        s->m,           s->flux,
                                             s->point_jy, s->beam,        s->slope,
                                             s->is_point, s->is_rejected, s->has_slope};
-        memcpy(here.source + i * SOURCE_COLUMNS, row, sizeof row);
+        memcpy(c->source + i * SOURCE_COLUMNS, row, sizeof row);
     }
-    *out = (content){.n_source = b->n_source,
-                     .points_off = b->points_off,
-                     .rms = b->residual_rms,
-                     .peak = b->residual_peak};
+    for (size_t i = 0; i < b->n_variation; i++) {
+        const ci_clean_variation *v = &b->variation[i];
+        const double row[VARIATION_COLUMNS] = {v->l,
+                                               v->m,
+                                               v->flux,
+                                               v->excess_jy,
+                                               v->sigma,
+                                               v->time_mjd_s[0],
+                                               v->time_mjd_s[1],
+                                               v->freq_hz[0],
+                                               v->freq_hz[1]};
+        memcpy(c->variation + i * VARIATION_COLUMNS, row, sizeof row);
+    }
+    for (size_t i = 0; i < c->n_variation * c->n_cell; i++)
+        c->amplitude[i] = b->amplitude[i];
+}
+
+/* All ranks' on rank 0, in scan order; the sources, which all have. */
+static ci_status content_gather(ci_comm *comm, const ci_clean_model *b, content *out)
+{
+    content here = {
+        .n_source = b->n_source, .n_variation = b->n_variation, .n_cell = model_n_cell(b)};
+    size_t n_byte = 0;
+    ci_status status = ci_par_agree(comm, pixels_take(b, &here));
+    if (status == CI_OK) rows_take(b, &here);
+    *out = here;
+    out->index = NULL;
+    out->flux = NULL;
+    out->points_off = b->points_off;
+    out->rms = b->residual_rms;
+    out->peak = b->residual_peak;
     if (status == CI_OK)
         status = ci_par_gather(comm, here.index, here.n_component * sizeof *here.index, 0,
                                (void **)&out->index, &n_byte);
@@ -89,12 +139,20 @@ static ci_status content_gather(ci_comm *comm, const ci_clean_model *b, content 
     if (status == CI_OK)
         status = ci_par_gather(comm, here.flux, here.n_component * sizeof *here.flux, 0,
                                (void **)&out->flux, NULL);
-    if (status == CI_OK) {
-        out->source = here.source;
-        here.source = NULL;
-    }
-    content_clear(&here);
+    ci_mem_free(here.index);
+    ci_mem_free(here.flux);
     return status;
+}
+
+static ci_status variations_write(ci_h5_file *file, const ci_clean_model *b, const content *c)
+{
+    uint64_t row_dim[2] = {c->n_variation, VARIATION_COLUMNS};
+    uint64_t dim[3] = {c->n_variation, b->cells.time.n, b->cells.freq.n};
+    CI_TRY(ci_h5_write_int_1(file, "n_variation", (int64_t)c->n_variation));
+    CI_TRY(ci_h5_write_int_1(file, "n_cell", (int64_t)c->n_cell));
+    if (c->n_variation == 0) return CI_OK;
+    CI_TRY(ci_h5_write_double(file, "variation", 2, row_dim, c->variation));
+    return ci_h5_write_double(file, "variation_jy", 3, dim, c->amplitude);
 }
 
 static ci_status content_write(ci_h5_file *file, const ci_clean_model *b, const content *c)
@@ -117,7 +175,8 @@ static ci_status content_write(ci_h5_file *file, const ci_clean_model *b, const 
         CI_TRY(ci_h5_write_int(file, "component_index", 1, &n, c->index));
         CI_TRY(ci_h5_write_double(file, "component_flux_jy", 1, &n, c->flux));
     }
-    return c->n_source == 0 ? CI_OK : ci_h5_write_double(file, "source", 2, dim, c->source);
+    if (c->n_source > 0) CI_TRY(ci_h5_write_double(file, "source", 2, dim, c->source));
+    return variations_write(file, b, c);
 }
 
 static ci_status file_write(const ci_clean_model *b, const content *c, const char *path)
@@ -170,6 +229,16 @@ static ci_status count_read(const ci_h5_file *file, const char *name, int64_t mo
     return CI_OK;
 }
 
+static ci_status finite_check(const ci_h5_file *file, const char *what, const double *value,
+                              size_t n_row, size_t n_column)
+{
+    for (size_t i = 0; i < n_row * n_column; i++)
+        if (!isfinite(value[i]))
+            return ci_error(CI_ERR_INPUT, "%s: %s %zu has a value that is not finite",
+                            ci_h5_path(file), what, i / n_column);
+    return CI_OK;
+}
+
 static ci_status content_check(const ci_h5_file *file, const ci_clean_model *b, const content *c)
 {
     int64_t end = (int64_t)(b->layout->n_x * b->layout->n_y);
@@ -178,11 +247,9 @@ static ci_status content_check(const ci_h5_file *file, const ci_clean_model *b, 
             !isfinite(c->flux[i]))
             return ci_error(CI_ERR_INPUT, "%s: component %zu is none of an image of %zu x %zu",
                             ci_h5_path(file), i, b->layout->n_x, b->layout->n_y);
-    for (size_t i = 0; i < c->n_source * SOURCE_COLUMNS; i++)
-        if (!isfinite(c->source[i]))
-            return ci_error(CI_ERR_INPUT, "%s: source %zu has a value that is not finite",
-                            ci_h5_path(file), i / SOURCE_COLUMNS);
-    return CI_OK;
+    CI_TRY(finite_check(file, "source", c->source, c->n_source, SOURCE_COLUMNS));
+    CI_TRY(finite_check(file, "variation", c->variation, c->n_variation, VARIATION_COLUMNS));
+    return finite_check(file, "variation", c->amplitude, c->n_variation, c->n_cell);
 }
 
 static ci_status content_read(const ci_h5_file *file, const ci_clean_model *b, content *c)
@@ -200,6 +267,9 @@ static ci_status content_read(const ci_h5_file *file, const ci_clean_model *b, c
     CI_TRY(ci_h5_read_double(file, "residual_peak_jy", &c->peak, 1));
     CI_TRY(count_read(file, "n_component", (int64_t)(l->n_x * l->n_y), &c->n_component));
     CI_TRY(count_read(file, "n_source", CI_CLEAN_MAX_SLOPE, &c->n_source));
+    CI_TRY(count_read(file, "n_variation", CI_CLEAN_MAX_VARIABLE, &c->n_variation));
+    c->n_cell = model_n_cell(b);
+    if (c->n_variation > 0) CI_TRY(number_check(file, "n_cell", (double)c->n_cell));
     CI_TRY(content_alloc(c));
     if (c->n_component > 0) {
         CI_TRY(ci_h5_read_int(file, "component_index", c->index, c->n_component));
@@ -207,6 +277,11 @@ static ci_status content_read(const ci_h5_file *file, const ci_clean_model *b, c
     }
     if (c->n_source > 0)
         CI_TRY(ci_h5_read_double(file, "source", c->source, c->n_source * SOURCE_COLUMNS));
+    if (c->n_variation > 0) {
+        CI_TRY(
+            ci_h5_read_double(file, "variation", c->variation, c->n_variation * VARIATION_COLUMNS));
+        CI_TRY(ci_h5_read_double(file, "variation_jy", c->amplitude, c->n_variation * c->n_cell));
+    }
     return content_check(file, b, c);
 }
 
@@ -223,17 +298,45 @@ static ci_status file_read(const ci_clean_model *b, content *c, const char *path
 /* Rank 0's content for all. */
 static ci_status content_share(ci_comm *comm, content *c)
 {
-    double head[5] = {(double)c->n_component, (double)c->n_source, c->points_off, c->rms, c->peak};
+    double head[7] = {(double)c->n_component, (double)c->n_source, c->points_off, c->rms, c->peak,
+                      (double)c->n_variation, (double)c->n_cell};
     CI_TRY(ci_par_bcast(comm, head, sizeof head, 0));
     c->n_component = (size_t)head[0];
     c->n_source = (size_t)head[1];
     c->points_off = head[2];
     c->rms = head[3];
     c->peak = head[4];
+    c->n_variation = (size_t)head[5];
+    c->n_cell = (size_t)head[6];
     CI_AGREE(comm, ci_comm_rank(comm) == 0 ? CI_OK : content_alloc(c));
     CI_TRY(ci_par_bcast(comm, c->index, c->n_component * sizeof *c->index, 0));
     CI_TRY(ci_par_bcast(comm, c->flux, c->n_component * sizeof *c->flux, 0));
+    CI_TRY(ci_par_bcast(comm, c->variation,
+                        c->n_variation * VARIATION_COLUMNS * sizeof *c->variation, 0));
+    CI_TRY(ci_par_bcast(comm, c->amplitude, c->n_variation * c->n_cell * sizeof *c->amplitude, 0));
     return ci_par_bcast(comm, c->source, c->n_source * SOURCE_COLUMNS * sizeof *c->source, 0);
+}
+
+static ci_status variations_fill(ci_clean_model *b, const content *c)
+{
+    size_t n = c->n_variation, n_value = n * c->n_cell;
+    CI_TRY(ci_mem_resize(&b->variation, n, sizeof *b->variation, "variable sources"));
+    CI_TRY(ci_mem_resize(&b->amplitude, n_value, sizeof *b->amplitude, "variable sources"));
+    b->n_variation = n;
+    for (size_t i = 0; i < n; i++) {
+        const double *row = c->variation + i * VARIATION_COLUMNS;
+        b->variation[i] =
+            (ci_clean_variation){.l = row[VARIATION_L],
+                                 .m = row[VARIATION_M],
+                                 .flux = row[VARIATION_FLUX],
+                                 .excess_jy = row[VARIATION_EXCESS],
+                                 .sigma = row[VARIATION_SIGMA],
+                                 .time_mjd_s = {row[VARIATION_TIMES], row[VARIATION_TIMES + 1]},
+                                 .freq_hz = {row[VARIATION_FREQS], row[VARIATION_FREQS + 1]}};
+    }
+    for (size_t i = 0; i < n_value; i++)
+        b->amplitude[i] = c->amplitude[i];
+    return CI_OK;
 }
 
 static ci_status model_fill(ci_clean_model *b, const content *c)
@@ -260,7 +363,7 @@ static ci_status model_fill(ci_clean_model *b, const content *c)
     b->points_off = c->points_off != 0;
     b->residual_rms = c->rms;
     b->residual_peak = c->peak;
-    return CI_OK;
+    return variations_fill(b, c);
 }
 
 ci_status ci_clean_model_load(ci_comm *comm, ci_clean_model *b, const char *path)

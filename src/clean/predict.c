@@ -1,5 +1,5 @@
 /* Visibilities of a model: pixel components by the gridder, all else by direct sums. */
-#include "clean/sources.h"
+#include "clean/variation.h"
 
 /* What sources are beside their pixel components. */
 static ci_status sources_add(const ci_clean_model *b, ci_vis_samples *samples)
@@ -29,6 +29,7 @@ ci_status ci_clean_model_predict(ci_comm *comm, const ci_clean_model *b, ci_grid
     size_t mark = ci_timer_begin(ci_comm_timer(comm), "direct sums");
     ci_status status = drift_add(comm, b, samples);
     if (status == CI_OK) status = ci_par_agree(comm, sources_add(b, samples));
+    if (status == CI_OK) status = ci_par_agree(comm, ci_clean_variations_add(b, samples));
     ci_timer_end(ci_comm_timer(comm), mark);
     return status;
 }

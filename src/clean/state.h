@@ -4,7 +4,7 @@
 
 #include "clean/minor.h"
 #include "clean/rms.h"
-#include "clean/sources.h"
+#include "clean/variation.h"
 #include "contimg/clean.h"
 
 /* A source between pixels asks for negative components around its positive ones; elsewhere,
@@ -36,6 +36,8 @@ struct ci_clean
     float *patch_value;           /* owns it, where it is not the wide one */
     double outside;               /* greatest |PSF| beyond the patch */
     ci_clean_progress best;
+    ci_clean_variability variability;
+    double level;           /* Jy/beam, to which the last minor cycle went */
     double *saved_residual; /* slab, before the cycle in hand */
     ci_clean_snapshot *saved_model;
 };
@@ -62,6 +64,8 @@ CI_MUST_CHECK ci_status ci_clean_components_find(ci_comm *comm, ci_clean *clean,
 /* How deep a major cycle goes, of the residual's peak: less where the patch leaves much out.
  * Local. */
 double ci_clean_depth(const ci_clean *clean);
+/* samples->work becomes the data less the model as it stands. Collective. */
+CI_MUST_CHECK ci_status ci_clean_residual_predict(ci_comm *comm, ci_clean *clean);
 /* Cuts the PSF's patch. Collective. */
 CI_MUST_CHECK ci_status ci_clean_patch_cut(ci_comm *comm, ci_clean *clean);
 

@@ -256,11 +256,29 @@ ci_status ci_image_maker_load(ci_comm *comm, ci_image_maker *m, const char *path
     return ci_clean_residual(comm, m->clean);
 }
 
+/* One line for each source that is not what a model can be. */
+static void variables_warn(const ci_clean_stats *clean)
+{
+    for (int i = 0; i < clean->n_variable; i++) {
+        const ci_clean_variable *v = &clean->variable[i];
+        char from[32], to[32];
+        ci_time_iso(from, v->time_mjd_s[0], 0, true);
+        ci_time_iso(to, v->time_mjd_s[1], 0, true);
+        ci_log_warning("clean: the source of %.4g Jy at %.4f %+.4f deg is not constant: %+.3g Jy "
+                       "from %s to %s at %.6g to %.6g MHz (%.3g sigma): its mean flux is in the "
+                       "image, what differs from it is left out",
+                       v->flux_jy, v->ra_rad * CI_RAD_TO_DEG, v->dec_rad * CI_RAD_TO_DEG,
+                       v->excess_jy, from, to, v->freq_hz[0] * 1e-6, v->freq_hz[1] * 1e-6,
+                       v->sigma);
+    }
+}
+
 /* The model that cycles have made, for stats and log. */
 static ci_status model_sum_up(ci_comm *comm, ci_image_maker *m)
 {
     const ci_clean_stats *clean = &m->stats.clean;
     ci_clean_model_summary(m->model, &m->stats.clean);
+    if (ci_comm_rank(comm) == 0) variables_warn(clean);
     CI_TRY(ci_clean_model_flux(comm, m->model, &m->stats.model_flux_jy));
     CI_TRY(ci_grid_slab_rms(comm, m->layout, m->residual, &m->stats.rms_jy));
     ci_log_info("clean: stopped: %s; %d major cycle%s, %d component%s, %.4g Jy, rms %.4g Jy/beam",

@@ -203,6 +203,26 @@ static ci_status uv_plot(ci_text *out, const ci_json *uv)
 
 /* ---- one tile ------------------------------------------------------------------------------ */
 
+/* Bright sources of which the image has the mean flux only. */
+static ci_status variables(ci_text *out, const ci_json *list)
+{
+    for (size_t i = 0; i < ci_json_length(list); i++) {
+        const ci_json *one = ci_json_at(list, i);
+        char from[32], to[32];
+        ci_time_iso(from, ci_json_get_number(one, "first_mjd_s", 0), 0, true);
+        ci_time_iso(to, ci_json_get_number(one, "last_mjd_s", 0), 0, true);
+        CI_TRY(ci_text_append(
+            out,
+            "<br>not constant: the source of %.4g Jy at %.4f %+.4f deg: %+.3g Jy from %s to %s at "
+            "%.6g to %.6g MHz (%.3g sigma); the image has its mean",
+            ci_json_get_number(one, "flux_jy", NAN), ci_json_get_number(one, "ra_deg", NAN),
+            ci_json_get_number(one, "dec_deg", NAN), ci_json_get_number(one, "excess_jy", NAN),
+            from, to, ci_json_get_number(one, "first_hz", NAN) * 1e-6,
+            ci_json_get_number(one, "last_hz", NAN) * 1e-6, ci_json_get_number(one, "sigma", NAN)));
+    }
+    return CI_OK;
+}
+
 static ci_status image_facts(ci_text *out, const ci_json *image)
 {
     if (!image) return CI_OK;
@@ -234,6 +254,7 @@ static ci_status image_facts(ci_text *out, const ci_json *image)
     CI_TRY(ci_report_escape(out, ci_json_get_string(image, "stop_reason", "")));
     if (ci_json_get_bool(image, "is_pseudo_i", false))
         CI_TRY(ci_text_append(out, "; pseudo-I from one polarisation"));
+    CI_TRY(variables(out, ci_json_get(image, "variable_sources")));
     return ci_text_append(out, "</p>\n");
 }
 

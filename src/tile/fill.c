@@ -18,6 +18,24 @@ static void slopes_fill(const ci_image_stats *s, ci_tile_images *images)
                                            .slope = s->clean.slope[i].slope};
 }
 
+/* Bright sources that are not constant. */
+static void variables_fill(const ci_image_stats *s, ci_tile_images *images)
+{
+    images->n_variable = (size_t)s->clean.n_variable;
+    for (int i = 0; i < s->clean.n_variable; i++) {
+        const ci_clean_variable *v = &s->clean.variable[i];
+        images->variable[i] = (ci_tile_variable){.ra_deg = v->ra_rad * CI_RAD_TO_DEG,
+                                                 .dec_deg = v->dec_rad * CI_RAD_TO_DEG,
+                                                 .flux_jy = v->flux_jy,
+                                                 .excess_jy = v->excess_jy,
+                                                 .sigma = v->sigma,
+                                                 .first_mjd_s = v->time_mjd_s[0],
+                                                 .last_mjd_s = v->time_mjd_s[1],
+                                                 .first_hz = v->freq_hz[0],
+                                                 .last_hz = v->freq_hz[1]};
+    }
+}
+
 static ci_status images_new(ci_tile_images **out, const ci_image_stats *s, const ci_tile_data *data)
 {
     CI_TRY(ci_mem_alloc(out, 1, sizeof **out, "tile record"));
@@ -46,6 +64,7 @@ static ci_status images_new(ci_tile_images **out, const ci_image_stats *s, const
     images->is_pseudo_i = s->is_pseudo_i;
     snprintf(images->stop_reason, sizeof images->stop_reason, "%s", s->clean.stop_reason);
     slopes_fill(s, images);
+    variables_fill(s, images);
     return CI_OK;
 }
 

@@ -51,6 +51,14 @@ static const field image_fields[] = {INT(n_x),
 static const field slope_fields[] = {REAL(ra_deg), REAL(dec_deg), REAL(flux_jy), REAL(beam),
                                      REAL(slope)};
 #undef REAL
+#define REAL(name)                                                                                 \
+    {                                                                                              \
+#name, false, offsetof(ci_tile_variable, name)                                             \
+    }
+static const field variable_fields[] = {REAL(ra_deg),     REAL(dec_deg),  REAL(flux_jy),
+                                        REAL(excess_jy),  REAL(sigma),    REAL(first_mjd_s),
+                                        REAL(last_mjd_s), REAL(first_hz), REAL(last_hz)};
+#undef REAL
 #define N_FIELD(fields) (sizeof(fields) / sizeof *(fields))
 
 static void fields_put(ci_json *json, const field *fields, size_t n, const void *from)
@@ -94,7 +102,7 @@ static ci_status numbers_get(double **out, size_t *n, const ci_json *list, const
 
 static ci_json *images_json(const ci_tile_images *images)
 {
-    ci_json *json = ci_json_object(), *slopes = ci_json_array();
+    ci_json *json = ci_json_object(), *slopes = ci_json_array(), *variables = ci_json_array();
     fields_put(json, image_fields, N_FIELD(image_fields), images);
     ci_json_put_string(json, "stop_reason", images->stop_reason);
     ci_json_put_bool(json, "is_pseudo_i", images->is_pseudo_i);
@@ -104,6 +112,12 @@ static ci_json *images_json(const ci_tile_images *images)
         ci_json_put(slopes, NULL, one);
     }
     ci_json_put(json, "slopes", slopes);
+    for (size_t i = 0; i < images->n_variable; i++) {
+        ci_json *one = ci_json_object();
+        fields_put(one, variable_fields, N_FIELD(variable_fields), &images->variable[i]);
+        ci_json_put(variables, NULL, one);
+    }
+    ci_json_put(json, "variable_sources", variables);
     return json;
 }
 
@@ -119,6 +133,10 @@ static ci_status images_parse(ci_tile_images **out, const ci_json *json)
     for (size_t i = 0; i < ci_json_length(slopes) && i < CI_CLEAN_MAX_SLOPE; i++)
         fields_get(ci_json_at(slopes, i), slope_fields, N_FIELD(slope_fields),
                    &images->slope[images->n_slope++]);
+    const ci_json *variables = ci_json_get(json, "variable_sources");
+    for (size_t i = 0; i < ci_json_length(variables) && i < CI_CLEAN_MAX_VARIABLE; i++)
+        fields_get(ci_json_at(variables, i), variable_fields, N_FIELD(variable_fields),
+                   &images->variable[images->n_variable++]);
     return CI_OK;
 }
 

@@ -34,7 +34,9 @@ static void images_make(ci_tile_record *record)
                                        .is_pseudo_i = true,
                                        .stop_reason = "threshold",
                                        .n_slope = 1,
-                                       .slope = {{83.6, 22.0, 12.5, 0.9, -0.3}}};
+                                       .slope = {{83.6, 22.0, 12.5, 0.9, -0.3}},
+                                       .n_variable = 1,
+                                       .variable = {{.flux_jy = 2.5, .last_hz = 1.4e9}}};
 }
 
 static void flags_make(ci_tile_record *record)
@@ -162,6 +164,9 @@ static void test_images_come_back(void **state)
     assert_int_equal(b->n_slope, 1);
     same(a->slope[0].slope, b->slope[0].slope);
     same(a->slope[0].ra_deg, b->slope[0].ra_deg);
+    assert_int_equal(b->n_variable, 1);
+    same(a->variable[0].flux_jy, b->variable[0].flux_jy);
+    same(a->variable[0].last_hz, b->variable[0].last_hz);
     ci_tile_record_free(record);
     ci_tile_record_free(back);
 }

@@ -1,0 +1,294 @@
+/* Direct sums over a place whose flux is another in every cell of time and frequency. A cell's sum
+ * goes over all baselines: it is of integers, so that any order gives the same. Amplitudes belong
+ * to the samples' own times and frequencies: where samples stand for several integrations or
+ * channels, so do cells. */
+#include "clean/variation.h"
+
+#include "contimg/num.h"
+
+#include <complex.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum
+{
+    CELL_TIMES_MAX = 512,
+    CELL_FREQS_MAX = 2048,
+    RESEED = 64 /* channels after which a phasor is computed anew */
+};
+
+/* ---- cells ----------------------------------------------------------------------------------- */
+
+static int by_value(const void *a, const void *b)
+{
+    const double *p = a, *q = b;
+    return *p < *q ? -1 : *p > *q;
+}
+
+/* The cell of each of n values: one for each that is distinct, or `most` of equal width. */
+static ci_status axis_new(ci_clean_axis *out, const double *value, size_t n, size_t most)
+{
+    double *sorted = NULL;
+    CI_TRY(ci_mem_alloc(&out->of, n, sizeof *out->of, "cells of time and frequency"));
+    CI_TRY(ci_mem_alloc(&sorted, n, sizeof *sorted, "cells of time and frequency"));
+    memcpy(sorted, value, n * sizeof *sorted);
+    qsort(sorted, n, sizeof *sorted, by_value);
+    size_t n_distinct = 0;
+    for (size_t i = 0; i < n; i++)
+        if (i == 0 || sorted[i] > sorted[n_distinct - 1]) sorted[n_distinct++] = sorted[i];
+    double first = sorted[0], span = sorted[n_distinct - 1] - first;
+    bool is_single = n_distinct <= most;
+    out->n = is_single ? n_distinct : most;
+    ci_status status = ci_mem_alloc(&out->low, 2 * out->n, sizeof *out->low, "cells");
+    out->high = out->low + out->n;
+    for (size_t k = 0; status == CI_OK && k < out->n; k++) {
+        out->low[k] = is_single ? sorted[k] : first + span * (double)k / (double)most;
+        out->high[k] = is_single ? sorted[k] : first + span * (double)(k + 1) / (double)most;
+    }
+    for (size_t i = 0; status == CI_OK && i < n; i++) {
+        size_t k = (size_t)((value[i] - first) / span * (double)most);
+        const double *at = bsearch(&value[i], sorted, n_distinct, sizeof *sorted, by_value);
+        out->of[i] = (uint32_t)(is_single ? (size_t)(at - sorted) : k < most ? k : most - 1);
+    }
+    ci_mem_free(sorted);
+    return status;
+}
+
+ci_status ci_clean_cells_new(ci_clean_cells *out, const ci_vis_samples *s)
+{
+    *out = (ci_clean_cells){0};
+    if (s->n_time == 0 || s->n_freq == 0) return CI_OK;
+    CI_TRY(axis_new(&out->time, s->time_mjd_s, s->n_time, CELL_TIMES_MAX));
+    return axis_new(&out->freq, s->freq_hz, s->n_freq, CELL_FREQS_MAX);
+}
+
+void ci_clean_cells_clear(ci_clean_cells *cells)
+{
+    ci_clean_axis *const axis[2] = {&cells->time, &cells->freq};
+    for (int i = 0; i < 2; i++) {
+        ci_mem_free(axis[i]->of);
+        ci_mem_free(axis[i]->low);
+    }
+    *cells = (ci_clean_cells){0};
+}
+
+/* Where the cells of a row's time begin, and the cell in frequency of each of its channels. */
+static size_t row_cells(const ci_clean_cells *cells, const ci_vis_samples *s, size_t i_row,
+                        const uint32_t **freq)
+{
+    *freq = cells->freq.of + s->axis[s->i_axis[i_row]].first;
+    return cells->time.of[s->i_time[i_row]] * cells->freq.n;
+}
+
+/* ---- one row ------------------------------------------------------------------------------- */
+
+/* A row's samples seen from a place: [n] phasors. */
+typedef struct row
+{
+    size_t n, n_max;
+    double *re, *im;
+    double u, v; /* d(path)/d(l, m), m */
+} row;
+
+static ci_status row_new(row *r, const ci_vis_samples *s)
+{
+    *r = (row){0};
+    for (size_t i = 0; i < s->n_axis; i++)
+        if (s->axis[i].n_chan > r->n_max) r->n_max = s->axis[i].n_chan;
+    CI_TRY(ci_mem_alloc(&r->re, r->n_max, 2 * sizeof *r->re, "direct sums"));
+    r->im = r->re + r->n_max;
+    return CI_OK;
+}
+
+static bool is_even(const double *f, size_t n)
+{
+    for (size_t k = 2; k < n; k++)
+        if (fabs((f[k] - f[k - 1]) - (f[1] - f[0])) > 1e-3) return false;
+    return true;
+}
+
+static void row_fill(row *r, const ci_vis_samples *s, size_t i_row, double l, double m)
+{
+    const double *uvw = s->uvw_m + 3 * i_row, *f = ci_vis_row_freq(s, i_row);
+    double square = l * l + m * m, n_1 = -square / (1 + sqrt(1 - square)), turn[2] = {1, 0};
+    double path_s = (uvw[0] * l + uvw[1] * m + uvw[2] * n_1) / CI_C_M_S;
+    r->n = ci_vis_row_n_chan(s, i_row);
+    r->u = uvw[0] - uvw[2] * l / (1 + n_1);
+    r->v = uvw[1] - uvw[2] * m / (1 + n_1);
+    size_t reseed = is_even(f, r->n) ? RESEED : 1;
+    if (r->n > 1) ci_num_turns_cos_sin(path_s * (f[1] - f[0]), &turn[0], &turn[1]);
+    for (size_t k = 0; k < r->n; k++) {
+        if (k % reseed == 0) {
+            ci_num_turns_cos_sin(path_s * f[k], &r->re[k], &r->im[k]);
+        } else {
+            r->re[k] = r->re[k - 1] * turn[0] - r->im[k - 1] * turn[1];
+            r->im[k] = r->re[k - 1] * turn[1] + r->im[k - 1] * turn[0];
+        }
+    }
+}
+
+/* ---- sums of cells --------------------------------------------------------------------------- */
+
+/* Integers of all ranks as numbers. */
+static ci_status cells_sum(ci_comm *comm, int64_t *fixed, size_t n, int exponent, double *out)
+{
+    CI_TRY(ci_par_sum_int(comm, fixed, n));
+    for (size_t i = 0; i < n; i++)
+        out[i] = ldexp((double)fixed[i], -exponent);
+    return CI_OK;
+}
+
+/* Of one sample, what a cell sums. */
+typedef double (*sample_value)(const ci_vis_samples *s, size_t i);
+
+static double weight_of(const ci_vis_samples *s, size_t i)
+{
+    return s->weight[i];
+}
+
+static double variance_of(const ci_vis_samples *s, size_t i)
+{
+    double w = s->weight[i], natural = s->natural[i];
+    return natural > 0 ? w * w / natural : 0;
+}
+
+static ci_status values_sum(ci_comm *comm, const ci_clean_cells *cells, const ci_vis_samples *s,
+                            sample_value value, double *out)
+{
+    double most = 0;
+    int64_t *fixed = NULL;
+    size_t n = cells->time.n * cells->freq.n;
+    for (size_t i = 0; i < s->n_sample; i++)
+        most = fmax(most, value(s, i));
+    CI_TRY(ci_par_max_double(comm, &most, 1));
+    int exponent = ci_num_fixed_exponent(most, s->n_good);
+    CI_TRY(ci_par_alloc(comm, &fixed, n, sizeof *fixed, "cells of time and frequency"));
+    for (size_t i = 0; i < s->n_row; i++) {
+        const uint32_t *freq;
+        int64_t *to = fixed + row_cells(cells, s, i, &freq);
+        for (size_t k = 0; k < ci_vis_row_n_chan(s, i); k++)
+            to[freq[k]] += ci_num_fixed(value(s, s->first[i] + k), exponent);
+    }
+    ci_status status = cells_sum(comm, fixed, n, exponent, out);
+    ci_mem_free(fixed);
+    return status;
+}
+
+ci_status ci_clean_cells_weigh(ci_comm *comm, const ci_clean_model *b, const ci_vis_samples *s,
+                               double *weight, double *variance)
+{
+    CI_TRY(values_sum(comm, &b->cells, s, weight_of, weight));
+    return values_sum(comm, &b->cells, s, variance_of, variance);
+}
+
+static void row_correlate(const row *r, const ci_vis_samples *s, size_t i_row, const uint32_t *freq,
+                          double scale, int64_t *to)
+{
+    const float *vis = (const float *)(s->work + s->first[i_row]);
+    const float *weight = s->weight + s->first[i_row];
+    for (size_t k = 0; k < r->n; k++) {
+        double a = (double)vis[2 * k] * r->re[k] + (double)vis[2 * k + 1] * r->im[k];
+        to[freq[k]] += (int64_t)llrint(scale * (double)weight[k] * a);
+    }
+}
+
+ci_status ci_clean_cells_correlate(ci_comm *comm, const ci_clean_model *b, double l, double m,
+                                   const ci_vis_samples *s, double *sums)
+{
+    double most = 0;
+    int64_t *fixed = NULL;
+    row r = {0};
+    size_t n = b->cells.time.n * b->cells.freq.n;
+    for (size_t i = 0; i < s->n_sample; i++)
+        most = fmax(most, s->weight[i] * hypotf(crealf(s->work[i]), cimagf(s->work[i])));
+    CI_TRY(ci_par_max_double(comm, &most, 1));
+    int exponent = ci_num_fixed_exponent(most, s->n_good);
+    ci_status status = ci_mem_alloc(&fixed, n, sizeof *fixed, "cells of time and frequency");
+    if (status == CI_OK) status = row_new(&r, s);
+    status = ci_par_agree(comm, status);
+    for (size_t i = 0; status == CI_OK && i < s->n_row; i++) {
+        const uint32_t *freq;
+        size_t first = row_cells(&b->cells, s, i, &freq);
+        row_fill(&r, s, i, l, m);
+        row_correlate(&r, s, i, freq, ldexp(1, exponent), fixed + first);
+    }
+    if (status == CI_OK) status = cells_sum(comm, fixed, n, exponent, sums);
+    ci_mem_free(r.re);
+    ci_mem_free(fixed);
+    return status;
+}
+
+/* ---- a variation --------------------------------------------------------------------------- */
+
+ci_status ci_clean_variation_add(const ci_clean_model *b, double l, double m,
+                                 const double *amplitude, double scale, ci_vis_samples *s)
+{
+    row r;
+    CI_TRY(row_new(&r, s));
+    for (size_t i = 0; i < s->n_row; i++) {
+        const uint32_t *freq;
+        const double *flux = amplitude + row_cells(&b->cells, s, i, &freq);
+        float *value = (float *)(s->work + s->first[i]);
+        row_fill(&r, s, i, l, m);
+        for (size_t k = 0; k < r.n; k++) {
+            value[2 * k] += (float)(scale * flux[freq[k]] * r.re[k]);
+            value[2 * k + 1] += (float)(scale * flux[freq[k]] * r.im[k]);
+        }
+    }
+    ci_mem_free(r.re);
+    return CI_OK;
+}
+
+ci_status ci_clean_variations_add(const ci_clean_model *b, ci_vis_samples *s)
+{
+    size_t n_cell = b->cells.time.n * b->cells.freq.n;
+    for (size_t i = 0; i < b->n_variation; i++)
+        CI_TRY(ci_clean_variation_add(b, b->variation[i].l, b->variation[i].m,
+                                      b->amplitude + i * n_cell, 1, s));
+    return CI_OK;
+}
+
+/* One row's part of a unit's sums. */
+static void row_shift(const row *r, const ci_vis_samples *s, size_t i_row, const double *flux,
+                      const uint32_t *freq, double *unit)
+{
+    const float *vis = (const float *)(s->work + s->first[i_row]);
+    const float *weight = s->weight + s->first[i_row];
+    const double *f = ci_vis_row_freq(s, i_row);
+    double dot = 0, norm = 0;
+    for (size_t k = 0; k < r->n; k++) {
+        double g = 2 * CI_PI * f[k] / CI_C_M_S * flux[freq[k]];
+        double b = (double)vis[2 * k + 1] * r->re[k] - (double)vis[2 * k] * r->im[k];
+        dot += (double)weight[k] * b * g;
+        norm += (double)weight[k] * g * g;
+    }
+    unit[CI_SHIFT_DOT_L] += r->u * dot;
+    unit[CI_SHIFT_DOT_M] += r->v * dot;
+    unit[CI_SHIFT_NORM_LL] += r->u * r->u * norm;
+    unit[CI_SHIFT_NORM_LM] += r->u * r->v * norm;
+    unit[CI_SHIFT_NORM_MM] += r->v * r->v * norm;
+}
+
+ci_status ci_clean_variation_shift(ci_comm *comm, const ci_clean_model *b, double l, double m,
+                                   const double *amplitude, const ci_vis_samples *s,
+                                   double sums[CI_SHIFT_SUMS])
+{
+    double *unit = NULL;
+    row r = {0};
+    size_t n_unit = ci_vis_samples_n_unit(s), i_unit = 0;
+    ci_status status = ci_mem_alloc(&unit, n_unit * CI_SHIFT_SUMS, sizeof *unit, "direct sums");
+    if (status == CI_OK) status = row_new(&r, s);
+    status = ci_par_agree(comm, status);
+    for (size_t i = 0; status == CI_OK && i < s->n_row; i++) {
+        const uint32_t *freq;
+        const double *flux = amplitude + row_cells(&b->cells, s, i, &freq);
+        i_unit += ci_vis_samples_unit_begins(s, i);
+        row_fill(&r, s, i, l, m);
+        row_shift(&r, s, i, flux, freq, unit + (i_unit - 1) * CI_SHIFT_SUMS);
+    }
+    if (status == CI_OK) status = ci_par_sum_units(comm, n_unit, CI_SHIFT_SUMS, unit, sums);
+    ci_mem_free(r.re);
+    ci_mem_free(unit);
+    return status;
+}

@@ -1,0 +1,92 @@
+/* Sources that are not constant: what is left of their flux in time and frequency. */
+#ifndef CLEAN_VARIATION_H
+#define CLEAN_VARIATION_H
+
+#include "clean/sources.h"
+
+/* ---- variation.c ---- */
+/* The cells of these samples: one for each time and frequency, or equal parts where there are too
+ * many. Local. */
+CI_MUST_CHECK ci_status ci_clean_cells_new(ci_clean_cells *out, const ci_vis_samples *samples);
+void ci_clean_cells_clear(ci_clean_cells *cells);
+/* samples->work += scale x the visibilities of amplitude [n_time][n_freq] of the model's cells at
+ * (l, m). Local. */
+CI_MUST_CHECK ci_status ci_clean_variation_add(const ci_clean_model *model, double l, double m,
+                                               const double *amplitude, double scale,
+                                               ci_vis_samples *samples);
+/* All variations of the model. Local. */
+CI_MUST_CHECK ci_status ci_clean_variations_add(const ci_clean_model *model,
+                                                ci_vis_samples *samples);
+/* Of each cell: sums of the weights w, and of w^2 / natural weight. Collective. */
+CI_MUST_CHECK ci_status ci_clean_cells_weigh(ci_comm *comm, const ci_clean_model *model,
+                                             const ci_vis_samples *samples, double *weight,
+                                             double *variance);
+/* Of each cell the sum of w Re(R conj P), P = exp(2 pi i ...) at (l, m), R in samples->work.
+ * Collective. */
+CI_MUST_CHECK ci_status ci_clean_cells_correlate(ci_comm *comm, const ci_clean_model *model,
+                                                 double l, double m, const ci_vis_samples *samples,
+                                                 double *sums);
+/* What a shift of a variation has to do with the residual. */
+enum
+{
+    CI_SHIFT_DOT_L,
+    CI_SHIFT_DOT_M,
+    CI_SHIFT_NORM_LL,
+    CI_SHIFT_NORM_LM,
+    CI_SHIFT_NORM_MM,
+    CI_SHIFT_SUMS
+};
+CI_MUST_CHECK ci_status ci_clean_variation_shift(ci_comm *comm, const ci_clean_model *model,
+                                                 double l, double m, const double *amplitude,
+                                                 const ci_vis_samples *samples,
+                                                 double sums[CI_SHIFT_SUMS]);
+
+/* ---- variation_test.c ---- */
+/* Of every cell: sums with the residual, of weights, and of w^2 / natural weight. */
+typedef struct ci_clean_spectrum
+{
+    const ci_clean_cells *cells;
+    const double *sum, *weight, *variance; /* [n_time][n_freq] */
+    double total_weight, total_variance;
+    double flux; /* Jy, of the source */
+    double rms;  /* Jy, of the residual */
+} ci_clean_spectrum;
+/* Whether flux is left that varies in time or frequency, beyond a power law, so much that the
+ * mean PSF does not describe its sidelobes; *out: where most. Local. */
+CI_MUST_CHECK ci_status ci_clean_spectrum_test(const ci_clean_spectrum *spectrum, bool *varies,
+                                               ci_clean_variation *out);
+
+/* ---- variation_find.c ---- */
+enum
+{
+    CI_CLEAN_MAX_LOOKED = 256
+};
+/* A place that was looked at. */
+typedef struct ci_clean_looked
+{
+    double l, m, rms;
+} ci_clean_looked;
+typedef struct ci_clean_variability
+{
+    double *weight, *variance; /* [cells]; NULL until needed */
+    ci_clean_looked looked[CI_CLEAN_MAX_LOOKED];
+    size_t n_looked;
+} ci_clean_variability;
+
+/* One step of least squares for amplitudes and places of the model's variations whose sources
+ * stand out of `level`, Jy/beam, to which the image is cleaned; takes what they change from the
+ * residual in samples->work. Collective. */
+CI_MUST_CHECK ci_status ci_clean_variations_fit(ci_comm *comm, ci_clean_model *model,
+                                                ci_clean_variability *state,
+                                                const ci_clean_sources_setup *setup,
+                                                ci_vis_samples *samples, double level);
+/* Looks at the model's brightest sources, as far as what is left of others, residual this rank's
+ * slab, lets it, or is_last, when more cleaning would not help: *n_new more variations. They are
+ * not yet taken from samples->work. Collective. */
+CI_MUST_CHECK ci_status ci_clean_variations_find(ci_comm *comm, ci_clean_model *model,
+                                                 ci_clean_variability *state,
+                                                 const ci_clean_sources_setup *setup,
+                                                 ci_vis_samples *samples, const double *residual,
+                                                 bool is_last, int *n_new);
+
+#endif

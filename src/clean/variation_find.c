@@ -1,0 +1,334 @@
+/* Sources that are not constant: found among the brightest, and described by one amplitude for each
+ * cell of time and frequency, of weighted mean 0 (docs/science.md "CLEAN"). A source's amplitudes
+ * are sums with the residual, which other sources must not be in: so a source is looked at, and
+ * fitted, once the image is cleaned far below it. */
+#include "clean/variation.h"
+
+#include "clean/sources.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum
+{
+    LOOK_MIN = 4, /* sources in one major cycle */
+    LOOK_MAX = 32,
+    STEPS = 3 /* of amplitudes and place, one after the other, when a variation is found */
+};
+static const double work_max = 5e8; /* source x sample in one major cycle */
+static const double flux_min = 20;  /* over the rms */
+static const double deep_min = 10;  /* flux over what the image is cleaned to */
+static const double deep_last = 3;  /* ... when it is not cleaned any further */
+/* Of the brightest component: less is errors of gridding and of single precision. */
+static const double rms_floor = 1e-5;
+static const double apart_min = 2;        /* beams between two */
+static const double look_again = 0.7;     /* where the rms has fallen to that */
+static const double place_sigma = 0.2;    /* beams */
+static const double component_min = 0.02; /* of the least flux: no seed of a source */
+
+/* ---- bright sources of the model ------------------------------------------------------------- */
+
+typedef struct candidate
+{
+    double l, m, flux; /* centre; Jy within a beam */
+} candidate;
+
+typedef struct search
+{
+    const ci_clean_model *model;
+    double beam_rad; /* major */
+    candidate *list; /* [n] brightest component first */
+    size_t n, n_most;
+    double rms, least; /* of the residual; of a source: Jy */
+} search;
+
+static int by_flux(const void *a, const void *b)
+{
+    const candidate *p = a, *q = b;
+    double x = fabs(p->flux), y = fabs(q->flux);
+    if (x != y) return x < y ? 1 : -1;
+    return p->l != q->l ? (p->l < q->l ? -1 : 1) : p->m < q->m ? -1 : p->m > q->m;
+}
+
+/* Pixel and point components in one list, brightest first. */
+static ci_status parts_new(ci_comm *comm, const ci_clean_model *b, candidate **out, size_t *n_out)
+{
+    ci_clean_component *pixel = NULL;
+    size_t n = 0;
+    *n_out = 0;
+    CI_TRY(ci_clean_components_gather(comm, b, NULL, 0, &pixel, &n));
+    ci_status status = ci_par_alloc(comm, out, n + b->n_source, sizeof **out, "bright sources");
+    for (size_t i = 0; status == CI_OK && i < n; i++) {
+        candidate *c = &(*out)[(*n_out)++];
+        ci_clean_model_pixel(b, pixel[i].index, &c->l, &c->m);
+        c->flux = pixel[i].flux;
+    }
+    for (size_t i = 0; status == CI_OK && i < b->n_source; i++)
+        if (b->source[i].is_point)
+            (*out)[(*n_out)++] = (candidate){b->source[i].l, b->source[i].m, b->source[i].point_jy};
+    if (status == CI_OK) qsort(*out, *n_out, sizeof **out, by_flux);
+    ci_mem_free(pixel);
+    return status;
+}
+
+/* The source about parts[seed]; its parts are used up (flux 0). */
+static candidate source_take(const search *s, candidate *parts, size_t n, size_t seed)
+{
+    candidate at = parts[seed], sum = {0};
+    for (size_t i = seed; i < n; i++) {
+        if (hypot(parts[i].l - at.l, parts[i].m - at.m) > s->beam_rad) continue;
+        sum.l += parts[i].flux * (parts[i].l - at.l);
+        sum.m += parts[i].flux * (parts[i].m - at.m);
+        sum.flux += parts[i].flux;
+        parts[i].flux = 0;
+    }
+    double l = sum.l / sum.flux, m = sum.m / sum.flux;
+    bool is_near = hypot(l, m) < s->beam_rad;
+    return (candidate){at.l + (is_near ? l : 0), at.m + (is_near ? m : 0), sum.flux};
+}
+
+/* Sources of at least `least` Jy, and flux_min over the least rms that counts. */
+static ci_status search_new(ci_comm *comm, search *s)
+{
+    candidate *parts = NULL;
+    size_t n = 0;
+    CI_TRY(parts_new(comm, s->model, &parts, &n));
+    if (n > 0) s->rms = fmax(s->rms, rms_floor * fabs(parts[0].flux));
+    s->least = fmax(s->least, flux_min * s->rms);
+    ci_status status = ci_par_alloc(comm, &s->list, s->n_most, sizeof *s->list, "bright sources");
+    for (size_t i = 0; status == CI_OK && i < n && s->n < s->n_most; i++) {
+        if (fabs(parts[i].flux) < component_min * s->least) continue; /* or used up */
+        candidate found = source_take(s, parts, n, i);
+        double size = s->model->is_positive ? found.flux : fabs(found.flux);
+        if (size >= s->least) s->list[s->n++] = found;
+    }
+    ci_mem_free(parts);
+    return status;
+}
+
+static ci_status search_share(ci_comm *comm, search *s)
+{
+    int64_t n = (int64_t)s->n;
+    CI_TRY(ci_par_bcast(comm, &n, sizeof n, 0));
+    CI_TRY(ci_par_bcast(comm, &s->rms, sizeof s->rms, 0));
+    s->n = (size_t)n;
+    return ci_par_bcast(comm, s->list, s->n * sizeof *s->list, 0);
+}
+
+static const candidate *source_near(const search *s, double l, double m)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (hypot(s->list[i].l - l, s->list[i].m - m) < s->beam_rad) return &s->list[i];
+    return NULL;
+}
+
+/* ---- amplitudes and place of one ------------------------------------------------------------- */
+
+typedef struct fit
+{
+    ci_clean_model *model;
+    ci_clean_variability *state;
+    ci_vis_samples *samples;
+    double *sum; /* [n_cell] */
+    size_t n_cell;
+    double total_weight, total_variance;
+    double sum_weight, beam_rad; /* of imaging; minor */
+} fit;
+
+static void fit_free(fit *f)
+{
+    ci_mem_free(f->sum);
+}
+
+static ci_status fit_new(ci_comm *comm, fit *f)
+{
+    ci_clean_variability *v = f->state;
+    f->n_cell = f->model->cells.time.n * f->model->cells.freq.n;
+    if (!v->weight) {
+        ci_status status = ci_mem_alloc(&v->weight, f->n_cell, sizeof(double), "cells");
+        if (status == CI_OK)
+            status = ci_mem_alloc(&v->variance, f->n_cell, sizeof(double), "cells");
+        CI_AGREE(comm, status);
+        CI_TRY(ci_clean_cells_weigh(comm, f->model, f->samples, v->weight, v->variance));
+    }
+    for (size_t i = 0; i < f->n_cell; i++) {
+        f->total_weight += v->weight[i];
+        f->total_variance += v->variance[i];
+    }
+    return ci_par_alloc(comm, &f->sum, f->n_cell, sizeof *f->sum, "cells");
+}
+
+/* What is left of a place's flux goes into its amplitudes: *sum becomes the change, of mean 0. */
+static void change_find(const fit *f, double *amplitude)
+{
+    const double *weight = f->state->weight;
+    double sum = 0;
+    for (size_t i = 0; i < f->n_cell; i++)
+        sum += f->sum[i];
+    double mean = f->total_weight > 0 ? sum / f->total_weight : 0;
+    for (size_t i = 0; i < f->n_cell; i++) {
+        f->sum[i] = weight[i] > 0 ? f->sum[i] / weight[i] - mean : 0;
+        amplitude[i] += f->sum[i];
+    }
+}
+
+static ci_status amplitudes_fit(ci_comm *comm, fit *f, const ci_clean_variation *v,
+                                double *amplitude)
+{
+    CI_TRY(ci_clean_cells_correlate(comm, f->model, v->l, v->m, f->samples, f->sum));
+    change_find(f, amplitude);
+    return ci_par_agree(comm, ci_clean_variation_add(f->model, v->l, v->m, f->sum, -1, f->samples));
+}
+
+/* One step towards the place of what varies; where the noise says nothing, none. */
+static ci_status place_fit(ci_comm *comm, fit *f, ci_clean_variation *v, const double *amplitude)
+{
+    double sums[CI_SHIFT_SUMS], rms = f->model->residual_rms, cell = f->model->cell_rad;
+    CI_TRY(ci_clean_variation_shift(comm, f->model, v->l, v->m, amplitude, f->samples, sums));
+    double damp = f->sum_weight * rms * rms / pow(place_sigma * f->beam_rad, 2);
+    double ll = sums[CI_SHIFT_NORM_LL] + damp, mm = sums[CI_SHIFT_NORM_MM] + damp;
+    double lm = sums[CI_SHIFT_NORM_LM], det = ll * mm - lm * lm;
+    if (!(det > 0)) return CI_OK;
+    double step[2] = {(mm * sums[CI_SHIFT_DOT_L] - lm * sums[CI_SHIFT_DOT_M]) / det,
+                      (ll * sums[CI_SHIFT_DOT_M] - lm * sums[CI_SHIFT_DOT_L]) / det};
+    double length = hypot(step[0], step[1]), part = length > cell ? cell / length : 1;
+    CI_TRY(ci_par_bcast(comm, step, sizeof step, 0));
+    CI_TRY(ci_par_bcast(comm, &part, sizeof part, 0));
+    ci_status status = ci_clean_variation_add(f->model, v->l, v->m, amplitude, 1, f->samples);
+    v->l += part * step[0];
+    v->m += part * step[1];
+    if (status == CI_OK)
+        status = ci_clean_variation_add(f->model, v->l, v->m, amplitude, -1, f->samples);
+    return ci_par_agree(comm, status);
+}
+
+static ci_status variation_fit(ci_comm *comm, fit *f, size_t i)
+{
+    ci_clean_variation *v = &f->model->variation[i];
+    double *amplitude = f->model->amplitude + i * f->n_cell;
+    CI_TRY(amplitudes_fit(comm, f, v, amplitude));
+    return place_fit(comm, f, v, amplitude);
+}
+
+/* ---- those that are known -------------------------------------------------------------------- */
+
+ci_status ci_clean_variations_fit(ci_comm *comm, ci_clean_model *b, ci_clean_variability *state,
+                                  const ci_clean_sources_setup *setup, ci_vis_samples *samples,
+                                  double level)
+{
+    if (b->n_variation == 0) return CI_OK;
+    search s = {.model = b,
+                .beam_rad = setup->beam.major * b->cell_rad,
+                .n_most = LOOK_MAX,
+                .rms = b->residual_rms,
+                .least = deep_min * level};
+    fit f = {.model = b,
+             .state = state,
+             .samples = samples,
+             .sum_weight = setup->sum_weight,
+             .beam_rad = setup->beam.minor * b->cell_rad};
+    ci_status status = search_new(comm, &s);
+    if (status == CI_OK) status = search_share(comm, &s);
+    if (status == CI_OK) status = fit_new(comm, &f);
+    for (size_t i = 0; status == CI_OK && i < b->n_variation; i++)
+        if (source_near(&s, b->variation[i].l, b->variation[i].m))
+            status = variation_fit(comm, &f, i);
+    fit_free(&f);
+    ci_mem_free(s.list);
+    return status;
+}
+
+/* ---- new ones -------------------------------------------------------------------------------- */
+
+static bool is_known(const search *s, const candidate *c)
+{
+    for (size_t i = 0; i < s->model->n_variation; i++) {
+        const ci_clean_variation *v = &s->model->variation[i];
+        if (hypot(v->l - c->l, v->m - c->m) < apart_min * s->beam_rad) return true;
+    }
+    return false;
+}
+
+/* Whether a place is to be looked at: not again while the noise is as it was. */
+static bool is_to_look(const search *s, ci_clean_variability *state, const candidate *c, double rms)
+{
+    for (size_t i = 0; i < state->n_looked; i++) {
+        ci_clean_looked *before = &state->looked[i];
+        if (hypot(before->l - c->l, before->m - c->m) > s->beam_rad / 2) continue;
+        if (rms > look_again * before->rms) return false;
+        *before = (ci_clean_looked){c->l, c->m, rms};
+        return true;
+    }
+    if (state->n_looked == CI_CLEAN_MAX_LOOKED) return false;
+    state->looked[state->n_looked++] = (ci_clean_looked){c->l, c->m, rms};
+    return true;
+}
+
+static ci_status variation_append(ci_comm *comm, fit *f, const ci_clean_variation *found)
+{
+    ci_clean_model *b = f->model;
+    size_t n = b->n_variation + 1;
+    ci_status status = ci_mem_resize(&b->variation, n, sizeof *b->variation, "variable sources");
+    if (status == CI_OK)
+        status =
+            ci_mem_resize(&b->amplitude, n * f->n_cell, sizeof *b->amplitude, "variable sources");
+    CI_AGREE(comm, status);
+    b->variation[b->n_variation++] = *found;
+    for (int i = 0; i < STEPS; i++)
+        CI_TRY(variation_fit(comm, f, n - 1));
+    return CI_OK;
+}
+
+/* One source: looked at, and described if it varies. */
+static ci_status source_look(ci_comm *comm, fit *f, const candidate *c, double rms, int *n_new)
+{
+    const ci_clean_spectrum spectrum = {.cells = &f->model->cells,
+                                        .sum = f->sum,
+                                        .weight = f->state->weight,
+                                        .variance = f->state->variance,
+                                        .total_weight = f->total_weight,
+                                        .total_variance = f->total_variance,
+                                        .flux = c->flux,
+                                        .rms = rms};
+    ci_clean_variation found = {.l = c->l, .m = c->m, .flux = c->flux};
+    bool varies = false;
+    CI_TRY(ci_clean_cells_correlate(comm, f->model, c->l, c->m, f->samples, f->sum));
+    CI_AGREE(comm, ci_clean_spectrum_test(&spectrum, &varies, &found));
+    CI_TRY(ci_par_bcast(comm, &varies, sizeof varies, 0));
+    CI_TRY(ci_par_bcast(comm, &found, sizeof found, 0));
+    if (!varies) return CI_OK;
+    ++*n_new;
+    return variation_append(comm, f, &found);
+}
+
+ci_status ci_clean_variations_find(ci_comm *comm, ci_clean_model *b, ci_clean_variability *state,
+                                   const ci_clean_sources_setup *setup, ci_vis_samples *samples,
+                                   const double *residual, bool is_last, int *n_new)
+{
+    double rms, peak, most = work_max / (double)samples->n_good;
+    *n_new = 0;
+    if (b->cells.time.n * b->cells.freq.n < 2) return CI_OK;
+    CI_TRY(ci_grid_slab_rms(comm, b->layout, residual, &rms));
+    CI_TRY(ci_grid_slab_peak(comm, b->layout, residual, &peak, NULL));
+    search s = {.model = b,
+                .beam_rad = setup->beam.major * b->cell_rad,
+                .n_most = (size_t)fmin(fmax(most, LOOK_MIN), LOOK_MAX),
+                .rms = rms,
+                .least = (is_last ? deep_last : deep_min) * peak};
+    fit f = {.model = b,
+             .state = state,
+             .samples = samples,
+             .sum_weight = setup->sum_weight,
+             .beam_rad = setup->beam.minor * b->cell_rad};
+    ci_status status = search_new(comm, &s);
+    if (status == CI_OK) status = search_share(comm, &s);
+    for (size_t i = 0; status == CI_OK && i < s.n && b->n_variation < CI_CLEAN_MAX_VARIABLE; i++) {
+        bool is_new = is_to_look(&s, state, &s.list[i], s.rms) || is_last;
+        if (!is_new || is_known(&s, &s.list[i])) continue;
+        if (!f.sum) status = fit_new(comm, &f);
+        if (status == CI_OK) status = source_look(comm, &f, &s.list[i], s.rms, n_new);
+    }
+    fit_free(&f);
+    ci_mem_free(s.list);
+    return status;
+}
