@@ -143,6 +143,7 @@ typedef struct ci_registry_file
     int64_t size;
     double mtime_unix_s, changed_unix_s; /* changed: by our clock, when last seen to move */
     double arrived_unix_s;               /* the earlier of mtime and first seen */
+    double unreadable_unix_s;            /* first read as corrupt; NaN or 0: it was not */
     int sub_band;                        /* index in the observation, -1: not known */
     double first_time_mjd_s, last_time_mjd_s, interval_s, freq_low_hz, freq_high_hz, dec_rad;
     bool dec_known;
@@ -257,7 +258,7 @@ typedef struct ci_registry_group
     bool is_deployed;
     char closed_by[CI_REGISTRY_WORD]; /* full, gap, declination, span, silence, neighbour, named */
     int64_t n_min_tiles;              /* passed tiles that a mosaic needs */
-    double created_unix_s;
+    double created_unix_s, next_try_unix_s; /* next try: of one that waits; NaN: now */
     char mosaic_id[CI_REGISTRY_ID], *error;
     ci_registry_owner owner; /* while in progress */
     size_t n_member;
@@ -273,7 +274,8 @@ CI_MUST_CHECK ci_status ci_registry_group_id(char out[CI_REGISTRY_ID],
  * nothing, *is_new false. CI_ERR_INPUT where an observation would be new or overlap twice. */
 CI_MUST_CHECK ci_status ci_registry_group_add(ci_registry *registry, const ci_registry_group *group,
                                               bool *is_new);
-/* One group; those that may be taken now (PENDING or of a dead owner); all. Oldest first. */
+/* One group; those that may be taken now (PENDING and not waiting, or of a dead owner); all. Oldest
+ * first. */
 CI_MUST_CHECK ci_status ci_registry_group_get(ci_registry *registry, const char *id,
                                               ci_registry_groups **out);
 CI_MUST_CHECK ci_status ci_registry_groups_ready(ci_registry *registry, ci_registry_groups **out);

@@ -1,4 +1,5 @@
-/* registry: leases, while the process that has them works. All functions are local. */
+/* registry: leases, while the process that has them works, and groups that wait. All functions are
+ * local. */
 #ifndef CONTIMG_REGISTRY_LEASE_H
 #define CONTIMG_REGISTRY_LEASE_H
 
@@ -23,5 +24,11 @@ void ci_registry_keeper_end(ci_registry_keeper *keeper); /* NULL-safe */
  * has it) any more: nothing of it may be written. */
 CI_MUST_CHECK ci_status ci_registry_group_check(ci_registry *registry, const char *id,
                                                 const char *token);
+
+/* A pending group is not to be taken before that time (NaN: at once), unless by name. */
+CI_MUST_CHECK ci_status ci_registry_group_wait(ci_registry *registry, const char *id,
+                                               double next_try_unix_s);
+/* What groups waited for may be there: all of them may be taken at once. */
+CI_MUST_CHECK ci_status ci_registry_groups_wake(ci_registry *registry);
 
 #endif

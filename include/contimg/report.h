@@ -13,7 +13,7 @@
  *           (of one of them), parts [the same, inside it]}],
  *  stages [{name, subject (tile or group id), rank, start_s, end_s}],  since the start
  *  groups [{
- *    id, state ("published","staged","refused","failed"), reason, is_degraded,
+ *    id, state ("published","staged","refused","failed"), reason, is_degraded, degraded_why,
  *    mosaic {image, noise, weight (paths), n_x, n_y, cell_arcsec, ra_deg, dec_deg,
  *            beam_major_arcsec, beam_minor_arcsec, beam_pa_deg, rms_jy, min_noise_jy, peak_jy,
  *            freq_hz} or null, published_path, sources (csv path), n_source, picture (png),

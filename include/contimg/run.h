@@ -120,6 +120,8 @@ typedef struct ci_run_group_record
     ci_status status; /* what its work ended with */
     char reason[1024];
     bool is_degraded;
+    char degraded_why[512];                  /* "" where it is not */
+    bool is_busy;                            /* another run has it: nothing was done here */
     bool is_made_before;                     /* by an earlier run */
     ci_registry_publish_state product_state; /* where is_made_before */
     char inputs_sha256[CI_SHA256_HEX];       /* of the content of its files; "": not known */
@@ -172,11 +174,18 @@ ci_json *ci_run_mosaic_json(const ci_run_mosaic *mosaic);
 /* ---- a run
  * ------------------------------------------------------------------------------------------ */
 
+/* Why a run has nothing to do. */
+typedef struct ci_run_nothing
+{
+    const char *input;
+    size_t n_file, n_failed_group, n_waiting_group;
+    const ci_registry_group *waiting; /* the first of those that wait; NULL: none */
+} ci_run_nothing;
 /* Who is told, on rank 0, what a run does. */
 typedef struct ci_run_listener
 {
-    /* No group of the input folder is complete. */
-    void (*nothing)(const char *input, size_t n_file, size_t n_failed_group);
+    /* No group of the input folder is complete, or those that are wait. */
+    void (*nothing)(const ci_run_nothing *nothing);
     /* A group is done, well or not. */
     void (*group)(const ci_run_group_record *group);
     /* The end; report_folder NULL where there is no report. */

@@ -3,10 +3,22 @@
 
 #include "contimg/run.h"
 
-static void print_nothing(const char *input, size_t n_file, size_t n_failed)
+static void print_waiting(const ci_run_nothing *nothing)
 {
-    printf("nothing to do: no complete group in %s (%zu file%s there)\n", input, n_file,
-           ci_plural(n_file));
+    const ci_registry_group *group = nothing->waiting;
+    char until[32];
+    ci_time_iso(until, ci_time_mjd_s_from_unix(group->next_try_unix_s), 0, true);
+    printf("%zu group%s; the first, %s, until %s: %s; contimg run --group %s tries it at once\n",
+           nothing->n_waiting_group, nothing->n_waiting_group == 1 ? " waits" : "s wait", group->id,
+           until, group->error, group->id);
+}
+
+static void print_nothing(const ci_run_nothing *nothing)
+{
+    size_t n_failed = nothing->n_failed_group;
+    printf("nothing to do: no complete group in %s (%zu file%s there)\n", nothing->input,
+           nothing->n_file, ci_plural(nothing->n_file));
+    if (nothing->waiting) print_waiting(nothing);
     if (n_failed > 0)
         printf("%zu group%s failed: `contimg group` lists them, contimg run --group ID tries one "
                "again\n",
@@ -26,6 +38,9 @@ static void print_made_before(const ci_run_group_record *group)
 /* What ended otherwise is an error, which is printed at the end. */
 static void print_group(const ci_run_group_record *group)
 {
+    bool is_kept = group->state == CI_RUN_GROUP_PUBLISHED || group->state == CI_RUN_GROUP_STAGED;
+    if (group->is_degraded && is_kept)
+        printf("group %s: DEGRADED: %s\n", group->id, group->degraded_why);
     if (group->state == CI_RUN_GROUP_PUBLISHED && !group->is_made_before)
         printf("published: %s\n", group->published_path);
     else if (group->status == CI_OK && group->is_made_before)

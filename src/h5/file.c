@@ -53,13 +53,23 @@ static void add_plugin_path(void)
 typedef struct reason
 {
     char text[256];
+    int error_number; /* of the system call that failed; 0: none did */
 } reason;
+
+/* The driver of plain files says "errno = 5" in the text of its entry. */
+static int error_number(const char *text)
+{
+    const char *at = strstr(text, "errno = ");
+    return at ? (int)strtol(at + 8, NULL, 10) : 0;
+}
 
 /* Walking upward the first entry is the innermost: what really went wrong. */
 static herr_t keep_first(unsigned n, const H5E_error2_t *entry, void *context)
 {
     reason *kept = context;
     (void)n;
+    if (kept->error_number == 0 && entry->desc != NULL)
+        kept->error_number = error_number(entry->desc);
     if (kept->text[0] == '\0' && entry->desc != NULL) {
         snprintf(kept->text, sizeof kept->text, "%s", entry->desc);
         ci_h5_text_clean(kept->text);
@@ -70,11 +80,19 @@ static herr_t keep_first(unsigned n, const H5E_error2_t *entry, void *context)
     return 0;
 }
 
+/* What the system refused to read is no fault of the content. */
+static ci_status status_of(const reason *why, ci_status status)
+{
+    if (status != CI_ERR_INPUT || why->error_number == 0) return status;
+    return why->error_number == ENOMEM ? CI_ERR_MEMORY : CI_ERR_IO;
+}
+
 ci_status ci_h5_error(ci_status status, const char *path, const char *name, const char *action)
 {
-    reason why = {""};
+    reason why = {"", 0};
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, &why);
     H5Eclear2(H5E_DEFAULT);
+    status = status_of(&why, status);
     return ci_error(status, "%s: %s%s%s%s%s", path, name != NULL ? name : "",
                     name != NULL ? ": " : "", action, why.text[0] != '\0' ? ": " : "", why.text);
 }
@@ -97,7 +115,7 @@ static ci_status file_new(ci_h5_file **out, const char *path)
 static ci_status open_error(const char *path)
 {
     struct stat status;
-    reason why = {""};
+    reason why = {"", 0};
     if (stat(path, &status) != 0) return ci_error_errno(errno, path, "open");
     FILE *stream = fopen(path, "rb");
     if (stream == NULL) return ci_error_errno(errno, path, "open");
@@ -113,7 +131,7 @@ static ci_status open_error(const char *path)
     if (strstr(why.text, "signature") != NULL) {
         return ci_error(CI_ERR_INPUT, "%s: not an HDF5 file (no signature)", path);
     }
-    return ci_error(CI_ERR_INPUT, "%s: HDF5 cannot open it: %s", path, why.text);
+    return ci_error(status_of(&why, CI_ERR_INPUT), "%s: HDF5 cannot open it: %s", path, why.text);
 }
 
 ci_status ci_h5_open(ci_h5_file **out, const char *path)

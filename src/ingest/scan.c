@@ -9,6 +9,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
+enum
+{
+    CORRUPT_S = 60 /* between two reads of a file that cannot be read */
+};
+
 /* Files that a scan found to be new or changed. */
 typedef struct found_files
 {
@@ -72,12 +77,15 @@ static ci_status look(ci_registry *registry, const char *path, const struct stat
      * reads them to see. */
     bool is_open = !is_known || f->state <= CI_FILE_CORRUPT;
     if (!is_open || (!moved && f->state != CI_FILE_GROWING)) return CI_OK;
+    if (!moved && f->unreadable_unix_s > 0 && now - f->unreadable_unix_s < CORRUPT_S)
+        return CI_OK; /* read again when the minute is over */
     if (!is_known) {
         f->arrived_unix_s = fmin(mtime, now);
         f->sub_band = -1;
         report->n_new++;
     }
     if (moved) {
+        f->unreadable_unix_s = NAN;
         f->changed_unix_s = now;
         f->arrived_unix_s = fmin(mtime, now);
     }
@@ -147,18 +155,33 @@ size_t ci_ingest_count(const char *folder)
     return n;
 }
 
+/* A read that fails is a state of the moment (a file server, a limit of open files), and so may be
+ * what HDF5 calls corrupt: only a file that it finds so twice, a minute apart, is. */
+static void unreadable_set(ci_registry_file *f, ci_status status, double now)
+{
+    char text[CI_REGISTRY_TEXT];
+    bool is_first = !(f->unreadable_unix_s > 0);
+    ci_log_warning("%s", ci_error_text());
+    if (status == CI_ERR_IO) {
+        f->state = CI_FILE_GROWING;
+        f->unreadable_unix_s = NAN;
+    } else if (f->state == CI_FILE_CORRUPT && is_first) {
+        f->state = CI_FILE_GROWING;
+        f->unreadable_unix_s = now;
+        snprintf(text, sizeof text, "%s", f->reason);
+        snprintf(f->reason, sizeof f->reason, "read again in a minute: %.200s", text);
+    }
+}
+
 /* Headers are read outside any transaction: reading is slow, others may write meanwhile. */
-static ci_status read_headers(found_files *found, const ci_ingest_options *options)
+static ci_status read_headers(found_files *found, const ci_ingest_options *options, double now)
 {
     for (size_t i = 0; i < found->n; i++) {
         ci_registry_file *f = &found->item[i];
         if (f->state != CI_FILE_USED) continue;
         ci_status status = ci_ingest_file_read(f, options);
         if (status == CI_ERR_MEMORY || status == CI_ERR_INTERNAL) return status;
-        if (status != CI_OK) {
-            ci_log_warning("%s", ci_error_text());
-            if (status == CI_ERR_IO) f->state = CI_FILE_GROWING; /* look again next time */
-        }
+        if (status != CI_OK) unreadable_set(f, status, now);
         ci_error_clear();
     }
     return CI_OK;
@@ -219,7 +242,7 @@ ci_status ci_ingest_scan(ci_registry *registry, const char *folder,
                         "%s: %s: set CONTIMG_INPUT_DIR to where the sub-band files arrive", folder,
                         strerror(errno));
     ci_status status = list_folder(registry, resolved, options, &found, report);
-    if (status == CI_OK) status = read_headers(&found, options);
+    if (status == CI_OK) status = read_headers(&found, options, ci_registry_now(registry));
     if (found.n > 1) qsort(found.item, found.n, sizeof *found.item, ci_ingest_file_order);
     if (status == CI_OK) status = ci_registry_begin(registry, CI_DB_INGEST);
     if (status == CI_OK) {

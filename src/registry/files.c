@@ -17,6 +17,7 @@ static const ci_column file_columns[] = {
     COLUMN(mtime_unix_s, REAL, "mtime"),
     COLUMN(changed_unix_s, REAL, "changed_at"),
     COLUMN(arrived_unix_s, REAL, "arrived_at"),
+    COLUMN(unreadable_unix_s, REAL, "unreadable_at"),
     COLUMN(sub_band, INT, "sub_band"),
     COLUMN(first_time_mjd_s, REAL, "first_time_mjd_s"),
     COLUMN(last_time_mjd_s, REAL, "last_time_mjd_s"),

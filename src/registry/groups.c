@@ -149,6 +149,26 @@ ci_status ci_registry_group_end(ci_registry *registry, const char *id, ci_regist
     return ci_registry_db_end(db, status);
 }
 
+ci_status ci_registry_group_wait(ci_registry *registry, const char *id, double next_try_unix_s)
+{
+    ci_db *db = &registry->db[CI_DB_INGEST];
+    CI_TRY(ci_registry_db_begin(db));
+    return ci_registry_db_end(
+        db, ci_registry_db_run(db, NULL, "UPDATE mosaic_groups SET next_try_at=? WHERE group_id=?",
+                               VALUES(V(next_try_unix_s), V(id))));
+}
+
+ci_status ci_registry_groups_wake(ci_registry *registry)
+{
+    ci_db *db = &registry->db[CI_DB_INGEST];
+    CI_TRY(ci_registry_db_begin(db));
+    return ci_registry_db_end(
+        db, ci_registry_db_run(db, NULL,
+                               "UPDATE mosaic_groups SET next_try_at=NULL WHERE status='pending' "
+                               "AND next_try_at IS NOT NULL",
+                               NO_VALUES));
+}
+
 ci_status ci_registry_group_fault(ci_registry *registry, const char *id, int64_t *n_fault)
 {
     ci_db *db = &registry->db[CI_DB_INGEST];

@@ -15,6 +15,7 @@ static const ci_column group_columns[] = {
     COLUMN(is_named, INT, "is_named"),
     COLUMN(n_min_tiles, INT, "n_min_tiles"),
     COLUMN(created_unix_s, REAL, "created_at"),
+    COLUMN(next_try_unix_s, REAL, "next_try_at", .flags = CI_COLUMN_READ),
     COLUMN(mosaic_id, TEXT, "mosaic_id", .flags = CI_COLUMN_READ),
     COLUMN(error, STRING, "error", .flags = CI_COLUMN_EMPTY_NULL),
     COLUMN(is_deployed, WORD, "origin", .words = &ci_registry_row_origin),
@@ -88,7 +89,8 @@ static ci_status members_read(ci_db *db, ci_registry_group *g)
 static bool is_ready(const ci_registry *registry, const ci_registry_group *g)
 {
     if (g->is_deployed) return false;
-    return g->state == CI_WORK_PENDING ||
+    bool waits = g->next_try_unix_s > ci_registry_now(registry);
+    return (g->state == CI_WORK_PENDING && !waits) ||
            (g->state == CI_WORK_IN_PROGRESS && !ci_registry_owner_alive(registry, &g->owner));
 }
 

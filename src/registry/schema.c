@@ -30,13 +30,13 @@ static const ci_schema_table added_ingest[] = {
      "state TEXT NOT NULL;reason TEXT;size INTEGER;mtime REAL;changed_at REAL;arrived_at REAL;"
      "sub_band INTEGER;first_time_mjd_s REAL;last_time_mjd_s REAL;interval_s REAL;"
      "freq_low_hz REAL;freq_high_hz REAL;dec_rad REAL;n_time INTEGER;n_chan INTEGER;"
-     "n_pol INTEGER;n_antenna INTEGER"},
+     "n_pol INTEGER;n_antenna INTEGER;unreadable_at REAL"},
     {"mosaic_groups",
      "group_id TEXT PRIMARY KEY;status TEXT NOT NULL;closed_by TEXT;"
      "is_early INTEGER NOT NULL DEFAULT 0;is_named INTEGER NOT NULL DEFAULT 0;"
      "n_min_tiles INTEGER;created_at REAL NOT NULL;first_time_mjd_s REAL;mosaic_id TEXT;"
      "error TEXT;origin TEXT NOT NULL DEFAULT 'contimg';"
-     "n_fault INTEGER NOT NULL DEFAULT 0;" LEASE},
+     "n_fault INTEGER NOT NULL DEFAULT 0;next_try_at REAL;" LEASE},
     {"mosaic_group_members",
      "group_id TEXT NOT NULL REFERENCES mosaic_groups(group_id);i_member INTEGER NOT NULL;"
      "observation_id TEXT NOT NULL REFERENCES ingest_queue(group_id);role TEXT NOT NULL;"
@@ -114,7 +114,7 @@ static const ci_schema_table *const added[CI_DB_COUNT] = {added_ingest, added_ca
 int ci_registry_schema_version(ci_registry_database which)
 {
     static const int versions[CI_DB_COUNT] = {
-        [CI_DB_INGEST] = 2, [CI_DB_CAL] = 1, [CI_DB_PRODUCTS] = 1, [CI_DB_DATA] = 2};
+        [CI_DB_INGEST] = 3, [CI_DB_CAL] = 1, [CI_DB_PRODUCTS] = 1, [CI_DB_DATA] = 2};
     return versions[which];
 }
 

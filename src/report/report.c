@@ -23,6 +23,8 @@ static ci_status group_lines(ci_text *out, const ci_json *group)
                           ci_json_get_bool(group, "is_degraded", false) ? " DEGRADED" : "",
                           *ci_json_get_string(group, "reason", "") ? ": " : "",
                           ci_json_get_string(group, "reason", "")));
+    const char *why = ci_json_get_string(group, "degraded_why", "");
+    if (*why) CI_TRY(ci_text_append(out, "  DEGRADED: %s\n", why));
     double n_source = ci_json_get_number(group, "n_source", 0);
     double n_match = ci_json_get_number(flux, "n_match", 0);
     for (size_t i = 0; i < ci_json_length(tiles); i++) {

@@ -127,12 +127,19 @@ static ci_status holes_retry(ci_run *run, ci_registry_group *group)
 static ci_status tell_nothing(ci_run *run, size_t n_file)
 {
     ci_registry_groups *groups = NULL;
-    size_t n_failed = 0;
+    ci_run_nothing nothing = {.input = run->site.paths.input, .n_file = n_file};
+    double now = ci_registry_now(run->site.registry);
     CI_TRY(ci_registry_groups_read(run->site.registry, &groups));
-    for (size_t i = 0; i < groups->n; i++)
-        n_failed += groups->item[i].state == CI_WORK_FAILED && !groups->item[i].is_deployed;
+    for (size_t i = 0; i < groups->n; i++) {
+        const ci_registry_group *group = &groups->item[i];
+        if (group->is_deployed) continue;
+        bool waits = group->state == CI_WORK_PENDING && group->next_try_unix_s > now;
+        if (waits && !nothing.waiting) nothing.waiting = group;
+        nothing.n_waiting_group += waits;
+        nothing.n_failed_group += group->state == CI_WORK_FAILED;
+    }
+    run->listener->nothing(&nothing);
     ci_registry_groups_free(groups);
-    run->listener->nothing(run->site.paths.input, n_file, n_failed);
     return CI_OK;
 }
 

@@ -5,9 +5,14 @@
 #include "run/lease.h"
 #include "run/publish.h"
 
+#include <math.h>
+
 enum
 {
-    MAX_TRIES = 3, /* of a group that the machine failed */
+    N_FAULT_AT_ONCE = 3, /* a machine's faults from which on a group waits: 1 min, 2, 4, ... */
+    FAULT_WAIT_S = 60,
+    MAX_FAULT_WAIT_S = 3600,
+    TABLES_WAIT_S = 600, /* or until tables are registered */
     WAIT_S = 2,
     SAY_S = 60 /* who waits says for whom */
 };
@@ -54,33 +59,49 @@ static ci_status tiles_take(ci_run *run, const ci_run_group *group, bool takes)
 
 /* A group whose product is staged, published or refused is completed; what becomes of the
  * product is the publisher's matter. Data that are no good stay so; else the group is to be made
- * another time, but one that the machine fails again and again does not keep the others from being
- * made. */
-static ci_status state_after(ci_run *run, const char *id, bool has_product, ci_status status,
-                             ci_registry_work_state *state)
+ * another time. */
+static ci_registry_work_state state_after(const ci_run *run, bool has_product, ci_status status)
 {
+    bool is_for_later = status == CI_ERR_STOPPED || status == CI_ERR_USAGE ||
+                        status == CI_ERR_NOT_READY || ci_status_is_environment(status) ||
+                        run->waits_for_tables;
+    if (has_product) return CI_WORK_COMPLETED;
+    return is_for_later ? CI_WORK_PENDING : CI_WORK_FAILED;
+}
+
+/* When a group that stays pending may be taken again: what it waits for, or a machine that fails it
+ * again and again, does not keep the others from being made. NaN: at once. */
+static ci_status next_try(ci_run *run, const char *id, ci_status status, double *unix_s)
+{
+    double now = ci_registry_now(run->site.registry);
     int64_t n_fault = 0;
-    *state = CI_WORK_FAILED;
-    if (has_product)
-        *state = CI_WORK_COMPLETED;
-    else if (status == CI_ERR_STOPPED || status == CI_ERR_USAGE || status == CI_ERR_NOT_READY)
-        *state = CI_WORK_PENDING;
-    else if (ci_status_is_environment(status)) {
-        CI_TRY(ci_registry_group_fault(run->site.registry, id, &n_fault));
-        if (n_fault < MAX_TRIES) *state = CI_WORK_PENDING;
-    }
+    *unix_s = run->waits_for_tables ? now + TABLES_WAIT_S : (double)NAN;
+    if (run->waits_for_tables || !ci_status_is_environment(status)) return CI_OK;
+    CI_TRY(ci_registry_group_fault(run->site.registry, id, &n_fault));
+    if (n_fault >= N_FAULT_AT_ONCE)
+        *unix_s =
+            now + fmin(MAX_FAULT_WAIT_S, FAULT_WAIT_S * exp2((double)(n_fault - N_FAULT_AT_ONCE)));
     return CI_OK;
+}
+
+/* The state first: it tells whether the group is still this run's. */
+static ci_status end_in_registry(ci_run *run, const char *id, bool has_product,
+                                 const ci_error_saved *why)
+{
+    double unix_s = NAN;
+    ci_registry_work_state state = state_after(run, has_product, why->status);
+    CI_TRY(ci_registry_group_end(run->site.registry, id, state, why->text, has_product ? id : ""));
+    if (state == CI_WORK_PENDING) CI_TRY(next_try(run, id, why->status, &unix_s));
+    return ci_registry_group_wait(run->site.registry, id, unix_s);
 }
 
 ci_status ci_run_claim_end(ci_run *run, const ci_run_group *group, bool has_product,
                            ci_status status)
 {
     ci_error_saved saved = ci_error_save(status);
-    ci_registry_work_state state;
-    ci_status ended = state_after(run, group->id, has_product, status, &state);
-    if (ended == CI_OK)
-        ended = ci_registry_group_end(run->site.registry, group->id, state, saved.text,
-                                      has_product ? group->id : "");
+    CI_TRY(ci_registry_begin(run->site.registry, CI_DB_INGEST));
+    ci_status ended = end_in_registry(run, group->id, has_product, &saved);
+    ended = ci_registry_end(run->site.registry, CI_DB_INGEST, ended);
     ci_status released = tiles_take(run, group, false);
     if (ended == CI_OK) ended = released;
     return status == CI_OK ? ended : ci_error_restore(&saved);
@@ -245,8 +266,12 @@ static ci_status claim(ci_run *run, const ci_run_group *group, ci_run_group_reco
 {
     ci_registry_products *found = NULL;
     CI_TRY(lost_check(run, group->id));
-    CI_TRY(ci_registry_group_claim(run->site.registry, group->id, CI_REGISTRY_LEASE_S, done));
-    ci_status status = ci_run_group_inputs_hash(group, record->inputs_sha256);
+    ci_status status =
+        ci_registry_group_claim(run->site.registry, group->id, CI_REGISTRY_LEASE_S, done);
+    record->is_busy = status == CI_ERR_NOT_READY;
+    CI_TRY(status);
+    run->waits_for_tables = false;
+    status = ci_run_group_inputs_hash(group, record->inputs_sha256);
     if (status == CI_OK) status = ci_registry_product_get(run->site.registry, group->id, &found);
     if (status == CI_OK)
         status = claim_with(run, group, found->n == 1 ? found->item : NULL, record, done);

@@ -19,6 +19,7 @@ typedef struct ci_run
     char *report_folder;                /* rank 0 */
     char claimed_group[CI_REGISTRY_ID]; /* the group that is worked on */
     char claim_token[CI_REGISTRY_ID];   /* and of its lease: what is written is checked by it */
+    bool waits_for_tables;              /* the group's are not there yet: no fault of it */
 } ci_run;
 
 #endif

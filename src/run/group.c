@@ -9,23 +9,52 @@
 #include "run/tiles.h"
 
 #include <math.h>
+#include <string.h>
+
+/* ---- DEGRADED ---------------------------------------------------------------------------------
+ */
+
+/* One more reason. */
+static void degraded_add(ci_run_group_record *record, const char *format, ...) CI_PRINTF(2, 3);
+static void degraded_add(ci_run_group_record *record, const char *format, ...)
+{
+    size_t n = strlen(record->degraded_why);
+    va_list values;
+    if (n > 0 && n + 2 < sizeof record->degraded_why) {
+        strcpy(record->degraded_why + n, "; ");
+        n += 2;
+    }
+    va_start(values, format);
+    vsnprintf(record->degraded_why + n, sizeof record->degraded_why - n, format, values);
+    va_end(values);
+    record->is_degraded = true;
+}
+
+static void tiles_degrade(ci_run_group_record *record, size_t n_passed, size_t n_partial)
+{
+    if (n_passed < record->n_tile)
+        degraded_add(record, "%zu of %zu tile%s", n_passed, record->n_tile,
+                     ci_plural(record->n_tile));
+    if (n_partial > 0)
+        degraded_add(record, "sub-bands are missing in %zu tile%s", n_partial,
+                     ci_plural(n_partial));
+}
 
 /* ---- judging --------------------------------------------------------------------------------- */
 
-/* Rank 0: judges and registers the tiles; has_passed[i]. CI_ERR_GATE, or what the first that
- * failed ended with, where too few are left. */
-static ci_status judge_tiles(ci_run *run, const ci_run_group *group, ci_run_group_record *record,
-                             int64_t *has_passed)
+/* Too few tiles are left, or the machine failed one: it is made by another run, and its mosaic
+ * waits for it. */
+static ci_status check_tiles(const ci_run_group *group, const ci_run_group_record *record,
+                             const ci_tile_record *first_failed, size_t n_passed)
 {
-    size_t n_passed = 0, n_needed = group->is_named ? 1 : group->n_min_tiles;
-    const ci_tile_record *first_failed = NULL;
-    for (size_t i = 0; i < group->n_tile; i++) {
-        ci_tile_record *tile = record->tile[i];
-        CI_TRY(ci_run_tile_judge(run, group, &group->tile[i], tile));
-        has_passed[i] = tile->state == CI_TILE_PASSED;
-        n_passed += has_passed[i] != 0;
-        if (!has_passed[i] || tile->is_degraded) record->is_degraded = true;
-        if (!has_passed[i] && !first_failed) first_failed = tile;
+    size_t n_needed = group->is_named ? 1 : group->n_min_tiles;
+    for (size_t i = 0; i < record->n_tile; i++) {
+        const ci_tile_record *tile = record->tile[i];
+        if (tile->state == CI_TILE_FAILED && ci_status_is_environment(tile->status))
+            return ci_error(tile->status,
+                            "tile %s: %.600s; the machine is at fault, not the data: the group "
+                            "stays pending and is made by the next run",
+                            tile->id, tile->reason);
     }
     if (n_passed >= n_needed) return CI_OK;
     ci_status why =
@@ -33,6 +62,25 @@ static ci_status judge_tiles(ci_run *run, const ci_run_group *group, ci_run_grou
     return ci_error(why, "%zu of %zu tile%s passed, %zu needed; the first that did not: %s",
                     n_passed, group->n_tile, ci_plural(group->n_tile), n_needed,
                     first_failed ? first_failed->reason : "");
+}
+
+/* Rank 0: judges and registers the tiles; has_passed[i]. CI_ERR_GATE, or what the first that
+ * failed ended with, where too few are left. */
+static ci_status judge_tiles(ci_run *run, const ci_run_group *group, ci_run_group_record *record,
+                             int64_t *has_passed)
+{
+    size_t n_passed = 0, n_partial = 0;
+    const ci_tile_record *first_failed = NULL;
+    for (size_t i = 0; i < group->n_tile; i++) {
+        ci_tile_record *tile = record->tile[i];
+        CI_TRY(ci_run_tile_judge(run, group, &group->tile[i], tile));
+        has_passed[i] = tile->state == CI_TILE_PASSED;
+        n_passed += has_passed[i] != 0;
+        n_partial += has_passed[i] != 0 && tile->is_degraded;
+        if (!has_passed[i] && !first_failed) first_failed = tile;
+    }
+    tiles_degrade(record, n_passed, n_partial);
+    return check_tiles(group, record, first_failed, n_passed);
 }
 
 /* ---- the product --------------------------------------------------------------------------------
@@ -79,6 +127,7 @@ static ci_status process_tiles(ci_run *run, const ci_run_group *group, ci_run_gr
         status = ci_par_agree(run->world, ci_run_recipe_set(&recipe, run, &tables));
     if (status == CI_OK) status = ci_run_tiles_make(run, group, &tables, &recipe, record);
     *gains = tables.gains;
+    if (record && *tables.borrowed_why) degraded_add(record, "%s", tables.borrowed_why);
     ci_tile_tables_free(&tables);
     CI_TRY(status);
     CI_AGREE(run->world, record ? judge_tiles(run, group, record, has_passed) : CI_OK);
@@ -122,12 +171,26 @@ static ci_status record_open(ci_run *run, const ci_run_group *group, ci_run_grou
     return CI_OK;
 }
 
-ci_status ci_run_group_make(ci_run *run, const ci_run_group *group)
+/* Whether a claim failed because another run has the group. Collective. */
+static ci_status busy_share(ci_run *run, const ci_run_group_record *record, bool *is_busy)
+{
+    int64_t flag = record && record->is_busy;
+    CI_TRY(ci_par_bcast(run->world, &flag, sizeof flag, 0));
+    *is_busy = flag != 0;
+    return CI_OK;
+}
+
+ci_status ci_run_group_make(ci_run *run, const ci_run_group *group, bool *is_busy)
 {
     bool is_root = ci_comm_rank(run->world) == 0, done = false;
     ci_run_group_record *record = NULL;
     CI_AGREE(run->world, is_root ? record_open(run, group, &record) : CI_OK);
     ci_status status = ci_run_claim(run, group, record, &done);
+    if (status != CI_OK) {
+        ci_error_saved saved = ci_error_save(status);
+        CI_TRY(busy_share(run, record, is_busy));
+        ci_error_restore(&saved);
+    }
     if (status == CI_OK && !done) {
         status = process(run, group, record);
         if (is_root) status = group_end(run, group, record, status);

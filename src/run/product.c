@@ -83,6 +83,7 @@ static ci_status provenance(const ci_run *run, const ci_run_product *product,
     ci_json_put_string(json, "inputs_sha256", record->inputs_sha256);
     ci_json_put_string(json, "options_sha256", run->choices_sha256);
     ci_json_put_bool(json, "is_degraded", record->is_degraded);
+    ci_json_put_string(json, "degraded_why", record->degraded_why);
     for (size_t i = 0; i < product->n_tile; i++)
         ci_json_put_string(tiles, NULL, product->tile_id[i]);
     ci_json_put(json, "tiles", tiles);

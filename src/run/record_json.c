@@ -60,6 +60,7 @@ static ci_json *group_json(const ci_run_group_record *group)
     ci_json_put_string(json, "state", group_state_word(group->state));
     ci_json_put_string(json, "reason", group->reason);
     ci_json_put_bool(json, "is_degraded", group->is_degraded);
+    ci_json_put_string(json, "degraded_why", group->degraded_why);
     if (group->published_path) ci_json_put_string(json, "published_path", group->published_path);
     if (group->mosaic) ci_json_put(json, "mosaic", ci_run_mosaic_json(group->mosaic));
     if (group->sources) {

@@ -189,8 +189,14 @@ static ci_status make_groups(ci_run *run, const ci_run_work *work)
 {
     ci_error_saved first = ci_error_save(CI_OK);
     for (size_t i = 0; i < work->n_group; i++) {
+        bool is_busy = false;
         ci_status status = check_stop(run, i, work->n_group);
-        if (status == CI_OK) status = ci_run_group_make(run, &work->group[i]);
+        if (status == CI_OK) status = ci_run_group_make(run, &work->group[i], &is_busy);
+        /* Of several, one that another run has is that one's. */
+        if (is_busy && work->n_group > 1) {
+            if (ci_comm_rank(run->world) == 0) ci_log_info("passed over: %s", ci_error_text());
+            continue;
+        }
         if (first.status == CI_OK) first = ci_error_save(status);
         if (status == CI_ERR_STOPPED || status == CI_ERR_INTERNAL) break;
     }

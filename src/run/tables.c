@@ -121,6 +121,7 @@ static ci_status register_table(ci_run *run, const ci_tile_tables *tables,
     ci_status status = ci_run_lease_check(run);
     if (status == CI_OK) status = ci_sha256_file(row.sha256, row.path);
     if (status == CI_OK) status = ci_registry_cal_add(run->site.registry, &row, &is_new);
+    if (status == CI_OK && is_new) status = ci_registry_groups_wake(run->site.registry);
     ci_mem_free(source);
     return status;
 }
@@ -214,48 +215,77 @@ static ci_status solve_on(ci_run *run, const ci_run_tile *tile, ci_tile_tables *
 
 /* ---- choosing ------------------------------------------------------------------------ */
 
+static const char *kind_word(ci_registry_cal_kind kind)
+{
+    return kind == CI_REGISTRY_BANDPASS ? "bandpass" : "gain";
+}
+
+/* A table outside its validity: said, and refused where asked. */
+static ci_status borrow(ci_run *run, const ci_run_group *group, const ci_registry_cal_want *want,
+                        const ci_registry_cal *table, char why[256])
+{
+    char when[32];
+    ci_time_iso(when, table->time_mjd_s, 0, true);
+    snprintf(why, 256, "borrowed %s table of %s, %.1f h from the data (validity %g h)",
+             kind_word(want->kind), when, fabs(table->time_mjd_s - want->time_mjd_s) / 3600,
+             want->validity_s / 3600);
+    if (ci_conf_bool(run->conf, CI_OPT_STRICT)) {
+        run->waits_for_tables = true;
+        return ci_error(CI_ERR_GATE, "group %s: only a %s, which --strict refuses: %s", group->id,
+                        why, table->path);
+    }
+    ci_log_warning("group %s: %s: DEGRADED: %s", group->id, why, table->path);
+    return CI_OK;
+}
+
+/* `why` is "" where the table is not borrowed. */
 static ci_status choose_kind(ci_run *run, const ci_run_group *group, ci_registry_cal_kind kind,
-                             char **path, bool *borrowed)
+                             char **path, char why[256])
 {
     ci_registry_cal_want want;
     ci_registry_cals *found = NULL;
+    bool is_borrowed = false;
     ci_registry_cal_want_default(&want, kind);
     want.time_mjd_s = group->tile[group->n_tile / 2].time_mjd_s;
     want.validity_s = 3600 * validity_hours(run, kind);
-    CI_TRY(ci_registry_cal_choose(run->site.registry, &want, &found, borrowed));
+    want.borrow_s = 3600 * ci_conf_double(run->conf, CI_OPT_CAL_BORROW_HOURS);
+    why[0] = '\0';
+    CI_TRY(ci_registry_cal_choose(run->site.registry, &want, &found, &is_borrowed));
     ci_status status = CI_OK;
-    if (found->n == 0)
+    if (found->n == 0) {
+        run->waits_for_tables = true;
         status = ci_error(CI_ERR_NOT_READY,
                           "no %s table is registered for this time: give --model SOURCES.csv to "
                           "solve, --cal P to apply tables, or --calibrated if the data are",
-                          kind == CI_REGISTRY_BANDPASS ? "bandpass" : "gain");
-    else
-        status = ci_str_copy(path, found->item[0].path);
+                          kind_word(kind));
+    } else {
+        if (is_borrowed) status = borrow(run, group, &want, &found->item[0], why);
+        if (status == CI_OK) status = ci_str_copy(path, found->item[0].path);
+    }
     ci_registry_cals_free(found);
     return status;
 }
 
 /* Rank 0's choice. */
-static ci_status choose_pair(ci_run *run, const ci_run_group *group, ci_tile_tables *out,
-                             int64_t *borrowed)
+static ci_status choose_pair(ci_run *run, const ci_run_group *group, ci_tile_tables *out)
 {
-    bool is_borrowed[2] = {false, false};
-    CI_TRY(choose_kind(run, group, CI_REGISTRY_BANDPASS, &out->bandpass_path, &is_borrowed[0]));
-    CI_TRY(choose_kind(run, group, CI_REGISTRY_GAIN, &out->gain_path, &is_borrowed[1]));
-    *borrowed = is_borrowed[0] || is_borrowed[1];
+    char why[2][256];
+    CI_TRY(choose_kind(run, group, CI_REGISTRY_BANDPASS, &out->bandpass_path, why[0]));
+    CI_TRY(choose_kind(run, group, CI_REGISTRY_GAIN, &out->gain_path, why[1]));
+    snprintf(out->borrowed_why, sizeof out->borrowed_why, "%.120s%s%.120s", why[0],
+             *why[0] && *why[1] ? "; " : "", why[1]);
     return CI_OK;
 }
 
 /* The registry's tables, chosen apart. */
 static ci_status choose_registered(ci_run *run, const ci_run_group *group, ci_tile_tables *out)
 {
-    int64_t borrowed = 0;
     ci_cal_table *none = NULL;
     ci_status status = CI_OK;
-    if (ci_comm_rank(run->world) == 0) status = choose_pair(run, group, out, &borrowed);
+    if (ci_comm_rank(run->world) == 0) status = choose_pair(run, group, out);
     CI_AGREE(run->world, status);
-    CI_TRY(ci_par_bcast(run->world, &borrowed, sizeof borrowed, 0));
-    out->gains = borrowed ? CI_TILE_GAINS_BORROWED : CI_TILE_GAINS_TRANSFERRED;
+    CI_TRY(ci_par_bcast(run->world, out->borrowed_why, sizeof out->borrowed_why, 0));
+    out->gains = *out->borrowed_why ? CI_TILE_GAINS_BORROWED : CI_TILE_GAINS_TRANSFERRED;
     CI_TRY(ci_run_share_text(run->world, &out->bandpass_path));
     CI_TRY(ci_run_share_text(run->world, &out->gain_path));
     CI_TRY(ci_tile_tables_read(run->world, out->bandpass_path, &out->bandpass, &none));
@@ -296,6 +326,27 @@ static ci_status solve_on_brightest(ci_run *run, const ci_run_group *group, doub
     }
 }
 
+/* The model is not in the beam, or too faint to solve on: no fault of the data. */
+static bool is_calibrator_missing(ci_status status)
+{
+    return status == CI_ERR_GATE;
+}
+
+/* Where the group has no calibrator, the registry's tables; where there are none, it waits for
+ * them. Files that a person named end with what was wrong with the solve. */
+static ci_status choose_instead(ci_run *run, const ci_run_group *group, ci_status why,
+                                ci_tile_tables *out)
+{
+    ci_error_saved saved = ci_error_save(why);
+    ci_tile_tables_free(out);
+    ci_status status = choose_registered(run, group, out);
+    if (status == CI_OK && ci_comm_rank(run->world) == 0)
+        ci_log_info("group %s: tables from the registry: %s", group->id, saved.text);
+    if (status != CI_ERR_NOT_READY) return status;
+    if (group->is_named) return ci_error_restore(&saved);
+    return ci_error_prefix(status, "%.400s; and", saved.text);
+}
+
 static ci_status solve_or_choose(ci_run *run, const ci_run_group *group, double *flux_jy,
                                  ci_tile_tables *out)
 {
@@ -305,7 +356,12 @@ static ci_status solve_or_choose(ci_run *run, const ci_run_group *group, double 
     CI_TRY(ci_par_agree(run->world, status));
     CI_TRY(ci_par_bcast(run->world, flux_jy, group->n_tile * sizeof *flux_jy, 0));
     CI_TRY(ci_par_bcast(run->world, &any_jy, sizeof any_jy, 0));
-    if (run->model) return solve_on_brightest(run, group, flux_jy, out);
+    if (run->model) {
+        status = solve_on_brightest(run, group, flux_jy, out);
+        if (!is_calibrator_missing(status)) return status;
+        if (any_jy || run->options.is_calibrated) return status;
+        return choose_instead(run, group, status, out);
+    }
     if (any_jy || run->options.is_calibrated) return CI_OK;
     return choose_registered(run, group, out);
 }

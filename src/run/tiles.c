@@ -211,11 +211,11 @@ static ci_status gather_records(ci_run *run, const ci_run_group *group, ci_text 
 }
 
 static ci_status make_tiles(ci_run *run, const ci_run_group *group, const ci_tile_tables *tables,
-                            const ci_run_recipe *recipe, int64_t *is_made, ci_tile_record **record)
+                            const ci_run_recipe *recipe, const int64_t *is_made,
+                            ci_tile_record **record)
 {
     tile_team t = {0};
     ci_text lines = {0};
-    CI_TRY(reuse_tiles(run, group, recipe, record, is_made));
     ci_status status = team_open(run, group, &t);
     if (status == CI_OK)
         status = ci_par_agree(run->world,
@@ -226,6 +226,40 @@ static ci_status make_tiles(ci_run *run, const ci_run_group *group, const ci_til
     return ci_par_agree(run->world, status);
 }
 
+/* The machine failed it, and perhaps only once: a full disk or a bad file server. More memory there
+ * will not be. */
+static bool is_tried_again(const ci_tile_record *record)
+{
+    return record->state == CI_TILE_FAILED && ci_status_is_environment(record->status) &&
+           record->status != CI_ERR_MEMORY;
+}
+
+/* Which tiles are made once more; their first record is told and goes. Collective. */
+static ci_status again_choose(ci_run *run, const ci_run_group *group, ci_tile_record **record,
+                              int64_t *is_made, int64_t *n_again)
+{
+    *n_again = 0;
+    for (size_t i = 0; i < group->n_tile; i++) {
+        is_made[i] = !record[i] || !is_tried_again(record[i]);
+        if (is_made[i]) continue;
+        ci_log_info("tile %s: tried again: %s", record[i]->id, record[i]->reason);
+        ++*n_again;
+    }
+    CI_TRY(ci_par_bcast(run->world, is_made, group->n_tile * sizeof *is_made, 0));
+    return ci_par_bcast(run->world, n_again, sizeof *n_again, 0);
+}
+
+/* All tiles, those that the machine failed twice. Collective. */
+static ci_status make_twice(ci_run *run, const ci_run_group *group, const ci_tile_tables *tables,
+                            const ci_run_recipe *recipe, int64_t *is_made, ci_tile_record **record)
+{
+    int64_t n_again = 0;
+    CI_TRY(reuse_tiles(run, group, recipe, record, is_made));
+    CI_TRY(make_tiles(run, group, tables, recipe, is_made, record));
+    CI_TRY(again_choose(run, group, record, is_made, &n_again));
+    return n_again > 0 ? make_tiles(run, group, tables, recipe, is_made, record) : CI_OK;
+}
+
 ci_status ci_run_tiles_make(ci_run *run, const ci_run_group *group, const ci_tile_tables *tables,
                             const ci_run_recipe *recipe, ci_run_group_record *record)
 {
@@ -234,7 +268,7 @@ ci_status ci_run_tiles_make(ci_run *run, const ci_run_group *group, const ci_til
     CI_TRY(ci_par_alloc(run->world, &is_made, group->n_tile, sizeof *is_made, "tiles"));
     ci_status status = ci_mem_alloc(&made, group->n_tile, sizeof *made, "tile records");
     status = ci_par_agree(run->world, status);
-    if (status == CI_OK) status = make_tiles(run, group, tables, recipe, is_made, made);
+    if (status == CI_OK) status = make_twice(run, group, tables, recipe, is_made, made);
     ci_mem_free(is_made);
     if (status == CI_OK && record) {
         record->tile = made;

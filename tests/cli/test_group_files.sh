@@ -18,6 +18,8 @@ good 'observation 2026-01-25T00:00:10' 0 group $places
 grep -q '^observation 2026-01-25T00:00:10 .* 4 of 4 sub-bands' "$out" || fail "$(cat "$out")"
 grep -q '^waiting  *1 observation is in no group yet: .* when it has 10, .* or 15 minutes' "$out" ||
   fail "what waits is not said: $(cat "$out")"
+grep -q 'sb01.hdf5 growing: read again in a minute' "$out" || fail "an unreadable file: $(cat "$out")"
+sqlite3 state/ingest.sqlite3 'UPDATE files SET unreadable_at=unreadable_at-60'
 for command in "group $places" "status --state-dir state"; do
   good '' 0 $command
   # says NAME STATE TEXT: one line of that file.

@@ -14,16 +14,16 @@ typedef struct run_case
     ci_clock clock;
     char folder[200];
     int n_nothing;
-    size_t n_file, n_failed;
+    size_t n_file, n_failed, n_waiting;
 } run_case;
 static run_case rc;
 
-static void run_nothing(const char *input, size_t n_file, size_t n_failed)
+static void run_nothing(const ci_run_nothing *nothing)
 {
-    (void)input;
     rc.n_nothing++;
-    rc.n_file = n_file;
-    rc.n_failed = n_failed;
+    rc.n_file = nothing->n_file;
+    rc.n_failed = nothing->n_failed_group;
+    rc.n_waiting = nothing->n_waiting_group;
 }
 static const ci_run_listener run_listener = {.nothing = run_nothing};
 

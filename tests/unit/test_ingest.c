@@ -126,8 +126,46 @@ static void test_file_states(void **state)
     assert_int_equal(t->report.n_by_state[CI_FILE_TRUNCATED], 1);
     assert_int_equal(t->report.n_by_state[CI_FILE_EMPTY], 1);
     assert_int_equal(t->report.n_by_state[CI_FILE_INCOMPLETE], 1);
-    assert_int_equal(t->report.n_by_state[CI_FILE_CORRUPT], 1);
+    /* One was just written, and one is read again before it counts as corrupt. */
+    assert_int_equal(t->report.n_by_state[CI_FILE_GROWING], 2);
+}
+
+/* What cannot be read as UVH5 counts as corrupt when it is so twice, a minute apart. */
+static void test_corrupt_is_read_twice(void **state)
+{
+    ingest_case *t = *state;
+    write_text(t, "2026-01-25T00:00:00_sb03.hdf5", "rubbish", 7, t->c.clock.unix_s - 100);
+    scan(t);
     assert_int_equal(t->report.n_by_state[CI_FILE_GROWING], 1);
+    t->c.clock.unix_s += 59;
+    scan(t);
+    assert_int_equal(t->report.n_by_state[CI_FILE_CORRUPT], 0);
+    t->c.clock.unix_s += 1;
+    scan(t);
+    assert_int_equal(t->report.n_by_state[CI_FILE_CORRUPT], 1);
+}
+
+/* A file server that fails for a while. */
+static ci_status no_summary(ci_uvh5_summary *out, const char *path)
+{
+    (void)out;
+    return ci_error(CI_ERR_IO, "%s: read: Stale file handle", path);
+}
+
+/* However often it is read meanwhile, it is no fault of the file. */
+static void test_read_error_is_not_corrupt(void **state)
+{
+    ingest_case *t = *state;
+    double now = t->c.clock.unix_s;
+    file_make(t, now, 5, 0, now - 100);
+    t->options.summary = no_summary;
+    for (int i = 0; i < 3; i++, t->c.clock.unix_s += 61) {
+        scan(t);
+        assert_int_equal(t->report.n_by_state[CI_FILE_GROWING], 1);
+    }
+    t->options.summary = fake_summary;
+    scan(t);
+    assert_int_equal(t->report.n_by_state[CI_FILE_USED], 1);
 }
 
 /* Each that becomes whole is taken: renamed, filled, copied again, at rest. */
@@ -266,6 +304,8 @@ int main(void)
         INGEST_TEST(test_short_is_degraded_or_failed),
         INGEST_TEST(test_late_files),
         INGEST_TEST(test_file_states),
+        INGEST_TEST(test_corrupt_is_read_twice),
+        INGEST_TEST(test_read_error_is_not_corrupt),
         INGEST_TEST(test_files_become_whole),
         INGEST_TEST(test_clock_of_another_machine),
         INGEST_TEST(test_another_array_is_not_mixed_in),

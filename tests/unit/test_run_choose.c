@@ -1,6 +1,7 @@
 /* Which groups a run does. */
 #include "run_case.h"
 
+#include "contimg/registry_lease.h"
 #include "run/choose.h"
 
 static void test_nothing_is_told(void **state)
@@ -77,6 +78,32 @@ static void test_group_of_another_is_passed_over(void **state)
     OK(ci_run_work_choose(&rc.run, &work));
     assert_int_equal(work.n_group, 1);
     assert_string_equal(work.group[0].id, young);
+    ci_run_work_free(&work);
+}
+
+/* The oldest waits: the next is taken; alone, it is told of; in time it is taken. */
+static void test_waiting_group_is_passed_over(void **state)
+{
+    (void)state;
+    ci_run_work work = {0};
+    char old[CI_REGISTRY_ID], young[CI_REGISTRY_ID];
+    bool done = false;
+    run_open(NULL);
+    group_make(1769200000, CI_WORK_PENDING, old);
+    group_make(1769210000, CI_WORK_PENDING, young);
+    OK(ci_registry_group_wait(rc.run.site.registry, old, rc.clock.unix_s + 600));
+    OK(ci_run_work_choose(&rc.run, &work));
+    assert_int_equal(work.n_group, 1);
+    assert_string_equal(work.group[0].id, young);
+    ci_run_work_free(&work);
+    OK(ci_registry_group_claim(rc.run.site.registry, young, 1000, &done));
+    OK(ci_run_work_choose(&rc.run, &work));
+    assert_int_equal(work.n_group, 0);
+    assert_int_equal(rc.n_waiting, 1);
+    rc.clock.unix_s += 600;
+    OK(ci_run_work_choose(&rc.run, &work));
+    assert_int_equal(work.n_group, 1);
+    assert_string_equal(work.group[0].id, old);
     ci_run_work_free(&work);
 }
 
@@ -199,6 +226,7 @@ int main(void)
         RUN_TEST(test_oldest_group_is_taken),
         RUN_TEST(test_as_many_as_asked_for),
         RUN_TEST(test_group_of_another_is_passed_over),
+        RUN_TEST(test_waiting_group_is_passed_over),
         RUN_TEST(test_failed_observation_is_a_hole),
         RUN_TEST(test_group_by_name_has_no_hole),
         RUN_TEST(test_unknown_group_is_refused),

@@ -2,8 +2,10 @@
 #include "run_case.h"
 
 #include "run/claim.h"
+#include "run/lease.h"
 #include "run/tiles.h"
 
+#include <math.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -60,18 +62,61 @@ static void test_fault_of_data_is_for_good(void **state)
     case_free(&g);
 }
 
-static void test_fault_of_the_machine_is_tried_three_times(void **state)
+/* How long the group is not taken, seconds; NaN: it may be at once. */
+static double waits_s(const char *id)
+{
+    ci_registry_groups *found = NULL;
+    OK(ci_registry_group_get(rc.run.site.registry, id, &found));
+    double at = found->item[0].next_try_unix_s;
+    ci_registry_groups_free(found);
+    return at - rc.clock.unix_s;
+}
+
+/* It is never given up; from the third fault on it waits, twice as long each time, an hour at
+ * most. */
+static void test_fault_of_the_machine_is_tried_again(void **state)
+{
+    (void)state;
+    static const double wait_s[] = {NAN, NAN, 60, 120, 240, 480, 960, 1920, 3600, 3600};
+    group_case g;
+    run_open(NULL);
+    case_make(&g);
+    for (size_t i = 0; i < sizeof wait_s / sizeof *wait_s; i++) {
+        fails_with(&g, i % 2 ? CI_ERR_DISK : CI_ERR_IO);
+        assert_int_equal(group_state(g.id), CI_WORK_PENDING);
+        double now_s = waits_s(g.id);
+        assert_true(isnan(wait_s[i]) ? isnan(now_s) : now_s == wait_s[i]);
+    }
+    case_free(&g);
+}
+
+/* Claimed, found to lack tables, and given back. */
+static void lacks_tables(group_case *g, ci_status status)
+{
+    bool done = true;
+    OK(ci_run_claim(&rc.run, g->group, g->record, &done));
+    rc.run.waits_for_tables = true;
+    ci_error(status, "no table");
+    assert_int_equal(ci_run_claim_end(&rc.run, g->group, false, status), status);
+}
+
+/* Without tables a group waits, also where a gate is what refuses those there are, and is taken
+ * when tables are registered. */
+static void test_group_waits_for_tables(void **state)
 {
     (void)state;
     group_case g;
     run_open(NULL);
     case_make(&g);
-    fails_with(&g, CI_ERR_IO);
+    lacks_tables(&g, CI_ERR_GATE);
     assert_int_equal(group_state(g.id), CI_WORK_PENDING);
-    fails_with(&g, CI_ERR_DISK);
-    assert_int_equal(group_state(g.id), CI_WORK_PENDING);
-    fails_with(&g, CI_ERR_IO);
-    assert_int_equal(group_state(g.id), CI_WORK_FAILED);
+    assert_true(waits_s(g.id) == 600);
+    OK(ci_registry_groups_wake(rc.run.site.registry));
+    assert_true(isnan(waits_s(g.id)));
+    /* What waited does not wait for the next cause. */
+    lacks_tables(&g, CI_ERR_NOT_READY);
+    fails_with(&g, CI_ERR_STOPPED);
+    assert_true(isnan(waits_s(g.id)));
     case_free(&g);
 }
 
@@ -157,12 +202,34 @@ static void test_group_of_another_is_not_ready(void **state)
     case_make(&g);
     pid_t pid = hold_group(&g);
     ci_status status = ci_run_claim(&rc.run, g.group, g.record, &done);
+    assert_true(g.record->is_busy);
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
     unit_refused(status, CI_ERR_NOT_READY, g.id);
     /* A dead owner is known at once. */
     OK(ci_run_claim(&rc.run, g.group, g.record, &done));
     assert_false(done);
+    case_free(&g);
+}
+
+/* Overtaken while it worked: what it would write is refused, and its end changes nothing. */
+static void test_overtaken_run_writes_nothing(void **state)
+{
+    (void)state;
+    group_case g;
+    bool done = true;
+    run_open(NULL);
+    case_make(&g);
+    OK(ci_run_claim(&rc.run, g.group, g.record, &done));
+    OK(ci_run_lease_check(&rc.run));
+    rc.clock.unix_s += CI_REGISTRY_LEASE_S;
+    pid_t pid = hold_group(&g);
+    unit_refused(ci_run_lease_check(&rc.run), CI_ERR_NOT_READY, "taken over by");
+    assert_int_equal(ci_run_claim_end(&rc.run, g.group, true, CI_OK), CI_ERR_NOT_READY);
+    ci_registry_work_state now = group_state(g.id);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    assert_int_equal(now, CI_WORK_IN_PROGRESS);
     case_free(&g);
 }
 
@@ -283,10 +350,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         RUN_TEST(test_fault_of_data_is_for_good),
-        RUN_TEST(test_fault_of_the_machine_is_tried_three_times),
+        RUN_TEST(test_fault_of_the_machine_is_tried_again),
+        RUN_TEST(test_group_waits_for_tables),
         RUN_TEST(test_stops_and_waits_are_no_tries),
         RUN_TEST(test_tiles_go_back_with_the_group),
         RUN_TEST(test_group_of_another_is_not_ready),
+        RUN_TEST(test_overtaken_run_writes_nothing),
         RUN_TEST(test_staged_group_is_done),
         RUN_TEST(test_lost_staging_is_made_again),
         RUN_TEST(test_staged_with_other_options_is_made_again),
