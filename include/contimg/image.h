@@ -18,9 +18,10 @@ typedef struct ci_image_options
     size_t n_pixel;  /* square image; 0: default rule (docs/science.md) */
     double cell_rad; /* 0: a quarter of the fitted beam */
     ci_image_weighting weighting;
-    double robust;                       /* Briggs R */
-    char stokes[8];                      /* "I","Q","U","V","XX","YY","RR","LL" */
-    double accuracy;                     /* 1e-3 .. 1e-12; double precision below 5e-6 */
+    double robust;      /* Briggs R */
+    char stokes[8];     /* "I","Q","U","V","XX","YY","RR","LL" */
+    double accuracy;    /* 1e-3 .. 1e-12; double precision below 5e-6 */
+    double compression; /* most of a source's flux that it loses at the edge; 0: none */
     double min_uv_lambda, max_uv_lambda; /* 0: no limit */
     ci_clean_options clean;
     bool divide_by_n; /* only to compare with other programs */
@@ -42,7 +43,9 @@ typedef struct ci_image_stats
     double thermal_jy; /* NaN: unknown */
     double rms_jy, dirty_peak_jy, peak_jy;
     double model_flux_jy;
-    int64_t n_sample; /* unflagged samples imaged */
+    int64_t n_sample; /* unflagged visibilities imaged ... */
+    int64_t n_node;   /* ... and the samples gridded: fewer, where they were compressed */
+    double compression, compression_radius_rad; /* as kept to; 0: not compressed */
     int n_plane, n_strip;
     bool is_pseudo_i;
     ci_clean_stats clean;

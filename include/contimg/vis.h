@@ -276,10 +276,10 @@ typedef struct ci_vis_axis
     size_t i_sub_band;
 } ci_vis_axis;
 
-/* Samples of one Stokes value for imaging. Rows come in global order: sub-band, baseline, time.
- * A row has its own axis of channels and its own time, which need be no integration of the data;
- * other rows may have others. Owns its arrays and knows nothing of the data that it was made
- * from. */
+/* Samples of one Stokes value for imaging. Rows come in global order: sub-band, baseline, about
+ * time. A row has its own axis of channels and its own time; those of compressed samples lie
+ * between channels and integrations. Owns its arrays and knows nothing of the data that it was
+ * made from. */
 typedef struct ci_vis_samples
 {
     /* The same on every rank. */
@@ -287,18 +287,24 @@ typedef struct ci_vis_samples
     double dut1_s;
     bool is_pseudo_i; /* Stokes I from one polarisation */
     size_t n_time;
-    double *time_mjd_s; /* [n_time] distinct, ascending */
-    size_t n_freq;
-    double *freq_hz, *width_hz; /* [n_freq] axis by axis */
-    size_t n_axis;
-    ci_vis_axis *axis;                 /* [n_axis] ascending in sub-band */
-    int64_t n_good;                    /* samples with weight, over all ranks */
+    double *time_mjd_s; /* [n_time] of integrations: distinct, ascending */
+    size_t n_sub_band;
+    size_t n_freq;                     /* channels of the data */
+    int64_t n_visibility;              /* unflagged ones of the data, over all ranks ... */
+    int64_t n_good;                    /* ... and the samples with weight made of them */
+    double freq_min_hz, freq_max_hz;   /* edges of channels with weight */
     double max_natural;                /* greatest natural weight of all ranks */
     double max_u_lambda, max_v_lambda; /* greatest |u|, |v| of samples with weight */
+    /* Axes: at first those of the sub-bands, the same on every rank, then this rank's own. */
+    size_t n_axis, n_axis_max;
+    ci_vis_axis *axis; /* [n_axis]; the first n_sub_band ascending in frequency */
+    size_t n_axis_freq, n_axis_freq_max;
+    double *freq_hz;  /* [n_axis_freq] axis by axis; the first n_freq are the data's channels */
+    double *width_hz; /* [n_freq] */
     /* This rank's rows. */
     size_t n_row, n_row_max;
     double *uvw_m;       /* [n_row][3] */
-    int32_t *i_time;     /* [n_row] into time_mjd_s */
+    double *row_mjd_s;   /* [n_row] */
     int32_t *i_baseline; /* [n_row] */
     int32_t *i_axis;     /* [n_row] into axis */
     size_t *first;       /* [n_row + 1]: samples of row i are [first[i], first[i + 1]) */
@@ -310,22 +316,25 @@ typedef struct ci_vis_samples
     float *weight;  /* [n_sample] imaging weight */
 } ci_vis_samples;
 
-/* No rows yet, but space for n_row_max with n_sample_max samples. Times are the integrations of
- * meta, axes its sub-bands. Local. */
+/* No rows yet, but space for n_row_max with n_sample_max samples, which grows where it must.
+ * Integrations are those of meta, axes its sub-bands. Local. */
 CI_MUST_CHECK ci_status ci_vis_samples_new(ci_vis_samples **out, const ci_vis_meta *meta,
                                            size_t n_row_max, size_t n_sample_max);
 /* NULL-safe. Local. */
 void ci_vis_samples_free(ci_vis_samples *samples);
+/* Space for so many more rows and samples. Local. */
+CI_MUST_CHECK ci_status ci_vis_samples_reserve(ci_vis_samples *samples, size_t n_row,
+                                               size_t n_sample);
 /* A row, of i_axis. */
 typedef struct ci_vis_row
 {
-    double uvw_m[3];
-    int32_t i_time, i_baseline, i_axis;
+    double uvw_m[3], time_mjd_s;
+    int32_t i_baseline, i_axis;
 } ci_vis_row;
 /* Appends a row; the caller has filled data and natural from sample n_sample on. The imaging
- * weight is the natural one. Within what the samples were made for. Local. */
+ * weight is the natural one. Within the space that there is. Local. */
 void ci_vis_samples_add(ci_vis_samples *samples, const ci_vis_row *row);
-/* After the last row: n_good and maxima of all ranks. Collective. */
+/* After the last row: counts, edges and maxima of all ranks. Collective. */
 CI_MUST_CHECK ci_status ci_vis_samples_close(ci_comm *comm, ci_vis_samples *samples);
 /* Sees to it that samples->work is there. Local. */
 CI_MUST_CHECK ci_status ci_vis_samples_work(ci_vis_samples *samples);
@@ -339,6 +348,20 @@ static inline size_t ci_vis_row_n_chan(const ci_vis_samples *samples, size_t i_r
 {
     return samples->axis[samples->i_axis[i_row]].n_chan;
 }
+/* A row's time among the integrations: what is smooth in time has at it the sum of
+ * weight[k] x its value at integration first + k (Lagrange). One tap of weight 1 at an
+ * integration. */
+enum
+{
+    CI_VIS_TIME_TAPS = 4
+};
+typedef struct ci_vis_time_taps
+{
+    size_t first, n;
+    double weight[CI_VIS_TIME_TAPS]; /* [n] */
+} ci_vis_time_taps;
+/* Local. */
+void ci_vis_row_time_taps(const ci_vis_samples *samples, size_t i_row, ci_vis_time_taps *out);
 /* Fixed units of a sum: the rows of one baseline in one sub-band, never split between ranks.
  * Does one begin at a row. Local. */
 bool ci_vis_samples_unit_begins(const ci_vis_samples *samples, size_t i_row);
@@ -348,9 +371,39 @@ size_t ci_vis_samples_n_unit(const ci_vis_samples *samples);
 CI_MUST_CHECK ci_status ci_vis_samples_max_weight(ci_comm *comm, const ci_vis_samples *samples,
                                                   const float *weight, double *out);
 /* Imaging weight per [n_time][n_freq], exact integers (ci_num_fixed), in arbitrary but common
- * units. *out is ci_mem_free'd by the caller. Collective. */
+ * units; a sample between integrations and channels counts at its neighbours so that means of
+ * what is smooth stay. *out is ci_mem_free'd by the caller. Collective. */
 CI_MUST_CHECK ci_status ci_vis_samples_weight_by_time(ci_comm *comm, const ci_vis_samples *samples,
                                                       int64_t **out);
+
+/* ---- compression --------------------------------------------------------------------------- */
+
+/* Samples of one baseline and sub-band, phased to the image's centre. Borrowed. */
+typedef struct ci_vis_plane
+{
+    size_t n_time, n_chan;
+    const double *time_mjd_s; /* [n_time] ascending */
+    const double *uvw_m;      /* [n_time][3] */
+    const double *freq_hz;    /* [n_chan] ascending */
+    const ci_c32 *value;      /* [n_time][n_chan] */
+    const float *weight;      /* [n_time][n_chan] 1/variance; 0: flagged */
+} ci_vis_plane;
+
+/* Turns planes into fewer samples, each with weight 1/variance and a (u, v, w) of its own, that
+ * hold what a sky within a radius can be in them. */
+typedef struct ci_vis_compressor ci_vis_compressor;
+/* For planes of at most max_time x max_chan samples: what it makes of them loses at most `error`
+ * of the flux of a source at radius_rad from the centre (and at none within). Local. */
+CI_MUST_CHECK ci_status ci_vis_compressor_new(ci_vis_compressor **out, size_t max_time,
+                                              size_t max_chan, double error, double radius_rad);
+/* NULL-safe. Local. */
+void ci_vis_compressor_free(ci_vis_compressor *compressor);
+/* Appends a plane's samples with weight: compressed, or as they are with compressor NULL (rows
+ * without any are left out). Planes come in global order. Local. */
+CI_MUST_CHECK ci_status ci_vis_samples_add_plane(ci_vis_samples *samples,
+                                                 ci_vis_compressor *compressor,
+                                                 const ci_vis_plane *plane, int32_t i_baseline,
+                                                 size_t i_sub_band);
 
 /* Counts of samples by first reason, for reports: good, then one per flag bit. */
 typedef struct ci_vis_flag_counts

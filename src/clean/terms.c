@@ -3,11 +3,12 @@
 #include "contimg/num.h"
 
 #include <math.h>
+#include <string.h>
 
 enum
 {
-    RESEED = 128, /* channels after which a phasor is computed anew */
-    BATCH = 8     /* terms whose sums are held by unit at a time */
+    RUN = 512, /* samples that are worked on together, where their rows are no longer */
+    BATCH = 16 /* terms whose sums are held by unit at a time */
 };
 
 double ci_clean_flux_lagrange(const ci_clean_flux_axis *axis, int i, double freq_hz)
@@ -42,105 +43,184 @@ void ci_clean_terms_place(ci_clean_terms *terms, size_t i, double l, double m)
     lmn[2] = -rr / (1 + sqrt(1 - rr));
 }
 
-/* ---- one row ------------------------------------------------------------------------------- */
+/* ---- a run of samples ----------------------------------------------------------------------- */
 
-/* What a run of rows needs besides its terms: [n_chan] each, lagrange [NODES][n_chan]. */
+/* Some rows of one unit, made ready for all terms. */
 typedef struct scratch
 {
     ci_clean_terms_kernel kernel;
-    size_t n_chan, n_even; /* channels that a phasor is carried over before it is made anew */
-    double *lagrange, *re, *im, *sum_re, *sum_im;
-    double *x, *g; /* ln(nu / ref_hz); 2 pi nu / c, 1/m */
-    double *all;   /* owns them */
+    const ci_clean_flux_axis *axis;
+    ci_clean_terms_run run;
+    size_t n_max, i_row, n_row;     /* first of its rows, how many */
+    size_t n_sample;                /* of them, without padding */
+    double *sum_re, *sum_im;        /* [n_max] of all terms */
+    double *lagrange;               /* [n_max][NODES] */
+    ci_vis_time_taps *taps;         /* [n_max] by row */
+    double *axis_x, *axis_lagrange; /* of the axis i_axis */
+    int32_t i_axis;
+    double *all; /* owns the arrays of double */
 } scratch;
 
-static ci_status scratch_new(scratch *r, const ci_clean_flux_axis *axis, const ci_vis_samples *s,
-                             size_t i_row)
+static void scratch_clear(scratch *r)
 {
-    size_t n = ci_vis_row_n_chan(s, i_row), at = CI_CLEAN_FLUX_NODES * n;
-    *r = (scratch){.kernel = ci_clean_terms_kernel_get(axis->isa), .n_chan = n, .n_even = RESEED};
-    double **const part[] = {&r->re, &r->im, &r->sum_re, &r->sum_im, &r->x, &r->g};
+    ci_mem_free(r->all);
+    ci_mem_free(r->taps);
+}
+
+static ci_status scratch_new(scratch *r, const ci_clean_flux_axis *axis, const ci_vis_samples *s)
+{
+    size_t longest = RUN;
+    for (size_t i = 0; i < s->n_axis; i++)
+        if (s->axis[i].n_chan > longest) longest = s->axis[i].n_chan;
+    size_t n = (longest + CI_CLEAN_TERMS_LANES - 1) / CI_CLEAN_TERMS_LANES * CI_CLEAN_TERMS_LANES;
+    *r = (scratch){
+        .kernel = ci_clean_terms_kernel_get(axis->isa), .axis = axis, .n_max = n, .i_axis = -1};
+    double **const part[] = {&r->run.u,  &r->run.v,  &r->run.w,    &r->run.x,       &r->run.weight,
+                             &r->run.re, &r->run.im, &r->run.flux, &r->run.fill_re, &r->run.fill_im,
+                             &r->sum_re, &r->sum_im, &r->axis_x};
     const size_t n_part = sizeof part / sizeof *part;
-    CI_TRY(
-        ci_mem_alloc(&r->all, (CI_CLEAN_FLUX_NODES + n_part) * n, sizeof(double), "direct sums"));
-    r->lagrange = r->all;
-    for (size_t i = 0; i < n_part; i++, at += n)
-        *part[i] = r->all + at;
-    const double *f = ci_vis_row_freq(s, i_row);
-    for (size_t k = 2; k < n; k++)
-        if (fabs((f[k] - f[k - 1]) - (f[1] - f[0])) > 1e-3) r->n_even = 1;
+    CI_TRY(ci_mem_alloc(&r->all, (n_part + 2 * CI_CLEAN_FLUX_NODES) * n, sizeof(double),
+                        "direct sums"));
+    for (size_t i = 0; i < n_part; i++)
+        *part[i] = r->all + i * n;
+    r->lagrange = r->all + n_part * n;
+    r->axis_lagrange = r->lagrange + CI_CLEAN_FLUX_NODES * n;
+    return ci_mem_alloc(&r->taps, n, sizeof *r->taps, "direct sums");
+}
+
+static void axis_prepare(scratch *r, const ci_vis_samples *s, int32_t i_axis)
+{
+    const double *f = s->freq_hz + s->axis[i_axis].first;
+    r->i_axis = i_axis;
+    for (size_t k = 0; k < s->axis[i_axis].n_chan; k++) {
+        r->axis_x[k] = log(f[k] / r->axis->ref_hz);
+        for (int i = 0; i < CI_CLEAN_FLUX_NODES; i++)
+            r->axis_lagrange[k * CI_CLEAN_FLUX_NODES + (size_t)i] =
+                ci_clean_flux_lagrange(r->axis, i, f[k]);
+    }
+}
+
+/* Coordinates of a row's samples, from place `at` of the run on. */
+static void row_prepare(scratch *r, const ci_vis_samples *s, size_t i_row, size_t at)
+{
+    size_t n = ci_vis_row_n_chan(s, i_row);
+    const double *f = ci_vis_row_freq(s, i_row), *uvw = s->uvw_m + 3 * i_row;
+    if (s->i_axis[i_row] != r->i_axis) axis_prepare(r, s, s->i_axis[i_row]);
     for (size_t k = 0; k < n; k++) {
-        r->x[k] = log(f[k] / axis->ref_hz);
-        r->g[k] = 2 * CI_PI * f[k] / CI_C_M_S;
+        double g = f[k] / CI_C_M_S;
+        r->run.u[at + k] = uvw[0] * g;
+        r->run.v[at + k] = uvw[1] * g;
+        r->run.w[at + k] = uvw[2] * g;
     }
-    for (int i = 0; i < CI_CLEAN_FLUX_NODES; i++)
-        for (size_t k = 0; k < n; k++)
-            r->lagrange[(size_t)i * n + k] = ci_clean_flux_lagrange(axis, i, f[k]);
-    return CI_OK;
+    memcpy(r->run.x + at, r->axis_x, n * sizeof(double));
+    memcpy(r->lagrange + at * CI_CLEAN_FLUX_NODES, r->axis_lagrange,
+           n * CI_CLEAN_FLUX_NODES * sizeof(double));
+    ci_vis_row_time_taps(s, i_row, &r->taps[i_row - r->i_row]);
 }
 
-/* One term's visibilities in one row, into re and im. */
-static void term_fill(scratch *r, const ci_vis_samples *s, size_t i_row, const double *lmn,
-                      const double *node)
+static void values_prepare(scratch *r, const ci_vis_samples *s)
 {
-    const double *uvw = s->uvw_m + 3 * i_row, *f = ci_vis_row_freq(s, i_row);
-    double path_s = (uvw[0] * lmn[0] + uvw[1] * lmn[1] + uvw[2] * lmn[2]) / CI_C_M_S;
-    double turn[2], start[2];
-    ci_num_turns_cos_sin(r->n_chan > 1 ? path_s * (f[1] - f[0]) : 0, &turn[0], &turn[1]);
-    for (size_t k = 0; k < r->n_chan; k += r->n_even) {
-        size_t n = r->n_chan - k < r->n_even ? r->n_chan - k : r->n_even;
-        ci_num_turns_cos_sin(path_s * f[k], &start[0], &start[1]);
-        r->kernel.fill(n, start, turn, r->lagrange + k, r->n_chan, node, r->re + k, r->im + k);
+    size_t first = s->first[r->i_row];
+    const float *vis = (const float *)(s->work + first), *weight = s->weight + first;
+    for (size_t k = 0; k < r->n_sample; k++) {
+        r->run.re[k] = vis[2 * k];
+        r->run.im[k] = vis[2 * k + 1];
+        r->run.weight[k] = weight[k];
     }
 }
 
-static const double *nodes_of(const ci_clean_terms *p, size_t i, int32_t i_time)
+/* Fills up the last lanes: no weight, no place. */
+static void pad(scratch *r)
 {
-    size_t t = p->n_frame == 1 ? 0 : (size_t)i_time;
-    return p->flux + (i * p->n_frame + t) * CI_CLEAN_FLUX_NODES;
+    double *const arrays[] = {r->run.u,  r->run.v,      r->run.w,    r->run.x,  r->run.re,
+                              r->run.im, r->run.weight, r->run.flux, r->sum_re, r->sum_im};
+    r->run.n =
+        (r->n_sample + CI_CLEAN_TERMS_LANES - 1) / CI_CLEAN_TERMS_LANES * CI_CLEAN_TERMS_LANES;
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+        for (size_t k = r->n_sample; k < r->run.n; k++)
+            arrays[i][k] = 0;
+}
+
+/* The run that begins at a row: the rows of its unit, as many as there is space for. */
+static void run_prepare(scratch *r, const ci_vis_samples *s, size_t i_row)
+{
+    r->i_row = i_row;
+    r->n_row = r->n_sample = 0;
+    do {
+        row_prepare(r, s, i_row, r->n_sample);
+        r->n_row++;
+        r->n_sample += ci_vis_row_n_chan(s, i_row++);
+    } while (i_row < s->n_row && r->n_row < r->n_max && !ci_vis_samples_unit_begins(s, i_row) &&
+             r->n_sample + ci_vis_row_n_chan(s, i_row) <= r->n_max);
+    values_prepare(r, s);
+    pad(r);
+}
+
+/* A term's flux at the nodes in frequency, at a row's time. */
+static void row_nodes(const ci_clean_terms *p, size_t i, const ci_vis_time_taps *taps,
+                      double node[CI_CLEAN_FLUX_NODES])
+{
+    const double *flux = p->flux + i * p->n_frame * CI_CLEAN_FLUX_NODES;
+    if (p->n_frame == 1) {
+        memcpy(node, flux, CI_CLEAN_FLUX_NODES * sizeof *node);
+        return;
+    }
+    flux += taps->first * CI_CLEAN_FLUX_NODES;
+    for (size_t f = 0; f < CI_CLEAN_FLUX_NODES; f++) {
+        node[f] = 0;
+        for (size_t k = 0; k < taps->n; k++)
+            node[f] += taps->weight[k] * flux[k * CI_CLEAN_FLUX_NODES + f];
+    }
+}
+
+/* One term's visibilities in the run. */
+static void term_fill(scratch *r, const ci_vis_samples *s, const ci_clean_terms *p, size_t i)
+{
+    size_t at = 0;
+    for (size_t row = 0; row < r->n_row; row++) {
+        double node[CI_CLEAN_FLUX_NODES];
+        size_t end = at + ci_vis_row_n_chan(s, r->i_row + row);
+        row_nodes(p, i, &r->taps[row], node);
+        for (; at < end; at++) {
+            const double *weight = r->lagrange + at * CI_CLEAN_FLUX_NODES;
+            r->run.flux[at] = weight[0] * node[0] + weight[1] * node[1] + weight[2] * node[2] +
+                              weight[3] * node[3];
+        }
+    }
+    r->kernel.fill(&r->run, p->lmn + 3 * i);
 }
 
 /* Sum over all terms into sum_re, sum_im. */
-static void row_sum(scratch *r, const ci_vis_samples *s, size_t i_row, const ci_clean_terms *p)
+static void terms_sum(scratch *r, const ci_vis_samples *s, const ci_clean_terms *p)
 {
-    for (size_t k = 0; k < r->n_chan; k++)
-        r->sum_re[k] = r->sum_im[k] = 0;
+    memset(r->sum_re, 0, r->run.n * sizeof *r->sum_re);
+    memset(r->sum_im, 0, r->run.n * sizeof *r->sum_im);
     for (size_t i = 0; i < p->n; i++) {
-        term_fill(r, s, i_row, p->lmn + 3 * i, nodes_of(p, i, s->i_time[i_row]));
-        for (size_t k = 0; k < r->n_chan; k++) {
-            r->sum_re[k] += r->re[k];
-            r->sum_im[k] += r->im[k];
+        term_fill(r, s, p, i);
+        for (size_t k = 0; k < r->run.n; k++) {
+            r->sum_re[k] += r->run.fill_re[k];
+            r->sum_im[k] += r->run.fill_im[k];
         }
     }
 }
 
-/* ---- all rows -------------------------------------------------------------------------------- */
-
-/* Scratch for a row: that of the row before where both have the same channels. */
-static ci_status scratch_for(scratch *r, const ci_clean_flux_axis *axis, const ci_vis_samples *s,
-                             size_t i_row)
-{
-    if (i_row > 0 && s->i_axis[i_row] == s->i_axis[i_row - 1]) return CI_OK;
-    ci_mem_free(r->all);
-    r->all = NULL;
-    return scratch_new(r, axis, s, i_row);
-}
+/* ---- all runs -------------------------------------------------------------------------------- */
 
 ci_status ci_clean_terms_add(const ci_clean_terms *p, ci_vis_samples *s, double scale)
 {
-    scratch r = {0};
-    ci_status status = CI_OK;
-    for (size_t i = 0; p->n > 0 && i < s->n_row; i++) {
-        status = scratch_for(&r, p->axis, s, i);
-        if (status != CI_OK) break;
+    scratch r;
+    if (p->n == 0) return CI_OK;
+    ci_status status = scratch_new(&r, p->axis, s);
+    for (size_t i = 0; status == CI_OK && i < s->n_row; i += r.n_row) {
+        run_prepare(&r, s, i);
         float *value = (float *)(s->work + s->first[i]);
-        row_sum(&r, s, i, p);
-        for (size_t k = 0; k < r.n_chan; k++) {
+        terms_sum(&r, s, p);
+        for (size_t k = 0; k < r.n_sample; k++) {
             value[2 * k] += (float)(scale * r.sum_re[k]);
             value[2 * k + 1] += (float)(scale * r.sum_im[k]);
         }
     }
-    ci_mem_free(r.all);
+    scratch_clear(&r);
     return status;
 }
 
@@ -151,64 +231,49 @@ typedef struct part
     size_t first, n, n_value;
 } part;
 
-/* One row's part of the sums of every term: unit [n][CI_FIT_SUMS]. */
-static void row_correlate(scratch *r, const ci_vis_samples *s, size_t i_row, const part *p,
-                          double *unit)
+/* One run's part of the sums of every term: unit [n][CI_FIT_SUMS]. */
+static void run_correlate(scratch *r, const ci_vis_samples *s, const part *p, double *unit)
 {
-    const float *vis = (const float *)(s->work + s->first[i_row]);
-    const float *weight = s->weight + s->first[i_row];
-    const double *uvw = s->uvw_m + 3 * i_row;
-    double sum[CI_CLEAN_TERMS_SUMS];
+    double sum[CI_FIT_SUMS];
     for (size_t i = p->first; i < p->first + p->n; i++, unit += CI_FIT_SUMS) {
-        const double *lmn = p->terms->lmn + 3 * i;
-        term_fill(r, s, i_row, lmn, nodes_of(p->terms, i, s->i_time[i_row]));
-        r->kernel.sums(r->n_chan, weight, vis, r->re, r->im, r->x, r->g, sum);
-        /* dn/dl = -l/n */
-        double u = uvw[0] - uvw[2] * lmn[0] / (1 + lmn[2]);
-        double v = uvw[1] - uvw[2] * lmn[1] / (1 + lmn[2]);
-        unit[CI_FIT_DOT] += sum[CI_CLEAN_TERMS_A];
-        unit[CI_FIT_DOT_X] += sum[CI_CLEAN_TERMS_A_X];
-        unit[CI_FIT_DOT_L] += u * sum[CI_CLEAN_TERMS_B_G];
-        unit[CI_FIT_DOT_M] += v * sum[CI_CLEAN_TERMS_B_G];
-        unit[CI_FIT_NORM] += sum[CI_CLEAN_TERMS_N];
-        unit[CI_FIT_NORM_X] += sum[CI_CLEAN_TERMS_N_X];
-        unit[CI_FIT_NORM_XX] += sum[CI_CLEAN_TERMS_N_XX];
-        unit[CI_FIT_NORM_LL] += u * u * sum[CI_CLEAN_TERMS_N_GG];
-        unit[CI_FIT_NORM_LM] += u * v * sum[CI_CLEAN_TERMS_N_GG];
-        unit[CI_FIT_NORM_MM] += v * v * sum[CI_CLEAN_TERMS_N_GG];
+        term_fill(r, s, p->terms, i);
+        r->kernel.sums(&r->run, p->terms->lmn + 3 * i, sum);
+        for (int k = 0; k < CI_FIT_SUMS; k++)
+            unit[k] += sum[k];
     }
 }
 
 /* unit [2]. */
-static void row_project(scratch *r, const ci_vis_samples *s, size_t i_row, const part *p,
-                        double *unit)
+static void run_project(scratch *r, const ci_vis_samples *s, const part *p, double *unit)
 {
-    const float *vis = (const float *)(s->work + s->first[i_row]);
-    const float *weight = s->weight + s->first[i_row];
-    double sum[CI_CLEAN_TERMS_SUMS];
-    row_sum(r, s, i_row, p->terms);
-    r->kernel.sums(r->n_chan, weight, vis, r->sum_re, r->sum_im, r->x, r->g, sum);
-    unit[0] += sum[CI_CLEAN_TERMS_A];
-    unit[1] += sum[CI_CLEAN_TERMS_N];
+    const double nowhere[3] = {0};
+    double sum[CI_FIT_SUMS];
+    ci_clean_terms_run all = r->run;
+    terms_sum(r, s, p->terms);
+    all.fill_re = r->sum_re;
+    all.fill_im = r->sum_im;
+    r->kernel.sums(&all, nowhere, sum);
+    unit[0] += sum[CI_FIT_DOT];
+    unit[1] += sum[CI_FIT_NORM];
 }
 
-typedef void (*row_function)(scratch *r, const ci_vis_samples *s, size_t i_row, const part *p,
-                             double *unit);
+typedef void (*run_function)(scratch *r, const ci_vis_samples *s, const part *p, double *unit);
 
-/* Runs `row` over all rows, with one sum [n_value] per fixed unit, and adds the units. */
-static ci_status units_sum(ci_comm *comm, const ci_vis_samples *s, const part *p, row_function row,
+/* Does `work` on all runs, with one sum [n_value] per fixed unit, and adds the units. */
+static ci_status units_sum(ci_comm *comm, const ci_vis_samples *s, const part *p, run_function work,
                            double *sum)
 {
     double *unit = NULL;
     size_t n_unit = ci_vis_samples_n_unit(s), i_unit = 0;
     scratch r = {0};
     ci_status status = ci_mem_alloc(&unit, n_unit * p->n_value, sizeof *unit, "direct sums");
-    for (size_t i = 0; status == CI_OK && i < s->n_row; i++) {
+    if (status == CI_OK) status = scratch_new(&r, p->terms->axis, s);
+    for (size_t i = 0; status == CI_OK && i < s->n_row; i += r.n_row) {
         i_unit += ci_vis_samples_unit_begins(s, i);
-        status = scratch_for(&r, p->terms->axis, s, i);
-        if (status == CI_OK) row(&r, s, i, p, unit + (i_unit - 1) * p->n_value);
+        run_prepare(&r, s, i);
+        work(&r, s, p, unit + (i_unit - 1) * p->n_value);
     }
-    ci_mem_free(r.all);
+    scratch_clear(&r);
     status = ci_par_agree(comm, status);
     if (status == CI_OK) status = ci_par_sum_units(comm, n_unit, p->n_value, unit, sum);
     ci_mem_free(unit);
@@ -221,7 +286,7 @@ ci_status ci_clean_terms_correlate(ci_comm *comm, const ci_clean_terms *p, const
     for (size_t i = 0; i < p->n; i += BATCH) {
         part batch = {.terms = p, .first = i, .n = p->n - i < BATCH ? p->n - i : BATCH};
         batch.n_value = batch.n * CI_FIT_SUMS;
-        CI_TRY(units_sum(comm, s, &batch, row_correlate, sums + i * CI_FIT_SUMS));
+        CI_TRY(units_sum(comm, s, &batch, run_correlate, sums + i * CI_FIT_SUMS));
     }
     return CI_OK;
 }
@@ -231,7 +296,7 @@ ci_status ci_clean_terms_project(ci_comm *comm, const ci_clean_terms *p, const c
 {
     double sum[2];
     const part all = {.terms = p, .n = p->n, .n_value = 2};
-    CI_TRY(units_sum(comm, s, &all, row_project, sum));
+    CI_TRY(units_sum(comm, s, &all, run_project, sum));
     *dot = sum[0];
     *norm = sum[1];
     return CI_OK;

@@ -30,24 +30,8 @@ void ci_clean_terms_place(ci_clean_terms *terms, size_t i, double l, double m);
 /* samples->work += scale x the terms' visibilities. Local. */
 CI_MUST_CHECK ci_status ci_clean_terms_add(const ci_clean_terms *terms, ci_vis_samples *samples,
                                            double scale);
-/* What the change of a term's visibilities P with flux, ln nu and place has to do with the
- * residual R: sums of w Re(R conj dP) and w |dP|^2; u', v' = 2 pi (u - w l/n, v - w m/n). */
-enum
-{
-    CI_FIT_DOT,   /* w Re(R conj P) */
-    CI_FIT_DOT_X, /* w x Re(R conj P), x = ln(nu / ref_hz) */
-    CI_FIT_DOT_L, /* w u' Im(R conj P) */
-    CI_FIT_DOT_M,
-    CI_FIT_NORM, /* w |P|^2 */
-    CI_FIT_NORM_X,
-    CI_FIT_NORM_XX,
-    CI_FIT_NORM_LL, /* w u' u' |P|^2 */
-    CI_FIT_NORM_LM,
-    CI_FIT_NORM_MM,
-    CI_FIT_SUMS
-};
-/* These sums of each term with the residual in samples->work: sums [n][CI_FIT_SUMS], the same at
- * any number of ranks. Collective. */
+/* CI_FIT_SUMS sums of each term with the residual in samples->work: sums [n][CI_FIT_SUMS], the same
+ * at any number of ranks. Collective. */
 CI_MUST_CHECK ci_status ci_clean_terms_correlate(ci_comm *comm, const ci_clean_terms *terms,
                                                  const ci_vis_samples *samples, double *sums);
 /* Of all terms' visibilities together: CI_FIT_DOT and CI_FIT_NORM. Collective. */

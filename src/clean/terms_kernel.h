@@ -1,4 +1,4 @@
-/* The inner loop of direct sums over points: nearly all of their time. */
+/* The inner loops of direct sums over points: nearly all of their time. */
 #ifndef CLEAN_TERMS_KERNEL_H
 #define CLEAN_TERMS_KERNEL_H
 
@@ -6,42 +6,49 @@
 
 enum
 {
-    CI_CLEAN_TERMS_LANES = 8, /* phasors carried side by side */
+    CI_CLEAN_TERMS_LANES = 4, /* sums carried side by side: runs of samples are padded to them */
     CI_CLEAN_FLUX_NODES = 4   /* of a flux in frequency */
 };
 
-/* Sums over channels that say how a point's visibilities P should change for a residual R:
- * A = Re(R conj P), B = Im(R conj P), N = |P|^2, each times the weight. x and g belong to the
- * channels: ln(nu / nu0) and 2 pi nu / c in points.c. */
-typedef enum ci_clean_terms_sum
+/* What the change of a point's visibilities P with flux, ln nu and place has to do with the
+ * residual R: sums of w Re(R conj dP) and w |dP|^2; u', v' = 2 pi (u - w l/n, v - w m/n). */
+enum
 {
-    CI_CLEAN_TERMS_A,
-    CI_CLEAN_TERMS_A_X,
-    CI_CLEAN_TERMS_B_G,
-    CI_CLEAN_TERMS_N,
-    CI_CLEAN_TERMS_N_X,
-    CI_CLEAN_TERMS_N_XX,
-    CI_CLEAN_TERMS_N_GG,
-    CI_CLEAN_TERMS_SUMS
-} ci_clean_terms_sum;
+    CI_FIT_DOT,   /* w Re(R conj P) */
+    CI_FIT_DOT_X, /* w x Re(R conj P), x = ln(nu / ref_hz) */
+    CI_FIT_DOT_L, /* w u' Im(R conj P) */
+    CI_FIT_DOT_M,
+    CI_FIT_NORM, /* w |P|^2 */
+    CI_FIT_NORM_X,
+    CI_FIT_NORM_XX,
+    CI_FIT_NORM_LL, /* w u' u' |P|^2 */
+    CI_FIT_NORM_LM,
+    CI_FIT_NORM_MM,
+    CI_FIT_SUMS
+};
 
-/* flux[c] times a phasor, for n evenly spaced channels: flux[c] = sum_k node[k] lagrange[k][c]
- * with rows of lagrange `stride` apart, the phasor begins at (start_re, start_im) and turns by
- * (turn_re, turn_im) from channel to channel. node [CI_CLEAN_FLUX_NODES]. */
-typedef void (*ci_clean_terms_fill)(size_t n, const double *start, const double *turn,
-                                    const double *lagrange, size_t stride, const double *node,
-                                    double *re, double *im);
-/* vis [n][2] is R; P in re and im; out [CI_CLEAN_TERMS_SUMS]. */
-typedef void (*ci_clean_terms_sums)(size_t n, const float *weight, const float *vis,
-                                    const double *re, const double *im, const double *x,
-                                    const double *g, double *out);
+/* A run of samples. Those that only pad it have weight 0. */
+typedef struct ci_clean_terms_run
+{
+    size_t n;                  /* a multiple of CI_CLEAN_TERMS_LANES */
+    double *u, *v, *w;         /* [n] wavelengths */
+    double *x;                 /* [n] ln(nu / ref_hz) */
+    double *weight;            /* [n] */
+    double *re, *im;           /* [n] residual R */
+    double *flux;              /* [n] of the point */
+    double *fill_re, *fill_im; /* [n] its visibilities P */
+} ci_clean_terms_run;
+
+/* P = flux exp(2 pi i (u l + v m + w (n - 1))); lmn: l, m, n - 1. */
+typedef void (*ci_clean_terms_fill)(const ci_clean_terms_run *run, const double *lmn);
+/* out [CI_FIT_SUMS] of P and R. */
+typedef void (*ci_clean_terms_sums)(const ci_clean_terms_run *run, const double *lmn, double *out);
 typedef struct ci_clean_terms_kernel
 {
     ci_clean_terms_fill fill;
     ci_clean_terms_sums sums;
 } ci_clean_terms_kernel;
-/* For a level that this machine has. Channel by channel, lane by lane: the same bits whatever the
- * instruction set. */
+/* For a level that this machine has. Lane by lane: the same bits whatever the instruction set. */
 ci_clean_terms_kernel ci_clean_terms_kernel_get(ci_isa isa);
 
 #endif

@@ -77,6 +77,7 @@ void ci_grid_operator_free(ci_grid_operator *g)
     ci_mem_free(g->segment);
     ci_mem_free(g->bucket_start);
     ci_mem_free(g->weight);
+    ci_mem_free(g->freq_hz);
     ci_mem_free(g->t);
     ci_mem_free(g->correction_x);
     ci_mem_free(g->correction_y);

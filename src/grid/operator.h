@@ -28,7 +28,8 @@ typedef struct ci_grid_segment
     double slope_u, slope_v, slope_w; /* cells per Hz */
     double shift_u, shift_v;          /* whole periods */
     uint64_t sample_first;            /* first of its samples in the owner's arrays */
-    uint32_t freq_first, n_chan;      /* run of the samples' frequencies */
+    uint32_t freq_first, n_chan;      /* run of freq_hz: of the samples where it is cut, of the
+                                       * operator where it is gridded */
     uint32_t i_strip, i_bucket;       /* i_bucket: first plane */
     uint32_t is_conjugate, reserved;
 } ci_grid_segment;
@@ -81,6 +82,7 @@ struct ci_grid_operator
     ci_grid_segment *segment; /* sorted by strip and bucket, global order within */
     size_t *bucket_start;     /* [own strips * n_bucket + 1] */
     float *weight;            /* [n_owned] */
+    double *freq_hz;          /* the data's channels, then those of segments between them */
     /* image side */
     ci_fft_rows *fft_u[2], *fft_v[2]; /* to image, to grid */
     size_t t_first;                   /* least |y - n_y / 2| of this rank's rows */

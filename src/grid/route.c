@@ -219,14 +219,76 @@ static ci_status pack_weights(const ci_grid_operator *g, float **out)
     return CI_OK;
 }
 
+/* Does a segment lie on channels of the data, that every rank has? */
+static bool on_channels(const ci_vis_samples *s, const ci_grid_segment *segment)
+{
+    return segment->freq_first < s->n_freq;
+}
+
+/* Frequencies of this rank's segments that lie on axes of its own, and how many go where. */
+static ci_status pack_frequencies(const ci_grid_operator *g, const cutter *cut,
+                                  const size_t *segment_start, double **out, size_t *n_byte)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < cut->n; i++)
+        if (!on_channels(g->samples, &cut->segment[i])) n += cut->segment[i].n_chan;
+    CI_TRY(ci_mem_alloc(out, n, sizeof **out, "frequencies"));
+    double *to = *out;
+    for (int r = 0; r < g->n_rank; r++) {
+        const double *begin = to;
+        for (size_t i = segment_start[r]; i < segment_start[r + 1]; i++) {
+            const ci_grid_segment *segment = &cut->segment[i];
+            if (on_channels(g->samples, segment)) continue;
+            memcpy(to, g->samples->freq_hz + segment->freq_first, segment->n_chan * sizeof *to);
+            to += segment->n_chan;
+        }
+        n_byte[r] = (size_t)(to - begin) * sizeof *to;
+    }
+    return CI_OK;
+}
+
+/* The data's channels and then those that came with segments, in their order. */
+static ci_status join_frequencies(ci_grid_operator *g, const double *came, size_t n_came)
+{
+    const ci_vis_samples *s = g->samples;
+    size_t next = s->n_freq;
+    if (s->n_freq + n_came > UINT32_MAX)
+        return ci_error(CI_ERR_MEMORY, "gridding: %zu frequencies on one rank: use more ranks",
+                        n_came);
+    CI_TRY(ci_mem_alloc(&g->freq_hz, s->n_freq + n_came, sizeof *g->freq_hz, "frequencies"));
+    memcpy(g->freq_hz, s->freq_hz, s->n_freq * sizeof *g->freq_hz);
+    if (n_came > 0) memcpy(g->freq_hz + s->n_freq, came, n_came * sizeof *came);
+    for (size_t i = 0; i < g->n_segment; i++) {
+        if (on_channels(s, &g->segment[i])) continue;
+        g->segment[i].freq_first = (uint32_t)next;
+        next += g->segment[i].n_chan;
+    }
+    return CI_OK;
+}
+
+/* After the segments. */
+static ci_status move_frequencies(ci_comm *comm, ci_grid_operator *g, double *going,
+                                  const size_t *n_send_byte)
+{
+    size_t *n_in = NULL, n = 0;
+    double *came = NULL;
+    CI_TRY(ci_par_alloc(comm, &n_in, (size_t)g->n_rank, sizeof *n_in, "frequencies"));
+    ci_status status = ci_par_exchange(comm, going, n_send_byte, (void **)&came, n_in);
+    for (int r = 0; r < g->n_rank; r++)
+        n += n_in[r] / sizeof *came;
+    if (status == CI_OK) status = ci_par_agree(comm, join_frequencies(g, came, n));
+    ci_mem_free(came);
+    ci_mem_free(n_in);
+    return status;
+}
+
 static void scale_counts(size_t *count, int n, size_t multiply, size_t divide)
 {
     for (int r = 0; r < n; r++)
         count[r] = count[r] * multiply / divide;
 }
 
-static ci_status move_segments(ci_comm *comm, ci_grid_operator *g, const cutter *cut,
-                               size_t *segment_start)
+static ci_status move_weights(ci_comm *comm, ci_grid_operator *g)
 {
     int n_rank = g->n_rank;
     float *weight = NULL;
@@ -237,15 +299,30 @@ static ci_status move_segments(ci_comm *comm, ci_grid_operator *g, const cutter 
     CI_TRY(status);
     scale_counts(g->n_send, n_rank, 1, sizeof *weight);
     scale_counts(g->n_recv, n_rank, 1, sizeof *weight);
-    size_t *n_in = NULL;
-    CI_TRY(ci_par_alloc(comm, &n_in, (size_t)n_rank, sizeof *n_in, "segments"));
-    for (int r = 0; r < n_rank; r++) {
-        segment_start[r] = (segment_start[r + 1] - segment_start[r]) * sizeof *cut->segment;
+    for (int r = 0; r < n_rank; r++)
         g->n_owned += g->n_recv[r];
-    }
-    status = ci_par_exchange(comm, cut->segment, segment_start, (void **)&g->segment, n_in);
+    return CI_OK;
+}
+
+/* segment_start [n_rank + 1] is used up. */
+static ci_status move_segments(ci_comm *comm, ci_grid_operator *g, const cutter *cut,
+                               size_t *segment_start)
+{
+    int n_rank = g->n_rank;
+    double *going = NULL;
+    size_t *n_in = NULL, *n_freq_byte = NULL;
+    CI_TRY(ci_par_alloc(comm, &n_in, 2 * (size_t)n_rank, sizeof *n_in, "segments"));
+    n_freq_byte = n_in + n_rank;
+    ci_status status =
+        ci_par_agree(comm, pack_frequencies(g, cut, segment_start, &going, n_freq_byte));
+    for (int r = 0; r < n_rank; r++)
+        segment_start[r] = (segment_start[r + 1] - segment_start[r]) * sizeof *cut->segment;
+    if (status == CI_OK)
+        status = ci_par_exchange(comm, cut->segment, segment_start, (void **)&g->segment, n_in);
     for (int r = 0; r < n_rank; r++)
         g->n_segment += n_in[r] / sizeof *g->segment;
+    if (status == CI_OK) status = move_frequencies(comm, g, going, n_freq_byte);
+    ci_mem_free(going);
     ci_mem_free(n_in);
     return status;
 }
@@ -317,6 +394,7 @@ ci_status ci_grid_route_make(ci_comm *comm, ci_grid_operator *g)
         if (status == CI_OK) status = order_by_rank(g, &cut, segment_start);
         status = ci_par_agree(comm, status);
     }
+    if (status == CI_OK) status = move_weights(comm, g);
     if (status == CI_OK) status = move_segments(comm, g, &cut, segment_start);
     if (status == CI_OK) status = ci_par_agree(comm, order_by_bucket(g));
     ci_mem_free(cut.segment);

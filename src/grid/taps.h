@@ -27,7 +27,7 @@ CI_ISA_INLINE void NAME(chunk_prepare)(const ci_grid_operator *g, const ci_grid_
                                        size_t first, int i_plane, NAME(chunk) * chunk)
 {
     const ci_grid_plan *plan = &g->plan;
-    const double *freq = g->samples->freq_hz + segment->freq_first + first;
+    const double *freq = g->freq_hz + segment->freq_first + first;
     double half = 0.5 * plan->kernel_uv.support, n_v = (double)plan->n_v;
     double slope_u = segment->slope_u, shift_u = segment->shift_u;
     double slope_v = segment->slope_v, shift_v = segment->shift_v;

@@ -4,7 +4,7 @@
 static void NAME(phases)(const ci_grid_operator *g, const ci_grid_segment *segment, size_t first,
                          size_t n, REAL *cosine, REAL *sine)
 {
-    const double *freq = g->samples->freq_hz + segment->freq_first + first;
+    const double *freq = g->freq_hz + segment->freq_first + first;
     double slope = -segment->slope_w * g->plan.w_step * g->plan.t_mid;
     for (size_t i = 0; i < n; i++) {
         REAL turns = (REAL)ci_num_turns_fraction(slope * freq[i]);

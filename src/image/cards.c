@@ -19,7 +19,14 @@ static ci_status cards_set(ci_image_maker *m)
         ci_fits_card_set_text(h, "PBEAM", beam ? ci_sky_beam_text(beam) : "none", "primary beam"));
     CI_TRY(ci_fits_card_set_number(h, "PBCUT", o->pb_cut, "pbcor is NaN below this beam"));
     CI_TRY(ci_fits_card_set_number(h, "ACCURACY", o->accuracy, "of gridding, asked"));
-    CI_TRY(ci_fits_card_set_int(h, "NSAMPLE", s->n_sample, "unflagged samples imaged"));
+    CI_TRY(ci_fits_card_set_int(h, "NSAMPLE", s->n_sample, "unflagged visibilities imaged"));
+    if (s->compression > 0) {
+        CI_TRY(ci_fits_card_set_int(h, "NGRIDDED", s->n_node, "samples they were compressed to"));
+        CI_TRY(ci_fits_card_set_number(h, "COMPRESS", s->compression,
+                                       "most flux lost to it at COMPRAD"));
+        CI_TRY(ci_fits_card_set_number(h, "COMPRAD", s->compression_radius_rad * CI_RAD_TO_DEG,
+                                       "[deg] from the phase centre"));
+    }
     CI_TRY(ci_fits_card_set_number(h, "SUMWT", s->sum_weight, "sum of imaging weights"));
     if (o->min_uv_lambda > 0)
         CI_TRY(ci_fits_card_set_number(h, "UVMIN", o->min_uv_lambda, "wavelengths"));

@@ -121,12 +121,18 @@ static double beam_radius(const ci_sky_field *sky, const ci_sky_frame *frame, do
     return fmin(high, greatest_half_width);
 }
 
-static ci_status beam_half_width(const ci_vis_samples *s, const ci_sky_field *sky, double freq_hz,
+/* Where and when the beam is asked for. */
+typedef struct epoch
+{
+    const ci_vis_array *array;
+    double mid_mjd_s, dut1_s;
+} epoch;
+
+static ci_status beam_half_width(const epoch *e, const ci_sky_field *sky, double freq_hz,
                                  double level, double *out)
 {
     ci_sky_frame *frame = NULL;
-    double mid_s = (s->time_mjd_s[0] + s->time_mjd_s[s->n_time - 1]) / 2;
-    CI_TRY(ci_sky_frame_new(&frame, sky->eop, &s->array, mid_s, s->dut1_s));
+    CI_TRY(ci_sky_frame_new(&frame, sky->eop, e->array, e->mid_mjd_s, e->dut1_s));
     double ra = sky->pointing->ra_rad, dec = sky->pointing->dec_rad;
     if (sky->pointing->is_fixed)
         ci_sky_icrs(frame, sky->pointing->ha_rad, sky->pointing->dec_app_rad, &ra, &dec);
@@ -144,6 +150,11 @@ static size_t size_from(double half_width, double cell)
     return n < (double)least_size ? least_size : (size_t)n;
 }
 
+static double beam_level(const ci_image_options *options)
+{
+    return options->pb_cut > 0 ? options->pb_cut : 0.2;
+}
+
 /* Half width of the image where neither size nor cell says it; 0: by default_size. */
 static ci_status half_width_choose(ci_comm *comm, const ci_vis_samples *s, const ci_sky_field *sky,
                                    const ci_image_options *options, double *out)
@@ -152,8 +163,8 @@ static ci_status half_width_choose(ci_comm *comm, const ci_vis_samples *s, const
     if (options->n_pixel > 0 || !sky->beam || ci_sky_beam_is_none(sky->beam)) return CI_OK;
     ci_image_sums sums;
     CI_TRY(ci_image_sums_get(comm, s, &sums));
-    double level = options->pb_cut > 0 ? options->pb_cut : 0.2;
-    return ci_par_agree(comm, beam_half_width(s, sky, sums.freq_hz, level, out));
+    const epoch e = {&s->array, (s->time_mjd_s[0] + s->time_mjd_s[s->n_time - 1]) / 2, s->dut1_s};
+    return ci_par_agree(comm, beam_half_width(&e, sky, sums.freq_hz, beam_level(options), out));
 }
 
 static size_t size_choose(const ci_image_options *options, double half_width, double cell)
@@ -222,4 +233,39 @@ ci_status ci_image_geometry_choose(ci_comm *comm, ci_vis_samples *s, const ci_sk
                               .accuracy = options->accuracy,
                               .divide_by_n = options->divide_by_n};
     return ci_image_weights_set(comm, s, options->weighting, options->robust, (double)n * cell);
+}
+
+/* The largest beam within the band, by some of its frequencies. */
+static ci_status beam_half_width_bound(const ci_vis_meta *meta, const ci_sky_field *sky,
+                                       double level, double *out)
+{
+    const epoch e = {&meta->array, (meta->time_mjd_s[0] + meta->time_mjd_s[meta->n_time - 1]) / 2,
+                     meta->dut1_s};
+    *out = 0;
+    for (size_t i = 0; i < meta->n_sub_band; i++) {
+        const ci_vis_sub_band *b = &meta->sub_band[i];
+        const double ends_hz[2] = {b->freq_hz[0], b->freq_hz[b->n_chan - 1]};
+        for (int k = 0; k < 2; k++) {
+            double half_width = 0;
+            CI_TRY(beam_half_width(&e, sky, ends_hz[k], level, &half_width));
+            *out = fmax(*out, half_width);
+        }
+    }
+    return CI_OK;
+}
+
+ci_status ci_image_radius_bound(const ci_vis_meta *meta, const ci_sky_field *sky,
+                                const ci_image_options *options, double *radius_rad)
+{
+    double half_width = 0;
+    bool has_beam = sky->beam && !ci_sky_beam_is_none(sky->beam);
+    *radius_rad = 0;
+    if (options->n_pixel > 0 && options->cell_rad > 0)
+        half_width = (double)options->n_pixel * options->cell_rad / 2;
+    else if (options->n_pixel == 0 && has_beam)
+        CI_TRY(beam_half_width_bound(meta, sky, beam_level(options), &half_width));
+    /* Sources in the corners are seen through less than the square of the beam at the edges: what
+     * they lose is small beside what was asked. */
+    *radius_rad = 1.02 * half_width * (has_beam ? 1 : sqrt(2));
+    return CI_OK;
 }

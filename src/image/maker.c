@@ -17,6 +17,7 @@ void ci_image_options_default(ci_image_options *options)
                                   .robust = 0,
                                   .stokes = "I",
                                   .accuracy = 1e-4,
+                                  .compression = 1e-4,
                                   .clean = {.max_iteration = 100000,
                                             .gain = 0.1,
                                             .major_gain = 0.8,
@@ -77,12 +78,50 @@ static ci_status memory_check(ci_comm *comm, const ci_image_maker *m)
     return ci_par_agree(comm, status);
 }
 
+/* Samples, and the size and cell of their image. Where the image's size hangs on the samples
+ * themselves, it is chosen from them as they are, before they are compressed for it. */
+static ci_status samples_take(ci_comm *comm, ci_image_maker *m, ci_vis_set *set)
+{
+    const ci_sky_field *field = m->setup.field;
+    ci_image_options options = *m->setup.options;
+    double radius_rad = 0;
+    CI_AGREE(comm, ci_image_radius_bound(set->meta, field, &options, &radius_rad));
+    if (options.compression > 0 && !(radius_rad > 0)) {
+        CI_TRY(ci_image_geometry_find(comm, set, field, &options, &m->geometry));
+        options.n_pixel = m->geometry.n_x;
+        options.cell_rad = m->geometry.cell_rad;
+        CI_AGREE(comm, ci_image_radius_bound(set->meta, field, &options, &radius_rad));
+    }
+    CI_TRY(ci_image_samples_take(comm, &m->samples, set, &options, radius_rad));
+    CI_TRY(ci_image_geometry_choose(comm, m->samples, field, &options, &m->geometry));
+    if (!(options.compression > 0)) return CI_OK;
+    m->stats.compression = options.compression;
+    m->stats.compression_radius_rad = radius_rad;
+    if ((double)m->geometry.n_x * m->geometry.cell_rad > 2 * radius_rad)
+        ci_log_warning("compression keeps its bound to %.4g degrees from the centre only, less "
+                       "than the image: --no-average images visibilities as they are",
+                       radius_rad * CI_RAD_TO_DEG);
+    return CI_OK;
+}
+
+static void plan_log(const ci_image_maker *m)
+{
+    const ci_image_stats *s = &m->stats;
+    ci_log_info("image: Stokes %s, %zu x %zu pixels of %.4g arcsec, %lld visibilit%s, %.4g MHz",
+                m->setup.options->stokes, s->n_x, s->n_y, s->cell_rad * CI_RAD_TO_ARCSEC,
+                (long long)s->n_sample, s->n_sample == 1 ? "y" : "ies", s->freq_hz * 1e-6);
+    if (s->compression > 0)
+        ci_log_info("compressed to %lld sample%s, 1 of %.3g: a source %.3g degrees from the centre "
+                    "loses less than %.2g of its flux",
+                    (long long)s->n_node, ci_plural(s->n_node),
+                    (double)s->n_sample / (double)s->n_node,
+                    s->compression_radius_rad * CI_RAD_TO_DEG, s->compression);
+}
+
 static ci_status plan_make(ci_comm *comm, ci_image_maker *m, ci_vis_set *set)
 {
     ci_image_stats *s = &m->stats;
-    CI_TRY(ci_image_samples_take(comm, &m->samples, set, m->setup.options));
-    CI_TRY(
-        ci_image_geometry_choose(comm, m->samples, m->setup.field, m->setup.options, &m->geometry));
+    CI_TRY(samples_take(comm, m, set));
     CI_TRY(memory_check(comm, m));
     ci_image_sums sums;
     CI_TRY(ci_image_sums_get(comm, m->samples, &sums));
@@ -93,14 +132,13 @@ static ci_status plan_make(ci_comm *comm, ci_image_maker *m, ci_vis_set *set)
     s->freq_hz = sums.freq_hz;
     s->bandwidth_hz = sums.freq_max_hz - sums.freq_min_hz;
     s->thermal_jy = m->setup.weights_known ? sums.thermal_jy : NAN;
-    s->n_sample = m->samples->n_good;
+    s->n_sample = m->samples->n_visibility;
+    s->n_node = m->samples->n_good;
     s->is_pseudo_i = m->samples->is_pseudo_i;
     if (s->is_pseudo_i && ci_comm_rank(comm) == 0)
         ci_log_warning("Stokes I is made from one polarisation: the other is not in the file or "
                        "dead over the whole array");
-    ci_log_info("image: Stokes %s, %zu x %zu pixels of %.4g arcsec, %lld sample%s, %.4g MHz",
-                m->setup.options->stokes, s->n_x, s->n_y, s->cell_rad * CI_RAD_TO_ARCSEC,
-                (long long)s->n_sample, ci_plural(s->n_sample), s->freq_hz * 1e-6);
+    plan_log(m);
     if (m->setup.options->clean.max_iteration > 0)
         CI_TRY(ci_clean_psf_wide(comm, m->samples, &m->geometry, sums.weight,
                                  ci_clean_max_hidden_sidelobe(), &m->psf_wide, &m->psf_far));

@@ -147,30 +147,109 @@ static float sample_form(const ci_image_recipe *recipe, const ci_vis_block *b, s
     return (float)(1 / variance);
 }
 
-/* Appends a row of a block; one without a good sample is left out. */
-static void row_form(ci_vis_samples *s, const ci_image_recipe *recipe, const ci_vis_block *b,
-                     size_t i_row, uv_range range)
+/* ---- planes ------------------------------------------------------------------------------- */
+
+/* Makes planes of a set's rows, and samples of these. */
+typedef struct former
 {
-    const double *uvw = b->uvw_m + 3 * i_row;
-    ci_c32 *data = s->data + s->n_sample;
-    float *natural = s->natural + s->n_sample;
-    bool is_any_good = false;
-    for (size_t c = 0; c < b->n_chan; c++) {
-        data[c] = 0;
-        natural[c] = 0;
-        if (!uv_range_holds(range, uvw, b->freq_hz[c])) continue;
-        natural[c] = sample_form(recipe, b, i_row, c, &data[c]);
-        is_any_good = is_any_good || natural[c] > 0;
+    ci_image_recipe recipe;
+    uv_range range;
+    ci_vis_compressor *compressor; /* NULL: samples as they are */
+    ci_vis_samples *samples;
+    size_t max_time, max_chan;
+    double *time_mjd_s, *uvw_m; /* [max_time], [max_time][3] */
+    ci_c32 *value;              /* [max_time][max_chan] */
+    float *weight;
+} former;
+
+/* Rows of one plane: so many at most, and none after a gap, over which a source's phase is
+ * unknown. */
+enum
+{
+    MAX_TIME = 64
+};
+static const double gap_intervals = 2.5;
+
+static size_t plane_end(const ci_vis_block *b, size_t i_row)
+{
+    size_t end = ci_vis_baseline_end(b, i_row), i = i_row + 1;
+    const double *time_mjd_s = b->meta->time_mjd_s;
+    for (; i < end && i - i_row < MAX_TIME; i++) {
+        double step_s = time_mjd_s[b->i_time[i]] - time_mjd_s[b->i_time[i - 1]];
+        if (step_s > gap_intervals * b->meta->interval_s || !(step_s > 0)) break;
     }
-    if (!is_any_good) return;
-    const ci_vis_row row = {.uvw_m = {uvw[0], uvw[1], uvw[2]},
-                            .i_time = b->i_time[i_row],
-                            .i_baseline = b->i_baseline[i_row],
-                            .i_axis = (int32_t)b->part.i_sub_band};
-    ci_vis_samples_add(s, &row);
+    return i;
 }
 
-/* The set's rows that may be imaged, and their channels. */
+static void row_form(former *f, const ci_vis_block *b, size_t i_row, size_t i_time)
+{
+    const double *uvw = b->uvw_m + 3 * i_row;
+    ci_c32 *value = f->value + i_time * b->n_chan;
+    float *weight = f->weight + i_time * b->n_chan;
+    memcpy(f->uvw_m + 3 * i_time, uvw, 3 * sizeof *uvw);
+    f->time_mjd_s[i_time] = b->meta->time_mjd_s[b->i_time[i_row]];
+    for (size_t c = 0; c < b->n_chan; c++) {
+        value[c] = 0;
+        weight[c] = 0;
+        if (uv_range_holds(f->range, uvw, b->freq_hz[c]))
+            weight[c] = sample_form(&f->recipe, b, i_row, c, &value[c]);
+    }
+}
+
+static ci_status plane_form(former *f, const ci_vis_block *b, size_t i_row, size_t end)
+{
+    const ci_vis_plane plane = {.n_time = end - i_row,
+                                .n_chan = b->n_chan,
+                                .time_mjd_s = f->time_mjd_s,
+                                .uvw_m = f->uvw_m,
+                                .freq_hz = b->freq_hz,
+                                .value = f->value,
+                                .weight = f->weight};
+    for (size_t i = i_row; i < end; i++)
+        row_form(f, b, i, i - i_row);
+    return ci_vis_samples_add_plane(f->samples, f->compressor, &plane, b->i_baseline[i_row],
+                                    b->part.i_sub_band);
+}
+
+static ci_status block_form(former *f, const ci_vis_block *b)
+{
+    for (size_t i = 0, end; i < b->n_row; i = end) {
+        end = plane_end(b, i);
+        if (!row_is_auto(b, i)) CI_TRY(plane_form(f, b, i, end));
+    }
+    return CI_OK;
+}
+
+static void former_clear(former *f)
+{
+    ci_vis_compressor_free(f->compressor);
+    ci_mem_free(f->time_mjd_s);
+    ci_mem_free(f->uvw_m);
+    ci_mem_free(f->value);
+    ci_mem_free(f->weight);
+}
+
+static ci_status former_new(former *f, const ci_vis_meta *meta, const ci_image_options *options,
+                            double radius_rad)
+{
+    *f = (former){.range = {options->min_uv_lambda, options->max_uv_lambda}};
+    f->max_time = meta->n_time < MAX_TIME ? meta->n_time : MAX_TIME;
+    for (size_t i = 0; i < meta->n_sub_band; i++)
+        if (meta->sub_band[i].n_chan > f->max_chan) f->max_chan = meta->sub_band[i].n_chan;
+    size_t n = f->max_time * f->max_chan;
+    CI_TRY(ci_mem_alloc(&f->time_mjd_s, f->max_time, sizeof *f->time_mjd_s, "Stokes planes"));
+    CI_TRY(ci_mem_alloc(&f->uvw_m, f->max_time, 3 * sizeof *f->uvw_m, "Stokes planes"));
+    CI_TRY(ci_mem_alloc(&f->value, n, sizeof *f->value, "Stokes planes"));
+    CI_TRY(ci_mem_alloc(&f->weight, n, sizeof *f->weight, "Stokes planes"));
+    if (options->compression > 0 && radius_rad > 0)
+        CI_TRY(ci_vis_compressor_new(&f->compressor, f->max_time, f->max_chan, options->compression,
+                                     radius_rad));
+    return CI_OK;
+}
+
+/* ---- all --------------------------------------------------------------------------------- */
+
+/* Samples and rows of a set as it is, without autocorrelations. */
 static void rows_count(const ci_vis_set *set, size_t *n_row, size_t *n_sample)
 {
     *n_row = *n_sample = 0;
@@ -182,48 +261,60 @@ static void rows_count(const ci_vis_set *set, size_t *n_row, size_t *n_sample)
             }
 }
 
-static ci_status samples_make(ci_comm *comm, ci_vis_samples **out, const ci_vis_set *set,
+static ci_status samples_form(former *f, const ci_vis_set *set, void (*done)(ci_vis_block *))
+{
+    size_t n_row = 0, n_sample = 0;
+    if (!f->compressor) rows_count(set, &n_row, &n_sample);
+    CI_TRY(ci_vis_samples_new(&f->samples, set->meta, n_row, n_sample));
+    f->samples->is_pseudo_i = f->recipe.is_pseudo_i;
+    for (size_t i = 0; i < set->n_block; i++) {
+        CI_TRY(block_form(f, set->block[i]));
+        if (done) done(set->block[i]);
+    }
+    return CI_OK;
+}
+
+static ci_status samples_make(ci_comm *comm, former *f, const ci_vis_set *set,
                               const ci_image_options *options, void (*done)(ci_vis_block *))
 {
-    *out = NULL;
     int64_t n_good[4] = {0};
     good_count(set, n_good);
     CI_TRY(ci_par_sum_int(comm, n_good, 4));
     CI_TRY(ci_vis_feeds_check(set->meta, options->stokes));
-    ci_image_recipe recipe;
-    CI_TRY(ci_image_recipe_find(&recipe, set->meta, options->stokes, n_good));
-    ci_vis_samples *s = NULL;
-    size_t n_row, n_sample;
-    rows_count(set, &n_row, &n_sample);
-    CI_AGREE(comm, ci_vis_samples_new(&s, set->meta, n_row, n_sample));
-    s->is_pseudo_i = recipe.is_pseudo_i;
-    uv_range range = {options->min_uv_lambda, options->max_uv_lambda};
-    for (size_t i = 0; i < set->n_block; i++) {
-        for (size_t r = 0; r < set->block[i]->n_row; r++)
-            if (!row_is_auto(set->block[i], r)) row_form(s, &recipe, set->block[i], r, range);
-        if (done) done(set->block[i]);
-    }
-    ci_status status = ci_vis_samples_close(comm, s);
-    if (status == CI_OK && s->n_good == 0)
-        status = ci_error(CI_ERR_NO_DATA, "Stokes %s: no data left after flags%s: nothing to image",
-                          options->stokes, range.min > 0 || range.max > 0 ? " and --uv-range" : "");
+    CI_TRY(ci_image_recipe_find(&f->recipe, set->meta, options->stokes, n_good));
+    CI_AGREE(comm, samples_form(f, set, done));
+    CI_TRY(ci_vis_samples_close(comm, f->samples));
+    if (f->samples->n_good > 0) return CI_OK;
+    return ci_error(CI_ERR_NO_DATA, "Stokes %s: no data left after flags%s: nothing to image",
+                    options->stokes, f->range.min > 0 || f->range.max > 0 ? " and --uv-range" : "");
+}
+
+static ci_status samples_new(ci_comm *comm, ci_vis_samples **out, const ci_vis_set *set,
+                             const ci_image_options *options, double radius_rad,
+                             void (*done)(ci_vis_block *))
+{
+    former f;
+    *out = NULL;
+    ci_status status = ci_par_agree(comm, former_new(&f, set->meta, options, radius_rad));
+    if (status == CI_OK) status = samples_make(comm, &f, set, options, done);
     if (status == CI_OK)
-        *out = s;
+        *out = f.samples;
     else
-        ci_vis_samples_free(s);
+        ci_vis_samples_free(f.samples);
+    former_clear(&f);
     return status;
 }
 
 ci_status ci_image_samples_new(ci_comm *comm, ci_vis_samples **out, const ci_vis_set *set,
                                const ci_image_options *options)
 {
-    return samples_make(comm, out, set, options, NULL);
+    return samples_new(comm, out, set, options, 0, NULL);
 }
 
 ci_status ci_image_samples_take(ci_comm *comm, ci_vis_samples **out, ci_vis_set *set,
-                                const ci_image_options *options)
+                                const ci_image_options *options, double radius_rad)
 {
-    return samples_make(comm, out, set, options, ci_vis_block_values_free);
+    return samples_new(comm, out, set, options, radius_rad, ci_vis_block_values_free);
 }
 
 bool ci_image_stokes_is_positive(const char *stokes)

@@ -23,9 +23,11 @@ CI_MUST_CHECK ci_status ci_image_recipe_find(ci_image_recipe *out, const ci_vis_
 CI_MUST_CHECK ci_status ci_image_samples_new(ci_comm *comm, ci_vis_samples **out,
                                              const ci_vis_set *set,
                                              const ci_image_options *options);
-/* The same; the values of each block of the set are freed once they are read. Collective. */
+/* The same; the values of each block of the set are freed once they are read. Samples are
+ * compressed to options->compression, where that and radius_rad are positive: of a source so far
+ * from the centre. Collective. */
 CI_MUST_CHECK ci_status ci_image_samples_take(ci_comm *comm, ci_vis_samples **out, ci_vis_set *set,
-                                              const ci_image_options *options);
+                                              const ci_image_options *options, double radius_rad);
 /* Whether the sky of this Stokes parameter is positive. */
 bool ci_image_stokes_is_positive(const char *stokes);
 

@@ -144,7 +144,7 @@ enum
     N_SUM
 };
 
-static void units_fill(const ci_vis_samples *s, double *unit, ci_image_sums *edges)
+static void units_fill(const ci_vis_samples *s, double *unit)
 {
     double *here = unit;
     for (size_t r = 0; r < s->n_row; r++) {
@@ -156,28 +156,23 @@ static void units_fill(const ci_vis_samples *s, double *unit, ci_image_sums *edg
         for (size_t c = 0; c < axis->n_chan; c++) {
             double w = s->weight[s->first[r] + c], f = s->freq_hz[axis->first + c];
             if (w <= 0) continue;
-            double half = s->width_hz[axis->first + c] / 2;
             here[SUM_WEIGHT] += w;
             here[SUM_FREQ] += w * f;
             here[SUM_NOISE] += w * w / s->natural[s->first[r] + c];
-            edges->freq_min_hz = fmin(edges->freq_min_hz, f - half);
-            edges->freq_max_hz = fmax(edges->freq_max_hz, f + half);
         }
     }
 }
 
 ci_status ci_image_sums_get(ci_comm *comm, const ci_vis_samples *s, ci_image_sums *out)
 {
-    *out = (ci_image_sums){.freq_min_hz = 1e300, .freq_max_hz = -1e300};
+    *out = (ci_image_sums){.freq_min_hz = s->freq_min_hz, .freq_max_hz = s->freq_max_hz};
     size_t n_unit = ci_vis_samples_n_unit(s);
     double *unit = NULL, sum[N_SUM] = {0};
     CI_TRY(ci_par_alloc(comm, &unit, n_unit * N_SUM, sizeof *unit, "sums of weights"));
-    units_fill(s, unit, out);
+    units_fill(s, unit);
     ci_status status = ci_par_sum_units(comm, n_unit, N_SUM, unit, sum);
     ci_mem_free(unit);
     CI_TRY(status);
-    CI_TRY(ci_par_min_double(comm, &out->freq_min_hz, 1));
-    CI_TRY(ci_par_max_double(comm, &out->freq_max_hz, 1));
     out->weight = sum[SUM_WEIGHT];
     out->freq_hz = sum[SUM_FREQ] / sum[SUM_WEIGHT];
     out->thermal_jy = sqrt(sum[SUM_NOISE]) / sum[SUM_WEIGHT];

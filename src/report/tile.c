@@ -230,7 +230,7 @@ static ci_status image_facts(ci_text *out, const ci_json *image)
     double thermal = ci_json_get_number(image, "thermal_jy", NAN);
     CI_TRY(ci_text_append(out,
                           "<p>%.0f &times; %.0f pixels of %.2f&Prime;; beam %.2f&Prime; &times; "
-                          "%.2f&Prime; at %.0f&deg;; %.3f MHz; %.0f samples<br>",
+                          "%.2f&Prime; at %.0f&deg;; %.3f MHz; %.0f visibilities",
                           ci_json_get_number(image, "n_x", NAN),
                           ci_json_get_number(image, "n_y", NAN),
                           ci_json_get_number(image, "cell_arcsec", NAN),
@@ -239,7 +239,11 @@ static ci_status image_facts(ci_text *out, const ci_json *image)
                           ci_json_get_number(image, "beam_pa_deg", NAN),
                           ci_json_get_number(image, "freq_hz", NAN) * 1e-6,
                           ci_json_get_number(image, "n_sample", NAN)));
-    CI_TRY(ci_text_append(out, "peak %.4g Jy/beam; rms %.4g mJy/beam; ",
+    double compression = ci_json_get_number(image, "compression", 0);
+    if (compression > 0)
+        CI_TRY(ci_text_append(out, ", compressed to %.0f samples (loss at the edge below %.2g)",
+                              ci_json_get_number(image, "n_gridded", NAN), compression));
+    CI_TRY(ci_text_append(out, "<br>peak %.4g Jy/beam; rms %.4g mJy/beam; ",
                           ci_json_get_number(image, "peak_jy", NAN), rms * 1e3));
     if (isfinite(thermal))
         CI_TRY(ci_text_append(out, "thermal %.4g mJy/beam (rms/thermal %.2f)", thermal * 1e3,

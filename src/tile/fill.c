@@ -57,6 +57,8 @@ static ci_status images_new(ci_tile_images **out, const ci_image_stats *s, const
     images->freq_hz = s->freq_hz;
     images->bandwidth_hz = s->bandwidth_hz;
     images->n_sample = s->n_sample;
+    images->n_gridded = s->n_node;
+    images->compression = s->compression;
     images->n_major = s->clean.n_major;
     images->n_minor = s->clean.n_minor;
     images->n_plane = s->n_plane;

@@ -42,10 +42,13 @@ static void scene_new(scene *s, ci_comm *comm, bool is_fixed, const char *beam)
     ci_image_options_default(&o);
     CHECK_OK(ci_image_samples_new(comm, &s->samples, s->set, &o));
     /* Weights that lean to late times and low channels: the mean is not the middle. */
-    for (size_t r = 0; r < s->samples->n_row; r++)
+    const double *time_s = s->set->meta->time_mjd_s;
+    for (size_t r = 0; r < s->samples->n_row; r++) {
+        double i_time = (s->samples->row_mjd_s[r] - time_s[0]) / (time_s[1] - time_s[0]);
         for (size_t c = 0; c < 12; c++)
             s->samples->weight[s->samples->first[r] + c] *=
-                (float)((1 + s->samples->i_time[r]) * (1 + (double)c / 12));
+                (float)((1 + i_time) * (1 + (double)c / 12));
+    }
     CHECK_OK(ci_sky_beam_new(&s->beam, beam, array));
     double mid_s = s->set->meta->time_mjd_s[12];
     ci_sky_frame *frame = NULL;

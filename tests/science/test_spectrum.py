@@ -42,7 +42,8 @@ def field_centre():
 def image(files, ranks):
     prefix = os.path.join(scratch("spectrum"), "x.")
     command = [os.path.join(source, "tests/mpirun.sh"), str(ranks), contimg, "image", *files, "--out", prefix,
-               "--size", "900", "--cell-arcsec", "10", "--niter", "3000", "--calibrated", "--weights", "unit"]
+               "--size", "900", "--cell-arcsec", "10", "--niter", "3000", "--calibrated", "--weights", "unit",
+               "--compression", "1e-7"]
     result = subprocess.run(command, capture_output=True, text=True)
     check(result.returncode == 0, f"{' '.join(command)}: {result.stderr}")
     return prefix, result.stderr

@@ -13,6 +13,8 @@ static void images_make(ci_tile_record *record)
     *record->images = (ci_tile_images){.n_x = 4200,
                                        .n_y = 4200,
                                        .n_sample = 1234567890123,
+                                       .n_gridded = 12345678901,
+                                       .compression = 1e-4,
                                        .n_major = 7,
                                        .n_minor = 4321,
                                        .n_plane = 12,
@@ -153,6 +155,8 @@ static void test_images_come_back(void **state)
     const ci_tile_images *a = record->images, *b = back->images;
     assert_int_equal(b->n_x, a->n_x);
     assert_int_equal(b->n_sample, a->n_sample);
+    assert_int_equal(b->n_gridded, a->n_gridded);
+    same(a->compression, b->compression);
     assert_int_equal(b->n_major, a->n_major);
     assert_int_equal(b->n_point_component, a->n_point_component);
     same(a->cell_arcsec, b->cell_arcsec);
