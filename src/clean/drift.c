@@ -10,7 +10,7 @@ enum
     COMPONENTS_MIN = 64,
     COMPONENTS_MAX = 4096
 };
-static const double work_max = 1e10;      /* component x sample of one major cycle */
+static const double work_max = 1e9;       /* component x sample of one major cycle */
 static const double importance_min = 1.0; /* in units of the residual's rms */
 
 /* Flux times the greatest relative change of the beam: first, middle and last integration,

@@ -51,20 +51,43 @@ typedef struct scratch
     ci_clean_terms_kernel kernel;
     const ci_clean_flux_axis *axis;
     ci_clean_terms_run run;
-    size_t n_max, i_row, n_row;     /* first of its rows, how many */
+    size_t n_max, i_row;            /* i_row: the first of its rows */
     size_t n_sample;                /* of them, without padding */
-    double *sum_re, *sum_im;        /* [n_max] of all terms */
-    double *lagrange;               /* [n_max][NODES] */
-    ci_vis_time_taps *taps;         /* [n_max] by row */
+    float *sum_re, *sum_im;         /* [n_max] of all terms */
     double *axis_x, *axis_lagrange; /* of the axis i_axis */
     int32_t i_axis;
-    double *all; /* owns the arrays of double */
+    double *doubles; /* own the arrays */
+    float *floats;
 } scratch;
 
 static void scratch_clear(scratch *r)
 {
-    ci_mem_free(r->all);
-    ci_mem_free(r->taps);
+    ci_mem_free(r->doubles);
+    ci_mem_free(r->floats);
+    ci_mem_free(r->run.taps);
+    ci_mem_free(r->run.row_end);
+}
+
+static ci_status scratch_alloc(scratch *r)
+{
+    ci_clean_terms_run *run = &r->run;
+    double **const doubles[] = {&run->u,      &run->v,  &run->w,  &run->x,
+                                &run->weight, &run->re, &run->im, &r->axis_x};
+    float **const floats[] = {&run->flux, &run->turns, &run->p_re,
+                              &run->p_im, &r->sum_re,  &r->sum_im};
+    const size_t n = r->n_max, n_double = sizeof doubles / sizeof *doubles;
+    const size_t n_float = sizeof floats / sizeof *floats;
+    CI_TRY(ci_mem_alloc(&r->doubles, (n_double + 2 * CI_CLEAN_FLUX_NODES) * n, sizeof(double),
+                        "direct sums"));
+    CI_TRY(ci_mem_alloc(&r->floats, n_float * n, sizeof(float), "direct sums"));
+    for (size_t i = 0; i < n_double; i++)
+        *doubles[i] = r->doubles + i * n;
+    for (size_t i = 0; i < n_float; i++)
+        *floats[i] = r->floats + i * n;
+    run->lagrange = r->doubles + n_double * n;
+    r->axis_lagrange = run->lagrange + CI_CLEAN_FLUX_NODES * n;
+    CI_TRY(ci_mem_alloc(&run->row_end, n, sizeof *run->row_end, "direct sums"));
+    return ci_mem_alloc(&run->taps, n, sizeof *run->taps, "direct sums");
 }
 
 static ci_status scratch_new(scratch *r, const ci_clean_flux_axis *axis, const ci_vis_samples *s)
@@ -75,17 +98,7 @@ static ci_status scratch_new(scratch *r, const ci_clean_flux_axis *axis, const c
     size_t n = (longest + CI_CLEAN_TERMS_LANES - 1) / CI_CLEAN_TERMS_LANES * CI_CLEAN_TERMS_LANES;
     *r = (scratch){
         .kernel = ci_clean_terms_kernel_get(axis->isa), .axis = axis, .n_max = n, .i_axis = -1};
-    double **const part[] = {&r->run.u,  &r->run.v,  &r->run.w,    &r->run.x,       &r->run.weight,
-                             &r->run.re, &r->run.im, &r->run.flux, &r->run.fill_re, &r->run.fill_im,
-                             &r->sum_re, &r->sum_im, &r->axis_x};
-    const size_t n_part = sizeof part / sizeof *part;
-    CI_TRY(ci_mem_alloc(&r->all, (n_part + 2 * CI_CLEAN_FLUX_NODES) * n, sizeof(double),
-                        "direct sums"));
-    for (size_t i = 0; i < n_part; i++)
-        *part[i] = r->all + i * n;
-    r->lagrange = r->all + n_part * n;
-    r->axis_lagrange = r->lagrange + CI_CLEAN_FLUX_NODES * n;
-    return ci_mem_alloc(&r->taps, n, sizeof *r->taps, "direct sums");
+    return scratch_alloc(r);
 }
 
 static void axis_prepare(scratch *r, const ci_vis_samples *s, int32_t i_axis)
@@ -113,9 +126,10 @@ static void row_prepare(scratch *r, const ci_vis_samples *s, size_t i_row, size_
         r->run.w[at + k] = uvw[2] * g;
     }
     memcpy(r->run.x + at, r->axis_x, n * sizeof(double));
-    memcpy(r->lagrange + at * CI_CLEAN_FLUX_NODES, r->axis_lagrange,
+    memcpy(r->run.lagrange + at * CI_CLEAN_FLUX_NODES, r->axis_lagrange,
            n * CI_CLEAN_FLUX_NODES * sizeof(double));
-    ci_vis_row_time_taps(s, i_row, &r->taps[i_row - r->i_row]);
+    ci_vis_row_time_taps(s, i_row, &r->run.taps[r->run.n_row]);
+    r->run.row_end[r->run.n_row++] = at + n;
 }
 
 static void values_prepare(scratch *r, const ci_vis_samples *s)
@@ -132,74 +146,50 @@ static void values_prepare(scratch *r, const ci_vis_samples *s)
 /* Fills up the last lanes: no weight, no place. */
 static void pad(scratch *r)
 {
-    double *const arrays[] = {r->run.u,  r->run.v,      r->run.w,    r->run.x,  r->run.re,
-                              r->run.im, r->run.weight, r->run.flux, r->sum_re, r->sum_im};
+    double *const arrays[] = {r->run.u,  r->run.v,  r->run.w,     r->run.x,
+                              r->run.re, r->run.im, r->run.weight};
     r->run.n =
         (r->n_sample + CI_CLEAN_TERMS_LANES - 1) / CI_CLEAN_TERMS_LANES * CI_CLEAN_TERMS_LANES;
-    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
-        for (size_t k = r->n_sample; k < r->run.n; k++)
+    for (size_t k = r->n_sample; k < r->run.n; k++) {
+        for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
             arrays[i][k] = 0;
+        r->run.flux[k] = 0;
+    }
 }
 
 /* The run that begins at a row: the rows of its unit, as many as there is space for. */
 static void run_prepare(scratch *r, const ci_vis_samples *s, size_t i_row)
 {
     r->i_row = i_row;
-    r->n_row = r->n_sample = 0;
+    r->run.n_row = r->n_sample = 0;
     do {
         row_prepare(r, s, i_row, r->n_sample);
-        r->n_row++;
         r->n_sample += ci_vis_row_n_chan(s, i_row++);
-    } while (i_row < s->n_row && r->n_row < r->n_max && !ci_vis_samples_unit_begins(s, i_row) &&
+    } while (i_row < s->n_row && !ci_vis_samples_unit_begins(s, i_row) &&
              r->n_sample + ci_vis_row_n_chan(s, i_row) <= r->n_max);
     values_prepare(r, s);
     pad(r);
 }
 
-/* A term's flux at the nodes in frequency, at a row's time. */
-static void row_nodes(const ci_clean_terms *p, size_t i, const ci_vis_time_taps *taps,
-                      double node[CI_CLEAN_FLUX_NODES])
-{
-    const double *flux = p->flux + i * p->n_frame * CI_CLEAN_FLUX_NODES;
-    if (p->n_frame == 1) {
-        memcpy(node, flux, CI_CLEAN_FLUX_NODES * sizeof *node);
-        return;
-    }
-    flux += taps->first * CI_CLEAN_FLUX_NODES;
-    for (size_t f = 0; f < CI_CLEAN_FLUX_NODES; f++) {
-        node[f] = 0;
-        for (size_t k = 0; k < taps->n; k++)
-            node[f] += taps->weight[k] * flux[k * CI_CLEAN_FLUX_NODES + f];
-    }
-}
-
 /* One term's visibilities in the run. */
-static void term_fill(scratch *r, const ci_vis_samples *s, const ci_clean_terms *p, size_t i)
+static void term_fill(scratch *r, const ci_clean_terms *p, size_t i)
 {
-    size_t at = 0;
-    for (size_t row = 0; row < r->n_row; row++) {
-        double node[CI_CLEAN_FLUX_NODES];
-        size_t end = at + ci_vis_row_n_chan(s, r->i_row + row);
-        row_nodes(p, i, &r->taps[row], node);
-        for (; at < end; at++) {
-            const double *weight = r->lagrange + at * CI_CLEAN_FLUX_NODES;
-            r->run.flux[at] = weight[0] * node[0] + weight[1] * node[1] + weight[2] * node[2] +
-                              weight[3] * node[3];
-        }
-    }
-    r->kernel.fill(&r->run, p->lmn + 3 * i);
+    const ci_clean_terms_point point = {.lmn = p->lmn + 3 * i,
+                                        .n_frame = p->n_frame,
+                                        .flux = p->flux + i * p->n_frame * CI_CLEAN_FLUX_NODES};
+    r->kernel.fill(&r->run, &point);
 }
 
 /* Sum over all terms into sum_re, sum_im. */
-static void terms_sum(scratch *r, const ci_vis_samples *s, const ci_clean_terms *p)
+static void terms_sum(scratch *r, const ci_clean_terms *p)
 {
     memset(r->sum_re, 0, r->run.n * sizeof *r->sum_re);
     memset(r->sum_im, 0, r->run.n * sizeof *r->sum_im);
     for (size_t i = 0; i < p->n; i++) {
-        term_fill(r, s, p, i);
+        term_fill(r, p, i);
         for (size_t k = 0; k < r->run.n; k++) {
-            r->sum_re[k] += r->run.fill_re[k];
-            r->sum_im[k] += r->run.fill_im[k];
+            r->sum_re[k] += r->run.p_re[k];
+            r->sum_im[k] += r->run.p_im[k];
         }
     }
 }
@@ -211,13 +201,13 @@ ci_status ci_clean_terms_add(const ci_clean_terms *p, ci_vis_samples *s, double 
     scratch r;
     if (p->n == 0) return CI_OK;
     ci_status status = scratch_new(&r, p->axis, s);
-    for (size_t i = 0; status == CI_OK && i < s->n_row; i += r.n_row) {
+    for (size_t i = 0; status == CI_OK && i < s->n_row; i += r.run.n_row) {
         run_prepare(&r, s, i);
         float *value = (float *)(s->work + s->first[i]);
-        terms_sum(&r, s, p);
+        terms_sum(&r, p);
         for (size_t k = 0; k < r.n_sample; k++) {
-            value[2 * k] += (float)(scale * r.sum_re[k]);
-            value[2 * k + 1] += (float)(scale * r.sum_im[k]);
+            value[2 * k] += (float)scale * r.sum_re[k];
+            value[2 * k + 1] += (float)scale * r.sum_im[k];
         }
     }
     scratch_clear(&r);
@@ -232,11 +222,11 @@ typedef struct part
 } part;
 
 /* One run's part of the sums of every term: unit [n][CI_FIT_SUMS]. */
-static void run_correlate(scratch *r, const ci_vis_samples *s, const part *p, double *unit)
+static void run_correlate(scratch *r, const part *p, double *unit)
 {
     double sum[CI_FIT_SUMS];
     for (size_t i = p->first; i < p->first + p->n; i++, unit += CI_FIT_SUMS) {
-        term_fill(r, s, p->terms, i);
+        term_fill(r, p->terms, i);
         r->kernel.sums(&r->run, p->terms->lmn + 3 * i, sum);
         for (int k = 0; k < CI_FIT_SUMS; k++)
             unit[k] += sum[k];
@@ -244,20 +234,20 @@ static void run_correlate(scratch *r, const ci_vis_samples *s, const part *p, do
 }
 
 /* unit [2]. */
-static void run_project(scratch *r, const ci_vis_samples *s, const part *p, double *unit)
+static void run_project(scratch *r, const part *p, double *unit)
 {
     const double nowhere[3] = {0};
     double sum[CI_FIT_SUMS];
     ci_clean_terms_run all = r->run;
-    terms_sum(r, s, p->terms);
-    all.fill_re = r->sum_re;
-    all.fill_im = r->sum_im;
+    terms_sum(r, p->terms);
+    all.p_re = r->sum_re;
+    all.p_im = r->sum_im;
     r->kernel.sums(&all, nowhere, sum);
     unit[0] += sum[CI_FIT_DOT];
     unit[1] += sum[CI_FIT_NORM];
 }
 
-typedef void (*run_function)(scratch *r, const ci_vis_samples *s, const part *p, double *unit);
+typedef void (*run_function)(scratch *r, const part *p, double *unit);
 
 /* Does `work` on all runs, with one sum [n_value] per fixed unit, and adds the units. */
 static ci_status units_sum(ci_comm *comm, const ci_vis_samples *s, const part *p, run_function work,
@@ -268,10 +258,10 @@ static ci_status units_sum(ci_comm *comm, const ci_vis_samples *s, const part *p
     scratch r = {0};
     ci_status status = ci_mem_alloc(&unit, n_unit * p->n_value, sizeof *unit, "direct sums");
     if (status == CI_OK) status = scratch_new(&r, p->terms->axis, s);
-    for (size_t i = 0; status == CI_OK && i < s->n_row; i += r.n_row) {
+    for (size_t i = 0; status == CI_OK && i < s->n_row; i += r.run.n_row) {
         i_unit += ci_vis_samples_unit_begins(s, i);
         run_prepare(&r, s, i);
-        work(&r, s, p, unit + (i_unit - 1) * p->n_value);
+        work(&r, p, unit + (i_unit - 1) * p->n_value);
     }
     scratch_clear(&r);
     status = ci_par_agree(comm, status);

@@ -2,11 +2,11 @@
 #ifndef CLEAN_TERMS_KERNEL_H
 #define CLEAN_TERMS_KERNEL_H
 
-#include "contimg/base.h"
+#include "contimg/vis.h"
 
 enum
 {
-    CI_CLEAN_TERMS_LANES = 4, /* sums carried side by side: runs of samples are padded to them */
+    CI_CLEAN_TERMS_LANES = 8, /* runs of samples are padded to whole ones */
     CI_CLEAN_FLUX_NODES = 4   /* of a flux in frequency */
 };
 
@@ -27,20 +27,34 @@ enum
     CI_FIT_SUMS
 };
 
-/* A run of samples. Those that only pad it have weight 0. */
+/* A run of samples, row by row. Those that only pad it, after the last row, have weight 0. */
 typedef struct ci_clean_terms_run
 {
-    size_t n;                  /* a multiple of CI_CLEAN_TERMS_LANES */
-    double *u, *v, *w;         /* [n] wavelengths */
-    double *x;                 /* [n] ln(nu / ref_hz) */
-    double *weight;            /* [n] */
-    double *re, *im;           /* [n] residual R */
-    double *flux;              /* [n] of the point */
-    double *fill_re, *fill_im; /* [n] its visibilities P */
+    size_t n, n_row;        /* n: a multiple of CI_CLEAN_TERMS_LANES */
+    size_t *row_end;        /* [n_row] */
+    ci_vis_time_taps *taps; /* [n_row] */
+    double *lagrange;       /* [n][CI_CLEAN_FLUX_NODES] of a flux's nodes in frequency */
+    double *u, *v, *w;      /* [n] wavelengths */
+    double *x;              /* [n] ln(nu / ref_hz) */
+    double *weight;         /* [n] */
+    double *re, *im;        /* [n] residual R */
+    float *flux, *turns;    /* [n] of the point in hand */
+    float *p_re, *p_im;     /* [n] its visibilities P */
 } ci_clean_terms_run;
 
-/* P = flux exp(2 pi i (u l + v m + w (n - 1))); lmn: l, m, n - 1. */
-typedef void (*ci_clean_terms_fill)(const ci_clean_terms_run *run, const double *lmn);
+/* A point: l, m, n - 1, and its flux at the nodes in frequency of one time or of all
+ * integrations. */
+typedef struct ci_clean_terms_point
+{
+    const double *lmn;
+    size_t n_frame;
+    const double *flux; /* [n_frame][CI_CLEAN_FLUX_NODES] */
+} ci_clean_terms_point;
+
+/* P = flux exp(2 pi i (u l + v m + w (n - 1))), to 4e-7 of the flux: in single precision but for
+ * the phase, as visibilities are. */
+typedef void (*ci_clean_terms_fill)(const ci_clean_terms_run *run,
+                                    const ci_clean_terms_point *point);
 /* out [CI_FIT_SUMS] of P and R. */
 typedef void (*ci_clean_terms_sums)(const ci_clean_terms_run *run, const double *lmn, double *out);
 typedef struct ci_clean_terms_kernel
