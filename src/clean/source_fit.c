@@ -33,6 +33,7 @@ typedef struct fit
     double beam_rad;
     size_t *which, n; /* the sources in hand, by their places in the list, and ... */
     step *steps;      /* ... their steps, [n] */
+    ci_c32 *change;   /* [samples] visibilities of these steps */
 } fit;
 
 /* ---- what sources are beside their components ------------------------------------------------ */
@@ -162,13 +163,25 @@ static ci_status part_find(ci_comm *comm, const fit *f, ci_clean_terms *terms, d
 {
     double along = 0, length = 0;
     change_fill(f, 1, terms);
-    CI_TRY(ci_clean_terms_project(comm, terms, f->samples, &along, &length));
+    CI_TRY(ci_clean_terms_project(comm, terms, f->samples, f->change, &along, &length));
     for (size_t i = 0; i < f->n; i++) {
         double slope = f->model->source[f->which[i]].slope;
         along -= f->noise2 * slope * f->steps[i].slope;
         length += f->noise2 * f->steps[i].slope * f->steps[i].slope;
     }
     *part = length > 0 ? fmax(0, fmin(1, along / length)) : 0;
+    return CI_OK;
+}
+
+/* Takes the change out of the residual; that of whole steps is known. */
+static ci_status change_take(const fit *f, double part, ci_clean_terms *terms)
+{
+    if (part < 1) {
+        change_fill(f, part, terms);
+        return ci_clean_terms_add(terms, f->samples, -1);
+    }
+    for (size_t i = 0; i < f->samples->n_sample; i++)
+        f->samples->work[i] -= f->change[i];
     return CI_OK;
 }
 
@@ -180,10 +193,7 @@ static ci_status steps_take(ci_comm *comm, const fit *f)
     ci_status status =
         ci_par_agree(comm, ci_clean_terms_new(&terms, &b->axis, 2 * f->n, b->n_frame));
     if (status == CI_OK) status = part_find(comm, f, &terms, &part);
-    if (status == CI_OK) {
-        change_fill(f, part, &terms);
-        status = ci_par_agree(comm, ci_clean_terms_add(&terms, f->samples, -1));
-    }
+    if (status == CI_OK) status = ci_par_agree(comm, change_take(f, part, &terms));
     for (size_t i = 0; status == CI_OK && i < f->n; i++) {
         ci_clean_source *s = &b->source[f->which[i]];
         *s = source_stepped(s, &f->steps[i], part);
@@ -211,6 +221,9 @@ ci_status ci_clean_sources_fit(ci_comm *comm, ci_clean_model *b,
              .n = b->n_source};
     CI_TRY(ci_par_alloc(comm, &f.which, f.n, sizeof *f.which, "bright sources"));
     ci_status status = ci_par_alloc(comm, &f.steps, f.n, sizeof *f.steps, "bright sources");
+    if (status == CI_OK && f.n > 0)
+        status =
+            ci_par_alloc(comm, &f.change, samples->n_sample, sizeof *f.change, "bright sources");
     for (size_t i = 0; i < f.n; i++)
         f.which[i] = i;
     for (int pass = 0; status == CI_OK && pass < PASSES && f.n > 0; pass++) {
@@ -220,5 +233,6 @@ ci_status ci_clean_sources_fit(ci_comm *comm, ci_clean_model *b,
     }
     ci_mem_free(f.which);
     ci_mem_free(f.steps);
+    ci_mem_free(f.change);
     return status;
 }

@@ -51,8 +51,8 @@ typedef struct scratch
     ci_clean_terms_kernel kernel;
     const ci_clean_flux_axis *axis;
     ci_clean_terms_run run;
-    size_t n_max, i_row;            /* i_row: the first of its rows */
-    size_t n_sample;                /* of them, without padding */
+    size_t n_max;
+    size_t first, n_sample;         /* its samples, without padding */
     float *sum_re, *sum_im;         /* [n_max] of all terms */
     double *axis_x, *axis_lagrange; /* of the axis i_axis */
     int32_t i_axis;
@@ -134,8 +134,7 @@ static void row_prepare(scratch *r, const ci_vis_samples *s, size_t i_row, size_
 
 static void values_prepare(scratch *r, const ci_vis_samples *s)
 {
-    size_t first = s->first[r->i_row];
-    const float *vis = (const float *)(s->work + first), *weight = s->weight + first;
+    const float *vis = (const float *)(s->work + r->first), *weight = s->weight + r->first;
     for (size_t k = 0; k < r->n_sample; k++) {
         r->run.re[k] = vis[2 * k];
         r->run.im[k] = vis[2 * k + 1];
@@ -160,7 +159,7 @@ static void pad(scratch *r)
 /* The run that begins at a row: the rows of its unit, as many as there is space for. */
 static void run_prepare(scratch *r, const ci_vis_samples *s, size_t i_row)
 {
-    r->i_row = i_row;
+    r->first = s->first[i_row];
     r->run.n_row = r->n_sample = 0;
     do {
         row_prepare(r, s, i_row, r->n_sample);
@@ -219,6 +218,7 @@ typedef struct part
 {
     const ci_clean_terms *terms;
     size_t first, n, n_value;
+    ci_c32 *all; /* [n_sample] takes the sum of all terms; or NULL */
 } part;
 
 /* One run's part of the sums of every term: unit [n][CI_FIT_SUMS]. */
@@ -245,6 +245,11 @@ static void run_project(scratch *r, const part *p, double *unit)
     r->kernel.sums(&all, nowhere, sum);
     unit[0] += sum[CI_FIT_DOT];
     unit[1] += sum[CI_FIT_NORM];
+    float *keep = (float *)(p->all ? p->all + r->first : NULL);
+    for (size_t k = 0; keep && k < r->n_sample; k++) {
+        keep[2 * k] = r->sum_re[k];
+        keep[2 * k + 1] = r->sum_im[k];
+    }
 }
 
 typedef void (*run_function)(scratch *r, const part *p, double *unit);
@@ -282,11 +287,11 @@ ci_status ci_clean_terms_correlate(ci_comm *comm, const ci_clean_terms *p, const
 }
 
 ci_status ci_clean_terms_project(ci_comm *comm, const ci_clean_terms *p, const ci_vis_samples *s,
-                                 double *dot, double *norm)
+                                 ci_c32 *all, double *dot, double *norm)
 {
     double sum[2];
-    const part all = {.terms = p, .n = p->n, .n_value = 2};
-    CI_TRY(units_sum(comm, s, &all, run_project, sum));
+    const part whole = {.terms = p, .n = p->n, .n_value = 2, .all = all};
+    CI_TRY(units_sum(comm, s, &whole, run_project, sum));
     *dot = sum[0];
     *norm = sum[1];
     return CI_OK;

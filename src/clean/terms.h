@@ -34,9 +34,10 @@ CI_MUST_CHECK ci_status ci_clean_terms_add(const ci_clean_terms *terms, ci_vis_s
  * at any number of ranks. Collective. */
 CI_MUST_CHECK ci_status ci_clean_terms_correlate(ci_comm *comm, const ci_clean_terms *terms,
                                                  const ci_vis_samples *samples, double *sums);
-/* Of all terms' visibilities together: CI_FIT_DOT and CI_FIT_NORM. Collective. */
+/* Of all terms' visibilities together: CI_FIT_DOT and CI_FIT_NORM. They stay in all [n_sample],
+ * the caller's, NULL: not. Collective. */
 CI_MUST_CHECK ci_status ci_clean_terms_project(ci_comm *comm, const ci_clean_terms *terms,
-                                               const ci_vis_samples *samples, double *dot,
-                                               double *norm);
+                                               const ci_vis_samples *samples, ci_c32 *all,
+                                               double *dot, double *norm);
 
 #endif
