@@ -60,6 +60,13 @@ CI_MUST_CHECK ci_status ci_publish_path(char **out, const char *products_base, d
 CI_MUST_CHECK ci_status ci_publish_check_lost(ci_registry *registry, const char *id,
                                               const char *products_base, bool *lost);
 
+/* Takes a published product back: its files into the staging folder, compared with their checksums;
+ * the row, which then waits for a person to publish it by name; the published folder removed. Where
+ * an earlier call was killed, the rest is done. CI_ERR_NOT_READY: it is not published. */
+CI_MUST_CHECK ci_status ci_publish_withdraw(ci_registry *registry, const char *id,
+                                            const ci_publish_options *options,
+                                            ci_publish_result *result);
+
 typedef struct ci_publish_recovered
 {
     size_t n_finished; /* were renamed or committed half-way: published now */

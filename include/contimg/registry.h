@@ -95,22 +95,7 @@ bool ci_registry_owner_alive(const ci_registry *registry, const ci_registry_owne
 /* "host pid 12 (job 34), since 2026-01-25T00:00:10Z". */
 void ci_registry_owner_text(const ci_registry_owner *owner, char out[CI_REGISTRY_TEXT]);
 
-/* ---- changes of state, and runs --------------------------------------------------- */
-typedef struct ci_registry_change
-{
-    double at_unix_s;
-    char kind[CI_REGISTRY_WORD]; /* "file", "observation", "group", "tile", "product", ... */
-    char subject[CI_REGISTRY_TEXT], from[CI_REGISTRY_WORD], to[CI_REGISTRY_WORD];
-    char host[CI_REGISTRY_ID], job[CI_REGISTRY_ID], run[CI_REGISTRY_ID];
-    int64_t pid;
-    char *reason; /* owned by the list, "" where none */
-} ci_registry_change;
-CI_REGISTRY_LIST(ci_registry_changes, ci_registry_change); /* by time */
-/* All changes of one subject over the four databases (NULL: of all), since a time. */
-CI_MUST_CHECK ci_status ci_registry_changes_read(ci_registry *registry, ci_registry_changes **out,
-                                                 const char *subject, double since_unix_s);
-void ci_registry_changes_free(ci_registry_changes *changes);
-
+/* ---- runs -------------------------------------------------------------------------- */
 /* A run: one process's work. Its id is "<UTC>-<host>-<pid>"; from here on it is written
  * into every state change made through this handle. */
 CI_MUST_CHECK ci_status ci_registry_run_begin(ci_registry *registry, const char *command,
@@ -377,7 +362,8 @@ CI_MUST_CHECK ci_status ci_registry_mosaic_put(ci_registry *registry,
                                                const char *const *tile_ids, size_t n_tile);
 CI_MUST_CHECK ci_status ci_registry_mosaic_get(ci_registry *registry, const char *group_id,
                                                ci_registry_images **out);
-/* Where a mosaic was published: derived from the data registry, written again by --recover. */
+/* Where a mosaic was published, NULL: nowhere now; derived from the data registry, written again by
+ * --recover. */
 CI_MUST_CHECK ci_status ci_registry_mosaic_published(ci_registry *registry, const char *group_id,
                                                      const char *published_path);
 void ci_registry_images_free(ci_registry_images *images);
@@ -478,22 +464,13 @@ CI_MUST_CHECK ci_status ci_registry_product_take_over(ci_registry *registry, con
 /* Published, but this folder is gone: back in staging (*done), unless the row says else by now. */
 CI_MUST_CHECK ci_status ci_registry_product_lost(ci_registry *registry, const char *id,
                                                  const char *published_path, bool *done);
+/* A person takes it back: in staging (*done), and published again only by name. */
+CI_MUST_CHECK ci_status ci_registry_product_withdraw(ci_registry *registry, const char *id,
+                                                     const char *published_path, bool *done);
+bool ci_registry_product_is_withdrawn(const ci_registry_product *product);
 /* Gives a product that was published its row; *is_new false where there is one. */
 CI_MUST_CHECK ci_status ci_registry_product_adopt(ci_registry *registry,
                                                   const ci_registry_product *product, bool *is_new);
 CI_MUST_CHECK ci_status ci_registry_product_staging_removed(ci_registry *registry, const char *id);
-
-typedef struct ci_registry_attempt
-{
-    char product_id[CI_REGISTRY_ID], outcome[CI_REGISTRY_WORD]; /* "" while under way */
-    char host[CI_REGISTRY_ID], job[CI_REGISTRY_ID];
-    int64_t attempt, pid;
-    double started_unix_s, ended_unix_s;
-    char *error;
-} ci_registry_attempt;
-CI_REGISTRY_LIST(ci_registry_attempts, ci_registry_attempt); /* by start */
-CI_MUST_CHECK ci_status ci_registry_attempts_read(ci_registry *registry, ci_registry_attempts **out,
-                                                  const char *product_id, double since_unix_s);
-void ci_registry_attempts_free(ci_registry_attempts *attempts);
 
 #endif

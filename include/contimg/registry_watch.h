@@ -5,6 +5,38 @@
 
 #include "contimg/registry.h"
 
+/* ---- what became of a thing: changes of state, attempts to publish
+ * ------------------------------- */
+typedef struct ci_registry_change
+{
+    double at_unix_s;
+    char kind[CI_REGISTRY_WORD]; /* "file", "observation", "group", "tile", "product", ... */
+    char subject[CI_REGISTRY_TEXT], from[CI_REGISTRY_WORD], to[CI_REGISTRY_WORD];
+    char host[CI_REGISTRY_ID], job[CI_REGISTRY_ID], run[CI_REGISTRY_ID];
+    int64_t pid;
+    char *reason; /* owned by the list, "" where none */
+} ci_registry_change;
+CI_REGISTRY_LIST(ci_registry_changes, ci_registry_change); /* by time */
+/* All changes of one subject over the four databases (NULL: of all), since a time. */
+CI_MUST_CHECK ci_status ci_registry_changes_read(ci_registry *registry, ci_registry_changes **out,
+                                                 const char *subject, double since_unix_s);
+void ci_registry_changes_free(ci_registry_changes *changes);
+
+typedef struct ci_registry_attempt
+{
+    char product_id[CI_REGISTRY_ID], outcome[CI_REGISTRY_WORD]; /* "" while under way */
+    char host[CI_REGISTRY_ID], job[CI_REGISTRY_ID];
+    int64_t attempt, pid;
+    double started_unix_s, ended_unix_s;
+    char *error;
+} ci_registry_attempt;
+CI_REGISTRY_LIST(ci_registry_attempts, ci_registry_attempt); /* by start */
+CI_MUST_CHECK ci_status ci_registry_attempts_read(ci_registry *registry, ci_registry_attempts **out,
+                                                  const char *product_id, double since_unix_s);
+void ci_registry_attempts_free(ci_registry_attempts *attempts);
+
+/* ---- counts -------------------------------------------------------------------------------- */
+
 typedef struct ci_registry_publish_counts
 {
     int64_t n_published, n_staging, n_publishing, n_refused;
@@ -25,9 +57,12 @@ CI_MUST_CHECK ci_status ci_registry_attempts_count(ci_registry *registry, double
 /* Groups whose last end since then was completed, or failed. */
 CI_MUST_CHECK ci_status ci_registry_groups_count(ci_registry *registry, double since_unix_s,
                                                  ci_registry_outcomes *out);
-/* contimg's products that were staged before then and still are: how many, and the first one. */
+/* contimg's products that were staged before then and still are, those that wait for a person to
+ * publish them left out: how many, and the first one. */
 CI_MUST_CHECK ci_status ci_registry_staging_count(ci_registry *registry, double before_unix_s,
                                                   int64_t *n, char first[CI_REGISTRY_ID]);
+
+/* ---- alerts -------------------------------------------------------------------------------- */
 
 /* Something that an operator is to be told of once, and once when it is over. */
 typedef struct ci_registry_alert

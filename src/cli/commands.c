@@ -83,6 +83,8 @@ static const ci_conf_entry publish_examples[] = {
     {"contimg publish --id 0123456789ab_1769299200000000 --dry-run",
      "Whether a staged product would pass, and why not:"},
     {"contimg publish --retry-failed", "Try again what failed to publish:"},
+    {"contimg publish --withdraw 0123456789ab_1769299200000000",
+     "Take a published product back into staging:"},
     {"contimg publish --recover", "Finish or undo what a crash left, compare all checksums:"},
     {NULL, NULL}};
 static const ci_conf_entry status_examples[] = {
@@ -131,8 +133,9 @@ const ci_cli_command ci_cli_commands[] = {
      "What is in a UVH5, calibration or FITS file; exit code 3 where it is not usable, and why.",
      inspect_examples, NULL},
     {"publish", CI_COMMAND_PUBLISH, NULL, ci_cli_publish,
-     "contimg publish --id ID [--dry-run] | --retry-failed [--dry-run] | --recover",
-     "Publish staged products: one by name, those that failed, or what a crash left.",
+     "contimg publish --id ID [--dry-run] | --retry-failed [--dry-run] | --recover | --withdraw ID",
+     "Publish staged products: one by name, those that failed, or what a crash left; take one "
+     "back.",
      publish_examples, NULL},
     {"status", CI_COMMAND_STATUS, NULL, ci_cli_status, "contimg status [ID] [--json]",
      "Observations, groups, runs and publishes, and every change of state.", status_examples, NULL},

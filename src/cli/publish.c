@@ -99,29 +99,48 @@ static ci_status publish_recover(const ci_run_site *site, const ci_conf *conf,
     return CI_OK;
 }
 
+static ci_status publish_withdraw(const ci_run_site *site, const char *id,
+                                  const ci_publish_options *options)
+{
+    ci_publish_result *result = NULL;
+    CI_TRY(ci_mem_alloc(&result, 1, sizeof *result, "publish"));
+    ci_status status = ci_publish_withdraw(site->registry, id, options, result);
+    if (status == CI_OK) printf("%s\n", result->text);
+    ci_mem_free(result);
+    return status;
+}
+
+static ci_status publish_site(const ci_run_site *site, const ci_conf *conf)
+{
+    ci_publish_options options;
+    ci_cli_retry what = {.id = ci_conf_text(conf, CI_OPT_ID),
+                         .limit = SIZE_MAX,
+                         .dry_run = ci_conf_bool(conf, CI_OPT_DRY_RUN)};
+    const char *withdraw = ci_conf_text(conf, CI_OPT_WITHDRAW);
+    ci_run_publish_options(site, conf, &options);
+    options.by_name = true;
+    if (*withdraw) return publish_withdraw(site, withdraw, &options);
+    ci_conf_relaxed_warn(conf);
+    return ci_conf_bool(conf, CI_OPT_RECOVER) ? publish_recover(site, conf, &options)
+                                              : ci_cli_publish_again(site, conf, &what);
+}
+
 ci_status ci_cli_publish(const ci_conf *conf)
 {
-    const char *id = ci_conf_text(conf, CI_OPT_ID);
-    bool retry = ci_conf_bool(conf, CI_OPT_RETRY_FAILED),
+    bool id = *ci_conf_text(conf, CI_OPT_ID), withdraw = *ci_conf_text(conf, CI_OPT_WITHDRAW),
+         retry = ci_conf_bool(conf, CI_OPT_RETRY_FAILED),
          recover = ci_conf_bool(conf, CI_OPT_RECOVER);
-    if ((*id != '\0') + retry + recover != 1)
-        return ci_error(CI_ERR_USAGE, "give one of --id ID, --retry-failed, --recover");
-    if (recover && ci_conf_bool(conf, CI_OPT_DRY_RUN))
-        return ci_error(CI_ERR_USAGE, "--recover has no --dry-run: it goes with --id and "
-                                      "--retry-failed; leave it out to recover");
+    if (id + withdraw + retry + recover != 1)
+        return ci_error(CI_ERR_USAGE,
+                        "give one of --id ID, --withdraw ID, --retry-failed, --recover");
+    if ((recover || withdraw) && ci_conf_bool(conf, CI_OPT_DRY_RUN))
+        return ci_error(CI_ERR_USAGE,
+                        "%s has no --dry-run: it goes with --id and --retry-failed; leave it out",
+                        recover ? "--recover" : "--withdraw");
     ci_run_site site;
-    ci_publish_options options;
-    ci_cli_retry what = {
-        .id = id, .limit = SIZE_MAX, .dry_run = ci_conf_bool(conf, CI_OPT_DRY_RUN)};
     ci_status status = ci_run_site_open(&site, conf, CI_RUN_WRITES);
     if (status == CI_OK) status = ci_run_site_keep_leases(&site);
-    if (status == CI_OK) {
-        ci_run_publish_options(&site, conf, &options);
-        options.by_name = true;
-        ci_conf_relaxed_warn(conf);
-        status = recover ? publish_recover(&site, conf, &options)
-                         : ci_cli_publish_again(&site, conf, &what);
-    }
+    if (status == CI_OK) status = publish_site(&site, conf);
     ci_run_site_close(&site);
     return status;
 }

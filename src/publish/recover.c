@@ -204,11 +204,25 @@ static ci_status recover_published(ci_registry *registry, const ci_publish_optio
     return status;
 }
 
+/* A kill after the commit of a withdrawal left the published folder. */
+static ci_status recover_withdrawn(ci_registry *registry, const ci_publish_options *options)
+{
+    ci_registry_products *list = NULL;
+    CI_TRY(ci_registry_products_read(registry, &list, CI_PUBLISH_STAGING, false));
+    ci_status status = CI_OK;
+    for (size_t i = 0; i < list->n && status == CI_OK; i++)
+        if (ci_registry_product_is_withdrawn(&list->item[i]))
+            status = ci_publish_withdraw_finish(&list->item[i], options);
+    ci_registry_products_free(list);
+    return status;
+}
+
 ci_status ci_publish_recover(ci_registry *registry, const ci_publish_options *options,
                              ci_publish_recovered *recovered)
 {
     memset(recovered, 0, sizeof *recovered);
     CI_TRY(recover_publishing(registry, options, recovered));
+    CI_TRY(recover_withdrawn(registry, options));
     CI_TRY(recover_parts(registry, options, recovered));
     if (options->rebuild) CI_TRY(ci_publish_rebuild(registry, options, recovered));
     return recover_published(registry, options, recovered);

@@ -1,4 +1,5 @@
 /* Attempts at publishing, as they are read. */
+#include "contimg/registry_watch.h"
 #include "registry/handle.h"
 
 #include <math.h>

@@ -1,4 +1,5 @@
 /* Changes of state: each database records its own, a reader sees them together. */
+#include "contimg/registry_watch.h"
 #include "registry/handle.h"
 
 #include <math.h>

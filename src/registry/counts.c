@@ -64,10 +64,12 @@ ci_status ci_registry_staging_count(ci_registry *registry, double before_unix_s,
     ci_db *db = &registry->db[CI_DB_DATA];
     CI_TRY(ci_registry_db_int(db, n, 0,
                               "SELECT count(*) FROM data_registry WHERE status='staging' AND "
-                              "staged_at<? AND origin<>'deployed'",
+                              "staged_at<? AND auto_publish_enabled AND origin<>'deployed'",
                               VALUES(V(before_unix_s))));
-    return ci_registry_db_word(db, first, CI_REGISTRY_ID,
-                               "SELECT data_id FROM data_registry WHERE status='staging' AND "
-                               "staged_at<? AND origin<>'deployed' ORDER BY staged_at,data_id",
-                               VALUES(V(before_unix_s)));
+    return ci_registry_db_word(
+        db, first, CI_REGISTRY_ID,
+        "SELECT data_id FROM data_registry WHERE status='staging' AND "
+        "staged_at<? AND auto_publish_enabled AND origin<>'deployed' ORDER BY "
+        "staged_at,data_id",
+        VALUES(V(before_unix_s)));
 }

@@ -236,6 +236,15 @@ ci_status ci_registry_mosaic_published(ci_registry *registry, const char *group_
 {
     ci_db *db = &registry->db[CI_DB_PRODUCTS];
     char *path = NULL;
+    if (!published_path) {
+        CI_TRY(ci_registry_db_begin(db));
+        return ci_registry_db_end(
+            db, ci_registry_db_run(db, NULL,
+                                   "UPDATE mosaics SET published_path=NULL,output_path=folder||"
+                                   "'/mosaic.fits',path=coalesce(folder||'/mosaic.fits',path) "
+                                   "WHERE group_id=? AND origin='contimg'",
+                                   VALUES(V(group_id))));
+    }
     CI_TRY(ci_path_join(&path, published_path, "mosaic.fits"));
     ci_status status = ci_registry_db_begin(db);
     if (status == CI_OK)

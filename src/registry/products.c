@@ -160,26 +160,48 @@ ci_status ci_registry_product_staging_removed(ci_registry *registry, const char 
 /* ---- registry and disk put right ---------------------------------------------------------------
  */
 
-ci_status ci_registry_product_lost(ci_registry *registry, const char *id,
-                                   const char *published_path, bool *done)
+/* Published at this path no longer: back in staging, `why` in its row. */
+static ci_status unpublish(ci_registry *registry, const char *id, const char *published_path,
+                           const char *why, bool waits_for_person, bool *done)
 {
     ci_db *db = &registry->db[CI_DB_DATA];
-    char why[CI_REGISTRY_TEXT];
     int64_t n = 0;
     *done = false;
-    snprintf(why, sizeof why, "%s is not there any more", published_path);
     CI_TRY(ci_registry_db_begin(db));
     ci_status status = ci_registry_db_run(
         db, &n,
         "UPDATE data_registry SET status='staging',published_path=NULL,published_at=NULL,"
-        "finalization_status='pending',staging_removable=0,publish_error=?,next_try_at=NULL "
+        "finalization_status='pending',staging_removable=0,publish_error=?,next_try_at=NULL,"
+        "staged_at=?,auto_publish_enabled=CASE WHEN ? THEN 0 ELSE auto_publish_enabled END "
         "WHERE data_id=? AND status='published' AND published_path=? AND origin<>'deployed'",
-        VALUES(V(why), V(id), V(published_path)));
+        VALUES(V(why), V(ci_registry_now(registry)), V(waits_for_person), V(id),
+               V(published_path)));
     if (status == CI_OK && n > 0)
         status =
             ci_registry_db_change(registry, CI_DB_DATA, "product", id, "published", "staging", why);
     *done = status == CI_OK && n > 0;
     return ci_registry_db_end(db, status);
+}
+
+ci_status ci_registry_product_lost(ci_registry *registry, const char *id,
+                                   const char *published_path, bool *done)
+{
+    char why[CI_REGISTRY_TEXT];
+    snprintf(why, sizeof why, "%s is not there any more", published_path);
+    return unpublish(registry, id, published_path, why, false, done);
+}
+
+static const char withdrawn[] = "withdrawn: waits for contimg publish --id";
+
+ci_status ci_registry_product_withdraw(ci_registry *registry, const char *id,
+                                       const char *published_path, bool *done)
+{
+    return unpublish(registry, id, published_path, withdrawn, true, done);
+}
+
+bool ci_registry_product_is_withdrawn(const ci_registry_product *product)
+{
+    return product->state == CI_PUBLISH_STAGING && strcmp(product->error, withdrawn) == 0;
 }
 
 /* Nothing where a row of this id is there. */

@@ -1,5 +1,6 @@
 /* The program that tests/fault/test_publish_kill.sh kills: stage | publish | recover | staged |
  * check in a folder. Without arguments: an undisturbed publish is sound. */
+#include "contimg/registry_watch.h"
 #include "publish_test.h"
 
 static int wrong(const char *what)

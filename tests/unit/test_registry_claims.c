@@ -1,4 +1,5 @@
 /* registry: claims of groups and tiles, and their leases, by a clock that the test sets. */
+#include "contimg/registry_watch.h"
 #include "registry_test.h"
 
 #include "contimg/registry_lease.h"

@@ -1,4 +1,5 @@
 /* registry: publish state: attempts, retries, leases, by a clock that the test sets. */
+#include "contimg/registry_watch.h"
 #include "registry_test.h"
 
 #include <signal.h>
