@@ -216,6 +216,7 @@ static ci_status retry(const ci_conf *conf)
                          .dry_run = ci_conf_bool(conf, CI_OPT_TEST),
                          .as_json = ci_conf_bool(conf, CI_OPT_JSON)};
     ci_status status = site_open(&site, conf, what.dry_run);
+    if (status == CI_OK && !what.dry_run) status = ci_run_site_keep_leases(&site);
     if (status == CI_OK) status = ci_cli_publish_again(&site, conf, &what);
     ci_run_site_close(&site);
     return status;
