@@ -20,7 +20,9 @@ typedef enum ci_conf_command
     CI_COMMAND_INSPECT = 1 << 7,
     CI_COMMAND_PUBLISH = 1 << 8,
     CI_COMMAND_STATUS = 1 << 9,
-    CI_COMMAND_MONITOR = 1 << 10
+    CI_COMMAND_MONITOR = 1 << 10,
+    CI_COMMAND_DB = 1 << 11,
+    CI_COMMAND_CLEAN = 1 << 12
 } ci_conf_command;
 
 typedef enum ci_conf_id

@@ -14,12 +14,13 @@ typedef struct ci_ops_check_options
     const char *input, *staging, *products, *state;
     const char *databases[4]; /* ingest, calibration, products, publish */
     double disk_critical_gb;
+    bool makes;               /* configured folders that are missing */
     bool input_given;         /* else a missing input folder is a warning: files can be named */
     bool is_local;            /* ./contimg-data: nothing was configured, nothing is made here */
     bool disk_critical_given; /* else little free space is a warning where is_local */
 } ci_ops_check_options;
-/* One line ok, warn or FAIL each, with the remedy; CI_ERR_NOT_READY where one failed. Makes
- * missing folders that were configured and whose parent is writable. */
+/* One line ok, warn or FAIL each, with the remedy; CI_ERR_NOT_READY where one failed. Makes what is
+ * missing below the state folder, and where told the folders that were configured. */
 CI_MUST_CHECK ci_status ci_ops_check(const ci_ops_check_options *options, bool as_json, FILE *out);
 
 /* ---- monitor ------------------------------------------------------------------------------- */
@@ -99,8 +100,56 @@ CI_MUST_CHECK ci_status ci_ops_status_read(ci_ops_status *out, ci_registry *regi
 void ci_ops_status_clear(ci_ops_status *status);
 /* Observations that did not fail and are in no group yet. */
 size_t ci_ops_status_ungrouped(const ci_ops_status *status);
-/* {observations, groups, files}; the caller's. */
+/* {observations, groups, files, products}; the caller's. */
 ci_json *ci_ops_status_json(const ci_ops_status *status);
+/* ---- clean ----------------------------------------------------------------------------------- */
+
+typedef struct ci_ops_clean_options
+{
+    const char *staging, *state; /* borrowed */
+    double staging_s;            /* least age of tiles, and since a mosaic was published */
+    double log_s, report_s;
+    bool dry_run;
+} ci_ops_clean_options;
+typedef struct ci_ops_cleaned
+{
+    size_t n_removed, n_fault;
+    int64_t n_byte;
+} ci_ops_cleaned;
+/* Removes, one line each onto `out`: tiles that no group needs, staging of mosaics that are
+ * published and whole, files in logs, folders in reports. What cannot be removed is warned of and
+ * counted. */
+CI_MUST_CHECK ci_status ci_ops_clean(ci_ops_cleaned *sum, ci_registry *registry,
+                                     const ci_ops_clean_options *options, FILE *out);
+
+/* ---- documents ------------------------------------------------------------------------------ */
+
+/* Puts what /api/status answers into an object: queue, recent_groups, calibration_sets,
+ * matched_recent. */
+CI_MUST_CHECK ci_status ci_ops_status_put(ci_json *root, ci_registry *registry);
+/* /api/metrics/system; measures for a tenth of a second; the caller's. */
+ci_json *ci_ops_system_json(double now_unix_s, const ci_ops_disk *disk, size_t n_disk);
+/* /api/monitoring/publish/failed, so many products at most; *out is the caller's. */
+CI_MUST_CHECK ci_status ci_ops_failed_json(ci_json **out, ci_registry *registry, size_t limit);
+/* All four as files below `state`/api, each replaced whole. */
+CI_MUST_CHECK ci_status ci_ops_documents_write(ci_registry *registry, const char *state,
+                                               const ci_ops_disk *disk, size_t n_disk);
+/* {id, now [{kind, state, error, owner, owned_since, is_lost, next, ...}], changes [{at, kind,
+ * from, to, reason, host, pid, job, run, log}], attempts [{attempt, started, ended, outcome, error,
+ * host, pid, job}]}; CI_ERR_INPUT where nothing is known of it. *out is the caller's. */
+CI_MUST_CHECK ci_status ci_ops_story_json(ci_json **out, ci_registry *registry, const char *state,
+                                          const char *id);
+/* "24h", "7d" as seconds; CI_ERR_USAGE. */
+CI_MUST_CHECK ci_status ci_ops_since_parse(const char *text, double *seconds);
+/* {days [{date, groups_completed, groups_failed, tiles_passed, tiles_refused, tiles_failed,
+ * published, refused, publish_failures, seconds_per_tile, noise_over_thermal, failures [{reason,
+ * count}], refusals [...]}], free_gb {name: GB}} of the last so many seconds; *out is the caller's.
+ */
+CI_MUST_CHECK ci_status ci_ops_history_json(ci_json **out, ci_registry *registry, double seconds,
+                                            const ci_ops_disk *disk, size_t n_disk);
+
+/* ---- lines ---------------------------------------------------------------------------------- */
+
 /* Why a file is not used, without its path in front; borrowed. */
 const char *ci_ops_file_reason(const ci_registry_file *file);
 

@@ -62,6 +62,42 @@ CI_MUST_CHECK ci_status ci_registry_groups_count(ci_registry *registry, double s
 CI_MUST_CHECK ci_status ci_registry_staging_count(ci_registry *registry, double before_unix_s,
                                                   int64_t *n, char first[CI_REGISTRY_ID]);
 
+/* ---- the queue, runs ------------------------------------------------------------------------- */
+
+/* An observation as the deployed dashboards show it; deployed rows, too. */
+typedef struct ci_registry_entry
+{
+    char id[CI_REGISTRY_ID], state[CI_REGISTRY_WORD];
+    double received_unix_s, updated_unix_s;
+    int64_t n_present, n_expected;
+    int64_t has_calibrator; /* -1: not known */
+    char *calibrators;      /* JSON, "" where none */
+} ci_registry_entry;
+CI_REGISTRY_LIST(ci_registry_entries, ci_registry_entry);
+/* Observations by state. */
+CI_MUST_CHECK ci_status ci_registry_queue_count(ci_registry *registry,
+                                                int64_t n[CI_WORK_STATE_COUNT]);
+/* The n that came last, the last one first. */
+CI_MUST_CHECK ci_status ci_registry_queue_recent(ci_registry *registry, size_t n,
+                                                 ci_registry_entries **out);
+void ci_registry_entries_free(ci_registry_entries *entries);
+
+typedef struct ci_registry_run
+{
+    char id[CI_REGISTRY_ID], host[CI_REGISTRY_ID], job[CI_REGISTRY_ID];
+    int64_t pid, exit_code;
+    double started_unix_s, ended_unix_s; /* ended: NaN while it runs, or where it was killed */
+    char *text, *report_path;            /* its error; its folder of reports */
+} ci_registry_run;
+CI_REGISTRY_LIST(ci_registry_runs, ci_registry_run); /* by start */
+/* Runs that began or ended since then, and those that have no end. */
+CI_MUST_CHECK ci_status ci_registry_runs_read(ci_registry *registry, ci_registry_runs **out,
+                                              double since_unix_s);
+void ci_registry_runs_free(ci_registry_runs *runs);
+/* Tiles made in [from, to), and their mean rms over thermal noise, NaN where it is not known. */
+CI_MUST_CHECK ci_status ci_registry_tiles_noise(ci_registry *registry, double from_unix_s,
+                                                double to_unix_s, int64_t *n, double *mean_ratio);
+
 /* ---- alerts -------------------------------------------------------------------------------- */
 
 /* Something that an operator is to be told of once, and once when it is over. */
@@ -85,5 +121,24 @@ CI_MUST_CHECK ci_status ci_registry_alert_told(ci_registry *registry,
 /* Those that are active, as recorded. */
 CI_MUST_CHECK ci_status ci_registry_alerts_read(ci_registry *registry, ci_registry_alerts **out);
 void ci_registry_alerts_free(ci_registry_alerts *alerts);
+
+/* ---- databases as files ---------------------------------------------------------------------- */
+
+/* Integrity and foreign keys of one database, as it is; CI_ERR_DATABASE with the first fault,
+ * CI_ERR_INPUT where it is another program's. *version: of its schema, 0 for a deployed one. */
+CI_MUST_CHECK ci_status ci_registry_file_verify(const char *path, ci_registry_database which,
+                                                int *version);
+/* Online copy of a database as it is, whatever its version. */
+CI_MUST_CHECK ci_status ci_registry_file_backup(const char *path, ci_registry_database which,
+                                                const char *copy);
+/* Puts a copy, sound and of no newer version than known, in the place of the database that it is of
+ * (*which). What was there is renamed to *kept (ci_mem_free; NULL: nothing was there).
+ * CI_ERR_NOT_READY: another process has it open. */
+CI_MUST_CHECK ci_status ci_registry_restore(const ci_registry_paths *paths, const char *copy,
+                                            double now_unix_s, ci_registry_database *which,
+                                            char **kept);
+/* A product, an observation or a table (by its path) of the deployed pipeline becomes contimg's.
+ * *kind: "product", "observation" or "table". */
+CI_MUST_CHECK ci_status ci_registry_adopt(ci_registry *registry, const char *id, const char **kind);
 
 #endif

@@ -62,6 +62,7 @@ ci_status ci_cli_check(const ci_conf *conf)
         .databases = {paths.ingest_db, paths.cal_registry_db, paths.products_db,
                       paths.data_registry_db},
         .disk_critical_gb = ci_conf_double(conf, CI_OPT_DISK_CRITICAL_GB),
+        .makes = ci_conf_bool(conf, CI_OPT_MAKE),
         .input_given = ci_conf_is_given(conf, CI_OPT_INPUT_DIR),
         .is_local = paths.is_local_default,
         .disk_critical_given = ci_conf_is_given(conf, CI_OPT_DISK_CRITICAL_GB)};

@@ -5,6 +5,7 @@
 
 #include "contimg/conf.h"
 #include "contimg/par.h"
+#include "contimg/ops.h"
 #include "contimg/registry.h"
 #include "contimg/run.h"
 
@@ -40,6 +41,8 @@ ci_status ci_cli_check(const ci_conf *conf);
 ci_status ci_cli_publish(const ci_conf *conf);
 ci_status ci_cli_status(const ci_conf *conf);
 ci_status ci_cli_monitor(const ci_conf *conf);
+ci_status ci_cli_db(const ci_conf *conf);
+ci_status ci_cli_clean(const ci_conf *conf);
 
 /* Products to publish by a person's word. */
 typedef struct ci_cli_retry
@@ -53,6 +56,16 @@ typedef struct ci_cli_retry
 CI_MUST_CHECK ci_status ci_cli_publish_again(const ci_run_site *site, const ci_conf *conf,
                                              const ci_cli_retry *what);
 
+/* Lists of observations, groups, files and products, with who works on them. */
+void ci_cli_print_all(const ci_registry *registry, const ci_ops_status *all);
+/* The folders of a site whose disks are watched. */
+#define CI_CLI_DISKS(site)                                                                         \
+    {                                                                                              \
+        {"staging", (site)->paths.staging}, {"products", (site)->paths.products},                  \
+        {                                                                                          \
+            "state", (site)->paths.state                                                           \
+        }                                                                                          \
+    }
 /* Prints and frees. */
 CI_MUST_CHECK ci_status ci_cli_print_json(ci_json *record);
 

@@ -89,7 +89,10 @@ static const ci_conf_entry publish_examples[] = {
     {NULL, NULL}};
 static const ci_conf_entry status_examples[] = {
     {"contimg status", "Counts, what waits and what failed:"},
-    {"contimg status 2026-01-25T00:00:10", "One observation, and every change of its state:"},
+    {"contimg status 2026-01-25T00:00:10",
+     "One observation (or group, or product): where it stands, every change of its state, what "
+     "comes next:"},
+    {"contimg status --since 7d", "What happened day by day, failures and refusals with reasons:"},
     {NULL, NULL}};
 
 static const ci_conf_entry monitor_examples[] = {
@@ -103,6 +106,19 @@ static const ci_conf_entry monitor_examples[] = {
 static const ci_conf_entry monitor_files[] = {
     {"FILE.json", "limits of --alert-thresholds: {\"max_failed_per_hour\": 5, "
                   "\"max_staging_hours\": 24, \"min_success_rate\": 95}"},
+    {NULL, NULL}};
+
+static const ci_conf_entry db_examples[] = {
+    {"contimg db verify", "Whether the databases are sound:"},
+    {"contimg db backup /backup/contimg", "Copies while runs go on; without a folder, in "
+                                          "STATE/backups:"},
+    {"contimg db restore /backup/contimg/products-2026-01-25T00-00-10Z.sqlite3",
+     "Put a copy back; which database it is, is told by its content:"},
+    {NULL, NULL}};
+
+static const ci_conf_entry clean_examples[] = {
+    {"contimg clean --dry-run", "What would go:"},
+    {"contimg clean --staging-days 3 --report-days 30", "With ages of one's own:"},
     {NULL, NULL}};
 
 const ci_cli_command ci_cli_commands[] = {
@@ -137,10 +153,20 @@ const ci_cli_command ci_cli_commands[] = {
      "Publish staged products: one by name, those that failed, or what a crash left; take one "
      "back.",
      publish_examples, NULL},
-    {"status", CI_COMMAND_STATUS, NULL, ci_cli_status, "contimg status [ID] [--json]",
+    {"status", CI_COMMAND_STATUS, NULL, ci_cli_status,
+     "contimg status [ID | --since 24h|7d|30d|90d] [--json]",
      "Observations, groups, runs and publishes, and every change of state.", status_examples, NULL},
     {"monitor", CI_COMMAND_MONITOR, NULL, ci_cli_monitor,
      "contimg monitor [--daemon] [--quiet] [--json] | --test | --retry-failed ID | --retry-all",
      "Publish metrics and alerts: failures, products that stay in staging, disks that fill.",
      monitor_examples, monitor_files},
+    {"db", CI_COMMAND_DB, NULL, ci_cli_db,
+     "contimg db verify | backup [FOLDER] | restore COPY... | migrate | adopt ID...",
+     "The databases: check them, copy them, put a copy back, migrate older ones, take over rows of "
+     "the deployed pipeline.",
+     db_examples, NULL},
+    {"clean", CI_COMMAND_CLEAN, NULL, ci_cli_clean, "contimg clean [--dry-run] [OPTION...]",
+     "Remove, by rule and age: tiles that no group needs, staging of published mosaics, logs, "
+     "reports.",
+     clean_examples, NULL},
     {.name = NULL}};

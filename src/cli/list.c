@@ -1,4 +1,4 @@
-/* contimg group and contimg status: the lists as text. */
+/* Lists as text, and contimg group. */
 #include "cli/cli.h"
 
 #include "contimg/ingest.h"
@@ -50,16 +50,6 @@ static void print_product(ci_registry_product *p)
     printf("product     %-32s %-12s %s%s\n", p->id, ci_registry_publish_state_word(p->state),
            is_published ? p->published_path : p->error,
            is_published && !is_there ? " (not there)" : "");
-}
-
-static void print_change(ci_registry_change *c)
-{
-    char at[32];
-    ci_str_one_line(c->subject);
-    ci_str_one_line(c->reason);
-    ci_time_iso(at, ci_time_mjd_s_from_unix(c->at_unix_s), 0, true);
-    printf("%s %-12s %-34s %s -> %s  %s\n", at, c->kind, c->subject, *c->from ? c->from : "-",
-           c->to, c->reason);
 }
 
 /* ---- group ------------------------------------------------------------------------------------
@@ -140,43 +130,31 @@ ci_status ci_cli_group(const ci_conf *conf)
 /* ---- status -----------------------------------------------------------------------------------
  */
 
-static ci_status print_changes(ci_registry *registry, const char *subject)
+/* Who makes it, or that its run is gone. */
+static void print_owner(const ci_registry *registry, const ci_registry_owner *owner)
 {
-    ci_registry_changes *changes = NULL;
-    CI_TRY(ci_registry_changes_read(registry, &changes, subject, 0));
-    for (size_t i = 0; i < changes->n; i++)
-        print_change(&changes->item[i]);
-    bool is_known = changes->n > 0;
-    ci_registry_changes_free(changes);
-    if (is_known) return CI_OK;
-    return ci_error(CI_ERR_INPUT,
-                    "%s: nothing is known of it: `contimg status` lists what there is", subject);
+    char who[CI_REGISTRY_TEXT], at[32];
+    if (!owner->host[0]) return;
+    ci_registry_owner_text(owner, who);
+    ci_time_iso(at, ci_time_mjd_s_from_unix(owner->acquired_unix_s), 0, true);
+    printf("            %s %s since %s\n",
+           ci_registry_owner_alive(registry, owner) ? "by" : "LOST, was taken by", who, at);
 }
 
-static ci_status print_status(ci_registry *registry, bool as_json)
+void ci_cli_print_all(const ci_registry *registry, const ci_ops_status *all)
 {
-    ci_ops_status all = {0};
-    ci_status status = ci_ops_status_read(&all, registry);
-    if (status == CI_OK && as_json) {
-        status = ci_cli_print_json(ci_ops_status_json(&all));
-    } else if (status == CI_OK) {
-        print_lists(&all);
-        print_files(&all);
-        for (size_t i = 0; i < all.products->n; i++)
-            print_product(&all.products->item[i]);
+    for (size_t i = 0; i < all->observations->n; i++)
+        print_observation(&all->observations->item[i]);
+    for (size_t i = 0; i < all->groups->n; i++) {
+        const ci_registry_group *group = &all->groups->item[i];
+        print_group(group);
+        if (group->state == CI_WORK_IN_PROGRESS) print_owner(registry, &group->owner);
+        if (group->error && *group->error) printf("            %s\n", group->error);
     }
-    ci_ops_status_clear(&all);
-    return status;
-}
-
-ci_status ci_cli_status(const ci_conf *conf)
-{
-    ci_run_site site;
-    ci_status status = ci_run_site_open(&site, conf, CI_RUN_READS);
-    if (status == CI_OK)
-        status = ci_conf_argument_count(conf) > 0
-                     ? print_changes(site.registry, ci_conf_argument(conf, 0))
-                     : print_status(site.registry, ci_conf_bool(conf, CI_OPT_JSON));
-    ci_run_site_close(&site);
-    return status;
+    print_files(all);
+    for (size_t i = 0; i < all->products->n; i++) {
+        print_product(&all->products->item[i]);
+        if (all->products->item[i].state == CI_PUBLISH_PUBLISHING)
+            print_owner(registry, &all->products->item[i].owner);
+    }
 }

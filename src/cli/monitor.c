@@ -62,9 +62,7 @@ static ci_status judge(ci_ops_alerts *out, const ci_run_site *site, const ci_con
 {
     ci_ops_thresholds thresholds;
     const char *path = ci_conf_text(conf, CI_OPT_ALERT_THRESHOLDS);
-    const ci_ops_disk disks[] = {{"staging", site->paths.staging},
-                                 {"products", site->paths.products},
-                                 {"state", site->paths.state}};
+    const ci_ops_disk disks[] = CI_CLI_DISKS(site);
     const ci_ops_disk_limits limits = {ci_conf_double(conf, CI_OPT_DISK_WARN_GB),
                                        ci_conf_double(conf, CI_OPT_DISK_CRITICAL_GB)};
     out->n = 0;
@@ -163,6 +161,14 @@ static ci_status test_tell(const ci_conf *conf, double now_unix_s)
     return *command ? ci_ops_alert_tell(command, &alert, TELL_LIMIT_S) : CI_OK;
 }
 
+/* What others read; that it cannot be written does not end the watch. */
+static void documents_write(const ci_run_site *site)
+{
+    const ci_ops_disk disks[] = CI_CLI_DISKS(site);
+    if (ci_ops_documents_write(site->registry, site->paths.state, disks, 3) != CI_OK)
+        ci_log_warning("%s/api: %s", site->paths.state, ci_error_text());
+}
+
 static ci_status check_site(const ci_run_site *site, const ci_conf *conf)
 {
     ci_ops_metrics metrics;
@@ -171,6 +177,7 @@ static ci_status check_site(const ci_run_site *site, const ci_conf *conf)
     CI_TRY(ci_ops_metrics_read(&metrics, site->registry));
     CI_TRY(judge(&alerts, site, conf));
     if (!is_test) CI_TRY(record_and_tell(site, conf, &alerts));
+    if (!ci_registry_is_read_only(site->registry)) documents_write(site);
     CI_TRY(since_fill(&alerts, site->registry));
     if (ci_conf_bool(conf, CI_OPT_JSON))
         CI_TRY(print_json(&metrics, &alerts));

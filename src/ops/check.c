@@ -1,6 +1,7 @@
 /* Is this machine ready: every line ok, warn or FAIL, with the remedy. */
 #include "contimg/h5.h"
 #include "contimg/ops.h"
+#include "ops/logs.h"
 #include "contimg/registry.h"
 
 #include <stdlib.h>
@@ -63,17 +64,26 @@ static void check_input(sheet *s, const ci_ops_check_options *o)
              "%s, the default, is not there: set --input-dir, or name files to run", o->input);
 }
 
-/* A folder of ours: where it was configured and is missing, it is made. */
-static void check_folder(sheet *s, const char *name, const char *path, bool is_local)
+static void make_folder(sheet *s, const char *name, const char *path)
+{
+    if (ci_path_make_folder(path) == CI_OK)
+        line(s, LINE_OK, name, "%s: was missing, made", path);
+    else
+        line(s, LINE_FAIL, name, "%s: make it, writable for this user", ci_error_text());
+}
+
+/* A folder that was configured. Where it is missing its disk may not be mounted, and what is
+ * written would fill another: it is made when a person says so. */
+static void check_base(sheet *s, const ci_ops_check_options *o, const char *name, const char *path)
 {
     char *parent = NULL;
     if (ci_path_is_folder(path)) {
         check_access(s, name, path, true);
-    } else if (!is_local) {
-        if (ci_path_make_folder(path) == CI_OK)
-            line(s, LINE_OK, name, "%s: was missing, made", path);
-        else
-            line(s, LINE_FAIL, name, "%s: make it, writable for this user", ci_error_text());
+    } else if (!o->is_local && o->makes) {
+        make_folder(s, name, path);
+    } else if (!o->is_local) {
+        line(s, LINE_FAIL, name,
+             "%s is not there: mount its disk, or make it by contimg check --make", path);
     } else if (ci_ops_existing_part(&parent, path) != CI_OK || access(parent, W_OK | X_OK) != 0) {
         line(s, LINE_FAIL, name,
              "%s cannot be made here: go to a folder that is writable, or set --%s-dir", path,
@@ -82,6 +92,20 @@ static void check_folder(sheet *s, const char *name, const char *path, bool is_l
         line(s, LINE_OK, name, "%s: nothing is configured, will be made here", path);
     }
     ci_mem_free(parent);
+}
+
+/* What lies below a base that is there is made without being asked. */
+static void check_below(sheet *s, const char *name, const char *base, const char *folder)
+{
+    char *path = NULL;
+    if (!ci_path_is_folder(base)) return;
+    if (ci_path_join(&path, base, folder) != CI_OK)
+        line(s, LINE_FAIL, name, "%s", ci_error_text());
+    else if (ci_path_is_folder(path))
+        check_access(s, name, path, true);
+    else
+        make_folder(s, name, path);
+    ci_mem_free(path);
 }
 
 static void check_space(sheet *s, const char *name, const char *path, double want_gb,
@@ -107,28 +131,38 @@ static void check_space(sheet *s, const char *name, const char *path, double wan
 
 static void check_databases(sheet *s, const ci_ops_check_options *o)
 {
-    ci_registry *registry = NULL;
-    ci_registry_options options;
-    ci_registry_options_default(&options);
-    options.read_only = true;
-    options.busy_s = 5;
-    ci_registry_paths paths = {o->databases[0], o->databases[1], o->databases[2], o->databases[3],
-                               ""};
-    if (ci_registry_open(&registry, &paths, &options) != CI_OK) {
-        line(s, LINE_FAIL, "database", "%s", ci_error_text());
-        return;
-    }
     for (int i = 0; i < CI_DB_COUNT; i++) {
         const char *path = o->databases[i];
+        ci_registry_database which = (ci_registry_database)i;
+        int version = 0, known = ci_registry_version_known(which);
         if (!ci_path_exists(path))
             line(s, LINE_OK, "database", "%s: not there yet, will be made", path);
-        else if (ci_registry_verify(registry, (ci_registry_database)i) != CI_OK)
+        else if (ci_registry_file_verify(path, which, &version) != CI_OK)
             line(s, LINE_FAIL, "database", "%s", ci_error_text());
+        else if (version > known)
+            line(s, LINE_FAIL, "database",
+                 "%s: version %d, and this contimg knows %d: use the newer contimg", path, version,
+                 known);
         else
-            line(s, LINE_OK, "database", "%s: version %d", path,
-                 ci_registry_version_found(registry, (ci_registry_database)i));
+            line(s, LINE_OK, "database", "%s: version %d%s", path, version,
+                 version < known ? ", migrated by the first command that writes" : "");
     }
-    ci_registry_close(registry);
+}
+
+static void check_logs(sheet *s, const ci_ops_check_options *o)
+{
+    ci_ops_log_scan found;
+    if (!ci_path_is_folder(o->state)) return;
+    if (ci_ops_log_scan_run(&found, o->state, ci_clock_unix_s() - 7 * CI_DAY_S) != CI_OK)
+        line(s, LINE_WARN, "logs", "%s", ci_error_text());
+    else if (found.n_line > 0)
+        line(s, LINE_WARN, "logs",
+             "%zu line%s of the last 7 days tell%s of database errors, the last in %s: %s",
+             found.n_line, ci_plural(found.n_line), found.n_line == 1 ? "s" : "", found.path,
+             found.line);
+    else
+        line(s, LINE_OK, "logs", "no database errors in %zu log file%s of the last 7 days",
+             found.n_file, ci_plural(found.n_file));
 }
 
 static void check_filters(sheet *s)
@@ -230,13 +264,15 @@ ci_status ci_ops_check(const ci_ops_check_options *o, bool as_json, FILE *out)
     /* What the operators' checklist asks for is asked of who has such a folder. */
     double staging_gb = o->is_local ? 0 : 500, products_gb = o->is_local ? 0 : 2000;
     check_input(&s, o);
-    check_folder(&s, "staging", o->staging, o->is_local);
-    check_folder(&s, "products", o->products, o->is_local);
-    check_folder(&s, "state", o->state, o->is_local);
+    check_base(&s, o, "staging", o->staging);
+    check_base(&s, o, "products", o->products);
+    check_base(&s, o, "state", o->state);
+    check_below(&s, "logs", o->state, "logs");
     check_space(&s, "staging", o->staging, staging_gb, o->disk_critical_gb, only_warn);
     check_space(&s, "products", o->products, products_gb, o->disk_critical_gb, only_warn);
-    check_space(&s, "state", o->state, o->is_local ? 0 : 10, 1, only_warn);
+    check_space(&s, "state", o->state, o->is_local ? 0 : 10, o->disk_critical_gb, only_warn);
     check_databases(&s, o);
+    check_logs(&s, o);
     check_filters(&s);
     check_facts(&s);
     check_programs(&s);

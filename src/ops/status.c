@@ -71,9 +71,29 @@ static ci_json *group_json(const ci_registry_group *group)
     ci_json_put_string(json, "state", ci_registry_work_state_word(group->state));
     ci_json_put_string(json, "closed_by", group->closed_by);
     ci_json_put_bool(json, "is_early", group->is_early);
+    ci_json_put_string(json, "error", group->error);
+    if (group->owner.host[0]) {
+        char who[CI_REGISTRY_TEXT];
+        ci_registry_owner_text(&group->owner, who);
+        ci_json_put_string(json, "owner", who);
+    }
     for (size_t i = 0; i < group->n_member; i++)
         ci_json_put_string(members, NULL, group->member[i].observation_id);
     ci_json_put(json, "members", members);
+    return json;
+}
+
+static ci_json *product_json(const ci_registry_product *p)
+{
+    ci_json *json = ci_json_object();
+    ci_json_put_string(json, "id", p->id);
+    ci_json_put_string(json, "type", p->type);
+    ci_json_put_string(json, "state", ci_registry_publish_state_word(p->state));
+    ci_json_put_string(json, "stage_path", p->stage_path);
+    ci_json_put_string(json, "published_path", p->published_path);
+    ci_json_put_string(json, "error", p->error);
+    ci_json_put_int(json, "publish_attempts", p->n_attempt);
+    ci_json_put_bool(json, "is_deployed", p->is_deployed);
     return json;
 }
 
@@ -89,13 +109,16 @@ static ci_json *file_json(const ci_registry_file *file)
 ci_json *ci_ops_status_json(const ci_ops_status *status)
 {
     ci_json *root = ci_json_object(), *observations = ci_json_array();
-    ci_json *groups = ci_json_array(), *files = ci_json_array();
+    ci_json *groups = ci_json_array(), *files = ci_json_array(), *products = ci_json_array();
     for (size_t i = 0; i < status->observations->n; i++)
         ci_json_put(observations, NULL, observation_json(&status->observations->item[i]));
     for (size_t i = 0; i < status->groups->n; i++)
         ci_json_put(groups, NULL, group_json(&status->groups->item[i]));
     for (size_t i = 0; i < status->files->n; i++)
         ci_json_put(files, NULL, file_json(&status->files->item[i]));
+    for (size_t i = 0; i < status->products->n; i++)
+        ci_json_put(products, NULL, product_json(&status->products->item[i]));
+    ci_json_put(root, "products", products);
     ci_json_put(root, "observations", observations);
     ci_json_put(root, "groups", groups);
     ci_json_put(root, "files", files);

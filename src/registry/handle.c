@@ -42,24 +42,7 @@ double ci_registry_migrated_unix_s(const ci_registry *registry, ci_registry_data
 
 ci_status ci_registry_verify(ci_registry *registry, ci_registry_database which)
 {
-    ci_db *db = &registry->db[which];
-    sqlite3_stmt *stmt = NULL;
-    char text[CI_REGISTRY_TEXT];
-    CI_TRY(ci_registry_db_word(db, text, sizeof text, "PRAGMA integrity_check(1)", NO_VALUES));
-    if (strcmp(text, "ok") != 0)
-        return ci_error(CI_ERR_DATABASE,
-                        "%s: %s: put back a copy of it; contimg's own are in the "
-                        "folder backups of the state folder",
-                        db->path, text);
-    ci_status status = ci_registry_db_query(db, &stmt, "PRAGMA foreign_key_check", NO_VALUES);
-    if (ci_registry_db_next(db, &stmt, &status)) {
-        ci_registry_db_text(stmt, 0, text, sizeof text);
-        long long row = sqlite3_column_int64(stmt, 1);
-        ci_registry_db_done(&stmt);
-        return ci_error(CI_ERR_DATABASE, "%s: table %s row %lld points at a row that is not there",
-                        db->path, text, row);
-    }
-    return status;
+    return ci_registry_db_verify(&registry->db[which]);
 }
 
 ci_status ci_registry_backup(ci_registry *registry, ci_registry_database which, const char *path)

@@ -3,6 +3,7 @@
 #include "registry/schema.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -55,7 +56,7 @@ static ci_status open_handle(ci_db *db, const char *name, int flags)
     return CI_OK;
 }
 
-static ci_status newer(const ci_db *db, int found)
+ci_status ci_registry_db_newer(const ci_db *db, int found)
 {
     return ci_error(CI_ERR_NOT_READY,
                     "%s: schema version %d, this contimg %s knows %d: use the newer contimg that "
@@ -127,6 +128,54 @@ static ci_status backup_before(const ci_db *db, const char *backups, int version
     return status;
 }
 
+/* A log that was not taken into the database: of a process that is at work, or that was killed. */
+static bool is_log_left(const char *path)
+{
+    static const char *const endings[] = {"-wal", "-journal"};
+    bool found = false;
+    for (int i = 0; i < 2 && !found; i++) {
+        char name[4400];
+        struct stat facts;
+        snprintf(name, sizeof name, "%s%s", path, endings[i]);
+        found = stat(name, &facts) == 0 && facts.st_size > 0;
+    }
+    return found;
+}
+
+/* After a crash the database is looked at before anything is written to it. */
+static ci_status check_after_crash(ci_db *db)
+{
+    char text[CI_REGISTRY_TEXT];
+    CI_TRY(ci_registry_db_word(db, text, sizeof text, "PRAGMA quick_check(1)", NO_VALUES));
+    if (strcmp(text, "ok") == 0) return CI_OK;
+    return ci_error(CI_ERR_DATABASE,
+                    "%s: %s: damaged; contimg db restore puts a copy back (contimg's own are in "
+                    "the folder backups of the state folder)",
+                    db->path, text);
+}
+
+/* A new database has the group and the permissions of its folder, whatever the umask, and so have
+ * the logs that SQLite makes beside it: who may write in the folder may write it, who may read,
+ * read. */
+static ci_status file_make(const char *path)
+{
+    char *folder = NULL;
+    struct stat facts;
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0 && errno == EEXIST) return CI_OK;
+    if (fd < 0) return ci_error_errno(errno, path, "make");
+    ci_status status = ci_path_parent(&folder, path);
+    if (status == CI_OK && stat(folder, &facts) == 0) {
+        /* A group that is not one of this user's stays as it is. */
+        bool is_shared = fchown(fd, (uid_t)-1, facts.st_gid) == 0;
+        mode_t mode = (facts.st_mode & (is_shared ? 0666 : 0606)) | 0600;
+        if (fchmod(fd, mode) != 0) status = ci_error_errno(errno, path, "set permissions");
+    }
+    ci_mem_free(folder);
+    close(fd);
+    return status;
+}
+
 /* ---- writing ----------------------------------------------------------------------- */
 
 static ci_status set_journal(ci_db *db)
@@ -167,7 +216,7 @@ static ci_status migrate(ci_db *db, const char *backups, double now_unix_s)
     if (status == CI_OK)
         status =
             ci_registry_db_int(db, &n_table, 0, "SELECT count(*) FROM sqlite_master", NO_VALUES);
-    if (status == CI_OK && version > known) status = newer(db, version);
+    if (status == CI_OK && version > known) status = ci_registry_db_newer(db, version);
     if (status == CI_OK && version < known) {
         if (n_table > 0) status = backup_before(db, backups, version, now_unix_s);
         if (status == CI_OK) status = ci_registry_schema_migrate(db, now_unix_s);
@@ -182,11 +231,14 @@ ci_status ci_registry_db_open_write(ci_db *db, const char *backups, double now_u
     if (status == CI_OK) status = ci_path_make_folder(folder);
     ci_mem_free(folder);
     CI_TRY(status);
+    CI_TRY(file_make(db->path));
+    bool crashed = is_log_left(db->path);
     CI_TRY(open_handle(db, db->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE));
     CI_TRY(ci_registry_schema_check_owner(db));
+    if (crashed) CI_TRY(check_after_crash(db));
     CI_TRY(ci_registry_schema_version_read(db, &db->version_found));
     if (db->version_found > ci_registry_schema_version(db->which))
-        return newer(db, db->version_found);
+        return ci_registry_db_newer(db, db->version_found);
     CI_TRY(set_journal(db));
     if (db->version_found < ci_registry_schema_version(db->which))
         CI_TRY(migrate(db, backups, now_unix_s));
@@ -198,7 +250,7 @@ ci_status ci_registry_db_open_write(ci_db *db, const char *backups, double now_u
 
 /* Opens for reading; a write-ahead database whose folder we may not write, and that has no
  * writer, can only be read as one that never changes. */
-static ci_status open_readable(ci_db *db)
+ci_status ci_registry_db_open_plain(ci_db *db)
 {
     CI_TRY(open_handle(db, db->path, SQLITE_OPEN_READONLY));
     int64_t n = 0;
@@ -212,7 +264,8 @@ static ci_status open_readable(ci_db *db)
     ci_status status = ci_str_format(&log, "%s-wal", db->path);
     bool quiet = status == CI_OK && (stat(log, &facts) != 0 || facts.st_size == 0);
     ci_mem_free(log);
-    if (!quiet || (code & 0xff) != SQLITE_CANTOPEN) return ci_registry_db_error(db, code, "read");
+    bool is_denied = (code & 0xff) == SQLITE_CANTOPEN || (code & 0xff) == SQLITE_READONLY;
+    if (!quiet || !is_denied) return ci_registry_db_error(db, code, "read");
     sqlite3_close(db->handle);
     db->handle = NULL;
     CI_TRY(ci_str_format(&name, "file:%s?immutable=1", db->path));
@@ -255,10 +308,10 @@ ci_status ci_registry_db_open_read(ci_db *db, double now_unix_s)
         CI_TRY(read_through_memory(db, now_unix_s));
         return CI_OK;
     }
-    CI_TRY(open_readable(db));
+    CI_TRY(ci_registry_db_open_plain(db));
     CI_TRY(ci_registry_schema_check_owner(db));
     CI_TRY(ci_registry_schema_version_read(db, &db->version_found));
-    if (db->version_found > known) return newer(db, db->version_found);
+    if (db->version_found > known) return ci_registry_db_newer(db, db->version_found);
     if (db->version_found < known) {
         ci_log_info("%s: schema version %d is older than %d: read as it is, not changed (the first "
                     "command that writes changes it)",

@@ -13,12 +13,15 @@ static const char style[] =
     "h1{font-size:1.5em;margin:.2em 0}h2{font-size:1.25em;border-bottom:2px solid #ddd;"
     "margin-top:1.6em}h4{margin:.8em 0 .2em}\n"
     "img,svg{max-width:100%;height:auto;margin:.3em 0}\n"
-    "table{border-collapse:collapse;font-size:.93em}td,th{padding:.15em .7em;text-align:left;"
+    "h1,h2{overflow-wrap:anywhere}p,li,td{overflow-wrap:break-word}"
+    "table{border-collapse:collapse;font-size:.93em;display:block;max-width:100%;overflow-x:auto}"
+    "td,th{padding:.15em .7em;text-align:left;"
     "border-bottom:1px solid #eee}td.n{text-align:right;font-variant-numeric:tabular-nums}\n"
     "details{border:1px solid #ddd;border-radius:6px;padding:.4em .8em;margin:.5em 0}\n"
     "summary{cursor:pointer}\n"
     "code{background:#f3f3f3;padding:0 .25em;word-break:break-all}\n"
     ".passed,.pass,.published,.ok,.reused{color:#1d7a3a}.warn,.staged,.skip{color:#946200}"
+    ".degraded{border-left:4px solid #946200;padding:.1em .8em;background:#fff6e0}\n"
     ".failed,.fail,.refused{color:#b3261e;font-weight:600}\n"
     "svg text{font:11px system-ui,sans-serif;fill:#333}svg .t{font-weight:600;font-size:12px}"
     "svg .g{stroke:#e6e6e6}svg .r{stroke:#b3261e;stroke-dasharray:4 3}\n"
@@ -146,6 +149,25 @@ static ci_status group_section(ci_text *out, const ci_json *group)
     return CI_OK;
 }
 
+/* ---- what to know first ------------------------------------------------------------------------
+ */
+
+static ci_status notes_section(ci_text *out, const ci_json *record)
+{
+    ci_json *notes = ci_report_notes(record);
+    size_t n = ci_json_length(notes);
+    ci_status status = n > 0 ? ci_text_append(out, "<div class='degraded'>\n") : CI_OK;
+    for (size_t i = 0; i < n && status == CI_OK; i++) {
+        status = ci_text_append(out, "<p>");
+        if (status == CI_OK)
+            status = ci_report_escape(out, ci_json_string(ci_json_at(notes, i), ""));
+        if (status == CI_OK) status = ci_text_append(out, "</p>\n");
+    }
+    if (n > 0 && status == CI_OK) status = ci_text_append(out, "</div>\n");
+    ci_json_free(notes);
+    return status;
+}
+
 /* ---- the run --------------------------------------------------------------------------------- */
 
 static ci_status warnings_section(ci_text *out, const ci_json *record)
@@ -183,7 +205,9 @@ static ci_status head(ci_text *out, const ci_json *record)
     const char *error = ci_json_get_string(record, "error", "");
     if (*error) CI_TRY(ci_text_append(out, ": "));
     CI_TRY(ci_report_escape(out, error));
-    CI_TRY(ci_text_append(out, "</p>\n<table>\n"));
+    CI_TRY(ci_text_append(out, "</p>\n"));
+    CI_TRY(notes_section(out, record));
+    CI_TRY(ci_text_append(out, "<table>\n"));
     double n_rank = ci_json_get_number(record, "n_rank", 1);
     snprintf(text, sizeof text, "%s to %s, %.1f s", ci_json_get_string(record, "started", ""),
              ci_json_get_string(record, "ended", ""), ci_json_get_number(record, "seconds", NAN));
@@ -191,6 +215,8 @@ static ci_status head(ci_text *out, const ci_json *record)
     snprintf(text, sizeof text, "%s, %.0f rank%s", ci_json_get_string(record, "host", ""), n_rank,
              ci_plural(n_rank));
     CI_TRY(fact(out, "host", text));
+    const char *job = ci_json_get_string(record, "job", "");
+    if (*job) CI_TRY(fact(out, "Slurm job", job));
     CI_TRY(fact(out, "program", ci_json_get_string(record, "version", "")));
     CI_TRY(fact(out, "instruction set", ci_json_get_string(record, "isa", "")));
     CI_TRY(fact(out, "options", ci_json_get_string(record, "options", "")));

@@ -19,4 +19,8 @@ CI_MUST_CHECK ci_status ci_report_summary(ci_text *out, const ci_json *record);
 CI_MUST_CHECK ci_status ci_report_numbers(double **out, size_t *n, const ci_json *array,
                                           const char *member);
 
+/* Texts that a reader must see first: which groups are DEGRADED and why, limits that were relaxed;
+ * the caller's. */
+ci_json *ci_report_notes(const ci_json *record);
+
 #endif

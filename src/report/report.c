@@ -99,19 +99,32 @@ static ci_status timer_lines(ci_text *out, const ci_json *record)
     return CI_OK;
 }
 
+static ci_status note_lines(ci_text *out, const ci_json *record)
+{
+    ci_json *notes = ci_report_notes(record);
+    ci_status status = CI_OK;
+    for (size_t i = 0; i < ci_json_length(notes) && status == CI_OK; i++)
+        status = ci_text_append(out, "%s\n", ci_json_string(ci_json_at(notes, i), ""));
+    ci_json_free(notes);
+    return status;
+}
+
 ci_status ci_report_summary(ci_text *out, const ci_json *record)
 {
     const ci_json *groups = ci_json_get(record, "groups");
     const ci_json *warnings = ci_json_get(record, "warnings");
     double n_rank = ci_json_get_number(record, "n_rank", 1);
+    const char *job = ci_json_get_string(record, "job", "");
     CI_TRY(ci_text_append(
-        out, "contimg %s, run %s\n%s to %s, %.1f s, %.0f rank%s on %s\n%s%s%s\n",
+        out, "contimg %s, run %s\n%s to %s, %.1f s, %.0f rank%s on %s%s%s\n%s%s%s\n",
         ci_json_get_string(record, "version", ""), ci_json_get_string(record, "run", ""),
         ci_json_get_string(record, "started", ""), ci_json_get_string(record, "ended", ""),
         ci_json_get_number(record, "seconds", NAN), n_rank, ci_plural(n_rank),
-        ci_json_get_string(record, "host", ""), ci_json_get_string(record, "status", ""),
+        ci_json_get_string(record, "host", ""), *job ? ", job " : "", job,
+        ci_json_get_string(record, "status", ""),
         *ci_json_get_string(record, "error", "") ? ": " : "",
         ci_json_get_string(record, "error", "")));
+    CI_TRY(note_lines(out, record));
     for (size_t i = 0; i < ci_json_length(groups); i++)
         CI_TRY(group_lines(out, ci_json_at(groups, i)));
     CI_TRY(stage_lines(out, record));

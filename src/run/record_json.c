@@ -2,6 +2,7 @@
 #include "contimg/run.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 static const char *group_state_word(ci_run_group_state state)
 {
@@ -141,7 +142,9 @@ ci_json *ci_run_record_json(const ci_run_record *record, const ci_conf *conf)
     ci_json_put_string(json, "run", record->id);
     ci_json_put_string(json, "command", "contimg run");
     ci_json_put_string(json, "version", ci_version());
+    const char *job = getenv("SLURM_JOB_ID");
     ci_json_put_string(json, "host", record->host);
+    ci_json_put_string(json, "job", job ? job : "");
     ci_json_put_int(json, "n_rank", record->n_rank);
     ci_json_put_string(json, "isa", ci_isa_name(record->isa));
     ci_json_put_string(json, "options", record->options);

@@ -1,4 +1,5 @@
 /* One run: it opens folders and databases, does its groups and writes its report. */
+#include "contimg/ops.h"
 #include "contimg/report.h"
 #include "run/choose.h"
 #include "run/context.h"
@@ -124,6 +125,16 @@ static ci_status report_write(const ci_run *run)
     return status;
 }
 
+/* What dashboards read; a fault of it is no fault of the run. */
+static void documents_write(const ci_run *run)
+{
+    const ci_conf_paths *p = &run->site.paths;
+    const ci_ops_disk disks[] = {
+        {"staging", p->staging}, {"products", p->products}, {"state", p->state}};
+    if (ci_ops_documents_write(run->site.registry, p->state, disks, 3) != CI_OK)
+        ci_log_warning("%s/api: %s", p->state, ci_error_text());
+}
+
 /* Rank 0: report and the run's row. A report that cannot be written does not undo a
  * published product, but is told. */
 static ci_status close_root(ci_run *run, ci_status status)
@@ -140,6 +151,7 @@ static ci_status close_root(ci_run *run, ci_status status)
     if (written != CI_OK) ci_log_error("report: %s", ci_error_text());
     run->listener->end(record->is_degraded,
                        has_report && written == CI_OK ? run->report_folder : NULL);
+    documents_write(run);
     ci_status row_ended = ci_registry_run_end(run->site.registry, record->id, status, record->error,
                                               run->report_folder);
     if (status != CI_OK) return ci_error_restore(&saved);

@@ -89,8 +89,22 @@ CONTIMG_MIN_SUBBANDS=2
 CONTIMG_DISK_CRITICAL_GB=0.001
 TEXT
 export CONTIMG_CONFIG=$folder/contimg.env
-expect 0 check
+# A configured folder that is missing may be a disk that is not mounted.
+expect 6 check
+says "^FAIL staging    $folder/staging is not there: mount its disk, or make it by contimg check --make"
+[ ! -e "$folder/staging" ] && [ ! -e "$folder/state" ] || fail "check made a configured folder"
+expect 0 check --make
 says "^ok   staging    $folder/staging: was missing, made"
+says "^ok   logs       $folder/state/logs: was missing, made"
+expect 0 check
+says "^ok   logs       no database errors in 0 log files"
+printf '%s\n' 'x INFO all is well' "x ERROR $folder/state/products.sqlite3: commit: disk I/O error" \
+  >"$folder/state/logs/contimg-api.err"
+expect 0 check
+says '^warn logs       1 line of the last 7 days tells of database errors, the last in .*contimg-api.err: .*disk I/O error'
+touch -d '8 days ago' "$folder/state/logs/contimg-api.err"
+expect 0 check
+says '^ok   logs       no database errors'
 expect 6 check --input-dir "$folder/nowhere"
 says "^FAIL input      $folder/nowhere is not a folder"
 expect 6 check --state-dir "$folder/contimg.env/below"

@@ -29,7 +29,7 @@ case_begin() {
   slurm_case=$(mktemp -d)
   trap 'slurm_stop; rm -rf "$slurm_case"' EXIT
   trap 'exit 1' INT TERM
-  mkdir "$slurm_case/incoming" "$slurm_case/elsewhere"
+  mkdir "$slurm_case"/{incoming,elsewhere,staging,state,products}
   cat >"$slurm_case/contimg.env" <<TEXT
 CONTIMG_INPUT_DIR=$slurm_case/incoming
 CONTIMG_OUTPUT_DIR=$slurm_case/staging

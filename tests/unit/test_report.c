@@ -12,6 +12,8 @@
 
 static const char record_text[] =
     "{\"schema\":\"contimg-report-1\",\"run\":\"run-7\",\"version\":\"1.2.3\",\"host\":\"node1\","
+    "\"job\":\"4711\",\"relaxed\":[{\"name\":\"qa-img-max-noise-ratio\",\"value\":5,"
+    "\"default\":3,\"origin\":\"own.env:7\"}],"
     "\"n_rank\":2,\"options\":\"--robust 0\",\"started\":\"2026-01-25T00:00:00Z\","
     "\"ended\":\"2026-01-25T00:02:03Z\",\"seconds\":123.4,\"status\":\"ok\",\"exit_code\":0,"
     "\"error\":\"\",\"warnings\":[\"tile A: <odd> & loud\"],"
@@ -105,6 +107,19 @@ static void page_states_the_group(void **state)
                      "<code>/products/G</code>", "640 &times; 480 pixels of 3.00&Prime;",
                      "beam 12.50&Prime; &times; 9.25&Prime;; 1405.500 MHz; peak 12.66 Jy/beam",
                      "rms 0.25, least noise 0.2 mJy/beam; 12 sources"));
+}
+
+/* At the top: what a reader must not miss. */
+static void page_begins_with_what_is_degraded(void **state)
+{
+    check_file(
+        state, "report.html",
+        PARTS("<div class='degraded'>\n<p>DEGRADED: group G: 1 of 2 tiles are in its mosaic; "
+              "tile B failed: B.hdf5: truncated</p>\n<p>limit relaxed: "
+              "qa-img-max-noise-ratio 5 (default 3, set by own.env:7)</p>",
+              "<td>Slurm job</td><td>4711</td>"));
+    check_file(state, "summary.txt",
+               PARTS("2 ranks on node1, job 4711\nok\nDEGRADED: group G: 1 of 2 tiles"));
 }
 
 static void page_states_gates(void **state)
@@ -302,7 +317,7 @@ static void a_plot_of_nothing_is_a_frame(void **state)
 static void summary_states_the_record(void **state)
 {
     check_file(state, "summary.txt",
-               PARTS("contimg 1.2.3, run run-7\n", "123.4 s, 2 ranks on node1\nok\n",
+               PARTS("contimg 1.2.3, run run-7\n", "123.4 s, 2 ranks on node1, job 4711\nok\n",
                      "group G: published DEGRADED\n",
                      "passed   rms 0.0003 thermal 0.00024 peak 1.5 Jy/beam",
                      "failed   rms 0.0004 thermal unknown peak 1 Jy/beam B.hdf5: truncated",
@@ -364,6 +379,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         UNIT_TEST(page_states_the_run),
         UNIT_TEST(page_states_the_group),
+        UNIT_TEST(page_begins_with_what_is_degraded),
         UNIT_TEST(page_states_gates),
         UNIT_TEST(page_states_fluxes),
         UNIT_TEST(page_states_tiles),

@@ -1,0 +1,199 @@
+/* What happened day by day: groups, tiles, products, failures and refusals with their reasons. */
+#include "contimg/ops.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A reason, and how often it was one. */
+typedef struct reason
+{
+    char text[CI_REGISTRY_TEXT];
+    int64_t n;
+} reason;
+typedef struct reasons
+{
+    size_t n;
+    reason item[32]; /* further ones count as the last */
+} reasons;
+typedef struct day
+{
+    double from_unix_s, to_unix_s;
+    int64_t n_group, n_group_failed, n_published, n_refused, n_publish_failed;
+    int64_t n_tile_passed, n_tile_refused, n_tile_failed;
+    reasons failures, refusals;
+} day;
+
+static void count(reasons *list, const char *text)
+{
+    size_t i = 0;
+    while (i < list->n && strcmp(list->item[i].text, text) != 0)
+        i++;
+    if (i == sizeof list->item / sizeof *list->item) i--;
+    if (i == list->n) {
+        snprintf(list->item[i].text, sizeof list->item[i].text, "%s", text);
+        list->n++;
+    }
+    list->item[i].n++;
+}
+
+/* "product ID: refused: noise: rms ..." counts as "product: noise": the safeguard, not its value.
+ */
+static void count_refusal(day *d, const ci_registry_change *c)
+{
+    char text[CI_REGISTRY_TEXT];
+    const char *why = c->reason, *mark = "refused: ";
+    const char *at = strstr(why, mark);
+    if (at) why = at + strlen(mark);
+    snprintf(text, sizeof text, "%s: %.*s", c->kind, (int)strcspn(why, ":;,"), why);
+    count(&d->refusals, text);
+}
+
+static void count_failure(day *d, const ci_registry_change *c)
+{
+    char text[CI_REGISTRY_TEXT + CI_REGISTRY_WORD];
+    snprintf(text, sizeof text, "%s: %s", c->kind, *c->reason ? c->reason : "no reason given");
+    text[CI_REGISTRY_TEXT - 1] = '\0';
+    count(&d->failures, text);
+}
+
+static void take(day *d, const ci_registry_change *c)
+{
+    bool failed = strcmp(c->to, "failed") == 0, refused = strcmp(c->to, "refused") == 0;
+    if (strcmp(c->kind, "group") == 0) {
+        d->n_group += strcmp(c->to, "completed") == 0;
+        d->n_group_failed += failed;
+    } else if (strcmp(c->kind, "tile") == 0) {
+        d->n_tile_passed += strcmp(c->to, "passed") == 0;
+        d->n_tile_refused += refused;
+        d->n_tile_failed += failed;
+    } else if (strcmp(c->kind, "product") == 0) {
+        bool back = strcmp(c->from, "publishing") == 0 && strcmp(c->to, "staging") == 0;
+        d->n_published += strcmp(c->to, "published") == 0;
+        d->n_refused += refused;
+        d->n_publish_failed += failed || back;
+        failed = failed || back;
+    } else if (strcmp(c->kind, "file") == 0) {
+        static const char *const words[] = {"empty", "truncated", "corrupt", "duplicate", "late"};
+        char text[CI_REGISTRY_TEXT];
+        snprintf(text, sizeof text, "file: %s", c->to);
+        for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+            if (strcmp(c->to, words[i]) == 0) count(&d->refusals, text);
+        return;
+    }
+    if (failed) count_failure(d, c);
+    if (refused) count_refusal(d, c);
+}
+
+static ci_json *reasons_json(const reasons *list)
+{
+    ci_json *json = ci_json_array();
+    for (size_t i = 0; i < list->n; i++) {
+        ci_json *one = ci_json_object();
+        ci_json_put_string(one, "reason", list->item[i].text);
+        ci_json_put_int(one, "count", list->item[i].n);
+        ci_json_put(json, NULL, one);
+    }
+    return json;
+}
+
+/* Seconds of the runs that ended on the day; NaN where none did. */
+static double run_seconds(const ci_registry_runs *runs, const day *d)
+{
+    double sum = 0;
+    for (size_t i = 0; i < runs->n; i++) {
+        const ci_registry_run *r = &runs->item[i];
+        bool is_of_day = r->ended_unix_s >= d->from_unix_s && r->ended_unix_s < d->to_unix_s;
+        if (is_of_day) sum += r->ended_unix_s - r->started_unix_s;
+    }
+    return sum > 0 ? sum : (double)NAN;
+}
+
+static ci_status day_json(ci_json **out, ci_registry *registry, const ci_registry_runs *runs,
+                          const day *d)
+{
+    char date[32];
+    int64_t n_tile = 0;
+    double noise = NAN;
+    CI_TRY(ci_registry_tiles_noise(registry, d->from_unix_s, d->to_unix_s, &n_tile, &noise));
+    int64_t n_made = d->n_tile_passed + d->n_tile_refused;
+    ci_time_iso(date, ci_time_mjd_s_from_unix(d->from_unix_s), 0, false);
+    date[10] = '\0';
+    *out = ci_json_object();
+    ci_json_put_string(*out, "date", date);
+    ci_json_put_int(*out, "groups_completed", d->n_group);
+    ci_json_put_int(*out, "groups_failed", d->n_group_failed);
+    ci_json_put_int(*out, "tiles_passed", d->n_tile_passed);
+    ci_json_put_int(*out, "tiles_refused", d->n_tile_refused);
+    ci_json_put_int(*out, "tiles_failed", d->n_tile_failed);
+    ci_json_put_int(*out, "published", d->n_published);
+    ci_json_put_int(*out, "refused", d->n_refused);
+    ci_json_put_int(*out, "publish_failures", d->n_publish_failed);
+    ci_json_put_number(*out, "seconds_per_tile",
+                       n_made > 0 ? run_seconds(runs, d) / (double)n_made : (double)NAN);
+    ci_json_put_number(*out, "noise_over_thermal", noise);
+    ci_json_put(*out, "failures", reasons_json(&d->failures));
+    ci_json_put(*out, "refusals", reasons_json(&d->refusals));
+    return CI_OK;
+}
+
+/* Changes are in order of time; days without any are left out. */
+static ci_status days_put(ci_json *list, ci_registry *registry, const ci_registry_changes *changes,
+                          const ci_registry_runs *runs)
+{
+    day *d = NULL;
+    CI_TRY(ci_mem_alloc(&d, 1, sizeof *d, "day"));
+    ci_status status = CI_OK;
+    for (size_t i = 0; i < changes->n && status == CI_OK;) {
+        ci_json *json = NULL;
+        memset(d, 0, sizeof *d);
+        d->from_unix_s = CI_DAY_S * floor(changes->item[i].at_unix_s / CI_DAY_S);
+        d->to_unix_s = d->from_unix_s + CI_DAY_S;
+        for (; i < changes->n && changes->item[i].at_unix_s < d->to_unix_s; i++)
+            take(d, &changes->item[i]);
+        status = day_json(&json, registry, runs, d);
+        if (status == CI_OK) ci_json_put(list, NULL, json);
+    }
+    ci_mem_free(d);
+    return status;
+}
+
+ci_status ci_ops_since_parse(const char *text, double *seconds)
+{
+    char *end = NULL;
+    double n = strtod(text, &end);
+    bool is_hours = strcmp(end, "h") == 0, is_days = strcmp(end, "d") == 0;
+    *seconds = n * (is_hours ? 3600 : CI_DAY_S);
+    if (end != text && n > 0 && n < 1e5 && (is_hours || is_days)) return CI_OK;
+    return ci_error(CI_ERR_USAGE, "--since '%s': give hours or days, as 24h, 7d, 30d, 90d", text);
+}
+
+ci_status ci_ops_history_json(ci_json **out, ci_registry *registry, double seconds,
+                              const ci_ops_disk *disk, size_t n_disk)
+{
+    ci_registry_changes *changes = NULL;
+    ci_registry_runs *runs = NULL;
+    ci_json *days = ci_json_array(), *space = ci_json_object();
+    double since = ci_registry_now(registry) - seconds;
+    *out = ci_json_object();
+    ci_json_put(*out, "days", days);
+    ci_json_put(*out, "free_gb", space);
+    ci_status status = ci_registry_changes_read(registry, &changes, NULL, since);
+    if (status == CI_OK) status = ci_registry_runs_read(registry, &runs, since);
+    if (status == CI_OK) status = days_put(days, registry, changes, runs);
+    for (size_t i = 0; i < n_disk && status == CI_OK; i++) {
+        char *folder = NULL;
+        uint64_t bytes = 0;
+        status = ci_ops_existing_part(&folder, disk[i].path);
+        if (status == CI_OK) status = ci_path_free_bytes(folder, &bytes);
+        if (status == CI_OK)
+            ci_json_put_number(space, disk[i].name, round(1e-8 * (double)bytes) / 10);
+        ci_mem_free(folder);
+    }
+    ci_registry_changes_free(changes);
+    ci_registry_runs_free(runs);
+    if (status == CI_OK) return CI_OK;
+    ci_json_free(*out);
+    *out = NULL;
+    return status;
+}

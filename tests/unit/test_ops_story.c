@@ -1,0 +1,233 @@
+/* ops: the story of one thing, what happened day by day, and the documents of the deployed
+ * service. */
+#include "registry_test.h"
+
+#include "contimg/ops.h"
+
+static void stage(registry_test *t, const char *id)
+{
+    ci_registry_product p = {.type = "mosaic", .auto_publish = true, .stage_path = "/s/x"};
+    bool is_new;
+    snprintf(p.id, sizeof p.id, "%s", id);
+    OK(ci_registry_product_stage(t->registry, &p, &is_new));
+}
+
+static void claim(registry_test *t, const char *id, ci_registry_owner *owner)
+{
+    ci_registry_claim claim;
+    OK(ci_registry_product_claim(t->registry, id, true, 600, &claim, owner));
+    assert_int_equal(claim, CI_CLAIM_TAKEN);
+}
+
+static void fail_one(registry_test *t, const char *id, const char *why)
+{
+    ci_registry_owner owner;
+    ci_registry_publish_state state;
+    claim(t, id, &owner);
+    OK(ci_registry_product_fail(t->registry, id, owner.token, why, 60, 3, &state));
+}
+
+static void group_new(registry_test *t, char group[CI_REGISTRY_ID])
+{
+    char ids[1][CI_REGISTRY_ID];
+    bool is_new;
+    observation_make(t->registry, t->c.clock.unix_s, ids[0]);
+    OK(group_make(t->registry, 1, ids, 0, t->c.clock.unix_s, group, &is_new));
+}
+
+static ci_json *story(registry_test *t, const char *id)
+{
+    ci_json *json = NULL;
+    OK(ci_ops_story_json(&json, t->registry, t->c.folder, id));
+    return json;
+}
+
+static void check_now(const ci_json *json, const char *name, const char *part)
+{
+    const char *text = ci_json_get_string(ci_json_at(ci_json_get(json, "now"), 0), name, "");
+    if (!strstr(text, part)) fail_msg("%s: no '%s' in '%s'", name, part, text);
+}
+
+/* ---- one thing --------------------------------------------------------------------------------
+ */
+
+static void test_unknown(void **state)
+{
+    registry_test *t = *state;
+    ci_json *json = NULL;
+    unit_refused(ci_ops_story_json(&json, t->registry, "/s", "g9"), CI_ERR_INPUT,
+                 "nothing is known of it");
+}
+
+static void test_product(void **state)
+{
+    registry_test *t = *state;
+    stage(t, "g1");
+    fail_one(t, "g1", "disk full");
+    ci_json *json = story(t, "g1");
+    const ci_json *attempts = ci_json_get(json, "attempts");
+    check_now(json, "state", "staging");
+    check_now(json, "error", "disk full");
+    check_now(json, "next", "tried again after 2026-01-25T00:01:00Z");
+    assert_int_equal(ci_json_length(ci_json_get(json, "changes")), 3);
+    assert_int_equal(ci_json_length(attempts), 1);
+    assert_string_equal(ci_json_get_string(ci_json_at(attempts, 0), "outcome", ""), "failed");
+    ci_json_free(json);
+}
+
+static void test_group(void **state)
+{
+    registry_test *t = *state;
+    char id[CI_REGISTRY_ID];
+    bool done;
+    group_new(t, id);
+    ci_json *json = story(t, id);
+    check_now(json, "next", "coming contimg run");
+    ci_json_free(json);
+    OK(ci_registry_group_claim(t->registry, id, 60, &done));
+    json = story(t, id);
+    check_now(json, "next", "is being made");
+    check_now(json, "owned_since", "2026-01-25T00:00:00Z");
+    ci_json_free(json);
+    t->c.clock.unix_s += 61; /* its lease is over */
+    json = story(t, id);
+    check_now(json, "next", "lost");
+    ci_json_free(json);
+}
+
+/* A change names its run, and the run's log where it is there. */
+static void test_log(void **state)
+{
+    registry_test *t = *state;
+    char run[CI_REGISTRY_ID], path[400];
+    OK(ci_registry_run_begin(t->registry, "run", NULL, run));
+    stage(t, "g1");
+    snprintf(path, sizeof path, "%s/reports/%s", t->c.folder, run);
+    OK(ci_path_make_folder(path));
+    snprintf(path, sizeof path, "%s/reports/%s/log.jsonl", t->c.folder, run);
+    OK(ci_file_write(path, "x", 1));
+    ci_json *json = story(t, "g1");
+    const ci_json *change = ci_json_at(ci_json_get(json, "changes"), 0);
+    assert_string_equal(ci_json_get_string(change, "log", ""), path);
+    ci_json_free(json);
+}
+
+/* ---- day by day -------------------------------------------------------------------------------
+ */
+
+static double number(const ci_json *json, size_t i, const char *name)
+{
+    return ci_json_get_number(ci_json_at(json, i), name, -1);
+}
+
+static void test_history(void **state)
+{
+    registry_test *t = *state;
+    ci_registry_owner owner;
+    ci_json *json = NULL;
+    stage(t, "g1");
+    fail_one(t, "g1", "disk full");
+    stage(t, "g2");
+    fail_one(t, "g2", "disk full");
+    t->c.clock.unix_s += CI_DAY_S;
+    claim(t, "g1", &owner);
+    OK(ci_registry_product_publish(t->registry, "g1", owner.token, "/p", NULL));
+    claim(t, "g2", &owner);
+    OK(ci_registry_product_refuse(t->registry, "g2", owner.token,
+                                  "g2: refused: noise: rms 4 x thermal", "[]"));
+    OK(ci_ops_history_json(&json, t->registry, 2 * CI_DAY_S, NULL, 0));
+    const ci_json *days = ci_json_get(json, "days");
+    assert_int_equal(ci_json_length(days), 2);
+    assert_string_equal(ci_json_get_string(ci_json_at(days, 0), "date", ""), "2026-01-25");
+    assert_true(number(days, 0, "publish_failures") == 2);
+    assert_true(number(days, 1, "published") == 1 && number(days, 1, "refused") == 1);
+    const ci_json *failures = ci_json_get(ci_json_at(days, 0), "failures");
+    const ci_json *refusals = ci_json_get(ci_json_at(days, 1), "refusals");
+    assert_true(number(failures, 0, "count") == 2);
+    assert_string_equal(ci_json_get_string(ci_json_at(failures, 0), "reason", ""),
+                        "product: disk full");
+    assert_string_equal(ci_json_get_string(ci_json_at(refusals, 0), "reason", ""),
+                        "product: noise");
+    ci_json_free(json);
+    OK(ci_ops_history_json(&json, t->registry, 3600, NULL, 0));
+    assert_int_equal(ci_json_length(ci_json_get(json, "days")), 1);
+    ci_json_free(json);
+}
+
+static void test_since(void **state)
+{
+    (void)state;
+    double seconds = 0;
+    OK(ci_ops_since_parse("24h", &seconds));
+    assert_true(seconds == 86400);
+    OK(ci_ops_since_parse("7d", &seconds));
+    assert_true(seconds == 7 * 86400);
+    assert_int_equal(ci_ops_since_parse("7", &seconds), CI_ERR_USAGE);
+    assert_int_equal(ci_ops_since_parse("-1d", &seconds), CI_ERR_USAGE);
+    assert_int_equal(ci_ops_since_parse("1dd", &seconds), CI_ERR_USAGE);
+}
+
+/* ---- documents --------------------------------------------------------------------------------
+ */
+
+static ci_json *document(const registry_test *t, const char *name)
+{
+    char path[400];
+    ci_json *json = NULL;
+    snprintf(path, sizeof path, "%s/api/%s", t->c.folder, name);
+    OK(ci_json_read_file(&json, path));
+    return json;
+}
+
+static void check_members(const ci_json *json, const char *const *names)
+{
+    for (; *names; names++)
+        if (!ci_json_get(json, *names)) fail_msg("no %s", *names);
+}
+
+static void test_documents(void **state)
+{
+    registry_test *t = *state;
+    char id[CI_REGISTRY_ID];
+    const ci_ops_disk disk = {"state", t->c.folder};
+    group_new(t, id);
+    stage(t, "g1");
+    fail_one(t, "g1", "disk full");
+    OK(ci_ops_documents_write(t->registry, t->c.folder, &disk, 1));
+    ci_json *json = document(t, "status.json");
+    const ci_json *entry = ci_json_at(ci_json_get(json, "recent_groups"), 0);
+    assert_true(ci_json_get_number(ci_json_get(json, "queue"), "pending", 0) == 1);
+    assert_true(ci_json_get_number(ci_json_get(json, "queue"), "total", 0) == 1);
+    assert_string_equal(ci_json_get_string(entry, "group_id", ""), "2026-01-25T00:00:00.000000");
+    check_members(json, (const char *[]){"calibration_sets", "matched_recent", NULL});
+    check_members(entry, (const char *[]){"state", "received_at", "last_update", "subbands_present",
+                                          "expected_subbands", "has_calibrator", "matches", NULL});
+    ci_json_free(json);
+    json = document(t, "metrics/system.json");
+    check_members(json,
+                  (const char *[]){"ts", "cpu_percent", "mem_percent", "mem_total", "mem_used",
+                                   "disk_total", "disk_used", "load_1", "load_5", "load_15", NULL});
+    check_members(ci_json_at(ci_json_get(json, "disks"), 0),
+                  (const char *[]){"mount_point", "total", "used", "free", "percent", NULL});
+    ci_json_free(json);
+    json = document(t, "monitoring/publish/status.json");
+    assert_true(ci_json_get_number(json, "failed_publishes", 0) == 1);
+    ci_json_free(json);
+    json = document(t, "monitoring/publish/failed.json");
+    const ci_json *failed = ci_json_at(ci_json_get(json, "failed_publishes"), 0);
+    assert_true(ci_json_get_number(json, "count", 0) == 1);
+    assert_string_equal(ci_json_get_string(failed, "publish_error", ""), "disk full");
+    assert_true(ci_json_get_number(failed, "staged_at", 0) == t->c.clock.unix_s);
+    ci_json_free(json);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        REGISTRY_TEST(test_unknown),   REGISTRY_TEST(test_product), REGISTRY_TEST(test_group),
+        REGISTRY_TEST(test_log),       REGISTRY_TEST(test_history), cmocka_unit_test(test_since),
+        REGISTRY_TEST(test_documents),
+    };
+    ci_log_set_level(CI_LOG_ERROR);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
