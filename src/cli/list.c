@@ -141,6 +141,18 @@ static void print_owner(const ci_registry *registry, const ci_registry_owner *ow
            ci_registry_owner_alive(registry, owner) ? "by" : "LOST, was taken by", who, at);
 }
 
+/* What it waits for and until when, or why it failed. */
+static void print_wait(const ci_registry *registry, const ci_registry_group *group)
+{
+    char until[32] = "";
+    bool waits =
+        group->state == CI_WORK_PENDING && group->next_try_unix_s > ci_registry_now(registry);
+    if (!group->error || !*group->error) return;
+    if (waits) ci_time_iso(until, ci_time_mjd_s_from_unix(group->next_try_unix_s), 0, true);
+    printf("            %s%s%s%s\n", waits ? "waits until " : "", until, waits ? ": " : "",
+           group->error);
+}
+
 void ci_cli_print_all(const ci_registry *registry, const ci_ops_status *all)
 {
     for (size_t i = 0; i < all->observations->n; i++)
@@ -149,7 +161,7 @@ void ci_cli_print_all(const ci_registry *registry, const ci_ops_status *all)
         const ci_registry_group *group = &all->groups->item[i];
         print_group(group);
         if (group->state == CI_WORK_IN_PROGRESS) print_owner(registry, &group->owner);
-        if (group->error && *group->error) printf("            %s\n", group->error);
+        print_wait(registry, group);
     }
     print_files(all);
     for (size_t i = 0; i < all->products->n; i++) {

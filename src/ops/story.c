@@ -85,7 +85,11 @@ static void group_next(ci_json *json, const ci_registry *registry, const ci_regi
         put_next(json, "is being made");
     else if (g->state == CI_WORK_IN_PROGRESS)
         put_next(json, "lost: its run is gone; the next contimg run takes it over");
-    else if (g->state == CI_WORK_PENDING)
+    else if (g->state == CI_WORK_PENDING && g->next_try_unix_s > ci_registry_now(registry)) {
+        char until[32];
+        ci_time_iso(until, ci_time_mjd_s_from_unix(g->next_try_unix_s), 0, true);
+        put_next(json, "waits until %s; contimg run --group %s tries it at once", until, g->id);
+    } else if (g->state == CI_WORK_PENDING)
         put_next(json, "is made by a coming contimg run or contimg-submit, oldest group first");
     else if (g->state == CI_WORK_FAILED)
         put_next(json, "none by itself: contimg run --group %s tries again", g->id);
@@ -105,6 +109,7 @@ static ci_status group_put(ci_json *list, ci_registry *registry, const char *id)
             ci_json_put_string(members, NULL, g->member[i].observation_id);
         ci_json_put(json, "members", members);
         put_owner(json, registry, &g->owner);
+        put_time(json, "next_try", g->next_try_unix_s);
         group_next(json, registry, g);
     }
     ci_registry_groups_free(found);

@@ -7,6 +7,34 @@
 #include <sys/stat.h>
 #include <time.h>
 
+/* What the system refused, called what it is. */
+static ci_status system_error(const ci_db *db, const char *path, const char *what, const char *text)
+{
+    int why = db->handle ? sqlite3_system_errno(db->handle) : 0;
+    /* Where SQLite writes through its map it does not know the reason. */
+    if (why == 0) why = errno;
+    switch (why) {
+    case ENOSPC:
+    case EDQUOT:
+        return ci_error(CI_ERR_DISK, "%s: %s: no space left on the disk", path, what);
+    case EFBIG:
+        return ci_error(CI_ERR_DISK, "%s: %s: the limit of a file's size is reached (ulimit -f)",
+                        path, what);
+    case EMFILE:
+    case ENFILE:
+        return ci_error(CI_ERR_IO, "%s: %s: too many open files (ulimit -n)", path, what);
+    case EIO:
+    case ESTALE:
+        return ci_error(CI_ERR_IO,
+                        "%s: %s: %s: the disk or its server fails, look at the "
+                        "system's log",
+                        path, what, strerror(why));
+    default:
+        return ci_error(CI_ERR_IO, "%s: %s: %s: check the file's and its folder's permissions",
+                        path, what, text);
+    }
+}
+
 ci_status ci_registry_db_error(const ci_db *db, int code, const char *what)
 {
     const char *path = db->path ? db->path : "database";
@@ -27,11 +55,7 @@ ci_status ci_registry_db_error(const ci_db *db, int code, const char *what)
     case SQLITE_READONLY:
     case SQLITE_IOERR:
     case SQLITE_AUTH:
-        /* A full disk shows as an I/O error where SQLite writes through its map. */
-        if (errno == ENOSPC || errno == EDQUOT)
-            return ci_error(CI_ERR_DISK, "%s: %s: no space left on the disk", path, what);
-        return ci_error(CI_ERR_IO, "%s: %s: %s: check the file's and its folder's permissions",
-                        path, what, text);
+        return system_error(db, path, what, text);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
         return ci_error(CI_ERR_DATABASE,

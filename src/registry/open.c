@@ -168,7 +168,7 @@ static ci_status file_make(const char *path)
     if (status == CI_OK && stat(folder, &facts) == 0) {
         /* A group that is not one of this user's stays as it is. */
         bool is_shared = fchown(fd, (uid_t)-1, facts.st_gid) == 0;
-        mode_t mode = (facts.st_mode & (is_shared ? 0666 : 0606)) | 0600;
+        mode_t mode = (facts.st_mode & (is_shared ? 0664 : 0604)) | 0600;
         if (fchmod(fd, mode) != 0) status = ci_error_errno(errno, path, "set permissions");
     }
     ci_mem_free(folder);

@@ -28,8 +28,10 @@ static ci_status degraded_text(ci_text *out, const ci_json *group)
     size_t n_used = 0, n_faulty = 0, n_tile = ci_json_length(tiles);
     for (size_t i = 0; i < n_tile; i++)
         n_used += is_used(ci_json_at(tiles, i));
-    CI_TRY(ci_text_append(out, "DEGRADED: group %s: %zu of %zu tiles are in its mosaic",
-                          ci_json_get_string(group, "id", ""), n_used, n_tile));
+    const char *why = ci_json_get_string(group, "degraded_why", "");
+    CI_TRY(ci_text_append(out, "DEGRADED: group %s: %s%s%zu of %zu tiles are in its mosaic",
+                          ci_json_get_string(group, "id", ""), why, *why ? "; " : "", n_used,
+                          n_tile));
     for (size_t i = 0; i < n_tile; i++) {
         const ci_json *tile = ci_json_at(tiles, i);
         if (is_used(tile) && !ci_json_get_bool(tile, "is_degraded", false)) continue;

@@ -123,6 +123,22 @@ static ci_status tell_unpublished(const ci_registry_product *product, ci_run_gro
                     is_refused ? "judges it again" : "tries again");
 }
 
+/* Whether it was made DEGRADED, and why, as its provenance has it. */
+static void degraded_read(const ci_registry_product *product, ci_run_group_record *record)
+{
+    ci_json *metadata = NULL;
+    if (!*product->metadata_json ||
+        ci_json_parse(&metadata, product->metadata_json, product->id) != CI_OK) {
+        ci_error_clear();
+        return;
+    }
+    record->is_degraded = ci_json_get_bool(metadata, "is_degraded", false);
+    if (record->is_degraded)
+        snprintf(record->degraded_why, sizeof record->degraded_why, "%s",
+                 ci_json_get_string(metadata, "degraded_why", "an earlier run made it so"));
+    ci_json_free(metadata);
+}
+
 /* What a group is that was done before. One that waits to be published again is, if it is time. */
 static ci_status tell_done(ci_run *run, const ci_registry_product *product,
                            ci_run_group_record *record)
@@ -133,9 +149,12 @@ static ci_status tell_done(ci_run *run, const ci_registry_product *product,
         return ci_run_publish(run, product->stage_path, record);
     record->is_made_before = true;
     record->product_state = product->state;
+    degraded_read(product, record);
     if (waits || product->state == CI_PUBLISH_FAILED || product->state == CI_PUBLISH_REFUSED)
         return tell_unpublished(product, record);
     record->state = CI_RUN_GROUP_STAGED;
+    /* --strict refuses it however old it is. */
+    if (record->is_degraded) run->record.is_degraded = true;
     if (product->state != CI_PUBLISH_PUBLISHED) return CI_OK;
     record->state = CI_RUN_GROUP_PUBLISHED;
     return ci_str_copy(&record->published_path, product->published_path);

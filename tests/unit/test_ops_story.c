@@ -3,6 +3,7 @@
 #include "registry_test.h"
 
 #include "contimg/ops.h"
+#include "contimg/registry_lease.h"
 
 static void stage(registry_test *t, const char *id)
 {
@@ -83,6 +84,10 @@ static void test_group(void **state)
     group_new(t, id);
     ci_json *json = story(t, id);
     check_now(json, "next", "coming contimg run");
+    ci_json_free(json);
+    OK(ci_registry_group_wait(t->registry, id, t->c.clock.unix_s + 300));
+    json = story(t, id);
+    check_now(json, "next", "waits until 2026-01-25T00:05:00Z");
     ci_json_free(json);
     OK(ci_registry_group_claim(t->registry, id, 60, &done));
     json = story(t, id);

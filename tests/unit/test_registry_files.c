@@ -5,6 +5,8 @@
 
 #include "deployed_schema.h"
 
+#include <sys/resource.h>
+
 static void one_product(registry_test *t, const char *id)
 {
     ci_registry_product p = {.type = "mosaic", .auto_publish = true, .stage_path = "/s/x"};
@@ -132,6 +134,21 @@ static void test_open_after_crash(void **state)
     t->registry = NULL;
 }
 
+static void test_too_many_files(void **state)
+{
+    registry_test *t = *state;
+    struct rlimit before, none;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    none.rlim_cur = 3;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    ci_registry *registry = NULL;
+    t->c.options.read_only = true;
+    ci_status status = ci_registry_open(&registry, &t->c.paths, &t->c.options);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    unit_refused(status, CI_ERR_IO, "too many open files");
+}
+
 static void test_adopt(void **state)
 {
     registry_test *t = *state;
@@ -158,7 +175,7 @@ int main(void)
         REGISTRY_TEST(test_verify),          REGISTRY_TEST_CLOSED(test_backup_old),
         REGISTRY_TEST(test_restore),         REGISTRY_TEST(test_restore_damaged),
         REGISTRY_TEST(test_restore_refused), REGISTRY_TEST(test_open_after_crash),
-        REGISTRY_TEST(test_adopt),
+        REGISTRY_TEST(test_adopt),           REGISTRY_TEST(test_too_many_files),
     };
     ci_log_set_level(CI_LOG_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,6 +23,7 @@ static const char record_text[] =
     "{\"name\":\"image\",\"subject\":\"A\",\"rank\":1,\"start_s\":1,\"end_s\":2},"
     "{\"name\":\"mosaic\",\"subject\":\"G\",\"rank\":0,\"start_s\":5,\"end_s\":5.25}],"
     "\"groups\":[{\"id\":\"G\",\"state\":\"published\",\"reason\":\"\",\"is_degraded\":true,"
+    "\"degraded_why\":\"gains of two days later\","
     "\"published_path\":\"/products/G\",\"n_source\":12,"
     "\"mosaic\":{\"image\":\"/nowhere/mosaic.fits\",\"n_x\":640,\"n_y\":480,\"cell_arcsec\":3,"
     "\"beam_major_arcsec\":12.5,\"beam_minor_arcsec\":9.25,\"freq_hz\":1405500000,"
@@ -112,14 +113,15 @@ static void page_states_the_group(void **state)
 /* At the top: what a reader must not miss. */
 static void page_begins_with_what_is_degraded(void **state)
 {
-    check_file(
-        state, "report.html",
-        PARTS("<div class='degraded'>\n<p>DEGRADED: group G: 1 of 2 tiles are in its mosaic; "
-              "tile B failed: B.hdf5: truncated</p>\n<p>limit relaxed: "
-              "qa-img-max-noise-ratio 5 (default 3, set by own.env:7)</p>",
-              "<td>Slurm job</td><td>4711</td>"));
+    check_file(state, "report.html",
+               PARTS("<div class='degraded'>\n<p>DEGRADED: group G: gains of two days later; 1 of "
+                     "2 tiles are in its mosaic; "
+                     "tile B failed: B.hdf5: truncated</p>\n<p>limit relaxed: "
+                     "qa-img-max-noise-ratio 5 (default 3, set by own.env:7)</p>",
+                     "<td>Slurm job</td><td>4711</td>"));
     check_file(state, "summary.txt",
-               PARTS("2 ranks on node1, job 4711\nok\nDEGRADED: group G: 1 of 2 tiles"));
+               PARTS("2 ranks on node1, job 4711\nok\nDEGRADED: group G: gains of two days later; "
+                     "1 of 2 tiles"));
 }
 
 static void page_states_gates(void **state)
