@@ -3,7 +3,8 @@
  * `contimg report` can write it again. All functions are local. Rank 0 calls them.
  *
  * The record ("contimg-report-1"; numbers in the unit of their name's suffix, null unknown):
- *  schema, run, command, version, host, job (of Slurm, "" where none), n_rank, isa ("plain", "avx2", "avx512"), options,
+ *  schema, run, command, version, host, job (of Slurm, "" where none), n_rank,
+ *  isa ("plain", "avx2", "avx512"), options,
  *  relaxed [{name, value, default, origin}] (quality limits looser than their defaults),
  *  started, ended (ISO), seconds,
  *  status ("ok", ...), exit_code, error,
