@@ -27,6 +27,7 @@ typedef struct ci_plan_work
     size_t image_size;                                    /* pixels a side; 0: 4200 */
     double input_bytes;                                   /* of all files; 0: from the samples */
     bool is_double;                                       /* gridding in double precision */
+    bool is_compressed;                                   /* samples are, before they are imaged */
 } ci_plan_work;
 /* input_bytes from the files of one observation (the first of n_tile alike). */
 CI_MUST_CHECK ci_status ci_plan_input_bytes(ci_plan_work *work, const char *const *paths,

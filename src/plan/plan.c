@@ -26,16 +26,17 @@ enum
     bytes_psf = 16,                 /* the PSF on rank 0, out to a whole image */
     bytes_tile_mosaic = 48,         /* a tile convolved and reprojected */
     bytes_mosaic = 8,               /* its sums */
-    bytes_found = 16                /* image, noise and islands on rank 0 */
+    bytes_found = 16,               /* image, noise and islands on rank 0 */
+    axis_nodes = 8 /* that compression leaves of times, or of a sub-band's channels */
 };
 static const double base_bytes = 60e6;     /* program, MPI, HDF5, tables */
 static const double slab_bytes = 64 << 20; /* of a file, while it is read */
 static const double read_bytes_s = 400e6;
-static const double sample_s = 6e-7;  /* flag, solve, apply, average */
+static const double sample_s = 2e-7;  /* flag, solve, apply, compress */
 static const double stokes_s = 1e-7;  /* grid or degrid once */
 static const double n_grid = 23;      /* of these in a tile: psf, dirty, ten major cycles */
 static const double n_point = 1000;   /* bright sources and components, summed in each cycle ... */
-static const double n_product = 2e10; /* ... fewer where points x samples are more */
+static const double n_product = 3e9;  /* ... fewer where points x samples are more */
 static const double product_s = 1e-8; /* one point in one sample, ten cycles */
 static const double pixel_s = 6e-6;   /* transforms, local noise and CLEAN */
 static const double serial_s = 3;     /* opening, agreeing, writing */
@@ -68,6 +69,23 @@ static double samples_of(const ci_plan_work *w)
     return (double)w->n_time * (double)w->n_baseline * (double)w->n_chan * (double)w->n_pol;
 }
 
+/* The part of n points of an axis that is left of them. */
+static double left_of(const ci_plan_work *w, double n)
+{
+    return w->is_compressed && n > axis_nodes ? axis_nodes / n : 1;
+}
+
+static double rows_left(const ci_plan_work *w)
+{
+    return left_of(w, (double)w->n_time);
+}
+
+static double samples_left(const ci_plan_work *w)
+{
+    double sub_band = w->n_sub_band ? (double)w->n_sub_band : 1;
+    return rows_left(w) * left_of(w, (double)w->n_chan / sub_band);
+}
+
 static double pixels_of(const ci_plan_work *w)
 {
     double side = (double)(w->image_size ? w->image_size : default_image_size);
@@ -92,13 +110,14 @@ static double rank_bytes(const ci_plan_work *w, int n, int n_rank)
     double vis = share * (samples * bytes_sample + rows * bytes_row);
     /* Data and weights of a block go once its Stokes values are taken; the last one's are there
      * with all of these. */
-    double taken = share * stokes * bytes_taken;
+    double imaged = stokes * samples_left(w);
+    double taken = share * imaged * bytes_taken;
     double left = share * (samples * bytes_flags + rows * bytes_row);
     double gridded = bytes_gridded + (n > 1 ? bytes_routed : 0);
     if (w->is_double) gridded *= 2;
     double slab = fmin(slab_bytes, samples * bytes_sample / sub_band);
-    double image = share * (stokes * (bytes_stokes + gridded) +
-                            rows * (bytes_imaged + (double)ci_grid_row_bytes())) +
+    double image = share * (imaged * (bytes_stokes + gridded) +
+                            rows * rows_left(w) * (bytes_imaged + (double)ci_grid_row_bytes())) +
                    pixels_of(w) * (bytes_pixel + (w->is_double ? bytes_pixel_double : 0)) / n +
                    pixels_of(w) * bytes_psf;
     double mosaic =
@@ -110,7 +129,7 @@ static double rank_bytes(const ci_plan_work *w, int n, int n_rank)
 static double tile_seconds(const ci_plan_work *w, int n)
 {
     double samples = samples_of(w);
-    double stokes = w->n_pol ? samples / (double)w->n_pol : 0;
+    double stokes = w->n_pol ? samples / (double)w->n_pol * samples_left(w) : 0;
     double read = w->input_bytes / (double)(w->n_tile ? w->n_tile : 1) / read_bytes_s;
     double bright = fmin(stokes * n_point, n_product) * product_s;
     double grid = stokes * n_grid * stokes_s;

@@ -139,6 +139,7 @@ ci_status ci_tile_estimate(const ci_conf *conf, const char *const *paths, size_t
         const ci_vis_meta *meta = ci_uvh5_set_meta(files);
         shapes(meta, work);
         work->is_double = ci_grid_is_double(options.image.accuracy);
+        work->is_compressed = options.image.compression > 0;
         status = image_size(self, &options, meta, &work->image_size);
     }
     ci_uvh5_set_free(files);
