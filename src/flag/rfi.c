@@ -17,7 +17,8 @@ enum
 static const double unit = 4096;        /* of powers as integers: sums are exact in any order */
 static const double max_power = 16;     /* of one sample: (residual / noise)^2 / 2 */
 static const double least_power = 0.05; /* excess in the mean that is worth a flag */
-static const double least_share = 0.02; /* of the signal's power: a bandpass may have that */
+static const double noise_power = 0.7;  /* of an amplitude that is noise alone: its median */
+static const double least_share = 0.5;  /* of the signal's power: a sky that moves may have that */
 
 /* Sums over baselines, [sub-band and channel][time][pol] in the order of `first`. */
 typedef struct cells
@@ -160,7 +161,7 @@ static ci_status plane_decide(cells *k, const ci_vis_meta *meta, size_t i_sub_ba
     if (k->n[i_plane] < MIN_BASELINE) return CI_OK;
     means_fill(&s, k->power + at, k->count + at, line);
     double n_baseline = (double)k->n[i_plane];
-    double signal = (double)k->signal[i_plane] / (unit * n_baseline);
+    double signal = (double)k->signal[i_plane] / (unit * n_baseline) - noise_power;
     s.centre = 0;
     s.sigma = 1;
     s.least = fmax(least_power, least_share * signal) * sqrt(n_baseline);
