@@ -134,6 +134,9 @@ typedef struct ci_cal_validity
 CI_MUST_CHECK ci_status ci_cal_table_check(const ci_cal_table *table, const ci_vis_meta *meta,
                                            const ci_cal_validity *validity, bool tells);
 
+/* Channels of the data that the table knows, of how many. Local. */
+size_t ci_cal_chans_known(const ci_cal_table *table, const ci_vis_meta *meta, size_t *n_all);
+
 /* Divides data by the table's gains (bandpass nearest in time; gains linear in complex
  * log over time), multiplies weights by |g1 g2|^2, flags CAL where there is none (and where
  * the solution nearest in time is flagged). Antennas are matched by ci_vis_antenna_match,

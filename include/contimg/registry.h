@@ -293,8 +293,8 @@ typedef struct ci_registry_cal
 {
     int64_t id;
     ci_registry_cal_kind kind;
-    char *path, *source, *quality_json; /* owned by the list; borrowed in add */
-    char set_name[CI_REGISTRY_ID], ref_antenna[CI_REGISTRY_WORD], sha256[CI_SHA256_HEX];
+    char *path, *source, *quality_json, *ref_antenna; /* owned by the list; borrowed in add */
+    char set_name[CI_REGISTRY_ID], sha256[CI_SHA256_HEX];
     char status[CI_REGISTRY_WORD]; /* active, failed, retired */
     double time_mjd_s;             /* middle of the data it was solved on */
     double valid_start_mjd_s, valid_end_mjd_s, dec_rad;
@@ -319,6 +319,7 @@ typedef struct ci_registry_cal_want
     double validity_s;      /* each side: 24 h bandpass, 1 h gain */
     double max_dec_off_rad; /* 5 deg */
     double borrow_s;        /* 30 days; 0: never borrow */
+    int64_t n_skip;         /* that many are left out, the nearest */
 } ci_registry_cal_want;
 void ci_registry_cal_want_default(ci_registry_cal_want *want, ci_registry_cal_kind kind);
 /* The active table of that kind, of any set, nearest in time (ties: newest), n = 0 where there is

@@ -44,8 +44,7 @@ static void band_of_table(const ci_cal_table *table, double range_hz[2])
     range_of(table->freq_hz, table->width_hz, table->n_chan, range_hz);
 }
 
-/* Channels of the data that the table knows, of how many. */
-static size_t chans_known(const ci_cal_table *table, const ci_vis_meta *meta, size_t *n_all)
+size_t ci_cal_chans_known(const ci_cal_table *table, const ci_vis_meta *meta, size_t *n_all)
 {
     size_t n_known = 0;
     *n_all = 0;
@@ -137,7 +136,7 @@ static void use_tell(const ci_cal_table *table, double age_s, size_t n_known, si
 ci_status ci_cal_table_check(const ci_cal_table *table, const ci_vis_meta *meta,
                              const ci_cal_validity *validity, bool tells)
 {
-    size_t n_all, n_known = chans_known(table, meta, &n_all);
+    size_t n_all, n_known = ci_cal_chans_known(table, meta, &n_all);
     double age_s = age_of(table, meta);
     CI_TRY(ci_cal_band_check(table, meta));
     CI_TRY(age_check(table, age_s, validity, tells));

@@ -19,7 +19,7 @@ static const ci_column cal_columns[] = {
     COLUMN(source, STRING, "cal_field", .flags = CI_COLUMN_WRITE),
     COLUMN(quality_json, STRING, "quality_json"),
     COLUMN(set_name, TEXT, "set_name"),
-    COLUMN(ref_antenna, TEXT, "refant"),
+    COLUMN(ref_antenna, STRING, "refant"),
     COLUMN(sha256, TEXT, "sha256"),
     COLUMN(status, TEXT, "status"),
     COLUMN(time_mjd_s, REAL, "time_mjd_s"),
@@ -116,10 +116,11 @@ ci_status ci_registry_cal_choose(ci_registry *registry, const ci_registry_cal_wa
         "WHERE origin<>'deployed' AND status='active' AND table_type=?1 AND "
         "abs(time_mjd_s-?2)<=?3 AND (?4 IS NULL OR dec_rad IS NULL OR abs(dec_rad-?4)<=?5) "
         "ORDER BY (abs(time_mjd_s-?2)<=?6 AND coalesce(valid_start_mjd,?7)<=?7 AND "
-        "coalesce(valid_end_mjd,?7)>=?7) DESC,abs(time_mjd_s-?2),created_at DESC,id DESC LIMIT 1",
+        "coalesce(valid_end_mjd,?7)>=?7) DESC,abs(time_mjd_s-?2),created_at DESC,id DESC LIMIT 1 "
+        "OFFSET ?8",
         VALUES(V(kinds[want->kind]), V(want->time_mjd_s), V(reach),
                V(want->dec_known ? want->dec_rad : NAN), V(want->max_dec_off_rad),
-               V(want->validity_s), V(mjd))));
+               V(want->validity_s), V(mjd), V(want->n_skip))));
     if ((*out)->n == 0) return CI_OK;
     const ci_registry_cal *c = &(*out)->item[0];
     double off_s = fabs(c->time_mjd_s - want->time_mjd_s);

@@ -2,7 +2,6 @@
 #include "run/tables.h"
 
 #include "run/lease.h"
-#include "run/share.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -89,24 +88,21 @@ static ci_status measure_tiles(const ci_run *run, const ci_run_group *group, dou
 
 /* ---- solving ------------------------------------------------------------------------ */
 
-static double validity_hours(const ci_run *run, ci_registry_cal_kind kind)
-{
-    bool is_bandpass = kind == CI_REGISTRY_BANDPASS;
-    return ci_conf_double(run->conf, is_bandpass ? CI_OPT_BANDPASS_HOURS : CI_OPT_GAIN_HOURS);
-}
-
 static ci_status register_table(ci_run *run, const ci_tile_tables *tables,
                                 ci_registry_cal_kind kind, const ci_tile_data *data)
 {
     const ci_vis_meta *meta = data->set->meta;
     double middle = 0.5 * (meta->time_mjd_s[0] + meta->time_mjd_s[meta->n_time - 1]);
-    double valid_s = validity_hours(run, kind) * 3600;
-    char *source = NULL, no_quality[] = "{}";
+    double valid_s = ci_run_table_validity_s(run, kind);
+    char *source = NULL, *antenna = NULL, no_quality[] = "{}";
+    size_t i_ref = (size_t)tables->gain->i_ref_antenna;
     CI_TRY(ci_str_copy(&source, ci_conf_text(run->conf, CI_OPT_MODEL)));
+    ci_status status = ci_str_copy(&antenna, ci_vis_text(tables->gain->array.antenna[i_ref].name));
     ci_registry_cal row = {.kind = kind,
                            .path = kind == CI_REGISTRY_BANDPASS ? tables->bandpass_path
                                                                 : tables->gain_path,
                            .source = source,
+                           .ref_antenna = antenna,
                            .quality_json = no_quality,
                            .time_mjd_s = middle,
                            .valid_start_mjd_s = middle - valid_s,
@@ -115,14 +111,13 @@ static ci_status register_table(ci_run *run, const ci_tile_tables *tables,
                            .dec_known = true,
                            .is_approximate = tables->gain->is_approximate};
     snprintf(row.set_name, sizeof row.set_name, "%s", tables->own_tile);
-    snprintf(row.ref_antenna, sizeof row.ref_antenna, "%s",
-             ci_vis_text(tables->gain->array.antenna[tables->gain->i_ref_antenna].name));
     bool is_new = false;
-    ci_status status = ci_run_lease_check(run);
+    if (status == CI_OK) status = ci_run_lease_check(run);
     if (status == CI_OK) status = ci_sha256_file(row.sha256, row.path);
     if (status == CI_OK) status = ci_registry_cal_add(run->site.registry, &row, &is_new);
     if (status == CI_OK && is_new) status = ci_registry_groups_wake(run->site.registry);
     ci_mem_free(source);
+    ci_mem_free(antenna);
     return status;
 }
 
@@ -215,86 +210,6 @@ static ci_status solve_on(ci_run *run, const ci_run_tile *tile, ci_tile_tables *
 
 /* ---- choosing ------------------------------------------------------------------------ */
 
-static const char *kind_word(ci_registry_cal_kind kind)
-{
-    return kind == CI_REGISTRY_BANDPASS ? "bandpass" : "gain";
-}
-
-/* A table outside its validity: said, and refused where asked. */
-static ci_status borrow(ci_run *run, const ci_run_group *group, const ci_registry_cal_want *want,
-                        const ci_registry_cal *table, char why[256])
-{
-    char when[32];
-    ci_time_iso(when, table->time_mjd_s, 0, true);
-    snprintf(why, 256, "borrowed %s table of %s, %.1f h from the data (validity %g h)",
-             kind_word(want->kind), when, fabs(table->time_mjd_s - want->time_mjd_s) / 3600,
-             want->validity_s / 3600);
-    if (ci_conf_bool(run->conf, CI_OPT_STRICT)) {
-        run->waits_for_tables = true;
-        return ci_error(CI_ERR_GATE, "group %s: only a %s, which --strict refuses: %s", group->id,
-                        why, table->path);
-    }
-    ci_log_warning("group %s: %s: DEGRADED: %s", group->id, why, table->path);
-    return CI_OK;
-}
-
-/* `why` is "" where the table is not borrowed. */
-static ci_status choose_kind(ci_run *run, const ci_run_group *group, ci_registry_cal_kind kind,
-                             char **path, char why[256])
-{
-    ci_registry_cal_want want;
-    ci_registry_cals *found = NULL;
-    bool is_borrowed = false;
-    ci_registry_cal_want_default(&want, kind);
-    want.time_mjd_s = group->tile[group->n_tile / 2].time_mjd_s;
-    want.validity_s = 3600 * validity_hours(run, kind);
-    want.borrow_s = 3600 * ci_conf_double(run->conf, CI_OPT_CAL_BORROW_HOURS);
-    why[0] = '\0';
-    CI_TRY(ci_registry_cal_choose(run->site.registry, &want, &found, &is_borrowed));
-    ci_status status = CI_OK;
-    if (found->n == 0) {
-        run->waits_for_tables = true;
-        status = ci_error(CI_ERR_NOT_READY,
-                          "no %s table is registered for this time: give --model SOURCES.csv to "
-                          "solve, --cal P to apply tables, or --calibrated if the data are",
-                          kind_word(kind));
-    } else {
-        if (is_borrowed) status = borrow(run, group, &want, &found->item[0], why);
-        if (status == CI_OK) status = ci_str_copy(path, found->item[0].path);
-    }
-    ci_registry_cals_free(found);
-    return status;
-}
-
-/* Rank 0's choice. */
-static ci_status choose_pair(ci_run *run, const ci_run_group *group, ci_tile_tables *out)
-{
-    char why[2][256];
-    CI_TRY(choose_kind(run, group, CI_REGISTRY_BANDPASS, &out->bandpass_path, why[0]));
-    CI_TRY(choose_kind(run, group, CI_REGISTRY_GAIN, &out->gain_path, why[1]));
-    snprintf(out->borrowed_why, sizeof out->borrowed_why, "%.120s%s%.120s", why[0],
-             *why[0] && *why[1] ? "; " : "", why[1]);
-    return CI_OK;
-}
-
-/* The registry's tables, chosen apart. */
-static ci_status choose_registered(ci_run *run, const ci_run_group *group, ci_tile_tables *out)
-{
-    ci_cal_table *none = NULL;
-    ci_status status = CI_OK;
-    if (ci_comm_rank(run->world) == 0) status = choose_pair(run, group, out);
-    CI_AGREE(run->world, status);
-    CI_TRY(ci_par_bcast(run->world, out->borrowed_why, sizeof out->borrowed_why, 0));
-    out->gains = *out->borrowed_why ? CI_TILE_GAINS_BORROWED : CI_TILE_GAINS_TRANSFERRED;
-    CI_TRY(ci_run_share_text(run->world, &out->bandpass_path));
-    CI_TRY(ci_run_share_text(run->world, &out->gain_path));
-    CI_TRY(ci_tile_tables_read(run->world, out->bandpass_path, &out->bandpass, &none));
-    ci_cal_table_free(none);
-    CI_TRY(ci_tile_tables_read(run->world, out->gain_path, &none, &out->gain));
-    ci_cal_table_free(none);
-    return CI_OK;
-}
-
 /* Fluxes of a group's tiles as they are used up: the brightest that is left. */
 static size_t brightest(const double *flux_jy, size_t n)
 {
@@ -339,7 +254,7 @@ static ci_status choose_instead(ci_run *run, const ci_run_group *group, ci_statu
 {
     ci_error_saved saved = ci_error_save(why);
     ci_tile_tables_free(out);
-    ci_status status = choose_registered(run, group, out);
+    ci_status status = ci_run_tables_choose(run, group, out);
     if (status == CI_OK && ci_comm_rank(run->world) == 0)
         ci_log_info("group %s: tables from the registry: %s", group->id, saved.text);
     if (status != CI_ERR_NOT_READY) return status;
@@ -363,7 +278,7 @@ static ci_status solve_or_choose(ci_run *run, const ci_run_group *group, double 
         return choose_instead(run, group, status, out);
     }
     if (any_jy || run->options.is_calibrated) return CI_OK;
-    return choose_registered(run, group, out);
+    return ci_run_tables_choose(run, group, out);
 }
 
 ci_status ci_run_calibrate(ci_run *run, const ci_run_group *group, ci_tile_tables *out)

@@ -10,6 +10,13 @@
 CI_MUST_CHECK ci_status ci_run_calibrate(ci_run *run, const ci_run_group *group,
                                          ci_tile_tables *out);
 
+/* How long, each side, a table of this kind is good for. Local. */
+double ci_run_table_validity_s(const ci_run *run, ci_registry_cal_kind kind);
+/* The registry's bandpass and gains for a group: nearest in time of those that know the channels of
+ * its data. CI_ERR_NOT_READY where there are none. Collective over the world. */
+CI_MUST_CHECK ci_status ci_run_tables_choose(ci_run *run, const ci_run_group *group,
+                                             ci_tile_tables *out);
+
 /* With what a group's tiles are made. */
 typedef struct ci_run_recipe
 {

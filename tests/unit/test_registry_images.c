@@ -65,6 +65,25 @@ static void test_cal_choice(void **state)
     check_chosen(t, CI_REGISTRY_GAIN, 5.5, "/c/g5", false);
 }
 
+/* The next best, for who cannot use the best. */
+static void test_cal_next(void **state)
+{
+    registry_test *t = *state;
+    bool is_borrowed;
+    ci_registry_cal_want want;
+    static const char *const wanted[] = {"/c/b9", "/c/b5.strip", "/c/b0"};
+    cals_make(t);
+    ci_registry_cal_want_default(&want, CI_REGISTRY_BANDPASS);
+    want.time_mjd_s = 6.1e4 * CI_DAY_S + 3600 * 8;
+    for (; want.n_skip < 4; want.n_skip++) {
+        ci_registry_cals *tables;
+        OK(ci_registry_cal_choose(t->registry, &want, &tables, &is_borrowed));
+        assert_int_equal(tables->n, want.n_skip < 3);
+        if (tables->n) assert_string_equal(tables->item[0].path, wanted[want.n_skip]);
+        ci_registry_cals_free(tables);
+    }
+}
+
 static void test_cal_borrowed(void **state)
 {
     registry_test *t = *state;
@@ -240,10 +259,15 @@ static void test_sources(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        REGISTRY_TEST(test_cal_choice),  REGISTRY_TEST(test_cal_borrowed),
-        REGISTRY_TEST(test_cal_retired), REGISTRY_TEST(test_cal_own_validity),
-        REGISTRY_TEST(test_tile),        REGISTRY_TEST(test_tile_changed),
-        REGISTRY_TEST(test_mosaic),      REGISTRY_TEST_CLOSED(test_workflow_mosaics),
+        REGISTRY_TEST(test_cal_choice),
+        REGISTRY_TEST(test_cal_next),
+        REGISTRY_TEST(test_cal_borrowed),
+        REGISTRY_TEST(test_cal_retired),
+        REGISTRY_TEST(test_cal_own_validity),
+        REGISTRY_TEST(test_tile),
+        REGISTRY_TEST(test_tile_changed),
+        REGISTRY_TEST(test_mosaic),
+        REGISTRY_TEST_CLOSED(test_workflow_mosaics),
         REGISTRY_TEST(test_sources),
     };
     ci_log_set_level(CI_LOG_ERROR);

@@ -1,0 +1,184 @@
+/* The registry's tables for a group: those of its time that know its channels. */
+#include "run/share.h"
+#include "run/tables.h"
+
+#include <math.h>
+
+double ci_run_table_validity_s(const ci_run *run, ci_registry_cal_kind kind)
+{
+    bool is_bandpass = kind == CI_REGISTRY_BANDPASS;
+    return 3600 *
+           ci_conf_double(run->conf, is_bandpass ? CI_OPT_BANDPASS_HOURS : CI_OPT_GAIN_HOURS);
+}
+
+/* ---- channels -------------------------------------------------------------------------------- */
+
+/* Channels of a tile's files that the table knows, of how many; a file that cannot be opened fails
+ * by itself later. */
+static void chans_count(const ci_run *run, const ci_cal_table *table, const ci_run_tile *tile,
+                        size_t *n_known, size_t *n_all)
+{
+    *n_known = *n_all = 0;
+    for (size_t i = 0; i < tile->n_path; i++) {
+        ci_uvh5_file *file = NULL;
+        size_t n = 0;
+        if (ci_uvh5_open(&file, tile->path[i], &run->options.uvh5) != CI_OK) continue;
+        *n_known += ci_cal_chans_known(table, ci_uvh5_meta(file), &n);
+        *n_all += n;
+        ci_uvh5_close(file);
+    }
+}
+
+static ci_status path_known(const ci_run *run, const char *path, const ci_run_tile *tile,
+                            size_t *n_known, size_t *n_all)
+{
+    ci_cal_table *table = NULL;
+    CI_TRY(ci_cal_table_read(&table, path));
+    chans_count(run, table, tile, n_known, n_all);
+    ci_cal_table_free(table);
+    return CI_OK;
+}
+
+/* ---- choosing -------------------------------------------------------------------------------- */
+
+/* The best of the tables that were looked at. */
+typedef struct choice
+{
+    char *path; /* owned */
+    double time_mjd_s;
+    bool is_borrowed;
+    size_t n_known, n_looked;
+} choice;
+
+/* Whether a table, looked at after the one that is chosen, and so farther in time, is better. */
+static bool is_better(const choice *best, size_t n_known, bool is_borrowed)
+{
+    if (n_known == 0) return false;
+    return !best->path || (n_known > best->n_known && is_borrowed == best->is_borrowed);
+}
+
+/* Looks at the next table; *is_done where no other can be better. */
+static ci_status table_look(const ci_run *run, const ci_run_tile *tile,
+                            const ci_registry_cal *table, bool is_borrowed, choice *best,
+                            bool *is_done)
+{
+    size_t n_known, n_all;
+    const char *path = table->path;
+    CI_TRY(path_known(run, path, tile, &n_known, &n_all));
+    best->n_looked++;
+    *is_done = n_known == n_all || (best->path && is_borrowed && !best->is_borrowed);
+    if (n_known == 0 && n_all > 0)
+        ci_log_info("%s: passed over: it knows none of the %zu channels of %s", path, n_all,
+                    tile->id);
+    if (n_all > 0 && !is_better(best, n_known, is_borrowed)) return CI_OK;
+    ci_mem_free(best->path);
+    best->path = NULL;
+    best->time_mjd_s = table->time_mjd_s;
+    best->is_borrowed = is_borrowed;
+    best->n_known = n_known;
+    return ci_str_copy(&best->path, path);
+}
+
+static const char *kind_word(ci_registry_cal_kind kind)
+{
+    return kind == CI_REGISTRY_BANDPASS ? "bandpass" : "gain";
+}
+
+static ci_status none_found(ci_registry_cal_kind kind, const choice *best, const ci_run_tile *tile)
+{
+    const char *name = kind_word(kind);
+    const char *todo = "give --model SOURCES.csv to solve, --cal P to apply tables, or "
+                       "--calibrated if the data are";
+    if (best->n_looked == 0)
+        return ci_error(CI_ERR_NOT_READY, "no %s table is registered for this time: %s", name,
+                        todo);
+    return ci_error(CI_ERR_NOT_READY,
+                    "none of the %zu %s tables registered for this time knows a channel of %s: %s",
+                    best->n_looked, name, tile->id, todo);
+}
+
+/* The best of a kind; its path NULL where there is none. */
+static ci_status best_find(ci_run *run, const ci_run_tile *tile, ci_registry_cal_want *want,
+                           choice *best)
+{
+    bool is_done = false;
+    while (!is_done) {
+        bool is_borrowed;
+        ci_registry_cals *found = NULL;
+        CI_TRY(ci_registry_cal_choose(run->site.registry, want, &found, &is_borrowed));
+        ci_status status = CI_OK;
+        is_done = found->n == 0;
+        if (!is_done) status = table_look(run, tile, &found->item[0], is_borrowed, best, &is_done);
+        ci_registry_cals_free(found);
+        CI_TRY(status);
+        want->n_skip++;
+    }
+    return CI_OK;
+}
+
+/* A table outside its validity: said, and refused where asked. */
+static ci_status borrow(ci_run *run, const ci_run_group *group, const ci_registry_cal_want *want,
+                        const choice *table, char why[256])
+{
+    char when[32];
+    ci_time_iso(when, table->time_mjd_s, 0, true);
+    snprintf(why, 256, "borrowed %s table of %s, %.1f h from the data (validity %g h)",
+             kind_word(want->kind), when, fabs(table->time_mjd_s - want->time_mjd_s) / 3600,
+             want->validity_s / 3600);
+    if (ci_conf_bool(run->conf, CI_OPT_STRICT)) {
+        run->waits_for_tables = true;
+        return ci_error(CI_ERR_GATE, "group %s: only a %s, which --strict refuses: %s", group->id,
+                        why, table->path);
+    }
+    ci_log_warning("group %s: %s: DEGRADED: %s", group->id, why, table->path);
+    return CI_OK;
+}
+
+/* `why` is "" where the table is not borrowed. */
+static ci_status choose_kind(ci_run *run, const ci_run_group *group, ci_registry_cal_kind kind,
+                             char **path, char why[256])
+{
+    ci_registry_cal_want want;
+    const ci_run_tile *tile = &group->tile[group->n_tile / 2];
+    choice best = {0};
+    ci_registry_cal_want_default(&want, kind);
+    want.time_mjd_s = tile->time_mjd_s;
+    want.validity_s = ci_run_table_validity_s(run, kind);
+    want.borrow_s = 3600 * ci_conf_double(run->conf, CI_OPT_CAL_BORROW_HOURS);
+    why[0] = '\0';
+    ci_status status = best_find(run, tile, &want, &best);
+    *path = best.path;
+    CI_TRY(status);
+    if (best.path && best.is_borrowed) return borrow(run, group, &want, &best, why);
+    if (best.path) return CI_OK;
+    run->waits_for_tables = true;
+    return none_found(kind, &best, tile);
+}
+
+/* Rank 0's choice. */
+static ci_status choose_pair(ci_run *run, const ci_run_group *group, ci_tile_tables *out)
+{
+    char why[2][256];
+    CI_TRY(choose_kind(run, group, CI_REGISTRY_BANDPASS, &out->bandpass_path, why[0]));
+    CI_TRY(choose_kind(run, group, CI_REGISTRY_GAIN, &out->gain_path, why[1]));
+    snprintf(out->borrowed_why, sizeof out->borrowed_why, "%.120s%s%.120s", why[0],
+             *why[0] && *why[1] ? "; " : "", why[1]);
+    return CI_OK;
+}
+
+ci_status ci_run_tables_choose(ci_run *run, const ci_run_group *group, ci_tile_tables *out)
+{
+    ci_cal_table *none = NULL;
+    ci_status status = CI_OK;
+    if (ci_comm_rank(run->world) == 0) status = choose_pair(run, group, out);
+    CI_AGREE(run->world, status);
+    CI_TRY(ci_par_bcast(run->world, out->borrowed_why, sizeof out->borrowed_why, 0));
+    out->gains = *out->borrowed_why ? CI_TILE_GAINS_BORROWED : CI_TILE_GAINS_TRANSFERRED;
+    CI_TRY(ci_run_share_text(run->world, &out->bandpass_path));
+    CI_TRY(ci_run_share_text(run->world, &out->gain_path));
+    CI_TRY(ci_tile_tables_read(run->world, out->bandpass_path, &out->bandpass, &none));
+    ci_cal_table_free(none);
+    CI_TRY(ci_tile_tables_read(run->world, out->gain_path, &none, &out->gain));
+    ci_cal_table_free(none);
+    return CI_OK;
+}

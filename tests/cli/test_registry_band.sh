@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# ci-test: timeout=120
+# contimg run without --model: of the tables in the registry the nearest that knows the data's channels.
+. "$CONTIMG_SOURCE/tests/support/cli.sh"
+make() { # folder, sub-bands, start
+  "$runner" 0 "$sim" --out "$1" --stations 12 --channels 2 --integrations 2 --calibrator 5 --sefd 100 \
+    --units raw --gain-phase random --sub-bands "$2" --start "$3" >/dev/null 2>&1 || fail "contimg-sim $1"
+}
+make low sb14,sb15 2026-01-25T00:00:10
+make high sb0,sb1 2026-01-25T00:10:10
+make data sb14,sb15 2026-01-25T00:12:10
+options="--expected-subbands 2 --min-subbands 2 --size 64 --cell-arcsec 25 --niter 50"
+folders="--state-dir s --output-dir o --products-dir p"
+good 'published: ' 0 run low/*.hdf5 --model low/truth-calibrator.csv $options $folders
+good 'published: ' 0 run high/*.hdf5 --model high/truth-calibrator.csv $options $folders
+mkdir t && cp -r s t/s || fail "cp"
+# Two minutes after the upper band's solution, twelve after its own.
+good '' 0 run data/*.hdf5 $options $folders
+grep -qE '00:10:10.*bandpass.calh5: passed over: it knows none of the 4 channels' "$err" ||
+  fail "the other band's table is not passed over: $(own_lines)"
+grep -qE '00:00:10.*bandpass.calh5: bandpass, 1 time.*4 channels of .*MHz, [0-9.]+ min from the data' "$err" ||
+  fail "the table that is used, its times, channels and age are not told: $(cat "$err")"
+grep -q 'gain.calh5: gains' "$err" || fail "no gains: $(cat "$err")"
+# Only the other band is there.
+sqlite3 t/s/cal_registry.sqlite3 \
+  "UPDATE caltables SET status='retired' WHERE path LIKE '%00:00:10%'" || fail "sqlite3"
+bad 6 'none of the 1 bandpass tables registered for this time knows a channel' 0 run data/*.hdf5 $options \
+  --state-dir t/s --output-dir t/o --products-dir t/p
+echo "tables of another band are passed over"
