@@ -284,11 +284,34 @@ static ci_status spectral_to_freq(const world *in)
                     in->path, axis + 1, was, w->restfrq, wcs_errmsg[code]);
 }
 
+/* In whose rest frame frequencies are. Those of the Earth, the Sun and the nearby stars move by
+ * less than 2e-4 of the speed of light, which is nothing for a continuum image's frequency, and is
+ * said; farther ones are another band's frequency. */
+static ci_status check_rest_frame(const world *in)
+{
+    static const char *const near[] = {"GEOCENTR", "BARYCENT", "HELIOCEN", "LSRK", "LSRD"};
+    char frame[FLEN_VALUE];
+    ci_fits_text_read(in->file, "SPECSYS", frame, sizeof frame);
+    if (frame[0] == '\0' || strcmp(frame, "TOPOCENT") == 0) return CI_OK;
+    for (size_t i = 0; i < sizeof near / sizeof near[0]; i++)
+        if (strcmp(frame, near[i]) == 0) {
+            ci_log_warning("%s: SPECSYS: %s: frequencies are taken as those of the observatory "
+                           "(TOPOCENT), wrong by 2e-4 at most",
+                           in->path, frame);
+            return CI_OK;
+        }
+    return ci_error(CI_ERR_INPUT,
+                    "%s: SPECSYS: %s: frequencies of that rest frame cannot be read: convert the "
+                    "axis to TOPOCENT",
+                    in->path, frame);
+}
+
 static ci_status read_freq(const world *in, ci_fits_header *h)
 {
     struct wcsprm *w = in->w;
     double at[N_AXIS_MAX];
     if (w->spec < 0) return CI_OK;
+    CI_TRY(check_rest_frame(in));
     CI_TRY(spectral_to_freq(in));
     if (!world_at(w, h->x_ref, h->y_ref, at))
         return ci_error(CI_ERR_INPUT, "%s: CTYPE%d: %s: the plane has no frequency", in->path,

@@ -103,6 +103,10 @@ def facts(folder):
     check("STOKES about pixel 0 is Q", "Stokes Q" in found.stdout, found.stdout.split("\n")[4])
     found = inspected(RESTFRQ=1.420405751e9, CRVAL3=1.3e9)
     check("RESTFRQ of a line is not the frequency", "1300.000000 MHz" in found.stdout, found.stdout.split("\n")[6])
+    for frame, words in (("LSRK", 1), ("BARYCENT", 1), ("TOPOCENT", 0)):
+        found = inspected(SPECSYS=frame)
+        check(f"frequencies of {frame}", found.returncode == 0 and found.stderr.count(f"SPECSYS: {frame}") >= words and
+              ("SPECSYS" in found.stderr) == bool(words), found.stderr)
     found = inspected(RESTFRQ=1.420405751e9, CTYPE3="VRAD", CUNIT3="m/s", CRVAL3=1.5e7, CDELT3=-1e5)
     truth = 1.420405751e9 * (1 - 1.5e7 / 299792458.0)
     check("radio velocity", f"{truth * 1e-6:.6f} MHz" in found.stdout, found.stdout.split("\n")[6])

@@ -15,7 +15,7 @@ ALONE = [
     (dict(PC1_3=0.2, CRPIX3=0.0), "PC1_3"), (dict(PV1_1=3.0), "PV1_1: 3"), (dict(CUNIT1="Jy"), "CUNIT1"),
     (dict(TIMESYS="TAI"), "TIMESYS: TAI"), (dict(CRVAL2=91.0), "CRVAL2: 91"), (dict(CRVAL1="ten"), "CRVAL1"),
     (dict(CRPIX2=None), "CRPIX2: missing"), (dict(BUNIT="mJy/beam"), "mJy/beam"), (dict(BUNIT="K"), "BUNIT: 'K'"),
-    (dict(BMAJ=None), "BMAJ"),
+    (dict(BMAJ=None), "BMAJ"), (dict(SPECSYS="GALACTOC"), "SPECSYS: GALACTOC"), (dict(SPECSYS="SOURCE"), "TOPOCENT"),
 ]
 PAIRS = [
     ("I and Q", dict(CRVAL4=2.0), dict(CRVAL4=2.0), "STOKES: Q"),
