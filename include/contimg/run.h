@@ -102,7 +102,7 @@ typedef struct ci_run_mosaic
 /* Sources found against the model's. Ratios NaN where none match. */
 typedef struct ci_run_flux_match
 {
-    char name[64];
+    char *name; /* owned */
     double true_jy, found_jy, found_err_jy, separation_arcsec;
 } ci_run_flux_match;
 typedef struct ci_run_flux

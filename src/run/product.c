@@ -29,7 +29,7 @@ static ci_status flux_new(ci_run_flux **out, const ci_phot_compare *compare,
         const ci_phot_source *s = &found->source[m->i_found];
         const ci_sky_source *t = &model->source[m->i_true];
         ci_run_flux_match *match = &flux->match[i];
-        snprintf(match->name, sizeof match->name, "%s", t->name);
+        CI_TRY(ci_str_copy(&match->name, t->name));
         match->true_jy = ci_sky_source_flux_jy(t, freq_hz);
         match->found_jy = s->flux_jy;
         match->found_err_jy = s->flux_err_jy;

@@ -26,6 +26,8 @@ void ci_run_group_record_free(ci_run_group_record *record)
     ci_mem_free(record->published_path);
     ci_mem_free(record->sources);
     mosaic_free(record->mosaic);
+    for (size_t i = 0; record->flux && i < record->flux->n_match; i++)
+        ci_mem_free(record->flux->match[i].name);
     if (record->flux) ci_mem_free(record->flux->match);
     ci_mem_free(record->flux);
     ci_mem_free(record->gates);

@@ -38,15 +38,12 @@ static ci_status parse(ci_sky_beam *beam, const char *spec, const ci_vis_array *
             return ci_error(CI_ERR_USAGE, "beam \"%s\": give none, auto, airy:D or a FITS file",
                             spec);
         beam->kind = BEAM_IMAGE;
-        snprintf(beam->text, sizeof beam->text, "%s", ci_path_base(spec));
+        CI_TRY(ci_str_copy(&beam->text, ci_path_base(spec)));
         return ci_sky_beam_image_read(beam, spec);
     }
     beam->kind = beam->diameter_m > 0 ? BEAM_AIRY : BEAM_NONE;
-    if (beam->kind == BEAM_AIRY)
-        snprintf(beam->text, sizeof beam->text, "airy:%.6g", beam->diameter_m);
-    else
-        snprintf(beam->text, sizeof beam->text, "none");
-    return CI_OK;
+    if (beam->kind == BEAM_AIRY) return ci_str_format(&beam->text, "airy:%.6g", beam->diameter_m);
+    return ci_str_copy(&beam->text, "none");
 }
 
 ci_status ci_sky_beam_new(ci_sky_beam **out, const char *spec, const ci_vis_array *array)
@@ -66,6 +63,7 @@ void ci_sky_beam_free(ci_sky_beam *beam)
 {
     if (!beam) return;
     ci_mem_free(beam->pixel);
+    ci_mem_free(beam->text);
     ci_mem_free(beam);
 }
 

@@ -14,7 +14,7 @@ typedef enum ci_sky_beam_kind
 struct ci_sky_beam
 {
     ci_sky_beam_kind kind;
-    char text[64];
+    char *text;        /* owned: what it was asked for as; of a file its name */
     double diameter_m; /* AIRY */
     /* IMAGE: pixels [n_y][n_x], 1 at the reference pixel */
     size_t n_x, n_y;

@@ -29,15 +29,18 @@ void ci_uvh5_warning_add(ci_uvh5_file *file, const char *format, ...)
 
 void ci_uvh5_fact_set(ci_uvh5_file *file, const char *name, const char *format, ...)
 {
-    char text[2048];
     va_list arguments;
     if (file->n_fact == UVH5_MAX_FACT) return;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    int n = vsnprintf(NULL, 0, format, arguments);
     va_end(arguments);
     uvh5_fact *fact = &file->fact[file->n_fact];
     snprintf(fact->name, sizeof fact->name, "%s", name);
-    if (ci_str_copy(&fact->text, text) == CI_OK) file->n_fact++;
+    if (n < 0 || ci_mem_alloc(&fact->text, (size_t)n + 1, 1, "facts of a file") != CI_OK) return;
+    va_start(arguments, format);
+    vsnprintf(fact->text, (size_t)n + 1, format, arguments);
+    va_end(arguments);
+    file->n_fact++;
 }
 
 ci_status ci_uvh5_stamp_take(uvh5_stamp *out, const char *path)

@@ -50,9 +50,10 @@ static void facts_read(ci_uvh5_file *file)
                  {"object", "Header/object_name"},
                  {"blt_order", "Header/blt_order"}};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        char text[2000];
-        ci_uvh5_header_text(file, texts[i].dataset, text, sizeof text);
-        if (text[0] != '\0') ci_uvh5_fact_set(file, texts[i].name, "%s", text);
+        char *text = NULL;
+        if (ci_uvh5_header_text_copy(file, texts[i].dataset, &text) == CI_OK && text[0] != '\0')
+            ci_uvh5_fact_set(file, texts[i].name, "%s", text);
+        ci_mem_free(text);
     }
 }
 
