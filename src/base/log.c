@@ -1,10 +1,12 @@
 /* The log: lines on stderr, as JSON in a file, and the warnings kept for reports. */
-#include "contimg/base.h"
+#include "contimg/base_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 enum
 {
@@ -52,8 +54,14 @@ ci_status ci_log_set_json_file(const char *path)
 {
     FILE *file = NULL;
     if (path) {
-        file = fopen(path, "a");
-        if (!file) return ci_error_errno(errno, path, "open log");
+        int fd = open(path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0 && errno == ENOENT) CI_TRY(ci_file_create(&fd, path));
+        if (fd < 0) return ci_error_errno(errno, path, "open log");
+        file = fdopen(fd, "a");
+        if (!file) {
+            close(fd);
+            return ci_error_errno(errno, path, "open log");
+        }
     }
     pthread_mutex_lock(&state.lock);
     if (state.json) fclose(state.json);

@@ -1,12 +1,14 @@
 /* A FITS image as a picture: robust asinh scale, colour bar, RA/Dec grid, beam. */
 #include "contimg/draw.h"
 
+#include "contimg/base_file.h"
 #include "contimg/fits.h"
 #include "contimg/num.h"
 
 #include <cairo.h>
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 enum
 {
@@ -338,6 +340,42 @@ static void draw_words(cairo_t *cr, const picture *p, const char *title)
     text_at(cr, MARGIN_LEFT, MARGIN_TOP + (double)p->n_y + 42, 0, text);
 }
 
+/* Where cairo writes. */
+typedef struct png_file
+{
+    int fd;
+    const char *path;
+    ci_status status;
+} png_file;
+
+static cairo_status_t png_bytes(void *context, const unsigned char *bytes, unsigned n)
+{
+    png_file *file = context;
+    file->status = ci_file_put(file->fd, file->path, bytes, n);
+    return file->status == CI_OK ? CAIRO_STATUS_SUCCESS : CAIRO_STATUS_WRITE_ERROR;
+}
+
+/* PATH, by .part and rename. */
+static ci_status surface_write(cairo_surface_t *surface, const char *path)
+{
+    char *part = NULL;
+    CI_TRY(ci_path_part(&part, path));
+    png_file file = {.path = path};
+    ci_status status = ci_file_create(&file.fd, part);
+    if (status == CI_OK) {
+        cairo_status_t written = cairo_surface_write_to_png_stream(surface, png_bytes, &file);
+        if (file.status != CI_OK)
+            status = file.status;
+        else if (written != CAIRO_STATUS_SUCCESS)
+            status = ci_error(CI_ERR_IO, "%s: %s", path, cairo_status_to_string(written));
+        close(file.fd);
+        if (status == CI_OK) status = ci_path_commit(part, path);
+        if (status != CI_OK) unlink(part);
+    }
+    ci_mem_free(part);
+    return status;
+}
+
 static ci_status png_write(const picture *p, const char *png_path, const char *title)
 {
     int width = MARGIN_LEFT + (int)p->n_x + MARGIN_RIGHT;
@@ -353,15 +391,7 @@ static ci_status png_write(const picture *p, const char *png_path, const char *t
     draw_bar(cr, p);
     draw_beam(cr, p);
     draw_words(cr, p, title);
-    char *part = NULL;
-    if (status == CI_OK) status = ci_path_part(&part, png_path);
-    if (status == CI_OK) {
-        cairo_status_t written = cairo_surface_write_to_png(surface, part);
-        if (written != CAIRO_STATUS_SUCCESS)
-            status = ci_error(CI_ERR_IO, "%s: %s", png_path, cairo_status_to_string(written));
-    }
-    if (status == CI_OK) status = ci_path_commit(part, png_path);
-    ci_mem_free(part);
+    if (status == CI_OK) status = surface_write(surface, png_path);
     cairo_destroy(cr);
     cairo_surface_destroy(surface);
     return status;

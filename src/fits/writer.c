@@ -1,6 +1,8 @@
 /* FITS out, by rows. */
 #include "fits/cfitsio.h"
 
+#include "contimg/base_file.h"
+
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,11 +11,13 @@ struct ci_fits_writer
 {
     fitsfile *file;
     char *path, *part;
+    int fd; /* of the .part; CFITSIO opens it by this, and it is open as long as CFITSIO's is */
     size_t n_x, n_y, i_row;
 };
 
 static void writer_free(ci_fits_writer *w)
 {
+    if (w->fd >= 0) close(w->fd);
     ci_mem_free(w->path);
     ci_mem_free(w->part);
     ci_mem_free(w);
@@ -23,21 +27,55 @@ void ci_fits_writer_abandon(ci_fits_writer *writer)
 {
     if (!writer) return;
     int code = 0;
-    if (writer->file) fits_delete_file(writer->file, &code);
+    if (writer->file) fits_close_file(writer->file, &code);
     fits_clear_errmsg();
     if (writer->part) unlink(writer->part);
     writer_free(writer);
 }
 
+static void card_put(char block[2880], size_t i, const char *format, ...) CI_PRINTF(3, 4);
+static void card_put(char block[2880], size_t i, const char *format, ...)
+{
+    char card[120];
+    va_list values;
+    va_start(values, format);
+    int n = vsnprintf(card, sizeof card, format, values);
+    va_end(values);
+    memcpy(block + 80 * i, card, n < 80 ? (size_t)n : 80);
+}
+
+/* The header that fits_create_img begins with. CFITSIO makes files by name only, and follows links
+ * there: it is given one that is there already, and that begins so. */
+static void header_begin(char block[2880], size_t n_x, size_t n_y)
+{
+    const size_t size[4] = {n_x, n_y, 1, 1};
+    size_t n = 0;
+    memset(block, ' ', 2880);
+    card_put(block, n++, "SIMPLE  = %20s / file does conform to FITS standard", "T");
+    card_put(block, n++, "BITPIX  = %20d / number of bits per data pixel", FLOAT_IMG);
+    card_put(block, n++, "NAXIS   = %20d / number of data axes", 4);
+    for (size_t i = 0; i < 4; i++)
+        card_put(block, n++, "NAXIS%zu  = %20zu / length of data axis %zu", i + 1, size[i], i + 1);
+    card_put(block, n++, "EXTEND  = %20s / FITS dataset may contain extensions", "T");
+    card_put(block, n++,
+             "COMMENT   FITS (Flexible Image Transport System) format is defined in "
+             "'Astronomy");
+    card_put(block, n++,
+             "COMMENT   and Astrophysics', volume 376, page 359; bibcode: "
+             "2001A&A...376..359H");
+    card_put(block, n, "END");
+}
+
 static ci_status writer_start(ci_fits_writer *w, const ci_fits_header *header)
 {
-    long size[4] = {(long)w->n_x, (long)w->n_y, 1, 1};
+    char block[2880], name[64];
     int code = 0;
-    unlink(w->part); /* left by a run that was killed */
+    CI_TRY(ci_file_create(&w->fd, w->part));
+    header_begin(block, w->n_x, w->n_y);
+    CI_TRY(ci_file_put(w->fd, w->path, block, sizeof block));
+    snprintf(name, sizeof name, "/proc/self/fd/%d", w->fd);
     errno = 0;
-    if (fits_create_diskfile(&w->file, w->part, &code))
-        return ci_fits_write_fault(code, w->path, "create");
-    if (fits_create_img(w->file, FLOAT_IMG, 4, size, &code))
+    if (fits_open_diskfile(&w->file, name, READWRITE, &code))
         return ci_fits_write_fault(code, w->path, "create");
     return ci_fits_header_write(w->file, w->path, header);
 }
@@ -50,6 +88,7 @@ ci_status ci_fits_writer_open(ci_fits_writer **out, const char *path, const ci_f
                         header->n_y);
     ci_fits_writer *w = NULL;
     CI_TRY(ci_mem_alloc(&w, 1, sizeof *w, "FITS writer"));
+    w->fd = -1;
     w->n_x = header->n_x;
     w->n_y = header->n_y;
     ci_status status = ci_str_copy(&w->path, path);

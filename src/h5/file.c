@@ -1,12 +1,14 @@
 /* Files: open, create, close; errors; the plugin path. */
 #include "h5/h5_private.h"
 
+#include "contimg/base_file.h"
+
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#include <errno.h>
+#include <unistd.h>
 
 /* HDF5's stack is printed nowhere: ci_h5_error makes one line of it. The setting belongs
  * to HDF5's default stack and may be repeated. */
@@ -166,9 +168,9 @@ ci_status ci_h5_create(ci_h5_file **out, const char *path)
     *out = NULL;
     silence();
     /* HDF5 hides errno: the system is asked first. */
-    FILE *stream = fopen(path, "wb");
-    if (stream == NULL) return ci_error_errno(errno, path, "create");
-    fclose(stream);
+    int fd;
+    CI_TRY(ci_file_create(&fd, path));
+    close(fd);
     CI_TRY(file_new(&file, path));
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     if (access >= 0) {

@@ -1,6 +1,8 @@
 /* The files of a product: hashing, copying, reading back, SHA256SUMS. */
 #include "publish/publish.h"
 
+#include "contimg/base_file.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -12,9 +14,7 @@
 /* An open file by a path of its own: the same inode, whatever the folder holds by now. */
 static ci_status hash_fd(char hex[CI_SHA256_HEX], int fd, const char *shown, const char *name)
 {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    ci_status status = ci_sha256_file(hex, path);
+    ci_status status = ci_sha256_fd(hex, fd, name);
     return status == CI_OK ? CI_OK : ci_error_prefix(status, "%s/%s", shown, name);
 }
 

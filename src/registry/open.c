@@ -1,5 +1,7 @@
 /* Opening one database: journal, migration, read-only copies; backups. */
 #include "registry/open.h"
+
+#include "contimg/base_file.h"
 #include "registry/schema.h"
 
 #include <errno.h>
@@ -70,12 +72,13 @@ ci_status ci_registry_db_newer(const ci_db *db, int found)
 ci_status ci_registry_db_backup(ci_db *from, const char *path)
 {
     ci_db to = {.which = from->which, .busy_s = from->busy_s};
+    int fd;
     char *part = NULL, *folder = NULL;
     ci_status status = ci_path_parent(&folder, path);
     if (status == CI_OK) status = ci_path_make_folder(folder);
     if (status == CI_OK) status = ci_path_part(&part, path);
-    if (status == CI_OK && unlink(part) != 0 && errno != ENOENT)
-        status = ci_error_errno(errno, part, "remove old");
+    if (status == CI_OK) status = ci_file_create(&fd, part);
+    if (status == CI_OK) close(fd);
     if (status == CI_OK) status = ci_str_copy(&to.path, part);
     if (status == CI_OK)
         status = open_handle(&to, part, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);

@@ -62,6 +62,9 @@ static ci_status file_append(ci_text *text, const char *path, char *buffer)
 static ci_status tile_append(ci_text *text, const ci_run_tile *tile, char *buffer)
 {
     CI_TRY(ci_text_append(text, "%s\n", tile->id));
+    if (ci_stop_asked())
+        return ci_error(CI_ERR_STOPPED, "stopped on request while the input of tile %s was read",
+                        tile->id);
     for (size_t i = 0; i < tile->n_path; i++)
         CI_TRY(file_append(text, tile->path[i], buffer));
     return CI_OK;

@@ -138,7 +138,7 @@ static void test_errors(void **state)
     ci_h5_slab *slab = NULL;
     expect_error(ci_h5_slab_open(&slab, file, "A/n", CI_H5_C32), CI_ERR_INPUT, "not complex");
     ci_h5_close(file);
-    expect_error(ci_h5_create(&file, "/nonexistent/a.h5"), CI_ERR_INPUT, "/nonexistent/a.h5");
+    expect_error(ci_h5_create(&file, "/nonexistent/a.h5"), CI_ERR_IO, "/nonexistent/a.h5");
     /* a copy cut short */
     char *bytes = NULL;
     size_t n_byte = 0;
