@@ -1,8 +1,10 @@
 /* Start and end of MPI, communicators, and agreement on errors. */
 #include "par/par_private.h"
 
+#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The only function that ends the whole job: MPI itself no longer works. */
 static void broken(const ci_comm *comm, int code)
@@ -51,13 +53,57 @@ static void path_default(void)
     if (!path || !*path) setenv("PATH", "/usr/local/bin:/usr/bin:/bin", 1);
 }
 
+/* Open MPI ends with many lines, and a code that is not contimg's, where it has no folder for its
+ * files. */
+static ci_status tmp_check(void)
+{
+    static const char *const names[] = {"TMPDIR", "TMP", "TEMP"};
+    const char *name = "TMPDIR", *folder = NULL;
+    for (int i = 0; i < 3 && !folder; i++) {
+        name = names[i];
+        folder = getenv(name);
+    }
+    if (!folder || (ci_path_is_folder(folder) && access(folder, W_OK | X_OK) == 0)) return CI_OK;
+    return ci_error(CI_ERR_NOT_READY,
+                    "%s '%s': not a folder that can be written: MPI needs one; set it to another, "
+                    "or unset it",
+                    name, folder);
+}
+
+/* Without a launcher Open MPI makes its session folder itself, under a name that can be foretold;
+ * it follows a link of that name and removes what it finds. It gets a new folder of its own. */
+static void session_folder_make(char out[256])
+{
+    const char *base = getenv("TMPDIR");
+    bool is_launched = getenv("OMPI_COMM_WORLD_SIZE") || getenv("PMIX_NAMESPACE");
+    *out = '\0';
+    if (is_launched || getenv("OMPI_MCA_orte_tmpdir_base")) return;
+    int n = snprintf(out, 256, "%s/contimg-XXXXXX", base ? base : "/tmp");
+    if (n >= 256 || !mkdtemp(out))
+        *out = '\0';
+    else
+        setenv("OMPI_MCA_orte_tmpdir_base", out, 1);
+}
+
+static int remove_entry(const char *path, const struct stat *facts, int type, struct FTW *walk)
+{
+    (void)facts;
+    (void)type;
+    (void)walk;
+    return remove(path);
+}
+
 ci_status ci_par_start(ci_comm **world)
 {
+    char session_folder[256];
+    CI_TRY(tmp_check());
     path_default();
+    session_folder_make(session_folder);
     int provided = 0, code = MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
     if (code != MPI_SUCCESS || provided < MPI_THREAD_FUNNELED)
         return ci_error(CI_ERR_NOT_READY, "MPI cannot be started with MPI_THREAD_FUNNELED");
     CI_TRY(comm_new(world, MPI_COMM_WORLD, NULL, true));
+    memcpy((*world)->session_folder, session_folder, sizeof session_folder);
     ci_log_set_rank((*world)->rank);
     int isa = (int)(*world)->isa;
     CI_PAR_CALL(*world, MPI_Allreduce(MPI_IN_PLACE, &isa, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD));
@@ -68,8 +114,11 @@ ci_status ci_par_start(ci_comm **world)
 ci_status ci_par_end(ci_comm *world, ci_status status)
 {
     status = ci_par_agree(world, status);
+    char session_folder[256];
+    memcpy(session_folder, world->session_folder, sizeof session_folder);
     ci_comm_free(world);
     MPI_Finalize();
+    if (*session_folder) nftw(session_folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
     return status;
 }
 

@@ -14,6 +14,7 @@ struct ci_comm
     ci_isa isa;      /* the same on all ranks */
     ci_timer *timer; /* owned by the communicator that was split from none */
     bool owns_timer;
+    char session_folder[256]; /* Open MPI's, of the world; "": not made by ci_par_start */
     ci_par_counters counters;
 };
 

@@ -60,6 +60,22 @@ PATH=$slurm_case/no_pmix:$slurm_case/prefix/bin:$PATH job mpirun COMPLETED 0 "$s
 says mpirun "contimg.sbatch: mpirun -n 2"
 [ "$(published | wc -l)" = 3 ] || fail "mpirun: published: $(published)"
 
+# ---- asked to end under mpirun: at a safe point, with its report and no lease --------------------
+id=$(cd "$slurm_case/incoming" && PATH=$slurm_case/no_pmix:$slurm_case/prefix/bin:$PATH \
+  sbatch --parsable --output="$slurm_case/stopped.out" "$sbatch_file" 2026-01-25T00:01:53_sb0*.hdf5 \
+  --size=1400 --niter=100000) || fail "stopped: sbatch"
+for _ in $(seq 300); do
+  grep -qs ' flag ' "$slurm_case/stopped.out" && break
+  sleep 0.2
+done
+timeout -k 1 20 scancel --batch --signal=TERM "$id"
+got=$(slurm_wait "$id" 90)
+[ "$got" = "FAILED 75" ] || fail "stopped: job $id is '$got'"
+says stopped "stopped on request"
+[ "$(sqlite3 "$slurm_case/state/ingest.sqlite3" \
+  "SELECT count(*) FROM mosaic_groups WHERE lease_host IS NOT NULL")" = 0 ] || fail "stopped: a lease stays"
+grep -qE '"exit_code":[[:space:]]*75' "$slurm_case"/state/reports/*/report.json || fail "stopped: no report"
+
 # ---- contimg's exit codes are the job's -------------------------------------------------------
 export CONTIMG_HOME=$slurm_case/prefix
 head -c 100000 "$slurm_case/incoming/2026-01-25T00:00:10_sb00.hdf5" >"$elsewhere/short.hdf5"
