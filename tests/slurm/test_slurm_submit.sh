@@ -50,6 +50,10 @@ submit too_large 5 -- --size=40000
 says too_large.err "memory: a tile needs"
 [ "$(n_jobs)" = 0 ] || fail "a job that cannot run was submitted"
 
+submit never 6 --ntasks 99
+says never.err "can never start this job"
+[ "$(n_jobs)" = 0 ] || fail "a job that can never start was submitted"
+
 # ---- one job, once ------------------------------------------------------------------------------
 # Held back, so that it waits for sure when the second comes.
 timeout -k 1 10 scontrol update PartitionName=all State=DOWN || fail "scontrol"
