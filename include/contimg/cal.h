@@ -71,9 +71,13 @@ CI_MUST_CHECK ci_status ci_cal_table_write(const ci_cal_table *table, const char
 CI_MUST_CHECK ci_status ci_cal_tables_write(const ci_cal_table *const *tables, char *const *paths,
                                             size_t n);
 
+/* ci_cal_options.gain_interval_s: as short as the S/N allows, down to one integration; phases and
+ * amplitudes each on their own. */
+#define CI_CAL_INTERVAL_AUTO (-1.0)
+
 typedef struct ci_cal_options
 {
-    double gain_interval_s;              /* 60; 0: one solution over all times */
+    double gain_interval_s;              /* CI_CAL_INTERVAL_AUTO; 0: one solution over all times */
     const char *ref_antenna;             /* name list "103,104", NULL: by data quality */
     double min_uv_lambda, max_uv_lambda; /* 0: no limit */
     double tolerance;                    /* 1e-6 */
@@ -109,7 +113,10 @@ typedef ci_status (*ci_cal_predict)(void *context, const ci_vis_block *block, ci
  * model need only agree). Per-baseline normal sums per channel and time interval, summed
  * over blocks of 12 channels in order; each channel, and each interval, is then solved by
  * StEFCal (Salvini & Wijnholds 2014, average every second step), bandpass and gains in
- * turn. A data set of a single channel has the bandpass 1 and all in the gains. Data are
+ * turn. A data set of a single channel has the bandpass 1 and all in the gains. What the model
+ * explains less than half as well as the rest is left out: an antenna in a sub-band, a sub-band
+ * (three at least). With CI_CAL_INTERVAL_AUTO a second pass over the data gives the gains of
+ * intervals as short as S/N allows: 20 for phases, 100 for amplitudes, 60 s at most. Data are
  * not changed. Collective. Both tables on every rank, the same bytes at any rank count.
  * CI_ERR_NO_DATA: no unflagged cross-correlation; CI_ERR_INPUT: no parallel hands, too few
  * antennas, or a model that predicts nothing; CI_ERR_GATE: no solution. */
@@ -136,6 +143,9 @@ CI_MUST_CHECK ci_status ci_cal_table_check(const ci_cal_table *table, const ci_v
 
 /* Channels of the data that the table knows, of how many. Local. */
 size_t ci_cal_chans_known(const ci_cal_table *table, const ci_vis_meta *meta, size_t *n_all);
+/* Sub-bands of the data that the table knows, but has no solution for: the solve left them out.
+ * Local. */
+size_t ci_cal_table_sub_bands_out(const ci_cal_table *table, const ci_vis_meta *meta);
 
 /* Divides data by the table's gains (bandpass nearest in time; gains linear in complex
  * log over time), multiplies weights by |g1 g2|^2, flags CAL where there is none (and where

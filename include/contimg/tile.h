@@ -62,7 +62,7 @@ typedef struct ci_tile_data
     ci_sky_pointing pointing;
     double ra_rad, dec_rad; /* image centre; the data are phased to it */
     ci_flag_report *flags;
-    size_t n_empty_sub_band; /* that flags leave nothing of */
+    size_t n_empty_sub_band; /* that flags, or a table without solutions, leave nothing of */
     bool weights_known;      /* weights are 1/sigma^2 */
     ci_tile_gains gains;
     bool is_approximate;

@@ -353,18 +353,23 @@ static void receptor_fill(const ci_cal_problem *p, size_t base, size_t n_chan)
 {
     ci_c64 step = 0;
     size_t n_antenna = p->n_antenna, before = SIZE_MAX;
-    const uint8_t *flag = p->bandpass_flag + base;
+    uint8_t *flag = p->bandpass_flag + base;
     const ci_c64 *gain = p->bandpass + base;
     for (size_t c = 0; c + 1 < n_chan; c++)
         if (!flag[c * n_antenna] && !flag[(c + 1) * n_antenna])
             step += gain[(c + 1) * n_antenna] * conj(gain[c * n_antenna]);
     if (!(cabs(step) > 0)) step = 1;
+    bool has_failed = false; /* data that no gain fits: a hole in the bandpass is no gap */
     for (size_t c = 0; c < n_chan; c++) {
+        has_failed |= flag[c * n_antenna] == CI_CAL_FAILED;
         if (flag[c * n_antenna]) continue;
-        if (before != SIZE_MAX && c - before > 1 && c - before <= N_GAP + 1)
+        if (before != SIZE_MAX && c - before > 1 && c - before <= N_GAP + 1 && !has_failed)
             gap_fill(p, base, before, c, step);
         before = c;
+        has_failed = false;
     }
+    for (size_t c = 0; c < n_chan; c++)
+        if (flag[c * n_antenna] == CI_CAL_GAP) flag[c * n_antenna] = CI_CAL_FAILED;
 }
 
 void ci_cal_bandpass_fill(ci_cal_problem *p)

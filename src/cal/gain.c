@@ -97,13 +97,28 @@ static void baseline_sums(const ci_cal_problem *p, const planes *k, size_t i_par
     }
 }
 
+/* The same from sums of integrations. */
+static void fine_sums(const ci_cal_problem *p, size_t i_part, size_t b, size_t h, size_t t,
+                      double out[3])
+{
+    const double *in = p->part[i_part].fine + (b * p->n_feed + h) * p->meta->n_time * 3;
+    out[0] = out[1] = out[2] = 0;
+    for (size_t i = 0; i < p->meta->n_time; i++)
+        for (size_t k = 0; k < 3 && p->i_interval[i] == t; k++)
+            out[k] += in[3 * i + k];
+}
+
 /* This rank's sums of one interval, [part][baseline][hand][3]. */
 static void interval_sums(const ci_cal_problem *p, const planes *k, size_t t, double *out)
 {
     for (size_t i = 0; i < p->n_part; i++)
         for (size_t b = 0; b < p->part[i].part.n_baseline; b++)
-            for (size_t h = 0; h < p->n_feed; h++, out += 3)
-                baseline_sums(p, k, i, b, h, t, out);
+            for (size_t h = 0; h < p->n_feed; h++, out += 3) {
+                if (p->part[i].fine)
+                    fine_sums(p, i, b, h, t, out);
+                else
+                    baseline_sums(p, k, i, b, h, t, out);
+            }
 }
 
 /* The gathered sums of all sub-bands, added in order, then solved; sums [3][n_baseline]. */
@@ -224,11 +239,11 @@ static void baseline_residual(const ci_cal_problem *p, const ci_cal_sums *s, siz
     }
 }
 
-ci_status ci_cal_residual(ci_cal_problem *p, double residual[2])
+ci_status ci_cal_powers_gather(ci_cal_problem *p, void **whole, size_t *n_all)
 {
     size_t n = 0, n_byte = 0;
-    double *here = NULL, *out, sum[4] = {0};
-    void *whole = NULL;
+    double *here = NULL, *out;
+    *whole = NULL;
     for (size_t i = 0; i < p->n_part; i++)
         n += p->part[i].part.n_baseline;
     n *= 2 * p->n_feed;
@@ -238,15 +253,25 @@ ci_status ci_cal_residual(ci_cal_problem *p, double residual[2])
         for (size_t b = 0; b < p->part[i].part.n_baseline; b++)
             for (size_t h = 0; h < p->n_feed; h++, out += 2)
                 baseline_residual(p, &p->part[i], b, h, out);
-    ci_status status = ci_par_gather(p->comm, here, n * sizeof(double), -1, &whole, &n_byte);
+    ci_status status = ci_par_gather(p->comm, here, n * sizeof(double), -1, whole, &n_byte);
+    ci_mem_free(here);
+    *n_all = n_byte / sizeof(double);
+    return status;
+}
+
+ci_status ci_cal_residual(ci_cal_problem *p, double residual[2])
+{
+    size_t n = 0;
+    double sum[4] = {0};
+    void *whole = NULL;
+    CI_TRY(ci_cal_powers_gather(p, &whole, &n));
     const double *in = whole;
-    for (size_t i = 0; status == CI_OK && i < n_byte / sizeof(double); i++)
+    for (size_t i = 0; i < n; i++)
         sum[i % (2 * p->n_feed)] += in[i];
     residual[0] = residual[1] = NAN;
     for (size_t h = 0; h < p->n_feed; h++)
         if (sum[2 * h + 1] > 0)
             residual[h] = sqrt((sum[2 * h] > 0 ? sum[2 * h] : 0) / sum[2 * h + 1]);
     ci_mem_free(whole);
-    ci_mem_free(here);
-    return status;
+    return CI_OK;
 }

@@ -57,6 +57,31 @@ size_t ci_cal_chans_known(const ci_cal_table *table, const ci_vis_meta *meta, si
     return n_known;
 }
 
+static bool has_solution(const ci_cal_table *table, int32_t i_chan)
+{
+    size_t n = table->array.n_antenna * table->n_feed;
+    for (size_t t = 0; t < table->n_time; t++)
+        for (size_t i = 0; i < n; i++)
+            if (table->flag[(t * table->n_chan + (size_t)i_chan) * n + i] == 0) return true;
+    return false;
+}
+
+size_t ci_cal_table_sub_bands_out(const ci_cal_table *table, const ci_vis_meta *meta)
+{
+    size_t n_out = 0;
+    for (size_t i = 0; i < meta->n_sub_band; i++) {
+        const ci_vis_sub_band *s = &meta->sub_band[i];
+        size_t n_known = 0, n_good = 0;
+        for (size_t c = 0; c < s->n_chan; c++) {
+            int32_t k = ci_cal_chan_match(table, s->freq_hz[c], s->width_hz[c]);
+            n_known += k >= 0;
+            n_good += k >= 0 && has_solution(table, k);
+        }
+        n_out += n_known > 0 && n_good == 0;
+    }
+    return n_out;
+}
+
 /* A sub-band that the table does not know (one missing when the calibrator was seen) is flagged;
  * a table of another band is a mistake. */
 ci_status ci_cal_band_check(const ci_cal_table *table, const ci_vis_meta *meta)

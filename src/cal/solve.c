@@ -4,9 +4,16 @@
 #include <math.h>
 #include <string.h>
 
+enum
+{
+    N_START = 4 /* channels that the first gains are solved on */
+};
+
+static const double start_snr = 10; /* that they need */
+
 void ci_cal_options_default(ci_cal_options *options)
 {
-    *options = (ci_cal_options){.gain_interval_s = 60,
+    *options = (ci_cal_options){.gain_interval_s = CI_CAL_INTERVAL_AUTO,
                                 .tolerance = 1e-6,
                                 .max_iteration = 200,
                                 .min_snr = 3,
@@ -32,6 +39,57 @@ static ci_status antennas_check(const ci_cal_problem *p)
     return CI_OK;
 }
 
+/* The few channels that the first gains are solved on: the middle of the sub-band that has most
+ * data there; p->n_chan: none. */
+static size_t start_channels(const ci_cal_problem *p, size_t *n)
+{
+    size_t best = p->n_chan, first = 0;
+    int64_t most = 0;
+    for (size_t s = 0; s < p->meta->n_sub_band; s++) {
+        size_t n_chan = p->meta->sub_band[s].n_chan, n_here = n_chan < N_START ? n_chan : N_START;
+        size_t at = first + (n_chan - n_here) / 2;
+        int64_t good = INT64_MAX;
+        for (size_t h = 0; h < p->n_feed; h++)
+            for (size_t c = at; c < at + n_here; c++)
+                if (p->good_chan[h * p->n_chan + c] < good) good = p->good_chan[h * p->n_chan + c];
+        if (good > most) {
+            most = good;
+            best = at;
+            *n = n_here;
+        }
+        first += n_chan;
+    }
+    return best;
+}
+
+/* Gains of each interval on channels so few that no delay turns over them: without them phases that
+ * drift through a turn would cancel in the first bandpass. */
+static ci_status gains_start(ci_cal_problem *p)
+{
+    size_t n = 0, at = start_channels(p, &n), n_gain = p->n_feed * p->n_interval * p->n_antenna;
+    size_t n_all = p->n_feed * p->n_chan * p->n_antenna, n_weak = 0;
+    if (at < p->n_chan) {
+        for (size_t i = 0; i < n_all; i++) {
+            size_t c = i / p->n_antenna % p->n_chan;
+            p->bandpass[i] = 1;
+            p->bandpass_flag[i] = c < at || c >= at + n ? CI_CAL_FAILED : 0;
+        }
+        CI_TRY(ci_cal_gain_solve(p));
+        for (size_t i = 0; i < n_all; i++) {
+            p->bandpass[i] = 0;
+            p->bandpass_flag[i] = 0;
+        }
+    }
+    for (size_t i = 0; i < n_gain; i++)
+        n_weak += p->gain_flag[i] != CI_CAL_NO_DATA && !((double)p->gain_snr[i] > start_snr);
+    for (size_t i = 0; i < n_gain; i++) {
+        if (at >= p->n_chan || 10 * n_weak > n_gain || p->gain_flag[i] || p->gain[i] == 0)
+            p->gain[i] = 1;
+        p->gain_flag[i] = 0;
+    }
+    return CI_OK;
+}
+
 /* The same on all ranks: with one interval nothing is left to alternate. */
 static ci_status rounds_run(ci_cal_problem *p)
 {
@@ -39,12 +97,19 @@ static ci_status rounds_run(ci_cal_problem *p)
     int n_round = is_once || p->options->n_round < 1 ? 1 : p->options->n_round;
     for (size_t i = 0; i < p->n_feed * p->n_interval * p->n_antenna; i++)
         p->gain[i] = 1;
+    if (!is_once) CI_TRY(gains_start(p));
     for (int round = 0; round < n_round; round++) {
         p->n_iteration = 0;
         p->n_unconverged = 0;
         CI_TRY(ci_cal_bandpass_solve(p));
         CI_TRY(ci_cal_gain_solve(p));
     }
+    return CI_OK;
+}
+
+/* What each rank counted of its own solves. */
+static ci_status counts_agree(ci_cal_problem *p)
+{
     int64_t steps = p->n_iteration, failed = (int64_t)p->n_unconverged;
     CI_TRY(ci_par_max_int(p->comm, &steps, 1));
     CI_TRY(ci_par_sum_int(p->comm, &failed, 1));
@@ -70,9 +135,11 @@ static void flags_finish(ci_cal_problem *p)
             for (size_t c = 0; c < p->n_chan; c++) {
                 size_t i = h * p->n_chan + c;
                 uint8_t *flag = &p->bandpass_flag[i * p->n_antenna + a];
-                if (!has_gain) *flag = CI_CAL_FAILED;
-                if (*flag)
-                    *flag = is_absent || p->good_chan[i] == 0 ? CI_CAL_NO_DATA : CI_CAL_FAILED;
+                if (!has_gain && *flag == 0) *flag = CI_CAL_FAILED;
+                if (*flag && (is_absent || p->good_chan[i] == 0))
+                    *flag = CI_CAL_NO_DATA;
+                else if (*flag == CI_CAL_NO_DATA)
+                    *flag = CI_CAL_GAP;
                 if (p->n_chan == 1)
                     p->bandpass_snr[i * p->n_antenna + a] =
                         p->gain_snr[h * p->n_interval * p->n_antenna + a];
@@ -211,10 +278,12 @@ ci_status ci_cal_solve(ci_comm *comm, const ci_vis_set *set, ci_cal_predict pred
     CI_TRY(ci_cal_problem_new(comm, set, predict, context, options, &p));
     ci_status status = ci_par_agree(comm, antennas_check(p));
     if (status == CI_OK) status = rounds_run(p);
-    if (status == CI_OK) {
-        flags_finish(p);
-        status = ci_cal_residual(p, found.residual);
-    }
+    if (status == CI_OK) status = ci_cal_misfits_flag(p);
+    if (status == CI_OK) status = ci_cal_residual(p, found.residual);
+    if (status == CI_OK && options->gain_interval_s == CI_CAL_INTERVAL_AUTO)
+        status = ci_cal_fine_solve(p, set, predict, context);
+    if (status == CI_OK) status = counts_agree(p);
+    if (status == CI_OK) flags_finish(p);
     if (status == CI_OK) {
         ci_cal_bandpass_fill(p);
         status = ci_par_agree(comm, tables_make(p, bandpass, gain, &found));

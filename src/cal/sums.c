@@ -5,6 +5,9 @@
 #include <math.h>
 #include <string.h>
 
+/* Of the gains that go with the bandpass, where the final ones follow the signal. */
+static const double coarse_interval_s = 60;
+
 static ci_status hands_find(ci_cal_problem *p)
 {
     static const int hands[2][2] = {{CI_POL_XX, CI_POL_YY}, {CI_POL_RR, CI_POL_LL}};
@@ -32,6 +35,7 @@ static ci_status intervals_find(ci_cal_problem *p)
     double first = meta->time_mjd_s[0] - 0.5 * meta->interval_s;
     double span = meta->time_mjd_s[meta->n_time - 1] + 0.5 * meta->interval_s - first;
     double asked = p->options->gain_interval_s;
+    if (asked == CI_CAL_INTERVAL_AUTO) asked = coarse_interval_s;
     double n_whole = asked > 0 ? floor(span / asked + 0.5) : 1;
     if (n_whole < 1) n_whole = 1;
     p->interval_s = span > 0 ? span / n_whole : asked;
@@ -56,7 +60,7 @@ static ci_status intervals_find(ci_cal_problem *p)
 }
 
 /* Channels of a row that lie within the limits of uv distance: a run, as frequency ascends. */
-static void chan_limits(const ci_cal_options *o, const ci_vis_block *block, size_t i_row,
+void ci_cal_chan_limits(const ci_cal_options *o, const ci_vis_block *block, size_t i_row,
                         size_t *first, size_t *end)
 {
     *first = 0;
@@ -132,7 +136,7 @@ static void baseline_sum(ci_cal_problem *p, const pass *k, const ci_c32 *model, 
     if (ant1 == ant2) return;
     for (size_t i_row = first; i_row < end; i_row++) {
         size_t t = p->i_interval[block->i_time[i_row]], chan_first, chan_end;
-        chan_limits(p->options, block, i_row, &chan_first, &chan_end);
+        ci_cal_chan_limits(p->options, block, i_row, &chan_first, &chan_end);
         for (size_t h = 0; h < p->n_feed; h++) {
             int64_t n =
                 row_add(k, i_row, p->i_pol[h], model + i_row * block->n_chan, chan_first, chan_end,
@@ -338,12 +342,15 @@ void ci_cal_problem_free(ci_cal_problem *p)
         ci_mem_free(p->part[i].a_im);
         ci_mem_free(p->part[i].b);
         ci_mem_free(p->part[i].c);
+        ci_mem_free(p->part[i].fine);
     }
     ci_mem_free(p->part);
     ci_mem_free(p->place);
     ci_mem_free(p->i_interval);
     ci_mem_free(p->interval_mjd_s);
     ci_mem_free(p->count);
+    ci_mem_free(p->good_time);
+    ci_mem_free(p->fine_good);
     ci_mem_free(p->bandpass);
     ci_mem_free(p->bandpass_flag);
     ci_mem_free(p->bandpass_snr);

@@ -8,7 +8,8 @@
 
 enum
 {
-    CI_CAL_BLOCK_CHAN = 12 /* channels of one block of sums */
+    CI_CAL_BLOCK_CHAN = 12, /* channels of one block of sums */
+    CI_CAL_GAP = 16         /* a flag on the way: this receptor has no data in this channel */
 };
 
 /* Sums of one part (baselines of one sub-band) of this rank. */
@@ -19,6 +20,9 @@ typedef struct ci_cal_sums
     /* [baseline of the part][hand][interval][channel]: a = sum w V conj(M), b = sum w |M|^2,
      * c = sum w |V|^2 */
     float *a_re, *a_im, *b, *c;
+    /* [baseline of the part][hand][integration][3]: re, im of a and b, the bandpass divided out,
+     * over the channels; NULL until ci_cal_fine_solve */
+    double *fine;
 } ci_cal_sums;
 
 /* Where a part lies, known to all. */
@@ -47,7 +51,9 @@ typedef struct ci_cal_problem
     int64_t *good_chan;     /* [n_feed][n_chan] */
     int64_t *good_interval; /* [n_feed][n_interval] */
     int64_t *good_antenna;  /* [n_feed][n_antenna] */
-    double freq_mean_hz;    /* weight-mean frequency */
+    int64_t *good_time;     /* [n_feed][n_time], and by interval: of ci_cal_fine_solve */
+    int64_t *fine_good;
+    double freq_mean_hz; /* weight-mean frequency */
     int32_t i_ref;
     ci_cal_stefcal *solver;
     /* solutions, the same on all ranks */
@@ -77,6 +83,21 @@ ci_status ci_cal_gain_solve(ci_cal_problem *problem);
 void ci_cal_bandpass_fill(ci_cal_problem *problem);
 /* sqrt(chi^2 / power) per hand; collective. */
 ci_status ci_cal_residual(ci_cal_problem *problem, double residual[2]);
+
+/* Channels [first, end) of a row that lie within the options' limits of uv distance. */
+void ci_cal_chan_limits(const ci_cal_options *options, const ci_vis_block *block, size_t i_row,
+                        size_t *first, size_t *end);
+/* Gains on intervals as short as the S/N allows, the bandpass as it is; phases and amplitudes on
+ * their own, a step in amplitude splits an interval. Collective. */
+ci_status ci_cal_fine_solve(ci_cal_problem *problem, const ci_vis_set *set, ci_cal_predict predict,
+                            void *context);
+/* Finds sub-bands, and antennas in a sub-band, that the model does not explain as it does the
+ * others; their bandpass gets flags. Collective. */
+ci_status ci_cal_misfits_flag(ci_cal_problem *problem);
+
+/* Of every part and baseline in order, [n_baseline of all parts][hand][2]: power that the solution
+ * leaves, and all power, over what has a solution; *whole, ci_mem_free. Collective. */
+ci_status ci_cal_powers_gather(ci_cal_problem *problem, void **whole, size_t *n_all);
 
 /* reference.c. Antenna whose phase is 0. */
 ci_status ci_cal_reference_choose(ci_cal_problem *problem);

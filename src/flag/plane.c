@@ -12,7 +12,8 @@
 enum
 {
     N_LANE = 8,
-    N_SAMPLE = 512, /* that a median looks at */
+    N_AMPLITUDE = 192, /* samples that the median amplitude looks at */
+    N_NOISE = 512,     /* and that of the noise */
     N_ITERATION = 3,
     MIN_GOOD = 16,
     MIN_TIME = 8,   /* that the noise of a channel needs */
@@ -110,10 +111,10 @@ void ci_flag_plane_load(ci_flag_plane *p, const ci_vis_block *block, size_t firs
 }
 
 /* Median over samples that are good, evenly spread. */
-static double median_of(const ci_flag_plane *p, const float *value)
+static double median_of(const ci_flag_plane *p, const float *value, size_t n_most)
 {
     size_t n = p->n_time * p->n_chan, n_here = 0;
-    size_t stride = (p->n_good + N_SAMPLE - 1) / N_SAMPLE;
+    size_t stride = (p->n_good + n_most - 1) / n_most;
     float *out = p->search.scratch;
     for (size_t i = 0; i < n; i += stride)
         if (p->search.mark[i] == CI_FLAG_MARK_GOOD) out[n_here++] = value[i];
@@ -121,20 +122,21 @@ static double median_of(const ci_flag_plane *p, const float *value)
 }
 
 /* Amplitudes into `value`, weight 1 where no outlier. */
-static void weights_start(ci_flag_plane *p)
+CI_ISA_INLINE void weights_start(ci_flag_plane *p)
 {
     size_t n = p->n_time * p->n_chan;
     float *value = p->search.value;
     for (size_t i = 0; i < n; i++)
         value[i] = sqrtf(p->re[i] * p->re[i] + p->im[i] * p->im[i]);
-    p->amplitude = median_of(p, value);
+    p->amplitude = median_of(p, value, N_AMPLITUDE);
     float limit = (float)(outlier_median * p->amplitude);
     for (size_t i = 0; i < n; i++)
         p->weight[i] = p->search.mark[i] == CI_FLAG_MARK_GOOD && value[i] <= limit ? 1 : 0;
 }
 
 /* out += sum of w v[i + step] conj(w v[i]) over n. */
-static void lag_add(const ci_flag_plane *p, size_t first, size_t n, size_t step, double out[2])
+CI_ISA_INLINE void lag_add(const ci_flag_plane *p, size_t first, size_t n, size_t step,
+                           double out[2])
 {
     const float *re = p->re + first, *im = p->im + first, *w = p->weight + first;
     float x[N_LANE] = {0}, y[N_LANE] = {0};
@@ -153,7 +155,7 @@ static void lag_add(const ci_flag_plane *p, size_t first, size_t n, size_t step,
 }
 
 /* Phasors exp(-i n angle). */
-static void turn_fill(const double sum[2], size_t n, float *re, float *im)
+CI_ISA_INLINE void turn_fill(const double sum[2], size_t n, float *re, float *im)
 {
     double size = sqrt(sum[0] * sum[0] + sum[1] * sum[1]);
     double c = size > 0 ? sum[0] / size : 1, s = size > 0 ? -sum[1] / size : 0, x = 1, y = 0;
@@ -168,7 +170,7 @@ static void turn_fill(const double sum[2], size_t n, float *re, float *im)
 
 /* Takes out the mean slope of phase over times and channels, which products of neighbours show: a
  * delay or an offset source turns it many times over the plane. */
-static void fringe_stop(ci_flag_plane *p)
+CI_ISA_INLINE void fringe_stop(ci_flag_plane *p)
 {
     size_t n_time = p->n_time, n_chan = p->n_chan, n_line = n_time + n_chan;
     double over_time[2] = {0}, over_chan[2] = {0};
@@ -192,7 +194,7 @@ static void fringe_stop(ci_flag_plane *p)
 }
 
 /* Sums of weight, and of weight x data, over the boxes. */
-static void boxes_sum(ci_flag_plane *p)
+CI_ISA_INLINE void boxes_sum(ci_flag_plane *p)
 {
     size_t n_chan = p->n_chan, n_x = p->axis[1].n_box, n_box = p->axis[0].n_box * n_x;
     size_t step_t = p->axis[0].box, step_c = p->axis[1].box;
@@ -201,18 +203,24 @@ static void boxes_sum(ci_flag_plane *p)
         float *out = p->box + (t / step_t) * n_x;
         const float *re = p->re + t * n_chan, *im = p->im + t * n_chan;
         const float *w = p->weight + t * n_chan;
-        for (size_t c = 0; c < n_chan; c++) {
-            size_t k = c / step_c;
-            out[k] += w[c];
-            out[n_box + k] += w[c] * re[c];
-            out[2 * n_box + k] += w[c] * im[c];
+        for (size_t k = 0, c = 0; c < n_chan; k++) {
+            size_t end = c + step_c < n_chan ? c + step_c : n_chan;
+            float sum = 0, x = 0, y = 0;
+            for (; c < end; c++) {
+                sum += w[c];
+                x += w[c] * re[c];
+                y += w[c] * im[c];
+            }
+            out[k] += sum;
+            out[n_box + k] += x;
+            out[2 * n_box + k] += y;
         }
     }
 }
 
 /* Gaussian over boxes, times first, then channels: three planes of n_y x n_x; the first half of
  * p->box to the second and back. */
-static void boxes_smooth(ci_flag_plane *p)
+CI_ISA_INLINE void boxes_smooth(ci_flag_plane *p)
 {
     size_t n_y = p->axis[0].n_box, n_x = p->axis[1].n_box, n = n_y * n_x;
     const float *tap = p->axis[0].tap;
@@ -238,24 +246,26 @@ static void boxes_smooth(ci_flag_plane *p)
 }
 
 /* The surface along the channels of one row of boxes between two, into line [2][n_chan]. */
-static void surface_line(const ci_flag_plane *p, size_t t, float *line)
+CI_ISA_INLINE void surface_line(const ci_flag_plane *p, size_t t, float *line)
 {
     size_t n_x = p->axis[1].n_box, n = p->axis[0].n_box * n_x, y = p->axis[0].node[t];
     size_t below = y * n_x, above = y + 1 < p->axis[0].n_box ? below + n_x : below;
     float s = p->axis[0].share[t];
-    for (size_t k = 1; k < 3; k++) {
-        const float *a = p->box + k * n + below, *b = p->box + k * n + above;
-        float *out = line + (k - 1) * p->n_chan;
-        for (size_t c = 0; c < p->n_chan; c++) {
-            size_t x = p->axis[1].node[c], next = x + 1 < n_x ? x + 1 : x;
-            float u = p->axis[1].share[c];
-            out[c] = s * (u * a[x] + (1 - u) * a[next]) + (1 - s) * (u * b[x] + (1 - u) * b[next]);
-        }
+    float *restrict row = p->box + 3 * n; /* both parts between the two rows */
+    for (size_t k = 0; k < 2; k++)
+        for (size_t x = 0; x < n_x; x++)
+            row[k * n_x + x] =
+                s * p->box[(k + 1) * n + below + x] + (1 - s) * p->box[(k + 1) * n + above + x];
+    for (size_t c = 0; c < p->n_chan; c++) {
+        size_t x = p->axis[1].node[c], next = x + 1 < n_x ? x + 1 : x;
+        float u = p->axis[1].share[c];
+        line[c] = u * row[x] + (1 - u) * row[next];
+        line[p->n_chan + c] = u * row[n_x + x] + (1 - u) * row[n_x + next];
     }
 }
 
 /* Data less the surface into sum[0] and sum[1]. */
-static void surface_subtract(ci_flag_plane *p)
+CI_ISA_INLINE void surface_subtract(ci_flag_plane *p)
 {
     size_t n_chan = p->n_chan;
     for (size_t t = 0; t < p->n_time; t++) {
@@ -273,7 +283,7 @@ static void surface_subtract(ci_flag_plane *p)
 
 /* What every channel has of steady residual, into line [2][n_chan]: up to a part of the signal that
  * may be its bandpass, more than that is a line and stays. */
-static void bandpass_measure(ci_flag_plane *p)
+CI_ISA_INLINE void bandpass_measure(ci_flag_plane *p)
 {
     size_t n_chan = p->n_chan;
     float *restrict re = p->line, *restrict im = re + n_chan, *restrict sum = im + n_chan;
@@ -297,7 +307,7 @@ static void bandpass_measure(ci_flag_plane *p)
     }
 }
 
-static void residual_fill(ci_flag_plane *p)
+CI_ISA_INLINE void residual_fill(ci_flag_plane *p)
 {
     size_t n_chan = p->n_chan;
     surface_subtract(p);
@@ -348,11 +358,11 @@ static void shape_measure(ci_flag_plane *p)
 }
 
 /* Residuals in units of their noise. */
-static void residual_scale(ci_flag_plane *p)
+CI_ISA_INLINE void residual_scale(ci_flag_plane *p)
 {
     size_t n_chan = p->n_chan;
     double floor = 1e-6 * p->amplitude;
-    p->noise = fmax(median_of(p, p->search.value) / RAYLEIGH_MEDIAN, floor);
+    p->noise = fmax(median_of(p, p->search.value, N_NOISE) / RAYLEIGH_MEDIAN, floor);
     shape_measure(p);
     for (size_t c = 0; c < n_chan; c++)
         p->line[c] = 1 / fmaxf(p->line[c], (float)floor);
@@ -383,12 +393,12 @@ static void found_forget(ci_flag_plane *p)
         if (p->search.mark[i] == CI_FLAG_MARK_FOUND) p->search.mark[i] = CI_FLAG_MARK_GOOD;
 }
 
-size_t ci_flag_plane_search(ci_flag_plane *p)
+/* A first surface and what stands out of it, then surfaces without that; what is found is marked.
+ */
+CI_ISA_INLINE void search(ci_flag_plane *p, size_t *n_found)
 {
-    size_t n = p->n_time * p->n_chan, n_found = 0;
-    if (p->n_good < MIN_GOOD) return 0;
     weights_start(p);
-    if (!(p->amplitude > 0)) return 0;
+    if (!(p->amplitude > 0)) return;
     fringe_stop(p);
     for (int i = 0; i < N_ITERATION; i++) {
         boxes_sum(p);
@@ -396,9 +406,19 @@ size_t ci_flag_plane_search(ci_flag_plane *p)
         residual_fill(p);
         residual_scale(p);
         found_forget(p);
-        n_found = ci_flag_sumthreshold(&p->search);
+        *n_found = ci_flag_sumthreshold(&p->search);
         if (!weights_renew(p)) break;
     }
+}
+
+CI_ISA_INSTANCES(search, (ci_flag_plane * p, size_t *n_found), (p, n_found))
+
+size_t ci_flag_plane_search(ci_flag_plane *p, ci_isa isa)
+{
+    static void (*const instance[CI_ISA_COUNT])(ci_flag_plane *, size_t *) = CI_ISA_TABLE(search);
+    size_t n = p->n_time * p->n_chan, n_found = 0;
+    if (p->n_good < MIN_GOOD) return 0;
+    instance[isa](p, &n_found);
     if (n_found == 0) return 0;
     ci_flag_grow(&p->search, fmax(grow_sigma, p->search.least));
     ci_flag_rank_operate(&p->search, rank_eta);

@@ -74,8 +74,9 @@ void ci_flag_plane_free(ci_flag_plane *plane);
 /* Fills re, im and marks from rows [first, first + n_time) of one baseline. Local. */
 void ci_flag_plane_load(ci_flag_plane *plane, const ci_vis_block *block, size_t first,
                         size_t i_pol);
-/* Finds interference; returns how many samples. False flags on noise: 0.1 %. Local. */
-size_t ci_flag_plane_search(ci_flag_plane *plane);
+/* Finds interference; returns how many samples. The same with each instruction set. False flags on
+ * noise: 0.1 %. Local. */
+size_t ci_flag_plane_search(ci_flag_plane *plane, ci_isa isa);
 
 /* axis.c. */
 CI_MUST_CHECK ci_status ci_flag_axis_new(ci_flag_axis *axis, size_t n, size_t box);

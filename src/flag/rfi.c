@@ -92,7 +92,7 @@ static void found_mark(const ci_flag_plane *p, ci_vis_block *block, size_t first
             block->flags[at + i * block->n_pol] |= CI_FLAG_RFI;
 }
 
-static ci_status block_search(ci_vis_block *block, cells *k)
+static ci_status block_search(ci_vis_block *block, ci_isa isa, cells *k)
 {
     ci_flag_plane *plane = NULL;
     ci_status status = CI_OK;
@@ -106,7 +106,7 @@ static ci_status block_search(ci_vis_block *block, cells *k)
         for (size_t i_pol = 0; status == CI_OK && i_pol < block->n_pol; i_pol++) {
             ci_flag_plane_load(plane, block, i, i_pol);
             plane->noise = 0;
-            if (ci_flag_plane_search(plane) > 0) found_mark(plane, block, i, i_pol);
+            if (ci_flag_plane_search(plane, isa) > 0) found_mark(plane, block, i, i_pol);
             if (plane->noise > 0) plane_add(plane, block, i, i_pol, k);
         }
     }
@@ -211,7 +211,7 @@ ci_status ci_flag_rfi(ci_comm *comm, ci_vis_set *set)
     cells k;
     ci_status status = cells_new(&k, set->meta);
     for (size_t i = 0; status == CI_OK && i < set->n_block; i++)
-        status = block_search(set->block[i], &k);
+        status = block_search(set->block[i], ci_comm_isa(comm), &k);
     status = ci_par_agree(comm, status);
     if (status == CI_OK) status = ci_par_sum_int(comm, k.all, 2 * (k.n_cell + k.n_plane));
     if (status == CI_OK) status = ci_par_agree(comm, cells_decide(&k, set->meta));

@@ -77,6 +77,17 @@ static ci_status weights_option(const ci_conf *conf, ci_tile_options *out)
     return CI_OK;
 }
 
+static ci_status gain_interval_option(const ci_conf *conf, double *interval_s)
+{
+    const char *text = ci_conf_text(conf, CI_OPT_GAIN_INTERVAL);
+    *interval_s = CI_CAL_INTERVAL_AUTO;
+    if (strcmp(text, "auto") == 0) return CI_OK;
+    CI_TRY(ci_parse_double(text, "--gain-interval", interval_s));
+    if (*interval_s >= 0.001 && *interval_s <= 1e6) return CI_OK;
+    return ci_error(CI_ERR_USAGE, "--gain-interval '%s': auto, or from 0.001 to 1e+06 seconds",
+                    text);
+}
+
 static ci_status centre_option(const ci_conf *conf, ci_tile_options *out)
 {
     out->centre_given = ci_conf_text(conf, CI_OPT_PHASE_CENTER)[0] != '\0';
@@ -108,8 +119,7 @@ ci_status ci_tile_options_new(ci_tile_options *out, const ci_conf *conf)
     CI_TRY(image_options(conf, &out->image));
     out->cal.min_uv_lambda = out->image.min_uv_lambda;
     out->cal.max_uv_lambda = out->image.max_uv_lambda;
-    double interval = ci_conf_double(conf, CI_OPT_GAIN_INTERVAL);
-    if (interval > 0) out->cal.gain_interval_s = interval;
+    CI_TRY(gain_interval_option(conf, &out->cal.gain_interval_s));
     const char *reference = ci_conf_text(conf, CI_OPT_REF_ANTENNA);
     out->cal.ref_antenna = *reference ? reference : NULL;
     out->beam = ci_conf_text(conf, CI_OPT_BEAM);

@@ -86,6 +86,7 @@ ci_status ci_tile_apply(ci_comm *comm, const ci_tile_options *options, const ci_
 {
     const ci_cal_table *const table[2] = {bandpass, gain};
     CI_AGREE(comm, tables_check(options, table, data->set->meta, ci_comm_rank(comm) == 0));
+    if (bandpass) data->n_empty_sub_band += ci_cal_table_sub_bands_out(bandpass, data->set->meta);
     CI_AGREE(comm, apply_blocks(bandpass, data->set));
     CI_AGREE(comm, apply_blocks(gain, data->set));
     if (!bandpass && !gain) return CI_OK;

@@ -30,6 +30,7 @@ static void tables_make(ci_cal_table **bandpass, ci_cal_table **gain)
     ci_cal_options options;
     cal_sim s = plain;
     ci_cal_options_default(&options);
+    options.gain_interval_s = 60;
     CHECK_OK(ci_comm_self(&self));
     ci_vis_set *set = sim_set(self, &s);
     CHECK_OK(ci_cal_solve(self, set, sim_predict, &s, &options, bandpass, gain, NULL));

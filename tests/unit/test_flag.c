@@ -83,7 +83,7 @@ static void measure(const sky *s, const run *r, size_t n_plane, double *found, d
         uint8_t is_hit[N] = {0};
         fill(p, s);
         if (r) hit(p, r, is_hit);
-        ci_flag_plane_search(p);
+        ci_flag_plane_search(p, ci_isa_widest());
         for (size_t i = 0; i < N; i++) {
             bool flagged = p->search.mark[i] == CI_FLAG_MARK_FOUND;
             n_hit += is_hit[i];

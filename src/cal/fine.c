@@ -1,0 +1,219 @@
+/* Gains of every integration: a second pass over the data sums each baseline over channels with the
+ * bandpass known, so that the interval may be as short as the signal allows. */
+#include "cal/sums.h"
+
+#include "contimg/num.h"
+
+#include <complex.h>
+#include <math.h>
+#include <string.h>
+
+/* S/N of a receptor that a solution interval is to have: of a phase (3 degrees), of an amplitude
+ * (1 %). */
+static const double phase_snr = 20, amplitude_snr = 100;
+static const double longest_s = 60;
+static const double step_sigma = 6; /* a step in amplitude that splits an interval */
+
+/* Sums of one row over the channels of its sub-band: w V conj(b1 conj(b2) M), w |b1 b2 M|^2. */
+static int64_t row_sum(const ci_cal_problem *p, const ci_cal_sums *s, const ci_vis_block *block,
+                       size_t i_row, size_t h, const ci_c32 *model, double out[3])
+{
+    size_t b = (size_t)block->i_baseline[i_row], n_pol = block->n_pol, first, end;
+    size_t ant1 = (size_t)p->meta->baseline_ant1[b], ant2 = (size_t)p->meta->baseline_ant2[b];
+    size_t at = ci_vis_sample(block, i_row, 0, p->i_pol[h]);
+    int64_t n = 0;
+    ci_cal_chan_limits(p->options, block, i_row, &first, &end);
+    for (size_t c = first; c < end; c++) {
+        size_t k = (h * p->n_chan + s->i_chan_first + c) * p->n_antenna, i = at + c * n_pol;
+        double w = (double)block->weight[i];
+        if (block->flags[i] || !(w > 0)) continue;
+        if (p->bandpass_flag[k + ant1] || p->bandpass_flag[k + ant2]) continue;
+        ci_c64 m = p->bandpass[k + ant1] * conj(p->bandpass[k + ant2]) *
+                   ((double)crealf(model[c]) + I * (double)cimagf(model[c]));
+        double x = (double)crealf(block->data[i]), y = (double)cimagf(block->data[i]);
+        double u = creal(m), v = cimag(m);
+        out[0] += w * (x * u + y * v);
+        out[1] += w * (y * u - x * v);
+        out[2] += w * (u * u + v * v);
+        n++;
+    }
+    return n;
+}
+
+static ci_status part_sum(ci_cal_problem *p, const ci_vis_block *block, ci_cal_predict predict,
+                          void *context, ci_cal_sums *s)
+{
+    ci_c32 *model = NULL;
+    size_t n_time = p->meta->n_time;
+    CI_TRY(ci_mem_alloc(&s->fine, block->part.n_baseline * p->n_feed * n_time * 3, sizeof(double),
+                        "sums of integrations"));
+    ci_status status =
+        ci_mem_alloc(&model, block->n_row * block->n_chan, sizeof *model, "model visibilities");
+    if (status == CI_OK) status = predict(context, block, model);
+    for (size_t r = 0; status == CI_OK && r < block->n_row; r++) {
+        size_t b = (size_t)block->i_baseline[r] - block->part.i_baseline_first;
+        size_t t = (size_t)block->i_time[r];
+        for (size_t h = 0; h < p->n_feed; h++) {
+            double *out = s->fine + ((b * p->n_feed + h) * n_time + t) * 3;
+            int32_t i = block->i_baseline[r];
+            if (p->meta->baseline_ant1[i] == p->meta->baseline_ant2[i]) continue;
+            p->good_time[h * n_time + t] +=
+                row_sum(p, s, block, r, h, model + r * block->n_chan, out);
+        }
+    }
+    ci_mem_free(model);
+    return status;
+}
+
+/* Intervals of `length` integrations; solutions start anew. */
+static ci_status intervals_set(ci_cal_problem *p, size_t length)
+{
+    static const char what[] = "gains of integrations";
+    const ci_vis_meta *meta = p->meta;
+    size_t n_interval = (meta->n_time + length - 1) / length;
+    size_t n = p->n_feed * n_interval * p->n_antenna;
+    ci_mem_free(p->gain);
+    ci_mem_free(p->gain_flag);
+    ci_mem_free(p->gain_snr);
+    ci_mem_free(p->fine_good);
+    p->gain = NULL;
+    p->gain_flag = NULL;
+    p->gain_snr = NULL;
+    p->fine_good = NULL;
+    CI_TRY(ci_mem_alloc(&p->gain, n, sizeof(ci_c64), what));
+    CI_TRY(ci_mem_alloc(&p->gain_flag, n, 1, what));
+    CI_TRY(ci_mem_alloc(&p->gain_snr, n, sizeof(float), what));
+    CI_TRY(ci_mem_alloc(&p->fine_good, p->n_feed * n_interval, sizeof(int64_t), what));
+    p->good_interval = p->fine_good;
+    p->n_interval = n_interval;
+    p->interval_s = (double)length * meta->interval_s;
+    for (size_t i = 0; i < n_interval; i++) {
+        size_t end = (i + 1) * length < meta->n_time ? (i + 1) * length : meta->n_time;
+        double sum = 0;
+        for (size_t t = i * length; t < end; t++) {
+            p->i_interval[t] = i;
+            sum += meta->time_mjd_s[t] - meta->time_mjd_s[0];
+            for (size_t h = 0; h < p->n_feed; h++)
+                p->fine_good[h * n_interval + i] += p->good_time[h * meta->n_time + t];
+        }
+        p->interval_mjd_s[i] = meta->time_mjd_s[0] + sum / (double)(end - i * length);
+    }
+    return CI_OK;
+}
+
+/* Median S/N of the receptors' solutions; 0 where fewer than half have one. */
+static double snr_measure(const ci_cal_problem *p, float *scratch)
+{
+    size_t n = 0, n_all = 0;
+    for (size_t h = 0; h < p->n_feed; h++) {
+        for (size_t i = 0; i < p->n_interval * p->n_antenna; i++) {
+            size_t k = h * p->n_interval * p->n_antenna + i;
+            if (p->good_antenna[h * p->n_antenna + i % p->n_antenna] == 0) continue;
+            n_all++;
+            if (p->gain_flag[k] == 0) scratch[n++] = p->gain_snr[k];
+        }
+    }
+    return 2 * n >= n_all ? (double)ci_num_median_float(scratch, n) : 0;
+}
+
+/* Integrations of an interval that has the S/N asked for; no longer than the longest. */
+static size_t length_for(const ci_cal_problem *p, double wanted, double snr_of_one)
+{
+    double most = floor(longest_s / p->meta->interval_s + 0.5);
+    double need = snr_of_one > 0 ? ceil(pow(wanted / snr_of_one, 2)) : most;
+    return (size_t)fmax(1, fmin(need, most));
+}
+
+/* Where the solutions [first, end) of one receptor step in amplitude, the split that fits best;
+ * `end`: nowhere. */
+static size_t step_find(const ci_cal_problem *p, size_t base, size_t first, size_t end)
+{
+    size_t best = end;
+    double most = step_sigma;
+    for (size_t m = first + 1; m < end; m++) {
+        double sum[2] = {0}, weight[2] = {0};
+        for (size_t t = first; t < end; t++) {
+            size_t i = base + t * p->n_antenna;
+            if (p->gain_flag[i]) continue;
+            double w = (double)p->gain_snr[i] * (double)p->gain_snr[i];
+            sum[t >= m] += w * log(cabs(p->gain[i]));
+            weight[t >= m] += w;
+        }
+        if (!(weight[0] > 0 && weight[1] > 0)) continue;
+        double step = fabs(sum[0] / weight[0] - sum[1] / weight[1]);
+        double sigma = sqrt(1 / weight[0] + 1 / weight[1]);
+        if (!(step > most * sigma)) continue;
+        most = step / sigma;
+        best = m;
+    }
+    return best;
+}
+
+/* One amplitude for the solutions [first, end) of one receptor, or, where it steps, two. */
+static void amplitude_share(const ci_cal_problem *p, size_t base, size_t first, size_t end)
+{
+    size_t split = step_find(p, base, first, end);
+    double sum = 0, weight = 0;
+    if (split < end) {
+        amplitude_share(p, base, first, split);
+        amplitude_share(p, base, split, end);
+        return;
+    }
+    for (size_t t = first; t < end; t++) {
+        size_t i = base + t * p->n_antenna;
+        double w = (double)p->gain_snr[i] * (double)p->gain_snr[i];
+        if (p->gain_flag[i]) continue;
+        sum += w * log(cabs(p->gain[i]));
+        weight += w;
+    }
+    for (size_t t = first; t < end; t++) {
+        size_t i = base + t * p->n_antenna;
+        if (p->gain_flag[i] == 0) p->gain[i] *= exp(sum / weight) / cabs(p->gain[i]);
+    }
+}
+
+static void amplitudes_share(const ci_cal_problem *p, size_t length)
+{
+    for (size_t h = 0; h < p->n_feed; h++)
+        for (size_t a = 0; a < p->n_antenna; a++)
+            for (size_t t = 0; length > 1 && t < p->n_interval; t += length)
+                amplitude_share(p, h * p->n_interval * p->n_antenna + a, t,
+                                t + length < p->n_interval ? t + length : p->n_interval);
+}
+
+static ci_status sums_fill(ci_cal_problem *p, const ci_vis_set *set, ci_cal_predict predict,
+                           void *context)
+{
+    CI_TRY(ci_mem_alloc(&p->good_time, p->n_feed * p->meta->n_time, sizeof(int64_t),
+                        "samples of integrations"));
+    for (size_t i = 0; i < set->n_block; i++)
+        CI_TRY(part_sum(p, set->block[i], predict, context, &p->part[i]));
+    return CI_OK;
+}
+
+ci_status ci_cal_fine_solve(ci_cal_problem *p, const ci_vis_set *set, ci_cal_predict predict,
+                            void *context)
+{
+    float *scratch = NULL;
+    CI_AGREE(p->comm, sums_fill(p, set, predict, context));
+    CI_TRY(ci_par_sum_int(p->comm, p->good_time, p->n_feed * p->meta->n_time));
+    CI_AGREE(p->comm, intervals_set(p, 1));
+    CI_TRY(ci_cal_gain_solve(p));
+    CI_TRY(ci_par_alloc(p->comm, &scratch, p->n_feed * p->n_interval * p->n_antenna, sizeof(float),
+                        "S/N of gains"));
+    double snr = snr_measure(p, scratch);
+    size_t length = length_for(p, phase_snr, snr);
+    ci_mem_free(scratch);
+    if (length > 1) {
+        CI_AGREE(p->comm, intervals_set(p, length));
+        CI_TRY(ci_cal_gain_solve(p));
+    }
+    size_t of_amplitude = length_for(p, amplitude_snr, snr);
+    amplitudes_share(p, (of_amplitude + length - 1) / length);
+    if (ci_comm_rank(p->comm) == 0)
+        ci_log_info("calibration: S/N of a receptor in one integration %.0f: phases of %.3g s, "
+                    "amplitudes of %.3g s",
+                    snr, p->interval_s,
+                    p->interval_s * (double)((of_amplitude + length - 1) / length));
+    return CI_OK;
+}
