@@ -38,6 +38,48 @@ static void test_faint(ci_comm *world)
     solved_free(&x);
 }
 
+/* Amplitudes of a third of the antennas jump by 30 % in mid tile. */
+static void spoil_jump(ci_vis_set *set)
+{
+    const ci_vis_meta *meta = set->meta;
+    for (size_t i = 0; i < set->n_block; i++) {
+        ci_vis_block *block = set->block[i];
+        size_t n = block->n_chan * block->n_pol;
+        for (size_t r = 0; r < block->n_row; r++) {
+            size_t b = (size_t)block->i_baseline[r];
+            double factor = 1;
+            if (block->i_time[r] < 13) continue;
+            if (meta->baseline_ant1[b] % 3 == 0) factor *= 1.3;
+            if (meta->baseline_ant2[b] % 3 == 0) factor *= 1.3;
+            for (size_t k = 0; k < n; k++)
+                block->data[r * n + k] *= (float)factor;
+        }
+    }
+}
+
+/* A jump within 60 s, where the S/N asks for amplitudes of several integrations: it splits one. */
+static void test_jump(ci_comm *world)
+{
+    cal_sim s = plain;
+    ci_cal_options options;
+    solved x;
+    ci_cal_options_default(&options);
+    s.sigma_jy = 12;
+    s.n_antenna = 20;
+    solve_both(world, &s, &options, spoil_jump, &x);
+    if (!x.gain) return;
+    CHECK(x.gain->n_time == 24);
+    double step = 0;
+    for (size_t a = 0; a < s.n_antenna; a += 3)
+        for (size_t h = 0; h < 2; h++)
+            step += log(cabs(x.gain->gain[ci_cal_index(x.gain, 13, 0, a, h)] /
+                             x.gain->gain[ci_cal_index(x.gain, 12, 0, a, h)]));
+    step = exp(step / 14);
+    if (ci_comm_rank(world) == 0) printf("jump by 1.3: found as %.4f\n", step);
+    CHECK(fabs(step / 1.3 - 1) < 0.03);
+    solved_free(&x);
+}
+
 /* The middle sub-band's phases have no order; antenna 5 has a hole of two channels, antenna 6's
  * phases have no order in the last sub-band. */
 static void spoil_order(ci_vis_set *set)
@@ -91,6 +133,7 @@ int main(void)
     size_t before = ci_mem_now();
     test_drift(world);
     test_faint(world);
+    test_jump(world);
     test_order(world);
     CHECK(ci_mem_now() == before);
     return check_end(world);

@@ -170,6 +170,52 @@ static void test_rfi(ci_comm *world, ci_comm *self)
     ci_vis_set_free(whole);
 }
 
+/* Interference of 2 sigma on every baseline, a phase of its own on each: too weak for one baseline,
+ * plain in the mean over all. 4 % of the cells, three channels x two times at a place. */
+static bool is_weak(size_t i_sub_band, size_t t, size_t c)
+{
+    return (i_sub_band == 0 && t / 2 == 2 && c >= 4 && c < 7) ||
+           (i_sub_band == 1 && t / 2 == 4 && c >= 1 && c < 4);
+}
+
+static void test_weak(ci_comm *world)
+{
+    cal_sim s = plain;
+    ci_flag_options options;
+    ci_flag_report *report = NULL;
+    int64_t n[4] = {0}; /* hit, of them found, others, of them flagged */
+    ci_flag_options_default(&options);
+    s.dead = -1;
+    s.n_antenna = 24;
+    s.flux_jy = 0.5;
+    s.sigma_jy = 3.3;
+    ci_vis_set *set = sim_set(world, &s);
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i < set->n_block; i++) {
+            ci_vis_block *block = set->block[i];
+            for (size_t k = 0; k < block->n_row * block->n_chan * block->n_pol; k++) {
+                size_t r = k / block->n_pol / block->n_chan, c = k / block->n_pol % block->n_chan;
+                size_t b = (size_t)block->i_baseline[r];
+                if (set->meta->baseline_ant1[b] == set->meta->baseline_ant2[b]) continue;
+                bool hit = is_weak(block->part.i_sub_band, (size_t)block->i_time[r], c);
+                if (pass == 0 && hit)
+                    block->data[k] += (ci_c32)(2 * 3.3 * 0.0025 *
+                                               cexp(I * CI_TWO_PI * sim_uniform(78, b, k % 8)));
+                if (pass == 1) n[hit ? 0 : 2]++;
+                if (pass == 1 && block->flags[k]) n[hit ? 1 : 3]++;
+            }
+        }
+        if (pass == 0) CHECK_OK(ci_flag_run(world, set, &options, &report));
+    }
+    CHECK_OK(ci_par_sum_int(world, n, 4));
+    if (ci_comm_rank(world) == 0)
+        printf("weak: %lld of %lld found (wanted 99 %%), %lld of %lld others flagged (0.5 %%)\n",
+               (long long)n[1], (long long)n[0], (long long)n[3], (long long)n[2]);
+    CHECK(100 * n[1] >= 99 * n[0] && 200 * n[3] <= n[2]);
+    ci_flag_report_free(report);
+    ci_vis_set_free(set);
+}
+
 static void test_nothing_left(ci_comm *world)
 {
     ci_flag_options options;
@@ -197,6 +243,7 @@ int main(void)
     size_t before = ci_mem_now();
     test_dead(world, self);
     test_rfi(world, self);
+    test_weak(world);
     test_nothing_left(world);
     CHECK(ci_mem_now() == before); /* nothing left behind, errors included */
     ci_comm_free(self);
