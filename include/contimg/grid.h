@@ -42,7 +42,8 @@ typedef struct ci_grid_numbers
     int64_t n_sample, n_sample_here;    /* unflagged samples in all; that this rank grids */
     int n_plane, n_strip, n_strip_here; /* planes of w, strips of grid rows */
     size_t n_u, n_v;                    /* padded grid */
-    int support_uv, support_w;          /* support_w 0: one plane, no kernel along w */
+    int support_uv, support_w;          /* support_w 0: no kernel along w */
+    int n_pair;                         /* pairs of terms of w instead, each one plane; else 0 */
     bool is_double;
     double error; /* expected relative rms error */
 } ci_grid_numbers;

@@ -36,21 +36,6 @@ static void gauss_legendre(int n, double *node, double *weight)
     }
 }
 
-/* Chebyshev coefficients of the polynomial of degree n - 1 through f at the n nodes
- * cos(pi (i + 1/2) / n). */
-static void chebyshev_fit(int n, const double *f, double *coef)
-{
-    for (int m = 0; m < n; m++) {
-        double sum = 0.0;
-        for (int i = 0; i < n; i++) {
-            double c, s;
-            ci_num_turns_cos_sin(m * (i + 0.5) / (2.0 * n), &c, &s);
-            sum += f[i] * c;
-        }
-        coef[m] = sum * (m == 0 ? 1.0 : 2.0) / n;
-    }
-}
-
 /* Monomial coefficients (lowest first) of a Chebyshev series of n terms. */
 static void chebyshev_to_powers(int n, const double *coef, double *power)
 {
@@ -89,7 +74,7 @@ static void tap_make(ci_grid_kernel *kernel, int tap, double beta)
         ci_num_turns_cos_sin((i + 0.5) / (2.0 * n), &t, &s);
         f[i] = semicircle(tap + 0.5 * (t + 1.0) - 0.5 * kernel->support, kernel->support, beta);
     }
-    chebyshev_fit(n, f, series);
+    ci_grid_chebyshev_fit(n, f, series);
     chebyshev_to_powers(n, series, power);
     for (int d = 0; d < n; d++) {
         kernel->coef64[d][tap] = power[n - 1 - d];
@@ -125,22 +110,46 @@ double ci_grid_kernel_transform(const ci_grid_kernel *kernel, double frequency)
     return sum;
 }
 
-void ci_grid_kernel_series_make(ci_grid_kernel_series *series, const ci_grid_kernel *kernel,
-                                double scale)
+void ci_grid_kernel_series_make(ci_grid_series *series, const ci_grid_kernel *kernel, double scale)
 {
-    enum
-    {
-        N = sizeof series->coef / sizeof series->coef[0]
-    };
-    double f[N], largest = 0.0;
-    for (int i = 0; i < N; i++) {
-        double y, s;
-        ci_num_turns_cos_sin((i + 0.5) / (2.0 * N), &y, &s);
-        f[i] = 1.0 / ci_grid_kernel_transform(kernel, scale * sqrt(0.5 * (y + 1.0)));
+    double f[CI_GRID_SERIES_MAX], largest = 0.0;
+    for (int i = 0; i < CI_GRID_SERIES_MAX; i++) {
+        double z = sqrt(ci_grid_series_node(i, CI_GRID_SERIES_MAX));
+        f[i] = 1.0 / ci_grid_kernel_transform(kernel, scale * z);
         if (f[i] > largest) largest = f[i];
     }
-    chebyshev_fit(N, f, series->coef);
-    series->n_term = N;
-    while (series->n_term > 1 && fabs(series->coef[series->n_term - 1]) < 1e-15 * largest)
-        series->n_term--;
+    ci_grid_series_fit(series, CI_GRID_SERIES_MAX, f, 1e-15 * largest);
+}
+
+/* Between two values given by their logarithms' straight line, without a logarithm: they are
+ * replaced by x^(1/32), which is nearly one. */
+static double between(double a, double b, double part)
+{
+    for (int i = 0; i < 5; i++) {
+        a = sqrt(a);
+        b = sqrt(b);
+    }
+    double value = a + (b - a) * part;
+    for (int i = 0; i < 5; i++)
+        value *= value;
+    return value;
+}
+
+ci_grid_kernel_entry ci_grid_kernel_entry_at(size_t i_entry, double sigma)
+{
+    const ci_grid_kernel_entry *low = &ci_grid_kernel_table[i_entry], *high = low + 1;
+    while (high < ci_grid_kernel_table + ci_grid_kernel_table_length &&
+           high->support == low->support && high->sigma <= sigma)
+        low = high++;
+    if (high == ci_grid_kernel_table + ci_grid_kernel_table_length ||
+        high->support != low->support || !(sigma > low->sigma))
+        return *low;
+    double part = (sigma - low->sigma) / (high->sigma - low->sigma);
+    return (ci_grid_kernel_entry){.support = low->support,
+                                  .degree = low->degree > high->degree ? low->degree : high->degree,
+                                  .sigma = sigma,
+                                  .beta = low->beta + (high->beta - low->beta) * part,
+                                  .error = between(low->error, high->error, part),
+                                  .amplification =
+                                      between(low->amplification, high->amplification, part)};
 }

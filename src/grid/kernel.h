@@ -6,7 +6,7 @@
 #ifndef GRID_KERNEL_H
 #define GRID_KERNEL_H
 
-#include "contimg/base.h"
+#include "grid/series.h"
 
 enum
 {
@@ -25,6 +25,8 @@ typedef struct ci_grid_kernel_entry
 } ci_grid_kernel_entry;
 extern const ci_grid_kernel_entry ci_grid_kernel_table[];
 extern const size_t ci_grid_kernel_table_length;
+/* The same support at a sigma that is not below that of line i_entry: between two lines. */
+ci_grid_kernel_entry ci_grid_kernel_entry_at(size_t i_entry, double sigma);
 
 /* Tap j of a sample at position x covers cell i_first + j, i_first = floor(x - W/2) + 1. Its
  * weight is the polynomial in t = 2 (i_first - (x - W/2)) - 1 with coef[d][j], highest power
@@ -44,23 +46,7 @@ void ci_grid_kernel_make(ci_grid_kernel *kernel, int support, int degree, double
 /* Fourier transform at `frequency` cycles per cell (real: the kernel is even). */
 double ci_grid_kernel_transform(const ci_grid_kernel *kernel, double frequency);
 
-/* 1 / transform(scale z) for |z| <= 1 as a Chebyshev series in 2 z^2 - 1. */
-typedef struct ci_grid_kernel_series
-{
-    int n_term;
-    double coef[48];
-} ci_grid_kernel_series;
-void ci_grid_kernel_series_make(ci_grid_kernel_series *series, const ci_grid_kernel *kernel,
-                                double scale);
-static inline double ci_grid_kernel_series_value(const ci_grid_kernel_series *series, double z)
-{
-    double y = 2.0 * (2.0 * z * z - 1.0), b1 = 0.0, b2 = 0.0;
-    for (int i = series->n_term - 1; i > 0; i--) {
-        double b = series->coef[i] + y * b1 - b2;
-        b2 = b1;
-        b1 = b;
-    }
-    return series->coef[0] + 0.5 * y * b1 - b2;
-}
+/* 1 / transform(scale z) for |z| <= 1. */
+void ci_grid_kernel_series_make(ci_grid_series *series, const ci_grid_kernel *kernel, double scale);
 
 #endif

@@ -1,5 +1,5 @@
 /* The operator as others see it: planned once, then used for images, PSF and predictions. */
-#include "grid/operator.h"
+#include "grid/work.h"
 
 #include <complex.h>
 #include <math.h>
@@ -31,11 +31,12 @@ static void plan_log(const ci_grid_operator *g)
 {
     const ci_grid_plan *p = &g->plan;
     ci_log_debug("gridder: %lld samples, image %zu x %zu, grid %zu x %zu (%zu columns kept), "
-                 "%s precision, kernel %d (sigma %.2f), w %d planes of kernel %d (sigma %.2f), "
+                 "%s precision, kernel %d (sigma %.2f), w %d %s of kernel %d (sigma %.2f), "
                  "error %.1e",
                  (long long)p->n_sample, p->n_x, p->n_y, p->n_u, p->n_v, p->n_store,
                  p->is_double ? "double" : "single", p->kernel_uv.support, p->sigma_uv, p->n_plane,
-                 p->is_flat ? 0 : p->kernel_w.support, p->sigma_w, p->error);
+                 p->has_terms ? "pairs of terms, planes" : "planes", p->kernel_w.support,
+                 p->sigma_w, p->error);
 }
 
 ci_status ci_grid_operator_new(ci_comm *comm, ci_grid_operator **out,
@@ -81,6 +82,9 @@ void ci_grid_operator_free(ci_grid_operator *g)
     ci_mem_free(g->t);
     ci_mem_free(g->correction_x);
     ci_mem_free(g->correction_y);
+    if (g->routed != g->owned) ci_mem_free(g->routed);
+    ci_mem_free(g->owned);
+    ci_grid_work_free(g->work);
     for (int i = 0; i < 2; i++) {
         ci_fft_rows_free(g->fft_u[i]);
         ci_fft_rows_free(g->fft_v[i]);
@@ -105,16 +109,24 @@ void ci_grid_operator_numbers(const ci_grid_operator *g, ci_grid_numbers *out)
                              .n_u = g->plan.n_u,
                              .n_v = g->plan.n_v,
                              .support_uv = g->plan.kernel_uv.support,
-                             .support_w = g->plan.is_flat ? 0 : g->plan.kernel_w.support,
+                             .support_w = g->plan.kernel_w.support,
+                             .n_pair = g->plan.has_terms ? g->plan.n_plane : 0,
                              .is_double = g->plan.is_double,
                              .error = g->plan.error};
 }
 
 /* ---- samples from rows and back ------------------------------------------------------- */
 
+const ci_grid_planes *ci_grid_planes_of(const ci_grid_operator *g)
+{
+    bool is_plain = g->isa == CI_ISA_PLAIN;
+    if (g->plan.is_double) return is_plain ? &ci_grid_planes64 : &ci_grid_planes64_avx2;
+    return is_plain ? &ci_grid_planes32 : &ci_grid_planes32_avx2;
+}
+
 static size_t value_size(const ci_grid_operator *g)
 {
-    return g->plan.is_double ? sizeof(ci_c64) : sizeof(ci_c32);
+    return ci_grid_planes_of(g)->size;
 }
 
 /* Visibilities of the samples, in single or in double precision. */
@@ -192,49 +204,27 @@ static ci_status route_move(ci_comm *comm, ci_grid_operator *g, bool to_grid, co
     return status;
 }
 
-/* Room for the samples of this rank's rows and for those that it grids; one on one rank. */
-static ci_status values_make(ci_comm *comm, const ci_grid_operator *g, void **routed, void **owned)
+/* Buffers for the samples of this rank's rows and for those that it grids; one on one rank. */
+static ci_status values_need(ci_comm *comm, ci_grid_operator *g)
 {
-    *routed = *owned = NULL;
     size_t size = value_size(g);
-    ci_status status = ci_mem_alloc(owned, g->n_owned, size, "samples to grid");
-    if (status == CI_OK && g->n_rank > 1)
-        status = ci_mem_alloc(routed, g->n_routed, size, "samples to grid");
-    if (g->n_rank == 1) *routed = *owned;
+    ci_status status = CI_OK;
+    if (!g->owned) status = ci_mem_alloc(&g->owned, g->n_owned, size, "samples to grid");
+    if (status == CI_OK && !g->routed && g->n_rank > 1)
+        status = ci_mem_alloc(&g->routed, g->n_routed, size, "samples to grid");
+    if (g->n_rank == 1) g->routed = g->owned;
     return ci_par_agree(comm, status);
-}
-
-static void values_free(void *routed, void *owned)
-{
-    if (routed != owned) ci_mem_free(routed);
-    ci_mem_free(owned);
 }
 
 /* ---- the operator ----------------------------------------------------------------------- */
 
-static ci_status owned_grid(ci_comm *comm, const ci_grid_operator *g, bool unit, void *owned,
-                            double *slab)
-{
-    if (g->plan.is_double) {
-        ci_grid_values_turn64(g, unit, owned);
-        return ci_grid_plane_grid64(comm, g, owned, slab);
-    }
-    ci_grid_values_turn32(g, unit, owned);
-    return ci_grid_plane_grid32(comm, g, owned, slab);
-}
-
 static ci_status image_make(ci_comm *comm, ci_grid_operator *g, vis_in vis, double *slab)
 {
-    void *routed = NULL, *owned = NULL;
-    ci_status status = values_make(comm, g, &routed, &owned);
-    if (status == CI_OK) {
-        route_pack(g, vis, routed);
-        if (g->n_rank > 1) status = route_move(comm, g, true, routed, owned);
-    }
-    if (routed != owned) ci_mem_free(routed);
-    if (status == CI_OK) status = owned_grid(comm, g, false, owned, slab);
-    ci_mem_free(owned);
-    return status;
+    CI_TRY(values_need(comm, g));
+    route_pack(g, vis, g->routed);
+    if (g->n_rank > 1) CI_TRY(route_move(comm, g, true, g->routed, g->owned));
+    ci_grid_planes_of(g)->turn(g, false, g->owned);
+    return ci_grid_planes_of(g)->grid(comm, g, g->owned, slab);
 }
 
 ci_status ci_grid_image(ci_comm *comm, ci_grid_operator *g, const ci_c32 *vis, double *slab)
@@ -249,33 +239,20 @@ ci_status ci_grid_image_double(ci_comm *comm, ci_grid_operator *g, const ci_c64 
 
 ci_status ci_grid_psf(ci_comm *comm, ci_grid_operator *g, double *slab)
 {
-    void *owned = NULL;
-    CI_TRY(ci_par_alloc(comm, &owned, g->n_owned, value_size(g), "samples to grid"));
-    ci_status status = owned_grid(comm, g, true, owned, slab);
-    ci_mem_free(owned);
-    return status;
+    CI_TRY(values_need(comm, g));
+    ci_grid_planes_of(g)->turn(g, true, g->owned);
+    return ci_grid_planes_of(g)->grid(comm, g, g->owned, slab);
 }
 
 static ci_status predict(ci_comm *comm, ci_grid_operator *g, const double *slab, vis_out vis)
 {
-    void *routed = NULL, *owned = NULL;
-    ci_status status = values_make(comm, g, &routed, &owned);
-    if (status == CI_OK)
-        status = g->plan.is_double ? ci_grid_plane_degrid64(comm, g, slab, owned)
-                                   : ci_grid_plane_degrid32(comm, g, slab, owned);
-    if (status == CI_OK) {
-        if (g->plan.is_double)
-            ci_grid_values_turn_back64(g, owned);
-        else
-            ci_grid_values_turn_back32(g, owned);
-        if (g->n_rank > 1) status = route_move(comm, g, false, owned, routed);
-    }
-    if (status == CI_OK) {
-        vis_clear(g, vis);
-        route_unpack(g, routed, vis);
-    }
-    values_free(routed, owned);
-    return status;
+    CI_TRY(values_need(comm, g));
+    CI_TRY(ci_grid_planes_of(g)->degrid(comm, g, slab, g->owned));
+    ci_grid_planes_of(g)->turn_back(g, g->owned);
+    if (g->n_rank > 1) CI_TRY(route_move(comm, g, false, g->owned, g->routed));
+    vis_clear(g, vis);
+    route_unpack(g, g->routed, vis);
+    return CI_OK;
 }
 
 ci_status ci_grid_degrid(ci_comm *comm, ci_grid_operator *g, const double *slab, ci_c32 *vis)

@@ -1,23 +1,33 @@
 /* The w-gridder from inside. The way of the numbers:
  *
  *   samples -> (route, once) -> the rank that owns their strip of grid rows
- *   per plane of w: strips of rows (u slow, v fast) -> FFT along v -> the image's rows only
- *     -> exchange -> FFT along u -> x screen, summed into this rank's rows of the image
+ *   per plane: strips of rows (u slow, v fast) -> FFT along v -> the image's rows only
+ *     -> exchange -> FFT along u -> x screens, summed into this rank's rows of the image
  *
  * and backwards for degridding. Every sample is turned into the half-plane u >= 0 (the image
- * is real), so only rows from about 0 to n_u / 2 exist. What a number is added to, and in
- * what order, depends on the image, the samples and the accuracy alone, never on ranks. */
+ * is real), so only rows from about 0 to n_u / 2 exist. A plane is one of two things:
+ *
+ *   - a w of the kernel along w: a cell is one number (depth 1), a sample meets support_w planes,
+ *     the screens are cos and sin of 2 pi w t;
+ *   - a pair of terms (terms.h): a cell is two numbers (depth 2), what belongs at (u, v) and, the
+ *     other way round, at (-u, -v); a sample meets all planes, the screens are the pair's functions
+ *     of t. All planes have the same rows and are done side by side (n_batch).
+ *
+ * What a number is added to, and in what order, depends on the image, the samples and the accuracy
+ * alone, never on ranks. */
 #ifndef GRID_OPERATOR_H
 #define GRID_OPERATOR_H
 
 #include "contimg/fft.h"
 #include "contimg/grid.h"
 #include "grid/kernel.h"
+#include "grid/terms.h"
 
 enum
 {
-    CI_GRID_STRIP_ROWS = 16,   /* grid rows of a strip; at least the largest support - 1 */
-    CI_GRID_POSITION_BASE = 32 /* keeps positions positive before they are cut to integers */
+    CI_GRID_STRIP_ROWS = 16,    /* grid rows of a strip; at least the largest support - 1 */
+    CI_GRID_BLOCK_COLUMNS = 64, /* of a strip: samples of a block are gridded together */
+    CI_GRID_POSITION_BASE = 32  /* keeps positions positive before they are cut to integers */
 };
 
 /* A run of channels of one row whose samples fall into the same strip and first plane.
@@ -30,7 +40,7 @@ typedef struct ci_grid_segment
     uint64_t sample_first;            /* first of its samples in the owner's arrays */
     uint32_t freq_first, n_chan;      /* run of freq_hz: of the samples where it is cut, of the
                                        * operator where it is gridded */
-    uint32_t i_strip, i_bucket;       /* i_bucket: first plane */
+    uint32_t i_strip, i_bucket;       /* i_bucket: first plane, or with terms block of columns */
     uint32_t is_conjugate, reserved;
 } ci_grid_segment;
 
@@ -50,10 +60,15 @@ typedef struct ci_grid_plan
     double cell_rad;
     ci_grid_kernel kernel_uv, kernel_w;
     double sigma_uv, sigma_w, error; /* as chosen, and the table's promise */
-    int n_plane, n_bucket;           /* n_bucket = n_plane - support_w + 1 */
-    double w_first, w_step;          /* wavelengths: plane p is at w_first + p w_step */
-    double t_mid, t_half;            /* n - 1 lies within t_mid -+ t_half */
-    ci_grid_kernel_series correction_w;
+    bool has_terms;
+    size_t depth;                   /* numbers of a cell */
+    int n_plane, n_bucket, n_batch; /* n_bucket = n_plane - support_w + 1, or blocks of columns */
+    double w_first, w_step;         /* wavelengths: plane p is at w_first + p w_step; with terms
+                                     * w_step is the greatest |w| */
+    double t_mid, t_half;           /* n - 1 lies within t_mid -+ t_half */
+    ci_grid_series correction_w;
+    ci_grid_series sample_series[CI_GRID_TERMS_MAX_PAIRS][2]; /* even, odd, by plane */
+    ci_grid_series pixel_series[CI_GRID_TERMS_MAX_PAIRS][2];
     int32_t row_first; /* grid row of strip row 0 */
     size_t n_strip;
     int32_t v_first;                /* grid column (v) of stored column 0 */
@@ -88,6 +103,9 @@ struct ci_grid_operator
     size_t t_first;                   /* least |y - n_y / 2| of this rank's rows */
     double *t; /* [distinct |y - n_y / 2|][n_x / 2 + 1] n - 1 less its middle */
     double *correction_x, *correction_y; /* by |x - n_x / 2|, |y - n_y / 2| */
+    /* Buffers, made when first needed and kept. */
+    void *owned, *routed; /* samples to grid [n_owned], [n_routed]; the same on one rank */
+    struct ci_grid_work *work;
 };
 
 /* plan.c: sizes and kernels from what all ranks' rows span. Collective. */
@@ -110,16 +128,12 @@ int ci_grid_strip_owner(const ci_grid_operator *g, size_t i_strip);
 bool ci_grid_strip_active(const ci_grid_operator *g, size_t i_strip, int i_plane);
 size_t ci_grid_strip_rows(const ci_grid_operator *g, size_t i_strip, int i_plane);
 
-/* Segments [*low, *high) of this rank's strip i_strip that meet plane p. */
-static inline void ci_grid_strip_segments(const ci_grid_operator *g, size_t i_strip, int i_plane,
-                                          size_t *low, size_t *high)
+/* Buckets [*low, *high) whose samples meet plane p. */
+static inline void ci_grid_plane_buckets(const ci_grid_plan *plan, int i_plane, int *low, int *high)
 {
-    int n_bucket = g->plan.n_bucket, support = g->plan.n_plane - n_bucket + 1;
-    int first = i_plane - support + 1 > 0 ? i_plane - support + 1 : 0;
-    int last = i_plane < n_bucket - 1 ? i_plane : n_bucket - 1;
-    const size_t *start = g->bucket_start + (i_strip - g->strip_start[g->rank]) * (size_t)n_bucket;
-    *low = start[first];
-    *high = start[last + 1];
+    int support = plan->n_plane - plan->n_bucket + 1;
+    *low = !plan->has_terms && i_plane >= support ? i_plane - support + 1 : 0;
+    *high = !plan->has_terms && i_plane < plan->n_bucket ? i_plane + 1 : plan->n_bucket;
 }
 
 /* A cell position: first tap's cell and the polynomials' argument. */
@@ -131,22 +145,22 @@ static inline int32_t ci_grid_cell(double position, double half, double *t)
     return cell - CI_GRID_POSITION_BASE;
 }
 
-/* Samples, in place: conjugated where turned, times weight, times exp(-2 pi i w t_mid); with
- * unit set, as if each were 1. And back: the adjoint without the weight, 0 where it is 0. */
-void ci_grid_values_turn32(const ci_grid_operator *g, bool unit, ci_c32 *values);
-void ci_grid_values_turn64(const ci_grid_operator *g, bool unit, ci_c64 *values);
-void ci_grid_values_turn_back32(const ci_grid_operator *g, ci_c32 *values);
-void ci_grid_values_turn_back64(const ci_grid_operator *g, ci_c64 *values);
-
-/* plane32.c and plane64.c: the whole operator in single and in double precision.
- * values [n_owned] are weighted samples turned to u >= 0 (grid), or are set (degrid). */
-ci_status ci_grid_plane_grid32(ci_comm *comm, const ci_grid_operator *g, const ci_c32 *values,
-                               double *slab);
-ci_status ci_grid_plane_grid64(ci_comm *comm, const ci_grid_operator *g, const ci_c64 *values,
-                               double *slab);
-ci_status ci_grid_plane_degrid32(ci_comm *comm, const ci_grid_operator *g, const double *slab,
-                                 ci_c32 *values);
-ci_status ci_grid_plane_degrid64(ci_comm *comm, const ci_grid_operator *g, const double *slab,
-                                 ci_c64 *values);
+/* What the planes do, in one precision and for one set of instructions (plane_*.c). values
+ * [n_owned] are samples in the order of the segments. */
+typedef struct ci_grid_planes
+{
+    size_t size; /* bytes of a value */
+    /* Samples, in place: conjugated where turned, times weight, times exp(-2 pi i w t_mid); with
+     * unit set, as if each were 1. And back: the adjoint without the weight, 0 where it is 0.
+     * Local. */
+    void (*turn)(const ci_grid_operator *g, bool unit, void *values);
+    void (*turn_back)(const ci_grid_operator *g, void *values);
+    /* Turned samples to this rank's slab, and its slab to samples. Collective. */
+    ci_status (*grid)(ci_comm *comm, ci_grid_operator *g, const void *values, double *slab);
+    ci_status (*degrid)(ci_comm *comm, ci_grid_operator *g, const double *slab, void *values);
+} ci_grid_planes;
+extern const ci_grid_planes ci_grid_planes32, ci_grid_planes32_avx2;
+extern const ci_grid_planes ci_grid_planes64, ci_grid_planes64_avx2;
+const ci_grid_planes *ci_grid_planes_of(const ci_grid_operator *g);
 
 #endif

@@ -1,16 +1,19 @@
-/* Sizes, kernels and planes of the w-gridder, by cost from the asked accuracy. Only maxima,
- * minima and counts over samples go in: the same at any rank count. */
+/* Sizes, kernels and planes or terms of the w-gridder, by cost from the asked accuracy. Only
+ * maxima, minima and counts over samples go in: the same at any rank count. */
 #include "grid/operator.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Costs in ns on one core of the machine where this was written; their ratios matter: a
- * sample's visit to a plane, a vector of taps added, a vector of a polynomial's terms;
- * n log2 n of a transform, a pixel's screen, a value turned from grid rows to image rows. */
-static const double COST_SAMPLE = 7.0, COST_TAPS = 0.48, COST_POLYNOMIAL = 0.3;
-static const double COST_FFT = 0.22, COST_SCREEN = 2.2, COST_MOVE = 4.0;
+ * sample's visit to a plane, a vector of taps added, a vector of a polynomial's terms; a pixel's
+ * screen, a value turned from grid rows to image rows. */
+static const double COST_SAMPLE = 12.0, COST_TAPS = 0.48, COST_POLYNOMIAL = 0.5;
+static const double COST_SCREEN = 2.2, COST_SCREEN_TERM = 0.15, COST_MOVE = 2.0;
 /* Relative rms error by rounding, times what the correction amplifies. */
 static const double ROUNDING32 = 1e-7, ROUNDING64 = 3e-16;
+/* Beyond this phase, 2 pi |w| t_half, no 8 pairs of terms reach 1e-2. */
+static const double MAX_PHASE = 18.0;
 
 static ci_status samples_check(const ci_vis_samples *s)
 {
@@ -80,11 +83,10 @@ static void direction_range(ci_grid_plan *plan)
 
 /* Squares of kernel errors (u, v and w) and of rounding added; too much to be asked for
  * where rounding alone would spoil <Gx, y> = <x, G*y>. */
-static double error_of(const ci_grid_plan *plan, const ci_grid_kernel_entry *uv,
-                       const ci_grid_kernel_entry *w)
+static double error_of(const ci_grid_plan *plan, const ci_grid_kernel_entry *uv, double error_w,
+                       double amplification_w)
 {
-    double error_w = w ? w->error : 0.0;
-    double grown = uv->amplification * uv->amplification * (w ? w->amplification : 1.0);
+    double grown = uv->amplification * uv->amplification * amplification_w;
     double rounding = (plan->is_double ? ROUNDING64 : ROUNDING32) * grown;
     if (grown > 3000.0) return INFINITY;
     return sqrt(2.0 * uv->error * uv->error + error_w * error_w + rounding * rounding);
@@ -96,52 +98,98 @@ static int planes_of(const ci_grid_plan *plan, const ci_grid_kernel_entry *w)
     return (int)floor((plan->max_w - plan->min_w) / step) + w->support + 1;
 }
 
-static double cost_of(const ci_grid_plan *plan, const ci_grid_kernel_entry *uv,
-                      const ci_grid_kernel_entry *w)
+/* How w is done: a kernel, a number of pairs of terms, or neither. */
+typedef struct w_choice
 {
-    double n_u = (double)ci_fft_good_size((size_t)(uv->sigma * (double)plan->n_x + 0.999));
-    double n_v = (double)ci_fft_good_size((size_t)(uv->sigma * (double)plan->n_y + 0.999));
-    double n_row = fmin(plan->max_abs_u * plan->cell_rad, 0.5) * n_u + uv->support;
-    double n_plane = w ? planes_of(plan, w) : 1, visits = w ? w->support : 1;
-    int lanes = plan->is_double ? 2 : 4, n_tap = (uv->support + lanes - 1) / lanes;
-    int n_pair = (2 * uv->support + lanes - 1) / lanes;
-    double scale = plan->is_double ? 2.0 : 1.0;
-    double sample =
-        COST_SAMPLE + COST_TAPS * uv->support * n_pair + COST_POLYNOMIAL * 2.0 * n_tap * uv->degree;
-    double n_y = (double)plan->n_y, n_x = (double)plan->n_x;
-    double plane = scale * (COST_FFT * (n_row * n_v * log2(n_v) + n_y * n_u * log2(n_u)) +
-                            COST_MOVE * n_row * n_y + COST_SCREEN * n_x * n_y);
-    return (double)plan->n_sample * visits * sample + n_plane * plane;
-}
+    const ci_grid_kernel_entry *kernel;
+    int n_pair;
+} w_choice;
 
 typedef struct choice
 {
-    const ci_grid_kernel_entry *uv, *w;
-    double cost;
+    ci_grid_kernel_entry uv;
+    size_t n_u, n_v;
+    w_choice w;
+    double cost, error;
 } choice;
 
-/* Cheapest pair of kernels that stays below the asked accuracy with a quarter to spare (a
- * rms over the image says no more of one set of samples). */
-static choice choose(const ci_grid_plan *plan, double accuracy)
+static double cost_of(const ci_grid_plan *plan, const choice *c)
 {
-    choice best = {NULL, NULL, INFINITY};
+    const ci_grid_kernel_entry *uv = &c->uv;
+    double n_u = (double)c->n_u, depth = c->w.n_pair ? 2.0 : 1.0;
+    double n_row = fmin(plan->max_abs_u * plan->cell_rad, 0.5) * n_u + uv->support;
+    double n_plane = c->w.kernel ? planes_of(plan, c->w.kernel) : c->w.n_pair ? c->w.n_pair : 1;
+    double visits = c->w.kernel ? c->w.kernel->support : n_plane;
+    int lanes = plan->is_double ? 4 : 8, n_tap = (uv->support + lanes - 1) / lanes;
+    int n_vector = (2 * (int)depth * uv->support + lanes - 1) / lanes;
+    double scale = plan->is_double ? 2.0 : 1.0;
+    double sample = COST_SAMPLE + COST_TAPS * uv->support * n_vector +
+                    COST_POLYNOMIAL * 2.0 * n_tap * uv->degree;
+    double n_y = (double)plan->n_y, n_x = (double)plan->n_x;
+    double screen = c->w.n_pair ? COST_SCREEN_TERM * (4.0 + 4.0 * c->w.n_pair) : COST_SCREEN;
+    double plane = n_row * depth * ci_fft_row_ns(c->n_v) + n_y * ci_fft_row_ns(c->n_u) +
+                   COST_MOVE * n_row * depth * n_y + screen * n_x * n_y;
+    return (double)plan->n_sample * visits * sample + n_plane * scale * plane;
+}
+
+/* The better of two that are accurate enough, with a quarter to spare (a rms over the image says
+ * no more of one set of samples). */
+static void consider(const ci_grid_plan *plan, choice c, double error_w, double amplification_w,
+                     double accuracy, choice *best)
+{
+    c.error = error_of(plan, &c.uv, error_w, amplification_w);
+    if (c.error > 0.75 * accuracy) return;
+    c.cost = cost_of(plan, &c);
+    if (c.cost < best->cost) *best = c;
+}
+
+static choice choose(const ci_grid_plan *plan, const ci_grid_terms *terms, double accuracy)
+{
+    choice best = {.cost = INFINITY};
     size_t n = ci_grid_kernel_table_length;
     for (size_t i = 0; i < n; i++) {
-        const ci_grid_kernel_entry *uv = &ci_grid_kernel_table[i];
-        if (uv->sigma > 3.0 || error_of(plan, uv, NULL) > 0.75 * accuracy) continue;
-        for (size_t j = 0; j < (plan->is_flat ? 1 : n); j++) {
-            const ci_grid_kernel_entry *w = plan->is_flat ? NULL : &ci_grid_kernel_table[j];
-            if (error_of(plan, uv, w) > 0.75 * accuracy) continue;
-            double cost = cost_of(plan, uv, w);
-            if (cost < best.cost) best = (choice){uv, w, cost};
+        double sigma = ci_grid_kernel_table[i].sigma;
+        choice c = {.n_u = ci_fft_fast_size((size_t)(sigma * (double)plan->n_x + 0.999)),
+                    .n_v = ci_fft_fast_size((size_t)(sigma * (double)plan->n_y + 0.999))};
+        if (sigma > 3.0) continue;
+        double sigma_u = (double)c.n_u / (double)plan->n_x;
+        double sigma_v = (double)c.n_v / (double)plan->n_y;
+        c.uv = ci_grid_kernel_entry_at(i, sigma_u < sigma_v ? sigma_u : sigma_v);
+        if (plan->is_flat) {
+            consider(plan, c, 0.0, 1.0, accuracy, &best);
+            continue;
+        }
+        for (c.w.n_pair = 1; terms && c.w.n_pair <= CI_GRID_TERMS_MAX_PAIRS; c.w.n_pair++)
+            consider(plan, c, terms->error[c.w.n_pair], 1.0, accuracy, &best);
+        c.w.n_pair = 0;
+        if (error_of(plan, &c.uv, 0.0, 1.0) > 0.75 * accuracy) continue;
+        for (size_t j = 0; j < n; j++) {
+            c.w.kernel = &ci_grid_kernel_table[j];
+            consider(plan, c, c.w.kernel->error, c.w.kernel->amplification, accuracy, &best);
         }
     }
     return best;
 }
 
+static void plan_terms(ci_grid_plan *plan, const ci_grid_terms *terms, int n_pair, double accuracy)
+{
+    plan->has_terms = true;
+    plan->depth = 2;
+    plan->n_plane = plan->n_batch = n_pair;
+    plan->n_bucket = (int)(plan->n_v + 2 * CI_GRID_POSITION_BASE) / CI_GRID_BLOCK_COLUMNS + 1;
+    plan->w_first = 0.0;
+    plan->w_step = fmax(plan->max_w, -plan->min_w);
+    plan->has_screen = true;
+    for (int p = 0; p < n_pair; p++)
+        ci_grid_terms_pair(terms, p, 0.01 * accuracy, plan->sample_series[p],
+                           plan->pixel_series[p]);
+}
+
 static void plan_planes(ci_grid_plan *plan, const ci_grid_kernel_entry *w)
 {
     double mid = 0.5 * (plan->max_w + plan->min_w);
+    plan->depth = 1;
+    plan->n_batch = 1;
     if (!w) {
         plan->n_plane = plan->n_bucket = 1;
         plan->w_first = mid;
@@ -160,15 +208,48 @@ static void plan_planes(ci_grid_plan *plan, const ci_grid_kernel_entry *w)
     ci_grid_kernel_series_make(&plan->correction_w, &plan->kernel_w, plan->w_step * plan->t_half);
 }
 
-static void plan_grid(ci_grid_plan *plan, const ci_grid_kernel_entry *uv)
+static void plan_grid(ci_grid_plan *plan, const choice *c)
 {
-    plan->sigma_uv = uv->sigma;
-    plan->n_u = ci_fft_good_size((size_t)(uv->sigma * (double)plan->n_x + 0.999));
-    plan->n_v = ci_fft_good_size((size_t)(uv->sigma * (double)plan->n_y + 0.999));
-    ci_grid_kernel_make(&plan->kernel_uv, uv->support, uv->degree, uv->beta);
-    plan->row_first = 1 - (uv->support + 1) / 2;
+    plan->sigma_uv = c->uv.sigma;
+    plan->n_u = c->n_u;
+    plan->n_v = c->n_v;
+    plan->error = c->error;
+    ci_grid_kernel_make(&plan->kernel_uv, c->uv.support, c->uv.degree, c->uv.beta);
+    plan->row_first = 1 - (c->uv.support + 1) / 2;
     /* One strip more than samples can start in: the last one's reach. */
-    plan->n_strip = (plan->n_u / 2 + (size_t)uv->support + 1) / CI_GRID_STRIP_ROWS + 2;
+    plan->n_strip = (plan->n_u / 2 + (size_t)c->uv.support + 1) / CI_GRID_STRIP_ROWS + 2;
+}
+
+/* Samples by |w|; that of a row's middle stands for the row. */
+static ci_status bins_count(ci_comm *comm, const ci_vis_samples *s, double max_abs_w,
+                            int64_t n_in_bin[CI_GRID_TERMS_BINS])
+{
+    memset(n_in_bin, 0, CI_GRID_TERMS_BINS * sizeof *n_in_bin);
+    for (size_t i = 0; i < s->n_row; i++) {
+        size_t n = ci_vis_row_n_chan(s, i);
+        if (n == 0) continue;
+        double w = fabs(s->uvw_m[3 * i + 2]) * ci_vis_row_freq(s, i)[n / 2] / CI_C_M_S;
+        double bin = w / max_abs_w * CI_GRID_TERMS_BINS;
+        int64_t *here = &n_in_bin[bin < CI_GRID_TERMS_BINS ? (int)bin : CI_GRID_TERMS_BINS - 1];
+        for (size_t k = s->first[i]; k < s->first[i + 1]; k++)
+            *here += s->weight[k] > 0.0f;
+    }
+    return ci_par_sum_int(comm, n_in_bin, CI_GRID_TERMS_BINS);
+}
+
+/* The expansion, NULL where a few terms cannot do. *out by ci_mem_free. */
+static ci_status terms_new(ci_comm *comm, const ci_grid_plan *plan, const ci_vis_samples *samples,
+                           ci_grid_terms **out)
+{
+    int64_t n_in_bin[CI_GRID_TERMS_BINS];
+    double max_abs_w = fmax(plan->max_w, -plan->min_w);
+    double phi = CI_TWO_PI * max_abs_w * plan->t_half;
+    *out = NULL;
+    if (plan->is_flat || phi > MAX_PHASE) return CI_OK;
+    CI_TRY(bins_count(comm, samples, max_abs_w, n_in_bin));
+    CI_TRY(ci_par_alloc(comm, out, 1, sizeof **out, "terms of w"));
+    ci_grid_terms_make(*out, phi, n_in_bin);
+    return CI_OK;
 }
 
 ci_status ci_grid_plan_make(ci_comm *comm, ci_grid_plan *plan, const ci_grid_geometry *geometry,
@@ -191,11 +272,18 @@ ci_status ci_grid_plan_make(ci_comm *comm, ci_grid_plan *plan, const ci_grid_geo
     /* Where w turns the phase by less than a tenth of the accuracy one plane will do. */
     double turn = CI_TWO_PI * 0.5 * (plan->max_w - plan->min_w) * plan->t_half;
     plan->is_flat = turn < 0.1 * geometry->accuracy;
-    choice best = choose(plan, geometry->accuracy);
-    if (!best.uv)
+    ci_grid_terms *terms = NULL;
+    CI_TRY(terms_new(comm, plan, samples, &terms));
+    choice best = choose(plan, terms, geometry->accuracy);
+    if (isfinite(best.cost)) {
+        plan_grid(plan, &best);
+        if (best.w.n_pair > 0)
+            plan_terms(plan, terms, best.w.n_pair, geometry->accuracy);
+        else
+            plan_planes(plan, best.w.kernel);
+    }
+    ci_mem_free(terms);
+    if (!isfinite(best.cost))
         return ci_error(CI_ERR_USAGE, "accuracy %g: no kernel reaches it", geometry->accuracy);
-    plan->error = error_of(plan, best.uv, best.w);
-    plan_grid(plan, best.uv);
-    plan_planes(plan, best.w);
     return CI_OK;
 }

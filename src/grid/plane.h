@@ -1,19 +1,15 @@
-/* What single and double precision planes share. */
+/* What a file that makes the planes for one set of instructions needs. */
 #ifndef GRID_PLANE_H
 #define GRID_PLANE_H
 
-#include "grid/transpose.h"
+#include "contimg/num.h"
+#include "grid/plane_rows.h"
+#include "grid/work.h"
 
-/* n - 1 less its middle, for the pixels at distances 0 .. n_x / 2 from the middle column of
- * row y of the image (0 distance first). Beyond the horizon n is 0. Borrowed. */
-static inline const double *ci_grid_plane_row_t(const ci_grid_operator *g, size_t y)
-{
-    return g->t + (ci_grid_distance(y, g->plan.n_y) - g->t_first) * (g->plan.n_x / 2 + 1);
-}
-/* What such a row is multiplied by after the transform: one over the kernels' transforms,
- * over n where asked for, 0 beyond the horizon. */
-void ci_grid_plane_row_correction(const ci_grid_operator *g, size_t y, double *out);
-/* All rows of this rank's slab; correction [n_x / 2 + 1] is room to work in. */
-void ci_grid_plane_correct(const ci_grid_operator *g, double *correction, double *slab);
+#include <complex.h>
+#include <string.h>
+
+#define FLAT static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 16")
 
 #endif

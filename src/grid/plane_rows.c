@@ -1,5 +1,5 @@
 /* One row of the image: n - 1, and what the kernels' shapes have to be divided out by. */
-#include "grid/plane.h"
+#include "grid/plane_rows.h"
 
 #include <math.h>
 
@@ -28,7 +28,7 @@ ci_status ci_grid_plane_t_make(ci_grid_operator *g)
 }
 
 /* The series for w, over a run of pixels at a time so that the loops vectorise. */
-static void series_row(const ci_grid_kernel_series *series, const double *t, double scale, size_t n,
+static void series_row(const ci_grid_series *series, const double *t, double scale, size_t n,
                        double *out)
 {
     enum
@@ -60,30 +60,21 @@ void ci_grid_plane_row_correction(const ci_grid_operator *g, size_t y, double *o
 {
     const ci_grid_plan *plan = &g->plan;
     size_t half = plan->n_x / 2;
-    const double *t = ci_grid_plane_row_t(g, y);
-    if (plan->is_flat)
+    if (plan->is_flat || plan->has_terms)
         for (size_t i = 0; i <= half; i++)
             out[i] = 1.0;
     else
-        series_row(&plan->correction_w, t, 1.0 / plan->t_half, half + 1, out);
+        series_row(&plan->correction_w, ci_grid_plane_row_t(g, y), 1.0 / plan->t_half, half + 1,
+                   out);
     double m = plan->cell_rad * (double)ci_grid_distance(y, plan->n_y);
     double cy = g->correction_y[ci_grid_distance(y, plan->n_y)];
+    double l_max = plan->cell_rad * (double)half;
+    for (size_t i = 0; i <= half; i++)
+        out[i] *= g->correction_x[i] * cy;
+    if (!g->divide_by_n && l_max * l_max + m * m <= 1.0) return;
     for (size_t i = 0; i <= half; i++) {
         double l = plan->cell_rad * (double)i, n2 = 1.0 - (l * l + m * m);
         double n = g->divide_by_n ? sqrt(n2 > 0.0 ? n2 : 1.0) : 1.0;
-        out[i] = n2 >= 0.0 ? out[i] * (g->correction_x[i] * cy) / n : 0.0;
-    }
-}
-
-void ci_grid_plane_correct(const ci_grid_operator *g, double *correction, double *slab)
-{
-    size_t n_x = g->plan.n_x, half = n_x / 2;
-    for (size_t y = 0; y < g->n_y_here; y++) {
-        double *row = slab + y * n_x;
-        ci_grid_plane_row_correction(g, g->y_first + y, correction);
-        for (size_t i = 0; i <= half; i++)
-            row[half - i] *= correction[i];
-        for (size_t i = 1; half + i < n_x; i++)
-            row[half + i] *= correction[i];
+        out[i] = n2 >= 0.0 ? out[i] / n : 0.0;
     }
 }

@@ -23,6 +23,13 @@ typedef struct cutter
     int32_t v_low, v_high; /* first and last cell touched */
 } cutter;
 
+static int32_t v_cell(const ci_grid_plan *plan, const ci_grid_segment *segment, double freq_hz)
+{
+    double t, n_v = (double)plan->n_v;
+    double v = segment->slope_v * freq_hz - segment->shift_v + n_v;
+    return ci_grid_cell(v, 0.5 * plan->kernel_uv.support, &t) - (int32_t)plan->n_v;
+}
+
 /* One sample's place: slopes turned to u >= 0 and shifts by whole periods. */
 static void place(const ci_grid_plan *plan, const double uvw_m[3], double freq_hz,
                   ci_grid_segment *segment)
@@ -43,17 +50,14 @@ static void place(const ci_grid_plan *plan, const double uvw_m[3], double freq_h
     int32_t cell = ci_grid_cell(segment->slope_u * freq_hz - segment->shift_u, half, &t);
     segment->i_strip = (uint32_t)(cell - plan->row_first) / CI_GRID_STRIP_ROWS;
     segment->i_bucket = 0;
-    if (!plan->is_flat)
+    if (plan->has_terms)
+        segment->i_bucket = (uint32_t)(v_cell(plan, segment, freq_hz) + (int32_t)plan->n_v / 2 +
+                                       CI_GRID_POSITION_BASE) /
+                            CI_GRID_BLOCK_COLUMNS;
+    else if (!plan->is_flat)
         segment->i_bucket =
             (uint32_t)ci_grid_cell(segment->slope_w * freq_hz - plan->w_first / plan->w_step,
                                    0.5 * plan->kernel_w.support, &t);
-}
-
-static int32_t v_cell(const ci_grid_plan *plan, const ci_grid_segment *segment, double freq_hz)
-{
-    double t, n_v = (double)plan->n_v;
-    double v = segment->slope_v * freq_hz - segment->shift_v + n_v;
-    return ci_grid_cell(v, 0.5 * plan->kernel_uv.support, &t) - (int32_t)plan->n_v;
 }
 
 static ci_status cutter_grow(cutter *cut)
@@ -139,9 +143,10 @@ static double strip_cost(const ci_grid_operator *g, size_t i_strip)
         n_sample += (double)g->count[i_strip * (size_t)plan->n_bucket + (size_t)q];
     for (int p = 0; p < plan->n_plane; p++)
         n_row += (double)ci_grid_strip_rows(g, i_strip, p);
-    double visits = plan->is_flat ? 1.0 : plan->kernel_w.support;
-    double row = (double)plan->n_v * log2((double)plan->n_v) * 0.3 + 2.0 * (double)plan->n_y;
-    return n_sample * visits * (10.0 + 0.5 * support * support) + n_row * row;
+    double visits = plan->has_terms ? plan->n_plane : plan->is_flat ? 1.0 : plan->kernel_w.support;
+    double depth = (double)plan->depth;
+    double row = depth * (ci_fft_row_ns(plan->n_v) + 2.0 * (double)plan->n_y);
+    return n_sample * visits * (12.0 + 0.15 * depth * support * support) + n_row * row;
 }
 
 /* Contiguous runs of strips of about equal work: a strip belongs to the rank whose share the
@@ -175,23 +180,29 @@ int ci_grid_strip_owner(const ci_grid_operator *g, size_t i_strip)
     return rank;
 }
 
-/* This rank's segments and routes into the order of destination ranks. */
+/* This rank's segments and routes into the order in which they are gridded, which is also that of
+ * destination ranks. */
 static ci_status order_by_rank(ci_grid_operator *g, cutter *cut, size_t *segment_start)
 {
+    size_t n_bucket = (size_t)g->plan.n_bucket, n_key = g->plan.n_strip * n_bucket;
     uint32_t *key = NULL;
-    size_t *order = NULL;
+    size_t *order = NULL, *start = NULL;
     ci_grid_segment *sorted = NULL;
     ci_status status = ci_mem_alloc(&key, cut->n, sizeof *key, "routes");
     if (status == CI_OK) status = ci_mem_alloc(&order, cut->n, sizeof *order, "routes");
     if (status == CI_OK) status = ci_mem_alloc(&sorted, cut->n, sizeof *sorted, "routes");
     if (status == CI_OK) status = ci_mem_alloc(&g->route, cut->n, sizeof *g->route, "routes");
+    if (status == CI_OK) status = ci_mem_alloc(&start, n_key + 1, sizeof *start, "routes");
     if (status == CI_OK) {
         for (size_t i = 0; i < cut->n; i++) {
-            key[i] = (uint32_t)ci_grid_strip_owner(g, cut->segment[i].i_strip);
-            g->n_send[key[i]] += cut->segment[i].n_chan;
-            g->n_routed += cut->segment[i].n_chan;
+            const ci_grid_segment *segment = &cut->segment[i];
+            key[i] = (uint32_t)(segment->i_strip * n_bucket + segment->i_bucket);
+            g->n_send[ci_grid_strip_owner(g, segment->i_strip)] += segment->n_chan;
+            g->n_routed += segment->n_chan;
         }
-        ci_num_sort_by_key(key, cut->n, (size_t)g->n_rank, segment_start, order);
+        ci_num_sort_by_key(key, cut->n, n_key, start, order);
+        for (int r = 0; r <= g->n_rank; r++)
+            segment_start[r] = start[g->strip_start[r] * n_bucket];
         for (size_t i = 0; i < cut->n; i++) {
             sorted[i] = cut->segment[order[i]];
             g->route[i] = cut->route[order[i]];
@@ -201,6 +212,7 @@ static ci_status order_by_rank(ci_grid_operator *g, cutter *cut, size_t *segment
         cut->segment = sorted;
         sorted = NULL;
     }
+    ci_mem_free(start);
     ci_mem_free(sorted);
     ci_mem_free(key);
     ci_mem_free(order);

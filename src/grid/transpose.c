@@ -3,10 +3,11 @@
 
 bool ci_grid_strip_active(const ci_grid_operator *g, size_t i_strip, int i_plane)
 {
-    int n_bucket = g->plan.n_bucket, support = g->plan.n_plane - n_bucket + 1;
-    const int64_t *count = g->count + i_strip * (size_t)n_bucket;
-    for (int q = i_plane - support + 1; q <= i_plane; q++)
-        if (q >= 0 && q < n_bucket && count[q] > 0) return true;
+    const int64_t *count = g->count + i_strip * (size_t)g->plan.n_bucket;
+    int low, high;
+    ci_grid_plane_buckets(&g->plan, i_plane, &low, &high);
+    for (int q = low; q < high; q++)
+        if (count[q] > 0) return true;
     return false;
 }
 
@@ -85,8 +86,8 @@ void ci_grid_row_list_set(ci_grid_row_list *list, const ci_grid_operator *g, int
         list->n_total += list->n_row[r];
     }
     for (int r = 0; r < g->n_rank; r++) {
-        list->n_grid_side[r] = list->n_y[r] * list->n_row[g->rank] * value_size;
-        list->n_image_side[r] = g->n_y_here * list->n_row[r] * value_size;
+        list->n_grid_side[r] = list->n_y[r] * list->n_row[g->rank] * g->plan.depth * value_size;
+        list->n_image_side[r] = g->n_y_here * list->n_row[r] * g->plan.depth * value_size;
     }
 }
 
@@ -96,7 +97,8 @@ void ci_grid_row_list_largest(ci_grid_row_list *list, const ci_grid_operator *g,
     *grid_side = *image_side = 0;
     for (int p = 0; p < g->plan.n_plane; p++) {
         ci_grid_row_list_set(list, g, p, 1);
-        size_t grid = g->plan.n_y * list->n_row[g->rank], image = g->n_y_here * list->n_total;
+        size_t grid = g->plan.n_y * list->n_row[g->rank] * g->plan.depth;
+        size_t image = g->n_y_here * list->n_total * g->plan.depth;
         if (grid > *grid_side) *grid_side = grid;
         if (image > *image_side) *image_side = image;
     }

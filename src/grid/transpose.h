@@ -1,5 +1,5 @@
 /* Which grid rows hold data in a plane, on which rank, and the exchange that turns them into
- * image rows and back. Blocks are [rank][image row][grid row of that rank]. */
+ * image rows and back. Blocks are [rank][image row][grid row of that rank][depth]. */
 #ifndef GRID_TRANSPOSE_H
 #define GRID_TRANSPOSE_H
 

@@ -1,4 +1,4 @@
-/* Samples between "as measured" and "as gridded", as a template (see grid_taps.h). */
+/* Samples between "as measured" and "as gridded", as a template (see taps.h). */
 
 /* exp(-2 pi i w t_mid) of a run of a segment's samples. */
 static void NAME(phases)(const ci_grid_operator *g, const ci_grid_segment *segment, size_t first,
@@ -12,8 +12,9 @@ static void NAME(phases)(const ci_grid_operator *g, const ci_grid_segment *segme
     }
 }
 
-void NAME(ci_grid_values_turn)(const ci_grid_operator *g, bool unit, CPLX *values)
+static void NAME(values_turn)(const ci_grid_operator *g, bool unit, void *owned)
 {
+    CPLX *values = owned;
     REAL cosine[CHUNK], sine[CHUNK];
     for (size_t k = 0; k < g->n_segment; k++) {
         const ci_grid_segment *segment = &g->segment[k];
@@ -32,8 +33,9 @@ void NAME(ci_grid_values_turn)(const ci_grid_operator *g, bool unit, CPLX *value
     }
 }
 
-void NAME(ci_grid_values_turn_back)(const ci_grid_operator *g, CPLX *values)
+static void NAME(values_turn_back)(const ci_grid_operator *g, void *owned)
 {
+    CPLX *values = owned;
     REAL cosine[CHUNK], sine[CHUNK];
     for (size_t k = 0; k < g->n_segment; k++) {
         const ci_grid_segment *segment = &g->segment[k];

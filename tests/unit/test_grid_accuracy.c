@@ -101,9 +101,9 @@ static void check_field(const field *f, double accuracy, bool divide_by_n)
     double grid = image_error(f, &geometry, &share, slab);
     double degrid = sample_error(f, &geometry, g, &share);
     printf("%-22s asked %.0e promised %.1e: image %.1e, samples %.1e (%s, %zu x %zu, kernel %d, "
-           "%d planes of %d)\n",
+           "%d planes of %d, %d pairs)\n",
            f->name, accuracy, n.error, grid, degrid, n.is_double ? "double" : "single", n.n_u,
-           n.n_v, n.support_uv, n.n_plane, n.support_w);
+           n.n_v, n.support_uv, n.n_plane, n.support_w, n.n_pair);
     assert_true(grid <= accuracy);
     assert_true(degrid <= accuracy);
     ci_grid_operator_free(g);
@@ -249,6 +249,39 @@ static void test_mixed_axes(void **state)
     ci_vis_samples_free(s);
 }
 
+/* Plain C and the widest instruction set: the same bytes, with terms and with planes. */
+static void test_instructions(void **state)
+{
+    (void)state;
+    static const double accuracies[] = {1e-3, 1e-4, 1e-7};
+    for (size_t k = 0; k < 9; k++) {
+        const field *f = &fields[k % 3 + 1];
+        ci_grid_geometry geometry = {f->n_x, f->n_y, f->cell_arcsec * CI_ARCSEC_TO_RAD,
+                                     accuracies[k / 3], false};
+        size_t n_pixel = f->n_x * f->n_y;
+        double *slab = malloc(2 * n_pixel * sizeof *slab);
+        grid_share share[2];
+        for (int i = 0; i < 2; i++) {
+            ci_grid_operator *g = NULL;
+            assert_int_equal(ci_comm_isa_set(self, i ? ci_isa_widest() : CI_ISA_PLAIN), CI_OK);
+            assert_int_equal(grid_share_make(&f->samples, 0,
+                                             f->samples.n_sub_band * f->samples.n_row, &share[i]),
+                             CI_OK);
+            assert_int_equal(ci_grid_operator_new(self, &g, &geometry, share[i].samples), CI_OK);
+            double *image = slab + (size_t)i * n_pixel;
+            assert_int_equal(ci_grid_image_double(self, g, share[i].vis_double, image), CI_OK);
+            assert_int_equal(ci_grid_degrid_double(self, g, image, share[i].vis_double), CI_OK);
+            ci_grid_operator_free(g);
+        }
+        assert_memory_equal(slab, slab + n_pixel, n_pixel * sizeof *slab);
+        assert_memory_equal(share[0].vis_double, share[1].vis_double,
+                            share[0].samples->n_sample * sizeof(ci_c64));
+        grid_share_free(&share[0]);
+        grid_share_free(&share[1]);
+        free(slab);
+    }
+}
+
 static void test_nothing(void **state)
 {
     (void)state;
@@ -283,9 +316,9 @@ static void test_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_accuracy), cmocka_unit_test(test_adjoint),
-        cmocka_unit_test(test_quadrants), cmocka_unit_test(test_mixed_axes),
-        cmocka_unit_test(test_nothing)};
+        cmocka_unit_test(test_accuracy),     cmocka_unit_test(test_adjoint),
+        cmocka_unit_test(test_quadrants),    cmocka_unit_test(test_mixed_axes),
+        cmocka_unit_test(test_instructions), cmocka_unit_test(test_nothing)};
     if (ci_comm_self(&self) != CI_OK) return 1;
     size_t before = ci_mem_now();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -72,14 +72,14 @@ static void test_series(void **state)
 {
     (void)state;
     ci_grid_kernel *kernel = aligned_alloc(64, (sizeof *kernel + 63) / 64 * 64);
-    ci_grid_kernel_series series;
+    ci_grid_series series;
     for (int support = 3; support <= 16; support++) {
         ci_grid_kernel_make(kernel, support, support < 14 ? support : 14, 2.2);
         ci_grid_kernel_series_make(&series, kernel, 0.3);
         for (double z = -1; z <= 1; z += 0.0625)
-            assert_true(fabs(ci_grid_kernel_series_value(&series, z) *
-                                 ci_grid_kernel_transform(kernel, 0.3 * z) -
-                             1) < 3e-14);
+            assert_true(
+                fabs(ci_grid_series_value(&series, z) * ci_grid_kernel_transform(kernel, 0.3 * z) -
+                     1) < 3e-14);
     }
     free(kernel);
 }
