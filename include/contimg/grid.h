@@ -44,6 +44,10 @@ typedef struct ci_grid_numbers
     size_t n_u, n_v;                    /* padded grid */
     int support_uv, support_w;          /* support_w 0: no kernel along w */
     int n_pair;                         /* pairs of terms of w instead, each one plane; else 0 */
+    /* What one way between grid and image moves: rows of the grid that hold data, of all planes;
+     * the columns that are kept of them; bytes of a row's value in one column. */
+    int64_t n_row;
+    size_t n_column, n_value_byte;
     bool is_double;
     double error; /* expected relative rms error */
 } ci_grid_numbers;

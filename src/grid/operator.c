@@ -5,6 +5,18 @@
 #include <math.h>
 #include <string.h>
 
+const ci_grid_planes *ci_grid_planes_of(const ci_grid_operator *g)
+{
+    bool is_plain = g->isa == CI_ISA_PLAIN;
+    if (g->plan.is_double) return is_plain ? &ci_grid_planes64 : &ci_grid_planes64_avx2;
+    return is_plain ? &ci_grid_planes32 : &ci_grid_planes32_avx2;
+}
+
+static size_t value_size(const ci_grid_operator *g)
+{
+    return ci_grid_planes_of(g)->size;
+}
+
 /* ---- made and freed ------------------------------------------------------------------ */
 
 static ci_status image_side_make(ci_grid_operator *g)
@@ -98,6 +110,15 @@ void ci_grid_operator_slab(const ci_grid_operator *g, size_t *y_first, size_t *n
     *n_y = g->n_y_here;
 }
 
+static int64_t rows_count(const ci_grid_operator *g)
+{
+    int64_t n = 0;
+    for (size_t b = 0; b < g->plan.n_strip; b++)
+        for (int p = 0; p < g->plan.n_plane; p++)
+            n += (int64_t)ci_grid_strip_rows(g, b, p);
+    return n;
+}
+
 void ci_grid_operator_numbers(const ci_grid_operator *g, ci_grid_numbers *out)
 {
     *out = (ci_grid_numbers){.n_sample = g->plan.n_sample,
@@ -111,23 +132,14 @@ void ci_grid_operator_numbers(const ci_grid_operator *g, ci_grid_numbers *out)
                              .support_uv = g->plan.kernel_uv.support,
                              .support_w = g->plan.kernel_w.support,
                              .n_pair = g->plan.has_terms ? g->plan.n_plane : 0,
+                             .n_row = rows_count(g),
+                             .n_column = g->plan.n_store,
+                             .n_value_byte = g->plan.depth * value_size(g),
                              .is_double = g->plan.is_double,
                              .error = g->plan.error};
 }
 
 /* ---- samples from rows and back ------------------------------------------------------- */
-
-const ci_grid_planes *ci_grid_planes_of(const ci_grid_operator *g)
-{
-    bool is_plain = g->isa == CI_ISA_PLAIN;
-    if (g->plan.is_double) return is_plain ? &ci_grid_planes64 : &ci_grid_planes64_avx2;
-    return is_plain ? &ci_grid_planes32 : &ci_grid_planes32_avx2;
-}
-
-static size_t value_size(const ci_grid_operator *g)
-{
-    return ci_grid_planes_of(g)->size;
-}
 
 /* Visibilities of the samples, in single or in double precision. */
 typedef struct vis_in

@@ -4,8 +4,9 @@
  *   per plane: strips of rows (u slow, v fast) -> FFT along v -> the image's rows only
  *     -> exchange -> FFT along u -> x screens, summed into this rank's rows of the image
  *
- * and backwards for degridding. Every sample is turned into the half-plane u >= 0 (the image
- * is real), so only rows from about 0 to n_u / 2 exist. A plane is one of two things:
+ * and backwards for degridding. The image is real, so every sample may be turned: to u >= 0, so
+ * that only rows from about 0 to n_u / 2 exist, or, with a kernel along w, to w >= 0. A plane is
+ * one of two things:
  *
  *   - a w of the kernel along w: a cell is one number (depth 1), a sample meets support_w planes,
  *     the screens are cos and sin of 2 pi w t;
@@ -35,7 +36,7 @@ enum
  * period of the grid. */
 typedef struct ci_grid_segment
 {
-    double slope_u, slope_v, slope_w; /* cells per Hz */
+    double slope_u, slope_v, slope_w; /* cells, planes per Hz */
     double shift_u, shift_v;          /* whole periods */
     uint64_t sample_first;            /* first of its samples in the owner's arrays */
     uint32_t freq_first, n_chan;      /* run of freq_hz: of the samples where it is cut, of the
@@ -71,9 +72,14 @@ typedef struct ci_grid_plan
     ci_grid_series pixel_series[CI_GRID_TERMS_MAX_PAIRS][2];
     int32_t row_first; /* grid row of strip row 0 */
     size_t n_strip;
-    int32_t v_first;                /* grid column (v) of stored column 0 */
-    size_t n_store;                 /* stored columns */
-    double max_abs_u, min_w, max_w; /* of the turned samples, wavelengths */
+    int32_t v_first;     /* grid column (v) of stored column 0 */
+    size_t n_store;      /* stored columns */
+    bool by_w;           /* samples are turned to w >= 0, not to u >= 0: half the planes, twice the
+                          * rows */
+    double u_shift;      /* makes u positive: 0, or half a period where rows of u < 0 exist */
+    double max_abs_u;    /* wavelengths */
+    double min_w, max_w; /* of samples turned to u >= 0 */
+    double min_abs_w, max_abs_w;
     int64_t n_sample;
 } ci_grid_plan;
 

@@ -31,8 +31,9 @@ static ci_status samples_check(const ci_vis_samples *s)
     return CI_OK;
 }
 
-/* range: {max |u|, max w, -min w, max |w|} in wavelengths, w of samples turned to u >= 0. */
-static void row_range(const ci_vis_samples *s, size_t i_row, double range[4], int64_t *n_sample)
+/* range: {max |u|, max w, -min w, max |w|, -min |w|} in wavelengths, w of samples turned to
+ * u >= 0. */
+static void row_range(const ci_vis_samples *s, size_t i_row, double range[5], int64_t *n_sample)
 {
     const double *uvw = s->uvw_m + 3 * i_row, *freq_hz = ci_vis_row_freq(s, i_row);
     const float *weight = s->weight + s->first[i_row];
@@ -46,29 +47,31 @@ static void row_range(const ci_vis_samples *s, size_t i_row, double range[4], in
     }
     if (high == 0.0) return;
     double w = uvw[0] < 0.0 ? -uvw[2] : uvw[2];
-    double all[4] = {fabs(uvw[0]) * high, w > 0.0 ? w * high : w * low,
-                     w > 0.0 ? -w * low : -w * high, fabs(w) * high};
-    for (int i = 0; i < 4; i++)
+    double all[5] = {fabs(uvw[0]) * high, w > 0.0 ? w * high : w * low,
+                     w > 0.0 ? -w * low : -w * high, fabs(w) * high, -fabs(w) * low};
+    for (int i = 0; i < 5; i++)
         range[i] = all[i] > range[i] ? all[i] : range[i];
 }
 
 static ci_status range_find(ci_comm *comm, ci_grid_plan *plan, const ci_vis_samples *samples)
 {
-    double range[4] = {0.0, -1e300, -1e300, 0.0};
+    double range[5] = {0.0, -1e300, -1e300, 0.0, -1e300};
     CI_AGREE(comm, samples_check(samples));
     for (size_t i = 0; i < samples->n_row; i++)
         row_range(samples, i, range, &plan->n_sample);
-    CI_TRY(ci_par_max_double(comm, range, 4));
+    CI_TRY(ci_par_max_double(comm, range, 5));
     CI_TRY(ci_par_sum_int(comm, &plan->n_sample, 1));
+    if (plan->n_sample == 0) return CI_OK;
     plan->max_abs_u = range[0];
     plan->max_w = range[1];
     plan->min_w = -range[2];
+    plan->max_abs_w = range[3];
+    plan->min_abs_w = -range[4];
     /* Samples beyond half the period of u are taken back into it and may turn once more. */
     if (range[0] * plan->cell_rad > 0.499) {
         plan->max_w = range[3];
         plan->min_w = -range[3];
     }
-    if (plan->n_sample == 0) plan->min_w = plan->max_w = 0.0;
     return CI_OK;
 }
 
@@ -95,7 +98,7 @@ static double error_of(const ci_grid_plan *plan, const ci_grid_kernel_entry *uv,
 static int planes_of(const ci_grid_plan *plan, const ci_grid_kernel_entry *w)
 {
     double step = 0.5 / (w->sigma * plan->t_half);
-    return (int)floor((plan->max_w - plan->min_w) / step) + w->support + 1;
+    return (int)floor((plan->max_abs_w - plan->min_abs_w) / step) + w->support + 1;
 }
 
 /* How w is done: a kernel, a number of pairs of terms, or neither. */
@@ -118,6 +121,7 @@ static double cost_of(const ci_grid_plan *plan, const choice *c)
     const ci_grid_kernel_entry *uv = &c->uv;
     double n_u = (double)c->n_u, depth = c->w.n_pair ? 2.0 : 1.0;
     double n_row = fmin(plan->max_abs_u * plan->cell_rad, 0.5) * n_u + uv->support;
+    if (c->w.kernel) n_row *= 2.0;
     double n_plane = c->w.kernel ? planes_of(plan, c->w.kernel) : c->w.n_pair ? c->w.n_pair : 1;
     double visits = c->w.kernel ? c->w.kernel->support : n_plane;
     int lanes = plan->is_double ? 4 : 8, n_tap = (uv->support + lanes - 1) / lanes;
@@ -178,7 +182,7 @@ static void plan_terms(ci_grid_plan *plan, const ci_grid_terms *terms, int n_pai
     plan->n_plane = plan->n_batch = n_pair;
     plan->n_bucket = (int)(plan->n_v + 2 * CI_GRID_POSITION_BASE) / CI_GRID_BLOCK_COLUMNS + 1;
     plan->w_first = 0.0;
-    plan->w_step = fmax(plan->max_w, -plan->min_w);
+    plan->w_step = plan->max_abs_w;
     plan->has_screen = true;
     for (int p = 0; p < n_pair; p++)
         ci_grid_terms_pair(terms, p, 0.01 * accuracy, plan->sample_series[p],
@@ -201,7 +205,7 @@ static void plan_planes(ci_grid_plan *plan, const ci_grid_kernel_entry *w)
     plan->n_bucket = plan->n_plane - w->support + 1;
     plan->w_step = 0.5 / (w->sigma * plan->t_half);
     /* The lowest sample's first plane is plane 0. */
-    plan->w_first = plan->min_w - plan->w_step * (0.5 * w->support - 0.5);
+    plan->w_first = plan->min_abs_w - plan->w_step * (0.5 * w->support - 0.5);
     plan->has_screen = true;
     plan->sigma_w = w->sigma;
     ci_grid_kernel_make(&plan->kernel_w, w->support, w->degree, w->beta);
@@ -215,9 +219,12 @@ static void plan_grid(ci_grid_plan *plan, const choice *c)
     plan->n_v = c->n_v;
     plan->error = c->error;
     ci_grid_kernel_make(&plan->kernel_uv, c->uv.support, c->uv.degree, c->uv.beta);
-    plan->row_first = 1 - (c->uv.support + 1) / 2;
+    plan->by_w = c->w.kernel != NULL;
+    size_t shift = plan->by_w ? plan->n_u / 2 : 0;
+    plan->u_shift = (double)shift;
+    plan->row_first = 1 - (c->uv.support + 1) / 2 - (int32_t)shift;
     /* One strip more than samples can start in: the last one's reach. */
-    plan->n_strip = (plan->n_u / 2 + (size_t)c->uv.support + 1) / CI_GRID_STRIP_ROWS + 2;
+    plan->n_strip = (plan->n_u / 2 + shift + (size_t)c->uv.support + 1) / CI_GRID_STRIP_ROWS + 2;
 }
 
 /* Samples by |w|; that of a row's middle stands for the row. */
@@ -242,11 +249,10 @@ static ci_status terms_new(ci_comm *comm, const ci_grid_plan *plan, const ci_vis
                            ci_grid_terms **out)
 {
     int64_t n_in_bin[CI_GRID_TERMS_BINS];
-    double max_abs_w = fmax(plan->max_w, -plan->min_w);
-    double phi = CI_TWO_PI * max_abs_w * plan->t_half;
+    double phi = CI_TWO_PI * plan->max_abs_w * plan->t_half;
     *out = NULL;
     if (plan->is_flat || phi > MAX_PHASE) return CI_OK;
-    CI_TRY(bins_count(comm, samples, max_abs_w, n_in_bin));
+    CI_TRY(bins_count(comm, samples, plan->max_abs_w, n_in_bin));
     CI_TRY(ci_par_alloc(comm, out, 1, sizeof **out, "terms of w"));
     ci_grid_terms_make(*out, phi, n_in_bin);
     return CI_OK;

@@ -30,7 +30,7 @@ static int32_t v_cell(const ci_grid_plan *plan, const ci_grid_segment *segment, 
     return ci_grid_cell(v, 0.5 * plan->kernel_uv.support, &t) - (int32_t)plan->n_v;
 }
 
-/* One sample's place: slopes turned to u >= 0 and shifts by whole periods. */
+/* One sample's place: slopes turned to u >= 0 or w >= 0, and shifts by whole periods. */
 static void place(const ci_grid_plan *plan, const double uvw_m[3], double freq_hz,
                   ci_grid_segment *segment)
 {
@@ -39,7 +39,7 @@ static void place(const ci_grid_plan *plan, const double uvw_m[3], double freq_h
     double v = uvw_m[1] * plan->cell_rad * n_v / CI_C_M_S;
     double w = uvw_m[2] / (CI_C_M_S * plan->w_step);
     double shift = n_u * floor(u * freq_hz / n_u + 0.5);
-    double sign = u * freq_hz - shift < 0.0 ? -1.0 : 1.0;
+    double turned = plan->by_w ? w : u * freq_hz - shift, sign = turned < 0.0 ? -1.0 : 1.0;
     segment->is_conjugate = sign < 0.0;
     segment->slope_u = sign * u;
     segment->slope_v = sign * v;
@@ -47,7 +47,8 @@ static void place(const ci_grid_plan *plan, const double uvw_m[3], double freq_h
     segment->shift_u = sign * shift;
     segment->shift_v = n_v * floor(segment->slope_v * freq_hz / n_v + 0.5);
     double t, half = 0.5 * plan->kernel_uv.support;
-    int32_t cell = ci_grid_cell(segment->slope_u * freq_hz - segment->shift_u, half, &t);
+    double position = segment->slope_u * freq_hz - segment->shift_u + plan->u_shift;
+    int32_t cell = ci_grid_cell(position, half, &t) - (int32_t)plan->u_shift;
     segment->i_strip = (uint32_t)(cell - plan->row_first) / CI_GRID_STRIP_ROWS;
     segment->i_bucket = 0;
     if (plan->has_terms)

@@ -27,6 +27,11 @@ static void NAME(line_get)(const ci_grid_plan *plan, const CPLX *line, size_t d,
     }
 }
 
+enum
+{
+    AHEAD = 8 /* image rows whose values are asked for before they are needed */
+};
+
 /* Columns of the grid side that follow one another, and where they begin. */
 typedef struct NAME(columns)
 {
@@ -68,6 +73,9 @@ static void NAME(lines_from_image)(const ci_grid_operator *g, CPLX *rows, size_t
     for (size_t y = 0; y < plan->n_y; y++) {
         size_t k = y >= half ? y - half : plan->n_v - half + y;
         const CPLX *in = from.grid_side + (y * from.n_total + from.first) * depth;
+        const CPLX *soon = in + (y + AHEAD < plan->n_y ? AHEAD : 0) * from.n_total * depth;
+        for (size_t i = 0; i < n_line; i += 64 / sizeof(CPLX))
+            __builtin_prefetch(soon + i);
         for (size_t i = 0; i < n_line; i++)
             lines[i * w->stride_v + k] = in[i];
     }

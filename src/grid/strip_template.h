@@ -30,12 +30,13 @@ static void NAME(chunk_place)(const ci_grid_operator *g, size_t i_strip, NAME(ch
 {
     const ci_grid_plan *plan = &g->plan;
     double half = 0.5 * plan->kernel_uv.support, n_v = (double)plan->n_v;
-    int32_t row_first = plan->row_first + (int32_t)i_strip * CI_GRID_STRIP_ROWS;
+    int32_t row_first = plan->row_first + (int32_t)plan->u_shift;
+    row_first += (int32_t)i_strip * CI_GRID_STRIP_ROWS;
     int32_t v_first = plan->v_first + (int32_t)plan->n_v, stride = (int32_t)plan->n_store;
     int32_t depth = (int32_t)plan->depth;
     for (size_t i = 0; i < chunk->n; i++) {
         double t_u, t_v;
-        int32_t u = ci_grid_cell(chunk->u[i], half, &t_u);
+        int32_t u = ci_grid_cell(chunk->u[i] + plan->u_shift, half, &t_u);
         int32_t v = ci_grid_cell(chunk->v[i] + n_v, half, &t_v);
         chunk->offset[i] = ((u - row_first) * stride + (v - v_first)) * depth;
         chunk->t_u[i] = (REAL)t_u;

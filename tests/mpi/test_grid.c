@@ -20,6 +20,38 @@ static void result_free(result *r)
     grid_share_free(&r->share);
 }
 
+/* Bytes that all ranks have sent since `before` are within `bound`. */
+static void check_bytes(ci_comm *comm, uint64_t before, double bound)
+{
+    int64_t n = (int64_t)(ci_par_counters_get(comm).n_byte_sent - before);
+    CHECK_OK(ci_par_sum_int(comm, &n, 1));
+    CHECK((double)n <= bound);
+}
+
+/* One way between grid and image: (P - 1) / P of the rows that hold data, and P - 1 halos; the
+ * agreement on errors besides. */
+static double bytes_allowed(ci_comm *comm, const ci_grid_geometry *geometry,
+                            const ci_grid_numbers *n)
+{
+    double n_rank = ci_comm_size(comm), value = (double)n->n_value_byte;
+    double rows = (double)n->n_row * (double)geometry->n_y * (n_rank - 1.0) / n_rank;
+    size_t halo = n->n_column > geometry->n_y ? n->n_column : geometry->n_y;
+    double halos = (n_rank - 1.0) * (n->support_uv - 1) * (double)halo * n->n_plane;
+    double uneven = (double)n->n_row; /* slabs of the image differ by a row */
+    return value * (rows + halos + uneven) + 100.0 * n_rank * n_rank * (n->n_plane + 2);
+}
+
+/* What the operator moves besides samples. */
+static void check_moved(ci_comm *comm, ci_grid_operator *g, const ci_grid_geometry *geometry,
+                        double *slab)
+{
+    ci_grid_numbers n;
+    ci_grid_operator_numbers(g, &n);
+    uint64_t before = ci_par_counters_get(comm).n_byte_sent;
+    CHECK_OK(ci_grid_psf(comm, g, slab));
+    check_bytes(comm, before, bytes_allowed(comm, geometry, &n));
+}
+
 /* Image, PSF and a prediction from this communicator's samples. */
 static void make(ci_comm *comm, const grid_case *samples, const ci_grid_geometry *geometry,
                  result *out)
@@ -38,7 +70,7 @@ static void make(ci_comm *comm, const grid_case *samples, const ci_grid_geometry
     CHECK_OK(ci_mem_alloc(&out->psf, n, sizeof(double), "test"));
     CHECK_OK(ci_mem_alloc(&sky, n, sizeof(double), "test"));
     CHECK_OK(ci_grid_image_double(comm, g, out->share.vis_double, out->slab));
-    CHECK_OK(ci_grid_psf(comm, g, out->psf));
+    check_moved(comm, g, geometry, out->psf);
     for (size_t i = 0; i < n; i++)
         sky[i] = grid_random(77 + out->y_first * geometry->n_x + i);
     CHECK_OK(ci_grid_degrid_double(comm, g, sky, out->share.vis_double));
