@@ -4,3 +4,5 @@
 
 #define NAME(x) x##32_avx2
 #include "grid/plane_single.h"
+
+#include "grid/target_end.h"

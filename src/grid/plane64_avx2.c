@@ -4,3 +4,5 @@
 
 #define NAME(x) x##64_avx2
 #include "grid/plane_double.h"
+
+#include "grid/target_end.h"

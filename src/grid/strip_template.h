@@ -74,6 +74,7 @@ FLAT void NAME(series)(const ci_grid_series *series, const REAL *y, size_t n, RE
     for (int k = series->n_term - 1; k > 0; k--) {
         const REAL c = (REAL)series->coef[k];
         for (size_t i = 0; i < n; i++) {
+            /* cppcheck-suppress uninitvar ; n places are filled by the caller */
             REAL b = c + y[i] * b1[i] - b2[i];
             b2[i] = b1[i];
             b1[i] = b;
@@ -94,6 +95,7 @@ static void NAME(chunk_terms)(const ci_grid_series series[2], NAME(chunk) * chun
     NAME(series)(&series[0], y, chunk->n, even);
     NAME(series)(&series[1], y, chunk->n, odd);
     for (size_t i = 0; i < chunk->n; i++) {
+        /* cppcheck-suppress uninitvar ; filled above */
         chunk->part[0][i] = (REAL)0.5 * (even[i] + x[i] * odd[i]);
         chunk->part[1][i] = (REAL)0.5 * (even[i] - x[i] * odd[i]);
     }
