@@ -321,16 +321,17 @@ stopped_within() { # stopped_within PLACE RANKS PATTERN N ARG...
   [ "$(sqlite3 "$place/state/ingest.sqlite3" 'SELECT status FROM mosaic_groups')" = pending ] ||
     fail "$place: its group is not left to be done"
 }
+in_tile='stopped on request (in tile 2026-01-25T|while .*/tiles/2026-01-25T)'
 for ranks in 0 2; do
   stopped_within flagged$ranks $ranks 'INFO .*apply  *2026' 1
-  own_lines | grep -q 'stopped on request in tile 2026-01-25T' || fail "not in a tile: $(own_lines)"
+  own_lines | grep -qE "$in_tile" || fail "not in a tile: $(own_lines)"
   run 2 flagged$ranks
   [ $code = 0 ] || fail "after a stop in a tile: exit $code: $(own_lines)"
   sound flagged$ranks
   [ "$(content flagged$ranks)" = "$(content whole)" ] || fail "after a stop in a tile: another product"
   # Cleaned so deep that the end of the first tile is far.
   stopped_within cleaned$ranks $ranks 'clean: major cycle [0-9]*:' 2 --size 1024 --cell-arcsec 5
-  own_lines | grep -q 'stopped on request in tile' || fail "not in a tile: $(own_lines)"
+  own_lines | grep -qE "$in_tile" || fail "not in a tile: $(own_lines)"
 done
 
 # ---- other data of the same times -----------------------------------------------------------------
