@@ -15,6 +15,7 @@ typedef struct ci_clean_options
     double auto_mask;      /* 5 x local rms */
     double auto_threshold; /* 1 x local rms */
     int max_major;         /* 40 */
+    bool outside;          /* sources outside the image are sought, and subtracted */
 } ci_clean_options;
 
 /* A bright source that was cleaned with a spectral slope of its own. */
@@ -25,6 +26,7 @@ typedef struct ci_clean_slope
     double slope;         /* flux goes as nu^slope, the beam's own change taken out */
 } ci_clean_slope;
 #define CI_CLEAN_MAX_SLOPE 64
+#define CI_CLEAN_MAX_OUTSIDE 100
 
 /* A bright source that is not constant: its mean is in the image, what it differs from it is left
  * out of it. */
@@ -45,6 +47,10 @@ typedef struct ci_clean_stats
     ci_clean_slope slope[CI_CLEAN_MAX_SLOPE]; /* [n_slope] brightest first */
     int n_variable;
     ci_clean_variable variable[CI_CLEAN_MAX_VARIABLE]; /* [n_variable] as they were found */
+    int n_outside; /* sources outside the image: in no image ... */
+    ci_clean_slope
+        outside[CI_CLEAN_MAX_OUTSIDE]; /* [n_outside] ... brightest first; slopes as
+                                          seen, with the beam's change beyond its model */
     bool diverged;
     char stop_reason[64];
 } ci_clean_stats;
@@ -80,8 +86,8 @@ void ci_clean_points_pixelise(const ci_grid_layout *layout, const ci_clean_point
 
 /* What CLEAN has found: pixel components (one flux each, constant in time and frequency but for
  * the primary beam's change), bright sources with a spectral slope, of which compact ones are
- * point components between pixels, and what bright sources that vary have in time and frequency
- * beside their mean. */
+ * point components between pixels, what bright sources that vary have in time and frequency
+ * beside their mean, and sources outside the image. */
 typedef struct ci_clean_model ci_clean_model;
 
 /* What a model is of. Borrowed while it lives. */

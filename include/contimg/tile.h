@@ -154,6 +154,8 @@ typedef struct ci_tile_images
     ci_tile_slope slope[CI_CLEAN_MAX_SLOPE]; /* [n_slope] brightest first */
     size_t n_variable;
     ci_tile_variable variable[CI_CLEAN_MAX_VARIABLE]; /* [n_variable] */
+    size_t n_outside;
+    ci_tile_slope outside[CI_CLEAN_MAX_OUTSIDE]; /* [n_outside] the same, of sources outside it */
 } ci_tile_images;
 
 typedef struct ci_tile_antenna

@@ -28,6 +28,7 @@ void ci_clean_free(ci_clean *c)
     ci_clean_snapshot_free(c->saved_model);
     ci_mem_free(c->variability.weight);
     ci_mem_free(c->variability.variance);
+    ci_clean_outside_search_free(c->search);
     ci_mem_free(c);
 }
 
@@ -50,6 +51,11 @@ ci_status ci_clean_new(ci_comm *comm, ci_clean **out, const ci_clean_setup *setu
                         .sources = {.samples = setup->samples,
                                     .beam = setup->beam,
                                     .sum_weight = setup->sum_weight},
+                        .outside = {.model = setup->model,
+                                    .samples = setup->samples,
+                                    .beam = setup->beam,
+                                    .sum_weight = setup->sum_weight},
+                        .searched_peak = INFINITY,
                         .layout = setup->layout,
                         .pixels = ci_clean_model_pixels(setup->model),
                         .best = {.rms = INFINITY, .excess = INFINITY},
@@ -172,7 +178,7 @@ static ci_status cycle_run(ci_comm *comm, ci_clean *c, const ci_clean_rms_mesh *
     const ci_clean_options *o = c->setup.options;
     ci_clean_minor_result result = {0, false};
     CI_TRY(state_save(comm, c));
-    c->level = ci_clean_depth(c) * before.peak;
+    c->level = fmax(ci_clean_depth(c) * before.peak, ci_clean_outside_stop(c, before.peak));
     CI_TRY(ci_clean_components_find(comm, c, mesh, c->level,
                                     (int64_t)o->max_iteration - c->stats.n_minor, &result));
     c->stats.n_minor += (int)result.n_iteration;
@@ -212,6 +218,9 @@ static ci_status cycle_on_mesh(ci_comm *comm, ci_clean *c, const ci_clean_rms_me
     ci_clean_scan now;
     CI_TRY(ci_clean_scan_make(comm, c, mesh, &now));
     if (now.excess <= 1) {
+        bool again;
+        CI_TRY(ci_clean_residual_finish(comm, c, now.peak_all, &again));
+        if (again) return CI_OK;
         stop_set(c, c->stats.n_major > 0 ? "threshold" : "nothing above the mask threshold");
         *is_done = true;
         return CI_OK;
@@ -240,6 +249,7 @@ ci_status ci_clean_cycle(ci_comm *comm, ci_clean *c, bool *is_done)
     size_t box = (size_t)fmax(64, ceil(16 * c->setup.beam.major));
     ci_clean_rms_mesh *mesh = NULL;
     *is_done = false;
+    CI_TRY(ci_clean_residual_begin(comm, c));
     CI_TRY(ci_clean_rms_mesh_new(comm, &mesh, c->layout, c->setup.residual, box,
                                  c->setup.is_positive));
     ci_status status = cycle_on_mesh(comm, c, mesh, is_done);

@@ -26,6 +26,7 @@ void ci_clean_model_free(ci_clean_model *b)
     ci_mem_free(b->variation);
     ci_mem_free(b->amplitude);
     ci_clean_cells_clear(&b->cells);
+    ci_mem_free(b->outside);
     ci_mem_free(b);
 }
 
@@ -136,6 +137,13 @@ void ci_clean_model_pixel(const ci_clean_model *b, int64_t index, double *l, dou
     ci_clean_model_place(b, (double)(index % n_x), (double)(index / n_x), l, m);
 }
 
+static double power_at(const ci_clean_model *b, double ra, double dec, size_t t, int f)
+{
+    if (!b->has_beam) return 1;
+    return ci_sky_beam_power(b->field->beam, b->field->pointing, b->frame[t], ra, dec,
+                             b->axis.node_hz[f]);
+}
+
 void ci_clean_model_beam_ratio(const ci_clean_model *b, double l, double m, double beam,
                                double *ratio)
 {
@@ -143,10 +151,20 @@ void ci_clean_model_beam_ratio(const ci_clean_model *b, double l, double m, doub
     ci_sky_lm_inverse(b->field->ra_rad, b->field->dec_rad, l, m, &ra, &dec);
     for (size_t t = 0; t < b->n_frame; t++)
         for (int f = 0; f < CI_CLEAN_FLUX_NODES; f++, ratio++)
-            *ratio = b->has_beam ? ci_sky_beam_power(b->field->beam, b->field->pointing,
-                                                     b->frame[t], ra, dec, b->axis.node_hz[f]) /
-                                       beam
-                                 : 1;
+            *ratio = b->has_beam ? power_at(b, ra, dec, t, f) / beam : 1;
+}
+
+double ci_clean_model_beam_mean(const ci_clean_model *b, double l, double m)
+{
+    double ra, dec, sum = 0, weight = 0;
+    ci_sky_lm_inverse(b->field->ra_rad, b->field->dec_rad, l, m, &ra, &dec);
+    for (size_t t = 0; t < b->n_frame; t++)
+        for (int f = 0; f < CI_CLEAN_FLUX_NODES; f++) {
+            double w = b->node_weight[t * CI_CLEAN_FLUX_NODES + (size_t)f];
+            sum += w * power_at(b, ra, dec, t, f);
+            weight += w;
+        }
+    return weight > 0 ? sum / weight : 1;
 }
 
 double ci_clean_model_beam_profile(const ci_clean_model *b, double l, double m, double *ratio)
@@ -207,6 +225,8 @@ struct ci_clean_snapshot
     ci_clean_variation *variation;
     double *amplitude;
     size_t n_variation;
+    ci_clean_outside *outside;
+    size_t n_outside;
     bool points_off;
     double residual_rms, residual_peak;
 };
@@ -218,6 +238,7 @@ void ci_clean_snapshot_free(ci_clean_snapshot *s)
     ci_mem_free(s->source);
     ci_mem_free(s->variation);
     ci_mem_free(s->amplitude);
+    ci_mem_free(s->outside);
     ci_mem_free(s);
 }
 
@@ -244,6 +265,16 @@ static ci_status variations_copy(ci_clean_variation **to, double **to_amplitude,
     return CI_OK;
 }
 
+static ci_status outside_copy(ci_clean_outside **to, size_t *n_to, const ci_clean_outside *from,
+                              size_t n)
+{
+    CI_TRY(ci_mem_resize(to, n, sizeof **to, "sources outside the image"));
+    for (size_t i = 0; i < n; i++)
+        (*to)[i] = from[i];
+    *n_to = n;
+    return CI_OK;
+}
+
 ci_status ci_clean_model_snapshot(const ci_clean_model *b, ci_clean_snapshot **snapshot)
 {
     if (!*snapshot) CI_TRY(ci_mem_alloc(snapshot, 1, sizeof **snapshot, "model snapshot"));
@@ -256,6 +287,7 @@ ci_status ci_clean_model_snapshot(const ci_clean_model *b, ci_clean_snapshot **s
     s->residual_peak = b->residual_peak;
     CI_TRY(variations_copy(&s->variation, &s->amplitude, &s->n_variation, b, b->variation,
                            b->amplitude, b->n_variation));
+    CI_TRY(outside_copy(&s->outside, &s->n_outside, b->outside, b->n_outside));
     return sources_copy(&s->source, &s->n_source, b->source, b->n_source);
 }
 
@@ -267,6 +299,7 @@ ci_status ci_clean_model_restore(ci_clean_model *b, const ci_clean_snapshot *s)
     b->residual_peak = s->residual_peak;
     CI_TRY(variations_copy(&b->variation, &b->amplitude, &b->n_variation, b, s->variation,
                            s->amplitude, s->n_variation));
+    CI_TRY(outside_copy(&b->outside, &b->n_outside, s->outside, s->n_outside));
     return sources_copy(&b->source, &b->n_source, s->source, s->n_source);
 }
 
@@ -277,57 +310,8 @@ void ci_clean_model_restart(ci_clean_model *b)
     b->points_off = false;
 }
 
-/* ---- what was found ---------------------------------------------------------------------- */
-
-static int by_flux(const void *a, const void *b)
-{
-    const ci_clean_slope *p = a, *q = b;
-    return fabs(p->flux_jy) < fabs(q->flux_jy) ? 1 : fabs(p->flux_jy) > fabs(q->flux_jy) ? -1 : 0;
-}
-
-/* What varies, once for all. */
-static void variables_sum_up(const ci_clean_model *b, ci_clean_stats *stats)
-{
-    stats->n_variable = 0;
-    for (size_t i = 0; i < b->n_variation && i < CI_CLEAN_MAX_VARIABLE; i++) {
-        const ci_clean_variation *v = &b->variation[i];
-        ci_clean_variable *out = &stats->variable[stats->n_variable++];
-        *out = (ci_clean_variable){.flux_jy = v->flux,
-                                   .excess_jy = v->excess_jy,
-                                   .sigma = v->sigma,
-                                   .time_mjd_s = {v->time_mjd_s[0], v->time_mjd_s[1]},
-                                   .freq_hz = {v->freq_hz[0], v->freq_hz[1]}};
-        ci_sky_lm_inverse(b->field->ra_rad, b->field->dec_rad, v->l, v->m, &out->ra_rad,
-                          &out->dec_rad);
-    }
-}
-
-void ci_clean_model_summary(const ci_clean_model *b, ci_clean_stats *stats)
-{
-    stats->n_slope = stats->n_point = 0;
-    variables_sum_up(b, stats);
-    for (size_t i = 0; i < b->n_source; i++) {
-        const ci_clean_source *s = &b->source[i];
-        stats->n_point += s->is_point;
-        if (!s->has_slope || stats->n_slope >= CI_CLEAN_MAX_SLOPE) continue;
-        ci_clean_slope *out = &stats->slope[stats->n_slope++];
-        *out = (ci_clean_slope){.flux_jy = s->flux, .beam = s->beam, .slope = s->slope};
-        ci_sky_lm_inverse(b->field->ra_rad, b->field->dec_rad, s->l, s->m, &out->ra_rad,
-                          &out->dec_rad);
-    }
-    qsort(stats->slope, (size_t)stats->n_slope, sizeof *stats->slope, by_flux);
-    if (stats->n_point > 0)
-        ci_log_info("clean: %d point component%s: bright compact sources between pixels",
-                    stats->n_point, ci_plural(stats->n_point));
-    if (stats->n_slope == 0) return;
-    const ci_clean_slope *s = &stats->slope[0];
-    ci_log_info("clean: %d bright source%s own; the brightest, %.4g "
-                "Jy at %.4f %+.4f deg: %+.3f",
-                stats->n_slope,
-                stats->n_slope == 1 ? " has a spectral slope of its"
-                                    : "s have spectral slopes of their",
-                s->flux_jy, s->ra_rad * CI_RAD_TO_DEG, s->dec_rad * CI_RAD_TO_DEG, s->slope);
-}
+/* ---- points -----------------------------------------------------------------------------------
+ */
 
 ci_clean_point ci_clean_source_point(const ci_clean_model *b, const ci_clean_source *s)
 {

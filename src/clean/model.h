@@ -50,6 +50,22 @@ typedef struct ci_clean_variation
     double sigma;     /* ... so many */
     double time_mjd_s[2], freq_hz[2]; /* ... from cell to cell, their middles */
 } ci_clean_variation;
+/* Columns of which the flux of a source outside the image is the sum, over time and frequency. */
+enum
+{
+    CI_CLEAN_OUTSIDE_KNOWN = 0,      /* the beam that is known, over its mean */
+    CI_CLEAN_OUTSIDE_SLOPE = 1,      /* its slope in frequency */
+    CI_CLEAN_OUTSIDE_FREE = 2,       /* polynomials: 1, t, t^2, t^3, nu, nu t */
+    CI_CLEAN_OUTSIDE_FREE_SLOPE = 4, /* of the free ones: nu */
+    CI_CLEAN_OUTSIDE_COLUMNS = 8
+};
+
+/* A point source outside the image. */
+typedef struct ci_clean_outside
+{
+    double l, m;
+    double column_jy[CI_CLEAN_OUTSIDE_COLUMNS]; /* as seen through the beam */
+} ci_clean_outside;
 
 struct ci_clean_model
 {
@@ -72,6 +88,8 @@ struct ci_clean_model
     ci_clean_variation *variation; /* [n_variation] */
     double *amplitude;             /* [n_variation][cells in time][cells in frequency] Jy */
     size_t n_variation;
+    ci_clean_outside *outside; /* [n_outside]: the same on every rank */
+    size_t n_outside;
     bool points_off;                    /* point components did harm: none from now on */
     double residual_rms, residual_peak; /* when sources were last sought */
 };
@@ -84,6 +102,8 @@ void ci_clean_model_beam_ratio(const ci_clean_model *model, double l, double m, 
                                double *ratio);
 /* The same over its own mean, which it returns; 1 where that is next to nothing. Local. */
 double ci_clean_model_beam_profile(const ci_clean_model *model, double l, double m, double *ratio);
+/* The mean alone. Local. */
+double ci_clean_model_beam_mean(const ci_clean_model *model, double l, double m);
 /* All ranks' pixel components of at least `least` importance where the mean beam is not nothing,
  * on every rank in scan order. importance NULL: |flux|. *out by ci_mem_free. Collective. */
 typedef double (*ci_clean_importance)(const ci_clean_model *model,

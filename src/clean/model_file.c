@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-static const int64_t file_version = 2;
+static const int64_t file_version = 3;
 
 /* Columns of a source. */
 enum
@@ -35,15 +35,23 @@ enum
     VARIATION_COLUMNS = VARIATION_FREQS + 2
 };
 
+/* A source outside the image is all doubles, in the file as in memory. */
+enum
+{
+    OUTSIDE_COLUMNS = 2 + CI_CLEAN_OUTSIDE_COLUMNS
+};
+_Static_assert(sizeof(ci_clean_outside) == OUTSIDE_COLUMNS * sizeof(double), "columns of a row");
+
 /* What is in the file, as it is there. */
 typedef struct content
 {
-    size_t n_component, n_source, n_variation, n_cell;
+    size_t n_component, n_source, n_variation, n_cell, n_outside;
     int64_t *index;    /* [n_component] y n_x + x, ascending */
     double *flux;      /* [n_component] Jy */
     double *source;    /* [n_source][SOURCE_COLUMNS] */
     double *variation; /* [n_variation][VARIATION_COLUMNS] */
     double *amplitude; /* [n_variation][n_cell] Jy */
+    double *outside;   /* [n_outside][OUTSIDE_COLUMNS] */
     double points_off, rms, peak;
 } content;
 
@@ -54,6 +62,7 @@ static void content_clear(content *c)
     ci_mem_free(c->source);
     ci_mem_free(c->variation);
     ci_mem_free(c->amplitude);
+    ci_mem_free(c->outside);
     *c = (content){0};
 }
 
@@ -64,6 +73,8 @@ static ci_status content_alloc(content *c)
     CI_TRY(ci_mem_alloc(&c->variation, c->n_variation * VARIATION_COLUMNS, sizeof *c->variation,
                         "model file"));
     CI_TRY(ci_mem_alloc(&c->amplitude, c->n_variation * c->n_cell, sizeof *c->amplitude,
+                        "model file"));
+    CI_TRY(ci_mem_alloc(&c->outside, c->n_outside * OUTSIDE_COLUMNS, sizeof *c->outside,
                         "model file"));
     return ci_mem_alloc(&c->source, c->n_source * SOURCE_COLUMNS, sizeof *c->source, "model file");
 }
@@ -91,7 +102,7 @@ static ci_status pixels_take(const ci_clean_model *b, content *c)
     return CI_OK;
 }
 
-/* Sources and variations, which all ranks have. */
+/* Sources, variations and sources outside the image, which all ranks have. */
 static void rows_take(const ci_clean_model *b, content *c)
 {
     for (size_t i = 0; i < b->n_source; i++) {
@@ -116,13 +127,16 @@ static void rows_take(const ci_clean_model *b, content *c)
     }
     for (size_t i = 0; i < c->n_variation * c->n_cell; i++)
         c->amplitude[i] = b->amplitude[i];
+    if (b->n_outside > 0) memcpy(c->outside, b->outside, b->n_outside * sizeof *b->outside);
 }
 
 /* All ranks' on rank 0, in scan order; the sources, which all have. */
 static ci_status content_gather(ci_comm *comm, const ci_clean_model *b, content *out)
 {
-    content here = {
-        .n_source = b->n_source, .n_variation = b->n_variation, .n_cell = model_n_cell(b)};
+    content here = {.n_source = b->n_source,
+                    .n_variation = b->n_variation,
+                    .n_cell = model_n_cell(b),
+                    .n_outside = b->n_outside};
     size_t n_byte = 0;
     ci_status status = ci_par_agree(comm, pixels_take(b, &here));
     if (status == CI_OK) rows_take(b, &here);
@@ -155,6 +169,13 @@ static ci_status variations_write(ci_h5_file *file, const ci_clean_model *b, con
     return ci_h5_write_double(file, "variation_jy", 3, dim, c->amplitude);
 }
 
+static ci_status outside_write(ci_h5_file *file, const content *c)
+{
+    uint64_t dim[2] = {c->n_outside, OUTSIDE_COLUMNS};
+    CI_TRY(ci_h5_write_int_1(file, "n_outside", (int64_t)c->n_outside));
+    return c->n_outside == 0 ? CI_OK : ci_h5_write_double(file, "outside", 2, dim, c->outside);
+}
+
 static ci_status content_write(ci_h5_file *file, const ci_clean_model *b, const content *c)
 {
     uint64_t n = c->n_component, dim[2] = {c->n_source, SOURCE_COLUMNS};
@@ -176,6 +197,7 @@ static ci_status content_write(ci_h5_file *file, const ci_clean_model *b, const 
         CI_TRY(ci_h5_write_double(file, "component_flux_jy", 1, &n, c->flux));
     }
     if (c->n_source > 0) CI_TRY(ci_h5_write_double(file, "source", 2, dim, c->source));
+    CI_TRY(outside_write(file, c));
     return variations_write(file, b, c);
 }
 
@@ -248,6 +270,7 @@ static ci_status content_check(const ci_h5_file *file, const ci_clean_model *b, 
             return ci_error(CI_ERR_INPUT, "%s: component %zu is none of an image of %zu x %zu",
                             ci_h5_path(file), i, b->layout->n_x, b->layout->n_y);
     CI_TRY(finite_check(file, "source", c->source, c->n_source, SOURCE_COLUMNS));
+    CI_TRY(finite_check(file, "outside", c->outside, c->n_outside, OUTSIDE_COLUMNS));
     CI_TRY(finite_check(file, "variation", c->variation, c->n_variation, VARIATION_COLUMNS));
     return finite_check(file, "variation", c->amplitude, c->n_variation, c->n_cell);
 }
@@ -268,6 +291,7 @@ static ci_status content_read(const ci_h5_file *file, const ci_clean_model *b, c
     CI_TRY(count_read(file, "n_component", (int64_t)(l->n_x * l->n_y), &c->n_component));
     CI_TRY(count_read(file, "n_source", CI_CLEAN_MAX_SLOPE, &c->n_source));
     CI_TRY(count_read(file, "n_variation", CI_CLEAN_MAX_VARIABLE, &c->n_variation));
+    CI_TRY(count_read(file, "n_outside", CI_CLEAN_MAX_OUTSIDE, &c->n_outside));
     c->n_cell = model_n_cell(b);
     if (c->n_variation > 0) CI_TRY(number_check(file, "n_cell", (double)c->n_cell));
     CI_TRY(content_alloc(c));
@@ -277,6 +301,8 @@ static ci_status content_read(const ci_h5_file *file, const ci_clean_model *b, c
     }
     if (c->n_source > 0)
         CI_TRY(ci_h5_read_double(file, "source", c->source, c->n_source * SOURCE_COLUMNS));
+    if (c->n_outside > 0)
+        CI_TRY(ci_h5_read_double(file, "outside", c->outside, c->n_outside * OUTSIDE_COLUMNS));
     if (c->n_variation > 0) {
         CI_TRY(
             ci_h5_read_double(file, "variation", c->variation, c->n_variation * VARIATION_COLUMNS));
@@ -298,8 +324,9 @@ static ci_status file_read(const ci_clean_model *b, content *c, const char *path
 /* Rank 0's content for all. */
 static ci_status content_share(ci_comm *comm, content *c)
 {
-    double head[7] = {(double)c->n_component, (double)c->n_source, c->points_off, c->rms, c->peak,
-                      (double)c->n_variation, (double)c->n_cell};
+    double head[8] = {
+        (double)c->n_component, (double)c->n_source, c->points_off,       c->rms, c->peak,
+        (double)c->n_variation, (double)c->n_cell,   (double)c->n_outside};
     CI_TRY(ci_par_bcast(comm, head, sizeof head, 0));
     c->n_component = (size_t)head[0];
     c->n_source = (size_t)head[1];
@@ -308,13 +335,24 @@ static ci_status content_share(ci_comm *comm, content *c)
     c->peak = head[4];
     c->n_variation = (size_t)head[5];
     c->n_cell = (size_t)head[6];
+    c->n_outside = (size_t)head[7];
     CI_AGREE(comm, ci_comm_rank(comm) == 0 ? CI_OK : content_alloc(c));
     CI_TRY(ci_par_bcast(comm, c->index, c->n_component * sizeof *c->index, 0));
     CI_TRY(ci_par_bcast(comm, c->flux, c->n_component * sizeof *c->flux, 0));
     CI_TRY(ci_par_bcast(comm, c->variation,
                         c->n_variation * VARIATION_COLUMNS * sizeof *c->variation, 0));
+    CI_TRY(ci_par_bcast(comm, c->outside, c->n_outside * OUTSIDE_COLUMNS * sizeof *c->outside, 0));
     CI_TRY(ci_par_bcast(comm, c->amplitude, c->n_variation * c->n_cell * sizeof *c->amplitude, 0));
     return ci_par_bcast(comm, c->source, c->n_source * SOURCE_COLUMNS * sizeof *c->source, 0);
+}
+
+static ci_status outside_fill(ci_clean_model *b, const content *c)
+{
+    size_t n = c->n_outside;
+    CI_TRY(ci_mem_resize(&b->outside, n, sizeof *b->outside, "sources outside the image"));
+    if (n > 0) memcpy(b->outside, c->outside, n * sizeof *b->outside);
+    b->n_outside = n;
+    return CI_OK;
 }
 
 static ci_status variations_fill(ci_clean_model *b, const content *c)
@@ -363,6 +401,7 @@ static ci_status model_fill(ci_clean_model *b, const content *c)
     b->points_off = c->points_off != 0;
     b->residual_rms = c->rms;
     b->residual_peak = c->peak;
+    CI_TRY(outside_fill(b, c));
     return variations_fill(b, c);
 }
 

@@ -4,17 +4,17 @@
 #include <math.h>
 
 static const size_t patch_half = 512;
-static const double outside_margin = 1.5; /* depth over what the PSF patch does not know */
-static const double shallowest = 0.6; /* of the peak: a major cycle goes down to that at least */
+static const double hidden_margin = 1.5; /* depth over what the PSF patch does not know */
+static const double shallowest = 0.6;    /* of the peak: a major cycle goes down to that at least */
 
 double ci_clean_max_hidden_sidelobe(void)
 {
-    return shallowest / outside_margin;
+    return shallowest / hidden_margin;
 }
 
 double ci_clean_depth(const ci_clean *c)
 {
-    double deepest = fmax(1 - c->setup.options->major_gain, outside_margin * c->outside);
+    double deepest = fmax(1 - c->setup.options->major_gain, hidden_margin * c->hidden);
     return fmin(deepest, shallowest);
 }
 
@@ -41,18 +41,18 @@ ci_status ci_clean_patch_cut(ci_comm *comm, ci_clean *c)
     size_t cx = l->n_x / 2, cy = l->n_y / 2, max_half = cx;
     size_t other[3] = {cy, l->n_x - 1 - cx, l->n_y - 1 - cy};
     c->patch = c->setup.psf_wide;
-    c->outside = 0;
+    c->hidden = 0;
     if (c->patch.half > 0) return CI_OK;
     for (int i = 0; i < 3; i++)
         if (other[i] < max_half) max_half = other[i];
     size_t half = max_half < patch_half ? max_half : patch_half;
-    c->outside = beyond_patch(c, half);
-    CI_TRY(ci_par_max_double(comm, &c->outside, 1));
-    if (c->outside > ci_clean_max_hidden_sidelobe()) {
+    c->hidden = beyond_patch(c, half);
+    CI_TRY(ci_par_max_double(comm, &c->hidden, 1));
+    if (c->hidden > ci_clean_max_hidden_sidelobe()) {
         half = max_half;
-        c->outside = 0;
+        c->hidden = 0;
     }
-    c->outside = fmax(c->outside, c->setup.psf_far);
+    c->hidden = fmax(c->hidden, c->setup.psf_far);
     size_t side = 2 * half + 1;
     CI_TRY(ci_grid_slab_cut(comm, l, c->setup.psf, cx - half, cy - half, side, side, 0,
                             &c->patch_value));

@@ -1,4 +1,6 @@
 /* Visibilities of a model: pixel components by the gridder, all else by direct sums. */
+#include "clean/outside.h"
+#include "clean/sources.h"
 #include "clean/variation.h"
 
 /* What sources are beside their pixel components. */
@@ -30,6 +32,7 @@ ci_status ci_clean_model_predict(ci_comm *comm, const ci_clean_model *b, ci_grid
     ci_status status = drift_add(comm, b, samples);
     if (status == CI_OK) status = ci_par_agree(comm, sources_add(b, samples));
     if (status == CI_OK) status = ci_par_agree(comm, ci_clean_variations_add(b, samples));
+    if (status == CI_OK) status = ci_par_agree(comm, ci_clean_outside_add(b, samples, 1));
     ci_timer_end(ci_comm_timer(comm), mark);
     return status;
 }

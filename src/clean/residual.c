@@ -1,6 +1,9 @@
 /* The exact residual of a model, and the model's bright sources fitted to it. */
 #include "clean/state.h"
 
+#include <math.h>
+#include <string.h>
+
 ci_status ci_clean_residual_predict(ci_comm *comm, ci_clean *c)
 {
     ci_vis_samples *s = c->setup.samples;
@@ -8,6 +11,41 @@ ci_status ci_clean_residual_predict(ci_comm *comm, ci_clean *c)
     for (size_t i = 0; i < s->n_sample; i++)
         s->work[i] = s->weight[i] > 0 ? s->data[i] - s->work[i] : 0;
     return CI_OK;
+}
+
+static ci_status image_make(ci_comm *comm, ci_clean *c)
+{
+    CI_TRY(ci_grid_image(comm, c->setup.gridder, c->setup.samples->work, c->setup.residual));
+    for (size_t i = 0; i < c->layout->n_here * c->layout->n_x; i++)
+        c->setup.residual[i] /= c->setup.sum_weight;
+    return CI_OK;
+}
+
+/* What lies outside the image leaves the residual of an empty model before the first cycle. */
+ci_status ci_clean_residual_begin(ci_comm *comm, ci_clean *c)
+{
+    ci_vis_samples *s = c->setup.samples;
+    if (c->is_outside_begun || !c->setup.options->outside) return CI_OK;
+    CI_AGREE(comm, ci_vis_samples_work(s));
+    memcpy(s->work, s->data, s->n_sample * sizeof *s->work);
+    CI_TRY(ci_grid_slab_rms(comm, c->layout, c->setup.residual, &c->setup.model->residual_rms));
+    CI_TRY(ci_grid_slab_peak(comm, c->layout, c->setup.residual, &c->setup.model->residual_peak,
+                             NULL));
+    CI_TRY(ci_clean_outside_cycle(comm, c));
+    return c->setup.model->n_outside > 0 ? image_make(comm, c) : CI_OK;
+}
+
+ci_status ci_clean_residual_finish(ci_comm *comm, ci_clean *c, double peak, bool *again)
+{
+    ci_clean_model *b = c->setup.model;
+    size_t n_before = b->n_outside;
+    *again = false;
+    if (!c->search || !(peak < c->searched_peak)) return CI_OK;
+    b->residual_peak = peak;
+    c->searched_peak = INFINITY;
+    CI_TRY(ci_clean_outside_cycle(comm, c));
+    *again = b->n_outside != n_before;
+    return b->n_outside > 0 ? image_make(comm, c) : CI_OK;
 }
 
 ci_status ci_clean_residual(ci_comm *comm, ci_clean *c)
@@ -21,10 +59,8 @@ ci_status ci_clean_residual(ci_comm *comm, ci_clean *c)
     if (status == CI_OK)
         status =
             ci_clean_variations_fit(comm, setup->model, &c->variability, &c->sources, s, c->level);
+    if (status == CI_OK) status = ci_clean_outside_cycle(comm, c);
     ci_timer_end(ci_comm_timer(comm), mark);
     CI_TRY(status);
-    CI_TRY(ci_grid_image(comm, setup->gridder, s->work, setup->residual));
-    for (size_t i = 0; i < c->layout->n_here * c->layout->n_x; i++)
-        setup->residual[i] /= setup->sum_weight;
-    return CI_OK;
+    return image_make(comm, c);
 }

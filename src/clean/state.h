@@ -3,6 +3,7 @@
 #define CLEAN_STATE_H
 
 #include "clean/minor.h"
+#include "clean/outside.h"
 #include "clean/rms.h"
 #include "clean/variation.h"
 #include "contimg/clean.h"
@@ -34,7 +35,12 @@ struct ci_clean
     float *rms_row;               /* [n_x] scratch */
     ci_clean_patch patch;         /* rank 0; of the PSF */
     float *patch_value;           /* owns it, where it is not the wide one */
-    double outside;               /* greatest |PSF| beyond the patch */
+    double hidden;                /* greatest |PSF| beyond the patch */
+    ci_clean_outside_setup outside;
+    ci_clean_outside_search *search; /* NULL: not begun, or nothing is hidden any more */
+    bool is_outside_begun;
+    double searched_peak; /* of the residual at the last search; infinite: none yet */
+    double outside_stop;  /* |residual| that what is left outside may put into the image */
     ci_clean_progress best;
     ci_clean_variability variability;
     double level;           /* Jy/beam, to which the last minor cycle went */
@@ -66,6 +72,19 @@ CI_MUST_CHECK ci_status ci_clean_components_find(ci_comm *comm, ci_clean *clean,
 double ci_clean_depth(const ci_clean *clean);
 /* samples->work becomes the data less the model as it stands. Collective. */
 CI_MUST_CHECK ci_status ci_clean_residual_predict(ci_comm *comm, ci_clean *clean);
+/* Before the first cycle of an empty model: what lies outside the image leaves its residual.
+ * Collective. */
+CI_MUST_CHECK ci_status ci_clean_residual_begin(ci_comm *comm, ci_clean *clean);
+/* After the last cycle, of a residual with that peak: a search for what was hidden until now;
+ * *again where it found something. Collective. */
+CI_MUST_CHECK ci_status ci_clean_residual_finish(ci_comm *comm, ci_clean *clean, double peak,
+                                                 bool *again);
+/* Fits the sources outside the image to the residual in samples->work and seeks for new ones; what
+ * they are is taken from it. Collective. */
+CI_MUST_CHECK ci_status ci_clean_outside_cycle(ci_comm *comm, ci_clean *clean);
+/* Down to which level a minor cycle may go for what is left outside the image, of a residual with
+ * that peak. Local. */
+double ci_clean_outside_stop(const ci_clean *clean, double peak);
 /* Cuts the PSF's patch. Collective. */
 CI_MUST_CHECK ci_status ci_clean_patch_cut(ci_comm *comm, ci_clean *clean);
 

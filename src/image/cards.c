@@ -62,6 +62,8 @@ ci_status ci_image_cards_clean(ci_image_maker *m)
     CI_TRY(ci_fits_card_set_int(h, "NPOINT", s->clean.n_point, "point components between pixels"));
     CI_TRY(ci_fits_card_set_int(h, "NVARIED", s->clean.n_variable,
                                 "bright sources not constant in time or frequency"));
+    CI_TRY(ci_fits_card_set_int(h, "NOUTSIDE", s->clean.n_outside,
+                                "sources outside the image subtracted"));
     CI_TRY(ci_fits_card_set_text(h, "STOPPED", s->clean.stop_reason, "why clean ended"));
     CI_TRY(ci_fits_card_set_int(h, "DIVERGED", s->clean.diverged, "1: clean diverged"));
     CI_TRY(ci_fits_card_set_number(h, "GAIN", o->clean.gain, "minor cycle gain"));

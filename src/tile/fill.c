@@ -6,16 +6,16 @@
 
 /* ---- images, flags, calibration -------------------------------------------------------------- */
 
-/* Bright sources that were cleaned with a slope of their own, brightest first. */
-static void slopes_fill(const ci_image_stats *s, ci_tile_images *images)
+/* Bright sources that were cleaned with a slope of their own, or outside the image. */
+static size_t slopes_fill(const ci_clean_slope *from, int n, ci_tile_slope *out)
 {
-    images->n_slope = (size_t)s->clean.n_slope;
-    for (int i = 0; i < s->clean.n_slope; i++)
-        images->slope[i] = (ci_tile_slope){.ra_deg = s->clean.slope[i].ra_rad * CI_RAD_TO_DEG,
-                                           .dec_deg = s->clean.slope[i].dec_rad * CI_RAD_TO_DEG,
-                                           .flux_jy = s->clean.slope[i].flux_jy,
-                                           .beam = s->clean.slope[i].beam,
-                                           .slope = s->clean.slope[i].slope};
+    for (int i = 0; i < n; i++)
+        out[i] = (ci_tile_slope){.ra_deg = from[i].ra_rad * CI_RAD_TO_DEG,
+                                 .dec_deg = from[i].dec_rad * CI_RAD_TO_DEG,
+                                 .flux_jy = from[i].flux_jy,
+                                 .beam = from[i].beam,
+                                 .slope = from[i].slope};
+    return (size_t)n;
 }
 
 /* Bright sources that are not constant. */
@@ -65,8 +65,9 @@ static ci_status images_new(ci_tile_images **out, const ci_image_stats *s, const
     images->n_point_component = s->clean.n_point;
     images->is_pseudo_i = s->is_pseudo_i;
     snprintf(images->stop_reason, sizeof images->stop_reason, "%s", s->clean.stop_reason);
-    slopes_fill(s, images);
     variables_fill(s, images);
+    images->n_slope = slopes_fill(s->clean.slope, s->clean.n_slope, images->slope);
+    images->n_outside = slopes_fill(s->clean.outside, s->clean.n_outside, images->outside);
     return CI_OK;
 }
 

@@ -60,6 +60,7 @@ static ci_status image_options(const ci_conf *conf, ci_image_options *image)
     image->compression =
         ci_conf_bool(conf, CI_OPT_NO_AVERAGE) ? 0 : ci_conf_double(conf, CI_OPT_COMPRESSION);
     image->clean.max_iteration = (int)ci_conf_int(conf, CI_OPT_NITER);
+    image->clean.outside = ci_conf_bool(conf, CI_OPT_OUTSIDE);
     image->clean.auto_mask = ci_conf_double(conf, CI_OPT_AUTO_MASK);
     image->clean.auto_threshold = ci_conf_double(conf, CI_OPT_AUTO_THRESHOLD);
     image->pb_cut = ci_conf_double(conf, CI_OPT_PB_CUT);

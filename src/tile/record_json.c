@@ -102,18 +102,35 @@ static ci_status numbers_get(double **out, size_t *n, const ci_json *list, const
 /* ---- images ------------------------------------------------------------------------------------
  */
 
+static void slopes_put(ci_json *json, const char *name, const ci_tile_slope *slope, size_t n)
+{
+    ci_json *list = ci_json_array();
+    for (size_t i = 0; i < n; i++) {
+        ci_json *one = ci_json_object();
+        fields_put(one, slope_fields, N_FIELD(slope_fields), &slope[i]);
+        ci_json_put(list, NULL, one);
+    }
+    ci_json_put(json, name, list);
+}
+
+/* slope [n_max]; how many there are. */
+static size_t slopes_get(ci_tile_slope *slope, size_t n_max, const ci_json *json, const char *name)
+{
+    const ci_json *list = ci_json_get(json, name);
+    size_t n = ci_json_length(list) < n_max ? ci_json_length(list) : n_max;
+    for (size_t i = 0; i < n; i++)
+        fields_get(ci_json_at(list, i), slope_fields, N_FIELD(slope_fields), &slope[i]);
+    return n;
+}
+
 static ci_json *images_json(const ci_tile_images *images)
 {
-    ci_json *json = ci_json_object(), *slopes = ci_json_array(), *variables = ci_json_array();
+    ci_json *json = ci_json_object(), *variables = ci_json_array();
     fields_put(json, image_fields, N_FIELD(image_fields), images);
     ci_json_put_string(json, "stop_reason", images->stop_reason);
     ci_json_put_bool(json, "is_pseudo_i", images->is_pseudo_i);
-    for (size_t i = 0; i < images->n_slope; i++) {
-        ci_json *one = ci_json_object();
-        fields_put(one, slope_fields, N_FIELD(slope_fields), &images->slope[i]);
-        ci_json_put(slopes, NULL, one);
-    }
-    ci_json_put(json, "slopes", slopes);
+    slopes_put(json, "slopes", images->slope, images->n_slope);
+    slopes_put(json, "outside", images->outside, images->n_outside);
     for (size_t i = 0; i < images->n_variable; i++) {
         ci_json *one = ci_json_object();
         fields_put(one, variable_fields, N_FIELD(variable_fields), &images->variable[i]);
@@ -131,14 +148,12 @@ static ci_status images_parse(ci_tile_images **out, const ci_json *json)
     fields_get(json, image_fields, N_FIELD(image_fields), images);
     text_get(images->stop_reason, sizeof images->stop_reason, json, "stop_reason");
     images->is_pseudo_i = ci_json_get_bool(json, "is_pseudo_i", false);
-    const ci_json *slopes = ci_json_get(json, "slopes");
-    for (size_t i = 0; i < ci_json_length(slopes) && i < CI_CLEAN_MAX_SLOPE; i++)
-        fields_get(ci_json_at(slopes, i), slope_fields, N_FIELD(slope_fields),
-                   &images->slope[images->n_slope++]);
     const ci_json *variables = ci_json_get(json, "variable_sources");
     for (size_t i = 0; i < ci_json_length(variables) && i < CI_CLEAN_MAX_VARIABLE; i++)
         fields_get(ci_json_at(variables, i), variable_fields, N_FIELD(variable_fields),
                    &images->variable[images->n_variable++]);
+    images->n_slope = slopes_get(images->slope, CI_CLEAN_MAX_SLOPE, json, "slopes");
+    images->n_outside = slopes_get(images->outside, CI_CLEAN_MAX_OUTSIDE, json, "outside");
     return CI_OK;
 }
 

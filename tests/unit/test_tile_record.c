@@ -38,7 +38,9 @@ static void images_make(ci_tile_record *record)
                                        .n_slope = 1,
                                        .slope = {{83.6, 22.0, 12.5, 0.9, -0.3}},
                                        .n_variable = 1,
-                                       .variable = {{.flux_jy = 2.5, .last_hz = 1.4e9}}};
+                                       .variable = {{.flux_jy = 2.5, .last_hz = 1.4e9}},
+                                       .n_outside = 1,
+                                       .outside = {{86.1, 22.5, 0.6, 0.05, -1.7}}};
 }
 
 static void flags_make(ci_tile_record *record)
@@ -171,6 +173,9 @@ static void test_images_come_back(void **state)
     assert_int_equal(b->n_variable, 1);
     same(a->variable[0].flux_jy, b->variable[0].flux_jy);
     same(a->variable[0].last_hz, b->variable[0].last_hz);
+    assert_int_equal(b->n_outside, 1);
+    same(a->outside[0].dec_deg, b->outside[0].dec_deg);
+    same(a->outside[0].flux_jy, b->outside[0].flux_jy);
     ci_tile_record_free(record);
     ci_tile_record_free(back);
 }
