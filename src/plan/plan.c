@@ -21,9 +21,9 @@ enum
     bytes_imaged = 3 * 8 + 8 + 12,  /* a row of them: uvw, first sample, indices */
     bytes_gridded = 4 + 8,          /* weight, value; where gridded */
     bytes_routed = 8,               /* on the way there */
-    bytes_pixel = 80,               /* dirty, psf, residual, model, kept ones, mask; the grid */
+    bytes_pixel = 150,              /* dirty, psf, residual, model, kept ones, mask; the grid */
     bytes_pixel_double = 40,        /* the grid's part of it, once more */
-    bytes_psf = 16,                 /* the PSF on rank 0, out to a whole image */
+    bytes_psf = 40,                 /* the PSF on rank 0, out to a whole image */
     bytes_tile_mosaic = 48,         /* a tile convolved and reprojected */
     bytes_mosaic = 8,               /* its sums */
     bytes_found = 16,               /* image, noise and islands on rank 0 */
