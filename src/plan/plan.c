@@ -21,9 +21,11 @@ enum
     bytes_imaged = 3 * 8 + 8 + 12,  /* a row of them: uvw, first sample, indices */
     bytes_gridded = 4 + 8,          /* weight, value; where gridded */
     bytes_routed = 8,               /* on the way there */
-    bytes_pixel = 150,              /* dirty, psf, residual, model, kept ones, mask; the grid */
+    bytes_pixel = 80,               /* dirty, psf, residual, model, kept ones, mask; the grid */
     bytes_pixel_double = 40,        /* the grid's part of it, once more */
-    bytes_psf = 40,                 /* the PSF on rank 0, out to a whole image */
+    bytes_psf = 16,                 /* the PSF on rank 0, out to a whole image */
+    bytes_wide = 70,                /* while that is made, where it is: ci_clean_psf_wide */
+    bytes_wide_psf = 24,            /* its part on rank 0 */
     bytes_tile_mosaic = 48,         /* a tile convolved and reprojected */
     bytes_mosaic = 8,               /* its sums */
     bytes_found = 16,               /* image, noise and islands on rank 0 */
@@ -41,6 +43,7 @@ static const double product_s = 1e-8; /* one point in one sample, ten cycles */
 static const double pixel_s = 6e-6;   /* transforms, local noise and CLEAN */
 static const double serial_s = 3;     /* opening, agreeing, writing */
 static const size_t default_image_size = 4200;
+static const double wide_pixels = 8.4e6; /* of the largest image with a PSF twice as wide */
 
 /* ---- teams ---------------------------------------------------------------------------- */
 
@@ -92,6 +95,14 @@ static double pixels_of(const ci_plan_work *w)
     return side * side;
 }
 
+/* Bytes of an image's pixels on the fullest of n ranks. */
+static double image_bytes(const ci_plan_work *w, int n)
+{
+    bool is_wide = pixels_of(w) <= wide_pixels;
+    double shared = bytes_pixel + (w->is_double ? bytes_pixel_double : 0) + is_wide * bytes_wide;
+    return pixels_of(w) * (shared / n + bytes_psf + is_wide * bytes_wide_psf);
+}
+
 /* A mosaic is as long as its tiles drift. */
 static double mosaic_pixels_of(const ci_plan_work *w)
 {
@@ -118,8 +129,7 @@ static double rank_bytes(const ci_plan_work *w, int n, int n_rank)
     double slab = fmin(slab_bytes, samples * bytes_sample / sub_band);
     double image = share * (imaged * (bytes_stokes + gridded) +
                             rows * rows_left(w) * (bytes_imaged + (double)ci_grid_row_bytes())) +
-                   pixels_of(w) * (bytes_pixel + (w->is_double ? bytes_pixel_double : 0)) / n +
-                   pixels_of(w) * bytes_psf;
+                   image_bytes(w, n);
     double mosaic =
         (pixels_of(w) * bytes_tile_mosaic + mosaic_pixels_of(w) * bytes_mosaic) / n_rank;
     double found = mosaic_pixels_of(w) * bytes_found;
