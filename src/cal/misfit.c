@@ -94,7 +94,7 @@ static void sub_band_leave_out(ci_cal_problem *p, size_t s, size_t h, double sha
     for (size_t c = 0; c < band->n_chan; c++)
         p->good_chan[h * p->n_chan + first + c] = 0;
     if (ci_comm_rank(p->comm) == 0)
-        ci_log_warning("calibration: sub-band at %.3f MHz, hand %zu: left out: the model explains "
+        ci_log_warning("calibration: sub-band at %.3f MHz, feed %zu: left out: the model explains "
                        "%.3g of its power, %.3g of the others': its phases have no order",
                        1e-6 * 0.5 * (band->freq_hz[0] + band->freq_hz[band->n_chan - 1]), h,
                        fmax(share, 0), usual);
@@ -128,7 +128,7 @@ static size_t antennas_judge(ci_cal_problem *p, const shares *k, size_t s, size_
         bandpass_flag(p, s, h, a, CI_CAL_FAILED);
         n++;
         if (ci_comm_rank(p->comm) == 0)
-            ci_log_warning("calibration: antenna %.40s in the sub-band at %.3f MHz, hand %zu: "
+            ci_log_warning("calibration: antenna %.40s in the sub-band at %.3f MHz, feed %zu: "
                            "flagged: the model explains %.3g of its power, %.3g are expected",
                            ci_vis_text(p->meta->array.antenna[a].name),
                            1e-6 * p->meta->sub_band[s].freq_hz[0], h, fmax(share, 0), expected);

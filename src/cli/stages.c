@@ -106,7 +106,7 @@ static void print_receptors(const ci_tile_data *data)
             n_silent += !has_data;
             n_dead += has_data && flags->dead[a * flags->n_pol + p];
         }
-        printf("hand %zu: %zu receptor%s alive, %zu dead, %zu without data\n", p,
+        printf("feed %zu: %zu receptor%s alive, %zu dead, %zu without data\n", p,
                flags->n_antenna - n_dead - n_silent,
                ci_plural(flags->n_antenna - n_dead - n_silent), n_dead, n_silent);
     }

@@ -152,10 +152,10 @@ static void means_fill(ci_flag_search *s, const int64_t *power, const int64_t *c
 }
 
 static ci_status plane_decide(cells *k, const ci_vis_meta *meta, size_t i_sub_band, size_t i_pol,
-                              ci_flag_plane *room, float *line)
+                              ci_flag_plane *plane, float *line)
 {
     static const double n_sigma[CI_FLAG_N_LENGTH] = {7, 6.5, 6, 5.5, 5.5, 5.5};
-    ci_flag_search s = room->search;
+    ci_flag_search s = plane->search;
     size_t i_plane = i_sub_band * meta->n_pol + i_pol;
     size_t n = s.n_time * s.n_chan, at = k->first[i_sub_band] + i_pol * n;
     if (k->n[i_plane] < MIN_BASELINE) return CI_OK;
@@ -178,16 +178,16 @@ static ci_status cells_decide(cells *k, const ci_vis_meta *meta)
 {
     ci_status status = CI_OK;
     for (size_t s = 0; status == CI_OK && s < meta->n_sub_band; s++) {
-        ci_flag_plane *room = NULL;
+        ci_flag_plane *plane = NULL;
         float *line = NULL;
         size_t n_chan = meta->sub_band[s].n_chan;
-        status = ci_flag_plane_new(&room, meta->n_time, n_chan);
+        status = ci_flag_plane_new(&plane, meta->n_time, n_chan);
         if (status == CI_OK)
             status = ci_mem_alloc(&line, 2 * n_chan, sizeof *line, "flagging: usual power");
         for (size_t p = 0; status == CI_OK && p < meta->n_pol; p++)
-            status = plane_decide(k, meta, s, p, room, line);
+            status = plane_decide(k, meta, s, p, plane, line);
         ci_mem_free(line);
-        ci_flag_plane_free(room);
+        ci_flag_plane_free(plane);
     }
     return status;
 }

@@ -223,7 +223,8 @@ static ci_status mesh_refine(ci_comm *comm, const beam_groups *g, const ci_sky_f
     return CI_OK;
 }
 
-static ci_status mesh_paint(const double *mesh, size_t n, const ci_grid_layout *l, float *slab)
+static ci_status mesh_interpolate(const double *mesh, size_t n, const ci_grid_layout *l,
+                                  float *slab)
 {
     double *column = NULL, tap[TAPS];
     CI_TRY(ci_mem_alloc(&column, n, sizeof *column, "beam row"));
@@ -264,7 +265,7 @@ ci_status ci_image_pb(ci_comm *comm, const ci_vis_samples *s, const ci_sky_field
     ci_mem_free(by_time);
     if (status == CI_OK) status = mesh_refine(comm, &groups, sky, l, cell_rad, &n_mesh, &mesh);
     groups_free(&groups);
-    if (status == CI_OK) status = ci_par_agree(comm, mesh_paint(mesh, n_mesh, l, slab));
+    if (status == CI_OK) status = ci_par_agree(comm, mesh_interpolate(mesh, n_mesh, l, slab));
     ci_mem_free(mesh);
     return status;
 }

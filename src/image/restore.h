@@ -4,8 +4,8 @@
 
 #include "contimg/clean.h"
 
-/* restored = (model + spots) * beam + residual; beam in pixels. Components are added in scan
- * order, then the spots [n_spot], so that a pixel's sum is the same whoever holds it.
+/* restored = (model + points) * beam + residual; beam in pixels. Components are added in scan
+ * order, then the points [n_point], so that a pixel's sum is the same whoever holds it.
  * Collective. */
 CI_MUST_CHECK ci_status ci_image_restore(ci_comm *comm, const ci_grid_layout *layout,
                                          const double *model, const ci_clean_point *points,

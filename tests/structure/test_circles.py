@@ -1,5 +1,10 @@
-"""No circle of files inside a module: told by the symbols that its object files need of each other."""
+"""No circle of files inside a module: told by the symbols that its object files need of each other, and
+by what its headers include."""
+import re
+
 import tree
+
+INCLUDE = re.compile(r'^ *# *include *"([^"]+)"', re.M)
 
 faults = tree.Faults("circles")
 
@@ -32,7 +37,17 @@ def circles(needs):
     return sorted(sorted(circle) for circle in found)
 
 
+def includes(module):
+    """needs[a][b] of a module's headers, by the name they are included by."""
+    paths = {path.split("/", 1)[1]: path for path in map(str, tree.files(["src", "include"], {".h"}))
+             if tree.module_of(path) == module}
+    return {name: {other: ["its header"] for other in INCLUDE.findall(tree.read(path)) if other in paths}
+            for name, path in paths.items()}
+
+
 for module in tree.modules():
+    for circle in circles(includes(module)):
+        faults.add(f"src/{module}/", f"a circle of headers: {', '.join(circle)}")
     needs = uses(tree.Symbols(module))
     if not needs and tree.files([f"src/{module}"], {".c"}):
         faults.add(f"src/{module}/", f"no object files in {tree.BUILD}: build first")

@@ -60,7 +60,13 @@ for path in tree.files(["src", "include"], {".c", ".h"}):
         faults.add(path, f"module {module} is not in src/CMakeLists.txt")
         continue
     for mark, name in INCLUDE.findall(text):
-        (check_own if mark == '"' else check_outside)(path, module, name)
+        is_own = mark == '"' or fnmatch(name, "contimg/*") or name.split("/")[0] in order
+        if is_own and mark == "<":
+            faults.add(path, f"includes <{name}>: contimg's own headers stand in quotes")
+        (check_own if is_own else check_outside)(path, module, name)
+    # What another file has is declared by its header.
+    for name in re.findall(r"^ *extern [^;{(]*\b(ci_\w+) *\(", text, re.M):
+        faults.add(path, f"declares {name} by itself, not by a header")
     # The program's end has one place each.
     if path.startswith("src/") and module != "par":
         for call in re.findall(r"\b(exit|_exit|abort|MPI_Abort)\(", tree.c_code(text)):

@@ -82,6 +82,14 @@ class Planted(unittest.TestCase):
         self.append("src/base/str.c", '#include "contimg/vis.h"\n')
         self.refused("includes", "src/base/str.c", "contimg/vis.h", "after module base")
 
+    def test_later_module_in_angle_brackets(self):
+        self.append("src/base/str.c", "#include <contimg/vis.h>\n")
+        self.refused("includes", "src/base/str.c", "after module base", "stand in quotes")
+
+    def test_declaration_without_a_header(self):
+        self.append("src/base/str.c", "extern int ci_vis_sum(int a);\n")
+        self.refused("includes", "src/base/str.c", "declares ci_vis_sum by itself")
+
     def test_unknown_module(self):
         self.write("src/other/a.c", "/* A module that is not listed. */\n")
         self.refused("includes", "src/other/a.c", "other is not in src/CMakeLists.txt")
@@ -103,6 +111,12 @@ class Planted(unittest.TestCase):
         self.build()
         self.refused("circles", "src/vis/", "a circle of add.c, sum.c", "add.c needs sum.c: ci_vis_sum",
                      "sum.c needs add.c: ci_vis_add")
+
+    def test_circle_of_headers(self):
+        self.write("src/vis/one.h", '/* One. */\n#include "vis/two.h"\n')
+        self.write("src/vis/two.h", '/* Two. */\n#include "vis/one.h"\n')
+        self.build()
+        self.refused("circles", "src/vis/", "a circle of headers: vis/one.h, vis/two.h")
 
     def test_no_build(self):
         self.refused("circles", "build first")
