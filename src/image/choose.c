@@ -264,8 +264,6 @@ ci_status ci_image_radius_bound(const ci_vis_meta *meta, const ci_sky_field *sky
         half_width = (double)options->n_pixel * options->cell_rad / 2;
     else if (options->n_pixel == 0 && has_beam)
         CI_TRY(beam_half_width_bound(meta, sky, beam_level(options), &half_width));
-    /* Sources in the corners are seen through less than the square of the beam at the edges: what
-     * they lose is small beside what was asked. */
-    *radius_rad = 1.02 * half_width * (has_beam ? 1 : sqrt(2));
+    *radius_rad = sqrt(2) * 1.02 * half_width;
     return CI_OK;
 }

@@ -12,7 +12,7 @@ CI_MUST_CHECK ci_status ci_image_geometry_choose(ci_comm *comm, ci_vis_samples *
                                                  ci_grid_geometry *out);
 
 /* The radius about the centre out to which compression must keep its bound, for any image that
- * ci_image_geometry_choose can choose for such data: its edges under a primary beam, else its
+ * ci_image_geometry_choose can choose for such data: its
  * corners; 0: not to be told before the samples are there. Local. */
 CI_MUST_CHECK ci_status ci_image_radius_bound(const ci_vis_meta *meta, const ci_sky_field *sky,
                                               const ci_image_options *options, double *radius_rad);
