@@ -121,11 +121,11 @@ def wsrt(folder, stokes, want):
 
 
 def solved(text):
-    """Alive and dead receptors of each hand, residuals, from what calibrate prints."""
+    """Alive and dead receptors of each feed, residuals, from what calibrate prints."""
     alive, dead, residual = [], [], []
     for line in text.splitlines():
         word = line.split()
-        if line.startswith("hand "):
+        if line.startswith("feed "):
             alive.append(int(word[2]))
             dead.append(int(word[5]))
         if line.startswith("residual "):
