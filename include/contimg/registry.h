@@ -241,6 +241,7 @@ typedef struct ci_registry_group
     bool is_early; /* closed before it was full */
     bool is_named; /* files named by a person: what there is is taken */
     bool is_deployed;
+    bool is_remake;                   /* its product is to be replaced by a new version */
     char closed_by[CI_REGISTRY_WORD]; /* full, gap, declination, span, silence, neighbour, named */
     int64_t n_min_tiles;              /* passed tiles that a mosaic needs */
     double created_unix_s, next_try_unix_s; /* next try: of one that waits; NaN: now */
@@ -278,6 +279,9 @@ CI_MUST_CHECK ci_status ci_registry_group_fault(ci_registry *registry, const cha
 /* A completed group whose product is gone: to be made again. Nothing in any other state. */
 CI_MUST_CHECK ci_status ci_registry_group_reopen(ci_registry *registry, const char *id,
                                                  const char *why);
+/* The group is to be made again, whatever its state, until it is completed. Nothing where there is
+ * none, or where it is the deployed pipeline's. */
+CI_MUST_CHECK ci_status ci_registry_group_remake(ci_registry *registry, const char *id);
 /* An open group (not completed, not failed) has it, or a group still to be formed can. */
 CI_MUST_CHECK ci_status ci_registry_observation_is_needed(ci_registry *registry, const char *id,
                                                           bool *out);
@@ -405,8 +409,9 @@ typedef struct ci_registry_product
     ci_registry_publish_state state;
     bool is_deployed, auto_publish;
     bool staging_removable; /* published, and its staging folder still there */
+    bool is_new_version;    /* stage: replaces what is published, which stays until this is */
     char *stage_path;       /* folder in staging; owned by the list, borrowed in stage */
-    char *published_path;   /* folder, "" before */
+    char *published_path;   /* folder, "" before; not in state published: of the version before */
     char *metadata_json;    /* provenance: inputs, options, versions, quality */
     char *error, *qa_json;
     double time_mjd_s; /* first integration: its UTC date is in the path */
@@ -416,7 +421,8 @@ typedef struct ci_registry_product
 } ci_registry_product;
 CI_REGISTRY_LIST(ci_registry_products, ci_registry_product);
 /* Puts a product into staging. One that is there already (*is_new false) gets the new paths and
- * metadata and is in staging again, unless it is publishing or published. */
+ * metadata and is in staging again, unless it is publishing, or published and this is no new
+ * version. */
 CI_MUST_CHECK ci_status ci_registry_product_stage(ci_registry *registry,
                                                   const ci_registry_product *product, bool *is_new);
 CI_MUST_CHECK ci_status ci_registry_product_get(ci_registry *registry, const char *id,

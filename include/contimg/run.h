@@ -125,7 +125,8 @@ typedef struct ci_run_group_record
     bool is_made_before;                     /* by an earlier run */
     ci_registry_publish_state product_state; /* where is_made_before */
     char inputs_sha256[CI_SHA256_HEX];       /* of the content of its files; "": not known */
-    char *folder;                            /* of the mosaic, in staging */
+    int64_t version; /* of a product that is made again, to replace what is published; else 0 */
+    char *folder;    /* of the mosaic, in staging */
     char *published_path, *sources;
     size_t n_source;
     ci_run_mosaic *mosaic;

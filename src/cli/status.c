@@ -29,6 +29,8 @@ static void print_now(const ci_json *now)
         printf("  %s %s since %s\n", lost ? "LOST, was taken by" : "owner", text_of(now, "owner"),
                text_of(now, "owned_since"));
     if (*text_of(now, "published_path")) printf("  published %s\n", text_of(now, "published_path"));
+    if (*text_of(now, "version_before"))
+        printf("  the version before is published: %s\n", text_of(now, "version_before"));
     printf("  next: %s\n", text_of(now, "next"));
 }
 

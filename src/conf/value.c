@@ -169,6 +169,9 @@ const char *const *ci_conf_arguments(const ci_conf *conf)
 ci_status ci_conf_check_work(const ci_conf *conf)
 {
     const char *group = ci_conf_text(conf, CI_OPT_GROUP);
+    if (!*group && ci_conf_bool(conf, CI_OPT_REMAKE))
+        return ci_error(CI_ERR_USAGE, "--remake: give the group, too: --group ID, as `contimg "
+                                      "status` lists it");
     if (!*group || ci_conf_argument_count(conf) == 0) return CI_OK;
     return ci_error(CI_ERR_USAGE, "--group %s, and files (%s): give one or the other", group,
                     ci_conf_argument(conf, 0));

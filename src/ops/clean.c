@@ -130,6 +130,7 @@ static ci_status mosaic_rule(cleaner *c, const candidate *what)
     ci_status status = CI_OK;
     bool is_due = p && p->state == CI_PUBLISH_PUBLISHED && !p->is_deployed &&
                   p->staging_removable && ci_path_is_same(p->stage_path, what->path) &&
+                  what->age_s >= c->options->staging_s && /* not made again just now */
                   c->now_unix_s - p->published_unix_s >= c->options->staging_s;
     if (is_due && ci_publish_verify(p->published_path) == CI_OK) {
         remove_one(c, what, "staging of a published product", &gone);

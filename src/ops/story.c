@@ -149,7 +149,10 @@ static ci_status product_put(ci_json *list, ci_registry *registry, const char *i
         ci_json *json =
             now_new(list, "product", ci_registry_publish_state_word(p->state), p->error);
         ci_json_put_string(json, "stage_path", p->stage_path);
-        ci_json_put_string(json, "published_path", p->published_path);
+        bool is_published = p->state == CI_PUBLISH_PUBLISHED;
+        ci_json_put_string(json, "published_path", is_published ? p->published_path : "");
+        if (!is_published && p->published_path[0])
+            ci_json_put_string(json, "version_before", p->published_path);
         ci_json_put_int(json, "publish_attempts", p->n_attempt);
         put_time(json, "next_try", p->next_try_unix_s);
         put_owner(json, registry, &p->owner);

@@ -19,6 +19,7 @@ typedef struct attempt
     ci_publish_result *result;
     ci_publish_files files;
     int staging, base, date, part;
+    bool replaces; /* the version before stands published */
     char part_name[2 * CI_REGISTRY_ID + 8];
     double renewed_s; /* monotonic */
 } attempt;
@@ -39,8 +40,15 @@ static ci_status tick(void *context)
 
 /* ---- what was there before ------------------------------------------------------------------ */
 
-/* A folder of that name is there: an earlier attempt came as far as the rename. CI_OK with
- * *done where it is this product; else the reason why it is not. */
+/* The folder of that name is the version before the staged one, which takes its place. */
+static bool is_version_before(const attempt *a)
+{
+    return a->p->published_path[0] &&
+           ci_path_is_same(a->p->published_path, a->result->published_path);
+}
+
+/* A folder of that name is there: an earlier attempt came as far as the rename, or it is the
+ * version before. CI_OK with *done where it is this product; else the reason why it is not. */
 static ci_status finish_earlier(attempt *a, bool *done)
 {
     int fd = openat(a->date, a->p->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -50,6 +58,8 @@ static ci_status finish_earlier(attempt *a, bool *done)
     ci_status status =
         ci_publish_folder_verify(fd, a->result->published_path, a->files.n ? &a->files : NULL);
     close(fd);
+    a->replaces = is_version_before(a) && (status == CI_ERR_INPUT || a->files.n == 0);
+    if (a->replaces) return CI_OK;
     *done = status == CI_OK;
     return status;
 }
@@ -122,12 +132,33 @@ static ci_status copy_all(attempt *a, const char *date)
     return ci_publish_sync(a->part, shown);
 }
 
+/* A file system that cannot exchange two names: the version before goes aside, into a .part that
+ * recovery removes; a kill between leaves the new version to recovery, which publishes it. */
+static int exchange_slowly(attempt *a)
+{
+    char aside[sizeof a->part_name + 8];
+    snprintf(aside, sizeof aside, "%s." CI_PUBLISH_NOBODY ".part", a->p->id);
+    if (renameat(a->date, a->p->id, a->date, aside) != 0) return errno;
+    if (renameat(a->date, a->part_name, a->date, a->p->id) != 0) return errno;
+    return renameat(a->date, aside, a->date, a->part_name) == 0 ? 0 : errno;
+}
+
+/* The new version and the one before change names, which then is in the .part. */
+static ci_status exchange(attempt *a)
+{
+    int why = renameat2(a->date, a->part_name, a->date, a->p->id, RENAME_EXCHANGE) ? errno : 0;
+    if (why == EINVAL || why == ENOSYS) why = exchange_slowly(a);
+    if (why) return ci_error_errno(why, a->result->published_path, "replace the version before of");
+    return ci_publish_sync(a->date, a->result->published_path);
+}
+
 static ci_status rename_part(attempt *a, bool *lost_race)
 {
     const char *shown = a->result->published_path;
     *lost_race = false;
     /* Ours until now? Who took the product over meanwhile does its own rename. */
     CI_TRY(renew(a));
+    if (a->replaces) return exchange(a);
     if (renameat2(a->date, a->part_name, a->date, a->p->id, RENAME_NOREPLACE) != 0) {
         int why = errno;
         if (why == EINVAL || why == ENOSYS) {
@@ -218,7 +249,8 @@ ci_status ci_publish_attempt(ci_registry *registry, const ci_registry_product *p
                  .part = -1,
                  .renewed_s = ci_clock_read_monotonic_s(ci_registry_clock(registry))};
     ci_status status = steps(&a);
-    /* What is left of a failed copy; after a rename there is nothing of that name. */
+    /* What is left of a failed copy, or the version before; else, after a rename, there is nothing
+     * of that name. */
     if (a.part >= 0 || status != CI_OK) {
         ci_error_saved saved = ci_error_save(status);
         if (a.date >= 0 && a.part_name[0] &&

@@ -20,6 +20,8 @@ CI_MUST_CHECK ci_status ci_publish_base_open(const char *base, int *fd);
 CI_MUST_CHECK ci_status ci_publish_sync(int fd, const char *shown);
 /* Removes a folder of plain files; missing is CI_OK. Does not enter sub-folders. */
 CI_MUST_CHECK ci_status ci_publish_folder_remove(int parent, const char *name, const char *shown);
+/* <id>.<this>.part, as of a lease that nobody has: recovery removes the folder. */
+#define CI_PUBLISH_NOBODY "0-0000000000000000"
 /* "yyyy-mm-dd": a date's folder. */
 bool ci_publish_is_date(const char *name);
 /* "<parent>/<yyyy-mm-dd>" of a first integration. */

@@ -13,9 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* As of a lease that nobody has: recovery removes the folder. */
-#define NOBODY "0-0000000000000000"
-
 typedef struct withdrawal
 {
     const ci_registry_product *p;
@@ -114,7 +111,7 @@ ci_status ci_publish_withdraw_finish(const ci_registry_product *p,
     above = openat(base, date, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     close(base);
     if (above < 0) return CI_OK;
-    snprintf(part_name, sizeof part_name, "%s.%s.part", p->id, NOBODY);
+    snprintf(part_name, sizeof part_name, "%s.%s.part", p->id, CI_PUBLISH_NOBODY);
     ci_status status = CI_OK;
     if (faccessat(above, p->id, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
         status = ci_publish_folder_remove(above, part_name, part_name);

@@ -146,6 +146,9 @@ ci_status ci_registry_group_end(ci_registry *registry, const char *id, ci_regist
         status =
             ci_registry_db_run(db, NULL, "UPDATE mosaic_groups SET mosaic_id=? WHERE group_id=?",
                                VALUES(V(mosaic_id), V(id)));
+    if (status == CI_OK && state == CI_WORK_COMPLETED)
+        status = ci_registry_db_run(
+            db, NULL, "UPDATE mosaic_groups SET is_remake=0 WHERE group_id=?", VALUES(V(id)));
     return ci_registry_db_end(db, status);
 }
 
@@ -181,11 +184,11 @@ ci_status ci_registry_group_fault(ci_registry *registry, const char *id, int64_t
     return ci_registry_db_end(db, status);
 }
 
-ci_status ci_registry_group_reopen(ci_registry *registry, const char *id, const char *why)
+/* From completed to pending; joins a transaction. */
+static ci_status reopen(ci_registry *registry, const char *id, const char *why)
 {
     ci_db *db = &registry->db[CI_DB_INGEST];
     int64_t n = 0;
-    CI_TRY(ci_registry_db_begin(db));
     ci_status status = ci_registry_db_run(db, &n,
                                           "UPDATE mosaic_groups SET status='pending',error=? WHERE "
                                           "group_id=? AND status='completed'",
@@ -193,5 +196,23 @@ ci_status ci_registry_group_reopen(ci_registry *registry, const char *id, const 
     if (status == CI_OK && n > 0)
         status =
             ci_registry_db_change(registry, CI_DB_INGEST, "group", id, "completed", "pending", why);
+    return status;
+}
+
+ci_status ci_registry_group_reopen(ci_registry *registry, const char *id, const char *why)
+{
+    ci_db *db = &registry->db[CI_DB_INGEST];
+    CI_TRY(ci_registry_db_begin(db));
+    return ci_registry_db_end(db, reopen(registry, id, why));
+}
+
+ci_status ci_registry_group_remake(ci_registry *registry, const char *id)
+{
+    ci_db *db = &registry->db[CI_DB_INGEST];
+    CI_TRY(ci_registry_db_begin(db));
+    ci_status status = ci_registry_db_run(
+        db, NULL, "UPDATE mosaic_groups SET is_remake=1 WHERE group_id=? AND origin<>'deployed'",
+        VALUES(V(id)));
+    if (status == CI_OK) status = reopen(registry, id, "made again by name: --remake");
     return ci_registry_db_end(db, status);
 }

@@ -16,6 +16,7 @@ static const ci_column group_columns[] = {
     COLUMN(n_min_tiles, INT, "n_min_tiles"),
     COLUMN(created_unix_s, REAL, "created_at"),
     COLUMN(next_try_unix_s, REAL, "next_try_at", .flags = CI_COLUMN_READ),
+    COLUMN(is_remake, INT, "is_remake", .flags = CI_COLUMN_READ),
     COLUMN(mosaic_id, TEXT, "mosaic_id", .flags = CI_COLUMN_READ),
     COLUMN(error, STRING, "error", .flags = CI_COLUMN_EMPTY_NULL),
     COLUMN(is_deployed, WORD, "origin", .words = &ci_registry_row_origin),

@@ -108,14 +108,15 @@ static ci_status stage_again(ci_registry *registry, const ci_registry_product *p
                         "%s: a product of the deployed pipeline has this id, and contimg leaves "
                         "it alone: use another --registry-db",
                         p->id);
-    if (found->state == CI_PUBLISH_PUBLISHING || found->state == CI_PUBLISH_PUBLISHED) return CI_OK;
+    bool is_kept = found->state == CI_PUBLISH_PUBLISHED && !p->is_new_version;
+    if (found->state == CI_PUBLISH_PUBLISHING || is_kept) return CI_OK;
     CI_TRY(ci_registry_db_update(
         &registry->db[CI_DB_DATA], NULL, product_rows.name,
         SET({"base_path", V(base)}, {"stage_path", V(p->stage_path)},
             {"staged_at", V(ci_registry_now(registry))}, {"metadata_json", V(p->metadata_json)},
             {"auto_publish_enabled", V(p->auto_publish)}, {"time_mjd_s", V(p->time_mjd_s)},
             {"status", V("staging")}, {"publish_attempts", V(0)}, {"publish_error", CI_NULL},
-            {"next_try_at", CI_NULL}),
+            {"next_try_at", CI_NULL}, {"staging_removable", V(0)}),
         "WHERE data_id=?", VALUES(V(p->id))));
     if (found->state == CI_PUBLISH_STAGING) return CI_OK;
     return ci_registry_db_change(registry, CI_DB_DATA, "product", p->id, state_words[found->state],

@@ -36,7 +36,8 @@ static const ci_schema_table added_ingest[] = {
      "is_early INTEGER NOT NULL DEFAULT 0;is_named INTEGER NOT NULL DEFAULT 0;"
      "n_min_tiles INTEGER;created_at REAL NOT NULL;first_time_mjd_s REAL;mosaic_id TEXT;"
      "error TEXT;origin TEXT NOT NULL DEFAULT 'contimg';"
-     "n_fault INTEGER NOT NULL DEFAULT 0;next_try_at REAL;" LEASE},
+     "n_fault INTEGER NOT NULL DEFAULT 0;next_try_at REAL;"
+     "is_remake INTEGER NOT NULL DEFAULT 0;" LEASE},
     {"mosaic_group_members",
      "group_id TEXT NOT NULL REFERENCES mosaic_groups(group_id);i_member INTEGER NOT NULL;"
      "observation_id TEXT NOT NULL REFERENCES ingest_queue(group_id);role TEXT NOT NULL;"
@@ -114,7 +115,7 @@ static const ci_schema_table *const added[CI_DB_COUNT] = {added_ingest, added_ca
 int ci_registry_schema_version(ci_registry_database which)
 {
     static const int versions[CI_DB_COUNT] = {
-        [CI_DB_INGEST] = 3, [CI_DB_CAL] = 1, [CI_DB_PRODUCTS] = 1, [CI_DB_DATA] = 2};
+        [CI_DB_INGEST] = 4, [CI_DB_CAL] = 1, [CI_DB_PRODUCTS] = 1, [CI_DB_DATA] = 2};
     return versions[which];
 }
 

@@ -110,7 +110,8 @@ static ci_status check_disk(const ci_run *run)
     return CI_OK;
 }
 
-/* A group asked for by a person: tiles that failed are tried again, where there are data. */
+/* A group asked for by a person, now or before: tiles that failed are tried again, where there are
+ * data. */
 static ci_status holes_retry(ci_run *run, ci_registry_group *group)
 {
     for (size_t i = 0; i < group->n_member; i++) {
@@ -149,7 +150,7 @@ static ci_status arrived_groups(ci_run *run, ci_registry_groups **groups)
     const char *id = ci_conf_text(run->conf, CI_OPT_GROUP);
     if (!*id) return ci_registry_groups_ready(run->site.registry, groups);
     CI_TRY(ci_registry_group_get(run->site.registry, id, groups));
-    if ((*groups)->n > 0) return holes_retry(run, &(*groups)->item[0]);
+    if ((*groups)->n > 0) return CI_OK;
     return ci_error(CI_ERR_INPUT, "--group %s: no such group; `contimg group` lists them", id);
 }
 
@@ -164,8 +165,10 @@ static ci_status choose_arrived(ci_run *run, ci_run_work *work)
     ci_status status = arrived_groups(run, &groups);
     bool is_by_id = ci_conf_text(run->conf, CI_OPT_GROUP)[0] != '\0';
     if (status == CI_OK && groups->n > 0 && !is_by_id) status = check_disk(run);
-    for (size_t i = 0; status == CI_OK && i < groups->n && i < most; i++)
-        status = work_take(work, &groups->item[i]);
+    for (size_t i = 0; status == CI_OK && i < groups->n && i < most; i++) {
+        if (is_by_id || groups->item[i].is_remake) status = holes_retry(run, &groups->item[i]);
+        if (status == CI_OK) status = work_take(work, &groups->item[i]);
+    }
     if (status == CI_OK && groups->n == 0) status = tell_nothing(run, report.n_file);
     ci_registry_groups_free(groups);
     return status;

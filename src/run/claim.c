@@ -215,14 +215,15 @@ static ci_status check_unknown(const ci_run *run, const ci_run_group *group)
 /* Looks at the group's product (NULL: none) before anything of it is touched. *again: why a group
  * that was done is to be made again. */
 static ci_status product_check(ci_run *run, const ci_run_group *group,
-                               const ci_registry_product *product, const char *inputs_sha256,
-                               const char **again)
+                               const ci_registry_product *product,
+                               const ci_run_group_record *record, const char **again)
 {
     const char *difference = NULL;
+    bool is_remake = record->version > 0;
     if (!product) CI_TRY(check_unknown(run, group));
-    if (product) CI_TRY(ci_run_made_from(run, product, inputs_sha256, &difference));
+    if (product) CI_TRY(ci_run_made_from(run, product, record->inputs_sha256, &difference));
     *again = why_again(product, difference);
-    if (difference && product->state == CI_PUBLISH_PUBLISHED)
+    if (difference && product->state == CI_PUBLISH_PUBLISHED && !is_remake)
         return refuse_other(product, difference);
     return CI_OK;
 }
@@ -241,7 +242,7 @@ static ci_status claim_with(ci_run *run, const ci_run_group *group,
                             bool *done)
 {
     const char *again = NULL;
-    ci_status status = product_check(run, group, product, record->inputs_sha256, &again);
+    ci_status status = product_check(run, group, product, record, &again);
     if (status != CI_OK) {
         record->state = CI_RUN_GROUP_FAILED;
         snprintf(record->reason, sizeof record->reason, "%s", ci_error_text());
@@ -278,6 +279,28 @@ ci_status ci_run_check_published(ci_run *run, const ci_run_group *group)
     return status;
 }
 
+/* The version that a group to be made again makes, 0: its first. One that was staged before, and
+ * is not published, is made once more. */
+static ci_status version_set(ci_run *run, const ci_registry_product *product,
+                             ci_run_group_record *record)
+{
+    ci_registry_groups *found = NULL;
+    ci_json *metadata = NULL;
+    CI_TRY(ci_registry_group_get(run->site.registry, record->id, &found));
+    bool is_remake = found->n == 1 && found->item[0].is_remake && product;
+    ci_registry_groups_free(found);
+    if (!is_remake) return CI_OK;
+    record->version = 1;
+    if (*product->metadata_json &&
+        ci_json_parse(&metadata, product->metadata_json, product->id) == CI_OK)
+        record->version = (int64_t)ci_json_get_number(metadata, "version", 1);
+    ci_json_free(metadata);
+    ci_error_clear();
+    record->version += product->state == CI_PUBLISH_PUBLISHED;
+    ci_log_info("group %s: made again, version %lld", record->id, (long long)record->version);
+    return CI_OK;
+}
+
 /* The claim comes first: what stands in the registry after it is not another run's any more.
  * Rank 0. */
 static ci_status claim(ci_run *run, const ci_run_group *group, ci_run_group_record *record,
@@ -285,6 +308,8 @@ static ci_status claim(ci_run *run, const ci_run_group *group, ci_run_group_reco
 {
     ci_registry_products *found = NULL;
     CI_TRY(lost_check(run, group->id));
+    if (ci_conf_bool(run->conf, CI_OPT_REMAKE))
+        CI_TRY(ci_registry_group_remake(run->site.registry, group->id));
     ci_status status =
         ci_registry_group_claim(run->site.registry, group->id, CI_REGISTRY_LEASE_S, done);
     record->is_busy = status == CI_ERR_NOT_READY;
@@ -292,8 +317,10 @@ static ci_status claim(ci_run *run, const ci_run_group *group, ci_run_group_reco
     run->waits_for_tables = false;
     status = ci_run_group_inputs_hash(group, record->inputs_sha256);
     if (status == CI_OK) status = ci_registry_product_get(run->site.registry, group->id, &found);
+    const ci_registry_product *product = status == CI_OK && found->n == 1 ? found->item : NULL;
+    if (status == CI_OK && !*done) status = version_set(run, product, record);
     if (status == CI_OK)
-        status = claim_with(run, group, found->n == 1 ? found->item : NULL, record, done);
+        status = claim_with(run, group, product, record, done);
     else if (!*done)
         status = ci_run_claim_end(run, group, false, status);
     ci_registry_products_free(found);

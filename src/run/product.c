@@ -84,6 +84,7 @@ static ci_status provenance(const ci_run *run, const ci_run_product *product,
     ci_json_put_string(json, "options_sha256", run->choices_sha256);
     ci_json_put_bool(json, "is_degraded", record->is_degraded);
     ci_json_put_string(json, "degraded_why", record->degraded_why);
+    if (record->version > 0) ci_json_put_int(json, "version", record->version);
     for (size_t i = 0; i < product->n_tile; i++)
         ci_json_put_string(tiles, NULL, product->tile_id[i]);
     ci_json_put(json, "tiles", tiles);
@@ -171,6 +172,7 @@ static ci_status stage(ci_run *run, const ci_run_product *product, char *metadat
 {
     char none[] = "";
     ci_registry_product row = {.auto_publish = !ci_conf_bool(run->conf, CI_OPT_NO_PUBLISH),
+                               .is_new_version = record->version > 0,
                                .stage_path = record->folder,
                                .published_path = none,
                                .metadata_json = metadata,

@@ -54,6 +54,24 @@ good 'published: ' 0 run $(arrived waits) $options --niter 300 --group "$first"
 [ "$(content waits/products/2026-01-25/*)" = "$(content a/products/2026-01-25/*)" ] ||
   fail "after runs without tables: another mosaic"
 
+# Made with borrowed tables, DEGRADED; made again by name when there is a model: a new version, which
+# takes the place of the first.
+mkdir -p again/state
+cp waits/state/cal_registry.sqlite3 again/state/
+sqlite3 again/state/cal_registry.sqlite3 "UPDATE caltables SET time_mjd_s=time_mjd_s-36000,
+  valid_start_mjd=valid_start_mjd-0.4,valid_end_mjd=valid_end_mjd-0.4"
+good 'DEGRADED: borrowed' 0 run $(arrived again) $few --niter 300
+degraded=$(sha256sum again/products/2026-01-25/$first/*)
+bad 3 'was published before with another result' 0 run $(arrived again) $options --group "$first"
+[ "$degraded" = "$(sha256sum again/products/2026-01-25/$first/*)" ] || fail "a published product changed"
+bad 2 'give the group' 0 run $(arrived again) $options --remake
+good 'published: ' 2 run $(arrived again) $options --niter 300 --group "$first" --remake
+grep -q DEGRADED "$out" && fail "made again with its own gains: $(cat "$out")"
+[ "$(content again/products/2026-01-25/$first)" = "$(content a/products/2026-01-25/$first)" ] ||
+  fail "made again by name: another mosaic than with a model at once"
+grep -q '"version":[[:space:]]*2' again/products/2026-01-25/$first/provenance.json || fail "no version"
+[ "$(ls again/products/2026-01-25)" = "$first" ] || fail "left: $(ls again/products/2026-01-25)"
+
 mkdir small
 if as_root mount -t tmpfs -o size=200k none small 2>/dev/null; then
   full="--input-dir in --group-size 3 --group-overlap 1 --state-dir full/state

@@ -101,6 +101,7 @@ typedef struct publish_case
     char staging[300], products[300];
     ci_registry *registry;
     ci_publish_options options;
+    bool is_new_version; /* of what is published */
 } publish_case;
 
 #define CASE_DATE "2026-01-25"
@@ -130,6 +131,7 @@ static inline ci_status publish_case_stage(publish_case *t, const char *id, cons
                                 .first_time_mjd_s = 61065 * CI_DAY_S};
     ci_registry_product p = {.type = "mosaic",
                              .auto_publish = true,
+                             .is_new_version = t->is_new_version,
                              .stage_path = (char *)folder,
                              .metadata_json = "{\"tiles\":[\"a\",\"b\"]}",
                              .time_mjd_s = 61065 * CI_DAY_S};

@@ -87,25 +87,38 @@ static void test_tiles(void **state)
     assert_int_equal(clean(t, false), 0);
 }
 
-/* Published and whole, for a week; a damaged one keeps its staging. */
+/* The staging folder of a mosaic, last changed then. */
+static void mosaic_age(publish_case *t, const char *id, double unix_s)
+{
+    const struct utimbuf times = {(time_t)unix_s, (time_t)unix_s};
+    char folder[400];
+    snprintf(folder, sizeof folder, "%s/mosaics/%s", t->staging, id);
+    assert_int_equal(utime(folder, &times), 0);
+}
+
+/* Published and whole, for a week; a damaged one keeps its staging, and so does one that is just
+ * being made again. */
 static void test_mosaics(void **state)
 {
     publish_case *t = *state;
     ci_publish_result r;
     char folder[400];
-    const char *const ids[] = {"g1", "g2", "g3"};
-    for (int i = 0; i < 3; i++)
+    const char *const ids[] = {"g1", "g2", "g4", "g3"};
+    for (int i = 0; i < 4; i++) {
         OK(publish_case_make(t, ids[i], &good));
-    OK(ci_publish_product(t->registry, "g1", &t->options, &r));
-    OK(ci_publish_product(t->registry, "g2", &t->options, &r));
+        mosaic_age(t, ids[i], t->c.clock.unix_s);
+        if (i < 3) OK(ci_publish_product(t->registry, ids[i], &t->options, &r));
+    }
     assert_int_equal(clean(t, false), 0);
     t->c.clock.unix_s += 8 * DAY;
+    mosaic_age(t, "g4", t->c.clock.unix_s);
     published_path(t, "g2", folder);
     damage(folder, "noise.fits");
     assert_int_equal(clean(t, false), 1);
     assert_false(is_there(t->staging, "mosaics/g1"));
     assert_true(is_there(t->staging, "mosaics/g2/mosaic.fits"));
     assert_true(is_there(t->staging, "mosaics/g3/mosaic.fits"));
+    assert_true(is_there(t->staging, "mosaics/g4/mosaic.fits"));
     published_path(t, "g1", folder);
     OK(ci_publish_verify(folder));
 }
