@@ -22,7 +22,8 @@ typedef enum ci_conf_command
     CI_COMMAND_STATUS = 1 << 9,
     CI_COMMAND_MONITOR = 1 << 10,
     CI_COMMAND_DB = 1 << 11,
-    CI_COMMAND_CLEAN = 1 << 12
+    CI_COMMAND_CLEAN = 1 << 12,
+    CI_COMMAND_SERVE = 1 << 13
 } ci_conf_command;
 
 typedef enum ci_conf_id

@@ -129,8 +129,10 @@ CI_MUST_CHECK ci_status ci_ops_clean(ci_ops_cleaned *sum, ci_registry *registry,
 CI_MUST_CHECK ci_status ci_ops_status_put(ci_json *root, ci_registry *registry);
 /* /api/metrics/system; measures for a tenth of a second; the caller's. */
 ci_json *ci_ops_system_json(double now_unix_s, const ci_ops_disk *disk, size_t n_disk);
-/* /api/monitoring/publish/failed, so many products at most; *out is the caller's. */
-CI_MUST_CHECK ci_status ci_ops_failed_json(ci_json **out, ci_registry *registry, size_t limit);
+/* /api/monitoring/publish/failed: so many products at most, of those with at least min_attempts
+ * attempts; *out is the caller's. */
+CI_MUST_CHECK ci_status ci_ops_failed_json(ci_json **out, ci_registry *registry, size_t limit,
+                                           int64_t min_attempts);
 /* All four as files below `state`/api, each replaced whole. */
 CI_MUST_CHECK ci_status ci_ops_documents_write(ci_registry *registry, const char *state,
                                                const ci_ops_disk *disk, size_t n_disk);

@@ -36,8 +36,9 @@ typedef struct ci_registry_paths
 typedef struct ci_registry_options
 {
     bool read_only;
-    double busy_s;   /* how long to wait for a lock of others; 60 */
-    ci_clock *clock; /* of leases and retries; borrowed, NULL: the system's */
+    bool is_repeated; /* opened before: what was said of the files then is not said again */
+    double busy_s;    /* how long to wait for a lock of others; 60 */
+    ci_clock *clock;  /* of leases and retries; borrowed, NULL: the system's */
 } ci_registry_options;
 void ci_registry_options_default(ci_registry_options *options);
 

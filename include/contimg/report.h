@@ -49,5 +49,7 @@
 CI_MUST_CHECK ci_status ci_report_write(const ci_json *record, const char *folder);
 /* The same from folder/report.json. */
 CI_MUST_CHECK ci_status ci_report_rewrite(const char *folder);
+/* Appends text to a page of HTML or SVG, with & < > " made safe; NULL is none. */
+CI_MUST_CHECK ci_status ci_report_escape(ci_text *out, const char *text);
 
 #endif

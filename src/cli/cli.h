@@ -43,6 +43,7 @@ ci_status ci_cli_status(const ci_conf *conf);
 ci_status ci_cli_monitor(const ci_conf *conf);
 ci_status ci_cli_db(const ci_conf *conf);
 ci_status ci_cli_clean(const ci_conf *conf);
+ci_status ci_cli_serve(const ci_conf *conf);
 
 /* Products to publish by a person's word. */
 typedef struct ci_cli_retry

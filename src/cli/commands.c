@@ -121,6 +121,15 @@ static const ci_conf_entry clean_examples[] = {
     {"contimg clean --staging-days 3 --report-days 30", "With ages of one's own:"},
     {NULL, NULL}};
 
+static const ci_conf_entry serve_examples[] = {
+    {"contimg serve", "On http://localhost:8000/, until it is stopped:"},
+    {"contimg serve --config /etc/contimg/contimg.env --port 8080",
+     "With a site's configuration, on another port:"},
+    {"contimg serve --bind 0.0.0.0", "For other machines, too; everybody there may read:"},
+    {NULL, NULL}};
+static const ci_conf_entry serve_files[] = {
+    {"STATE/reports", "the runs whose reports are listed and shown"}, {NULL, NULL}};
+
 const ci_cli_command ci_cli_commands[] = {
     {"run", CI_COMMAND_RUN, ci_cli_run, NULL, "contimg run [FILE...] [OPTION...]",
      "From UVH5 files to published images, mosaics, source lists and a report: the files named, "
@@ -169,4 +178,9 @@ const ci_cli_command ci_cli_commands[] = {
      "Remove, by rule and age: tiles that no group needs, staging of published mosaics, logs, "
      "reports.",
      clean_examples, NULL},
+    {"serve", CI_COMMAND_SERVE, NULL, ci_cli_serve,
+     "contimg serve [--bind ADDRESS] [--port N] [OPTION...]",
+     "Read-only HTTP: /api/status and the other documents of the deployed service, /api/health, "
+     "/metrics, reports.",
+     serve_examples, serve_files},
     {.name = NULL}};

@@ -131,7 +131,7 @@ static ci_status all_json(const ci_run_site *site, const ci_ops_status *all)
     ci_json *root = ci_ops_status_json(all), *failed = NULL;
     ci_status status = ci_ops_status_put(root, site->registry);
     if (status == CI_OK) status = ci_ops_metrics_read(&metrics, site->registry);
-    if (status == CI_OK) status = ci_ops_failed_json(&failed, site->registry, 50);
+    if (status == CI_OK) status = ci_ops_failed_json(&failed, site->registry, 50, 0);
     if (status != CI_OK) {
         ci_json_free(root);
         return status;

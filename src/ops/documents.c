@@ -224,7 +224,8 @@ static ci_json *failed_product_json(const ci_registry_product *p)
     return json;
 }
 
-ci_status ci_ops_failed_json(ci_json **out, ci_registry *registry, size_t limit)
+ci_status ci_ops_failed_json(ci_json **out, ci_registry *registry, size_t limit,
+                             int64_t min_attempts)
 {
     ci_registry_products *products = NULL;
     CI_TRY(ci_registry_products_read(registry, &products, -1, true));
@@ -233,7 +234,8 @@ ci_status ci_ops_failed_json(ci_json **out, ci_registry *registry, size_t limit)
         const ci_registry_product *p = &products->item[i];
         bool failed =
             p->state == CI_PUBLISH_FAILED || (p->state == CI_PUBLISH_STAGING && p->n_attempt > 0);
-        if (failed && ci_json_length(list) < limit) ci_json_put(list, NULL, failed_product_json(p));
+        if (failed && p->n_attempt >= min_attempts && ci_json_length(list) < limit)
+            ci_json_put(list, NULL, failed_product_json(p));
     }
     ci_registry_products_free(products);
     *out = ci_json_object();
@@ -278,7 +280,7 @@ ci_status ci_ops_documents_write(ci_registry *registry, const char *state, const
     if (status == CI_OK) status = ci_ops_metrics_read(&metrics, registry);
     if (status == CI_OK)
         status = write_one(folder, "monitoring/publish/status.json", ci_ops_metrics_json(&metrics));
-    if (status == CI_OK) status = ci_ops_failed_json(&failed, registry, 50);
+    if (status == CI_OK) status = ci_ops_failed_json(&failed, registry, 50, 0);
     if (status == CI_OK) status = write_one(folder, "monitoring/publish/failed.json", failed);
     ci_mem_free(folder);
     return status;

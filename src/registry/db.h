@@ -12,6 +12,7 @@ typedef struct ci_db
     char *path;
     ci_registry_database which;
     double busy_s;
+    bool is_repeated;      /* as in ci_registry_options */
     int depth;             /* of ci_registry_db_begin */
     ci_status first_error; /* first failure inside the open transaction */
     int version_found;

@@ -316,9 +316,10 @@ ci_status ci_registry_db_open_read(ci_db *db, double now_unix_s)
     CI_TRY(ci_registry_schema_version_read(db, &db->version_found));
     if (db->version_found > known) return ci_registry_db_newer(db, db->version_found);
     if (db->version_found < known) {
-        ci_log_info("%s: schema version %d is older than %d: read as it is, not changed (the first "
-                    "command that writes changes it)",
-                    db->path, db->version_found, known);
+        ci_log(db->is_repeated ? CI_LOG_DEBUG : CI_LOG_INFO,
+               "%s: schema version %d is older than %d: read as it is, not changed (the first "
+               "command that writes changes it)",
+               db->path, db->version_found, known);
         return read_through_memory(db, now_unix_s);
     }
     return read_migrated(db);

@@ -9,15 +9,15 @@ void ci_registry_options_default(ci_registry_options *options)
 }
 
 /* Does the file have a table of that name? Asked before anything is opened for good. */
-static bool file_has_table(const char *path, const char *table)
+static bool file_has_table(const char *path, const char *table, double busy_s)
 {
-    ci_db db = {.busy_s = 5};
+    ci_db db = {.busy_s = busy_s < 5 ? busy_s : 5};
     if (!ci_path_exists(path)) return false;
     if (sqlite3_open_v2(path, &db.handle, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK) {
         sqlite3_close(db.handle);
         return false;
     }
-    sqlite3_busy_timeout(db.handle, 5000);
+    sqlite3_busy_timeout(db.handle, (int)(1000 * db.busy_s));
     bool found = ci_str_copy(&db.path, path) == CI_OK && ci_registry_db_has_table(&db, table);
     ci_registry_db_close(&db);
     ci_error_clear();
@@ -31,7 +31,9 @@ static ci_status sort_paths(ci_registry *registry, const ci_registry_paths *path
     const char *given[CI_DB_COUNT] = {paths->ingest, paths->cal, paths->products, paths->data};
     for (int i = 0; i < CI_DB_COUNT; i++)
         CI_TRY(ci_str_copy(&registry->db[i].path, given[i]));
-    if (!file_has_table(paths->data, "caltables") || file_has_table(paths->data, "data_registry"))
+    double busy_s = registry->options.busy_s;
+    if (!file_has_table(paths->data, "caltables", busy_s) ||
+        file_has_table(paths->data, "data_registry", busy_s))
         return CI_OK;
     char *folder = NULL, *data = NULL;
     ci_status status = ci_path_parent(&folder, paths->data);
@@ -39,9 +41,10 @@ static ci_status sort_paths(ci_registry *registry, const ci_registry_paths *path
         status = ci_path_join(&data, folder, ci_registry_schema_file_name(CI_DB_DATA));
     ci_mem_free(folder);
     CI_TRY(status);
-    ci_log_warning("%s: named as the data registry, but it holds calibration tables: %s is used "
-                   "for the data registry; set CONTIMG_REGISTRY_DB to it",
-                   paths->data, data);
+    ci_log(registry->options.is_repeated ? CI_LOG_DEBUG : CI_LOG_WARNING,
+           "%s: named as the data registry, but it holds calibration tables: %s is used for the "
+           "data registry; set CONTIMG_REGISTRY_DB to it",
+           paths->data, data);
     ci_mem_free(registry->db[CI_DB_DATA].path);
     registry->db[CI_DB_DATA].path = data;
     if (!ci_path_exists(paths->cal)) {
@@ -70,6 +73,7 @@ ci_status ci_registry_open(ci_registry **out, const ci_registry_paths *paths,
         ci_db *db = &registry->db[i];
         db->which = (ci_registry_database)i;
         db->busy_s = registry->options.busy_s;
+        db->is_repeated = registry->options.is_repeated;
         status = registry->options.read_only ? ci_registry_db_open_read(db, now)
                                              : ci_registry_db_open_write(db, paths->backups, now);
     }

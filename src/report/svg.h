@@ -2,7 +2,7 @@
 #ifndef CONTIMG_REPORT_SVG_H
 #define CONTIMG_REPORT_SVG_H
 
-#include "contimg/base.h"
+#include "contimg/report.h"
 
 /* One set of points or one line of a plot. */
 typedef struct ci_report_series
@@ -38,8 +38,6 @@ const char *ci_report_bar_colour(size_t i_colour); /* CSS */
 CI_MUST_CHECK ci_status ci_report_bars_svg(ci_text *out, const ci_report_bar *bar, size_t n_bar,
                                            size_t n_row, const char *row_word, const char *x_label);
 
-/* Text with & < > " made safe. */
-CI_MUST_CHECK ci_status ci_report_escape(ci_text *out, const char *text);
 /* <img> with a PNG file inside; *shown false where the file cannot be read. */
 CI_MUST_CHECK ci_status ci_report_picture(ci_text *out, const char *png_path, const char *alt,
                                           bool *shown);

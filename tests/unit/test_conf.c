@@ -27,7 +27,7 @@ static void names_are_unique(void **state)
 static void nothing_is_given_by_default(void **state)
 {
     (void)state;
-    for (int bit = 0; bit < 13; bit++) {
+    for (int bit = 0; bit < 14; bit++) {
         ci_conf *conf = parsed((ci_conf_command)(1 << bit), NULL);
         for (int i = 0; i < CI_OPT_COUNT; i++) {
             assert_false(ci_conf_is_given(conf, (ci_conf_id)i));
