@@ -1,5 +1,5 @@
-/* contimg-bench-gridder STATIONS.csv [NPIX CELL_ARCSEC ACCURACY DEC_DEG ERROR [DUMP]]: one
- * DSA-110-like tile's samples (active stations of the file, 16 x 48 channels, 24 integrations),
+/* contimg-bench-gridder [--isa SET] STATIONS.csv [NPIX CELL_ARCSEC ACCURACY DEC_DEG ERROR [DUMP]]:
+ * one DSA-110-like tile's samples (active stations of the file, 16 x 48 channels, 24 integrations),
  * compressed to ERROR (0: as they are), through the bare gridder. Prints processor seconds of each
  * step and errors against direct sums; DUMP receives u, v, w in wavelengths, visibilities and
  * weights, for other gridders on the same samples. May run under mpirun. */
@@ -262,6 +262,12 @@ static ci_status measure(bench *b, bool is_checked)
 int main(int argc, char **argv)
 {
     static bench b;
+    ci_isa isa = ci_isa_widest();
+    if (argc > 2 && strcmp(argv[1], "--isa") == 0) {
+        if (ci_isa_parse(argv[2], &isa) != CI_OK) return 2;
+        argc -= 2;
+        argv += 2;
+    }
     double n_pixel = argc > 2 ? atof(argv[2]) : 4200, cell = argc > 3 ? atof(argv[3]) : 3;
     b.geometry = (ci_grid_geometry){(size_t)n_pixel, (size_t)n_pixel, cell * CI_ARCSEC_TO_RAD,
                                     argc > 4 ? atof(argv[4]) : 1e-4, false};
@@ -273,7 +279,8 @@ int main(int argc, char **argv)
     }
     ci_status status = ci_par_start(&b.comm);
     if (status != CI_OK) return 70;
-    status = samples_make(&b);
+    status = ci_comm_isa_set(b.comm, isa);
+    if (status == CI_OK) status = samples_make(&b);
     if (status == CI_OK && argc > 7) dump(&b, argv[7]);
     if (status == CI_OK) status = measure(&b, ci_comm_size(b.comm) == 1 && argc <= 7);
     if (status != CI_OK) fprintf(stderr, "contimg-bench-gridder: %s\n", ci_error_text());

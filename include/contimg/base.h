@@ -314,9 +314,10 @@ const char *ci_version(void); /* "0.1.0-12-gabcdef" from git at build time */
 
 /* A kernel for several instruction sets is written once, as a CI_ISA_INLINE function `name` without
  * result; CI_ISA_INSTANCES(name, (parameters), (arguments)) makes it into name_plain, name_avx2 and
- * name_avx512, and CI_ISA_TABLE(name) is those three, indexed by ci_isa. As it works lane by lane,
- * without contraction, each gives the same bits. Which one is used is never asked of the machine
- * where it is called: ci_comm_isa says what all ranks have. */
+ * name_avx512, and CI_ISA_TABLE(name) of those three, indexed by ci_isa: CI_ISA_KERNEL(name, isa)
+ * is the one to call. As it works lane by lane, without contraction, each gives the same bits.
+ * Which one is used is never asked of the machine where it is called: ci_comm_isa says what all
+ * ranks have. */
 #if defined(__GNUC__)
 #define CI_ISA_INLINE static inline __attribute__((always_inline))
 #else
@@ -338,16 +339,16 @@ const char *ci_version(void); /* "0.1.0-12-gabcdef" from git at build time */
 #define CI_ISA_INSTANCES(name, parameters, arguments)                                              \
     CI_ISA_INSTANCE(, CI_ISA_NAME(name, plain), name, parameters, arguments)                       \
     CI_ISA_INSTANCE(CI_ISA_TARGET_AVX2, CI_ISA_NAME(name, avx2), name, parameters, arguments)      \
-    CI_ISA_INSTANCE(CI_ISA_TARGET_AVX512, CI_ISA_NAME(name, avx512), name, parameters, arguments)
+    CI_ISA_INSTANCE(CI_ISA_TARGET_AVX512, CI_ISA_NAME(name, avx512), name, parameters, arguments)  \
+    static void(*const CI_ISA_TABLE(name)[CI_ISA_COUNT]) parameters = {                            \
+        CI_ISA_NAME(name, plain), CI_ISA_NAME(name, avx2), CI_ISA_NAME(name, avx512)};
 #define CI_ISA_INSTANCE(target, instance, name, parameters, arguments)                             \
     target static void instance parameters                                                         \
     {                                                                                              \
         name arguments;                                                                            \
     }
-#define CI_ISA_TABLE(name)                                                                         \
-    {                                                                                              \
-        CI_ISA_NAME(name, plain), CI_ISA_NAME(name, avx2), CI_ISA_NAME(name, avx512)               \
-    }
+#define CI_ISA_TABLE(name) CI_ISA_NAME(name, by_isa)
+#define CI_ISA_KERNEL(name, isa) CI_ISA_TABLE(name)[isa]
 #define CI_ISA_NAME(name, isa) CI_ISA_NAME_(name, isa)
 #define CI_ISA_NAME_(name, isa) name##_##isa
 

@@ -97,7 +97,5 @@ CI_ISA_INSTANCES(sums, (const ci_clean_terms_run *run, const double *lmn, double
 
 ci_clean_terms_kernel ci_clean_terms_kernel_get(ci_isa isa)
 {
-    static const ci_clean_terms_fill fills[CI_ISA_COUNT] = CI_ISA_TABLE(fill);
-    static const ci_clean_terms_sums sum[CI_ISA_COUNT] = CI_ISA_TABLE(sums);
-    return (ci_clean_terms_kernel){fills[isa], sum[isa]};
+    return (ci_clean_terms_kernel){CI_ISA_KERNEL(fill, isa), CI_ISA_KERNEL(sums, isa)};
 }

@@ -415,10 +415,9 @@ CI_ISA_INSTANCES(search, (ci_flag_plane * p, size_t *n_found), (p, n_found))
 
 size_t ci_flag_plane_search(ci_flag_plane *p, ci_isa isa)
 {
-    static void (*const instance[CI_ISA_COUNT])(ci_flag_plane *, size_t *) = CI_ISA_TABLE(search);
     size_t n = p->n_time * p->n_chan, n_found = 0;
     if (p->n_good < MIN_GOOD) return 0;
-    instance[isa](p, &n_found);
+    CI_ISA_KERNEL(search, isa)(p, &n_found);
     if (n_found == 0) return 0;
     ci_flag_grow(&p->search, fmax(grow_sigma, p->search.least));
     ci_flag_rank_operate(&p->search, rank_eta);

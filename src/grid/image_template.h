@@ -2,7 +2,7 @@
 
 /* What a plane's number is multiplied by before the real and the imaginary part are added: by
  * distance from the middle column of row y. */
-static void NAME(screen_make)(const ci_grid_operator *g, size_t y, int i_plane)
+CI_ISA_INLINE void NAME(screen_make)(const ci_grid_operator *g, size_t y, int i_plane)
 {
     const ci_grid_plan *plan = &g->plan;
     double plane_w = plan->w_first + i_plane * plan->w_step, scale = 1.0 / plan->t_half;
@@ -31,7 +31,7 @@ static void NAME(screen_make)(const ci_grid_operator *g, size_t y, int i_plane)
 }
 
 /* Row y of the image from the plane's rows: those at u, and at -u where a cell is two numbers. */
-static void NAME(line_collect)(const ci_grid_operator *g, size_t y, const CPLX *plane)
+CI_ISA_INLINE void NAME(line_collect)(const ci_grid_operator *g, size_t y, const CPLX *plane)
 {
     const ci_grid_work *w = g->work;
     const ci_grid_row_list *list = w->list[0];
@@ -51,7 +51,7 @@ static void NAME(line_collect)(const ci_grid_operator *g, size_t y, const CPLX *
     }
 }
 
-static void NAME(row_add)(const ci_grid_operator *g, bool is_first)
+CI_ISA_INLINE void NAME(row_add)(const ci_grid_operator *g, bool is_first)
 {
     const ci_grid_plan *plan = &g->plan;
     size_t n_x = plan->n_x, half = n_x / 2, n_u = plan->n_u;
@@ -66,8 +66,8 @@ static void NAME(row_add)(const ci_grid_operator *g, bool is_first)
 }
 
 /* The sum of a batch of planes into the slab; the last batch divides by the kernels' shapes. */
-static void NAME(row_to_slab)(const ci_grid_operator *g, size_t y, bool is_first, bool is_last,
-                              double *slab)
+CI_ISA_INLINE void NAME(row_to_slab)(const ci_grid_operator *g, size_t y, bool is_first,
+                                     bool is_last, double *slab)
 {
     size_t n_x = g->plan.n_x, half = n_x / 2;
     const REAL *row = g->work->row;
@@ -83,8 +83,8 @@ static void NAME(row_to_slab)(const ci_grid_operator *g, size_t y, bool is_first
 }
 
 /* Planes [i_plane, i_plane + n_batch) into the slab. */
-static void NAME(planes_to_slab)(ci_comm *comm, const ci_grid_operator *g, int i_plane,
-                                 double *slab)
+CI_ISA_INLINE void NAME(planes_to_slab)(ci_comm *comm, const ci_grid_operator *g, int i_plane,
+                                        double *slab)
 {
     size_t mark = ci_timer_begin(ci_comm_timer(comm), "FFT");
     const ci_grid_plan *plan = &g->plan;
@@ -103,8 +103,11 @@ static void NAME(planes_to_slab)(ci_comm *comm, const ci_grid_operator *g, int i
     }
     ci_timer_end(ci_comm_timer(comm), mark);
 }
+CI_ISA_INSTANCES(NAME(planes_to_slab),
+                 (ci_comm * comm, const ci_grid_operator *g, int i_plane, double *slab),
+                 (comm, g, i_plane, slab))
 
-static void NAME(row_screen)(const ci_grid_operator *g, const REAL *row)
+CI_ISA_INLINE void NAME(row_screen)(const ci_grid_operator *g, const REAL *row)
 {
     const ci_grid_plan *plan = &g->plan;
     size_t n_x = plan->n_x, half = n_x / 2, n_u = plan->n_u;
@@ -121,7 +124,7 @@ static void NAME(row_screen)(const ci_grid_operator *g, const REAL *row)
     }
 }
 
-static void NAME(line_distribute)(const ci_grid_operator *g, size_t y, CPLX *plane)
+CI_ISA_INLINE void NAME(line_distribute)(const ci_grid_operator *g, size_t y, CPLX *plane)
 {
     const ci_grid_work *w = g->work;
     const ci_grid_row_list *list = w->list[1];
@@ -140,7 +143,7 @@ static void NAME(line_distribute)(const ci_grid_operator *g, size_t y, CPLX *pla
     }
 }
 
-static void NAME(image_to_planes)(ci_comm *comm, const ci_grid_operator *g, int i_plane)
+CI_ISA_INLINE void NAME(image_to_planes)(ci_comm *comm, const ci_grid_operator *g, int i_plane)
 {
     size_t mark = ci_timer_begin(ci_comm_timer(comm), "FFT");
     const ci_grid_work *w = g->work;
@@ -153,8 +156,10 @@ static void NAME(image_to_planes)(ci_comm *comm, const ci_grid_operator *g, int 
         }
     ci_timer_end(ci_comm_timer(comm), mark);
 }
+CI_ISA_INSTANCES(NAME(image_to_planes), (ci_comm * comm, const ci_grid_operator *g, int i_plane),
+                 (comm, g, i_plane))
 
-static void NAME(image_correct)(const ci_grid_operator *g, const double *slab)
+CI_ISA_INLINE void NAME(image_correct)(const ci_grid_operator *g, const double *slab)
 {
     size_t n_x = g->plan.n_x, half = n_x / 2;
     double *correction = g->work->correction;
@@ -168,3 +173,4 @@ static void NAME(image_correct)(const ci_grid_operator *g, const double *slab)
             to[x] = (REAL)(from[x] * correction[x - half]);
     }
 }
+CI_ISA_INSTANCES(NAME(image_correct), (const ci_grid_operator *g, const double *slab), (g, slab))

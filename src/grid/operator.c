@@ -7,9 +7,7 @@
 
 const ci_grid_planes *ci_grid_planes_of(const ci_grid_operator *g)
 {
-    bool is_plain = g->isa == CI_ISA_PLAIN;
-    if (g->plan.is_double) return is_plain ? &ci_grid_planes64 : &ci_grid_planes64_avx2;
-    return is_plain ? &ci_grid_planes32 : &ci_grid_planes32_avx2;
+    return g->plan.is_double ? &ci_grid_planes64 : &ci_grid_planes32;
 }
 
 static size_t value_size(const ci_grid_operator *g)

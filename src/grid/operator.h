@@ -151,7 +151,7 @@ static inline int32_t ci_grid_cell(double position, double half, double *t)
     return cell - CI_GRID_POSITION_BASE;
 }
 
-/* What the planes do, in one precision and for one set of instructions (plane_*.c). values
+/* What the planes do, in one precision (plane32.c, plane64.c). values
  * [n_owned] are samples in the order of the segments. */
 typedef struct ci_grid_planes
 {
@@ -165,8 +165,7 @@ typedef struct ci_grid_planes
     ci_status (*grid)(ci_comm *comm, ci_grid_operator *g, const void *values, double *slab);
     ci_status (*degrid)(ci_comm *comm, ci_grid_operator *g, const double *slab, void *values);
 } ci_grid_planes;
-extern const ci_grid_planes ci_grid_planes32, ci_grid_planes32_avx2;
-extern const ci_grid_planes ci_grid_planes64, ci_grid_planes64_avx2;
+extern const ci_grid_planes ci_grid_planes32, ci_grid_planes64;
 const ci_grid_planes *ci_grid_planes_of(const ci_grid_operator *g);
 
 #endif

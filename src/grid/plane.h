@@ -1,4 +1,4 @@
-/* What a file that makes the planes for one set of instructions needs. */
+/* What a file that makes the planes in one precision needs. */
 #ifndef GRID_PLANE_H
 #define GRID_PLANE_H
 
@@ -9,7 +9,6 @@
 #include <complex.h>
 #include <string.h>
 
-#define FLAT static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
 
 #endif

@@ -1,4 +1,5 @@
-/* The whole operator in one precision and for one set of instructions: the templates in order. */
+/* The whole operator in one precision: the templates in order. Their loops are kernels for several
+ * instruction sets; what they are called from, with the messages between ranks, is not. */
 #include "grid/taps.h"
 #include "grid/strip_template.h"
 #include "grid/rows_template.h"
@@ -31,7 +32,7 @@ static ci_status NAME(grid)(ci_comm *comm, ci_grid_operator *g, const void *valu
         ci_grid_row_list_set(g->work->list[0], g, p, sizeof(CPLX));
         CI_TRY(NAME(strips_grid)(comm, g, p, values));
         CI_TRY(NAME(planes_exchange)(comm, g, true));
-        NAME(planes_to_slab)(comm, g, p, slab);
+        CI_ISA_KERNEL(NAME(planes_to_slab), g->isa)(comm, g, p, slab);
     }
     return CI_OK;
 }
@@ -40,18 +41,28 @@ static ci_status NAME(degrid)(ci_comm *comm, ci_grid_operator *g, const double *
 {
     CI_AGREE(comm, ci_grid_work_need(g, true));
     if (g->n_owned > 0) memset(values, 0, g->n_owned * sizeof(CPLX));
-    NAME(image_correct)(g, slab);
+    CI_ISA_KERNEL(NAME(image_correct), g->isa)(g, slab);
     for (int p = 0; p < g->plan.n_plane; p += g->plan.n_batch) {
         ci_grid_row_list_set(g->work->list[1], g, p, sizeof(CPLX));
-        NAME(image_to_planes)(comm, g, p);
+        CI_ISA_KERNEL(NAME(image_to_planes), g->isa)(comm, g, p);
         CI_TRY(NAME(planes_exchange)(comm, g, false));
         NAME(strips_degrid)(comm, g, p, values);
     }
     return CI_OK;
 }
 
+static void NAME(turn)(const ci_grid_operator *g, bool unit, void *values)
+{
+    CI_ISA_KERNEL(NAME(values_turn), g->isa)(g, unit, values);
+}
+
+static void NAME(turn_back)(const ci_grid_operator *g, void *values)
+{
+    CI_ISA_KERNEL(NAME(values_turn_back), g->isa)(g, values);
+}
+
 const ci_grid_planes NAME(ci_grid_planes) = {.size = sizeof(CPLX),
-                                             .turn = NAME(values_turn),
-                                             .turn_back = NAME(values_turn_back),
+                                             .turn = NAME(turn),
+                                             .turn_back = NAME(turn_back),
                                              .grid = NAME(grid),
                                              .degrid = NAME(degrid)};

@@ -2,7 +2,7 @@
  * along v, and what a strip adds to the next. */
 
 /* Stored columns of a row's number d into the period of v. */
-static void NAME(line_put)(const ci_grid_plan *plan, const CPLX *row, size_t d, CPLX *line)
+CI_ISA_INLINE void NAME(line_put)(const ci_grid_plan *plan, const CPLX *row, size_t d, CPLX *line)
 {
     int64_t n_v = (int64_t)plan->n_v;
     size_t at = (size_t)(((plan->v_first % n_v) + n_v) % n_v), depth = plan->depth;
@@ -15,7 +15,7 @@ static void NAME(line_put)(const ci_grid_plan *plan, const CPLX *row, size_t d, 
     }
 }
 
-static void NAME(line_get)(const ci_grid_plan *plan, const CPLX *line, size_t d, CPLX *row)
+CI_ISA_INLINE void NAME(line_get)(const ci_grid_plan *plan, const CPLX *line, size_t d, CPLX *row)
 {
     int64_t n_v = (int64_t)plan->n_v;
     size_t at = (size_t)(((plan->v_first % n_v) + n_v) % n_v), depth = plan->depth;
@@ -40,8 +40,8 @@ typedef struct NAME(columns)
 } NAME(columns);
 
 /* n_row <= CI_GRID_LINES / depth rows transformed; image rows into the columns. */
-static void NAME(lines_to_image)(const ci_grid_operator *g, const CPLX *rows, size_t n_row,
-                                 NAME(columns) to)
+CI_ISA_INLINE void NAME(lines_to_image)(const ci_grid_operator *g, const CPLX *rows, size_t n_row,
+                                        NAME(columns) to)
 {
     const ci_grid_plan *plan = &g->plan;
     const ci_grid_work *w = g->work;
@@ -60,8 +60,8 @@ static void NAME(lines_to_image)(const ci_grid_operator *g, const CPLX *rows, si
     }
 }
 
-static void NAME(lines_from_image)(const ci_grid_operator *g, CPLX *rows, size_t n_row,
-                                   NAME(columns) from)
+CI_ISA_INLINE void NAME(lines_from_image)(const ci_grid_operator *g, CPLX *rows, size_t n_row,
+                                          NAME(columns) from)
 {
     const ci_grid_plan *plan = &g->plan;
     const ci_grid_work *w = g->work;
@@ -87,8 +87,8 @@ static void NAME(lines_from_image)(const ci_grid_operator *g, CPLX *rows, size_t
 }
 
 /* Any number of rows, to the image or from it; `column`: first row of the plane's. */
-static void NAME(rows_turn)(ci_comm *comm, const ci_grid_operator *g, bool to_image, int i_batch,
-                            CPLX *rows, size_t n_row, size_t column)
+CI_ISA_INLINE void NAME(rows_turn)(ci_comm *comm, const ci_grid_operator *g, bool to_image,
+                                   int i_batch, CPLX *rows, size_t n_row, size_t column)
 {
     size_t mark = ci_timer_begin(ci_comm_timer(comm), "FFT");
     const ci_grid_work *w = g->work;
@@ -105,13 +105,19 @@ static void NAME(rows_turn)(ci_comm *comm, const ci_grid_operator *g, bool to_im
     }
     ci_timer_end(ci_comm_timer(comm), mark);
 }
+CI_ISA_INSTANCES(NAME(rows_turn),
+                 (ci_comm * comm, const ci_grid_operator *g, bool to_image, int i_batch, CPLX *rows,
+                  size_t n_row, size_t column),
+                 (comm, g, to_image, i_batch, rows, n_row, column))
 
-static void NAME(halo_add)(const ci_grid_work *w, int i_batch, CPLX *rows)
+CI_ISA_INLINE void NAME(halo_add)(const ci_grid_work *w, int i_batch, CPLX *rows)
 {
     const CPLX *carry = (const CPLX *)w->carry + (size_t)i_batch * w->n_carry;
     for (size_t i = 0; i < w->n_carry; i++)
         rows[i] = carry[i] + rows[i];
 }
+CI_ISA_INSTANCES(NAME(halo_add), (const ci_grid_work *w, int i_batch, CPLX *rows),
+                 (w, i_batch, rows))
 
 /* The last strip's reach goes to the rank of the next strip, as carry. */
 static ci_status NAME(halo_move)(ci_comm *comm, const ci_grid_operator *g, int i_plane)
@@ -143,12 +149,14 @@ static void NAME(strip_grid)(ci_comm *comm, const ci_grid_operator *g, size_t b,
     memset(rows, 0, w->n_strip * sizeof *rows);
     if (is_active) {
         size_t mark = ci_timer_begin(ci_comm_timer(comm), "grid");
-        NAME(strip_add)(g, b, i_plane, values, rows);
+        CI_ISA_KERNEL(NAME(strip_add), g->isa)(g, b, i_plane, values, rows);
         ci_timer_end(ci_comm_timer(comm), mark);
     }
     if (!is_first) {
-        if (ci_grid_strip_active(g, b - 1, i_plane)) NAME(halo_add)(w, i_batch, rows);
-        NAME(rows_turn)(comm, g, true, i_batch, rows, ci_grid_strip_rows(g, b, i_plane), column);
+        if (ci_grid_strip_active(g, b - 1, i_plane))
+            CI_ISA_KERNEL(NAME(halo_add), g->isa)(w, i_batch, rows);
+        CI_ISA_KERNEL(NAME(rows_turn), g->isa)
+        (comm, g, true, i_batch, rows, ci_grid_strip_rows(g, b, i_plane), column);
     }
     if (is_active)
         memcpy((CPLX *)w->carry + (size_t)i_batch * w->n_carry,
@@ -171,8 +179,9 @@ static ci_status NAME(strips_grid)(ci_comm *comm, const ci_grid_operator *g, int
     size_t n_row = end > begin ? ci_grid_strip_rows(g, begin, i_plane) : 0;
     for (int k = 0; n_row > 0 && k < g->plan.n_batch; k++) {
         CPLX *rows = (CPLX *)w->first + (size_t)k * w->n_strip;
-        if (begin > 0 && ci_grid_strip_active(g, begin - 1, i_plane)) NAME(halo_add)(w, k, rows);
-        NAME(rows_turn)(comm, g, true, k, rows, n_row, 0);
+        if (begin > 0 && ci_grid_strip_active(g, begin - 1, i_plane))
+            CI_ISA_KERNEL(NAME(halo_add), g->isa)(w, k, rows);
+        CI_ISA_KERNEL(NAME(rows_turn), g->isa)(comm, g, true, k, rows, n_row, 0);
     }
     return CI_OK;
 }
@@ -183,12 +192,12 @@ static void NAME(strip_degrid)(ci_comm *comm, const ci_grid_operator *g, size_t 
 {
     const ci_grid_work *w = g->work;
     CPLX *strip = w->strip, *carry = (CPLX *)w->carry + (size_t)i_batch * w->n_carry;
-    NAME(rows_turn)
+    CI_ISA_KERNEL(NAME(rows_turn), g->isa)
     (comm, g, false, i_batch, strip, ci_grid_strip_rows(g, b, i_plane), column);
     if (ci_grid_strip_active(g, b, i_plane)) {
         memcpy(strip + CI_GRID_STRIP_ROWS * w->stride, carry, w->n_carry * sizeof *strip);
         size_t mark = ci_timer_begin(ci_comm_timer(comm), "degrid");
-        NAME(strip_take)(g, b, i_plane, strip, values);
+        CI_ISA_KERNEL(NAME(strip_take), g->isa)(g, b, i_plane, strip, values);
         ci_timer_end(ci_comm_timer(comm), mark);
     }
     memcpy(carry, strip, w->n_carry * sizeof *strip);
@@ -204,7 +213,7 @@ static void NAME(strips_degrid)(ci_comm *comm, const ci_grid_operator *g, int i_
     if (end < g->plan.n_strip && ci_grid_strip_active(g, end - 1, i_plane)) {
         column -= w->n_halo;
         for (int k = 0; k < g->plan.n_batch; k++)
-            NAME(rows_turn)
+            CI_ISA_KERNEL(NAME(rows_turn), g->isa)
         (comm, g, false, k, (CPLX *)w->carry + (size_t)k * w->n_carry, w->n_halo, column);
     }
     for (size_t b = end; b-- > begin;) {

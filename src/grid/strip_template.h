@@ -1,8 +1,8 @@
 /* Samples of a strip added to its buffer, or taken from it, as a template (see taps.h). */
 
 /* The next samples of segments [i_segment, end), from sample *i_in of the first of them on. */
-static void NAME(chunk_fill)(const ci_grid_operator *g, size_t *i_segment, size_t *i_in, size_t end,
-                             NAME(chunk) * chunk)
+CI_ISA_INLINE void NAME(chunk_fill)(const ci_grid_operator *g, size_t *i_segment, size_t *i_in,
+                                    size_t end, NAME(chunk) * chunk)
 {
     const double *freq_hz = g->freq_hz;
     double shift_w = g->plan.w_first / g->plan.w_step;
@@ -26,7 +26,7 @@ static void NAME(chunk_fill)(const ci_grid_operator *g, size_t *i_segment, size_
 }
 
 /* Where they lie in the strip's buffer. */
-static void NAME(chunk_place)(const ci_grid_operator *g, size_t i_strip, NAME(chunk) * chunk)
+CI_ISA_INLINE void NAME(chunk_place)(const ci_grid_operator *g, size_t i_strip, NAME(chunk) * chunk)
 {
     const ci_grid_plan *plan = &g->plan;
     double half = 0.5 * plan->kernel_uv.support, n_v = (double)plan->n_v;
@@ -45,8 +45,8 @@ static void NAME(chunk_place)(const ci_grid_operator *g, size_t i_strip, NAME(ch
 }
 
 /* The one tap along w of a bucket's samples that meets plane p. */
-static void NAME(chunk_tap_w)(const ci_grid_plan *plan, int i_bucket, int i_plane,
-                              NAME(chunk) * chunk)
+CI_ISA_INLINE void NAME(chunk_tap_w)(const ci_grid_plan *plan, int i_bucket, int i_plane,
+                                     NAME(chunk) * chunk)
 {
     int tap = i_plane - i_bucket, degree = plan->kernel_w.degree;
     double cell = (double)i_bucket + CI_GRID_POSITION_BASE;
@@ -65,7 +65,7 @@ static void NAME(chunk_tap_w)(const ci_grid_plan *plan, int i_bucket, int i_plan
 }
 
 /* series (2 z^2 - 1) at n <= CHUNK places y = 2 (2 z^2 - 1). */
-FLAT void NAME(series)(const ci_grid_series *series, const REAL *y, size_t n, REAL *out)
+CI_ISA_INLINE void NAME(series)(const ci_grid_series *series, const REAL *y, size_t n, REAL *out)
 {
     REAL b1[CHUNK], b2[CHUNK];
     const REAL first = (REAL)series->coef[0];
@@ -85,7 +85,7 @@ FLAT void NAME(series)(const ci_grid_series *series, const REAL *y, size_t n, RE
 }
 
 /* A pair of terms, as weights at (u, v) and at (-u, -v). */
-static void NAME(chunk_terms)(const ci_grid_series series[2], NAME(chunk) * chunk)
+CI_ISA_INLINE void NAME(chunk_terms)(const ci_grid_series series[2], NAME(chunk) * chunk)
 {
     REAL x[CHUNK], y[CHUNK], even[CHUNK], odd[CHUNK];
     for (size_t i = 0; i < chunk->n; i++) {
@@ -101,8 +101,8 @@ static void NAME(chunk_terms)(const ci_grid_series series[2], NAME(chunk) * chun
     }
 }
 
-static void NAME(chunk_parts)(const ci_grid_plan *plan, int i_bucket, int i_plane,
-                              NAME(chunk) * chunk)
+CI_ISA_INLINE void NAME(chunk_parts)(const ci_grid_plan *plan, int i_bucket, int i_plane,
+                                     NAME(chunk) * chunk)
 {
     if (plan->has_terms)
         NAME(chunk_terms)(plan->sample_series[i_plane], chunk);
@@ -113,7 +113,7 @@ static void NAME(chunk_parts)(const ci_grid_plan *plan, int i_bucket, int i_plan
             chunk->part[0][i] = 1;
 }
 
-static void NAME(chunk_load)(const REAL *values, size_t depth, NAME(chunk) * chunk)
+CI_ISA_INLINE void NAME(chunk_load)(const REAL *values, size_t depth, NAME(chunk) * chunk)
 {
     REAL *cell = chunk->cell;
     for (size_t i = 0; i < chunk->n; i++)
@@ -123,7 +123,7 @@ static void NAME(chunk_load)(const REAL *values, size_t depth, NAME(chunk) * chu
         }
 }
 
-static void NAME(chunk_store)(const NAME(chunk) * chunk, size_t depth, REAL *values)
+CI_ISA_INLINE void NAME(chunk_store)(const NAME(chunk) * chunk, size_t depth, REAL *values)
 {
     const REAL *cell = chunk->cell;
     for (size_t i = 0; i < chunk->n; i++)
@@ -134,7 +134,7 @@ static void NAME(chunk_store)(const NAME(chunk) * chunk, size_t depth, REAL *val
 }
 
 /* Segments of bucket q of this rank's strip. */
-static inline void NAME(bucket_segments)(const ci_grid_operator *g, size_t i_strip, int q,
+CI_ISA_INLINE void NAME(bucket_segments)(const ci_grid_operator *g, size_t i_strip, int q,
                                          size_t *first, size_t *end)
 {
     size_t i = (i_strip - g->strip_start[g->rank]) * (size_t)g->plan.n_bucket + (size_t)q;
@@ -144,14 +144,14 @@ static inline void NAME(bucket_segments)(const ci_grid_operator *g, size_t i_str
 
 /* Adds this plane's samples of a strip to its buffer, buckets ascending, global order in
  * each (or, degridding, takes them from it). */
-static void NAME(strip_add)(const ci_grid_operator *g, size_t i_strip, int i_plane,
-                            const CPLX *values, CPLX *strip)
+CI_ISA_INLINE void NAME(strip_add)(const ci_grid_operator *g, size_t i_strip, int i_plane,
+                                   const CPLX *values, CPLX *strip)
 {
     const ci_grid_plan *plan = &g->plan;
     int low, high;
     ci_grid_plane_buckets(plan, i_plane, &low, &high);
     NAME(chunk) chunk;
-    NAME(add_function) add = NAME(add_table)[plan->depth - 1][plan->kernel_uv.support];
+    NAME(add_function) add = NAME(add_table)[plan->depth - 1][plan->kernel_uv.support][g->isa];
     for (int q = low; q < high; q++) {
         size_t i, end, in = 0;
         NAME(bucket_segments)(g, i_strip, q, &i, &end);
@@ -164,15 +164,19 @@ static void NAME(strip_add)(const ci_grid_operator *g, size_t i_strip, int i_pla
         }
     }
 }
+CI_ISA_INSTANCES(NAME(strip_add),
+                 (const ci_grid_operator *g, size_t i_strip, int i_plane, const CPLX *values,
+                  CPLX *strip),
+                 (g, i_strip, i_plane, values, strip))
 
-static void NAME(strip_take)(const ci_grid_operator *g, size_t i_strip, int i_plane,
-                             const CPLX *strip, CPLX *values)
+CI_ISA_INLINE void NAME(strip_take)(const ci_grid_operator *g, size_t i_strip, int i_plane,
+                                    const CPLX *strip, CPLX *values)
 {
     const ci_grid_plan *plan = &g->plan;
     int low, high;
     ci_grid_plane_buckets(plan, i_plane, &low, &high);
     NAME(chunk) chunk;
-    NAME(take_function) take = NAME(take_table)[plan->depth - 1][plan->kernel_uv.support];
+    NAME(take_function) take = NAME(take_table)[plan->depth - 1][plan->kernel_uv.support][g->isa];
     for (int q = low; q < high; q++) {
         size_t i, end, in = 0;
         NAME(bucket_segments)(g, i_strip, q, &i, &end);
@@ -185,3 +189,7 @@ static void NAME(strip_take)(const ci_grid_operator *g, size_t i_strip, int i_pl
         }
     }
 }
+CI_ISA_INSTANCES(NAME(strip_take),
+                 (const ci_grid_operator *g, size_t i_strip, int i_plane, const CPLX *strip,
+                  CPLX *values),
+                 (g, i_strip, i_plane, strip, values))

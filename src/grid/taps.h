@@ -1,8 +1,7 @@
 /* The innermost loops of gridding and degridding, as a template: the file that includes this sets
- * REAL, CPLX, NAME(x), COEF and the shuffles below, and compiles it for one set of instructions
- * (plane_single.h, plane_double.h). Vectors are the compiler's own of 32 bytes: every lane does the
- * same +, x as a scalar would, so that all sets give the same bits. A cell is `depth` complex
- * numbers, one vector some cells. */
+ * REAL, CPLX, NAME(x), COEF and the shuffles below (plane32.c, plane64.c). Vectors are the
+ * compiler's own of 32 bytes: every lane does the same +, x as a scalar would, so that all sets
+ * give the same bits. A cell is `depth` complex numbers, one vector some cells. */
 
 typedef REAL NAME(vec) __attribute__((vector_size(32)));
 /* The same at any address inside an array of numbers. */
@@ -28,8 +27,8 @@ typedef struct NAME(chunk)
 } NAME(chunk);
 
 /* All taps of u and of v of one sample, by Horner's rule over vectors of taps. */
-FLAT void NAME(taps)(const ci_grid_kernel *kernel, const int support, REAL t_u, REAL t_v,
-                     NAME(vec) * k_u, NAME(vec) * k_v)
+CI_ISA_INLINE void NAME(taps)(const ci_grid_kernel *kernel, const int support, REAL t_u, REAL t_v,
+                              NAME(vec) * k_u, NAME(vec) * k_v)
 {
     const int n = (support + LANES - 1) / LANES;
     const NAME(vec_any) *coef = (const NAME(vec_any) *)kernel->COEF[0];
@@ -45,7 +44,7 @@ FLAT void NAME(taps)(const ci_grid_kernel *kernel, const int support, REAL t_u, 
 }
 
 /* The weights of the taps of vector i of cells: each for all parts of its numbers. */
-FLAT void NAME(spread)(const NAME(vec) * k, const int depth, const int i, NAME(vec) * out)
+CI_ISA_INLINE void NAME(spread)(const NAME(vec) * k, const int depth, const int i, NAME(vec) * out)
 {
     if (depth == 1)
         *out = i % 2 == 0 ? HALF_LOW(k[i / 2]) : HALF_HIGH(k[i / 2]);
@@ -55,8 +54,8 @@ FLAT void NAME(spread)(const NAME(vec) * k, const int depth, const int i, NAME(v
         *out = i % 2 == 0 ? QUARTER_2(k[i / 4]) : QUARTER_3(k[i / 4]);
 }
 
-FLAT void NAME(add)(const ci_grid_kernel *kernel, const int support, const int depth,
-                    const NAME(chunk) * chunk, CPLX *strip, size_t stride)
+CI_ISA_INLINE void NAME(add)(const ci_grid_kernel *kernel, const int support, const int depth,
+                             const NAME(chunk) * chunk, CPLX *strip, size_t stride)
 {
     const int n = (2 * depth * support + LANES - 1) / LANES;
     for (size_t s = 0; s < chunk->n; s++) {
@@ -80,8 +79,8 @@ FLAT void NAME(add)(const ci_grid_kernel *kernel, const int support, const int d
     }
 }
 
-FLAT void NAME(take)(const ci_grid_kernel *kernel, const int support, const int depth,
-                     NAME(chunk) * chunk, const CPLX *strip, size_t stride)
+CI_ISA_INLINE void NAME(take)(const ci_grid_kernel *kernel, const int support, const int depth,
+                              NAME(chunk) * chunk, const CPLX *strip, size_t stride)
 {
     const int n = (2 * depth * support + LANES - 1) / LANES;
     for (size_t s = 0; s < chunk->n; s++) {
@@ -112,26 +111,30 @@ FLAT void NAME(take)(const ci_grid_kernel *kernel, const int support, const int 
 
 /* One function per support and depth: their loops have constant lengths. */
 #define TAPS_OF(W)                                                                                 \
-    static void NAME(add_1_##W)(const ci_grid_kernel *kernel, const NAME(chunk) * chunk,           \
-                                CPLX * strip, size_t stride)                                       \
+    ADD_OF(1, W)                                                                                   \
+    ADD_OF(2, W)                                                                                   \
+    TAKE_OF(1, W)                                                                                  \
+    TAKE_OF(2, W)
+#define ADD_OF(depth, W)                                                                           \
+    CI_ISA_INLINE void NAME(add_##depth##_##W)(                                                    \
+        const ci_grid_kernel *kernel, const NAME(chunk) * chunk, CPLX * strip, size_t stride)      \
     {                                                                                              \
-        NAME(add)(kernel, W, 1, chunk, strip, stride);                                             \
+        NAME(add)(kernel, W, depth, chunk, strip, stride);                                         \
     }                                                                                              \
-    static void NAME(add_2_##W)(const ci_grid_kernel *kernel, const NAME(chunk) * chunk,           \
-                                CPLX * strip, size_t stride)                                       \
+    CI_ISA_INSTANCES(                                                                              \
+        NAME(add_##depth##_##W),                                                                   \
+        (const ci_grid_kernel *kernel, const NAME(chunk) * chunk, CPLX * strip, size_t stride),    \
+        (kernel, chunk, strip, stride))
+#define TAKE_OF(depth, W)                                                                          \
+    CI_ISA_INLINE void NAME(take_##depth##_##W)(const ci_grid_kernel *kernel, NAME(chunk) * chunk, \
+                                                const CPLX *strip, size_t stride)                  \
     {                                                                                              \
-        NAME(add)(kernel, W, 2, chunk, strip, stride);                                             \
+        NAME(take)(kernel, W, depth, chunk, strip, stride);                                        \
     }                                                                                              \
-    static void NAME(take_1_##W)(const ci_grid_kernel *kernel, NAME(chunk) * chunk,                \
-                                 const CPLX *strip, size_t stride)                                 \
-    {                                                                                              \
-        NAME(take)(kernel, W, 1, chunk, strip, stride);                                            \
-    }                                                                                              \
-    static void NAME(take_2_##W)(const ci_grid_kernel *kernel, NAME(chunk) * chunk,                \
-                                 const CPLX *strip, size_t stride)                                 \
-    {                                                                                              \
-        NAME(take)(kernel, W, 2, chunk, strip, stride);                                            \
-    }
+    CI_ISA_INSTANCES(                                                                              \
+        NAME(take_##depth##_##W),                                                                  \
+        (const ci_grid_kernel *kernel, NAME(chunk) * chunk, const CPLX *strip, size_t stride),     \
+        (kernel, chunk, strip, stride))
 TAPS_OF(2)
 TAPS_OF(3)
 TAPS_OF(4)
@@ -148,19 +151,23 @@ TAPS_OF(14)
 TAPS_OF(15)
 TAPS_OF(16)
 #undef TAPS_OF
+#undef ADD_OF
+#undef TAKE_OF
 
 typedef void (*NAME(add_function))(const ci_grid_kernel *, const NAME(chunk) *, CPLX *, size_t);
 typedef void (*NAME(take_function))(const ci_grid_kernel *, NAME(chunk) *, const CPLX *, size_t);
-#define OF_ALL(name)                                                                               \
+#define ALL_OF(name)                                                                               \
     {                                                                                              \
-        NULL, NULL, NAME(name##_2), NAME(name##_3), NAME(name##_4), NAME(name##_5),                \
-            NAME(name##_6), NAME(name##_7), NAME(name##_8), NAME(name##_9), NAME(name##_10),       \
-            NAME(name##_11), NAME(name##_12), NAME(name##_13), NAME(name##_14), NAME(name##_15),   \
-            NAME(name##_16)                                                                        \
+        NULL, NULL, BY_ISA(name##_2), BY_ISA(name##_3), BY_ISA(name##_4), BY_ISA(name##_5),        \
+            BY_ISA(name##_6), BY_ISA(name##_7), BY_ISA(name##_8), BY_ISA(name##_9),                \
+            BY_ISA(name##_10), BY_ISA(name##_11), BY_ISA(name##_12), BY_ISA(name##_13),            \
+            BY_ISA(name##_14), BY_ISA(name##_15), BY_ISA(name##_16)                                \
     }
-/* By depth less one and support. */
-static const NAME(add_function)
-    NAME(add_table)[2][CI_GRID_KERNEL_MAX_SUPPORT + 1] = {OF_ALL(add_1), OF_ALL(add_2)};
-static const NAME(take_function)
-    NAME(take_table)[2][CI_GRID_KERNEL_MAX_SUPPORT + 1] = {OF_ALL(take_1), OF_ALL(take_2)};
-#undef OF_ALL
+#define BY_ISA(name) CI_ISA_TABLE(NAME(name))
+/* By depth less one, support and instruction set. */
+static const NAME(add_function) *const
+    NAME(add_table)[2][CI_GRID_KERNEL_MAX_SUPPORT + 1] = {ALL_OF(add_1), ALL_OF(add_2)};
+static const NAME(take_function) *const
+    NAME(take_table)[2][CI_GRID_KERNEL_MAX_SUPPORT + 1] = {ALL_OF(take_1), ALL_OF(take_2)};
+#undef ALL_OF
+#undef BY_ISA

@@ -1,8 +1,8 @@
 /* Samples between "as measured" and "as gridded", as a template (see taps.h). */
 
 /* exp(-2 pi i w t_mid) of a run of a segment's samples. */
-static void NAME(phases)(const ci_grid_operator *g, const ci_grid_segment *segment, size_t first,
-                         size_t n, REAL *cosine, REAL *sine)
+CI_ISA_INLINE void NAME(phases)(const ci_grid_operator *g, const ci_grid_segment *segment,
+                                size_t first, size_t n, REAL *cosine, REAL *sine)
 {
     const double *freq = g->freq_hz + segment->freq_first + first;
     double slope = -segment->slope_w * g->plan.w_step * g->plan.t_mid;
@@ -12,7 +12,7 @@ static void NAME(phases)(const ci_grid_operator *g, const ci_grid_segment *segme
     }
 }
 
-static void NAME(values_turn)(const ci_grid_operator *g, bool unit, void *owned)
+CI_ISA_INLINE void NAME(values_turn)(const ci_grid_operator *g, bool unit, void *owned)
 {
     CPLX *values = owned;
     REAL cosine[CHUNK], sine[CHUNK];
@@ -32,8 +32,10 @@ static void NAME(values_turn)(const ci_grid_operator *g, bool unit, void *owned)
         }
     }
 }
+CI_ISA_INSTANCES(NAME(values_turn), (const ci_grid_operator *g, bool unit, void *owned),
+                 (g, unit, owned))
 
-static void NAME(values_turn_back)(const ci_grid_operator *g, void *owned)
+CI_ISA_INLINE void NAME(values_turn_back)(const ci_grid_operator *g, void *owned)
 {
     CPLX *values = owned;
     REAL cosine[CHUNK], sine[CHUNK];
@@ -53,3 +55,4 @@ static void NAME(values_turn_back)(const ci_grid_operator *g, void *owned)
         }
     }
 }
+CI_ISA_INSTANCES(NAME(values_turn_back), (const ci_grid_operator *g, void *owned), (g, owned))

@@ -55,6 +55,5 @@ CI_ISA_INSTANCES(sum_tile,
 
 ci_sky_kernel ci_sky_kernel_get(ci_isa isa)
 {
-    static const ci_sky_kernel kernels[CI_ISA_COUNT] = CI_ISA_TABLE(sum_tile);
-    return kernels[isa];
+    return CI_ISA_KERNEL(sum_tile, isa);
 }
