@@ -170,7 +170,7 @@ static ci_status run_put(ci_text *out, int base, const char *name, const ci_regi
         int fd = file_open(base, name, files[i].name);
         if (fd < 0) continue;
         close(fd);
-        CI_TRY(ci_text_append(out, "<a href=\"/reports/"));
+        CI_TRY(ci_text_append(out, "<a href=\"reports/"));
         CI_TRY(url_put(out, name));
         CI_TRY(ci_text_append(out, "/%s\">%s</a> ", files[i].name, files[i].name));
     }
@@ -216,11 +216,11 @@ static ci_status page_head(ci_text *out, const ci_serve_options *options, const 
         "<style>body{font:15px/1.5 system-ui,sans-serif;margin:0 auto;max-width:1000px;"
         "padding:1em;color:#222;background:#fff}td,th{padding:.15em .7em;text-align:left;"
         "border-bottom:1px solid #eee;overflow-wrap:anywhere}.failed{color:#b3261e}</style>"
-        "</head><body>\n<h1>contimg</h1>\n<p>Version %s. <a href=\"/api/health\">health</a> "
-        "<a href=\"/api/status\">status</a> <a href=\"/api/metrics/system\">system</a> "
-        "<a href=\"/api/monitoring/publish/status\">publish</a> "
-        "<a href=\"/api/monitoring/publish/failed\">failed publishes</a> "
-        "<a href=\"/metrics\">metrics</a></p>\n",
+        "</head><body>\n<h1>contimg</h1>\n<p>Version %s. <a href=\"api/health\">health</a> "
+        "<a href=\"api/status\">status</a> <a href=\"api/metrics/system\">system</a> "
+        "<a href=\"api/monitoring/publish/status\">publish</a> "
+        "<a href=\"api/monitoring/publish/failed\">failed publishes</a> "
+        "<a href=\"metrics\">metrics</a></p>\n",
         ci_version()));
     if (*options->contact) {
         CI_TRY(ci_text_append(out, "<p>Contact: "));
