@@ -97,6 +97,13 @@ static inline double ci_num_turns_fraction(double x)
     return x - ((x + shift) - shift);
 }
 
+/* The same, |x| < 2^22. */
+static inline float ci_num_turns_fraction32(float x)
+{
+    const float shift = 0x1.8p23f;
+    return x - ((x + shift) - shift);
+}
+
 /* cos and sin of 2 pi x, |x| <= 1/2, from half the angle a = pi x: sin 2a = 2 sin a cos a,
  * cos 2a = 1 - 2 sin^2 a. Absolute error 4e-16. */
 static inline void ci_num_turns_cos_sin64(double x, double *c, double *s)

@@ -8,7 +8,7 @@
 enum
 {
     RUN = 512, /* samples that are worked on together, where their rows are no longer */
-    BATCH = 16 /* terms whose sums are held by unit at a time */
+    BATCH = 64 /* terms whose sums are held by unit at a time */
 };
 
 double ci_clean_flux_lagrange(const ci_clean_flux_axis *axis, int i, double freq_hz)
@@ -52,42 +52,29 @@ typedef struct scratch
     const ci_clean_flux_axis *axis;
     ci_clean_terms_run run;
     size_t n_max;
-    size_t first, n_sample;         /* its samples, without padding */
-    float *sum_re, *sum_im;         /* [n_max] of all terms */
-    double *axis_x, *axis_lagrange; /* of the axis i_axis */
-    int32_t i_axis;
-    double *doubles; /* own the arrays */
-    float *floats;
+    size_t first, n_sample; /* its samples, without padding */
+    float *floats;          /* own the arrays */
 } scratch;
 
 static void scratch_clear(scratch *r)
 {
-    ci_mem_free(r->doubles);
     ci_mem_free(r->floats);
-    ci_mem_free(r->run.taps);
-    ci_mem_free(r->run.row_end);
+    ci_mem_free(r->run.row);
 }
 
 static ci_status scratch_alloc(scratch *r)
 {
     ci_clean_terms_run *run = &r->run;
-    double **const doubles[] = {&run->u,      &run->v,  &run->w,  &run->x,
-                                &run->weight, &run->re, &run->im, &r->axis_x};
-    float **const floats[] = {&run->flux, &run->turns, &run->p_re,
-                              &run->p_im, &r->sum_re,  &r->sum_im};
-    const size_t n = r->n_max, n_double = sizeof doubles / sizeof *doubles;
-    const size_t n_float = sizeof floats / sizeof *floats;
-    CI_TRY(ci_mem_alloc(&r->doubles, (n_double + 2 * CI_CLEAN_FLUX_NODES) * n, sizeof(double),
-                        "direct sums"));
-    CI_TRY(ci_mem_alloc(&r->floats, n_float * n, sizeof(float), "direct sums"));
-    for (size_t i = 0; i < n_double; i++)
-        *doubles[i] = r->doubles + i * n;
-    for (size_t i = 0; i < n_float; i++)
-        *floats[i] = r->floats + i * n;
-    run->lagrange = r->doubles + n_double * n;
-    r->axis_lagrange = run->lagrange + CI_CLEAN_FLUX_NODES * n;
-    CI_TRY(ci_mem_alloc(&run->row_end, n, sizeof *run->row_end, "direct sums"));
-    return ci_mem_alloc(&run->taps, n, sizeof *run->taps, "direct sums");
+    float **const arrays[] = {
+        &run->offset_hz, &run->lagrange[0], &run->lagrange[1], &run->lagrange[2], &run->lagrange[3],
+        &run->u,         &run->v,           &run->w,           &run->x,           &run->weight,
+        &run->re,        &run->im,          &run->flux,        &run->turns,       &run->p_re,
+        &run->p_im,      &run->sum_re,      &run->sum_im};
+    const size_t n = r->n_max + CI_CLEAN_TERMS_LANES, n_array = sizeof arrays / sizeof *arrays;
+    CI_TRY(ci_mem_alloc(&r->floats, n_array * n, sizeof(float), "direct sums"));
+    for (size_t i = 0; i < n_array; i++)
+        *arrays[i] = r->floats + i * n;
+    return ci_mem_alloc(&run->row, r->n_max, sizeof *run->row, "direct sums");
 }
 
 static ci_status scratch_new(scratch *r, const ci_clean_flux_axis *axis, const ci_vis_samples *s)
@@ -96,64 +83,72 @@ static ci_status scratch_new(scratch *r, const ci_clean_flux_axis *axis, const c
     for (size_t i = 0; i < s->n_axis; i++)
         if (s->axis[i].n_chan > longest) longest = s->axis[i].n_chan;
     size_t n = (longest + CI_CLEAN_TERMS_LANES - 1) / CI_CLEAN_TERMS_LANES * CI_CLEAN_TERMS_LANES;
-    *r = (scratch){
-        .kernel = ci_clean_terms_kernel_get(axis->isa), .axis = axis, .n_max = n, .i_axis = -1};
+    *r = (scratch){.kernel = ci_clean_terms_kernel_get(axis->isa), .axis = axis, .n_max = n};
     return scratch_alloc(r);
 }
 
-static void axis_prepare(scratch *r, const ci_vis_samples *s, int32_t i_axis)
+/* Frequencies of a row's samples, from place `at` of the run on. */
+static void axis_prepare(scratch *r, const ci_clean_terms_row *row, const double *f, size_t n,
+                         size_t at)
 {
-    const double *f = s->freq_hz + s->axis[i_axis].first;
-    r->i_axis = i_axis;
-    for (size_t k = 0; k < s->axis[i_axis].n_chan; k++) {
-        r->axis_x[k] = log(f[k] / r->axis->ref_hz);
+    for (size_t k = 0; k < n; k++) {
+        r->run.offset_hz[at + k] = (float)(f[k] - row->freq_hz);
+        r->run.x[at + k] = (float)log(f[k] / r->axis->ref_hz);
         for (int i = 0; i < CI_CLEAN_FLUX_NODES; i++)
-            r->axis_lagrange[k * CI_CLEAN_FLUX_NODES + (size_t)i] =
-                ci_clean_flux_lagrange(r->axis, i, f[k]);
+            r->run.lagrange[i][at + k] = (float)ci_clean_flux_lagrange(r->axis, i, f[k]);
     }
 }
 
-/* Coordinates of a row's samples, from place `at` of the run on. */
+/* The same, of a row whose frequencies are those of the row before it. */
+static void axis_repeat(scratch *r, size_t n, size_t at)
+{
+    float *const arrays[] = {r->run.offset_hz,   r->run.x,           r->run.lagrange[0],
+                             r->run.lagrange[1], r->run.lagrange[2], r->run.lagrange[3]};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+        memcpy(arrays[i] + at, arrays[i] + at - n, n * sizeof(float));
+}
+
+/* A row's samples, from place `at` of the run on. */
 static void row_prepare(scratch *r, const ci_vis_samples *s, size_t i_row, size_t at)
 {
     size_t n = ci_vis_row_n_chan(s, i_row);
+    ci_clean_terms_row *row = &r->run.row[r->run.n_row++];
     const double *f = ci_vis_row_freq(s, i_row), *uvw = s->uvw_m + 3 * i_row;
-    if (s->i_axis[i_row] != r->i_axis) axis_prepare(r, s, s->i_axis[i_row]);
+    row->end = at + n;
+    row->freq_hz = f[n / 2];
+    for (int a = 0; a < 3; a++)
+        row->uvw_s[a] = uvw[a] / CI_C_M_S;
+    ci_vis_row_time_taps(s, i_row, &row->taps);
+    if (at > 0 && s->i_axis[i_row] == s->i_axis[i_row - 1])
+        axis_repeat(r, n, at);
+    else
+        axis_prepare(r, row, f, n, at);
     for (size_t k = 0; k < n; k++) {
-        double g = f[k] / CI_C_M_S;
-        r->run.u[at + k] = uvw[0] * g;
-        r->run.v[at + k] = uvw[1] * g;
-        r->run.w[at + k] = uvw[2] * g;
+        r->run.u[at + k] = (float)(row->uvw_s[0] * f[k]);
+        r->run.v[at + k] = (float)(row->uvw_s[1] * f[k]);
+        r->run.w[at + k] = (float)(row->uvw_s[2] * f[k]);
     }
-    memcpy(r->run.x + at, r->axis_x, n * sizeof(double));
-    memcpy(r->run.lagrange + at * CI_CLEAN_FLUX_NODES, r->axis_lagrange,
-           n * CI_CLEAN_FLUX_NODES * sizeof(double));
-    ci_vis_row_time_taps(s, i_row, &r->run.taps[r->run.n_row]);
-    r->run.row_end[r->run.n_row++] = at + n;
 }
 
 static void values_prepare(scratch *r, const ci_vis_samples *s)
 {
-    const float *vis = (const float *)(s->work + r->first), *weight = s->weight + r->first;
+    const float *vis = (const float *)(s->work + r->first);
     for (size_t k = 0; k < r->n_sample; k++) {
         r->run.re[k] = vis[2 * k];
         r->run.im[k] = vis[2 * k + 1];
-        r->run.weight[k] = weight[k];
     }
+    memcpy(r->run.weight, s->weight + r->first, r->n_sample * sizeof(float));
 }
 
 /* Fills up the last lanes: no weight, no place. */
 static void pad(scratch *r)
 {
-    double *const arrays[] = {r->run.u,  r->run.v,  r->run.w,     r->run.x,
-                              r->run.re, r->run.im, r->run.weight};
+    float *const arrays[] = {r->run.u,  r->run.v,  r->run.w,     r->run.x,
+                             r->run.re, r->run.im, r->run.weight};
     r->run.n =
         (r->n_sample + CI_CLEAN_TERMS_LANES - 1) / CI_CLEAN_TERMS_LANES * CI_CLEAN_TERMS_LANES;
-    for (size_t k = r->n_sample; k < r->run.n; k++) {
-        for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
-            arrays[i][k] = 0;
-        r->run.flux[k] = 0;
-    }
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+        memset(arrays[i] + r->n_sample, 0, (r->run.n - r->n_sample) * sizeof(float));
 }
 
 /* The run that begins at a row: the rows of its unit, as many as there is space for. */
@@ -170,26 +165,21 @@ static void run_prepare(scratch *r, const ci_vis_samples *s, size_t i_row)
     pad(r);
 }
 
-/* One term's visibilities in the run. */
-static void term_fill(scratch *r, const ci_clean_terms *p, size_t i)
+static ci_clean_terms_point term_get(const ci_clean_terms *p, size_t i)
 {
-    const ci_clean_terms_point point = {.lmn = p->lmn + 3 * i,
-                                        .n_frame = p->n_frame,
-                                        .flux = p->flux + i * p->n_frame * CI_CLEAN_FLUX_NODES};
-    r->kernel.fill(&r->run, &point);
+    return (ci_clean_terms_point){.lmn = p->lmn + 3 * i,
+                                  .n_frame = p->n_frame,
+                                  .flux = p->flux + i * p->n_frame * CI_CLEAN_FLUX_NODES};
 }
 
 /* Sum over all terms into sum_re, sum_im. */
 static void terms_sum(scratch *r, const ci_clean_terms *p)
 {
-    memset(r->sum_re, 0, r->run.n * sizeof *r->sum_re);
-    memset(r->sum_im, 0, r->run.n * sizeof *r->sum_im);
+    memset(r->run.sum_re, 0, r->run.n * sizeof(float));
+    memset(r->run.sum_im, 0, r->run.n * sizeof(float));
     for (size_t i = 0; i < p->n; i++) {
-        term_fill(r, p, i);
-        for (size_t k = 0; k < r->run.n; k++) {
-            r->sum_re[k] += r->run.p_re[k];
-            r->sum_im[k] += r->run.p_im[k];
-        }
+        const ci_clean_terms_point point = term_get(p, i);
+        r->kernel.add(&r->run, &point);
     }
 }
 
@@ -205,8 +195,8 @@ ci_status ci_clean_terms_add(const ci_clean_terms *p, ci_vis_samples *s, double 
         float *value = (float *)(s->work + s->first[i]);
         terms_sum(&r, p);
         for (size_t k = 0; k < r.n_sample; k++) {
-            value[2 * k] += (float)scale * r.sum_re[k];
-            value[2 * k + 1] += (float)scale * r.sum_im[k];
+            value[2 * k] += (float)scale * r.run.sum_re[k];
+            value[2 * k + 1] += (float)scale * r.run.sum_im[k];
         }
     }
     scratch_clear(&r);
@@ -226,7 +216,8 @@ static void run_correlate(scratch *r, const part *p, double *unit)
 {
     double sum[CI_FIT_SUMS];
     for (size_t i = p->first; i < p->first + p->n; i++, unit += CI_FIT_SUMS) {
-        term_fill(r, p->terms, i);
+        const ci_clean_terms_point point = term_get(p->terms, i);
+        r->kernel.fill(&r->run, &point);
         r->kernel.sums(&r->run, p->terms->lmn + 3 * i, sum);
         for (int k = 0; k < CI_FIT_SUMS; k++)
             unit[k] += sum[k];
@@ -240,15 +231,15 @@ static void run_project(scratch *r, const part *p, double *unit)
     double sum[CI_FIT_SUMS];
     ci_clean_terms_run all = r->run;
     terms_sum(r, p->terms);
-    all.p_re = r->sum_re;
-    all.p_im = r->sum_im;
+    all.p_re = r->run.sum_re;
+    all.p_im = r->run.sum_im;
     r->kernel.sums(&all, nowhere, sum);
     unit[0] += sum[CI_FIT_DOT];
     unit[1] += sum[CI_FIT_NORM];
     float *keep = (float *)(p->all ? p->all + r->first : NULL);
     for (size_t k = 0; keep && k < r->n_sample; k++) {
-        keep[2 * k] = r->sum_re[k];
-        keep[2 * k + 1] = r->sum_im[k];
+        keep[2 * k] = r->run.sum_re[k];
+        keep[2 * k + 1] = r->run.sum_im[k];
     }
 }
 

@@ -4,67 +4,96 @@
 
 enum
 {
-    SUM_LANES = 4,
+    LANES = CI_CLEAN_TERMS_LANES,
     NODES = CI_CLEAN_FLUX_NODES
 };
 
 /* A point's flux at the nodes in frequency, at a row's time. */
 CI_ISA_INLINE void row_nodes(const ci_clean_terms_point *p, const ci_vis_time_taps *taps,
-                             double node[NODES])
+                             float node[NODES])
 {
+    double sum[NODES];
+    size_t n = p->n_frame > 1 ? taps->n : 1, first = p->n_frame > 1 ? taps->first : 0;
     for (size_t f = 0; f < NODES; f++)
-        node[f] = taps->weight[0] * p->flux[taps->first * NODES + f];
-    for (size_t k = 1; k < taps->n; k++)
+        sum[f] = (n > 1 ? taps->weight[0] : 1) * p->flux[first * NODES + f];
+    for (size_t k = 1; k < n; k++)
         for (size_t f = 0; f < NODES; f++)
-            node[f] += taps->weight[k] * p->flux[(taps->first + k) * NODES + f];
+            sum[f] += taps->weight[k] * p->flux[(first + k) * NODES + f];
+    for (size_t f = 0; f < NODES; f++)
+        node[f] = (float)sum[f];
 }
 
-CI_ISA_INLINE void flux_fill(const ci_clean_terms_run *run, const ci_clean_terms_point *p)
+/* Turns and flux of a row's samples from `first` on, in whole lanes: what is written past its end
+ * the next row, or the padding, writes over. */
+CI_ISA_INLINE void row_fill(const ci_clean_terms_run *run, size_t first,
+                            const ci_clean_terms_row *row, const ci_clean_terms_point *p)
 {
-    size_t i = 0;
-    double node[NODES];
-    for (size_t f = 0; f < NODES; f++)
-        node[f] = p->flux[f];
-    for (size_t row = 0; row < run->n_row; row++) {
-        if (p->n_frame > 1) row_nodes(p, &run->taps[row], node);
-        for (; i < run->row_end[row]; i++) {
-            const double *weight = run->lagrange + NODES * i;
-            run->flux[i] = (float)((weight[0] * node[0] + weight[1] * node[1]) +
-                                   (weight[2] * node[2] + weight[3] * node[3]));
+    float node[NODES];
+    double path_s =
+        (row->uvw_s[0] * p->lmn[0] + row->uvw_s[1] * p->lmn[1]) + row->uvw_s[2] * p->lmn[2];
+    float middle = (float)ci_num_turns_fraction(path_s * row->freq_hz), per_hz = (float)path_s;
+    row_nodes(p, &row->taps, node);
+    for (size_t i = first; i < row->end; i += LANES) {
+        const float *offset = run->offset_hz + i, *a = run->lagrange[0] + i;
+        const float *b = run->lagrange[1] + i, *c = run->lagrange[2] + i;
+        const float *d = run->lagrange[3] + i;
+        float *restrict turns = run->turns + i, *restrict flux = run->flux + i;
+        for (size_t j = 0; j < LANES; j++) {
+            turns[j] = middle + per_hz * offset[j];
+            flux[j] = (a[j] * node[0] + b[j] * node[1]) + (c[j] * node[2] + d[j] * node[3]);
         }
     }
 }
 
+CI_ISA_INLINE void rows_fill(const ci_clean_terms_run *run, const ci_clean_terms_point *p)
+{
+    size_t first = 0;
+    for (size_t r = 0; r < run->n_row; r++) {
+        row_fill(run, first, &run->row[r], p);
+        first = run->row[r].end;
+    }
+    for (size_t i = first; i < run->n; i++)
+        run->turns[i] = run->flux[i] = 0;
+}
+
 CI_ISA_INLINE void fill(const ci_clean_terms_run *run, const ci_clean_terms_point *p)
 {
-    const double *restrict u = run->u, *restrict v = run->v, *restrict w = run->w;
-    const float *restrict flux = run->flux;
-    float *restrict re = run->p_re, *restrict im = run->p_im, *restrict turns = run->turns;
-    const double l = p->lmn[0], m = p->lmn[1], n1 = p->lmn[2];
-    flux_fill(run, p);
-    for (size_t i = 0; i < run->n; i++)
-        turns[i] = (float)ci_num_turns_fraction(u[i] * l + v[i] * m + w[i] * n1);
+    const float *restrict flux = run->flux, *restrict turns = run->turns;
+    float *restrict re = run->p_re, *restrict im = run->p_im;
+    rows_fill(run, p);
     for (size_t i = 0; i < run->n; i++) {
         float c, s;
-        ci_num_turns_cos_sin32(turns[i], &c, &s);
+        ci_num_turns_cos_sin32(ci_num_turns_fraction32(turns[i]), &c, &s);
         re[i] = flux[i] * c;
         im[i] = flux[i] * s;
     }
 }
 
-/* Samples i ... i + SUM_LANES - 1, each into its lane. */
-CI_ISA_INLINE void lanes_add(const ci_clean_terms_run *run, size_t i, double l_n, double m_n,
-                             double lane[CI_FIT_SUMS][SUM_LANES])
+CI_ISA_INLINE void add(const ci_clean_terms_run *run, const ci_clean_terms_point *p)
 {
-    const double *re = run->re + i, *im = run->im + i, *x = run->x + i, *weight = run->weight + i;
-    const float *point_re = run->p_re + i, *point_im = run->p_im + i;
-    const double *u = run->u + i, *v = run->v + i, *w = run->w + i;
-    for (size_t j = 0; j < SUM_LANES; j++) {
-        double p_re = point_re[j], p_im = point_im[j];
-        double a = weight[j] * (re[j] * p_re + im[j] * p_im);
-        double b = weight[j] * (im[j] * p_re - re[j] * p_im);
-        double norm = weight[j] * (p_re * p_re + p_im * p_im);
-        double du = CI_TWO_PI * (u[j] - w[j] * l_n), dv = CI_TWO_PI * (v[j] - w[j] * m_n);
+    const float *restrict flux = run->flux, *restrict turns = run->turns;
+    float *restrict re = run->sum_re, *restrict im = run->sum_im;
+    rows_fill(run, p);
+    for (size_t i = 0; i < run->n; i++) {
+        float c, s;
+        ci_num_turns_cos_sin32(ci_num_turns_fraction32(turns[i]), &c, &s);
+        re[i] += flux[i] * c;
+        im[i] += flux[i] * s;
+    }
+}
+
+/* Samples i ... i + LANES - 1, each into its lane. */
+CI_ISA_INLINE void lanes_add(const ci_clean_terms_run *run, size_t i, float l_n, float m_n,
+                             float lane[CI_FIT_SUMS][LANES])
+{
+    const float *re = run->re + i, *im = run->im + i, *x = run->x + i, *weight = run->weight + i;
+    const float *p_re = run->p_re + i, *p_im = run->p_im + i;
+    const float *u = run->u + i, *v = run->v + i, *w = run->w + i;
+    for (size_t j = 0; j < LANES; j++) {
+        float a = weight[j] * (re[j] * p_re[j] + im[j] * p_im[j]);
+        float b = weight[j] * (im[j] * p_re[j] - re[j] * p_im[j]);
+        float norm = weight[j] * (p_re[j] * p_re[j] + p_im[j] * p_im[j]);
+        float du = u[j] - w[j] * l_n, dv = v[j] - w[j] * m_n;
         lane[CI_FIT_DOT][j] += a;
         lane[CI_FIT_DOT_X][j] += a * x[j];
         lane[CI_FIT_DOT_L][j] += b * du;
@@ -78,24 +107,39 @@ CI_ISA_INLINE void lanes_add(const ci_clean_terms_run *run, size_t i, double l_n
     }
 }
 
+/* Sums with du, dv in wavelengths become those with 2 pi du, 2 pi dv. */
+static void places_scale(double out[CI_FIT_SUMS])
+{
+    static const int once[] = {CI_FIT_DOT_L, CI_FIT_DOT_M};
+    static const int twice[] = {CI_FIT_NORM_LL, CI_FIT_NORM_LM, CI_FIT_NORM_MM};
+    for (size_t k = 0; k < sizeof once / sizeof *once; k++)
+        out[once[k]] *= CI_TWO_PI;
+    for (size_t k = 0; k < sizeof twice / sizeof *twice; k++)
+        out[twice[k]] *= CI_TWO_PI * CI_TWO_PI;
+}
+
 CI_ISA_INLINE void sums(const ci_clean_terms_run *run, const double *lmn, double *out)
 {
-    double lane[CI_FIT_SUMS][SUM_LANES] = {{0}};
-    double l_n = lmn[0] / (1 + lmn[2]), m_n = lmn[1] / (1 + lmn[2]); /* dn/dl = -l/n */
-    for (size_t i = 0; i < run->n; i += SUM_LANES)
+    float lane[CI_FIT_SUMS][LANES] = {{0}};
+    float l_n = (float)(lmn[0] / (1 + lmn[2])); /* dn/dl = -l/n */
+    float m_n = (float)(lmn[1] / (1 + lmn[2]));
+    for (size_t i = 0; i < run->n; i += LANES)
         lanes_add(run, i, l_n, m_n, lane);
     for (int k = 0; k < CI_FIT_SUMS; k++) {
         out[k] = 0;
-        for (size_t j = 0; j < SUM_LANES; j++)
-            out[k] += lane[k][j];
+        for (size_t j = 0; j < LANES; j++)
+            out[k] += (double)lane[k][j];
     }
+    places_scale(out);
 }
 
 CI_ISA_INSTANCES(fill, (const ci_clean_terms_run *run, const ci_clean_terms_point *p), (run, p))
+CI_ISA_INSTANCES(add, (const ci_clean_terms_run *run, const ci_clean_terms_point *p), (run, p))
 CI_ISA_INSTANCES(sums, (const ci_clean_terms_run *run, const double *lmn, double *out),
                  (run, lmn, out))
 
 ci_clean_terms_kernel ci_clean_terms_kernel_get(ci_isa isa)
 {
-    return (ci_clean_terms_kernel){CI_ISA_KERNEL(fill, isa), CI_ISA_KERNEL(sums, isa)};
+    return (ci_clean_terms_kernel){CI_ISA_KERNEL(fill, isa), CI_ISA_KERNEL(add, isa),
+                                   CI_ISA_KERNEL(sums, isa)};
 }

@@ -27,19 +27,30 @@ enum
     CI_FIT_SUMS
 };
 
-/* A run of samples, row by row. Those that only pad it, after the last row, have weight 0. */
+/* A row of a run: its samples end at `end`; their frequencies are freq_hz + the run's offset_hz. */
+typedef struct ci_clean_terms_row
+{
+    size_t end;
+    double freq_hz;
+    double uvw_s[3]; /* u, v, w over the speed of light */
+    ci_vis_time_taps taps;
+} ci_clean_terms_row;
+
+/* A run of samples, row by row. Those that only pad it, after the last row, have weight 0. All
+ * arrays of samples have space for CI_CLEAN_TERMS_LANES more. */
 typedef struct ci_clean_terms_run
 {
-    size_t n, n_row;        /* n: a multiple of CI_CLEAN_TERMS_LANES */
-    size_t *row_end;        /* [n_row] */
-    ci_vis_time_taps *taps; /* [n_row] */
-    double *lagrange;       /* [n][CI_CLEAN_FLUX_NODES] of a flux's nodes in frequency */
-    double *u, *v, *w;      /* [n] wavelengths */
-    double *x;              /* [n] ln(nu / ref_hz) */
-    double *weight;         /* [n] */
-    double *re, *im;        /* [n] residual R */
-    float *flux, *turns;    /* [n] of the point in hand */
-    float *p_re, *p_im;     /* [n] its visibilities P */
+    size_t n, n_row; /* n: a multiple of CI_CLEAN_TERMS_LANES */
+    ci_clean_terms_row *row;
+    float *offset_hz;
+    float *lagrange[CI_CLEAN_FLUX_NODES]; /* of a flux's nodes in frequency */
+    float *u, *v, *w;                     /* wavelengths */
+    float *x;                             /* ln(nu / ref_hz) */
+    float *weight;
+    float *re, *im;         /* residual R */
+    float *flux, *turns;    /* of the point in hand */
+    float *p_re, *p_im;     /* its visibilities P */
+    float *sum_re, *sum_im; /* of all points so far */
 } ci_clean_terms_run;
 
 /* A point: l, m, n - 1, and its flux at the nodes in frequency of one time or of all
@@ -51,15 +62,15 @@ typedef struct ci_clean_terms_point
     const double *flux; /* [n_frame][CI_CLEAN_FLUX_NODES] */
 } ci_clean_terms_point;
 
-/* P = flux exp(2 pi i (u l + v m + w (n - 1))), to 4e-7 of the flux: in single precision but for
- * the phase, as visibilities are. */
+/* P = flux exp(2 pi i (u l + v m + w (n - 1))), to 1e-6 of the flux: the phase of a row in double
+ * precision, of its samples beside it in single. `fill` stores P, `add` adds it to the sum. */
 typedef void (*ci_clean_terms_fill)(const ci_clean_terms_run *run,
                                     const ci_clean_terms_point *point);
-/* out [CI_FIT_SUMS] of P and R. */
+/* out [CI_FIT_SUMS] of P and R, to 1e-5 of the sum of what is added. */
 typedef void (*ci_clean_terms_sums)(const ci_clean_terms_run *run, const double *lmn, double *out);
 typedef struct ci_clean_terms_kernel
 {
-    ci_clean_terms_fill fill;
+    ci_clean_terms_fill fill, add;
     ci_clean_terms_sums sums;
 } ci_clean_terms_kernel;
 /* For a level that this machine has. Lane by lane: the same bits whatever the instruction set. */

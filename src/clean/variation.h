@@ -48,8 +48,8 @@ typedef struct ci_clean_spectrum
     const ci_clean_cells *cells;
     const double *sum, *weight, *variance; /* [n_time][n_freq] */
     double total_weight, total_variance;
-    double flux; /* Jy, of the source */
-    double rms;  /* Jy, of the residual */
+    double flux, brightest; /* Jy, of the source, of the brightest of all */
+    double rms;             /* Jy, of the residual */
 } ci_clean_spectrum;
 /* Whether flux is left that varies in time or frequency, beyond a power law, so much that the
  * mean PSF does not describe its sidelobes; *out: where most. Local. */

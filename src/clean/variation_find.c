@@ -280,7 +280,7 @@ static ci_status variation_append(ci_comm *comm, fit *f, const ci_clean_variatio
 }
 
 /* One source: looked at, and described if it varies. */
-static ci_status source_look(ci_comm *comm, fit *f, const candidate *c, double rms, int *n_new)
+static ci_status source_look(ci_comm *comm, fit *f, const search *s, const candidate *c, int *n_new)
 {
     const ci_clean_spectrum spectrum = {.cells = &f->model->cells,
                                         .sum = f->sum,
@@ -289,7 +289,8 @@ static ci_status source_look(ci_comm *comm, fit *f, const candidate *c, double r
                                         .total_weight = f->total_weight,
                                         .total_variance = f->total_variance,
                                         .flux = c->flux,
-                                        .rms = rms};
+                                        .brightest = s->list[0].flux,
+                                        .rms = s->rms};
     ci_clean_variation found = {.l = c->l, .m = c->m, .flux = c->flux};
     bool varies = false;
     CI_TRY(ci_clean_cells_correlate(comm, f->model, c->l, c->m, f->samples, f->sum));
@@ -326,7 +327,7 @@ ci_status ci_clean_variations_find(ci_comm *comm, ci_clean_model *b, ci_clean_va
         bool is_new = is_to_look(&s, state, &s.list[i], s.rms) || is_last;
         if (!is_new || is_known(&s, &s.list[i])) continue;
         if (!f.sum) status = fit_new(comm, &f);
-        if (status == CI_OK) status = source_look(comm, &f, &s.list[i], s.rms, n_new);
+        if (status == CI_OK) status = source_look(comm, &f, &s, &s.list[i], n_new);
     }
     fit_free(&f);
     ci_mem_free(s.list);

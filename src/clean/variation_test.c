@@ -10,6 +10,9 @@ static const double sigma_min = 7; /* of 1e4 boxes noise brings one there in 1e8
  * all together have not, at most 0.3 or so. */
 static const double effect_min = 3;          /* a f in units of the rms */
 static const double effect_of_source = 5e-3; /* a f over the source's flux: errors of gains */
+/* a f over the flux of the brightest source: errors of gains leave sidelobes of it, which are not
+ * constant either. */
+static const double effect_of_brightest = 5e-4;
 
 /* Boxes of one size; summed in place to the next. */
 typedef struct boxes
@@ -97,7 +100,9 @@ static void range_set(double range[2], const ci_clean_axis *axis, size_t i, size
 static void boxes_look(const ci_clean_spectrum *s, const boxes *b, ci_clean_variation *out)
 {
     double rms_sum = s->rms * s->total_weight / sqrt(s->total_variance);
-    double least = s->total_weight * fmax(effect_min * s->rms, effect_of_source * fabs(s->flux));
+    double of_gains =
+        fmax(effect_of_source * fabs(s->flux), effect_of_brightest * fabs(s->brightest));
+    double least = s->total_weight * fmax(effect_min * s->rms, of_gains);
     for (size_t i = 0; i < b->n_time * b->n_freq; i++) {
         double noise = rms_sum * sqrt(b->variance[i]);
         double sigma = noise > 0 ? fabs(b->sum[i]) / noise : 0;
