@@ -95,8 +95,9 @@ CI_MUST_CHECK ci_status ci_grid_slab_cut(ci_comm *comm, const ci_grid_layout *la
 /* Maximum of |value| and of value over the whole image. Collective. */
 CI_MUST_CHECK ci_status ci_grid_slab_peak(ci_comm *comm, const ci_grid_layout *layout,
                                           const double *slab, double *max_abs, double *max_value);
-/* 1.4826 MAD over the whole image, pixels as float: exact order statistics by counting, so
- * no rank needs the others' pixels. NaN pixels are left out. Collective. */
+/* 1.4826 MAD over the whole image, pixels as float, of every second row and column from 1024 x 1024
+ * pixels on: exact order statistics by counting, so no rank needs the others' pixels. NaN pixels
+ * are left out. Collective. */
 CI_MUST_CHECK ci_status ci_grid_slab_rms(ci_comm *comm, const ci_grid_layout *layout,
                                          const double *slab, double *rms);
 

@@ -73,10 +73,20 @@ CI_MUST_CHECK ci_status ci_par_sum_blocks(ci_comm *comm, size_t n_block, size_t 
                                           size_t n_block_here, size_t n_value, const double *here,
                                           double *sum);
 
-/* The same where only the number of this rank's blocks is known: they follow those of the ranks
- * before it. Collective. */
-CI_MUST_CHECK ci_status ci_par_sum_units(ci_comm *comm, size_t n_block_here, size_t n_value,
-                                         const double *here, double *sum);
+/* Sums over fixed units of work, added in pairs, pairs of pairs, ...: the same bits at any rank
+ * count, and only some n_value numbers for each doubling of the units are held or sent. Units
+ * follow those of the ranks before. */
+typedef struct ci_par_units ci_par_units;
+/* For n_unit_here units of n_value values, the caller's to free. Collective. */
+CI_MUST_CHECK ci_status ci_par_units_new(ci_comm *comm, ci_par_units **out, size_t n_unit_here,
+                                         size_t n_value);
+/* The next unit's values [n_value], all 0, to be added to until the next call; NULL after the last
+ * unit. Local. */
+double *ci_par_units_next(ci_par_units *units);
+/* sum [n_value] of all ranks' units. Collective. */
+CI_MUST_CHECK ci_status ci_par_units_finish(ci_comm *comm, ci_par_units *units, double *sum);
+/* NULL-safe. Local. */
+void ci_par_units_free(ci_par_units *units);
 
 /* All-to-all of bytes. send holds the pieces for rank 0, 1, ... one after the
  * other, n_send[r] bytes each; *recv is allocated (free with ci_mem_free) and holds

@@ -128,9 +128,8 @@ static ci_status cycle_undo(ci_comm *comm, ci_clean *c, ci_clean_scan before, do
 /* What a cycle made of the residual. */
 static ci_status cycle_judge(ci_comm *comm, ci_clean *c, ci_clean_scan before, bool *is_done)
 {
-    double peak_all;
     ci_clean_stats *stats = &c->stats;
-    CI_TRY(ci_grid_slab_peak(comm, c->layout, c->setup.residual, &peak_all, NULL));
+    double peak_all = c->setup.model->residual_peak;
     ci_log_info("clean: major cycle %d: %d component%s, residual peak %.4g -> %.4g Jy/beam",
                 stats->n_major, stats->n_minor, ci_plural(stats->n_minor), before.peak_all,
                 peak_all);
@@ -154,9 +153,8 @@ static ci_status variations_judge(ci_comm *comm, ci_clean *c, bool is_last, bool
 {
     int n_new = 0;
     size_t mark = ci_timer_begin(ci_comm_timer(comm), "direct sums");
-    ci_status status =
-        ci_clean_variations_find(comm, c->setup.model, &c->variability, &c->sources,
-                                 c->setup.samples, c->setup.residual, is_last, &n_new);
+    ci_status status = ci_clean_variations_find(comm, c->setup.model, &c->variability, &c->sources,
+                                                c->setup.samples, is_last, &n_new);
     ci_timer_end(ci_comm_timer(comm), mark);
     *again = n_new > 0;
     if (status != CI_OK || !*again) return status;
@@ -198,17 +196,15 @@ static ci_status cycle_run(ci_comm *comm, ci_clean *c, const ci_clean_rms_mesh *
 /* What the model cannot describe (an extended source, one that varies in the tile's band or
  * time) stays above the thresholds for ever; cycles that better nothing are not worth their
  * time. */
-static ci_status progress_judge(ci_comm *comm, ci_clean *c, ci_clean_scan now, bool *is_idle)
+static bool is_idle(ci_clean *c, ci_clean_scan now)
 {
-    double rms;
+    double rms = c->setup.model->residual_rms;
     ci_clean_progress *best = &c->best;
-    CI_TRY(ci_grid_slab_rms(comm, c->layout, c->setup.residual, &rms));
     bool is_better = rms < idle_gain * best->rms || now.excess < idle_excess * best->excess;
     best->n_idle = is_better ? 0 : best->n_idle + 1;
     best->rms = fmin(best->rms, rms);
     best->excess = fmin(best->excess, now.excess);
-    *is_idle = best->n_idle >= idle_max;
-    return CI_OK;
+    return best->n_idle >= idle_max;
 }
 
 /* On a mesh of the residual's local rms. */
@@ -225,7 +221,7 @@ static ci_status cycle_on_mesh(ci_comm *comm, ci_clean *c, const ci_clean_rms_me
         *is_done = true;
         return CI_OK;
     }
-    CI_TRY(progress_judge(comm, c, now, is_done));
+    *is_done = is_idle(c, now);
     if (!*is_done) return cycle_run(comm, c, mesh, now, is_done);
     stop_set(c, "no further progress");
     return CI_OK;

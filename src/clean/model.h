@@ -91,7 +91,7 @@ struct ci_clean_model
     ci_clean_outside *outside; /* [n_outside]: the same on every rank */
     size_t n_outside;
     bool points_off;                    /* point components did harm: none from now on */
-    double residual_rms, residual_peak; /* when sources were last sought */
+    double residual_rms, residual_peak; /* of the residual image */
 };
 
 /* Direction cosines of a place in pixels from 0, and of a pixel by its index y n_x + x. */

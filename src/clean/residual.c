@@ -13,24 +13,30 @@ ci_status ci_clean_residual_predict(ci_comm *comm, ci_clean *c)
     return CI_OK;
 }
 
+static ci_status measure(ci_comm *comm, ci_clean *c)
+{
+    ci_clean_model *b = c->setup.model;
+    c->is_measured = true;
+    CI_TRY(ci_grid_slab_rms(comm, c->layout, c->setup.residual, &b->residual_rms));
+    return ci_grid_slab_peak(comm, c->layout, c->setup.residual, &b->residual_peak, NULL);
+}
+
 static ci_status image_make(ci_comm *comm, ci_clean *c)
 {
     CI_TRY(ci_grid_image(comm, c->setup.gridder, c->setup.samples->work, c->setup.residual));
     for (size_t i = 0; i < c->layout->n_here * c->layout->n_x; i++)
         c->setup.residual[i] /= c->setup.sum_weight;
-    return CI_OK;
+    return measure(comm, c);
 }
 
 /* What lies outside the image leaves the residual of an empty model before the first cycle. */
 ci_status ci_clean_residual_begin(ci_comm *comm, ci_clean *c)
 {
     ci_vis_samples *s = c->setup.samples;
+    if (!c->is_measured) CI_TRY(measure(comm, c));
     if (c->is_outside_begun || !c->setup.options->outside) return CI_OK;
     CI_AGREE(comm, ci_vis_samples_work(s));
     memcpy(s->work, s->data, s->n_sample * sizeof *s->work);
-    CI_TRY(ci_grid_slab_rms(comm, c->layout, c->setup.residual, &c->setup.model->residual_rms));
-    CI_TRY(ci_grid_slab_peak(comm, c->layout, c->setup.residual, &c->setup.model->residual_peak,
-                             NULL));
     CI_TRY(ci_clean_outside_cycle(comm, c));
     return c->setup.model->n_outside > 0 ? image_make(comm, c) : CI_OK;
 }
@@ -52,7 +58,7 @@ ci_status ci_clean_residual(ci_comm *comm, ci_clean *c)
 {
     const ci_clean_setup *setup = &c->setup;
     ci_vis_samples *s = setup->samples;
-    CI_TRY(ci_clean_sources_find(comm, setup->model, &c->sources, setup->residual));
+    CI_TRY(ci_clean_sources_find(comm, setup->model, &c->sources));
     CI_TRY(ci_clean_residual_predict(comm, c));
     size_t mark = ci_timer_begin(ci_comm_timer(comm), "direct sums");
     ci_status status = ci_clean_sources_fit(comm, setup->model, &c->sources, s);

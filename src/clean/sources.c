@@ -259,10 +259,8 @@ static void moved_remove(const grouping *g, double *model)
 }
 
 ci_status ci_clean_sources_find(ci_comm *comm, ci_clean_model *b,
-                                const ci_clean_sources_setup *setup, const double *residual)
+                                const ci_clean_sources_setup *setup)
 {
-    CI_TRY(ci_grid_slab_rms(comm, b->layout, residual, &b->residual_rms));
-    CI_TRY(ci_grid_slab_peak(comm, b->layout, residual, &b->residual_peak, NULL));
     double most = work_max / (double)setup->samples->n_good;
     size_t n_most = (size_t)fmin(fmax(most, SOURCES_MIN), SOURCES_MAX);
     ci_clean_component *list = NULL;

@@ -39,6 +39,7 @@ struct ci_clean
     ci_clean_outside_setup outside;
     ci_clean_outside_search *search; /* NULL: not begun, or nothing is hidden any more */
     bool is_outside_begun;
+    bool is_measured;     /* the model knows rms and peak of the residual */
     double searched_peak; /* of the residual at the last search; infinite: none yet */
     double outside_stop;  /* |residual| that what is left outside may put into the image */
     ci_clean_progress best;

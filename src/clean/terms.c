@@ -203,86 +203,92 @@ ci_status ci_clean_terms_add(const ci_clean_terms *p, ci_vis_samples *s, double 
     return status;
 }
 
-/* Terms [n] of a sum, and the values that it has for one unit. */
-typedef struct part
-{
-    const ci_clean_terms *terms;
-    size_t first, n, n_value;
-    ci_c32 *all; /* [n_sample] takes the sum of all terms; or NULL */
-} part;
-
 /* One run's part of the sums of every term: unit [n][CI_FIT_SUMS]. */
-static void run_correlate(scratch *r, const part *p, double *unit)
+static void run_correlate(scratch *r, const ci_clean_terms *p, double *unit)
 {
     double sum[CI_FIT_SUMS];
-    for (size_t i = p->first; i < p->first + p->n; i++, unit += CI_FIT_SUMS) {
-        const ci_clean_terms_point point = term_get(p->terms, i);
+    for (size_t i = 0; i < p->n; i++, unit += CI_FIT_SUMS) {
+        const ci_clean_terms_point point = term_get(p, i);
         r->kernel.fill(&r->run, &point);
-        r->kernel.sums(&r->run, p->terms->lmn + 3 * i, sum);
+        r->kernel.sums(&r->run, point.lmn, sum);
         for (int k = 0; k < CI_FIT_SUMS; k++)
             unit[k] += sum[k];
     }
 }
 
-/* unit [2]. */
-static void run_project(scratch *r, const part *p, double *unit)
+/* Sums of all terms together: unit [2]. */
+static void run_project(scratch *r, const ci_clean_terms *p, double *unit)
 {
     const double nowhere[3] = {0};
     double sum[CI_FIT_SUMS];
     ci_clean_terms_run all = r->run;
-    terms_sum(r, p->terms);
+    terms_sum(r, p);
     all.p_re = r->run.sum_re;
     all.p_im = r->run.sum_im;
     r->kernel.sums(&all, nowhere, sum);
     unit[0] += sum[CI_FIT_DOT];
     unit[1] += sum[CI_FIT_NORM];
-    float *keep = (float *)(p->all ? p->all + r->first : NULL);
-    for (size_t k = 0; keep && k < r->n_sample; k++) {
+}
+
+/* The sum of all terms in one run. */
+static void run_keep(const scratch *r, ci_c32 *all)
+{
+    float *keep = (float *)(all + r->first);
+    for (size_t k = 0; k < r->n_sample; k++) {
         keep[2 * k] = r->run.sum_re[k];
         keep[2 * k + 1] = r->run.sum_im[k];
     }
 }
 
-typedef void (*run_function)(scratch *r, const part *p, double *unit);
-
-/* Does `work` on all runs, with one sum [n_value] per fixed unit, and adds the units. */
-static ci_status units_sum(ci_comm *comm, const ci_vis_samples *s, const part *p, run_function work,
-                           double *sum)
+/* A sum over all runs. */
+typedef struct job
 {
+    const ci_clean_terms *terms;
+    const ci_vis_samples *samples;
+    size_t n_value; /* of a unit */
+    void (*run_add)(scratch *r, const ci_clean_terms *p, double *unit);
+    ci_c32 *all; /* [n_sample] takes the sum of all terms; or NULL */
+} job;
+
+static ci_status units_add(const job *j, ci_par_units *units)
+{
+    scratch r;
     double *unit = NULL;
-    size_t n_unit = ci_vis_samples_n_unit(s), i_unit = 0;
-    scratch r = {0};
-    ci_status status = ci_mem_alloc(&unit, n_unit * p->n_value, sizeof *unit, "direct sums");
-    if (status == CI_OK) status = scratch_new(&r, p->terms->axis, s);
+    const ci_vis_samples *s = j->samples;
+    ci_status status = scratch_new(&r, j->terms->axis, s);
     for (size_t i = 0; status == CI_OK && i < s->n_row; i += r.run.n_row) {
-        i_unit += ci_vis_samples_unit_begins(s, i);
+        if (ci_vis_samples_unit_begins(s, i)) unit = ci_par_units_next(units);
         run_prepare(&r, s, i);
-        work(&r, p, unit + (i_unit - 1) * p->n_value);
+        j->run_add(&r, j->terms, unit);
+        if (j->all) run_keep(&r, j->all);
     }
     scratch_clear(&r);
-    status = ci_par_agree(comm, status);
-    if (status == CI_OK) status = ci_par_sum_units(comm, n_unit, p->n_value, unit, sum);
-    ci_mem_free(unit);
+    return status;
+}
+
+static ci_status units_sum(ci_comm *comm, const job *j, double *sum)
+{
+    ci_par_units *units = NULL;
+    CI_TRY(ci_par_units_new(comm, &units, ci_vis_samples_n_unit(j->samples), j->n_value));
+    ci_status status = ci_par_agree(comm, units_add(j, units));
+    if (status == CI_OK) status = ci_par_units_finish(comm, units, sum);
+    ci_par_units_free(units);
     return status;
 }
 
 ci_status ci_clean_terms_correlate(ci_comm *comm, const ci_clean_terms *p, const ci_vis_samples *s,
                                    double *sums)
 {
-    for (size_t i = 0; i < p->n; i += BATCH) {
-        part batch = {.terms = p, .first = i, .n = p->n - i < BATCH ? p->n - i : BATCH};
-        batch.n_value = batch.n * CI_FIT_SUMS;
-        CI_TRY(units_sum(comm, s, &batch, run_correlate, sums + i * CI_FIT_SUMS));
-    }
-    return CI_OK;
+    const job j = {p, s, p->n * CI_FIT_SUMS, run_correlate, NULL};
+    return units_sum(comm, &j, sums);
 }
 
 ci_status ci_clean_terms_project(ci_comm *comm, const ci_clean_terms *p, const ci_vis_samples *s,
                                  ci_c32 *all, double *dot, double *norm)
 {
     double sum[2];
-    const part whole = {.terms = p, .n = p->n, .n_value = 2, .all = all};
-    CI_TRY(units_sum(comm, s, &whole, run_project, sum));
+    const job j = {p, s, 2, run_project, all};
+    CI_TRY(units_sum(comm, &j, sum));
     *dot = sum[0];
     *norm = sum[1];
     return CI_OK;

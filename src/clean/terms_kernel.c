@@ -32,16 +32,15 @@ CI_ISA_INLINE void row_fill(const ci_clean_terms_run *run, size_t first,
     double path_s =
         (row->uvw_s[0] * p->lmn[0] + row->uvw_s[1] * p->lmn[1]) + row->uvw_s[2] * p->lmn[2];
     float middle = (float)ci_num_turns_fraction(path_s * row->freq_hz), per_hz = (float)path_s;
+    size_t n = (row->end - first + LANES - 1) / LANES * LANES;
+    const float *restrict offset = run->offset_hz + first;
+    const float *restrict a = run->lagrange[0] + first, *restrict b = run->lagrange[1] + first;
+    const float *restrict c = run->lagrange[2] + first, *restrict d = run->lagrange[3] + first;
+    float *restrict turns = run->turns + first, *restrict flux = run->flux + first;
     row_nodes(p, &row->taps, node);
-    for (size_t i = first; i < row->end; i += LANES) {
-        const float *offset = run->offset_hz + i, *a = run->lagrange[0] + i;
-        const float *b = run->lagrange[1] + i, *c = run->lagrange[2] + i;
-        const float *d = run->lagrange[3] + i;
-        float *restrict turns = run->turns + i, *restrict flux = run->flux + i;
-        for (size_t j = 0; j < LANES; j++) {
-            turns[j] = middle + per_hz * offset[j];
-            flux[j] = (a[j] * node[0] + b[j] * node[1]) + (c[j] * node[2] + d[j] * node[3]);
-        }
+    for (size_t i = 0; i < n; i++) {
+        turns[i] = middle + per_hz * offset[i];
+        flux[i] = (a[i] * node[0] + b[i] * node[1]) + (c[i] * node[2] + d[i] * node[3]);
     }
 }
 

@@ -294,19 +294,18 @@ ci_status ci_clean_variation_shift(ci_comm *comm, const ci_clean_model *b, doubl
 {
     double *unit = NULL;
     row r = {0};
-    size_t n_unit = ci_vis_samples_n_unit(s), i_unit = 0;
-    ci_status status = ci_mem_alloc(&unit, n_unit * CI_SHIFT_SUMS, sizeof *unit, "direct sums");
-    if (status == CI_OK) status = row_new(&r, s);
-    status = ci_par_agree(comm, status);
+    ci_par_units *units = NULL;
+    CI_TRY(ci_par_units_new(comm, &units, ci_vis_samples_n_unit(s), CI_SHIFT_SUMS));
+    ci_status status = ci_par_agree(comm, row_new(&r, s));
     for (size_t i = 0; status == CI_OK && i < s->n_row; i++) {
         const uint32_t *freq;
         const double *flux = amplitude + row_cells(&b->cells, s, i, &freq);
-        i_unit += ci_vis_samples_unit_begins(s, i);
+        if (ci_vis_samples_unit_begins(s, i)) unit = ci_par_units_next(units);
         row_fill(&r, s, i, l, m);
-        row_shift(&r, s, i, flux, freq, unit + (i_unit - 1) * CI_SHIFT_SUMS);
+        row_shift(&r, s, i, flux, freq, unit);
     }
-    if (status == CI_OK) status = ci_par_sum_units(comm, n_unit, CI_SHIFT_SUMS, unit, sums);
+    if (status == CI_OK) status = ci_par_units_finish(comm, units, sums);
     ci_mem_free(r.re);
-    ci_mem_free(unit);
+    ci_par_units_free(units);
     return status;
 }

@@ -80,13 +80,12 @@ CI_MUST_CHECK ci_status ci_clean_variations_fit(ci_comm *comm, ci_clean_model *m
                                                 ci_clean_variability *state,
                                                 const ci_clean_sources_setup *setup,
                                                 ci_vis_samples *samples, double level);
-/* Looks at the model's brightest sources, as far as what is left of others, residual this rank's
- * slab, lets it, or is_last, when more cleaning would not help: *n_new more variations. They are
+/* Looks at the model's brightest sources, as far as what is left of others, the residual's peak,
+ * lets it, or is_last, when more cleaning would not help: *n_new more variations. They are
  * not yet taken from samples->work. Collective. */
 CI_MUST_CHECK ci_status ci_clean_variations_find(ci_comm *comm, ci_clean_model *model,
                                                  ci_clean_variability *state,
                                                  const ci_clean_sources_setup *setup,
-                                                 ci_vis_samples *samples, const double *residual,
-                                                 bool is_last, int *n_new);
+                                                 ci_vis_samples *samples, bool is_last, int *n_new);
 
 #endif

@@ -304,18 +304,16 @@ static ci_status source_look(ci_comm *comm, fit *f, const search *s, const candi
 
 ci_status ci_clean_variations_find(ci_comm *comm, ci_clean_model *b, ci_clean_variability *state,
                                    const ci_clean_sources_setup *setup, ci_vis_samples *samples,
-                                   const double *residual, bool is_last, int *n_new)
+                                   bool is_last, int *n_new)
 {
-    double rms, peak, most = work_max / (double)samples->n_good;
+    double most = work_max / (double)samples->n_good;
     *n_new = 0;
     if (b->cells.time.n * b->cells.freq.n < 2) return CI_OK;
-    CI_TRY(ci_grid_slab_rms(comm, b->layout, residual, &rms));
-    CI_TRY(ci_grid_slab_peak(comm, b->layout, residual, &peak, NULL));
     search s = {.model = b,
                 .beam_rad = setup->beam.major * b->cell_rad,
                 .n_most = (size_t)fmin(fmax(most, LOOK_MIN), LOOK_MAX),
-                .rms = rms,
-                .least = (is_last ? deep_last : deep_min) * peak};
+                .rms = b->residual_rms,
+                .least = (is_last ? deep_last : deep_min) * b->residual_peak};
     fit f = {.model = b,
              .state = state,
              .samples = samples,

@@ -4,6 +4,10 @@
 #include <math.h>
 #include <string.h>
 
+enum
+{
+    LATTICE_MIN = 1024 /* rows and columns of an image whose every second one tells its rms */
+};
 static const double mad_to_sigma = 1.482602218505602;
 
 void ci_grid_layout_free(ci_grid_layout *layout)
@@ -135,24 +139,46 @@ static ci_status key_select(ci_comm *comm, const uint32_t *keys, size_t n, int64
     return CI_OK;
 }
 
+/* The mean of the two keys in the middle of all ranks'. */
 static ci_status key_median(ci_comm *comm, const uint32_t *keys, size_t n, int64_t n_all,
                             double *out)
 {
     uint32_t low, high;
     CI_TRY(key_select(comm, keys, n, (n_all - 1) / 2, &low));
-    CI_TRY(key_select(comm, keys, n, n_all / 2, &high));
+    /* The other one is equal, or the least above. */
+    int64_t next[2] = {0, INT64_MIN}; /* how many up to low; minus the least above */
+    for (size_t i = 0; i < n; i++)
+        if (keys[i] <= low)
+            next[0]++;
+        else if (-(int64_t)keys[i] > next[1])
+            next[1] = -(int64_t)keys[i];
+    CI_TRY(ci_par_sum_int(comm, next, 1));
+    CI_TRY(ci_par_max_int(comm, next + 1, 1));
+    high = next[0] > n_all / 2 ? low : (uint32_t)-next[1];
     *out = 0.5 * ((double)key_float(low) + (double)key_float(high));
     return CI_OK;
+}
+
+/* Pixels of every second row and column where the image is large: neighbours share a beam. */
+static size_t keys_fill(const ci_grid_layout *l, const double *slab, uint32_t *keys)
+{
+    size_t n = 0, step = l->n_x >= LATTICE_MIN && l->n_y >= LATTICE_MIN ? 2 : 1;
+    for (size_t y = 0; y < l->n_here; y++) {
+        if ((l->y_first + y) % step != 0) continue;
+        for (size_t x = 0; x < l->n_x; x += step) {
+            double value = slab[y * l->n_x + x];
+            if (!isnan(value)) keys[n++] = float_key((float)value);
+        }
+    }
+    return n;
 }
 
 ci_status ci_grid_slab_rms(ci_comm *comm, const ci_grid_layout *l, const double *slab, double *rms)
 {
     uint32_t *keys = NULL;
-    size_t n = 0, n_pixel = l->n_here * l->n_x;
     *rms = NAN;
-    CI_TRY(ci_par_alloc(comm, &keys, n_pixel, sizeof *keys, "order statistics"));
-    for (size_t i = 0; i < n_pixel; i++)
-        if (!isnan(slab[i])) keys[n++] = float_key((float)slab[i]);
+    CI_TRY(ci_par_alloc(comm, &keys, l->n_here * l->n_x, sizeof *keys, "order statistics"));
+    size_t n = keys_fill(l, slab, keys);
     int64_t n_all = (int64_t)n;
     double median = 0, mad = NAN;
     ci_status status = ci_par_sum_int(comm, &n_all, 1);

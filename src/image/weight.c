@@ -144,14 +144,11 @@ enum
     N_SUM
 };
 
-static void units_fill(const ci_vis_samples *s, double *unit)
+static void units_fill(const ci_vis_samples *s, ci_par_units *units)
 {
-    double *here = unit;
+    double *here = NULL;
     for (size_t r = 0; r < s->n_row; r++) {
-        if (ci_vis_samples_unit_begins(s, r)) {
-            here = unit;
-            unit += N_SUM;
-        }
+        if (ci_vis_samples_unit_begins(s, r)) here = ci_par_units_next(units);
         const ci_vis_axis *axis = &s->axis[s->i_axis[r]];
         for (size_t c = 0; c < axis->n_chan; c++) {
             double w = s->weight[s->first[r] + c], f = s->freq_hz[axis->first + c];
@@ -166,12 +163,12 @@ static void units_fill(const ci_vis_samples *s, double *unit)
 ci_status ci_image_sums_get(ci_comm *comm, const ci_vis_samples *s, ci_image_sums *out)
 {
     *out = (ci_image_sums){.freq_min_hz = s->freq_min_hz, .freq_max_hz = s->freq_max_hz};
-    size_t n_unit = ci_vis_samples_n_unit(s);
-    double *unit = NULL, sum[N_SUM] = {0};
-    CI_TRY(ci_par_alloc(comm, &unit, n_unit * N_SUM, sizeof *unit, "sums of weights"));
-    units_fill(s, unit);
-    ci_status status = ci_par_sum_units(comm, n_unit, N_SUM, unit, sum);
-    ci_mem_free(unit);
+    double sum[N_SUM] = {0};
+    ci_par_units *units = NULL;
+    CI_TRY(ci_par_units_new(comm, &units, ci_vis_samples_n_unit(s), N_SUM));
+    units_fill(s, units);
+    ci_status status = ci_par_units_finish(comm, units, sum);
+    ci_par_units_free(units);
     CI_TRY(status);
     out->weight = sum[SUM_WEIGHT];
     out->freq_hz = sum[SUM_FREQ] / sum[SUM_WEIGHT];

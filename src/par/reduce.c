@@ -139,17 +139,3 @@ ci_status ci_par_argmax(ci_comm *comm, double *value, int64_t *index)
     if (*index >= 0) *value = best;
     return CI_OK;
 }
-
-ci_status ci_par_sum_units(ci_comm *comm, size_t n_block_here, size_t n_value, const double *here,
-                           double *sum)
-{
-    size_t first = 0, total = 0;
-    int64_t *counts = NULL, n = (int64_t)n_block_here;
-    CI_TRY(ci_par_gather(comm, &n, sizeof n, -1, (void **)&counts, NULL));
-    for (int r = 0; r < ci_comm_size(comm); r++) {
-        if (r < ci_comm_rank(comm)) first += (size_t)counts[r];
-        total += (size_t)counts[r];
-    }
-    ci_mem_free(counts);
-    return ci_par_sum_blocks(comm, total, first, n_block_here, n_value, here, sum);
-}

@@ -51,6 +51,38 @@ static void test_sum_blocks(ci_comm *world, size_t n_block, size_t n_value)
     ci_mem_free(sum);
 }
 
+/* Sum of units [first, first + 2^level) by halves. */
+static double tree(size_t first, int level, size_t value)
+{
+    if (level == 0) return term(first, value);
+    return tree(first, level - 1, value) +
+           tree(first + ((size_t)1 << (level - 1)), level - 1, value);
+}
+
+static void test_units(ci_comm *world, size_t n_unit, size_t n_value)
+{
+    size_t first, count;
+    double *unit, sum[8];
+    ci_par_units *units = NULL;
+    ci_par_split(n_unit, ci_comm_size(world), ci_comm_rank(world), &first, &count);
+    CHECK_OK(ci_par_units_new(world, &units, count, n_value));
+    for (size_t b = 0; (unit = ci_par_units_next(units)); b++)
+        for (size_t i = 0; i < n_value; i++)
+            unit[i] += term(first + b, i);
+    CHECK_OK(ci_par_units_finish(world, units, sum));
+    ci_par_units_free(units);
+    for (size_t i = 0; i < n_value; i++) {
+        double exact = 0;
+        size_t at = 0;
+        for (int level = 20; level >= 0; level--)
+            if (n_unit >> level & 1) {
+                exact += tree(at, level, i);
+                at += (size_t)1 << level;
+            }
+        CHECK(memcmp(&exact, &sum[i], sizeof exact) == 0);
+    }
+}
+
 static unsigned char pattern(int from, int to, size_t i)
 {
     return (unsigned char)((size_t)from * 31 + (size_t)to * 7 + i);
@@ -161,6 +193,9 @@ int main(void)
     test_sum_blocks(world, 0, 5);
     test_sum_blocks(world, 2, 3);
     test_sum_blocks(world, 37, 1001);
+    for (size_t n = 0; n < 40; n++)
+        test_units(world, n, 3);
+    test_units(world, 1000, 8);
     test_exchange(world);
     test_gather(world);
     test_argmax(world);
