@@ -11,6 +11,11 @@
 #include <math.h>
 #include <string.h>
 
+enum
+{
+    LATTICE_MIN = 128 /* rows and columns of a box whose every second one tells its rms */
+};
+
 void ci_clean_rms_mesh_free(ci_clean_rms_mesh *mesh)
 {
     if (!mesh) return;
@@ -51,6 +56,19 @@ static float negative_sigma(const float *values, size_t n)
     return n > 0 ? (float)sqrt(2 * sum / (double)n) : 0;
 }
 
+/* Pixels of a box, of every second row and column where it is large: neighbours share a beam. */
+static size_t box_take(const ci_clean_rms_mesh *m, const float *rows, size_t y_rows, size_t i_y,
+                       size_t i_x, float *values)
+{
+    size_t n = 0, x_to = box_edge(i_x + 1, m->n_box_x, m->n_x);
+    size_t step = m->n_x / m->n_box_x >= LATTICE_MIN && m->n_y / m->n_box_y >= LATTICE_MIN ? 2 : 1;
+    for (size_t y = box_edge(i_y, m->n_box_y, m->n_y); y < box_edge(i_y + 1, m->n_box_y, m->n_y);
+         y += step)
+        for (size_t x = box_edge(i_x, m->n_box_x, m->n_x); x < x_to; x += step)
+            values[n++] = rows[(y - y_rows) * m->n_x + x];
+    return n;
+}
+
 /* rows: the complete rows of strips [first, last); pair [last - first][n_box_x][2]: clipped
  * sigma, sigma of the negative pixels. */
 static ci_status strips_measure(const ci_clean_rms_mesh *m, const float *rows, size_t first,
@@ -63,13 +81,8 @@ static ci_status strips_measure(const ci_clean_rms_mesh *m, const float *rows, s
     if (status == CI_OK) status = ci_mem_alloc(&scratch, n_max, sizeof *scratch, "local rms");
     for (size_t s = first; status == CI_OK && s < last; s++)
         for (size_t b = 0; b < m->n_box_x; b++) {
-            size_t n = 0, x_from = box_edge(b, m->n_box_x, m->n_x);
-            size_t x_to = box_edge(b + 1, m->n_box_x, m->n_x);
-            for (size_t y = box_edge(s, m->n_box_y, m->n_y);
-                 y < box_edge(s + 1, m->n_box_y, m->n_y); y++)
-                for (size_t x = x_from; x < x_to; x++)
-                    values[n++] = rows[(y - y0) * m->n_x + x];
             float centre, sigma, *out = pair + 2 * ((s - first) * m->n_box_x + b);
+            size_t n = box_take(m, rows, y0, s, b, values);
             out[1] = negative_sigma(values, n);
             n = ci_num_clipped_float(values, scratch, n, &centre, &sigma);
             out[0] = n > 0 ? sigma : 0;

@@ -143,18 +143,26 @@ static ci_status steps_find(ci_comm *comm, fit *f)
     return status;
 }
 
-/* The change that `part` of the steps makes: the new points, less the old ones. */
+/* The change that `part` of the steps makes: the new points, less the old ones; one term where the
+ * place stays. */
 static void change_fill(const fit *f, double part, ci_clean_terms *terms)
 {
     const ci_clean_model *b = f->model;
     size_t n_node = b->n_frame * CI_CLEAN_FLUX_NODES;
+    terms->n = 0;
     for (size_t i = 0; i < f->n; i++) {
         const ci_clean_source *before = &b->source[f->which[i]];
         ci_clean_source now = source_stepped(before, &f->steps[i], part);
-        ci_clean_sources_terms(b, &now, 1, 2 * i, terms);
-        ci_clean_sources_terms(b, before, 1, 2 * i + 1, terms);
+        bool moves = now.l != before->l || now.m != before->m;
+        double *flux = terms->flux + terms->n * n_node, *old = flux + n_node;
+        ci_clean_sources_terms(b, &now, 1, terms->n, terms);
+        ci_clean_sources_terms(b, before, 1, terms->n + 1, terms);
         for (size_t k = 0; k < n_node; k++)
-            terms->flux[(2 * i + 1) * n_node + k] *= -1;
+            if (moves)
+                old[k] = -old[k];
+            else
+                flux[k] -= old[k];
+        terms->n += moves ? 2 : 1;
     }
 }
 

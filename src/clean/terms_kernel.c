@@ -8,17 +8,24 @@ enum
     NODES = CI_CLEAN_FLUX_NODES
 };
 
+/* Neighbours that are worked on at once: gcc and clang make of it what the target has. */
+typedef float lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
+
+typedef double flux_nodes
+    __attribute__((vector_size(NODES * sizeof(double)), aligned(8), may_alias));
+
 /* A point's flux at the nodes in frequency, at a row's time. */
 CI_ISA_INLINE void row_nodes(const ci_clean_terms_point *p, const ci_vis_time_taps *taps,
                              float node[NODES])
 {
-    double sum[NODES];
-    size_t n = p->n_frame > 1 ? taps->n : 1, first = p->n_frame > 1 ? taps->first : 0;
-    for (size_t f = 0; f < NODES; f++)
-        sum[f] = (n > 1 ? taps->weight[0] : 1) * p->flux[first * NODES + f];
-    for (size_t k = 1; k < n; k++)
-        for (size_t f = 0; f < NODES; f++)
-            sum[f] += taps->weight[k] * p->flux[(first + k) * NODES + f];
+    const flux_nodes *flux =
+        (const flux_nodes *)(p->n_frame > 1 ? p->flux + taps->first * NODES : p->flux);
+    flux_nodes sum = flux[0];
+    if (p->n_frame > 1 && taps->n > 1) {
+        sum *= taps->weight[0];
+        for (size_t k = 1; k < taps->n; k++)
+            sum += taps->weight[k] * flux[k];
+    }
     for (size_t f = 0; f < NODES; f++)
         node[f] = (float)sum[f];
 }
@@ -32,15 +39,15 @@ CI_ISA_INLINE void row_fill(const ci_clean_terms_run *run, size_t first,
     double path_s =
         (row->uvw_s[0] * p->lmn[0] + row->uvw_s[1] * p->lmn[1]) + row->uvw_s[2] * p->lmn[2];
     float middle = (float)ci_num_turns_fraction(path_s * row->freq_hz), per_hz = (float)path_s;
-    size_t n = (row->end - first + LANES - 1) / LANES * LANES;
-    const float *restrict offset = run->offset_hz + first;
-    const float *restrict a = run->lagrange[0] + first, *restrict b = run->lagrange[1] + first;
-    const float *restrict c = run->lagrange[2] + first, *restrict d = run->lagrange[3] + first;
-    float *restrict turns = run->turns + first, *restrict flux = run->flux + first;
     row_nodes(p, &row->taps, node);
-    for (size_t i = 0; i < n; i++) {
-        turns[i] = middle + per_hz * offset[i];
-        flux[i] = (a[i] * node[0] + b[i] * node[1]) + (c[i] * node[2] + d[i] * node[3]);
+    for (size_t i = first; i < row->end; i += LANES) {
+        const lanes *offset = (const lanes *)(run->offset_hz + i);
+        const lanes *a = (const lanes *)(run->lagrange[0] + i);
+        const lanes *b = (const lanes *)(run->lagrange[1] + i);
+        const lanes *c = (const lanes *)(run->lagrange[2] + i);
+        const lanes *d = (const lanes *)(run->lagrange[3] + i);
+        *(lanes *)(run->turns + i) = middle + per_hz * *offset;
+        *(lanes *)(run->flux + i) = (*a * node[0] + *b * node[1]) + (*c * node[2] + *d * node[3]);
     }
 }
 

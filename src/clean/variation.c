@@ -14,8 +14,7 @@
 enum
 {
     CELL_TIMES_MAX = 512,
-    CELL_FREQS_MAX = 2048,
-    RESEED = 64 /* channels after which a phasor is computed anew */
+    CELL_FREQS_MAX = 2048
 };
 
 /* ---- cells ----------------------------------------------------------------------------------- */
@@ -105,7 +104,7 @@ static size_t row_cells(const ci_clean_cells *cells, const ci_vis_samples *s, si
 typedef struct row
 {
     size_t n, n_max;
-    double *re, *im;
+    float *re, *im, *turns;
     double u, v; /* d(path)/d(l, m), m */
 } row;
 
@@ -114,35 +113,30 @@ static ci_status row_new(row *r, const ci_vis_samples *s)
     *r = (row){0};
     for (size_t i = 0; i < s->n_axis; i++)
         if (s->axis[i].n_chan > r->n_max) r->n_max = s->axis[i].n_chan;
-    CI_TRY(ci_mem_alloc(&r->re, r->n_max, 2 * sizeof *r->re, "direct sums"));
+    CI_TRY(ci_mem_alloc(&r->re, r->n_max, 3 * sizeof *r->re, "direct sums"));
     r->im = r->re + r->n_max;
+    r->turns = r->im + r->n_max;
     return CI_OK;
 }
 
-static bool is_even(const double *f, size_t n)
-{
-    for (size_t k = 2; k < n; k++)
-        if (fabs((f[k] - f[k - 1]) - (f[1] - f[0])) > 1e-3) return false;
-    return true;
-}
-
+/* The phase of the first channel in double precision, of the others beside it in single. */
 static void row_fill(row *r, const ci_vis_samples *s, size_t i_row, double l, double m)
 {
     const double *uvw = s->uvw_m + 3 * i_row, *f = ci_vis_row_freq(s, i_row);
-    double square = l * l + m * m, n_1 = -square / (1 + sqrt(1 - square)), turn[2] = {1, 0};
+    double square = l * l + m * m, n_1 = -square / (1 + sqrt(1 - square));
     double path_s = (uvw[0] * l + uvw[1] * m + uvw[2] * n_1) / CI_C_M_S;
-    r->n = ci_vis_row_n_chan(s, i_row);
+    float first = (float)ci_num_turns_fraction(path_s * f[0]), per_hz = (float)path_s;
+    float *restrict re = r->re, *restrict im = r->im, *restrict turns = r->turns;
+    size_t n = r->n = ci_vis_row_n_chan(s, i_row);
     r->u = uvw[0] - uvw[2] * l / (1 + n_1);
     r->v = uvw[1] - uvw[2] * m / (1 + n_1);
-    size_t reseed = is_even(f, r->n) ? RESEED : 1;
-    if (r->n > 1) ci_num_turns_cos_sin(path_s * (f[1] - f[0]), &turn[0], &turn[1]);
-    for (size_t k = 0; k < r->n; k++) {
-        if (k % reseed == 0) {
-            ci_num_turns_cos_sin(path_s * f[k], &r->re[k], &r->im[k]);
-        } else {
-            r->re[k] = r->re[k - 1] * turn[0] - r->im[k - 1] * turn[1];
-            r->im[k] = r->re[k - 1] * turn[1] + r->im[k - 1] * turn[0];
-        }
+    for (size_t k = 0; k < n; k++)
+        turns[k] = ci_num_turns_fraction32(first + per_hz * (float)(f[k] - f[0]));
+    for (size_t k = 0; k < n; k++) {
+        float c, sine;
+        ci_num_turns_cos_sin32(turns[k], &c, &sine);
+        re[k] = c;
+        im[k] = sine;
     }
 }
 
@@ -206,8 +200,8 @@ static void row_correlate(const row *r, const ci_vis_samples *s, size_t i_row, c
     const float *vis = (const float *)(s->work + s->first[i_row]);
     const float *weight = s->weight + s->first[i_row];
     for (size_t k = 0; k < r->n; k++) {
-        double a = (double)vis[2 * k] * r->re[k] + (double)vis[2 * k + 1] * r->im[k];
-        to[freq[k]] += (int64_t)llrint(scale * (double)weight[k] * a);
+        float a = vis[2 * k] * r->re[k] + vis[2 * k + 1] * r->im[k];
+        to[freq[k]] += (int64_t)llrint(scale * (double)(weight[k] * a));
     }
 }
 
@@ -218,8 +212,10 @@ ci_status ci_clean_cells_correlate(ci_comm *comm, const ci_clean_model *b, doubl
     int64_t *fixed = NULL;
     row r = {0};
     size_t n = b->cells.time.n * b->cells.freq.n;
-    for (size_t i = 0; i < s->n_sample; i++)
-        most = fmax(most, s->weight[i] * hypotf(crealf(s->work[i]), cimagf(s->work[i])));
+    for (size_t i = 0; i < s->n_sample; i++) {
+        double size = s->weight[i] * (fabsf(crealf(s->work[i])) + fabsf(cimagf(s->work[i])));
+        if (size > most) most = size;
+    }
     CI_TRY(ci_par_max_double(comm, &most, 1));
     int exponent = ci_num_fixed_exponent(most, s->n_good);
     ci_status status = ci_mem_alloc(&fixed, n, sizeof *fixed, "cells of time and frequency");
@@ -277,7 +273,7 @@ static void row_shift(const row *r, const ci_vis_samples *s, size_t i_row, const
     double dot = 0, norm = 0;
     for (size_t k = 0; k < r->n; k++) {
         double g = 2 * CI_PI * f[k] / CI_C_M_S * flux[freq[k]];
-        double b = (double)vis[2 * k + 1] * r->re[k] - (double)vis[2 * k] * r->im[k];
+        double b = vis[2 * k + 1] * r->re[k] - vis[2 * k] * r->im[k];
         dot += (double)weight[k] * b * g;
         norm += (double)weight[k] * g * g;
     }
