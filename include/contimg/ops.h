@@ -77,13 +77,14 @@ CI_MUST_CHECK ci_status ci_ops_alerts_judge(ci_ops_alerts *out, ci_registry *reg
 /* Appends those of disks; a folder that is not there counts by the part of its path that is. */
 CI_MUST_CHECK ci_status ci_ops_alerts_disks(ci_ops_alerts *out, const ci_ops_disk *disk,
                                             size_t n_disk, const ci_ops_disk_limits *limits);
-/* {name, state (active or clear), message, value, limit, since}; the caller's. */
-ci_json *ci_ops_alert_json(const ci_registry_alert *alert);
+/* {name, state (active or clear), message, value, limit, since, contact}; contact: whom to ask, ""
+ * for nobody. The caller's. */
+ci_json *ci_ops_alert_json(const ci_registry_alert *alert, const char *contact);
 /* Runs `command` by the shell with the alert's JSON on its standard input, its output on standard
  * error. CI_ERR_IO where it does not end with 0 within limit_s seconds; then it is killed with all
  * that it started. */
 CI_MUST_CHECK ci_status ci_ops_alert_tell(const char *command, const ci_registry_alert *alert,
-                                          double limit_s);
+                                          const char *contact, double limit_s);
 
 /* ---- lists ---------------------------------------------------------------------------------- */
 

@@ -74,19 +74,22 @@ static ci_status judge(ci_ops_alerts *out, const ci_run_site *site, const ci_con
     return ci_ops_alerts_disks(out, disks, n_disk, &limits);
 }
 
-static void print_alert(const ci_registry_alert *alert)
+static void print_alert(const ci_registry_alert *alert, const ci_conf *conf)
 {
-    printf("%s %s: %s\n", alert->is_active ? "ALERT" : "CLEAR", alert->name, alert->message);
+    const char *contact = ci_conf_text(conf, CI_OPT_CONTACT);
+    printf("%s %s: %s%s%s%s\n", alert->is_active ? "ALERT" : "CLEAR", alert->name, alert->message,
+           *contact ? " (contact: " : "", contact, *contact ? ")" : "");
 }
 
 /* One that cannot be told is told by the next check. */
 static ci_status tell(const ci_run_site *site, const ci_conf *conf, const ci_registry_alerts *list)
 {
     const char *command = ci_conf_text(conf, CI_OPT_ALERT_COMMAND);
+    const char *contact = ci_conf_text(conf, CI_OPT_CONTACT);
     for (size_t i = 0; i < list->n; i++) {
         ci_status status =
-            *command ? ci_ops_alert_tell(command, &list->item[i], TELL_LIMIT_S) : CI_OK;
-        if (ci_conf_bool(conf, CI_OPT_QUIET)) print_alert(&list->item[i]);
+            *command ? ci_ops_alert_tell(command, &list->item[i], contact, TELL_LIMIT_S) : CI_OK;
+        if (ci_conf_bool(conf, CI_OPT_QUIET)) print_alert(&list->item[i], conf);
         if (status == CI_OK)
             CI_TRY(ci_registry_alert_told(site->registry, &list->item[i]));
         else
@@ -102,7 +105,7 @@ static ci_status record_and_tell(const ci_run_site *site, const ci_conf *conf, c
         ci_log_info("%s is not written to: alerts are shown, not remembered and not told",
                     site->paths.data_registry_db);
         for (size_t i = 0; ci_conf_bool(conf, CI_OPT_QUIET) && i < found->n; i++)
-            print_alert(&found->item[i]);
+            print_alert(&found->item[i], conf);
         return CI_OK;
     }
     CI_TRY(ci_registry_alerts_update(site->registry, &now, TELL_ALONE_S, &list));
@@ -111,7 +114,7 @@ static ci_status record_and_tell(const ci_run_site *site, const ci_conf *conf, c
     return status;
 }
 
-static void print_text(const ci_ops_metrics *m, const ci_ops_alerts *alerts)
+static void print_text(const ci_ops_metrics *m, const ci_ops_alerts *alerts, const ci_conf *conf)
 {
     printf("published %lld, in staging %lld, publishing %lld\n", (long long)m->n_published,
            (long long)m->n_staging, (long long)m->n_publishing);
@@ -119,16 +122,17 @@ static void print_text(const ci_ops_metrics *m, const ci_ops_alerts *alerts)
            (long long)m->n_failed, (long long)m->n_exhausted, (long long)m->n_recent_failure);
     printf("success rate %.2f %%\n", m->success_percent);
     for (size_t i = 0; i < alerts->n; i++)
-        print_alert(&alerts->item[i]);
+        print_alert(&alerts->item[i], conf);
     if (alerts->n == 0) printf("no alert\n");
 }
 
-static ci_status print_json(const ci_ops_metrics *m, const ci_ops_alerts *alerts)
+static ci_status print_json(const ci_ops_metrics *m, const ci_ops_alerts *alerts,
+                            const char *contact)
 {
     ci_json *json = ci_json_object(), *texts = ci_json_array(), *details = ci_json_array();
     for (size_t i = 0; i < alerts->n; i++) {
         ci_json_put_string(texts, NULL, alerts->item[i].message);
-        ci_json_put(details, NULL, ci_ops_alert_json(&alerts->item[i]));
+        ci_json_put(details, NULL, ci_ops_alert_json(&alerts->item[i], contact));
     }
     ci_json_put(json, "status", ci_ops_metrics_json(m));
     ci_json_put(json, "alerts", texts);
@@ -158,7 +162,9 @@ static ci_status test_tell(const ci_conf *conf, double now_unix_s)
                                .message = "a test of contimg monitor: nothing is wrong",
                                .since_unix_s = now_unix_s,
                                .is_active = true};
-    return *command ? ci_ops_alert_tell(command, &alert, TELL_LIMIT_S) : CI_OK;
+    return *command ? ci_ops_alert_tell(command, &alert, ci_conf_text(conf, CI_OPT_CONTACT),
+                                        TELL_LIMIT_S)
+                    : CI_OK;
 }
 
 /* What others read; that it cannot be written does not end the watch. */
@@ -180,9 +186,9 @@ static ci_status check_site(const ci_run_site *site, const ci_conf *conf)
     if (!ci_registry_is_read_only(site->registry)) documents_write(site);
     CI_TRY(since_fill(&alerts, site->registry));
     if (ci_conf_bool(conf, CI_OPT_JSON))
-        CI_TRY(print_json(&metrics, &alerts));
+        CI_TRY(print_json(&metrics, &alerts, ci_conf_text(conf, CI_OPT_CONTACT)));
     else if (!ci_conf_bool(conf, CI_OPT_QUIET))
-        print_text(&metrics, &alerts);
+        print_text(&metrics, &alerts, conf);
     if (is_test) CI_TRY(test_tell(conf, metrics.time_unix_s));
     if (alerts.n == 0) return CI_OK;
     return ci_error(CI_ERR_ALERT, "%zu alert%s active", alerts.n, alerts.n == 1 ? " is" : "s are");

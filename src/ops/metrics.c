@@ -208,7 +208,7 @@ ci_status ci_ops_alerts_disks(ci_ops_alerts *out, const ci_ops_disk *disk, size_
     return CI_OK;
 }
 
-ci_json *ci_ops_alert_json(const ci_registry_alert *alert)
+ci_json *ci_ops_alert_json(const ci_registry_alert *alert, const char *contact)
 {
     ci_json *json = ci_json_object();
     char at[32];
@@ -219,5 +219,6 @@ ci_json *ci_ops_alert_json(const ci_registry_alert *alert)
     ci_json_put_number(json, "value", alert->value);
     ci_json_put_number(json, "limit", alert->limit);
     ci_json_put_string(json, "since", at);
+    ci_json_put_string(json, "contact", contact);
     return json;
 }

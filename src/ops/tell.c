@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 /* The alert as a file without a name, from its beginning: no reader can make us wait. */
-static ci_status alert_file(const ci_registry_alert *alert, int *fd)
+static ci_status alert_file(const ci_registry_alert *alert, const char *contact, int *fd)
 {
     char *text = NULL;
-    ci_json *json = ci_ops_alert_json(alert);
+    ci_json *json = ci_ops_alert_json(alert, contact);
     ci_status status = ci_json_print(&text, json, true);
     ci_json_free(json);
     CI_TRY(status);
@@ -70,10 +70,11 @@ static ci_status command_wait(const char *command, pid_t child, double limit_s)
                     WIFEXITED(how) ? WEXITSTATUS(how) : WTERMSIG(how));
 }
 
-ci_status ci_ops_alert_tell(const char *command, const ci_registry_alert *alert, double limit_s)
+ci_status ci_ops_alert_tell(const char *command, const ci_registry_alert *alert,
+                            const char *contact, double limit_s)
 {
     int fd;
-    CI_TRY(alert_file(alert, &fd));
+    CI_TRY(alert_file(alert, contact, &fd));
     pid_t child;
     int failed = command_start(&child, command, fd);
     close(fd);

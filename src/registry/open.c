@@ -303,10 +303,21 @@ static ci_status read_through_memory(ci_db *db, double now_unix_s)
     return status;
 }
 
+/* Whether there is no such file; that it cannot be looked at is a fault, not an empty database. */
+static ci_status is_missing(const char *path, bool *out)
+{
+    struct stat facts;
+    *out = lstat(path, &facts) != 0;
+    if (!*out || errno == ENOENT || errno == ENOTDIR) return CI_OK;
+    return ci_error_errno(errno, path, "look at");
+}
+
 ci_status ci_registry_db_open_read(ci_db *db, double now_unix_s)
 {
     int known = ci_registry_schema_version(db->which);
-    if (!ci_path_exists(db->path)) {
+    bool missing;
+    CI_TRY(is_missing(db->path, &missing));
+    if (missing) {
         db->version_found = 0;
         CI_TRY(read_through_memory(db, now_unix_s));
         return CI_OK;

@@ -5,7 +5,8 @@
 #include <sys/socket.h>
 
 #define REQUEST_S 10.0 /* for all of a request, from the connection's begin */
-#define ANSWER_S 60.0  /* for all of its answer */
+#define ANSWER_S 60.0  /* for all of its answer, and so much more for each byte: */
+#define BYTE_S 5e-5
 
 typedef struct ci_serve_client
 {
@@ -56,14 +57,15 @@ void ci_serve_clients_notify(void *clients, struct MHD_Connection *connection,
     }
 }
 
-void ci_serve_clients_answered(ci_serve_clients *clients, struct MHD_Connection *connection)
+void ci_serve_clients_answered(ci_serve_clients *clients, struct MHD_Connection *connection,
+                               uint64_t n_byte)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     ci_serve_client *client = info ? info->socket_context : NULL;
     if (!client) return;
     pthread_mutex_lock(&clients->lock);
-    client->end_s = ci_clock_monotonic_s() + ANSWER_S;
+    client->end_s = ci_clock_monotonic_s() + ANSWER_S + BYTE_S * (double)n_byte;
     pthread_mutex_unlock(&clients->lock);
 }
 

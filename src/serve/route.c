@@ -73,7 +73,7 @@ static enum MHD_Result answer(const exchange *x, int code, const char *type,
         ok = MHD_add_response_header(response, headers[i][0], headers[i][1]);
     if (ok == MHD_YES && code == MHD_HTTP_METHOD_NOT_ALLOWED)
         ok = MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
-    ci_serve_clients_answered(&x->service->clients, x->connection);
+    ci_serve_clients_answered(&x->service->clients, x->connection, n_byte);
     if (ok == MHD_YES) ok = MHD_queue_response(x->connection, (unsigned)code, response);
     MHD_destroy_response(response);
     say(x, code, n_byte);

@@ -106,8 +106,9 @@ typedef struct ci_serve_clients
 } ci_serve_clients;
 void ci_serve_clients_notify(void *clients, struct MHD_Connection *connection,
                              void **socket_context, enum MHD_ConnectionNotificationCode code);
-/* The request has come whole: now there is time for the answer. */
-void ci_serve_clients_answered(ci_serve_clients *clients, struct MHD_Connection *connection);
+/* The request has come whole: now there is time for an answer of n_byte. */
+void ci_serve_clients_answered(ci_serve_clients *clients, struct MHD_Connection *connection,
+                               uint64_t n_byte);
 /* Ends the connections whose time is over. */
 void ci_serve_clients_end_slow(ci_serve_clients *clients);
 size_t ci_serve_clients_count(ci_serve_clients *clients);

@@ -31,8 +31,9 @@ export CONTIMG_ALERT_COMMAND='mail -s "contimg alert" ops@example.org'
 monitor 0 --test
 grep -q '^-s contimg alert ops@example.org$' "$MAILBOX" || fail "no test mail"
 : >"$MAILBOX"
-CONTIMG_DISK_WARN_GB=1e9 monitor 1 --quiet
-[ "$(grep -c '^ALERT disk_warn_' "$out")" = 3 ] || fail "alerts: $(cat "$out")"
+CONTIMG_DISK_WARN_GB=1e9 CONTIMG_CONTACT=ops monitor 1 --quiet
+[ "$(grep -c '^ALERT disk_warn_.* (contact: ops)$' "$out")" = 3 ] || fail "alerts: $(cat "$out")"
+[ "$(grep -c '"contact":.*"ops"' "$MAILBOX")" = 3 ] || fail "mails: $(cat "$MAILBOX")"
 [ ! -s "$err" ] || fail "--quiet says $(cat "$err")"
 CONTIMG_DISK_WARN_GB=1e9 monitor 1 --quiet
 [ ! -s "$out" ] || fail "told twice: $(cat "$out")"

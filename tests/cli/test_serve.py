@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import sqlite3
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -158,6 +159,14 @@ def nothing_else_is_shown(service, run):
         check(response.status in (400, 404) and b'"error"' in content, f"GET {path}: {response.status} {content[:80]}")
 
 
+KILLED = """
+import os, sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("UPDATE ingest_queue SET state='failed'")
+os.kill(os.getpid(), 9)
+"""
+
+
 def another_user_reads(folder):
     """Who may only read the folder, beside a writer and without one; nothing in it is changed."""
     nobody = serve.as_nobody()
@@ -181,6 +190,13 @@ def another_user_reads(folder):
                     db.execute("UPDATE ingest_queue SET state=?", (state,))
                 check(service.json("/api/status")["queue"][state] == len(QUEUE), "another user, beside a writer")
         check(service.json("/api/health")["status"] == "healthy", "health for another user")
+        subprocess.run([sys.executable, "-c", KILLED, str(folder / "state/ingest.sqlite3")])
+        check(service.json("/api/status")["queue"]["failed"] == len(QUEUE), "another user, after a killed writer")
+        (folder / "state").chmod(0o700)
+        for path in ("/api/status", "/api/monitoring/publish/status"):
+            check("ermission" in service.json(path, 503)["error"], "a folder that may not be read counts as empty")
+        service.json("/api/health", 503)
+        (folder / "state").chmod(0o755)
 
 
 def faults_of_databases_are_told(folder):

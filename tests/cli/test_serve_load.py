@@ -91,7 +91,7 @@ def many_at_once(service, n):
     begin, faults = threading.Barrier(n), []
 
     def client(i):
-        path = ("/api/status", *API, "/metrics", "/")[i % 8 if i % 8 < 8 else 0]
+        path = ("/api/status", *API, "/metrics", "/")[i % 8]
         try:
             begin.wait(30)
             response, content = service.ask(path, timeout=30)
@@ -144,6 +144,23 @@ def stopped_under_load(service):
     return seconds
 
 
+def many_of_one_address(folder):
+    """Where other machines may come none of them takes all connections."""
+    with Service(folder, "--bind", "0.0.0.0") as service, contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(socket.create_connection(("127.0.0.1", service.port), 10)) for _ in range(70)]
+        time.sleep(0.2)
+        n_ended = 0
+        for client in clients:
+            client.setblocking(False)
+            try:
+                n_ended += client.recv(1) == b""
+            except ConnectionError:
+                n_ended += 1
+            except BlockingIOError:
+                pass
+        check(n_ended == 6, f"{n_ended} of 70 connections were ended, 6 are expected")
+
+
 with serve.site() as site:
     serve.rows_add(site)
     with Service(site) as running:
@@ -159,4 +176,5 @@ with serve.site() as site:
         writer.is_over.set()
         writer.join()
         check("WARNING" not in running.errors(), f"said: {running.errors()[-500:]}")
+    many_of_one_address(site)
 print(f"serve: 40 slow, 200 at once beside {writer.n} writes, stopped in {stop_s:.1f} s")

@@ -276,10 +276,11 @@ static void test_command(void **state)
     ci_json *json = NULL;
     snprintf(path, sizeof path, "%s/got.json", t->c.folder);
     snprintf(command, sizeof command, "cat >'%s'", path);
-    OK(ci_ops_alert_tell(command, &alert, 20));
+    OK(ci_ops_alert_tell(command, &alert, "ops@example.org", 20));
     OK(ci_json_read_file(&json, path));
     assert_string_equal(ci_json_get_string(json, "message", ""), "it's \"bad\"");
     assert_string_equal(ci_json_get_string(json, "state", ""), "active");
+    assert_string_equal(ci_json_get_string(json, "contact", ""), "ops@example.org");
     assert_true(ci_json_get_number(json, "value", 0) == 7);
     ci_json_free(json);
     ci_mem_free(text);
@@ -289,9 +290,9 @@ static void test_command_fails(void **state)
 {
     (void)state;
     ci_registry_alert alert = {.name = "x", .is_active = true};
-    unit_refused(ci_ops_alert_tell("exit 3", &alert, 20), CI_ERR_IO, "exit code 3");
+    unit_refused(ci_ops_alert_tell("exit 3", &alert, "", 20), CI_ERR_IO, "exit code 3");
     double before = ci_clock_monotonic_s();
-    unit_refused(ci_ops_alert_tell("sleep 100 & sleep 100", &alert, 0.2), CI_ERR_IO,
+    unit_refused(ci_ops_alert_tell("sleep 100 & sleep 100", &alert, "", 0.2), CI_ERR_IO,
                  "did not end within 0.2 s");
     assert_true(ci_clock_monotonic_s() - before < 20);
 }
