@@ -151,7 +151,7 @@ def nothing_else_is_shown(service, run):
     paths = [f"/reports/{run}/{name}" for name in beyond]
     paths += ["/reports", "/reports/", f"/reports/{run}", "/reports/link/report.html", "/reports/up/serve.err",
               "/reports//report.html", "/reports/./report.html", f"/reports/../reports/{run}/report.html",
-              "/../../etc/passwd", "/state/ingest.sqlite3", "//etc/passwd", "/api/status/", "/API/status"]
+              "/../../etc/passwd", f"/reports/{run}%2freport.html", "/state/ingest.sqlite3", "//etc/passwd", "/api/status/", "/API/status"]
     for up in ("..", "%2e%2e", "%252e%252e", ".%2e", "..%2f", "%2e%2e%2f", "..%5c", "%c0%ae%c0%ae", "%u002e"):
         paths += [f"/reports/{up}/ingest.sqlite3", f"/reports/{run}/{up}/{run}/report.html", f"/{up}/{up}/etc/passwd"]
     for path in paths:
