@@ -59,6 +59,7 @@ truth=$folder/incoming
 
 # Its own configuration file, so that nothing of a deployed pipeline is read or touched.
 for name in $(env | sed -n 's/^\(CONTIMG_[A-Z0-9_]*\)=.*/\1/p'); do unset "$name"; done
+mkdir -p "$folder"/{staging,state,products}
 cat >"$folder/contimg.env" <<TEXT
 CONTIMG_INPUT_DIR=$folder/incoming
 CONTIMG_OUTPUT_DIR=$folder/staging

@@ -125,6 +125,9 @@ typedef struct ci_conf_paths
     char *input, *staging, *state, *products;
     char *ingest_db, *products_db, *data_registry_db, *cal_registry_db;
     bool is_local_default; /* ./contimg-data is used: nothing was configured */
+    /* What a command that writes makes where it is missing: the local default, and what the command
+     * line names. One that a file or the environment names may be a disk that is not mounted. */
+    bool makes_staging, makes_state, makes_products;
 } ci_conf_paths;
 CI_MUST_CHECK ci_status ci_conf_paths_new(ci_conf_paths *out, const ci_conf *conf);
 void ci_conf_paths_free(ci_conf_paths *paths);

@@ -14,7 +14,9 @@ typedef struct ci_ops_check_options
     const char *input, *staging, *products, *state;
     const char *databases[4]; /* ingest, calibration, products, publish */
     double disk_critical_gb;
-    bool makes;               /* configured folders that are missing */
+    bool makes; /* configured folders that are missing */
+    /* Else they are made by the first command that writes, and no fault here. */
+    bool run_makes_staging, run_makes_products, run_makes_state;
     bool input_given;         /* else a missing input folder is a warning: files can be named */
     bool is_local;            /* ./contimg-data: nothing was configured, nothing is made here */
     bool disk_critical_given; /* else little free space is a warning where is_local */
@@ -62,7 +64,7 @@ typedef struct ci_ops_disk_limits
     double warn_gb, critical_gb;
 } ci_ops_disk_limits;
 
-/* The longest part of a path that is a folder; ci_mem_free. */
+/* The longest part of a path that is there; ci_mem_free. */
 CI_MUST_CHECK ci_status ci_ops_existing_part(char **out, const char *path);
 
 #define CI_OPS_MAX_ALERT 16

@@ -14,7 +14,8 @@
 typedef enum ci_run_access
 {
     CI_RUN_READS,  /* nothing is made or changed */
-    CI_RUN_WRITES, /* the state folder is made where missing, older databases are migrated */
+    CI_RUN_WRITES, /* older databases are migrated; the state folder is there, or is made where
+                      nothing but the command line names it: CI_ERR_NOT_READY else */
     CI_RUN_MAKES   /* and so are the staging and products folders */
 } ci_run_access;
 /* Where a command works. */

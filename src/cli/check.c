@@ -64,6 +64,9 @@ ci_status ci_cli_check(const ci_conf *conf)
         .disk_critical_gb = ci_conf_double(conf, CI_OPT_DISK_CRITICAL_GB),
         .makes = ci_conf_bool(conf, CI_OPT_MAKE),
         .input_given = ci_conf_is_given(conf, CI_OPT_INPUT_DIR),
+        .run_makes_staging = paths.makes_staging,
+        .run_makes_products = paths.makes_products,
+        .run_makes_state = paths.makes_state,
         .is_local = paths.is_local_default,
         .disk_critical_given = ci_conf_is_given(conf, CI_OPT_DISK_CRITICAL_GB)};
     ci_status status = ci_ops_check(&options, ci_conf_bool(conf, CI_OPT_JSON), stdout);

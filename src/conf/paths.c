@@ -21,18 +21,25 @@ static bool nothing_configured(const ci_conf *conf)
     return !ci_path_is_folder(deployed_root);
 }
 
+static bool is_typed(const ci_conf *conf, ci_conf_id id)
+{
+    return strcmp(ci_conf_origin(conf, id), "command line") == 0;
+}
+
 /* The scratch folder where the output folder lies in it, else the output folder. */
-static ci_status staging(char **out, const ci_conf *conf)
+static ci_status staging(ci_conf_paths *out, const ci_conf *conf)
 {
     char *scratch = NULL;
-    CI_TRY(ci_path_absolute(out, ci_conf_text(conf, CI_OPT_OUTPUT_DIR)));
+    CI_TRY(ci_path_absolute(&out->staging, ci_conf_text(conf, CI_OPT_OUTPUT_DIR)));
+    out->makes_staging = is_typed(conf, CI_OPT_OUTPUT_DIR);
     CI_TRY(ci_path_absolute(&scratch, ci_conf_text(conf, CI_OPT_SCRATCH_DIR)));
-    if (!is_under(*out, scratch)) {
+    if (!is_under(out->staging, scratch)) {
         ci_mem_free(scratch);
         return CI_OK;
     }
-    ci_mem_free(*out);
-    *out = scratch;
+    ci_mem_free(out->staging);
+    out->staging = scratch;
+    out->makes_staging = is_typed(conf, CI_OPT_SCRATCH_DIR);
     return CI_OK;
 }
 
@@ -42,11 +49,14 @@ static ci_status folders(ci_conf_paths *out, const ci_conf *conf)
     CI_TRY(ci_path_absolute(&out->input, ci_conf_text(conf, CI_OPT_INPUT_DIR)));
     out->is_local_default = nothing_configured(conf);
     if (out->is_local_default) {
+        out->makes_staging = out->makes_state = out->makes_products = true;
         CI_TRY(ci_path_absolute(&out->staging, "contimg-data/staging"));
         CI_TRY(ci_path_absolute(&out->state, "contimg-data/state"));
         return ci_path_absolute(&out->products, "contimg-data/products");
     }
-    CI_TRY(staging(&out->staging, conf));
+    CI_TRY(staging(out, conf));
+    out->makes_state = is_typed(conf, CI_OPT_STATE_DIR);
+    out->makes_products = is_typed(conf, CI_OPT_PRODUCTS_DIR);
     CI_TRY(ci_path_absolute(&out->state, ci_conf_text(conf, CI_OPT_STATE_DIR)));
     return ci_path_absolute(&out->products, ci_conf_text(conf, CI_OPT_PRODUCTS_DIR));
 }

@@ -74,22 +74,24 @@ static void make_folder(sheet *s, const char *name, const char *path)
 
 /* A folder that was configured. Where it is missing its disk may not be mounted, and what is
  * written would fill another: it is made when a person says so. */
-static void check_base(sheet *s, const ci_ops_check_options *o, const char *name, const char *path)
+static void check_base(sheet *s, const ci_ops_check_options *o, const char *name, const char *path,
+                       bool run_makes)
 {
     char *parent = NULL;
     if (ci_path_is_folder(path)) {
         check_access(s, name, path, true);
-    } else if (!o->is_local && o->makes) {
+    } else if (o->makes && !o->is_local) {
         make_folder(s, name, path);
-    } else if (!o->is_local) {
+    } else if (!run_makes) {
         line(s, LINE_FAIL, name,
              "%s is not there: mount its disk, or make it by contimg check --make", path);
-    } else if (ci_ops_existing_part(&parent, path) != CI_OK || access(parent, W_OK | X_OK) != 0) {
+    } else if (ci_ops_existing_part(&parent, path) != CI_OK || !ci_path_is_folder(parent) ||
+               access(parent, W_OK | X_OK) != 0) {
         line(s, LINE_FAIL, name,
              "%s cannot be made here: go to a folder that is writable, or set --%s-dir", path,
              strcmp(name, "staging") == 0 ? "output" : name);
     } else {
-        line(s, LINE_OK, name, "%s: nothing is configured, will be made here", path);
+        line(s, LINE_OK, name, "%s: is not there yet, made by the first run", path);
     }
     ci_mem_free(parent);
 }
@@ -264,9 +266,9 @@ ci_status ci_ops_check(const ci_ops_check_options *o, bool as_json, FILE *out)
     /* What the operators' checklist asks for is asked of who has such a folder. */
     double staging_gb = o->is_local ? 0 : 500, products_gb = o->is_local ? 0 : 2000;
     check_input(&s, o);
-    check_base(&s, o, "staging", o->staging);
-    check_base(&s, o, "products", o->products);
-    check_base(&s, o, "state", o->state);
+    check_base(&s, o, "staging", o->staging, o->run_makes_staging);
+    check_base(&s, o, "products", o->products, o->run_makes_products);
+    check_base(&s, o, "state", o->state, o->run_makes_state);
     check_below(&s, "logs", o->state, "logs");
     check_space(&s, "staging", o->staging, staging_gb, o->disk_critical_gb, only_warn);
     check_space(&s, "products", o->products, products_gb, o->disk_critical_gb, only_warn);

@@ -6,7 +6,7 @@
 ci_status ci_ops_existing_part(char **out, const char *path)
 {
     CI_TRY(ci_str_copy(out, path));
-    while (!ci_path_is_folder(*out)) {
+    while (!ci_path_exists(*out)) {
         char *parent = NULL;
         ci_status status = ci_path_parent(&parent, *out);
         ci_mem_free(*out);

@@ -3,13 +3,24 @@
 
 #include <string.h>
 
+/* A folder that is missing although it was configured: its disk may not be mounted, and what is
+ * written would fill the one below. */
+static ci_status folder_make(const char *path, bool makes, const char *name)
+{
+    if (makes) return ci_path_make_folder(path);
+    if (ci_path_is_folder(path)) return CI_OK;
+    return ci_error(CI_ERR_NOT_READY,
+                    "%s folder %s is not there: mount its disk, or make it by contimg check --make",
+                    name, path);
+}
+
 static ci_status folders_make(const ci_conf_paths *p, ci_run_access access)
 {
     if (access == CI_RUN_READS) return CI_OK;
-    CI_TRY(ci_path_make_folder(p->state));
+    CI_TRY(folder_make(p->state, p->makes_state, "state"));
     if (access == CI_RUN_WRITES) return CI_OK;
-    CI_TRY(ci_path_make_folder(p->staging));
-    return ci_path_make_folder(p->products);
+    CI_TRY(folder_make(p->staging, p->makes_staging, "staging"));
+    return folder_make(p->products, p->makes_products, "products");
 }
 
 ci_status ci_run_site_open_databases(ci_run_site *site, ci_run_access access)

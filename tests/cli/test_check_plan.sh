@@ -32,7 +32,7 @@ cd "$folder/laptop" || exit 1
 expect 0 check
 grep -q '^FAIL' "$folder/out" && fail "a check failed with nothing configured"
 says '^warn input      /data/incoming, the default, is not there'
-says "^ok   staging    $(pwd -P)/contimg-data/staging: nothing is configured, will be made here"
+says "^ok   staging    $(pwd -P)/contimg-data/staging: is not there yet, made by the first run"
 says '^ok   facts      .*/dsa110_stations.csv'
 expect 0 check --disk-warn-gb 1
 # More room than any disk has: a warning by default, a failure where it was asked for.
@@ -125,7 +125,19 @@ says "^waiting  *6 of the 6 files in $folder/incoming were just written: looked 
 expect 0 plan
 says "^nothing to do: no complete group in $folder/incoming (6 files there)$"
 find "$folder/incoming" -name '*.hdf5' -exec touch -d '1 hour ago' {} +
+# Nor does a command that writes make it, unless the command line names it.
 rm -rf "$folder/state"
+expect 6 group
+error_says "state folder $folder/state is not there: mount its disk, or make it by contimg check --make"
+[ ! -e "$folder/state" ] || fail "group made a configured folder"
+expect 0 check --state-dir "$folder/typed"
+says "^ok   state      $folder/typed: is not there yet, made by the first run"
+expect 0 group --state-dir "$folder/typed"
+mkdir "$folder/state"
+mv "$folder/products" "$folder/unmounted"
+expect 6 run
+error_says "products folder $folder/products is not there"
+mv "$folder/unmounted" "$folder/products"
 expect 0 group
 id=$(sed -n 's/^group  *\([0-9a-f_]*\) *pending  *3 observations.*/\1/p' "$folder/out")
 [ -n "$id" ] || fail "no group of three"

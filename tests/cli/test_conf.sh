@@ -61,7 +61,7 @@ CASALOGFILE=\${CONTIMG_SCRATCH_DIR}/logs/casa.log
 CONTIMG_SOMETHING_ELSE=1
 DEPLOYED
 retired=14 # of the names above, CONTIMG_SOMETHING_ELSE among them
-mkdir -p incoming
+mkdir -p incoming stage state products
 simulate --out sim --sub-bands 1
 band=sim/2026-01-25T00:00:10_sb00.hdf5
 set -a

@@ -18,6 +18,7 @@ monitor() {
 monitor 0
 grep -q '^success rate 100.00 %$' "$out" || fail "no rate: $(cat "$out")"
 [ ! -e "$CONTIMG_STATE_DIR" ] || fail "monitor made a state folder"
+mkdir "$CONTIMG_STATE_DIR"
 "$contimg" group >"$out" 2>"$err" || fail "group: $(cat "$err")"
 
 # As cron runs it, with a stand-in for mail.

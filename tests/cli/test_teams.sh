@@ -33,7 +33,7 @@ run() {
   local named=()
   [ -z "$files" ] || named=("$files"/*.hdf5)
   shift 4
-  mkdir "$out"
+  mkdir -p "$out"/{staging,state,products}
   printf 'CONTIMG_OUTPUT_DIR=%s/staging\nCONTIMG_STATE_DIR=%s/state\nCONTIMG_PRODUCTS_DIR=%s/products\n' \
     "$out" "$out" "$out" >"$out/contimg.env"
   local start=$SECONDS

@@ -66,6 +66,8 @@ def run(files, *options, ranks=2, folder=None, code=0):
     """contimg run into a fresh folder (a Product), the exit code asserted."""
     folder = folder or tempfile.mkdtemp(prefix="contimg-mosaic-")
     config = f"{folder}/contimg.env"
+    for name in ("staging", "state", "products"):
+        os.makedirs(f"{folder}/{name}", exist_ok=True)
     with open(config, "w") as f:
         f.write(f"CONTIMG_OUTPUT_DIR={folder}/staging\nCONTIMG_STATE_DIR={folder}/state\n"
                 f"CONTIMG_PRODUCTS_DIR={folder}/products\n")
