@@ -78,10 +78,20 @@ typedef struct ci_sky_pointing
     bool is_fixed;
     double ha_rad, dec_app_rad; /* fixed */
     double ra_rad, dec_rad;     /* tracking */
+    /* Where they move between integrations, from field to field or with a place that moves: one
+     * pointing for each, without a list of its own; the members above are those of the first. */
+    size_t n_move;
+    double *move_mjd_s;           /* [n_move] ascending, owned */
+    struct ci_sky_pointing *move; /* [n_move], owned */
+    bool jumps;                   /* from field to field */
 } ci_sky_pointing;
 /* From the data as read (before rephasing): MERIDIAN -> fixed at HA 0 and that
- * declination; UNPROJECTED -> fixed at the zenith; SIDEREAL -> tracking its centre. */
-void ci_sky_pointing_from(const ci_vis_meta *meta, ci_sky_pointing *out);
+ * declination; UNPROJECTED -> fixed at the zenith; SIDEREAL -> tracking its centre. Of each
+ * integration its own; CI_VIS_PHASE_MIXED counts as the first. ci_sky_pointing_clear. */
+CI_MUST_CHECK ci_status ci_sky_pointing_from(const ci_vis_meta *meta, ci_sky_pointing *out);
+void ci_sky_pointing_clear(ci_sky_pointing *pointing);
+/* That of the integration nearest to a time. Borrowed. */
+const ci_sky_pointing *ci_sky_pointing_at(const ci_sky_pointing *pointing, double time_mjd_s);
 
 typedef struct ci_sky_beam ci_sky_beam;
 /* spec: "none", "airy:D" (m), "auto" (Airy of the antenna diameters, none where they are

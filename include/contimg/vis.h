@@ -90,6 +90,11 @@ typedef struct ci_vis_field
     char *name; /* owned */
 } ci_vis_field;
 
+enum
+{
+    CI_VIS_PHASE_MIXED = -1
+};
+
 typedef enum ci_vis_units
 {
     CI_UNITS_UNCALIB,
@@ -124,6 +129,9 @@ typedef struct ci_vis_meta
     ci_vis_sub_band *sub_band; /* [n_sub_band] ascending in frequency, owned */
     size_t n_phase;
     ci_vis_phase_centre *phase; /* [n_phase], owned */
+    /* [n_time] into phase: the centre of an integration's rows, CI_VIS_PHASE_MIXED where they have
+     * several fields' at once. Owned; NULL: phase 0 at all times. */
+    int32_t *time_phase;
     size_t n_field;
     ci_vis_field *field;     /* [n_field], owned */
     bool has_valid_nsamples; /* not all 0, negative, NaN or absurd */

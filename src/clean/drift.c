@@ -8,23 +8,34 @@
 enum
 {
     COMPONENTS_MIN = 64,
-    COMPONENTS_MAX = 4096
+    COMPONENTS_MAX = 4096,
+    TIMES_STILL = 3,
+    TIMES_MOVING = 32
 };
 static const double work_max = 1e9;       /* component x sample of one major cycle */
 static const double importance_min = 1.0; /* in units of the residual's rms */
 
-/* Flux times the greatest relative change of the beam: first, middle and last integration,
- * ends of the band. */
+/* Integration k of n that spread over all, the ends and the middle among them. */
+static size_t time_at(size_t k, size_t n, size_t n_all)
+{
+    if (n == TIMES_STILL) return k == 0 ? 0 : k == 1 ? n_all / 2 : n_all - 1;
+    return n == n_all ? k : k * (n_all - 1) / (n - 1);
+}
+
+/* Flux times the greatest relative change of the beam: first, middle and last integration, more
+ * where the dishes move; ends of the band. */
 static double importance(const ci_clean_model *b, const ci_clean_component *c)
 {
     double l, m, ra, dec, greatest = 0;
-    size_t times[3] = {0, b->n_frame / 2, b->n_frame - 1};
+    size_t most = b->field->pointing->n_move > 0 ? TIMES_MOVING : TIMES_STILL;
+    size_t n_time = b->n_frame < most ? b->n_frame : most;
     ci_clean_model_pixel(b, c->index, &l, &m);
     ci_sky_lm_inverse(b->field->ra_rad, b->field->dec_rad, l, m, &ra, &dec);
-    for (int t = 0; t < 3; t++)
+    for (size_t t = 0; t < n_time; t++)
         for (int f = 0; f < CI_CLEAN_FLUX_NODES; f += CI_CLEAN_FLUX_NODES - 1) {
-            double power = ci_sky_beam_power(b->field->beam, b->field->pointing, b->frame[times[t]],
-                                             ra, dec, b->axis.node_hz[f]);
+            double power = ci_sky_beam_power(b->field->beam, b->field->pointing,
+                                             b->frame[time_at(t, n_time, b->n_frame)], ra, dec,
+                                             b->axis.node_hz[f]);
             greatest = fmax(greatest, fabs(power / c->beam - 1));
         }
     return fabs(c->flux) * greatest;

@@ -77,7 +77,8 @@ static ci_status weights_set(ci_comm *comm, ci_clean_model *b, const ci_vis_samp
 
 static ci_status frames_new(ci_clean_model *b, const ci_vis_samples *s)
 {
-    b->n_frame = b->has_beam && b->field->pointing->is_fixed ? s->n_time : 1;
+    const ci_sky_pointing *pointing = b->field->pointing;
+    b->n_frame = b->has_beam && (pointing->is_fixed || pointing->n_move > 0) ? s->n_time : 1;
     CI_TRY(ci_mem_alloc(&b->node_weight, b->n_frame * CI_CLEAN_FLUX_NODES, sizeof *b->node_weight,
                         "bright sources"));
     if (!b->has_beam) return CI_OK;

@@ -128,17 +128,37 @@ typedef struct epoch
     double mid_mjd_s, dut1_s;
 } epoch;
 
+static void pointing_place(const ci_sky_pointing *p, const ci_sky_frame *frame, double *ra_rad,
+                           double *dec_rad)
+{
+    *ra_rad = p->ra_rad;
+    *dec_rad = p->dec_rad;
+    if (p->is_fixed) ci_sky_icrs(frame, p->ha_rad, p->dec_app_rad, ra_rad, dec_rad);
+}
+
+/* How far from the image's centre dishes that move have looked; 0 where they do not. */
+static double pointings_reach(const ci_sky_field *sky, const ci_sky_frame *frame)
+{
+    double most = 0;
+    for (size_t i = 0; i < sky->pointing->n_move; i++) {
+        double ra, dec;
+        pointing_place(&sky->pointing->move[i], frame, &ra, &dec);
+        most = fmax(most, ci_sky_separation_rad(ra, dec, sky->ra_rad, sky->dec_rad));
+    }
+    return most;
+}
+
 static ci_status beam_half_width(const epoch *e, const ci_sky_field *sky, double freq_hz,
                                  double level, double *out)
 {
     ci_sky_frame *frame = NULL;
     CI_TRY(ci_sky_frame_new(&frame, sky->eop, e->array, e->mid_mjd_s, e->dut1_s));
-    double ra = sky->pointing->ra_rad, dec = sky->pointing->dec_rad;
-    if (sky->pointing->is_fixed)
-        ci_sky_icrs(frame, sky->pointing->ha_rad, sky->pointing->dec_app_rad, &ra, &dec);
+    double ra, dec;
+    pointing_place(ci_sky_pointing_at(sky->pointing, e->mid_mjd_s), frame, &ra, &dec);
     *out = 0;
     for (int k = 0; k < 4; k++)
         *out = fmax(*out, beam_radius(sky, frame, ra, dec, freq_hz, level, k));
+    *out = fmin(*out + pointings_reach(sky, frame), greatest_half_width);
     ci_sky_frame_free(frame);
     return CI_OK;
 }

@@ -72,32 +72,85 @@ static void channels_group(const ci_vis_samples *s, const int64_t *by_time, chan
         if (group_weight[i] > 0) g->freq_hz[i] /= group_weight[i];
 }
 
+/* The group of an earlier integration that looked at the same place as t; n_group: none. */
+static size_t place_group(const ci_vis_samples *s, const ci_sky_pointing *pointing, size_t t,
+                          const size_t *group_of, size_t n_group)
+{
+    const ci_sky_pointing *a = ci_sky_pointing_at(pointing, s->time_mjd_s[t]);
+    for (size_t k = t; k-- > 0;) {
+        const ci_sky_pointing *b = ci_sky_pointing_at(pointing, s->time_mjd_s[k]);
+        if (!b->is_fixed && a->ra_rad == b->ra_rad && a->dec_rad == b->dec_rad) return group_of[k];
+    }
+    return n_group;
+}
+
+/* The group of each integration, [n_time]; counts them. A tracked beam moves on the sky by
+ * aberration only. Where the dishes move, those that tracked one field are a group,
+ * others one each. */
+static void times_number(const ci_vis_samples *s, const ci_sky_pointing *pointing, size_t *group_of,
+                         beam_groups *g)
+{
+    size_t n_max = pointing->is_fixed ? TIMES_FIXED : TIMES_TRACKED, k = 0;
+    g->n_time = s->n_time < n_max ? s->n_time : n_max;
+    if (pointing->n_move > 0) g->n_time = 0;
+    for (size_t t = 0; t < s->n_time; t++) {
+        if (pointing->n_move == 0) {
+            while ((k + 1) * s->n_time / g->n_time <= t)
+                k++;
+            group_of[t] = k;
+            continue;
+        }
+        const ci_sky_pointing *here = ci_sky_pointing_at(pointing, s->time_mjd_s[t]);
+        bool is_alone = here->is_fixed || !pointing->jumps;
+        group_of[t] = is_alone ? g->n_time : place_group(s, pointing, t, group_of, g->n_time);
+        if (group_of[t] == g->n_time) g->n_time++;
+    }
+}
+
+/* Mean time of a group, or one near it at which the dishes looked where the group looks. */
+static double group_time(const ci_vis_samples *s, const ci_sky_pointing *pointing,
+                         const size_t *group_of, size_t i)
+{
+    size_t from = 0, n = 0;
+    double mid_s = 0;
+    while (group_of[from] != i)
+        from++;
+    for (size_t t = from; t < s->n_time; t++)
+        n += group_of[t] == i;
+    for (size_t t = from; t < s->n_time; t++)
+        if (group_of[t] == i) mid_s += (s->time_mjd_s[t] - s->time_mjd_s[from]) / (double)n;
+    double mean = s->time_mjd_s[from] + mid_s;
+    if (pointing->n_move == 0) return mean;
+    double best = s->time_mjd_s[from];
+    for (size_t t = from; t < s->n_time; t++)
+        if (group_of[t] == i && fabs(s->time_mjd_s[t] - mean) < fabs(best - mean))
+            best = s->time_mjd_s[t];
+    return best;
+}
+
 static ci_status times_group(const ci_vis_samples *s, const ci_sky_field *sky,
-                             const int64_t *by_time, const size_t *group_of, beam_groups *g)
+                             const int64_t *by_time, const size_t *freq_group, beam_groups *g)
 {
     double total = 0;
-    /* A tracked beam moves on the sky by aberration only. */
-    size_t n_max = sky->pointing->is_fixed ? TIMES_FIXED : TIMES_TRACKED;
-    g->n_time = s->n_time < n_max ? s->n_time : n_max;
-    CI_TRY(ci_mem_alloc(&g->frame, g->n_time, sizeof *g->frame, "beam times"));
-    CI_TRY(ci_mem_alloc(&g->weight, g->n_time * g->n_freq, sizeof *g->weight, "beam weights"));
-    for (size_t i = 0; i < g->n_time; i++) {
-        size_t from = i * s->n_time / g->n_time, to = (i + 1) * s->n_time / g->n_time;
-        double mid_s = 0;
-        for (size_t t = from; t < to; t++) {
-            mid_s += (s->time_mjd_s[t] - s->time_mjd_s[from]) / (double)(to - from);
-            for (size_t c = 0; c < s->n_freq; c++) {
-                double w = (double)by_time[t * s->n_freq + c];
-                g->weight[i * g->n_freq + group_of[c]] += w;
-                total += w;
-            }
+    size_t *group_of = NULL;
+    CI_TRY(ci_mem_alloc(&group_of, s->n_time, sizeof *group_of, "beam times"));
+    times_number(s, sky->pointing, group_of, g);
+    ci_status status = ci_mem_alloc(&g->frame, g->n_time, sizeof *g->frame, "beam times");
+    if (status == CI_OK)
+        status = ci_mem_alloc(&g->weight, g->n_time * g->n_freq, sizeof *g->weight, "beam weights");
+    for (size_t i = 0; status == CI_OK && i < g->n_time; i++)
+        status = ci_sky_frame_new(&g->frame[i], sky->eop, &s->array,
+                                  group_time(s, sky->pointing, group_of, i), s->dut1_s);
+    for (size_t t = 0; status == CI_OK && t < s->n_time; t++)
+        for (size_t c = 0; c < s->n_freq; c++) {
+            double w = (double)by_time[t * s->n_freq + c];
+            g->weight[group_of[t] * g->n_freq + freq_group[c]] += w;
+            total += w;
         }
-        CI_TRY(ci_sky_frame_new(&g->frame[i], sky->eop, &s->array, s->time_mjd_s[from] + mid_s,
-                                s->dut1_s));
-    }
-    for (size_t i = 0; i < g->n_time * g->n_freq; i++)
+    for (size_t i = 0; status == CI_OK && i < g->n_time * g->n_freq; i++)
         g->weight[i] /= total;
-    return CI_OK;
+    ci_mem_free(group_of);
+    return status;
 }
 
 static ci_status groups_new(const ci_vis_samples *s, const ci_sky_field *sky,
@@ -131,7 +184,7 @@ static double beam_mean(const beam_groups *g, const ci_sky_field *sky, double l,
     for (size_t t = 0; t < g->n_time; t++)
         for (size_t f = 0; f < g->n_freq; f++) {
             double w = g->weight[t * g->n_freq + f];
-            if (w > 0)
+            if (w != 0) /* of samples between integrations some are negative */
                 sum += w * ci_sky_beam_power(sky->beam, sky->pointing, g->frame[t], ra, dec,
                                              g->freq_hz[f]);
         }

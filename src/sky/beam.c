@@ -96,10 +96,11 @@ double ci_sky_beam_power_lm(const ci_sky_beam *beam, double l, double m, double 
 void ci_sky_beam_axes_at(ci_sky_beam_axes *out, const ci_sky_pointing *pointing,
                          const ci_sky_frame *frame)
 {
-    if (pointing->is_fixed)
-        ci_sky_direction_apparent(frame, pointing->ha_rad, pointing->dec_app_rad, out->centre);
+    const ci_sky_pointing *p = ci_sky_pointing_at(pointing, ci_sky_frame_time(frame));
+    if (p->is_fixed)
+        ci_sky_direction_apparent(frame, p->ha_rad, p->dec_app_rad, out->centre);
     else
-        ci_sky_direction(frame, pointing->ra_rad, pointing->dec_rad, out->centre);
+        ci_sky_direction(frame, p->ra_rad, p->dec_rad, out->centre);
     double theta, phi;
     eraC2s(out->centre, &theta, &phi);
     ci_sky_axes(theta, phi, out->east, out->north);

@@ -10,7 +10,7 @@
 struct ci_sky_frame
 {
     eraASTROM astrom; /* ICRS to CIRS for this site and time, observer's velocity in it */
-    double lon_rad, last_rad;
+    double time_mjd_s, lon_rad, last_rad;
     double cirs_to_itrs[3][3];
 };
 
@@ -41,6 +41,7 @@ ci_status ci_sky_frame_new(ci_sky_frame **out, const ci_sky_eop *eop, const ci_v
     ci_sky_eop_at(eop, time_mjd_s, dut1_header_s, &dut1_s, &x_rad, &y_rad);
     ci_sky_frame *frame = NULL;
     CI_TRY(ci_mem_alloc(&frame, 1, sizeof *frame, "sky frame"));
+    frame->time_mjd_s = time_mjd_s;
     frame->lon_rad = array->lon_rad;
     /* Day and fraction apart: one double of MJD days would round the time to 0.6 us. */
     double day = floor(time_mjd_s / CI_DAY_S);
@@ -56,6 +57,11 @@ ci_status ci_sky_frame_new(ci_sky_frame **out, const ci_sky_eop *eop, const ci_v
     rotation(frame);
     *out = frame;
     return CI_OK;
+}
+
+double ci_sky_frame_time(const ci_sky_frame *frame)
+{
+    return frame->time_mjd_s;
 }
 
 ci_status ci_sky_frame_of(ci_sky_frame **out, const ci_sky_eop *eop, const ci_vis_meta *meta,

@@ -14,6 +14,7 @@ void ci_sky_axes(double ra_rad, double dec_rad, double east[3], double north[3])
 /* Frame of one time of a data set. */
 ci_status ci_sky_frame_of(ci_sky_frame **out, const ci_sky_eop *eop, const ci_vis_meta *meta,
                           double time_mjd_s);
+double ci_sky_frame_time(const ci_sky_frame *frame);
 /* ITRS direction of a phase centre at the frame's time; zero for UNPROJECTED. */
 void ci_sky_phase_direction(const ci_sky_frame *frame, const ci_vis_phase_centre *phase,
                             double s_itrs[3]);

@@ -30,18 +30,6 @@ ci_status ci_sky_centre_default(const ci_sky_eop *eop, const ci_vis_meta *meta, 
     return CI_OK;
 }
 
-void ci_sky_pointing_from(const ci_vis_meta *meta, ci_sky_pointing *out)
-{
-    memset(out, 0, sizeof *out);
-    out->is_fixed = true;
-    out->dec_app_rad = meta->array.lat_rad;
-    if (meta->n_phase == 0) return;
-    const ci_vis_phase_centre *phase = &meta->phase[0];
-    if (phase->kind == CI_PHASING_MERIDIAN) out->dec_app_rad = phase->dec_rad;
-    if (phase->kind == CI_PHASING_SIDEREAL)
-        *out = (ci_sky_pointing){.ra_rad = phase->ra_rad, .dec_rad = phase->dec_rad};
-}
-
 /* exp(-2 pi i nu/c d_a) of all antennas, d_a their delay from the old centre to the new. */
 static void turn_antennas(const ci_vis_block *block, const double *position, const double move[3],
                           ci_c64 *turn)
@@ -142,5 +130,7 @@ ci_status ci_sky_set_rephase(const ci_sky_eop *eop, ci_vis_set *set, double ra_r
         CI_TRY(ci_vis_field_add(meta, 0, name, &phase->i_field));
     }
     meta->n_phase = 1;
+    ci_mem_free(meta->time_phase);
+    meta->time_phase = NULL;
     return CI_OK;
 }

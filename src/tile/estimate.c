@@ -39,6 +39,8 @@ static ci_status thin_meta(ci_vis_meta **out, const ci_vis_meta *meta)
     ci_vis_meta *thin = *out;
     for (size_t k = 0; k < t.n_time; k++)
         thin->time_mjd_s[k] = meta->time_mjd_s[spread(k, t.n_time, meta->n_time)];
+    for (size_t k = 0; thin->time_phase && k < t.n_time; k++)
+        thin->time_phase[k] = meta->time_phase[spread(k, t.n_time, meta->n_time)];
     thin->n_time = t.n_time;
     for (size_t i = 0; i < thin->n_sub_band; i++) {
         const ci_vis_sub_band *from = &meta->sub_band[i];
@@ -94,7 +96,7 @@ static ci_status geometry(ci_comm *self, const ci_tile_options *options, const c
     CI_TRY(thin_set(&data->set, meta));
     CI_TRY(ci_sky_eop_load(&data->eop, options->earth_orientation));
     CI_TRY(ci_sky_beam_new(&data->beam, options->beam, &meta->array));
-    ci_sky_pointing_from(data->set->meta, &data->pointing);
+    CI_TRY(ci_sky_pointing_from(data->set->meta, &data->pointing));
     data->ra_rad = options->ra_rad;
     data->dec_rad = options->dec_rad;
     if (!options->centre_given)

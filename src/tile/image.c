@@ -51,8 +51,16 @@ ci_status ci_tile_image(ci_comm *comm, const ci_tile_options *options, ci_tile_d
     ci_sky_field sky = {data->eop, data->beam, &data->pointing, data->ra_rad, data->dec_rad};
     ci_fits_header header = {0};
     ci_status status = ci_par_agree(comm, header_fill(options, data, prefix, &header));
-    const ci_image_setup setup = {&sky, &options->image, &header, data->weights_known};
+    ci_image_options image = options->image;
+    const ci_image_setup setup = {&sky, &image, &header, data->weights_known};
     ci_image_maker *maker = NULL;
+    if (data->pointing.jumps && !ci_sky_beam_is_none(data->beam)) {
+        /* Samples between integrations would see beams of several fields. */
+        image.compression = 0;
+        if (ci_comm_rank(comm) == 0)
+            ci_log_info("the dishes move between fields: each integration has the beam of its own "
+                        "field, and samples are not averaged");
+    }
     if (status == CI_OK) status = ci_image_maker_new(comm, &maker, data->set, &setup);
     if (status == CI_OK) status = ci_image_maker_run(comm, maker, prefix);
     if (maker) *stats = *ci_image_maker_stats(maker);

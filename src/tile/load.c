@@ -13,6 +13,7 @@ void ci_tile_data_free(ci_tile_data *data)
     ci_sky_eop_free(data->eop);
     ci_sky_beam_free(data->beam);
     ci_flag_report_free(data->flags);
+    ci_sky_pointing_clear(&data->pointing);
     memset(data, 0, sizeof *data);
 }
 
@@ -27,21 +28,25 @@ static bool is_elsewhere(const ci_vis_phase_centre *a, const ci_vis_phase_centre
            ci_sky_separation_rad(ra, a->dec_rad, 0, b->dec_rad) > same_rad;
 }
 
-/* One primary beam serves one pointing: of several, one must be chosen. Without a beam each row
- * is phased by its own centre, and that is all. */
+/* Rows of one integration have one pointing: where they are phased to several fields, nothing says
+ * at which the dishes looked. Without a beam each row is phased by its own centre, and that is
+ * all. */
 static ci_status fields_check(const ci_vis_meta *meta, const ci_sky_beam *beam)
 {
+    bool is_mixed = false;
+    for (size_t i = 0; !is_mixed && meta->time_phase && i < meta->n_time; i++)
+        is_mixed = meta->time_phase[i] == CI_VIS_PHASE_MIXED;
     size_t i = 1;
     while (i < meta->n_phase && !is_elsewhere(&meta->phase[0], &meta->phase[i]))
         i++;
-    if (i >= meta->n_phase || ci_sky_beam_is_none(beam)) return CI_OK;
+    if (!is_mixed || i >= meta->n_phase || ci_sky_beam_is_none(beam)) return CI_OK;
     const ci_vis_field *a = &meta->field[meta->phase[0].i_field];
     const ci_vis_field *b = &meta->field[meta->phase[i].i_field];
     return ci_error(
         CI_ERR_INPUT,
-        "Header/phase_center_catalog: %zu fields, %lld \"%.60s\" at %.5f %+.5f deg, %lld "
-        "\"%.60s\" at %.5f %+.5f deg ...: the primary beam lay elsewhere on each: choose "
-        "one by --field (contimg inspect lists them), or give --beam none",
+        "Header/phase_center_id_array: rows of one time in several of the %zu fields, %lld \"%s\" "
+        "at %.5f %+.5f deg, %lld \"%s\" at %.5f %+.5f deg ...: where the primary beam lay then is "
+        "not known: choose one by --field (contimg inspect lists them), or give --beam none",
         meta->n_field, (long long)a->id, a->name, meta->phase[0].ra_rad * CI_RAD_TO_DEG,
         meta->phase[0].dec_rad * CI_RAD_TO_DEG, (long long)b->id, b->name,
         meta->phase[i].ra_rad * CI_RAD_TO_DEG, meta->phase[i].dec_rad * CI_RAD_TO_DEG);
@@ -50,7 +55,7 @@ static ci_status fields_check(const ci_vis_meta *meta, const ci_sky_beam *beam)
 /* What follows from header and options alone, before any data are touched. Local. */
 static ci_status prepare(const ci_tile_options *options, const ci_vis_meta *meta, ci_tile_data *out)
 {
-    ci_sky_pointing_from(meta, &out->pointing);
+    CI_TRY(ci_sky_pointing_from(meta, &out->pointing));
     CI_TRY(ci_sky_beam_new(&out->beam, options->beam, &meta->array));
     CI_TRY(fields_check(meta, out->beam));
     if (!options->centre_given)

@@ -361,14 +361,47 @@ static ci_status ephem_make(ci_uvh5_file *file, const entry *e, uvh5_centre *out
     return status;
 }
 
+/* How far the header's apparent place of a row is from an hour angle and declination. */
+static ci_status drift_offset(const ci_uvh5_file *file, const ci_sky_eop *eop, size_t i_row,
+                              const double ha_dec[2], double *offset_rad)
+{
+    const ci_vis_meta *meta = file->meta;
+    ci_sky_frame *frame = NULL;
+    double ra, dec;
+    CI_TRY(ci_sky_frame_new(&frame, eop, &meta->array, meta->time_mjd_s[file->row_time[i_row]],
+                            meta->dut1_s));
+    ci_sky_icrs(frame, ha_dec[0], ha_dec[1], &ra, &dec);
+    ci_sky_frame_free(frame);
+    return ci_uvh5_apparent_offset(file, i_row, ra, dec, offset_rad);
+}
+
+/* pyuvdata phases drift scans to sidereal time plus hour angle in place of minus, as far to the
+ * other side of the meridian: where the apparent places of the rows say so, they are right. */
+static ci_status drift_side_find(ci_uvh5_file *file, const ci_sky_eop *eop, const entry *e,
+                                 size_t i_row, double *ha, double dec)
+{
+    const double most_rad = 1 * CI_ARCSEC_TO_RAD, mirrored[2] = {-*ha, dec}, given[2] = {*ha, dec};
+    double off, off_mirrored;
+    CI_TRY(drift_offset(file, eop, i_row, given, &off));
+    CI_TRY(drift_offset(file, eop, i_row, mirrored, &off_mirrored));
+    if (!(off > most_rad && off_mirrored < most_rad)) return CI_OK;
+    *ha = -*ha;
+    ci_uvh5_warning_add(file,
+                        "%s: azimuth %.4f deg: the rows' apparent places say that they were phased "
+                        "to as far on the other side of the meridian: so they are",
+                        e->what, e->lon[0] * CI_RAD_TO_DEG);
+    return CI_OK;
+}
+
 /* A fixed azimuth and elevation away from the meridian: the ICRS place of it at each time. */
-static ci_status drift_places(const ci_uvh5_file *file, double ha, double dec, uvh5_centre *out)
+static ci_status drift_places(ci_uvh5_file *file, const entry *e, size_t i_row, double ha,
+                              double dec, uvh5_centre *out)
 {
     const ci_vis_meta *meta = file->meta;
     ci_sky_eop *eop = NULL;
     CI_TRY(ci_mem_alloc(&out->moving, meta->n_time, 2 * sizeof(double), "phase centres"));
     CI_TRY(ci_sky_eop_load(&eop, NULL));
-    ci_status status = CI_OK;
+    ci_status status = drift_side_find(file, eop, e, i_row, &ha, dec);
     for (size_t i = 0; status == CI_OK && i < meta->n_time; i++) {
         ci_sky_frame *frame = NULL;
         status = ci_sky_frame_new(&frame, eop, &meta->array, meta->time_mjd_s[i], meta->dut1_s);
@@ -381,7 +414,7 @@ static ci_status drift_places(const ci_uvh5_file *file, double ha, double dec, u
     return status;
 }
 
-static ci_status drift_make(const ci_uvh5_file *file, const entry *e, uvh5_centre *out)
+static ci_status drift_make(ci_uvh5_file *file, const entry *e, size_t i_row, uvh5_centre *out)
 {
     double az = e->lon[0], el = e->lat[0], lat = file->meta->array.lat_rad;
     if (!isfinite(az) || !(fabs(el) <= CI_PI / 2 + 1e-9)) {
@@ -396,7 +429,7 @@ static ci_status drift_make(const ci_uvh5_file *file, const entry *e, uvh5_centr
     }
     out->place.kind = CI_PHASING_SIDEREAL;
     out->is_moving = true;
-    return drift_places(file, ha, dec, out);
+    return drift_places(file, e, i_row, ha, dec, out);
 }
 
 static ci_status centre_make(ci_uvh5_file *file, const entry *e, size_t i_row, uvh5_centre *out)
@@ -407,7 +440,7 @@ static ci_status centre_make(ci_uvh5_file *file, const entry *e, size_t i_row, u
     }
     if (strcmp(e->type, "sidereal") == 0) return sidereal_make(file, e, i_row, out);
     if (strcmp(e->type, "ephem") == 0) return ephem_make(file, e, out);
-    if (strcmp(e->type, "driftscan") == 0) return drift_make(file, e, out);
+    if (strcmp(e->type, "driftscan") == 0) return drift_make(file, e, i_row, out);
     return ci_uvh5_refuse(file, e->what,
                           "cat_type \"%s\": only sidereal, ephem, driftscan and unprojected are "
                           "understood",

@@ -148,6 +148,29 @@ static double times_tolerance(ci_uvh5_file *const *file, size_t n)
     return 0.1 * least;
 }
 
+/* Each time's phase centre, of the files that have the time. */
+static ci_status time_phases_merge(ci_uvh5_file *const *file, size_t n, double tolerance,
+                                   ci_vis_meta *meta)
+{
+    const int32_t unknown = -2;
+    ci_mem_free(meta->time_phase);
+    meta->time_phase = NULL;
+    CI_TRY(ci_mem_alloc(&meta->time_phase, meta->n_time, sizeof(int32_t), "phase centres"));
+    for (size_t t = 0; t < meta->n_time; t++)
+        meta->time_phase[t] = unknown;
+    for (size_t i = 0; i < n; i++) {
+        const ci_vis_meta *m = file[i]->meta;
+        for (size_t k = 0, t = 0; k < m->n_time; k++) {
+            while (t + 1 < meta->n_time && meta->time_mjd_s[t] < m->time_mjd_s[k] - tolerance)
+                t++;
+            int32_t *at = &meta->time_phase[t];
+            if (*at != m->time_phase[k])
+                *at = *at == unknown ? m->time_phase[k] : CI_VIS_PHASE_MIXED;
+        }
+    }
+    return CI_OK;
+}
+
 static ci_status times_merge(ci_uvh5_file *const *file, size_t n, ci_vis_meta *meta)
 {
     size_t n_all = 0, n_out = 0;
@@ -167,7 +190,7 @@ static ci_status times_merge(ci_uvh5_file *const *file, size_t n, ci_vis_meta *m
     ci_mem_free(meta->time_mjd_s);
     meta->time_mjd_s = times;
     meta->n_time = n_out;
-    return CI_OK;
+    return time_phases_merge(file, n, tolerance, meta);
 }
 
 typedef struct pair

@@ -311,6 +311,22 @@ static bool has_catalog(const ci_uvh5_file *file)
     return kind == CI_H5_GROUP || kind == CI_H5_BROKEN;
 }
 
+/* Which centre the rows of each integration have. */
+static ci_status times_point_to(ci_uvh5_file *file)
+{
+    const int32_t unknown = -2;
+    ci_vis_meta *meta = file->meta;
+    CI_TRY(ci_mem_alloc(&meta->time_phase, meta->n_time, sizeof(int32_t), "phase centres"));
+    for (size_t k = 0; k < meta->n_time; k++)
+        meta->time_phase[k] = unknown;
+    for (size_t i = 0; i < file->n_row; i++) {
+        int32_t *at = &meta->time_phase[file->row_time[i]], phase = file->row_phase[i];
+        if (phase < 0 || *at == phase) continue;
+        *at = *at == unknown ? phase : CI_VIS_PHASE_MIXED;
+    }
+    return CI_OK;
+}
+
 ci_status ci_uvh5_phase_read(ci_uvh5_file *file)
 {
     hadec_look(file);
@@ -334,6 +350,7 @@ ci_status ci_uvh5_phase_read(ci_uvh5_file *file)
         status = legacy_read(file);
     }
     ci_uvh5_fact_set(file, "phasing", "%s", origin);
+    if (status == CI_OK) status = times_point_to(file);
     if (status == CI_OK && file->has_hadec_mark && !file->is_scalar_app_dec) {
         ci_uvh5_warning_add(
             file, "the epoch is HADEC, but phase_center_app_dec is not one number: taken as "

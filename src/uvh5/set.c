@@ -149,6 +149,7 @@ static ci_status share_meta(ci_comm *comm, ci_vis_meta **inout)
             m->time_mjd_s = NULL;
             m->sub_band = NULL;
             m->phase = NULL;
+            m->time_phase = NULL;
         }
     }
     CI_TRY(ci_par_agree(comm, status));
@@ -158,6 +159,7 @@ static ci_status share_meta(ci_comm *comm, ci_vis_meta **inout)
     CI_TRY(share_items(comm, &m->baseline_ant1, m->n_baseline, sizeof(int32_t), "baselines"));
     CI_TRY(share_items(comm, &m->baseline_ant2, m->n_baseline, sizeof(int32_t), "baselines"));
     CI_TRY(share_items(comm, &m->time_mjd_s, m->n_time, sizeof(double), "times"));
+    CI_TRY(share_items(comm, &m->time_phase, m->n_time, sizeof(int32_t), "phase centres"));
     CI_TRY(share_items(comm, &m->phase, m->n_phase, sizeof *m->phase, "phase centres"));
     CI_TRY(share_items(comm, &m->sub_band, m->n_sub_band, sizeof *m->sub_band, "sub-bands"));
     for (size_t i = 0; !is_root && i < m->n_sub_band; i++) {

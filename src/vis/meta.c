@@ -18,6 +18,7 @@ void ci_vis_meta_free(ci_vis_meta *meta)
     }
     ci_mem_free(meta->sub_band);
     ci_mem_free(meta->phase);
+    ci_mem_free(meta->time_phase);
     for (size_t i = 0; i < meta->n_field; i++)
         ci_mem_free(meta->field[i].name);
     ci_mem_free(meta->field);
@@ -77,6 +78,9 @@ static ci_status copy_owned(ci_vis_meta *copy, const ci_vis_meta *meta)
     CI_TRY(copy_items(&copy->time_mjd_s, meta->time_mjd_s, meta->n_time, sizeof(double), "times"));
     CI_TRY(
         copy_items(&copy->phase, meta->phase, meta->n_phase, sizeof *meta->phase, "phase centres"));
+    if (meta->time_phase != NULL)
+        CI_TRY(copy_items(&copy->time_phase, meta->time_phase, meta->n_time, sizeof(int32_t),
+                          "phase centres"));
     for (size_t i = 0; i < meta->n_field; i++)
         CI_TRY(ci_vis_field_add(copy, meta->field[i].id, meta->field[i].name, NULL));
     return copy_sub_bands(copy, meta);
@@ -97,6 +101,7 @@ ci_status ci_vis_meta_copy(ci_vis_meta **out, const ci_vis_meta *meta)
     copy->sub_band = NULL;
     copy->n_sub_band = 0;
     copy->phase = NULL;
+    copy->time_phase = NULL;
     ci_status status = copy_owned(copy, meta);
     if (status != CI_OK) {
         ci_vis_meta_free(copy);

@@ -51,7 +51,7 @@ static ci_vis_set *prepare(ci_comm *comm, const char *path, model *m, ci_flag_re
     ci_sky_source *sun = NULL;
     CHECK_OK(ci_mem_alloc(&m->sun, 1, sizeof *m->sun, "test"));
     CHECK_OK(ci_mem_alloc(&sun, 1, sizeof *sun, "test"));
-    ci_sky_pointing_from(set->meta, &m->pointing);
+    CHECK_OK(ci_sky_pointing_from(set->meta, &m->pointing));
     CHECK_OK(ci_sky_centre_default(m->eop, set->meta, &sun->ra_rad, &sun->dec_rad));
     CHECK_OK(ci_sky_set_rephase(m->eop, set, sun->ra_rad, sun->dec_rad));
     char *name = NULL;

@@ -47,7 +47,7 @@ static void image_make(ci_comm *comm, const char *file, const ci_image_options *
     ci_sky_pointing pointing;
     ci_sky_beam *beam = NULL;
     ci_sky_field sky = {.eop = eop, .pointing = &pointing};
-    ci_sky_pointing_from(set->meta, &pointing);
+    CHECK_OK(ci_sky_pointing_from(set->meta, &pointing));
     CHECK_OK(ci_sky_beam_new(&beam, "none", &set->meta->array));
     CHECK_OK(ci_sky_centre_default(eop, set->meta, &sky.ra_rad, &sky.dec_rad));
     CHECK_OK(ci_sky_set_rephase(eop, set, sky.ra_rad, sky.dec_rad));

@@ -183,7 +183,7 @@ static void answer(request *r, const char *path)
     OK(ci_sky_beam_new(&beam, r->beam, &r->array));
     ci_vis_set *set = set_of(r);
     ci_sky_pointing pointing;
-    ci_sky_pointing_from(set->meta, &pointing);
+    OK(ci_sky_pointing_from(set->meta, &pointing));
     ci_vis_block *block = set->block[0];
     size_t size = block->n_row * block->n_chan;
     ci_c32 *predicted = sky_data_room(size, sizeof *predicted);

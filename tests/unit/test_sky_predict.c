@@ -137,7 +137,7 @@ static void against_the_formula(void **state)
         OK(ci_sky_beam_new(&beam, k % 2 ? "auto" : "none", &meta->array));
         assert_int_equal(ci_sky_beam_is_none(beam), k % 2 == 0);
         ci_sky_pointing pointing;
-        ci_sky_pointing_from(meta, &pointing);
+        OK(ci_sky_pointing_from(meta, &pointing));
         if (k % 3 == 2) pointing.dec_app_rad = DEC_APP;
         ci_sky_model *model = some_sources(1.4, 0.284, 37);
         ci_vis_block *block = sky_data_block(meta, 0, meta->n_baseline);
@@ -166,7 +166,7 @@ static void same_bytes_in_parts(void **state)
     ci_sky_beam *beam = NULL;
     OK(ci_sky_beam_new(&beam, "airy:4.65", NULL));
     ci_sky_pointing pointing;
-    ci_sky_pointing_from(meta, &pointing);
+    OK(ci_sky_pointing_from(meta, &pointing));
     ci_vis_block *whole = sky_data_block(meta, 0, meta->n_baseline);
     size_t size = whole->n_row * whole->n_chan;
     ci_c32 *a = sky_data_room(size, sizeof *a), *b = sky_data_room(size, sizeof *b);
@@ -323,7 +323,7 @@ static void drifting_beam(void **state)
     ci_vis_array array = some_stations();
     ci_vis_meta *meta = sky_data_meta(&array, TIME, 13, 2, 1.4e9, 1e6, 1, meridian());
     ci_sky_pointing pointing;
-    ci_sky_pointing_from(meta, &pointing);
+    OK(ci_sky_pointing_from(meta, &pointing));
     assert_true(pointing.is_fixed && pointing.ha_rad == 0 && pointing.dec_app_rad == DEC_APP);
     ci_sky_beam *beam = NULL;
     OK(ci_sky_beam_new(&beam, "auto", &meta->array));
@@ -348,7 +348,7 @@ static void drifting_beam(void **state)
     assert_true(ci_sky_beam_power(beam, &pointing, frame, ra + CI_PI, -dec, 1.4e9) == 0);
     /* A tracking dish follows. */
     *meta->phase = sidereal(ra, dec);
-    ci_sky_pointing_from(meta, &pointing);
+    OK(ci_sky_pointing_from(meta, &pointing));
     assert_true(!pointing.is_fixed);
     assert_true(fabs(ci_sky_beam_power(beam, &pointing, later, ra, dec, 1.4e9) - 1) < 1e-12);
     ci_sky_frame_free(frame);
