@@ -287,52 +287,6 @@ CI_MUST_CHECK ci_status ci_registry_group_remake(ci_registry *registry, const ch
 CI_MUST_CHECK ci_status ci_registry_observation_is_needed(ci_registry *registry, const char *id,
                                                           bool *out);
 
-/* ---- calibration tables (cal) ----------------------------------------------------------- */
-typedef enum ci_registry_cal_kind
-{
-    CI_REGISTRY_BANDPASS,
-    CI_REGISTRY_GAIN
-} ci_registry_cal_kind;
-
-typedef struct ci_registry_cal
-{
-    int64_t id;
-    ci_registry_cal_kind kind;
-    char *path, *source, *quality_json, *ref_antenna; /* owned by the list; borrowed in add */
-    char set_name[CI_REGISTRY_ID], sha256[CI_SHA256_HEX];
-    char status[CI_REGISTRY_WORD]; /* active, failed, retired */
-    double time_mjd_s;             /* middle of the data it was solved on */
-    double valid_start_mjd_s, valid_end_mjd_s, dec_rad;
-    bool dec_known, is_approximate, is_deployed;
-    double created_unix_s;
-} ci_registry_cal;
-CI_REGISTRY_LIST(ci_registry_cals, ci_registry_cal);
-/* Registers a table (status as given, "" = active). The first registration of a path wins:
- * *is_new false, nothing changed, where it is there already. */
-CI_MUST_CHECK ci_status ci_registry_cal_add(ci_registry *registry, const ci_registry_cal *table,
-                                            bool *is_new);
-CI_MUST_CHECK ci_status ci_registry_cal_set_status(ci_registry *registry, const char *path,
-                                                   const char *status, const char *reason);
-CI_MUST_CHECK ci_status ci_registry_cals_read(ci_registry *registry, ci_registry_cals **out,
-                                              bool with_deployed);
-void ci_registry_cals_free(ci_registry_cals *tables);
-typedef struct ci_registry_cal_want
-{
-    ci_registry_cal_kind kind;
-    double time_mjd_s, dec_rad; /* middle of the observation */
-    bool dec_known;
-    double validity_s;      /* each side: 24 h bandpass, 1 h gain */
-    double max_dec_off_rad; /* 5 deg */
-    double borrow_s;        /* 30 days; 0: never borrow */
-    int64_t n_skip;         /* that many are left out, the nearest */
-} ci_registry_cal_want;
-void ci_registry_cal_want_default(ci_registry_cal_want *want, ci_registry_cal_kind kind);
-/* The active table of that kind, of any set, nearest in time (ties: newest), n = 0 where there is
- * none. *is_borrowed: outside its validity, within borrow_s. */
-CI_MUST_CHECK ci_status ci_registry_cal_choose(ci_registry *registry,
-                                               const ci_registry_cal_want *want,
-                                               ci_registry_cals **out, bool *is_borrowed);
-
 /* ---- tiles, mosaics, photometry (products) -------------------------------------------- */
 typedef struct ci_registry_product_file
 {
@@ -341,14 +295,23 @@ typedef struct ci_registry_product_file
     int64_t n_byte;
 } ci_registry_product_file;
 
+typedef enum ci_registry_image_state
+{
+    CI_REGISTRY_IMAGE_PASSED, /* a tile */
+    CI_REGISTRY_IMAGE_REFUSED,
+    CI_REGISTRY_IMAGE_FAILED,
+    CI_REGISTRY_IMAGE_COMPLETED, /* a mosaic */
+    CI_REGISTRY_IMAGE_OTHER      /* a word that contimg does not write */
+} ci_registry_image_state;
+
 /* A tile or a mosaic as measured; also what the gates of publish read. */
 typedef struct ci_registry_image
 {
-    char id[CI_REGISTRY_ID];       /* observation or group */
-    char status[CI_REGISTRY_WORD]; /* tile: passed, refused, failed; mosaic: completed, ... */
-    char *folder;                  /* where its files are; owned in lists, borrowed in put */
-    char *reason;                  /* why refused or failed */
-    char *quality_json;            /* gates, calibration used, whatever the report shows */
+    char id[CI_REGISTRY_ID]; /* observation or group */
+    ci_registry_image_state state;
+    char *folder;       /* where its files are; owned in lists, borrowed in put */
+    char *reason;       /* why refused or failed */
+    char *quality_json; /* gates, calibration used, whatever the report shows */
     char run[CI_REGISTRY_ID];
     bool is_degraded;
     double first_time_mjd_s, last_time_mjd_s, ra_rad, dec_rad;
@@ -404,9 +367,20 @@ typedef enum ci_registry_publish_state
 } ci_registry_publish_state;
 const char *ci_registry_publish_state_word(ci_registry_publish_state state);
 
+typedef enum ci_registry_product_type
+{
+    CI_REGISTRY_MOSAIC,
+    CI_REGISTRY_TILE,
+    CI_REGISTRY_OTHER /* the deployed pipeline's, which alone has further ones */
+} ci_registry_product_type;
+/* What stands for a word: CI_REGISTRY_OTHER for one that contimg does not write. Local. */
+ci_registry_product_type ci_registry_product_type_of(const char *word);
+
 typedef struct ci_registry_product
 {
-    char id[CI_REGISTRY_ID], type[CI_REGISTRY_WORD]; /* "mosaic", "tile" */
+    char id[CI_REGISTRY_ID];
+    ci_registry_product_type type;
+    char type_word[CI_REGISTRY_WORD]; /* as stored; "" where written: type's own */
     ci_registry_publish_state state;
     bool is_deployed, auto_publish;
     bool staging_removable; /* published, and its staging folder still there */

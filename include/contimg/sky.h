@@ -140,6 +140,7 @@ typedef struct ci_sky_model
 {
     size_t n_source;
     ci_sky_source *source; /* [n_source], owned */
+    char **name;           /* [n_source], owned: what the sources name */
 } ci_sky_model;
 void ci_sky_model_free(ci_sky_model *model);
 /* CSV name,ra_deg,dec_deg,flux_jy,ref_freq_hz,spectral_index[,major_arcsec,minor_arcsec,

@@ -210,6 +210,25 @@ static ci_status variation_fit(ci_comm *comm, fit *f, size_t i)
     return place_fit(comm, f, v, amplitude);
 }
 
+static fit fit_of(ci_clean_model *b, ci_clean_variability *state,
+                  const ci_clean_sources_setup *setup, ci_vis_samples *samples)
+{
+    return (fit){.model = b,
+                 .state = state,
+                 .samples = samples,
+                 .sum_weight = setup->sum_weight,
+                 .beam_rad = setup->beam.minor * b->cell_rad};
+}
+
+/* As many sources as there may be; the caller sets how faint. */
+static search search_of(ci_clean_model *b, const ci_clean_sources_setup *setup)
+{
+    return (search){.model = b,
+                    .beam_rad = setup->beam.major * b->cell_rad,
+                    .n_most = LOOK_MAX,
+                    .rms = b->residual_rms};
+}
+
 /* ---- those that are known -------------------------------------------------------------------- */
 
 ci_status ci_clean_variations_fit(ci_comm *comm, ci_clean_model *b, ci_clean_variability *state,
@@ -217,16 +236,9 @@ ci_status ci_clean_variations_fit(ci_comm *comm, ci_clean_model *b, ci_clean_var
                                   double level)
 {
     if (b->n_variation == 0) return CI_OK;
-    search s = {.model = b,
-                .beam_rad = setup->beam.major * b->cell_rad,
-                .n_most = LOOK_MAX,
-                .rms = b->residual_rms,
-                .least = deep_min * level};
-    fit f = {.model = b,
-             .state = state,
-             .samples = samples,
-             .sum_weight = setup->sum_weight,
-             .beam_rad = setup->beam.minor * b->cell_rad};
+    search s = search_of(b, setup);
+    s.least = deep_min * level;
+    fit f = fit_of(b, state, setup, samples);
     ci_status status = search_new(comm, &s);
     if (status == CI_OK) status = search_share(comm, &s);
     if (status == CI_OK) status = fit_new(comm, &f);
@@ -309,16 +321,10 @@ ci_status ci_clean_variations_find(ci_comm *comm, ci_clean_model *b, ci_clean_va
     double most = work_max / (double)samples->n_good;
     *n_new = 0;
     if (b->cells.time.n * b->cells.freq.n < 2) return CI_OK;
-    search s = {.model = b,
-                .beam_rad = setup->beam.major * b->cell_rad,
-                .n_most = (size_t)fmin(fmax(most, LOOK_MIN), LOOK_MAX),
-                .rms = b->residual_rms,
-                .least = (is_last ? deep_last : deep_min) * b->residual_peak};
-    fit f = {.model = b,
-             .state = state,
-             .samples = samples,
-             .sum_weight = setup->sum_weight,
-             .beam_rad = setup->beam.minor * b->cell_rad};
+    search s = search_of(b, setup);
+    s.n_most = (size_t)fmin(fmax(most, LOOK_MIN), LOOK_MAX);
+    s.least = (is_last ? deep_last : deep_min) * b->residual_peak;
+    fit f = fit_of(b, state, setup, samples);
     ci_status status = search_new(comm, &s);
     if (status == CI_OK) status = search_share(comm, &s);
     for (size_t i = 0; status == CI_OK && i < s.n && b->n_variation < CI_CLEAN_MAX_VARIABLE; i++) {

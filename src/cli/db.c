@@ -98,8 +98,7 @@ static ci_status migrate(const ci_conf *conf, ci_run_site *site)
 
 static ci_status restore(const ci_conf *conf, const ci_conf_paths *p)
 {
-    ci_registry_paths paths = {p->ingest_db, p->cal_registry_db, p->products_db,
-                               p->data_registry_db, ""};
+    ci_registry_paths paths = ci_run_registry_paths(p, "");
     if (ci_conf_argument_count(conf) < 2)
         return ci_error(CI_ERR_USAGE, "contimg db restore COPY...: name the copies to put back");
     for (size_t i = 1; i < ci_conf_argument_count(conf); i++) {

@@ -1,5 +1,6 @@
 /* The documents of the deployed service: same names, fields and types. */
 #include "contimg/ops.h"
+#include "contimg/registry_cal.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -80,7 +81,7 @@ static void sets_put(ci_json *list, ci_registry_cal **table, size_t n)
         int64_t n_active = 0, n_table = 0;
         for (; i < n && strcmp(table[i]->set_name, name) == 0; i++, n_table++) {
             ci_json_put_string(paths, NULL, table[i]->path);
-            n_active += strcmp(table[i]->status, "active") == 0;
+            n_active += table[i]->state == CI_REGISTRY_CAL_ACTIVE;
         }
         ci_json_put_string(set, "set_name", name);
         ci_json_put(set, "tables", paths);
@@ -214,7 +215,7 @@ static ci_json *failed_product_json(const ci_registry_product *p)
 {
     ci_json *json = ci_json_object();
     ci_json_put_string(json, "data_id", p->id);
-    ci_json_put_string(json, "data_type", p->type);
+    ci_json_put_string(json, "data_type", p->type_word);
     ci_json_put_string(json, "state", ci_registry_publish_state_word(p->state));
     ci_json_put_string(json, "stage_path", p->stage_path);
     ci_json_put_int(json, "publish_attempts", p->n_attempt);

@@ -87,7 +87,7 @@ static ci_json *product_json(const ci_registry_product *p)
 {
     ci_json *json = ci_json_object();
     ci_json_put_string(json, "id", p->id);
-    ci_json_put_string(json, "type", p->type);
+    ci_json_put_string(json, "type", p->type_word);
     ci_json_put_string(json, "state", ci_registry_publish_state_word(p->state));
     ci_json_put_string(json, "stage_path", p->stage_path);
     ci_json_put_string(json, "published_path", p->published_path);

@@ -28,11 +28,11 @@ static ci_status alert_file(const ci_registry_alert *alert, const char *contact,
 }
 
 /* In a process group of its own, so that all it starts can be ended with it. */
-static int command_start(pid_t *child, const char *command, int fd)
+static int shell_start(pid_t *child, char *command, int fd)
 {
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attributes;
-    char *argv[] = {"sh", "-c", (char *)command, NULL};
+    char *argv[] = {"sh", "-c", command, NULL};
     int failed = posix_spawn_file_actions_init(&files);
     if (failed) return failed;
     failed = posix_spawnattr_init(&attributes);
@@ -45,6 +45,16 @@ static int command_start(pid_t *child, const char *command, int fd)
         posix_spawnattr_destroy(&attributes);
     }
     posix_spawn_file_actions_destroy(&files);
+    return failed;
+}
+
+/* As shell_start; its arguments cannot be const. */
+static int command_start(pid_t *child, const char *command, int fd)
+{
+    char *copy = NULL;
+    if (ci_str_copy(&copy, command) != CI_OK) return ENOMEM;
+    int failed = shell_start(child, copy, fd);
+    ci_mem_free(copy);
     return failed;
 }
 

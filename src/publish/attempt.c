@@ -72,7 +72,7 @@ static ci_status provenance_text(char **out, const attempt *a, const char *date)
     ci_json *root = ci_json_object();
     ci_json *files = ci_json_array(), *metadata = NULL;
     ci_json_put_string(root, "id", a->p->id);
-    ci_json_put_string(root, "type", a->p->type);
+    ci_json_put_string(root, "type", a->p->type_word);
     ci_json_put_string(root, "date", date);
     ci_json_put_string(root, "published_by", ci_version());
     if (a->p->metadata_json[0] &&

@@ -59,7 +59,7 @@ ci_status ci_publish_staging_remove(ci_registry *registry, const ci_registry_pro
 static void after_commit(ci_registry *registry, const ci_registry_product *p,
                          const ci_publish_options *options, const ci_publish_result *result)
 {
-    bool is_mosaic = strcmp(p->type, "mosaic") == 0;
+    bool is_mosaic = p->type == CI_REGISTRY_MOSAIC;
     ci_status status = CI_OK;
     if (is_mosaic) status = ci_registry_mosaic_published(registry, p->id, result->published_path);
     if (status == CI_OK && is_mosaic && options->remove_staging)

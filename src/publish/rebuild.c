@@ -13,25 +13,27 @@
 typedef struct found_product
 {
     ci_registry_product row;
-    char *stage_path, *metadata, *gates; /* owned, in row */
+    char *stage_path, *published_path, *metadata, *gates; /* owned, in row */
     ci_json *provenance;
 } found_product;
 
 static void found_clear(found_product *f)
 {
     ci_mem_free(f->stage_path);
+    ci_mem_free(f->published_path);
     ci_mem_free(f->metadata);
     ci_mem_free(f->gates);
     ci_json_free(f->provenance);
 }
 
 /* Time of the first integration: the header's, where it is of the folder's date. */
-static double first_time(const char *folder, const char *type, const char *date, const char *id)
+static double first_time(const char *folder, ci_registry_product_type type, const char *date,
+                         const char *id)
 {
     char *path = NULL, of_header[16] = "";
     ci_fits_reader *reader = NULL;
     double midnight = NAN, time = NAN;
-    const char *name = strcmp(type, "mosaic") == 0 ? "mosaic.fits" : "image.fits";
+    const char *name = type == CI_REGISTRY_MOSAIC ? "mosaic.fits" : "image.fits";
     char text[32];
     snprintf(text, sizeof text, "%.10sT00:00:00", date);
     bool is_known = ci_time_parse_iso(text, &midnight) == CI_OK &&
@@ -58,13 +60,16 @@ static ci_status row_fill(found_product *f, const ci_publish_options *options, i
     ci_mem_free(path);
     CI_TRY(status);
     snprintf(row->id, sizeof row->id, "%s", ci_json_get_string(f->provenance, "id", ""));
-    snprintf(row->type, sizeof row->type, "%s", ci_json_get_string(f->provenance, "type", ""));
-    if (strcmp(row->id, ci_path_base(folder)) != 0 || !row->type[0] ||
+    snprintf(row->type_word, sizeof row->type_word, "%s",
+             ci_json_get_string(f->provenance, "type", ""));
+    row->type = ci_registry_product_type_of(row->type_word);
+    if (strcmp(row->id, ci_path_base(folder)) != 0 || !row->type_word[0] ||
         strcmp(ci_json_get_string(f->provenance, "date", ""), date) != 0)
         return ci_error(CI_ERR_INPUT, "%s/provenance.json: of product '%s', not of this folder",
                         folder, row->id);
     if (fstat(fd, &facts) != 0) return ci_error_errno(errno, folder, "look at");
-    bool is_mosaic = strcmp(row->type, "mosaic") == 0;
+    bool is_mosaic = row->type == CI_REGISTRY_MOSAIC;
+    CI_TRY(ci_str_copy(&f->published_path, folder));
     CI_TRY(ci_str_format(&f->stage_path, "%s/%s/%s", options->staging_base,
                          is_mosaic ? "mosaics" : "tiles", row->id));
     const ci_json *metadata = ci_json_get(f->provenance, "metadata");
@@ -72,7 +77,7 @@ static ci_status row_fill(found_product *f, const ci_publish_options *options, i
     const ci_json *gates = ci_json_get(f->provenance, "gates");
     if (gates) CI_TRY(ci_json_print(&f->gates, gates, false));
     row->stage_path = f->stage_path;
-    row->published_path = (char *)folder;
+    row->published_path = f->published_path;
     row->metadata_json = f->metadata;
     row->qa_json = f->gates;
     row->created_unix_s = row->staged_unix_s = row->published_unix_s = (double)facts.st_mtime;

@@ -187,7 +187,7 @@ static ci_status recover_published(ci_registry *registry, const ci_publish_optio
     ci_status status = ci_registry_begin(registry, CI_DB_PRODUCTS);
     if (status == CI_OK) {
         for (size_t i = 0; i < list->n && status == CI_OK; i++)
-            if (strcmp(list->item[i].type, "mosaic") == 0)
+            if (list->item[i].type == CI_REGISTRY_MOSAIC)
                 status = ci_registry_mosaic_published(registry, list->item[i].id,
                                                       list->item[i].published_path);
         status = ci_registry_end(registry, CI_DB_PRODUCTS, status);
@@ -195,7 +195,7 @@ static ci_status recover_published(ci_registry *registry, const ci_publish_optio
     for (size_t i = 0; i < list->n && status == CI_OK; i++) {
         const ci_registry_product *p = &list->item[i];
         if (is_sound(p, options, r) && p->staging_removable && options->remove_staging &&
-            strcmp(p->type, "mosaic") == 0) {
+            p->type == CI_REGISTRY_MOSAIC) {
             status = ci_publish_staging_remove(registry, p, options);
             r->n_staging += status == CI_OK;
         }

@@ -65,7 +65,7 @@ ci_status ci_publish_judge_files(ci_registry *registry, const ci_registry_produc
 {
     char paths[5][64];
     ci_qa_subject s = {0};
-    bool is_mosaic = strcmp(p->type, "mosaic") == 0;
+    bool is_mosaic = p->type == CI_REGISTRY_MOSAIC;
     CI_TRY(measured(registry, p, is_mosaic, &s));
     s.image = fd_path(paths[0], files, is_mosaic ? "mosaic.fits" : "image.fits");
     s.pb = is_mosaic ? NULL : fd_path(paths[1], files, "pb.fits");

@@ -151,7 +151,7 @@ static ci_status commit(ci_registry *registry, const ci_registry_product *p)
     bool done = false;
     CI_TRY(ci_registry_product_withdraw(registry, p->id, p->published_path, &done));
     if (!done) return ci_error(CI_ERR_NOT_READY, "%s: was changed meanwhile, try again", p->id);
-    if (strcmp(p->type, "mosaic") != 0) return CI_OK;
+    if (p->type != CI_REGISTRY_MOSAIC) return CI_OK;
     return ci_registry_mosaic_published(registry, p->id, NULL);
 }
 

@@ -1,4 +1,5 @@
 /* Calibration tables: registration, and the choice of one for a time. */
+#include "contimg/registry_cal.h"
 #include "registry/handle.h"
 
 #include <math.h>
@@ -6,6 +7,8 @@
 
 static const char *const kinds[] = {"bandpass", "gain"};
 static const ci_words kind_words = {kinds, 2, CI_REGISTRY_GAIN};
+static const char *const state_words[] = {"active", "failed", "retired", "other"};
+static const ci_words cal_state_words = {state_words, 4, CI_REGISTRY_CAL_OTHER};
 
 #define COLUMN(field, type, name, ...) CI_COLUMN(ci_registry_cal, field, type, name, __VA_ARGS__)
 static const ci_column cal_columns[] = {
@@ -21,7 +24,7 @@ static const ci_column cal_columns[] = {
     COLUMN(set_name, TEXT, "set_name"),
     COLUMN(ref_antenna, STRING, "refant"),
     COLUMN(sha256, TEXT, "sha256"),
-    COLUMN(status, TEXT, "status"),
+    COLUMN(state, WORD, "status", .words = &cal_state_words),
     COLUMN(time_mjd_s, REAL, "time_mjd_s"),
     COLUMN(valid_start_mjd_s, REAL, "valid_start_mjd", .unit = CI_DAY_S),
     COLUMN(valid_end_mjd_s, REAL, "valid_end_mjd", .unit = CI_DAY_S),
@@ -51,22 +54,22 @@ ci_status ci_registry_cal_add(ci_registry *registry, const ci_registry_cal *tabl
     *is_new = false;
     row.is_deployed = false;
     row.created_unix_s = ci_registry_now(registry);
-    if (!row.status[0]) snprintf(row.status, sizeof row.status, "active");
     CI_TRY(ci_registry_db_begin(db));
     ci_status status = ci_registry_db_int(db, &n, 0, "SELECT count(*) FROM caltables WHERE path=?",
                                           VALUES(V(row.path)));
     if (status != CI_OK || n > 0) return ci_registry_db_end(db, status);
     status = ci_registry_row_insert(db, &cal_rows, &row, SET({"run", V(registry->run)}));
     if (status == CI_OK)
-        status =
-            ci_registry_db_change(registry, CI_DB_CAL, "table", row.path, "", row.status, NULL);
+        status = ci_registry_db_change(registry, CI_DB_CAL, "table", row.path, "",
+                                       state_words[row.state], NULL);
     *is_new = status == CI_OK;
     return ci_registry_db_end(db, status);
 }
 
-ci_status ci_registry_cal_set_status(ci_registry *registry, const char *path, const char *state,
-                                     const char *reason)
+ci_status ci_registry_cal_state_set(ci_registry *registry, const char *path,
+                                    ci_registry_cal_state state, const char *reason)
 {
+    const char *word = state_words[state];
     ci_db *db = &registry->db[CI_DB_CAL];
     char before[CI_REGISTRY_WORD];
     CI_TRY(ci_registry_db_begin(db));
@@ -76,10 +79,10 @@ ci_status ci_registry_cal_set_status(ci_registry *registry, const char *path, co
         status = ci_error(CI_ERR_INPUT, "%s: no such calibration table in %s", path, db->path);
     if (status == CI_OK)
         status = ci_registry_db_update(db, NULL, "caltables",
-                                       SET({"status", V(state)}, {"notes", V(reason)}),
+                                       SET({"status", V(word)}, {"notes", V(reason)}),
                                        "WHERE path=?", VALUES(V(path)));
-    if (status == CI_OK && strcmp(before, state) != 0)
-        status = ci_registry_db_change(registry, CI_DB_CAL, "table", path, before, state, reason);
+    if (status == CI_OK && strcmp(before, word) != 0)
+        status = ci_registry_db_change(registry, CI_DB_CAL, "table", path, before, word, reason);
     return ci_registry_db_end(db, status);
 }
 

@@ -3,9 +3,12 @@
 
 #include <string.h>
 
+static const char *const state_words[] = {"passed", "refused", "failed", "completed", "other"};
+static const ci_words image_state_words = {state_words, 5, CI_REGISTRY_IMAGE_OTHER};
+
 #define COLUMN(field, type, name, ...) CI_COLUMN(ci_registry_image, field, type, name, __VA_ARGS__)
 #define SHARED_COLUMNS                                                                             \
-    COLUMN(status, TEXT, "status"), COLUMN(folder, STRING, "folder"),                              \
+    COLUMN(state, WORD, "status", .words = &image_state_words), COLUMN(folder, STRING, "folder"),  \
         COLUMN(created_unix_s, REAL, "created_at"), COLUMN(reason, STRING, "reason"),              \
         COLUMN(quality_json, STRING, "quality_json"), COLUMN(run, TEXT, "run"),                    \
         COLUMN(is_degraded, INT, "is_degraded"),                                                   \
@@ -126,8 +129,8 @@ ci_status ci_registry_tile_put(ci_registry *registry, const ci_registry_image *t
     if (status == CI_OK) status = ci_registry_product_files_write(db, "tile", &row);
     if (status == CI_OK) status = deployed_images_write(registry, &row);
     if (status == CI_OK)
-        status = ci_registry_db_change(registry, CI_DB_PRODUCTS, "tile", row.id, before, row.status,
-                                       row.reason);
+        status = ci_registry_db_change(registry, CI_DB_PRODUCTS, "tile", row.id, before,
+                                       state_words[row.state], row.reason);
     return ci_registry_db_end(db, status);
 }
 
@@ -161,7 +164,7 @@ static ci_status deployed_group_write(ci_registry *registry, const ci_registry_i
     return ci_registry_db_update(db, NULL, "mosaic_groups",
                                  SET({"ms_paths", V(tiles)}, {"mosaic_id", V(m->id)},
                                      {"mosaicked_at", V(m->created_unix_s)},
-                                     {"status", V(m->status)}),
+                                     {"status", V(state_words[m->state])}),
                                  "WHERE group_id=?", VALUES(V(m->id)));
 }
 
@@ -203,8 +206,8 @@ static ci_status mosaic_write(ci_registry *registry, const ci_registry_image *m,
     CI_TRY(deployed_group_write(registry, m, tiles));
     CI_TRY(ci_registry_product_files_write(db, "mosaic", m));
     CI_TRY(mosaic_tiles_write(db, m->id, tile_ids, n_tile));
-    return ci_registry_db_change(registry, CI_DB_PRODUCTS, "mosaic", m->id, before, m->status,
-                                 m->reason);
+    return ci_registry_db_change(registry, CI_DB_PRODUCTS, "mosaic", m->id, before,
+                                 state_words[m->state], m->reason);
 }
 
 ci_status ci_registry_mosaic_put(ci_registry *registry, const ci_registry_image *mosaic,

@@ -35,16 +35,22 @@ static bool is_state_over(const char *state)
 /* What squeue writes, both of its streams in `out`; false where it cannot be started. */
 static bool squeue_start(const char *job, pid_t *pid, int *answer)
 {
-    char *const words[] = {"squeue", "-h", "-t", "all", "-o", "%T", "-j", (char *)job, NULL};
+    char *copy = NULL; /* arguments cannot be const */
     posix_spawn_file_actions_t actions;
     int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0) return false;
+    if (ci_str_copy(&copy, job) != CI_OK) return false;
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        ci_mem_free(copy);
+        return false;
+    }
+    char *const words[] = {"squeue", "-h", "-t", "all", "-o", "%T", "-j", copy, NULL};
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
     posix_spawn_file_actions_adddup2(&actions, ends[1], 2);
     int why = posix_spawnp(pid, words[0], &actions, NULL, words, environ);
     posix_spawn_file_actions_destroy(&actions);
+    ci_mem_free(copy);
     close(ends[1]);
     *answer = ends[0];
     if (why != 0) close(ends[0]);

@@ -8,12 +8,16 @@ static const char *const state_words[CI_PUBLISH_STATE_COUNT] = {"staging", "publ
                                                                 "published", "refused", "failed"};
 static const ci_words publish_words = {state_words, CI_PUBLISH_STATE_COUNT, CI_PUBLISH_FAILED};
 
+static const char *const type_words[] = {"mosaic", "tile", "other"};
+static const ci_words product_type_words = {type_words, 3, CI_REGISTRY_OTHER};
+
 #define COLUMN(field, type, name, ...)                                                             \
     CI_COLUMN(ci_registry_product, field, type, name, __VA_ARGS__)
 #define READ .flags = CI_COLUMN_READ
 static const ci_column product_columns[] = {
     COLUMN(id, TEXT, "data_id"),
-    COLUMN(type, TEXT, "data_type"),
+    COLUMN(type, WORD, "data_type", READ, .words = &product_type_words),
+    COLUMN(type_word, TEXT, "data_type"),
     COLUMN(state, WORD, "status", .words = &publish_words),
     COLUMN(is_deployed, WORD, "origin", .words = &ci_registry_row_origin),
     COLUMN(auto_publish, INT, "auto_publish_enabled"),
@@ -35,6 +39,17 @@ static const ci_column product_columns[] = {
 };
 static const ci_row_table product_rows = {
     CI_ROW_TABLE("data_registry", "data_id", ci_registry_product, product_columns)};
+
+ci_registry_product_type ci_registry_product_type_of(const char *word)
+{
+    return (ci_registry_product_type)ci_registry_words_find(&product_type_words, word);
+}
+
+static void type_word_fill(ci_registry_product *row)
+{
+    if (!row->type_word[0])
+        snprintf(row->type_word, sizeof row->type_word, "%s", type_words[row->type]);
+}
 
 const char *ci_registry_publish_state_word(ci_registry_publish_state state)
 {
@@ -95,6 +110,7 @@ static ci_status stage_new(ci_registry *registry, const ci_registry_product *p, 
     row.published_path = row.qa_json = NULL;
     row.created_unix_s = row.staged_unix_s = ci_registry_now(registry);
     row.published_unix_s = NAN;
+    type_word_fill(&row);
     CI_TRY(ci_registry_row_insert(&registry->db[CI_DB_DATA], &product_rows, &row,
                                   SET({"base_path", V(base)})));
     return ci_registry_db_change(registry, CI_DB_DATA, "product", p->id, "", "staging", NULL);
@@ -218,6 +234,7 @@ static ci_status adopt(ci_registry *registry, const ci_registry_product *p, cons
     row.state = CI_PUBLISH_PUBLISHED;
     row.is_deployed = false;
     row.auto_publish = true;
+    type_word_fill(&row);
     CI_TRY(ci_registry_row_insert(db, &product_rows, &row,
                                   SET({"base_path", V(base)}, {"qa_status", V("passed")},
                                       {"validation_status", V("validated")},

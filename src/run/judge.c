@@ -98,6 +98,13 @@ static ci_status quality_text(const ci_tile_record *record, char **out)
     return status;
 }
 
+static ci_registry_image_state registered_state(ci_tile_state state)
+{
+    return state == CI_TILE_PASSED   ? CI_REGISTRY_IMAGE_PASSED
+           : state == CI_TILE_FAILED ? CI_REGISTRY_IMAGE_FAILED
+                                     : CI_REGISTRY_IMAGE_REFUSED;
+}
+
 static ci_status register_tile(ci_run *run, const ci_run_tile *tile, ci_tile_record *record)
 {
     ci_registry_image row = {.folder = record->folder,
@@ -113,7 +120,7 @@ static ci_status register_tile(ci_run *run, const ci_run_tile *tile, ci_tile_rec
                              .first_time_mjd_s = tile->time_mjd_s,
                              .last_time_mjd_s = tile->time_mjd_s};
     snprintf(row.id, sizeof row.id, "%s", record->id);
-    snprintf(row.status, sizeof row.status, "%s", ci_tile_state_word(record->state));
+    row.state = registered_state(record->state);
     snprintf(row.run, sizeof row.run, "%s", run->record.id);
     if (record->images) image_row(record->images, &row);
     ci_status status = quality_text(record, &row.quality_json);

@@ -26,8 +26,7 @@ ci_status ci_run_lease_share(ci_run *run, const char *group_id)
 static ci_status reader_open(ci_registry **out, const ci_conf_paths *p)
 {
     ci_registry_options options;
-    const ci_registry_paths paths = {p->ingest_db, p->cal_registry_db, p->products_db,
-                                     p->data_registry_db, ""};
+    const ci_registry_paths paths = ci_run_registry_paths(p, "");
     ci_registry_options_default(&options);
     options.read_only = true;
     return ci_registry_open(out, &paths, &options);

@@ -143,7 +143,8 @@ static ci_status register_mosaic(ci_run *run, const ci_run_product *product,
 {
     char none[] = "", no_quality[] = "{}";
     double time_mjd_s = product->group->tile[0].time_mjd_s;
-    ci_registry_image row = {.folder = record->folder,
+    ci_registry_image row = {.state = CI_REGISTRY_IMAGE_COMPLETED,
+                             .folder = record->folder,
                              .reason = none,
                              .quality_json = no_quality,
                              .is_degraded = record->is_degraded,
@@ -155,7 +156,6 @@ static ci_status register_mosaic(ci_run *run, const ci_run_product *product,
                              .first_time_mjd_s = time_mjd_s,
                              .last_time_mjd_s = time_mjd_s};
     snprintf(row.id, sizeof row.id, "%s", record->id);
-    snprintf(row.status, sizeof row.status, "completed");
     snprintf(row.run, sizeof row.run, "%s", run->record.id);
     mosaic_row(record->mosaic, &row);
     ci_status status = ci_registry_image_files_scan(&row);
@@ -171,7 +171,8 @@ static ci_status stage(ci_run *run, const ci_run_product *product, char *metadat
                        const ci_run_group_record *record)
 {
     char none[] = "";
-    ci_registry_product row = {.auto_publish = !ci_conf_bool(run->conf, CI_OPT_NO_PUBLISH),
+    ci_registry_product row = {.type = CI_REGISTRY_MOSAIC,
+                               .auto_publish = !ci_conf_bool(run->conf, CI_OPT_NO_PUBLISH),
                                .is_new_version = record->version > 0,
                                .stage_path = record->folder,
                                .published_path = none,
@@ -181,7 +182,6 @@ static ci_status stage(ci_run *run, const ci_run_product *product, char *metadat
                                .time_mjd_s = product->group->tile[0].time_mjd_s};
     bool is_new = false;
     snprintf(row.id, sizeof row.id, "%s", record->id);
-    snprintf(row.type, sizeof row.type, "mosaic");
     return ci_registry_product_stage(run->site.registry, &row, &is_new);
 }
 

@@ -1,4 +1,5 @@
 /* The registry's tables for a group: those of its time that know its channels. */
+#include "contimg/registry_cal.h"
 #include "run/share.h"
 #include "run/tables.h"
 

@@ -23,6 +23,12 @@ static ci_status folders_make(const ci_conf_paths *p, ci_run_access access)
     return folder_make(p->products, p->makes_products, "products");
 }
 
+ci_registry_paths ci_run_registry_paths(const ci_conf_paths *p, const char *backups)
+{
+    return (ci_registry_paths){p->ingest_db, p->cal_registry_db, p->products_db,
+                               p->data_registry_db, backups};
+}
+
 ci_status ci_run_site_open_databases(ci_run_site *site, ci_run_access access)
 {
     const ci_conf_paths *p = &site->paths;
@@ -33,8 +39,7 @@ ci_status ci_run_site_open_databases(ci_run_site *site, ci_run_access access)
     CI_TRY(ci_path_join(&backups, p->state, "backups"));
     ci_registry_options_default(&options);
     options.read_only = access == CI_RUN_READS;
-    ci_registry_paths paths = {p->ingest_db, p->cal_registry_db, p->products_db,
-                               p->data_registry_db, backups};
+    ci_registry_paths paths = ci_run_registry_paths(p, backups);
     ci_status status = ci_registry_open(&site->registry, &paths, &options);
     ci_mem_free(backups);
     return status;

@@ -2,6 +2,7 @@
 #ifndef CONTIMG_RUN_TABLES_H
 #define CONTIMG_RUN_TABLES_H
 
+#include "contimg/registry_cal.h"
 #include "run/context.h"
 
 /* Tables for a group: given, solved on the tile with the brightest model, or chosen from the

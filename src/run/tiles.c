@@ -63,8 +63,7 @@ static bool is_usable(ci_run *run, ci_tile_record *record, const char *relaxed)
 {
     ci_registry_images *found = NULL;
     bool is_judged = ci_registry_tile_get(run->site.registry, record->id, &found) == CI_OK &&
-                     found->n == 1 &&
-                     strcmp(found->item[0].status, ci_tile_state_word(CI_TILE_PASSED)) == 0;
+                     found->n == 1 && found->item[0].state == CI_REGISTRY_IMAGE_PASSED;
     bool good = ci_run_tile_is_judged_alike(record->relaxed, relaxed, is_judged);
     if (!good)
         ci_log_info("tile %s is made again: other quality limits are relaxed", record->id);

@@ -29,17 +29,22 @@ ci_status ci_sky_model_new(ci_sky_model **out)
     return ci_mem_alloc(out, 1, sizeof **out, "source list");
 }
 
+/* Full at 0 and whenever the count is a power of two from 16 on. */
+static ci_status space_double(ci_sky_model *model)
+{
+    size_t n = model->n_source == 0 ? 16 : 2 * model->n_source;
+    CI_TRY(ci_mem_resize(&model->source, n, sizeof *model->source, "source list"));
+    return ci_mem_resize(&model->name, n, sizeof *model->name, "names of sources");
+}
+
 ci_status ci_sky_model_append(ci_sky_model *model, const ci_sky_source *source)
 {
-    /* Room doubles: full at 0 and whenever the count is a power of two from 16 on. */
     size_t n = model->n_source;
-    if (n == 0 || (n >= 16 && (n & (n - 1)) == 0))
-        CI_TRY(ci_mem_resize(&model->source, n == 0 ? 16 : 2 * n, sizeof *model->source,
-                             "source list"));
-    char *name = NULL;
-    CI_TRY(ci_str_copy(&name, ci_vis_text(source->name)));
-    model->source[model->n_source] = *source;
-    model->source[model->n_source++].name = name;
+    if (n == 0 || (n >= 16 && (n & (n - 1)) == 0)) CI_TRY(space_double(model));
+    CI_TRY(ci_str_copy(&model->name[n], ci_vis_text(source->name)));
+    model->source[n] = *source;
+    model->source[n].name = model->name[n];
+    model->n_source++;
     return CI_OK;
 }
 
@@ -47,7 +52,8 @@ void ci_sky_model_free(ci_sky_model *model)
 {
     if (!model) return;
     for (size_t i = 0; i < model->n_source; i++)
-        ci_mem_free((char *)model->source[i].name);
+        ci_mem_free(model->name[i]);
+    ci_mem_free(model->name);
     ci_mem_free(model->source);
     ci_mem_free(model);
 }

@@ -8,11 +8,21 @@ bool ci_tile_is_calibrated(const ci_tile_options *options, const ci_tile_data *d
     return options->is_calibrated || data->set->meta->units == CI_UNITS_JY;
 }
 
-/* Whose fluxes the data's are. */
-static const char *flux_scale(const ci_tile_options *options, const ci_tile_data *data)
+/* Whose fluxes the data's are: card FLUXSCAL. */
+typedef enum flux_scale
 {
-    if (data->gains != CI_TILE_GAINS_NONE) return data->is_approximate ? "approximate" : "model";
-    return ci_tile_is_calibrated(options, data) ? "given" : "none";
+    SCALE_MODEL,
+    SCALE_APPROXIMATE,
+    SCALE_GIVEN,
+    SCALE_NONE
+} flux_scale;
+static const char *const scale_words[] = {"model", "approximate", "given", "none"};
+
+static flux_scale flux_scale_of(const ci_tile_options *options, const ci_tile_data *data)
+{
+    if (data->gains != CI_TILE_GAINS_NONE)
+        return data->is_approximate ? SCALE_APPROXIMATE : SCALE_MODEL;
+    return ci_tile_is_calibrated(options, data) ? SCALE_GIVEN : SCALE_NONE;
 }
 
 /* Cards that say where an image comes from. */
@@ -32,10 +42,10 @@ static ci_status header_fill(const ci_tile_options *options, const ci_tile_data 
     CI_TRY(ci_fits_card_set_text(header, "CIVERS", ci_version(), "contimg version"));
     CI_TRY(ci_fits_card_set_text(header, "GAINS", ci_tile_gains_word(data->gains),
                                  "origin of the gains"));
-    const char *scale = flux_scale(options, data);
+    flux_scale scale = flux_scale_of(options, data);
     /* Correlator units become Jy by gains only. */
-    snprintf(header->bunit, sizeof header->bunit, strcmp(scale, "none") == 0 ? "count" : "Jy");
-    CI_TRY(ci_fits_card_set_text(header, "FLUXSCAL", scale,
+    snprintf(header->bunit, sizeof header->bunit, scale == SCALE_NONE ? "count" : "Jy");
+    CI_TRY(ci_fits_card_set_text(header, "FLUXSCAL", scale_words[scale],
                                  "flux scale: model, approximate, given, none"));
     CI_TRY(ci_tile_relaxed_cards(header, options->conf, judged));
     CI_TRY(ci_fits_card_set_int(header, "NSUBBAND", (int64_t)meta->n_sub_band, "sub-bands imaged"));

@@ -132,6 +132,17 @@ class Planted(unittest.TestCase):
         self.build()
         self.refused("prefix", "src/base/str.c", "ci_base_length")
 
+    def test_inline_function_without_prefix(self):
+        self.append("include/contimg/vis.h", "\nstatic inline int ci_cal_one(void)\n{\n    return 1;\n}\n")
+        self.build()
+        self.refused("prefix", "include/contimg/vis.h", "ci_cal_one does not begin with ci_vis_")
+
+    def test_more_than_main_in_the_program(self):
+        self.write("src/cli/main.c", "/* The program. */\nint helper(void)\n{\n    return 0;\n}\n"
+                                     "int main(void)\n{\n    return helper();\n}\n")
+        self.build()
+        self.refused("prefix", "src/cli/main.c", "exports helper")
+
     def test_file_without_opening_comment(self):
         self.write("src/vis/bare.c", '#include "contimg/vis.h"\n/* Too late to say it. */\n')
         self.refused("comments", "src/vis/bare.c")

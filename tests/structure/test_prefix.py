@@ -1,16 +1,35 @@
-"""Each exported symbol begins with ci_<module>_, or with a family of base or par."""
+"""Each exported symbol begins with ci_<module>_, or with a family of base or par; inline functions
+of public headers too. src/cli/main.c, which is in no library, defines main alone."""
+import re
+
 import tree
 
 faults = tree.Faults("prefix")
-for module in tree.modules():
+
+
+def check(module, subject, names):
     prefixes = tuple(f"ci_{family}_" for family in tree.FAMILIES.get(module, [module]))
     whole = {prefix.rstrip("_") for prefix in prefixes}  # ci_error itself
-    symbols = tree.Symbols(module)
-    if not symbols.defined and tree.files([f"src/{module}"], {".c"}):
-        faults.add(f"src/{module}/", f"no object files in {tree.BUILD}: build first")
-    for member, names in sorted(symbols.defined.items()):
-        for name in sorted(names):
-            if not name.startswith(prefixes) and name not in whole:
-                faults.add(f"src/{module}/{member}", f"{name} does not begin with {prefixes[0]}"
-                           + ("" if len(prefixes) == 1 else " or another family's prefix"))
+    for name in sorted(names):
+        if not name.startswith(prefixes) and name not in whole:
+            faults.add(subject, f"{name} does not begin with {prefixes[0]}"
+                       + ("" if len(prefixes) == 1 else " or another family's prefix"))
+
+
+for each in tree.modules():
+    symbols = tree.Symbols(each)
+    if not symbols.defined and tree.files([f"src/{each}"], {".c"}):
+        faults.add(f"src/{each}/", f"no object files in {tree.BUILD}: build first")
+    for member, defined in sorted(symbols.defined.items()):
+        check(each, f"src/{each}/{member}", defined)
+for header in tree.files(["include/contimg"], {".h"}):
+    check(tree.module_of(header), header,
+          {name for name, _, _, _ in tree.c_functions(tree.read(header))})
+for path in tree.files(["src/cli"], {".c"}):
+    if not path.endswith("/main.c"):
+        continue
+    lines = tree.read(path).splitlines()
+    for name, first, last, _ in tree.c_functions(tree.read(path)):
+        if name != "main" and not re.search(r"\bstatic\b", " ".join(lines[first - 1:last])):
+            faults.add(path, f"exports {name}: the program's file defines main alone")
 faults.end()

@@ -122,14 +122,14 @@ static inline ci_status publish_case_open(publish_case *t)
 static inline ci_status publish_case_stage(publish_case *t, const char *id, const char *folder)
 {
     bool is_new;
-    ci_registry_image mosaic = {.status = "completed",
+    ci_registry_image mosaic = {.state = CI_REGISTRY_IMAGE_COMPLETED,
                                 .folder = (char *)folder,
                                 .thermal_jy = 0.9e-3,
                                 .rms_jy = 1e-3,
                                 .flux_ratio = 1.01,
                                 .n_flux_match = 9,
                                 .first_time_mjd_s = 61065 * CI_DAY_S};
-    ci_registry_product p = {.type = "mosaic",
+    ci_registry_product p = {.type = CI_REGISTRY_MOSAIC,
                              .auto_publish = true,
                              .is_new_version = t->is_new_version,
                              .stage_path = (char *)folder,

@@ -70,8 +70,7 @@ static inline ci_registry *run_registry(void)
     ci_registry_options options;
     char backups[256];
     snprintf(backups, sizeof backups, "%s/backups", rc.folder);
-    ci_registry_paths paths = {p->ingest_db, p->cal_registry_db, p->products_db,
-                               p->data_registry_db, backups};
+    ci_registry_paths paths = ci_run_registry_paths(p, backups);
     ci_registry_options_default(&options);
     options.clock = &rc.clock;
     OK(ci_registry_open(&registry, &paths, &options));

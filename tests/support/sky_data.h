@@ -2,29 +2,17 @@
 #ifndef TEST_SKY_DATA_H
 #define TEST_SKY_DATA_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "unit_case.h"
 
-#include <cmocka.h>
 #include <math.h>
-#include <string.h>
 
 #include "contimg/sky.h"
 
-#define OK(expression)                                                                             \
-    do {                                                                                           \
-        ci_status ok_status_ = (expression);                                                       \
-        if (ok_status_ != CI_OK)                                                                   \
-            fail_msg("%s: %s: %s", #expression, ci_status_name(ok_status_), ci_error_text());      \
-    } while (0)
-
-static inline void *sky_data_room(size_t n, size_t size)
+static inline void *sky_data_alloc(size_t n, size_t size)
 {
-    void *room = NULL;
-    OK(ci_mem_alloc(&room, n, size, "test"));
-    return room;
+    void *out = NULL;
+    OK(ci_mem_alloc(&out, n, size, "test"));
+    return out;
 }
 
 /* All baselines with autocorrelations of `array` (its antennas become the meta's), one
@@ -33,14 +21,14 @@ static inline ci_vis_meta *sky_data_meta(const ci_vis_array *array, double time_
                                          double interval_s, size_t n_time, double freq_hz,
                                          double width_hz, size_t n_chan, ci_vis_phase_centre phase)
 {
-    ci_vis_meta *meta = sky_data_room(1, sizeof *meta);
+    ci_vis_meta *meta = sky_data_alloc(1, sizeof *meta);
     meta->array = *array;
     meta->n_pol = 2;
     meta->pol[0] = -5;
     meta->pol[1] = -6;
     meta->n_baseline = array->n_antenna * (array->n_antenna + 1) / 2;
-    meta->baseline_ant1 = sky_data_room(meta->n_baseline, sizeof(int32_t));
-    meta->baseline_ant2 = sky_data_room(meta->n_baseline, sizeof(int32_t));
+    meta->baseline_ant1 = sky_data_alloc(meta->n_baseline, sizeof(int32_t));
+    meta->baseline_ant2 = sky_data_alloc(meta->n_baseline, sizeof(int32_t));
     size_t i = 0;
     for (int32_t b = 0; b < (int32_t)array->n_antenna; b++)
         for (int32_t a = 0; a <= b; a++) {
@@ -49,20 +37,20 @@ static inline ci_vis_meta *sky_data_meta(const ci_vis_array *array, double time_
         }
     meta->n_time = n_time;
     meta->interval_s = interval_s;
-    meta->time_mjd_s = sky_data_room(n_time, sizeof(double));
+    meta->time_mjd_s = sky_data_alloc(n_time, sizeof(double));
     for (size_t t = 0; t < n_time; t++)
         meta->time_mjd_s[t] = time_mjd_s + (double)t * interval_s;
     meta->n_sub_band = 1;
-    meta->sub_band = sky_data_room(1, sizeof *meta->sub_band);
+    meta->sub_band = sky_data_alloc(1, sizeof *meta->sub_band);
     meta->sub_band->n_chan = n_chan;
-    meta->sub_band->freq_hz = sky_data_room(n_chan, sizeof(double));
-    meta->sub_band->width_hz = sky_data_room(n_chan, sizeof(double));
+    meta->sub_band->freq_hz = sky_data_alloc(n_chan, sizeof(double));
+    meta->sub_band->width_hz = sky_data_alloc(n_chan, sizeof(double));
     for (size_t c = 0; c < n_chan; c++) {
         meta->sub_band->freq_hz[c] = freq_hz + (double)c * width_hz;
         meta->sub_band->width_hz[c] = width_hz;
     }
     meta->n_phase = 1;
-    meta->phase = sky_data_room(1, sizeof *meta->phase);
+    meta->phase = sky_data_alloc(1, sizeof *meta->phase);
     meta->phase[0] = phase;
     return meta;
 }

@@ -1,16 +1,9 @@
 /* base: status, log, memory, strings, paths, clock, JSON, SHA-256. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "unit_case.h"
 
 #include "contimg/base.h"
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 static void test_status(void **state)
@@ -174,12 +167,9 @@ static void test_clock(void **state)
 
 static void test_files(void **state)
 {
-    (void)state;
-    char folder[] = "/tmp/contimg_base_XXXXXX", hex[CI_SHA256_HEX];
-    assert_non_null(mkdtemp(folder));
-    char *deep = NULL, *path = NULL, *data = NULL;
+    UNIT_PATH(deep, state, "a/b/c");
+    char hex[CI_SHA256_HEX], *path = NULL, *data = NULL;
     size_t n = 0;
-    assert_int_equal(ci_path_join(&deep, folder, "a/b/c"), CI_OK);
     assert_int_equal(ci_path_make_folder(deep), CI_OK);
     assert_int_equal(ci_path_join(&path, deep, "x.txt"), CI_OK);
     assert_int_equal(ci_file_write(path, "abc", 3), CI_OK);
@@ -193,33 +183,27 @@ static void test_files(void **state)
     assert_int_equal(ci_file_read(&data, &n, "/nonexistent/file"), CI_ERR_INPUT);
     assert_int_equal(ci_file_write("/nonexistent/file", "abc", 3), CI_ERR_IO);
     assert_int_equal(ci_path_make_folder(path), CI_ERR_IO); /* a file is in the way */
-    unlink(path);
     ci_mem_free(path);
-    ci_mem_free(deep);
 }
 
 static void test_absolute(void **state)
 {
-    (void)state;
+    UNIT_PATH(link, state, "link");
     static const char *const pairs[][2] = {{"/a/./b//c/", "/a/b/c"},    {"/", "/"},   {"//..", "/"},
                                            {"/a/x/../b", "/a/b"},       {"/..", "/"}, {"", ""},
                                            {"/a/..b/...", "/a/..b/..."}};
-    char folder[] = "/tmp/contimg_base_XXXXXX", link[64], expected[4200], *out = NULL;
+    char expected[4200], *out = NULL;
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         assert_int_equal(ci_path_absolute(&out, pairs[i][0]), CI_OK);
         assert_string_equal(out, pairs[i][1]);
         ci_mem_free(out);
     }
     /* What is above a link is not what stands before it. */
-    assert_non_null(mkdtemp(folder));
-    snprintf(link, sizeof link, "%s/link", folder);
     assert_int_equal(symlink("/", link), 0);
     snprintf(expected, sizeof expected, "%s/../../x", link);
     assert_int_equal(ci_path_absolute(&out, expected), CI_OK);
     assert_string_equal(out, expected);
     ci_mem_free(out);
-    unlink(link);
-    rmdir(folder);
     char *here = getcwd(NULL, 0), *above = NULL;
     assert_int_equal(ci_path_parent(&above, here), CI_OK);
     assert_int_equal(ci_path_absolute(&out, "./.."), CI_OK);
@@ -288,26 +272,21 @@ static void test_bytes(void **state)
 
 static void test_log(void **state)
 {
-    (void)state;
-    char folder[] = "/tmp/contimg_base_XXXXXX", path[64], *text = NULL;
-    assert_non_null(mkdtemp(folder));
-    snprintf(path, sizeof path, "%s/log.jsonl", folder);
+    UNIT_PATH(path, state, "log.jsonl");
+    char *text = NULL;
     assert_int_equal(ci_log_set_json_file(path), CI_OK);
     ci_log_error("a\xff\nb");
     assert_int_equal(ci_log_set_json_file(NULL), CI_OK);
     assert_int_equal(ci_file_read(&text, NULL, path), CI_OK);
     assert_non_null(strstr(text, "\"msg\":\"a\xef\xbf\xbd?b\"}\n"));
     ci_mem_free(text);
-    unlink(path);
-    rmdir(folder);
 }
 
 /* Of two calls, the second makes one file less than the first. */
-static void test_set(void **unused)
+static void test_set(void **state)
 {
-    (void)unused;
-    char folder[] = "/tmp/contimg_base_XXXXXX", part[64], *path[3];
-    assert_non_null(mkdtemp(folder));
+    const char *folder = ((unit_case *)*state)->folder;
+    char part[300], *path[3];
     for (int i = 0; i < 3; i++) {
         const char *const names[] = {"a", "b", "c"};
         assert_int_equal(ci_path_join(&path[i], folder, names[i]), CI_OK);
@@ -325,7 +304,6 @@ static void test_set(void **unused)
         assert_int_equal(ci_file_read(&text, NULL, path[i]), CI_OK);
         assert_string_equal(text, "second");
         ci_mem_free(text);
-        unlink(path[i]);
     }
     assert_int_equal(ci_path_make_folder(path[1]), CI_OK); /* in the way */
     assert_int_equal(ci_path_commit_set(path, 3), CI_ERR_IO);
@@ -334,22 +312,25 @@ static void test_set(void **unused)
     assert_int_equal(ci_file_write(part, "third", 5), CI_OK);
     ci_path_discard_set(path, 3);
     assert_false(ci_path_exists(part));
-    assert_int_equal(rmdir(path[1]), 0);
-    assert_int_equal(rmdir(folder), 0);
     for (int i = 0; i < 3; i++)
         ci_mem_free(path[i]);
-    assert_int_equal(ci_mem_now(), 0);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_status),     cmocka_unit_test(test_error_saved),
-        cmocka_unit_test(test_set_clock),  cmocka_unit_test(test_timer_nests),
-        cmocka_unit_test(test_timer_adds), cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_text),       cmocka_unit_test(test_clock),
-        cmocka_unit_test(test_files),      cmocka_unit_test(test_absolute),
-        cmocka_unit_test(test_set),        cmocka_unit_test(test_json),
-        cmocka_unit_test(test_bytes),      cmocka_unit_test(test_log)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_status),
+                                       cmocka_unit_test(test_error_saved),
+                                       cmocka_unit_test(test_set_clock),
+                                       cmocka_unit_test(test_timer_nests),
+                                       cmocka_unit_test(test_timer_adds),
+                                       cmocka_unit_test(test_memory),
+                                       cmocka_unit_test(test_text),
+                                       cmocka_unit_test(test_clock),
+                                       UNIT_TEST(test_files),
+                                       UNIT_TEST(test_absolute),
+                                       UNIT_TEST(test_set),
+                                       cmocka_unit_test(test_json),
+                                       cmocka_unit_test(test_bytes),
+                                       UNIT_TEST(test_log)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,11 +1,7 @@
 /* cal without other ranks: tables to files and back, gates, weights, matching on apply.
  * "test_cal write FOLDER" writes tables for science/test_cal.py. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 
-#include <cmocka.h>
+#include "unit_case.h"
 
 #include "cal_sim.h"
 #include "contimg/qa.h"
@@ -79,16 +75,12 @@ static void check_equal(const ci_cal_table *a, const ci_cal_table *b)
 
 static void test_round_trip(void **state)
 {
-    (void)state;
+    UNIT_PATH(path, state, "x.calh5");
     ci_cal_table *table[2] = {NULL, NULL}, *back = NULL;
     tables_make(&table[0], &table[1]);
     assert_non_null(table[1]);
     table[0]->x_is_north = true;
     table[1]->is_approximate = true;
-    char path[] = "/tmp/test_cal_XXXXXX";
-    int descriptor = mkstemp(path);
-    assert_true(descriptor >= 0);
-    close(descriptor);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(ci_cal_table_write(table[i], path), CI_OK);
         assert_int_equal(ci_cal_table_read(&back, path), CI_OK);
@@ -100,7 +92,6 @@ static void test_round_trip(void **state)
     assert_int_equal(ci_cal_table_read(&back, path), CI_ERR_INPUT);
     assert_non_null(strstr(ci_error_text(), path));
     assert_null(back);
-    unlink(path);
     ci_cal_table_free(table[0]);
     ci_cal_table_free(table[1]);
 }
@@ -352,8 +343,10 @@ int main(int argc, char **argv)
     if (argc == 3 && strcmp(argv[1], "write") == 0) return write_tables(argv[2]);
     ci_log_set_level(CI_LOG_ERROR);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),     cmocka_unit_test(test_gates),
-        cmocka_unit_test(test_apply_matching), cmocka_unit_test(test_apply_interpolates),
+        UNIT_TEST(test_round_trip),
+        cmocka_unit_test(test_gates),
+        cmocka_unit_test(test_apply_matching),
+        cmocka_unit_test(test_apply_interpolates),
         cmocka_unit_test(test_weights),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,12 +2,8 @@
  * file must give the calibrated file, in double and in single precision. Skipped without
  * sample data or the test Python.
  * ci-test: timeout=180 */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 
-#include <cmocka.h>
+#include "unit_case.h"
 #include <complex.h>
 #include <math.h>
 #include <stdlib.h>
@@ -17,11 +13,6 @@
 #include "../../src/cal/apply.h"
 #include "contimg/uvh5.h"
 
-#define OK(expression)                                                                             \
-    do {                                                                                           \
-        if ((expression) != CI_OK) fail_msg("%s: %s", #expression, ci_error_text());               \
-    } while (0)
-
 /* Old files leave out where the telescope is: pyuvdata knows, but astropy asks the net first. */
 static const char convert[] =
     "import sys, warnings\n"
@@ -30,8 +21,6 @@ static const char convert[] =
     "EarthLocation.get_site_names = classmethod(lambda cls: [])\n"
     "from pyuvdata import UVCal\n"
     "UVCal.from_file(sys.argv[1]).write_calh5(sys.argv[2], clobber=True)\n";
-
-static char folder[] = "/tmp/test_cal_hera_XXXXXX";
 
 static bool exists(const char *path)
 {
@@ -93,9 +82,10 @@ static void compare_double(const ci_cal_table *table, const ci_vis_block *raw,
 
 static void test_oracle(void **state)
 {
-    (void)state;
+    UNIT_PATH(table_path, state, "hera.calh5");
+    UNIT_PATH(script, state, "convert.py");
     static const char base[] = "zen.2458043.40141.xx.HH.XRAA";
-    char calfits[1024], raw_path[1024], truth_path[1024], name[256], table_path[1024];
+    char calfits[1024], raw_path[1024], truth_path[1024], name[256];
     char command[4096];
     const char *venv = getenv("CONTIMG_TEST_VENV");
     snprintf(name, sizeof name, "%s.abs.calfits", base);
@@ -109,9 +99,6 @@ static void test_oracle(void **state)
         print_message("skipped: needs %s and %s\n", calfits, command);
         skip();
     }
-    snprintf(table_path, sizeof table_path, "%s/hera.calh5", folder);
-    char script[1024];
-    snprintf(script, sizeof script, "%s/convert.py", folder);
     OK(ci_file_write(script, convert, sizeof convert - 1));
     snprintf(command, sizeof command, "'%s/bin/python' '%s' '%s' '%s'", venv, script, calfits,
              table_path);
@@ -148,17 +135,11 @@ static void test_oracle(void **state)
     ci_uvh5_close(raw_file);
     ci_uvh5_close(truth_file);
     ci_cal_table_free(table);
-    unlink(table_path);
-    unlink(script);
-    rmdir(folder);
 }
 
 int main(void)
 {
     ci_log_set_level(CI_LOG_ERROR);
-    if (!mkdtemp(folder)) return 1;
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_oracle)};
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    rmdir(folder);
-    return failed;
+    const struct CMUnitTest tests[] = {UNIT_TEST(test_oracle)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,10 +1,6 @@
 /* h5 by itself: what it writes it reads, errors are one line, chunks come out right. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 
-#include <cmocka.h>
+#include "unit_case.h"
 
 #include "contimg/h5.h"
 
@@ -115,7 +111,8 @@ static void expect_error(ci_status status, ci_status wanted, const char *part)
 
 static void test_errors(void **state)
 {
-    (void)state;
+    UNIT_PATH(no_hdf5, state, "h5_text");
+    UNIT_PATH(cut, state, "h5_short");
     ci_h5_file *file = NULL;
     double x[6];
     int64_t n;
@@ -123,12 +120,10 @@ static void test_errors(void **state)
     expect_error(ci_h5_open(&file, "/nonexistent/a.h5"), CI_ERR_INPUT, "/nonexistent/a.h5");
     expect_error(ci_h5_open(&file, "/"), CI_ERR_INPUT, "folder");
     assert_null(file);
-    assert_int_equal(ci_file_write("h5_text.tmp", "no HDF5 here, but more than eight bytes", 39),
-                     0);
-    expect_error(ci_h5_open(&file, "h5_text.tmp"), CI_ERR_INPUT, "not an HDF5 file");
-    assert_int_equal(truncate("h5_text.tmp", 0), 0);
-    expect_error(ci_h5_open(&file, "h5_text.tmp"), CI_ERR_INPUT, "empty");
-    unlink("h5_text.tmp");
+    assert_int_equal(ci_file_write(no_hdf5, "no HDF5 here, but more than eight bytes", 39), 0);
+    expect_error(ci_h5_open(&file, no_hdf5), CI_ERR_INPUT, "not an HDF5 file");
+    assert_int_equal(truncate(no_hdf5, 0), 0);
+    expect_error(ci_h5_open(&file, no_hdf5), CI_ERR_INPUT, "empty");
     assert_int_equal(ci_h5_open(&file, file_name), CI_OK);
     expect_error(ci_h5_read_double(file, "A/none", x, 1), CI_ERR_INPUT, "A/none: dataset is miss");
     expect_error(ci_h5_read_double(file, "A/B/x", x, 5), CI_ERR_INPUT, "2 x 3");
@@ -143,10 +138,9 @@ static void test_errors(void **state)
     char *bytes = NULL;
     size_t n_byte = 0;
     assert_int_equal(ci_file_read(&bytes, &n_byte, file_name), CI_OK);
-    assert_int_equal(ci_file_write("h5_short.tmp", bytes, n_byte - 200), CI_OK);
+    assert_int_equal(ci_file_write(cut, bytes, n_byte - 200), CI_OK);
     ci_mem_free(bytes);
-    expect_error(ci_h5_open(&file, "h5_short.tmp"), CI_ERR_INPUT, "truncated");
-    unlink("h5_short.tmp");
+    expect_error(ci_h5_open(&file, cut), CI_ERR_INPUT, "truncated");
 }
 
 static int set_up(void **state)
@@ -168,7 +162,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_look),
-        cmocka_unit_test(test_errors),
+        UNIT_TEST(test_errors),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

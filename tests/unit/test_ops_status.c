@@ -15,7 +15,7 @@ static void file_put(registry_test *t, const char *path, ci_registry_file_state 
 static void fill(registry_test *t, char ids[3][CI_REGISTRY_ID], char id[CI_REGISTRY_ID])
 {
     ci_registry_product p = {
-        .id = "g1", .type = "mosaic", .auto_publish = true, .stage_path = "/s/g1"};
+        .id = "g1", .type = CI_REGISTRY_MOSAIC, .auto_publish = true, .stage_path = "/s/g1"};
     bool is_new;
     for (int i = 0; i < 3; i++)
         observation_make(t->registry, t->c.clock.unix_s + 309 * i, ids[i]);

@@ -110,7 +110,7 @@ static void test_waits(void **state)
     size_t n_published, n_failed;
     OK(publish_case_make(t, "g1", &good));
     ci_registry_product p = {.id = "g1",
-                             .type = "mosaic",
+                             .type = CI_REGISTRY_MOSAIC,
                              .auto_publish = false,
                              .metadata_json = "",
                              .time_mjd_s = 61065 * CI_DAY_S};
@@ -280,7 +280,8 @@ static void check_rebuilt(const publish_case *t, const ci_registry_product *p)
     published_path(t, p->id, folder);
     assert_int_equal(p->state, CI_PUBLISH_PUBLISHED);
     assert_false(p->is_deployed || p->staging_removable);
-    assert_string_equal(p->type, "mosaic");
+    assert_int_equal(p->type, CI_REGISTRY_MOSAIC);
+    assert_string_equal(p->type_word, "mosaic");
     assert_string_equal(p->published_path, folder);
     assert_string_equal(p->metadata_json, "{\"tiles\":[\"a\",\"b\"]}");
     assert_non_null(strstr(p->qa_json, "checksum"));

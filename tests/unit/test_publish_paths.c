@@ -4,7 +4,7 @@
 static void stage_only(publish_case *t, const char *id, const char *folder)
 {
     bool is_new;
-    ci_registry_product p = {.type = "mosaic",
+    ci_registry_product p = {.type = CI_REGISTRY_MOSAIC,
                              .auto_publish = true,
                              .stage_path = (char *)folder,
                              .metadata_json = "",

@@ -9,7 +9,8 @@
 
 static void one_product(registry_test *t, const char *id)
 {
-    ci_registry_product p = {.type = "mosaic", .auto_publish = true, .stage_path = "/s/x"};
+    ci_registry_product p = {
+        .type = CI_REGISTRY_MOSAIC, .auto_publish = true, .stage_path = "/s/x"};
     bool is_new;
     snprintf(p.id, sizeof p.id, "%s", id);
     OK(ci_registry_product_stage(t->registry, &p, &is_new));

@@ -1,5 +1,6 @@
 /* registry: calibration tables, tiles, mosaics and photometry. */
 #include "registry_test.h"
+#include "contimg/registry_cal.h"
 
 #include "deployed_schema.h"
 
@@ -7,9 +8,10 @@
  */
 
 static void cal_make(ci_registry *registry, const char *path, ci_registry_cal_kind kind,
-                     double hours, double dec_deg, const char *state)
+                     double hours, double dec_deg, ci_registry_cal_state state)
 {
     ci_registry_cal table = {.kind = kind,
+                             .state = state,
                              .path = (char *)path,
                              .set_name = "set",
                              .time_mjd_s = 6.1e4 * CI_DAY_S + 3600 * hours,
@@ -18,7 +20,6 @@ static void cal_make(ci_registry *registry, const char *path, ci_registry_cal_ki
                              .dec_rad = dec_deg * CI_DEG_TO_RAD,
                              .dec_known = true};
     bool is_new;
-    snprintf(table.status, sizeof table.status, "%s", state);
     OK(ci_registry_cal_add(registry, &table, &is_new));
     assert_true(is_new);
     OK(ci_registry_cal_add(registry, &table, &is_new));
@@ -28,13 +29,13 @@ static void cal_make(ci_registry *registry, const char *path, ci_registry_cal_ki
 /* b0 and b9 hours, g5 and g7 hours; a failed table and one of another declination at 5 hours. */
 static void cals_make(registry_test *t)
 {
-    cal_make(t->registry, "/c/b0", CI_REGISTRY_BANDPASS, 0, 16, "");
-    cal_make(t->registry, "/c/b5.failed", CI_REGISTRY_BANDPASS, 5, 16, "failed");
-    cal_make(t->registry, "/c/b5.strip", CI_REGISTRY_BANDPASS, 5, 30, "active");
-    cal_make(t->registry, "/c/b9", CI_REGISTRY_BANDPASS, 9, 16, "active");
+    cal_make(t->registry, "/c/b0", CI_REGISTRY_BANDPASS, 0, 16, CI_REGISTRY_CAL_ACTIVE);
+    cal_make(t->registry, "/c/b5.failed", CI_REGISTRY_BANDPASS, 5, 16, CI_REGISTRY_CAL_FAILED);
+    cal_make(t->registry, "/c/b5.strip", CI_REGISTRY_BANDPASS, 5, 30, CI_REGISTRY_CAL_ACTIVE);
+    cal_make(t->registry, "/c/b9", CI_REGISTRY_BANDPASS, 9, 16, CI_REGISTRY_CAL_ACTIVE);
     /* A set of gains only hides no bandpass. */
-    cal_make(t->registry, "/c/g5", CI_REGISTRY_GAIN, 5, 16, "active");
-    cal_make(t->registry, "/c/g7", CI_REGISTRY_GAIN, 7, 17, "active");
+    cal_make(t->registry, "/c/g5", CI_REGISTRY_GAIN, 5, 16, CI_REGISTRY_CAL_ACTIVE);
+    cal_make(t->registry, "/c/g7", CI_REGISTRY_GAIN, 7, 17, CI_REGISTRY_CAL_ACTIVE);
 }
 
 static void check_chosen(registry_test *t, ci_registry_cal_kind kind, double hours,
@@ -96,9 +97,10 @@ static void test_cal_retired(void **state)
 {
     registry_test *t = *state;
     cals_make(t);
-    OK(ci_registry_cal_set_status(t->registry, "/c/b9", "retired", "antenna 7 was moved"));
+    OK(ci_registry_cal_state_set(t->registry, "/c/b9", CI_REGISTRY_CAL_RETIRED,
+                                 "antenna 7 was moved"));
     check_chosen(t, CI_REGISTRY_BANDPASS, 5, "/c/b0", false);
-    assert_int_equal(ci_registry_cal_set_status(t->registry, "/c/none", "retired", ""),
+    assert_int_equal(ci_registry_cal_state_set(t->registry, "/c/none", CI_REGISTRY_CAL_RETIRED, ""),
                      CI_ERR_INPUT);
 }
 
@@ -139,7 +141,7 @@ static void tile_make(registry_test *t, char folder[300])
     OK(ci_file_write(path, "pb", 2));
     snprintf(path, sizeof path, "%s/image.fits", folder);
     OK(ci_file_write(path, "image", 5));
-    ci_registry_image tile = {.status = "passed",
+    ci_registry_image tile = {.state = CI_REGISTRY_IMAGE_PASSED,
                               .folder = folder,
                               .rms_jy = 1e-3,
                               .thermal_jy = NAN,
@@ -205,7 +207,7 @@ static void test_mosaic(void **state)
     ci_registry_images *found;
     tile_make(t, folder);
     ci_registry_image mosaic = {.id = "0123456789ab_1769299200000000",
-                                .status = "completed",
+                                .state = CI_REGISTRY_IMAGE_COMPLETED,
                                 .folder = folder,
                                 .ra_rad = CI_PI,
                                 .beam_major_rad = 12 * CI_ARCSEC_TO_RAD,
@@ -235,8 +237,10 @@ static void test_workflow_mosaics(void **state)
     registry_test *t = *state;
     raw_change(t->c.products, deployed_mosaics_workflow);
     registry_open(t);
-    ci_registry_image mosaic = {
-        .id = "g", .status = "completed", .folder = "/f", .first_time_mjd_s = CI_DAY_S};
+    ci_registry_image mosaic = {.id = "g",
+                                .state = CI_REGISTRY_IMAGE_COMPLETED,
+                                .folder = "/f",
+                                .first_time_mjd_s = CI_DAY_S};
     OK(ci_registry_mosaic_put(t->registry, &mosaic, NULL, 0));
     assert_int_equal(raw_int(t->c.products, "SELECT start_mjd FROM mosaics WHERE name='g'"), 1);
 }

@@ -2,6 +2,7 @@
  * are never worked on.
  * ci-test: timeout=120 */
 #include "registry_test.h"
+#include "contimg/registry_cal.h"
 
 #include "deployed_schema.h"
 

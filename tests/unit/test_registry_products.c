@@ -7,7 +7,8 @@
 /* Stages product g1. */
 static void stage(registry_test *t, const char *id)
 {
-    ci_registry_product p = {.type = "mosaic", .auto_publish = true, .stage_path = "/s/g1"};
+    ci_registry_product p = {
+        .type = CI_REGISTRY_MOSAIC, .auto_publish = true, .stage_path = "/s/g1"};
     bool is_new;
     snprintf(p.id, sizeof p.id, "%s", id);
     OK(ci_registry_product_stage(t->registry, &p, &is_new));
@@ -46,7 +47,7 @@ static void test_stage(void **state)
 {
     registry_test *t = *state;
     ci_registry_product p = {
-        .id = "g1", .type = "mosaic", .auto_publish = true, .stage_path = "/s/g1"};
+        .id = "g1", .type = CI_REGISTRY_MOSAIC, .auto_publish = true, .stage_path = "/s/g1"};
     ci_registry_owner owner;
     bool is_new;
     assert_int_equal(claim(t, false, &owner), CI_CLAIM_UNKNOWN);
@@ -119,7 +120,7 @@ static void test_auto_publish_off(void **state)
 {
     registry_test *t = *state;
     ci_registry_product p = {
-        .id = "g1", .type = "mosaic", .auto_publish = false, .stage_path = "/s/g1"};
+        .id = "g1", .type = CI_REGISTRY_MOSAIC, .auto_publish = false, .stage_path = "/s/g1"};
     ci_registry_owner owner;
     bool is_new;
     OK(ci_registry_product_stage(t->registry, &p, &is_new));
@@ -220,7 +221,7 @@ static void test_published(void **state)
 {
     registry_test *t = *state;
     ci_registry_product p = {
-        .id = "g1", .type = "mosaic", .auto_publish = true, .stage_path = "/s/g1"};
+        .id = "g1", .type = CI_REGISTRY_MOSAIC, .auto_publish = true, .stage_path = "/s/g1"};
     ci_registry_owner owner;
     bool is_new;
     stage(t, "g1");

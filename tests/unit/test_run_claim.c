@@ -260,7 +260,7 @@ static void product_stage(group_case *g, const char *metadata)
                                .metadata_json = text,
                                .error = none,
                                .qa_json = none,
-                               .type = "mosaic",
+                               .type = CI_REGISTRY_MOSAIC,
                                .time_mjd_s = g->group->tile[0].time_mjd_s};
     snprintf(row.id, sizeof row.id, "%s", g->id);
     OK(ci_run_claim(&rc.run, g->group, g->record, &done));

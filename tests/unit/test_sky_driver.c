@@ -43,7 +43,7 @@ static void word(request *r, char out[400])
 static double *numbers(request *r, size_t *n)
 {
     *n = (size_t)number(r);
-    double *out = sky_data_room(*n, sizeof *out);
+    double *out = sky_data_alloc(*n, sizeof *out);
     for (size_t i = 0; i < *n; i++)
         out[i] = number(r);
     return out;
@@ -52,7 +52,7 @@ static double *numbers(request *r, size_t *n)
 static void read_antennas(request *r)
 {
     r->array.n_antenna = (size_t)number(r);
-    r->array.antenna = sky_data_room(r->array.n_antenna, sizeof *r->array.antenna);
+    r->array.antenna = sky_data_alloc(r->array.n_antenna, sizeof *r->array.antenna);
     for (size_t a = 0; a < r->array.n_antenna; a++)
         for (int q = 0; q < 3; q++)
             r->array.antenna[a].pos_ecef_m[q] = number(r);
@@ -145,7 +145,7 @@ static void put_frames(const request *r, const ci_sky_eop *eop, const ci_vis_met
 static void fill_data(const request *r, ci_vis_block *block, const ci_c32 *predicted)
 {
     size_t size = block->n_row * block->n_chan;
-    ci_c32 *given = sky_data_room(size, sizeof *given);
+    ci_c32 *given = sky_data_alloc(size, sizeof *given);
     if (strcmp(r->data, "-") == 0) {
         memcpy(given, predicted, size * sizeof *given);
     } else {
@@ -161,13 +161,13 @@ static void fill_data(const request *r, ci_vis_block *block, const ci_c32 *predi
 
 static ci_vis_set *set_of(const request *r)
 {
-    ci_vis_set *set = sky_data_room(1, sizeof *set);
+    ci_vis_set *set = sky_data_alloc(1, sizeof *set);
     set->meta =
         sky_data_meta(&r->array, r->time[0], 1, r->n_time, r->freq[0], 1, r->n_chan, r->phase);
     memcpy(set->meta->time_mjd_s, r->time, r->n_time * sizeof *r->time);
     memcpy(set->meta->sub_band->freq_hz, r->freq, r->n_chan * sizeof *r->freq);
     set->meta->dut1_s = r->dut1;
-    set->block = sky_data_room(1, sizeof *set->block);
+    set->block = sky_data_alloc(1, sizeof *set->block);
     set->n_block = 1;
     set->block[0] = sky_data_block(set->meta, 0, set->meta->n_baseline);
     return set;
@@ -186,7 +186,7 @@ static void answer(request *r, const char *path)
     OK(ci_sky_pointing_from(set->meta, &pointing));
     ci_vis_block *block = set->block[0];
     size_t size = block->n_row * block->n_chan;
-    ci_c32 *predicted = sky_data_room(size, sizeof *predicted);
+    ci_c32 *predicted = sky_data_alloc(size, sizeof *predicted);
     FILE *out = fopen(path, "wb");
     assert_non_null(out);
     put_frames(r, eop, set->meta, model, out);
@@ -222,11 +222,9 @@ static void serve(void **state)
 /* Two antennas, one source of 3 Jy at the centre: the prediction there is 3. */
 static void own_request(void **state)
 {
-    (void)state;
-    char folder[] = "/tmp/contimg_driver_XXXXXX", name[3][64];
-    assert_non_null(mkdtemp(folder));
+    char name[3][256];
     for (int i = 0; i < 3; i++)
-        snprintf(name[i], sizeof name[i], "%s/%c", folder, "mra"[i]);
+        snprintf(name[i], sizeof name[i], "%s/%c", ((unit_case *)*state)->folder, "mra"[i]);
     FILE *f = fopen(name[0], "w");
     fprintf(f, "name,ra_deg,dec_deg,flux_jy,ref_freq_hz,spectral_index\nA,57.29577951308232,"
                "28.64788975654116,3,1e9,0\n");
@@ -250,14 +248,11 @@ static void own_request(void **state)
     for (int i = 0; i < 6; i++)
         assert_true(fabs(v[2 * i] - 3) < 1e-6 && fabs(v[2 * i + 1]) < 1e-6);
     ci_mem_free(text);
-    for (int i = 0; i < 3; i++)
-        remove(name[i]);
-    rmdir(folder);
 }
 
 int main(int n_argument, char **arguments)
 {
-    const struct CMUnitTest own[] = {cmocka_unit_test(own_request)};
+    const struct CMUnitTest own[] = {UNIT_TEST(own_request)};
     const struct CMUnitTest served[] = {cmocka_unit_test_prestate(serve, arguments + 1)};
     if (n_argument == 3) return cmocka_run_group_tests(served, NULL, NULL);
     return cmocka_run_group_tests(own, NULL, NULL);

@@ -62,7 +62,7 @@ static double worst_of(const ci_sky_eop *eop, const ci_vis_set *set, const ci_sk
     for (size_t k = 0; k < set->n_block; k++) {
         const ci_vis_block *block = set->block[k];
         size_t size = block->n_row * block->n_chan;
-        ci_c32 *v = sky_data_room(size, sizeof *v);
+        ci_c32 *v = sky_data_alloc(size, sizeof *v);
         OK(ci_sky_predict(&(ci_sky_scene){eop, model, NULL, NULL, CI_ISA_PLAIN}, block, v));
         for (size_t i = 0; i < size * block->n_pol; i++) {
             worst = fmax(worst, cabsf(block->data[i] - v[i / block->n_pol]));
@@ -201,7 +201,7 @@ static void westerbork(void **state)
                                 .flux_jy = 1,
                                 .ref_freq_hz = 1.2e9};
         OK(ci_sky_model_append(model, &source));
-        v[k] = sky_data_room(size, sizeof *v[k]);
+        v[k] = sky_data_alloc(size, sizeof *v[k]);
         OK(ci_sky_predict(&(ci_sky_scene){eop, model, NULL, NULL, CI_ISA_PLAIN}, block, v[k]));
         ci_sky_model_free(model);
     }

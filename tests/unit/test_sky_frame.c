@@ -137,11 +137,9 @@ static void outside_the_table(void **state)
 /* A finals2000A of our own numbers: Bulletin B where there, else A; blank lines end it. */
 static void finals_file(void **state)
 {
-    (void)state;
-    char path[] = "/tmp/contimg_finals_XXXXXX";
-    int fd = mkstemp(path);
-    assert_true(fd >= 0);
-    FILE *file = fdopen(fd, "w");
+    UNIT_PATH(path, state, "finals");
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
     for (int i = 0; i < 4; i++) {
         char line[200];
         memset(line, ' ', sizeof line);
@@ -188,7 +186,6 @@ static void finals_file(void **state)
     assert_int_equal(ci_sky_eop_load(&eop, path), CI_ERR_INPUT);
     assert_non_null(strstr(ci_error_text(), path));
     assert_null(eop);
-    remove(path);
 }
 
 /* uvw of three antennas on the axes: a table of pyuvdata's tests. */
@@ -372,7 +369,7 @@ int main(void)
         cmocka_unit_test(chain_and_back),
         cmocka_unit_test(leap_second),
         cmocka_unit_test(outside_the_table),
-        cmocka_unit_test(finals_file),
+        UNIT_TEST(finals_file),
         cmocka_unit_test(uvw_of_axes),
         cmocka_unit_test(dsa_array),
         cmocka_unit_test(dsa_table),

@@ -5,24 +5,13 @@
 
 #include "contimg/fits.h"
 
-static char *temporary(char path[32])
-{
-    strcpy(path, "/tmp/contimg_sky_XXXXXX");
-    int fd = mkstemp(path);
-    assert_true(fd >= 0);
-    FILE *file = fdopen(fd, "w");
-    fclose(file);
-    return path;
-}
-
 /* Reads a text as a model; where it must fail, the error has to hold `word`. */
-static ci_sky_model *read_text(const char *text, const char *word)
+static ci_sky_model *read_text(void **state, const char *text, const char *word)
 {
-    char path[32];
+    UNIT_PATH(path, state, "model.csv");
     ci_sky_model *model = NULL;
-    OK(ci_file_write(temporary(path), text, strlen(text)));
+    OK(ci_file_write(path, text, strlen(text)));
     ci_status status = ci_sky_model_read(&model, path);
-    remove(path);
     if (!word) {
         if (status != CI_OK) fail_msg("%s: %s", text, ci_error_text());
         return model;
@@ -38,34 +27,36 @@ static ci_sky_model *read_text(const char *text, const char *word)
 
 static void refused(void **state)
 {
-    (void)state;
-    read_text("", "no header");
-    read_text(HEAD "\n", "no source");
-    read_text("name,ra_deg,dec_deg,flux_jy,ref_freq_hz\nA,1,2,3,4\n", "spectral_index");
-    read_text("name,ra_deg,dec_deg,flux_jy,ref_freq_hz,spectral_idex\nA,1,2,3,4,5\n",
+    read_text(state, "", "no header");
+    read_text(state, HEAD "\n", "no source");
+    read_text(state, "name,ra_deg,dec_deg,flux_jy,ref_freq_hz\nA,1,2,3,4\n", "spectral_index");
+    read_text(state, "name,ra_deg,dec_deg,flux_jy,ref_freq_hz,spectral_idex\nA,1,2,3,4,5\n",
               "did you mean \"spectral_index\"");
-    read_text(HEAD ",colour_of_the_source\nA,1,2,3,4,5,6\n", "colour_of_the_source");
-    read_text(HEAD ",ra_deg\nA,1,2,3,4,5,6\n", "twice");
-    read_text(HEAD "\nA,1,2,3,1.4e9\n", "line 2");
-    read_text(HEAD "\nA,1,2,3,1.4e9,0\nB,x,2,3,1.4e9,0\n", "line 3: ra_deg");
-    read_text(HEAD "\nA,1,2,nan,1.4e9,0\n", "flux_jy");
-    read_text(HEAD "\nA,1,2,,1.4e9,0\n", "flux_jy is empty");
-    read_text(HEAD "\nA,1,91,3,1.4e9,0\n", "dec_deg");
-    read_text(HEAD "\nA,400,9,3,1.4e9,0\n", "ra_deg");
-    read_text(HEAD "\nA,1,9,3,0,0\n", "ref_freq_hz 0 must be in Hz");
-    read_text(HEAD "\nA,1,9,3,1.4,-0.7\n", "line 2: ref_freq_hz 1.4 must be in Hz");
-    read_text(HEAD "\nA,1,9,3,1400,0\n", "ref_freq_hz 1400 must be in Hz");
-    read_text(HEAD "\nA,1,9,3,1.4e18,0\n", "ref_freq_hz 1.4e18 must be in Hz");
-    read_text(HEAD "\nA,1,9,0,1.4e9,0\n", "flux_jy: none of its 1 source is above 0 Jy");
-    read_text(HEAD "\nA,1,9,0,1.4e9,0\nB,1,9,-3,1.4e9,0\n", "none of its 2 sources is above 0 Jy");
-    read_text("name;ra_deg;dec_deg;flux_jy;ref_freq_hz;spectral_index\nA;1;9;3;1.4e9;0\n",
+    read_text(state, HEAD ",colour_of_the_source\nA,1,2,3,4,5,6\n", "colour_of_the_source");
+    read_text(state, HEAD ",ra_deg\nA,1,2,3,4,5,6\n", "twice");
+    read_text(state, HEAD "\nA,1,2,3,1.4e9\n", "line 2");
+    read_text(state, HEAD "\nA,1,2,3,1.4e9,0\nB,x,2,3,1.4e9,0\n", "line 3: ra_deg");
+    read_text(state, HEAD "\nA,1,2,nan,1.4e9,0\n", "flux_jy");
+    read_text(state, HEAD "\nA,1,2,,1.4e9,0\n", "flux_jy is empty");
+    read_text(state, HEAD "\nA,1,91,3,1.4e9,0\n", "dec_deg");
+    read_text(state, HEAD "\nA,400,9,3,1.4e9,0\n", "ra_deg");
+    read_text(state, HEAD "\nA,1,9,3,0,0\n", "ref_freq_hz 0 must be in Hz");
+    read_text(state, HEAD "\nA,1,9,3,1.4,-0.7\n", "line 2: ref_freq_hz 1.4 must be in Hz");
+    read_text(state, HEAD "\nA,1,9,3,1400,0\n", "ref_freq_hz 1400 must be in Hz");
+    read_text(state, HEAD "\nA,1,9,3,1.4e18,0\n", "ref_freq_hz 1.4e18 must be in Hz");
+    read_text(state, HEAD "\nA,1,9,0,1.4e9,0\n", "flux_jy: none of its 1 source is above 0 Jy");
+    read_text(state, HEAD "\nA,1,9,0,1.4e9,0\nB,1,9,-3,1.4e9,0\n",
+              "none of its 2 sources is above 0 Jy");
+    read_text(state, "name;ra_deg;dec_deg;flux_jy;ref_freq_hz;spectral_index\nA;1;9;3;1.4e9;0\n",
               "separated by semicolons: separate them by commas");
-    read_text("name\tra_deg\tdec_deg\nA\t1\t9\n", "separated by tabs");
+    read_text(state, "name\tra_deg\tdec_deg\nA\t1\t9\n", "separated by tabs");
     /* The same source twice, wherever its lines stand and however its numbers are written. */
-    read_text("# a comment\n" HEAD "\nA,-10,9,3,1.4e9,0\n\nB,1,9,3,1.4e9,0\nA,350.0,9,3,1.4e9,0\n",
+    read_text(state,
+              "# a comment\n" HEAD "\nA,-10,9,3,1.4e9,0\n\nB,1,9,3,1.4e9,0\nA,350.0,9,3,1.4e9,0\n",
               "lines 3 and 6: source \"A\"");
-    read_text(HEAD ",major_arcsec,minor_arcsec,pa_deg\nA,1,9,3,1e9,0,1,2,0\n", "minor_arcsec");
-    read_text(HEAD "\n\"A,1,9,3,1e9,0\n", "quote");
+    read_text(state, HEAD ",major_arcsec,minor_arcsec,pa_deg\nA,1,9,3,1e9,0,1,2,0\n",
+              "minor_arcsec");
+    read_text(state, HEAD "\n\"A,1,9,3,1e9,0\n", "quote");
     ci_sky_model *model = NULL;
     assert_int_equal(ci_sky_model_read(&model, "/nowhere/model.csv"), CI_ERR_INPUT);
     assert_non_null(strstr(ci_error_text(), "/nowhere/model.csv"));
@@ -74,8 +65,8 @@ static void refused(void **state)
 /* One name at two places, and two names at one place, are components. */
 static void components(void **state)
 {
-    (void)state;
-    ci_sky_model *model = read_text(HEAD "\nA,1,9,3,1.4e9,0\nA,1.001,9,3,1.4e9,0\n"
+    ci_sky_model *model = read_text(state,
+                                    HEAD "\nA,1,9,3,1.4e9,0\nA,1.001,9,3,1.4e9,0\n"
                                          "B,1,9,-1,1.4e9,0\n,2,9,3,1e6,0\nA,1,9.001,3,1e13,0\n",
                                     NULL);
     assert_int_equal(model->n_source, 5);
@@ -86,8 +77,9 @@ static void components(void **state)
 
 static void out_and_in(void **state)
 {
-    (void)state;
-    ci_sky_model *model = read_text("# a comment\r\n"
+    UNIT_PATH(path, state, "out.csv");
+    ci_sky_model *model = read_text(state,
+                                    "# a comment\r\n"
                                     "flux_jy,name , ra_deg,dec_deg,ref_freq_hz,spectral_index,"
                                     "major_arcsec,minor_arcsec,pa_deg\r\n"
                                     "\r\n"
@@ -99,11 +91,9 @@ static void out_and_in(void **state)
     assert_true(fabs(model->source[0].ra_rad - 350 * CI_DEG_TO_RAD) < 1e-15);
     assert_true(model->source[0].major_rad == 0 && model->source[1].pa_rad > 0.78);
     assert_true(fabs(ci_sky_source_flux_jy(&model->source[0], 0.7e9) - 12.5 * pow(2, 0.7)) < 1e-12);
-    char path[32];
     ci_sky_model *again = NULL;
-    OK(ci_sky_model_write(model, temporary(path)));
+    OK(ci_sky_model_write(model, path));
     OK(ci_sky_model_read(&again, path));
-    remove(path);
     assert_int_equal(again->n_source, 2);
     for (size_t i = 0; i < 2; i++) {
         const ci_sky_source *a = &model->source[i], *b = &again->source[i];
@@ -122,7 +112,7 @@ static void out_and_in(void **state)
 /* Perley & Butler's table at 1.4 GHz and the edges of DSA-110's band. */
 static void flux_scale(void **state)
 {
-    (void)state;
+    UNIT_PATH(path, state, "no.csv");
     static const struct
     {
         const char *name;
@@ -147,7 +137,7 @@ static void flux_scale(void **state)
     assert_true(ci_sky_separation_rad(model->source[1].ra_rad, model->source[1].dec_rad,
                                       80.29119 * CI_DEG_TO_RAD,
                                       16.63946 * CI_DEG_TO_RAD) < 0.1 * CI_ARCSEC_TO_RAD);
-    assert_int_equal(ci_sky_model_write(model, "/tmp/no"), CI_ERR_USAGE);
+    assert_int_equal(ci_sky_model_write(model, path), CI_ERR_USAGE);
     ci_sky_model_free(model);
     OK(ci_sky_catalog_resolved(&model));
     assert_int_equal(model->n_source, 14);
@@ -186,14 +176,14 @@ static void calibrators(void **state)
  * beam gives, at other frequencies too. */
 static void beam_of_a_file(void **state)
 {
-    (void)state;
+    UNIT_PATH(path, state, "beam.fits");
     enum
     {
         N = 101
     };
     ci_fits_header h = {.n_x = N, .n_y = N, .x_ref = 50, .y_ref = 50, .freq_hz = 1.4e9};
     h.cell_rad = 0.1 * CI_DEG_TO_RAD;
-    float *pixel = sky_data_room(N * N, sizeof *pixel);
+    float *pixel = sky_data_alloc(N * N, sizeof *pixel);
     ci_sky_beam *airy = NULL, *image = NULL;
     OK(ci_sky_beam_new(&airy, "airy:4.65", NULL));
     for (int y = 0; y < N; y++)
@@ -201,10 +191,8 @@ static void beam_of_a_file(void **state)
             pixel[y * N + x] = 2 * (float)ci_sky_beam_power_lm(airy, (50 - x) * h.cell_rad,
                                                                0.5 * (y - 50) * h.cell_rad, 1.4e9);
     pixel[0] = NAN;
-    char path[32];
-    OK(ci_fits_write(temporary(path), &h, pixel));
+    OK(ci_fits_write(path, &h, pixel));
     OK(ci_sky_beam_new(&image, path, NULL));
-    remove(path);
     assert_false(ci_sky_beam_is_none(image));
     double worst = 0;
     for (int i = 0; i < 200; i++) {
@@ -219,10 +207,9 @@ static void beam_of_a_file(void **state)
     ci_sky_beam_free(airy);
     /* Nothing at its reference pixel: no beam. */
     memset(pixel, 0, N * N * sizeof *pixel);
-    OK(ci_fits_write(temporary(path), &h, pixel));
+    OK(ci_fits_write(path, &h, pixel));
     assert_int_equal(ci_sky_beam_new(&image, path, NULL), CI_ERR_INPUT);
     assert_null(image);
-    remove(path);
     ci_mem_free(pixel);
     assert_int_equal(ci_mem_now(), 0);
 }
@@ -230,9 +217,8 @@ static void beam_of_a_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(refused),     cmocka_unit_test(components),
-        cmocka_unit_test(out_and_in),  cmocka_unit_test(flux_scale),
-        cmocka_unit_test(calibrators), cmocka_unit_test(beam_of_a_file),
+        UNIT_TEST(refused),    UNIT_TEST(components),         UNIT_TEST(out_and_in),
+        UNIT_TEST(flux_scale), cmocka_unit_test(calibrators), UNIT_TEST(beam_of_a_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

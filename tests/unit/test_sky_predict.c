@@ -141,7 +141,7 @@ static void against_the_formula(void **state)
         if (k % 3 == 2) pointing.dec_app_rad = DEC_APP;
         ci_sky_model *model = some_sources(1.4, 0.284, 37);
         ci_vis_block *block = sky_data_block(meta, 0, meta->n_baseline);
-        ci_c32 *out = sky_data_room(block->n_row * block->n_chan, sizeof *out);
+        ci_c32 *out = sky_data_alloc(block->n_row * block->n_chan, sizeof *out);
         OK(ci_sky_predict(&(ci_sky_scene){eop, model, beam, &pointing, CI_ISA_PLAIN}, block, out));
         double worst = worst_of(eop, block, model, beam, &pointing, out) / total_flux(model);
         print_message("predict %d: worst difference %.2e of the total flux\n", k, worst);
@@ -169,7 +169,7 @@ static void same_bytes_in_parts(void **state)
     OK(ci_sky_pointing_from(meta, &pointing));
     ci_vis_block *whole = sky_data_block(meta, 0, meta->n_baseline);
     size_t size = whole->n_row * whole->n_chan;
-    ci_c32 *a = sky_data_room(size, sizeof *a), *b = sky_data_room(size, sizeof *b);
+    ci_c32 *a = sky_data_alloc(size, sizeof *a), *b = sky_data_alloc(size, sizeof *b);
     OK(ci_sky_predict(&(ci_sky_scene){eop, model, beam, &pointing, CI_ISA_PLAIN}, whole, a));
     size_t at = 0;
     for (size_t first = 0; first < meta->n_baseline; first += 31) {
@@ -233,17 +233,17 @@ static void rephase(void **state)
     ci_vis_phase_centre phases[3] = {meridian(), sidereal(1.41, 0.29), {0}};
     for (int k = 0; k < 3; k++) {
         ci_vis_array array = some_stations();
-        ci_vis_set *set = sky_data_room(1, sizeof *set);
+        ci_vis_set *set = sky_data_alloc(1, sizeof *set);
         set->meta = sky_data_meta(&array, TIME, 150, 3, 1.4e9, 244140.625, 48, phases[k]);
-        set->block = sky_data_room(1, sizeof *set->block);
+        set->block = sky_data_alloc(1, sizeof *set->block);
         set->n_block = 1;
         ci_vis_block *block = set->block[0] = sky_data_block(set->meta, 0, set->meta->n_baseline);
         ci_sky_model *model = some_sources(1.4, 0.284, 9);
         size_t size = block->n_row * block->n_chan;
-        ci_c32 *out = sky_data_room(size, sizeof *out);
+        ci_c32 *out = sky_data_alloc(size, sizeof *out);
         OK(ci_sky_predict(&(ci_sky_scene){eop, model, NULL, NULL, CI_ISA_PLAIN}, block, out));
         put(block, out);
-        ci_c32 *first = sky_data_room(2 * size, sizeof *first);
+        ci_c32 *first = sky_data_alloc(2 * size, sizeof *first);
         memcpy(first, block->data, 2 * size * sizeof *first);
         OK(ci_sky_set_rephase(eop, set, 1.395, 0.2835));
         assert_int_equal(set->meta->n_phase, 1);
@@ -379,7 +379,7 @@ static void pyuvsim_phase(void **state)
     const double relative[2][3] = {{-7.233264883980155, 18.430309827206656, 0},
                                    {-15.843807228840888, -6.218151270179078, 10.114583950024098}};
     ci_vis_array array = {.lat_rad = lat, .lon_rad = lon, .height_m = 1073, .n_antenna = 2};
-    array.antenna = sky_data_room(2, sizeof *array.antenna);
+    array.antenna = sky_data_alloc(2, sizeof *array.antenna);
     double origin[3];
     ci_sky_geodetic_to_ecef(lat, lon, 1073, origin);
     for (int a = 0; a < 2; a++)
