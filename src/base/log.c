@@ -10,7 +10,8 @@
 
 enum
 {
-    MAX_WARNING = 256
+    MAX_WARNING = 256,
+    PROGRESS_WIDTH = 80 /* with the final null */
 };
 
 /* The log is one of the few things a process has once. */
@@ -19,6 +20,7 @@ static struct
     pthread_mutex_t lock;
     ci_log_level level;
     int rank;
+    bool has_progress; /* a line of progress stands on the terminal */
     FILE *json;
     size_t n_warning;
     char *warning[MAX_WARNING];
@@ -94,6 +96,36 @@ static void write_json(const char *stamp, ci_log_level level, const char *text)
     ci_json_free(line);
 }
 
+static void progress_clear(void)
+{
+    if (state.has_progress) fputs("\r\033[K", stderr);
+    state.has_progress = false;
+}
+
+void ci_log_progress(const char *format, ...)
+{
+    if (state.rank != 0 || state.level > CI_LOG_INFO || !isatty(STDERR_FILENO)) return;
+    char text[PROGRESS_WIDTH];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    ci_str_one_line(text);
+    pthread_mutex_lock(&state.lock);
+    fprintf(stderr, "\r%s\033[K", text);
+    fflush(stderr);
+    state.has_progress = true;
+    pthread_mutex_unlock(&state.lock);
+}
+
+void ci_log_progress_end(void)
+{
+    pthread_mutex_lock(&state.lock);
+    progress_clear();
+    fflush(stderr);
+    pthread_mutex_unlock(&state.lock);
+}
+
 void ci_log(ci_log_level level, const char *format, ...)
 {
     char text[2048], stamp[32];
@@ -105,6 +137,7 @@ void ci_log(ci_log_level level, const char *format, ...)
     ci_time_iso(stamp, ci_time_mjd_s_from_unix(ci_clock_unix_s()), 0, true);
     pthread_mutex_lock(&state.lock);
     if (level == CI_LOG_WARNING) keep_warning(text);
+    progress_clear();
     bool shown = level >= state.level && (state.rank == 0 || level >= CI_LOG_WARNING);
     if (shown && state.rank == 0)
         fprintf(stderr, "%s %-7s %s\n", stamp, level_names[level], text);

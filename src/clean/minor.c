@@ -10,7 +10,8 @@
  * such loops vectorise without loosening floating-point rules. */
 enum
 {
-    RUN_MAX = 64
+    RUN_MAX = 64,
+    REPORT_EVERY = 5000 /* components */
 };
 
 typedef struct run
@@ -133,6 +134,8 @@ static void minor_loop(minor_work *w, const ci_clean_patch *psf, const ci_clean_
 {
     double start = 0;
     while (result->n_iteration < limits->max_iteration) {
+        if (result->n_iteration % REPORT_EVERY == 0)
+            ci_log_progress("clean: minor cycle, %lld components", (long long)result->n_iteration);
         size_t k = best_run(w);
         double peak = bits_float(w->run[k].best);
         if (w->run[k].best == 0 || peak <= limits->stop) break;

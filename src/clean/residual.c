@@ -59,7 +59,10 @@ ci_status ci_clean_residual(ci_comm *comm, ci_clean *c)
     const ci_clean_setup *setup = &c->setup;
     ci_vis_samples *s = setup->samples;
     CI_TRY(ci_clean_sources_find(comm, setup->model, &c->sources));
+    ci_log_progress("clean: major cycle %d: visibilities of the model", c->stats.n_major + 1);
     CI_TRY(ci_clean_residual_predict(comm, c));
+    ci_log_progress("clean: major cycle %d: %zu bright sources", c->stats.n_major + 1,
+                    setup->model->n_source);
     size_t mark = ci_timer_begin(ci_comm_timer(comm), "direct sums");
     ci_status status = ci_clean_sources_fit(comm, setup->model, &c->sources, s);
     if (status == CI_OK)
@@ -68,5 +71,6 @@ ci_status ci_clean_residual(ci_comm *comm, ci_clean *c)
     if (status == CI_OK) status = ci_clean_outside_cycle(comm, c);
     ci_timer_end(ci_comm_timer(comm), mark);
     CI_TRY(status);
+    ci_log_progress("clean: major cycle %d: image of the residual", c->stats.n_major + 1);
     return image_make(comm, c);
 }

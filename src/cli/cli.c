@@ -184,6 +184,7 @@ int ci_cli_main(int argc, char **argv)
 {
     bool is_first = true, is_told = false;
     ci_status status = dispatch(argc, argv, &is_first, &is_told);
+    ci_log_progress_end();
     if (!is_told) status = tell(status);
     if (ci_mem_now() != 0 && is_first)
         ci_log_debug("%zu bytes are still counted at exit", ci_mem_now());

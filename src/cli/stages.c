@@ -1,11 +1,17 @@
 /* The stage commands: files in, files out, no database. */
 #include "cli/cli.h"
 
+#include "contimg/draw.h"
 #include "contimg/mosaic.h"
 #include "contimg/tile.h"
 
 #include <math.h>
 #include <string.h>
+
+enum
+{
+    PICTURE_WIDTH = 1400 /* pixels at most, as of a run's mosaic */
+};
 
 /* ---- shared checks ------------------------------------------------------------- */
 
@@ -181,6 +187,7 @@ static ci_status apply_given(ci_comm *world, const ci_tile_options *options, con
 
 static void print_image(const ci_image_stats *s, const char *prefix)
 {
+    ci_log_progress_end();
     printf("%simage.fits: %zu x %zu pixels of %.3f arcsec\n", prefix, s->n_x, s->n_y,
            s->cell_rad * CI_RAD_TO_ARCSEC);
     printf("beam: %.2f x %.2f arcsec at %.1f deg, largest sidelobe %.3f\n",
@@ -200,6 +207,19 @@ static void print_image(const ci_image_stats *s, const char *prefix)
                s->model_flux_jy, s->clean.stop_reason);
 }
 
+/* PREFIXimage.png of PREFIXimage.fits. */
+static ci_status picture_draw(const char *prefix)
+{
+    char *fits = NULL, *png = NULL;
+    ci_status status = ci_str_format(&fits, "%simage.fits", prefix);
+    if (status == CI_OK) status = ci_str_format(&png, "%simage.png", prefix);
+    if (status == CI_OK) status = ci_draw_fits(fits, png, PICTURE_WIDTH, ci_path_base(fits));
+    if (status == CI_OK) printf("picture: %s\n", png);
+    ci_mem_free(fits);
+    ci_mem_free(png);
+    return status;
+}
+
 static ci_status image_tile(ci_comm *world, const ci_conf *conf, const ci_tile_options *options,
                             ci_tile_data *data)
 {
@@ -215,6 +235,8 @@ static ci_status image_tile(ci_comm *world, const ci_conf *conf, const ci_tile_o
     CI_AGREE(world, dotted(&prefix, ci_conf_text(conf, CI_OPT_OUT)));
     ci_status status = ci_tile_image(world, options, data, prefix, &stats);
     if (status == CI_OK && ci_comm_rank(world) == 0) print_image(&stats, prefix);
+    if (status == CI_OK && ci_conf_bool(conf, CI_OPT_PICTURE))
+        status = ci_par_agree(world, ci_comm_rank(world) == 0 ? picture_draw(prefix) : CI_OK);
     ci_mem_free(prefix);
     return status;
 }

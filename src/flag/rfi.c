@@ -210,8 +210,10 @@ ci_status ci_flag_rfi(ci_comm *comm, ci_vis_set *set)
 {
     cells k;
     ci_status status = cells_new(&k, set->meta);
-    for (size_t i = 0; status == CI_OK && i < set->n_block; i++)
+    for (size_t i = 0; status == CI_OK && i < set->n_block; i++) {
+        ci_log_progress("flag: block %zu of %zu", i + 1, set->n_block);
         status = block_search(set->block[i], ci_comm_isa(comm), &k);
+    }
     status = ci_par_agree(comm, status);
     if (status == CI_OK) status = ci_par_sum_int(comm, k.all, 2 * (k.n_cell + k.n_plane));
     if (status == CI_OK) status = ci_par_agree(comm, cells_decide(&k, set->meta));

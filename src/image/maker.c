@@ -220,9 +220,11 @@ ci_status ci_image_maker_dirty(ci_comm *comm, ci_image_maker *m)
 {
     CI_TRY(ci_image_slabs_new(comm, m));
     CI_TRY(stop_check(comm, m->setup.options));
+    ci_log_progress("image: PSF");
     CI_TRY(ci_image_psf_make(comm, m));
     CI_AGREE(comm, ci_image_cards_beam(m));
     CI_TRY(stop_check(comm, m->setup.options));
+    ci_log_progress("image: dirty image");
     return dirty_grid(comm, m); /* may refuse the data: before a file is there */
 }
 

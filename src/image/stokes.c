@@ -268,6 +268,7 @@ static ci_status samples_form(former *f, const ci_vis_set *set, void (*done)(ci_
     CI_TRY(ci_vis_samples_new(&f->samples, set->meta, n_row, n_sample));
     f->samples->is_pseudo_i = f->recipe.is_pseudo_i;
     for (size_t i = 0; i < set->n_block; i++) {
+        ci_log_progress("image: samples of block %zu of %zu", i + 1, set->n_block);
         CI_TRY(block_form(f, set->block[i]));
         if (done) done(set->block[i]);
     }

@@ -261,6 +261,7 @@ static ci_status parts_read(ci_comm *comm, ci_uvh5_set *set, ci_vis_set *vis)
                  ci_comm_rank(comm), parts, &n_part);
     ci_status status = ci_mem_alloc(&vis->block, n_part, sizeof *vis->block, "blocks");
     for (size_t i = 0; status == CI_OK && i < n_part; i++) {
+        ci_log_progress("read: part %zu of %zu", i + 1, n_part);
         status = part_read(set, parts[i], vis->meta, &file, &vis->block[i]);
         if (status == CI_OK) vis->n_block++;
     }

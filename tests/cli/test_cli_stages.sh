@@ -47,6 +47,19 @@ for ranks in 0 2; do
 done
 good 'out/c.gain.calh5' 0 calibrate $files --model $model --out out/c
 good 'out/cal.image.fits' 0 image $files $image --cal out/c --out out/cal
+
+# ---- progress and picture -----------------------------------------------------------------------
+# script gives the command a terminal; \r\033[K takes a line of progress away.
+[ ! -e out/cal.image.png ] || fail 'a picture that was not asked for'
+seen="$(echo $files) ${image/--niter 0/--niter 50}"
+script -qec "$CONTIMG_BUILD/bin/contimg image $seen --cal out/c --out out/seen --picture" /dev/null >terminal.txt
+for step in 'read: part' 'image: samples of block' 'image: PSF' 'clean: major cycle 1: visibilities'; do
+  grep -q $'\r'"$step" terminal.txt || fail "no progress '$step' on a terminal"
+done
+grep -q $'\r\033\[K20' terminal.txt || fail 'a line of the log does not take the progress away'
+[ "$(head -c 8 out/seen.image.png | tail -c 7)" = $'PNG\r\n\032\n' ] || fail 'no PNG'
+"$CONTIMG_BUILD/bin/contimg" image $files $image --cal out/c --out out/piped 2>piped.txt >/dev/null
+! grep -q $'\r' piped.txt || fail 'progress in a file'
 grep -q 'correlator units' "$err" && fail "--cal, and a warning"
 bad 3 'out/absent' 0 image $files $image --cal out/absent --out out/x
 # Half of a pair is no pair; a table given by its own name is used alone.
