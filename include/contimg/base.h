@@ -113,8 +113,9 @@ void ci_log(ci_log_level level, const char *format, ...) CI_PRINTF(2, 3);
 #define ci_log_info(...) ci_log(CI_LOG_INFO, __VA_ARGS__)
 #define ci_log_warning(...) ci_log(CI_LOG_WARNING, __VA_ARGS__)
 #define ci_log_error(...) ci_log(CI_LOG_ERROR, __VA_ARGS__)
-/* What a long step does now, as one line that the next call and the next line of the log write over:
- * on rank 0 where standard error is a terminal and shows lines of INFO. _end takes the line away. */
+/* What a long step does now, as one line that the next call and the next line of the log write
+ * over: on rank 0 where standard error is a terminal and shows lines of INFO. _end takes the line
+ * away. */
 void ci_log_progress(const char *format, ...) CI_PRINTF(1, 2);
 void ci_log_progress_end(void);
 /* Number of warnings so far, and the i-th (borrowed); at most 256 are kept. */

@@ -57,7 +57,7 @@ for step in 'read: part' 'image: samples of block' 'image: PSF' 'clean: major cy
   grep -q $'\r'"$step" terminal.txt || fail "no progress '$step' on a terminal"
 done
 grep -q $'\r\033\[K20' terminal.txt || fail 'a line of the log does not take the progress away'
-[ "$(head -c 8 out/seen.image.png | tail -c 7)" = $'PNG\r\n\032\n' ] || fail 'no PNG'
+[ "$(head -c 8 out/seen.image.png | tail -c 7)" = $'PNG\r\n\032' ] || fail 'no PNG'
 "$CONTIMG_BUILD/bin/contimg" image $files $image --cal out/c --out out/piped 2>piped.txt >/dev/null
 ! grep -q $'\r' piped.txt || fail 'progress in a file'
 grep -q 'correlator units' "$err" && fail "--cal, and a warning"
