@@ -300,7 +300,7 @@ static void test_unknown_reference(ci_comm *world)
     ci_vis_set_free(set);
 }
 
-static void test_refused(ci_comm *world)
+static void test_failed_solve_is_no_table(ci_comm *world)
 {
     cal_sim s = plain;
     ci_cal_options options;
@@ -347,7 +347,7 @@ int main(void)
     test_single(world);
     test_apply(world);
     test_unknown_reference(world);
-    test_refused(world);
+    test_failed_solve_is_no_table(world);
     CHECK(ci_mem_now() == before); /* nothing left behind, errors included */
     return check_end(world);
 }

@@ -90,7 +90,7 @@ static void noisy_scene(strip *p, const scene *s, ci_mosaic_stats *stats)
     product_free(&m);
 }
 
-static void test_bright_source(strip *p)
+static void test_bright_source_keeps_its_weight(strip *p)
 {
     scene s = {.name = "noise", .ra_deg = 120, .dec_deg = 40, .noise_jy = 3e-4, .is_round = true};
     ci_mosaic_stats faint = {0}, bright = {0};
@@ -127,7 +127,7 @@ int main(void)
 {
     strip p;
     if (!strip_begin(&p)) return 1;
-    test_bright_source(&p);
+    test_bright_source_keeps_its_weight(&p);
     test_blank_square(&p);
     return strip_end(&p);
 }

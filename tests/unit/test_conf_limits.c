@@ -177,10 +177,21 @@ static void calibration_registry_under_the_old_name(void **state)
     ci_conf_paths_free(&p);
 }
 
+/* "5mJy": no other limit in silence, but file, line and value. */
+static void noise_limit_with_a_unit_is_refused(void **state)
+{
+    (void)state;
+    char text[400];
+    write_file("\nCONTIMG_QA_IMG_MAX_NOISE_RATIO=5mJy\n");
+    snprintf(text, sizeof text, "--qa-img-max-noise-ratio '5mJy' (%s:2): not a number", conf_file);
+    refused(CI_ERR_USAGE, CI_COMMAND_RUN, WORDS("--config", conf_file), text);
+}
+
 int main(void)
 {
     ci_log_set_level(CI_LOG_ERROR);
     const struct CMUnitTest tests[] = {
+        CONF_TEST(noise_limit_with_a_unit_is_refused),
         CONF_TEST(every_limit_has_its_looser_side),
         CONF_TEST(a_value_that_only_warns_is_no_limit),
         CONF_TEST(relaxed_limits_are_named),

@@ -3,7 +3,7 @@
 #include "ingest_case.h"
 
 /* A group whose 16 names differ by seconds never completes: it does here. */
-static void test_jittered_names(void **state)
+static void test_names_that_differ_by_seconds(void **state)
 {
     ingest_case *t = *state;
     ci_registry_files *files;
@@ -298,7 +298,7 @@ static void test_real_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        INGEST_TEST(test_jittered_names),
+        INGEST_TEST(test_names_that_differ_by_seconds),
         INGEST_TEST(test_nothing_new),
         INGEST_TEST(test_short_waits),
         INGEST_TEST(test_short_is_degraded_or_failed),

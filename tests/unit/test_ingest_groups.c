@@ -64,7 +64,7 @@ static void test_silence_closes_a_group(void **state)
 }
 
 /* The oldest ten blocks with one gap at their head block everything after: not here. */
-static void test_gap_at_head(void **state)
+static void test_gap_at_head_blocks_nothing(void **state)
 {
     ingest_case *t = *state;
     double now = t->c.clock.unix_s;
@@ -212,11 +212,16 @@ static void test_late_observation(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        INGEST_TEST(test_full_groups_overlap), INGEST_TEST(test_silence_closes_a_group),
-        INGEST_TEST(test_gap_at_head),         INGEST_TEST(test_gap_in_the_middle),
-        INGEST_TEST(test_span_of_60_minutes),  INGEST_TEST(test_span_of_61_minutes),
-        INGEST_TEST(test_declination_step),    INGEST_TEST(test_two_holes),
-        INGEST_TEST(test_three_holes),         INGEST_TEST(test_late_observation),
+        INGEST_TEST(test_full_groups_overlap),
+        INGEST_TEST(test_silence_closes_a_group),
+        INGEST_TEST(test_gap_at_head_blocks_nothing),
+        INGEST_TEST(test_gap_in_the_middle),
+        INGEST_TEST(test_span_of_60_minutes),
+        INGEST_TEST(test_span_of_61_minutes),
+        INGEST_TEST(test_declination_step),
+        INGEST_TEST(test_two_holes),
+        INGEST_TEST(test_three_holes),
+        INGEST_TEST(test_late_observation),
     };
     ci_log_set_level(CI_LOG_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -90,7 +90,7 @@ static void test_unknown(void **state)
 }
 
 /* A publish inside an open transaction fails, and says so. */
-static void test_inside_transaction(void **state)
+static void test_publish_inside_a_transaction(void **state)
 {
     publish_case *t = *state;
     ci_publish_result r;
@@ -323,7 +323,7 @@ int main(void)
         PUBLISH_TEST(test_twice),
         PUBLISH_TEST(test_changed_file_is_named),
         PUBLISH_TEST(test_unknown),
-        PUBLISH_TEST(test_inside_transaction),
+        PUBLISH_TEST(test_publish_inside_a_transaction),
         PUBLISH_TEST(test_waits),
         PUBLISH_TEST(test_retry),
         PUBLISH_TEST(test_never_replaced),

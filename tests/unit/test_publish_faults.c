@@ -63,7 +63,7 @@ static int on_a_full_disk(publish_case *t)
     return 0;
 }
 
-static void test_full_disk(void **state)
+static void test_move_across_disks_is_cut(void **state)
 {
     publish_case *t = *state;
     int result;
@@ -227,7 +227,7 @@ static void test_lease_lost(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        PUBLISH_TEST(test_permission),         PUBLISH_TEST(test_full_disk),
+        PUBLISH_TEST(test_permission),         PUBLISH_TEST(test_move_across_disks_is_cut),
         PUBLISH_TEST(test_sixteen_publishers), PUBLISH_TEST(test_busy),
         PUBLISH_TEST(test_killed_anywhere),    PUBLISH_TEST(test_lease_lost),
     };

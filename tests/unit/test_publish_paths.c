@@ -47,6 +47,25 @@ static void test_outside(void **state)
     }
 }
 
+/* Asked for by a person: the same rules, and who has the product keeps it. */
+static void test_by_name_keeps_lock_and_rules(void **state)
+{
+    publish_case *t = *state;
+    ci_publish_result r;
+    ci_registry_claim claim;
+    ci_registry_owner owner;
+    char inside[400];
+    t->options.by_name = true;
+    stage_only(t, "outside", "/etc");
+    refused(t, "outside", "/etc");
+    real_make(t, inside);
+    stage_only(t, "g1", inside);
+    OK(ci_registry_product_claim(t->registry, "g1", false, 60, &claim, &owner));
+    assert_int_equal(ci_publish_product(t->registry, "g1", &t->options, &r), CI_ERR_NOT_READY);
+    assert_int_equal(r.kind, CI_PUBLISH_BUSY);
+    assert_non_null(strstr(r.text, owner.host));
+}
+
 /* A link to a file among the product's files. */
 static void test_linked_file(void **state)
 {
@@ -108,7 +127,8 @@ static void test_linked_base(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        PUBLISH_TEST(test_outside),     PUBLISH_TEST(test_linked_file), PUBLISH_TEST(test_ids),
+        PUBLISH_TEST(test_outside),     PUBLISH_TEST(test_by_name_keeps_lock_and_rules),
+        PUBLISH_TEST(test_linked_file), PUBLISH_TEST(test_ids),
         PUBLISH_TEST(test_linked_date), PUBLISH_TEST(test_linked_base),
     };
     ci_log_set_level(CI_LOG_ERROR);

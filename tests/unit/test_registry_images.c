@@ -56,7 +56,7 @@ static void check_chosen(registry_test *t, ci_registry_cal_kind kind, double hou
     if (strcmp(wanted, "none") != 0) assert_int_equal(is_borrowed, wanted_borrowed);
 }
 
-static void test_cal_choice(void **state)
+static void test_gains_hide_no_bandpass(void **state)
 {
     registry_test *t = *state;
     check_chosen(t, CI_REGISTRY_GAIN, 0, "none", false);
@@ -263,7 +263,7 @@ static void test_sources(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        REGISTRY_TEST(test_cal_choice),
+        REGISTRY_TEST(test_gains_hide_no_bandpass),
         REGISTRY_TEST(test_cal_next),
         REGISTRY_TEST(test_cal_borrowed),
         REGISTRY_TEST(test_cal_retired),

@@ -178,7 +178,7 @@ static void test_lease_runs_out(void **state)
 }
 
 /* A dead process's claim: its lease would last, but it is known to be dead, as a zombie too. */
-static void test_dead_owner(void **state)
+static void test_crash_while_publishing(void **state)
 {
     registry_test *t = *state;
     ci_registry_owner owner;
@@ -217,7 +217,7 @@ static void test_dead_owner(void **state)
  */
 
 /* Success starts the count again, keeps the rows, and staging again wipes nothing. */
-static void test_published(void **state)
+static void test_published_row_is_not_replaced(void **state)
 {
     registry_test *t = *state;
     ci_registry_product p = {
@@ -274,12 +274,18 @@ static void test_lost(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        REGISTRY_TEST(test_stage),          REGISTRY_TEST(test_backoff),
-        REGISTRY_TEST(test_three_attempts), REGISTRY_TEST(test_by_name),
-        REGISTRY_TEST(test_clock_set_back), REGISTRY_TEST(test_auto_publish_off),
-        REGISTRY_TEST(test_busy),           REGISTRY_TEST(test_lease_runs_out),
-        REGISTRY_TEST(test_dead_owner),     REGISTRY_TEST(test_published),
-        REGISTRY_TEST(test_refused),        REGISTRY_TEST(test_lost),
+        REGISTRY_TEST(test_stage),
+        REGISTRY_TEST(test_backoff),
+        REGISTRY_TEST(test_three_attempts),
+        REGISTRY_TEST(test_by_name),
+        REGISTRY_TEST(test_clock_set_back),
+        REGISTRY_TEST(test_auto_publish_off),
+        REGISTRY_TEST(test_busy),
+        REGISTRY_TEST(test_lease_runs_out),
+        REGISTRY_TEST(test_crash_while_publishing),
+        REGISTRY_TEST(test_published_row_is_not_replaced),
+        REGISTRY_TEST(test_refused),
+        REGISTRY_TEST(test_lost),
     };
     ci_log_set_level(CI_LOG_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);
