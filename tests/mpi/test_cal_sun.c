@@ -48,19 +48,12 @@ static ci_vis_set *prepare(ci_comm *comm, const char *path, model *m, ci_flag_re
         CHECK_OK(ci_cal_weights(set->block[i], CI_WEIGHTS_SIGMA, 0, &known));
         CHECK(!known);
     }
-    ci_sky_source *sun = NULL;
-    CHECK_OK(ci_mem_alloc(&m->sun, 1, sizeof *m->sun, "test"));
-    CHECK_OK(ci_mem_alloc(&sun, 1, sizeof *sun, "test"));
+    ci_sky_source sun = {.name = "Sun", .flux_jy = 1, .ref_freq_hz = 159.375e6};
     CHECK_OK(ci_sky_pointing_from(set->meta, &m->pointing));
-    CHECK_OK(ci_sky_centre_default(m->eop, set->meta, &sun->ra_rad, &sun->dec_rad));
-    CHECK_OK(ci_sky_set_rephase(m->eop, set, sun->ra_rad, sun->dec_rad));
-    char *name = NULL;
-    CHECK_OK(ci_str_copy(&name, "Sun"));
-    sun->name = name; /* the model's, as all of sun */
-    sun->flux_jy = 1;
-    sun->ref_freq_hz = 159.375e6;
-    m->sun->n_source = 1;
-    m->sun->source = sun;
+    CHECK_OK(ci_sky_centre_default(m->eop, set->meta, &sun.ra_rad, &sun.dec_rad));
+    CHECK_OK(ci_sky_set_rephase(m->eop, set, sun.ra_rad, sun.dec_rad));
+    CHECK_OK(ci_sky_model_new(&m->sun));
+    CHECK_OK(ci_sky_model_append(m->sun, &sun));
     return set;
 }
 
