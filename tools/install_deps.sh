@@ -7,7 +7,7 @@ build="build-essential cmake ninja-build pkg-config git ca-certificates
   openmpi-bin libopenmpi-dev libhdf5-openmpi-dev bitshuffle libfftw3-dev libfftw3-mpi-dev
   libcfitsio-dev wcslib-dev liberfa-dev libgsl-dev libsqlite3-dev libcjson-dev libinih-dev
   libssl-dev libcairo2-dev fonts-dejavu-core libmicrohttpd-dev"
-tests="libcmocka-dev slurm-wlm munge sqlite3 strace python3 python3-venv clang clang-format shellcheck
+tests="libcmocka-dev slurm-wlm munge sqlite3 logrotate curl strace python3 python3-venv clang clang-format shellcheck
   cppcheck groff-base"
 
 packages=$build

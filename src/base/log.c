@@ -21,6 +21,7 @@ static struct
     ci_log_level level;
     int rank;
     bool has_progress; /* a line of progress stands on the terminal */
+    bool is_split;
     FILE *json;
     size_t n_warning;
     char *warning[MAX_WARNING];
@@ -50,6 +51,11 @@ ci_status ci_log_level_parse(const char *name, ci_log_level *out)
 void ci_log_set_rank(int rank)
 {
     state.rank = rank;
+}
+
+void ci_log_set_split(bool is_split)
+{
+    state.is_split = is_split;
 }
 
 ci_status ci_log_set_json_file(const char *path)
@@ -139,10 +145,12 @@ void ci_log(ci_log_level level, const char *format, ...)
     if (level == CI_LOG_WARNING) keep_warning(text);
     progress_clear();
     bool shown = level >= state.level && (state.rank == 0 || level >= CI_LOG_WARNING);
+    FILE *out = state.is_split && level < CI_LOG_WARNING ? stdout : stderr;
     if (shown && state.rank == 0)
-        fprintf(stderr, "%s %-7s %s\n", stamp, level_names[level], text);
+        fprintf(out, "%s %-7s %s\n", stamp, level_names[level], text);
     else if (shown)
-        fprintf(stderr, "%s %-7s [rank %d] %s\n", stamp, level_names[level], state.rank, text);
+        fprintf(out, "%s %-7s [rank %d] %s\n", stamp, level_names[level], state.rank, text);
+    if (shown) fflush(out);
     if (state.json && level >= CI_LOG_INFO) write_json(stamp, level, text);
     pthread_mutex_unlock(&state.lock);
 }

@@ -47,6 +47,7 @@ static void log_begin(const ci_cli_command *row, const ci_conf *conf)
     const char *file = ci_conf_file(conf);
     /* Quiet: nothing but what somebody must see. */
     if (ci_conf_bool(conf, CI_OPT_QUIET)) ci_log_set_level(CI_LOG_WARNING);
+    ci_log_set_split(ci_conf_bool(conf, CI_OPT_LOG_SPLIT));
     ci_log_info("contimg %s %s, configuration: %s", ci_version(), row->name,
                 *file ? file : "defaults, no file");
 }

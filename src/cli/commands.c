@@ -170,9 +170,9 @@ const ci_cli_command ci_cli_commands[] = {
      "Publish metrics and alerts: failures, products that stay in staging, disks that fill.",
      monitor_examples, monitor_files},
     {"db", CI_COMMAND_DB, NULL, ci_cli_db,
-     "contimg db verify | backup [FOLDER] | restore COPY... | migrate | adopt ID...",
+     "contimg db verify | backup [FOLDER] | restore COPY... | migrate | adopt ID... | leases",
      "The databases: check them, copy them, put a copy back, migrate older ones, take over rows of "
-     "the deployed pipeline.",
+     "the deployed pipeline, who works on what (exit code 6 while somebody does).",
      db_examples, NULL},
     {"clean", CI_COMMAND_CLEAN, NULL, ci_cli_clean, "contimg clean [--dry-run] [OPTION...]",
      "Remove, by rule and age: tiles that no group needs, staging of published mosaics, logs, "

@@ -1,4 +1,4 @@
-/* contimg db: verify, backup, restore, migrate, adopt. */
+/* contimg db: verify, backup, restore, migrate, adopt, leases. */
 #include "cli/cli.h"
 
 #include "contimg/registry_watch.h"
@@ -48,6 +48,7 @@ static ci_status verify(const ci_conf *conf, const ci_conf_paths *p)
 /* ---- backup, migrate --------------------------------------------------------------------------
  */
 
+/* A copy is worth something when it was read back. */
 static ci_status backup_one(const char *path, int i, const char *folder, const char *when)
 {
     const char *base = ci_path_base(path);
@@ -56,6 +57,8 @@ static ci_status backup_one(const char *path, int i, const char *folder, const c
     ci_status status = ci_path_exists(copy)
                            ? ci_error(CI_ERR_INPUT, "%s: is there already", copy)
                            : ci_registry_file_backup(path, (ci_registry_database)i, copy);
+    int version = 0;
+    if (status == CI_OK) status = ci_registry_file_verify(copy, (ci_registry_database)i, &version);
     if (status == CI_OK) printf("%s\n", copy);
     ci_mem_free(copy);
     return status;
@@ -131,17 +134,56 @@ static ci_status adopt(const ci_conf *conf, ci_run_site *site)
     return CI_OK;
 }
 
+/* ---- leases -----------------------------------------------------------------------------------
+ */
+
+static void print_lease(const ci_registry *registry, const char *kind, const char *id,
+                        const ci_registry_owner *owner, size_t *n)
+{
+    char who[CI_REGISTRY_TEXT];
+    if (!owner->host[0] || !ci_registry_owner_alive(registry, owner)) return;
+    ci_registry_owner_text(owner, who);
+    printf("%s %s: %s\n", kind, id, who);
+    ++*n;
+}
+
+/* Who works on what now: a program is not replaced under a run. */
+static ci_status leases(const ci_conf *conf, ci_run_site *site)
+{
+    ci_ops_status all = {0};
+    size_t n = 0;
+    CI_TRY(no_more(conf, 1));
+    CI_TRY(ci_run_site_open_databases(site, CI_RUN_READS));
+    ci_status status = ci_ops_status_read(&all, site->registry);
+    for (size_t i = 0; status == CI_OK && i < all.groups->n; i++)
+        print_lease(site->registry, "group", all.groups->item[i].id, &all.groups->item[i].owner,
+                    &n);
+    for (size_t i = 0; status == CI_OK && i < all.products->n; i++)
+        print_lease(site->registry, "product", all.products->item[i].id,
+                    &all.products->item[i].owner, &n);
+    ci_ops_status_clear(&all);
+    CI_TRY(status);
+    if (n == 0) return CI_OK;
+    return ci_error(CI_ERR_NOT_READY, "%zu lease%s held: wait for the run, or stop it", n,
+                    n == 1 ? " is" : "s are");
+}
+
 ci_status ci_cli_db(const ci_conf *conf)
 {
-    static const char *const names[] = {"verify", "backup", "restore", "migrate", "adopt"};
+    static const char *const names[] = {"verify",  "backup", "restore",
+                                        "migrate", "adopt",  "leases"};
+    enum
+    {
+        N_NAME = sizeof names / sizeof *names
+    };
     const char *action = ci_conf_argument_count(conf) > 0 ? ci_conf_argument(conf, 0) : "";
     size_t i = 0;
-    while (i < 5 && strcmp(action, names[i]) != 0)
+    while (i < N_NAME && strcmp(action, names[i]) != 0)
         i++;
-    if (i == 5)
+    if (i == N_NAME)
         return ci_error(CI_ERR_USAGE,
-                        "contimg db %s: give one of verify, backup, restore, migrate, "
-                        "adopt",
+                        "contimg db %s: give one of verify, backup, restore, migrate, adopt, "
+                        "leases",
                         action);
     ci_run_site site;
     memset(&site, 0, sizeof site);
@@ -151,7 +193,8 @@ ci_status ci_cli_db(const ci_conf *conf)
                  : i == 1 ? backup(conf, &site.paths)
                  : i == 2 ? restore(conf, &site.paths)
                  : i == 3 ? migrate(conf, &site)
-                          : adopt(conf, &site);
+                 : i == 4 ? adopt(conf, &site)
+                          : leases(conf, &site);
     ci_run_site_close(&site);
     return status;
 }

@@ -1,9 +1,11 @@
 /* Is this machine ready: every line ok, warn or FAIL, with the remedy. */
 #include "contimg/h5.h"
 #include "contimg/ops.h"
+#include "ops/copies.h"
 #include "ops/logs.h"
 #include "contimg/registry.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -151,6 +153,29 @@ static void check_databases(sheet *s, const ci_ops_check_options *o)
     }
 }
 
+/* Daily copies are the site's; a folder of one's own has none. */
+static void check_copies(sheet *s, const ci_ops_check_options *o)
+{
+    double newest_unix_s = 0;
+    bool is_there = false;
+    for (int i = 0; i < CI_DB_COUNT; i++)
+        is_there = is_there || ci_path_exists(o->databases[i]);
+    if (o->is_local || !is_there) return;
+    if (ci_ops_copies_newest(&newest_unix_s, o->state) != CI_OK) {
+        line(s, LINE_WARN, "copies", "%s", ci_error_text());
+        return;
+    }
+    double age_s = ci_clock_unix_s() - newest_unix_s;
+    if (isnan(newest_unix_s))
+        line(s, LINE_WARN, "copies",
+             "%s/backups/daily: no copy of the databases: start contimg-backup.timer", o->state);
+    else
+        line(s, age_s > CI_OPS_COPY_MAX_AGE_S ? LINE_WARN : LINE_OK, "copies",
+             "%s/backups/daily: the newest copy of the databases is %.0f h old%s", o->state,
+             age_s / 3600,
+             age_s > CI_OPS_COPY_MAX_AGE_S ? ": see systemctl status contimg-backup.timer" : "");
+}
+
 static void check_logs(sheet *s, const ci_ops_check_options *o)
 {
     ci_ops_log_scan found;
@@ -274,6 +299,7 @@ ci_status ci_ops_check(const ci_ops_check_options *o, bool as_json, FILE *out)
     check_space(&s, "products", o->products, products_gb, o->disk_critical_gb, only_warn);
     check_space(&s, "state", o->state, o->is_local ? 0 : 10, o->disk_critical_gb, only_warn);
     check_databases(&s, o);
+    check_copies(&s, o);
     check_logs(&s, o);
     check_filters(&s);
     check_facts(&s);

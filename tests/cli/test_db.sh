@@ -30,6 +30,7 @@ grep -q '^FAIL .*ingest.sqlite3' "$out" || fail "verify says $(cat "$out")"
 expect 0 db restore "$folder/copies"/ingest-*.sqlite3
 expect 0 db verify
 expect 3 db adopt nobody
+expect 0 db leases
 expect 2 db mend
 expect 0 clean --dry-run
 expect 0 status --since 24h

@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# ci-test: timeout=300
+# deploy.sh: says what it would do, lays down programs, scripts and units, starts the services as
+# another user, and takes all of it back.
+. "${CONTIMG_SOURCE:?}/tests/support/site.sh" && site_enter && site_make || exit 1
+out=$SITE_FOLDER/out
+# deploy CODE ARG...
+deploy() {
+  local want=$1 got
+  shift
+  "$prefix/share/contimg/deploy.sh" --root "$site" "$@" >"$out" 2>&1
+  got=$?
+  [ $got = "$want" ] || fail "deploy.sh $*: exit $got, $want is expected: $(cat "$out")"
+}
+# Everything but state and records, with its content.
+tree() {
+  find "$site" /etc/systemd/system \( -name state -o -name deployments \) -prune -o -printf '%p %y %m %l\n' |
+    LC_ALL=C sort
+  find "$site" /etc/systemd/system \( -name state -o -name deployments \) -prune -o -type f -print |
+    LC_ALL=C sort | xargs sha256sum
+}
+
+# ---- mistakes, and a dry run that changes nothing ----------------------------------------------
+deploy 2 --mode all
+deploy 2 --dry-run --rollback
+deploy 2 --user no_such_user
+deploy 6 --rollback
+grep -q 'no deployment to take back' "$out" || fail "rollback of nothing: $(cat "$out")"
+mkdir -p "$site/ops/systemd" "$site/scripts"
+# What the site has: its own configuration, and units of the deployed pipeline.
+cat >"$site/ops/systemd/contimg.env" <<'TEXT'
+CONTIMG_STATE_DIR=/data/dsa110-contimg/state
+CONTIMG_DISK_CRITICAL_GB=0
+CONTIMG_DISK_WARN_GB=0
+CONTIMG_STREAM_INTERVAL=1
+TEXT
+printf '[Service]\nExecStart=/bin/sleep 1000\n' >/etc/systemd/system/contimg-stream.service
+echo 'print("the old monitor")' >"$site/scripts/monitor_publish_status.py"
+systemctl enable contimg-stream.service && systemctl start contimg-stream.service || fail "the old service"
+before=$(tree)
+deploy 0 --dry-run --mode both
+grep -q 'would start: contimg-api contimg-stream contimg-monitor' "$out" || fail "dry run: $(cat "$out")"
+deploy 0 --dry-run --mode api
+grep -q 'would start: contimg-api contimg-monitor ' "$out" || fail "dry run: $(cat "$out")"
+[ "$(tree)" = "$before" ] && [ -z "$(find "$site/state" -type f)" ] || fail "--dry-run changed something"
+mv /stage/dsa110-contimg /stage/away
+deploy 6 --mode streaming
+grep -q '^FAIL staging' "$out" || fail "not ready: $(cat "$out")"
+[ "$(tree)" = "$before" ] || fail "a deployment that was refused changed something"
+mv /stage/away /stage/dsa110-contimg
+
+# ---- a deployment ---------------------------------------------------------------------------------
+deploy 0 --mode streaming
+tail -n 1 "$out" | grep -q 'well: contimg ' || fail "not well: $(cat "$out")"
+called "systemctl enable contimg-stream.service contimg-monitor.service contimg-backup.timer contimg-logs.timer"
+for unit in contimg-stream.service contimg-monitor.service contimg-backup.timer; do
+  systemctl is-active --quiet $unit || fail "$unit is not active"
+done
+grep -q 'DISK_CRITICAL_GB=0' "$site/ops/systemd/contimg.env" || fail "the site's contimg.env was replaced"
+[ -z "$(find "$site/state/backups" -type f 2>/dev/null)" ] || fail "copies of nothing"
+systemd-analyze verify /etc/systemd/system/contimg-*.* >"$out" 2>&1 && [ ! -s "$out" ] ||
+  fail "systemd-analyze verify: $(cat "$out")"
+"$site/scripts/validate_production_setup.sh" >"$out" 2>&1 || fail "validate: $(cat "$out")"
+python "$site/scripts/monitor_publish_status.py" --test >"$out" 2>&1 || fail "monitor: $(cat "$out")"
+# Who the services run as, and what they make: the group may write it.
+for name in ingest cal_registry products data_registry; do
+  [ "$(stat -c %U:%G:%a "$site/state/$name.sqlite3")" = daemon:daemon:664 ] || fail "$(ls -l "$site/state")"
+done
+for _ in $(seq 50); do grep -q '^no alert' "$site/state/logs/contimg-monitor.out" && break; sleep 0.1; done
+grep -q '^no alert' "$site/state/logs/contimg-monitor.out" || fail "the monitor says $(cat "$site"/state/logs/*)"
+grep -q ' INFO .*watches on' "$site/state/logs/contimg-stream.out" || fail "the watching service: $(cat "$site"/state/logs/*)"
+! grep -l ' INFO ' "$site"/state/logs/*.err || fail "lines below WARNING in .err"
+
+# ---- a second one on top, from the site itself; a second stream ---------------------------------------
+after=$(tree)
+"$site/ops/deploy.sh" --mode stream >"$out" 2>&1 || fail "deployed again: $(cat "$out")"
+grep -q ' 0 files laid down' "$out" || fail "deployed again: $(cat "$out")"
+[ "$(tree)" = "$after" ] || fail "deployed again: other files"
+[ "$(find "$site/state/backups" -path '*/deploy-*' -name '*.sqlite3' | wc -l)" = 4 ] || fail "no copies: $(find "$site/state/backups")"
+CONTIMG_CONFIG=$site/ops/systemd/contimg.env "$site/bin/contimg-stream" --once --executor local >"$out" 2>&1
+[ $? = 6 ] && grep -q 'another one works on .*host .*, process ' "$out" || fail "a second stream: $(cat "$out")"
+
+# ---- back --------------------------------------------------------------------------------------------
+deploy 0 --rollback
+[ "$(tree)" = "$after" ] || fail "taken back once: other files"
+deploy 0 --rollback
+[ "$(tree)" = "$before" ] || fail "taken back: $(diff <(echo "$before") <(tree))"
+systemctl is-active --quiet contimg-stream.service || fail "the old service does not run again"
+! systemctl is-active --quiet contimg-backup.timer || fail "the timer is still there"
+[ -f "$site/state/ingest.sqlite3" ] || fail "the databases are gone"
+deploy 6 --rollback
+echo "deployed, again, and taken back twice; units verified; services ran as daemon"
