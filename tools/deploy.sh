@@ -133,7 +133,7 @@ read_site() {
 put() {
   [ -d "$fresh/${2%/*}" ] || mkdir -p "$fresh/${2%/*}"
   case $2 in
-    site/bin/* | site/share/* | */deploy.sh) cp "$1" "$fresh/$2" ;;
+    site/bin/* | site/share/* | */deploy.sh | */acceptance.sh) cp "$1" "$fresh/$2" ;;
     *) sed -e "s|@ROOT@|$root|g" -e "s|@STATE@|${state:-}|g" -e "s|@USER@|$user|g" \
       -e "s|@GROUP@|${group:-}|g" "$1" >"$fresh/$2" ;;
   esac
@@ -171,6 +171,10 @@ put_all() {
     esac
   done
   put "$(readlink -f "$0")" site/ops/deploy.sh 755
+  name=$here/acceptance.sh
+  [ -e "$name" ] || name=$root/share/contimg/acceptance.sh
+  put "$name" site/share/contimg/acceptance.sh 755
+  put "$name" site/scripts/acceptance.sh 755
 }
 
 # Sets $target.
@@ -271,13 +275,12 @@ ask_health() {
 
 # The services write to these from the first line on, whoever makes them.
 make_logs() {
-  local name ending
-  as_user mkdir -p "$state/logs" || return 4
-  for name in api stream monitor; do
-    for ending in out err; do
-      [ -e "$state/logs/contimg-$name.$ending" ] ||
-        as_user sh -c 'umask 002; : >>"$1"' sh "$state/logs/contimg-$name.$ending" || return 4
-    done
+  local name
+  as_root mkdir -p "$state/logs" || return 4
+  as_user test -w "$state/logs" || { as_root chown "$user:$group" "$state/logs" && as_root chmod 2775 "$state/logs"; } || return 4
+  for name in "$state"/logs/contimg-{api,stream,monitor}.{out,err}; do
+    [ -e "$name" ] || as_user sh -c 'umask 002; : >>"$1"' sh "$name" || return 4
+    as_user test -w "$name" || as_root chown "$user:$group" "$name" || return 4
   done
 }
 
@@ -330,6 +333,8 @@ deploy_site() {
     return 0
   fi
   if [ $action = deploy ]; then
+    # A check by another user may have made the folder for itself.
+    make_logs || fail 4 "$state/logs: cannot be made writable for $user"
     check_site || fail 6 "the site is not ready (lines FAIL above); nothing was changed"
     copies=$state/backups/deploy-$(date -u +%Y-%m-%dT%H-%M-%SZ)
     as_user "$contimg" db backup "$copies" --log-level WARNING || fail 4 "the databases could not be copied; nothing was changed"
@@ -339,7 +344,7 @@ deploy_site() {
   [ -z "$files" ] || lay_down "$files" || fail 4 "laying down failed: deploy.sh --root $root --rollback"
   say "$(wc -l <"$record/files") files laid down in $root and $unit_dir, record $record"
   if [ $action = prepare ]; then return 0; fi
-  make_logs && start_services && ask_health ||
+  start_services && ask_health ||
     fail 6 "not well; as it was before: $root/ops/deploy.sh --root $root --rollback"
   say "well: $("$root/bin/contimg" --version), mode $mode"
 }

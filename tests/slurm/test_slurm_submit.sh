@@ -66,7 +66,7 @@ says second.err "has a job already: $id (pending); nothing submitted"
 [ "$(n_jobs)" = 1 ] || fail "$(n_jobs) jobs"
 timeout -k 1 10 scontrol update PartitionName=all State=UP || fail "scontrol"
 got=$(slurm_wait "$id" 90)
-cp "contimg-$id.out" "$slurm_case/job.out"
+cp "$slurm_case/state/logs/contimg-$id.out" "$slurm_case/job.out"
 [ "$got" = "COMPLETED 0" ] || fail "job $id: $got"
 says job "--niter=20"
 [ "$(published | wc -l)" = 1 ] || fail "published: $(published)"
@@ -74,7 +74,7 @@ submit finished 0
 says finished "nothing to do"
 
 # ---- two jobs for one group, past contimg-submit: one makes it, the other does no work ------------
-rm -rf "$slurm_case"/{state,staging,products}
+rm -rf "$slurm_case"/{state,staging,products}/*
 contimg group >/dev/null 2>&1 || fail "contimg group"
 group=$(contimg plan --json 2>/dev/null | grep -oE '[0-9a-f]{12}_[0-9]+' | head -n 1)
 export CONTIMG_HOME=$slurm_case/prefix
@@ -93,7 +93,7 @@ unset CONTIMG_HOME
 submit files 0 ../incoming/2026-01-25T00:01:01_sb0*.hdf5
 id=$(cat "$slurm_case/files.out")
 got=$(slurm_wait "$id" 90)
-cp "contimg-$id.out" "$slurm_case/files_job.out"
+cp "$slurm_case/state/logs/contimg-$id.out" "$slurm_case/files_job.out"
 [ "$got" = "COMPLETED 0" ] || fail "files: job $id: $got"
 [ "$(published | wc -l)" = 2 ] || fail "files: $(published)"
 echo "submitted: $(n_jobs) jobs, $(published | wc -l) products; two jobs for one group: $(tr '\n' ' ' <<<"$both")"

@@ -56,7 +56,7 @@ site_enter() {
       return 0 ;;
     namespace)
       site_root "$SITE_FOLDER/top" || { echo "skipped: no private mounts here"; exit 77; }
-      SITE_STEP=inside exec chroot "$SITE_FOLDER/top" bash "$0" ;;
+      SITE_STEP=inside exec chroot "$SITE_FOLDER/top" bash "$(readlink -f "$0")" ;;
   esac
   [ "$(id -u)" = 0 ] || { echo "skipped: namespaces and services of another user need root"; exit 77; }
   [ -d /etc/systemd/system ] || { echo "skipped: no systemd here"; exit 77; }
@@ -70,7 +70,7 @@ site_enter() {
   site_stand_ins
   # Not exec: the folder is to be removed, whatever happens inside.
   trap 'rm -rf --one-file-system "$SITE_FOLDER"' EXIT
-  PATH=$SITE_FOLDER/bin:$PATH SITE_STEP=namespace unshare --mount --pid --fork --kill-child --mount-proc bash "$0"
+  PATH=$SITE_FOLDER/bin:$PATH SITE_STEP=namespace unshare --mount --pid --fork --kill-child --mount-proc bash "$(readlink -f "$0")"
   code=$?
   exit $code
 }
