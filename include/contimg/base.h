@@ -105,9 +105,6 @@ typedef enum ci_log_level
 void ci_log_set_level(ci_log_level level);
 CI_MUST_CHECK ci_status ci_log_level_parse(const char *name, ci_log_level *out);
 void ci_log_set_rank(int rank);
-/* Lines below WARNING go to standard output: what a service writes to standard error is then its
- * warnings and errors. */
-void ci_log_set_split(bool is_split);
 /* Also writes every line as JSON ({"ts","level","rank","msg"}) to `path`, appended;
  * NULL closes it. */
 CI_MUST_CHECK ci_status ci_log_set_json_file(const char *path);

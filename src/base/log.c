@@ -1,5 +1,6 @@
 /* The log: lines on stderr, as JSON in a file, and the warnings kept for reports. */
 #include "contimg/base_file.h"
+#include "contimg/base_log.h"
 
 #include <errno.h>
 #include <fcntl.h>

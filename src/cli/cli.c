@@ -1,6 +1,7 @@
 /* The program: finds the subcommand, runs it, and tells how it ended. */
 #include "cli/cli.h"
 
+#include "contimg/base_log.h"
 #include "contimg/par.h"
 
 #include <stdlib.h>
