@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -135,11 +136,19 @@ void ci_log_progress_end(void)
 
 void ci_log(ci_log_level level, const char *format, ...)
 {
-    char text[2048], stamp[32];
+    char start[2048], stamp[32], *whole = NULL, *text = start;
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    int n = vsnprintf(start, sizeof start, format, args);
     va_end(args);
+    /* Not counted memory, as warnings. Where there is none, the line ends early. */
+    if (n >= (int)sizeof start) whole = malloc((size_t)n + 1);
+    if (whole) {
+        va_start(args, format);
+        vsnprintf(whole, (size_t)n + 1, format, args);
+        va_end(args);
+        text = whole;
+    }
     ci_str_one_line(text);
     ci_time_iso(stamp, ci_time_mjd_s_from_unix(ci_clock_unix_s()), 0, true);
     pthread_mutex_lock(&state.lock);
@@ -154,6 +163,7 @@ void ci_log(ci_log_level level, const char *format, ...)
     if (shown) fflush(out);
     if (state.json && level >= CI_LOG_INFO) write_json(stamp, level, text);
     pthread_mutex_unlock(&state.lock);
+    free(whole);
 }
 
 size_t ci_log_warning_count(void)

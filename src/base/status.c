@@ -2,6 +2,7 @@
 #include "contimg/base.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct
@@ -55,16 +56,58 @@ bool ci_status_is_environment(ci_status status)
            status == CI_ERR_DISK;
 }
 
+/* Not before a byte that goes on with a UTF-8 character. */
+static size_t character_begin(const char *text, size_t at)
+{
+    while (at > 0 && ((unsigned char)text[at] & 0xc0) == 0x80)
+        at--;
+    return at;
+}
+
+/* printf into `size` bytes: a text too long for them is shortened in its middle, where it says how
+ * many bytes are left out, so that its begin (which file) and its end (what to do) stay. */
+CI_PRINTF(3, 0)
+static void print_short(char *out, size_t size, const char *format, va_list args)
+{
+    enum
+    {
+        MARK = 48
+    };
+    va_list again;
+    va_copy(again, args);
+    int n = vsnprintf(out, size, format, args);
+    /* Not counted memory: what is printed may be that there is no more of it. */
+    char *whole = n >= (int)size && size > 4 * MARK ? malloc((size_t)n + 1) : NULL;
+    if (whole) {
+        vsnprintf(whole, (size_t)n + 1, format, again);
+        size_t head = character_begin(whole, (size - MARK) / 2);
+        size_t tail = character_begin(whole, (size_t)n - (size - MARK - head) + 4);
+        snprintf(out, size, "%.*s [... %zu bytes left out ...] %s", (int)head, whole, tail - head,
+                 whole + tail);
+    }
+    free(whole);
+    va_end(again);
+}
+
 ci_status ci_error(ci_status status, const char *format, ...)
 {
     char fresh[sizeof error_text]; /* the arguments may hold the present text */
     va_list args;
     va_start(args, format);
-    vsnprintf(fresh, sizeof fresh, format, args);
+    print_short(fresh, sizeof fresh, format, args);
     va_end(args);
     ci_str_one_line(fresh); /* names of files and columns come from users */
     memcpy(error_text, fresh, sizeof fresh);
     return status;
+}
+
+static void text_set(const char *format, ...) CI_PRINTF(1, 2);
+static void text_set(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    print_short(error_text, sizeof error_text, format, args);
+    va_end(args);
 }
 
 ci_status ci_error_prefix(ci_status status, const char *format, ...)
@@ -72,14 +115,11 @@ ci_status ci_error_prefix(ci_status status, const char *format, ...)
     char prefix[sizeof error_text], old[sizeof error_text];
     va_list args;
     va_start(args, format);
-    vsnprintf(prefix, sizeof prefix, format, args);
+    print_short(prefix, sizeof prefix, format, args);
     va_end(args);
     ci_str_one_line(prefix);
     memcpy(old, error_text, sizeof old);
-    size_t n = strlen(prefix);
-    if (n > sizeof error_text - 3) n = sizeof error_text - 3;
-    memcpy(error_text, prefix, n);
-    snprintf(error_text + n, sizeof error_text - n, ": %s", old);
+    text_set("%s: %s", prefix, old);
     return status;
 }
 

@@ -110,8 +110,8 @@ static ci_status correction_fill(ci_cal_correction *k, const ci_cal_table *table
     if (antennas_match(table, &meta->array, antenna) == 0 && table->array.n_antenna > 0)
         return ci_error(
             CI_ERR_INPUT,
-            "%s: none of its %zu antennas (%lld \"%.40s\" ...) is one of the data's %zu (%lld "
-            "\"%.40s\" ...)",
+            "%s: none of its %zu antennas (%lld \"%s\" ...) is one of the data's %zu (%lld "
+            "\"%s\" ...)",
             ci_cal_table_title(table), table->array.n_antenna,
             (long long)table->array.antenna[0].number, ci_vis_text(table->array.antenna[0].name),
             meta->array.n_antenna, (long long)meta->array.antenna[0].number,

@@ -288,61 +288,6 @@ static ci_status scale_read(const reader *r, ci_cal_table *t)
                     r->path, convention);
 }
 
-static ci_status feeds_take(const reader *r, ci_cal_table *t, const char *names,
-                            const double *angle, size_t n_feed)
-{
-    for (size_t a = 0; a < t->array.n_antenna; a++) {
-        double *feed_rad = t->array.antenna[a].feed_rad;
-        feed_rad[0] = feed_rad[1] = NAN;
-        for (size_t k = 0; k < n_feed; k++, names += strlen(names) + 1) {
-            double value = angle[a * n_feed + k];
-            char name = (char)(names[0] | 0x20);
-            bool is_second = name == 'y' || name == 'l';
-            if (names[0] == '\0') continue;
-            if ((!is_second && name != 'x' && name != 'r') || names[1] || !isfinite(value))
-                return ci_error(CI_ERR_INPUT,
-                                "%s: Header/feed_array: antenna %lld: feed \"%.20s\" at %g rad: x, "
-                                "y, r or l at a finite angle is needed",
-                                r->path, (long long)t->array.antenna[a].number, names, value);
-            feed_rad[is_second] = value;
-        }
-    }
-    t->array.has_feeds = true;
-    return CI_OK;
-}
-
-/* feed_array and feed_angle, else x_orientation of older tables. */
-static ci_status feeds_read(const reader *r, ci_cal_table *t)
-{
-    char word[8];
-    ci_h5_info info;
-    double *angles = NULL;
-    char *names = NULL;
-    size_t n_byte, n_antenna = t->array.n_antenna;
-    CI_TRY(word_read(r, "Header/x_orientation", word, sizeof word));
-    t->x_is_north = word[0] == 'n' || word[0] == 'N';
-    t->x_is_known = t->x_is_north || word[0] == 'e' || word[0] == 'E';
-    if (!ci_h5_has(r->file, "Header/feed_angle") || !ci_h5_has(r->file, "Header/feed_array"))
-        return CI_OK;
-    CI_TRY(ci_h5_info_get(r->file, "Header/feed_angle", &info));
-    size_t n = (size_t)ci_h5_info_count(&info);
-    if (n == 0 || n % n_antenna != 0 || n / n_antenna > 2)
-        return ci_error(CI_ERR_INPUT, "%s: Header/feed_angle: %zu angles of %zu antennas", r->path,
-                        n, n_antenna);
-    ci_status status = ci_mem_alloc(&angles, n, sizeof *angles, "feed angles");
-    if (status == CI_OK) status = ci_h5_read_double(r->file, "Header/feed_angle", angles, n);
-    if (status == CI_OK)
-        status = ci_h5_read_string_list(r->file, "Header/feed_array", n, &names, &n_byte);
-    if (status == CI_OK) status = feeds_take(r, t, names, angles, n / n_antenna);
-    ci_mem_free(angles);
-    ci_mem_free(names);
-    CI_TRY(status);
-    const double *first = t->array.antenna[0].feed_rad;
-    t->x_is_known = true;
-    t->x_is_north = isfinite(first[0]) ? fabs(cos(first[0])) > 0.5 : fabs(sin(first[1])) > 0.5;
-    return CI_OK;
-}
-
 /* Flags of whatever has no solution at all say that there was nothing to solve. */
 static void flags_refine(ci_cal_table *t)
 {
@@ -456,7 +401,7 @@ static ci_status table_read(reader *r, ci_cal_table **out)
     CI_TRY(ci_cal_text_set(&(*out)->path, r->path));
     CI_TRY(words_read(r, *out));
     CI_TRY(scale_read(r, *out));
-    CI_TRY(feeds_read(r, *out));
+    CI_TRY(ci_cal_calh5_feeds_read(r->file, r->path, *out));
     CI_TRY(times_read(r, *out));
     CI_TRY(freqs_read(r, *out));
     return data_read(r, *out);

@@ -128,7 +128,7 @@ static size_t antennas_judge(ci_cal_problem *p, const shares *k, size_t s, size_
         bandpass_flag(p, s, h, a, CI_CAL_FAILED);
         n++;
         if (ci_comm_rank(p->comm) == 0)
-            ci_log_warning("calibration: antenna %.40s in the sub-band at %.3f MHz, feed %zu: "
+            ci_log_warning("calibration: antenna %s in the sub-band at %.3f MHz, feed %zu: "
                            "flagged: the model explains %.3g of its power, %.3g are expected",
                            ci_vis_text(p->meta->array.antenna[a].name),
                            1e-6 * p->meta->sub_band[s].freq_hz[0], h, fmax(share, 0), expected);

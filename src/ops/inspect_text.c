@@ -9,25 +9,39 @@ static void keep(inspection *in, ci_status status)
     if (in->status == CI_OK) in->status = status;
 }
 
+CI_PRINTF(2, 0)
+static ci_status text_args(char **out, const char *format, va_list args)
+{
+    va_list again;
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, format, args);
+    ci_status status = ci_mem_alloc(out, n < 0 ? 1 : (size_t)n + 1, 1, "text");
+    if (status == CI_OK && n > 0) vsnprintf(*out, (size_t)n + 1, format, again);
+    va_end(again);
+    return status;
+}
+
 void ci_ops_inspect_line(inspection *in, const char *label, const char *format, ...)
 {
-    char text[1024];
+    char *text = NULL;
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    keep(in, text_args(&text, format, arguments));
     va_end(arguments);
-    keep(in, ci_text_append(&in->text, "  %-14s %s\n", label, text));
+    keep(in, ci_text_append(&in->text, "  %-14s %s\n", label, text ? text : ""));
+    ci_mem_free(text);
 }
 
 void ci_ops_inspect_warning(inspection *in, const char *format, ...)
 {
-    char text[1024];
+    char *text = NULL;
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    keep(in, text_args(&text, format, arguments));
     va_end(arguments);
-    ci_json_put_string(in->warnings, NULL, text);
+    ci_json_put_string(in->warnings, NULL, text ? text : "");
     in->n_warning++;
+    ci_mem_free(text);
 }
 
 void ci_ops_inspect_site_text(char out[80], double lat_rad, double lon_rad, double height_m)

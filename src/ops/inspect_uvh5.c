@@ -193,8 +193,8 @@ static void fields_tell(inspection *in, const ci_vis_meta *meta)
         }
         ci_json_put(list, NULL, json);
         if (meta->n_field > 1)
-            ci_ops_inspect_line(in, i == 0 ? "Fields" : "", "%lld \"%.60s\": %s",
-                                (long long)field->id, field->name, position);
+            ci_ops_inspect_line(in, i == 0 ? "Fields" : "", "%lld \"%s\": %s", (long long)field->id,
+                                field->name, position);
     }
     ci_json_put(in->json, "fields", list);
 }

@@ -77,7 +77,7 @@ static ci_status unknown_column(const ci_sky_csv *csv, const char *name)
                         : mark == '\t' ? "tabs"
                                        : "'|'");
     const char *near = ci_str_nearest(name, csv->names, (size_t)csv->n_name);
-    return ci_error(CI_ERR_INPUT, "%s: unknown column \"%.200s\"%s%s%s", csv->path, name,
+    return ci_error(CI_ERR_INPUT, "%s: unknown column \"%s\"%s%s%s", csv->path, name,
                     near ? ": did you mean \"" : "", near ? near : "",
                     near ? "\"?" : ": remove it");
 }
@@ -157,8 +157,8 @@ ci_status ci_sky_csv_number(const ci_sky_csv *csv, int i_name, double missing, d
                         csv->line, csv->names[i_name]);
     }
     if (ci_parse_double(text, csv->names[i_name], out) != CI_OK || !isfinite(*out))
-        return ci_error(CI_ERR_INPUT, "%s: line %d: %s: \"%.200s\" is not a finite number",
-                        csv->path, csv->line, csv->names[i_name], text);
+        return ci_error(CI_ERR_INPUT, "%s: line %d: %s: \"%s\" is not a finite number", csv->path,
+                        csv->line, csv->names[i_name], text);
     return CI_OK;
 }
 

@@ -60,7 +60,7 @@ void ci_sky_model_free(ci_sky_model *model)
 
 static ci_status bad_value(const ci_sky_csv *csv, int column, const char *must)
 {
-    return ci_error(CI_ERR_INPUT, "%s: line %d: %s %.200s must be %s", csv->path, csv->line,
+    return ci_error(CI_ERR_INPUT, "%s: line %d: %s %s must be %s", csv->path, csv->line,
                     csv->names[column], ci_sky_csv_text(csv, column), must);
 }
 

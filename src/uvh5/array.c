@@ -145,11 +145,10 @@ static void names_check(ci_uvh5_file *file)
         }
     }
     if (n_empty == 0 && n_same == 0) return;
-    ci_uvh5_warning_add(
-        file,
-        "Header/antenna_names: %zu of %zu are empty, %zu repeat another (\"%.60s\"): "
-        "such antennas are told apart by antenna_numbers",
-        n_empty, array->n_antenna, n_same, same);
+    ci_uvh5_warning_add(file,
+                        "Header/antenna_names: %zu of %zu are empty, %zu repeat another (\"%s\"): "
+                        "such antennas are told apart by antenna_numbers",
+                        n_empty, array->n_antenna, n_same, same);
 }
 
 static ci_status antennas_fill(ci_uvh5_file *file, int64_t *number, double *position)

@@ -48,10 +48,10 @@ static ci_status feeds_take(ci_uvh5_file *file, const char *names, const double 
             double value = angle[a * n_feed + k];
             if (feed < 0)
                 return ci_uvh5_refuse(file, "Header/feed_array",
-                                      "antenna %lld: feed \"%.20s\": only x, y, r and l are known",
+                                      "antenna %lld: feed \"%s\": only x, y, r and l are known",
                                       (long long)array->antenna[a].number, names);
             if (!isfinite(value))
-                return ci_uvh5_refuse(file, "Header/feed_angle", "antenna %lld, feed %.20s: %g",
+                return ci_uvh5_refuse(file, "Header/feed_angle", "antenna %lld, feed %s: %g",
                                       (long long)array->antenna[a].number, names, value);
             array->antenna[a].feed_rad[feed] = value;
         }

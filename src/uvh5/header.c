@@ -6,41 +6,48 @@
 #include <string.h>
 #include <sys/stat.h>
 
+ci_status ci_uvh5_text_args(char **out, const char *format, va_list args)
+{
+    va_list again;
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, format, args);
+    ci_status status = ci_mem_alloc(out, n < 0 ? 1 : (size_t)n + 1, 1, "text");
+    if (status == CI_OK && n > 0) vsnprintf(*out, (size_t)n + 1, format, again);
+    va_end(again);
+    return status;
+}
+
 ci_status ci_uvh5_refuse(const ci_uvh5_file *file, const char *dataset, const char *format, ...)
 {
-    char text[768];
+    char *text = NULL;
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    ci_status status = ci_uvh5_text_args(&text, format, arguments);
     va_end(arguments);
-    return ci_error(CI_ERR_INPUT, "%s: %s: %s", file->path, dataset, text);
+    if (status == CI_OK) status = ci_error(CI_ERR_INPUT, "%s: %s: %s", file->path, dataset, text);
+    ci_mem_free(text);
+    return status;
 }
 
 void ci_uvh5_warning_add(ci_uvh5_file *file, const char *format, ...)
 {
-    char text[768];
     va_list arguments;
     if (file->n_warning == UVH5_MAX_WARNING) return;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    if (ci_uvh5_text_args(&file->warning[file->n_warning], format, arguments) == CI_OK)
+        file->n_warning++;
     va_end(arguments);
-    if (ci_str_copy(&file->warning[file->n_warning], text) == CI_OK) file->n_warning++;
 }
 
 void ci_uvh5_fact_set(ci_uvh5_file *file, const char *name, const char *format, ...)
 {
     va_list arguments;
     if (file->n_fact == UVH5_MAX_FACT) return;
-    va_start(arguments, format);
-    int n = vsnprintf(NULL, 0, format, arguments);
-    va_end(arguments);
     uvh5_fact *fact = &file->fact[file->n_fact];
     snprintf(fact->name, sizeof fact->name, "%s", name);
-    if (n < 0 || ci_mem_alloc(&fact->text, (size_t)n + 1, 1, "facts of a file") != CI_OK) return;
     va_start(arguments, format);
-    vsnprintf(fact->text, (size_t)n + 1, format, arguments);
+    if (ci_uvh5_text_args(&fact->text, format, arguments) == CI_OK) file->n_fact++;
     va_end(arguments);
-    file->n_fact++;
 }
 
 ci_status ci_uvh5_stamp_take(uvh5_stamp *out, const char *path)

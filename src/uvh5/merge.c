@@ -6,26 +6,32 @@
 #include <string.h>
 
 /* "<path> and <other>: <what>": always the first file against the one that does not fit. */
-static ci_status misfit(const ci_uvh5_file *first, const ci_uvh5_file *other, const char *what)
+CI_PRINTF(3, 4)
+static ci_status misfit(const ci_uvh5_file *first, const ci_uvh5_file *other, const char *format,
+                        ...)
 {
-    return ci_error(CI_ERR_INPUT, "%s and %s: %s: give files of one observation only", first->path,
-                    other->path, what);
+    char *what = NULL;
+    va_list arguments;
+    va_start(arguments, format);
+    ci_status status = ci_uvh5_text_args(&what, format, arguments);
+    va_end(arguments);
+    if (status == CI_OK)
+        status = ci_error(CI_ERR_INPUT, "%s and %s: %s: give files of one observation only",
+                          first->path, other->path, what);
+    ci_mem_free(what);
+    return status;
 }
 
-/* Names are told by their beginnings: the messages are for people. */
 ci_status ci_uvh5_arrays_compare(const ci_uvh5_file *first, const ci_uvh5_file *other)
 {
     const ci_vis_array *a = &first->meta->array, *b = &other->meta->array;
-    char text[256];
     if (strcmp(a->telescope, b->telescope) != 0) {
-        snprintf(text, sizeof text, "two different arrays, telescope \"%.60s\" and \"%.60s\"",
-                 a->telescope, b->telescope);
-        return misfit(first, other, text);
+        return misfit(first, other, "two different arrays, telescope \"%s\" and \"%s\"",
+                      a->telescope, b->telescope);
     }
     if (a->n_antenna != b->n_antenna) {
-        snprintf(text, sizeof text, "two different arrays, of %zu and %zu antennas", a->n_antenna,
-                 b->n_antenna);
-        return misfit(first, other, text);
+        return misfit(first, other, "two different arrays, of %zu and %zu antennas", a->n_antenna,
+                      b->n_antenna);
     }
     for (size_t i = 0; i < a->n_antenna; i++) {
         const ci_vis_antenna *p = &a->antenna[i], *q = &b->antenna[i];
@@ -36,11 +42,11 @@ ci_status ci_uvh5_arrays_compare(const ci_uvh5_file *first, const ci_uvh5_file *
         }
         if (p->number == q->number && strcmp(p->name, q->name) == 0 && distance2 < 0.01 * 0.01)
             continue;
-        snprintf(text, sizeof text,
-                 "two different arrays: antenna %zu is %lld \"%.40s\" and %lld \"%.40s\", %.3f m "
-                 "apart",
-                 i, (long long)p->number, p->name, (long long)q->number, q->name, sqrt(distance2));
-        return misfit(first, other, text);
+        return misfit(first, other,
+                      "two different arrays: antenna %zu is %lld \"%s\" and %lld \"%s\", %.3f m "
+                      "apart",
+                      i, (long long)p->number, p->name, (long long)q->number, q->name,
+                      sqrt(distance2));
     }
     return CI_OK;
 }
@@ -61,7 +67,6 @@ static ci_status feeds_compare(const ci_uvh5_file *first, const ci_uvh5_file *ot
 static ci_status conventions_compare(const ci_uvh5_file *first, const ci_uvh5_file *other)
 {
     const ci_vis_meta *a = first->meta, *b = other->meta;
-    char text[160];
     bool same_pols = a->n_pol == b->n_pol;
     for (size_t i = 0; same_pols && i < a->n_pol; i++)
         same_pols = a->pol[i] == b->pol[i];
@@ -71,9 +76,8 @@ static ci_status conventions_compare(const ci_uvh5_file *first, const ci_uvh5_fi
     }
     CI_TRY(feeds_compare(first, other));
     if (fabs(a->interval_s - b->interval_s) > 0.01 * a->interval_s) {
-        snprintf(text, sizeof text, "different integration times, %g and %g s", a->interval_s,
-                 b->interval_s);
-        return misfit(first, other, text);
+        return misfit(first, other, "different integration times, %g and %g s", a->interval_s,
+                      b->interval_s);
     }
     return CI_OK;
 }
@@ -113,13 +117,12 @@ static ci_status times_compare(const ci_uvh5_file *first, const ci_uvh5_file *ot
     size_t n = times_shared(a, b);
     size_t most = a->n_time > b->n_time ? a->n_time : b->n_time;
     if (2 * n < most) {
-        char text[200], time_a[32], time_b[32];
+        char time_a[32], time_b[32];
         ci_time_iso(time_a, a->time_mjd_s[0], 1, true);
         ci_time_iso(time_b, b->time_mjd_s[0], 1, true);
-        snprintf(text, sizeof text,
-                 "different times: %zu and %zu integrations from %s and %s, %zu shared", a->n_time,
-                 b->n_time, time_a, time_b, n);
-        return misfit(first, other, text);
+        return misfit(first, other,
+                      "different times: %zu and %zu integrations from %s and %s, %zu shared",
+                      a->n_time, b->n_time, time_a, time_b, n);
     }
     if (n < most) {
         ci_log_warning("%s: %zu of its %zu times are among the %zu of %s", other->path, n,
@@ -260,9 +263,8 @@ static ci_status twice_check(ci_uvh5_file *const *file, const placed *a, const p
     for (size_t i = 0, j = 0; i < x->n_chan && j < y->n_chan;) {
         double gap = x->freq_hz[i] - y->freq_hz[j];
         if (fabs(gap) < 0.1 * fmin(x->width_hz[i], y->width_hz[j])) {
-            char text[96];
-            snprintf(text, sizeof text, "the same frequency twice, %.6f MHz", x->freq_hz[i] * 1e-6);
-            return misfit(file[a->source.i_path], file[b->source.i_path], text);
+            return misfit(file[a->source.i_path], file[b->source.i_path],
+                          "the same frequency twice, %.6f MHz", x->freq_hz[i] * 1e-6);
         }
         if (gap < 0) {
             i++;

@@ -210,8 +210,8 @@ static ci_status field_find(ci_uvh5_file *file, const int64_t *ids, size_t n_id,
             n_named++;
         }
         if (status == CI_OK)
-            status = ci_text_append(&list, "%s%s \"%.60s\"", k > 0 ? ", " : "", digits,
-                                    ci_vis_text(name));
+            status =
+                ci_text_append(&list, "%s%s \"%s\"", k > 0 ? ", " : "", digits, ci_vis_text(name));
         ci_mem_free(name);
     }
     for (size_t k = 0; status == CI_OK && n_named == 0 && k < n_id; k++) {

@@ -120,4 +120,19 @@ for what, jones, order, feed_deg, is_right in (
     else:
         refused(result, "feed")
     check("Feeds" in run("inspect", "t.calh5").stdout, "inspect shows no feeds of a table")
+# older tables say it by x_orientation: a word that is neither, or that the angles contradict, is refused
+for word, has_angles, is_right in (("east", False, True), ("north", False, False), ("nord", False, None), ("north", True, None)):
+    table(two.telescope, g, freqs, times).write_calh5("t.calh5", clobber=True, run_check=False)
+    with h5py.File("t.calh5", "r+") as f:
+        for key in () if has_angles else ("feed_array", "feed_angle", "Nfeeds"):
+            del f["Header"][key]
+        if "x_orientation" in f["Header"]:
+            del f["Header/x_orientation"]
+        f["Header/x_orientation"] = np.bytes_(word)
+    result = image("raw.uvh5", "--cal", "t.calh5", "--weights", "unit")
+    if is_right is None:
+        refused(result, "t.calh5", "x_orientation", word)
+    else:  # with the gains of the other feed the flux is lost
+        close(value(RA, DEC), 1, 0.005 if is_right else 0, "table with x_orientation", word) if is_right else check(
+            abs(value(RA, DEC) - 1) > 0.1, "a table X north was used as X east")
 finish()

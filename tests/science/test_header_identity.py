@@ -83,6 +83,9 @@ import json
 told = json.loads(run("inspect", "--json", "raw.uvh5").stdout)
 told = told[0] if isinstance(told, list) else told
 check(told["telescope"] == "T" * 300 and told["phase_centre"] == "N" * 300, "texts were cut")
+shown = run("inspect", "raw.uvh5").stdout
+check("N" * 300 in shown, "the text of inspect was cut")
+refused(image("raw.uvh5", "--field", "x"), "N" * 300)
 long_name = "s" * 200
 with open("m.csv", "w") as f:
     f.write("name,ra_deg,dec_deg,flux_jy,ref_freq_hz,spectral_index\n"

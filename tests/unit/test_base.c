@@ -316,6 +316,28 @@ static void test_set(void **state)
         ci_mem_free(path[i]);
 }
 
+/* A name of 10 kB leaves the file before it and the advice after it, and says what is left out. */
+static void test_error_short(void **state)
+{
+    (void)state;
+    char name[10001];
+    for (size_t i = 0; i + 1 < sizeof name; i += 2)
+        memcpy(name + i, "\xc3\xa9", 2);
+    name[sizeof name - 1] = '\0';
+    ci_error(CI_ERR_INPUT, "x.uvh5: \"%s\": choose one by --field", name);
+    const char *text = ci_error_text(), *mark = strstr(text, " [... ");
+    assert_true(strlen(text) < 1024 && strlen(text) > 950);
+    assert_true(strncmp(text, "x.uvh5: \"", 9) == 0 && mark != NULL);
+    assert_string_equal(text + strlen(text) - 24, "\": choose one by --field");
+    size_t n_left_out = strtoul(mark + 6, NULL, 10),
+           n_mark = (size_t)(strstr(mark, "...] ") + 5 - mark);
+    assert_int_equal(strlen(text) - n_mark + n_left_out, sizeof name - 1 + 33);
+    assert_true(((unsigned char)mark[-1] & 0xc0) == 0x80 && (mark[n_mark] & 0xc0) == 0xc0);
+    ci_error_prefix(CI_ERR_INPUT, "%s", "first");
+    assert_true(strncmp(ci_error_text(), "first: x.uvh5", 13) == 0);
+    assert_string_equal(text + strlen(text) - 24, "\": choose one by --field");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_status),
@@ -325,6 +347,7 @@ int main(void)
                                        cmocka_unit_test(test_timer_adds),
                                        cmocka_unit_test(test_memory),
                                        cmocka_unit_test(test_text),
+                                       cmocka_unit_test(test_error_short),
                                        cmocka_unit_test(test_clock),
                                        UNIT_TEST(test_files),
                                        UNIT_TEST(test_absolute),
