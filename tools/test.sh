@@ -6,7 +6,15 @@
 set -eu
 cd "$(dirname "$0")/.."
 quick=0
-[ "${1:-}" = --quick ] && quick=1
+case ${1:-} in
+  '') ;;
+  --quick) quick=1 ;;
+  *)
+    sed -n '2,5s/^# \{0,1\}//p' "$0"
+    [ "$1" = --help ] && exit 0
+    exit 2
+    ;;
+esac
 if [ -d ../shared/data ]; then
   export CONTIMG_TEST_DATA="${CONTIMG_TEST_DATA:-$(cd ../shared/data && pwd)}"
 fi

@@ -287,7 +287,8 @@ static ci_status mosaic_make(ci_comm *world, const ci_conf *conf, char **pb)
     ci_mosaic_stats stats = {0};
     char *prefix = NULL;
     ci_status status = dotted(&prefix, ci_conf_text(conf, CI_OPT_OUT));
-    if (status == CI_OK) status = ci_fits_card_set_text(&header, "CIVERS", ci_version(), "version");
+    if (status == CI_OK)
+        status = ci_fits_card_set_text(&header, "CIVERS", ci_version(), "contimg version");
     status = ci_par_agree(world, status);
     if (status == CI_OK)
         status = ci_mosaic_make(world, ci_conf_arguments(conf), (const char *const *)pb,
