@@ -44,6 +44,11 @@ static ci_status arrays_new(ci_clean *c)
 ci_status ci_clean_new(ci_comm *comm, ci_clean **out, const ci_clean_setup *setup)
 {
     *out = NULL;
+    CI_PAR_EQUAL(comm, "CLEAN: an option, weight, beam or PSF", setup->options->max_iteration,
+                 setup->options->gain, setup->options->major_gain, setup->options->auto_mask,
+                 setup->options->auto_threshold, setup->options->max_major, setup->options->outside,
+                 setup->sum_weight, setup->beam.major, setup->beam.minor, setup->beam.pa_rad,
+                 setup->psf_far, (double)setup->psf_wide.half, setup->is_positive);
     ci_clean *c = NULL;
     ci_status status = ci_mem_alloc(&c, 1, sizeof *c, "clean");
     if (status == CI_OK) {

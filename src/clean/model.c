@@ -93,6 +93,8 @@ ci_status ci_clean_model_new(ci_comm *comm, ci_clean_model **out, const ci_clean
                              const ci_vis_samples *samples)
 {
     *out = NULL;
+    CI_PAR_EQUAL(comm, "CLEAN's model: cell, frequency or sign", setup->cell_rad, setup->ref_hz,
+                 setup->is_positive);
     ci_clean_model *b = NULL;
     const ci_sky_field *field = setup->field;
     ci_status status = ci_mem_alloc(&b, 1, sizeof *b, "model");

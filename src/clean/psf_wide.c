@@ -107,6 +107,8 @@ ci_status ci_clean_psf_wide(ci_comm *comm, const ci_vis_samples *samples,
     ci_grid_geometry wide = *geometry;
     wide_psf w = {0};
     *patch = (ci_clean_patch){0, NULL};
+    CI_PAR_EQUAL(comm, "wide PSF: geometry or weight", (double)geometry->n_x, (double)geometry->n_y,
+                 geometry->cell_rad, geometry->accuracy, sum_weight, enough);
     CI_TRY(far_find(comm, samples, geometry, sum_weight, far));
     if (*far <= enough || geometry->n_x * geometry->n_y > pixel_max) return CI_OK;
     wide.accuracy = wide_accuracy;

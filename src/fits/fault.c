@@ -8,7 +8,7 @@
 const char *const ci_fits_volatile[] = {"DATE",     "CHECKSUM", "HISTORY", "CREATOR",
                                         "HOSTNAME", "RUNID",    "NRANK",   NULL};
 
-static const uint64_t least_room = 64 * 1024;
+static const uint64_t min_free_bytes = 64 * 1024;
 
 static bool is_full(int error_number)
 {
@@ -42,20 +42,20 @@ ci_status ci_fits_fault(int code, const char *path, const char *action)
 
 /* CFITSIO does not always leave the errno of what failed, as where it reads back what never reached
  * the disk: with less left than its buffers need, the disk is full. */
-static bool has_no_room(const char *path)
+static bool is_nearly_full(const char *path)
 {
     char *folder = NULL;
     uint64_t bytes = UINT64_MAX;
     if (ci_path_parent(&folder, path) != CI_OK || ci_path_free_bytes(folder, &bytes) != CI_OK)
         bytes = UINT64_MAX;
     ci_mem_free(folder);
-    return bytes < least_room;
+    return bytes < min_free_bytes;
 }
 
 ci_status ci_fits_write_fault(int code, const char *path, const char *action)
 {
     int error_number = errno;
-    bool full = is_full(error_number) || has_no_room(path);
+    bool full = is_full(error_number) || is_nearly_full(path);
     errno = error_number;
     if (code == MEMORY_ALLOCATION) return ci_fits_fault(code, path, action);
     if (full) {

@@ -67,6 +67,8 @@ ci_status ci_grid_slab_cut(ci_comm *comm, const ci_grid_layout *l, const double 
                            float **out)
 {
     *out = NULL;
+    CI_PAR_EQUAL(comm, "image cut: rectangle or root", (double)x_first, (double)y_first,
+                 (double)n_x, (double)n_y, root);
     size_t from = l->y_first > y_first ? l->y_first : y_first;
     size_t here_end = l->y_first + l->n_here, cut_end = y_first + n_y;
     size_t to = here_end < cut_end ? here_end : cut_end;

@@ -171,6 +171,7 @@ ci_status ci_image_maker_new(ci_comm *comm, ci_image_maker **out, ci_vis_set *se
                              const ci_image_setup *setup)
 {
     *out = NULL;
+    CI_PAR_EQUAL(comm, "images: what weights are", setup->weights_known);
     CI_AGREE(comm, options_check(setup->options));
     ci_image_maker *m = NULL;
     CI_TRY(ci_par_alloc(comm, &m, 1, sizeof *m, "images"));

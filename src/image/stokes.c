@@ -294,6 +294,10 @@ static ci_status samples_new(ci_comm *comm, ci_vis_samples **out, const ci_vis_s
                              const ci_image_options *options, double radius_rad,
                              void (*done)(ci_vis_block *))
 {
+    CI_PAR_EQUAL(comm, "images: an option", (double)options->n_pixel, options->cell_rad,
+                 options->weighting, options->robust, options->accuracy, options->compression,
+                 options->min_uv_lambda, options->max_uv_lambda, options->divide_by_n,
+                 options->pb_cut, options->stop != NULL, radius_rad);
     former f;
     *out = NULL;
     ci_status status = ci_par_agree(comm, former_new(&f, set->meta, options, radius_rad));

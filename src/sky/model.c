@@ -134,7 +134,7 @@ static ci_status fluxes_check(const char *path, const ci_sky_model *model)
                           path, model->n_source, ci_plural(model->n_source));
 }
 
-/* All rows; lines[i] gets the line of source i and has room for every line of the file. */
+/* All rows; lines[i] gets the line of source i and has space for every line of the file. */
 static ci_status read_sources(ci_sky_csv *csv, ci_sky_model *model, listed *lines)
 {
     for (;;) {

@@ -52,6 +52,7 @@ static ci_status flag_or_count(ci_comm *comm, const ci_tile_options *options, bo
 
 ci_status ci_tile_flag(ci_comm *comm, const ci_tile_options *options, bool find, ci_tile_data *data)
 {
+    CI_PAR_EQUAL(comm, "flags: found or only counted", find);
     ci_flag_report_free(data->flags);
     data->flags = NULL;
     CI_TRY(flag_or_count(comm, options, find, data));

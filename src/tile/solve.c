@@ -110,6 +110,8 @@ ci_status ci_tile_apply(ci_comm *comm, const ci_tile_options *options, const ci_
                         const ci_cal_table *gain, ci_tile_gains gains, ci_tile_data *data)
 {
     const ci_cal_table *const table[2] = {bandpass, gain};
+    CI_PAR_EQUAL(comm, "applying tables: which, or their origin", bandpass != NULL, gain != NULL,
+                 gains);
     CI_AGREE(comm, tables_check(options, table, data->set->meta, ci_comm_rank(comm) == 0));
     if (bandpass) data->n_empty_sub_band += ci_cal_table_sub_bands_out(bandpass, data->set->meta);
     CI_AGREE(comm, apply_blocks(bandpass, data->set));

@@ -17,6 +17,8 @@ ci_status ci_tile_weigh(ci_comm *comm, const ci_tile_options *options, bool to_b
                         ci_tile_data *data)
 {
     ci_cal_weighting how = CI_WEIGHTS_SIGMA;
+    CI_PAR_EQUAL(comm, "weights: an option", options->weights_given, options->weights,
+                 options->sefd_jy, to_be_calibrated);
     if (options->weights_given)
         how = options->weights;
     else if (!to_be_calibrated)

@@ -259,13 +259,13 @@ static ci_status times_to_mjd(ci_uvh5_file *file, double *times)
 }
 
 /* Names the row farthest from the middle of all: one damaged time moves the middle of the
- * observation, and with it the image. `room` [n_row] is overwritten. */
-static ci_status span_refuse(const ci_uvh5_file *file, const double *times, double *room)
+ * observation, and with it the image. `sorted` [n_row] is overwritten. */
+static ci_status span_refuse(const ci_uvh5_file *file, const double *times, double *sorted)
 {
     size_t n = file->n_row, worst = 0;
-    memcpy(room, times, n * sizeof *room);
-    qsort(room, n, sizeof *room, compare_doubles);
-    double middle = room[n / 2];
+    memcpy(sorted, times, n * sizeof *sorted);
+    qsort(sorted, n, sizeof *sorted, compare_doubles);
+    double middle = sorted[n / 2];
     for (size_t i = 1; i < n; i++) {
         if (fabs(times[i] - middle) > fabs(times[worst] - middle)) worst = i;
     }

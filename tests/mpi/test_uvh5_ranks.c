@@ -11,14 +11,14 @@
 typedef struct bytes
 {
     char *data;
-    size_t n, room;
+    size_t n, n_max;
 } bytes;
 
 static ci_status bytes_add(bytes *to, const void *data, size_t n)
 {
-    if (to->n + n > to->room) {
-        to->room = 2 * (to->n + n);
-        CI_TRY(ci_mem_resize(&to->data, to->room, 1, "test"));
+    if (to->n + n > to->n_max) {
+        to->n_max = 2 * (to->n + n);
+        CI_TRY(ci_mem_resize(&to->data, to->n_max, 1, "test"));
     }
     if (n > 0) memcpy(to->data + to->n, data, n);
     to->n += n;

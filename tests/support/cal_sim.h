@@ -41,9 +41,9 @@ static inline ci_c64 sim_normal(uint64_t seed, uint64_t a, uint64_t b)
 
 static inline void *sim_room(size_t n, size_t size)
 {
-    void *room = NULL;
-    CHECK_OK(ci_mem_alloc(&room, n, size, "test"));
-    return room;
+    void *out = NULL;
+    CHECK_OK(ci_mem_alloc(&out, n, size, "test"));
+    return out;
 }
 
 static inline double sim_freq(size_t i_sub_band, size_t n_chan, size_t c)
