@@ -68,6 +68,8 @@ static ci_status one_thing(const ci_run_site *site, const char *id, bool as_json
     CI_TRY(ci_ops_story_json(&story, site->registry, site->paths.state, id));
     if (as_json) return ci_cli_print_json(story);
     print_each(ci_json_get(story, "now"), print_now);
+    if (*text_of(story, "last_log_line"))
+        printf("  its run said last: %s\n", text_of(story, "last_log_line"));
     print_each(ci_json_get(story, "changes"), print_change);
     print_each(ci_json_get(story, "attempts"), print_attempt);
     ci_json_free(story);

@@ -221,6 +221,42 @@ static ci_status attempts_put(ci_json *root, ci_registry *registry, const char *
     return CI_OK;
 }
 
+/* The message of a log's last line; NULL where there is none; ci_mem_free. */
+static char *log_last(const char *path)
+{
+    char text[8192], *message = NULL;
+    ci_json *json = NULL;
+    FILE *file = fopen(path, "rb");
+    if (!file) return NULL;
+    if (fseek(file, 1 - (long)sizeof text, SEEK_END) != 0) rewind(file);
+    size_t n = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    while (n > 0 && text[n - 1] == '\n')
+        n--;
+    text[n] = '\0';
+    const char *end = strrchr(text, '\n');
+    if (ci_json_parse(&json, end ? end + 1 : text, path) != CI_OK ||
+        ci_str_copy(&message, ci_json_get_string(json, "msg", "")) != CI_OK)
+        ci_error_clear();
+    ci_json_free(json);
+    return message;
+}
+
+/* Of what is lost, the last that its run said. */
+static void last_words_put(ci_json *root)
+{
+    const ci_json *now = ci_json_get(root, "now"), *changes = ci_json_get(root, "changes");
+    const char *log = "";
+    bool is_lost = false;
+    for (size_t i = 0; i < ci_json_length(now); i++)
+        is_lost = is_lost || ci_json_get_bool(ci_json_at(now, i), "is_lost", false);
+    for (size_t i = ci_json_length(changes); is_lost && i-- > 0 && !*log;)
+        log = ci_json_get_string(ci_json_at(changes, i), "log", "");
+    char *message = *log ? log_last(log) : NULL;
+    if (message) ci_json_put_string(root, "last_log_line", message);
+    ci_mem_free(message);
+}
+
 static ci_status fill(ci_json *root, ci_registry *registry, const char *state, const char *id)
 {
     ci_json *now = ci_json_array();
@@ -231,6 +267,7 @@ static ci_status fill(ci_json *root, ci_registry *registry, const char *state, c
     CI_TRY(product_put(now, registry, id));
     CI_TRY(changes_put(root, registry, state, id));
     CI_TRY(attempts_put(root, registry, id));
+    last_words_put(root);
     if (ci_json_length(now) + ci_json_length(ci_json_get(root, "changes")) > 0) return CI_OK;
     return ci_error(CI_ERR_INPUT,
                     "%s: nothing is known of it: `contimg status` lists what there is", id);

@@ -118,6 +118,29 @@ static void test_log(void **state)
     ci_json_free(json);
 }
 
+/* Of what is lost it is said what its run said last. */
+static void test_last_log_line(void **state)
+{
+    static const char lines[] = "{\"msg\": \"first\"}\n{\"msg\": \"image of tile 3\"}\n";
+    registry_test *t = *state;
+    char run[CI_REGISTRY_ID], path[400], id[CI_REGISTRY_ID];
+    bool done;
+    OK(ci_registry_run_begin(t->registry, "run", NULL, run));
+    snprintf(path, sizeof path, "%s/reports/%s", t->c.folder, run);
+    OK(ci_path_make_folder(path));
+    snprintf(path, sizeof path, "%s/reports/%s/log.jsonl", t->c.folder, run);
+    OK(ci_file_write(path, lines, sizeof lines - 1));
+    group_new(t, id);
+    OK(ci_registry_group_claim(t->registry, id, 60, &done));
+    ci_json *json = story(t, id);
+    assert_string_equal(ci_json_get_string(json, "last_log_line", ""), "");
+    ci_json_free(json);
+    t->c.clock.unix_s += 61;
+    json = story(t, id);
+    assert_string_equal(ci_json_get_string(json, "last_log_line", ""), "image of tile 3");
+    ci_json_free(json);
+}
+
 /* ---- day by day -------------------------------------------------------------------------------
  */
 
@@ -230,9 +253,10 @@ static void test_documents(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        REGISTRY_TEST(test_unknown),   REGISTRY_TEST(test_product), REGISTRY_TEST(test_group),
-        REGISTRY_TEST(test_log),       REGISTRY_TEST(test_history), cmocka_unit_test(test_since),
-        REGISTRY_TEST(test_documents),
+        REGISTRY_TEST(test_unknown),       REGISTRY_TEST(test_product),
+        REGISTRY_TEST(test_group),         REGISTRY_TEST(test_log),
+        REGISTRY_TEST(test_last_log_line), REGISTRY_TEST(test_history),
+        cmocka_unit_test(test_since),      REGISTRY_TEST(test_documents),
     };
     ci_log_set_level(CI_LOG_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);
