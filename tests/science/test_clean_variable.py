@@ -95,7 +95,9 @@ for what, sky, n_varied in CASES:
     name = observe(sky, 3)
     for kind in ("natural", "briggs"):
         judge(what, kind, sky, clean(name, kind, "--no-average"), n_varied)
-judge(what, "natural", sky, clean(name, "natural"), n_varied, is_compressed=True)
+result = clean(name, "natural")
+judge(what, "natural", sky, result, n_varied, is_compressed=True)
+check("--no-average takes them out" in result.stderr, "what to do is not said")
 ranks_compare(name)
 for seed in (11, 12):
     sky = {A: 5 * steady, B: 0.3 * steady * (freqs / freqs.mean())[None, :] ** -0.8}
