@@ -1,6 +1,7 @@
 # ci-test: timeout=1500 processors=4
 """contimg run on real observations, from file to published product and report, in an empty
-folder and without configuration, the same bytes at 1 to 4 ranks."""
+folder and without configuration, the same bytes at 1 to 4 ranks
+(MWA, of minutes each, at 1 and 3)."""
 
 import csv
 import json
@@ -41,10 +42,10 @@ def report_of(folder):
         return json.load(file)
 
 
-def run_at_all_ranks(root, name, *options):
+def run_at_ranks(root, name, *options, ranks_tried=sky.RANKS):
     """Runs, checks the product, compares bytes; (product folder, sources, log) of 1 rank."""
     seen = {}
-    for ranks in sky.RANKS:
+    for ranks in ranks_tried:
         folder = os.path.join(root, "%s%d" % (name, ranks))
         os.mkdir(folder)
         _, log = sky.contimg(ranks, "run", sky.FILES[name], *options, cwd=folder)
@@ -82,7 +83,7 @@ def aavs2(root):
     model = os.path.join(root, "sun.csv")
     with open(model, "w", encoding="ascii") as file:
         file.write(sky.SUN)
-    _, sources, _ = run_at_all_ranks(root, "aavs2", "--model", model)
+    _, sources, _ = run_at_ranks(root, "aavs2", "--model", model)
     sun = brightest(sources)
     print("aavs2 run: the Sun %s Jy/beam, %d sources" % (sun["peak_jy"], len(sources)))
     check(abs(float(sun["peak_jy"]) - 1) < 0.05 and distance_deg(sun, 151.6567, 11.6294) < 0.05)
@@ -96,7 +97,7 @@ def aavs2(root):
 def wsrt(root):
     """Six east-west baselines: a beam of half a degree by half an arcminute whose grating
     responses are as high as the main one. The run must come to its end and say so."""
-    product, sources, log = run_at_all_ranks(root, "wsrt")
+    product, sources, log = run_at_ranks(root, "wsrt")
     _, header = sky.image(os.path.join(product, "mosaic.fits"))
     check(25 < header["BMIN"] * 3600 < 28 and header["BMAJ"] > 50 * header["BMIN"])
     check("ambiguous" in log, log)
@@ -109,7 +110,7 @@ def mwa(root):
     """An image of 43 degrees, the 20 % level of MWA's beam. Puppis A, the brightest of the field,
     has two peaks; how many Gaussians its blend is fitted with, and so the peak of each, is chance.
     Vela X is extended."""
-    product, sources, _ = run_at_all_ranks(root, "mwa")
+    product, sources, _ = run_at_ranks(root, "mwa", ranks_tried=(1, 3))
     bright = brightest(sources)
     pixels, header = sky.image(os.path.join(product, "mosaic.fits"))
     print(
