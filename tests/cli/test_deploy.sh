@@ -77,6 +77,10 @@ after=$(tree)
 grep -q ' 0 files laid down' "$out" || fail "deployed again: $(cat "$out")"
 [ "$(tree)" = "$after" ] || fail "deployed again: other files"
 [ "$(find "$site/state/backups" -path '*/deploy-*' -name '*.sqlite3' | wc -l)" = 4 ] || fail "no copies: $(find "$site/state/backups")"
+# The service was started anew: it has the folder again before the second one tries.
+watches() { [ "$(grep -c ' INFO .*watches on' "$site/state/logs/contimg-stream.out")" -ge 2 ]; }
+for _ in $(seq 100); do watches && break; sleep 0.1; done
+watches || fail "the watching service is not back: $(cat "$site"/state/logs/*)"
 CONTIMG_CONFIG=$site/ops/systemd/contimg.env "$site/bin/contimg-stream" --once --executor local >"$out" 2>&1
 [ $? = 6 ] && grep -q 'another one works on .*host .*, process ' "$out" || fail "a second stream: $(cat "$out")"
 
