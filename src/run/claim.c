@@ -117,7 +117,7 @@ static ci_status tell_unpublished(const ci_registry_product *product, ci_run_gro
     record->state = is_refused ? CI_RUN_GROUP_REFUSED : CI_RUN_GROUP_STAGED;
     snprintf(record->reason, sizeof record->reason, "%s", product->error);
     return ci_error(is_refused ? CI_ERR_GATE : CI_ERR_NOT_READY,
-                    "group %s was made before and is not published: %.600s; contimg publish --id "
+                    "group %s was made before and is not published: %s; contimg publish --id "
                     "%s %s",
                     record->id, product->error, record->id,
                     is_refused ? "judges it again" : "tries again");
@@ -189,7 +189,7 @@ static const char *why_again(const ci_registry_product *product, const char *dif
 static ci_status refuse_other(const ci_registry_product *product, const char *difference)
 {
     return ci_error(CI_ERR_INPUT,
-                    "group %s was published before with another result, which is kept: %.300s; %s. "
+                    "group %s was published before with another result, which is kept: %s; %s. "
                     "For other data or options use another --state-dir",
                     product->id, product->published_path, difference);
 }
@@ -202,7 +202,7 @@ static ci_status check_unknown(const ci_run *run, const ci_run_group *group)
     ci_status status = CI_OK;
     if (ci_path_exists(path))
         status = ci_error(CI_ERR_NOT_READY,
-                          "group %s: %.300s stands published, and %.300s does not know it: contimg "
+                          "group %s: %s stands published, and %s does not know it: contimg "
                           "publish --recover takes it in; if that calls it damaged, move the "
                           "folder away and run again",
                           group->id, path, run->site.paths.data_registry_db);

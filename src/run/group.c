@@ -52,7 +52,7 @@ static ci_status check_tiles(const ci_run_group *group, const ci_run_group_recor
         const ci_tile_record *tile = record->tile[i];
         if (tile->state == CI_TILE_FAILED && ci_status_is_environment(tile->status))
             return ci_error(tile->status,
-                            "tile %s: %.600s; the machine is at fault, not the data: the group "
+                            "tile %s: %s; the machine is at fault, not the data: the group "
                             "stays pending and is made by the next run",
                             tile->id, tile->reason);
     }

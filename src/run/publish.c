@@ -19,11 +19,13 @@ static bool has_same_sources(const char *folder, const char *published)
 /* Groups are known by their times: other data of the same times, or other options. */
 static ci_status other_result(const char *id, const char *folder, ci_publish_result *result)
 {
-    snprintf(result->text, sizeof result->text,
-             "group %s was published before with another result, which is kept: %.300s; this run's "
-             "is in %.300s. For other data or options use another --state-dir",
-             id, result->published_path, folder);
-    return ci_error(CI_ERR_INPUT, "%s", result->text);
+    ci_status status = ci_error(CI_ERR_INPUT,
+                                "group %s was published before with another result, which is kept: "
+                                "%s; this run's is in %s. "
+                                "For other data or options use another --state-dir",
+                                id, result->published_path, folder);
+    snprintf(result->text, sizeof result->text, "%s", ci_error_text());
+    return status;
 }
 
 static ci_status result_record(const ci_publish_result *result, bool done,

@@ -259,7 +259,7 @@ static ci_status choose_instead(ci_run *run, const ci_run_group *group, ci_statu
         ci_log_info("group %s: tables from the registry: %s", group->id, saved.text);
     if (status != CI_ERR_NOT_READY) return status;
     if (group->is_named) return ci_error_restore(&saved);
-    return ci_error_prefix(status, "%.400s; and", saved.text);
+    return ci_error_prefix(status, "%s; and", saved.text);
 }
 
 static ci_status solve_or_choose(ci_run *run, const ci_run_group *group, double *flux_jy,
