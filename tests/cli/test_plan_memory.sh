@@ -22,7 +22,7 @@ done
 compare() {
   local name=$1 n=$3
   rm -rf run
-  mkdir run
+  mkdir -p run/state run/staging run/products
   printf 'CONTIMG_%s\n' OUTPUT_DIR=run/staging STATE_DIR=run/state PRODUCTS_DIR=run/products \
     "EXPECTED_SUBBANDS=$2" >contimg.env
   shift 3
