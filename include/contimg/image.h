@@ -92,6 +92,11 @@ CI_MUST_CHECK ci_status ci_image_maker_predict(ci_comm *comm, ci_image_maker *ma
 CI_MUST_CHECK ci_status ci_image_maker_save(ci_comm *comm, const ci_image_maker *maker,
                                             const char *path);
 CI_MUST_CHECK ci_status ci_image_maker_load(ci_comm *comm, ci_image_maker *maker, const char *path);
+/* PREFIX{image,residual,model,pb,pbcor}.fits of the model as it stands, all or none; the dirty
+ * image and pb, pbcor where there is no model. The last step: residual and PSF are used up.
+ * Collective. */
+CI_MUST_CHECK ci_status ci_image_maker_write(ci_comm *comm, ci_image_maker *maker,
+                                             const char *prefix);
 /* All steps, into PREFIX{dirty,psf,image,residual,model,pb,pbcor}.fits ("PREFIX" with its dot or
  * slash): all of them or, after a fault, none; what an earlier call left under the same prefix is
  * then as it was, else it is replaced. With max_iteration 0: dirty, psf, pb, pbcor and, as image,

@@ -50,9 +50,7 @@ static ci_status site_open(ci_run_site *site, const ci_conf *conf, bool reads)
     ci_status status =
         ci_run_site_open_databases(site, is_writable && !reads ? CI_RUN_WRITES : CI_RUN_READS);
     if (status == CI_OK) return CI_OK;
-    char text[1024];
-    snprintf(text, sizeof text, "%s", ci_error_text());
-    return ci_error(CI_ERR_DATABASE, "the databases cannot be read: %s", text);
+    return ci_error_prefix(CI_ERR_DATABASE, "the databases cannot be read");
 }
 
 /* ---- one check --------------------------------------------------------------------------------

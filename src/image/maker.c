@@ -335,6 +335,13 @@ static ci_status model_sum_up(ci_comm *comm, ci_image_maker *m)
 /* ---- the whole ---------------------------------------------------------------------------------
  */
 
+/* The images of the model as it stands, their files not yet in place. */
+static ci_status restored_make(ci_comm *comm, ci_image_maker *m, const char *prefix)
+{
+    if (m->model) CI_TRY(model_sum_up(comm, m));
+    return ci_image_restored_write(comm, m, prefix);
+}
+
 static ci_status images_make(ci_comm *comm, ci_image_maker *m, const char *prefix)
 {
     bool is_done = false;
@@ -342,22 +349,33 @@ static ci_status images_make(ci_comm *comm, ci_image_maker *m, const char *prefi
     CI_TRY(ci_image_dirty_write(comm, m, prefix));
     if (m->setup.options->clean.max_iteration == 0) {
         snprintf(m->stats.clean.stop_reason, sizeof m->stats.clean.stop_reason, "dirty image only");
-        return ci_image_restored_write(comm, m, prefix);
+        return restored_make(comm, m, prefix);
     }
     while (!is_done)
         CI_TRY(ci_image_maker_cycle(comm, m, &is_done));
-    CI_TRY(model_sum_up(comm, m));
-    return ci_image_restored_write(comm, m, prefix);
+    return restored_make(comm, m, prefix);
+}
+
+typedef ci_status (*files_maker)(ci_comm *comm, ci_image_maker *m, const char *prefix);
+
+/* All files that `make` makes, or none. */
+static ci_status files_put(ci_comm *comm, ci_image_maker *m, const char *prefix, files_maker make)
+{
+    CI_TRY(ci_image_files_discard(comm, prefix)); /* of a killed run */
+    ci_status status = make(comm, m, prefix);
+    if (status == CI_OK) return ci_image_files_commit(comm, prefix);
+    ci_error_saved saved = ci_error_save(status);
+    if (ci_image_files_discard(comm, prefix) != CI_OK)
+        ci_log_warning("files of the failed image could not be removed: %s", ci_error_text());
+    return ci_error_restore(&saved);
+}
+
+ci_status ci_image_maker_write(ci_comm *comm, ci_image_maker *m, const char *prefix)
+{
+    return files_put(comm, m, prefix, restored_make);
 }
 
 ci_status ci_image_maker_run(ci_comm *comm, ci_image_maker *m, const char *prefix)
 {
-    char why[1024];
-    CI_TRY(ci_image_files_discard(comm, prefix)); /* of a killed run */
-    ci_status status = images_make(comm, m, prefix);
-    if (status == CI_OK) return ci_image_files_commit(comm, prefix);
-    snprintf(why, sizeof why, "%s", ci_error_text());
-    if (ci_image_files_discard(comm, prefix) != CI_OK)
-        ci_log_warning("left-overs stay: %s", ci_error_text());
-    return ci_error(status, "%s", why);
+    return files_put(comm, m, prefix, images_make);
 }

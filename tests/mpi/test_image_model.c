@@ -1,14 +1,20 @@
 /* A model that cycles made is saved and loaded: its visibilities and its file are the same, on as
- * many ranks as made it and on one; a file of another image is refused.
+ * many ranks as made it and on one, and so is the image that is written of it; a file of another
+ * image is refused.
  * ci-test: timeout=300 */
 #include "contimg/h5.h"
 #include "contimg/image.h"
 #include "check.h"
 #include "image_set.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+enum
+{
+    N_PIXEL = 400
+};
 static const fake_source sources[] = {{5, 0.0021, -0.0013}, {0.4, -0.003, 0.0024}, {0.2, 0, 0.001}};
 
 /* Thrice all flux in one integration: the model needs what is beside the mean. */
@@ -101,7 +107,7 @@ static void files_compare(const char *one, const char *other)
 static void load_check(ci_comm *comm, const char *path, const char *again, const ci_c32 *want,
                        size_t n)
 {
-    ci_image_maker *maker = begin(comm, 400);
+    ci_image_maker *maker = begin(comm, N_PIXEL);
     CHECK_OK(ci_image_maker_load(comm, maker, path));
     size_t n_here = 0;
     ci_c32 *got = predicted(comm, maker, &n_here);
@@ -112,6 +118,60 @@ static void load_check(ci_comm *comm, const char *path, const char *again, const
     CHECK(!ci_image_maker_stats(maker)->clean.diverged);
     free(got);
     ci_image_maker_free(maker);
+}
+
+/* The pixels of FOLDER/NAME.image.fits, the end of the file but for its padding. */
+static float *pixels_read(const char *folder, const char *name)
+{
+    const size_t n_byte = 4 * N_PIXEL * N_PIXEL, padded = (n_byte + 2879) / 2880 * 2880;
+    char path[160];
+    unsigned char *byte = malloc(n_byte);
+    float *out = calloc(N_PIXEL * N_PIXEL, sizeof *out);
+    snprintf(path, sizeof path, "%s/%s.image.fits", folder, name);
+    FILE *file = fopen(path, "rb");
+    CHECK(file && fseek(file, -(long)padded, SEEK_END) == 0);
+    CHECK(file && fread(byte, 1, n_byte, file) == n_byte);
+    for (size_t i = 0; i < N_PIXEL * N_PIXEL; i++) {
+        const unsigned char *b = byte + 4 * i;
+        uint32_t bits = (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+        memcpy(&out[i], &bits, sizeof bits);
+    }
+    if (file) fclose(file);
+    free(byte);
+    return out;
+}
+
+/* Writes the images of a maker as FOLDER/NAME.*, and frees it. */
+static void write_and_free(ci_comm *comm, ci_image_maker *maker, const char *folder,
+                           const char *name)
+{
+    char prefix[128];
+    snprintf(prefix, sizeof prefix, "%s/%s.", folder, name);
+    CHECK_OK(ci_image_maker_write(comm, maker, prefix));
+    ci_image_maker_free(maker);
+}
+
+static void load_and_write(ci_comm *comm, const char *path, const char *folder, const char *name)
+{
+    ci_image_maker *maker = begin(comm, N_PIXEL);
+    CHECK_OK(ci_image_maker_load(comm, maker, path));
+    write_and_free(comm, maker, folder, name);
+}
+
+/* The restored image of the loaded model is that of the cycles, and the same on one rank. */
+static void images_compare(const char *folder)
+{
+    float *made = pixels_read(folder, "made"), *loaded = pixels_read(folder, "loaded");
+    float *alone = pixels_read(folder, "alone"), peak = 0, apart = 0;
+    for (size_t i = 0; i < N_PIXEL * N_PIXEL; i++) {
+        peak = fmaxf(peak, made[i]);
+        apart = fmaxf(apart, fabsf(made[i] - loaded[i]));
+    }
+    CHECK(peak > 5 && apart < 1e-3f * peak);
+    CHECK(memcmp(loaded, alone, N_PIXEL * N_PIXEL * sizeof *loaded) == 0);
+    free(made);
+    free(loaded);
+    free(alone);
 }
 
 static void other_image_is_refused(ci_comm *comm, const char *path)
@@ -132,7 +192,7 @@ int main(void)
     CHECK_OK(ci_par_bcast(world, folder, sizeof folder, 0));
     for (int i = 0; i < 3; i++)
         snprintf(path[i], sizeof path[i], "%s/%d.h5", folder, i);
-    ci_image_maker *maker = begin(world, 400);
+    ci_image_maker *maker = begin(world, N_PIXEL);
     bool is_done = false;
     for (int i = 0; i < 30 && !is_done; i++)
         CHECK_OK(ci_image_maker_cycle(world, maker, &is_done));
@@ -142,15 +202,18 @@ int main(void)
     ci_c32 *want = predicted(world, maker, &n);
     load_check(world, path[0], path[1], want, n);
     other_image_is_refused(world, path[0]);
+    load_and_write(world, path[0], folder, "loaded");
+    write_and_free(world, maker, folder, "made");
     if (is_root) {
         load_check(self, path[0], path[2], NULL, 0);
         files_compare(path[0], path[1]);
         files_compare(path[0], path[2]);
+        load_and_write(self, path[0], folder, "alone");
+        images_compare(folder);
         snprintf(command, sizeof command, "rm -rf '%s'", folder);
         CHECK(system(command) == 0);
     }
     free(want);
-    ci_image_maker_free(maker);
     ci_comm_free(self);
     return check_end(world);
 }
