@@ -103,12 +103,22 @@ ci_status ci_cal_band_check(const ci_cal_table *table, const ci_vis_meta *meta)
 
 /* ---- times ------------------------------------------------------------------------------ */
 
+/* From a time to the nearest solution. */
+static double nearest_s(const ci_cal_table *table, double time_mjd_s)
+{
+    double nearest = INFINITY;
+    for (size_t k = 0; k < table->n_time; k++)
+        nearest = fmin(nearest, fabs(time_mjd_s - table->time_mjd_s[k]) - 0.5 * table->interval_s);
+    return fmax(0, nearest);
+}
+
+/* Of the data's time that is farthest from any solution: a gap between solutions is no cover. */
 static double age_of(const ci_cal_table *table, const ci_vis_meta *meta)
 {
-    double first = table->time_mjd_s[0] - 0.5 * table->interval_s;
-    double last = table->time_mjd_s[table->n_time - 1] + 0.5 * table->interval_s;
-    double before = first - meta->time_mjd_s[0], after = meta->time_mjd_s[meta->n_time - 1] - last;
-    return fmax(0, fmax(before, after));
+    double age_s = 0;
+    for (size_t i = 0; i < meta->n_time; i++)
+        age_s = fmax(age_s, nearest_s(table, meta->time_mjd_s[i]));
+    return age_s;
 }
 
 /* "3.2 min", "5.0 h", "40.1 days". */

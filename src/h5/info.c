@@ -23,6 +23,22 @@ static bool is_complex(hid_t type, bool *is_int)
     return yes;
 }
 
+/* A boolean as h5py and the format write it. Members are compared by name: values alone would turn
+ * flags into their contrary. */
+static bool is_boolean(hid_t type)
+{
+    static const char *const names[2] = {"FALSE", "TRUE"};
+    hid_t base = H5Tget_super(type);
+    bool yes = base >= 0 && H5Tget_nmembers(type) == 2 && H5Tget_size(type) <= sizeof(int64_t);
+    for (int64_t i = 0; yes && i < 2; i++) {
+        int64_t value = -1;
+        yes = H5Tenum_valueof(type, names[i], &value) >= 0 &&
+              H5Tconvert(base, H5T_NATIVE_INT64, 1, &value, NULL, H5P_DEFAULT) >= 0 && value == i;
+    }
+    if (base >= 0) H5Tclose(base);
+    return yes;
+}
+
 static void type_describe(hid_t dataset, ci_h5_info *out)
 {
     hid_t type = H5Dget_type(dataset);
@@ -34,7 +50,7 @@ static void type_describe(hid_t dataset, ci_h5_info *out)
         out->type_class = CI_H5_INTEGER;
         break;
     case H5T_ENUM:
-        out->type_class = CI_H5_ENUM;
+        if (is_boolean(type)) out->type_class = CI_H5_ENUM;
         break;
     case H5T_FLOAT:
         out->type_class = CI_H5_FLOAT;

@@ -110,8 +110,19 @@ static ci_status virtual_check(const ci_h5_file *file, const char *name, hid_t d
                     file->path, name, (long long)(n_value - n_mapped), (long long)n_value);
 }
 
-/* HDF5 takes these names from the current folder. */
-static ci_status external_check(const ci_h5_file *file, const char *name, hid_t create)
+static uint64_t bytes_of(hid_t dataset)
+{
+    hid_t space = H5Dget_space(dataset), type = H5Dget_type(dataset);
+    hssize_t n_value = space >= 0 ? H5Sget_simple_extent_npoints(space) : 0;
+    uint64_t n = n_value > 0 && type >= 0 ? (uint64_t)n_value * H5Tget_size(type) : 0;
+    if (space >= 0) H5Sclose(space);
+    if (type >= 0) H5Tclose(type);
+    return n;
+}
+
+/* HDF5 takes these names from the current folder, and what is missing at their end for zeros. */
+static ci_status external_check(const ci_h5_file *file, const char *name, hid_t create,
+                                uint64_t n_byte)
 {
     int n = H5Pget_external_count(create);
     for (int i = 0; i < n; i++) {
@@ -129,7 +140,9 @@ static ci_status external_check(const ci_h5_file *file, const char *name, hid_t 
         if (!S_ISREG(facts.st_mode))
             return ci_error(CI_ERR_INPUT, "%s: %s: has its values in %s: not a plain file",
                             file->path, name, other);
-        if (size != H5F_UNLIMITED && (uint64_t)facts.st_size < (uint64_t)offset + size)
+        if (size == H5F_UNLIMITED) size = n_byte;
+        n_byte -= size < n_byte ? size : n_byte;
+        if ((uint64_t)facts.st_size < (uint64_t)offset + size)
             return ci_error(CI_ERR_INPUT,
                             "%s: %s: has its values in %s: %lld bytes are there, %llu are needed",
                             file->path, name, other, (long long)facts.st_size,
@@ -146,7 +159,7 @@ static ci_status outside_check(const ci_h5_file *file, const char *name, hid_t d
     if (H5Pget_layout(create) == H5D_VIRTUAL)
         status = virtual_check(file, name, dataset, create, depth);
     else if (H5Pget_external_count(create) > 0)
-        status = external_check(file, name, create);
+        status = external_check(file, name, create, bytes_of(dataset));
     H5Pclose(create);
     H5Eclear2(H5E_DEFAULT);
     return status;

@@ -120,7 +120,7 @@ ci_status ci_vis_feeds_check(const ci_vis_meta *meta, const char *stokes)
     if (is_q_u && f.is_off_axis)
         return stokes_refuse(&f, stokes, "more than 1 degree off the axes");
     /* X and Y both at 0: what tables without a feed's own angle say. I does not depend on it. */
-    bool is_unsaid = f.angle_rad[0] == f.angle_rad[1];
+    bool is_unsaid = f.angle_rad[0] == 0 && f.angle_rad[1] == 0;
     if (is_sum && !f.is_crossed && !(is_unsaid && strcmp(stokes, "I") == 0))
         return stokes_refuse(&f, stokes, "not at right angles");
     return CI_OK;

@@ -46,7 +46,8 @@ for angles in ((135, 45), (30, 120), (92, 2)):
     close(stokes(name, "I"), I, 0.01, "feeds", angles, "Stokes I")
     for which in "QU":
         refused(image(name, "--stokes", which), "feed_angle", "off the axes", which)
-refused(image(polarised((90, 30), "x.uvh5"), "--stokes", "I"), "feed_angle", "right angles")
+for angles in ((90, 30), (45, 45), (90, 90)):
+    refused(image(polarised(angles, "x.uvh5"), "--stokes", "I"), "feed_angle", "right angles")
 
 # angles that differ: nothing is right
 for off in (2.0, 45.0, 180.0):

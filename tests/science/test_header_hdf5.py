@@ -85,12 +85,22 @@ def external(name, keep=1.0, special=None):
         del file[name]
         raw = os.path.join(folder, "raw.bin")
         data = values.tobytes()
-        file.create_dataset(name, values.shape, kind, external=[("raw.bin", 0, len(data))])
+        size = h5py.h5f.UNLIMITED if special == "endless" else len(data)
+        file.create_dataset(name, values.shape, kind, external=[("raw.bin", 0, size)])
         if special == "pipe":
             os.mkfifo(raw)
         elif special != "missing":
             with open(raw, "wb") as out:
                 out.write(data[:int(keep * len(data))])
+    return change
+
+
+def enumerated(members):
+    """Flags as an enumeration of these names; the stored numbers stay."""
+    def change(file, folder):
+        flags = file["Data/flags"][()].astype("i1")
+        del file["Data/flags"]
+        file.create_dataset("Data/flags", data=flags, dtype=h5py.enum_dtype(members, basetype="i1"))
     return change
 
 
@@ -121,7 +131,9 @@ def link(name, special=None):
 READ = {
     "virtual data": virtual("Data/visdata"), "virtual data of three files": virtual("Data/visdata", 3),
     "virtual flags": virtual("Data/flags", 2), "virtual times": virtual("Header/time_array", 2),
-    "external data": external("Data/visdata"), "external positions": external("Header/antenna_positions"),
+    "external data": external("Data/visdata"), "external data to a file's end": external("Data/visdata", special="endless"),
+    "flags by an enumeration": enumerated({"FALSE": 0, "TRUE": 1}),
+    "external positions": external("Header/antenna_positions"),
     "soft link to data": soft("Data/visdata"), "soft link to the header": soft("Header"),
     "external link to data": link("Data/visdata"), "external link to the header": link("Header"),
     "external link to names": link("Header/antenna_names"),
@@ -135,6 +147,10 @@ REFUSED = {
     "virtual times are missing": (virtual("Header/time_array", 2, lost=0), "Header/time_array", "virtual", "part0.h5"),
     "external data are missing": (external("Data/visdata", special="missing"), "Data/visdata", "raw.bin"),
     "external data are short": (external("Data/visdata", 0.7), "Data/visdata", "raw.bin"),
+    "external data to a file's end are short": (external("Data/visdata", 0.7, "endless"), "Data/visdata", "raw.bin"),
+    "external flags to a file's end are short": (external("Data/flags", 0.7, "endless"), "Data/flags", "raw.bin"),
+    "flags are an enumeration of other numbers": (enumerated({"TRUE": 0, "FALSE": 1}), "Data/flags", "boolean"),
+    "flags are an enumeration of other names": (enumerated({"GOOD": 1, "BAD": 0}), "Data/flags", "boolean"),
     "external data are a pipe": (external("Data/visdata", special="pipe"), "Data/visdata", "raw.bin"),
     "a soft link to nothing": (soft("Data/visdata", "/nowhere"), "Data/visdata", "soft link", "/nowhere"),
     "a soft link to itself": (soft("Data/visdata", "/Data/visdata"), "Data/visdata", "soft link"),

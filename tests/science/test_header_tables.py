@@ -42,6 +42,9 @@ for own, kw in ((freqs[:4], {}), (None, dict(wide=[[1.3995e9, 1.4035e9]]))):
     close(flux, 1, 1e-3, "half of the channels", kw)
     warned(result, "4 of the data's 8 channels")
 
+# a gap between solutions is no cover
+around = np.array([times[0] - 31, times[1] + 31])
+refused(calibrated(2, None, around, wide=[[1.39e9, 1.41e9]])[0], "t.calh5", "31.0 days", "--cal-any-time")
 # age: from the last integration of the data to the table's interval
 for what, days, code in (("within an hour", 0.02, 0), ("of hours", 0.2, 0), ("of 20 days", 20, 0),
                          ("of 40 days", 40, 3), ("of 40 days to come", -40, 3)):
