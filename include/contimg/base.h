@@ -144,6 +144,8 @@ size_t ci_mem_peak(void);
 CI_MUST_CHECK ci_status ci_str_copy(char **out, const char *text);
 /* printf into a counted string; free with ci_mem_free. */
 CI_MUST_CHECK ci_status ci_str_format(char **out, const char *format, ...) CI_PRINTF(2, 3);
+CI_MUST_CHECK ci_status ci_str_format_args(char **out, const char *format, va_list args)
+    CI_PRINTF(2, 0);
 /* Text that must fit one line: every control character becomes '?'. */
 void ci_str_one_line(char *text);
 /* A copy that is valid UTF-8: each byte that is not becomes U+FFFD; ci_mem_free. */

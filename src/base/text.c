@@ -15,19 +15,26 @@ ci_status ci_str_copy(char **out, const char *text)
     return CI_OK;
 }
 
-ci_status ci_str_format(char **out, const char *format, ...)
+ci_status ci_str_format_args(char **out, const char *format, va_list args)
 {
     *out = NULL;
-    va_list args;
-    va_start(args, format);
-    int n = vsnprintf(NULL, 0, format, args);
-    va_end(args);
+    va_list again;
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, format, again);
+    va_end(again);
     if (n < 0) return ci_error(CI_ERR_INTERNAL, "text format '%s' cannot be printed", format);
     CI_TRY(ci_mem_alloc(out, (size_t)n + 1, 1, "text"));
-    va_start(args, format);
     vsnprintf(*out, (size_t)n + 1, format, args);
-    va_end(args);
     return CI_OK;
+}
+
+ci_status ci_str_format(char **out, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    ci_status status = ci_str_format_args(out, format, args);
+    va_end(args);
+    return status;
 }
 
 /* Bytes of the valid UTF-8 character that `s` begins with, RFC 3629: no overlong forms, no

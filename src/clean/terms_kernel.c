@@ -62,30 +62,28 @@ CI_ISA_INLINE void rows_fill(const ci_clean_terms_run *run, const ci_clean_terms
         run->turns[i] = run->flux[i] = 0;
 }
 
-CI_ISA_INLINE void fill(const ci_clean_terms_run *run, const ci_clean_terms_point *p)
+/* A point's visibilities into re, im, or added to them. */
+CI_ISA_INLINE void point_put(const ci_clean_terms_run *run, const ci_clean_terms_point *p,
+                             bool is_sum, float *restrict re, float *restrict im)
 {
     const float *restrict flux = run->flux, *restrict turns = run->turns;
-    float *restrict re = run->p_re, *restrict im = run->p_im;
     rows_fill(run, p);
     for (size_t i = 0; i < run->n; i++) {
         float c, s;
         ci_num_turns_cos_sin32(ci_num_turns_fraction32(turns[i]), &c, &s);
-        re[i] = flux[i] * c;
-        im[i] = flux[i] * s;
+        re[i] = is_sum ? re[i] + flux[i] * c : flux[i] * c;
+        im[i] = is_sum ? im[i] + flux[i] * s : flux[i] * s;
     }
+}
+
+CI_ISA_INLINE void fill(const ci_clean_terms_run *run, const ci_clean_terms_point *p)
+{
+    point_put(run, p, false, run->p_re, run->p_im);
 }
 
 CI_ISA_INLINE void add(const ci_clean_terms_run *run, const ci_clean_terms_point *p)
 {
-    const float *restrict flux = run->flux, *restrict turns = run->turns;
-    float *restrict re = run->sum_re, *restrict im = run->sum_im;
-    rows_fill(run, p);
-    for (size_t i = 0; i < run->n; i++) {
-        float c, s;
-        ci_num_turns_cos_sin32(ci_num_turns_fraction32(turns[i]), &c, &s);
-        re[i] += flux[i] * c;
-        im[i] += flux[i] * s;
-    }
+    point_put(run, p, true, run->sum_re, run->sum_im);
 }
 
 /* Samples i ... i + LANES - 1, each into its lane. */

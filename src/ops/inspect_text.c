@@ -9,24 +9,12 @@ static void keep(inspection *in, ci_status status)
     if (in->status == CI_OK) in->status = status;
 }
 
-CI_PRINTF(2, 0)
-static ci_status text_args(char **out, const char *format, va_list args)
-{
-    va_list again;
-    va_copy(again, args);
-    int n = vsnprintf(NULL, 0, format, args);
-    ci_status status = ci_mem_alloc(out, n < 0 ? 1 : (size_t)n + 1, 1, "text");
-    if (status == CI_OK && n > 0) vsnprintf(*out, (size_t)n + 1, format, again);
-    va_end(again);
-    return status;
-}
-
 void ci_ops_inspect_line(inspection *in, const char *label, const char *format, ...)
 {
     char *text = NULL;
     va_list arguments;
     va_start(arguments, format);
-    keep(in, text_args(&text, format, arguments));
+    keep(in, ci_str_format_args(&text, format, arguments));
     va_end(arguments);
     keep(in, ci_text_append(&in->text, "  %-14s %s\n", label, text ? text : ""));
     ci_mem_free(text);
@@ -37,7 +25,7 @@ void ci_ops_inspect_warning(inspection *in, const char *format, ...)
     char *text = NULL;
     va_list arguments;
     va_start(arguments, format);
-    keep(in, text_args(&text, format, arguments));
+    keep(in, ci_str_format_args(&text, format, arguments));
     va_end(arguments);
     ci_json_put_string(in->warnings, NULL, text ? text : "");
     in->n_warning++;

@@ -6,23 +6,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
-ci_status ci_uvh5_text_args(char **out, const char *format, va_list args)
-{
-    va_list again;
-    va_copy(again, args);
-    int n = vsnprintf(NULL, 0, format, args);
-    ci_status status = ci_mem_alloc(out, n < 0 ? 1 : (size_t)n + 1, 1, "text");
-    if (status == CI_OK && n > 0) vsnprintf(*out, (size_t)n + 1, format, again);
-    va_end(again);
-    return status;
-}
-
 ci_status ci_uvh5_refuse(const ci_uvh5_file *file, const char *dataset, const char *format, ...)
 {
     char *text = NULL;
     va_list arguments;
     va_start(arguments, format);
-    ci_status status = ci_uvh5_text_args(&text, format, arguments);
+    ci_status status = ci_str_format_args(&text, format, arguments);
     va_end(arguments);
     if (status == CI_OK) status = ci_error(CI_ERR_INPUT, "%s: %s: %s", file->path, dataset, text);
     ci_mem_free(text);
@@ -34,7 +23,7 @@ void ci_uvh5_warning_add(ci_uvh5_file *file, const char *format, ...)
     va_list arguments;
     if (file->n_warning == UVH5_MAX_WARNING) return;
     va_start(arguments, format);
-    if (ci_uvh5_text_args(&file->warning[file->n_warning], format, arguments) == CI_OK)
+    if (ci_str_format_args(&file->warning[file->n_warning], format, arguments) == CI_OK)
         file->n_warning++;
     va_end(arguments);
 }
@@ -46,7 +35,7 @@ void ci_uvh5_fact_set(ci_uvh5_file *file, const char *name, const char *format, 
     uvh5_fact *fact = &file->fact[file->n_fact];
     snprintf(fact->name, sizeof fact->name, "%s", name);
     va_start(arguments, format);
-    if (ci_uvh5_text_args(&fact->text, format, arguments) == CI_OK) file->n_fact++;
+    if (ci_str_format_args(&fact->text, format, arguments) == CI_OK) file->n_fact++;
     va_end(arguments);
 }
 

@@ -13,7 +13,7 @@ static ci_status misfit(const ci_uvh5_file *first, const ci_uvh5_file *other, co
     char *what = NULL;
     va_list arguments;
     va_start(arguments, format);
-    ci_status status = ci_uvh5_text_args(&what, format, arguments);
+    ci_status status = ci_str_format_args(&what, format, arguments);
     va_end(arguments);
     if (status == CI_OK)
         status = ci_error(CI_ERR_INPUT, "%s and %s: %s: give files of one observation only",

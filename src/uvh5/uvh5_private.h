@@ -76,8 +76,6 @@ ci_status ci_uvh5_file_open(ci_uvh5_file **out, const char *path, const ci_uvh5_
 /* "<path>: <dataset>: <text>". */
 ci_status ci_uvh5_refuse(const ci_uvh5_file *file, const char *dataset, const char *format, ...)
     CI_PRINTF(3, 4);
-/* A text of any length; ci_mem_free. */
-ci_status ci_uvh5_text_args(char **out, const char *format, va_list args) CI_PRINTF(2, 0);
 /* Notes a warning: the file is used. */
 void ci_uvh5_warning_add(ci_uvh5_file *file, const char *format, ...) CI_PRINTF(2, 3);
 void ci_uvh5_fact_set(ci_uvh5_file *file, const char *name, const char *format, ...)
