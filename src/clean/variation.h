@@ -49,6 +49,7 @@ typedef struct ci_clean_spectrum
     const double *sum, *weight, *variance; /* [n_time][n_freq] */
     double total_weight, total_variance;
     double flux, brightest; /* Jy, of the source, of the brightest of all */
+    double share_min;       /* least part of the source's flux in the image that is a variation */
     double rms;             /* Jy, of the residual */
 } ci_clean_spectrum;
 /* Whether flux is left that varies in time or frequency, beyond a power law, so much that the

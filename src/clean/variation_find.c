@@ -17,8 +17,17 @@ enum
 };
 static const double work_max = 5e8; /* source x sample in one major cycle */
 static const double flux_min = 20;  /* over the rms */
+static const double flux_early = 5; /* ... which is that of its own sidelobes */
 static const double deep_min = 10;  /* flux over what the image is cleaned to */
 static const double deep_last = 3;  /* ... when it is not cleaned any further */
+/* Parts of a source's flux in the image that a variation must have: errors of gains leave less.
+ * Before the image is cleaned deep enough, others are in a source's amplitudes: but a source that
+ * is a burst or a line and little else keeps CLEAN from getting there, and shows at once. */
+static const double share_min = 5e-3, share_early = 0.3;
+enum
+{
+    LOOK_EARLY = 2 /* brightest sources, in each cycle that is not deep enough */
+};
 /* Of the brightest component: less is errors of gridding and of single precision. */
 static const double rms_floor = 1e-5;
 static const double apart_min = 2;        /* beams between two */
@@ -40,6 +49,8 @@ typedef struct search
     candidate *list; /* [n] brightest component first */
     size_t n, n_most;
     double rms, least; /* of the residual; of a source: Jy */
+    double over_rms;   /* of a source's flux, at least */
+    double share;      /* of a source's flux, of the least variation */
 } search;
 
 static int by_flux(const void *a, const void *b)
@@ -94,7 +105,7 @@ static ci_status search_new(ci_comm *comm, search *s)
     size_t n = 0;
     CI_TRY(parts_new(comm, s->model, &parts, &n));
     if (n > 0) s->rms = fmax(s->rms, rms_floor * fabs(parts[0].flux));
-    s->least = fmax(s->least, flux_min * s->rms);
+    s->least = fmax(s->least, s->over_rms * s->rms);
     ci_status status = ci_par_alloc(comm, &s->list, s->n_most, sizeof *s->list, "bright sources");
     for (size_t i = 0; status == CI_OK && i < n && s->n < s->n_most; i++) {
         if (fabs(parts[i].flux) < component_min * s->least) continue; /* or used up */
@@ -226,6 +237,7 @@ static search search_of(ci_clean_model *b, const ci_clean_sources_setup *setup)
     return (search){.model = b,
                     .beam_rad = setup->beam.major * b->cell_rad,
                     .n_most = LOOK_MAX,
+                    .over_rms = flux_min,
                     .rms = b->residual_rms};
 }
 
@@ -302,6 +314,7 @@ static ci_status source_look(ci_comm *comm, fit *f, const search *s, const candi
                                         .total_variance = f->total_variance,
                                         .flux = c->flux,
                                         .brightest = s->list[0].flux,
+                                        .share_min = s->share,
                                         .rms = s->rms};
     ci_clean_variation found = {.l = c->l, .m = c->m, .flux = c->flux};
     bool varies = false;
@@ -314,6 +327,27 @@ static ci_status source_look(ci_comm *comm, fit *f, const search *s, const candi
     return variation_append(comm, f, &found);
 }
 
+/* Sources bright enough to be looked at now; where there is none, the brightest for what is nothing
+ * but varying. */
+static ci_status search_deep(ci_comm *comm, search *s, bool is_last)
+{
+    double peak = s->model->residual_peak;
+    s->least = (is_last ? deep_last : deep_min) * peak;
+    s->over_rms = flux_min;
+    s->share = share_min;
+    CI_TRY(search_new(comm, s));
+    CI_TRY(search_share(comm, s));
+    if (s->n > 0) return CI_OK;
+    ci_mem_free(s->list);
+    s->list = NULL;
+    s->n_most = LOOK_EARLY;
+    s->least = peak;
+    s->over_rms = flux_early;
+    s->share = share_early;
+    CI_TRY(search_new(comm, s));
+    return search_share(comm, s);
+}
+
 ci_status ci_clean_variations_find(ci_comm *comm, ci_clean_model *b, ci_clean_variability *state,
                                    const ci_clean_sources_setup *setup, ci_vis_samples *samples,
                                    bool is_last, int *n_new)
@@ -323,10 +357,8 @@ ci_status ci_clean_variations_find(ci_comm *comm, ci_clean_model *b, ci_clean_va
     if (b->cells.time.n * b->cells.freq.n < 2) return CI_OK;
     search s = search_of(b, setup);
     s.n_most = (size_t)fmin(fmax(most, LOOK_MIN), LOOK_MAX);
-    s.least = (is_last ? deep_last : deep_min) * b->residual_peak;
     fit f = fit_of(b, state, setup, samples);
-    ci_status status = search_new(comm, &s);
-    if (status == CI_OK) status = search_share(comm, &s);
+    ci_status status = search_deep(comm, &s, is_last);
     for (size_t i = 0; status == CI_OK && i < s.n && b->n_variation < CI_CLEAN_MAX_VARIABLE; i++) {
         bool is_new = is_to_look(&s, state, &s.list[i], s.rms) || is_last;
         if (!is_new || is_known(&s, &s.list[i])) continue;

@@ -8,8 +8,7 @@
 static const double sigma_min = 7; /* of 1e4 boxes noise brings one there in 1e8 */
 /* A box of flux a and part f of the weights adds a f times the sidelobes that its samples have and
  * all together have not, at most 0.3 or so. */
-static const double effect_min = 3;          /* a f in units of the rms */
-static const double effect_of_source = 5e-3; /* a f over the source's flux: errors of gains */
+static const double effect_min = 3; /* a f in units of the rms */
 /* a f over the flux of the brightest source: errors of gains leave sidelobes of it, which are not
  * constant either. */
 static const double effect_of_brightest = 5e-4;
@@ -100,8 +99,7 @@ static void range_set(double range[2], const ci_clean_axis *axis, size_t i, size
 static void boxes_look(const ci_clean_spectrum *s, const boxes *b, ci_clean_variation *out)
 {
     double rms_sum = s->rms * s->total_weight / sqrt(s->total_variance);
-    double of_gains =
-        fmax(effect_of_source * fabs(s->flux), effect_of_brightest * fabs(s->brightest));
+    double of_gains = fmax(s->share_min * fabs(s->flux), effect_of_brightest * fabs(s->brightest));
     double least = s->total_weight * fmax(effect_min * s->rms, of_gains);
     for (size_t i = 0; i < b->n_time * b->n_freq; i++) {
         double noise = rms_sum * sqrt(b->variance[i]);
