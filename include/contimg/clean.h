@@ -137,7 +137,7 @@ CI_MUST_CHECK ci_status ci_clean_model_save(ci_comm *comm, const ci_clean_model 
  * is none, or of another image size, cell, centre or frequency. Collective. */
 CI_MUST_CHECK ci_status ci_clean_model_load(ci_comm *comm, ci_clean_model *model, const char *path);
 
-/* The model's visibilities, into samples->work; without meaning where the weight is 0.
+/* The model's visibilities, into samples->computed; without meaning where the weight is 0.
  * Collective. */
 CI_MUST_CHECK ci_status ci_clean_model_predict(ci_comm *comm, const ci_clean_model *model,
                                                ci_grid_operator *gridder, ci_vis_samples *samples);

@@ -84,7 +84,7 @@ const ci_image_stats *ci_image_maker_stats(const ci_image_maker *maker);
 CI_MUST_CHECK ci_status ci_image_maker_dirty(ci_comm *comm, ci_image_maker *maker);
 /* One major cycle of CLEAN; *is_done where it has ended. After ci_image_maker_dirty. Collective. */
 CI_MUST_CHECK ci_status ci_image_maker_cycle(ci_comm *comm, ci_image_maker *maker, bool *is_done);
-/* The model's visibilities, in (*out)->work; *out is borrowed. Collective. */
+/* The model's visibilities, in (*out)->computed; *out is borrowed. Collective. */
 CI_MUST_CHECK ci_status ci_image_maker_predict(ci_comm *comm, ci_image_maker *maker,
                                                const ci_vis_samples **out);
 /* The model into a file, and out of it in place of cycles: the residual is then that of the model

@@ -318,10 +318,11 @@ typedef struct ci_vis_samples
     size_t *first;       /* [n_row + 1]: samples of row i are [first[i], first[i + 1]) */
     /* Its samples, row by row. */
     size_t n_sample, n_sample_max;
-    ci_c32 *data;   /* [n_sample] Stokes value, 0 where it has no weight */
-    ci_c32 *work;   /* [n_sample] for model and residual; NULL until asked for */
-    float *natural; /* [n_sample] natural weight, 1/sigma^2 where weights are known; 0: flagged */
-    float *weight;  /* [n_sample] imaging weight */
+    ci_c32 *data;     /* [n_sample] Stokes value, 0 where it has no weight */
+    ci_c32 *computed; /* [n_sample] visibilities of the model, or the data less them; NULL until
+                       * ci_vis_samples_computed_alloc */
+    float *natural;   /* [n_sample] natural weight, 1/sigma^2 where weights are known; 0: flagged */
+    float *weight;    /* [n_sample] imaging weight */
 } ci_vis_samples;
 
 /* No rows yet, but space for n_row_max with n_sample_max samples, which grows where it must.
@@ -344,8 +345,8 @@ typedef struct ci_vis_row
 void ci_vis_samples_add(ci_vis_samples *samples, const ci_vis_row *row);
 /* After the last row: counts, edges and maxima of all ranks. Collective. */
 CI_MUST_CHECK ci_status ci_vis_samples_close(ci_comm *comm, ci_vis_samples *samples);
-/* Sees to it that samples->work is there. Local. */
-CI_MUST_CHECK ci_status ci_vis_samples_work(ci_vis_samples *samples);
+/* Allocates samples->computed where it is not there yet; the samples own it. Local. */
+CI_MUST_CHECK ci_status ci_vis_samples_computed_alloc(ci_vis_samples *samples);
 /* A row's frequencies, and how many. Local. */
 static inline const double *ci_vis_row_freq(const ci_vis_samples *samples, size_t i_row)
 {

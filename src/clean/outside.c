@@ -59,7 +59,7 @@ ci_status ci_clean_outside_terms(const ci_clean_model *b, const ci_vis_samples *
     return CI_OK;
 }
 
-/* Visibilities of `from` [n], times scale, into samples->work. */
+/* Visibilities of `from` [n], times scale, into samples->computed. */
 static ci_status add(const ci_clean_model *b, const ci_clean_outside *from, size_t n,
                      ci_vis_samples *s, double scale)
 {

@@ -22,11 +22,11 @@ CI_MUST_CHECK ci_status ci_clean_outside_terms(const ci_clean_model *model,
                                                const ci_vis_samples *samples,
                                                const ci_clean_outside *from, size_t n,
                                                size_t i_first, ci_clean_terms *terms);
-/* The model's sources outside the image into samples->work, times scale. Local. */
+/* The model's sources outside the image into samples->computed, times scale. Local. */
 CI_MUST_CHECK ci_status ci_clean_outside_add(const ci_clean_model *model, ci_vis_samples *samples,
                                              double scale);
 /* Sources that have come into the image, or have become nothing, leave the model, and are in
- * samples->work again. Local. */
+ * samples->computed again. Local. */
 CI_MUST_CHECK ci_status ci_clean_outside_release(ci_clean_model *model, ci_vis_samples *samples);
 /* What the summary says of a source. Local. */
 void ci_clean_outside_describe(const ci_clean_model *model, const ci_clean_outside *source,
@@ -36,8 +36,8 @@ bool ci_clean_outside_is_inside(const ci_clean_model *model, double l, double m)
 
 /* ---- the fit (outside_fit.c) ---- */
 
-/* Steps of least squares on the residual in samples->work towards better fluxes and places of all
- * sources outside the image; takes what they change from it. Collective. */
+/* Steps of least squares on the residual in samples->computed towards better fluxes and places of
+ * all sources outside the image; takes what they change from it. Collective. */
 CI_MUST_CHECK ci_status ci_clean_outside_fit(ci_comm *comm, const ci_clean_outside_setup *setup);
 
 /* ---- the search (outside_find.c) ---- */
@@ -57,8 +57,8 @@ typedef struct ci_clean_outside_found
     double sidelobe;        /* greatest of the PSF: what the one may be of the other */
     double threshold;       /* of a source, Jy/beam */
 } ci_clean_outside_found;
-/* Adds to the model what stands out of the residual in samples->work outside the image and is no
- * sidelobe of what is left inside. Collective. */
+/* Adds to the model what stands out of the residual in samples->computed outside the image and is
+ * no sidelobe of what is left inside. Collective. */
 CI_MUST_CHECK ci_status ci_clean_outside_find(ci_comm *comm, ci_clean_outside_search *search,
                                               ci_clean_outside_found *found);
 

@@ -292,7 +292,7 @@ static ci_status view_make(ci_comm *comm, ci_clean_outside_search *s, size_t n_m
 {
     view v = {.search = s};
     size_t n = s->geometry.n_x;
-    CI_TRY(image_make(comm, s, s->setup.samples->work, &v.value));
+    CI_TRY(image_make(comm, s, s->setup.samples->computed, &v.value));
     ci_status status = CI_OK;
     if (v.value) {
         status = ci_mem_alloc(&v.state, n * n, 1, "coarse image");

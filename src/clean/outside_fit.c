@@ -28,7 +28,7 @@ typedef struct step
 typedef struct fit
 {
     ci_clean_model *model;
-    ci_vis_samples *samples; /* residual in work */
+    ci_vis_samples *samples; /* residual in samples->computed */
     size_t n_node;           /* of one column: [n_time][CI_CLEAN_FLUX_NODES] */
     double *weight;          /* [n_time][NODES][NODES]: sums of weights times both nodes' */
     double noise2;           /* of the sums: sum of weights x rms^2 */

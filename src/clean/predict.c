@@ -26,8 +26,8 @@ static ci_status drift_add(ci_comm *comm, const ci_clean_model *b, ci_vis_sample
 ci_status ci_clean_model_predict(ci_comm *comm, const ci_clean_model *b, ci_grid_operator *gridder,
                                  ci_vis_samples *samples)
 {
-    CI_AGREE(comm, ci_vis_samples_work(samples));
-    CI_TRY(ci_grid_degrid(comm, gridder, b->pixels, samples->work));
+    CI_AGREE(comm, ci_vis_samples_computed_alloc(samples));
+    CI_TRY(ci_grid_degrid(comm, gridder, b->pixels, samples->computed));
     size_t mark = ci_timer_begin(ci_comm_timer(comm), "direct sums");
     ci_status status = drift_add(comm, b, samples);
     if (status == CI_OK) status = ci_par_agree(comm, sources_add(b, samples));

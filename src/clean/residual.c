@@ -9,7 +9,7 @@ ci_status ci_clean_residual_predict(ci_comm *comm, ci_clean *c)
     ci_vis_samples *s = c->setup.samples;
     CI_TRY(ci_clean_model_predict(comm, c->setup.model, c->setup.gridder, s));
     for (size_t i = 0; i < s->n_sample; i++)
-        s->work[i] = s->weight[i] > 0 ? s->data[i] - s->work[i] : 0;
+        s->computed[i] = s->weight[i] > 0 ? s->data[i] - s->computed[i] : 0;
     return CI_OK;
 }
 
@@ -23,7 +23,7 @@ static ci_status measure(ci_comm *comm, ci_clean *c)
 
 static ci_status image_make(ci_comm *comm, ci_clean *c)
 {
-    CI_TRY(ci_grid_image(comm, c->setup.gridder, c->setup.samples->work, c->setup.residual));
+    CI_TRY(ci_grid_image(comm, c->setup.gridder, c->setup.samples->computed, c->setup.residual));
     for (size_t i = 0; i < c->layout->n_here * c->layout->n_x; i++)
         c->setup.residual[i] /= c->setup.sum_weight;
     return measure(comm, c);
@@ -35,8 +35,8 @@ ci_status ci_clean_residual_begin(ci_comm *comm, ci_clean *c)
     ci_vis_samples *s = c->setup.samples;
     if (!c->is_measured) CI_TRY(measure(comm, c));
     if (c->is_outside_begun || !c->setup.options->outside) return CI_OK;
-    CI_AGREE(comm, ci_vis_samples_work(s));
-    memcpy(s->work, s->data, s->n_sample * sizeof *s->work);
+    CI_AGREE(comm, ci_vis_samples_computed_alloc(s));
+    memcpy(s->computed, s->data, s->n_sample * sizeof *s->computed);
     CI_TRY(ci_clean_outside_cycle(comm, c));
     return c->setup.model->n_outside > 0 ? image_make(comm, c) : CI_OK;
 }

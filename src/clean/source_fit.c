@@ -28,7 +28,7 @@ typedef struct step
 typedef struct fit
 {
     ci_clean_model *model;
-    ci_vis_samples *samples; /* residual in work */
+    ci_vis_samples *samples; /* residual in samples->computed */
     double noise2;           /* of the sums: sum of weights x rms^2 */
     double beam_rad;
     size_t *which, n; /* the sources in hand, by their places in the list, and ... */
@@ -189,7 +189,7 @@ static ci_status change_take(const fit *f, double part, ci_clean_terms *terms)
         return ci_clean_terms_add(terms, f->samples, -1);
     }
     for (size_t i = 0; i < f->samples->n_sample; i++)
-        f->samples->work[i] -= f->change[i];
+        f->samples->computed[i] -= f->change[i];
     return CI_OK;
 }
 

@@ -19,7 +19,7 @@ typedef struct ci_clean_sources_setup
  * it becomes pixel components again. Collective. */
 CI_MUST_CHECK ci_status ci_clean_sources_find(ci_comm *comm, ci_clean_model *model,
                                               const ci_clean_sources_setup *setup);
-/* Steps of least squares on the residual in samples->work towards better slopes, places and
+/* Steps of least squares on the residual in samples->computed towards better slopes, places and
  * fluxes of the sources; takes what they change from it. Collective. */
 CI_MUST_CHECK ci_status ci_clean_sources_fit(ci_comm *comm, ci_clean_model *model,
                                              const ci_clean_sources_setup *setup,

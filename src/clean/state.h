@@ -71,7 +71,7 @@ CI_MUST_CHECK ci_status ci_clean_components_find(ci_comm *comm, ci_clean *clean,
 /* How deep a major cycle goes, of the residual's peak: less where the patch leaves much out.
  * Local. */
 double ci_clean_depth(const ci_clean *clean);
-/* samples->work becomes the data less the model as it stands. Collective. */
+/* samples->computed becomes the data less the model as it stands. Collective. */
 CI_MUST_CHECK ci_status ci_clean_residual_predict(ci_comm *comm, ci_clean *clean);
 /* Before the first cycle of an empty model: what lies outside the image leaves its residual.
  * Collective. */
@@ -80,8 +80,8 @@ CI_MUST_CHECK ci_status ci_clean_residual_begin(ci_comm *comm, ci_clean *clean);
  * *again where it found something. Collective. */
 CI_MUST_CHECK ci_status ci_clean_residual_finish(ci_comm *comm, ci_clean *clean, double peak,
                                                  bool *again);
-/* Fits the sources outside the image to the residual in samples->work and seeks for new ones; what
- * they are is taken from it. Collective. */
+/* Fits the sources outside the image to the residual in samples->computed and seeks for new ones;
+ * what they are is taken from it. Collective. */
 CI_MUST_CHECK ci_status ci_clean_outside_cycle(ci_comm *comm, ci_clean *clean);
 /* Down to which level a minor cycle may go for what is left outside the image, of a residual with
  * that peak. Local. */

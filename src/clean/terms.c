@@ -132,7 +132,7 @@ static void row_prepare(scratch *r, const ci_vis_samples *s, size_t i_row, size_
 
 static void values_prepare(scratch *r, const ci_vis_samples *s)
 {
-    const float *vis = (const float *)(s->work + r->first);
+    const float *vis = (const float *)(s->computed + r->first);
     for (size_t k = 0; k < r->n_sample; k++) {
         r->run.re[k] = vis[2 * k];
         r->run.im[k] = vis[2 * k + 1];
@@ -192,7 +192,7 @@ ci_status ci_clean_terms_add(const ci_clean_terms *p, ci_vis_samples *s, double 
     ci_status status = scratch_new(&r, p->axis, s);
     for (size_t i = 0; status == CI_OK && i < s->n_row; i += r.run.n_row) {
         run_prepare(&r, s, i);
-        float *value = (float *)(s->work + s->first[i]);
+        float *value = (float *)(s->computed + s->first[i]);
         terms_sum(&r, p);
         for (size_t k = 0; k < r.n_sample; k++) {
             value[2 * k] += (float)scale * r.run.sum_re[k];

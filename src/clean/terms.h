@@ -27,11 +27,11 @@ CI_MUST_CHECK ci_status ci_clean_terms_new(ci_clean_terms *out, const ci_clean_f
                                            size_t n, size_t n_frame);
 void ci_clean_terms_clear(ci_clean_terms *terms);
 void ci_clean_terms_place(ci_clean_terms *terms, size_t i, double l, double m);
-/* samples->work += scale x the terms' visibilities. Local. */
+/* samples->computed += scale x the terms' visibilities. Local. */
 CI_MUST_CHECK ci_status ci_clean_terms_add(const ci_clean_terms *terms, ci_vis_samples *samples,
                                            double scale);
-/* CI_FIT_SUMS sums of each term with the residual in samples->work: sums [n][CI_FIT_SUMS], the same
- * at any number of ranks. Collective. */
+/* CI_FIT_SUMS sums of each term with the residual in samples->computed: sums [n][CI_FIT_SUMS], the
+ * same at any number of ranks. Collective. */
 CI_MUST_CHECK ci_status ci_clean_terms_correlate(ci_comm *comm, const ci_clean_terms *terms,
                                                  const ci_vis_samples *samples, double *sums);
 /* Of all terms' visibilities together: CI_FIT_DOT and CI_FIT_NORM. They stay in all [n_sample],

@@ -197,7 +197,7 @@ ci_status ci_clean_cells_weigh(ci_comm *comm, const ci_clean_model *b, const ci_
 static void row_correlate(const row *r, const ci_vis_samples *s, size_t i_row, const uint32_t *freq,
                           double scale, int64_t *to)
 {
-    const float *vis = (const float *)(s->work + s->first[i_row]);
+    const float *vis = (const float *)(s->computed + s->first[i_row]);
     const float *weight = s->weight + s->first[i_row];
     for (size_t k = 0; k < r->n; k++) {
         float a = vis[2 * k] * r->re[k] + vis[2 * k + 1] * r->im[k];
@@ -213,7 +213,8 @@ ci_status ci_clean_cells_correlate(ci_comm *comm, const ci_clean_model *b, doubl
     row r = {0};
     size_t n = b->cells.time.n * b->cells.freq.n;
     for (size_t i = 0; i < s->n_sample; i++) {
-        double size = s->weight[i] * (fabsf(crealf(s->work[i])) + fabsf(cimagf(s->work[i])));
+        double size =
+            s->weight[i] * (fabsf(crealf(s->computed[i])) + fabsf(cimagf(s->computed[i])));
         if (size > most) most = size;
     }
     CI_TRY(ci_par_max_double(comm, &most, 1));
@@ -243,7 +244,7 @@ ci_status ci_clean_variation_add(const ci_clean_model *b, double l, double m,
     for (size_t i = 0; i < s->n_row; i++) {
         const uint32_t *freq;
         const double *flux = amplitude + row_cells(&b->cells, s, i, &freq);
-        float *value = (float *)(s->work + s->first[i]);
+        float *value = (float *)(s->computed + s->first[i]);
         row_fill(&r, s, i, l, m);
         for (size_t k = 0; k < r.n; k++) {
             value[2 * k] += (float)(scale * flux[freq[k]] * r.re[k]);
@@ -267,7 +268,7 @@ ci_status ci_clean_variations_add(const ci_clean_model *b, ci_vis_samples *s)
 static void row_shift(const row *r, const ci_vis_samples *s, size_t i_row, const double *flux,
                       const uint32_t *freq, double *unit)
 {
-    const float *vis = (const float *)(s->work + s->first[i_row]);
+    const float *vis = (const float *)(s->computed + s->first[i_row]);
     const float *weight = s->weight + s->first[i_row];
     const double *f = ci_vis_row_freq(s, i_row);
     double dot = 0, norm = 0;

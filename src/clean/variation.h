@@ -9,8 +9,8 @@
  * many. Local. */
 CI_MUST_CHECK ci_status ci_clean_cells_new(ci_clean_cells *out, const ci_vis_samples *samples);
 void ci_clean_cells_clear(ci_clean_cells *cells);
-/* samples->work += scale x the visibilities of amplitude [n_time][n_freq] of the model's cells at
- * (l, m). Local. */
+/* samples->computed += scale x the visibilities of amplitude [n_time][n_freq] of the model's cells
+ * at (l, m). Local. */
 CI_MUST_CHECK ci_status ci_clean_variation_add(const ci_clean_model *model, double l, double m,
                                                const double *amplitude, double scale,
                                                ci_vis_samples *samples);
@@ -21,7 +21,7 @@ CI_MUST_CHECK ci_status ci_clean_variations_add(const ci_clean_model *model,
 CI_MUST_CHECK ci_status ci_clean_cells_weigh(ci_comm *comm, const ci_clean_model *model,
                                              const ci_vis_samples *samples, double *weight,
                                              double *variance);
-/* Of each cell the sum of w Re(R conj P), P = exp(2 pi i ...) at (l, m), R in samples->work.
+/* Of each cell the sum of w Re(R conj P), P = exp(2 pi i ...) at (l, m), R in samples->computed.
  * Collective. */
 CI_MUST_CHECK ci_status ci_clean_cells_correlate(ci_comm *comm, const ci_clean_model *model,
                                                  double l, double m, const ci_vis_samples *samples,
@@ -76,14 +76,14 @@ typedef struct ci_clean_variability
 
 /* One step of least squares for amplitudes and places of the model's variations whose sources
  * stand out of `level`, Jy/beam, to which the image is cleaned; takes what they change from the
- * residual in samples->work. Collective. */
+ * residual in samples->computed. Collective. */
 CI_MUST_CHECK ci_status ci_clean_variations_fit(ci_comm *comm, ci_clean_model *model,
                                                 ci_clean_variability *state,
                                                 const ci_clean_sources_setup *setup,
                                                 ci_vis_samples *samples, double level);
 /* Looks at the model's brightest sources, as far as what is left of others, the residual's peak,
  * lets it, or is_last, when more cleaning would not help: *n_new more variations. They are
- * not yet taken from samples->work. Collective. */
+ * not yet taken from samples->computed. Collective. */
 CI_MUST_CHECK ci_status ci_clean_variations_find(ci_comm *comm, ci_clean_model *model,
                                                  ci_clean_variability *state,
                                                  const ci_clean_sources_setup *setup,

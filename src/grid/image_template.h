@@ -7,7 +7,7 @@ CI_ISA_INLINE void NAME(screen_make)(const ci_grid_operator *g, size_t y, int i_
     const ci_grid_plan *plan = &g->plan;
     double plane_w = plan->w_first + i_plane * plan->w_step, scale = 1.0 / plan->t_half;
     size_t n = plan->n_x / 2 + 1;
-    REAL *real = g->work->screen, *imaginary = real + n;
+    REAL *real = g->buffers->screen, *imaginary = real + n;
     const double *t = ci_grid_plane_row_t(g, y);
     if (!plan->has_terms) {
         for (size_t i = 0; i < n; i++) {
@@ -33,10 +33,10 @@ CI_ISA_INLINE void NAME(screen_make)(const ci_grid_operator *g, size_t y, int i_
 /* Row y of the image from the plane's rows: those at u, and at -u where a cell is two numbers. */
 CI_ISA_INLINE void NAME(line_collect)(const ci_grid_operator *g, size_t y, const CPLX *plane)
 {
-    const ci_grid_work *w = g->work;
-    const ci_grid_row_list *list = w->list[0];
+    const ci_grid_buffers *buf = g->buffers;
+    const ci_grid_row_list *list = buf->list[0];
     size_t n_u = g->plan.n_u, depth = g->plan.depth;
-    CPLX *line = w->line_u;
+    CPLX *line = buf->line_u;
     memset(line, 0, n_u * sizeof *line);
     for (size_t k = 0; k < list->n_run; k++) {
         const ci_grid_row_run *run = &list->run[k];
@@ -55,9 +55,9 @@ CI_ISA_INLINE void NAME(row_add)(const ci_grid_operator *g, bool is_first)
 {
     const ci_grid_plan *plan = &g->plan;
     size_t n_x = plan->n_x, half = n_x / 2, n_u = plan->n_u;
-    const REAL *line = g->work->line_u, *left = line + 2 * (n_u - half);
-    const REAL *real = g->work->screen, *imaginary = real + half + 1;
-    REAL *row = g->work->row;
+    const REAL *line = g->buffers->line_u, *left = line + 2 * (n_u - half);
+    const REAL *real = g->buffers->screen, *imaginary = real + half + 1;
+    REAL *row = g->buffers->row;
     if (is_first) memset(row, 0, n_x * sizeof *row);
     for (size_t i = 0; i < n_x - half; i++)
         row[half + i] += line[2 * i] * real[i] + line[2 * i + 1] * imaginary[i];
@@ -70,8 +70,8 @@ CI_ISA_INLINE void NAME(row_to_slab)(const ci_grid_operator *g, size_t y, bool i
                                      bool is_last, double *slab)
 {
     size_t n_x = g->plan.n_x, half = n_x / 2;
-    const REAL *row = g->work->row;
-    double *correction = g->work->correction;
+    const REAL *row = g->buffers->row;
+    double *correction = g->buffers->correction;
     for (size_t x = 0; x < n_x; x++)
         slab[x] = is_first ? (double)row[x] : slab[x] + (double)row[x];
     if (!is_last) return;
@@ -88,12 +88,12 @@ CI_ISA_INLINE void NAME(planes_to_slab)(ci_comm *comm, const ci_grid_operator *g
 {
     size_t mark = ci_timer_begin(ci_comm_timer(comm), "FFT");
     const ci_grid_plan *plan = &g->plan;
-    const ci_grid_work *w = g->work;
+    const ci_grid_buffers *buf = g->buffers;
     for (size_t y = 0; y < g->n_y_here; y++) {
         for (int k = 0; k < plan->n_batch; k++) {
             NAME(line_collect)
-            (g, y, (const CPLX *)w->image_side + (size_t)k * w->n_image_side);
-            FFT_RUN(g->fft_u[0], w->line_u, 1);
+            (g, y, (const CPLX *)buf->image_side + (size_t)k * buf->n_image_side);
+            FFT_RUN(g->fft_u[0], buf->line_u, 1);
             NAME(screen_make)(g, g->y_first + y, i_plane + k);
             NAME(row_add)(g, k == 0);
         }
@@ -111,8 +111,8 @@ CI_ISA_INLINE void NAME(row_screen)(const ci_grid_operator *g, const REAL *row)
 {
     const ci_grid_plan *plan = &g->plan;
     size_t n_x = plan->n_x, half = n_x / 2, n_u = plan->n_u;
-    REAL *line = g->work->line_u, *left = line + 2 * (n_u - half);
-    const REAL *real = g->work->screen, *imaginary = real + half + 1;
+    REAL *line = g->buffers->line_u, *left = line + 2 * (n_u - half);
+    const REAL *real = g->buffers->screen, *imaginary = real + half + 1;
     memset(line + 2 * (n_x - half), 0, (n_u - n_x) * sizeof(CPLX));
     for (size_t i = 0; i < n_x - half; i++) {
         line[2 * i] = row[half + i] * real[i];
@@ -126,10 +126,10 @@ CI_ISA_INLINE void NAME(row_screen)(const ci_grid_operator *g, const REAL *row)
 
 CI_ISA_INLINE void NAME(line_distribute)(const ci_grid_operator *g, size_t y, CPLX *plane)
 {
-    const ci_grid_work *w = g->work;
-    const ci_grid_row_list *list = w->list[1];
+    const ci_grid_buffers *buf = g->buffers;
+    const ci_grid_row_list *list = buf->list[1];
     size_t n_u = g->plan.n_u, depth = g->plan.depth;
-    const CPLX *line = w->line_u;
+    const CPLX *line = buf->line_u;
     for (size_t k = 0; k < list->n_run; k++) {
         const ci_grid_row_run *run = &list->run[k];
         CPLX *to =
@@ -146,13 +146,13 @@ CI_ISA_INLINE void NAME(line_distribute)(const ci_grid_operator *g, size_t y, CP
 CI_ISA_INLINE void NAME(image_to_planes)(ci_comm *comm, const ci_grid_operator *g, int i_plane)
 {
     size_t mark = ci_timer_begin(ci_comm_timer(comm), "FFT");
-    const ci_grid_work *w = g->work;
+    const ci_grid_buffers *buf = g->buffers;
     for (size_t y = 0; y < g->n_y_here; y++)
         for (int k = 0; k < g->plan.n_batch; k++) {
             NAME(screen_make)(g, g->y_first + y, i_plane + k);
-            NAME(row_screen)(g, (const REAL *)w->image + y * g->plan.n_x);
-            FFT_RUN(g->fft_u[1], w->line_u, 1);
-            NAME(line_distribute)(g, y, (CPLX *)w->image_side + (size_t)k * w->n_image_side);
+            NAME(row_screen)(g, (const REAL *)buf->image + y * g->plan.n_x);
+            FFT_RUN(g->fft_u[1], buf->line_u, 1);
+            NAME(line_distribute)(g, y, (CPLX *)buf->image_side + (size_t)k * buf->n_image_side);
         }
     ci_timer_end(ci_comm_timer(comm), mark);
 }
@@ -162,9 +162,9 @@ CI_ISA_INSTANCES(NAME(image_to_planes), (ci_comm * comm, const ci_grid_operator 
 CI_ISA_INLINE void NAME(image_correct)(const ci_grid_operator *g, const double *slab)
 {
     size_t n_x = g->plan.n_x, half = n_x / 2;
-    double *correction = g->work->correction;
+    double *correction = g->buffers->correction;
     for (size_t y = 0; y < g->n_y_here; y++) {
-        REAL *to = (REAL *)g->work->image + y * n_x;
+        REAL *to = (REAL *)g->buffers->image + y * n_x;
         const double *from = slab + y * n_x;
         ci_grid_plane_row_correction(g, g->y_first + y, correction);
         for (size_t x = 0; x < half; x++)

@@ -1,5 +1,5 @@
 /* The operator as others see it: planned once, then used for images, PSF and predictions. */
-#include "grid/work.h"
+#include "grid/buffers.h"
 
 #include <complex.h>
 #include <math.h>
@@ -30,7 +30,7 @@ static ci_status image_side_make(ci_grid_operator *g)
         g->correction_y[i] =
             1.0 / ci_grid_kernel_transform(&plan->kernel_uv, (double)i / (double)plan->n_v);
     CI_TRY(ci_grid_plane_t_make(g));
-    /* l = -(x - n_x / 2) cell: the exponent's sign along u turns round. */
+    /* l = -(x - n_x / 2) cell: the exponent has the other sign along u. */
     CI_TRY(ci_fft_rows_new(&g->fft_u[0], plan->n_u, 1, plan->is_double));
     CI_TRY(ci_fft_rows_new(&g->fft_u[1], plan->n_u, -1, plan->is_double));
     CI_TRY(ci_fft_rows_new(&g->fft_v[0], plan->n_v, -1, plan->is_double));
@@ -94,7 +94,7 @@ void ci_grid_operator_free(ci_grid_operator *g)
     ci_mem_free(g->correction_y);
     if (g->routed != g->owned) ci_mem_free(g->routed);
     ci_mem_free(g->owned);
-    ci_grid_work_free(g->work);
+    ci_grid_buffers_free(g->buffers);
     for (int i = 0; i < 2; i++) {
         ci_fft_rows_free(g->fft_u[i]);
         ci_fft_rows_free(g->fft_v[i]);
@@ -233,7 +233,7 @@ static ci_status image_make(ci_comm *comm, ci_grid_operator *g, vis_in vis, doub
     CI_TRY(values_need(comm, g));
     route_pack(g, vis, g->routed);
     if (g->n_rank > 1) CI_TRY(route_move(comm, g, true, g->routed, g->owned));
-    ci_grid_planes_of(g)->turn(g, false, g->owned);
+    ci_grid_planes_of(g)->weight_phase_apply(g, false, g->owned);
     return ci_grid_planes_of(g)->grid(comm, g, g->owned, slab);
 }
 
@@ -250,7 +250,7 @@ ci_status ci_grid_image_double(ci_comm *comm, ci_grid_operator *g, const ci_c64 
 ci_status ci_grid_psf(ci_comm *comm, ci_grid_operator *g, double *slab)
 {
     CI_TRY(values_need(comm, g));
-    ci_grid_planes_of(g)->turn(g, true, g->owned);
+    ci_grid_planes_of(g)->weight_phase_apply(g, true, g->owned);
     return ci_grid_planes_of(g)->grid(comm, g, g->owned, slab);
 }
 
@@ -258,7 +258,7 @@ static ci_status predict(ci_comm *comm, ci_grid_operator *g, const double *slab,
 {
     CI_TRY(values_need(comm, g));
     CI_TRY(ci_grid_planes_of(g)->degrid(comm, g, slab, g->owned));
-    ci_grid_planes_of(g)->turn_back(g, g->owned);
+    ci_grid_planes_of(g)->phase_remove(g, g->owned);
     if (g->n_rank > 1) CI_TRY(route_move(comm, g, false, g->owned, g->routed));
     vis_clear(g, vis);
     route_unpack(g, g->routed, vis);

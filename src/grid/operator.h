@@ -4,7 +4,7 @@
  *   per plane: strips of rows (u slow, v fast) -> FFT along v -> the image's rows only
  *     -> exchange -> FFT along u -> x screens, summed into this rank's rows of the image
  *
- * and backwards for degridding. The image is real, so every sample may be turned: to u >= 0, so
+ * and backwards for degridding. The image is real, so every sample may be conjugated: to u >= 0, so
  * that only rows from about 0 to n_u / 2 exist, or, with a kernel along w, to w >= 0. A plane is
  * one of two things:
  *
@@ -32,7 +32,7 @@ enum
 };
 
 /* A run of channels of one row whose samples fall into the same strip and first plane.
- * Position in cells at frequency f: slope f - shift, already turned to u >= 0 and into the
+ * Position in cells at frequency f: slope f - shift, already conjugated to u >= 0 and into the
  * period of the grid. */
 typedef struct ci_grid_segment
 {
@@ -72,13 +72,13 @@ typedef struct ci_grid_plan
     ci_grid_series pixel_series[CI_GRID_TERMS_MAX_PAIRS][2];
     int32_t row_first; /* grid row of strip row 0 */
     size_t n_strip;
-    int32_t v_first;     /* grid column (v) of stored column 0 */
-    size_t n_store;      /* stored columns */
-    bool by_w;           /* samples are turned to w >= 0, not to u >= 0: half the planes, twice the
-                          * rows */
-    double u_shift;      /* makes u positive: 0, or half a period where rows of u < 0 exist */
-    double max_abs_u;    /* wavelengths */
-    double min_w, max_w; /* of samples turned to u >= 0 */
+    int32_t v_first;  /* grid column (v) of stored column 0 */
+    size_t n_store;   /* stored columns */
+    bool by_w;        /* samples are conjugated to w >= 0, not to u >= 0: half the planes, twice the
+                       * rows */
+    double u_shift;   /* makes u positive: 0, or half a period where rows of u < 0 exist */
+    double max_abs_u; /* wavelengths */
+    double min_w, max_w; /* of samples conjugated to u >= 0 */
     double min_abs_w, max_abs_w;
     int64_t n_sample;
 } ci_grid_plan;
@@ -111,7 +111,7 @@ struct ci_grid_operator
     double *correction_x, *correction_y; /* by |x - n_x / 2|, |y - n_y / 2| */
     /* Buffers, made when first needed and kept. */
     void *owned, *routed; /* samples to grid [n_owned], [n_routed]; the same on one rank */
-    struct ci_grid_work *work;
+    struct ci_grid_buffers *buffers;
 };
 
 /* plan.c: sizes and kernels from what all ranks' rows span. Collective. */
@@ -156,12 +156,12 @@ static inline int32_t ci_grid_cell(double position, double half, double *t)
 typedef struct ci_grid_planes
 {
     size_t size; /* bytes of a value */
-    /* Samples, in place: conjugated where turned, times weight, times exp(-2 pi i w t_mid); with
-     * unit set, as if each were 1. And back: the adjoint without the weight, 0 where it is 0.
+    /* Samples, in place: conjugated where u (or w) < 0, times weight, times exp(-2 pi i w t_mid);
+     * with unit set, as if each were 1. And back: the adjoint without the weight, 0 where it is 0.
      * Local. */
-    void (*turn)(const ci_grid_operator *g, bool unit, void *values);
-    void (*turn_back)(const ci_grid_operator *g, void *values);
-    /* Turned samples to this rank's slab, and its slab to samples. Collective. */
+    void (*weight_phase_apply)(const ci_grid_operator *g, bool unit, void *values);
+    void (*phase_remove)(const ci_grid_operator *g, void *values);
+    /* Samples so prepared to this rank's slab, and its slab to samples. Collective. */
     ci_status (*grid)(ci_comm *comm, ci_grid_operator *g, const void *values, double *slab);
     ci_status (*degrid)(ci_comm *comm, ci_grid_operator *g, const double *slab, void *values);
 } ci_grid_planes;

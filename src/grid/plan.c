@@ -7,7 +7,7 @@
 
 /* Costs in ns on one core of the machine where this was written; their ratios matter: a
  * sample's visit to a plane, a vector of taps added, a vector of a polynomial's terms; a pixel's
- * screen, a value turned from grid rows to image rows. */
+ * screen, a value moved from grid rows to image rows. */
 static const double COST_SAMPLE = 12.0, COST_TAPS = 0.48, COST_POLYNOMIAL = 0.5;
 static const double COST_SCREEN = 2.2, COST_SCREEN_TERM = 0.15, COST_MOVE = 2.0;
 /* Relative rms error by rounding, times what the correction amplifies. */
@@ -20,7 +20,7 @@ static ci_status samples_check(const ci_vis_samples *s)
     for (size_t j = 0; j < 3 * s->n_row; j++)
         if (!isfinite(s->uvw_m[j]))
             return ci_error(CI_ERR_INTERNAL, "gridding: uvw of row %zu is not finite", j / 3);
-    /* What lies between two channels of a row lies between their places on the grid. */
+    /* What lies between two channels of a row lies between their positions on the grid. */
     for (size_t i = 0; i < s->n_axis; i++) {
         const double *f = s->freq_hz + s->axis[i].first;
         for (size_t c = 1; c < s->axis[i].n_chan; c++)
@@ -31,7 +31,7 @@ static ci_status samples_check(const ci_vis_samples *s)
     return CI_OK;
 }
 
-/* range: {max |u|, max w, -min w, max |w|, -min |w|} in wavelengths, w of samples turned to
+/* range: {max |u|, max w, -min w, max |w|, -min |w|} in wavelengths, w of samples conjugated to
  * u >= 0. */
 static void row_range(const ci_vis_samples *s, size_t i_row, double range[5], int64_t *n_sample)
 {
@@ -67,7 +67,8 @@ static ci_status range_find(ci_comm *comm, ci_grid_plan *plan, const ci_vis_samp
     plan->min_w = -range[2];
     plan->max_abs_w = range[3];
     plan->min_abs_w = -range[4];
-    /* Samples beyond half the period of u are taken back into it and may turn once more. */
+    /* Samples beyond half the period of u are taken back into it and may be conjugated once more.
+     */
     if (range[0] * plan->cell_rad > 0.499) {
         plan->max_w = range[3];
         plan->min_w = -range[3];
@@ -275,9 +276,9 @@ ci_status ci_grid_plan_make(ci_comm *comm, ci_grid_plan *plan, const ci_grid_geo
     CI_AGREE(comm, status);
     CI_TRY(range_find(comm, plan, samples));
     direction_range(plan);
-    /* Where w turns the phase by less than a tenth of the accuracy one plane will do. */
-    double turn = CI_TWO_PI * 0.5 * (plan->max_w - plan->min_w) * plan->t_half;
-    plan->is_flat = turn < 0.1 * geometry->accuracy;
+    /* Where w changes the phase by less than a tenth of the accuracy one plane will do. */
+    double phase = CI_TWO_PI * 0.5 * (plan->max_w - plan->min_w) * plan->t_half;
+    plan->is_flat = phase < 0.1 * geometry->accuracy;
     ci_grid_terms *terms = NULL;
     CI_TRY(terms_new(comm, plan, samples, &terms));
     choice best = choose(plan, terms, geometry->accuracy);

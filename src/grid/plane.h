@@ -4,7 +4,7 @@
 
 #include "contimg/num.h"
 #include "grid/plane_rows.h"
-#include "grid/work.h"
+#include "grid/buffers.h"
 
 #include <complex.h>
 #include <string.h>

@@ -9,12 +9,12 @@
 /* All planes of a batch between grid side and image side. */
 static ci_status NAME(planes_exchange)(ci_comm *comm, const ci_grid_operator *g, bool to_image)
 {
-    const ci_grid_work *w = g->work;
-    const ci_grid_row_list *list = w->list[to_image ? 0 : 1];
+    const ci_grid_buffers *buf = g->buffers;
+    const ci_grid_row_list *list = buf->list[to_image ? 0 : 1];
     if (g->n_rank == 1) return CI_OK;
     for (int k = 0; k < g->plan.n_batch; k++) {
-        CPLX *grid_side = (CPLX *)w->grid_side + (size_t)k * w->n_grid_side;
-        CPLX *image_side = (CPLX *)w->image_side + (size_t)k * w->n_image_side;
+        CPLX *grid_side = (CPLX *)buf->grid_side + (size_t)k * buf->n_grid_side;
+        CPLX *image_side = (CPLX *)buf->image_side + (size_t)k * buf->n_image_side;
         if (to_image)
             CI_TRY(ci_par_exchange_into(comm, grid_side, list->n_grid_side, image_side,
                                         list->n_image_side));
@@ -27,9 +27,9 @@ static ci_status NAME(planes_exchange)(ci_comm *comm, const ci_grid_operator *g,
 
 static ci_status NAME(grid)(ci_comm *comm, ci_grid_operator *g, const void *values, double *slab)
 {
-    CI_AGREE(comm, ci_grid_work_need(g, false));
+    CI_AGREE(comm, ci_grid_buffers_need(g, false));
     for (int p = 0; p < g->plan.n_plane; p += g->plan.n_batch) {
-        ci_grid_row_list_set(g->work->list[0], g, p, sizeof(CPLX));
+        ci_grid_row_list_set(g->buffers->list[0], g, p, sizeof(CPLX));
         CI_TRY(NAME(strips_grid)(comm, g, p, values));
         CI_TRY(NAME(planes_exchange)(comm, g, true));
         CI_ISA_KERNEL(NAME(planes_to_slab), g->isa)(comm, g, p, slab);
@@ -39,11 +39,11 @@ static ci_status NAME(grid)(ci_comm *comm, ci_grid_operator *g, const void *valu
 
 static ci_status NAME(degrid)(ci_comm *comm, ci_grid_operator *g, const double *slab, void *values)
 {
-    CI_AGREE(comm, ci_grid_work_need(g, true));
+    CI_AGREE(comm, ci_grid_buffers_need(g, true));
     if (g->n_owned > 0) memset(values, 0, g->n_owned * sizeof(CPLX));
     CI_ISA_KERNEL(NAME(image_correct), g->isa)(g, slab);
     for (int p = 0; p < g->plan.n_plane; p += g->plan.n_batch) {
-        ci_grid_row_list_set(g->work->list[1], g, p, sizeof(CPLX));
+        ci_grid_row_list_set(g->buffers->list[1], g, p, sizeof(CPLX));
         CI_ISA_KERNEL(NAME(image_to_planes), g->isa)(comm, g, p);
         CI_TRY(NAME(planes_exchange)(comm, g, false));
         NAME(strips_degrid)(comm, g, p, values);
@@ -51,18 +51,18 @@ static ci_status NAME(degrid)(ci_comm *comm, ci_grid_operator *g, const double *
     return CI_OK;
 }
 
-static void NAME(turn)(const ci_grid_operator *g, bool unit, void *values)
+static void NAME(weight_phase_apply)(const ci_grid_operator *g, bool unit, void *values)
 {
-    CI_ISA_KERNEL(NAME(values_turn), g->isa)(g, unit, values);
+    CI_ISA_KERNEL(NAME(values_weight_phase_apply), g->isa)(g, unit, values);
 }
 
-static void NAME(turn_back)(const ci_grid_operator *g, void *values)
+static void NAME(phase_remove)(const ci_grid_operator *g, void *values)
 {
-    CI_ISA_KERNEL(NAME(values_turn_back), g->isa)(g, values);
+    CI_ISA_KERNEL(NAME(values_phase_remove), g->isa)(g, values);
 }
 
 const ci_grid_planes NAME(ci_grid_planes) = {.size = sizeof(CPLX),
-                                             .turn = NAME(turn),
-                                             .turn_back = NAME(turn_back),
+                                             .weight_phase_apply = NAME(weight_phase_apply),
+                                             .phase_remove = NAME(phase_remove),
                                              .grid = NAME(grid),
                                              .degrid = NAME(degrid)};

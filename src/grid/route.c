@@ -30,16 +30,16 @@ static int32_t v_cell(const ci_grid_plan *plan, const ci_grid_segment *segment, 
     return ci_grid_cell(v, 0.5 * plan->kernel_uv.support, &t) - (int32_t)plan->n_v;
 }
 
-/* One sample's place: slopes turned to u >= 0 or w >= 0, and shifts by whole periods. */
-static void place(const ci_grid_plan *plan, const double uvw_m[3], double freq_hz,
-                  ci_grid_segment *segment)
+/* One sample's position: slopes conjugated to u >= 0 or w >= 0, and shifts by whole periods. */
+static void position_set(const ci_grid_plan *plan, const double uvw_m[3], double freq_hz,
+                         ci_grid_segment *segment)
 {
     double n_u = (double)plan->n_u, n_v = (double)plan->n_v;
     double u = uvw_m[0] * plan->cell_rad * n_u / CI_C_M_S;
     double v = uvw_m[1] * plan->cell_rad * n_v / CI_C_M_S;
     double w = uvw_m[2] / (CI_C_M_S * plan->w_step);
     double shift = n_u * floor(u * freq_hz / n_u + 0.5);
-    double turned = plan->by_w ? w : u * freq_hz - shift, sign = turned < 0.0 ? -1.0 : 1.0;
+    double distance = plan->by_w ? w : u * freq_hz - shift, sign = distance < 0.0 ? -1.0 : 1.0;
     segment->is_conjugate = sign < 0.0;
     segment->slope_u = sign * u;
     segment->slope_v = sign * v;
@@ -107,7 +107,7 @@ static ci_status cut_row(cutter *cut, size_t i_row)
     for (size_t c = 0; c < axis->n_chan; c++) {
         if (!(weight[c] > 0.0f)) continue;
         ci_grid_segment here = {0};
-        place(cut->plan, uvw, freq_hz[c], &here);
+        position_set(cut->plan, uvw, freq_hz[c], &here);
         if (is_open && (c - last > GAP_CHANNELS || !same_place(&here, &cut->segment[cut->n]))) {
             cutter_close(cut);
             is_open = false;
@@ -135,7 +135,7 @@ static ci_status cut_all(cutter *cut)
     return CI_OK;
 }
 
-/* Work of a strip in ns or so: its samples' visits to planes and its rows' transforms. */
+/* Cost of a strip in ns or so: its samples' visits to planes and its rows' transforms. */
 static double strip_cost(const ci_grid_operator *g, size_t i_strip)
 {
     const ci_grid_plan *plan = &g->plan;
@@ -150,8 +150,8 @@ static double strip_cost(const ci_grid_operator *g, size_t i_strip)
     return n_sample * visits * (12.0 + 0.15 * depth * support * support) + n_row * row;
 }
 
-/* Contiguous runs of strips of about equal work: a strip belongs to the rank whose share the
- * middle of its work falls into. */
+/* Contiguous runs of strips of about equal cost: a strip belongs to the rank whose share the
+ * middle of its cost falls into. */
 static ci_status split_strips(ci_grid_operator *g)
 {
     size_t n_strip = g->plan.n_strip;

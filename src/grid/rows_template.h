@@ -44,19 +44,19 @@ CI_ISA_INLINE void NAME(lines_to_image)(const ci_grid_operator *g, const CPLX *r
                                         NAME(columns) to)
 {
     const ci_grid_plan *plan = &g->plan;
-    const ci_grid_work *w = g->work;
+    const ci_grid_buffers *buf = g->buffers;
     size_t depth = plan->depth, half = plan->n_y / 2, n_line = n_row * depth;
-    CPLX *lines = w->line_v;
+    CPLX *lines = buf->line_v;
     for (size_t i = 0; i < n_line; i++) {
-        CPLX *line = lines + i * w->stride_v;
-        NAME(line_put)(plan, rows + i / depth * w->stride, i % depth, line);
+        CPLX *line = lines + i * buf->stride_v;
+        NAME(line_put)(plan, rows + i / depth * buf->stride, i % depth, line);
         FFT_RUN(g->fft_v[0], line, 1);
     }
     for (size_t y = 0; y < plan->n_y; y++) {
         size_t k = y >= half ? y - half : plan->n_v - half + y;
         CPLX *out = to.grid_side + (y * to.n_total + to.first) * depth;
         for (size_t i = 0; i < n_line; i++)
-            out[i] = lines[i * w->stride_v + k];
+            out[i] = lines[i * buf->stride_v + k];
     }
 }
 
@@ -64,11 +64,11 @@ CI_ISA_INLINE void NAME(lines_from_image)(const ci_grid_operator *g, CPLX *rows,
                                           NAME(columns) from)
 {
     const ci_grid_plan *plan = &g->plan;
-    const ci_grid_work *w = g->work;
+    const ci_grid_buffers *buf = g->buffers;
     size_t depth = plan->depth, half = plan->n_y / 2, n_line = n_row * depth;
-    CPLX *lines = w->line_v;
+    CPLX *lines = buf->line_v;
     for (size_t i = 0; i < n_line; i++)
-        memset(lines + i * w->stride_v + (plan->n_y - half), 0,
+        memset(lines + i * buf->stride_v + (plan->n_y - half), 0,
                (plan->n_v - plan->n_y) * sizeof *lines);
     for (size_t y = 0; y < plan->n_y; y++) {
         size_t k = y >= half ? y - half : plan->n_v - half + y;
@@ -77,64 +77,65 @@ CI_ISA_INLINE void NAME(lines_from_image)(const ci_grid_operator *g, CPLX *rows,
         for (size_t i = 0; i < n_line; i += 64 / sizeof(CPLX))
             __builtin_prefetch(soon + i);
         for (size_t i = 0; i < n_line; i++)
-            lines[i * w->stride_v + k] = in[i];
+            lines[i * buf->stride_v + k] = in[i];
     }
     for (size_t i = 0; i < n_line; i++) {
-        CPLX *line = lines + i * w->stride_v;
+        CPLX *line = lines + i * buf->stride_v;
         FFT_RUN(g->fft_v[1], line, 1);
-        NAME(line_get)(plan, line, i % depth, rows + i / depth * w->stride);
+        NAME(line_get)(plan, line, i % depth, rows + i / depth * buf->stride);
     }
 }
 
 /* Any number of rows, to the image or from it; `column`: first row of the plane's. */
-CI_ISA_INLINE void NAME(rows_turn)(ci_comm *comm, const ci_grid_operator *g, bool to_image,
-                                   int i_batch, CPLX *rows, size_t n_row, size_t column)
+CI_ISA_INLINE void NAME(rows_transform)(ci_comm *comm, const ci_grid_operator *g, bool to_image,
+                                        int i_batch, CPLX *rows, size_t n_row, size_t column)
 {
     size_t mark = ci_timer_begin(ci_comm_timer(comm), "FFT");
-    const ci_grid_work *w = g->work;
+    const ci_grid_buffers *buf = g->buffers;
     size_t most = CI_GRID_LINES / g->plan.depth;
     NAME(columns)
-    at = {(CPLX *)w->grid_side + (size_t)i_batch * w->n_grid_side,
-          w->list[to_image ? 0 : 1]->n_row[g->rank], column};
+    at = {(CPLX *)buf->grid_side + (size_t)i_batch * buf->n_grid_side,
+          buf->list[to_image ? 0 : 1]->n_row[g->rank], column};
     for (size_t r = 0; r < n_row; r += most, at.first += most) {
         size_t n = n_row - r < most ? n_row - r : most;
         if (to_image)
-            NAME(lines_to_image)(g, rows + r * w->stride, n, at);
+            NAME(lines_to_image)(g, rows + r * buf->stride, n, at);
         else
-            NAME(lines_from_image)(g, rows + r * w->stride, n, at);
+            NAME(lines_from_image)(g, rows + r * buf->stride, n, at);
     }
     ci_timer_end(ci_comm_timer(comm), mark);
 }
-CI_ISA_INSTANCES(NAME(rows_turn),
+CI_ISA_INSTANCES(NAME(rows_transform),
                  (ci_comm * comm, const ci_grid_operator *g, bool to_image, int i_batch, CPLX *rows,
                   size_t n_row, size_t column),
                  (comm, g, to_image, i_batch, rows, n_row, column))
 
-CI_ISA_INLINE void NAME(halo_add)(const ci_grid_work *w, int i_batch, CPLX *rows)
+CI_ISA_INLINE void NAME(halo_add)(const ci_grid_buffers *buf, int i_batch, CPLX *rows)
 {
-    const CPLX *carry = (const CPLX *)w->carry + (size_t)i_batch * w->n_carry;
-    for (size_t i = 0; i < w->n_carry; i++)
+    const CPLX *carry = (const CPLX *)buf->carry + (size_t)i_batch * buf->n_carry;
+    for (size_t i = 0; i < buf->n_carry; i++)
         rows[i] = carry[i] + rows[i];
 }
-CI_ISA_INSTANCES(NAME(halo_add), (const ci_grid_work *w, int i_batch, CPLX *rows),
-                 (w, i_batch, rows))
+CI_ISA_INSTANCES(NAME(halo_add), (const ci_grid_buffers *buf, int i_batch, CPLX *rows),
+                 (buf, i_batch, rows))
 
 /* The last strip's reach goes to the rank of the next strip, as carry. */
 static ci_status NAME(halo_move)(ci_comm *comm, const ci_grid_operator *g, int i_plane)
 {
-    ci_grid_work *w = g->work;
+    ci_grid_buffers *buf = g->buffers;
     size_t begin = g->strip_start[g->rank], end = g->strip_start[g->rank + 1];
-    size_t n_byte = (size_t)g->plan.n_batch * w->n_carry * sizeof(CPLX);
+    size_t n_byte = (size_t)g->plan.n_batch * buf->n_carry * sizeof(CPLX);
     if (g->n_rank == 1) return CI_OK;
-    memset(w->n_halo_send, 0, 2 * (size_t)g->n_rank * sizeof(size_t));
+    memset(buf->n_halo_send, 0, 2 * (size_t)g->n_rank * sizeof(size_t));
     if (end > begin && end < g->plan.n_strip && ci_grid_strip_active(g, end - 1, i_plane))
-        w->n_halo_send[ci_grid_strip_owner(g, end)] = n_byte;
+        buf->n_halo_send[ci_grid_strip_owner(g, end)] = n_byte;
     if (end > begin && begin > 0 && ci_grid_strip_active(g, begin - 1, i_plane))
-        w->n_halo_recv[ci_grid_strip_owner(g, begin - 1)] = n_byte;
+        buf->n_halo_recv[ci_grid_strip_owner(g, begin - 1)] = n_byte;
     void *send = NULL;
     CI_TRY(ci_par_alloc(comm, &send, 1, n_byte, "grid strip"));
-    memcpy(send, w->carry, n_byte);
-    ci_status status = ci_par_exchange_into(comm, send, w->n_halo_send, w->carry, w->n_halo_recv);
+    memcpy(send, buf->carry, n_byte);
+    ci_status status =
+        ci_par_exchange_into(comm, send, buf->n_halo_send, buf->carry, buf->n_halo_recv);
     ci_mem_free(send);
     return status;
 }
@@ -143,10 +144,10 @@ static ci_status NAME(halo_move)(ci_comm *comm, const ci_grid_operator *g, int i
 static void NAME(strip_grid)(ci_comm *comm, const ci_grid_operator *g, size_t b, int i_plane,
                              int i_batch, const CPLX *values, size_t column)
 {
-    const ci_grid_work *w = g->work;
+    const ci_grid_buffers *buf = g->buffers;
     bool is_active = ci_grid_strip_active(g, b, i_plane), is_first = b == g->strip_start[g->rank];
-    CPLX *rows = is_first ? (CPLX *)w->first + (size_t)i_batch * w->n_strip : w->strip;
-    memset(rows, 0, w->n_strip * sizeof *rows);
+    CPLX *rows = is_first ? (CPLX *)buf->first + (size_t)i_batch * buf->n_strip : buf->strip;
+    memset(rows, 0, buf->n_strip * sizeof *rows);
     if (is_active) {
         size_t mark = ci_timer_begin(ci_comm_timer(comm), "grid");
         CI_ISA_KERNEL(NAME(strip_add), g->isa)(g, b, i_plane, values, rows);
@@ -154,20 +155,20 @@ static void NAME(strip_grid)(ci_comm *comm, const ci_grid_operator *g, size_t b,
     }
     if (!is_first) {
         if (ci_grid_strip_active(g, b - 1, i_plane))
-            CI_ISA_KERNEL(NAME(halo_add), g->isa)(w, i_batch, rows);
-        CI_ISA_KERNEL(NAME(rows_turn), g->isa)
+            CI_ISA_KERNEL(NAME(halo_add), g->isa)(buf, i_batch, rows);
+        CI_ISA_KERNEL(NAME(rows_transform), g->isa)
         (comm, g, true, i_batch, rows, ci_grid_strip_rows(g, b, i_plane), column);
     }
     if (is_active)
-        memcpy((CPLX *)w->carry + (size_t)i_batch * w->n_carry,
-               rows + CI_GRID_STRIP_ROWS * w->stride, w->n_carry * sizeof *rows);
+        memcpy((CPLX *)buf->carry + (size_t)i_batch * buf->n_carry,
+               rows + CI_GRID_STRIP_ROWS * buf->stride, buf->n_carry * sizeof *rows);
 }
 
 /* All strips of planes [i_plane, i_plane + n_batch). */
 static ci_status NAME(strips_grid)(ci_comm *comm, const ci_grid_operator *g, int i_plane,
                                    const CPLX *values)
 {
-    const ci_grid_work *w = g->work;
+    const ci_grid_buffers *buf = g->buffers;
     size_t begin = g->strip_start[g->rank], end = g->strip_start[g->rank + 1], column = 0;
     for (size_t b = begin; b < end; b++) {
         size_t n_row = ci_grid_strip_rows(g, b, i_plane);
@@ -178,10 +179,10 @@ static ci_status NAME(strips_grid)(ci_comm *comm, const ci_grid_operator *g, int
     CI_TRY(NAME(halo_move)(comm, g, i_plane));
     size_t n_row = end > begin ? ci_grid_strip_rows(g, begin, i_plane) : 0;
     for (int k = 0; n_row > 0 && k < g->plan.n_batch; k++) {
-        CPLX *rows = (CPLX *)w->first + (size_t)k * w->n_strip;
+        CPLX *rows = (CPLX *)buf->first + (size_t)k * buf->n_strip;
         if (begin > 0 && ci_grid_strip_active(g, begin - 1, i_plane))
-            CI_ISA_KERNEL(NAME(halo_add), g->isa)(w, k, rows);
-        CI_ISA_KERNEL(NAME(rows_turn), g->isa)(comm, g, true, k, rows, n_row, 0);
+            CI_ISA_KERNEL(NAME(halo_add), g->isa)(buf, k, rows);
+        CI_ISA_KERNEL(NAME(rows_transform), g->isa)(comm, g, true, k, rows, n_row, 0);
     }
     return CI_OK;
 }
@@ -190,31 +191,31 @@ static ci_status NAME(strips_grid)(ci_comm *comm, const ci_grid_operator *g, int
 static void NAME(strip_degrid)(ci_comm *comm, const ci_grid_operator *g, size_t b, int i_plane,
                                int i_batch, CPLX *values, size_t column)
 {
-    const ci_grid_work *w = g->work;
-    CPLX *strip = w->strip, *carry = (CPLX *)w->carry + (size_t)i_batch * w->n_carry;
-    CI_ISA_KERNEL(NAME(rows_turn), g->isa)
+    const ci_grid_buffers *buf = g->buffers;
+    CPLX *strip = buf->strip, *carry = (CPLX *)buf->carry + (size_t)i_batch * buf->n_carry;
+    CI_ISA_KERNEL(NAME(rows_transform), g->isa)
     (comm, g, false, i_batch, strip, ci_grid_strip_rows(g, b, i_plane), column);
     if (ci_grid_strip_active(g, b, i_plane)) {
-        memcpy(strip + CI_GRID_STRIP_ROWS * w->stride, carry, w->n_carry * sizeof *strip);
+        memcpy(strip + CI_GRID_STRIP_ROWS * buf->stride, carry, buf->n_carry * sizeof *strip);
         size_t mark = ci_timer_begin(ci_comm_timer(comm), "degrid");
         CI_ISA_KERNEL(NAME(strip_take), g->isa)(g, b, i_plane, strip, values);
         ci_timer_end(ci_comm_timer(comm), mark);
     }
-    memcpy(carry, strip, w->n_carry * sizeof *strip);
+    memcpy(carry, strip, buf->n_carry * sizeof *strip);
 }
 
 static void NAME(strips_degrid)(ci_comm *comm, const ci_grid_operator *g, int i_plane, CPLX *values)
 {
-    const ci_grid_work *w = g->work;
+    const ci_grid_buffers *buf = g->buffers;
     size_t begin = g->strip_start[g->rank], end = g->strip_start[g->rank + 1];
-    size_t column = w->list[1]->n_row[g->rank];
+    size_t column = buf->list[1]->n_row[g->rank];
     if (end == begin) return;
     /* The reach of the last strip comes behind this rank's own rows. */
     if (end < g->plan.n_strip && ci_grid_strip_active(g, end - 1, i_plane)) {
-        column -= w->n_halo;
+        column -= buf->n_halo;
         for (int k = 0; k < g->plan.n_batch; k++)
-            CI_ISA_KERNEL(NAME(rows_turn), g->isa)
-        (comm, g, false, k, (CPLX *)w->carry + (size_t)k * w->n_carry, w->n_halo, column);
+            CI_ISA_KERNEL(NAME(rows_transform), g->isa)
+        (comm, g, false, k, (CPLX *)buf->carry + (size_t)k * buf->n_carry, buf->n_halo, column);
     }
     for (size_t b = end; b-- > begin;) {
         size_t n_row = ci_grid_strip_rows(g, b, i_plane);

@@ -91,12 +91,11 @@ static double basis_value(const basis *b, const double *coef, double z2)
 /* c[n][m] = <p_m q_n, cos or sin(phi x y)>. */
 static void project(const basis *x, const basis *y, double phi, double c[ORDER][ORDER])
 {
-    static const double one_turn = 6.28318530717958647693;
     double half[ORDER][N_NODE] = {{0.0}};
     for (int i = 0; i < N_NODE; i++)
         for (int j = 0; j < N_NODE; j++) {
             double cosine, sine;
-            ci_num_turns_cos_sin(phi / one_turn * x->z[i] * y->z[j], &cosine, &sine);
+            ci_num_turns_cos_sin(phi / CI_TWO_PI * x->z[i] * y->z[j], &cosine, &sine);
             double f = x->weight[i] * (x->is_odd ? sine : cosine);
             for (int m = 0; m < ORDER; m++)
                 half[m][j] += f * x->value[m][i];
@@ -109,8 +108,8 @@ static void project(const basis *x, const basis *y, double phi, double c[ORDER][
         }
 }
 
-/* Turns rows p and q of c, and of v, so that those of c are at right angles. */
-static double rows_turn(double c[ORDER][ORDER], double v[ORDER][ORDER], int p, int q)
+/* Rotates rows p and q of c, and of v, so that those of c are at right angles. */
+static double rows_rotate(double c[ORDER][ORDER], double v[ORDER][ORDER], int p, int q)
 {
     double pp = 0.0, qq = 0.0, pq = 0.0;
     for (int m = 0; m < ORDER; m++) {
@@ -145,7 +144,7 @@ static void decompose(double c[ORDER][ORDER], double v[ORDER][ORDER], double sin
         double most = 0.0;
         for (int p = 0; p < ORDER; p++)
             for (int q = p + 1; q < ORDER; q++)
-                most = fmax(most, rows_turn(c, v, p, q));
+                most = fmax(most, rows_rotate(c, v, p, q));
         if (most < 1e-15) break;
     }
     for (int n = 0; n < ORDER; n++) {

@@ -1,4 +1,4 @@
-/* Which grid rows hold data in a plane, on which rank, and the exchange that turns them into
+/* Which grid rows hold data in a plane, on which rank, and the exchange that makes them
  * image rows and back. Blocks are [rank][image row][grid row of that rank][depth]. */
 #ifndef GRID_TRANSPOSE_H
 #define GRID_TRANSPOSE_H

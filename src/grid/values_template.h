@@ -12,7 +12,8 @@ CI_ISA_INLINE void NAME(phases)(const ci_grid_operator *g, const ci_grid_segment
     }
 }
 
-CI_ISA_INLINE void NAME(values_turn)(const ci_grid_operator *g, bool unit, void *owned)
+CI_ISA_INLINE void NAME(values_weight_phase_apply)(const ci_grid_operator *g, bool unit,
+                                                   void *owned)
 {
     CPLX *values = owned;
     REAL cosine[CHUNK], sine[CHUNK];
@@ -32,10 +33,10 @@ CI_ISA_INLINE void NAME(values_turn)(const ci_grid_operator *g, bool unit, void 
         }
     }
 }
-CI_ISA_INSTANCES(NAME(values_turn), (const ci_grid_operator *g, bool unit, void *owned),
-                 (g, unit, owned))
+CI_ISA_INSTANCES(NAME(values_weight_phase_apply),
+                 (const ci_grid_operator *g, bool unit, void *owned), (g, unit, owned))
 
-CI_ISA_INLINE void NAME(values_turn_back)(const ci_grid_operator *g, void *owned)
+CI_ISA_INLINE void NAME(values_phase_remove)(const ci_grid_operator *g, void *owned)
 {
     CPLX *values = owned;
     REAL cosine[CHUNK], sine[CHUNK];
@@ -55,4 +56,4 @@ CI_ISA_INLINE void NAME(values_turn_back)(const ci_grid_operator *g, void *owned
         }
     }
 }
-CI_ISA_INSTANCES(NAME(values_turn_back), (const ci_grid_operator *g, void *owned), (g, owned))
+CI_ISA_INSTANCES(NAME(values_phase_remove), (const ci_grid_operator *g, void *owned), (g, owned))

@@ -12,7 +12,7 @@ void ci_vis_samples_free(ci_vis_samples *s)
     if (!s) return;
     void *const owned[] = {s->array.antenna, s->time_mjd_s, s->freq_hz,    s->width_hz, s->axis,
                            s->uvw_m,         s->row_mjd_s,  s->i_baseline, s->i_axis,   s->first,
-                           s->data,          s->work,       s->natural,    s->weight};
+                           s->data,          s->computed,   s->natural,    s->weight};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
         ci_mem_free(owned[i]);
     ci_mem_free(s);
@@ -142,10 +142,10 @@ ci_status ci_vis_samples_close(ci_comm *comm, ci_vis_samples *s)
     return CI_OK;
 }
 
-ci_status ci_vis_samples_work(ci_vis_samples *s)
+ci_status ci_vis_samples_computed_alloc(ci_vis_samples *s)
 {
-    if (s->work) return CI_OK;
-    return ci_mem_alloc(&s->work, s->n_sample, sizeof *s->work, "model visibilities");
+    if (s->computed) return CI_OK;
+    return ci_mem_alloc(&s->computed, s->n_sample, sizeof *s->computed, "model visibilities");
 }
 
 /* ---- fixed units ----------------------------------------------------------------------------- */

@@ -69,7 +69,7 @@ static ci_c32 *predicted(ci_comm *comm, ci_image_maker *maker, size_t *n)
     CHECK_OK(ci_image_maker_predict(comm, maker, &samples));
     *n = samples->n_sample;
     ci_c32 *copy = malloc((*n + 1) * sizeof *copy);
-    memcpy(copy, samples->work, *n * sizeof *copy);
+    memcpy(copy, samples->computed, *n * sizeof *copy);
     return copy;
 }
 

@@ -1,16 +1,16 @@
 /* Buffers of the planes, made when first needed and kept as long as the operator; numbers are
  * complex, in the operator's precision. All functions are local. */
-#ifndef GRID_WORK_H
-#define GRID_WORK_H
+#ifndef GRID_BUFFERS_H
+#define GRID_BUFFERS_H
 
 #include "grid/transpose.h"
 
 enum
 {
-    CI_GRID_LINES = 16 /* rows that are transformed along v and turned together */
+    CI_GRID_LINES = 16 /* rows that are transformed along v together */
 };
 
-typedef struct ci_grid_work
+typedef struct ci_grid_buffers
 {
     ci_grid_row_list *list[2]; /* gridding, degridding */
     size_t stride, stride_v;   /* numbers of a strip's row, of a row in the transform along v */
@@ -28,11 +28,11 @@ typedef struct ci_grid_work
     void *grid_side, *image_side;      /* [n_batch][...]; the same memory on one rank */
     void *image;                       /* [n_y_here][n_x] real: corrected image (degridding) */
     size_t *n_halo_send, *n_halo_recv; /* bytes, [n_rank] */
-} ci_grid_work;
+} ci_grid_buffers;
 
-/* Sees to it that g->work is there, with `image` for degridding. */
-ci_status ci_grid_work_need(ci_grid_operator *g, bool is_degrid);
+/* Sees to it that g->buffers is there, with `image` for degridding. */
+ci_status ci_grid_buffers_need(ci_grid_operator *g, bool is_degrid);
 /* NULL-safe. */
-void ci_grid_work_free(ci_grid_work *work);
+void ci_grid_buffers_free(ci_grid_buffers *buffers);
 
 #endif
