@@ -7,11 +7,18 @@
 #include <math.h>
 #include <string.h>
 
+#include "contimg/num.h"
 #include "sky/beam.h"
 #include "sky/frame.h"
 #include "sky/kernel.h"
 #include "sky/rows.h"
 #include "sky/wave.h"
+
+enum
+{
+    N_GROUP = CI_SKY_TILE / CI_SKY_LANES, /* runs of channels that are summed at once */
+    N_NEAR = 4                            /* antennas whose waves stay in the first cache */
+};
 
 /* A source at one time. */
 typedef struct placed
@@ -38,7 +45,10 @@ typedef struct predict_job
     placed *place;                /* [n_source] at the present time */
     double *position;             /* [n_antenna][3] */
     bool *used;                   /* [n_antenna] in the present rows */
-    float *wave;                  /* [n_antenna][CHUNK][2][n_lane] */
+    uint32_t *key;                /* [rows of a group] */
+    size_t *start, *order;        /* rows of a group, near antennas together */
+    float *wave;                  /* [N_GROUP][n_antenna][CHUNK][2][LANES] */
+    float *sum;                   /* [N_GROUP][rows of a group][2][LANES] */
 } predict_job;
 
 static bool is_extended(const ci_sky_source *source)
@@ -121,14 +131,22 @@ static ci_status place_sources(predict_job *job, size_t i_row)
     return CI_OK;
 }
 
+/* Where the waves of an antenna begin in those of a run of channels. */
+static float *wave_at(const predict_job *job, size_t g, size_t a)
+{
+    size_t n_antenna = job->block->meta->array.n_antenna;
+    return job->wave + (g * n_antenna + a) * CI_SKY_CHUNK * 2 * CI_SKY_LANES;
+}
+
 /* Waves of a chunk of sources over a tile of channels, at the antennas in use. */
 static void fill_waves(predict_job *job, size_t k_first, size_t n_source, size_t c_first,
-                       const ci_sky_run *run, size_t n_lane)
+                       const ci_sky_run *run)
 {
     const ci_vis_block *block = job->block;
     for (size_t k = 0; k < n_source; k++) {
         const placed *p = &job->place[k_first + k];
         double amplitude[CI_SKY_TILE];
+        float wave[2][CI_SKY_TILE] = {{0}};
         for (size_t c = 0; c < run->n; c++) {
             double power = p->in_front ? 1 : 0;
             if (job->beam && p->in_front)
@@ -139,16 +157,19 @@ static void fill_waves(predict_job *job, size_t k_first, size_t n_source, size_t
         for (size_t a = 0; a < block->meta->array.n_antenna; a++) {
             if (!job->used[a]) continue;
             const double *r = job->position + 3 * a;
-            float *wave = job->wave + (a * CI_SKY_CHUNK + k) * 2 * n_lane;
             ci_sky_wave(run, r[0] * p->move[0] + r[1] * p->move[1] + r[2] * p->move[2], amplitude,
-                        wave, wave + n_lane);
+                        wave[0], wave[1]);
+            for (size_t g = 0; g * CI_SKY_LANES < run->n; g++)
+                for (size_t i = 0; i < 2; i++)
+                    memcpy(wave_at(job, g, a) + (2 * k + i) * CI_SKY_LANES,
+                           wave[i] + g * CI_SKY_LANES, CI_SKY_LANES * sizeof(float));
         }
     }
 }
 
-/* exp(-x^2) of the extended sources of a chunk on one baseline: [n_source][n_lane]. */
+/* exp(-x^2) of the extended sources of a chunk on one baseline: [n_source][LANES]. */
 static void fill_envelope(const predict_job *job, size_t k_first, size_t n_source, size_t a1,
-                          size_t a2, const ci_sky_run *run, size_t n_lane, float *envelope)
+                          size_t a2, const double *freq_hz, size_t n_chan, float *envelope)
 {
     const double *r1 = job->position + 3 * a1, *r2 = job->position + 3 * a2;
     for (size_t k = 0; k < n_source; k++) {
@@ -159,68 +180,147 @@ static void fill_envelope(const predict_job *job, size_t k_first, size_t n_sourc
             minor += p->minor[i] * (r2[i] - r1[i]);
         }
         double x2 = major * major + minor * minor;
-        for (size_t c = 0; c < run->n; c++)
-            envelope[k * n_lane + c] = (float)exp(-x2 * run->freq_hz[c] * run->freq_hz[c]);
+        for (size_t c = 0; c < n_chan; c++)
+            envelope[k * CI_SKY_LANES + c] = (float)exp(-x2 * freq_hz[c] * freq_hz[c]);
+    }
+}
+
+static size_t antenna_of(const predict_job *job, size_t i_row, bool second)
+{
+    const ci_vis_meta *meta = job->block->meta;
+    int32_t b = job->block->i_baseline[i_row];
+    return (size_t)(second ? meta->baseline_ant2[b] : meta->baseline_ant1[b]);
+}
+
+/* Sums of a chunk in one run of channels, added to those of all rows: two rows at once where they
+ * share antenna 2. */
+static void add_points(const predict_job *job, ci_sky_sum sum, size_t g, const size_t *row,
+                       size_t n_row)
+{
+    float *out = job->sum + g * n_row * 2 * CI_SKY_LANES;
+    for (size_t i = 0; i < n_row; i += sum.n_baseline) {
+        size_t a2 = antenna_of(job, row[job->order[i]], true);
+        bool pair = i + 1 < n_row && antenna_of(job, row[job->order[i + 1]], true) == a2;
+        sum.n_baseline = pair ? 2 : 1;
+        sum.wave2 = wave_at(job, g, a2);
+        for (size_t k = 0; k < sum.n_baseline; k++) {
+            sum.wave1[k] = wave_at(job, g, antenna_of(job, row[job->order[i + k]], false));
+            sum.sum[k] = out + (i + k) * 2 * CI_SKY_LANES;
+        }
+        job->kernel(&sum);
+    }
+}
+
+static void add_extended(const predict_job *job, ci_sky_sum sum, size_t k_first, size_t g,
+                         const ci_sky_run *run, const size_t *row, size_t n_row)
+{
+    size_t c = g * CI_SKY_LANES, n_chan = run->n - c < CI_SKY_LANES ? run->n - c : CI_SKY_LANES;
+    float envelope[CI_SKY_CHUNK * CI_SKY_LANES] = {0};
+    sum.n_baseline = 1;
+    sum.envelope = envelope;
+    for (size_t i = 0; i < n_row; i++) {
+        size_t a1 = antenna_of(job, row[job->order[i]], false);
+        size_t a2 = antenna_of(job, row[job->order[i]], true);
+        fill_envelope(job, k_first, sum.n_source, a1, a2, run->freq_hz + c, n_chan, envelope);
+        sum.wave1[0] = wave_at(job, g, a1);
+        sum.wave2 = wave_at(job, g, a2);
+        sum.sum[0] = job->sum + (g * n_row + i) * 2 * CI_SKY_LANES;
+        job->kernel(&sum);
     }
 }
 
 static void add_chunk(predict_job *job, int kind, size_t k_first, size_t n_source, size_t c_first,
-                      const ci_sky_run *run, size_t n_lane, const size_t *row, size_t n_row)
+                      const ci_sky_run *run, const size_t *row, size_t n_row)
+{
+    ci_sky_sum sum = {.n_source = n_source, .sign = kind % 2 ? -1.0F : 1.0F};
+    fill_waves(job, k_first, n_source, c_first, run);
+    for (size_t g = 0; g * CI_SKY_LANES < run->n; g++) {
+        if (kind >= 2)
+            add_extended(job, sum, k_first, g, run, row, n_row);
+        else
+            add_points(job, sum, g, row, n_row);
+    }
+}
+
+static void sums_take(const predict_job *job, size_t c_first, const ci_sky_run *run,
+                      const size_t *row, size_t n_row)
+{
+    size_t n_chan = job->block->n_chan;
+    for (size_t i = 0; i < n_row; i++) {
+        float *out = (float *)(job->out + row[job->order[i]] * n_chan + c_first);
+        for (size_t c = 0; c < run->n; c++) {
+            size_t g = c / CI_SKY_LANES;
+            const float *in = job->sum + (g * n_row + i) * 2 * CI_SKY_LANES + c % CI_SKY_LANES;
+            out[2 * c] = in[0];
+            out[2 * c + 1] = in[CI_SKY_LANES];
+        }
+    }
+}
+
+/* Marks the antennas of the rows, and orders the rows so that the waves of a few antennas serve
+ * many of them. */
+static void order_rows(predict_job *job, const size_t *row, size_t n_row)
 {
     const ci_vis_meta *meta = job->block->meta;
-    float sum_re[CI_SKY_TILE], sum_im[CI_SKY_TILE];
-    float envelope[CI_SKY_CHUNK * CI_SKY_TILE] = {0};
-    float sign = kind % 2 ? -1.0F : 1.0F;
+    size_t n_antenna = meta->array.n_antenna, n_key = (n_antenna + N_NEAR) * n_antenna;
+    memset(job->used, 0, n_antenna * sizeof *job->used);
     for (size_t i = 0; i < n_row; i++) {
         size_t b = (size_t)job->block->i_baseline[row[i]];
         size_t a1 = (size_t)meta->baseline_ant1[b], a2 = (size_t)meta->baseline_ant2[b];
-        if (kind >= 2) fill_envelope(job, k_first, n_source, a1, a2, run, n_lane, envelope);
-        job->kernel(job->wave + a1 * CI_SKY_CHUNK * 2 * n_lane,
-                    job->wave + a2 * CI_SKY_CHUNK * 2 * n_lane, kind >= 2 ? envelope : NULL,
-                    n_source, n_lane, sum_re, sum_im);
-        float *out = (float *)(job->out + row[i] * job->block->n_chan + c_first);
-        for (size_t c = 0; c < run->n; c++) {
-            out[2 * c] += sign * sum_re[c];
-            out[2 * c + 1] += sign * sum_im[c];
-        }
+        job->used[a1] = job->used[a2] = true;
+        job->key[i] = (uint32_t)((a1 / N_NEAR * n_antenna + a2) * N_NEAR + a1 % N_NEAR);
     }
+    ci_num_sort_by_key(job->key, n_row, n_key, job->start, job->order);
 }
 
 static ci_status predict_group(predict_job *job, const size_t *row, size_t n_row)
 {
     const ci_vis_block *block = job->block;
-    const ci_vis_meta *meta = block->meta;
     CI_TRY(place_sources(job, row[0]));
-    memset(job->used, 0, meta->array.n_antenna * sizeof *job->used);
-    for (size_t i = 0; i < n_row; i++) {
-        size_t b = (size_t)block->i_baseline[row[i]];
-        job->used[meta->baseline_ant1[b]] = job->used[meta->baseline_ant2[b]] = true;
-    }
+    order_rows(job, row, n_row);
     for (size_t c = 0; c < block->n_chan; c += CI_SKY_TILE) {
         size_t n_chan = block->n_chan - c < CI_SKY_TILE ? block->n_chan - c : CI_SKY_TILE;
-        size_t n_lane = (n_chan + CI_SKY_LANES - 1) / CI_SKY_LANES * CI_SKY_LANES;
         ci_sky_run run = ci_sky_run_make(block->freq_hz + c, n_chan);
+        memset(job->sum, 0, N_GROUP * n_row * 2 * CI_SKY_LANES * sizeof *job->sum);
         for (int kind = 0; kind < 4; kind++) {
             size_t end = job->class_first[kind + 1];
             for (size_t k = job->class_first[kind]; k < end; k += CI_SKY_CHUNK) {
                 size_t n = end - k < CI_SKY_CHUNK ? end - k : CI_SKY_CHUNK;
-                fill_waves(job, k, n, c, &run, n_lane);
-                add_chunk(job, kind, k, n, c, &run, n_lane, row, n_row);
+                add_chunk(job, kind, k, n, c, &run, row, n_row);
             }
         }
+        sums_take(job, c, &run, row, n_row);
     }
     return CI_OK;
 }
 
+static size_t rows_most(const ci_sky_rows *rows)
+{
+    size_t most = 0;
+    for (size_t g = 0; g < rows->n_group; g++)
+        if (rows->first[g + 1] - rows->first[g] > most) most = rows->first[g + 1] - rows->first[g];
+    return most;
+}
+
+static ci_status scratch_new(predict_job *job, size_t n_row)
+{
+    static const char what[] = "prediction of a time";
+    size_t n_antenna = job->block->meta->array.n_antenna;
+    size_t n_lane = 2 * (size_t)CI_SKY_LANES, n_key = (n_antenna + N_NEAR) * n_antenna;
+    CI_TRY(ci_mem_alloc(&job->used, n_antenna, sizeof *job->used, what));
+    CI_TRY(ci_mem_alloc(&job->key, n_row, sizeof *job->key, what));
+    CI_TRY(ci_mem_alloc(&job->start, n_key + 1, sizeof *job->start, what));
+    CI_TRY(ci_mem_alloc(&job->order, n_row, sizeof *job->order, what));
+    CI_TRY(ci_mem_alloc(&job->sum, N_GROUP * n_row * n_lane, sizeof *job->sum, what));
+    return ci_mem_alloc(&job->wave, N_GROUP * n_antenna * CI_SKY_CHUNK * n_lane, sizeof *job->wave,
+                        "antenna waves");
+}
+
 static ci_status predict_all(predict_job *job, const ci_sky_model *model, const ci_sky_rows *rows)
 {
-    const ci_vis_block *block = job->block;
-    size_t n_antenna = block->meta->array.n_antenna;
     CI_TRY(sort_sources(job, model));
-    CI_TRY(ci_sky_positions(&job->position, block->meta));
-    CI_TRY(ci_mem_alloc(&job->used, n_antenna, sizeof *job->used, "antennas"));
-    CI_TRY(ci_mem_alloc(&job->wave, n_antenna, CI_SKY_CHUNK * 2 * CI_SKY_TILE * sizeof(float),
-                        "antenna waves"));
+    CI_TRY(ci_sky_positions(&job->position, job->block->meta));
+    CI_TRY(scratch_new(job, rows_most(rows)));
     for (size_t g = 0; g < rows->n_group; g++)
         CI_TRY(predict_group(job, rows->row + rows->first[g], rows->first[g + 1] - rows->first[g]));
     return CI_OK;
@@ -239,7 +339,6 @@ ci_status ci_sky_predict(const ci_sky_scene *scene, const ci_vis_block *block, c
                        .kernel = ci_sky_kernel_get(scene->isa)};
     ci_sky_rows rows;
     CI_TRY(ci_sky_rows_new(&rows, block));
-    memset(out, 0, block->n_row * block->n_chan * sizeof *out);
     ci_status status = predict_all(&job, scene->model, &rows);
     ci_sky_rows_clear(&rows);
     ci_mem_free(job.source);
@@ -247,6 +346,10 @@ ci_status ci_sky_predict(const ci_sky_scene *scene, const ci_vis_block *block, c
     ci_mem_free(job.place);
     ci_mem_free(job.position);
     ci_mem_free(job.used);
+    ci_mem_free(job.key);
+    ci_mem_free(job.start);
+    ci_mem_free(job.order);
     ci_mem_free(job.wave);
+    ci_mem_free(job.sum);
     return status;
 }

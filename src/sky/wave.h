@@ -14,7 +14,7 @@ typedef struct ci_sky_run
 ci_sky_run ci_sky_run_make(const double *freq_hz, size_t n);
 
 /* amplitude[c] exp(2 pi i nu_c delay_m / c): re [n], im [n]. Over evenly spaced channels a
- * phasor recurrence in double, seeded anew every 32: 1e-14; else sine and cosine of each. */
+ * phasor recurrence in double, seeded anew every 64: 1e-14; else sine and cosine of each. */
 void ci_sky_wave(const ci_sky_run *run, double delay_m, const double *amplitude, float *re,
                  float *im);
 

@@ -191,28 +191,36 @@ static void same_bytes_in_parts(void **state)
     ci_sky_eop_free(eop);
 }
 
+/* Points alone and in pairs (the second of a pair as the first alone), and extended sources. */
 static void same_bytes_on_any_machine(void **state)
 {
     (void)state;
     enum
     {
-        N = CI_SKY_CHUNK * CI_SKY_TILE
+        N = CI_SKY_CHUNK * CI_SKY_LANES,
+        N_OUT = 2 * CI_SKY_LANES
     };
-    float a[2 * N], b[2 * N], e[N], re[2][CI_SKY_TILE], im[2][CI_SKY_TILE];
+    float a[2][2 * N], b[2 * N], e[N], one[N_OUT], wide[2][N_OUT];
     for (int i = 0; i < 2 * N; i++) {
-        a[i] = (float)sin(0.7 * i);
+        a[0][i] = (float)sin(0.7 * i);
+        a[1][i] = (float)sin(0.9 * i);
         b[i] = (float)cos(1.3 * i * i);
         if (i < N) e[i] = (float)exp(-0.01 * i);
     }
-    for (int k = 1; k < CI_ISA_COUNT; k++) {
-        ci_sky_kernel wide = ci_sky_kernel_get((ci_isa)k);
+    for (int k = 0; k < CI_ISA_COUNT; k++) {
         if (!ci_isa_has((ci_isa)k)) continue;
-        for (int extended = 0; extended < 2; extended++) {
-            ci_sky_kernel_get(CI_ISA_PLAIN)(a, b, extended ? e : NULL, CI_SKY_CHUNK, CI_SKY_TILE,
-                                            re[0], im[0]);
-            wide(a, b, extended ? e : NULL, CI_SKY_CHUNK, CI_SKY_TILE, re[1], im[1]);
-            assert_memory_equal(re[0], re[1], sizeof re[0]);
-            assert_memory_equal(im[0], im[1], sizeof im[0]);
+        for (size_t n = 0; n < 3; n++) { /* 0: extended */
+            ci_sky_sum sum = {n > 0 ? n : 1,    CI_SKY_CHUNK, {a[0], a[1]},      b,
+                              n > 0 ? NULL : e, -1,           {wide[0], wide[1]}};
+            memset(wide, 0, sizeof wide);
+            ci_sky_kernel_get((ci_isa)k)(&sum);
+            memset(one, 0, sizeof one);
+            sum.wave1[0] = a[n == 2];
+            sum.sum[0] = one;
+            sum.n_baseline = 1;
+            ci_sky_kernel_get(CI_ISA_PLAIN)(&sum);
+            assert_true(fabsf(one[0]) > 0.01F);
+            assert_memory_equal(one, wide[n == 2], sizeof one);
         }
     }
 }
