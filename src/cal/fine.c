@@ -15,54 +15,32 @@ static const double longest_s = 60;
 static const double step_sigma = 6; /* a step in amplitude that splits an interval */
 
 /* Sums of one row over the channels of its sub-band: w V conj(b1 conj(b2) M), w |b1 b2 M|^2. */
-static int64_t row_sum(const ci_cal_problem *p, const ci_cal_sums *s, const ci_vis_block *block,
-                       size_t i_row, size_t h, const ci_c32 *model, double out[3])
+static void row_sum(ci_cal_problem *p, const ci_cal_planes *planes, size_t i_part,
+                    const ci_vis_block *block, size_t i_row, const ci_c32 *model)
 {
-    size_t b = (size_t)block->i_baseline[i_row], n_pol = block->n_pol, first, end;
+    const ci_cal_sums *s = &p->part[i_part];
+    size_t b = (size_t)block->i_baseline[i_row], t = (size_t)block->i_time[i_row], first, end;
     size_t ant1 = (size_t)p->meta->baseline_ant1[b], ant2 = (size_t)p->meta->baseline_ant2[b];
-    size_t at = ci_vis_sample(block, i_row, 0, p->i_pol[h]);
-    int64_t n = 0;
+    if (ant1 == ant2) return;
     ci_cal_chan_limits(p->options, block, i_row, &first, &end);
-    for (size_t c = first; c < end; c++) {
-        size_t k = (h * p->n_chan + s->i_chan_first + c) * p->n_antenna, i = at + c * n_pol;
-        double w = (double)block->weight[i];
-        if (block->flags[i] || !(w > 0)) continue;
-        if (p->bandpass_flag[k + ant1] || p->bandpass_flag[k + ant2]) continue;
-        ci_c64 m = p->bandpass[k + ant1] * conj(p->bandpass[k + ant2]) *
-                   ((double)crealf(model[c]) + I * (double)cimagf(model[c]));
-        double x = (double)crealf(block->data[i]), y = (double)cimagf(block->data[i]);
-        double u = creal(m), v = cimag(m);
-        out[0] += w * (x * u + y * v);
-        out[1] += w * (y * u - x * v);
-        out[2] += w * (u * u + v * v);
-        n++;
+    for (size_t h = 0; h < p->n_feed; h++) {
+        size_t at = ((b - block->part.i_baseline_first) * p->n_feed + h) * p->meta->n_time + t;
+        ci_cal_row row = ci_cal_row_of(block, i_row, p->i_pol[h], model, first, end);
+        p->good_time[h * p->meta->n_time + t] += ci_cal_row_sum(
+            ci_comm_isa(p->comm), &row, ci_cal_plane(planes, i_part, s->n_chan, h, ant1) + first,
+            ci_cal_plane(planes, i_part, s->n_chan, h, ant2) + first, s->n_chan, s->fine + 3 * at);
     }
-    return n;
 }
 
-static ci_status part_sum(ci_cal_problem *p, const ci_vis_block *block, ci_cal_predict predict,
-                          void *context, ci_cal_sums *s)
+static ci_status part_sum(ci_cal_problem *p, const ci_cal_planes *planes, size_t i_part,
+                          const ci_vis_block *block, const ci_c32 *model)
 {
-    ci_c32 *model = NULL;
-    size_t n_time = p->meta->n_time;
-    CI_TRY(ci_mem_alloc(&s->fine, block->part.n_baseline * p->n_feed * n_time * 3, sizeof(double),
+    CI_TRY(ci_mem_alloc(&p->part[i_part].fine,
+                        block->part.n_baseline * p->n_feed * p->meta->n_time * 3, sizeof(double),
                         "sums of integrations"));
-    ci_status status =
-        ci_mem_alloc(&model, block->n_row * block->n_chan, sizeof *model, "model visibilities");
-    if (status == CI_OK) status = predict(context, block, model);
-    for (size_t r = 0; status == CI_OK && r < block->n_row; r++) {
-        size_t b = (size_t)block->i_baseline[r] - block->part.i_baseline_first;
-        size_t t = (size_t)block->i_time[r];
-        for (size_t h = 0; h < p->n_feed; h++) {
-            double *out = s->fine + ((b * p->n_feed + h) * n_time + t) * 3;
-            int32_t i = block->i_baseline[r];
-            if (p->meta->baseline_ant1[i] == p->meta->baseline_ant2[i]) continue;
-            p->good_time[h * n_time + t] +=
-                row_sum(p, s, block, r, h, model + r * block->n_chan, out);
-        }
-    }
-    ci_mem_free(model);
-    return status;
+    for (size_t r = 0; r < block->n_row; r++)
+        row_sum(p, planes, i_part, block, r, model);
+    return CI_OK;
 }
 
 /* Intervals of `length` integrations; solutions start anew. */
@@ -186,9 +164,17 @@ static ci_status sums_fill(ci_cal_problem *p, const ci_vis_set *set, ci_cal_pred
 {
     CI_TRY(ci_mem_alloc(&p->good_time, p->n_feed * p->meta->n_time, sizeof(int64_t),
                         "samples of integrations"));
-    for (size_t i = 0; i < set->n_block; i++)
-        CI_TRY(part_sum(p, set->block[i], predict, context, &p->part[i]));
-    return CI_OK;
+    ci_c32 *model = NULL;
+    ci_cal_planes planes = {0};
+    ci_status status = ci_cal_model_new(set, &model);
+    if (status == CI_OK) status = ci_cal_planes_new(p, &planes);
+    for (size_t i = 0; status == CI_OK && i < set->n_block; i++) {
+        status = predict(context, set->block[i], model);
+        if (status == CI_OK) status = part_sum(p, &planes, i, set->block[i], model);
+    }
+    ci_cal_planes_clear(&planes);
+    ci_mem_free(model);
+    return status;
 }
 
 ci_status ci_cal_fine_solve(ci_cal_problem *p, const ci_vis_set *set, ci_cal_predict predict,

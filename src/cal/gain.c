@@ -6,95 +6,18 @@
 #include <math.h>
 #include <string.h>
 
-enum
-{
-    N_LANE = 4 /* of partial sums within a block of 12 channels */
-};
-
-/* The bandpass of this rank's channels, [part][hand][antenna][channel], real and imaginary;
- * 0 where flagged: made once a round, read along channels for every baseline. */
-typedef struct planes
-{
-    double *re, *im;
-    size_t *first; /* [part] */
-} planes;
-
-static void planes_free(planes *k)
-{
-    ci_mem_free(k->re);
-    ci_mem_free(k->im);
-    ci_mem_free(k->first);
-}
-
-static ci_status planes_new(const ci_cal_problem *p, planes *out)
-{
-    size_t n = 0;
-    CI_TRY(ci_mem_alloc(&out->first, p->n_part, sizeof *out->first, "bandpass"));
-    for (size_t i = 0; i < p->n_part; i++) {
-        out->first[i] = n;
-        n += p->n_feed * p->n_antenna * p->part[i].n_chan;
-    }
-    CI_TRY(ci_mem_alloc(&out->re, n, sizeof(double), "bandpass"));
-    CI_TRY(ci_mem_alloc(&out->im, n, sizeof(double), "bandpass"));
-    for (size_t i = 0; i < p->n_part; i++) {
-        const ci_cal_sums *s = &p->part[i];
-        for (size_t h = 0; h < p->n_feed; h++) {
-            for (size_t a = 0; a < p->n_antenna; a++) {
-                size_t to = out->first[i] + (h * p->n_antenna + a) * s->n_chan;
-                for (size_t c = 0; c < s->n_chan; c++) {
-                    size_t from = (h * p->n_chan + s->i_chan_first + c) * p->n_antenna + a;
-                    if (p->bandpass_flag[from]) continue;
-                    out->re[to + c] = creal(p->bandpass[from]);
-                    out->im[to + c] = cimag(p->bandpass[from]);
-                }
-            }
-        }
-    }
-    return CI_OK;
-}
-
-/* Adds n <= 4 channels, each to its own lane: conj(b1 conj(b2)) a and |b1 b2|^2 b. */
-static inline void lanes_add(size_t n, const double *restrict x1, const double *restrict y1,
-                             const double *restrict x2, const double *restrict y2,
-                             const float *restrict a_re, const float *restrict a_im,
-                             const float *restrict a_b, double *restrict re, double *restrict im,
-                             double *restrict bb)
-{
-    for (size_t c = 0; c < n; c++) {
-        double x = x1[c] * x2[c] + y1[c] * y2[c], y = x1[c] * y2[c] - y1[c] * x2[c];
-        double u = (double)a_re[c], v = (double)a_im[c];
-        re[c] += x * u - y * v;
-        im[c] += x * v + y * u;
-        bb[c] += (x * x + y * y) * (double)a_b[c];
-    }
-}
-
 /* sums over one sub-band with the present bandpass: re, im, b. */
-static void baseline_sums(const ci_cal_problem *p, const planes *k, size_t i_part, size_t b,
+static void baseline_sums(const ci_cal_problem *p, const ci_cal_planes *k, size_t i_part, size_t b,
                           size_t h, size_t t, double out[3])
 {
     const ci_cal_sums *s = &p->part[i_part];
     size_t ant1 = (size_t)p->meta->baseline_ant1[s->part.i_baseline_first + b];
     size_t ant2 = (size_t)p->meta->baseline_ant2[s->part.i_baseline_first + b];
-    size_t at = ci_cal_sum_index(p, s, b, h, t), base = k->first[i_part];
-    size_t i1 = base + (h * p->n_antenna + ant1) * s->n_chan;
-    size_t i2 = base + (h * p->n_antenna + ant2) * s->n_chan;
+    ci_cal_normal in = ci_cal_normal_at(s, ci_cal_sum_index(p, s, b, h, t));
     out[0] = out[1] = out[2] = 0;
     if (ant1 == ant2) return;
-    for (size_t first = 0; first < s->n_chan; first += CI_CAL_BLOCK_CHAN) {
-        size_t end = first + CI_CAL_BLOCK_CHAN < s->n_chan ? first + CI_CAL_BLOCK_CHAN : s->n_chan;
-        double re[N_LANE] = {0}, im[N_LANE] = {0}, bb[N_LANE] = {0};
-        size_t c = first;
-        for (; c + N_LANE <= end; c += N_LANE)
-            lanes_add(N_LANE, k->re + i1 + c, k->im + i1 + c, k->re + i2 + c, k->im + i2 + c,
-                      s->a_re + at + c, s->a_im + at + c, s->b + at + c, re, im, bb);
-        if (c < end)
-            lanes_add(end - c, k->re + i1 + c, k->im + i1 + c, k->re + i2 + c, k->im + i2 + c,
-                      s->a_re + at + c, s->a_im + at + c, s->b + at + c, re, im, bb);
-        out[0] += (re[0] + re[1]) + (re[2] + re[3]);
-        out[1] += (im[0] + im[1]) + (im[2] + im[3]);
-        out[2] += (bb[0] + bb[1]) + (bb[2] + bb[3]);
-    }
+    ci_cal_normal_sum(ci_comm_isa(p->comm), &in, ci_cal_plane(k, i_part, s->n_chan, h, ant1),
+                      ci_cal_plane(k, i_part, s->n_chan, h, ant2), s->n_chan, out);
 }
 
 /* The same from sums of integrations. */
@@ -109,7 +32,7 @@ static void fine_sums(const ci_cal_problem *p, size_t i_part, size_t b, size_t h
 }
 
 /* This rank's sums of one interval, [part][baseline][hand][3]. */
-static void interval_sums(const ci_cal_problem *p, const planes *k, size_t t, double *out)
+static void interval_sums(const ci_cal_problem *p, const ci_cal_planes *k, size_t t, double *out)
 {
     for (size_t i = 0; i < p->n_part; i++)
         for (size_t b = 0; b < p->part[i].part.n_baseline; b++)
@@ -183,13 +106,13 @@ ci_status ci_cal_gain_solve(ci_cal_problem *p)
 {
     size_t n_here = 0, n_byte = 0;
     double *here = NULL, *sums = NULL;
-    planes k = {0};
+    ci_cal_planes k = {0};
     for (size_t i = 0; i < p->n_part; i++)
         n_here += p->part[i].part.n_baseline;
     n_here *= 3 * p->n_feed;
     ci_status status = ci_mem_alloc(&here, n_here, sizeof *here, "gain sums");
     if (status == CI_OK) status = ci_mem_alloc(&sums, 3 * p->n_baseline, sizeof *sums, "gain sums");
-    if (status == CI_OK) status = planes_new(p, &k);
+    if (status == CI_OK) status = ci_cal_planes_new(p, &k);
     status = ci_par_agree(p->comm, status);
     int rank = ci_comm_rank(p->comm), n_rank = ci_comm_size(p->comm);
     for (size_t t = 0; status == CI_OK && t < p->n_interval; t++) {
@@ -200,7 +123,7 @@ ci_status ci_cal_gain_solve(ci_cal_problem *p)
         if (status == CI_OK && rank == solver) interval_solve(p, t, whole, sums);
         ci_mem_free(whole);
     }
-    planes_free(&k);
+    ci_cal_planes_clear(&k);
     ci_mem_free(here);
     ci_mem_free(sums);
     if (status == CI_OK) status = solutions_share(p);
@@ -215,9 +138,10 @@ ci_status ci_cal_gain_solve(ci_cal_problem *p)
 /* ---- residual ------------------------------------------------------------------- */
 
 /* chi^2 and power of one baseline, all intervals and channels with a solution. */
-static void baseline_residual(const ci_cal_problem *p, const ci_cal_sums *s, size_t b, size_t h,
-                              double out[2])
+static void baseline_residual(const ci_cal_problem *p, const ci_cal_planes *k, size_t i_part,
+                              size_t b, size_t h, double out[2])
 {
+    const ci_cal_sums *s = &p->part[i_part];
     size_t ant1 = (size_t)p->meta->baseline_ant1[s->part.i_baseline_first + b];
     size_t ant2 = (size_t)p->meta->baseline_ant2[s->part.i_baseline_first + b];
     out[0] = out[1] = 0;
@@ -225,17 +149,11 @@ static void baseline_residual(const ci_cal_problem *p, const ci_cal_sums *s, siz
         size_t g1 = (h * p->n_interval + t) * p->n_antenna + ant1;
         size_t g2 = (h * p->n_interval + t) * p->n_antenna + ant2;
         if (p->gain_flag[g1] || p->gain_flag[g2]) continue;
-        size_t at = ci_cal_sum_index(p, s, b, h, t);
-        for (size_t c = 0; c < s->n_chan; c++) {
-            size_t i1 = (h * p->n_chan + s->i_chan_first + c) * p->n_antenna + ant1;
-            size_t i2 = (h * p->n_chan + s->i_chan_first + c) * p->n_antenna + ant2;
-            if (p->bandpass_flag[i1] || p->bandpass_flag[i2]) continue;
-            ci_c64 g = p->gain[g1] * p->bandpass[i1] * conj(p->gain[g2] * p->bandpass[i2]);
-            double x = creal(g), y = cimag(g), power = (double)s->c[at + c];
-            out[0] += power - 2 * (x * (double)s->a_re[at + c] + y * (double)s->a_im[at + c]) +
-                      (x * x + y * y) * (double)s->b[at + c];
-            out[1] += power;
-        }
+        ci_c64 g = p->gain[g1] * conj(p->gain[g2]);
+        float f[2] = {(float)creal(g), (float)cimag(g)};
+        ci_cal_normal in = ci_cal_normal_at(s, ci_cal_sum_index(p, s, b, h, t));
+        ci_cal_normal_power(ci_comm_isa(p->comm), &in, ci_cal_plane(k, i_part, s->n_chan, h, ant1),
+                            ci_cal_plane(k, i_part, s->n_chan, h, ant2), s->n_chan, f, out);
     }
 }
 
@@ -247,13 +165,18 @@ ci_status ci_cal_powers_gather(ci_cal_problem *p, void **whole, size_t *n_all)
     for (size_t i = 0; i < p->n_part; i++)
         n += p->part[i].part.n_baseline;
     n *= 2 * p->n_feed;
-    CI_TRY(ci_par_alloc(p->comm, &here, n, sizeof *here, "residual"));
+    ci_cal_planes k = {0};
+    ci_status status = ci_cal_planes_new(p, &k);
+    if (status == CI_OK) status = ci_mem_alloc(&here, n, sizeof *here, "residual");
+    status = ci_par_agree(p->comm, status);
     out = here;
-    for (size_t i = 0; i < p->n_part; i++)
+    for (size_t i = 0; status == CI_OK && i < p->n_part; i++)
         for (size_t b = 0; b < p->part[i].part.n_baseline; b++)
             for (size_t h = 0; h < p->n_feed; h++, out += 2)
-                baseline_residual(p, &p->part[i], b, h, out);
-    ci_status status = ci_par_gather(p->comm, here, n * sizeof(double), -1, whole, &n_byte);
+                baseline_residual(p, &k, i, b, h, out);
+    if (status == CI_OK)
+        status = ci_par_gather(p->comm, here, n * sizeof(double), -1, whole, &n_byte);
+    ci_cal_planes_clear(&k);
     ci_mem_free(here);
     *n_all = n_byte / sizeof(double);
     return status;

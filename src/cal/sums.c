@@ -75,91 +75,39 @@ void ci_cal_chan_limits(const ci_cal_options *o, const ci_vis_block *block, size
         --*end;
 }
 
-/* Accumulators of one baseline and interval, [hand][4][channel]. */
-typedef struct pass
+ci_cal_row ci_cal_row_of(const ci_vis_block *block, size_t i_row, size_t i_pol, const ci_c32 *model,
+                         size_t first, size_t end)
 {
-    const ci_vis_block *block;
-    ci_cal_sums *sums;
-    double *acc;
-    int64_t *chan; /* [channel] good samples of the hand in this part */
-} pass;
-
-static int64_t row_add(const pass *k, size_t i_row, size_t i_pol, const ci_c32 *model, size_t first,
-                       size_t end, double *restrict acc, int64_t *restrict chan)
-{
-    size_t n_chan = k->block->n_chan, n_pol = k->block->n_pol;
-    const ci_c32 *data = k->block->data + ci_vis_sample(k->block, i_row, 0, i_pol);
-    const uint8_t *flags = k->block->flags + ci_vis_sample(k->block, i_row, 0, i_pol);
-    const float *weight = k->block->weight + ci_vis_sample(k->block, i_row, 0, i_pol);
-    double *restrict re = acc, *restrict im = acc + n_chan;
-    double *restrict b = acc + 2 * n_chan, *restrict c = acc + 3 * n_chan;
-    int64_t n_good = 0;
-    for (size_t i = first; i < end; i++) {
-        double w = (double)weight[i * n_pol];
-        if (flags[i * n_pol] || !(w > 0)) continue;
-        double x = (double)crealf(data[i * n_pol]), y = (double)cimagf(data[i * n_pol]);
-        double u = (double)crealf(model[i]), v = (double)cimagf(model[i]);
-        re[i] += w * (x * u + y * v);
-        im[i] += w * (y * u - x * v);
-        b[i] += w * (u * u + v * v);
-        c[i] += w * (x * x + y * y);
-        chan[i]++;
-        n_good++;
-    }
-    return n_good;
+    size_t at = ci_vis_sample(block, i_row, first, i_pol);
+    return (ci_cal_row){.n_chan = end - first,
+                        .n_pol = block->n_pol,
+                        .data = block->data + at,
+                        .model = model + i_row * block->n_chan + first,
+                        .flags = block->flags + at,
+                        .weight = block->weight + at};
 }
 
-static void acc_flush(const ci_cal_problem *p, const pass *k, size_t i_baseline_here,
-                      size_t i_interval)
+/* One row into the sums of its baseline and interval; count [hand][channel] of good samples. */
+static void row_sum(ci_cal_problem *p, const ci_vis_block *block, const ci_cal_sums *sums,
+                    const ci_c32 *model, size_t i_row, int32_t *count)
 {
-    size_t n = k->block->n_chan;
-    for (size_t h = 0; h < p->n_feed; h++) {
-        size_t at = ci_cal_sum_index(p, k->sums, i_baseline_here, h, i_interval);
-        double *acc = k->acc + h * 4 * n;
-        for (size_t i = 0; i < n; i++) {
-            k->sums->a_re[at + i] = (float)acc[i];
-            k->sums->a_im[at + i] = (float)acc[n + i];
-            k->sums->b[at + i] = (float)acc[2 * n + i];
-            k->sums->c[at + i] = (float)acc[3 * n + i];
-        }
-    }
-    memset(k->acc, 0, p->n_feed * 4 * n * sizeof(double));
-}
-
-/* Rows [first, end) of one baseline. */
-static void baseline_sum(ci_cal_problem *p, const pass *k, const ci_c32 *model, size_t first,
-                         size_t end)
-{
-    const ci_vis_block *block = k->block;
-    size_t b = (size_t)block->i_baseline[first];
+    size_t b = (size_t)block->i_baseline[i_row], t = p->i_interval[block->i_time[i_row]];
     size_t ant1 = (size_t)p->meta->baseline_ant1[b], ant2 = (size_t)p->meta->baseline_ant2[b];
+    size_t first, end, n_chan = block->n_chan;
     if (ant1 == ant2) return;
-    for (size_t i_row = first; i_row < end; i_row++) {
-        size_t t = p->i_interval[block->i_time[i_row]], chan_first, chan_end;
-        ci_cal_chan_limits(p->options, block, i_row, &chan_first, &chan_end);
-        for (size_t h = 0; h < p->n_feed; h++) {
-            int64_t n =
-                row_add(k, i_row, p->i_pol[h], model + i_row * block->n_chan, chan_first, chan_end,
-                        k->acc + h * 4 * block->n_chan, k->chan + h * block->n_chan);
-            p->good_interval[h * p->n_interval + t] += n;
-            p->good_antenna[h * p->n_antenna + ant1] += n;
-            p->good_antenna[h * p->n_antenna + ant2] += n;
-        }
-        bool is_last = i_row + 1 == end || p->i_interval[block->i_time[i_row + 1]] != t;
-        if (is_last) acc_flush(p, k, b - block->part.i_baseline_first, t);
+    ci_cal_chan_limits(p->options, block, i_row, &first, &end);
+    for (size_t h = 0; h < p->n_feed; h++) {
+        size_t at = ci_cal_sum_index(p, sums, b - block->part.i_baseline_first, h, t) + first;
+        ci_cal_normal to = ci_cal_normal_at(sums, at);
+        ci_cal_row row = ci_cal_row_of(block, i_row, p->i_pol[h], model, first, end);
+        int64_t n = ci_cal_row_add(ci_comm_isa(p->comm), &row, &to, count + h * n_chan + first);
+        p->good_interval[h * p->n_interval + t] += n;
+        p->good_antenna[h * p->n_antenna + ant1] += n;
+        p->good_antenna[h * p->n_antenna + ant2] += n;
     }
 }
 
-static void block_sum(ci_cal_problem *p, const pass *k, const ci_c32 *model)
-{
-    for (size_t first = 0, end; first < k->block->n_row; first = end) {
-        end = ci_vis_baseline_end(k->block, first);
-        baseline_sum(p, k, model, first, end);
-    }
-}
-
-static ci_status part_sum(ci_cal_problem *p, const ci_vis_block *block, ci_cal_predict predict,
-                          void *context, ci_cal_sums *sums)
+static ci_status sums_new(const ci_cal_problem *p, const ci_vis_block *block, ci_cal_sums *sums)
 {
     static const char what[] = "normal sums of a sub-band";
     sums->part = block->part;
@@ -169,27 +117,33 @@ static ci_status part_sum(ci_cal_problem *p, const ci_vis_block *block, ci_cal_p
     CI_TRY(ci_mem_alloc(&sums->a_re, n, sizeof(float), what));
     CI_TRY(ci_mem_alloc(&sums->a_im, n, sizeof(float), what));
     CI_TRY(ci_mem_alloc(&sums->b, n, sizeof(float), what));
-    CI_TRY(ci_mem_alloc(&sums->c, n, sizeof(float), what));
-    ci_c32 *model = NULL;
-    pass k = {.block = block, .sums = sums};
-    ci_status status =
-        ci_mem_alloc(&model, block->n_row * block->n_chan, sizeof *model, "model visibilities");
-    if (status == CI_OK)
-        status = ci_mem_alloc(&k.acc, p->n_feed * 4 * block->n_chan, sizeof(double), what);
-    if (status == CI_OK)
-        status = ci_mem_alloc(&k.chan, p->n_feed * block->n_chan, sizeof(int64_t), what);
-    if (status == CI_OK) status = predict(context, block, model);
-    if (status == CI_OK) {
-        block_sum(p, &k, model);
-        for (size_t h = 0; h < p->n_feed; h++)
-            for (size_t i = 0; i < block->n_chan; i++)
-                p->good_chan[h * p->n_chan + sums->i_chan_first + i] +=
-                    k.chan[h * block->n_chan + i];
-    }
-    ci_mem_free(model);
-    ci_mem_free(k.acc);
-    ci_mem_free(k.chan);
-    return status;
+    return ci_mem_alloc(&sums->c, n, sizeof(float), what);
+}
+
+/* model: scratch for one block, [n_row][n_chan] of the largest. */
+static ci_status part_sum(ci_cal_problem *p, const ci_vis_block *block, ci_cal_predict predict,
+                          void *context, ci_c32 *model, ci_cal_sums *sums)
+{
+    int32_t *count = NULL;
+    CI_TRY(sums_new(p, block, sums));
+    CI_TRY(predict(context, block, model));
+    CI_TRY(ci_mem_alloc(&count, p->n_feed * block->n_chan, sizeof *count, "good samples"));
+    for (size_t i = 0; i < block->n_row; i++)
+        row_sum(p, block, sums, model, i, count);
+    for (size_t h = 0; h < p->n_feed; h++)
+        for (size_t i = 0; i < block->n_chan; i++)
+            p->good_chan[h * p->n_chan + sums->i_chan_first + i] += count[h * block->n_chan + i];
+    ci_mem_free(count);
+    return CI_OK;
+}
+
+ci_status ci_cal_model_new(const ci_vis_set *set, ci_c32 **out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < set->n_block; i++)
+        if (set->block[i]->n_row * set->block[i]->n_chan > n)
+            n = set->block[i]->n_row * set->block[i]->n_chan;
+    return ci_mem_alloc(out, n, sizeof **out, "model visibilities");
 }
 
 static ci_status arrays_new(ci_cal_problem *p)
@@ -231,9 +185,12 @@ static ci_status set_sum(ci_cal_problem *p, const ci_vis_set *set, ci_cal_predic
     CI_TRY(arrays_new(p));
     CI_TRY(ci_mem_alloc(&p->part, set->n_block, sizeof *p->part, "normal sums"));
     p->n_part = set->n_block;
-    for (size_t i = 0; i < set->n_block; i++)
-        CI_TRY(part_sum(p, set->block[i], predict, context, &p->part[i]));
-    return CI_OK;
+    ci_c32 *model = NULL;
+    ci_status status = ci_cal_model_new(set, &model);
+    for (size_t i = 0; status == CI_OK && i < set->n_block; i++)
+        status = part_sum(p, set->block[i], predict, context, model, &p->part[i]);
+    ci_mem_free(model);
+    return status;
 }
 
 static ci_status places_gather(ci_cal_problem *p)

@@ -3,6 +3,7 @@
 #ifndef CI_CAL_SUMS_H
 #define CI_CAL_SUMS_H
 
+#include "cal/rows.h"
 #include "cal/stefcal.h"
 #include "contimg/cal.h"
 
@@ -71,6 +72,29 @@ static inline size_t ci_cal_sum_index(const ci_cal_problem *problem, const ci_ca
            sums->n_chan;
 }
 
+/* Where the normal sums of a baseline, hand and interval begin. */
+static inline ci_cal_normal ci_cal_normal_at(const ci_cal_sums *sums, size_t at)
+{
+    return (ci_cal_normal){sums->a_re + at, sums->a_im + at, sums->b + at, sums->c + at};
+}
+
+/* planes.c. The bandpass of this rank's channels as it is now, 0 where flagged: of each part
+ * [hand][antenna][2: real, imaginary][channel of the part]. Local. */
+typedef struct ci_cal_planes
+{
+    size_t n_antenna;
+    float *value;
+    size_t *first; /* [part] */
+} ci_cal_planes;
+ci_status ci_cal_planes_new(const ci_cal_problem *problem, ci_cal_planes *out);
+void ci_cal_planes_clear(ci_cal_planes *planes);
+static inline const float *ci_cal_plane(const ci_cal_planes *planes, size_t i_part, size_t n_chan,
+                                        size_t i_hand, size_t i_antenna)
+{
+    return planes->value + planes->first[i_part] +
+           (i_hand * planes->n_antenna + i_antenna) * 2 * n_chan;
+}
+
 /* Collective. Frees what it made where it fails. */
 ci_status ci_cal_problem_new(ci_comm *comm, const ci_vis_set *set, ci_cal_predict predict,
                              void *context, const ci_cal_options *options, ci_cal_problem **out);
@@ -84,6 +108,11 @@ void ci_cal_bandpass_fill(ci_cal_problem *problem);
 /* sqrt(chi^2 / power) per hand; collective. */
 ci_status ci_cal_residual(ci_cal_problem *problem, double residual[2]);
 
+/* Scratch for the model of any block of the set. Local. */
+ci_status ci_cal_model_new(const ci_vis_set *set, ci_c32 **out);
+/* Channels [first, end) of a row with its model, model [n_row][n_chan] of the block. Local. */
+ci_cal_row ci_cal_row_of(const ci_vis_block *block, size_t i_row, size_t i_pol, const ci_c32 *model,
+                         size_t first, size_t end);
 /* Channels [first, end) of a row that lie within the options' limits of uv distance. */
 void ci_cal_chan_limits(const ci_cal_options *options, const ci_vis_block *block, size_t i_row,
                         size_t *first, size_t *end);

@@ -10,32 +10,67 @@
 #define CLIP_SIGMA 3.5
 #define MAX_CLIP 20
 
-/* One body for both precisions: quickselect (Hoare's FIND, median of three), which leaves
- * values[k] in place with nothing larger before it. */
+/* Of so few the middle one is found by sorting them. */
+#define FEW 12
+
+/* One body for both precisions: quickselect, which leaves values[k] in place with nothing larger
+ * before it. Values are moved whether they need it or not: no branch depends on them, which is
+ * what costs most. Where few lie below the pivot many may be equal to it. */
 #define DEFINE_MEDIAN(type, suffix)                                                                \
+    static type middle_##suffix(type a, type b, type c)                                            \
+    {                                                                                              \
+        return a < b ? (b < c ? b : (a < c ? c : a)) : (a < c ? a : (b < c ? c : b));              \
+    }                                                                                              \
+    static type pivot_##suffix(const type *v, size_t n)                                            \
+    {                                                                                              \
+        type m[3];                                                                                 \
+        if (n < 40) return middle_##suffix(v[0], v[n / 2], v[n - 1]);                              \
+        for (size_t i = 0; i < 3; i++) {                                                           \
+            const type *w = v + i * (n / 3);                                                       \
+            m[i] = middle_##suffix(w[0], w[n / 9], w[2 * (n / 9)]);                                \
+        }                                                                                          \
+        return middle_##suffix(m[0], m[1], m[2]);                                                  \
+    }                                                                                              \
+    /* Values below the pivot (or equal to it) to the front; how many. */                          \
+    static size_t part_##suffix(type *v, size_t n, type pivot, bool or_equal)                      \
+    {                                                                                              \
+        size_t m = 0;                                                                              \
+        for (size_t i = 0; i < n; i++) {                                                           \
+            type here = v[i];                                                                      \
+            v[i] = v[m];                                                                           \
+            v[m] = here;                                                                           \
+            m += (size_t)(here < pivot) | ((size_t)(here == pivot) & (size_t)or_equal);            \
+        }                                                                                          \
+        return m;                                                                                  \
+    }                                                                                              \
+    static void sort_##suffix(type *v, size_t n)                                                   \
+    {                                                                                              \
+        for (size_t i = 1; i < n; i++) {                                                           \
+            type here = v[i];                                                                      \
+            size_t j = i;                                                                          \
+            for (; j > 0 && here < v[j - 1]; j--)                                                  \
+                v[j] = v[j - 1];                                                                   \
+            v[j] = here;                                                                           \
+        }                                                                                          \
+    }                                                                                              \
     static void select_##suffix(type *v, size_t n, size_t k)                                       \
     {                                                                                              \
-        size_t low = 0, high = n - 1;                                                              \
-        while (low < high) {                                                                       \
-            size_t mid = low + (high - low) / 2;                                                   \
-            type a = v[low], b = v[mid], c = v[high];                                              \
-            type pivot = a < b ? (b < c ? b : (a < c ? c : a)) : (a < c ? a : (b < c ? c : b));    \
-            size_t i = low, j = high;                                                              \
-            for (;; i++, j--) {                                                                    \
-                while (v[i] < pivot)                                                               \
-                    i++;                                                                           \
-                while (pivot < v[j])                                                               \
-                    j--;                                                                           \
-                if (i >= j) break;                                                                 \
-                type t = v[i];                                                                     \
-                v[i] = v[j];                                                                       \
-                v[j] = t;                                                                          \
+        while (n > FEW) {                                                                          \
+            type pivot = pivot_##suffix(v, n);                                                     \
+            size_t m = part_##suffix(v, n, pivot, false);                                          \
+            if (k < m) {                                                                           \
+                n = m;                                                                             \
+                continue;                                                                          \
             }                                                                                      \
-            if (k <= j)                                                                            \
-                high = j;                                                                          \
-            else                                                                                   \
-                low = j + 1;                                                                       \
+            if (8 * m < n) {                                                                       \
+                m += part_##suffix(v + m, n - m, pivot, true);                                     \
+                if (k < m) return;                                                                 \
+            }                                                                                      \
+            v += m;                                                                                \
+            n -= m;                                                                                \
+            k -= m;                                                                                \
         }                                                                                          \
+        sort_##suffix(v, n);                                                                       \
     }                                                                                              \
     static size_t drop_nan_##suffix(type *v, size_t n)                                             \
     {                                                                                              \

@@ -1,0 +1,40 @@
+/* The bandpass of this rank's channels, channels fastest, for sums over channels. */
+#include "cal/sums.h"
+
+#include <complex.h>
+
+static void receptor_fill(const ci_cal_problem *p, const ci_cal_sums *s, size_t h, size_t a,
+                          float *out)
+{
+    for (size_t c = 0; c < s->n_chan; c++) {
+        size_t from = (h * p->n_chan + s->i_chan_first + c) * p->n_antenna + a;
+        if (p->bandpass_flag[from]) continue;
+        out[c] = (float)creal(p->bandpass[from]);
+        out[s->n_chan + c] = (float)cimag(p->bandpass[from]);
+    }
+}
+
+ci_status ci_cal_planes_new(const ci_cal_problem *p, ci_cal_planes *out)
+{
+    size_t n = 0;
+    *out = (ci_cal_planes){.n_antenna = p->n_antenna};
+    CI_TRY(ci_mem_alloc(&out->first, p->n_part, sizeof *out->first, "bandpass"));
+    for (size_t i = 0; i < p->n_part; i++) {
+        out->first[i] = n;
+        n += p->n_feed * p->n_antenna * 2 * p->part[i].n_chan;
+    }
+    CI_TRY(ci_mem_alloc(&out->value, n, sizeof *out->value, "bandpass"));
+    for (size_t i = 0; i < p->n_part; i++)
+        for (size_t h = 0; h < p->n_feed; h++)
+            for (size_t a = 0; a < p->n_antenna; a++)
+                receptor_fill(p, &p->part[i], h, a,
+                              out->value + out->first[i] +
+                                  (h * p->n_antenna + a) * 2 * p->part[i].n_chan);
+    return CI_OK;
+}
+
+void ci_cal_planes_clear(ci_cal_planes *planes)
+{
+    ci_mem_free(planes->value);
+    ci_mem_free(planes->first);
+}
