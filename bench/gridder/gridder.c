@@ -155,11 +155,11 @@ static ci_status samples_make(bench *b)
 {
     ci_vis_meta *meta = NULL;
     ci_vis_compressor *compressor = NULL;
-    double radius_rad = 0.5 * (double)b->geometry.n_x * b->geometry.cell_rad;
+    double half_width = 0.5 * (double)b->geometry.n_x * b->geometry.cell_rad;
     ci_status status = meta_make(&meta);
     if (status == CI_OK) status = ci_vis_samples_new(&b->samples, meta, 0, 0);
     if (status == CI_OK && b->error > 0)
-        status = ci_vis_compressor_new(&compressor, N_TIME, N_CHAN, b->error, radius_rad);
+        status = ci_vis_compressor_new(&compressor, N_TIME, N_CHAN, b->error, half_width);
     if (status == CI_OK) status = samples_fill(b, compressor, meta);
     ci_vis_compressor_free(compressor);
     ci_vis_meta_free(meta);

@@ -399,12 +399,12 @@ typedef struct ci_vis_plane
 } ci_vis_plane;
 
 /* Turns planes into fewer samples, each with weight 1/variance and a (u, v, w) of its own, that
- * hold what a sky within a radius can be in them. */
+ * hold what a sky within a square field can be in them. */
 typedef struct ci_vis_compressor ci_vis_compressor;
 /* For planes of at most max_time x max_chan samples: what it makes of them loses at most `error`
- * of the flux of a source at radius_rad from the centre (and at none within). Local. */
+ * of the flux of a source whose |l| and |m| are at most half_width. Local. */
 CI_MUST_CHECK ci_status ci_vis_compressor_new(ci_vis_compressor **out, size_t max_time,
-                                              size_t max_chan, double error, double radius_rad);
+                                              size_t max_chan, double error, double half_width);
 /* NULL-safe. Local. */
 void ci_vis_compressor_free(ci_vis_compressor *compressor);
 /* Appends a plane's samples with weight: compressed, or as they are with compressor NULL (rows

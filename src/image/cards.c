@@ -23,9 +23,9 @@ static ci_status cards_set(ci_image_maker *m)
     if (s->compression > 0) {
         CI_TRY(ci_fits_card_set_int(h, "NGRIDDED", s->n_node, "samples they were compressed to"));
         CI_TRY(ci_fits_card_set_number(h, "COMPRESS", s->compression,
-                                       "most flux lost to it at COMPRAD"));
-        CI_TRY(ci_fits_card_set_number(h, "COMPRAD", s->compression_radius_rad * CI_RAD_TO_DEG,
-                                       "[deg] from the phase centre"));
+                                       "most flux lost to it within COMPHALF"));
+        CI_TRY(ci_fits_card_set_number(h, "COMPHALF", s->compression_half_width * CI_RAD_TO_DEG,
+                                       "[deg] of the centre, along l and m"));
     }
     CI_TRY(ci_fits_card_set_number(h, "SUMWT", s->sum_weight, "sum of imaging weights"));
     if (o->min_uv_lambda > 0)

@@ -274,16 +274,16 @@ static ci_status beam_half_width_bound(const ci_vis_meta *meta, const ci_sky_fie
     return CI_OK;
 }
 
-ci_status ci_image_radius_bound(const ci_vis_meta *meta, const ci_sky_field *sky,
-                                const ci_image_options *options, double *radius_rad)
+ci_status ci_image_half_width_bound(const ci_vis_meta *meta, const ci_sky_field *sky,
+                                    const ci_image_options *options, double *half_width)
 {
-    double half_width = 0;
+    double most = 0;
     bool has_beam = sky->beam && !ci_sky_beam_is_none(sky->beam);
-    *radius_rad = 0;
+    *half_width = 0;
     if (options->n_pixel > 0 && options->cell_rad > 0)
-        half_width = (double)options->n_pixel * options->cell_rad / 2;
+        most = (double)options->n_pixel * options->cell_rad / 2;
     else if (options->n_pixel == 0 && has_beam)
-        CI_TRY(beam_half_width_bound(meta, sky, beam_level(options), &half_width));
-    *radius_rad = sqrt(2) * 1.02 * half_width;
+        CI_TRY(beam_half_width_bound(meta, sky, beam_level(options), &most));
+    *half_width = 1.02 * most;
     return CI_OK;
 }

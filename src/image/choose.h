@@ -11,10 +11,11 @@ CI_MUST_CHECK ci_status ci_image_geometry_choose(ci_comm *comm, ci_vis_samples *
                                                  const ci_image_options *options,
                                                  ci_grid_geometry *out);
 
-/* The radius about the centre out to which compression must keep its bound, for any image that
- * ci_image_geometry_choose can choose for such data: its
- * corners; 0: not to be told before the samples are there. Local. */
-CI_MUST_CHECK ci_status ci_image_radius_bound(const ci_vis_meta *meta, const ci_sky_field *sky,
-                                              const ci_image_options *options, double *radius_rad);
+/* The greatest |l| and |m| for which compression must keep its bound: of any image that
+ * ci_image_geometry_choose can choose for such data; 0: not to be told before the samples are
+ * there. Local. */
+CI_MUST_CHECK ci_status ci_image_half_width_bound(const ci_vis_meta *meta, const ci_sky_field *sky,
+                                                  const ci_image_options *options,
+                                                  double *half_width);
 
 #endif

@@ -84,23 +84,23 @@ static ci_status samples_take(ci_comm *comm, ci_image_maker *m, ci_vis_set *set)
 {
     const ci_sky_field *field = m->setup.field;
     ci_image_options options = *m->setup.options;
-    double radius_rad = 0;
-    CI_AGREE(comm, ci_image_radius_bound(set->meta, field, &options, &radius_rad));
-    if (options.compression > 0 && !(radius_rad > 0)) {
+    double half_width = 0;
+    CI_AGREE(comm, ci_image_half_width_bound(set->meta, field, &options, &half_width));
+    if (options.compression > 0 && !(half_width > 0)) {
         CI_TRY(ci_image_geometry_find(comm, set, field, &options, &m->geometry));
         options.n_pixel = m->geometry.n_x;
         options.cell_rad = m->geometry.cell_rad;
-        CI_AGREE(comm, ci_image_radius_bound(set->meta, field, &options, &radius_rad));
+        CI_AGREE(comm, ci_image_half_width_bound(set->meta, field, &options, &half_width));
     }
-    CI_TRY(ci_image_samples_take(comm, &m->samples, set, &options, radius_rad));
+    CI_TRY(ci_image_samples_take(comm, &m->samples, set, &options, half_width));
     CI_TRY(ci_image_geometry_choose(comm, m->samples, field, &options, &m->geometry));
     if (!(options.compression > 0)) return CI_OK;
     m->stats.compression = options.compression;
-    m->stats.compression_radius_rad = radius_rad;
-    if ((double)m->geometry.n_x * m->geometry.cell_rad > 2 * radius_rad)
-        ci_log_warning("compression keeps its bound to %.4g degrees from the centre only, less "
+    m->stats.compression_half_width = half_width;
+    if ((double)m->geometry.n_x * m->geometry.cell_rad > 2 * half_width)
+        ci_log_warning("compression keeps its bound within %.4g degrees of the centre only, less "
                        "than the image: --no-average images visibilities as they are",
-                       radius_rad * CI_RAD_TO_DEG);
+                       half_width * CI_RAD_TO_DEG);
     return CI_OK;
 }
 
@@ -111,11 +111,11 @@ static void plan_log(const ci_image_maker *m)
                 m->setup.options->stokes, s->n_x, s->n_y, s->cell_rad * CI_RAD_TO_ARCSEC,
                 (long long)s->n_sample, s->n_sample == 1 ? "y" : "ies", s->freq_hz * 1e-6);
     if (s->compression > 0)
-        ci_log_info("compressed to %lld sample%s, 1 of %.3g: a source %.3g degrees from the centre "
-                    "loses less than %.2g of its flux",
-                    (long long)s->n_node, ci_plural(s->n_node),
-                    (double)s->n_sample / (double)s->n_node,
-                    s->compression_radius_rad * CI_RAD_TO_DEG, s->compression);
+        ci_log_info(
+            "compressed to %lld sample%s, 1 of %.3g: a source within %.3g degrees of the centre, "
+            "along l and along m, loses less than %.2g of its flux",
+            (long long)s->n_node, ci_plural(s->n_node), (double)s->n_sample / (double)s->n_node,
+            s->compression_half_width * CI_RAD_TO_DEG, s->compression);
 }
 
 static ci_status plan_make(ci_comm *comm, ci_image_maker *m, ci_vis_set *set)

@@ -230,7 +230,7 @@ static void former_clear(former *f)
 }
 
 static ci_status former_new(former *f, const ci_vis_meta *meta, const ci_image_options *options,
-                            double radius_rad)
+                            double half_width)
 {
     *f = (former){.range = {options->min_uv_lambda, options->max_uv_lambda}};
     f->max_time = meta->n_time < MAX_TIME ? meta->n_time : MAX_TIME;
@@ -241,9 +241,9 @@ static ci_status former_new(former *f, const ci_vis_meta *meta, const ci_image_o
     CI_TRY(ci_mem_alloc(&f->uvw_m, f->max_time, 3 * sizeof *f->uvw_m, "Stokes planes"));
     CI_TRY(ci_mem_alloc(&f->value, n, sizeof *f->value, "Stokes planes"));
     CI_TRY(ci_mem_alloc(&f->weight, n, sizeof *f->weight, "Stokes planes"));
-    if (options->compression > 0 && radius_rad > 0)
+    if (options->compression > 0 && half_width > 0)
         CI_TRY(ci_vis_compressor_new(&f->compressor, f->max_time, f->max_chan, options->compression,
-                                     radius_rad));
+                                     half_width));
     return CI_OK;
 }
 
@@ -291,16 +291,16 @@ static ci_status samples_make(ci_comm *comm, former *f, const ci_vis_set *set,
 }
 
 static ci_status samples_new(ci_comm *comm, ci_vis_samples **out, const ci_vis_set *set,
-                             const ci_image_options *options, double radius_rad,
+                             const ci_image_options *options, double half_width,
                              void (*done)(ci_vis_block *))
 {
     CI_PAR_EQUAL(comm, "images: an option", (double)options->n_pixel, options->cell_rad,
                  options->weighting, options->robust, options->accuracy, options->compression,
                  options->min_uv_lambda, options->max_uv_lambda, options->divide_by_n,
-                 options->pb_cut, options->stop != NULL, radius_rad);
+                 options->pb_cut, options->stop != NULL, half_width);
     former f;
     *out = NULL;
-    ci_status status = ci_par_agree(comm, former_new(&f, set->meta, options, radius_rad));
+    ci_status status = ci_par_agree(comm, former_new(&f, set->meta, options, half_width));
     if (status == CI_OK) status = samples_make(comm, &f, set, options, done);
     if (status == CI_OK)
         *out = f.samples;
@@ -317,9 +317,9 @@ ci_status ci_image_samples_new(ci_comm *comm, ci_vis_samples **out, const ci_vis
 }
 
 ci_status ci_image_samples_take(ci_comm *comm, ci_vis_samples **out, ci_vis_set *set,
-                                const ci_image_options *options, double radius_rad)
+                                const ci_image_options *options, double half_width)
 {
-    return samples_new(comm, out, set, options, radius_rad, ci_vis_block_values_free);
+    return samples_new(comm, out, set, options, half_width, ci_vis_block_values_free);
 }
 
 bool ci_image_stokes_is_positive(const char *stokes)

@@ -24,10 +24,10 @@ CI_MUST_CHECK ci_status ci_image_samples_new(ci_comm *comm, ci_vis_samples **out
                                              const ci_vis_set *set,
                                              const ci_image_options *options);
 /* The same; the values of each block of the set are freed once they are read. Samples are
- * compressed to options->compression, where that and radius_rad are positive: of a source so far
- * from the centre. Collective. */
+ * compressed to options->compression, where that and half_width are positive: of a source
+ * whose |l| and |m| are at most half_width. Collective. */
 CI_MUST_CHECK ci_status ci_image_samples_take(ci_comm *comm, ci_vis_samples **out, ci_vis_set *set,
-                                              const ci_image_options *options, double radius_rad);
+                                              const ci_image_options *options, double half_width);
 /* Whether the sky of this Stokes parameter is positive. */
 bool ci_image_stokes_is_positive(const char *stokes);
 

@@ -33,7 +33,7 @@ typedef struct axis
 struct ci_vis_compressor
 {
     size_t max_time, max_chan;
-    double error, radius_rad;
+    double error, half_width;
     ci_num_gauss *rules;
     axis time, chan;
     size_t *group;    /* [max_time or max_chan] group of each time (or channel) */
@@ -164,7 +164,7 @@ void ci_vis_compressor_free(ci_vis_compressor *c)
 }
 
 ci_status ci_vis_compressor_new(ci_vis_compressor **out, size_t max_time, size_t max_chan,
-                                double error, double radius_rad)
+                                double error, double half_width)
 {
     *out = NULL;
     ci_vis_compressor *c = NULL;
@@ -173,7 +173,7 @@ ci_status ci_vis_compressor_new(ci_vis_compressor **out, size_t max_time, size_t
     c->max_time = max_time;
     c->max_chan = max_chan;
     c->error = error;
-    c->radius_rad = radius_rad;
+    c->half_width = half_width;
     ci_status status = ci_num_gauss_new(&c->rules, longest, MAX_NODES);
     if (status == CI_OK) status = axis_new(&c->time, max_time);
     if (status == CI_OK) status = axis_new(&c->chan, max_chan);
@@ -225,12 +225,13 @@ static size_t groups_find(const ci_vis_plane *p, size_t n,
 
 /* ---- phase ranges ------------------------------------------------------------------------- */
 
-/* Phase ranges over the whole plane, radians, of a source at the radius: along channels by its
- * delay, along times by the change of its path. */
-static double path_greatest(const double uvw_m[3], double radius)
+/* Phase ranges over the whole plane, radians, of a source anywhere in the square field: along
+ * channels by its delay, along times by the change of its path. */
+static double path_greatest(const double uvw_m[3], double half_width)
 {
-    double w_path = fabs(uvw_m[2]) * radius * radius / (1 + sqrt(1 - radius * radius));
-    return hypot(uvw_m[0], uvw_m[1]) * radius + w_path;
+    double square = 2 * half_width * half_width; /* l^2 + m^2 of a corner */
+    double w_path = fabs(uvw_m[2]) * square / (1 + sqrt(fmax(0, 1 - square)));
+    return (fabs(uvw_m[0]) + fabs(uvw_m[1])) * half_width + w_path;
 }
 
 static void ranges_find(const ci_vis_compressor *c, const ci_vis_plane *p, double *time,
@@ -238,10 +239,10 @@ static void ranges_find(const ci_vis_compressor *c, const ci_vis_plane *p, doubl
 {
     const double *first = p->uvw_m, *last = p->uvw_m + 3 * (p->n_time - 1);
     double change[3] = {last[0] - first[0], last[1] - first[1], last[2] - first[2]};
-    double path = fmax(path_greatest(first, c->radius_rad), path_greatest(last, c->radius_rad));
+    double path = fmax(path_greatest(first, c->half_width), path_greatest(last, c->half_width));
     double high = p->freq_hz[p->n_chan - 1], band = high - p->freq_hz[0];
     *chan = CI_TWO_PI * band / CI_C_M_S * path;
-    *time = CI_TWO_PI * high / CI_C_M_S * path_greatest(change, c->radius_rad);
+    *time = CI_TWO_PI * high / CI_C_M_S * path_greatest(change, c->half_width);
 }
 
 /* ---- one block ---------------------------------------------------------------------------------

@@ -144,8 +144,8 @@ int main(void)
     o.compression = error;
     set_new(&set, world);
     set_new(&all, self);
-    CHECK_OK(ci_image_samples_take(world, &here, set, &o, radius * sqrt(2)));
-    CHECK_OK(ci_image_samples_take(self, &whole, all, &o, radius * sqrt(2)));
+    CHECK_OK(ci_image_samples_take(world, &here, set, &o, radius));
+    CHECK_OK(ci_image_samples_take(self, &whole, all, &o, radius));
     CHECK(here->n_good == whole->n_good && here->max_u_lambda == whole->max_u_lambda);
     size_t first = 0; /* this rank's rows follow each other in the whole */
     while (
