@@ -8,7 +8,7 @@
 enum
 {
     RUN = 512, /* samples that are worked on together, where their rows are no longer */
-    BATCH = 64 /* terms whose sums are held by unit at a time */
+    LANES = CI_CLEAN_TERMS_LANES
 };
 
 double ci_clean_flux_lagrange(const ci_clean_flux_axis *axis, int i, double freq_hz)
@@ -43,6 +43,53 @@ void ci_clean_terms_place(ci_clean_terms *terms, size_t i, double l, double m)
     lmn[2] = -rr / (1 + sqrt(1 - rr));
 }
 
+/* ---- points in lanes --------------------------------------------------------------------------
+ */
+
+/* Terms as the kernels take them. */
+typedef struct groups
+{
+    size_t n;
+    ci_clean_terms_group *group; /* [n] */
+    float *flux;                 /* [n][n_frame][CI_CLEAN_FLUX_NODES][LANES] */
+    double most[3];              /* greatest |l|, |m|, |n - 1| */
+} groups;
+
+static void groups_clear(groups *g)
+{
+    ci_mem_free(g->group);
+    ci_mem_free(g->flux);
+}
+
+/* Term i into its lane; lanes without one have no flux. */
+static void lane_set(groups *g, const ci_clean_terms *p, size_t i)
+{
+    size_t n_flux = p->n_frame * CI_CLEAN_FLUX_NODES, lane = i % LANES;
+    float *flux = g->flux + i / LANES * n_flux * LANES;
+    ci_clean_terms_group *group = &g->group[i / LANES];
+    const double *lmn = p->lmn + 3 * i;
+    group->n_frame = p->n_frame;
+    group->flux = flux;
+    group->l[lane] = lmn[0];
+    group->m[lane] = lmn[1];
+    group->n[lane] = lmn[2];
+    for (size_t k = 0; k < n_flux; k++)
+        flux[k * LANES + lane] = (float)p->flux[i * n_flux + k];
+    for (int a = 0; a < 3; a++)
+        g->most[a] = fmax(g->most[a], fabs(lmn[a]));
+}
+
+static ci_status groups_new(groups *g, const ci_clean_terms *p)
+{
+    *g = (groups){.n = (p->n + LANES - 1) / LANES};
+    CI_TRY(ci_mem_alloc(&g->group, g->n, sizeof *g->group, "direct sums"));
+    CI_TRY(ci_mem_alloc(&g->flux, g->n * p->n_frame * CI_CLEAN_FLUX_NODES * LANES, sizeof *g->flux,
+                        "direct sums"));
+    for (size_t i = 0; i < p->n; i++)
+        lane_set(g, p, i);
+    return CI_OK;
+}
+
 /* ---- a run of samples ----------------------------------------------------------------------- */
 
 /* Some rows of one unit, made ready for all terms. */
@@ -50,14 +97,17 @@ typedef struct scratch
 {
     ci_clean_terms_kernel kernel;
     const ci_clean_flux_axis *axis;
+    groups groups;
     ci_clean_terms_run run;
-    size_t n_max;
-    size_t first, n_sample; /* its samples, without padding */
-    float *floats;          /* own the arrays */
+    size_t n_max, first;        /* samples of a run; the first of this one */
+    float *floats;              /* own the arrays */
+    float *total_re, *total_im; /* [n_max] sums of all terms */
+    double lane_sum[LANES * CI_FIT_SUMS];
 } scratch;
 
 static void scratch_clear(scratch *r)
 {
+    groups_clear(&r->groups);
     ci_mem_free(r->floats);
     ci_mem_free(r->run.row);
 }
@@ -68,31 +118,35 @@ static ci_status scratch_alloc(scratch *r)
     float **const arrays[] = {
         &run->offset_hz, &run->lagrange[0], &run->lagrange[1], &run->lagrange[2], &run->lagrange[3],
         &run->u,         &run->v,           &run->w,           &run->x,           &run->weight,
-        &run->re,        &run->im,          &run->flux,        &run->turns,       &run->p_re,
-        &run->p_im,      &run->sum_re,      &run->sum_im};
-    const size_t n = r->n_max + CI_CLEAN_TERMS_LANES, n_array = sizeof arrays / sizeof *arrays;
-    CI_TRY(ci_mem_alloc(&r->floats, n_array * n, sizeof(float), "direct sums"));
+        &run->re,        &run->im,          &r->total_re,      &r->total_im};
+    float **const in_lanes[] = {&run->base_re, &run->base_im, &run->sum_re, &run->sum_im};
+    const size_t n = r->n_max, n_array = sizeof arrays / sizeof *arrays;
+    const size_t n_in_lanes = sizeof in_lanes / sizeof *in_lanes;
+    CI_TRY(
+        ci_mem_alloc(&r->floats, (n_array + n_in_lanes * LANES) * n, sizeof(float), "direct sums"));
     for (size_t i = 0; i < n_array; i++)
         *arrays[i] = r->floats + i * n;
-    return ci_mem_alloc(&run->row, r->n_max, sizeof *run->row, "direct sums");
+    for (size_t i = 0; i < n_in_lanes; i++)
+        *in_lanes[i] = r->floats + (n_array + i * LANES) * n;
+    return ci_mem_alloc(&run->row, n, sizeof *run->row, "direct sums");
 }
 
-static ci_status scratch_new(scratch *r, const ci_clean_flux_axis *axis, const ci_vis_samples *s)
+static ci_status scratch_new(scratch *r, const ci_clean_terms *p, const ci_vis_samples *s)
 {
     size_t longest = RUN;
     for (size_t i = 0; i < s->n_axis; i++)
         if (s->axis[i].n_chan > longest) longest = s->axis[i].n_chan;
-    size_t n = (longest + CI_CLEAN_TERMS_LANES - 1) / CI_CLEAN_TERMS_LANES * CI_CLEAN_TERMS_LANES;
-    *r = (scratch){.kernel = ci_clean_terms_kernel_get(axis->isa), .axis = axis, .n_max = n};
+    *r = (scratch){
+        .kernel = ci_clean_terms_kernel_get(p->axis->isa), .axis = p->axis, .n_max = longest};
+    CI_TRY(groups_new(&r->groups, p));
     return scratch_alloc(r);
 }
 
 /* Frequencies of a row's samples, from place `at` of the run on. */
-static void axis_prepare(scratch *r, const ci_clean_terms_row *row, const double *f, size_t n,
-                         size_t at)
+static void axis_prepare(scratch *r, const double *f, size_t n, size_t at)
 {
     for (size_t k = 0; k < n; k++) {
-        r->run.offset_hz[at + k] = (float)(f[k] - row->freq_hz);
+        r->run.offset_hz[at + k] = (float)(f[k] - r->run.freq_hz);
         r->run.x[at + k] = (float)log(f[k] / r->axis->ref_hz);
         for (int i = 0; i < CI_CLEAN_FLUX_NODES; i++)
             r->run.lagrange[i][at + k] = (float)ci_clean_flux_lagrange(r->axis, i, f[k]);
@@ -108,21 +162,36 @@ static void axis_repeat(scratch *r, size_t n, size_t at)
         memcpy(arrays[i] + at, arrays[i] + at - n, n * sizeof(float));
 }
 
-/* A row's samples, from place `at` of the run on. */
-static void row_prepare(scratch *r, const ci_vis_samples *s, size_t i_row, size_t at)
+/* Whether phases along a row's channels differ little from those of the last base, of any term. */
+static bool is_near(const scratch *r, const ci_clean_terms_row *row, const ci_clean_terms_row *base,
+                    size_t n, size_t at)
 {
-    size_t n = ci_vis_row_n_chan(s, i_row);
-    ci_clean_terms_row *row = &r->run.row[r->run.n_row++];
+    double change_s = 0, most_hz = 0;
+    for (int a = 0; a < 3; a++)
+        change_s += fabs(row->uvw_s[a] - base->uvw_s[a]) * r->groups.most[a];
+    for (size_t k = 0; k < n; k++)
+        most_hz = fmax(most_hz, fabs(r->run.offset_hz[at + k]));
+    return CI_TWO_PI * change_s * most_hz <= CI_CLEAN_TERMS_PHASE;
+}
+
+/* A row's samples, from place `at` of the run on; *base: the last row that is one. */
+static void row_prepare(scratch *r, const ci_vis_samples *s, size_t i_row, size_t at, size_t *base)
+{
+    size_t n = ci_vis_row_n_chan(s, i_row), i = r->run.n_row++;
+    ci_clean_terms_row *row = &r->run.row[i];
     const double *f = ci_vis_row_freq(s, i_row), *uvw = s->uvw_m + 3 * i_row;
     row->end = at + n;
-    row->freq_hz = f[n / 2];
+    if (i == 0) r->run.freq_hz = f[n / 2];
     for (int a = 0; a < 3; a++)
         row->uvw_s[a] = uvw[a] / CI_C_M_S;
     ci_vis_row_time_taps(s, i_row, &row->taps);
-    if (at > 0 && s->i_axis[i_row] == s->i_axis[i_row - 1])
+    bool is_repeat = i > 0 && s->i_axis[i_row] == s->i_axis[i_row - 1];
+    if (is_repeat)
         axis_repeat(r, n, at);
     else
-        axis_prepare(r, row, f, n, at);
+        axis_prepare(r, f, n, at);
+    row->is_base = !is_repeat || !is_near(r, row, &r->run.row[*base], n, at);
+    if (row->is_base) *base = i;
     for (size_t k = 0; k < n; k++) {
         r->run.u[at + k] = (float)(row->uvw_s[0] * f[k]);
         r->run.v[at + k] = (float)(row->uvw_s[1] * f[k]);
@@ -133,53 +202,43 @@ static void row_prepare(scratch *r, const ci_vis_samples *s, size_t i_row, size_
 static void values_prepare(scratch *r, const ci_vis_samples *s)
 {
     const float *vis = (const float *)(s->computed + r->first);
-    for (size_t k = 0; k < r->n_sample; k++) {
+    for (size_t k = 0; k < r->run.n; k++) {
         r->run.re[k] = vis[2 * k];
         r->run.im[k] = vis[2 * k + 1];
     }
-    memcpy(r->run.weight, s->weight + r->first, r->n_sample * sizeof(float));
-}
-
-/* Fills up the last lanes: no weight, no place. */
-static void pad(scratch *r)
-{
-    float *const arrays[] = {r->run.u,  r->run.v,  r->run.w,     r->run.x,
-                             r->run.re, r->run.im, r->run.weight};
-    r->run.n =
-        (r->n_sample + CI_CLEAN_TERMS_LANES - 1) / CI_CLEAN_TERMS_LANES * CI_CLEAN_TERMS_LANES;
-    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
-        memset(arrays[i] + r->n_sample, 0, (r->run.n - r->n_sample) * sizeof(float));
+    memcpy(r->run.weight, s->weight + r->first, r->run.n * sizeof(float));
 }
 
 /* The run that begins at a row: the rows of its unit, as many as there is space for. */
 static void run_prepare(scratch *r, const ci_vis_samples *s, size_t i_row)
 {
+    size_t base = 0;
     r->first = s->first[i_row];
-    r->run.n_row = r->n_sample = 0;
+    r->run.n_row = r->run.n = 0;
     do {
-        row_prepare(r, s, i_row, r->n_sample);
-        r->n_sample += ci_vis_row_n_chan(s, i_row++);
+        row_prepare(r, s, i_row, r->run.n, &base);
+        r->run.n += ci_vis_row_n_chan(s, i_row++);
     } while (i_row < s->n_row && !ci_vis_samples_unit_begins(s, i_row) &&
-             r->n_sample + ci_vis_row_n_chan(s, i_row) <= r->n_max);
+             r->run.n + ci_vis_row_n_chan(s, i_row) <= r->n_max);
     values_prepare(r, s);
-    pad(r);
 }
 
-static ci_clean_terms_point term_get(const ci_clean_terms *p, size_t i)
+/* One lane with the sum of all, in an order of its own. */
+static float lanes_sum(const float *v)
 {
-    return (ci_clean_terms_point){.lmn = p->lmn + 3 * i,
-                                  .n_frame = p->n_frame,
-                                  .flux = p->flux + i * p->n_frame * CI_CLEAN_FLUX_NODES};
+    return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
 }
 
-/* Sum over all terms into sum_re, sum_im. */
-static void terms_sum(scratch *r, const ci_clean_terms *p)
+/* Sum over all terms into total_re, total_im. */
+static void terms_sum(scratch *r)
 {
-    memset(r->run.sum_re, 0, r->run.n * sizeof(float));
-    memset(r->run.sum_im, 0, r->run.n * sizeof(float));
-    for (size_t i = 0; i < p->n; i++) {
-        const ci_clean_terms_point point = term_get(p, i);
-        r->kernel.add(&r->run, &point);
+    memset(r->run.sum_re, 0, r->run.n * LANES * sizeof(float));
+    memset(r->run.sum_im, 0, r->run.n * LANES * sizeof(float));
+    for (size_t i = 0; i < r->groups.n; i++)
+        r->kernel.add(&r->run, &r->groups.group[i]);
+    for (size_t k = 0; k < r->run.n; k++) {
+        r->total_re[k] = lanes_sum(r->run.sum_re + k * LANES);
+        r->total_im[k] = lanes_sum(r->run.sum_im + k * LANES);
     }
 }
 
@@ -189,14 +248,14 @@ ci_status ci_clean_terms_add(const ci_clean_terms *p, ci_vis_samples *s, double 
 {
     scratch r;
     if (p->n == 0) return CI_OK;
-    ci_status status = scratch_new(&r, p->axis, s);
+    ci_status status = scratch_new(&r, p, s);
     for (size_t i = 0; status == CI_OK && i < s->n_row; i += r.run.n_row) {
         run_prepare(&r, s, i);
         float *value = (float *)(s->computed + s->first[i]);
-        terms_sum(&r, p);
-        for (size_t k = 0; k < r.n_sample; k++) {
-            value[2 * k] += (float)scale * r.run.sum_re[k];
-            value[2 * k + 1] += (float)scale * r.run.sum_im[k];
+        terms_sum(&r);
+        for (size_t k = 0; k < r.run.n; k++) {
+            value[2 * k] += (float)scale * r.total_re[k];
+            value[2 * k + 1] += (float)scale * r.total_im[k];
         }
     }
     scratch_clear(&r);
@@ -204,39 +263,36 @@ ci_status ci_clean_terms_add(const ci_clean_terms *p, ci_vis_samples *s, double 
 }
 
 /* One run's part of the sums of every term: unit [n][CI_FIT_SUMS]. */
-static void run_correlate(scratch *r, const ci_clean_terms *p, double *unit)
+static void run_correlate(scratch *r, size_t n, double *unit)
 {
-    double sum[CI_FIT_SUMS];
-    for (size_t i = 0; i < p->n; i++, unit += CI_FIT_SUMS) {
-        const ci_clean_terms_point point = term_get(p, i);
-        r->kernel.fill(&r->run, &point);
-        r->kernel.sums(&r->run, point.lmn, sum);
-        for (int k = 0; k < CI_FIT_SUMS; k++)
-            unit[k] += sum[k];
+    for (size_t i = 0; i < r->groups.n; i++) {
+        size_t first = i * LANES, n_here = n - first < LANES ? n - first : LANES;
+        r->kernel.correlate(&r->run, &r->groups.group[i], r->lane_sum);
+        for (size_t k = 0; k < n_here * CI_FIT_SUMS; k++)
+            unit[first * CI_FIT_SUMS + k] += r->lane_sum[k];
     }
 }
 
 /* Sums of all terms together: unit [2]. */
-static void run_project(scratch *r, const ci_clean_terms *p, double *unit)
+static void run_project(scratch *r, size_t n, double *unit)
 {
-    const double nowhere[3] = {0};
-    double sum[CI_FIT_SUMS];
-    ci_clean_terms_run all = r->run;
-    terms_sum(r, p);
-    all.p_re = r->run.sum_re;
-    all.p_im = r->run.sum_im;
-    r->kernel.sums(&all, nowhere, sum);
-    unit[0] += sum[CI_FIT_DOT];
-    unit[1] += sum[CI_FIT_NORM];
+    (void)n;
+    const ci_clean_terms_run *run = &r->run;
+    terms_sum(r);
+    for (size_t k = 0; k < run->n; k++) {
+        double re = r->total_re[k], im = r->total_im[k], w = run->weight[k];
+        unit[0] += w * (run->re[k] * re + run->im[k] * im);
+        unit[1] += w * (re * re + im * im);
+    }
 }
 
 /* The sum of all terms in one run. */
 static void run_keep(const scratch *r, ci_c32 *all)
 {
     float *keep = (float *)(all + r->first);
-    for (size_t k = 0; k < r->n_sample; k++) {
-        keep[2 * k] = r->run.sum_re[k];
-        keep[2 * k + 1] = r->run.sum_im[k];
+    for (size_t k = 0; k < r->run.n; k++) {
+        keep[2 * k] = r->total_re[k];
+        keep[2 * k + 1] = r->total_im[k];
     }
 }
 
@@ -245,8 +301,8 @@ typedef struct job
 {
     const ci_clean_terms *terms;
     const ci_vis_samples *samples;
-    size_t n_value; /* of a unit */
-    void (*run_add)(scratch *r, const ci_clean_terms *p, double *unit);
+    size_t n_value;                                      /* of a unit */
+    void (*run_add)(scratch *r, size_t n, double *unit); /* n: terms */
     ci_c32 *all; /* [n_sample] takes the sum of all terms; or NULL */
 } job;
 
@@ -255,11 +311,11 @@ static ci_status units_add(const job *j, ci_par_units *units)
     scratch r;
     double *unit = NULL;
     const ci_vis_samples *s = j->samples;
-    ci_status status = scratch_new(&r, j->terms->axis, s);
+    ci_status status = scratch_new(&r, j->terms, s);
     for (size_t i = 0; status == CI_OK && i < s->n_row; i += r.run.n_row) {
         if (ci_vis_samples_unit_begins(s, i)) unit = ci_par_units_next(units);
         run_prepare(&r, s, i);
-        j->run_add(&r, j->terms, unit);
+        j->run_add(&r, j->terms->n, unit);
         if (j->all) run_keep(&r, j->all);
     }
     scratch_clear(&r);

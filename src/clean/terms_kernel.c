@@ -1,4 +1,5 @@
-/* Phasors of points over samples, and sums of them, for several instruction sets. */
+/* Phasors of points over samples, and sums of them, for several instruction sets: a lane for each
+ * point. */
 #include "clean/terms_kernel.h"
 #include "contimg/num.h"
 
@@ -8,142 +9,207 @@ enum
     NODES = CI_CLEAN_FLUX_NODES
 };
 
-/* Neighbours that are worked on at once: gcc and clang make of it what the target has. */
+/* Points that are worked on at once: gcc and clang make of it what the target has. */
 typedef float lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
 
-typedef double flux_nodes
-    __attribute__((vector_size(NODES * sizeof(double)), aligned(8), may_alias));
-
-/* A point's flux at the nodes in frequency, at a row's time. */
-CI_ISA_INLINE void row_nodes(const ci_clean_terms_point *p, const ci_vis_time_taps *taps,
-                             float node[NODES])
+/* What the samples of a row have in common, of each point. */
+typedef struct row_points
 {
-    const flux_nodes *flux =
-        (const flux_nodes *)(p->n_frame > 1 ? p->flux + taps->first * NODES : p->flux);
-    flux_nodes sum = flux[0];
-    if (p->n_frame > 1 && taps->n > 1) {
-        sum *= taps->weight[0];
-        for (size_t k = 1; k < taps->n; k++)
-            sum += taps->weight[k] * flux[k];
-    }
-    for (size_t f = 0; f < NODES; f++)
-        node[f] = (float)sum[f];
+    lanes re, im;      /* phasor at the run's frequency */
+    lanes change;      /* of the path since the base, radians per Hz */
+    lanes node[NODES]; /* flux at the nodes in frequency, Jy */
+} row_points;
+
+/* ---- one row ----------------------------------------------------------------------------------
+ */
+
+CI_ISA_INLINE void paths_find(const ci_clean_terms_row *row, const ci_clean_terms_group *g,
+                              double path_s[LANES])
+{
+    for (int j = 0; j < LANES; j++)
+        path_s[j] = (row->uvw_s[0] * g->l[j] + row->uvw_s[1] * g->m[j]) + row->uvw_s[2] * g->n[j];
 }
 
-/* Turns and flux of a row's samples from `first` on, in whole lanes: what is written past its end
- * the next row, or the padding, writes over. */
-CI_ISA_INLINE void row_fill(const ci_clean_terms_run *run, size_t first,
-                            const ci_clean_terms_row *row, const ci_clean_terms_point *p)
+CI_ISA_INLINE void phasors_put(const float turns[LANES], float *re, float *im)
 {
-    float node[NODES];
-    double path_s =
-        (row->uvw_s[0] * p->lmn[0] + row->uvw_s[1] * p->lmn[1]) + row->uvw_s[2] * p->lmn[2];
-    float middle = (float)ci_num_turns_fraction(path_s * row->freq_hz), per_hz = (float)path_s;
-    row_nodes(p, &row->taps, node);
-    for (size_t i = first; i < row->end; i += LANES) {
-        const lanes *offset = (const lanes *)(run->offset_hz + i);
-        const lanes *a = (const lanes *)(run->lagrange[0] + i);
-        const lanes *b = (const lanes *)(run->lagrange[1] + i);
-        const lanes *c = (const lanes *)(run->lagrange[2] + i);
-        const lanes *d = (const lanes *)(run->lagrange[3] + i);
-        *(lanes *)(run->turns + i) = middle + per_hz * *offset;
-        *(lanes *)(run->flux + i) = (*a * node[0] + *b * node[1]) + (*c * node[2] + *d * node[3]);
+    for (int j = 0; j < LANES; j++)
+        ci_num_turns_cos_sin32(turns[j], &re[j], &im[j]);
+}
+
+/* Phasors of the base's channels beside the run's frequency, [n_chan][LANES]. */
+CI_ISA_INLINE void base_make(const ci_clean_terms_run *run, size_t first, size_t end,
+                             const double path_s[LANES])
+{
+    float path[LANES], turns[LANES];
+    for (int j = 0; j < LANES; j++)
+        path[j] = (float)path_s[j];
+    for (size_t i = first; i < end; i++) {
+        for (int j = 0; j < LANES; j++)
+            turns[j] = ci_num_turns_fraction32(path[j] * run->offset_hz[i]);
+        phasors_put(turns, run->base_re + (i - first) * LANES, run->base_im + (i - first) * LANES);
     }
 }
 
-CI_ISA_INLINE void rows_fill(const ci_clean_terms_run *run, const ci_clean_terms_point *p)
+/* Fluxes at the nodes in frequency, at a row's time. */
+CI_ISA_INLINE void nodes_find(const ci_clean_terms_group *g, const ci_vis_time_taps *taps,
+                              lanes node[NODES])
 {
+    const lanes *flux = (const lanes *)g->flux + (g->n_frame > 1 ? taps->first * NODES : 0);
+    size_t n = g->n_frame > 1 ? taps->n : 1;
+    for (int f = 0; f < NODES; f++)
+        node[f] = flux[f];
+    if (n == 1) return;
+    for (int f = 0; f < NODES; f++)
+        node[f] *= (float)taps->weight[0];
+    for (size_t k = 1; k < n; k++)
+        for (int f = 0; f < NODES; f++)
+            node[f] += (float)taps->weight[k] * flux[k * NODES + (size_t)f];
+}
+
+/* Of row r, whose samples begin at `first`; base_s: paths of the last base. */
+CI_ISA_INLINE void row_begin(const ci_clean_terms_run *run, const ci_clean_terms_group *g, size_t r,
+                             size_t first, double base_s[LANES], row_points *out)
+{
+    const ci_clean_terms_row *row = &run->row[r];
+    double path_s[LANES];
+    float turns[LANES], re[LANES], im[LANES], change[LANES];
+    paths_find(row, g, path_s);
+    if (row->is_base) {
+        base_make(run, first, row->end, path_s);
+        for (int j = 0; j < LANES; j++)
+            base_s[j] = path_s[j];
+    }
+    for (int j = 0; j < LANES; j++) {
+        turns[j] = (float)ci_num_turns_fraction(path_s[j] * run->freq_hz);
+        change[j] = (float)(CI_TWO_PI * (path_s[j] - base_s[j]));
+    }
+    phasors_put(turns, re, im);
+    out->re = *(const lanes *)re;
+    out->im = *(const lanes *)im;
+    out->change = *(const lanes *)change;
+    nodes_find(g, &row->taps, out->node);
+}
+
+/* ---- one sample -------------------------------------------------------------------------------
+ */
+
+/* P of sample i, the k-th of its row: the row's phasor times the base's at this channel times that
+ * of the small angle e between them, by its series (to 4e-7); its flux. */
+CI_ISA_INLINE void sample_find(const ci_clean_terms_run *run, const row_points *row, size_t i,
+                               size_t k, lanes *re, lanes *im, lanes *flux)
+{
+    lanes b_re = ((const lanes *)run->base_re)[k], b_im = ((const lanes *)run->base_im)[k];
+    lanes e = row->change * run->offset_hz[i], q = e * e;
+    lanes c = 1.0f - q * (0.5f - q * (1.0f / 24));
+    lanes s = e * (1.0f - q * (1.0f / 6 - q * (1.0f / 120)));
+    lanes z_re = row->re * b_re - row->im * b_im, z_im = row->re * b_im + row->im * b_re;
+    *flux = (row->node[0] * run->lagrange[0][i] + row->node[1] * run->lagrange[1][i]) +
+            (row->node[2] * run->lagrange[2][i] + row->node[3] * run->lagrange[3][i]);
+    *re = *flux * (z_re * c - z_im * s);
+    *im = *flux * (z_re * s + z_im * c);
+}
+
+/* ---- a run ------------------------------------------------------------------------------------
+ */
+
+/* Both take the run by value, for the compiler to know that what they write does not change it. */
+CI_ISA_INLINE void run_add(const ci_clean_terms_run run, const ci_clean_terms_group *g)
+{
+    double base_s[LANES] = {0};
     size_t first = 0;
-    for (size_t r = 0; r < run->n_row; r++) {
-        row_fill(run, first, &run->row[r], p);
-        first = run->row[r].end;
-    }
-    for (size_t i = first; i < run->n; i++)
-        run->turns[i] = run->flux[i] = 0;
-}
-
-/* A point's visibilities into re, im, or added to them. */
-CI_ISA_INLINE void point_put(const ci_clean_terms_run *run, const ci_clean_terms_point *p,
-                             bool is_sum, float *restrict re, float *restrict im)
-{
-    const float *restrict flux = run->flux, *restrict turns = run->turns;
-    rows_fill(run, p);
-    for (size_t i = 0; i < run->n; i++) {
-        float c, s;
-        ci_num_turns_cos_sin32(ci_num_turns_fraction32(turns[i]), &c, &s);
-        re[i] = is_sum ? re[i] + flux[i] * c : flux[i] * c;
-        im[i] = is_sum ? im[i] + flux[i] * s : flux[i] * s;
+    for (size_t r = 0, end; r < run.n_row; r++, first = end) {
+        row_points row;
+        end = run.row[r].end;
+        row_begin(&run, g, r, first, base_s, &row);
+        for (size_t i = first; i < end; i++) {
+            lanes re, im, flux;
+            sample_find(&run, &row, i, i - first, &re, &im, &flux);
+            ((lanes *)run.sum_re)[i] += re;
+            ((lanes *)run.sum_im)[i] += im;
+        }
     }
 }
 
-CI_ISA_INLINE void fill(const ci_clean_terms_run *run, const ci_clean_terms_point *p)
+/* Adds sample i to the sums of its row; l_n, m_n: l/n, m/n (dn/dl = -l/n). */
+CI_ISA_INLINE void sample_add(const ci_clean_terms_run *run, const row_points *row, size_t i,
+                              size_t k, const lanes place[2], lanes sum[CI_FIT_SUMS])
 {
-    point_put(run, p, false, run->p_re, run->p_im);
-}
-
-CI_ISA_INLINE void add(const ci_clean_terms_run *run, const ci_clean_terms_point *p)
-{
-    point_put(run, p, true, run->sum_re, run->sum_im);
-}
-
-/* Samples i ... i + LANES - 1, each into its lane. */
-CI_ISA_INLINE void lanes_add(const ci_clean_terms_run *run, size_t i, float l_n, float m_n,
-                             float lane[CI_FIT_SUMS][LANES])
-{
-    const float *re = run->re + i, *im = run->im + i, *x = run->x + i, *weight = run->weight + i;
-    const float *p_re = run->p_re + i, *p_im = run->p_im + i;
-    const float *u = run->u + i, *v = run->v + i, *w = run->w + i;
-    for (size_t j = 0; j < LANES; j++) {
-        float a = weight[j] * (re[j] * p_re[j] + im[j] * p_im[j]);
-        float b = weight[j] * (im[j] * p_re[j] - re[j] * p_im[j]);
-        float norm = weight[j] * (p_re[j] * p_re[j] + p_im[j] * p_im[j]);
-        float du = u[j] - w[j] * l_n, dv = v[j] - w[j] * m_n;
-        lane[CI_FIT_DOT][j] += a;
-        lane[CI_FIT_DOT_X][j] += a * x[j];
-        lane[CI_FIT_DOT_L][j] += b * du;
-        lane[CI_FIT_DOT_M][j] += b * dv;
-        lane[CI_FIT_NORM][j] += norm;
-        lane[CI_FIT_NORM_X][j] += norm * x[j];
-        lane[CI_FIT_NORM_XX][j] += norm * x[j] * x[j];
-        lane[CI_FIT_NORM_LL][j] += norm * du * du;
-        lane[CI_FIT_NORM_LM][j] += norm * du * dv;
-        lane[CI_FIT_NORM_MM][j] += norm * dv * dv;
-    }
+    lanes re, im, flux;
+    sample_find(run, row, i, k, &re, &im, &flux);
+    float w_re = run->weight[i] * run->re[i], w_im = run->weight[i] * run->im[i], x = run->x[i];
+    lanes a = w_re * re + w_im * im, b = w_im * re - w_re * im;
+    lanes norm = run->weight[i] * (flux * flux);
+    lanes du = run->u[i] - run->w[i] * place[0], dv = run->v[i] - run->w[i] * place[1];
+    lanes norm_u = norm * du, norm_x = norm * x;
+    sum[CI_FIT_DOT] += a;
+    sum[CI_FIT_DOT_X] += a * x;
+    sum[CI_FIT_DOT_L] += b * du;
+    sum[CI_FIT_DOT_M] += b * dv;
+    sum[CI_FIT_NORM] += norm;
+    sum[CI_FIT_NORM_X] += norm_x;
+    sum[CI_FIT_NORM_XX] += norm_x * x;
+    sum[CI_FIT_NORM_LL] += norm_u * du;
+    sum[CI_FIT_NORM_LM] += norm_u * dv;
+    sum[CI_FIT_NORM_MM] += norm * dv * dv;
 }
 
 /* Sums with du, dv in wavelengths become those with 2 pi du, 2 pi dv. */
-static void places_scale(double out[CI_FIT_SUMS])
+CI_ISA_INLINE void sums_put(const lanes total[CI_FIT_SUMS], double *out)
 {
-    static const int once[] = {CI_FIT_DOT_L, CI_FIT_DOT_M};
-    static const int twice[] = {CI_FIT_NORM_LL, CI_FIT_NORM_LM, CI_FIT_NORM_MM};
-    for (size_t k = 0; k < sizeof once / sizeof *once; k++)
-        out[once[k]] *= CI_TWO_PI;
-    for (size_t k = 0; k < sizeof twice / sizeof *twice; k++)
-        out[twice[k]] *= CI_TWO_PI * CI_TWO_PI;
+    const double turn = CI_TWO_PI, square = turn * turn;
+    static const int power[CI_FIT_SUMS] = {
+        [CI_FIT_DOT_L] = 1,   [CI_FIT_DOT_M] = 1,   [CI_FIT_NORM_LL] = 2,
+        [CI_FIT_NORM_LM] = 2, [CI_FIT_NORM_MM] = 2,
+    };
+    for (int j = 0; j < LANES; j++)
+        for (int k = 0; k < CI_FIT_SUMS; k++) {
+            double scale = power[k] == 0 ? 1 : power[k] == 1 ? turn : square;
+            out[j * CI_FIT_SUMS + k] = scale * (double)total[k][j];
+        }
 }
 
-CI_ISA_INLINE void sums(const ci_clean_terms_run *run, const double *lmn, double *out)
+CI_ISA_INLINE void run_correlate(const ci_clean_terms_run run, const ci_clean_terms_group *g,
+                                 double *out)
 {
-    float lane[CI_FIT_SUMS][LANES] = {{0}};
-    float l_n = (float)(lmn[0] / (1 + lmn[2])); /* dn/dl = -l/n */
-    float m_n = (float)(lmn[1] / (1 + lmn[2]));
-    for (size_t i = 0; i < run->n; i += LANES)
-        lanes_add(run, i, l_n, m_n, lane);
-    for (int k = 0; k < CI_FIT_SUMS; k++) {
-        out[k] = 0;
-        for (size_t j = 0; j < LANES; j++)
-            out[k] += (double)lane[k][j];
+    double base_s[LANES] = {0};
+    float l_n[LANES], m_n[LANES];
+    lanes total[CI_FIT_SUMS] = {{0}};
+    for (int j = 0; j < LANES; j++) {
+        l_n[j] = (float)(g->l[j] / (1 + g->n[j]));
+        m_n[j] = (float)(g->m[j] / (1 + g->n[j]));
     }
-    places_scale(out);
+    const lanes place[2] = {*(const lanes *)l_n, *(const lanes *)m_n};
+    size_t first = 0;
+    for (size_t r = 0, end; r < run.n_row; r++, first = end) {
+        row_points row;
+        lanes sum[CI_FIT_SUMS] = {{0}};
+        end = run.row[r].end;
+        row_begin(&run, g, r, first, base_s, &row);
+        for (size_t i = first; i < end; i++)
+            sample_add(&run, &row, i, i - first, place, sum);
+        for (int k = 0; k < CI_FIT_SUMS; k++)
+            total[k] += sum[k];
+    }
+    sums_put(total, out);
 }
 
-CI_ISA_INSTANCES(fill, (const ci_clean_terms_run *run, const ci_clean_terms_point *p), (run, p))
-CI_ISA_INSTANCES(add, (const ci_clean_terms_run *run, const ci_clean_terms_point *p), (run, p))
-CI_ISA_INSTANCES(sums, (const ci_clean_terms_run *run, const double *lmn, double *out),
-                 (run, lmn, out))
+CI_ISA_INLINE void add(const ci_clean_terms_run *run, const ci_clean_terms_group *g)
+{
+    run_add(*run, g);
+}
+
+CI_ISA_INLINE void correlate(const ci_clean_terms_run *run, const ci_clean_terms_group *g,
+                             double *out)
+{
+    run_correlate(*run, g, out);
+}
+
+CI_ISA_INSTANCES(add, (const ci_clean_terms_run *run, const ci_clean_terms_group *g), (run, g))
+CI_ISA_INSTANCES(correlate,
+                 (const ci_clean_terms_run *run, const ci_clean_terms_group *g, double *out),
+                 (run, g, out))
 
 ci_clean_terms_kernel ci_clean_terms_kernel_get(ci_isa isa)
 {
-    return (ci_clean_terms_kernel){CI_ISA_KERNEL(fill, isa), CI_ISA_KERNEL(add, isa),
-                                   CI_ISA_KERNEL(sums, isa)};
+    return (ci_clean_terms_kernel){CI_ISA_KERNEL(add, isa), CI_ISA_KERNEL(correlate, isa)};
 }

@@ -6,7 +6,7 @@
 
 enum
 {
-    CI_CLEAN_TERMS_LANES = 8, /* runs of samples are padded to whole ones */
+    CI_CLEAN_TERMS_LANES = 8, /* points that are summed together */
     CI_CLEAN_FLUX_NODES = 4   /* of a flux in frequency */
 };
 
@@ -27,51 +27,56 @@ enum
     CI_FIT_SUMS
 };
 
-/* A row of a run: its samples end at `end`; their frequencies are freq_hz + the run's offset_hz. */
+/* A row of a run: its samples end at `end`. Phasors along its channels are made anew where it is a
+ * base; those of the rows up to the next base have its channels, and phases along them that differ
+ * by at most CI_CLEAN_TERMS_PHASE. */
 typedef struct ci_clean_terms_row
 {
     size_t end;
-    double freq_hz;
+    bool is_base;    /* the first row is */
     double uvw_s[3]; /* u, v, w over the speed of light */
     ci_vis_time_taps taps;
 } ci_clean_terms_row;
 
-/* A run of samples, row by row. Those that only pad it, after the last row, have weight 0. All
- * arrays of samples have space for CI_CLEAN_TERMS_LANES more. */
+/* Radians: what the polynomials for the difference are good for. */
+#define CI_CLEAN_TERMS_PHASE 0.25
+
+/* A run of samples, row by row; their frequencies are freq_hz + offset_hz. */
 typedef struct ci_clean_terms_run
 {
-    size_t n, n_row; /* n: a multiple of CI_CLEAN_TERMS_LANES */
-    ci_clean_terms_row *row;
-    float *offset_hz;
-    float *lagrange[CI_CLEAN_FLUX_NODES]; /* of a flux's nodes in frequency */
-    float *u, *v, *w;                     /* wavelengths */
-    float *x;                             /* ln(nu / ref_hz) */
-    float *weight;
-    float *re, *im;         /* residual R */
-    float *flux, *turns;    /* of the point in hand */
-    float *p_re, *p_im;     /* its visibilities P */
-    float *sum_re, *sum_im; /* of all points so far */
+    size_t n, n_row;
+    ci_clean_terms_row *row; /* [n_row] */
+    double freq_hz;
+    float *offset_hz;                     /* [n] */
+    float *lagrange[CI_CLEAN_FLUX_NODES]; /* [n] of a flux's nodes in frequency */
+    float *u, *v, *w;                     /* [n] wavelengths */
+    float *x;                             /* [n] ln(nu / ref_hz) */
+    float *weight;                        /* [n] */
+    float *re, *im;                       /* [n] residual R */
+    float *base_re, *base_im;             /* [greatest number of channels][LANES] scratch */
+    float *sum_re, *sum_im;               /* [n][LANES] of all points so far, lane by lane */
 } ci_clean_terms_run;
 
-/* A point: l, m, n - 1, and its flux at the nodes in frequency of one time or of all
- * integrations. */
-typedef struct ci_clean_terms_point
+/* Some points, one in each lane: l, m, n - 1, and their fluxes at the nodes in frequency of one
+ * time or of all integrations. */
+typedef struct ci_clean_terms_group
 {
-    const double *lmn;
+    double l[CI_CLEAN_TERMS_LANES], m[CI_CLEAN_TERMS_LANES], n[CI_CLEAN_TERMS_LANES];
     size_t n_frame;
-    const double *flux; /* [n_frame][CI_CLEAN_FLUX_NODES] */
-} ci_clean_terms_point;
+    const float *flux; /* [n_frame][CI_CLEAN_FLUX_NODES][LANES], Jy; borrowed */
+} ci_clean_terms_group;
 
-/* P = flux exp(2 pi i (u l + v m + w (n - 1))), to 1e-6 of the flux: the phase of a row in double
- * precision, of its samples beside it in single. `fill` stores P, `add` adds it to the sum. */
-typedef void (*ci_clean_terms_fill)(const ci_clean_terms_run *run,
-                                    const ci_clean_terms_point *point);
-/* out [CI_FIT_SUMS] of P and R, to 1e-5 of the sum of what is added. */
-typedef void (*ci_clean_terms_sums)(const ci_clean_terms_run *run, const double *lmn, double *out);
+/* Adds P = flux exp(2 pi i (u l + v m + w (n - 1))) of each point, to 1e-6 of its flux, to the
+ * run's sums: the phase of a row in double precision, of its samples beside it in single. */
+typedef void (*ci_clean_terms_add_run)(const ci_clean_terms_run *run,
+                                       const ci_clean_terms_group *group);
+/* out [LANES][CI_FIT_SUMS] of the P and R, to 1e-5 of the sum of what is added. */
+typedef void (*ci_clean_terms_correlate_run)(const ci_clean_terms_run *run,
+                                             const ci_clean_terms_group *group, double *out);
 typedef struct ci_clean_terms_kernel
 {
-    ci_clean_terms_fill fill, add;
-    ci_clean_terms_sums sums;
+    ci_clean_terms_add_run add;
+    ci_clean_terms_correlate_run correlate;
 } ci_clean_terms_kernel;
 /* For a level that this machine has. Lane by lane: the same bits whatever the instruction set. */
 ci_clean_terms_kernel ci_clean_terms_kernel_get(ci_isa isa);

@@ -12,191 +12,219 @@
 
 enum
 {
-    N = 136,
-    N_ROW = 3
+    LANES = CI_CLEAN_TERMS_LANES,
+    NODES = CI_CLEAN_FLUX_NODES,
+    N_ROW = 4,
+    N_CHAN = 13, /* of a row */
+    N = N_ROW * N_CHAN,
+    N_FRAME = 2,
+    N_ARRAY = 12
 };
 
-typedef struct result
-{
-    float re[N], im[N];
-    double sums[CI_FIT_SUMS];
-} result;
-
-/* A row's frequencies, in place of what the run makes of them: hertz beside the middle one. */
-static const double freq_hz[N_ROW] = {1.31e9, 1.4e9, 1.49e9};
+/* The last row is near the one before it. */
 static const double uvw_s[N_ROW][3] = {
-    {6.1e-6, -2.3e-6, 1e-6}, {-5e-7, 4e-7, -3e-8}, {1e-8, 5.5e-6, -2e-6}};
-enum
-{
-    SPACE = N + CI_CLEAN_TERMS_LANES,
-    N_ARRAY = 18
-};
-static float space[N_ARRAY][SPACE];
-static ci_clean_terms_row row[N_ROW];
-static const double lmn[3] = {0.03, -0.02, -0.000650211};
-static const double nodes[2 * CI_CLEAN_FLUX_NODES] = {1.25, -0.5, 12.7, 3e-3, 1.5, 0.5, 12.4, 0};
-static const ci_vis_time_taps taps[N_ROW] = {{0, 1, {1}}, {0, 2, {0.75, 0.25}}, {1, 1, {1}}};
+    {6.1e-6, -2.3e-6, 1e-6}, {-5e-7, 4e-7, -3e-8}, {1e-8, 5.5e-6, -2e-6}, {9e-8, 5.6e-6, -2.1e-6}};
+static const bool is_base[N_ROW] = {true, true, true, false};
+static const ci_vis_time_taps taps[N_ROW] = {
+    {0, 1, {1}}, {0, 2, {0.75, 0.25}}, {1, 1, {1}}, {0, 2, {-0.25, 1.25}}};
 
-/* Rows that end at a third, two thirds and all of n samples. */
-static ci_clean_terms_run run_of(size_t n)
+typedef struct scene
 {
-    float(*a)[SPACE] = space;
-    ci_clean_terms_run out = {.n = n,
-                              .n_row = N_ROW,
-                              .row = row,
-                              .offset_hz = a[0],
-                              .lagrange = {a[1], a[2], a[3], a[4]},
-                              .u = a[5],
-                              .v = a[6],
-                              .w = a[7],
-                              .x = a[8],
-                              .weight = a[9],
-                              .re = a[10],
-                              .im = a[11],
-                              .flux = a[12],
-                              .turns = a[13],
-                              .p_re = a[14],
-                              .p_im = a[15],
-                              .sum_re = a[16],
-                              .sum_im = a[17]};
+    float array[N_ARRAY][N], base[2][N * LANES], sum[2][N * LANES];
+    float flux[N_FRAME * NODES * LANES];
+    ci_clean_terms_row row[N_ROW];
+    ci_clean_terms_run run;
+    ci_clean_terms_group group;
+    double sums[LANES * CI_FIT_SUMS];
+} scene;
+
+static void run_set(scene *s)
+{
+    float(*a)[N] = s->array;
+    s->run = (ci_clean_terms_run){.n = N,
+                                  .n_row = N_ROW,
+                                  .row = s->row,
+                                  .freq_hz = 1.4e9,
+                                  .offset_hz = a[0],
+                                  .lagrange = {a[1], a[2], a[3], a[4]},
+                                  .u = a[5],
+                                  .v = a[6],
+                                  .w = a[7],
+                                  .x = a[8],
+                                  .weight = a[9],
+                                  .re = a[10],
+                                  .im = a[11],
+                                  .base_re = s->base[0],
+                                  .base_im = s->base[1],
+                                  .sum_re = s->sum[0],
+                                  .sum_im = s->sum[1]};
     for (size_t r = 0; r < N_ROW; r++) {
-        row[r].end = (r + 1) * n / N_ROW;
-        row[r].freq_hz = freq_hz[r];
-        row[r].taps = taps[r];
-        memcpy(row[r].uvw_s, uvw_s[r], sizeof row[r].uvw_s);
+        s->row[r] =
+            (ci_clean_terms_row){.end = (r + 1) * N_CHAN, .is_base = is_base[r], .taps = taps[r]};
+        memcpy(s->row[r].uvw_s, uvw_s[r], sizeof uvw_s[r]);
     }
-    return out;
 }
 
-static void run(ci_clean_terms_kernel kernel, size_t n, result *out)
+static void samples_set(scene *s)
 {
-    const ci_clean_terms_run of = run_of(n);
-    const ci_clean_terms_point point = {lmn, 2, nodes};
-    memset(out, 0, sizeof *out);
-    memset(of.p_re, 0, SPACE * sizeof(float));
-    memset(of.p_im, 0, SPACE * sizeof(float));
-    kernel.fill(&of, &point);
-    kernel.sums(&of, lmn, out->sums);
-    memcpy(out->re, of.p_re, sizeof out->re);
-    memcpy(out->im, of.p_im, sizeof out->im);
+    const ci_clean_terms_run *r = &s->run;
+    for (size_t i = 0; i < N; i++) {
+        size_t like = is_base[i / N_CHAN] ? i : i - N_CHAN;
+        r->offset_hz[i] = (float)(6e6 * sin(0.9 * (double)like));
+        r->u[i] = (float)(9000 * sin(0.37 * (double)(i * i)));
+        r->v[i] = (float)(7000 * cos(0.73 * (double)(i * i)));
+        r->w[i] = (float)(3000 * sin(1.1 * (double)(i * i)));
+        r->x[i] = (float)(-0.07 + 1e-3 * (double)i);
+        r->weight[i] = (float)(1.5 + sin(3.1 * (double)i));
+        r->re[i] = (float)cos(0.3 * (double)(i * i));
+        r->im[i] = (float)sin(1.7 * (double)i);
+        for (size_t k = 0; k < NODES; k++)
+            r->lagrange[k][i] = (float)sin(0.41 * (double)(i + 7 * k));
+    }
+}
+
+/* Points out to 3 degrees, of fluxes up to some Jy; one lane without a point. */
+static void points_set(scene *s)
+{
+    ci_clean_terms_group *g = &s->group;
+    g->n_frame = N_FRAME;
+    g->flux = s->flux;
+    for (int j = 0; j < LANES - 1; j++) {
+        g->l[j] = 0.05 * cos(2.1 * j);
+        g->m[j] = 0.05 * sin(1.3 * j);
+        g->n[j] = sqrt(1 - g->l[j] * g->l[j] - g->m[j] * g->m[j]) - 1;
+        for (int k = 0; k < N_FRAME * NODES; k++)
+            s->flux[k * LANES + j] = (float)(2 * cos(0.7 * k + j));
+    }
 }
 
 static int setup(void **state)
 {
-    (void)state;
-    const ci_clean_terms_run r = run_of(N);
-    for (size_t i = 0; i < SPACE; i++) {
-        r.offset_hz[i] = (float)(6e6 * sin(0.9 * (double)i));
-        r.u[i] = (float)(9000 * sin(0.37 * (double)(i * i)));
-        r.v[i] = (float)(7000 * cos(0.73 * (double)(i * i)));
-        r.w[i] = (float)(3000 * sin(1.1 * (double)(i * i)));
-        r.x[i] = (float)(-0.07 + 1e-3 * (double)i);
-        r.weight[i] = (float)(1.5 + sin(3.1 * (double)i));
-        r.re[i] = (float)cos(0.3 * (double)(i * i));
-        r.im[i] = (float)sin(1.7 * (double)i);
-        for (size_t k = 0; k < CI_CLEAN_FLUX_NODES; k++)
-            r.lagrange[k][i] = (float)sin(0.41 * (double)(i + 7 * k));
-    }
+    scene *s = calloc(1, sizeof *s);
+    if (!s) return -1;
+    run_set(s);
+    samples_set(s);
+    points_set(s);
+    *state = s;
     return 0;
 }
 
-static double complex visibility(size_t i, size_t n)
+static int teardown(void **state)
 {
-    const ci_clean_terms_run of = run_of(n);
-    size_t r = 0;
-    while (i >= row[r].end)
-        r++;
-    double sum = 0, freq = freq_hz[r] + of.offset_hz[i];
-    for (size_t t = 0; t < taps[r].n; t++)
-        for (size_t k = 0; k < CI_CLEAN_FLUX_NODES; k++)
-            sum += taps[r].weight[t] * of.lagrange[k][i] *
-                   nodes[(taps[r].first + t) * CI_CLEAN_FLUX_NODES + k];
-    double path_s = uvw_s[r][0] * lmn[0] + uvw_s[r][1] * lmn[1] + uvw_s[r][2] * lmn[2];
-    return sum * cexp(I * CI_TWO_PI * freq * path_s);
+    free(*state);
+    return 0;
 }
 
-static void test_formula(void **state)
+static double flux_at(const scene *s, size_t i, int lane)
 {
-    (void)state;
-    result got;
-    static const size_t counts[] = {0, 8, 16, 64, N};
-    for (size_t k = 0; k < sizeof counts / sizeof *counts; k++) {
-        run(ci_clean_terms_kernel_get(CI_ISA_PLAIN), counts[k], &got);
-        for (size_t i = 0; i < N; i++) {
-            double complex z = i < counts[k] ? visibility(i, counts[k]) : 0;
-            assert_true(fabs(got.re[i] - creal(z)) < 3e-5);
-            assert_true(fabs(got.im[i] - cimag(z)) < 3e-5);
-        }
-    }
+    double sum = 0;
+    const ci_vis_time_taps *t = &taps[i / N_CHAN];
+    for (size_t k = 0; k < t->n; k++)
+        for (size_t f = 0; f < NODES; f++)
+            sum += t->weight[k] * s->run.lagrange[f][i] *
+                   s->flux[((t->first + k) * NODES + f) * LANES + (size_t)lane];
+    return sum;
 }
 
-static void test_sums(void **state)
+static double complex visibility(const scene *s, size_t i, int lane)
 {
-    (void)state;
-    result got;
-    run(ci_clean_terms_kernel_get(CI_ISA_PLAIN), N, &got);
-    const ci_clean_terms_run of = run_of(N);
-    double want[CI_FIT_SUMS] = {0}, size[CI_FIT_SUMS] = {0};
-    for (size_t i = 0; i < N; i++) {
-        double complex p = got.re[i] + I * got.im[i], data = of.re[i] + I * of.im[i],
-                       product = of.weight[i] * data * conj(p);
-        double norm = of.weight[i] * creal(p * conj(p)), dot = creal(product);
-        double cross = cimag(product), x = of.x[i];
-        double du = CI_TWO_PI * (of.u[i] - of.w[i] * lmn[0] / (1 + lmn[2]));
-        double dv = CI_TWO_PI * (of.v[i] - of.w[i] * lmn[1] / (1 + lmn[2]));
-        const double term[CI_FIT_SUMS] = {
-            dot,      dot * x,      cross * du,     cross * dv,     norm,
-            norm * x, norm * x * x, norm * du * du, norm * du * dv, norm * dv * dv};
-        for (int k = 0; k < CI_FIT_SUMS; k++) {
-            want[k] += term[k];
-            size[k] += fabs(term[k]);
-        }
-    }
-    for (int k = 0; k < CI_FIT_SUMS; k++)
-        assert_true(fabs(got.sums[k] - want[k]) <= 3e-6 * size[k]);
+    const double *uvw = uvw_s[i / N_CHAN];
+    const ci_clean_terms_group *g = &s->group;
+    double path_s = uvw[0] * g->l[lane] + uvw[1] * g->m[lane] + uvw[2] * g->n[lane];
+    double freq_hz = s->run.freq_hz + (double)s->run.offset_hz[i];
+    return flux_at(s, i, lane) * cexp(I * CI_TWO_PI * freq_hz * path_s);
 }
 
-static void test_add(void **state)
+static void sums_are_visibilities(void **state)
 {
-    (void)state;
-    result got;
-    const ci_clean_terms_run of = run_of(N);
-    const ci_clean_terms_point point = {lmn, 2, nodes};
-    run(ci_clean_terms_kernel_get(CI_ISA_PLAIN), N, &got);
+    scene *s = *state;
+    for (int i = 0; i < N * LANES; i++)
+        s->sum[0][i] = s->sum[1][i] = 1;
+    ci_clean_terms_kernel_get(CI_ISA_PLAIN).add(&s->run, &s->group);
     for (size_t i = 0; i < N; i++)
-        of.sum_re[i] = of.sum_im[i] = 1;
-    ci_clean_terms_kernel_get(CI_ISA_PLAIN).add(&of, &point);
-    for (size_t i = 0; i < N; i++) {
-        assert_true(fabs(of.sum_re[i] - 1 - got.re[i]) < 1e-6 * (1 + fabs(got.re[i])));
-        assert_true(fabs(of.sum_im[i] - 1 - got.im[i]) < 1e-6 * (1 + fabs(got.im[i])));
+        for (int j = 0; j < LANES; j++) {
+            double complex z = visibility(s, i, j);
+            assert_true(fabs(s->sum[0][i * LANES + (size_t)j] - 1 - creal(z)) < 1e-5);
+            assert_true(fabs(s->sum[1][i * LANES + (size_t)j] - 1 - cimag(z)) < 1e-5);
+        }
+}
+
+/* Adds one sample to the sums of a lane by the formula, and their sizes. */
+static void want_add(const scene *s, size_t i, int lane, double *want, double *size)
+{
+    const ci_clean_terms_run *r = &s->run;
+    const ci_clean_terms_group *g = &s->group;
+    double complex p = visibility(s, i, lane), product = r->weight[i] * (r->re[i] + I * r->im[i]);
+    product *= conj(p);
+    double norm = r->weight[i] * creal(p * conj(p)), dot = creal(product), cross = cimag(product);
+    double du = CI_TWO_PI * (r->u[i] - r->w[i] * g->l[lane] / (1 + g->n[lane]));
+    double dv = CI_TWO_PI * (r->v[i] - r->w[i] * g->m[lane] / (1 + g->n[lane])), x = r->x[i];
+    const double term[CI_FIT_SUMS] = {
+        dot,      dot * x,      cross * du,     cross * dv,     norm,
+        norm * x, norm * x * x, norm * du * du, norm * du * dv, norm * dv * dv};
+    for (int k = 0; k < CI_FIT_SUMS; k++) {
+        want[k] += term[k];
+        size[k] += fabs(term[k]);
     }
 }
 
-static void test_same_bits(void **state)
+static void sums_with_the_residual(void **state)
 {
-    (void)state;
-    result plain, wide;
+    scene *s = *state;
+    ci_clean_terms_kernel_get(CI_ISA_PLAIN).correlate(&s->run, &s->group, s->sums);
+    for (int j = 0; j < LANES; j++) {
+        double want[CI_FIT_SUMS] = {0}, size[CI_FIT_SUMS] = {0};
+        for (size_t i = 0; i < N; i++)
+            want_add(s, i, j, want, size);
+        for (int k = 0; k < CI_FIT_SUMS; k++)
+            assert_true(fabs(s->sums[j * CI_FIT_SUMS + k] - want[k]) <= 1e-5 * size[k]);
+    }
+}
+
+static void steady_fluxes(void **state)
+{
+    scene *s = *state, *moving = NULL;
+    assert_int_equal(setup((void **)&moving), 0);
+    memcpy(moving->flux + NODES * LANES, moving->flux, NODES * LANES * sizeof(float));
+    s->group.n_frame = 1;
+    ci_clean_terms_kernel_get(CI_ISA_PLAIN).add(&s->run, &s->group);
+    ci_clean_terms_kernel_get(CI_ISA_PLAIN).add(&moving->run, &moving->group);
+    double worst = 0;
+    for (int i = 0; i < N * LANES; i++)
+        worst = fmax(worst, fabsf(s->sum[0][i] - moving->sum[0][i]));
+    teardown((void **)&moving);
+    assert_true(worst < 1e-5);
+}
+
+static void same_bits(void **state)
+{
+    scene *plain = *state, *wide = NULL;
     int n_tried = 0;
+    bool is_same = true;
+    ci_clean_terms_kernel_get(CI_ISA_PLAIN).add(&plain->run, &plain->group);
+    ci_clean_terms_kernel_get(CI_ISA_PLAIN).correlate(&plain->run, &plain->group, plain->sums);
     for (int i = 1; i < CI_ISA_COUNT; i++) {
-        bool has = ci_isa_has((ci_isa)i);
+        if (!ci_isa_has((ci_isa)i)) continue;
         ci_clean_terms_kernel kernel = ci_clean_terms_kernel_get((ci_isa)i);
-        for (size_t n = 0; has && n <= N; n += CI_CLEAN_TERMS_LANES) {
-            run(ci_clean_terms_kernel_get(CI_ISA_PLAIN), n, &plain);
-            run(kernel, n, &wide);
-            assert_memory_equal(&plain, &wide, sizeof plain);
-        }
-        n_tried += has;
+        assert_int_equal(setup((void **)&wide), 0);
+        kernel.add(&wide->run, &wide->group);
+        kernel.correlate(&wide->run, &wide->group, wide->sums);
+        is_same = is_same && memcmp(plain->sum, wide->sum, sizeof plain->sum) == 0 &&
+                  memcmp(plain->sums, wide->sums, sizeof plain->sums) == 0;
+        teardown((void **)&wide);
+        n_tried++;
     }
     print_message("%d wider instruction sets on this machine\n", n_tried);
+    assert_true(is_same);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_formula, setup),
-        cmocka_unit_test_setup(test_sums, setup),
-        cmocka_unit_test_setup(test_add, setup),
-        cmocka_unit_test_setup(test_same_bits, setup),
+        cmocka_unit_test_setup_teardown(sums_are_visibilities, setup, teardown),
+        cmocka_unit_test_setup_teardown(sums_with_the_residual, setup, teardown),
+        cmocka_unit_test_setup_teardown(steady_fluxes, setup, teardown),
+        cmocka_unit_test_setup_teardown(same_bits, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
