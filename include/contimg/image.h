@@ -26,6 +26,8 @@ typedef struct ci_image_options
     ci_clean_options clean;
     bool divide_by_n; /* only to compare with other programs */
     double pb_cut;    /* 0.2 */
+    bool keeps_model; /* PREFIXclean.h5 is written, at a stop on request, too */
+    bool continues;   /* CLEAN begins with the model in it */
     /* NULL, or asked at safe points (before gridding, between major cycles): where it says yes
      * on any rank, all ranks end with CI_ERR_STOPPED. The same NULL or not on all ranks. */
     bool (*stop)(void);

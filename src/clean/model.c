@@ -103,6 +103,7 @@ ci_status ci_clean_model_new(ci_comm *comm, ci_clean_model **out, const ci_clean
                               .layout = setup->layout,
                               .pb = setup->pb,
                               .cell_rad = setup->cell_rad,
+                              .stokes = setup->stokes,
                               .has_beam = field->beam && !ci_sky_beam_is_none(field->beam),
                               .is_positive = setup->is_positive,
                               .axis = {.ref_hz = setup->ref_hz, .isa = ci_comm_isa(comm)}};

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-static const int64_t file_version = 3;
+static const int64_t file_version = 4;
 
 /* Columns of a source. */
 enum
@@ -181,6 +181,7 @@ static ci_status content_write(ci_h5_file *file, const ci_clean_model *b, const 
     uint64_t n = c->n_component, dim[2] = {c->n_source, SOURCE_COLUMNS};
     const ci_grid_layout *l = b->layout;
     CI_TRY(ci_h5_write_int_1(file, "version", file_version));
+    CI_TRY(ci_h5_write_string(file, "stokes", b->stokes));
     CI_TRY(ci_h5_write_int_1(file, "n_x", (int64_t)l->n_x));
     CI_TRY(ci_h5_write_int_1(file, "n_y", (int64_t)l->n_y));
     CI_TRY(ci_h5_write_double_1(file, "cell_rad", b->cell_rad));
@@ -240,6 +241,15 @@ static ci_status number_check(const ci_h5_file *file, const char *name, double w
                     ci_h5_path(file), name, got, want);
 }
 
+static ci_status stokes_check(const ci_h5_file *file, const char *want)
+{
+    char got[16];
+    CI_TRY(ci_h5_read_text(file, "stokes", got, sizeof got));
+    if (strcmp(got, want) == 0) return CI_OK;
+    return ci_error(CI_ERR_INPUT, "%s: stokes is '%s', not '%s': the model of another image",
+                    ci_h5_path(file), got, want);
+}
+
 static ci_status count_read(const ci_h5_file *file, const char *name, int64_t most, size_t *out)
 {
     int64_t n;
@@ -279,6 +289,7 @@ static ci_status content_read(const ci_h5_file *file, const ci_clean_model *b, c
 {
     const ci_grid_layout *l = b->layout;
     CI_TRY(number_check(file, "version", (double)file_version));
+    CI_TRY(stokes_check(file, b->stokes));
     CI_TRY(number_check(file, "n_x", (double)l->n_x));
     CI_TRY(number_check(file, "n_y", (double)l->n_y));
     CI_TRY(number_check(file, "cell_rad", b->cell_rad));

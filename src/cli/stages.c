@@ -233,11 +233,31 @@ static ci_status image_tile(ci_comm *world, const ci_conf *conf, const ci_tile_o
         ci_log_warning("the data are in correlator units and no --cal is given: the image is not "
                        "in Jy (--calibrated says that they are calibrated)");
     CI_AGREE(world, dotted(&prefix, ci_conf_text(conf, CI_OPT_OUT)));
+    ci_stop_install(); /* from here on there may be a model that is worth keeping */
     ci_status status = ci_tile_image(world, options, data, prefix, &stats);
     if (status == CI_OK && ci_comm_rank(world) == 0) print_image(&stats, prefix);
     if (status == CI_OK && ci_conf_bool(conf, CI_OPT_PICTURE))
         status = ci_par_agree(world, ci_comm_rank(world) == 0 ? picture_draw(prefix) : CI_OK);
     ci_mem_free(prefix);
+    return status;
+}
+
+/* Before any work: what --continue needs. */
+static ci_status continue_check(const ci_conf *conf, const ci_image_options *options)
+{
+    char *prefix = NULL, *path = NULL;
+    if (!options->continues) return CI_OK;
+    if (options->clean.max_iteration == 0)
+        return ci_error(CI_ERR_USAGE, "--continue: --niter 0 makes a dirty image, with no model");
+    ci_status status = dotted(&prefix, ci_conf_text(conf, CI_OPT_OUT));
+    if (status == CI_OK) status = ci_str_format(&path, "%sclean.h5", prefix);
+    if (status == CI_OK && !ci_path_exists(path))
+        status = ci_error(CI_ERR_INPUT,
+                          "%s: not found: --continue goes on from the model that `contimg image` "
+                          "with the same --out left",
+                          path);
+    ci_mem_free(prefix);
+    ci_mem_free(path);
     return status;
 }
 
@@ -248,6 +268,10 @@ ci_status ci_cli_image(ci_comm *world, const ci_conf *conf)
     CI_AGREE(world, need_files(conf, "UVH5 file"));
     CI_AGREE(world, need(conf, CI_OPT_OUT));
     CI_AGREE(world, ci_tile_options_new(&options, conf));
+    options.image.keeps_model = true;
+    options.image.stop = ci_stop_asked;
+    options.image.continues = ci_conf_bool(conf, CI_OPT_CONTINUE);
+    CI_AGREE(world, continue_check(conf, &options.image));
     CI_TRY(ci_tile_budget_set(world, conf));
     CI_TRY(prepare_output(world, ci_conf_text(conf, CI_OPT_OUT)));
     ci_status status =

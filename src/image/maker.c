@@ -239,7 +239,8 @@ static ci_status model_begin(ci_comm *comm, ci_image_maker *m, bool is_positive)
                                         .pb = m->pb,
                                         .cell_rad = m->geometry.cell_rad,
                                         .ref_hz = m->stats.freq_hz,
-                                        .is_positive = is_positive};
+                                        .is_positive = is_positive,
+                                        .stokes = m->setup.options->stokes};
     return ci_clean_model_new(comm, &m->model, &setup, m->samples);
 }
 
@@ -342,17 +343,58 @@ static ci_status restored_make(ci_comm *comm, ci_image_maker *m, const char *pre
     return ci_image_restored_write(comm, m, prefix);
 }
 
-static ci_status images_make(ci_comm *comm, ci_image_maker *m, const char *prefix)
+/* PREFIXclean.h5. A model alone is put in place at once; one of a set of files with the others. */
+static ci_status model_keep(ci_comm *comm, const ci_image_maker *m, const char *prefix, bool alone)
+{
+    char *path = NULL;
+    if (!m->setup.options->keeps_model || !m->model) return CI_OK;
+    CI_AGREE(comm, ci_str_format(&path, "%sclean.h5%s", prefix, alone ? "" : ".part"));
+    ci_status status = ci_image_maker_save(comm, m, path);
+    if (status == CI_OK && alone && ci_comm_rank(comm) == 0)
+        ci_log_info("clean: stopped on request after major cycle %d: %s has the model, from which "
+                    "--continue goes on",
+                    m->stats.clean.n_major, path);
+    ci_mem_free(path);
+    return status;
+}
+
+static ci_status model_continue(ci_comm *comm, ci_image_maker *m, const char *prefix)
+{
+    char *path = NULL;
+    CI_AGREE(comm, ci_str_format(&path, "%sclean.h5", prefix));
+    ci_status status = ci_image_maker_load(comm, m, path);
+    double flux_jy = 0;
+    if (status == CI_OK) status = ci_clean_model_flux(comm, m->model, &flux_jy);
+    if (status == CI_OK) ci_log_info("clean: goes on from the model in %s, %.6g Jy", path, flux_jy);
+    ci_mem_free(path);
+    return status;
+}
+
+/* All cycles; where they are stopped on request, what they found is kept. */
+static ci_status cycles_run(ci_comm *comm, ci_image_maker *m, const char *prefix)
 {
     bool is_done = false;
+    ci_status status = CI_OK;
+    while (status == CI_OK && !is_done)
+        status = ci_image_maker_cycle(comm, m, &is_done);
+    if (status != CI_ERR_STOPPED || m->stats.clean.n_major == 0) return status;
+    ci_error_saved saved = ci_error_save(status);
+    if (model_keep(comm, m, prefix, true) != CI_OK)
+        ci_log_warning("the model could not be kept: %s", ci_error_text());
+    return ci_error_restore(&saved);
+}
+
+static ci_status images_make(ci_comm *comm, ci_image_maker *m, const char *prefix)
+{
     CI_TRY(ci_image_maker_dirty(comm, m));
     CI_TRY(ci_image_dirty_write(comm, m, prefix));
     if (m->setup.options->clean.max_iteration == 0) {
         snprintf(m->stats.clean.stop_reason, sizeof m->stats.clean.stop_reason, "dirty image only");
         return restored_make(comm, m, prefix);
     }
-    while (!is_done)
-        CI_TRY(ci_image_maker_cycle(comm, m, &is_done));
+    if (m->setup.options->continues) CI_TRY(model_continue(comm, m, prefix));
+    CI_TRY(cycles_run(comm, m, prefix));
+    CI_TRY(model_keep(comm, m, prefix, false));
     return restored_make(comm, m, prefix);
 }
 

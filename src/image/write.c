@@ -71,8 +71,8 @@ ci_status ci_image_slab_write(ci_comm *comm, const ci_grid_layout *l, const floa
 }
 
 /* All that one call may write; the image itself comes last: where it is, the others are. */
-static const char *const names[] = {"dirty.fits", "psf.fits",   "residual.fits", "model.fits",
-                                    "pb.fits",    "pbcor.fits", "image.fits"};
+static const char *const names[] = {"dirty.fits", "psf.fits", "clean.h5",   "residual.fits",
+                                    "model.fits", "pb.fits",  "pbcor.fits", "image.fits"};
 
 static ci_status files_end(ci_comm *comm, const char *prefix, bool commits)
 {

@@ -48,6 +48,20 @@ done
 good 'out/c.gain.calh5' 0 calibrate $files --model $model --out out/c
 good 'out/cal.image.fits' 0 image $files $image --cal out/c --out out/cal
 
+# ---- CLEAN that goes on ---------------------------------------------------------------------------
+clean="${image/--niter 0/} --cal out/c"
+bad 3 'out/on.clean.h5: not found' 0 image $files $clean --out out/on --continue
+bad 2 '--niter 0' 0 image $files $image --cal out/c --out out/on --continue
+good 'iteration limit' 0 image $files $clean --out out/on --niter 20
+bad 3 "stokes is 'I', not 'XX'" 2 image $files $clean --out out/on --continue --stokes XX
+bad 3 'n_x is 96, not 80' 2 image $files ${clean/--size 96/--size 80} --out out/on --continue
+good 'out/on.image.fits' 2 image $files $clean --out out/on --continue
+grep -q 'goes on from the model in out/on.clean.h5' "$err" || fail 'it does not say that it goes on'
+good 'out/at-once.image.fits' 0 image $files $clean --out out/at-once
+rms() { fits_cards "$1" | sed -n 's/^RMS *= *\([^ ]*\).*/\1/p'; }
+awk -v a="$(rms out/on.image.fits)" -v b="$(rms out/at-once.image.fits)" 'BEGIN { exit !(a > 0 && a < 1.02 * b) }' ||
+  fail "rms $(rms out/on.image.fits) of two steps, $(rms out/at-once.image.fits) of one"
+
 # ---- progress and picture -----------------------------------------------------------------------
 # script gives the command a terminal; \r\033[K takes a line of progress away.
 [ ! -e out/cal.image.png ] || fail 'a picture that was not asked for'
