@@ -43,9 +43,9 @@ static bool is_flagged(int32_t i_baseline, int32_t i_time, size_t i_chan)
     case 3:
         return i_time == 5 || i_time == 6;
     case 4:
-        return fake_uniform(key) < 0.02;
+        return test_random_uniform(key) < 0.02;
     case 5:
-        return fake_uniform(key) < 0.97;
+        return test_random_uniform(key) < 0.97;
     default:
         return false;
     }

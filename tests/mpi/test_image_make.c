@@ -22,9 +22,9 @@ static const double cell = 6 * CI_ARCSEC_TO_RAD;
 static void sources_draw(void)
 {
     for (size_t i = 0; i < N_SOURCE; i++) {
-        double x = (double)(i % 11) - 5 + 0.5 * (fake_uniform(9000 + 3 * i) - 0.5);
-        double y = (double)(i / 11) - 5 + 0.5 * (fake_uniform(9001 + 3 * i) - 0.5);
-        double flux = 0.005 * pow(80, fake_uniform(9002 + 3 * i));
+        double x = (double)(i % 11) - 5 + 0.5 * (test_random_uniform(9000 + 3 * i) - 0.5);
+        double y = (double)(i / 11) - 5 + 0.5 * (test_random_uniform(9001 + 3 * i) - 0.5);
+        double flux = 0.005 * pow(80, test_random_uniform(9002 + 3 * i));
         sources[i] = (fake_source){flux, x * 34 * cell, y * 34 * cell};
     }
     sources[37].flux_jy = 12.7;

@@ -79,7 +79,7 @@ static void image_paint(void)
     for (size_t i = 0; i < NX * NY; i++) {
         double x = (double)(i % NX) - NX / 2, y = (double)(i / NX) - NY / 2;
         image[i] = fake_normal(i) + 100 * exp(-(x * x + y * y) / 20);
-        model[i] = fake_hash(i) % 97 == 0 ? fake_normal(2 * i) : 0;
+        model[i] = test_random_mix(i) % 97 == 0 ? fake_normal(2 * i) : 0;
     }
 }
 

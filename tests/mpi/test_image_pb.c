@@ -115,7 +115,7 @@ static void check_beam(ci_comm *world, ci_comm *self, bool is_fixed, double exte
     CHECK(memcmp(pb, whole + l->y_first * SIZE, l->n_here * SIZE * sizeof *pb) == 0);
     double worst = 0;
     for (uint64_t k = 0; k < 60; k++) {
-        size_t x = fake_hash(2 * k) % SIZE, y = fake_hash(2 * k + 1) % SIZE;
+        size_t x = test_random_mix(2 * k) % SIZE, y = test_random_mix(2 * k + 1) % SIZE;
         if (k < 4) {
             x = k % 2 ? SIZE - 1 : 0;
             y = k / 2 ? SIZE - 1 : 0;

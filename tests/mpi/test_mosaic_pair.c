@@ -1,6 +1,6 @@
 /* mosaic: one and two small tiles: pixels that come back as they were, what counts as one
  * observation, and tiles that every rank must refuse by name.
- * ci-test: timeout=120 */
+ * ci-test: timeout=300 */
 #include "mosaic_case.h"
 
 enum

@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include "contimg/cal.h"
+#include "random.h"
 
 #include <complex.h>
 #include <math.h>
@@ -20,17 +21,9 @@ typedef struct cal_sim
     bool is_y_only;
 } cal_sim;
 
-static inline uint64_t sim_hash(uint64_t x)
-{
-    x += 0x9e3779b97f4a7c15u;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    return x ^ (x >> 31);
-}
-
 static inline double sim_uniform(uint64_t seed, uint64_t a, uint64_t b)
 {
-    return ((double)(sim_hash(sim_hash(sim_hash(seed) + a) + b) >> 11) + 0.5) / 9007199254740992.0;
+    return test_random_uniform(test_random_mix(test_random_mix(seed) + a) + b);
 }
 
 static inline ci_c64 sim_normal(uint64_t seed, uint64_t a, uint64_t b)

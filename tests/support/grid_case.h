@@ -4,6 +4,7 @@
 #define TEST_GRID_CASE_H
 
 #include "contimg/grid.h"
+#include "random.h"
 
 #include <complex.h>
 #include <math.h>
@@ -20,11 +21,7 @@ typedef struct grid_case
 /* Uniform in [-1, 1) from a counter: the same on every rank. */
 static inline double grid_random(uint64_t i)
 {
-    i += 0x9e3779b97f4a7c15ULL;
-    i = (i ^ (i >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    i = (i ^ (i >> 27)) * 0x94d049bb133111ebULL;
-    i ^= i >> 31;
-    return (double)(i >> 11) * 0x1p-52 - 1.0;
+    return (double)(test_random_mix(i) >> 11) * 0x1p-52 - 1.0;
 }
 
 /* Samples with their visibilities, twice. */

@@ -5,6 +5,7 @@
 #define TEST_IMAGE_SET_H
 
 #include "contimg/vis.h"
+#include "random.h"
 
 #include <complex.h>
 #include <math.h>
@@ -26,22 +27,10 @@ typedef struct fake_sky
     const fake_source *source;
 } fake_sky;
 
-static inline uint64_t fake_hash(uint64_t x)
-{
-    x += 0x9e3779b97f4a7c15u;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    return x ^ (x >> 31);
-}
-
-static inline double fake_uniform(uint64_t key)
-{
-    return ((double)(fake_hash(key) >> 11) + 0.5) / 9007199254740992.0;
-}
-
 static inline double fake_normal(uint64_t key)
 {
-    return sqrt(-2 * log(fake_uniform(2 * key))) * cos(CI_TWO_PI * fake_uniform(2 * key + 1));
+    return sqrt(-2 * log(test_random_uniform(2 * key))) *
+           cos(CI_TWO_PI * test_random_uniform(2 * key + 1));
 }
 
 static inline ci_status fake_meta_new(ci_vis_meta **out, const fake_sky *sky)
@@ -57,11 +46,11 @@ static inline ci_status fake_meta_new(ci_vis_meta **out, const fake_sky *sky)
     for (size_t i = 0; i < sky->n_antenna; i++) {
         double *p = m->array.antenna[i].pos_ecef_m;
         /* denser towards the middle, as real arrays are */
-        double r = sky->size_m / 2 * pow(fake_uniform(1000 + 3 * i), 1.2);
-        double a = CI_TWO_PI * fake_uniform(1001 + 3 * i);
+        double r = sky->size_m / 2 * pow(test_random_uniform(1000 + 3 * i), 1.2);
+        double a = CI_TWO_PI * test_random_uniform(1001 + 3 * i);
         p[0] = r * cos(a);
         p[1] = r * sin(a);
-        p[2] = sky->height_m * (fake_uniform(1002 + 3 * i) - 0.5);
+        p[2] = sky->height_m * (test_random_uniform(1002 + 3 * i) - 0.5);
         m->array.antenna[i].number = (int64_t)i;
     }
     m->n_pol = sky->n_pol;

@@ -4,6 +4,7 @@
 #define TEST_MOSAIC_CASE_H
 
 #include "check.h"
+#include "random.h"
 
 #include "contimg/mosaic.h"
 #include "contimg/num.h"
@@ -44,10 +45,7 @@ typedef struct random_state
 
 static inline double uniform(random_state *r)
 {
-    r->value ^= r->value << 13;
-    r->value ^= r->value >> 7;
-    r->value ^= r->value << 17;
-    return ((double)(r->value >> 11) + 0.5) / 9007199254740992.0;
+    return test_random_next(&r->value);
 }
 
 static inline double tile_noise(const scene *s, size_t t)

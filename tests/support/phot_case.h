@@ -3,6 +3,7 @@
 #define TEST_PHOT_CASE_H
 
 #include "unit_case.h"
+#include "random.h"
 
 #include "contimg/phot.h"
 
@@ -30,10 +31,7 @@ typedef struct phot_random
 
 static inline double phot_uniform(phot_random *r)
 {
-    r->state ^= r->state << 13;
-    r->state ^= r->state >> 7;
-    r->state ^= r->state << 17;
-    return ((double)(r->state >> 11) + 0.5) / 9007199254740992.0;
+    return test_random_next(&r->state);
 }
 
 static inline double phot_normal(phot_random *r)

@@ -1,7 +1,7 @@
 /* cal on real data: HERA's gains (calfits, turned into CalH5 by pyuvdata) on the uncalibrated
  * file must give the calibrated file, in double and in single precision. Skipped without
  * sample data or the test Python.
- * ci-test: timeout=180 */
+ * ci-test: timeout=300 */
 
 #include "unit_case.h"
 #include <complex.h>

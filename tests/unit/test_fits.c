@@ -1,13 +1,10 @@
 /* fits: round trips, what is refused, checksums, world coordinates, a full disk.
  * `test_fits write FOLDER` leaves files there for tests/science/test_fits.py. */
+#include "unit_case.h"
 #include <math.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-/* cmocka wants the headers above first. */
-#include <cmocka.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -141,7 +138,6 @@ static void test_round_trip(void **unused)
     assert_string_equal(ci_fits_card_get(&copy, "CALIB")->text, "transferred");
     ci_fits_header_clear(&copy);
     ci_fits_reader_close(r);
-    assert_int_equal(ci_mem_now(), 0);
 }
 
 static void test_cards(void **unused)
@@ -161,7 +157,6 @@ static void test_cards(void **unused)
     assert_string_equal(h.card[0].text + 60, "xxxxxxxx");
     assert_int_equal(h.card[0].text[3], '?');
     ci_fits_header_clear(&h);
-    assert_int_equal(ci_mem_now(), 0);
 }
 
 /* Texts of any length and content come back as they were, but for what FITS has no characters for.
@@ -200,7 +195,6 @@ static void test_hostile_names(void **unused)
         ci_fits_reader_close(r);
     }
     ci_mem_free(longest);
-    assert_int_equal(ci_mem_now(), 0);
 }
 
 static void test_unfinished(void **unused)
@@ -223,7 +217,6 @@ static void test_unfinished(void **unused)
     path_of(path, sizeof path, "no/such/folder/x.fits");
     assert_int_not_equal(ci_fits_writer_open(&w, path, &h), CI_OK);
     assert_null(w);
-    assert_int_equal(ci_mem_now(), 0);
 }
 
 /* Copies a file with one card replaced (same key) or cut to a length. */
@@ -296,7 +289,6 @@ static void test_refused(void **unused)
     path_of(bad, sizeof bad, "missing.fits");
     refused(bad, "No such file", "");
     refused(folder, "not a file", "");
-    assert_int_equal(ci_mem_now(), 0);
 }
 
 static void test_verify(void **unused)
@@ -322,7 +314,6 @@ static void test_verify(void **unused)
     assert_non_null(strstr(ci_error_text(), "CHECKSUM: wrong"));
     spoil(good, bad, "CHECKSUM", 0);
     assert_int_equal(ci_fits_verify(bad), CI_ERR_INPUT);
-    assert_int_equal(ci_mem_now(), 0);
 }
 
 /* The file may not grow beyond 40 kB: the same fault as a full disk (EFBIG for ENOSPC). */
@@ -348,7 +339,6 @@ static void test_full_disk(void **unused)
     assert_non_null(strstr(ci_error_text(), path));
     assert_false(ci_path_exists(path));
     assert_false(ci_path_exists(part));
-    assert_int_equal(ci_mem_now(), 0);
 }
 
 static void test_wcs(void **unused)
@@ -395,7 +385,6 @@ static void test_wcs(void **unused)
     printf("wcs: round trip %.1e pixel, against the definition %.1e pixel\n", worst, worst_formula);
     assert_true(worst < 1e-8);
     assert_true(worst_formula < 1e-8);
-    assert_int_equal(ci_mem_now(), 0);
 }
 
 /* Behind us, no place, off the sphere: NaN; no cell: refused. */
@@ -418,7 +407,6 @@ static void test_wcs_outside(void **unused)
     ci_fits_wcs_free(wcs);
     h.cell_rad = 0;
     assert_int_equal(ci_fits_wcs_new(&wcs, &h), CI_ERR_INPUT);
-    assert_int_equal(ci_mem_now(), 0);
 }
 
 static void test_reference_image(void **unused)
@@ -474,11 +462,10 @@ int main(int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "write") == 0) return write_for_astropy(argv[2]);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_cards),
-        cmocka_unit_test(test_hostile_names), cmocka_unit_test(test_unfinished),
-        cmocka_unit_test(test_refused),       cmocka_unit_test(test_verify),
-        cmocka_unit_test(test_full_disk),     cmocka_unit_test(test_wcs),
-        cmocka_unit_test(test_wcs_outside),   cmocka_unit_test(test_reference_image),
+        UNIT_TEST(test_round_trip),      UNIT_TEST(test_cards),   UNIT_TEST(test_hostile_names),
+        UNIT_TEST(test_unfinished),      UNIT_TEST(test_refused), UNIT_TEST(test_verify),
+        UNIT_TEST(test_full_disk),       UNIT_TEST(test_wcs),     UNIT_TEST(test_wcs_outside),
+        UNIT_TEST(test_reference_image),
     };
     return cmocka_run_group_tests(tests, make_folder, drop_folder);
 }

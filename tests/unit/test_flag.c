@@ -2,6 +2,7 @@
  * known truth. Sigma: rms of the real part of one visibility. */
 #include "flag/plane.h"
 #include "unit_case.h"
+#include "random.h"
 
 #include <complex.h>
 #include <math.h>
@@ -18,10 +19,7 @@ static uint64_t state = 88172645463325252u;
 
 static double uniform(void)
 {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return ((double)(state >> 11) + 0.5) / 9007199254740992.0;
+    return test_random_next(&state);
 }
 
 static double complex normal(void)

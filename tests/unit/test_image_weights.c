@@ -226,7 +226,7 @@ static void test_weights(void **state)
     /* uneven weights, so that w itself counts */
     for (size_t i = 0; i < set->n_block; i++)
         for (size_t k = 0; k < set->block[i]->n_row * 16; k++)
-            set->block[i]->weight[k] *= (float)(0.2 + fake_uniform(77 * k + i));
+            set->block[i]->weight[k] *= (float)(0.2 + test_random_uniform(77 * k + i));
     ci_image_options o = options_for("I");
     ci_vis_samples *s = NULL;
     assert_int_equal(ci_image_samples_new(comm, &s, set, &o), CI_OK);

@@ -1,5 +1,5 @@
 /* ingest: files and observations, from folders of small files.
- * ci-test: timeout=180 */
+ * ci-test: timeout=300 */
 #include "ingest_case.h"
 
 /* A group whose 16 names differ by seconds never completes: it does here. */

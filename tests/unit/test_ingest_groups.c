@@ -1,5 +1,5 @@
 /* ingest: mosaic groups of observations: when they close, what they share, holes.
- * ci-test: timeout=180 */
+ * ci-test: timeout=300 cost=22 */
 #include "ingest_case.h"
 
 /* A night of 25 tiles, all there already. */

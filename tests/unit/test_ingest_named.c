@@ -1,5 +1,5 @@
 /* ingest: files named by a person, and several scanners at once.
- * ci-test: timeout=180 */
+ * ci-test: timeout=300 */
 #include "ingest_case.h"
 
 #include <sys/wait.h>

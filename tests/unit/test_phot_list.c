@@ -1,5 +1,6 @@
 /* phot: names, source lists as CSV, comparison with a catalogue. */
 #include "unit_case.h"
+#include "random.h"
 
 #include "contimg/phot.h"
 
@@ -108,18 +109,10 @@ typedef struct lists
     ci_phot_source found[N];
 } lists;
 
-static double uniform(uint64_t *state)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    return ((double)(*state >> 11) + 0.5) / 9007199254740992.0;
-}
-
 static double normal(uint64_t *state)
 {
-    double radius = sqrt(-2 * log(uniform(state)));
-    return radius * cos(CI_TWO_PI * uniform(state));
+    double radius = sqrt(-2 * log(test_random_next(state)));
+    return radius * cos(CI_TWO_PI * test_random_next(state));
 }
 
 /* Found fluxes are 1.07 x the catalogue's at 1.4 GHz with 3 % scatter; two outliers, one pair too
@@ -128,7 +121,7 @@ static void make_lists(lists *l)
 {
     uint64_t random = 42;
     for (size_t i = 0; i < N; i++) {
-        double flux = 0.01 * pow(100, uniform(&random));
+        double flux = 0.01 * pow(100, test_random_next(&random));
         l->sky[i] = (ci_sky_source){.ra_rad = fmod(6.25 + 0.002 * (double)i, CI_TWO_PI),
                                     .dec_rad = 0.3,
                                     .flux_jy = flux * pow(0.5, -0.7),

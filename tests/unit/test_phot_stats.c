@@ -1,6 +1,6 @@
 /* phot: statistics of found sources and forced fluxes against the truth, in correlated noise of
  * two kinds, for points and resolved sources.
- * ci-test: timeout=300 */
+ * ci-test: timeout=300 cost=15 */
 #include "phot_case.h"
 
 typedef struct pulls

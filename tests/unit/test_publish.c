@@ -1,5 +1,5 @@
 /* publish: a staged product is published once, retried, recovered, and stays what it is.
- * ci-test: timeout=120 */
+ * ci-test: timeout=300 */
 #include "contimg/registry_watch.h"
 #include "publish_test.h"
 

@@ -1,5 +1,5 @@
 /* publish: disks that refuse, many publishers at once, publishers that are killed.
- * ci-test: timeout=180 */
+ * ci-test: timeout=300 */
 #include "publish_test.h"
 
 #include <sched.h>

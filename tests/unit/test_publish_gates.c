@@ -1,5 +1,5 @@
 /* publish: every gate refuses the product that fails just it; gates that measure.
- * ci-test: timeout=120 */
+ * ci-test: timeout=300 */
 #include "publish_test.h"
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* registry: opening, versions, databases of others, copies, transactions and locks.
- * ci-test: timeout=120 */
+ * ci-test: timeout=300 */
 #include "registry_test.h"
 
 #include "deployed_schema.h"

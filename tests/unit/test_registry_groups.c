@@ -1,5 +1,5 @@
 /* registry: mosaic groups are formed once, whoever offers them how often.
- * ci-test: timeout=120 */
+ * ci-test: timeout=300 */
 #include "registry_test.h"
 
 /* The id is the sha256 of the members' ids and the microseconds of the first. */

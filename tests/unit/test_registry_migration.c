@@ -1,6 +1,6 @@
 /* registry: databases of the deployed pipeline are migrated without losing a row, and their rows
  * are never worked on.
- * ci-test: timeout=120 */
+ * ci-test: timeout=300 */
 #include "registry_test.h"
 #include "contimg/registry_cal.h"
 

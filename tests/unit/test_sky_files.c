@@ -1,5 +1,5 @@
 /* Files whose sky is known, read by uvh5 and predicted by sky: the whole chain of signs.
- * ci-test: timeout=120 */
+ * ci-test: timeout=300 */
 #include "sky_data.h"
 
 #include <complex.h>
@@ -103,7 +103,6 @@ static void dsa_like(void **state)
     ci_sky_model_free(model);
     for (int i = 0; i < 3; i++)
         ci_mem_free(path[i]);
-    assert_int_equal(ci_mem_now(), 0);
 }
 
 /* Phase of the one source in pyuvsim's file, baseline of antennas 1 and 3. */
@@ -234,9 +233,9 @@ static void westerbork(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(dsa_like),
-        cmocka_unit_test(single_source),
-        cmocka_unit_test(westerbork),
+        UNIT_TEST(dsa_like),
+        UNIT_TEST(single_source),
+        UNIT_TEST(westerbork),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -437,24 +437,17 @@ static void refusals(void **state)
     ci_sky_eop_free(eop);
 }
 
-/* Nothing is left behind. */
-static int balance(void **state)
-{
-    (void)state;
-    return ci_mem_now() == 0 ? 0 : 1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(against_the_formula, balance),
-        cmocka_unit_test_teardown(same_bytes_in_parts, balance),
-        cmocka_unit_test(same_bytes_on_any_machine),
-        cmocka_unit_test_teardown(rephase, balance),
-        cmocka_unit_test_teardown(default_centre, balance),
-        cmocka_unit_test_teardown(drifting_beam, balance),
-        cmocka_unit_test_teardown(pyuvsim_phase, balance),
-        cmocka_unit_test_teardown(refusals, balance),
+        UNIT_TEST(against_the_formula),
+        UNIT_TEST(same_bytes_in_parts),
+        UNIT_TEST(same_bytes_on_any_machine),
+        UNIT_TEST(rephase),
+        UNIT_TEST(default_centre),
+        UNIT_TEST(drifting_beam),
+        UNIT_TEST(pyuvsim_phase),
+        UNIT_TEST(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

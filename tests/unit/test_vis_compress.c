@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "vis/compress.h"
+#include "random.h"
 
 enum
 {
@@ -223,10 +224,8 @@ static void noise_keeps_its_weight(void **state)
     uint64_t bits = 88172645463325252u;
     for (int trial = 0; trial < 200; trial++) {
         for (int i = 0; i < N_TIME * N_CHAN; i++) {
-            bits ^= bits << 13, bits ^= bits >> 7, bits ^= bits << 17;
-            double r = sqrt(-2 * log(((double)(bits >> 11) + 0.5) / 9007199254740992.0));
-            bits ^= bits << 13, bits ^= bits >> 7, bits ^= bits << 17;
-            double t = CI_TWO_PI * (double)(bits >> 11) / 9007199254740992.0;
+            double r = sqrt(-2 * log(test_random_next(&bits)));
+            double t = CI_TWO_PI * test_random_next(&bits);
             if (s->weight[i] > 0) s->value[i] = (ci_c32)(r / sqrt(s->weight[i]) * cexp(I * t));
         }
         const ci_vis_nodes *nodes = NULL;
