@@ -18,6 +18,7 @@ esac
 if [ -d ../shared/data ]; then
   export CONTIMG_TEST_DATA="${CONTIMG_TEST_DATA:-$(cd ../shared/data && pwd)}"
 fi
+n_core=$(nproc)
 step() { printf '\n==== %s (%s)\n' "$1" "$(date -u +%H:%M:%SZ)"; }
 
 step "packages"
@@ -38,11 +39,12 @@ cmake --build --preset ci
 
 if [ $quick = 0 ]; then
   step "format"
-  git ls-files '*.c' '*.h' | xargs clang-format --dry-run --Werror
+  git ls-files '*.c' '*.h' | xargs -P "$n_core" -n 100 clang-format --dry-run --Werror
   step "shell scripts"
-  git ls-files '*.sh' .ci/run slurm | xargs grep -lE '^#!.*(bash|sh)' | xargs shellcheck -S warning
+  git ls-files '*.sh' .ci/run slurm | xargs grep -lE '^#!.*(bash|sh)' |
+    xargs -P "$n_core" -n 10 shellcheck -S warning
   step "static analysis"
-  cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr -j 2 -Iinclude -Isrc \
+  cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr -j "$n_core" -Iinclude -Isrc \
     --enable=warning,portability --suppress=missingIncludeSystem --suppress=unknownMacro \
     -D_GNU_SOURCE src tools/sim
   step "clang, warnings are errors"
@@ -51,13 +53,13 @@ if [ $quick = 0 ]; then
 fi
 
 step "tests"
-ctest --test-dir build/ci -j 2 --output-on-failure --no-tests=error --timeout 600
+ctest --test-dir build/ci -j "$n_core" --output-on-failure --no-tests=error --timeout 600
 
 if [ $quick = 0 ]; then
   step "sanitizers"
   cmake --preset asan -DCONTIMG_TEST_VENV="$venv" >/dev/null
   cmake --build --preset asan
-  ctest --test-dir build/asan -j 2 --output-on-failure --no-tests=error --timeout 900 \
+  ctest --test-dir build/asan -j "$n_core" --output-on-failure --no-tests=error --timeout 900 \
     -R '^(unit/|mpi/.*/2$|cli/test_wrong_input)' -E 'mpi/test_mosaic(_noise)?/' # ten tiles: minutes under them
 fi
 step "all tests passed"

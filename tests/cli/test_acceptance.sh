@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ci-test: timeout=400 processors=2
+# ci-test: timeout=600 cost=22
 # acceptance.sh: every item ok beside a site's databases, which it leaves alone; FAIL where it should.
 . "$CONTIMG_SOURCE/tests/support/cli.sh" || exit 1
 mkdir site{,/incoming,/staging,/state,/products} scratch

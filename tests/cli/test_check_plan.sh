@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ci-test: timeout=120
+# ci-test: timeout=300 cost=16
 # contimg check, group and plan as a user runs them: with nothing configured, with a
 # configuration, with mistakes.
 set -u

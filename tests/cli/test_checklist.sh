@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ci-test: timeout=400 processors=2
+# ci-test: timeout=600 cost=31
 # The commands of the production checklist as docs/checklist.md has them, on a state folder of
 # November 2025 with the whole deployed contimg.env: deployed, run, taken back, deployed again; no row
 # is lost, no old product is touched, one new group is published.
@@ -88,7 +88,7 @@ mv "$SITE_FOLDER"/*.hdf5 /data/incoming/
 new_mosaics() { find "$site/products" -path '*/2026*' -name mosaic.fits; }
 for _ in $(seq 600); do [ -z "$(new_mosaics)" ] || break; sleep 0.2; done
 [ "$(new_mosaics | wc -l)" = 1 ] || fail "no new mosaic: $(tail -n 5 "$site"/state/logs/contimg-stream.*)"
-for _ in $(seq 100); do
+for _ in $(seq 600); do
   curl -s http://localhost:8000/api/monitoring/publish/status | grep -q '"total_published":[[:space:]]*31,' && break
   sleep 0.1
 done

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# ci-test: timeout=300 processors=2
+# ci-test: timeout=600 cost=15
 # Folders that are empty, absent, not writable, on a full disk: one line and its exit code.
 . "$CONTIMG_SOURCE/tests/support/cli.sh"
-simulate --out sim --random 3
+export CONTIMG_EXPECTED_SUBBANDS=4 CONTIMG_MIN_SUBBANDS=3
+simulate --out sim --sub-bands 4 --random 3
 model="--model sim/truth-calibrator.csv"
 image="--size 96 --cell-arcsec 25 --niter 100"
 places() { echo "--state-dir $1/state --output-dir $1/staging --products-dir $1/products"; }

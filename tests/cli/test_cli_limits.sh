@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ci-test: timeout=300 processors=2
+# ci-test: timeout=600
 # Quality limits that are set looser than their defaults, wherever that is done: one warning each,
 # and named by everything that was judged by them: tables, headers of tiles and mosaic,
 # provenance and report. Limits that are tighter, or at their default, are not.

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# ci-test: timeout=300 processors=2
+# ci-test: timeout=600 cost=60
 # A run that is killed, or asked to stop, is run again: what was finished is used, the product
 # is published once, nothing half-done is left, the databases are sound. A run of what was
 # published before changes nothing. Two runs of one thing at once: one does it.
 . "$CONTIMG_SOURCE/tests/support/cli.sh"
-simulate --out sim --tiles 3 --random 3
+export CONTIMG_EXPECTED_SUBBANDS=4 CONTIMG_MIN_SUBBANDS=3
+simulate --out sim --sub-bands 4 --tiles 3 --random 3
 options="--model sim/truth-calibrator.csv --size 128 --cell-arcsec 25 --niter 300"
 here=$(pwd -P) # places are named in full, however they were given
 run() { # run RANKS PLACE ARG...
@@ -336,7 +337,7 @@ done
 
 # ---- other data of the same times -----------------------------------------------------------------
 # Known by its times, a group that was published is kept, and nothing else is called published.
-simulate --out other --tiles 3 --random 3 --seed 77 --sefd 900
+simulate --out other --sub-bands 4 --tiles 3 --random 3 --seed 77 --sefd 900
 again="--state-dir again/state --output-dir again/staging --products-dir again/products"
 run 2 again
 everything again >before

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ci-test: timeout=300 processors=2
+# ci-test: timeout=600 cost=30
 # contimg run: missing sub-bands, more ranks than channels, another time zone, the report's uv
 # points at 1 to 4 ranks.
 . "$CONTIMG_SOURCE/tests/support/cli.sh"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ci-test: timeout=300 processors=2
+# ci-test: timeout=600 cost=51
 # The stage commands where something is wrong that is no fault of the files: a model of another
 # field, correlator units, a mosaic without beams, tables of another array; files that change
 # while they are read.

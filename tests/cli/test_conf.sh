@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ci-test: timeout=300 processors=2
+# ci-test: timeout=600 cost=37
 # The configuration as a user meets it: the deployed contimg.env, unknown keys and options, bad
 # values, --help, check --values.
 . "$CONTIMG_SOURCE/tests/support/cli.sh"

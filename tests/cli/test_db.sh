@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ci-test: timeout=60
+# ci-test: timeout=300
 # contimg db, clean and status as an operator and as a colleague without write permission use them.
 . "$CONTIMG_SOURCE/tests/support/cli.sh"
 export CONTIMG_STATE_DIR=$folder/state CONTIMG_OUTPUT_DIR=$folder/staging CONTIMG_PRODUCTS_DIR=$folder/products

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ci-test: timeout=300
+# ci-test: timeout=600
 # deploy.sh: says what it would do, lays down programs, scripts and units, starts the services as
 # another user, and takes all of it back.
 . "${CONTIMG_SOURCE:?}/tests/support/site.sh" && site_enter && site_make || exit 1
@@ -66,7 +66,7 @@ python "$site/scripts/monitor_publish_status.py" --test >"$out" 2>&1 || fail "mo
 for name in ingest cal_registry products data_registry; do
   [ "$(stat -c %U:%G:%a "$site/state/$name.sqlite3")" = daemon:daemon:664 ] || fail "$(ls -l "$site/state")"
 done
-for _ in $(seq 50); do grep -q '^no alert' "$site/state/logs/contimg-monitor.out" && break; sleep 0.1; done
+for _ in $(seq 600); do grep -q '^no alert' "$site/state/logs/contimg-monitor.out" && break; sleep 0.1; done
 grep -q '^no alert' "$site/state/logs/contimg-monitor.out" || fail "the monitor says $(cat "$site"/state/logs/*)"
 grep -q ' INFO .*watches on' "$site/state/logs/contimg-stream.out" || fail "the watching service: $(cat "$site"/state/logs/*)"
 ! grep -l ' INFO ' "$site"/state/logs/*.err || fail "lines below WARNING in .err"
@@ -79,7 +79,7 @@ grep -q ' 0 files laid down' "$out" || fail "deployed again: $(cat "$out")"
 [ "$(find "$site/state/backups" -path '*/deploy-*' -name '*.sqlite3' | wc -l)" = 4 ] || fail "no copies: $(find "$site/state/backups")"
 # The service was started anew: it has the folder again before the second one tries.
 watches() { [ "$(grep -c ' INFO .*watches on' "$site/state/logs/contimg-stream.out")" -ge 2 ]; }
-for _ in $(seq 100); do watches && break; sleep 0.1; done
+for _ in $(seq 600); do watches && break; sleep 0.1; done
 watches || fail "the watching service is not back: $(cat "$site"/state/logs/*)"
 CONTIMG_CONFIG=$site/ops/systemd/contimg.env "$site/bin/contimg-stream" --once --executor local >"$out" 2>&1
 [ $? = 6 ] && grep -q 'another one works on .*host .*, process ' "$out" || fail "a second stream: $(cat "$out")"

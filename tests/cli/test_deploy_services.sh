@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ci-test: timeout=300
+# ci-test: timeout=600
 # What a deployed site does by itself: logs are rotated under a running service, databases are copied,
 # read back and pruned, a stale copy is warned of; a deployment is not taken back under a run.
 . "${CONTIMG_SOURCE:?}/tests/support/site.sh" && site_enter && site_make || exit 1
@@ -18,13 +18,13 @@ rotate() {
   $words "$@" >"$out" 2>&1 || fail "$words: $(cat "$out")"
 }
 if command -v /usr/sbin/logrotate >/dev/null; then
-  for _ in $(seq 50); do [ -s "$log" ] && break; sleep 0.1; done
+  for _ in $(seq 600); do [ -s "$log" ] && break; sleep 0.1; done
   rotate
   [ ! -e "$log.1" ] || fail "rotated before a day or 50 MB: $(ls -l "$state/logs")"
   truncate -s 51M "$log" # beyond the limit; the service has it open
   rotate
   [ "$(stat -c %s "$log.1")" -ge 53477376 ] || fail "51 MB are not rotated: $(ls -l "$state/logs")"
-  for _ in $(seq 50); do grep -q '^no alert' "$log" && break; sleep 0.1; done
+  for _ in $(seq 600); do grep -q '^no alert' "$log" && break; sleep 0.1; done
   grep -q '^no alert' "$log" && [ "$(stat -c %s "$log")" -lt 100000 ] || fail "the service writes on elsewhere"
   [ "$(stat -c %U "$log")" = daemon ] || fail "$(ls -l "$log")"
   for _ in $(seq 16); do echo line >>"$log"; rotate --force; done

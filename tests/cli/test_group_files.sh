@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ci-test: timeout=120
+# ci-test: timeout=300
 # contimg group and status name each file of the input folder that is not used, and why, in the
 # words of inspect; the others are used all the same.
 . "$CONTIMG_SOURCE/tests/support/cli.sh"

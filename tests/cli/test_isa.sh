@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ci-test: timeout=400 processors=2
+# ci-test: timeout=600
 # Instruction sets: calibrate and image give the same bytes with every one that this machine has,
 # also on two ranks; one that it lacks is refused.
 . "$CONTIMG_SOURCE/tests/support/cli.sh"

@@ -48,7 +48,6 @@ for command in $commands; do
   section "$man/contimg-$command.1" EXAMPLES | grep -qE "^(mpirun -n [0-9]+ )?contimg $command\b" ||
     fail "contimg-$command.1: no example of contimg $command"
 done
-export OMPI_MCA_ess_singleton_isolated=1
 check_options "$man/contimg-sim.1" "$sim"
 for code in 0 2 3 4 5 6 7 70 75; do
   section "$man/contimg-run.1" "EXIT STATUS" | grep -qx "$code" || fail "contimg-run.1: no exit status $code"

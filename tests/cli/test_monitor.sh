@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ci-test: timeout=60
+# ci-test: timeout=300
 # contimg monitor as cron and as a service run it: each alert told once, by the documented commands.
 . "$CONTIMG_SOURCE/tests/support/cli.sh"
 export CONTIMG_STATE_DIR=$folder/state CONTIMG_OUTPUT_DIR=$folder/staging CONTIMG_PRODUCTS_DIR=$folder/products
@@ -57,7 +57,7 @@ monitor 3 --retry-failed nobody
 # As a service: stopped by SIGTERM at once, whatever the interval.
 "$contimg" monitor --daemon --interval 1000 >"$out" 2>"$err" &
 daemon=$!
-for _ in $(seq 100); do grep -q '^no alert' "$out" && break; sleep 0.1; done
+for _ in $(seq 600); do grep -q '^no alert' "$out" && break; sleep 0.1; done
 kill "$daemon"
 wait "$daemon" || fail "--daemon ends with $?: $(cat "$err")"
 echo "monitor: once, by cron, as a service"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ci-test: timeout=300 processors=2
+# ci-test: timeout=600
 # contimg plan's memory against what a run takes: not below the resident or the counted peak of
 # any rank, and not above twice the resident one; for a tile that is mostly samples and one that
 # is mostly pixels, at one and two ranks.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ci-test: timeout=120
+# ci-test: timeout=300
 # contimg run without --model: of the tables in the registry the nearest that knows the data's channels.
 . "$CONTIMG_SOURCE/tests/support/cli.sh"
 make() { # folder, sub-bands, start

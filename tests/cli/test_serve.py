@@ -1,5 +1,5 @@
 """contimg serve answers what the deployed service answered, from live databases, and nothing else."""
-# ci-test: timeout=60
+# ci-test: timeout=300
 import contextlib
 import hashlib
 import os

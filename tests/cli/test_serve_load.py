@@ -1,5 +1,5 @@
 """contimg serve under slow, broken and many clients, beside a writer, and stopped under load."""
-# ci-test: timeout=90
+# ci-test: timeout=300
 import contextlib
 import http.client
 import json

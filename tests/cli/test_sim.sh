@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ci-test: timeout=300 processors=4
+# ci-test: timeout=600
 # contimg-sim as a user runs it: help, mistakes, exit codes, and the same bytes at any
 # number of ranks.
 set -u

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ci-test: timeout=400 processors=2
+# ci-test: timeout=600 cost=55
 # Teams: four tiles give the same bytes as 4x1, 2x2, 1x4 and at 1, 2 and 3 ranks; a tile that
 # fails stops neither its team nor the others.
 set -eu

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ci-test: timeout=300 processors=2
+# ci-test: timeout=600 cost=52
 # Input that cannot be used: one clear line, its exit code, no memory kept, at one process and
 # at two ranks, by `run` and by the stage commands.
 . "$CONTIMG_SOURCE/tests/support/cli.sh"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ci-test: timeout=300 processors=2
+# ci-test: timeout=600 cost=82
 # UVH5 files whose header and data disagree, and files of two arrays: spoilt by h5py, each
 # refused with one line that names the dataset.
 . "$CONTIMG_SOURCE/tests/support/cli.sh"

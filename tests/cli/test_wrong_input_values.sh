@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ci-test: timeout=300 processors=2
+# ci-test: timeout=600 cost=32
 # Values of options that no image can be made of: cells, sizes, centres, uv ranges, prefixes; and
 # mosaics of damaged or unlike tiles. Each is refused early, with one line, or warned of.
 . "$CONTIMG_SOURCE/tests/support/cli.sh"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ci-test: timeout=600
+# ci-test: timeout=600 cost=72
 # Group formation is killed before every system call that changes the file system or a database, and
 # each such call is made to fail in turn; so is the registration of calibration tables by a run, as far
 # as killing goes. The command that comes next brings all to the same end: each file, observation and

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ci-test: timeout=300
+# ci-test: timeout=600 cost=93
 # A publish, and one of a new version, is killed before every system call that changes the file
 # system or a database, and each such call is made to fail in turn. After recovery: published once,
 # whole, no .part, databases sound; meanwhile the version before stands whole.

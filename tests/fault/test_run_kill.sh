@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# ci-test: timeout=300
+# ci-test: timeout=600 cost=25
 # contimg run, killed three times at other moments in each round, from the first header to the
 # last commit, and run once more: one published product, the same as undisturbed, sound
 # databases, nothing half-done.
 . "$CONTIMG_SOURCE/tests/support/cli.sh"
-simulate --out sim --tiles 3 --random 3
+export CONTIMG_EXPECTED_SUBBANDS=4 CONTIMG_MIN_SUBBANDS=3
+simulate --out sim --sub-bands 4 --tiles 3 --random 3
 begin() { # begin PLACE: in the background
-  timeout -k 10 100 "$contimg" run sim/*.hdf5 --model sim/truth-calibrator.csv --size 128 \
+  timeout -k 10 300 "$contimg" run sim/*.hdf5 --model sim/truth-calibrator.csv --size 128 \
     --cell-arcsec 25 --niter 300 --state-dir "$1/state" --output-dir "$1/staging" \
     --products-dir "$1/products" --log-level DEBUG >"$out" 2>"$err" &
 }

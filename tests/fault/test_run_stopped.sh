@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# ci-test: timeout=120
+# ci-test: timeout=300
 # A run that is stopped (SIGSTOP) while it makes a tile, on a node that another run does not see:
 # when its lease is over the other takes the group and publishes it. The first, when it wakes up,
 # ends with 6, says who took over, and has changed nothing.
 . "$CONTIMG_SOURCE/tests/support/cli.sh"
-simulate --out sim --tiles 2 --random 3
+export CONTIMG_EXPECTED_SUBBANDS=4 CONTIMG_MIN_SUBBANDS=3
+simulate --out sim --sub-bands 4 --tiles 2 --random 3
 options='--model sim/truth-calibrator.csv --size 128 --cell-arcsec 25 --niter 300
   --state-dir state --output-dir staging --products-dir products'
 # As on another node: a host name of its own, where this machine allows that.
@@ -16,10 +17,10 @@ elsewhere() {
   fi
 }
 
-timeout -k 10 100 "$contimg" run sim/*.hdf5 $options >first.out 2>first.err &
+timeout -k 10 300 "$contimg" run sim/*.hdf5 $options >first.out 2>first.err &
 launcher=$!
-for _ in $(seq 500); do
-  [ -n "$(find staging/tiles -name 'psf.fits.part' 2>/dev/null)" ] && break
+for _ in $(seq 3000); do
+  [ -n "$(find staging/tiles -type f 2>/dev/null)" ] && break
   sleep 0.02
 done
 first=$(pgrep -P $launcher -x contimg) || fail "the first run is over: $(cat first.err)"

@@ -1,4 +1,4 @@
-# ci-test: timeout=300
+# ci-test: timeout=300 cost=43
 """CLEAN on sources that are not constant in time or frequency: the image has their mean flux, with the weights
 that the image has, and no component stands on the sidelobes of what differs from it, which the mean PSF lacks
 (0.1 Jy of a burst of 20 Jy in one of 30 integrations, with 14 antennas). They are named. Constant sources are

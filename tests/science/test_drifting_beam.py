@@ -1,4 +1,4 @@
-# ci-test: timeout=300
+# ci-test: timeout=300 cost=25
 """A bright source that drifts through the beam's edge: contimg-sim evaluates the beam for each
 integration and channel, and CLEAN must take that change out (src/clean/drift.c). Cleaned at
 constant flux such a source leaves several per mille of its flux all over the image. The same

@@ -1,4 +1,4 @@
-"""Beam files: their header places, scales and names the beam as in any image. ci-test: timeout=120
+"""Beam files: their header places, scales and names the beam as in any image. ci-test: timeout=300 cost=15
 
 Truth: a Gaussian of the angle from the pointing, by astropy's WCS of the beam file; pb.fits has it at every pixel."""
 import os

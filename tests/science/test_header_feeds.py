@@ -1,3 +1,4 @@
+# ci-test: cost=25
 """Feeds: Q, U, V by IAU for any right-angled orientation, refusals for what angles spoil. A source of
 known Stokes parameters on feeds at given angles: V_pq = e_p C e_q*, C = [[I+Q, U+iV], [U-iV, I-Q]] in
 (north, east), e = (cos, sin) of the angle from north through east (Hamaker & Bregman 1996)."""

@@ -1,4 +1,4 @@
-"""What a FITS header says of places, frequency, Stokes parameter and values is used or refused. ci-test: timeout=120
+"""What a FITS header says of places, frequency, Stokes parameter and values is used or refused. ci-test: timeout=300 cost=15
 
 Truth: astropy's WCS (WCSLIB) of the same file."""
 import os

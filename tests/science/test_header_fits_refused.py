@@ -1,4 +1,4 @@
-"""FITS headers that the mosaic must refuse, by the fact, its value and what to do. ci-test: timeout=120"""
+"""FITS headers that the mosaic must refuse, by the fact, its value and what to do. ci-test: timeout=300"""
 import os
 import sys
 import tempfile

@@ -1,4 +1,4 @@
-"""Virtual and external datasets, soft and external links: read as HDF5 defines, or named as what they are. ci-test: timeout=120
+"""Virtual and external datasets, soft and external links: read as HDF5 defines, or named as what they are. ci-test: timeout=300 cost=17
 
 Truth: the image of the same numbers in one plain file."""
 import os

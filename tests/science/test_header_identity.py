@@ -1,3 +1,4 @@
+# ci-test: cost=21
 """Which antenna is which: by number together with name. The truth is pyuvdata's own application of
 the gains (uvcalibrate), or its gains by construction."""
 import os

@@ -1,4 +1,4 @@
-"""Numbers and names without sense, in headers and options, are refused with the limit and its reason. ci-test: timeout=120"""
+"""Numbers and names without sense, in headers and options, are refused with the limit and its reason. ci-test: timeout=300"""
 import os
 import shutil
 import sys

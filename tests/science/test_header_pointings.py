@@ -1,6 +1,6 @@
 """Dishes that look at several places, or follow one, within one file: every row has the beam of its own
 pointing. A source's visibilities are put in with the Airy beam of the place that its row looks at
-(Born & Wolf 8.5.2, angles by astropy), and pbcor must have its true flux. ci-test: timeout=120"""
+(Born & Wolf 8.5.2, angles by astropy), and pbcor must have its true flux. ci-test: timeout=300"""
 import os
 import sys
 

@@ -1,3 +1,4 @@
+# ci-test: cost=17
 """`image --flag` and `calibrate` flag outliers: interference of other shapes and strengths than
 ordinary data, in data with noise, sources and gains whose truth is known; good data stay."""
 import os

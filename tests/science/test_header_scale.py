@@ -1,3 +1,4 @@
+# ci-test: cost=23
 """Units and conventions of power, of data and of tables. Truth: the definition of pol_convention
 (sum: I = XX + YY; avg: half of it) and of gain_scale."""
 import os

@@ -1,3 +1,4 @@
+# ci-test: cost=20
 """What a table is for: its channels and its times against the data's."""
 import os
 import sys

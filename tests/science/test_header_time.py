@@ -1,3 +1,4 @@
+# ci-test: cost=20
 """Time scales of time_array, and sidereal times against it. Truth: the same file in UTC."""
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Names from files that hold markup, quotes, newlines, other letters or 10 kB pass through every output. ci-test: timeout=180
+"""Names from files that hold markup, quotes, newlines, other letters or 10 kB pass through every output. ci-test: timeout=300 cost=26
 
 Telescope, instrument, antennas, object and phase centre of UVH5; sources of CSV; history of a table; names of files. Each
 output is read by its own reader: JSON, HTML, CSV, SQL, FITS, HDF5 and lines of text."""

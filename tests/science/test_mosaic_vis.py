@@ -1,4 +1,4 @@
-# ci-test: timeout=900 processors=2
+# ci-test: timeout=900 processors=2 cost=115
 """Mosaics from visibilities without noise: every source's flux within 0.5 % of the truth at the
 mosaic's frequency, its place within 1/400 of the beam. Ten tiles across RA 0h; three at
 declination 75, where neighbouring tiles turn against each other by more than a degree."""

@@ -1,4 +1,4 @@
-# ci-test: timeout=600 processors=2
+# ci-test: timeout=600 processors=2 cost=125
 """Mosaics of four tiles with noise, a 12.7 Jy source in three of them and 300 more, two skies:
 fluxes in two tiles and in the mosaic agree within errors, the bright one is right to 1 %, the
 noise map is what the image shows, tiles reach their thermal noise, and the source list has the

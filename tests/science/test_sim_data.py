@@ -1,4 +1,4 @@
-# ci-test: timeout=300
+# ci-test: timeout=300 cost=14
 """What contimg-sim does to the sky: noise, gains' place, losses, dead receptors, lost packets,
 interference, missing files, units, names."""
 import csv

@@ -1,4 +1,4 @@
-# ci-test: timeout=400
+# ci-test: timeout=400 cost=16
 """contimg-sim's files are DSA-110's: the real size to the byte, and the structure that the
 real writer's calls give when h5py replays them."""
 import os

@@ -1,4 +1,4 @@
-# ci-test: timeout=300
+# ci-test: timeout=300 cost=27
 """Bright sources whose spectra are not flat, one of them off axis under the moving beam: CLEAN
 must find their slopes (src/clean/source_fit.c), leave nothing of them in the residual and give
 their fluxes at RESTFRQ. The same bytes at 1 to 4 ranks.

@@ -44,9 +44,9 @@ TEXT
   slurm_start || fail "no Slurm"
 }
 
-# case_install PREFIX: the built tree, installed; leaves nothing of root's in the build folder.
+# The built tree, installed in $slurm_case/prefix; leaves nothing of root's in the build folder.
 case_install() {
-  cmake --install "$CONTIMG_BUILD" --prefix "$1" >"$slurm_case/install.out" 2>&1 ||
+  cmake --install "$CONTIMG_BUILD" --prefix "$slurm_case/prefix" >"$slurm_case/install.out" 2>&1 ||
     fail "cmake --install: exit $?"
   rm -f "$CONTIMG_BUILD/install_manifest.txt"
 }
@@ -77,9 +77,10 @@ job() {
   shift 4
   id=$(cd "$folder" && timeout -k 1 20 sbatch --parsable --output="$slurm_case/$name.out" "$@") ||
     fail "$name: sbatch: exit $?"
-  got=$(slurm_wait "$id" "${job_seconds:-90}")
+  got=$(slurm_wait "$id" "${job_seconds:-200}")
   [ "$got" = "$want" ] || fail "$name: job $id is '$got', '$want' is expected"
 }
+n_jobs() { timeout -k 1 10 scontrol -o show job 2>/dev/null | grep -c '^JobId='; }
 says() { grep -qF -- "$2" "$slurm_case/$1.out" || fail "$1: does not say '$2'"; }
 
 # Published mosaics, one path a line.

@@ -97,13 +97,13 @@ slurm_start_on() {
     --pid-file="$slurm_dir/munge/pid" --log-file="$slurm_dir/munge/log" \
     --seed-file="$slurm_dir/munge/seed" >"$slurm_dir/log/munged.out" 2>&1 </dev/null &
   slurm_ours=$!
-  for _ in $(seq 100); do [ -S "$slurm_dir/munge/socket" ] && break; sleep 0.1; done
+  for _ in $(seq 600); do [ -S "$slurm_dir/munge/socket" ] && break; sleep 0.1; done
   export SLURM_CONF=$slurm_dir/slurm.conf
   slurmctld -D -f "$SLURM_CONF" >"$slurm_dir/log/slurmctld.out" 2>&1 </dev/null &
   slurm_ours="$slurm_ours $!"
   slurmd -D -N testnode -f "$SLURM_CONF" >"$slurm_dir/log/slurmd.out" 2>&1 </dev/null &
   slurm_ours="$slurm_ours $!"
-  for _ in $(seq 100); do
+  for _ in $(seq 200); do
     slurm_is_alive || return 1
     [ "$(timeout -k 1 5 sinfo -h -o %T 2>/dev/null)" = idle ] && return 0
     sleep 0.3

@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
-# ci-test: timeout=400 processors=2
+# ci-test: timeout=600 cost=23
 # The operators' dry run under a real Slurm: every item ok, the groups made by jobs, whose logs are in
 # the state folder; the watching service submits what is there, and leaves jobs alone when it ends.
 set -u
 . "$CONTIMG_SOURCE/tests/slurm/cluster.sh"
 . "$CONTIMG_SOURCE/tests/slurm/case.sh"
 case_begin
-case_install "$slurm_case/prefix"
+case_install
 export PATH=$slurm_case/prefix/bin:$PATH
-n_jobs() { timeout -k 1 10 scontrol -o show job 2>/dev/null | grep -c '^JobId='; }
 
 contimg db migrate >"$slurm_case/migrate.out" 2>&1 || fail "db migrate"
 timeout -k 5 300 "$slurm_case/prefix/share/contimg/acceptance.sh" --executor slurm --scratch "$slurm_case" \
@@ -20,7 +19,7 @@ case_simulate 4 2026-01-25T00:00:10
 case_options CONTIMG_EXPECTED_SUBBANDS=4
 contimg-stream --interval 1 >"$slurm_case/stream.out" 2>&1 &
 stream=$!
-for _ in $(seq 300); do [ -z "$(published)" ] || break; sleep 0.3; done
+for _ in $(seq 600); do [ -z "$(published)" ] || break; sleep 0.3; done
 kill -TERM $stream
 wait $stream || fail "contimg-stream ends with $?"
 [ "$(published | wc -l)" = 1 ] || fail "published: $(published)"

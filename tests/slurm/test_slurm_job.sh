@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# ci-test: timeout=240 processors=2
+# ci-test: timeout=600 cost=95
 # contimg.sbatch on a real Slurm: as it is, with groups, with files; where it finds the program;
 # exit codes. slurmd runs a spooled copy of it.
 set -u
 . "$CONTIMG_SOURCE/tests/slurm/cluster.sh"
 . "$CONTIMG_SOURCE/tests/slurm/case.sh"
 case_begin
-case_install "$slurm_case/prefix"
+case_install
 sbatch_file=$slurm_case/prefix/share/contimg/contimg.sbatch
 [ -r "$sbatch_file" ] && [ -x "$slurm_case/prefix/bin/contimg" ] || fail "not installed"
 # A tree as it is after a build, without an installation.
@@ -64,12 +64,12 @@ says mpirun "contimg.sbatch: mpirun -n 2"
 id=$(cd "$slurm_case/incoming" && PATH=$slurm_case/no_pmix:$slurm_case/prefix/bin:$PATH \
   sbatch --parsable --output="$slurm_case/stopped.out" "$sbatch_file" 2026-01-25T00:01:53_sb0*.hdf5 \
   --size=1400 --niter=100000) || fail "stopped: sbatch"
-for _ in $(seq 300); do
+for _ in $(seq 600); do
   grep -qs ' flag ' "$slurm_case/stopped.out" && break
   sleep 0.2
 done
 timeout -k 1 20 scancel --batch --signal=TERM "$id"
-got=$(slurm_wait "$id" 90)
+got=$(slurm_wait "$id" 200)
 [ "$got" = "FAILED 75" ] || fail "stopped: job $id is '$got'"
 says stopped "stopped on request"
 [ "$(sqlite3 "$slurm_case/state/ingest.sqlite3" \

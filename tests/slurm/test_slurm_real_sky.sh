@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ci-test: timeout=900 processors=2
+# ci-test: timeout=900 processors=2 cost=60
 # Real observations as Slurm jobs of two ranks: file to published product and report.
 set -u
 data=${CONTIMG_TEST_DATA:-$CONTIMG_SOURCE/../shared/data}/real_sky
@@ -19,7 +19,7 @@ printf '%s\n' name,ra_deg,dec_deg,flux_jy,ref_freq_hz,spectral_index \
 
 # real NAME ARGUMENT...: one job, one more product with all that belongs to it, one report.
 n=0
-job_seconds=600 # MWA: 2110 x 2110 pixels, many planes of w
+job_seconds=600
 real() {
   local name=$1 product
   shift
@@ -36,7 +36,8 @@ real() {
   [ -s "$report" ] && grep -q '"n_rank":[[:space:]]*2' "${report%.html}.json" || fail "$name: report"
   grep -E '^(published|DEGRADED)' "$slurm_case/$name.out"
 }
-real mwa_puppis_a
+# Two pixels to the beam and few components: what the whole run gives is tests/science/test_real_sky_run.py's.
+real mwa_puppis_a --cell-arcsec=150 --size=1046 --niter=5000
 real wsrt_3c343.1
 real aavs2_sun --model "$slurm_case/sun.csv"
 echo "three real observations: $n products from jobs of two ranks"

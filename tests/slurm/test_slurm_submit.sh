@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# ci-test: timeout=240 processors=2
+# ci-test: timeout=600 cost=15
 # contimg-submit on a real Slurm: checks, groups, plans, submits; never the same work twice.
 set -u
 . "$CONTIMG_SOURCE/tests/slurm/cluster.sh"
 . "$CONTIMG_SOURCE/tests/slurm/case.sh"
 case_begin
-case_install "$slurm_case/prefix"
+case_install
 export PATH=$slurm_case/prefix/bin:$PATH
 cd "$slurm_case/elsewhere" || exit 1
 
@@ -17,7 +17,6 @@ submit() {
   got=$?
   [ $got = "$want" ] || fail "$name: exit $got, $want is expected"
 }
-n_jobs() { timeout -k 1 10 scontrol -o show job 2>/dev/null | grep -c '^JobId='; }
 
 submit help 0 --help
 says help "usage: contimg-submit"
@@ -65,7 +64,7 @@ submit second 0
 says second.err "has a job already: $id (pending); nothing submitted"
 [ "$(n_jobs)" = 1 ] || fail "$(n_jobs) jobs"
 timeout -k 1 10 scontrol update PartitionName=all State=UP || fail "scontrol"
-got=$(slurm_wait "$id" 90)
+got=$(slurm_wait "$id" 200)
 cp "$slurm_case/state/logs/contimg-$id.out" "$slurm_case/job.out"
 [ "$got" = "COMPLETED 0" ] || fail "job $id: $got"
 says job "--niter=20"
@@ -80,8 +79,8 @@ group=$(contimg plan --json 2>/dev/null | grep -oE '[0-9a-f]{12}_[0-9]+' | head 
 export CONTIMG_HOME=$slurm_case/prefix
 a=$(sbatch --parsable -n 1 --mem=1G --output="$slurm_case/a.out" "$CONTIMG_HOME/share/contimg/contimg.sbatch" "$group")
 b=$(sbatch --parsable -n 1 --mem=1G --output="$slurm_case/b.out" "$CONTIMG_HOME/share/contimg/contimg.sbatch" "$group")
-both="$(slurm_wait "$a" 90)
-$(slurm_wait "$b" 90)"
+both="$(slurm_wait "$a" 200)
+$(slurm_wait "$b" 200)"
 [ "$(grep -c '^COMPLETED 0$' <<<"$both")" = 2 ] ||
   { [ "$(sort <<<"$both")" = "COMPLETED 0
 FAILED 6" ] && cat "$slurm_case"/[ab].out | grep -q "(job [$a$b])"; } || fail "two jobs: $both"
@@ -92,7 +91,7 @@ FAILED 6" ] && cat "$slurm_case"/[ab].out | grep -q "(job [$a$b])"; } || fail "t
 unset CONTIMG_HOME
 submit files 0 ../incoming/2026-01-25T00:01:01_sb0*.hdf5
 id=$(cat "$slurm_case/files.out")
-got=$(slurm_wait "$id" 90)
+got=$(slurm_wait "$id" 200)
 cp "$slurm_case/state/logs/contimg-$id.out" "$slurm_case/files_job.out"
 [ "$got" = "COMPLETED 0" ] || fail "files: job $id: $got"
 [ "$(published | wc -l)" = 2 ] || fail "files: $(published)"

@@ -11,10 +11,8 @@ out=$folder/.out err=$folder/.err
 for name in $(env | sed -n 's/^\(CONTIMG_[A-Z0-9_]*\)=.*/\1/p'); do
   case $name in CONTIMG_BUILD | CONTIMG_SOURCE | CONTIMG_SHARE | CONTIMG_TEST_*) ;; *) unset "$name" ;; esac
 done
-export CONTIMG_CONFIG= CONTIMG_TEST_TIMEOUT=${CONTIMG_TEST_TIMEOUT:-100}
+export CONTIMG_CONFIG= CONTIMG_TEST_TIMEOUT=${CONTIMG_TEST_TIMEOUT:-200}
 . "$CONTIMG_SOURCE/tests/mpi.env"
-# One process starts no daemon of the launcher: twice as fast.
-export OMPI_MCA_ess_singleton_isolated=1
 cd "$folder" || exit 1
 mkdir out # --out makes no folder
 

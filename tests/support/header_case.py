@@ -32,9 +32,8 @@ def end():
 
 
 def run(folder, *arguments):
-    # One process needs no daemon of the launcher.
     return subprocess.run([program, *arguments], cwd=folder, capture_output=True, text=True,
-                          env={**os.environ, "OMPI_MCA_ess_singleton_isolated": "1", "CONTIMG_CONFIG": ""})
+                          env={**os.environ, "CONTIMG_CONFIG": ""})
 
 
 def own_line(result):
