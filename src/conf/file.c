@@ -6,8 +6,7 @@
 #include <ini.h>
 #include <stdlib.h>
 #include <string.h>
-
-extern char **environ;
+#include <unistd.h>
 
 typedef struct
 {

@@ -11,8 +11,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 enum
 {
     ANSWER_S = 5, /* how long squeue may take */

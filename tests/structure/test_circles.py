@@ -1,10 +1,6 @@
 """No circle of files inside a module: told by the symbols that its object files need of each other, and
 by what its headers include."""
-import re
-
 import tree
-
-INCLUDE = re.compile(r'^ *# *include *"([^"]+)"', re.M)
 
 faults = tree.Faults("circles")
 
@@ -38,11 +34,11 @@ def circles(needs):
 
 
 def includes(module):
-    """needs[a][b] of a module's headers, by the name they are included by."""
-    paths = {path.split("/", 1)[1]: path for path in map(str, tree.files(["src", "include"], {".h"}))
-             if tree.module_of(path) == module}
-    return {name: {other: ["its header"] for other in INCLUDE.findall(tree.read(path)) if other in paths}
-            for name, path in paths.items()}
+    """needs[a][b] of a module's headers, by path."""
+    paths = [path for path in tree.files(["src", "include"], {".h"}) if tree.module_of(path) == module]
+    meant = {path: {tree.included_path(path, written) for written in tree.includes(path)}
+             for path in paths}
+    return {path: {other: ["its header"] for other in paths if other in meant[path]} for path in paths}
 
 
 for module in tree.modules():

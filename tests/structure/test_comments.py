@@ -14,14 +14,16 @@ faults = tree.Faults("comments")
 SAYS = re.compile(r"\b(Local|Collective)\.")
 ALL = re.compile(r"\bAll functions are (local|collective)\.")
 
+LEGAL = re.compile(r"\W*(SPDX-|Copyright|Licen[cs]e|\(c\))", re.I)
+
 
 def flat(comment):
     return re.sub(r"\s*\n\s*\*?\s*", " ", comment)
 
 
 def check_opening(path):
-    words = re.match(r"/\*(.*?)(\*/|\n)", tree.read(path))
-    if not words or len(words.group(1).split()) < 3:
+    said = re.match(r"/\*(.*?)(\*/|\n)", tree.read(path))
+    if not said or len(said.group(1).split()) < 3 or LEGAL.match(said.group(1)):
         faults.add(path, "no comment in the first line that says what the file holds")
 
 

@@ -12,25 +12,32 @@ OWNERS = {  # outside header: the modules that may include it
     "cJSON.h": "base", "ini.h": "conf",
 }
 SEE_CONF = ("conf", "tile", "run", "cli")
-INCLUDE = re.compile(r'^ *# *include *([<"])([^">]+)[">]', re.M)
+GENERATED = ("ci_version.h",)
+KINDS = {".c", ".h", ".def", ".txt", ".cmake", ".md"}
+ENDS = re.compile(r"(?<!\.)(?<!->)\b(exit|_exit|_Exit|quick_exit|abort|MPI_Abort)\b")
 
 faults = tree.Faults("includes")
 order = tree.modules()
 
 
 def target_of(name):
-    """Module of an included name; None where it is the module's own or an outside header."""
+    """Module of an included name of contimg; None where it is something else."""
     if name == "contimg/options.def":
         return "conf"
     if fnmatch(name, "contimg/*.h"):
         return Path(name).stem.split("_")[0]
-    return name.split("/")[0] if fnmatch(name, "*/*.h") else None
+    first = name.split("/")[0]
+    return first if fnmatch(name, "*/*.h") and (first in order or not outside(name)) else None
+
+
+def outside(name):
+    """Owners of an outside header, which may lie in a folder of its own."""
+    return next((owners.split() for pattern, owners in OWNERS.items()
+                 if fnmatch(name, pattern) or fnmatch(Path(name).name, pattern)), None)
 
 
 def check_own(path, module, name):
     target = target_of(name)
-    if target is None:
-        return
     if target not in order:
         faults.add(path, f"includes {name} of an unknown module")
     elif order.index(target) > order.index(module):
@@ -45,30 +52,52 @@ def check_own(path, module, name):
 
 
 def check_outside(path, module, name):
-    for pattern, owners in OWNERS.items():
-        if not fnmatch(name, pattern):
-            continue
-        if path.startswith("include/"):
-            faults.add(path, f"a public header includes <{name}>")
-        elif module not in owners.split():
-            faults.add(path, f"<{name}> belongs to {owners}")
+    owners = outside(name)
+    if owners and path.startswith("include/"):
+        faults.add(path, f"a public header includes <{name}>")
+    elif owners and module not in owners:
+        faults.add(path, f"<{name}> belongs to {' '.join(owners)}")
 
 
-for path in tree.files(["src", "include"], {".c", ".h"}):
-    module, text = tree.module_of(path), tree.read(path)
+def check_include(path, module, written):
+    match = re.fullmatch(r'<([^>]*)>|"([^"]*)"', written)
+    if not match:
+        faults.add(path, f"includes {written}: an include names its file")
+        return
+    name = match[1] or match[2] or ""
+    parts = name.split("/")
+    if "." in parts or ".." in parts:
+        faults.add(path, f"includes {name}: named from src/ or include/, without . and ..")
+        name = "/".join(part for part in parts if part not in (".", ".."))
+    is_own = name.startswith("contimg/") or name.split("/")[0] in order
+    if is_own and match[1]:
+        faults.add(path, f"includes <{name}>: contimg's own headers stand in quotes")
+    if is_own and target_of(name) is None:
+        faults.add(path, f"includes {name}, which is no header")
+    elif is_own or (match[2] and target_of(name)):
+        check_own(path, module, name)
+    else:
+        if match[2] and name not in GENERATED:
+            faults.add(path, f'includes "{name}": contimg\'s headers are named with their folder, others '
+                       "stand in angle brackets")
+        check_outside(path, module, name)
+
+
+for path in tree.files(["src", "include"]):
+    if Path(path).suffix not in KINDS:
+        faults.add(path, "is no kind of file that the rules read: .c, .h or .def")
+for path in tree.files(["src", "include"], {".c", ".h", ".def"}):
+    module, text = tree.module_of(path) if not path.endswith("options.def") else "conf", tree.read(path)
     if module not in order:
         faults.add(path, f"module {module} is not in src/CMakeLists.txt")
         continue
-    for mark, name in INCLUDE.findall(text):
-        is_own = mark == '"' or fnmatch(name, "contimg/*") or name.split("/")[0] in order
-        if is_own and mark == "<":
-            faults.add(path, f"includes <{name}>: contimg's own headers stand in quotes")
-        (check_own if is_own else check_outside)(path, module, name)
+    for written in tree.includes(path):
+        check_include(path, module, written)
     # What another file has is declared by its header.
-    for name in re.findall(r"^ *extern [^;{(]*\b(ci_\w+) *\(", text, re.M):
+    for name in sorted(tree.c_declared(text)) if path.endswith(".c") else []:
         faults.add(path, f"declares {name} by itself, not by a header")
-    # The program's end has one place each.
-    if path.startswith("src/") and module != "par":
-        for call in re.findall(r"\b(exit|_exit|abort|MPI_Abort)\(", tree.c_code(text)):
+    # The program's end has one place.
+    if module != "par":
+        for call in ENDS.findall(tree.TOKEN.sub(" ", tree.normal(text))):
             faults.add(path, f"calls {call} outside par")
 faults.end()

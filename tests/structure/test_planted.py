@@ -106,6 +106,64 @@ class Planted(unittest.TestCase):
         self.append("src/vis/add.c", "void ci_vis_end(void)\n{\n    exit(1);\n}\n")
         self.refused("includes", "src/vis/add.c", "exit")
 
+    def test_end_in_other_forms(self):
+        for call in ("exit (1)", "quick_exit(1)", "_Exit(1)", "(abort)()"):
+            with self.subTest(call):
+                self.write("src/vis/end.c", f"/* The end of it. */\nvoid ci_vis_end(void)\n{{\n    {call};\n}}\n")
+                self.refused("includes", "src/vis/end.c")
+        self.write("src/vis/end.c", "/* The end of it. */\n#define END() exit(1)\n")
+        self.refused("includes", "src/vis/end.c: calls exit")
+
+    def test_include_in_other_forms(self):
+        for line in ('#\tinclude\t"contimg/cal.h"', '/* a */ #include "contimg/cal.h"',
+                     '#/* a */include/* b */"contimg/cal.h"', '#include \\\n"contimg/cal.h"',
+                     '#inc\\\nlude "contimg/cal.h"', '%:include "contimg/cal.h"',
+                     'const char *a = "/*";\n#include "contimg/cal.h"\nconst char *b = "*/";',
+                     '#include "contimg/../contimg/cal.h"', '#include "../cal/cal.h"',
+                     '#ifndef NDEBUG\n# include "contimg/cal.h"\n#endif'):
+            with self.subTest(line):
+                self.write("src/vis/more.c", f"/* More of vis. */\n{line}\n")
+                self.refused("includes", "src/vis/more.c", "after module vis")
+
+    def test_include_in_a_comment_passes(self):
+        self.append("src/vis/add.c", '/*\n#include "contimg/cal.h"\n*/\n// #include "contimg/cal.h"\n')
+        self.assertEqual(self.rule("includes")[0], 0)
+
+    def test_include_through_a_macro(self):
+        self.append("src/vis/add.c", '#define LATER "contimg/cal.h"\n#include LATER\n')
+        self.refused("includes", "src/vis/add.c", "includes LATER: an include names its file")
+
+    def test_include_of_no_header(self):
+        self.append("src/vis/add.c", '#include "vis/sum.c"\n')
+        self.refused("includes", "src/vis/add.c", "vis/sum.c, which is no header")
+
+    def test_file_of_another_kind(self):
+        self.write("src/vis/more.inc", '#include "contimg/cal.h"\n')
+        self.refused("includes", "src/vis/more.inc: is no kind of file")
+
+    def test_header_by_its_bare_name(self):
+        self.append("src/vis/add.c", '#include "one.h"\n')
+        self.refused("includes", "src/vis/add.c", "named with their folder")
+
+    def test_outside_header_in_quotes_and_in_a_folder(self):
+        for line in ('#include "mpi.h"', "#include <openmpi/mpi.h>"):
+            with self.subTest(line):
+                self.write("src/vis/more.c", f"/* More of vis. */\n{line}\n")
+                self.refused("includes", "src/vis/more.c", "mpi.h> belongs to par")
+
+    def test_declaration_in_other_forms(self):
+        for line in ("int ci_vis_sum(int a);", "extern int ci_vis_total;", "int b;\nint *ci_vis_sum(\n    int a);",
+                     "void ci_str_a(void)\n{\n    int ci_vis_sum(int a);\n}"):
+            with self.subTest(line):
+                self.write("src/base/more.c", f"/* More of base. */\n{line}\n")
+                self.refused("includes", "src/base/more.c", "by itself")
+
+    def test_calls_and_static_declarations_pass(self):
+        self.write("src/vis/more.c", "/* More of vis. */\n#include \"contimg/vis.h\"\nstatic int one(int a);\n"
+                                     "int ci_vis_more(int a)\n{\n    if (a) ci_vis_add(a);\n    else ci_vis_sum(a);\n"
+                                     "    return ci_vis_add(a);\n}\n")
+        self.assertEqual(self.rule("includes"), (0, "includes: 0 faults\n"))
+
     def test_circle_of_files(self):
         self.append("src/vis/add.c", "int ci_vis_take(int a)\n{\n    return ci_vis_sum(a);\n}\n")
         self.build()
@@ -116,7 +174,21 @@ class Planted(unittest.TestCase):
         self.write("src/vis/one.h", '/* One. */\n#include "vis/two.h"\n')
         self.write("src/vis/two.h", '/* Two. */\n#include "vis/one.h"\n')
         self.build()
-        self.refused("circles", "src/vis/", "a circle of headers: vis/one.h, vis/two.h")
+        self.refused("circles", "src/vis/", "a circle of headers: src/vis/one.h, src/vis/two.h")
+
+    def test_circle_of_headers_by_bare_names(self):
+        self.write("src/vis/one.h", '/* One. */\n#include "two.h"\n')
+        self.write("src/vis/two.h", '/* Two. */\n#\tinclude "./one.h"\n')
+        self.build()
+        self.refused("circles", "src/vis/", "a circle of headers: src/vis/one.h, src/vis/two.h")
+
+    def test_circle_that_the_build_leaves_out(self):
+        for use in ("assert(ci_vis_sum(1));", "\n#ifdef NEVER\n    ci_vis_sum(1);\n#endif"):
+            with self.subTest(use):
+                self.write("src/vis/add.c", "/* Adding. */\n#define NDEBUG\n#include <assert.h>\nint ci_vis_sum(int a);\n"
+                                            f"int ci_vis_add(int a)\n{{\n    {use}\n    return a;\n}}\n")
+                self.build()
+                self.refused("circles", "src/vis/", "a circle of add.c, sum.c")
 
     def test_no_build(self):
         self.refused("circles", "build first")
@@ -132,6 +204,25 @@ class Planted(unittest.TestCase):
         self.build()
         self.refused("prefix", "src/base/str.c", "ci_base_length")
 
+    def test_symbol_that_looks_like_the_compilers(self):
+        for name in ("__ci_add", "cal_asan_add"):
+            with self.subTest(name):
+                self.write("src/vis/more.c", f"/* More of vis. */\nint {name};\n")
+                self.build()
+                self.refused("prefix", "src/vis/more.c", name)
+                (self.root / "build/src/libci_vis.a").unlink()
+
+    def test_symbol_that_the_build_leaves_out(self):
+        self.append("src/vis/add.c", "#ifdef NEVER\nint ci_cal_two(int a)\n{\n    return a;\n}\n#endif\n")
+        self.build()
+        self.refused("prefix", "src/vis/add.c", "ci_cal_two")
+
+    def test_macro_without_prefix(self):
+        self.append("include/contimg/vis.h", "\n#ifndef CONTIMG_VIS_H\n#  define CONTIMG_VIS_H\n#\tdefine CI_CAL_SIZE 3\n"
+                                             "#define CI_VIS_SIZE 3\n#endif\n")
+        self.build()
+        self.refused("prefix", "include/contimg/vis.h", "ci_cal_size does not begin with ci_vis_", "prefix: 1 faults")
+
     def test_inline_function_without_prefix(self):
         self.append("include/contimg/vis.h", "\nstatic inline int ci_cal_one(void)\n{\n    return 1;\n}\n")
         self.build()
@@ -145,6 +236,10 @@ class Planted(unittest.TestCase):
 
     def test_file_without_opening_comment(self):
         self.write("src/vis/bare.c", '#include "contimg/vis.h"\n/* Too late to say it. */\n')
+        self.refused("comments", "src/vis/bare.c")
+
+    def test_file_that_opens_with_its_licence(self):
+        self.write("src/vis/bare.c", "/* SPDX-License-Identifier: GPL-3.0-or-later of this file */\nint ci_vis_bare;\n")
         self.refused("comments", "src/vis/bare.c")
 
     def test_function_that_is_neither(self):

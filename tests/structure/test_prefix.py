@@ -1,10 +1,19 @@
 """Each exported symbol begins with ci_<module>_, or with a family of base or par; inline functions
-of public headers too. src/cli/main.c, which is in no library, defines main alone."""
+and macros of public headers too. src/cli/main.c, which is in no library, defines main alone."""
 import re
 
 import tree
 
 faults = tree.Faults("prefix")
+
+# The option table's row, and what base and par give to all: constants, attributes, status checks.
+BARE_MACROS = set("""CI_OPTION CI_PRINTF CI_MUST_CHECK CI_PI CI_TWO_PI CI_C_M_S CI_DEG_TO_RAD
+    CI_RAD_TO_DEG CI_ARCSEC_TO_RAD CI_RAD_TO_ARCSEC CI_DAY_S CI_MJD_UNIX_EPOCH CI_TRY CI_AGREE
+    ci_plural""".split())
+
+
+def is_guard(name, header):
+    return name == re.sub(r"\W", "_", header.replace("include/", "")).upper()
 
 
 def check(module, subject, names):
@@ -25,6 +34,8 @@ for each in tree.modules():
 for header in tree.files(["include/contimg"], {".h"}):
     check(tree.module_of(header), header,
           {name for name, _, _, _ in tree.c_functions(tree.read(header))})
+    macros = {name for name in tree.c_macros(tree.read(header)) if not is_guard(name, header)}
+    check(tree.module_of(header), header, {name.lower() for name in macros - BARE_MACROS})
 for path in tree.files(["src/cli"], {".c"}):
     if not path.endswith("/main.c"):
         continue

@@ -25,13 +25,14 @@ def modules():
     return found.group(1).split()
 
 
-def files(folders, suffixes):
-    """Files of those folders of the tree, sorted, as paths relative to its root."""
+def files(folders, suffixes=None):
+    """Files of those folders of the tree, of any kind where none is given, sorted, as paths relative
+    to its root."""
     found = []
     for folder in folders:
         for place, below, names in os.walk(ROOT / folder):
             below[:] = [name for name in below if name != "__pycache__"]
-            found += [Path(place, name) for name in names if Path(name).suffix in suffixes]
+            found += [Path(place, name) for name in names if suffixes is None or Path(name).suffix in suffixes]
     return sorted(str(path.relative_to(ROOT)) for path in found)
 
 
@@ -74,20 +75,50 @@ class Faults:
 # ---- C text -----------------------------------------------------------------
 
 TOKEN = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
+DIRECTIVE = re.compile(r"^ ?#[^\n]*", re.M)
+INCLUDE = re.compile(r"^ ?# ?(?:include|include_next|import)\b ?(.*?) ?$", re.M)
 
 
 def _blank(match):
     return re.sub(r"[^\n]", " ", match.group(0))
 
 
-def c_code(text, keep_comments=False):
-    """The text without comments, literals and directives; every line stays where it is."""
-    def token(match):
-        if match.group(0).startswith("/") and keep_comments:
-            return match.group(0)
-        return _blank(match)
-    text = TOKEN.sub(token, text)
-    return re.sub(r"^[ \t]*#[^\n]*(?:(?<=\\)\n[^\n]*)*", _blank, text, flags=re.M)
+def _join(text):
+    """Continued lines in one; as many empty ones follow, so that all others stay where they are."""
+    return re.sub(r"(?:[^\n]*\\\n)+[^\n]*",
+                  lambda match: match.group(0).replace("\\\n", "") + "\n" * match.group(0).count("\n"), text)
+
+
+def normal(text):
+    """The text as the rules read it: directives begin with #, continued lines are joined, comments
+    are blanks, and every run of blanks is one; every line that is not continued stays where it is."""
+    text = _join(re.sub(r"\?\?=|%:", "#", text.replace("??/", "\\")))
+    text = TOKEN.sub(lambda match: _blank(match) if match.group(0).startswith("/") else match.group(0), text)
+    return re.sub(r"[ \t\v\f\r]+", " ", text)
+
+
+def c_code(text):
+    """The normal text without literals and directives."""
+    return TOKEN.sub(_blank, DIRECTIVE.sub("", normal(text)))
+
+
+def includes(path):
+    """What a file includes, as it is written: <name>, "name" or a macro."""
+    return INCLUDE.findall(normal(read(path)))
+
+
+def included_path(path, written):
+    """The file of the tree that an include means; None where there is none."""
+    for folder in [Path(path).parent] * written.startswith('"') + [Path("src"), Path("include")]:
+        found = os.path.normpath(folder / written.strip('<>"'))
+        if (ROOT / found).is_file():
+            return found
+    return None
+
+
+def c_macros(text):
+    """Names of the macros that a file defines."""
+    return set(re.findall(r"^ ?# ?define (\w+)", normal(text), re.M))
 
 
 _ATTRIBUTE = re.compile(r"__attribute__\s*\(\((?:[^()]|\([^()]*\))*\)\)|\bCI_PRINTF\([^()]*\)")
@@ -151,6 +182,21 @@ def c_prototypes(text):
             yield name, _line(code, begin), code.count("\n", 0, head) + 1
 
 
+_STATEMENT = re.compile(r"(?:^|[;{}])\s*((?:\w+[\s*]+)+)(\w+)\s*\([^;{}]*\)\s*;")
+_NO_TYPE = {"return", "else", "do", "case", "goto", "sizeof", "typedef", "static"}
+
+
+def c_declared(text):
+    """Names of what a file declares and does not define: functions, also within others, and
+    everything `extern`."""
+    code = _ATTRIBUTE.sub(" ", c_code(text))
+    names = set(re.findall(r"\bextern\b[^;{(=]*\b(\w+)\s*[;\[(]", code))
+    for words, name in _STATEMENT.findall(re.sub(r"([;{}])", r"\1\1", code)):
+        if not _NO_TYPE & set(words.split()):
+            names.add(name)
+    return names
+
+
 def python_functions(text):
     """(name, first line, last line, 0) of each function."""
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -173,8 +219,13 @@ def shell_functions(text):
 
 # ---- what the compiler made --------------------------------------------------
 
+# What sanitizers, coverage and the linker add.
+_ADDED = re.compile(r"__(odr_asan|asan|ubsan|sanitizer|gcov|llvm|start|stop)[._]")
+
+
 class Symbols:
-    """Of each object file of a module's library: what it defines and what it needs."""
+    """Of each object file of a module's library: what it defines and what it needs. Code that this
+    build leaves out (assertions, other instruction sets) is found in the source."""
 
     def __init__(self, module):
         self.defined, self.needed = {}, {}
@@ -185,8 +236,21 @@ class Symbols:
         for line in out.stdout.splitlines():
             where, _, rest = line.rpartition(":")
             kind, name = rest.split()[-2:]
-            if name.startswith("__") or "asan" in name:
+            if _ADDED.match(name):
                 continue
             member = where.rpartition(":")[2].removesuffix(".o")
             table = self.needed if kind in "Uwv" else self.defined
             table.setdefault(member, set()).add(name)
+        for path in files([f"src/{module}"], {".c"}):
+            if path != "src/cli/main.c":  # is in no library
+                self._read_source(Path(path).name, read(path))
+
+    def _read_source(self, member, text):
+        code = c_code(text)
+        self.needed.setdefault(member, set()).update(
+            re.findall(r"\b\w+\b", normal(code + "\n".join(DIRECTIVE.findall(TOKEN.sub(_blank, normal(text)))))))
+        lines = code.splitlines()
+        for name, first, last, _ in c_functions(text):
+            head = " ".join(lines[first - 1:last]).split("{")[0]
+            if not re.search(r"\bstatic\b|CI_ISA_INLINE", head) and not name.isupper():
+                self.defined.setdefault(member, set()).add(name)
