@@ -10,22 +10,23 @@
 
 enum
 {
+    N_SAMPLE = 4, /* of a difference, at most */
     N_ENOUGH = 8, /* differences (each two real numbers) that a median needs */
     N_MOST = 768  /* that are looked at: they give sigma to 4 % */
 };
 
-/* The pattern of a difference: up to four samples (row, channel) with their factors. */
+/* The pattern of a difference: samples (row, channel) with their factors; 0: the first again. */
 typedef struct difference
 {
-    int n, row[4], chan[4];
-    double factor[4];
+    int row[N_SAMPLE], chan[N_SAMPLE];
+    float factor[N_SAMPLE];
 } difference;
 
-static const difference over_both = {4, {0, 0, 1, 1}, {0, 1, 0, 1}, {1, -1, -1, 1}};
-static const difference over_chan_3 = {3, {0, 0, 0}, {0, 1, 2}, {1, -2, 1}};
-static const difference over_chan_2 = {2, {0, 0}, {0, 1}, {1, -1}};
-static const difference over_time_3 = {3, {0, 1, 2}, {0, 0, 0}, {1, -2, 1}};
-static const difference over_time_2 = {2, {0, 1}, {0, 0}, {1, -1}};
+static const difference over_both = {{0, 0, 1, 1}, {0, 1, 0, 1}, {1, -1, -1, 1}};
+static const difference over_chan_3 = {{0, 0, 0, 0}, {0, 1, 2, 0}, {1, -2, 1, 0}};
+static const difference over_chan_2 = {{0, 0, 0, 0}, {0, 1, 0, 0}, {1, -1, 0, 0}};
+static const difference over_time_3 = {{0, 1, 2, 0}, {0, 0, 0, 0}, {1, -2, 1, 0}};
+static const difference over_time_2 = {{0, 1, 0, 0}, {0, 0, 0, 0}, {1, -1, 0, 0}};
 
 /* What the shape of the data set allows; NULL: nothing. */
 static const difference *pattern_choose(const ci_vis_block *block)
@@ -39,86 +40,131 @@ static const difference *pattern_choose(const ci_vis_block *block)
     return NULL;
 }
 
+/* Differences of one block: the pattern, where its samples lie from the first, and its rms for
+ * noise of 1 at 1 Hz x 1 s, where it is the same everywhere. */
+typedef struct differences
+{
+    const ci_vis_block *block;
+    const difference *pattern;
+    size_t offset[N_SAMPLE], n_row, n_chan;
+    bool is_even;
+    float rms;
+} differences;
+
+static double rms_at(const differences *d, size_t i_row, size_t i_chan)
+{
+    double variance = 0;
+    for (size_t k = 0; k < N_SAMPLE; k++) {
+        double f = (double)d->pattern->factor[k];
+        variance += f * f /
+                    (d->block->width_hz[i_chan + (size_t)d->pattern->chan[k]] *
+                     d->block->interval_s[i_row + (size_t)d->pattern->row[k]]);
+    }
+    return sqrt(variance);
+}
+
+static differences differences_of(const ci_vis_block *block, const difference *pattern)
+{
+    differences d = {.block = block, .pattern = pattern, .is_even = true};
+    for (size_t k = 0; k < N_SAMPLE; k++) {
+        size_t row = (size_t)pattern->row[k], chan = (size_t)pattern->chan[k];
+        d.offset[k] = (row * block->n_chan + chan) * block->n_pol;
+        if (row + 1 > d.n_row) d.n_row = row + 1;
+        if (chan + 1 > d.n_chan) d.n_chan = chan + 1;
+    }
+    for (size_t r = 1; r < block->n_row; r++)
+        d.is_even = d.is_even && block->interval_s[r] == block->interval_s[0];
+    for (size_t c = 1; c < block->n_chan; c++)
+        d.is_even = d.is_even && block->width_hz[c] == block->width_hz[0];
+    if (d.is_even && block->n_row >= d.n_row && block->n_chan >= d.n_chan)
+        d.rms = (float)rms_at(&d, 0, 0);
+    return d;
+}
+
 /* One difference, its real and imaginary part scaled to the noise of 1 Hz x 1 s; false where
  * a sample is flagged. */
-static bool difference_at(const ci_vis_block *block, const difference *pattern, size_t i_row,
-                          size_t i_chan, size_t i_pol, double out[2])
+static inline bool difference_at(const differences *d, size_t i_row, size_t i_chan, size_t i_pol,
+                                 float out[2])
 {
-    double x = 0, y = 0, variance = 0;
-    for (int k = 0; k < pattern->n; k++) {
-        size_t row = i_row + (size_t)pattern->row[k], chan = i_chan + (size_t)pattern->chan[k];
-        size_t i = ci_vis_sample(block, row, chan, i_pol);
-        double f = pattern->factor[k];
-        if (block->flags[i]) return false;
-        x += f * (double)crealf(block->data[i]);
-        y += f * (double)cimagf(block->data[i]);
-        variance += f * f / (block->width_hz[chan] * block->interval_s[row]);
+    size_t first = ci_vis_sample(d->block, i_row, i_chan, i_pol);
+    const uint8_t *flags = d->block->flags + first;
+    const ci_c32 *data = d->block->data + first;
+    const size_t *at = d->offset;
+    const float *f = d->pattern->factor;
+    float scale = 1 / (d->is_even ? d->rms : (float)rms_at(d, i_row, i_chan)), x = 0, y = 0;
+    if (flags[at[0]] | flags[at[1]] | flags[at[2]] | flags[at[3]]) return false;
+    for (size_t k = 0; k < N_SAMPLE; k++) {
+        x += f[k] * crealf(data[at[k]]);
+        y += f[k] * cimagf(data[at[k]]);
     }
-    out[0] = x / sqrt(variance);
-    out[1] = y / sqrt(variance);
+    out[0] = x * scale;
+    out[1] = y * scale;
     return true;
 }
 
 /* Differences of one baseline and polarisation, evenly spread where there are more than are
  * needed; returns how many numbers. out holds 2 N_MOST. */
-static size_t differences(const ci_vis_block *block, const difference *pattern, size_t first,
-                          size_t end, size_t i_pol, double *out)
+static size_t baseline_differences(const differences *d, size_t first, size_t end, size_t i_pol,
+                                   float *out)
 {
-    size_t n_row = (size_t)pattern->row[pattern->n - 1] + 1, n = 0;
-    size_t n_chan = (size_t)pattern->chan[pattern->n - 1] + 1;
-    if (end - first < n_row || block->n_chan < n_chan) return 0;
-    size_t n_start = block->n_chan - n_chan + 1, n_all = (end - first - n_row + 1) * n_start;
+    size_t n_chan = d->block->n_chan, n = 0;
+    if (end - first < d->n_row || n_chan < d->n_chan) return 0;
+    size_t n_start = n_chan - d->n_chan + 1, n_all = (end - first - d->n_row + 1) * n_start;
     size_t step = (n_all + N_MOST - 1) / N_MOST;
-    for (size_t i = 0; i < n_all && n < 2 * N_MOST;) {
-        bool good = difference_at(block, pattern, first + i / n_start, i % n_start, i_pol, out + n);
+    for (size_t i = 0, row = first, chan = 0; i < n_all && n < 2 * N_MOST;) {
+        bool good = difference_at(d, row, chan, i_pol, out + n);
         n += good ? 2 : 0;
         i += good ? step : 1;
+        for (chan += good ? step : 1; chan >= n_start; chan -= n_start)
+            row++;
     }
     return n;
 }
 
 /* Standard deviation of one part at 1 Hz x 1 s; 0 where it cannot be told. The mean is 0 by
  * construction, so the median of |x| is taken about it. */
-static double noise_measure(double *values, size_t n)
+static double noise_measure(float *values, size_t n)
 {
     double sum = 0;
     if (n < 2) return 0;
     if (n < 2 * N_ENOUGH) {
         for (size_t i = 0; i < n; i++)
-            sum += values[i] * values[i];
+            sum += (double)values[i] * (double)values[i];
         return sqrt(sum / (double)n);
     }
     for (size_t i = 0; i < n; i++)
-        values[i] = fabs(values[i]);
-    return 1.482602218505602 * ci_num_median(values, n);
+        values[i] = fabsf(values[i]);
+    return 1.482602218505602 * (double)ci_num_median_float(values, n);
 }
 
 static void baseline_weigh(ci_vis_block *block, size_t first, size_t end, size_t i_pol,
                            double noise, bool known)
 {
+    double inverse = noise > 0 ? 1 / (noise * noise) : 0;
     for (size_t r = first; r < end; r++) {
-        for (size_t c = 0; c < block->n_chan; c++) {
-            double size = block->width_hz[c] * block->interval_s[r];
-            double weight = noise > 0 ? size / (noise * noise) : 0;
-            block->weight[ci_vis_sample(block, r, c, i_pol)] = known ? (float)weight : 1;
-        }
+        float *weight = block->weight + ci_vis_sample(block, r, 0, i_pol);
+        double each = inverse * block->interval_s[r];
+        for (size_t c = 0; c < block->n_chan; c++)
+            weight[c * block->n_pol] = known ? (float)(block->width_hz[c] * each) : 1;
     }
 }
 
 static ci_status sigma_weigh(ci_vis_block *block, double sefd_jy, bool *known)
 {
     const difference *pattern = pattern_choose(block);
-    double *values = NULL;
+    float *values = NULL;
     /* SEFD / sqrt(2 width time) of one part, at 1 Hz x 1 s */
     double fall_back = sefd_jy > 0 ? sefd_jy / sqrt(2.0) : 0;
     *known = pattern || fall_back > 0;
+    differences d = {0};
+    if (pattern) d = differences_of(block, pattern);
     CI_TRY(ci_mem_alloc(&values, 2 * N_MOST, sizeof *values, "differences of a baseline"));
     for (size_t first = 0, end; first < block->n_row; first = end) {
         end = ci_vis_baseline_end(block, first);
         for (size_t p = 0; p < block->n_pol; p++) {
             double noise = 0;
             if (pattern) {
-                size_t n = differences(block, pattern, first, end, p, values);
+                size_t n = baseline_differences(&d, first, end, p, values);
                 noise = noise_measure(values, n);
             }
             baseline_weigh(block, first, end, p, noise > 0 ? noise : fall_back, *known);

@@ -2,6 +2,7 @@
 #include "flag/flag_private.h"
 
 #include <math.h>
+#include <string.h>
 
 void ci_flag_options_default(ci_flag_options *options)
 {
@@ -47,35 +48,51 @@ static ci_status report_new(ci_flag_report **out, const ci_vis_meta *meta)
     return CI_OK;
 }
 
+/* Flagged samples of a row, also added to those of each channel and polarisation [n]. */
+static int64_t row_count(const uint8_t *restrict flags, size_t n, int32_t *restrict count)
+{
+    int32_t all = 0;
+    for (size_t i = 0; i < n; i++) {
+        int32_t bad = flags[i] != 0;
+        count[i] += bad;
+        all += bad;
+    }
+    return all;
+}
+
 /* Flagged and all samples of cross-correlations, by antenna, then by channel, then the number
- * left in parallel hands; one integer array, so that one exact sum does. */
-static void count_block(const ci_vis_block *block, size_t i_chan_first, int64_t *antenna,
-                        int64_t *channel, int64_t *n_left)
+ * left in parallel hands; one integer array, so that one exact sum does. count: scratch, 0,
+ * [n_chan][n_pol]. */
+static void count_block(const ci_vis_block *block, size_t i_chan_first, int32_t *count,
+                        int64_t *antenna, int64_t *channel, int64_t *n_left)
 {
     const ci_vis_meta *meta = block->meta;
+    size_t n_pol = block->n_pol, n = block->n_chan * n_pol, n_row = 0;
     for (size_t i_row = 0; i_row < block->n_row; i_row++) {
         int32_t b = block->i_baseline[i_row];
         int32_t ant1 = meta->baseline_ant1[b], ant2 = meta->baseline_ant2[b];
         if (ant1 == ant2) continue;
-        int64_t flagged = 0;
-        const uint8_t *flags = block->flags + ci_vis_sample(block, i_row, 0, 0);
-        for (size_t i_chan = 0; i_chan < block->n_chan; i_chan++) {
-            int64_t here = 0;
-            for (size_t i_pol = 0; i_pol < block->n_pol; i_pol++) {
-                bool bad = flags[i_chan * block->n_pol + i_pol] != 0;
-                here += bad;
-                *n_left += !bad && ci_vis_pol_is_parallel(meta->pol[i_pol]);
-            }
-            channel[2 * (i_chan_first + i_chan)] += here;
-            channel[2 * (i_chan_first + i_chan) + 1] += (int64_t)block->n_pol;
-            flagged += here;
-        }
-        int64_t all = (int64_t)(block->n_chan * block->n_pol);
+        int64_t flagged = row_count(block->flags + ci_vis_sample(block, i_row, 0, 0), n, count);
+        n_row++;
         antenna[2 * ant1] += flagged;
-        antenna[2 * ant1 + 1] += all;
+        antenna[2 * ant1 + 1] += (int64_t)n;
         antenna[2 * ant2] += flagged;
-        antenna[2 * ant2 + 1] += all;
+        antenna[2 * ant2 + 1] += (int64_t)n;
     }
+    for (size_t i = 0; i < n; i++) {
+        int64_t *to = channel + 2 * (i_chan_first + i / n_pol);
+        to[0] += count[i];
+        to[1] += (int64_t)n_row;
+        if (ci_vis_pol_is_parallel(meta->pol[i % n_pol])) *n_left += (int64_t)n_row - count[i];
+    }
+}
+
+static size_t chan_most(const ci_vis_set *set)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < set->n_block; i++)
+        if (set->block[i]->n_chan > most) most = set->block[i]->n_chan;
+    return most;
 }
 
 static ci_status count_set(ci_comm *comm, const ci_vis_set *set, ci_flag_report *report,
@@ -85,19 +102,29 @@ static ci_status count_set(ci_comm *comm, const ci_vis_set *set, ci_flag_report 
     size_t n_antenna = report->n_antenna, n_chan = report->n_chan;
     size_t n = 2 * n_antenna + 2 * n_chan + 10;
     int64_t *all = NULL;
-    CI_TRY(ci_par_alloc(comm, &all, n, sizeof *all, "flag counts"));
+    int32_t *count = NULL;
+    ci_status status =
+        ci_mem_alloc(&count, chan_most(set) * meta->n_pol, sizeof *count, "flag counts");
+    if (status == CI_OK) status = ci_mem_alloc(&all, n, sizeof *all, "flag counts");
+    status = ci_par_agree(comm, status);
+    if (status != CI_OK) {
+        ci_mem_free(count);
+        ci_mem_free(all);
+        return status;
+    }
     int64_t *antenna = all, *channel = all + 2 * n_antenna, *totals = channel + 2 * n_chan;
     ci_vis_flag_counts counts = {0};
     for (size_t i = 0; i < set->n_block; i++) {
         const ci_vis_block *block = set->block[i];
         size_t i_chan_first = ci_vis_chan_first(meta, block->part.i_sub_band);
-        count_block(block, i_chan_first, antenna, channel, &totals[9]);
+        memset(count, 0, block->n_chan * block->n_pol * sizeof *count);
+        count_block(block, i_chan_first, count, antenna, channel, &totals[9]);
         ci_vis_flags_count(block, &counts);
     }
     totals[0] = counts.n_good;
     for (int i = 0; i < 8; i++)
         totals[1 + i] = counts.n_by_bit[i];
-    ci_status status = ci_par_sum_int(comm, all, n);
+    status = ci_par_sum_int(comm, all, n);
     if (status == CI_OK) {
         report->counts.n_good = totals[0];
         for (int i = 0; i < 8; i++)
@@ -108,6 +135,7 @@ static ci_status count_set(ci_comm *comm, const ci_vis_set *set, ci_flag_report 
             report->channel_fraction[i] = (double)channel[2 * i] / (double)channel[2 * i + 1];
         *n_left = totals[9];
     }
+    ci_mem_free(count);
     ci_mem_free(all);
     return status;
 }

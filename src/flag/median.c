@@ -16,10 +16,14 @@ double ci_flag_median_amplitude(const ci_vis_block *block, size_t i_row_first, s
         count += block->flags[i] == 0;
     *n_good = count;
     if (count == 0) return NAN;
-    size_t stride = ((size_t)count + n_scratch - 1) / n_scratch, n = 0, i_good = 0;
+    size_t stride = ((size_t)count + n_scratch - 1) / n_scratch, n = 0, n_pass = 0;
     for (size_t i = first; i < end && n < n_scratch; i += step) {
         if (block->flags[i]) continue;
-        if (i_good++ % stride) continue;
+        if (n_pass > 0) {
+            n_pass--;
+            continue;
+        }
+        n_pass = stride - 1;
         double re = crealf(block->data[i]), im = cimagf(block->data[i]);
         scratch[n++] = (float)sqrt(re * re + im * im);
     }

@@ -16,6 +16,8 @@ enum
     N_NOISE = 512,     /* and that of the noise */
     N_ITERATION = 3,
     MIN_GOOD = 16,
+    BOX_TIME = 2, /* samples of a box of the surface */
+    BOX_CHAN = 4,
     MIN_TIME = 8,   /* that the noise of a channel needs */
     HALF_SHAPE = 8, /* of the running median of noise over channels */
     NODE_STEP = 4   /* it is taken at every fourth channel */
@@ -37,7 +39,8 @@ static ci_status arrays_new(ci_flag_plane *p)
     size_t n = p->n_time * p->n_chan, n_line = p->n_time + p->n_chan;
     size_t n_box = p->axis[0].n_box * p->axis[1].n_box;
     float *f = NULL;
-    CI_TRY(ci_mem_alloc(&f, 8 * n + 6 * n_box + 4 * p->n_chan + 2 * n_line, sizeof(float),
+    size_t n_work = CI_FLAG_N_WORK * CI_FLAG_WORK_SIZE(p->n_time, p->n_chan);
+    CI_TRY(ci_mem_alloc(&f, 8 * n + n_work + 6 * n_box + 5 * p->n_chan + 2 * n_line, sizeof(float),
                         "flagging: a baseline's plane"));
     p->all = f;
     p->re = f;
@@ -45,12 +48,13 @@ static ci_status arrays_new(ci_flag_plane *p)
     p->weight = (f += n);
     p->gain = (f += n);
     p->search.value = (f += n);
-    p->search.sum[0] = (f += n);
-    p->search.sum[1] = (f += n);
+    p->left[0] = (f += n);
+    p->left[1] = (f += n);
     p->search.scratch = (f += n);
-    p->box = (f += n);
+    p->search.work = (f += n);
+    p->box = (f += n_work);
     p->line = (f += 6 * n_box);
-    p->turn = f + 4 * p->n_chan;
+    p->turn = f + 5 * p->n_chan;
     CI_TRY(ci_mem_alloc(&p->search.mark, 2 * n, 1, "flagging: a baseline's plane"));
     p->search.mask = p->search.mark + n;
     return CI_OK;
@@ -64,8 +68,8 @@ ci_status ci_flag_plane_new(ci_flag_plane **out, size_t n_time, size_t n_chan)
     CI_TRY(ci_mem_alloc(&p, 1, sizeof *p, "flagging: a baseline's plane"));
     p->n_time = p->search.n_time = n_time;
     p->n_chan = p->search.n_chan = n_chan;
-    ci_status status = ci_flag_axis_new(&p->axis[0], n_time, 2);
-    if (status == CI_OK) status = ci_flag_axis_new(&p->axis[1], n_chan, 4);
+    ci_status status = ci_flag_axis_new(&p->axis[0], n_time, BOX_TIME);
+    if (status == CI_OK) status = ci_flag_axis_new(&p->axis[1], n_chan, BOX_CHAN);
     if (status == CI_OK) status = arrays_new(p);
     if (status != CI_OK) {
         ci_flag_plane_free(p);
@@ -95,19 +99,40 @@ void ci_flag_plane_free(ci_flag_plane *p)
     ci_mem_free(p);
 }
 
-void ci_flag_plane_load(ci_flag_plane *p, const ci_vis_block *block, size_t first, size_t i_pol)
+CI_ISA_INLINE void load_strided(ci_flag_plane *p, const float *restrict data,
+                                const uint8_t *restrict flags, size_t n_pol)
 {
-    size_t n = p->n_time * p->n_chan, n_pol = block->n_pol, n_good = 0;
-    const ci_c32 *data = block->data + ci_vis_sample(block, first, 0, i_pol);
-    const uint8_t *flags = block->flags + ci_vis_sample(block, first, 0, i_pol);
+    size_t n = p->n_time * p->n_chan;
+    float *restrict re = p->re, *restrict im = p->im;
+    uint8_t *restrict mark = p->search.mark;
+    uint32_t n_good = 0;
     for (size_t i = 0; i < n; i++) {
         bool good = flags[i * n_pol] == 0;
-        p->search.mark[i] = good ? CI_FLAG_MARK_GOOD : CI_FLAG_MARK_ABSENT;
-        p->re[i] = good ? crealf(data[i * n_pol]) : 0;
-        p->im[i] = good ? cimagf(data[i * n_pol]) : 0;
+        mark[i] = good ? CI_FLAG_MARK_GOOD : CI_FLAG_MARK_ABSENT;
+        re[i] = good ? data[2 * i * n_pol] : 0;
+        im[i] = good ? data[2 * i * n_pol + 1] : 0;
         n_good += good;
     }
     p->n_good = n_good;
+}
+
+CI_ISA_INLINE void load(ci_flag_plane *p, const float *data, const uint8_t *flags, size_t n_pol)
+{
+    if (n_pol == 2)
+        load_strided(p, data, flags, 2);
+    else
+        load_strided(p, data, flags, n_pol);
+}
+
+CI_ISA_INSTANCES(load, (ci_flag_plane * p, const float *data, const uint8_t *flags, size_t n_pol),
+                 (p, data, flags, n_pol))
+
+void ci_flag_plane_load(ci_flag_plane *p, const ci_vis_block *block, size_t first, size_t i_pol,
+                        ci_isa isa)
+{
+    size_t at = ci_vis_sample(block, first, 0, i_pol);
+    p->search.isa = isa;
+    CI_ISA_KERNEL(load, isa)(p, (const float *)(block->data + at), block->flags + at, block->n_pol);
 }
 
 /* Median over samples that are good, evenly spread. */
@@ -121,25 +146,28 @@ static double median_of(const ci_flag_plane *p, const float *value, size_t n_mos
     return (double)ci_num_median_float(out, n_here);
 }
 
-/* Amplitudes into `value`, weight 1 where no outlier. */
+/* Powers into `value`, weight 1 where no outlier. */
 CI_ISA_INLINE void weights_start(ci_flag_plane *p)
 {
     size_t n = p->n_time * p->n_chan;
-    float *value = p->search.value;
+    const float *restrict re = p->re, *restrict im = p->im;
+    const uint8_t *restrict mark = p->search.mark;
+    float *restrict value = p->search.value, *restrict weight = p->weight;
     for (size_t i = 0; i < n; i++)
-        value[i] = sqrtf(p->re[i] * p->re[i] + p->im[i] * p->im[i]);
-    p->amplitude = median_of(p, value, N_AMPLITUDE);
-    float limit = (float)(outlier_median * p->amplitude);
+        value[i] = re[i] * re[i] + im[i] * im[i];
+    double power = median_of(p, value, N_AMPLITUDE);
+    p->amplitude = sqrt(power);
+    float limit = (float)(outlier_median * outlier_median * power);
     for (size_t i = 0; i < n; i++)
-        p->weight[i] = p->search.mark[i] == CI_FLAG_MARK_GOOD && value[i] <= limit ? 1 : 0;
+        weight[i] = (mark[i] == CI_FLAG_MARK_GOOD) & (value[i] <= limit) ? 1 : 0;
 }
 
-/* out += sum of w v[i + step] conj(w v[i]) over n. */
+/* Sums by lanes of w v[i + step] conj(w v[i]) over n. */
 CI_ISA_INLINE void lag_add(const ci_flag_plane *p, size_t first, size_t n, size_t step,
-                           double out[2])
+                           float x[N_LANE], float y[N_LANE])
 {
-    const float *re = p->re + first, *im = p->im + first, *w = p->weight + first;
-    float x[N_LANE] = {0}, y[N_LANE] = {0};
+    const float *restrict re = p->re + first, *restrict im = p->im + first;
+    const float *restrict w = p->weight + first;
     for (size_t i = 0; i + N_LANE <= n; i += N_LANE) {
         for (size_t k = 0; k < N_LANE; k++) {
             float u = w[i + k] * w[i + k + step];
@@ -148,6 +176,11 @@ CI_ISA_INLINE void lag_add(const ci_flag_plane *p, size_t first, size_t n, size_
             y[k] += u * (a * d - b * c);
         }
     }
+}
+
+static void lanes_total(const float x[N_LANE], const float y[N_LANE], double out[2])
+{
+    out[0] = out[1] = 0;
     for (size_t k = 0; k < N_LANE; k++) {
         out[0] += (double)x[k];
         out[1] += (double)y[k];
@@ -173,11 +206,14 @@ CI_ISA_INLINE void turn_fill(const double sum[2], size_t n, float *re, float *im
 CI_ISA_INLINE void fringe_stop(ci_flag_plane *p)
 {
     size_t n_time = p->n_time, n_chan = p->n_chan, n_line = n_time + n_chan;
-    double over_time[2] = {0}, over_chan[2] = {0};
+    double over_time[2], over_chan[2];
+    float x_t[N_LANE] = {0}, y_t[N_LANE] = {0}, x_c[N_LANE] = {0}, y_c[N_LANE] = {0};
     for (size_t t = 0; t < n_time; t++) {
-        if (t + 1 < n_time) lag_add(p, t * n_chan, n_chan, n_chan, over_time);
-        lag_add(p, t * n_chan, n_chan - 1, 1, over_chan);
+        if (t + 1 < n_time) lag_add(p, t * n_chan, n_chan, n_chan, x_t, y_t);
+        lag_add(p, t * n_chan, n_chan - 1, 1, x_c, y_c);
     }
+    lanes_total(x_t, y_t, over_time);
+    lanes_total(x_c, y_c, over_chan);
     float *re = p->turn, *im = p->turn + n_line;
     turn_fill(over_time, n_time, re, im);
     turn_fill(over_chan, n_chan, re + n_time, im + n_time);
@@ -193,29 +229,62 @@ CI_ISA_INLINE void fringe_stop(ci_flag_plane *p)
     }
 }
 
+/* Weight, and weight x data, of the times of one row of boxes, into line [3][n_chan]. */
+CI_ISA_INLINE void times_sum(const ci_flag_plane *p, size_t y)
+{
+    size_t n_chan = p->n_chan, first = y * p->axis[0].box, end = first + p->axis[0].box;
+    float *restrict sum = p->line, *restrict x = sum + n_chan, *restrict z = x + n_chan;
+    memset(p->line, 0, 3 * n_chan * sizeof(float));
+    for (size_t t = first; t < end && t < p->n_time; t++) {
+        const float *restrict re = p->re + t * n_chan, *restrict im = p->im + t * n_chan;
+        const float *restrict w = p->weight + t * n_chan;
+        for (size_t c = 0; c < n_chan; c++) {
+            sum[c] += w[c];
+            x[c] += w[c] * re[c];
+            z[c] += w[c] * im[c];
+        }
+    }
+}
+
 /* Sums of weight, and of weight x data, over the boxes. */
 CI_ISA_INLINE void boxes_sum(ci_flag_plane *p)
 {
     size_t n_chan = p->n_chan, n_x = p->axis[1].n_box, n_box = p->axis[0].n_box * n_x;
-    size_t step_t = p->axis[0].box, step_c = p->axis[1].box;
-    memset(p->box, 0, 3 * n_box * sizeof(float));
-    for (size_t t = 0; t < p->n_time; t++) {
-        float *out = p->box + (t / step_t) * n_x;
-        const float *re = p->re + t * n_chan, *im = p->im + t * n_chan;
-        const float *w = p->weight + t * n_chan;
-        for (size_t k = 0, c = 0; c < n_chan; k++) {
-            size_t end = c + step_c < n_chan ? c + step_c : n_chan;
-            float sum = 0, x = 0, y = 0;
-            for (; c < end; c++) {
-                sum += w[c];
-                x += w[c] * re[c];
-                y += w[c] * im[c];
+    for (size_t y = 0; y < p->axis[0].n_box; y++) {
+        times_sum(p, y);
+        for (size_t k = 0; k < 3; k++) {
+            const float *restrict in = p->line + k * n_chan;
+            float *restrict out = p->box + k * n_box + y * n_x;
+            for (size_t x = 0; x < n_x; x++) {
+                size_t c = x * BOX_CHAN;
+                out[x] = in[c];
+                for (size_t i = 1; i < BOX_CHAN && c + i < n_chan; i++)
+                    out[x] += in[c + i];
             }
-            out[k] += sum;
-            out[n_box + k] += x;
-            out[2 * n_box + k] += y;
         }
     }
+}
+
+/* out = sum over j of tap[j] x the row of boxes j. */
+CI_ISA_INLINE void rows_mix(size_t n_row, size_t n_x, const float *restrict tap,
+                            const float *restrict in, float *restrict out)
+{
+    for (size_t x = 0; x < n_x; x++)
+        out[x] = 0;
+    for (size_t j = 0; j < n_row; j++)
+        for (size_t x = 0; tap[j] > 0 && x < n_x; x++)
+            out[x] += tap[j] * in[j * n_x + x];
+}
+
+/* out = sum over j of in[j] x the taps of box j. */
+CI_ISA_INLINE void row_mix(size_t n_x, const float *restrict tap, const float *restrict in,
+                           float *restrict out)
+{
+    for (size_t x = 0; x < n_x; x++)
+        out[x] = 0;
+    for (size_t j = 0; j < n_x; j++)
+        for (size_t x = 0; x < n_x; x++)
+            out[x] += tap[j * n_x + x] * in[j];
 }
 
 /* Gaussian over boxes, times first, then channels: three planes of n_y x n_x; the first half of
@@ -223,25 +292,19 @@ CI_ISA_INLINE void boxes_sum(ci_flag_plane *p)
 CI_ISA_INLINE void boxes_smooth(ci_flag_plane *p)
 {
     size_t n_y = p->axis[0].n_box, n_x = p->axis[1].n_box, n = n_y * n_x;
-    const float *tap = p->axis[0].tap;
-    float *other = p->box + 3 * n;
-    memset(other, 0, 3 * n * sizeof(float));
-    for (size_t k = 0; k < 3; k++)
+    float *box = p->box, *other = p->box + 3 * n;
+    for (size_t k = 0; k < 3; k++) {
         for (size_t y = 0; y < n_y; y++)
-            for (size_t j = 0; j < n_y; j++)
-                for (size_t x = 0; tap[y * n_y + j] > 0 && x < n_x; x++)
-                    other[k * n + y * n_x + x] += tap[y * n_y + j] * p->box[k * n + j * n_x + x];
-    tap = p->axis[1].tap;
-    memset(p->box, 0, 3 * n * sizeof(float));
-    for (size_t k = 0; k < 3; k++)
+            rows_mix(n_y, n_x, p->axis[0].tap + y * n_y, box + k * n, other + k * n + y * n_x);
+    }
+    for (size_t k = 0; k < 3; k++) {
         for (size_t y = 0; y < n_y; y++)
-            for (size_t j = 0; j < n_x; j++)
-                for (size_t x = 0; x < n_x; x++)
-                    p->box[k * n + y * n_x + x] += tap[j * n_x + x] * other[k * n + y * n_x + j];
+            row_mix(n_x, p->axis[1].tap, other + k * n + y * n_x, box + k * n + y * n_x);
+    }
     for (size_t i = 0; i < n; i++) {
-        float inverse = p->box[i] > 0 ? 1 / p->box[i] : 0;
-        p->box[n + i] *= inverse;
-        p->box[2 * n + i] *= inverse;
+        float inverse = box[i] > 0 ? 1 / box[i] : 0;
+        box[n + i] *= inverse;
+        box[2 * n + i] *= inverse;
     }
 }
 
@@ -272,8 +335,8 @@ CI_ISA_INLINE void surface_subtract(ci_flag_plane *p)
         surface_line(p, t, p->line);
         const float *restrict re = p->re + t * n_chan, *restrict im = p->im + t * n_chan;
         const float *restrict b_re = p->line, *restrict b_im = p->line + n_chan;
-        float *restrict x = p->search.sum[0] + t * n_chan;
-        float *restrict y = p->search.sum[1] + t * n_chan;
+        float *restrict x = p->left[0] + t * n_chan;
+        float *restrict y = p->left[1] + t * n_chan;
         for (size_t c = 0; c < n_chan; c++) {
             x[c] = re[c] - b_re[c];
             y[c] = im[c] - b_im[c];
@@ -290,8 +353,8 @@ CI_ISA_INLINE void bandpass_measure(ci_flag_plane *p)
     memset(p->line, 0, 3 * n_chan * sizeof(float));
     for (size_t t = 0; p->n_time >= MIN_TIME && t < p->n_time; t++) {
         const float *restrict w = p->weight + t * n_chan;
-        const float *restrict x = p->search.sum[0] + t * n_chan;
-        const float *restrict y = p->search.sum[1] + t * n_chan;
+        const float *restrict x = p->left[0] + t * n_chan;
+        const float *restrict y = p->left[1] + t * n_chan;
         for (size_t c = 0; c < n_chan; c++) {
             re[c] += w[c] * x[c];
             im[c] += w[c] * y[c];
@@ -314,8 +377,8 @@ CI_ISA_INLINE void residual_fill(ci_flag_plane *p)
     bandpass_measure(p);
     const float *restrict b_re = p->line, *restrict b_im = p->line + n_chan;
     for (size_t t = 0; t < p->n_time; t++) {
-        const float *restrict re = p->search.sum[0] + t * n_chan;
-        const float *restrict im = p->search.sum[1] + t * n_chan;
+        const float *restrict re = p->left[0] + t * n_chan;
+        const float *restrict im = p->left[1] + t * n_chan;
         const float *restrict gain = p->gain + t * n_chan;
         float *restrict out = p->search.value + t * n_chan;
         for (size_t c = 0; c < n_chan; c++) {
@@ -327,16 +390,19 @@ CI_ISA_INLINE void residual_fill(ci_flag_plane *p)
 
 /* Noise of each channel relative to the plane's, smooth over channels, into line [0, n_chan): the
  * bandpass at the edges, but no narrow line. */
-static void shape_measure(ci_flag_plane *p)
+CI_ISA_INLINE void shape_measure(ci_flag_plane *p)
 {
     size_t n_chan = p->n_chan;
-    float *shape = p->line, *mean = shape + n_chan, *count = mean + n_chan;
+    float *restrict shape = p->line, *restrict mean = shape + n_chan;
+    float *restrict count = mean + n_chan;
     memset(mean, 0, 2 * n_chan * sizeof(float));
     for (size_t t = 0; t < p->n_time; t++) {
+        const uint8_t *restrict mark = p->search.mark + t * n_chan;
+        const float *restrict value = p->search.value + t * n_chan;
         for (size_t c = 0; c < n_chan; c++) {
-            bool good = p->search.mark[t * n_chan + c] == CI_FLAG_MARK_GOOD;
-            mean[c] += good ? p->search.value[t * n_chan + c] : 0;
-            count[c] += good;
+            bool good = mark[c] == CI_FLAG_MARK_GOOD;
+            mean[c] += good ? value[c] : 0;
+            count[c] += good ? 1 : 0;
         }
     }
     float middle = (float)(p->noise * RAYLEIGH_MEAN);
@@ -373,24 +439,27 @@ CI_ISA_INLINE void residual_scale(ci_flag_plane *p)
 }
 
 /* The surface follows what is not found; true where that has changed. */
-static bool weights_renew(ci_flag_plane *p)
+CI_ISA_INLINE bool weights_renew(ci_flag_plane *p)
 {
     size_t n = p->n_time * p->n_chan;
-    bool changed = false;
+    const uint8_t *restrict mark = p->search.mark;
+    float *restrict weight = p->weight;
+    int changed = 0;
     for (size_t i = 0; i < n; i++) {
-        float weight = p->search.mark[i] == CI_FLAG_MARK_GOOD ? 1 : 0;
-        changed |= weight != p->weight[i];
-        p->weight[i] = weight;
+        float here = mark[i] == CI_FLAG_MARK_GOOD ? 1 : 0;
+        changed |= here != weight[i];
+        weight[i] = here;
     }
     return changed;
 }
 
 /* What was found on a first surface is judged again on the better one. */
-static void found_forget(ci_flag_plane *p)
+CI_ISA_INLINE void found_forget(ci_flag_plane *p)
 {
     size_t n = p->n_time * p->n_chan;
+    uint8_t *restrict mark = p->search.mark;
     for (size_t i = 0; i < n; i++)
-        if (p->search.mark[i] == CI_FLAG_MARK_FOUND) p->search.mark[i] = CI_FLAG_MARK_GOOD;
+        mark[i] = mark[i] == CI_FLAG_MARK_FOUND ? CI_FLAG_MARK_GOOD : mark[i];
 }
 
 /* A first surface and what stands out of it, then surfaces without that; what is found is marked.
@@ -413,11 +482,11 @@ CI_ISA_INLINE void search(ci_flag_plane *p, size_t *n_found)
 
 CI_ISA_INSTANCES(search, (ci_flag_plane * p, size_t *n_found), (p, n_found))
 
-size_t ci_flag_plane_search(ci_flag_plane *p, ci_isa isa)
+size_t ci_flag_plane_search(ci_flag_plane *p)
 {
     size_t n = p->n_time * p->n_chan, n_found = 0;
     if (p->n_good < MIN_GOOD) return 0;
-    CI_ISA_KERNEL(search, isa)(p, &n_found);
+    CI_ISA_KERNEL(search, p->search.isa)(p, &n_found);
     if (n_found == 0) return 0;
     ci_flag_grow(&p->search, fmax(grow_sigma, p->search.least));
     ci_flag_rank_operate(&p->search, rank_eta);

@@ -26,10 +26,16 @@ typedef struct ci_flag_search
     double sigma;  /* rms of the value without interference */
     double n_sigma[CI_FLAG_N_LENGTH]; /* of the mean of a window, by length */
     double least;                     /* no threshold is below it */
-    float *sum[2];  /* scratch, [n_time][n_chan] each: along channels, along times */
+    ci_isa isa;
+    float *work;    /* scratch, [CI_FLAG_N_WORK] of CI_FLAG_WORK_SIZE */
     float *scratch; /* [n_time][n_chan] */
-    uint8_t *mask;  /* scratch, [n_time][n_chan] */
+    uint8_t *mask;  /* scratch, [n_time][n_chan], 0 between calls */
 } ci_flag_search;
+
+/* Sums over windows, of values and of what is found, along times and along channels, two each.
+ * Windows that begin too late for their length reach beyond the plane, and are never used. */
+#define CI_FLAG_N_WORK 8
+#define CI_FLAG_WORK_SIZE(n_time, n_chan) ((n_time) * (n_chan) + (size_t)16 * (n_chan))
 
 /* Marks what stands out; returns how many samples of all are FOUND now. Local. */
 size_t ci_flag_sumthreshold(ci_flag_search *search);
@@ -58,6 +64,7 @@ typedef struct ci_flag_plane
     float *re, *im;        /* [n_time][n_chan] data, the mean fringe taken out */
     float *weight;         /* 1: the surface follows it, 0: not */
     float *gain;           /* 1 / rms of the residual's share that the surface takes */
+    float *left[2];        /* data less the surface, real and imaginary */
     float *box;            /* [2][3][n_box of times][n_box of channels] */
     float *line;           /* [4][n_chan] */
     float *turn;           /* [2][n_time + n_chan] phasors of the mean fringe */
@@ -71,12 +78,12 @@ typedef struct ci_flag_plane
 CI_MUST_CHECK ci_status ci_flag_plane_new(ci_flag_plane **out, size_t n_time, size_t n_chan);
 /* NULL-safe. Local. */
 void ci_flag_plane_free(ci_flag_plane *plane);
-/* Fills re, im and marks from rows [first, first + n_time) of one baseline. Local. */
-void ci_flag_plane_load(ci_flag_plane *plane, const ci_vis_block *block, size_t first,
-                        size_t i_pol);
-/* Finds interference; returns how many samples. The same with each instruction set. False flags on
- * noise: 0.1 %. Local. */
-size_t ci_flag_plane_search(ci_flag_plane *plane, ci_isa isa);
+/* Fills re, im and marks from rows [first, first + n_time) of one baseline; all that follows uses
+ * the instruction set, the result is the same with each. Local. */
+void ci_flag_plane_load(ci_flag_plane *plane, const ci_vis_block *block, size_t first, size_t i_pol,
+                        ci_isa isa);
+/* Finds interference; returns how many samples. False flags on noise: 0.1 %. Local. */
+size_t ci_flag_plane_search(ci_flag_plane *plane);
 
 /* axis.c. */
 CI_MUST_CHECK ci_status ci_flag_axis_new(ci_flag_axis *axis, size_t n, size_t box);

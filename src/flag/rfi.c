@@ -104,9 +104,9 @@ static ci_status block_search(ci_vis_block *block, ci_isa isa, cells *k)
             status = ci_flag_plane_new(&plane, end - i, block->n_chan);
         }
         for (size_t i_pol = 0; status == CI_OK && i_pol < block->n_pol; i_pol++) {
-            ci_flag_plane_load(plane, block, i, i_pol);
+            ci_flag_plane_load(plane, block, i, i_pol, isa);
             plane->noise = 0;
-            if (ci_flag_plane_search(plane, isa) > 0) found_mark(plane, block, i, i_pol);
+            if (ci_flag_plane_search(plane) > 0) found_mark(plane, block, i, i_pol);
             if (plane->noise > 0) plane_add(plane, block, i, i_pol, k);
         }
     }

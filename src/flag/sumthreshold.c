@@ -12,153 +12,193 @@ enum
     N_QUANTILE = 512 /* windows that their scatter is taken of */
 };
 
-/* sum[i] += sum[i + step], i < n. */
-static void half_add(float *sum, size_t n, size_t step)
+/* Sums over the windows of one direction and length, by their first sample. A found sample is worth
+ * the threshold: they are counted apart, as the threshold falls with length. */
+typedef struct windows
 {
-    for (size_t i = 0; i < n; i++)
-        sum[i] += sum[i + step];
-}
+    size_t length, step;        /* step between the samples of a window */
+    size_t n_t, n_c;            /* windows that lie in the plane begin at t < n_t, c < n_c */
+    float *value[2], *found[2]; /* [0] as they are, [1] scratch */
+    bool has_found;
+    float each; /* what a found sample is worth */
+} windows;
 
-/* From sums over windows of `half` to those over twice as many; a line's windows that reach beyond
- * its end are left as they are and never read. */
-static void sums_double(const ci_flag_search *s, bool along_chan, size_t half)
-{
-    size_t n_time = s->n_time, n_chan = s->n_chan;
-    if (!along_chan) {
-        half_add(s->sum[1], (n_time - 2 * half + 1) * n_chan, half * n_chan);
-        return;
-    }
-    for (size_t t = 0; t < n_time; t++)
-        half_add(s->sum[0] + t * n_chan, n_chan - 2 * half + 1, half);
-}
-
-static void sums_start(const ci_flag_search *s, float *sum, double limit)
+CI_ISA_INLINE void samples_split(const ci_flag_search *s, float *restrict value,
+                                 float *restrict found)
 {
     size_t n = s->n_time * s->n_chan;
-    float centre = (float)s->centre, at_limit = (float)limit;
-    for (size_t i = 0; i < n; i++)
-        sum[i] = s->mark[i] == CI_FLAG_MARK_FOUND    ? at_limit
-                 : s->mark[i] == CI_FLAG_MARK_ABSENT ? centre
-                                                     : s->value[i];
+    const uint8_t *restrict mark = s->mark;
+    const float *restrict in = s->value;
+    float centre = (float)s->centre;
+    for (size_t i = 0; i < n; i++) {
+        float here = mark[i] == CI_FLAG_MARK_ABSENT ? centre : in[i];
+        value[i] = mark[i] == CI_FLAG_MARK_FOUND ? 0 : here;
+        found[i] = mark[i] == CI_FLAG_MARK_FOUND ? 1 : 0;
+    }
 }
 
-/* Windows of a line's own number: lines are times (along channels) or one whole plane. */
-static size_t exceeding_count(const ci_flag_search *s, bool along_chan, size_t length, float limit)
+CI_ISA_INLINE void windows_start(const ci_flag_search *s, bool along_chan, bool has_found,
+                                 windows *w)
 {
-    size_t n_line = along_chan ? s->n_time : 1, n_chan = s->n_chan, count = 0;
-    size_t n = along_chan ? n_chan - length + 1 : (s->n_time - length + 1) * n_chan;
-    const float *sum = s->sum[along_chan ? 0 : 1];
-    for (size_t k = 0; k < n_line; k++) {
-        unsigned here = 0;
-        for (size_t i = 0; i < n; i++)
-            here += sum[k * n_chan + i] > limit;
-        count += here;
-    }
+    size_t size = CI_FLAG_WORK_SIZE(s->n_time, s->n_chan);
+    float *work = s->work + (along_chan ? 4 * size : 0);
+    *w = (windows){.length = 1,
+                   .step = along_chan ? 1 : s->n_chan,
+                   .n_t = s->n_time,
+                   .n_c = s->n_chan,
+                   .value = {work, work + size},
+                   .found = {work + 2 * size, work + 3 * size},
+                   .has_found = has_found};
+    samples_split(s, w->value[0], w->found[0]);
+}
+
+CI_ISA_INLINE void sums_double(size_t n, size_t step, float *sum[2])
+{
+    const float *restrict in = sum[0];
+    float *restrict out = sum[1];
+    for (size_t i = 0; i < n; i++)
+        out[i] = in[i] + in[i + step];
+    sum[1] = sum[0];
+    sum[0] = out;
+}
+
+CI_ISA_INLINE void windows_double(const ci_flag_search *s, windows *w)
+{
+    size_t n = s->n_time * s->n_chan, step = w->length * w->step;
+    sums_double(n, step, w->value);
+    if (w->has_found) sums_double(n, step, w->found);
+    if (w->step == 1)
+        w->n_c -= w->length;
+    else
+        w->n_t -= w->length;
+    w->length *= 2;
+}
+
+/* Sum over the window that begins at sample i. */
+static inline float window_sum(const windows *w, size_t i)
+{
+    return w->has_found ? w->value[0][i] + w->each * w->found[0][i] : w->value[0][i];
+}
+
+CI_ISA_INLINE uint32_t line_count(const ci_flag_search *s, const windows *w, size_t t, float limit)
+{
+    const float *restrict value = w->value[0] + t * s->n_chan;
+    const float *restrict found = w->found[0] + t * s->n_chan;
+    uint32_t n_chan = (uint32_t)s->n_chan, n_c = (uint32_t)w->n_c, count = 0;
+    float each = w->each;
+    if (w->has_found)
+        for (uint32_t c = 0; c < n_chan; c++)
+            count += (value[c] + each * found[c] > limit) & (c < n_c);
+    else
+        for (uint32_t c = 0; c < n_chan; c++)
+            count += (value[c] > limit) & (c < n_c);
     return count;
+}
+
+CI_ISA_INLINE bool any_exceeds(const ci_flag_search *s, const windows *w, float limit)
+{
+    uint32_t count = 0;
+    for (size_t t = 0; t < w->n_t; t++)
+        count += line_count(s, w, t, limit);
+    return count > 0;
 }
 
 /* Scatter of the windows' means, robust: neighbours that are alike (fringes that the surface does
  * not follow) scatter more than noise. */
-static double scatter_measure(const ci_flag_search *s, bool along_chan, size_t length)
+static double scatter_measure(const ci_flag_search *s, const windows *w)
 {
-    size_t n_t = along_chan ? s->n_time : s->n_time - length + 1, n = 0;
-    size_t n_c = along_chan ? s->n_chan - length + 1 : s->n_chan;
-    size_t stride = (n_t * n_c + N_QUANTILE - 1) / N_QUANTILE;
-    const float *sum = s->sum[along_chan ? 0 : 1];
+    size_t n_all = w->n_t * w->n_c, n = 0, stride = (n_all + N_QUANTILE - 1) / N_QUANTILE;
     float *value = s->scratch;
-    for (size_t i = 0; i < n_t * n_c; i += stride)
-        value[n++] = sum[(i / n_c) * s->n_chan + i % n_c];
+    for (size_t i = 0; i < n_all; i += stride)
+        value[n++] = window_sum(w, (i / w->n_c) * s->n_chan + i % w->n_c);
     float middle = ci_num_median_float(value, n);
     size_t n_above = 0;
     for (size_t i = 0; i < n; i++)
         if (value[i] > middle) value[n_above++] = value[i];
     double upper = n_above ? (double)ci_num_median_float(value, n_above) : (double)middle;
-    return (upper - (double)middle) / (0.6745 * (double)length);
+    return (upper - (double)middle) / (0.6745 * (double)w->length);
 }
 
 /* Marks the windows above the limit in s->mask. */
-static void windows_mark(const ci_flag_search *s, bool along_chan, size_t length, float limit)
+CI_ISA_INLINE void windows_mark(const ci_flag_search *s, const windows *w, float limit)
 {
-    size_t n_t = along_chan ? s->n_time : s->n_time - length + 1;
-    size_t n_c = along_chan ? s->n_chan - length + 1 : s->n_chan;
-    size_t step = along_chan ? 1 : s->n_chan;
-    const float *sum = s->sum[along_chan ? 0 : 1];
-    for (size_t t = 0; t < n_t; t++) {
-        for (size_t c = 0; c < n_c; c++) {
+    for (size_t t = 0; t < w->n_t; t++) {
+        if (line_count(s, w, t, limit) == 0) continue;
+        for (size_t c = 0; c < w->n_c; c++) {
             size_t i = t * s->n_chan + c;
-            if (!(sum[i] > limit)) continue;
-            for (size_t k = 0; k < length; k++)
-                s->mask[i + k * step] = 1;
+            if (!(window_sum(w, i) > limit)) continue;
+            for (size_t k = 0; k < w->length; k++)
+                s->mask[i + k * w->step] = 1;
         }
     }
 }
 
 /* One direction and length: marks in s->mask; true where there are any. */
-static bool direction_search(const ci_flag_search *s, bool along_chan, size_t i_length,
-                             double threshold)
+CI_ISA_INLINE bool direction_search(const ci_flag_search *s, windows *w, double n_sigma,
+                                    double threshold)
 {
-    size_t length = (size_t)1 << i_length;
-    float limit = (float)(threshold * (double)length);
-    if (exceeding_count(s, along_chan, length, limit) == 0) return false;
-    if (length > 1) { /* measured only where it matters */
-        double scatter = scatter_measure(s, along_chan, length) / 1.15;
-        double wide = s->centre + s->n_sigma[i_length] * scatter;
-        if (wide > threshold) limit = (float)(wide * (double)length);
+    float limit = (float)(threshold * (double)w->length);
+    w->each = (float)threshold;
+    if (!any_exceeds(s, w, limit)) return false;
+    if (w->length > 1) { /* measured only where it matters */
+        double wide = s->centre + n_sigma * scatter_measure(s, w) / 1.15;
+        if (wide > threshold) limit = (float)(wide * (double)w->length);
     }
-    windows_mark(s, along_chan, length, limit);
+    windows_mark(s, w, limit);
     return true;
 }
 
-static size_t mask_take(const ci_flag_search *s)
+/* What the mask says is found; how many are new. The mask is empty then. */
+CI_ISA_INLINE size_t mask_take(const ci_flag_search *s)
 {
-    size_t n = s->n_time * s->n_chan, n_new = 0;
+    size_t n = s->n_time * s->n_chan;
+    uint8_t *restrict mask = s->mask, *restrict mark = s->mark;
+    uint32_t n_new = 0;
     for (size_t i = 0; i < n; i++) {
-        if (!s->mask[i] || s->mark[i] != CI_FLAG_MARK_GOOD) continue;
-        s->mark[i] = CI_FLAG_MARK_FOUND;
-        n_new++;
+        uint8_t take = mask[i] & (mark[i] == CI_FLAG_MARK_GOOD);
+        mark[i] = take ? CI_FLAG_MARK_FOUND : mark[i];
+        n_new += take;
     }
+    memset(mask, 0, n);
     return n_new;
 }
 
-static void sums_make(const ci_flag_search *s, bool along_chan, size_t length, double threshold,
-                      bool anew)
+CI_ISA_INLINE void sumthreshold(const ci_flag_search *s, size_t *n_found)
 {
-    if (!anew) {
-        if (length > 1) sums_double(s, along_chan, length / 2);
-        return;
-    }
-    sums_start(s, s->sum[along_chan ? 0 : 1], threshold);
-    for (size_t half = 1; half < length; half *= 2)
-        sums_double(s, along_chan, half);
-}
-
-size_t ci_flag_sumthreshold(ci_flag_search *s)
-{
-    size_t n = s->n_time * s->n_chan, n_found = 0;
+    windows w[2];
     bool anew = true;
-    for (size_t i = 0; i < n; i++)
-        n_found += s->mark[i] == CI_FLAG_MARK_FOUND;
     for (size_t i_length = 0; i_length < CI_FLAG_N_LENGTH; i_length++) {
         size_t length = (size_t)1 << i_length;
         double mean_sigma = s->sigma / sqrt((double)length);
         double threshold = fmax(s->centre + s->n_sigma[i_length] * mean_sigma, s->least);
         bool any = false;
-        memset(s->mask, 0, n);
         for (int along_chan = 0; along_chan < 2; along_chan++) {
             if (length > (along_chan ? s->n_chan : s->n_time)) continue;
-            sums_make(s, along_chan, length, threshold, anew || n_found > 0);
-            any |= direction_search(s, along_chan, i_length, threshold);
+            if (anew) windows_start(s, along_chan, *n_found > 0, &w[along_chan]);
+            while (w[along_chan].length < length)
+                windows_double(s, &w[along_chan]);
+            any |= direction_search(s, &w[along_chan], s->n_sigma[i_length], threshold);
         }
-        if (any) n_found += mask_take(s);
-        anew = false;
+        size_t n_new = any ? mask_take(s) : 0;
+        *n_found += n_new;
+        anew = n_new > 0;
     }
+}
+
+CI_ISA_INSTANCES(sumthreshold, (const ci_flag_search *s, size_t *n_found), (s, n_found))
+
+size_t ci_flag_sumthreshold(ci_flag_search *s)
+{
+    size_t n = s->n_time * s->n_chan, n_found = 0;
+    for (size_t i = 0; i < n; i++)
+        n_found += s->mark[i] == CI_FLAG_MARK_FOUND;
+    CI_ISA_KERNEL(sumthreshold, s->isa)(s, &n_found);
     return n_found;
 }
 
 void ci_flag_grow(ci_flag_search *s, double limit)
 {
     size_t n_time = s->n_time, n_chan = s->n_chan;
-    memset(s->mask, 0, n_time * n_chan);
     for (size_t t = 0; t < n_time; t++) {
         for (size_t c = 0; c < n_chan; c++) {
             size_t i = t * n_chan + c;
@@ -196,7 +236,6 @@ static void line_operate(const ci_flag_search *s, size_t first, size_t n, size_t
 
 void ci_flag_rank_operate(ci_flag_search *s, double eta)
 {
-    memset(s->mask, 0, s->n_time * s->n_chan);
     for (size_t t = 0; t < s->n_time; t++)
         line_operate(s, t * s->n_chan, s->n_chan, 1, eta);
     for (size_t c = 0; c < s->n_chan; c++)

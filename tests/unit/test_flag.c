@@ -76,12 +76,13 @@ static void measure(const sky *s, const run *r, size_t n_plane, double *found, d
 {
     ci_flag_plane *p = NULL;
     assert_int_equal(ci_flag_plane_new(&p, N_TIME, N_CHAN), CI_OK);
+    p->search.isa = ci_isa_widest();
     size_t n_hit = 0, n_found = 0, n_wrong = 0;
     for (size_t k = 0; k < n_plane; k++) {
         uint8_t is_hit[N] = {0};
         fill(p, s);
         if (r) hit(p, r, is_hit);
-        ci_flag_plane_search(p, ci_isa_widest());
+        ci_flag_plane_search(p);
         for (size_t i = 0; i < N; i++) {
             bool flagged = p->search.mark[i] == CI_FLAG_MARK_FOUND;
             n_hit += is_hit[i];
