@@ -158,6 +158,7 @@ typedef struct ci_clean_setup
     double sum_weight;
     ci_num_beam beam;        /* the restoring one, in pixels */
     double psf_far;          /* greatest |PSF| beyond half an image from its centre */
+    const uint8_t *mask;     /* slab: where components may stand; NULL: everywhere */
     ci_clean_patch psf_wide; /* out to a whole image; half 0: not needed */
     bool is_positive;        /* the sky is */
 } ci_clean_setup;

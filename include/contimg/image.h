@@ -26,6 +26,7 @@ typedef struct ci_image_options
     ci_clean_options clean;
     bool divide_by_n; /* only to compare with other programs */
     double pb_cut;    /* 0.2 */
+    const char *mask; /* FITS image whose set pixels may be cleaned; borrowed; NULL or "": all */
     bool keeps_model; /* PREFIXclean.h5 is written, at a stop on request, too */
     bool continues;   /* CLEAN begins with the model in it */
     /* NULL, or asked at safe points (before gridding, between major cycles): where it says yes

@@ -12,10 +12,11 @@ static double threshold_at(const ci_clean *c, size_t i, double rms)
     return (c->mask[i] == CI_CLEAN_MASK_COMPONENT ? o->auto_threshold : o->auto_mask) * rms;
 }
 
-/* |residual| where a component may come to stand by its sign, else 0. */
+/* |residual| where a component may come to stand by its sign and the user's mask, else 0. */
 static double residual_counted(const ci_clean *c, size_t i)
 {
     double v = c->setup.residual[i];
+    if (c->setup.mask && !c->setup.mask[i]) return 0;
     return v < 0 && c->setup.is_positive && c->mask[i] == CI_CLEAN_MASK_NONE ? 0 : fabs(v);
 }
 

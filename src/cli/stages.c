@@ -269,6 +269,7 @@ ci_status ci_cli_image(ci_comm *world, const ci_conf *conf)
     CI_AGREE(world, need(conf, CI_OPT_OUT));
     CI_AGREE(world, ci_tile_options_new(&options, conf));
     options.image.keeps_model = true;
+    options.image.mask = ci_conf_text(conf, CI_OPT_MASK);
     options.image.stop = ci_stop_asked;
     options.image.continues = ci_conf_bool(conf, CI_OPT_CONTINUE);
     CI_AGREE(world, continue_check(conf, &options.image));

@@ -163,6 +163,7 @@ void ci_image_maker_free(ci_image_maker *m)
     ci_mem_free(m->psf);
     ci_mem_free(m->out);
     ci_mem_free(m->pb);
+    ci_mem_free(m->mask);
     ci_mem_free(m->psf_wide.value);
     ci_mem_free(m);
 }
@@ -261,6 +262,7 @@ static ci_status clean_begin(ci_comm *comm, ci_image_maker *m)
                                            m->stats.beam_pa_rad},
                                   .psf_far = m->psf_far,
                                   .psf_wide = m->psf_wide,
+                                  .mask = m->mask,
                                   .is_positive = is_positive};
     return ci_clean_new(comm, &m->clean, &setup);
 }
@@ -387,6 +389,7 @@ static ci_status cycles_run(ci_comm *comm, ci_image_maker *m, const char *prefix
 static ci_status images_make(ci_comm *comm, ci_image_maker *m, const char *prefix)
 {
     CI_TRY(ci_image_maker_dirty(comm, m));
+    CI_TRY(ci_image_mask_read(comm, m)); /* may refuse it: before a file is there */
     CI_TRY(ci_image_dirty_write(comm, m, prefix));
     if (m->setup.options->clean.max_iteration == 0) {
         snprintf(m->stats.clean.stop_reason, sizeof m->stats.clean.stop_reason, "dirty image only");

@@ -17,6 +17,7 @@ struct ci_image_maker
     double *residual, *psf; /* slabs */
     float *pb;              /* slab, mean primary beam */
     float *out;             /* slab for files */
+    uint8_t *mask;          /* slab: where CLEAN may find components; NULL: everywhere */
     double sum_weight, psf_far;
     ci_clean_patch psf_wide;
     ci_clean_model *model; /* NULL before the first cycle */
@@ -40,6 +41,10 @@ CI_MUST_CHECK ci_status ci_image_psf_make(ci_comm *comm, ci_image_maker *maker);
 CI_MUST_CHECK ci_status ci_image_cards_begin(ci_image_maker *maker);
 CI_MUST_CHECK ci_status ci_image_cards_beam(ci_image_maker *maker);
 CI_MUST_CHECK ci_status ci_image_cards_clean(ci_image_maker *maker);
+
+/* ---- mask.c: collective ---- */
+/* The mask of the options, where there is one: CI_ERR_INPUT for one of another image. */
+CI_MUST_CHECK ci_status ci_image_mask_read(ci_comm *comm, ci_image_maker *maker);
 
 /* ---- products.c: collective ---- */
 /* PREFIX{psf,dirty}.fits, not yet in place. */

@@ -62,6 +62,17 @@ rms() { fits_cards "$1" | sed -n 's/^RMS *= *\([^ ]*\).*/\1/p'; }
 awk -v a="$(rms out/on.image.fits)" -v b="$(rms out/at-once.image.fits)" 'BEGIN { exit !(a > 0 && a < 1.02 * b) }' ||
   fail "rms $(rms out/on.image.fits) of two steps, $(rms out/at-once.image.fits) of one"
 
+# ---- a mask ---------------------------------------------------------------------------------------
+# Components of the whole image, as its own mask: the same; of another size: refused.
+good 'out/masked.image.fits' 2 image $files $clean --out out/masked --mask out/at-once.model.fits
+grep -q 'within the mask out/at-once.model.fits only' "$err" || fail 'it does not say that there is a mask'
+bad 3 '96 x 96 pixels for an image of 80 x 80' 2 image $files ${clean/--size 96/--size 80} --out out/no \
+  --mask out/at-once.model.fits
+bad 3 'pixels from the image' 0 image $files $clean --out out/no --mask out/at-once.model.fits \
+  --phase-center 17.2,16.1
+bad 3 'nosuch.fits' 2 image $files $clean --out out/no --mask nosuch.fits
+[ -z "$(ls out/no* 2>/dev/null)" ] || fail "refused masks, and wrote $(ls out/no*)"
+
 # ---- progress and picture -----------------------------------------------------------------------
 # script gives the command a terminal; \r\033[K takes a line of progress away.
 [ ! -e out/cal.image.png ] || fail 'a picture that was not asked for'
