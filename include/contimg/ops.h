@@ -20,6 +20,14 @@ typedef struct ci_ops_check_options
     bool input_given;         /* else a missing input folder is a warning: files can be named */
     bool is_local;            /* ./contimg-data: nothing was configured, nothing is made here */
     bool disk_critical_given; /* else little free space is a warning where is_local */
+    /* What the groups that are ready write, 0 where there are none; why that is not known, else
+     * NULL. */
+    double staging_writes_gb, products_writes_gb, state_writes_gb;
+    const char *plan_fault;
+    bool nodes;                  /* the same on every node, by srun, with these arguments */
+    const char *const *argument; /* borrowed */
+    size_t n_argument;
+    const char *shared_with; /* on a node: the token of who asks; else NULL */
 } ci_ops_check_options;
 /* One line ok, warn or FAIL each, with the remedy; CI_ERR_NOT_READY where one failed. Makes what is
  * missing below the state folder, and where told the folders that were configured. */

@@ -3,6 +3,8 @@
 
 #include "contimg/ops.h"
 
+#include <string.h>
+
 /* ---- inspect ----------------------------------------------------------------------------------
  */
 
@@ -49,6 +51,57 @@ static ci_status print_values(const ci_conf *conf)
     return ci_cli_print_json(list);
 }
 
+/* What the groups that are ready will write, where there are databases to tell. */
+static char *put_writes(const ci_conf *conf, const ci_conf_paths *paths, ci_ops_check_options *o)
+{
+    ci_plan plan;
+    bool is_work = false;
+    char *fault = NULL;
+    if (!ci_path_exists(paths->ingest_db)) return NULL;
+    if (ci_cli_plan_next(conf, &plan, &is_work) != CI_OK) {
+        if (ci_str_copy(&fault, ci_error_text()) != CI_OK) fault = NULL;
+        ci_error_clear();
+    } else if (is_work) {
+        o->staging_writes_gb = 1e-9 * plan.staging_bytes;
+        o->products_writes_gb = 1e-9 * plan.products_bytes;
+        o->state_writes_gb = 1e-9 * plan.state_bytes;
+    }
+    return fault;
+}
+
+/* What was given on the command line, for the same check on another machine. */
+static ci_status given_new(char ***out, size_t *n, const ci_conf *conf)
+{
+    *n = 0;
+    CI_TRY(ci_mem_alloc(out, CI_OPT_COUNT, sizeof **out, "arguments"));
+    for (int i = 0; i < CI_OPT_COUNT; i++) {
+        ci_conf_id id = (ci_conf_id)i;
+        if (id == CI_OPT_NODES || id == CI_OPT_JSON || id == CI_OPT_LOG_LEVEL ||
+            strcmp(ci_conf_origin(conf, id), "command line") != 0)
+            continue;
+        CI_TRY(ci_str_format(&(*out)[*n], "--%s=%s", ci_conf_name(id), ci_conf_text(conf, id)));
+        (*n)++;
+    }
+    return CI_OK;
+}
+
+static ci_status check_with(const ci_conf *conf, ci_ops_check_options *o)
+{
+    char **given = NULL;
+    size_t n = 0;
+    const char *shared_with = ci_conf_text(conf, CI_OPT_SHARED_WITH);
+    o->nodes = ci_conf_bool(conf, CI_OPT_NODES);
+    o->shared_with = *shared_with ? shared_with : NULL;
+    ci_status status = given_new(&given, &n, conf);
+    o->argument = (const char *const *)given;
+    o->n_argument = n;
+    if (status == CI_OK) status = ci_ops_check(o, ci_conf_bool(conf, CI_OPT_JSON), stdout);
+    for (size_t i = 0; i < n; i++)
+        ci_mem_free(given[i]);
+    ci_mem_free(given);
+    return status;
+}
+
 ci_status ci_cli_check(const ci_conf *conf)
 {
     ci_conf_paths paths;
@@ -69,7 +122,11 @@ ci_status ci_cli_check(const ci_conf *conf)
         .run_makes_state = paths.makes_state,
         .is_local = paths.is_local_default,
         .disk_critical_given = ci_conf_is_given(conf, CI_OPT_DISK_CRITICAL_GB)};
-    ci_status status = ci_ops_check(&options, ci_conf_bool(conf, CI_OPT_JSON), stdout);
+    char *fault =
+        ci_conf_is_given(conf, CI_OPT_SHARED_WITH) ? NULL : put_writes(conf, &paths, &options);
+    options.plan_fault = fault;
+    ci_status status = check_with(conf, &options);
+    ci_mem_free(fault);
     ci_conf_paths_free(&paths);
     return status;
 }

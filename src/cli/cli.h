@@ -6,6 +6,7 @@
 #include "contimg/conf.h"
 #include "contimg/par.h"
 #include "contimg/ops.h"
+#include "contimg/plan.h"
 #include "contimg/registry.h"
 #include "contimg/run.h"
 
@@ -44,6 +45,9 @@ ci_status ci_cli_monitor(const ci_conf *conf);
 ci_status ci_cli_db(const ci_conf *conf);
 ci_status ci_cli_clean(const ci_conf *conf);
 ci_status ci_cli_serve(const ci_conf *conf);
+
+/* The plan of the groups that contimg run would take next; *is_work: there are any. */
+CI_MUST_CHECK ci_status ci_cli_plan_next(const ci_conf *conf, ci_plan *plan, bool *is_work);
 
 /* Products to publish by a person's word. */
 typedef struct ci_cli_retry

@@ -74,6 +74,7 @@ static const ci_conf_entry group_examples[] = {
 static const ci_conf_entry check_examples[] = {
     {"contimg check", "Whether this machine is ready:"},
     {"contimg check --values", "Every option's value and where it comes from:"},
+    {"contimg check --nodes", "And every node of the cluster:"},
     {NULL, NULL}};
 static const ci_conf_entry inspect_examples[] = {
     {"contimg inspect *.hdf5", "What is in files, and whether they can be used:"},

@@ -149,6 +149,47 @@ static ci_status print_nothing(const ci_conf *conf)
     return ci_cli_print_json(root);
 }
 
+/* The configuration of `contimg plan` with the folders, databases and file of another command. */
+static ci_status conf_of_plan(ci_conf **out, const ci_conf *conf)
+{
+    static const ci_conf_id same[] = {CI_OPT_CONFIG,      CI_OPT_LOG_LEVEL,      CI_OPT_INPUT_DIR,
+                                      CI_OPT_OUTPUT_DIR,  CI_OPT_SCRATCH_DIR,    CI_OPT_STATE_DIR,
+                                      CI_OPT_QUEUE_DB,    CI_OPT_PRODUCTS_DIR,   CI_OPT_PRODUCTS_DB,
+                                      CI_OPT_REGISTRY_DB, CI_OPT_CAL_REGISTRY_DB};
+    enum
+    {
+        n_same = sizeof same / sizeof *same
+    };
+    char *words[n_same + 1] = {NULL}, name[] = "plan";
+    int n = 1;
+    bool asked_help;
+    ci_status status = CI_OK;
+    words[0] = name;
+    for (int i = 0; status == CI_OK && i < n_same; i++)
+        if (strcmp(ci_conf_origin(conf, same[i]), "command line") == 0)
+            status = ci_str_format(&words[n++], "--%s=%s", ci_conf_name(same[i]),
+                                   ci_conf_text(conf, same[i]));
+    if (status == CI_OK) status = ci_conf_new(out, CI_COMMAND_PLAN, n, words, &asked_help);
+    for (int i = 1; i < n; i++)
+        ci_mem_free(words[i]);
+    return status;
+}
+
+ci_status ci_cli_plan_next(const ci_conf *conf, ci_plan *plan, bool *is_work)
+{
+    task t = {.groups = {0}};
+    const ci_plan_limits one = {.n_rank = 1}; /* what is written hangs on no rank */
+    ci_conf *of_plan = NULL;
+    *is_work = false;
+    CI_TRY(conf_of_plan(&of_plan, conf));
+    ci_status status = work_from_registry(of_plan, &t);
+    *is_work = status == CI_OK && t.work.n_tile > 0;
+    if (*is_work) status = ci_plan_make(plan, &t.work, &one);
+    ci_mem_free(t.groups.text);
+    ci_conf_free(of_plan);
+    return status;
+}
+
 ci_status ci_cli_plan(const ci_conf *conf)
 {
     task t = {.groups = {0}};

@@ -142,6 +142,10 @@ expect 0 group
 id=$(sed -n 's/^group  *\([0-9a-f_]*\) *pending  *3 observations.*/\1/p' "$folder/out")
 [ -n "$id" ] || fail "no group of three"
 grep -q 'just written' "$folder/out" && fail "files at rest are called just written"
+# What the group writes must have room: tiles and mosaic of a large image do not.
+expect 0 check
+CONTIMG_SIZE=65536 CONTIMG_CELL_ARCSEC=1 expect 6 check
+says '^FAIL staging .* GB free, and the groups that are ready write [0-9.]* GB to its disk'
 expect 0 plan --ranks 2 --size 256
 says '1 group, 3 tiles; a tile: 2 sub-bands, 8 channels, 3 times, 21 baselines, 2 polarisations'
 says '^ranks     2 on 1 node'
