@@ -303,7 +303,7 @@ make_fresh() {
 
 check_site() {
   say "contimg check with $CONTIMG_CONFIG, as $user"
-  as_user "$contimg" check --log-level WARNING
+  as_user "$contimg" check --log-level WARNING "$@"
 }
 
 begin_record() {
@@ -321,7 +321,7 @@ deploy_site() {
   umask 002
   files=$(changed_files)
   if [ $action = dry-run ]; then
-    check_site || say "not ready: a deployment would end here with exit code 6"
+    check_site --dry-run || say "not ready: a deployment would end here with exit code 6"
     say "would copy the databases of $state to $state/backups, and migrate them"
     while read -r kind name; do
       [ -n "$kind" ] || continue

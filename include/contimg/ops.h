@@ -14,7 +14,8 @@ typedef struct ci_ops_check_options
     const char *input, *staging, *products, *state;
     const char *databases[4]; /* ingest, calibration, products, publish */
     double disk_critical_gb;
-    bool makes; /* configured folders that are missing */
+    bool makes;   /* configured folders that are missing */
+    bool dry_run; /* makes nothing at all */
     /* Else they are made by the first command that writes, and no fault here. */
     bool run_makes_staging, run_makes_products, run_makes_state;
     bool input_given;         /* else a missing input folder is a warning: files can be named */
@@ -30,7 +31,8 @@ typedef struct ci_ops_check_options
     const char *shared_with; /* on a node: the token of who asks; else NULL */
 } ci_ops_check_options;
 /* One line ok, warn or FAIL each, with the remedy; CI_ERR_NOT_READY where one failed. Makes what is
- * missing below the state folder, and where told the folders that were configured. */
+ * missing below the state folder, unless told not to, and where told the folders that were
+ * configured. */
 CI_MUST_CHECK ci_status ci_ops_check(const ci_ops_check_options *options, bool as_json, FILE *out);
 
 /* ---- monitor ------------------------------------------------------------------------------- */

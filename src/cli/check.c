@@ -116,6 +116,7 @@ ci_status ci_cli_check(const ci_conf *conf)
                       paths.data_registry_db},
         .disk_critical_gb = ci_conf_double(conf, CI_OPT_DISK_CRITICAL_GB),
         .makes = ci_conf_bool(conf, CI_OPT_MAKE),
+        .dry_run = ci_conf_bool(conf, CI_OPT_DRY_RUN),
         .input_given = ci_conf_is_given(conf, CI_OPT_INPUT_DIR),
         .run_makes_staging = paths.makes_staging,
         .run_makes_products = paths.makes_products,

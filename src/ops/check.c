@@ -51,7 +51,7 @@ static void check_base(ci_ops_sheet *s, const ci_ops_check_options *o, const cha
     char *parent = NULL;
     if (ci_path_is_folder(path)) {
         check_access(s, name, path, true);
-    } else if (o->makes && !o->is_local) {
+    } else if (o->makes && !o->dry_run && !o->is_local) {
         make_folder(s, name, path);
     } else if (!run_makes) {
         ci_ops_sheet_line(s, CI_OPS_LINE_FAIL, name,
@@ -71,7 +71,8 @@ static void check_base(ci_ops_sheet *s, const ci_ops_check_options *o, const cha
 }
 
 /* What lies below a base that is there is made without being asked. */
-static void check_below(ci_ops_sheet *s, const char *name, const char *base, const char *folder)
+static void check_below(ci_ops_sheet *s, const ci_ops_check_options *o, const char *name,
+                        const char *base, const char *folder)
 {
     char *path = NULL;
     if (!ci_path_is_folder(base)) return;
@@ -79,6 +80,8 @@ static void check_below(ci_ops_sheet *s, const char *name, const char *base, con
         ci_ops_sheet_line(s, CI_OPS_LINE_FAIL, name, "%s", ci_error_text());
     else if (ci_path_is_folder(path))
         check_access(s, name, path, true);
+    else if (o->dry_run)
+        ci_ops_sheet_line(s, CI_OPS_LINE_OK, name, "%s: is not there yet, would be made", path);
     else
         make_folder(s, name, path);
     ci_mem_free(path);
@@ -304,7 +307,7 @@ ci_status ci_ops_check(const ci_ops_check_options *o, bool as_json, FILE *out)
     check_base(&s, o, "staging", o->staging, o->run_makes_staging);
     check_base(&s, o, "products", o->products, o->run_makes_products);
     check_base(&s, o, "state", o->state, o->run_makes_state);
-    check_below(&s, "logs", o->state, "logs");
+    check_below(&s, o, "logs", o->state, "logs");
     check_spaces(&s, o);
     check_databases(&s, o);
     check_copies(&s, o);

@@ -27,6 +27,16 @@ CONTIMG_STREAM_INTERVAL=1
 TEXT
 python3 "$CONTIMG_SOURCE/tests/support/deployed_state.py" "$site" || fail "no deployed state"
 chown -R daemon:daemon "$site/state" "$site/products" /stage/dsa110-contimg
+# The input folder is never emptied: 5000 names of one old file.
+python3 - <<'END' || fail "no old files"
+import os
+first = "/data/incoming/2025-11-01T00:00:00_sb00.hdf5"
+with open(first, "w") as file:
+    file.write("old")
+os.utime(first, (1761955200, 1761955200))
+for i in range(1, 5000):
+    os.link(first, f"/data/incoming/2025-11-{1 + i // 960:02d}T{i // 40 % 24:02d}:{i % 40:02d}:00_sb01.hdf5")
+END
 for unit in api stream; do
   printf '[Service]\nExecStart=/bin/sleep 1000\n[Install]\nWantedBy=multi-user.target\n' \
     >"/etc/systemd/system/contimg-$unit.service"
@@ -69,6 +79,11 @@ run_commands() {
   total=$((total + n))
 }
 total=0
+# A dry run leaves even times as they were.
+whole_site() { find "$site" /stage /etc/systemd/system -printf '%p %s %T@ %m %u\n' | sort; }
+before=$(whole_site)
+"$prefix/share/contimg/deploy.sh" --root "$site" --dry-run >"$out" 2>&1 || fail "--dry-run: $(cat "$out")"
+[ "$(whole_site)" = "$before" ] || fail "--dry-run changed $(diff <(echo "$before") <(whole_site))"
 "$prefix/share/contimg/deploy.sh" --root "$site" --prepare >"$out" 2>&1 || fail "--prepare: $(cat "$out")"
 [ "$(sha256sum /etc/systemd/system/contimg-*)" = "$old_units" ] || fail "--prepare touched units"
 run_commands "Deployment steps" 16
@@ -96,6 +111,11 @@ curl -s http://localhost:8000/api/monitoring/publish/status >"$out"
 grep -q '"total_published":[[:space:]]*31,' "$out" || fail "30 old products and one new: $(cat "$out")"
 [ "$(stat -c %a:%U "$(new_mosaics)" "$(dirname "$(new_mosaics)")" | tr '\n' ' ')" = "444:daemon 755:daemon " ] || fail "$(ls -la "$(dirname "$(new_mosaics)")")"
 ! grep -h ' INFO ' "$site"/state/logs/*.err || fail "lines below WARNING in .err"
+# Exactly that was made of all that is there, and nothing is alarming.
+made=$(sqlite3 "$site/state/ingest.sqlite3" "SELECT (SELECT count(*) FROM files)||' '||
+  (SELECT count(*) FROM ingest_queue WHERE origin='contimg')||' '||(SELECT count(*) FROM mosaic_groups)")
+[ "$made" = "12 3 1" ] || fail "files, observations and groups made: $made"
+CONTIMG_CONFIG=$site/ops/systemd/contimg.env "$site/bin/contimg" monitor >"$out" 2>&1 || fail "alerts: $(cat "$out")"
 
 # ---- the checklist's rollback, then deploy.sh's, and once more -------------------------------------------
 run_commands "Rollback plan" 5

@@ -42,7 +42,7 @@ deploy 0 --dry-run --mode both
 grep -q 'would start: contimg-api contimg-stream contimg-monitor' "$out" || fail "dry run: $(cat "$out")"
 deploy 0 --dry-run --mode api
 grep -q 'would start: contimg-api contimg-monitor ' "$out" || fail "dry run: $(cat "$out")"
-[ "$(tree)" = "$before" ] && [ -z "$(find "$site/state" -type f)" ] || fail "--dry-run changed something"
+[ "$(tree)" = "$before" ] && [ -z "$(find "$site/state" -mindepth 1)" ] || fail "--dry-run changed something: $(find "$site/state")"
 mv /stage/dsa110-contimg /stage/away
 deploy 6 --mode streaming
 grep -q '^FAIL staging' "$out" || fail "not ready: $(cat "$out")"

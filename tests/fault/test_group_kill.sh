@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # ci-test: timeout=600 cost=72
 # Group formation is killed before every system call that changes the file system or a database, and
-# each such call is made to fail in turn; so is the registration of calibration tables by a run, as far
-# as killing goes. The command that comes next brings all to the same end: each file, observation and
-# group once, and tables that are as they were registered.
+# each such call is made to fail in turn; so is the registration of calibration tables by a run. The
+# command that comes next brings all to the same end: each file, observation and group once, and tables
+# that are as they were registered.
 . "$CONTIMG_SOURCE/tests/support/cli.sh"
 . "$CONTIMG_SOURCE/tests/support/inject.sh"
 simulate --out in --sub-bands 2 --tiles 3
@@ -83,7 +83,9 @@ begin_tables
 inject_count tables "$folder/case/" 4 --only calh5 --only cal_registry -- $run >"$out" 2>&1 ||
   fail "$(cat "$out")"
 are_registered || fail "an undisturbed run"
-# A run takes a second or two: every third call, in the short form.
-[ -n "$inject_all" ] || sed -i -n '1~3p' tables
+# A run takes a second or two: of six calls, in the short form, one is killed before, and one fails.
+cp tables fails
+[ -n "$inject_all" ] || { sed -i -n '1~6p' tables; sed -i -n '4~6p' fails; }
 inject_kills tables "$out" begin_tables tables_are_good $run
+inject_errors fails "$out" begin_tables tables_are_good $run
 inject_end "groups and tables"

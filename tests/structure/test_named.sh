@@ -8,8 +8,8 @@ texts() { grep -hoE '"([^"\\]|\\.)*"' src/*/*.c include/contimg/options.def; }
 
 options=$(sed -nE 's/^ *CI_(OPTION|TILE_OPTION|LIMIT)\([^"]*"([a-z0-9-]+)".*/\2/p' include/contimg/options.def)
 [ "$(wc -l <<<"$options")" -gt 40 ] || fault "the option table was not understood"
-# Of every command, of launchers and of sbatch, and the beginning of several.
-others="help man version mpi mem nodes ntasks ntasks-per-node time qa-cal-"
+# Of every command, of launchers, of srun and of sbatch, and the beginning of several.
+others="help man version mpi mem nodes ntasks ntasks-per-node time quiet immediate job-name partition nodelist qa-cal-"
 for name in $(texts | grep -oE -e '--[a-z][a-z0-9-]+' | sort -u | sed 's/^--//'); do
   grep -qxF -- "$name" <<<"$options" || case " $others " in
     *" $name "*) ;;
