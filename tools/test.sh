@@ -19,6 +19,7 @@ if [ -d ../shared/data ]; then
   export CONTIMG_TEST_DATA="${CONTIMG_TEST_DATA:-$(cd ../shared/data && pwd)}"
 fi
 n_core=$(nproc)
+n_test=$((n_core + 1)) # at a time: many wait for a launcher, for Slurm, for a lease
 step() { printf '\n==== %s (%s)\n' "$1" "$(date -u +%H:%M:%SZ)"; }
 
 step "packages"
@@ -53,13 +54,13 @@ if [ $quick = 0 ]; then
 fi
 
 step "tests"
-ctest --test-dir build/ci -j "$n_core" --output-on-failure --no-tests=error --timeout 600
+ctest --test-dir build/ci -j "$n_test" --output-on-failure --no-tests=error --timeout 600
 
 if [ $quick = 0 ]; then
   step "sanitizers"
   cmake --preset asan -DCONTIMG_TEST_VENV="$venv" >/dev/null
   cmake --build --preset asan
-  ctest --test-dir build/asan -j "$n_core" --output-on-failure --no-tests=error --timeout 900 \
+  ctest --test-dir build/asan -j "$n_test" --output-on-failure --no-tests=error --timeout 900 \
     -R '^(unit/|mpi/.*/2$|cli/test_wrong_input)' -E 'mpi/test_mosaic(_noise)?/' # ten tiles: minutes under them
 fi
 step "all tests passed"

@@ -2,7 +2,7 @@
  * (real_sky/README.md of the sample data): MWA's Puppis A against images made with ducc0,
  * Westerbork's two sources at their dirty-image values, both places by the world coordinates
  * of the file.
- * ci-test: timeout=300 */
+ * ci-test: timeout=300 cost=10 */
 #include "contimg/image.h"
 #include "check.h"
 #include "image_run.h"

@@ -1,6 +1,6 @@
 /* mosaic: ten tiles without noise at declination 16, across RA 0h and at declination 75: positions
  * to 0.01 pixel, fluxes to 0.1 %, what it covers, its memory, the same bytes at any number of
- * ranks. ci-test: timeout=300 */
+ * ranks. ci-test: timeout=300 cost=25 */
 #include "mosaic_case.h"
 
 /* Largest primary beam of any tile at a place, and the tiles that see it above the cut. */

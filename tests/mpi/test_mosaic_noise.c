@@ -1,6 +1,6 @@
 /* mosaic: ten tiles with noise: the noise map against the measured rms, and a bright source that
  * must not lower its tiles' weights.
- * ci-test: timeout=300 */
+ * ci-test: timeout=300 cost=15 */
 #include "mosaic_case.h"
 
 /* The three images of a mosaic, on rank 0. */

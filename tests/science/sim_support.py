@@ -31,7 +31,7 @@ def need_contimg():
     return path
 
 
-def simulate(*options, ranks=1, check=True):
+def simulate(*options, ranks=0, check=True):
     """Runs contimg-sim into a fresh folder; gives (folder, process)."""
     folder = scratch("sim")
     command = [os.path.join(source, "tests/mpirun.sh"), str(ranks), program, "--out", folder]

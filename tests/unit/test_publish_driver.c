@@ -1,5 +1,6 @@
-/* The program that tests/fault/test_publish_kill.sh kills: stage | version | publish | recover |
- * staged | check in a folder. Without arguments: an undisturbed publish is sound. */
+/* The program that tests/fault/test_publish_kill.sh kills: one or more of stage, version, publish,
+ * recover, staged, check, one after the other, in a folder. Without arguments: an undisturbed
+ * publish is sound. */
 #include "contimg/registry_watch.h"
 #include "publish_test.h"
 
@@ -148,6 +149,9 @@ int main(int n_argument, char **arguments)
 {
     const struct CMUnitTest tests[] = {UNIT_TEST(test_undisturbed)};
     ci_log_set_level(CI_LOG_WARNING);
-    if (n_argument == 3) return act(arguments[1], arguments[2]);
+    int code = 0;
+    for (int i = 1; i < n_argument - 1 && code == 0; i++)
+        code = act(arguments[i], arguments[n_argument - 1]);
+    if (n_argument > 2) return code;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
