@@ -54,6 +54,7 @@ def contimg(ranks, *arguments, cwd):
     for name in ("CONTIMG_SHARE", "CONTIMG_TEST_TIMEOUT"):
         if name in os.environ:
             environment[name] = os.environ[name]
+    environment.setdefault("CONTIMG_TEST_TIMEOUT", "1500")  # the test's own limit is shorter
     program = os.path.join(os.environ["CONTIMG_BUILD"], "bin", "contimg")
     done = subprocess.run(
         [os.path.join(SOURCE, "tests", "mpirun.sh"), str(ranks), program, *map(str, arguments)],

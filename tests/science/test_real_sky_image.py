@@ -1,4 +1,4 @@
-# ci-test: timeout=400 processors=4 cost=25
+# ci-test: timeout=900 processors=4 cost=25
 """contimg image and calibrate on real observations, as a user types them, at 1 to 4 ranks,
 against what other programs found (README.md beside the data)."""
 

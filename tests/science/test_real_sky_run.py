@@ -1,4 +1,4 @@
-# ci-test: timeout=1500 processors=2 cost=150
+# ci-test: timeout=1400 processors=2 cost=150
 """contimg run on real observations, from file to published product and report, in an empty
 folder and without configuration, the same bytes at 1 to 4 ranks (MWA, whose run takes minutes,
 with coarse pixels and few components; whole at 3)."""
