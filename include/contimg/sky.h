@@ -187,6 +187,9 @@ bool ci_sky_time_to_utc(const char *scale, double *time_mjd_s);
 CI_MUST_CHECK ci_status ci_sky_catalog_standards(ci_sky_model **out);
 CI_MUST_CHECK ci_status ci_sky_catalog_vla(ci_sky_model **out);
 CI_MUST_CHECK ci_status ci_sky_catalog_resolved(ci_sky_model **out);
+/* CI_ERR_INPUT where a point of the model has more than half of the flux of such a resolved source;
+ * `name` of the model is for the message. Local. */
+CI_MUST_CHECK ci_status ci_sky_model_points_check(const ci_sky_model *model, const char *name);
 
 /* A model as an array sees it. Borrows. */
 typedef struct ci_sky_scene

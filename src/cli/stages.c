@@ -163,8 +163,11 @@ ci_status ci_cli_calibrate(ci_comm *world, const ci_conf *conf)
     CI_TRY(ci_tile_budget_set(world, conf));
     CI_TRY(prepare_output(world, ci_conf_text(conf, CI_OPT_OUT)));
     CI_AGREE(world, ci_sky_model_read(&model, ci_conf_text(conf, CI_OPT_MODEL)));
-    ci_status status =
-        ci_tile_load(world, &options, ci_conf_arguments(conf), ci_conf_argument_count(conf), &data);
+    const char *name = ci_conf_text(conf, CI_OPT_MODEL);
+    ci_status status = ci_par_agree(world, ci_sky_model_points_check(model, name));
+    if (status == CI_OK)
+        status = ci_tile_load(world, &options, ci_conf_arguments(conf),
+                              ci_conf_argument_count(conf), &data);
     if (status == CI_OK) status = calibrate_tile(world, conf, &options, model, &data);
     ci_tile_data_free(&data);
     ci_sky_model_free(model);

@@ -146,6 +146,32 @@ static void flux_scale(void **state)
     ci_sky_model_free(model);
 }
 
+/* Cygnus A as one point is refused, a component of it and a Gaussian are not, nor 3C 48. */
+static void resolved_as_point(void **state)
+{
+    static const struct
+    {
+        const char *rest, *refused;
+    } cases[] = {{"Cyg,299.868,40.734,1500,1.4e9,-1,0,0,0", "CygnusA"},
+                 {"Cyg,299.868,40.734,1500,1.4e9,-1,60,20,110", NULL},
+                 {"Lobe,299.868,40.734,700,1.4e9,-1,0,0,0", NULL},
+                 {"Away,299.968,40.734,1500,1.4e9,-1,0,0,0", NULL},
+                 {"Fornax,50.673,-37.208,90,1.4e9,-0.7,0,0,0", "FornaxA"},
+                 {"3C48,24.422,33.160,16,1.4e9,-0.8,0,0,0", NULL}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[256];
+        snprintf(text, sizeof text,
+                 "name,ra_deg,dec_deg,flux_jy,ref_freq_hz,spectral_index,major_arcsec,"
+                 "minor_arcsec,pa_deg\n%s\n",
+                 cases[i].rest);
+        ci_sky_model *model = read_text(state, text, NULL);
+        ci_status status = ci_sky_model_points_check(model, "m.csv");
+        assert_int_equal(status, cases[i].refused ? CI_ERR_INPUT : CI_OK);
+        if (cases[i].refused) assert_non_null(strstr(ci_error_text(), cases[i].refused));
+        ci_sky_model_free(model);
+    }
+}
+
 static void calibrators(void **state)
 {
     (void)state;
@@ -213,8 +239,9 @@ static void beam_of_a_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT_TEST(refused),    UNIT_TEST(components),  UNIT_TEST(out_and_in),
-        UNIT_TEST(flux_scale), UNIT_TEST(calibrators), UNIT_TEST(beam_of_a_file),
+        UNIT_TEST(refused),        UNIT_TEST(components),        UNIT_TEST(out_and_in),
+        UNIT_TEST(flux_scale),     UNIT_TEST(resolved_as_point), UNIT_TEST(calibrators),
+        UNIT_TEST(beam_of_a_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
