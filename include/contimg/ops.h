@@ -122,6 +122,7 @@ typedef struct ci_ops_clean_options
     const char *staging, *state; /* borrowed */
     double staging_s;            /* least age of tiles, and since a mosaic was published */
     double log_s, report_s;
+    int64_t n_overlap; /* observations that a group shares with the one that follows */
     bool dry_run;
 } ci_ops_clean_options;
 typedef struct ci_ops_cleaned

@@ -283,9 +283,10 @@ CI_MUST_CHECK ci_status ci_registry_group_reopen(ci_registry *registry, const ch
 /* The group is to be made again, whatever its state, until it is completed. Nothing where there is
  * none, or where it is the deployed pipeline's. */
 CI_MUST_CHECK ci_status ci_registry_group_remake(ci_registry *registry, const char *id);
-/* An open group (not completed, not failed) has it, or a group still to be formed can. */
+/* An open group (not completed, not failed) has it, or one still to be formed can, which shares
+ * n_overlap observations with the one before. */
 CI_MUST_CHECK ci_status ci_registry_observation_is_needed(ci_registry *registry, const char *id,
-                                                          bool *out);
+                                                          int64_t n_overlap, bool *out);
 
 /* ---- tiles, mosaics, photometry (products) -------------------------------------------- */
 typedef struct ci_registry_product_file

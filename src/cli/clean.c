@@ -15,6 +15,7 @@ ci_status ci_cli_clean(const ci_conf *conf)
         .staging_s = CI_DAY_S * ci_conf_double(conf, CI_OPT_STAGING_DAYS),
         .log_s = CI_DAY_S * ci_conf_double(conf, CI_OPT_LOG_DAYS),
         .report_s = CI_DAY_S * ci_conf_double(conf, CI_OPT_REPORT_DAYS),
+        .n_overlap = ci_conf_int(conf, CI_OPT_GROUP_OVERLAP),
         .dry_run = dry_run};
     if (status == CI_OK) status = ci_ops_clean(&sum, site.registry, &options, stdout);
     if (status == CI_OK)

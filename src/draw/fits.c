@@ -15,7 +15,9 @@ enum
     MARGIN_LEFT = 92,
     MARGIN_RIGHT = 110,
     MARGIN_TOP = 44,
-    MARGIN_BOTTOM = 58
+    MARGIN_BOTTOM = 58,
+    TITLE_SIZE = 16, /* of letters, pixels */
+    TEXT_SIZE = 12
 };
 
 typedef struct
@@ -303,7 +305,7 @@ static void draw_bar(cairo_t *cr, const picture *p)
     const char *unit = p->header->bunit[0] ? p->header->bunit : "";
     char text[48];
     snprintf(text, sizeof text, "%s%s", fabs(p->high) < 0.5 ? "m" : "", unit);
-    text_at(cr, x, MARGIN_TOP - 10, 0, text);
+    text_at(cr, x, MARGIN_TOP - 8, 0, text);
 }
 
 static void draw_beam(cairo_t *cr, const picture *p)
@@ -326,18 +328,48 @@ static void draw_beam(cairo_t *cr, const picture *p)
     cairo_fill(cr);
 }
 
+/* Below the picture: when, at which frequency, with which beam. */
+static void caption_of(const picture *p, char out[128])
+{
+    char when[32] = "";
+    if (p->header->time_mjd_s > 0) ci_time_iso(when, p->header->time_mjd_s, 0, true);
+    snprintf(out, 128, "%s  %.2f MHz  beam %.1f\" x %.1f\"", when, p->header->freq_hz * 1e-6,
+             p->header->beam_major_rad * CI_RAD_TO_ARCSEC,
+             p->header->beam_minor_rad * CI_RAD_TO_ARCSEC);
+}
+
 static void draw_words(cairo_t *cr, const picture *p, const char *title)
 {
-    char text[128], when[32] = "";
+    char caption[128];
+    caption_of(p, caption);
     cairo_set_source_rgb(cr, 0.1, 0.1, 0.1);
-    cairo_set_font_size(cr, 16);
-    text_at(cr, MARGIN_LEFT, 27, 0, title);
-    cairo_set_font_size(cr, 12);
-    if (p->header->time_mjd_s > 0) ci_time_iso(when, p->header->time_mjd_s, 0, true);
-    snprintf(text, sizeof text, "%s  %.2f MHz  beam %.1f\" x %.1f\"", when,
-             p->header->freq_hz * 1e-6, p->header->beam_major_rad * CI_RAD_TO_ARCSEC,
-             p->header->beam_minor_rad * CI_RAD_TO_ARCSEC);
-    text_at(cr, MARGIN_LEFT, MARGIN_TOP + (double)p->n_y + 42, 0, text);
+    cairo_set_font_size(cr, TITLE_SIZE);
+    text_at(cr, MARGIN_LEFT, 18, 0, title);
+    cairo_set_font_size(cr, TEXT_SIZE);
+    text_at(cr, MARGIN_LEFT, MARGIN_TOP + (double)p->n_y + 42, 0, caption);
+}
+
+static void font_choose(cairo_t *cr)
+{
+    cairo_select_font_face(cr, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
+}
+
+/* The width that title and caption need, where the picture itself is narrower. */
+static int words_width(const picture *p, const char *title)
+{
+    char caption[128];
+    cairo_text_extents_t above, below;
+    cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, 1, 1);
+    cairo_t *cr = cairo_create(surface);
+    caption_of(p, caption);
+    font_choose(cr);
+    cairo_set_font_size(cr, TITLE_SIZE);
+    cairo_text_extents(cr, title, &above);
+    cairo_set_font_size(cr, TEXT_SIZE);
+    cairo_text_extents(cr, caption, &below);
+    cairo_destroy(cr);
+    cairo_surface_destroy(surface);
+    return MARGIN_LEFT + (int)ceil(fmax(above.x_advance, below.x_advance)) + TEXT_SIZE;
 }
 
 /* Where cairo writes. */
@@ -378,14 +410,15 @@ static ci_status surface_write(cairo_surface_t *surface, const char *path)
 
 static ci_status png_write(const picture *p, const char *png_path, const char *title)
 {
-    int width = MARGIN_LEFT + (int)p->n_x + MARGIN_RIGHT;
+    int width = MARGIN_LEFT + (int)p->n_x + MARGIN_RIGHT, least = words_width(p, title);
+    if (width < least) width = least;
     int height = MARGIN_TOP + (int)p->n_y + MARGIN_BOTTOM;
     cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height);
     cairo_t *cr = cairo_create(surface);
     cairo_set_source_rgb(cr, 1, 1, 1);
     cairo_paint(cr);
-    cairo_select_font_face(cr, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
-    cairo_set_font_size(cr, 12);
+    font_choose(cr);
+    cairo_set_font_size(cr, TEXT_SIZE);
     paint_pixels(cr, p);
     ci_status status = draw_grid(cr, p);
     draw_bar(cr, p);

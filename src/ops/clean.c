@@ -110,7 +110,8 @@ static ci_status tile_rule(cleaner *c, const candidate *what)
         }
         CI_TRY(status);
     }
-    ci_status status = ci_registry_observation_is_needed(c->registry, what->name, &is_needed);
+    ci_status status = ci_registry_observation_is_needed(c->registry, what->name,
+                                                         c->options->n_overlap, &is_needed);
     if (status == CI_OK && !is_needed) remove_one(c, what, "a tile that no group needs", &gone);
     if (!c->options->dry_run) {
         ci_status released = ci_registry_tiles_release(c->registry, ids, 1);

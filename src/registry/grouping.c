@@ -5,7 +5,8 @@
 
 /* Needed: a member of a group that is still to be made, or new in one group and overlap in
  * none yet while it is among the last two of its group (the next may begin with it). */
-ci_status ci_registry_observation_is_needed(ci_registry *registry, const char *id, bool *out)
+ci_status ci_registry_observation_is_needed(ci_registry *registry, const char *id,
+                                            int64_t n_overlap, bool *out)
 {
     ci_db *db = &registry->db[CI_DB_INGEST];
     int64_t n_open = 0, n_group = 0, n_follow = 0;
@@ -24,12 +25,12 @@ ci_status ci_registry_observation_is_needed(ci_registry *registry, const char *i
         "SELECT count(*) FROM mosaic_group_members m JOIN ingest_queue q ON "
         "q.group_id=m.observation_id WHERE m.observation_id=?1 AND m.role='new' AND NOT EXISTS("
         "SELECT 1 FROM mosaic_group_members o WHERE o.observation_id=?1 AND o.role='overlap') AND "
-        "m.i_member+2>=(SELECT count(*) FROM mosaic_group_members c WHERE c.group_id=m.group_id) "
+        "m.i_member+?2>=(SELECT count(*) FROM mosaic_group_members c WHERE c.group_id=m.group_id) "
         "AND NOT EXISTS(SELECT 1 FROM mosaic_group_members n JOIN ingest_queue p ON "
         "p.group_id=n.observation_id WHERE n.role='new' AND p.first_time_mjd_s>"
         "(SELECT max(z.first_time_mjd_s) FROM mosaic_group_members y JOIN ingest_queue z ON "
         "z.group_id=y.observation_id WHERE y.group_id=m.group_id))",
-        VALUES(V(id))));
+        VALUES(V(id), V(n_overlap))));
     *out = n_open > 0 || n_group == 0 || n_follow > 0;
     return CI_OK;
 }

@@ -135,9 +135,10 @@ static ci_status points(ci_text *out, const frame *f, const ci_report_series *s)
         if (!isfinite(x_value(f, s->x[k])) || !isfinite(s->y[k])) continue;
         double sx = screen_x(f, s->x[k]), sy = screen_y(f, s->y[k]);
         if (s->y_err && isfinite(s->y_err[k]))
-            CI_TRY(ci_text_append(
-                out, "<line stroke='%s' x1='%.1f' y1='%.1f' x2='%.1f' y2='%.1f'/>", s->colour, sx,
-                screen_y(f, s->y[k] - s->y_err[k]), sx, screen_y(f, s->y[k] + s->y_err[k])));
+            CI_TRY(ci_text_append(out,
+                                  "<line stroke='%s' x1='%.1f' y1='%.1f' x2='%.1f' y2='%.1f'/>",
+                                  s->colour, sx, screen_y(f, fmax(s->y[k] - s->y_err[k], f->y.low)),
+                                  sx, screen_y(f, fmin(s->y[k] + s->y_err[k], f->y.high))));
         CI_TRY(ci_text_append(out, "<circle fill='%s' cx='%.1f' cy='%.1f' r='%s'/>\n", s->colour,
                               sx, sy, s->n > 500 ? "0.8" : "2.2"));
     }

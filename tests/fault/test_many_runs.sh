@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ci-test: timeout=400 processors=2
+# ci-test: timeout=900 processors=2
 # Several runs at once over one incoming folder while files arrive, with a blank and an umlaut in the
 # path of everything: every group is made once, every product is published once.
 # CONTIMG_TEST_EXHAUSTIVE=1: 8 runs for two minutes.
@@ -47,7 +47,7 @@ arrive() {
 # Runs until the time is over; what each ended with. 6: another one has what there is to do.
 work() {
   while [ $SECONDS -lt $end ]; do
-    timeout -k 5 100 "$contimg" run >"run.$1.out" 2>"run.$1.err"
+    timeout -k 30 600 "$contimg" run >"run.$1.out" 2>"run.$1.err"
     code=$?
     case $code in 0 | 6) ;; *) echo "run $1: exit $code: $(tail -n 1 "run.$1.err")" >>bad ;; esac
     echo $code >>codes

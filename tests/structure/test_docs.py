@@ -11,6 +11,8 @@ SYMBOL = re.compile(r"\b(ci_[a-z][a-z0-9_]*[a-z0-9]|CI_[A-Z][A-Z0-9_]*[A-Z0-9])\
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 # `src/run/group.c` (`judge_tiles`): a function that only its file sees.
 WITHIN = re.compile(rf"`((?:{FOLDERS})/[\w/.-]+)` \(((?:`\w+`(?:, )?)+)\)")
+# unit/test_fits (`test_wcs`): a function of a test.
+OF_TEST = re.compile(r"(?<![\w/])((?:unit|mpi)/test_\w+) \(((?:`\w+`(?:, )?)+)\)")
 # `ci_par_agree` (`src/par/comm.c`) or `ci_par_agree`, `src/par/comm.c`: a function and where it is.
 PLACED = re.compile(rf"`(ci_\w+)`(?:, |\s*\()`((?:src)/[\w/.-]+\.c)`")
 TABLE = re.compile(r"`([a-z_]+)`")
@@ -68,7 +70,8 @@ def check_functions(faults, name, prose):
         text = tree.read(path) if (tree.ROOT / path).exists() else ""
         if not re.search(rf"\b{function}\b", text):
             faults.add(name, f"says that {function} is in {path}, which does not name it")
-    for path, functions in WITHIN.findall(prose):
+    within = WITHIN.findall(prose) + [(f"tests/{test}.c", names) for test, names in OF_TEST.findall(prose)]
+    for path, functions in within:
         text = tree.read(path) if (tree.ROOT / path).exists() else ""
         for function in re.findall(r"`(\w+)`", functions):
             if not re.search(rf"\b{function}\b", text):

@@ -19,6 +19,8 @@ enum
     GREY = 217 /* of a blank pixel */
 };
 
+static const char the_title[] = "0123456789ab_1769299209999986";
+
 typedef struct picture
 {
     cairo_surface_t *surface;
@@ -44,11 +46,11 @@ static picture drawn(void **state, const ci_fits_header *h, const float *pixels,
     UNIT_PATH(fits_path, state, "x.fits");
     UNIT_PATH(png_path, state, "x.png");
     OK(ci_fits_write(fits_path, h, pixels));
-    OK(ci_draw_fits(fits_path, png_path, max_pixel, "a title"));
+    OK(ci_draw_fits(fits_path, png_path, max_pixel, the_title));
     picture p = {.surface = cairo_image_surface_create_from_png(png_path)};
     assert_int_equal(cairo_surface_status(p.surface), CAIRO_STATUS_SUCCESS);
-    p.n_x = cairo_image_surface_get_width(p.surface) - LEFT - RIGHT;
     p.n_y = cairo_image_surface_get_height(p.surface) - TOP - BOTTOM;
+    p.n_x = p.n_y; /* of a square; the picture may be wider for its words */
     return p;
 }
 
@@ -180,11 +182,10 @@ static void large_images_are_averaged(void **state)
     set_square(pixels, 148, 100, 20, NAN);
     picture p = drawn(state, &h, pixels, 60);
     free(pixels);
-    int n_x = p.n_x, n_y = p.n_y;
+    int n_y = p.n_y;
     double full = light_at(&p, 27, 27), half_blank = light_at(&p, 32, 27);
     bool is_blank = is_grey(&p, 39, 27);
     cairo_surface_destroy(p.surface);
-    assert_int_equal(n_x, 50);
     assert_int_equal(n_y, 50);
     unit_near(half_blank, full, 0.01);
     assert_true(full > 0.9 && is_blank);
@@ -245,6 +246,22 @@ static void axes_bar_and_title_have_labels(void **state)
     int bar = count_dark(&p, right + 36, TOP, right + RIGHT, bottom);
     cairo_surface_destroy(p.surface);
     assert_true(dec > 20 && ra > 20 && title > 20 && facts > 20 && bar > 20);
+}
+
+/* The picture is as wide as title and caption need: nothing is cut at its right. */
+static void words_of_a_small_picture_are_whole(void **state)
+{
+    ci_fits_header h = header();
+    h.beam_major_rad = h.beam_minor_rad = 1000 * CI_ARCSEC_TO_RAD;
+    h.time_mjd_s = 61065 * CI_DAY_S;
+    float *pixels = background();
+    picture p = drawn(state, &h, pixels, 50);
+    free(pixels);
+    int width = cairo_image_surface_get_width(p.surface), bottom = TOP + p.n_y;
+    int caption = count_dark(&p, width / 2, bottom + 28, width, bottom + BOTTOM);
+    int cut = count_dark(&p, width - 4, 0, width, bottom + BOTTOM);
+    cairo_surface_destroy(p.surface);
+    assert_true(width > LEFT + 50 + RIGHT && caption > 20 && cut == 0);
 }
 
 /* Dark below, light above, rising all the way. */
@@ -364,6 +381,7 @@ int main(void)
         UNIT_TEST(large_images_are_averaged),
         UNIT_TEST(grid_lines_lie_on_the_sky),
         UNIT_TEST(axes_bar_and_title_have_labels),
+        UNIT_TEST(words_of_a_small_picture_are_whole),
         UNIT_TEST(the_bar_rises),
         UNIT_TEST(the_beam_is_to_scale),
         UNIT_TEST(the_beam_turns_with_its_angle),

@@ -97,7 +97,8 @@ static void group_publish(night *t, const char *id)
 static void clean(night *t)
 {
     ci_ops_cleaned sum;
-    const ci_ops_clean_options o = {.staging = t->p.staging, .state = t->in.c.folder};
+    const ci_ops_clean_options o = {
+        .staging = t->p.staging, .state = t->in.c.folder, .n_overlap = t->in.options.overlap};
     FILE *out = fopen("/dev/null", "w");
     OK(ci_ops_clean(&sum, t->in.registry, &o, out));
     fclose(out);

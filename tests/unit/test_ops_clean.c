@@ -26,6 +26,7 @@ static size_t clean(publish_case *t, bool dry_run)
                               .staging_s = 7 * DAY,
                               .log_s = 30 * DAY,
                               .report_s = 90 * DAY,
+                              .n_overlap = 2,
                               .dry_run = dry_run};
     FILE *out = fopen("/dev/null", "w");
     OK(ci_ops_clean(&sum, t->registry, &o, out));

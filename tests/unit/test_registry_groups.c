@@ -71,14 +71,20 @@ static void test_needed(void **state)
         observation_make(t->registry, now + 309 * i, ids[i]);
     OK(group_make(t->registry, 3, ids, 0, now, id, &is_new));
     OK(group_make(t->registry, 3, &ids[1], 2, now + 309, other, &is_new));
-    OK(ci_registry_observation_is_needed(t->registry, ids[0], &needed));
+    OK(ci_registry_observation_is_needed(t->registry, ids[0], 2, &needed));
     assert_true(needed); /* its group is not made */
     OK(ci_registry_group_claim(t->registry, id, 600, &done));
     OK(ci_registry_group_end(t->registry, id, CI_WORK_COMPLETED, NULL, "mosaic"));
-    OK(ci_registry_observation_is_needed(t->registry, ids[0], &needed));
+    OK(ci_registry_observation_is_needed(t->registry, ids[0], 2, &needed));
     assert_false(needed);
-    OK(ci_registry_observation_is_needed(t->registry, ids[2], &needed));
+    OK(ci_registry_observation_is_needed(t->registry, ids[2], 2, &needed));
     assert_true(needed); /* member of the second, still open */
+    OK(ci_registry_group_claim(t->registry, other, 600, &done));
+    OK(ci_registry_group_end(t->registry, other, CI_WORK_COMPLETED, NULL, "mosaic"));
+    OK(ci_registry_observation_is_needed(t->registry, ids[3], 1, &needed));
+    assert_true(needed); /* by the group that follows */
+    OK(ci_registry_observation_is_needed(t->registry, ids[3], 0, &needed));
+    assert_false(needed); /* groups that share nothing */
 }
 
 /* ---- 1000 groups within a second, from 8 processes, every list offered by two of them ---------
