@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """bench/bad_night.py [--stations N] [--channels N] [--seed N,...] [--trouble NAME,...] [--keep DIR]: tiles of
 96 stations and 16 sub-bands with unknown gains, bandpasses and delays, noise, a 12.7 Jy calibrator and 80 sources,
-made by contimg-sim, each with one of the troubles of docs/calibration on top, through `contimg run`. Prints for
+made by contimg-sim, each with one of the troubles of docs/simulator.md on top, through `contimg run`. Prints for
 each the exit status, rms against the thermal noise of what is left unflagged, the share of flags and the median
 flux ratio, and appends it as a line of JSON to bench/results/bad_night.jsonl. Needs h5py and numpy.
 The programs are those of build/release, or of $CONTIMG_BUILD."""

@@ -19,6 +19,7 @@ static const double max_power = 16;     /* of one sample: (residual / noise)^2 /
 static const double least_power = 0.05; /* excess in the mean that is worth a flag */
 static const double noise_power = 0.7;  /* of an amplitude that is noise alone: its median */
 static const double least_share = 0.5;  /* of the signal's power: a sky that moves may have that */
+static const double least_local = 0.03; /* of it, beyond what the cell's time and channel have */
 
 /* Sums over baselines, [sub-band and channel][time][pol] in the order of `first`. */
 typedef struct cells
@@ -151,6 +152,36 @@ static void means_fill(ci_flag_search *s, const int64_t *power, const int64_t *c
     }
 }
 
+/* Divides each line (a channel, or a time) by its median over the good samples. */
+static void lines_divide(ci_flag_search *s, bool by_time)
+{
+    size_t n_line = by_time ? s->n_time : s->n_chan, n_in = by_time ? s->n_chan : s->n_time;
+    size_t between = by_time ? s->n_chan : 1, step = by_time ? 1 : s->n_chan;
+    for (size_t k = 0; k < n_line; k++) {
+        size_t n = 0;
+        for (size_t i = 0; i < n_in; i++)
+            if (s->mark[k * between + i * step] == CI_FLAG_MARK_GOOD)
+                s->scratch[n++] = s->value[k * between + i * step];
+        float median = n > 0 ? ci_num_median_float(s->scratch, n) : 0;
+        for (size_t i = 0; i < n_in; i++)
+            s->value[k * between + i * step] *= median > 0 ? 1 / median : 1;
+    }
+}
+
+/* A sky that moves, or a bandpass, changes whole times and channels: what stands out of both is
+ * interference from a smaller excess on. */
+static void local_search(ci_flag_search *s, const int64_t *count, double signal, double n_baseline)
+{
+    size_t n = s->n_time * s->n_chan;
+    for (size_t i = 0; i < n; i++)
+        s->value[i] = count[i] > 0 ? s->value[i] / sqrtf((float)count[i]) + 1 : 1;
+    lines_divide(s, false);
+    lines_divide(s, true);
+    for (size_t i = 0; i < n; i++)
+        s->value[i] = (s->value[i] - 1) * sqrtf((float)count[i]);
+    s->least = fmax(least_power, least_local * signal) * sqrt(n_baseline);
+}
+
 static ci_status plane_decide(cells *k, const ci_vis_meta *meta, size_t i_sub_band, size_t i_pol,
                               ci_flag_plane *plane, float *line)
 {
@@ -166,6 +197,8 @@ static ci_status plane_decide(cells *k, const ci_vis_meta *meta, size_t i_sub_ba
     s.sigma = 1;
     s.least = fmax(least_power, least_share * signal) * sqrt(n_baseline);
     memcpy(s.n_sigma, n_sigma, sizeof n_sigma);
+    (void)ci_flag_sumthreshold(&s);
+    local_search(&s, k->count + at, signal, n_baseline);
     if (ci_flag_sumthreshold(&s) == 0) return CI_OK;
     ci_flag_rank_operate(&s, 0.1);
     for (size_t i = 0; i < n; i++)
