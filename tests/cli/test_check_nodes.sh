@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ci-test: timeout=60
+# ci-test: timeout=300
 # contimg check --nodes: the same check on each node by srun, each folder really the same one, the same
 # program. Slurm is a stand-in here: its nodes see this machine's folders, or others.
 . "$CONTIMG_SOURCE/tests/support/cli.sh"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ci-test: timeout=900 processors=2
+# ci-test: timeout=900 cost=15
 # Several runs at once over one incoming folder while files arrive, with a blank and an umlaut in the
 # path of everything: every group is made once, every product is published once.
 # CONTIMG_TEST_EXHAUSTIVE=1: 8 runs for two minutes.
