@@ -159,7 +159,7 @@ CI_ISA_INLINE void weights_start(ci_flag_plane *p)
     p->amplitude = sqrt(power);
     float limit = (float)(outlier_median * outlier_median * power);
     for (size_t i = 0; i < n; i++)
-        weight[i] = (mark[i] == CI_FLAG_MARK_GOOD) & (value[i] <= limit) ? 1 : 0;
+        weight[i] = ((mark[i] == CI_FLAG_MARK_GOOD) & (value[i] <= limit)) ? 1 : 0;
 }
 
 /* Sums by lanes of w v[i + step] conj(w v[i]) over n. */

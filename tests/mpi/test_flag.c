@@ -178,7 +178,7 @@ static bool is_weak(size_t i_sub_band, size_t t, size_t c)
            (i_sub_band == 1 && t / 2 == 4 && c >= 1 && c < 4);
 }
 
-static void test_weak(ci_comm *world)
+static void test_weak(ci_comm *world, double flux_jy)
 {
     cal_sim s = plain;
     ci_flag_options options;
@@ -187,7 +187,7 @@ static void test_weak(ci_comm *world)
     ci_flag_options_default(&options);
     s.dead = -1;
     s.n_antenna = 24;
-    s.flux_jy = 0.5;
+    s.flux_jy = flux_jy;
     s.sigma_jy = 3.3;
     ci_vis_set *set = sim_set(world, &s);
     for (int pass = 0; pass < 2; pass++) {
@@ -209,8 +209,9 @@ static void test_weak(ci_comm *world)
     }
     CHECK_OK(ci_par_sum_int(world, n, 4));
     if (ci_comm_rank(world) == 0)
-        printf("weak: %lld of %lld found (wanted 99 %%), %lld of %lld others flagged (0.5 %%)\n",
-               (long long)n[1], (long long)n[0], (long long)n[3], (long long)n[2]);
+        printf("weak, beside %g Jy: %lld of %lld found (wanted 99 %%), %lld of %lld others flagged "
+               "(0.5 %%)\n",
+               flux_jy, (long long)n[1], (long long)n[0], (long long)n[3], (long long)n[2]);
     CHECK(100 * n[1] >= 99 * n[0] && 200 * n[3] <= n[2]);
     ci_flag_report_free(report);
     ci_vis_set_free(set);
@@ -243,7 +244,8 @@ int main(void)
     size_t before = ci_mem_now();
     test_dead(world, self);
     test_rfi(world, self);
-    test_weak(world);
+    test_weak(world, 0.5);
+    test_weak(world, 12.7);
     test_nothing_left(world);
     CHECK(ci_mem_now() == before); /* nothing left behind, errors included */
     ci_comm_free(self);
