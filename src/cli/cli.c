@@ -158,6 +158,11 @@ static ci_status dispatch(int argc, char **argv, bool *is_first, bool *is_told)
         print_usage(stdout);
         return CI_OK;
     }
+    if (strncmp(argv[1], "--help=", 7) == 0)
+        return ci_error(CI_ERR_USAGE,
+                        "%s: --help takes no value; contimg COMMAND --help explains a "
+                        "command, contimg --help lists all",
+                        argv[1]);
     if (strcmp(argv[1], "--version") == 0) {
         printf("contimg %s\n", ci_version());
         return CI_OK;

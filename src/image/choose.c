@@ -41,9 +41,9 @@ static void small_psf_sum(const ci_image_density *d, double cell, double *psf)
         small_psf_column(d, iv, cell, column);
         for (size_t y = 0; y < SMALL_N; y++) {
             double m = ((double)y - SMALL_N / 2) * cell;
-            ci_c64 turn = cexp(I * CI_TWO_PI * (double)iv * d->cell_lambda * m);
+            ci_c64 phasor = cexp(I * CI_TWO_PI * (double)iv * d->cell_lambda * m);
             for (size_t x = 0; x < SMALL_N; x++)
-                psf[y * SMALL_N + x] += creal(column[x] * turn);
+                psf[y * SMALL_N + x] += creal(column[x] * phasor);
         }
     }
 }

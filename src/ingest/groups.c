@@ -18,10 +18,24 @@ typedef struct timeline
     ci_registry_observations *owned;
 } timeline;
 
+/* Why a group is closed; the registry has the word. */
+typedef enum closing
+{
+    CLOSED_NOT,
+    CLOSED_FULL,
+    CLOSED_GAP,
+    CLOSED_DECLINATION,
+    CLOSED_SPAN,
+    CLOSED_SILENCE,
+    CLOSED_NEIGHBOUR
+} closing;
+static const char *const closing_words[] = {"",     "full",    "gap",      "declination",
+                                            "span", "silence", "neighbour"};
+
 typedef struct window
 {
     size_t first, n_overlap, end; /* items [first, end) */
-    const char *closed_by;        /* NULL: still open */
+    closing closed_by;
 } window;
 
 /* May it be in a group: named ones only where the scanned folder has their files. */
@@ -66,14 +80,14 @@ static bool is_settled(const ci_registry_observation *o)
     return o->is_ready || o->state != CI_WORK_COLLECTING;
 }
 
-/* Why a follows not b in one group: NULL where it does. */
-static const char *break_between(const ci_registry_observation *a, const ci_registry_observation *b,
-                                 const ci_ingest_options *options)
+/* Why b is not in one group with a: CLOSED_NOT where it is. */
+static closing break_between(const ci_registry_observation *a, const ci_registry_observation *b,
+                             const ci_ingest_options *options)
 {
-    if (b->first_time_mjd_s - a->first_time_mjd_s >= options->max_step_s) return "gap";
+    if (b->first_time_mjd_s - a->first_time_mjd_s >= options->max_step_s) return CLOSED_GAP;
     if (a->dec_known && b->dec_known && fabs(a->dec_rad - b->dec_rad) > options->max_dec_step_rad)
-        return "declination";
-    return NULL;
+        return CLOSED_DECLINATION;
+    return CLOSED_NOT;
 }
 
 /* The window that begins with the first new observation i. */
@@ -92,10 +106,10 @@ static window window_at(const timeline *t, size_t i, double now, const ci_ingest
     for (w.end = i; w.end < t->n; w.end++) {
         const timeline_item *next = &t->item[w.end];
         if (w.end > i) {
-            const char *why = break_between(t->item[w.end - 1].o, next->o, options);
+            closing why = break_between(t->item[w.end - 1].o, next->o, options);
             double span = next->o->first_time_mjd_s - t->item[w.first].o->first_time_mjd_s;
-            if (!why && next->is_new) why = "neighbour";
-            if (!why && span > options->max_span_s + 1e-3) why = "span";
+            if (!why && next->is_new) why = CLOSED_NEIGHBOUR;
+            if (!why && span > options->max_span_s + 1e-3) why = CLOSED_SPAN;
             if (why) {
                 /* Decided only when what follows is settled too: files may come in any order. */
                 if (is_settled(next->o)) w.closed_by = why;
@@ -106,11 +120,11 @@ static window window_at(const timeline *t, size_t i, double now, const ci_ingest
         arrived = fmax(arrived, next->o->arrived_unix_s);
         if (w.end + 1 - w.first == (size_t)options->group_size) {
             w.end++;
-            w.closed_by = "full";
+            w.closed_by = CLOSED_FULL;
             return w;
         }
     }
-    if (now - arrived >= options->silence_s) w.closed_by = "silence";
+    if (now - arrived >= options->silence_s) w.closed_by = CLOSED_SILENCE;
     return w;
 }
 
@@ -134,15 +148,16 @@ static ci_status group_record(ci_registry *registry, const timeline *t, const wi
     }
     if (status == CI_OK) {
         g.member = members;
-        g.is_early = strcmp(w->closed_by, "full") != 0;
-        snprintf(g.closed_by, sizeof g.closed_by, "%s", w->closed_by);
+        g.is_early = w->closed_by != CLOSED_FULL;
+        snprintf(g.closed_by, sizeof g.closed_by, "%s", closing_words[w->closed_by]);
         g.n_min_tiles = g.is_early ? options->min_group_early
                                    : (int64_t)ceil(options->min_group_fraction * (double)n - 1e-9);
         if ((int64_t)n_usable < g.n_min_tiles) {
             g.state = CI_WORK_FAILED;
             snprintf(error, sizeof error,
-                     "closed (%s) with %zu member%s, %zu of them usable; %lld needed", w->closed_by,
-                     n, ci_plural(n), n_usable, (long long)g.n_min_tiles);
+                     "closed (%s) with %zu member%s, %zu of them usable; %lld needed",
+                     closing_words[w->closed_by], n, ci_plural(n), n_usable,
+                     (long long)g.n_min_tiles);
         }
         status = ci_registry_group_id(g.id, ids, n, members[0].first_time_mjd_s);
     }

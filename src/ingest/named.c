@@ -170,7 +170,7 @@ static ci_status enough(ci_registry_file *files, size_t n, const ci_ingest_optio
     if (expected && (double)n < options->min_fraction * (double)expected - 1e-9)
         return ci_error(CI_ERR_INPUT,
                         "%s: %zu of %lld sub-bands of this observation, missing: %s; at least %.0f "
-                        "are needed (CONTIMG_EXPECTED_SUBBANDS)",
+                        "are needed (--min-subbands, --expected-subbands)",
                         files[0].path, n, (long long)expected, missing,
                         ceil(options->min_fraction * (double)expected));
     return CI_OK;

@@ -405,9 +405,9 @@ ci_status ci_mosaic_geometry_find(mosaic_job *job)
 
 /* ---- common beam ---------------------------------------------------------------------- */
 
-static ci_num_beam beam_of(const ci_fits_header *h, double turn_rad)
+static ci_num_beam beam_of(const ci_fits_header *h, double rotation_rad)
 {
-    return (ci_num_beam){h->beam_major_rad, h->beam_minor_rad, h->beam_pa_rad + turn_rad};
+    return (ci_num_beam){h->beam_major_rad, h->beam_minor_rad, h->beam_pa_rad + rotation_rad};
 }
 
 /* A tile is border only where the beam of another is about as wide as all of it. */

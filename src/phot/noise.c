@@ -22,7 +22,7 @@ static double form_along(form f, double x, double y)
 }
 
 /* t f t with t symmetric, too. */
-static form form_turned(form f, form t)
+static form form_rotated(form f, form t)
 {
     double ax = t.xx * f.xx + t.xy * f.xy, ay = t.xx * f.xy + t.xy * f.yy;
     double bx = t.xy * f.xx + t.yy * f.xy, by = t.xy * f.xy + t.yy * f.yy;
@@ -32,7 +32,7 @@ static form form_turned(form f, form t)
 /* As ci_phot_condon has it: the Gaussian where the noise's correlation is a circle of width 1. */
 static ci_num_gaussian rounded(const ci_num_gaussian *g, form to_round)
 {
-    form f = form_turned(form_from(g->major, g->minor, g->pa_rad), to_round);
+    form f = form_rotated(form_from(g->major, g->minor, g->pa_rad), to_round);
     double half = hypot((f.xx - f.yy) / 2, f.xy), mean = (f.xx + f.yy) / 2;
     ci_num_gaussian out = *g;
     out.major = sqrt(mean + half);
@@ -67,7 +67,7 @@ phot_errors ci_phot_condon(const ci_num_gaussian *g, ci_num_beam noise, double r
     phot_errors e = {.peak = sqrt(2 / rho2(&r, snr2, 1.5, 1.5))};
     double major = sqrt(2 / rho2(&r, snr2, 2.5, 0.5)), minor = sqrt(2 / rho2(&r, snr2, 0.5, 2.5));
     form position =
-        form_turned(form_from(major * r.major * sigma, minor * r.minor * sigma, r.pa_rad), back);
+        form_rotated(form_from(major * r.major * sigma, minor * r.minor * sigma, r.pa_rad), back);
     e.position_xx = position.xx;
     e.position_xy = position.xy;
     e.position_yy = position.yy;

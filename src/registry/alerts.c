@@ -13,29 +13,15 @@ static const ci_column alert_columns[] = {
 static const ci_row_table alert_rows = {
     CI_ROW_TABLE("alerts", "name", ci_registry_alert, alert_columns)};
 
-static ci_status read_list(ci_registry *registry, ci_registry_alerts **out, const char *tail,
-                           const ci_value *values)
-{
-    *out = NULL;
-    CI_TRY(ci_mem_alloc(out, 1, sizeof **out, "alerts"));
-    ci_status status = ci_registry_rows_read(&registry->db[CI_DB_DATA], &alert_rows, tail, values,
-                                             &(*out)->n, &(*out)->item);
-    if (status == CI_OK) return CI_OK;
-    ci_registry_alerts_free(*out);
-    *out = NULL;
-    return status;
-}
-
 ci_status ci_registry_alerts_read(ci_registry *registry, ci_registry_alerts **out)
 {
-    return read_list(registry, out, "WHERE is_active ORDER BY name", NO_VALUES);
+    return ci_registry_list_new(out, &registry->db[CI_DB_DATA], &alert_rows,
+                                "WHERE is_active ORDER BY name", NO_VALUES);
 }
 
 void ci_registry_alerts_free(ci_registry_alerts *alerts)
 {
-    if (!alerts) return;
-    ci_registry_rows_free(&alert_rows, alerts->n, alerts->item);
-    ci_mem_free(alerts);
+    ci_registry_list_free(&alert_rows, alerts);
 }
 
 /* ---- what holds now ---------------------------------------------------------------------------
@@ -93,7 +79,8 @@ static ci_status update(ci_registry *registry, const ci_registry_alerts *found, 
     ci_db *db = &registry->db[CI_DB_DATA];
     ci_registry_alerts *known = NULL;
     double now = ci_registry_now(registry);
-    ci_status status = read_list(registry, &known, "ORDER BY name", NO_VALUES);
+    ci_status status = ci_registry_list_new(&known, &registry->db[CI_DB_DATA], &alert_rows,
+                                            "ORDER BY name", NO_VALUES);
     for (size_t i = 0; status == CI_OK && i < found->n; i++)
         status = begin_one(registry, &found->item[i], find(known, found->item[i].name));
     for (size_t i = 0; status == CI_OK && i < known->n; i++)
@@ -106,7 +93,8 @@ static ci_status update(ci_registry *registry, const ci_registry_alerts *found, 
     if (status == CI_OK) {
         char tail[sizeof due + 32];
         snprintf(tail, sizeof tail, "%s ORDER BY name", due);
-        status = read_list(registry, tell, tail, VALUES(V(now), V(tell_s)));
+        status = ci_registry_list_new(tell, &registry->db[CI_DB_DATA], &alert_rows, tail,
+                                      VALUES(V(now), V(tell_s)));
     }
     if (status == CI_OK) {
         char sql[sizeof due + 64];

@@ -22,22 +22,12 @@ static const ci_row_table attempt_rows = {
 ci_status ci_registry_attempts_read(ci_registry *registry, ci_registry_attempts **out,
                                     const char *product_id, double since_unix_s)
 {
-    *out = NULL;
-    CI_TRY(ci_mem_alloc(out, 1, sizeof **out, "attempts"));
-    ci_status status =
-        ci_registry_rows_read(&registry->db[CI_DB_DATA], &attempt_rows,
-                              "WHERE (?1 IS NULL OR data_id=?1) AND started_at>=?2 ORDER BY id",
-                              VALUES(V(product_id), V(isnan(since_unix_s) ? 0.0 : since_unix_s)),
-                              &(*out)->n, &(*out)->item);
-    if (status == CI_OK) return CI_OK;
-    ci_registry_attempts_free(*out);
-    *out = NULL;
-    return status;
+    return ci_registry_list_new(out, &registry->db[CI_DB_DATA], &attempt_rows,
+                                "WHERE (?1 IS NULL OR data_id=?1) AND started_at>=?2 ORDER BY id",
+                                VALUES(V(product_id), V(isnan(since_unix_s) ? 0.0 : since_unix_s)));
 }
 
 void ci_registry_attempts_free(ci_registry_attempts *attempts)
 {
-    if (!attempts) return;
-    ci_registry_rows_free(&attempt_rows, attempts->n, attempts->item);
-    ci_mem_free(attempts);
+    ci_registry_list_free(&attempt_rows, attempts);
 }

@@ -86,23 +86,11 @@ ci_status ci_registry_cal_state_set(ci_registry *registry, const char *path,
     return ci_registry_db_end(db, status);
 }
 
-static ci_status read_list(ci_registry *registry, ci_registry_cals **out, const char *tail,
-                           const ci_value *values)
-{
-    *out = NULL;
-    CI_TRY(ci_mem_alloc(out, 1, sizeof **out, "calibration tables"));
-    ci_status status = ci_registry_rows_read(&registry->db[CI_DB_CAL], &cal_rows, tail, values,
-                                             &(*out)->n, &(*out)->item);
-    if (status == CI_OK) return CI_OK;
-    ci_registry_cals_free(*out);
-    *out = NULL;
-    return status;
-}
-
 ci_status ci_registry_cals_read(ci_registry *registry, ci_registry_cals **out, bool with_deployed)
 {
-    return read_list(registry, out, "WHERE ?1 OR origin<>'deployed' ORDER BY time_mjd_s,id",
-                     VALUES(V(with_deployed)));
+    return ci_registry_list_new(out, &registry->db[CI_DB_CAL], &cal_rows,
+                                "WHERE ?1 OR origin<>'deployed' ORDER BY time_mjd_s,id",
+                                VALUES(V(with_deployed)));
 }
 
 /* Nearest first; a table whose own validity is stated must cover the time to count as not
@@ -114,8 +102,8 @@ ci_status ci_registry_cal_choose(ci_registry *registry, const ci_registry_cal_wa
     double reach = want->validity_s > want->borrow_s ? want->validity_s : want->borrow_s;
     *is_borrowed = false;
     /* Those within the validity asked for and their own come before all others. */
-    CI_TRY(read_list(
-        registry, out,
+    CI_TRY(ci_registry_list_new(
+        out, &registry->db[CI_DB_CAL], &cal_rows,
         "WHERE origin<>'deployed' AND status='active' AND table_type=?1 AND "
         "abs(time_mjd_s-?2)<=?3 AND (?4 IS NULL OR dec_rad IS NULL OR abs(dec_rad-?4)<=?5) "
         "ORDER BY (abs(time_mjd_s-?2)<=?6 AND coalesce(valid_start_mjd,?7)<=?7 AND "
@@ -138,7 +126,5 @@ ci_status ci_registry_cal_choose(ci_registry *registry, const ci_registry_cal_wa
 
 void ci_registry_cals_free(ci_registry_cals *tables)
 {
-    if (!tables) return;
-    ci_registry_rows_free(&cal_rows, tables->n, tables->item);
-    ci_mem_free(tables);
+    ci_registry_list_free(&cal_rows, tables);
 }

@@ -65,7 +65,5 @@ ci_status ci_registry_changes_read(ci_registry *registry, ci_registry_changes **
 
 void ci_registry_changes_free(ci_registry_changes *changes)
 {
-    if (!changes) return;
-    ci_registry_rows_free(&change_rows, changes->n, changes->item);
-    ci_mem_free(changes);
+    ci_registry_list_free(&change_rows, changes);
 }

@@ -67,53 +67,42 @@ ci_status ci_registry_file_forget(ci_registry *registry, const char *path)
     return ci_registry_db_end(db, status);
 }
 
-static ci_status read_list(ci_registry *registry, ci_registry_files **out, const char *tail,
-                           const ci_value *values)
-{
-    *out = NULL;
-    CI_TRY(ci_mem_alloc(out, 1, sizeof **out, "files"));
-    ci_status status = ci_registry_rows_read(&registry->db[CI_DB_INGEST], &file_rows, tail, values,
-                                             &(*out)->n, &(*out)->item);
-    if (status == CI_OK) return CI_OK;
-    ci_registry_files_free(*out);
-    *out = NULL;
-    return status;
-}
-
 ci_status ci_registry_files_read(ci_registry *registry, ci_registry_files **out,
                                  const char *observation_id)
 {
     if (!observation_id)
-        return read_list(registry, out, "ORDER BY first_time_mjd_s,sub_band,path", NO_VALUES);
-    return read_list(registry, out, "WHERE observation_id=? ORDER BY sub_band,path",
-                     VALUES(V(observation_id)));
+        return ci_registry_list_new(out, &registry->db[CI_DB_INGEST], &file_rows,
+                                    "ORDER BY first_time_mjd_s,sub_band,path", NO_VALUES);
+    return ci_registry_list_new(out, &registry->db[CI_DB_INGEST], &file_rows,
+                                "WHERE observation_id=? ORDER BY sub_band,path",
+                                VALUES(V(observation_id)));
 }
 
 ci_status ci_registry_file_get(ci_registry *registry, const char *path, ci_registry_files **out)
 {
-    return read_list(registry, out, "WHERE path=?", VALUES(V(path)));
+    return ci_registry_list_new(out, &registry->db[CI_DB_INGEST], &file_rows, "WHERE path=?",
+                                VALUES(V(path)));
 }
 
 ci_status ci_registry_files_unsettled(ci_registry *registry, ci_registry_files **out)
 {
-    return read_list(registry, out,
-                     "WHERE state IN ('growing','incomplete','empty','truncated') ORDER BY path",
-                     NO_VALUES);
+    return ci_registry_list_new(
+        out, &registry->db[CI_DB_INGEST], &file_rows,
+        "WHERE state IN ('growing','incomplete','empty','truncated') ORDER BY path", NO_VALUES);
 }
 
 ci_status ci_registry_files_unused(ci_registry *registry, ci_registry_files **out)
 {
-    return read_list(registry, out,
-                     "WHERE state<>'used' AND (state<>'growing' OR coalesce(reason,'')<>'') ORDER "
-                     "BY path",
-                     NO_VALUES);
+    return ci_registry_list_new(
+        out, &registry->db[CI_DB_INGEST], &file_rows,
+        "WHERE state<>'used' AND (state<>'growing' OR coalesce(reason,'')<>'') ORDER "
+        "BY path",
+        NO_VALUES);
 }
 
 void ci_registry_files_free(ci_registry_files *files)
 {
-    if (!files) return;
-    ci_registry_rows_free(&file_rows, files->n, files->item);
-    ci_mem_free(files);
+    ci_registry_list_free(&file_rows, files);
 }
 
 ci_status ci_registry_sub_bands_put(ci_registry *registry, const char *observation_id,

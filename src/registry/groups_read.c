@@ -111,12 +111,12 @@ static ci_status read_list(ci_registry *registry, ci_registry_groups **out, cons
                            bool only_ready)
 {
     ci_db *db = &registry->db[CI_DB_INGEST];
-    *out = NULL;
-    CI_TRY(ci_mem_alloc(out, 1, sizeof **out, "groups"));
+    CI_TRY(ci_registry_list_new(out, db, &group_rows,
+                                "WHERE (?1 IS NULL OR group_id=?1) ORDER BY "
+                                "first_time_mjd_s,group_id",
+                                VALUES(V(id))));
     ci_registry_groups *list = *out;
-    ci_status status = ci_registry_rows_read(
-        db, &group_rows, "WHERE (?1 IS NULL OR group_id=?1) ORDER BY first_time_mjd_s,group_id",
-        VALUES(V(id)), &list->n, &list->item);
+    ci_status status = CI_OK;
     if (only_ready) keep_ready(registry, list);
     for (size_t i = 0; i < list->n && status == CI_OK; i++)
         status = members_read(db, &list->item[i]);
@@ -156,6 +156,5 @@ void ci_registry_groups_free(ci_registry_groups *groups)
     if (!groups) return;
     for (size_t i = 0; i < groups->n; i++)
         members_free(&groups->item[i]);
-    ci_registry_rows_free(&group_rows, groups->n, groups->item);
-    ci_mem_free(groups);
+    ci_registry_list_free(&group_rows, groups);
 }

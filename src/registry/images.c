@@ -51,14 +51,12 @@ static ci_status image_get(ci_registry *registry, const ci_row_table *rows, cons
                            const char *kind, const char *id, ci_registry_images **out)
 {
     ci_db *db = &registry->db[CI_DB_PRODUCTS];
-    *out = NULL;
-    CI_TRY(ci_mem_alloc(out, 1, sizeof **out, "images"));
-    ci_registry_images *list = *out;
-    ci_status status = ci_registry_rows_read(db, rows, where, VALUES(V(id)), &list->n, &list->item);
-    for (size_t i = 0; i < list->n && status == CI_OK; i++)
-        status = ci_registry_product_files_read(db, kind, &list->item[i]);
+    CI_TRY(ci_registry_list_new(out, db, rows, where, VALUES(V(id))));
+    ci_status status = CI_OK;
+    for (size_t i = 0; i < (*out)->n && status == CI_OK; i++)
+        status = ci_registry_product_files_read(db, kind, &(*out)->item[i]);
     if (status == CI_OK) return CI_OK;
-    ci_registry_images_free(list);
+    ci_registry_images_free(*out);
     *out = NULL;
     return status;
 }
@@ -69,8 +67,7 @@ void ci_registry_images_free(ci_registry_images *images)
     for (size_t i = 0; i < images->n; i++)
         ci_registry_image_files_free(&images->item[i]);
     /* Tiles and mosaics own the same texts. */
-    ci_registry_rows_free(&tile_rows, images->n, images->item);
-    ci_mem_free(images);
+    ci_registry_list_free(&tile_rows, images);
 }
 
 /* ---- tiles ------------------------------------------------------------------------------------

@@ -55,48 +55,35 @@ ci_status ci_registry_observation_put(ci_registry *registry, const ci_registry_o
     return ci_registry_db_end(db, status);
 }
 
-static ci_status read_list(ci_registry *registry, ci_registry_observations **out, const char *tail,
-                           const ci_value *values)
-{
-    *out = NULL;
-    CI_TRY(ci_mem_alloc(out, 1, sizeof **out, "observations"));
-    ci_status status = ci_registry_rows_read(&registry->db[CI_DB_INGEST], &observation_rows, tail,
-                                             values, &(*out)->n, &(*out)->item);
-    if (status == CI_OK) return CI_OK;
-    ci_registry_observations_free(*out);
-    *out = NULL;
-    return status;
-}
-
 ci_status ci_registry_observation_get(ci_registry *registry, const char *id,
                                       ci_registry_observations **out)
 {
-    return read_list(registry, out, "WHERE group_id=?", VALUES(V(id)));
+    return ci_registry_list_new(out, &registry->db[CI_DB_INGEST], &observation_rows,
+                                "WHERE group_id=?", VALUES(V(id)));
 }
 
 ci_status ci_registry_observations_read(ci_registry *registry, ci_registry_observations **out,
                                         double from_mjd_s, double to_mjd_s, bool with_deployed)
 {
-    return read_list(registry, out,
-                     "WHERE (?1 IS NULL OR first_time_mjd_s>=?1) AND (?2 IS NULL OR "
-                     "first_time_mjd_s<?2) AND (?3 OR origin<>'deployed') ORDER BY "
-                     "first_time_mjd_s,group_id",
-                     VALUES(V(from_mjd_s), V(to_mjd_s), V(with_deployed)));
+    return ci_registry_list_new(out, &registry->db[CI_DB_INGEST], &observation_rows,
+                                "WHERE (?1 IS NULL OR first_time_mjd_s>=?1) AND (?2 IS NULL OR "
+                                "first_time_mjd_s<?2) AND (?3 OR origin<>'deployed') ORDER BY "
+                                "first_time_mjd_s,group_id",
+                                VALUES(V(from_mjd_s), V(to_mjd_s), V(with_deployed)));
 }
 
 ci_status ci_registry_observations_open(ci_registry *registry, ci_registry_observations **out)
 {
-    return read_list(registry, out,
-                     "WHERE origin<>'deployed' AND state='collecting' AND is_ready=0 ORDER BY "
-                     "first_time_mjd_s,group_id",
-                     NO_VALUES);
+    return ci_registry_list_new(
+        out, &registry->db[CI_DB_INGEST], &observation_rows,
+        "WHERE origin<>'deployed' AND state='collecting' AND is_ready=0 ORDER BY "
+        "first_time_mjd_s,group_id",
+        NO_VALUES);
 }
 
 void ci_registry_observations_free(ci_registry_observations *observations)
 {
-    if (!observations) return;
-    ci_registry_rows_free(&observation_rows, observations->n, observations->item);
-    ci_mem_free(observations);
+    ci_registry_list_free(&observation_rows, observations);
 }
 
 /* ---- claims -----------------------------------------------------------------------------------

@@ -59,44 +59,32 @@ const char *ci_registry_publish_state_word(ci_registry_publish_state state)
 /* ---- reading ----------------------------------------------------------------------------------
  */
 
-static ci_status read_list(ci_registry *registry, ci_registry_products **out, const char *tail,
-                           const ci_value *values)
-{
-    *out = NULL;
-    CI_TRY(ci_mem_alloc(out, 1, sizeof **out, "products"));
-    ci_status status = ci_registry_rows_read(&registry->db[CI_DB_DATA], &product_rows, tail, values,
-                                             &(*out)->n, &(*out)->item);
-    if (status == CI_OK) return CI_OK;
-    ci_registry_products_free(*out);
-    *out = NULL;
-    return status;
-}
-
 ci_status ci_registry_product_get(ci_registry *registry, const char *id, ci_registry_products **out)
 {
-    return read_list(registry, out, "WHERE data_id=?", VALUES(V(id)));
+    return ci_registry_list_new(out, &registry->db[CI_DB_DATA], &product_rows, "WHERE data_id=?",
+                                VALUES(V(id)));
 }
 
 ci_status ci_registry_products_read(ci_registry *registry, ci_registry_products **out, int state,
                                     bool with_deployed)
 {
-    return read_list(registry, out,
-                     "WHERE (?1 IS NULL OR status=?1) AND (?2 OR origin<>'deployed') ORDER BY "
-                     "time_mjd_s,created_at,data_id",
-                     VALUES(state >= 0 ? V(state_words[state]) : CI_NULL, V(with_deployed)));
+    return ci_registry_list_new(
+        out, &registry->db[CI_DB_DATA], &product_rows,
+        "WHERE (?1 IS NULL OR status=?1) AND (?2 OR origin<>'deployed') ORDER BY "
+        "time_mjd_s,created_at,data_id",
+        VALUES(state >= 0 ? V(state_words[state]) : CI_NULL, V(with_deployed)));
 }
 
 void ci_registry_products_free(ci_registry_products *products)
 {
-    if (!products) return;
-    ci_registry_rows_free(&product_rows, products->n, products->item);
-    ci_mem_free(products);
+    ci_registry_list_free(&product_rows, products);
 }
 
 ci_status ci_registry_product_get_own(ci_registry *registry, const char *id,
                                       ci_registry_products **out)
 {
-    return read_list(registry, out, "WHERE data_id=? AND origin<>'deployed'", VALUES(V(id)));
+    return ci_registry_list_new(out, &registry->db[CI_DB_DATA], &product_rows,
+                                "WHERE data_id=? AND origin<>'deployed'", VALUES(V(id)));
 }
 
 /* ---- staging ----------------------------------------------------------------------------------

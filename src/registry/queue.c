@@ -33,22 +33,13 @@ ci_status ci_registry_queue_count(ci_registry *registry, int64_t n[CI_WORK_STATE
 
 ci_status ci_registry_queue_recent(ci_registry *registry, size_t n, ci_registry_entries **out)
 {
-    *out = NULL;
-    CI_TRY(ci_mem_alloc(out, 1, sizeof **out, "queue"));
-    ci_status status = ci_registry_rows_read(&registry->db[CI_DB_INGEST], &entry_rows,
-                                             "ORDER BY received_at DESC,group_id DESC LIMIT ?",
-                                             VALUES(V(n)), &(*out)->n, &(*out)->item);
-    if (status == CI_OK) return CI_OK;
-    ci_registry_entries_free(*out);
-    *out = NULL;
-    return status;
+    return ci_registry_list_new(out, &registry->db[CI_DB_INGEST], &entry_rows,
+                                "ORDER BY received_at DESC,group_id DESC LIMIT ?", VALUES(V(n)));
 }
 
 void ci_registry_entries_free(ci_registry_entries *entries)
 {
-    if (!entries) return;
-    ci_registry_rows_free(&entry_rows, entries->n, entries->item);
-    ci_mem_free(entries);
+    ci_registry_list_free(&entry_rows, entries);
 }
 
 /* ---- runs -------------------------------------------------------------------------------------
@@ -71,23 +62,15 @@ static const ci_row_table run_rows = {CI_ROW_TABLE("runs", "run", ci_registry_ru
 
 ci_status ci_registry_runs_read(ci_registry *registry, ci_registry_runs **out, double since_unix_s)
 {
-    *out = NULL;
-    CI_TRY(ci_mem_alloc(out, 1, sizeof **out, "runs"));
-    ci_status status = ci_registry_rows_read(
-        &registry->db[CI_DB_PRODUCTS], &run_rows,
+    return ci_registry_list_new(
+        out, &registry->db[CI_DB_PRODUCTS], &run_rows,
         "WHERE started_at>=?1 OR ended_at>=?1 OR ended_at IS NULL ORDER BY started_at,run",
-        VALUES(V(since_unix_s)), &(*out)->n, &(*out)->item);
-    if (status == CI_OK) return CI_OK;
-    ci_registry_runs_free(*out);
-    *out = NULL;
-    return status;
+        VALUES(V(since_unix_s)));
 }
 
 void ci_registry_runs_free(ci_registry_runs *runs)
 {
-    if (!runs) return;
-    ci_registry_rows_free(&run_rows, runs->n, runs->item);
-    ci_mem_free(runs);
+    ci_registry_list_free(&run_rows, runs);
 }
 
 ci_status ci_registry_tiles_noise(ci_registry *registry, double from_unix_s, double to_unix_s,

@@ -223,3 +223,28 @@ void ci_registry_rows_free(const ci_row_table *table, size_t n, void *items)
         ci_registry_row_clear(table, (char *)items + i * table->row_size);
     ci_mem_free(items);
 }
+
+/* Every list of CI_REGISTRY_LIST. */
+CI_REGISTRY_LIST(row_list, void);
+
+ci_status ci_registry_list_new(void *out, ci_db *db, const ci_row_table *table, const char *tail,
+                               const ci_value *values)
+{
+    row_list *list = NULL;
+    memcpy(out, &list, sizeof list);
+    CI_TRY(ci_mem_alloc(&list, 1, sizeof *list, table->name));
+    ci_status status = ci_registry_rows_read(db, table, tail, values, &list->n, &list->item);
+    if (status == CI_OK)
+        memcpy(out, &list, sizeof list);
+    else
+        ci_registry_list_free(table, list);
+    return status;
+}
+
+void ci_registry_list_free(const ci_row_table *table, void *list)
+{
+    row_list *rows = list;
+    if (!rows) return;
+    ci_registry_rows_free(table, rows->n, rows->item);
+    ci_mem_free(rows);
+}

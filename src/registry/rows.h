@@ -88,6 +88,12 @@ CI_MUST_CHECK ci_status ci_registry_rows_read(ci_db *db, const ci_row_table *tab
 void ci_registry_row_clear(const ci_row_table *table, void *row);
 void ci_registry_rows_free(const ci_row_table *table, size_t n, void *items);
 
+/* A list (CI_REGISTRY_LIST) of the rows that `tail` selects into *out (address of a pointer to a
+ * list), NULL on a fault; and what frees one, NULL-safe. */
+CI_MUST_CHECK ci_status ci_registry_list_new(void *out, ci_db *db, const ci_row_table *table,
+                                             const char *tail, const ci_value *values);
+void ci_registry_list_free(const ci_row_table *table, void *list);
+
 /* Capacity for item n (0-based) in a list that grows by doubling; new bytes are zero. */
 CI_MUST_CHECK ci_status ci_registry_list_grow(void *items, size_t n, size_t item_size);
 

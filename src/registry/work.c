@@ -15,13 +15,13 @@ const char *ci_registry_work_state_word(ci_registry_work_state state)
 /* What decides a claim. */
 typedef struct work_row
 {
-    char state[CI_REGISTRY_WORD];
+    ci_registry_work_state state;
     bool is_deployed;
     ci_registry_owner owner;
 } work_row;
 
 #define WORK_COLUMNS(state_column)                                                                 \
-    CI_COLUMN(work_row, state, TEXT, state_column),                                                \
+    CI_COLUMN(work_row, state, WORD, state_column, .words = &ci_registry_work_words),              \
         CI_COLUMN(work_row, is_deployed, WORD, "origin", .words = &ci_registry_row_origin),        \
         CI_LEASE_COLUMNS(work_row, owner)
 static const ci_column observation_columns[] = {WORK_COLUMNS("state")};
@@ -66,8 +66,8 @@ static ci_status claim_check(const ci_registry *registry, const struct work_tabl
                         "%s: %s of the deployed pipeline, which contimg leaves alone: name its "
                         "files to contimg run with another --queue-db",
                         id, table->kind);
-    *done = strcmp(row->state, "completed") == 0;
-    if (strcmp(row->state, "in_progress") != 0) return CI_OK;
+    *done = row->state == CI_WORK_COMPLETED;
+    if (row->state != CI_WORK_IN_PROGRESS) return CI_OK;
     if (!ci_registry_lease_is_other(registry, &row->owner)) return CI_OK;
     char who[CI_REGISTRY_TEXT];
     ci_registry_owner_text(&row->owner, who);
@@ -79,7 +79,7 @@ static ci_status take(ci_registry *registry, const struct work_table *table, con
 {
     ci_db *db = &registry->db[CI_DB_INGEST];
     ci_registry_owner mine;
-    bool is_begun = strcmp(row->state, "in_progress") == 0;
+    bool is_begun = row->state == CI_WORK_IN_PROGRESS;
     if (is_begun && ci_registry_lease_is_ours(registry, &row->owner)) {
         mine = row->owner; /* ours: only renewed */
         mine.expires_unix_s = ci_registry_now(registry) + lease_s;
@@ -88,9 +88,10 @@ static ci_status take(ci_registry *registry, const struct work_table *table, con
     ci_registry_lease_new(registry, lease_s, &mine);
     CI_TRY(ci_registry_lease_write(db, table->rows.name, "group_id", id, &mine));
     CI_TRY(ci_registry_db_update(db, NULL, table->rows.name,
-                                 SET({table->state_column, V("in_progress")}), "WHERE group_id=?",
-                                 VALUES(V(id))));
-    return ci_registry_db_change(registry, CI_DB_INGEST, table->kind, id, row->state, "in_progress",
+                                 SET({table->state_column, V(work_words[CI_WORK_IN_PROGRESS])}),
+                                 "WHERE group_id=?", VALUES(V(id))));
+    return ci_registry_db_change(registry, CI_DB_INGEST, table->kind, id, work_words[row->state],
+                                 work_words[CI_WORK_IN_PROGRESS],
                                  is_begun ? "its owner is dead" : NULL);
 }
 
@@ -114,8 +115,7 @@ ci_status ci_registry_work_claim(ci_registry *registry, ci_work_kind kind, const
 /* In progress, and by this process. */
 static bool is_ours(const ci_registry *registry, const work_row *row)
 {
-    return strcmp(row->state, "in_progress") == 0 &&
-           ci_registry_lease_is_ours(registry, &row->owner);
+    return row->state == CI_WORK_IN_PROGRESS && ci_registry_lease_is_ours(registry, &row->owner);
 }
 
 ci_status ci_registry_work_end(ci_registry *registry, ci_work_kind kind, const char *id,
@@ -129,7 +129,7 @@ ci_status ci_registry_work_end(ci_registry *registry, ci_work_kind kind, const c
     ci_status status = row_get(db, table, id, &row, &found);
     if (status == CI_OK && !is_ours(registry, &row))
         status = ci_error(CI_ERR_NOT_READY, "%s: %s is %s and not claimed by this process", id,
-                          table->kind, found ? row.state : "not known");
+                          table->kind, found ? work_words[row.state] : "not known");
     if (status == CI_OK)
         status = ci_registry_db_update(
             db, NULL, table->rows.name,
@@ -138,8 +138,8 @@ ci_status ci_registry_work_end(ci_registry *registry, ci_work_kind kind, const c
     if (status == CI_OK)
         status = ci_registry_lease_write(db, table->rows.name, "group_id", id, NULL);
     if (status == CI_OK)
-        status = ci_registry_db_change(registry, CI_DB_INGEST, table->kind, id, row.state,
-                                       work_words[state], reason);
+        status = ci_registry_db_change(registry, CI_DB_INGEST, table->kind, id,
+                                       work_words[row.state], work_words[state], reason);
     return ci_registry_db_end(db, status);
 }
 
@@ -151,12 +151,12 @@ ci_status ci_registry_work_check(ci_registry *registry, ci_work_kind kind, const
     work_row row;
     bool found = false;
     CI_TRY(row_get(&registry->db[CI_DB_INGEST], table, id, &row, &found));
-    if (strcmp(row.state, "in_progress") == 0 && strcmp(row.owner.token, token) == 0) return CI_OK;
+    if (row.state == CI_WORK_IN_PROGRESS && strcmp(row.owner.token, token) == 0) return CI_OK;
     if (!row.owner.host[0])
         return ci_error(CI_ERR_NOT_READY,
                         "%s %s: the lease was lost: another process took it over, and the %s is "
                         "%s by now; nothing more of it is written here",
-                        table->kind, id, table->kind, found ? row.state : "not known");
+                        table->kind, id, table->kind, found ? work_words[row.state] : "not known");
     ci_registry_owner_text(&row.owner, who);
     return ci_error(CI_ERR_NOT_READY,
                     "%s %s: the lease was lost: taken over by %s; nothing more of it is written "

@@ -8,8 +8,7 @@
 
 static bool is_used(const ci_json *tile)
 {
-    const char *state = ci_json_get_string(tile, "state", "");
-    return strcmp(state, "passed") == 0 || strcmp(state, "reused") == 0;
+    return ci_report_tile_state_of(tile) != CI_REPORT_TILE_OTHER;
 }
 
 /* "; tile ID failed: why" of one that is not in the mosaic, or is DEGRADED itself. */

@@ -19,6 +19,15 @@ CI_MUST_CHECK ci_status ci_report_summary(ci_text *out, const ci_json *record);
 CI_MUST_CHECK ci_status ci_report_numbers(double **out, size_t *n, const ci_json *array,
                                           const char *member);
 
+/* State of a tile of the record. */
+typedef enum ci_report_tile_state
+{
+    CI_REPORT_TILE_PASSED,
+    CI_REPORT_TILE_REUSED,
+    CI_REPORT_TILE_OTHER /* refused, failed, not made */
+} ci_report_tile_state;
+ci_report_tile_state ci_report_tile_state_of(const ci_json *tile);
+
 /* Texts that a reader must see first: which groups are DEGRADED and why, limits that were relaxed;
  * the caller's. */
 ci_json *ci_report_notes(const ci_json *record);

@@ -3,6 +3,7 @@
 #include "report/svg.h"
 
 #include <math.h>
+#include <string.h>
 
 ci_status ci_report_numbers(double **out, size_t *n, const ci_json *array, const char *member)
 {
@@ -40,4 +41,11 @@ ci_status ci_report_gates(ci_text *out, const ci_json *gates)
         CI_TRY(ci_text_append(out, "</td></tr>\n"));
     }
     return ci_text_append(out, "</table>\n");
+}
+
+ci_report_tile_state ci_report_tile_state_of(const ci_json *tile)
+{
+    const char *word = ci_json_get_string(tile, "state", "");
+    if (strcmp(word, "passed") == 0) return CI_REPORT_TILE_PASSED;
+    return strcmp(word, "reused") == 0 ? CI_REPORT_TILE_REUSED : CI_REPORT_TILE_OTHER;
 }

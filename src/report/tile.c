@@ -276,7 +276,7 @@ ci_status ci_report_tile(ci_text *out, const ci_json *tile)
 {
     const char *state = ci_json_get_string(tile, "state", "");
     CI_TRY(ci_text_append(out, "<details%s><summary><b>",
-                          strcmp(state, "passed") == 0 ? "" : " open"));
+                          ci_report_tile_state_of(tile) == CI_REPORT_TILE_PASSED ? "" : " open"));
     CI_TRY(ci_report_escape(out, ci_json_get_string(tile, "id", "")));
     CI_TRY(ci_text_append(out, "</b> <span class='%s'>%s</span>%s ", state, state,
                           ci_json_get_bool(tile, "is_degraded", false) ? " DEGRADED" : ""));

@@ -1,17 +1,25 @@
 /* Folders and databases that a command works with. */
 #include "contimg/run.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A folder that is missing although it was configured: its disk may not be mounted, and what is
  * written would fill the one below. */
 static ci_status folder_make(const char *path, bool makes, const char *name)
 {
-    if (makes) return ci_path_make_folder(path);
-    if (ci_path_is_folder(path)) return CI_OK;
+    if (makes) CI_TRY(ci_path_make_folder(path));
+    if (!ci_path_is_folder(path))
+        return ci_error(
+            CI_ERR_NOT_READY,
+            "%s folder %s is not there: mount its disk, or make it by contimg check --make", name,
+            path);
+    /* Now, not when the first mosaic is to be published. */
+    if (access(path, W_OK | X_OK) == 0) return CI_OK;
     return ci_error(CI_ERR_NOT_READY,
-                    "%s folder %s is not there: mount its disk, or make it by contimg check --make",
-                    name, path);
+                    "%s folder %s: %s: give this user the right to write there, or set --%s-dir",
+                    name, path, strerror(errno), strcmp(name, "staging") == 0 ? "output" : name);
 }
 
 static ci_status folders_make(const ci_conf_paths *p, ci_run_access access)

@@ -140,15 +140,14 @@ static ci_status read_try(ci_serve_document *out, const ci_serve_options *option
 
 /* A document that says itself that the databases cannot be read. */
 static ci_status without_databases(ci_serve_document *out, const ci_serve_options *options,
-                                   ci_serve_kind kind)
+                                   ci_serve_kind kind, ci_status fault)
 {
     bool is_well;
-    char why[sizeof out->error];
-    snprintf(why, sizeof why, "%s", ci_error_text());
+    ci_error_saved why = ci_error_save(fault);
     ci_serve_document_clear(out);
     out->code = kind == CI_SERVE_INDEX ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE;
-    if (kind == CI_SERVE_INDEX) return ci_serve_index_put(&out->text, options, NULL, why);
-    return ci_serve_health_put(&out->text, options, NULL, why, &is_well);
+    if (kind == CI_SERVE_INDEX) return ci_serve_index_put(&out->text, options, NULL, why.text);
+    return ci_serve_health_put(&out->text, options, NULL, why.text, &is_well);
 }
 
 static ci_status read_document(ci_serve_document *out, const ci_serve_options *options,
@@ -160,7 +159,7 @@ static ci_status read_document(ci_serve_document *out, const ci_serve_options *o
         status = read_try(out, options, kind, which);
     }
     bool says_so = kind == CI_SERVE_HEALTH || kind == CI_SERVE_INDEX;
-    return status != CI_OK && says_so ? without_databases(out, options, kind) : status;
+    return status != CI_OK && says_so ? without_databases(out, options, kind, status) : status;
 }
 
 static void make(ci_serve_document *out, const ci_serve_options *options, ci_serve_kind kind,

@@ -22,13 +22,13 @@ static void rotation(ci_sky_frame *frame)
     const eraASTROM *a = &frame->astrom;
     double sx = sin(a->xpl), cx = cos(a->xpl), sy = sin(a->ypl), cy = cos(a->ypl);
     double polar[3][3] = {{cx, 0, sx}, {sx * sy, cy, -cx * sy}, {-sx * cy, sy, cx * cy}};
-    double local[3][3], turn[3][3];
+    double local[3][3], rotation[3][3];
     eraIr(local);
     eraRz(a->eral, local);
     eraRxr(polar, local, local);
-    eraIr(turn);
-    eraRz(-frame->lon_rad, turn);
-    eraRxr(turn, local, frame->cirs_to_itrs);
+    eraIr(rotation);
+    eraRz(-frame->lon_rad, rotation);
+    eraRxr(rotation, local, frame->cirs_to_itrs);
 }
 
 ci_status ci_sky_frame_new(ci_sky_frame **out, const ci_sky_eop *eop, const ci_vis_array *array,

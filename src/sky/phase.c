@@ -31,8 +31,8 @@ ci_status ci_sky_centre_default(const ci_sky_eop *eop, const ci_vis_meta *meta, 
 }
 
 /* exp(-2 pi i nu/c d_a) of all antennas, d_a their delay from the old centre to the new. */
-static void turn_antennas(const ci_vis_block *block, const double *position, const double move[3],
-                          ci_c64 *turn)
+static void antenna_phasors(const ci_vis_block *block, const double *position, const double move[3],
+                            ci_c64 *phasor)
 {
     for (size_t a = 0; a < block->meta->array.n_antenna; a++) {
         const double *r = position + 3 * a;
@@ -41,16 +41,17 @@ static void turn_antennas(const ci_vis_block *block, const double *position, con
             /* Whole turns go first: sine and cosine then see a small angle. */
             double turns = block->freq_hz[c] / CI_C_M_S * delay;
             double angle = -CI_TWO_PI * (turns - nearbyint(turns));
-            turn[a * block->n_chan + c] = ci_sky_c64(cos(angle), sin(angle));
+            phasor[a * block->n_chan + c] = ci_sky_c64(cos(angle), sin(angle));
         }
     }
 }
 
-static void turn_row(ci_vis_block *block, size_t i_row, const ci_c64 *turn1, const ci_c64 *turn2)
+static void row_rotate(ci_vis_block *block, size_t i_row, const ci_c64 *phasor1,
+                       const ci_c64 *phasor2)
 {
     for (size_t c = 0; c < block->n_chan; c++) {
-        double re = creal(turn2[c]) * creal(turn1[c]) + cimag(turn2[c]) * cimag(turn1[c]);
-        double im = cimag(turn2[c]) * creal(turn1[c]) - creal(turn2[c]) * cimag(turn1[c]);
+        double re = creal(phasor2[c]) * creal(phasor1[c]) + cimag(phasor2[c]) * cimag(phasor1[c]);
+        double im = cimag(phasor2[c]) * creal(phasor1[c]) - creal(phasor2[c]) * cimag(phasor1[c]);
         ci_c32 *v = block->data + ci_vis_sample(block, i_row, c, 0);
         for (size_t p = 0; p < block->n_pol; p++) {
             double x = crealf(v[p]), y = cimagf(v[p]);
@@ -66,7 +67,7 @@ typedef struct rephase_job
     ci_vis_block *block;
     double ra_rad, dec_rad;
     double *position; /* [n_antenna][3] */
-    ci_c64 *turn;     /* [n_antenna][n_chan] */
+    ci_c64 *phasor;   /* [n_antenna][n_chan] */
 } rephase_job;
 
 static ci_status rephase_group(rephase_job *job, const size_t *row, size_t n_row)
@@ -81,7 +82,7 @@ static ci_status rephase_group(rephase_job *job, const size_t *row, size_t n_row
     ci_sky_frame_free(frame);
     for (int i = 0; i < 3; i++)
         move[i] = basis[2][i] - old[i];
-    turn_antennas(block, job->position, move, job->turn);
+    antenna_phasors(block, job->position, move, job->phasor);
     for (size_t k = 0; k < n_row; k++) {
         size_t i = row[k], b = (size_t)block->i_baseline[i];
         size_t a1 = (size_t)meta->baseline_ant1[b], a2 = (size_t)meta->baseline_ant2[b];
@@ -90,7 +91,7 @@ static ci_status rephase_group(rephase_job *job, const size_t *row, size_t n_row
             block->uvw_m[3 * i + (size_t)q] = basis[q][0] * (r2[0] - r1[0]) +
                                               basis[q][1] * (r2[1] - r1[1]) +
                                               basis[q][2] * (r2[2] - r1[2]);
-        turn_row(block, i, job->turn + a1 * block->n_chan, job->turn + a2 * block->n_chan);
+        row_rotate(block, i, job->phasor + a1 * block->n_chan, job->phasor + a2 * block->n_chan);
     }
     return CI_OK;
 }
@@ -102,13 +103,13 @@ ci_status ci_sky_rephase(const ci_sky_eop *eop, ci_vis_block *block, double ra_r
     CI_TRY(ci_sky_rows_new(&rows, block));
     ci_status status = ci_sky_positions(&job.position, block->meta);
     if (status == CI_OK)
-        status = ci_mem_alloc(&job.turn, block->meta->array.n_antenna * block->n_chan,
-                              sizeof *job.turn, "antenna phases");
+        status = ci_mem_alloc(&job.phasor, block->meta->array.n_antenna * block->n_chan,
+                              sizeof *job.phasor, "antenna phases");
     for (size_t g = 0; g < rows.n_group && status == CI_OK; g++)
         status = rephase_group(&job, rows.row + rows.first[g], rows.first[g + 1] - rows.first[g]);
     if (status == CI_OK) memset(block->i_phase, 0, block->n_row * sizeof *block->i_phase);
     ci_mem_free(job.position);
-    ci_mem_free(job.turn);
+    ci_mem_free(job.phasor);
     ci_sky_rows_clear(&rows);
     return status;
 }

@@ -29,7 +29,7 @@ static void phasor(double turns, double *re, double *im)
 }
 
 /* (x, y) *= (u, v) */
-static inline void turn(double *x, double *y, double u, double v)
+static inline void phasor_multiply(double *x, double *y, double u, double v)
 {
     double next = *x * u - *y * v;
     *y = *x * v + *y * u;
@@ -43,14 +43,14 @@ static void wave_even(const ci_sky_run *run, double per_hz, const double *amplit
     double u, v, u_all = 1, v_all = 0, x[N_LANE], y[N_LANE];
     phasor(run->step_hz * per_hz, &u, &v);
     for (size_t j = 0; j < N_LANE; j++)
-        turn(&u_all, &v_all, u, v);
+        phasor_multiply(&u_all, &v_all, u, v);
     for (size_t c = 0; c < run->n; c += N_LANE) {
         if (c % RESEED == 0) {
             phasor(run->freq_hz[c] * per_hz, &x[0], &y[0]);
             for (size_t j = 1; j < N_LANE; j++) {
                 x[j] = x[j - 1];
                 y[j] = y[j - 1];
-                turn(&x[j], &y[j], u, v);
+                phasor_multiply(&x[j], &y[j], u, v);
             }
         }
         size_t n = run->n - c < N_LANE ? run->n - c : N_LANE;
@@ -59,7 +59,7 @@ static void wave_even(const ci_sky_run *run, double per_hz, const double *amplit
             im[c + j] = (float)(amplitude[c + j] * y[j]);
         }
         for (size_t j = 0; j < N_LANE; j++)
-            turn(&x[j], &y[j], u_all, v_all);
+            phasor_multiply(&x[j], &y[j], u_all, v_all);
     }
 }
 

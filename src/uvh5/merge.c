@@ -89,9 +89,9 @@ static ci_status phases_compare(const ci_uvh5_file *first, const ci_uvh5_file *o
     bool same = a->n_phase == b->n_phase;
     for (size_t i = 0; same && i < a->n_phase; i++) {
         const ci_vis_phase_centre *p = &a->phase[i], *q = &b->phase[i];
-        double turn = remainder(p->ra_rad - q->ra_rad, CI_TWO_PI) * cos(p->dec_rad);
+        double step_rad = remainder(p->ra_rad - q->ra_rad, CI_TWO_PI) * cos(p->dec_rad);
         same = p->kind == q->kind && fabs(p->dec_rad - q->dec_rad) < tolerance &&
-               fabs(turn) < tolerance;
+               fabs(step_rad) < tolerance;
     }
     return same ? CI_OK : misfit(first, other, "different phase centres");
 }

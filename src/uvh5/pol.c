@@ -44,8 +44,8 @@ static int compare_pols(const void *a, const void *b)
     return abs(x) != abs(y) ? (abs(x) < abs(y) ? -1 : 1) : (x < y) - (x > y);
 }
 
-/* An autocorrelation may be turned at will: where all other rows are turned, it is too. */
-static bool autos_turn(ci_uvh5_file *file)
+/* An autocorrelation may be reversed at will: where all other rows are reversed, it is too. */
+static bool autos_reverse(ci_uvh5_file *file)
 {
     const ci_vis_meta *meta = file->meta;
     for (size_t i = 0; i < file->n_row; i++) {
@@ -58,8 +58,8 @@ static bool autos_turn(ci_uvh5_file *file)
     return true;
 }
 
-/* Where one cross-hand is there without its mate, turned rows would hold the mate: right
- * only where all rows are turned. */
+/* Where one cross-hand is there without its mate, reversed rows would hold the mate: right
+ * only where all rows are reversed. */
 static ci_status maps_make(ci_uvh5_file *file, const int64_t *pol)
 {
     ci_vis_meta *meta = file->meta;
@@ -70,7 +70,7 @@ static ci_status maps_make(ci_uvh5_file *file, const int64_t *pol)
         if (find(pol, n, ci_vis_pol_reversed((int)pol[i])) < 0) has_single = true;
     }
     if (has_single && file->n_reversed > 0) {
-        if (!autos_turn(file)) {
+        if (!autos_reverse(file)) {
             return ci_uvh5_refuse(file, "Header/polarization_array",
                                   "one cross-hand without the other, and baselines in both "
                                   "directions (ant1 < ant2 and ant1 > ant2): cannot be sorted out");
@@ -82,9 +82,9 @@ static ci_status maps_make(ci_uvh5_file *file, const int64_t *pol)
     qsort(meta->pol, n, sizeof meta->pol[0], compare_pols);
     for (size_t i = 0; i < n; i++) {
         int direct = find(pol, n, meta->pol[i]);
-        int turned = find(pol, n, ci_vis_pol_reversed(meta->pol[i]));
-        file->pol_direct[i] = direct >= 0 ? direct : turned;
-        file->pol_reversed[i] = turned >= 0 ? turned : direct;
+        int reversed = find(pol, n, ci_vis_pol_reversed(meta->pol[i]));
+        file->pol_direct[i] = direct >= 0 ? direct : reversed;
+        file->pol_reversed[i] = reversed >= 0 ? reversed : direct;
     }
     return CI_OK;
 }

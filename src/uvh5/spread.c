@@ -14,12 +14,12 @@ ci_status ci_uvh5_spread_order(uvh5_spread *s, size_t i_spw)
         if ((size_t)index[i] > high) high = (size_t)index[i];
     }
     s->n_span = high - s->chan_low + 1;
-    for (int turned = 0; turned < 2; turned++) {
-        const int *pol = turned ? file->pol_reversed : file->pol_direct;
-        CI_TRY(ci_mem_alloc(&s->order[turned], n_chan * n_pol, sizeof(uint32_t), "channels"));
+    for (int reversed = 0; reversed < 2; reversed++) {
+        const int *pol = reversed ? file->pol_reversed : file->pol_direct;
+        CI_TRY(ci_mem_alloc(&s->order[reversed], n_chan * n_pol, sizeof(uint32_t), "channels"));
         for (size_t i = 0; i < n_chan * n_pol; i++) {
             size_t column = (size_t)index[i / n_pol] - s->chan_low;
-            s->order[turned][i] = (uint32_t)(column * n_pol + (size_t)pol[i % n_pol]);
+            s->order[reversed][i] = (uint32_t)(column * n_pol + (size_t)pol[i % n_pol]);
         }
     }
     return CI_OK;

@@ -15,7 +15,7 @@ typedef struct uvh5_spread
     size_t n_wanted;
     size_t row_first, row_end; /* file rows that hold all wanted ones */
     size_t chan_low, n_span;   /* file channels that hold the sub-band */
-    /* [0] as the rows are, [1] turned: [n_chan][n_pol], where a canonical sample lies in a
+    /* [0] as the rows are, [1] reversed: [n_chan][n_pol], where a canonical sample lies in a
      * row of the file (n_span x n_pol) */
     uint32_t *order[2];
 } uvh5_spread;

@@ -178,7 +178,7 @@ for how in "--expected-subbands 4 --min-subbands 3" "--expected-subbands 2"; do
   grep '^contimg: ' "$folder/err" >"$folder/of_run.txt"
   # shellcheck disable=SC2086
   expect 3 plan "$half" $how --state-dir "$folder/of_plan"
-  error_says "sub-bands of this observation, missing: .* are needed (CONTIMG_EXPECTED_SUBBANDS)"
+  error_says "sub-bands of this observation, missing: .* are needed (--min-subbands, --expected-subbands)"
   grep '^contimg: ' "$folder/err" | cmp -s - "$folder/of_run.txt" || fail "run: $(cat "$folder/of_run.txt")"
   [ ! -e "$folder/of_plan" ] || fail "plan made $folder/of_plan"
 done

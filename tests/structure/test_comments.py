@@ -68,8 +68,9 @@ def check_functions(path):
             faults.add(path, f"line {first}: {name}: its comment says {wrong}")
 
 
-for path in tree.files(["src", "tests", "tools"], {".c"}):
-    check_opening(path)
-for path in tree.files(["include/contimg"], {".h"}):
-    check_functions(path)
-faults.end()
+if __name__ == "__main__":
+    for source in tree.files(["src", "tests", "tools"], {".c"}):
+        check_opening(source)
+    for header in tree.files(["include/contimg"], {".h"}):
+        check_functions(header)
+    faults.end()

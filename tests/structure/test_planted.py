@@ -259,6 +259,22 @@ class Planted(unittest.TestCase):
                                              "\n\nint ci_vis_bare(int a);\n")
         self.refused("comments", "ci_vis_bare", "neither")
 
+    def test_local_function_that_reaches_mpi(self):
+        self.write("src/par/send.c", "/* Sends. */\nstatic int one(int a)\n{\n    return MPI_Barrier(a);\n}\n"
+                                     "int ci_par_all(int a)\n{\n    return one(a);\n}\n")
+        self.write("src/vis/add.c", "/* Adding. */\nint ci_vis_add(int a)\n{\n    return ci_par_all(a);\n}\n")
+        self.refused("local", "include/contimg/vis.h: ci_vis_add is said to be local and reaches "
+                              "ci_par_all -> one -> MPI_Barrier")
+
+    def test_collective_function_without_mpi(self):
+        self.refused("local", "ci_vis_sum is said to be collective and reaches no function of MPI", "local: 1 faults")
+
+    def test_local_function_on_one_process_passes(self):
+        self.write("src/vis/sum.c", "/* Sums. */\nint ci_vis_sum(int a)\n{\n    return MPI_Barrier(a);\n}\n")
+        self.write("src/vis/add.c", "/* Adding. */\nint ci_vis_add(int a)\n{\n    ci_comm_self(&a);\n"
+                                    "    return ci_vis_sum(a);\n}\n")
+        self.assertEqual(self.rule("local"), (0, "local: 0 faults\n"))
+
     def test_document_that_is_stale(self):
         self.write("docs/a.md", "[b](b.md) `src/vis/lost.c` ci_vis_lost unit/test_lost "
                                 "`src/vis/add.c` (`gone`)\n")
