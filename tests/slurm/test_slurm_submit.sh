@@ -95,4 +95,8 @@ got=$(slurm_wait "$id" 200)
 cp "$slurm_case/state/logs/contimg-$id.out" "$slurm_case/files_job.out"
 [ "$got" = "COMPLETED 0" ] || fail "files: job $id: $got"
 [ "$(published | wc -l)" = 2 ] || fail "files: $(published)"
+
+# ---- every node, by a job of its own on each ---------------------------------------------------------
+contimg check --nodes >"$slurm_case/nodes.out" 2>"$slurm_case/nodes.err.out" || fail "check --nodes: exit $?"
+says nodes "ok   testnode   "
 echo "submitted: $(n_jobs) jobs, $(published | wc -l) products; two jobs for one group: $(tr '\n' ' ' <<<"$both")"
