@@ -242,18 +242,25 @@ static void add_chunk(predict_job *job, int kind, size_t k_first, size_t n_sourc
     }
 }
 
+static void lanes_store(const float *restrict in, size_t n, float *restrict out)
+{
+    for (size_t j = 0; j < n; j++) {
+        out[2 * j] = in[j];
+        out[2 * j + 1] = in[CI_SKY_LANES + j];
+    }
+}
+
 static void sums_take(const predict_job *job, size_t c_first, const ci_sky_run *run,
                       const size_t *row, size_t n_row)
 {
-    size_t n_chan = job->block->n_chan;
+    size_t n_chan = job->block->n_chan, n_whole = run->n / CI_SKY_LANES;
     for (size_t i = 0; i < n_row; i++) {
         float *out = (float *)(job->out + row[job->order[i]] * n_chan + c_first);
-        for (size_t c = 0; c < run->n; c++) {
-            size_t g = c / CI_SKY_LANES;
-            const float *in = job->sum + (g * n_row + i) * 2 * CI_SKY_LANES + c % CI_SKY_LANES;
-            out[2 * c] = in[0];
-            out[2 * c + 1] = in[CI_SKY_LANES];
-        }
+        const float *in = job->sum + i * 2 * CI_SKY_LANES;
+        for (size_t g = 0; g < n_whole; g++, in += n_row * 2 * CI_SKY_LANES)
+            lanes_store(in, CI_SKY_LANES, out + 2 * g * CI_SKY_LANES);
+        if (run->n > n_whole * CI_SKY_LANES)
+            lanes_store(in, run->n - n_whole * CI_SKY_LANES, out + 2 * n_whole * CI_SKY_LANES);
     }
 }
 
