@@ -150,19 +150,27 @@ static void print_man(const ci_cli_command *row)
     ci_conf_man(stdout, &page);
 }
 
+/* CI_ERR_USAGE for --help=WHAT, wherever it stands before "--". */
+static ci_status check_help(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strncmp(argv[i], "--help=", 7) == 0)
+            return ci_error(CI_ERR_USAGE,
+                            "%s: --help takes no value; contimg COMMAND --help explains a command, "
+                            "contimg --help lists all",
+                            argv[i]);
+    return CI_OK;
+}
+
 static ci_status dispatch(int argc, char **argv, bool *is_first, bool *is_told)
 {
     if (argc < 2) return ci_error(CI_ERR_USAGE, "no command given; contimg --help lists all");
+    CI_TRY(check_help(argc, argv));
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
         strcmp(argv[1], "help") == 0) {
         print_usage(stdout);
         return CI_OK;
     }
-    if (strncmp(argv[1], "--help=", 7) == 0)
-        return ci_error(CI_ERR_USAGE,
-                        "%s: --help takes no value; contimg COMMAND --help explains a "
-                        "command, contimg --help lists all",
-                        argv[1]);
     if (strcmp(argv[1], "--version") == 0) {
         printf("contimg %s\n", ci_version());
         return CI_OK;
