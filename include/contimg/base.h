@@ -185,6 +185,7 @@ CI_MUST_CHECK ci_status ci_path_sync(const char *path);
 /* "<path>.part", its sync and its rename to <path>, folder synced: no reader ever
  * sees half a file. */
 CI_MUST_CHECK ci_status ci_path_part(char **out, const char *path);
+bool ci_path_is_part(const char *name); /* ends in ".part", with something before it */
 CI_MUST_CHECK ci_status ci_path_commit(const char *part_path, const char *path);
 /* Files of one call, never mixed with those of an earlier one: what is there under any of the n
  * names is removed, then every "<path>.part" that is there, synced before, is renamed in order. */

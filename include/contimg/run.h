@@ -29,9 +29,9 @@ typedef struct ci_run_site
  * Local. */
 CI_MUST_CHECK ci_status ci_run_site_open(ci_run_site *out, const ci_conf *conf,
                                          ci_run_access access);
-/* Opens the databases of a site whose paths are there. Local. */
 /* The four databases of a configuration, its texts borrowed. Local. */
 ci_registry_paths ci_run_registry_paths(const ci_conf_paths *paths, const char *backups);
+/* Opens the databases of a site whose paths are there. Local. */
 CI_MUST_CHECK ci_status ci_run_site_open_databases(ci_run_site *site, ci_run_access access);
 /* From now until the site is closed, a thread of its own renews this process's leases. Local. */
 CI_MUST_CHECK ci_status ci_run_site_keep_leases(ci_run_site *site);

@@ -73,12 +73,19 @@ ci_status ci_path_replace_folder(const char *part, const char *folder)
     return status == CI_ERR_INPUT ? CI_ERR_IO : status;
 }
 
+bool ci_path_is_part(const char *name)
+{
+    static const char ending[] = ".part";
+    size_t n = strlen(name), n_ending = sizeof ending - 1;
+    return n > n_ending && strcmp(name + n - n_ending, ending) == 0;
+}
+
 /* "<name>.<anything>.part" */
 static bool is_part_of(const char *entry, const char *name)
 {
-    size_t n = strlen(entry), n_name = strlen(name);
-    return n > n_name + 5 && strncmp(entry, name, n_name) == 0 && entry[n_name] == '.' &&
-           strcmp(entry + n - 5, ".part") == 0;
+    size_t n_name = strlen(name);
+    return strncmp(entry, name, n_name) == 0 && entry[n_name] == '.' &&
+           ci_path_is_part(entry + n_name + 1);
 }
 
 void ci_path_remove_parts(const char *folder)

@@ -10,8 +10,7 @@
 /* A copy is a folder; one that is still being made, or was not finished, ends in .part. */
 static bool is_copy(const char *path)
 {
-    const char *ending = strrchr(path, '.');
-    return ci_path_is_folder(path) && !(ending && strcmp(ending, ".part") == 0);
+    return ci_path_is_folder(path) && !ci_path_is_part(path);
 }
 
 ci_status ci_ops_copies_newest(double *newest_unix_s, const char *state)

@@ -18,12 +18,6 @@ static ci_status hash_fd(char hex[CI_SHA256_HEX], int fd, const char *shown, con
     return status == CI_OK ? CI_OK : ci_error_prefix(status, "%s/%s", shown, name);
 }
 
-static bool is_part(const char *name)
-{
-    size_t n = strlen(name);
-    return n > 5 && strcmp(name + n - 5, ".part") == 0;
-}
-
 static ci_status list_grow(ci_publish_files *files)
 {
     if (files->n & (files->n - 1)) return CI_OK;
@@ -74,7 +68,7 @@ ci_status ci_publish_files_open(ci_publish_files *files, int folder, const char 
     ci_status status = CI_OK;
     struct dirent *entry;
     while (status == CI_OK && (entry = readdir(dir)))
-        if (entry->d_name[0] != '.' && !is_part(entry->d_name) &&
+        if (entry->d_name[0] != '.' && !ci_path_is_part(entry->d_name) &&
             strcmp(entry->d_name, "SHA256SUMS") != 0)
             status = file_open(files, folder, shown, entry->d_name);
     closedir(dir);

@@ -117,8 +117,7 @@ static ci_status take_named(ci_registry *registry, const ci_publish_options *opt
                             const char *date, const char *name, ci_publish_recovered *r)
 {
     char *folder = NULL;
-    size_t n = strlen(name);
-    if (!ci_publish_name_ok(name) || (n > 5 && strcmp(name + n - 5, ".part") == 0)) return CI_OK;
+    if (!ci_publish_name_ok(name) || ci_path_is_part(name)) return CI_OK;
     int fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0) return CI_OK;
     ci_status status = CI_OK;

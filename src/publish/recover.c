@@ -53,7 +53,7 @@ static ci_status recover_publishing(ci_registry *registry, const ci_publish_opti
 static const char *part_token(const char *name, char token[CI_REGISTRY_ID])
 {
     size_t n = strlen(name);
-    if (n < 24 || strcmp(name + n - 5, ".part") != 0) return NULL;
+    if (n < 24 || !ci_path_is_part(name)) return NULL;
     snprintf(token, CI_REGISTRY_ID, "%s", "");
     for (size_t i = n - 5; i-- > 0;) {
         if (name[i] != '.') continue;

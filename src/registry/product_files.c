@@ -59,9 +59,8 @@ ci_status ci_registry_image_files_scan(ci_registry_image *image)
     ci_status status = CI_OK;
     struct dirent *entry;
     while (status == CI_OK && (entry = readdir(folder))) {
-        size_t n = strlen(entry->d_name);
-        bool is_part = n > 5 && strcmp(entry->d_name + n - 5, ".part") == 0;
-        if (entry->d_name[0] != '.' && !is_part) status = file_take(image, entry->d_name);
+        if (entry->d_name[0] != '.' && !ci_path_is_part(entry->d_name))
+            status = file_take(image, entry->d_name);
     }
     closedir(folder);
     if (status != CI_OK) ci_registry_image_files_free(image);

@@ -124,9 +124,9 @@ static ci_status register_table(ci_run *run, const ci_tile_tables *tables,
 /* True for "<tile>-<time>Z-<host>-<pid>.*.part" of a process of this host that is no more. */
 static bool is_dead_part(const char *name, const char *host)
 {
-    size_t n = strlen(name), n_host = strlen(host);
+    size_t n_host = strlen(host);
     const char *at = strstr(name, "Z-");
-    if (n < 5 || strcmp(name + n - 5, ".part") != 0 || !at) return false;
+    if (!ci_path_is_part(name) || !at) return false;
     if (strncmp(at + 2, host, n_host) != 0 || at[2 + n_host] != '-') return false;
     long pid = strtol(at + 3 + n_host, NULL, 10);
     return pid > 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH;

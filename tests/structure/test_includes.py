@@ -96,6 +96,11 @@ for path in tree.files(["src", "include"], {".c", ".h", ".def"}):
     # What another file has is declared by its header.
     for name in sorted(tree.c_declared(text)) if path.endswith(".c") else []:
         faults.add(path, f"declares {name} by itself, not by a header")
+    # A header declares its own module's functions.
+    for name in sorted(tree.c_declared(text)) if path.endswith(".h") else []:
+        owner = re.match(r"ci_([a-z0-9]+)_", name)
+        if owner and owner[1] in order and owner[1] != module:
+            faults.add(path, f"declares {name}, which is module {owner[1]}'s")
     # The program's end has one place.
     if module != "par":
         for call in ENDS.findall(tree.TOKEN.sub(" ", tree.normal(text))):

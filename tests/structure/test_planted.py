@@ -90,6 +90,10 @@ class Planted(unittest.TestCase):
         self.append("src/base/str.c", "extern int ci_vis_sum(int a);\n")
         self.refused("includes", "src/base/str.c", "declares ci_vis_sum by itself")
 
+    def test_later_module_in_a_header(self):
+        self.write("src/base/later.h", "/* What is not base's. */\nint ci_vis_sum(int a);\n")
+        self.refused("includes", "src/base/later.h", "declares ci_vis_sum, which is module vis's")
+
     def test_unknown_module(self):
         self.write("src/other/a.c", "/* A module that is not listed. */\n")
         self.refused("includes", "src/other/a.c", "other is not in src/CMakeLists.txt")
