@@ -135,17 +135,6 @@ void ci_flag_plane_load(ci_flag_plane *p, const ci_vis_block *block, size_t firs
     CI_ISA_KERNEL(load, isa)(p, (const float *)(block->data + at), block->flags + at, block->n_pol);
 }
 
-/* Median over samples that are good, evenly spread. */
-static double median_of(const ci_flag_plane *p, const float *value, size_t n_most)
-{
-    size_t n = p->n_time * p->n_chan, n_here = 0;
-    size_t stride = (p->n_good + n_most - 1) / n_most;
-    float *out = p->search.scratch;
-    for (size_t i = 0; i < n; i += stride)
-        if (p->search.mark[i] == CI_FLAG_MARK_GOOD) out[n_here++] = value[i];
-    return (double)ci_num_median_float(out, n_here);
-}
-
 /* Powers into `value`, weight 1 where no outlier. */
 CI_ISA_INLINE void weights_start(ci_flag_plane *p)
 {
@@ -155,11 +144,14 @@ CI_ISA_INLINE void weights_start(ci_flag_plane *p)
     float *restrict value = p->search.value, *restrict weight = p->weight;
     for (size_t i = 0; i < n; i++)
         value[i] = re[i] * re[i] + im[i] * im[i];
-    double power = median_of(p, value, N_AMPLITUDE);
+    for (size_t i = 0; i < n; i++)
+        weight[i] = mark[i] == CI_FLAG_MARK_GOOD ? 1 : 0;
+    p->has_lines = ci_flag_lines_leave_out(p);
+    double power = ci_flag_plane_median(p, value, N_AMPLITUDE);
     p->amplitude = sqrt(power);
     float limit = (float)(outlier_median * outlier_median * power);
     for (size_t i = 0; i < n; i++)
-        weight[i] = ((mark[i] == CI_FLAG_MARK_GOOD) & (value[i] <= limit)) ? 1 : 0;
+        weight[i] = value[i] <= limit ? weight[i] : 0;
 }
 
 /* Sums by lanes of w v[i + step] conj(w v[i]) over n. */
@@ -399,8 +391,9 @@ CI_ISA_INLINE void shape_measure(ci_flag_plane *p)
     for (size_t t = 0; t < p->n_time; t++) {
         const uint8_t *restrict mark = p->search.mark + t * n_chan;
         const float *restrict value = p->search.value + t * n_chan;
+        const float *restrict weight = p->weight + t * n_chan;
         for (size_t c = 0; c < n_chan; c++) {
-            bool good = mark[c] == CI_FLAG_MARK_GOOD;
+            bool good = p->has_lines ? weight[c] > 0 : mark[c] == CI_FLAG_MARK_GOOD;
             mean[c] += good ? value[c] : 0;
             count[c] += good ? 1 : 0;
         }
@@ -428,7 +421,7 @@ CI_ISA_INLINE void residual_scale(ci_flag_plane *p)
 {
     size_t n_chan = p->n_chan;
     double floor = 1e-6 * p->amplitude;
-    p->noise = fmax(median_of(p, p->search.value, N_NOISE) / RAYLEIGH_MEDIAN, floor);
+    p->noise = fmax(ci_flag_plane_median(p, p->search.value, N_NOISE) / RAYLEIGH_MEDIAN, floor);
     shape_measure(p);
     for (size_t c = 0; c < n_chan; c++)
         p->line[c] = 1 / fmaxf(p->line[c], (float)floor);

@@ -60,6 +60,7 @@ typedef struct ci_flag_axis
 typedef struct ci_flag_plane
 {
     size_t n_time, n_chan, n_good;
+    bool has_lines;        /* channels or times that the start leaves out */
     ci_flag_axis axis[2];  /* times, channels */
     float *re, *im;        /* [n_time][n_chan] data, the mean fringe taken out */
     float *weight;         /* 1: the surface follows it, 0: not */
@@ -84,6 +85,14 @@ void ci_flag_plane_load(ci_flag_plane *plane, const ci_vis_block *block, size_t 
                         ci_isa isa);
 /* Finds interference; returns how many samples. False flags on noise: 0.1 %. Local. */
 size_t ci_flag_plane_search(ci_flag_plane *plane);
+
+/* lines.c: weight 0 for channels, then times, whose mean amplitude (search.value: its square) is
+ * far above that of most beside them; true where they are more than a quarter of the plane, else
+ * all are left in. Local. */
+bool ci_flag_lines_leave_out(ci_flag_plane *plane);
+/* Median of `value` over some n_most of the good samples, evenly spread; where lines are left out
+ * without those, and over every channel alike. Local. */
+double ci_flag_plane_median(const ci_flag_plane *plane, const float *value, size_t n_most);
 
 /* axis.c. */
 CI_MUST_CHECK ci_status ci_flag_axis_new(ci_flag_axis *axis, size_t n, size_t box);

@@ -1,6 +1,7 @@
 /* Interference: each baseline's planes, then cells of time and channel that stand out in the mean
  * over all baselines, where interference too weak for one of them adds up. */
 #include "flag/flag_private.h"
+#include "flag/level.h"
 #include "flag/plane.h"
 
 #include "contimg/num.h"
@@ -30,6 +31,8 @@ typedef struct cells
     int64_t *power, *count; /* [n_cell] */
     int64_t *signal, *n;    /* [n_plane] power of the signal, baselines */
     uint8_t *found;         /* [n_cell] */
+    ci_flag_level *level;   /* [n_level] of this rank's planes */
+    size_t n_level;
 } cells;
 
 static void cells_clear(cells *k)
@@ -37,10 +40,13 @@ static void cells_clear(cells *k)
     ci_mem_free(k->first);
     ci_mem_free(k->all);
     ci_mem_free(k->found);
+    ci_mem_free(k->level);
 }
 
-static ci_status cells_new(cells *k, const ci_vis_meta *meta)
+static ci_status cells_new(cells *k, const ci_vis_set *set)
 {
+    const ci_vis_meta *meta = set->meta;
+    size_t n_level = 0;
     static const char what[] = "flagging: statistics over baselines";
     *k = (cells){.n_plane = meta->n_sub_band * meta->n_pol};
     CI_TRY(ci_mem_alloc(&k->first, meta->n_sub_band + 1, sizeof *k->first, what));
@@ -52,6 +58,9 @@ static ci_status cells_new(cells *k, const ci_vis_meta *meta)
     k->count = k->power + k->n_cell;
     k->signal = k->count + k->n_cell;
     k->n = k->signal + k->n_plane;
+    for (size_t i = 0; i < set->n_block; i++)
+        n_level += set->block[i]->part.n_baseline * meta->n_pol;
+    CI_TRY(ci_mem_alloc(&k->level, n_level, sizeof *k->level, what));
     return ci_mem_alloc(&k->found, k->n_cell, 1, what);
 }
 
@@ -93,6 +102,23 @@ static void found_mark(const ci_flag_plane *p, ci_vis_block *block, size_t first
             block->flags[at + i * block->n_pol] |= CI_FLAG_RFI;
 }
 
+static void level_note(const ci_flag_plane *p, const ci_vis_block *block, size_t i_row,
+                       size_t i_pol, cells *k)
+{
+    const ci_vis_meta *m = block->meta;
+    size_t b = (size_t)block->i_baseline[i_row];
+    const double *from = m->array.antenna[m->baseline_ant1[b]].pos_ecef_m;
+    const double *to = m->array.antenna[m->baseline_ant2[b]].pos_ecef_m;
+    k->level[k->n_level++] = (ci_flag_level){
+        .i_sub_band = (int64_t)block->part.i_sub_band,
+        .i_baseline = (int64_t)b,
+        .i_pol = (int64_t)i_pol,
+        .length_m = hypot(hypot(to[0] - from[0], to[1] - from[1]), to[2] - from[2]),
+        .amplitude = p->amplitude,
+        .noise = p->noise,
+    };
+}
+
 static ci_status block_search(ci_vis_block *block, ci_isa isa, cells *k)
 {
     ci_flag_plane *plane = NULL;
@@ -108,7 +134,9 @@ static ci_status block_search(ci_vis_block *block, ci_isa isa, cells *k)
             ci_flag_plane_load(plane, block, i, i_pol, isa);
             plane->noise = 0;
             if (ci_flag_plane_search(plane) > 0) found_mark(plane, block, i, i_pol);
-            if (plane->noise > 0) plane_add(plane, block, i, i_pol, k);
+            if (!(plane->noise > 0)) continue;
+            plane_add(plane, block, i, i_pol, k);
+            level_note(plane, block, i, i_pol, k);
         }
     }
     ci_flag_plane_free(plane);
@@ -242,7 +270,7 @@ static void cells_mark(const cells *k, ci_vis_block *block)
 ci_status ci_flag_rfi(ci_comm *comm, ci_vis_set *set)
 {
     cells k;
-    ci_status status = cells_new(&k, set->meta);
+    ci_status status = cells_new(&k, set);
     for (size_t i = 0; status == CI_OK && i < set->n_block; i++) {
         ci_log_progress("flag: block %zu of %zu", i + 1, set->n_block);
         status = block_search(set->block[i], ci_comm_isa(comm), &k);
@@ -252,6 +280,7 @@ ci_status ci_flag_rfi(ci_comm *comm, ci_vis_set *set)
     if (status == CI_OK) status = ci_par_agree(comm, cells_decide(&k, set->meta));
     for (size_t i = 0; status == CI_OK && i < set->n_block; i++)
         cells_mark(&k, set->block[i]);
+    if (status == CI_OK) status = ci_flag_levels_judge(comm, set, k.level, k.n_level);
     cells_clear(&k);
     return status;
 }

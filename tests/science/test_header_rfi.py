@@ -1,4 +1,4 @@
-# ci-test: cost=17
+# ci-test: timeout=300 cost=25
 """`image --flag` and `calibrate` flag outliers: interference of other shapes and strengths than
 ordinary data, in data with noise, sources and gains whose truth is known; good data stay."""
 import os
@@ -47,18 +47,24 @@ cases = (("one line of a third of the times", (chan == 7) & (row % 3 == 0), 30),
          ("six channels, all times", ((chan >= 20) & (chan < 26)) | none, 20),
          ("four integrations", ((row >= 9) & (row < 13)) | none, 20),
          ("single samples", rng.random(none.shape) < 2e-3, 10),
+         ("every second channel", (chan % 2 == 0) | none, 100),
+         ("every second integration", (row % 2 == 1) | none, 100),
+         ("one whole baseline", (clean.baseline_array == clean.baseline_array[3])[:, None] | none, 100),
+         ("one whole antenna", ((clean.ant_1_array == 5) | (clean.ant_2_array == 5))[:, None] | none, 300),
          ("some baselines only", (chan == 30) & (clean.baseline_array[:, None] % 3 == 0), 1000))
 result = image(write(clean, "c.uvh5"), "--flag")
 check(samples(result) >= 0.9995 * N_ALL, "good data: only", samples(result), "of", N_ALL, "left")
 quiet, flux = rms(), value(RA, DEC)
 for what, which, amplitude in cases:
     n = int(which.sum())
+    lost = 0.08 if what.startswith("every second") else 0.005  # good samples beside bad ones
+    gone = 8 if what.endswith("whole antenna") else 1  # another PSF: more sidelobes
     result = image(hit(which, amplitude), "--flag")
     left = samples(result)
-    check(N_ALL - n - 0.005 * N_ALL <= left <= N_ALL - 0.995 * n, what, ":", left, "left of", N_ALL,
+    check(N_ALL - n - lost * N_ALL <= left <= N_ALL - 0.995 * n, what, ":", left, "left of", N_ALL,
           "with", n, "bad")
-    close(value(RA, DEC), flux, 0.02, what, ": flux")
-    check(rms() < 1.15 * quiet + 0.002, what, ": rms", rms(), "without", quiet)
+    close(value(RA, DEC), flux, 0.02 * gone, what, ": flux")
+    check(rms() < 1.15 * quiet + 0.01 * gone, what, ": rms", rms(), "without", quiet)
 result = image("x.uvh5")
 check(samples(result) == N_ALL, "without --flag all samples are used")
 

@@ -1,0 +1,23 @@
+/* The level of one baseline's plane beside those of the others. Shared by flag's own files. */
+#ifndef CI_FLAG_LEVEL_H
+#define CI_FLAG_LEVEL_H
+
+#include "contimg/par.h"
+#include "contimg/vis.h"
+
+/* One plane: what its search measured. */
+typedef struct ci_flag_level
+{
+    int64_t i_sub_band, i_baseline, i_pol;
+    double length_m;  /* of the baseline */
+    double amplitude; /* median of the samples */
+    double noise;     /* rms of one part of what a smooth surface leaves */
+} ci_flag_level;
+
+/* Flags baselines and receptors whose level is far above what all the others say it should be,
+ * CI_FLAG_RFI: interference in most samples of a plane is no outlier in it. `here` are the planes
+ * of this rank's blocks. Collective. */
+CI_MUST_CHECK ci_status ci_flag_levels_judge(ci_comm *comm, ci_vis_set *set,
+                                             const ci_flag_level *here, size_t n_here);
+
+#endif
