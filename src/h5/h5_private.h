@@ -25,6 +25,13 @@ ci_status ci_h5_beside(char **out, const ci_h5_file *file, const char *name, con
 /* Opens a dataset; CI_ERR_INPUT where there is none, or where a virtual or
  * external one lacks a part of its values. */
 ci_status ci_h5_dataset_open(const ci_h5_file *file, const char *name, hid_t *out);
+/* Pieces of an open dataset that the file holds and that its shape needs. */
+ci_status ci_h5_written_count(const ci_h5_file *file, const char *name, hid_t dataset,
+                              const ci_h5_info *info, uint64_t *n_there, uint64_t *n_needed);
+/* CI_ERR_INPUT where values of an open dataset were never written, in the box from .. to (ends
+ * included), NULL for all of it. A virtual one has none of its own. */
+ci_status ci_h5_written_check(const ci_h5_file *file, const char *name, hid_t dataset,
+                              const hsize_t *from, const hsize_t *to);
 /* Describes an open dataset. */
 ci_status ci_h5_info_of(const ci_h5_file *file, const char *name, hid_t dataset, ci_h5_info *out);
 /* CI_ERR_INPUT where the heap behind n variable-length strings is damaged. */

@@ -50,9 +50,14 @@ static ci_status shape_check(const ci_h5_file *source, const char *name, const m
     if (is_enough && is_whole) is_enough = H5Sget_simple_extent_npoints(there) >= m->n_value;
     if (due >= 0) H5Sclose(due);
     if (there >= 0) H5Sclose(there);
+    ci_status status = CI_OK;
+    if (!is_enough)
+        status = ci_error(CI_ERR_INPUT, "%s: smaller than the virtual dataset needs", what);
+    else if (ci_h5_written_check(source, name, dataset, is_whole ? NULL : from,
+                                 is_whole ? NULL : to) != CI_OK)
+        status = ci_error(CI_ERR_INPUT, "%s: %s", what, ci_error_text());
     H5Dclose(dataset);
-    return is_enough ? CI_OK
-                     : ci_error(CI_ERR_INPUT, "%s: smaller than the virtual dataset needs", what);
+    return status;
 }
 
 static ci_status source_check(const ci_h5_file *file, const char *name, const mapping *m)
@@ -82,29 +87,40 @@ static ci_status source_check(const ci_h5_file *file, const char *name, const ma
     return status;
 }
 
+/* Adds a part's values to those that have a source: parts may lie over each other. */
+static void mapped_add(hid_t mapped, hid_t part, bool is_first)
+{
+    if (is_first || H5Sget_select_type(part) == H5S_SEL_ALL)
+        H5Sselect_copy(mapped, part);
+    else if (H5Sget_select_type(mapped) != H5S_SEL_ALL)
+        H5Smodify_select(mapped, H5S_SELECT_OR, part);
+}
+
 static ci_status virtual_check(const ci_h5_file *file, const char *name, hid_t dataset,
                                hid_t create, int depth)
 {
     size_t n_source = 0;
-    hid_t space = H5Dget_space(dataset);
-    hssize_t n_value = space >= 0 ? H5Sget_simple_extent_npoints(space) : -1, n_mapped = 0;
-    if (space >= 0) H5Sclose(space);
+    hid_t mapped = H5Dget_space(dataset);
+    hssize_t n_value = mapped >= 0 ? H5Sget_simple_extent_npoints(mapped) : -1, n_mapped = 0;
+    ci_status status = CI_OK;
     if (n_value < 0 || H5Pget_virtual_count(create, &n_source) < 0)
-        return ci_h5_error(CI_ERR_INPUT, file->path, name, "is a virtual dataset, unreadable");
-    for (size_t i = 0; i < n_source; i++) {
+        status = ci_h5_error(CI_ERR_INPUT, file->path, name, "is a virtual dataset, unreadable");
+    for (size_t i = 0; status == CI_OK && i < n_source; i++) {
         hid_t part = H5Pget_virtual_vspace(create, i);
         hssize_t n = part >= 0 ? H5Sget_select_npoints(part) : -1;
+        if (n >= 0) mapped_add(mapped, part, i == 0);
         if (part >= 0) H5Sclose(part);
         if (n < 0 || n > n_value)
-            return ci_error(
-                CI_ERR_INPUT,
-                "%s: %s: is a virtual dataset with a part of no fixed size: copy it to a "
-                "plain one",
-                file->path, name);
-        n_mapped += n;
-        CI_TRY(source_check(file, name, &(mapping){create, i, n, depth}));
+            status = ci_error(CI_ERR_INPUT,
+                              "%s: %s: is a virtual dataset with a part of no fixed size: copy it "
+                              "to a plain one",
+                              file->path, name);
+        else
+            status = source_check(file, name, &(mapping){create, i, n, depth});
     }
-    if (n_mapped >= n_value) return CI_OK;
+    if (n_source > 0 && status == CI_OK) n_mapped = H5Sget_select_npoints(mapped);
+    if (mapped >= 0) H5Sclose(mapped);
+    if (status != CI_OK || n_mapped >= n_value) return status;
     return ci_error(CI_ERR_INPUT,
                     "%s: %s: is a virtual dataset of which %lld of %lld values have no source",
                     file->path, name, (long long)(n_value - n_mapped), (long long)n_value);

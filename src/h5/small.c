@@ -18,6 +18,7 @@ static ci_status open_counted(const ci_h5_file *file, const char *name, size_t n
         status = ci_error(CI_ERR_INPUT, "%s: %s: shape %s, but %zu value%s needed", file->path,
                           name, shape, n, n == 1 ? " is" : "s are");
     }
+    if (status == CI_OK) status = ci_h5_written_check(file, name, *dataset, NULL, NULL);
     if (status != CI_OK) H5Dclose(*dataset);
     return status;
 }

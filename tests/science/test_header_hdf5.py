@@ -67,6 +67,38 @@ def virtual(name, n_source=1, lost=None, gap=False, other_form=None):
     return change
 
 
+def unwritten(name, plain=False):
+    """Half of the chunks were never written: of the dataset itself, or of its virtual source."""
+    def change(file, folder):
+        values = file[name][()]
+        del file[name]
+        n, chunks = len(values) // 2, (max(1, len(values) // 6), *values.shape[1:])
+        if plain:
+            file.create_dataset(name, values.shape, values.dtype, chunks=chunks)[:n] = values[:n]
+            return
+        with h5py.File(os.path.join(folder, "part0.h5"), "w") as other:
+            other.create_dataset("d", values.shape, values.dtype, chunks=chunks)[:n] = values[:n]
+        layout = h5py.VirtualLayout(values.shape, values.dtype)
+        layout[:] = h5py.VirtualSource("part0.h5", "d", values.shape)[:]
+        file.create_virtual_dataset(name, layout)
+    return change
+
+
+def twice_mapped(name):
+    """Two sources for the first half, none for the second: as many values as there are."""
+    def change(file, folder):
+        values = file[name][()]
+        del file[name]
+        n = len(values) // 2
+        layout = h5py.VirtualLayout((2 * n, *values.shape[1:]), values.dtype)
+        for k in range(2):
+            with h5py.File(os.path.join(folder, f"part{k}.h5"), "w") as other:
+                other["d"] = values[:n]
+            layout[k:n] = h5py.VirtualSource(f"part{k}.h5", "d", (n, *values.shape[1:]))[k:]
+        file.create_virtual_dataset(name, layout)
+    return change
+
+
 def itself(name):
     def change(file, folder):
         values = file[name][()]
@@ -142,6 +174,12 @@ REFUSED = {
     "a virtual source is missing": (virtual("Data/visdata", 3, lost=1), "Data/visdata", "virtual", "part1.h5"),
     "a virtual source is a pipe": (virtual("Data/visdata", 3, lost=2), "Data/visdata", "virtual", "part2.h5"),
     "a virtual source is short": (virtual("Data/visdata", 3, lost=1, other_form="short"), "Data/visdata", "part1.h5", "smaller"),
+    "virtual data of a source that was not finished": (unwritten("Data/visdata"), "Data/visdata", "part0.h5", "never written"),
+    "virtual positions of a source that was not finished":
+        (unwritten("Header/antenna_positions"), "Header/antenna_positions", "part0.h5", "never written"),
+    "positions that were not finished": (unwritten("Header/antenna_positions", True), "Header/antenna_positions", "never written"),
+    "data that were not finished": (unwritten("Data/visdata", True), "Data/visdata", "never written"),
+    "two sources for one half of the data, none for the other": (twice_mapped("Data/visdata"), "Data/visdata", "have no source"),
     "a virtual dataset of itself": (itself("Data/visdata"), "Data/visdata", "virtual", "itself"),
     "a part of a virtual dataset is nowhere": (virtual("Data/visdata", 3, gap=True), "Data/visdata", "virtual"),
     "virtual times are missing": (virtual("Header/time_array", 2, lost=0), "Header/time_array", "virtual", "part0.h5"),
