@@ -50,7 +50,7 @@ typedef enum ci_qa_outcome
 enum
 {
     CI_QA_NAME = 24,
-    CI_QA_TEXT = 256,
+    CI_QA_TEXT = 2048, /* longer than a message can be */
     CI_QA_MAX_GATES = 48
 };
 

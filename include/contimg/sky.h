@@ -93,6 +93,10 @@ void ci_sky_pointing_clear(ci_sky_pointing *pointing);
 /* That of the integration nearest to a time. Borrowed. */
 const ci_sky_pointing *ci_sky_pointing_at(const ci_sky_pointing *pointing, double time_mjd_s);
 
+/* Diameters that a dish can have: the greatest is 305 m, a metre in cm or mm is beyond. */
+#define CI_SKY_DISH_LEAST_M 0.1
+#define CI_SKY_DISH_MOST_M 350.0
+
 typedef struct ci_sky_beam ci_sky_beam;
 /* spec: "none", "airy:D" (m), "auto" (Airy of the antenna diameters, none where they are
  * unknown or differ) or a FITS file: a SIN image of power whose reference pixel is the

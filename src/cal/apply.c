@@ -5,8 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Table antenna of each antenna of the data; -1: none. */
-static size_t antennas_match(const ci_cal_table *table, const ci_vis_array *array, int32_t *match)
+size_t ci_cal_antennas_match(const ci_cal_table *table, const ci_vis_array *array, int32_t *match)
 {
     size_t n_match = 0;
     for (size_t a = 0; a < array->n_antenna; a++) {
@@ -49,8 +48,7 @@ static ci_c64 gain_at(const ci_cal_table *table, size_t a, size_t h, double time
     return g0 * exp(f * log(cabs(ratio))) * cexp(I * f * carg(ratio));
 }
 
-/* hand[feed]: which hand of the table holds that feed of the data; -1: none. */
-static void hands_match(const ci_cal_table *table, const ci_vis_meta *meta, bool is_swapped,
+void ci_cal_hands_match(const ci_cal_table *table, const ci_vis_meta *meta, bool is_swapped,
                         int hand[4][2])
 {
     ci_vis_pol_kind kind = ci_vis_pol_kind_of(meta->pol[0]);
@@ -107,7 +105,7 @@ static ci_status correction_fill(ci_cal_correction *k, const ci_cal_table *table
         chan[c] = ci_cal_chan_match(table, block->freq_hz[c], block->width_hz[c]);
         k->is_known[c] = chan[c] >= 0;
     }
-    if (antennas_match(table, &meta->array, antenna) == 0 && table->array.n_antenna > 0)
+    if (ci_cal_antennas_match(table, &meta->array, antenna) == 0 && table->array.n_antenna > 0)
         return ci_error(
             CI_ERR_INPUT,
             "%s: none of its %zu antennas (%lld \"%s\" ...) is one of the data's %zu (%lld "
@@ -118,7 +116,7 @@ static ci_status correction_fill(ci_cal_correction *k, const ci_cal_table *table
             ci_vis_text(meta->array.antenna[0].name));
     CI_TRY(ci_cal_band_check(table, meta));
     CI_TRY(ci_cal_feeds_match(table, meta, antenna, &is_swapped));
-    hands_match(table, meta, is_swapped, k->hand);
+    ci_cal_hands_match(table, meta, is_swapped, k->hand);
     k->n_slot = 0;
     for (size_t t = 0; t < meta->n_time; t++) {
         size_t near = time_nearest(table, meta->time_mjd_s[t]);

@@ -23,12 +23,20 @@ void ci_cal_correction_row(const ci_cal_correction *correction, const ci_vis_blo
 
 /* Table channel nearest to a channel of the data, to half a channel of the wider; -1: none. */
 int32_t ci_cal_chan_match(const ci_cal_table *table, double freq_hz, double width_hz);
+/* Table antenna of each antenna of the data, -1: none; returns how many have one. */
+size_t ci_cal_antennas_match(const ci_cal_table *table, const ci_vis_array *array, int32_t *match);
+/* hand[pol][side]: which hand of the table has that feed of the data, -1: none. */
+void ci_cal_hands_match(const ci_cal_table *table, const ci_vis_meta *meta, bool is_swapped,
+                        int hand[4][2]);
 /* CI_ERR_INPUT where the table knows no channel of the data set. */
 ci_status ci_cal_band_check(const ci_cal_table *table, const ci_vis_meta *meta);
 /* antenna [data's antennas]: the table's, -1 none. *is_swapped: the table's X is the data's Y.
  * CI_ERR_INPUT where their feeds lie in other directions. */
 ci_status ci_cal_feeds_match(const ci_cal_table *table, const ci_vis_meta *meta,
                              const int32_t *antenna, bool *is_swapped);
+/* Says (tells) which antennas have no gains and where names and numbers contradict each other;
+ * CI_ERR_INPUT where no parallel hand of the data has gains of its feeds. */
+ci_status ci_cal_receptors_check(const ci_cal_table *table, const ci_vis_meta *meta, bool tells);
 /* Its path, or "calibration table". */
 const char *ci_cal_table_title(const ci_cal_table *table);
 

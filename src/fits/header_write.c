@@ -75,8 +75,11 @@ static void put_world(sink *s, const ci_fits_header *h)
     double cell_deg = h->cell_rad * CI_RAD_TO_DEG, dec_deg = h->dec_rad * CI_RAD_TO_DEG;
     put_axis(s, 1, "RA---SIN", h->ra_rad * CI_RAD_TO_DEG, h->x_ref + 1, -cell_deg, "deg");
     put_axis(s, 2, "DEC--SIN", dec_deg, h->y_ref + 1, cell_deg, "deg");
-    put_axis(s, 3, "FREQ", h->freq_hz, 1, h->bandwidth_hz > 0 ? h->bandwidth_hz : 1, "Hz");
-    put_axis(s, 4, "STOKES", ci_vis_pol_parse(h->stokes[0] ? h->stokes : "I"), 1, 1, "");
+    bool has_freq = h->freq_hz > 0; /* an axis at 0 Hz would be a statement */
+    if (has_freq)
+        put_axis(s, 3, "FREQ", h->freq_hz, 1, h->bandwidth_hz > 0 ? h->bandwidth_hz : 1, "Hz");
+    put_axis(s, has_freq ? 4 : 3, "STOKES", ci_vis_pol_parse(h->stokes[0] ? h->stokes : "I"), 1, 1,
+             "");
     if (h->slant_a != 0 || h->slant_b != 0) {
         put_number(s, "PV2_1", -h->slant_a, "slanted SIN: x = l + a (n - 1), -a");
         put_number(s, "PV2_2", -h->slant_b, "y = m + b (n - 1), -b");

@@ -8,6 +8,7 @@
 #include <wcslib/wcsfix.h>
 #include <wcslib/wcshdr.h>
 #include <wcslib/wcsmath.h>
+#include <wcslib/wcsunits.h>
 
 #define N_AXIS_MAX 9
 /* Positions by the file and by the form that it is converted to may differ by this much, in pixels.
@@ -61,13 +62,30 @@ static ci_status check_rejected(const world *in, int n_rejected)
     return CI_OK;
 }
 
+/* The first axis whose unit is none of what it counts in; -1: all are right. */
+static int wrong_unit(const struct wcsprm *w)
+{
+    for (int i = 0; i < w->naxis; i++) {
+        double scale, offset, power;
+        bool is_freq = strncmp(w->ctype[i], "FREQ", 4) == 0;
+        if (w->cunit[i][0] == '\0' || (i > 1 && !is_freq)) continue;
+        if (wcsunits(w->cunit[i], is_freq ? "Hz" : "deg", &scale, &offset, &power) != 0) return i;
+    }
+    return -1;
+}
+
 static ci_status set_fault(const world *in, int code)
 {
     const struct wcsprm *w = in->w;
+    int i_wrong = wrong_unit(w);
     if (code == WCSERR_MEMORY)
         return ci_error(CI_ERR_MEMORY, "%s: world coordinates: out of memory", in->path);
     if (fabs(w->crval[1]) > 90)
         return ci_error(CI_ERR_INPUT, "%s: CRVAL2: %g: not a declination", in->path, w->crval[1]);
+    if (i_wrong >= 0)
+        return ci_error(CI_ERR_INPUT, "%s: CUNIT%d: %s: not a unit of %s: correct it", in->path,
+                        i_wrong + 1, w->cunit[i_wrong],
+                        i_wrong > 1 ? "frequency (Hz, MHz, GHz)" : "angle (deg, arcsec, rad)");
     return ci_error(CI_ERR_INPUT,
                     "%s: CTYPE1, CTYPE2, CUNIT1, CUNIT2, CDELT1, CDELT2: %s, %s, %s, %s, %g, %g: "
                     "world coordinates: WCSLIB: %s",
@@ -319,6 +337,11 @@ static ci_status read_freq(const world *in, ci_fits_header *h)
     if (!(at[w->spec] >= 0))
         return ci_error(CI_ERR_INPUT, "%s: CRVAL%d: the plane's frequency is %g Hz", in->path,
                         w->spec + 1, at[w->spec]);
+    if (at[w->spec] > 0 && !(at[w->spec] >= 1e6 && at[w->spec] <= 1e13))
+        return ci_error(CI_ERR_INPUT,
+                        "%s: CRVAL%d, CUNIT%d: the plane's frequency is %g Hz: not within 1e6 to "
+                        "1e13 Hz: correct the value or its unit",
+                        in->path, w->spec + 1, w->spec + 1, at[w->spec]);
     double step = fabs(scale_of(w, w->spec, w->spec));
     h->freq_hz = at[w->spec];
     h->bandwidth_hz = step > 1 ? step : 0; /* 1 means unknown */

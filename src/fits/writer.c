@@ -46,15 +46,15 @@ static void card_put(char block[2880], size_t i, const char *format, ...)
 
 /* The header that fits_create_img begins with. CFITSIO makes files by name only, and follows links
  * there: it is given one that is there already, and that begins so. */
-static void header_begin(char block[2880], size_t n_x, size_t n_y)
+static void header_begin(char block[2880], size_t n_x, size_t n_y, size_t n_axis)
 {
     const size_t size[4] = {n_x, n_y, 1, 1};
     size_t n = 0;
     memset(block, ' ', 2880);
     card_put(block, n++, "SIMPLE  = %20s / file does conform to FITS standard", "T");
     card_put(block, n++, "BITPIX  = %20d / number of bits per data pixel", FLOAT_IMG);
-    card_put(block, n++, "NAXIS   = %20d / number of data axes", 4);
-    for (size_t i = 0; i < 4; i++)
+    card_put(block, n++, "NAXIS   = %20d / number of data axes", (int)n_axis);
+    for (size_t i = 0; i < n_axis; i++)
         card_put(block, n++, "NAXIS%zu  = %20zu / length of data axis %zu", i + 1, size[i], i + 1);
     card_put(block, n++, "EXTEND  = %20s / FITS dataset may contain extensions", "T");
     card_put(block, n++,
@@ -71,7 +71,7 @@ static ci_status writer_start(ci_fits_writer *w, const ci_fits_header *header)
     char block[2880], name[64];
     int code = 0;
     CI_TRY(ci_file_create(&w->fd, w->part));
-    header_begin(block, w->n_x, w->n_y);
+    header_begin(block, w->n_x, w->n_y, header->freq_hz > 0 ? 4 : 3);
     CI_TRY(ci_file_put(w->fd, w->path, block, sizeof block));
     snprintf(name, sizeof name, "/proc/self/fd/%d", w->fd);
     errno = 0;

@@ -169,7 +169,7 @@ static void unreadable_set(ci_registry_file *f, ci_status status, double now)
         f->state = CI_FILE_GROWING;
         f->unreadable_unix_s = now;
         snprintf(text, sizeof text, "%s", f->reason);
-        snprintf(f->reason, sizeof f->reason, "read again in a minute: %.200s", text);
+        snprintf(f->reason, sizeof f->reason, "read again in a minute: %s", text);
     }
 }
 

@@ -120,7 +120,9 @@ static ci_status check_pb(const mosaic_tile *tile)
         status = ci_error(CI_ERR_INPUT, "%s: STOKES: %s, but %s: %s: the beam of another",
                           tile->pb_path, b->stokes, tile->image_path, stokes_text(a));
     else if (!ci_fits_is_power_unit(b->bunit))
-        status = ci_error(CI_ERR_INPUT, "%s: BUNIT: '%s': a primary beam must be a plain number",
+        status = ci_error(CI_ERR_INPUT,
+                          "%s: BUNIT: '%s': a primary beam must be a plain number: "
+                          "remove BUNIT where it is",
                           tile->pb_path, b->bunit);
     else if (!is_one_band(a, b))
         status = ci_error(CI_ERR_INPUT,

@@ -28,7 +28,7 @@ static void scan_lines(ci_ops_log_scan *out, FILE *file, const char *path)
         ci_str_one_line(line);
         out->n_line++;
         snprintf(out->path, sizeof out->path, "%s", path);
-        snprintf(out->line, sizeof out->line, "%.255s", line);
+        snprintf(out->line, sizeof out->line, "%s", line);
     }
 }
 

@@ -7,7 +7,7 @@
 typedef struct ci_ops_log_scan
 {
     size_t n_file, n_line;      /* looked at; lines that tell of a database error */
-    char path[1024], line[256]; /* the last of them */
+    char path[4096], line[4096]; /* the last of them */
     double since_unix_s;
 } ci_ops_log_scan;
 /* The last MiB of every file in the folders logs and reports/RUN of the state folder that was

@@ -44,7 +44,7 @@ void ci_qa_gates_add(ci_qa_gates *gates, const char *name, ci_qa_outcome outcome
 ci_status ci_qa_fault_gate(ci_qa_gates *gates, const char *name, const char *what, ci_status status)
 {
     if (status == CI_OK || ci_status_is_environment(status)) return status;
-    ci_qa_gates_add(gates, name, CI_QA_FAIL, NAN, NAN, "%s%.200s", what, ci_error_text());
+    ci_qa_gates_add(gates, name, CI_QA_FAIL, NAN, NAN, "%s%s", what, ci_error_text());
     ci_error_clear();
     return CI_OK;
 }
@@ -115,7 +115,7 @@ bool ci_qa_tile_passes(const ci_qa_gates *gates, char why[CI_QA_TEXT])
         for (size_t k = 0; k < 6; k++)
             if (gates->item[i].outcome == CI_QA_FAIL && !why[0] &&
                 strcmp(gates->item[i].name, needed[k]) == 0)
-                snprintf(why, CI_QA_TEXT, "%.24s: %.220s", gates->item[i].name,
+                snprintf(why, CI_QA_TEXT, "%s: %s", gates->item[i].name,
                          gates->item[i].text);
     return !why[0];
 }

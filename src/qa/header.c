@@ -58,8 +58,8 @@ ci_status ci_qa_header_judge(ci_qa_gates *gates, const ci_fits_header *h,
         if (names[i]) at += (size_t)snprintf(lacks + at, sizeof lacks - at, " %s", names[i]);
     for (const char *const *key = limits->image.provenance_cards; key && *key; key++)
         if (!ci_fits_card_get(h, *key) && at < sizeof lacks - 12)
-            at += (size_t)snprintf(lacks + at, sizeof lacks - at, " %.8s", *key);
+            at += (size_t)snprintf(lacks + at, sizeof lacks - at, " %s", *key);
     ci_qa_gates_add(gates, "provenance", at ? CI_QA_FAIL : CI_QA_PASS, NAN, NAN,
-                    at ? "cards missing:%.200s" : "complete%s", at ? lacks : "");
+                    at ? "cards missing:%s" : "complete%s", at ? lacks : "");
     return CI_OK;
 }

@@ -31,8 +31,11 @@ static ci_status parse(ci_sky_beam *beam, const char *spec, const ci_vis_array *
         beam->diameter_m = array ? common_diameter(array) : 0;
     else if (strncmp(spec, "airy:", 5) == 0) {
         if (ci_parse_double(spec + 5, "beam", &beam->diameter_m) != CI_OK ||
-            !(beam->diameter_m > 0 && beam->diameter_m < 1000))
-            return ci_error(CI_ERR_USAGE, "beam \"%s\": give a diameter in m, as airy:4.65", spec);
+            !(beam->diameter_m >= CI_SKY_DISH_LEAST_M && beam->diameter_m <= CI_SKY_DISH_MOST_M))
+            return ci_error(CI_ERR_USAGE,
+                            "beam \"%s\": give a diameter in m, as airy:4.65, between %g and %g m: "
+                            "no dish is smaller or larger",
+                            spec, CI_SKY_DISH_LEAST_M, CI_SKY_DISH_MOST_M);
     } else if (strcmp(spec, "none") != 0) {
         if (!ci_path_exists(spec))
             return ci_error(CI_ERR_USAGE, "beam \"%s\": give none, auto, airy:D or a FITS file",

@@ -78,22 +78,23 @@ static ci_status positions_set(ci_uvh5_file *file, const double *position)
     return CI_OK;
 }
 
-/* The primary beam comes from them: 0 and NaN say that a diameter is not known; no dish reaches
- * 1000 m, but 4650 are 4.65 m in mm. */
+/* The primary beam comes from them: 0 and NaN say that a diameter is not known; 465 or 4650 are
+ * 4.65 m in cm or mm. */
 static ci_status diameters_read(ci_uvh5_file *file, double *buffer)
 {
-    static const double most_m = 1000;
     static const char name[] = "Header/antenna_diameters";
     ci_vis_array *array = &file->meta->array;
     if (!ci_h5_has(file->h5, name)) return CI_OK;
     CI_TRY(ci_uvh5_header_doubles(file, name, buffer, array->n_antenna, NULL));
     for (size_t i = 0; i < array->n_antenna; i++) {
         double d = buffer[i];
-        if (d < 0 || d > most_m)
+        bool is_wrong = d != 0 && (d < CI_SKY_DISH_LEAST_M || d > CI_SKY_DISH_MOST_M);
+        if (is_wrong)
             return ci_error(CI_ERR_INPUT,
-                            "%s: %s: %g for antenna %s: must lie between 0 and %g m: correct it "
-                            "(in metres) or remove the dataset",
-                            ci_h5_path(file->h5), name, d, array->antenna[i].name, most_m);
+                            "%s: %s: %g for antenna %s: must lie between %g and %g m, 0 where it "
+                            "is not known: correct it (in metres) or remove the dataset",
+                            ci_h5_path(file->h5), name, d, array->antenna[i].name,
+                            CI_SKY_DISH_LEAST_M, CI_SKY_DISH_MOST_M);
         array->antenna[i].diameter_m = isfinite(d) && d > 0 ? d : 0;
     }
     return CI_OK;

@@ -337,6 +337,22 @@ static ci_status track_follow(const ci_uvh5_file *file, const entry *e, const tr
     return CI_OK;
 }
 
+/* The one point of an ephemeris is no track: it holds for the integration at its time. */
+static ci_status point_check(const ci_uvh5_file *file, const entry *e)
+{
+    const ci_vis_meta *meta = file->meta;
+    for (size_t i = 0; e->time && i < meta->n_time; i++) {
+        double jd = meta->time_mjd_s[i] / CI_DAY_S + 2400000.5;
+        if (fabs(jd - e->time[0]) * CI_DAY_S <= 0.5 * meta->interval_s + 1e-3) continue;
+        return ci_uvh5_refuse(file, e->what,
+                              "ephemeris of 1 point at JD %.6f does not cover JD %.6f of the rows: "
+                              "give one of points before and after them, or cat_type sidereal "
+                              "where the place is fixed",
+                              e->time[0], jd);
+    }
+    return CI_OK;
+}
+
 static ci_status ephem_make(ci_uvh5_file *file, const entry *e, uvh5_centre *out)
 {
     track t = {0};
@@ -348,7 +364,8 @@ static ci_status ephem_make(ci_uvh5_file *file, const entry *e, uvh5_centre *out
     if (e->time == NULL && e->n_point > 1)
         return ci_uvh5_refuse(file, e->what, "ephemeris without cat_times");
     out->place.kind = CI_PHASING_SIDEREAL;
-    if (e->n_point == 1) { /* one place for all times */
+    if (e->n_point == 1) {
+        CI_TRY(point_check(file, e));
         const uvh5_frame frame = {e->frame, e->epoch, ci_uvh5_mid_time(file)};
         out->place.ra_rad = e->lon[0];
         out->place.dec_rad = e->lat[0];

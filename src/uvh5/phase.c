@@ -194,38 +194,66 @@ static ci_status ids_resolve(ci_uvh5_file *file, const int64_t *row_id, const in
     return CI_OK;
 }
 
-/* The id that --field names: as a number, or the one field so called. */
+/* What --field means: name:X, id:N, or either where only one of the two is there. */
+typedef struct field_wish
+{
+    const char *text, *name, *id; /* name, id: NULL where not meant */
+    size_t n_named, n_numbered;
+    int64_t named, numbered;
+} field_wish;
+
+static field_wish field_wish_of(const char *text)
+{
+    if (strncmp(text, "name:", 5) == 0) return (field_wish){.text = text, .name = text + 5};
+    if (strncmp(text, "id:", 3) == 0) return (field_wish){.text = text, .id = text + 3};
+    return (field_wish){.text = text, .name = text, .id = text};
+}
+
+/* Counts a field that is meant, and adds it to the list of all. */
+static ci_status field_compare(ci_uvh5_file *file, int64_t id, field_wish *w, ci_text *list)
+{
+    char *name = NULL, digits[32];
+    snprintf(digits, sizeof digits, "%lld", (long long)id);
+    CI_TRY(ci_uvh5_catalog_name(file, id, &name));
+    if (w->name && name && strcmp(name, w->name) == 0) {
+        w->named = id;
+        w->n_named++;
+    }
+    if (w->id && strcmp(digits, w->id) == 0) {
+        w->numbered = id;
+        w->n_numbered++;
+    }
+    ci_status status =
+        ci_text_append(list, "%s%s \"%s\"", list->text ? ", " : "", digits, ci_vis_text(name));
+    ci_mem_free(name);
+    return status;
+}
+
+/* The id of the one field that --field means. */
 static ci_status field_find(ci_uvh5_file *file, const int64_t *ids, size_t n_id, int64_t *out)
 {
-    const char *field = file->options.field;
-    size_t n_named = 0;
+    static const char what[] = "Header/phase_center_catalog";
+    field_wish w = field_wish_of(file->options.field);
     ci_text list = {0};
     ci_status status = CI_OK;
-    for (size_t k = 0; status == CI_OK && k < n_id; k++) {
-        char *name = NULL, digits[32];
-        snprintf(digits, sizeof digits, "%lld", (long long)ids[k]);
-        status = ci_uvh5_catalog_name(file, ids[k], &name);
-        if (status == CI_OK && strcmp(name, field) == 0) {
-            *out = ids[k];
-            n_named++;
-        }
-        if (status == CI_OK)
-            status =
-                ci_text_append(&list, "%s%s \"%s\"", k > 0 ? ", " : "", digits, ci_vis_text(name));
-        ci_mem_free(name);
-    }
-    for (size_t k = 0; status == CI_OK && n_named == 0 && k < n_id; k++) {
-        char digits[32];
-        snprintf(digits, sizeof digits, "%lld", (long long)ids[k]);
-        if (strcmp(digits, field) != 0) continue;
-        *out = ids[k];
-        n_named = 1;
-    }
-    if (status == CI_OK && n_named != 1)
-        status = ci_uvh5_refuse(
-            file, "Header/phase_center_catalog", "--field %s: %s: the fields with rows are %s",
-            field, n_named == 0 ? "no such field" : "several are called so: give the id",
-            list.text);
+    for (size_t k = 0; status == CI_OK && k < n_id; k++)
+        status = field_compare(file, ids[k], &w, &list);
+    bool is_both = w.n_named > 0 && w.n_numbered > 0 && (w.n_named > 1 || w.named != w.numbered);
+    if (status == CI_OK && is_both)
+        status = ci_uvh5_refuse(file, what,
+                                "--field %s: field %lld is called so, and another has this id: "
+                                "give --field name:%s or id:%s: the fields with rows are %s",
+                                w.text, (long long)w.named, w.text, w.text, list.text);
+    else if (status == CI_OK && w.n_named + w.n_numbered == 0)
+        status =
+            ci_uvh5_refuse(file, what, "--field %s: no such field: the fields with rows are %s",
+                           w.text, list.text);
+    else if (status == CI_OK && w.n_named > 1)
+        status = ci_uvh5_refuse(file, what,
+                                "--field %s: several are called so: give the id, as id:%lld: the "
+                                "fields with rows are %s",
+                                w.text, (long long)w.named, list.text);
+    *out = w.n_named > 0 ? w.named : w.numbered;
     ci_mem_free(list.text);
     return status;
 }

@@ -117,10 +117,21 @@ static void units_read(ci_uvh5_file *file)
         ci_uvh5_warning_add(file, "Header/vis_units: \"%s\" is not known: taken as uncalibrated",
                             text);
     }
-    double dut1;
-    if (ci_uvh5_header_double(file, "Header/dut1", &dut1) && isfinite(dut1) && fabs(dut1) < 1) {
-        meta->dut1_s = dut1;
-    }
+}
+
+/* UT1 - UTC in seconds; leap seconds keep it within 0.9 s (ITU-R TF.460). */
+static ci_status dut1_read(ci_uvh5_file *file)
+{
+    static const char name[] = "Header/dut1";
+    double dut1_s = 0;
+    if (!ci_uvh5_header_double(file, name, &dut1_s)) return CI_OK;
+    if (!(fabs(dut1_s) <= 0.9))
+        return ci_uvh5_refuse(file, name,
+                              "%g s: UT1 - UTC lies between -0.9 and 0.9 s: correct it, or remove "
+                              "the dataset",
+                              dut1_s);
+    file->meta->dut1_s = dut1_s;
+    return CI_OK;
 }
 
 ci_status ci_uvh5_pol_read(ci_uvh5_file *file)
@@ -130,6 +141,7 @@ ci_status ci_uvh5_pol_read(ci_uvh5_file *file)
     CI_TRY(pols_check(file, pol));
     CI_TRY(maps_make(file, pol));
     units_read(file);
+    CI_TRY(dut1_read(file));
     CI_TRY(convention_read(file));
     return CI_OK;
 }

@@ -97,6 +97,12 @@ def facts(folder):
     check("axes in another order", "Stokes I" in found.stdout and "950.000000 MHz" in found.stdout, found.stdout.split("\n")[3:6])
     found = inspected(CRVAL3=1400.0, CDELT3=50.0, CUNIT3="MHz", CRPIX3=2.0)
     check("FREQ in MHz about pixel 2", "1350.000000 MHz, bandwidth 50 MHz" in found.stdout, found.stdout.split("\n")[5:7])
+    tile(folder, "n", header_of(10.0, 30.0), [(10.0, 30.0, 1.0)], sigma=1e-3,
+         cards=dict.fromkeys(("CTYPE3", "CRVAL3", "CDELT3", "CRPIX3", "CUNIT3", "RESTFRQ")))
+    result = mosaic(folder, "n")
+    made = fits.getheader(os.path.join(folder, "m.mosaic.fits")) if result.returncode == 0 else {}
+    check("no frequency makes none", "no FREQ axis" in result.stderr and "FREQ" not in [made.get(f"CTYPE{k}") for k in (3, 4)] and
+          "STOKES" in [made.get(f"CTYPE{k}") for k in (3, 4)] and made.get("RESTFRQ") is None, own_line(result) or repr(made)[:300])
     found = inspected(CRVAL4=2.0, CRPIX4=2.0)
     check("STOKES about pixel 2 is I", "Stokes I" in found.stdout, found.stdout.split("\n")[4])
     found = inspected(CRVAL4=1.0, CRPIX4=0.0)

@@ -16,6 +16,8 @@ ALONE = [
     (dict(TIMESYS="TAI"), "TIMESYS: TAI"), (dict(CRVAL2=91.0), "CRVAL2: 91"), (dict(CRVAL1="ten"), "CRVAL1"),
     (dict(CRPIX2=None), "CRPIX2: missing"), (dict(BUNIT="mJy/beam"), "mJy/beam"), (dict(BUNIT="K"), "BUNIT: 'K'"),
     (dict(BMAJ=None), "BMAJ"), (dict(SPECSYS="GALACTOC"), "SPECSYS: GALACTOC"), (dict(SPECSYS="SOURCE"), "TOPOCENT"),
+    (dict(CUNIT3="parsec"), "CUNIT3: parsec: not a unit of frequency"), (dict(CUNIT3="MHx"), "CUNIT3: MHx"),
+    (dict(CRVAL3=1400.0, CDELT3=50.0), "1400 Hz: not within"), (dict(CRVAL3=1.4e15), "not within"),
 ]
 PAIRS = [
     ("I and Q", dict(CRVAL4=2.0), dict(CRVAL4=2.0), "STOKES: Q"),
@@ -25,6 +27,7 @@ PAIRS = [
     ("another band in GHz", dict(CRVAL3=3.0, CUNIT3="GHz", CDELT3=0.1), dict(CRVAL3=3.0, CUNIT3="GHz"), "3000 MHz"),
     ("a beam of Q", {}, dict(CRVAL4=2.0), "b.pb.fits: STOKES: Q"),
     ("a beam in dB", {}, dict(BUNIT="dB"), "b.pb.fits: BUNIT: 'dB'"),
+    ("a beam in Jy", {}, dict(BUNIT="Jy/beam"), "b.pb.fits: BUNIT: 'Jy/beam'"),
     ("a beam turned by LONPOLE", {}, dict(LONPOLE=90.0), "b.pb.fits: LONPOLE"),
     ("a beam of another place", {}, dict(RADESYS="FK5"), "b.pb.fits: world coordinates"),
 ]

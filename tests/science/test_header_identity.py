@@ -59,6 +59,31 @@ for what, c, names_data, names_table in (
     flux = flux_with(c, names_data, names_table)
     close(flux if isinstance(flux, float) else None, 1, 2e-3, what, flux)
 
+# what names and numbers contradict, and what a table lacks, is said
+shifted = [f"ant{k:03d}" for k in range(1, NUMBERS)] + ["ant000"]
+for what, c, names_table, words in (
+        ("names of others", cal, shifted, (f"{NUMBERS} antennas", "another number", "matched by name")),
+        ("no names there", cal, [""] * NUMBERS, (f"{NUMBERS} antennas", "another name", "matched by number")),
+        ("numbers of others", rolled, plain, ("another number", "matched by name"))):
+    write(raw, "raw.uvh5")
+    c.write_calh5("t.calh5", clobber=True, run_check=False)
+    rename("raw.uvh5", plain)
+    rename("t.calh5", names_table)
+    warned(image("raw.uvh5", "--cal", "t.calh5", "--weights", "unit"), "t.calh5", *words)
+write(raw, "raw.uvh5")
+few = cal.select(antenna_nums=(3 + 2 * np.arange(NUMBERS))[:NUMBERS - 3], inplace=False, run_check=False)
+few.write_calh5("t.calh5", clobber=True, run_check=False)
+result = image("raw.uvh5", "--cal", "t.calh5", "--weights", "unit")
+warned(result, "t.calh5", f"no gains for 3 of the data's {NUMBERS} antennas", "flagged")
+close(value(RA, DEC), 1, 2e-3, "table without three antennas")
+one = cal.select(jones=[-5], inplace=False, run_check=False)
+one.write_calh5("t.calh5", clobber=True, run_check=False)
+result = image("raw.uvh5", "--cal", "t.calh5", "--weights", "unit", "--stokes", "XX")
+warned(result, "t.calh5", "no gains of the feed of YY")
+close(value(RA, DEC), 1, 2e-3, "XX with gains of X")
+write(raw.select(polarizations=[-6], inplace=False, run_check=False), "yy.uvh5")
+refused(image("yy.uvh5", "--cal", "t.calh5", "--weights", "unit", "--stokes", "YY"), "t.calh5", "XX only", "YY")
+
 # a number twice cannot tell antennas apart
 for path, writer in (("raw.uvh5", lambda: write(raw, "raw.uvh5")),
                      ("t.calh5", lambda: cal.write_calh5("t.calh5", clobber=True, run_check=False))):

@@ -28,7 +28,8 @@ def image(folder, name, *more):
 def diameters(folder):
     n = 12
     for what, value, word in (("mm for m", np.full(n, 4650.0), "4650"), ("cm, of one antenna", np.r_[np.full(n - 1, 25.0), 2500.0], "2500"),
-                              ("negative", np.full(n, -4.65), "-4.65"), ("infinite", np.full(n, np.inf), "inf"),
+                              ("negative", np.full(n, -4.65), "-4.65"), ("a number of no dish", np.full(n, 1e-9), "1e-09"),
+                              ("cm for m", np.full(n, 465.0), "465"), ("infinite", np.full(n, np.inf), "inf"),
                               ("not one for each", np.full(n - 1, 4.65), "antenna_diameters")):
         refused(f"diameters: {what}", image(folder, edited(folder, "d.uvh5", "antenna_diameters", value)), "d.uvh5",
                 "antenna_diameters", word)
@@ -68,7 +69,8 @@ def usage(folder, model):
             ("--group-overlap of a whole group", ("run", "--group-overlap", "10")),
             ("--qa-cal-min-amp above --qa-cal-max-amp", ("calibrate", "good.uvh5", *model, "--out", "c", "--qa-cal-min-amp", "11")),
             ("--group and files", ("run", "good.uvh5", "--group", "nosuch")),
-            ("--beam of 4650 m", ("image", "good.uvh5", *IMAGE, "--out", "o", "--beam", "airy:4650"))):
+            ("--beam of 4650 m", ("image", "good.uvh5", *IMAGE, "--out", "o", "--beam", "airy:4650")),
+            ("--beam of 1 mm", ("image", "good.uvh5", *IMAGE, "--out", "o", "--beam", "airy:0.001"))):
         result = run(folder, *arguments)
         option = what.split()[0]
         check(what, result.returncode == 2 and option.strip("-") in own_line(result), f"{result.returncode} {own_line(result)}")

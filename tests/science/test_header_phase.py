@@ -112,6 +112,13 @@ with h5py.File("e.uvh5", "r+") as f:
     group["cat_times"][...] = np.full(6, mid)
 refused(image("e.uvh5"), "cat_times", "different")
 
+with h5py.File("e.uvh5", "r+") as f:  # one point is no track
+    group = f["Header/phase_center_catalog"][list(f["Header/phase_center_catalog"])[0]]
+    for key, number in (("cat_times", mid - 1), ("cat_lon", lon[0]), ("cat_lat", lat[0])):
+        del group[key]
+        group[key] = [number]
+refused(image("e.uvh5"), "phase_center_catalog", "ephemeris of 1 point", "does not cover")
+
 # two fields taken in turns: each row is phased by its own centre
 A, B = (RA, DEC), (150.25, 30.15)
 sky = [(*A, 1.0), (*B, 2.0)]
@@ -139,4 +146,15 @@ for field, place, flux in (("first", A, 1), ("second", B, 2), (ids["second"], B,
     image("h.uvh5", size=128, out="h.")
     close(value(*place, out="p."), value(*place, out="h."), 1e-4, "--field", field, "flux")
 refused(image("f.uvh5", "--field", "third"), "--field third", '"first"', '"second"')
+with h5py.File("f.uvh5", "r+") as f:  # the first is called by the second's number
+    group = f["Header/phase_center_catalog"][str(ids["first"])]
+    del group["cat_name"]
+    group["cat_name"] = np.bytes_(str(ids["second"]))
+number = ids["second"]
+refused(image("f.uvh5", "--field", number), f"--field {number}", f"name:{number}", f"id:{number}")
+for field, place in ((f"name:{number}", A), (f"id:{number}", B)):
+    result = image("f.uvh5", "--field", field, size=128, out="p.")
+    check(result.returncode == 0, "--field", field, result.stderr[-300:])
+    off = centre("p.").separation(SkyCoord(*place, unit="deg")).arcsec
+    check(off < 0.01, "--field", field, "centre off by", off)
 finish()

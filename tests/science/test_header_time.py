@@ -43,6 +43,16 @@ for scale, shift in (("UTC", 0), ("TAI", 37), ("IAT", 37), ("TT", 69.184), ("tai
     close(flux(variant("x.uvh5", scale, shift)), 1, 2e-3, "timesys", scale)
     if shift:
         warned(run("inspect", "x.uvh5"), "converted to UTC")
+for dut1, word in ((0.9, None), (-0.9, None), (5.0, "5 s"), (-0.91, "-0.91 s"), (np.nan, "nan s")):
+    with h5py.File(variant("x.uvh5"), "r+") as f:
+        if "dut1" in f["Header"]:
+            del f["Header/dut1"]
+        f["Header/dut1"] = dut1
+    result = run("inspect", "x.uvh5")
+    if word:
+        refused(result, "Header/dut1", word, "-0.9 and 0.9")
+    else:
+        check(result.returncode == 0, "dut1", dut1, result.stderr)
 for scale in ("UT1", "GPS", "local"):
     refused(image(variant("x.uvh5", scale)), "timesys", scale)
 wrong = flux(variant("x.uvh5", None, 37, drop_lst=True))

@@ -1,4 +1,5 @@
-"""docs/inputs.md lists every FITS card and CSV column that the source reads, and the tests it names exist."""
+"""docs/inputs.md lists every FITS card and CSV column that the source reads and every dataset that the UVH5 memo
+defines; what it calls used is in the reader, and the tests it names exist."""
 import os
 import re
 import sys
@@ -57,7 +58,33 @@ def check(kind, names, fewest, part):
                 failures.append(f"docs/inputs.md names a test that is not there: {name}")
 
 
+def memo_names():
+    lines = text_of("tests/support/uvh5_names.txt").split("\n")
+    return [line for line in lines if line and line[0] not in "#["]
+
+
+def check_memo(part):
+    """Each name of the memo stands in the first column, with what is done with it; what is used is in the reader's source."""
+    use = {}
+    for names, what in re.findall(r"^\| (`.*?) \| (.*?) \|", part, re.M):
+        use.update({name: what for name in re.findall(r"`([^`]+)`", names)})
+    for line in re.findall(r"^`/Data`.*?(?=\n\n|\Z)", part, re.M | re.S):
+        use.update({name: "used" for name in re.findall(r"`(\w+)`", line.split(" are used")[0])})
+    code = "".join(text_of(path) for path in files_below("src/uvh5") if "write" not in os.path.basename(path))
+    names = memo_names()
+    if len(names) < 75:
+        failures.append(f"only {len(names)} names of the memo: is the list whole?")
+    for name in names:
+        if name not in use:
+            failures.append(f"{name} of the UVH5 memo is neither used nor listed in docs/inputs.md")
+        elif not re.match(r"used|compared|told|kept|left out|not written", use[name]):
+            failures.append(f"{name}: docs/inputs.md does not say what is done with it: {use[name]}")
+        elif not re.match(r"left out|not written", use[name]) and not re.search(rf"\b{name}\b", code):
+            failures.append(f"{name} is said to be used, and the reader does not name it")
+
+
 document = text_of("docs/inputs.md")
+check_memo(re.search(r"^## UVH5[^\n]*\n(.*?)(?=^## )", document, re.S | re.M).group(1))
 parts = dict(re.findall(r"^## (FITS|CSV)[^\n]*\n(.*?)(?=^## |\Z)", document, re.S | re.M))
 check("card", cards(), 40, parts["FITS"])
 check("column", columns(), 30, parts["CSV"])

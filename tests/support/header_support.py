@@ -56,9 +56,10 @@ def refused(result, *texts):
         check(text in last, "no", repr(text), "in:", last)
 
 
-def warned(result, text):
+def warned(result, *texts):
+    """One line of warning that holds all texts."""
     lines = [line for line in result.stderr.splitlines() if "WARNING" in line]
-    check(any(text in line for line in lines), "no warning with", repr(text), "in", lines)
+    check(any(all(text in line for text in texts) for line in lines), "no warning with", texts, "in", lines)
 
 
 NUMBERS = 8
