@@ -73,7 +73,8 @@ ci_status ci_error_prefix(ci_status status, const char *format, ...) CI_PRINTF(2
 /* The calling thread's error text; borrowed, "" where none. */
 const char *ci_error_text(void);
 void ci_error_clear(void);
-/* A status with its text, to be reported after work that may set another: save, work, restore. */
+/* A status with its text, to be reported after a step that may set another: save, take
+ * the step, restore. */
 typedef struct ci_error_saved
 {
     ci_status status;
@@ -142,6 +143,10 @@ size_t ci_mem_peak(void);
 
 /* Counted, NUL-terminated copy; free with ci_mem_free. */
 CI_MUST_CHECK ci_status ci_str_copy(char **out, const char *text);
+/* *text becomes a copy of `value`, NULL where that is NULL or ""; what was there is freed. */
+CI_MUST_CHECK ci_status ci_str_set(char **text, const char *value);
+/* Frees n strings and the list of them. NULL-safe. */
+void ci_str_list_free(char **list, size_t n);
 /* printf into a counted string; free with ci_mem_free. */
 CI_MUST_CHECK ci_status ci_str_format(char **out, const char *format, ...) CI_PRINTF(2, 3);
 CI_MUST_CHECK ci_status ci_str_format_args(char **out, const char *format, va_list args)
@@ -195,7 +200,7 @@ void ci_path_discard_set(char *const *paths, size_t n);
 /* The same for "<prefix><name>": commits, or not; either way no .part of them is left. */
 CI_MUST_CHECK ci_status ci_path_end_set(const char *prefix, const char *const *names, size_t n,
                                         bool commits);
-/* The folder `part`, beside `folder`, takes its place: what was there under that name is removed
+/* The folder `part`, beside `folder`, replaces it: what was there under that name is removed
  * (plain files; folders in it stay as they are, in `part`). */
 CI_MUST_CHECK ci_status ci_path_replace_folder(const char *part, const char *folder);
 /* Removes the folders "<folder>.<anything>.part" with the plain files in them: what others, that
@@ -323,7 +328,7 @@ const char *ci_version(void); /* "0.1.0-12-gabcdef" from git at build time */
 /* A kernel for several instruction sets is written once, as a CI_ISA_INLINE function `name` without
  * result; CI_ISA_INSTANCES(name, (parameters), (arguments)) makes it into name_plain, name_avx2 and
  * name_avx512, and CI_ISA_TABLE(name) of those three, indexed by ci_isa: CI_ISA_KERNEL(name, isa)
- * is the one to call. As it works lane by lane, without contraction, each gives the same bits.
+ * is the one to call. As it goes lane by lane, without contraction, each gives the same bits.
  * Which one is used is never asked of the machine where it is called: ci_comm_isa says what all
  * ranks have. */
 #if defined(__GNUC__)

@@ -19,8 +19,8 @@ enum
     CI_CAL_NO_DATA = 2 /* dead receptor, or nothing at this channel or time */
 };
 
-/* A calibration table, the same on every rank. A receptor is (antenna, parallel hand):
- * hand 0 = XX or RR, 1 = YY or LL (n_feed 1 or 2); where the data have one hand only,
+/* A calibration table, the same on every rank. A receptor is (antenna, feed):
+ * feed 0 = XX or RR, 1 = YY or LL (n_feed 1 or 2); where the data have one of them only,
  * jones[0] says which. */
 typedef struct ci_cal_table
 {
@@ -29,7 +29,7 @@ typedef struct ci_cal_table
     bool x_is_north, x_is_known; /* as in ci_vis_meta */
     bool is_circular;
     size_t n_time, n_chan, n_feed;
-    int jones[2];          /* of each hand: -5 X, -6 Y, -1 R, -2 L */
+    int jones[2];          /* of each feed: -5 X, -6 Y, -1 R, -2 L */
     double *time_mjd_s;    /* [n_time] centres */
     double interval_s;     /* length of one time interval */
     double *freq_hz;       /* [n_chan] ascending; GAIN: n_chan 1, weight-mean frequency */
@@ -41,11 +41,10 @@ typedef struct ci_cal_table
     bool is_approximate;   /* the flux scale is not from a standard */
     bool has_convention;   /* pol_convention says what unit of power its gains lead to: */
     bool stokes_is_sum;    /* I = XX + YY of data that it calibrated, else half of it */
-    char *model, *history; /* owned, NULL counts as ""; set by ci_cal_text_set */
+    char *model, *history; /* owned, NULL counts as ""; set by ci_str_set */
     char *path;            /* owned: what it was read from; NULL: made here */
 } ci_cal_table;
 /* *text becomes a copy of value. Local. */
-CI_MUST_CHECK ci_status ci_cal_text_set(char **text, const char *value);
 /* Zeroed arrays of the given shape and a copy of the array; ci_cal_table_free. Local. */
 CI_MUST_CHECK ci_status ci_cal_table_new(ci_cal_table **out, ci_cal_kind kind,
                                          const ci_vis_array *array, size_t n_time, size_t n_chan,
@@ -60,7 +59,7 @@ static inline size_t ci_cal_index(const ci_cal_table *table, size_t i_time, size
                table->n_feed +
            i_hand;
 }
-/* CalH5 (pyuvdata's format). Local. Reading: gains only; convention "multiply" is turned
+/* CalH5 (pyuvdata's format). Local. Reading: gains only; convention "multiply" is converted
  * into divide; a table of several channels is a bandpass, of one a gain, unless the file
  * says (its own tables do). Flags of a receptor, channel or time that has no solution at
  * all read as CI_CAL_NO_DATA. Writing: cal_style sky; a gain is wide_band with
@@ -94,15 +93,15 @@ void ci_cal_options_default(ci_cal_options *options);
 typedef struct ci_cal_quality
 {
     /* sqrt(sum w |V - g M g*|^2 / sum w |V|^2) over the cross-correlations that have a
-     * solution, per hand, w the visibility weights; NaN where none */
+     * solution, per feed, w the visibility weights; NaN where none */
     double residual[2];
     double flagged_fraction;  /* of working receptors where there are data; the worse table */
     double phase_scatter_deg; /* median over receptors, science.md "Table gates"; NaN where
                                * fewer than three times */
     double min_amplitude, max_amplitude; /* relative to the median over receptors */
     size_t n_solution, n_failed;
-    size_t n_receptor[2]; /* per hand, with data */
-    size_t n_antenna;     /* with a solution in any hand */
+    size_t n_receptor[2]; /* per feed, with data */
+    size_t n_antenna;     /* with a solution in any feed */
     int n_iteration;      /* the most steps that one gain solve took */
 } ci_cal_quality;
 
@@ -112,11 +111,11 @@ typedef ci_status (*ci_cal_predict)(void *context, const ci_vis_block *block, ci
 /* Bandpass and gains of a data set (weights set, flags set, rephased or not: data and
  * model need only agree). Per-baseline normal sums per channel and time interval, summed
  * over blocks of 12 channels in order; each channel, and each interval, is then solved by
- * StEFCal (Salvini & Wijnholds 2014, average every second step), bandpass and gains in
- * turn. A data set of a single channel has the bandpass 1 and all in the gains. What the model
- * explains less than half as well as the rest is left out: an antenna in a sub-band, a sub-band
- * (three at least). With CI_CAL_INTERVAL_AUTO a second pass over the data gives the gains of
- * intervals as short as S/N allows: 20 for phases, 100 for amplitudes, 60 s at most. Data are
+ * StEFCal (Salvini & Wijnholds 2014, average every second step), bandpass and gains
+ * alternately. A data set of a single channel has the bandpass 1 and all in the gains. What the
+ * model explains less than half as well as the rest is left out: an antenna in a sub-band, a
+ * sub-band (three at least). With CI_CAL_INTERVAL_AUTO a second pass over the data gives the gains
+ * of intervals as short as S/N allows: 20 for phases, 100 for amplitudes, 60 s at most. Data are
  * not changed. Collective. Both tables on every rank, the same bytes at any rank count.
  * CI_ERR_NO_DATA: no unflagged cross-correlation; CI_ERR_INPUT: no parallel hands, too few
  * antennas, or a model that predicts nothing; CI_ERR_GATE: no solution. */

@@ -61,7 +61,7 @@ typedef struct ci_clean_stats
 typedef struct ci_clean_patch
 {
     size_t half;
-    float *value; /* [2 half + 1][2 half + 1] */
+    float *value; /* [2 half + 1][2 half + 1], row by row */
 } ci_clean_patch;
 
 /* *far: greatest |PSF| from half an image to a whole one from its centre. Where that is more than
@@ -73,14 +73,14 @@ CI_MUST_CHECK ci_status ci_clean_psf_wide(ci_comm *comm, const ci_vis_samples *s
 
 /* ---- model ------------------------------------------------------------------------------ */
 
-/* A point component: flux at a place between pixels; x, y in pixels from 0. */
+/* A point component: flux at a position between pixels; x, y in pixels from 0. */
 typedef struct ci_clean_point
 {
     double x, y, flux; /* Jy at the model's reference frequency */
 } ci_clean_point;
-/* Adds the points to this rank's slab of a model image, each as the pixels whose sum with
- * ci_num_lanczos_taps would read it: they have its flux, and its visibilities but for the highest
- * spatial frequencies that pixels can hold. Local. */
+/* Adds points [n_point] to this rank's slab pixels [n_here][n_x] of a model image, each as the
+ * pixels whose sum with ci_num_lanczos_taps would read it: they have its flux, and its visibilities
+ * but for the highest spatial frequencies that pixels can hold. Local. */
 void ci_clean_points_pixelise(const ci_grid_layout *layout, const ci_clean_point *points,
                               size_t n_point, double *pixels);
 
@@ -95,7 +95,7 @@ typedef struct ci_clean_model_setup
 {
     const ci_sky_field *field;
     const ci_grid_layout *layout;
-    const float *pb; /* this rank's slab of the mean beam */
+    const float *pb; /* this rank's slab [n_here][n_x] of the mean beam */
     double cell_rad;
     double ref_hz;      /* fluxes are meant there */
     bool is_positive;   /* the sky is: sources are, too */
@@ -109,7 +109,7 @@ CI_MUST_CHECK ci_status ci_clean_model_new(ci_comm *comm, ci_clean_model **out,
 void ci_clean_model_free(ci_clean_model *model);
 /* This rank's slab of pixel components [n_here][n_x], Jy; borrowed, may be changed. Local. */
 double *ci_clean_model_pixels(ci_clean_model *model);
-/* The point components, [*n] by ci_mem_free, the same on every rank. Local. */
+/* The point components [*n], to ci_mem_free, the same on every rank. Local. */
 CI_MUST_CHECK ci_status ci_clean_model_points(const ci_clean_model *model, ci_clean_point **out,
                                               size_t *n);
 /* Sum of pixel and point components, Jy. Collective. */
@@ -145,7 +145,7 @@ CI_MUST_CHECK ci_status ci_clean_model_predict(ci_comm *comm, const ci_clean_mod
 
 /* ---- cycles ------------------------------------------------------------------------------ */
 
-/* What CLEAN works on. All borrowed while it lives. */
+/* What CLEAN is given. All borrowed while it lives. */
 typedef struct ci_clean_setup
 {
     ci_grid_operator *gridder;
@@ -153,19 +153,19 @@ typedef struct ci_clean_setup
     const ci_grid_layout *layout;
     const ci_clean_options *options;
     ci_clean_model *model;
-    double *residual;  /* slab; of the model as it stands: at first the dirty image */
-    const double *psf; /* slab, 1 at the centre */
+    double *residual;  /* slab [n_here][n_x], of the model as it stands: at first the dirty image */
+    const double *psf; /* slab [n_here][n_x], 1 at the centre */
     double sum_weight;
     ci_num_beam beam;        /* the restoring one, in pixels */
     double psf_far;          /* greatest |PSF| beyond half an image from its centre */
-    const uint8_t *mask;     /* slab: where components may stand; NULL: everywhere */
+    const uint8_t *mask;     /* slab [n_here][n_x]: where components may stand; NULL: everywhere */
     ci_clean_patch psf_wide; /* out to a whole image; half 0: not needed */
     bool is_positive;        /* the sky is */
 } ci_clean_setup;
 
 /* Cotton-Schwab CLEAN (Schwab 1984) with Clark's minor cycles (Clark 1980). */
 typedef struct ci_clean ci_clean;
-/* Collective. */
+/* At the start of CLEAN: no component yet, or those of a model that was loaded. Collective. */
 CI_MUST_CHECK ci_status ci_clean_new(ci_comm *comm, ci_clean **out, const ci_clean_setup *setup);
 /* NULL-safe. Local. */
 void ci_clean_free(ci_clean *clean);

@@ -46,7 +46,7 @@ void ci_conf_free(ci_conf *conf);
 size_t ci_conf_argument_count(const ci_conf *conf);
 const char *ci_conf_argument(const ci_conf *conf, size_t i);
 const char *const *ci_conf_arguments(const ci_conf *conf); /* borrowed */
-/* CI_ERR_USAGE where the work is named twice: by files and by --group. */
+/* CI_ERR_USAGE where what to do is named twice: by files and by --group. */
 CI_MUST_CHECK ci_status ci_conf_check_work(const ci_conf *conf);
 
 /* Values. Text is "" where an option without default was not given. */

@@ -28,7 +28,7 @@ typedef struct ci_fits_header
     double beam_major_rad, beam_minor_rad, beam_pa_rad; /* FWHM; 0: none */
     double freq_hz, bandwidth_hz; /* the FREQ axis: weight-mean frequency; 0: none */
     double time_mjd_s;            /* DATE-OBS, first integration UTC; 0: none */
-    char *telescope, *object;     /* NULL: none; owned: ci_fits_name_set */
+    char *telescope, *object;     /* NULL: none; owned: ci_str_set */
     size_t n_card;
     ci_fits_card *card; /* [n_card] others, in order; owned */
 } ci_fits_header;
@@ -36,7 +36,6 @@ typedef struct ci_fits_header
 bool ci_fits_is_power_unit(const char *bunit);
 void ci_fits_header_clear(ci_fits_header *header); /* frees cards and names */
 /* Sets h->telescope or h->object; "" is none. */
-CI_MUST_CHECK ci_status ci_fits_name_set(char **name, const char *text);
 CI_MUST_CHECK ci_status ci_fits_header_copy(ci_fits_header *out, const ci_fits_header *in);
 CI_MUST_CHECK ci_status ci_fits_card_set_text(ci_fits_header *h, const char *key, const char *text,
                                               const char *comment);
@@ -85,7 +84,7 @@ CI_MUST_CHECK ci_status ci_fits_verify_given(const char *path);
 typedef struct ci_fits_wcs ci_fits_wcs;
 CI_MUST_CHECK ci_status ci_fits_wcs_new(ci_fits_wcs **out, const ci_fits_header *header);
 void ci_fits_wcs_free(ci_fits_wcs *wcs);
-/* n places; pixel indices from 0. Where a place cannot be mapped the result is NaN. */
+/* n positions; pixel indices from 0. Where one cannot be mapped the result is NaN. */
 CI_MUST_CHECK ci_status ci_fits_wcs_to_pixel(ci_fits_wcs *wcs, size_t n, const double *ra_rad,
                                              const double *dec_rad, double *x, double *y);
 CI_MUST_CHECK ci_status ci_fits_wcs_to_sky(ci_fits_wcs *wcs, size_t n, const double *x,

@@ -15,8 +15,8 @@ typedef struct ci_grid_geometry
 {
     size_t n_x, n_y;
     double cell_rad;
-    double accuracy;
-    bool divide_by_n;
+    double accuracy;  /* relative rms error asked for, 1e-3 .. 1e-12 */
+    bool divide_by_n; /* the image is divided by n = sqrt(1 - l^2 - m^2) */
 } ci_grid_geometry;
 
 /* Whether samples are gridded in double precision for an accuracy that is asked for. Local. */
@@ -58,17 +58,18 @@ void ci_grid_operator_numbers(const ci_grid_operator *gridder, ci_grid_numbers *
  * vis [n_sample] belongs to the samples, as samples->data does. Collective. */
 CI_MUST_CHECK ci_status ci_grid_image(ci_comm *comm, ci_grid_operator *gridder, const ci_c32 *vis,
                                       double *slab);
-/* The same from all digits. Collective. */
+/* The same from vis [n_sample] with all digits. Collective. */
 CI_MUST_CHECK ci_status ci_grid_image_double(ci_comm *comm, ci_grid_operator *gridder,
                                              const ci_c64 *vis, double *slab);
-/* The adjoint without weights: vis [n_sample] = sum image exp(+2 pi i (...)); 0 where the weight
- * is. Collective. */
+/* The adjoint without weights, from this rank's slab [n_y][n_x]: vis [n_sample] = sum image exp(+2
+ * pi i (...)); 0 where the weight is. Collective. */
 CI_MUST_CHECK ci_status ci_grid_degrid(ci_comm *comm, ci_grid_operator *gridder, const double *slab,
                                        ci_c32 *vis);
-/* The same in all digits. Collective. */
+/* The same to vis [n_sample] with all digits. Collective. */
 CI_MUST_CHECK ci_status ci_grid_degrid_double(ci_comm *comm, ci_grid_operator *gridder,
                                               const double *slab, ci_c64 *vis);
-/* PSF of the samples' weights (vis = 1), at the phase centre. Collective. */
+/* PSF of the samples' weights (vis = 1) at the phase centre, into this rank's slab [n_y][n_x].
+ * Collective. */
 CI_MUST_CHECK ci_status ci_grid_psf(ci_comm *comm, ci_grid_operator *gridder, double *slab);
 
 /* ---- distributed images ------------------------------------------------------------------ */
@@ -78,26 +79,27 @@ typedef struct ci_grid_layout
 {
     size_t n_x, n_y, y_first, n_here; /* this rank's rows */
     int n_rank;
-    size_t *first_of, *count_of; /* [n_rank] */
+    size_t *first_of, *count_of; /* [n_rank] rows of each, owned */
 } ci_grid_layout;
-/* Collective. */
+/* Of an image [n_y][n_x] of which this rank has rows [y_first, y_first + n_here). Collective. */
 CI_MUST_CHECK ci_status ci_grid_layout_new(ci_comm *comm, ci_grid_layout **out, size_t n_x,
                                            size_t n_y, size_t y_first, size_t n_here);
 /* NULL-safe. Local. */
 void ci_grid_layout_free(ci_grid_layout *layout);
 
-/* The rectangle of n_x x n_y pixels from (x_first, y_first) of a distributed image, as float,
+/* The rectangle of n_x x n_y pixels from (x_first, y_first) of a distributed
+ * image (slab [n_here][n_x]), as float [n_y][n_x],
  * on rank `root` (*out NULL elsewhere), -1: on all; must lie inside. *out by ci_mem_free.
  * Collective. */
 CI_MUST_CHECK ci_status ci_grid_slab_cut(ci_comm *comm, const ci_grid_layout *layout,
                                          const double *slab, size_t x_first, size_t y_first,
                                          size_t n_x, size_t n_y, int root, float **out);
-/* Maximum of |value| and of value over the whole image. Collective. */
+/* Maximum of |value| and of value over the whole image, slab [n_here][n_x]. Collective. */
 CI_MUST_CHECK ci_status ci_grid_slab_peak(ci_comm *comm, const ci_grid_layout *layout,
                                           const double *slab, double *max_abs, double *max_value);
-/* 1.4826 MAD over the whole image, pixels as float, of every second row and column from 1024 x 1024
- * pixels on: exact order statistics by counting, so no rank needs the others' pixels. NaN pixels
- * are left out. Collective. */
+/* 1.4826 MAD over the whole image, slab [n_here][n_x], pixels as float, of every second row and
+ * column from 1024 x 1024 pixels on: exact order statistics by counting, so no rank needs the
+ * others' pixels. NaN pixels are left out. Collective. */
 CI_MUST_CHECK ci_status ci_grid_slab_rms(ci_comm *comm, const ci_grid_layout *layout,
                                          const double *slab, double *rms);
 

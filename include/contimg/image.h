@@ -90,7 +90,7 @@ CI_MUST_CHECK ci_status ci_image_maker_cycle(ci_comm *comm, ci_image_maker *make
 /* The model's visibilities, in (*out)->computed; *out is borrowed. Collective. */
 CI_MUST_CHECK ci_status ci_image_maker_predict(ci_comm *comm, ci_image_maker *maker,
                                                const ci_vis_samples **out);
-/* The model into a file, and out of it in place of cycles: the residual is then that of the model
+/* The model into a file, and out of it instead of cycles: the residual is then that of the model
  * (after ci_image_maker_dirty). On any number of ranks. Collective. */
 CI_MUST_CHECK ci_status ci_image_maker_save(ci_comm *comm, const ci_image_maker *maker,
                                             const char *path);

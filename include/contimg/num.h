@@ -1,5 +1,5 @@
 /* num: robust and local statistics, islands, Gaussian fits, interpolation.
- * Deterministic; kernels work on the caller's arrays. NaN pixels are left out. All functions are
+ * Deterministic; kernels use the caller's arrays. NaN pixels are left out. All functions are
  * local. */
 #ifndef CONTIMG_NUM_H
 #define CONTIMG_NUM_H
@@ -67,7 +67,7 @@ CI_MUST_CHECK ci_status ci_num_spline_new(double **second, const double *x, cons
 /* Its value; beyond the points the cubic of the nearest piece. */
 double ci_num_spline_value(const double *x, const double *y, const double *second, size_t n,
                            double at);
-/* Shape algebra of beams: the Gaussian that turns `from` into `to` (FWHM axes, rad);
+/* Shape algebra of beams: the Gaussian that convolves `from` to `to` (FWHM axes, rad);
  * false where `to` is smaller in any direction. */
 typedef struct ci_num_beam
 {
@@ -89,7 +89,7 @@ void ci_num_lanczos_taps(double f, double taps[CI_NUM_LANCZOS_TAPS]);
 /* By polynomials without branches: loops over them vectorise and give the same bits with any
  * library. */
 
-/* x less the nearest whole number, |x| < 2^51; rounding by the place where the last bit of
+/* x less the nearest whole number, |x| < 2^51; rounding where the last bit of
  * a double counts 1. */
 static inline double ci_num_turns_fraction(double x)
 {

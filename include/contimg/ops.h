@@ -31,7 +31,7 @@ typedef struct ci_ops_check_options
     const char *shared_with; /* on a node: the token of who asks; else NULL */
 } ci_ops_check_options;
 /* One line ok, warn or FAIL each, with the remedy; CI_ERR_NOT_READY where one failed. Makes what is
- * missing below the state folder, unless told not to, and where told the folders that were
+ * missing below the state folder, unless asked not to, and where asked the folders that were
  * configured. */
 CI_MUST_CHECK ci_status ci_ops_check(const ci_ops_check_options *options, bool as_json, FILE *out);
 

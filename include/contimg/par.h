@@ -54,12 +54,14 @@ ci_status ci_par_check_equal(ci_comm *comm, const char *what, const void *data, 
 
 /* No rank returns before all have called it. Collective. */
 CI_MUST_CHECK ci_status ci_par_barrier(ci_comm *comm);
-/* Rank `root`'s bytes to all. Any size; pieces of at most ci_par_piece_bytes(). Collective. */
+/* Rank `root`'s n_byte bytes to all, into `data` of the caller. Any size; pieces of at most
+ * ci_par_piece_bytes(). Collective. */
 CI_MUST_CHECK ci_status ci_par_bcast(ci_comm *comm, void *data, size_t n_byte, int root);
-/* Element-wise over int64: exact in any order. In place. Collective. */
+/* Sum and maximum over ranks, element by element, of values [n]: exact in any order. In place.
+ * Collective. */
 CI_MUST_CHECK ci_status ci_par_sum_int(ci_comm *comm, int64_t *values, size_t n);
 CI_MUST_CHECK ci_status ci_par_max_int(ci_comm *comm, int64_t *values, size_t n);
-/* Maximum and minimum of doubles (exact in any order); NaN is CI_ERR_INTERNAL. In place.
+/* Maximum and minimum of doubles, [n] (exact in any order); NaN is CI_ERR_INTERNAL. In place.
  * Collective. */
 CI_MUST_CHECK ci_status ci_par_max_double(ci_comm *comm, double *values, size_t n);
 CI_MUST_CHECK ci_status ci_par_min_double(ci_comm *comm, double *values, size_t n);
@@ -73,8 +75,8 @@ CI_MUST_CHECK ci_status ci_par_sum_blocks(ci_comm *comm, size_t n_block, size_t 
                                           size_t n_block_here, size_t n_value, const double *here,
                                           double *sum);
 
-/* Sums over fixed units of work, added in pairs, pairs of pairs, ...: the same bits at any rank
- * count, and only some n_value numbers for each doubling of the units are held or sent. Units
+/* Sums over fixed units, added in pairs, pairs of pairs, ...: the same bits at any rank
+ * count, and only some n_value numbers for each doubling of the units are kept or sent. Units
  * follow those of the ranks before. */
 typedef struct ci_par_units ci_par_units;
 /* For n_unit_here units of n_value values, the caller's to free. Collective. */
@@ -101,7 +103,9 @@ CI_MUST_CHECK ci_status ci_par_exchange_into(ci_comm *comm, const void *send, co
  * (root -1). *out is allocated where received, else NULL; n_out may be NULL. Collective. */
 CI_MUST_CHECK ci_status ci_par_gather(ci_comm *comm, const void *here, size_t n_byte, int root,
                                       void **out, size_t *n_out);
-/* Point-to-point, for slabs of rows to rank 0; the caller pairs them. Local. */
+/* Point to point, n_byte of `data` (the caller's), for slabs of rows to rank 0: waits for the other
+ * rank, which calls the other function. Of these two ranks alone; their caller agrees. Collective.
+ */
 CI_MUST_CHECK ci_status ci_par_send(ci_comm *comm, const void *data, size_t n_byte, int to);
 CI_MUST_CHECK ci_status ci_par_recv(ci_comm *comm, void *data, size_t n_byte, int from);
 

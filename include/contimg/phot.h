@@ -13,7 +13,7 @@ typedef struct ci_phot_source
     double ra_rad, dec_rad, ra_err_rad, dec_err_rad;
     double peak_jy, peak_err_jy;         /* per beam */
     double flux_jy, flux_err_jy;         /* integrated where resolved, else the peak */
-    double major_rad, minor_rad, pa_rad; /* fitted FWHM, from the north at its place; the
+    double major_rad, minor_rad, pa_rad; /* fitted FWHM, from the north at its position; the
                                             beam's where not resolved */
     double rms_jy;                       /* local */
     int32_t island;
@@ -44,7 +44,7 @@ void ci_phot_list_free(ci_phot_list *list);
  * flux_err_jy,major_arcsec,minor_arcsec,pa_deg,rms_jy,island,resolved. */
 CI_MUST_CHECK ci_status ci_phot_list_write(const ci_phot_list *list, const char *csv_path);
 CI_MUST_CHECK ci_status ci_phot_list_read(ci_phot_list **out, const char *csv_path);
-/* Forced flux of a point source at a place: S = sum(d K/s^2)/sum(K^2/s^2) over one width of
+/* Forced flux of a point source at a position: S = sum(d K/s^2)/sum(K^2/s^2) over one width of
  * the beam K, with the error of noise correlated as measured in this image. NaN outside. */
 CI_MUST_CHECK ci_status ci_phot_forced(const char *image_path, const char *noise_path, size_t n,
                                        const double *ra_rad, const double *dec_rad, double *flux_jy,

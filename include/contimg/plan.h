@@ -19,8 +19,8 @@ int ci_plan_team_of(const ci_plan_teams *teams, int rank, int *rank_in_team);
  * same time, so that a group's mosaic waits for no straggler). Number of them. */
 size_t ci_plan_team_tiles(const ci_plan_teams *teams, size_t n_tile, int team);
 
-/* The work. Zero where unknown: taken from the files or a default, as said. */
-typedef struct ci_plan_work
+/* What is to be done. Zero where unknown: taken from the files or a default, as said. */
+typedef struct ci_plan_load
 {
     size_t n_group, n_tile;                               /* tiles over all groups */
     size_t n_sub_band, n_chan, n_pol, n_time, n_baseline; /* of a tile; n_chan over all */
@@ -28,9 +28,9 @@ typedef struct ci_plan_work
     double input_bytes;                                   /* of all files; 0: from the samples */
     bool is_double;                                       /* gridding in double precision */
     bool is_compressed;                                   /* samples are, before they are imaged */
-} ci_plan_work;
+} ci_plan_load;
 /* input_bytes from the files of one observation (the first of n_tile alike). */
-CI_MUST_CHECK ci_status ci_plan_input_bytes(ci_plan_work *work, const char *const *paths,
+CI_MUST_CHECK ci_status ci_plan_input_bytes(ci_plan_load *load, const char *const *paths,
                                             size_t n_path);
 
 typedef struct ci_plan_limits
@@ -44,7 +44,7 @@ typedef struct ci_plan_limits
 
 typedef struct ci_plan
 {
-    ci_plan_work work;
+    ci_plan_load load;
     ci_plan_teams teams;
     int n_node, ranks_per_node;
     double n_sample;                         /* of one tile */
@@ -54,10 +54,10 @@ typedef struct ci_plan
     bool fits;                        /* memory_per_node within the limit */
 } ci_plan;
 /* CI_ERR_MEMORY (after *out is filled) where no split fits memory_per_node. */
-CI_MUST_CHECK ci_status ci_plan_make(ci_plan *out, const ci_plan_work *work,
+CI_MUST_CHECK ci_status ci_plan_make(ci_plan *out, const ci_plan_load *load,
                                      const ci_plan_limits *limits);
 /* The teams alone, for a run that has its ranks already. */
-CI_MUST_CHECK ci_status ci_plan_teams_choose(ci_plan_teams *out, const ci_plan_work *work,
+CI_MUST_CHECK ci_status ci_plan_teams_choose(ci_plan_teams *out, const ci_plan_load *load,
                                              const ci_plan_limits *limits);
 /* Text for people; free with ci_mem_free. */
 CI_MUST_CHECK ci_status ci_plan_text(char **out, const ci_plan *plan);

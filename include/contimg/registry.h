@@ -10,7 +10,7 @@
  * A transaction touches one database. Times named *_unix_s are Unix seconds, NaN or 0
  * where unknown. Every change of a state is a row of its database's state_changes.
  * Rows of the deployed pipeline carry origin 'deployed': they are listed, but no function
- * that hands out work (claim, choose, ready, due) ever returns one. */
+ * that gives out work (claim, choose, ready, due) ever returns one. */
 #ifndef CONTIMG_REGISTRY_H
 #define CONTIMG_REGISTRY_H
 
@@ -97,7 +97,7 @@ bool ci_registry_owner_alive(const ci_registry *registry, const ci_registry_owne
 void ci_registry_owner_text(const ci_registry_owner *owner, char out[CI_REGISTRY_TEXT]);
 
 /* ---- runs -------------------------------------------------------------------------- */
-/* A run: one process's work. Its id is "<UTC>-<host>-<pid>"; from here on it is written
+/* A run: one process. Its id is "<UTC>-<host>-<pid>"; from here on it is written
  * into every state change made through this handle. */
 CI_MUST_CHECK ci_status ci_registry_run_begin(ci_registry *registry, const char *command,
                                               const char *log_path, char id[CI_REGISTRY_ID]);
@@ -385,6 +385,7 @@ typedef struct ci_registry_product
     ci_registry_publish_state state;
     bool is_deployed, auto_publish;
     bool staging_removable; /* published, and its staging folder still there */
+    bool is_withdrawn;      /* in staging, waits for contimg publish --id; read only */
     bool is_new_version;    /* stage: replaces what is published, which stays until this is */
     char *stage_path;       /* folder in staging; owned by the list, borrowed in stage */
     char *published_path;   /* folder, "" before; not in state published: of the version before */
@@ -392,7 +393,7 @@ typedef struct ci_registry_product
     char *error, *qa_json;
     double time_mjd_s; /* first integration: its UTC date is in the path */
     double created_unix_s, staged_unix_s, published_unix_s, failed_unix_s, next_try_unix_s;
-    int64_t n_attempt;       /* since the last success or retry by hand */
+    int64_t n_attempt;       /* since the last success or manual retry */
     ci_registry_owner owner; /* while publishing */
 } ci_registry_product;
 CI_REGISTRY_LIST(ci_registry_products, ci_registry_product);
@@ -450,7 +451,6 @@ CI_MUST_CHECK ci_status ci_registry_product_lost(ci_registry *registry, const ch
 /* A person takes it back: in staging (*done), and published again only by name. */
 CI_MUST_CHECK ci_status ci_registry_product_withdraw(ci_registry *registry, const char *id,
                                                      const char *published_path, bool *done);
-bool ci_registry_product_is_withdrawn(const ci_registry_product *product);
 /* Gives a product that was published its row; *is_new false where there is one. */
 CI_MUST_CHECK ci_status ci_registry_product_adopt(ci_registry *registry,
                                                   const ci_registry_product *product, bool *is_new);

@@ -1,4 +1,4 @@
-/* registry: leases, while the process that has them works, and groups that wait. All functions are
+/* registry: leases, while the process that has them lives, and groups that wait. All functions are
  * local. */
 #ifndef CONTIMG_REGISTRY_LEASE_H
 #define CONTIMG_REGISTRY_LEASE_H

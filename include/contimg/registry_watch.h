@@ -1,5 +1,5 @@
 /* registry, for who watches: what is counted and listed for operators, and the alerts that they
- * were told of. All functions are local. */
+ * were notified of. All functions are local. */
 #ifndef CONTIMG_REGISTRY_WATCH_H
 #define CONTIMG_REGISTRY_WATCH_H
 
@@ -7,10 +7,25 @@
 
 /* ---- what became of a thing: changes of state, attempts to publish
  * ------------------------------- */
+typedef enum ci_registry_change_kind
+{
+    CI_REGISTRY_CHANGE_FILE,
+    CI_REGISTRY_CHANGE_OBSERVATION,
+    CI_REGISTRY_CHANGE_GROUP,
+    CI_REGISTRY_CHANGE_TILE,
+    CI_REGISTRY_CHANGE_MOSAIC,
+    CI_REGISTRY_CHANGE_PRODUCT,
+    CI_REGISTRY_CHANGE_OTHER /* a table, an alert */
+} ci_registry_change_kind;
+
 typedef struct ci_registry_change
 {
     double at_unix_s;
-    char kind[CI_REGISTRY_WORD]; /* "file", "observation", "group", "tile", "product", ... */
+    ci_registry_change_kind kind;
+    /* Of the enum of the kind's states (ci_registry_file_state, ci_registry_work_state,
+     * ci_registry_image_state, ci_registry_publish_state); -1: none of them. */
+    int from_state, to_state;
+    char kind_word[CI_REGISTRY_WORD]; /* all three as stored */
     char subject[CI_REGISTRY_TEXT], from[CI_REGISTRY_WORD], to[CI_REGISTRY_WORD];
     char host[CI_REGISTRY_ID], job[CI_REGISTRY_ID], run[CI_REGISTRY_ID];
     int64_t pid;
@@ -100,7 +115,7 @@ CI_MUST_CHECK ci_status ci_registry_tiles_noise(ci_registry *registry, double fr
 
 /* ---- alerts -------------------------------------------------------------------------------- */
 
-/* Something that an operator is to be told of once, and once when it is over. */
+/* Something that an operator is to be notified of once, and once when it is over. */
 typedef struct ci_registry_alert
 {
     char name[CI_REGISTRY_ID];
@@ -110,12 +125,12 @@ typedef struct ci_registry_alert
 } ci_registry_alert;
 CI_REGISTRY_LIST(ci_registry_alerts, ci_registry_alert); /* by name */
 /* Records which alerts hold now (name, message, value, limit of each). *tell: those whose beginning
- * or end nobody was told of yet; for tell_s seconds no other process gets them. One that ends
- * before anybody was told of it is forgotten. */
+ * or end nobody was notified of yet; for tell_s seconds no other process gets them. One that ends
+ * before anybody was notified of it is forgotten. */
 CI_MUST_CHECK ci_status ci_registry_alerts_update(ci_registry *registry,
                                                   const ci_registry_alerts *found, double tell_s,
                                                   ci_registry_alerts **tell);
-/* The operator was told. */
+/* The operator was notified. */
 CI_MUST_CHECK ci_status ci_registry_alert_told(ci_registry *registry,
                                                const ci_registry_alert *alert);
 /* Those that are active, as recorded. */
@@ -131,7 +146,7 @@ CI_MUST_CHECK ci_status ci_registry_file_verify(const char *path, ci_registry_da
 /* Online copy of a database as it is, whatever its version. */
 CI_MUST_CHECK ci_status ci_registry_file_backup(const char *path, ci_registry_database which,
                                                 const char *copy);
-/* Puts a copy, sound and of no newer version than known, in the place of the database that it is of
+/* Puts a copy, sound and of no newer version than known, over the database that it is of
  * (*which). What was there is renamed to *kept (ci_mem_free; NULL: nothing was there).
  * CI_ERR_NOT_READY: another process has it open. */
 CI_MUST_CHECK ci_status ci_registry_restore(const ci_registry_paths *paths, const char *copy,

@@ -31,7 +31,7 @@
  *                      beam, slope}]},
  *      gates [...],
  *      flags {n_good, by_reason {file, nonfinite, zero, dead, rfi, clip, cal, user},
- *             antenna [{name, fraction, dead [bool per hand]}], channel_fraction [...]},
+ *             antenna [{name, fraction, dead [bool per feed]}], channel_fraction [...]},
  *      calibration {how ("own","transferred","given","none"), bandpass, gain (paths),
  *                   residual [..], flagged_fraction, phase_scatter_deg, model, is_approximate},
  *      uv {u_lambda [...], v_lambda [...]} (about 3000 rows of all sub-bands, the same at any
@@ -43,7 +43,7 @@
 
 #include "contimg/base.h"
 
-/* Writes report.json, report.html (one file, pictures inside, works offline) and
+/* Writes report.json, report.html (one file, pictures inside, shown offline) and
  * summary.txt into `folder`, made where missing. Pictures that cannot be drawn are left
  * out with a line in the report; only failing to write is an error. */
 CI_MUST_CHECK ci_status ci_report_write(const ci_json *record, const char *folder);

@@ -18,7 +18,7 @@ typedef enum ci_run_access
                       nothing but the command line names it: CI_ERR_NOT_READY else */
     CI_RUN_MAKES   /* and so are the staging and products folders */
 } ci_run_access;
-/* Where a command works. */
+/* Paths and databases of a command. */
 typedef struct ci_run_site
 {
     ci_conf_paths paths;
@@ -31,7 +31,8 @@ CI_MUST_CHECK ci_status ci_run_site_open(ci_run_site *out, const ci_conf *conf,
                                          ci_run_access access);
 /* The four databases of a configuration, its texts borrowed. Local. */
 ci_registry_paths ci_run_registry_paths(const ci_conf_paths *paths, const char *backups);
-/* Opens the databases of a site whose paths are there. Local. */
+/* Makes folders as `access` says, checks that they can be written to, and opens the databases of a
+ * site whose paths are set. Local. */
 CI_MUST_CHECK ci_status ci_run_site_open_databases(ci_run_site *site, ci_run_access access);
 /* From now until the site is closed, a thread of its own renews this process's leases. Local. */
 CI_MUST_CHECK ci_status ci_run_site_keep_leases(ci_run_site *site);
@@ -43,7 +44,7 @@ void ci_run_publish_options(const ci_run_site *site, const ci_conf *conf,
 /* How files become observations and groups, as the configuration says. Local. */
 void ci_run_ingest_options(const ci_conf *conf, ci_ingest_options *options);
 
-/* ---- work ---------------------------------------------------------------------------------------
+/* ---- groups -------------------------------------------------------------------------------------
  */
 
 /* One observation of a group, to be imaged. */
@@ -52,9 +53,9 @@ typedef struct ci_run_tile
     char id[CI_REGISTRY_ID];
     double time_mjd_s; /* first integration */
     bool is_degraded;  /* sub-bands are missing */
-    bool is_hole;      /* its observation failed: it keeps its place, and is not imaged */
+    bool is_hole;      /* its observation failed: it keeps its position, and is not imaged */
     size_t n_path;
-    char **path; /* [n_path] ascending in frequency */
+    char **path; /* [n_path] ascending in frequency, owned */
 } ci_run_tile;
 typedef struct ci_run_group
 {
@@ -62,21 +63,21 @@ typedef struct ci_run_group
     bool is_named;      /* files named by a person */
     size_t n_min_tiles; /* passed tiles that a mosaic needs */
     size_t n_tile;
-    ci_run_tile *tile; /* [n_tile] by time */
+    ci_run_tile *tile; /* [n_tile] by time, owned */
 } ci_run_group;
 /* What a run has to do; owns all below it. */
-typedef struct ci_run_work
+typedef struct ci_run_groups
 {
     size_t n_group;
-    ci_run_group *group; /* in the order in which they are done */
-} ci_run_work;
+    ci_run_group *group; /* [n_group] in the order in which they are done */
+} ci_run_groups;
 /* Appends a copy of a group of the registry. Local. */
-CI_MUST_CHECK ci_status ci_run_work_add(ci_run_work *work, const ci_registry_group *group);
+CI_MUST_CHECK ci_status ci_run_groups_add(ci_run_groups *groups, const ci_registry_group *group);
 /* Leaves zeros. Local. */
-void ci_run_work_free(ci_run_work *work);
-/* All of it as bytes for other ranks (free text with ci_mem_free), and back. Local. */
-CI_MUST_CHECK ci_status ci_run_work_pack(char **out, size_t *n_byte, const ci_run_work *work);
-CI_MUST_CHECK ci_status ci_run_work_unpack(ci_run_work *out, const char *bytes, size_t n_byte);
+void ci_run_groups_free(ci_run_groups *groups);
+/* All of it as bytes [n_byte] for other ranks, to ci_mem_free, and back. Local. */
+CI_MUST_CHECK ci_status ci_run_groups_pack(char **out, size_t *n_byte, const ci_run_groups *groups);
+CI_MUST_CHECK ci_status ci_run_groups_unpack(ci_run_groups *out, const char *bytes, size_t n_byte);
 /* CI_OK where a run would take the files named: they are of one array, and each observation has
  * enough of its sub-bands. Errors as the run gives them. No database. Local. */
 CI_MUST_CHECK ci_status ci_run_check_named(const ci_conf *conf);
@@ -96,7 +97,7 @@ typedef enum ci_run_group_state
 /* The numbers of a mosaic; units as in the record. */
 typedef struct ci_run_mosaic
 {
-    char *image, *noise, *weight; /* paths */
+    char *image, *noise, *weight; /* paths, owned */
     int64_t n_x, n_y;
     double cell_arcsec, ra_deg, dec_deg, beam_major_arcsec, beam_minor_arcsec, beam_pa_deg;
     double rms_jy, min_noise_jy, peak_jy, freq_hz;
@@ -112,7 +113,7 @@ typedef struct ci_run_flux
 {
     double median_ratio, mad_ratio, gain, scatter;
     size_t n_match;
-    ci_run_flux_match *match; /* [n_match] */
+    ci_run_flux_match *match; /* [n_match], owned */
 } ci_run_flux;
 
 /* What became of a group. Parts are owned; NULL where there is none. */
@@ -120,7 +121,7 @@ typedef struct ci_run_group_record
 {
     char id[CI_REGISTRY_ID];
     ci_run_group_state state;
-    ci_status status; /* what its work ended with */
+    ci_status status; /* what making it ended with */
     char reason[1024];
     bool is_degraded;
     char degraded_why[512];                  /* "" where it is not */
@@ -129,7 +130,7 @@ typedef struct ci_run_group_record
     ci_registry_publish_state product_state; /* where is_made_before */
     char inputs_sha256[CI_SHA256_HEX];       /* of the content of its files; "": not known */
     int64_t version; /* of a product that is made again, to replace what is published; else 0 */
-    char *folder;    /* of the mosaic, in staging */
+    char *folder;    /* of the mosaic, in staging; owned, as the two below */
     char *published_path, *sources;
     size_t n_source;
     ci_run_mosaic *mosaic;
@@ -160,10 +161,10 @@ typedef struct ci_run_record
     char error[1024];
     bool is_degraded; /* a product that it published or staged */
     size_t n_group;
-    ci_run_group_record **group;
+    ci_run_group_record **group; /* [n_group], owned */
     size_t n_event;
-    ci_tile_event *event;       /* of all ranks, in rank order */
-    ci_run_rank_counts *counts; /* [n_rank]; NULL: not known */
+    ci_tile_event *event;       /* [n_event] of all ranks, in rank order; owned */
+    ci_run_rank_counts *counts; /* [n_rank], owned; NULL: not known */
     ci_timer *timer;            /* of all ranks, owned; NULL: not known */
     ci_isa isa;
 } ci_run_record;
@@ -172,7 +173,7 @@ void ci_run_record_clear(ci_run_record *record);
 /* The JSON that contimg/report.h describes, with the warnings of the log and the limits that
  * `conf` relaxes. Local. */
 ci_json *ci_run_record_json(const ci_run_record *record, const ci_conf *conf);
-/* A mosaic alone. Local. */
+/* A mosaic alone. Both are new, to ci_json_free. Local. */
 ci_json *ci_run_mosaic_json(const ci_run_mosaic *mosaic);
 
 /* ---- a run
@@ -185,7 +186,7 @@ typedef struct ci_run_nothing
     size_t n_file, n_failed_group, n_waiting_group;
     const ci_registry_group *waiting; /* the first of those that wait; NULL: none */
 } ci_run_nothing;
-/* Who is told, on rank 0, what a run does. */
+/* Who is notified, on rank 0, of what a run does. Arguments are borrowed for the call. */
 typedef struct ci_run_listener
 {
     /* No group of the input folder is complete, or those that are wait. */

@@ -1,6 +1,6 @@
-/* sky: time and place (ERFA), uvw, phase centres, catalogues, source models, primary
+/* sky: time and coordinates (ERFA), uvw, phase centres, catalogues, source models, primary
  * beam, direct prediction. Signs and frames: docs/science.md. All functions are local.
- * Angles in radians unless a name says otherwise; places are ICRS unless named apparent. */
+ * Angles in radians unless a name says otherwise; positions are ICRS unless named apparent. */
 #ifndef CONTIMG_SKY_H
 #define CONTIMG_SKY_H
 
@@ -27,13 +27,13 @@ void ci_sky_apparent(const ci_sky_frame *frame, double ra_rad, double dec_rad, d
                      double *dec_app_rad);
 void ci_sky_icrs(const ci_sky_frame *frame, double ha_rad, double dec_app_rad, double *ra_rad,
                  double *dec_rad);
-/* Unit vector towards an apparent place, and towards an ICRS place, in ITRS axes:
+/* Unit vector towards an apparent place, and towards an ICRS position, in ITRS axes:
  * delay of baseline b (ECEF, m) is b.s. */
 void ci_sky_direction_apparent(const ci_sky_frame *frame, double ha_rad, double dec_app_rad,
                                double s_itrs[3]);
 void ci_sky_direction(const ci_sky_frame *frame, double ra_rad, double dec_rad, double s_itrs[3]);
 /* Rows u, v, w: uvw_m = basis . b_ecef. u and v rows are the derivatives of the exact
- * apparent direction by ICRS l and m at the place (differential aberration in), w the
+ * apparent direction by ICRS l and m at the position (differential aberration in), w the
  * direction itself. */
 void ci_sky_uvw_basis(const ci_sky_frame *frame, double ra_rad, double dec_rad, double basis[3][3]);
 
@@ -54,7 +54,7 @@ CI_MUST_CHECK ci_status ci_sky_array_dsa110(ci_vis_array *out, bool active_only)
 /* ---- phase centre ---------------------------------------------------------- */
 
 /* Where the data's image is centred by default: the sidereal centre; for MERIDIAN the
- * ICRS place of HA 0 and that declination at mid time; for UNPROJECTED of the zenith. Of
+ * ICRS position of HA 0 and that declination at mid time; for UNPROJECTED of the zenith. Of
  * several phase centres the first. */
 CI_MUST_CHECK ci_status ci_sky_centre_default(const ci_sky_eop *eop, const ci_vis_meta *meta,
                                               double *ra_rad, double *dec_rad);
@@ -72,13 +72,13 @@ CI_MUST_CHECK ci_status ci_sky_set_rephase(const ci_sky_eop *eop, ci_vis_set *se
 /* ---- primary beam ------------------------------------------------------------ */
 
 /* Where the dishes look. FIXED: hour angle and apparent declination (sky drifts through);
- * TRACKING: an ICRS place. */
+ * TRACKING: an ICRS position. */
 typedef struct ci_sky_pointing
 {
     bool is_fixed;
     double ha_rad, dec_app_rad; /* fixed */
     double ra_rad, dec_rad;     /* tracking */
-    /* Where they move between integrations, from field to field or with a place that moves: one
+    /* Where they move between integrations, from field to field or with a position that moves: one
      * pointing for each, without a list of its own; the members above are those of the first. */
     size_t n_move;
     double *move_mjd_s;           /* [n_move] ascending, owned */
@@ -107,11 +107,11 @@ CI_MUST_CHECK ci_status ci_sky_beam_new(ci_sky_beam **out, const char *spec,
 void ci_sky_beam_free(ci_sky_beam *beam);
 bool ci_sky_beam_is_none(const ci_sky_beam *beam);
 const char *ci_sky_beam_text(const ci_sky_beam *beam); /* "airy:4.65", for headers */
-/* Power beam, 1 at the centre, towards an ICRS place. */
+/* Power beam, 1 at the centre, towards an ICRS position. */
 double ci_sky_beam_power(const ci_sky_beam *beam, const ci_sky_pointing *pointing,
                          const ci_sky_frame *frame, double ra_rad, double dec_rad, double freq_hz);
-/* The same in two steps, for many frequencies at one place: direction cosines of an ICRS
- * place about the pointing (l east, m north of the apparent equator; false behind it: no
+/* The same in two steps, for many frequencies at one position: direction cosines of an
+ * ICRS position about the pointing (l east, m north of the apparent equator; false behind it: no
  * power), and the power there. */
 bool ci_sky_beam_lm(const ci_sky_pointing *pointing, const ci_sky_frame *frame, double ra_rad,
                     double dec_rad, double *l, double *m);
@@ -148,7 +148,7 @@ typedef struct ci_sky_model
 } ci_sky_model;
 void ci_sky_model_free(ci_sky_model *model);
 /* CSV name,ra_deg,dec_deg,flux_jy,ref_freq_hz,spectral_index[,major_arcsec,minor_arcsec,
- * pa_deg]; an unknown or missing column is named. Refused too: one name at one place twice,
+ * pa_deg]; an unknown or missing column is named. Refused too: one name at one position twice,
  * reference frequencies beyond 1e6 to 1e13 Hz, no flux above 0. */
 CI_MUST_CHECK ci_status ci_sky_model_read(ci_sky_model **out, const char *path);
 CI_MUST_CHECK ci_status ci_sky_model_write(const ci_sky_model *model, const char *path);
@@ -156,10 +156,10 @@ CI_MUST_CHECK ci_status ci_sky_model_write(const ci_sky_model *model, const char
  * the source. */
 CI_MUST_CHECK ci_status ci_sky_model_new(ci_sky_model **out);
 CI_MUST_CHECK ci_status ci_sky_model_append(ci_sky_model *model, const ci_sky_source *source);
-/* Copies of the sources within a radius of a place, in the model's order; may be none. */
+/* Copies of the sources within a radius of a position, in the model's order; may be none. */
 CI_MUST_CHECK ci_status ci_sky_model_select(ci_sky_model **out, const ci_sky_model *model,
                                             double ra_rad, double dec_rad, double radius_rad);
-/* The source nearest to a place and how far it is (may be NULL); NULL of an empty model.
+/* The source nearest to a position and how far it is (may be NULL); NULL of an empty model.
  * Borrowed. */
 const ci_sky_source *ci_sky_model_nearest(const ci_sky_model *model, double ra_rad, double dec_rad,
                                           double *distance_rad);
@@ -171,7 +171,7 @@ double ci_sky_mean_angle_rad(const double *angle_rad, size_t n); /* circular */
 void ci_sky_fk5_to_icrs(double *ra_rad, double *dec_rad);
 /* GCRS (geocentric, aberration in) of a UTC to ICRS, in place: up to 20 arcsec. */
 void ci_sky_gcrs_to_icrs(double time_mjd_s, double *ra_rad, double *dec_rad);
-/* A star as catalogues give it: ICRS place at a Julian epoch and what moves it. */
+/* A star as catalogues give it: ICRS position at a Julian epoch and what moves it. */
 typedef struct ci_sky_star
 {
     double ra_rad, dec_rad, epoch_year;
@@ -214,7 +214,7 @@ CI_MUST_CHECK ci_status ci_sky_predict(const ci_sky_scene *scene, const ci_vis_b
 
 /* ---- direction cosines ----------------------------------------------------------- */
 
-/* ICRS place <-> l, m about a centre (SIN, unslanted). n_lm = sqrt(1-l^2-m^2). */
+/* ICRS position <-> l, m about a centre (SIN, unslanted). n_lm = sqrt(1-l^2-m^2). */
 void ci_sky_lm(double ra0_rad, double dec0_rad, double ra_rad, double dec_rad, double *l,
                double *m);
 void ci_sky_lm_inverse(double ra0_rad, double dec0_rad, double l, double m, double *ra_rad,

@@ -85,7 +85,7 @@ CI_MUST_CHECK ci_status ci_tile_weigh(ci_comm *comm, const ci_tile_options *opti
 /* True where the data are in Jy, or were said to be. Local. */
 bool ci_tile_is_calibrated(const ci_tile_options *options, const ci_tile_data *data);
 /* How the array sees a model at the middle of an observation: the sum of its apparent fluxes,
- * and the level of the beam at the source that is best placed (0: all below the horizon).
+ * and the level of the beam at the source that is seen best (0: all below the horizon).
  * Local. */
 CI_MUST_CHECK ci_status ci_tile_model_seen(const ci_sky_eop *eop, const ci_vis_meta *meta,
                                            const ci_sky_beam *beam, const ci_sky_model *model,
@@ -288,15 +288,15 @@ ci_tile_stage ci_tile_stage_begin(const ci_tile_events *events, const char *name
 /* Notes that the stage of `subject` ran until now; rank 0 logs it. Local. */
 void ci_tile_stage_end(ci_tile_events *events, ci_tile_stage stage, const char *subject);
 
-/* CI_ERR_STOPPED where a stop is asked for on any rank of `comm`: ranks are told at different
- * times, so they agree. `where` is for the text. Collective. */
+/* CI_ERR_STOPPED where a stop is asked for on any rank of `comm`: ranks receive the signal at
+ * different times, so they agree. `where` is for the text. Collective. */
 CI_MUST_CHECK ci_status ci_tile_stop_check(ci_comm *comm, const char *where);
 
 /* What is to be made. Borrowed. */
 typedef struct ci_tile_task
 {
     const char *id, *folder; /* what is in the folder is replaced by the tile that is made */
-    /* It is made in "<folder>.<claim_token>.part", which takes the folder's place at the end if
+    /* It is made in "<folder>.<claim_token>.part", which replaces the folder at the end if
      * check_claim (NULL: always) allows it on the team's rank 0. */
     const char *claim_token;
     ci_status (*check_claim)(const void *context);
@@ -323,8 +323,8 @@ CI_MUST_CHECK ci_status ci_tile_folder_empty(const char *folder);
 
 /* What `run` would have to do for a tile of these files, from their headers alone: shapes and
  * bytes, and the image's size as the options and the array give it. n_group and n_tile are the
- * caller's. Starts no MPI. Local. */
+ * caller's. On a communicator of one (ci_comm_self), so that no MPI is called. Local. */
 CI_MUST_CHECK ci_status ci_tile_estimate(const ci_conf *conf, const char *const *paths,
-                                         size_t n_path, ci_plan_work *work);
+                                         size_t n_path, ci_plan_load *load);
 
 #endif

@@ -35,7 +35,7 @@ typedef struct ci_vis_antenna
     /* Directions of its feeds, X (or R) and Y (or L), from north through east; NaN: it has no
      * such feed. Where ci_vis_array.has_feeds. */
     double feed_rad[2];
-    bool is_turning; /* alt-azimuth: feeds turn on the sky by the parallactic angle */
+    bool is_rotating; /* alt-azimuth: feeds rotate on the sky by the parallactic angle */
 } ci_vis_antenna;
 
 /* Names are literals or lie in `texts`. Copy by ci_vis_array_copy, clear by
@@ -61,7 +61,7 @@ static inline const char *ci_vis_text(const char *name)
 CI_MUST_CHECK ci_status ci_vis_array_copy(ci_vis_array *out, const ci_vis_array *array);
 /* Frees what it owns and zeroes it. Local. */
 void ci_vis_array_clear(ci_vis_array *array);
-/* Takes ownership of `texts` (as in ci_vis_array) and points all names into it. Local. */
+/* Takes ownership of `texts` [n_byte] (as in ci_vis_array) and points all names into it. Local. */
 void ci_vis_array_texts_set(ci_vis_array *array, char *texts, size_t n_byte);
 /* The antenna of `array` that is `wanted` of another description of it: of the same number and
  * name; else of the same name, where that is not empty and one antenna of either has it; else,
@@ -72,7 +72,7 @@ int32_t ci_vis_antenna_match(const ci_vis_array *array, const ci_vis_array *othe
 typedef enum ci_vis_phasing
 {
     CI_PHASING_UNPROJECTED, /* no w applied */
-    CI_PHASING_SIDEREAL,    /* to one ICRS place */
+    CI_PHASING_SIDEREAL,    /* to one ICRS direction */
     CI_PHASING_MERIDIAN     /* each integration to hour angle 0 and an apparent declination */
 } ci_vis_phasing;
 
@@ -83,7 +83,7 @@ typedef struct ci_vis_phase_centre
     int32_t i_field;        /* into ci_vis_meta.field */
 } ci_vis_phase_centre;
 
-/* What is called one place in the file: one phase centre, or where it moves one for each time. */
+/* What has one name in the file: one phase centre, or where it moves one for each time. */
 typedef struct ci_vis_field
 {
     int64_t id; /* as in the file */
@@ -139,7 +139,7 @@ typedef struct ci_vis_meta
 
 /* Frees what it owns and itself; NULL-safe. Local. */
 void ci_vis_meta_free(ci_vis_meta *meta);
-/* Local. */
+/* A copy that owns all of it. Local. */
 CI_MUST_CHECK ci_status ci_vis_meta_copy(ci_vis_meta **out, const ci_vis_meta *meta);
 
 /* Name of the field of a phase centre, "" where it has none. Local. */
@@ -251,7 +251,7 @@ typedef struct ci_vis_feeds
     int i_feed;            /* which feed differs: 0 X or R, 1 Y or L */
     bool is_off_axis;      /* by more than a degree from north, east, south, west */
     bool is_crossed;       /* X and Y at right angles to a degree */
-    bool is_turning;       /* mounts turn the feeds on the sky */
+    bool is_rotating;      /* mounts rotate the feeds on the sky */
     bool has_mixed_mounts; /* on some antennas, not on others */
 } ci_vis_feeds;
 /* Local. */
@@ -268,6 +268,11 @@ size_t ci_vis_baseline_end(const ci_vis_block *block, size_t i_row);
 /* Channels of the sub-bands before one: where its channels begin among all; of
  * meta->n_sub_band: how many there are. Local. */
 size_t ci_vis_chan_first(const ci_vis_meta *meta, size_t i_sub_band);
+/* Whether both antennas of a baseline are the same. Local. */
+static inline bool ci_vis_baseline_is_auto(const ci_vis_meta *meta, size_t i_baseline)
+{
+    return meta->baseline_ant1[i_baseline] == meta->baseline_ant2[i_baseline];
+}
 /* Index of a sample in data, flags and weight. Local. */
 static inline size_t ci_vis_sample(const ci_vis_block *block, size_t i_row, size_t i_chan,
                                    size_t i_pol)
@@ -338,7 +343,7 @@ CI_MUST_CHECK ci_status ci_vis_samples_reserve(ci_vis_samples *samples, size_t n
 typedef struct ci_vis_row
 {
     double uvw_m[3], time_mjd_s;
-    int32_t i_baseline, i_axis;
+    int32_t i_baseline, i_axis; /* into meta->baseline_*, samples->axis */
 } ci_vis_row;
 /* Appends a row; the caller has filled data and natural from sample n_sample on. The imaging
  * weight is the natural one. Within the space that there is. Local. */
@@ -347,7 +352,7 @@ void ci_vis_samples_add(ci_vis_samples *samples, const ci_vis_row *row);
 CI_MUST_CHECK ci_status ci_vis_samples_close(ci_comm *comm, ci_vis_samples *samples);
 /* Allocates samples->computed where it is not there yet; the samples own it. Local. */
 CI_MUST_CHECK ci_status ci_vis_samples_computed_alloc(ci_vis_samples *samples);
-/* A row's frequencies, and how many. Local. */
+/* A row's frequencies [n_chan] in Hz, ascending, borrowed, and how many. Local. */
 static inline const double *ci_vis_row_freq(const ci_vis_samples *samples, size_t i_row)
 {
     return samples->freq_hz + samples->axis[samples->i_axis[i_row]].first;
@@ -376,12 +381,12 @@ void ci_vis_row_time_taps(const ci_vis_samples *samples, size_t i_row, ci_vis_ti
 bool ci_vis_samples_unit_begins(const ci_vis_samples *samples, size_t i_row);
 /* How many this rank has. Local. */
 size_t ci_vis_samples_n_unit(const ci_vis_samples *samples);
-/* Greatest weight of all ranks; weight is samples->weight or ->natural. Collective. */
+/* Greatest weight of all ranks; weight [n_sample] is samples->weight or ->natural. Collective. */
 CI_MUST_CHECK ci_status ci_vis_samples_max_weight(ci_comm *comm, const ci_vis_samples *samples,
                                                   const float *weight, double *out);
-/* Imaging weight per [n_time][n_freq], exact integers (ci_num_fixed), in arbitrary but common
- * units; a sample between integrations and channels counts at its neighbours so that means of
- * what is smooth stay. *out is ci_mem_free'd by the caller. Collective. */
+/* Imaging weights added up to [n_time][n_freq], exact integers (ci_num_fixed), in arbitrary but
+ * common units; a sample between integrations and channels counts at its neighbours so that means
+ * of what is smooth stay. *out is ci_mem_free'd by the caller. Collective. */
 CI_MUST_CHECK ci_status ci_vis_samples_weight_by_time(ci_comm *comm, const ci_vis_samples *samples,
                                                       int64_t **out);
 
@@ -398,7 +403,7 @@ typedef struct ci_vis_plane
     const float *weight;      /* [n_time][n_chan] 1/variance; 0: flagged */
 } ci_vis_plane;
 
-/* Turns planes into fewer samples, each with weight 1/variance and a (u, v, w) of its own, that
+/* Compresses planes to fewer samples, each with weight 1/variance and a (u, v, w) of its own, that
  * hold what a sky within a square field can be in them. */
 typedef struct ci_vis_compressor ci_vis_compressor;
 /* For planes of at most max_time x max_chan samples: what it makes of them loses at most `error`
@@ -419,7 +424,7 @@ typedef struct ci_vis_flag_counts
 {
     int64_t n_good, n_by_bit[8];
 } ci_vis_flag_counts;
-/* Local. */
+/* Adds a block's. Local. */
 void ci_vis_flags_count(const ci_vis_block *block, ci_vis_flag_counts *add_to);
 
 #endif

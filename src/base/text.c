@@ -15,6 +15,22 @@ ci_status ci_str_copy(char **out, const char *text)
     return CI_OK;
 }
 
+ci_status ci_str_set(char **text, const char *value)
+{
+    char *copy = NULL;
+    if (value && *value) CI_TRY(ci_str_copy(&copy, value));
+    ci_mem_free(*text);
+    *text = copy;
+    return CI_OK;
+}
+
+void ci_str_list_free(char **list, size_t n)
+{
+    for (size_t i = 0; list && i < n; i++)
+        ci_mem_free(list[i]);
+    ci_mem_free(list);
+}
+
 ci_status ci_str_format_args(char **out, const char *format, va_list args)
 {
     *out = NULL;

@@ -75,23 +75,23 @@ static void block_solve(ci_cal_problem *p, size_t i_chan_first, size_t n_chan, s
 
 /* ---- who solves what --------------------------------------------------------- */
 
-/* Holders of a sub-band are consecutive in place[]. */
+/* Holders of a sub-band are consecutive in share[]. */
 static void holders_find(const ci_cal_problem *p, size_t i_sub_band, size_t *first, size_t *count)
 {
     *first = *count = 0;
-    for (size_t i = 0; i < p->n_place; i++) {
-        if ((size_t)p->place[i].i_sub_band != i_sub_band) continue;
+    for (size_t i = 0; i < p->n_share; i++) {
+        if ((size_t)p->share[i].i_sub_band != i_sub_band) continue;
         if ((*count)++ == 0) *first = i;
     }
 }
 
-static void dealt_blocks(const ci_cal_problem *p, size_t i_sub_band, size_t i_place, size_t *first,
+static void dealt_blocks(const ci_cal_problem *p, size_t i_sub_band, size_t i_share, size_t *first,
                          size_t *count)
 {
     size_t holder_first, n_holder;
     holders_find(p, i_sub_band, &holder_first, &n_holder);
     ci_par_split(block_count(p->meta->sub_band[i_sub_band].n_chan), (int)n_holder,
-                 (int)(i_place - holder_first), first, count);
+                 (int)(i_share - holder_first), first, count);
 }
 
 /* Doubles that a holder of n_baseline sends for one block of one hand. */
@@ -109,12 +109,12 @@ static const ci_cal_sums *part_of(const ci_cal_problem *p, size_t i_sub_band)
 }
 
 /* Packs (or, with out NULL, counts) what goes to one holder. */
-static size_t pack_for(const ci_cal_problem *p, size_t i_place, double *out)
+static size_t pack_for(const ci_cal_problem *p, size_t i_share, double *out)
 {
-    size_t i_sub_band = (size_t)p->place[i_place].i_sub_band, first, count, n = 0;
+    size_t i_sub_band = (size_t)p->share[i_share].i_sub_band, first, count, n = 0;
     const ci_cal_sums *s = part_of(p, i_sub_band);
     if (!s) return 0;
-    dealt_blocks(p, i_sub_band, i_place, &first, &count);
+    dealt_blocks(p, i_sub_band, i_share, &first, &count);
     for (size_t k = first; k < first + count; k++) {
         for (size_t h = 0; h < p->n_feed; h++) {
             if (out) block_sums(p, s, h, k, out + n);
@@ -135,22 +135,22 @@ static size_t piece_offset(const ci_cal_problem *p, size_t i_sub_band, size_t fi
     return n + h * piece_size(p, i_sub_band, k, n_baseline);
 }
 
-/* Solves the blocks dealt to this rank at place i_place from the messages of all holders;
+/* Solves the blocks dealt to this rank at share i_share from the messages of all holders;
  * start[r] is where rank r's message begins. */
-static void dealt_solve(ci_cal_problem *p, size_t i_place, const double *all, const size_t *start,
+static void dealt_solve(ci_cal_problem *p, size_t i_share, const double *all, const size_t *start,
                         double *sums)
 {
-    size_t i_sub_band = (size_t)p->place[i_place].i_sub_band, first, count, holder, n_holder;
+    size_t i_sub_band = (size_t)p->share[i_share].i_sub_band, first, count, holder, n_holder;
     size_t n_chan_all = p->meta->sub_band[i_sub_band].n_chan;
     size_t i_chan_first = ci_vis_chan_first(p->meta, i_sub_band);
     holders_find(p, i_sub_band, &holder, &n_holder);
-    dealt_blocks(p, i_sub_band, i_place, &first, &count);
+    dealt_blocks(p, i_sub_band, i_share, &first, &count);
     for (size_t k = first; k < first + count; k++) {
         size_t n_chan = block_chans(n_chan_all, k);
         for (size_t h = 0; h < p->n_feed; h++) {
             memset(sums, 0, 3 * n_chan * p->n_baseline * sizeof(double));
             for (size_t i = holder; i < holder + n_holder; i++) {
-                const ci_cal_place *from = &p->place[i];
+                const ci_cal_share *from = &p->share[i];
                 size_t n = (size_t)from->n_baseline;
                 const double *piece =
                     all + start[from->rank] + piece_offset(p, i_sub_band, first, k, h, n);
@@ -170,7 +170,7 @@ static ci_status shared_solve(ci_cal_problem *p, double *sums)
     size_t *n_send = NULL, *n_recv = NULL;
     double *send = NULL;
     void *recv = NULL;
-    for (size_t i = 0; i < p->n_place; i++)
+    for (size_t i = 0; i < p->n_share; i++)
         n += pack_for(p, i, NULL);
     ci_status status = ci_mem_alloc(&n_send, 2 * n_rank, sizeof *n_send, "bandpass exchange");
     if (status == CI_OK) status = ci_mem_alloc(&send, n, sizeof *send, "bandpass exchange");
@@ -178,9 +178,9 @@ static ci_status shared_solve(ci_cal_problem *p, double *sums)
     if (status == CI_OK) {
         n_recv = n_send + n_rank;
         n = 0;
-        for (size_t i = 0; i < p->n_place; i++) {
+        for (size_t i = 0; i < p->n_share; i++) {
             size_t count = pack_for(p, i, send + n);
-            n_send[p->place[i].rank] += count * sizeof(double);
+            n_send[p->share[i].rank] += count * sizeof(double);
             n += count;
         }
         status = ci_par_exchange(p->comm, send, n_send, &recv, n_recv);
@@ -192,8 +192,8 @@ static ci_status shared_solve(ci_cal_problem *p, double *sums)
             n_recv[r] = at;
             at += n_byte / sizeof(double);
         }
-        for (size_t i = 0; i < p->n_place; i++)
-            if (p->place[i].rank == ci_comm_rank(p->comm)) dealt_solve(p, i, recv, n_recv, sums);
+        for (size_t i = 0; i < p->n_share; i++)
+            if (p->share[i].rank == ci_comm_rank(p->comm)) dealt_solve(p, i, recv, n_recv, sums);
     }
     ci_mem_free(recv);
     ci_mem_free(send);
@@ -231,9 +231,9 @@ static ci_status solutions_share(ci_cal_problem *p, bool is_shared)
     for (size_t i = 0; i < p->n_part; i++)
         n_max += p->part[i].n_chan * p->n_feed;
     CI_TRY(ci_par_alloc(p->comm, &here, n_max * size, sizeof *here, "bandpass solutions"));
-    for (size_t i = 0; i < p->n_place; i++) {
-        if (p->place[i].rank != ci_comm_rank(p->comm)) continue;
-        const ci_cal_sums *s = part_of(p, (size_t)p->place[i].i_sub_band);
+    for (size_t i = 0; i < p->n_share; i++) {
+        if (p->share[i].rank != ci_comm_rank(p->comm)) continue;
+        const ci_cal_sums *s = part_of(p, (size_t)p->share[i].i_sub_band);
         size_t first = 0, count = block_count(s->n_chan);
         if (is_shared) dealt_blocks(p, s->part.i_sub_band, i, &first, &count);
         size_t c_end = (first + count) * CI_CAL_BLOCK_CHAN;
@@ -284,8 +284,8 @@ static void normalise(ci_cal_problem *p)
             }
             if (n == 0 || !(amplitude > 0)) continue;
             double size = cabs(sum);
-            ci_c64 turn = (int32_t)a != p->i_ref && size > 0 ? sum / size : 1;
-            ci_c64 scale = turn * (amplitude / (double)n);
+            ci_c64 unit = (int32_t)a != p->i_ref && size > 0 ? sum / size : 1;
+            ci_c64 scale = unit * (amplitude / (double)n);
             for (size_t i = a; i < p->n_chan * p->n_antenna; i += p->n_antenna)
                 bandpass[i] /= scale;
             for (size_t t = 0; t < p->n_interval; t++)
@@ -330,7 +330,7 @@ ci_status ci_cal_bandpass_solve(ci_cal_problem *p)
 /* ---- gaps ----------------------------------------------------------------------- */
 
 /* Complex log interpolation over channels (first, end) between good neighbours; the mean
- * slope of the phase (a delay) is taken out first, it may turn far within the gap. */
+ * slope of the phase (a delay) is taken out first, it may change far within the gap. */
 static void gap_fill(const ci_cal_problem *p, size_t base, size_t before, size_t after, ci_c64 step)
 {
     size_t n_antenna = p->n_antenna;
@@ -338,17 +338,17 @@ static void gap_fill(const ci_cal_problem *p, size_t base, size_t before, size_t
     float snr0 = p->bandpass_snr[base + before * n_antenna];
     float snr1 = p->bandpass_snr[base + after * n_antenna];
     double slope = carg(step), n = (double)(after - before);
-    double turn = carg(g1 * conj(g0) * cexp(-I * slope * n)), ratio = log(cabs(g1) / cabs(g0));
+    double phase = carg(g1 * conj(g0) * cexp(-I * slope * n)), ratio = log(cabs(g1) / cabs(g0));
     for (size_t c = before + 1; c < after; c++) {
         double f = (double)(c - before);
         size_t i = base + c * n_antenna;
-        p->bandpass[i] = g0 * exp(ratio * f / n) * cexp(I * (slope * f + turn * f / n));
+        p->bandpass[i] = g0 * exp(ratio * f / n) * cexp(I * (slope * f + phase * f / n));
         p->bandpass_flag[i] = 0;
         p->bandpass_snr[i] = snr0 < snr1 ? snr0 : snr1;
     }
 }
 
-/* One receptor in one sub-band; base: its place at the sub-band's first channel. */
+/* One receptor in one sub-band; base: its position at the sub-band's first channel. */
 static void receptor_fill(const ci_cal_problem *p, size_t base, size_t n_chan)
 {
     ci_c64 step = 0;

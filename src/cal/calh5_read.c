@@ -343,7 +343,7 @@ static ci_status cube_read(const reader *r, const char *name, ci_h5_type type, v
     return status;
 }
 
-static void cube_place(const reader *r, ci_cal_table *t, const ci_c64 *gain, const uint8_t *flag,
+static void cube_store(const reader *r, ci_cal_table *t, const ci_c64 *gain, const uint8_t *flag,
                        const float *snr)
 {
     size_t i = 0, n = t->n_time * t->n_chan * t->array.n_antenna * t->n_feed;
@@ -382,7 +382,7 @@ static ci_status data_read(const reader *r, ci_cal_table *t)
     if (status == CI_OK) status = cube_read(r, "Data/gains", CI_H5_C64, gain);
     if (status == CI_OK) status = cube_read(r, "Data/flags", CI_H5_U8, flag);
     if (status == CI_OK && has_snr) status = cube_read(r, "Data/qualities", CI_H5_F32, snr);
-    if (status == CI_OK) cube_place(r, t, gain, flag, snr);
+    if (status == CI_OK) cube_store(r, t, gain, flag, snr);
     ci_mem_free(gain);
     ci_mem_free(flag);
     ci_mem_free(snr);
@@ -398,7 +398,7 @@ static ci_status table_read(reader *r, ci_cal_table **out)
     CI_TRY(array_read(r));
     CI_TRY(ci_cal_table_new(out, CI_CAL_GAIN, &r->array, (size_t)r->n_time, (size_t)r->n_chan,
                             (size_t)r->n_feed));
-    CI_TRY(ci_cal_text_set(&(*out)->path, r->path));
+    CI_TRY(ci_str_set(&(*out)->path, r->path));
     CI_TRY(words_read(r, *out));
     CI_TRY(scale_read(r, *out));
     CI_TRY(ci_cal_calh5_feeds_read(r->file, r->path, *out));

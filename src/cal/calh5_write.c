@@ -41,7 +41,7 @@ static ci_status feeds_write(const writer *w)
     uint64_t n = w->n_antenna, dim[2] = {n, w->n_feed};
     memset(w->text, 0, n * w->name_width);
     for (size_t a = 0; a < n; a++)
-        memcpy(w->text + a * 8, w->table->array.antenna[a].is_turning ? "alt-az" : "other", 6);
+        memcpy(w->text + a * 8, w->table->array.antenna[a].is_rotating ? "alt-az" : "other", 6);
     CI_TRY(ci_h5_write_strings(w->file, "Header/mount_type", 1, &n, w->text, 8));
     memset(w->text, 0, n * w->name_width);
     for (size_t a = 0; a < n; a++) {
@@ -154,7 +154,7 @@ static ci_status words_write(const writer *w)
     return CI_OK;
 }
 
-/* [antenna][channel][time][hand] of pyuvdata from [time][channel][antenna][hand]. */
+/* [antenna][channel][time][feed] of pyuvdata from [time][channel][antenna][feed]. */
 static ci_status data_write(const writer *w)
 {
     const ci_cal_table *t = w->table;

@@ -51,9 +51,9 @@ static void interval_solve(ci_cal_problem *p, size_t t, const double *all, doubl
     for (size_t h = 0; h < p->n_feed; h++) {
         const double *in = all;
         memset(sums, 0, 3 * n * sizeof(double));
-        for (size_t i = 0; i < p->n_place; i++) {
-            size_t first = (size_t)p->place[i].i_baseline_first;
-            for (size_t b = 0; b < (size_t)p->place[i].n_baseline; b++, in += 3 * p->n_feed)
+        for (size_t i = 0; i < p->n_share; i++) {
+            size_t first = (size_t)p->share[i].i_baseline_first;
+            for (size_t b = 0; b < (size_t)p->share[i].n_baseline; b++, in += 3 * p->n_feed)
                 for (size_t k = 0; k < 3; k++)
                     sums[k * n + first + b] += in[3 * h + k];
         }

@@ -52,13 +52,13 @@ static void shares_fill(shares *k, const ci_cal_problem *p, const double *in)
 {
     for (size_t i = 0; i < k->n_sub_band * k->n_feed * k->n_baseline; i++)
         k->baseline[i] = NAN;
-    for (size_t i = 0; i < p->n_place; i++) {
-        const ci_cal_place *place = &p->place[i];
-        for (int64_t b = 0; b < place->n_baseline; b++)
+    for (size_t i = 0; i < p->n_share; i++) {
+        const ci_cal_share *share = &p->share[i];
+        for (int64_t b = 0; b < share->n_baseline; b++)
             for (size_t h = 0; h < p->n_feed; h++, in += 2)
                 if (in[1] > 0)
-                    *baseline_at(k, (size_t)place->i_sub_band, h,
-                                 (size_t)(place->i_baseline_first + b)) = 1 - in[0] / in[1];
+                    *baseline_at(k, (size_t)share->i_sub_band, h,
+                                 (size_t)(share->i_baseline_first + b)) = 1 - in[0] / in[1];
     }
     for (size_t s = 0; s < k->n_sub_band; s++)
         for (size_t h = 0; h < k->n_feed; h++)

@@ -21,46 +21,49 @@ static int64_t samples_of(const ci_cal_problem *p, size_t a)
     return least == INT64_MAX ? 0 : least;
 }
 
+/* The first antenna of the n bytes of name, with data where asked; -1 where none. */
+static int32_t name_find(const ci_cal_problem *p, const char *name, size_t n, bool has_data)
+{
+    for (size_t a = 0; a < p->n_antenna; a++) {
+        const char *own = ci_vis_text(p->meta->array.antenna[a].name);
+        if (strlen(own) == n && strncmp(own, name, n) == 0 && (!has_data || samples_of(p, a) > 0))
+            return (int32_t)a;
+    }
+    return -1;
+}
+
+/* The next name of a list with commas: its length, and *next is behind it. */
+static size_t name_length(const char *list, const char **next)
+{
+    size_t n = strcspn(list, ",");
+    *next = list + n + (list[n] == ',');
+    return n;
+}
+
 /* First of the named that has data; -1 where none. */
 static int32_t named_find(const ci_cal_problem *p, const char *list)
 {
-    while (*list) {
-        size_t n = strcspn(list, ",");
-        for (size_t a = 0; a < p->n_antenna; a++) {
-            const char *name = ci_vis_text(p->meta->array.antenna[a].name);
-            if (strlen(name) == n && strncmp(name, list, n) == 0 && samples_of(p, a) > 0)
-                return (int32_t)a;
-        }
-        list += n;
-        list += *list == ',';
-    }
-    return -1;
+    int32_t found = -1;
+    for (const char *next = list; *list && found < 0; list = next)
+        found = name_find(p, list, name_length(list, &next), true);
+    return found;
 }
 
 /* A name that no antenna has is a typing error. */
 static ci_status names_check(const ci_cal_problem *p, const char *list)
 {
-    size_t n_antenna = p->n_antenna;
-    const char **name = NULL;
-    CI_TRY(ci_mem_alloc(&name, n_antenna, sizeof *name, "antenna names"));
-    for (size_t a = 0; a < n_antenna; a++)
-        name[a] = p->meta->array.antenna[a].name;
-    ci_status status = CI_OK;
-    while (*list && status == CI_OK) {
-        size_t n = strcspn(list, ","), a = 0;
-        while (a < n_antenna && !(strlen(name[a]) == n && strncmp(name[a], list, n) == 0))
-            a++;
-        if (a == n_antenna)
-            status = ci_error(CI_ERR_INPUT,
-                              "--ref-antenna %.*s: no antenna has this name; the array's %zu names "
-                              "begin with %s%s%s",
-                              (int)n, list, n_antenna, name[0], n_antenna > 1 ? ", " : "",
-                              n_antenna > 1 ? name[1] : "");
-        list += n;
-        list += *list == ',';
+    const ci_vis_antenna *antenna = p->meta->array.antenna;
+    for (const char *next = list; *list; list = next) {
+        size_t n = name_length(list, &next), n_antenna = p->n_antenna;
+        if (name_find(p, list, n, false) < 0)
+            return ci_error(CI_ERR_INPUT,
+                            "--ref-antenna %.*s: no antenna has this name; the array's %zu names "
+                            "begin with %s%s%s",
+                            (int)n, list, n_antenna, ci_vis_text(antenna[0].name),
+                            n_antenna > 1 ? ", " : "",
+                            n_antenna > 1 ? ci_vis_text(antenna[1].name) : "");
     }
-    ci_mem_free(name);
-    return status;
+    return CI_OK;
 }
 
 ci_status ci_cal_reference_choose(ci_cal_problem *p)
@@ -101,9 +104,9 @@ ci_status ci_cal_reference_choose(ci_cal_problem *p)
     return CI_OK;
 }
 
-/* Turns one step so that it agrees best with another; false where nobody is in both. */
-static bool turn_to(size_t n_antenna, ci_c64 *gain, const uint8_t *flag, const ci_c64 *other,
-                    const uint8_t *other_flag)
+/* Rotates one step so that it agrees best with another; false where nobody is in both. */
+static bool phase_align(size_t n_antenna, ci_c64 *gain, const uint8_t *flag, const ci_c64 *other,
+                        const uint8_t *other_flag)
 {
     ci_c64 sum = 0;
     for (size_t a = 0; a < n_antenna; a++)
@@ -122,17 +125,17 @@ void ci_cal_reference_align(size_t n_step, size_t n_antenna, int32_t i_ref, ci_c
     for (size_t i = 0; i < n_step; i++) {
         if (!flag[i * n_antenna + (size_t)i_ref]) continue;
         for (size_t d = 1; d < n_step; d++) {
-            bool turned = false;
-            for (int side = 0; side < 2 && !turned; side++) {
+            bool aligned = false;
+            for (int side = 0; side < 2 && !aligned; side++) {
                 if (side == 0 ? d > i : i + d >= n_step) continue;
                 size_t k = side == 0 ? i - d : i + d;
                 /* steps before this one are in line already, later ones only if they have
                  * the reference */
                 if (side == 1 && flag[k * n_antenna + (size_t)i_ref]) continue;
-                turned = turn_to(n_antenna, gain + i * n_antenna, flag + i * n_antenna,
-                                 gain + k * n_antenna, flag + k * n_antenna);
+                aligned = phase_align(n_antenna, gain + i * n_antenna, flag + i * n_antenna,
+                                      gain + k * n_antenna, flag + k * n_antenna);
             }
-            if (turned) break;
+            if (aligned) break;
         }
     }
 }

@@ -62,8 +62,8 @@ static size_t start_channels(const ci_cal_problem *p, size_t *n)
     return best;
 }
 
-/* Gains of each interval on channels so few that no delay turns over them: without them phases that
- * drift through a turn would cancel in the first bandpass. */
+/* Gains of each interval on channels so few that no delay changes phases over them: without them
+ * phases that drift through a turn would cancel in the first bandpass. */
 static ci_status gains_start(ci_cal_problem *p)
 {
     size_t n = 0, at = start_channels(p, &n), n_gain = p->n_feed * p->n_interval * p->n_antenna;
@@ -185,12 +185,12 @@ static ci_status bandpass_table(const ci_cal_problem *p, ci_cal_table **out)
     double first = meta->time_mjd_s[0], last = meta->time_mjd_s[meta->n_time - 1];
     table->time_mjd_s[0] = 0.5 * (first + last);
     table->interval_s = last - first + meta->interval_s;
-    CI_TRY(ci_cal_text_set(
-        &table->history, p->n_chan == 1
-                             ? "Bandpass of a single channel: 1 by definition, all is in the gains."
-                             : "Bandpass by StEFCal, a channel at a time; mean amplitude over the "
-                               "band 1, mean phase 0; phase of the reference antenna 0 in each "
-                               "hand; gaps of up to 3 channels interpolated."));
+    CI_TRY(ci_str_set(&table->history,
+                      p->n_chan == 1
+                          ? "Bandpass of a single channel: 1 by definition, all is in the gains."
+                          : "Bandpass by StEFCal, a channel at a time; mean amplitude over the "
+                            "band 1, mean phase 0; phase of the reference antenna 0 in each "
+                            "hand; gaps of up to 3 channels interpolated."));
     table_fill(p, table, p->bandpass, p->bandpass_flag, p->bandpass_snr);
     return CI_OK;
 }
@@ -214,9 +214,9 @@ static ci_status gain_table(const ci_cal_problem *p, ci_cal_table **out)
     table->freq_hz[0] = p->freq_mean_hz;
     /* about the mean, so that it holds the whole band */
     table->width_hz[0] = 2 * fmax(high - p->freq_mean_hz, p->freq_mean_hz - low);
-    CI_TRY(ci_cal_text_set(&table->history,
-                           "Gains by StEFCal over the whole band; phase of the reference antenna 0 "
-                           "in each hand (the phase between hands is not known)."));
+    CI_TRY(ci_str_set(&table->history,
+                      "Gains by StEFCal over the whole band; phase of the reference antenna 0 "
+                      "in each hand (the phase between hands is not known)."));
     table_fill(p, table, p->gain, p->gain_flag, p->gain_snr);
     return CI_OK;
 }

@@ -1,4 +1,4 @@
-/* StEFCal (Salvini & Wijnholds 2014, A&A 571, A97): with all other gains held, the best gain
+/* StEFCal (Salvini & Wijnholds 2014, A&A 571, A97): with all other gains fixed, the best gain
  * of receptor p is
  *     g_p = sum_q A_pq g_q / sum_q B_pq |g_q|^2,
  * A_pq = sum w V_pq conj(M_pq), B_pq = sum w |M_pq|^2. All receptors step at once, and every
@@ -27,7 +27,7 @@ struct ci_cal_stefcal
     ci_cal_stefcal_options options;
     size_t n_antenna, n_baseline, n_active;
     const int32_t *ant1, *ant2;
-    int32_t *slot;             /* [n_antenna] place among the active, -1: not active */
+    int32_t *slot;             /* [n_antenna] index among the active, -1: not active */
     int32_t *antenna;          /* [n_active] back */
     int32_t *count;            /* [n_antenna] */
     double *m_re, *m_im, *m_b; /* [q][p] of the active, p fast: column q */
@@ -288,13 +288,13 @@ static void solution_write(ci_cal_stefcal *s, double scale2, int32_t i_ref, ci_c
                            uint8_t *flag, float *snr)
 {
     size_t n = s->n_active, n_good = 0;
-    double turn_re = 1, turn_im = 0;
+    double unit_re = 1, unit_im = 0;
     if (i_ref >= 0 && s->slot[i_ref] >= 0) {
         size_t r = (size_t)s->slot[i_ref];
         double size = sqrt(s->g_re[r] * s->g_re[r] + s->g_im[r] * s->g_im[r]);
         if (size > 0) {
-            turn_re = s->g_re[r] / size;
-            turn_im = -s->g_im[r] / size;
+            unit_re = s->g_re[r] / size;
+            unit_im = -s->g_im[r] / size;
         }
     }
     normal_sums(n, s->m_re, s->m_im, s->m_b, s->g_re, s->g_im, s->num_re, s->num_im, s->den);
@@ -304,7 +304,7 @@ static void solution_write(ci_cal_stefcal *s, double scale2, int32_t i_ref, ci_c
         double ratio = scale2 > 0 ? amplitude * sqrt(s->den[p] / scale2) : 1e9;
         bool is_ref = (int32_t)a == i_ref;
         gain[a] =
-            is_ref ? amplitude : (x * turn_re - y * turn_im) + I * (x * turn_im + y * turn_re);
+            is_ref ? amplitude : (x * unit_re - y * unit_im) + I * (x * unit_im + y * unit_re);
         snr[a] = (float)(ratio < 1e9 ? ratio : 1e9);
         flag[a] = snr[a] >= (float)s->options.min_snr && amplitude > 0 ? 0 : CI_CAL_FAILED;
         if (!flag[a]) s->scratch[n_good++] = amplitude;

@@ -193,20 +193,20 @@ static ci_status set_sum(ci_cal_problem *p, const ci_vis_set *set, ci_cal_predic
     return status;
 }
 
-static ci_status places_gather(ci_cal_problem *p)
+static ci_status shares_gather(ci_cal_problem *p)
 {
-    ci_cal_place *here = NULL;
+    ci_cal_share *here = NULL;
     void *whole = NULL;
     size_t n_byte = 0;
     CI_TRY(ci_par_alloc(p->comm, &here, p->n_part, sizeof *here, "parts"));
     for (size_t i = 0; i < p->n_part; i++)
-        here[i] = (ci_cal_place){ci_comm_rank(p->comm), (int64_t)p->part[i].part.i_sub_band,
+        here[i] = (ci_cal_share){ci_comm_rank(p->comm), (int64_t)p->part[i].part.i_sub_band,
                                  (int64_t)p->part[i].part.i_baseline_first,
                                  (int64_t)p->part[i].part.n_baseline};
     ci_status status = ci_par_gather(p->comm, here, p->n_part * sizeof *here, -1, &whole, &n_byte);
     ci_mem_free(here);
-    p->place = whole;
-    p->n_place = n_byte / sizeof(ci_cal_place);
+    p->share = whole;
+    p->n_share = n_byte / sizeof(ci_cal_share);
     return status;
 }
 
@@ -279,7 +279,7 @@ ci_status ci_cal_problem_new(ci_comm *comm, const ci_vis_set *set, ci_cal_predic
     if (status == CI_OK)
         status =
             ci_par_sum_int(comm, p->count, p->n_feed * (p->n_chan + p->n_interval + p->n_antenna));
-    if (status == CI_OK) status = places_gather(p);
+    if (status == CI_OK) status = shares_gather(p);
     if (status == CI_OK) status = means_find(p, &model_power);
     if (status == CI_OK) status = ci_par_agree(comm, data_check(p, model_power));
     if (status == CI_OK) status = ci_par_agree(comm, ci_cal_reference_choose(p));
@@ -302,7 +302,7 @@ void ci_cal_problem_free(ci_cal_problem *p)
         ci_mem_free(p->part[i].fine);
     }
     ci_mem_free(p->part);
-    ci_mem_free(p->place);
+    ci_mem_free(p->share);
     ci_mem_free(p->i_interval);
     ci_mem_free(p->interval_mjd_s);
     ci_mem_free(p->count);

@@ -17,7 +17,7 @@ enum
 typedef struct ci_cal_sums
 {
     ci_vis_part part;
-    size_t n_chan, i_chan_first; /* the sub-band's place in the whole band */
+    size_t n_chan, i_chan_first; /* the sub-band's position in the whole band */
     /* [baseline of the part][hand][interval][channel]: a = sum w V conj(M), b = sum w |M|^2,
      * c = sum w |V|^2 */
     float *a_re, *a_im, *b, *c;
@@ -27,10 +27,10 @@ typedef struct ci_cal_sums
 } ci_cal_sums;
 
 /* Where a part lies, known to all. */
-typedef struct ci_cal_place
+typedef struct ci_cal_share
 {
     int64_t rank, i_sub_band, i_baseline_first, n_baseline;
-} ci_cal_place;
+} ci_cal_share;
 
 typedef struct ci_cal_problem
 {
@@ -45,8 +45,8 @@ typedef struct ci_cal_problem
     double interval_s;
     size_t n_part;
     ci_cal_sums *part; /* [n_part] */
-    size_t n_place;
-    ci_cal_place *place; /* [n_place] parts of all ranks, in rank order */
+    size_t n_share;
+    ci_cal_share *share; /* [n_share] parts of all ranks, in rank order */
     /* numbers of good samples, whole world */
     int64_t *count;         /* owner of the next three */
     int64_t *good_chan;     /* [n_feed][n_chan] */
@@ -131,7 +131,7 @@ ci_status ci_cal_powers_gather(ci_cal_problem *problem, void **whole, size_t *n_
 /* reference.c. Antenna whose phase is 0. */
 ci_status ci_cal_reference_choose(ci_cal_problem *problem);
 /* Solutions [n_step][n_antenna] (channels or intervals) of one hand where the reference has
- * none are turned to agree best with the nearest that have a phase. */
+ * none are rotated to agree best with the nearest that have a phase. */
 void ci_cal_reference_align(size_t n_step, size_t n_antenna, int32_t i_ref, ci_c64 *gain,
                             const uint8_t *flag);
 

@@ -34,15 +34,6 @@ ci_status ci_cal_table_new(ci_cal_table **out, ci_cal_kind kind, const ci_vis_ar
     return CI_OK;
 }
 
-ci_status ci_cal_text_set(char **text, const char *value)
-{
-    char *copy = NULL;
-    CI_TRY(ci_str_copy(&copy, value));
-    ci_mem_free(*text);
-    *text = copy;
-    return CI_OK;
-}
-
 void ci_cal_table_free(ci_cal_table *table)
 {
     if (!table) return;

@@ -137,8 +137,8 @@ static ci_status calibrate_tile(ci_comm *world, const ci_conf *conf, const ci_ti
         status = ci_tile_tables_judge(conf, bandpass, gain);
     }
     if (status == CI_OK && ci_comm_rank(world) == 0) {
-        status = ci_cal_text_set(&gain->model, ci_conf_text(conf, CI_OPT_MODEL));
-        if (status == CI_OK) status = ci_cal_text_set(&bandpass->model, gain->model);
+        status = ci_str_set(&gain->model, ci_conf_text(conf, CI_OPT_MODEL));
+        if (status == CI_OK) status = ci_str_set(&bandpass->model, gain->model);
         if (status == CI_OK) status = ci_tile_relaxed_history(bandpass, conf);
         if (status == CI_OK) status = ci_tile_relaxed_history(gain, conf);
         if (status == CI_OK) status = write_tables(ci_conf_text(conf, CI_OPT_OUT), bandpass, gain);

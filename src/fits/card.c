@@ -37,19 +37,10 @@ ci_status ci_fits_header_copy(ci_fits_header *out, const ci_fits_header *in)
     out->n_card = 0;
     out->telescope = out->object = NULL;
     ci_status status = cards_copy(out, in);
-    if (status == CI_OK) status = ci_fits_name_set(&out->telescope, in->telescope);
-    if (status == CI_OK) status = ci_fits_name_set(&out->object, in->object);
+    if (status == CI_OK) status = ci_str_set(&out->telescope, in->telescope);
+    if (status == CI_OK) status = ci_str_set(&out->object, in->object);
     if (status != CI_OK) ci_fits_header_clear(out);
     return status;
-}
-
-ci_status ci_fits_name_set(char **name, const char *text)
-{
-    char *copy = NULL;
-    if (text && *text) CI_TRY(ci_str_copy(&copy, text));
-    ci_mem_free(*name);
-    *name = copy;
-    return CI_OK;
 }
 
 static bool is_repeated(const char *key)

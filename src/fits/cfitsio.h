@@ -7,7 +7,7 @@
 
 #include <fitsio.h>
 
-/* Turns a CFITSIO status into ours, with "<path>: <action>: <why>"; errno of the failed call
+/* Converts a CFITSIO status into ours, with "<path>: <action>: <why>"; errno of the failed call
  * tells a full disk. Clears CFITSIO's message stack. */
 ci_status ci_fits_fault(int code, const char *path, const char *action);
 /* The same while a file is written: never the fault of an input. */

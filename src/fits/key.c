@@ -47,7 +47,7 @@ ci_status ci_fits_long_text_read(fitsfile *file, const char *path, const char *k
     fits_read_key_longstr(file, key, &value, NULL, &code);
     fits_clear_errmsg();
     if (code == MEMORY_ALLOCATION) return ci_fits_fault(code, path, key);
-    ci_status status = code == 0 && value ? ci_fits_name_set(out, value) : CI_OK;
+    ci_status status = code == 0 && value ? ci_str_set(out, value) : CI_OK;
     if (value) fits_free_memory(value, &freed);
     return status;
 }

@@ -68,7 +68,7 @@ static ci_status records_make(const ci_vis_set *set, record **out, size_t *n_out
 
 static bool is_auto(const judge *j, const record *r)
 {
-    return j->meta->baseline_ant1[r->i_baseline] == j->meta->baseline_ant2[r->i_baseline];
+    return ci_vis_baseline_is_auto(j->meta, (size_t)r->i_baseline);
 }
 
 static bool is_used(const judge *j, const record *r, bool autos)

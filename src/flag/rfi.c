@@ -64,12 +64,6 @@ static ci_status cells_new(cells *k, const ci_vis_set *set)
     return ci_mem_alloc(&k->found, k->n_cell, 1, what);
 }
 
-static bool is_auto(const ci_vis_block *block, size_t i_row)
-{
-    int32_t b = block->i_baseline[i_row];
-    return block->meta->baseline_ant1[b] == block->meta->baseline_ant2[b];
-}
-
 /* Powers of what is left after the search of one plane whose rows begin at `first`. */
 static void plane_add(const ci_flag_plane *p, const ci_vis_block *block, size_t first, size_t i_pol,
                       cells *k)
@@ -125,7 +119,7 @@ static ci_status block_search(ci_vis_block *block, ci_isa isa, cells *k)
     ci_status status = CI_OK;
     for (size_t i = 0, end; status == CI_OK && i < block->n_row; i = end) {
         end = ci_vis_baseline_end(block, i);
-        if (is_auto(block, i)) continue;
+        if (ci_vis_baseline_is_auto(block->meta, (size_t)block->i_baseline[i])) continue;
         if (!plane || plane->n_time != end - i) {
             ci_flag_plane_free(plane);
             status = ci_flag_plane_new(&plane, end - i, block->n_chan);
@@ -257,7 +251,7 @@ static void cells_mark(const cells *k, ci_vis_block *block)
 {
     size_t n_chan = block->n_chan, n_time = block->meta->n_time;
     for (size_t r = 0; r < block->n_row; r++) {
-        if (is_auto(block, r)) continue;
+        if (ci_vis_baseline_is_auto(block->meta, (size_t)block->i_baseline[r])) continue;
         for (size_t p = 0; p < block->n_pol; p++) {
             const uint8_t *found = k->found + k->first[block->part.i_sub_band] +
                                    (p * n_time + (size_t)block->i_time[r]) * n_chan;

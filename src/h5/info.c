@@ -39,7 +39,7 @@ static ssize_t member_name(hid_t group, size_t i, char *text, size_t size)
                               H5P_DEFAULT);
 }
 
-/* Names of damaged groups, which are no UTF-8, are left out: they could not be told. */
+/* Names of damaged groups, which are no UTF-8, are left out: they could not be shown. */
 static bool name_is_clean(char *name)
 {
     char copy[256];

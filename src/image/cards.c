@@ -91,7 +91,7 @@ static ci_status header_set(ci_image_maker *m)
     h->bandwidth_hz = m->stats.bandwidth_hz;
     if (h->time_mjd_s <= 0 && m->samples->n_time > 0) h->time_mjd_s = m->samples->time_mjd_s[0];
     snprintf(h->stokes, sizeof h->stokes, "%s", m->setup.options->stokes);
-    return h->telescope ? CI_OK : ci_fits_name_set(&h->telescope, m->samples->array.telescope);
+    return h->telescope ? CI_OK : ci_str_set(&h->telescope, m->samples->array.telescope);
 }
 
 ci_status ci_image_cards_begin(ci_image_maker *m)

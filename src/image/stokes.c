@@ -48,7 +48,7 @@ static bool single_find(ci_image_recipe *out, const ci_vis_meta *meta, const cha
     return true;
 }
 
-/* What feeds turn Q, U and V by, of linear feeds. */
+/* What feeds rotate Q, U and V by, of linear feeds. */
 static double feeds_sign(const ci_vis_meta *meta, const char *stokes, int pol)
 {
     ci_vis_feeds feeds;
@@ -92,12 +92,6 @@ ci_status ci_image_recipe_find(ci_image_recipe *out, const ci_vis_meta *meta, co
 
 /* ---- samples ------------------------------------------------------------------------------ */
 
-static bool row_is_auto(const ci_vis_block *b, size_t i_row)
-{
-    int32_t i = b->i_baseline[i_row];
-    return b->meta->baseline_ant1[i] == b->meta->baseline_ant2[i];
-}
-
 static bool sample_is_good(const ci_vis_block *b, size_t s)
 {
     /* A flag is the rule; a value that no flag covers must still not reach the image. */
@@ -110,7 +104,7 @@ static void good_count(const ci_vis_set *set, int64_t n_good[4])
     for (size_t i = 0; i < set->n_block; i++) {
         const ci_vis_block *b = set->block[i];
         for (size_t r = 0; r < b->n_row; r++) {
-            if (row_is_auto(b, r)) continue;
+            if (ci_vis_baseline_is_auto(b->meta, (size_t)b->i_baseline[r])) continue;
             for (size_t c = 0; c < b->n_chan; c++)
                 for (size_t p = 0; p < b->n_pol; p++)
                     n_good[p] += sample_is_good(b, ci_vis_sample(b, r, c, p));
@@ -215,7 +209,8 @@ static ci_status block_form(former *f, const ci_vis_block *b)
 {
     for (size_t i = 0, end; i < b->n_row; i = end) {
         end = plane_end(b, i);
-        if (!row_is_auto(b, i)) CI_TRY(plane_form(f, b, i, end));
+        if (!ci_vis_baseline_is_auto(b->meta, (size_t)b->i_baseline[i]))
+            CI_TRY(plane_form(f, b, i, end));
     }
     return CI_OK;
 }
@@ -255,7 +250,8 @@ static void rows_count(const ci_vis_set *set, size_t *n_row, size_t *n_sample)
     *n_row = *n_sample = 0;
     for (size_t i = 0; i < set->n_block; i++)
         for (size_t r = 0; r < set->block[i]->n_row; r++)
-            if (!row_is_auto(set->block[i], r)) {
+            if (!ci_vis_baseline_is_auto(set->block[i]->meta,
+                                         (size_t)set->block[i]->i_baseline[r])) {
                 ++*n_row;
                 *n_sample += set->block[i]->n_chan;
             }

@@ -85,7 +85,7 @@ static ci_status header_make(const mosaic_job *job, const ci_fits_header *given,
     h->object = owned.object;
     snprintf(h->bunit, sizeof h->bunit, "Jy/beam");
     memcpy(h->stokes, first->stokes, sizeof h->stokes);
-    if (!h->telescope) CI_TRY(ci_fits_name_set(&h->telescope, first->telescope));
+    if (!h->telescope) CI_TRY(ci_str_set(&h->telescope, first->telescope));
     h->freq_hz = stats->freq_hz;
     h->time_mjd_s = given ? given->time_mjd_s : 0;
     for (size_t t = 0; t < job->n_tile; t++) {

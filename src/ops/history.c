@@ -45,44 +45,85 @@ static void count_refusal(day *d, const ci_registry_change *c)
     const char *why = c->reason, *mark = "refused: ";
     const char *at = strstr(why, mark);
     if (at) why = at + strlen(mark);
-    snprintf(text, sizeof text, "%s: %.*s", c->kind, (int)strcspn(why, ":;,"), why);
+    snprintf(text, sizeof text, "%s: %.*s", c->kind_word, (int)strcspn(why, ":;,"), why);
     count(&d->refusals, text);
 }
 
 static void count_failure(day *d, const ci_registry_change *c)
 {
     char text[CI_REGISTRY_TEXT + CI_REGISTRY_WORD];
-    snprintf(text, sizeof text, "%s: %s", c->kind, *c->reason ? c->reason : "no reason given");
+    snprintf(text, sizeof text, "%s: %s", c->kind_word, *c->reason ? c->reason : "no reason given");
     text[CI_REGISTRY_TEXT - 1] = '\0';
     count(&d->failures, text);
 }
 
+/* A file that is not used. */
+static void take_file(day *d, const ci_registry_change *c)
+{
+    char text[CI_REGISTRY_TEXT];
+    snprintf(text, sizeof text, "file: %s", c->to);
+    switch (c->to_state) {
+    case CI_FILE_EMPTY:
+    case CI_FILE_TRUNCATED:
+    case CI_FILE_CORRUPT:
+    case CI_FILE_DUPLICATE:
+    case CI_FILE_LATE:
+        count(&d->refusals, text);
+        break;
+    default:
+        break;
+    }
+}
+
+static void take_product(day *d, const ci_registry_change *c)
+{
+    bool is_back = c->from_state == CI_PUBLISH_PUBLISHING && c->to_state == CI_PUBLISH_STAGING;
+    bool is_failed = c->to_state == CI_PUBLISH_FAILED || is_back;
+    bool is_refused = c->to_state == CI_PUBLISH_REFUSED;
+    d->n_published += c->to_state == CI_PUBLISH_PUBLISHED;
+    d->n_refused += is_refused;
+    d->n_publish_failed += is_failed;
+    if (is_failed) count_failure(d, c);
+    if (is_refused) count_refusal(d, c);
+}
+
+static void take_image(day *d, const ci_registry_change *c)
+{
+    bool is_tile = c->kind == CI_REGISTRY_CHANGE_TILE;
+    bool is_failed = c->to_state == CI_REGISTRY_IMAGE_FAILED;
+    bool is_refused = c->to_state == CI_REGISTRY_IMAGE_REFUSED;
+    d->n_tile_passed += is_tile && c->to_state == CI_REGISTRY_IMAGE_PASSED;
+    d->n_tile_refused += is_tile && is_refused;
+    d->n_tile_failed += is_tile && is_failed;
+    if (is_failed) count_failure(d, c);
+    if (is_refused) count_refusal(d, c);
+}
+
 static void take(day *d, const ci_registry_change *c)
 {
-    bool failed = strcmp(c->to, "failed") == 0, refused = strcmp(c->to, "refused") == 0;
-    if (strcmp(c->kind, "group") == 0) {
-        d->n_group += strcmp(c->to, "completed") == 0;
-        d->n_group_failed += failed;
-    } else if (strcmp(c->kind, "tile") == 0) {
-        d->n_tile_passed += strcmp(c->to, "passed") == 0;
-        d->n_tile_refused += refused;
-        d->n_tile_failed += failed;
-    } else if (strcmp(c->kind, "product") == 0) {
-        bool back = strcmp(c->from, "publishing") == 0 && strcmp(c->to, "staging") == 0;
-        d->n_published += strcmp(c->to, "published") == 0;
-        d->n_refused += refused;
-        d->n_publish_failed += failed || back;
-        failed = failed || back;
-    } else if (strcmp(c->kind, "file") == 0) {
-        static const char *const words[] = {"empty", "truncated", "corrupt", "duplicate", "late"};
-        char text[CI_REGISTRY_TEXT];
-        snprintf(text, sizeof text, "file: %s", c->to);
-        for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-            if (strcmp(c->to, words[i]) == 0) count(&d->refusals, text);
-        return;
+    bool is_failed = c->to_state == CI_WORK_FAILED;
+    switch (c->kind) {
+    case CI_REGISTRY_CHANGE_FILE:
+        take_file(d, c);
+        break;
+    case CI_REGISTRY_CHANGE_GROUP:
+        d->n_group += c->to_state == CI_WORK_COMPLETED;
+        d->n_group_failed += is_failed;
+        if (is_failed) count_failure(d, c);
+        break;
+    case CI_REGISTRY_CHANGE_OBSERVATION:
+        if (is_failed) count_failure(d, c);
+        break;
+    case CI_REGISTRY_CHANGE_TILE:
+    case CI_REGISTRY_CHANGE_MOSAIC:
+        take_image(d, c);
+        break;
+    case CI_REGISTRY_CHANGE_PRODUCT:
+        take_product(d, c);
+        break;
+    case CI_REGISTRY_CHANGE_OTHER:
+        break;
     }
-    if (failed) count_failure(d, c);
-    if (refused) count_refusal(d, c);
 }
 
 static ci_json *reasons_json(const reasons *list)

@@ -170,7 +170,7 @@ static ci_json *change_json(const ci_registry_change *c, const char *state)
     ci_json *json = ci_json_object();
     char *log = NULL;
     put_time(json, "at", c->at_unix_s);
-    ci_json_put_string(json, "kind", c->kind);
+    ci_json_put_string(json, "kind", c->kind_word);
     ci_json_put_string(json, "from", c->from);
     ci_json_put_string(json, "to", c->to);
     ci_json_put_string(json, "reason", c->reason);

@@ -67,36 +67,36 @@ size_t ci_plan_team_tiles(const ci_plan_teams *teams, size_t n_tile, int team)
     return n_tile / n_team + ((size_t)team < n_tile % n_team);
 }
 
-static double samples_of(const ci_plan_work *w)
+static double samples_of(const ci_plan_load *w)
 {
     return (double)w->n_time * (double)w->n_baseline * (double)w->n_chan * (double)w->n_pol;
 }
 
 /* The part of n points of an axis that is left of them. */
-static double left_of(const ci_plan_work *w, double n)
+static double left_of(const ci_plan_load *w, double n)
 {
     return w->is_compressed && n > axis_nodes ? axis_nodes / n : 1;
 }
 
-static double rows_left(const ci_plan_work *w)
+static double rows_left(const ci_plan_load *w)
 {
     return left_of(w, (double)w->n_time);
 }
 
-static double samples_left(const ci_plan_work *w)
+static double samples_left(const ci_plan_load *w)
 {
     double sub_band = w->n_sub_band ? (double)w->n_sub_band : 1;
     return rows_left(w) * left_of(w, (double)w->n_chan / sub_band);
 }
 
-static double pixels_of(const ci_plan_work *w)
+static double pixels_of(const ci_plan_load *w)
 {
     double side = (double)(w->image_size ? w->image_size : default_image_size);
     return side * side;
 }
 
 /* Bytes of an image's pixels on the fullest of n ranks. */
-static double image_bytes(const ci_plan_work *w, int n)
+static double image_bytes(const ci_plan_load *w, int n)
 {
     bool is_wide = pixels_of(w) <= wide_pixels;
     double shared = bytes_pixel + (w->is_double ? bytes_pixel_double : 0) + is_wide * bytes_wide;
@@ -104,14 +104,14 @@ static double image_bytes(const ci_plan_work *w, int n)
 }
 
 /* A mosaic is as long as its tiles drift. */
-static double mosaic_pixels_of(const ci_plan_work *w)
+static double mosaic_pixels_of(const ci_plan_load *w)
 {
     double n_group = w->n_group ? (double)w->n_group : 1;
     return pixels_of(w) * fmax(1, 0.5 * (double)w->n_tile / n_group);
 }
 
 /* Bytes of the rank with the most, of n_rank in teams of n at least. */
-static double rank_bytes(const ci_plan_work *w, int n, int n_rank)
+static double rank_bytes(const ci_plan_load *w, int n, int n_rank)
 {
     double sub_band = w->n_sub_band ? (double)w->n_sub_band : 1;
     /* Whole sub-bands go to ranks: the fullest has the rounded-up share. */
@@ -136,7 +136,7 @@ static double rank_bytes(const ci_plan_work *w, int n, int n_rank)
     return base_bytes + fmax(fmax(vis + fmax(slab, taken), left + image), fmax(mosaic, found));
 }
 
-static double tile_seconds(const ci_plan_work *w, int n)
+static double tile_seconds(const ci_plan_load *w, int n)
 {
     double samples = samples_of(w);
     double stokes = w->n_pol ? samples / (double)w->n_pol * samples_left(w) : 0;
@@ -146,7 +146,7 @@ static double tile_seconds(const ci_plan_work *w, int n)
     return serial_s + read + (samples * sample_s + grid + bright + pixels_of(w) * pixel_s) / n;
 }
 
-static ci_plan_teams teams_of(const ci_plan_work *w, int n_rank, int n_team)
+static ci_plan_teams teams_of(const ci_plan_load *w, int n_rank, int n_team)
 {
     ci_plan_teams t = {.n_rank = n_rank, .n_team = n_team};
     t.min_ranks = n_rank / n_team;
@@ -156,7 +156,7 @@ static ci_plan_teams teams_of(const ci_plan_work *w, int n_rank, int n_team)
 }
 
 /* A node holds ranks_per_node ranks, of the smallest teams at worst. */
-static bool teams_fit(const ci_plan_work *w, const ci_plan_teams *t, const ci_plan_limits *l)
+static bool teams_fit(const ci_plan_load *w, const ci_plan_teams *t, const ci_plan_limits *l)
 {
     if (l->memory_per_node <= 0) return true;
     int per_node =
@@ -164,12 +164,12 @@ static bool teams_fit(const ci_plan_work *w, const ci_plan_teams *t, const ci_pl
     return rank_bytes(w, t->min_ranks, t->n_rank) * per_node <= l->memory_per_node;
 }
 
-ci_status ci_plan_teams_choose(ci_plan_teams *out, const ci_plan_work *work,
+ci_status ci_plan_teams_choose(ci_plan_teams *out, const ci_plan_load *load,
                                const ci_plan_limits *limits)
 {
     int n_rank = limits->n_rank > 0 ? limits->n_rank : 1;
-    size_t n_tile = work->n_tile ? work->n_tile : 1;
-    ci_plan_work w = *work;
+    size_t n_tile = load->n_tile ? load->n_tile : 1;
+    ci_plan_load w = *load;
     w.n_tile = n_tile;
     int most = n_tile < (size_t)n_rank ? (int)n_tile : n_rank;
     double best = INFINITY;
@@ -198,7 +198,7 @@ ci_status ci_plan_teams_choose(ci_plan_teams *out, const ci_plan_work *work,
 
 /* ---- the plan ------------------------------------------------------------------------------- */
 
-ci_status ci_plan_input_bytes(ci_plan_work *work, const char *const *paths, size_t n_path)
+ci_status ci_plan_input_bytes(ci_plan_load *load, const char *const *paths, size_t n_path)
 {
     double bytes = 0;
     for (size_t i = 0; i < n_path; i++) {
@@ -206,12 +206,12 @@ ci_status ci_plan_input_bytes(ci_plan_work *work, const char *const *paths, size
         if (stat(paths[i], &facts) != 0) return ci_error_errno(errno, paths[i], "stat");
         bytes += (double)facts.st_size;
     }
-    work->input_bytes = bytes * (double)(work->n_tile ? work->n_tile : 1);
+    load->input_bytes = bytes * (double)(load->n_tile ? load->n_tile : 1);
     return CI_OK;
 }
 
 /* Ranks for a job that may choose: as many as halve the time at least by 1.6 each doubling. */
-static int ranks_choose(const ci_plan_work *work, const ci_plan_limits *limits)
+static int ranks_choose(const ci_plan_load *load, const ci_plan_limits *limits)
 {
     int most = limits->max_rank > 0 ? limits->max_rank : 16, best = 1;
     double time = INFINITY;
@@ -219,11 +219,11 @@ static int ranks_choose(const ci_plan_work *work, const ci_plan_limits *limits)
         ci_plan_limits l = *limits;
         ci_plan_teams t;
         l.n_rank = n;
-        if (ci_plan_teams_choose(&t, work, &l) != CI_OK) {
+        if (ci_plan_teams_choose(&t, load, &l) != CI_OK) {
             ci_error_clear();
             continue;
         }
-        double seconds = (double)t.n_round * tile_seconds(work, t.min_ranks);
+        double seconds = (double)t.n_round * tile_seconds(load, t.min_ranks);
         if (seconds > time / 1.6) break;
         time = seconds;
         best = n;
@@ -231,12 +231,12 @@ static int ranks_choose(const ci_plan_work *work, const ci_plan_limits *limits)
     return best;
 }
 
-ci_status ci_plan_make(ci_plan *out, const ci_plan_work *work, const ci_plan_limits *limits)
+ci_status ci_plan_make(ci_plan *out, const ci_plan_load *load, const ci_plan_limits *limits)
 {
     ci_plan_limits l = *limits;
     memset(out, 0, sizeof *out);
-    out->work = *work;
-    ci_plan_work *w = &out->work;
+    out->load = *load;
+    ci_plan_load *w = &out->load;
     if (w->n_tile == 0) w->n_tile = 1;
     if (w->n_group == 0) w->n_group = 1;
     if (w->image_size == 0) w->image_size = default_image_size;

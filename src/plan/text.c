@@ -19,7 +19,7 @@ static const char *size_text(char out[32], double bytes)
 ci_status ci_plan_text(char **out, const ci_plan *p)
 {
     char a[32], b[32], c[32], d[32];
-    const ci_plan_work *w = &p->work;
+    const ci_plan_load *w = &p->load;
     ci_text text = {0};
     *out = NULL;
     ci_status status = ci_text_append(
@@ -62,7 +62,7 @@ ci_status ci_plan_text(char **out, const ci_plan *p)
 ci_json *ci_plan_json(const ci_plan *p)
 {
     ci_json *root = ci_json_object();
-    const ci_plan_work *w = &p->work;
+    const ci_plan_load *w = &p->load;
     const struct
     {
         const char *name;

@@ -211,7 +211,7 @@ static ci_status recover_withdrawn(ci_registry *registry, const ci_publish_optio
     CI_TRY(ci_registry_products_read(registry, &list, CI_PUBLISH_STAGING, false));
     ci_status status = CI_OK;
     for (size_t i = 0; i < list->n && status == CI_OK; i++)
-        if (ci_registry_product_is_withdrawn(&list->item[i]))
+        if (list->item[i].is_withdrawn)
             status = ci_publish_withdraw_finish(&list->item[i], options);
     ci_registry_products_free(list);
     return status;

@@ -184,7 +184,7 @@ ci_status ci_publish_withdraw(ci_registry *registry, const char *id,
                           id);
     else if (p->state == CI_PUBLISH_PUBLISHED)
         status = steps(registry, p, options);
-    else if (ci_registry_product_is_withdrawn(p))
+    else if (p->is_withdrawn)
         status = ci_publish_withdraw_finish(p, options);
     else
         status = ci_error(CI_ERR_NOT_READY, "%s: is %s, not published: nothing to withdraw", id,

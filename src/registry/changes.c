@@ -4,10 +4,11 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define COLUMN(field, type, name) CI_COLUMN(ci_registry_change, field, type, name)
 static const ci_column change_columns[] = {
-    COLUMN(at_unix_s, REAL, "at"),    COLUMN(kind, TEXT, "kind"),
+    COLUMN(at_unix_s, REAL, "at"),    COLUMN(kind_word, TEXT, "kind"),
     COLUMN(subject, TEXT, "subject"), COLUMN(from, TEXT, "from_state"),
     COLUMN(to, TEXT, "to_state"),     COLUMN(host, TEXT, "host"),
     COLUMN(job, TEXT, "job"),         COLUMN(run, TEXT, "run"),
@@ -27,6 +28,38 @@ ci_status ci_registry_db_change(ci_registry *registry, ci_registry_database whic
                                      {"to_state", V(to)}, {"reason", V(reason)},
                                      {"host", V(self->host)}, {"pid", V(self->pid)},
                                      {"job", V(self->job)}, {"run", V(registry->run)}));
+}
+
+/* The states of a kind, by its word. */
+static const struct
+{
+    const char *word;
+    const ci_words *states;
+} kinds[] = {
+    [CI_REGISTRY_CHANGE_FILE] = {"file", &ci_registry_file_words},
+    [CI_REGISTRY_CHANGE_OBSERVATION] = {"observation", &ci_registry_work_words},
+    [CI_REGISTRY_CHANGE_GROUP] = {"group", &ci_registry_work_words},
+    [CI_REGISTRY_CHANGE_TILE] = {"tile", &ci_registry_image_words},
+    [CI_REGISTRY_CHANGE_MOSAIC] = {"mosaic", &ci_registry_image_words},
+    [CI_REGISTRY_CHANGE_PRODUCT] = {"product", &ci_registry_publish_words},
+};
+
+static int state_of(const ci_words *words, const char *word)
+{
+    int state = ci_registry_words_find(words, word);
+    return strcmp(ci_registry_words_get(words, state), word) == 0 ? state : -1;
+}
+
+static void states_fill(ci_registry_change *c)
+{
+    int kind = 0;
+    while (kind < CI_REGISTRY_CHANGE_OTHER && strcmp(kinds[kind].word, c->kind_word) != 0)
+        kind++;
+    c->kind = (ci_registry_change_kind)kind;
+    c->from_state = c->to_state = -1;
+    if (kind == CI_REGISTRY_CHANGE_OTHER) return;
+    c->from_state = state_of(kinds[kind].states, c->from);
+    c->to_state = state_of(kinds[kind].states, c->to);
 }
 
 static int by_time(const void *a, const void *b)
@@ -58,6 +91,8 @@ ci_status ci_registry_changes_read(ci_registry *registry, ci_registry_changes **
         ci_registry_changes_free(list);
         return status;
     }
+    for (size_t i = 0; i < list->n; i++)
+        states_fill(&list->item[i]);
     if (list->n > 1) qsort(list->item, list->n, sizeof *list->item, by_time);
     *out = list;
     return CI_OK;

@@ -5,13 +5,13 @@
 
 static const char *const state_words[CI_FILE_STATE_COUNT] = {
     "growing", "incomplete", "empty", "truncated", "corrupt", "used", "duplicate", "late"};
-static const ci_words file_words = {state_words, CI_FILE_STATE_COUNT, CI_FILE_CORRUPT};
+const ci_words ci_registry_file_words = {state_words, CI_FILE_STATE_COUNT, CI_FILE_CORRUPT};
 
 #define COLUMN(field, type, name, ...) CI_COLUMN(ci_registry_file, field, type, name, __VA_ARGS__)
 static const ci_column file_columns[] = {
     COLUMN(path, STRING, "path"),
     COLUMN(observation_id, TEXT, "observation_id", .flags = CI_COLUMN_EMPTY_NULL),
-    COLUMN(state, WORD, "state", .words = &file_words),
+    COLUMN(state, WORD, "state", .words = &ci_registry_file_words),
     COLUMN(reason, TEXT, "reason"),
     COLUMN(size, INT, "size"),
     COLUMN(mtime_unix_s, REAL, "mtime"),

@@ -143,11 +143,8 @@ ci_status ci_registry_groups_read(ci_registry *registry, ci_registry_groups **ou
 
 static void members_free(ci_registry_group *g)
 {
-    for (size_t i = 0; i < g->n_member; i++) {
-        for (size_t k = 0; k < g->member[i].n_path; k++)
-            ci_mem_free(g->member[i].path[k]);
-        ci_mem_free(g->member[i].path);
-    }
+    for (size_t i = 0; i < g->n_member; i++)
+        ci_str_list_free(g->member[i].path, g->member[i].n_path);
     ci_mem_free(g->member);
 }
 

@@ -76,6 +76,8 @@ typedef enum ci_work_kind
     CI_WORK_GROUP
 } ci_work_kind;
 extern const ci_words ci_registry_work_words;
+/* Words of states: files.c, images.c, products.c. */
+extern const ci_words ci_registry_file_words, ci_registry_image_words, ci_registry_publish_words;
 CI_MUST_CHECK ci_status ci_registry_work_claim(ci_registry *registry, ci_work_kind kind,
                                                const char *id, double lease_s, bool *done);
 CI_MUST_CHECK ci_status ci_registry_work_end(ci_registry *registry, ci_work_kind kind,

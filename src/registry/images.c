@@ -4,14 +4,14 @@
 #include <string.h>
 
 static const char *const state_words[] = {"passed", "refused", "failed", "completed", "other"};
-static const ci_words image_state_words = {state_words, 5, CI_REGISTRY_IMAGE_OTHER};
+const ci_words ci_registry_image_words = {state_words, 5, CI_REGISTRY_IMAGE_OTHER};
 
 #define COLUMN(field, type, name, ...) CI_COLUMN(ci_registry_image, field, type, name, __VA_ARGS__)
 #define SHARED_COLUMNS                                                                             \
-    COLUMN(state, WORD, "status", .words = &image_state_words), COLUMN(folder, STRING, "folder"),  \
-        COLUMN(created_unix_s, REAL, "created_at"), COLUMN(reason, STRING, "reason"),              \
-        COLUMN(quality_json, STRING, "quality_json"), COLUMN(run, TEXT, "run"),                    \
-        COLUMN(is_degraded, INT, "is_degraded"),                                                   \
+    COLUMN(state, WORD, "status", .words = &ci_registry_image_words),                              \
+        COLUMN(folder, STRING, "folder"), COLUMN(created_unix_s, REAL, "created_at"),              \
+        COLUMN(reason, STRING, "reason"), COLUMN(quality_json, STRING, "quality_json"),            \
+        COLUMN(run, TEXT, "run"), COLUMN(is_degraded, INT, "is_degraded"),                         \
         COLUMN(first_time_mjd_s, REAL, "first_time_mjd_s"),                                        \
         COLUMN(last_time_mjd_s, REAL, "last_time_mjd_s"), COLUMN(ra_rad, REAL, "ra_rad"),          \
         COLUMN(dec_rad, REAL, "dec_rad"), COLUMN(rms_jy, REAL, "rms_jy"),                          \

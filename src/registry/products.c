@@ -6,7 +6,7 @@
 
 static const char *const state_words[CI_PUBLISH_STATE_COUNT] = {"staging", "publishing",
                                                                 "published", "refused", "failed"};
-static const ci_words publish_words = {state_words, CI_PUBLISH_STATE_COUNT, CI_PUBLISH_FAILED};
+const ci_words ci_registry_publish_words = {state_words, CI_PUBLISH_STATE_COUNT, CI_PUBLISH_FAILED};
 
 static const char *const type_words[] = {"mosaic", "tile", "other"};
 static const ci_words product_type_words = {type_words, 3, CI_REGISTRY_OTHER};
@@ -18,11 +18,13 @@ static const ci_column product_columns[] = {
     COLUMN(id, TEXT, "data_id"),
     COLUMN(type, WORD, "data_type", READ, .words = &product_type_words),
     COLUMN(type_word, TEXT, "data_type"),
-    COLUMN(state, WORD, "status", .words = &publish_words),
+    COLUMN(state, WORD, "status", .words = &ci_registry_publish_words),
     COLUMN(is_deployed, WORD, "origin", .words = &ci_registry_row_origin),
     COLUMN(auto_publish, INT, "auto_publish_enabled"),
     /* 2: it is gone. */
     COLUMN(staging_removable, INT, "staging_removable", READ, .select = "staging_removable=1"),
+    COLUMN(is_withdrawn, INT, "finalization_status", READ,
+           .select = "status='staging' AND finalization_status IS 'withdrawn'"),
     COLUMN(stage_path, STRING, "stage_path"),
     COLUMN(published_path, STRING, "published_path"),
     COLUMN(metadata_json, STRING, "metadata_json"),
@@ -120,7 +122,8 @@ static ci_status stage_again(ci_registry *registry, const ci_registry_product *p
             {"staged_at", V(ci_registry_now(registry))}, {"metadata_json", V(p->metadata_json)},
             {"auto_publish_enabled", V(p->auto_publish)}, {"time_mjd_s", V(p->time_mjd_s)},
             {"status", V("staging")}, {"publish_attempts", V(0)}, {"publish_error", CI_NULL},
-            {"next_try_at", CI_NULL}, {"staging_removable", V(0)}),
+            {"finalization_status", V("pending")}, {"next_try_at", CI_NULL},
+            {"staging_removable", V(0)}),
         "WHERE data_id=?", VALUES(V(p->id))));
     if (found->state == CI_PUBLISH_STAGING) return CI_OK;
     return ci_registry_db_change(registry, CI_DB_DATA, "product", p->id, state_words[found->state],
@@ -167,7 +170,7 @@ ci_status ci_registry_product_staging_removed(ci_registry *registry, const char 
 
 /* Published at this path no longer: back in staging, `why` in its row. */
 static ci_status unpublish(ci_registry *registry, const char *id, const char *published_path,
-                           const char *why, bool waits_for_person, bool *done)
+                           const char *why, bool is_withdrawal, bool *done)
 {
     ci_db *db = &registry->db[CI_DB_DATA];
     int64_t n = 0;
@@ -176,11 +179,11 @@ static ci_status unpublish(ci_registry *registry, const char *id, const char *pu
     ci_status status = ci_registry_db_run(
         db, &n,
         "UPDATE data_registry SET status='staging',published_path=NULL,published_at=NULL,"
-        "finalization_status='pending',staging_removable=0,publish_error=?,next_try_at=NULL,"
+        "finalization_status=?,staging_removable=0,publish_error=?,next_try_at=NULL,"
         "staged_at=?,auto_publish_enabled=CASE WHEN ? THEN 0 ELSE auto_publish_enabled END "
         "WHERE data_id=? AND status='published' AND published_path=? AND origin<>'deployed'",
-        VALUES(V(why), V(ci_registry_now(registry)), V(waits_for_person), V(id),
-               V(published_path)));
+        VALUES(V(is_withdrawal ? "withdrawn" : "pending"), V(why), V(ci_registry_now(registry)),
+               V(is_withdrawal), V(id), V(published_path)));
     if (status == CI_OK && n > 0)
         status =
             ci_registry_db_change(registry, CI_DB_DATA, "product", id, "published", "staging", why);
@@ -196,17 +199,11 @@ ci_status ci_registry_product_lost(ci_registry *registry, const char *id,
     return unpublish(registry, id, published_path, why, false, done);
 }
 
-static const char withdrawn[] = "withdrawn: waits for contimg publish --id";
-
 ci_status ci_registry_product_withdraw(ci_registry *registry, const char *id,
                                        const char *published_path, bool *done)
 {
-    return unpublish(registry, id, published_path, withdrawn, true, done);
-}
-
-bool ci_registry_product_is_withdrawn(const ci_registry_product *product)
-{
-    return product->state == CI_PUBLISH_STAGING && strcmp(product->error, withdrawn) == 0;
+    return unpublish(registry, id, published_path, "withdrawn: waits for contimg publish --id",
+                     true, done);
 }
 
 /* Nothing where a row of this id is there. */

@@ -49,30 +49,30 @@ static ci_status named_options(const ci_tile_options *options, ci_ingest_options
 }
 
 /* Appends a group of the registry that is to be done. */
-static ci_status work_take(ci_run_work *work, const ci_registry_group *group)
+static ci_status group_append(ci_run_groups *chosen, const ci_registry_group *group)
 {
-    if (group->n_member > 0) return ci_run_work_add(work, group);
+    if (group->n_member > 0) return ci_run_groups_add(chosen, group);
     return ci_error(CI_ERR_INPUT, "group %s: has no observations", group->id);
 }
 
-static ci_status named_groups(ci_run *run, const ci_ingest_options *options, ci_run_work *work)
+static ci_status named_groups(ci_run *run, const ci_ingest_options *options, ci_run_groups *chosen)
 {
     ci_registry_groups *groups = NULL;
     CI_TRY(ci_ingest_named(run->site.registry, ci_conf_arguments(run->conf),
                            ci_conf_argument_count(run->conf), options, &groups));
-    ci_status status = work_take(work, &groups->item[0]);
-    if (status == CI_OK) status = ci_run_check_published(run, &work->group[0]);
+    ci_status status = group_append(chosen, &groups->item[0]);
+    if (status == CI_OK) status = ci_run_check_published(run, &chosen->group[0]);
     ci_registry_groups_free(groups);
     return status;
 }
 
 /* A group that is refused leaves no trace: what is recorded of its files stays what was made. */
-static ci_status choose_named(ci_run *run, ci_run_work *work)
+static ci_status choose_named(ci_run *run, ci_run_groups *chosen)
 {
     ci_ingest_options options;
     CI_TRY(named_options(&run->options, &options));
     CI_TRY(ci_registry_begin(run->site.registry, CI_DB_INGEST));
-    return ci_registry_end(run->site.registry, CI_DB_INGEST, named_groups(run, &options, work));
+    return ci_registry_end(run->site.registry, CI_DB_INGEST, named_groups(run, &options, chosen));
 }
 
 ci_status ci_run_check_named(const ci_conf *conf)
@@ -154,7 +154,7 @@ static ci_status arrived_groups(ci_run *run, ci_registry_groups **groups)
     return ci_error(CI_ERR_INPUT, "--group %s: no such group; `contimg group` lists them", id);
 }
 
-static ci_status choose_arrived(ci_run *run, ci_run_work *work)
+static ci_status choose_arrived(ci_run *run, ci_run_groups *chosen)
 {
     ci_ingest_options options;
     ci_ingest_report report;
@@ -167,19 +167,19 @@ static ci_status choose_arrived(ci_run *run, ci_run_work *work)
     if (status == CI_OK && groups->n > 0 && !is_by_id) status = check_disk(run);
     for (size_t i = 0; status == CI_OK && i < groups->n && i < most; i++) {
         if (is_by_id || groups->item[i].is_remake) status = holes_retry(run, &groups->item[i]);
-        if (status == CI_OK) status = work_take(work, &groups->item[i]);
+        if (status == CI_OK) status = group_append(chosen, &groups->item[i]);
     }
     if (status == CI_OK && groups->n == 0) status = tell_nothing(run, report.n_file);
     ci_registry_groups_free(groups);
     return status;
 }
 
-ci_status ci_run_work_choose(ci_run *run, ci_run_work *work)
+ci_status ci_run_groups_choose(ci_run *run, ci_run_groups *chosen)
 {
     bool named = ci_conf_argument_count(run->conf) > 0;
     ci_status status = CI_OK;
     if (ci_comm_rank(run->world) == 0)
-        status = named ? choose_named(run, work) : choose_arrived(run, work);
+        status = named ? choose_named(run, chosen) : choose_arrived(run, chosen);
     status = ci_par_agree(run->world, status);
-    return status == CI_OK ? ci_run_share_work(run->world, work) : status;
+    return status == CI_OK ? ci_run_share_groups(run->world, chosen) : status;
 }

@@ -11,7 +11,7 @@ CI_MUST_CHECK ci_status ci_run_check_published(ci_run *run, const ci_run_group *
  * says what it is, and an error why that is no good end. Collective. */
 CI_MUST_CHECK ci_status ci_run_claim(ci_run *run, const ci_run_group *group,
                                      ci_run_group_record *record, bool *done);
-/* Gives them back, after the work on the group ended with `status`, which it returns, with its
+/* Gives them back, after making the group ended with `status`, which it returns, with its
  * text. Local, rank 0. */
 CI_MUST_CHECK ci_status ci_run_claim_end(ci_run *run, const ci_run_group *group, bool has_product,
                                          ci_status status);

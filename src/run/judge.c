@@ -143,7 +143,7 @@ static ci_registry_work_state state_after(const ci_tile_record *record)
     return is_fault_of_data ? CI_WORK_FAILED : CI_WORK_PENDING;
 }
 
-/* Ends the work on an observation; its tile stays taken, for the mosaic. */
+/* Ends the claim on an observation; its tile stays taken, for the mosaic. */
 static ci_status observation_end(ci_run *run, const ci_tile_record *record)
 {
     bool done = false, passed = record->state == CI_TILE_PASSED;

@@ -52,7 +52,7 @@ static ci_status header_fill(const ci_run *run, const ci_run_group *group, ci_ti
     unsigned judged =
         CI_CONF_JUDGES_IMAGES | (gains == CI_TILE_GAINS_OWN ? CI_CONF_JUDGES_TABLES : 0);
     memset(header, 0, sizeof *header);
-    CI_TRY(ci_fits_name_set(&header->object, group->id));
+    CI_TRY(ci_str_set(&header->object, group->id));
     header->time_mjd_s = group->tile[0].time_mjd_s;
     CI_TRY(ci_fits_card_set_text(header, "CIVERS", ci_version(), "contimg version"));
     CI_TRY(

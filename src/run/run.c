@@ -198,15 +198,15 @@ static ci_status check_stop(const ci_run *run, size_t i, size_t n)
 }
 
 /* The first fault is the run's; later groups are done all the same. */
-static ci_status make_groups(ci_run *run, const ci_run_work *work)
+static ci_status make_groups(ci_run *run, const ci_run_groups *groups)
 {
     ci_error_saved first = ci_error_save(CI_OK);
-    for (size_t i = 0; i < work->n_group; i++) {
+    for (size_t i = 0; i < groups->n_group; i++) {
         bool is_busy = false;
-        ci_status status = check_stop(run, i, work->n_group);
-        if (status == CI_OK) status = ci_run_group_make(run, &work->group[i], &is_busy);
+        ci_status status = check_stop(run, i, groups->n_group);
+        if (status == CI_OK) status = ci_run_group_make(run, &groups->group[i], &is_busy);
         /* Of several, one that another run has is that one's. */
-        if (is_busy && work->n_group > 1) {
+        if (is_busy && groups->n_group > 1) {
             if (ci_comm_rank(run->world) == 0) ci_log_info("passed over: %s", ci_error_text());
             continue;
         }
@@ -218,10 +218,10 @@ static ci_status make_groups(ci_run *run, const ci_run_work *work)
 
 static ci_status do_work(ci_run *run)
 {
-    ci_run_work work = {0};
-    ci_status status = ci_run_work_choose(run, &work);
-    if (status == CI_OK) status = make_groups(run, &work);
-    ci_run_work_free(&work);
+    ci_run_groups groups = {0};
+    ci_status status = ci_run_groups_choose(run, &groups);
+    if (status == CI_OK) status = make_groups(run, &groups);
+    ci_run_groups_free(&groups);
     return status;
 }
 

@@ -21,16 +21,16 @@ ci_status ci_run_share_text(ci_comm *comm, char **inout)
     return bytes_share(comm, inout, &n);
 }
 
-ci_status ci_run_share_work(ci_comm *comm, ci_run_work *inout)
+ci_status ci_run_share_groups(ci_comm *comm, ci_run_groups *inout)
 {
     if (ci_comm_size(comm) == 1) return CI_OK;
     bool is_root = ci_comm_rank(comm) == 0;
     char *bytes = NULL;
     size_t n = 0;
-    ci_status status = is_root ? ci_run_work_pack(&bytes, &n, inout) : CI_OK;
+    ci_status status = is_root ? ci_run_groups_pack(&bytes, &n, inout) : CI_OK;
     status = ci_par_agree(comm, status);
     if (status == CI_OK) status = bytes_share(comm, &bytes, &n);
-    if (status == CI_OK && !is_root) status = ci_run_work_unpack(inout, bytes, n);
+    if (status == CI_OK && !is_root) status = ci_run_groups_unpack(inout, bytes, n);
     ci_mem_free(bytes);
     return ci_par_agree(comm, status);
 }

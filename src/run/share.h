@@ -6,7 +6,7 @@
 
 /* A text, owned by each rank; rank 0's is what it was. Collective. */
 CI_MUST_CHECK ci_status ci_run_share_text(ci_comm *comm, char **inout);
-/* The work, rank 0's to all. Collective. */
-CI_MUST_CHECK ci_status ci_run_share_work(ci_comm *comm, ci_run_work *inout);
+/* The groups, rank 0's to all. Collective. */
+CI_MUST_CHECK ci_status ci_run_share_groups(ci_comm *comm, ci_run_groups *inout);
 
 #endif

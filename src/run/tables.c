@@ -185,8 +185,8 @@ static ci_status solve_loaded(ci_run *run, ci_tile_data *data, ci_tile_tables *o
     ci_tile_stage_end(&run->events, stage, out->own_tile);
     CI_TRY(ci_par_agree(run->world, ci_tile_tables_judge(run->conf, out->bandpass, out->gain)));
     const char *model = ci_path_base(ci_conf_text(run->conf, CI_OPT_MODEL));
-    CI_AGREE(run->world, ci_cal_text_set(&out->gain->model, model));
-    CI_AGREE(run->world, ci_cal_text_set(&out->bandpass->model, model));
+    CI_AGREE(run->world, ci_str_set(&out->gain->model, model));
+    CI_AGREE(run->world, ci_str_set(&out->bandpass->model, model));
     CI_AGREE(run->world, ci_tile_relaxed_history(out->bandpass, run->conf));
     CI_AGREE(run->world, ci_tile_relaxed_history(out->gain, run->conf));
     ci_status status = ci_comm_rank(run->world) == 0 ? keep_tables(run, out, data) : CI_OK;

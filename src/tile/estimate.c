@@ -1,4 +1,4 @@
-/* A tile's work before any data are read. The image's size hangs on the beam, and that on the
+/* What a tile takes, before any data are read. The image's size hangs on the beam, and that on the
  * array and on how densely it covers the uv plane: the chooser itself is asked, on a set that is
  * thinned in time and frequency. */
 #include "contimg/tile.h"
@@ -119,17 +119,17 @@ static ci_status image_size(ci_comm *self, const ci_tile_options *options, const
     return status;
 }
 
-static void shapes(const ci_vis_meta *meta, ci_plan_work *work)
+static void shapes(const ci_vis_meta *meta, ci_plan_load *load)
 {
-    work->n_sub_band = meta->n_sub_band;
-    work->n_baseline = meta->n_baseline;
-    work->n_time = meta->n_time;
-    work->n_pol = meta->n_pol;
-    work->n_chan = ci_vis_chan_first(meta, meta->n_sub_band);
+    load->n_sub_band = meta->n_sub_band;
+    load->n_baseline = meta->n_baseline;
+    load->n_time = meta->n_time;
+    load->n_pol = meta->n_pol;
+    load->n_chan = ci_vis_chan_first(meta, meta->n_sub_band);
 }
 
 ci_status ci_tile_estimate(const ci_conf *conf, const char *const *paths, size_t n_path,
-                           ci_plan_work *work)
+                           ci_plan_load *load)
 {
     ci_tile_options options;
     ci_comm *self = NULL;
@@ -139,13 +139,13 @@ ci_status ci_tile_estimate(const ci_conf *conf, const char *const *paths, size_t
     ci_status status = ci_uvh5_set_open(self, &files, paths, n_path, &options.uvh5);
     if (status == CI_OK) {
         const ci_vis_meta *meta = ci_uvh5_set_meta(files);
-        shapes(meta, work);
-        work->is_double = ci_grid_is_double(options.image.accuracy);
-        work->is_compressed = options.image.compression > 0;
-        status = image_size(self, &options, meta, &work->image_size);
+        shapes(meta, load);
+        load->is_double = ci_grid_is_double(options.image.accuracy);
+        load->is_compressed = options.image.compression > 0;
+        status = image_size(self, &options, meta, &load->image_size);
     }
     ci_uvh5_set_free(files);
     ci_comm_free(self);
-    if (status == CI_OK) status = ci_plan_input_bytes(work, paths, n_path);
+    if (status == CI_OK) status = ci_plan_input_bytes(load, paths, n_path);
     return status;
 }

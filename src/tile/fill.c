@@ -141,7 +141,7 @@ static bool uv_is_kept(const ci_vis_block *block, size_t i_row)
 {
     const ci_vis_meta *meta = block->meta;
     size_t i_baseline = (size_t)block->i_baseline[i_row], i_time = (size_t)block->i_time[i_row];
-    if (meta->baseline_ant1[i_baseline] == meta->baseline_ant2[i_baseline]) return false;
+    if (ci_vis_baseline_is_auto(meta, i_baseline)) return false;
     uint64_t n = (uint64_t)meta->n_sub_band * meta->n_baseline * meta->n_time;
     uint64_t i = (block->part.i_sub_band * meta->n_baseline + i_baseline) * meta->n_time + i_time;
     return scatter(i) % (n / UV_POINTS + 1) == 0;

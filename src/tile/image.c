@@ -35,10 +35,9 @@ static ci_status header_fill(const ci_tile_options *options, const ci_tile_data 
     header->ra_rad = data->ra_rad;
     header->dec_rad = data->dec_rad;
     header->time_mjd_s = meta->time_mjd_s[0];
-    CI_TRY(ci_fits_name_set(&header->telescope, meta->array.telescope));
-    CI_TRY(ci_fits_name_set(&header->object, ci_vis_phase_name(meta, 0)[0]
-                                                 ? ci_vis_phase_name(meta, 0)
-                                                 : ci_path_base(prefix)));
+    CI_TRY(ci_str_set(&header->telescope, meta->array.telescope));
+    CI_TRY(ci_str_set(&header->object, ci_vis_phase_name(meta, 0)[0] ? ci_vis_phase_name(meta, 0)
+                                                                     : ci_path_base(prefix)));
     CI_TRY(ci_fits_card_set_text(header, "CIVERS", ci_version(), "contimg version"));
     CI_TRY(ci_fits_card_set_text(header, "GAINS", ci_tile_gains_word(data->gains),
                                  "origin of the gains"));

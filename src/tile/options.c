@@ -64,8 +64,6 @@ static ci_status image_options(const ci_conf *conf, ci_image_options *image)
     image->clean.auto_mask = ci_conf_double(conf, CI_OPT_AUTO_MASK);
     image->clean.auto_threshold = ci_conf_double(conf, CI_OPT_AUTO_THRESHOLD);
     image->pb_cut = ci_conf_double(conf, CI_OPT_PB_CUT);
-    if (is_choice(conf, CI_OPT_PROJECTION, "slant"))
-        return ci_error(CI_ERR_USAGE, "--projection slant: not there yet, use sin or auto");
     return uv_range(conf, &image->min_uv_lambda, &image->max_uv_lambda);
 }
 

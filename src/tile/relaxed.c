@@ -23,7 +23,7 @@ ci_status ci_tile_relaxed_history(ci_cal_table *table, const ci_conf *conf)
     if (*limits)
         status =
             ci_str_format(&history, "Limits relaxed: %s. %s", limits, ci_vis_text(table->history));
-    if (status == CI_OK && history) status = ci_cal_text_set(&table->history, history);
+    if (status == CI_OK && history) status = ci_str_set(&table->history, history);
     ci_mem_free(limits);
     ci_mem_free(history);
     return status;

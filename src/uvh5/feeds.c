@@ -95,11 +95,11 @@ static ci_status angles_read(ci_uvh5_file *file)
     return status;
 }
 
-/* Which mounts turn the feeds on the sky. One word for all antennas, or one for each. */
+/* Which mounts rotate the feeds on the sky. One word for all antennas, or one for each. */
 static ci_status mounts_read(ci_uvh5_file *file)
 {
-    static const char *const turning[] = {"alt-az", "alt-az+nasmyth-r", "alt-az+nasmyth-l", "x-y",
-                                          NULL};
+    static const char *const rotating[] = {"alt-az", "alt-az+nasmyth-r", "alt-az+nasmyth-l", "x-y",
+                                           NULL};
     const char *name = "Header/mount_type";
     ci_vis_array *array = &file->meta->array;
     ci_h5_info info;
@@ -113,7 +113,7 @@ static ci_status mounts_read(ci_uvh5_file *file)
     CI_TRY(ci_h5_read_string_list(file->h5, name, n, &words, &n_byte));
     const char *word = words;
     for (size_t a = 0; a < array->n_antenna; a++) {
-        array->antenna[a].is_turning = is_one_of(word, turning);
+        array->antenna[a].is_rotating = is_one_of(word, rotating);
         if (n > 1) word += strlen(word) + 1;
     }
     ci_mem_free(words);
@@ -175,7 +175,7 @@ static void fact_tell(ci_uvh5_file *file, int north)
                      f.angle_rad[k] * CI_RAD_TO_DEG);
     }
     ci_uvh5_fact_set(file, "feeds", "%s%s%s", text, f.differ ? "; they differ by antenna" : "",
-                     f.is_turning ? "; turning with the parallactic angle" : "");
+                     f.is_rotating ? "; turning with the parallactic angle" : "");
 }
 
 ci_status ci_uvh5_feeds_read(ci_uvh5_file *file)

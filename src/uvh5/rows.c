@@ -62,8 +62,8 @@ static ci_status antennas_read(ci_uvh5_file *file, int32_t *ant1, int32_t *ant2)
     return status;
 }
 
-/* Turns every row to ant1 <= ant2 and counts what is there. */
-static void rows_turn(ci_uvh5_file *file, int32_t *ant1, int32_t *ant2)
+/* Reverses rows to ant1 <= ant2 and counts what is there. */
+static void rows_order(ci_uvh5_file *file, int32_t *ant1, int32_t *ant2)
 {
     for (size_t i = 0; i < file->n_row; i++) {
         if (ant1[i] <= ant2[i]) continue;
@@ -137,7 +137,7 @@ static ci_status baselines_read(ci_uvh5_file *file)
         status = ci_mem_alloc(&used, file->meta->array.n_antenna, sizeof *used, "antennas");
     if (status == CI_OK) status = antennas_read(file, ant1, ant2);
     if (status == CI_OK) {
-        rows_turn(file, ant1, ant2);
+        rows_order(file, ant1, ant2);
         n_used = antennas_rank(file, ant1, ant2, used);
         if (n_used > UVH5_MAX_ANTENNA_USED) {
             status = ci_uvh5_refuse(file, "Header/ant_1_array",
@@ -169,7 +169,7 @@ static double baseline_length(const ci_vis_meta *meta, size_t b)
     return sqrt(sum);
 }
 
-/* Antennas at one place: a pair of them is odd; where all are, their places were not written.
+/* Antennas at one position: a pair of them is odd; where all are, their positions were not written.
  * Autocorrelations have no length. */
 static ci_status lengths_check(ci_uvh5_file *file)
 {
@@ -177,21 +177,22 @@ static ci_status lengths_check(ci_uvh5_file *file)
     const double least_m = 1e-3;
     size_t n_cross = 0, n_short = 0, at = 0;
     for (size_t b = 0; b < meta->n_baseline; b++) {
-        if (meta->baseline_ant1[b] == meta->baseline_ant2[b]) continue;
+        if (ci_vis_baseline_is_auto(meta, b)) continue;
         n_cross++;
         if (baseline_length(meta, b) > least_m) continue;
         if (n_short++ == 0) at = b;
     }
     if (n_short == 0) return CI_OK;
     if (n_short == n_cross) {
-        return ci_uvh5_refuse(file, "Header/antenna_positions",
-                              "all antennas with data are at one place: none of %zu baseline%s is "
-                              "longer than %g m",
-                              n_cross, ci_plural(n_cross), least_m);
+        return ci_uvh5_refuse(
+            file, "Header/antenna_positions",
+            "all antennas with data are at one position: none of %zu baseline%s is "
+            "longer than %g m",
+            n_cross, ci_plural(n_cross), least_m);
     }
     ci_uvh5_warning_add(
         file,
-        "Header/antenna_positions: antennas %lld and %lld are at one place, %zu of %zu "
+        "Header/antenna_positions: antennas %lld and %lld are at one position, %zu of %zu "
         "baselines are not longer than %g m",
         (long long)meta->array.antenna[meta->baseline_ant1[at]].number,
         (long long)meta->array.antenna[meta->baseline_ant2[at]].number, n_short, n_cross, least_m);

@@ -34,7 +34,7 @@ static void tables_make(ci_cal_table **bandpass, ci_cal_table **gain)
     for (size_t i = 1; *gain && i < 16; i++)
         if (i < (*gain)->n_time + 1) (*gain)->flag[ci_cal_index(*gain, i - 1, 0, 4, 1)] = 2;
     if (*gain) (*gain)->flag[ci_cal_index(*gain, 1, 0, 6, 0)] = CI_CAL_FAILED;
-    if (*bandpass) CHECK_OK(ci_cal_text_set(&(*bandpass)->model, "one point"));
+    if (*bandpass) CHECK_OK(ci_str_set(&(*bandpass)->model, "one point"));
     ci_vis_set_free(set);
     ci_comm_free(self);
 }

@@ -180,8 +180,8 @@ static void test_hostile_names(void **unused)
         const char *due = names[i][1] ? names[i][1] : names[i][0];
         ci_fits_header h = sample();
         h.telescope = h.object = NULL;
-        assert_int_equal(ci_fits_name_set(&h.telescope, names[i][0]), CI_OK);
-        assert_int_equal(ci_fits_name_set(&h.object, names[i][0]), CI_OK);
+        assert_int_equal(ci_str_set(&h.telescope, names[i][0]), CI_OK);
+        assert_int_equal(ci_str_set(&h.object, names[i][0]), CI_OK);
         assert_int_equal(ci_fits_card_set_text(&h, "GROUP", names[i][0], "a group"), CI_OK);
         assert_int_equal(ci_fits_write(path, &h, pixels), CI_OK);
         ci_fits_header_clear(&h);

@@ -1,4 +1,4 @@
-/* plan: teams, memory and time of known work. */
+/* plan: teams, memory and time of known loads. */
 
 #include "unit_case.h"
 #include "contimg/plan.h"
@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* A DSA-110 tile. */
-static const ci_plan_work tile = {.n_group = 1,
+static const ci_plan_load tile = {.n_group = 1,
                                   .n_tile = 10,
                                   .n_sub_band = 16,
                                   .n_chan = 768,
@@ -20,7 +20,7 @@ static void test_teams(void **state)
     ci_plan_teams t;
     for (int n_rank = 1; n_rank <= 64; n_rank++) {
         for (size_t n_tile = 1; n_tile <= 12; n_tile++) {
-            ci_plan_work w = tile;
+            ci_plan_load w = tile;
             ci_plan_limits limits = {.n_rank = n_rank};
             int n_in_team[64] = {0};
             size_t n_made = 0;
@@ -42,7 +42,7 @@ static void test_teams(void **state)
             assert_int_equal(n_made, n_tile);
         }
     }
-    ci_plan_work w = tile;
+    ci_plan_load w = tile;
     w.n_tile = 4;
     ci_plan_limits limits = {.n_rank = 4};
     assert_int_equal(ci_plan_teams_choose(&t, &w, &limits), CI_OK);

@@ -7,125 +7,125 @@
 static void test_nothing_is_told(void **state)
 {
     (void)state;
-    ci_run_work work = {0};
+    ci_run_groups chosen = {0};
     run_open(NULL);
-    OK(ci_run_work_choose(&rc.run, &work));
-    assert_int_equal(work.n_group, 0);
+    OK(ci_run_groups_choose(&rc.run, &chosen));
+    assert_int_equal(chosen.n_group, 0);
     assert_int_equal(rc.n_nothing, 1);
     assert_int_equal(rc.n_failed, 0);
-    ci_run_work_free(&work);
+    ci_run_groups_free(&chosen);
 }
 
 static void test_failed_groups_are_counted(void **state)
 {
     (void)state;
-    ci_run_work work = {0};
+    ci_run_groups chosen = {0};
     char id[CI_REGISTRY_ID];
     bool done = false;
     run_open(NULL);
     group_make(1769200000, CI_WORK_PENDING, id);
     OK(ci_registry_group_claim(rc.run.site.registry, id, 100, &done));
     OK(ci_registry_group_end(rc.run.site.registry, id, CI_WORK_FAILED, "no good", ""));
-    OK(ci_run_work_choose(&rc.run, &work));
-    assert_int_equal(work.n_group, 0);
+    OK(ci_run_groups_choose(&rc.run, &chosen));
+    assert_int_equal(chosen.n_group, 0);
     assert_int_equal(rc.n_failed, 1);
-    ci_run_work_free(&work);
+    ci_run_groups_free(&chosen);
 }
 
 static void test_oldest_group_is_taken(void **state)
 {
     (void)state;
-    ci_run_work work = {0};
+    ci_run_groups chosen = {0};
     char old[CI_REGISTRY_ID], young[CI_REGISTRY_ID];
     run_open(NULL);
     group_make(1769210000, CI_WORK_PENDING, young);
     group_make(1769200000, CI_WORK_PENDING, old);
-    OK(ci_run_work_choose(&rc.run, &work));
+    OK(ci_run_groups_choose(&rc.run, &chosen));
     assert_int_equal(rc.n_nothing, 0);
-    assert_int_equal(work.n_group, 1);
-    assert_string_equal(work.group[0].id, old);
-    assert_int_equal(work.group[0].n_tile, 2);
-    assert_int_equal(work.group[0].n_min_tiles, 2);
-    unit_near(work.group[0].tile[1].time_mjd_s, ci_time_mjd_s_from_unix(1769200300), 1e-6);
-    ci_run_work_free(&work);
+    assert_int_equal(chosen.n_group, 1);
+    assert_string_equal(chosen.group[0].id, old);
+    assert_int_equal(chosen.group[0].n_tile, 2);
+    assert_int_equal(chosen.group[0].n_min_tiles, 2);
+    unit_near(chosen.group[0].tile[1].time_mjd_s, ci_time_mjd_s_from_unix(1769200300), 1e-6);
+    ci_run_groups_free(&chosen);
 }
 
 static void test_as_many_as_asked_for(void **state)
 {
     (void)state;
-    ci_run_work work = {0};
+    ci_run_groups chosen = {0};
     char id[3][CI_REGISTRY_ID];
     run_open(WORDS("--max-groups=2"));
     for (int i = 0; i < 3; i++)
         group_make(1769200000 + 10000 * i, CI_WORK_PENDING, id[i]);
-    OK(ci_run_work_choose(&rc.run, &work));
-    assert_int_equal(work.n_group, 2);
-    assert_string_equal(work.group[0].id, id[0]);
-    assert_string_equal(work.group[1].id, id[1]);
-    ci_run_work_free(&work);
+    OK(ci_run_groups_choose(&rc.run, &chosen));
+    assert_int_equal(chosen.n_group, 2);
+    assert_string_equal(chosen.group[0].id, id[0]);
+    assert_string_equal(chosen.group[1].id, id[1]);
+    ci_run_groups_free(&chosen);
 }
 
 static void test_group_of_another_is_passed_over(void **state)
 {
     (void)state;
-    ci_run_work work = {0};
+    ci_run_groups chosen = {0};
     char old[CI_REGISTRY_ID], young[CI_REGISTRY_ID];
     bool done = false;
     run_open(NULL);
     group_make(1769200000, CI_WORK_PENDING, old);
     group_make(1769210000, CI_WORK_PENDING, young);
     OK(ci_registry_group_claim(rc.run.site.registry, old, 100, &done));
-    OK(ci_run_work_choose(&rc.run, &work));
-    assert_int_equal(work.n_group, 1);
-    assert_string_equal(work.group[0].id, young);
-    ci_run_work_free(&work);
+    OK(ci_run_groups_choose(&rc.run, &chosen));
+    assert_int_equal(chosen.n_group, 1);
+    assert_string_equal(chosen.group[0].id, young);
+    ci_run_groups_free(&chosen);
 }
 
 /* The oldest waits: the next is taken; alone, it is told of; in time it is taken. */
 static void test_waiting_group_is_passed_over(void **state)
 {
     (void)state;
-    ci_run_work work = {0};
+    ci_run_groups chosen = {0};
     char old[CI_REGISTRY_ID], young[CI_REGISTRY_ID];
     bool done = false;
     run_open(NULL);
     group_make(1769200000, CI_WORK_PENDING, old);
     group_make(1769210000, CI_WORK_PENDING, young);
     OK(ci_registry_group_wait(rc.run.site.registry, old, rc.clock.unix_s + 600));
-    OK(ci_run_work_choose(&rc.run, &work));
-    assert_int_equal(work.n_group, 1);
-    assert_string_equal(work.group[0].id, young);
-    ci_run_work_free(&work);
+    OK(ci_run_groups_choose(&rc.run, &chosen));
+    assert_int_equal(chosen.n_group, 1);
+    assert_string_equal(chosen.group[0].id, young);
+    ci_run_groups_free(&chosen);
     OK(ci_registry_group_claim(rc.run.site.registry, young, 1000, &done));
-    OK(ci_run_work_choose(&rc.run, &work));
-    assert_int_equal(work.n_group, 0);
+    OK(ci_run_groups_choose(&rc.run, &chosen));
+    assert_int_equal(chosen.n_group, 0);
     assert_int_equal(rc.n_waiting, 1);
     rc.clock.unix_s += 600;
-    OK(ci_run_work_choose(&rc.run, &work));
-    assert_int_equal(work.n_group, 1);
-    assert_string_equal(work.group[0].id, old);
-    ci_run_work_free(&work);
+    OK(ci_run_groups_choose(&rc.run, &chosen));
+    assert_int_equal(chosen.n_group, 1);
+    assert_string_equal(chosen.group[0].id, old);
+    ci_run_groups_free(&chosen);
 }
 
 static void test_failed_observation_is_a_hole(void **state)
 {
     (void)state;
-    ci_run_work work = {0};
+    ci_run_groups chosen = {0};
     char id[CI_REGISTRY_ID];
     run_open(NULL);
     group_make(1769200000, CI_WORK_FAILED, id);
-    OK(ci_run_work_choose(&rc.run, &work));
-    assert_int_equal(work.n_group, 1);
-    assert_false(work.group[0].tile[0].is_hole);
-    assert_true(work.group[0].tile[1].is_hole);
-    ci_run_work_free(&work);
+    OK(ci_run_groups_choose(&rc.run, &chosen));
+    assert_int_equal(chosen.n_group, 1);
+    assert_false(chosen.group[0].tile[0].is_hole);
+    assert_true(chosen.group[0].tile[1].is_hole);
+    ci_run_groups_free(&chosen);
 }
 
 /* Asked for by a person: tiles that failed are tried again. */
 static void test_group_by_name_has_no_hole(void **state)
 {
     (void)state;
-    ci_run_work work = {0};
+    ci_run_groups chosen = {0};
     char id[CI_REGISTRY_ID], option[100];
     run_open(NULL);
     group_make(1769200000, CI_WORK_FAILED, id);
@@ -133,31 +133,31 @@ static void test_group_by_name_has_no_hole(void **state)
     ci_conf_free(rc.conf);
     run_conf(WORDS(option));
     rc.run.conf = rc.conf;
-    OK(ci_run_work_choose(&rc.run, &work));
-    assert_int_equal(work.n_group, 1);
-    assert_false(work.group[0].tile[1].is_hole);
-    ci_run_work_free(&work);
+    OK(ci_run_groups_choose(&rc.run, &chosen));
+    assert_int_equal(chosen.n_group, 1);
+    assert_false(chosen.group[0].tile[1].is_hole);
+    ci_run_groups_free(&chosen);
 }
 
 static void test_unknown_group_is_refused(void **state)
 {
     (void)state;
-    ci_run_work work = {0};
+    ci_run_groups chosen = {0};
     run_open(WORDS("--group=0123456789ab_1"));
-    unit_refused(ci_run_work_choose(&rc.run, &work), CI_ERR_INPUT, "0123456789ab_1");
-    ci_run_work_free(&work);
+    unit_refused(ci_run_groups_choose(&rc.run, &chosen), CI_ERR_INPUT, "0123456789ab_1");
+    ci_run_groups_free(&chosen);
 }
 
 static void test_full_disk_begins_nothing(void **state)
 {
     (void)state;
-    ci_run_work work = {0};
+    ci_run_groups chosen = {0};
     char id[CI_REGISTRY_ID];
     run_open(WORDS("--disk-critical-gb=1e9"));
     group_make(1769200000, CI_WORK_PENDING, id);
-    unit_refused(ci_run_work_choose(&rc.run, &work), CI_ERR_DISK, "--disk-critical-gb");
-    assert_int_equal(work.n_group, 0);
-    ci_run_work_free(&work);
+    unit_refused(ci_run_groups_choose(&rc.run, &chosen), CI_ERR_DISK, "--disk-critical-gb");
+    assert_int_equal(chosen.n_group, 0);
+    ci_run_groups_free(&chosen);
 }
 
 /* ---- between ranks -----------------------------------------------------------------------------
@@ -177,12 +177,12 @@ static void test_packed_work_comes_back(void **state)
                                     {.observation_id = "two", .state = CI_WORK_FAILED}};
     ci_registry_group group = {
         .id = "g_1", .is_named = true, .n_min_tiles = 3, .n_member = 2, .member = member};
-    ci_run_work work = {0}, back = {0};
+    ci_run_groups chosen = {0}, back = {0};
     char *bytes = NULL;
     size_t n = 0;
-    OK(ci_run_work_add(&work, &group));
-    OK(ci_run_work_pack(&bytes, &n, &work));
-    OK(ci_run_work_unpack(&back, bytes, n));
+    OK(ci_run_groups_add(&chosen, &group));
+    OK(ci_run_groups_pack(&bytes, &n, &chosen));
+    OK(ci_run_groups_unpack(&back, bytes, n));
     assert_int_equal(back.n_group, 1);
     assert_string_equal(back.group[0].id, "g_1");
     assert_true(back.group[0].is_named);
@@ -196,8 +196,8 @@ static void test_packed_work_comes_back(void **state)
     assert_string_equal(tile[0].path[1], "");
     assert_int_equal(tile[1].n_path, 0);
     ci_mem_free(bytes);
-    ci_run_work_free(&work);
-    ci_run_work_free(&back);
+    ci_run_groups_free(&chosen);
+    ci_run_groups_free(&back);
 }
 
 static void test_bytes_cut_short_are_refused(void **state)
@@ -207,15 +207,15 @@ static void test_bytes_cut_short_are_refused(void **state)
     char *path[1] = {a};
     ci_registry_member member = {.observation_id = "one", .n_path = 1, .path = path};
     ci_registry_group group = {.id = "g_1", .n_member = 1, .member = &member};
-    ci_run_work work = {0}, back = {0};
+    ci_run_groups chosen = {0}, back = {0};
     char *bytes = NULL;
     size_t n = 0;
-    OK(ci_run_work_add(&work, &group));
-    OK(ci_run_work_pack(&bytes, &n, &work));
+    OK(ci_run_groups_add(&chosen, &group));
+    OK(ci_run_groups_pack(&bytes, &n, &chosen));
     for (size_t k = 0; k < n; k++)
-        assert_int_equal(ci_run_work_unpack(&back, bytes, k), CI_ERR_INTERNAL);
+        assert_int_equal(ci_run_groups_unpack(&back, bytes, k), CI_ERR_INTERNAL);
     ci_mem_free(bytes);
-    ci_run_work_free(&work);
+    ci_run_groups_free(&chosen);
 }
 
 int main(void)

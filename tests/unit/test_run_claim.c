@@ -14,7 +14,7 @@
 typedef struct
 {
     char id[CI_REGISTRY_ID];
-    ci_run_work work;
+    ci_run_groups chosen;
     ci_run_group *group;
     ci_run_group_record *record;
 } group_case;
@@ -25,16 +25,16 @@ static void case_make(group_case *g)
     memset(g, 0, sizeof *g);
     group_make(1769200000, CI_WORK_PENDING, g->id);
     OK(ci_registry_group_get(rc.run.site.registry, g->id, &found));
-    OK(ci_run_work_add(&g->work, &found->item[0]));
+    OK(ci_run_groups_add(&g->chosen, &found->item[0]));
     ci_registry_groups_free(found);
-    g->group = &g->work.group[0];
+    g->group = &g->chosen.group[0];
     OK(ci_run_group_record_new(&g->record, g->id));
 }
 
 static void case_free(group_case *g)
 {
     ci_run_group_record_free(g->record);
-    ci_run_work_free(&g->work);
+    ci_run_groups_free(&g->chosen);
 }
 
 /* Claimed by this run and ended with that status, without a product. */

@@ -19,10 +19,10 @@ static ci_status tile_copy(ci_run_tile *tile, const ci_registry_member *member)
     return CI_OK;
 }
 
-ci_status ci_run_work_add(ci_run_work *work, const ci_registry_group *from)
+ci_status ci_run_groups_add(ci_run_groups *groups, const ci_registry_group *from)
 {
-    CI_TRY(ci_mem_resize(&work->group, work->n_group + 1, sizeof *work->group, "groups"));
-    ci_run_group *group = &work->group[work->n_group++];
+    CI_TRY(ci_mem_resize(&groups->group, groups->n_group + 1, sizeof *groups->group, "groups"));
+    ci_run_group *group = &groups->group[groups->n_group++];
     memset(group, 0, sizeof *group);
     snprintf(group->id, sizeof group->id, "%s", from->id);
     group->is_named = from->is_named;
@@ -36,20 +36,17 @@ ci_status ci_run_work_add(ci_run_work *work, const ci_registry_group *from)
 
 static void group_clear(ci_run_group *group)
 {
-    for (size_t i = 0; i < group->n_tile; i++) {
-        for (size_t k = 0; k < group->tile[i].n_path; k++)
-            ci_mem_free(group->tile[i].path[k]);
-        ci_mem_free(group->tile[i].path);
-    }
+    for (size_t i = 0; i < group->n_tile; i++)
+        ci_str_list_free(group->tile[i].path, group->tile[i].n_path);
     ci_mem_free(group->tile);
 }
 
-void ci_run_work_free(ci_run_work *work)
+void ci_run_groups_free(ci_run_groups *groups)
 {
-    for (size_t i = 0; i < work->n_group; i++)
-        group_clear(&work->group[i]);
-    ci_mem_free(work->group);
-    memset(work, 0, sizeof *work);
+    for (size_t i = 0; i < groups->n_group; i++)
+        group_clear(&groups->group[i]);
+    ci_mem_free(groups->group);
+    memset(groups, 0, sizeof *groups);
 }
 
 /* ---- between ranks: fixed parts as they are in memory, texts by their length -------------------
@@ -65,7 +62,7 @@ static ci_status put(packer *p, const void *data, size_t n)
 {
     if (p->n + n > p->capacity) {
         size_t grown = 2 * (p->n + n);
-        CI_TRY(ci_mem_resize(&p->bytes, grown, 1, "shared work"));
+        CI_TRY(ci_mem_resize(&p->bytes, grown, 1, "shared groups"));
         p->capacity = grown;
     }
     memcpy(p->bytes + p->n, data, n);
@@ -91,12 +88,12 @@ static ci_status group_pack(packer *p, const ci_run_group *group)
     return CI_OK;
 }
 
-ci_status ci_run_work_pack(char **out, size_t *n_byte, const ci_run_work *work)
+ci_status ci_run_groups_pack(char **out, size_t *n_byte, const ci_run_groups *groups)
 {
     packer p = {0};
-    ci_status status = put(&p, &work->n_group, sizeof work->n_group);
-    for (size_t i = 0; status == CI_OK && i < work->n_group; i++)
-        status = group_pack(&p, &work->group[i]);
+    ci_status status = put(&p, &groups->n_group, sizeof groups->n_group);
+    for (size_t i = 0; status == CI_OK && i < groups->n_group; i++)
+        status = group_pack(&p, &groups->group[i]);
     *out = status == CI_OK ? p.bytes : NULL;
     *n_byte = status == CI_OK ? p.n : 0;
     if (status != CI_OK) ci_mem_free(p.bytes);
@@ -111,7 +108,7 @@ typedef struct
 
 static ci_status get(unpacker *u, void *data, size_t n)
 {
-    if (n > u->left) return ci_error(CI_ERR_INTERNAL, "shared work: ends too soon");
+    if (n > u->left) return ci_error(CI_ERR_INTERNAL, "shared groups: end too soon");
     memcpy(data, u->bytes, n);
     u->bytes += n;
     u->left -= n;
@@ -122,7 +119,7 @@ static ci_status get_text(unpacker *u, char **out)
 {
     size_t n = 0;
     CI_TRY(get(u, &n, sizeof n));
-    if (n > u->left) return ci_error(CI_ERR_INTERNAL, "shared work: ends too soon");
+    if (n > u->left) return ci_error(CI_ERR_INTERNAL, "shared groups: end too soon");
     CI_TRY(ci_mem_alloc(out, n + 1, 1, "paths"));
     return get(u, *out, n);
 }
@@ -151,7 +148,7 @@ static ci_status group_unpack(unpacker *u, ci_run_group *group)
     return CI_OK;
 }
 
-ci_status ci_run_work_unpack(ci_run_work *out, const char *bytes, size_t n_byte)
+ci_status ci_run_groups_unpack(ci_run_groups *out, const char *bytes, size_t n_byte)
 {
     unpacker u = {bytes, n_byte};
     size_t n = 0;
@@ -160,6 +157,6 @@ ci_status ci_run_work_unpack(ci_run_work *out, const char *bytes, size_t n_byte)
     ci_status status = ci_mem_alloc(&out->group, n, sizeof *out->group, "groups");
     while (status == CI_OK && out->n_group < n)
         status = group_unpack(&u, &out->group[out->n_group++]);
-    if (status != CI_OK) ci_run_work_free(out);
+    if (status != CI_OK) ci_run_groups_free(out);
     return status;
 }
