@@ -5,16 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-size_t ci_cal_antennas_match(const ci_cal_table *table, const ci_vis_array *array, int32_t *match)
-{
-    size_t n_match = 0;
-    for (size_t a = 0; a < array->n_antenna; a++) {
-        match[a] = ci_vis_antenna_match(&table->array, array, a);
-        n_match += match[a] >= 0;
-    }
-    return n_match;
-}
-
 static size_t time_nearest(const ci_cal_table *table, double time_mjd_s)
 {
     size_t best = 0;
@@ -46,24 +36,6 @@ static ci_c64 gain_at(const ci_cal_table *table, size_t a, size_t h, double time
     double f = (time_mjd_s - t0) / span;
     ci_c64 ratio = table->gain[i1] / g0;
     return g0 * exp(f * log(cabs(ratio))) * cexp(I * f * carg(ratio));
-}
-
-void ci_cal_hands_match(const ci_cal_table *table, const ci_vis_meta *meta, bool is_swapped,
-                        int hand[4][2])
-{
-    ci_vis_pol_kind kind = ci_vis_pol_kind_of(meta->pol[0]);
-    for (size_t p = 0; p < meta->n_pol; p++) {
-        int feed[2];
-        ci_vis_pol_feeds(meta->pol[p], feed);
-        for (int side = 0; side < 2; side++) {
-            hand[p][side] = -1;
-            if (feed[side] < 0) continue;
-            int wanted = feed[side] != (int)is_swapped ? 1 : 0;
-            int jones = ci_vis_pol_of_feed(kind, wanted);
-            for (size_t h = 0; h < table->n_feed; h++)
-                if (table->jones[h] == jones) hand[p][side] = (int)h;
-        }
-    }
 }
 
 static void bandpass_invert(ci_cal_correction *k, const ci_cal_table *table, const int32_t *antenna,

@@ -1,5 +1,5 @@
 /* Tables in memory and their quality. */
-#include "contimg/cal.h"
+#include "cal/apply.h"
 #include "contimg/num.h"
 
 #include <complex.h>
@@ -155,4 +155,9 @@ ci_status ci_cal_table_quality(const ci_cal_table *t, ci_cal_quality *q)
         q->n_antenna += any;
     }
     return CI_OK;
+}
+
+const char *ci_cal_table_title(const ci_cal_table *table)
+{
+    return table->path != NULL ? table->path : "calibration table";
 }

@@ -17,19 +17,6 @@ static const ci_column change_columns[] = {
 static const ci_row_table change_rows = {
     CI_ROW_TABLE("state_changes", NULL, ci_registry_change, change_columns)};
 
-ci_status ci_registry_db_change(ci_registry *registry, ci_registry_database which, const char *kind,
-                                const char *subject, const char *from, const char *to,
-                                const char *reason)
-{
-    const ci_registry_owner *self = &registry->self;
-    return ci_registry_db_insert(&registry->db[which], "state_changes",
-                                 SET({"at", V(ci_registry_now(registry))}, {"kind", V(kind)},
-                                     {"subject", V(subject)}, {"from_state", V(from)},
-                                     {"to_state", V(to)}, {"reason", V(reason)},
-                                     {"host", V(self->host)}, {"pid", V(self->pid)},
-                                     {"job", V(self->job)}, {"run", V(registry->run)}));
-}
-
 /* The states of a kind, by its word. */
 static const struct
 {

@@ -1,4 +1,5 @@
-/* What is asked of an open registry: its time, files, versions and soundness; transactions. */
+/* What is asked of an open registry: its time, files, versions and soundness; transactions; a
+ * change of state recorded. */
 #include "registry/handle.h"
 #include "registry/open.h"
 #include "registry/schema.h"
@@ -65,4 +66,17 @@ ci_status ci_registry_end(ci_registry *registry, ci_registry_database which, ci_
 bool ci_registry_in_transaction(const ci_registry *registry, ci_registry_database which)
 {
     return registry->db[which].depth > 0;
+}
+
+ci_status ci_registry_db_change(ci_registry *registry, ci_registry_database which, const char *kind,
+                                const char *subject, const char *from, const char *to,
+                                const char *reason)
+{
+    const ci_registry_owner *self = &registry->self;
+    return ci_registry_db_insert(&registry->db[which], "state_changes",
+                                 SET({"at", V(ci_registry_now(registry))}, {"kind", V(kind)},
+                                     {"subject", V(subject)}, {"from_state", V(from)},
+                                     {"to_state", V(to)}, {"reason", V(reason)},
+                                     {"host", V(self->host)}, {"pid", V(self->pid)},
+                                     {"job", V(self->job)}, {"run", V(registry->run)}));
 }

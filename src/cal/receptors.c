@@ -1,8 +1,101 @@
-/* What a table lacks of the data's antennas and feeds, and where names and numbers contradict each
- * other: said before it is applied. */
+/* Receptors of a table and of data: which antennas and feeds are the same, what the table lacks,
+ * and where names and numbers contradict each other, which is said before it is applied. */
 #include "cal/apply.h"
 
+#include <math.h>
 #include <string.h>
+
+/* ---- the same ------------------------------------------------------------------------------ */
+
+size_t ci_cal_antennas_match(const ci_cal_table *table, const ci_vis_array *array, int32_t *match)
+{
+    size_t n_match = 0;
+    for (size_t a = 0; a < array->n_antenna; a++) {
+        match[a] = ci_vis_antenna_match(&table->array, array, a);
+        n_match += match[a] >= 0;
+    }
+    return n_match;
+}
+
+/* NaN where the antenna has no such feed, or one angle for both, which says nothing. */
+static double feed_angle(const ci_vis_array *array, bool x_is_north, size_t a, int feed)
+{
+    const double *own = array->antenna[a].feed_rad;
+    if (array->has_feeds) return own[0] == own[1] ? NAN : own[feed];
+    return x_is_north == (feed == 0) ? 0 : CI_PI / 2;
+}
+
+/* Along the same line, to a degree; a feed that is not there agrees with any. */
+static bool is_along(double a_rad, double b_rad)
+{
+    return isnan(a_rad) || isnan(b_rad) ||
+           fabs(remainder(a_rad - b_rad, CI_PI)) <= CI_DEG_TO_RAD + 1e-9;
+}
+
+/* Whether, for every antenna, feed f of the data is feed f (or the other) of the table. */
+static bool all_along(const ci_cal_table *table, const ci_vis_meta *meta, const int32_t *antenna,
+                      bool is_swapped, int32_t *i_bad)
+{
+    for (size_t a = 0; a < meta->array.n_antenna; a++) {
+        if (antenna[a] < 0) continue;
+        for (int f = 0; f < 2; f++) {
+            double own = feed_angle(&meta->array, meta->x_is_north, a, f);
+            double other = feed_angle(&table->array, table->x_is_north, (size_t)antenna[a],
+                                      is_swapped ? 1 - f : f);
+            if (is_along(own, other)) continue;
+            *i_bad = (int32_t)a;
+            return false;
+        }
+    }
+    return true;
+}
+
+ci_status ci_cal_feeds_match(const ci_cal_table *table, const ci_vis_meta *meta,
+                             const int32_t *antenna, bool *is_swapped)
+{
+    ci_vis_pol_kind kind = ci_vis_pol_kind_of(meta->pol[0]);
+    bool is_linear = kind == CI_POL_LINEAR;
+    int32_t bad = -1, bad_swapped = -1;
+    *is_swapped = false;
+    if (is_linear == table->is_circular && kind != CI_POL_STOKES)
+        return ci_error(CI_ERR_INPUT, "%s: gains of %s feeds, but the data are of %s feeds",
+                        ci_cal_table_title(table), table->is_circular ? "circular" : "linear",
+                        is_linear ? "linear" : "circular");
+    if (!is_linear || !table->x_is_known || !meta->x_is_known) return CI_OK;
+    if (all_along(table, meta, antenna, false, &bad)) return CI_OK;
+    *is_swapped = all_along(table, meta, antenna, true, &bad_swapped);
+    if (*is_swapped) return CI_OK;
+    size_t a = (size_t)bad, k = (size_t)antenna[bad];
+    return ci_error(
+        CI_ERR_INPUT,
+        "%s: feeds X, Y of antenna %lld lie at %.2f, %.2f deg in the table, at %.2f, %.2f deg in "
+        "the data: gains of other feeds; correct feed_angle, or solve on these data",
+        ci_cal_table_title(table), (long long)meta->array.antenna[a].number,
+        feed_angle(&table->array, table->x_is_north, k, 0) * CI_RAD_TO_DEG,
+        feed_angle(&table->array, table->x_is_north, k, 1) * CI_RAD_TO_DEG,
+        feed_angle(&meta->array, meta->x_is_north, a, 0) * CI_RAD_TO_DEG,
+        feed_angle(&meta->array, meta->x_is_north, a, 1) * CI_RAD_TO_DEG);
+}
+
+void ci_cal_hands_match(const ci_cal_table *table, const ci_vis_meta *meta, bool is_swapped,
+                        int hand[4][2])
+{
+    ci_vis_pol_kind kind = ci_vis_pol_kind_of(meta->pol[0]);
+    for (size_t p = 0; p < meta->n_pol; p++) {
+        int feed[2];
+        ci_vis_pol_feeds(meta->pol[p], feed);
+        for (int side = 0; side < 2; side++) {
+            hand[p][side] = -1;
+            if (feed[side] < 0) continue;
+            int wanted = feed[side] != (int)is_swapped ? 1 : 0;
+            int jones = ci_vis_pol_of_feed(kind, wanted);
+            for (size_t h = 0; h < table->n_feed; h++)
+                if (table->jones[h] == jones) hand[p][side] = (int)h;
+        }
+    }
+}
+
+/* ---- what is lacking ----------------------------------------------------------------------- */
 
 /* Antennas of the data that have visibilities, and the first of each kind. */
 typedef struct antenna_count
