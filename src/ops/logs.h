@@ -6,7 +6,7 @@
 
 typedef struct ci_ops_log_scan
 {
-    size_t n_file, n_line;      /* looked at; lines that tell of a database error */
+    size_t n_file, n_line;       /* looked at; lines that tell of a database error */
     char path[4096], line[4096]; /* the last of them */
     double since_unix_s;
 } ci_ops_log_scan;

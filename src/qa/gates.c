@@ -115,7 +115,6 @@ bool ci_qa_tile_passes(const ci_qa_gates *gates, char why[CI_QA_TEXT])
         for (size_t k = 0; k < 6; k++)
             if (gates->item[i].outcome == CI_QA_FAIL && !why[0] &&
                 strcmp(gates->item[i].name, needed[k]) == 0)
-                snprintf(why, CI_QA_TEXT, "%s: %s", gates->item[i].name,
-                         gates->item[i].text);
+                snprintf(why, CI_QA_TEXT, "%s: %s", gates->item[i].name, gates->item[i].text);
     return !why[0];
 }
