@@ -22,6 +22,11 @@ static ci_status feeds_take(const char *path, ci_cal_table *t, const char *names
                                 "%s: Header/feed_array: antenna %lld: feed \"%s\" at %g rad: x, "
                                 "y, r or l at a finite angle is needed",
                                 path, (long long)t->array.antenna[a].number, names, value);
+            if (isfinite(feed_rad[is_second]))
+                return ci_error(CI_ERR_INPUT,
+                                "%s: Header/feed_array: antenna %lld: feed \"%s\" appears twice: "
+                                "correct it",
+                                path, (long long)t->array.antenna[a].number, names);
             feed_rad[is_second] = value;
         }
     }

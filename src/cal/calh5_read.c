@@ -194,6 +194,27 @@ static ci_status times_read(const reader *r, ci_cal_table *t)
     return status;
 }
 
+/* Channels lie side by side: a frequency twice has two gains, and a channel as wide as several
+ * would take the place of its neighbours. */
+static ci_status channels_check(const reader *r, const ci_cal_table *t)
+{
+    for (size_t c = 1; c < t->n_chan; c++) {
+        double step = fabs(t->freq_hz[c] - t->freq_hz[c - 1]);
+        double width = 0.5 * (t->width_hz[c] + t->width_hz[c - 1]);
+        if (step == 0)
+            return ci_error(CI_ERR_INPUT,
+                            "%s: Header/freq_array: %.6f MHz appears twice (channels %zu and %zu): "
+                            "correct it",
+                            r->path, t->freq_hz[c] * 1e-6, c - 1, c);
+        if (width > 1.5 * step)
+            return ci_error(CI_ERR_INPUT,
+                            "%s: Header/channel_width: channels %zu and %zu are %g Hz wide and %g "
+                            "Hz apart: they overlap: correct it",
+                            r->path, c - 1, c, width, step);
+    }
+    return CI_OK;
+}
+
 static ci_status freqs_read(const reader *r, ci_cal_table *t)
 {
     double edge[2];
@@ -209,7 +230,7 @@ static ci_status freqs_read(const reader *r, ci_cal_table *t)
         if (!isfinite(t->freq_hz[c]) || !(t->freq_hz[c] > 0) || !(t->width_hz[c] > 0))
             return ci_error(CI_ERR_INPUT, "%s: frequency %zu: %g Hz, width %g Hz", r->path, c,
                             t->freq_hz[c], t->width_hz[c]);
-    return CI_OK;
+    return channels_check(r, t);
 }
 
 /* A text of the header, whole, *out not touched where it is missing. */

@@ -231,6 +231,10 @@ static ci_status image_tile(ci_comm *world, const ci_conf *conf, const ci_tile_o
     ci_image_stats stats;
     CI_TRY(ci_tile_flag(world, options, ci_conf_bool(conf, CI_OPT_FLAG), data));
     CI_TRY(ci_tile_weigh(world, options, *cal != '\0', data));
+    if (*cal && data->set->meta->units == CI_UNITS_JY && ci_comm_rank(world) == 0)
+        ci_log_warning(
+            "the data are in Jy (vis_units) and --cal is applied to them: right only for "
+            "tables that were solved on these data, else leave it out");
     if (*cal) CI_TRY(apply_given(world, options, cal, data));
     if (!*cal && !ci_tile_is_calibrated(options, data) && ci_comm_rank(world) == 0)
         ci_log_warning("the data are in correlator units and no --cal is given: the image is not "

@@ -12,11 +12,19 @@ static ci_status read_time(fitsfile *file, const char *path, ci_fits_header *h)
     ci_fits_text_read(file, "DATE-OBS", date, sizeof date);
     ci_fits_text_read(file, "TIMESYS", scale, sizeof scale);
     bool has_date = date[0] && ci_time_parse_iso(date, &h->time_mjd_s) == CI_OK;
-    if (!has_date) {
-        ci_error_clear(); /* an image is not refused for an old form of date */
-        CI_TRY(ci_fits_number_read(file, path, "MJD-OBS", 0, &h->time_mjd_s));
-        h->time_mjd_s *= CI_DAY_S;
-    }
+    double mjd = 0;
+    if (!has_date) ci_error_clear(); /* an image is not refused for an old form of date */
+    CI_TRY(ci_fits_number_read(file, path, "MJD-OBS", 0, &mjd));
+    if (has_date && mjd > 0 && fabs(h->time_mjd_s - mjd * CI_DAY_S) > CI_DAY_S)
+        return ci_error(CI_ERR_INPUT,
+                        "%s: DATE-OBS: %s, MJD-OBS: %.6f: more than a day apart: correct one of "
+                        "them",
+                        path, date, mjd);
+    if (!has_date) h->time_mjd_s = mjd * CI_DAY_S;
+    if (date[0] && !has_date && !(mjd > 0))
+        ci_log_warning("%s: DATE-OBS: '%s': not YYYY-MM-DDTHH:MM:SS, and no MJD-OBS: the time of "
+                       "this image is not known",
+                       path, date);
     if (h->time_mjd_s > 0 && scale[0] && strcmp(scale, "UTC") != 0)
         return ci_error(CI_ERR_INPUT, "%s: TIMESYS: %s: only UTC can be read", path, scale);
     return CI_OK;

@@ -2,6 +2,7 @@
  * form of ci_fits_header, or refused. */
 #include "fits/cfitsio.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <string.h>
 #include <wcslib/wcs.h>
@@ -74,6 +75,14 @@ static int wrong_unit(const struct wcsprm *w)
     return -1;
 }
 
+/* Types of axes are compared without regard to case (WCS paper I, 2.1.2). */
+static void types_upper(struct wcsprm *w)
+{
+    for (int i = 0; i < w->naxis; i++)
+        for (char *c = w->ctype[i]; *c; c++)
+            *c = (char)toupper((unsigned char)*c);
+}
+
 static ci_status set_fault(const world *in, int code)
 {
     const struct wcsprm *w = in->w;
@@ -106,6 +115,7 @@ static ci_status parse(world *in)
     if (!in->w || in->w->naxis < 2 || in->w->naxis > N_AXIS_MAX)
         return ci_error(CI_ERR_INPUT, "%s: WCSAXES: %d: not the axes of an image", in->path,
                         in->w ? in->w->naxis : 0);
+    types_upper(in->w);
     /* Old forms: units as "DEGREES", projection NCP, spectral types of AIPS. */
     wcsfix(7, NULL, in->w, fixed);
     code = wcsset(in->w);

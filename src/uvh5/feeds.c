@@ -35,6 +35,24 @@ static int feed_of(const char *name)
     return -1;
 }
 
+/* A feed is there once, and of the kind that the polarisations are of. */
+static ci_status feed_check(const ci_uvh5_file *file, size_t a, int feed, const char *name)
+{
+    const ci_vis_meta *meta = file->meta;
+    ci_vis_pol_kind kind = ci_vis_pol_kind_of(meta->pol[0]);
+    bool is_linear = strcasecmp(name, "x") == 0 || strcasecmp(name, "y") == 0;
+    if (isfinite(meta->array.antenna[a].feed_rad[feed]))
+        return ci_uvh5_refuse(file, "Header/feed_array",
+                              "antenna %lld: feed \"%s\" appears twice: correct it",
+                              (long long)meta->array.antenna[a].number, name);
+    if (kind == CI_POL_STOKES || is_linear == (kind == CI_POL_LINEAR)) return CI_OK;
+    return ci_uvh5_refuse(file, "Header/feed_array",
+                          "antenna %lld: feed \"%s\", but polarization_array has %s ...: correct "
+                          "one of the two",
+                          (long long)meta->array.antenna[a].number, name,
+                          ci_vis_pol_name(meta->pol[0]));
+}
+
 /* `names`: n_feed names of each antenna, one after the other. */
 static ci_status feeds_take(ci_uvh5_file *file, const char *names, const double *angle,
                             size_t n_feed)
@@ -53,6 +71,7 @@ static ci_status feeds_take(ci_uvh5_file *file, const char *names, const double 
             if (!isfinite(value))
                 return ci_uvh5_refuse(file, "Header/feed_angle", "antenna %lld, feed %s: %g",
                                       (long long)array->antenna[a].number, names, value);
+            CI_TRY(feed_check(file, a, feed, names));
             array->antenna[a].feed_rad[feed] = value;
         }
     }

@@ -34,7 +34,7 @@ for n in ('visdata', 'flags', 'nsamples'):
 spoil missing 'nsamples' "del d['nsamples']"
 spoil times 'time_array' "h['time_array'][3] = np.nan"
 spoil moved 'row 3: 2462065' "h['time_array'][3] += 1000"
-spoil heap 'at one place' "h['antenna_positions'][...] = 0"
+spoil heap 'at one position' "h['antenna_positions'][...] = 0"
 spoil beyond 'antenna 31: 1e+30 m' "h['antenna_positions'][31, 0] = 1e30"
 spoil width 'channel_width' "h['channel_width'][()] = -1.0"
 spoil antenna 'ant_1_array' "h['ant_1_array'][2] = 4711"

@@ -122,6 +122,12 @@ for what, jones, order, feed_deg, is_right in (
     else:
         refused(result, "feed")
     check("Feeds" in run("inspect", "t.calh5").stdout, "inspect shows no feeds of a table")
+# a feed is there once, and of the kind of the polarisations
+for feeds, words in (((b"x", b"x"), ("feed_array", "appears twice")), ((b"r", b"l"), ("feed_array", "polarization_array"))):
+    two.write_uvh5("f.uvh5", clobber=True)
+    with h5py.File("f.uvh5", "r+") as f:
+        f["Header/feed_array"][...] = np.array(feeds)
+    refused(image("f.uvh5", "--weights", "unit"), *words)
 # older tables say it by x_orientation: a word that is neither, or that the angles contradict, is refused
 for word, has_angles, is_right in (("east", False, True), ("north", False, False), ("nord", False, None), ("north", True, None)):
     table(two.telescope, g, freqs, times).write_calh5("t.calh5", clobber=True, run_check=False)

@@ -18,6 +18,8 @@ ALONE = [
     (dict(BMAJ=None), "BMAJ"), (dict(SPECSYS="GALACTOC"), "SPECSYS: GALACTOC"), (dict(SPECSYS="SOURCE"), "TOPOCENT"),
     (dict(CUNIT3="parsec"), "CUNIT3: parsec: not a unit of frequency"), (dict(CUNIT3="MHx"), "CUNIT3: MHx"),
     (dict(CRVAL3=1400.0, CDELT3=50.0), "1400 Hz: not within"), (dict(CRVAL3=1.4e15), "not within"),
+    (dict(CTYPE3="freq", CRVAL3=1.4e15), "not within"),
+    ({"DATE-OBS": "2026-01-25T00:00:00", "MJD-OBS": 61000.0}, "MJD-OBS: 61000.000000: more than a day apart"),
 ]
 PAIRS = [
     ("I and Q", dict(CRVAL4=2.0), dict(CRVAL4=2.0), "STOKES: Q"),

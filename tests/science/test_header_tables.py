@@ -3,6 +3,8 @@
 import os
 import sys
 
+import h5py
+
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
 from header_support import *
 
@@ -57,6 +59,13 @@ for what, days, code in (("within an hour", 0.02, 0), ("of hours", 0.2, 0), ("of
     close(flux, 1, 1e-3, "table", what)
     if days > 0.1:
         warned(result, f"{days * 24:.1f} h away" if days < 2 else f"{days:.1f} days away")
+# channels of a table lie side by side, once each
+for change, words in ((lambda h: h["channel_width"].__setitem__(..., h["channel_width"][()] * 1000), ("channel_width", "overlap")),
+                      (lambda h: h["freq_array"].__setitem__(1, h["freq_array"][0]), ("freq_array", "appears twice"))):
+    calibrated(2, freqs, times)
+    with h5py.File("t.calh5", "r+") as f:
+        change(f["Header"])
+    refused(image("raw.uvh5", "--cal", "t.calh5", "--weights", "unit"), "t.calh5", *words)
 result, flux = calibrated(2, freqs, times - 0.5)
 check("WARNING" not in result.stderr, "bandpass of 12 hours:", result.stderr)
 result, flux = calibrated(2, freqs, times - 0.5, "--cal-bandpass-interval-hours", 2)

@@ -87,7 +87,7 @@ def test_antennas():
             header("antenna_positions", (3, 1), -1e30, "antenna 3: -1e+30 m", "not near the Earth"),
             header("antenna_positions", (3, 1), 1.1e8),
             (changed(put("Header/antenna_positions", everywhere)), "Header/antenna_positions",
-             "all antennas with data are at one place", "10 baselines"))
+             "all antennas with data are at one position", "10 baselines"))
 
 
 def test_polarisations():
