@@ -19,6 +19,7 @@ printf '%s\n' name,ra_deg,dec_deg,flux_jy,ref_freq_hz,spectral_index \
 
 # real NAME ARGUMENT...: one job, one more product with all that belongs to it, one report.
 n=0
+# shellcheck disable=SC2034  # case.sh reads it: how long a job may take
 job_seconds=600
 real() {
   local name=$1 product
