@@ -65,7 +65,8 @@ with tempfile.TemporaryDirectory() as folder:
 
     with fits.open(os.path.join(folder, "plain.fits"), checksum=True) as hdus:
         header = hdus[0].header
-        check(header["CRVAL4"] == -5 and "BMAJ" not in header and "PV2_1" not in header)
+        check(header["CTYPE3"] == "STOKES" and header["CRVAL3"] == -5, "no frequency, no axis of it")
+        check(header["NAXIS"] == 3 and "BMAJ" not in header and "PV2_1" not in header)
         check("DATE-OBS" not in header and "RESTFRQ" not in header)
         WCS(header)
 print("ok")
