@@ -169,7 +169,13 @@ static ci_status conf_of_plan(ci_conf **out, const ci_conf *conf)
         if (strcmp(ci_conf_origin(conf, same[i]), "command line") == 0)
             status = ci_str_format(&words[n++], "--%s=%s", ci_conf_name(same[i]),
                                    ci_conf_text(conf, same[i]));
-    if (status == CI_OK) status = ci_conf_new(out, CI_COMMAND_PLAN, n, words, &asked_help);
+    ci_log_level level = CI_LOG_INFO;
+    if (status == CI_OK) status = ci_log_level_parse(ci_conf_text(conf, CI_OPT_LOG_LEVEL), &level);
+    if (status == CI_OK) {
+        ci_log_set_level(CI_LOG_ERROR); /* what there is to say of the file was said for `conf` */
+        status = ci_conf_new(out, CI_COMMAND_PLAN, n, words, &asked_help);
+        ci_log_set_level(level);
+    }
     for (int i = 1; i < n; i++)
         ci_mem_free(words[i]);
     return status;
