@@ -32,7 +32,7 @@ typedef struct ci_fits_header
     size_t n_card;
     ci_fits_card *card; /* [n_card] others, in order; owned */
 } ci_fits_header;
-/* Whether a unit can be that of a beam's power: none, or 1. */
+/* Whether a unit can be that of a beam's power: none, 1, or that of the image it was made with. */
 bool ci_fits_is_power_unit(const char *bunit);
 void ci_fits_header_clear(ci_fits_header *header); /* frees cards and names */
 /* Sets h->telescope or h->object; "" is none. */

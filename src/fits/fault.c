@@ -88,5 +88,5 @@ bool ci_fits_key_is_own(const char *key)
 
 bool ci_fits_is_power_unit(const char *bunit)
 {
-    return bunit[0] == '\0' || strcmp(bunit, "1") == 0;
+    return bunit[0] == '\0' || strcmp(bunit, "1") == 0 || strcasecmp(bunit, "Jy/beam") == 0;
 }

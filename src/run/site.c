@@ -15,20 +15,38 @@ static ci_status folder_make(const char *path, bool makes, const char *name)
             CI_ERR_NOT_READY,
             "%s folder %s is not there: mount its disk, or make it by contimg check --make", name,
             path);
-    /* Now, not when the first mosaic is to be published. */
+    return CI_OK;
+}
+
+/* Before any work: one that nobody may write to. */
+static ci_status folder_check(const char *path, const char *name, const char *option)
+{
     if (access(path, W_OK | X_OK) == 0) return CI_OK;
     return ci_error(CI_ERR_NOT_READY,
-                    "%s folder %s: %s: give this user the right to write there, or set --%s-dir",
-                    name, path, strerror(errno), strcmp(name, "staging") == 0 ? "output" : name);
+                    "%s folder %s: %s: give this user the right to write there, or set %s", name,
+                    path, strerror(errno), option);
+}
+
+/* What is made is kept in staging, to be published once there is a right to: said at once. */
+static void products_warn(const char *path)
+{
+    if (access(path, W_OK | X_OK) == 0) return;
+    ci_log_warning("products folder %s: %s: what is made will stay in staging, for contimg publish "
+                   "once this user may write there",
+                   path, strerror(errno));
 }
 
 static ci_status folders_make(const ci_conf_paths *p, ci_run_access access)
 {
     if (access == CI_RUN_READS) return CI_OK;
     CI_TRY(folder_make(p->state, p->makes_state, "state"));
+    CI_TRY(folder_check(p->state, "state", "--state-dir"));
     if (access == CI_RUN_WRITES) return CI_OK;
     CI_TRY(folder_make(p->staging, p->makes_staging, "staging"));
-    return folder_make(p->products, p->makes_products, "products");
+    CI_TRY(folder_check(p->staging, "staging", "--output-dir"));
+    CI_TRY(folder_make(p->products, p->makes_products, "products"));
+    products_warn(p->products);
+    return CI_OK;
 }
 
 ci_registry_paths ci_run_registry_paths(const ci_conf_paths *p, const char *backups)

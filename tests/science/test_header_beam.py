@@ -68,7 +68,6 @@ with tempfile.TemporaryDirectory() as scratch:
     wrong("Stokes Q", scratch, "STOKES: Q", CRVAL4=2.0)
     wrong("Stokes by CRPIX4", scratch, "STOKES: U", CRPIX4=-1.0)
     wrong("decibel", scratch, "BUNIT: 'dB'", BUNIT="dB")
-    wrong("an image, not a beam", scratch, "BUNIT: 'Jy/beam'", BUNIT="Jy/beam")
     wrong("turned", scratch, "CROTA2: 30", CROTA2=30.0)
     wrong("turned by LONPOLE", scratch, "LONPOLE: 90", LONPOLE=90.0)
     wrong("mirrored", scratch, "CDELT1", CDELT1=0.05)
