@@ -49,7 +49,7 @@ void ci_clean_terms_place(ci_clean_terms *terms, size_t i, double l, double m)
 /* Terms as the kernels take them. */
 typedef struct groups
 {
-    size_t n;
+    size_t n, n_term;
     ci_clean_terms_group *group; /* [n] */
     float *flux;                 /* [n][n_frame][CI_CLEAN_FLUX_NODES][LANES] */
     double most[3];              /* greatest |l|, |m|, |n - 1| */
@@ -81,7 +81,7 @@ static void lane_set(groups *g, const ci_clean_terms *p, size_t i)
 
 static ci_status groups_new(groups *g, const ci_clean_terms *p)
 {
-    *g = (groups){.n = (p->n + LANES - 1) / LANES};
+    *g = (groups){.n = (p->n + LANES - 1) / LANES, .n_term = p->n};
     CI_TRY(ci_mem_alloc(&g->group, g->n, sizeof *g->group, "direct sums"));
     CI_TRY(ci_mem_alloc(&g->flux, g->n * p->n_frame * CI_CLEAN_FLUX_NODES * LANES, sizeof *g->flux,
                         "direct sums"));
@@ -263,20 +263,19 @@ ci_status ci_clean_terms_add(const ci_clean_terms *p, ci_vis_samples *s, double 
 }
 
 /* One run's part of the sums of every term: unit [n][CI_FIT_SUMS]. */
-static void run_correlate(scratch *r, size_t n, double *unit)
+static void run_correlate(scratch *r, double *unit)
 {
     for (size_t i = 0; i < r->groups.n; i++) {
-        size_t first = i * LANES, n_here = n - first < LANES ? n - first : LANES;
+        size_t first = i * LANES, left = r->groups.n_term - first;
         r->kernel.correlate(&r->run, &r->groups.group[i], r->lane_sum);
-        for (size_t k = 0; k < n_here * CI_FIT_SUMS; k++)
+        for (size_t k = 0; k < (left < LANES ? left : LANES) * CI_FIT_SUMS; k++)
             unit[first * CI_FIT_SUMS + k] += r->lane_sum[k];
     }
 }
 
 /* Sums of all terms together: unit [2]. */
-static void run_project(scratch *r, size_t n, double *unit)
+static void run_project(scratch *r, double *unit)
 {
-    (void)n;
     const ci_clean_terms_run *run = &r->run;
     terms_sum(r);
     for (size_t k = 0; k < run->n; k++) {
@@ -301,8 +300,8 @@ typedef struct job
 {
     const ci_clean_terms *terms;
     const ci_vis_samples *samples;
-    size_t n_value;                                      /* of a unit */
-    void (*run_add)(scratch *r, size_t n, double *unit); /* n: terms */
+    size_t n_value; /* of a unit */
+    void (*run_add)(scratch *r, double *unit);
     ci_c32 *all; /* [n_sample] takes the sum of all terms; or NULL */
 } job;
 
@@ -315,7 +314,7 @@ static ci_status units_add(const job *j, ci_par_units *units)
     for (size_t i = 0; status == CI_OK && i < s->n_row; i += r.run.n_row) {
         if (ci_vis_samples_unit_begins(s, i)) unit = ci_par_units_next(units);
         run_prepare(&r, s, i);
-        j->run_add(&r, j->terms->n, unit);
+        j->run_add(&r, unit);
         if (j->all) run_keep(&r, j->all);
     }
     scratch_clear(&r);

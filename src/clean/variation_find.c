@@ -333,7 +333,6 @@ static ci_status search_deep(ci_comm *comm, search *s, bool is_last)
 {
     double peak = s->model->residual_peak;
     s->least = (is_last ? deep_last : deep_min) * peak;
-    s->over_rms = flux_min;
     s->share = share_min;
     CI_TRY(search_new(comm, s));
     CI_TRY(search_share(comm, s));
