@@ -15,8 +15,7 @@ enum
 {
     PASSES = 5
 };
-static const double shows_min = 0.1; /* a change of visibilities in units of the rms */
-static const double slope_max = 5;
+static const double shows_min = 0.1;   /* a change of visibilities in units of the rms */
 static const double place_sigma = 0.2; /* beams */
 
 typedef struct step
@@ -81,7 +80,8 @@ static step source_step(const fit *f, const ci_clean_source *s, const double *su
     double spread = s->flux * s->flux * (sums[CI_FIT_NORM_XX] - mean * sums[CI_FIT_NORM_X]);
     double along = s->flux * (sums[CI_FIT_DOT_X] - mean * sums[CI_FIT_DOT]);
     if (f->noise2 + spread > 0) out.slope = (along - f->noise2 * s->slope) / (spread + f->noise2);
-    out.slope = fmax(-slope_max, fmin(slope_max, s->slope + out.slope)) - s->slope;
+    out.slope =
+        fmax(-CI_CLEAN_SLOPE_MAX, fmin(CI_CLEAN_SLOPE_MAX, s->slope + out.slope)) - s->slope;
     if (s->is_point) {
         out.flux = sums[CI_FIT_DOT] / norm - s->flux * mean * out.slope;
         place_step(f, s, sums, &out);

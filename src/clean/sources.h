@@ -4,6 +4,11 @@
 
 #include "clean/model.h"
 
+enum
+{
+    CI_CLEAN_SLOPE_MAX = 5 /* |slope| of a source: no continuum is steeper */
+};
+
 /* What the search and the fit need besides the model. */
 typedef struct ci_clean_sources_setup
 {

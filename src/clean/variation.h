@@ -51,6 +51,7 @@ typedef struct ci_clean_spectrum
     double flux, brightest; /* Jy, of the source, of the brightest of all */
     double share_min;       /* least part of the source's flux in the image that is a variation */
     double rms;             /* Jy, of the residual */
+    double slope_jy[2];     /* range of d(flux)/d(ln nu) that a slope may still come to, Jy */
 } ci_clean_spectrum;
 /* Whether flux is left that varies in time or frequency, beyond a power law, so much that the
  * mean PSF does not describe its sidelobes; *out: where most. Local. */

@@ -303,19 +303,32 @@ static ci_status variation_append(ci_comm *comm, fit *f, const ci_clean_variatio
     return CI_OK;
 }
 
+/* How far the slope of a candidate may still go from what the model's source there has. */
+static void slope_range(const search *s, const candidate *c, double range_jy[2])
+{
+    double most = CI_CLEAN_SLOPE_MAX * fabs(c->flux), own = 0;
+    for (size_t i = 0; i < s->model->n_source; i++) {
+        const ci_clean_source *at = &s->model->source[i];
+        if (hypot(at->l - c->l, at->m - c->m) < s->beam_rad) own += at->slope * at->flux;
+    }
+    range_jy[0] = fmin(0, -most - own);
+    range_jy[1] = fmax(0, most - own);
+}
+
 /* One source: looked at, and described if it varies. */
 static ci_status source_look(ci_comm *comm, fit *f, const search *s, const candidate *c, int *n_new)
 {
-    const ci_clean_spectrum spectrum = {.cells = &f->model->cells,
-                                        .sum = f->sum,
-                                        .weight = f->state->weight,
-                                        .variance = f->state->variance,
-                                        .total_weight = f->total_weight,
-                                        .total_variance = f->total_variance,
-                                        .flux = c->flux,
-                                        .brightest = s->list[0].flux,
-                                        .share_min = s->share,
-                                        .rms = s->rms};
+    ci_clean_spectrum spectrum = {.cells = &f->model->cells,
+                                  .sum = f->sum,
+                                  .weight = f->state->weight,
+                                  .variance = f->state->variance,
+                                  .total_weight = f->total_weight,
+                                  .total_variance = f->total_variance,
+                                  .flux = c->flux,
+                                  .brightest = s->list[0].flux,
+                                  .share_min = s->share,
+                                  .rms = s->rms};
+    slope_range(s, c, spectrum.slope_jy);
     ci_clean_variation found = {.l = c->l, .m = c->m, .flux = c->flux};
     bool varies = false;
     CI_TRY(ci_clean_cells_correlate(comm, f->model, c->l, c->m, f->samples, f->sum));
