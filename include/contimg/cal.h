@@ -170,4 +170,8 @@ typedef enum ci_cal_weighting
 CI_MUST_CHECK ci_status ci_cal_weights(ci_vis_block *block, ci_cal_weighting how, double sefd_jy,
                                        bool *known);
 
+/* Cost, for who plans it: seconds of one core to solve for tables on n_visibility values and to
+ * apply them, about. Local. */
+double ci_cal_seconds(double n_visibility);
+
 #endif

@@ -180,4 +180,12 @@ const ci_clean_stats *ci_clean_stats_get(const ci_clean *clean);
  * Local. */
 double ci_clean_max_hidden_sidelobe(void);
 
+/* ---- cost, for who plans it ---------------------------------------------------------------- */
+
+/* Bytes of the PSF out to a whole image of n_pixel, on rank 0, and of making it on n_rank. Local.
+ */
+double ci_clean_psf_bytes(double n_pixel, int n_rank);
+/* Seconds of one core for about ten major cycles. Local. */
+double ci_clean_seconds(double n_sample, double n_pixel);
+
 #endif

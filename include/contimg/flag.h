@@ -56,4 +56,7 @@ CI_MUST_CHECK ci_status ci_flag_run(ci_comm *comm, ci_vis_set *set, const ci_fla
 CI_MUST_CHECK ci_status ci_flag_count(ci_comm *comm, const ci_vis_set *set,
                                       ci_flag_report **report);
 
+/* Cost, for who plans it: seconds of one core to flag n_visibility values, about. Local. */
+double ci_flag_seconds(double n_visibility);
+
 #endif

@@ -21,8 +21,12 @@ typedef struct ci_grid_geometry
 
 /* Whether samples are gridded in double precision for an accuracy that is asked for. Local. */
 bool ci_grid_is_double(double accuracy);
-/* Bytes that a row of samples takes besides its samples, while it is gridded. Local. */
-size_t ci_grid_row_bytes(void);
+/* Cost, for who plans it. Bytes of gridding samples that a rank of n_rank has, besides the samples
+ * themselves; bytes of planes for an image of n_pixel, over all ranks; seconds of one core to grid
+ * or degrid n_sample once, about. Local. */
+double ci_grid_samples_bytes(double n_row, double n_sample, bool is_double, int n_rank);
+double ci_grid_planes_bytes(double n_pixel, bool is_double);
+double ci_grid_seconds(double n_sample);
 
 typedef struct ci_grid_operator ci_grid_operator;
 /* Plans strips of grid rows, planes and transforms from the geometry and the uvw range of all

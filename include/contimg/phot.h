@@ -68,4 +68,8 @@ CI_MUST_CHECK ci_status ci_phot_compare_new(ci_phot_compare **out, const ci_phot
                                             double match_rad, double isolation_rad);
 void ci_phot_compare_free(ci_phot_compare *compare);
 
+/* Cost, for who plans it: bytes of ci_phot_find for an image of n_pixel with its noise and
+ * islands. */
+double ci_phot_find_bytes(double n_pixel);
+
 #endif

@@ -77,4 +77,10 @@ CI_MUST_CHECK ci_status ci_uvh5_summary_read(ci_uvh5_summary *out, const char *p
 CI_MUST_CHECK ci_status ci_uvh5_write(const char *path, const ci_vis_block *block,
                                       const char *history);
 
+/* Cost, for who plans it. Bytes of the files of n_visibility values as DSA-110 writes them; bytes
+ * and seconds that reading n_byte of a file takes, about. Local. */
+double ci_uvh5_file_bytes(double n_visibility);
+double ci_uvh5_read_bytes(double n_byte);
+double ci_uvh5_read_seconds(double n_byte);
+
 #endif

@@ -1,13 +1,13 @@
 /* What the PSF does beyond its own image. Sources at opposite edges are a whole image apart, the
  * PSF of the image's size is known to half of one: a grating response beyond that would be
  * cleaned as if it were a source. */
+#include "clean/psf_wide.h"
 #include "contimg/clean.h"
 
 #include <math.h>
 
 static const double widest = 0.9; /* direction cosine of a corner */
 static const double coarse_accuracy = 1e-2, wide_accuracy = 1e-3;
-static const size_t pixel_max = 1 << 23; /* of an image whose whole surroundings are computed */
 
 /* Greatest |value| of the wide image beyond the middle, which is the image itself. */
 static double outer_max(const double *slab, const ci_grid_geometry *wide,
@@ -110,7 +110,7 @@ ci_status ci_clean_psf_wide(ci_comm *comm, const ci_vis_samples *samples,
     CI_PAR_EQUAL(comm, "wide PSF: geometry or weight", (double)geometry->n_x, (double)geometry->n_y,
                  geometry->cell_rad, geometry->accuracy, sum_weight, enough);
     CI_TRY(far_find(comm, samples, geometry, sum_weight, far));
-    if (*far <= enough || geometry->n_x * geometry->n_y > pixel_max) return CI_OK;
+    if (*far <= enough || geometry->n_x * geometry->n_y > CLEAN_PSF_WIDE_PIXELS) return CI_OK;
     wide.accuracy = wide_accuracy;
     widen(&wide, 2);
     ci_status status = wide_psf_make(comm, samples, &wide, &w);

@@ -1,49 +1,23 @@
 /* What a run will need: memory, disk, time, and how its ranks are split into teams. */
 #include "contimg/plan.h"
-#include "contimg/grid.h"
-#include "contimg/par.h"
+#include "contimg/cal.h"
+#include "contimg/flag.h"
+#include "contimg/image.h"
+#include "contimg/mosaic.h"
+#include "contimg/phot.h"
+#include "contimg/uvh5.h"
 
 #include <errno.h>
 #include <math.h>
 #include <string.h>
 #include <sys/stat.h>
 
-/* What one sample, row, pixel costs. The bytes follow from the structures that hold it, and from
- * what was resident and counted in runs of small tiles (tests/cli/test_plan_memory.sh); the
- * seconds are of one core of the machines this was written on and are a guess elsewhere. */
-enum
-{
-    bytes_sample = 8 + 1 + 4,       /* data, flags, weight, per polarisation */
-    bytes_row = 3 * 8 + 8 + 3 * 4,  /* uvw, interval, indices */
-    bytes_flags = 1,                /* of them: what is left once Stokes values are taken */
-    bytes_taken = 8 + 4 + 4,        /* Stokes value, two weights; where read */
-    bytes_stokes = 8 + bytes_taken, /* with model or residual */
-    bytes_imaged = 3 * 8 + 8 + 12,  /* a row of them: uvw, first sample, indices */
-    bytes_gridded = 4 + 8,          /* weight, value; where gridded */
-    bytes_routed = 8,               /* on the way there */
-    bytes_pixel = 80,               /* dirty, psf, residual, model, kept ones, mask; the grid */
-    bytes_pixel_double = 40,        /* the grid's part of it, once more */
-    bytes_psf = 16,                 /* the PSF on rank 0, out to a whole image */
-    bytes_wide = 70,                /* while that is made, where it is: ci_clean_psf_wide */
-    bytes_wide_psf = 24,            /* its part on rank 0 */
-    bytes_tile_mosaic = 48,         /* a tile convolved and reprojected */
-    bytes_mosaic = 8,               /* its sums */
-    bytes_found = 16,               /* image, noise and islands on rank 0 */
-    axis_nodes = 8 /* that compression leaves of times, or of a sub-band's channels */
-};
-static const double base_bytes = 60e6;     /* program, MPI, HDF5, tables */
-static const double slab_bytes = 64 << 20; /* of a file, while it is read */
-static const double read_bytes_s = 400e6;
-static const double sample_s = 2e-7;  /* flag, solve, apply, compress */
-static const double stokes_s = 1e-7;  /* grid or degrid once */
-static const double n_grid = 23;      /* of these in a tile: psf, dirty, ten major cycles */
-static const double n_point = 1000;   /* bright sources and components, summed in each cycle ... */
-static const double n_product = 3e9;  /* ... fewer where points x samples are more */
-static const double product_s = 1e-8; /* one point in one sample, ten cycles */
-static const double pixel_s = 6e-6;   /* transforms, local noise and CLEAN */
-static const double serial_s = 3;     /* opening, agreeing, writing */
-static const size_t default_image_size = 4200;
-static const double wide_pixels = 8.4e6; /* of the largest image with a PSF twice as wide */
+/* What no stage takes: stages state their own cost. Bytes were compared with runs of small tiles
+ * (tests/cli/test_plan_memory.sh); seconds are of one core of the machines this was written on and
+ * a guess elsewhere. */
+static const double program_bytes = 60e6;   /* program, MPI, HDF5, tables */
+static const double tile_s = 3, run_s = 10; /* opening, agreeing, writing */
+static const double group_state_bytes = 5e6, tile_state_bytes = 1e6; /* databases, report, log */
 
 /* ---- teams ---------------------------------------------------------------------------- */
 
@@ -67,40 +41,42 @@ size_t ci_plan_team_tiles(const ci_plan_teams *teams, size_t n_tile, int team)
     return n_tile / n_team + ((size_t)team < n_tile % n_team);
 }
 
-static double samples_of(const ci_plan_load *w)
+static double sub_bands_of(const ci_plan_load *w)
+{
+    return w->n_sub_band ? (double)w->n_sub_band : 1;
+}
+
+/* Visibilities of a tile, over all polarisations. */
+static double visibilities_of(const ci_plan_load *w)
 {
     return (double)w->n_time * (double)w->n_baseline * (double)w->n_chan * (double)w->n_pol;
 }
 
-/* The part of n points of an axis that is left of them. */
-static double left_of(const ci_plan_load *w, double n)
+/* Rows of a tile, in all its sub-bands. */
+static double rows_of(const ci_plan_load *w)
 {
-    return w->is_compressed && n > axis_nodes ? axis_nodes / n : 1;
-}
-
-static double rows_left(const ci_plan_load *w)
-{
-    return left_of(w, (double)w->n_time);
-}
-
-static double samples_left(const ci_plan_load *w)
-{
-    double sub_band = w->n_sub_band ? (double)w->n_sub_band : 1;
-    return rows_left(w) * left_of(w, (double)w->n_chan / sub_band);
+    return (double)w->n_time * (double)w->n_baseline * sub_bands_of(w);
 }
 
 static double pixels_of(const ci_plan_load *w)
 {
-    double side = (double)(w->image_size ? w->image_size : default_image_size);
+    double side = (double)(w->image_size ? w->image_size : CI_IMAGE_USUAL_PIXELS);
     return side * side;
 }
 
-/* Bytes of an image's pixels on the fullest of n ranks. */
-static double image_bytes(const ci_plan_load *w, int n)
+/* A tile as it is imaged: samples of one Stokes value, in teams of n. */
+static ci_image_load image_load_of(const ci_plan_load *w, int n)
 {
-    bool is_wide = pixels_of(w) <= wide_pixels;
-    double shared = bytes_pixel + (w->is_double ? bytes_pixel_double : 0) + is_wide * bytes_wide;
-    return pixels_of(w) * (shared / n + bytes_psf + is_wide * bytes_wide_psf);
+    ci_image_load out = {.n_row = rows_of(w),
+                         .n_sample = w->n_pol ? visibilities_of(w) / (double)w->n_pol : 0,
+                         .n_pixel = pixels_of(w),
+                         .n_rank = n,
+                         .is_double = w->is_double};
+    if (!w->is_compressed) return out;
+    double rows = ci_vis_compressed_fraction((double)w->n_time);
+    out.n_row *= rows;
+    out.n_sample *= rows * ci_vis_compressed_fraction((double)w->n_chan / sub_bands_of(w));
+    return out;
 }
 
 /* A mosaic is as long as its tiles drift. */
@@ -110,40 +86,40 @@ static double mosaic_pixels_of(const ci_plan_load *w)
     return pixels_of(w) * fmax(1, 0.5 * (double)w->n_tile / n_group);
 }
 
+/* Of a tile, on the rank with the most of n. */
+static double tile_bytes(const ci_plan_load *w, int n)
+{
+    /* Whole sub-bands go to ranks: the fullest has the rounded-up share. */
+    double n_sub_band = sub_bands_of(w), visibilities = visibilities_of(w);
+    double share = n <= n_sub_band ? ceil(n_sub_band / n) / n_sub_band : 1.0 / n;
+    ci_image_load image = image_load_of(w, n);
+    image.n_row *= share;
+    image.n_sample *= share;
+    double blocks = ci_vis_block_bytes(share * rows_of(w), share * visibilities);
+    double rest = ci_vis_block_rest_bytes(share * rows_of(w), share * visibilities);
+    double read = ci_uvh5_read_bytes(ci_uvh5_file_bytes(visibilities / n_sub_band));
+    /* A block's values go once its samples are made; the last one's are there with all of these. */
+    double taken = ci_vis_samples_bytes(0, image.n_sample, false);
+    return fmax(blocks + fmax(read, taken), rest + ci_image_bytes(&image));
+}
+
 /* Bytes of the rank with the most, of n_rank in teams of n at least. */
 static double rank_bytes(const ci_plan_load *w, int n, int n_rank)
 {
-    double sub_band = w->n_sub_band ? (double)w->n_sub_band : 1;
-    /* Whole sub-bands go to ranks: the fullest has the rounded-up share. */
-    double share = n <= sub_band ? ceil(sub_band / n) / sub_band : 1.0 / n;
-    double rows = (double)w->n_time * (double)w->n_baseline * sub_band;
-    double samples = samples_of(w), stokes = w->n_pol ? samples / (double)w->n_pol : 0;
-    double vis = share * (samples * bytes_sample + rows * bytes_row);
-    /* Data and weights of a block go once its Stokes values are taken; the last one's are there
-     * with all of these. */
-    double imaged = stokes * samples_left(w);
-    double taken = share * imaged * bytes_taken;
-    double left = share * (samples * bytes_flags + rows * bytes_row);
-    double gridded = bytes_gridded + (n > 1 ? bytes_routed : 0);
-    if (w->is_double) gridded *= 2;
-    double slab = fmin(slab_bytes, samples * bytes_sample / sub_band);
-    double image = share * (imaged * (bytes_stokes + gridded) +
-                            rows * rows_left(w) * (bytes_imaged + (double)ci_grid_row_bytes())) +
-                   image_bytes(w, n);
-    double mosaic =
-        (pixels_of(w) * bytes_tile_mosaic + mosaic_pixels_of(w) * bytes_mosaic) / n_rank;
-    double found = mosaic_pixels_of(w) * bytes_found;
-    return base_bytes + fmax(fmax(vis + fmax(slab, taken), left + image), fmax(mosaic, found));
+    double mosaic = ci_mosaic_bytes(mosaic_pixels_of(w), pixels_of(w)) / n_rank;
+    double found = ci_phot_find_bytes(mosaic_pixels_of(w));
+    return program_bytes + fmax(tile_bytes(w, n), fmax(mosaic, found));
 }
 
 static double tile_seconds(const ci_plan_load *w, int n)
 {
-    double samples = samples_of(w);
-    double stokes = w->n_pol ? samples / (double)w->n_pol * samples_left(w) : 0;
-    double read = w->input_bytes / (double)(w->n_tile ? w->n_tile : 1) / read_bytes_s;
-    double bright = fmin(stokes * n_point, n_product) * product_s;
-    double grid = stokes * n_grid * stokes_s;
-    return serial_s + read + (samples * sample_s + grid + bright + pixels_of(w) * pixel_s) / n;
+    double visibilities = visibilities_of(w);
+    ci_image_load image = image_load_of(w, n);
+    double read = ci_uvh5_read_seconds(w->input_bytes / (double)(w->n_tile ? w->n_tile : 1));
+    double shared = ci_flag_seconds(visibilities) + ci_cal_seconds(visibilities) +
+                    ci_vis_samples_seconds(visibilities) +
+                    ci_image_seconds(image.n_sample, image.n_pixel);
+    return tile_s + read + shared / n;
 }
 
 static ci_plan_teams teams_of(const ci_plan_load *w, int n_rank, int n_team)
@@ -231,6 +207,20 @@ static int ranks_choose(const ci_plan_load *load, const ci_plan_limits *limits)
     return best;
 }
 
+static void disk_and_time(ci_plan *out)
+{
+    const ci_plan_load *w = &out->load;
+    double n_mosaic = (double)w->n_group, n_tile = (double)w->n_tile;
+    double mosaic_files = n_mosaic * ci_mosaic_file_bytes(mosaic_pixels_of(w));
+    out->read_bytes = w->input_bytes;
+    out->staging_bytes = n_tile * ci_image_file_bytes(pixels_of(w)) + mosaic_files;
+    out->products_bytes = mosaic_files;
+    out->state_bytes = n_mosaic * group_state_bytes + n_tile * tile_state_bytes;
+    out->seconds_per_tile = tile_seconds(w, out->teams.min_ranks);
+    out->seconds = (double)out->teams.n_round * out->seconds_per_tile +
+                   n_mosaic * ci_mosaic_seconds(mosaic_pixels_of(w)) / out->teams.n_rank + run_s;
+}
+
 ci_status ci_plan_make(ci_plan *out, const ci_plan_load *load, const ci_plan_limits *limits)
 {
     ci_plan_limits l = *limits;
@@ -239,10 +229,9 @@ ci_status ci_plan_make(ci_plan *out, const ci_plan_load *load, const ci_plan_lim
     ci_plan_load *w = &out->load;
     if (w->n_tile == 0) w->n_tile = 1;
     if (w->n_group == 0) w->n_group = 1;
-    if (w->image_size == 0) w->image_size = default_image_size;
-    out->n_sample = samples_of(w);
-    if (w->input_bytes <= 0) /* data, flags, nsamples as DSA-110 writes them */
-        w->input_bytes = out->n_sample * 13 * (double)w->n_tile;
+    if (w->image_size == 0) w->image_size = CI_IMAGE_USUAL_PIXELS;
+    out->n_sample = visibilities_of(w);
+    if (w->input_bytes <= 0) w->input_bytes = ci_uvh5_file_bytes(out->n_sample) * (double)w->n_tile;
     if (l.n_rank <= 0) l.n_rank = ranks_choose(w, &l);
     ci_status status = ci_plan_teams_choose(&out->teams, w, &l);
     if (status != CI_OK && status != CI_ERR_MEMORY) return status;
@@ -253,16 +242,6 @@ ci_status ci_plan_make(ci_plan *out, const ci_plan_load *load, const ci_plan_lim
     out->n_node = (n_rank + out->ranks_per_node - 1) / out->ranks_per_node;
     out->memory_per_rank = rank_bytes(w, out->teams.min_ranks, n_rank);
     out->memory_per_node = out->memory_per_rank * out->ranks_per_node;
-    double image = 4 * pixels_of(w);
-    double n_mosaic = (double)w->n_group, n_tile = (double)w->n_tile;
-    out->read_bytes = w->input_bytes;
-    /* Seven images a tile; three of a mosaic. */
-    double mosaic = 3 * 4 * mosaic_pixels_of(w);
-    out->staging_bytes = n_tile * 7 * image + n_mosaic * mosaic;
-    out->products_bytes = n_mosaic * mosaic;
-    out->state_bytes = n_mosaic * 5e6 + n_tile * 1e6;
-    out->seconds_per_tile = tile_seconds(w, out->teams.min_ranks);
-    out->seconds =
-        (double)out->teams.n_round * out->seconds_per_tile + n_mosaic * mosaic * 4e-8 / n_rank + 10;
+    disk_and_time(out);
     return status;
 }

@@ -169,7 +169,7 @@ static ci_status dataset_read(const uvh5_spread *s, const char *name, ci_h5_type
     CI_TRY(ci_h5_slab_open(&slab, s->file->h5, name, type));
     /* Chunks that come as they are stay in the cache until they are spread; the library
      * gains by larger pieces. */
-    size_t most = s->file->options.slab_bytes > 0 ? s->file->options.slab_bytes : (size_t)64 << 20;
+    size_t most = s->file->options.slab_bytes > 0 ? s->file->options.slab_bytes : UVH5_SLAB_BYTES;
     size_t wanted = ci_h5_slab_is_direct(slab) ? (size_t)256 << 10 : (size_t)8 << 20;
     size_t n_step = ci_h5_slab_rows(slab, wanted < most ? wanted : most);
     size_t n_all = s->file->n_row, row_byte = s->n_span * s->file->n_pol * size;

@@ -7,6 +7,12 @@
 
 #include <sys/types.h>
 
+/* Of a read slab, where options do not say. */
+enum
+{
+    UVH5_SLAB_BYTES = 64 << 20
+};
+
 /* What a file was when it was opened; it must still be that after reading. */
 typedef struct uvh5_stamp
 {

@@ -1,0 +1,29 @@
+/* What imaging costs, for who plans it. */
+#include "contimg/image.h"
+
+enum
+{
+    PIXEL_BYTES = 40, /* dirty, PSF, residual, model, snapshots, mask, over all ranks */
+    N_PASS = 2,       /* over the samples, besides CLEAN's: PSF and dirty image */
+    N_FILE = 7,
+    FILE_PIXEL_BYTES = 4
+};
+
+double ci_image_bytes(const ci_image_load *load)
+{
+    double pixels =
+        load->n_pixel * PIXEL_BYTES + ci_grid_planes_bytes(load->n_pixel, load->is_double);
+    return ci_vis_samples_bytes(load->n_row, load->n_sample, true) +
+           ci_grid_samples_bytes(load->n_row, load->n_sample, load->is_double, load->n_rank) +
+           pixels / load->n_rank + ci_clean_psf_bytes(load->n_pixel, load->n_rank);
+}
+
+double ci_image_seconds(double n_sample, double n_pixel)
+{
+    return N_PASS * ci_grid_seconds(n_sample) + ci_clean_seconds(n_sample, n_pixel);
+}
+
+double ci_image_file_bytes(double n_pixel)
+{
+    return N_FILE * FILE_PIXEL_BYTES * n_pixel;
+}
