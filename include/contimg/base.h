@@ -171,6 +171,8 @@ CI_MUST_CHECK ci_status ci_parse_double(const char *text, const char *what, doub
 CI_MUST_CHECK ci_status ci_parse_int(const char *text, const char *what, int64_t *out);
 /* Edit distance, for "did you mean". The nearest of n names, or NULL where none is near. */
 const char *ci_str_nearest(const char *text, const char *const *names, size_t n_name);
+/* Index of the first of the names that is `text`; n_name where none is. */
+size_t ci_str_index(const char *text, const char *const *names, size_t n_name);
 
 CI_MUST_CHECK ci_status ci_path_join(char **out, const char *folder, const char *name);
 const char *ci_path_base(const char *path); /* borrowed: after the last '/' */
@@ -285,8 +287,8 @@ typedef struct ci_json ci_json;
 ci_json *ci_json_object(void);
 ci_json *ci_json_array(void);
 void ci_json_free(ci_json *value);
-/* Put a member into an object (name != NULL) or append to an array (name NULL).
- * Non-finite numbers become null. */
+/* Put a member into an object (name != NULL), in place of one that it has of that name, or append
+ * to an array (name NULL). Non-finite numbers become null. */
 void ci_json_put(ci_json *container, const char *name, ci_json *value);
 void ci_json_put_string(ci_json *container, const char *name, const char *text);
 void ci_json_put_number(ci_json *container, const char *name, double value);

@@ -30,12 +30,15 @@ void ci_json_free(ci_json *value)
     cJSON_Delete(item(value));
 }
 
+/* An object has a name once: JSON with a name twice means different things to different readers. */
 static void put(ci_json *container, const char *name, cJSON *value)
 {
-    if (name)
-        cJSON_AddItemToObject(item(container), name, value);
-    else
+    if (!name)
         cJSON_AddItemToArray(item(container), value);
+    else if (ci_json_get(container, name))
+        cJSON_ReplaceItemInObjectCaseSensitive(item(container), name, value);
+    else
+        cJSON_AddItemToObject(item(container), name, value);
 }
 
 void ci_json_put(ci_json *container, const char *name, ci_json *value)

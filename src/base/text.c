@@ -170,3 +170,11 @@ const char *ci_str_nearest(const char *text, const char *const *names, size_t n_
     }
     return nearest;
 }
+
+size_t ci_str_index(const char *text, const char *const *names, size_t n_name)
+{
+    size_t i = 0;
+    while (i < n_name && strcmp(names[i], text) != 0)
+        i++;
+    return i;
+}

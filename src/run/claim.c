@@ -293,7 +293,7 @@ static ci_status version_set(ci_run *run, const ci_registry_product *product,
     record->version = 1;
     if (*product->metadata_json &&
         ci_json_parse(&metadata, product->metadata_json, product->id) == CI_OK)
-        record->version = (int64_t)ci_json_get_number(metadata, "version", 1);
+        record->version = (int64_t)ci_json_get_number(metadata, "product_version", 1);
     ci_json_free(metadata);
     ci_error_clear();
     record->version += product->state == CI_PUBLISH_PUBLISHED;

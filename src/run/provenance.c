@@ -18,7 +18,7 @@ ci_status ci_run_provenance_text(char **out, const ci_run *run, const ci_run_pro
     ci_json_put_string(json, "options_sha256", run->choices_sha256);
     ci_json_put_bool(json, "is_degraded", record->is_degraded);
     ci_json_put_string(json, "degraded_why", record->degraded_why);
-    if (record->version > 0) ci_json_put_int(json, "version", record->version);
+    if (record->version > 0) ci_json_put_int(json, "product_version", record->version);
     for (size_t i = 0; i < product->n_tile; i++)
         ci_json_put_string(tiles, NULL, product->tile_id[i]);
     ci_json_put(json, "tiles", tiles);

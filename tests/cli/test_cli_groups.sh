@@ -71,7 +71,20 @@ good 'published: ' 2 run $(arrived again) $options --niter 300 --group "$first" 
 grep -q DEGRADED "$out" && fail "made again with its own gains: $(cat "$out")"
 [ "$(content again/products/2026-01-25/$first)" = "$(content a/products/2026-01-25/$first)" ] ||
   fail "made again by name: another mosaic than with a model at once"
-grep -q '"version":[[:space:]]*2' again/products/2026-01-25/$first/provenance.json || fail "no version"
+good 'published: ' 2 run $(arrived again) $options --niter 300 --group "$first" --remake
+python3 - again "$first" <<'END' || fail "JSON of a product made twice again"
+import glob, json, sys
+def once(pairs):
+    names = [name for name, value in pairs]
+    assert len(names) == len(set(names)), names
+    return dict(pairs)
+found = {path: json.load(open(path), object_pairs_hook=once)
+         for path in glob.glob(sys.argv[1] + "/**/*.json", recursive=True)}
+provenance = found["%s/products/2026-01-25/%s/provenance.json" % tuple(sys.argv[1:])]["metadata"]
+assert provenance["product_version"] == 3, provenance
+assert isinstance(provenance["version"], str), provenance
+assert any("report.json" in path for path in found) and any("tile.json" in path for path in found), found
+END
 [ "$(ls again/products/2026-01-25)" = "$first" ] || fail "left: $(ls again/products/2026-01-25)"
 
 mkdir small

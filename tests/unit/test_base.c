@@ -213,6 +213,20 @@ static void test_absolute(void **state)
     free(here);
 }
 
+static void test_json_has_a_name_once(void **state)
+{
+    (void)state;
+    char *text = NULL;
+    ci_json *root = ci_json_object();
+    ci_json_put_string(root, "version", "0.1");
+    ci_json_put_bool(root, "Version", true);
+    ci_json_put_int(root, "version", 2);
+    assert_int_equal(ci_json_print(&text, root, false), CI_OK);
+    assert_string_equal(text, "{\"version\":2,\"Version\":true}");
+    ci_mem_free(text);
+    ci_json_free(root);
+}
+
 static void test_json(void **state)
 {
     (void)state;
@@ -340,20 +354,14 @@ static void test_error_short(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_status),
-                                       cmocka_unit_test(test_error_saved),
-                                       cmocka_unit_test(test_set_clock),
-                                       cmocka_unit_test(test_timer_nests),
-                                       cmocka_unit_test(test_timer_adds),
-                                       cmocka_unit_test(test_memory),
-                                       cmocka_unit_test(test_text),
-                                       cmocka_unit_test(test_error_short),
-                                       cmocka_unit_test(test_clock),
-                                       UNIT_TEST(test_files),
-                                       UNIT_TEST(test_absolute),
-                                       UNIT_TEST(test_set),
-                                       cmocka_unit_test(test_json),
-                                       cmocka_unit_test(test_bytes),
-                                       UNIT_TEST(test_log)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_status),     cmocka_unit_test(test_error_saved),
+        cmocka_unit_test(test_set_clock),  cmocka_unit_test(test_timer_nests),
+        cmocka_unit_test(test_timer_adds), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_text),       cmocka_unit_test(test_error_short),
+        cmocka_unit_test(test_clock),      UNIT_TEST(test_files),
+        UNIT_TEST(test_absolute),          UNIT_TEST(test_set),
+        cmocka_unit_test(test_json),       cmocka_unit_test(test_json_has_a_name_once),
+        cmocka_unit_test(test_bytes),      UNIT_TEST(test_log)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
