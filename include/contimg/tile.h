@@ -7,6 +7,7 @@
 #include "contimg/conf.h"
 #include "contimg/flag.h"
 #include "contimg/image.h"
+#include "contimg/par_pack.h"
 #include "contimg/plan.h"
 #include "contimg/qa.h"
 #include "contimg/registry.h"
@@ -52,6 +53,8 @@ typedef enum ci_tile_gains
 } ci_tile_gains;
 /* "none", "given", ... of headers and records. Local. */
 const char *ci_tile_gains_word(ci_tile_gains gains);
+/* CI_TILE_GAINS_NONE for another word. Local. */
+ci_tile_gains ci_tile_gains_parse(const char *word);
 
 /* One observation in memory. */
 typedef struct ci_tile_data
@@ -206,6 +209,8 @@ typedef enum ci_tile_state
 } ci_tile_state;
 /* "failed", "passed", "refused". Local. */
 const char *ci_tile_state_word(ci_tile_state state);
+/* CI_ERR_INPUT for another word. Local. */
+CI_MUST_CHECK ci_status ci_tile_state_parse(const char *word, ci_tile_state *out);
 
 /* What is known of one tile, whatever became of it. All parts are owned; NULL where unknown. */
 typedef struct ci_tile_record
@@ -237,9 +242,9 @@ CI_MUST_CHECK ci_status ci_tile_record_judge(ci_tile_record *record, const ci_qa
  * Local. */
 ci_json *ci_tile_record_json(const ci_tile_record *record);
 CI_MUST_CHECK ci_status ci_tile_record_parse(ci_tile_record **out, const ci_json *json);
-/* One line of text for another rank, all of the record, and back. Local. */
-CI_MUST_CHECK ci_status ci_tile_record_pack(ci_text *out, const ci_tile_record *record);
-CI_MUST_CHECK ci_status ci_tile_record_unpack(ci_tile_record **out, const char *line);
+/* For another rank, all of the record, and the next one back. Local. */
+CI_MUST_CHECK ci_status ci_tile_record_pack(ci_par_packer *packer, const ci_tile_record *record);
+CI_MUST_CHECK ci_status ci_tile_record_unpack(ci_tile_record **out, ci_par_unpacker *unpacker);
 /* FOLDER/tile.json. Local. */
 CI_MUST_CHECK ci_status ci_tile_record_write(const ci_tile_record *record);
 

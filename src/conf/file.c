@@ -223,9 +223,7 @@ static bool is_own_variable(const char *name)
     static const char *const own[] = {"CONTIMG_SHARE", "CONTIMG_BUILD", "CONTIMG_SOURCE",
                                       "CONTIMG_CONFIG", "CONTIMG_API_TOKEN"};
     if (strncmp(name, "CONTIMG_TEST_", 13) == 0) return true;
-    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-        if (strcmp(own[i], name) == 0) return true;
-    return false;
+    return ci_str_index(name, own, sizeof own / sizeof *own) < sizeof own / sizeof *own;
 }
 
 static ci_status apply_variable(ci_conf *conf, const char *name, const char *value)

@@ -85,7 +85,6 @@ ci_conf_id ci_conf_find_variable(const char *variable)
 
 bool ci_conf_is_retired(const char *variable)
 {
-    for (size_t i = 0; i < sizeof retired / sizeof *retired; i++)
-        if (strcmp(retired[i], variable) == 0) return true;
-    return false;
+    size_t n = sizeof retired / sizeof *retired;
+    return ci_str_index(variable, retired, n) < n;
 }

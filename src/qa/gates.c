@@ -76,9 +76,7 @@ ci_json *ci_qa_gates_json(const ci_qa_gates *gates)
 
 static ci_qa_outcome outcome_parse(const char *word)
 {
-    for (int i = 0; i < CI_QA_FAIL; i++)
-        if (strcmp(outcome_words[i], word) == 0) return (ci_qa_outcome)i;
-    return CI_QA_FAIL;
+    return (ci_qa_outcome)ci_str_index(word, outcome_words, CI_QA_FAIL);
 }
 
 void ci_qa_gates_parse(ci_qa_gates *gates, const ci_json *list)

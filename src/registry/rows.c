@@ -14,9 +14,8 @@ const char *ci_registry_words_get(const ci_words *words, int value)
 
 int ci_registry_words_find(const ci_words *words, const char *word)
 {
-    for (int i = 0; i < words->n; i++)
-        if (strcmp(words->word[i], word) == 0) return i;
-    return words->missing;
+    int i = (int)ci_str_index(word, words->word, (size_t)words->n);
+    return i < words->n ? i : words->missing;
 }
 
 ci_status ci_registry_list_grow(void *items, size_t n, size_t item_size)

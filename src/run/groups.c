@@ -1,4 +1,5 @@
 /* What a run has to do, as a structure: from the registry, and between ranks. */
+#include "contimg/par_pack.h"
 #include "contimg/run.h"
 
 #include <string.h>
@@ -49,49 +50,24 @@ void ci_run_groups_free(ci_run_groups *groups)
     memset(groups, 0, sizeof *groups);
 }
 
-/* ---- between ranks: fixed parts as they are in memory, texts by their length -------------------
+/* ---- between ranks ---------------------------------------------------------------------------
  */
 
-typedef struct
+static ci_status group_pack(ci_par_packer *p, const ci_run_group *group)
 {
-    char *bytes;
-    size_t n, capacity;
-} packer;
-
-static ci_status put(packer *p, const void *data, size_t n)
-{
-    if (p->n + n > p->capacity) {
-        size_t grown = 2 * (p->n + n);
-        CI_TRY(ci_mem_resize(&p->bytes, grown, 1, "shared groups"));
-        p->capacity = grown;
-    }
-    memcpy(p->bytes + p->n, data, n);
-    p->n += n;
-    return CI_OK;
-}
-
-static ci_status put_text(packer *p, const char *text)
-{
-    size_t n = strlen(text);
-    CI_TRY(put(p, &n, sizeof n));
-    return put(p, text, n);
-}
-
-static ci_status group_pack(packer *p, const ci_run_group *group)
-{
-    CI_TRY(put(p, group, sizeof *group));
+    CI_TRY(ci_par_pack(p, group, sizeof *group));
     for (size_t i = 0; i < group->n_tile; i++) {
-        CI_TRY(put(p, &group->tile[i], sizeof group->tile[i]));
+        CI_TRY(ci_par_pack(p, &group->tile[i], sizeof group->tile[i]));
         for (size_t k = 0; k < group->tile[i].n_path; k++)
-            CI_TRY(put_text(p, group->tile[i].path[k]));
+            CI_TRY(ci_par_pack_text(p, group->tile[i].path[k]));
     }
     return CI_OK;
 }
 
 ci_status ci_run_groups_pack(char **out, size_t *n_byte, const ci_run_groups *groups)
 {
-    packer p = {0};
-    ci_status status = put(&p, &groups->n_group, sizeof groups->n_group);
+    ci_par_packer p = {0};
+    ci_status status = ci_par_pack(&p, &groups->n_group, sizeof groups->n_group);
     for (size_t i = 0; status == CI_OK && i < groups->n_group; i++)
         status = group_pack(&p, &groups->group[i]);
     *out = status == CI_OK ? p.bytes : NULL;
@@ -100,45 +76,21 @@ ci_status ci_run_groups_pack(char **out, size_t *n_byte, const ci_run_groups *gr
     return status;
 }
 
-typedef struct
+static ci_status tile_unpack(ci_par_unpacker *u, ci_run_tile *tile)
 {
-    const char *bytes;
-    size_t left;
-} unpacker;
-
-static ci_status get(unpacker *u, void *data, size_t n)
-{
-    if (n > u->left) return ci_error(CI_ERR_INTERNAL, "shared groups: end too soon");
-    memcpy(data, u->bytes, n);
-    u->bytes += n;
-    u->left -= n;
-    return CI_OK;
-}
-
-static ci_status get_text(unpacker *u, char **out)
-{
-    size_t n = 0;
-    CI_TRY(get(u, &n, sizeof n));
-    if (n > u->left) return ci_error(CI_ERR_INTERNAL, "shared groups: end too soon");
-    CI_TRY(ci_mem_alloc(out, n + 1, 1, "paths"));
-    return get(u, *out, n);
-}
-
-static ci_status tile_unpack(unpacker *u, ci_run_tile *tile)
-{
-    CI_TRY(get(u, tile, sizeof *tile));
+    CI_TRY(ci_par_unpack(u, tile, sizeof *tile));
     size_t n = tile->n_path;
     tile->path = NULL;
     tile->n_path = 0;
     CI_TRY(ci_mem_alloc(&tile->path, n, sizeof *tile->path, "paths"));
     while (tile->n_path < n)
-        CI_TRY(get_text(u, &tile->path[tile->n_path++]));
+        CI_TRY(ci_par_unpack_text(u, &tile->path[tile->n_path++]));
     return CI_OK;
 }
 
-static ci_status group_unpack(unpacker *u, ci_run_group *group)
+static ci_status group_unpack(ci_par_unpacker *u, ci_run_group *group)
 {
-    CI_TRY(get(u, group, sizeof *group));
+    CI_TRY(ci_par_unpack(u, group, sizeof *group));
     size_t n = group->n_tile;
     group->tile = NULL;
     group->n_tile = 0;
@@ -150,10 +102,10 @@ static ci_status group_unpack(unpacker *u, ci_run_group *group)
 
 ci_status ci_run_groups_unpack(ci_run_groups *out, const char *bytes, size_t n_byte)
 {
-    unpacker u = {bytes, n_byte};
+    ci_par_unpacker u = {bytes, n_byte};
     size_t n = 0;
     memset(out, 0, sizeof *out);
-    CI_TRY(get(&u, &n, sizeof n));
+    CI_TRY(ci_par_unpack(&u, &n, sizeof n));
     ci_status status = ci_mem_alloc(&out->group, n, sizeof *out->group, "groups");
     while (status == CI_OK && out->n_group < n)
         status = group_unpack(&u, &out->group[out->n_group++]);

@@ -112,10 +112,10 @@ static ci_status reuse_tiles(ci_run *run, const ci_run_group *group, const ci_ru
 
 /* ---- making the others ---------------------------------------------------------------------- */
 
-/* One tile by a team; its record as a line on the team's rank 0. */
+/* One tile by a team; its record, packed, on the team's rank 0. */
 static ci_status make_tile(ci_run *run, ci_comm *team, const ci_run_tile *tile,
                            const ci_tile_tables *tables, const ci_run_recipe *recipe,
-                           ci_text *lines)
+                           ci_par_packer *packed)
 {
     ci_tile_task task;
     ci_tile_record *record = NULL;
@@ -123,7 +123,7 @@ static ci_status make_tile(ci_run *run, ci_comm *team, const ci_run_tile *tile,
     CI_AGREE(team, task_set(&task, &folder, run, tile, recipe));
     ci_status status = ci_tile_make(team, &run->options, &task, tables, &run->events, &record);
     if (status == CI_OK)
-        status = ci_par_agree(team, record ? ci_tile_record_pack(lines, record) : CI_OK);
+        status = ci_par_agree(team, record ? ci_tile_record_pack(packed, record) : CI_OK);
     ci_tile_record_free(record);
     ci_mem_free(folder);
     return status;
@@ -144,16 +144,16 @@ static ci_status team_open(ci_run *run, const ci_run_group *group, tile_team *t)
     return ci_comm_split(run->world, t->i_team, &t->comm);
 }
 
-/* This team's tiles, one after the other; records as lines on the team's rank 0. */
+/* This team's tiles, one after the other; records, packed, on the team's rank 0. */
 static ci_status make_team_tiles(ci_run *run, const tile_team *t, const ci_run_group *group,
                                  const int64_t *is_made, const ci_tile_tables *tables,
-                                 const ci_run_recipe *recipe, ci_text *lines)
+                                 const ci_run_recipe *recipe, ci_par_packer *packed)
 {
     size_t n_tile = group->n_tile;
     for (size_t i = (size_t)t->i_team; i < n_tile; i += (size_t)t->plan.n_team) {
         char where[64];
         if (is_made[i]) continue;
-        CI_TRY(make_tile(run, t->comm, &group->tile[i], tables, recipe, lines));
+        CI_TRY(make_tile(run, t->comm, &group->tile[i], tables, recipe, packed));
         snprintf(where, sizeof where, "after tile %zu of %zu", i + 1, n_tile);
         CI_TRY(ci_tile_stop_check(t->comm, where));
     }
@@ -163,10 +163,12 @@ static ci_status make_team_tiles(ci_run *run, const tile_team *t, const ci_run_g
 /* ---- all of them on rank 0 ----------------------------------------------------------------------
  */
 
-static ci_status line_take(const ci_run_group *group, const char *line, ci_tile_record **record)
+/* The next of the packed records, to its tile. */
+static ci_status record_take(const ci_run_group *group, ci_par_unpacker *packed,
+                             ci_tile_record **record)
 {
     ci_tile_record *one = NULL;
-    CI_TRY(ci_tile_record_unpack(&one, line));
+    CI_TRY(ci_tile_record_unpack(&one, packed));
     for (size_t i = 0; i < group->n_tile; i++) {
         if (strcmp(group->tile[i].id, one->id) != 0) continue;
         ci_tile_record_free(record[i]);
@@ -178,13 +180,12 @@ static ci_status line_take(const ci_run_group *group, const char *line, ci_tile_
     return status;
 }
 
-/* From the teams' lines; a hole has a record that says so. */
-static ci_status sort_records(const ci_run_group *group, char *lines, ci_tile_record **record)
+/* Of all teams; a hole has a record that says so. */
+static ci_status sort_records(const ci_run_group *group, ci_par_unpacker packed,
+                              ci_tile_record **record)
 {
-    for (char *line = lines, *end; line && (end = strchr(line, '\n')); line = end + 1) {
-        *end = '\0';
-        CI_TRY(line_take(group, line, record));
-    }
+    while (packed.left > 0)
+        CI_TRY(record_take(group, &packed, record));
     for (size_t i = 0; i < group->n_tile; i++) {
         if (record[i]) continue;
         CI_TRY(ci_tile_record_new(&record[i], group->tile[i].id));
@@ -195,16 +196,15 @@ static ci_status sort_records(const ci_run_group *group, char *lines, ci_tile_re
 }
 
 /* Collective. */
-static ci_status gather_records(ci_run *run, const ci_run_group *group, ci_text *lines,
+static ci_status gather_records(ci_run *run, const ci_run_group *group, const ci_par_packer *packed,
                                 ci_tile_record **record)
 {
     char *all = NULL;
-    /* Terminated, so that rank 0 may walk the lines. */
-    size_t n = lines->length + (ci_comm_rank(run->world) == ci_comm_size(run->world) - 1);
-    CI_AGREE(run->world, lines->text ? CI_OK : ci_text_append(lines, "%s", ""));
-    CI_TRY(ci_par_gather(run->world, lines->text, n, 0, (void **)&all, NULL));
+    size_t n_all = 0;
+    CI_TRY(ci_par_gather(run->world, packed->bytes, packed->n, 0, (void **)&all, &n_all));
     ci_status status = CI_OK;
-    if (ci_comm_rank(run->world) == 0) status = sort_records(group, all, record);
+    if (ci_comm_rank(run->world) == 0)
+        status = sort_records(group, (ci_par_unpacker){all, n_all}, record);
     ci_mem_free(all);
     return ci_par_agree(run->world, status);
 }
@@ -214,14 +214,14 @@ static ci_status make_tiles(ci_run *run, const ci_run_group *group, const ci_til
                             ci_tile_record **record)
 {
     tile_team t = {0};
-    ci_text lines = {0};
+    ci_par_packer packed = {0};
     ci_status status = team_open(run, group, &t);
     if (status == CI_OK)
         status = ci_par_agree(run->world,
-                              make_team_tiles(run, &t, group, is_made, tables, recipe, &lines));
-    if (status == CI_OK) status = gather_records(run, group, &lines, record);
+                              make_team_tiles(run, &t, group, is_made, tables, recipe, &packed));
+    if (status == CI_OK) status = gather_records(run, group, &packed, record);
     ci_comm_free(t.comm);
-    ci_mem_free(lines.text);
+    ci_mem_free(packed.bytes);
     return ci_par_agree(run->world, status);
 }
 

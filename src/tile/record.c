@@ -3,17 +3,33 @@
 
 #include <string.h>
 
+static const char *const gains_words[CI_TILE_GAINS_COUNT] = {"none", "given", "own", "transferred",
+                                                             "borrowed"};
+static const char *const state_words[CI_TILE_STATE_COUNT] = {"failed", "passed", "refused"};
+
 const char *ci_tile_gains_word(ci_tile_gains gains)
 {
-    static const char *const words[CI_TILE_GAINS_COUNT] = {"none", "given", "own", "transferred",
-                                                           "borrowed"};
-    return words[gains];
+    return gains_words[gains];
+}
+
+ci_tile_gains ci_tile_gains_parse(const char *word)
+{
+    size_t i = ci_str_index(word, gains_words, CI_TILE_GAINS_COUNT);
+    return i < CI_TILE_GAINS_COUNT ? (ci_tile_gains)i : CI_TILE_GAINS_NONE;
 }
 
 const char *ci_tile_state_word(ci_tile_state state)
 {
-    static const char *const words[CI_TILE_STATE_COUNT] = {"failed", "passed", "refused"};
-    return words[state];
+    return state_words[state];
+}
+
+ci_status ci_tile_state_parse(const char *word, ci_tile_state *out)
+{
+    size_t i = ci_str_index(word, state_words, CI_TILE_STATE_COUNT);
+    if (i == CI_TILE_STATE_COUNT)
+        return ci_error(CI_ERR_INPUT, "tile record: unknown state '%s'", word);
+    *out = (ci_tile_state)i;
+    return CI_OK;
 }
 
 ci_status ci_tile_record_new(ci_tile_record **out, const char *id)

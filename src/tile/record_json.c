@@ -1,8 +1,7 @@
-/* The record of a tile as JSON: of tile.json and of reports, and between ranks. */
+/* The record of a tile as JSON: of tile.json and of reports. */
 #include "contimg/tile.h"
 
 #include <math.h>
-#include <string.h>
 
 /* ---- numbers, by a table that serves both ways ------------------------------------------- */
 
@@ -239,20 +238,13 @@ static ci_json *calibration_json(const ci_tile_calibration *calibration)
     return json;
 }
 
-static ci_tile_gains gains_parse(const char *word)
-{
-    for (int i = 0; i < CI_TILE_GAINS_COUNT; i++)
-        if (strcmp(ci_tile_gains_word((ci_tile_gains)i), word) == 0) return (ci_tile_gains)i;
-    return CI_TILE_GAINS_NONE;
-}
-
 static ci_status calibration_parse(ci_tile_calibration **out, const ci_json *json)
 {
     if (!json) return CI_OK;
     CI_TRY(ci_mem_alloc(out, 1, sizeof **out, "tile record"));
     ci_tile_calibration *calibration = *out;
     const ci_json *residual = ci_json_get(json, "residual");
-    calibration->gains = gains_parse(ci_json_get_string(json, "how", ""));
+    calibration->gains = ci_tile_gains_parse(ci_json_get_string(json, "how", ""));
     calibration->is_approximate = ci_json_get_bool(json, "is_approximate", false);
     for (size_t i = 0; i < ci_json_length(residual) && i < 2; i++)
         calibration->residual[calibration->n_residual++] =
@@ -361,16 +353,6 @@ static ci_status parts_parse(ci_tile_record *record, const ci_json *json)
     return files_parse(record, ci_json_get(json, "files"));
 }
 
-static ci_status state_parse(ci_tile_state *out, const char *word)
-{
-    for (int i = 0; i < CI_TILE_STATE_COUNT; i++) {
-        if (strcmp(ci_tile_state_word((ci_tile_state)i), word) != 0) continue;
-        *out = (ci_tile_state)i;
-        return CI_OK;
-    }
-    return ci_error(CI_ERR_INPUT, "tile record: unknown state '%s'", word);
-}
-
 ci_status ci_tile_record_parse(ci_tile_record **out, const ci_json *json)
 {
     ci_tile_record *record = NULL;
@@ -382,7 +364,7 @@ ci_status ci_tile_record_parse(ci_tile_record **out, const ci_json *json)
     text_get(record->inputs_sha256, sizeof record->inputs_sha256, json, "inputs_sha256");
     record->is_degraded = ci_json_get_bool(json, "is_degraded", false);
     record->is_reused = ci_json_get_bool(json, "is_reused", false);
-    ci_status status = state_parse(&record->state, ci_json_get_string(json, "state", ""));
+    ci_status status = ci_tile_state_parse(ci_json_get_string(json, "state", ""), &record->state);
     if (status == CI_OK) status = parts_parse(record, json);
     if (status == CI_OK)
         *out = record;
@@ -391,31 +373,7 @@ ci_status ci_tile_record_parse(ci_tile_record **out, const ci_json *json)
     return status;
 }
 
-/* ---- for other ranks, for the next run
- * ------------------------------------------------------------ */
-
-ci_status ci_tile_record_pack(ci_text *out, const ci_tile_record *record)
-{
-    char *text = NULL;
-    ci_json *json = ci_tile_record_json(record);
-    ci_json_put_int(json, "status", (int64_t)record->status);
-    ci_status status = ci_json_print(&text, json, false);
-    if (status == CI_OK) status = ci_text_append(out, "%s\n", text);
-    ci_json_free(json);
-    ci_mem_free(text);
-    return status;
-}
-
-ci_status ci_tile_record_unpack(ci_tile_record **out, const char *line)
-{
-    ci_json *json = NULL;
-    *out = NULL;
-    CI_TRY(ci_json_parse(&json, line, "tile record"));
-    ci_status status = ci_tile_record_parse(out, json);
-    if (status == CI_OK) (*out)->status = (ci_status)ci_json_get_number(json, "status", 0);
-    ci_json_free(json);
-    return status;
-}
+/* ---- for the next run ------------------------------------------------------------------------ */
 
 ci_status ci_tile_record_write(const ci_tile_record *record)
 {

@@ -2,7 +2,6 @@
 #include "contimg/vis.h"
 
 #include <complex.h>
-#include <string.h>
 
 /* By code: -8 YX ... -1 RR, 0 none, 1 I ... 4 V. */
 static const char *const names[] = {"YX", "XY", "YY", "XX", "LR", "RL", "LL",
@@ -20,9 +19,8 @@ const char *ci_vis_pol_name(int pol)
 
 int ci_vis_pol_parse(const char *name)
 {
-    for (int i = 0; i < N_NAME; i++)
-        if (strcmp(names[i], name) == 0) return i + CI_POL_YX;
-    return 0;
+    size_t i = ci_str_index(name, names, N_NAME);
+    return i < N_NAME ? (int)i + CI_POL_YX : 0;
 }
 
 int ci_vis_pol_find(const ci_vis_meta *meta, int pol)

@@ -260,20 +260,67 @@ static void test_packing_keeps_the_status(void **state)
 {
     (void)state;
     ci_tile_record *record = record_make(), *back = NULL;
-    ci_text lines = {0};
+    ci_par_packer packer = {0};
     record->state = CI_TILE_FAILED;
     record->status = CI_ERR_NO_DATA; /* has its exit code in common with another */
     snprintf(record->reason, sizeof record->reason, "nothing\nleft");
-    OK(ci_tile_record_pack(&lines, record));
-    char *end = strchr(lines.text, '\n');
-    assert_ptr_equal(end, lines.text + lines.length - 1);
-    *end = '\0';
-    OK(ci_tile_record_unpack(&back, lines.text));
+    OK(ci_tile_record_pack(&packer, record));
+    ci_par_unpacker packed = {packer.bytes, packer.n};
+    OK(ci_tile_record_unpack(&back, &packed));
+    assert_int_equal(packed.left, 0);
     assert_int_equal(back->status, CI_ERR_NO_DATA);
     assert_string_equal(back->reason, record->reason);
-    ci_mem_free(lines.text);
+    ci_mem_free(packer.bytes);
     ci_tile_record_free(record);
     ci_tile_record_free(back);
+}
+
+/* What tile.json has of a record, of one that went to another rank. */
+static void packed_same(const ci_tile_record *record)
+{
+    ci_par_packer packer = {0};
+    ci_tile_record *back = NULL;
+    char *text[2] = {NULL, NULL};
+    OK(ci_tile_record_pack(&packer, record));
+    ci_par_unpacker packed = {packer.bytes, packer.n};
+    OK(ci_tile_record_unpack(&back, &packed));
+    const ci_tile_record *both[2] = {record, back};
+    for (int i = 0; i < 2; i++) {
+        ci_json *json = ci_tile_record_json(both[i]);
+        OK(ci_json_print(&text[i], json, false));
+        ci_json_free(json);
+    }
+    assert_string_equal(text[1], text[0]);
+    for (int i = 0; i < 2; i++)
+        ci_mem_free(text[i]);
+    ci_tile_record_free(back);
+    ci_mem_free(packer.bytes);
+}
+
+static void test_packing_keeps_all_parts(void **state)
+{
+    (void)state;
+    ci_tile_record *record = record_make();
+    packed_same(record);
+    ci_tile_record_free(record);
+    OK(ci_tile_record_new(&record, "x"));
+    packed_same(record);
+    ci_tile_record_free(record);
+}
+
+static void test_a_cut_packing_is_refused(void **state)
+{
+    (void)state;
+    ci_tile_record *record = record_make(), *back = NULL;
+    ci_par_packer packer = {0};
+    OK(ci_tile_record_pack(&packer, record));
+    for (size_t n = 0; n < packer.n; n += 1 + n / 16) {
+        ci_par_unpacker packed = {packer.bytes, n};
+        unit_refused(ci_tile_record_unpack(&back, &packed), CI_ERR_INTERNAL, "packed");
+        assert_null(back);
+    }
+    ci_mem_free(packer.bytes);
+    ci_tile_record_free(record);
 }
 
 /* ---- judging -----------------------------------------------------------------------------------
@@ -314,6 +361,8 @@ int main(void)
         UNIT_TEST(test_absent_parts_stay_absent),
         UNIT_TEST(test_what_is_no_record_is_refused),
         UNIT_TEST(test_packing_keeps_the_status),
+        UNIT_TEST(test_packing_keeps_all_parts),
+        UNIT_TEST(test_a_cut_packing_is_refused),
         UNIT_TEST(test_gates_that_refuse_set_state_and_reason),
         UNIT_TEST(test_gates_that_hold_leave_it_passed),
     };
