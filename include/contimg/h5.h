@@ -25,6 +25,10 @@ CI_MUST_CHECK ci_status ci_h5_create(ci_h5_file **out, const char *path);
 ci_status ci_h5_close(ci_h5_file *file);
 const char *ci_h5_path(const ci_h5_file *file); /* borrowed */
 
+/* True where the file is shorter than the end its HDF5 superblock states; *stated and
+ * *actual in bytes. False, both 0, where it is no HDF5 file. */
+bool ci_h5_is_short(const char *path, int64_t *stated, int64_t *actual);
+
 /* ---- what is there -------------------------------------------------------- */
 
 typedef enum ci_h5_kind

@@ -77,8 +77,4 @@ CI_MUST_CHECK ci_status ci_ingest_sort(ci_ingest_clusters **out, const char *con
                                        size_t n_path);
 void ci_ingest_clusters_free(ci_ingest_clusters *clusters);
 
-/* True where the file is shorter than the end its HDF5 superblock states; *stated and
- * *actual in bytes. False, both 0, where it is no HDF5 file. */
-bool ci_ingest_hdf5_is_short(const char *path, int64_t *stated, int64_t *actual);
-
 #endif

@@ -41,6 +41,14 @@ hid_t ci_h5_memory_type(ci_h5_type type);
 size_t ci_h5_type_size(ci_h5_type type);
 /* h5py's boolean: enum {FALSE = 0, TRUE = 1} over a signed byte; H5Tclose. */
 hid_t ci_h5_bool_type(void);
+/* The little-endian number in n bytes of a file. */
+static inline uint64_t ci_h5_number(const unsigned char *bytes, int n)
+{
+    uint64_t value = 0;
+    for (int i = n - 1; i >= 0; i--)
+        value = value << 8 | bytes[i];
+    return value;
+}
 /* CI_OK where `type` can hold a dataset of that description. */
 ci_status ci_h5_type_check(const ci_h5_file *file, const char *name, const ci_h5_info *info,
                            ci_h5_type type);

@@ -13,14 +13,6 @@ enum
     OBJECT_HEAD_SIZE = 16 /* index 2, references 2, reserved 4, size 8 */
 };
 
-static uint64_t number(const unsigned char *bytes, int n)
-{
-    uint64_t value = 0;
-    for (int i = n - 1; i >= 0; i--)
-        value = value << 8 | bytes[i];
-    return value;
-}
-
 /* True where the heap at `at` is whole and its object `index` holds `length` bytes. */
 static bool heap_holds(FILE *stream, uint64_t n_file_byte, uint64_t at, uint64_t index,
                        uint64_t length)
@@ -30,13 +22,13 @@ static bool heap_holds(FILE *stream, uint64_t n_file_byte, uint64_t at, uint64_t
     if (at > n_file_byte || n_file_byte - at < HEAD_SIZE) return false;
     if (fseek(stream, (long)at, SEEK_SET) != 0 || fread(head, 1, HEAD_SIZE, stream) != HEAD_SIZE)
         return false;
-    uint64_t size = number(head + 8, 8), used = HEAD_SIZE;
+    uint64_t size = ci_h5_number(head + 8, 8), used = HEAD_SIZE;
     if (memcmp(head, "GCOL", 4) != 0 || head[4] != 1 || size > n_file_byte - at) return false;
     while (size >= used && size - used >= OBJECT_HEAD_SIZE) {
         if (fseek(stream, (long)(at + used), SEEK_SET) != 0 ||
             fread(head, 1, OBJECT_HEAD_SIZE, stream) != OBJECT_HEAD_SIZE)
             return false;
-        uint64_t here = number(head, 2), n_byte = number(head + 8, 8);
+        uint64_t here = ci_h5_number(head, 2), n_byte = ci_h5_number(head + 8, 8);
         if (here == 0) return is_found && n_byte <= size - used; /* the rest is free */
         if (n_byte > size - used - OBJECT_HEAD_SIZE) return false;
         if (here == index) is_found = n_byte >= length;
@@ -52,9 +44,10 @@ static bool references_hold(FILE *stream, uint64_t n_file_byte, uint64_t at, siz
         if (fseek(stream, (long)(at + i * REFERENCE_SIZE), SEEK_SET) != 0 ||
             fread(reference, 1, REFERENCE_SIZE, stream) != REFERENCE_SIZE)
             return false;
-        uint64_t length = number(reference, 4), heap = number(reference + 4, 8);
+        uint64_t length = ci_h5_number(reference, 4), heap = ci_h5_number(reference + 4, 8);
         if (length == 0 || heap == UINT64_MAX) continue; /* an empty string has no object */
-        if (!heap_holds(stream, n_file_byte, heap, number(reference + 12, 4), length)) return false;
+        if (!heap_holds(stream, n_file_byte, heap, ci_h5_number(reference + 12, 4), length))
+            return false;
     }
     return true;
 }

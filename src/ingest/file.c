@@ -1,10 +1,10 @@
 /* One file: its name, its header, its sub-band among the files of its time. */
+#include "contimg/h5.h"
 #include "ingest/ingest.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 void ci_ingest_options_default(ci_ingest_options *options)
 {
@@ -74,41 +74,6 @@ bool ci_ingest_name_is_data(const char *name)
 
 /* ---- what is in a file ------------------------------------------------------------------ */
 
-static int64_t little_endian(const unsigned char *bytes, int n)
-{
-    uint64_t value = 0;
-    for (int i = n - 1; i >= 0; i--)
-        value = value << 8 | bytes[i];
-    return (int64_t)value;
-}
-
-/* The superblock says where the file ends (HDF5 file format specification, II.A): a copy
- * that stopped half-way is told without the library, which names it in many ways. */
-bool ci_ingest_hdf5_is_short(const char *path, int64_t *stated, int64_t *actual)
-{
-    static const unsigned char signature[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
-    unsigned char head[64] = {0};
-    struct stat facts;
-    *stated = *actual = 0;
-    FILE *file = fopen(path, "re");
-    if (!file) return false;
-    size_t n = fread(head, 1, sizeof head, file);
-    int failed = fstat(fileno(file), &facts);
-    fclose(file);
-    if (failed || n < 9 || memcmp(head, signature, 8) != 0) return false;
-    *actual = facts.st_size;
-    bool is_old = head[8] < 2;
-    int size = is_old ? head[13] : head[9];
-    size_t end = is_old ? (head[8] == 0 ? 24u : 28u) + 2u * (size_t)size : 12u + 2u * (size_t)size;
-    if (size < 2 || size > 8) return false;
-    if (n < sizeof head || end + (size_t)size > n) {
-        *stated = (int64_t)sizeof head; /* not even the superblock is whole */
-        return facts.st_size < (off_t)sizeof head;
-    }
-    *stated = little_endian(head + end, size);
-    return facts.st_size < *stated;
-}
-
 static void reason_set(ci_registry_file *file, ci_registry_file_state state, const char *text)
 {
     file->state = state;
@@ -120,7 +85,7 @@ ci_status ci_ingest_file_read(ci_registry_file *file, const ci_ingest_options *o
     ci_uvh5_summary s;
     char text[CI_REGISTRY_TEXT];
     int64_t stated, actual;
-    if (ci_ingest_hdf5_is_short(file->path, &stated, &actual)) {
+    if (ci_h5_is_short(file->path, &stated, &actual)) {
         snprintf(text, sizeof text, "%lld bytes, its header says %lld: copy it again",
                  (long long)actual, (long long)stated);
         reason_set(file, CI_FILE_TRUNCATED, text);
