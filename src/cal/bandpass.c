@@ -1,6 +1,7 @@
 /* Bandpass: one solve per channel. The sums of a channel over all baselines are on one rank
  * where whole sub-bands are; where ranks share a sub-band, its blocks of channels are dealt
  * to them and the sums exchanged. */
+#include "cal/share.h"
 #include "cal/sums.h"
 
 #include <complex.h>
@@ -217,17 +218,11 @@ static void whole_solve(ci_cal_problem *p, double *sums)
 
 /* ---- solutions to all ranks ----------------------------------------------------- */
 
-/* One channel and hand: index, then gain, S/N and flag of every antenna, as doubles. */
-static size_t solution_size(const ci_cal_problem *p)
-{
-    return 1 + 4 * p->n_antenna;
-}
-
 static ci_status solutions_share(ci_cal_problem *p, bool is_shared)
 {
-    size_t n = 0, n_max = 0, size = solution_size(p), n_byte = 0;
+    ci_cal_solutions all = {p->n_antenna, p->bandpass, p->bandpass_snr, p->bandpass_flag};
+    size_t n = 0, n_max = 0, size = ci_cal_solution_size(p->n_antenna);
     double *here = NULL;
-    void *whole = NULL;
     for (size_t i = 0; i < p->n_part; i++)
         n_max += p->part[i].n_chan * p->n_feed;
     CI_TRY(ci_par_alloc(p->comm, &here, n_max * size, sizeof *here, "bandpass solutions"));
@@ -237,31 +232,11 @@ static ci_status solutions_share(ci_cal_problem *p, bool is_shared)
         size_t first = 0, count = block_count(s->n_chan);
         if (is_shared) dealt_blocks(p, s->part.i_sub_band, i, &first, &count);
         size_t c_end = (first + count) * CI_CAL_BLOCK_CHAN;
-        for (size_t c = first * CI_CAL_BLOCK_CHAN; c < c_end && c < s->n_chan; c++) {
-            for (size_t h = 0; h < p->n_feed; h++) {
-                double *out = here + n++ * size;
-                size_t at = h * p->n_chan + s->i_chan_first + c;
-                *out++ = (double)at;
-                for (size_t a = at * p->n_antenna; a < (at + 1) * p->n_antenna; a++, out += 4) {
-                    out[0] = creal(p->bandpass[a]);
-                    out[1] = cimag(p->bandpass[a]);
-                    out[2] = (double)p->bandpass_snr[a];
-                    out[3] = p->bandpass_flag[a];
-                }
-            }
-        }
+        for (size_t c = first * CI_CAL_BLOCK_CHAN; c < c_end && c < s->n_chan; c++)
+            for (size_t h = 0; h < p->n_feed; h++)
+                ci_cal_solution_pack(&all, h * p->n_chan + s->i_chan_first + c, here + n++ * size);
     }
-    ci_status status = ci_par_gather(p->comm, here, n * size * sizeof(double), -1, &whole, &n_byte);
-    const double *in = whole;
-    for (size_t i = 0; status == CI_OK && i < n_byte / (size * sizeof(double)); i++, in += size) {
-        size_t at = (size_t)in[0] * p->n_antenna;
-        for (size_t a = 0; a < p->n_antenna; a++) {
-            p->bandpass[at + a] = in[1 + 4 * a] + I * in[2 + 4 * a];
-            p->bandpass_snr[at + a] = (float)in[3 + 4 * a];
-            p->bandpass_flag[at + a] = (uint8_t)in[4 + 4 * a];
-        }
-    }
-    ci_mem_free(whole);
+    ci_status status = ci_cal_solutions_share(p->comm, here, n, &all);
     ci_mem_free(here);
     return status;
 }

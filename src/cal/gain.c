@@ -1,5 +1,6 @@
 /* Gains: one solve per interval over the whole band, by the rank of number interval mod
  * ranks; sums over channels by blocks of 12, over sub-bands in order. And the residual. */
+#include "cal/share.h"
 #include "cal/sums.h"
 
 #include <complex.h>
@@ -65,39 +66,18 @@ static void interval_solve(ci_cal_problem *p, size_t t, const double *all, doubl
     }
 }
 
-/* Interval and hand, then gain, S/N and flag of every antenna, as doubles. */
 static ci_status solutions_share(ci_cal_problem *p)
 {
-    size_t n = 0, size = 1 + 4 * p->n_antenna, n_byte = 0;
+    ci_cal_solutions all = {p->n_antenna, p->gain, p->gain_snr, p->gain_flag};
+    size_t n = 0, size = ci_cal_solution_size(p->n_antenna);
     size_t rank = (size_t)ci_comm_rank(p->comm), n_rank = (size_t)ci_comm_size(p->comm);
     double *here = NULL;
-    void *whole = NULL;
     size_t n_max = (p->n_interval / n_rank + 1) * p->n_feed;
     CI_TRY(ci_par_alloc(p->comm, &here, n_max * size, sizeof *here, "gain solutions"));
-    for (size_t t = rank; t < p->n_interval; t += n_rank) {
-        for (size_t h = 0; h < p->n_feed; h++) {
-            size_t at = h * p->n_interval + t;
-            double *out = here + n++ * size;
-            *out++ = (double)at;
-            for (size_t a = at * p->n_antenna; a < (at + 1) * p->n_antenna; a++, out += 4) {
-                out[0] = creal(p->gain[a]);
-                out[1] = cimag(p->gain[a]);
-                out[2] = (double)p->gain_snr[a];
-                out[3] = p->gain_flag[a];
-            }
-        }
-    }
-    ci_status status = ci_par_gather(p->comm, here, n * size * sizeof(double), -1, &whole, &n_byte);
-    const double *in = whole;
-    for (size_t i = 0; status == CI_OK && i < n_byte / (size * sizeof(double)); i++, in += size) {
-        size_t at = (size_t)in[0] * p->n_antenna;
-        for (size_t a = 0; a < p->n_antenna; a++) {
-            p->gain[at + a] = in[1 + 4 * a] + I * in[2 + 4 * a];
-            p->gain_snr[at + a] = (float)in[3 + 4 * a];
-            p->gain_flag[at + a] = (uint8_t)in[4 + 4 * a];
-        }
-    }
-    ci_mem_free(whole);
+    for (size_t t = rank; t < p->n_interval; t += n_rank)
+        for (size_t h = 0; h < p->n_feed; h++)
+            ci_cal_solution_pack(&all, h * p->n_interval + t, here + n++ * size);
+    ci_status status = ci_cal_solutions_share(p->comm, here, n, &all);
     ci_mem_free(here);
     return status;
 }
