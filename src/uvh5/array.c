@@ -61,7 +61,7 @@ static ci_status positions_set(ci_uvh5_file *file, const double *position)
             if (!(fabs(x) <= most_m)) {
                 return ci_uvh5_refuse(
                     file, "Header/antenna_positions",
-                    "antenna %lld: %g m from the array's place: not near the Earth",
+                    "antenna %lld: %g m from the array's position: not near the Earth",
                     (long long)array->antenna[i].number, x);
             }
             array->antenna[i].pos_ecef_m[k] = origin[k] + x;

@@ -123,8 +123,9 @@ static ci_status lst_off(const ci_uvh5_file *file, const ci_sky_eop *eop, const 
     return CI_OK;
 }
 
-/* Times and place say what the apparent sidereal time is. 5 ms is what writers reach; a second is
- * more than any UT1 can explain, and moves sources by 15 arcsec: then one of the three is wrong. */
+/* Times and position say what the apparent sidereal time is. 5 ms is what writers reach; a second
+ * is more than any UT1 can explain, and moves sources by 15 arcsec: then one of the three is wrong.
+ */
 static ci_status lst_compare(ci_uvh5_file *file, const ci_sky_eop *eop)
 {
     const double most_s = 1, usual_s = 5e-3;
