@@ -114,6 +114,8 @@ ci_status ci_uvh5_pol_read(ci_uvh5_file *file);
 ci_status ci_uvh5_feeds_read(ci_uvh5_file *file);
 ci_status ci_uvh5_phase_read(ci_uvh5_file *file);
 ci_status ci_uvh5_nsamples_look(ci_uvh5_file *file);
+/* Antennas with data stand on the Earth. After the baselines. */
+ci_status ci_uvh5_heights_check(ci_uvh5_file *file);
 ci_status ci_uvh5_geometry_check(ci_uvh5_file *file);
 
 /* Reads the baselines of `part` (in terms of `meta`, whose sub-band part.i_sub_band is
