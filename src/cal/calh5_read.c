@@ -301,8 +301,10 @@ static ci_status scale_read(const reader *r, ci_cal_table *t)
                         r->path, scale);
     CI_TRY(word_read(r, "Header/pol_convention", convention, sizeof convention));
     t->stokes_is_sum = strcasecmp(convention, "sum") == 0;
-    t->has_convention = convention[0] != '\0';
-    if (!t->has_convention || t->stokes_is_sum || strcasecmp(convention, "avg") == 0) return CI_OK;
+    /* Tables that contimg wrote before it said so lead to XX = YY = I, as its models have it. */
+    t->has_convention =
+        convention[0] != '\0' || ci_h5_has(r->file, "Header/extra_keywords/contimg_kind");
+    if (!convention[0] || t->stokes_is_sum || strcasecmp(convention, "avg") == 0) return CI_OK;
     return ci_error(CI_ERR_INPUT,
                     "%s: Header/pol_convention: \"%s\": whether I is XX + YY (sum) or half of it "
                     "(avg) is not known",
