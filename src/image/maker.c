@@ -325,8 +325,9 @@ static ci_status model_sum_up(ci_comm *comm, ci_image_maker *m)
     if (ci_comm_rank(comm) == 0) variables_warn(clean);
     if (ci_comm_rank(comm) == 0 && clean->n_variable > 0 && m->stats.compression > 0)
         ci_log_warning(
-            "clean: samples are averaged: sidelobes of sources that are not constant stay in "
-            "the residual away from the image's centre; --no-average takes them out");
+            "clean: samples are averaged: away from the image's centre, sidelobes of sources that "
+            "are not constant stay in the residual, and up to 3 %% of a line or burst in the first "
+            "or last channel of a sub-band, or integration, may be lost; give --no-average");
     CI_TRY(ci_clean_model_flux(comm, m->model, &m->stats.model_flux_jy));
     CI_TRY(ci_grid_slab_rms(comm, m->layout, m->residual, &m->stats.rms_jy));
     ci_log_info("clean: stopped: %s; %d major cycle%s, %d component%s, %.4g Jy, rms %.4g Jy/beam",

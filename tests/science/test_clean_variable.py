@@ -100,7 +100,7 @@ for what, sky, n_varied in CASES:
         judge(what, kind, sky, clean(name, kind, "--no-average"), n_varied)
 result = clean(name, "natural")
 judge(what, "natural", sky, result, n_varied, is_compressed=True)
-check("--no-average takes them out" in result.stderr, "what to do is not said")
+check("give --no-average" in result.stderr, "what to do is not said")
 ranks_compare(name)
 # What is nothing but varying keeps CLEAN from getting deep: it is found all the same.
 for what, sky in (("line and nothing else, off the centre", {A: 30.0 * (F == 9), B: 0.5 * steady}),
