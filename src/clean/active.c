@@ -6,10 +6,17 @@
 static const int64_t active_max = 1 << 22;
 static const double mask_tolerance = 1.2; /* inside the mask, in units of the threshold */
 
+/* Whether the lower one of the two thresholds holds. */
+static bool is_inside(const ci_clean *c, size_t i)
+{
+    return c->mask[i] == CI_CLEAN_MASK_COMPONENT ||
+           (c->inner < 1 && c->mask[i] == CI_CLEAN_MASK_NEAR);
+}
+
 static double threshold_at(const ci_clean *c, size_t i, double rms)
 {
     const ci_clean_options *o = c->setup.options;
-    return (c->mask[i] == CI_CLEAN_MASK_COMPONENT ? o->auto_threshold : o->auto_mask) * rms;
+    return (is_inside(c, i) ? c->inner * o->auto_threshold : o->auto_mask) * rms;
 }
 
 /* |residual| where a component may come to stand by its sign and the user's mask, else 0. */
@@ -33,8 +40,7 @@ ci_status ci_clean_scan_make(ci_comm *comm, const ci_clean *c, const ci_clean_rm
             v = residual_counted(c, i);
             if (v <= t) continue;
             if (v > best[0]) best[0] = v;
-            double excess =
-                v / fmax(t, 1e-300) / (c->mask[i] == CI_CLEAN_MASK_COMPONENT ? mask_tolerance : 1);
+            double excess = v / fmax(t, 1e-300) / (is_inside(c, i) ? mask_tolerance : 1);
             if (excess > best[2]) best[2] = excess;
         }
     }
@@ -50,7 +56,7 @@ static size_t active_list(const ci_clean *c, const ci_clean_rms_mesh *mesh, doub
                           ci_clean_active *list)
 {
     size_t n = 0;
-    double inner = c->setup.options->auto_threshold;
+    double inner = c->inner * c->setup.options->auto_threshold;
     for (size_t y = 0; y < c->layout->n_here; y++) {
         ci_clean_rms_mesh_row(mesh, c->layout->y_first + y, c->rms_row);
         for (size_t x = 0; x < c->layout->n_x; x++) {

@@ -64,6 +64,7 @@ ci_status ci_clean_new(ci_comm *comm, ci_clean **out, const ci_clean_setup *setu
                         .layout = setup->layout,
                         .pixels = ci_clean_model_pixels(setup->model),
                         .best = {.rms = INFINITY, .excess = INFINITY},
+                        .inner = 1,
                         .level = INFINITY};
         status = arrays_new(c);
     }
@@ -152,7 +153,7 @@ static ci_status cycle_judge(ci_comm *comm, ci_clean *c, ci_clean_scan before, b
     return CI_OK;
 }
 
-/* Sources that prove not to be constant: what they are beside their means is in the model now,
+/* Sources that turn out not to be constant: what they are beside their means is in the model now,
  * and CLEAN begins again, without the components that stood on their sidelobes. */
 static ci_status variations_judge(ci_comm *comm, ci_clean *c, bool is_last, bool *again)
 {
@@ -170,6 +171,7 @@ static ci_status variations_judge(ci_comm *comm, ci_clean *c, bool is_last, bool
     memset(c->mask, CI_CLEAN_MASK_NONE, c->layout->n_here * c->layout->n_x);
     c->best = (ci_clean_progress){.rms = INFINITY, .excess = INFINITY};
     c->level = INFINITY;
+    c->inner = 1;
     c->stats.n_major = c->stats.n_minor = 0;
     return ci_clean_residual(comm, c);
 }
@@ -218,6 +220,7 @@ static ci_status cycle_on_mesh(ci_comm *comm, ci_clean *c, const ci_clean_rms_me
 {
     ci_clean_scan now;
     CI_TRY(ci_clean_scan_make(comm, c, mesh, &now));
+    if (now.excess <= 1) CI_TRY(ci_clean_scan_deeper(comm, c, mesh, &now));
     if (now.excess <= 1) {
         bool again;
         CI_TRY(ci_clean_residual_finish(comm, c, now.peak_all, &again));

@@ -127,8 +127,7 @@ double *ci_clean_model_pixels(ci_clean_model *b)
     return b->pixels;
 }
 
-/* ---- positions and beams ----------------------------------------------------------------------
- */
+/* ---- places and beams ---------------------------------------------------------------------- */
 
 void ci_clean_model_place(const ci_clean_model *b, double x, double y, double *l, double *m)
 {

@@ -44,6 +44,8 @@ struct ci_clean
     double outside_stop;  /* |residual| that what is left outside may put into the image */
     ci_clean_progress best;
     ci_clean_variability variability;
+    double inner; /* at and near components, part of the threshold there that counts; 1: not near */
+    double deeper_rms;      /* of the residual when that was lowered */
     double level;           /* Jy/beam, to which the last minor cycle went */
     double *saved_residual; /* slab, before the cycle in hand */
     ci_clean_snapshot *saved_model;
@@ -58,6 +60,10 @@ typedef struct ci_clean_scan
 /* Collective. */
 CI_MUST_CHECK ci_status ci_clean_scan_make(ci_comm *comm, const ci_clean *clean,
                                            const ci_clean_rms_mesh *mesh, ci_clean_scan *out);
+/* After a scan that found nothing above its thresholds: another one with lower thresholds at and
+ * near components, where what is left is no noise but sidelobes. Collective. */
+CI_MUST_CHECK ci_status ci_clean_scan_deeper(ci_comm *comm, ci_clean *clean,
+                                             const ci_clean_rms_mesh *mesh, ci_clean_scan *scan);
 /* All ranks' pixels above their thresholds and *stop on rank 0, *out by ci_mem_free; *stop rises
  * until they are a number that one rank can hold. Collective. */
 CI_MUST_CHECK ci_status ci_clean_active_gather(ci_comm *comm, const ci_clean *clean,
