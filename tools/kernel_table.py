@@ -69,7 +69,8 @@ def best(support, sigma):
 
 
 out = sys.stdout
-out.write("/* Written by tools/kernel_table.py. */\n#include \"grid/kernel.h\"\n\n"
+out.write("/* The kernels to choose from, by support and padding: shapes and errors "
+          "(tools/kernel_table.py). */\n#include \"grid/kernel.h\"\n\n"
           "const ci_grid_kernel_entry ci_grid_kernel_table[] = {\n"
           "    /* support, degree, sigma, beta, error, rms amplification */\n")
 for w in range(2, 17):

@@ -156,9 +156,9 @@ CI_MUST_CHECK ci_status ci_cal_apply(const ci_cal_table *table, ci_vis_block *bl
 
 typedef enum ci_cal_weighting
 {
-    CI_WEIGHTS_SIGMA,    /* 1/sigma^2, measured per baseline and sub-band, else --sefd */
-    CI_WEIGHTS_NSAMPLES, /* as read */
-    CI_WEIGHTS_UNIT
+    CI_CAL_WEIGHTS_SIGMA,    /* 1/sigma^2, measured per baseline and sub-band, else --sefd */
+    CI_CAL_WEIGHTS_NSAMPLES, /* as read */
+    CI_CAL_WEIGHTS_UNIT
 } ci_cal_weighting;
 /* Noise of one real or imaginary part per baseline and polarisation from differences in time
  * and channel (robust), into block->weight = 1/sigma^2 in proportion to width x time.

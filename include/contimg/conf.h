@@ -10,28 +10,29 @@
 /* The commands that take options; bits of the table's command sets. */
 typedef enum ci_conf_command
 {
-    CI_COMMAND_RUN = 1 << 0,
-    CI_COMMAND_CALIBRATE = 1 << 1,
-    CI_COMMAND_IMAGE = 1 << 2,
-    CI_COMMAND_MOSAIC = 1 << 3,
-    CI_COMMAND_PLAN = 1 << 4,
-    CI_COMMAND_GROUP = 1 << 5,
-    CI_COMMAND_CHECK = 1 << 6,
-    CI_COMMAND_INSPECT = 1 << 7,
-    CI_COMMAND_PUBLISH = 1 << 8,
-    CI_COMMAND_STATUS = 1 << 9,
-    CI_COMMAND_MONITOR = 1 << 10,
-    CI_COMMAND_DB = 1 << 11,
-    CI_COMMAND_CLEAN = 1 << 12,
-    CI_COMMAND_SERVE = 1 << 13
+    CI_CONF_COMMAND_RUN = 1 << 0,
+    CI_CONF_COMMAND_CALIBRATE = 1 << 1,
+    CI_CONF_COMMAND_IMAGE = 1 << 2,
+    CI_CONF_COMMAND_MOSAIC = 1 << 3,
+    CI_CONF_COMMAND_PLAN = 1 << 4,
+    CI_CONF_COMMAND_GROUP = 1 << 5,
+    CI_CONF_COMMAND_CHECK = 1 << 6,
+    CI_CONF_COMMAND_INSPECT = 1 << 7,
+    CI_CONF_COMMAND_PUBLISH = 1 << 8,
+    CI_CONF_COMMAND_STATUS = 1 << 9,
+    CI_CONF_COMMAND_MONITOR = 1 << 10,
+    CI_CONF_COMMAND_DB = 1 << 11,
+    CI_CONF_COMMAND_CLEAN = 1 << 12,
+    CI_CONF_COMMAND_SERVE = 1 << 13
 } ci_conf_command;
 
 typedef enum ci_conf_id
 {
-#define CI_OPTION(id, name, variable, type, unit, missing, low, high, commands, help) CI_OPT_##id,
+#define CI_OPTION(id, name, variable, type, unit, missing, low, high, commands, help)              \
+    CI_CONF_OPT_##id,
 #include "contimg/options.def"
 #undef CI_OPTION
-    CI_OPT_COUNT
+    CI_CONF_OPT_COUNT
 } ci_conf_id;
 
 typedef struct ci_conf ci_conf;
@@ -79,7 +80,7 @@ enum
     CI_CONF_JUDGES_TABLES = 1,
     CI_CONF_JUDGES_IMAGES = 2
 };
-/* The next limit from `id` on that is relaxed and judges one of these; CI_OPT_COUNT: none. */
+/* The next limit from `id` on that is relaxed and judges one of these; CI_CONF_OPT_COUNT: none. */
 ci_conf_id ci_conf_relaxed_next(const ci_conf *conf, unsigned judged, ci_conf_id id);
 /* "qa-cal-max-amp 20 (10), ..." of all of them, "" where there are none; ci_mem_free. */
 CI_MUST_CHECK ci_status ci_conf_relaxed_list(char **out, const ci_conf *conf, unsigned judged);

@@ -32,9 +32,9 @@ typedef struct ci_ingest_report
 {
     size_t n_file; /* in the folder */
     size_t n_new, n_passed_over, n_known;
-    size_t n_by_state[CI_FILE_STATE_COUNT];  /* of the files that changed in this scan */
-    size_t n_complete, n_degraded, n_failed; /* observations closed by this scan */
-    size_t n_group;                          /* groups formed by this scan */
+    size_t n_by_state[CI_REGISTRY_FILE_STATE_COUNT]; /* of the files that changed in this scan */
+    size_t n_complete, n_degraded, n_failed;         /* observations closed by this scan */
+    size_t n_group;                                  /* groups formed by this scan */
 } ci_ingest_report;
 
 /* Looks at the folder (its .hdf5, .h5 and .uvh5 files; no sub-folders), records files and

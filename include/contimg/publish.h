@@ -31,13 +31,13 @@ void ci_publish_options_default(ci_publish_options *options);
 
 typedef enum ci_publish_result_kind
 {
-    CI_PUBLISHED,        /* now, by us */
-    CI_PUBLISHED_BEFORE, /* nothing to do, and said so */
-    CI_PUBLISH_BUSY,     /* by another process: CI_ERR_NOT_READY */
-    CI_PUBLISH_WAITS,    /* for its next try, or for a person: CI_ERR_NOT_READY */
-    CI_PUBLISH_GATE,     /* refused: CI_ERR_GATE */
-    CI_PUBLISH_RETRY,    /* failed, back in staging: the error's status */
-    CI_PUBLISH_GIVEN_UP  /* failed for good: the error's status */
+    CI_PUBLISH_DONE,        /* now, by us */
+    CI_PUBLISH_DONE_BEFORE, /* nothing to do, and said so */
+    CI_PUBLISH_BUSY,        /* by another process: CI_ERR_NOT_READY */
+    CI_PUBLISH_WAITS,       /* for its next try, or for a person: CI_ERR_NOT_READY */
+    CI_PUBLISH_GATE,        /* refused: CI_ERR_GATE */
+    CI_PUBLISH_RETRY,       /* failed, back in staging: the error's status */
+    CI_PUBLISH_GIVEN_UP     /* failed for good: the error's status */
 } ci_publish_result_kind;
 typedef struct ci_publish_result
 {

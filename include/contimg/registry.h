@@ -20,11 +20,11 @@ typedef struct ci_registry ci_registry;
 
 typedef enum ci_registry_database
 {
-    CI_DB_INGEST,
-    CI_DB_CAL,
-    CI_DB_PRODUCTS,
-    CI_DB_DATA,
-    CI_DB_COUNT
+    CI_REGISTRY_DB_INGEST,
+    CI_REGISTRY_DB_CAL,
+    CI_REGISTRY_DB_PRODUCTS,
+    CI_REGISTRY_DB_DATA,
+    CI_REGISTRY_DB_COUNT
 } ci_registry_database;
 
 /* Paths of the databases; `backups` is the folder of copies made before a migration. */
@@ -108,15 +108,15 @@ CI_MUST_CHECK ci_status ci_registry_run_end(ci_registry *registry, const char *i
 /* In the database the same words in small letters. */
 typedef enum ci_registry_file_state
 {
-    CI_FILE_GROWING,    /* size or time still moves */
-    CI_FILE_INCOMPLETE, /* named _incomplete: its writer is not done */
-    CI_FILE_EMPTY,      /* zero bytes */
-    CI_FILE_TRUNCATED,  /* shorter than its own header says */
-    CI_FILE_CORRUPT,    /* cannot be read as UVH5, or fits nothing */
-    CI_FILE_USED,       /* a sub-band of its observation */
-    CI_FILE_DUPLICATE,  /* that sub-band is there already */
-    CI_FILE_LATE,       /* its observation was closed before */
-    CI_FILE_STATE_COUNT
+    CI_REGISTRY_FILE_GROWING,    /* size or time still moves */
+    CI_REGISTRY_FILE_INCOMPLETE, /* named _incomplete: its writer is not done */
+    CI_REGISTRY_FILE_EMPTY,      /* zero bytes */
+    CI_REGISTRY_FILE_TRUNCATED,  /* shorter than its own header says */
+    CI_REGISTRY_FILE_CORRUPT,    /* cannot be read as UVH5, or fits nothing */
+    CI_REGISTRY_FILE_USED,       /* a sub-band of its observation */
+    CI_REGISTRY_FILE_DUPLICATE,  /* that sub-band is there already */
+    CI_REGISTRY_FILE_LATE,       /* its observation was closed before */
+    CI_REGISTRY_FILE_STATE_COUNT
 } ci_registry_file_state;
 const char *ci_registry_file_state_word(ci_registry_file_state state);
 
@@ -155,12 +155,12 @@ void ci_registry_files_free(ci_registry_files *files);
 /* The deployed queue's words. */
 typedef enum ci_registry_work_state
 {
-    CI_WORK_COLLECTING,
-    CI_WORK_PENDING,
-    CI_WORK_IN_PROGRESS,
-    CI_WORK_COMPLETED,
-    CI_WORK_FAILED,
-    CI_WORK_STATE_COUNT
+    CI_REGISTRY_WORK_COLLECTING,
+    CI_REGISTRY_WORK_PENDING,
+    CI_REGISTRY_WORK_IN_PROGRESS,
+    CI_REGISTRY_WORK_COMPLETED,
+    CI_REGISTRY_WORK_FAILED,
+    CI_REGISTRY_WORK_STATE_COUNT
 } ci_registry_work_state;
 const char *ci_registry_work_state_word(ci_registry_work_state state);
 
@@ -221,9 +221,9 @@ CI_MUST_CHECK ci_status ci_registry_observation_roles(ci_registry *registry, con
 /* ---- mosaic groups (ingest) ----------------------------------------------------------- */
 typedef enum ci_registry_role
 {
-    CI_ROLE_NEW,     /* an observation is this in one group */
-    CI_ROLE_OVERLAP, /* and this in at most one more */
-    CI_ROLE_NAMED    /* in a group of files named by a person */
+    CI_REGISTRY_ROLE_NEW,     /* an observation is this in one group */
+    CI_REGISTRY_ROLE_OVERLAP, /* and this in at most one more */
+    CI_REGISTRY_ROLE_NAMED    /* in a group of files named by a person */
 } ci_registry_role;
 typedef struct ci_registry_member
 {
@@ -359,12 +359,12 @@ CI_MUST_CHECK ci_status ci_registry_sources_put(ci_registry *registry, const cha
 /* ---- publish state (data) ------------------------------------------------------------------ */
 typedef enum ci_registry_publish_state
 {
-    CI_PUBLISH_STAGING,
-    CI_PUBLISH_PUBLISHING,
-    CI_PUBLISH_PUBLISHED,
-    CI_PUBLISH_REFUSED,
-    CI_PUBLISH_FAILED,
-    CI_PUBLISH_STATE_COUNT
+    CI_REGISTRY_PUBLISH_STAGING,
+    CI_REGISTRY_PUBLISH_PUBLISHING,
+    CI_REGISTRY_PUBLISH_PUBLISHED,
+    CI_REGISTRY_PUBLISH_REFUSED,
+    CI_REGISTRY_PUBLISH_FAILED,
+    CI_REGISTRY_PUBLISH_STATE_COUNT
 } ci_registry_publish_state;
 const char *ci_registry_publish_state_word(ci_registry_publish_state state);
 
@@ -411,13 +411,13 @@ void ci_registry_products_free(ci_registry_products *products);
 
 typedef enum ci_registry_claim
 {
-    CI_CLAIM_TAKEN,     /* ours now, state publishing, an attempt row is open */
-    CI_CLAIM_PUBLISHED, /* nothing to do */
-    CI_CLAIM_BUSY,      /* another live owner, in *owner */
-    CI_CLAIM_WAIT,      /* next_try_at lies ahead, or auto_publish is off */
-    CI_CLAIM_REFUSED,   /* a gate refused it; only by name again */
-    CI_CLAIM_FAILED,    /* attempts used up; only by name or --retry-failed */
-    CI_CLAIM_UNKNOWN    /* no such product, or one of the deployed pipeline */
+    CI_REGISTRY_CLAIM_TAKEN,     /* ours now, state publishing, an attempt row is open */
+    CI_REGISTRY_CLAIM_PUBLISHED, /* nothing to do */
+    CI_REGISTRY_CLAIM_BUSY,      /* another live owner, in *owner */
+    CI_REGISTRY_CLAIM_WAIT,      /* next_try_at lies ahead, or auto_publish is off */
+    CI_REGISTRY_CLAIM_REFUSED,   /* a gate refused it; only by name again */
+    CI_REGISTRY_CLAIM_FAILED,    /* attempts used up; only by name or --retry-failed */
+    CI_REGISTRY_CLAIM_UNKNOWN    /* no such product, or one of the deployed pipeline */
 } ci_registry_claim;
 /* One transaction. by_name: a person asked, so WAIT, REFUSED and FAILED are no obstacle and
  * the count of attempts starts again. *owner: ours (with its token), or whose it is. */

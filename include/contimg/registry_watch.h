@@ -91,7 +91,7 @@ typedef struct ci_registry_entry
 CI_REGISTRY_LIST(ci_registry_entries, ci_registry_entry);
 /* Observations by state. */
 CI_MUST_CHECK ci_status ci_registry_queue_count(ci_registry *registry,
-                                                int64_t n[CI_WORK_STATE_COUNT]);
+                                                int64_t n[CI_REGISTRY_WORK_STATE_COUNT]);
 /* The n that came last, the last one first. */
 CI_MUST_CHECK ci_status ci_registry_queue_recent(ci_registry *registry, size_t n,
                                                  ci_registry_entries **out);

@@ -16,14 +16,14 @@
 /* Why a sample is flagged; 0 is good. */
 enum
 {
-    CI_FLAG_FILE = 1,      /* by the file */
-    CI_FLAG_NONFINITE = 2, /* NaN or infinite */
-    CI_FLAG_ZERO = 4,      /* exactly zero */
-    CI_FLAG_DEAD = 8,      /* dead receptor */
-    CI_FLAG_RFI = 16,      /* SumThreshold */
-    CI_FLAG_CLIP = 32,     /* outlier clip */
-    CI_FLAG_CAL = 64,      /* no calibration solution */
-    CI_FLAG_USER = 128     /* asked for (uv range, autocorrelation, ...) */
+    CI_VIS_FLAG_FILE = 1,      /* by the file */
+    CI_VIS_FLAG_NONFINITE = 2, /* NaN or infinite */
+    CI_VIS_FLAG_ZERO = 4,      /* exactly zero */
+    CI_VIS_FLAG_DEAD = 8,      /* dead receptor */
+    CI_VIS_FLAG_RFI = 16,      /* SumThreshold */
+    CI_VIS_FLAG_CLIP = 32,     /* outlier clip */
+    CI_VIS_FLAG_CAL = 64,      /* no calibration solution */
+    CI_VIS_FLAG_USER = 128     /* asked for (uv range, autocorrelation, ...) */
 };
 
 typedef struct ci_vis_antenna
@@ -71,9 +71,9 @@ int32_t ci_vis_antenna_match(const ci_vis_array *array, const ci_vis_array *othe
 
 typedef enum ci_vis_phasing
 {
-    CI_PHASING_UNPROJECTED, /* no w applied */
-    CI_PHASING_SIDEREAL,    /* to one ICRS direction */
-    CI_PHASING_MERIDIAN     /* each integration to hour angle 0 and an apparent declination */
+    CI_VIS_PHASING_UNPROJECTED, /* no w applied */
+    CI_VIS_PHASING_SIDEREAL,    /* to one ICRS direction */
+    CI_VIS_PHASING_MERIDIAN     /* each integration to hour angle 0 and an apparent declination */
 } ci_vis_phasing;
 
 typedef struct ci_vis_phase_centre
@@ -97,9 +97,9 @@ enum
 
 typedef enum ci_vis_units
 {
-    CI_UNITS_UNCALIB,
-    CI_UNITS_JY,
-    CI_UNITS_K_STR
+    CI_VIS_UNITS_UNCALIB,
+    CI_VIS_UNITS_JY,
+    CI_VIS_UNITS_K_STR
 } ci_vis_units;
 
 typedef struct ci_vis_sub_band
@@ -202,24 +202,24 @@ void ci_vis_set_free(ci_vis_set *set);
 /* AIPS codes. */
 enum
 {
-    CI_POL_I = 1,
-    CI_POL_Q = 2,
-    CI_POL_U = 3,
-    CI_POL_V = 4,
-    CI_POL_RR = -1,
-    CI_POL_LL = -2,
-    CI_POL_RL = -3,
-    CI_POL_LR = -4,
-    CI_POL_XX = -5,
-    CI_POL_YY = -6,
-    CI_POL_XY = -7,
-    CI_POL_YX = -8
+    CI_VIS_POL_I = 1,
+    CI_VIS_POL_Q = 2,
+    CI_VIS_POL_U = 3,
+    CI_VIS_POL_V = 4,
+    CI_VIS_POL_RR = -1,
+    CI_VIS_POL_LL = -2,
+    CI_VIS_POL_RL = -3,
+    CI_VIS_POL_LR = -4,
+    CI_VIS_POL_XX = -5,
+    CI_VIS_POL_YY = -6,
+    CI_VIS_POL_XY = -7,
+    CI_VIS_POL_YX = -8
 };
 typedef enum ci_vis_pol_kind
 {
-    CI_POL_STOKES,
-    CI_POL_CIRCULAR,
-    CI_POL_LINEAR
+    CI_VIS_POL_STOKES,
+    CI_VIS_POL_CIRCULAR,
+    CI_VIS_POL_LINEAR
 } ci_vis_pol_kind;
 /* "XX", "I", ...; "?" for what is none. Local. */
 const char *ci_vis_pol_name(int pol);

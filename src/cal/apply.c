@@ -174,7 +174,7 @@ static void row_apply(ci_vis_block *block, size_t i_row, size_t i_pol, const ci_
         size_t i = ci_vis_sample(block, i_row, c, i_pol);
         double u = creal(factor[c]), v = cimag(factor[c]), size2 = u * u + v * v;
         if (!(size2 > 0)) {
-            block->flags[i] |= CI_FLAG_CAL;
+            block->flags[i] |= CI_VIS_FLAG_CAL;
             continue;
         }
         double x = (double)crealf(block->data[i]), y = (double)cimagf(block->data[i]);
@@ -187,7 +187,7 @@ ci_status ci_cal_apply(const ci_cal_table *table, ci_vis_block *block)
 {
     ci_cal_correction *correction = NULL;
     ci_c64 *factor = NULL;
-    if (ci_vis_pol_kind_of(block->meta->pol[0]) == CI_POL_STOKES)
+    if (ci_vis_pol_kind_of(block->meta->pol[0]) == CI_VIS_POL_STOKES)
         return ci_error(CI_ERR_INPUT,
                         "calibration: the data are Stokes parameters (polarisation "
                         "%d): gains belong to XX, YY, RR or LL",

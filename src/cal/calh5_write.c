@@ -24,7 +24,7 @@ static double feed_angle(const ci_cal_table *t, size_t a, int jones)
     ci_vis_pol_feeds(jones, feed);
     if (t->array.has_feeds && isfinite(t->array.antenna[a].feed_rad[feed[0]]))
         return t->array.antenna[a].feed_rad[feed[0]];
-    bool is_linear = ci_vis_pol_kind_of(jones) == CI_POL_LINEAR;
+    bool is_linear = ci_vis_pol_kind_of(jones) == CI_VIS_POL_LINEAR;
     return is_linear && (feed[0] == 0) != t->x_is_north ? 0.5 * CI_PI : 0;
 }
 
@@ -33,7 +33,7 @@ static char feed_letter(int jones)
 {
     int feed[2];
     ci_vis_pol_feeds(jones, feed);
-    return (ci_vis_pol_kind_of(jones) == CI_POL_LINEAR ? "xy" : "rl")[feed[0]];
+    return (ci_vis_pol_kind_of(jones) == CI_VIS_POL_LINEAR ? "xy" : "rl")[feed[0]];
 }
 
 static ci_status feeds_write(const writer *w)

@@ -54,10 +54,10 @@ ci_status ci_cal_feeds_match(const ci_cal_table *table, const ci_vis_meta *meta,
                              const int32_t *antenna, bool *is_swapped)
 {
     ci_vis_pol_kind kind = ci_vis_pol_kind_of(meta->pol[0]);
-    bool is_linear = kind == CI_POL_LINEAR;
+    bool is_linear = kind == CI_VIS_POL_LINEAR;
     int32_t bad = -1, bad_swapped = -1;
     *is_swapped = false;
-    if (is_linear == table->is_circular && kind != CI_POL_STOKES)
+    if (is_linear == table->is_circular && kind != CI_VIS_POL_STOKES)
         return ci_error(CI_ERR_INPUT, "%s: gains of %s feeds, but the data are of %s feeds",
                         ci_cal_table_title(table), table->is_circular ? "circular" : "linear",
                         is_linear ? "linear" : "circular");
@@ -174,7 +174,7 @@ static ci_status feeds_check(const ci_cal_table *table, const ci_vis_meta *meta,
     if (status != CI_OK) return status;
     ci_cal_hands_match(table, meta, is_swapped, hand);
     for (size_t p = 0; status == CI_OK && p < meta->n_pol; p++) {
-        if (ci_vis_pol_kind_of(meta->pol[p]) == CI_POL_STOKES) continue;
+        if (ci_vis_pol_kind_of(meta->pol[p]) == CI_VIS_POL_STOKES) continue;
         n_parallel += ci_vis_pol_is_parallel(meta->pol[p]);
         if (!ci_vis_pol_is_parallel(meta->pol[p]) || (hand[p][0] >= 0 && hand[p][1] >= 0)) continue;
         n_lacking++;

@@ -10,7 +10,7 @@ static const double coarse_interval_s = 60;
 
 static ci_status hands_find(ci_cal_problem *p)
 {
-    static const int hands[2][2] = {{CI_POL_XX, CI_POL_YY}, {CI_POL_RR, CI_POL_LL}};
+    static const int hands[2][2] = {{CI_VIS_POL_XX, CI_VIS_POL_YY}, {CI_VIS_POL_RR, CI_VIS_POL_LL}};
     for (int kind = 0; kind < 2 && p->n_feed == 0; kind++) {
         for (int hand = 0; hand < 2; hand++) {
             int i = ci_vis_pol_find(p->meta, hands[kind][hand]);

@@ -178,11 +178,11 @@ ci_status ci_cal_weights(ci_vis_block *block, ci_cal_weighting how, double sefd_
 {
     *known = false;
     size_t n = block->n_row * block->n_chan * block->n_pol;
-    if (how == CI_WEIGHTS_SIGMA) return sigma_weigh(block, sefd_jy, known);
+    if (how == CI_CAL_WEIGHTS_SIGMA) return sigma_weigh(block, sefd_jy, known);
     for (size_t i = 0; i < n; i++) {
         float w = block->weight[i];
-        bool keep =
-            how == CI_WEIGHTS_NSAMPLES && block->meta->has_valid_nsamples && isfinite(w) && w >= 0;
+        bool keep = how == CI_CAL_WEIGHTS_NSAMPLES && block->meta->has_valid_nsamples &&
+                    isfinite(w) && w >= 0;
         block->weight[i] = keep ? w : 1;
     }
     return CI_OK;

@@ -16,7 +16,7 @@ ci_status ci_cli_inspect(const ci_conf *conf)
     ci_error_saved last = ci_error_save(CI_OK);
     for (size_t i = 0; i < ci_conf_argument_count(conf); i++) {
         ci_status status =
-            ci_ops_inspect(ci_conf_argument(conf, i), ci_conf_bool(conf, CI_OPT_JSON), stdout);
+            ci_ops_inspect(ci_conf_argument(conf, i), ci_conf_bool(conf, CI_CONF_OPT_JSON), stdout);
         if (status == CI_OK) continue;
         /* Each unusable file is named; the last line is main's. */
         if (last.status != CI_OK) fprintf(stderr, "contimg: %s\n", last.text);
@@ -32,12 +32,12 @@ ci_status ci_cli_inspect(const ci_conf *conf)
 
 static ci_status print_values(const ci_conf *conf)
 {
-    if (!ci_conf_bool(conf, CI_OPT_JSON)) {
+    if (!ci_conf_bool(conf, CI_CONF_OPT_JSON)) {
         ci_conf_print(stdout, conf);
         return CI_OK;
     }
     ci_json *list = ci_json_array();
-    for (int i = 0; i < CI_OPT_COUNT; i++) {
+    for (int i = 0; i < CI_CONF_OPT_COUNT; i++) {
         ci_conf_id id = (ci_conf_id)i;
         char variable[64];
         ci_json *item = ci_json_object();
@@ -73,10 +73,10 @@ static char *put_writes(const ci_conf *conf, const ci_conf_paths *paths, ci_ops_
 static ci_status given_new(char ***out, size_t *n, const ci_conf *conf)
 {
     *n = 0;
-    CI_TRY(ci_mem_alloc(out, CI_OPT_COUNT, sizeof **out, "arguments"));
-    for (int i = 0; i < CI_OPT_COUNT; i++) {
+    CI_TRY(ci_mem_alloc(out, CI_CONF_OPT_COUNT, sizeof **out, "arguments"));
+    for (int i = 0; i < CI_CONF_OPT_COUNT; i++) {
         ci_conf_id id = (ci_conf_id)i;
-        if (id == CI_OPT_NODES || id == CI_OPT_JSON || id == CI_OPT_LOG_LEVEL ||
+        if (id == CI_CONF_OPT_NODES || id == CI_CONF_OPT_JSON || id == CI_CONF_OPT_LOG_LEVEL ||
             strcmp(ci_conf_origin(conf, id), "command line") != 0)
             continue;
         CI_TRY(ci_str_format(&(*out)[*n], "--%s=%s", ci_conf_name(id), ci_conf_text(conf, id)));
@@ -89,13 +89,13 @@ static ci_status check_with(const ci_conf *conf, ci_ops_check_options *o)
 {
     char **given = NULL;
     size_t n = 0;
-    const char *shared_with = ci_conf_text(conf, CI_OPT_SHARED_WITH);
-    o->nodes = ci_conf_bool(conf, CI_OPT_NODES);
+    const char *shared_with = ci_conf_text(conf, CI_CONF_OPT_SHARED_WITH);
+    o->nodes = ci_conf_bool(conf, CI_CONF_OPT_NODES);
     o->shared_with = *shared_with ? shared_with : NULL;
     ci_status status = given_new(&given, &n, conf);
     o->argument = (const char *const *)given;
     o->n_argument = n;
-    if (status == CI_OK) status = ci_ops_check(o, ci_conf_bool(conf, CI_OPT_JSON), stdout);
+    if (status == CI_OK) status = ci_ops_check(o, ci_conf_bool(conf, CI_CONF_OPT_JSON), stdout);
     for (size_t i = 0; i < n; i++)
         ci_mem_free(given[i]);
     ci_mem_free(given);
@@ -105,7 +105,7 @@ static ci_status check_with(const ci_conf *conf, ci_ops_check_options *o)
 ci_status ci_cli_check(const ci_conf *conf)
 {
     ci_conf_paths paths;
-    if (ci_conf_bool(conf, CI_OPT_VALUES)) return print_values(conf);
+    if (ci_conf_bool(conf, CI_CONF_OPT_VALUES)) return print_values(conf);
     CI_TRY(ci_conf_paths_new(&paths, conf));
     ci_ops_check_options options = {
         .input = paths.input,
@@ -114,17 +114,17 @@ ci_status ci_cli_check(const ci_conf *conf)
         .state = paths.state,
         .databases = {paths.ingest_db, paths.cal_registry_db, paths.products_db,
                       paths.data_registry_db},
-        .disk_critical_gb = ci_conf_double(conf, CI_OPT_DISK_CRITICAL_GB),
-        .makes = ci_conf_bool(conf, CI_OPT_MAKE),
-        .dry_run = ci_conf_bool(conf, CI_OPT_DRY_RUN),
-        .input_given = ci_conf_is_given(conf, CI_OPT_INPUT_DIR),
+        .disk_critical_gb = ci_conf_double(conf, CI_CONF_OPT_DISK_CRITICAL_GB),
+        .makes = ci_conf_bool(conf, CI_CONF_OPT_MAKE),
+        .dry_run = ci_conf_bool(conf, CI_CONF_OPT_DRY_RUN),
+        .input_given = ci_conf_is_given(conf, CI_CONF_OPT_INPUT_DIR),
         .run_makes_staging = paths.makes_staging,
         .run_makes_products = paths.makes_products,
         .run_makes_state = paths.makes_state,
         .is_local = paths.is_local_default,
-        .disk_critical_given = ci_conf_is_given(conf, CI_OPT_DISK_CRITICAL_GB)};
+        .disk_critical_given = ci_conf_is_given(conf, CI_CONF_OPT_DISK_CRITICAL_GB)};
     char *fault =
-        ci_conf_is_given(conf, CI_OPT_SHARED_WITH) ? NULL : put_writes(conf, &paths, &options);
+        ci_conf_is_given(conf, CI_CONF_OPT_SHARED_WITH) ? NULL : put_writes(conf, &paths, &options);
     options.plan_fault = fault;
     ci_status status = check_with(conf, &options);
     ci_mem_free(fault);

@@ -7,15 +7,15 @@ ci_status ci_cli_clean(const ci_conf *conf)
 {
     ci_run_site site;
     ci_ops_cleaned sum = {0};
-    bool dry_run = ci_conf_bool(conf, CI_OPT_DRY_RUN);
+    bool dry_run = ci_conf_bool(conf, CI_CONF_OPT_DRY_RUN);
     ci_status status = ci_run_site_open(&site, conf, dry_run ? CI_RUN_READS : CI_RUN_WRITES);
     const ci_ops_clean_options options = {
         .staging = site.paths.staging,
         .state = site.paths.state,
-        .staging_s = CI_DAY_S * ci_conf_double(conf, CI_OPT_STAGING_DAYS),
-        .log_s = CI_DAY_S * ci_conf_double(conf, CI_OPT_LOG_DAYS),
-        .report_s = CI_DAY_S * ci_conf_double(conf, CI_OPT_REPORT_DAYS),
-        .n_overlap = ci_conf_int(conf, CI_OPT_GROUP_OVERLAP),
+        .staging_s = CI_DAY_S * ci_conf_double(conf, CI_CONF_OPT_STAGING_DAYS),
+        .log_s = CI_DAY_S * ci_conf_double(conf, CI_CONF_OPT_LOG_DAYS),
+        .report_s = CI_DAY_S * ci_conf_double(conf, CI_CONF_OPT_REPORT_DAYS),
+        .n_overlap = ci_conf_int(conf, CI_CONF_OPT_GROUP_OVERLAP),
         .dry_run = dry_run};
     if (status == CI_OK) status = ci_ops_clean(&sum, site.registry, &options, stdout);
     if (status == CI_OK)

@@ -47,8 +47,8 @@ static void log_begin(const ci_cli_command *row, const ci_conf *conf)
 {
     const char *file = ci_conf_file(conf);
     /* Quiet: nothing but what somebody must see. */
-    if (ci_conf_bool(conf, CI_OPT_QUIET)) ci_log_set_level(CI_LOG_WARNING);
-    ci_log_set_split(ci_conf_bool(conf, CI_OPT_LOG_SPLIT));
+    if (ci_conf_bool(conf, CI_CONF_OPT_QUIET)) ci_log_set_level(CI_LOG_WARNING);
+    ci_log_set_split(ci_conf_bool(conf, CI_CONF_OPT_LOG_SPLIT));
     ci_log_info("contimg %s %s, configuration: %s", ci_version(), row->name,
                 *file ? file : "defaults, no file");
 }
@@ -86,7 +86,7 @@ static ci_status tell(ci_status status)
 /* --isa, where the command has it. Collective. */
 static ci_status isa_force(ci_comm *world, const ci_conf *conf)
 {
-    const char *name = ci_conf_text(conf, CI_OPT_ISA);
+    const char *name = ci_conf_text(conf, CI_CONF_OPT_ISA);
     ci_isa isa = CI_ISA_PLAIN;
     if (strcasecmp(name, "auto") != 0) {
         CI_TRY(ci_isa_parse(name, &isa));
@@ -111,7 +111,7 @@ static ci_status run_mpi(const ci_cli_command *row, int argc, char **argv, bool 
     ci_status status = ci_par_agree(world, ci_conf_new(&conf, row->command, argc, argv, &help));
     if (status == CI_OK) {
         /* A run stops at a safe point and is resumed; the stages just end. */
-        if (row->command == CI_COMMAND_RUN) ci_stop_install();
+        if (row->command == CI_CONF_COMMAND_RUN) ci_stop_install();
         if (*is_first) log_begin(row, conf);
         status = isa_force(world, conf);
         if (status == CI_OK) status = row->with_mpi(world, conf);

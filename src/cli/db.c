@@ -8,8 +8,8 @@
 
 static const char *path_of(const ci_conf_paths *p, int i)
 {
-    const char *paths[CI_DB_COUNT] = {p->ingest_db, p->cal_registry_db, p->products_db,
-                                      p->data_registry_db};
+    const char *paths[CI_REGISTRY_DB_COUNT] = {p->ingest_db, p->cal_registry_db, p->products_db,
+                                               p->data_registry_db};
     return paths[i];
 }
 
@@ -28,7 +28,7 @@ static ci_status verify(const ci_conf *conf, const ci_conf_paths *p)
 {
     ci_error_saved first = ci_error_save(CI_OK);
     CI_TRY(no_more(conf, 1));
-    for (int i = 0; i < CI_DB_COUNT; i++) {
+    for (int i = 0; i < CI_REGISTRY_DB_COUNT; i++) {
         const char *path = path_of(p, i);
         int version = 0;
         if (!ci_path_exists(path)) {
@@ -75,7 +75,7 @@ static ci_status backup(const ci_conf *conf, const ci_conf_paths *p)
     ci_status status = ci_conf_argument_count(conf) > 1
                            ? ci_path_absolute(&folder, ci_conf_argument(conf, 1))
                            : ci_path_join(&folder, p->state, "backups");
-    for (int i = 0; i < CI_DB_COUNT && status == CI_OK; i++)
+    for (int i = 0; i < CI_REGISTRY_DB_COUNT && status == CI_OK; i++)
         if (ci_path_exists(path_of(p, i))) status = backup_one(path_of(p, i), i, folder, when);
     ci_mem_free(folder);
     return status;
@@ -85,7 +85,7 @@ static ci_status migrate(const ci_conf *conf, ci_run_site *site)
 {
     CI_TRY(no_more(conf, 1));
     CI_TRY(ci_run_site_open_databases(site, CI_RUN_WRITES));
-    for (int i = 0; i < CI_DB_COUNT; i++) {
+    for (int i = 0; i < CI_REGISTRY_DB_COUNT; i++) {
         ci_registry_database which = (ci_registry_database)i;
         int found = ci_registry_version_found(site->registry, which),
             known = ci_registry_version_known(which);

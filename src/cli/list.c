@@ -43,7 +43,7 @@ static void print_file(ci_registry_file *f)
 
 static void print_product(ci_registry_product *p)
 {
-    bool is_published = p->state == CI_PUBLISH_PUBLISHED;
+    bool is_published = p->state == CI_REGISTRY_PUBLISH_PUBLISHED;
     bool is_there = ci_path_exists(p->published_path);
     ci_str_one_line(p->published_path);
     ci_str_one_line(p->error);
@@ -69,7 +69,7 @@ static void print_waiting(const ci_ops_status *status, const ci_ingest_options *
 static void print_growing(const ci_ingest_report *report, const char *input,
                           const ci_ingest_options *options)
 {
-    size_t n = report->n_by_state[CI_FILE_GROWING];
+    size_t n = report->n_by_state[CI_REGISTRY_FILE_GROWING];
     if (n == 0) return;
     printf("waiting     %zu of the %zu file%s in %s %s just written: looked at again when at rest "
            "for %.0f s\n",
@@ -100,7 +100,7 @@ static ci_status scan_and_print(const ci_conf *conf, const ci_run_site *site)
     CI_TRY(ci_ingest_scan(site->registry, site->paths.input, &options, &report));
     if (report.n_file == 0) ci_log_info("no UVH5 files in %s", site->paths.input);
     ci_status status = ci_ops_status_read(&all, site->registry);
-    if (status == CI_OK && ci_conf_bool(conf, CI_OPT_JSON)) {
+    if (status == CI_OK && ci_conf_bool(conf, CI_CONF_OPT_JSON)) {
         status = ci_cli_print_json(ci_ops_status_json(&all));
     } else if (status == CI_OK) {
         print_lists(&all);
@@ -116,11 +116,11 @@ ci_status ci_cli_group(const ci_conf *conf)
 {
     ci_run_site site;
     /* Said before anything is made. */
-    const char *input = ci_conf_text(conf, CI_OPT_INPUT_DIR);
+    const char *input = ci_conf_text(conf, CI_CONF_OPT_INPUT_DIR);
     if (!ci_path_is_folder(input))
         return ci_error(CI_ERR_INPUT,
                         "input folder %s (%s) does not exist: set --input-dir or CONTIMG_INPUT_DIR",
-                        input, ci_conf_origin(conf, CI_OPT_INPUT_DIR));
+                        input, ci_conf_origin(conf, CI_CONF_OPT_INPUT_DIR));
     ci_status status = ci_run_site_open(&site, conf, CI_RUN_WRITES);
     if (status == CI_OK) status = scan_and_print(conf, &site);
     ci_run_site_close(&site);
@@ -145,8 +145,8 @@ static void print_owner(const ci_registry *registry, const ci_registry_owner *ow
 static void print_wait(const ci_registry *registry, const ci_registry_group *group)
 {
     char until[32] = "";
-    bool waits =
-        group->state == CI_WORK_PENDING && group->next_try_unix_s > ci_registry_now(registry);
+    bool waits = group->state == CI_REGISTRY_WORK_PENDING &&
+                 group->next_try_unix_s > ci_registry_now(registry);
     if (!group->error || !*group->error) return;
     if (waits) ci_time_iso(until, ci_time_mjd_s_from_unix(group->next_try_unix_s), 0, true);
     printf("            %s%s%s%s\n", waits ? "waits until " : "", until, waits ? ": " : "",
@@ -160,13 +160,13 @@ void ci_cli_print_all(const ci_registry *registry, const ci_ops_status *all)
     for (size_t i = 0; i < all->groups->n; i++) {
         const ci_registry_group *group = &all->groups->item[i];
         print_group(group);
-        if (group->state == CI_WORK_IN_PROGRESS) print_owner(registry, &group->owner);
+        if (group->state == CI_REGISTRY_WORK_IN_PROGRESS) print_owner(registry, &group->owner);
         print_wait(registry, group);
     }
     print_files(all);
     for (size_t i = 0; i < all->products->n; i++) {
         print_product(&all->products->item[i]);
-        if (all->products->item[i].state == CI_PUBLISH_PUBLISHING)
+        if (all->products->item[i].state == CI_REGISTRY_PUBLISH_PUBLISHING)
             print_owner(registry, &all->products->item[i].owner);
     }
 }

@@ -44,7 +44,7 @@ static ci_status site_open(ci_run_site *site, const ci_conf *conf, bool reads)
 {
     memset(site, 0, sizeof *site);
     CI_TRY(ci_conf_paths_new(&site->paths, conf));
-    CI_TRY(db_path_use(site, ci_conf_text(conf, CI_OPT_DB_PATH)));
+    CI_TRY(db_path_use(site, ci_conf_text(conf, CI_CONF_OPT_DB_PATH)));
     bool is_writable = access(site->paths.data_registry_db, R_OK | W_OK) == 0 &&
                        access(site->paths.state, W_OK | X_OK) == 0;
     ci_status status =
@@ -59,10 +59,10 @@ static ci_status site_open(ci_run_site *site, const ci_conf *conf, bool reads)
 static ci_status judge(ci_ops_alerts *out, const ci_run_site *site, const ci_conf *conf)
 {
     ci_ops_thresholds thresholds;
-    const char *path = ci_conf_text(conf, CI_OPT_ALERT_THRESHOLDS);
+    const char *path = ci_conf_text(conf, CI_CONF_OPT_ALERT_THRESHOLDS);
     const ci_ops_disk disks[] = CI_CLI_DISKS(site);
-    const ci_ops_disk_limits limits = {ci_conf_double(conf, CI_OPT_DISK_WARN_GB),
-                                       ci_conf_double(conf, CI_OPT_DISK_CRITICAL_GB)};
+    const ci_ops_disk_limits limits = {ci_conf_double(conf, CI_CONF_OPT_DISK_WARN_GB),
+                                       ci_conf_double(conf, CI_CONF_OPT_DISK_CRITICAL_GB)};
     out->n = 0;
     ci_ops_thresholds_default(&thresholds);
     if (*path) CI_TRY(ci_ops_thresholds_read(&thresholds, path));
@@ -74,7 +74,7 @@ static ci_status judge(ci_ops_alerts *out, const ci_run_site *site, const ci_con
 
 static void print_alert(const ci_registry_alert *alert, const ci_conf *conf)
 {
-    const char *contact = ci_conf_text(conf, CI_OPT_CONTACT);
+    const char *contact = ci_conf_text(conf, CI_CONF_OPT_CONTACT);
     printf("%s %s: %s%s%s%s\n", alert->is_active ? "ALERT" : "CLEAR", alert->name, alert->message,
            *contact ? " (contact: " : "", contact, *contact ? ")" : "");
 }
@@ -82,12 +82,12 @@ static void print_alert(const ci_registry_alert *alert, const ci_conf *conf)
 /* One that cannot be told is told by the next check. */
 static ci_status tell(const ci_run_site *site, const ci_conf *conf, const ci_registry_alerts *list)
 {
-    const char *command = ci_conf_text(conf, CI_OPT_ALERT_COMMAND);
-    const char *contact = ci_conf_text(conf, CI_OPT_CONTACT);
+    const char *command = ci_conf_text(conf, CI_CONF_OPT_ALERT_COMMAND);
+    const char *contact = ci_conf_text(conf, CI_CONF_OPT_CONTACT);
     for (size_t i = 0; i < list->n; i++) {
         ci_status status =
             *command ? ci_ops_alert_tell(command, &list->item[i], contact, TELL_LIMIT_S) : CI_OK;
-        if (ci_conf_bool(conf, CI_OPT_QUIET)) print_alert(&list->item[i], conf);
+        if (ci_conf_bool(conf, CI_CONF_OPT_QUIET)) print_alert(&list->item[i], conf);
         if (status == CI_OK)
             CI_TRY(ci_registry_alert_told(site->registry, &list->item[i]));
         else
@@ -102,7 +102,7 @@ static ci_status record_and_tell(const ci_run_site *site, const ci_conf *conf, c
     if (ci_registry_is_read_only(site->registry)) {
         ci_log_info("%s is not written to: alerts are shown, not remembered and not told",
                     site->paths.data_registry_db);
-        for (size_t i = 0; ci_conf_bool(conf, CI_OPT_QUIET) && i < found->n; i++)
+        for (size_t i = 0; ci_conf_bool(conf, CI_CONF_OPT_QUIET) && i < found->n; i++)
             print_alert(&found->item[i], conf);
         return CI_OK;
     }
@@ -155,12 +155,12 @@ static ci_status since_fill(ci_ops_alerts *alerts, ci_registry *registry)
 
 static ci_status test_tell(const ci_conf *conf, double now_unix_s)
 {
-    const char *command = ci_conf_text(conf, CI_OPT_ALERT_COMMAND);
+    const char *command = ci_conf_text(conf, CI_CONF_OPT_ALERT_COMMAND);
     ci_registry_alert alert = {.name = "test",
                                .message = "a test of contimg monitor: nothing is wrong",
                                .since_unix_s = now_unix_s,
                                .is_active = true};
-    return *command ? ci_ops_alert_tell(command, &alert, ci_conf_text(conf, CI_OPT_CONTACT),
+    return *command ? ci_ops_alert_tell(command, &alert, ci_conf_text(conf, CI_CONF_OPT_CONTACT),
                                         TELL_LIMIT_S)
                     : CI_OK;
 }
@@ -177,15 +177,15 @@ static ci_status check_site(const ci_run_site *site, const ci_conf *conf)
 {
     ci_ops_metrics metrics;
     ci_ops_alerts alerts;
-    bool is_test = ci_conf_bool(conf, CI_OPT_TEST);
+    bool is_test = ci_conf_bool(conf, CI_CONF_OPT_TEST);
     CI_TRY(ci_ops_metrics_read(&metrics, site->registry));
     CI_TRY(judge(&alerts, site, conf));
     if (!is_test) CI_TRY(record_and_tell(site, conf, &alerts));
     if (!ci_registry_is_read_only(site->registry)) documents_write(site);
     CI_TRY(since_fill(&alerts, site->registry));
-    if (ci_conf_bool(conf, CI_OPT_JSON))
-        CI_TRY(print_json(&metrics, &alerts, ci_conf_text(conf, CI_OPT_CONTACT)));
-    else if (!ci_conf_bool(conf, CI_OPT_QUIET))
+    if (ci_conf_bool(conf, CI_CONF_OPT_JSON))
+        CI_TRY(print_json(&metrics, &alerts, ci_conf_text(conf, CI_CONF_OPT_CONTACT)));
+    else if (!ci_conf_bool(conf, CI_CONF_OPT_QUIET))
         print_text(&metrics, &alerts, conf);
     if (is_test) CI_TRY(test_tell(conf, metrics.time_unix_s));
     if (alerts.n == 0) return CI_OK;
@@ -195,7 +195,7 @@ static ci_status check_site(const ci_run_site *site, const ci_conf *conf)
 static ci_status check_once(const ci_conf *conf)
 {
     ci_run_site site;
-    ci_status status = site_open(&site, conf, ci_conf_bool(conf, CI_OPT_TEST));
+    ci_status status = site_open(&site, conf, ci_conf_bool(conf, CI_CONF_OPT_TEST));
     if (status == CI_OK) status = check_site(&site, conf);
     ci_run_site_close(&site);
     return status;
@@ -211,7 +211,8 @@ static ci_status watch(const ci_conf *conf)
         if (status == CI_ERR_USAGE || status == CI_ERR_INPUT) return status;
         if (status != CI_OK && status != CI_ERR_ALERT) ci_log_error("%s", ci_error_text());
         ci_error_clear();
-        if (!ci_stop_asked()) ci_clock_wait(NULL, ci_conf_double(conf, CI_OPT_MONITOR_INTERVAL));
+        if (!ci_stop_asked())
+            ci_clock_wait(NULL, ci_conf_double(conf, CI_CONF_OPT_MONITOR_INTERVAL));
     }
     return CI_OK;
 }
@@ -222,10 +223,10 @@ static ci_status watch(const ci_conf *conf)
 static ci_status retry(const ci_conf *conf)
 {
     ci_run_site site;
-    ci_cli_retry what = {.id = ci_conf_text(conf, CI_OPT_MONITOR_RETRY),
-                         .limit = (size_t)ci_conf_int(conf, CI_OPT_LIMIT),
-                         .dry_run = ci_conf_bool(conf, CI_OPT_TEST),
-                         .as_json = ci_conf_bool(conf, CI_OPT_JSON)};
+    ci_cli_retry what = {.id = ci_conf_text(conf, CI_CONF_OPT_MONITOR_RETRY),
+                         .limit = (size_t)ci_conf_int(conf, CI_CONF_OPT_LIMIT),
+                         .dry_run = ci_conf_bool(conf, CI_CONF_OPT_TEST),
+                         .as_json = ci_conf_bool(conf, CI_CONF_OPT_JSON)};
     ci_status status = site_open(&site, conf, what.dry_run);
     if (status == CI_OK && !what.dry_run) status = ci_run_site_keep_leases(&site);
     if (status == CI_OK) status = ci_cli_publish_again(&site, conf, &what);
@@ -235,11 +236,12 @@ static ci_status retry(const ci_conf *conf)
 
 ci_status ci_cli_monitor(const ci_conf *conf)
 {
-    bool one = *ci_conf_text(conf, CI_OPT_MONITOR_RETRY),
-         all = ci_conf_bool(conf, CI_OPT_RETRY_ALL), daemon = ci_conf_bool(conf, CI_OPT_DAEMON);
+    bool one = *ci_conf_text(conf, CI_CONF_OPT_MONITOR_RETRY),
+         all = ci_conf_bool(conf, CI_CONF_OPT_RETRY_ALL),
+         daemon = ci_conf_bool(conf, CI_CONF_OPT_DAEMON);
     if (one + all + daemon > 1)
         return ci_error(CI_ERR_USAGE, "give one of --retry-failed ID, --retry-all, --daemon");
-    if (daemon && ci_conf_bool(conf, CI_OPT_TEST))
+    if (daemon && ci_conf_bool(conf, CI_CONF_OPT_TEST))
         return ci_error(CI_ERR_USAGE, "--test checks once: leave out --daemon");
     if (one || all) return retry(conf);
     return daemon ? watch(conf) : check_once(conf);

@@ -44,7 +44,7 @@ static ci_status add_group(task *t, const ci_registry_group *group,
 
 static ci_status groups_of(const ci_conf *conf, ci_registry *registry, ci_registry_groups **groups)
 {
-    const char *id = ci_conf_text(conf, CI_OPT_GROUP);
+    const char *id = ci_conf_text(conf, CI_CONF_OPT_GROUP);
     if (!*id) return ci_registry_groups_ready(registry, groups);
     CI_TRY(ci_registry_group_get(registry, id, groups));
     if ((*groups)->n > 0) return CI_OK;
@@ -58,7 +58,7 @@ static ci_status work_from_registry(const ci_conf *conf, task *t)
     const ci_registry_member *largest = NULL;
     ci_status status = ci_run_site_open(&site, conf, CI_RUN_READS);
     if (status == CI_OK) status = groups_of(conf, site.registry, &groups);
-    size_t most = (size_t)ci_conf_int(conf, CI_OPT_MAX_GROUPS);
+    size_t most = (size_t)ci_conf_int(conf, CI_CONF_OPT_MAX_GROUPS);
     for (size_t i = 0; status == CI_OK && i < groups->n && i < most; i++)
         status = add_group(t, &groups->item[i], &largest);
     if (status == CI_OK && largest)
@@ -72,8 +72,8 @@ static ci_status work_from_registry(const ci_conf *conf, task *t)
 /* Options that tell the plan, not the run. */
 static bool is_of_plan(ci_conf_id id)
 {
-    return id == CI_OPT_JSON || id == CI_OPT_RANKS || id == CI_OPT_MAX_RANKS ||
-           id == CI_OPT_RANKS_PER_NODE || id == CI_OPT_MEMORY || id == CI_OPT_GROUP;
+    return id == CI_CONF_OPT_JSON || id == CI_CONF_OPT_RANKS || id == CI_CONF_OPT_MAX_RANKS ||
+           id == CI_CONF_OPT_RANKS_PER_NODE || id == CI_CONF_OPT_MEMORY || id == CI_CONF_OPT_GROUP;
 }
 
 /* What contimg.sbatch is to be given: files or groups, then the options that were given here. */
@@ -88,7 +88,7 @@ static ci_status job_arguments(const ci_conf *conf, const task *t, ci_json *list
         ci_json_put_string(list, NULL, id);
         p += n + (p[n] == ' ');
     }
-    for (int i = 0; i < CI_OPT_COUNT; i++) {
+    for (int i = 0; i < CI_CONF_OPT_COUNT; i++) {
         ci_conf_id id = (ci_conf_id)i;
         char *option = NULL;
         if (is_of_plan(id) || strcmp(ci_conf_origin(conf, id), "command line") != 0) continue;
@@ -117,7 +117,7 @@ static ci_status print_plan(const ci_conf *conf, const task *t, const ci_plan *p
     ci_json *list = ci_json_array();
     ci_status status = job_arguments(conf, t, list);
     if (status == CI_OK) status = sbatch_line(&line, plan, list);
-    if (status == CI_OK && ci_conf_bool(conf, CI_OPT_JSON)) {
+    if (status == CI_OK && ci_conf_bool(conf, CI_CONF_OPT_JSON)) {
         ci_json *root = ci_plan_json(plan);
         ci_json_put(root, "arguments", list);
         ci_json_put_string(root, "sbatch", line);
@@ -135,8 +135,8 @@ static ci_status print_plan(const ci_conf *conf, const task *t, const ci_plan *p
 
 static ci_status print_nothing(const ci_conf *conf)
 {
-    if (!ci_conf_bool(conf, CI_OPT_JSON)) {
-        const char *input = ci_conf_text(conf, CI_OPT_INPUT_DIR);
+    if (!ci_conf_bool(conf, CI_CONF_OPT_JSON)) {
+        const char *input = ci_conf_text(conf, CI_CONF_OPT_INPUT_DIR);
         size_t n = ci_ingest_count(input);
         printf("nothing to do: no complete group in %s (%zu file%s there)\n", input, n,
                ci_plural(n));
@@ -152,10 +152,11 @@ static ci_status print_nothing(const ci_conf *conf)
 /* The configuration of `contimg plan` with the folders, databases and file of another command. */
 static ci_status conf_of_plan(ci_conf **out, const ci_conf *conf)
 {
-    static const ci_conf_id same[] = {CI_OPT_CONFIG,      CI_OPT_LOG_LEVEL,      CI_OPT_INPUT_DIR,
-                                      CI_OPT_OUTPUT_DIR,  CI_OPT_SCRATCH_DIR,    CI_OPT_STATE_DIR,
-                                      CI_OPT_QUEUE_DB,    CI_OPT_PRODUCTS_DIR,   CI_OPT_PRODUCTS_DB,
-                                      CI_OPT_REGISTRY_DB, CI_OPT_CAL_REGISTRY_DB};
+    static const ci_conf_id same[] = {
+        CI_CONF_OPT_CONFIG,      CI_CONF_OPT_LOG_LEVEL,      CI_CONF_OPT_INPUT_DIR,
+        CI_CONF_OPT_OUTPUT_DIR,  CI_CONF_OPT_SCRATCH_DIR,    CI_CONF_OPT_STATE_DIR,
+        CI_CONF_OPT_QUEUE_DB,    CI_CONF_OPT_PRODUCTS_DIR,   CI_CONF_OPT_PRODUCTS_DB,
+        CI_CONF_OPT_REGISTRY_DB, CI_CONF_OPT_CAL_REGISTRY_DB};
     enum
     {
         n_same = sizeof same / sizeof *same
@@ -170,10 +171,11 @@ static ci_status conf_of_plan(ci_conf **out, const ci_conf *conf)
             status = ci_str_format(&words[n++], "--%s=%s", ci_conf_name(same[i]),
                                    ci_conf_text(conf, same[i]));
     ci_log_level level = CI_LOG_INFO;
-    if (status == CI_OK) status = ci_log_level_parse(ci_conf_text(conf, CI_OPT_LOG_LEVEL), &level);
+    if (status == CI_OK)
+        status = ci_log_level_parse(ci_conf_text(conf, CI_CONF_OPT_LOG_LEVEL), &level);
     if (status == CI_OK) {
         ci_log_set_level(CI_LOG_ERROR); /* what there is to say of the file was said for `conf` */
-        status = ci_conf_new(out, CI_COMMAND_PLAN, n, words, &asked_help);
+        status = ci_conf_new(out, CI_CONF_COMMAND_PLAN, n, words, &asked_help);
         ci_log_set_level(level);
     }
     for (int i = 1; i < n; i++)
@@ -206,11 +208,12 @@ ci_status ci_cli_plan(const ci_conf *conf)
     if (status == CI_OK && t.load.n_tile == 0) {
         status = print_nothing(conf);
     } else if (status == CI_OK) {
-        ci_plan_limits limits = {.n_rank = (int)ci_conf_int(conf, CI_OPT_RANKS),
-                                 .max_rank = (int)ci_conf_int(conf, CI_OPT_MAX_RANKS),
-                                 .ranks_per_node = (int)ci_conf_int(conf, CI_OPT_RANKS_PER_NODE),
-                                 .n_team = (int)ci_conf_int(conf, CI_OPT_TEAMS),
-                                 .memory_per_node = ci_conf_double(conf, CI_OPT_MEMORY) * 1e9};
+        ci_plan_limits limits = {.n_rank = (int)ci_conf_int(conf, CI_CONF_OPT_RANKS),
+                                 .max_rank = (int)ci_conf_int(conf, CI_CONF_OPT_MAX_RANKS),
+                                 .ranks_per_node =
+                                     (int)ci_conf_int(conf, CI_CONF_OPT_RANKS_PER_NODE),
+                                 .n_team = (int)ci_conf_int(conf, CI_CONF_OPT_TEAMS),
+                                 .memory_per_node = ci_conf_double(conf, CI_CONF_OPT_MEMORY) * 1e9};
         /* Nothing is known of the nodes: they are taken to be like this one. */
         int cores = (int)sysconf(_SC_NPROCESSORS_ONLN);
         if (limits.ranks_per_node == 0 && cores > 0 && limits.max_rank > cores)

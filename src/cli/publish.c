@@ -28,7 +28,8 @@ static ci_status publish_one(const ci_run_site *site, const ci_conf *conf, const
 /* Failed for good, or back in staging after a failure. */
 static bool has_failed(const ci_registry_product *p)
 {
-    return p->state == CI_PUBLISH_FAILED || (p->state == CI_PUBLISH_STAGING && p->n_attempt > 0);
+    return p->state == CI_REGISTRY_PUBLISH_FAILED ||
+           (p->state == CI_REGISTRY_PUBLISH_STAGING && p->n_attempt > 0);
 }
 
 typedef struct retry_counts
@@ -113,27 +114,28 @@ static ci_status publish_withdraw(const ci_run_site *site, const char *id,
 static ci_status publish_site(const ci_run_site *site, const ci_conf *conf)
 {
     ci_publish_options options;
-    ci_cli_retry what = {.id = ci_conf_text(conf, CI_OPT_ID),
+    ci_cli_retry what = {.id = ci_conf_text(conf, CI_CONF_OPT_ID),
                          .limit = SIZE_MAX,
-                         .dry_run = ci_conf_bool(conf, CI_OPT_DRY_RUN)};
-    const char *withdraw = ci_conf_text(conf, CI_OPT_WITHDRAW);
+                         .dry_run = ci_conf_bool(conf, CI_CONF_OPT_DRY_RUN)};
+    const char *withdraw = ci_conf_text(conf, CI_CONF_OPT_WITHDRAW);
     ci_run_publish_options(site, conf, &options);
     options.by_name = true;
     if (*withdraw) return publish_withdraw(site, withdraw, &options);
     ci_conf_relaxed_warn(conf);
-    return ci_conf_bool(conf, CI_OPT_RECOVER) ? publish_recover(site, conf, &options)
-                                              : ci_cli_publish_again(site, conf, &what);
+    return ci_conf_bool(conf, CI_CONF_OPT_RECOVER) ? publish_recover(site, conf, &options)
+                                                   : ci_cli_publish_again(site, conf, &what);
 }
 
 ci_status ci_cli_publish(const ci_conf *conf)
 {
-    bool id = *ci_conf_text(conf, CI_OPT_ID), withdraw = *ci_conf_text(conf, CI_OPT_WITHDRAW),
-         retry = ci_conf_bool(conf, CI_OPT_RETRY_FAILED),
-         recover = ci_conf_bool(conf, CI_OPT_RECOVER);
+    bool id = *ci_conf_text(conf, CI_CONF_OPT_ID),
+         withdraw = *ci_conf_text(conf, CI_CONF_OPT_WITHDRAW),
+         retry = ci_conf_bool(conf, CI_CONF_OPT_RETRY_FAILED),
+         recover = ci_conf_bool(conf, CI_CONF_OPT_RECOVER);
     if (id + withdraw + retry + recover != 1)
         return ci_error(CI_ERR_USAGE,
                         "give one of --id ID, --withdraw ID, --retry-failed, --recover");
-    if ((recover || withdraw) && ci_conf_bool(conf, CI_OPT_DRY_RUN))
+    if ((recover || withdraw) && ci_conf_bool(conf, CI_CONF_OPT_DRY_RUN))
         return ci_error(CI_ERR_USAGE,
                         "%s has no --dry-run: it goes with --id and --retry-failed; leave it out",
                         recover ? "--recover" : "--withdraw");

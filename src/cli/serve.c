@@ -9,8 +9,8 @@
  * command line does that. */
 static const char *address_of(const ci_conf *conf)
 {
-    const char *address = ci_conf_text(conf, CI_OPT_BIND);
-    const char *origin = ci_conf_origin(conf, CI_OPT_BIND);
+    const char *address = ci_conf_text(conf, CI_CONF_OPT_BIND);
+    const char *origin = ci_conf_origin(conf, CI_CONF_OPT_BIND);
     bool is_all = strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0;
     if (!is_all || strcmp(origin, "command line") == 0) return address;
     ci_log_warning("%s: CONTIMG_API_HOST=%s is taken as 127.0.0.1: others than this machine are "
@@ -27,13 +27,14 @@ ci_status ci_cli_serve(const ci_conf *conf)
     const ci_ops_disk disks[] = CI_CLI_DISKS(&site);
     const ci_serve_options options = {
         .address = address_of(conf),
-        .port = (int)ci_conf_int(conf, CI_OPT_PORT),
+        .port = (int)ci_conf_int(conf, CI_CONF_OPT_PORT),
         .state = p->state,
         .databases = {p->ingest_db, p->cal_registry_db, p->products_db, p->data_registry_db, ""},
         .disk = disks,
         .n_disk = sizeof disks / sizeof *disks,
-        .disk_critical_gb = p->is_local_default ? 0 : ci_conf_double(conf, CI_OPT_DISK_CRITICAL_GB),
-        .contact = ci_conf_text(conf, CI_OPT_CONTACT)};
+        .disk_critical_gb =
+            p->is_local_default ? 0 : ci_conf_double(conf, CI_CONF_OPT_DISK_CRITICAL_GB),
+        .contact = ci_conf_text(conf, CI_CONF_OPT_CONTACT)};
     ci_log_info("state %s, staging %s, products %s", p->state, p->staging, p->products);
     ci_status status = ci_conf_argument_count(conf) > 0
                            ? ci_error(CI_ERR_USAGE, "contimg serve takes options only, not '%s'",

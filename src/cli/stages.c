@@ -125,8 +125,8 @@ static ci_status calibrate_tile(ci_comm *world, const ci_conf *conf, const ci_ti
     ci_cal_quality quality;
     ci_status status = ci_tile_flag(world, options, true, data);
     if (status == CI_OK)
-        status =
-            ci_par_agree(world, ci_tile_model_check(data, model, ci_conf_text(conf, CI_OPT_MODEL)));
+        status = ci_par_agree(
+            world, ci_tile_model_check(data, model, ci_conf_text(conf, CI_CONF_OPT_MODEL)));
     if (status == CI_OK) status = ci_tile_weigh(world, options, true, data);
     if (status == CI_OK)
         status = ci_tile_solve(world, options, data, model, &bandpass, &gain, &quality);
@@ -137,11 +137,12 @@ static ci_status calibrate_tile(ci_comm *world, const ci_conf *conf, const ci_ti
         status = ci_tile_tables_judge(conf, bandpass, gain);
     }
     if (status == CI_OK && ci_comm_rank(world) == 0) {
-        status = ci_str_set(&gain->model, ci_conf_text(conf, CI_OPT_MODEL));
+        status = ci_str_set(&gain->model, ci_conf_text(conf, CI_CONF_OPT_MODEL));
         if (status == CI_OK) status = ci_str_set(&bandpass->model, gain->model);
         if (status == CI_OK) status = ci_tile_relaxed_history(bandpass, conf);
         if (status == CI_OK) status = ci_tile_relaxed_history(gain, conf);
-        if (status == CI_OK) status = write_tables(ci_conf_text(conf, CI_OPT_OUT), bandpass, gain);
+        if (status == CI_OK)
+            status = write_tables(ci_conf_text(conf, CI_CONF_OPT_OUT), bandpass, gain);
     }
     status = ci_par_agree(world, status);
     ci_cal_table_free(bandpass);
@@ -155,15 +156,15 @@ ci_status ci_cli_calibrate(ci_comm *world, const ci_conf *conf)
     ci_tile_data data = {0};
     ci_sky_model *model = NULL;
     CI_AGREE(world, need_files(conf, "UVH5 file"));
-    CI_AGREE(world, need(conf, CI_OPT_MODEL));
-    CI_AGREE(world, need(conf, CI_OPT_OUT));
-    CI_AGREE(world, need_no_folder(ci_conf_text(conf, CI_OPT_OUT)));
+    CI_AGREE(world, need(conf, CI_CONF_OPT_MODEL));
+    CI_AGREE(world, need(conf, CI_CONF_OPT_OUT));
+    CI_AGREE(world, need_no_folder(ci_conf_text(conf, CI_CONF_OPT_OUT)));
     CI_AGREE(world, ci_tile_options_new(&options, conf));
     if (ci_comm_rank(world) == 0) ci_conf_relaxed_warn(conf);
     CI_TRY(ci_tile_budget_set(world, conf));
-    CI_TRY(prepare_output(world, ci_conf_text(conf, CI_OPT_OUT)));
-    CI_AGREE(world, ci_sky_model_read(&model, ci_conf_text(conf, CI_OPT_MODEL)));
-    const char *name = ci_conf_text(conf, CI_OPT_MODEL);
+    CI_TRY(prepare_output(world, ci_conf_text(conf, CI_CONF_OPT_OUT)));
+    CI_AGREE(world, ci_sky_model_read(&model, ci_conf_text(conf, CI_CONF_OPT_MODEL)));
+    const char *name = ci_conf_text(conf, CI_CONF_OPT_MODEL);
     ci_status status = ci_par_agree(world, ci_sky_model_points_check(model, name));
     if (status == CI_OK)
         status = ci_tile_load(world, &options, ci_conf_arguments(conf),
@@ -226,12 +227,12 @@ static ci_status picture_draw(const char *prefix)
 static ci_status image_tile(ci_comm *world, const ci_conf *conf, const ci_tile_options *options,
                             ci_tile_data *data)
 {
-    const char *cal = ci_conf_text(conf, CI_OPT_CAL);
+    const char *cal = ci_conf_text(conf, CI_CONF_OPT_CAL);
     char *prefix = NULL;
     ci_image_stats stats;
-    CI_TRY(ci_tile_flag(world, options, ci_conf_bool(conf, CI_OPT_FLAG), data));
+    CI_TRY(ci_tile_flag(world, options, ci_conf_bool(conf, CI_CONF_OPT_FLAG), data));
     CI_TRY(ci_tile_weigh(world, options, *cal != '\0', data));
-    if (*cal && data->set->meta->units == CI_UNITS_JY && ci_comm_rank(world) == 0)
+    if (*cal && data->set->meta->units == CI_VIS_UNITS_JY && ci_comm_rank(world) == 0)
         ci_log_warning(
             "the data are in Jy (vis_units) and --cal is applied to them: right only for "
             "tables that were solved on these data, else leave it out");
@@ -239,11 +240,11 @@ static ci_status image_tile(ci_comm *world, const ci_conf *conf, const ci_tile_o
     if (!*cal && !ci_tile_is_calibrated(options, data) && ci_comm_rank(world) == 0)
         ci_log_warning("the data are in correlator units and no --cal is given: the image is not "
                        "in Jy (--calibrated says that they are calibrated)");
-    CI_AGREE(world, dotted(&prefix, ci_conf_text(conf, CI_OPT_OUT)));
+    CI_AGREE(world, dotted(&prefix, ci_conf_text(conf, CI_CONF_OPT_OUT)));
     ci_stop_install(); /* from here on there may be a model that is worth keeping */
     ci_status status = ci_tile_image(world, options, data, prefix, &stats);
     if (status == CI_OK && ci_comm_rank(world) == 0) print_image(&stats, prefix);
-    if (status == CI_OK && ci_conf_bool(conf, CI_OPT_PICTURE))
+    if (status == CI_OK && ci_conf_bool(conf, CI_CONF_OPT_PICTURE))
         status = ci_par_agree(world, ci_comm_rank(world) == 0 ? picture_draw(prefix) : CI_OK);
     ci_mem_free(prefix);
     return status;
@@ -256,7 +257,7 @@ static ci_status continue_check(const ci_conf *conf, const ci_image_options *opt
     if (!options->continues) return CI_OK;
     if (options->clean.max_iteration == 0)
         return ci_error(CI_ERR_USAGE, "--continue: --niter 0 makes a dirty image, with no model");
-    ci_status status = dotted(&prefix, ci_conf_text(conf, CI_OPT_OUT));
+    ci_status status = dotted(&prefix, ci_conf_text(conf, CI_CONF_OPT_OUT));
     if (status == CI_OK) status = ci_str_format(&path, "%sclean.h5", prefix);
     if (status == CI_OK && !ci_path_exists(path))
         status = ci_error(CI_ERR_INPUT,
@@ -273,15 +274,15 @@ ci_status ci_cli_image(ci_comm *world, const ci_conf *conf)
     ci_tile_options options;
     ci_tile_data data = {0};
     CI_AGREE(world, need_files(conf, "UVH5 file"));
-    CI_AGREE(world, need(conf, CI_OPT_OUT));
+    CI_AGREE(world, need(conf, CI_CONF_OPT_OUT));
     CI_AGREE(world, ci_tile_options_new(&options, conf));
     options.image.keeps_model = true;
-    options.image.mask = ci_conf_text(conf, CI_OPT_MASK);
+    options.image.mask = ci_conf_text(conf, CI_CONF_OPT_MASK);
     options.image.stop = ci_stop_asked;
-    options.image.continues = ci_conf_bool(conf, CI_OPT_CONTINUE);
+    options.image.continues = ci_conf_bool(conf, CI_CONF_OPT_CONTINUE);
     CI_AGREE(world, continue_check(conf, &options.image));
     CI_TRY(ci_tile_budget_set(world, conf));
-    CI_TRY(prepare_output(world, ci_conf_text(conf, CI_OPT_OUT)));
+    CI_TRY(prepare_output(world, ci_conf_text(conf, CI_CONF_OPT_OUT)));
     ci_status status =
         ci_tile_load(world, &options, ci_conf_arguments(conf), ci_conf_argument_count(conf), &data);
     if (status == CI_OK) status = image_tile(world, conf, &options, &data);
@@ -314,11 +315,11 @@ static ci_status mosaic_make(ci_comm *world, const ci_conf *conf, char **pb)
 {
     ci_mosaic_options options;
     ci_mosaic_options_default(&options);
-    options.pb_cut = ci_conf_double(conf, CI_OPT_PB_CUT);
+    options.pb_cut = ci_conf_double(conf, CI_CONF_OPT_PB_CUT);
     ci_fits_header header = {0};
     ci_mosaic_stats stats = {0};
     char *prefix = NULL;
-    ci_status status = dotted(&prefix, ci_conf_text(conf, CI_OPT_OUT));
+    ci_status status = dotted(&prefix, ci_conf_text(conf, CI_CONF_OPT_OUT));
     if (status == CI_OK)
         status = ci_fits_card_set_text(&header, "CIVERS", ci_version(), "contimg version");
     status = ci_par_agree(world, status);
@@ -350,10 +351,10 @@ static ci_status images_differ(const ci_conf *conf)
 ci_status ci_cli_mosaic(ci_comm *world, const ci_conf *conf)
 {
     CI_AGREE(world, need_files(conf, "image"));
-    CI_AGREE(world, need(conf, CI_OPT_OUT));
+    CI_AGREE(world, need(conf, CI_CONF_OPT_OUT));
     CI_AGREE(world, images_differ(conf));
     CI_TRY(ci_tile_budget_set(world, conf));
-    CI_TRY(prepare_output(world, ci_conf_text(conf, CI_OPT_OUT)));
+    CI_TRY(prepare_output(world, ci_conf_text(conf, CI_CONF_OPT_OUT)));
     size_t n = ci_conf_argument_count(conf);
     char **pb = NULL;
     ci_status status = ci_mem_alloc(&pb, n, sizeof *pb, "paths");

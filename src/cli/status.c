@@ -159,8 +159,8 @@ static ci_status all_things(const ci_run_site *site, bool as_json)
 ci_status ci_cli_status(const ci_conf *conf)
 {
     ci_run_site site;
-    const char *since = ci_conf_text(conf, CI_OPT_STATUS_SINCE);
-    bool as_json = ci_conf_bool(conf, CI_OPT_JSON);
+    const char *since = ci_conf_text(conf, CI_CONF_OPT_STATUS_SINCE);
+    bool as_json = ci_conf_bool(conf, CI_CONF_OPT_JSON);
     size_t n = ci_conf_argument_count(conf);
     if (n > 1 || (n > 0 && *since))
         return ci_error(CI_ERR_USAGE, "give one ID, or --since, or neither");

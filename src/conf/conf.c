@@ -12,15 +12,15 @@ static const char *const default_files[] = {"/etc/contimg/contimg.env",
 static ci_status unknown_option(const ci_conf *conf, const char *name, size_t n)
 {
     char given[64];
-    const char *names[CI_OPT_COUNT + 1];
+    const char *names[CI_CONF_OPT_COUNT + 1];
     size_t n_name = 0;
     snprintf(given, sizeof given, "%.*s", (int)n, name);
-    for (int i = 0; i < CI_OPT_COUNT; i++)
+    for (int i = 0; i < CI_CONF_OPT_COUNT; i++)
         if (ci_conf_rows[i].commands & (unsigned)conf->command)
             names[n_name++] = ci_conf_rows[i].name;
     names[n_name++] = "help";
     const char *nearest = ci_str_nearest(given, names, n_name);
-    bool elsewhere = ci_conf_find_name(given) != CI_OPT_COUNT;
+    bool elsewhere = ci_conf_find_name(given) != CI_CONF_OPT_COUNT;
     return ci_error(CI_ERR_USAGE, "option --%s %s%s%s%s; --help lists all", given,
                     elsewhere ? "is not for this command" : "is unknown",
                     nearest ? ", did you mean --" : "", nearest ? nearest : "", nearest ? "?" : "");
@@ -34,7 +34,7 @@ static ci_status read_option(ci_conf *conf, int argc, char *const *argv, int *i)
     char bare[64] = "";
     if (n < sizeof bare) memcpy(bare, name, n);
     ci_conf_id id = ci_conf_find_option(bare, conf->command);
-    if (id == CI_OPT_COUNT || !(ci_conf_rows[id].commands & (unsigned)conf->command))
+    if (id == CI_CONF_OPT_COUNT || !(ci_conf_rows[id].commands & (unsigned)conf->command))
         return unknown_option(conf, name, n);
     if (equals) return ci_conf_set(conf, id, equals + 1, "command line");
     if (ci_conf_rows[id].type == CI_TYPE_FLAG) return ci_conf_set(conf, id, "true", "command line");
@@ -79,15 +79,15 @@ static ci_status choose_file(ci_conf *conf, int argc, char *const *argv)
 static ci_status show_file(ci_conf *conf)
 {
     const char *variable = getenv("CONTIMG_CONFIG");
-    if (strcmp(ci_conf_origin(conf, CI_OPT_CONFIG), "command line") == 0) return CI_OK;
+    if (strcmp(ci_conf_origin(conf, CI_CONF_OPT_CONFIG), "command line") == 0) return CI_OK;
     /* An empty value means no file. */
-    return ci_conf_set(conf, CI_OPT_CONFIG, conf->file,
+    return ci_conf_set(conf, CI_CONF_OPT_CONFIG, conf->file,
                        variable && *variable ? "environment" : NULL);
 }
 
 static ci_status fill(ci_conf *conf, int argc, char *const *argv)
 {
-    for (int i = 0; i < CI_OPT_COUNT; i++)
+    for (int i = 0; i < CI_CONF_OPT_COUNT; i++)
         CI_TRY(ci_conf_set(conf, (ci_conf_id)i, ci_conf_rows[i].missing, NULL));
     CI_TRY(choose_file(conf, argc, argv));
     if (conf->file[0]) CI_TRY(ci_conf_file_read(conf, conf->file));
@@ -96,7 +96,7 @@ static ci_status fill(ci_conf *conf, int argc, char *const *argv)
     CI_TRY(show_file(conf));
     CI_TRY(ci_conf_validate(conf));
     ci_log_level level = CI_LOG_INFO;
-    CI_TRY(ci_log_level_parse(ci_conf_text(conf, CI_OPT_LOG_LEVEL), &level));
+    CI_TRY(ci_log_level_parse(ci_conf_text(conf, CI_CONF_OPT_LOG_LEVEL), &level));
     ci_log_set_level(level);
     return CI_OK;
 }
@@ -122,7 +122,7 @@ ci_status ci_conf_new(ci_conf **out, ci_conf_command command, int argc, char *co
 void ci_conf_free(ci_conf *conf)
 {
     if (!conf) return;
-    for (int i = 0; i < CI_OPT_COUNT; i++) {
+    for (int i = 0; i < CI_CONF_OPT_COUNT; i++) {
         ci_mem_free(conf->value[i].text);
         ci_mem_free(conf->value[i].origin);
     }

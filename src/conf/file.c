@@ -118,10 +118,10 @@ static ci_status expand(char **out, const file_state *state, const char *value, 
  * all begin with. */
 static const char *nearest_variable(const char *name, char text[64])
 {
-    char variable[CI_OPT_COUNT][64];
-    const char *names[CI_OPT_COUNT];
+    char variable[CI_CONF_OPT_COUNT][64];
+    const char *names[CI_CONF_OPT_COUNT];
     size_t n_own = strlen("CONTIMG_"), n_name = 0;
-    for (int i = 0; i < CI_OPT_COUNT; i++) {
+    for (int i = 0; i < CI_CONF_OPT_COUNT; i++) {
         ci_conf_variable((ci_conf_id)i, variable[i]);
         if (strncmp(variable[i], "CONTIMG_", n_own) == 0) names[n_name++] = variable[i] + n_own;
     }
@@ -154,10 +154,10 @@ static ci_status unknown_key(ci_conf *conf, const file_state *state, const pair 
         return warn_once(conf, where, p->name);
     }
     if (is_foreign(p->name, strlen(p->name))) return CI_OK;
-    const char *names[CI_OPT_COUNT];
-    for (int i = 0; i < CI_OPT_COUNT; i++)
+    const char *names[CI_CONF_OPT_COUNT];
+    for (int i = 0; i < CI_CONF_OPT_COUNT; i++)
         names[i] = ci_conf_rows[i].name;
-    const char *nearest = ci_str_nearest(p->name, names, CI_OPT_COUNT);
+    const char *nearest = ci_str_nearest(p->name, names, CI_CONF_OPT_COUNT);
     return ci_error(CI_ERR_USAGE, "%s:%d: unknown key '%s'%s%s%s", state->path, p->line, p->name,
                     nearest ? ", did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
 }
@@ -165,8 +165,8 @@ static ci_status unknown_key(ci_conf *conf, const file_state *state, const pair 
 static ci_conf_id find_key(const char *key)
 {
     ci_conf_id id = ci_conf_find_variable(key);
-    if (id != CI_OPT_COUNT) return id;
-    if (strcmp(key, "CAL_REGISTRY_DB") == 0) return CI_OPT_CAL_REGISTRY_DB;
+    if (id != CI_CONF_OPT_COUNT) return id;
+    if (strcmp(key, "CAL_REGISTRY_DB") == 0) return CI_CONF_OPT_CAL_REGISTRY_DB;
     char name[64];
     snprintf(name, sizeof name, "%s", key);
     for (char *c = name; *c; c++)
@@ -177,7 +177,7 @@ static ci_conf_id find_key(const char *key)
 static ci_status apply_pair(ci_conf *conf, const file_state *state, const pair *p)
 {
     ci_conf_id id = find_key(p->name);
-    if (id == CI_OPT_COUNT) return unknown_key(conf, state, p);
+    if (id == CI_CONF_OPT_COUNT) return unknown_key(conf, state, p);
     /* The deployed CAL_REGISTRY_DB gives way to our own name. */
     if (strcmp(p->name, "CAL_REGISTRY_DB") == 0 &&
         pair_value(state, "CONTIMG_CAL_REGISTRY_DB", strlen("CONTIMG_CAL_REGISTRY_DB")))
@@ -230,9 +230,9 @@ static ci_status apply_variable(ci_conf *conf, const char *name, const char *val
 {
     ci_conf_id id = ci_conf_find_variable(name);
     bool is_own_name_set = getenv("CONTIMG_CAL_REGISTRY_DB") || conf->cal_by_own_name;
-    if (strcmp(name, "CAL_REGISTRY_DB") == 0 && !is_own_name_set) id = CI_OPT_CAL_REGISTRY_DB;
-    if (id == CI_OPT_CONFIG) return CI_OK;
-    if (id == CI_OPT_COUNT) {
+    if (strcmp(name, "CAL_REGISTRY_DB") == 0 && !is_own_name_set) id = CI_CONF_OPT_CAL_REGISTRY_DB;
+    if (id == CI_CONF_OPT_CONFIG) return CI_OK;
+    if (id == CI_CONF_OPT_COUNT) {
         bool is_ours = strncmp(name, "CONTIMG_", 8) == 0 && !is_own_variable(name);
         return is_ours ? warn_once(conf, "environment", name) : CI_OK;
     }

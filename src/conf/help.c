@@ -21,7 +21,7 @@ void ci_conf_help(FILE *out, ci_conf_command command, const char *usage, const c
             "usage: %s\n\n%s\n\nOptions (variable in the environment or the file; default, where "
             "there is one an\nempty value is refused):\n",
             usage, about);
-    for (int i = 0; i < CI_OPT_COUNT; i++) {
+    for (int i = 0; i < CI_CONF_OPT_COUNT; i++) {
         const ci_conf_row *row = &ci_conf_rows[i];
         if (!(row->commands & (unsigned)command)) continue;
         char option[128], variable[64];
@@ -47,7 +47,7 @@ bool ci_conf_exit_text(ci_status status, char out[CI_CONF_EXIT_TEXT])
 
 void ci_conf_print(FILE *out, const ci_conf *conf)
 {
-    for (int i = 0; i < CI_OPT_COUNT; i++) {
+    for (int i = 0; i < CI_CONF_OPT_COUNT; i++) {
         char variable[64];
         ci_conf_variable((ci_conf_id)i, variable);
         fprintf(out, "%s=%s  # %s\n", variable, conf->value[i].text,

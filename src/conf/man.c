@@ -84,7 +84,7 @@ static void put_options(FILE *out, const ci_conf_page *page)
                  "configuration file, and the default,\nwhere there is one; an empty value is "
                  "refused then. The command line wins over the\nenvironment, the environment over "
                  "the file.\n");
-    for (int i = 0; i < CI_OPT_COUNT; i++)
+    for (int i = 0; i < CI_CONF_OPT_COUNT; i++)
         if (is_used(page, (ci_conf_id)i)) put_option(out, (ci_conf_id)i);
     put_entry(out, "--help", "the options, in short");
     put_entry(out, "--man", "this page, for man -l -");
@@ -121,7 +121,7 @@ static void put_files(FILE *out, const ci_conf_page *page)
         {NULL, NULL}};
     fprintf(out, ".SH FILES\n");
     put_entries(out, page->files);
-    if (is_used(page, CI_OPT_STATE_DIR)) put_entries(out, folders);
+    if (is_used(page, CI_CONF_OPT_STATE_DIR)) put_entries(out, folders);
     put_entries(out, configuration);
 }
 
@@ -148,7 +148,7 @@ static void put_environment(FILE *out, const ci_conf_page *page)
     put_entry(out, "HDF5_PLUGIN_PATH",
               "where HDF5 looks for LZF and bitshuffle besides the "
               "folders of Debian's packages");
-    if (is_used(page, CI_OPT_MEMORY))
+    if (is_used(page, CI_CONF_OPT_MEMORY))
         put_entry(out, "SLURM_MEM_PER_NODE", "limit of a job's memory on a node, see --memory");
     put_entry(out, "SLURM_JOB_ID", "written into leases and the record of a run");
 }

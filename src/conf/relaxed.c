@@ -20,9 +20,9 @@ static const struct
 {
     char side;
     unsigned judged;
-} limits[CI_OPT_COUNT] = {
-#define CI_OPTION(id, ...) [CI_OPT_##id] = {NO_LIMIT, 0},
-#define CI_LIMIT(side, judged, id, ...) [CI_OPT_##id] = {side, judged},
+} limits[CI_CONF_OPT_COUNT] = {
+#define CI_OPTION(id, ...) [CI_CONF_OPT_##id] = {NO_LIMIT, 0},
+#define CI_LIMIT(side, judged, id, ...) [CI_CONF_OPT_##id] = {side, judged},
 #include "contimg/options.def"
 #undef CI_OPTION
 };
@@ -49,7 +49,7 @@ void ci_conf_relaxed_text(const ci_conf *conf, ci_conf_id id, char out[CI_CONF_R
 ci_conf_id ci_conf_relaxed_next(const ci_conf *conf, unsigned judged, ci_conf_id id)
 {
     int i = (int)id;
-    while (i < CI_OPT_COUNT &&
+    while (i < CI_CONF_OPT_COUNT &&
            !((limits[i].judged & judged) && ci_conf_is_relaxed(conf, (ci_conf_id)i)))
         i++;
     return (ci_conf_id)i;
@@ -61,7 +61,8 @@ ci_status ci_conf_relaxed_list(char **out, const ci_conf *conf, unsigned judged)
     char one[CI_CONF_RELAXED_TEXT];
     ci_status status = ci_text_append(&text, "%s", "");
     for (ci_conf_id id = ci_conf_relaxed_next(conf, judged, 0);
-         status == CI_OK && id < CI_OPT_COUNT; id = ci_conf_relaxed_next(conf, judged, id + 1)) {
+         status == CI_OK && id < CI_CONF_OPT_COUNT;
+         id = ci_conf_relaxed_next(conf, judged, id + 1)) {
         ci_conf_relaxed_text(conf, id, one);
         status = ci_text_append(&text, "%s%s", text.length ? ", " : "", one);
     }
@@ -74,7 +75,7 @@ ci_json *ci_conf_relaxed_json(const ci_conf *conf)
 {
     const unsigned all = CI_CONF_JUDGES_TABLES | CI_CONF_JUDGES_IMAGES;
     ci_json *list = ci_json_array();
-    for (ci_conf_id id = ci_conf_relaxed_next(conf, all, 0); id < CI_OPT_COUNT;
+    for (ci_conf_id id = ci_conf_relaxed_next(conf, all, 0); id < CI_CONF_OPT_COUNT;
          id = ci_conf_relaxed_next(conf, all, id + 1)) {
         ci_json *one = ci_json_object();
         ci_json_put_string(one, "name", ci_conf_name(id));
@@ -88,7 +89,7 @@ ci_json *ci_conf_relaxed_json(const ci_conf *conf)
 
 void ci_conf_relaxed_warn(const ci_conf *conf)
 {
-    for (int i = 0; i < CI_OPT_COUNT; i++) {
+    for (int i = 0; i < CI_CONF_OPT_COUNT; i++) {
         ci_conf_id id = (ci_conf_id)i;
         if (ci_conf_is_relaxed(conf, id))
             ci_log_warning("--%s %s (%s) is looser than its default %s", ci_conf_name(id),

@@ -4,16 +4,16 @@
 #include <ctype.h>
 #include <string.h>
 
-const ci_conf_row ci_conf_rows[CI_OPT_COUNT] = {
+const ci_conf_row ci_conf_rows[CI_CONF_OPT_COUNT] = {
 #define CI_OPTION(id, name, variable, type, unit, missing, low, high, commands, help)              \
-    [CI_OPT_##id] = {name, variable, CI_TYPE_##type, unit, missing, low, high, commands, help},
+    [CI_CONF_OPT_##id] = {name, variable, CI_TYPE_##type, unit, missing, low, high, commands, help},
 #include "contimg/options.def"
 #undef CI_OPTION
 };
 
-static const bool changes_tile[CI_OPT_COUNT] = {
-#define CI_OPTION(id, ...) [CI_OPT_##id] = false,
-#define CI_TILE_OPTION(id, ...) [CI_OPT_##id] = true,
+static const bool changes_tile[CI_CONF_OPT_COUNT] = {
+#define CI_OPTION(id, ...) [CI_CONF_OPT_##id] = false,
+#define CI_TILE_OPTION(id, ...) [CI_CONF_OPT_##id] = true,
 #include "contimg/options.def"
 #undef CI_OPTION
 };
@@ -59,14 +59,14 @@ void ci_conf_variable(ci_conf_id id, char out[64])
 
 ci_conf_id ci_conf_find_name(const char *name)
 {
-    for (int i = 0; i < CI_OPT_COUNT; i++)
+    for (int i = 0; i < CI_CONF_OPT_COUNT; i++)
         if (strcmp(ci_conf_rows[i].name, name) == 0) return (ci_conf_id)i;
-    return CI_OPT_COUNT;
+    return CI_CONF_OPT_COUNT;
 }
 
 ci_conf_id ci_conf_find_option(const char *name, ci_conf_command command)
 {
-    for (int i = 0; i < CI_OPT_COUNT; i++)
+    for (int i = 0; i < CI_CONF_OPT_COUNT; i++)
         if (strcmp(ci_conf_rows[i].name, name) == 0 &&
             (ci_conf_rows[i].commands & (unsigned)command))
             return (ci_conf_id)i;
@@ -76,11 +76,11 @@ ci_conf_id ci_conf_find_option(const char *name, ci_conf_command command)
 ci_conf_id ci_conf_find_variable(const char *variable)
 {
     char own[64];
-    for (int i = 0; i < CI_OPT_COUNT; i++) {
+    for (int i = 0; i < CI_CONF_OPT_COUNT; i++) {
         ci_conf_variable((ci_conf_id)i, own);
         if (strcmp(own, variable) == 0) return (ci_conf_id)i;
     }
-    return CI_OPT_COUNT;
+    return CI_CONF_OPT_COUNT;
 }
 
 bool ci_conf_is_retired(const char *variable)

@@ -23,7 +23,7 @@ typedef struct ci_conf_row
     unsigned commands;
     const char *help;
 } ci_conf_row;
-extern const ci_conf_row ci_conf_rows[CI_OPT_COUNT];
+extern const ci_conf_row ci_conf_rows[CI_CONF_OPT_COUNT];
 
 typedef struct ci_conf_value
 {
@@ -38,13 +38,13 @@ struct ci_conf
     ci_conf_command command;
     char *file;     /* owned */
     ci_text warned; /* names that were warned of, each between blanks; text owned */
-    ci_conf_value value[CI_OPT_COUNT];
+    ci_conf_value value[CI_CONF_OPT_COUNT];
     bool cal_by_own_name; /* the file gives CONTIMG_CAL_REGISTRY_DB, not only CAL_REGISTRY_DB */
     size_t n_argument;
     const char **argument; /* [n_argument], borrowed from argv */
 };
 
-/* Index of the option with this command-line name or variable, or CI_OPT_COUNT. */
+/* Index of the option with this command-line name or variable, or CI_CONF_OPT_COUNT. */
 ci_conf_id ci_conf_find_name(const char *name);
 /* The same, of this command where it has one: commands may give one name two meanings. */
 ci_conf_id ci_conf_find_option(const char *name, ci_conf_command command);

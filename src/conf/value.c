@@ -97,9 +97,9 @@ static const struct
     ci_conf_id low, high;
     bool follows, may_equal;
 } ordered[] = {
-    {CI_OPT_MIN_SUBBANDS, CI_OPT_EXPECTED_SUBBANDS, true, true},
-    {CI_OPT_GROUP_OVERLAP, CI_OPT_GROUP_SIZE, true, false},
-    {CI_OPT_QA_CAL_MIN_AMP, CI_OPT_QA_CAL_MAX_AMP, false, false},
+    {CI_CONF_OPT_MIN_SUBBANDS, CI_CONF_OPT_EXPECTED_SUBBANDS, true, true},
+    {CI_CONF_OPT_GROUP_OVERLAP, CI_CONF_OPT_GROUP_SIZE, true, false},
+    {CI_CONF_OPT_QA_CAL_MIN_AMP, CI_CONF_OPT_QA_CAL_MAX_AMP, false, false},
 };
 
 static ci_status check_order(const ci_conf *conf)
@@ -122,18 +122,19 @@ static ci_status check_order(const ci_conf *conf)
 /* An option that has no effect because of another's value. */
 static void warn_idle(const ci_conf *conf)
 {
-    const ci_conf_row *row = &ci_conf_rows[CI_OPT_ROBUST];
-    if (!(row->commands & (unsigned)conf->command) || !ci_conf_is_given(conf, CI_OPT_ROBUST))
+    const ci_conf_row *row = &ci_conf_rows[CI_CONF_OPT_ROBUST];
+    if (!(row->commands & (unsigned)conf->command) || !ci_conf_is_given(conf, CI_CONF_OPT_ROBUST))
         return;
-    if (strcasecmp(ci_conf_text(conf, CI_OPT_WEIGHTING), "briggs") != 0)
+    if (strcasecmp(ci_conf_text(conf, CI_CONF_OPT_WEIGHTING), "briggs") != 0)
         ci_log_warning("--robust %s (%s) has no effect with --weighting %s",
-                       ci_conf_text(conf, CI_OPT_ROBUST), ci_conf_origin(conf, CI_OPT_ROBUST),
-                       ci_conf_text(conf, CI_OPT_WEIGHTING));
+                       ci_conf_text(conf, CI_CONF_OPT_ROBUST),
+                       ci_conf_origin(conf, CI_CONF_OPT_ROBUST),
+                       ci_conf_text(conf, CI_CONF_OPT_WEIGHTING));
 }
 
 ci_status ci_conf_validate(ci_conf *conf)
 {
-    for (int i = 0; i < CI_OPT_COUNT; i++) {
+    for (int i = 0; i < CI_CONF_OPT_COUNT; i++) {
         ci_conf_id id = (ci_conf_id)i;
         const ci_conf_row *row = &ci_conf_rows[i];
         if (!(row->commands & (unsigned)conf->command)) continue;
@@ -168,8 +169,8 @@ const char *const *ci_conf_arguments(const ci_conf *conf)
 
 ci_status ci_conf_check_work(const ci_conf *conf)
 {
-    const char *group = ci_conf_text(conf, CI_OPT_GROUP);
-    if (!*group && ci_conf_bool(conf, CI_OPT_REMAKE))
+    const char *group = ci_conf_text(conf, CI_CONF_OPT_GROUP);
+    if (!*group && ci_conf_bool(conf, CI_CONF_OPT_REMAKE))
         return ci_error(CI_ERR_USAGE, "--remake: give the group, too: --group ID, as `contimg "
                                       "status` lists it");
     if (!*group || ci_conf_argument_count(conf) == 0) return CI_OK;
@@ -216,7 +217,7 @@ ci_status ci_conf_given_text(char **out, const ci_conf *conf)
 {
     ci_text text = {0};
     ci_status status = ci_text_append(&text, "%s", "");
-    for (int i = 0; status == CI_OK && i < CI_OPT_COUNT; i++)
+    for (int i = 0; status == CI_OK && i < CI_CONF_OPT_COUNT; i++)
         if (conf->value[i].origin && (ci_conf_rows[i].commands & (unsigned)conf->command))
             status = ci_text_append(&text, "%s%s=%s", text.length ? " " : "", ci_conf_rows[i].name,
                                     conf->value[i].text);

@@ -254,8 +254,9 @@ static receptors receptors_of(const ci_vis_meta *meta, size_t i_pol)
     int pol = meta->pol[i_pol], feed[2];
     ci_vis_pol_feeds(pol, feed);
     ci_vis_pol_kind kind = ci_vis_pol_kind_of(pol);
-    if (kind == CI_POL_STOKES)
-        return (receptors){ci_vis_pol_find(meta, CI_POL_I), ci_vis_pol_find(meta, CI_POL_I)};
+    if (kind == CI_VIS_POL_STOKES)
+        return (receptors){ci_vis_pol_find(meta, CI_VIS_POL_I),
+                           ci_vis_pol_find(meta, CI_VIS_POL_I)};
     return (receptors){ci_vis_pol_find(meta, ci_vis_pol_of_feed(kind, feed[0])),
                        ci_vis_pol_find(meta, ci_vis_pol_of_feed(kind, feed[1]))};
 }
@@ -272,7 +273,7 @@ static void dead_mark(ci_vis_block *block, const ci_flag_report *report)
                         (r.second >= 0 && report->dead[ant2 * report->n_pol + (size_t)r.second]);
             if (!dead) continue;
             for (size_t i_chan = 0; i_chan < block->n_chan; i_chan++)
-                block->flags[ci_vis_sample(block, i_row, i_chan, p)] |= CI_FLAG_DEAD;
+                block->flags[ci_vis_sample(block, i_row, i_chan, p)] |= CI_VIS_FLAG_DEAD;
         }
     }
 }

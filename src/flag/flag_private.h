@@ -12,7 +12,7 @@ double ci_flag_median_amplitude(const ci_vis_block *block, size_t i_row_first, s
 /* Finds and flags dead receptors; fills report->dead, median_amplitude, n_*. Collective. */
 ci_status ci_flag_dead(ci_comm *comm, ci_vis_set *set, const ci_flag_options *options,
                        ci_flag_report *report);
-/* Finds interference and flags it, CI_FLAG_RFI. Collective. */
+/* Finds interference and flags it, CI_VIS_FLAG_RFI. Collective. */
 ci_status ci_flag_rfi(ci_comm *comm, ci_vis_set *set);
 
 #endif

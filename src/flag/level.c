@@ -182,7 +182,7 @@ static void bad_mark(const plane_levels *k, ci_vis_block *block)
             size_t plane = block->part.i_sub_band * m->n_pol + p;
             if (!k->bad[plane * m->n_baseline + (size_t)block->i_baseline[r]]) continue;
             for (size_t c = 0; c < block->n_chan; c++)
-                block->flags[ci_vis_sample(block, r, c, p)] |= CI_FLAG_RFI;
+                block->flags[ci_vis_sample(block, r, c, p)] |= CI_VIS_FLAG_RFI;
         }
     }
 }

@@ -15,8 +15,8 @@ typedef struct ci_flag_level
 } ci_flag_level;
 
 /* Flags baselines and receptors whose level is far above what all the others say it should be,
- * CI_FLAG_RFI: interference in most samples of a plane is no outlier in it. `here` are the planes
- * of this rank's blocks. Collective. */
+ * CI_VIS_FLAG_RFI: interference in most samples of a plane is no outlier in it. `here` are the
+ * planes of this rank's blocks. Collective. */
 CI_MUST_CHECK ci_status ci_flag_levels_judge(ci_comm *comm, ci_vis_set *set,
                                              const ci_flag_level *here, size_t n_here);
 

@@ -93,7 +93,7 @@ static void found_mark(const ci_flag_plane *p, ci_vis_block *block, size_t first
     size_t n = p->n_time * p->n_chan, at = ci_vis_sample(block, first, 0, i_pol);
     for (size_t i = 0; i < n; i++)
         if (p->search.mark[i] == CI_FLAG_MARK_FOUND)
-            block->flags[at + i * block->n_pol] |= CI_FLAG_RFI;
+            block->flags[at + i * block->n_pol] |= CI_VIS_FLAG_RFI;
 }
 
 static void level_note(const ci_flag_plane *p, const ci_vis_block *block, size_t i_row,
@@ -256,7 +256,7 @@ static void cells_mark(const cells *k, ci_vis_block *block)
             const uint8_t *found = k->found + k->first[block->part.i_sub_band] +
                                    (p * n_time + (size_t)block->i_time[r]) * n_chan;
             for (size_t c = 0; c < n_chan; c++)
-                if (found[c]) block->flags[ci_vis_sample(block, r, c, p)] |= CI_FLAG_RFI;
+                if (found[c]) block->flags[ci_vis_sample(block, r, c, p)] |= CI_VIS_FLAG_RFI;
         }
     }
 }

@@ -1,4 +1,4 @@
-/* Written by tools/kernel_table.py. */
+/* The kernels to choose from, by support and padding: shapes and errors (tools/kernel_table.py). */
 #include "grid/kernel.h"
 
 const ci_grid_kernel_entry ci_grid_kernel_table[] = {

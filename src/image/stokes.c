@@ -17,14 +17,14 @@ typedef struct formula
 
 /* docs/science.md "Signs": for X north, Y east; ci_vis_feeds has the signs of others. */
 static const formula formulas[] = {
-    {"I", {CI_POL_XX, CI_POL_YY}, {0.5, 0.5}, false},
-    {"I", {CI_POL_RR, CI_POL_LL}, {0.5, 0.5}, false},
-    {"Q", {CI_POL_XX, CI_POL_YY}, {0.5, -0.5}, false},
-    {"Q", {CI_POL_RL, CI_POL_LR}, {0.5, 0.5}, false},
-    {"U", {CI_POL_XY, CI_POL_YX}, {0.5, 0.5}, false},
-    {"U", {CI_POL_RL, CI_POL_LR}, {0.5, -0.5}, true},
-    {"V", {CI_POL_XY, CI_POL_YX}, {0.5, -0.5}, true},
-    {"V", {CI_POL_RR, CI_POL_LL}, {0.5, -0.5}, false},
+    {"I", {CI_VIS_POL_XX, CI_VIS_POL_YY}, {0.5, 0.5}, false},
+    {"I", {CI_VIS_POL_RR, CI_VIS_POL_LL}, {0.5, 0.5}, false},
+    {"Q", {CI_VIS_POL_XX, CI_VIS_POL_YY}, {0.5, -0.5}, false},
+    {"Q", {CI_VIS_POL_RL, CI_VIS_POL_LR}, {0.5, 0.5}, false},
+    {"U", {CI_VIS_POL_XY, CI_VIS_POL_YX}, {0.5, 0.5}, false},
+    {"U", {CI_VIS_POL_RL, CI_VIS_POL_LR}, {0.5, -0.5}, true},
+    {"V", {CI_VIS_POL_XY, CI_VIS_POL_YX}, {0.5, -0.5}, true},
+    {"V", {CI_VIS_POL_RR, CI_VIS_POL_LL}, {0.5, -0.5}, false},
 };
 
 static ci_status stokes_refuse(const ci_vis_meta *meta, const char *stokes)
@@ -52,7 +52,7 @@ static bool single_find(ci_image_recipe *out, const ci_vis_meta *meta, const cha
 static double feeds_sign(const ci_vis_meta *meta, const char *stokes, int pol)
 {
     ci_vis_feeds feeds;
-    if (ci_vis_pol_kind_of(pol) != CI_POL_LINEAR) return 1;
+    if (ci_vis_pol_kind_of(pol) != CI_VIS_POL_LINEAR) return 1;
     ci_vis_feeds_judge(meta, &feeds);
     return *stokes == 'Q' ? feeds.q : *stokes == 'U' ? feeds.u : *stokes == 'V' ? feeds.v : 1;
 }

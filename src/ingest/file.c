@@ -88,7 +88,7 @@ ci_status ci_ingest_file_read(ci_registry_file *file, const ci_ingest_options *o
     if (ci_h5_is_short(file->path, &stated, &actual)) {
         snprintf(text, sizeof text, "%lld bytes, its header says %lld: copy it again",
                  (long long)actual, (long long)stated);
-        reason_set(file, CI_FILE_TRUNCATED, text);
+        reason_set(file, CI_REGISTRY_FILE_TRUNCATED, text);
         return ci_error(CI_ERR_INPUT, "%s: truncated: %s", file->path, text);
     }
     ci_status status =
@@ -96,7 +96,7 @@ ci_status ci_ingest_file_read(ci_registry_file *file, const ci_ingest_options *o
     if (status == CI_OK && !(s.n_time > 0 && s.interval_s > 0 && isfinite(s.first_time_mjd_s)))
         status = ci_error(CI_ERR_INPUT, "%s: no integrations in it", file->path);
     if (status != CI_OK) {
-        reason_set(file, CI_FILE_CORRUPT, ci_error_text());
+        reason_set(file, CI_REGISTRY_FILE_CORRUPT, ci_error_text());
         return status;
     }
     file->first_time_mjd_s = s.first_time_mjd_s;
@@ -110,7 +110,7 @@ ci_status ci_ingest_file_read(ci_registry_file *file, const ci_ingest_options *o
     file->n_chan = (int64_t)s.n_chan;
     file->n_pol = (int64_t)s.n_pol;
     file->n_antenna = (int64_t)s.n_antenna;
-    reason_set(file, CI_FILE_USED, "");
+    reason_set(file, CI_REGISTRY_FILE_USED, "");
     return CI_OK;
 }
 
@@ -146,7 +146,7 @@ static double step_hz(const ci_registry_file *files, size_t n, int64_t n_expecte
 {
     double nearest = 0, width = 0, low = INFINITY, high = 0;
     for (size_t i = 0; i < n; i++) {
-        if (files[i].state != CI_FILE_USED) continue;
+        if (files[i].state != CI_REGISTRY_FILE_USED) continue;
         double n_chan = (double)files[i].n_chan;
         width = fmax(width, (files[i].freq_high_hz - files[i].freq_low_hz) *
                                 (n_chan > 1 ? n_chan / (n_chan - 1) : 1));
@@ -154,7 +154,7 @@ static double step_hz(const ci_registry_file *files, size_t n, int64_t n_expecte
         high = fmax(high, files[i].freq_low_hz);
         for (size_t k = 0; k < i; k++) {
             double d = fabs(files[i].freq_low_hz - files[k].freq_low_hz);
-            if (files[k].state == CI_FILE_USED && d > 0 && (nearest == 0 || d < nearest))
+            if (files[k].state == CI_REGISTRY_FILE_USED && d > 0 && (nearest == 0 || d < nearest))
                 nearest = d;
         }
     }
@@ -174,7 +174,7 @@ static void positions_find(const ci_registry_file *files, size_t n, bool is_fall
     double end = NAN;
     for (size_t i = 0; i < n; i++) {
         double f = files[i].freq_low_hz;
-        if (files[i].state != CI_FILE_USED) continue;
+        if (files[i].state != CI_REGISTRY_FILE_USED) continue;
         if (isnan(end) || (is_falling ? f > end : f < end)) end = f;
     }
     for (size_t i = 0; i < n; i++)
@@ -188,10 +188,10 @@ static int best_offset(const ci_registry_file *files, size_t n, const int *posit
     *votes = 0;
     for (size_t i = 0; i < n; i++) {
         int number = ci_ingest_name_number(files[i].path);
-        if (files[i].state != CI_FILE_USED || number < 0) continue;
+        if (files[i].state != CI_REGISTRY_FILE_USED || number < 0) continue;
         size_t n_same = 0;
         for (size_t k = 0; k < n; k++)
-            n_same += files[k].state == CI_FILE_USED &&
+            n_same += files[k].state == CI_REGISTRY_FILE_USED &&
                       ci_ingest_name_number(files[k].path) - position[k] == number - position[i];
         if (n_same > *votes) {
             *votes = n_same;
@@ -220,14 +220,14 @@ void ci_ingest_number(ci_registry_file *files, size_t n, int64_t n_expected)
     }
     int low = 0, high = 0;
     for (size_t i = 0; i < n; i++) {
-        if (files[i].state != CI_FILE_USED) continue;
+        if (files[i].state != CI_REGISTRY_FILE_USED) continue;
         if (position[i] + offset < low) low = position[i] + offset;
         if (position[i] + offset > high) high = position[i] + offset;
     }
     /* Names that would put a sub-band outside the band are wrong. */
     if (low < 0 || (n_expected > 0 && high >= n_expected)) offset = 0;
     for (size_t i = 0; i < n; i++)
-        files[i].sub_band = files[i].state == CI_FILE_USED ? position[i] + offset : -1;
+        files[i].sub_band = files[i].state == CI_REGISTRY_FILE_USED ? position[i] + offset : -1;
 }
 
 int64_t ci_ingest_missing(const ci_registry_file *files, size_t n, int64_t n_expected,
@@ -238,7 +238,7 @@ int64_t ci_ingest_missing(const ci_registry_file *files, size_t n, int64_t n_exp
     text[0] = '\0';
     for (size_t i = 0; i < n; i++) {
         int k = files[i].sub_band;
-        if (files[i].state != CI_FILE_USED || k < 0 || k >= MAX_FILES) continue;
+        if (files[i].state != CI_REGISTRY_FILE_USED || k < 0 || k >= MAX_FILES) continue;
         there[k] = true;
         if (k < low) low = k;
         if (k > high) high = k;

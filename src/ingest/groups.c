@@ -77,7 +77,7 @@ static ci_status timeline_read(ci_registry *registry, const char *folder,
 
 static bool is_settled(const ci_registry_observation *o)
 {
-    return o->is_ready || o->state != CI_WORK_COLLECTING;
+    return o->is_ready || o->state != CI_REGISTRY_WORK_COLLECTING;
 }
 
 /* Why b is not in one group with a: CLOSED_NOT where it is. */
@@ -135,16 +135,16 @@ static ci_status group_record(ci_registry *registry, const timeline *t, const wi
     ci_registry_member *members = NULL;
     const char **ids = NULL;
     char error[CI_REGISTRY_TEXT] = "";
-    ci_registry_group g = {.state = CI_WORK_PENDING, .n_member = n, .error = error};
+    ci_registry_group g = {.state = CI_REGISTRY_WORK_PENDING, .n_member = n, .error = error};
     ci_status status = ci_mem_alloc(&members, n, sizeof *members, "members");
     if (status == CI_OK) status = ci_mem_alloc(&ids, n, sizeof *ids, "members");
     for (size_t k = 0; k < n && status == CI_OK; k++) {
         const ci_registry_observation *o = t->item[w->first + k].o;
         ids[k] = o->id;
         snprintf(members[k].observation_id, sizeof members[k].observation_id, "%s", o->id);
-        members[k].role = k < w->n_overlap ? CI_ROLE_OVERLAP : CI_ROLE_NEW;
+        members[k].role = k < w->n_overlap ? CI_REGISTRY_ROLE_OVERLAP : CI_REGISTRY_ROLE_NEW;
         members[k].first_time_mjd_s = o->first_time_mjd_s;
-        n_usable += o->state != CI_WORK_FAILED;
+        n_usable += o->state != CI_REGISTRY_WORK_FAILED;
     }
     if (status == CI_OK) {
         g.member = members;
@@ -153,7 +153,7 @@ static ci_status group_record(ci_registry *registry, const timeline *t, const wi
         g.n_min_tiles = g.is_early ? options->min_group_early
                                    : (int64_t)ceil(options->min_group_fraction * (double)n - 1e-9);
         if ((int64_t)n_usable < g.n_min_tiles) {
-            g.state = CI_WORK_FAILED;
+            g.state = CI_REGISTRY_WORK_FAILED;
             snprintf(error, sizeof error,
                      "closed (%s) with %zu member%s, %zu of them usable; %lld needed",
                      closing_words[w->closed_by], n, ci_plural(n), n_usable,
@@ -164,7 +164,7 @@ static ci_status group_record(ci_registry *registry, const timeline *t, const wi
     bool is_new = false;
     if (status == CI_OK) status = ci_registry_group_add(registry, &g, &is_new);
     report->n_group += is_new;
-    if (is_new && g.state == CI_WORK_FAILED)
+    if (is_new && g.state == CI_REGISTRY_WORK_FAILED)
         ci_log_warning("mosaic group %s failed: %s", g.id, error);
     ci_mem_free(members);
     ci_mem_free(ids);

@@ -201,7 +201,8 @@ static void mark_named(ci_registry_observation *o, int64_t n_expected, bool is_d
     o->n_expected = n_expected;
     snprintf(o->missing, sizeof o->missing, "%s", missing);
     /* Asked for by a person: one that failed is tried again. */
-    if (o->state == CI_WORK_COLLECTING || o->state == CI_WORK_FAILED) o->state = CI_WORK_PENDING;
+    if (o->state == CI_REGISTRY_WORK_COLLECTING || o->state == CI_REGISTRY_WORK_FAILED)
+        o->state = CI_REGISTRY_WORK_PENDING;
 }
 
 /* The files into an open observation of their time, or a new one. */
@@ -216,13 +217,13 @@ static ci_status observation_take(ci_registry *registry, ci_registry_file *files
     for (size_t i = 0; i < n; i++) {
         ci_registry_files *known = NULL;
         CI_TRY(ci_registry_file_get(registry, files[i].path, &known));
-        bool is_done = known->n > 0 && known->item[0].state == CI_FILE_USED;
+        bool is_done = known->n > 0 && known->item[0].state == CI_REGISTRY_FILE_USED;
         if (is_done)
             snprintf(member->observation_id, sizeof member->observation_id, "%s",
                      known->item[0].observation_id);
         ci_registry_files_free(known);
         if (!is_done) CI_TRY(ci_ingest_assign(registry, &files[i], options));
-        if (!is_done && files[i].state == CI_FILE_USED)
+        if (!is_done && files[i].state == CI_REGISTRY_FILE_USED)
             snprintf(member->observation_id, sizeof member->observation_id, "%s",
                      files[i].observation_id);
         else if (!is_done && !member->observation_id[0])
@@ -236,14 +237,14 @@ static ci_status observation_take(ci_registry *registry, ci_registry_file *files
     ci_status status = CI_OK;
     if (list->n == 1) {
         ci_registry_observation *o = &list->item[0];
-        bool is_fresh = o->state == CI_WORK_COLLECTING && !o->is_ready;
+        bool is_fresh = o->state == CI_REGISTRY_WORK_COLLECTING && !o->is_ready;
         if (is_fresh) o->is_named = true;
         mark_named(o, n_expected, is_degraded, missing);
         status = ci_registry_observation_put(registry, o);
         member->first_time_mjd_s = o->first_time_mjd_s;
     }
     ci_registry_observations_free(list);
-    member->role = CI_ROLE_NAMED;
+    member->role = CI_REGISTRY_ROLE_NAMED;
     if (status == CI_OK) status = paths_copy(&member->path, files, n);
     member->n_path = n;
     return status;
@@ -272,16 +273,19 @@ ci_status ci_ingest_named(ci_registry *registry, const char *const *paths, size_
                           const ci_ingest_options *options, ci_registry_groups **out)
 {
     named_files named = {0};
-    ci_registry_group g = {
-        .state = CI_WORK_PENDING, .is_named = true, .closed_by = "named", .n_min_tiles = 1};
+    ci_registry_group g = {.state = CI_REGISTRY_WORK_PENDING,
+                           .is_named = true,
+                           .closed_by = "named",
+                           .n_min_tiles = 1};
     *out = NULL;
     ci_status status = named_read(&named, paths, n_path, ci_registry_now(registry), options);
     if (status == CI_OK)
         status = ci_mem_alloc(&g.member, named.n_cluster, sizeof *g.member, "members");
     g.n_member = named.n_cluster;
-    if (status == CI_OK) status = ci_registry_begin(registry, CI_DB_INGEST);
+    if (status == CI_OK) status = ci_registry_begin(registry, CI_REGISTRY_DB_INGEST);
     if (status == CI_OK)
-        status = ci_registry_end(registry, CI_DB_INGEST, group_take(registry, &named, options, &g));
+        status = ci_registry_end(registry, CI_REGISTRY_DB_INGEST,
+                                 group_take(registry, &named, options, &g));
     if (status == CI_OK) status = ci_registry_group_get(registry, g.id, out);
     for (size_t c = 0; g.member && c < g.n_member; c++) {
         for (size_t k = 0; g.member[c].path && k < g.member[c].n_path; k++)

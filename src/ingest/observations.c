@@ -41,7 +41,7 @@ static ci_status observation_new(ci_registry *registry, ci_registry_file *file, 
                                  bool is_named)
 {
     ci_registry_observation o = {
-        .state = CI_WORK_COLLECTING,
+        .state = CI_REGISTRY_WORK_COLLECTING,
         .is_named = is_named,
         .first_time_mjd_s = file->first_time_mjd_s,
         .last_time_mjd_s = file->last_time_mjd_s,
@@ -55,7 +55,7 @@ static ci_status observation_new(ci_registry *registry, ci_registry_file *file, 
     CI_TRY(new_id(registry, file->first_time_mjd_s, o.id));
     CI_TRY(ci_registry_observation_put(registry, &o));
     snprintf(file->observation_id, sizeof file->observation_id, "%s", o.id);
-    file->state = CI_FILE_USED;
+    file->state = CI_REGISTRY_FILE_USED;
     return CI_OK;
 }
 
@@ -75,19 +75,20 @@ static ci_status judge(ci_registry *registry, const ci_registry_observation *o,
     const ci_registry_file *twin = NULL, *other = NULL;
     for (size_t i = 0; i < have->n; i++) {
         const ci_registry_file *f = &have->item[i];
-        if (f->state != CI_FILE_USED || strcmp(f->path, file->path) == 0) continue;
+        if (f->state != CI_REGISTRY_FILE_USED || strcmp(f->path, file->path) == 0) continue;
         other = f;
         if (ci_ingest_same_sub_band(f, file)) twin = f;
     }
     const char *differs = other ? ci_ingest_differs(file, other) : NULL;
-    file->state = CI_FILE_USED;
+    file->state = CI_REGISTRY_FILE_USED;
     if (differs)
-        say(file, CI_FILE_CORRUPT, "its %s is not that of the other files of its observation",
-            differs);
+        say(file, CI_REGISTRY_FILE_CORRUPT,
+            "its %s is not that of the other files of its observation", differs);
     else if (twin)
-        say(file, CI_FILE_DUPLICATE, "the sub-band is there already: %s", ci_path_base(twin->path));
-    else if (o->is_ready || o->state != CI_WORK_COLLECTING)
-        say(file, CI_FILE_LATE, "its observation was closed before it came (%s)",
+        say(file, CI_REGISTRY_FILE_DUPLICATE, "the sub-band is there already: %s",
+            ci_path_base(twin->path));
+    else if (o->is_ready || o->state != CI_REGISTRY_WORK_COLLECTING)
+        say(file, CI_REGISTRY_FILE_LATE, "its observation was closed before it came (%s)",
             ci_registry_work_state_word(o->state));
     ci_registry_files_free(have);
     return CI_OK;
@@ -127,7 +128,7 @@ ci_status ci_ingest_refresh(ci_registry *registry, const char *observation_id,
         o->n_present = 0;
         for (size_t i = 0; i < files->n && status == CI_OK; i++) {
             const ci_registry_file *f = &files->item[i];
-            if (f->state != CI_FILE_USED) continue;
+            if (f->state != CI_REGISTRY_FILE_USED) continue;
             o->n_present++;
             o->first_time_mjd_s = fmin(o->first_time_mjd_s, f->first_time_mjd_s);
             o->last_time_mjd_s = fmax(o->last_time_mjd_s, f->last_time_mjd_s);
@@ -152,7 +153,8 @@ static bool is_awaited(const ci_registry_observation *o, const ci_registry_files
         const ci_registry_file *f = &unsettled->item[i];
         double named = ci_ingest_name_time(f->path);
         if (isnan(named) || fabs(named - o->first_time_mjd_s) > 60) continue;
-        if (f->state != CI_FILE_TRUNCATED && now - f->changed_unix_s < quiet_s) return true;
+        if (f->state != CI_REGISTRY_FILE_TRUNCATED && now - f->changed_unix_s < quiet_s)
+            return true;
     }
     return false;
 }
@@ -173,7 +175,7 @@ static ci_status close_short(ci_registry *registry, ci_registry_observation *o,
                              (long long)o->n_expected, o->missing));
         ci_mem_free(o->error);
         o->error = error;
-        o->state = CI_WORK_FAILED;
+        o->state = CI_REGISTRY_WORK_FAILED;
         report->n_failed++;
         ci_log_warning("observation %s failed: %s", o->id, o->error);
     } else {
@@ -196,7 +198,7 @@ ci_status ci_ingest_close_observations(ci_registry *registry, const ci_ingest_op
     for (size_t i = 0; status == CI_OK && i < open->n; i++) {
         ci_registry_observation *o = &open->item[i];
         if (o->n_present >= o->n_expected) {
-            o->state = CI_WORK_PENDING;
+            o->state = CI_REGISTRY_WORK_PENDING;
             o->is_ready = true;
             report->n_complete++;
             status = ci_registry_observation_put(registry, o);

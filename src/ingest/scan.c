@@ -75,8 +75,8 @@ static ci_status look(ci_registry *registry, const char *path, const struct stat
     if (is_known) report->n_known++;
     /* Used, late and duplicate files are done with; what their content does now is for who
      * reads them to see. */
-    bool is_open = !is_known || f->state <= CI_FILE_CORRUPT;
-    if (!is_open || (!moved && f->state != CI_FILE_GROWING)) return CI_OK;
+    bool is_open = !is_known || f->state <= CI_REGISTRY_FILE_CORRUPT;
+    if (!is_open || (!moved && f->state != CI_REGISTRY_FILE_GROWING)) return CI_OK;
     if (!moved && f->unreadable_unix_s > 0 && now - f->unreadable_unix_s < CORRUPT_S)
         return CI_OK; /* read again when the minute is over */
     if (!is_known) {
@@ -93,13 +93,14 @@ static ci_status look(ci_registry *registry, const char *path, const struct stat
     f->mtime_unix_s = mtime;
     f->reason[0] = '\0';
     if (ci_ingest_name_is_incomplete(path)) {
-        f->state = CI_FILE_INCOMPLETE;
+        f->state = CI_REGISTRY_FILE_INCOMPLETE;
         snprintf(f->reason, sizeof f->reason, "by its name its writer is not done with it");
     } else if (facts->st_size == 0) {
-        f->state = CI_FILE_EMPTY;
+        f->state = CI_REGISTRY_FILE_EMPTY;
         snprintf(f->reason, sizeof f->reason, "0 bytes: copy it again");
     } else
-        f->state = is_at_rest(f, now, options->settle_s) ? CI_FILE_USED : CI_FILE_GROWING;
+        f->state = is_at_rest(f, now, options->settle_s) ? CI_REGISTRY_FILE_USED
+                                                         : CI_REGISTRY_FILE_GROWING;
     *take = true;
     return CI_OK;
 }
@@ -109,7 +110,7 @@ static ci_status list_folder(ci_registry *registry, const char *folder,
                              ci_ingest_report *report)
 {
     double since = options->since_unix_s;
-    if (isnan(since)) since = ci_registry_migrated_unix_s(registry, CI_DB_INGEST);
+    if (isnan(since)) since = ci_registry_migrated_unix_s(registry, CI_REGISTRY_DB_INGEST);
     DIR *dir = opendir(folder);
     if (!dir) {
         if (errno == ENOENT || errno == ENOTDIR)
@@ -163,10 +164,10 @@ static void unreadable_set(ci_registry_file *f, ci_status status, double now)
     bool is_first = !(f->unreadable_unix_s > 0);
     ci_log_warning("%s", ci_error_text());
     if (status == CI_ERR_IO) {
-        f->state = CI_FILE_GROWING;
+        f->state = CI_REGISTRY_FILE_GROWING;
         f->unreadable_unix_s = NAN;
-    } else if (f->state == CI_FILE_CORRUPT && is_first) {
-        f->state = CI_FILE_GROWING;
+    } else if (f->state == CI_REGISTRY_FILE_CORRUPT && is_first) {
+        f->state = CI_REGISTRY_FILE_GROWING;
         f->unreadable_unix_s = now;
         snprintf(text, sizeof text, "%s", f->reason);
         snprintf(f->reason, sizeof f->reason, "read again in a minute: %s", text);
@@ -180,7 +181,7 @@ static ci_status read_headers(found_files *found, const ci_ingest_options *optio
         ci_registry_file *f = &found->item[i];
         if (ci_stop_asked())
             return ci_error(CI_ERR_STOPPED, "%s: stopped on request before it was read", f->path);
-        if (f->state != CI_FILE_USED) continue;
+        if (f->state != CI_REGISTRY_FILE_USED) continue;
         ci_status status = ci_ingest_file_read(f, options);
         if (status == CI_ERR_MEMORY || status == CI_ERR_INTERNAL) return status;
         if (status != CI_OK) unreadable_set(f, status, now);
@@ -207,11 +208,11 @@ static ci_status record(ci_registry *registry, ci_registry_file *f,
 {
     ci_registry_files *known = NULL;
     CI_TRY(ci_registry_file_get(registry, f->path, &known));
-    bool is_done = known->n > 0 && known->item[0].state >= CI_FILE_USED;
+    bool is_done = known->n > 0 && known->item[0].state >= CI_REGISTRY_FILE_USED;
     ci_registry_files_free(known);
     if (is_done) return CI_OK;
-    ci_status status = f->state == CI_FILE_USED ? ci_ingest_assign(registry, f, options)
-                                                : ci_registry_file_put(registry, f);
+    ci_status status = f->state == CI_REGISTRY_FILE_USED ? ci_ingest_assign(registry, f, options)
+                                                         : ci_registry_file_put(registry, f);
     if (status == CI_OK) report->n_by_state[f->state]++;
     return status;
 }
@@ -226,7 +227,7 @@ static ci_status record_all(ci_registry *registry, found_files *found,
     const char *last = "";
     for (size_t i = 0; i < found->n && status == CI_OK; i++) {
         const ci_registry_file *f = &found->item[i];
-        if (f->state != CI_FILE_USED || strcmp(f->observation_id, last) == 0) continue;
+        if (f->state != CI_REGISTRY_FILE_USED || strcmp(f->observation_id, last) == 0) continue;
         last = f->observation_id;
         status = ci_ingest_refresh(registry, last, options);
     }
@@ -246,13 +247,13 @@ ci_status ci_ingest_scan(ci_registry *registry, const char *folder,
     ci_status status = list_folder(registry, resolved, options, &found, report);
     if (status == CI_OK) status = read_headers(&found, options, ci_registry_now(registry));
     if (found.n > 1) qsort(found.item, found.n, sizeof *found.item, ci_ingest_file_order);
-    if (status == CI_OK) status = ci_registry_begin(registry, CI_DB_INGEST);
+    if (status == CI_OK) status = ci_registry_begin(registry, CI_REGISTRY_DB_INGEST);
     if (status == CI_OK) {
         status = forget_gone(registry);
         if (status == CI_OK) status = record_all(registry, &found, options, report);
         if (status == CI_OK) status = ci_ingest_close_observations(registry, options, report);
         if (status == CI_OK) status = ci_ingest_form_groups(registry, resolved, options, report);
-        status = ci_registry_end(registry, CI_DB_INGEST, status);
+        status = ci_registry_end(registry, CI_REGISTRY_DB_INGEST, status);
     }
     found_free(&found);
     if (status == CI_OK && report->n_passed_over)
@@ -266,8 +267,8 @@ ci_status ci_ingest_advance(ci_registry *registry, const ci_ingest_options *opti
                             ci_ingest_report *report)
 {
     memset(report, 0, sizeof *report);
-    CI_TRY(ci_registry_begin(registry, CI_DB_INGEST));
+    CI_TRY(ci_registry_begin(registry, CI_REGISTRY_DB_INGEST));
     ci_status status = ci_ingest_close_observations(registry, options, report);
     if (status == CI_OK) status = ci_ingest_form_groups(registry, NULL, options, report);
-    return ci_registry_end(registry, CI_DB_INGEST, status);
+    return ci_registry_end(registry, CI_REGISTRY_DB_INGEST, status);
 }

@@ -154,7 +154,7 @@ static void check_spaces(ci_ops_sheet *s, const ci_ops_check_options *o)
 
 static void check_databases(ci_ops_sheet *s, const ci_ops_check_options *o)
 {
-    for (int i = 0; i < CI_DB_COUNT; i++) {
+    for (int i = 0; i < CI_REGISTRY_DB_COUNT; i++) {
         const char *path = o->databases[i];
         ci_registry_database which = (ci_registry_database)i;
         int version = 0, known = ci_registry_version_known(which);
@@ -178,7 +178,7 @@ static void check_copies(ci_ops_sheet *s, const ci_ops_check_options *o)
 {
     double newest_unix_s = 0;
     bool is_there = false;
-    for (int i = 0; i < CI_DB_COUNT; i++)
+    for (int i = 0; i < CI_REGISTRY_DB_COUNT; i++)
         is_there = is_there || ci_path_exists(o->databases[i]);
     if (o->is_local || !is_there) return;
     if (ci_ops_copies_newest(&newest_unix_s, o->state) != CI_OK) {

@@ -129,7 +129,7 @@ static ci_status mosaic_rule(cleaner *c, const candidate *what)
     CI_TRY(ci_registry_product_get(c->registry, what->name, &found));
     const ci_registry_product *p = found->n > 0 ? &found->item[0] : NULL;
     ci_status status = CI_OK;
-    bool is_due = p && p->state == CI_PUBLISH_PUBLISHED && !p->is_deployed &&
+    bool is_due = p && p->state == CI_REGISTRY_PUBLISH_PUBLISHED && !p->is_deployed &&
                   p->staging_removable && ci_path_is_same(p->stage_path, what->path) &&
                   what->age_s >= c->options->staging_s && /* not made again just now */
                   c->now_unix_s - p->published_unix_s >= c->options->staging_s;

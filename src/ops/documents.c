@@ -20,10 +20,10 @@ static void put_time(ci_json *json, const char *name, double unix_s)
 
 static ci_status queue_json(ci_json **out, ci_registry *registry)
 {
-    int64_t n[CI_WORK_STATE_COUNT], total = 0;
+    int64_t n[CI_REGISTRY_WORK_STATE_COUNT], total = 0;
     CI_TRY(ci_registry_queue_count(registry, n));
     *out = ci_json_object();
-    for (int i = 0; i < CI_WORK_STATE_COUNT; i++) {
+    for (int i = 0; i < CI_REGISTRY_WORK_STATE_COUNT; i++) {
         ci_json_put_int(*out, ci_registry_work_state_word((ci_registry_work_state)i), n[i]);
         total += n[i];
     }
@@ -233,8 +233,8 @@ ci_status ci_ops_failed_json(ci_json **out, ci_registry *registry, size_t limit,
     ci_json *list = ci_json_array();
     for (size_t i = 0; i < products->n; i++) {
         const ci_registry_product *p = &products->item[i];
-        bool failed =
-            p->state == CI_PUBLISH_FAILED || (p->state == CI_PUBLISH_STAGING && p->n_attempt > 0);
+        bool failed = p->state == CI_REGISTRY_PUBLISH_FAILED ||
+                      (p->state == CI_REGISTRY_PUBLISH_STAGING && p->n_attempt > 0);
         if (failed && p->n_attempt >= min_attempts && ci_json_length(list) < limit)
             ci_json_put(list, NULL, failed_product_json(p));
     }

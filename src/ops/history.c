@@ -63,11 +63,11 @@ static void take_file(day *d, const ci_registry_change *c)
     char text[CI_REGISTRY_TEXT];
     snprintf(text, sizeof text, "file: %s", c->to);
     switch (c->to_state) {
-    case CI_FILE_EMPTY:
-    case CI_FILE_TRUNCATED:
-    case CI_FILE_CORRUPT:
-    case CI_FILE_DUPLICATE:
-    case CI_FILE_LATE:
+    case CI_REGISTRY_FILE_EMPTY:
+    case CI_REGISTRY_FILE_TRUNCATED:
+    case CI_REGISTRY_FILE_CORRUPT:
+    case CI_REGISTRY_FILE_DUPLICATE:
+    case CI_REGISTRY_FILE_LATE:
         count(&d->refusals, text);
         break;
     default:
@@ -77,10 +77,11 @@ static void take_file(day *d, const ci_registry_change *c)
 
 static void take_product(day *d, const ci_registry_change *c)
 {
-    bool is_back = c->from_state == CI_PUBLISH_PUBLISHING && c->to_state == CI_PUBLISH_STAGING;
-    bool is_failed = c->to_state == CI_PUBLISH_FAILED || is_back;
-    bool is_refused = c->to_state == CI_PUBLISH_REFUSED;
-    d->n_published += c->to_state == CI_PUBLISH_PUBLISHED;
+    bool is_back = c->from_state == CI_REGISTRY_PUBLISH_PUBLISHING &&
+                   c->to_state == CI_REGISTRY_PUBLISH_STAGING;
+    bool is_failed = c->to_state == CI_REGISTRY_PUBLISH_FAILED || is_back;
+    bool is_refused = c->to_state == CI_REGISTRY_PUBLISH_REFUSED;
+    d->n_published += c->to_state == CI_REGISTRY_PUBLISH_PUBLISHED;
     d->n_refused += is_refused;
     d->n_publish_failed += is_failed;
     if (is_failed) count_failure(d, c);
@@ -101,13 +102,13 @@ static void take_image(day *d, const ci_registry_change *c)
 
 static void take(day *d, const ci_registry_change *c)
 {
-    bool is_failed = c->to_state == CI_WORK_FAILED;
+    bool is_failed = c->to_state == CI_REGISTRY_WORK_FAILED;
     switch (c->kind) {
     case CI_REGISTRY_CHANGE_FILE:
         take_file(d, c);
         break;
     case CI_REGISTRY_CHANGE_GROUP:
-        d->n_group += c->to_state == CI_WORK_COMPLETED;
+        d->n_group += c->to_state == CI_REGISTRY_WORK_COMPLETED;
         d->n_group_failed += is_failed;
         if (is_failed) count_failure(d, c);
         break;

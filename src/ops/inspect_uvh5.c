@@ -135,7 +135,7 @@ static void polarisation_tell(inspection *in, const ci_vis_meta *meta, const ci_
                  ci_vis_pol_name(meta->pol[i]));
         ci_json_put_string(list, NULL, ci_vis_pol_name(meta->pol[i]));
     }
-    if (ci_vis_pol_kind_of(meta->pol[0]) == CI_POL_LINEAR) {
+    if (ci_vis_pol_kind_of(meta->pol[0]) == CI_VIS_POL_LINEAR) {
         ci_ops_inspect_line(in, "Polarisation", "%s, X %s", names,
                             ci_uvh5_fact(file, "x_orientation"));
     } else {
@@ -164,7 +164,7 @@ static void centre_tell(inspection *in, const ci_vis_meta *meta)
         ci_ops_inspect_position_text(position, ra, dec);
         ci_ops_inspect_line(in, "Centre", "%s (ICRS, %.5f %+.5f deg)%s", position,
                             ra * CI_RAD_TO_DEG, dec * CI_RAD_TO_DEG,
-                            meta->phase[0].kind == CI_PHASING_SIDEREAL ? "" : " at mid time");
+                            meta->phase[0].kind == CI_VIS_PHASING_SIDEREAL ? "" : " at mid time");
         ci_json_put(in->json, "centre_deg",
                     ci_ops_inspect_pair(ra * CI_RAD_TO_DEG, dec * CI_RAD_TO_DEG));
     }
@@ -185,7 +185,7 @@ static void fields_tell(inspection *in, const ci_vis_meta *meta)
         ci_json_put_int(json, "id", field->id);
         ci_json_put_string(json, "name", field->name);
         char position[64] = "unprojected or on the meridian";
-        if (centre != NULL && centre->kind == CI_PHASING_SIDEREAL) {
+        if (centre != NULL && centre->kind == CI_VIS_PHASING_SIDEREAL) {
             ci_ops_inspect_position_text(position, centre->ra_rad, centre->dec_rad);
             ci_json_put(json, "centre_deg",
                         ci_ops_inspect_pair(centre->ra_rad * CI_RAD_TO_DEG,
@@ -207,16 +207,16 @@ static void phase_tell(inspection *in, const ci_vis_meta *meta, const ci_uvh5_fi
     char more[48] = "";
     if (meta->n_phase > 1) snprintf(more, sizeof more, ", the first of %zu", meta->n_phase);
     switch (centre->kind) {
-    case CI_PHASING_UNPROJECTED:
+    case CI_VIS_PHASING_UNPROJECTED:
         ci_ops_inspect_line(in, "Phased to", "nothing: unprojected, drifting (%s)%s", origin, more);
         ci_json_put_string(in->json, "phasing", "unprojected");
         break;
-    case CI_PHASING_SIDEREAL:
+    case CI_VIS_PHASING_SIDEREAL:
         ci_ops_inspect_line(in, "Phased to", "%s%s (%s)", name[0] != '\0' ? name : "a position",
                             more, origin);
         ci_json_put_string(in->json, "phasing", "sidereal");
         break;
-    case CI_PHASING_MERIDIAN:
+    case CI_VIS_PHASING_MERIDIAN:
         ci_ops_inspect_line(
             in, "Phased to",
             "the meridian at apparent declination %+.5f deg, each integration (%s)%s",

@@ -35,7 +35,7 @@ size_t ci_ops_status_ungrouped(const ci_ops_status *status)
     size_t n = 0;
     for (size_t i = 0; i < status->observations->n; i++) {
         const ci_registry_observation *o = &status->observations->item[i];
-        n += o->state != CI_WORK_FAILED && !is_member(status->groups, o->id);
+        n += o->state != CI_REGISTRY_WORK_FAILED && !is_member(status->groups, o->id);
     }
     return n;
 }

@@ -60,14 +60,14 @@ static ci_status observation_put(ci_json *list, ci_registry *registry, const cha
         ci_json_put_bool(json, "is_degraded", o->is_degraded);
         if (o->is_deployed)
             put_next(json, "none: it is the deployed pipeline's (contimg db adopt takes it over)");
-        else if (o->state == CI_WORK_COLLECTING && !o->is_ready)
+        else if (o->state == CI_REGISTRY_WORK_COLLECTING && !o->is_ready)
             put_next(json,
                      "closes when its %lld sub-bands are there, or 10 minutes after its last "
                      "file",
                      (long long)o->n_expected);
-        else if (o->state == CI_WORK_FAILED)
+        else if (o->state == CI_REGISTRY_WORK_FAILED)
             put_next(json, "none by itself: contimg run with its files named images what there is");
-        else if (o->state == CI_WORK_COMPLETED)
+        else if (o->state == CI_REGISTRY_WORK_COMPLETED)
             put_next(json, "none: its tile is made");
         else
             put_next(json, "is imaged with its group");
@@ -81,17 +81,18 @@ static void group_next(ci_json *json, const ci_registry *registry, const ci_regi
     bool lives = ci_registry_owner_alive(registry, &g->owner);
     if (g->is_deployed)
         put_next(json, "none: it is the deployed pipeline's");
-    else if (g->state == CI_WORK_IN_PROGRESS && lives)
+    else if (g->state == CI_REGISTRY_WORK_IN_PROGRESS && lives)
         put_next(json, "is being made");
-    else if (g->state == CI_WORK_IN_PROGRESS)
+    else if (g->state == CI_REGISTRY_WORK_IN_PROGRESS)
         put_next(json, "lost: its run is gone; the next contimg run takes it over");
-    else if (g->state == CI_WORK_PENDING && g->next_try_unix_s > ci_registry_now(registry)) {
+    else if (g->state == CI_REGISTRY_WORK_PENDING &&
+             g->next_try_unix_s > ci_registry_now(registry)) {
         char until[32];
         ci_time_iso(until, ci_time_mjd_s_from_unix(g->next_try_unix_s), 0, true);
         put_next(json, "waits until %s; contimg run --group %s tries it at once", until, g->id);
-    } else if (g->state == CI_WORK_PENDING)
+    } else if (g->state == CI_REGISTRY_WORK_PENDING)
         put_next(json, "is made by a coming contimg run or contimg-submit, oldest group first");
-    else if (g->state == CI_WORK_FAILED)
+    else if (g->state == CI_REGISTRY_WORK_FAILED)
         put_next(json, "none by itself: contimg run --group %s tries again", g->id);
     else
         put_next(json, "none: it is made; its product has a state of its own");
@@ -122,15 +123,15 @@ static void product_next(ci_json *json, const ci_registry *registry, const ci_re
     char when[32];
     if (p->is_deployed)
         put_next(json, "none: it is the deployed pipeline's (contimg db adopt takes it over)");
-    else if (p->state == CI_PUBLISH_PUBLISHED)
+    else if (p->state == CI_REGISTRY_PUBLISH_PUBLISHED)
         put_next(json, "none: contimg publish --withdraw %s takes it back", p->id);
-    else if (p->state == CI_PUBLISH_PUBLISHING && lives)
+    else if (p->state == CI_REGISTRY_PUBLISH_PUBLISHING && lives)
         put_next(json, "is being published");
-    else if (p->state == CI_PUBLISH_PUBLISHING)
+    else if (p->state == CI_REGISTRY_PUBLISH_PUBLISHING)
         put_next(json, "lost: contimg publish --recover or the next run finishes it");
-    else if (p->state == CI_PUBLISH_REFUSED)
+    else if (p->state == CI_REGISTRY_PUBLISH_REFUSED)
         put_next(json, "none by itself: contimg publish --id %s judges it again", p->id);
-    else if (p->state == CI_PUBLISH_FAILED || !p->auto_publish)
+    else if (p->state == CI_REGISTRY_PUBLISH_FAILED || !p->auto_publish)
         put_next(json, "none by itself: contimg publish --id %s publishes it", p->id);
     else if (p->next_try_unix_s > 0) {
         ci_time_iso(when, ci_time_mjd_s_from_unix(p->next_try_unix_s), 0, true);
@@ -149,7 +150,7 @@ static ci_status product_put(ci_json *list, ci_registry *registry, const char *i
         ci_json *json =
             now_new(list, "product", ci_registry_publish_state_word(p->state), p->error);
         ci_json_put_string(json, "stage_path", p->stage_path);
-        bool is_published = p->state == CI_PUBLISH_PUBLISHED;
+        bool is_published = p->state == CI_REGISTRY_PUBLISH_PUBLISHED;
         ci_json_put_string(json, "published_path", is_published ? p->published_path : "");
         if (!is_published && p->published_path[0])
             ci_json_put_string(json, "version_before", p->published_path);

@@ -76,7 +76,7 @@ static ci_status end_failed(ci_registry *registry, const ci_registry_product *p,
                             const ci_registry_owner *owner, const ci_publish_options *options,
                             ci_publish_result *result, ci_status why)
 {
-    ci_registry_publish_state state = CI_PUBLISH_STAGING;
+    ci_registry_publish_state state = CI_REGISTRY_PUBLISH_STAGING;
     ci_error_saved saved = ci_error_save(why);
     ci_status ended = ci_registry_product_fail(registry, p->id, owner->token, saved.text,
                                                options->backoff_s, options->max_attempt, &state);
@@ -84,7 +84,7 @@ static ci_status end_failed(ci_registry *registry, const ci_registry_product *p,
         ci_log_warning("%s: its failure could not be recorded: %s (contimg publish --recover puts "
                        "it right)",
                        p->id, ci_error_text());
-    if (state == CI_PUBLISH_FAILED)
+    if (state == CI_REGISTRY_PUBLISH_FAILED)
         return conclude(result, CI_PUBLISH_GIVEN_UP, why, "%s: not published, attempts used up: %s",
                         p->id, saved.text);
     return conclude(result, CI_PUBLISH_RETRY, why, "%s: not published, back in staging: %s", p->id,
@@ -118,7 +118,7 @@ ci_status ci_publish_conclude(ci_registry *registry, const ci_registry_product *
             : ci_publish_attempt(registry, p, owner, options, result);
     if (status == CI_OK) {
         after_commit(registry, p, options, result);
-        return conclude(result, CI_PUBLISHED, CI_OK, "%s: published: %s", p->id,
+        return conclude(result, CI_PUBLISH_DONE, CI_OK, "%s: published: %s", p->id,
                         result->published_path);
     }
     if (status == CI_ERR_GATE) return end_refused(registry, p, owner, result);
@@ -132,15 +132,15 @@ static ci_status not_taken(const ci_registry_product *p, ci_registry_claim claim
 {
     char who[CI_REGISTRY_TEXT], when[32];
     switch (claim) {
-    case CI_CLAIM_PUBLISHED:
+    case CI_REGISTRY_CLAIM_PUBLISHED:
         snprintf(result->published_path, sizeof result->published_path, "%s", p->published_path);
-        return conclude(result, CI_PUBLISHED_BEFORE, CI_OK,
+        return conclude(result, CI_PUBLISH_DONE_BEFORE, CI_OK,
                         "%s: published before, nothing to do: %s", p->id, p->published_path);
-    case CI_CLAIM_BUSY:
+    case CI_REGISTRY_CLAIM_BUSY:
         ci_registry_owner_text(owner, who);
         return conclude(result, CI_PUBLISH_BUSY, CI_ERR_NOT_READY, "%s: is being published by %s",
                         p->id, who);
-    case CI_CLAIM_WAIT:
+    case CI_REGISTRY_CLAIM_WAIT:
         if (!p->auto_publish)
             return conclude(result, CI_PUBLISH_WAITS, CI_ERR_NOT_READY,
                             "%s: waits for contimg publish --id (auto_publish_enabled is 0)",
@@ -149,11 +149,11 @@ static ci_status not_taken(const ci_registry_product *p, ci_registry_claim claim
         return conclude(result, CI_PUBLISH_WAITS, CI_ERR_NOT_READY,
                         "%s: failed %lld time%s, tried again after %s: %s", p->id,
                         (long long)p->n_attempt, ci_plural(p->n_attempt), when, p->error);
-    case CI_CLAIM_REFUSED:
+    case CI_REGISTRY_CLAIM_REFUSED:
         return conclude(result, CI_PUBLISH_GATE, CI_ERR_GATE,
                         "%s: refused before, contimg publish --id tries again: %s", p->id,
                         p->error);
-    case CI_CLAIM_FAILED:
+    case CI_REGISTRY_CLAIM_FAILED:
         return conclude(result, CI_PUBLISH_GIVEN_UP, CI_ERR_NOT_READY,
                         "%s: attempts used up, contimg publish --id or --retry-failed tries "
                         "again: %s",
@@ -185,7 +185,8 @@ ci_status ci_publish_path(char **out, const char *products_base, double time_mjd
 static ci_status is_lost(const ci_registry_product *p, const char *products_base, bool *out)
 {
     char date[16], *path = NULL;
-    *out = p->state == CI_PUBLISH_PUBLISHED && !p->is_deployed && is_gone(p->published_path);
+    *out =
+        p->state == CI_REGISTRY_PUBLISH_PUBLISHED && !p->is_deployed && is_gone(p->published_path);
     if (!*out || ci_publish_date(date, p->time_mjd_s, p->id) != CI_OK) return CI_OK;
     CI_TRY(ci_publish_path(&path, products_base, p->time_mjd_s, p->id));
     *out = is_gone(path);
@@ -242,12 +243,12 @@ ci_status ci_publish_product(ci_registry *registry, const char *id,
                              const ci_publish_options *options, ci_publish_result *result)
 {
     ci_registry_products *list = NULL;
-    ci_registry_claim claim = CI_CLAIM_UNKNOWN;
+    ci_registry_claim claim = CI_REGISTRY_CLAIM_UNKNOWN;
     ci_registry_owner owner = {0};
     memset(result, 0, sizeof *result);
     result->kind = CI_PUBLISH_WAITS;
     /* Its commits would be the outer transaction's to undo, its files not. */
-    if (ci_registry_in_transaction(registry, CI_DB_DATA))
+    if (ci_registry_in_transaction(registry, CI_REGISTRY_DB_DATA))
         return ci_error(CI_ERR_INTERNAL, "%s: publish inside an open transaction", id);
     ci_status status = CI_OK;
     bool lost;
@@ -263,7 +264,7 @@ ci_status ci_publish_product(ci_registry *registry, const char *id,
     const ci_registry_product *p = list->n ? &list->item[0] : &none;
     if (options->dry_run && list->n)
         status = dry_run(registry, p, options, result);
-    else if (claim == CI_CLAIM_TAKEN)
+    else if (claim == CI_REGISTRY_CLAIM_TAKEN)
         status = ci_publish_conclude(registry, p, &owner, options, result);
     else
         status = not_taken(p, claim, &owner, result);
@@ -278,14 +279,14 @@ ci_status ci_publish_due(ci_registry *registry, const ci_publish_options *option
     ci_status worst = CI_OK;
     char text[2 * CI_REGISTRY_TEXT] = "";
     *n_published = *n_failed = 0;
-    CI_TRY(ci_registry_products_read(registry, &list, CI_PUBLISH_STAGING, false));
+    CI_TRY(ci_registry_products_read(registry, &list, CI_REGISTRY_PUBLISH_STAGING, false));
     for (size_t i = 0; i < list->n; i++) {
         ci_publish_result result;
         ci_status status = ci_publish_product(registry, list->item[i].id, options, &result);
         if (result.kind == CI_PUBLISH_BUSY ||
             (result.kind == CI_PUBLISH_WAITS && !options->dry_run))
             continue; /* not due */
-        *n_published += result.kind == CI_PUBLISHED;
+        *n_published += result.kind == CI_PUBLISH_DONE;
         *n_failed += status != CI_OK;
         ci_log(status == CI_OK ? CI_LOG_INFO : CI_LOG_WARNING, "%s", result.text);
         if (status > worst) {

@@ -39,7 +39,7 @@ static ci_status recover_publishing(ci_registry *registry, const ci_publish_opti
                                     ci_publish_recovered *r)
 {
     ci_registry_products *list = NULL;
-    CI_TRY(ci_registry_products_read(registry, &list, CI_PUBLISH_PUBLISHING, false));
+    CI_TRY(ci_registry_products_read(registry, &list, CI_REGISTRY_PUBLISH_PUBLISHING, false));
     ci_status status = CI_OK;
     for (size_t i = 0; i < list->n && status == CI_OK; i++)
         status = recover_one(registry, &list->item[i], options, r);
@@ -133,7 +133,7 @@ static ci_status recover_parts(ci_registry *registry, const ci_publish_options *
     CI_TRY(ci_publish_base_open(options->products_base, &base));
     ci_status status = parts_list(&parts, base, options->products_base);
     if (status == CI_OK)
-        status = ci_registry_products_read(registry, &list, CI_PUBLISH_PUBLISHING, false);
+        status = ci_registry_products_read(registry, &list, CI_REGISTRY_PUBLISH_PUBLISHING, false);
     for (size_t i = 0; i < parts.n && status == CI_OK; i++) {
         bool is_owned = false;
         for (size_t k = 0; k < list->n; k++)
@@ -183,14 +183,14 @@ static ci_status recover_published(ci_registry *registry, const ci_publish_optio
                                    ci_publish_recovered *r)
 {
     ci_registry_products *list = NULL;
-    CI_TRY(ci_registry_products_read(registry, &list, CI_PUBLISH_PUBLISHED, false));
-    ci_status status = ci_registry_begin(registry, CI_DB_PRODUCTS);
+    CI_TRY(ci_registry_products_read(registry, &list, CI_REGISTRY_PUBLISH_PUBLISHED, false));
+    ci_status status = ci_registry_begin(registry, CI_REGISTRY_DB_PRODUCTS);
     if (status == CI_OK) {
         for (size_t i = 0; i < list->n && status == CI_OK; i++)
             if (list->item[i].type == CI_REGISTRY_MOSAIC)
                 status = ci_registry_mosaic_published(registry, list->item[i].id,
                                                       list->item[i].published_path);
-        status = ci_registry_end(registry, CI_DB_PRODUCTS, status);
+        status = ci_registry_end(registry, CI_REGISTRY_DB_PRODUCTS, status);
     }
     for (size_t i = 0; i < list->n && status == CI_OK; i++) {
         const ci_registry_product *p = &list->item[i];
@@ -208,7 +208,7 @@ static ci_status recover_published(ci_registry *registry, const ci_publish_optio
 static ci_status recover_withdrawn(ci_registry *registry, const ci_publish_options *options)
 {
     ci_registry_products *list = NULL;
-    CI_TRY(ci_registry_products_read(registry, &list, CI_PUBLISH_STAGING, false));
+    CI_TRY(ci_registry_products_read(registry, &list, CI_REGISTRY_PUBLISH_STAGING, false));
     ci_status status = CI_OK;
     for (size_t i = 0; i < list->n && status == CI_OK; i++)
         if (list->item[i].is_withdrawn)

@@ -182,7 +182,7 @@ ci_status ci_publish_withdraw(ci_registry *registry, const char *id,
                           "%s: no such product, or one of the deployed pipeline, which contimg "
                           "leaves alone: contimg status lists them",
                           id);
-    else if (p->state == CI_PUBLISH_PUBLISHED)
+    else if (p->state == CI_REGISTRY_PUBLISH_PUBLISHED)
         status = steps(registry, p, options);
     else if (p->is_withdrawn)
         status = ci_publish_withdraw_finish(p, options);

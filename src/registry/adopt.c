@@ -10,9 +10,9 @@ static const struct adoptable
     ci_registry_database which;
     const char *table, *key, *state, *kind;
 } tables[] = {
-    {CI_DB_DATA, "data_registry", "data_id", "status", "product"},
-    {CI_DB_INGEST, "ingest_queue", "group_id", "state", "observation"},
-    {CI_DB_CAL, "caltables", "path", "status", "table"},
+    {CI_REGISTRY_DB_DATA, "data_registry", "data_id", "status", "product"},
+    {CI_REGISTRY_DB_INGEST, "ingest_queue", "group_id", "state", "observation"},
+    {CI_REGISTRY_DB_CAL, "caltables", "path", "status", "table"},
 };
 
 static ci_status adopt_in(ci_registry *registry, const struct adoptable *t, const char *id,

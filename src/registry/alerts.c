@@ -15,7 +15,7 @@ static const ci_row_table alert_rows = {
 
 ci_status ci_registry_alerts_read(ci_registry *registry, ci_registry_alerts **out)
 {
-    return ci_registry_list_new(out, &registry->db[CI_DB_DATA], &alert_rows,
+    return ci_registry_list_new(out, &registry->db[CI_REGISTRY_DB_DATA], &alert_rows,
                                 "WHERE is_active ORDER BY name", NO_VALUES);
 }
 
@@ -38,7 +38,7 @@ static const ci_registry_alert *find(const ci_registry_alerts *list, const char 
 static ci_status begin_one(ci_registry *registry, const ci_registry_alert *alert,
                            const ci_registry_alert *known)
 {
-    ci_db *db = &registry->db[CI_DB_DATA];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_DATA];
     bool is_back = known && !known->is_active;
     if (known) {
         /* Its end was not told yet: to the operator it never ended. */
@@ -56,30 +56,30 @@ static ci_status begin_one(ci_registry *registry, const ci_registry_alert *alert
                 {"value", V(alert->value)}, {"limit_value", V(alert->limit)}, {"is_active", V(1)},
                 {"is_told", V(0)}, {"since", V(ci_registry_now(registry))})));
     }
-    return ci_registry_db_change(registry, CI_DB_DATA, "alert", alert->name, "clear", "active",
-                                 alert->message);
+    return ci_registry_db_change(registry, CI_REGISTRY_DB_DATA, "alert", alert->name, "clear",
+                                 "active", alert->message);
 }
 
 /* It holds no longer. */
 static ci_status end_one(ci_registry *registry, const ci_registry_alert *known)
 {
-    ci_db *db = &registry->db[CI_DB_DATA];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_DATA];
     CI_TRY(ci_registry_db_run(db, NULL, "DELETE FROM alerts WHERE name=? AND NOT is_told",
                               VALUES(V(known->name))));
     CI_TRY(ci_registry_db_run(
         db, NULL, "UPDATE alerts SET is_active=0,is_told=0,tell_after=NULL WHERE name=?",
         VALUES(V(known->name))));
-    return ci_registry_db_change(registry, CI_DB_DATA, "alert", known->name, "active", "clear",
-                                 known->message);
+    return ci_registry_db_change(registry, CI_REGISTRY_DB_DATA, "alert", known->name, "active",
+                                 "clear", known->message);
 }
 
 static ci_status update(ci_registry *registry, const ci_registry_alerts *found, double tell_s,
                         ci_registry_alerts **tell)
 {
-    ci_db *db = &registry->db[CI_DB_DATA];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_DATA];
     ci_registry_alerts *known = NULL;
     double now = ci_registry_now(registry);
-    ci_status status = ci_registry_list_new(&known, &registry->db[CI_DB_DATA], &alert_rows,
+    ci_status status = ci_registry_list_new(&known, &registry->db[CI_REGISTRY_DB_DATA], &alert_rows,
                                             "ORDER BY name", NO_VALUES);
     for (size_t i = 0; status == CI_OK && i < found->n; i++)
         status = begin_one(registry, &found->item[i], find(known, found->item[i].name));
@@ -93,7 +93,7 @@ static ci_status update(ci_registry *registry, const ci_registry_alerts *found, 
     if (status == CI_OK) {
         char tail[sizeof due + 32];
         snprintf(tail, sizeof tail, "%s ORDER BY name", due);
-        status = ci_registry_list_new(tell, &registry->db[CI_DB_DATA], &alert_rows, tail,
+        status = ci_registry_list_new(tell, &registry->db[CI_REGISTRY_DB_DATA], &alert_rows, tail,
                                       VALUES(V(now), V(tell_s)));
     }
     if (status == CI_OK) {
@@ -107,7 +107,7 @@ static ci_status update(ci_registry *registry, const ci_registry_alerts *found, 
 ci_status ci_registry_alerts_update(ci_registry *registry, const ci_registry_alerts *found,
                                     double tell_s, ci_registry_alerts **tell)
 {
-    ci_db *db = &registry->db[CI_DB_DATA];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_DATA];
     *tell = NULL;
     CI_TRY(ci_registry_db_begin(db));
     ci_status status = ci_registry_db_end(db, update(registry, found, tell_s, tell));
@@ -120,7 +120,7 @@ ci_status ci_registry_alerts_update(ci_registry *registry, const ci_registry_ale
 
 ci_status ci_registry_alert_told(ci_registry *registry, const ci_registry_alert *alert)
 {
-    ci_db *db = &registry->db[CI_DB_DATA];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_DATA];
     CI_TRY(ci_registry_db_begin(db));
     ci_status status =
         ci_registry_db_run(db, NULL, "UPDATE alerts SET is_told=1 WHERE name=? AND is_active=?",

@@ -22,7 +22,7 @@ static const ci_row_table attempt_rows = {
 ci_status ci_registry_attempts_read(ci_registry *registry, ci_registry_attempts **out,
                                     const char *product_id, double since_unix_s)
 {
-    return ci_registry_list_new(out, &registry->db[CI_DB_DATA], &attempt_rows,
+    return ci_registry_list_new(out, &registry->db[CI_REGISTRY_DB_DATA], &attempt_rows,
                                 "WHERE (?1 IS NULL OR data_id=?1) AND started_at>=?2 ORDER BY id",
                                 VALUES(V(product_id), V(isnan(since_unix_s) ? 0.0 : since_unix_s)));
 }

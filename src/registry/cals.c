@@ -48,7 +48,7 @@ void ci_registry_cal_want_default(ci_registry_cal_want *want, ci_registry_cal_ki
 
 ci_status ci_registry_cal_add(ci_registry *registry, const ci_registry_cal *table, bool *is_new)
 {
-    ci_db *db = &registry->db[CI_DB_CAL];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_CAL];
     ci_registry_cal row = *table;
     int64_t n = 0;
     *is_new = false;
@@ -60,7 +60,7 @@ ci_status ci_registry_cal_add(ci_registry *registry, const ci_registry_cal *tabl
     if (status != CI_OK || n > 0) return ci_registry_db_end(db, status);
     status = ci_registry_row_insert(db, &cal_rows, &row, SET({"run", V(registry->run)}));
     if (status == CI_OK)
-        status = ci_registry_db_change(registry, CI_DB_CAL, "table", row.path, "",
+        status = ci_registry_db_change(registry, CI_REGISTRY_DB_CAL, "table", row.path, "",
                                        state_words[row.state], NULL);
     *is_new = status == CI_OK;
     return ci_registry_db_end(db, status);
@@ -70,7 +70,7 @@ ci_status ci_registry_cal_state_set(ci_registry *registry, const char *path,
                                     ci_registry_cal_state state, const char *reason)
 {
     const char *word = state_words[state];
-    ci_db *db = &registry->db[CI_DB_CAL];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_CAL];
     char before[CI_REGISTRY_WORD];
     CI_TRY(ci_registry_db_begin(db));
     ci_status status = ci_registry_db_word(
@@ -82,13 +82,14 @@ ci_status ci_registry_cal_state_set(ci_registry *registry, const char *path,
                                        SET({"status", V(word)}, {"notes", V(reason)}),
                                        "WHERE path=?", VALUES(V(path)));
     if (status == CI_OK && strcmp(before, word) != 0)
-        status = ci_registry_db_change(registry, CI_DB_CAL, "table", path, before, word, reason);
+        status = ci_registry_db_change(registry, CI_REGISTRY_DB_CAL, "table", path, before, word,
+                                       reason);
     return ci_registry_db_end(db, status);
 }
 
 ci_status ci_registry_cals_read(ci_registry *registry, ci_registry_cals **out, bool with_deployed)
 {
-    return ci_registry_list_new(out, &registry->db[CI_DB_CAL], &cal_rows,
+    return ci_registry_list_new(out, &registry->db[CI_REGISTRY_DB_CAL], &cal_rows,
                                 "WHERE ?1 OR origin<>'deployed' ORDER BY time_mjd_s,id",
                                 VALUES(V(with_deployed)));
 }
@@ -103,7 +104,7 @@ ci_status ci_registry_cal_choose(ci_registry *registry, const ci_registry_cal_wa
     *is_borrowed = false;
     /* Those within the validity asked for and their own come before all others. */
     CI_TRY(ci_registry_list_new(
-        out, &registry->db[CI_DB_CAL], &cal_rows,
+        out, &registry->db[CI_REGISTRY_DB_CAL], &cal_rows,
         "WHERE origin<>'deployed' AND status='active' AND table_type=?1 AND "
         "abs(time_mjd_s-?2)<=?3 AND (?4 IS NULL OR dec_rad IS NULL OR abs(dec_rad-?4)<=?5) "
         "ORDER BY (abs(time_mjd_s-?2)<=?6 AND coalesce(valid_start_mjd,?7)<=?7 AND "

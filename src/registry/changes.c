@@ -72,7 +72,7 @@ ci_status ci_registry_changes_read(ci_registry *registry, ci_registry_changes **
     *out = NULL;
     CI_TRY(ci_mem_alloc(&list, 1, sizeof *list, "changes"));
     ci_status status = CI_OK;
-    for (int i = 0; i < CI_DB_COUNT && status == CI_OK; i++)
+    for (int i = 0; i < CI_REGISTRY_DB_COUNT && status == CI_OK; i++)
         status = read_one(registry, i, list, subject, since_unix_s);
     if (status != CI_OK) {
         ci_registry_changes_free(list);

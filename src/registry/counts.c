@@ -26,7 +26,7 @@ ci_status ci_registry_products_count(ci_registry *registry, bool with_deployed,
         snprintf(sql, sizeof sql,
                  "SELECT count(*) FROM data_registry WHERE (%s) AND (? OR origin<>'deployed')",
                  counts[i].where);
-        CI_TRY(ci_registry_db_int(&registry->db[CI_DB_DATA], counts[i].n, 0, sql,
+        CI_TRY(ci_registry_db_int(&registry->db[CI_REGISTRY_DB_DATA], counts[i].n, 0, sql,
                                   VALUES(V(with_deployed))));
     }
     return CI_OK;
@@ -35,7 +35,7 @@ ci_status ci_registry_products_count(ci_registry *registry, bool with_deployed,
 ci_status ci_registry_attempts_count(ci_registry *registry, double since_unix_s,
                                      ci_registry_outcomes *out)
 {
-    ci_db *db = &registry->db[CI_DB_DATA];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_DATA];
     CI_TRY(ci_registry_db_int(
         db, &out->n_good, 0,
         "SELECT count(*) FROM publish_attempts WHERE ended_at>=? AND outcome='published'",
@@ -53,7 +53,7 @@ ci_status ci_registry_groups_count(ci_registry *registry, double since_unix_s,
     static const char sql[] =
         "SELECT count(*) FROM (SELECT to_state,max(id) FROM state_changes WHERE kind='group' AND "
         "at>=? AND to_state IN ('completed','failed') GROUP BY subject) WHERE to_state=?";
-    ci_db *db = &registry->db[CI_DB_INGEST];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_INGEST];
     CI_TRY(ci_registry_db_int(db, &out->n_good, 0, sql, VALUES(V(since_unix_s), V("completed"))));
     return ci_registry_db_int(db, &out->n_bad, 0, sql, VALUES(V(since_unix_s), V("failed")));
 }
@@ -61,7 +61,7 @@ ci_status ci_registry_groups_count(ci_registry *registry, double since_unix_s,
 ci_status ci_registry_staging_count(ci_registry *registry, double before_unix_s, int64_t *n,
                                     char first[CI_REGISTRY_ID])
 {
-    ci_db *db = &registry->db[CI_DB_DATA];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_DATA];
     CI_TRY(ci_registry_db_int(db, n, 0,
                               "SELECT count(*) FROM data_registry WHERE status='staging' AND "
                               "staged_at<? AND auto_publish_enabled AND origin<>'deployed'",

@@ -3,9 +3,10 @@
 
 #include <string.h>
 
-static const char *const state_words[CI_FILE_STATE_COUNT] = {
+static const char *const state_words[CI_REGISTRY_FILE_STATE_COUNT] = {
     "growing", "incomplete", "empty", "truncated", "corrupt", "used", "duplicate", "late"};
-const ci_words ci_registry_file_words = {state_words, CI_FILE_STATE_COUNT, CI_FILE_CORRUPT};
+const ci_words ci_registry_file_words = {state_words, CI_REGISTRY_FILE_STATE_COUNT,
+                                         CI_REGISTRY_FILE_CORRUPT};
 
 #define COLUMN(field, type, name, ...) CI_COLUMN(ci_registry_file, field, type, name, __VA_ARGS__)
 static const ci_column file_columns[] = {
@@ -40,7 +41,7 @@ const char *ci_registry_file_state_word(ci_registry_file_state state)
 
 ci_status ci_registry_file_put(ci_registry *registry, const ci_registry_file *f)
 {
-    ci_db *db = &registry->db[CI_DB_INGEST];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_INGEST];
     char before[CI_REGISTRY_WORD];
     const char *state = state_words[f->state];
     CI_TRY(ci_registry_db_begin(db));
@@ -48,21 +49,21 @@ ci_status ci_registry_file_put(ci_registry *registry, const ci_registry_file *f)
         db, before, sizeof before, "SELECT state FROM files WHERE path=?", VALUES(V(f->path)));
     if (status == CI_OK) status = ci_registry_row_put(db, &file_rows, f, SET_NOTHING);
     if (status == CI_OK && strcmp(before, state) != 0)
-        status = ci_registry_db_change(registry, CI_DB_INGEST, "file", f->path, before, state,
-                                       f->reason);
+        status = ci_registry_db_change(registry, CI_REGISTRY_DB_INGEST, "file", f->path, before,
+                                       state, f->reason);
     return ci_registry_db_end(db, status);
 }
 
 ci_status ci_registry_file_forget(ci_registry *registry, const char *path)
 {
-    ci_db *db = &registry->db[CI_DB_INGEST];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_INGEST];
     int64_t n = 0;
     CI_TRY(ci_registry_db_begin(db));
     ci_status status = ci_registry_db_run(
         db, &n, "DELETE FROM files WHERE path=? AND state IN ('growing','incomplete','empty')",
         VALUES(V(path)));
     if (status == CI_OK && n > 0)
-        status = ci_registry_db_change(registry, CI_DB_INGEST, "file", path, "", "gone",
+        status = ci_registry_db_change(registry, CI_REGISTRY_DB_INGEST, "file", path, "", "gone",
                                        "renamed or removed before it was read");
     return ci_registry_db_end(db, status);
 }
@@ -71,30 +72,30 @@ ci_status ci_registry_files_read(ci_registry *registry, ci_registry_files **out,
                                  const char *observation_id)
 {
     if (!observation_id)
-        return ci_registry_list_new(out, &registry->db[CI_DB_INGEST], &file_rows,
+        return ci_registry_list_new(out, &registry->db[CI_REGISTRY_DB_INGEST], &file_rows,
                                     "ORDER BY first_time_mjd_s,sub_band,path", NO_VALUES);
-    return ci_registry_list_new(out, &registry->db[CI_DB_INGEST], &file_rows,
+    return ci_registry_list_new(out, &registry->db[CI_REGISTRY_DB_INGEST], &file_rows,
                                 "WHERE observation_id=? ORDER BY sub_band,path",
                                 VALUES(V(observation_id)));
 }
 
 ci_status ci_registry_file_get(ci_registry *registry, const char *path, ci_registry_files **out)
 {
-    return ci_registry_list_new(out, &registry->db[CI_DB_INGEST], &file_rows, "WHERE path=?",
-                                VALUES(V(path)));
+    return ci_registry_list_new(out, &registry->db[CI_REGISTRY_DB_INGEST], &file_rows,
+                                "WHERE path=?", VALUES(V(path)));
 }
 
 ci_status ci_registry_files_unsettled(ci_registry *registry, ci_registry_files **out)
 {
     return ci_registry_list_new(
-        out, &registry->db[CI_DB_INGEST], &file_rows,
+        out, &registry->db[CI_REGISTRY_DB_INGEST], &file_rows,
         "WHERE state IN ('growing','incomplete','empty','truncated') ORDER BY path", NO_VALUES);
 }
 
 ci_status ci_registry_files_unused(ci_registry *registry, ci_registry_files **out)
 {
     return ci_registry_list_new(
-        out, &registry->db[CI_DB_INGEST], &file_rows,
+        out, &registry->db[CI_REGISTRY_DB_INGEST], &file_rows,
         "WHERE state<>'used' AND (state<>'growing' OR coalesce(reason,'')<>'') ORDER "
         "BY path",
         NO_VALUES);
@@ -108,13 +109,13 @@ void ci_registry_files_free(ci_registry_files *files)
 ci_status ci_registry_sub_bands_put(ci_registry *registry, const char *observation_id,
                                     const ci_registry_files *files)
 {
-    ci_db *db = &registry->db[CI_DB_INGEST];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_INGEST];
     CI_TRY(ci_registry_db_begin(db));
     ci_status status = ci_registry_db_run(db, NULL, "DELETE FROM subband_files WHERE group_id=?",
                                           VALUES(V(observation_id)));
     for (size_t i = 0; i < files->n && status == CI_OK; i++) {
         const ci_registry_file *f = &files->item[i];
-        if (f->state == CI_FILE_USED)
+        if (f->state == CI_REGISTRY_FILE_USED)
             status =
                 ci_registry_db_insert(db, "subband_files",
                                       SET({"group_id", V(observation_id)},

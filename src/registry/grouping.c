@@ -8,7 +8,7 @@
 ci_status ci_registry_observation_is_needed(ci_registry *registry, const char *id,
                                             int64_t n_overlap, bool *out)
 {
-    ci_db *db = &registry->db[CI_DB_INGEST];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_INGEST];
     int64_t n_open = 0, n_group = 0, n_follow = 0;
     *out = true;
     CI_TRY(
@@ -38,7 +38,7 @@ ci_status ci_registry_observation_is_needed(ci_registry *registry, const char *i
 ci_status ci_registry_observation_roles(ci_registry *registry, const char *id, bool *is_new,
                                         bool *is_overlap)
 {
-    ci_db *db = &registry->db[CI_DB_INGEST];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_INGEST];
     static const char sql[] =
         "SELECT count(*) FROM mosaic_group_members WHERE observation_id=? AND role=?";
     int64_t n_new = 0, n_overlap = 0;
@@ -51,7 +51,7 @@ ci_status ci_registry_observation_roles(ci_registry *registry, const char *id, b
 
 ci_status ci_registry_ungrouped_since(ci_registry *registry, double *mjd_s)
 {
-    ci_db *db = &registry->db[CI_DB_INGEST];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_INGEST];
     sqlite3_stmt *stmt = NULL;
     *mjd_s = NAN;
     ci_status status = ci_registry_db_query(

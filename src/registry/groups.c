@@ -24,9 +24,9 @@ ci_status ci_registry_group_id(char out[CI_REGISTRY_ID], const char *const *obse
 
 static ci_status member_add(ci_registry *registry, const ci_registry_group *group, size_t i)
 {
-    ci_db *db = &registry->db[CI_DB_INGEST];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_INGEST];
     const ci_registry_member *m = &group->member[i];
-    if (m->role != CI_ROLE_NAMED) {
+    if (m->role != CI_REGISTRY_ROLE_NAMED) {
         int64_t n = 0;
         CI_TRY(ci_registry_db_int(
             db, &n, 0,
@@ -59,7 +59,7 @@ static ci_status paths_write(ci_db *db, const ci_registry_group *group)
 /* The same observations named again, perhaps by other files: those count now. */
 static ci_status group_renamed(ci_registry *registry, const ci_registry_group *group, bool *is_new)
 {
-    ci_db *db = &registry->db[CI_DB_INGEST];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_INGEST];
     int64_t n_same = 0, n_stored = 0, n_given = 0;
     CI_TRY(ci_registry_db_int(db, &n_stored, 0,
                               "SELECT count(*) FROM mosaic_group_paths WHERE group_id=?",
@@ -89,26 +89,26 @@ static ci_status group_renamed(ci_registry *registry, const ci_registry_group *g
         "IN (SELECT observation_id FROM mosaic_group_members WHERE group_id=?)",
         VALUES(V(group->id))));
     *is_new = true;
-    return ci_registry_db_change(registry, CI_DB_INGEST, "group", group->id, "", "pending",
+    return ci_registry_db_change(registry, CI_REGISTRY_DB_INGEST, "group", group->id, "", "pending",
                                  "named again, with other files");
 }
 
 static ci_status group_insert(ci_registry *registry, const ci_registry_group *group)
 {
-    ci_db *db = &registry->db[CI_DB_INGEST];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_INGEST];
     const char *error = group->error && group->error[0] ? group->error : NULL;
     const char *state = ci_registry_work_state_word(group->state);
     CI_TRY(ci_registry_group_insert(registry, group));
     for (size_t i = 0; i < group->n_member; i++)
         CI_TRY(member_add(registry, group, i));
     if (group->is_named) CI_TRY(paths_write(db, group));
-    return ci_registry_db_change(registry, CI_DB_INGEST, "group", group->id, "", state,
+    return ci_registry_db_change(registry, CI_REGISTRY_DB_INGEST, "group", group->id, "", state,
                                  error ? error : group->closed_by);
 }
 
 ci_status ci_registry_group_add(ci_registry *registry, const ci_registry_group *group, bool *is_new)
 {
-    ci_db *db = &registry->db[CI_DB_INGEST];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_INGEST];
     int64_t n = 0;
     *is_new = false;
     if (group->n_member == 0) return ci_error(CI_ERR_INTERNAL, "group %s: no members", group->id);
@@ -128,25 +128,25 @@ ci_status ci_registry_group_add(ci_registry *registry, const ci_registry_group *
 
 ci_status ci_registry_group_claim(ci_registry *registry, const char *id, double lease_s, bool *done)
 {
-    return ci_registry_work_claim(registry, CI_WORK_GROUP, id, lease_s, done);
+    return ci_registry_work_claim(registry, CI_REGISTRY_WORK_GROUP, id, lease_s, done);
 }
 
 ci_status ci_registry_group_check(ci_registry *registry, const char *id, const char *token)
 {
-    return ci_registry_work_check(registry, CI_WORK_GROUP, id, token);
+    return ci_registry_work_check(registry, CI_REGISTRY_WORK_GROUP, id, token);
 }
 
 ci_status ci_registry_group_end(ci_registry *registry, const char *id, ci_registry_work_state state,
                                 const char *reason, const char *mosaic_id)
 {
-    ci_db *db = &registry->db[CI_DB_INGEST];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_INGEST];
     CI_TRY(ci_registry_db_begin(db));
-    ci_status status = ci_registry_work_end(registry, CI_WORK_GROUP, id, state, reason);
+    ci_status status = ci_registry_work_end(registry, CI_REGISTRY_WORK_GROUP, id, state, reason);
     if (status == CI_OK && mosaic_id)
         status =
             ci_registry_db_run(db, NULL, "UPDATE mosaic_groups SET mosaic_id=? WHERE group_id=?",
                                VALUES(V(mosaic_id), V(id)));
-    if (status == CI_OK && state == CI_WORK_COMPLETED)
+    if (status == CI_OK && state == CI_REGISTRY_WORK_COMPLETED)
         status = ci_registry_db_run(
             db, NULL, "UPDATE mosaic_groups SET is_remake=0 WHERE group_id=?", VALUES(V(id)));
     return ci_registry_db_end(db, status);
@@ -154,7 +154,7 @@ ci_status ci_registry_group_end(ci_registry *registry, const char *id, ci_regist
 
 ci_status ci_registry_group_wait(ci_registry *registry, const char *id, double next_try_unix_s)
 {
-    ci_db *db = &registry->db[CI_DB_INGEST];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_INGEST];
     CI_TRY(ci_registry_db_begin(db));
     return ci_registry_db_end(
         db, ci_registry_db_run(db, NULL, "UPDATE mosaic_groups SET next_try_at=? WHERE group_id=?",
@@ -163,7 +163,7 @@ ci_status ci_registry_group_wait(ci_registry *registry, const char *id, double n
 
 ci_status ci_registry_groups_wake(ci_registry *registry)
 {
-    ci_db *db = &registry->db[CI_DB_INGEST];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_INGEST];
     CI_TRY(ci_registry_db_begin(db));
     return ci_registry_db_end(
         db, ci_registry_db_run(db, NULL,
@@ -174,7 +174,7 @@ ci_status ci_registry_groups_wake(ci_registry *registry)
 
 ci_status ci_registry_group_fault(ci_registry *registry, const char *id, int64_t *n_fault)
 {
-    ci_db *db = &registry->db[CI_DB_INGEST];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_INGEST];
     CI_TRY(ci_registry_db_begin(db));
     ci_status status = ci_registry_db_run(
         db, NULL, "UPDATE mosaic_groups SET n_fault=n_fault+1 WHERE group_id=?", VALUES(V(id)));
@@ -187,28 +187,28 @@ ci_status ci_registry_group_fault(ci_registry *registry, const char *id, int64_t
 /* From completed to pending; joins a transaction. */
 static ci_status reopen(ci_registry *registry, const char *id, const char *why)
 {
-    ci_db *db = &registry->db[CI_DB_INGEST];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_INGEST];
     int64_t n = 0;
     ci_status status = ci_registry_db_run(db, &n,
                                           "UPDATE mosaic_groups SET status='pending',error=? WHERE "
                                           "group_id=? AND status='completed'",
                                           VALUES(V(why), V(id)));
     if (status == CI_OK && n > 0)
-        status =
-            ci_registry_db_change(registry, CI_DB_INGEST, "group", id, "completed", "pending", why);
+        status = ci_registry_db_change(registry, CI_REGISTRY_DB_INGEST, "group", id, "completed",
+                                       "pending", why);
     return status;
 }
 
 ci_status ci_registry_group_reopen(ci_registry *registry, const char *id, const char *why)
 {
-    ci_db *db = &registry->db[CI_DB_INGEST];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_INGEST];
     CI_TRY(ci_registry_db_begin(db));
     return ci_registry_db_end(db, reopen(registry, id, why));
 }
 
 ci_status ci_registry_group_remake(ci_registry *registry, const char *id)
 {
-    ci_db *db = &registry->db[CI_DB_INGEST];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_INGEST];
     CI_TRY(ci_registry_db_begin(db));
     ci_status status = ci_registry_db_run(
         db, NULL, "UPDATE mosaic_groups SET is_remake=1 WHERE group_id=? AND origin<>'deployed'",

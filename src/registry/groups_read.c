@@ -4,7 +4,7 @@
 #include <string.h>
 
 static const char *const roles[] = {"new", "overlap", "named"};
-const ci_words ci_registry_role_words = {roles, 3, CI_ROLE_NAMED};
+const ci_words ci_registry_role_words = {roles, 3, CI_REGISTRY_ROLE_NAMED};
 
 #define COLUMN(field, type, name, ...) CI_COLUMN(ci_registry_group, field, type, name, __VA_ARGS__)
 static const ci_column group_columns[] = {
@@ -30,7 +30,7 @@ ci_status ci_registry_group_insert(ci_registry *registry, const ci_registry_grou
     ci_registry_group row = *group;
     row.created_unix_s = ci_registry_now(registry);
     row.is_deployed = false;
-    return ci_registry_row_insert(&registry->db[CI_DB_INGEST], &group_rows, &row,
+    return ci_registry_row_insert(&registry->db[CI_REGISTRY_DB_INGEST], &group_rows, &row,
                                   SET({"first_time_mjd_s", V(group->member[0].first_time_mjd_s)}));
 }
 
@@ -91,8 +91,9 @@ static bool is_ready(const ci_registry *registry, const ci_registry_group *g)
 {
     if (g->is_deployed) return false;
     bool waits = g->next_try_unix_s > ci_registry_now(registry);
-    return (g->state == CI_WORK_PENDING && !waits) ||
-           (g->state == CI_WORK_IN_PROGRESS && !ci_registry_owner_alive(registry, &g->owner));
+    return (g->state == CI_REGISTRY_WORK_PENDING && !waits) ||
+           (g->state == CI_REGISTRY_WORK_IN_PROGRESS &&
+            !ci_registry_owner_alive(registry, &g->owner));
 }
 
 static void keep_ready(const ci_registry *registry, ci_registry_groups *list)
@@ -110,7 +111,7 @@ static void keep_ready(const ci_registry *registry, ci_registry_groups *list)
 static ci_status read_list(ci_registry *registry, ci_registry_groups **out, const char *id,
                            bool only_ready)
 {
-    ci_db *db = &registry->db[CI_DB_INGEST];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_INGEST];
     CI_TRY(ci_registry_list_new(out, db, &group_rows,
                                 "WHERE (?1 IS NULL OR group_id=?1) ORDER BY "
                                 "first_time_mjd_s,group_id",

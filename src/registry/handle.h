@@ -15,7 +15,7 @@ typedef struct ci_registry_job
 
 struct ci_registry
 {
-    ci_db db[CI_DB_COUNT];
+    ci_db db[CI_REGISTRY_DB_COUNT];
     ci_registry_options options;
     char run[CI_REGISTRY_ID];
     ci_registry_owner self; /* this process; token and times unused */
@@ -72,8 +72,8 @@ CI_MUST_CHECK ci_status ci_registry_db_change(ci_registry *registry, ci_registry
 /* What is claimed to be worked on: rows of ingest_queue and of mosaic_groups. */
 typedef enum ci_work_kind
 {
-    CI_WORK_OBSERVATION,
-    CI_WORK_GROUP
+    CI_REGISTRY_WORK_OBSERVATION,
+    CI_REGISTRY_WORK_GROUP
 } ci_work_kind;
 extern const ci_words ci_registry_work_words;
 /* Words of states: files.c, images.c, products.c. */

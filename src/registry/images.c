@@ -50,7 +50,7 @@ static const ci_row_table mosaic_rows = {
 static ci_status image_get(ci_registry *registry, const ci_row_table *rows, const char *where,
                            const char *kind, const char *id, ci_registry_images **out)
 {
-    ci_db *db = &registry->db[CI_DB_PRODUCTS];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_PRODUCTS];
     CI_TRY(ci_registry_list_new(out, db, rows, where, VALUES(V(id))));
     ci_status status = CI_OK;
     for (size_t i = 0; i < (*out)->n && status == CI_OK; i++)
@@ -83,7 +83,7 @@ static ci_status deployed_image_write(ci_registry *registry, const ci_registry_i
     snprintf(type, sizeof type, "%.*s", (int)(n - 5), file->name);
     CI_TRY(ci_path_join(&path, tile->folder, file->name));
     ci_status status = ci_registry_db_insert(
-        &registry->db[CI_DB_PRODUCTS], "images",
+        &registry->db[CI_REGISTRY_DB_PRODUCTS], "images",
         SET({"path", V(path)}, {"ms_path", V(tile->id)},
             {"created_at", V(ci_registry_now(registry))}, {"type", V(type)},
             {"beam_major_arcsec", V(tile->beam_major_rad * CI_RAD_TO_ARCSEC)},
@@ -96,7 +96,7 @@ static ci_status deployed_image_write(ci_registry *registry, const ci_registry_i
 
 static ci_status deployed_images_write(ci_registry *registry, const ci_registry_image *tile)
 {
-    CI_TRY(ci_registry_db_run(&registry->db[CI_DB_PRODUCTS], NULL,
+    CI_TRY(ci_registry_db_run(&registry->db[CI_REGISTRY_DB_PRODUCTS], NULL,
                               "DELETE FROM images WHERE observation_id=? AND origin='contimg'",
                               VALUES(V(tile->id))));
     for (size_t i = 0; i < tile->n_file; i++)
@@ -115,7 +115,7 @@ static ci_registry_image row_of(const ci_registry *registry, const ci_registry_i
 
 ci_status ci_registry_tile_put(ci_registry *registry, const ci_registry_image *tile)
 {
-    ci_db *db = &registry->db[CI_DB_PRODUCTS];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_PRODUCTS];
     ci_registry_image row = row_of(registry, tile);
     char before[CI_REGISTRY_WORD];
     CI_TRY(ci_registry_db_begin(db));
@@ -126,7 +126,7 @@ ci_status ci_registry_tile_put(ci_registry *registry, const ci_registry_image *t
     if (status == CI_OK) status = ci_registry_product_files_write(db, "tile", &row);
     if (status == CI_OK) status = deployed_images_write(registry, &row);
     if (status == CI_OK)
-        status = ci_registry_db_change(registry, CI_DB_PRODUCTS, "tile", row.id, before,
+        status = ci_registry_db_change(registry, CI_REGISTRY_DB_PRODUCTS, "tile", row.id, before,
                                        state_words[row.state], row.reason);
     return ci_registry_db_end(db, status);
 }
@@ -154,7 +154,7 @@ static ci_status tile_list(char **out, const char *const *tile_ids, size_t n_til
 static ci_status deployed_group_write(ci_registry *registry, const ci_registry_image *m,
                                       const char *tiles)
 {
-    ci_db *db = &registry->db[CI_DB_PRODUCTS];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_PRODUCTS];
     CI_TRY(ci_registry_db_run(
         db, NULL, "INSERT OR IGNORE INTO mosaic_groups(group_id,ms_paths,created_at) VALUES(?,?,?)",
         VALUES(V(m->id), V(tiles), V(m->created_unix_s))));
@@ -194,7 +194,7 @@ static ci_status mosaic_tiles_write(ci_db *db, const char *id, const char *const
 static ci_status mosaic_write(ci_registry *registry, const ci_registry_image *m, const char *path,
                               const char *tiles, const char *const *tile_ids, size_t n_tile)
 {
-    ci_db *db = &registry->db[CI_DB_PRODUCTS];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_PRODUCTS];
     char before[CI_REGISTRY_WORD];
     CI_TRY(ci_registry_db_word(db, before, sizeof before,
                                "SELECT status FROM mosaics WHERE group_id=? AND origin='contimg'",
@@ -203,14 +203,14 @@ static ci_status mosaic_write(ci_registry *registry, const ci_registry_image *m,
     CI_TRY(deployed_group_write(registry, m, tiles));
     CI_TRY(ci_registry_product_files_write(db, "mosaic", m));
     CI_TRY(mosaic_tiles_write(db, m->id, tile_ids, n_tile));
-    return ci_registry_db_change(registry, CI_DB_PRODUCTS, "mosaic", m->id, before,
+    return ci_registry_db_change(registry, CI_REGISTRY_DB_PRODUCTS, "mosaic", m->id, before,
                                  state_words[m->state], m->reason);
 }
 
 ci_status ci_registry_mosaic_put(ci_registry *registry, const ci_registry_image *mosaic,
                                  const char *const *tile_ids, size_t n_tile)
 {
-    ci_db *db = &registry->db[CI_DB_PRODUCTS];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_PRODUCTS];
     ci_registry_image row = row_of(registry, mosaic);
     char *path = NULL, *tiles = NULL;
     ci_status status = ci_path_join(&path, mosaic->folder, "mosaic.fits");
@@ -234,7 +234,7 @@ ci_status ci_registry_mosaic_get(ci_registry *registry, const char *group_id,
 ci_status ci_registry_mosaic_published(ci_registry *registry, const char *group_id,
                                        const char *published_path)
 {
-    ci_db *db = &registry->db[CI_DB_PRODUCTS];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_PRODUCTS];
     char *path = NULL;
     if (!published_path) {
         CI_TRY(ci_registry_db_begin(db));

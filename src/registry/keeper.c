@@ -47,13 +47,14 @@ static ci_status renew_in(ci_registry *registry, ci_registry_database which, con
 
 ci_status ci_registry_leases_renew(ci_registry *registry, double lease_s)
 {
-    CI_TRY(ci_registry_db_begin(&registry->db[CI_DB_INGEST]));
-    ci_status status = renew_in(registry, CI_DB_INGEST, "mosaic_groups", lease_s);
-    if (status == CI_OK) status = renew_in(registry, CI_DB_INGEST, "ingest_queue", lease_s);
-    CI_TRY(ci_registry_db_end(&registry->db[CI_DB_INGEST], status));
-    CI_TRY(ci_registry_db_begin(&registry->db[CI_DB_DATA]));
-    return ci_registry_db_end(&registry->db[CI_DB_DATA],
-                              renew_in(registry, CI_DB_DATA, "data_registry", lease_s));
+    CI_TRY(ci_registry_db_begin(&registry->db[CI_REGISTRY_DB_INGEST]));
+    ci_status status = renew_in(registry, CI_REGISTRY_DB_INGEST, "mosaic_groups", lease_s);
+    if (status == CI_OK)
+        status = renew_in(registry, CI_REGISTRY_DB_INGEST, "ingest_queue", lease_s);
+    CI_TRY(ci_registry_db_end(&registry->db[CI_REGISTRY_DB_INGEST], status));
+    CI_TRY(ci_registry_db_begin(&registry->db[CI_REGISTRY_DB_DATA]));
+    return ci_registry_db_end(&registry->db[CI_REGISTRY_DB_DATA],
+                              renew_in(registry, CI_REGISTRY_DB_DATA, "data_registry", lease_s));
 }
 
 /* ---- the thread -------------------------------------------------------------------------------
@@ -114,9 +115,9 @@ static ci_status keeper_open(ci_registry_keeper *keeper, const ci_registry *regi
 {
     ci_registry_options options = registry->options;
     /* Nothing is left to migrate, so nothing is backed up. */
-    const ci_registry_paths paths = {registry->db[CI_DB_INGEST].path, registry->db[CI_DB_CAL].path,
-                                     registry->db[CI_DB_PRODUCTS].path,
-                                     registry->db[CI_DB_DATA].path, ""};
+    const ci_registry_paths paths = {
+        registry->db[CI_REGISTRY_DB_INGEST].path, registry->db[CI_REGISTRY_DB_CAL].path,
+        registry->db[CI_REGISTRY_DB_PRODUCTS].path, registry->db[CI_REGISTRY_DB_DATA].path, ""};
     options.busy_s = fmin(options.busy_s, MAX_BUSY_S);
     return ci_registry_open(&keeper->registry, &paths, &options);
 }

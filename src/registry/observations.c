@@ -35,7 +35,7 @@ static const ci_row_table observation_rows = {
 
 ci_status ci_registry_observation_put(ci_registry *registry, const ci_registry_observation *o)
 {
-    ci_db *db = &registry->db[CI_DB_INGEST];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_INGEST];
     ci_registry_observation row = *o;
     char before[CI_REGISTRY_WORD];
     const char *state = ci_registry_work_state_word(o->state);
@@ -50,22 +50,22 @@ ci_status ci_registry_observation_put(ci_registry *registry, const ci_registry_o
             db, &observation_rows, &row,
             SET({"last_update", V(ci_registry_now(registry))}, {"chunk_minutes", V(minutes)}));
     if (status == CI_OK && strcmp(before, state) != 0)
-        status = ci_registry_db_change(registry, CI_DB_INGEST, "observation", o->id, before, state,
-                                       o->error);
+        status = ci_registry_db_change(registry, CI_REGISTRY_DB_INGEST, "observation", o->id,
+                                       before, state, o->error);
     return ci_registry_db_end(db, status);
 }
 
 ci_status ci_registry_observation_get(ci_registry *registry, const char *id,
                                       ci_registry_observations **out)
 {
-    return ci_registry_list_new(out, &registry->db[CI_DB_INGEST], &observation_rows,
+    return ci_registry_list_new(out, &registry->db[CI_REGISTRY_DB_INGEST], &observation_rows,
                                 "WHERE group_id=?", VALUES(V(id)));
 }
 
 ci_status ci_registry_observations_read(ci_registry *registry, ci_registry_observations **out,
                                         double from_mjd_s, double to_mjd_s, bool with_deployed)
 {
-    return ci_registry_list_new(out, &registry->db[CI_DB_INGEST], &observation_rows,
+    return ci_registry_list_new(out, &registry->db[CI_REGISTRY_DB_INGEST], &observation_rows,
                                 "WHERE (?1 IS NULL OR first_time_mjd_s>=?1) AND (?2 IS NULL OR "
                                 "first_time_mjd_s<?2) AND (?3 OR origin<>'deployed') ORDER BY "
                                 "first_time_mjd_s,group_id",
@@ -75,7 +75,7 @@ ci_status ci_registry_observations_read(ci_registry *registry, ci_registry_obser
 ci_status ci_registry_observations_open(ci_registry *registry, ci_registry_observations **out)
 {
     return ci_registry_list_new(
-        out, &registry->db[CI_DB_INGEST], &observation_rows,
+        out, &registry->db[CI_REGISTRY_DB_INGEST], &observation_rows,
         "WHERE origin<>'deployed' AND state='collecting' AND is_ready=0 ORDER BY "
         "first_time_mjd_s,group_id",
         NO_VALUES);
@@ -92,13 +92,13 @@ void ci_registry_observations_free(ci_registry_observations *observations)
 ci_status ci_registry_observation_claim(ci_registry *registry, const char *id, double lease_s,
                                         bool *done)
 {
-    return ci_registry_work_claim(registry, CI_WORK_OBSERVATION, id, lease_s, done);
+    return ci_registry_work_claim(registry, CI_REGISTRY_WORK_OBSERVATION, id, lease_s, done);
 }
 
 ci_status ci_registry_observation_end(ci_registry *registry, const char *id,
                                       ci_registry_work_state state, const char *reason)
 {
-    return ci_registry_work_end(registry, CI_WORK_OBSERVATION, id, state, reason);
+    return ci_registry_work_end(registry, CI_REGISTRY_WORK_OBSERVATION, id, state, reason);
 }
 
 /* ---- tiles: neighbouring groups share them -----------------------------------------------------
@@ -107,7 +107,7 @@ ci_status ci_registry_observation_end(ci_registry *registry, const char *id,
 static ci_status tile_claim(ci_registry *registry, const char *id, double lease_s)
 {
     ci_registry_owner owner, mine;
-    CI_TRY(ci_registry_work_owner(registry, CI_WORK_OBSERVATION, id, &owner));
+    CI_TRY(ci_registry_work_owner(registry, CI_REGISTRY_WORK_OBSERVATION, id, &owner));
     if (ci_registry_lease_is_other(registry, &owner)) {
         char who[CI_REGISTRY_TEXT];
         ci_registry_owner_text(&owner, who);
@@ -115,14 +115,14 @@ static ci_status tile_claim(ci_registry *registry, const char *id, double lease_
     }
     ci_registry_lease_new(registry, lease_s, &mine);
     if (ci_registry_lease_is_ours(registry, &owner)) mine.acquired_unix_s = owner.acquired_unix_s;
-    return ci_registry_lease_write(&registry->db[CI_DB_INGEST], observation_rows.name, "group_id",
-                                   id, &mine);
+    return ci_registry_lease_write(&registry->db[CI_REGISTRY_DB_INGEST], observation_rows.name,
+                                   "group_id", id, &mine);
 }
 
 ci_status ci_registry_tiles_claim(ci_registry *registry, const char *const *ids, size_t n,
                                   double lease_s)
 {
-    ci_db *db = &registry->db[CI_DB_INGEST];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_INGEST];
     CI_TRY(ci_registry_db_begin(db));
     ci_status status = CI_OK;
     for (size_t i = 0; i < n && status == CI_OK; i++)
@@ -132,12 +132,12 @@ ci_status ci_registry_tiles_claim(ci_registry *registry, const char *const *ids,
 
 ci_status ci_registry_tiles_release(ci_registry *registry, const char *const *ids, size_t n)
 {
-    ci_db *db = &registry->db[CI_DB_INGEST];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_INGEST];
     CI_TRY(ci_registry_db_begin(db));
     ci_status status = CI_OK;
     for (size_t i = 0; i < n && status == CI_OK; i++) {
         ci_registry_owner owner;
-        status = ci_registry_work_owner(registry, CI_WORK_OBSERVATION, ids[i], &owner);
+        status = ci_registry_work_owner(registry, CI_REGISTRY_WORK_OBSERVATION, ids[i], &owner);
         if (status == CI_OK && ci_registry_lease_is_ours(registry, &owner))
             status = ci_registry_lease_write(db, observation_rows.name, "group_id", ids[i], NULL);
     }

@@ -16,10 +16,10 @@ static ci_status attempt_close(ci_db *db, const char *token, double now, const c
 static ci_status take(ci_registry *registry, const ci_registry_product *p, bool from_zero,
                       double lease_s, ci_registry_owner *owner)
 {
-    ci_db *db = &registry->db[CI_DB_DATA];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_DATA];
     double now = ci_registry_now(registry);
     int64_t attempt = 0;
-    if (p->state == CI_PUBLISH_PUBLISHING)
+    if (p->state == CI_REGISTRY_PUBLISH_PUBLISHING)
         CI_TRY(attempt_close(db, p->owner.token, now, "died", "its process ended before it did"));
     ci_registry_lease_new(registry, lease_s, owner);
     CI_TRY(ci_registry_lease_write(db, "data_registry", "data_id", p->id, owner));
@@ -38,8 +38,9 @@ static ci_status take(ci_registry *registry, const ci_registry_product *p, bool 
                                      {"pid", V(owner->pid)}, {"job", V(owner->job)},
                                      {"token", V(owner->token)}, {"run", V(registry->run)})));
     return ci_registry_db_change(
-        registry, CI_DB_DATA, "product", p->id, ci_registry_publish_state_word(p->state),
-        "publishing", p->state == CI_PUBLISH_PUBLISHING ? "taken over: its owner is dead" : NULL);
+        registry, CI_REGISTRY_DB_DATA, "product", p->id, ci_registry_publish_state_word(p->state),
+        "publishing",
+        p->state == CI_REGISTRY_PUBLISH_PUBLISHING ? "taken over: its owner is dead" : NULL);
 }
 
 static ci_registry_claim judge(const ci_registry *registry, const ci_registry_product *p,
@@ -47,20 +48,21 @@ static ci_registry_claim judge(const ci_registry *registry, const ci_registry_pr
 {
     double now = ci_registry_now(registry);
     switch (p->state) {
-    case CI_PUBLISH_PUBLISHED:
-        return CI_CLAIM_PUBLISHED;
-    case CI_PUBLISH_PUBLISHING:
-        return ci_registry_owner_alive(registry, &p->owner) ? CI_CLAIM_BUSY : CI_CLAIM_TAKEN;
-    case CI_PUBLISH_REFUSED:
-        return by_name ? CI_CLAIM_TAKEN : CI_CLAIM_REFUSED;
-    case CI_PUBLISH_FAILED:
-        return by_name ? CI_CLAIM_TAKEN : CI_CLAIM_FAILED;
+    case CI_REGISTRY_PUBLISH_PUBLISHED:
+        return CI_REGISTRY_CLAIM_PUBLISHED;
+    case CI_REGISTRY_PUBLISH_PUBLISHING:
+        return ci_registry_owner_alive(registry, &p->owner) ? CI_REGISTRY_CLAIM_BUSY
+                                                            : CI_REGISTRY_CLAIM_TAKEN;
+    case CI_REGISTRY_PUBLISH_REFUSED:
+        return by_name ? CI_REGISTRY_CLAIM_TAKEN : CI_REGISTRY_CLAIM_REFUSED;
+    case CI_REGISTRY_PUBLISH_FAILED:
+        return by_name ? CI_REGISTRY_CLAIM_TAKEN : CI_REGISTRY_CLAIM_FAILED;
     default:
-        if (by_name) return CI_CLAIM_TAKEN;
-        if (!p->auto_publish) return CI_CLAIM_WAIT;
+        if (by_name) return CI_REGISTRY_CLAIM_TAKEN;
+        if (!p->auto_publish) return CI_REGISTRY_CLAIM_WAIT;
         /* A failure that lies ahead: the clock was set back; waiting would be for the clock. */
-        if (p->failed_unix_s > now) return CI_CLAIM_TAKEN;
-        return p->next_try_unix_s > now ? CI_CLAIM_WAIT : CI_CLAIM_TAKEN;
+        if (p->failed_unix_s > now) return CI_REGISTRY_CLAIM_TAKEN;
+        return p->next_try_unix_s > now ? CI_REGISTRY_CLAIM_WAIT : CI_REGISTRY_CLAIM_TAKEN;
     }
 }
 
@@ -68,9 +70,9 @@ ci_status ci_registry_product_claim(ci_registry *registry, const char *id, bool 
                                     double lease_s, ci_registry_claim *claim,
                                     ci_registry_owner *owner)
 {
-    ci_db *db = &registry->db[CI_DB_DATA];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_DATA];
     ci_registry_products *found = NULL;
-    *claim = CI_CLAIM_UNKNOWN;
+    *claim = CI_REGISTRY_CLAIM_UNKNOWN;
     memset(owner, 0, sizeof *owner);
     CI_TRY(ci_registry_db_begin(db));
     ci_status status = ci_registry_product_get_own(registry, id, &found);
@@ -78,8 +80,9 @@ ci_status ci_registry_product_claim(ci_registry *registry, const char *id, bool 
         const ci_registry_product *p = &found->item[0];
         *claim = judge(registry, p, by_name);
         *owner = p->owner;
-        bool from_zero = by_name && p->state != CI_PUBLISH_PUBLISHING;
-        if (*claim == CI_CLAIM_TAKEN) status = take(registry, p, from_zero, lease_s, owner);
+        bool from_zero = by_name && p->state != CI_REGISTRY_PUBLISH_PUBLISHING;
+        if (*claim == CI_REGISTRY_CLAIM_TAKEN)
+            status = take(registry, p, from_zero, lease_s, owner);
     }
     ci_registry_products_free(found);
     return ci_registry_db_end(db, status);
@@ -88,7 +91,7 @@ ci_status ci_registry_product_claim(ci_registry *registry, const char *id, bool 
 ci_status ci_registry_product_take_over(ci_registry *registry, const char *id, double lease_s,
                                         ci_registry_owner *owner, bool *taken)
 {
-    ci_db *db = &registry->db[CI_DB_DATA];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_DATA];
     ci_registry_products *found = NULL;
     *taken = false;
     CI_TRY(ci_registry_db_begin(db));
@@ -96,7 +99,8 @@ ci_status ci_registry_product_take_over(ci_registry *registry, const char *id, d
     if (status == CI_OK && found->n > 0) {
         const ci_registry_product *p = &found->item[0];
         *owner = p->owner;
-        if (p->state == CI_PUBLISH_PUBLISHING && !ci_registry_owner_alive(registry, &p->owner)) {
+        if (p->state == CI_REGISTRY_PUBLISH_PUBLISHING &&
+            !ci_registry_owner_alive(registry, &p->owner)) {
             status = take(registry, p, false, lease_s, owner);
             *taken = status == CI_OK;
         }
@@ -110,7 +114,7 @@ ci_status ci_registry_product_take_over(ci_registry *registry, const char *id, d
 /* Begins the transaction that ends an attempt; refuses where the lease is not `token` now. */
 static ci_status end_begin(ci_registry *registry, const char *id, const char *token)
 {
-    ci_db *db = &registry->db[CI_DB_DATA];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_DATA];
     int64_t n = 0;
     CI_TRY(ci_registry_db_begin(db));
     ci_status status = ci_registry_db_int(db, &n, 0,
@@ -126,7 +130,7 @@ static ci_status end_begin(ci_registry *registry, const char *id, const char *to
 ci_status ci_registry_product_renew(ci_registry *registry, const char *id, const char *token,
                                     double lease_s)
 {
-    ci_db *db = &registry->db[CI_DB_DATA];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_DATA];
     CI_TRY(end_begin(registry, id, token));
     return ci_registry_db_end(
         db,
@@ -140,13 +144,13 @@ static ci_status attempt_end(ci_registry *registry, const char *id, const char *
                              ci_status status, const char *outcome, const char *to,
                              const char *error, const char *reason)
 {
-    ci_db *db = &registry->db[CI_DB_DATA];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_DATA];
     double now = ci_registry_now(registry);
     if (status == CI_OK) status = attempt_close(db, token, now, outcome, error);
     if (status == CI_OK) status = ci_registry_lease_write(db, "data_registry", "data_id", id, NULL);
     if (status == CI_OK)
-        status =
-            ci_registry_db_change(registry, CI_DB_DATA, "product", id, "publishing", to, reason);
+        status = ci_registry_db_change(registry, CI_REGISTRY_DB_DATA, "product", id, "publishing",
+                                       to, reason);
     return ci_registry_db_end(db, status);
 }
 
@@ -155,7 +159,7 @@ ci_status ci_registry_product_publish(ci_registry *registry, const char *id, con
 {
     CI_TRY(end_begin(registry, id, token));
     ci_status status = ci_registry_db_run(
-        &registry->db[CI_DB_DATA], NULL,
+        &registry->db[CI_REGISTRY_DB_DATA], NULL,
         "UPDATE data_registry SET status='published',published_path=?,published_at=?,"
         "qa_status='passed',validation_status='validated',finalization_status='finalized',"
         "publish_attempts=0,publish_error=NULL,next_try_at=NULL,staging_removable=1,"
@@ -170,7 +174,7 @@ ci_status ci_registry_product_refuse(ci_registry *registry, const char *id, cons
     CI_TRY(end_begin(registry, id, token));
     /* A gate's refusal is no attempt that failed: the count goes back by the one of the claim. */
     ci_status status = ci_registry_db_run(
-        &registry->db[CI_DB_DATA], NULL,
+        &registry->db[CI_REGISTRY_DB_DATA], NULL,
         "UPDATE data_registry SET status='refused',qa_status='failed',"
         "validation_status='failed',finalization_status='failed',publish_error=?,failed_at=?,"
         "publish_attempts=max(publish_attempts-1,0),qa_json=? WHERE data_id=?",
@@ -182,17 +186,17 @@ ci_status ci_registry_product_fail(ci_registry *registry, const char *id, const 
                                    const char *why, double backoff_s, int64_t max_attempt,
                                    ci_registry_publish_state *state)
 {
-    ci_db *db = &registry->db[CI_DB_DATA];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_DATA];
     double now = ci_registry_now(registry);
     int64_t n_attempt = 0;
     CI_TRY(end_begin(registry, id, token));
     ci_status status = ci_registry_db_int(
         db, &n_attempt, 1, "SELECT publish_attempts FROM data_registry WHERE data_id=?",
         VALUES(V(id)));
-    *state = n_attempt >= max_attempt ? CI_PUBLISH_FAILED : CI_PUBLISH_STAGING;
+    *state = n_attempt >= max_attempt ? CI_REGISTRY_PUBLISH_FAILED : CI_REGISTRY_PUBLISH_STAGING;
     const char *to = ci_registry_publish_state_word(*state);
     double wait_s = backoff_s * pow(2, (double)(n_attempt > 1 ? n_attempt - 1 : 0));
-    double next_try = *state == CI_PUBLISH_FAILED ? (double)NAN : now + wait_s;
+    double next_try = *state == CI_REGISTRY_PUBLISH_FAILED ? (double)NAN : now + wait_s;
     if (status == CI_OK)
         status = ci_registry_db_update(db, NULL, "data_registry",
                                        SET({"status", V(to)}, {"publish_error", V(why)},

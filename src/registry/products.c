@@ -4,9 +4,10 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const state_words[CI_PUBLISH_STATE_COUNT] = {"staging", "publishing",
-                                                                "published", "refused", "failed"};
-const ci_words ci_registry_publish_words = {state_words, CI_PUBLISH_STATE_COUNT, CI_PUBLISH_FAILED};
+static const char *const state_words[CI_REGISTRY_PUBLISH_STATE_COUNT] = {
+    "staging", "publishing", "published", "refused", "failed"};
+const ci_words ci_registry_publish_words = {state_words, CI_REGISTRY_PUBLISH_STATE_COUNT,
+                                            CI_REGISTRY_PUBLISH_FAILED};
 
 static const char *const type_words[] = {"mosaic", "tile", "other"};
 static const ci_words product_type_words = {type_words, 3, CI_REGISTRY_OTHER};
@@ -63,15 +64,15 @@ const char *ci_registry_publish_state_word(ci_registry_publish_state state)
 
 ci_status ci_registry_product_get(ci_registry *registry, const char *id, ci_registry_products **out)
 {
-    return ci_registry_list_new(out, &registry->db[CI_DB_DATA], &product_rows, "WHERE data_id=?",
-                                VALUES(V(id)));
+    return ci_registry_list_new(out, &registry->db[CI_REGISTRY_DB_DATA], &product_rows,
+                                "WHERE data_id=?", VALUES(V(id)));
 }
 
 ci_status ci_registry_products_read(ci_registry *registry, ci_registry_products **out, int state,
                                     bool with_deployed)
 {
     return ci_registry_list_new(
-        out, &registry->db[CI_DB_DATA], &product_rows,
+        out, &registry->db[CI_REGISTRY_DB_DATA], &product_rows,
         "WHERE (?1 IS NULL OR status=?1) AND (?2 OR origin<>'deployed') ORDER BY "
         "time_mjd_s,created_at,data_id",
         VALUES(state >= 0 ? V(state_words[state]) : CI_NULL, V(with_deployed)));
@@ -85,7 +86,7 @@ void ci_registry_products_free(ci_registry_products *products)
 ci_status ci_registry_product_get_own(ci_registry *registry, const char *id,
                                       ci_registry_products **out)
 {
-    return ci_registry_list_new(out, &registry->db[CI_DB_DATA], &product_rows,
+    return ci_registry_list_new(out, &registry->db[CI_REGISTRY_DB_DATA], &product_rows,
                                 "WHERE data_id=? AND origin<>'deployed'", VALUES(V(id)));
 }
 
@@ -95,15 +96,16 @@ ci_status ci_registry_product_get_own(ci_registry *registry, const char *id,
 static ci_status stage_new(ci_registry *registry, const ci_registry_product *p, const char *base)
 {
     ci_registry_product row = *p;
-    row.state = CI_PUBLISH_STAGING;
+    row.state = CI_REGISTRY_PUBLISH_STAGING;
     row.is_deployed = false;
     row.published_path = row.qa_json = NULL;
     row.created_unix_s = row.staged_unix_s = ci_registry_now(registry);
     row.published_unix_s = NAN;
     type_word_fill(&row);
-    CI_TRY(ci_registry_row_insert(&registry->db[CI_DB_DATA], &product_rows, &row,
+    CI_TRY(ci_registry_row_insert(&registry->db[CI_REGISTRY_DB_DATA], &product_rows, &row,
                                   SET({"base_path", V(base)})));
-    return ci_registry_db_change(registry, CI_DB_DATA, "product", p->id, "", "staging", NULL);
+    return ci_registry_db_change(registry, CI_REGISTRY_DB_DATA, "product", p->id, "", "staging",
+                                 NULL);
 }
 
 static ci_status stage_again(ci_registry *registry, const ci_registry_product *p, const char *base,
@@ -114,10 +116,10 @@ static ci_status stage_again(ci_registry *registry, const ci_registry_product *p
                         "%s: a product of the deployed pipeline has this id, and contimg leaves "
                         "it alone: use another --registry-db",
                         p->id);
-    bool is_kept = found->state == CI_PUBLISH_PUBLISHED && !p->is_new_version;
-    if (found->state == CI_PUBLISH_PUBLISHING || is_kept) return CI_OK;
+    bool is_kept = found->state == CI_REGISTRY_PUBLISH_PUBLISHED && !p->is_new_version;
+    if (found->state == CI_REGISTRY_PUBLISH_PUBLISHING || is_kept) return CI_OK;
     CI_TRY(ci_registry_db_update(
-        &registry->db[CI_DB_DATA], NULL, product_rows.name,
+        &registry->db[CI_REGISTRY_DB_DATA], NULL, product_rows.name,
         SET({"base_path", V(base)}, {"stage_path", V(p->stage_path)},
             {"staged_at", V(ci_registry_now(registry))}, {"metadata_json", V(p->metadata_json)},
             {"auto_publish_enabled", V(p->auto_publish)}, {"time_mjd_s", V(p->time_mjd_s)},
@@ -125,15 +127,15 @@ static ci_status stage_again(ci_registry *registry, const ci_registry_product *p
             {"finalization_status", V("pending")}, {"next_try_at", CI_NULL},
             {"staging_removable", V(0)}),
         "WHERE data_id=?", VALUES(V(p->id))));
-    if (found->state == CI_PUBLISH_STAGING) return CI_OK;
-    return ci_registry_db_change(registry, CI_DB_DATA, "product", p->id, state_words[found->state],
-                                 "staging", "made again");
+    if (found->state == CI_REGISTRY_PUBLISH_STAGING) return CI_OK;
+    return ci_registry_db_change(registry, CI_REGISTRY_DB_DATA, "product", p->id,
+                                 state_words[found->state], "staging", "made again");
 }
 
 ci_status ci_registry_product_stage(ci_registry *registry, const ci_registry_product *p,
                                     bool *is_new)
 {
-    ci_db *db = &registry->db[CI_DB_DATA];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_DATA];
     ci_registry_products *found = NULL;
     char *base = NULL;
     *is_new = false;
@@ -156,7 +158,7 @@ ci_status ci_registry_product_stage(ci_registry *registry, const ci_registry_pro
 
 ci_status ci_registry_product_staging_removed(ci_registry *registry, const char *id)
 {
-    ci_db *db = &registry->db[CI_DB_DATA];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_DATA];
     CI_TRY(ci_registry_db_begin(db));
     return ci_registry_db_end(
         db, ci_registry_db_run(db, NULL,
@@ -172,7 +174,7 @@ ci_status ci_registry_product_staging_removed(ci_registry *registry, const char 
 static ci_status unpublish(ci_registry *registry, const char *id, const char *published_path,
                            const char *why, bool is_withdrawal, bool *done)
 {
-    ci_db *db = &registry->db[CI_DB_DATA];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_DATA];
     int64_t n = 0;
     *done = false;
     CI_TRY(ci_registry_db_begin(db));
@@ -185,8 +187,8 @@ static ci_status unpublish(ci_registry *registry, const char *id, const char *pu
         VALUES(V(is_withdrawal ? "withdrawn" : "pending"), V(why), V(ci_registry_now(registry)),
                V(is_withdrawal), V(id), V(published_path)));
     if (status == CI_OK && n > 0)
-        status =
-            ci_registry_db_change(registry, CI_DB_DATA, "product", id, "published", "staging", why);
+        status = ci_registry_db_change(registry, CI_REGISTRY_DB_DATA, "product", id, "published",
+                                       "staging", why);
     *done = status == CI_OK && n > 0;
     return ci_registry_db_end(db, status);
 }
@@ -210,13 +212,13 @@ ci_status ci_registry_product_withdraw(ci_registry *registry, const char *id,
 static ci_status adopt(ci_registry *registry, const ci_registry_product *p, const char *base,
                        bool *is_new)
 {
-    ci_db *db = &registry->db[CI_DB_DATA];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_DATA];
     ci_registry_product row = *p;
     int64_t n = 0;
     CI_TRY(ci_registry_db_int(db, &n, 0, "SELECT count(*) FROM data_registry WHERE data_id=?",
                               VALUES(V(p->id))));
     if (n > 0) return CI_OK;
-    row.state = CI_PUBLISH_PUBLISHED;
+    row.state = CI_REGISTRY_PUBLISH_PUBLISHED;
     row.is_deployed = false;
     row.auto_publish = true;
     type_word_fill(&row);
@@ -224,7 +226,7 @@ static ci_status adopt(ci_registry *registry, const ci_registry_product *p, cons
                                   SET({"base_path", V(base)}, {"qa_status", V("passed")},
                                       {"validation_status", V("validated")},
                                       {"finalization_status", V("finalized")})));
-    CI_TRY(ci_registry_db_change(registry, CI_DB_DATA, "product", p->id, "", "published",
+    CI_TRY(ci_registry_db_change(registry, CI_REGISTRY_DB_DATA, "product", p->id, "", "published",
                                  "found in the products folder"));
     *is_new = true;
     return CI_OK;
@@ -233,7 +235,7 @@ static ci_status adopt(ci_registry *registry, const ci_registry_product *p, cons
 ci_status ci_registry_product_adopt(ci_registry *registry, const ci_registry_product *p,
                                     bool *is_new)
 {
-    ci_db *db = &registry->db[CI_DB_DATA];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_DATA];
     char *base = NULL;
     *is_new = false;
     CI_TRY(ci_path_parent(&base, p->stage_path));

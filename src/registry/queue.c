@@ -21,11 +21,11 @@ static const ci_row_table entry_rows = {
     CI_ROW_TABLE("ingest_queue", "group_id", ci_registry_entry, entry_columns),
     .from = "ingest_queue q"};
 
-ci_status ci_registry_queue_count(ci_registry *registry, int64_t n[CI_WORK_STATE_COUNT])
+ci_status ci_registry_queue_count(ci_registry *registry, int64_t n[CI_REGISTRY_WORK_STATE_COUNT])
 {
-    for (int i = 0; i < CI_WORK_STATE_COUNT; i++)
+    for (int i = 0; i < CI_REGISTRY_WORK_STATE_COUNT; i++)
         CI_TRY(
-            ci_registry_db_int(&registry->db[CI_DB_INGEST], &n[i], 0,
+            ci_registry_db_int(&registry->db[CI_REGISTRY_DB_INGEST], &n[i], 0,
                                "SELECT count(*) FROM ingest_queue WHERE state=?",
                                VALUES(V(ci_registry_work_state_word((ci_registry_work_state)i)))));
     return CI_OK;
@@ -33,7 +33,7 @@ ci_status ci_registry_queue_count(ci_registry *registry, int64_t n[CI_WORK_STATE
 
 ci_status ci_registry_queue_recent(ci_registry *registry, size_t n, ci_registry_entries **out)
 {
-    return ci_registry_list_new(out, &registry->db[CI_DB_INGEST], &entry_rows,
+    return ci_registry_list_new(out, &registry->db[CI_REGISTRY_DB_INGEST], &entry_rows,
                                 "ORDER BY received_at DESC,group_id DESC LIMIT ?", VALUES(V(n)));
 }
 
@@ -63,7 +63,7 @@ static const ci_row_table run_rows = {CI_ROW_TABLE("runs", "run", ci_registry_ru
 ci_status ci_registry_runs_read(ci_registry *registry, ci_registry_runs **out, double since_unix_s)
 {
     return ci_registry_list_new(
-        out, &registry->db[CI_DB_PRODUCTS], &run_rows,
+        out, &registry->db[CI_REGISTRY_DB_PRODUCTS], &run_rows,
         "WHERE started_at>=?1 OR ended_at>=?1 OR ended_at IS NULL ORDER BY started_at,run",
         VALUES(V(since_unix_s)));
 }
@@ -76,7 +76,7 @@ void ci_registry_runs_free(ci_registry_runs *runs)
 ci_status ci_registry_tiles_noise(ci_registry *registry, double from_unix_s, double to_unix_s,
                                   int64_t *n, double *mean_ratio)
 {
-    ci_db *db = &registry->db[CI_DB_PRODUCTS];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_PRODUCTS];
     char text[CI_REGISTRY_WORD];
     CI_TRY(ci_registry_db_int(db, n, 0,
                               "SELECT count(*) FROM tiles WHERE created_at>=? AND created_at<?",

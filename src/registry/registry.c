@@ -28,8 +28,9 @@ static bool file_has_table(const char *path, const char *table, double busy_s)
  * told by content, said, and put right. */
 static ci_status sort_paths(ci_registry *registry, const ci_registry_paths *paths)
 {
-    const char *given[CI_DB_COUNT] = {paths->ingest, paths->cal, paths->products, paths->data};
-    for (int i = 0; i < CI_DB_COUNT; i++)
+    const char *given[CI_REGISTRY_DB_COUNT] = {paths->ingest, paths->cal, paths->products,
+                                               paths->data};
+    for (int i = 0; i < CI_REGISTRY_DB_COUNT; i++)
         CI_TRY(ci_str_copy(&registry->db[i].path, given[i]));
     double busy_s = registry->options.busy_s;
     if (!file_has_table(paths->data, "caltables", busy_s) ||
@@ -38,19 +39,19 @@ static ci_status sort_paths(ci_registry *registry, const ci_registry_paths *path
     char *folder = NULL, *data = NULL;
     ci_status status = ci_path_parent(&folder, paths->data);
     if (status == CI_OK)
-        status = ci_path_join(&data, folder, ci_registry_schema_file_name(CI_DB_DATA));
+        status = ci_path_join(&data, folder, ci_registry_schema_file_name(CI_REGISTRY_DB_DATA));
     ci_mem_free(folder);
     CI_TRY(status);
     ci_log(registry->options.is_repeated ? CI_LOG_DEBUG : CI_LOG_WARNING,
            "%s: named as the data registry, but it holds calibration tables: %s is used for the "
            "data registry; set CONTIMG_REGISTRY_DB to it",
            paths->data, data);
-    ci_mem_free(registry->db[CI_DB_DATA].path);
-    registry->db[CI_DB_DATA].path = data;
+    ci_mem_free(registry->db[CI_REGISTRY_DB_DATA].path);
+    registry->db[CI_REGISTRY_DB_DATA].path = data;
     if (!ci_path_exists(paths->cal)) {
-        ci_mem_free(registry->db[CI_DB_CAL].path);
-        registry->db[CI_DB_CAL].path = NULL;
-        CI_TRY(ci_str_copy(&registry->db[CI_DB_CAL].path, paths->data));
+        ci_mem_free(registry->db[CI_REGISTRY_DB_CAL].path);
+        registry->db[CI_REGISTRY_DB_CAL].path = NULL;
+        CI_TRY(ci_str_copy(&registry->db[CI_REGISTRY_DB_CAL].path, paths->data));
     }
     return CI_OK;
 }
@@ -69,7 +70,7 @@ ci_status ci_registry_open(ci_registry **out, const ci_registry_paths *paths,
     ci_status status = ci_mem_alloc(&registry->job, 1, sizeof *registry->job, "registry");
     if (status == CI_OK) status = sort_paths(registry, paths);
     double now = ci_registry_now(registry);
-    for (int i = 0; i < CI_DB_COUNT && status == CI_OK; i++) {
+    for (int i = 0; i < CI_REGISTRY_DB_COUNT && status == CI_OK; i++) {
         ci_db *db = &registry->db[i];
         db->which = (ci_registry_database)i;
         db->busy_s = registry->options.busy_s;
@@ -88,7 +89,7 @@ ci_status ci_registry_open(ci_registry **out, const ci_registry_paths *paths,
 void ci_registry_close(ci_registry *registry)
 {
     if (!registry) return;
-    for (int i = 0; i < CI_DB_COUNT; i++)
+    for (int i = 0; i < CI_REGISTRY_DB_COUNT; i++)
         ci_registry_db_close(&registry->db[i]);
     ci_mem_free(registry->job);
     ci_mem_free(registry);

@@ -63,10 +63,10 @@ static ci_status which_is(ci_db *db)
     {
         ci_registry_database which;
         const char *table;
-    } signs[] = {{CI_DB_INGEST, "ingest_queue"}, {CI_DB_CAL, "caltables"},
-                 {CI_DB_PRODUCTS, "tiles"},      {CI_DB_PRODUCTS, "images"},
-                 {CI_DB_PRODUCTS, "ms_index"},   {CI_DB_PRODUCTS, "mosaics"},
-                 {CI_DB_DATA, "data_registry"}};
+    } signs[] = {{CI_REGISTRY_DB_INGEST, "ingest_queue"}, {CI_REGISTRY_DB_CAL, "caltables"},
+                 {CI_REGISTRY_DB_PRODUCTS, "tiles"},      {CI_REGISTRY_DB_PRODUCTS, "images"},
+                 {CI_REGISTRY_DB_PRODUCTS, "ms_index"},   {CI_REGISTRY_DB_PRODUCTS, "mosaics"},
+                 {CI_REGISTRY_DB_DATA, "data_registry"}};
     for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
         if (!ci_registry_db_has_table(db, signs[i].table)) continue;
         db->which = signs[i].which;
@@ -134,7 +134,8 @@ static ci_status put_back(ci_db *copy, const char *path, double now_unix_s, char
 ci_status ci_registry_restore(const ci_registry_paths *paths, const char *copy, double now_unix_s,
                               ci_registry_database *which, char **kept)
 {
-    const char *path[CI_DB_COUNT] = {paths->ingest, paths->cal, paths->products, paths->data};
+    const char *path[CI_REGISTRY_DB_COUNT] = {paths->ingest, paths->cal, paths->products,
+                                              paths->data};
     ci_db db = {.busy_s = 5};
     *kept = NULL;
     if (!ci_path_exists(copy)) return ci_error(CI_ERR_INPUT, "%s: no such file", copy);

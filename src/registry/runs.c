@@ -6,7 +6,7 @@
 ci_status ci_registry_run_begin(ci_registry *registry, const char *command, const char *log_path,
                                 char id[CI_REGISTRY_ID])
 {
-    ci_db *db = &registry->db[CI_DB_PRODUCTS];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_PRODUCTS];
     const ci_registry_owner *self = &registry->self;
     char when[32];
     double now = ci_registry_now(registry);
@@ -35,7 +35,7 @@ ci_status ci_registry_run_begin(ci_registry *registry, const char *command, cons
 ci_status ci_registry_run_end(ci_registry *registry, const char *id, ci_status result,
                               const char *text, const char *report_path)
 {
-    ci_db *db = &registry->db[CI_DB_PRODUCTS];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_PRODUCTS];
     CI_TRY(ci_registry_db_begin(db));
     return ci_registry_db_end(
         db, ci_registry_db_update(db, NULL, "runs",

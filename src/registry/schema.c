@@ -92,37 +92,41 @@ static const ci_schema_table added_data[] = {
                "message TEXT;value REAL;limit_value REAL;since REAL NOT NULL;tell_after REAL"},
     {0}};
 
-static const char *const indices[CI_DB_COUNT][8] = {
-    [CI_DB_INGEST] =
+static const char *const indices[CI_REGISTRY_DB_COUNT][8] = {
+    [CI_REGISTRY_DB_INGEST] =
         {"CREATE INDEX IF NOT EXISTS contimg_files_observation ON files(observation_id)",
          "CREATE INDEX IF NOT EXISTS contimg_queue_time ON ingest_queue(first_time_mjd_s)",
          "CREATE INDEX IF NOT EXISTS contimg_changes ON state_changes(subject)",
          /* An observation is new in one group and overlap in at most one more. */
          "CREATE UNIQUE INDEX IF NOT EXISTS contimg_member_once ON "
          "mosaic_group_members(observation_id,role) WHERE role IN ('new','overlap')"},
-    [CI_DB_CAL] = {"CREATE INDEX IF NOT EXISTS contimg_cal_time ON caltables(time_mjd_s)"},
-    [CI_DB_PRODUCTS] = {"CREATE INDEX IF NOT EXISTS contimg_photometry ON photometry(product_id)",
-                        "CREATE INDEX IF NOT EXISTS contimg_images ON images(observation_id)"},
-    [CI_DB_DATA] = {"CREATE INDEX IF NOT EXISTS contimg_attempts ON publish_attempts(data_id)",
-                    "CREATE INDEX IF NOT EXISTS contimg_data_status ON data_registry(status)"}};
+    [CI_REGISTRY_DB_CAL] = {"CREATE INDEX IF NOT EXISTS contimg_cal_time ON caltables(time_mjd_s)"},
+    [CI_REGISTRY_DB_PRODUCTS] =
+        {"CREATE INDEX IF NOT EXISTS contimg_photometry ON photometry(product_id)",
+         "CREATE INDEX IF NOT EXISTS contimg_images ON images(observation_id)"},
+    [CI_REGISTRY_DB_DATA] = {
+        "CREATE INDEX IF NOT EXISTS contimg_attempts ON publish_attempts(data_id)",
+        "CREATE INDEX IF NOT EXISTS contimg_data_status ON data_registry(status)"}};
 
-static const ci_schema_table *const deployed[CI_DB_COUNT] = {
+static const ci_schema_table *const deployed[CI_REGISTRY_DB_COUNT] = {
     ci_registry_schema_deployed_ingest, ci_registry_schema_deployed_cal,
     ci_registry_schema_deployed_products, ci_registry_schema_deployed_data};
-static const ci_schema_table *const added[CI_DB_COUNT] = {added_ingest, added_cal, added_products,
-                                                          added_data};
+static const ci_schema_table *const added[CI_REGISTRY_DB_COUNT] = {added_ingest, added_cal,
+                                                                   added_products, added_data};
 
 int ci_registry_schema_version(ci_registry_database which)
 {
-    static const int versions[CI_DB_COUNT] = {
-        [CI_DB_INGEST] = 4, [CI_DB_CAL] = 1, [CI_DB_PRODUCTS] = 1, [CI_DB_DATA] = 2};
+    static const int versions[CI_REGISTRY_DB_COUNT] = {[CI_REGISTRY_DB_INGEST] = 4,
+                                                       [CI_REGISTRY_DB_CAL] = 1,
+                                                       [CI_REGISTRY_DB_PRODUCTS] = 1,
+                                                       [CI_REGISTRY_DB_DATA] = 2};
     return versions[which];
 }
 
 const char *ci_registry_schema_file_name(ci_registry_database which)
 {
-    static const char *const names[CI_DB_COUNT] = {"ingest.sqlite3", "cal_registry.sqlite3",
-                                                   "products.sqlite3", "data_registry.sqlite3"};
+    static const char *const names[CI_REGISTRY_DB_COUNT] = {
+        "ingest.sqlite3", "cal_registry.sqlite3", "products.sqlite3", "data_registry.sqlite3"};
     return names[which];
 }
 
@@ -213,7 +217,7 @@ static ci_status holds_one_of(ci_db *db, const ci_schema_table *tables, bool *ou
 
 ci_status ci_registry_schema_check_owner(ci_db *db)
 {
-    static const char *const variables[CI_DB_COUNT] = {
+    static const char *const variables[CI_REGISTRY_DB_COUNT] = {
         "CONTIMG_QUEUE_DB", "CONTIMG_CAL_REGISTRY_DB", "CONTIMG_PRODUCTS_DB",
         "CONTIMG_REGISTRY_DB"};
     int64_t n = 0;
@@ -221,7 +225,7 @@ ci_status ci_registry_schema_check_owner(ci_db *db)
     CI_TRY(ci_registry_db_int(db, &n, 0, "SELECT count(*) FROM sqlite_master", NO_VALUES));
     if (n == 0) return CI_OK;
     CI_TRY(holds_one_of(db, deployed[db->which], &is_ours));
-    if (db->which == CI_DB_PRODUCTS) {
+    if (db->which == CI_REGISTRY_DB_PRODUCTS) {
         /* The deployed API and monitor make the data registry's tables there, too. */
         CI_TRY(holds_one_of(db, ci_registry_schema_deployed_workflow, &is_ours));
         CI_TRY(holds_one_of(db, ci_registry_schema_deployed_data, &is_ours));

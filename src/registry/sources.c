@@ -25,7 +25,7 @@ ci_status ci_registry_sources_put(ci_registry *registry, const char *product_id,
                                   const char *image_path, double time_mjd_s,
                                   const ci_registry_source *sources, size_t n_source)
 {
-    ci_db *db = &registry->db[CI_DB_PRODUCTS];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_PRODUCTS];
     CI_TRY(ci_registry_db_begin(db));
     ci_status status = ci_registry_db_run(
         db, NULL, "DELETE FROM photometry WHERE product_id=? AND origin='contimg'",

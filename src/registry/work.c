@@ -3,9 +3,10 @@
 
 #include <string.h>
 
-static const char *const work_words[CI_WORK_STATE_COUNT] = {"collecting", "pending", "in_progress",
-                                                            "completed", "failed"};
-const ci_words ci_registry_work_words = {work_words, CI_WORK_STATE_COUNT, CI_WORK_FAILED};
+static const char *const work_words[CI_REGISTRY_WORK_STATE_COUNT] = {
+    "collecting", "pending", "in_progress", "completed", "failed"};
+const ci_words ci_registry_work_words = {work_words, CI_REGISTRY_WORK_STATE_COUNT,
+                                         CI_REGISTRY_WORK_FAILED};
 
 const char *ci_registry_work_state_word(ci_registry_work_state state)
 {
@@ -32,13 +33,12 @@ static const struct work_table
     ci_row_table rows;
     const char *state_column, *kind;
 } tables[] = {
-    [CI_WORK_OBSERVATION] = {{CI_ROW_TABLE("ingest_queue", "group_id", work_row,
-                                           observation_columns)},
-                             "state",
-                             "observation"},
-    [CI_WORK_GROUP] = {{CI_ROW_TABLE("mosaic_groups", "group_id", work_row, group_columns)},
-                       "status",
-                       "group"},
+    [CI_REGISTRY_WORK_OBSERVATION] = {{CI_ROW_TABLE("ingest_queue", "group_id", work_row,
+                                                    observation_columns)},
+                                      "state",
+                                      "observation"},
+    [CI_REGISTRY_WORK_GROUP] =
+        {{CI_ROW_TABLE("mosaic_groups", "group_id", work_row, group_columns)}, "status", "group"},
 };
 
 /* *found false and a row of zeros where there is none. */
@@ -66,8 +66,8 @@ static ci_status claim_check(const ci_registry *registry, const struct work_tabl
                         "%s: %s of the deployed pipeline, which contimg leaves alone: name its "
                         "files to contimg run with another --queue-db",
                         id, table->kind);
-    *done = row->state == CI_WORK_COMPLETED;
-    if (row->state != CI_WORK_IN_PROGRESS) return CI_OK;
+    *done = row->state == CI_REGISTRY_WORK_COMPLETED;
+    if (row->state != CI_REGISTRY_WORK_IN_PROGRESS) return CI_OK;
     if (!ci_registry_lease_is_other(registry, &row->owner)) return CI_OK;
     char who[CI_REGISTRY_TEXT];
     ci_registry_owner_text(&row->owner, who);
@@ -77,9 +77,9 @@ static ci_status claim_check(const ci_registry *registry, const struct work_tabl
 static ci_status take(ci_registry *registry, const struct work_table *table, const char *id,
                       double lease_s, const work_row *row)
 {
-    ci_db *db = &registry->db[CI_DB_INGEST];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_INGEST];
     ci_registry_owner mine;
-    bool is_begun = row->state == CI_WORK_IN_PROGRESS;
+    bool is_begun = row->state == CI_REGISTRY_WORK_IN_PROGRESS;
     if (is_begun && ci_registry_lease_is_ours(registry, &row->owner)) {
         mine = row->owner; /* ours: only renewed */
         mine.expires_unix_s = ci_registry_now(registry) + lease_s;
@@ -87,18 +87,19 @@ static ci_status take(ci_registry *registry, const struct work_table *table, con
     }
     ci_registry_lease_new(registry, lease_s, &mine);
     CI_TRY(ci_registry_lease_write(db, table->rows.name, "group_id", id, &mine));
-    CI_TRY(ci_registry_db_update(db, NULL, table->rows.name,
-                                 SET({table->state_column, V(work_words[CI_WORK_IN_PROGRESS])}),
-                                 "WHERE group_id=?", VALUES(V(id))));
-    return ci_registry_db_change(registry, CI_DB_INGEST, table->kind, id, work_words[row->state],
-                                 work_words[CI_WORK_IN_PROGRESS],
+    CI_TRY(ci_registry_db_update(
+        db, NULL, table->rows.name,
+        SET({table->state_column, V(work_words[CI_REGISTRY_WORK_IN_PROGRESS])}), "WHERE group_id=?",
+        VALUES(V(id))));
+    return ci_registry_db_change(registry, CI_REGISTRY_DB_INGEST, table->kind, id,
+                                 work_words[row->state], work_words[CI_REGISTRY_WORK_IN_PROGRESS],
                                  is_begun ? "its owner is dead" : NULL);
 }
 
 ci_status ci_registry_work_claim(ci_registry *registry, ci_work_kind kind, const char *id,
                                  double lease_s, bool *done)
 {
-    ci_db *db = &registry->db[CI_DB_INGEST];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_INGEST];
     const struct work_table *table = &tables[kind];
     work_row row;
     bool found = false;
@@ -115,13 +116,14 @@ ci_status ci_registry_work_claim(ci_registry *registry, ci_work_kind kind, const
 /* In progress, and by this process. */
 static bool is_ours(const ci_registry *registry, const work_row *row)
 {
-    return row->state == CI_WORK_IN_PROGRESS && ci_registry_lease_is_ours(registry, &row->owner);
+    return row->state == CI_REGISTRY_WORK_IN_PROGRESS &&
+           ci_registry_lease_is_ours(registry, &row->owner);
 }
 
 ci_status ci_registry_work_end(ci_registry *registry, ci_work_kind kind, const char *id,
                                ci_registry_work_state state, const char *reason)
 {
-    ci_db *db = &registry->db[CI_DB_INGEST];
+    ci_db *db = &registry->db[CI_REGISTRY_DB_INGEST];
     const struct work_table *table = &tables[kind];
     work_row row;
     bool found = false;
@@ -138,7 +140,7 @@ ci_status ci_registry_work_end(ci_registry *registry, ci_work_kind kind, const c
     if (status == CI_OK)
         status = ci_registry_lease_write(db, table->rows.name, "group_id", id, NULL);
     if (status == CI_OK)
-        status = ci_registry_db_change(registry, CI_DB_INGEST, table->kind, id,
+        status = ci_registry_db_change(registry, CI_REGISTRY_DB_INGEST, table->kind, id,
                                        work_words[row.state], work_words[state], reason);
     return ci_registry_db_end(db, status);
 }
@@ -150,8 +152,9 @@ ci_status ci_registry_work_check(ci_registry *registry, ci_work_kind kind, const
     char who[CI_REGISTRY_TEXT];
     work_row row;
     bool found = false;
-    CI_TRY(row_get(&registry->db[CI_DB_INGEST], table, id, &row, &found));
-    if (row.state == CI_WORK_IN_PROGRESS && strcmp(row.owner.token, token) == 0) return CI_OK;
+    CI_TRY(row_get(&registry->db[CI_REGISTRY_DB_INGEST], table, id, &row, &found));
+    if (row.state == CI_REGISTRY_WORK_IN_PROGRESS && strcmp(row.owner.token, token) == 0)
+        return CI_OK;
     if (!row.owner.host[0])
         return ci_error(CI_ERR_NOT_READY,
                         "%s %s: the lease was lost: another process took it over, and the %s is "
@@ -169,7 +172,8 @@ ci_status ci_registry_work_owner(ci_registry *registry, ci_work_kind kind, const
 {
     work_row row;
     bool found = false;
-    ci_status status = row_get(&registry->db[CI_DB_INGEST], &tables[kind], id, &row, &found);
+    ci_status status =
+        row_get(&registry->db[CI_REGISTRY_DB_INGEST], &tables[kind], id, &row, &found);
     *owner = row.owner;
     return status;
 }

@@ -8,11 +8,11 @@
 /* Files of DSA-110's recorder come in sets of a known number; others are as they stand. */
 static ci_status expects_sub_bands(const ci_tile_options *options, bool *out)
 {
-    *out = ci_conf_is_given(options->conf, CI_OPT_EXPECTED_SUBBANDS);
+    *out = ci_conf_is_given(options->conf, CI_CONF_OPT_EXPECTED_SUBBANDS);
     if (*out) return CI_OK;
     ci_uvh5_file *file = NULL;
     CI_TRY(ci_uvh5_open(&file, ci_conf_argument(options->conf, 0), &options->uvh5));
-    *out = ci_uvh5_meta(file)->phase[0].kind == CI_PHASING_MERIDIAN;
+    *out = ci_uvh5_meta(file)->phase[0].kind == CI_VIS_PHASING_MERIDIAN;
     ci_uvh5_close(file);
     return CI_OK;
 }
@@ -71,8 +71,9 @@ static ci_status choose_named(ci_run *run, ci_run_groups *chosen)
 {
     ci_ingest_options options;
     CI_TRY(named_options(&run->options, &options));
-    CI_TRY(ci_registry_begin(run->site.registry, CI_DB_INGEST));
-    return ci_registry_end(run->site.registry, CI_DB_INGEST, named_groups(run, &options, chosen));
+    CI_TRY(ci_registry_begin(run->site.registry, CI_REGISTRY_DB_INGEST));
+    return ci_registry_end(run->site.registry, CI_REGISTRY_DB_INGEST,
+                           named_groups(run, &options, chosen));
 }
 
 ci_status ci_run_check_named(const ci_conf *conf)
@@ -89,10 +90,10 @@ static ci_status check_disk(const ci_run *run)
 {
     const char *paths[] = {run->site.paths.staging, run->site.paths.products,
                            run->site.paths.state};
-    double critical = ci_conf_double(run->conf, CI_OPT_DISK_CRITICAL_GB);
-    double warn = ci_conf_double(run->conf, CI_OPT_DISK_WARN_GB);
+    double critical = ci_conf_double(run->conf, CI_CONF_OPT_DISK_CRITICAL_GB);
+    double warn = ci_conf_double(run->conf, CI_CONF_OPT_DISK_WARN_GB);
     /* The default is meant for an operator's disks, not for a laptop's ./contimg-data. */
-    bool is_default = !ci_conf_is_given(run->conf, CI_OPT_DISK_CRITICAL_GB);
+    bool is_default = !ci_conf_is_given(run->conf, CI_CONF_OPT_DISK_CRITICAL_GB);
     if (run->site.paths.is_local_default && is_default) critical = 0;
     for (int i = 0; i < 3; i++) {
         uint64_t bytes = 0;
@@ -117,9 +118,9 @@ static ci_status holes_retry(ci_run *run, ci_registry_group *group)
     for (size_t i = 0; i < group->n_member; i++) {
         ci_registry_observations *found = NULL;
         ci_registry_member *member = &group->member[i];
-        if (member->state != CI_WORK_FAILED) continue;
+        if (member->state != CI_REGISTRY_WORK_FAILED) continue;
         CI_TRY(ci_registry_observation_get(run->site.registry, member->observation_id, &found));
-        if (found->n == 1 && found->item[0].is_ready) member->state = CI_WORK_PENDING;
+        if (found->n == 1 && found->item[0].is_ready) member->state = CI_REGISTRY_WORK_PENDING;
         ci_registry_observations_free(found);
     }
     return CI_OK;
@@ -134,10 +135,10 @@ static ci_status tell_nothing(ci_run *run, size_t n_file)
     for (size_t i = 0; i < groups->n; i++) {
         const ci_registry_group *group = &groups->item[i];
         if (group->is_deployed) continue;
-        bool waits = group->state == CI_WORK_PENDING && group->next_try_unix_s > now;
+        bool waits = group->state == CI_REGISTRY_WORK_PENDING && group->next_try_unix_s > now;
         if (waits && !nothing.waiting) nothing.waiting = group;
         nothing.n_waiting_group += waits;
-        nothing.n_failed_group += group->state == CI_WORK_FAILED;
+        nothing.n_failed_group += group->state == CI_REGISTRY_WORK_FAILED;
     }
     run->listener->nothing(&nothing);
     ci_registry_groups_free(groups);
@@ -147,7 +148,7 @@ static ci_status tell_nothing(ci_run *run, size_t n_file)
 /* The group that --group names, or those that may be taken now. */
 static ci_status arrived_groups(ci_run *run, ci_registry_groups **groups)
 {
-    const char *id = ci_conf_text(run->conf, CI_OPT_GROUP);
+    const char *id = ci_conf_text(run->conf, CI_CONF_OPT_GROUP);
     if (!*id) return ci_registry_groups_ready(run->site.registry, groups);
     CI_TRY(ci_registry_group_get(run->site.registry, id, groups));
     if ((*groups)->n > 0) return CI_OK;
@@ -159,11 +160,11 @@ static ci_status choose_arrived(ci_run *run, ci_run_groups *chosen)
     ci_ingest_options options;
     ci_ingest_report report;
     ci_registry_groups *groups = NULL;
-    size_t most = (size_t)ci_conf_int(run->conf, CI_OPT_MAX_GROUPS);
+    size_t most = (size_t)ci_conf_int(run->conf, CI_CONF_OPT_MAX_GROUPS);
     ci_run_ingest_options(run->conf, &options);
     CI_TRY(ci_ingest_scan(run->site.registry, run->site.paths.input, &options, &report));
     ci_status status = arrived_groups(run, &groups);
-    bool is_by_id = ci_conf_text(run->conf, CI_OPT_GROUP)[0] != '\0';
+    bool is_by_id = ci_conf_text(run->conf, CI_CONF_OPT_GROUP)[0] != '\0';
     if (status == CI_OK && groups->n > 0 && !is_by_id) status = check_disk(run);
     for (size_t i = 0; status == CI_OK && i < groups->n && i < most; i++) {
         if (is_by_id || groups->item[i].is_remake) status = holes_retry(run, &groups->item[i]);

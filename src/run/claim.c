@@ -65,8 +65,8 @@ static ci_registry_work_state state_after(const ci_run *run, bool has_product, c
     bool is_for_later = status == CI_ERR_STOPPED || status == CI_ERR_USAGE ||
                         status == CI_ERR_NOT_READY || ci_status_is_environment(status) ||
                         run->waits_for_tables;
-    if (has_product) return CI_WORK_COMPLETED;
-    return is_for_later ? CI_WORK_PENDING : CI_WORK_FAILED;
+    if (has_product) return CI_REGISTRY_WORK_COMPLETED;
+    return is_for_later ? CI_REGISTRY_WORK_PENDING : CI_REGISTRY_WORK_FAILED;
 }
 
 /* When a group that stays pending may be taken again: what it waits for, or a machine that fails it
@@ -91,7 +91,7 @@ static ci_status end_in_registry(ci_run *run, const char *id, bool has_product,
     double unix_s = NAN;
     ci_registry_work_state state = state_after(run, has_product, why->status);
     CI_TRY(ci_registry_group_end(run->site.registry, id, state, why->text, has_product ? id : ""));
-    if (state == CI_WORK_PENDING) CI_TRY(next_try(run, id, why->status, &unix_s));
+    if (state == CI_REGISTRY_WORK_PENDING) CI_TRY(next_try(run, id, why->status, &unix_s));
     return ci_registry_group_wait(run->site.registry, id, unix_s);
 }
 
@@ -99,9 +99,9 @@ ci_status ci_run_claim_end(ci_run *run, const ci_run_group *group, bool has_prod
                            ci_status status)
 {
     ci_error_saved saved = ci_error_save(status);
-    CI_TRY(ci_registry_begin(run->site.registry, CI_DB_INGEST));
+    CI_TRY(ci_registry_begin(run->site.registry, CI_REGISTRY_DB_INGEST));
     ci_status ended = end_in_registry(run, group->id, has_product, &saved);
-    ended = ci_registry_end(run->site.registry, CI_DB_INGEST, ended);
+    ended = ci_registry_end(run->site.registry, CI_REGISTRY_DB_INGEST, ended);
     ci_status released = tiles_take(run, group, false);
     if (ended == CI_OK) ended = released;
     return status == CI_OK ? ended : ci_error_restore(&saved);
@@ -113,7 +113,7 @@ ci_status ci_run_claim_end(ci_run *run, const ci_run_group *group, bool has_prod
  * run of the group does not end well meanwhile. */
 static ci_status tell_unpublished(const ci_registry_product *product, ci_run_group_record *record)
 {
-    bool is_refused = product->state == CI_PUBLISH_REFUSED;
+    bool is_refused = product->state == CI_REGISTRY_PUBLISH_REFUSED;
     record->state = is_refused ? CI_RUN_GROUP_REFUSED : CI_RUN_GROUP_STAGED;
     snprintf(record->reason, sizeof record->reason, "%s", product->error);
     return ci_error(is_refused ? CI_ERR_GATE : CI_ERR_NOT_READY,
@@ -143,19 +143,20 @@ static void degraded_read(const ci_registry_product *product, ci_run_group_recor
 static ci_status tell_done(ci_run *run, const ci_registry_product *product,
                            ci_run_group_record *record)
 {
-    bool waits = product->state == CI_PUBLISH_STAGING && product->n_attempt > 0;
+    bool waits = product->state == CI_REGISTRY_PUBLISH_STAGING && product->n_attempt > 0;
     bool is_due = waits && product->next_try_unix_s <= ci_registry_now(run->site.registry);
-    if (is_due && !ci_conf_bool(run->conf, CI_OPT_NO_PUBLISH))
+    if (is_due && !ci_conf_bool(run->conf, CI_CONF_OPT_NO_PUBLISH))
         return ci_run_publish(run, product->stage_path, record);
     record->is_made_before = true;
     record->product_state = product->state;
     degraded_read(product, record);
-    if (waits || product->state == CI_PUBLISH_FAILED || product->state == CI_PUBLISH_REFUSED)
+    if (waits || product->state == CI_REGISTRY_PUBLISH_FAILED ||
+        product->state == CI_REGISTRY_PUBLISH_REFUSED)
         return tell_unpublished(product, record);
     record->state = CI_RUN_GROUP_STAGED;
     /* --strict refuses it however old it is. */
     if (record->is_degraded) run->record.is_degraded = true;
-    if (product->state != CI_PUBLISH_PUBLISHED) return CI_OK;
+    if (product->state != CI_REGISTRY_PUBLISH_PUBLISHED) return CI_OK;
     record->state = CI_RUN_GROUP_PUBLISHED;
     return ci_str_copy(&record->published_path, product->published_path);
 }
@@ -179,8 +180,8 @@ static bool is_staged_whole(const ci_registry_product *product)
 static const char *why_again(const ci_registry_product *product, const char *difference)
 {
     if (!product) return "its product is not in the data registry";
-    if (product->is_deployed || product->state == CI_PUBLISH_PUBLISHED ||
-        product->state == CI_PUBLISH_PUBLISHING)
+    if (product->is_deployed || product->state == CI_REGISTRY_PUBLISH_PUBLISHED ||
+        product->state == CI_REGISTRY_PUBLISH_PUBLISHING)
         return NULL;
     if (!is_staged_whole(product)) return "its staged product is not there, or not all of it";
     return difference;
@@ -223,7 +224,7 @@ static ci_status product_check(ci_run *run, const ci_run_group *group,
     if (!product) CI_TRY(check_unknown(run, group));
     if (product) CI_TRY(ci_run_made_from(run, product, record->inputs_sha256, &difference));
     *again = why_again(product, difference);
-    if (difference && product->state == CI_PUBLISH_PUBLISHED && !is_remake)
+    if (difference && product->state == CI_REGISTRY_PUBLISH_PUBLISHED && !is_remake)
         return refuse_other(product, difference);
     return CI_OK;
 }
@@ -270,7 +271,7 @@ ci_status ci_run_check_published(ci_run *run, const ci_run_group *group)
     CI_TRY(lost_check(run, group->id));
     CI_TRY(ci_registry_product_get(run->site.registry, group->id, &found));
     ci_status status = CI_OK;
-    if (found->n == 1 && found->item[0].state == CI_PUBLISH_PUBLISHED) {
+    if (found->n == 1 && found->item[0].state == CI_REGISTRY_PUBLISH_PUBLISHED) {
         status = ci_run_group_inputs_hash(group, inputs);
         if (status == CI_OK) status = ci_run_made_from(run, &found->item[0], inputs, &difference);
     }
@@ -296,7 +297,7 @@ static ci_status version_set(ci_run *run, const ci_registry_product *product,
         record->version = (int64_t)ci_json_get_number(metadata, "product_version", 1);
     ci_json_free(metadata);
     ci_error_clear();
-    record->version += product->state == CI_PUBLISH_PUBLISHED;
+    record->version += product->state == CI_REGISTRY_PUBLISH_PUBLISHED;
     ci_log_info("group %s: made again, version %lld", record->id, (long long)record->version);
     return CI_OK;
 }
@@ -308,7 +309,7 @@ static ci_status claim(ci_run *run, const ci_run_group *group, ci_run_group_reco
 {
     ci_registry_products *found = NULL;
     CI_TRY(lost_check(run, group->id));
-    if (ci_conf_bool(run->conf, CI_OPT_REMAKE))
+    if (ci_conf_bool(run->conf, CI_CONF_OPT_REMAKE))
         CI_TRY(ci_registry_group_remake(run->site.registry, group->id));
     ci_status status =
         ci_registry_group_claim(run->site.registry, group->id, CI_REGISTRY_LEASE_S, done);

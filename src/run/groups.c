@@ -12,7 +12,7 @@ static ci_status tile_copy(ci_run_tile *tile, const ci_registry_member *member)
     snprintf(tile->id, sizeof tile->id, "%s", member->observation_id);
     tile->time_mjd_s = member->first_time_mjd_s;
     tile->is_degraded = member->is_degraded;
-    tile->is_hole = member->state == CI_WORK_FAILED;
+    tile->is_hole = member->state == CI_REGISTRY_WORK_FAILED;
     CI_TRY(ci_mem_alloc(&tile->path, member->n_path, sizeof *tile->path, "paths"));
     tile->n_path = member->n_path;
     for (size_t i = 0; i < member->n_path; i++)

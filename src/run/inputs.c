@@ -131,10 +131,10 @@ static ci_status hash_tables(ci_text *text, const char *prefix)
 static ci_status hash_value(ci_text *text, ci_conf_id id, const char *value)
 {
     size_t before = text->length;
-    if (id == CI_OPT_MODEL || id == CI_OPT_CAL || id == CI_OPT_BEAM ||
-        id == CI_OPT_EARTH_ORIENTATION)
+    if (id == CI_CONF_OPT_MODEL || id == CI_CONF_OPT_CAL || id == CI_CONF_OPT_BEAM ||
+        id == CI_CONF_OPT_EARTH_ORIENTATION)
         CI_TRY(hash_file(text, value));
-    if (id == CI_OPT_CAL) CI_TRY(hash_tables(text, value));
+    if (id == CI_CONF_OPT_CAL) CI_TRY(hash_tables(text, value));
     return text->length > before ? CI_OK : ci_text_append(text, "%s", value);
 }
 
@@ -143,7 +143,7 @@ ci_status ci_run_options_hash(ci_run *run)
 {
     ci_text text = {0};
     ci_status status = ci_text_append(&text, "%s", ci_version());
-    for (int i = 0; status == CI_OK && i < CI_OPT_COUNT; i++) {
+    for (int i = 0; status == CI_OK && i < CI_CONF_OPT_COUNT; i++) {
         ci_conf_id id = (ci_conf_id)i;
         if (!ci_conf_changes_tile(id)) continue;
         status = ci_text_append(&text, "\n%s=", ci_conf_name(id));

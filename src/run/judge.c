@@ -136,11 +136,11 @@ static ci_status register_tile(ci_run *run, const ci_run_tile *tile, ci_tile_rec
  * may be made another time. */
 static ci_registry_work_state state_after(const ci_tile_record *record)
 {
-    if (record->state == CI_TILE_PASSED) return CI_WORK_COMPLETED;
+    if (record->state == CI_TILE_PASSED) return CI_REGISTRY_WORK_COMPLETED;
     ci_status status = record->status;
     bool is_fault_of_data = status == CI_OK || status == CI_ERR_INPUT || status == CI_ERR_NO_DATA ||
                             status == CI_ERR_GATE;
-    return is_fault_of_data ? CI_WORK_FAILED : CI_WORK_PENDING;
+    return is_fault_of_data ? CI_REGISTRY_WORK_FAILED : CI_REGISTRY_WORK_PENDING;
 }
 
 /* Ends the claim on an observation; its tile stays taken, for the mosaic. */
@@ -149,7 +149,7 @@ static ci_status observation_end(ci_run *run, const ci_tile_record *record)
     bool done = false, passed = record->state == CI_TILE_PASSED;
     const char *id = record->id;
     ci_registry *registry = run->site.registry;
-    CI_TRY(ci_registry_begin(registry, CI_DB_INGEST));
+    CI_TRY(ci_registry_begin(registry, CI_REGISTRY_DB_INGEST));
     ci_status status = ci_run_lease_check(run);
     if (status == CI_OK)
         status = ci_registry_observation_claim(registry, id, CI_REGISTRY_LEASE_S, &done);
@@ -157,7 +157,7 @@ static ci_status observation_end(ci_run *run, const ci_tile_record *record)
         status = ci_registry_observation_end(registry, id, state_after(record),
                                              passed ? "" : record->reason);
     if (status == CI_OK) status = ci_registry_tiles_claim(registry, &id, 1, CI_REGISTRY_LEASE_S);
-    return ci_registry_end(registry, CI_DB_INGEST, status);
+    return ci_registry_end(registry, CI_REGISTRY_DB_INGEST, status);
 }
 
 ci_status ci_run_tile_judge(ci_run *run, const ci_run_group *group, const ci_run_tile *tile,

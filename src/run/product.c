@@ -145,7 +145,7 @@ static ci_status stage(ci_run *run, const ci_run_product *product, char *metadat
 {
     char none[] = "";
     ci_registry_product row = {.type = CI_REGISTRY_MOSAIC,
-                               .auto_publish = !ci_conf_bool(run->conf, CI_OPT_NO_PUBLISH),
+                               .auto_publish = !ci_conf_bool(run->conf, CI_CONF_OPT_NO_PUBLISH),
                                .is_new_version = record->version > 0,
                                .stage_path = record->folder,
                                .published_path = none,

@@ -47,8 +47,8 @@ static ci_status publish(ci_run *run, const char *folder, ci_publish_result *res
     ci_publish_options options;
     ci_run_publish_options(&run->site, run->conf, &options);
     ci_status status = ci_publish_product(run->site.registry, record->id, &options, result);
-    bool done = result->kind == CI_PUBLISHED || result->kind == CI_PUBLISHED_BEFORE;
-    if (status == CI_OK && result->kind == CI_PUBLISHED_BEFORE &&
+    bool done = result->kind == CI_PUBLISH_DONE || result->kind == CI_PUBLISH_DONE_BEFORE;
+    if (status == CI_OK && result->kind == CI_PUBLISH_DONE_BEFORE &&
         !has_same_sources(folder, result->published_path)) {
         done = false;
         status = other_result(record->id, folder, result);
@@ -60,7 +60,7 @@ static ci_status publish(ci_run *run, const char *folder, ci_publish_result *res
 ci_status ci_run_publish(ci_run *run, const char *folder, ci_run_group_record *record)
 {
     ci_publish_result *result = NULL;
-    if (ci_conf_bool(run->conf, CI_OPT_NO_PUBLISH)) {
+    if (ci_conf_bool(run->conf, CI_CONF_OPT_NO_PUBLISH)) {
         record->state = CI_RUN_GROUP_STAGED;
         snprintf(record->reason, sizeof record->reason, "--no-publish");
         return CI_OK;

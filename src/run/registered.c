@@ -8,8 +8,8 @@
 double ci_run_table_validity_s(const ci_run *run, ci_registry_cal_kind kind)
 {
     bool is_bandpass = kind == CI_REGISTRY_BANDPASS;
-    return 3600 *
-           ci_conf_double(run->conf, is_bandpass ? CI_OPT_BANDPASS_HOURS : CI_OPT_GAIN_HOURS);
+    return 3600 * ci_conf_double(run->conf,
+                                 is_bandpass ? CI_CONF_OPT_BANDPASS_HOURS : CI_CONF_OPT_GAIN_HOURS);
 }
 
 /* ---- channels -------------------------------------------------------------------------------- */
@@ -126,7 +126,7 @@ static ci_status borrow(ci_run *run, const ci_run_group *group, const ci_registr
     snprintf(why, 256, "borrowed %s table of %s, %.1f h from the data (validity %g h)",
              kind_word(want->kind), when, fabs(table->time_mjd_s - want->time_mjd_s) / 3600,
              want->validity_s / 3600);
-    if (ci_conf_bool(run->conf, CI_OPT_STRICT)) {
+    if (ci_conf_bool(run->conf, CI_CONF_OPT_STRICT)) {
         run->waits_for_tables = true;
         return ci_error(CI_ERR_GATE, "group %s: only a %s, which --strict refuses: %s", group->id,
                         why, table->path);
@@ -145,7 +145,7 @@ static ci_status choose_kind(ci_run *run, const ci_run_group *group, ci_registry
     ci_registry_cal_want_default(&want, kind);
     want.time_mjd_s = tile->time_mjd_s;
     want.validity_s = ci_run_table_validity_s(run, kind);
-    want.borrow_s = 3600 * ci_conf_double(run->conf, CI_OPT_CAL_BORROW_HOURS);
+    want.borrow_s = 3600 * ci_conf_double(run->conf, CI_CONF_OPT_CAL_BORROW_HOURS);
     why[0] = '\0';
     ci_status status = best_find(run, tile, &want, &best);
     *path = best.path;

@@ -63,7 +63,7 @@ static ci_status check_input(const ci_run *run)
     return ci_error(CI_ERR_INPUT,
                     "input folder %s (%s) does not exist: set --input-dir or CONTIMG_INPUT_DIR, or "
                     "name UVH5 files",
-                    run->site.paths.input, ci_conf_origin(run->conf, CI_OPT_INPUT_DIR));
+                    run->site.paths.input, ci_conf_origin(run->conf, CI_CONF_OPT_INPUT_DIR));
 }
 
 static ci_status check_arguments(const ci_run *run)
@@ -84,7 +84,7 @@ static ci_status open_run(ci_run *run)
     CI_AGREE(run->world, check_input(run));
     CI_AGREE(run->world, check_arguments(run));
     CI_TRY(ci_tile_budget_set(run->world, run->conf));
-    const char *model = ci_conf_text(run->conf, CI_OPT_MODEL);
+    const char *model = ci_conf_text(run->conf, CI_CONF_OPT_MODEL);
     if (*model) CI_AGREE(run->world, ci_sky_model_read(&run->model, model));
     if (*model) CI_AGREE(run->world, ci_sky_model_points_check(run->model, model));
     return ci_par_agree(run->world, ci_comm_rank(run->world) == 0 ? open_root(run) : CI_OK);
@@ -164,7 +164,7 @@ static ci_status check_strict(const ci_run *run, ci_status status)
 {
     int64_t degraded = run->record.is_degraded;
     CI_TRY(ci_par_bcast(run->world, &degraded, sizeof degraded, 0));
-    if (status != CI_OK || !degraded || !ci_conf_bool(run->conf, CI_OPT_STRICT)) return status;
+    if (status != CI_OK || !degraded || !ci_conf_bool(run->conf, CI_CONF_OPT_STRICT)) return status;
     return ci_error(CI_ERR_GATE, "the product is DEGRADED and --strict is given");
 }
 

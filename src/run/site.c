@@ -103,12 +103,12 @@ void ci_run_publish_options(const ci_run_site *site, const ci_conf *conf,
 void ci_run_ingest_options(const ci_conf *conf, ci_ingest_options *options)
 {
     ci_ingest_options_default(options);
-    options->n_expected = ci_conf_int(conf, CI_OPT_EXPECTED_SUBBANDS);
+    options->n_expected = ci_conf_int(conf, CI_CONF_OPT_EXPECTED_SUBBANDS);
     options->min_fraction =
-        (double)ci_conf_int(conf, CI_OPT_MIN_SUBBANDS) / (double)options->n_expected;
+        (double)ci_conf_int(conf, CI_CONF_OPT_MIN_SUBBANDS) / (double)options->n_expected;
     if (options->min_fraction > 1) options->min_fraction = 0.75;
-    options->group_size = ci_conf_int(conf, CI_OPT_GROUP_SIZE);
-    options->overlap = ci_conf_int(conf, CI_OPT_GROUP_OVERLAP);
+    options->group_size = ci_conf_int(conf, CI_CONF_OPT_GROUP_SIZE);
+    options->overlap = ci_conf_int(conf, CI_CONF_OPT_GROUP_OVERLAP);
     if (options->overlap >= options->group_size) options->overlap = options->group_size - 1;
-    options->max_step_s = 1.2 * 60 * ci_conf_double(conf, CI_OPT_CHUNK_MINUTES);
+    options->max_step_s = 1.2 * 60 * ci_conf_double(conf, CI_CONF_OPT_CHUNK_MINUTES);
 }

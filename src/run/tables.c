@@ -54,7 +54,7 @@ static ci_status apparent_flux(const ci_run *run, const ci_sky_eop *eop, const c
     *flux_jy = 0;
     CI_TRY(ci_uvh5_open(&file, path, &run->options.uvh5));
     const ci_vis_meta *meta = ci_uvh5_meta(file);
-    *is_jy = meta->units == CI_UNITS_JY;
+    *is_jy = meta->units == CI_VIS_UNITS_JY;
     ci_status status = ci_sky_beam_new(&beam, run->options.beam, &meta->array);
     if (status == CI_OK && run->model)
         status = ci_tile_model_seen(eop, meta, beam, run->model, flux_jy, &level);
@@ -96,7 +96,7 @@ static ci_status register_table(ci_run *run, const ci_tile_tables *tables,
     double valid_s = ci_run_table_validity_s(run, kind);
     char *source = NULL, *antenna = NULL, no_quality[] = "{}";
     size_t i_ref = (size_t)tables->gain->i_ref_antenna;
-    CI_TRY(ci_str_copy(&source, ci_conf_text(run->conf, CI_OPT_MODEL)));
+    CI_TRY(ci_str_copy(&source, ci_conf_text(run->conf, CI_CONF_OPT_MODEL)));
     ci_status status = ci_str_copy(&antenna, ci_vis_text(tables->gain->array.antenna[i_ref].name));
     ci_registry_cal row = {.kind = kind,
                            .path = kind == CI_REGISTRY_BANDPASS ? tables->bandpass_path
@@ -184,7 +184,7 @@ static ci_status solve_loaded(ci_run *run, ci_tile_data *data, ci_tile_tables *o
     out->quality_known = true;
     ci_tile_stage_end(&run->events, stage, out->own_tile);
     CI_TRY(ci_par_agree(run->world, ci_tile_tables_judge(run->conf, out->bandpass, out->gain)));
-    const char *model = ci_path_base(ci_conf_text(run->conf, CI_OPT_MODEL));
+    const char *model = ci_path_base(ci_conf_text(run->conf, CI_CONF_OPT_MODEL));
     CI_AGREE(run->world, ci_str_set(&out->gain->model, model));
     CI_AGREE(run->world, ci_str_set(&out->bandpass->model, model));
     CI_AGREE(run->world, ci_tile_relaxed_history(out->bandpass, run->conf));
@@ -226,7 +226,7 @@ static ci_status solve_on_brightest(ci_run *run, const ci_run_group *group, doub
 {
     double greatest = 0;
     ci_status status = ci_error(CI_ERR_GATE, "no source of --model %s is in the beam of any tile",
-                                ci_conf_text(run->conf, CI_OPT_MODEL));
+                                ci_conf_text(run->conf, CI_CONF_OPT_MODEL));
     for (;;) {
         size_t best = brightest(flux_jy, group->n_tile);
         if (flux_jy[best] <= 0.1 * greatest) return status;
@@ -284,7 +284,7 @@ static ci_status solve_or_choose(ci_run *run, const ci_run_group *group, double 
 ci_status ci_run_calibrate(ci_run *run, const ci_run_group *group, ci_tile_tables *out)
 {
     memset(out, 0, sizeof *out);
-    const char *given = ci_conf_text(run->conf, CI_OPT_CAL);
+    const char *given = ci_conf_text(run->conf, CI_CONF_OPT_CAL);
     if (*given) {
         out->gains = CI_TILE_GAINS_GIVEN;
         return ci_tile_tables_read(run->world, given, &out->bandpass, &out->gain);

@@ -39,7 +39,7 @@ static ci_status choose_teams(const ci_run *run, const ci_run_group *group, ci_p
 {
     ci_plan_load load = {.n_group = 1, .n_tile = group->n_tile};
     ci_plan_limits limits = {.n_rank = ci_comm_size(run->world),
-                             .n_team = (int)ci_conf_int(run->conf, CI_OPT_TEAMS)};
+                             .n_team = (int)ci_conf_int(run->conf, CI_CONF_OPT_TEAMS)};
     for (size_t i = 0; i < group->n_tile; i++)
         if (group->tile[i].n_path > load.n_sub_band) load.n_sub_band = group->tile[i].n_path;
     CI_TRY(ci_plan_teams_choose(teams, &load, &limits));

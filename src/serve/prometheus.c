@@ -29,10 +29,10 @@ static ci_status labelled(ci_text *out, const char *name, const char *label, con
 
 static ci_status queue_put(ci_text *out, ci_registry *registry)
 {
-    int64_t n[CI_WORK_STATE_COUNT];
+    int64_t n[CI_REGISTRY_WORK_STATE_COUNT];
     CI_TRY(ci_registry_queue_count(registry, n));
     CI_TRY(head(out, "queue_observations", "Observations by state."));
-    for (int i = 0; i < CI_WORK_STATE_COUNT; i++)
+    for (int i = 0; i < CI_REGISTRY_WORK_STATE_COUNT; i++)
         CI_TRY(labelled(out, "queue_observations", "state",
                         ci_registry_work_state_word((ci_registry_work_state)i), (double)n[i]));
     return CI_OK;

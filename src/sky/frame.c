@@ -173,13 +173,13 @@ void ci_sky_phase_direction(const ci_sky_frame *frame, const ci_vis_phase_centre
                             double s_itrs[3])
 {
     switch (phase->kind) {
-    case CI_PHASING_SIDEREAL:
+    case CI_VIS_PHASING_SIDEREAL:
         ci_sky_direction(frame, phase->ra_rad, phase->dec_rad, s_itrs);
         return;
-    case CI_PHASING_MERIDIAN:
+    case CI_VIS_PHASING_MERIDIAN:
         ci_sky_direction_apparent(frame, 0, phase->dec_rad, s_itrs);
         return;
-    case CI_PHASING_UNPROJECTED:
+    case CI_VIS_PHASING_UNPROJECTED:
         break;
     }
     memset(s_itrs, 0, 3 * sizeof *s_itrs);

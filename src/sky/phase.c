@@ -15,7 +15,7 @@ ci_status ci_sky_centre_default(const ci_sky_eop *eop, const ci_vis_meta *meta, 
     if (meta->n_phase > 1)
         ci_log_info("%zu phase centres in the data: the image is centred on the first, \"%s\"",
                     meta->n_phase, ci_vis_phase_name(meta, 0));
-    if (phase->kind == CI_PHASING_SIDEREAL) {
+    if (phase->kind == CI_VIS_PHASING_SIDEREAL) {
         *ra_rad = phase->ra_rad;
         *dec_rad = phase->dec_rad;
         return CI_OK;
@@ -24,7 +24,7 @@ ci_status ci_sky_centre_default(const ci_sky_eop *eop, const ci_vis_meta *meta, 
         meta->time_mjd_s[0] + 0.5 * (meta->time_mjd_s[meta->n_time - 1] - meta->time_mjd_s[0]);
     ci_sky_frame *frame;
     CI_TRY(ci_sky_frame_of(&frame, eop, meta, mid));
-    bool meridian = phase->kind == CI_PHASING_MERIDIAN;
+    bool meridian = phase->kind == CI_VIS_PHASING_MERIDIAN;
     ci_sky_icrs(frame, 0, meridian ? phase->dec_rad : meta->array.lat_rad, ra_rad, dec_rad);
     ci_sky_frame_free(frame);
     return CI_OK;
@@ -122,12 +122,12 @@ ci_status ci_sky_set_rephase(const ci_sky_eop *eop, ci_vis_set *set, double ra_r
     ci_vis_phase_centre *phase = meta->phase;
     CI_TRY(ci_mem_resize(&phase, 1, sizeof *phase, "phase centre"));
     meta->phase = phase;
-    bool same = meta->n_phase == 1 && phase->kind == CI_PHASING_SIDEREAL &&
+    bool same = meta->n_phase == 1 && phase->kind == CI_VIS_PHASING_SIDEREAL &&
                 phase->ra_rad == ra_rad && phase->dec_rad == dec_rad;
     if (!same) {
         char name[48];
         snprintf(name, sizeof name, "%.6f%+.6f", ra_rad * CI_RAD_TO_DEG, dec_rad * CI_RAD_TO_DEG);
-        *phase = (ci_vis_phase_centre){CI_PHASING_SIDEREAL, ra_rad, dec_rad, 0};
+        *phase = (ci_vis_phase_centre){CI_VIS_PHASING_SIDEREAL, ra_rad, dec_rad, 0};
         CI_TRY(ci_vis_field_add(meta, 0, name, &phase->i_field));
     }
     meta->n_phase = 1;

@@ -13,9 +13,9 @@ void ci_sky_pointing_clear(ci_sky_pointing *pointing)
 
 static ci_sky_pointing of_phase(const ci_vis_meta *meta, const ci_vis_phase_centre *phase)
 {
-    if (phase->kind == CI_PHASING_SIDEREAL)
+    if (phase->kind == CI_VIS_PHASING_SIDEREAL)
         return (ci_sky_pointing){.ra_rad = phase->ra_rad, .dec_rad = phase->dec_rad};
-    bool is_meridian = phase->kind == CI_PHASING_MERIDIAN;
+    bool is_meridian = phase->kind == CI_VIS_PHASING_MERIDIAN;
     return (ci_sky_pointing){.is_fixed = true,
                              .dec_app_rad = is_meridian ? phase->dec_rad : meta->array.lat_rad};
 }

@@ -39,7 +39,7 @@ ci_status ci_tile_budget_set(ci_comm *world, const ci_conf *conf)
 {
     int n_on_node = 1;
     CI_TRY(ci_comm_node_size(world, &n_on_node));
-    double asked = ci_conf_double(conf, CI_OPT_MEMORY) * 1e9;
+    double asked = ci_conf_double(conf, CI_CONF_OPT_MEMORY) * 1e9;
     double node = asked > 0 ? asked : 0.8 * node_limit_bytes();
     ci_mem_set_budget((size_t)(node / n_on_node));
     if (ci_comm_rank(world) == 0)

@@ -8,7 +8,7 @@ static void keep_zeros(ci_vis_set *set)
         ci_vis_block *block = set->block[i];
         size_t n = block->n_row * block->n_chan * block->n_pol;
         for (size_t k = 0; k < n; k++)
-            block->flags[k] &= (uint8_t)~CI_FLAG_ZERO;
+            block->flags[k] &= (uint8_t)~CI_VIS_FLAG_ZERO;
     }
 }
 

@@ -5,7 +5,7 @@
 
 bool ci_tile_is_calibrated(const ci_tile_options *options, const ci_tile_data *data)
 {
-    return options->is_calibrated || data->set->meta->units == CI_UNITS_JY;
+    return options->is_calibrated || data->set->meta->units == CI_VIS_UNITS_JY;
 }
 
 /* Whose fluxes the data's are: card FLUXSCAL. */

@@ -23,8 +23,8 @@ static bool is_elsewhere(const ci_vis_phase_centre *a, const ci_vis_phase_centre
     const double same_rad = 1 * CI_ARCSEC_TO_RAD;
     if (a->i_field == b->i_field) return false;
     if (a->kind != b->kind) return true;
-    double ra = a->kind == CI_PHASING_SIDEREAL ? a->ra_rad - b->ra_rad : 0;
-    return a->kind != CI_PHASING_UNPROJECTED &&
+    double ra = a->kind == CI_VIS_PHASING_SIDEREAL ? a->ra_rad - b->ra_rad : 0;
+    return a->kind != CI_VIS_PHASING_UNPROJECTED &&
            ci_sky_separation_rad(ra, a->dec_rad, 0, b->dec_rad) > same_rad;
 }
 

@@ -18,7 +18,7 @@ typedef struct
 /* Says where more of a tile is flagged than --qa-ms-max-flagged. */
 static void flags_warn(const tile_job *job, const ci_tile_data *data)
 {
-    double limit = ci_conf_double(job->options->conf, CI_OPT_QA_MS_MAX_FLAGGED);
+    double limit = ci_conf_double(job->options->conf, CI_CONF_OPT_QA_MS_MAX_FLAGGED);
     int64_t n_good = data->flags->counts.n_good, n = n_good;
     for (int i = 0; i < 8; i++)
         n += data->flags->counts.n_by_bit[i];

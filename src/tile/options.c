@@ -21,9 +21,9 @@ static ci_status parse_pair(const ci_conf *conf, ci_conf_id id, double *a, doubl
 static ci_status uv_range(const ci_conf *conf, double *low, double *high)
 {
     *low = *high = 0;
-    if (!ci_conf_text(conf, CI_OPT_UV_RANGE)[0]) return CI_OK;
-    CI_TRY(parse_pair(conf, CI_OPT_UV_RANGE, low, high));
-    const char *text = ci_conf_text(conf, CI_OPT_UV_RANGE);
+    if (!ci_conf_text(conf, CI_CONF_OPT_UV_RANGE)[0]) return CI_OK;
+    CI_TRY(parse_pair(conf, CI_CONF_OPT_UV_RANGE, low, high));
+    const char *text = ci_conf_text(conf, CI_CONF_OPT_UV_RANGE);
     if (*low < 0 || *high < 0)
         return ci_error(CI_ERR_USAGE,
                         "--uv-range '%s': a baseline is not shorter than 0: give "
@@ -45,40 +45,41 @@ static bool is_choice(const ci_conf *conf, ci_conf_id id, const char *choice)
 static ci_status image_options(const ci_conf *conf, ci_image_options *image)
 {
     ci_image_options_default(image);
-    image->n_pixel = (size_t)ci_conf_int(conf, CI_OPT_SIZE);
+    image->n_pixel = (size_t)ci_conf_int(conf, CI_CONF_OPT_SIZE);
     if (image->n_pixel > 0 && image->n_pixel < 16)
         return ci_error(CI_ERR_USAGE, "--size %zu: at least 16 pixels", image->n_pixel);
-    image->cell_rad = ci_conf_double(conf, CI_OPT_CELL_ARCSEC) * CI_ARCSEC_TO_RAD;
-    image->weighting = is_choice(conf, CI_OPT_WEIGHTING, "natural")   ? CI_IMAGE_NATURAL
-                       : is_choice(conf, CI_OPT_WEIGHTING, "uniform") ? CI_IMAGE_UNIFORM
-                                                                      : CI_IMAGE_BRIGGS;
-    image->robust = ci_conf_double(conf, CI_OPT_ROBUST);
-    snprintf(image->stokes, sizeof image->stokes, "%s", ci_conf_text(conf, CI_OPT_STOKES));
+    image->cell_rad = ci_conf_double(conf, CI_CONF_OPT_CELL_ARCSEC) * CI_ARCSEC_TO_RAD;
+    image->weighting = is_choice(conf, CI_CONF_OPT_WEIGHTING, "natural")   ? CI_IMAGE_NATURAL
+                       : is_choice(conf, CI_CONF_OPT_WEIGHTING, "uniform") ? CI_IMAGE_UNIFORM
+                                                                           : CI_IMAGE_BRIGGS;
+    image->robust = ci_conf_double(conf, CI_CONF_OPT_ROBUST);
+    snprintf(image->stokes, sizeof image->stokes, "%s", ci_conf_text(conf, CI_CONF_OPT_STOKES));
     for (char *c = image->stokes; *c; c++)
         if (*c >= 'a') *c = (char)(*c - 'a' + 'A');
-    image->accuracy = ci_conf_double(conf, CI_OPT_ACCURACY);
-    image->compression =
-        ci_conf_bool(conf, CI_OPT_NO_AVERAGE) ? 0 : ci_conf_double(conf, CI_OPT_COMPRESSION);
-    image->clean.max_iteration = (int)ci_conf_int(conf, CI_OPT_NITER);
-    image->clean.outside = ci_conf_bool(conf, CI_OPT_OUTSIDE);
-    image->clean.auto_mask = ci_conf_double(conf, CI_OPT_AUTO_MASK);
-    image->clean.auto_threshold = ci_conf_double(conf, CI_OPT_AUTO_THRESHOLD);
-    image->pb_cut = ci_conf_double(conf, CI_OPT_PB_CUT);
+    image->accuracy = ci_conf_double(conf, CI_CONF_OPT_ACCURACY);
+    image->compression = ci_conf_bool(conf, CI_CONF_OPT_NO_AVERAGE)
+                             ? 0
+                             : ci_conf_double(conf, CI_CONF_OPT_COMPRESSION);
+    image->clean.max_iteration = (int)ci_conf_int(conf, CI_CONF_OPT_NITER);
+    image->clean.outside = ci_conf_bool(conf, CI_CONF_OPT_OUTSIDE);
+    image->clean.auto_mask = ci_conf_double(conf, CI_CONF_OPT_AUTO_MASK);
+    image->clean.auto_threshold = ci_conf_double(conf, CI_CONF_OPT_AUTO_THRESHOLD);
+    image->pb_cut = ci_conf_double(conf, CI_CONF_OPT_PB_CUT);
     return uv_range(conf, &image->min_uv_lambda, &image->max_uv_lambda);
 }
 
 static ci_status weights_option(const ci_conf *conf, ci_tile_options *out)
 {
-    out->weights_given = !is_choice(conf, CI_OPT_WEIGHTS, "auto");
-    out->weights = is_choice(conf, CI_OPT_WEIGHTS, "nsamples") ? CI_WEIGHTS_NSAMPLES
-                   : is_choice(conf, CI_OPT_WEIGHTS, "unit")   ? CI_WEIGHTS_UNIT
-                                                               : CI_WEIGHTS_SIGMA;
+    out->weights_given = !is_choice(conf, CI_CONF_OPT_WEIGHTS, "auto");
+    out->weights = is_choice(conf, CI_CONF_OPT_WEIGHTS, "nsamples") ? CI_CAL_WEIGHTS_NSAMPLES
+                   : is_choice(conf, CI_CONF_OPT_WEIGHTS, "unit")   ? CI_CAL_WEIGHTS_UNIT
+                                                                    : CI_CAL_WEIGHTS_SIGMA;
     return CI_OK;
 }
 
 static ci_status gain_interval_option(const ci_conf *conf, double *interval_s)
 {
-    const char *text = ci_conf_text(conf, CI_OPT_GAIN_INTERVAL);
+    const char *text = ci_conf_text(conf, CI_CONF_OPT_GAIN_INTERVAL);
     *interval_s = CI_CAL_INTERVAL_AUTO;
     if (strcmp(text, "auto") == 0) return CI_OK;
     CI_TRY(ci_parse_double(text, "--gain-interval", interval_s));
@@ -89,15 +90,15 @@ static ci_status gain_interval_option(const ci_conf *conf, double *interval_s)
 
 static ci_status centre_option(const ci_conf *conf, ci_tile_options *out)
 {
-    out->centre_given = ci_conf_text(conf, CI_OPT_PHASE_CENTER)[0] != '\0';
+    out->centre_given = ci_conf_text(conf, CI_CONF_OPT_PHASE_CENTER)[0] != '\0';
     if (!out->centre_given) return CI_OK;
     double ra_deg = 0, dec_deg = 0;
-    CI_TRY(parse_pair(conf, CI_OPT_PHASE_CENTER, &ra_deg, &dec_deg));
+    CI_TRY(parse_pair(conf, CI_CONF_OPT_PHASE_CENTER, &ra_deg, &dec_deg));
     if (fabs(dec_deg) > 90 || ra_deg < 0 || ra_deg > 360)
         return ci_error(CI_ERR_USAGE,
                         "--phase-center '%s': right ascension from 0 to 360, declination from -90 "
                         "to 90, in degrees",
-                        ci_conf_text(conf, CI_OPT_PHASE_CENTER));
+                        ci_conf_text(conf, CI_CONF_OPT_PHASE_CENTER));
     out->ra_rad = ra_deg * CI_DEG_TO_RAD;
     out->dec_rad = dec_deg * CI_DEG_TO_RAD;
     return CI_OK;
@@ -107,31 +108,31 @@ ci_status ci_tile_options_new(ci_tile_options *out, const ci_conf *conf)
 {
     memset(out, 0, sizeof *out);
     out->conf = conf;
-    out->uvh5.phasing = is_choice(conf, CI_OPT_PHASING, "hadec") ? CI_UVH5_PHASING_HADEC
-                        : is_choice(conf, CI_OPT_PHASING, "unprojected")
+    out->uvh5.phasing = is_choice(conf, CI_CONF_OPT_PHASING, "hadec") ? CI_UVH5_PHASING_HADEC
+                        : is_choice(conf, CI_CONF_OPT_PHASING, "unprojected")
                             ? CI_UVH5_PHASING_UNPROJECTED
                             : CI_UVH5_PHASING_FILE;
-    out->uvh5.x_is_north_given = !is_choice(conf, CI_OPT_X_ORIENTATION, "auto");
-    out->uvh5.x_is_north = is_choice(conf, CI_OPT_X_ORIENTATION, "north");
+    out->uvh5.x_is_north_given = !is_choice(conf, CI_CONF_OPT_X_ORIENTATION, "auto");
+    out->uvh5.x_is_north = is_choice(conf, CI_CONF_OPT_X_ORIENTATION, "north");
     ci_flag_options_default(&out->flag);
     ci_cal_options_default(&out->cal);
     CI_TRY(image_options(conf, &out->image));
     out->cal.min_uv_lambda = out->image.min_uv_lambda;
     out->cal.max_uv_lambda = out->image.max_uv_lambda;
     CI_TRY(gain_interval_option(conf, &out->cal.gain_interval_s));
-    const char *reference = ci_conf_text(conf, CI_OPT_REF_ANTENNA);
+    const char *reference = ci_conf_text(conf, CI_CONF_OPT_REF_ANTENNA);
     out->cal.ref_antenna = *reference ? reference : NULL;
-    out->beam = ci_conf_text(conf, CI_OPT_BEAM);
-    const char *earth = ci_conf_text(conf, CI_OPT_EARTH_ORIENTATION);
+    out->beam = ci_conf_text(conf, CI_CONF_OPT_BEAM);
+    const char *earth = ci_conf_text(conf, CI_CONF_OPT_EARTH_ORIENTATION);
     out->earth_orientation = *earth ? earth : NULL;
-    out->is_calibrated = ci_conf_bool(conf, CI_OPT_CALIBRATED);
-    out->sefd_jy = ci_conf_double(conf, CI_OPT_SEFD);
-    const char *field = ci_conf_text(conf, CI_OPT_FIELD);
+    out->is_calibrated = ci_conf_bool(conf, CI_CONF_OPT_CALIBRATED);
+    out->sefd_jy = ci_conf_double(conf, CI_CONF_OPT_SEFD);
+    const char *field = ci_conf_text(conf, CI_CONF_OPT_FIELD);
     out->uvh5.field = *field ? field : NULL;
-    out->validity =
-        (ci_cal_validity){.bandpass_s = 3600 * ci_conf_double(conf, CI_OPT_BANDPASS_HOURS),
-                          .gain_s = 3600 * ci_conf_double(conf, CI_OPT_GAIN_HOURS),
-                          .most_s = ci_conf_bool(conf, CI_OPT_CAL_ANY_TIME) ? 0 : 30 * CI_DAY_S};
+    out->validity = (ci_cal_validity){
+        .bandpass_s = 3600 * ci_conf_double(conf, CI_CONF_OPT_BANDPASS_HOURS),
+        .gain_s = 3600 * ci_conf_double(conf, CI_CONF_OPT_GAIN_HOURS),
+        .most_s = ci_conf_bool(conf, CI_CONF_OPT_CAL_ANY_TIME) ? 0 : 30 * CI_DAY_S};
     CI_TRY(weights_option(conf, out));
     return centre_option(conf, out);
 }

@@ -4,13 +4,13 @@
 void ci_tile_qa_limits(ci_qa_limits *out, const ci_conf *conf)
 {
     ci_qa_limits_default(out);
-    out->table.max_flagged = ci_conf_double(conf, CI_OPT_QA_CAL_MAX_FLAGGED);
-    out->table.min_amplitude = ci_conf_double(conf, CI_OPT_QA_CAL_MIN_AMP);
-    out->table.max_amplitude = ci_conf_double(conf, CI_OPT_QA_CAL_MAX_AMP);
-    out->table.max_phase_scatter_deg = ci_conf_double(conf, CI_OPT_QA_CAL_MAX_PHASE_SCATTER);
-    out->table.min_antenna = (int)ci_conf_int(conf, CI_OPT_QA_CAL_MIN_ANTENNAS);
-    out->image.max_noise_ratio = ci_conf_double(conf, CI_OPT_QA_IMG_MAX_NOISE_RATIO);
+    out->table.max_flagged = ci_conf_double(conf, CI_CONF_OPT_QA_CAL_MAX_FLAGGED);
+    out->table.min_amplitude = ci_conf_double(conf, CI_CONF_OPT_QA_CAL_MIN_AMP);
+    out->table.max_amplitude = ci_conf_double(conf, CI_CONF_OPT_QA_CAL_MAX_AMP);
+    out->table.max_phase_scatter_deg = ci_conf_double(conf, CI_CONF_OPT_QA_CAL_MAX_PHASE_SCATTER);
+    out->table.min_antenna = (int)ci_conf_int(conf, CI_CONF_OPT_QA_CAL_MIN_ANTENNAS);
+    out->image.max_noise_ratio = ci_conf_double(conf, CI_CONF_OPT_QA_IMG_MAX_NOISE_RATIO);
     out->image.warn_noise_ratio = 0.5 * out->image.max_noise_ratio;
-    out->image.min_dynamic_range = ci_conf_double(conf, CI_OPT_QA_IMG_MIN_DYNAMIC_RANGE);
-    out->image.min_peak_snr = ci_conf_double(conf, CI_OPT_QA_IMG_MIN_PEAK_SNR);
+    out->image.min_dynamic_range = ci_conf_double(conf, CI_CONF_OPT_QA_IMG_MIN_DYNAMIC_RANGE);
+    out->image.min_peak_snr = ci_conf_double(conf, CI_CONF_OPT_QA_IMG_MIN_PEAK_SNR);
 }

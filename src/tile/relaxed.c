@@ -5,7 +5,7 @@
 ci_status ci_tile_relaxed_cards(ci_fits_header *header, const ci_conf *conf, unsigned what)
 {
     int n = 0;
-    for (ci_conf_id id = ci_conf_relaxed_next(conf, what, 0); id < CI_OPT_COUNT;
+    for (ci_conf_id id = ci_conf_relaxed_next(conf, what, 0); id < CI_CONF_OPT_COUNT;
          id = ci_conf_relaxed_next(conf, what, id + 1)) {
         char key[16], text[CI_CONF_RELAXED_TEXT];
         snprintf(key, sizeof key, "QARELAX%d", ++n);

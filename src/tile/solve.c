@@ -117,7 +117,7 @@ ci_status ci_tile_apply(ci_comm *comm, const ci_tile_options *options, const ci_
     CI_AGREE(comm, apply_blocks(bandpass, data->set));
     CI_AGREE(comm, apply_blocks(gain, data->set));
     if (!bandpass && !gain) return CI_OK;
-    data->set->meta->units = CI_UNITS_JY;
+    data->set->meta->units = CI_VIS_UNITS_JY;
     for (int i = 0; i < 2; i++)
         if (table[i] && table[i]->has_convention)
             data->set->meta->stokes_is_sum = table[i]->stokes_is_sum;

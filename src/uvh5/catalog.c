@@ -244,7 +244,7 @@ static ci_status sidereal_make(ci_uvh5_file *file, const entry *e, size_t i_row,
                               e->epoch, e->pm_ra_mas_yr, e->pm_dec_mas_yr, e->distance_pc,
                               e->vrad_km_s);
     }
-    out->place.kind = CI_PHASING_SIDEREAL;
+    out->place.kind = CI_VIS_PHASING_SIDEREAL;
     out->place.ra_rad = ra;
     out->place.dec_rad = dec;
     ci_sky_star star = {.ra_rad = ra,
@@ -363,7 +363,7 @@ static ci_status ephem_make(ci_uvh5_file *file, const entry *e, uvh5_centre *out
                             e->what);
     if (e->time == NULL && e->n_point > 1)
         return ci_uvh5_refuse(file, e->what, "ephemeris without cat_times");
-    out->place.kind = CI_PHASING_SIDEREAL;
+    out->place.kind = CI_VIS_PHASING_SIDEREAL;
     if (e->n_point == 1) {
         CI_TRY(point_check(file, e));
         const uvh5_frame frame = {e->frame, e->epoch, ci_uvh5_mid_time(file)};
@@ -440,11 +440,11 @@ static ci_status drift_make(ci_uvh5_file *file, const entry *e, size_t i_row, uv
     double dec = asin(fmax(-1, fmin(1, sin(el) * sin(lat) + cos(el) * cos(lat) * cos(az))));
     double ha = atan2(-sin(az) * cos(el), cos(lat) * sin(el) - sin(lat) * cos(el) * cos(az));
     if (fabs(sin(az) * cos(el)) < 1e-9 && fabs(ha) < 1) {
-        out->place.kind = CI_PHASING_MERIDIAN;
+        out->place.kind = CI_VIS_PHASING_MERIDIAN;
         out->place.dec_rad = dec;
         return CI_OK;
     }
-    out->place.kind = CI_PHASING_SIDEREAL;
+    out->place.kind = CI_VIS_PHASING_SIDEREAL;
     out->is_moving = true;
     return drift_places(file, e, i_row, ha, dec, out);
 }
@@ -452,7 +452,7 @@ static ci_status drift_make(ci_uvh5_file *file, const entry *e, size_t i_row, uv
 static ci_status centre_make(ci_uvh5_file *file, const entry *e, size_t i_row, uvh5_centre *out)
 {
     if (strcmp(e->type, "unprojected") == 0) {
-        out->place.kind = CI_PHASING_UNPROJECTED;
+        out->place.kind = CI_VIS_PHASING_UNPROJECTED;
         return CI_OK;
     }
     if (strcmp(e->type, "sidereal") == 0) return sidereal_make(file, e, i_row, out);

@@ -45,7 +45,7 @@ static ci_status feed_check(const ci_uvh5_file *file, size_t a, int feed, const 
         return ci_uvh5_refuse(file, "Header/feed_array",
                               "antenna %lld: feed \"%s\" appears twice: correct it",
                               (long long)meta->array.antenna[a].number, name);
-    if (kind == CI_POL_STOKES || is_linear == (kind == CI_POL_LINEAR)) return CI_OK;
+    if (kind == CI_VIS_POL_STOKES || is_linear == (kind == CI_VIS_POL_LINEAR)) return CI_OK;
     return ci_uvh5_refuse(file, "Header/feed_array",
                           "antenna %lld: feed \"%s\", but polarization_array has %s ...: correct "
                           "one of the two",
@@ -145,8 +145,8 @@ static ci_status orientation_compare(const ci_uvh5_file *file, int north)
     ci_vis_feeds feeds;
     ci_vis_feeds_judge(file->meta, &feeds);
     bool is_north = feeds.q > 0;
-    if (north < 0 || feeds.is_off_axis || ci_vis_pol_kind_of(file->meta->pol[0]) != CI_POL_LINEAR ||
-        is_north == (north == 1))
+    if (north < 0 || feeds.is_off_axis ||
+        ci_vis_pol_kind_of(file->meta->pol[0]) != CI_VIS_POL_LINEAR || is_north == (north == 1))
         return CI_OK;
     if (feeds.angle_rad[0] == feeds.angle_rad[1]) return CI_OK; /* the angles say nothing */
     return ci_uvh5_refuse(file, "Header/x_orientation",
@@ -184,8 +184,8 @@ static void fact_tell(ci_uvh5_file *file, int north)
     else
         ci_uvh5_fact_set(file, "x_orientation", "to the %s%s", meta->x_is_north ? "north" : "east",
                          how);
-    if (!meta->array.has_feeds || ci_vis_pol_kind_of(meta->pol[0]) == CI_POL_STOKES) return;
-    const char *names = ci_vis_pol_kind_of(meta->pol[0]) == CI_POL_CIRCULAR ? "RL" : "XY";
+    if (!meta->array.has_feeds || ci_vis_pol_kind_of(meta->pol[0]) == CI_VIS_POL_STOKES) return;
+    const char *names = ci_vis_pol_kind_of(meta->pol[0]) == CI_VIS_POL_CIRCULAR ? "RL" : "XY";
     char text[160] = "";
     for (int k = 0; k < 2; k++) {
         size_t n = strlen(text);

@@ -76,7 +76,7 @@ static ci_status times_compare(ci_uvh5_file *file, const ci_sky_eop *eop, differ
             if (file->row_phase[i] != i_phase) {
                 i_phase = file->row_phase[i];
                 const ci_vis_phase_centre *centre = &meta->phase[i_phase];
-                if (centre->kind == CI_PHASING_SIDEREAL) {
+                if (centre->kind == CI_VIS_PHASING_SIDEREAL) {
                     ci_sky_uvw_basis(frame, centre->ra_rad, centre->dec_rad, basis);
                 } else {
                     enu_basis(&meta->array, basis);
@@ -93,7 +93,7 @@ static ci_status times_compare(ci_uvh5_file *file, const ci_sky_eop *eop, differ
 static void differences_tell(ci_uvh5_file *file, const differences *d)
 {
     const double limit_m = 1;
-    bool is_meridian = file->meta->phase[0].kind == CI_PHASING_MERIDIAN;
+    bool is_meridian = file->meta->phase[0].kind == CI_VIS_PHASING_MERIDIAN;
     double worst = is_meridian ? d->worst_length_m : d->worst_m;
     if (!(worst > limit_m)) return;
     if (!is_meridian && d->worst_flipped_m < limit_m) {
@@ -220,7 +220,7 @@ static ci_status apparent_compare(ci_uvh5_file *file)
     while (i_row + 1 < file->n_row && file->row_phase[i_row] < 0)
         i_row++;
     const ci_vis_phase_centre *centre = &meta->phase[file->row_phase[i_row]];
-    if (centre->kind != CI_PHASING_SIDEREAL) return CI_OK;
+    if (centre->kind != CI_VIS_PHASING_SIDEREAL) return CI_OK;
     CI_TRY(ci_uvh5_apparent_offset(file, i_row, centre->ra_rad, centre->dec_rad, &off));
     if (off > most_rad)
         ci_uvh5_warning_add(file,

@@ -94,7 +94,7 @@ static ci_status meridian_dec(ci_uvh5_file *file, double *dec_rad)
 
 static ci_status meridian_read(ci_uvh5_file *file)
 {
-    uvh5_centre centre = {.place = {.kind = CI_PHASING_MERIDIAN}};
+    uvh5_centre centre = {.place = {.kind = CI_VIS_PHASING_MERIDIAN}};
     double ha = 0;
     CI_TRY(meridian_dec(file, &centre.place.dec_rad));
     if (!isfinite(centre.place.dec_rad) || fabs(centre.place.dec_rad) > CI_PI / 2) {
@@ -112,7 +112,7 @@ static ci_status meridian_read(ci_uvh5_file *file)
 
 static ci_status unprojected_read(ci_uvh5_file *file)
 {
-    uvh5_centre centre = {.place = {.kind = CI_PHASING_UNPROJECTED}};
+    uvh5_centre centre = {.place = {.kind = CI_VIS_PHASING_UNPROJECTED}};
     return centre_for_all(file, &centre);
 }
 
@@ -127,7 +127,7 @@ static ci_status legacy_read(ci_uvh5_file *file)
         }
         return unprojected_read(file);
     }
-    uvh5_centre centre = {.place = {.kind = CI_PHASING_SIDEREAL}};
+    uvh5_centre centre = {.place = {.kind = CI_VIS_PHASING_SIDEREAL}};
     ci_vis_phase_centre *place = &centre.place;
     double epoch = 2000;
     CI_TRY(ci_h5_read_double(file->h5, "Header/phase_center_ra", &place->ra_rad, 1));

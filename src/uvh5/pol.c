@@ -108,11 +108,11 @@ static void units_read(ci_uvh5_file *file)
     char text[32];
     ci_vis_meta *meta = file->meta;
     ci_uvh5_header_text(file, "Header/vis_units", text, sizeof text);
-    meta->units = CI_UNITS_UNCALIB;
+    meta->units = CI_VIS_UNITS_UNCALIB;
     if (strcasecmp(text, "Jy") == 0) {
-        meta->units = CI_UNITS_JY;
+        meta->units = CI_VIS_UNITS_JY;
     } else if (strcasecmp(text, "K str") == 0) {
-        meta->units = CI_UNITS_K_STR;
+        meta->units = CI_VIS_UNITS_K_STR;
     } else if (text[0] != '\0' && strcasecmp(text, "uncalib") != 0) {
         ci_uvh5_warning_add(file, "Header/vis_units: \"%s\" is not known: taken as uncalibrated",
                             text);

@@ -47,14 +47,14 @@ static void phasing_log(const ci_uvh5_file *file)
     const ci_vis_phase_centre *centre = &file->meta->phase[0];
     const char *origin = ci_uvh5_fact(file, "phasing");
     switch (centre->kind) {
-    case CI_PHASING_UNPROJECTED:
+    case CI_VIS_PHASING_UNPROJECTED:
         ci_log_info("visibilities are unprojected (%s)", origin);
         break;
-    case CI_PHASING_SIDEREAL:
+    case CI_VIS_PHASING_SIDEREAL:
         ci_log_info("visibilities are phased to ICRS %.5f %+.5f deg (%s)",
                     centre->ra_rad * CI_RAD_TO_DEG, centre->dec_rad * CI_RAD_TO_DEG, origin);
         break;
-    case CI_PHASING_MERIDIAN:
+    case CI_VIS_PHASING_MERIDIAN:
         ci_log_info("visibilities are phased to the meridian at declination %+.5f deg, each "
                     "integration (%s)",
                     centre->dec_rad * CI_RAD_TO_DEG, origin);

@@ -46,10 +46,10 @@ static void special_flag(float *part, uint8_t *flags, size_t n)
         float re = part[2 * i], im = part[2 * i + 1];
         bool is_finite = re - re == 0 && im - im == 0;
         if (!is_finite) {
-            flags[i] |= CI_FLAG_NONFINITE;
+            flags[i] |= CI_VIS_FLAG_NONFINITE;
             part[2 * i] = part[2 * i + 1] = 0;
         } else if (re == 0 && im == 0) {
-            flags[i] |= CI_FLAG_ZERO;
+            flags[i] |= CI_VIS_FLAG_ZERO;
         }
     }
 }
@@ -81,7 +81,7 @@ void ci_uvh5_take_flags(const uvh5_spread *s, size_t i_row, const void *row)
         any |= from[i];
     if (any == 0) return;
     for (size_t i = 0; i < n; i++)
-        to[i] |= from[order[i]] != 0 ? CI_FLAG_FILE : 0;
+        to[i] |= from[order[i]] != 0 ? CI_VIS_FLAG_FILE : 0;
 }
 
 void ci_uvh5_take_weights(const uvh5_spread *s, size_t i_row, const void *row)

@@ -26,7 +26,7 @@ ci_status ci_uvh5_summary_read(ci_uvh5_summary *out, const char *path)
     int64_t n_antenna = 0;
     if (ci_uvh5_header_int(file, "Header/Nants_data", &n_antenna) != CI_OK) ci_error_clear();
     out->n_antenna = n_antenna > 0 ? (size_t)n_antenna : meta->array.n_antenna;
-    out->dec_known = meta->phase[0].kind != CI_PHASING_UNPROJECTED;
+    out->dec_known = meta->phase[0].kind != CI_VIS_PHASING_UNPROJECTED;
     out->dec_rad = out->dec_known ? meta->phase[0].dec_rad : 0;
     ci_uvh5_close(file);
     return status;

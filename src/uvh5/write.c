@@ -20,7 +20,7 @@ static void place_of(const ci_sky_frame *frame, const ci_vis_phase_centre *centr
                      const ci_vis_array *array, double out[3])
 {
     double last = ci_sky_frame_last_rad(frame), ha, dec, s[3], ahead[3], basis[3][3];
-    if (centre->kind != CI_PHASING_SIDEREAL) {
+    if (centre->kind != CI_VIS_PHASING_SIDEREAL) {
         out[0] = last;
         out[1] = array->lat_rad;
         out[2] = 0;
@@ -206,11 +206,11 @@ static ci_status texts_write(ci_h5_file *out, const ci_vis_meta *meta, const cha
     CI_TRY(ci_h5_write_string(out, "Header/history", history));
     CI_TRY(ci_h5_write_string(out, "Header/vis_units", units[meta->units]));
     /* pyuvdata allows a convention for calibrated data only */
-    if (meta->units != CI_UNITS_UNCALIB) {
+    if (meta->units != CI_VIS_UNITS_UNCALIB) {
         CI_TRY(
             ci_h5_write_string(out, "Header/pol_convention", meta->stokes_is_sum ? "sum" : "avg"));
     }
-    if (ci_vis_pol_kind_of(meta->pol[0]) == CI_POL_LINEAR) {
+    if (ci_vis_pol_kind_of(meta->pol[0]) == CI_VIS_POL_LINEAR) {
         CI_TRY(
             ci_h5_write_string(out, "Header/x_orientation", meta->x_is_north ? "north" : "east"));
     }
@@ -243,7 +243,7 @@ static ci_status phases_write(ci_h5_file *out, const ci_vis_meta *meta)
     for (size_t i = 0; i < meta->n_phase; i++) {
         const ci_vis_phase_centre *centre = &meta->phase[i];
         const char *label = ci_vis_phase_name(meta, i);
-        bool is_sidereal = centre->kind == CI_PHASING_SIDEREAL;
+        bool is_sidereal = centre->kind == CI_VIS_PHASING_SIDEREAL;
         const char *group = "Header/phase_center_catalog";
         double lat = is_sidereal ? centre->dec_rad : CI_PI / 2;
         double lon = is_sidereal ? centre->ra_rad : 0;
@@ -304,7 +304,7 @@ ci_status ci_uvh5_write(const char *path, const ci_vis_block *block, const char 
     row_arrays rows = {0};
     char *part = NULL;
     for (size_t i = 0; i < block->n_row; i++) {
-        if (block->meta->phase[block->i_phase[i]].kind == CI_PHASING_MERIDIAN) {
+        if (block->meta->phase[block->i_phase[i]].kind == CI_VIS_PHASING_MERIDIAN) {
             return ci_error(CI_ERR_INTERNAL,
                             "%s: visibilities phased to the meridian: rephase before writing",
                             path);

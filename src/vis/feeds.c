@@ -54,9 +54,9 @@ static double sign_of(double value)
 
 void ci_vis_feeds_judge(const ci_vis_meta *meta, ci_vis_feeds *out)
 {
-    bool is_first = true, is_circular = ci_vis_pol_kind_of(meta->pol[0]) == CI_POL_CIRCULAR;
+    bool is_first = true, is_circular = ci_vis_pol_kind_of(meta->pol[0]) == CI_VIS_POL_CIRCULAR;
     *out = (ci_vis_feeds){.q = 1, .u = 1, .v = 1, .is_crossed = true};
-    if (ci_vis_pol_kind_of(meta->pol[0]) == CI_POL_STOKES) return;
+    if (ci_vis_pol_kind_of(meta->pol[0]) == CI_VIS_POL_STOKES) return;
     out->angle_rad[0] = out->angle_rad[1] = NAN;
     for (size_t i = 0; i < meta->n_baseline; i++) {
         antenna_add(meta, (size_t)meta->baseline_ant1[i], is_first, out);
@@ -82,7 +82,7 @@ static ci_status differ_refuse(const ci_vis_meta *meta, const ci_vis_feeds *f)
 {
     const ci_vis_antenna *a = &meta->array.antenna[f->i_antenna[0]];
     const ci_vis_antenna *b = &meta->array.antenna[f->i_antenna[1]];
-    bool is_linear = ci_vis_pol_kind_of(meta->pol[0]) == CI_POL_LINEAR;
+    bool is_linear = ci_vis_pol_kind_of(meta->pol[0]) == CI_VIS_POL_LINEAR;
     return ci_error(CI_ERR_INPUT,
                     "feed_angle: the %s feed of antenna %lld lies at %.2f deg, of antenna %lld at "
                     "%.2f deg: every product of two would lose flux by the cosine of what is "

@@ -105,10 +105,10 @@ static void spoil_holes(ci_vis_set *set)
             for (size_t k = 0; k < block->n_chan; k++) {
                 size_t c = block->part.i_sub_band * 16 + k;
                 uint8_t *flag = block->flags + ci_vis_sample(block, r, k, 0);
-                if (a1 == 3 || a2 == 3) flag[0] |= CI_FLAG_DEAD;
-                if (c == 20) flag[0] = flag[1] = CI_FLAG_FILE;
-                if ((a1 == 5 || a2 == 5) && c >= 34 && c <= 36) flag[1] = CI_FLAG_FILE;
-                if ((a1 == 6 || a2 == 6) && c >= 5 && c <= 9) flag[0] = CI_FLAG_FILE;
+                if (a1 == 3 || a2 == 3) flag[0] |= CI_VIS_FLAG_DEAD;
+                if (c == 20) flag[0] = flag[1] = CI_VIS_FLAG_FILE;
+                if ((a1 == 5 || a2 == 5) && c >= 34 && c <= 36) flag[1] = CI_VIS_FLAG_FILE;
+                if ((a1 == 6 || a2 == 6) && c >= 5 && c <= 9) flag[0] = CI_VIS_FLAG_FILE;
             }
         }
     }
@@ -147,7 +147,7 @@ static void spoil_reference(ci_vis_set *set)
             int32_t b = block->i_baseline[r];
             bool is_2 = set->meta->baseline_ant1[b] == 2 || set->meta->baseline_ant2[b] == 2;
             if (!is_2 || block->i_time[r] < 10 || block->i_time[r] >= 14) continue;
-            memset(block->flags + ci_vis_sample(block, r, 0, 0), CI_FLAG_FILE,
+            memset(block->flags + ci_vis_sample(block, r, 0, 0), CI_VIS_FLAG_FILE,
                    block->n_chan * block->n_pol);
         }
     }
@@ -205,7 +205,7 @@ static void spoil_y(ci_vis_set *set)
     for (size_t i = 0; i < set->n_block; i++) {
         ci_vis_block *block = set->block[i];
         for (size_t k = 1; k < block->n_row * block->n_chan * 2; k += 2)
-            block->flags[k] = CI_FLAG_DEAD;
+            block->flags[k] = CI_VIS_FLAG_DEAD;
     }
 }
 
@@ -274,7 +274,7 @@ static void test_apply(ci_comm *world)
 static void spoil_all(ci_vis_set *set)
 {
     for (size_t i = 0; i < set->n_block; i++)
-        memset(set->block[i]->flags, CI_FLAG_FILE,
+        memset(set->block[i]->flags, CI_VIS_FLAG_FILE,
                set->block[i]->n_row * set->block[i]->n_chan * set->block[i]->n_pol);
 }
 

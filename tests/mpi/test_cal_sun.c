@@ -45,7 +45,7 @@ static ci_vis_set *prepare(ci_comm *comm, const char *path, model *m, ci_flag_re
     if (!set) return NULL;
     CHECK_OK(ci_flag_run(comm, set, &flags, report));
     for (size_t i = 0; i < set->n_block; i++) {
-        CHECK_OK(ci_cal_weights(set->block[i], CI_WEIGHTS_SIGMA, 0, &known));
+        CHECK_OK(ci_cal_weights(set->block[i], CI_CAL_WEIGHTS_SIGMA, 0, &known));
         CHECK(!known);
     }
     ci_sky_source sun = {.name = "Sun", .flux_jy = 1, .ref_freq_hz = 159.375e6};
@@ -104,7 +104,7 @@ static void short_flag(ci_vis_set *set, double lambdas)
             double length = sqrt(u[0] * u[0] + u[1] * u[1] + u[2] * u[2]);
             if (length * block->freq_hz[0] / CI_C_M_S >= lambdas) continue;
             for (size_t p = 0; p < block->n_pol; p++)
-                block->flags[ci_vis_sample(block, r, 0, p)] |= CI_FLAG_USER;
+                block->flags[ci_vis_sample(block, r, 0, p)] |= CI_VIS_FLAG_USER;
         }
     }
 }

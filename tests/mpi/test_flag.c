@@ -27,10 +27,10 @@ static void spoil(ci_vis_set *set)
                 size_t k = ci_vis_sample(block, r, c, 0);
                 if (a1 == 5 || a2 == 5) {
                     block->data[k + 1] = 0;
-                    block->flags[k + 1] |= CI_FLAG_ZERO;
+                    block->flags[k + 1] |= CI_VIS_FLAG_ZERO;
                 }
                 bool keep = block->i_time[r] == 4 && c == 3;
-                if ((a1 == 7 || a2 == 7) && !keep) block->flags[k] |= CI_FLAG_FILE;
+                if ((a1 == 7 || a2 == 7) && !keep) block->flags[k] |= CI_VIS_FLAG_FILE;
             }
         }
     }
@@ -88,7 +88,7 @@ static void test_dead(ci_comm *world, ci_comm *self)
         int32_t a1 = meta->baseline_ant1[block->i_baseline[r]];
         int32_t a2 = meta->baseline_ant2[block->i_baseline[r]];
         bool dead = a1 == 3 || a2 == 3 || a1 == 7 || a2 == 5;
-        CHECK((block->flags[ci_vis_sample(block, r, 0, 2)] == CI_FLAG_DEAD) == dead);
+        CHECK((block->flags[ci_vis_sample(block, r, 0, 2)] == CI_VIS_FLAG_DEAD) == dead);
     }
     CHECK(same_report(report, alone));
     CHECK(report->antenna_fraction[3] == 1 && report->antenna_fraction[0] < 0.25);
@@ -225,7 +225,7 @@ static void test_nothing_left(ci_comm *world)
     ci_vis_set *set = sim_set(world, &plain);
     for (size_t i = 0; i < set->n_block; i++) {
         ci_vis_block *block = set->block[i];
-        memset(block->flags, CI_FLAG_ZERO, block->n_row * block->n_chan * block->n_pol);
+        memset(block->flags, CI_VIS_FLAG_ZERO, block->n_row * block->n_chan * block->n_pol);
     }
     CHECK(ci_flag_run(world, set, &options, &report) == CI_ERR_NO_DATA && !report);
     CHECK(strstr(ci_error_text(), "no data left after flags"));

@@ -61,7 +61,7 @@ static void block_spoil(ci_vis_block *b)
                 b->weight[s] *= (float)((1 + 0.3 * sin(0.8 * (double)c + b->i_baseline[r])) *
                                         (1 + 0.2 * cos(1.3 * b->i_time[r])));
                 if (is_flagged(b->i_baseline[r], b->i_time[r], c)) {
-                    b->flags[s] = CI_FLAG_RFI;
+                    b->flags[s] = CI_VIS_FLAG_RFI;
                     b->data[s] = 1e6f;
                 }
             }

@@ -27,7 +27,7 @@ static void zeros_unflag(ci_vis_set *set)
     for (size_t i = 0; i < set->n_block; i++) {
         ci_vis_block *b = set->block[i];
         for (size_t k = 0; k < b->n_row * b->n_chan * b->n_pol; k++)
-            b->flags[k] &= (uint8_t)~CI_FLAG_ZERO;
+            b->flags[k] &= (uint8_t)~CI_VIS_FLAG_ZERO;
     }
 }
 

@@ -15,16 +15,27 @@ SAYS = re.compile(r"\b(Local|Collective)\.")
 ALL = re.compile(r"\bAll functions are (local|collective)\.")
 
 LEGAL = re.compile(r"\W*(SPDX-|Copyright|Licen[cs]e|\(c\))", re.I)
+EMPTY_WORDS = set("a all an and c code contimg file for in is it module of source the this to what".split())
+UNFINISHED = re.compile(r"\W*(TODO|FIXME|XXX|TBD)\b", re.I)
 
 
 def flat(comment):
     return re.sub(r"\s*\n\s*\*?\s*", " ", comment)
 
 
+def says_what(line, path):
+    """Whether a file's first line has four words or more, one of which adds to the file's own name."""
+    names = set(re.findall(r"[^\W_]+", path.lower())) | EMPTY_WORDS
+    words = [word.rstrip("s") for word in re.findall(r"[^\W_]+", line.lower())]
+    new = [word for word in words if word not in names and word + "s" not in names]
+    return len(line.split()) >= 4 and bool(new)
+
+
 def check_opening(path):
     said = re.match(r"/\*(.*?)(\*/|\n)", tree.read(path))
-    if not said or len(said.group(1).split()) < 3 or LEGAL.match(said.group(1)):
-        faults.add(path, "no comment in the first line that says what the file holds")
+    line = said.group(1) if said else ""
+    if not said or LEGAL.match(line) or UNFINISHED.match(line) or not says_what(line, path):
+        faults.add(path, "no comment in the first line that says what the file holds, in four words or more")
 
 
 class Comments:

@@ -18,7 +18,7 @@ for name in $(texts | grep -oE -e '--[a-z][a-z0-9-]+' | sort -u | sed 's/^--//')
 done
 # Of the commands that are planned, those that are not there yet.
 for name in stream monitor report serve db clean; do
-  grep -q "^ *{\"$name\", CI_COMMAND" src/cli/commands.c && continue
+  grep -q "^ *{\"$name\", CI_CONF_COMMAND" src/cli/commands.c && continue
   # A text may go on in the next line.
   if cat src/*/*.c include/contimg/options.def | tr -d '\n' | grep -qE "contimg (\" *\")?$name\\b"; then
     fault "a text names contimg $name, and there is no such command"

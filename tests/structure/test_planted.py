@@ -12,11 +12,11 @@ CLEAN = {
     "include/contimg/base.h": "/* base: strings. All functions are local. */\nint ci_str_length(int a);\n",
     "include/contimg/vis.h": "/* vis: samples. */\n\n/* Adds one.\n * Local. */\nint ci_vis_add(int a);\n"
                              "int ci_vis_take(int a);\n\n/* Sums. Collective. */\nint ci_vis_sum(int a);\n",
-    "src/base/str.c": "/* Lengths of strings. */\n#include \"contimg/base.h\"\n"
+    "src/base/str.c": "/* Lengths of strings, counted. */\n#include \"contimg/base.h\"\n"
                       "int ci_str_length(int a)\n{\n    return a;\n}\n",
-    "src/vis/add.c": "/* Adding of samples. */\n#include \"contimg/vis.h\"\n"
+    "src/vis/add.c": "/* Adding of samples, one by one. */\n#include \"contimg/vis.h\"\n"
                      "int ci_vis_add(int a)\n{\n    return a + 1;\n}\n",
-    "src/vis/sum.c": "/* Sums of samples. */\n#include \"contimg/base.h\"\n#include \"contimg/vis.h\"\n"
+    "src/vis/sum.c": "/* Sums of samples, each increased. */\n#include \"contimg/base.h\"\n#include \"contimg/vis.h\"\n"
                      "int ci_vis_sum(int a)\n{\n    return ci_vis_add(a);\n}\n",
     "tools/small.sh": "#!/usr/bin/env bash\nsmall() {\n  true\n}\n",
     "tests/small.py": "def small():\n    return 1\n",
@@ -227,6 +227,26 @@ class Planted(unittest.TestCase):
         self.build()
         self.refused("prefix", "include/contimg/vis.h", "ci_cal_size does not begin with ci_vis_", "prefix: 1 faults")
 
+    def test_enum_constant_without_prefix(self):
+        for text in ("enum\n{\n    CI_CAL_ONE = 1\n};\n", "typedef enum ci_vis_kind\n{\n    CI_VIS_ONE, /* one */\n"
+                     "    CI_CAL_ONE\n} ci_vis_kind;\n", "enum { CI_VIS_ONE = 1 << 2, CI_CAL_ONE };\n",
+                     "struct ci_vis_a\n{\n    enum\n    {\n        CI_CAL_ONE\n    } kind;\n};\n"):
+            with self.subTest(text):
+                self.write("include/contimg/vis.h", CLEAN["include/contimg/vis.h"] + text)
+                self.build()
+                self.refused("prefix", "include/contimg/vis.h: ci_cal_one does not begin with ci_vis_", "prefix: 1 faults")
+
+    def test_status_outside_base(self):
+        self.append("include/contimg/vis.h", "enum\n{\n    CI_ERR_VIS\n};\n")
+        self.build()
+        self.refused("prefix", "include/contimg/vis.h: ci_err_vis does not begin with ci_vis_")
+
+    def test_enum_constants_of_base_and_of_private_headers_pass(self):
+        self.append("include/contimg/base.h", "enum\n{\n    CI_OK,\n    CI_ERR_IO,\n    CI_LOG_INFO\n};\n")
+        self.write("src/vis/small.h", "/* Small things of samples. */\nenum\n{\n    AHEAD = 3\n};\n")
+        self.build()
+        self.assertEqual(self.rule("prefix")[0], 0)
+
     def test_inline_function_without_prefix(self):
         self.append("include/contimg/vis.h", "\nstatic inline int ci_cal_one(void)\n{\n    return 1;\n}\n")
         self.build()
@@ -245,6 +265,18 @@ class Planted(unittest.TestCase):
     def test_file_that_opens_with_its_licence(self):
         self.write("src/vis/bare.c", "/* SPDX-License-Identifier: GPL-3.0-or-later of this file */\nint ci_vis_bare;\n")
         self.refused("comments", "src/vis/bare.c")
+
+    def test_opening_that_says_nothing(self):
+        for line in ("TODO: say what this file is for", "/* TODO: say what this file is for. */",
+                     "/* FIXME what is this file. */", "/* Helpers, various. */", "/* vis: bare, file of bare. */",
+                     "/* */", "/*"):
+            with self.subTest(line):
+                self.write("src/vis/bare.c", f"{line}\n/* More of it. */\nint ci_vis_bare;\n")
+                self.refused("comments", "src/vis/bare.c: no comment in the first line")
+
+    def test_opening_of_four_words_passes(self):
+        self.write("src/vis/bare.c", "/* Adding of bare samples. */\nint ci_vis_bare;\n")
+        self.assertEqual(self.rule("comments")[0], 0)
 
     def test_function_that_is_neither(self):
         self.append("include/contimg/vis.h", "\n/* Says nothing. */\nint ci_vis_one(int a);\n")

@@ -1,5 +1,5 @@
-"""Each exported symbol begins with ci_<module>_, or with a family of base or par; inline functions
-and macros of public headers too. src/cli/main.c, which is in no library, defines main alone."""
+"""Each exported symbol begins with ci_<module>_, or with a family of base or par; inline functions,
+macros and enum constants of public headers too. src/cli/main.c, which is in no library, defines main alone."""
 import re
 
 import tree
@@ -10,6 +10,8 @@ faults = tree.Faults("prefix")
 BARE_MACROS = set("""CI_OPTION CI_PRINTF CI_MUST_CHECK CI_PI CI_TWO_PI CI_C_M_S CI_DEG_TO_RAD
     CI_RAD_TO_DEG CI_ARCSEC_TO_RAD CI_RAD_TO_ARCSEC CI_DAY_S CI_MJD_UNIX_EPOCH CI_TRY CI_AGREE
     ci_plural""".split())
+# Statuses, which every module returns.
+BARE_CONSTANTS = re.compile(r"CI_OK|CI_ERR_[A-Z_]+")
 
 
 def is_guard(name, header):
@@ -35,7 +37,10 @@ for header in tree.files(["include/contimg"], {".h"}):
     check(tree.module_of(header), header,
           {name for name, _, _, _ in tree.c_functions(tree.read(header))})
     macros = {name for name in tree.c_macros(tree.read(header)) if not is_guard(name, header)}
-    check(tree.module_of(header), header, {name.lower() for name in macros - BARE_MACROS})
+    constants = tree.c_enum_constants(tree.read(header))
+    if header == "include/contimg/base.h":
+        constants = {name for name in constants if not BARE_CONSTANTS.fullmatch(name)}
+    check(tree.module_of(header), header, {name.lower() for name in (macros - BARE_MACROS) | constants})
 for path in tree.files(["src/cli"], {".c"}):
     if not path.endswith("/main.c"):
         continue

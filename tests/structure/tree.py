@@ -121,6 +121,12 @@ def c_macros(text):
     return set(re.findall(r"^ ?# ?define (\w+)", normal(text), re.M))
 
 
+def c_enum_constants(text):
+    """Names of the constants of a file's enums."""
+    return {name for body in re.findall(r"\benum\b[^;{}()]*\{([^{}]*)\}", c_code(text))
+            for name in re.findall(r"(?:^|,)\s*([A-Za-z_]\w*)", body)}
+
+
 _ATTRIBUTE = re.compile(r"__attribute__\s*\(\((?:[^()]|\([^()]*\))*\)\)|\bCI_PRINTF\([^()]*\)")
 
 

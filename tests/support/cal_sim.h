@@ -122,7 +122,7 @@ static inline ci_vis_meta *sim_meta(const cal_sim *s)
     }
     meta->n_phase = 1;
     meta->phase = sim_room(1, sizeof *meta->phase);
-    meta->phase[0].kind = CI_PHASING_SIDEREAL;
+    meta->phase[0].kind = CI_VIS_PHASING_SIDEREAL;
     return meta;
 }
 

@@ -55,7 +55,7 @@ static inline ci_status fake_meta_new(ci_vis_meta **out, const fake_sky *sky)
     }
     m->n_pol = sky->n_pol;
     memcpy(m->pol, sky->pol, sizeof m->pol);
-    m->units = CI_UNITS_JY;
+    m->units = CI_VIS_UNITS_JY;
     m->n_baseline = sky->n_antenna * (sky->n_antenna + 1) / 2;
     CI_TRY(ci_mem_alloc(&m->baseline_ant1, m->n_baseline, sizeof(int32_t), "baselines"));
     CI_TRY(ci_mem_alloc(&m->baseline_ant2, m->n_baseline, sizeof(int32_t), "baselines"));
@@ -84,7 +84,8 @@ static inline ci_status fake_meta_new(ci_vis_meta **out, const fake_sky *sky)
     }
     CI_TRY(ci_mem_alloc(&m->phase, 1, sizeof *m->phase, "phase centres"));
     m->n_phase = 1;
-    m->phase[0] = (ci_vis_phase_centre){.kind = CI_PHASING_SIDEREAL, .ra_rad = 1, .dec_rad = 0.3};
+    m->phase[0] =
+        (ci_vis_phase_centre){.kind = CI_VIS_PHASING_SIDEREAL, .ra_rad = 1, .dec_rad = 0.3};
     return CI_OK;
 }
 

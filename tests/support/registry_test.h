@@ -102,7 +102,7 @@ static inline int64_t raw_int(const char *path, const char *sql)
 
 static inline void observation_make(ci_registry *registry, double unix_s, char id[CI_REGISTRY_ID])
 {
-    ci_registry_observation o = {.state = CI_WORK_PENDING,
+    ci_registry_observation o = {.state = CI_REGISTRY_WORK_PENDING,
                                  .is_ready = true,
                                  .first_time_mjd_s = ci_time_mjd_s_from_unix(unix_s),
                                  .interval_s = 12.885,
@@ -122,14 +122,14 @@ static inline ci_status group_make(ci_registry *registry, size_t n, char (*ids)[
 {
     ci_registry_member members[16] = {0};
     const char *names[16];
-    ci_registry_group g = {.state = CI_WORK_PENDING,
+    ci_registry_group g = {.state = CI_REGISTRY_WORK_PENDING,
                            .closed_by = "full",
                            .n_min_tiles = 2,
                            .n_member = n,
                            .member = members};
     for (size_t i = 0; i < n; i++) {
         snprintf(members[i].observation_id, CI_REGISTRY_ID, "%s", ids[i]);
-        members[i].role = i < n_overlap ? CI_ROLE_OVERLAP : CI_ROLE_NEW;
+        members[i].role = i < n_overlap ? CI_REGISTRY_ROLE_OVERLAP : CI_REGISTRY_ROLE_NEW;
         names[i] = ids[i];
     }
     members[0].first_time_mjd_s = ci_time_mjd_s_from_unix(unix_s);

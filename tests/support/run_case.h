@@ -59,7 +59,7 @@ static inline void run_conf(const char *const *words)
     for (; words && *words; words++)
         all[n++] = *words;
     all[n] = NULL;
-    rc.conf = parsed(CI_COMMAND_RUN, all);
+    rc.conf = parsed(CI_CONF_COMMAND_RUN, all);
 }
 
 /* A handle of the databases by the test's clock; each process that wants one is an owner. */
@@ -109,9 +109,9 @@ static inline void observation_make(double unix_s, ci_registry_work_state work, 
 /* A complete group of two observations, the second in that state; its id. */
 static inline void group_make(double unix_s, ci_registry_work_state second, char id[CI_REGISTRY_ID])
 {
-    ci_registry_member member[2] = {{.role = CI_ROLE_NEW}, {.role = CI_ROLE_NEW}};
+    ci_registry_member member[2] = {{.role = CI_REGISTRY_ROLE_NEW}, {.role = CI_REGISTRY_ROLE_NEW}};
     char name[2][32];
-    ci_registry_group group = {.state = CI_WORK_PENDING,
+    ci_registry_group group = {.state = CI_REGISTRY_WORK_PENDING,
                                .closed_by = "full",
                                .n_min_tiles = 2,
                                .n_member = 2,
@@ -119,7 +119,7 @@ static inline void group_make(double unix_s, ci_registry_work_state second, char
     bool is_new = false;
     for (int i = 0; i < 2; i++) {
         double at = unix_s + 300 * i;
-        observation_make(at, i == 1 ? second : CI_WORK_PENDING, name[i]);
+        observation_make(at, i == 1 ? second : CI_REGISTRY_WORK_PENDING, name[i]);
         snprintf(member[i].observation_id, sizeof member[i].observation_id, "%s", name[i]);
         member[i].first_time_mjd_s = ci_time_mjd_s_from_unix(at);
     }

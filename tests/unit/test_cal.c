@@ -175,8 +175,8 @@ static void test_apply_matching(void **state)
         bool no_x = (a1 == 6 || a2 == 6) && d[1] < d[0] && d[1] < d[2];
         if (d[1] == d[0] || d[1] == d[2]) continue;
         uint8_t *flag = block->flags + ci_vis_sample(block, r, 3, 0);
-        assert_int_equal(flag[0], none || no_x ? CI_FLAG_CAL : 0);
-        assert_int_equal(flag[1], none || no_y ? CI_FLAG_CAL : 0);
+        assert_int_equal(flag[0], none || no_x ? CI_VIS_FLAG_CAL : 0);
+        assert_int_equal(flag[1], none || no_y ? CI_VIS_FLAG_CAL : 0);
     }
     set->meta->array.antenna[0] = first;
     /* a sub-band that the bandpass does not know is flagged, the others are not touched */
@@ -190,7 +190,7 @@ static void test_apply_matching(void **state)
     assert_int_equal(n_lost, block->n_chan);
     assert_int_equal(ci_cal_apply(bandpass, block), CI_OK);
     for (size_t i = 0; i < block->n_row * block->n_chan * block->n_pol; i++)
-        assert_true(block->flags[i] & CI_FLAG_CAL);
+        assert_true(block->flags[i] & CI_VIS_FLAG_CAL);
     /* a bandpass of other frequencies, or of strangers, is refused */
     for (size_t c = 0; c < bandpass->n_chan; c++)
         bandpass->freq_hz[c] += 2e9;
@@ -263,7 +263,7 @@ static double weights_ratio(size_t n_time, size_t n_chan, size_t n_antenna, bool
     ci_vis_block *block = set->block[0];
     for (size_t i = 0; i < block->n_row; i += 97)
         block->data[ci_vis_sample(block, i, 0, 0)] *= 100;
-    assert_int_equal(ci_cal_weights(block, CI_WEIGHTS_SIGMA, 0, known), CI_OK);
+    assert_int_equal(ci_cal_weights(block, CI_CAL_WEIGHTS_SIGMA, 0, known), CI_OK);
     double sum = 0;
     size_t n = 0;
     for (size_t r = 0; r < block->n_row; r++) {
@@ -297,18 +297,18 @@ static void test_weights(void **state)
     CHECK_OK(ci_comm_self(&self));
     ci_vis_set *set = sim_set(self, &s);
     ci_vis_block *block = set->block[0];
-    assert_int_equal(ci_cal_weights(block, CI_WEIGHTS_SIGMA, 0, &known), CI_OK);
+    assert_int_equal(ci_cal_weights(block, CI_CAL_WEIGHTS_SIGMA, 0, &known), CI_OK);
     assert_false(known);
     assert_true(block->weight[5] == 1);
     /* SEFD 8286 Jy, 244 kHz x 12.88 s: 3.3 Jy */
-    assert_int_equal(ci_cal_weights(block, CI_WEIGHTS_SIGMA, 8286, &known), CI_OK);
+    assert_int_equal(ci_cal_weights(block, CI_CAL_WEIGHTS_SIGMA, 8286, &known), CI_OK);
     assert_true(known && fabs(1 / sqrt((double)block->weight[5]) - 3.304) < 0.01);
     block->weight[5] = 7;
     set->meta->has_valid_nsamples = true;
-    assert_int_equal(ci_cal_weights(block, CI_WEIGHTS_NSAMPLES, 0, &known), CI_OK);
+    assert_int_equal(ci_cal_weights(block, CI_CAL_WEIGHTS_NSAMPLES, 0, &known), CI_OK);
     assert_true(!known && block->weight[5] == 7);
     set->meta->has_valid_nsamples = false;
-    assert_int_equal(ci_cal_weights(block, CI_WEIGHTS_NSAMPLES, 0, &known), CI_OK);
+    assert_int_equal(ci_cal_weights(block, CI_CAL_WEIGHTS_NSAMPLES, 0, &known), CI_OK);
     assert_true(block->weight[5] == 1);
     ci_vis_set_free(set);
     ci_comm_free(self);

@@ -8,7 +8,7 @@
 static void names_are_unique(void **state)
 {
     (void)state;
-    for (int i = 0; i < CI_OPT_COUNT; i++) {
+    for (int i = 0; i < CI_CONF_OPT_COUNT; i++) {
         char variable[64], other[64];
         ci_conf_variable((ci_conf_id)i, variable);
         assert_int_equal(strncmp(variable, "CONTIMG_", 8), 0);
@@ -29,7 +29,7 @@ static void nothing_is_given_by_default(void **state)
     (void)state;
     for (int bit = 0; bit < 14; bit++) {
         ci_conf *conf = parsed((ci_conf_command)(1 << bit), NULL);
-        for (int i = 0; i < CI_OPT_COUNT; i++) {
+        for (int i = 0; i < CI_CONF_OPT_COUNT; i++) {
             assert_false(ci_conf_is_given(conf, (ci_conf_id)i));
             assert_string_equal(ci_conf_origin(conf, (ci_conf_id)i), "default");
         }
@@ -65,11 +65,11 @@ static void deployed_names_keep_their_defaults(void **state)
         {"CONTIMG_QA_IMG_MIN_PEAK_SNR", "5"},
         {"CONTIMG_TMPFS_PATH", "/dev/shm"},
     };
-    ci_conf *conf = parsed(CI_COMMAND_CHECK, NULL);
+    ci_conf *conf = parsed(CI_CONF_COMMAND_CHECK, NULL);
     for (size_t i = 0; i < sizeof deployed / sizeof *deployed; i++) {
         char variable[64];
         int found = -1;
-        for (int k = 0; k < CI_OPT_COUNT; k++) {
+        for (int k = 0; k < CI_CONF_OPT_COUNT; k++) {
             ci_conf_variable((ci_conf_id)k, variable);
             if (strcmp(variable, deployed[i].variable) == 0) found = k;
         }
@@ -84,16 +84,16 @@ static void deployed_names_keep_their_defaults(void **state)
 static void values_are_read(void **state)
 {
     (void)state;
-    ci_conf *conf = parsed(CI_COMMAND_IMAGE,
+    ci_conf *conf = parsed(CI_CONF_COMMAND_IMAGE,
                            WORDS("a.uvh5", "--size", "512", "--cell-arcsec=2.5", "--flag",
                                  "--weighting", "NATURAL", "--robust", "-0.5", "--", "--odd"));
-    assert_int_equal(ci_conf_int(conf, CI_OPT_SIZE), 512);
-    assert_true(ci_conf_double(conf, CI_OPT_CELL_ARCSEC) == 2.5);
-    assert_true(ci_conf_double(conf, CI_OPT_ROBUST) == -0.5);
-    assert_true(ci_conf_bool(conf, CI_OPT_FLAG));
-    assert_false(ci_conf_bool(conf, CI_OPT_NO_AVERAGE));
-    assert_string_equal(ci_conf_text(conf, CI_OPT_WEIGHTING), "NATURAL");
-    assert_string_equal(ci_conf_origin(conf, CI_OPT_SIZE), "command line");
+    assert_int_equal(ci_conf_int(conf, CI_CONF_OPT_SIZE), 512);
+    assert_true(ci_conf_double(conf, CI_CONF_OPT_CELL_ARCSEC) == 2.5);
+    assert_true(ci_conf_double(conf, CI_CONF_OPT_ROBUST) == -0.5);
+    assert_true(ci_conf_bool(conf, CI_CONF_OPT_FLAG));
+    assert_false(ci_conf_bool(conf, CI_CONF_OPT_NO_AVERAGE));
+    assert_string_equal(ci_conf_text(conf, CI_CONF_OPT_WEIGHTING), "NATURAL");
+    assert_string_equal(ci_conf_origin(conf, CI_CONF_OPT_SIZE), "command line");
     assert_int_equal(ci_conf_argument_count(conf), 2);
     assert_string_equal(ci_conf_argument(conf, 0), "a.uvh5");
     assert_string_equal(ci_conf_argument(conf, 1), "--odd");
@@ -108,16 +108,16 @@ static void the_last_of_two_values_wins(void **state)
 {
     (void)state;
     ci_conf *conf =
-        parsed(CI_COMMAND_IMAGE, WORDS("--size=64", "--size", "128", "--flag", "--flag=no"));
-    assert_int_equal(ci_conf_int(conf, CI_OPT_SIZE), 128);
-    assert_false(ci_conf_bool(conf, CI_OPT_FLAG));
+        parsed(CI_CONF_COMMAND_IMAGE, WORDS("--size=64", "--size", "128", "--flag", "--flag=no"));
+    assert_int_equal(ci_conf_int(conf, CI_CONF_OPT_SIZE), 128);
+    assert_false(ci_conf_bool(conf, CI_CONF_OPT_FLAG));
     ci_conf_free(conf);
 }
 
 static void bad_command_lines_are_refused(void **state)
 {
     (void)state;
-    const ci_conf_command image = CI_COMMAND_IMAGE;
+    const ci_conf_command image = CI_CONF_COMMAND_IMAGE;
     refused(CI_ERR_USAGE, image, WORDS("--sise", "3"), "did you mean --size");
     refused(CI_ERR_USAGE, image, WORDS("--halp"), "did you mean --help");
     refused(CI_ERR_USAGE, image, WORDS("--qqqqqqqq"), "is unknown; --help");
@@ -159,13 +159,13 @@ static char *printed(void (*print)(FILE *out))
 
 static void print_help(FILE *out)
 {
-    ci_conf_help(out, CI_COMMAND_IMAGE, "contimg image", "About it.");
+    ci_conf_help(out, CI_CONF_COMMAND_IMAGE, "contimg image", "About it.");
 }
 
 static void print_man(FILE *out)
 {
     const char *const see_also[] = {"contimg", "contimg-image", NULL};
-    ci_conf_page page = {.command = CI_COMMAND_IMAGE,
+    ci_conf_page page = {.command = CI_CONF_COMMAND_IMAGE,
                          .name = "image",
                          .usage = "contimg image",
                          .about = "About it.",
@@ -175,7 +175,7 @@ static void print_man(FILE *out)
 
 static void print_values(FILE *out)
 {
-    ci_conf *conf = parsed(CI_COMMAND_IMAGE, WORDS("--size", "64"));
+    ci_conf *conf = parsed(CI_CONF_COMMAND_IMAGE, WORDS("--size", "64"));
     ci_conf_print(out, conf);
     ci_conf_free(conf);
 }
@@ -197,7 +197,7 @@ static void texts_hold_the_options_of_the_command(void **state)
     size_t n_line = 0;
     for (const char *c = values; *c; c++)
         n_line += *c == '\n';
-    assert_int_equal(n_line, CI_OPT_COUNT);
+    assert_int_equal(n_line, CI_CONF_OPT_COUNT);
     free(help);
     free(man);
     free(values);

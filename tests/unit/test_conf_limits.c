@@ -17,19 +17,19 @@ static void every_limit_has_its_looser_side(void **state)
 {
     (void)state;
     int n_limit = 0;
-    for (int i = 0; i < CI_OPT_COUNT; i++) {
+    for (int i = 0; i < CI_CONF_OPT_COUNT; i++) {
         ci_conf_id id = (ci_conf_id)i;
         const char *name = ci_conf_name(id);
-        if (strncmp(name, "qa-", 3) != 0 || id == CI_OPT_QA_MS_MAX_FLAGGED) continue;
+        if (strncmp(name, "qa-", 3) != 0 || id == CI_CONF_OPT_QA_MS_MAX_FLAGGED) continue;
         /* Greatest limits say so by name, and so do least ones. */
         bool is_greatest = strstr(name, "-max-") != NULL;
         assert_true(is_greatest != (strstr(name, "-min-") != NULL));
         double normal = ci_conf_default(id);
         for (int side = -1; side <= 1; side++) {
-            ci_conf *conf = with_value(CI_COMMAND_RUN, id, normal * (1 + 0.1 * side));
+            ci_conf *conf = with_value(CI_CONF_COMMAND_RUN, id, normal * (1 + 0.1 * side));
             bool is_relaxed = side != 0 && (side > 0) == is_greatest;
             if (ci_conf_is_relaxed(conf, id) != is_relaxed) fail_msg("--%s, side %d", name, side);
-            for (int k = 0; k < CI_OPT_COUNT; k++)
+            for (int k = 0; k < CI_CONF_OPT_COUNT; k++)
                 assert_true(k == i || !ci_conf_is_relaxed(conf, (ci_conf_id)k));
             size_t before = ci_log_warning_count();
             ci_conf_relaxed_warn(conf);
@@ -44,8 +44,8 @@ static void every_limit_has_its_looser_side(void **state)
 static void a_value_that_only_warns_is_no_limit(void **state)
 {
     (void)state;
-    ci_conf *conf = with_value(CI_COMMAND_RUN, CI_OPT_QA_MS_MAX_FLAGGED, 1);
-    assert_false(ci_conf_is_relaxed(conf, CI_OPT_QA_MS_MAX_FLAGGED));
+    ci_conf *conf = with_value(CI_CONF_COMMAND_RUN, CI_CONF_OPT_QA_MS_MAX_FLAGGED, 1);
+    assert_false(ci_conf_is_relaxed(conf, CI_CONF_OPT_QA_MS_MAX_FLAGGED));
     ci_conf_free(conf);
 }
 
@@ -55,8 +55,9 @@ static void relaxed_limits_are_named(void **state)
     char text[CI_CONF_RELAXED_TEXT], line[400];
     write_file("CONTIMG_QA_CAL_MAX_PHASE_SCATTER=90.0\nCONTIMG_QA_MS_MAX_FLAGGED=0.4\n");
     setenv("CONTIMG_QA_CAL_MIN_AMP", "1e-3", 1);
-    ci_conf *conf = parsed(CI_COMMAND_CALIBRATE, WORDS("--config", conf_file, "--qa-cal-max-amp",
-                                                       "20", "--model", "m.csv"));
+    ci_conf *conf =
+        parsed(CI_CONF_COMMAND_CALIBRATE,
+               WORDS("--config", conf_file, "--qa-cal-max-amp", "20", "--model", "m.csv"));
     size_t before = ci_log_warning_count();
     ci_conf_relaxed_warn(conf);
     assert_int_equal(ci_log_warning_count() - before, 3);
@@ -67,9 +68,9 @@ static void relaxed_limits_are_named(void **state)
     snprintf(line, sizeof line,
              "--qa-cal-max-phase-scatter 90.0 (%s:1) is looser than its default 30", conf_file);
     assert_string_equal(ci_log_warning_get(before + 2), line);
-    ci_conf_relaxed_text(conf, CI_OPT_QA_CAL_MAX_PHASE_SCATTER, text);
+    ci_conf_relaxed_text(conf, CI_CONF_OPT_QA_CAL_MAX_PHASE_SCATTER, text);
     assert_string_equal(text, "qa-cal-max-phase-scatter 90 (30)");
-    ci_conf_relaxed_text(conf, CI_OPT_QA_CAL_MIN_AMP, text);
+    ci_conf_relaxed_text(conf, CI_CONF_OPT_QA_CAL_MIN_AMP, text);
     assert_string_equal(text, "qa-cal-min-amp 0.001 (0.1)");
     ci_conf_free(conf);
 }
@@ -78,7 +79,7 @@ static void a_command_that_judges_nothing_has_no_limits(void **state)
 {
     (void)state;
     write_file("CONTIMG_QA_CAL_MAX_PHASE_SCATTER=90.0\n");
-    ci_conf *conf = parsed(CI_COMMAND_IMAGE, WORDS("--config", conf_file));
+    ci_conf *conf = parsed(CI_CONF_COMMAND_IMAGE, WORDS("--config", conf_file));
     size_t before = ci_log_warning_count();
     ci_conf_relaxed_warn(conf);
     assert_int_equal(ci_log_warning_count() - before, 0);
@@ -91,7 +92,7 @@ static ci_conf_paths resolved(const char *text)
 {
     ci_conf_paths out;
     write_file(text);
-    ci_conf *conf = parsed(CI_COMMAND_RUN, WORDS("--config", conf_file));
+    ci_conf *conf = parsed(CI_CONF_COMMAND_RUN, WORDS("--config", conf_file));
     assert_int_equal(ci_conf_paths_new(&out, conf), CI_OK);
     ci_conf_free(conf);
     return out;
@@ -184,7 +185,7 @@ static void noise_limit_with_a_unit_is_refused(void **state)
     char text[400];
     write_file("\nCONTIMG_QA_IMG_MAX_NOISE_RATIO=5mJy\n");
     snprintf(text, sizeof text, "--qa-img-max-noise-ratio '5mJy' (%s:2): not a number", conf_file);
-    refused(CI_ERR_USAGE, CI_COMMAND_RUN, WORDS("--config", conf_file), text);
+    refused(CI_ERR_USAGE, CI_CONF_COMMAND_RUN, WORDS("--config", conf_file), text);
 }
 
 int main(void)

@@ -116,9 +116,9 @@ static void test_samples(void **state)
     b->weight[ci_vis_sample(b, r, 0, 1)] = 12;
     b->data[ci_vis_sample(b, r, 0, 0)] = 1 + 2 * I;
     b->data[ci_vis_sample(b, r, 0, 1)] = 3 - 1 * I;
-    b->flags[ci_vis_sample(b, r, 1, 1)] = CI_FLAG_FILE;
+    b->flags[ci_vis_sample(b, r, 1, 1)] = CI_VIS_FLAG_FILE;
     b->data[ci_vis_sample(b, r, 2, 0)] = NAN;
-    b->flags[ci_vis_sample(b, r, 3, 2)] = CI_FLAG_FILE; /* XY: of no matter for I */
+    b->flags[ci_vis_sample(b, r, 3, 2)] = CI_VIS_FLAG_FILE; /* XY: of no matter for I */
     ci_image_options o = options_for("I");
     ci_vis_samples *s = NULL;
     assert_int_equal(ci_image_samples_new(comm, &s, set, &o), CI_OK);

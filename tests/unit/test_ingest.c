@@ -15,14 +15,14 @@ static void test_names_that_differ_by_seconds(void **state)
     t->c.clock.unix_s += 700;
     scan(t);
     assert_int_equal(t->report.n_complete, 2);
-    assert_int_equal(state_of(t, now, &o), CI_WORK_PENDING);
+    assert_int_equal(state_of(t, now, &o), CI_REGISTRY_WORK_PENDING);
     assert_true(o.is_ready && !o.is_degraded && o.n_present == 16);
-    assert_int_equal(state_of(t, now + 309, NULL), CI_WORK_PENDING);
+    assert_int_equal(state_of(t, now + 309, NULL), CI_REGISTRY_WORK_PENDING);
     OK(ci_registry_files_read(t->registry, &files, "2026-01-25T00:00:00"));
     assert_int_equal(files->n, 16);
     for (int i = 0; i < 16; i++) {
         assert_int_equal(files->item[i].sub_band, i);
-        assert_int_equal(files->item[i].state, CI_FILE_USED);
+        assert_int_equal(files->item[i].state, CI_REGISTRY_FILE_USED);
         if (i) assert_true(files->item[i].freq_low_hz < files->item[i - 1].freq_low_hz);
     }
     ci_registry_files_free(files);
@@ -58,7 +58,7 @@ static void test_short_waits(void **state)
     ci_registry_observation o;
     double now = t->c.clock.unix_s;
     make_short(t, now);
-    assert_int_equal(state_of(t, now, &o), CI_WORK_COLLECTING);
+    assert_int_equal(state_of(t, now, &o), CI_REGISTRY_WORK_COLLECTING);
     assert_false(o.is_ready);
 }
 
@@ -73,10 +73,10 @@ static void test_short_is_degraded_or_failed(void **state)
     assert_int_equal(t->report.n_degraded, 1);
     assert_int_equal(t->report.n_failed, 1);
     /* Counts as collecting until it is imaged, and may be. */
-    assert_int_equal(state_of(t, now, &o), CI_WORK_COLLECTING);
+    assert_int_equal(state_of(t, now, &o), CI_REGISTRY_WORK_COLLECTING);
     assert_true(o.is_ready && o.is_degraded);
     assert_string_equal(o.missing, "3, 7");
-    assert_int_equal(state_of(t, now + 309, &o), CI_WORK_FAILED);
+    assert_int_equal(state_of(t, now + 309, &o), CI_REGISTRY_WORK_FAILED);
     assert_string_equal(o.missing, "11, 12, 13, 14, 15");
 }
 
@@ -94,11 +94,11 @@ static void test_late_files(void **state)
     file_make(t, now, 0, 5, now + 601); /* the same sub-band under another name */
     t->c.clock.unix_s = now + 620;
     scan(t);
-    assert_int_equal(t->report.n_by_state[CI_FILE_LATE], 2);
-    assert_int_equal(t->report.n_by_state[CI_FILE_DUPLICATE], 1);
-    assert_int_equal(state_of(t, now, &o), CI_WORK_COLLECTING);
+    assert_int_equal(t->report.n_by_state[CI_REGISTRY_FILE_LATE], 2);
+    assert_int_equal(t->report.n_by_state[CI_REGISTRY_FILE_DUPLICATE], 1);
+    assert_int_equal(state_of(t, now, &o), CI_REGISTRY_WORK_COLLECTING);
     assert_int_equal(o.n_present, 14);
-    assert_int_equal(state_of(t, now + 309, &o), CI_WORK_FAILED);
+    assert_int_equal(state_of(t, now + 309, &o), CI_REGISTRY_WORK_FAILED);
     assert_int_equal(o.n_present, 11);
 }
 
@@ -123,11 +123,11 @@ static void test_file_states(void **state)
     make_states(t, t->c.clock.unix_s);
     scan(t);
     assert_int_equal(t->report.n_file, 5);
-    assert_int_equal(t->report.n_by_state[CI_FILE_TRUNCATED], 1);
-    assert_int_equal(t->report.n_by_state[CI_FILE_EMPTY], 1);
-    assert_int_equal(t->report.n_by_state[CI_FILE_INCOMPLETE], 1);
+    assert_int_equal(t->report.n_by_state[CI_REGISTRY_FILE_TRUNCATED], 1);
+    assert_int_equal(t->report.n_by_state[CI_REGISTRY_FILE_EMPTY], 1);
+    assert_int_equal(t->report.n_by_state[CI_REGISTRY_FILE_INCOMPLETE], 1);
     /* One was just written, and one is read again before it counts as corrupt. */
-    assert_int_equal(t->report.n_by_state[CI_FILE_GROWING], 2);
+    assert_int_equal(t->report.n_by_state[CI_REGISTRY_FILE_GROWING], 2);
 }
 
 /* What cannot be read as UVH5 counts as corrupt when it is so twice, a minute apart. */
@@ -136,13 +136,13 @@ static void test_corrupt_is_read_twice(void **state)
     ingest_case *t = *state;
     write_text(t, "2026-01-25T00:00:00_sb03.hdf5", "rubbish", 7, t->c.clock.unix_s - 100);
     scan(t);
-    assert_int_equal(t->report.n_by_state[CI_FILE_GROWING], 1);
+    assert_int_equal(t->report.n_by_state[CI_REGISTRY_FILE_GROWING], 1);
     t->c.clock.unix_s += 59;
     scan(t);
-    assert_int_equal(t->report.n_by_state[CI_FILE_CORRUPT], 0);
+    assert_int_equal(t->report.n_by_state[CI_REGISTRY_FILE_CORRUPT], 0);
     t->c.clock.unix_s += 1;
     scan(t);
-    assert_int_equal(t->report.n_by_state[CI_FILE_CORRUPT], 1);
+    assert_int_equal(t->report.n_by_state[CI_REGISTRY_FILE_CORRUPT], 1);
 }
 
 /* A file server that fails for a while. */
@@ -161,11 +161,11 @@ static void test_read_error_is_not_corrupt(void **state)
     t->options.summary = no_summary;
     for (int i = 0; i < 3; i++, t->c.clock.unix_s += 61) {
         scan(t);
-        assert_int_equal(t->report.n_by_state[CI_FILE_GROWING], 1);
+        assert_int_equal(t->report.n_by_state[CI_REGISTRY_FILE_GROWING], 1);
     }
     t->options.summary = fake_summary;
     scan(t);
-    assert_int_equal(t->report.n_by_state[CI_FILE_USED], 1);
+    assert_int_equal(t->report.n_by_state[CI_REGISTRY_FILE_USED], 1);
 }
 
 /* Each that becomes whole is taken: renamed, filled, copied again, at rest. */
@@ -183,7 +183,7 @@ static void test_files_become_whole(void **state)
         file_make(t, now, band, 0, now + 1);
     t->c.clock.unix_s += 20;
     scan(t);
-    assert_int_equal(t->report.n_by_state[CI_FILE_USED], 5);
+    assert_int_equal(t->report.n_by_state[CI_REGISTRY_FILE_USED], 5);
     ci_registry_files *files;
     OK(ci_registry_files_unsettled(t->registry, &files));
     assert_int_equal(files->n, 0); /* the _incomplete name is gone */
@@ -197,10 +197,10 @@ static void test_clock_of_another_machine(void **state)
     double now = t->c.clock.unix_s;
     file_make(t, now, 5, 0, now + 7200);
     scan(t);
-    assert_int_equal(t->report.n_by_state[CI_FILE_GROWING], 1);
+    assert_int_equal(t->report.n_by_state[CI_REGISTRY_FILE_GROWING], 1);
     t->c.clock.unix_s += 11;
     scan(t);
-    assert_int_equal(t->report.n_by_state[CI_FILE_USED], 1);
+    assert_int_equal(t->report.n_by_state[CI_REGISTRY_FILE_USED], 1);
 }
 
 static void test_another_array_is_not_mixed_in(void **state)
@@ -211,7 +211,7 @@ static void test_another_array_is_not_mixed_in(void **state)
     scan(t);
     write_text(t, "2026-01-25T00:00:00_sb06.hdf5", "uvh5 1769299200 16.15 6 64", 26, now - 100);
     scan(t);
-    assert_int_equal(t->report.n_by_state[CI_FILE_CORRUPT], 1);
+    assert_int_equal(t->report.n_by_state[CI_REGISTRY_FILE_CORRUPT], 1);
 }
 
 /* An observation waits while a file of it, by its name, still grows. */

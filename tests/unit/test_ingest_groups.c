@@ -19,7 +19,8 @@ static void check_full_group(const ci_registry_group *g, double first, int n_ove
     for (int i = 0; i < 10; i++) {
         double time_mjd_s = ci_time_mjd_s_from_unix(first + 309 * i);
         assert_true(fabs(g->member[i].first_time_mjd_s - time_mjd_s) < 1e-3);
-        assert_int_equal(g->member[i].role, i < n_overlap ? CI_ROLE_OVERLAP : CI_ROLE_NEW);
+        assert_int_equal(g->member[i].role,
+                         i < n_overlap ? CI_REGISTRY_ROLE_OVERLAP : CI_REGISTRY_ROLE_NEW);
         assert_int_equal(g->member[i].n_path, 16);
     }
     /* Ascending in frequency: the last sub-band first. */
@@ -77,12 +78,12 @@ static void test_gap_at_head_blocks_nothing(void **state)
     assert_int_equal(g->n, 2);
     /* One tile is no mosaic: said, as a state. */
     assert_int_equal(g->item[0].n_member, 1);
-    assert_int_equal(g->item[0].state, CI_WORK_FAILED);
+    assert_int_equal(g->item[0].state, CI_REGISTRY_WORK_FAILED);
     assert_string_equal(g->item[0].closed_by, "gap");
     assert_non_null(strstr(g->item[0].error, "3 needed"));
     assert_int_equal(g->item[1].n_member, 10);
-    assert_int_equal(g->item[1].state, CI_WORK_PENDING);
-    assert_int_equal(g->item[1].member[0].role, CI_ROLE_NEW);
+    assert_int_equal(g->item[1].state, CI_REGISTRY_WORK_PENDING);
+    assert_int_equal(g->item[1].member[0].role, CI_REGISTRY_ROLE_NEW);
     ci_registry_groups_free(g);
 }
 
@@ -99,14 +100,14 @@ static void test_gap_in_the_middle(void **state)
     assert_int_equal(g->n, 1);
     assert_int_equal(g->item[0].n_member, 5);
     assert_true(g->item[0].is_early);
-    assert_int_equal(g->item[0].state, CI_WORK_PENDING);
+    assert_int_equal(g->item[0].state, CI_REGISTRY_WORK_PENDING);
     ci_registry_groups_free(g);
     t->c.clock.unix_s = now + 1000;
     scan(t);
     g = groups_of(t);
     assert_int_equal(g->n, 2);
     assert_int_equal(g->item[1].n_member, 3);
-    assert_int_equal(g->item[1].member[0].role, CI_ROLE_NEW);
+    assert_int_equal(g->item[1].member[0].role, CI_REGISTRY_ROLE_NEW);
     ci_registry_groups_free(g);
 }
 
@@ -171,19 +172,19 @@ static void check_holes(ingest_case *t, int n_hole, ci_registry_work_state want)
     ci_registry_groups *g = groups_of(t);
     assert_int_equal(g->n, 1);
     assert_int_equal(g->item[0].n_member, 10);
-    assert_int_equal(g->item[0].member[3].state, CI_WORK_FAILED);
+    assert_int_equal(g->item[0].member[3].state, CI_REGISTRY_WORK_FAILED);
     assert_int_equal(g->item[0].state, want);
     ci_registry_groups_free(g);
 }
 
 static void test_two_holes(void **state)
 {
-    check_holes(*state, 2, CI_WORK_PENDING);
+    check_holes(*state, 2, CI_REGISTRY_WORK_PENDING);
 }
 
 static void test_three_holes(void **state)
 {
-    check_holes(*state, 3, CI_WORK_FAILED);
+    check_holes(*state, 3, CI_REGISTRY_WORK_FAILED);
 }
 
 /* One that came when its group was closed already finds a group of its own. */
@@ -204,8 +205,8 @@ static void test_late_observation(void **state)
     g = groups_of(t);
     assert_int_equal(g->n, 2);
     assert_int_equal(g->item[1].n_member, 7); /* 2 and 3 again, then 4 to 8 */
-    assert_int_equal(g->item[1].member[1].role, CI_ROLE_OVERLAP);
-    assert_int_equal(g->item[1].member[2].role, CI_ROLE_NEW);
+    assert_int_equal(g->item[1].member[1].role, CI_REGISTRY_ROLE_OVERLAP);
+    assert_int_equal(g->item[1].member[2].role, CI_REGISTRY_ROLE_NEW);
     ci_registry_groups_free(g);
 }
 

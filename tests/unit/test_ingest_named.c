@@ -179,7 +179,7 @@ static void test_eight_scanners(void **state)
     for (size_t k = 0; k < 3; k++)
         assert_int_equal(g->item[k].n_member, 10);
     ci_registry_groups_free(g);
-    OK(ci_registry_verify(t->registry, CI_DB_INGEST));
+    OK(ci_registry_verify(t->registry, CI_REGISTRY_DB_INGEST));
 }
 
 int main(void)

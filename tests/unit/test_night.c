@@ -72,10 +72,10 @@ static void group_take(night *t, char id[CI_REGISTRY_ID], bool overlap_is_there)
     for (size_t i = 0; i < g->n_member; i++) {
         char folder[500], file[520];
         tile_path(t, g->member[i].observation_id, folder);
-        if (overlap_is_there && g->member[i].role == CI_ROLE_OVERLAP)
+        if (overlap_is_there && g->member[i].role == CI_REGISTRY_ROLE_OVERLAP)
             assert_true(ci_path_is_folder(folder));
         if (ci_path_is_folder(folder)) continue;
-        assert_int_equal(g->member[i].role, CI_ROLE_NEW); /* imaged once */
+        assert_int_equal(g->member[i].role, CI_REGISTRY_ROLE_NEW); /* imaged once */
         OK(ci_path_make_folder(folder));
         snprintf(file, sizeof file, "%s/image.fits", folder);
         OK(ci_file_write(file, "tile", 4));
@@ -90,7 +90,7 @@ static void group_publish(night *t, const char *id)
     ci_publish_result result;
     OK(publish_case_make(&t->p, id, &good));
     OK(ci_publish_product(t->in.registry, id, &t->p.options, &result));
-    OK(ci_registry_group_end(t->in.registry, id, CI_WORK_COMPLETED, NULL, id));
+    OK(ci_registry_group_end(t->in.registry, id, CI_REGISTRY_WORK_COMPLETED, NULL, id));
 }
 
 /* All that may be removed is removed at once. */
@@ -108,7 +108,7 @@ static void clean(night *t)
 static size_t n_published(night *t)
 {
     ci_registry_products *list;
-    OK(ci_registry_products_read(t->in.registry, &list, CI_PUBLISH_PUBLISHED, false));
+    OK(ci_registry_products_read(t->in.registry, &list, CI_REGISTRY_PUBLISH_PUBLISHED, false));
     size_t n = list->n;
     for (size_t i = 0; i < n; i++)
         OK(ci_publish_verify(list->item[i].published_path));

@@ -41,9 +41,10 @@ static void tile_make(publish_case *t, const char *id, ci_registry_work_state st
     char folder[500];
     bool is_new, done;
     double unix_s = t->c.clock.unix_s;
-    ci_registry_observation o = {.state = CI_WORK_COMPLETED, .is_ready = true, .n_expected = 16};
-    ci_registry_member member = {.role = CI_ROLE_NAMED};
-    ci_registry_group g = {.state = CI_WORK_PENDING,
+    ci_registry_observation o = {
+        .state = CI_REGISTRY_WORK_COMPLETED, .is_ready = true, .n_expected = 16};
+    ci_registry_member member = {.role = CI_REGISTRY_ROLE_NAMED};
+    ci_registry_group g = {.state = CI_REGISTRY_WORK_PENDING,
                            .is_named = true,
                            .closed_by = "named",
                            .n_member = 1,
@@ -54,7 +55,7 @@ static void tile_make(publish_case *t, const char *id, ci_registry_work_state st
     o.first_time_mjd_s = member.first_time_mjd_s = ci_time_mjd_s_from_unix(unix_s);
     OK(ci_registry_observation_put(t->registry, &o));
     OK(ci_registry_group_add(t->registry, &g, &is_new));
-    if (state != CI_WORK_PENDING) {
+    if (state != CI_REGISTRY_WORK_PENDING) {
         OK(ci_registry_group_claim(t->registry, g.id, 60, &done));
         OK(ci_registry_group_end(t->registry, g.id, state, NULL, NULL));
     }
@@ -73,9 +74,9 @@ static void test_tiles(void **state)
 {
     publish_case *t = *state;
     char folder[500];
-    tile_make(t, "2026-01-01T00:00:00", CI_WORK_COMPLETED, 8 * DAY);
-    tile_make(t, "2026-01-01T00:05:00", CI_WORK_COMPLETED, 6 * DAY);
-    tile_make(t, "2026-01-01T00:10:00", CI_WORK_PENDING, 8 * DAY);
+    tile_make(t, "2026-01-01T00:00:00", CI_REGISTRY_WORK_COMPLETED, 8 * DAY);
+    tile_make(t, "2026-01-01T00:05:00", CI_REGISTRY_WORK_COMPLETED, 6 * DAY);
+    tile_make(t, "2026-01-01T00:10:00", CI_REGISTRY_WORK_PENDING, 8 * DAY);
     snprintf(folder, sizeof folder, "%s/tiles/unknown", t->staging);
     file_make(folder, "image.fits", 1e9);
     assert_int_equal(clean(t, true), 1);

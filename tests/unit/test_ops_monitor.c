@@ -21,7 +21,7 @@ static void attempt(registry_test *t, const char *id, bool good)
     ci_registry_claim claim;
     ci_registry_publish_state state;
     OK(ci_registry_product_claim(t->registry, id, true, 600, &claim, &owner));
-    assert_int_equal(claim, CI_CLAIM_TAKEN);
+    assert_int_equal(claim, CI_REGISTRY_CLAIM_TAKEN);
     if (good)
         OK(ci_registry_product_publish(t->registry, id, owner.token, "/p/x", NULL));
     else
@@ -180,10 +180,10 @@ static void test_group_failures(void **state)
 {
     registry_test *t = *state;
     for (int i = 0; i < 9; i++)
-        group_end(t, i, CI_WORK_COMPLETED);
-    group_end(t, 9, CI_WORK_FAILED);
+        group_end(t, i, CI_REGISTRY_WORK_COMPLETED);
+    group_end(t, 9, CI_REGISTRY_WORK_FAILED);
     assert_false(holds(t, "group_failures")); /* 10 % */
-    group_end(t, 10, CI_WORK_FAILED);
+    group_end(t, 10, CI_REGISTRY_WORK_FAILED);
     assert_true(holds(t, "group_failures"));
     t->c.clock.unix_s += 24 * HOUR + 1;
     assert_false(holds(t, "group_failures"));

@@ -20,7 +20,7 @@ static void fill(registry_test *t, char ids[3][CI_REGISTRY_ID], char id[CI_REGIS
     for (int i = 0; i < 3; i++)
         observation_make(t->registry, t->c.clock.unix_s + 309 * i, ids[i]);
     OK(group_make(t->registry, 2, ids, 0, t->c.clock.unix_s, id, &is_new));
-    file_put(t, "/in/bad.hdf5", CI_FILE_CORRUPT, "/in/bad.hdf5: not HDF5");
+    file_put(t, "/in/bad.hdf5", CI_REGISTRY_FILE_CORRUPT, "/in/bad.hdf5: not HDF5");
     OK(ci_registry_product_stage(t->registry, &p, &is_new));
 }
 
@@ -39,8 +39,9 @@ static void test_ungrouped(void **state)
 {
     registry_test *t = *state;
     char ids[3][CI_REGISTRY_ID], id[CI_REGISTRY_ID];
-    ci_registry_observation failed = {
-        .id = "2026-01-25T09:00:00", .state = CI_WORK_FAILED, .error = "8 sub-bands of 16"};
+    ci_registry_observation failed = {.id = "2026-01-25T09:00:00",
+                                      .state = CI_REGISTRY_WORK_FAILED,
+                                      .error = "8 sub-bands of 16"};
     ci_ops_status status;
     fill(t, ids, id);
     OK(ci_registry_observation_put(t->registry, &failed)); /* waits for nothing */

@@ -18,7 +18,7 @@ static void claim(registry_test *t, const char *id, ci_registry_owner *owner)
 {
     ci_registry_claim claim;
     OK(ci_registry_product_claim(t->registry, id, true, 600, &claim, owner));
-    assert_int_equal(claim, CI_CLAIM_TAKEN);
+    assert_int_equal(claim, CI_REGISTRY_CLAIM_TAKEN);
 }
 
 static void fail_one(registry_test *t, const char *id, const char *why)

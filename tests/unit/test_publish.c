@@ -12,7 +12,7 @@ static void test_dry_run(void **state)
     t->options.dry_run = true;
     OK(ci_publish_product(t->registry, "g1", &t->options, &r));
     assert_int_equal(n_entries(t->products), 0);
-    assert_int_equal(state_of(t, "g1"), CI_PUBLISH_STAGING);
+    assert_int_equal(state_of(t, "g1"), CI_REGISTRY_PUBLISH_STAGING);
 }
 
 static void test_published(void **state)
@@ -23,7 +23,7 @@ static void test_published(void **state)
     char folder[400], path[420];
     OK(publish_case_make(t, "g1", &good));
     OK(ci_publish_product(t->registry, "g1", &t->options, &r));
-    assert_int_equal(r.kind, CI_PUBLISHED);
+    assert_int_equal(r.kind, CI_PUBLISH_DONE);
     assert_false(r.gates.refused);
     published_path(t, "g1", folder);
     assert_string_equal(r.published_path, folder);
@@ -34,7 +34,7 @@ static void test_published(void **state)
     assert_int_equal(stat(path, &facts), 0);
     assert_int_equal(facts.st_mode & 0777, 0444);
     OK(ci_fits_verify(path));
-    assert_int_equal(state_of(t, "g1"), CI_PUBLISH_PUBLISHED);
+    assert_int_equal(state_of(t, "g1"), CI_REGISTRY_PUBLISH_PUBLISHED);
 }
 
 static void test_provenance(void **state)
@@ -64,7 +64,7 @@ static void test_twice(void **state)
     for (int i = 0; i < 2; i++) {
         t->options.by_name = i == 1;
         OK(ci_publish_product(t->registry, "g1", &t->options, &r));
-        assert_int_equal(r.kind, CI_PUBLISHED_BEFORE);
+        assert_int_equal(r.kind, CI_PUBLISH_DONE_BEFORE);
         assert_non_null(strstr(r.text, "published before"));
     }
 }
@@ -95,9 +95,9 @@ static void test_publish_inside_a_transaction(void **state)
     publish_case *t = *state;
     ci_publish_result r;
     OK(publish_case_make(t, "g1", &good));
-    OK(ci_registry_begin(t->registry, CI_DB_DATA));
+    OK(ci_registry_begin(t->registry, CI_REGISTRY_DB_DATA));
     assert_int_equal(ci_publish_product(t->registry, "g1", &t->options, &r), CI_ERR_INTERNAL);
-    OK(ci_registry_end(t->registry, CI_DB_DATA, CI_OK));
+    OK(ci_registry_end(t->registry, CI_REGISTRY_DB_DATA, CI_OK));
     assert_int_equal(n_entries(t->products), 0);
     OK(ci_publish_product(t->registry, "g1", &t->options, &r));
 }
@@ -140,7 +140,7 @@ static void test_retry(void **state)
     t->options.products_base = "/proc/contimg-cannot-be";
     assert_int_not_equal(ci_publish_product(t->registry, "g1", &t->options, &r), CI_OK);
     assert_int_equal(r.kind, CI_PUBLISH_RETRY);
-    assert_int_equal(state_of(t, "g1"), CI_PUBLISH_STAGING);
+    assert_int_equal(state_of(t, "g1"), CI_REGISTRY_PUBLISH_STAGING);
     assert_int_equal(ci_publish_product(t->registry, "g1", &t->options, &r), CI_ERR_NOT_READY);
     assert_int_equal(r.kind, CI_PUBLISH_WAITS);
     assert_non_null(strstr(r.text, "cannot-be"));
@@ -169,7 +169,7 @@ static void test_never_replaced(void **state)
         t->c.clock.unix_s += 1000;
     }
     assert_int_equal(r.kind, CI_PUBLISH_GIVEN_UP);
-    assert_int_equal(state_of(t, "g2"), CI_PUBLISH_FAILED);
+    assert_int_equal(state_of(t, "g2"), CI_REGISTRY_PUBLISH_FAILED);
     assert_int_equal(ci_publish_product(t->registry, "g2", &t->options, &r), CI_ERR_NOT_READY);
     assert_int_equal(rmdir(folder), 0);
     t->options.by_name = true;
@@ -222,11 +222,11 @@ static void test_folder_gone(void **state)
     assert_false(lost);
     t->options.dry_run = true;
     OK(ci_publish_product(t->registry, "g1", &t->options, &r));
-    assert_int_equal(state_of(t, "g1"), CI_PUBLISH_PUBLISHED);
+    assert_int_equal(state_of(t, "g1"), CI_REGISTRY_PUBLISH_PUBLISHED);
     t->options.dry_run = false;
     size_t before = ci_log_warning_count();
     OK(ci_publish_product(t->registry, "g1", &t->options, &r));
-    assert_int_equal(r.kind, CI_PUBLISHED);
+    assert_int_equal(r.kind, CI_PUBLISH_DONE);
     OK(ci_publish_verify(folder));
     assert_int_equal(ci_log_warning_count() - before, 1);
     assert_non_null(strstr(ci_log_warning_get(before), "is not there"));
@@ -246,7 +246,7 @@ static void test_all_gone(void **state)
     remove_folder(folder);
     unit_refused(ci_publish_product(t->registry, "g1", &t->options, &r), CI_ERR_INPUT,
                  "contimg run makes it again");
-    assert_int_equal(state_of(t, "g1"), CI_PUBLISH_STAGING);
+    assert_int_equal(state_of(t, "g1"), CI_REGISTRY_PUBLISH_STAGING);
 }
 
 /* ---- a data registry that was lost ------------------------------------------------------------
@@ -278,7 +278,7 @@ static void check_rebuilt(const publish_case *t, const ci_registry_product *p)
 {
     char folder[400];
     published_path(t, p->id, folder);
-    assert_int_equal(p->state, CI_PUBLISH_PUBLISHED);
+    assert_int_equal(p->state, CI_REGISTRY_PUBLISH_PUBLISHED);
     assert_false(p->is_deployed || p->staging_removable);
     assert_int_equal(p->type, CI_REGISTRY_MOSAIC);
     assert_string_equal(p->type_word, "mosaic");
@@ -308,10 +308,10 @@ static void test_rebuild(void **state)
         check_rebuilt(t, &list->item[i]);
     ci_registry_products_free(list);
     OK(ci_publish_product(t->registry, "g1", &t->options, &r));
-    assert_int_equal(r.kind, CI_PUBLISHED_BEFORE);
+    assert_int_equal(r.kind, CI_PUBLISH_DONE_BEFORE);
     OK(ci_publish_recover(t->registry, &t->options, &recovered));
     assert_int_equal(recovered.n_rebuilt, 0);
-    OK(ci_registry_verify(t->registry, CI_DB_DATA));
+    OK(ci_registry_verify(t->registry, CI_REGISTRY_DB_DATA));
 }
 
 int main(void)

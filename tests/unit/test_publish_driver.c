@@ -41,7 +41,7 @@ static int check_staged(publish_case *t)
     snprintf(path, sizeof path, "%s/mosaics/g1/mosaic.fits", t->staging);
     ci_status status = ci_registry_product_get(t->registry, "g1", &list);
     if (status == CI_OK)
-        is_lost = list->item[0].state != CI_PUBLISH_PUBLISHED && !ci_path_exists(path);
+        is_lost = list->item[0].state != CI_REGISTRY_PUBLISH_PUBLISHED && !ci_path_exists(path);
     if (status == CI_OK && list->item[0].published_path[0])
         is_broken = ci_publish_verify(list->item[0].published_path) != CI_OK;
     if (status == CI_OK) status = ci_registry_attempts_read(t->registry, &attempts, "g1", 0);
@@ -89,10 +89,10 @@ static int check_published(publish_case *t)
 {
     char path[400];
     ci_status status = CI_OK;
-    for (int i = 0; i < CI_DB_COUNT && status == CI_OK; i++)
+    for (int i = 0; i < CI_REGISTRY_DB_COUNT && status == CI_OK; i++)
         status = ci_registry_verify(t->registry, (ci_registry_database)i);
     if (status != CI_OK) return wrong("databases");
-    if (state_of(t, "g1") != CI_PUBLISH_PUBLISHED) return wrong("not published");
+    if (state_of(t, "g1") != CI_REGISTRY_PUBLISH_PUBLISHED) return wrong("not published");
     snprintf(path, sizeof path, "%s/" CASE_DATE, t->products);
     if (n_entries(path) != 1) return wrong("more or less than one folder of the date");
     published_path(t, "g1", path);

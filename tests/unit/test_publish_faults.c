@@ -33,7 +33,7 @@ static void test_permission(void **state)
     assert_int_equal(result, 0);
     assert_int_equal(chmod(t->products, 0755), 0);
     OK(publish_case_open(t));
-    assert_int_equal(state_of(t, "g1"), CI_PUBLISH_STAGING);
+    assert_int_equal(state_of(t, "g1"), CI_REGISTRY_PUBLISH_STAGING);
     t->c.clock.unix_s += 100;
     ci_publish_result r;
     OK(ci_publish_product(t->registry, "g1", &t->options, &r));
@@ -87,8 +87,8 @@ static int publish_with_others(publish_case *t, int go)
     if (publish_case_open(t) != CI_OK) return 9;
     if (read(go, &byte, 1) != 0) return 8;
     ci_status status = ci_publish_product(t->registry, "g1", &t->options, &r);
-    if (status == CI_OK && r.kind == CI_PUBLISHED) return 0;
-    if (status == CI_OK && r.kind == CI_PUBLISHED_BEFORE) return 1;
+    if (status == CI_OK && r.kind == CI_PUBLISH_DONE) return 0;
+    if (status == CI_OK && r.kind == CI_PUBLISH_DONE_BEFORE) return 1;
     if (status == CI_ERR_NOT_READY && r.kind == CI_PUBLISH_BUSY && strstr(r.text, "pid")) return 2;
     fprintf(stderr, "%s: %s\n", ci_status_name(status), r.text);
     return 7;
@@ -174,10 +174,10 @@ static void kill_once(publish_case *t, const char *id, unsigned microseconds)
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
     OK(publish_case_open(t));
-    OK(ci_registry_verify(t->registry, CI_DB_DATA));
+    OK(ci_registry_verify(t->registry, CI_REGISTRY_DB_DATA));
     OK(ci_publish_recover(t->registry, &t->options, &recovered));
     OK(ci_publish_due(t->registry, &t->options, &n_published, &n_failed));
-    assert_int_equal(state_of(t, id), CI_PUBLISH_PUBLISHED);
+    assert_int_equal(state_of(t, id), CI_REGISTRY_PUBLISH_PUBLISHED);
     published_path(t, id, folder);
     OK(ci_publish_verify(folder));
 }
@@ -221,7 +221,7 @@ static void test_lease_lost(void **state)
     assert_false(ci_path_exists(part));
     assert_int_equal(ci_registry_product_fail(t->registry, "g1", first.token, "late", 1, 3, &after),
                      CI_ERR_NOT_READY);
-    assert_int_equal(state_of(t, "g1"), CI_PUBLISH_PUBLISHED);
+    assert_int_equal(state_of(t, "g1"), CI_REGISTRY_PUBLISH_PUBLISHED);
 }
 
 int main(void)

@@ -34,7 +34,7 @@ static void refused_by(publish_case *t, const char *id, const char *gate,
             fail_msg("%s fails too: %s", g->name, g->text);
         if (strstr(g->text, "/proc/")) fail_msg("%s", g->text);
     }
-    assert_int_equal(state_of(t, id), CI_PUBLISH_REFUSED);
+    assert_int_equal(state_of(t, id), CI_REGISTRY_PUBLISH_REFUSED);
 }
 
 static void test_each_gate(void **state)

@@ -18,7 +18,7 @@ static void refused(publish_case *t, const char *id, const char *path)
     ci_publish_result r;
     ci_status status = ci_publish_product(t->registry, id, &t->options, &r);
     if (status != CI_ERR_GATE) fail_msg("%s: %s %s", path, ci_status_name(status), r.text);
-    assert_int_equal(state_of(t, id), CI_PUBLISH_REFUSED);
+    assert_int_equal(state_of(t, id), CI_REGISTRY_PUBLISH_REFUSED);
 }
 
 static void real_make(const publish_case *t, char folder[400])

@@ -13,7 +13,7 @@ static void versions_make(publish_case *t, const mosaic_faults *faults, char bef
     OK(ci_sha256_file(before, path));
     t->is_new_version = true;
     OK(publish_case_make(t, "g1", faults));
-    assert_int_equal(state_of(t, "g1"), CI_PUBLISH_STAGING);
+    assert_int_equal(state_of(t, "g1"), CI_REGISTRY_PUBLISH_STAGING);
 }
 
 /* One whole product stands published; whether its mosaic is the one of before. */
@@ -37,8 +37,8 @@ static void test_takes_the_place(void **state)
     versions_make(t, &(mosaic_faults){.noise_factor = 0.9}, before);
     assert_true(stands_before(t, before));
     OK(ci_publish_product(t->registry, "g1", &t->options, &r));
-    assert_int_equal(r.kind, CI_PUBLISHED);
-    assert_int_equal(state_of(t, "g1"), CI_PUBLISH_PUBLISHED);
+    assert_int_equal(r.kind, CI_PUBLISH_DONE);
+    assert_int_equal(state_of(t, "g1"), CI_REGISTRY_PUBLISH_PUBLISHED);
     assert_false(stands_before(t, before));
 }
 
@@ -49,7 +49,7 @@ static void test_refused_leaves_the_one_before(void **state)
     char before[CI_SHA256_HEX];
     versions_make(t, &(mosaic_faults){.nan_inside = true}, before);
     assert_int_equal(ci_publish_product(t->registry, "g1", &t->options, &r), CI_ERR_GATE);
-    assert_int_equal(state_of(t, "g1"), CI_PUBLISH_REFUSED);
+    assert_int_equal(state_of(t, "g1"), CI_REGISTRY_PUBLISH_REFUSED);
     assert_true(stands_before(t, before));
 }
 
@@ -63,7 +63,7 @@ static void test_lost_leaves_the_one_before(void **state)
     snprintf(folder, sizeof folder, "%s/mosaics/g1", t->staging);
     remove_folder(folder);
     assert_int_equal(ci_publish_product(t->registry, "g1", &t->options, &r), CI_ERR_INPUT);
-    assert_int_equal(state_of(t, "g1"), CI_PUBLISH_STAGING);
+    assert_int_equal(state_of(t, "g1"), CI_REGISTRY_PUBLISH_STAGING);
     assert_true(stands_before(t, before));
 }
 
@@ -75,7 +75,7 @@ static void test_staged_again_changes_nothing(void **state)
     OK(publish_case_make(t, "g1", &good));
     OK(ci_publish_product(t->registry, "g1", &t->options, &r));
     OK(publish_case_make(t, "g1", &(mosaic_faults){.noise_factor = 0.9}));
-    assert_int_equal(state_of(t, "g1"), CI_PUBLISH_PUBLISHED);
+    assert_int_equal(state_of(t, "g1"), CI_REGISTRY_PUBLISH_PUBLISHED);
 }
 
 int main(void)

@@ -11,7 +11,7 @@ static void publish(publish_case *t, bool by_name)
     ci_publish_result r;
     t->options.by_name = by_name;
     OK(ci_publish_product(t->registry, "g1", &t->options, &r));
-    assert_int_equal(r.kind, CI_PUBLISHED);
+    assert_int_equal(r.kind, CI_PUBLISH_DONE);
 }
 
 /* In staging with its four files, not among the products, and published by name only. */
@@ -22,7 +22,7 @@ static void check_withdrawn(publish_case *t)
     staging_path(t, staging);
     published_path(t, "g1", folder);
     snprintf(date, sizeof date, "%s/" CASE_DATE, t->products);
-    assert_int_equal(state_of(t, "g1"), CI_PUBLISH_STAGING);
+    assert_int_equal(state_of(t, "g1"), CI_REGISTRY_PUBLISH_STAGING);
     assert_int_equal(n_entries(staging), 4);
     assert_int_equal(n_entries(date), 0);
     t->options.by_name = false;
@@ -118,7 +118,7 @@ static void test_damaged(void **state)
     publish(t, false);
     damage(folder, "noise.fits");
     unit_refused(ci_publish_withdraw(t->registry, "g1", &t->options, &r), CI_ERR_IO, "noise.fits");
-    assert_int_equal(state_of(t, "g1"), CI_PUBLISH_PUBLISHED);
+    assert_int_equal(state_of(t, "g1"), CI_REGISTRY_PUBLISH_PUBLISHED);
     assert_int_equal(n_entries(folder), 6);
 }
 
@@ -133,7 +133,7 @@ static void test_other_staging(void **state)
     damage(staging, "sources.csv");
     unit_refused(ci_publish_withdraw(t->registry, "g1", &t->options, &r), CI_ERR_INPUT,
                  "sources.csv");
-    assert_int_equal(state_of(t, "g1"), CI_PUBLISH_PUBLISHED);
+    assert_int_equal(state_of(t, "g1"), CI_REGISTRY_PUBLISH_PUBLISHED);
 }
 
 static void test_not_published(void **state)

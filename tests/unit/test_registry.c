@@ -119,7 +119,7 @@ static void test_backup(void **state)
     char id[CI_REGISTRY_ID], path[400];
     OK(ci_registry_run_begin(t->registry, "contimg run", NULL, id));
     snprintf(path, sizeof path, "%s/copy.sqlite3", t->c.folder);
-    OK(ci_registry_backup(t->registry, CI_DB_PRODUCTS, path));
+    OK(ci_registry_backup(t->registry, CI_REGISTRY_DB_PRODUCTS, path));
     assert_int_equal(raw_int(path, "SELECT count(*) FROM runs"), 1);
 }
 
@@ -151,19 +151,19 @@ static size_t n_files(registry_test *t)
 }
 
 static const ci_registry_file growing = {
-    .path = "/in/a.hdf5", .state = CI_FILE_GROWING, .sub_band = -1};
+    .path = "/in/a.hdf5", .state = CI_REGISTRY_FILE_GROWING, .sub_band = -1};
 
 /* A step that fails inside takes everything back, and the end says so. */
 static void test_transactions(void **state)
 {
     registry_test *t = *state;
     bool done;
-    OK(ci_registry_begin(t->registry, CI_DB_INGEST));
-    assert_true(ci_registry_in_transaction(t->registry, CI_DB_INGEST));
+    OK(ci_registry_begin(t->registry, CI_REGISTRY_DB_INGEST));
+    assert_true(ci_registry_in_transaction(t->registry, CI_REGISTRY_DB_INGEST));
     OK(ci_registry_file_put(t->registry, &growing));
     assert_int_equal(ci_registry_observation_claim(t->registry, "none", 1, &done), CI_ERR_INPUT);
-    assert_int_equal(ci_registry_end(t->registry, CI_DB_INGEST, CI_OK), CI_ERR_INPUT);
-    assert_false(ci_registry_in_transaction(t->registry, CI_DB_INGEST));
+    assert_int_equal(ci_registry_end(t->registry, CI_REGISTRY_DB_INGEST, CI_OK), CI_ERR_INPUT);
+    assert_false(ci_registry_in_transaction(t->registry, CI_REGISTRY_DB_INGEST));
     assert_int_equal(n_files(t), 0);
     /* And the next one is a new one. */
     OK(ci_registry_file_put(t->registry, &growing));
@@ -237,7 +237,7 @@ static void test_file_rows(void **state)
     registry_test *t = *state;
     ci_registry_file f = {.path = "/in/a.hdf5",
                           .observation_id = "",
-                          .state = CI_FILE_LATE,
+                          .state = CI_REGISTRY_FILE_LATE,
                           .reason = "later than the others",
                           .size = (int64_t)1 << 40,
                           .mtime_unix_s = 1.5,
@@ -256,7 +256,7 @@ static void test_file_rows(void **state)
     const ci_registry_file *g = &files->item[0];
     assert_string_equal(g->path, f.path);
     assert_string_equal(g->reason, f.reason);
-    assert_int_equal(g->state, CI_FILE_LATE);
+    assert_int_equal(g->state, CI_REGISTRY_FILE_LATE);
     assert_true(g->size == f.size && g->sub_band == 3 && g->n_antenna == 96);
     assert_true(g->mtime_unix_s == 1.5 && isnan(g->first_time_mjd_s));
     assert_true(g->dec_known && g->dec_rad == 0.3);

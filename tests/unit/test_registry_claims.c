@@ -67,7 +67,7 @@ static void test_unknown(void **state)
     bool done;
     unit_refused(ci_registry_group_claim(t->registry, "none", 600, &done), CI_ERR_INPUT,
                  "none: no such group");
-    unit_refused(ci_registry_group_end(t->registry, "none", CI_WORK_FAILED, "x", NULL),
+    unit_refused(ci_registry_group_end(t->registry, "none", CI_REGISTRY_WORK_FAILED, "x", NULL),
                  CI_ERR_NOT_READY, "not known");
 }
 
@@ -186,7 +186,7 @@ static void test_lost_lease(void **state)
     assert_int_equal(lease_end(t), end);
     unit_refused(ci_registry_group_check(t->registry, g.id, token), CI_ERR_NOT_READY,
                  "taken over by node7 pid");
-    unit_refused(ci_registry_group_end(t->registry, g.id, CI_WORK_COMPLETED, NULL, "m"),
+    unit_refused(ci_registry_group_end(t->registry, g.id, CI_REGISTRY_WORK_COMPLETED, NULL, "m"),
                  CI_ERR_NOT_READY, "not claimed by this process");
     assert_int_equal(
         raw_int(t->c.ingest, "SELECT count(*) FROM mosaic_groups WHERE status='in_progress'"), 1);
@@ -281,8 +281,8 @@ static void test_completed(void **state)
     ci_registry_changes *changes;
     bool done;
     OK(ci_registry_group_claim(t->registry, g.id, 600, &done));
-    OK(ci_registry_group_end(t->registry, g.id, CI_WORK_COMPLETED, NULL, "mosaic"));
-    assert_int_equal(ci_registry_group_end(t->registry, g.id, CI_WORK_FAILED, "x", NULL),
+    OK(ci_registry_group_end(t->registry, g.id, CI_REGISTRY_WORK_COMPLETED, NULL, "mosaic"));
+    assert_int_equal(ci_registry_group_end(t->registry, g.id, CI_REGISTRY_WORK_FAILED, "x", NULL),
                      CI_ERR_NOT_READY);
     OK(ci_registry_group_claim(t->registry, g.id, 600, &done));
     assert_true(done);
@@ -300,9 +300,9 @@ static void test_given_back(void **state)
     ci_registry_groups *groups;
     bool done;
     OK(ci_registry_group_claim(t->registry, g.id, 600, &done));
-    OK(ci_registry_group_end(t->registry, g.id, CI_WORK_PENDING, "stopped", ""));
+    OK(ci_registry_group_end(t->registry, g.id, CI_REGISTRY_WORK_PENDING, "stopped", ""));
     OK(ci_registry_group_get(t->registry, g.id, &groups));
-    assert_int_equal(groups->item[0].state, CI_WORK_PENDING);
+    assert_int_equal(groups->item[0].state, CI_REGISTRY_WORK_PENDING);
     assert_string_equal(groups->item[0].error, "stopped");
     assert_string_equal(groups->item[0].owner.host, "");
     ci_registry_groups_free(groups);

@@ -37,7 +37,7 @@ static void damage(const char *path)
 static void copy_make(registry_test *t, char path[320])
 {
     snprintf(path, 320, "%s/copy.sqlite3", t->c.folder);
-    OK(ci_registry_file_backup(t->c.data, CI_DB_DATA, path));
+    OK(ci_registry_file_backup(t->c.data, CI_REGISTRY_DB_DATA, path));
 }
 
 static void test_verify(void **state)
@@ -45,12 +45,14 @@ static void test_verify(void **state)
     registry_test *t = *state;
     int version = -1;
     one_product(t, "a");
-    OK(ci_registry_file_verify(t->c.data, CI_DB_DATA, &version));
-    assert_int_equal(version, ci_registry_version_known(CI_DB_DATA));
+    OK(ci_registry_file_verify(t->c.data, CI_REGISTRY_DB_DATA, &version));
+    assert_int_equal(version, ci_registry_version_known(CI_REGISTRY_DB_DATA));
     registry_close(t);
     damage(t->c.data);
-    assert_int_equal(ci_registry_file_verify(t->c.data, CI_DB_DATA, &version), CI_ERR_DATABASE);
-    assert_int_equal(ci_registry_file_verify(t->c.cal, CI_DB_DATA, &version), CI_ERR_INPUT);
+    assert_int_equal(ci_registry_file_verify(t->c.data, CI_REGISTRY_DB_DATA, &version),
+                     CI_ERR_DATABASE);
+    assert_int_equal(ci_registry_file_verify(t->c.cal, CI_REGISTRY_DB_DATA, &version),
+                     CI_ERR_INPUT);
 }
 
 /* A deployed database is copied as it is. */
@@ -68,7 +70,7 @@ static ci_status restore(registry_test *t, const char *copy, char **kept)
 {
     ci_registry_database which;
     ci_status status = ci_registry_restore(&t->c.paths, copy, t->c.clock.unix_s, &which, kept);
-    if (status == CI_OK) assert_int_equal(which, CI_DB_DATA);
+    if (status == CI_OK) assert_int_equal(which, CI_REGISTRY_DB_DATA);
     return status;
 }
 
@@ -162,9 +164,9 @@ static void test_adopt(void **state)
     OK(ci_registry_adopt(t->registry, "m1", &kind));
     assert_string_equal(kind, "product");
     OK(ci_registry_product_claim(t->registry, "m1", false, 60, &claim, &owner));
-    assert_int_equal(claim, CI_CLAIM_TAKEN);
+    assert_int_equal(claim, CI_REGISTRY_CLAIM_TAKEN);
     OK(ci_registry_product_claim(t->registry, "m2", true, 60, &claim, &owner));
-    assert_int_equal(claim, CI_CLAIM_UNKNOWN);
+    assert_int_equal(claim, CI_REGISTRY_CLAIM_UNKNOWN);
     unit_refused(ci_registry_adopt(t->registry, "m1", &kind), CI_ERR_INPUT, "no product");
     assert_int_equal(
         raw_int(t->c.data, "SELECT count(*) FROM state_changes WHERE reason='adopted'"), 1);

@@ -54,9 +54,9 @@ static void test_roles(void **state)
     assert_int_equal(groups->n, 2);
     assert_string_equal(groups->item[0].id, id);
     assert_int_equal(groups->item[1].n_member, 3);
-    assert_int_equal(groups->item[1].member[1].role, CI_ROLE_OVERLAP);
-    assert_int_equal(groups->item[1].member[2].role, CI_ROLE_NEW);
-    assert_int_equal(groups->item[1].member[2].state, CI_WORK_PENDING);
+    assert_int_equal(groups->item[1].member[1].role, CI_REGISTRY_ROLE_OVERLAP);
+    assert_int_equal(groups->item[1].member[2].role, CI_REGISTRY_ROLE_NEW);
+    assert_int_equal(groups->item[1].member[2].state, CI_REGISTRY_WORK_PENDING);
     ci_registry_groups_free(groups);
 }
 
@@ -74,13 +74,13 @@ static void test_needed(void **state)
     OK(ci_registry_observation_is_needed(t->registry, ids[0], 2, &needed));
     assert_true(needed); /* its group is not made */
     OK(ci_registry_group_claim(t->registry, id, 600, &done));
-    OK(ci_registry_group_end(t->registry, id, CI_WORK_COMPLETED, NULL, "mosaic"));
+    OK(ci_registry_group_end(t->registry, id, CI_REGISTRY_WORK_COMPLETED, NULL, "mosaic"));
     OK(ci_registry_observation_is_needed(t->registry, ids[0], 2, &needed));
     assert_false(needed);
     OK(ci_registry_observation_is_needed(t->registry, ids[2], 2, &needed));
     assert_true(needed); /* member of the second, still open */
     OK(ci_registry_group_claim(t->registry, other, 600, &done));
-    OK(ci_registry_group_end(t->registry, other, CI_WORK_COMPLETED, NULL, "mosaic"));
+    OK(ci_registry_group_end(t->registry, other, CI_REGISTRY_WORK_COMPLETED, NULL, "mosaic"));
     OK(ci_registry_observation_is_needed(t->registry, ids[3], 1, &needed));
     assert_true(needed); /* by the group that follows */
     OK(ci_registry_observation_is_needed(t->registry, ids[3], 0, &needed));
@@ -102,7 +102,7 @@ static int offer_groups(registry_test *t, int first, char (*ids)[CI_REGISTRY_ID]
     ci_registry *registry;
     int n_new = 0;
     if (ci_registry_open(&registry, &t->c.paths, &t->c.options) != CI_OK) return 255;
-    if (ci_registry_begin(registry, CI_DB_INGEST) != CI_OK) return 254;
+    if (ci_registry_begin(registry, CI_REGISTRY_DB_INGEST) != CI_OK) return 254;
     for (int i = first; i < first + n_group / 4; i++) {
         bool is_new;
         char id[CI_REGISTRY_ID];
@@ -110,7 +110,7 @@ static int offer_groups(registry_test *t, int first, char (*ids)[CI_REGISTRY_ID]
         if (group_make(registry, 1, &ids[i], 0, unix_s, id, &is_new) != CI_OK) return 253;
         n_new += is_new;
     }
-    if (ci_registry_end(registry, CI_DB_INGEST, CI_OK) != CI_OK) return 252;
+    if (ci_registry_end(registry, CI_REGISTRY_DB_INGEST, CI_OK) != CI_OK) return 252;
     return n_new == n_group / 4 ? 1 : n_new == 0 ? 0 : 251;
 }
 
@@ -120,10 +120,10 @@ static void test_thousand_groups_in_a_second(void **state)
     static char ids[n_group][CI_REGISTRY_ID];
     pid_t pids[n_process];
     int n_winner = 0;
-    OK(ci_registry_begin(t->registry, CI_DB_INGEST));
+    OK(ci_registry_begin(t->registry, CI_REGISTRY_DB_INGEST));
     for (int i = 0; i < n_group; i++)
         observation_make(t->registry, t->c.clock.unix_s + 1e-3 * i, ids[i]);
-    OK(ci_registry_end(t->registry, CI_DB_INGEST, CI_OK));
+    OK(ci_registry_end(t->registry, CI_REGISTRY_DB_INGEST, CI_OK));
     registry_close(t);
     for (int p = 0; p < n_process; p++) {
         pids[p] = fork();

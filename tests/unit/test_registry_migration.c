@@ -187,11 +187,11 @@ static void test_version_1(void **state)
     registry_close(t);
     raw_change(t->c.ingest, "ALTER TABLE mosaic_groups DROP COLUMN n_fault; PRAGMA user_version=1");
     registry_open(t);
-    assert_int_equal(ci_registry_version_found(t->registry, CI_DB_INGEST), 1);
+    assert_int_equal(ci_registry_version_found(t->registry, CI_REGISTRY_DB_INGEST), 1);
     OK(ci_registry_group_fault(t->registry, group, &n_fault));
     assert_int_equal(n_fault, 1);
     assert_int_equal(raw_int(t->c.ingest, "SELECT count(*) FROM mosaic_groups"), 1);
-    OK(ci_registry_verify(t->registry, CI_DB_INGEST));
+    OK(ci_registry_verify(t->registry, CI_REGISTRY_DB_INGEST));
 }
 
 /* An older contimg.env names the calibration registry as the data registry. */
@@ -204,8 +204,8 @@ static void test_registry_db_is_cal(void **state)
     t->c.paths.data = t->c.cal;
     t->c.paths.cal = "/nowhere/cal.sqlite3";
     registry_open(t);
-    assert_string_equal(ci_registry_path(t->registry, CI_DB_DATA), t->c.data);
-    assert_string_equal(ci_registry_path(t->registry, CI_DB_CAL), t->c.cal);
+    assert_string_equal(ci_registry_path(t->registry, CI_REGISTRY_DB_DATA), t->c.data);
+    assert_string_equal(ci_registry_path(t->registry, CI_REGISTRY_DB_CAL), t->c.cal);
     OK(ci_registry_cals_read(t->registry, &tables, true));
     assert_int_equal(tables->n, 3);
     ci_registry_cals_free(tables);
@@ -250,7 +250,7 @@ static void test_deployed_products(void **state)
                           "('mosaic','m2','/stage','publishing','/stage/m2',1,1)");
     registry_open(t);
     OK(ci_registry_product_claim(t->registry, "m1", true, 60, &claim, &owner));
-    assert_int_equal(claim, CI_CLAIM_UNKNOWN);
+    assert_int_equal(claim, CI_REGISTRY_CLAIM_UNKNOWN);
     OK(ci_registry_product_take_over(t->registry, "m2", 60, &owner, &taken));
     assert_false(taken);
     OK(ci_registry_products_read(t->registry, &products, -1, true));

@@ -27,7 +27,7 @@ static ci_registry_publish_state fail_once(registry_test *t, bool by_name)
 {
     ci_registry_owner owner;
     ci_registry_publish_state after;
-    assert_int_equal(claim(t, by_name, &owner), CI_CLAIM_TAKEN);
+    assert_int_equal(claim(t, by_name, &owner), CI_REGISTRY_CLAIM_TAKEN);
     OK(ci_registry_product_fail(t->registry, "g1", owner.token, "disk full", 60, 3, &after));
     return after;
 }
@@ -50,7 +50,7 @@ static void test_stage(void **state)
         .id = "g1", .type = CI_REGISTRY_MOSAIC, .auto_publish = true, .stage_path = "/s/g1"};
     ci_registry_owner owner;
     bool is_new;
-    assert_int_equal(claim(t, false, &owner), CI_CLAIM_UNKNOWN);
+    assert_int_equal(claim(t, false, &owner), CI_REGISTRY_CLAIM_UNKNOWN);
     OK(ci_registry_product_stage(t->registry, &p, &is_new));
     assert_true(is_new);
     OK(ci_registry_product_stage(t->registry, &p, &is_new));
@@ -67,19 +67,20 @@ static void test_backoff(void **state)
     ci_registry_owner owner;
     stage(t, "g1");
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(fail_once(t, false), CI_PUBLISH_STAGING);
-        assert_int_equal(claim(t, false, &owner), CI_CLAIM_WAIT);
+        assert_int_equal(fail_once(t, false), CI_REGISTRY_PUBLISH_STAGING);
+        assert_int_equal(claim(t, false, &owner), CI_REGISTRY_CLAIM_WAIT);
         t->c.clock.unix_s += i == 0 ? 59 : 119;
-        assert_int_equal(claim(t, false, &owner), CI_CLAIM_WAIT);
+        assert_int_equal(claim(t, false, &owner), CI_REGISTRY_CLAIM_WAIT);
         t->c.clock.unix_s += 1;
     }
-    assert_int_equal(claim(t, false, &owner), CI_CLAIM_TAKEN);
+    assert_int_equal(claim(t, false, &owner), CI_REGISTRY_CLAIM_TAKEN);
 }
 
 static void fail_for_good(registry_test *t)
 {
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(fail_once(t, false), i < 2 ? CI_PUBLISH_STAGING : CI_PUBLISH_FAILED);
+        assert_int_equal(fail_once(t, false),
+                         i < 2 ? CI_REGISTRY_PUBLISH_STAGING : CI_REGISTRY_PUBLISH_FAILED);
         t->c.clock.unix_s += 1000;
     }
 }
@@ -92,7 +93,7 @@ static void test_three_attempts(void **state)
     stage(t, "g1");
     fail_for_good(t);
     t->c.clock.unix_s += 1e6;
-    assert_int_equal(claim(t, false, &owner), CI_CLAIM_FAILED);
+    assert_int_equal(claim(t, false, &owner), CI_REGISTRY_CLAIM_FAILED);
 }
 
 /* A person may try again; the count starts again. */
@@ -101,7 +102,7 @@ static void test_by_name(void **state)
     registry_test *t = *state;
     stage(t, "g1");
     fail_for_good(t);
-    assert_int_equal(fail_once(t, true), CI_PUBLISH_STAGING);
+    assert_int_equal(fail_once(t, true), CI_REGISTRY_PUBLISH_STAGING);
     assert_int_equal(product_of(t).n_attempt, 1);
 }
 
@@ -111,9 +112,9 @@ static void test_clock_set_back(void **state)
     registry_test *t = *state;
     ci_registry_owner owner;
     stage(t, "g1");
-    assert_int_equal(fail_once(t, false), CI_PUBLISH_STAGING);
+    assert_int_equal(fail_once(t, false), CI_REGISTRY_PUBLISH_STAGING);
     t->c.clock.unix_s -= 3600;
-    assert_int_equal(claim(t, false, &owner), CI_CLAIM_TAKEN);
+    assert_int_equal(claim(t, false, &owner), CI_REGISTRY_CLAIM_TAKEN);
 }
 
 static void test_auto_publish_off(void **state)
@@ -124,8 +125,8 @@ static void test_auto_publish_off(void **state)
     ci_registry_owner owner;
     bool is_new;
     OK(ci_registry_product_stage(t->registry, &p, &is_new));
-    assert_int_equal(claim(t, false, &owner), CI_CLAIM_WAIT);
-    assert_int_equal(claim(t, true, &owner), CI_CLAIM_TAKEN);
+    assert_int_equal(claim(t, false, &owner), CI_REGISTRY_CLAIM_WAIT);
+    assert_int_equal(claim(t, true, &owner), CI_REGISTRY_CLAIM_TAKEN);
 }
 
 /* ---- leases -----------------------------------------------------------------------------------
@@ -138,8 +139,8 @@ static void test_busy(void **state)
     ci_registry_owner owner, other;
     ci_registry_publish_state after;
     stage(t, "g1");
-    assert_int_equal(claim(t, false, &owner), CI_CLAIM_TAKEN);
-    assert_int_equal(claim(t, true, &other), CI_CLAIM_BUSY);
+    assert_int_equal(claim(t, false, &owner), CI_REGISTRY_CLAIM_TAKEN);
+    assert_int_equal(claim(t, true, &other), CI_REGISTRY_CLAIM_BUSY);
     assert_string_equal(other.token, owner.token);
     OK(ci_registry_product_fail(t->registry, "g1", owner.token, "disk full", 60, 3, &after));
     assert_int_equal(
@@ -155,7 +156,7 @@ static void test_lease_runs_out(void **state)
     ci_registry_attempts *attempts;
     bool taken;
     stage(t, "g1");
-    assert_int_equal(claim(t, false, &owner), CI_CLAIM_TAKEN);
+    assert_int_equal(claim(t, false, &owner), CI_REGISTRY_CLAIM_TAKEN);
     t->c.clock.unix_s += 50;
     OK(ci_registry_product_renew(t->registry, "g1", owner.token, 60));
     t->c.clock.unix_s += 59;
@@ -208,8 +209,8 @@ static void test_crash_while_publishing(void **state)
     ci_registry_claim dead = claim(t, false, &owner);
     waitpid(pid, NULL, 0);
     assert_int_equal(waited, 0);
-    assert_int_equal(alive, CI_CLAIM_BUSY);
-    assert_int_equal(dead, CI_CLAIM_TAKEN);
+    assert_int_equal(alive, CI_REGISTRY_CLAIM_BUSY);
+    assert_int_equal(dead, CI_REGISTRY_CLAIM_TAKEN);
     assert_int_equal(owner.pid, getpid());
 }
 
@@ -225,14 +226,14 @@ static void test_published_row_is_not_replaced(void **state)
     ci_registry_owner owner;
     bool is_new;
     stage(t, "g1");
-    assert_int_equal(fail_once(t, false), CI_PUBLISH_STAGING);
-    assert_int_equal(claim(t, true, &owner), CI_CLAIM_TAKEN);
+    assert_int_equal(fail_once(t, false), CI_REGISTRY_PUBLISH_STAGING);
+    assert_int_equal(claim(t, true, &owner), CI_REGISTRY_CLAIM_TAKEN);
     OK(ci_registry_product_publish(t->registry, "g1", owner.token, "/p/2026-01-25/g1", "[]"));
-    assert_int_equal(claim(t, true, &owner), CI_CLAIM_PUBLISHED);
+    assert_int_equal(claim(t, true, &owner), CI_REGISTRY_CLAIM_PUBLISHED);
     OK(ci_registry_product_stage(t->registry, &p, &is_new));
     assert_false(is_new);
     p = product_of(t);
-    assert_int_equal(p.state, CI_PUBLISH_PUBLISHED);
+    assert_int_equal(p.state, CI_REGISTRY_PUBLISH_PUBLISHED);
     assert_int_equal(p.n_attempt, 0);
     assert_true(p.staging_removable);
     OK(ci_registry_product_staging_removed(t->registry, "g1"));
@@ -246,11 +247,11 @@ static void test_refused(void **state)
     registry_test *t = *state;
     ci_registry_owner owner;
     stage(t, "g1");
-    assert_int_equal(claim(t, false, &owner), CI_CLAIM_TAKEN);
+    assert_int_equal(claim(t, false, &owner), CI_REGISTRY_CLAIM_TAKEN);
     OK(ci_registry_product_refuse(t->registry, "g1", owner.token, "rms 5 x thermal", "[]"));
-    assert_int_equal(claim(t, false, &owner), CI_CLAIM_REFUSED);
+    assert_int_equal(claim(t, false, &owner), CI_REGISTRY_CLAIM_REFUSED);
     assert_int_equal(product_of(t).n_attempt, 0);
-    assert_int_equal(claim(t, true, &owner), CI_CLAIM_TAKEN);
+    assert_int_equal(claim(t, true, &owner), CI_REGISTRY_CLAIM_TAKEN);
 }
 
 /* Published, and its folder is gone: back in staging, once. */
@@ -260,13 +261,13 @@ static void test_lost(void **state)
     ci_registry_owner owner;
     bool done;
     stage(t, "g1");
-    assert_int_equal(claim(t, false, &owner), CI_CLAIM_TAKEN);
+    assert_int_equal(claim(t, false, &owner), CI_REGISTRY_CLAIM_TAKEN);
     OK(ci_registry_product_publish(t->registry, "g1", owner.token, "/p/g1", "[]"));
     OK(ci_registry_product_lost(t->registry, "g1", "/elsewhere/g1", &done));
     assert_false(done);
     OK(ci_registry_product_lost(t->registry, "g1", "/p/g1", &done));
     assert_true(done);
-    assert_int_equal(product_of(t).state, CI_PUBLISH_STAGING);
+    assert_int_equal(product_of(t).state, CI_REGISTRY_PUBLISH_STAGING);
     OK(ci_registry_product_lost(t->registry, "g1", "/p/g1", &done));
     assert_false(done);
 }

@@ -23,9 +23,9 @@ static void test_failed_groups_are_counted(void **state)
     char id[CI_REGISTRY_ID];
     bool done = false;
     run_open(NULL);
-    group_make(1769200000, CI_WORK_PENDING, id);
+    group_make(1769200000, CI_REGISTRY_WORK_PENDING, id);
     OK(ci_registry_group_claim(rc.run.site.registry, id, 100, &done));
-    OK(ci_registry_group_end(rc.run.site.registry, id, CI_WORK_FAILED, "no good", ""));
+    OK(ci_registry_group_end(rc.run.site.registry, id, CI_REGISTRY_WORK_FAILED, "no good", ""));
     OK(ci_run_groups_choose(&rc.run, &chosen));
     assert_int_equal(chosen.n_group, 0);
     assert_int_equal(rc.n_failed, 1);
@@ -38,8 +38,8 @@ static void test_oldest_group_is_taken(void **state)
     ci_run_groups chosen = {0};
     char old[CI_REGISTRY_ID], young[CI_REGISTRY_ID];
     run_open(NULL);
-    group_make(1769210000, CI_WORK_PENDING, young);
-    group_make(1769200000, CI_WORK_PENDING, old);
+    group_make(1769210000, CI_REGISTRY_WORK_PENDING, young);
+    group_make(1769200000, CI_REGISTRY_WORK_PENDING, old);
     OK(ci_run_groups_choose(&rc.run, &chosen));
     assert_int_equal(rc.n_nothing, 0);
     assert_int_equal(chosen.n_group, 1);
@@ -57,7 +57,7 @@ static void test_as_many_as_asked_for(void **state)
     char id[3][CI_REGISTRY_ID];
     run_open(WORDS("--max-groups=2"));
     for (int i = 0; i < 3; i++)
-        group_make(1769200000 + 10000 * i, CI_WORK_PENDING, id[i]);
+        group_make(1769200000 + 10000 * i, CI_REGISTRY_WORK_PENDING, id[i]);
     OK(ci_run_groups_choose(&rc.run, &chosen));
     assert_int_equal(chosen.n_group, 2);
     assert_string_equal(chosen.group[0].id, id[0]);
@@ -72,8 +72,8 @@ static void test_group_of_another_is_passed_over(void **state)
     char old[CI_REGISTRY_ID], young[CI_REGISTRY_ID];
     bool done = false;
     run_open(NULL);
-    group_make(1769200000, CI_WORK_PENDING, old);
-    group_make(1769210000, CI_WORK_PENDING, young);
+    group_make(1769200000, CI_REGISTRY_WORK_PENDING, old);
+    group_make(1769210000, CI_REGISTRY_WORK_PENDING, young);
     OK(ci_registry_group_claim(rc.run.site.registry, old, 100, &done));
     OK(ci_run_groups_choose(&rc.run, &chosen));
     assert_int_equal(chosen.n_group, 1);
@@ -89,8 +89,8 @@ static void test_waiting_group_is_passed_over(void **state)
     char old[CI_REGISTRY_ID], young[CI_REGISTRY_ID];
     bool done = false;
     run_open(NULL);
-    group_make(1769200000, CI_WORK_PENDING, old);
-    group_make(1769210000, CI_WORK_PENDING, young);
+    group_make(1769200000, CI_REGISTRY_WORK_PENDING, old);
+    group_make(1769210000, CI_REGISTRY_WORK_PENDING, young);
     OK(ci_registry_group_wait(rc.run.site.registry, old, rc.clock.unix_s + 600));
     OK(ci_run_groups_choose(&rc.run, &chosen));
     assert_int_equal(chosen.n_group, 1);
@@ -113,7 +113,7 @@ static void test_failed_observation_is_a_hole(void **state)
     ci_run_groups chosen = {0};
     char id[CI_REGISTRY_ID];
     run_open(NULL);
-    group_make(1769200000, CI_WORK_FAILED, id);
+    group_make(1769200000, CI_REGISTRY_WORK_FAILED, id);
     OK(ci_run_groups_choose(&rc.run, &chosen));
     assert_int_equal(chosen.n_group, 1);
     assert_false(chosen.group[0].tile[0].is_hole);
@@ -128,7 +128,7 @@ static void test_group_by_name_has_no_hole(void **state)
     ci_run_groups chosen = {0};
     char id[CI_REGISTRY_ID], option[100];
     run_open(NULL);
-    group_make(1769200000, CI_WORK_FAILED, id);
+    group_make(1769200000, CI_REGISTRY_WORK_FAILED, id);
     snprintf(option, sizeof option, "--group=%s", id);
     ci_conf_free(rc.conf);
     run_conf(WORDS(option));
@@ -154,7 +154,7 @@ static void test_full_disk_begins_nothing(void **state)
     ci_run_groups chosen = {0};
     char id[CI_REGISTRY_ID];
     run_open(WORDS("--disk-critical-gb=1e9"));
-    group_make(1769200000, CI_WORK_PENDING, id);
+    group_make(1769200000, CI_REGISTRY_WORK_PENDING, id);
     unit_refused(ci_run_groups_choose(&rc.run, &chosen), CI_ERR_DISK, "--disk-critical-gb");
     assert_int_equal(chosen.n_group, 0);
     ci_run_groups_free(&chosen);
@@ -169,12 +169,12 @@ static void test_packed_work_comes_back(void **state)
     char a[] = "/in/a.hdf5", b[] = "";
     char *path[2] = {a, b};
     ci_registry_member member[2] = {{.observation_id = "one",
-                                     .state = CI_WORK_PENDING,
+                                     .state = CI_REGISTRY_WORK_PENDING,
                                      .is_degraded = true,
                                      .first_time_mjd_s = 5275584000.1,
                                      .n_path = 2,
                                      .path = path},
-                                    {.observation_id = "two", .state = CI_WORK_FAILED}};
+                                    {.observation_id = "two", .state = CI_REGISTRY_WORK_FAILED}};
     ci_registry_group group = {
         .id = "g_1", .is_named = true, .n_min_tiles = 3, .n_member = 2, .member = member};
     ci_run_groups chosen = {0}, back = {0};

@@ -23,7 +23,7 @@ static void case_make(group_case *g)
 {
     ci_registry_groups *found = NULL;
     memset(g, 0, sizeof *g);
-    group_make(1769200000, CI_WORK_PENDING, g->id);
+    group_make(1769200000, CI_REGISTRY_WORK_PENDING, g->id);
     OK(ci_registry_group_get(rc.run.site.registry, g->id, &found));
     OK(ci_run_groups_add(&g->chosen, &found->item[0]));
     ci_registry_groups_free(found);
@@ -43,7 +43,7 @@ static void fails_with(group_case *g, ci_status status)
     bool done = true;
     OK(ci_run_claim(&rc.run, g->group, g->record, &done));
     assert_false(done);
-    assert_int_equal(group_state(g->id), CI_WORK_IN_PROGRESS);
+    assert_int_equal(group_state(g->id), CI_REGISTRY_WORK_IN_PROGRESS);
     ci_error(status, "the text of the fault");
     assert_int_equal(ci_run_claim_end(&rc.run, g->group, false, status), status);
     assert_string_equal(ci_error_text(), "the text of the fault");
@@ -58,7 +58,7 @@ static void test_fault_of_data_is_for_good(void **state)
     run_open(NULL);
     case_make(&g);
     fails_with(&g, CI_ERR_INPUT);
-    assert_int_equal(group_state(g.id), CI_WORK_FAILED);
+    assert_int_equal(group_state(g.id), CI_REGISTRY_WORK_FAILED);
     case_free(&g);
 }
 
@@ -83,7 +83,7 @@ static void test_fault_of_the_machine_is_tried_again(void **state)
     case_make(&g);
     for (size_t i = 0; i < sizeof wait_s / sizeof *wait_s; i++) {
         fails_with(&g, i % 2 ? CI_ERR_DISK : CI_ERR_IO);
-        assert_int_equal(group_state(g.id), CI_WORK_PENDING);
+        assert_int_equal(group_state(g.id), CI_REGISTRY_WORK_PENDING);
         double now_s = waits_s(g.id);
         assert_true(isnan(wait_s[i]) ? isnan(now_s) : now_s == wait_s[i]);
     }
@@ -109,7 +109,7 @@ static void test_group_waits_for_tables(void **state)
     run_open(NULL);
     case_make(&g);
     lacks_tables(&g, CI_ERR_GATE);
-    assert_int_equal(group_state(g.id), CI_WORK_PENDING);
+    assert_int_equal(group_state(g.id), CI_REGISTRY_WORK_PENDING);
     assert_true(waits_s(g.id) == 600);
     OK(ci_registry_groups_wake(rc.run.site.registry));
     assert_true(isnan(waits_s(g.id)));
@@ -129,10 +129,10 @@ static void test_stops_and_waits_are_no_tries(void **state)
     for (int i = 0; i < 3; i++) {
         fails_with(&g, CI_ERR_STOPPED);
         fails_with(&g, CI_ERR_NOT_READY);
-        assert_int_equal(group_state(g.id), CI_WORK_PENDING);
+        assert_int_equal(group_state(g.id), CI_REGISTRY_WORK_PENDING);
     }
     fails_with(&g, CI_ERR_IO);
-    assert_int_equal(group_state(g.id), CI_WORK_PENDING);
+    assert_int_equal(group_state(g.id), CI_REGISTRY_WORK_PENDING);
     case_free(&g);
 }
 
@@ -229,7 +229,7 @@ static void test_overtaken_run_writes_nothing(void **state)
     ci_registry_work_state now = group_state(g.id);
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
-    assert_int_equal(now, CI_WORK_IN_PROGRESS);
+    assert_int_equal(now, CI_REGISTRY_WORK_IN_PROGRESS);
     case_free(&g);
 }
 
@@ -280,7 +280,7 @@ static void test_staged_group_is_done(void **state)
     assert_true(done);
     assert_true(g.record->is_made_before);
     assert_int_equal(g.record->state, CI_RUN_GROUP_STAGED);
-    assert_int_equal(g.record->product_state, CI_PUBLISH_STAGING);
+    assert_int_equal(g.record->product_state, CI_REGISTRY_PUBLISH_STAGING);
     case_free(&g);
 }
 
@@ -297,7 +297,7 @@ static void test_lost_staging_is_made_again(void **state)
     assert_int_equal(remove(path), 0);
     OK(ci_run_claim(&rc.run, g.group, g.record, &done));
     assert_false(done);
-    assert_int_equal(group_state(g.id), CI_WORK_IN_PROGRESS);
+    assert_int_equal(group_state(g.id), CI_REGISTRY_WORK_IN_PROGRESS);
     case_free(&g);
 }
 
@@ -324,7 +324,7 @@ static void test_missing_product_is_made_again(void **state)
     case_make(&g);
     OK(ci_run_claim(&rc.run, g.group, g.record, &done));
     OK(ci_run_claim_end(&rc.run, g.group, true, CI_OK));
-    assert_int_equal(group_state(g.id), CI_WORK_COMPLETED);
+    assert_int_equal(group_state(g.id), CI_REGISTRY_WORK_COMPLETED);
     OK(ci_run_claim(&rc.run, g.group, g.record, &done));
     assert_false(done);
     case_free(&g);

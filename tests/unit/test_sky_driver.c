@@ -65,9 +65,9 @@ static void read_phase(request *r)
 {
     char kind[400];
     word(r, kind);
-    r->phase.kind = strcmp(kind, "sidereal") == 0   ? CI_PHASING_SIDEREAL
-                    : strcmp(kind, "meridian") == 0 ? CI_PHASING_MERIDIAN
-                                                    : CI_PHASING_UNPROJECTED;
+    r->phase.kind = strcmp(kind, "sidereal") == 0   ? CI_VIS_PHASING_SIDEREAL
+                    : strcmp(kind, "meridian") == 0 ? CI_VIS_PHASING_MERIDIAN
+                                                    : CI_VIS_PHASING_UNPROJECTED;
     r->phase.ra_rad = number(r);
     r->phase.dec_rad = number(r);
 }

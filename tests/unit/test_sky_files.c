@@ -86,12 +86,12 @@ static void dsa_like(void **state)
     ci_sky_model *model = truth_of(path[2], &dec);
     ci_vis_set *set = read_set((const char *const *)path, 2);
     ci_sky_eop *eop = sky_data_eop();
-    assert_int_equal(set->meta->phase->kind, CI_PHASING_MERIDIAN);
+    assert_int_equal(set->meta->phase->kind, CI_VIS_PHASING_MERIDIAN);
     assert_true(set->meta->phase->dec_rad == dec);
     double as_read = worst_of(eop, set, model);
-    set->meta->phase->kind = CI_PHASING_UNPROJECTED;
+    set->meta->phase->kind = CI_VIS_PHASING_UNPROJECTED;
     double unprojected = worst_of(eop, set, model);
-    set->meta->phase->kind = CI_PHASING_MERIDIAN;
+    set->meta->phase->kind = CI_VIS_PHASING_MERIDIAN;
     OK(ci_sky_centre_default(eop, set->meta, &ra_centre, &dec_centre));
     OK(ci_sky_set_rephase(eop, set, ra_centre, dec_centre));
     double moved = worst_of(eop, set, model);

@@ -10,12 +10,13 @@
 
 static ci_vis_phase_centre meridian(void)
 {
-    return (ci_vis_phase_centre){.kind = CI_PHASING_MERIDIAN, .dec_rad = DEC_APP};
+    return (ci_vis_phase_centre){.kind = CI_VIS_PHASING_MERIDIAN, .dec_rad = DEC_APP};
 }
 
 static ci_vis_phase_centre sidereal(double ra_rad, double dec_rad)
 {
-    return (ci_vis_phase_centre){.kind = CI_PHASING_SIDEREAL, .ra_rad = ra_rad, .dec_rad = dec_rad};
+    return (ci_vis_phase_centre){
+        .kind = CI_VIS_PHASING_SIDEREAL, .ra_rad = ra_rad, .dec_rad = dec_rad};
 }
 
 /* Every 9th station and the outriggers of the longest baseline. */
@@ -94,9 +95,9 @@ static double worst_of(const ci_sky_eop *eop, const ci_vis_block *block, const c
         ci_sky_frame *frame = NULL;
         OK(ci_sky_frame_new(&frame, eop, &meta->array, meta->time_mjd_s[block->i_time[i]], 0));
         double s0[3] = {0}, b[3];
-        if (meta->phase->kind == CI_PHASING_MERIDIAN)
+        if (meta->phase->kind == CI_VIS_PHASING_MERIDIAN)
             ci_sky_direction_apparent(frame, 0, meta->phase->dec_rad, s0);
-        if (meta->phase->kind == CI_PHASING_SIDEREAL)
+        if (meta->phase->kind == CI_VIS_PHASING_SIDEREAL)
             ci_sky_direction(frame, meta->phase->ra_rad, meta->phase->dec_rad, s0);
         const ci_vis_antenna *a = meta->array.antenna;
         for (int q = 0; q < 3; q++)
@@ -255,7 +256,7 @@ static void rephase(void **state)
         memcpy(first, block->data, 2 * size * sizeof *first);
         OK(ci_sky_set_rephase(eop, set, 1.395, 0.2835));
         assert_int_equal(set->meta->n_phase, 1);
-        assert_int_equal(set->meta->phase->kind, CI_PHASING_SIDEREAL);
+        assert_int_equal(set->meta->phase->kind, CI_VIS_PHASING_SIDEREAL);
         OK(ci_sky_predict(&(ci_sky_scene){eop, model, NULL, NULL, CI_ISA_PLAIN}, block, out));
         double worst = 0, worst_back = 0;
         for (size_t i = 0; i < size; i++)
@@ -307,7 +308,7 @@ static void default_centre(void **state)
     OK(ci_sky_frame_new(&frame, eop, &meta->array, TIME + 11.5 * 12.884902, 0));
     ci_sky_apparent(frame, ra, dec, &ha, &dec_app);
     assert_true(fabs(ha) < 1e-10 && fabs(dec_app - DEC_APP) < 1e-11);
-    meta->phase->kind = CI_PHASING_UNPROJECTED;
+    meta->phase->kind = CI_VIS_PHASING_UNPROJECTED;
     OK(ci_sky_centre_default(eop, meta, &ra, &dec));
     ci_sky_apparent(frame, ra, dec, &ha, &dec_app);
     assert_true(fabs(ha) < 1e-10 && fabs(dec_app - meta->array.lat_rad) < 1e-11);

@@ -261,7 +261,7 @@ static ci_vis_meta *small_meta(void)
     m->n_pol = 2;
     m->pol[0] = -5;
     m->pol[1] = -6;
-    m->units = CI_UNITS_JY;
+    m->units = CI_VIS_UNITS_JY;
     m->n_baseline = 10;
     assert_int_equal(ci_mem_alloc(&m->baseline_ant1, 10, 4, "test"), CI_OK);
     assert_int_equal(ci_mem_alloc(&m->baseline_ant2, 10, 4, "test"), CI_OK);
@@ -287,7 +287,7 @@ static ci_vis_meta *small_meta(void)
     }
     m->n_phase = 1;
     assert_int_equal(ci_mem_alloc(&m->phase, 1, sizeof *m->phase, "test"), CI_OK);
-    m->phase[0] = (ci_vis_phase_centre){CI_PHASING_SIDEREAL, 2.5, 0.3, 0};
+    m->phase[0] = (ci_vis_phase_centre){CI_VIS_PHASING_SIDEREAL, 2.5, 0.3, 0};
     assert_int_equal(ci_vis_field_add(m, 0, "somewhere", NULL), CI_OK);
     return m;
 }
@@ -305,7 +305,7 @@ static ci_vis_block *small_block(const ci_vis_meta *m)
             ((float *)b->data)[2 * at] = (float)at + 1;
             ((float *)b->data)[2 * at + 1] = -2 * (float)at;
             b->weight[at] = 1 + (float)(at % 7);
-            b->flags[at] = at % 11 == 0 ? CI_FLAG_RFI : 0;
+            b->flags[at] = at % 11 == 0 ? CI_VIS_FLAG_RFI : 0;
         }
     }
     return b;
@@ -325,7 +325,7 @@ static void test_round_trip(void **state)
     const ci_vis_meta *r = ci_uvh5_meta(file);
     assert_int_equal(r->n_baseline, 10);
     assert_int_equal(r->n_time, 3);
-    assert_int_equal(r->units, CI_UNITS_JY);
+    assert_int_equal(r->units, CI_VIS_UNITS_JY);
     assert_true(fabs(r->time_mjd_s[1] - m->time_mjd_s[1]) < 5e-5);
     assert_true(r->phase[0].ra_rad == 2.5 && r->phase[0].dec_rad == 0.3);
     assert_true(fabs(r->array.antenna[3].pos_ecef_m[1] - m->array.antenna[3].pos_ecef_m[1]) < 1e-8);
@@ -337,7 +337,7 @@ static void test_round_trip(void **state)
     assert_memory_equal(back->data, b->data + 120, 150 * sizeof(ci_c32));
     assert_memory_equal(back->weight, b->weight + 120, 150 * sizeof(float));
     for (size_t i = 0; i < 150; i++) {
-        assert_int_equal(back->flags[i], (i + 120) % 11 == 0 ? CI_FLAG_FILE : 0);
+        assert_int_equal(back->flags[i], (i + 120) % 11 == 0 ? CI_VIS_FLAG_FILE : 0);
     }
     ci_vis_block_free(back);
     ci_uvh5_close(file);

@@ -94,9 +94,9 @@ static void test_block(void **state)
     assert_int_equal(ci_vis_block_new(&block, copy, right, 4), CI_OK);
     assert_int_equal(ci_vis_sample(block, 3, 3, 1), 31);
     assert_true(block->data[31] == 0);
-    block->flags[0] = CI_FLAG_ZERO | CI_FLAG_FILE;
-    block->flags[1] = CI_FLAG_RFI | CI_FLAG_USER;
-    block->flags[2] = CI_FLAG_USER;
+    block->flags[0] = CI_VIS_FLAG_ZERO | CI_VIS_FLAG_FILE;
+    block->flags[1] = CI_VIS_FLAG_RFI | CI_VIS_FLAG_USER;
+    block->flags[2] = CI_VIS_FLAG_USER;
     ci_vis_flag_counts counts = {0};
     ci_vis_flags_count(block, &counts);
     ci_vis_flags_count(block, &counts); /* adds */

@@ -35,9 +35,9 @@ static void test_codes(void **state)
         assert_memory_equal(feed, e->feed, sizeof feed);
         assert_int_equal(ci_vis_pol_reversed(e->code), e->reversed);
         assert_int_equal(ci_vis_pol_is_parallel(e->code), e->is_parallel);
-        assert_int_equal(ci_vis_pol_kind_of(e->code), e->code > 0    ? CI_POL_STOKES
-                                                      : e->code > -5 ? CI_POL_CIRCULAR
-                                                                     : CI_POL_LINEAR);
+        assert_int_equal(ci_vis_pol_kind_of(e->code), e->code > 0    ? CI_VIS_POL_STOKES
+                                                      : e->code > -5 ? CI_VIS_POL_CIRCULAR
+                                                                     : CI_VIS_POL_LINEAR);
     }
 }
 

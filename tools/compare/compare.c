@@ -1,4 +1,4 @@
-/* Pairs and statistics. */
+/* Sources of two lists as pairs, and statistics of their differences. */
 #include "compare.h"
 
 #include <math.h>

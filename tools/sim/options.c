@@ -1,4 +1,4 @@
-/* Options of contimg-sim. */
+/* The table of options of contimg-sim, their parsing and help. */
 #include "options.h"
 
 #include <math.h>
