@@ -1,5 +1,5 @@
 /* The model of CLEAN: pixel components and bright sources (docs/science.md "CLEAN"). */
-#include "clean/variation.h"
+#include "clean/model.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -5,6 +5,7 @@
 #ifndef CLEAN_MODEL_H
 #define CLEAN_MODEL_H
 
+#include "clean/cells.h"
 #include "clean/terms.h"
 #include "contimg/clean.h"
 
@@ -27,18 +28,6 @@ typedef struct ci_clean_source
     bool has_slope;   /* bright enough for one to be told */
     double beam, slope;
 } ci_clean_source;
-
-/* An axis of cells: each of the samples' times, or frequencies, is in one. */
-typedef struct ci_clean_axis
-{
-    size_t n;
-    uint32_t *of;       /* [the samples' n_time or n_freq] its cell */
-    double *low, *high; /* [n] range of its values; low owns both */
-} ci_clean_axis;
-typedef struct ci_clean_cells
-{
-    ci_clean_axis time, freq;
-} ci_clean_cells;
 
 /* What a source's flux is beside its mean: of weighted mean 0, so the image has it nowhere but in
  * sidelobes that the PSF, a mean as well, does not have. */

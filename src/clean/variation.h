@@ -5,10 +5,6 @@
 #include "clean/sources.h"
 
 /* ---- variation.c ---- */
-/* The cells of these samples: one for each time and frequency, or equal parts where there are too
- * many. Local. */
-CI_MUST_CHECK ci_status ci_clean_cells_new(ci_clean_cells *out, const ci_vis_samples *samples);
-void ci_clean_cells_clear(ci_clean_cells *cells);
 /* samples->computed += scale x the visibilities of amplitude [n_time][n_freq] of the model's cells
  * at (l, m). Local. */
 CI_MUST_CHECK ci_status ci_clean_variation_add(const ci_clean_model *model, double l, double m,

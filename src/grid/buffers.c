@@ -1,5 +1,6 @@
 /* Buffers of the planes. */
 #include "grid/buffers.h"
+#include "grid/transpose.h"
 
 void ci_grid_buffers_free(ci_grid_buffers *buf)
 {

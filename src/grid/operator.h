@@ -28,6 +28,7 @@ enum
 {
     CI_GRID_STRIP_ROWS = 16,    /* grid rows of a strip; at least the largest support - 1 */
     CI_GRID_BLOCK_COLUMNS = 64, /* of a strip: samples of a block are gridded together */
+    CI_GRID_LINES = 16,         /* rows that are transformed along v together */
     CI_GRID_POSITION_BASE = 32  /* keeps positions positive before they are cut to integers */
 };
 
@@ -83,6 +84,46 @@ typedef struct ci_grid_plan
     int64_t n_sample;
 } ci_grid_plan;
 
+/* Neighbouring grid rows: `column` within the rank's rows, `index` in the period of u. */
+typedef struct ci_grid_row_run
+{
+    size_t i_rank, column, index, length;
+} ci_grid_row_run;
+
+/* The rows of one plane. Arrays belong to the structure. */
+typedef struct ci_grid_row_list
+{
+    bool with_reach; /* also the rows of the next rank that a rank's last strip reaches into */
+    size_t n_run, n_total;
+    ci_grid_row_run *run;
+    size_t *n_row;       /* [n_rank] */
+    size_t *start;       /* [n_rank] of rank's block, in grid rows x image rows here */
+    size_t *n_y;         /* [n_rank] image rows */
+    size_t *n_grid_side; /* [n_rank] bytes of blocks by grid rank, by image rank */
+    size_t *n_image_side;
+} ci_grid_row_list;
+
+/* Buffers of the planes: numbers are complex, in the operator's precision. */
+typedef struct ci_grid_buffers
+{
+    ci_grid_row_list *list[2]; /* gridding, degridding */
+    size_t stride, stride_v;   /* numbers of a strip's row, of a row in the transform along v */
+    size_t n_halo, n_carry;    /* rows of a strip that reach into the next, their numbers */
+    size_t n_strip;            /* numbers of a strip, its halo and a vector more */
+    void *strip;               /* [n_strip] */
+    void *first;               /* [n_batch][n_strip] this rank's first, until its halo is here */
+    void *carry;               /* [n_batch][n_carry] from the strip before */
+    void *line_v;              /* [CI_GRID_LINES][stride_v] */
+    void *line_u;              /* [n_u] */
+    void *screen;              /* [2][n_x / 2 + 1] real */
+    void *row;                 /* [n_x] real: a row of the image, added up */
+    double *correction;        /* [n_x / 2 + 1] */
+    size_t n_grid_side, n_image_side;  /* numbers of a plane */
+    void *grid_side, *image_side;      /* [n_batch][...]; the same memory on one rank */
+    void *image;                       /* [n_y_here][n_x] real: corrected image (degridding) */
+    size_t *n_halo_send, *n_halo_recv; /* bytes, [n_rank] */
+} ci_grid_buffers;
+
 struct ci_grid_operator
 {
     ci_grid_plan plan;
@@ -111,7 +152,7 @@ struct ci_grid_operator
     double *correction_x, *correction_y; /* by |x - n_x / 2|, |y - n_y / 2| */
     /* Buffers, made when first needed and kept. */
     void *owned, *routed; /* samples to grid [n_owned], [n_routed]; the same on one rank */
-    struct ci_grid_buffers *buffers;
+    ci_grid_buffers *buffers;
 };
 
 /* plan.c: sizes and kernels from what all ranks' rows span. Collective. */

@@ -5,6 +5,7 @@
 #include "contimg/num.h"
 #include "grid/plane_rows.h"
 #include "grid/buffers.h"
+#include "grid/transpose.h"
 
 #include <complex.h>
 #include <string.h>

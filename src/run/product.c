@@ -170,7 +170,8 @@ ci_status ci_run_product_finish(ci_run *run, const ci_run_product *product,
                             CI_RUN_MOSAIC_PICTURE);
     if (status == CI_OK) status = ci_run_lease_check(run);
     if (status == CI_OK) status = register_mosaic(run, product, sources, record);
-    if (status == CI_OK) status = ci_run_provenance_text(&metadata, run, product, record);
+    if (status == CI_OK)
+        status = ci_run_provenance_text(&metadata, run, product->tile_id, product->n_tile, record);
     if (status == CI_OK) status = ci_run_lease_check(run);
     if (status == CI_OK) status = stage(run, product, metadata, record);
     if (status == CI_OK) status = ci_run_lease_check(run);

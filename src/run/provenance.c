@@ -1,8 +1,8 @@
 /* A product's provenance.json, from the run, the product and the group's record. */
 #include "run/provenance.h"
 
-ci_status ci_run_provenance_text(char **out, const ci_run *run, const ci_run_product *product,
-                                 const ci_run_group_record *record)
+ci_status ci_run_provenance_text(char **out, const ci_run *run, const char *const *tile_id,
+                                 size_t n_tile, const ci_run_group_record *record)
 {
     ci_json *json = ci_json_object(), *tiles = ci_json_array();
     ci_json_put_string(json, "program", "contimg");
@@ -19,8 +19,8 @@ ci_status ci_run_provenance_text(char **out, const ci_run *run, const ci_run_pro
     ci_json_put_bool(json, "is_degraded", record->is_degraded);
     ci_json_put_string(json, "degraded_why", record->degraded_why);
     if (record->version > 0) ci_json_put_int(json, "product_version", record->version);
-    for (size_t i = 0; i < product->n_tile; i++)
-        ci_json_put_string(tiles, NULL, product->tile_id[i]);
+    for (size_t i = 0; i < n_tile; i++)
+        ci_json_put_string(tiles, NULL, tile_id[i]);
     ci_json_put(json, "tiles", tiles);
     ci_json_put(json, "mosaic", ci_run_mosaic_json(record->mosaic));
     ci_status status = ci_json_print(out, json, true);

@@ -1,5 +1,9 @@
-"""No circle of files inside a module: told by the symbols that its object files need of each other, and
-by what its headers include."""
+"""No circle of files inside a module: told by the symbols that its object files need of each other, by
+what its headers include, and by types: a file is its .c with its .h, and depends on another where
+either includes that one's header or names a type that is defined there."""
+import re
+from pathlib import Path
+
 import tree
 
 faults = tree.Faults("circles")
@@ -41,14 +45,41 @@ def includes(module):
     return {path: {other: ["its header"] for other in paths if other in meant[path]} for path in paths}
 
 
+def types(module):
+    """needs[a][b] of a module's files, by name without ending: headers and types that a takes from b."""
+    paths = [path for path in tree.files([f"src/{module}"], {".c", ".h"})]
+    owner = {name: Path(path).stem for path in paths if path.endswith(".h")
+             for name in tree.c_types(tree.read(path))}
+    needs = {Path(path).stem: {} for path in paths}
+    for path in paths:
+        here = Path(path).stem
+        words = set(re.findall(r"\w+", tree.c_code(tree.read(path))))
+        taken = [(owner[word], word) for word in sorted(words & owner.keys())]
+        for written in tree.includes(path):
+            other = tree.included_path(path, written)
+            if other in paths:
+                taken.append((Path(other).stem, Path(other).name))
+        for other, name in taken:
+            if other != here and name not in needs[here].setdefault(other, []):
+                needs[here][other].append(name)
+    return needs
+
+
+def lines(needs, circle):
+    """What files of a circle need of each other."""
+    return [f"  {a} needs {b}: {', '.join(names)}" for a in circle
+            for b, names in sorted(needs[a].items()) if b in circle]
+
+
 for module in tree.modules():
+    for circle in circles(types(module)):
+        text = f"a circle of files by headers and types: {', '.join(circle)}"
+        faults.add(f"src/{module}/", "\n".join([text, *lines(types(module), circle)]))
     for circle in circles(includes(module)):
         faults.add(f"src/{module}/", f"a circle of headers: {', '.join(circle)}")
     needs = uses(tree.Symbols(module))
     if not needs and tree.files([f"src/{module}"], {".c"}):
         faults.add(f"src/{module}/", f"no object files in {tree.BUILD}: build first")
     for circle in circles(needs):
-        lines = [f"  {a} needs {b}: {', '.join(names)}" for a in circle
-                 for b, names in sorted(needs[a].items()) if b in circle]
-        faults.add(f"src/{module}/", "\n".join([f"a circle of {', '.join(circle)}", *lines]))
+        faults.add(f"src/{module}/", "\n".join([f"a circle of {', '.join(circle)}", *lines(needs, circle)]))
 faults.end()

@@ -186,6 +186,30 @@ class Planted(unittest.TestCase):
         self.build()
         self.refused("circles", "src/vis/", "a circle of headers: src/vis/one.h, src/vis/two.h")
 
+    def test_circle_of_files_by_headers_alone(self):
+        self.build()
+        self.write("src/vis/one.h", "/* One. */\ntypedef struct ci_vis_one\n{\n    int a;\n} ci_vis_one;\n")
+        self.write("src/vis/one.c", '/* One of two files. */\n#include "vis/two.h"\n')
+        self.write("src/vis/two.h", '/* Two. */\n#include "vis/one.h"\n')
+        self.refused("circles", "src/vis/", "a circle of files by headers and types: one, two",
+                     "one needs two: two.h", "two needs one: one.h")
+
+    def test_circle_of_files_by_types_alone(self):
+        for use in ("struct ci_vis_two *two;", "ci_vis_two *two;"):
+            with self.subTest(use):
+                self.write("src/vis/one.h", "/* One. */\ntypedef struct ci_vis_two ci_vis_two;\n"
+                                            f"typedef struct ci_vis_one\n{{\n    {use}\n}} ci_vis_one;\n")
+                self.write("src/vis/two.h", '/* Two. */\n#include "vis/one.h"\nstruct ci_vis_two\n{\n    ci_vis_one a;\n};\n')
+                self.build()
+                self.refused("circles", "one needs two: ci_vis_two", "two needs one: ci_vis_one, one.h")
+
+    def test_type_of_an_earlier_file_passes(self):
+        self.write("src/vis/one.h", "/* One. */\ntypedef struct ci_vis_one\n{\n    int a;\n} ci_vis_one;\n"
+                                    "typedef int (*ci_vis_map)(ci_vis_one *a);\n")
+        self.write("src/vis/two.h", '/* Two. */\n#include "vis/one.h"\nint ci_vis_two(ci_vis_map map);\n')
+        self.build()
+        self.assertEqual(self.rule("circles")[0], 0)
+
     def test_circle_that_the_build_leaves_out(self):
         for use in ("assert(ci_vis_sum(1));", "\n#ifdef NEVER\n    ci_vis_sum(1);\n#endif"):
             with self.subTest(use):

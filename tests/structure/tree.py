@@ -188,6 +188,22 @@ def c_prototypes(text):
             yield name, _line(code, begin), code.count("\n", 0, head) + 1
 
 
+def c_types(text):
+    """Names of the types that a file defines: structures with their members, enums, other typedefs."""
+    code, names = c_code(text), set()
+    for begin, _, end, _, has_body in _items(code):
+        item = code[begin:end]
+        tag = re.match(r"\s*(?:typedef\s+)?(?:struct|enum|union)\s+(\w+)\s*\{", item)
+        function = None if has_body else re.search(r"\(\s*\*\s*(\w+)\s*\)\s*\(", item)
+        last = re.search(r"(\w+)\s*(?:\[[^\]]*\]\s*)*;$", item)
+        is_forward = not has_body and re.match(r"\s*typedef\s+(struct|enum|union)\b[^*]*$", item)
+        if re.match(r"\s*typedef\b", item) and not is_forward and (function or last):
+            names.add((function or last).group(1))
+        if tag:
+            names.add(tag.group(1))
+    return names
+
+
 _STATEMENT = re.compile(r"(?:^|[;{}])\s*((?:\w+[\s*]+)+)(\w+)\s*\([^;{}]*\)\s*;")
 _NO_TYPE = {"return", "else", "do", "case", "goto", "sizeof", "typedef", "static"}
 
