@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""bench/bad_night.py [--stations N] [--channels N] [--seed N,...] [--trouble NAME,...] [--keep DIR]: tiles of
+"""bench/bad_night.py [--stations N] [--sub-bands N] [--channels N] [--seed N,...] [--trouble NAME,...] [--keep DIR]: tiles of
 96 stations and 16 sub-bands with unknown gains, bandpasses and delays, noise, a 12.7 Jy calibrator and 80 sources,
 made by contimg-sim, each with one of the troubles of docs/simulator.md on top, through `contimg run`. Prints for
 each the exit status, rms against the thermal noise of what is left unflagged, the share of flags and the median
@@ -146,7 +146,7 @@ TROUBLES = {
 
 def simulate(folder, args, seed, options):
     # As many channels of 244 kHz in each sub-band as asked for, 16 sub-bands.
-    what = ["--stations", args.stations, "--channels", args.channels, "--dec", 33, "--seed", seed, "--calibrator", 12.7,
+    what = ["--stations", args.stations, "--sub-bands", args.sub_bands, "--channels", args.channels, "--dec", 33, "--seed", seed, "--calibrator", 12.7,
             "--random", 80, "--radius", 0.5, "--isolated", 100, "--min-flux", 0.02, "--max-flux", 0.3,
             "--gain-phase", "random", "--gain-amp-rms", 0.2, "--bandpass-ripple", 0.05, "--delay-ns", 100, "--units", "raw"]
     command = ["mpirun", "-n", "2", f"{build}/bin/contimg-sim", "--out", folder] + what + options
@@ -159,6 +159,7 @@ def image(folder, data, args):
     for key, name in (("INPUT", data), ("OUTPUT", "staging"), ("STATE", "state"), ("PRODUCTS", "products")):
         env[f"CONTIMG_{key}_DIR"] = os.path.join(folder, name)
         os.makedirs(os.path.join(folder, name), exist_ok=True)
+    env["CONTIMG_EXPECTED_SUBBANDS"] = env["CONTIMG_MIN_SUBBANDS"] = str(args.sub_bands)
     files = sorted(glob.glob(f"{data}/*.hdf5"))
     command = ["mpirun", "-n", str(args.ranks), f"{build}/bin/contimg", "run", *files, "--model",
                f"{data}/truth-catalogue.csv", "--size", str(args.size)]
@@ -193,6 +194,7 @@ def judge(folder, data, done, seconds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stations", default="96")
+    parser.add_argument("--sub-bands", type=int, default=16, help="fewer: a quick look [16]")
     parser.add_argument("--channels", type=int, default=16, help="of each sub-band [16]")
     parser.add_argument("--seed", default="1", help="one or more [1]")
     parser.add_argument("--trouble", default=",".join(TROUBLES), help="one or more [all]")
@@ -215,7 +217,7 @@ def main():
             simulate(data, args, seed, options)
             tile = Tile(sorted(glob.glob(f"{data}/*.hdf5")), int(seed))
             tile.spoil([getattr(tile, change)() for change in changes])
-            line = {"trouble": name, "seed": int(seed), "stations": args.stations, "channels": args.channels}
+            line = {"trouble": name, "seed": int(seed), "stations": args.stations, "sub_bands": args.sub_bands, "channels": args.channels}
             line.update(judge(folder, data, *image(folder, data, args)))
             print(f"{name:22} seed {seed}: exit {line['exit']}, {line.get('state', 'no image')}, rms/thermal "
                   f"{line.get('rms_over_thermal', float('nan')):.3f}, flux x {line.get('median_ratio', float('nan')):.4f}, "

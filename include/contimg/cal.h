@@ -163,8 +163,8 @@ typedef enum ci_cal_weighting
 /* Noise of one real or imaginary part per baseline and polarisation from differences in time
  * and channel (robust), into block->weight = 1/sigma^2 in proportion to width x time.
  * sefd_jy > 0 (efficiency in it): the fall-back where differences cannot tell; it means
- * something for data in Jy only. *known = false where neither: the weights are 1 (all
- * blocks of a set agree on that, as it follows from shapes alone). A baseline with too few
+ * something for data in Jy only. *known = false where neither, in one sub-band or all: all
+ * weights of the set are 1 (it follows from the shapes of all sub-bands). A baseline with too few
  * good samples to measure, in data where it can be measured, gets weight 0 without an SEFD.
  * Local. */
 CI_MUST_CHECK ci_status ci_cal_weights(ci_vis_block *block, ci_cal_weighting how, double sefd_jy,

@@ -138,7 +138,8 @@ typedef struct ci_sky_source
      * poly_max_hz; n_poly 0: power law */
     int n_poly;
     double poly[6], poly_min_hz, poly_max_hz;
-    bool is_flux_standard; /* sets the flux scale */
+    bool is_flux_standard;    /* sets the flux scale */
+    bool is_flux_approximate; /* of a list of many epochs: phases and shapes only */
 } ci_sky_source;
 typedef struct ci_sky_model
 {
@@ -191,6 +192,9 @@ bool ci_sky_time_to_utc(const char *scale, double *time_mjd_s);
 CI_MUST_CHECK ci_status ci_sky_catalog_standards(ci_sky_model **out);
 CI_MUST_CHECK ci_status ci_sky_catalog_vla(ci_sky_model **out);
 CI_MUST_CHECK ci_status ci_sky_catalog_resolved(ci_sky_model **out);
+/* What may be calibrated on as points: the standards, and of the VLA list what is neither one of
+ * them nor near a resolved source. */
+CI_MUST_CHECK ci_status ci_sky_catalog_calibrators(ci_sky_model **out);
 /* CI_ERR_INPUT where a point of the model has more than half of the flux of such a resolved source;
  * `name` of the model is for the message. Local. */
 CI_MUST_CHECK ci_status ci_sky_model_points_check(const ci_sky_model *model, const char *name);

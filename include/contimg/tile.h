@@ -81,12 +81,27 @@ CI_MUST_CHECK ci_status ci_tile_load(ci_comm *comm, const ci_tile_options *optio
  * nothing is. Collective. */
 CI_MUST_CHECK ci_status ci_tile_flag(ci_comm *comm, const ci_tile_options *options, bool find,
                                      ci_tile_data *data);
-/* Raw weights: as asked, else sigma where the data are to be calibrated and nsamples where
- * they are. Collective. */
+/* Raw weights: as asked, else sigma where tables were applied, or are to be solved for, and
+ * nsamples where the data came calibrated. Of images after ci_tile_apply: the noise of calibrated
+ * data is steady where gains change. Collective. */
 CI_MUST_CHECK ci_status ci_tile_weigh(ci_comm *comm, const ci_tile_options *options,
                                       bool to_be_calibrated, ci_tile_data *data);
 /* True where the data are in Jy, or were said to be. Local. */
 bool ci_tile_is_calibrated(const ci_tile_options *options, const ci_tile_data *data);
+/* --model: a CSV file, or "calibrators", the installed list of them (ci_sky_catalog_calibrators).
+ * CI_ERR_INPUT where a point of it is a resolved source. Local. */
+CI_MUST_CHECK ci_status ci_tile_model_read(ci_sky_model **out, const char *name);
+/* Whether a name means that list. Local. */
+bool ci_tile_model_is_list(const char *name);
+/* Seen flux (Jy) that the model of that name needs in an observation: 0 for a file. Local. */
+double ci_tile_model_least_jy(const char *name);
+/* Its sources near where the dishes look: all of them where they move or have no beam. Local. */
+CI_MUST_CHECK ci_status ci_tile_model_near(ci_sky_model **out, const ci_tile_data *data,
+                                           const ci_sky_model *model);
+/* Whether gains solved on a model have an approximate flux scale: a tenth or more of the flux seen
+ * is of sources whose own is. Local. */
+CI_MUST_CHECK ci_status ci_tile_model_scale(const ci_tile_data *data, const ci_sky_model *model,
+                                            bool *is_approximate);
 /* How the array sees a model at the middle of an observation: the sum of its apparent fluxes,
  * and the level of the beam at the source that is seen best (0: all below the horizon).
  * Local. */

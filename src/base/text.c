@@ -113,7 +113,8 @@ ci_status ci_parse_double(const char *text, const char *what, double *out)
     double value = strtod(text, &end);
     while (isspace((unsigned char)*end))
         end++;
-    if (end == text || *end || !isfinite(value))
+    /* strtod reads hexadecimal, too, which nobody writes as a quantity. */
+    if (end == text || *end || !isfinite(value) || strpbrk(text, "xX"))
         return ci_error(CI_ERR_USAGE, "%s: '%s' is not a number", what, text);
     *out = value;
     return CI_OK;

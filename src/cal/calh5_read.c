@@ -125,13 +125,13 @@ static ci_status data_antennas_find(reader *r, const int64_t *numbers)
 static ci_status antennas_read(reader *r, int64_t *numbers, double *pos, double *diameter)
 {
     size_t n = (size_t)r->n_antenna;
-    double origin_m[3], place[3];
-    CI_TRY(ci_h5_read_double(r->file, "Header/latitude", &place[0], 1));
-    CI_TRY(ci_h5_read_double(r->file, "Header/longitude", &place[1], 1));
-    CI_TRY(ci_h5_read_double(r->file, "Header/altitude", &place[2], 1));
-    r->array.lat_rad = place[0] * CI_DEG_TO_RAD;
-    r->array.lon_rad = place[1] * CI_DEG_TO_RAD;
-    r->array.height_m = place[2];
+    double origin_m[3], position[3];
+    CI_TRY(ci_h5_read_double(r->file, "Header/latitude", &position[0], 1));
+    CI_TRY(ci_h5_read_double(r->file, "Header/longitude", &position[1], 1));
+    CI_TRY(ci_h5_read_double(r->file, "Header/altitude", &position[2], 1));
+    r->array.lat_rad = position[0] * CI_DEG_TO_RAD;
+    r->array.lon_rad = position[1] * CI_DEG_TO_RAD;
+    r->array.height_m = position[2];
     ci_sky_geodetic_to_ecef(r->array.lat_rad, r->array.lon_rad, r->array.height_m, origin_m);
     CI_TRY(texts_read(r));
     CI_TRY(ci_h5_read_int(r->file, "Header/antenna_numbers", numbers, n));
@@ -301,8 +301,10 @@ static ci_status scale_read(const reader *r, ci_cal_table *t)
                         r->path, scale);
     CI_TRY(word_read(r, "Header/pol_convention", convention, sizeof convention));
     t->stokes_is_sum = strcasecmp(convention, "sum") == 0;
-    t->has_convention = convention[0] != '\0';
-    if (!t->has_convention || t->stokes_is_sum || strcasecmp(convention, "avg") == 0) return CI_OK;
+    /* Tables that contimg wrote before it said so lead to XX = YY = I, as its models have it. */
+    t->has_convention =
+        convention[0] != '\0' || ci_h5_has(r->file, "Header/extra_keywords/contimg_kind");
+    if (!convention[0] || t->stokes_is_sum || strcasecmp(convention, "avg") == 0) return CI_OK;
     return ci_error(CI_ERR_INPUT,
                     "%s: Header/pol_convention: \"%s\": whether I is XX + YY (sum) or half of it "
                     "(avg) is not known",

@@ -140,6 +140,11 @@ static ci_status words_write(const writer *w)
     CI_TRY(ci_h5_write_string(w->file, "Header/cal_type", "gain"));
     CI_TRY(ci_h5_write_string(w->file, "Header/cal_style", "sky"));
     CI_TRY(ci_h5_write_string(w->file, "Header/gain_convention", "divide"));
+    if (t->has_convention) {
+        CI_TRY(ci_h5_write_string(w->file, "Header/gain_scale", "Jy"));
+        CI_TRY(
+            ci_h5_write_string(w->file, "Header/pol_convention", t->stokes_is_sum ? "sum" : "avg"));
+    }
     CI_TRY(ci_h5_write_string(w->file, "Header/sky_catalog", model));
     CI_TRY(ci_h5_write_string(w->file, "Header/ref_antenna_name", ref));
     CI_TRY(ci_h5_write_string(w->file, "Header/history",

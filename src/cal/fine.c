@@ -14,7 +14,8 @@ static const double phase_snr = 20, amplitude_snr = 100;
 static const double longest_s = 60;
 static const double step_sigma = 6; /* a step in amplitude that splits an interval */
 
-/* Sums of one row over the channels of its sub-band: w V conj(b1 conj(b2) M), w |b1 b2 M|^2. */
+/* Sums of one row over the channels of its sub-band: w V conj(b1 conj(b2) M), w |b1 b2 M|^2,
+ * w |V|^2. */
 static void row_sum(ci_cal_problem *p, const ci_cal_planes *planes, size_t i_part,
                     const ci_vis_block *block, size_t i_row, const ci_c32 *model)
 {
@@ -28,7 +29,8 @@ static void row_sum(ci_cal_problem *p, const ci_cal_planes *planes, size_t i_par
         ci_cal_row row = ci_cal_row_of(block, i_row, p->i_pol[h], model, first, end);
         p->good_time[h * p->meta->n_time + t] += ci_cal_row_sum(
             ci_comm_isa(p->comm), &row, ci_cal_plane(planes, i_part, s->n_chan, h, ant1) + first,
-            ci_cal_plane(planes, i_part, s->n_chan, h, ant2) + first, s->n_chan, s->fine + 3 * at);
+            ci_cal_plane(planes, i_part, s->n_chan, h, ant2) + first, s->n_chan,
+            s->fine + CI_CAL_FINE * at);
     }
 }
 
@@ -36,19 +38,65 @@ static ci_status part_sum(ci_cal_problem *p, const ci_cal_planes *planes, size_t
                           const ci_vis_block *block, const ci_c32 *model)
 {
     CI_TRY(ci_mem_alloc(&p->part[i_part].fine,
-                        block->part.n_baseline * p->n_feed * p->meta->n_time * 3, sizeof(double),
-                        "sums of integrations"));
+                        block->part.n_baseline * p->n_feed * p->meta->n_time * CI_CAL_FINE,
+                        sizeof(double), "sums of integrations"));
     for (size_t r = 0; r < block->n_row; r++)
         row_sum(p, planes, i_part, block, r, model);
     return CI_OK;
 }
 
-/* Intervals of `length` integrations; solutions start anew. */
+/* The usual step from one integration to the next, which may be longer than an integration. */
+static double usual_step(const ci_vis_meta *meta)
+{
+    double least = INFINITY;
+    for (size_t t = 1; t < meta->n_time; t++)
+        least = fmin(least, meta->time_mjd_s[t] - meta->time_mjd_s[t - 1]);
+    return isfinite(least) ? fmax(least, meta->interval_s) : meta->interval_s;
+}
+
+/* Whether integrations are missing before this one. */
+static bool is_after_gap(const ci_vis_meta *meta, size_t i_time, double step_s)
+{
+    return meta->time_mjd_s[i_time] - meta->time_mjd_s[i_time - 1] > 1.5 * step_s;
+}
+
+/* Numbers the intervals: `length` integrations, fewer before a gap. Returns how many. */
+static size_t intervals_number(const ci_cal_problem *p, size_t length)
+{
+    const ci_vis_meta *meta = p->meta;
+    size_t n = 0, n_in = 0;
+    double step_s = usual_step(meta);
+    for (size_t t = 0; t < meta->n_time; t++, n_in++) {
+        if (t == 0 || n_in == length || is_after_gap(meta, t, step_s)) {
+            n++;
+            n_in = 0;
+        }
+        p->i_interval[t] = n - 1;
+    }
+    return n;
+}
+
+/* Mean times and good samples of the intervals. */
+static void intervals_fill(ci_cal_problem *p)
+{
+    const ci_vis_meta *meta = p->meta;
+    for (size_t t = 0, end; t < meta->n_time; t = end) {
+        size_t i = p->i_interval[t];
+        double sum = 0;
+        for (end = t; end < meta->n_time && p->i_interval[end] == i; end++) {
+            sum += meta->time_mjd_s[end] - meta->time_mjd_s[0];
+            for (size_t h = 0; h < p->n_feed; h++)
+                p->fine_good[h * p->n_interval + i] += p->good_time[h * meta->n_time + end];
+        }
+        p->interval_mjd_s[i] = meta->time_mjd_s[0] + sum / (double)(end - t);
+    }
+}
+
+/* Intervals of `length` integrations, none over a gap; solutions start anew. */
 static ci_status intervals_set(ci_cal_problem *p, size_t length)
 {
     static const char what[] = "gains of integrations";
-    const ci_vis_meta *meta = p->meta;
-    size_t n_interval = (meta->n_time + length - 1) / length;
+    size_t n_interval = intervals_number(p, length);
     size_t n = p->n_feed * n_interval * p->n_antenna;
     ci_mem_free(p->gain);
     ci_mem_free(p->gain_flag);
@@ -64,18 +112,8 @@ static ci_status intervals_set(ci_cal_problem *p, size_t length)
     CI_TRY(ci_mem_alloc(&p->fine_good, p->n_feed * n_interval, sizeof(int64_t), what));
     p->good_interval = p->fine_good;
     p->n_interval = n_interval;
-    p->interval_s = (double)length * meta->interval_s;
-    for (size_t i = 0; i < n_interval; i++) {
-        size_t end = (i + 1) * length < meta->n_time ? (i + 1) * length : meta->n_time;
-        double sum = 0;
-        for (size_t t = i * length; t < end; t++) {
-            p->i_interval[t] = i;
-            sum += meta->time_mjd_s[t] - meta->time_mjd_s[0];
-            for (size_t h = 0; h < p->n_feed; h++)
-                p->fine_good[h * n_interval + i] += p->good_time[h * meta->n_time + t];
-        }
-        p->interval_mjd_s[i] = meta->time_mjd_s[0] + sum / (double)(end - i * length);
-    }
+    p->interval_s = (double)length * p->meta->interval_s;
+    intervals_fill(p);
     return CI_OK;
 }
 
@@ -150,13 +188,25 @@ static void amplitude_share(const ci_cal_problem *p, size_t base, size_t first, 
     }
 }
 
+/* End of the `length` intervals from `first` on, fewer before a gap. */
+static size_t share_end(const ci_cal_problem *p, size_t first, size_t length, double step_s)
+{
+    size_t end = first + 1;
+    while (end < p->n_interval && end < first + length &&
+           !is_after_gap(p->meta, ci_cal_interval_first(p, end), step_s))
+        end++;
+    return end;
+}
+
 static void amplitudes_share(const ci_cal_problem *p, size_t length)
 {
-    for (size_t h = 0; h < p->n_feed; h++)
-        for (size_t a = 0; a < p->n_antenna; a++)
-            for (size_t t = 0; length > 1 && t < p->n_interval; t += length)
-                amplitude_share(p, h * p->n_interval * p->n_antenna + a, t,
-                                t + length < p->n_interval ? t + length : p->n_interval);
+    double step_s = usual_step(p->meta);
+    for (size_t first = 0, end; length > 1 && first < p->n_interval; first = end) {
+        end = share_end(p, first, length, step_s);
+        for (size_t h = 0; h < p->n_feed; h++)
+            for (size_t a = 0; a < p->n_antenna; a++)
+                amplitude_share(p, h * p->n_interval * p->n_antenna + a, first, end);
+    }
 }
 
 static ci_status sums_fill(ci_cal_problem *p, const ci_vis_set *set, ci_cal_predict predict,

@@ -23,13 +23,13 @@ static void baseline_sums(const ci_cal_problem *p, const ci_cal_planes *k, size_
 
 /* The same from sums of integrations. */
 static void fine_sums(const ci_cal_problem *p, size_t i_part, size_t b, size_t h, size_t t,
-                      double out[3])
+                      double *out, size_t n_out)
 {
-    const double *in = p->part[i_part].fine + (b * p->n_feed + h) * p->meta->n_time * 3;
-    out[0] = out[1] = out[2] = 0;
-    for (size_t i = 0; i < p->meta->n_time; i++)
-        for (size_t k = 0; k < 3 && p->i_interval[i] == t; k++)
-            out[k] += in[3 * i + k];
+    const double *in = p->part[i_part].fine + (b * p->n_feed + h) * p->meta->n_time * CI_CAL_FINE;
+    memset(out, 0, n_out * sizeof *out);
+    for (size_t i = ci_cal_interval_first(p, t); i < p->meta->n_time && p->i_interval[i] == t; i++)
+        for (size_t k = 0; k < n_out; k++)
+            out[k] += in[CI_CAL_FINE * i + k];
 }
 
 /* This rank's sums of one interval, [part][baseline][hand][3]. */
@@ -39,7 +39,7 @@ static void interval_sums(const ci_cal_problem *p, const ci_cal_planes *k, size_
         for (size_t b = 0; b < p->part[i].part.n_baseline; b++)
             for (size_t h = 0; h < p->n_feed; h++, out += 3) {
                 if (p->part[i].fine)
-                    fine_sums(p, i, b, h, t, out);
+                    fine_sums(p, i, b, h, t, out, 3);
                 else
                     baseline_sums(p, k, i, b, h, t, out);
             }
@@ -117,6 +117,16 @@ ci_status ci_cal_gain_solve(ci_cal_problem *p)
 
 /* ---- residual ------------------------------------------------------------------- */
 
+/* out += chi^2 and power of one interval, from sums of integrations. */
+static void fine_power(const ci_cal_problem *p, size_t i_part, size_t b, size_t h, size_t t,
+                       ci_c64 g, double out[2])
+{
+    double in[CI_CAL_FINE];
+    fine_sums(p, i_part, b, h, t, in, CI_CAL_FINE);
+    out[0] += in[3] - 2 * (creal(g) * in[0] + cimag(g) * in[1]) + creal(g * conj(g)) * in[2];
+    out[1] += in[3];
+}
+
 /* chi^2 and power of one baseline, all intervals and channels with a solution. */
 static void baseline_residual(const ci_cal_problem *p, const ci_cal_planes *k, size_t i_part,
                               size_t b, size_t h, double out[2])
@@ -130,6 +140,10 @@ static void baseline_residual(const ci_cal_problem *p, const ci_cal_planes *k, s
         size_t g2 = (h * p->n_interval + t) * p->n_antenna + ant2;
         if (p->gain_flag[g1] || p->gain_flag[g2]) continue;
         ci_c64 g = p->gain[g1] * conj(p->gain[g2]);
+        if (s->fine) {
+            fine_power(p, i_part, b, h, t, g, out);
+            continue;
+        }
         float f[2] = {(float)creal(g), (float)cimag(g)};
         ci_cal_normal in = ci_cal_normal_at(s, ci_cal_sum_index(p, s, b, h, t));
         ci_cal_normal_power(ci_comm_isa(p->comm), &in, ci_cal_plane(k, i_part, s->n_chan, h, ant1),

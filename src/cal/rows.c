@@ -94,6 +94,7 @@ CI_ISA_INLINE void sum_lanes(const ci_cal_row *row, size_t n_pol, const float *r
         lane[0][i] += w * (x * u + y * v);
         lane[1][i] += w * (y * u - x * v);
         lane[2][i] += w * (u * u + v * v);
+        lane[3][i] += w * (x * x + y * y);
         count[i] += good;
     }
 }
@@ -123,13 +124,13 @@ CI_ISA_INSTANCES(sum,
                  (row, b1, b2, stride, lane, count))
 
 int64_t ci_cal_row_sum(ci_isa isa, const ci_cal_row *row, const float *b1, const float *b2,
-                       size_t stride, double out[3])
+                       size_t stride, double out[4])
 {
-    float lane[3][N_LANE] = {{0}};
+    float lane[4][N_LANE] = {{0}};
     int32_t count[N_LANE] = {0};
     int64_t n = 0;
     CI_ISA_KERNEL(sum, isa)(row, b1, b2, stride, lane, count);
-    for (size_t k = 0; k < 3; k++)
+    for (size_t k = 0; k < 4; k++)
         out[k] += lanes_total(lane[k]);
     for (size_t j = 0; j < N_LANE; j++)
         n += count[j];

@@ -23,11 +23,11 @@ typedef struct ci_cal_normal
 /* Adds a row, channel by channel; count [n_chan] += 1 where the sample is good. Returns how many
  * are. Local. */
 int64_t ci_cal_row_add(ci_isa isa, const ci_cal_row *row, const ci_cal_normal *out, int32_t *count);
-/* out += sums over channels of w V conj(g M), real and imaginary, and w |g M|^2, with g =
+/* out += sums over channels of w V conj(g M), real and imaginary, w |g M|^2 and w |V|^2, with g =
  * b1 conj(b2); b1 and b2 [2][stride] real and imaginary, 0 where there is none. Returns how many
  * samples went in. Local. */
 int64_t ci_cal_row_sum(ci_isa isa, const ci_cal_row *row, const float *b1, const float *b2,
-                       size_t stride, double out[3]);
+                       size_t stride, double out[4]);
 /* out = sums over channels of conj(g) a, real and imaginary, and |g|^2 b. Local. */
 void ci_cal_normal_sum(ci_isa isa, const ci_cal_normal *in, const float *b1, const float *b2,
                        size_t n_chan, double out[3]);

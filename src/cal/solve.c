@@ -39,8 +39,15 @@ static ci_status antennas_check(const ci_cal_problem *p)
     return CI_OK;
 }
 
+static bool feed_is_dead(const ci_cal_problem *p, size_t h)
+{
+    for (size_t c = 0; c < p->n_chan; c++)
+        if (p->good_chan[h * p->n_chan + c] > 0) return false;
+    return true;
+}
+
 /* The few channels that the first gains are solved on: the middle of the sub-band that has most
- * data there; p->n_chan: none. */
+ * data there, of all feeds that have any; p->n_chan: none. */
 static size_t start_channels(const ci_cal_problem *p, size_t *n)
 {
     size_t best = p->n_chan, first = 0;
@@ -50,9 +57,9 @@ static size_t start_channels(const ci_cal_problem *p, size_t *n)
         size_t at = first + (n_chan - n_here) / 2;
         int64_t good = INT64_MAX;
         for (size_t h = 0; h < p->n_feed; h++)
-            for (size_t c = at; c < at + n_here; c++)
+            for (size_t c = at; c < at + n_here && !feed_is_dead(p, h); c++)
                 if (p->good_chan[h * p->n_chan + c] < good) good = p->good_chan[h * p->n_chan + c];
-        if (good > most) {
+        if (good > most && good < INT64_MAX) {
             most = good;
             best = at;
             *n = n_here;
@@ -167,6 +174,8 @@ static void table_fill(const ci_cal_problem *p, ci_cal_table *table, const ci_c6
     table->x_is_north = p->meta->x_is_north;
     table->x_is_known = p->meta->x_is_known;
     table->is_circular = p->jones[0] > -5;
+    table->has_convention = true; /* models predict XX = YY = I */
+    table->stokes_is_sum = false;
     memcpy(table->jones, p->jones, sizeof p->jones);
 }
 
@@ -279,9 +288,9 @@ ci_status ci_cal_solve(ci_comm *comm, const ci_vis_set *set, ci_cal_predict pred
     ci_status status = ci_par_agree(comm, antennas_check(p));
     if (status == CI_OK) status = rounds_run(p);
     if (status == CI_OK) status = ci_cal_misfits_flag(p);
-    if (status == CI_OK) status = ci_cal_residual(p, found.residual);
     if (status == CI_OK && options->gain_interval_s == CI_CAL_INTERVAL_AUTO)
         status = ci_cal_fine_solve(p, set, predict, context);
+    if (status == CI_OK) status = ci_cal_residual(p, found.residual);
     if (status == CI_OK) status = counts_agree(p);
     if (status == CI_OK) flags_finish(p);
     if (status == CI_OK) {

@@ -59,6 +59,19 @@ static ci_status intervals_find(ci_cal_problem *p)
     return CI_OK;
 }
 
+size_t ci_cal_interval_first(const ci_cal_problem *p, size_t i_interval)
+{
+    size_t low = 0, high = p->meta->n_time;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (p->i_interval[middle] < i_interval)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 /* Channels of a row that lie within the limits of uv distance: a run, as frequency ascends. */
 void ci_cal_chan_limits(const ci_cal_options *o, const ci_vis_block *block, size_t i_row,
                         size_t *first, size_t *end)

@@ -10,6 +10,7 @@
 enum
 {
     CI_CAL_BLOCK_CHAN = 12, /* channels of one block of sums */
+    CI_CAL_FINE = 4,        /* sums of one integration */
     CI_CAL_GAP = 16         /* a flag on the way: this receptor has no data in this channel */
 };
 
@@ -21,8 +22,8 @@ typedef struct ci_cal_sums
     /* [baseline of the part][hand][interval][channel]: a = sum w V conj(M), b = sum w |M|^2,
      * c = sum w |V|^2 */
     float *a_re, *a_im, *b, *c;
-    /* [baseline of the part][hand][integration][3]: re, im of a and b, the bandpass divided out,
-     * over the channels; NULL until ci_cal_fine_solve */
+    /* [baseline of the part][hand][integration][CI_CAL_FINE]: re, im of a, b, and c, the bandpass
+     * in the model, over the channels; NULL until ci_cal_fine_solve */
     double *fine;
 } ci_cal_sums;
 
@@ -107,6 +108,9 @@ ci_status ci_cal_gain_solve(ci_cal_problem *problem);
 void ci_cal_bandpass_fill(ci_cal_problem *problem);
 /* sqrt(chi^2 / power) per hand; collective. */
 ci_status ci_cal_residual(ci_cal_problem *problem, double residual[2]);
+
+/* First integration of an interval, n_time for n_interval. Local. */
+size_t ci_cal_interval_first(const ci_cal_problem *problem, size_t i_interval);
 
 /* Scratch for the model of any block of the set. Local. */
 ci_status ci_cal_model_new(const ci_vis_set *set, ci_c32 **out);

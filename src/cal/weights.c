@@ -28,16 +28,24 @@ static const difference over_chan_2 = {{0, 0, 0, 0}, {0, 1, 0, 0}, {1, -1, 0, 0}
 static const difference over_time_3 = {{0, 1, 2, 0}, {0, 0, 0, 0}, {1, -2, 1, 0}};
 static const difference over_time_2 = {{0, 1, 0, 0}, {0, 0, 0, 0}, {1, -1, 0, 0}};
 
-/* What the shape of the data set allows; NULL: nothing. */
-static const difference *pattern_choose(const ci_vis_block *block)
+/* What the shape of a sub-band allows; NULL: nothing. */
+static const difference *pattern_choose(size_t n_time, size_t n_chan)
 {
-    size_t n_time = block->meta->n_time, n_chan = block->n_chan;
     if (n_time >= 2 && n_chan >= 2) return &over_both;
     if (n_chan >= 3) return &over_chan_3;
     if (n_chan == 2) return &over_chan_2;
     if (n_time >= 3) return &over_time_3;
     if (n_time == 2) return &over_time_2;
     return NULL;
+}
+
+/* Whether the noise of every sub-band can be measured: weights of some sub-bands only could not
+ * be compared with the others'. */
+static bool is_measurable(const ci_vis_meta *meta)
+{
+    for (size_t i = 0; i < meta->n_sub_band; i++)
+        if (!pattern_choose(meta->n_time, meta->sub_band[i].n_chan)) return false;
+    return true;
 }
 
 /* Differences of one block: the pattern, where its samples lie from the first, and its rms for
@@ -151,11 +159,11 @@ static void baseline_weigh(ci_vis_block *block, size_t first, size_t end, size_t
 
 static ci_status sigma_weigh(ci_vis_block *block, double sefd_jy, bool *known)
 {
-    const difference *pattern = pattern_choose(block);
+    const difference *pattern = pattern_choose(block->meta->n_time, block->n_chan);
     float *values = NULL;
     /* SEFD / sqrt(2 width time) of one part, at 1 Hz x 1 s */
     double fall_back = sefd_jy > 0 ? sefd_jy / sqrt(2.0) : 0;
-    *known = pattern || fall_back > 0;
+    *known = is_measurable(block->meta) || fall_back > 0;
     differences d = {0};
     if (pattern) d = differences_of(block, pattern);
     CI_TRY(ci_mem_alloc(&values, 2 * N_MOST, sizeof *values, "differences of a baseline"));

@@ -153,7 +153,7 @@ static ci_status cycle_judge(ci_comm *comm, ci_clean *c, ci_clean_scan before, b
     return CI_OK;
 }
 
-/* Sources that turn out not to be constant: what they are beside their means is in the model now,
+/* Sources that prove not to be constant: what they are beside their means is in the model now,
  * and CLEAN begins again, without the components that stood on their sidelobes. */
 static ci_status variations_judge(ci_comm *comm, ci_clean *c, bool is_last, bool *again)
 {

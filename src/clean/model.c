@@ -127,7 +127,8 @@ double *ci_clean_model_pixels(ci_clean_model *b)
     return b->pixels;
 }
 
-/* ---- places and beams ---------------------------------------------------------------------- */
+/* ---- positions and beams ----------------------------------------------------------------------
+ */
 
 void ci_clean_model_place(const ci_clean_model *b, double x, double y, double *l, double *m)
 {

@@ -23,7 +23,7 @@ typedef struct ci_clean_source
     double l, m;      /* of its point component, else of its flux's centre */
     double flux;      /* Jy, of all its components, times the mean beam `beam` */
     double point_jy;  /* of it: of the point component; 0 where there is none */
-    bool is_point;    /* has one, with place and flux found by least squares */
+    bool is_point;    /* has one, with position and flux found by least squares */
     bool is_rejected; /* no point, as was seen: never to be one again */
     bool has_slope;   /* bright enough for one to be told */
     double beam, slope;
@@ -84,7 +84,7 @@ struct ci_clean_model
     double residual_rms, residual_peak; /* of the residual image */
 };
 
-/* Direction cosines of a place in pixels from 0, and of a pixel by its index y n_x + x. */
+/* Direction cosines of a position in pixels from 0, and of a pixel by its index y n_x + x. */
 void ci_clean_model_place(const ci_clean_model *model, double x, double y, double *l, double *m);
 void ci_clean_model_pixel(const ci_clean_model *model, int64_t index, double *l, double *m);
 /* Beam over mean beam at (l, m): [n_frame][CI_CLEAN_FLUX_NODES]. Local. */

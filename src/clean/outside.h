@@ -36,8 +36,8 @@ bool ci_clean_outside_is_inside(const ci_clean_model *model, double l, double m)
 
 /* ---- the fit (outside_fit.c) ---- */
 
-/* Steps of least squares on the residual in samples->computed towards better fluxes and places of
- * all sources outside the image; takes what they change from it. Collective. */
+/* Steps of least squares on the residual in samples->computed towards better fluxes and positions
+ * of all sources outside the image; takes what they change from it. Collective. */
 CI_MUST_CHECK ci_status ci_clean_outside_fit(ci_comm *comm, const ci_clean_outside_setup *setup);
 
 /* ---- the search (outside_find.c) ---- */

@@ -1,9 +1,9 @@
-/* Fluxes and places of sources outside the image by least squares on the residual visibilities, in
- * every major cycle some steps. A source's step is that of its columns, whose normal equations
- * follow from the weights by time and frequency alone, and of its place; the steps of all are taken
- * together by the length that leaves least, as those of bright sources are (source_fit.c). Faint
- * sources have the column of the known beam alone; the others' are constrained to 0 +- a part of
- * the flux, places to 0 +- 0.2 beams where the noise says nothing. */
+/* Fluxes and positions of sources outside the image by least squares on the residual visibilities,
+ * in every major cycle some steps. A source's step is that of its columns, whose normal equations
+ * follow from the weights by time and frequency alone, and of its position; the steps of all are
+ * taken together by the length that leaves least, as those of bright sources are (source_fit.c).
+ * Faint sources have the column of the known beam alone; the others' are constrained to 0 +- a part
+ * of the flux, positions to 0 +- 0.2 beams where the noise says nothing. */
 #include "clean/outside.h"
 
 #include <math.h>
@@ -33,7 +33,7 @@ typedef struct fit
     double *weight;          /* [n_time][NODES][NODES]: sums of weights times both nodes' */
     double noise2;           /* of the sums: sum of weights x rms^2 */
     double beam_rad;
-    size_t *which, n; /* the sources in hand, by their places in the list, and ... */
+    size_t *which, n; /* the sources that are fitted, by their indices in the list, and ... */
     step *steps;      /* ... their steps, [n] */
 } fit;
 
@@ -201,7 +201,7 @@ static void terms_fill(const fit *f, size_t i, double *table, ci_clean_terms *te
         ci_clean_terms_place(terms, first + k, s->l, s->m);
 }
 
-/* Sums [terms][CI_FIT_SUMS] of the sources in hand with the residual, and their columns,
+/* Sums [terms][CI_FIT_SUMS] of the sources that are fitted with the residual, and their columns,
  * tables [n][N_COLUMN][n_node]. */
 static ci_status sums_find(ci_comm *comm, const fit *f, double *tables, double *sums)
 {
@@ -216,7 +216,7 @@ static ci_status sums_find(ci_comm *comm, const fit *f, double *tables, double *
     return status;
 }
 
-/* Only those whose step shows stay in hand. */
+/* Only those whose step shows are fitted on. */
 static void shown_select(fit *f)
 {
     size_t n = 0;
@@ -228,7 +228,7 @@ static void shown_select(fit *f)
     f->n = n;
 }
 
-/* Steps of the sources in hand, rank 0's on every rank. */
+/* Steps of the sources that are fitted, rank 0's on every rank. */
 static ci_status steps_find(ci_comm *comm, fit *f)
 {
     double *sums = NULL, *tables = NULL;

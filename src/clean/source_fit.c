@@ -1,11 +1,11 @@
-/* Slopes, places and fluxes of bright sources by least squares on the residual visibilities, in
+/* Slopes, positions and fluxes of bright sources by least squares on the residual visibilities, in
  * every major cycle some steps, of those sources whose step before showed. A source's visibilities
  * are r (S (nu/nu0)^a - C) exp(2 pi i ...) beside those of its components, C Jy of its S: r the
  * beam over its mean, x = ln(nu/nu0). They change with the slope by S r (x - <x>), <x> the mean of
  * x with weights w r^2, so that a wrong flux is no slope; those held between pixels with flux by r,
- * with place by 2 pi i S r u' and v'. These are orthogonal but for u' and v', so a source's step is
- * four divisions; slopes are held to 0 +- 1 and steps of place to 0 +- 0.2 beams where the noise
- * says nothing. The steps of all sources are taken together by the length that leaves least
+ * with position by 2 pi i S r u' and v'. These are orthogonal but for u' and v', so a source's step
+ * is four divisions; slopes are held to 0 +- 1 and steps of position to 0 +- 0.2 beams where the
+ * noise says nothing. The steps of all sources are taken together by the length that leaves least
  * (docs/science.md "CLEAN"). */
 #include "clean/sources.h"
 
@@ -30,7 +30,7 @@ typedef struct fit
     ci_vis_samples *samples; /* residual in samples->computed */
     double noise2;           /* of the sums: sum of weights x rms^2 */
     double beam_rad;
-    size_t *which, n; /* the sources in hand, by their places in the list, and ... */
+    size_t *which, n; /* the sources that are fitted, by their indices in the list, and ... */
     step *steps;      /* ... their steps, [n] */
     ci_c32 *change;   /* [samples] visibilities of these steps */
 } fit;
@@ -105,7 +105,7 @@ static ci_clean_source source_stepped(const ci_clean_source *s, const step *by, 
 
 /* ---- all together -------------------------------------------------------------------------- */
 
-/* Sums of the sources in hand with the residual: sums [n][CI_FIT_SUMS]. */
+/* Sums of the sources that are fitted with the residual: sums [n][CI_FIT_SUMS]. */
 static ci_status sums_find(ci_comm *comm, const fit *f, double *sums)
 {
     const ci_clean_model *b = f->model;
@@ -122,8 +122,8 @@ static ci_status sums_find(ci_comm *comm, const fit *f, double *sums)
     return status;
 }
 
-/* Steps of the sources in hand, rank 0's on every rank; those whose step does not show are no
- * longer in hand. */
+/* Steps of the sources that are fitted, rank 0's on every rank; those whose step does not show
+ * are fitted no more. */
 static ci_status steps_find(ci_comm *comm, fit *f)
 {
     double *sums = NULL;
@@ -144,7 +144,7 @@ static ci_status steps_find(ci_comm *comm, fit *f)
 }
 
 /* The change that `part` of the steps makes: the new points, less the old ones; one term where the
- * place stays. */
+ * position stays. */
 static void change_fill(const fit *f, double part, ci_clean_terms *terms)
 {
     const ci_clean_model *b = f->model;

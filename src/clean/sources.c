@@ -1,4 +1,4 @@
-/* Which sources are bright enough that their spectra, or their places between pixels, show.
+/* Which sources are bright enough that their spectra, or their positions between pixels, show.
  * A source is the components within a beam of the greatest of them. Its slope is what the model
  * image, with one flux per pixel, cannot describe; nor can it describe a point between pixels
  * but by components of both signs around it, whose errors other sources then pay. So a bright

@@ -18,13 +18,13 @@ typedef struct ci_clean_sources_setup
 } ci_clean_sources_setup;
 
 /* Finds the bright sources in the model as it stands; residual: this rank's slab, for its rms and
- * peak. Those found before keep their places in the list; others than points stay down to half of
+ * peak. Those found before keep their indices in the list; others than points stay down to half of
  * what a new one needs. A bright compact one becomes a point component from now on: its pixel
  * components leave the model. One that is a point, but needs many components beside it, is none:
  * it becomes pixel components again. Collective. */
 CI_MUST_CHECK ci_status ci_clean_sources_find(ci_comm *comm, ci_clean_model *model,
                                               const ci_clean_sources_setup *setup);
-/* Steps of least squares on the residual in samples->computed towards better slopes, places and
+/* Steps of least squares on the residual in samples->computed towards better slopes, positions and
  * fluxes of the sources; takes what they change from it. Collective. */
 CI_MUST_CHECK ci_status ci_clean_sources_fit(ci_comm *comm, ci_clean_model *model,
                                              const ci_clean_sources_setup *setup,

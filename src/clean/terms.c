@@ -142,7 +142,7 @@ static ci_status scratch_new(scratch *r, const ci_clean_terms *p, const ci_vis_s
     return scratch_alloc(r);
 }
 
-/* Frequencies of a row's samples, from place `at` of the run on. */
+/* Frequencies of a row's samples, from sample `at` of the run on. */
 static void axis_prepare(scratch *r, const double *f, size_t n, size_t at)
 {
     for (size_t k = 0; k < n; k++) {
@@ -174,7 +174,7 @@ static bool is_near(const scratch *r, const ci_clean_terms_row *row, const ci_cl
     return CI_TWO_PI * change_s * most_hz <= CI_CLEAN_TERMS_PHASE;
 }
 
-/* A row's samples, from place `at` of the run on; *base: the last row that is one. */
+/* A row's samples, from sample `at` of the run on; *base: the last row that is one. */
 static void row_prepare(scratch *r, const ci_vis_samples *s, size_t i_row, size_t at, size_t *base)
 {
     size_t n = ci_vis_row_n_chan(s, i_row), i = r->run.n_row++;

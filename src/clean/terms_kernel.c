@@ -132,14 +132,14 @@ CI_ISA_INLINE void run_add(const ci_clean_terms_run run, const ci_clean_terms_gr
 
 /* Adds sample i to the sums of its row; l_n, m_n: l/n, m/n (dn/dl = -l/n). */
 CI_ISA_INLINE void sample_add(const ci_clean_terms_run *run, const row_points *row, size_t i,
-                              size_t k, const lanes place[2], lanes sum[CI_FIT_SUMS])
+                              size_t k, const lanes position[2], lanes sum[CI_FIT_SUMS])
 {
     lanes re, im, flux;
     sample_find(run, row, i, k, &re, &im, &flux);
     float w_re = run->weight[i] * run->re[i], w_im = run->weight[i] * run->im[i], x = run->x[i];
     lanes a = w_re * re + w_im * im, b = w_im * re - w_re * im;
     lanes norm = run->weight[i] * (flux * flux);
-    lanes du = run->u[i] - run->w[i] * place[0], dv = run->v[i] - run->w[i] * place[1];
+    lanes du = run->u[i] - run->w[i] * position[0], dv = run->v[i] - run->w[i] * position[1];
     lanes norm_u = norm * du, norm_x = norm * x;
     sum[CI_FIT_DOT] += a;
     sum[CI_FIT_DOT_X] += a * x;
@@ -178,7 +178,7 @@ CI_ISA_INLINE void run_correlate(const ci_clean_terms_run run, const ci_clean_te
         l_n[j] = (float)(g->l[j] / (1 + g->n[j]));
         m_n[j] = (float)(g->m[j] / (1 + g->n[j]));
     }
-    const lanes place[2] = {*(const lanes *)l_n, *(const lanes *)m_n};
+    const lanes position[2] = {*(const lanes *)l_n, *(const lanes *)m_n};
     size_t first = 0;
     for (size_t r = 0, end; r < run.n_row; r++, first = end) {
         row_points row;
@@ -186,7 +186,7 @@ CI_ISA_INLINE void run_correlate(const ci_clean_terms_run run, const ci_clean_te
         end = run.row[r].end;
         row_begin(&run, g, r, first, base_s, &row);
         for (size_t i = first; i < end; i++)
-            sample_add(&run, &row, i, i - first, place, sum);
+            sample_add(&run, &row, i, i - first, position, sum);
         for (int k = 0; k < CI_FIT_SUMS; k++)
             total[k] += sum[k];
     }

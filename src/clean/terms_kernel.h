@@ -10,7 +10,7 @@ enum
     CI_CLEAN_FLUX_NODES = 4   /* of a flux in frequency */
 };
 
-/* What the change of a point's visibilities P with flux, ln nu and place has to do with the
+/* What the change of a point's visibilities P with flux, ln nu and position has to do with the
  * residual R: sums of w Re(R conj dP) and w |dP|^2; u', v' = 2 pi (u - w l/n, v - w m/n). */
 enum
 {

@@ -1,6 +1,6 @@
-/* Direct sums over a place whose flux is another in every cell of time and frequency. A cell's sum
- * goes over all baselines: it is of integers, so that any order gives the same. Amplitudes belong
- * to the samples' own times and frequencies: where samples stand for several integrations or
+/* Direct sums over a position whose flux is another in every cell of time and frequency. A cell's
+ * sum goes over all baselines: it is of integers, so that any order gives the same. Amplitudes
+ * belong to the samples' own times and frequencies: where samples stand for several integrations or
  * channels, so do cells. */
 #include "clean/variation.h"
 
@@ -12,7 +12,7 @@
 
 /* ---- one row ------------------------------------------------------------------------------- */
 
-/* A row's samples seen from a place: [n] phasors. */
+/* A row's samples seen from a position: [n] phasors. */
 typedef struct row
 {
     size_t n, n_max;

@@ -59,7 +59,7 @@ enum
 {
     CI_CLEAN_MAX_LOOKED = 256
 };
-/* A place that was looked at. */
+/* A position that was looked at. */
 typedef struct ci_clean_looked
 {
     double l, m, rms;
@@ -71,7 +71,7 @@ typedef struct ci_clean_variability
     size_t n_looked;
 } ci_clean_variability;
 
-/* One step of least squares for amplitudes and places of the model's variations whose sources
+/* One step of least squares for amplitudes and positions of the model's variations whose sources
  * stand out of `level`, Jy/beam, to which the image is cleaned; takes what they change from the
  * residual in samples->computed. Collective. */
 CI_MUST_CHECK ci_status ci_clean_variations_fit(ci_comm *comm, ci_clean_model *model,

@@ -13,7 +13,7 @@ enum
 {
     LOOK_MIN = 4, /* sources in one major cycle */
     LOOK_MAX = 32,
-    STEPS = 3 /* of amplitudes and place, one after the other, when a variation is found */
+    STEPS = 3 /* of amplitudes and position, one after the other, when a variation is found */
 };
 static const double work_max = 5e8; /* source x sample in one major cycle */
 static const double flux_min = 20;  /* over the rms */
@@ -133,7 +133,8 @@ static const candidate *source_near(const search *s, double l, double m)
     return NULL;
 }
 
-/* ---- amplitudes and place of one ------------------------------------------------------------- */
+/* ---- amplitudes and position of one -------------------------------------------------------------
+ */
 
 typedef struct fit
 {
@@ -169,7 +170,8 @@ static ci_status fit_new(ci_comm *comm, fit *f)
     return ci_par_alloc(comm, &f->sum, f->n_cell, sizeof *f->sum, "cells");
 }
 
-/* What is left of a place's flux goes into its amplitudes: *sum becomes the change, of mean 0. */
+/* What is left of a position's flux goes into its amplitudes: *sum becomes the change, of mean 0.
+ */
 static void change_find(const fit *f, double *amplitude)
 {
     const double *weight = f->state->weight;
@@ -191,7 +193,7 @@ static ci_status amplitudes_fit(ci_comm *comm, fit *f, const ci_clean_variation 
     return ci_par_agree(comm, ci_clean_variation_add(f->model, v->l, v->m, f->sum, -1, f->samples));
 }
 
-/* One step towards the place of what varies; where the noise says nothing, none. */
+/* One step towards the position of what varies; where the noise says nothing, none. */
 static ci_status place_fit(ci_comm *comm, fit *f, ci_clean_variation *v, const double *amplitude)
 {
     double sums[CI_SHIFT_SUMS], rms = f->model->residual_rms, cell = f->model->cell_rad;
@@ -273,7 +275,7 @@ static bool is_known(const search *s, const candidate *c)
     return false;
 }
 
-/* Whether a place is to be looked at: not again while the noise is as it was. */
+/* Whether a position is to be looked at: not again while the noise is as it was. */
 static bool is_to_look(const search *s, ci_clean_variability *state, const candidate *c, double rms)
 {
     for (size_t i = 0; i < state->n_looked; i++) {

@@ -19,7 +19,7 @@ const ci_conf_entry ci_cli_examples[] = {
 static const ci_conf_entry run_examples[] = {
     {"mpirun -n 4 contimg run *.hdf5 --model sources.csv --products-dir products",
      "Calibrate on a source list, image, coadd and publish the files named, on four ranks:"},
-    {"contimg run tiles/*.hdf5 --calibrated --size 512 --cell-arcsec 120",
+    {"contimg run tiles/*.hdf5 --calibrated --size 512 --cell-arcsec 12",
      "Data that are calibrated already, with an image of a given size:"},
     {"contimg run --config /etc/contimg/contimg.env --max-groups 3 --strict",
      "The three oldest complete groups of the input folder; a DEGRADED product ends with 7:"},

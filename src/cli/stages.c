@@ -163,9 +163,8 @@ ci_status ci_cli_calibrate(ci_comm *world, const ci_conf *conf)
     if (ci_comm_rank(world) == 0) ci_conf_relaxed_warn(conf);
     CI_TRY(ci_tile_budget_set(world, conf));
     CI_TRY(prepare_output(world, ci_conf_text(conf, CI_CONF_OPT_OUT)));
-    CI_AGREE(world, ci_sky_model_read(&model, ci_conf_text(conf, CI_CONF_OPT_MODEL)));
-    const char *name = ci_conf_text(conf, CI_CONF_OPT_MODEL);
-    ci_status status = ci_par_agree(world, ci_sky_model_points_check(model, name));
+    ci_status status =
+        ci_par_agree(world, ci_tile_model_read(&model, ci_conf_text(conf, CI_CONF_OPT_MODEL)));
     if (status == CI_OK)
         status = ci_tile_load(world, &options, ci_conf_arguments(conf),
                               ci_conf_argument_count(conf), &data);
@@ -231,12 +230,12 @@ static ci_status image_tile(ci_comm *world, const ci_conf *conf, const ci_tile_o
     char *prefix = NULL;
     ci_image_stats stats;
     CI_TRY(ci_tile_flag(world, options, ci_conf_bool(conf, CI_CONF_OPT_FLAG), data));
-    CI_TRY(ci_tile_weigh(world, options, *cal != '\0', data));
     if (*cal && data->set->meta->units == CI_VIS_UNITS_JY && ci_comm_rank(world) == 0)
         ci_log_warning(
             "the data are in Jy (vis_units) and --cal is applied to them: right only for "
             "tables that were solved on these data, else leave it out");
     if (*cal) CI_TRY(apply_given(world, options, cal, data));
+    CI_TRY(ci_tile_weigh(world, options, *cal != '\0', data));
     if (!*cal && !ci_tile_is_calibrated(options, data) && ci_comm_rank(world) == 0)
         ci_log_warning("the data are in correlator units and no --cal is given: the image is not "
                        "in Jy (--calibrated says that they are calibrated)");

@@ -1,6 +1,7 @@
 /* Values of options: setting, checking and reading them. */
 #include "conf/table.h"
 
+#include <math.h>
 #include <string.h>
 #include <strings.h>
 
@@ -30,6 +31,9 @@ static ci_status refuse(const ci_conf *conf, ci_conf_id id, const char *why)
                     ci_conf_origin(conf, id), why);
 }
 
+/* Products of two such numbers are still numbers. */
+static const double least_number = 1e-150;
+
 static ci_status check_number(ci_conf *conf, ci_conf_id id)
 {
     const ci_conf_row *row = &ci_conf_rows[id];
@@ -42,6 +46,8 @@ static ci_status check_number(ci_conf *conf, ci_conf_id id)
     if (status != CI_OK)
         return refuse(conf, id, row->type == CI_TYPE_INT ? "not a whole number" : "not a number");
     if (row->type == CI_TYPE_INT) value->number = (double)whole;
+    if (value->number != 0 && fabs(value->number) < least_number)
+        return refuse(conf, id, "too small to be told from 0: give 0, or a greater number");
     if (row->low < row->high && (value->number < row->low || value->number > row->high)) {
         snprintf(why, sizeof why, "must lie between %g and %g", row->low, row->high);
         return refuse(conf, id, why);
@@ -82,11 +88,25 @@ static ci_status check_choice(const ci_conf *conf, ci_conf_id id)
     return refuse(conf, id, why);
 }
 
+/* Options that choose data or gains: typed empty, as by a variable that a script forgot to set,
+ * they would quietly choose others. */
+static bool is_choosing(ci_conf_id id)
+{
+    static const ci_conf_id ids[] = {CI_CONF_OPT_CAL,          CI_CONF_OPT_FIELD,
+                                     CI_CONF_OPT_MASK,         CI_CONF_OPT_MODEL,
+                                     CI_CONF_OPT_PHASE_CENTER, CI_CONF_OPT_UV_RANGE};
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++)
+        if (ids[i] == id) return true;
+    return false;
+}
+
 /* An empty text says nothing where there is a default, as an empty number does: a variable that a
  * script forgot to set must not lead to the default folders. */
 static ci_status check_text(const ci_conf *conf, ci_conf_id id)
 {
-    if (conf->value[id].text[0] || !ci_conf_rows[id].missing[0]) return CI_OK;
+    bool is_typed = strcmp(ci_conf_origin(conf, id), "command line") == 0;
+    bool must_have = ci_conf_rows[id].missing[0] || (is_typed && is_choosing(id));
+    if (conf->value[id].text[0] || !must_have) return CI_OK;
     return refuse(conf, id, "empty: give a value, or leave it out for the default");
 }
 

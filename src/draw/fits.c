@@ -26,7 +26,7 @@ typedef struct
     ci_fits_wcs *wcs;
     size_t n_x, n_y, factor; /* picture pixels; each is the mean of factor x factor */
     float *pixel;            /* [n_y][n_x], row 0 at the bottom */
-    double low, high, knee;  /* colour scale; knee: where asinh turns linear to log */
+    double low, high, knee;  /* colour scale; knee: where asinh goes from linear to log */
 } picture;
 
 /* ---- colours ----------------------------------------------------------------------------- */

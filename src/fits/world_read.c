@@ -307,9 +307,10 @@ static ci_status spectral_to_freq(const world *in)
     code = wcssptr(w, &axis, type);
     if (code == 0) code = wcsset(w);
     if (code == 0) return CI_OK;
-    return ci_error(CI_ERR_INPUT,
-                    "%s: CTYPE%d: %s: cannot be turned into a frequency (RESTFRQ %g): WCSLIB: %s",
-                    in->path, axis + 1, was, w->restfrq, wcs_errmsg[code]);
+    return ci_error(
+        CI_ERR_INPUT,
+        "%s: CTYPE%d: %s: cannot be converted into a frequency (RESTFRQ %g): WCSLIB: %s", in->path,
+        axis + 1, was, w->restfrq, wcs_errmsg[code]);
 }
 
 /* In whose rest frame frequencies are. Those of the Earth, the Sun and the nearby stars move by

@@ -39,9 +39,9 @@ static ci_status arrays_new(ci_flag_plane *p)
     size_t n = p->n_time * p->n_chan, n_line = p->n_time + p->n_chan;
     size_t n_box = p->axis[0].n_box * p->axis[1].n_box;
     float *f = NULL;
-    size_t n_work = CI_FLAG_N_WORK * CI_FLAG_WORK_SIZE(p->n_time, p->n_chan);
-    CI_TRY(ci_mem_alloc(&f, 8 * n + n_work + 6 * n_box + 5 * p->n_chan + 2 * n_line, sizeof(float),
-                        "flagging: a baseline's plane"));
+    size_t n_windows = CI_FLAG_N_WINDOWS * CI_FLAG_WINDOWS_SIZE(p->n_time, p->n_chan);
+    CI_TRY(ci_mem_alloc(&f, 8 * n + n_windows + 6 * n_box + 5 * p->n_chan + 2 * n_line,
+                        sizeof(float), "flagging: a baseline's plane"));
     p->all = f;
     p->re = f;
     p->im = (f += n);
@@ -51,10 +51,10 @@ static ci_status arrays_new(ci_flag_plane *p)
     p->left[0] = (f += n);
     p->left[1] = (f += n);
     p->search.scratch = (f += n);
-    p->search.work = (f += n);
-    p->box = (f += n_work);
+    p->search.windows = (f += n);
+    p->box = (f += n_windows);
     p->line = (f += 6 * n_box);
-    p->turn = f + 5 * p->n_chan;
+    p->fringe = f + 5 * p->n_chan;
     CI_TRY(ci_mem_alloc(&p->search.mark, 2 * n, 1, "flagging: a baseline's plane"));
     p->search.mask = p->search.mark + n;
     return CI_OK;
@@ -180,7 +180,7 @@ static void lanes_total(const float x[N_LANE], const float y[N_LANE], double out
 }
 
 /* Phasors exp(-i n angle). */
-CI_ISA_INLINE void turn_fill(const double sum[2], size_t n, float *re, float *im)
+CI_ISA_INLINE void phasors_fill(const double sum[2], size_t n, float *re, float *im)
 {
     double size = sqrt(sum[0] * sum[0] + sum[1] * sum[1]);
     double c = size > 0 ? sum[0] / size : 1, s = size > 0 ? -sum[1] / size : 0, x = 1, y = 0;
@@ -194,7 +194,7 @@ CI_ISA_INLINE void turn_fill(const double sum[2], size_t n, float *re, float *im
 }
 
 /* Takes out the mean slope of phase over times and channels, which products of neighbours show: a
- * delay or an offset source turns it many times over the plane. */
+ * delay or an offset source winds it many times over the plane. */
 CI_ISA_INLINE void fringe_stop(ci_flag_plane *p)
 {
     size_t n_time = p->n_time, n_chan = p->n_chan, n_line = n_time + n_chan;
@@ -206,9 +206,9 @@ CI_ISA_INLINE void fringe_stop(ci_flag_plane *p)
     }
     lanes_total(x_t, y_t, over_time);
     lanes_total(x_c, y_c, over_chan);
-    float *re = p->turn, *im = p->turn + n_line;
-    turn_fill(over_time, n_time, re, im);
-    turn_fill(over_chan, n_chan, re + n_time, im + n_time);
+    float *re = p->fringe, *im = p->fringe + n_line;
+    phasors_fill(over_time, n_time, re, im);
+    phasors_fill(over_chan, n_chan, re + n_time, im + n_time);
     for (size_t t = 0; t < n_time; t++) {
         float *restrict x = p->re + t * n_chan, *restrict y = p->im + t * n_chan;
         const float *restrict u = re + n_time, *restrict v = im + n_time;

@@ -27,15 +27,15 @@ typedef struct ci_flag_search
     double n_sigma[CI_FLAG_N_LENGTH]; /* of the mean of a window, by length */
     double least;                     /* no threshold is below it */
     ci_isa isa;
-    float *work;    /* scratch, [CI_FLAG_N_WORK] of CI_FLAG_WORK_SIZE */
+    float *windows; /* sums: [CI_FLAG_N_WINDOWS] of CI_FLAG_WINDOWS_SIZE */
     float *scratch; /* [n_time][n_chan] */
     uint8_t *mask;  /* scratch, [n_time][n_chan], 0 between calls */
 } ci_flag_search;
 
 /* Sums over windows, of values and of what is found, along times and along channels, two each.
  * Windows that begin too late for their length reach beyond the plane, and are never used. */
-#define CI_FLAG_N_WORK 8
-#define CI_FLAG_WORK_SIZE(n_time, n_chan) ((n_time) * (n_chan) + (size_t)16 * (n_chan))
+#define CI_FLAG_N_WINDOWS 8
+#define CI_FLAG_WINDOWS_SIZE(n_time, n_chan) ((n_time) * (n_chan) + (size_t)16 * (n_chan))
 
 /* Marks what stands out; returns how many samples of all are FOUND now. Local. */
 size_t ci_flag_sumthreshold(ci_flag_search *search);
@@ -68,7 +68,7 @@ typedef struct ci_flag_plane
     float *left[2];        /* data less the surface, real and imaginary */
     float *box;            /* [2][3][n_box of times][n_box of channels] */
     float *line;           /* [4][n_chan] */
-    float *turn;           /* [2][n_time + n_chan] phasors of the mean fringe */
+    float *fringe;         /* [2][n_time + n_chan] phasors of the mean fringe */
     double amplitude;      /* median of the good samples */
     double noise;          /* rms of one part of the residual */
     ci_flag_search search; /* value: residual amplitude over the noise */

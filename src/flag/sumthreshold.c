@@ -40,14 +40,14 @@ CI_ISA_INLINE void samples_split(const ci_flag_search *s, float *restrict value,
 CI_ISA_INLINE void windows_start(const ci_flag_search *s, bool along_chan, bool has_found,
                                  windows *w)
 {
-    size_t size = CI_FLAG_WORK_SIZE(s->n_time, s->n_chan);
-    float *work = s->work + (along_chan ? 4 * size : 0);
+    size_t size = CI_FLAG_WINDOWS_SIZE(s->n_time, s->n_chan);
+    float *sums = s->windows + (along_chan ? 4 * size : 0);
     *w = (windows){.length = 1,
                    .step = along_chan ? 1 : s->n_chan,
                    .n_t = s->n_time,
                    .n_c = s->n_chan,
-                   .value = {work, work + size},
-                   .found = {work + 2 * size, work + 3 * size},
+                   .value = {sums, sums + size},
+                   .found = {sums + 2 * size, sums + 3 * size},
                    .has_found = has_found};
     samples_split(s, w->value[0], w->found[0]);
 }

@@ -64,7 +64,7 @@ CI_ISA_INLINE void NAME(chunk_tap_w)(const ci_grid_plan *plan, int i_bucket, int
     }
 }
 
-/* series (2 z^2 - 1) at n <= CHUNK places y = 2 (2 z^2 - 1). */
+/* series (2 z^2 - 1) at n <= CHUNK points y = 2 (2 z^2 - 1). */
 CI_ISA_INLINE void NAME(series)(const ci_grid_series *series, const REAL *y, size_t n, REAL *out)
 {
     REAL b1[CHUNK], b2[CHUNK];
@@ -74,7 +74,7 @@ CI_ISA_INLINE void NAME(series)(const ci_grid_series *series, const REAL *y, siz
     for (int k = series->n_term - 1; k > 0; k--) {
         const REAL c = (REAL)series->coef[k];
         for (size_t i = 0; i < n; i++) {
-            /* cppcheck-suppress uninitvar ; n places are filled by the caller */
+            /* cppcheck-suppress uninitvar ; n values are filled by the caller */
             REAL b = c + y[i] * b1[i] - b2[i];
             b2[i] = b1[i];
             b1[i] = b;

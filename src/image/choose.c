@@ -17,7 +17,8 @@ enum
 };
 static const size_t default_size = 1024, greatest_size = 32768, least_size = 32;
 static const double greatest_half_width = 0.65; /* corner still above the horizon */
-static const double least_cell = 1e-3;          /* of the finest fringe */
+/* Of the finest fringe. At 7 the beam is a tenth of a pixel. */
+static const double least_cell = 1e-3, most_cell = 7;
 
 static void small_psf_column(const ci_image_density *d, size_t iv, double cell, ci_c64 *column)
 {
@@ -225,6 +226,13 @@ static ci_status cell_check(const ci_vis_samples *s, const ci_image_options *opt
                         "--cell-arcsec %.6g: less than a thousandth of the finest fringe of these "
                         "data, %.4g arcsec: give a larger cell, or 0 to have it chosen",
                         arcsec, fringe * CI_RAD_TO_ARCSEC);
+    if (cell > most_cell * fringe)
+        return ci_error(
+            CI_ERR_USAGE,
+            "--cell-arcsec %.6g: the finest fringe of these data, %.4g arcsec, would "
+            "be less than %.2g of a pixel: give a smaller cell (in arcsec), or 0 to have "
+            "it chosen",
+            arcsec, fringe * CI_RAD_TO_ARCSEC, 1 / most_cell);
     double n = 2 * ceil(half_width / cell);
     if (options->n_pixel > 0 || n <= (double)greatest_size) return CI_OK;
     return ci_error(CI_ERR_USAGE,
@@ -233,12 +241,23 @@ static ci_status cell_check(const ci_vis_samples *s, const ci_image_options *opt
                     arcsec, n, greatest_size);
 }
 
+/* Between pixels as wide as the fringes, sources lose flux. */
+static void cell_tell(const ci_vis_samples *s, const ci_image_options *options)
+{
+    double fringe = 1 / hypot(s->max_u_lambda, s->max_v_lambda);
+    if (options->cell_rad > fringe)
+        ci_log_warning("--cell-arcsec %.6g is wider than the finest fringe of these data, %.4g "
+                       "arcsec: sources between pixels lose flux",
+                       options->cell_rad * CI_RAD_TO_ARCSEC, fringe * CI_RAD_TO_ARCSEC);
+}
+
 ci_status ci_image_geometry_choose(ci_comm *comm, ci_vis_samples *s, const ci_sky_field *sky,
                                    const ci_image_options *options, ci_grid_geometry *out)
 {
     double half_width = 0, cell = 0;
     CI_TRY(half_width_choose(comm, s, sky, options, &half_width));
     CI_TRY(cell_check(s, options, half_width));
+    if (ci_comm_rank(comm) == 0) cell_tell(s, options);
     CI_TRY(cell_choose(comm, s, options, half_width, &cell));
     size_t n = size_choose(options, half_width, cell);
     double corner = (double)n * cell / 2;

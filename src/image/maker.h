@@ -46,7 +46,7 @@ CI_MUST_CHECK ci_status ci_image_cards_clean(ci_image_maker *maker);
 /* The mask of the options, where there is one: CI_ERR_INPUT for one of another image. */
 CI_MUST_CHECK ci_status ci_image_mask_read(ci_comm *comm, ci_image_maker *maker);
 
-/* ---- products.c: collective ---- */
+/* ---- files.c: collective ---- */
 /* PREFIX{psf,dirty}.fits, not yet in place. */
 CI_MUST_CHECK ci_status ci_image_dirty_write(ci_comm *comm, ci_image_maker *maker,
                                              const char *prefix);

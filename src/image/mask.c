@@ -5,7 +5,7 @@
 
 static const double place_max = 0.1; /* pixels between the mask's and the image's */
 
-/* Whether pixels of two headers are at the same places: at the corners and the middle. */
+/* Whether pixels of two headers are at the same positions: at the corners and the middle. */
 static ci_status places_compare(const ci_fits_header *image, const ci_fits_header *mask,
                                 double *worst)
 {

@@ -72,7 +72,7 @@ static void channels_group(const ci_vis_samples *s, const int64_t *by_time, chan
         if (group_weight[i] > 0) g->freq_hz[i] /= group_weight[i];
 }
 
-/* The group of an earlier integration that looked at the same place as t; n_group: none. */
+/* The group of an earlier integration that looked at the same position as t; n_group: none. */
 static size_t place_group(const ci_vis_samples *s, const ci_sky_pointing *pointing, size_t t,
                           const size_t *group_of, size_t n_group)
 {

@@ -64,7 +64,7 @@ static ci_status beam_fit(ci_comm *comm, ci_image_maker *m)
     double sidelobe = fmax(m->stats.psf_sidelobe, m->psf_far);
     if (is_root && sidelobe > ambiguous_sidelobe)
         ci_log_warning("the PSF has a sidelobe of %.3f: an array too sparse to tell a source from "
-                       "its grating responses; places and fluxes of sources are ambiguous",
+                       "its grating responses; positions and fluxes of sources are ambiguous",
                        sidelobe);
     m->stats.beam_major_rad = fit.major * m->geometry.cell_rad;
     m->stats.beam_minor_rad = fit.minor * m->geometry.cell_rad;

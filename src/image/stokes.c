@@ -114,13 +114,33 @@ static void good_count(const ci_vis_set *set, int64_t n_good[4])
 
 typedef struct uv_range
 {
-    double min, max; /* wavelengths; max 0: none */
+    double min, max;     /* wavelengths; max 0: none */
+    double least, most;  /* of what was asked about */
+    int64_t n_in, n_all; /* so many were in it */
 } uv_range;
 
-static bool uv_range_holds(uv_range range, const double *uvw_m, double freq_hz)
+static bool uv_range_holds(uv_range *range, const double *uvw_m, double freq_hz)
 {
     double r = hypot(uvw_m[0], uvw_m[1]) * freq_hz / CI_C_M_S;
-    return r >= range.min && (range.max <= 0 || r <= range.max);
+    bool is_in = r >= range->min && (range->max <= 0 || r <= range->max);
+    range->least = range->n_all++ ? fmin(range->least, r) : r;
+    range->most = fmax(range->most, r);
+    range->n_in += is_in;
+    return is_in;
+}
+
+/* A range that holds no baseline is a mistake of the command line. */
+static ci_status uv_range_check(ci_comm *comm, const uv_range *range)
+{
+    double ends[2] = {range->n_all ? -range->least : -INFINITY, range->most};
+    int64_t n[2] = {range->n_in, range->n_all};
+    CI_TRY(ci_par_sum_int(comm, n, 2));
+    CI_TRY(ci_par_max_double(comm, ends, 2));
+    if (n[0] > 0 || n[1] == 0) return CI_OK;
+    return ci_error(CI_ERR_USAGE,
+                    "--uv-range %.6g,%.6g: none of these data, whose baselines have %.4g to %.4g "
+                    "wavelengths: give MIN,MAX in wavelengths, MAX 0 for none",
+                    range->min, range->max, -ends[0], ends[1]);
 }
 
 /* Value and weight of one sample; weight 0 where a term is flagged. */
@@ -185,7 +205,7 @@ static void row_form(former *f, const ci_vis_block *b, size_t i_row, size_t i_ti
     for (size_t c = 0; c < b->n_chan; c++) {
         value[c] = 0;
         weight[c] = 0;
-        if (uv_range_holds(f->range, uvw, b->freq_hz[c]))
+        if (uv_range_holds(&f->range, uvw, b->freq_hz[c]))
             weight[c] = sample_form(&f->recipe, b, i_row, c, &value[c]);
     }
 }
@@ -227,7 +247,7 @@ static void former_clear(former *f)
 static ci_status former_new(former *f, const ci_vis_meta *meta, const ci_image_options *options,
                             double half_width)
 {
-    *f = (former){.range = {options->min_uv_lambda, options->max_uv_lambda}};
+    *f = (former){.range = {.min = options->min_uv_lambda, .max = options->max_uv_lambda}};
     f->max_time = meta->n_time < MAX_TIME ? meta->n_time : MAX_TIME;
     for (size_t i = 0; i < meta->n_sub_band; i++)
         if (meta->sub_band[i].n_chan > f->max_chan) f->max_chan = meta->sub_band[i].n_chan;
@@ -282,6 +302,7 @@ static ci_status samples_make(ci_comm *comm, former *f, const ci_vis_set *set,
     CI_AGREE(comm, samples_form(f, set, done));
     CI_TRY(ci_vis_samples_close(comm, f->samples));
     if (f->samples->n_good > 0) return CI_OK;
+    CI_TRY(uv_range_check(comm, &f->range));
     return ci_error(CI_ERR_NO_DATA, "Stokes %s: no data left after flags%s: nothing to image",
                     options->stokes, f->range.min > 0 || f->range.max > 0 ? " and --uv-range" : "");
 }

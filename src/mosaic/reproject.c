@@ -102,7 +102,7 @@ static void rows_needed(const mesh *m, const ci_fits_header *h, size_t *first, s
 /* ---- exchange ---------------------------------------------------------------------------- */
 
 /* The rows [first, first + n) of the tile for this rank, from the ranks that hold them. */
-static ci_status fetch_image(const mosaic_job *job, size_t n_x, const mosaic_slab *held,
+static ci_status fetch_image(const mosaic_job *job, size_t n_x, const mosaic_slab *slab,
                              mosaic_slab *need)
 {
     int n_rank = ci_comm_size(job->comm);
@@ -116,11 +116,11 @@ static ci_status fetch_image(const mosaic_job *job, size_t n_x, const mosaic_sla
         if (pass) status = ci_mem_alloc(&send, n_send * n_x, sizeof *send, "rows to send");
         size_t at = 0;
         for (int r = 0; r < n_rank && status == CI_OK; r++) {
-            size_t from = all[2 * r] > held->first ? all[2 * r] : held->first;
-            size_t end_r = all[2 * r] + all[2 * r + 1], end = held->first + held->n;
+            size_t from = all[2 * r] > slab->first ? all[2 * r] : slab->first;
+            size_t end_r = all[2 * r] + all[2 * r + 1], end = slab->first + slab->n;
             size_t to = end_r < end ? end_r : end, n = to > from ? to - from : 0;
             if (pass && n)
-                memcpy(send + at * n_x, held->image + (from - held->first) * n_x,
+                memcpy(send + at * n_x, slab->image + (from - slab->first) * n_x,
                        n * n_x * sizeof *send);
             n_byte[r] = n * n_x * sizeof *send;
             at += n;

@@ -127,7 +127,7 @@ static ci_status nodes_find(ci_num_gauss *g, size_t n_node)
     return CI_OK;
 }
 
-/* The orthonormal polynomials at one place; the sum of their squares. */
+/* The orthonormal polynomials at one point; the sum of their squares. */
 static double polynomials_at(ci_num_gauss *g, size_t n_node, double x)
 {
     double *p = g->at_node, sum;

@@ -371,7 +371,7 @@ static ci_status opened_inspect(inspection *in, ci_uvh5_file *file, sample_facts
         ci_ops_inspect_warning(in, "%s", ci_uvh5_warning_get(file, i));
     }
     const char *reversed = ci_uvh5_fact(file, "reversed");
-    if (reversed[0] != '\0') ci_ops_inspect_warning(in, "%s: turned when read", reversed);
+    if (reversed[0] != '\0') ci_ops_inspect_warning(in, "%s: reversed when read", reversed);
     CI_TRY(ci_mem_alloc(&f->amplitude, N_AMPLITUDE, sizeof *f->amplitude, "amplitudes"));
     size_t n = 0;
     for (size_t i = 0; i < meta->n_sub_band; i++) {

@@ -24,7 +24,7 @@ ci_status ci_plan_text(char **out, const ci_plan *p)
     *out = NULL;
     ci_status status = ci_text_append(
         &text,
-        "work      %zu group%s, %zu tile%s; a tile: %zu sub-band%s, %zu channel%s, %zu time%s, %zu "
+        "load      %zu group%s, %zu tile%s; a tile: %zu sub-band%s, %zu channel%s, %zu time%s, %zu "
         "baseline%s, %zu polarisation%s = %.3g samples, image %zu x %zu\n",
         w->n_group, ci_plural(w->n_group), w->n_tile, ci_plural(w->n_tile), w->n_sub_band,
         ci_plural(w->n_sub_band), w->n_chan, ci_plural(w->n_chan), w->n_time, ci_plural(w->n_time),

@@ -111,7 +111,7 @@ void ci_registry_owner_text(const ci_registry_owner *owner, char out[CI_REGISTRY
 }
 
 /* A value of a lease, null where nobody holds it. */
-static ci_value held(const ci_registry_owner *owner, ci_value value)
+static ci_value if_owned(const ci_registry_owner *owner, ci_value value)
 {
     return owner ? value : CI_NULL;
 }
@@ -123,13 +123,13 @@ ci_status ci_registry_lease_write(ci_db *db, const char *table, const char *key_
     char where[64];
     snprintf(where, sizeof where, "WHERE %s=?", key_column);
     const ci_registry_owner *o = owner ? owner : &nobody;
-    const ci_named_value set[] = {{"lease_host", held(owner, V(o->host))},
-                                  {"lease_job", held(owner, V(o->job))},
-                                  {"lease_token", held(owner, V(o->token))},
-                                  {"lease_pid", held(owner, V(o->pid))},
-                                  {"lease_pid_start", held(owner, V(o->pid_start))},
-                                  {"lease_acquired_at", held(owner, V(o->acquired_unix_s))},
-                                  {"lease_expires_at", held(owner, V(o->expires_unix_s))},
+    const ci_named_value set[] = {{"lease_host", if_owned(owner, V(o->host))},
+                                  {"lease_job", if_owned(owner, V(o->job))},
+                                  {"lease_token", if_owned(owner, V(o->token))},
+                                  {"lease_pid", if_owned(owner, V(o->pid))},
+                                  {"lease_pid_start", if_owned(owner, V(o->pid_start))},
+                                  {"lease_acquired_at", if_owned(owner, V(o->acquired_unix_s))},
+                                  {"lease_expires_at", if_owned(owner, V(o->expires_unix_s))},
                                   {NULL, CI_NULL}};
     return ci_registry_db_update(db, NULL, table, set, where, VALUES(V(key)));
 }

@@ -14,6 +14,20 @@ double ci_run_table_validity_s(const ci_run *run, ci_registry_cal_kind kind)
 
 /* ---- channels -------------------------------------------------------------------------------- */
 
+/* Declination that a tile's dishes point to; false where no file of it can be opened. */
+static bool dec_find(const ci_run *run, const ci_run_tile *tile, double *dec_rad)
+{
+    ci_uvh5_file *file = NULL;
+    ci_sky_pointing pointing;
+    if (tile->n_path == 0 || ci_uvh5_open(&file, tile->path[0], &run->options.uvh5) != CI_OK)
+        return false;
+    bool is_known = ci_sky_pointing_from(ci_uvh5_meta(file), &pointing) == CI_OK;
+    if (is_known) *dec_rad = pointing.is_fixed ? pointing.dec_app_rad : pointing.dec_rad;
+    if (is_known) ci_sky_pointing_clear(&pointing);
+    ci_uvh5_close(file);
+    return is_known;
+}
+
 /* Channels of a tile's files that the table knows, of how many; a file that cannot be opened fails
  * by itself later. */
 static void chans_count(const ci_run *run, const ci_cal_table *table, const ci_run_tile *tile,
@@ -85,14 +99,19 @@ static const char *kind_word(ci_registry_cal_kind kind)
     return kind == CI_REGISTRY_BANDPASS ? "bandpass" : "gain";
 }
 
-static ci_status none_found(ci_registry_cal_kind kind, const choice *best, const ci_run_tile *tile)
+static ci_status none_found(const ci_registry_cal_want *want, const choice *best,
+                            const ci_run_tile *tile)
 {
-    const char *name = kind_word(kind);
+    const char *name = kind_word(want->kind);
+    char strip[64] = "";
+    if (want->dec_known)
+        snprintf(strip, sizeof strip, " within %g deg of declination %.1f",
+                 want->max_dec_off_rad * CI_RAD_TO_DEG, want->dec_rad * CI_RAD_TO_DEG);
     const char *todo = "give --model SOURCES.csv to solve, --cal P to apply tables, or "
                        "--calibrated if the data are";
     if (best->n_looked == 0)
-        return ci_error(CI_ERR_NOT_READY, "no %s table is registered for this time: %s", name,
-                        todo);
+        return ci_error(CI_ERR_NOT_READY, "no %s table is registered for this time%s: %s", name,
+                        strip, todo);
     return ci_error(CI_ERR_NOT_READY,
                     "none of the %zu %s tables registered for this time knows a channel of %s: %s",
                     best->n_looked, name, tile->id, todo);
@@ -145,6 +164,7 @@ static ci_status choose_kind(ci_run *run, const ci_run_group *group, ci_registry
     ci_registry_cal_want_default(&want, kind);
     want.time_mjd_s = tile->time_mjd_s;
     want.validity_s = ci_run_table_validity_s(run, kind);
+    want.dec_known = dec_find(run, tile, &want.dec_rad);
     want.borrow_s = 3600 * ci_conf_double(run->conf, CI_CONF_OPT_CAL_BORROW_HOURS);
     why[0] = '\0';
     ci_status status = best_find(run, tile, &want, &best);
@@ -153,7 +173,7 @@ static ci_status choose_kind(ci_run *run, const ci_run_group *group, ci_registry
     if (best.path && best.is_borrowed) return borrow(run, group, &want, &best, why);
     if (best.path) return CI_OK;
     run->waits_for_tables = true;
-    return none_found(kind, &best, tile);
+    return none_found(&want, &best, tile);
 }
 
 /* Rank 0's choice. */

@@ -85,8 +85,7 @@ static ci_status open_run(ci_run *run)
     CI_AGREE(run->world, check_arguments(run));
     CI_TRY(ci_tile_budget_set(run->world, run->conf));
     const char *model = ci_conf_text(run->conf, CI_CONF_OPT_MODEL);
-    if (*model) CI_AGREE(run->world, ci_sky_model_read(&run->model, model));
-    if (*model) CI_AGREE(run->world, ci_sky_model_points_check(run->model, model));
+    if (*model) CI_AGREE(run->world, ci_tile_model_read(&run->model, model));
     return ci_par_agree(run->world, ci_comm_rank(run->world) == 0 ? open_root(run) : CI_OK);
 }
 

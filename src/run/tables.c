@@ -58,7 +58,8 @@ static ci_status apparent_flux(const ci_run *run, const ci_sky_eop *eop, const c
     ci_status status = ci_sky_beam_new(&beam, run->options.beam, &meta->array);
     if (status == CI_OK && run->model)
         status = ci_tile_model_seen(eop, meta, beam, run->model, flux_jy, &level);
-    if (level < CI_TILE_MIN_BEAM_LEVEL) *flux_jy = 0;
+    double least_jy = ci_tile_model_least_jy(ci_conf_text(run->conf, CI_CONF_OPT_MODEL));
+    if (level < CI_TILE_MIN_BEAM_LEVEL || *flux_jy < least_jy) *flux_jy = 0;
     ci_sky_beam_free(beam);
     ci_uvh5_close(file);
     return status;

@@ -31,7 +31,7 @@ void ci_sky_lm(double ra0_rad, double dec0_rad, double ra_rad, double dec_rad, d
 void ci_sky_lm_inverse(double ra0_rad, double dec0_rad, double l, double m, double *ra_rad,
                        double *dec_rad)
 {
-    double n = sqrt(1 - l * l - m * m); /* NaN outside the hemisphere, and so the place */
+    double n = sqrt(1 - l * l - m * m); /* NaN outside the hemisphere, and so the position */
     double sd = sin(dec0_rad), cd = cos(dec0_rad);
     *ra_rad = eraAnp(ra0_rad + atan2(l, cd * n - sd * m));
     *dec_rad = atan2(m * cd + n * sd, hypot(l, cd * n - sd * m));

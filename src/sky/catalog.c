@@ -97,6 +97,7 @@ static ci_status read_vla(const ci_sky_csv *csv, ci_sky_source *source, bool *ke
     CI_TRY(ci_sky_csv_number(csv, 4, NAN, &source->flux_jy));
     CI_TRY(ci_sky_csv_number(csv, 5, 0, &source->spectral_index));
     source->ref_freq_hz = 1.4e9;
+    source->is_flux_approximate = true;
     *keep = source->flux_jy > 0; /* listed with 0.00 where nobody knows */
     return CI_OK;
 }
@@ -106,4 +107,44 @@ ci_status ci_sky_catalog_vla(ci_sky_model **out)
     static const char *const names[] = {"name",         "alias", "ra_deg", "dec_deg",
                                         "flux_1400_jy", "index", "code"};
     return load(out, "vla_calibrators.csv", names, 7, read_vla);
+}
+
+static const double same_rad = 60 * CI_ARCSEC_TO_RAD;
+static const double resolved_rad = 600 * CI_ARCSEC_TO_RAD; /* their lobes */
+
+static bool is_near(const ci_sky_model *model, const ci_sky_source *source, double radius_rad)
+{
+    double distance_rad;
+    ci_sky_model_nearest(model, source->ra_rad, source->dec_rad, &distance_rad);
+    return distance_rad < radius_rad;
+}
+
+static ci_status vla_append(ci_sky_model *model, const ci_sky_model *vla,
+                            const ci_sky_model *standards, const ci_sky_model *resolved)
+{
+    for (size_t i = 0; i < vla->n_source; i++) {
+        const ci_sky_source *s = &vla->source[i];
+        if (is_near(standards, s, same_rad) || is_near(resolved, s, resolved_rad)) continue;
+        CI_TRY(ci_sky_model_append(model, s));
+    }
+    return CI_OK;
+}
+
+ci_status ci_sky_catalog_calibrators(ci_sky_model **out)
+{
+    ci_sky_model *model = NULL, *standards = NULL, *vla = NULL, *resolved = NULL;
+    *out = NULL;
+    ci_status status = ci_sky_catalog_standards(&model);
+    if (status == CI_OK) status = ci_sky_catalog_standards(&standards);
+    if (status == CI_OK) status = ci_sky_catalog_vla(&vla);
+    if (status == CI_OK) status = ci_sky_catalog_resolved(&resolved);
+    if (status == CI_OK) status = vla_append(model, vla, standards, resolved);
+    ci_sky_model_free(standards);
+    ci_sky_model_free(vla);
+    ci_sky_model_free(resolved);
+    if (status == CI_OK)
+        *out = model;
+    else
+        ci_sky_model_free(model);
+    return status;
 }

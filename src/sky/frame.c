@@ -96,11 +96,11 @@ void ci_sky_direction_unit(const ci_sky_frame *frame, const double icrs[3], doub
 {
     const eraASTROM *a = &frame->astrom;
     double bent[3], moved[3], cirs[3];
-    double place[3] = {icrs[0], icrs[1], icrs[2]}, eh[3] = {a->eh[0], a->eh[1], a->eh[2]};
+    double position[3] = {icrs[0], icrs[1], icrs[2]}, eh[3] = {a->eh[0], a->eh[1], a->eh[2]};
     double velocity[3] = {a->v[0], a->v[1], a->v[2]}, bpn[3][3], to_itrs[3][3];
     memcpy(bpn, a->bpn, sizeof bpn); /* ERFA takes no const */
     memcpy(to_itrs, frame->cirs_to_itrs, sizeof to_itrs);
-    eraLdsun(place, eh, a->em, bent);
+    eraLdsun(position, eh, a->em, bent);
     eraAb(bent, velocity, a->em, a->bm1, moved);
     eraRxp(bpn, moved, cirs);
     eraRxp(to_itrs, cirs, s_itrs);

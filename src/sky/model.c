@@ -106,8 +106,8 @@ static int compare_listed(const void *a, const void *b)
     return x->line < y->line ? -1 : x->line > y->line;
 }
 
-/* One name at one place twice is a line that was copied: its flux would count double, and with
- * it the flux scale. Components of a source have names or places of their own. */
+/* One name at one position twice is a line that was copied: its flux would count double, and with
+ * it the flux scale. Components of a source have names or positions of their own. */
 static ci_status twice_check(const char *path, listed *lines, size_t n)
 {
     qsort(lines, n, sizeof *lines, compare_listed);
@@ -115,10 +115,11 @@ static ci_status twice_check(const char *path, listed *lines, size_t n)
         const ci_sky_source *s = lines[i - 1].source, *t = lines[i].source;
         if (strcmp(s->name, t->name) != 0 || s->ra_rad != t->ra_rad || s->dec_rad != t->dec_rad)
             continue;
-        return ci_error(CI_ERR_INPUT,
-                        "%s: lines %d and %d: source \"%s\" is at one place twice: remove one, or "
-                        "give its components names of their own",
-                        path, lines[i - 1].line, lines[i].line, t->name);
+        return ci_error(
+            CI_ERR_INPUT,
+            "%s: lines %d and %d: source \"%s\" is at one position twice: remove one, or "
+            "give its components names of their own",
+            path, lines[i - 1].line, lines[i].line, t->name);
     }
     return CI_OK;
 }

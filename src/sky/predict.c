@@ -21,13 +21,13 @@ enum
 };
 
 /* A source at one time. */
-typedef struct placed
+typedef struct source_geometry
 {
     double move[3]; /* direction from the phase centre, ITRS */
     double l, m;    /* from the beam's axis */
     bool in_front;
     double major[3], minor[3]; /* extended: rows of (pi FWHM / 2 sqrt(ln 2)) x uv axes */
-} placed;
+} source_geometry;
 
 typedef struct predict_job
 {
@@ -42,7 +42,7 @@ typedef struct predict_job
     size_t class_first[5];
     const ci_sky_source **source; /* [n_source] */
     double *flux;                 /* [n_source][n_chan] |S| */
-    placed *place;                /* [n_source] at the present time */
+    source_geometry *geometry;    /* [n_source] at the present time */
     double *position;             /* [n_antenna][3] */
     bool *used;                   /* [n_antenna] in the present rows */
     uint32_t *key;                /* [rows of a group] */
@@ -90,13 +90,14 @@ static ci_status sort_sources(predict_job *job, const ci_sky_model *model)
         job->class_first[k + 1] = n;
     }
     CI_TRY(ci_mem_alloc(&job->flux, n * job->block->n_chan, sizeof *job->flux, "model fluxes"));
-    CI_TRY(ci_mem_alloc(&job->place, n, sizeof *job->place, "model places"));
+    CI_TRY(ci_mem_alloc(&job->geometry, n, sizeof *job->geometry, "model sources"));
     return fill_flux(job);
 }
 
 /* FWHM f has the transform exp(-(pi^2 / 4 ln 2) f^2 u^2); u along the major axis, whose
  * position angle counts from north through east. */
-static void place_extended(placed *p, const ci_sky_source *source, const ci_sky_frame *frame)
+static void geometry_extended(source_geometry *p, const ci_sky_source *source,
+                              const ci_sky_frame *frame)
 {
     double basis[3][3], s = sin(source->pa_rad), c = cos(source->pa_rad);
     const double scale = CI_PI / (2 * sqrt(log(2))) / CI_C_M_S;
@@ -107,7 +108,7 @@ static void place_extended(placed *p, const ci_sky_source *source, const ci_sky_
     }
 }
 
-static ci_status place_sources(predict_job *job, size_t i_row)
+static ci_status geometry_find(predict_job *job, size_t i_row)
 {
     const ci_vis_block *block = job->block;
     const ci_vis_meta *meta = block->meta;
@@ -119,13 +120,13 @@ static ci_status place_sources(predict_job *job, size_t i_row)
     ci_sky_phase_direction(frame, &meta->phase[block->i_phase[i_row]], s0);
     for (size_t k = 0; k < job->class_first[4]; k++) {
         const ci_sky_source *source = job->source[k];
-        placed *p = &job->place[k];
+        source_geometry *p = &job->geometry[k];
         double s[3];
         ci_sky_direction(frame, source->ra_rad, source->dec_rad, s);
         for (int i = 0; i < 3; i++)
             p->move[i] = s[i] - s0[i];
         p->in_front = !job->beam || ci_sky_beam_offset(&axes, s, &p->l, &p->m);
-        if (is_extended(source)) place_extended(p, source, frame);
+        if (is_extended(source)) geometry_extended(p, source, frame);
     }
     ci_sky_frame_free(frame);
     return CI_OK;
@@ -144,7 +145,7 @@ static void fill_waves(predict_job *job, size_t k_first, size_t n_source, size_t
 {
     const ci_vis_block *block = job->block;
     for (size_t k = 0; k < n_source; k++) {
-        const placed *p = &job->place[k_first + k];
+        const source_geometry *p = &job->geometry[k_first + k];
         double amplitude[CI_SKY_TILE];
         float wave[2][CI_SKY_TILE] = {{0}};
         for (size_t c = 0; c < run->n; c++) {
@@ -173,7 +174,7 @@ static void fill_envelope(const predict_job *job, size_t k_first, size_t n_sourc
 {
     const double *r1 = job->position + 3 * a1, *r2 = job->position + 3 * a2;
     for (size_t k = 0; k < n_source; k++) {
-        const placed *p = &job->place[k_first + k];
+        const source_geometry *p = &job->geometry[k_first + k];
         double major = 0, minor = 0;
         for (int i = 0; i < 3; i++) {
             major += p->major[i] * (r2[i] - r1[i]);
@@ -283,7 +284,7 @@ static void order_rows(predict_job *job, const size_t *row, size_t n_row)
 static ci_status predict_group(predict_job *job, const size_t *row, size_t n_row)
 {
     const ci_vis_block *block = job->block;
-    CI_TRY(place_sources(job, row[0]));
+    CI_TRY(geometry_find(job, row[0]));
     order_rows(job, row, n_row);
     for (size_t c = 0; c < block->n_chan; c += CI_SKY_TILE) {
         size_t n_chan = block->n_chan - c < CI_SKY_TILE ? block->n_chan - c : CI_SKY_TILE;
@@ -350,7 +351,7 @@ ci_status ci_sky_predict(const ci_sky_scene *scene, const ci_vis_block *block, c
     ci_sky_rows_clear(&rows);
     ci_mem_free(job.source);
     ci_mem_free(job.flux);
-    ci_mem_free(job.place);
+    ci_mem_free(job.geometry);
     ci_mem_free(job.position);
     ci_mem_free(job.used);
     ci_mem_free(job.key);

@@ -55,7 +55,7 @@ static ci_status thin_meta(ci_vis_meta **out, const ci_vis_meta *meta)
     return CI_OK;
 }
 
-static ci_status unit_block(ci_vis_block **out, const ci_vis_meta *meta, size_t i_sub_band)
+static ci_status ones_block(ci_vis_block **out, const ci_vis_meta *meta, size_t i_sub_band)
 {
     ci_vis_part part = {i_sub_band, 0, meta->n_baseline};
     CI_TRY(ci_vis_block_new(out, meta, part, meta->n_baseline * meta->n_time));
@@ -80,7 +80,7 @@ static ci_status thin_set(ci_vis_set **out, const ci_vis_meta *meta)
     if (status == CI_OK)
         status = ci_mem_alloc(&set->block, meta->n_sub_band, sizeof *set->block, "blocks");
     for (size_t i = 0; status == CI_OK && i < meta->n_sub_band; i++) {
-        status = unit_block(&set->block[i], set->meta, i);
+        status = ones_block(&set->block[i], set->meta, i);
         set->n_block = i + (status == CI_OK);
     }
     if (status == CI_OK)

@@ -135,7 +135,7 @@ static uint64_t scatter(uint64_t i)
     return i ^ (i >> 31);
 }
 
-/* Whether a row's point is one of about UV_POINTS of the whole data set: from its place in that
+/* Whether a row's point is one of about UV_POINTS of the whole data set: from its position in that
  * alone, so that who holds the row is of no matter. An autocorrelation covers nothing. */
 static bool uv_is_kept(const ci_vis_block *block, size_t i_row)
 {

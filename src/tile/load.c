@@ -17,7 +17,7 @@ void ci_tile_data_free(ci_tile_data *data)
     memset(data, 0, sizeof *data);
 }
 
-/* Whether two phase centres are places that a dish must move between. */
+/* Whether two phase centres are positions that a dish must move between. */
 static bool is_elsewhere(const ci_vis_phase_centre *a, const ci_vis_phase_centre *b)
 {
     const double same_rad = 1 * CI_ARCSEC_TO_RAD;
@@ -65,7 +65,7 @@ static ci_status prepare(const ci_tile_options *options, const ci_vis_meta *meta
     return CI_OK;
 }
 
-/* What the array saw of a place at one of its times. */
+/* What the array saw of a position at one of its times. */
 static ci_status seen_at(const ci_tile_data *data, double time_mjd_s, double ra_rad, double dec_rad,
                          double *sine, double *power)
 {

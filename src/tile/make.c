@@ -45,21 +45,21 @@ static ci_status stop_check(const tile_job *job)
     return ci_tile_stop_check(job->team, where);
 }
 
-static ci_status flag_and_weigh(const tile_job *job, ci_tile_data *data)
+static ci_status flag(const tile_job *job, ci_tile_data *data)
 {
     ci_tile_stage stage = ci_tile_stage_begin(job->events, "flag");
     CI_TRY(ci_tile_flag(job->team, job->options, true, data));
     if (ci_comm_rank(job->team) == 0) flags_warn(job, data);
-    CI_TRY(ci_tile_weigh(job->team, job->options, job->tables->gain != NULL, data));
     ci_tile_stage_end(job->events, stage, job->task->id);
     return CI_OK;
 }
 
-static ci_status apply(const tile_job *job, ci_tile_data *data)
+static ci_status apply_and_weigh(const tile_job *job, ci_tile_data *data)
 {
     ci_tile_stage stage = ci_tile_stage_begin(job->events, "apply");
     CI_TRY(ci_tile_apply(job->team, job->options, job->tables->bandpass, job->tables->gain,
                          gains_of(job), data));
+    CI_TRY(ci_tile_weigh(job->team, job->options, job->tables->gain != NULL, data));
     data->is_solved_here = job->tables->quality_known;
     ci_tile_stage_end(job->events, stage, job->task->id);
     return CI_OK;
@@ -85,9 +85,9 @@ static ci_status process(const tile_job *job, ci_tile_data *data, ci_image_stats
     ci_tile_stage_end(job->events, stage, job->task->id);
     CI_TRY(status);
     CI_TRY(stop_check(job));
-    CI_TRY(flag_and_weigh(job, data));
+    CI_TRY(flag(job, data));
     CI_TRY(stop_check(job));
-    CI_TRY(apply(job, data));
+    CI_TRY(apply_and_weigh(job, data));
     return image(job, data, stats);
 }
 

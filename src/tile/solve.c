@@ -3,63 +3,6 @@
 
 #include <string.h>
 
-/* Flux of the model in the beam of one time, and the greatest power that a source has there. */
-static void seen_at(const ci_sky_frame *frame, const ci_sky_scene *scene, double freq_hz,
-                    double *flux_jy, double *level)
-{
-    *flux_jy = *level = 0;
-    for (size_t i = 0; i < scene->model->n_source; i++) {
-        const ci_sky_source *s = &scene->model->source[i];
-        double power =
-            ci_sky_beam_power(scene->beam, scene->pointing, frame, s->ra_rad, s->dec_rad, freq_hz);
-        *flux_jy += power * ci_sky_source_flux_jy(s, freq_hz);
-        if (power > *level) *level = power;
-    }
-}
-
-ci_status ci_tile_model_seen(const ci_sky_eop *eop, const ci_vis_meta *meta,
-                             const ci_sky_beam *beam, const ci_sky_model *model, double *flux_jy,
-                             double *level)
-{
-    enum
-    {
-        MOST_TIMES = 32 /* of dishes that move; else the middle */
-    };
-    ci_sky_pointing pointing;
-    double mid = 0.5 * (meta->time_mjd_s[0] + meta->time_mjd_s[meta->n_time - 1]);
-    double freq = meta->sub_band[0].freq_hz[meta->sub_band[0].n_chan / 2];
-    *flux_jy = *level = 0;
-    CI_TRY(ci_sky_pointing_from(meta, &pointing));
-    const ci_sky_scene scene = {.model = model, .beam = beam, .pointing = &pointing};
-    size_t n = pointing.n_move > MOST_TIMES ? MOST_TIMES
-               : pointing.n_move > 0        ? pointing.n_move
-                                            : 1;
-    ci_status status = CI_OK;
-    for (size_t i = 0; status == CI_OK && i < n; i++) {
-        double flux = 0, most = 0;
-        ci_sky_frame *frame = NULL;
-        double time = pointing.n_move > 0 ? pointing.move_mjd_s[i * pointing.n_move / n] : mid;
-        status = ci_sky_frame_new(&frame, eop, &meta->array, time, meta->dut1_s);
-        if (status == CI_OK) seen_at(frame, &scene, freq, &flux, &most);
-        if (i == 0 || flux > *flux_jy) *flux_jy = flux;
-        if (most > *level) *level = most;
-        ci_sky_frame_free(frame);
-    }
-    ci_sky_pointing_clear(&pointing);
-    return status;
-}
-
-ci_status ci_tile_model_check(const ci_tile_data *data, const ci_sky_model *model, const char *name)
-{
-    double flux_jy, level;
-    CI_TRY(ci_tile_model_seen(data->eop, data->set->meta, data->beam, model, &flux_jy, &level));
-    if (level >= CI_TILE_MIN_BEAM_LEVEL && flux_jy > 0) return CI_OK;
-    return ci_error(CI_ERR_INPUT,
-                    "--model %s: none of its %zu source%s is in the beam, the best placed is seen "
-                    "at %.2g of its flux, all together at %.2g Jy: give the sources of this field",
-                    name, model->n_source, ci_plural(model->n_source), level, flux_jy);
-}
-
 ci_status ci_tile_tables_judge(const ci_conf *conf, const ci_cal_table *bandpass,
                                const ci_cal_table *gain)
 {
@@ -80,9 +23,18 @@ ci_status ci_tile_solve(ci_comm *comm, const ci_tile_options *options, const ci_
                         const ci_sky_model *model, ci_cal_table **bandpass, ci_cal_table **gain,
                         ci_cal_quality *quality)
 {
-    ci_sky_scene scene = {data->eop, model, data->beam, &data->pointing, ci_comm_isa(comm)};
+    ci_sky_model *near = NULL;
+    bool is_approximate = false;
     CI_AGREE(comm, ci_vis_feeds_check(data->set->meta, "I"));
-    return ci_cal_solve(comm, data->set, predict, &scene, &options->cal, bandpass, gain, quality);
+    CI_AGREE(comm, ci_tile_model_near(&near, data, model));
+    ci_status status = ci_par_agree(comm, ci_tile_model_scale(data, near, &is_approximate));
+    ci_sky_scene scene = {data->eop, near, data->beam, &data->pointing, ci_comm_isa(comm)};
+    if (status == CI_OK)
+        status =
+            ci_cal_solve(comm, data->set, predict, &scene, &options->cal, bandpass, gain, quality);
+    if (status == CI_OK) (*gain)->is_approximate = is_approximate;
+    ci_sky_model_free(near);
+    return status;
 }
 
 static ci_status apply_blocks(const ci_cal_table *table, ci_vis_set *set)

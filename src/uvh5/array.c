@@ -6,6 +6,15 @@
 #include <string.h>
 #include <strings.h>
 
+/* Of stations on the Earth, above WGS84: the shore of the Dead Sea is at -430 m, Everest at 8820 m.
+ */
+static const double least_height_m = -500, most_height_m = 9000;
+
+static bool is_height(double height_m)
+{
+    return height_m >= least_height_m && height_m <= most_height_m;
+}
+
 static ci_status site_read(ci_uvh5_file *file)
 {
     static const char *const names[] = {"Header/latitude", "Header/longitude", "Header/altitude"};
@@ -14,12 +23,14 @@ static ci_status site_read(ci_uvh5_file *file)
     ci_vis_array *array = &file->meta->array;
     for (int i = 0; i < 3; i++) {
         CI_TRY(ci_h5_read_double(file->h5, names[i], &value[i], 1));
-        double most = i == 0 ? 90 : i == 1 ? 360 : 1e5;
-        if (!(fabs(value[i]) <= most)) {
-            return ci_uvh5_refuse(file, names[i], "%g is no %s", value[i],
-                                  i == 2 ? "height in metres" : "angle in degrees");
-        }
+        if (i < 2 && !(fabs(value[i]) <= (i == 0 ? 90 : 360)))
+            return ci_uvh5_refuse(file, names[i], "%g is no angle in degrees", value[i]);
     }
+    if (!is_height(value[2]))
+        return ci_uvh5_refuse(file, names[2],
+                              "%g: a station lies between %g and %g m above the ellipsoid: correct "
+                              "it (in metres)",
+                              value[2], least_height_m, most_height_m);
     array->lat_rad = value[0] * CI_DEG_TO_RAD;
     array->lon_rad = value[1] * CI_DEG_TO_RAD;
     array->height_m = value[2];
@@ -52,28 +63,59 @@ static ci_status positions_set(ci_uvh5_file *file, const double *position)
     const double most_m = 1e8; /* eight times the Earth's diameter */
     ci_vis_array *array = &file->meta->array;
     double origin[3];
-    size_t n_off = 0;
     ci_sky_geodetic_to_ecef(array->lat_rad, array->lon_rad, array->height_m, origin);
     for (size_t i = 0; i < array->n_antenna; i++) {
-        double radius2 = 0;
         for (int k = 0; k < 3; k++) {
             double x = position[3 * i + (size_t)k];
             if (!(fabs(x) <= most_m)) {
                 return ci_uvh5_refuse(
                     file, "Header/antenna_positions",
-                    "antenna %lld: %g m from the array's place: not near the Earth",
+                    "antenna %lld: %g m from the array's position: not near the Earth",
                     (long long)array->antenna[i].number, x);
             }
             array->antenna[i].pos_ecef_m[k] = origin[k] + x;
-            radius2 += array->antenna[i].pos_ecef_m[k] * array->antenna[i].pos_ecef_m[k];
         }
-        double radius = sqrt(radius2);
-        if (radius < 6.33e6 || radius > 6.39e6) n_off++;
     }
-    if (n_off > 0) {
-        ci_uvh5_warning_add(
-            file, "Header/antenna_positions: %zu of %zu antennas are not near the Earth's surface",
-            n_off, array->n_antenna);
+    return CI_OK;
+}
+
+static double height_of(const double pos_ecef_m[3])
+{
+    double lat_rad, lon_rad, height_m;
+    ci_sky_ecef_to_geodetic(pos_ecef_m, &lat_rad, &lon_rad, &height_m);
+    return height_m;
+}
+
+/* Positions that are not differences from the array's place, but from the Earth's centre. */
+static bool is_geocentric(const ci_vis_array *array, size_t i)
+{
+    double own[3], origin[3];
+    ci_sky_geodetic_to_ecef(array->lat_rad, array->lon_rad, array->height_m, origin);
+    for (int k = 0; k < 3; k++)
+        own[k] = array->antenna[i].pos_ecef_m[k] - origin[k];
+    return is_height(height_of(own));
+}
+
+ci_status ci_uvh5_heights_check(ci_uvh5_file *file)
+{
+    static const char name[] = "Header/antenna_positions";
+    const ci_vis_meta *meta = file->meta;
+    const ci_vis_array *array = &meta->array;
+    for (size_t b = 0; b < meta->n_baseline; b++) {
+        const int32_t pair[2] = {meta->baseline_ant1[b], meta->baseline_ant2[b]};
+        for (int k = 0; k < 2; k++) {
+            size_t i = (size_t)pair[k];
+            double height_m = height_of(array->antenna[i].pos_ecef_m);
+            if (is_height(height_m)) continue;
+            return ci_uvh5_refuse(
+                file, name,
+                "antenna %lld lies %.6g m above the ellipsoid, not between %g and %g m: %s",
+                (long long)array->antenna[i].number, height_m, least_height_m, most_height_m,
+                is_geocentric(array, i)
+                    ? "the positions are geocentric: subtract that of latitude, longitude, altitude"
+                    : "correct the positions (metres from the array's place, axes of ITRF), or "
+                      "latitude, longitude, altitude");
+        }
     }
     return CI_OK;
 }

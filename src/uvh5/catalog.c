@@ -13,7 +13,7 @@ ci_status ci_uvh5_frame_to_icrs(const ci_uvh5_file *file, const char *what, uvh5
                                 double *lon_rad, double *lat_rad)
 {
     if (!isfinite(*lon_rad) || !isfinite(*lat_rad) || fabs(*lat_rad) > CI_PI / 2 + 1e-9) {
-        return ci_uvh5_refuse(file, what, "phase centre %g, %g rad is no place", *lon_rad,
+        return ci_uvh5_refuse(file, what, "phase centre %g, %g rad is no position", *lon_rad,
                               *lat_rad);
     }
     if (strcasecmp(frame.name, "icrs") == 0 || frame.name[0] == '\0') return CI_OK;
@@ -227,7 +227,7 @@ static ci_status star_place(ci_uvh5_file *file, const entry *e, size_t i_row, ci
                             e->what, e->epoch);
     }
     star->epoch_year = epoch[is_2000];
-    ci_sky_star_place(star, ci_uvh5_mid_time(file), &out->place.ra_rad, &out->place.dec_rad);
+    ci_sky_star_place(star, ci_uvh5_mid_time(file), &out->position.ra_rad, &out->position.dec_rad);
     return CI_OK;
 }
 
@@ -244,9 +244,9 @@ static ci_status sidereal_make(ci_uvh5_file *file, const entry *e, size_t i_row,
                               e->epoch, e->pm_ra_mas_yr, e->pm_dec_mas_yr, e->distance_pc,
                               e->vrad_km_s);
     }
-    out->place.kind = CI_VIS_PHASING_SIDEREAL;
-    out->place.ra_rad = ra;
-    out->place.dec_rad = dec;
+    out->position.kind = CI_VIS_PHASING_SIDEREAL;
+    out->position.ra_rad = ra;
+    out->position.dec_rad = dec;
     ci_sky_star star = {.ra_rad = ra,
                         .dec_rad = dec,
                         .epoch_year = e->epoch,
@@ -257,7 +257,7 @@ static ci_status sidereal_make(ci_uvh5_file *file, const entry *e, size_t i_row,
     bool moves = star.pm_ra_mas_yr != 0 || star.pm_dec_mas_yr != 0;
     if (!moves && star.distance_pc == 0) return CI_OK;
     if (moves && fabs(e->epoch - 2000) > 1e-9) return star_place(file, e, i_row, &star, out);
-    ci_sky_star_place(&star, ci_uvh5_mid_time(file), &out->place.ra_rad, &out->place.dec_rad);
+    ci_sky_star_place(&star, ci_uvh5_mid_time(file), &out->position.ra_rad, &out->position.dec_rad);
     return CI_OK;
 }
 
@@ -321,7 +321,7 @@ static ci_status track_follow(const ci_uvh5_file *file, const entry *e, const tr
     const ci_vis_meta *meta = file->meta;
     CI_TRY(ci_mem_alloc(&out->moving, meta->n_time, 2 * sizeof(double), "phase centres"));
     for (size_t i = 0; i < meta->n_time; i++) {
-        double *place = out->moving + 2 * i, jd = meta->time_mjd_s[i] / CI_DAY_S + 2400000.5;
+        double *position = out->moving + 2 * i, jd = meta->time_mjd_s[i] / CI_DAY_S + 2400000.5;
         if (!(jd >= t->time_jd[0] - slack_day && jd <= t->time_jd[t->n - 1] + slack_day)) {
             return ci_uvh5_refuse(
                 file, e->what,
@@ -329,10 +329,10 @@ static ci_status track_follow(const ci_uvh5_file *file, const entry *e, const tr
                 "give one that covers them (pyuvdata: phase with cat_times around the data)",
                 t->n, t->time_jd[0], t->time_jd[t->n - 1], jd);
         }
-        place[0] = ci_num_spline_value(t->time_jd, t->lon, t->lon_second, t->n, jd);
-        place[1] = ci_num_spline_value(t->time_jd, t->lat, t->lat_second, t->n, jd);
+        position[0] = ci_num_spline_value(t->time_jd, t->lon, t->lon_second, t->n, jd);
+        position[1] = ci_num_spline_value(t->time_jd, t->lat, t->lat_second, t->n, jd);
         const uvh5_frame frame = {e->frame, e->epoch, meta->time_mjd_s[i]};
-        CI_TRY(ci_uvh5_frame_to_icrs(file, e->what, frame, &place[0], &place[1]));
+        CI_TRY(ci_uvh5_frame_to_icrs(file, e->what, frame, &position[0], &position[1]));
     }
     return CI_OK;
 }
@@ -347,7 +347,7 @@ static ci_status point_check(const ci_uvh5_file *file, const entry *e)
         return ci_uvh5_refuse(file, e->what,
                               "ephemeris of 1 point at JD %.6f does not cover JD %.6f of the rows: "
                               "give one of points before and after them, or cat_type sidereal "
-                              "where the place is fixed",
+                              "where the position is fixed",
                               e->time[0], jd);
     }
     return CI_OK;
@@ -363,13 +363,14 @@ static ci_status ephem_make(ci_uvh5_file *file, const entry *e, uvh5_centre *out
                             e->what);
     if (e->time == NULL && e->n_point > 1)
         return ci_uvh5_refuse(file, e->what, "ephemeris without cat_times");
-    out->place.kind = CI_VIS_PHASING_SIDEREAL;
+    out->position.kind = CI_VIS_PHASING_SIDEREAL;
     if (e->n_point == 1) {
         CI_TRY(point_check(file, e));
         const uvh5_frame frame = {e->frame, e->epoch, ci_uvh5_mid_time(file)};
-        out->place.ra_rad = e->lon[0];
-        out->place.dec_rad = e->lat[0];
-        return ci_uvh5_frame_to_icrs(file, e->what, frame, &out->place.ra_rad, &out->place.dec_rad);
+        out->position.ra_rad = e->lon[0];
+        out->position.dec_rad = e->lat[0];
+        return ci_uvh5_frame_to_icrs(file, e->what, frame, &out->position.ra_rad,
+                                     &out->position.dec_rad);
     }
     out->is_moving = true;
     ci_status status = track_new(file, e, &t);
@@ -410,7 +411,7 @@ static ci_status drift_side_find(ci_uvh5_file *file, const ci_sky_eop *eop, cons
     return CI_OK;
 }
 
-/* A fixed azimuth and elevation away from the meridian: the ICRS place of it at each time. */
+/* A fixed azimuth and elevation away from the meridian: the ICRS position of it at each time. */
 static ci_status drift_places(ci_uvh5_file *file, const entry *e, size_t i_row, double ha,
                               double dec, uvh5_centre *out)
 {
@@ -435,16 +436,16 @@ static ci_status drift_make(ci_uvh5_file *file, const entry *e, size_t i_row, uv
 {
     double az = e->lon[0], el = e->lat[0], lat = file->meta->array.lat_rad;
     if (!isfinite(az) || !(fabs(el) <= CI_PI / 2 + 1e-9)) {
-        return ci_uvh5_refuse(file, e->what, "azimuth %g, elevation %g rad is no place", az, el);
+        return ci_uvh5_refuse(file, e->what, "azimuth %g, elevation %g rad is no position", az, el);
     }
     double dec = asin(fmax(-1, fmin(1, sin(el) * sin(lat) + cos(el) * cos(lat) * cos(az))));
     double ha = atan2(-sin(az) * cos(el), cos(lat) * sin(el) - sin(lat) * cos(el) * cos(az));
     if (fabs(sin(az) * cos(el)) < 1e-9 && fabs(ha) < 1) {
-        out->place.kind = CI_VIS_PHASING_MERIDIAN;
-        out->place.dec_rad = dec;
+        out->position.kind = CI_VIS_PHASING_MERIDIAN;
+        out->position.dec_rad = dec;
         return CI_OK;
     }
-    out->place.kind = CI_VIS_PHASING_SIDEREAL;
+    out->position.kind = CI_VIS_PHASING_SIDEREAL;
     out->is_moving = true;
     return drift_places(file, e, i_row, ha, dec, out);
 }
@@ -452,7 +453,7 @@ static ci_status drift_make(ci_uvh5_file *file, const entry *e, size_t i_row, uv
 static ci_status centre_make(ci_uvh5_file *file, const entry *e, size_t i_row, uvh5_centre *out)
 {
     if (strcmp(e->type, "unprojected") == 0) {
-        out->place.kind = CI_VIS_PHASING_UNPROJECTED;
+        out->position.kind = CI_VIS_PHASING_UNPROJECTED;
         return CI_OK;
     }
     if (strcmp(e->type, "sidereal") == 0) return sidereal_make(file, e, i_row, out);

@@ -117,8 +117,9 @@ static ci_status angles_read(ci_uvh5_file *file)
 /* Which mounts rotate the feeds on the sky. One word for all antennas, or one for each. */
 static ci_status mounts_read(ci_uvh5_file *file)
 {
-    static const char *const rotating[] = {"alt-az", "alt-az+nasmyth-r", "alt-az+nasmyth-l", "x-y",
-                                           NULL};
+    static const char *const rotating[] = {"alt-az", "alt-az+nasmyth-r", "alt-az+nasmyth-l",
+                                           "x-y",    "orbiting",         NULL};
+    static const char *const other[] = {"equatorial", "fixed", "phased", "other", "", NULL};
     const char *name = "Header/mount_type";
     ci_vis_array *array = &file->meta->array;
     ci_h5_info info;
@@ -131,12 +132,20 @@ static ci_status mounts_read(ci_uvh5_file *file)
         return ci_uvh5_refuse(file, name, "%zu words for %zu antennas", n, array->n_antenna);
     CI_TRY(ci_h5_read_string_list(file->h5, name, n, &words, &n_byte));
     const char *word = words;
-    for (size_t a = 0; a < array->n_antenna; a++) {
+    ci_status status = CI_OK;
+    for (size_t a = 0; status == CI_OK && a < array->n_antenna; a++) {
         array->antenna[a].is_rotating = is_one_of(word, rotating);
+        if (!array->antenna[a].is_rotating && !is_one_of(word, other))
+            status = ci_uvh5_refuse(
+                file, name,
+                "antenna %lld: \"%s\": none of alt-az, alt-az+nasmyth-r, alt-az+nasmyth-l, x-y, "
+                "orbiting, equatorial, fixed, phased, other: whether its feeds turn is not known: "
+                "correct it, or remove the dataset",
+                (long long)array->antenna[a].number, word);
         if (n > 1) word += strlen(word) + 1;
     }
     ci_mem_free(words);
-    return CI_OK;
+    return status;
 }
 
 /* The header's two ways to say it must agree. */

@@ -8,10 +8,20 @@
 #include <math.h>
 #include <string.h>
 
+/* Axes that positions are mistaken to have instead of those of ITRF. */
+enum
+{
+    AXES_ENU,   /* east, north, up */
+    AXES_LOCAL, /* x through the array's meridian, as in UVFITS */
+    N_AXES
+};
+
 typedef struct differences
 {
     double worst_m, worst_flipped_m; /* of any axis, against +uvw and -uvw of the file */
+    double worst_axes_m[N_AXES];     /* the same, had the positions these axes */
     double worst_length_m;
+    double least_ratio, greatest_ratio; /* lengths of the file's uvw in baselines */
     size_t n;
 } differences;
 
@@ -20,31 +30,19 @@ static double length(const double v[3])
     return sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]);
 }
 
-static void row_compare(const ci_uvh5_file *file, const double basis[3][3], size_t i_row,
-                        differences *d)
+static void project(const double basis[3][3], const double v[3], double out[3])
 {
-    const ci_vis_meta *meta = file->meta;
-    int32_t b = file->row_baseline[i_row];
-    const double *r1 = meta->array.antenna[meta->baseline_ant1[b]].pos_ecef_m;
-    const double *r2 = meta->array.antenna[meta->baseline_ant2[b]].pos_ecef_m;
-    double sign = file->row_reversed[i_row] != 0 ? -1 : 1;
-    double uvw[3], minus[3], plus[3], baseline[3];
     for (int k = 0; k < 3; k++)
-        baseline[k] = r2[k] - r1[k];
-    for (int k = 0; k < 3; k++) {
-        uvw[k] = sign * file->row_uvw[3 * i_row + (size_t)k];
-        double own =
-            basis[k][0] * baseline[0] + basis[k][1] * baseline[1] + basis[k][2] * baseline[2];
-        minus[k] = uvw[k] - own;
-        plus[k] = uvw[k] + own;
-    }
-    for (int k = 0; k < 3; k++) {
-        d->worst_m = fmax(d->worst_m, fabs(minus[k]));
-        d->worst_flipped_m = fmax(d->worst_flipped_m, fabs(plus[k]));
-    }
-    d->worst_length_m = fmax(d->worst_length_m, fabs(length(uvw) - length(baseline)));
-    if (!isfinite(length(uvw))) d->worst_m = d->worst_flipped_m = d->worst_length_m = INFINITY;
-    d->n++;
+        out[k] = basis[k][0] * v[0] + basis[k][1] * v[1] + basis[k][2] * v[2];
+}
+
+/* The greatest difference of any axis. */
+static double apart(const double a[3], const double b[3], double sign)
+{
+    double worst = 0;
+    for (int k = 0; k < 3; k++)
+        worst = fmax(worst, fabs(a[k] - sign * b[k]));
+    return worst;
 }
 
 /* East, north, up at the array's origin. */
@@ -55,6 +53,54 @@ static void enu_basis(const ci_vis_array *array, double basis[3][3])
     const double enu[3][3] = {
         {-slon, clon, 0}, {-slat * clon, -slat * slon, clat}, {clat * clon, clat * slon, slat}};
     memcpy(basis, enu, sizeof enu);
+}
+
+/* What a vector of those axes is in the axes of ITRF. */
+static void axes_turn(const ci_vis_array *array, int axes, const double v[3], double out[3])
+{
+    double enu[3][3], slon = sin(array->lon_rad), clon = cos(array->lon_rad);
+    enu_basis(array, enu);
+    for (int k = 0; k < 3; k++)
+        out[k] = enu[0][k] * v[0] + enu[1][k] * v[1] + enu[2][k] * v[2];
+    if (axes == AXES_ENU) return;
+    out[0] = clon * v[0] - slon * v[1];
+    out[1] = slon * v[0] + clon * v[1];
+    out[2] = v[2];
+}
+
+static void row_compare(const ci_uvh5_file *file, const double basis[3][3], size_t i_row,
+                        differences *d)
+{
+    const ci_vis_meta *meta = file->meta;
+    int32_t b = file->row_baseline[i_row];
+    const double *r1 = meta->array.antenna[meta->baseline_ant1[b]].pos_ecef_m;
+    const double *r2 = meta->array.antenna[meta->baseline_ant2[b]].pos_ecef_m;
+    double sign = file->row_reversed[i_row] != 0 ? -1 : 1;
+    double uvw[3], own[3], baseline[3], turned[3];
+    for (int k = 0; k < 3; k++) {
+        baseline[k] = r2[k] - r1[k];
+        uvw[k] = sign * file->row_uvw[3 * i_row + (size_t)k];
+    }
+    project(basis, baseline, own);
+    d->worst_m = fmax(d->worst_m, apart(uvw, own, 1));
+    d->worst_flipped_m = fmax(d->worst_flipped_m, apart(uvw, own, -1));
+    for (int axes = 0; axes < N_AXES; axes++) {
+        axes_turn(&meta->array, axes, baseline, turned);
+        project(basis, turned, own);
+        d->worst_axes_m[axes] = fmax(d->worst_axes_m[axes], apart(uvw, own, 1));
+    }
+    if (length(baseline) > 1) {
+        double ratio = length(uvw) / length(baseline);
+        d->least_ratio = d->greatest_ratio > 0 ? fmin(d->least_ratio, ratio) : ratio;
+        d->greatest_ratio = fmax(d->greatest_ratio, ratio);
+    }
+    d->worst_length_m = fmax(d->worst_length_m, fabs(length(uvw) - length(baseline)));
+    if (!isfinite(length(uvw))) {
+        d->worst_m = d->worst_flipped_m = d->worst_length_m = INFINITY;
+        for (int axes = 0; axes < N_AXES; axes++)
+            d->worst_axes_m[axes] = INFINITY;
+    }
+    d->n++;
 }
 
 /* Rows of one time are compared with one frame; files may have thousands of times. */
@@ -86,6 +132,34 @@ static ci_status times_compare(ci_uvh5_file *file, const ci_sky_eop *eop, differ
         }
         ci_sky_frame_free(frame);
     }
+    return CI_OK;
+}
+
+/* Positions of other axes or another unit than the file's own uvw say so by fitting them. */
+static ci_status axes_check(const ci_uvh5_file *file, const differences *d)
+{
+    static const char name[] = "Header/antenna_positions";
+    static const char *const axes_names[N_AXES] = {
+        "east, north, up", "x through the array's meridian, z to the pole (UVFITS)"};
+    const double limit_m = 1, same = 1e-3;
+    double ratio = d->greatest_ratio;
+    /* Of data that are not projected, uvw may be the positions' differences as they are. */
+    bool is_projected = file->meta->phase[0].kind == CI_VIS_PHASING_SIDEREAL;
+    for (int axes = 0; axes < N_AXES && is_projected && d->worst_m > limit_m; axes++) {
+        if (d->worst_axes_m[axes] > limit_m || d->worst_axes_m[axes] > 0.01 * d->worst_m) continue;
+        return ci_uvh5_refuse(
+            file, name,
+            "differ from uvw_array by %.6g m, and by %.2g m if their axes are %s: "
+            "turn them to the axes of ITRF",
+            d->worst_m, d->worst_axes_m[axes], axes_names[axes]);
+    }
+    bool is_one_ratio = ratio > 0 && d->least_ratio > (1 - same) * ratio;
+    if (is_one_ratio && d->worst_length_m > limit_m && fabs(ratio - 1) > 0.01)
+        return ci_uvh5_refuse(
+            file, name,
+            "uvw_array is %.6g times as long on every baseline: one of the two is "
+            "not in metres: correct it",
+            ratio);
     return CI_OK;
 }
 
@@ -123,8 +197,9 @@ static ci_status lst_off(const ci_uvh5_file *file, const ci_sky_eop *eop, const 
     return CI_OK;
 }
 
-/* Times and place say what the apparent sidereal time is. 5 ms is what writers reach; a second is
- * more than any UT1 can explain, and moves sources by 15 arcsec: then one of the three is wrong. */
+/* Times and position say what the apparent sidereal time is. 5 ms is what writers reach; a second
+ * is more than any UT1 can explain, and moves sources by 15 arcsec: then one of the three is wrong.
+ */
 static ci_status lst_compare(ci_uvh5_file *file, const ci_sky_eop *eop)
 {
     const double most_s = 1, usual_s = 5e-3;
@@ -240,6 +315,7 @@ ci_status ci_uvh5_geometry_check(ci_uvh5_file *file)
         return CI_OK;
     }
     ci_status status = times_compare(file, eop, &d);
+    if (status == CI_OK) status = axes_check(file, &d);
     if (status == CI_OK) {
         differences_tell(file, &d);
         status = lst_compare(file, eop);

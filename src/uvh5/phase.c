@@ -18,12 +18,12 @@ static ci_status centre_append(ci_uvh5_file *file, int64_t id, const char *name,
     CI_TRY(ci_vis_field_add(meta, id, name, &i_field));
     CI_TRY(ci_mem_resize(&meta->phase, meta->n_phase + n, sizeof *meta->phase, "phase centres"));
     for (size_t i = 0; i < n; i++) {
-        ci_vis_phase_centre *place = &meta->phase[meta->n_phase + i];
-        *place = centre->place;
-        place->i_field = i_field;
+        ci_vis_phase_centre *position = &meta->phase[meta->n_phase + i];
+        *position = centre->position;
+        position->i_field = i_field;
         if (!centre->is_moving) continue;
-        place->ra_rad = centre->moving[2 * i];
-        place->dec_rad = centre->moving[2 * i + 1];
+        position->ra_rad = centre->moving[2 * i];
+        position->dec_rad = centre->moving[2 * i + 1];
     }
     meta->n_phase += n;
     return CI_OK;
@@ -94,12 +94,12 @@ static ci_status meridian_dec(ci_uvh5_file *file, double *dec_rad)
 
 static ci_status meridian_read(ci_uvh5_file *file)
 {
-    uvh5_centre centre = {.place = {.kind = CI_VIS_PHASING_MERIDIAN}};
+    uvh5_centre centre = {.position = {.kind = CI_VIS_PHASING_MERIDIAN}};
     double ha = 0;
-    CI_TRY(meridian_dec(file, &centre.place.dec_rad));
-    if (!isfinite(centre.place.dec_rad) || fabs(centre.place.dec_rad) > CI_PI / 2) {
+    CI_TRY(meridian_dec(file, &centre.position.dec_rad));
+    if (!isfinite(centre.position.dec_rad) || fabs(centre.position.dec_rad) > CI_PI / 2) {
         return ci_uvh5_refuse(file, "Header/phase_center_app_dec",
-                              "%g is no declination in radians", centre.place.dec_rad);
+                              "%g is no declination in radians", centre.position.dec_rad);
     }
     if (ci_uvh5_header_double(file, "Header/extra_keywords/ha_phase_center", &ha) &&
         fabs(ha) > 1e-9) {
@@ -112,7 +112,7 @@ static ci_status meridian_read(ci_uvh5_file *file)
 
 static ci_status unprojected_read(ci_uvh5_file *file)
 {
-    uvh5_centre centre = {.place = {.kind = CI_VIS_PHASING_UNPROJECTED}};
+    uvh5_centre centre = {.position = {.kind = CI_VIS_PHASING_UNPROJECTED}};
     return centre_for_all(file, &centre);
 }
 
@@ -127,16 +127,16 @@ static ci_status legacy_read(ci_uvh5_file *file)
         }
         return unprojected_read(file);
     }
-    uvh5_centre centre = {.place = {.kind = CI_VIS_PHASING_SIDEREAL}};
-    ci_vis_phase_centre *place = &centre.place;
+    uvh5_centre centre = {.position = {.kind = CI_VIS_PHASING_SIDEREAL}};
+    ci_vis_phase_centre *position = &centre.position;
     double epoch = 2000;
-    CI_TRY(ci_h5_read_double(file->h5, "Header/phase_center_ra", &place->ra_rad, 1));
-    CI_TRY(ci_h5_read_double(file->h5, "Header/phase_center_dec", &place->dec_rad, 1));
+    CI_TRY(ci_h5_read_double(file->h5, "Header/phase_center_ra", &position->ra_rad, 1));
+    CI_TRY(ci_h5_read_double(file->h5, "Header/phase_center_dec", &position->dec_rad, 1));
     ci_uvh5_header_double(file, "Header/phase_center_epoch", &epoch);
     ci_uvh5_header_text(file, "Header/phase_center_frame", frame, sizeof frame);
     const uvh5_frame in = {frame, epoch, ci_uvh5_mid_time(file)};
-    CI_TRY(
-        ci_uvh5_frame_to_icrs(file, "Header/phase_center_ra", in, &place->ra_rad, &place->dec_rad));
+    CI_TRY(ci_uvh5_frame_to_icrs(file, "Header/phase_center_ra", in, &position->ra_rad,
+                                 &position->dec_rad));
     return centre_for_all(file, &centre);
 }
 

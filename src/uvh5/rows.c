@@ -235,6 +235,16 @@ static size_t nearest(const double *times, size_t n, double t)
     return low > 0 && t - times[low - 1] <= times[low] - t ? low - 1 : low;
 }
 
+static const double jd_of_mjd = 2400000.5, most_mjd = 99999.5;
+
+/* What a time may count that is no Julian date. */
+static const char *other_count(double time)
+{
+    if (time > 0 && time < most_mjd) return ", but a modified one (MJD)";
+    if (time > most_mjd * 1e4 && time < most_mjd * CI_DAY_S) return ", but seconds";
+    return "";
+}
+
 /* Julian dates to MJD seconds, UTC. */
 static ci_status times_to_mjd(ci_uvh5_file *file, double *times)
 {
@@ -243,11 +253,12 @@ static ci_status times_to_mjd(ci_uvh5_file *file, double *times)
     if (scale[0] == '\0') snprintf(scale, sizeof scale, "UTC");
     for (size_t i = 0; i < file->n_row; i++) {
         /* MJD 0 (1858) to 2132: catches MJD or seconds given as JD. */
-        if (!(times[i] >= 2400000.5 && times[i] < 2500000)) {
-            return ci_uvh5_refuse(file, "Header/time_array", "row %zu: %.6f is no Julian date", i,
-                                  times[i]);
-        }
-        times[i] = (times[i] - 2400000.5) * CI_DAY_S;
+        if (!(times[i] >= jd_of_mjd && times[i] < jd_of_mjd + most_mjd))
+            return ci_uvh5_refuse(file, "Header/time_array",
+                                  "row %zu: %.6f is no Julian date%s: give days of JD (MJD + "
+                                  "2400000.5)",
+                                  i, times[i], other_count(times[i]));
+        times[i] = (times[i] - jd_of_mjd) * CI_DAY_S;
         if (!ci_sky_time_to_utc(scale, &times[i])) {
             return ci_uvh5_refuse(file, "Header/timesys",
                                   "\"%s\": time_array in UTC, TAI or TT is understood: convert it",
@@ -350,6 +361,71 @@ static ci_status intervals_read(ci_uvh5_file *file)
     return CI_OK;
 }
 
+/* Rows in the order of their times: `order` [n_row]. */
+static ci_status rows_by_time(const ci_uvh5_file *file, size_t *order)
+{
+    size_t *next = NULL, n_time = file->meta->n_time;
+    CI_TRY(ci_mem_alloc(&next, n_time + 1, sizeof *next, "row check"));
+    for (size_t i = 0; i < file->n_row; i++)
+        next[file->row_time[i] + 1]++;
+    for (size_t t = 0; t < n_time; t++)
+        next[t + 1] += next[t];
+    for (size_t i = 0; i < file->n_row; i++)
+        order[next[file->row_time[i]]++] = i;
+    ci_mem_free(next);
+    return CI_OK;
+}
+
+/* Integrations of a baseline follow each other: where they would overlap, or fill next to nothing
+ * of the time between, integration_time counts in another unit, or the times do. `order`: rows by
+ * time; `last` [n_baseline]: 1 + the row before. */
+static ci_status overlaps_find(ci_uvh5_file *file, const size_t *order, size_t *last)
+{
+    const double most = 1.5, least = 0.02; /* of a step between times */
+    const double scan_s = 600;             /* a longer step lies between scans */
+    const ci_vis_meta *meta = file->meta;
+    double greatest = 0, longest_s = 0, step_then_s = 0;
+    for (size_t k = 0; k < file->n_row; k++) {
+        size_t i = order[k], *before = &last[file->row_baseline[i]];
+        double step_s = 0, mean_s = 0;
+        if (*before > 0) {
+            step_s =
+                meta->time_mjd_s[file->row_time[i]] - meta->time_mjd_s[file->row_time[*before - 1]];
+            mean_s = 0.5 * (file->row_interval[i] + file->row_interval[*before - 1]);
+        }
+        *before = i + 1;
+        if (!(step_s > 0)) continue;
+        if (mean_s > most * step_s)
+            return ci_uvh5_refuse(file, "Header/integration_time",
+                                  "row %zu: %g s, but the times of its baseline are %g s apart: "
+                                  "integrations do not overlap: correct integration_time (in "
+                                  "seconds) or time_array",
+                                  i, file->row_interval[i], step_s);
+        if (mean_s <= greatest * step_s) continue;
+        greatest = mean_s / step_s;
+        longest_s = mean_s;
+        step_then_s = step_s;
+    }
+    if (greatest > 0 && greatest < least && step_then_s < scan_s)
+        ci_uvh5_warning_add(file,
+                            "Header/integration_time: %g s, but times are %g s apart or more: most "
+                            "of the time is not in the file, or it is not in seconds",
+                            longest_s, step_then_s);
+    return CI_OK;
+}
+
+static ci_status overlaps_check(ci_uvh5_file *file)
+{
+    size_t *order = NULL, *last = NULL;
+    CI_TRY(ci_mem_alloc(&order, file->n_row, sizeof *order, "row check"));
+    ci_status status = ci_mem_alloc(&last, file->meta->n_baseline, sizeof *last, "row check");
+    if (status == CI_OK) status = rows_by_time(file, order);
+    if (status == CI_OK) status = overlaps_find(file, order, last);
+    ci_mem_free(last);
+    ci_mem_free(order);
+    return status;
+}
+
 /* The same baseline twice at one time is legal, but nobody means it. */
 static ci_status doubles_count(ci_uvh5_file *file)
 {
@@ -383,9 +459,11 @@ ci_status ci_uvh5_rows_read(ci_uvh5_file *file)
     CI_TRY(times_read(file));
     CI_TRY(baselines_read(file));
     CI_TRY(lengths_check(file));
+    CI_TRY(ci_uvh5_heights_check(file));
     if (file->depth >= UVH5_READ) {
         ci_h5_info info;
         CI_TRY(doubles_count(file));
+        CI_TRY(overlaps_check(file));
         CI_TRY(ci_uvh5_header_info(file, "Header/uvw_array", &info));
         if (info.rank != 2 || info.dim[0] != n || info.dim[1] != 3) {
             char shape[128];

@@ -114,6 +114,8 @@ ci_status ci_uvh5_pol_read(ci_uvh5_file *file);
 ci_status ci_uvh5_feeds_read(ci_uvh5_file *file);
 ci_status ci_uvh5_phase_read(ci_uvh5_file *file);
 ci_status ci_uvh5_nsamples_look(ci_uvh5_file *file);
+/* Antennas with data stand on the Earth. After the baselines. */
+ci_status ci_uvh5_heights_check(ci_uvh5_file *file);
 ci_status ci_uvh5_geometry_check(ci_uvh5_file *file);
 
 /* Reads the baselines of `part` (in terms of `meta`, whose sub-band part.i_sub_band is
@@ -124,7 +126,7 @@ ci_status ci_uvh5_read_part(ci_uvh5_file *file, size_t i_spw, ci_vis_part part,
 /* One phase centre per distinct time for a centre that moves on the ICRS sphere. */
 typedef struct uvh5_centre
 {
-    ci_vis_phase_centre place; /* i_field not set */
+    ci_vis_phase_centre position; /* i_field not set */
     bool is_moving;
     double *moving; /* [n_time][2] ICRS ra, dec; owned, where is_moving */
 } uvh5_centre;
@@ -132,11 +134,11 @@ typedef struct uvh5_centre
 ci_status ci_uvh5_catalog_read(ci_uvh5_file *file, int64_t id, size_t i_row, uvh5_centre *out);
 /* Its name, "" where it has none; ci_mem_free. */
 ci_status ci_uvh5_catalog_name(ci_uvh5_file *file, int64_t id, char **name);
-/* How far the header's apparent place of a row is from an ICRS place; 0 where the header gives
+/* How far the header's apparent place of a row is from an ICRS position; 0 where the header gives
  * none. */
 ci_status ci_uvh5_apparent_offset(const ci_uvh5_file *file, size_t i_row, double ra_rad,
                                   double dec_rad, double *offset_rad);
-/* A frame that places are given in. */
+/* A frame that positions are given in. */
 typedef struct uvh5_frame
 {
     const char *name;  /* "" for ICRS */

@@ -15,7 +15,7 @@ typedef struct row_arrays
 } row_arrays;
 
 /* Apparent place of the phase centre, and the angle from its north of date to ICRS north,
- * through east: what turns (u, v) of date into those along ICRS. */
+ * through east: what rotates (u, v) of date into those along ICRS. */
 static void place_of(const ci_sky_frame *frame, const ci_vis_phase_centre *centre,
                      const ci_vis_array *array, double out[3])
 {

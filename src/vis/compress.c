@@ -22,7 +22,7 @@ typedef struct axis
 {
     size_t n_point, n_node;
     size_t *index;      /* [n_point] into the plane's times or channels */
-    double *x, *w;      /* [n_point] place from 0 to 1, weight */
+    double *x, *w;      /* [n_point] position from 0 to 1, weight */
     double *node;       /* [MAX_NODES] */
     double *weight;     /* [MAX_NODES] */
     double *projection; /* [MAX_NODES][n_point] */
@@ -270,9 +270,9 @@ static double place_of(const double *x, size_t n, size_t i)
     return n > 1 ? (x[i] - x[0]) / (x[n - 1] - x[0]) : 0;
 }
 
-static double at_place(const double *x, size_t n, double place)
+static double at_position(const double *x, size_t n, double position)
 {
-    return n > 1 ? x[0] + place * (x[n - 1] - x[0]) : x[0];
+    return n > 1 ? x[0] + position * (x[n - 1] - x[0]) : x[0];
 }
 
 /* Weights of the block's times and channels: sums over the other axis. Exact where the weights
@@ -378,11 +378,11 @@ static ci_status block_compress(ci_vis_compressor *c, const ci_vis_plane *p)
         return CI_OK;
     }
     for (size_t i = 0; i < time->n_node; i++) {
-        double at_s = at_place(p->time_mjd_s, p->n_time, time->node[i]);
+        double at_s = at_position(p->time_mjd_s, p->n_time, time->node[i]);
         uvw_at(p, at_s, row_begin(&c->nodes, at_s, chan->n_node));
         time_project(c, p, i);
         for (size_t k = 0; k < chan->n_node; k++)
-            sample_put(&c->nodes, at_place(p->freq_hz, p->n_chan, chan->node[k]),
+            sample_put(&c->nodes, at_position(p->freq_hz, p->n_chan, chan->node[k]),
                        chan_project(c, k), time->weight[i] * chan->weight[k] / total);
     }
     return CI_OK;

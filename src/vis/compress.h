@@ -1,6 +1,7 @@
 /* Compression: one baseline's samples of one sub-band as the values of low-order polynomials in
  * time and channel at the nodes of Gauss rules (docs/science.md "Compression"). The nodes are
- * samples like any others: weight 1/variance, independent noise, a place (u, v, w) of their own. */
+ * samples like any others: weight 1/variance, independent noise, a position (u, v, w) of their own.
+ */
 #ifndef CI_VIS_COMPRESS_H
 #define CI_VIS_COMPRESS_H
 

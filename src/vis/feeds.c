@@ -22,12 +22,12 @@ static double feed_angle(const ci_vis_meta *meta, size_t i_antenna, int i_feed)
 /* Keeps the greatest distance from the first antenna that has the feed. */
 static void antenna_add(const ci_vis_meta *meta, size_t a, bool is_first, ci_vis_feeds *out)
 {
-    bool turns = meta->array.antenna[a].is_rotating;
+    bool rotates = meta->array.antenna[a].is_rotating;
     if (is_first) {
-        out->is_rotating = turns;
+        out->is_rotating = rotates;
         out->i_antenna[0] = out->i_antenna[1] = a;
     }
-    if (turns != out->is_rotating) out->has_mixed_mounts = true;
+    if (rotates != out->is_rotating) out->has_mixed_mounts = true;
     for (int f = 0; f < 2; f++) {
         double angle = feed_angle(meta, a, f);
         if (isnan(out->angle_rad[f])) out->angle_rad[f] = angle;
@@ -109,12 +109,12 @@ ci_status ci_vis_feeds_check(const ci_vis_meta *meta, const char *stokes)
     if (f.differ) return differ_refuse(meta, &f);
     if (f.has_mixed_mounts)
         return ci_error(CI_ERR_INPUT,
-                        "mount_type: the feeds of some antennas turn with the parallactic angle "
+                        "mount_type: the feeds of some antennas rotate with the parallactic angle "
                         "(alt-az), those of others do not: their products lose flux");
     if (is_q_u && f.is_rotating)
         return ci_error(
             CI_ERR_INPUT,
-            "mount_type: the feeds turn on the sky with the parallactic angle (alt-az), "
+            "mount_type: the feeds rotate on the sky with the parallactic angle (alt-az), "
             "and so do Q and U: Stokes %s cannot be formed without taking that out",
             stokes);
     if (is_q_u && f.is_off_axis)

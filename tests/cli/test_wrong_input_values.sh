@@ -14,7 +14,8 @@ for ranks in 0 2; do
   bad 2 '--cell-arcsec 1e-06' $ranks image $band --calibrated --niter 0 --cell-arcsec 1e-6 --out out/x
   bad 2 'pixels across, an image at most 32768' $ranks image $band --calibrated --cell-arcsec 0.1 \
     --out out/x
-  bad 2 'beyond the horizon' $ranks image $band --calibrated --cell-arcsec 1e6 --out out/x
+  bad 2 'beyond the horizon' $ranks image $band --calibrated --cell-arcsec 300 --size 2048 --out out/x
+  bad 2 'finest fringe' $ranks image $band --calibrated --cell-arcsec 1e6 --out out/x
   bad 5 'image of 20000 x 20000 pixels of 1 arcsec: needs more than' $ranks image $band \
     --calibrated --niter 0 --cell-arcsec 1 --size 20000 --memory 2 --out out/x
 done

@@ -8,6 +8,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from header_case import *  # noqa: F403,E402
 import header_sim as sim  # noqa: E402
 import h5py  # noqa: E402
+from astropy import units  # noqa: E402
+from astropy.coordinates import EarthLocation  # noqa: E402
 
 IMAGE = ("--size", "64", "--cell-arcsec", "20", "--niter", "0")
 
@@ -41,6 +43,42 @@ def diameters(folder):
         check(f"diameters {what}", text in str(made.get("PBEAM", made.get("BEAM", repr(made)))), own_line(result) or text)
 
 
+def enu_of(xyz, lat, lon):
+    """ITRF differences along east, north, up (astropy's definition of the axes)."""
+    s, c = np.sin, np.cos
+    axes = np.array([[-s(lon), c(lon), 0], [-s(lat) * c(lon), -s(lat) * s(lon), c(lat)], [c(lat) * c(lon), c(lat) * s(lon), s(lat)]])
+    return xyz @ axes.T
+
+
+def places(folder):
+    """Where antennas stand, how long and when integrations are: what cannot be, by the Earth, by uvw, by the times."""
+    with h5py.File(os.path.join(folder, "good.uvh5")) as file:
+        header = {key: file["Header"][key][()] for key in ("antenna_positions", "latitude", "longitude", "altitude", "integration_time",
+                                                           "time_array")}
+    xyz, lat, lon = header["antenna_positions"], np.deg2rad(header["latitude"]), np.deg2rad(header["longitude"])
+    origin = EarthLocation.from_geodetic(np.rad2deg(lon) * units.deg, np.rad2deg(lat) * units.deg, header["altitude"] * units.m)
+    local = np.array([[np.cos(lon), np.sin(lon), 0], [-np.sin(lon), np.cos(lon), 0], [0, 0, 1]])
+    up = np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+    step = np.diff(np.unique(header["time_array"])).min() * 86400
+    n = len(header["antenna_positions"])
+    for what, key, value, words in (
+            ("below the sea", "altitude", -1e4, ("-10000", "-500")),
+            ("above all mountains", "altitude", 9500.0, ("9500", "9000")),
+            ("20 km up, one antenna", "antenna_positions", np.r_[xyz[:-1], xyz[-1:] + 2e4 * up], (f"antenna {n - 1}", "ellipsoid")),
+            ("from the Earth's centre", "antenna_positions", xyz + np.array(origin.to_value("m").tolist()), ("geocentric",)),
+            ("east, north, up", "antenna_positions", enu_of(xyz, lat, lon), ("east, north, up",)),
+            ("x through the meridian", "antenna_positions", xyz @ local.T, ("UVFITS",)),
+            ("in feet", "antenna_positions", xyz / 0.3048, ("0.3048", "not in metres")),
+            ("ten times as long", "integration_time", header["integration_time"] * 10, (f"{10 * header['integration_time'][0]:g} s",)),
+            ("twice a step of time", "integration_time", np.full_like(header["integration_time"], 2 * step), ("do not overlap",)),
+            ("MJD", "time_array", header["time_array"] - 2400000.5, ("a modified one (MJD)",)),
+            ("seconds", "time_array", (header["time_array"] - 2400000.5) * 86400, ("but seconds",)),
+            ("of no kind", "mount_type", np.array(["bizarre"] * n, "S7"), ("bizarre", "equatorial"))):
+        refused(f"{key} {what}", image(folder, edited(folder, "p.uvh5", key, value)), "p.uvh5", key, *words)
+    result = image(folder, edited(folder, "p.uvh5", "integration_time", header["integration_time"] / 1e3))
+    check("integration_time in ks is said", result.returncode == 0 and "is not in seconds" in result.stderr, own_line(result))
+
+
 def options(folder):
     model = ("--model", "model.csv")
     with open(os.path.join(folder, "model.csv"), "w") as file:
@@ -69,6 +107,11 @@ def usage(folder, model):
             ("--group-overlap of a whole group", ("run", "--group-overlap", "10")),
             ("--qa-cal-min-amp above --qa-cal-max-amp", ("calibrate", "good.uvh5", *model, "--out", "c", "--qa-cal-min-amp", "11")),
             ("--group and files", ("run", "good.uvh5", "--group", "nosuch")),
+            ("--cell-arcsec of no size", ("image", "good.uvh5", *IMAGE[:2], "--out", "o", "--cell-arcsec", "1e-320")),
+            ("--cell-arcsec in hexadecimal", ("image", "good.uvh5", *IMAGE[:2], "--out", "o", "--cell-arcsec", "0x10")),
+            ("--cell-arcsec of a degree", ("image", "good.uvh5", *IMAGE[:2], "--out", "o", "--cell-arcsec", "3600")),
+            ("--uv-range beyond all baselines", ("image", "good.uvh5", *IMAGE, "--out", "o", "--uv-range", "1e9,0")),
+            ("--uv-range of nothing", ("image", "good.uvh5", *IMAGE, "--out", "o", "--uv-range", "")),
             ("--beam of 4650 m", ("image", "good.uvh5", *IMAGE, "--out", "o", "--beam", "airy:4650")),
             ("--beam of 1 mm", ("image", "good.uvh5", *IMAGE, "--out", "o", "--beam", "airy:0.001"))):
         result = run(folder, *arguments)
@@ -93,5 +136,6 @@ def few(folder, model):
 with tempfile.TemporaryDirectory() as scratch:
     sim.make([(150.0, 30.0, 5.0)], sigma=0.01, step_s=10.0).write_uvh5(os.path.join(scratch, "good.uvh5"))
     diameters(scratch)
+    places(scratch)
     options(scratch)
 end()

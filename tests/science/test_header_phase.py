@@ -1,4 +1,4 @@
-"""Phase centres that move, and several in one file. pyuvdata phases the data; places and fluxes are
+"""Phase centres that move, and several in one file. pyuvdata phases the data; positions and fluxes are
 known from astropy (space motion, parallax) and from a source that stands still. ci-test: timeout=300 cost=24"""
 import os
 import sys

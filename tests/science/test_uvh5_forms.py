@@ -105,7 +105,8 @@ def test_two_antennas_in_one_place():
 
 
 def test_odd_times():
-    is_odd(put("Header/integration_time", 3601.0), "integration_time", "3601 s")
+    slow = put("Header/integration_time", 3601.0), put("Header/time_array", np.repeat(2459625.5 + np.array([0, 0.1, 0.2]), 15))
+    is_odd(lambda file: [change(file) for change in slow], "integration_time", "3601 s: more than an hour")
     is_odd(put("Header/time_array", np.repeat(2459625.5 + np.array([0, 0.5, 1]), 15)))
 
 

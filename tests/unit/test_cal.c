@@ -49,6 +49,8 @@ static void check_equal(const ci_cal_table *a, const ci_cal_table *b)
     assert_int_equal(a->x_is_north, b->x_is_north);
     assert_int_equal(a->i_ref_antenna, b->i_ref_antenna);
     assert_int_equal(a->is_approximate, b->is_approximate);
+    assert_true(a->has_convention && b->has_convention);
+    assert_int_equal(a->stokes_is_sum, b->stokes_is_sum);
     assert_string_equal(ci_vis_text(a->model), ci_vis_text(b->model));
     assert_string_equal(ci_vis_text(a->history), ci_vis_text(b->history));
     assert_true(fabs(a->interval_s - b->interval_s) < 1e-9);

@@ -43,6 +43,8 @@ static void an_empty_value_is_no_default(void **state)
     refused(CI_ERR_USAGE, run, WORDS("--output-dir", ""), "--output-dir '' (command line): empty");
     refused(CI_ERR_USAGE, run, WORDS("--input-dir="), "--input-dir '' (command line): empty");
     refused(CI_ERR_USAGE, run, WORDS("--beam", ""), "--beam '' (command line): empty");
+    refused(CI_ERR_USAGE, run, WORDS("--uv-range", ""), "--uv-range '' (command line): empty");
+    refused(CI_ERR_USAGE, run, WORDS("--cal="), "--cal '' (command line): empty");
     write_file("\nCONTIMG_PRODUCTS_DIR=\n");
     snprintf(text, sizeof text, "--products-dir '' (%s:2): empty", conf_file);
     refused(CI_ERR_USAGE, run, WORDS("--config", conf_file), text);

@@ -152,7 +152,7 @@ static void test_samples(void **state)
     ci_vis_samples_free(s);
     o.min_uv_lambda = 1e7;
     o.max_uv_lambda = 0;
-    assert_int_equal(ci_image_samples_new(comm, &s, set, &o), CI_ERR_NO_DATA);
+    assert_int_equal(ci_image_samples_new(comm, &s, set, &o), CI_ERR_USAGE);
     assert_null(s);
     ci_vis_set_free(set);
 }

@@ -191,6 +191,19 @@ static void calibrators(void **state)
     assert_int_equal(none->n_source, 0);
     assert_null(ci_sky_model_nearest(none, ra, dec, NULL));
     ci_sky_model_free(none);
+    /* Both lists as one: 3C138 once, by its standard; nothing of Cygnus A's. */
+    ci_sky_model *all = NULL;
+    OK(ci_sky_catalog_calibrators(&all));
+    assert_true(all->n_source > 1000 && all->n_source < 6 + model->n_source);
+    s = ci_sky_model_nearest(all, ra, dec, &distance);
+    assert_true(s->is_flux_standard && !s->is_flux_approximate);
+    OK(ci_sky_model_select(&none, all, ra, dec, 60 * CI_ARCSEC_TO_RAD));
+    assert_int_equal(none->n_source, 1);
+    assert_true(all->source[all->n_source - 1].is_flux_approximate);
+    ci_sky_model_nearest(all, 299.8683 * CI_DEG_TO_RAD, 40.7339 * CI_DEG_TO_RAD, &distance);
+    assert_true(distance > 600 * CI_ARCSEC_TO_RAD);
+    ci_sky_model_free(none);
+    ci_sky_model_free(all);
     ci_sky_model_free(near);
     ci_sky_model_free(model);
 }
