@@ -44,8 +44,8 @@ typedef struct ci_cal_table
     char *model, *history; /* owned, NULL counts as ""; set by ci_str_set */
     char *path;            /* owned: what it was read from; NULL: made here */
 } ci_cal_table;
-/* *text becomes a copy of value. Local. */
-/* Zeroed arrays of the given shape and a copy of the array; ci_cal_table_free. Local. */
+/* Zeroed arrays of the given shape and a copy of the array; to be freed with
+ * ci_cal_table_free. Local. */
 CI_MUST_CHECK ci_status ci_cal_table_new(ci_cal_table **out, ci_cal_kind kind,
                                          const ci_vis_array *array, size_t n_time, size_t n_chan,
                                          size_t n_feed);

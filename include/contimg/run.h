@@ -176,8 +176,7 @@ ci_json *ci_run_record_json(const ci_run_record *record, const ci_conf *conf);
 /* A mosaic alone. Both are new, to ci_json_free. Local. */
 ci_json *ci_run_mosaic_json(const ci_run_mosaic *mosaic);
 
-/* ---- a run
- * ------------------------------------------------------------------------------------------ */
+/* ---- a run ----------------------------------------------------------------------------------- */
 
 /* Why a run has nothing to do. */
 typedef struct ci_run_nothing

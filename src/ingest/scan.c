@@ -53,22 +53,31 @@ static bool is_at_rest(const ci_registry_file *f, double now, double settle_s)
     return now - f->mtime_unix_s >= settle_s || now - f->changed_unix_s >= settle_s;
 }
 
+/* One look at an input folder. */
+typedef struct listing
+{
+    ci_registry *registry;
+    const ci_ingest_options *options;
+    double since_unix_s; /* files that are older, and not known, are passed over */
+    ci_ingest_report *report;
+} listing;
+
 /* State of a file from outside; *take: it is to be recorded. */
-static ci_status look(ci_registry *registry, const char *path, const struct stat *facts,
-                      const ci_ingest_options *options, double since, ci_registry_file *f,
-                      bool *take, ci_ingest_report *report)
+static ci_status look(const listing *l, const char *path, const struct stat *facts,
+                      ci_registry_file *f, bool *take)
 {
     ci_registry_files *known = NULL;
-    double now = ci_registry_now(registry), mtime = unix_of(facts->st_mtim);
+    ci_ingest_report *report = l->report;
+    double now = ci_registry_now(l->registry), mtime = unix_of(facts->st_mtim);
     *take = false;
-    CI_TRY(ci_registry_file_get(registry, path, &known));
+    CI_TRY(ci_registry_file_get(l->registry, path, &known));
     bool is_known = known->n > 0;
     memset(f, 0, sizeof *f);
     if (is_known) *f = known->item[0];
     bool moved = !is_known || f->size != facts->st_size || fabs(f->mtime_unix_s - mtime) > 1e-6;
     ci_registry_files_free(known);
     f->path = NULL;
-    if (!is_known && mtime < since) {
+    if (!is_known && mtime < l->since_unix_s) {
         report->n_passed_over++;
         return CI_OK;
     }
@@ -99,8 +108,8 @@ static ci_status look(ci_registry *registry, const char *path, const struct stat
         f->state = CI_REGISTRY_FILE_EMPTY;
         snprintf(f->reason, sizeof f->reason, "0 bytes: copy it again");
     } else
-        f->state = is_at_rest(f, now, options->settle_s) ? CI_REGISTRY_FILE_USED
-                                                         : CI_REGISTRY_FILE_GROWING;
+        f->state = is_at_rest(f, now, l->options->settle_s) ? CI_REGISTRY_FILE_USED
+                                                            : CI_REGISTRY_FILE_GROWING;
     *take = true;
     return CI_OK;
 }
@@ -109,8 +118,9 @@ static ci_status list_folder(ci_registry *registry, const char *folder,
                              const ci_ingest_options *options, found_files *found,
                              ci_ingest_report *report)
 {
-    double since = options->since_unix_s;
-    if (isnan(since)) since = ci_registry_migrated_unix_s(registry, CI_REGISTRY_DB_INGEST);
+    listing l = {registry, options, options->since_unix_s, report};
+    if (isnan(l.since_unix_s))
+        l.since_unix_s = ci_registry_migrated_unix_s(registry, CI_REGISTRY_DB_INGEST);
     DIR *dir = opendir(folder);
     if (!dir) {
         if (errno == ENOENT || errno == ENOTDIR)
@@ -132,7 +142,7 @@ static ci_status list_folder(ci_registry *registry, const char *folder,
         /* Gone between the listing and here (renamed by its writer): not an error. */
         if (status == CI_OK && stat(path, &facts) == 0 && S_ISREG(facts.st_mode)) {
             report->n_file++;
-            status = look(registry, path, &facts, options, since, &f, &take, report);
+            status = look(&l, path, &facts, &f, &take);
             f.path = path;
             if (status == CI_OK && take) status = found_add(found, &f);
         }

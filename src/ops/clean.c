@@ -87,8 +87,7 @@ static void remove_one(cleaner *c, const candidate *what, const char *why, bool 
             what->path, 1e-6 * (double)n_byte, why);
 }
 
-/* ---- rules ------------------------------------------------------------------------------------
- */
+/* ---- rules ----------------------------------------------------------------------------------- */
 
 /* A tile whose observation is known and that no open group, and none still to be formed, needs.
  * Its lease keeps runs away meanwhile. */
@@ -160,8 +159,7 @@ static ci_status report_rule(cleaner *c, const candidate *what)
     return CI_OK;
 }
 
-/* ---- folders ----------------------------------------------------------------------------------
- */
+/* ---- folders --------------------------------------------------------------------------------- */
 
 /* Each plain file and folder in base/name; links and devices are nobody's business here. */
 static ci_status each(cleaner *c, const char *base, const char *name, rule apply)

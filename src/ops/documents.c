@@ -15,8 +15,7 @@ static void put_time(ci_json *json, const char *name, double unix_s)
     ci_json_put_string(json, name, at);
 }
 
-/* ---- /api/status ------------------------------------------------------------------------------
- */
+/* ---- /api/status ----------------------------------------------------------------------------- */
 
 static ci_status queue_json(ci_json **out, ci_registry *registry)
 {
@@ -117,8 +116,7 @@ ci_status ci_ops_status_put(ci_json *root, ci_registry *registry)
     return calibration_put(root, registry);
 }
 
-/* ---- /api/metrics/system ----------------------------------------------------------------------
- */
+/* ---- /api/metrics/system --------------------------------------------------------------------- */
 
 /* Busy and all time of the machine's processors, in ticks. */
 static void cpu_ticks(double *busy, double *all)
@@ -208,8 +206,7 @@ ci_json *ci_ops_system_json(double now_unix_s, const ci_ops_disk *disk, size_t n
     return json;
 }
 
-/* ---- /api/monitoring/publish/failed -----------------------------------------------------------
- */
+/* ---- /api/monitoring/publish/failed ---------------------------------------------------------- */
 
 static ci_json *failed_product_json(const ci_registry_product *p)
 {
@@ -245,8 +242,7 @@ ci_status ci_ops_failed_json(ci_json **out, ci_registry *registry, size_t limit,
     return CI_OK;
 }
 
-/* ---- as files ---------------------------------------------------------------------------------
- */
+/* ---- as files -------------------------------------------------------------------------------- */
 
 /* folder/name with its parent made; frees the document. */
 static ci_status write_one(const char *folder, const char *name, ci_json *json)

@@ -48,8 +48,7 @@ ci_json *ci_ops_metrics_json(const ci_ops_metrics *metrics)
     return json;
 }
 
-/* ---- limits -----------------------------------------------------------------------------------
- */
+/* ---- limits ---------------------------------------------------------------------------------- */
 
 void ci_ops_thresholds_default(ci_ops_thresholds *out)
 {
@@ -92,8 +91,7 @@ ci_status ci_ops_thresholds_read(ci_ops_thresholds *out, const char *path)
     return status;
 }
 
-/* ---- alerts -----------------------------------------------------------------------------------
- */
+/* ---- alerts ---------------------------------------------------------------------------------- */
 
 CI_PRINTF(5, 6)
 static void add(ci_ops_alerts *out, const char *name, double value, double limit,
@@ -177,8 +175,7 @@ ci_status ci_ops_alerts_judge(ci_ops_alerts *out, ci_registry *registry,
     return judge_groups(out, registry, now, thresholds);
 }
 
-/* ---- disks ------------------------------------------------------------------------------------
- */
+/* ---- disks ----------------------------------------------------------------------------------- */
 
 static ci_status judge_disk(ci_ops_alerts *out, const ci_ops_disk *disk,
                             const ci_ops_disk_limits *limits)

@@ -28,8 +28,7 @@ static const char *base_of(const ci_ops_check_options *o, int i, const char **na
     return paths[i];
 }
 
-/* ---- markers ----------------------------------------------------------------------------------
- */
+/* ---- markers --------------------------------------------------------------------------------- */
 
 static ci_status marker_path(char **out, const char *base, const char *token)
 {
@@ -92,8 +91,7 @@ static void markers_remove(const ci_ops_check_options *o, const char *token)
     }
 }
 
-/* ---- on the node ------------------------------------------------------------------------------
- */
+/* ---- on the node ----------------------------------------------------------------------------- */
 
 static bool is_token(const char *token)
 {
@@ -169,8 +167,7 @@ void ci_ops_shared_check(ci_ops_sheet *s, const ci_ops_check_options *o)
     ci_error_clear();
 }
 
-/* ---- where it is asked ------------------------------------------------------------------------
- */
+/* ---- where it is asked ----------------------------------------------------------------------- */
 
 /* A word of a shell's command. */
 static ci_status word_append(ci_text *command, const char *word)

@@ -48,8 +48,7 @@ const char *ci_ops_file_reason(const ci_registry_file *file)
     return file->reason;
 }
 
-/* ---- as JSON -----------------------------------------------------------------------------------
- */
+/* ---- as JSON --------------------------------------------------------------------------------- */
 
 static ci_json *observation_json(const ci_registry_observation *o)
 {

@@ -43,8 +43,7 @@ static void put_next(ci_json *json, const char *format, ...)
     ci_json_put_string(json, "next", text);
 }
 
-/* ---- where it stands --------------------------------------------------------------------------
- */
+/* ---- where it stands ------------------------------------------------------------------------- */
 
 static ci_status observation_put(ci_json *list, ci_registry *registry, const char *id)
 {
@@ -163,8 +162,7 @@ static ci_status product_put(ci_json *list, ci_registry *registry, const char *i
     return CI_OK;
 }
 
-/* ---- what happened ----------------------------------------------------------------------------
- */
+/* ---- what happened --------------------------------------------------------------------------- */
 
 static ci_json *change_json(const ci_registry_change *c, const char *state)
 {

@@ -21,8 +21,7 @@ typedef struct withdrawal
     int published, above;   /* the product's folder; where its staging folder is */
 } withdrawal;
 
-/* ---- the staging folder -----------------------------------------------------------------------
- */
+/* ---- the staging folder ---------------------------------------------------------------------- */
 
 /* The folder in which the staging folder is or will be. */
 static ci_status above_open(withdrawal *w)
@@ -97,8 +96,7 @@ static ci_status staging_fill(withdrawal *w)
     return status == CI_OK ? CI_OK : ci_error_prefix(status, "%s", w->p->stage_path);
 }
 
-/* ---- the published folder ---------------------------------------------------------------------
- */
+/* ---- the published folder -------------------------------------------------------------------- */
 
 ci_status ci_publish_withdraw_finish(const ci_registry_product *p,
                                      const ci_publish_options *options)

@@ -86,8 +86,7 @@ static ci_status weight_max(ci_fits_reader *weight, float *out)
     return status;
 }
 
-/* ---- gates ------------------------------------------------------------------------------------
- */
+/* ---- gates ----------------------------------------------------------------------------------- */
 
 static void noise_gate(ci_qa_gates *gates, const ci_qa_subject *s, const ci_qa_limits *limits,
                        double rms)

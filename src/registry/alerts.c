@@ -24,8 +24,7 @@ void ci_registry_alerts_free(ci_registry_alerts *alerts)
     ci_registry_list_free(&alert_rows, alerts);
 }
 
-/* ---- what holds now ---------------------------------------------------------------------------
- */
+/* ---- what holds now -------------------------------------------------------------------------- */
 
 static const ci_registry_alert *find(const ci_registry_alerts *list, const char *name)
 {

@@ -34,8 +34,7 @@ ci_status ci_registry_group_insert(ci_registry *registry, const ci_registry_grou
                                   SET({"first_time_mjd_s", V(group->member[0].first_time_mjd_s)}));
 }
 
-/* ---- members ----------------------------------------------------------------------------------
- */
+/* ---- members --------------------------------------------------------------------------------- */
 
 #undef COLUMN
 #define COLUMN(field, type, name, ...) CI_COLUMN(ci_registry_member, field, type, name, __VA_ARGS__)
@@ -83,8 +82,7 @@ static ci_status members_read(ci_db *db, ci_registry_group *g)
     return CI_OK;
 }
 
-/* ---- groups -----------------------------------------------------------------------------------
- */
+/* ---- groups ---------------------------------------------------------------------------------- */
 
 /* Nobody works on it, or nobody any more. */
 static bool is_ready(const ci_registry *registry, const ci_registry_group *g)

@@ -70,8 +70,7 @@ void ci_registry_images_free(ci_registry_images *images)
     ci_registry_list_free(&tile_rows, images);
 }
 
-/* ---- tiles ------------------------------------------------------------------------------------
- */
+/* ---- tiles ----------------------------------------------------------------------------------- */
 
 /* The deployed table of single images, one row a file, for what reads it. */
 static ci_status deployed_image_write(ci_registry *registry, const ci_registry_image *tile,
@@ -137,8 +136,7 @@ ci_status ci_registry_tile_get(ci_registry *registry, const char *observation_id
     return image_get(registry, &tile_rows, "WHERE observation_id=?", "tile", observation_id, out);
 }
 
-/* ---- mosaics ----------------------------------------------------------------------------------
- */
+/* ---- mosaics --------------------------------------------------------------------------------- */
 
 static ci_status tile_list(char **out, const char *const *tile_ids, size_t n_tile)
 {

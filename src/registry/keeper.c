@@ -24,8 +24,7 @@ struct ci_registry_keeper
     bool is_ended;
 };
 
-/* ---- all leases of this process ---------------------------------------------------------------
- */
+/* ---- all leases of this process -------------------------------------------------------------- */
 
 static ci_status renew_in(ci_registry *registry, ci_registry_database which, const char *table,
                           double lease_s)
@@ -57,8 +56,7 @@ ci_status ci_registry_leases_renew(ci_registry *registry, double lease_s)
                               renew_in(registry, CI_REGISTRY_DB_DATA, "data_registry", lease_s));
 }
 
-/* ---- the thread -------------------------------------------------------------------------------
- */
+/* ---- the thread ------------------------------------------------------------------------------ */
 
 /* False where the keeper is ended. */
 static bool wait_period(ci_registry_keeper *keeper)

@@ -86,8 +86,7 @@ void ci_registry_observations_free(ci_registry_observations *observations)
     ci_registry_list_free(&observation_rows, observations);
 }
 
-/* ---- claims -----------------------------------------------------------------------------------
- */
+/* ---- claims ---------------------------------------------------------------------------------- */
 
 ci_status ci_registry_observation_claim(ci_registry *registry, const char *id, double lease_s,
                                         bool *done)
@@ -101,8 +100,7 @@ ci_status ci_registry_observation_end(ci_registry *registry, const char *id,
     return ci_registry_work_end(registry, CI_REGISTRY_WORK_OBSERVATION, id, state, reason);
 }
 
-/* ---- tiles: neighbouring groups share them -----------------------------------------------------
- */
+/* ---- tiles: neighbouring groups share them --------------------------------------------------- */
 
 static ci_status tile_claim(ci_registry *registry, const char *id, double lease_s)
 {

@@ -138,19 +138,27 @@ ci_status ci_registry_product_renew(ci_registry *registry, const char *id, const
                            VALUES(V(ci_registry_now(registry) + lease_s), V(id))));
 }
 
+/* How an attempt ended. */
+typedef struct attempt_outcome
+{
+    const char *outcome; /* of the attempt */
+    const char *state;   /* of the product from now on */
+    const char *error;   /* NULL: none */
+    const char *reason;  /* of the change of state */
+} attempt_outcome;
+
 /* Closes the attempt, gives the lease back and records the change from publishing to `to`; ends the
  * transaction that end_begin began. */
 static ci_status attempt_end(ci_registry *registry, const char *id, const char *token,
-                             ci_status status, const char *outcome, const char *to,
-                             const char *error, const char *reason)
+                             ci_status status, const attempt_outcome *is)
 {
     ci_db *db = &registry->db[CI_REGISTRY_DB_DATA];
     double now = ci_registry_now(registry);
-    if (status == CI_OK) status = attempt_close(db, token, now, outcome, error);
+    if (status == CI_OK) status = attempt_close(db, token, now, is->outcome, is->error);
     if (status == CI_OK) status = ci_registry_lease_write(db, "data_registry", "data_id", id, NULL);
     if (status == CI_OK)
         status = ci_registry_db_change(registry, CI_REGISTRY_DB_DATA, "product", id, "publishing",
-                                       to, reason);
+                                       is->state, is->reason);
     return ci_registry_db_end(db, status);
 }
 
@@ -165,7 +173,8 @@ ci_status ci_registry_product_publish(ci_registry *registry, const char *id, con
         "publish_attempts=0,publish_error=NULL,next_try_at=NULL,staging_removable=1,"
         "qa_json=coalesce(?,qa_json) WHERE data_id=?",
         VALUES(V(published_path), V(ci_registry_now(registry)), V(qa_json), V(id)));
-    return attempt_end(registry, id, token, status, "published", "published", NULL, published_path);
+    return attempt_end(registry, id, token, status,
+                       &(attempt_outcome){"published", "published", NULL, published_path});
 }
 
 ci_status ci_registry_product_refuse(ci_registry *registry, const char *id, const char *token,
@@ -179,7 +188,8 @@ ci_status ci_registry_product_refuse(ci_registry *registry, const char *id, cons
         "validation_status='failed',finalization_status='failed',publish_error=?,failed_at=?,"
         "publish_attempts=max(publish_attempts-1,0),qa_json=? WHERE data_id=?",
         VALUES(V(why), V(ci_registry_now(registry)), V(qa_json), V(id)));
-    return attempt_end(registry, id, token, status, "refused", "refused", why, why);
+    return attempt_end(registry, id, token, status,
+                       &(attempt_outcome){"refused", "refused", why, why});
 }
 
 ci_status ci_registry_product_fail(ci_registry *registry, const char *id, const char *token,
@@ -203,5 +213,5 @@ ci_status ci_registry_product_fail(ci_registry *registry, const char *id, const 
                                            {"failed_at", V(now)}, {"next_try_at", V(next_try)},
                                            {"finalization_status", V("failed")}),
                                        "WHERE data_id=?", VALUES(V(id)));
-    return attempt_end(registry, id, token, status, "failed", to, why, why);
+    return attempt_end(registry, id, token, status, &(attempt_outcome){"failed", to, why, why});
 }

@@ -86,8 +86,7 @@ ci_status ci_registry_image_check(const ci_registry_image *image)
     return CI_OK;
 }
 
-/* ---- rows -------------------------------------------------------------------------------------
- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 ci_status ci_registry_product_files_write(ci_db *db, const char *kind,
                                           const ci_registry_image *image)

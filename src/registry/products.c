@@ -59,8 +59,7 @@ const char *ci_registry_publish_state_word(ci_registry_publish_state state)
     return state_words[state];
 }
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 ci_status ci_registry_product_get(ci_registry *registry, const char *id, ci_registry_products **out)
 {
@@ -90,8 +89,7 @@ ci_status ci_registry_product_get_own(ci_registry *registry, const char *id,
                                 "WHERE data_id=? AND origin<>'deployed'", VALUES(V(id)));
 }
 
-/* ---- staging ----------------------------------------------------------------------------------
- */
+/* ---- staging --------------------------------------------------------------------------------- */
 
 static ci_status stage_new(ci_registry *registry, const ci_registry_product *p, const char *base)
 {
@@ -167,8 +165,7 @@ ci_status ci_registry_product_staging_removed(ci_registry *registry, const char 
                                VALUES(V(id))));
 }
 
-/* ---- registry and disk put right ---------------------------------------------------------------
- */
+/* ---- registry and disk put right ------------------------------------------------------------- */
 
 /* Published at this path no longer: back in staging, `why` in its row. */
 static ci_status unpublish(ci_registry *registry, const char *id, const char *published_path,

@@ -42,8 +42,7 @@ void ci_registry_entries_free(ci_registry_entries *entries)
     ci_registry_list_free(&entry_rows, entries);
 }
 
-/* ---- runs -------------------------------------------------------------------------------------
- */
+/* ---- runs ------------------------------------------------------------------------------------ */
 
 #undef COLUMN
 #define COLUMN(field, type, name) CI_COLUMN(ci_registry_run, field, type, name)

@@ -7,8 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- one file ---------------------------------------------------------------------------------
- */
+/* ---- one file -------------------------------------------------------------------------------- */
 
 ci_status ci_registry_db_verify(ci_db *db)
 {
@@ -75,8 +74,7 @@ static ci_status which_is(ci_db *db)
     return ci_error(CI_ERR_INPUT, "%s: none of contimg's databases", db->path);
 }
 
-/* ---- putting a copy back ----------------------------------------------------------------------
- */
+/* ---- putting a copy back --------------------------------------------------------------------- */
 
 /* Nobody else has it open; what is in its log goes into the file. One that cannot be read at all
  * is nobody's. */

@@ -24,8 +24,7 @@ ci_status ci_registry_list_grow(void *items, size_t n, size_t item_size)
     return ci_mem_resize(items, n ? 2 * n : 1, item_size, "list of rows");
 }
 
-/* ---- fields -----------------------------------------------------------------------------------
- */
+/* ---- fields ---------------------------------------------------------------------------------- */
 
 static int64_t integer_get(const ci_column *c, const char *field)
 {
@@ -103,8 +102,7 @@ static ci_status field_set(const ci_column *c, char *row, sqlite3_stmt *stmt, in
     }
 }
 
-/* ---- writing ----------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 /* The columns of a row that are written, and the further ones behind them; ends with a NULL
  * column. The caller frees. */
@@ -163,8 +161,7 @@ ci_status ci_registry_row_put(ci_db *db, const ci_row_table *table, const void *
     return status;
 }
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static ci_status select_text(ci_text *sql, const ci_row_table *table, const char *tail)
 {

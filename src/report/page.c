@@ -149,8 +149,7 @@ static ci_status group_section(ci_text *out, const ci_json *group)
     return CI_OK;
 }
 
-/* ---- what to know first ------------------------------------------------------------------------
- */
+/* ---- what to know first ---------------------------------------------------------------------- */
 
 static ci_status notes_section(ci_text *out, const ci_json *record)
 {

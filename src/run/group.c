@@ -11,8 +11,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- DEGRADED ---------------------------------------------------------------------------------
- */
+/* ---- DEGRADED -------------------------------------------------------------------------------- */
 
 /* One more reason. */
 static void degraded_add(ci_run_group_record *record, const char *format, ...) CI_PRINTF(2, 3);
@@ -83,8 +82,7 @@ static ci_status judge_tiles(ci_run *run, const ci_run_group *group, ci_run_grou
     return check_tiles(group, record, first_failed, n_passed);
 }
 
-/* ---- the product --------------------------------------------------------------------------------
- */
+/* ---- the product ----------------------------------------------------------------------------- */
 
 /* Thermal noise of the best tile: what a mosaic's least noise is compared with. */
 static double least_thermal_jy(const ci_run_group_record *record)
@@ -113,8 +111,7 @@ static ci_status finish_product(ci_run *run, const ci_run_group *group, const in
     return status;
 }
 
-/* ---- the group
- * ----------------------------------------------------------------------------------- */
+/* ---- the group ------------------------------------------------------------------------------- */
 
 /* The tiles, judged. Collective. */
 static ci_status process_tiles(ci_run *run, const ci_run_group *group, ci_run_group_record *record,

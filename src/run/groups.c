@@ -4,8 +4,7 @@
 
 #include <string.h>
 
-/* ---- from the registry ------------------------------------------------------------------------
- */
+/* ---- from the registry ----------------------------------------------------------------------- */
 
 static ci_status tile_copy(ci_run_tile *tile, const ci_registry_member *member)
 {
@@ -50,8 +49,7 @@ void ci_run_groups_free(ci_run_groups *groups)
     memset(groups, 0, sizeof *groups);
 }
 
-/* ---- between ranks ---------------------------------------------------------------------------
- */
+/* ---- between ranks --------------------------------------------------------------------------- */
 
 static ci_status group_pack(ci_par_packer *p, const ci_run_group *group)
 {

@@ -74,8 +74,7 @@ static ci_status judge(ci_run *run, bool is_named, ci_tile_record *record)
     return record_write(record);
 }
 
-/* ---- the registry -----------------------------------------------------------------------------
- */
+/* ---- the registry ---------------------------------------------------------------------------- */
 
 static void image_row(const ci_tile_images *images, ci_registry_image *row)
 {

@@ -10,8 +10,7 @@
 
 #include <math.h>
 
-/* ---- sources ----------------------------------------------------------------------------------
- */
+/* ---- sources --------------------------------------------------------------------------------- */
 
 static ci_status flux_new(ci_run_flux **out, const ci_phot_compare *compare,
                           const ci_phot_list *found, const ci_sky_model *model, double freq_hz)
@@ -64,8 +63,7 @@ static ci_status sources_find(const ci_run *run, ci_run_group_record *record,
     return run->model ? compare_model(run, *sources, record) : CI_OK;
 }
 
-/* ---- registration ------------------------------------------------------------------------------
- */
+/* ---- registration ---------------------------------------------------------------------------- */
 
 static void mosaic_row(const ci_run_mosaic *mosaic, ci_registry_image *row)
 {

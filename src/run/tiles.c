@@ -160,8 +160,7 @@ static ci_status make_team_tiles(ci_run *run, const tile_team *t, const ci_run_g
     return CI_OK;
 }
 
-/* ---- all of them on rank 0 ----------------------------------------------------------------------
- */
+/* ---- all of them on rank 0 ------------------------------------------------------------------- */
 
 /* The next of the packed records, to its tile. */
 static ci_status record_take(const ci_run_group *group, ci_par_unpacker *packed,

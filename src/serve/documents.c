@@ -65,8 +65,7 @@ ci_status ci_serve_registry_open(ci_registry **out, const ci_serve_options *opti
     return ci_registry_open(out, &options->databases, &how);
 }
 
-/* ---- making -----------------------------------------------------------------------------------
- */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 /* As text, on a line of its own; frees the value. */
 static ci_status json_put(ci_text *out, ci_json *json)
@@ -178,8 +177,7 @@ static void make(ci_serve_document *out, const ci_serve_options *options, ci_ser
     snprintf(out->error, sizeof out->error, "%s", ci_error_text());
 }
 
-/* ---- sharing ----------------------------------------------------------------------------------
- */
+/* ---- sharing --------------------------------------------------------------------------------- */
 
 static void copy_out(ci_serve_document *out, const ci_serve_document *from)
 {

@@ -27,8 +27,7 @@ enum
     N_FILE = sizeof files / sizeof *files
 };
 
-/* ---- opening ----------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static ci_status base_open(int *fd, const ci_serve_options *options)
 {
@@ -79,8 +78,7 @@ ci_status ci_serve_report_open(int *fd, const char **type, const ci_serve_option
     return *fd >= 0 ? CI_OK : ci_error(CI_ERR_INPUT, "%s: not found", path);
 }
 
-/* ---- the index --------------------------------------------------------------------------------
- */
+/* ---- the index ------------------------------------------------------------------------------- */
 
 typedef struct
 {

@@ -36,8 +36,7 @@ typedef struct
     const ci_serve_request *request;
 } exchange;
 
-/* ---- answers ----------------------------------------------------------------------------------
- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 /* A line for each answer, as access logs have it. */
 static void say(const exchange *x, int code, uint64_t n_byte)
@@ -104,8 +103,7 @@ static enum MHD_Result answer_error(const exchange *x, int code, const char *why
     return status == CI_OK ? answer_text(x, code, JSON_TYPE, &text) : MHD_NO;
 }
 
-/* ---- documents and reports --------------------------------------------------------------------
- */
+/* ---- documents and reports ------------------------------------------------------------------- */
 
 static enum MHD_Result answer_document(const exchange *x, ci_serve_kind kind, const char *type)
 {
@@ -139,8 +137,7 @@ static enum MHD_Result answer_report(const exchange *x)
     return answer(x, MHD_HTTP_OK, type, response, n_byte);
 }
 
-/* ---- what may be asked ------------------------------------------------------------------------
- */
+/* ---- what may be asked ----------------------------------------------------------------------- */
 
 static enum MHD_Result header_add(void *sum, enum MHD_ValueKind kind, const char *name,
                                   const char *value)

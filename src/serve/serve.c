@@ -19,8 +19,7 @@ enum
 #define STOP_S 1.0 /* for answers under way */
 #define STEP_S 0.1
 
-/* ---- the library ------------------------------------------------------------------------------
- */
+/* ---- the library ----------------------------------------------------------------------------- */
 
 static void *on_uri(void *unused, const char *uri, struct MHD_Connection *connection)
 {
@@ -94,8 +93,7 @@ static void daemon_stop(ci_serve *service, struct MHD_Daemon *daemon)
     MHD_stop_daemon(daemon);
 }
 
-/* ---- running ----------------------------------------------------------------------------------
- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 /* What is wrong with the databases is said once, and keeps nobody from asking. */
 static void databases_look(const ci_serve_options *options)

@@ -196,8 +196,7 @@ static ci_status uv_gather(ci_comm *comm, const ci_vis_set *set, double **out, s
     return status;
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------
- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static ci_status root_fill(const ci_tile_data *data, const ci_image_stats *stats,
                            ci_tile_record *record)

@@ -98,8 +98,7 @@ static ci_status numbers_get(double **out, size_t *n, const ci_json *list, const
     return CI_OK;
 }
 
-/* ---- images ------------------------------------------------------------------------------------
- */
+/* ---- images ---------------------------------------------------------------------------------- */
 
 static void slopes_put(ci_json *json, const char *name, const ci_tile_slope *slope, size_t n)
 {
@@ -156,8 +155,7 @@ static ci_status images_parse(ci_tile_images **out, const ci_json *json)
     return CI_OK;
 }
 
-/* ---- flags
- * --------------------------------------------------------------------------------------- */
+/* ---- flags ----------------------------------------------------------------------------------- */
 
 static const char *const reason_names[8] = {"file", "nonfinite", "zero", "dead",
                                             "rfi",  "clip",      "cal",  "user"};
@@ -217,8 +215,7 @@ static ci_status flags_parse(ci_tile_flags **out, const ci_json *json)
                        ci_json_get(json, "channel_fraction"), "tile record");
 }
 
-/* ---- calibration
- * ---------------------------------------------------------------------------------- */
+/* ---- calibration ----------------------------------------------------------------------------- */
 
 static ci_json *calibration_json(const ci_tile_calibration *calibration)
 {
@@ -256,8 +253,7 @@ static ci_status calibration_parse(ci_tile_calibration **out, const ci_json *jso
     return ci_str_copy(&calibration->gain, ci_json_get_string(json, "gain", ""));
 }
 
-/* ---- uv coverage, gates, files
- * ---------------------------------------------------------------------- */
+/* ---- uv coverage, gates, files --------------------------------------------------------------- */
 
 static ci_json *uv_json(const ci_tile_uv *uv)
 {
@@ -310,8 +306,7 @@ static ci_status files_parse(ci_tile_record *record, const ci_json *json)
     return CI_OK;
 }
 
-/* ---- the whole
- * ---------------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 ci_json *ci_tile_record_json(const ci_tile_record *record)
 {

@@ -66,8 +66,7 @@ ci_status ci_tile_record_pack(ci_par_packer *p, const ci_tile_record *record)
     return CI_OK;
 }
 
-/* ---- back: pointers are set as their parts come, so that what is there can be freed ------------
- */
+/* ---- back: pointers are set as their parts come, so that what is there can be freed ---------- */
 
 /* A new structure of `size` bytes, zeroed, into *out, where the part is there. */
 static ci_status presence_unpack(ci_par_unpacker *u, void *out, size_t size)
