@@ -43,7 +43,8 @@ CI_MUST_CHECK ci_status ci_uvh5_arrays_compare(const ci_uvh5_file *first,
 const char *ci_uvh5_fact(const ci_uvh5_file *file, const char *name);
 /* Reads the baselines of `part` (i_sub_band within this file) by slabs of rows, each
  * HDF5 chunk once. weight = nsamples as read (1 where they mean nothing). Flags set:
- * FILE, NONFINITE (data also zeroed), ZERO. Local. The file's size and mtime are
+ * FILE (also where nsamples that have a meaning are not above 0), NONFINITE (data also zeroed),
+ * ZERO. Local. The file's size and mtime are
  * checked again at the end: a file that changed while read is CI_ERR_INPUT. */
 CI_MUST_CHECK ci_status ci_uvh5_read(ci_uvh5_file *file, ci_vis_part part, const ci_vis_meta *meta,
                                      ci_vis_block **out);

@@ -14,10 +14,7 @@ static size_t box_size(const ci_flag_axis *axis, size_t i)
 /* Weight of a sample of box j in the smooth value of box i. */
 static double weight_of(const ci_flag_axis *axis, size_t i, size_t j)
 {
-    double sum = 0;
-    for (size_t k = 0; k < axis->n_box; k++)
-        sum += (double)axis->tap[i * axis->n_box + k] * (double)box_size(axis, k);
-    return (double)axis->tap[i * axis->n_box + j] / sum;
+    return (double)axis->tap[i * axis->n_box + j] / axis->sum[i];
 }
 
 static void sample_fill(ci_flag_axis *axis, size_t i)
@@ -47,12 +44,14 @@ ci_status ci_flag_axis_new(ci_flag_axis *axis, size_t n, size_t box)
     CI_TRY(ci_mem_alloc(&axis->tap, n_box * n_box, sizeof(float), what));
     CI_TRY(ci_mem_alloc(&axis->node, n, sizeof(size_t), what));
     CI_TRY(ci_mem_alloc(&axis->share, n, sizeof(float), what));
-    CI_TRY(ci_mem_alloc(&axis->own, 2 * n, sizeof(double), what));
+    CI_TRY(ci_mem_alloc(&axis->own, 2 * n + n_box, sizeof(double), what));
     axis->square = axis->own + n;
+    axis->sum = axis->square + n;
     for (size_t i = 0; i < n_box; i++) {
         for (size_t j = 0; j < n_box; j++) {
             double d = ((double)i - (double)j) / sigma_box;
             axis->tap[i * n_box + j] = d * d > 9 ? 0 : (float)exp(-0.5 * d * d);
+            axis->sum[i] += (double)axis->tap[i * n_box + j] * (double)box_size(axis, j);
         }
     }
     for (size_t i = 0; i < n; i++)

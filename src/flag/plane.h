@@ -55,6 +55,7 @@ typedef struct ci_flag_axis
     size_t *node;         /* [n] the first of the two boxes on either side of a sample */
     float *share;         /* [n] of that box */
     double *own, *square; /* [n] weight of a sample in its own smooth value, sum of squares */
+    double *sum;          /* [n_box] of the taps, each times its samples */
 } ci_flag_axis;
 
 typedef struct ci_flag_plane

@@ -34,7 +34,7 @@ static ci_status site_read(ci_uvh5_file *file)
     array->lat_rad = value[0] * CI_DEG_TO_RAD;
     array->lon_rad = value[1] * CI_DEG_TO_RAD;
     array->height_m = value[2];
-    ci_uvh5_header_text(file, "Header/telescope_frame", frame, sizeof frame);
+    CI_TRY(ci_uvh5_header_text(file, "Header/telescope_frame", frame, sizeof frame));
     if (frame[0] != '\0' && strcasecmp(frame, "itrs") != 0) {
         return ci_uvh5_refuse(file, "Header/telescope_frame", "\"%s\": only \"itrs\" is understood",
                               frame);

@@ -450,15 +450,27 @@ static ci_status drift_make(ci_uvh5_file *file, const entry *e, size_t i_row, uv
     return drift_places(file, e, i_row, ha, dec, out);
 }
 
+static ci_status position_is_single(const ci_uvh5_file *file, const entry *e)
+{
+    if (e->n_point <= 1) return CI_OK;
+    return ci_uvh5_refuse(file, e->what,
+                          "cat_type \"%s\" with %zu values of cat_lon, cat_lat: give one of each, "
+                          "or cat_type ephem with cat_times",
+                          e->type, e->n_point);
+}
+
 static ci_status centre_make(ci_uvh5_file *file, const entry *e, size_t i_row, uvh5_centre *out)
 {
     if (strcmp(e->type, "unprojected") == 0) {
         out->position.kind = CI_VIS_PHASING_UNPROJECTED;
         return CI_OK;
     }
-    if (strcmp(e->type, "sidereal") == 0) return sidereal_make(file, e, i_row, out);
     if (strcmp(e->type, "ephem") == 0) return ephem_make(file, e, out);
-    if (strcmp(e->type, "driftscan") == 0) return drift_make(file, e, i_row, out);
+    if (strcmp(e->type, "sidereal") == 0 || strcmp(e->type, "driftscan") == 0) {
+        CI_TRY(position_is_single(file, e));
+        return *e->type == 's' ? sidereal_make(file, e, i_row, out)
+                               : drift_make(file, e, i_row, out);
+    }
     return ci_uvh5_refuse(file, e->what,
                           "cat_type \"%s\": only sidereal, ephem, driftscan and unprojected are "
                           "understood",

@@ -18,7 +18,7 @@ static ci_status orientation_read(const ci_uvh5_file *file, int *north)
     static const char *const is_north[] = {"north", "n", "ns", NULL};
     static const char *const is_east[] = {"east", "e", "ew", NULL};
     char text[32];
-    ci_uvh5_header_text(file, "Header/x_orientation", text, sizeof text);
+    CI_TRY(ci_uvh5_header_text(file, "Header/x_orientation", text, sizeof text));
     *north = is_one_of(text, is_north) ? 1 : is_one_of(text, is_east) ? 0 : -1;
     if (*north >= 0 || text[0] == '\0' || strcasecmp(text, "none") == 0) return CI_OK;
     return ci_uvh5_refuse(file, "Header/x_orientation",

@@ -81,37 +81,29 @@ static void clean_text(char *text)
     }
 }
 
-void ci_uvh5_header_text(const ci_uvh5_file *file, const char *name, char *out, size_t size)
+ci_status ci_uvh5_header_text(const ci_uvh5_file *file, const char *name, char *out, size_t size)
 {
     out[0] = '\0';
-    if (!ci_h5_has(file->h5, name)) return;
-    if (ci_h5_read_text(file->h5, name, out, size) != CI_OK) {
-        ci_error_clear();
-        out[0] = '\0';
-    }
+    if (!ci_h5_has(file->h5, name)) return CI_OK;
+    CI_TRY(ci_h5_read_text(file->h5, name, out, size));
     clean_text(out);
+    return CI_OK;
 }
 
 ci_status ci_uvh5_header_text_copy(const ci_uvh5_file *file, const char *name, char **out)
 {
     *out = NULL;
     if (!ci_h5_has(file->h5, name)) return ci_str_copy(out, "");
-    if (ci_h5_read_string(file->h5, name, out) != CI_OK) {
-        ci_error_clear();
-        return ci_str_copy(out, "");
-    }
+    CI_TRY(ci_h5_read_string(file->h5, name, out));
     clean_text(*out);
     return CI_OK;
 }
 
-bool ci_uvh5_header_double(const ci_uvh5_file *file, const char *name, double *out)
+ci_status ci_uvh5_header_double(const ci_uvh5_file *file, const char *name, bool *is_there,
+                                double *out)
 {
-    if (!ci_h5_has(file->h5, name)) return false;
-    if (ci_h5_read_double(file->h5, name, out, 1) != CI_OK) {
-        ci_error_clear();
-        return false;
-    }
-    return true;
+    *is_there = ci_h5_has(file->h5, name);
+    return *is_there ? ci_h5_read_double(file->h5, name, out, 1) : CI_OK;
 }
 
 ci_status ci_uvh5_header_info(const ci_uvh5_file *file, const char *name, ci_h5_info *out)

@@ -96,8 +96,8 @@ static ci_status phases_compare(const ci_uvh5_file *first, const ci_uvh5_file *o
     return same ? CI_OK : misfit(first, other, "different phase centres");
 }
 
-/* How many of b's times are also a's. Both ascend. */
-static size_t times_shared(const ci_vis_meta *a, const ci_vis_meta *b)
+/* How many of b's times are also a's, and by how much these differ at most. Both ascend. */
+static size_t times_shared(const ci_vis_meta *a, const ci_vis_meta *b, double *off_s)
 {
     size_t n = 0, j = 0;
     double tolerance = 0.1 * a->interval_s;
@@ -105,16 +105,38 @@ static size_t times_shared(const ci_vis_meta *a, const ci_vis_meta *b)
         double t = b->time_mjd_s[i];
         while (j < a->n_time && a->time_mjd_s[j] < t - tolerance)
             j++;
-        if (j < a->n_time && a->time_mjd_s[j] <= t + tolerance) n++;
+        while (j + 1 < a->n_time && fabs(a->time_mjd_s[j + 1] - t) < fabs(a->time_mjd_s[j] - t))
+            j++;
+        if (j == a->n_time || fabs(a->time_mjd_s[j] - t) > tolerance) continue;
+        *off_s = fmax(*off_s, fabs(a->time_mjd_s[j] - t));
+        n++;
     }
     return n;
+}
+
+/* Data phased to the meridian of each integration are at another place where its time is: the
+ * sky turns by an arcsecond in 0.067 s. */
+static ci_status offset_check(const ci_uvh5_file *first, const ci_uvh5_file *other, double off_s)
+{
+    const double unseen_s = 5e-3, most_s = 0.067;
+    if (off_s <= unseen_s) return CI_OK;
+    if (off_s > most_s && other->meta->phase[0].kind == CI_VIS_PHASING_MERIDIAN)
+        return misfit(first, other,
+                      "Header/time_array: the same integrations are up to %.3f s apart, and "
+                      "phased to the meridian, which moves by %.1f arcsec meanwhile",
+                      off_s, 15.04 * off_s);
+    ci_log_warning("%s: Header/time_array: up to %.3f s from the same integrations of %s, whose "
+                   "times are used",
+                   other->path, off_s, first->path);
+    return CI_OK;
 }
 
 /* A sub-band may have lost some integrations, not most of them. */
 static ci_status times_compare(const ci_uvh5_file *first, const ci_uvh5_file *other)
 {
     const ci_vis_meta *a = first->meta, *b = other->meta;
-    size_t n = times_shared(a, b);
+    double off_s = 0;
+    size_t n = times_shared(a, b, &off_s);
     size_t most = a->n_time > b->n_time ? a->n_time : b->n_time;
     if (2 * n < most) {
         char time_a[32], time_b[32];
@@ -128,7 +150,7 @@ static ci_status times_compare(const ci_uvh5_file *first, const ci_uvh5_file *ot
         ci_log_warning("%s: %zu of its %zu times are among the %zu of %s", other->path, n,
                        b->n_time, a->n_time, first->path);
     }
-    return CI_OK;
+    return offset_check(first, other, off_s);
 }
 
 static int compare_doubles(const void *a, const void *b)

@@ -1,6 +1,7 @@
 /* Opening: the order of the checks, and what the file is. */
 #include "uvh5/uvh5_private.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static ci_status size_read(const ci_uvh5_file *file, const char *name, int64_t most, size_t *out)
@@ -15,6 +16,14 @@ static ci_status size_read(const ci_uvh5_file *file, const char *name, int64_t m
     return CI_OK;
 }
 
+/* Than version 1.2; the numbers are of more than one digit one day. */
+static bool is_newer(const char *version)
+{
+    int major = 0, minor = 0;
+    int n = sscanf(version, "%d.%d", &major, &minor);
+    return n >= 1 && (major > 1 || (major == 1 && minor > 2));
+}
+
 ci_status ci_uvh5_sizes_read(ci_uvh5_file *file)
 {
     char version[32];
@@ -25,9 +34,9 @@ ci_status ci_uvh5_sizes_read(ci_uvh5_file *file)
         return ci_error(CI_ERR_INPUT, "%s: not UVH5: it has no groups /Header and /Data",
                         file->path);
     }
-    ci_uvh5_header_text(file, "Header/version", version, sizeof version);
+    CI_TRY(ci_uvh5_header_text(file, "Header/version", version, sizeof version));
     ci_uvh5_fact_set(file, "version", "%s", version);
-    if (version[0] > '1' && version[0] <= '9') {
+    if (is_newer(version)) {
         ci_uvh5_warning_add(file, "version %s is newer than any that contimg knows (1.2)", version);
     }
     size_t n_telescope = 0;
@@ -41,6 +50,7 @@ ci_status ci_uvh5_sizes_read(ci_uvh5_file *file)
     return CI_OK;
 }
 
+/* Texts that are told only: one that cannot be read is warned of. */
 static void facts_read(ci_uvh5_file *file)
 {
     static const struct
@@ -51,8 +61,13 @@ static void facts_read(ci_uvh5_file *file)
                  {"blt_order", "Header/blt_order"}};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         char *text = NULL;
-        if (ci_uvh5_header_text_copy(file, texts[i].dataset, &text) == CI_OK && text[0] != '\0')
+        ci_status status = ci_uvh5_header_text_copy(file, texts[i].dataset, &text);
+        if (status != CI_OK) {
+            ci_uvh5_warning_add(file, "%s: left out: %s", texts[i].dataset, ci_error_text());
+            ci_error_clear();
+        } else if (text[0] != '\0') {
             ci_uvh5_fact_set(file, texts[i].name, "%s", text);
+        }
         ci_mem_free(text);
     }
 }

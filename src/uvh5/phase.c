@@ -53,18 +53,23 @@ static ci_status centre_for_all(ci_uvh5_file *file, const uvh5_centre *centre)
 }
 
 /* DSA-110 phases each integration to hour angle 0 and the pointing's declination; it says
- * so by a scalar phase_center_app_dec together with the epoch "HADEC". */
-static void hadec_look(ci_uvh5_file *file)
+ * so by a scalar phase_center_app_dec together with the epoch "HADEC" (others write a year). */
+static ci_status hadec_look(ci_uvh5_file *file)
 {
+    static const char name_of_epoch[] = "Header/extra_keywords/phase_center_epoch";
+    static const char name_of_dec[] = "Header/phase_center_app_dec";
     ci_h5_info info;
-    char epoch[16];
-    ci_uvh5_header_text(file, "Header/extra_keywords/phase_center_epoch", epoch, sizeof epoch);
-    file->has_hadec_mark = strcmp(epoch, "HADEC") == 0;
-    if (ci_h5_has(file->h5, "Header/phase_center_app_dec") &&
-        ci_h5_info_get(file->h5, "Header/phase_center_app_dec", &info) == CI_OK) {
-        file->is_scalar_app_dec = info.rank == 0;
+    char epoch[16] = "";
+    if (ci_h5_has(file->h5, name_of_epoch)) {
+        CI_TRY(ci_uvh5_header_info(file, name_of_epoch, &info));
+        if (info.type_class == CI_H5_STRING)
+            CI_TRY(ci_uvh5_header_text(file, name_of_epoch, epoch, sizeof epoch));
     }
-    ci_error_clear();
+    file->has_hadec_mark = strcmp(epoch, "HADEC") == 0;
+    if (!ci_h5_has(file->h5, name_of_dec)) return CI_OK;
+    CI_TRY(ci_uvh5_header_info(file, name_of_dec, &info));
+    file->is_scalar_app_dec = info.rank == 0;
+    return CI_OK;
 }
 
 /* The declination: scalar phase_center_app_dec, or one value for all rows of it, or the
@@ -73,8 +78,10 @@ static ci_status meridian_dec(ci_uvh5_file *file, double *dec_rad)
 {
     const char *name = "Header/phase_center_app_dec";
     if (file->is_scalar_app_dec) return ci_h5_read_double(file->h5, name, dec_rad, 1);
-    if (ci_uvh5_header_double(file, "Header/extra_keywords/phase_center_dec", dec_rad))
-        return CI_OK;
+    bool is_there;
+    CI_TRY(
+        ci_uvh5_header_double(file, "Header/extra_keywords/phase_center_dec", &is_there, dec_rad));
+    if (is_there) return CI_OK;
     if (!ci_h5_has(file->h5, name)) {
         return ci_uvh5_refuse(file, name,
                               "dataset is missing: phasing hadec needs the pointing's declination");
@@ -96,13 +103,14 @@ static ci_status meridian_read(ci_uvh5_file *file)
 {
     uvh5_centre centre = {.position = {.kind = CI_VIS_PHASING_MERIDIAN}};
     double ha = 0;
+    bool is_there;
     CI_TRY(meridian_dec(file, &centre.position.dec_rad));
     if (!isfinite(centre.position.dec_rad) || fabs(centre.position.dec_rad) > CI_PI / 2) {
         return ci_uvh5_refuse(file, "Header/phase_center_app_dec",
                               "%g is no declination in radians", centre.position.dec_rad);
     }
-    if (ci_uvh5_header_double(file, "Header/extra_keywords/ha_phase_center", &ha) &&
-        fabs(ha) > 1e-9) {
+    CI_TRY(ci_uvh5_header_double(file, "Header/extra_keywords/ha_phase_center", &is_there, &ha));
+    if (!(fabs(ha) <= 1e-9)) {
         return ci_uvh5_refuse(file, "Header/extra_keywords/ha_phase_center",
                               "hour angle %g: only data phased to the meridian (0) are understood",
                               ha);
@@ -120,7 +128,8 @@ static ci_status unprojected_read(ci_uvh5_file *file)
 static ci_status legacy_read(ci_uvh5_file *file)
 {
     char type[32], frame[16];
-    ci_uvh5_header_text(file, "Header/phase_type", type, sizeof type);
+    bool is_there;
+    CI_TRY(ci_uvh5_header_text(file, "Header/phase_type", type, sizeof type));
     if (strcasecmp(type, "phased") != 0) {
         if (strcasecmp(type, "drift") != 0) {
             ci_uvh5_warning_add(file, "Header/phase_type: \"%s\": taken as unprojected", type);
@@ -132,8 +141,8 @@ static ci_status legacy_read(ci_uvh5_file *file)
     double epoch = 2000;
     CI_TRY(ci_h5_read_double(file->h5, "Header/phase_center_ra", &position->ra_rad, 1));
     CI_TRY(ci_h5_read_double(file->h5, "Header/phase_center_dec", &position->dec_rad, 1));
-    ci_uvh5_header_double(file, "Header/phase_center_epoch", &epoch);
-    ci_uvh5_header_text(file, "Header/phase_center_frame", frame, sizeof frame);
+    CI_TRY(ci_uvh5_header_double(file, "Header/phase_center_epoch", &is_there, &epoch));
+    CI_TRY(ci_uvh5_header_text(file, "Header/phase_center_frame", frame, sizeof frame));
     const uvh5_frame in = {frame, epoch, ci_uvh5_mid_time(file)};
     CI_TRY(ci_uvh5_frame_to_icrs(file, "Header/phase_center_ra", in, &position->ra_rad,
                                  &position->dec_rad));
@@ -357,7 +366,7 @@ static ci_status times_point_to(ci_uvh5_file *file)
 
 ci_status ci_uvh5_phase_read(ci_uvh5_file *file)
 {
-    hadec_look(file);
+    CI_TRY(hadec_look(file));
     bool is_hadec = file->is_scalar_app_dec && file->has_hadec_mark;
     const char *origin = "header";
     ci_status status;

@@ -93,7 +93,7 @@ static ci_status maps_make(ci_uvh5_file *file, const int64_t *pol)
 static ci_status convention_read(ci_uvh5_file *file)
 {
     char text[32];
-    ci_uvh5_header_text(file, "Header/pol_convention", text, sizeof text);
+    CI_TRY(ci_uvh5_header_text(file, "Header/pol_convention", text, sizeof text));
     file->meta->stokes_is_sum = strcasecmp(text, "sum") == 0;
     if (text[0] == '\0' || file->meta->stokes_is_sum || strcasecmp(text, "avg") == 0 ||
         strcasecmp(text, "mean") == 0)
@@ -103,11 +103,11 @@ static ci_status convention_read(ci_uvh5_file *file)
                           text);
 }
 
-static void units_read(ci_uvh5_file *file)
+static ci_status units_read(ci_uvh5_file *file)
 {
     char text[32];
     ci_vis_meta *meta = file->meta;
-    ci_uvh5_header_text(file, "Header/vis_units", text, sizeof text);
+    CI_TRY(ci_uvh5_header_text(file, "Header/vis_units", text, sizeof text));
     meta->units = CI_VIS_UNITS_UNCALIB;
     if (strcasecmp(text, "Jy") == 0) {
         meta->units = CI_VIS_UNITS_JY;
@@ -117,6 +117,7 @@ static void units_read(ci_uvh5_file *file)
         ci_uvh5_warning_add(file, "Header/vis_units: \"%s\" is not known: taken as uncalibrated",
                             text);
     }
+    return CI_OK;
 }
 
 /* UT1 - UTC in seconds; leap seconds keep it within 0.9 s (ITU-R TF.460). */
@@ -124,7 +125,8 @@ static ci_status dut1_read(ci_uvh5_file *file)
 {
     static const char name[] = "Header/dut1";
     double dut1_s = 0;
-    if (!ci_uvh5_header_double(file, name, &dut1_s)) return CI_OK;
+    bool is_there;
+    CI_TRY(ci_uvh5_header_double(file, name, &is_there, &dut1_s));
     if (!(fabs(dut1_s) <= 0.9))
         return ci_uvh5_refuse(file, name,
                               "%g s: UT1 - UTC lies between -0.9 and 0.9 s: correct it, or remove "
@@ -140,7 +142,7 @@ ci_status ci_uvh5_pol_read(ci_uvh5_file *file)
     CI_TRY(ci_h5_read_int(file->h5, "Header/polarization_array", pol, file->n_pol));
     CI_TRY(pols_check(file, pol));
     CI_TRY(maps_make(file, pol));
-    units_read(file);
+    CI_TRY(units_read(file));
     CI_TRY(dut1_read(file));
     CI_TRY(convention_read(file));
     return CI_OK;

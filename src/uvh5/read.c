@@ -194,9 +194,10 @@ static ci_status arrays_read(const uvh5_spread *s)
 {
     CI_TRY(dataset_read(s, "Data/visdata", CI_H5_C32, sizeof(ci_c32), ci_uvh5_take_visibilities));
     CI_TRY(dataset_read(s, "Data/flags", CI_H5_U8, 1, ci_uvh5_take_flags));
-    if (s->file->meta->has_valid_nsamples && s->block->meta->has_valid_nsamples) {
-        return dataset_read(s, "Data/nsamples", CI_H5_F32, sizeof(float), ci_uvh5_take_weights);
-    }
+    /* Where other files' nsamples have no meaning, these still say what is no data. */
+    if (s->file->meta->has_valid_nsamples)
+        CI_TRY(dataset_read(s, "Data/nsamples", CI_H5_F32, sizeof(float), ci_uvh5_take_weights));
+    if (s->file->meta->has_valid_nsamples && s->block->meta->has_valid_nsamples) return CI_OK;
     size_t n = s->block->n_row * s->block->n_chan * s->block->n_pol;
     for (size_t i = 0; i < n; i++)
         s->block->weight[i] = 1;

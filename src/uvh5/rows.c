@@ -249,7 +249,7 @@ static const char *other_count(double time)
 static ci_status times_to_mjd(ci_uvh5_file *file, double *times)
 {
     char scale[32];
-    ci_uvh5_header_text(file, "Header/timesys", scale, sizeof scale);
+    CI_TRY(ci_uvh5_header_text(file, "Header/timesys", scale, sizeof scale));
     if (scale[0] == '\0') snprintf(scale, sizeof scale, "UTC");
     for (size_t i = 0; i < file->n_row; i++) {
         /* MJD 0 (1858) to 2132: catches MJD or seconds given as JD. */

@@ -89,9 +89,13 @@ void ci_uvh5_take_weights(const uvh5_spread *s, size_t i_row, const void *row)
     const float *from = row;
     const uint32_t *order = s->order[s->file->row_reversed[i_row] != 0];
     size_t n = s->block->n_chan * s->block->n_pol;
-    float *to = s->block->weight + (size_t)s->dest[i_row] * n;
+    size_t at = (size_t)s->dest[i_row] * n;
+    float *to = s->block->weight + at;
+    uint8_t *flags = s->block->flags + at;
     for (size_t i = 0; i < n; i++) {
         float value = from[order[i]];
-        to[i] = value > 0 && value < 1e9F ? value : 0;
+        bool has_data = value > 0 && value < 1e9F;
+        to[i] = has_data ? value : 0;
+        if (!has_data) flags[i] |= CI_VIS_FLAG_FILE;
     }
 }

@@ -90,14 +90,19 @@ void ci_uvh5_fact_set(ci_uvh5_file *file, const char *name, const char *format, 
 ci_status ci_uvh5_stamp_take(uvh5_stamp *out, const char *path);
 ci_status ci_uvh5_stamp_check(const uvh5_stamp *stamp, const char *path);
 
-/* A header integer; where it is missing an error, or `missing` with the _or form. */
-ci_status ci_uvh5_header_int(const ci_uvh5_file *file, const char *name, int64_t *out);
-/* An optional text, "" where absent, null or not a text. */
-void ci_uvh5_header_text(const ci_uvh5_file *file, const char *name, char *out, size_t size);
-/* The same whole; "" where absent. ci_mem_free. */
-ci_status ci_uvh5_header_text_copy(const ci_uvh5_file *file, const char *name, char **out);
-/* An optional number. False where absent, null or no number. */
-bool ci_uvh5_header_double(const ci_uvh5_file *file, const char *name, double *out);
+/* A header integer; a missing one is an error. */
+CI_MUST_CHECK ci_status ci_uvh5_header_int(const ci_uvh5_file *file, const char *name,
+                                           int64_t *out);
+/* An optional text, cut to fit; "" where it is absent or null. One that cannot be read is an
+ * error: it must not pass for one that is absent. */
+CI_MUST_CHECK ci_status ci_uvh5_header_text(const ci_uvh5_file *file, const char *name, char *out,
+                                            size_t size);
+/* The same whole. ci_mem_free. */
+CI_MUST_CHECK ci_status ci_uvh5_header_text_copy(const ci_uvh5_file *file, const char *name,
+                                                 char **out);
+/* An optional number; *out stays as it was where it is absent or null. */
+CI_MUST_CHECK ci_status ci_uvh5_header_double(const ci_uvh5_file *file, const char *name,
+                                              bool *is_there, double *out);
 /* Reads n doubles of a dataset whose shape was given as one value or n; one is repeated. */
 ci_status ci_uvh5_header_doubles(const ci_uvh5_file *file, const char *name, double *out, size_t n,
                                  bool *was_scalar);

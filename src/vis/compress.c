@@ -226,7 +226,8 @@ static size_t groups_find(const ci_vis_plane *p, size_t n,
 /* ---- phase ranges ------------------------------------------------------------------------- */
 
 /* Phase ranges over the whole plane, radians, of a source anywhere in the square field: along
- * channels by its delay, along times by the change of its path. */
+ * channels by its delay, along times by the fastest change of its path: one that returns, as near
+ * transit, has no less of it than one that goes on. */
 static double path_greatest(const double uvw_m[3], double half_width)
 {
     double square = 2 * half_width * half_width; /* l^2 + m^2 of a corner */
@@ -234,15 +235,27 @@ static double path_greatest(const double uvw_m[3], double half_width)
     return (fabs(uvw_m[0]) + fabs(uvw_m[1])) * half_width + w_path;
 }
 
+/* Greatest change of path from one row to the next, as fast over the whole plane. */
+static double change_greatest(const ci_vis_plane *p, double half_width)
+{
+    double most = 0, span = p->time_mjd_s[p->n_time - 1] - p->time_mjd_s[0];
+    for (size_t t = 1; t < p->n_time; t++) {
+        const double *uvw = p->uvw_m + 3 * t;
+        double change[3] = {uvw[0] - uvw[-3], uvw[1] - uvw[-2], uvw[2] - uvw[-1]};
+        double share = (p->time_mjd_s[t] - p->time_mjd_s[t - 1]) / span;
+        most = fmax(most, path_greatest(change, half_width) / share);
+    }
+    return most;
+}
+
 static void ranges_find(const ci_vis_compressor *c, const ci_vis_plane *p, double *time,
                         double *chan)
 {
     const double *first = p->uvw_m, *last = p->uvw_m + 3 * (p->n_time - 1);
-    double change[3] = {last[0] - first[0], last[1] - first[1], last[2] - first[2]};
     double path = fmax(path_greatest(first, c->half_width), path_greatest(last, c->half_width));
     double high = p->freq_hz[p->n_chan - 1], band = high - p->freq_hz[0];
     *chan = CI_TWO_PI * band / CI_C_M_S * path;
-    *time = CI_TWO_PI * high / CI_C_M_S * path_greatest(change, c->half_width);
+    *time = CI_TWO_PI * high / CI_C_M_S * change_greatest(p, c->half_width);
 }
 
 /* ---- one block ---------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ void ci_vis_meta_free(ci_vis_meta *meta)
     ci_mem_free(meta->sub_band);
     ci_mem_free(meta->phase);
     ci_mem_free(meta->time_phase);
-    for (size_t i = 0; i < meta->n_field; i++)
+    for (size_t i = 0; meta->field && i < meta->n_field; i++)
         ci_mem_free(meta->field[i].name);
     ci_mem_free(meta->field);
     ci_mem_free(meta);

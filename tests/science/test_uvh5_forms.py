@@ -75,6 +75,16 @@ def test_header_types():
     same(changed(put("Header/freq_array", f1)), "1-D frequencies")
 
 
+def test_year_as_epoch():
+    """What others have as extra keyword of this name."""
+    check(u.dump(changed(put("Header/extra_keywords/phase_center_epoch", 2000.0)))[0]["kind"] == 0)
+
+
+def test_versions():
+    for version, more in (("1.2", ()), ("1.10", ("version 1.10",)), ("1.3", ("version 1.3",)), ("2", ("version 2",))):
+        is_odd(add("Header/version", np.bytes_(version)), *more)
+
+
 def test_header_without_what_is_not_needed():
     same(changed(drop("Header/history")), "no history")
     same(changed(put("Header/object_name", h5py.Empty("f4"))), "null object_name")
@@ -166,6 +176,15 @@ def test_weights():
         facts, b = same(path, "nsamples", ("data",))
         check(facts["nsamples"] == usable, value, facts)
         check(np.all(b["weight"] == (value if usable else 1)), value)
+
+
+def test_no_samples_are_no_data():
+    """Where most of nsamples have sense, the others are flagged as the file's own flags are."""
+    counts = np.full(shape, 96, "f4")
+    counts[4, 0, 2, 1], counts[5, 0, 3, 0], counts[6, 0, 1, 1] = 0, -1, np.nan
+    b = u.dump(changed(put("Data/nsamples", counts)))[1][0]
+    check(np.array_equal(b["flags"] == 1, b["weight"] == 0))
+    check((b["weight"] == 0).sum() == 3 and (b["weight"] == 96).sum() == counts.size - 3)
 
 
 # ---- rows in the other direction

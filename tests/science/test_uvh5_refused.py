@@ -143,6 +143,27 @@ def test_times():
             header("integration_time", 3, -1, "row 3"))
 
 
+def test_optional_entry_that_is_no_text():
+    """It must not pass for one that is absent."""
+    names = "timesys", "pol_convention", "vis_units", "telescope_frame", "x_orientation", "version"
+    refused(*[(changed(add(f"Header/{name}", 5.0)), f"Header/{name}") for name in names])
+    refused((changed(add("Header/dut1", np.bytes_("x"))), "Header/dut1"),
+            (changed(put("Header/extra_keywords/ha_phase_center", np.bytes_("x"))), "ha_phase_center"))
+
+
+def test_damaged_text():
+    """The epoch says that DSA-110's data are phased to the meridian: h5py writes it of variable
+    length, into a heap."""
+    path = changed(lambda f: None)
+    with open(path, "r+b") as f:
+        content = f.read()
+        at = content.find(b"GCOL")
+        check(at > 0 and content.find(b"HADEC", at) > 0)
+        f.seek(at)
+        f.write(b"XXXX")
+    refused((path, "phase_center_epoch", "damaged"))
+
+
 def test_site():
     refused((changed(put("Header/latitude", 123.0)), "Header/latitude", "123"),
             (changed(add("Header/telescope_frame", np.bytes_("mcmf"))), "telescope_frame", "mcmf"))
@@ -158,7 +179,9 @@ def test_phase_centres():
             (catalogued(cat_frame="galactic"), "galactic"),
             (catalogued(cat_frame="fk5", cat_epoch=1975.0), "fk5", "1975"),
             (catalogued(cat_type="near_field"), "near_field"),
-            (catalogued(cat_lat=5.7), "no place"), (catalogued(cat_lon=None), "cat_lon"),
+            (catalogued(cat_lon=[0.4262, 0.5], cat_lat=[0.5787, 0.6]), "sidereal", "2 values of cat_lon"),
+            (catalogued(cat_type="driftscan", cat_lon=[0.1, 0.2], cat_lat=[1.2, 1.3]), "driftscan", "2 values"),
+            (catalogued(cat_lat=5.7), "no position"), (catalogued(cat_lon=None), "cat_lon"),
             (changed(edit("Header/phase_center_id_array", 3, 8), catalogued(sidereal)),
              "id 8 is not in phase_center_catalog"))
 

@@ -6,7 +6,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
 from checks import check, run_tests
 import numpy as np
-from uvh5_files import add, base, changed, edit, put, u, written
+from uvh5_files import add, base, catalogued, changed, edit, put, u, written
 
 second = written(i_sub_band=1)
 
@@ -37,9 +37,31 @@ def test_gap_in_frequency():
     joined(base, written(i_sub_band=7))
 
 
+def warned_of(part, *paths):
+    result = u.run("set", *paths)
+    return any("WARNING" in line and part in line for line in result.stderr.splitlines())
+
+
 def test_clocks_that_differ_a_little():
-    """A hundredth of an integration is the same time."""
-    joined(base, shifted(0.1))
+    """Times of one integration; the sky turns by 15.04 arcsec a second."""
+    joined(base, shifted(0.002))
+    check(not warned_of("time_array", base, shifted(0.002)))
+    joined(base, shifted(0.05))
+    check(warned_of("up to 0.050 s", base, shifted(0.05)))
+    for seconds, arcsec in ((0.1, 1.5), (-1.2, 18.0)):
+        refused(f"moves by {arcsec} arcsec", base, shifted(seconds))
+
+
+def test_clocks_that_differ_of_tracked_data():
+    """Their phases do not go with the time."""
+    origin = catalogued()
+
+    def later(f):
+        f["Header/freq_array"][...] += 10e6
+        f["Header/time_array"][...] += 1 / 86400
+    paths = origin, changed(later, origin)
+    joined(*paths)
+    check(warned_of("up to 1.000 s", *paths))
 
 
 def test_one_frequency_twice():

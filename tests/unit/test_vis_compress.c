@@ -238,6 +238,25 @@ static void noise_keeps_its_weight(void **state)
     assert_true(fabs(power / n_sum - 1) < 5 / sqrt(n_sum));
 }
 
+/* East-west, Dec 0, half an hour about transit: the path of the last row is that of the first. */
+static void a_path_that_returns_keeps_the_bound(void **state)
+{
+    scene *s = *state;
+    for (int i = 0; i < N_TIME; i++) {
+        double h = 7.2921e-5 * 80 * (i - 0.5 * (N_TIME - 1));
+        s->time_mjd_s[i] = 5.2e9 + 80 * i;
+        s->uvw_m[3 * i] = 2600 * cos(h);
+        s->uvw_m[3 * i + 1] = 0;
+        s->uvw_m[3 * i + 2] = -2600 * sin(h);
+    }
+    for (int a = 0; a < 8; a++) {
+        double l, m;
+        edge_place(a * CI_PI / 4, &l, &m);
+        source_set(s, l, m);
+        compressed_as_asked(s, l, m);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +267,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(scattered_flags_keep_the_bound, begin, end),
         cmocka_unit_test_setup_teardown(nearly_nothing_left_is_kept, begin, end),
         cmocka_unit_test_setup_teardown(noise_keeps_its_weight, begin, end),
+        cmocka_unit_test_setup_teardown(a_path_that_returns_keeps_the_bound, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
