@@ -174,6 +174,9 @@ void ci_clean_free(ci_clean *clean);
 CI_MUST_CHECK ci_status ci_clean_cycle(ci_comm *comm, ci_clean *clean, bool *is_done);
 /* The exact residual of the model as it stands: after it was loaded. Collective. */
 CI_MUST_CHECK ci_status ci_clean_residual(ci_comm *comm, ci_clean *clean);
+/* samples->computed is no longer what the last cycle left: the next one computes all of it. Local.
+ */
+void ci_clean_residual_forget(ci_clean *clean);
 /* Of the cycles until now; borrowed. Local. */
 const ci_clean_stats *ci_clean_stats_get(const ci_clean *clean);
 /* The sidelobe level that minor cycles need not see: major cycles are shallow enough for it.

@@ -4,7 +4,7 @@
 #include <math.h>
 
 static const int64_t active_max = 1 << 22;
-static const double mask_tolerance = 1.2; /* inside the mask, in units of the threshold */
+static const double mask_tolerance = 2; /* inside the mask, in units of the threshold */
 
 /* Whether the lower one of the two thresholds holds. */
 static bool is_inside(const ci_clean *c, size_t i)
@@ -51,31 +51,56 @@ ci_status ci_clean_scan_make(ci_comm *comm, const ci_clean *c, const ci_clean_rm
 
 /* ---- active pixels --------------------------------------------------------------------------- */
 
-/* Pixels of this rank above their threshold and `stop`; list may be NULL to count. */
-static size_t active_list(const ci_clean *c, const ci_clean_rms_mesh *mesh, double stop,
-                          ci_clean_active *list)
+/* Beyond the most that are of use they are counted alone. */
+typedef struct active_list
 {
-    size_t n = 0;
+    ci_clean_active *pixel; /* [n] */
+    size_t n, n_max;
+} active_list;
+
+static ci_status active_append(active_list *list, const ci_clean_active *pixel)
+{
+    if (list->n >= (size_t)active_max) {
+        list->n++;
+        return CI_OK;
+    }
+    if (list->n == list->n_max) {
+        list->n_max = list->n_max ? 2 * list->n_max : 4096;
+        CI_TRY(ci_mem_resize(&list->pixel, list->n_max, sizeof *list->pixel, "active pixels"));
+    }
+    list->pixel[list->n++] = *pixel;
+    return CI_OK;
+}
+
+/* Pixels of a row of this rank's above their threshold and `stop`. */
+static ci_status row_active(const ci_clean *c, size_t y, double stop, active_list *list)
+{
     double inner = c->inner * c->setup.options->auto_threshold;
+    for (size_t x = 0; x < c->layout->n_x; x++) {
+        size_t i = y * c->layout->n_x + x;
+        double v = c->setup.residual[i], t = threshold_at(c, i, c->rms_row[x]);
+        if (fabs(v) <= t || fabs(v) <= stop || residual_counted(c, i) == 0) continue;
+        const ci_clean_active pixel = {.x = (int32_t)x,
+                                       .y = (int32_t)(c->layout->y_first + y),
+                                       .value = (float)v,
+                                       .threshold = (float)t,
+                                       .threshold_in = (float)(inner * c->rms_row[x]),
+                                       .no_negative = c->setup.is_positive &&
+                                                      c->mask[i] == CI_CLEAN_MASK_NONE};
+        CI_TRY(active_append(list, &pixel));
+    }
+    return CI_OK;
+}
+
+static ci_status active_find(const ci_clean *c, const ci_clean_rms_mesh *mesh, double stop,
+                             active_list *list)
+{
+    list->n = 0;
     for (size_t y = 0; y < c->layout->n_here; y++) {
         ci_clean_rms_mesh_row(mesh, c->layout->y_first + y, c->rms_row);
-        for (size_t x = 0; x < c->layout->n_x; x++) {
-            size_t i = y * c->layout->n_x + x;
-            double v = c->setup.residual[i], t = threshold_at(c, i, c->rms_row[x]);
-            double counted = residual_counted(c, i);
-            if (counted <= t || counted <= stop) continue;
-            if (list)
-                list[n] = (ci_clean_active){.x = (int32_t)x,
-                                            .y = (int32_t)(c->layout->y_first + y),
-                                            .value = (float)v,
-                                            .threshold = (float)t,
-                                            .threshold_in = (float)(inner * c->rms_row[x]),
-                                            .no_negative = c->setup.is_positive &&
-                                                           c->mask[i] == CI_CLEAN_MASK_NONE};
-            n++;
-        }
+        CI_TRY(row_active(c, y, stop, list));
     }
-    return n;
+    return CI_OK;
 }
 
 /* All ranks' active pixels on rank 0, and the depth that keeps them to a number that one
@@ -83,20 +108,20 @@ static size_t active_list(const ci_clean *c, const ci_clean_rms_mesh *mesh, doub
 ci_status ci_clean_active_gather(ci_comm *comm, const ci_clean *c, const ci_clean_rms_mesh *mesh,
                                  double *stop, ci_clean_active **out, size_t *n_out)
 {
-    size_t n;
-    for (;;) {
-        n = active_list(c, mesh, *stop, NULL);
-        int64_t n_all = (int64_t)n;
-        CI_TRY(ci_par_sum_int(comm, &n_all, 1));
-        if (n_all <= active_max) break;
-        *stop *= 1.5;
-    }
-    ci_clean_active *here = NULL;
+    active_list here = {0};
     size_t n_byte = 0;
-    CI_TRY(ci_par_alloc(comm, &here, n, sizeof *here, "active pixels"));
-    active_list(c, mesh, *stop, here);
-    ci_status status = ci_par_gather(comm, here, n * sizeof *here, 0, (void **)out, &n_byte);
-    ci_mem_free(here);
+    int64_t n_all = 0;
+    ci_status status;
+    for (;; *stop *= 1.5) {
+        status = ci_par_agree(comm, active_find(c, mesh, *stop, &here));
+        n_all = (int64_t)here.n;
+        if (status == CI_OK) status = ci_par_sum_int(comm, &n_all, 1);
+        if (status != CI_OK || n_all <= active_max) break;
+    }
+    if (status == CI_OK)
+        status =
+            ci_par_gather(comm, here.pixel, here.n * sizeof *here.pixel, 0, (void **)out, &n_byte);
+    ci_mem_free(here.pixel);
     *n_out = n_byte / sizeof **out;
     return status;
 }

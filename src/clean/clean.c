@@ -8,6 +8,7 @@
 static const double growth_refused = 1.2; /* of the residual's peak in one major cycle */
 static const double idle_gain = 0.99, idle_excess = 0.9; /* what counts as better */
 static const int idle_max = 2;
+static const double settled = 0.75; /* of the rms before: noise, not sidelobes */
 
 /* ---- making ---------------------------------------------------------------------------------- */
 
@@ -24,7 +25,8 @@ void ci_clean_free(ci_clean *c)
     ci_mem_free(c->mask);
     ci_mem_free(c->rms_row);
     ci_mem_free(c->patch_value);
-    ci_mem_free(c->saved_residual);
+    ci_mem_free(c->predicted);
+    ci_clean_drifted_clear(&c->drifted);
     ci_clean_snapshot_free(c->saved_model);
     ci_mem_free(c->variability.weight);
     ci_mem_free(c->variability.variance);
@@ -36,7 +38,6 @@ static ci_status arrays_new(ci_clean *c)
 {
     size_t n = c->layout->n_here * c->layout->n_x;
     CI_TRY(ci_mem_alloc(&c->mask, n, 1, "clean mask"));
-    CI_TRY(ci_mem_alloc(&c->saved_residual, n, sizeof(double), "residual image"));
     CI_TRY(ci_mem_alloc(&c->rms_row, c->layout->n_x, sizeof *c->rms_row, "local rms"));
     return ci_clean_model_snapshot(c->setup.model, &c->saved_model);
 }
@@ -65,6 +66,7 @@ ci_status ci_clean_new(ci_comm *comm, ci_clean **out, const ci_clean_setup *setu
                         .pixels = ci_clean_model_pixels(setup->model),
                         .best = {.rms = INFINITY, .excess = INFINITY},
                         .inner = 1,
+                        .last_rms = INFINITY,
                         .level = INFINITY};
         status = arrays_new(c);
     }
@@ -91,18 +93,15 @@ static void stop_set(ci_clean *c, const char *reason)
     snprintf(c->stats.stop_reason, sizeof c->stats.stop_reason, "%s", reason);
 }
 
-/* The state before a cycle, and back to it. */
+/* The model before a cycle, and back to it. */
 static ci_status state_save(ci_comm *comm, ci_clean *c)
 {
-    size_t n = c->layout->n_here * c->layout->n_x;
-    memcpy(c->saved_residual, c->setup.residual, n * sizeof(double));
     return ci_par_agree(comm, ci_clean_model_snapshot(c->setup.model, &c->saved_model));
 }
 
 static ci_status state_restore(ci_comm *comm, ci_clean *c)
 {
-    size_t n = c->layout->n_here * c->layout->n_x;
-    memcpy(c->setup.residual, c->saved_residual, n * sizeof(double));
+    ci_clean_residual_forget(c);
     return ci_par_agree(comm, ci_clean_model_restore(c->setup.model, c->saved_model));
 }
 
@@ -128,7 +127,7 @@ static ci_status cycle_undo(ci_comm *comm, ci_clean *c, ci_clean_scan before, do
         ci_log_warning("clean: diverged: the residual's peak grew from %.4g to %.4g Jy/beam in "
                        "major cycle %d, whose components are left out",
                        before.peak_all, peak_all, c->stats.n_major);
-    return CI_OK;
+    return ci_clean_residual_plain(comm, c);
 }
 
 /* What a cycle made of the residual. */
@@ -168,9 +167,10 @@ static ci_status variations_judge(ci_comm *comm, ci_clean *c, bool is_last, bool
                 "what differs from the mean taken out",
                 n_new, n_new == 1 ? " is" : "s are");
     ci_clean_model_restart(c->setup.model);
+    ci_clean_residual_forget(c);
     memset(c->mask, CI_CLEAN_MASK_NONE, c->layout->n_here * c->layout->n_x);
     c->best = (ci_clean_progress){.rms = INFINITY, .excess = INFINITY};
-    c->level = INFINITY;
+    c->level = c->last_rms = INFINITY;
     c->inner = 1;
     c->stats.n_major = c->stats.n_minor = 0;
     return ci_clean_residual(comm, c);
@@ -183,7 +183,8 @@ static ci_status cycle_run(ci_comm *comm, ci_clean *c, const ci_clean_rms_mesh *
     const ci_clean_options *o = c->setup.options;
     ci_clean_minor_result result = {0, false};
     CI_TRY(state_save(comm, c));
-    c->level = fmax(ci_clean_depth(c) * before.peak, ci_clean_outside_stop(c, before.peak));
+    c->level =
+        fmax(ci_clean_depth(c, before.peak) * before.peak, ci_clean_outside_stop(c, before.peak));
     CI_TRY(ci_clean_components_find(comm, c, mesh, c->level,
                                     (int64_t)o->max_iteration - c->stats.n_minor, &result));
     c->stats.n_minor += (int)result.n_iteration;
@@ -207,6 +208,8 @@ static bool is_idle(ci_clean *c, ci_clean_scan now)
 {
     double rms = c->setup.model->residual_rms;
     ci_clean_progress *best = &c->best;
+    c->is_settled = rms > settled * c->last_rms;
+    c->last_rms = rms;
     bool is_better = rms < idle_gain * best->rms || now.excess < idle_excess * best->excess;
     best->n_idle = is_better ? 0 : best->n_idle + 1;
     best->rms = fmin(best->rms, rms);
@@ -240,7 +243,6 @@ static ci_status end_judge(ci_comm *comm, ci_clean *c, bool *is_done)
 {
     bool again;
     if (c->stats.n_major == 0) return CI_OK;
-    if (c->stats.diverged) CI_TRY(ci_clean_residual_predict(comm, c));
     CI_TRY(variations_judge(comm, c, true, &again));
     if (!again) return CI_OK;
     c->stats.diverged = false;

@@ -12,8 +12,8 @@ enum
     TIMES_STILL = 3,
     TIMES_MOVING = 32
 };
-static const double work_max = 1e9;       /* component x sample of one major cycle */
-static const double importance_min = 1.0; /* in units of the residual's rms */
+static const double work_max = 6e8;     /* component x sample of one major cycle */
+static const double importance_min = 2; /* in units of the residual's rms */
 
 /* Integration k of n that spread over all, the ends and the middle among them. */
 static size_t time_at(size_t k, size_t n, size_t n_all)
@@ -56,10 +56,11 @@ static int by_importance(const void *a, const void *b)
 
 /* The components that matter most, as many as the work allows, in scan order on all ranks. */
 static ci_status choose(ci_comm *comm, const ci_clean_model *b, int64_t n_sample,
-                        ci_clean_component **out, size_t *n_out)
+                        const ci_clean_drifted *known, ci_clean_component **out, size_t *n_out)
 {
-    CI_TRY(ci_clean_components_gather(comm, b, importance, importance_min * b->residual_rms, out,
-                                      n_out));
+    const ci_clean_choice choice = {importance, importance_min * b->residual_rms, known->list,
+                                    known->n};
+    CI_TRY(ci_clean_components_gather(comm, b, &choice, out, n_out));
     double most = work_max / (double)n_sample;
     most = fmin(fmax(most, COMPONENTS_MIN), COMPONENTS_MAX);
     qsort(*out, *n_out, sizeof **out, by_importance);
@@ -85,15 +86,40 @@ static ci_status terms_fill(const ci_clean_model *b, const ci_clean_component *c
     return CI_OK;
 }
 
+/* What is known, and n more; both by index. */
+static ci_status known_add(ci_clean_drifted *known, const ci_clean_component *more, size_t n)
+{
+    ci_clean_component *all = NULL;
+    size_t n_all = 0, i = 0, k = 0;
+    CI_TRY(ci_mem_alloc(&all, known->n + n, sizeof *all, "drifting components"));
+    while (i < known->n || k < n) {
+        bool is_new = i == known->n || (k < n && more[k].index < known->list[i].index);
+        all[n_all] = is_new ? more[k++] : known->list[i++];
+        if (!is_new && k < n && more[k].index == all[n_all].index)
+            all[n_all].flux += more[k++].flux;
+        n_all++;
+    }
+    ci_mem_free(known->list);
+    *known = (ci_clean_drifted){all, n_all};
+    return CI_OK;
+}
+
+void ci_clean_drifted_clear(ci_clean_drifted *known)
+{
+    ci_mem_free(known->list);
+    *known = (ci_clean_drifted){0};
+}
+
 ci_status ci_clean_drift_terms(ci_comm *comm, const ci_clean_model *model, int64_t n_sample,
-                               ci_clean_terms *out)
+                               ci_clean_drifted *known, ci_clean_terms *out)
 {
     ci_clean_component *chosen = NULL;
     size_t n = 0;
     *out = (ci_clean_terms){0};
     if (!model->has_beam) return CI_OK;
-    ci_status status = choose(comm, model, n_sample, &chosen, &n);
+    ci_status status = choose(comm, model, n_sample, known, &chosen, &n);
     if (status == CI_OK) status = terms_fill(model, chosen, n, out);
+    if (status == CI_OK) status = known_add(known, chosen, n);
     ci_mem_free(chosen);
     return ci_par_agree(comm, status);
 }

@@ -26,6 +26,7 @@ void ci_clean_model_free(ci_clean_model *b)
     ci_mem_free(b->variation);
     ci_mem_free(b->amplitude);
     ci_clean_cells_clear(&b->cells);
+    ci_clean_flux_axis_clear(&b->axis);
     ci_mem_free(b->outside);
     ci_mem_free(b);
 }
@@ -108,7 +109,8 @@ ci_status ci_clean_model_new(ci_comm *comm, ci_clean_model **out, const ci_clean
                               .is_positive = setup->is_positive,
                               .axis = {.ref_hz = setup->ref_hz, .isa = ci_comm_isa(comm)}};
         nodes_set(b, samples);
-        status = frames_new(b, samples);
+        status = ci_clean_flux_axis_tabulate(&b->axis, samples);
+        if (status == CI_OK) status = frames_new(b, samples);
         if (status == CI_OK) status = ci_clean_cells_new(&b->cells, samples);
     }
     if (status == CI_OK)
@@ -189,52 +191,65 @@ double ci_clean_model_beam_profile(const ci_clean_model *b, double l, double m, 
 
 /* ---- components ------------------------------------------------------------------------------ */
 
-/* This rank's components; list may be NULL to count. */
-static size_t components_here(const ci_clean_model *b, ci_clean_importance importance, double least,
-                              ci_clean_component *list)
+/* One pixel of the slab, less what is known of it; importance 0: no component. */
+static ci_clean_component component_at(const ci_clean_model *b, const ci_clean_choice *choice,
+                                       size_t i, double known)
 {
-    size_t n = 0, n_x = b->layout->n_x;
-    for (size_t i = 0; i < b->layout->n_here * n_x; i++) {
-        if (b->pixels[i] == 0 || !(b->pb[i] >= beam_min)) continue;
-        ci_clean_component c = {(int64_t)(b->layout->y_first * n_x + i), b->pixels[i], b->pb[i],
-                                fabs(b->pixels[i])};
-        if (importance) c.importance = importance(b, &c);
-        if (c.importance < least) continue;
-        if (list) list[n] = c;
-        n++;
+    ci_clean_component c = {.index = (int64_t)(b->layout->y_first * b->layout->n_x + i),
+                            .flux = b->pixels[i] - known,
+                            .beam = b->pb[i]};
+    if (c.flux == 0 || !(c.beam >= beam_min)) return c;
+    c.importance = choice->importance ? choice->importance(b, &c) : fabs(c.flux);
+    return c;
+}
+
+static ci_status component_append(ci_clean_component **list, size_t *n, size_t *n_max,
+                                  const ci_clean_component *c)
+{
+    if (*n == *n_max) {
+        *n_max = *n_max ? 2 * *n_max : 1024;
+        CI_TRY(ci_mem_resize(list, *n_max, sizeof **list, "bright components"));
     }
-    return n;
+    (*list)[(*n)++] = *c;
+    return CI_OK;
+}
+
+/* This rank's components. */
+static ci_status components_here(const ci_clean_model *b, const ci_clean_choice *choice,
+                                 ci_clean_component **list, size_t *n)
+{
+    size_t n_max = 0, k = 0;
+    int64_t first = (int64_t)(b->layout->y_first * b->layout->n_x);
+    *n = 0;
+    while (k < choice->n_known && choice->known[k].index < first)
+        k++;
+    for (size_t i = 0; i < slab_size(b); i++) {
+        bool is_known = k < choice->n_known && choice->known[k].index == first + (int64_t)i;
+        if (b->pixels[i] == 0 && !is_known) continue;
+        ci_clean_component c = component_at(b, choice, i, is_known ? choice->known[k].flux : 0);
+        if (is_known) k++;
+        if (c.importance > 0 && c.importance >= choice->least)
+            CI_TRY(component_append(list, n, &n_max, &c));
+    }
+    return CI_OK;
 }
 
 ci_status ci_clean_components_gather(ci_comm *comm, const ci_clean_model *b,
-                                     ci_clean_importance importance, double least,
-                                     ci_clean_component **out, size_t *n_out)
+                                     const ci_clean_choice *choice, ci_clean_component **out,
+                                     size_t *n_out)
 {
+    static const ci_clean_choice all = {0};
     ci_clean_component *here = NULL;
-    size_t n_byte = 0, n = components_here(b, importance, least, NULL);
-    CI_TRY(ci_par_alloc(comm, &here, n, sizeof *here, "bright components"));
-    components_here(b, importance, least, here);
-    ci_status status = ci_par_gather(comm, here, n * sizeof *here, -1, (void **)out, &n_byte);
+    size_t n_byte = 0, n = 0;
+    ci_status status = ci_par_agree(comm, components_here(b, choice ? choice : &all, &here, &n));
+    if (status == CI_OK)
+        status = ci_par_gather(comm, here, n * sizeof *here, -1, (void **)out, &n_byte);
     ci_mem_free(here);
     *n_out = n_byte / sizeof **out;
     return status;
 }
 
 /* ---- snapshots ----------------------------------------------------------------------------- */
-
-struct ci_clean_snapshot
-{
-    double *pixels; /* slab */
-    ci_clean_source *source;
-    size_t n_source;
-    ci_clean_variation *variation;
-    double *amplitude;
-    size_t n_variation;
-    ci_clean_outside *outside;
-    size_t n_outside;
-    bool points_off;
-    double residual_rms, residual_peak;
-};
 
 void ci_clean_snapshot_free(ci_clean_snapshot *s)
 {

@@ -84,6 +84,21 @@ struct ci_clean_model
     double residual_rms, residual_peak; /* of the residual image */
 };
 
+/* What a model held when it was taken. */
+struct ci_clean_snapshot
+{
+    double *pixels; /* slab */
+    ci_clean_source *source;
+    size_t n_source;
+    ci_clean_variation *variation;
+    double *amplitude;
+    size_t n_variation;
+    ci_clean_outside *outside;
+    size_t n_outside;
+    bool points_off;
+    double residual_rms, residual_peak;
+};
+
 /* Direction cosines of a position in pixels from 0, and of a pixel by its index y n_x + x. */
 void ci_clean_model_place(const ci_clean_model *model, double x, double y, double *l, double *m);
 void ci_clean_model_pixel(const ci_clean_model *model, int64_t index, double *l, double *m);
@@ -94,12 +109,21 @@ void ci_clean_model_beam_ratio(const ci_clean_model *model, double l, double m, 
 double ci_clean_model_beam_profile(const ci_clean_model *model, double l, double m, double *ratio);
 /* The mean alone. Local. */
 double ci_clean_model_beam_mean(const ci_clean_model *model, double l, double m);
-/* All ranks' pixel components of at least `least` importance where the mean beam is not nothing,
- * on every rank in scan order. importance NULL: |flux|. *out by ci_mem_free. Collective. */
+/* Which pixel components count: those of at least `least` importance (above 0), where the mean beam
+ * is not nothing. What is known of them is left out of their fluxes. */
 typedef double (*ci_clean_importance)(const ci_clean_model *model,
                                       const ci_clean_component *component);
+typedef struct ci_clean_choice
+{
+    ci_clean_importance importance; /* NULL: |flux| */
+    double least;
+    const ci_clean_component *known; /* [n_known] by index, the same on every rank */
+    size_t n_known;
+} ci_clean_choice;
+/* All ranks' such components on every rank, in scan order; choice NULL: all. *out by ci_mem_free.
+ * Collective. */
 CI_MUST_CHECK ci_status ci_clean_components_gather(ci_comm *comm, const ci_clean_model *model,
-                                                   ci_clean_importance importance, double least,
+                                                   const ci_clean_choice *choice,
                                                    ci_clean_component **out, size_t *n_out);
 /* The model without pixel components and bright sources. Local. */
 void ci_clean_model_restart(ci_clean_model *model);

@@ -6,16 +6,19 @@
 static const size_t patch_half = 512;
 static const double hidden_margin = 1.5; /* depth over what the PSF patch does not know */
 static const double shallowest = 0.6;    /* of the peak: a major cycle goes down to that at least */
+/* Peak over the rms, where noise is most of it: noise hides what the PSF gets wrong. */
+static const double faint = 20;
 
 double ci_clean_max_hidden_sidelobe(void)
 {
     return shallowest / hidden_margin;
 }
 
-double ci_clean_depth(const ci_clean *c)
+double ci_clean_depth(const ci_clean *c, double peak)
 {
-    double deepest = fmax(1 - c->setup.options->major_gain, hidden_margin * c->hidden);
-    return fmin(deepest, shallowest);
+    bool is_faint = c->is_settled && peak < faint * c->setup.model->residual_rms;
+    double deepest = is_faint ? 0 : 1 - c->setup.options->major_gain;
+    return fmin(fmax(deepest, hidden_margin * c->hidden), shallowest);
 }
 
 /* Greatest |PSF| beyond the patch that this rank has. */

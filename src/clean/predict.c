@@ -14,25 +14,36 @@ static ci_status sources_add(const ci_clean_model *b, ci_vis_samples *samples)
     return status;
 }
 
-static ci_status drift_add(ci_comm *comm, const ci_clean_model *b, ci_vis_samples *samples)
+static ci_status drift_add(ci_comm *comm, const ci_clean_model *b, ci_clean_drifted *known,
+                           ci_vis_samples *samples)
 {
     ci_clean_terms terms;
-    ci_status status = ci_clean_drift_terms(comm, b, samples->n_good, &terms);
+    ci_clean_drifted_clear(known);
+    ci_status status = ci_clean_drift_terms(comm, b, samples->n_good, known, &terms);
     if (status == CI_OK) status = ci_par_agree(comm, ci_clean_terms_add(&terms, samples, 1));
     ci_clean_terms_clear(&terms);
+    return status;
+}
+
+ci_status ci_clean_model_compute(ci_comm *comm, const ci_clean_model *b, ci_grid_operator *gridder,
+                                 ci_vis_samples *samples, ci_clean_drifted *known)
+{
+    CI_AGREE(comm, ci_vis_samples_computed_alloc(samples));
+    CI_TRY(ci_grid_degrid(comm, gridder, b->pixels, samples->computed));
+    size_t mark = ci_timer_begin(ci_comm_timer(comm), "direct sums");
+    ci_status status = drift_add(comm, b, known, samples);
+    if (status == CI_OK) status = ci_par_agree(comm, sources_add(b, samples));
+    if (status == CI_OK) status = ci_par_agree(comm, ci_clean_variations_add(b, samples));
+    if (status == CI_OK) status = ci_par_agree(comm, ci_clean_outside_add(b, samples, 1));
+    ci_timer_end(ci_comm_timer(comm), mark);
     return status;
 }
 
 ci_status ci_clean_model_predict(ci_comm *comm, const ci_clean_model *b, ci_grid_operator *gridder,
                                  ci_vis_samples *samples)
 {
-    CI_AGREE(comm, ci_vis_samples_computed_alloc(samples));
-    CI_TRY(ci_grid_degrid(comm, gridder, b->pixels, samples->computed));
-    size_t mark = ci_timer_begin(ci_comm_timer(comm), "direct sums");
-    ci_status status = drift_add(comm, b, samples);
-    if (status == CI_OK) status = ci_par_agree(comm, sources_add(b, samples));
-    if (status == CI_OK) status = ci_par_agree(comm, ci_clean_variations_add(b, samples));
-    if (status == CI_OK) status = ci_par_agree(comm, ci_clean_outside_add(b, samples, 1));
-    ci_timer_end(ci_comm_timer(comm), mark);
+    ci_clean_drifted known = {0};
+    ci_status status = ci_clean_model_compute(comm, b, gridder, samples, &known);
+    ci_clean_drifted_clear(&known);
     return status;
 }

@@ -7,7 +7,7 @@
 #include <math.h>
 
 static const double widest = 0.9; /* direction cosine of a corner */
-static const double coarse_accuracy = 1e-2, wide_accuracy = 1e-3;
+static const double coarse_accuracy = 5e-2, wide_accuracy = 1e-3;
 
 /* Greatest |value| of the wide image beyond the middle, which is the image itself. */
 static double outer_max(const double *slab, const ci_grid_geometry *wide,

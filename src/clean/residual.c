@@ -4,10 +4,11 @@
 #include <math.h>
 #include <string.h>
 
-ci_status ci_clean_residual_predict(ci_comm *comm, ci_clean *c)
+/* samples->computed becomes the data less the model as it stands. */
+static ci_status predict(ci_comm *comm, ci_clean *c)
 {
     ci_vis_samples *s = c->setup.samples;
-    CI_TRY(ci_clean_model_predict(comm, c->setup.model, c->setup.gridder, s));
+    CI_TRY(ci_clean_model_compute(comm, c->setup.model, c->setup.gridder, s, &c->drifted));
     for (size_t i = 0; i < s->n_sample; i++)
         s->computed[i] = s->weight[i] > 0 ? s->data[i] - s->computed[i] : 0;
     return CI_OK;
@@ -27,6 +28,18 @@ static ci_status image_make(ci_comm *comm, ci_clean *c)
     for (size_t i = 0; i < c->layout->n_here * c->layout->n_x; i++)
         c->setup.residual[i] /= c->setup.sum_weight;
     return measure(comm, c);
+}
+
+ci_status ci_clean_residual_plain(ci_comm *comm, ci_clean *c)
+{
+    CI_TRY(predict(comm, c));
+    c->is_exact = true;
+    return image_make(comm, c);
+}
+
+void ci_clean_residual_forget(ci_clean *c)
+{
+    c->is_exact = false;
 }
 
 /* What lies outside the image leaves the residual of an empty model before the first cycle. */
@@ -60,7 +73,9 @@ ci_status ci_clean_residual(ci_comm *comm, ci_clean *c)
     ci_vis_samples *s = setup->samples;
     CI_TRY(ci_clean_sources_find(comm, setup->model, &c->sources));
     ci_log_progress("clean: major cycle %d: visibilities of the model", c->stats.n_major + 1);
-    CI_TRY(ci_clean_residual_predict(comm, c));
+    bool is_known = c->is_exact;
+    c->is_exact = false;
+    CI_TRY(is_known ? ci_clean_residual_change(comm, c) : predict(comm, c));
     ci_log_progress("clean: major cycle %d: %zu bright sources", c->stats.n_major + 1,
                     setup->model->n_source);
     size_t mark = ci_timer_begin(ci_comm_timer(comm), "direct sums");
@@ -71,6 +86,7 @@ ci_status ci_clean_residual(ci_comm *comm, ci_clean *c)
     if (status == CI_OK) status = ci_clean_outside_cycle(comm, c);
     ci_timer_end(ci_comm_timer(comm), mark);
     CI_TRY(status);
+    c->is_exact = true;
     ci_log_progress("clean: major cycle %d: image of the residual", c->stats.n_major + 1);
     return image_make(comm, c);
 }

@@ -20,6 +20,9 @@ void ci_clean_rms_mesh_free(ci_clean_rms_mesh *mesh)
 {
     if (!mesh) return;
     ci_mem_free(mesh->rms);
+    ci_mem_free(mesh->row);
+    ci_mem_free(mesh->below);
+    ci_mem_free(mesh->above);
     ci_mem_free(mesh);
 }
 
@@ -111,7 +114,11 @@ static ci_status rows_exchange(ci_comm *comm, const ci_clean_rms_mesh *m, const 
         }
         for (size_t i = 0; i < l->n_here * l->n_x; i++)
             send[i] = (float)slab[i];
-        status = ci_par_exchange(comm, send, n_send, (void **)rows, n_recv);
+        if (n_rank > 1) status = ci_par_exchange(comm, send, n_send, (void **)rows, n_recv);
+    }
+    if (status == CI_OK && n_rank == 1) {
+        *rows = send;
+        send = NULL;
     }
     ci_mem_free(n_send);
     ci_mem_free(n_recv);
@@ -160,25 +167,6 @@ static ci_status mesh_fill(ci_comm *comm, ci_clean_rms_mesh *m, const ci_grid_la
     return status;
 }
 
-ci_status ci_clean_rms_mesh_new(ci_comm *comm, ci_clean_rms_mesh **out, const ci_grid_layout *l,
-                                const double *slab, size_t box, bool is_positive)
-{
-    *out = NULL;
-    ci_clean_rms_mesh *m = NULL;
-    CI_TRY(ci_par_alloc(comm, &m, 1, sizeof *m, "local rms"));
-    m->n_x = l->n_x;
-    m->n_y = l->n_y;
-    m->n_box_x = l->n_x > box ? l->n_x / box : 1;
-    m->n_box_y = l->n_y > box ? l->n_y / box : 1;
-    ci_status status = mesh_fill(comm, m, l, slab, is_positive);
-    if (status != CI_OK) {
-        ci_clean_rms_mesh_free(m);
-        return status;
-    }
-    *out = m;
-    return CI_OK;
-}
-
 /* Between which boxes pixel i lies: lower box and the weight of the next one. */
 static size_t box_below(size_t i, size_t n_box, size_t n, double *weight)
 {
@@ -191,16 +179,50 @@ static size_t box_below(size_t i, size_t n_box, size_t n, double *weight)
     return below;
 }
 
+/* What a row's pixels have in common with those of all rows. */
+static ci_status columns_set(ci_clean_rms_mesh *m)
+{
+    CI_TRY(ci_mem_alloc(&m->row, m->n_box_x + 1, sizeof *m->row, "local rms"));
+    CI_TRY(ci_mem_alloc(&m->below, m->n_x, sizeof *m->below, "local rms"));
+    CI_TRY(ci_mem_alloc(&m->above, m->n_x, sizeof *m->above, "local rms"));
+    for (size_t x = 0; x < m->n_x; x++) {
+        double weight;
+        m->below[x] = (uint32_t)box_below(x, m->n_box_x, m->n_x, &weight);
+        m->above[x] = (float)weight;
+    }
+    return CI_OK;
+}
+
+ci_status ci_clean_rms_mesh_new(ci_comm *comm, ci_clean_rms_mesh **out, const ci_grid_layout *l,
+                                const double *slab, size_t box, bool is_positive)
+{
+    *out = NULL;
+    ci_clean_rms_mesh *m = NULL;
+    CI_TRY(ci_par_alloc(comm, &m, 1, sizeof *m, "local rms"));
+    m->n_x = l->n_x;
+    m->n_y = l->n_y;
+    m->n_box_x = l->n_x > box ? l->n_x / box : 1;
+    m->n_box_y = l->n_y > box ? l->n_y / box : 1;
+    ci_status status = ci_par_agree(comm, columns_set(m));
+    if (status == CI_OK) status = mesh_fill(comm, m, l, slab, is_positive);
+    if (status != CI_OK) {
+        ci_clean_rms_mesh_free(m);
+        return status;
+    }
+    *out = m;
+    return CI_OK;
+}
+
 void ci_clean_rms_mesh_row(const ci_clean_rms_mesh *m, size_t y, float *rms)
 {
-    double wy, wx;
+    double wy;
     size_t by = box_below(y, m->n_box_y, m->n_y, &wy);
-    const float *low = m->rms + by * m->n_box_x;
-    const float *high = wy > 0 ? low + m->n_box_x : low;
+    const float *low = m->rms + by * m->n_box_x, *high = wy > 0 ? low + m->n_box_x : low;
+    for (size_t b = 0; b < m->n_box_x; b++)
+        m->row[b] = (float)((1 - wy) * low[b] + wy * high[b]);
+    m->row[m->n_box_x] = m->row[m->n_box_x - 1];
     for (size_t x = 0; x < m->n_x; x++) {
-        size_t b = box_below(x, m->n_box_x, m->n_x, &wx);
-        size_t c = wx > 0 ? b + 1 : b;
-        double v0 = (1 - wx) * low[b] + wx * low[c], v1 = (1 - wx) * high[b] + wx * high[c];
-        rms[x] = (float)((1 - wy) * v0 + wy * v1);
+        const float *pair = m->row + m->below[x];
+        rms[x] = pair[0] + m->above[x] * (pair[1] - pair[0]);
     }
 }

@@ -11,6 +11,9 @@ typedef struct ci_clean_rms_mesh
     size_t n_x, n_y;         /* image */
     size_t n_box_x, n_box_y; /* boxes */
     float *rms;              /* [n_box_y][n_box_x], the same on every rank */
+    float *row;              /* [n_box_x + 1] scratch: of one row of pixels */
+    uint32_t *below;         /* [n_x] the box below a pixel, and ... */
+    float *above;            /* [n_x] ... the weight of the next one */
 } ci_clean_rms_mesh;
 CI_MUST_CHECK ci_status ci_clean_rms_mesh_new(ci_comm *comm, ci_clean_rms_mesh **out,
                                               const ci_grid_layout *layout, const double *slab,

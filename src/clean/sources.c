@@ -22,6 +22,9 @@ static const double point_min = 100;      /* flux over the rms */
 static const double deep_min = 10;        /* flux over the residual's peak: what is near shows */
 static const double alone_max = 0.05;     /* components from one to two beams away, of the flux */
 static const double component_min = 0.02; /* of the least source: no seed of one */
+/* Beams by which a source's centre may move without its place being another: one that moves costs
+ * two terms, one that stays none. */
+static const double still_max = 0.05;
 /* Second moment of a point's components, pixels^2: on the two pixels that it lies between it has up
  * to 1/4. */
 static const double compact_max = 0.3;
@@ -156,6 +159,19 @@ static void point_make(grouping *g, const cluster *c, ci_clean_source *s)
         if (g->state[i] == c->number) g->state[i] = MOVED;
 }
 
+/* A source's place: that of its components' centre, or where it was before and is still near. */
+static void place_set(const grouping *g, ci_clean_point centre, const ci_clean_source *before,
+                      ci_clean_source *s)
+{
+    ci_clean_point was = before ? ci_clean_source_point(g->model, before) : centre;
+    if (before && beams(g, centre.x - was.x, centre.y - was.y) < still_max) {
+        s->l = before->l;
+        s->m = before->m;
+        return;
+    }
+    ci_clean_model_place(g->model, centre.x, centre.y, &s->l, &s->m);
+}
+
 /* A source from the free components about list[seed], where they have `least` Jy together; before:
  * what it was, NULL for a new one. */
 static void source_take(grouping *g, size_t seed, double least, const ci_clean_source *before)
@@ -172,7 +188,7 @@ static void source_take(grouping *g, size_t seed, double least, const ci_clean_s
         s->slope = before->slope;
         s->is_rejected = before->is_rejected;
     }
-    ci_clean_model_place(g->model, (double)c.x + dx, (double)c.y + dy, &s->l, &s->m);
+    place_set(g, (ci_clean_point){(double)c.x + dx, (double)c.y + dy, 0}, before, s);
     if (!s->is_rejected && may_be_point(g, &c)) point_make(g, &c, s);
 }
 
@@ -271,7 +287,7 @@ ci_status ci_clean_sources_find(ci_comm *comm, ci_clean_model *b,
                            ? INFINITY
                            : fmax(point_min * b->residual_rms, deep_min * b->residual_peak)};
     to_beams_set(&g, setup->beam);
-    CI_TRY(ci_clean_components_gather(comm, b, NULL, 0, &list, &g.n));
+    CI_TRY(ci_clean_components_gather(comm, b, NULL, &list, &g.n));
     ci_status status = ci_mem_alloc(&g.state, g.n, sizeof *g.state, "bright sources");
     if (status == CI_OK) status = ci_mem_alloc(&g.found, n_most, sizeof *g.found, "bright sources");
     status = ci_par_agree(comm, status);

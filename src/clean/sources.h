@@ -37,9 +37,24 @@ void ci_clean_sources_release(ci_clean_model *model);
  * those of `from`, [n] sources, at terms i_first on. Local. */
 void ci_clean_sources_terms(const ci_clean_model *model, const ci_clean_source *from, size_t n,
                             size_t i_first, ci_clean_terms *terms);
-/* What the beam's change takes from and gives to pixel components where that shows; *out to be
- * cleared by the caller, whatever the status. n_sample: of all ranks, for the work. Collective. */
+/* Pixel components whose drift is in the residual, by index, with the fluxes that it has there: the
+ * same on every rank. */
+typedef struct ci_clean_drifted
+{
+    ci_clean_component *list; /* [n] */
+    size_t n;
+} ci_clean_drifted;
+void ci_clean_drifted_clear(ci_clean_drifted *known);
+/* What the beam's change takes from and gives to pixel components where that shows, beside what is
+ * known, which becomes known as well; *out to be cleared by the caller, whatever the status.
+ * n_sample: of all ranks, for the work. Collective. */
 CI_MUST_CHECK ci_status ci_clean_drift_terms(ci_comm *comm, const ci_clean_model *model,
-                                             int64_t n_sample, ci_clean_terms *out);
+                                             int64_t n_sample, ci_clean_drifted *known,
+                                             ci_clean_terms *out);
+/* All of the model's visibilities into samples->computed; *known becomes what of it drifts.
+ * Collective. */
+CI_MUST_CHECK ci_status ci_clean_model_compute(ci_comm *comm, const ci_clean_model *model,
+                                               ci_grid_operator *gridder, ci_vis_samples *samples,
+                                               ci_clean_drifted *known);
 
 #endif

@@ -5,6 +5,7 @@
 #include "clean/minor.h"
 #include "clean/outside.h"
 #include "clean/rms.h"
+#include "clean/sources.h"
 #include "clean/variation.h"
 #include "contimg/clean.h"
 
@@ -43,12 +44,16 @@ struct ci_clean
     double searched_peak; /* of the residual at the last search; infinite: none yet */
     double outside_stop;  /* |residual| that what is left outside may put into the image */
     ci_clean_progress best;
+    double last_rms; /* of the residual before the last cycle */
+    bool is_settled; /* it is about the same since: noise is most of it */
     ci_clean_variability variability;
     double inner; /* at and near components, part of the threshold there that counts; 1: not near */
-    double deeper_rms;      /* of the residual when that was lowered */
-    double level;           /* Jy/beam, to which the last minor cycle went */
-    double *saved_residual; /* slab, before the cycle in hand */
-    ci_clean_snapshot *saved_model;
+    double deeper_rms;              /* of the residual when that was lowered */
+    double level;                   /* Jy/beam, to which the last minor cycle went */
+    ci_clean_snapshot *saved_model; /* before the cycle in hand */
+    bool is_exact;                  /* samples->computed is the data less the saved model */
+    ci_clean_drifted drifted;       /* ... with these components' drift */
+    ci_c32 *predicted;              /* [samples] scratch */
 };
 
 /* What a scan of the residual finds. */
@@ -74,11 +79,14 @@ CI_MUST_CHECK ci_status ci_clean_active_gather(ci_comm *comm, const ci_clean *cl
 CI_MUST_CHECK ci_status ci_clean_components_find(ci_comm *comm, ci_clean *clean,
                                                  const ci_clean_rms_mesh *mesh, double stop,
                                                  int64_t n_left, ci_clean_minor_result *result);
-/* How deep a major cycle goes, of the residual's peak: less where the patch leaves much out.
- * Local. */
-double ci_clean_depth(const ci_clean *clean);
-/* samples->computed becomes the data less the model as it stands. Collective. */
-CI_MUST_CHECK ci_status ci_clean_residual_predict(ci_comm *comm, ci_clean *clean);
+/* How deep a major cycle goes, of the residual's peak: less where the patch leaves much out; to the
+ * thresholds where the peak is faint. Local. */
+double ci_clean_depth(const ci_clean *clean, double peak);
+/* The exact residual of the model as it stands, nothing fitted to it. Collective. */
+CI_MUST_CHECK ci_status ci_clean_residual_plain(ci_comm *comm, ci_clean *clean);
+/* samples->computed, exact for the saved model, becomes so for the model as it stands: what outside
+ * sources and variations are has not changed. The residual image is scratch. Collective. */
+CI_MUST_CHECK ci_status ci_clean_residual_change(ci_comm *comm, ci_clean *clean);
 /* Before the first cycle of an empty model: what lies outside the image leaves its residual.
  * Collective. */
 CI_MUST_CHECK ci_status ci_clean_residual_begin(ci_comm *comm, ci_clean *clean);

@@ -19,6 +19,27 @@ double ci_clean_flux_lagrange(const ci_clean_flux_axis *axis, int i, double freq
     return w;
 }
 
+ci_status ci_clean_flux_axis_tabulate(ci_clean_flux_axis *axis, const ci_vis_samples *s)
+{
+    size_t n = axis->n = s->n_axis_freq;
+    CI_TRY(ci_mem_alloc(&axis->weight, n, (CI_CLEAN_FLUX_NODES + 1) * sizeof *axis->weight,
+                        "direct sums"));
+    axis->x = axis->weight + CI_CLEAN_FLUX_NODES * n;
+    for (size_t k = 0; k < n; k++) {
+        axis->x[k] = (float)log(s->freq_hz[k] / axis->ref_hz);
+        for (int i = 0; i < CI_CLEAN_FLUX_NODES; i++)
+            axis->weight[(size_t)i * n + k] = (float)ci_clean_flux_lagrange(axis, i, s->freq_hz[k]);
+    }
+    return CI_OK;
+}
+
+void ci_clean_flux_axis_clear(ci_clean_flux_axis *axis)
+{
+    ci_mem_free(axis->weight);
+    axis->weight = axis->x = NULL;
+    axis->n = 0;
+}
+
 ci_status ci_clean_terms_new(ci_clean_terms *out, const ci_clean_flux_axis *axis, size_t n,
                              size_t n_frame)
 {
@@ -142,24 +163,17 @@ static ci_status scratch_new(scratch *r, const ci_clean_terms *p, const ci_vis_s
     return scratch_alloc(r);
 }
 
-/* Frequencies of a row's samples, from sample `at` of the run on. */
-static void axis_prepare(scratch *r, const double *f, size_t n, size_t at)
+/* What hangs on the frequencies of a row's n samples, from sample `at` of the run on. */
+static void axis_prepare(scratch *r, const ci_vis_samples *s, size_t i_row, size_t n, size_t at)
 {
-    for (size_t k = 0; k < n; k++) {
+    const ci_clean_flux_axis *axis = r->axis;
+    size_t first = s->axis[s->i_axis[i_row]].first;
+    const double *f = s->freq_hz + first;
+    for (size_t k = 0; k < n; k++)
         r->run.offset_hz[at + k] = (float)(f[k] - r->run.freq_hz);
-        r->run.x[at + k] = (float)log(f[k] / r->axis->ref_hz);
-        for (int i = 0; i < CI_CLEAN_FLUX_NODES; i++)
-            r->run.lagrange[i][at + k] = (float)ci_clean_flux_lagrange(r->axis, i, f[k]);
-    }
-}
-
-/* The same, of a row whose frequencies are those of the row before it. */
-static void axis_repeat(scratch *r, size_t n, size_t at)
-{
-    float *const arrays[] = {r->run.offset_hz,   r->run.x,           r->run.lagrange[0],
-                             r->run.lagrange[1], r->run.lagrange[2], r->run.lagrange[3]};
-    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
-        memcpy(arrays[i] + at, arrays[i] + at - n, n * sizeof(float));
+    memcpy(r->run.x + at, axis->x + first, n * sizeof(float));
+    for (size_t i = 0; i < CI_CLEAN_FLUX_NODES; i++)
+        memcpy(r->run.lagrange[i] + at, axis->weight + i * axis->n + first, n * sizeof(float));
 }
 
 /* Whether phases along a row's channels differ little from those of the last base, of any term. */
@@ -186,10 +200,7 @@ static void row_prepare(scratch *r, const ci_vis_samples *s, size_t i_row, size_
         row->uvw_s[a] = uvw[a] / CI_C_M_S;
     ci_vis_row_time_taps(s, i_row, &row->taps);
     bool is_repeat = i > 0 && s->i_axis[i_row] == s->i_axis[i_row - 1];
-    if (is_repeat)
-        axis_repeat(r, n, at);
-    else
-        axis_prepare(r, f, n, at);
+    axis_prepare(r, s, i_row, n, at);
     row->is_base = !is_repeat || !is_near(r, row, &r->run.row[*base], n, at);
     if (row->is_base) *base = i;
     for (size_t k = 0; k < n; k++) {

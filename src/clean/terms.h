@@ -12,7 +12,14 @@ typedef struct ci_clean_flux_axis
     double node_hz[CI_CLEAN_FLUX_NODES];
     double ref_hz; /* where fluxes of the model are meant */
     ci_isa isa;    /* of the kernels that sum along it */
+    size_t n;      /* frequencies of the samples' axes, and ... */
+    float *weight; /* [CI_CLEAN_FLUX_NODES][n] Lagrange's weights of the nodes there; owns both */
+    float *x;      /* [n] ln(nu / ref_hz) */
 } ci_clean_flux_axis;
+/* Fills the arrays, for those samples' axes; nodes and reference are set. */
+CI_MUST_CHECK ci_status ci_clean_flux_axis_tabulate(ci_clean_flux_axis *axis,
+                                                    const ci_vis_samples *samples);
+void ci_clean_flux_axis_clear(ci_clean_flux_axis *axis);
 /* Lagrange's weight of node i at a frequency. */
 double ci_clean_flux_lagrange(const ci_clean_flux_axis *axis, int i, double freq_hz);
 

@@ -67,7 +67,7 @@ static ci_status parts_new(ci_comm *comm, const ci_clean_model *b, candidate **o
     ci_clean_component *pixel = NULL;
     size_t n = 0;
     *n_out = 0;
-    CI_TRY(ci_clean_components_gather(comm, b, NULL, 0, &pixel, &n));
+    CI_TRY(ci_clean_components_gather(comm, b, NULL, &pixel, &n));
     ci_status status = ci_par_alloc(comm, out, n + b->n_source, sizeof **out, "bright sources");
     for (size_t i = 0; status == CI_OK && i < n; i++) {
         candidate *c = &(*out)[(*n_out)++];

@@ -19,6 +19,7 @@ static const size_t default_size = 1024, greatest_size = 32768, least_size = 32;
 static const double greatest_half_width = 0.65; /* corner still above the horizon */
 /* Of the finest fringe. At 7 the beam is a tenth of a pixel. */
 static const double least_cell = 1e-3, most_cell = 7;
+static const double half_width_margin = 1.02;
 
 static void small_psf_column(const ci_image_density *d, size_t iv, double cell, ci_c64 *column)
 {
@@ -274,35 +275,56 @@ ci_status ci_image_geometry_choose(ci_comm *comm, ci_vis_samples *s, const ci_sk
     return ci_image_weights_set(comm, s, options->weighting, options->robust, (double)n * cell);
 }
 
-/* The largest beam within the band, by some of its frequencies. */
-static ci_status beam_half_width_bound(const ci_vis_meta *meta, const ci_sky_field *sky,
-                                       double level, double *out)
+/* ---- before there are samples ------------------------------------------------------------------
+ */
+
+/* Bytes of n that are 0. */
+static int64_t zeros_count(const uint8_t *flags, size_t n)
 {
-    const epoch e = {&meta->array, (meta->time_mjd_s[0] + meta->time_mjd_s[meta->n_time - 1]) / 2,
-                     meta->dut1_s};
-    *out = 0;
-    for (size_t i = 0; i < meta->n_sub_band; i++) {
-        const ci_vis_sub_band *b = &meta->sub_band[i];
-        const double ends_hz[2] = {b->freq_hz[0], b->freq_hz[b->n_chan - 1]};
-        for (int k = 0; k < 2; k++) {
-            double half_width = 0;
-            CI_TRY(beam_half_width(&e, sky, ends_hz[k], level, &half_width));
-            *out = fmax(*out, half_width);
-        }
-    }
-    return CI_OK;
+    int64_t count = 0;
+    for (size_t i = 0; i < n; i++)
+        count += flags[i] == 0;
+    return count;
 }
 
-ci_status ci_image_half_width_bound(const ci_vis_meta *meta, const ci_sky_field *sky,
+/* Mean frequency of unflagged visibilities, to a sub-band's width; of all where all are flagged. */
+static ci_status mean_freq(ci_comm *comm, const ci_vis_set *set, double *freq_hz)
+{
+    const ci_vis_meta *meta = set->meta;
+    int64_t *n_good = NULL;
+    double sum = 0, total = 0;
+    CI_TRY(ci_par_alloc(comm, &n_good, meta->n_sub_band, sizeof *n_good, "frequencies"));
+    for (size_t i = 0; i < set->n_block; i++) {
+        const ci_vis_block *b = set->block[i];
+        n_good[b->part.i_sub_band] += zeros_count(b->flags, b->n_row * b->n_chan * b->n_pol);
+    }
+    ci_status status = ci_par_sum_int(comm, n_good, meta->n_sub_band);
+    for (int pass = 0; pass < 2 && !(total > 0); pass++)
+        for (size_t i = 0; i < meta->n_sub_band; i++) {
+            const ci_vis_sub_band *b = &meta->sub_band[i];
+            double w = pass == 0 ? (double)n_good[i] : 1;
+            sum += w * (b->freq_hz[0] + b->freq_hz[b->n_chan - 1]) / 2;
+            total += w;
+        }
+    *freq_hz = sum / total;
+    ci_mem_free(n_good);
+    return status;
+}
+
+ci_status ci_image_half_width_bound(ci_comm *comm, const ci_vis_set *set, const ci_sky_field *sky,
                                     const ci_image_options *options, double *half_width)
 {
-    double most = 0;
     bool has_beam = sky->beam && !ci_sky_beam_is_none(sky->beam);
+    const ci_vis_meta *meta = set->meta;
     *half_width = 0;
     if (options->n_pixel > 0 && options->cell_rad > 0)
-        most = (double)options->n_pixel * options->cell_rad / 2;
-    else if (options->n_pixel == 0 && has_beam)
-        CI_TRY(beam_half_width_bound(meta, sky, beam_level(options), &most));
-    *half_width = 1.02 * most;
+        *half_width = half_width_margin * (double)options->n_pixel * options->cell_rad / 2;
+    if (options->n_pixel > 0 || !has_beam) return CI_OK;
+    double freq_hz, width = 0;
+    CI_TRY(mean_freq(comm, set, &freq_hz));
+    const epoch e = {&meta->array, (meta->time_mjd_s[0] + meta->time_mjd_s[meta->n_time - 1]) / 2,
+                     meta->dut1_s};
+    CI_TRY(ci_par_agree(comm, beam_half_width(&e, sky, freq_hz, beam_level(options), &width)));
+    *half_width = half_width_margin * width;
     return CI_OK;
 }

@@ -11,10 +11,11 @@ CI_MUST_CHECK ci_status ci_image_geometry_choose(ci_comm *comm, ci_vis_samples *
                                                  const ci_image_options *options,
                                                  ci_grid_geometry *out);
 
-/* The greatest |l| and |m| for which compression must keep its bound: of any image that
- * ci_image_geometry_choose can choose for such data; 0: not to be told before the samples are
- * there. Local. */
-CI_MUST_CHECK ci_status ci_image_half_width_bound(const ci_vis_meta *meta, const ci_sky_field *sky,
+/* The greatest |l| and |m| for which compression must keep its bound, that of the image; of one
+ * whose size follows the beam, with a margin for what weights do to its frequency, so that the
+ * image may have to be kept to it. 0: not to be told before the samples are there. Collective. */
+CI_MUST_CHECK ci_status ci_image_half_width_bound(ci_comm *comm, const ci_vis_set *set,
+                                                  const ci_sky_field *sky,
                                                   const ci_image_options *options,
                                                   double *half_width);
 

@@ -3,7 +3,8 @@
 
 enum
 {
-    PIXEL_BYTES = 40, /* dirty, PSF, residual, model, snapshots, mask, over all ranks */
+    PIXEL_BYTES = 32, /* dirty, PSF, residual, model, snapshot, mask, over all ranks */
+    CHANGE_BYTES = 8, /* of a sample: what a cycle changes */
     N_PASS = 2,       /* over the samples, besides CLEAN's: PSF and dirty image */
     N_FILE = 7,
     FILE_PIXEL_BYTES = 4
@@ -14,6 +15,7 @@ double ci_image_bytes(const ci_image_load *load)
     double pixels =
         load->n_pixel * PIXEL_BYTES + ci_grid_planes_bytes(load->n_pixel, load->is_double);
     return ci_vis_samples_bytes(load->n_row, load->n_sample, true) +
+           CHANGE_BYTES * (double)load->n_sample +
            ci_grid_samples_bytes(load->n_row, load->n_sample, load->is_double, load->n_rank) +
            pixels / load->n_rank + ci_clean_psf_bytes(load->n_pixel, load->n_rank);
 }

@@ -79,29 +79,30 @@ static ci_status memory_check(ci_comm *comm, const ci_image_maker *m)
 }
 
 /* Samples, and the size and cell of their image. Where the image's size hangs on the samples
- * themselves, it is chosen from them as they are, before they are compressed for it. */
+ * themselves, it is chosen from them as they are, before they are compressed for it. An image is no
+ * larger than what they were compressed for. */
 static ci_status samples_take(ci_comm *comm, ci_image_maker *m, ci_vis_set *set)
 {
     const ci_sky_field *field = m->setup.field;
     ci_image_options options = *m->setup.options;
     double half_width = 0;
-    CI_AGREE(comm, ci_image_half_width_bound(set->meta, field, &options, &half_width));
+    CI_TRY(ci_image_half_width_bound(comm, set, field, &options, &half_width));
     if (options.compression > 0 && !(half_width > 0)) {
         CI_TRY(ci_image_geometry_find(comm, set, field, &options, &m->geometry));
         options.n_pixel = m->geometry.n_x;
         options.cell_rad = m->geometry.cell_rad;
-        CI_AGREE(comm, ci_image_half_width_bound(set->meta, field, &options, &half_width));
+        CI_TRY(ci_image_half_width_bound(comm, set, field, &options, &half_width));
     }
     CI_TRY(ci_image_samples_take(comm, &m->samples, set, &options, half_width));
     CI_TRY(ci_image_geometry_choose(comm, m->samples, field, &options, &m->geometry));
     if (!(options.compression > 0)) return CI_OK;
     m->stats.compression = options.compression;
     m->stats.compression_half_width = half_width;
-    if ((double)m->geometry.n_x * m->geometry.cell_rad > 2 * half_width)
-        ci_log_warning("compression keeps its bound within %.4g degrees of the centre only, less "
-                       "than the image: --no-average images visibilities as they are",
-                       half_width * CI_RAD_TO_DEG);
-    return CI_OK;
+    double cell = m->geometry.cell_rad;
+    if ((double)m->geometry.n_x * cell <= 2 * half_width) return CI_OK;
+    options.cell_rad = cell;
+    options.n_pixel = (size_t)(half_width / cell) * 2;
+    return ci_image_geometry_choose(comm, m->samples, field, &options, &m->geometry);
 }
 
 static void plan_log(const ci_image_maker *m)
@@ -282,6 +283,7 @@ ci_status ci_image_maker_predict(ci_comm *comm, ci_image_maker *m, const ci_vis_
     *out = m->samples;
     if (!m->model)
         CI_TRY(model_begin(comm, m, ci_image_stokes_is_positive(m->setup.options->stokes)));
+    if (m->clean) ci_clean_residual_forget(m->clean);
     return ci_clean_model_predict(comm, m->model, m->gridder, m->samples);
 }
 

@@ -99,16 +99,17 @@ static bool sample_is_good(const ci_vis_block *b, size_t s)
            isfinite(crealf(b->data[s])) && isfinite(cimagf(b->data[s]));
 }
 
-static void good_count(const ci_vis_set *set, int64_t n_good[4])
+/* Whether any sample of each polarisation is good: 1, else 0. */
+static void good_seek(const ci_vis_set *set, int64_t n_good[4])
 {
     for (size_t i = 0; i < set->n_block; i++) {
         const ci_vis_block *b = set->block[i];
-        for (size_t r = 0; r < b->n_row; r++) {
-            if (ci_vis_baseline_is_auto(b->meta, (size_t)b->i_baseline[r])) continue;
-            for (size_t c = 0; c < b->n_chan; c++)
-                for (size_t p = 0; p < b->n_pol; p++)
-                    n_good[p] += sample_is_good(b, ci_vis_sample(b, r, c, p));
-        }
+        for (size_t p = 0; p < b->n_pol; p++)
+            for (size_t r = 0; r < b->n_row && n_good[p] == 0; r++) {
+                if (ci_vis_baseline_is_auto(b->meta, (size_t)b->i_baseline[r])) continue;
+                for (size_t c = 0; c < b->n_chan && n_good[p] == 0; c++)
+                    n_good[p] = sample_is_good(b, ci_vis_sample(b, r, c, p));
+            }
     }
 }
 
@@ -295,7 +296,7 @@ static ci_status samples_make(ci_comm *comm, former *f, const ci_vis_set *set,
                               const ci_image_options *options, void (*done)(ci_vis_block *))
 {
     int64_t n_good[4] = {0};
-    good_count(set, n_good);
+    good_seek(set, n_good);
     CI_TRY(ci_par_sum_int(comm, n_good, 4));
     CI_TRY(ci_vis_feeds_check(set->meta, options->stokes));
     CI_TRY(ci_image_recipe_find(&f->recipe, set->meta, options->stokes, n_good));

@@ -80,6 +80,7 @@ static void test_direct_sums(void **state)
     ci_vis_samples *s = samples_new();
     ci_clean_flux_axis axis = {.ref_hz = 1.2e9, .node_hz = {1.0e9, 1.15e9, 1.3e9, 1.45e9}};
     ci_clean_terms terms;
+    assert_int_equal(ci_clean_flux_axis_tabulate(&axis, s), CI_OK);
     assert_int_equal(ci_clean_terms_new(&terms, &axis, 1, 3), CI_OK);
     const double l = 0.03, m = -0.02, n1 = sqrt(1 - l * l - m * m) - 1;
     ci_clean_terms_place(&terms, 0, l, m);
@@ -97,6 +98,7 @@ static void test_direct_sums(void **state)
             assert_true(cabs(s->computed[k] - want) < 1e-5);
         }
     ci_clean_terms_clear(&terms);
+    ci_clean_flux_axis_clear(&axis);
     ci_vis_samples_free(s);
 }
 
