@@ -55,9 +55,11 @@ typedef enum ci_status
     CI_STATUS_COUNT
 } ci_status;
 
-/* Name of a status ("CI_ERR_INPUT"), one-line text, and process exit code. */
+/* Name of a status ("CI_ERR_INPUT"); borrowed. */
 const char *ci_status_name(ci_status status);
+/* One line of text on a status; borrowed. */
 const char *ci_status_text(ci_status status);
+/* The exit code of a process that ends with it. */
 int ci_status_exit_code(ci_status status);
 /* Whether the machine failed, not the data or what was asked: with the same data it may be another
  * time. */
@@ -72,6 +74,7 @@ ci_status ci_error(ci_status status, const char *format, ...) CI_PRINTF(2, 3);
 ci_status ci_error_prefix(ci_status status, const char *format, ...) CI_PRINTF(2, 3);
 /* The calling thread's error text; borrowed, "" where none. */
 const char *ci_error_text(void);
+/* Makes the calling thread's error text "". */
 void ci_error_clear(void);
 /* A status with its text, to be reported after a step that may set another: save, take
  * the step, restore. */
@@ -80,6 +83,7 @@ typedef struct ci_error_saved
     ci_status status;
     char text[1024]; /* "" where status is CI_OK */
 } ci_error_saved;
+/* The status with the calling thread's text. */
 ci_error_saved ci_error_save(ci_status status);
 /* Makes the saved text the present one; returns the saved status. CI_OK changes nothing. */
 ci_status ci_error_restore(const ci_error_saved *saved);
@@ -104,11 +108,14 @@ typedef enum ci_log_level
 /* Lines go to stderr as "2026-01-25T00:00:10Z INFO  text". Ranks other than 0
  * write warnings and errors only, marked "[rank N]". */
 void ci_log_set_level(ci_log_level level);
+/* The level of a name as --log-level has it; CI_ERR_USAGE for another. */
 CI_MUST_CHECK ci_status ci_log_level_parse(const char *name, ci_log_level *out);
+/* The rank that this process's lines are written as. */
 void ci_log_set_rank(int rank);
 /* Also writes every line as JSON ({"ts","level","rank","msg"}) to `path`, appended;
  * NULL closes it. */
 CI_MUST_CHECK ci_status ci_log_set_json_file(const char *path);
+/* Writes a line, printf. */
 void ci_log(ci_log_level level, const char *format, ...) CI_PRINTF(2, 3);
 #define ci_log_debug(...) ci_log(CI_LOG_DEBUG, __VA_ARGS__)
 #define ci_log_info(...) ci_log(CI_LOG_INFO, __VA_ARGS__)
@@ -118,9 +125,11 @@ void ci_log(ci_log_level level, const char *format, ...) CI_PRINTF(2, 3);
  * over: on rank 0 where standard error is a terminal and shows lines of INFO. _end takes the line
  * away. */
 void ci_log_progress(const char *format, ...) CI_PRINTF(1, 2);
+/* Takes the line of progress away. */
 void ci_log_progress_end(void);
-/* Number of warnings so far, and the i-th (borrowed); at most 256 are kept. */
+/* Number of warnings so far; at most 256 are kept. */
 size_t ci_log_warning_count(void);
+/* The i-th warning, from 0; borrowed, "" beyond the last. */
 const char *ci_log_warning_get(size_t i);
 
 /* ---- counted memory ---------------------------------------------------- */
@@ -132,11 +141,15 @@ CI_MUST_CHECK ci_status ci_mem_alloc(void *out, size_t n_item, size_t item_size,
 /* Grows or shrinks; old content kept, new bytes zero. *inout may be NULL. */
 CI_MUST_CHECK ci_status ci_mem_resize(void *inout, size_t n_item, size_t item_size,
                                       const char *what);
+/* Frees what the counted allocator gave; NULL is allowed. */
 void ci_mem_free(void *pointer);
 /* Budget in bytes of this process; 0 for none. */
 void ci_mem_set_budget(size_t bytes);
+/* The budget as it was set. */
 size_t ci_mem_budget(void);
+/* Bytes that are allocated now. */
 size_t ci_mem_now(void);
+/* The most bytes that were allocated at one time. */
 size_t ci_mem_peak(void);
 
 /* ---- strings and paths -------------------------------------------------- */
@@ -149,6 +162,7 @@ CI_MUST_CHECK ci_status ci_str_set(char **text, const char *value);
 void ci_str_list_free(char **list, size_t n);
 /* printf into a counted string; free with ci_mem_free. */
 CI_MUST_CHECK ci_status ci_str_format(char **out, const char *format, ...) CI_PRINTF(2, 3);
+/* The same from a list of arguments. */
 CI_MUST_CHECK ci_status ci_str_format_args(char **out, const char *format, va_list args)
     CI_PRINTF(2, 0);
 /* Text that must fit one line: every control character becomes '?'. */
@@ -163,25 +177,31 @@ typedef struct ci_text
     char *text;
     size_t length, capacity;
 } ci_text;
+/* Appends, printf; CI_ERR_MEMORY leaves the buffer as it was. */
 CI_MUST_CHECK ci_status ci_text_append(ci_text *buffer, const char *format, ...) CI_PRINTF(2, 3);
 /* Text of a manual page: roff's special characters are made plain. */
 void ci_text_print_roff(FILE *out, const char *text);
 /* Whole-string number parsing, C locale; CI_ERR_USAGE names `what` and the text. */
 CI_MUST_CHECK ci_status ci_parse_double(const char *text, const char *what, double *out);
+/* The same of a whole number. */
 CI_MUST_CHECK ci_status ci_parse_int(const char *text, const char *what, int64_t *out);
 /* Edit distance, for "did you mean". The nearest of n names, or NULL where none is near. */
 const char *ci_str_nearest(const char *text, const char *const *names, size_t n_name);
 /* Index of the first of the names that is `text`; n_name where none is. */
 size_t ci_str_index(const char *text, const char *const *names, size_t n_name);
 
+/* folder/name; ci_mem_free. */
 CI_MUST_CHECK ci_status ci_path_join(char **out, const char *folder, const char *name);
 const char *ci_path_base(const char *path); /* borrowed: after the last '/' */
+/* The folder that a path is in; ci_mem_free. */
 CI_MUST_CHECK ci_status ci_path_parent(char **out, const char *path);
 /* Against the current folder, and tidied, so that equal folders have equal texts: no ".", no ".."
  * but behind a link, no double or last slash. Links stay as they are named; "" stays "". */
 CI_MUST_CHECK ci_status ci_path_absolute(char **out, const char *path);
+/* Whether there is anything by that name. */
 bool ci_path_exists(const char *path);
 bool ci_path_is_same(const char *a, const char *b); /* both there, one file */
+/* Whether it is a folder, or a link to one. */
 bool ci_path_is_folder(const char *path);
 /* mkdir -p with mode 0777 & ~umask. */
 CI_MUST_CHECK ci_status ci_path_make_folder(const char *path);
@@ -193,6 +213,7 @@ CI_MUST_CHECK ci_status ci_path_sync(const char *path);
  * sees half a file. */
 CI_MUST_CHECK ci_status ci_path_part(char **out, const char *path);
 bool ci_path_is_part(const char *name); /* ends in ".part", with something before it */
+/* Renames the `.part` to its final name, after its bytes are on disk. */
 CI_MUST_CHECK ci_status ci_path_commit(const char *part_path, const char *path);
 /* Files of one call, never mixed with those of an earlier one: what is there under any of the n
  * names is removed, then every "<path>.part" that is there, synced before, is renamed in order. */
@@ -212,6 +233,7 @@ void ci_path_remove_parts(const char *folder);
 CI_MUST_CHECK ci_status ci_file_check_plain(const char *path);
 /* Whole file in or out (written by .part and rename). *out is NUL-terminated. */
 CI_MUST_CHECK ci_status ci_file_read(char **out, size_t *n_byte, const char *path);
+/* Writes a whole file. */
 CI_MUST_CHECK ci_status ci_file_write(const char *path, const void *data, size_t n_byte);
 /* Maps errno to CI_ERR_DISK, _IO, _INPUT (ENOENT) with the text "<path>: <action>: <why>". */
 ci_status ci_error_errno(int error_number, const char *path, const char *action);
@@ -231,18 +253,23 @@ typedef struct ci_clock
     bool is_set;                /* false: the system's, whatever the times below */
     double unix_s, monotonic_s; /* what a clock shows that is set */
 } ci_clock;
+/* UTC in Unix seconds, by that clock. */
 double ci_clock_read_unix_s(const ci_clock *clock);
+/* Seconds for durations, by that clock. */
 double ci_clock_read_monotonic_s(const ci_clock *clock);
 /* Waits; one that is set goes on by `seconds` at once. */
 void ci_clock_wait(ci_clock *clock, double seconds);
 /* "YYYY-MM-DDTHH:MM:SS" of a UTC time in seconds of MJD (rounded down to n_digit
  * fractional digits); `out` holds >= 32 chars. No time zone is ever asked. */
 void ci_time_iso(char out[32], double time_mjd_s, int n_digit, bool with_z);
+/* The time of such a text, seconds of MJD; CI_ERR_USAGE for another text. */
 CI_MUST_CHECK ci_status ci_time_parse_iso(const char *text, double *time_mjd_s);
+/* Seconds of MJD from Unix seconds. */
 static inline double ci_time_mjd_s_from_unix(double unix_s)
 {
     return unix_s + CI_MJD_UNIX_EPOCH * CI_DAY_S;
 }
+/* Unix seconds from seconds of MJD. */
 static inline double ci_time_unix_from_mjd_s(double mjd_s)
 {
     return mjd_s - CI_MJD_UNIX_EPOCH * CI_DAY_S;
@@ -263,11 +290,13 @@ typedef struct ci_timer_scope
     double max_seconds; /* of one of them */
 } ci_timer_scope;
 CI_MUST_CHECK ci_status ci_timer_new(ci_timer **out); /* free with ci_timer_free */
+/* Frees it with all that it owns; NULL is allowed. */
 void ci_timer_free(ci_timer *timer);
 /* Opens scope `name` inside the one that is open now; it is the same scope each time. The mark that
  * is returned goes to ci_timer_end, which also ends scopes inside it that an error has left open.
  */
 size_t ci_timer_begin(ci_timer *timer, const char *name);
+/* Ends the scope that the mark is of. */
 void ci_timer_end(ci_timer *timer, size_t mark);
 /* The scopes, borrowed; those that are open lack the time since they were opened. */
 const ci_timer_scope *ci_timer_scopes(const ci_timer *timer, size_t *n_scope);
@@ -277,40 +306,60 @@ void ci_timer_add(ci_timer *timer, const ci_timer_scope *scopes, size_t n_scope)
 /* ---- SHA-256 ------------------------------------------------------------- */
 
 #define CI_SHA256_HEX 65
+/* Checksum of n bytes as 64 hexadecimal digits. */
 CI_MUST_CHECK ci_status ci_sha256_bytes(char out_hex[CI_SHA256_HEX], const void *data, size_t n);
+/* Checksum of a file's content. */
 CI_MUST_CHECK ci_status ci_sha256_file(char out_hex[CI_SHA256_HEX], const char *path);
 
 /* ---- JSON ---------------------------------------------------------------- */
 
 /* A JSON value. Containers own what is put into them; free the root only. */
 typedef struct ci_json ci_json;
+/* A new object, {}; NULL without memory, which every function here accepts. */
 ci_json *ci_json_object(void);
+/* A new array, []. */
 ci_json *ci_json_array(void);
+/* Frees it with all that it owns; NULL is allowed. */
 void ci_json_free(ci_json *value);
 /* Put a member into an object (name != NULL), in place of one that it has of that name, or append
  * to an array (name NULL). Non-finite numbers become null. */
 void ci_json_put(ci_json *container, const char *name, ci_json *value);
+/* A copy of a text; NULL becomes null. */
 void ci_json_put_string(ci_json *container, const char *name, const char *text);
+/* A number. */
 void ci_json_put_number(ci_json *container, const char *name, double value);
+/* A whole number. */
 void ci_json_put_int(ci_json *container, const char *name, int64_t value);
+/* true or false. */
 void ci_json_put_bool(ci_json *container, const char *name, bool value);
 /* Removes a member where it is there. */
 void ci_json_remove(ci_json *object, const char *name);
 /* Text form, NUL-terminated; free with ci_mem_free. Pretty is for others to read, and valid UTF-8:
  * each byte of a name that is not becomes U+FFFD. Else bytes stay, for who opens what is named. */
 CI_MUST_CHECK ci_status ci_json_print(char **out, const ci_json *value, bool pretty);
+/* The pretty text into a file, by .part and rename. */
 CI_MUST_CHECK ci_status ci_json_write_file(const ci_json *value, const char *path);
+/* A value from text; CI_ERR_INPUT names `what` and where it is wrong. */
 CI_MUST_CHECK ci_status ci_json_parse(ci_json **out, const char *text, const char *what);
+/* A value from a file. */
 CI_MUST_CHECK ci_status ci_json_read_file(ci_json **out, const char *path);
 /* Look-ups; borrowed; NULL, `missing`, where absent or of another type. */
 const ci_json *ci_json_get(const ci_json *object, const char *name);
+/* The i-th member, from 0. */
 const ci_json *ci_json_at(const ci_json *array, size_t i);
+/* Number of members of an array or object. */
 size_t ci_json_length(const ci_json *array);
+/* A member's text. */
 const char *ci_json_get_string(const ci_json *object, const char *name, const char *missing);
+/* A member's number. */
 double ci_json_get_number(const ci_json *object, const char *name, double missing);
+/* A member's truth value. */
 bool ci_json_get_bool(const ci_json *object, const char *name, bool missing);
+/* The number that a value is. */
 double ci_json_number(const ci_json *value, double missing);
+/* The text that a value is. */
 const char *ci_json_string(const ci_json *value, const char *missing);
+/* The truth value that a value is. */
 bool ci_json_bool(const ci_json *value, bool missing);
 /* The name that a member of an object has, "" for others. */
 const char *ci_json_member_name(const ci_json *value);
@@ -319,6 +368,7 @@ const char *ci_json_member_name(const ci_json *value);
 
 /* Installs handlers for SIGTERM, SIGINT and SIGUSR1 that only set a flag. */
 void ci_stop_install(void);
+/* Whether one of these signals has come. */
 bool ci_stop_asked(void);
 
 /* ---- version ------------------------------------------------------------- */

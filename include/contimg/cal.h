@@ -65,6 +65,7 @@ static inline size_t ci_cal_index(const ci_cal_table *table, size_t i_time, size
  * all read as CI_CAL_NO_DATA. Writing: cal_style sky; a gain is wide_band with
  * freq_range = freq_hz -+ width_hz/2; written as .part, renamed. */
 CI_MUST_CHECK ci_status ci_cal_table_read(ci_cal_table **out, const char *path);
+/* Writes a table by that form. Local. */
 CI_MUST_CHECK ci_status ci_cal_table_write(const ci_cal_table *table, const char *path);
 /* Tables that belong together, [n]: all in place, or none. Local. */
 CI_MUST_CHECK ci_status ci_cal_tables_write(const ci_cal_table *const *tables, char *const *paths,

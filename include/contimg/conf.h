@@ -42,9 +42,12 @@ typedef struct ci_conf ci_conf;
  * the nearest known name. *asked_help: --help was given (nothing else is checked). */
 CI_MUST_CHECK ci_status ci_conf_new(ci_conf **out, ci_conf_command command, int argc,
                                     char *const *argv, bool *asked_help);
+/* Frees it with all that it owns; NULL is allowed. */
 void ci_conf_free(ci_conf *conf);
 
+/* Number of positional arguments. */
 size_t ci_conf_argument_count(const ci_conf *conf);
+/* The i-th of them, from 0; borrowed. */
 const char *ci_conf_argument(const ci_conf *conf, size_t i);
 const char *const *ci_conf_arguments(const ci_conf *conf); /* borrowed */
 /* CI_ERR_USAGE where what to do is named twice: by files and by --group. */
@@ -52,8 +55,11 @@ CI_MUST_CHECK ci_status ci_conf_check_work(const ci_conf *conf);
 
 /* Values. Text is "" where an option without default was not given. */
 const char *ci_conf_text(const ci_conf *conf, ci_conf_id id);
+/* Value of a REAL option. */
 double ci_conf_double(const ci_conf *conf, ci_conf_id id);
+/* Value of an INT option. */
 int64_t ci_conf_int(const ci_conf *conf, ci_conf_id id);
+/* Value of a FLAG option. */
 bool ci_conf_bool(const ci_conf *conf, ci_conf_id id);
 bool ci_conf_is_given(const ci_conf *conf, ci_conf_id id); /* not the default */
 /* "default", "environment", "command line" or "<file>:<line>"; borrowed. */
@@ -73,6 +79,7 @@ double ci_conf_default(ci_conf_id id); /* of a number */
 /* Name, value and (default) of a limit: "qa-img-max-noise-ratio 5 (3)", short enough for a FITS
  * card. */
 #define CI_CONF_RELAXED_TEXT 64
+/* That text of one limit. */
 void ci_conf_relaxed_text(const ci_conf *conf, ci_conf_id id, char out[CI_CONF_RELAXED_TEXT]);
 /* What a limit judges. */
 enum
@@ -94,6 +101,7 @@ void ci_conf_help(FILE *out, ci_conf_command command, const char *usage, const c
 /* All that the exit code of a status may mean ("out of memory, or no space left on disk"); false
  * where an earlier status has the same code. */
 #define CI_CONF_EXIT_TEXT 128
+/* That text of one status. */
 bool ci_conf_exit_text(ci_status status, char out[CI_CONF_EXIT_TEXT]);
 
 /* Of a man page: a command line and what it is for, a path and what it holds. */
@@ -130,7 +138,9 @@ typedef struct ci_conf_paths
      * line names. One that a file or the environment names may be a disk that is not mounted. */
     bool makes_staging, makes_state, makes_products;
 } ci_conf_paths;
+/* Resolves them; CI_ERR_USAGE or CI_ERR_INPUT names the option. */
 CI_MUST_CHECK ci_status ci_conf_paths_new(ci_conf_paths *out, const ci_conf *conf);
+/* Frees what it owns. */
 void ci_conf_paths_free(ci_conf_paths *paths);
 
 #endif

@@ -15,9 +15,13 @@ double ci_fft_row_ns(size_t n);
 /* Complex transforms of many rows of length n, exponent sign -1 or +1, unnormalised, in
  * place; rows are contiguous. Single and double precision. Local. */
 typedef struct ci_fft_rows ci_fft_rows;
+/* Plans rows of length n. Local. */
 CI_MUST_CHECK ci_status ci_fft_rows_new(ci_fft_rows **out, size_t n, int sign, bool is_double);
+/* Frees it with all that it owns; NULL is allowed. Local. */
 void ci_fft_rows_free(ci_fft_rows *plan);
+/* Transforms [n_row][n] in place, a plan of single precision. Local. */
 void ci_fft_rows_run32(const ci_fft_rows *plan, ci_c32 *rows, size_t n_row);
+/* The same with a plan of double precision. Local. */
 void ci_fft_rows_run64(const ci_fft_rows *plan, ci_c64 *rows, size_t n_row);
 
 /* Distributed convolution of a real image with a real, symmetric kernel given by its

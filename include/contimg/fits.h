@@ -37,10 +37,13 @@ bool ci_fits_is_power_unit(const char *bunit);
 void ci_fits_header_clear(ci_fits_header *header); /* frees cards and names */
 /* Sets h->telescope or h->object; "" is none. */
 CI_MUST_CHECK ci_status ci_fits_header_copy(ci_fits_header *out, const ci_fits_header *in);
+/* Adds or replaces a card with a text. */
 CI_MUST_CHECK ci_status ci_fits_card_set_text(ci_fits_header *h, const char *key, const char *text,
                                               const char *comment);
+/* The same with a number. */
 CI_MUST_CHECK ci_status ci_fits_card_set_number(ci_fits_header *h, const char *key, double number,
                                                 const char *comment);
+/* The same with a whole number. */
 CI_MUST_CHECK ci_status ci_fits_card_set_int(ci_fits_header *h, const char *key, int64_t number,
                                              const char *comment);
 /* The card, or NULL; borrowed. */
@@ -53,8 +56,10 @@ extern const char *const ci_fits_volatile[];
 /* Row-wise writer: "<path>.part", closed with CHECKSUM and DATASUM, synced, renamed. float
  * pixels. Rows are given in ascending order, without gaps. */
 typedef struct ci_fits_writer ci_fits_writer;
+/* Begins the file with its header. */
 CI_MUST_CHECK ci_status ci_fits_writer_open(ci_fits_writer **out, const char *path,
                                             const ci_fits_header *header);
+/* Writes the next n_row rows, [n_row][n_x]. */
 CI_MUST_CHECK ci_status ci_fits_writer_rows(ci_fits_writer *writer, size_t n_row,
                                             const float *rows);
 /* Frees the writer in any case; the file appears under its name only where CI_OK. */
@@ -70,10 +75,12 @@ typedef struct ci_fits_reader ci_fits_reader;
 /* Opens a 2-D (or degenerate 3-D/4-D) image; CI_ERR_INPUT names what is wrong. */
 CI_MUST_CHECK ci_status ci_fits_reader_open(ci_fits_reader **out, const char *path);
 const ci_fits_header *ci_fits_reader_header(const ci_fits_reader *reader); /* borrowed */
+/* Reads rows from i_row on into [n_row][n_x]. */
 CI_MUST_CHECK ci_status ci_fits_reader_rows(ci_fits_reader *reader, size_t i_row, size_t n_row,
                                             float *rows);
 /* Whether the file itself marks pixels without a value: integers with a card BLANK. */
 bool ci_fits_reader_has_blank(const ci_fits_reader *reader);
+/* Closes and frees; NULL is allowed. */
 void ci_fits_reader_close(ci_fits_reader *reader);
 /* CI_OK where CHECKSUM and DATASUM are there and right. */
 CI_MUST_CHECK ci_status ci_fits_verify(const char *path);
@@ -82,11 +89,14 @@ CI_MUST_CHECK ci_status ci_fits_verify_given(const char *path);
 
 /* World coordinates by WCSLIB of a header. */
 typedef struct ci_fits_wcs ci_fits_wcs;
+/* From a header's coordinates. */
 CI_MUST_CHECK ci_status ci_fits_wcs_new(ci_fits_wcs **out, const ci_fits_header *header);
+/* Frees it with all that it owns; NULL is allowed. */
 void ci_fits_wcs_free(ci_fits_wcs *wcs);
 /* n positions; pixel indices from 0. Where one cannot be mapped the result is NaN. */
 CI_MUST_CHECK ci_status ci_fits_wcs_to_pixel(ci_fits_wcs *wcs, size_t n, const double *ra_rad,
                                              const double *dec_rad, double *x, double *y);
+/* The same from pixels to ICRS. */
 CI_MUST_CHECK ci_status ci_fits_wcs_to_sky(ci_fits_wcs *wcs, size_t n, const double *x,
                                            const double *y, double *ra_rad, double *dec_rad);
 

@@ -22,10 +22,11 @@ typedef struct ci_grid_geometry
 /* Whether samples are gridded in double precision for an accuracy that is asked for. Local. */
 bool ci_grid_is_double(double accuracy);
 /* Cost, for who plans it. Bytes of gridding samples that a rank of n_rank has, besides the samples
- * themselves; bytes of planes for an image of n_pixel, over all ranks; seconds of one core to grid
- * or degrid n_sample once, about. Local. */
+ * themselves. Local. */
 double ci_grid_samples_bytes(double n_row, double n_sample, bool is_double, int n_rank);
+/* Bytes of planes for an image of n_pixel, over all ranks. Local. */
 double ci_grid_planes_bytes(double n_pixel, bool is_double);
+/* Seconds of one core to grid or degrid n_sample once, about. Local. */
 double ci_grid_seconds(double n_sample);
 
 typedef struct ci_grid_operator ci_grid_operator;

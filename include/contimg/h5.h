@@ -100,6 +100,7 @@ CI_MUST_CHECK ci_status ci_h5_chunks_count(const ci_h5_file *file, const char *n
  * (enums, as booleans, count as integers; _int refuses floats). */
 CI_MUST_CHECK ci_status ci_h5_read_double(const ci_h5_file *file, const char *name, double *out,
                                           size_t n);
+/* The same as whole numbers. */
 CI_MUST_CHECK ci_status ci_h5_read_int(const ci_h5_file *file, const char *name, int64_t *out,
                                        size_t n);
 /* One string (scalar or one element), fixed or variable length, ASCII or UTF-8, padding
@@ -130,9 +131,11 @@ typedef enum ci_h5_type
 
 /* A dataset open for reading by slabs. Keep `file` open while it lives. */
 typedef struct ci_h5_slab ci_h5_slab;
+/* Opens a dataset; CI_ERR_INPUT where it is missing or of another type. */
 CI_MUST_CHECK ci_status ci_h5_slab_open(ci_h5_slab **out, const ci_h5_file *file, const char *name,
                                         ci_h5_type type);
 void ci_h5_slab_close(ci_h5_slab *slab); /* NULL-safe */
+/* Its type, shape and storage; borrowed. */
 const ci_h5_info *ci_h5_slab_info(const ci_h5_slab *slab);
 /* Whether unfiltered chunks come as they lie in the file. */
 bool ci_h5_slab_is_direct(const ci_h5_slab *slab);
@@ -152,25 +155,32 @@ CI_MUST_CHECK ci_status ci_h5_write_group(ci_h5_file *file, const char *name);
 /* rank 0: scalar. Types in the file: F64LE, I64LE, h5py's bool, {r,i} of F32LE or F64LE. */
 CI_MUST_CHECK ci_status ci_h5_write_double(ci_h5_file *file, const char *name, int rank,
                                            const uint64_t *dim, const double *values);
+/* The same of float, F32LE. */
 CI_MUST_CHECK ci_status ci_h5_write_float(ci_h5_file *file, const char *name, int rank,
                                           const uint64_t *dim, const float *values);
+/* The same of whole numbers, I64LE. */
 CI_MUST_CHECK ci_status ci_h5_write_int(ci_h5_file *file, const char *name, int rank,
                                         const uint64_t *dim, const int64_t *values);
 /* Non-zero is TRUE. */
 CI_MUST_CHECK ci_status ci_h5_write_bool(ci_h5_file *file, const char *name, int rank,
                                          const uint64_t *dim, const uint8_t *values);
+/* Complex values, {r,i} of F32LE. */
 CI_MUST_CHECK ci_status ci_h5_write_c32(ci_h5_file *file, const char *name, int rank,
                                         const uint64_t *dim, const ci_c32 *values);
+/* Complex values, {r,i} of F64LE. */
 CI_MUST_CHECK ci_status ci_h5_write_c64(ci_h5_file *file, const char *name, int rank,
                                         const uint64_t *dim, const ci_c64 *values);
 /* Fixed-length ASCII, NUL-padded, as numpy's S type; rank 1 for n texts, each a field of
  * `width` bytes (n * width bytes of values). */
 CI_MUST_CHECK ci_status ci_h5_write_string(ci_h5_file *file, const char *name, const char *text);
+/* Several of them. */
 CI_MUST_CHECK ci_status ci_h5_write_strings(ci_h5_file *file, const char *name, int rank,
                                             const uint64_t *dim, const char *values, size_t width);
 /* Shorthands for scalars. */
 CI_MUST_CHECK ci_status ci_h5_write_double_1(ci_h5_file *file, const char *name, double value);
+/* One whole number. */
 CI_MUST_CHECK ci_status ci_h5_write_int_1(ci_h5_file *file, const char *name, int64_t value);
+/* One truth value. */
 CI_MUST_CHECK ci_status ci_h5_write_bool_1(ci_h5_file *file, const char *name, bool value);
 
 #endif

@@ -94,6 +94,7 @@ CI_MUST_CHECK ci_status ci_image_maker_predict(ci_comm *comm, ci_image_maker *ma
  * (after ci_image_maker_dirty). On any number of ranks. Collective. */
 CI_MUST_CHECK ci_status ci_image_maker_save(ci_comm *comm, const ci_image_maker *maker,
                                             const char *path);
+/* Reads the model that _save wrote. Collective. */
 CI_MUST_CHECK ci_status ci_image_maker_load(ci_comm *comm, ci_image_maker *maker, const char *path);
 /* PREFIX{image,residual,model,pb,pbcor}.fits of the model as it stands, all or none; the dirty
  * image and pb, pbcor where there is no model. The last step: residual and PSF are used up.

@@ -26,6 +26,7 @@ typedef struct ci_ingest_options
     bool named_accept_incomplete; /* files named: any number of sub-bands is complete; else
                                  n_expected and min_fraction hold for them too */
 } ci_ingest_options;
+/* Sets the defaults that are named above. */
 void ci_ingest_options_default(ci_ingest_options *options);
 
 typedef struct ci_ingest_report
@@ -75,6 +76,7 @@ typedef struct ci_ingest_clusters
 /* For stage commands and plan: no database. Errors as ci_ingest_named. */
 CI_MUST_CHECK ci_status ci_ingest_sort(ci_ingest_clusters **out, const char *const *paths,
                                        size_t n_path);
+/* Frees it with all that it owns; NULL is allowed. */
 void ci_ingest_clusters_free(ci_ingest_clusters *clusters);
 
 #endif

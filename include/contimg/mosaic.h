@@ -37,10 +37,12 @@ CI_MUST_CHECK ci_status ci_mosaic_make(ci_comm *comm, const char *const *image_p
 /* Frees what it owns. Local. */
 void ci_mosaic_stats_clear(ci_mosaic_stats *stats);
 
-/* Cost, for who plans it. Bytes on all ranks, of a mosaic of n_pixel from tiles of n_tile_pixel;
- * seconds of one core, about; bytes of the files. Local. */
+/* Cost, for who plans it. Bytes on all ranks, of a mosaic of n_pixel from tiles of n_tile_pixel.
+ * Local. */
 double ci_mosaic_bytes(double n_pixel, double n_tile_pixel);
+/* Seconds of one core for a mosaic of n_pixel, about. Local. */
 double ci_mosaic_seconds(double n_pixel);
+/* Bytes of the files of a mosaic of n_pixel. Local. */
 double ci_mosaic_file_bytes(double n_pixel);
 
 #endif

@@ -13,9 +13,11 @@ void ci_num_sort_by_key(const uint32_t *key, size_t n, size_t n_key, size_t *sta
 /* Median of n values (reordered in place); mean of the two middle ones for even n;
  * NaN for n = 0. */
 double ci_num_median(double *values, size_t n);
+/* The same of float. */
 float ci_num_median_float(float *values, size_t n);
 /* 1.4826 x median |x - median|; values reordered. */
 double ci_num_mad_sigma(double *values, size_t n);
+/* The same of float. */
 float ci_num_mad_sigma_float(float *values, size_t n);
 
 /* Robust level of n values with sources in them: median and 1.4826 MAD after values beyond
@@ -51,6 +53,7 @@ typedef struct ci_num_gaussian
     double peak, x, y, major, minor, pa_rad;
     double peak_err, x_err, y_err, major_err, minor_err, pa_err;
 } ci_num_gaussian;
+/* Its value at pixel (x, y). */
 double ci_num_gaussian_value(const ci_num_gaussian *g, double x, double y);
 /* Least squares (GSL, Levenberg-Marquardt) of n_gaussian to n pixels. In: guess; out: fit,
  * with the errors of independent pixels (phot scales them for correlated noise). fixed_shape
@@ -73,7 +76,9 @@ typedef struct ci_num_beam
 {
     double major, minor, pa_rad;
 } ci_num_beam;
+/* The kernel that takes `from` to `to`. */
 bool ci_num_beam_deconvolve(ci_num_beam to, ci_num_beam from, ci_num_beam *kernel);
+/* The beam of a convolved with b. */
 ci_num_beam ci_num_beam_convolve(ci_num_beam a, ci_num_beam b);
 /* Smallest beam that all convolve to. */
 ci_num_beam ci_num_beam_common(const ci_num_beam *beams, size_t n);
@@ -82,6 +87,7 @@ ci_num_beam ci_num_beam_common(const ci_num_beam *beams, size_t n);
  * a = 5 (Lanczos' form, but its own window errs by 1.3e-3 where this one errs by 1.5e-4: peak
  * of a Gaussian of 4 pixels FWHM). Tap k belongs to pixel floor(x) - 4 + k, f = x - floor(x). */
 #define CI_NUM_LANCZOS_TAPS 10
+/* Sets the weights of all taps at f. */
 void ci_num_lanczos_taps(double f, double taps[CI_NUM_LANCZOS_TAPS]);
 
 /* ---- sine and cosine of an angle in turns ------------------------------------------------- */
@@ -154,6 +160,7 @@ static inline void ci_num_turns_cos_sin32(float x, float *c, float *s)
     *s = 2.0f * sine * cosine;
 }
 
+/* Cosine and sine of 2 pi x, of any x. */
 static inline void ci_num_turns_cos_sin(double x, double *c, double *s)
 {
     ci_num_turns_cos_sin64(ci_num_turns_fraction(x), c, s);
@@ -165,6 +172,7 @@ static inline void ci_num_turns_cos_sin(double x, double *c, double *s)
  * are exact integers then, and any order of adding gives the same. With 1e9 samples a weight
  * keeps 2^-32 of the greatest. */
 int ci_num_fixed_exponent(double max, int64_t n);
+/* A value as such an integer. */
 int64_t ci_num_fixed(double value, int exponent);
 /* Gauss rules of sums: for n points x with weights w, a few nodes that stand for them. A sum
  * over the points, sum_i w_i f(x_i), is that over n_node nodes, sum_k weight_k f(node_k), for
@@ -172,6 +180,7 @@ int64_t ci_num_fixed(double value, int exponent);
 typedef struct ci_num_gauss ci_num_gauss;
 /* Scratch for rules of at most max_point points and max_node nodes. Local. */
 CI_MUST_CHECK ci_status ci_num_gauss_new(ci_num_gauss **out, size_t max_point, size_t max_node);
+/* Frees it with all that it owns; NULL is allowed. */
 void ci_num_gauss_free(ci_num_gauss *gauss);
 /* The rule of points x [n_point], distinct, with weights w [n_point] >= 0 of which at least
  * n_node are above 0: node [n_node] ascending, between the outermost points of weight above 0;

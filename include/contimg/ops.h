@@ -47,6 +47,7 @@ typedef struct ci_ops_metrics
     double success_percent;                       /* of all attempts; 100 where there were none */
     double time_unix_s;
 } ci_ops_metrics;
+/* Counts them now. */
 CI_MUST_CHECK ci_status ci_ops_metrics_read(ci_ops_metrics *out, ci_registry *registry);
 /* {total_published, total_staging, ...}, names as deployed; the caller's. */
 ci_json *ci_ops_metrics_json(const ci_ops_metrics *metrics);
@@ -60,6 +61,7 @@ typedef struct ci_ops_thresholds
     double max_group_failure_percent; /* 10, of the groups that ended within 24 h */
     double max_failed;                /* products that failed; infinite */
 } ci_ops_thresholds;
+/* Sets the values that are named above. */
 void ci_ops_thresholds_default(ci_ops_thresholds *out);
 /* Those that a JSON file {"name": number} names; CI_ERR_INPUT for an unknown name, or no number. */
 CI_MUST_CHECK ci_status ci_ops_thresholds_read(ci_ops_thresholds *out, const char *path);
@@ -84,6 +86,7 @@ typedef struct ci_ops_alerts
     size_t n;
     ci_registry_alert item[CI_OPS_MAX_ALERT];
 } ci_ops_alerts;
+/* Judges the registry by the thresholds, now. */
 CI_MUST_CHECK ci_status ci_ops_alerts_judge(ci_ops_alerts *out, ci_registry *registry,
                                             const ci_ops_thresholds *thresholds);
 /* Appends those of disks; a folder that is not there counts by the part of its path that is. */
@@ -110,6 +113,7 @@ typedef struct ci_ops_status
 } ci_ops_status;
 /* Clear it with ci_ops_status_clear, whatever the status. */
 CI_MUST_CHECK ci_status ci_ops_status_read(ci_ops_status *out, ci_registry *registry);
+/* Frees what it owns. */
 void ci_ops_status_clear(ci_ops_status *status);
 /* Observations that did not fail and are in no group yet. */
 size_t ci_ops_status_ungrouped(const ci_ops_status *status);

@@ -22,8 +22,9 @@ CI_MUST_CHECK ci_status ci_comm_self(ci_comm **out);
 CI_MUST_CHECK ci_status ci_comm_split(ci_comm *comm, int color, ci_comm **out);
 /* NULL-safe. Collective. */
 void ci_comm_free(ci_comm *comm);
-/* This rank's number, and how many there are. Local. */
+/* This rank's number, from 0. Local. */
 int ci_comm_rank(const ci_comm *comm);
+/* Number of ranks. Local. */
 int ci_comm_size(const ci_comm *comm);
 /* Ranks of `comm` on this node (MPI shared-memory split). Collective. */
 CI_MUST_CHECK ci_status ci_comm_node_size(ci_comm *comm, int *out);
@@ -57,13 +58,14 @@ CI_MUST_CHECK ci_status ci_par_barrier(ci_comm *comm);
 /* Rank `root`'s n_byte bytes to all, into `data` of the caller. Any size; pieces of at most
  * ci_par_piece_bytes(). Collective. */
 CI_MUST_CHECK ci_status ci_par_bcast(ci_comm *comm, void *data, size_t n_byte, int root);
-/* Sum and maximum over ranks, element by element, of values [n]: exact in any order. In place.
- * Collective. */
+/* Sum over ranks, element by element, of values [n]: exact in any order. In place. Collective. */
 CI_MUST_CHECK ci_status ci_par_sum_int(ci_comm *comm, int64_t *values, size_t n);
+/* The same with the maximum. Collective. */
 CI_MUST_CHECK ci_status ci_par_max_int(ci_comm *comm, int64_t *values, size_t n);
-/* Maximum and minimum of doubles, [n] (exact in any order); NaN is CI_ERR_INTERNAL. In place.
+/* Maximum of doubles over ranks, [n] (exact in any order); NaN is CI_ERR_INTERNAL. In place.
  * Collective. */
 CI_MUST_CHECK ci_status ci_par_max_double(ci_comm *comm, double *values, size_t n);
+/* The same with the minimum. Collective. */
 CI_MUST_CHECK ci_status ci_par_min_double(ci_comm *comm, double *values, size_t n);
 
 /* Sum over fixed blocks in block order. The problem has n_block blocks in all; this
@@ -107,6 +109,7 @@ CI_MUST_CHECK ci_status ci_par_gather(ci_comm *comm, const void *here, size_t n_
  * rank, which calls the other function. Of these two ranks alone; their caller agrees. Collective.
  */
 CI_MUST_CHECK ci_status ci_par_send(ci_comm *comm, const void *data, size_t n_byte, int to);
+/* The other half: receives exactly n_byte into `data`. Collective. */
 CI_MUST_CHECK ci_status ci_par_recv(ci_comm *comm, void *data, size_t n_byte, int from);
 
 /* Where the greatest value of all ranks is; ties go to the lower index. `value` and

@@ -30,6 +30,7 @@ typedef struct ci_phot_options
     double grow_sigma; /* 3 */
     size_t box;        /* pixels of a local rms box; 0: 20 beams */
 } ci_phot_options;
+/* Sets the defaults that are named above. */
 void ci_phot_options_default(ci_phot_options *options);
 /* "J052109.9+163822", cut, not rounded. */
 void ci_phot_name(char out[32], double ra_rad, double dec_rad);
@@ -39,10 +40,12 @@ void ci_phot_name(char out[32], double ra_rad, double dec_rad);
  * beam by three errors is fitted with the beam's shape. */
 CI_MUST_CHECK ci_status ci_phot_find(ci_phot_list **out, const char *image_path,
                                      const char *noise_path, const ci_phot_options *options);
+/* Frees it with all that it owns; NULL is allowed. */
 void ci_phot_list_free(ci_phot_list *list);
 /* CSV name,ra_deg,dec_deg,ra_err_arcsec,dec_err_arcsec,peak_jy,peak_err_jy,flux_jy,
  * flux_err_jy,major_arcsec,minor_arcsec,pa_deg,rms_jy,island,resolved. */
 CI_MUST_CHECK ci_status ci_phot_list_write(const ci_phot_list *list, const char *csv_path);
+/* Reads such a file; CI_ERR_INPUT names the column and line. */
 CI_MUST_CHECK ci_status ci_phot_list_read(ci_phot_list **out, const char *csv_path);
 /* Forced flux of a point source at a position: S = sum(d K/s^2)/sum(K^2/s^2) over one width of
  * the beam K, with the error of noise correlated as measured in this image. NaN outside. */
@@ -63,9 +66,11 @@ typedef struct ci_phot_compare
     double median_ratio, mad_ratio, median_separation_rad;
     double gain, scatter; /* Huber fit found = gain x true */
 } ci_phot_compare;
+/* Compares found sources with a catalogue. */
 CI_MUST_CHECK ci_status ci_phot_compare_new(ci_phot_compare **out, const ci_phot_list *found,
                                             const ci_sky_model *truth, double freq_hz,
                                             double match_rad, double isolation_rad);
+/* Frees it with all that it owns; NULL is allowed. */
 void ci_phot_compare_free(ci_phot_compare *compare);
 
 /* Cost, for who plans it: bytes of ci_phot_find for an image of n_pixel with its noise and

@@ -61,6 +61,7 @@ CI_MUST_CHECK ci_status ci_plan_teams_choose(ci_plan_teams *out, const ci_plan_l
                                              const ci_plan_limits *limits);
 /* Text for people; free with ci_mem_free. */
 CI_MUST_CHECK ci_status ci_plan_text(char **out, const ci_plan *plan);
+/* The same as JSON, the caller's. */
 ci_json *ci_plan_json(const ci_plan *plan);
 /* "sbatch --nodes=1 --ntasks=4 --mem=12G --time=00:30:00 <script> <arguments>", with shell
  * quoting where an argument needs it. */

@@ -27,6 +27,7 @@ typedef struct ci_publish_options
     double backoff_s;          /* 60: waits 60, 120 s, ... */
     int64_t max_attempt;       /* 3 */
 } ci_publish_options;
+/* Sets the defaults that are named above. */
 void ci_publish_options_default(ci_publish_options *options);
 
 typedef enum ci_publish_result_kind

@@ -27,6 +27,7 @@ typedef struct ci_qa_limits
                                                      must be there; NULL: none */
     } image;
 } ci_qa_limits;
+/* Sets the defaults that are named above. */
 void ci_qa_limits_default(ci_qa_limits *limits);
 
 /* ---- calibration tables --------------------------------------------------------------------- */

@@ -40,6 +40,7 @@ typedef struct ci_registry_options
     double busy_s;    /* how long to wait for a lock of others; 60 */
     ci_clock *clock;  /* of leases and retries; borrowed, NULL: the system's */
 } ci_registry_options;
+/* Sets the defaults that are named above. */
 void ci_registry_options_default(ci_registry_options *options);
 
 /* Opens all four. Writing: makes what is missing, migrates what is older (online backup
@@ -50,12 +51,15 @@ CI_MUST_CHECK ci_status ci_registry_open(ci_registry **out, const ci_registry_pa
                                          const ci_registry_options *options);
 void ci_registry_close(ci_registry *registry);       /* NULL-safe; rolls back what is open */
 double ci_registry_now(const ci_registry *registry); /* UTC in Unix seconds */
+/* Whether writing functions are refused. */
 bool ci_registry_is_read_only(const ci_registry *registry);
+/* The clock of its options; borrowed, NULL: the system's. */
 ci_clock *ci_registry_clock(const ci_registry *registry);
 /* The file that is open for `which`; borrowed. */
 const char *ci_registry_path(const ci_registry *registry, ci_registry_database which);
 /* Schema version on disk when opened (0: of the deployed pipeline or new) and as known. */
 int ci_registry_version_found(const ci_registry *registry, ci_registry_database which);
+/* The version that this program knows. */
 int ci_registry_version_known(ci_registry_database which);
 /* When a database of the deployed pipeline was migrated, Unix seconds; 0: it never was. */
 double ci_registry_migrated_unix_s(const ci_registry *registry, ci_registry_database which);
@@ -69,7 +73,9 @@ CI_MUST_CHECK ci_status ci_registry_backup(ci_registry *registry, ci_registry_da
  * Functions below join an open transaction, else make their own. End commits where `status`
  * and everything inside were CI_OK, else rolls back; returns the status that decided. */
 CI_MUST_CHECK ci_status ci_registry_begin(ci_registry *registry, ci_registry_database which);
+/* Commits or rolls back, as said above. */
 ci_status ci_registry_end(ci_registry *registry, ci_registry_database which, ci_status status);
+/* Whether one is open on that database. */
 bool ci_registry_in_transaction(const ci_registry *registry, ci_registry_database which);
 
 #define CI_REGISTRY_ID 64
@@ -101,6 +107,7 @@ void ci_registry_owner_text(const ci_registry_owner *owner, char out[CI_REGISTRY
  * into every state change made through this handle. */
 CI_MUST_CHECK ci_status ci_registry_run_begin(ci_registry *registry, const char *command,
                                               const char *log_path, char id[CI_REGISTRY_ID]);
+/* The end of a run with its status, text and report. */
 CI_MUST_CHECK ci_status ci_registry_run_end(ci_registry *registry, const char *id, ci_status status,
                                             const char *text, const char *report_path);
 
@@ -118,6 +125,7 @@ typedef enum ci_registry_file_state
     CI_REGISTRY_FILE_LATE,       /* its observation was closed before */
     CI_REGISTRY_FILE_STATE_COUNT
 } ci_registry_file_state;
+/* The word of a state in the database; borrowed. */
 const char *ci_registry_file_state_word(ci_registry_file_state state);
 
 typedef struct ci_registry_file
@@ -140,6 +148,7 @@ CI_REGISTRY_LIST(ci_registry_files, ci_registry_file);
 CI_MUST_CHECK ci_status ci_registry_file_put(ci_registry *registry, const ci_registry_file *file);
 /* A file that is gone before it was used. */
 CI_MUST_CHECK ci_status ci_registry_file_forget(ci_registry *registry, const char *path);
+/* The file of that path: a list of one, or an empty one. */
 CI_MUST_CHECK ci_status ci_registry_file_get(ci_registry *registry, const char *path,
                                              ci_registry_files **out);
 /* Files that are not whole yet: growing, incomplete, empty, truncated. */
@@ -150,6 +159,7 @@ CI_MUST_CHECK ci_status ci_registry_files_unused(ci_registry *registry, ci_regis
 /* All files, or those of one observation in order of sub-band. */
 CI_MUST_CHECK ci_status ci_registry_files_read(ci_registry *registry, ci_registry_files **out,
                                                const char *observation_id);
+/* Frees it with all that it owns; NULL is allowed. */
 void ci_registry_files_free(ci_registry_files *files);
 
 /* The deployed queue's words. */
@@ -162,6 +172,7 @@ typedef enum ci_registry_work_state
     CI_REGISTRY_WORK_FAILED,
     CI_REGISTRY_WORK_STATE_COUNT
 } ci_registry_work_state;
+/* The word of a state in the database; borrowed. */
 const char *ci_registry_work_state_word(ci_registry_work_state state);
 
 typedef struct ci_registry_observation
@@ -182,6 +193,7 @@ CI_REGISTRY_LIST(ci_registry_observations, ci_registry_observation); /* by first
 /* Inserts or updates all but the lease; a change of state is recorded. */
 CI_MUST_CHECK ci_status ci_registry_observation_put(ci_registry *registry,
                                                     const ci_registry_observation *observation);
+/* The observation of that id: a list of one, or an empty one. */
 CI_MUST_CHECK ci_status ci_registry_observation_get(ci_registry *registry, const char *id,
                                                     ci_registry_observations **out);
 /* By first integration in [from, to) (NaN: open), deployed rows only where asked. */
@@ -192,6 +204,7 @@ CI_MUST_CHECK ci_status ci_registry_observations_read(ci_registry *registry,
 /* Those that still collect files (not ready), of contimg only. */
 CI_MUST_CHECK ci_status ci_registry_observations_open(ci_registry *registry,
                                                       ci_registry_observations **out);
+/* Frees it with all that it owns; NULL is allowed. */
 void ci_registry_observations_free(ci_registry_observations *observations);
 /* Sub-band rows of an observation (table subband_files), replaced as a whole. */
 CI_MUST_CHECK ci_status ci_registry_sub_bands_put(ci_registry *registry, const char *observation_id,
@@ -261,16 +274,19 @@ CI_MUST_CHECK ci_status ci_registry_group_id(char out[CI_REGISTRY_ID],
  * nothing, *is_new false. CI_ERR_INPUT where an observation would be new or overlap twice. */
 CI_MUST_CHECK ci_status ci_registry_group_add(ci_registry *registry, const ci_registry_group *group,
                                               bool *is_new);
-/* One group; those that may be taken now (PENDING and not waiting, or of a dead owner); all. Oldest
- * first. */
+/* One group: a list of one, or an empty one. */
 CI_MUST_CHECK ci_status ci_registry_group_get(ci_registry *registry, const char *id,
                                               ci_registry_groups **out);
+/* Groups that may be taken now (PENDING and not waiting, or of a dead owner), oldest first. */
 CI_MUST_CHECK ci_status ci_registry_groups_ready(ci_registry *registry, ci_registry_groups **out);
+/* All groups, oldest first. */
 CI_MUST_CHECK ci_status ci_registry_groups_read(ci_registry *registry, ci_registry_groups **out);
+/* Frees it with all that it owns; NULL is allowed. */
 void ci_registry_groups_free(ci_registry_groups *groups);
 /* As for observations; *done true where the group is completed already. */
 CI_MUST_CHECK ci_status ci_registry_group_claim(ci_registry *registry, const char *id,
                                                 double lease_s, bool *done);
+/* Ends the claim with a state and its reason. */
 CI_MUST_CHECK ci_status ci_registry_group_end(ci_registry *registry, const char *id,
                                               ci_registry_work_state state, const char *reason,
                                               const char *mosaic_id);
@@ -325,22 +341,27 @@ typedef struct ci_registry_image
 CI_REGISTRY_LIST(ci_registry_images, ci_registry_image);
 /* Registers or replaces the tile of an observation with its files' checksums. */
 CI_MUST_CHECK ci_status ci_registry_tile_put(ci_registry *registry, const ci_registry_image *tile);
+/* The tile of an observation: a list of one, or an empty one. */
 CI_MUST_CHECK ci_status ci_registry_tile_get(ci_registry *registry, const char *observation_id,
                                              ci_registry_images **out);
+/* Registers or replaces the mosaic of a group, made of these tiles. */
 CI_MUST_CHECK ci_status ci_registry_mosaic_put(ci_registry *registry,
                                                const ci_registry_image *mosaic,
                                                const char *const *tile_ids, size_t n_tile);
+/* The mosaic of a group: a list of one, or an empty one. */
 CI_MUST_CHECK ci_status ci_registry_mosaic_get(ci_registry *registry, const char *group_id,
                                                ci_registry_images **out);
 /* Where a mosaic was published, NULL: nowhere now; derived from the data registry, written again by
  * --recover. */
 CI_MUST_CHECK ci_status ci_registry_mosaic_published(ci_registry *registry, const char *group_id,
                                                      const char *published_path);
+/* Frees it with all that it owns; NULL is allowed. */
 void ci_registry_images_free(ci_registry_images *images);
 /* CI_ERR_INPUT names the first registered file that is changed or not there. */
 CI_MUST_CHECK ci_status ci_registry_image_check(const ci_registry_image *image);
 /* Fills image->file from the plain files in image->folder, by name, `.part` left out. */
 CI_MUST_CHECK ci_status ci_registry_image_files_scan(ci_registry_image *image);
+/* Frees the list of files that it owns. */
 void ci_registry_image_files_free(ci_registry_image *image);
 
 typedef struct ci_registry_source
@@ -366,6 +387,7 @@ typedef enum ci_registry_publish_state
     CI_REGISTRY_PUBLISH_FAILED,
     CI_REGISTRY_PUBLISH_STATE_COUNT
 } ci_registry_publish_state;
+/* The word of a state in the database; borrowed. */
 const char *ci_registry_publish_state_word(ci_registry_publish_state state);
 
 typedef enum ci_registry_product_type
@@ -402,11 +424,13 @@ CI_REGISTRY_LIST(ci_registry_products, ci_registry_product);
  * version. */
 CI_MUST_CHECK ci_status ci_registry_product_stage(ci_registry *registry,
                                                   const ci_registry_product *product, bool *is_new);
+/* The product of that id: a list of one, or an empty one. */
 CI_MUST_CHECK ci_status ci_registry_product_get(ci_registry *registry, const char *id,
                                                 ci_registry_products **out);
 /* All, or those of one state (state < 0: all). */
 CI_MUST_CHECK ci_status ci_registry_products_read(ci_registry *registry, ci_registry_products **out,
                                                   int state, bool with_deployed);
+/* Frees it with all that it owns; NULL is allowed. */
 void ci_registry_products_free(ci_registry_products *products);
 
 typedef enum ci_registry_claim
@@ -425,12 +449,15 @@ CI_MUST_CHECK ci_status ci_registry_product_claim(ci_registry *registry, const c
                                                   bool by_name, double lease_s,
                                                   ci_registry_claim *claim,
                                                   ci_registry_owner *owner);
-/* Each ends the attempt that `token` opened; CI_ERR_NOT_READY where the lease was lost. */
+/* Prolongs the lease of the attempt that `token` opened; CI_ERR_NOT_READY where it was lost, as for
+ * those that end it. */
 CI_MUST_CHECK ci_status ci_registry_product_renew(ci_registry *registry, const char *id,
                                                   const char *token, double lease_s);
+/* Ends the attempt: published at that path, with the gates that it passed. */
 CI_MUST_CHECK ci_status ci_registry_product_publish(ci_registry *registry, const char *id,
                                                     const char *token, const char *published_path,
                                                     const char *qa_json);
+/* Ends the attempt: refused by a gate; why, and all gates. */
 CI_MUST_CHECK ci_status ci_registry_product_refuse(ci_registry *registry, const char *id,
                                                    const char *token, const char *why,
                                                    const char *qa_json);
@@ -454,6 +481,7 @@ CI_MUST_CHECK ci_status ci_registry_product_withdraw(ci_registry *registry, cons
 /* Gives a product that was published its row; *is_new false where there is one. */
 CI_MUST_CHECK ci_status ci_registry_product_adopt(ci_registry *registry,
                                                   const ci_registry_product *product, bool *is_new);
+/* Says that a published product's staging folder is gone. */
 CI_MUST_CHECK ci_status ci_registry_product_staging_removed(ci_registry *registry, const char *id);
 
 #endif

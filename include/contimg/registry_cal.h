@@ -36,10 +36,13 @@ CI_REGISTRY_LIST(ci_registry_cals, ci_registry_cal);
  * *is_new false, nothing changed, where it is there already. */
 CI_MUST_CHECK ci_status ci_registry_cal_add(ci_registry *registry, const ci_registry_cal *table,
                                             bool *is_new);
+/* Changes a table's state, with a reason. */
 CI_MUST_CHECK ci_status ci_registry_cal_state_set(ci_registry *registry, const char *path,
                                                   ci_registry_cal_state state, const char *reason);
+/* All tables; of the deployed pipeline too where asked. */
 CI_MUST_CHECK ci_status ci_registry_cals_read(ci_registry *registry, ci_registry_cals **out,
                                               bool with_deployed);
+/* Frees it with all that it owns; NULL is allowed. */
 void ci_registry_cals_free(ci_registry_cals *tables);
 typedef struct ci_registry_cal_want
 {
@@ -51,6 +54,7 @@ typedef struct ci_registry_cal_want
     double borrow_s;        /* 30 days; 0: never borrow */
     int64_t n_skip;         /* that many are left out, the nearest */
 } ci_registry_cal_want;
+/* Sets the defaults that are named above, of that kind. */
 void ci_registry_cal_want_default(ci_registry_cal_want *want, ci_registry_cal_kind kind);
 /* The active table of that kind, of any set, nearest in time (ties: newest), n = 0 where there is
  * none. *is_borrowed: outside its validity, within borrow_s. */

@@ -16,6 +16,7 @@ CI_MUST_CHECK ci_status ci_registry_leases_renew(ci_registry *registry, double l
 /* A thread that does so every period_s seconds, with a handle of its own on the files of
  * `registry`, until it is ended. It calls no MPI and takes no signal. */
 typedef struct ci_registry_keeper ci_registry_keeper;
+/* Starts that thread. */
 CI_MUST_CHECK ci_status ci_registry_keeper_start(ci_registry_keeper **out,
                                                  const ci_registry *registry, double period_s);
 void ci_registry_keeper_end(ci_registry_keeper *keeper); /* NULL-safe */

@@ -35,6 +35,7 @@ CI_REGISTRY_LIST(ci_registry_changes, ci_registry_change); /* by time */
 /* All changes of one subject over the four databases (NULL: of all), since a time. */
 CI_MUST_CHECK ci_status ci_registry_changes_read(ci_registry *registry, ci_registry_changes **out,
                                                  const char *subject, double since_unix_s);
+/* Frees it with all that it owns; NULL is allowed. */
 void ci_registry_changes_free(ci_registry_changes *changes);
 
 typedef struct ci_registry_attempt
@@ -46,8 +47,10 @@ typedef struct ci_registry_attempt
     char *error;
 } ci_registry_attempt;
 CI_REGISTRY_LIST(ci_registry_attempts, ci_registry_attempt); /* by start */
+/* Attempts to publish a product (NULL: any) since a time. */
 CI_MUST_CHECK ci_status ci_registry_attempts_read(ci_registry *registry, ci_registry_attempts **out,
                                                   const char *product_id, double since_unix_s);
+/* Frees it with all that it owns; NULL is allowed. */
 void ci_registry_attempts_free(ci_registry_attempts *attempts);
 
 /* ---- counts -------------------------------------------------------------------------------- */
@@ -95,6 +98,7 @@ CI_MUST_CHECK ci_status ci_registry_queue_count(ci_registry *registry,
 /* The n that came last, the last one first. */
 CI_MUST_CHECK ci_status ci_registry_queue_recent(ci_registry *registry, size_t n,
                                                  ci_registry_entries **out);
+/* Frees it with all that it owns; NULL is allowed. */
 void ci_registry_entries_free(ci_registry_entries *entries);
 
 typedef struct ci_registry_run
@@ -108,6 +112,7 @@ CI_REGISTRY_LIST(ci_registry_runs, ci_registry_run); /* by start */
 /* Runs that began or ended since then, and those that have no end. */
 CI_MUST_CHECK ci_status ci_registry_runs_read(ci_registry *registry, ci_registry_runs **out,
                                               double since_unix_s);
+/* Frees it with all that it owns; NULL is allowed. */
 void ci_registry_runs_free(ci_registry_runs *runs);
 /* Tiles made in [from, to), and their mean rms over thermal noise, NaN where it is not known. */
 CI_MUST_CHECK ci_status ci_registry_tiles_noise(ci_registry *registry, double from_unix_s,
@@ -135,6 +140,7 @@ CI_MUST_CHECK ci_status ci_registry_alert_told(ci_registry *registry,
                                                const ci_registry_alert *alert);
 /* Those that are active, as recorded. */
 CI_MUST_CHECK ci_status ci_registry_alerts_read(ci_registry *registry, ci_registry_alerts **out);
+/* Frees it with all that it owns; NULL is allowed. */
 void ci_registry_alerts_free(ci_registry_alerts *alerts);
 
 /* ---- databases as files ---------------------------------------------------------------------- */

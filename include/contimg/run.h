@@ -77,6 +77,7 @@ CI_MUST_CHECK ci_status ci_run_groups_add(ci_run_groups *groups, const ci_regist
 void ci_run_groups_free(ci_run_groups *groups);
 /* All of it as bytes [n_byte] for other ranks, to ci_mem_free, and back. Local. */
 CI_MUST_CHECK ci_status ci_run_groups_pack(char **out, size_t *n_byte, const ci_run_groups *groups);
+/* The groups from such bytes. Local. */
 CI_MUST_CHECK ci_status ci_run_groups_unpack(ci_run_groups *out, const char *bytes, size_t n_byte);
 /* CI_OK where a run would take the files named: they are of one array, and each observation has
  * enough of its sub-bands. Errors as the run gives them. No database. Local. */

@@ -11,6 +11,7 @@
 typedef struct ci_sky_eop ci_sky_eop;
 /* share/earth_orientation.csv where path is NULL, else that CSV or an IERS finals2000A. */
 CI_MUST_CHECK ci_status ci_sky_eop_load(ci_sky_eop **out, const char *path);
+/* Frees it with all that it owns; NULL is allowed. */
 void ci_sky_eop_free(ci_sky_eop *eop);
 
 /* The sky over one array at one UTC: everything that depends on time and site only. */
@@ -20,17 +21,20 @@ typedef struct ci_sky_frame ci_sky_frame;
 CI_MUST_CHECK ci_status ci_sky_frame_new(ci_sky_frame **out, const ci_sky_eop *eop,
                                          const ci_vis_array *array, double time_mjd_s,
                                          double dut1_header_s);
+/* Frees it with all that it owns; NULL is allowed. */
 void ci_sky_frame_free(ci_sky_frame *frame);
 double ci_sky_frame_last_rad(const ci_sky_frame *frame); /* local apparent sidereal time */
 /* ICRS <-> topocentric apparent hour angle and declination (of date, pressure 0). */
 void ci_sky_apparent(const ci_sky_frame *frame, double ra_rad, double dec_rad, double *ha_rad,
                      double *dec_app_rad);
+/* The other way: ICRS position of an apparent place. */
 void ci_sky_icrs(const ci_sky_frame *frame, double ha_rad, double dec_app_rad, double *ra_rad,
                  double *dec_rad);
 /* Unit vector towards an apparent place, and towards an ICRS position, in ITRS axes:
  * delay of baseline b (ECEF, m) is b.s. */
 void ci_sky_direction_apparent(const ci_sky_frame *frame, double ha_rad, double dec_app_rad,
                                double s_itrs[3]);
+/* The same of an ICRS position. */
 void ci_sky_direction(const ci_sky_frame *frame, double ra_rad, double dec_rad, double s_itrs[3]);
 /* Rows u, v, w: uvw_m = basis . b_ecef. u and v rows are the derivatives of the exact
  * apparent direction by ICRS l and m at the position (differential aberration in), w the
@@ -45,6 +49,7 @@ void ci_sky_uvw_basis_apparent(double lon_rad, double ha_rad, double dec_app_rad
 
 /* WGS84 geodetic <-> ITRS, m. */
 void ci_sky_geodetic_to_ecef(double lat_rad, double lon_rad, double height_m, double ecef_m[3]);
+/* The other way, ITRS to geodetic. */
 void ci_sky_ecef_to_geodetic(const double ecef_m[3], double *lat_rad, double *lon_rad,
                              double *height_m);
 /* DSA-110 of share/dsa110_stations.csv: all 117 stations or those in its data. Fills *out;
@@ -66,6 +71,7 @@ CI_MUST_CHECK ci_status ci_sky_rephase(const ci_sky_eop *eop, ci_vis_block *bloc
 /* ci_sky_rephase for all blocks of a set, then meta->phase = that one SIDEREAL centre.
  * `pointing` out may be NULL. */
 struct ci_sky_pointing;
+/* Moves all blocks of a set to that centre. */
 CI_MUST_CHECK ci_status ci_sky_set_rephase(const ci_sky_eop *eop, ci_vis_set *set, double ra_rad,
                                            double dec_rad);
 
@@ -89,6 +95,7 @@ typedef struct ci_sky_pointing
  * declination; UNPROJECTED -> fixed at the zenith; SIDEREAL -> tracking its centre. Of each
  * integration its own; CI_VIS_PHASE_MIXED counts as the first. ci_sky_pointing_clear. */
 CI_MUST_CHECK ci_status ci_sky_pointing_from(const ci_vis_meta *meta, ci_sky_pointing *out);
+/* Frees what it owns. */
 void ci_sky_pointing_clear(ci_sky_pointing *pointing);
 /* That of the integration nearest to a time. Borrowed. */
 const ci_sky_pointing *ci_sky_pointing_at(const ci_sky_pointing *pointing, double time_mjd_s);
@@ -104,7 +111,9 @@ typedef struct ci_sky_beam ci_sky_beam;
  * frequency from its RESTFRQ, where it has one. `array` may be NULL but for "auto". */
 CI_MUST_CHECK ci_status ci_sky_beam_new(ci_sky_beam **out, const char *spec,
                                         const ci_vis_array *array);
+/* Frees it with all that it owns; NULL is allowed. */
 void ci_sky_beam_free(ci_sky_beam *beam);
+/* Whether it is 1 everywhere. */
 bool ci_sky_beam_is_none(const ci_sky_beam *beam);
 const char *ci_sky_beam_text(const ci_sky_beam *beam); /* "airy:4.65", for headers */
 /* Power beam, 1 at the centre, towards an ICRS position. */
@@ -115,6 +124,7 @@ double ci_sky_beam_power(const ci_sky_beam *beam, const ci_sky_pointing *pointin
  * power), and the power there. */
 bool ci_sky_beam_lm(const ci_sky_pointing *pointing, const ci_sky_frame *frame, double ra_rad,
                     double dec_rad, double *l, double *m);
+/* The power at l, m. */
 double ci_sky_beam_power_lm(const ci_sky_beam *beam, double l, double m, double freq_hz);
 
 /* What an image looks at: its centre, which is the phase centre, under a beam. Borrows. */
@@ -147,15 +157,18 @@ typedef struct ci_sky_model
     ci_sky_source *source; /* [n_source], owned */
     char **name;           /* [n_source], owned: what the sources name */
 } ci_sky_model;
+/* Frees it with all that it owns; NULL is allowed. */
 void ci_sky_model_free(ci_sky_model *model);
 /* CSV name,ra_deg,dec_deg,flux_jy,ref_freq_hz,spectral_index[,major_arcsec,minor_arcsec,
  * pa_deg]; an unknown or missing column is named. Refused too: one name at one position twice,
  * reference frequencies beyond 1e6 to 1e13 Hz, no flux above 0. */
 CI_MUST_CHECK ci_status ci_sky_model_read(ci_sky_model **out, const char *path);
+/* Writes such a file, by .part and rename. */
 CI_MUST_CHECK ci_status ci_sky_model_write(const ci_sky_model *model, const char *path);
 /* An empty model; appending to it (only to one made here or returned by this module) copies
  * the source. */
 CI_MUST_CHECK ci_status ci_sky_model_new(ci_sky_model **out);
+/* Appends a copy of a source. */
 CI_MUST_CHECK ci_status ci_sky_model_append(ci_sky_model *model, const ci_sky_source *source);
 /* Copies of the sources within a radius of a position, in the model's order; may be none. */
 CI_MUST_CHECK ci_status ci_sky_model_select(ci_sky_model **out, const ci_sky_model *model,
@@ -166,6 +179,7 @@ const ci_sky_source *ci_sky_model_nearest(const ci_sky_model *model, double ra_r
                                           double *distance_rad);
 /* NaN outside a polynomial's range. */
 double ci_sky_source_flux_jy(const ci_sky_source *source, double freq_hz);
+/* Angle between two positions. */
 double ci_sky_separation_rad(double ra1_rad, double dec1_rad, double ra2_rad, double dec2_rad);
 double ci_sky_mean_angle_rad(const double *angle_rad, size_t n); /* circular */
 /* FK5 (J2000) to ICRS, in place. */
@@ -190,7 +204,9 @@ bool ci_sky_time_to_utc(const char *scale, double *time_mjd_s);
  * the few of unknown flux); the Perley-Butler sources that are resolved and must not be
  * taken for points. */
 CI_MUST_CHECK ci_status ci_sky_catalog_standards(ci_sky_model **out);
+/* The VLA calibrator list. */
 CI_MUST_CHECK ci_status ci_sky_catalog_vla(ci_sky_model **out);
+/* The resolved sources of the flux scale. */
 CI_MUST_CHECK ci_status ci_sky_catalog_resolved(ci_sky_model **out);
 /* What may be calibrated on as points: the standards, and of the VLA list what is neither one of
  * them nor near a resolved source. */
@@ -221,6 +237,7 @@ CI_MUST_CHECK ci_status ci_sky_predict(const ci_sky_scene *scene, const ci_vis_b
 /* ICRS position <-> l, m about a centre (SIN, unslanted). n_lm = sqrt(1-l^2-m^2). */
 void ci_sky_lm(double ra0_rad, double dec0_rad, double ra_rad, double dec_rad, double *l,
                double *m);
+/* The other way: the ICRS position at l, m. */
 void ci_sky_lm_inverse(double ra0_rad, double dec0_rad, double l, double m, double *ra_rad,
                        double *dec_rad);
 

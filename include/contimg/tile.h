@@ -256,9 +256,11 @@ CI_MUST_CHECK ci_status ci_tile_record_judge(ci_tile_record *record, const ci_qa
 /* As report.h says, and back. CI_ERR_INPUT where it is no record of a tile; `status` is not kept.
  * Local. */
 ci_json *ci_tile_record_json(const ci_tile_record *record);
+/* The record from such JSON. Local. */
 CI_MUST_CHECK ci_status ci_tile_record_parse(ci_tile_record **out, const ci_json *json);
 /* For another rank, all of the record, and the next one back. Local. */
 CI_MUST_CHECK ci_status ci_tile_record_pack(ci_par_packer *packer, const ci_tile_record *record);
+/* The record from such a line. Local. */
 CI_MUST_CHECK ci_status ci_tile_record_unpack(ci_tile_record **out, ci_par_unpacker *unpacker);
 /* FOLDER/tile.json. Local. */
 CI_MUST_CHECK ci_status ci_tile_record_write(const ci_tile_record *record);

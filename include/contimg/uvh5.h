@@ -35,6 +35,7 @@ void ci_uvh5_close(ci_uvh5_file *file);
 const ci_vis_meta *ci_uvh5_meta(const ci_uvh5_file *file);
 /* What was unusual about the file, one text each; borrowed. Local. */
 size_t ci_uvh5_warning_count(const ci_uvh5_file *file);
+/* The i-th text, from 0; borrowed. Local. */
 const char *ci_uvh5_warning_get(const ci_uvh5_file *file, size_t i);
 /* CI_ERR_INPUT, naming both files and what differs, where they are of two arrays. Local. */
 CI_MUST_CHECK ci_status ci_uvh5_arrays_compare(const ci_uvh5_file *first,
@@ -53,6 +54,7 @@ CI_MUST_CHECK ci_status ci_uvh5_read(ci_uvh5_file *file, ci_vis_part part, const
  * they belong together (same array, times, polarisations, phase centres; no frequency
  * twice), sorts sub-bands by frequency, shares the meta; ci_uvh5_set_free. Collective. */
 typedef struct ci_uvh5_set ci_uvh5_set;
+/* Opens a set of files. Collective. */
 CI_MUST_CHECK ci_status ci_uvh5_set_open(ci_comm *comm, ci_uvh5_set **out, const char *const *paths,
                                          size_t n_path, const ci_uvh5_options *options);
 /* Of all files together; borrowed. Local. */
@@ -78,10 +80,12 @@ CI_MUST_CHECK ci_status ci_uvh5_summary_read(ci_uvh5_summary *out, const char *p
 CI_MUST_CHECK ci_status ci_uvh5_write(const char *path, const ci_vis_block *block,
                                       const char *history);
 
-/* Cost, for who plans it. Bytes of the files of n_visibility values as DSA-110 writes them; bytes
- * and seconds that reading n_byte of a file takes, about. Local. */
+/* Cost, for who plans it. Bytes of the files of n_visibility values as DSA-110 writes them. Local.
+ */
 double ci_uvh5_file_bytes(double n_visibility);
+/* Bytes of memory that reading n_byte of a file takes. Local. */
 double ci_uvh5_read_bytes(double n_byte);
+/* Seconds that reading n_byte takes, about. Local. */
 double ci_uvh5_read_seconds(double n_byte);
 
 #endif

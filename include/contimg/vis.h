@@ -429,9 +429,9 @@ void ci_vis_flags_count(const ci_vis_block *block, ci_vis_flag_counts *add_to);
 
 /* ---- cost, for who plans it ---------------------------------------------------------------- */
 
-/* Bytes of a block of n_row rows with n_visibility values over all polarisations; and of what
- * ci_vis_block_values_free leaves. Local. */
+/* Bytes of a block of n_row rows with n_visibility values over all polarisations. Local. */
 double ci_vis_block_bytes(double n_row, double n_visibility);
+/* Bytes of it that ci_vis_block_values_free leaves. Local. */
 double ci_vis_block_rest_bytes(double n_row, double n_visibility);
 /* Bytes of imaging samples; with those that the model computes or without. Local. */
 double ci_vis_samples_bytes(double n_row, double n_sample, bool has_computed);

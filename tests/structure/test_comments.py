@@ -1,8 +1,8 @@
 """Each .c file opens with a comment on what it holds; each public function says whether it is
 local or collective.
 
-A public function's comment is the nearest one before it that begins a line, within its
-paragraph (up to an empty line), so that one comment may serve several declarations. It holds
+A public function's comment is its own: it ends in the line before the declaration, or stands behind
+it in its last line; none is inherited from the function above. It holds
 exactly one of "Local." and "Collective."; a header may say once, in its opening comment,
 "All functions are local." or "All functions are collective.".
 """
@@ -55,14 +55,9 @@ class Comments:
                 self.trailing[first] = flat(match.group(0))
 
     def of(self, first, last):
-        """What is said of the declaration in those lines."""
-        if SAYS.search(self.trailing.get(last, "")):
-            return self.trailing[last]
-        begin = first
-        while begin > 1 and self.lines[begin - 2].strip():
-            begin -= 1
-        above = [text for start, end, text in self.leading if begin <= start and end < first]
-        return above[-1] if above else ""
+        """The comment of the declaration in those lines; "" where it has none of its own."""
+        above = [text for _, end, text in self.leading if end == first - 1]
+        return " ".join(above[-1:] + [self.trailing.get(last, "")])
 
 
 def check_functions(path):
@@ -73,6 +68,11 @@ def check_functions(path):
     if len(of_all) > 1:
         faults.add(path, "says of all functions that they are local and that they are collective")
     for name, first, last in tree.c_prototypes(text):
+        if name.isupper():  # a macro that declares
+            continue
+        if not comments.of(first, last).strip():
+            faults.add(path, f"line {first}: {name} has no comment of its own")
+            continue
         said = {word.lower() for word in SAYS.findall(comments.of(first, last))}
         if len(said | of_all) != 1:
             wrong = 'both "Local." and "Collective."' if said else 'neither "Local." nor "Collective."'

@@ -9,9 +9,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 CLEAN = {
     "src/CMakeLists.txt": "set(modules base par\n    vis cal)\n",
-    "include/contimg/base.h": "/* base: strings. All functions are local. */\nint ci_str_length(int a);\n",
+    "include/contimg/base.h": "/* base: strings. All functions are local. */\n\n/* Its length. */\nint ci_str_length(int a);\n",
     "include/contimg/vis.h": "/* vis: samples. */\n\n/* Adds one.\n * Local. */\nint ci_vis_add(int a);\n"
-                             "int ci_vis_take(int a);\n\n/* Sums. Collective. */\nint ci_vis_sum(int a);\n",
+                             "int ci_vis_take(int a); /* takes one; Local. */\n\n/* Sums. Collective. */\nint ci_vis_sum(int a);\n",
     "src/base/str.c": "/* Lengths of strings, counted. */\n#include \"contimg/base.h\"\n"
                       "int ci_str_length(int a)\n{\n    return a;\n}\n",
     "src/vis/add.c": "/* Adding of samples, one by one. */\n#include \"contimg/vis.h\"\n"
@@ -317,7 +317,17 @@ class Planted(unittest.TestCase):
     def test_function_after_an_inline_one(self):
         self.append("include/contimg/vis.h", "\n/* Local. */\nstatic inline int ci_vis_in(int a)\n{\n    return a;\n}"
                                              "\n\nint ci_vis_bare(int a);\n")
-        self.refused("comments", "ci_vis_bare", "neither")
+        self.refused("comments", "ci_vis_bare has no comment of its own")
+
+    def test_function_below_another_ones_comment(self):
+        for path, text in (("include/contimg/vis.h", "int ci_vis_next(int a);\n"),
+                           ("include/contimg/vis.h", "\n/* Local. */\ntypedef int ci_vis_kind;\nint ci_vis_next(int a);\n"),
+                           ("include/contimg/vis.h", "\n/* Local. */\n\nint ci_vis_next(int a);\n"),
+                           ("include/contimg/base.h", "int ci_str_next(int a);\n")):
+            with self.subTest(text):
+                self.write(path, CLEAN[path] + text)
+                self.refused("comments", f"{path}: line", "_next has no comment of its own", "comments: 1 faults")
+                self.write(path, CLEAN[path])
 
     def test_local_function_that_reaches_mpi(self):
         self.write("src/par/send.c", "/* Sends. */\nstatic int one(int a)\n{\n    return MPI_Barrier(a);\n}\n"
