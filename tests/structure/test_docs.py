@@ -9,10 +9,10 @@ PATH = re.compile(rf"(?<![\w/.<])((?:{FOLDERS})/[\w./*{{}},<>-]+)")
 TEST = re.compile(r"(?<![\w/])((?:unit|mpi|cli|science|fault|slurm|structure)/test_\w+)")
 SYMBOL = re.compile(r"\b(ci_[a-z][a-z0-9_]*[a-z0-9]|CI_[A-Z][A-Z0-9_]*[A-Z0-9])\b(?!_|<)")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
-# `src/run/group.c` (`judge_tiles`): a function that only its file sees.
-WITHIN = re.compile(rf"`((?:{FOLDERS})/[\w/.-]+)` \(((?:`\w+`(?:, )?)+)\)")
+# `src/run/group.c` (`judge_tiles`): functions that only its file sees, with or without words between.
+WITHIN = re.compile(rf"`((?:{FOLDERS})/[\w/.-]+)` \((`\w+`[^()]*)")
 # unit/test_fits (`test_wcs`): a function of a test.
-OF_TEST = re.compile(r"(?<![\w/])((?:unit|mpi)/test_\w+) \(((?:`\w+`(?:, )?)+)\)")
+OF_TEST = re.compile(r"(?<![\w/])((?:unit|mpi)/test_\w+) \((`\w+`[^()]*)")
 # `ci_par_agree` (`src/par/comm.c`) or `ci_par_agree`, `src/par/comm.c`: a function and where it is.
 PLACED = re.compile(rf"`(ci_\w+)`(?:, |\s*\()`((?:src)/[\w/.-]+\.c)`")
 TABLE = re.compile(r"`([a-z_]+)`")

@@ -351,6 +351,10 @@ class Planted(unittest.TestCase):
         self.refused("docs", "docs/a.md: a link to b.md", "src/vis/lost.c", "ci_vis_lost",
                      "unit/test_lost", "src/vis/add.c has gone")
 
+    def test_document_with_words_behind_a_function(self):
+        self.write("docs/a.md", "`src/vis/add.c` (`ci_vis_add`: adds; `lost`: takes)\n")
+        self.refused("docs", "src/vis/add.c has lost", "docs: 1 faults")
+
     def test_document_that_is_true(self):
         self.write("docs/a.md", "[c](c.md) `src/vis/add.c` (`ci_vis_add`) src/<module> ci_vis_sum\n")
         self.write("docs/c.md", "\n")
