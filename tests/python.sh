@@ -5,4 +5,6 @@ if [ ! -x "$python" ]; then
   echo "skipped: no test venv at ${CONTIMG_TEST_VENV:-build/venv} (tools/test.sh makes it)"
   exit 77
 fi
+PYTHONPATH=$(cd "$(dirname "$0")/support" && pwd)
+export PYTHONPATH
 cd "$(dirname "$1")" && exec "$python" "$1"

@@ -13,7 +13,8 @@ from pathlib import Path
 
 sys.path.insert(0, os.path.join(os.environ["CONTIMG_SOURCE"], "tests/support"))
 import serve_support as serve  # noqa: E402
-from serve_support import API, PRODUCTS, QUEUE, Service, check  # noqa: E402
+from checks import attempt, check  # noqa: E402
+from serve_support import API, PRODUCTS, QUEUE, Service  # noqa: E402
 
 UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 NUMBER = (int, float)
@@ -275,18 +276,18 @@ with serve.site() as site:
     serve.rows_add(site)
     run_name = make_reports(site)
     with Service(site, CONTIMG_CONTACT='<b>ops&"') as running:
-        documents_have_their_fields(running)
-        failed_takes_its_parameters(running)
-        metrics_are_prometheus_text(running)
-        headers_are_safe(running)
-        reports_are_listed_and_shown(running, run_name)
-        nothing_else_is_shown(running, run_name)
+        attempt(documents_have_their_fields, running)
+        attempt(failed_takes_its_parameters, running)
+        attempt(metrics_are_prometheus_text, running)
+        attempt(headers_are_safe, running)
+        attempt(reports_are_listed_and_shown, running, run_name)
+        attempt(nothing_else_is_shown, running, run_name)
         said = running.out.read_text()
         check(re.search(r"Z 127\.0\.0\.1 GET /api/status 200 \d+\n", said), "no line of a request on standard output")
-    another_user_reads(site)
-    missing_things_count_as_empty(site)
-    it_says_why_it_cannot_start(site)
-    it_listens_on_loopback(site)
-    it_tells_the_service_manager(site)
-    faults_of_databases_are_told(site)
+    attempt(another_user_reads, site)
+    attempt(missing_things_count_as_empty, site)
+    attempt(it_says_why_it_cannot_start, site)
+    attempt(it_listens_on_loopback, site)
+    attempt(it_tells_the_service_manager, site)
+    attempt(faults_of_databases_are_told, site)
 print("serve: documents, reports, refusals, other users, faults of databases")

@@ -12,6 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from checks import check
+
 PROGRAM = os.path.join(os.environ["CONTIMG_BUILD"], "bin/contimg")
 NOW = time.time()
 API = ("/api/status", "/api/metrics/system", "/api/monitoring/publish/status",
@@ -20,11 +22,6 @@ API = ("/api/status", "/api/metrics/system", "/api/monitoring/publish/status",
 QUEUE = [("completed", 1)] * 12 + [("failed", 0)] * 3 + [("pending", None)] * 7 + [("in_progress", 1)] * 2
 # Of each product: its state and its attempts.
 PRODUCTS = [("published", 0)] * 5 + [("staging", 0)] * 2 + [("staging", 2)] + [("failed", 3)] * 2 + [("publishing", 1)]
-
-
-def check(truth, text):
-    if not truth:
-        raise SystemExit(f"FAILED: {text}")
 
 
 def environment(folder, **more):
