@@ -19,6 +19,14 @@ enum
     CI_CAL_NO_DATA = 2 /* dead receptor, or nothing at this channel or time */
 };
 
+/* What tells which antenna of a table is which of the data. */
+typedef enum ci_cal_identity
+{
+    CI_CAL_BY_BOTH, /* number with name, as ci_vis_antenna_match says */
+    CI_CAL_BY_NAME, /* where one antenna of either has it */
+    CI_CAL_BY_NUMBER
+} ci_cal_identity;
+
 /* A calibration table, the same on every rank. A receptor is (antenna, feed):
  * feed 0 = XX or RR, 1 = YY or LL (n_feed 1 or 2); where the data have one of them only,
  * jones[0] says which. */
@@ -29,20 +37,21 @@ typedef struct ci_cal_table
     bool x_is_north, x_is_known; /* as in ci_vis_meta */
     bool is_circular;
     size_t n_time, n_chan, n_feed;
-    int jones[2];          /* of each feed: -5 X, -6 Y, -1 R, -2 L */
-    double *time_mjd_s;    /* [n_time] centres */
-    double interval_s;     /* length of one time interval */
-    double *freq_hz;       /* [n_chan] ascending; GAIN: n_chan 1, weight-mean frequency */
-    double *width_hz;      /* [n_chan]; GAIN: about freq_hz, holds the whole band */
-    ci_c64 *gain;          /* [n_time][n_chan][n_antenna][n_feed] */
-    uint8_t *flag;         /* the same shape; CI_CAL_*, 0 = good */
-    float *snr;            /* the same shape; 0 where unknown */
-    int32_t i_ref_antenna; /* -1: unknown */
-    bool is_approximate;   /* the flux scale is not from a standard */
-    bool has_convention;   /* pol_convention says what unit of power its gains lead to: */
-    bool stokes_is_sum;    /* I = XX + YY of data that it calibrated, else half of it */
-    char *model, *history; /* owned, NULL counts as ""; set by ci_str_set */
-    char *path;            /* owned: what it was read from; NULL: made here */
+    int jones[2];             /* of each feed: -5 X, -6 Y, -1 R, -2 L */
+    double *time_mjd_s;       /* [n_time] centres */
+    double interval_s;        /* length of one time interval */
+    double *freq_hz;          /* [n_chan] ascending; GAIN: n_chan 1, weight-mean frequency */
+    double *width_hz;         /* [n_chan]; GAIN: about freq_hz, holds the whole band */
+    ci_c64 *gain;             /* [n_time][n_chan][n_antenna][n_feed] */
+    uint8_t *flag;            /* the same shape; CI_CAL_*, 0 = good */
+    float *snr;               /* the same shape; 0 where unknown */
+    int32_t i_ref_antenna;    /* -1: unknown */
+    bool is_approximate;      /* the flux scale is not from a standard */
+    bool has_convention;      /* pol_convention says what unit of power its gains lead to: */
+    bool stokes_is_sum;       /* I = XX + YY of data that it calibrated, else half of it */
+    char *model, *history;    /* owned, NULL counts as ""; set by ci_str_set */
+    char *path;               /* owned: what it was read from; NULL: made here */
+    ci_cal_identity antennas; /* by what they are matched with those of data; set by the user */
 } ci_cal_table;
 /* Zeroed arrays of the given shape and a copy of the array; to be freed with
  * ci_cal_table_free. Local. */
@@ -137,7 +146,9 @@ typedef struct ci_cal_validity
 /* What a table is for: CI_ERR_INPUT where it knows no channel of the data, or is older than
  * most_s; warnings where it knows some only, or is older than its validity. Age is the longest
  * time from an integration of the data to the table's intervals. `tells`: logs, and says which
- * table of which times and channels is used, and its age. Local. */
+ * table of which times and channels is used, and its age. CI_ERR_INPUT, too, where names and
+ * numbers of antennas contradict each other, or an antenna stands elsewhere, unless the table's
+ * `antennas` says what to go by: then that is a warning, as another telescope's name is. Local. */
 CI_MUST_CHECK ci_status ci_cal_table_check(const ci_cal_table *table, const ci_vis_meta *meta,
                                            const ci_cal_validity *validity, bool tells);
 

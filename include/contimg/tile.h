@@ -33,6 +33,7 @@ typedef struct ci_tile_options
     ci_cal_weighting weights; /* where weights_given */
     double sefd_jy;
     ci_cal_validity validity;
+    ci_cal_identity table_antennas; /* --cal-antennas */
 } ci_tile_options;
 /* CI_ERR_USAGE names the option. Local. */
 CI_MUST_CHECK ci_status ci_tile_options_new(ci_tile_options *out, const ci_conf *conf);
@@ -135,8 +136,9 @@ CI_MUST_CHECK ci_status ci_tile_image(ci_comm *comm, const ci_tile_options *opti
                                       ci_image_stats *stats);
 /* "P" -> P.bandpass.calh5 and P.gain.calh5, CI_ERR_INPUT where one is missing; a file -> that
  * one. Same tables on all ranks; the caller frees them, whatever the status. Collective. */
-CI_MUST_CHECK ci_status ci_tile_tables_read(ci_comm *comm, const char *spec,
-                                            ci_cal_table **bandpass, ci_cal_table **gain);
+CI_MUST_CHECK ci_status ci_tile_tables_read(ci_comm *comm, const ci_tile_options *options,
+                                            const char *spec, ci_cal_table **bandpass,
+                                            ci_cal_table **gain);
 
 /* ---- quality limits that are set looser than their defaults ------------------------------- */
 

@@ -167,6 +167,10 @@ static ci_status array_read(reader *r)
     return status;
 }
 
+/* A table holds as long as its validity; an interval of more is another unit, and would take its
+ * age away. */
+static const double most_interval_s = 30 * CI_DAY_S;
+
 /* Times as centres; a table may give ranges instead. */
 static ci_status times_read(const reader *r, ci_cal_table *t)
 {
@@ -182,6 +186,15 @@ static ci_status times_read(const reader *r, ci_cal_table *t)
             t->time_mjd_s[i] = 0.5 * (edge[2 * i] + edge[2 * i + 1]);
             t->interval_s = fmax(t->interval_s, (edge[2 * i + 1] - edge[2 * i]) * CI_DAY_S);
         }
+        bool is_date = t->time_mjd_s[i] >= CI_JD_OF_MJD && t->time_mjd_s[i] < 2 * CI_JD_OF_MJD;
+        if (!is_date && isfinite(t->time_mjd_s[i])) {
+            status =
+                ci_error(CI_ERR_INPUT,
+                         "%s: Header/%s: element %zu: %.6f is no Julian date: give days of JD "
+                         "(MJD + 2400000.5)",
+                         r->path, has_centres ? "time_array" : "time_range", i, t->time_mjd_s[i]);
+            break;
+        }
         t->time_mjd_s[i] = (t->time_mjd_s[i] - CI_JD_OF_MJD) * CI_DAY_S;
         if (!isfinite(t->time_mjd_s[i]) || (i && t->time_mjd_s[i] <= t->time_mjd_s[i - 1]))
             status = ci_error(CI_ERR_INPUT, "%s: Header/%s: element %zu: times must ascend",
@@ -189,6 +202,12 @@ static ci_status times_read(const reader *r, ci_cal_table *t)
     }
     if (status == CI_OK && has_centres)
         status = ci_h5_read_double(r->file, "Header/integration_time", edge, n);
+    for (size_t i = 0; status == CI_OK && has_centres && i < n; i++)
+        if (!(edge[i] >= 0 && edge[i] <= most_interval_s))
+            status = ci_error(CI_ERR_INPUT,
+                              "%s: Header/integration_time: element %zu: %g s: must lie between 0 "
+                              "and %g: correct it (in seconds)",
+                              r->path, i, edge[i], most_interval_s);
     if (status == CI_OK && has_centres) t->interval_s = edge[0];
     ci_mem_free(edge);
     return status;

@@ -4,14 +4,45 @@
 
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 
 /* ---- the same ------------------------------------------------------------------------------ */
+
+/* The antenna of a number, -1: none. */
+static int32_t antenna_numbered(const ci_vis_array *array, int64_t number)
+{
+    for (size_t i = 0; i < array->n_antenna; i++)
+        if (array->antenna[i].number == number) return (int32_t)i;
+    return -1;
+}
+
+/* The one antenna of a name, -1: none, or several. */
+static int32_t antenna_named(const ci_vis_array *array, const char *name)
+{
+    int32_t found = -1;
+    for (size_t i = 0; name[0] != '\0' && i < array->n_antenna; i++) {
+        if (strcmp(ci_vis_text(array->antenna[i].name), name) != 0) continue;
+        if (found >= 0) return -1;
+        found = (int32_t)i;
+    }
+    return found;
+}
+
+static int32_t antenna_match(const ci_cal_table *table, const ci_vis_array *array, size_t a)
+{
+    const char *name = ci_vis_text(array->antenna[a].name);
+    if (table->antennas == CI_CAL_BY_NUMBER)
+        return antenna_numbered(&table->array, array->antenna[a].number);
+    if (table->antennas == CI_CAL_BY_NAME)
+        return antenna_named(array, name) >= 0 ? antenna_named(&table->array, name) : -1;
+    return ci_vis_antenna_match(&table->array, array, a);
+}
 
 size_t ci_cal_antennas_match(const ci_cal_table *table, const ci_vis_array *array, int32_t *match)
 {
     size_t n_match = 0;
     for (size_t a = 0; a < array->n_antenna; a++) {
-        match[a] = ci_vis_antenna_match(&table->array, array, a);
+        match[a] = antenna_match(table, array, a);
         n_match += match[a] >= 0;
     }
     return n_match;
@@ -97,11 +128,16 @@ void ci_cal_hands_match(const ci_cal_table *table, const ci_vis_meta *meta, bool
 
 /* ---- what is lacking ----------------------------------------------------------------------- */
 
+/* Positions are known to less than this; more is another station. */
+static const double most_moved_m = 1;
+
 /* Antennas of the data that have visibilities, and the first of each kind. */
 typedef struct antenna_count
 {
-    size_t n, n_none, n_renumbered, n_renamed;
-    size_t none, renumbered, renamed;
+    size_t n, n_none, n_renumbered, n_renamed, n_moved;
+    size_t none, renumbered, renamed, moved;
+    size_t n_crossed, crossed; /* its name is there, and its number, which another has */
+    double moved_m;            /* of the first that stands elsewhere */
 } antenna_count;
 
 /* Whether one receptor of the antenna has a solution at any time. */
@@ -114,9 +150,48 @@ static bool has_gains(const ci_cal_table *table, size_t antenna)
     return false;
 }
 
+/* Whether the table says where its antennas stand, and not of all the same. */
+static bool has_positions(const ci_vis_array *array)
+{
+    bool differ = false;
+    for (size_t a = 0; a < array->n_antenna; a++)
+        for (int k = 0; k < 3; k++) {
+            double x = array->antenna[a].pos_ecef_m[k];
+            if (!isfinite(x)) return false;
+            differ |= x != array->antenna[0].pos_ecef_m[k];
+        }
+    return differ;
+}
+
+static double distance_m(const ci_vis_antenna *a, const ci_vis_antenna *b)
+{
+    double sum = 0;
+    for (int k = 0; k < 3; k++)
+        sum += (a->pos_ecef_m[k] - b->pos_ecef_m[k]) * (a->pos_ecef_m[k] - b->pos_ecef_m[k]);
+    return sqrt(sum);
+}
+
+/* An antenna of the data and the table's that matches it. */
+static void pair_count(const ci_cal_table *table, const ci_vis_antenna *own, size_t a,
+                       const ci_vis_antenna *other, bool knows_positions, antenna_count *out)
+{
+    double moved_m = knows_positions ? distance_m(own, other) : 0;
+    bool is_renumbered = other->number != own->number;
+    if (is_renumbered && out->n_renumbered++ == 0) out->renumbered = a;
+    if (is_renumbered && antenna_numbered(&table->array, own->number) >= 0 && out->n_crossed++ == 0)
+        out->crossed = a;
+    if (strcmp(ci_vis_text(other->name), ci_vis_text(own->name)) != 0 && out->n_renamed++ == 0)
+        out->renamed = a;
+    if (moved_m > most_moved_m && out->n_moved++ == 0) {
+        out->moved = a;
+        out->moved_m = moved_m;
+    }
+}
+
 static void antennas_count(const ci_cal_table *table, const ci_vis_meta *meta,
                            const int32_t *antenna, bool *has_data, antenna_count *out)
 {
+    bool knows_positions = has_positions(&table->array);
     *out = (antenna_count){0};
     for (size_t b = 0; b < meta->n_baseline; b++)
         has_data[meta->baseline_ant1[b]] = has_data[meta->baseline_ant2[b]] = true;
@@ -127,10 +202,7 @@ static void antennas_count(const ci_cal_table *table, const ci_vis_meta *meta,
         if (antenna[a] >= 0) other = &table->array.antenna[antenna[a]];
         bool has_none = !other || !has_gains(table, (size_t)antenna[a]);
         if (has_none && out->n_none++ == 0) out->none = a;
-        if (other && other->number != own->number && out->n_renumbered++ == 0) out->renumbered = a;
-        if (other && strcmp(ci_vis_text(other->name), ci_vis_text(own->name)) != 0 &&
-            out->n_renamed++ == 0)
-            out->renamed = a;
+        if (other) pair_count(table, own, a, other, knows_positions, out);
     }
 }
 
@@ -160,6 +232,48 @@ static void antennas_tell(const ci_cal_table *table, const ci_vis_meta *meta,
                        n->n_renamed == 1 ? "has" : "have", (long long)own[n->renamed].number,
                        ci_vis_text(own[n->renamed].name),
                        ci_vis_text(table->array.antenna[antenna[n->renamed]].name));
+}
+
+/* Names and numbers that contradict each other, antennas that stand elsewhere: the gains may be
+ * another antenna's. */
+static ci_status antennas_check(const ci_cal_table *table, const ci_vis_meta *meta,
+                                const int32_t *antenna, const antenna_count *n, bool tells)
+{
+    const char *title = ci_cal_table_title(table);
+    if (table->antennas == CI_CAL_BY_BOTH && n->n_crossed > 0) {
+        const ci_vis_antenna *own = &meta->array.antenna[n->crossed];
+        const ci_vis_antenna *rival =
+            &table->array.antenna[antenna_numbered(&table->array, own->number)];
+        return ci_error(CI_ERR_INPUT,
+                        "%s: Header/antenna_names: %zu of the data's antennas %s the number of "
+                        "another there (%lld is \"%s\", there \"%s\"): say what is right: "
+                        "--cal-antennas name or number",
+                        title, n->n_crossed, n->n_crossed == 1 ? "has" : "have",
+                        (long long)own->number, ci_vis_text(own->name), ci_vis_text(rival->name));
+    }
+    if (n->n_moved == 0) return CI_OK;
+    const ci_vis_antenna *own = &meta->array.antenna[n->moved];
+    const ci_vis_antenna *other = &table->array.antenna[antenna[n->moved]];
+    ci_status status = ci_error(
+        CI_ERR_INPUT,
+        "%s: Header/antenna_positions: %zu of the data's antennas %s elsewhere there (%lld \"%s\" "
+        "%.4g m from %lld \"%s\"): gains of other stations; where they are the same all the same, "
+        "say by what: --cal-antennas name or number",
+        title, n->n_moved, n->n_moved == 1 ? "stands" : "stand", (long long)own->number,
+        ci_vis_text(own->name), n->moved_m, (long long)other->number, ci_vis_text(other->name));
+    if (table->antennas == CI_CAL_BY_BOTH) return status;
+    if (tells) ci_log_warning("%s", ci_error_text());
+    ci_error_clear();
+    return CI_OK;
+}
+
+static void telescope_tell(const ci_cal_table *table, const ci_vis_meta *meta)
+{
+    const char *own = ci_vis_text(meta->array.telescope);
+    const char *other = ci_vis_text(table->array.telescope);
+    if (own[0] && other[0] && strcasecmp(own, other) != 0)
+        ci_log_warning("%s: Header/telescope_name: \"%s\", but the data are of \"%s\"",
+                       ci_cal_table_title(table), other, own);
 }
 
 /* "XX YY": those of the data's polarisations that a table without one feed leaves uncalibrated. */
@@ -205,8 +319,12 @@ ci_status ci_cal_receptors_check(const ci_cal_table *table, const ci_vis_meta *m
     ci_status status = ci_mem_alloc(&has_data, meta->array.n_antenna, sizeof *has_data, what);
     if (status == CI_OK && ci_cal_antennas_match(table, &meta->array, antenna) > 0) {
         antennas_count(table, meta, antenna, has_data, &n);
-        if (tells) antennas_tell(table, meta, antenna, &n);
-        status = feeds_check(table, meta, antenna, tells);
+        status = antennas_check(table, meta, antenna, &n, tells);
+        if (status == CI_OK && tells) {
+            telescope_tell(table, meta);
+            antennas_tell(table, meta, antenna, &n);
+        }
+        if (status == CI_OK) status = feeds_check(table, meta, antenna, tells);
     }
     ci_mem_free(has_data);
     ci_mem_free(antenna);

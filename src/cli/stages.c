@@ -180,7 +180,7 @@ static ci_status apply_given(ci_comm *world, const ci_tile_options *options, con
                              ci_tile_data *data)
 {
     ci_cal_table *bandpass = NULL, *gain = NULL;
-    ci_status status = ci_tile_tables_read(world, spec, &bandpass, &gain);
+    ci_status status = ci_tile_tables_read(world, options, spec, &bandpass, &gain);
     if (status == CI_OK)
         status = ci_tile_apply(world, options, bandpass, gain, CI_TILE_GAINS_GIVEN, data);
     ci_cal_table_free(bandpass);

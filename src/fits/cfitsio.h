@@ -22,6 +22,11 @@ ci_status ci_fits_number_read(fitsfile *file, const char *path, const char *key,
 void ci_fits_text_read(fitsfile *file, const char *key, char *out, size_t size);
 /* A text of any length, owned; NULL where absent or empty. */
 ci_status ci_fits_long_text_read(fitsfile *file, const char *path, const char *key, char **out);
+struct wcsprm;
+/* Names the axes beyond the two of an image; CI_ERR_INPUT for one that is not known, or twice. */
+ci_status ci_fits_axes_check(struct wcsprm *w, const char *path);
+/* CI_ERR_INPUT with the axis for which WCSLIB refused (its code); CI_OK: none is known. */
+ci_status ci_fits_axes_fault(const struct wcsprm *w, const char *path, int code);
 /* World coordinates, frequency and Stokes parameter; n_x and n_y are set before. */
 ci_status ci_fits_world_read(fitsfile *file, const char *path, ci_fits_header *header);
 /* Fills everything of a header but the pixels from an open image HDU. */

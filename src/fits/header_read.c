@@ -35,7 +35,12 @@ static ci_status read_known(fitsfile *file, const char *path, ci_fits_header *h)
     double major, minor, pa;
     CI_TRY(ci_fits_number_read(file, path, "BMAJ", 0, &major));
     CI_TRY(ci_fits_number_read(file, path, "BMIN", 0, &minor));
-    CI_TRY(ci_fits_number_read(file, path, "BPA", 0, &pa));
+    /* Of a round beam the angle says nothing. */
+    CI_TRY(ci_fits_number_read(file, path, "BPA", -1e9, &pa));
+    if (pa == -1e9 && minor > 0 && minor < major * (1 - 1e-3))
+        return ci_error(CI_ERR_INPUT, "%s: BPA: missing: the beam is %g x %g deg: add its angle",
+                        path, major, minor);
+    if (pa == -1e9) pa = 0;
     if (major < 0 || minor < 0 || minor > major * (1 + 1e-9) || (major > 0 && !(minor > 0)))
         return ci_error(CI_ERR_INPUT, "%s: BMAJ, BMIN: %g, %g: not a beam", path, major, minor);
     h->beam_major_rad = major * CI_DEG_TO_RAD;

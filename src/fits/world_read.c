@@ -2,7 +2,6 @@
  * form of ci_fits_header, or refused. */
 #include "fits/cfitsio.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <string.h>
 #include <wcslib/wcs.h>
@@ -75,14 +74,6 @@ static int wrong_unit(const struct wcsprm *w)
     return -1;
 }
 
-/* Types of axes are compared without regard to case (WCS paper I, 2.1.2). */
-static void types_upper(struct wcsprm *w)
-{
-    for (int i = 0; i < w->naxis; i++)
-        for (char *c = w->ctype[i]; *c; c++)
-            *c = (char)toupper((unsigned char)*c);
-}
-
 static ci_status set_fault(const world *in, int code)
 {
     const struct wcsprm *w = in->w;
@@ -95,6 +86,7 @@ static ci_status set_fault(const world *in, int code)
         return ci_error(CI_ERR_INPUT, "%s: CUNIT%d: %s: not a unit of %s: correct it", in->path,
                         i_wrong + 1, w->cunit[i_wrong],
                         i_wrong > 1 ? "frequency (Hz, MHz, GHz)" : "angle (deg, arcsec, rad)");
+    CI_TRY(ci_fits_axes_fault(w, in->path, code));
     return ci_error(CI_ERR_INPUT,
                     "%s: CTYPE1, CTYPE2, CUNIT1, CUNIT2, CDELT1, CDELT2: %s, %s, %s, %s, %g, %g: "
                     "world coordinates: WCSLIB: %s",
@@ -115,7 +107,7 @@ static ci_status parse(world *in)
     if (!in->w || in->w->naxis < 2 || in->w->naxis > N_AXIS_MAX)
         return ci_error(CI_ERR_INPUT, "%s: WCSAXES: %d: not the axes of an image", in->path,
                         in->w ? in->w->naxis : 0);
-    types_upper(in->w);
+    CI_TRY(ci_fits_axes_check(in->w, in->path));
     /* Old forms: units as "DEGREES", projection NCP, spectral types of AIPS. */
     wcsfix(7, NULL, in->w, fixed);
     code = wcsset(in->w);
@@ -319,8 +311,7 @@ static ci_status spectral_to_freq(const world *in)
 static ci_status check_rest_frame(const world *in)
 {
     static const char *const near[] = {"GEOCENTR", "BARYCENT", "HELIOCEN", "LSRK", "LSRD"};
-    char frame[FLEN_VALUE];
-    ci_fits_text_read(in->file, "SPECSYS", frame, sizeof frame);
+    const char *frame = in->w->specsys; /* or by the type FREQ-LSR, or VELREF */
     if (frame[0] == '\0' || strcmp(frame, "TOPOCENT") == 0) return CI_OK;
     for (size_t i = 0; i < sizeof near / sizeof near[0]; i++)
         if (strcmp(frame, near[i]) == 0) {
@@ -378,14 +369,34 @@ static ci_status read_stokes(const world *in, ci_fits_header *h)
     return CI_OK;
 }
 
+/* Distortions by SIP hold even where CTYPE does not name them: some programs apply them then. */
+static ci_status check_distortion(const world *in)
+{
+    static const char *const off[] = {"A_ORDER", "B_ORDER"};
+    for (size_t i = 0; i < sizeof off / sizeof off[0]; i++) {
+        double value;
+        CI_TRY(ci_fits_number_read(in->file, in->path, off[i], 0, &value));
+        if (value != 0)
+            return ci_error(CI_ERR_INPUT,
+                            "%s: %s: %g: a distorted image (SIP) cannot be read: regrid it",
+                            in->path, off[i], value);
+    }
+    return CI_OK;
+}
+
 static ci_status read_world(world *in, ci_fits_header *h)
 {
     static const char *const needed[] = {"CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2"};
+    static const char *const whole[] = {"PV2_1",  "PV2_2",  "LONPOLE", "LATPOLE",
+                                        "CDELT1", "CDELT2", "RESTFRQ"};
     double value;
     CI_TRY(check_type(in, "CTYPE1"));
     CI_TRY(check_type(in, "CTYPE2"));
     for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)
         CI_TRY(ci_fits_number_read(in->file, in->path, needed[i], NAN, &value));
+    for (size_t i = 0; i < sizeof whole / sizeof whole[0]; i++)
+        CI_TRY(ci_fits_number_read(in->file, in->path, whole[i], 0, &value));
+    CI_TRY(check_distortion(in));
     CI_TRY(parse(in));
     CI_TRY(check_projection(in));
     CI_TRY(find_frame(in));

@@ -20,6 +20,8 @@ typedef struct mosaic_tile
     ci_num_beam kernel;               /* to the common beam, pixels, tile frame; major 0: none */
     double beam_factor;               /* area of the common beam over the tile's */
     double rms_jy;                    /* empty sky, after the convolution */
+    double peak;                      /* greatest value of the beam */
+    int64_t i_peak;                   /* its pixel, y n_x + x; -1: none */
 } mosaic_tile;
 
 /* A run of rows, in units that are the same at any rank count. */
@@ -64,6 +66,9 @@ ci_status ci_mosaic_tiles_open(mosaic_job *job, const char *const *image_paths,
  * rank. Collective. */
 ci_status ci_mosaic_tiles_verify(mosaic_job *job);
 void ci_mosaic_tiles_clear(mosaic_job *job);
+/* Refuses two tiles of one observation, by their headers and the peaks of their beams (each rank's
+ * before). Collective. */
+ci_status ci_mosaic_repeats_check(mosaic_job *job);
 /* Centre, cell, size: all of every tile with PB >= cut. Collective. */
 ci_status ci_mosaic_geometry_find(mosaic_job *job);
 /* Common beam and the kernels to it. Local. */

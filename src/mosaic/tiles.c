@@ -158,47 +158,7 @@ ci_status ci_mosaic_tiles_verify(mosaic_job *job)
     return ci_par_agree(job->comm, status);
 }
 
-/* Whether two bands share more than half of the wider; without widths, whether they are one
- * frequency but for what weights do to its mean. Neighbouring sub-bands share nothing. */
-static bool is_overlapping(const ci_fits_header *a, const ci_fits_header *b)
-{
-    double apart = fabs(a->freq_hz - b->freq_hz);
-    double band = fmax(a->bandwidth_hz, b->bandwidth_hz);
-    return band > 0 ? apart < 0.5 * band : apart <= 1e-3 * fmax(a->freq_hz, b->freq_hz);
-}
-
-/* Whether the middle of `inner` lies within `outer`. */
-static ci_status covers_middle(const mosaic_tile *outer, const mosaic_tile *inner, bool *out)
-{
-    double x = 0.5 * ((double)inner->header.n_x - 1), y = 0.5 * ((double)inner->header.n_y - 1);
-    double ra, dec;
-    CI_TRY(ci_fits_wcs_to_sky(inner->wcs, 1, &x, &y, &ra, &dec));
-    CI_TRY(ci_fits_wcs_to_pixel(outer->wcs, 1, &ra, &dec, &x, &y));
-    *out = x > -0.5 && y > -0.5 && x < (double)outer->header.n_x - 0.5 &&
-           y < (double)outer->header.n_y - 0.5;
-    return CI_OK;
-}
-
-static bool is_one_name(const char *a, const char *b)
-{
-    return strcmp(a ? a : "", b ? b : "") == 0;
-}
-
-/* Whether two tiles are of one observation: a copy, or the same data imaged twice, with other
- * weights or about a nearby centre. Facets side by side, sub-bands, and what two telescopes saw at
- * one time are not. */
-static ci_status find_one_observation(const mosaic_tile *a, const mosaic_tile *b, bool *out)
-{
-    const ci_fits_header *x = &a->header, *y = &b->header;
-    *out = x->time_mjd_s > 0 && y->time_mjd_s > 0 && fabs(x->time_mjd_s - y->time_mjd_s) < 1e-3 &&
-           is_one_name(x->telescope, y->telescope) && is_overlapping(x, y);
-    if (!*out) return CI_OK;
-    CI_TRY(covers_middle(a, b, out));
-    return *out ? CI_OK : covers_middle(b, a, out);
-}
-
-/* A tile with those before it: a source has another flux at another frequency, and what counts
- * twice has not the noise that it is given. */
+/* A tile with those before it: a source has another flux at another frequency. */
 static ci_status check_pairs(const mosaic_job *job, const mosaic_tile *tile)
 {
     const ci_fits_header *a = &tile->header;
@@ -215,13 +175,6 @@ static ci_status check_pairs(const mosaic_job *job, const mosaic_tile *tile)
                            "everywhere",
                            tile->image_path, a->freq_hz * 1e-6, other->image_path,
                            b->freq_hz * 1e-6);
-        bool is_one_observation;
-        CI_TRY(find_one_observation(tile, other, &is_one_observation));
-        if (is_one_observation)
-            return ci_error(CI_ERR_INPUT,
-                            "%s: DATE-OBS, TELESCOP, band and centre are those of %s: the same "
-                            "observation, which counts once: give one of the two",
-                            tile->image_path, other->image_path);
     }
     return CI_OK;
 }
@@ -300,17 +253,23 @@ static ci_status widen(const mosaic_job *job, const mosaic_tile *tile, size_t n,
     return CI_OK;
 }
 
-static void widen_range(const float *row, size_t n_x, double range[2])
+/* Values of row y into the range and the peak of a tile's beam. */
+static void widen_range(mosaic_tile *tile, size_t y, const float *row, double range[2])
 {
+    size_t n_x = tile->header.n_x;
     for (size_t x = 0; x < n_x; x++) {
         if (isnan(row[x])) continue;
+        if (tile->i_peak < 0 || row[x] > tile->peak) {
+            tile->i_peak = (int64_t)(y * n_x + x);
+            tile->peak = row[x];
+        }
         range[0] = fmax(range[0], row[x]);
         range[1] = fmax(range[1], -row[x]);
     }
 }
 
 /* The outline of PB >= cut: the ends of each row of it. */
-static ci_status outline(const mosaic_job *job, const mosaic_tile *tile, double bounds[4],
+static ci_status outline(const mosaic_job *job, mosaic_tile *tile, double bounds[4],
                          double range[2])
 {
     size_t first, n, n_x = tile->header.n_x;
@@ -319,10 +278,11 @@ static ci_status outline(const mosaic_job *job, const mosaic_tile *tile, double 
     float *row = NULL;
     CI_TRY(ci_fits_reader_open(&reader, tile->pb_path));
     ci_status status = ci_mem_alloc(&row, n_x, sizeof *row, "row of a primary beam");
+    tile->i_peak = -1;
     for (size_t y = first; y < first + n && status == CI_OK; y++) {
         status = ci_fits_reader_rows(reader, y, 1, row);
         if (status != CI_OK) break;
-        widen_range(row, n_x, range);
+        widen_range(tile, y, row, range);
         size_t left = 0, right = n_x;
         while (left < n_x && !(row[left] >= job->options.pb_cut))
             left++;
@@ -379,6 +339,7 @@ static ci_status bounds_find(mosaic_job *job, double bounds[4])
         status = check_power(&job->tile[t], range + 2 * t);
     ci_mem_free(range);
     CI_TRY(status);
+    CI_TRY(ci_mosaic_repeats_check(job));
     return ci_par_max_double(job->comm, bounds, 4);
 }
 

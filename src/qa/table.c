@@ -7,7 +7,12 @@ ci_status ci_qa_table_judge(const ci_cal_table *t, const ci_qa_limits *limits, c
     ci_cal_quality q;
     CI_TRY(ci_cal_table_quality(t, &q));
     size_t n_needed = l->min_antenna > 0 ? (size_t)l->min_antenna : 0;
-    if (n_needed > t->array.n_antenna) n_needed = t->array.n_antenna;
+    if (n_needed > t->array.n_antenna) {
+        ci_log_info(
+            "%s: the array has %zu antennas: all are asked for, not --qa-cal-min-antennas %zu",
+            what, t->array.n_antenna, n_needed);
+        n_needed = t->array.n_antenna;
+    }
     if (q.n_solution == 0) return ci_error(CI_ERR_GATE, "%s: no solution in the table", what);
     if (q.n_antenna < n_needed)
         return ci_error(CI_ERR_GATE,

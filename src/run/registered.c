@@ -197,9 +197,10 @@ ci_status ci_run_tables_choose(ci_run *run, const ci_run_group *group, ci_tile_t
     out->gains = *out->borrowed_why ? CI_TILE_GAINS_BORROWED : CI_TILE_GAINS_TRANSFERRED;
     CI_TRY(ci_run_share_text(run->world, &out->bandpass_path));
     CI_TRY(ci_run_share_text(run->world, &out->gain_path));
-    CI_TRY(ci_tile_tables_read(run->world, out->bandpass_path, &out->bandpass, &none));
+    CI_TRY(
+        ci_tile_tables_read(run->world, &run->options, out->bandpass_path, &out->bandpass, &none));
     ci_cal_table_free(none);
-    CI_TRY(ci_tile_tables_read(run->world, out->gain_path, &none, &out->gain));
+    CI_TRY(ci_tile_tables_read(run->world, &run->options, out->gain_path, &none, &out->gain));
     ci_cal_table_free(none);
     return CI_OK;
 }

@@ -288,7 +288,7 @@ ci_status ci_run_calibrate(ci_run *run, const ci_run_group *group, ci_tile_table
     const char *given = ci_conf_text(run->conf, CI_CONF_OPT_CAL);
     if (*given) {
         out->gains = CI_TILE_GAINS_GIVEN;
-        return ci_tile_tables_read(run->world, given, &out->bandpass, &out->gain);
+        return ci_tile_tables_read(run->world, &run->options, given, &out->bandpass, &out->gain);
     }
     double *flux_jy = NULL;
     CI_TRY(ci_par_alloc(run->world, &flux_jy, group->n_tile + 1, sizeof *flux_jy, "tiles"));

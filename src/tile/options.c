@@ -129,6 +129,9 @@ ci_status ci_tile_options_new(ci_tile_options *out, const ci_conf *conf)
     out->sefd_jy = ci_conf_double(conf, CI_CONF_OPT_SEFD);
     const char *field = ci_conf_text(conf, CI_CONF_OPT_FIELD);
     out->uvh5.field = *field ? field : NULL;
+    out->table_antennas = is_choice(conf, CI_CONF_OPT_CAL_ANTENNAS, "name")     ? CI_CAL_BY_NAME
+                          : is_choice(conf, CI_CONF_OPT_CAL_ANTENNAS, "number") ? CI_CAL_BY_NUMBER
+                                                                                : CI_CAL_BY_BOTH;
     out->validity = (ci_cal_validity){
         .bandpass_s = 3600 * ci_conf_double(conf, CI_CONF_OPT_BANDPASS_HOURS),
         .gain_s = 3600 * ci_conf_double(conf, CI_CONF_OPT_GAIN_HOURS),

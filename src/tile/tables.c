@@ -34,8 +34,8 @@ static ci_status half_pair(const char *spec, bool has_bandpass)
                     spec, spec, has_bandpass ? "gain" : "bandpass", spec, there);
 }
 
-ci_status ci_tile_tables_read(ci_comm *comm, const char *spec, ci_cal_table **bandpass,
-                              ci_cal_table **gain)
+static ci_status tables_read(ci_comm *comm, const char *spec, ci_cal_table **bandpass,
+                             ci_cal_table **gain)
 {
     bool exists = false;
     *bandpass = *gain = NULL;
@@ -55,4 +55,13 @@ ci_status ci_tile_tables_read(ci_comm *comm, const char *spec, ci_cal_table **ba
     if (*bandpass || *gain) return half_pair(spec, *bandpass != NULL);
     return ci_error(CI_ERR_INPUT, "--cal %s: no such table, nor %s.bandpass.calh5 or %s.gain.calh5",
                     spec, spec, spec);
+}
+
+ci_status ci_tile_tables_read(ci_comm *comm, const ci_tile_options *options, const char *spec,
+                              ci_cal_table **bandpass, ci_cal_table **gain)
+{
+    CI_TRY(tables_read(comm, spec, bandpass, gain));
+    if (*bandpass) (*bandpass)->antennas = options->table_antennas;
+    if (*gain) (*gain)->antennas = options->table_antennas;
+    return CI_OK;
 }

@@ -113,6 +113,12 @@ def facts(folder):
         found = inspected(SPECSYS=frame)
         check(f"frequencies of {frame}", found.returncode == 0 and found.stderr.count(f"SPECSYS: {frame}") >= words and
               ("SPECSYS" in found.stderr) == bool(words), found.stderr)
+    found = inspected(CTYPE3="FREQUENCY")
+    check("FREQUENCY is the frequency", "1400.000000 MHz" in found.stdout and not found.stderr.count("WARNING"), found.stdout.split("\n")[6])
+    found = inspected(CTYPE3="FREQ-LSR")
+    check("FREQ-LSR is of the rest frame LSRK", "1400.000000 MHz" in found.stdout and "SPECSYS: LSRK" in found.stderr, found.stderr)
+    found = inspected(CTYPE3="BEAM", CRVAL3=1.0, CUNIT3=None)
+    check("an axis of beams says nothing", found.returncode == 0 and "MHz" not in found.stdout, own_line(found))
     found = inspected(RESTFRQ=1.420405751e9, CTYPE3="VRAD", CUNIT3="m/s", CRVAL3=1.5e7, CDELT3=-1e5)
     truth = 1.420405751e9 * (1 - 1.5e7 / 299792458.0)
     check("radio velocity", f"{truth * 1e-6:.6f} MHz" in found.stdout, found.stdout.split("\n")[6])
@@ -196,8 +202,23 @@ def sparse(folder):
     refused("rounded values and a filled area", mosaic(folder, "s"), "s.image.fits", "exact zeros", "cannot be told")
 
 
+def pointings(folder):
+    """Two pointings 2 arcmin apart at one time are two; one pointing imaged about two centres is one."""
+    source = [(10.0, 30.01, 1.0)]
+    tile(folder, "a", header_of(10.0, 30.0), source, sigma=1e-4)
+    tile(folder, "b", header_of(10.0, 30.0 + 120 / 3600), source, sigma=1e-4, seed=2)
+    result = mosaic(folder, "a", "b")
+    flux = peak(os.path.join(folder, "m.mosaic.fits"), 10.0, 30.01)[0] if result.returncode == 0 else np.nan
+    with fits.open(os.path.join(folder, "a.pb.fits")) as hdus:
+        x, y = WCS(hdus[0].header).celestial.all_world2pix([[10.0, 30.01]], 0)[0]
+        beam = np.squeeze(hdus[0].data)[int(round(y)), int(round(x))]
+    check("two pointings", abs(flux * beam - 1) < 0.05, own_line(result) or f"{flux}, beam {beam}")
+    tile(folder, "b", header_of(10.0, 30.0 + 120 / 3600, CRPIX2=SIDE // 2 + 13.0), source, sigma=1e-4, seed=2)
+    refused("one pointing about two centres", mosaic(folder, "a", "b"), "b.image.fits", "pointing", "the same observation")
+
+
 WCS_DEG = SkyCoord(0, 0, unit="deg").ra.unit
 with tempfile.TemporaryDirectory() as scratch:
-    for part in (read_right, frames, facts, values, zeros):
+    for part in (read_right, frames, facts, values, zeros, pointings):
         part(scratch)
 end()

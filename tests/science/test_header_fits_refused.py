@@ -15,10 +15,13 @@ ALONE = [
     (dict(PC1_3=0.2, CRPIX3=0.0), "PC1_3"), (dict(PV1_1=3.0), "PV1_1: 3"), (dict(CUNIT1="Jy"), "CUNIT1"),
     (dict(TIMESYS="TAI"), "TIMESYS: TAI"), (dict(CRVAL2=91.0), "CRVAL2: 91"), (dict(CRVAL1="ten"), "CRVAL1"),
     (dict(CRPIX2=None), "CRPIX2: missing"), (dict(BUNIT="mJy/beam"), "mJy/beam"), (dict(BUNIT="K"), "BUNIT: 'K'"),
-    (dict(BMAJ=None), "BMAJ"), (dict(SPECSYS="GALACTOC"), "SPECSYS: GALACTOC"), (dict(SPECSYS="SOURCE"), "TOPOCENT"),
+    (dict(BMAJ=None), "BMAJ"), (dict(BMIN=20 / 3600, BPA=None), "BPA: missing"), (dict(SPECSYS="GALACTOC"), "SPECSYS: GALACTOC"), (dict(SPECSYS="SOURCE"), "TOPOCENT"),
     (dict(CUNIT3="parsec"), "CUNIT3: parsec: not a unit of frequency"), (dict(CUNIT3="MHx"), "CUNIT3: MHx"),
     (dict(CRVAL3=1400.0, CDELT3=50.0), "1400 Hz: not within"), (dict(CRVAL3=1.4e15), "not within"),
     (dict(CTYPE3="freq", CRVAL3=1.4e15), "not within"),
+    (dict(CTYPE4="FREQ"), "CTYPE3 and CTYPE4: FREQ and FREQ"), (dict(CTYPE4="VRAD"), "two frequencies"),
+    (dict(CTYPE3="STOKES", CRVAL3=1.0, CUNIT3=None), "two Stokes parameters"), (dict(CTYPE3="CHANNEL"), "CTYPE3: CHANNEL: neither"),
+    (dict(CTYPE4="LAMBDA"), "CTYPE4: LAMBDA"), (dict(CDELT3=0.0), "CDELT3: 0"), (dict(A_ORDER=2), "A_ORDER: 2"), (dict(WCSAXES=12), "WCSAXES: 12"), (dict(PV2_1="x"), "PV2_1"),
     ({"DATE-OBS": "2026-01-25T00:00:00", "MJD-OBS": 61000.0}, "MJD-OBS: 61000.000000: more than a day apart"),
 ]
 PAIRS = [

@@ -26,18 +26,20 @@ def rename(path, names, numbers=None):
         f["Header/antenna_names"] = np.array(names, "S")
 
 
-def flux_with(cal, names_data, names_table):
+def flux_with(cal, names_data, names_table, *words):
     write(raw, "raw.uvh5")
     cal.write_calh5("t.calh5", clobber=True, run_check=False)
     rename("raw.uvh5", names_data)
     rename("t.calh5", names_table)
-    result = image("raw.uvh5", "--cal", "t.calh5", "--weights", "unit")
+    result = image("raw.uvh5", "--cal", "t.calh5", "--weights", "unit", *words)
     return value(RA, DEC) if result.returncode == 0 else result.stderr.splitlines()[-1]
 
 
 plain = [f"ant{k:03d}" for k in range(NUMBERS)]
 order = rng.permutation(NUMBERS)
-mixed = table(telescope(numbers=(3 + 2 * np.arange(NUMBERS))[order])[0], gains[order], freqs, times)
+elsewhere = telescope(numbers=(3 + 2 * np.arange(NUMBERS))[order])[0]
+elsewhere.antenna_positions = tel.antenna_positions[order]
+mixed = table(elsewhere, gains[order], freqs, times)
 cal = table(tel, gains, freqs, times)
 other = table(telescope(numbers=100 + np.arange(NUMBERS))[0], gains, freqs, times)
 rolled = table(telescope(numbers=np.roll(3 + 2 * np.arange(NUMBERS), 1))[0], gains, freqs, times)
@@ -45,7 +47,7 @@ same = ["dish"] * NUMBERS
 pairs = [f"st{k // 2}" for k in range(NUMBERS)]
 long = ["a station with a name of more than a hundred characters " * 2 + f"{k}" for k in range(NUMBERS)]
 permuted = lambda names: [names[k] for k in order]
-for what, c, names_data, names_table in (
+for what, c, names_data, names_table, *words in (
         ("plain", cal, plain, plain),
         ("table in another order", mixed, plain, permuted(plain)),
         ("all alike", cal, same, same),
@@ -55,21 +57,49 @@ for what, c, names_data, names_table in (
         ("empty in the table", mixed, plain, [""] * NUMBERS),
         ("alike to the 112th character", mixed, long, permuted(long)),
         ("other numbers, the same names", other, plain, plain),
-        ("numbers of others, the same names", rolled, plain, plain)):
-    flux = flux_with(c, names_data, names_table)
+        ("numbers of others, the names are right", rolled, plain, plain, "--cal-antennas", "name"),
+        ("names of others, the numbers are right", cal, plain, permuted(plain), "--cal-antennas", "number"),
+        ("renamed, the numbers are right", cal, plain, [f"pad{k}" for k in range(NUMBERS)], "--cal-antennas", "number")):
+    flux = flux_with(c, names_data, names_table, *words)
     close(flux if isinstance(flux, float) else None, 1, 2e-3, what, flux)
 
 # what names and numbers contradict, and what a table lacks, is said
 shifted = [f"ant{k:03d}" for k in range(1, NUMBERS)] + ["ant000"]
-for what, c, names_table, words in (
-        ("names of others", cal, shifted, (f"{NUMBERS} antennas", "another number", "matched by name")),
-        ("no names there", cal, [""] * NUMBERS, (f"{NUMBERS} antennas", "another name", "matched by number")),
-        ("numbers of others", rolled, plain, ("another number", "matched by name"))):
+
+
+def with_table(c, names_table, *words, **header):
+    """The image with a table of these names, and these datasets in its header."""
     write(raw, "raw.uvh5")
     c.write_calh5("t.calh5", clobber=True, run_check=False)
     rename("raw.uvh5", plain)
     rename("t.calh5", names_table)
-    warned(image("raw.uvh5", "--cal", "t.calh5", "--weights", "unit"), "t.calh5", *words)
+    with h5py.File("t.calh5", "r+") as f:
+        for key, new in header.items():
+            was = f["Header/" + key][()]
+            del f["Header/" + key]
+            f["Header/" + key] = new(was) if callable(new) else new
+    return image("raw.uvh5", "--cal", "t.calh5", "--weights", "unit", *words)
+
+
+warned(with_table(cal, [""] * NUMBERS), "t.calh5", f"{NUMBERS} antennas", "another name", "matched by number")
+warned(with_table(other, plain), "t.calh5", f"{NUMBERS} antennas", "another number", "matched by name")
+refused(with_table(cal, shifted), "t.calh5", "antenna_names", f"{NUMBERS} of", "--cal-antennas name or number")
+refused(with_table(rolled, plain), "t.calh5", "antenna_names", "--cal-antennas name or number")
+refused(with_table(cal, [f"pad{k}" for k in range(NUMBERS)]), "t.calh5", "none of its", "pad0")
+warned(with_table(cal, shifted, "--cal-antennas", "name"), "t.calh5", "antenna_positions", "stand elsewhere")
+
+# a table of another place, or of antennas that have moved since
+moved = lambda xyz: xyz + np.where(np.arange(NUMBERS)[:, None] == 3, 2.0, 0.0)
+for what, header in (("moved by 3.5 m", {"antenna_positions": moved}), ("twice as far", {"antenna_positions": lambda xyz: 2 * xyz}),
+                     ("of another latitude", {"latitude": -30.0}), ("higher", {"altitude": ALT + 5})):
+    refused(with_table(cal, plain, **header), "t.calh5", "antenna_positions", "elsewhere", "--cal-antennas")
+refused(with_table(cal, plain, antenna_positions=moved), "1 of the data's antennas stands", " 3.464 m")
+warned(with_table(cal, plain, "--cal-antennas", "number", antenna_positions=moved), "antenna_positions", "3.464 m")
+for what, places in (("not a number", lambda xyz: xyz * np.nan), ("0: unknown", lambda xyz: xyz * 0), ("0.4 m off", lambda xyz: xyz + 0.2)):
+    result = with_table(cal, plain, antenna_positions=places)
+    check(result.returncode == 0, "positions", what, result.stderr[-300:])
+warned(with_table(cal, plain, telescope_name=np.bytes_("VLA")), "t.calh5", "telescope_name", "VLA")
+refused(with_table(cal, plain, time_array=lambda jd: jd - 2400000.5), "t.calh5", "time_array", "MJD + 2400000.5")
 write(raw, "raw.uvh5")
 few = cal.select(antenna_nums=(3 + 2 * np.arange(NUMBERS))[:NUMBERS - 3], inplace=False, run_check=False)
 few.write_calh5("t.calh5", clobber=True, run_check=False)

@@ -15,6 +15,7 @@ freqs = 1.4e9 + 1e6 * np.arange(2)
 times = transit_jd(RA) + (np.arange(4) - 1.5) * 300 / 86400
 
 
+# cat_dist, cat_vrad, cat_pm_ra and cat_pm_dec of the catalogue against astropy
 def star_now(ra, dec, epoch, pm_ra=0.0, pm_dec=0.0, dist=None, vrad=None):
     """Direction from the Earth at mid time, without aberration."""
     kw = {}

@@ -66,6 +66,25 @@ for change, words in ((lambda h: h["channel_width"].__setitem__(..., h["channel_
     with h5py.File("t.calh5", "r+") as f:
         change(f["Header"])
     refused(image("raw.uvh5", "--cal", "t.calh5", "--weights", "unit"), "t.calh5", *words)
+# words and sizes that say what the gains are
+for name, new, word in (("cal_type", np.bytes_("delay"), "delay"), ("gain_convention", np.bytes_("both"), "both"),
+                        ("jones_array", np.array([-5, -7]), "-7"), ("Nants_data", NUMBERS - 1, "shape"), ("Nfreqs", 2, ""),
+                        ("Njones", 3, "3"), ("Ntimes", 0, "0"), ("integration_time", np.full(2, 1e10), "1e+10 s"),
+                        ("integration_time", np.full(2, np.nan), "nan s"), ("Nants_telescope", NUMBERS + 1, "")):
+    calibrated(2, freqs, times)
+    with h5py.File("t.calh5", "r+") as f:
+        del f["Header/" + name]
+        f["Header/" + name] = new
+    refused(image("raw.uvh5", "--cal", "t.calh5", "--weights", "unit"), "t.calh5", word)
+# ranges of time instead of centres (pyuvdata's time_range): the middle counts
+calibrated(2, freqs, times)
+with h5py.File("t.calh5", "r+") as f:
+    half = f["Header/integration_time"][()] / 2 / 86400
+    f["Header/time_range"] = np.c_[f["Header/time_array"][()] - half, f["Header/time_array"][()] + half]
+    del f["Header/time_array"], f["Header/integration_time"]
+result = image("raw.uvh5", "--cal", "t.calh5", "--weights", "unit")
+check(result.returncode == 0, "time_range:", result.stderr[-300:])
+close(value(RA, DEC), 1, 1e-3, "table of ranges of time")
 result, flux = calibrated(2, freqs, times - 0.5)
 check("WARNING" not in result.stderr, "bandpass of 12 hours:", result.stderr)
 result, flux = calibrated(2, freqs, times - 0.5, "--cal-bandpass-interval-hours", 2)

@@ -173,6 +173,11 @@ def test_window_that_is_not_there():
     refused((changed(add("Header/flex_spw_id_array", np.full(8, 3))), "flex_spw_id_array", "window 3"))
 
 
+def test_window_with_a_polarisation_of_its_own():
+    own = add("Header/flex_spw_polarization_array", np.array([-5])), put("Header/polarization_array", np.array([0, -6]))
+    refused((changed(lambda file: [change(file) for change in own]), "flex_spw_polarization_array", "remove_flex_pol"))
+
+
 def test_phase_centres():
     refused((changed(put("Header/extra_keywords/ha_phase_center", 0.1)), "ha_phase_center", "meridian"),
             (changed(put("Header/phase_center_app_dec", 16.15)), "phase_center_app_dec", "16.15"),

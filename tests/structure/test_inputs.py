@@ -1,5 +1,6 @@
 """docs/inputs.md lists every FITS card and CSV column that the source reads and every dataset that the UVH5 memo
-defines; what it calls used is in the reader, and the tests it names exist."""
+defines, and no other: a row's names are known to the reader, the memo or the FITS standard. What it calls used is in
+the reader, and in the text of a test that the row names, which exists."""
 import os
 import re
 import sys
@@ -52,10 +53,44 @@ def check(kind, names, fewest, part):
     for name in sorted(names):
         if name not in listed and name.rstrip("0123456789") not in listed:
             failures.append(f"{kind} {name} is read, and not listed in docs/inputs.md")
-    for _, _, test in rows:
-        for name in re.findall(r"\w+/test_\w+", test):
-            if not any(os.path.exists(os.path.join(source, "tests", name + ending)) for ending in (".py", ".c", ".sh")):
-                failures.append(f"docs/inputs.md names a test that is not there: {name}")
+    for name in sorted(listed - known(kind)):
+        failures.append(f"{kind} {name} stands in docs/inputs.md, and no reader knows it")
+
+
+# Of the standard, read by CFITSIO or met under other names.
+STANDARD = {"SIMPLE", "XTENSION", "BITPIX", "NAXIS", "EXTEND", "PCOUNT", "GCOUNT", "END", "BSCALE", "BZERO", "BLANK", "HIERARCH", "COMMENT"}
+
+
+def known(kind):
+    """Names that are a text of the reader's source."""
+    code = "".join(text_of(path) for path in files_below("src") if kind == "card" or path.startswith("src/sky"))
+    return set(re.findall(r'"(\w[\w-]*)"', code)) | (STANDARD if kind == "card" else set())
+
+
+def test_text(name):
+    """The text of a test that docs/inputs.md names; those without a folder are in science."""
+    for path in (f"tests/{name if '/' in name else 'science/' + name}{ending}" for ending in (".py", ".c", ".sh")):
+        if os.path.exists(os.path.join(source, path)):
+            return text_of(path)
+    failures.append(f"docs/inputs.md names a test that is not there: {name}")
+    return ""
+
+
+def check_tests(whole):
+    """The tests of every row: there, and about one of its names."""
+    for name in re.findall(r"\((?:\w+/)?(test_\w+)\)", whole):
+        test_text(name)
+    for names, what, test in re.findall(r"^\| (`.*?) \| (.*?) \| (.*?) ?\|$", whole, re.M):
+        text = "".join(test_text(name) for name in re.findall(r"(?:\w+/)?test_\w+", test))
+        listed = re.findall(r"`([^`]+)`", names)
+        # A CSV column follows from the table that a test reads.
+        is_header = whole.find(f"| {names} |") < whole.index("## CSV")
+        if is_header and re.match("used|compared", what) and not any(re.search(rf"\b{re.escape(name)}", text) for name in listed):
+            failures.append(f"docs/inputs.md: {names} is said to be used: its test, {test or 'none'}, does not name it")
+
+
+# Names of pyuvdata's objects, which test_header_names compares with its definitions.
+PYUVDATA = {"location", "name", "telescope", "filename", "Nants", "baseline_array", "scan_number_array", "data_array", "flag_array", "nsample_array"}
 
 
 def memo_names():
@@ -74,6 +109,9 @@ def check_memo(part):
     names = memo_names()
     if len(names) < 75:
         failures.append(f"only {len(names)} names of the memo: is the list whole?")
+    for name in sorted(set(use) - set(names)):
+        if not re.search(rf"\b{name}\b", code) and name not in PYUVDATA:
+            failures.append(f"{name} stands in docs/inputs.md, and neither the memo nor the reader knows it")
     for name in names:
         if name not in use:
             failures.append(f"{name} of the UVH5 memo is neither used nor listed in docs/inputs.md")
@@ -84,6 +122,7 @@ def check_memo(part):
 
 
 document = text_of("docs/inputs.md")
+check_tests(document)
 check_memo(re.search(r"^## UVH5[^\n]*\n(.*?)(?=^## )", document, re.S | re.M).group(1))
 parts = dict(re.findall(r"^## (FITS|CSV)[^\n]*\n(.*?)(?=^## |\Z)", document, re.S | re.M))
 check("card", cards(), 40, parts["FITS"])
