@@ -1,4 +1,5 @@
-/* The registry's tables for a group: those of its time that know its channels. */
+/* The registry's tables for a group: those of its time and declination that know its
+ * channels. */
 #include "contimg/registry_cal.h"
 #include "run/share.h"
 #include "run/tables.h"
@@ -13,20 +14,6 @@ double ci_run_table_validity_s(const ci_run *run, ci_registry_cal_kind kind)
 }
 
 /* ---- channels -------------------------------------------------------------------------------- */
-
-/* Declination that a tile's dishes point to; false where no file of it can be opened. */
-static bool dec_find(const ci_run *run, const ci_run_tile *tile, double *dec_rad)
-{
-    ci_uvh5_file *file = NULL;
-    ci_sky_pointing pointing;
-    if (tile->n_path == 0 || ci_uvh5_open(&file, tile->path[0], &run->options.uvh5) != CI_OK)
-        return false;
-    bool is_known = ci_sky_pointing_from(ci_uvh5_meta(file), &pointing) == CI_OK;
-    if (is_known) *dec_rad = pointing.is_fixed ? pointing.dec_app_rad : pointing.dec_rad;
-    if (is_known) ci_sky_pointing_clear(&pointing);
-    ci_uvh5_close(file);
-    return is_known;
-}
 
 /* Channels of a tile's files that the table knows, of how many; a file that cannot be opened fails
  * by itself later. */
@@ -62,7 +49,7 @@ typedef struct choice
     char *path; /* owned */
     double time_mjd_s;
     bool is_borrowed;
-    size_t n_known, n_looked;
+    size_t n_known, n_looked, n_unreadable;
 } choice;
 
 /* Whether a table, looked at after the one that is chosen, and so farther in time, is better. */
@@ -72,6 +59,12 @@ static bool is_better(const choice *best, size_t n_known, bool is_borrowed)
     return !best->path || (n_known > best->n_known && is_borrowed == best->is_borrowed);
 }
 
+/* A table that is damaged or gone is no reason to fail: another may do. */
+static bool is_passed_over(ci_status status)
+{
+    return status == CI_ERR_INPUT || status == CI_ERR_NO_DATA || status == CI_ERR_IO;
+}
+
 /* Looks at the next table; *is_done where no other can be better. */
 static ci_status table_look(const ci_run *run, const ci_run_tile *tile,
                             const ci_registry_cal *table, bool is_borrowed, choice *best,
@@ -79,8 +72,15 @@ static ci_status table_look(const ci_run *run, const ci_run_tile *tile,
 {
     size_t n_known, n_all;
     const char *path = table->path;
-    CI_TRY(path_known(run, path, tile, &n_known, &n_all));
+    ci_status status = path_known(run, path, tile, &n_known, &n_all);
     best->n_looked++;
+    if (is_passed_over(status)) {
+        ci_log_warning("registered table passed over: %s", ci_error_text());
+        ci_error_clear();
+        best->n_unreadable++;
+        return CI_OK;
+    }
+    CI_TRY(status);
     *is_done = n_known == n_all || (best->path && is_borrowed && !best->is_borrowed);
     if (n_known == 0 && n_all > 0)
         ci_log_info("%s: passed over: it knows none of the %zu channels of %s", path, n_all,
@@ -113,8 +113,9 @@ static ci_status none_found(const ci_registry_cal_want *want, const choice *best
         return ci_error(CI_ERR_NOT_READY, "no %s table is registered for this time%s: %s", name,
                         strip, todo);
     return ci_error(CI_ERR_NOT_READY,
-                    "none of the %zu %s tables registered for this time knows a channel of %s: %s",
-                    best->n_looked, name, tile->id, todo);
+                    "none of the %zu %s tables registered for this time knows a channel of %s (%zu "
+                    "cannot be read): %s",
+                    best->n_looked, name, tile->id, best->n_unreadable, todo);
 }
 
 /* The best of a kind; its path NULL where there is none. */
@@ -154,6 +155,25 @@ static ci_status borrow(ci_run *run, const ci_run_group *group, const ci_registr
     return CI_OK;
 }
 
+/* Middle of the observation in time, and the declination that its dishes point to. Of a file that
+ * cannot be opened, and fails by itself later, the first integration, and no declination. */
+static void middle_find(const ci_run *run, const ci_run_tile *tile, ci_registry_cal_want *want)
+{
+    ci_uvh5_file *file = NULL;
+    ci_sky_pointing pointing;
+    want->time_mjd_s = tile->time_mjd_s;
+    if (tile->n_path == 0 || ci_uvh5_open(&file, tile->path[0], &run->options.uvh5) != CI_OK)
+        return;
+    const ci_vis_meta *meta = ci_uvh5_meta(file);
+    want->time_mjd_s = 0.5 * (meta->time_mjd_s[0] + meta->time_mjd_s[meta->n_time - 1]);
+    want->dec_known = ci_sky_pointing_from(meta, &pointing) == CI_OK;
+    if (want->dec_known) {
+        want->dec_rad = pointing.is_fixed ? pointing.dec_app_rad : pointing.dec_rad;
+        ci_sky_pointing_clear(&pointing);
+    }
+    ci_uvh5_close(file);
+}
+
 /* `why` is "" where the table is not borrowed. */
 static ci_status choose_kind(ci_run *run, const ci_run_group *group, ci_registry_cal_kind kind,
                              char **path, char why[256])
@@ -162,9 +182,8 @@ static ci_status choose_kind(ci_run *run, const ci_run_group *group, ci_registry
     const ci_run_tile *tile = &group->tile[group->n_tile / 2];
     choice best = {0};
     ci_registry_cal_want_default(&want, kind);
-    want.time_mjd_s = tile->time_mjd_s;
+    middle_find(run, tile, &want);
     want.validity_s = ci_run_table_validity_s(run, kind);
-    want.dec_known = dec_find(run, tile, &want.dec_rad);
     want.borrow_s = 3600 * ci_conf_double(run->conf, CI_CONF_OPT_CAL_BORROW_HOURS);
     why[0] = '\0';
     ci_status status = best_find(run, tile, &want, &best);

@@ -13,7 +13,7 @@ options="--expected-subbands 2 --min-subbands 2 --size 64 --cell-arcsec 25 --nit
 folders="--state-dir s --output-dir o --products-dir p"
 good 'published: ' 0 run low/*.hdf5 --model low/truth-calibrator.csv $options $folders
 good 'published: ' 0 run high/*.hdf5 --model high/truth-calibrator.csv $options $folders
-mkdir t && cp -r s t/s || fail "cp"
+mkdir t u && cp -r s t/s && cp -r s u/s || fail "cp"
 # Two minutes after the upper band's solution, twelve after its own.
 good '' 0 run data/*.hdf5 $options $folders
 grep -qE '00:10:10.*bandpass.calh5: passed over: it knows none of the 4 channels' "$err" ||
@@ -31,4 +31,10 @@ bad 6 'none of the 1 bandpass tables registered for this time knows a channel' 0
   --sub-bands sb0,sb1 --start 2026-01-25T00:14:10 >/dev/null 2>&1 || fail "contimg-sim strip"
 bad 6 'no bandpass table is registered for this time within 5 deg of declination 30.0' 0 run strip/*.hdf5 $options \
   $folders
+# One that is nearer and cannot be read is passed over.
+sqlite3 u/s/cal_registry.sqlite3 "INSERT INTO caltables(set_name,path,table_type,order_index,status,time_mjd_s,
+  dec_rad,origin,created_at) SELECT set_name,path||'.gone',table_type,order_index,status,time_mjd_s+720,dec_rad,
+  origin,created_at FROM caltables WHERE path LIKE '%00:00:10%'" || fail "sqlite3"
+good 'published: ' 0 run data/*.hdf5 $options --state-dir u/s --output-dir u/o --products-dir u/p
+grep -q 'table passed over: .*bandpass.calh5.gone' "$err" || fail "no warning of the table that is gone: $(own_lines)"
 echo "tables of another band are passed over"
