@@ -351,10 +351,10 @@ CI_MUST_CHECK ci_status ci_registry_mosaic_put(ci_registry *registry,
 /* The mosaic of a group: a list of one, or an empty one. */
 CI_MUST_CHECK ci_status ci_registry_mosaic_get(ci_registry *registry, const char *group_id,
                                                ci_registry_images **out);
-/* Where a mosaic was published, NULL: nowhere now; derived from the data registry, written again by
- * --recover. */
-CI_MUST_CHECK ci_status ci_registry_mosaic_published(ci_registry *registry, const char *group_id,
-                                                     const char *published_path);
+/* Writes into the row of a mosaic where the data registry has it published, or that it is not. */
+CI_MUST_CHECK ci_status ci_registry_mosaic_published(ci_registry *registry, const char *group_id);
+/* The same for every mosaic whose row and the data registry differ. */
+CI_MUST_CHECK ci_status ci_registry_mosaics_published(ci_registry *registry);
 /* Frees it with all that it owns; NULL is allowed. */
 void ci_registry_images_free(ci_registry_images *images);
 /* CI_ERR_INPUT names the first registered file that is changed or not there. */

@@ -57,11 +57,11 @@ ci_status ci_publish_staging_remove(ci_registry *registry, const ci_registry_pro
 
 /* What follows a commit is derived: a fault there is said and left to --recover. */
 static void after_commit(ci_registry *registry, const ci_registry_product *p,
-                         const ci_publish_options *options, const ci_publish_result *result)
+                         const ci_publish_options *options)
 {
     bool is_mosaic = p->type == CI_REGISTRY_MOSAIC;
     ci_status status = CI_OK;
-    if (is_mosaic) status = ci_registry_mosaic_published(registry, p->id, result->published_path);
+    if (is_mosaic) status = ci_registry_mosaic_published(registry, p->id);
     if (status == CI_OK && is_mosaic && options->remove_staging)
         status = ci_publish_staging_remove(registry, p, options);
     if (status != CI_OK)
@@ -117,7 +117,7 @@ ci_status ci_publish_conclude(ci_registry *registry, const ci_registry_product *
                        (long long)p->n_attempt - 1, ci_plural(p->n_attempt - 1))
             : ci_publish_attempt(registry, p, owner, options, result);
     if (status == CI_OK) {
-        after_commit(registry, p, options, result);
+        after_commit(registry, p, options);
         return conclude(result, CI_PUBLISH_DONE, CI_OK, "%s: published: %s", p->id,
                         result->published_path);
     }
@@ -206,6 +206,7 @@ ci_status ci_publish_check_lost(ci_registry *registry, const char *id, const cha
     ci_status status = p ? is_lost(p, products_base, lost) : CI_OK;
     if (status == CI_OK && *lost)
         status = ci_registry_product_lost(registry, id, p->published_path, lost);
+    if (status == CI_OK && *lost) status = ci_registry_mosaic_published(registry, id);
     if (status == CI_OK && *lost)
         ci_log_warning("%s: recorded as published, but %s is not there: it is not published, and "
                        "back in staging",

@@ -184,14 +184,7 @@ static ci_status recover_published(ci_registry *registry, const ci_publish_optio
 {
     ci_registry_products *list = NULL;
     CI_TRY(ci_registry_products_read(registry, &list, CI_REGISTRY_PUBLISH_PUBLISHED, false));
-    ci_status status = ci_registry_begin(registry, CI_REGISTRY_DB_PRODUCTS);
-    if (status == CI_OK) {
-        for (size_t i = 0; i < list->n && status == CI_OK; i++)
-            if (list->item[i].type == CI_REGISTRY_MOSAIC)
-                status = ci_registry_mosaic_published(registry, list->item[i].id,
-                                                      list->item[i].published_path);
-        status = ci_registry_end(registry, CI_REGISTRY_DB_PRODUCTS, status);
-    }
+    ci_status status = ci_registry_mosaics_published(registry);
     for (size_t i = 0; i < list->n && status == CI_OK; i++) {
         const ci_registry_product *p = &list->item[i];
         if (is_sound(p, options, r) && p->staging_removable && options->remove_staging &&

@@ -148,9 +148,7 @@ static ci_status commit(ci_registry *registry, const ci_registry_product *p)
 {
     bool done = false;
     CI_TRY(ci_registry_product_withdraw(registry, p->id, p->published_path, &done));
-    if (!done) return ci_error(CI_ERR_NOT_READY, "%s: was changed meanwhile, try again", p->id);
-    if (p->type != CI_REGISTRY_MOSAIC) return CI_OK;
-    return ci_registry_mosaic_published(registry, p->id, NULL);
+    return done ? CI_OK : ci_error(CI_ERR_NOT_READY, "%s: was changed meanwhile, try again", p->id);
 }
 
 static ci_status steps(ci_registry *registry, const ci_registry_product *p,
@@ -187,6 +185,8 @@ ci_status ci_publish_withdraw(ci_registry *registry, const char *id,
     else
         status = ci_error(CI_ERR_NOT_READY, "%s: is %s, not published: nothing to withdraw", id,
                           ci_registry_publish_state_word(p->state));
+    if (status == CI_OK && p->type == CI_REGISTRY_MOSAIC)
+        status = ci_registry_mosaic_published(registry, id);
     if (status == CI_OK)
         snprintf(result->text, sizeof result->text,
                  "%s: withdrawn, in staging: %s; contimg publish --id %s publishes it again", id,

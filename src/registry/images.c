@@ -201,6 +201,7 @@ static ci_status mosaic_write(ci_registry *registry, const ci_registry_image *m,
     CI_TRY(deployed_group_write(registry, m, tiles));
     CI_TRY(ci_registry_product_files_write(db, "mosaic", m));
     CI_TRY(mosaic_tiles_write(db, m->id, tile_ids, n_tile));
+    CI_TRY(ci_registry_mosaic_published(registry, m->id));
     return ci_registry_db_change(registry, CI_REGISTRY_DB_PRODUCTS, "mosaic", m->id, before,
                                  state_words[m->state], m->reason);
 }
@@ -229,30 +230,88 @@ ci_status ci_registry_mosaic_get(ci_registry *registry, const char *group_id,
                      group_id, out);
 }
 
-ci_status ci_registry_mosaic_published(ci_registry *registry, const char *group_id,
-                                       const char *published_path)
+/* ---- where they are published: the data registry has the truth of it ------------------------- */
+
+ci_status ci_registry_mosaic_published(ci_registry *registry, const char *group_id)
 {
     ci_db *db = &registry->db[CI_REGISTRY_DB_PRODUCTS];
-    char *path = NULL;
-    if (!published_path) {
-        CI_TRY(ci_registry_db_begin(db));
-        return ci_registry_db_end(
-            db, ci_registry_db_run(db, NULL,
-                                   "UPDATE mosaics SET published_path=NULL,output_path=folder||"
-                                   "'/mosaic.fits',path=coalesce(folder||'/mosaic.fits',path) "
-                                   "WHERE group_id=? AND origin='contimg'",
-                                   VALUES(V(group_id))));
-    }
-    CI_TRY(ci_path_join(&path, published_path, "mosaic.fits"));
-    ci_status status = ci_registry_db_begin(db);
+    char folder[4096];
+    CI_TRY(ci_registry_db_begin(db));
+    /* Read under the lock: who publishes or withdraws it now writes this row after us. */
+    ci_status status =
+        ci_registry_db_word(&registry->db[CI_REGISTRY_DB_DATA], folder, sizeof folder,
+                            "SELECT published_path FROM data_registry WHERE "
+                            "data_id=? AND status='published' AND "
+                            "origin<>'deployed'",
+                            VALUES(V(group_id)));
     if (status == CI_OK)
-        status = ci_registry_db_end(
-            db, ci_registry_db_update(
-                    db, NULL, "mosaics",
-                    SET({"published_path", V(published_path)}, {"output_path", V(path)},
-                        {"path", V(path)}),
-                    "WHERE group_id=? AND origin='contimg' AND published_path IS NOT ?",
-                    VALUES(V(group_id), V(published_path))));
-    ci_mem_free(path);
+        status = ci_registry_db_run(
+            db, NULL,
+            "UPDATE mosaics SET published_path=?1,"
+            "path=coalesce(coalesce(?1,folder)||'/mosaic.fits',path),"
+            "output_path=coalesce(coalesce(?1,folder)||'/mosaic.fits',output_path) "
+            "WHERE group_id=?2 AND origin='contimg'",
+            VALUES(*folder ? V((const char *)folder) : CI_NULL, V(group_id)));
+    return ci_registry_db_end(db, status);
+}
+
+typedef struct id_list
+{
+    size_t n;
+    char (*item)[CI_REGISTRY_ID];
+} id_list;
+
+static ci_status id_append(id_list *list, sqlite3_stmt *stmt)
+{
+    CI_TRY(ci_registry_list_grow(&list->item, list->n, sizeof *list->item));
+    ci_registry_db_text(stmt, 0, list->item[list->n++], CI_REGISTRY_ID);
+    return CI_OK;
+}
+
+static const char *text_of(sqlite3_stmt *stmt, int column)
+{
+    const char *text = (const char *)sqlite3_column_text(stmt, column);
+    return text ? text : "";
+}
+
+/* Mosaics whose row and the data registry differ: both in order of id. */
+static ci_status differing_find(ci_registry *registry, id_list *out)
+{
+    ci_db *products = &registry->db[CI_REGISTRY_DB_PRODUCTS],
+          *data = &registry->db[CI_REGISTRY_DB_DATA];
+    sqlite3_stmt *row = NULL, *truth = NULL;
+    ci_status status = ci_registry_db_query(
+        data, &truth,
+        "SELECT data_id,published_path FROM data_registry WHERE status='published' AND "
+        "origin<>'deployed' AND data_type='mosaic' ORDER BY data_id",
+        NO_VALUES);
+    if (status == CI_OK)
+        status = ci_registry_db_query(
+            products, &row,
+            "SELECT group_id,published_path,coalesce(path=coalesce(published_path,folder)||"
+            "'/mosaic.fits',1) FROM mosaics WHERE origin='contimg' ORDER BY group_id",
+            NO_VALUES);
+    bool has_truth = ci_registry_db_next(data, &truth, &status);
+    while (ci_registry_db_next(products, &row, &status)) {
+        const char *id = text_of(row, 0);
+        while (has_truth && strcmp(text_of(truth, 0), id) < 0)
+            has_truth = ci_registry_db_next(data, &truth, &status);
+        bool is_published = has_truth && strcmp(text_of(truth, 0), id) == 0;
+        const char *folder = is_published ? text_of(truth, 1) : "";
+        if (strcmp(folder, text_of(row, 1)) != 0 || !sqlite3_column_int(row, 2))
+            status = status == CI_OK ? id_append(out, row) : status;
+    }
+    ci_registry_db_done(&row);
+    ci_registry_db_done(&truth);
+    return status;
+}
+
+ci_status ci_registry_mosaics_published(ci_registry *registry)
+{
+    id_list list = {0};
+    ci_status status = differing_find(registry, &list);
+    for (size_t i = 0; i < list.n && status == CI_OK; i++)
+        status = ci_registry_mosaic_published(registry, list.item[i]);
+    ci_mem_free(list.item);
     return status;
 }

@@ -4,6 +4,7 @@
 #define TEST_PUBLISH_TEST_H
 
 #include "publish_case.h"
+#include "raw_sql.h"
 #include "unit_case.h"
 
 #include <dirent.h>
@@ -64,6 +65,23 @@ static inline size_t n_entries(const char *folder)
 static inline void published_path(const publish_case *t, const char *id, char out[400])
 {
     snprintf(out, 400, "%s/" CASE_DATE "/%s", t->products, id);
+}
+
+/* What the table of mosaics says of g1: that it is published there, or in staging and nowhere else.
+ */
+static inline void check_mosaic_row(const publish_case *t, bool is_published)
+{
+    char sql[1000], folder[400];
+    if (is_published)
+        published_path(t, "g1", folder);
+    else
+        snprintf(folder, sizeof folder, "%s/mosaics/g1", t->staging);
+    snprintf(sql, sizeof sql,
+             "SELECT count(*) FROM mosaics WHERE group_id='g1' AND path='%s/mosaic.fits' AND "
+             "output_path=path AND published_path IS %s%s%s",
+             folder, is_published ? "'" : "NULL", is_published ? folder : "",
+             is_published ? "'" : "");
+    assert_int_equal(raw_int(t->c.products, sql), 1);
 }
 
 static inline void remove_folder(const char *path)

@@ -3,11 +3,11 @@
 #ifndef TEST_REGISTRY_TEST_H
 #define TEST_REGISTRY_TEST_H
 
+#include "raw_sql.h"
 #include "registry_case.h"
 #include "unit_case.h"
 
 #include <math.h>
-#include <sqlite3.h>
 #include <sys/wait.h>
 
 typedef struct registry_test
@@ -61,41 +61,6 @@ static inline int registry_end(void **state)
 /* Databases that the test itself opens. */
 #define REGISTRY_TEST_CLOSED(function)                                                             \
     cmocka_unit_test_setup_teardown(function, registry_begin_closed, registry_end)
-
-/* ---- raw SQL ----------------------------------------------------------------------------------
- */
-
-static inline sqlite3 *raw_open(const char *path)
-{
-    sqlite3 *db;
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    sqlite3_busy_timeout(db, 5000);
-    return db;
-}
-
-static inline void raw_run(sqlite3 *db, const char *sql)
-{
-    char *error = NULL;
-    if (sqlite3_exec(db, sql, NULL, NULL, &error) != SQLITE_OK) fail_msg("%s: %s", sql, error);
-}
-
-static inline void raw_change(const char *path, const char *sql)
-{
-    sqlite3 *db = raw_open(path);
-    raw_run(db, sql);
-    sqlite3_close(db);
-}
-
-static inline int64_t raw_int(const char *path, const char *sql)
-{
-    sqlite3 *db = raw_open(path);
-    sqlite3_stmt *stmt;
-    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
-    int64_t value = sqlite3_step(stmt) == SQLITE_ROW ? sqlite3_column_int64(stmt, 0) : -1;
-    sqlite3_finalize(stmt);
-    sqlite3_close(db);
-    return value;
-}
 
 /* ---- observations and groups ------------------------------------------------------------------
  */

@@ -232,6 +232,25 @@ static void test_folder_gone(void **state)
     assert_non_null(strstr(ci_log_warning_get(before), "is not there"));
 }
 
+/* A process that was killed after a commit has left the table of mosaics as it was: recovery writes
+ * what the data registry says, and only then. */
+static void test_mosaic_row_recovered(void **state)
+{
+    publish_case *t = *state;
+    ci_publish_result r;
+    ci_publish_recovered recovered;
+    OK(publish_case_make(t, "g0", &good));
+    OK(publish_case_make(t, "g1", &good));
+    OK(publish_case_make(t, "g2", &good));
+    OK(ci_publish_product(t->registry, "g1", &t->options, &r));
+    raw_change(t->c.products, "UPDATE mosaics SET published_path=NULL,path=folder||'/mosaic.fits'");
+    OK(ci_publish_recover(t->registry, &t->options, &recovered));
+    check_mosaic_row(t, true);
+    raw_change(t->c.data, "UPDATE data_registry SET status='staging',published_path=NULL");
+    OK(ci_publish_recover(t->registry, &t->options, &recovered));
+    check_mosaic_row(t, false);
+}
+
 /* Staging gone as well: said, and not called published. */
 static void test_all_gone(void **state)
 {
@@ -247,6 +266,7 @@ static void test_all_gone(void **state)
     unit_refused(ci_publish_product(t->registry, "g1", &t->options, &r), CI_ERR_INPUT,
                  "contimg run makes it again");
     assert_int_equal(state_of(t, "g1"), CI_REGISTRY_PUBLISH_STAGING);
+    check_mosaic_row(t, false);
 }
 
 /* ---- a data registry that was lost ------------------------------------------------------------
@@ -329,6 +349,7 @@ int main(void)
         PUBLISH_TEST(test_never_replaced),
         PUBLISH_TEST(test_remove_staging),
         PUBLISH_TEST(test_folder_gone),
+        PUBLISH_TEST(test_mosaic_row_recovered),
         PUBLISH_TEST(test_all_gone),
         PUBLISH_TEST(test_rebuild),
     };

@@ -40,6 +40,7 @@ static void test_takes_the_place(void **state)
     assert_int_equal(r.kind, CI_PUBLISH_DONE);
     assert_int_equal(state_of(t, "g1"), CI_REGISTRY_PUBLISH_PUBLISHED);
     assert_false(stands_before(t, before));
+    check_mosaic_row(t, true);
 }
 
 static void test_refused_leaves_the_one_before(void **state)

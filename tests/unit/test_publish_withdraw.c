@@ -25,6 +25,7 @@ static void check_withdrawn(publish_case *t)
     assert_int_equal(state_of(t, "g1"), CI_REGISTRY_PUBLISH_STAGING);
     assert_int_equal(n_entries(staging), 4);
     assert_int_equal(n_entries(date), 0);
+    check_mosaic_row(t, false);
     t->options.by_name = false;
     unit_refused(ci_publish_product(t->registry, "g1", &t->options, &r), CI_ERR_NOT_READY,
                  "waits for contimg publish --id");

@@ -215,7 +215,12 @@ static void test_mosaic(void **state)
                                 .last_time_mjd_s = 61065.1 * CI_DAY_S};
     OK(ci_registry_mosaic_put(t->registry, &mosaic, tiles, 1));
     OK(ci_registry_mosaic_put(t->registry, &mosaic, tiles, 1));
-    OK(ci_registry_mosaic_published(t->registry, mosaic.id, "/p/x"));
+    bool is_new;
+    ci_registry_product product = {
+        .type = CI_REGISTRY_MOSAIC, .stage_path = "/s/x", .published_path = "/p/x"};
+    snprintf(product.id, sizeof product.id, "%s", mosaic.id);
+    OK(ci_registry_product_adopt(t->registry, &product, &is_new));
+    OK(ci_registry_mosaic_published(t->registry, mosaic.id));
     OK(ci_registry_mosaic_get(t->registry, mosaic.id, &found));
     size_t n = found->n;
     ci_registry_images_free(found);
