@@ -1,6 +1,6 @@
 /* registry: the four SQLite databases, in the words of the domain. Nothing outside this
  * module writes SQL. All functions are local. Rank 0 is the one writer of a run. A
- * ci_registry belongs to one thread; a second thread (the finalizer) opens its own.
+ * ci_registry belongs to one thread; a second thread (the keeper of leases) opens its own.
  *
  *   ingest.sqlite3         files, observations, mosaic groups
  *   cal_registry.sqlite3   calibration tables and their validity
@@ -243,8 +243,9 @@ typedef struct ci_registry_member
     char observation_id[CI_REGISTRY_ID];
     ci_registry_role role;
     ci_registry_work_state state; /* of the observation, now */
-    bool is_degraded;
-    double first_time_mjd_s, dec_rad;
+    bool is_degraded; /* its sub-bands, or of a named group its files, are not all there */
+    int64_t n_expected;
+    double first_time_mjd_s, last_time_mjd_s, dec_rad;
     size_t n_path;
     char **path; /* [n_path] its files, ascending in frequency */
 } ci_registry_member;
@@ -281,6 +282,9 @@ CI_MUST_CHECK ci_status ci_registry_group_get(ci_registry *registry, const char 
 CI_MUST_CHECK ci_status ci_registry_groups_ready(ci_registry *registry, ci_registry_groups **out);
 /* All groups, oldest first. */
 CI_MUST_CHECK ci_status ci_registry_groups_read(ci_registry *registry, ci_registry_groups **out);
+/* contimg's own that are not completed, without their members. */
+CI_MUST_CHECK ci_status ci_registry_groups_unfinished(ci_registry *registry,
+                                                      ci_registry_groups **out);
 /* Frees it with all that it owns; NULL is allowed. */
 void ci_registry_groups_free(ci_registry_groups *groups);
 /* As for observations; *done true where the group is completed already. */

@@ -59,9 +59,10 @@ ci_status ci_registry_file_forget(ci_registry *registry, const char *path)
     ci_db *db = &registry->db[CI_REGISTRY_DB_INGEST];
     int64_t n = 0;
     CI_TRY(ci_registry_db_begin(db));
-    ci_status status = ci_registry_db_run(
-        db, &n, "DELETE FROM files WHERE path=? AND state IN ('growing','incomplete','empty')",
-        VALUES(V(path)));
+    ci_status status = ci_registry_db_run(db, &n,
+                                          "DELETE FROM files WHERE path=? AND state IN "
+                                          "('growing','incomplete','empty','truncated')",
+                                          VALUES(V(path)));
     if (status == CI_OK && n > 0)
         status = ci_registry_db_change(registry, CI_REGISTRY_DB_INGEST, "file", path, "", "gone",
                                        "renamed or removed before it was read");

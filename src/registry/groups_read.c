@@ -43,7 +43,9 @@ static const ci_column member_columns[] = {
     COLUMN(role, WORD, "m.role", .words = &ci_registry_role_words),
     COLUMN(state, WORD, "q.state", .words = &ci_registry_work_words),
     COLUMN(is_degraded, INT, "q.is_degraded"),
+    COLUMN(n_expected, INT, "q.expected_subbands"),
     COLUMN(first_time_mjd_s, REAL, "q.first_time_mjd_s"),
+    COLUMN(last_time_mjd_s, REAL, "q.last_time_mjd_s"),
     COLUMN(dec_rad, REAL, "q.dec_rad"),
 };
 static const ci_row_table member_rows = {
@@ -77,8 +79,12 @@ static ci_status members_read(ci_db *db, ci_registry_group *g)
 {
     CI_TRY(ci_registry_rows_read(db, &member_rows, "WHERE m.group_id=? ORDER BY m.i_member",
                                  VALUES(V(g->id)), &g->n_member, &g->member));
-    for (size_t i = 0; i < g->n_member; i++)
-        CI_TRY(paths_read(db, g, i, &g->member[i]));
+    for (size_t i = 0; i < g->n_member; i++) {
+        ci_registry_member *m = &g->member[i];
+        CI_TRY(paths_read(db, g, i, m));
+        /* A person may have named some of an observation's files only. */
+        if (g->is_named && m->n_expected > 0) m->is_degraded = (int64_t)m->n_path < m->n_expected;
+    }
     return CI_OK;
 }
 
@@ -87,7 +93,6 @@ static ci_status members_read(ci_db *db, ci_registry_group *g)
 /* Nobody works on it, or nobody any more. */
 static bool is_ready(const ci_registry *registry, const ci_registry_group *g)
 {
-    if (g->is_deployed) return false;
     bool waits = g->next_try_unix_s > ci_registry_now(registry);
     return (g->state == CI_REGISTRY_WORK_PENDING && !waits) ||
            (g->state == CI_REGISTRY_WORK_IN_PROGRESS &&
@@ -106,17 +111,10 @@ static void keep_ready(const ci_registry *registry, ci_registry_groups *list)
     list->n = n;
 }
 
-static ci_status read_list(ci_registry *registry, ci_registry_groups **out, const char *id,
-                           bool only_ready)
+static ci_status members_of_all(ci_db *db, ci_registry_groups **out)
 {
-    ci_db *db = &registry->db[CI_REGISTRY_DB_INGEST];
-    CI_TRY(ci_registry_list_new(out, db, &group_rows,
-                                "WHERE (?1 IS NULL OR group_id=?1) ORDER BY "
-                                "first_time_mjd_s,group_id",
-                                VALUES(V(id))));
     ci_registry_groups *list = *out;
     ci_status status = CI_OK;
-    if (only_ready) keep_ready(registry, list);
     for (size_t i = 0; i < list->n && status == CI_OK; i++)
         status = members_read(db, &list->item[i]);
     if (status == CI_OK) return CI_OK;
@@ -127,17 +125,36 @@ static ci_status read_list(ci_registry *registry, ci_registry_groups **out, cons
 
 ci_status ci_registry_group_get(ci_registry *registry, const char *id, ci_registry_groups **out)
 {
-    return read_list(registry, out, id, false);
+    ci_db *db = &registry->db[CI_REGISTRY_DB_INGEST];
+    CI_TRY(ci_registry_list_new(out, db, &group_rows, "WHERE group_id=?", VALUES(V(id))));
+    return members_of_all(db, out);
 }
 
 ci_status ci_registry_groups_ready(ci_registry *registry, ci_registry_groups **out)
 {
-    return read_list(registry, out, NULL, true);
+    ci_db *db = &registry->db[CI_REGISTRY_DB_INGEST];
+    CI_TRY(ci_registry_list_new(out, db, &group_rows,
+                                "WHERE origin<>'deployed' AND status IN ('pending','in_progress') "
+                                "ORDER BY first_time_mjd_s,group_id",
+                                NO_VALUES));
+    keep_ready(registry, *out);
+    return members_of_all(db, out);
+}
+
+ci_status ci_registry_groups_unfinished(ci_registry *registry, ci_registry_groups **out)
+{
+    return ci_registry_list_new(
+        out, &registry->db[CI_REGISTRY_DB_INGEST], &group_rows,
+        "WHERE origin<>'deployed' AND status<>'completed' ORDER BY first_time_mjd_s,group_id",
+        NO_VALUES);
 }
 
 ci_status ci_registry_groups_read(ci_registry *registry, ci_registry_groups **out)
 {
-    return read_list(registry, out, NULL, false);
+    ci_db *db = &registry->db[CI_REGISTRY_DB_INGEST];
+    CI_TRY(ci_registry_list_new(out, db, &group_rows, "ORDER BY first_time_mjd_s,group_id",
+                                NO_VALUES));
+    return members_of_all(db, out);
 }
 
 static void members_free(ci_registry_group *g)

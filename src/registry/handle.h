@@ -5,6 +5,10 @@
 
 #include "registry/rows.h"
 
+enum
+{
+    CI_REGISTRY_N_JOB = 16
+};
 /* What Slurm said of a job, and when. */
 typedef struct ci_registry_job
 {
@@ -19,7 +23,7 @@ struct ci_registry
     ci_registry_options options;
     char run[CI_REGISTRY_ID];
     ci_registry_owner self; /* this process; token and times unused */
-    ci_registry_job *job;   /* the one that was asked for last */
+    ci_registry_job *job;   /* [CI_REGISTRY_N_JOB] those that were asked for last */
 };
 
 /* ---- lease.c ----------------------------------------------------------------------------------
@@ -35,6 +39,9 @@ void ci_registry_lease_new(const ci_registry *registry, double lease_s, ci_regis
 bool ci_registry_lease_is_ours(const ci_registry *registry, const ci_registry_owner *owner);
 /* Another process that lives has it. */
 bool ci_registry_lease_is_other(const ci_registry *registry, const ci_registry_owner *owner);
+/* Asks Slurm what the former needs to know; before a transaction, so that others do not wait for
+ * the answer. */
+void ci_registry_lease_ask(const ci_registry *registry, const ci_registry_owner *owner);
 /* Sets or clears (owner NULL) the lease of the row `key_column` = key. */
 CI_MUST_CHECK ci_status ci_registry_lease_write(ci_db *db, const char *table,
                                                 const char *key_column, const char *key,

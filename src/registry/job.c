@@ -87,14 +87,25 @@ static bool ask(const char *job)
     return is_state_over(text);
 }
 
+/* The job's own, else the one that was asked for the longest time ago. */
+static ci_registry_job *slot_find(ci_registry_job *jobs, const char *job)
+{
+    ci_registry_job *oldest = jobs;
+    for (int i = 0; i < CI_REGISTRY_N_JOB; i++) {
+        if (strcmp(jobs[i].id, job) == 0) return &jobs[i];
+        if (jobs[i].asked_s < oldest->asked_s) oldest = &jobs[i];
+    }
+    return oldest;
+}
+
 bool ci_registry_job_is_over(const ci_registry *registry, const char *job)
 {
-    ci_registry_job *last = registry->job;
     double now_s = ci_clock_monotonic_s();
     if (!isdigit((unsigned char)job[0])) return false;
-    if (strcmp(last->id, job) == 0 && now_s - last->asked_s < KEPT_S) return last->is_over;
-    snprintf(last->id, sizeof last->id, "%s", job);
-    last->is_over = ask(job);
-    last->asked_s = now_s;
-    return last->is_over;
+    ci_registry_job *slot = slot_find(registry->job, job);
+    if (strcmp(slot->id, job) == 0 && now_s - slot->asked_s < KEPT_S) return slot->is_over;
+    snprintf(slot->id, sizeof slot->id, "%s", job);
+    slot->is_over = ask(job);
+    slot->asked_s = now_s;
+    return slot->is_over;
 }

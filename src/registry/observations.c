@@ -121,6 +121,11 @@ ci_status ci_registry_tiles_claim(ci_registry *registry, const char *const *ids,
                                   double lease_s)
 {
     ci_db *db = &registry->db[CI_REGISTRY_DB_INGEST];
+    for (size_t i = 0; i < n; i++) {
+        ci_registry_owner owner;
+        CI_TRY(ci_registry_work_owner(registry, CI_REGISTRY_WORK_OBSERVATION, ids[i], &owner));
+        ci_registry_lease_ask(registry, &owner);
+    }
     CI_TRY(ci_registry_db_begin(db));
     ci_status status = CI_OK;
     for (size_t i = 0; i < n && status == CI_OK; i++)

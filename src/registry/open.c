@@ -54,7 +54,7 @@ static ci_status open_handle(ci_db *db, const char *name, int flags)
         return status;
     }
     sqlite3_extended_result_codes(db->handle, 1);
-    sqlite3_busy_timeout(db->handle, db->busy_s < 1 ? (int)(1000 * db->busy_s) : 1000);
+    sqlite3_busy_timeout(db->handle, (int)(1000 * db->busy_s));
     return CI_OK;
 }
 
@@ -190,9 +190,11 @@ static ci_status set_journal(ci_db *db)
     if (status == CI_OK && strcmp(now, wanted) != 0) {
         /* Needs the file alone; where others are in it the present journal stays, safe if
          * slower, or (leaving WAL on a network disk) is tried again by the next writer. */
+        sqlite3_busy_timeout(db->handle, 1000);
         int code = sqlite3_exec(db->handle,
                                 network ? "PRAGMA journal_mode=DELETE" : "PRAGMA journal_mode=WAL",
                                 NULL, NULL, NULL);
+        sqlite3_busy_timeout(db->handle, (int)(1000 * db->busy_s));
         if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY)
             status = ci_registry_db_error(db, code, "set the journal");
     }

@@ -66,6 +66,16 @@ static ci_registry_claim judge(const ci_registry *registry, const ci_registry_pr
     }
 }
 
+/* What a claim will need to know of the owner, before its transaction. */
+static ci_status owner_ask(ci_registry *registry, const char *id)
+{
+    ci_registry_products *found = NULL;
+    CI_TRY(ci_registry_product_get_own(registry, id, &found));
+    if (found->n > 0) ci_registry_lease_ask(registry, &found->item[0].owner);
+    ci_registry_products_free(found);
+    return CI_OK;
+}
+
 ci_status ci_registry_product_claim(ci_registry *registry, const char *id, bool by_name,
                                     double lease_s, ci_registry_claim *claim,
                                     ci_registry_owner *owner)
@@ -74,6 +84,7 @@ ci_status ci_registry_product_claim(ci_registry *registry, const char *id, bool 
     ci_registry_products *found = NULL;
     *claim = CI_REGISTRY_CLAIM_UNKNOWN;
     memset(owner, 0, sizeof *owner);
+    CI_TRY(owner_ask(registry, id));
     CI_TRY(ci_registry_db_begin(db));
     ci_status status = ci_registry_product_get_own(registry, id, &found);
     if (status == CI_OK && found->n > 0) {
@@ -94,6 +105,7 @@ ci_status ci_registry_product_take_over(ci_registry *registry, const char *id, d
     ci_db *db = &registry->db[CI_REGISTRY_DB_DATA];
     ci_registry_products *found = NULL;
     *taken = false;
+    CI_TRY(owner_ask(registry, id));
     CI_TRY(ci_registry_db_begin(db));
     ci_status status = ci_registry_product_get_own(registry, id, &found);
     if (status == CI_OK && found->n > 0) {

@@ -114,8 +114,15 @@ static ci_status stage_again(ci_registry *registry, const ci_registry_product *p
                         "%s: a product of the deployed pipeline has this id, and contimg leaves "
                         "it alone: use another --registry-db",
                         p->id);
-    bool is_kept = found->state == CI_REGISTRY_PUBLISH_PUBLISHED && !p->is_new_version;
-    if (found->state == CI_REGISTRY_PUBLISH_PUBLISHING || is_kept) return CI_OK;
+    if (found->state == CI_REGISTRY_PUBLISH_PUBLISHING) {
+        char who[CI_REGISTRY_TEXT];
+        ci_registry_owner_text(&found->owner, who);
+        return ci_error(CI_ERR_NOT_READY,
+                        "%s: is being published by %s: what was made of it since is staged by the "
+                        "next run",
+                        p->id, who);
+    }
+    if (found->state == CI_REGISTRY_PUBLISH_PUBLISHED && !p->is_new_version) return CI_OK;
     CI_TRY(ci_registry_db_update(
         &registry->db[CI_REGISTRY_DB_DATA], NULL, product_rows.name,
         SET({"base_path", V(base)}, {"stage_path", V(p->stage_path)},

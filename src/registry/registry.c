@@ -67,7 +67,8 @@ ci_status ci_registry_open(ci_registry **out, const ci_registry_paths *paths,
     else
         ci_registry_options_default(&registry->options);
     ci_registry_lease_self(&registry->self);
-    ci_status status = ci_mem_alloc(&registry->job, 1, sizeof *registry->job, "registry");
+    ci_status status =
+        ci_mem_alloc(&registry->job, CI_REGISTRY_N_JOB, sizeof *registry->job, "registry");
     if (status == CI_OK) status = sort_paths(registry, paths);
     double now = ci_registry_now(registry);
     for (int i = 0; i < CI_REGISTRY_DB_COUNT && status == CI_OK; i++) {

@@ -113,20 +113,43 @@ static ci_status move_away(const char *path, const char *kept)
     return CI_OK;
 }
 
-static ci_status put_back(ci_db *copy, const char *path, double now_unix_s, char **kept)
+/* The database is put where it was when its copy cannot take its place. */
+static ci_status undo(const char *kept, const char *path, ci_status why)
+{
+    ci_error_saved saved = ci_error_save(why);
+    if (move_away(kept, path) == CI_OK) return ci_error_restore(&saved);
+    return ci_error(why, "%s; and it could not be moved back: the database is now %s", saved.text,
+                    kept);
+}
+
+/* Moves the database aside and the copy, whole by now, into its place. */
+static ci_status change_places(const char *fresh, const char *path, double now_unix_s, char **kept)
 {
     char when[32];
     ci_time_iso(when, ci_time_mjd_s_from_unix(now_unix_s), 0, true);
     for (char *c = when; *c; c++)
         if (*c == ':') *c = '-';
     if (ci_path_exists(path)) {
-        CI_TRY(only_user(path, copy->which));
         CI_TRY(ci_str_format(kept, "%s.before-restore-%s", path, when));
         if (ci_path_exists(*kept))
             return ci_error(CI_ERR_INPUT, "%s: is there already: try again in a second", *kept);
-        CI_TRY(move_away(path, *kept));
+        ci_status status = move_away(path, *kept);
+        if (status != CI_OK) return undo(*kept, path, status);
     }
-    return ci_registry_db_backup(copy, path);
+    ci_status status = ci_path_commit(fresh, path);
+    return status == CI_OK || !*kept ? status : undo(*kept, path, status);
+}
+
+static ci_status put_back(ci_db *copy, const char *path, double now_unix_s, char **kept)
+{
+    char *fresh = NULL;
+    if (ci_path_exists(path)) CI_TRY(only_user(path, copy->which));
+    CI_TRY(ci_str_format(&fresh, "%s.restored", path));
+    ci_status status = ci_registry_db_backup(copy, fresh);
+    if (status == CI_OK) status = change_places(fresh, path, now_unix_s, kept);
+    if (status != CI_OK) unlink(fresh);
+    ci_mem_free(fresh);
+    return status;
 }
 
 ci_status ci_registry_restore(const ci_registry_paths *paths, const char *copy, double now_unix_s,

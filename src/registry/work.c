@@ -32,13 +32,18 @@ static const struct work_table
 {
     ci_row_table rows;
     const char *state_column, *kind;
+    bool has_stage; /* the deployed columns beside its state */
 } tables[] = {
     [CI_REGISTRY_WORK_OBSERVATION] = {{CI_ROW_TABLE("ingest_queue", "group_id", work_row,
                                                     observation_columns)},
                                       "state",
-                                      "observation"},
-    [CI_REGISTRY_WORK_GROUP] =
-        {{CI_ROW_TABLE("mosaic_groups", "group_id", work_row, group_columns)}, "status", "group"},
+                                      "observation",
+                                      true},
+    [CI_REGISTRY_WORK_GROUP] = {{CI_ROW_TABLE("mosaic_groups", "group_id", work_row,
+                                              group_columns)},
+                                "status",
+                                "group",
+                                false},
 };
 
 /* *found false and a row of zeros where there is none. */
@@ -74,6 +79,20 @@ static ci_status claim_check(const ci_registry *registry, const struct work_tabl
     return ci_error(CI_ERR_NOT_READY, "%s: %s is being worked on by %s", id, table->kind, who);
 }
 
+static ci_status state_set(ci_registry *registry, const struct work_table *table, const char *id,
+                           ci_registry_work_state state)
+{
+    ci_db *db = &registry->db[CI_REGISTRY_DB_INGEST];
+    ci_value word = V(work_words[state]);
+    CI_TRY(ci_registry_db_update(db, NULL, table->rows.name, SET({table->state_column, word}),
+                                 "WHERE group_id=?", VALUES(V(id))));
+    if (!table->has_stage) return CI_OK;
+    return ci_registry_db_update(
+        db, NULL, table->rows.name,
+        SET({"processing_stage", word}, {"last_update", V(ci_registry_now(registry))}),
+        "WHERE group_id=?", VALUES(V(id)));
+}
+
 static ci_status take(ci_registry *registry, const struct work_table *table, const char *id,
                       double lease_s, const work_row *row)
 {
@@ -87,10 +106,7 @@ static ci_status take(ci_registry *registry, const struct work_table *table, con
     }
     ci_registry_lease_new(registry, lease_s, &mine);
     CI_TRY(ci_registry_lease_write(db, table->rows.name, "group_id", id, &mine));
-    CI_TRY(ci_registry_db_update(
-        db, NULL, table->rows.name,
-        SET({table->state_column, V(work_words[CI_REGISTRY_WORK_IN_PROGRESS])}), "WHERE group_id=?",
-        VALUES(V(id))));
+    CI_TRY(state_set(registry, table, id, CI_REGISTRY_WORK_IN_PROGRESS));
     return ci_registry_db_change(registry, CI_REGISTRY_DB_INGEST, table->kind, id,
                                  work_words[row->state], work_words[CI_REGISTRY_WORK_IN_PROGRESS],
                                  is_begun ? "its owner is dead" : NULL);
@@ -104,6 +120,8 @@ ci_status ci_registry_work_claim(ci_registry *registry, ci_work_kind kind, const
     work_row row;
     bool found = false;
     *done = false;
+    CI_TRY(row_get(db, table, id, &row, &found));
+    ci_registry_lease_ask(registry, &row.owner);
     CI_TRY(ci_registry_db_begin(db));
     ci_status status = row_get(db, table, id, &row, &found);
     if (status == CI_OK && !found)
@@ -132,11 +150,10 @@ ci_status ci_registry_work_end(ci_registry *registry, ci_work_kind kind, const c
     if (status == CI_OK && !is_ours(registry, &row))
         status = ci_error(CI_ERR_NOT_READY, "%s: %s is %s and not claimed by this process", id,
                           table->kind, found ? work_words[row.state] : "not known");
+    if (status == CI_OK) status = state_set(registry, table, id, state);
     if (status == CI_OK)
-        status = ci_registry_db_update(
-            db, NULL, table->rows.name,
-            SET({table->state_column, V(work_words[state])}, {"error", V(reason)}),
-            "WHERE group_id=?", VALUES(V(id)));
+        status = ci_registry_db_update(db, NULL, table->rows.name, SET({"error", V(reason)}),
+                                       "WHERE group_id=?", VALUES(V(id)));
     if (status == CI_OK)
         status = ci_registry_lease_write(db, table->rows.name, "group_id", id, NULL);
     if (status == CI_OK)
@@ -152,7 +169,10 @@ ci_status ci_registry_work_check(ci_registry *registry, ci_work_kind kind, const
     char who[CI_REGISTRY_TEXT];
     work_row row;
     bool found = false;
-    CI_TRY(row_get(&registry->db[CI_REGISTRY_DB_INGEST], table, id, &row, &found));
+    ci_status status = row_get(&registry->db[CI_REGISTRY_DB_INGEST], table, id, &row, &found);
+    /* A database that others lock says nothing of the lease: the machine's fault. */
+    if (status == CI_ERR_NOT_READY) status = CI_ERR_DATABASE;
+    CI_TRY(status);
     if (row.state == CI_REGISTRY_WORK_IN_PROGRESS && strcmp(row.owner.token, token) == 0)
         return CI_OK;
     if (!row.owner.host[0])
