@@ -58,7 +58,9 @@ static ci_status finish_earlier(attempt *a, bool *done)
     ci_status status =
         ci_publish_folder_verify(fd, a->result->published_path, a->files.n ? &a->files : NULL);
     close(fd);
-    a->replaces = is_version_before(a) && (status == CI_ERR_INPUT || a->files.n == 0);
+    /* Another content, or one that is damaged and reads as no content at all. */
+    bool differs = status == CI_ERR_INPUT || status == CI_ERR_IO;
+    a->replaces = is_version_before(a) && (differs || a->files.n == 0);
     if (a->replaces) return CI_OK;
     *done = status == CI_OK;
     return status;
@@ -66,7 +68,8 @@ static ci_status finish_earlier(attempt *a, bool *done)
 
 /* ---- the product's own words ----------------------------------------------------------------- */
 
-/* No time of publishing and no host in it: the same product has the same bytes. */
+/* Nothing of the publishing in it: what is staged has the same bytes however often it is published.
+ */
 static ci_status provenance_text(char **out, const attempt *a, const char *date)
 {
     ci_json *root = ci_json_object();
@@ -139,8 +142,18 @@ static int exchange_slowly(attempt *a)
     char aside[sizeof a->part_name + 8];
     snprintf(aside, sizeof aside, "%s." CI_PUBLISH_NOBODY ".part", a->p->id);
     if (renameat(a->date, a->p->id, a->date, aside) != 0) return errno;
-    if (renameat(a->date, a->part_name, a->date, a->p->id) != 0) return errno;
-    return renameat(a->date, aside, a->date, a->part_name) == 0 ? 0 : errno;
+    if (renameat(a->date, a->part_name, a->date, a->p->id) == 0) {
+        if (renameat(a->date, aside, a->date, a->part_name) != 0)
+            ci_log_warning("%s: the version before is still in %s: contimg publish --recover "
+                           "removes it",
+                           a->result->published_path, aside);
+        return 0;
+    }
+    int why = errno;
+    if (renameat(a->date, aside, a->date, a->p->id) != 0)
+        ci_log_error("%s: the version before is in %s beside it, and could not be put back: %s",
+                     a->result->published_path, aside, strerror(errno));
+    return why;
 }
 
 /* The new version and the one before change names, which then is in the .part. */

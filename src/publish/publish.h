@@ -92,7 +92,8 @@ CI_MUST_CHECK ci_status ci_publish_staging_remove(ci_registry *registry,
 CI_MUST_CHECK ci_status ci_publish_rebuild(ci_registry *registry, const ci_publish_options *options,
                                            ci_publish_recovered *recovered);
 /* withdraw.c: removes the published folder of a product that is withdrawn; not there is CI_OK. */
-CI_MUST_CHECK ci_status ci_publish_withdraw_finish(const ci_registry_product *p,
+CI_MUST_CHECK ci_status ci_publish_withdraw_finish(ci_registry *registry,
+                                                   const ci_registry_product *p,
                                                    const ci_publish_options *options);
 /* Path rules and gates alone, on the open files of a product. */
 CI_MUST_CHECK ci_status ci_publish_judge_files(ci_registry *registry, const ci_registry_product *p,

@@ -163,9 +163,10 @@ static bool is_sound(const ci_registry_product *p, const ci_publish_options *opt
     if (fd < 0 || faccessat(fd, "SHA256SUMS", F_OK, AT_SYMLINK_NOFOLLOW) != 0) {
         if (fd >= 0) close(fd);
         r->n_fault++;
-        ci_log_error("%s: recorded as published, but %s is not there or has no SHA256SUMS "
-                     "(where its folder is gone, contimg publish --id publishes it again)",
-                     p->id, p->published_path);
+        ci_log_error("%s: recorded as published, but %s is not there or has no SHA256SUMS: where "
+                     "its folder is gone, contimg publish --id %s publishes it again from staging, "
+                     "and contimg run --group %s --remake makes it again where that was cleaned",
+                     p->id, p->published_path, p->id, p->id);
         return false;
     }
     ci_status status = options->rebuild ? ci_publish_folder_verify(fd, p->published_path, NULL)
@@ -205,7 +206,7 @@ static ci_status recover_withdrawn(ci_registry *registry, const ci_publish_optio
     ci_status status = CI_OK;
     for (size_t i = 0; i < list->n && status == CI_OK; i++)
         if (list->item[i].is_withdrawn)
-            status = ci_publish_withdraw_finish(&list->item[i], options);
+            status = ci_publish_withdraw_finish(registry, &list->item[i], options);
     ci_registry_products_free(list);
     return status;
 }

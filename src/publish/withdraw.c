@@ -98,7 +98,21 @@ static ci_status staging_fill(withdrawal *w)
 
 /* ---- the published folder -------------------------------------------------------------------- */
 
-ci_status ci_publish_withdraw_finish(const ci_registry_product *p,
+/* Moves the folder out of the products, unless the product was published again meanwhile: who would
+ * do so waits for the end of the transaction. */
+static ci_status take_away(ci_registry *registry, const char *id, int above, const char *part_name)
+{
+    ci_registry_products *now = NULL;
+    CI_TRY(ci_registry_begin(registry, CI_REGISTRY_DB_DATA));
+    ci_status status = ci_registry_product_get(registry, id, &now);
+    bool is_withdrawn = status == CI_OK && now->n > 0 && now->item[0].is_withdrawn;
+    ci_registry_products_free(now);
+    if (is_withdrawn && renameat(above, id, above, part_name) != 0 && errno != ENOENT)
+        status = ci_error_errno(errno, id, "rename the published folder of");
+    return ci_registry_end(registry, CI_REGISTRY_DB_DATA, status);
+}
+
+ci_status ci_publish_withdraw_finish(ci_registry *registry, const ci_registry_product *p,
                                      const ci_publish_options *options)
 {
     char date[16], part_name[2 * CI_REGISTRY_ID + 8];
@@ -113,8 +127,7 @@ ci_status ci_publish_withdraw_finish(const ci_registry_product *p,
     ci_status status = CI_OK;
     if (faccessat(above, p->id, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
         status = ci_publish_folder_remove(above, part_name, part_name);
-        if (status == CI_OK && renameat(above, p->id, above, part_name) != 0)
-            status = ci_error_errno(errno, p->id, "rename the published folder of");
+        if (status == CI_OK) status = take_away(registry, p->id, above, part_name);
         if (status == CI_OK) status = ci_publish_sync(above, p->id);
     }
     if (status == CI_OK) status = ci_publish_folder_remove(above, part_name, part_name);
@@ -158,7 +171,7 @@ static ci_status steps(ci_registry *registry, const ci_registry_product *p,
     ci_status status = published_open(&w);
     if (status == CI_OK) status = staging_fill(&w);
     if (status == CI_OK) status = commit(registry, p);
-    if (status == CI_OK) status = ci_publish_withdraw_finish(p, options);
+    if (status == CI_OK) status = ci_publish_withdraw_finish(registry, p, options);
     ci_publish_files_close(&w.files);
     if (w.published >= 0) close(w.published);
     if (w.above >= 0) close(w.above);
@@ -181,7 +194,7 @@ ci_status ci_publish_withdraw(ci_registry *registry, const char *id,
     else if (p->state == CI_REGISTRY_PUBLISH_PUBLISHED)
         status = steps(registry, p, options);
     else if (p->is_withdrawn)
-        status = ci_publish_withdraw_finish(p, options);
+        status = ci_publish_withdraw_finish(registry, p, options);
     else
         status = ci_error(CI_ERR_NOT_READY, "%s: is %s, not published: nothing to withdraw", id,
                           ci_registry_publish_state_word(p->state));

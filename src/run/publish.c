@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-/* A run that ended between publishing and its own end is made again with the same bytes. */
+/* A run that ended between publishing and its own end is made again with the same sources; the
+ * provenance names the run, the images differ in their dates. */
 static bool has_same_sources(const char *folder, const char *published)
 {
     char *path[2] = {NULL, NULL}, hex[2][CI_SHA256_HEX] = {"", ""};
