@@ -41,8 +41,9 @@ void ci_run_site_close(ci_run_site *site);
 /* How to publish, as the configuration says; borrows the site's texts. Local. */
 void ci_run_publish_options(const ci_run_site *site, const ci_conf *conf,
                             ci_publish_options *options);
-/* How files become observations and groups, as the configuration says. Local. */
-void ci_run_ingest_options(const ci_conf *conf, ci_ingest_options *options);
+/* How files become observations and groups, as the configuration says. CI_ERR_USAGE where two of
+ * its options that were given exclude each other. Local. */
+CI_MUST_CHECK ci_status ci_run_ingest_options(const ci_conf *conf, ci_ingest_options *options);
 
 /* ---- groups -------------------------------------------------------------------------------------
  */
@@ -51,9 +52,9 @@ void ci_run_ingest_options(const ci_conf *conf, ci_ingest_options *options);
 typedef struct ci_run_tile
 {
     char id[CI_REGISTRY_ID];
-    double time_mjd_s; /* first integration */
-    bool is_degraded;  /* sub-bands are missing */
-    bool is_hole;      /* its observation failed: it keeps its position, and is not imaged */
+    double time_mjd_s, last_time_mjd_s; /* first and last integration */
+    bool is_degraded;                   /* sub-bands are missing */
+    bool is_hole; /* its observation failed: it keeps its position, and is not imaged */
     size_t n_path;
     char **path; /* [n_path] ascending in frequency, owned */
 } ci_run_tile;

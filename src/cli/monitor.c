@@ -50,7 +50,7 @@ static ci_status site_open(ci_run_site *site, const ci_conf *conf, bool reads)
     ci_status status =
         ci_run_site_open_databases(site, is_writable && !reads ? CI_RUN_WRITES : CI_RUN_READS);
     if (status == CI_OK) return CI_OK;
-    return ci_error_prefix(CI_ERR_DATABASE, "the databases cannot be read");
+    return ci_error_prefix(status, "the databases cannot be read");
 }
 
 /* ---- one check --------------------------------------------------------------------------------

@@ -193,13 +193,17 @@ ci_status ci_ingest_check_named(const char *const *paths, size_t n_path,
 
 /* ---- into the database ---------------------------------------------------------------------- */
 
+/* One that a scan has closed keeps its own account of its sub-bands: the group knows which of them
+ * were named. */
 static void mark_named(ci_registry_observation *o, int64_t n_expected, bool is_degraded,
                        const char *missing)
 {
+    if (o->is_named || !o->is_ready) {
+        o->is_degraded = is_degraded;
+        o->n_expected = n_expected;
+        snprintf(o->missing, sizeof o->missing, "%s", missing);
+    }
     o->is_ready = true;
-    o->is_degraded = is_degraded;
-    o->n_expected = n_expected;
-    snprintf(o->missing, sizeof o->missing, "%s", missing);
     /* Asked for by a person: one that failed is tried again. */
     if (o->state == CI_REGISTRY_WORK_COLLECTING || o->state == CI_REGISTRY_WORK_FAILED)
         o->state = CI_REGISTRY_WORK_PENDING;

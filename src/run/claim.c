@@ -99,9 +99,10 @@ ci_status ci_run_claim_end(ci_run *run, const ci_run_group *group, bool has_prod
                            ci_status status)
 {
     ci_error_saved saved = ci_error_save(status);
-    CI_TRY(ci_registry_begin(run->site.registry, CI_REGISTRY_DB_INGEST));
-    ci_status ended = end_in_registry(run, group->id, has_product, &saved);
-    ended = ci_registry_end(run->site.registry, CI_REGISTRY_DB_INGEST, ended);
+    ci_status ended = ci_registry_begin(run->site.registry, CI_REGISTRY_DB_INGEST);
+    if (ended == CI_OK)
+        ended = ci_registry_end(run->site.registry, CI_REGISTRY_DB_INGEST,
+                                end_in_registry(run, group->id, has_product, &saved));
     ci_status released = tiles_take(run, group, false);
     if (ended == CI_OK) ended = released;
     return status == CI_OK ? ended : ci_error_restore(&saved);
@@ -340,5 +341,9 @@ ci_status ci_run_claim(ci_run *run, const ci_run_group *group, ci_run_group_reco
     CI_TRY(ci_par_agree(run->world, status));
     CI_TRY(ci_par_bcast(run->world, &flag, sizeof flag, 0));
     *done = flag != 0;
-    return *done ? CI_OK : ci_run_lease_share(run, group->id);
+    if (*done) return CI_OK;
+    status = ci_run_lease_share(run, group->id);
+    if (status != CI_OK && ci_comm_rank(run->world) == 0)
+        status = ci_run_claim_end(run, group, false, status);
+    return status;
 }

@@ -2,6 +2,7 @@
 #include "contimg/par_pack.h"
 #include "contimg/run.h"
 
+#include <math.h>
 #include <string.h>
 
 /* ---- from the registry ----------------------------------------------------------------------- */
@@ -10,6 +11,7 @@ static ci_status tile_copy(ci_run_tile *tile, const ci_registry_member *member)
 {
     snprintf(tile->id, sizeof tile->id, "%s", member->observation_id);
     tile->time_mjd_s = member->first_time_mjd_s;
+    tile->last_time_mjd_s = fmax(member->last_time_mjd_s, member->first_time_mjd_s);
     tile->is_degraded = member->is_degraded;
     tile->is_hole = member->state == CI_REGISTRY_WORK_FAILED;
     CI_TRY(ci_mem_alloc(&tile->path, member->n_path, sizeof *tile->path, "paths"));

@@ -117,7 +117,7 @@ static ci_status register_tile(ci_run *run, const ci_run_tile *tile, ci_tile_rec
                              .freq_hz = NAN,
                              .flux_ratio = NAN,
                              .first_time_mjd_s = tile->time_mjd_s,
-                             .last_time_mjd_s = tile->time_mjd_s};
+                             .last_time_mjd_s = tile->last_time_mjd_s};
     snprintf(row.id, sizeof row.id, "%s", record->id);
     row.state = registered_state(record->state);
     snprintf(row.run, sizeof row.run, "%s", run->record.id);

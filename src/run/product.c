@@ -113,7 +113,8 @@ static ci_status register_mosaic(ci_run *run, const ci_run_product *product,
                                  const ci_phot_list *sources, const ci_run_group_record *record)
 {
     char none[] = "", no_quality[] = "{}";
-    double time_mjd_s = product->group->tile[0].time_mjd_s;
+    const ci_run_group *group = product->group;
+    double time_mjd_s = group->tile[0].time_mjd_s;
     ci_registry_image row = {.state = CI_REGISTRY_IMAGE_COMPLETED,
                              .folder = record->folder,
                              .reason = none,
@@ -125,7 +126,7 @@ static ci_status register_mosaic(ci_run *run, const ci_run_product *product,
                              .flux_ratio = record->flux ? record->flux->median_ratio : NAN,
                              .n_flux_match = record->flux ? (int64_t)record->flux->n_match : 0,
                              .first_time_mjd_s = time_mjd_s,
-                             .last_time_mjd_s = time_mjd_s};
+                             .last_time_mjd_s = group->tile[group->n_tile - 1].last_time_mjd_s};
     snprintf(row.id, sizeof row.id, "%s", record->id);
     snprintf(row.run, sizeof row.run, "%s", run->record.id);
     mosaic_row(record->mosaic, &row);

@@ -39,6 +39,14 @@ static ci_status recover(ci_run *run)
     return ci_publish_recover(run->site.registry, &options, &recovered);
 }
 
+/* What follows once the run has its row. */
+static ci_status open_begun(ci_run *run)
+{
+    CI_TRY(open_report(run));
+    CI_TRY(ci_run_site_keep_leases(&run->site));
+    return recover(run);
+}
+
 static ci_status open_root(ci_run *run)
 {
     char *log = NULL;
@@ -50,9 +58,13 @@ static ci_status open_root(ci_run *run)
     ci_status status = ci_registry_run_begin(run->site.registry, "run", log, run->record.id);
     ci_mem_free(log);
     CI_TRY(status);
-    CI_TRY(open_report(run));
-    CI_TRY(ci_run_site_keep_leases(&run->site));
-    return recover(run);
+    status = open_begun(run);
+    if (status == CI_OK) return CI_OK;
+    ci_error_saved saved = ci_error_save(status);
+    status =
+        ci_registry_run_end(run->site.registry, run->record.id, saved.status, saved.text, NULL);
+    if (status != CI_OK) ci_log_warning("run %s: %s", run->record.id, ci_error_text());
+    return ci_error_restore(&saved);
 }
 
 /* An input folder that is not there is named before anything is made. */

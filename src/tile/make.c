@@ -150,10 +150,11 @@ static ci_status record_close(const tile_job *job, ci_status status, ci_tile_rec
 
 /* What stands of a tile that was stopped or failed goes. Team's rank 0; what cannot be removed is
  * removed by the next who claims the tile. */
-static void forget(const tile_job *job, ci_status why)
+static void forget(const tile_job *job, ci_status why, ci_tile_record *record)
 {
     ci_error_saved saved = ci_error_save(why);
     if (ci_tile_folder_empty(job->part) == CI_OK) rmdir(job->part);
+    if (record->folder) record->folder[0] = '\0'; /* it has none */
     ci_error_restore(&saved);
 }
 
@@ -176,14 +177,20 @@ ci_status ci_tile_make(ci_comm *team, const ci_tile_options *options, const ci_t
     ci_tile_data data = {0};
     ci_image_stats stats;
     *record = NULL;
-    CI_AGREE(team, record_open(&job, record));
-    ci_status status = folder_open(&job);
+    ci_status status = ci_par_agree(team, record_open(&job, record));
+    if (status != CI_OK) {
+        ci_mem_free(job.part);
+        ci_tile_record_free(*record);
+        *record = NULL;
+        return status;
+    }
+    status = folder_open(&job);
     if (status == CI_OK) status = process(&job, &data, &stats);
     if (data.n_empty_sub_band > 0) job.is_degraded = true;
     bool is_stopped = status == CI_ERR_STOPPED;
     if (data.set && !is_stopped) status = record_data(&job, status, &data, &stats, *record);
     if (*record && !is_stopped) status = record_close(&job, status, *record);
-    if (*record && status != CI_OK) forget(&job, status);
+    if (*record && status != CI_OK) forget(&job, status, *record);
     ci_mem_free(job.part);
     ci_tile_data_free(&data);
     /* The tile's fault stays with the tile; a stop or a fault of our own does not. Rank 0 may
