@@ -41,9 +41,8 @@ void ci_run_site_close(ci_run_site *site);
 /* How to publish, as the configuration says; borrows the site's texts. Local. */
 void ci_run_publish_options(const ci_run_site *site, const ci_conf *conf,
                             ci_publish_options *options);
-/* How files become observations and groups, as the configuration says. CI_ERR_USAGE where two of
- * its options that were given exclude each other. Local. */
-CI_MUST_CHECK ci_status ci_run_ingest_options(const ci_conf *conf, ci_ingest_options *options);
+/* How files become observations and groups, as the configuration says. Local. */
+void ci_run_ingest_options(const ci_conf *conf, ci_ingest_options *options);
 
 /* ---- groups -------------------------------------------------------------------------------------
  */

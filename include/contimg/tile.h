@@ -275,7 +275,7 @@ typedef struct ci_tile_tables
     ci_cal_table *bandpass, *gain; /* owned; NULL: none needed */
     ci_tile_gains gains;
     char own_tile[CI_REGISTRY_ID];   /* the tile that they were solved on */
-    char borrowed_why[256];          /* of gains that are borrowed: which, and how far away */
+    char borrowed_why[256];          /* why they make the product DEGRADED: which are borrowed */
     char *bandpass_path, *gain_path; /* owned; NULL: not known */
     ci_cal_quality quality;
     bool quality_known;

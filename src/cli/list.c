@@ -96,7 +96,7 @@ static ci_status scan_and_print(const ci_conf *conf, const ci_run_site *site)
     ci_ingest_options options;
     ci_ingest_report report;
     ci_ops_status all = {0};
-    CI_TRY(ci_run_ingest_options(conf, &options));
+    ci_run_ingest_options(conf, &options);
     CI_TRY(ci_ingest_scan(site->registry, site->paths.input, &options, &report));
     if (report.n_file == 0) ci_log_info("no UVH5 files in %s", site->paths.input);
     ci_status status = ci_ops_status_read(&all, site->registry);

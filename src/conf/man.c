@@ -149,7 +149,8 @@ static void put_environment(FILE *out, const ci_conf_page *page)
               "where HDF5 looks for LZF and bitshuffle besides the "
               "folders of Debian's packages");
     if (is_used(page, CI_CONF_OPT_MEMORY))
-        put_entry(out, "SLURM_MEM_PER_NODE", "limit of a job's memory on a node, see --memory");
+        put_entry(out, "SLURM_MEM_PER_NODE, SLURM_MEM_PER_CPU, SLURM_CPUS_ON_NODE",
+                  "limit of a job's memory on a node, see --memory");
     put_entry(out, "SLURM_JOB_ID", "written into leases and the record of a run");
 }
 

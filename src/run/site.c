@@ -100,31 +100,15 @@ void ci_run_publish_options(const ci_run_site *site, const ci_conf *conf,
     ci_tile_qa_limits(&options->limits, conf);
 }
 
-/* A default gives way to what was given; two that were given must go together. */
-static ci_status pair_check(const ci_conf *conf, ci_conf_id less, ci_conf_id more)
-{
-    if (!ci_conf_is_given(conf, less)) return CI_OK;
-    return ci_error(CI_ERR_USAGE, "--%s %lld with --%s %lld: give a smaller one of the first",
-                    ci_conf_name(less), (long long)ci_conf_int(conf, less), ci_conf_name(more),
-                    (long long)ci_conf_int(conf, more));
-}
-
-ci_status ci_run_ingest_options(const ci_conf *conf, ci_ingest_options *options)
+void ci_run_ingest_options(const ci_conf *conf, ci_ingest_options *options)
 {
     ci_ingest_options_default(options);
     options->n_expected = ci_conf_int(conf, CI_CONF_OPT_EXPECTED_SUBBANDS);
     options->min_fraction =
         (double)ci_conf_int(conf, CI_CONF_OPT_MIN_SUBBANDS) / (double)options->n_expected;
-    if (options->min_fraction > 1) {
-        CI_TRY(pair_check(conf, CI_CONF_OPT_MIN_SUBBANDS, CI_CONF_OPT_EXPECTED_SUBBANDS));
-        options->min_fraction = 0.75;
-    }
+    if (options->min_fraction > 1) options->min_fraction = 0.75;
     options->group_size = ci_conf_int(conf, CI_CONF_OPT_GROUP_SIZE);
     options->overlap = ci_conf_int(conf, CI_CONF_OPT_GROUP_OVERLAP);
-    if (options->overlap >= options->group_size) {
-        CI_TRY(pair_check(conf, CI_CONF_OPT_GROUP_OVERLAP, CI_CONF_OPT_GROUP_SIZE));
-        options->overlap = options->group_size - 1;
-    }
+    if (options->overlap >= options->group_size) options->overlap = options->group_size - 1;
     options->max_step_s = 1.2 * 60 * ci_conf_double(conf, CI_CONF_OPT_CHUNK_MINUTES);
-    return CI_OK;
 }

@@ -248,15 +248,32 @@ static bool is_calibrator_missing(ci_status status)
     return status == CI_ERR_GATE;
 }
 
+/* A solution that quality gates refused is no missing calibrator: said, and the product DEGRADED.
+ */
+static void refused_tell(const ci_run *run, const ci_run_group *group, const char *why,
+                         ci_tile_tables *out)
+{
+    size_t n = strlen(out->borrowed_why);
+    snprintf(out->borrowed_why + n, sizeof out->borrowed_why - n,
+             "%stables of another tile, as its own solution was refused", n > 0 ? "; " : "");
+    if (ci_comm_rank(run->world) == 0)
+        ci_log_warning("group %s: DEGRADED: tables from the registry, as its own solution was "
+                       "refused: %s",
+                       group->id, why);
+}
+
 /* Where the group has no calibrator, the registry's tables; where there are none, it waits for
  * them. Files that a person named end with what was wrong with the solve. */
 static ci_status choose_instead(ci_run *run, const ci_run_group *group, ci_status why,
                                 ci_tile_tables *out)
 {
     ci_error_saved saved = ci_error_save(why);
+    bool is_refused = out->quality_known; /* solved, and then judged */
     ci_tile_tables_free(out);
     ci_status status = ci_run_tables_choose(run, group, out);
-    if (status == CI_OK && ci_comm_rank(run->world) == 0)
+    if (status == CI_OK && is_refused)
+        refused_tell(run, group, saved.text, out);
+    else if (status == CI_OK && ci_comm_rank(run->world) == 0)
         ci_log_info("group %s: tables from the registry: %s", group->id, saved.text);
     if (status != CI_ERR_NOT_READY) return status;
     if (group->is_named) return ci_error_restore(&saved);

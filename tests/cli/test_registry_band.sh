@@ -31,10 +31,14 @@ bad 6 'none of the 1 bandpass tables registered for this time knows a channel' 0
   --sub-bands sb0,sb1 --start 2026-01-25T00:14:10 >/dev/null 2>&1 || fail "contimg-sim strip"
 bad 6 'no bandpass table is registered for this time within 5 deg of declination 30.0' 0 run strip/*.hdf5 $options \
   $folders
-# One that is nearer and cannot be read is passed over.
+# An own solution that is refused is no missing calibrator: said. A table that is nearer and cannot be read is
+# passed over.
 sqlite3 u/s/cal_registry.sqlite3 "INSERT INTO caltables(set_name,path,table_type,order_index,status,time_mjd_s,
   dec_rad,origin,created_at) SELECT set_name,path||'.gone',table_type,order_index,status,time_mjd_s+720,dec_rad,
   origin,created_at FROM caltables WHERE path LIKE '%00:00:10%'" || fail "sqlite3"
-good 'published: ' 0 run data/*.hdf5 $options --state-dir u/s --output-dir u/o --products-dir u/p
+good 'published: ' 0 run data/*.hdf5 --model data/truth-calibrator.csv --qa-cal-min-antennas 1000 $options \
+  --state-dir u/s --output-dir u/o --products-dir u/p
 grep -q 'table passed over: .*bandpass.calh5.gone' "$err" || fail "no warning of the table that is gone: $(own_lines)"
+grep -q 'DEGRADED: tables from the registry, as its own solution was refused: .*qa-cal-min-antennas' "$err" ||
+  fail "the own solution that was refused is not told: $(own_lines)"
 echo "tables of another band are passed over"
