@@ -306,6 +306,23 @@ check_site() {
   as_user "$contimg" check --log-level WARNING "$@"
 }
 
+# Nobody works on a database that another program is to read and write.
+check_leases() {
+  local held
+  held=$(as_user "$1" db leases --log-level ERROR 2>&1) || fail 6 "refused, nothing was changed: $held"
+}
+
+# The programs of before, where they were contimg's, must know the databases as they are now.
+check_older() {
+  local older=$record/before/site/bin/contimg held code
+  [ -x "$older" ] || return 0
+  held=$(as_user "$older" db leases --log-level ERROR 2>&1)
+  code=$?
+  [ $code != 6 ] ||
+    fail 6 "refused, nothing was changed: $("$older" --version) of before cannot work with the databases: $held
+$(cat "$record/copies" 2>/dev/null): their copies from before the deployment, for contimg db restore; what was recorded since is not in them"
+}
+
 begin_record() {
   local when
   when=$(date -u +%Y-%m-%dT%H-%M-%SZ)
@@ -313,6 +330,7 @@ begin_record() {
   into "$root" mkdir -p "$root/ops/deployments" && mkdir "$record" || fail 4 "$record: cannot be made"
   note_services >"$record/services"
   "$contimg" --version >"$record/version"
+  echo "${copies:-}" >"$record/copies"
   : >"$record/files"
 }
 
@@ -337,6 +355,7 @@ deploy_site() {
     make_logs || fail 4 "$state/logs: cannot be made writable for $user"
     check_site || fail 6 "the site is not ready (lines FAIL above); nothing was changed"
     copies=$state/backups/deploy-$(date -u +%Y-%m-%dT%H-%M-%SZ)
+    check_leases "$contimg"
     as_user "$contimg" db backup "$copies" --log-level WARNING || fail 4 "the databases could not be copied; nothing was changed"
     as_user "$contimg" db migrate --log-level WARNING || fail 4 "the databases could not be migrated; copies are in $copies"
   fi
@@ -371,8 +390,8 @@ rollback_site() {
   local kind name unit held
   record=$(find "$root/ops/deployments" -mindepth 1 -maxdepth 1 -type d -name '*Z' 2>/dev/null | LC_ALL=C sort | tail -n 1)
   [ -n "$record" ] || fail 6 "$root/ops/deployments: there is no deployment to take back"
-  held=$(as_user "$contimg" db leases --log-level ERROR 2>&1) ||
-    fail 6 "refused, nothing was changed: $held"
+  check_leases "$contimg"
+  check_older
   for unit in contimg-api contimg-stream contimg-monitor; do
     ! is_active $unit.service || as_root systemctl stop $unit.service || fail 6 "$unit does not stop"
   done

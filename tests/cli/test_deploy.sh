@@ -84,6 +84,16 @@ watches || fail "the watching service is not back: $(cat "$site"/state/logs/*)"
 CONTIMG_CONFIG=$site/ops/systemd/contimg.env "$site/bin/contimg-stream" --once --executor local >"$out" 2>&1
 [ $? = 6 ] && grep -q 'another one works on .*host .*, process ' "$out" || fail "a second stream: $(cat "$out")"
 
+# ---- programs of before that do not know today's databases do not come back ----------------------------
+older=$(find "$site/ops/deployments" -mindepth 1 -maxdepth 1 -name '*Z' | LC_ALL=C sort | tail -n 1)/before/site/bin
+mkdir -p "$older" || fail "mkdir"
+printf '#!/bin/sh\necho "schema version 5, this contimg knows 4" >&2\nexit 6\n' >"$older/contimg"
+chmod 755 "$older/contimg"
+deploy 6 --rollback
+grep -q 'of before cannot work with the databases: .*version 5' "$out" && grep -q '/backups/deploy-.*contimg db restore' "$out" ||
+  fail "an older program: $(cat "$out")"
+rm -r "$older"
+
 # ---- back --------------------------------------------------------------------------------------------
 deploy 0 --rollback
 [ "$(tree)" = "$after" ] || fail "taken back once: other files"

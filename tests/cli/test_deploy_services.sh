@@ -58,6 +58,10 @@ good=$(sha256sum "$today"/*)
 cp -p "$state/ingest.sqlite3" "$SITE_FOLDER/kept"
 dd if=/dev/urandom of="$state/ingest.sqlite3" bs=1024 seek=4 count=8 conv=notrunc 2>"$out"
 ! backup || fail "a damaged database was copied"
+# As one leaves it that was killed between its renames: the good copy is back first.
+mv "$today" "$today.old.part"
+! backup || fail "a damaged database was copied"
+[ -d "$today" ] || fail "the copy that was moved aside is gone: $(ls "$state/backups/daily")"
 [ "$(sha256sum "$today"/*)" = "$good" ] && [ ! -d "$today.part" ] || fail "the good copy is gone: $(ls "$state/backups/daily")"
 cp -p "$SITE_FOLDER/kept" "$state/ingest.sqlite3"
 

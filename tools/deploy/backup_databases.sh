@@ -18,6 +18,9 @@ flock -n 9 || { say "another copy is being made"; exit 6; }
 day=$(date -u +%Y-%m-%d)
 week=$(date -u +%G-W%V)
 fresh=$backups/daily/$day.part
+# A copy of this day that was killed between its two renames has moved the one before aside.
+old=$backups/daily/$day.old.part
+[ -d "$backups/daily/$day" ] || [ ! -d "$old" ] || mv "$old" "$backups/daily/$day" || exit 4
 # What a copy that did not end has left.
 rm -rf "$backups"/daily/*.part "$backups"/weekly/*.part
 mkdir "$fresh" || exit 4
@@ -30,9 +33,9 @@ if [ $code != 0 ]; then
   exit $code
 fi
 sync "$fresh"/* "$fresh"
-[ ! -d "$backups/daily/$day" ] || mv "$backups/daily/$day" "$backups/daily/$day.old.part" || exit 4
+[ ! -d "$backups/daily/$day" ] || mv "$backups/daily/$day" "$old" || exit 4
 mv "$fresh" "$backups/daily/$day" || exit 4
-rm -rf "${backups:?}/daily/$day.old.part"
+rm -rf "$old"
 if [ ! -d "$backups/weekly/$week" ]; then
   cp -al "$backups/daily/$day" "$backups/weekly/$week.part" &&
     mv "$backups/weekly/$week.part" "$backups/weekly/$week" || exit 4
