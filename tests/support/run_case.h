@@ -98,6 +98,7 @@ static inline void observation_make(double unix_s, ci_registry_work_state work, 
     ci_registry_observation o = {.state = work,
                                  .is_ready = true,
                                  .first_time_mjd_s = ci_time_mjd_s_from_unix(unix_s),
+                                 .last_time_mjd_s = ci_time_mjd_s_from_unix(unix_s + 296),
                                  .interval_s = 12.885,
                                  .n_expected = 16,
                                  .n_present = 16};

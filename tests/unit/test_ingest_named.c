@@ -58,6 +58,37 @@ static void test_named_with_a_hole(void **state)
     ci_registry_groups_free(g);
 }
 
+/* Some of the files of an observation that a scan has closed: the group is DEGRADED, the
+ * observation stays as it is. */
+static void test_named_part_of_a_closed_one(void **state)
+{
+    ingest_case *t = *state;
+    ci_registry_groups *g;
+    ci_registry_observations *all;
+    char path[12][400];
+    const char *names[12];
+    double now = t->c.clock.unix_s;
+    tile_make(t, now - 400, 16, now - 400);
+    for (int i = 0; i < 3; i++, t->c.clock.unix_s += 60)
+        scan(t);
+    for (int band = 0; band < 12; band++) {
+        char stamp[32];
+        ci_time_iso(stamp, ci_time_mjd_s_from_unix(now - 400), 0, false);
+        snprintf(path[band], sizeof path[band], "%s/%s_sb%02d.hdf5", t->in, stamp, band);
+        names[band] = path[band];
+    }
+    t->options.named_accept_incomplete = false;
+    OK(ci_ingest_named(t->registry, names, 12, &t->options, &g));
+    OK(ci_registry_observations_read(t->registry, &all, NAN, NAN, false));
+    bool in_group = g->item[0].member[0].is_degraded, is_closed = all->item[0].is_ready;
+    bool in_row = all->item[0].is_degraded || all->item[0].missing[0];
+    ci_registry_groups_free(g);
+    ci_registry_observations_free(all);
+    assert_true(in_group);
+    assert_true(is_closed);
+    assert_false(in_row);
+}
+
 static void test_named_incomplete(void **state)
 {
     ingest_case *t = *state;
@@ -187,6 +218,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         INGEST_TEST(test_named_files_are_one_group),
         INGEST_TEST(test_named_with_a_hole),
+        INGEST_TEST(test_named_part_of_a_closed_one),
         INGEST_TEST(test_named_incomplete),
         INGEST_TEST(test_named_refused),
         INGEST_TEST(test_eight_scanners),

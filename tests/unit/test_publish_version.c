@@ -54,6 +54,20 @@ static void test_refused_leaves_the_one_before(void **state)
     assert_true(stands_before(t, before));
 }
 
+/* What stands published was damaged: the new version takes its place all the same. */
+static void test_damaged_is_replaced(void **state)
+{
+    publish_case *t = *state;
+    ci_publish_result r;
+    char before[CI_SHA256_HEX], folder[400];
+    versions_make(t, &(mosaic_faults){.noise_factor = 0.9}, before);
+    published_path(t, "g1", folder);
+    damage(folder, "mosaic.fits");
+    OK(ci_publish_product(t->registry, "g1", &t->options, &r));
+    assert_int_equal(state_of(t, "g1"), CI_REGISTRY_PUBLISH_PUBLISHED);
+    assert_false(stands_before(t, before));
+}
+
 /* Its staging folder is gone: what stands published is not taken for the new version. */
 static void test_lost_leaves_the_one_before(void **state)
 {
@@ -84,6 +98,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         PUBLISH_TEST(test_takes_the_place),
         PUBLISH_TEST(test_refused_leaves_the_one_before),
+        PUBLISH_TEST(test_damaged_is_replaced),
         PUBLISH_TEST(test_lost_leaves_the_one_before),
         PUBLISH_TEST(test_staged_again_changes_nothing),
     };

@@ -1,6 +1,8 @@
 /* publish: a product is taken back into staging with its files, whole, whatever interrupts it. */
 #include "publish_test.h"
 
+#include "publish/publish.h"
+
 static void staging_path(const publish_case *t, char out[400])
 {
     snprintf(out, 400, "%s/mosaics/g1", t->staging);
@@ -91,6 +93,25 @@ static void test_killed_again(void **state)
     interrupted(*state, false);
 }
 
+/* Published again by the time that recovery comes to the folder of the withdrawn one: it stays. */
+static void test_published_meanwhile(void **state)
+{
+    publish_case *t = *state;
+    ci_registry_products *withdrawn;
+    char folder[400];
+    bool done;
+    published_path(t, "g1", folder);
+    OK(publish_case_make(t, "g1", &good));
+    publish(t, false);
+    OK(ci_registry_product_withdraw(t->registry, "g1", folder, &done));
+    OK(ci_registry_product_get(t->registry, "g1", &withdrawn));
+    publish(t, true);
+    ci_status status = ci_publish_withdraw_finish(t->registry, withdrawn->item, &t->options);
+    ci_registry_products_free(withdrawn);
+    OK(status);
+    OK(ci_publish_verify(folder));
+}
+
 /* A half-copied folder of an earlier call is in nobody's way. */
 static void test_killed_while_copying(void **state)
 {
@@ -151,10 +172,15 @@ static void test_not_published(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        PUBLISH_TEST(test_staging_there),        PUBLISH_TEST(test_staging_removed),
-        PUBLISH_TEST(test_killed_recover),       PUBLISH_TEST(test_killed_again),
-        PUBLISH_TEST(test_killed_while_copying), PUBLISH_TEST(test_damaged),
-        PUBLISH_TEST(test_other_staging),        PUBLISH_TEST(test_not_published),
+        PUBLISH_TEST(test_staging_there),
+        PUBLISH_TEST(test_staging_removed),
+        PUBLISH_TEST(test_killed_recover),
+        PUBLISH_TEST(test_killed_again),
+        PUBLISH_TEST(test_published_meanwhile),
+        PUBLISH_TEST(test_killed_while_copying),
+        PUBLISH_TEST(test_damaged),
+        PUBLISH_TEST(test_other_staging),
+        PUBLISH_TEST(test_not_published),
     };
     ci_log_set_level(CI_LOG_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -230,7 +230,7 @@ static void test_keeper(void **state)
 /* A squeue that answers so, first on PATH. */
 static void squeue_make(const char *folder, const char *answer)
 {
-    char path[400], text[300];
+    char path[400], text[1000];
     snprintf(path, sizeof path, "%s/squeue", folder);
     snprintf(text, sizeof text, "#!/bin/sh\n%s\n", answer);
     OK(ci_file_write(path, text, strlen(text)));
@@ -271,8 +271,71 @@ static void test_job_of_owner(void **state)
     assert_true(without);
 }
 
+/* Lines of a file in the test's folder; 0 where it is not there. */
+static int n_lines(const registry_test *t, const char *name)
+{
+    char path[400];
+    int n = 0;
+    snprintf(path, sizeof path, "%s/%s", t->c.folder, name);
+    FILE *file = fopen(path, "r");
+    if (!file) return 0;
+    for (int c; (c = fgetc(file)) != EOF;)
+        n += c == '\n';
+    fclose(file);
+    return n;
+}
+
+/* Slurm is asked before the transaction of a claim, and once for each of several jobs. */
+static void test_job_is_asked_outside(void **state)
+{
+    registry_test *t = *state;
+    claim_group g = claim_group_make(t);
+    char before[4096], script[900];
+    bool done;
+    if (access("/usr/bin/sqlite3", X_OK) != 0) skip();
+    snprintf(before, sizeof before, "%s", getenv("PATH"));
+    OK(ci_registry_group_claim(t->registry, g.id, 600, &done));
+    move_leases(t, "mosaic_groups");
+    raw_change(t->c.ingest, "UPDATE mosaic_groups SET lease_job='31'");
+    snprintf(
+        script, sizeof script,
+        "echo x >>%s/asked\n/usr/bin/sqlite3 %s 'BEGIN IMMEDIATE;COMMIT' || echo x >>%s/locked\n"
+        "echo RUNNING",
+        t->c.folder, t->c.ingest, t->c.folder);
+    squeue_make(t->c.folder, script);
+    ci_status status = ci_registry_group_claim(t->registry, g.id, 600, &done);
+    bool others_live = lives_with_job(t, "32") && lives_with_job(t, "31");
+    setenv("PATH", before, 1);
+    assert_int_equal(status, CI_ERR_NOT_READY);
+    assert_true(others_live);
+    assert_int_equal(n_lines(t, "locked"), 0);
+    assert_int_equal(n_lines(t, "asked"), 2);
+}
+
 /* ---- ends -------------------------------------------------------------------------------------
  */
+
+/* The deployed columns of an observation follow its state. */
+static void test_deployed_columns(void **state)
+{
+    registry_test *t = *state;
+    claim_group g = claim_group_make(t);
+    static const char *const words[] = {"in_progress", "completed"};
+    char sql[200];
+    bool done;
+    for (int i = 0; i < 2; i++) {
+        t->c.clock.unix_s += 50;
+        if (i == 0)
+            OK(ci_registry_observation_claim(t->registry, g.ids[0], 600, &done));
+        else
+            OK(ci_registry_observation_end(t->registry, g.ids[0], CI_REGISTRY_WORK_COMPLETED, ""));
+        snprintf(sql, sizeof sql,
+                 "SELECT count(*) FROM ingest_queue WHERE processing_stage='%s' AND state='%s' AND "
+                 "last_update=%.0f",
+                 words[i], words[i], t->c.clock.unix_s);
+        assert_int_equal(raw_int(t->c.ingest, sql), 1);
+    }
+}
 
 static void test_completed(void **state)
 {
@@ -377,22 +440,15 @@ static void test_tiles_waited_for(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        REGISTRY_TEST(test_same_process),
-        REGISTRY_TEST(test_unknown),
-        REGISTRY_TEST(test_other_process),
-        REGISTRY_TEST(test_dead_process),
-        REGISTRY_TEST(test_lease_runs_out),
-        REGISTRY_TEST(test_renewed_lease),
-        REGISTRY_TEST(test_lost_lease),
-        REGISTRY_TEST(test_clock_set_back),
-        REGISTRY_TEST(test_completed),
-        REGISTRY_TEST(test_given_back),
-        REGISTRY_TEST(test_faults_are_counted),
-        REGISTRY_TEST(test_tiles_all_or_none),
-        REGISTRY_TEST(test_tiles_release),
-        REGISTRY_TEST(test_tiles_waited_for),
-        REGISTRY_TEST(test_keeper),
-        REGISTRY_TEST(test_job_of_owner),
+        REGISTRY_TEST(test_same_process),      REGISTRY_TEST(test_unknown),
+        REGISTRY_TEST(test_other_process),     REGISTRY_TEST(test_dead_process),
+        REGISTRY_TEST(test_lease_runs_out),    REGISTRY_TEST(test_renewed_lease),
+        REGISTRY_TEST(test_lost_lease),        REGISTRY_TEST(test_clock_set_back),
+        REGISTRY_TEST(test_deployed_columns),  REGISTRY_TEST(test_completed),
+        REGISTRY_TEST(test_given_back),        REGISTRY_TEST(test_faults_are_counted),
+        REGISTRY_TEST(test_tiles_all_or_none), REGISTRY_TEST(test_tiles_release),
+        REGISTRY_TEST(test_tiles_waited_for),  REGISTRY_TEST(test_keeper),
+        REGISTRY_TEST(test_job_of_owner),      REGISTRY_TEST(test_job_is_asked_outside),
     };
     ci_log_set_level(CI_LOG_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);

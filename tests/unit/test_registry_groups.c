@@ -33,6 +33,40 @@ static void test_same_list(void **state)
     assert_false(is_new);
 }
 
+/* Named again with another file, a group that failed and waits is to be made at once, and so are
+ * its observations; what they were is on record. */
+static void test_named_again(void **state)
+{
+    registry_test *t = *state;
+    char id[CI_REGISTRY_ID], *path[2] = {"/a.hdf5", "/b.hdf5"};
+    ci_registry_member m = {.role = CI_REGISTRY_ROLE_NAMED, .n_path = 1, .path = &path[0]};
+    ci_registry_group group = {.state = CI_REGISTRY_WORK_PENDING,
+                               .is_named = true,
+                               .closed_by = "named",
+                               .n_member = 1,
+                               .member = &m};
+    bool is_new, done;
+    observation_make(t->registry, t->c.clock.unix_s, id);
+    snprintf(m.observation_id, sizeof m.observation_id, "%s", id);
+    snprintf(group.id, sizeof group.id, "g");
+    OK(ci_registry_group_add(t->registry, &group, &is_new));
+    OK(ci_registry_group_claim(t->registry, "g", 600, &done));
+    OK(ci_registry_observation_claim(t->registry, id, 600, &done));
+    OK(ci_registry_observation_end(t->registry, id, CI_REGISTRY_WORK_COMPLETED, ""));
+    OK(ci_registry_group_end(t->registry, "g", CI_REGISTRY_WORK_FAILED, "no good", ""));
+    raw_change(t->c.ingest, "UPDATE mosaic_groups SET next_try_at=9e9");
+    m.path = &path[1];
+    OK(ci_registry_group_add(t->registry, &group, &is_new));
+    assert_true(is_new);
+    assert_int_equal(raw_int(t->c.ingest, "SELECT count(*) FROM mosaic_groups WHERE "
+                                          "status='pending' AND next_try_at IS NULL"),
+                     1);
+    assert_int_equal(raw_int(t->c.ingest, "SELECT count(*) FROM state_changes WHERE "
+                                          "to_state='pending' AND from_state=CASE kind WHEN "
+                                          "'group' THEN 'failed' ELSE 'completed' END"),
+                     2);
+}
+
 /* An observation is new in one group and overlap in one more; what is refused leaves nothing
  * behind. */
 static void test_roles(void **state)
@@ -143,11 +177,9 @@ static void test_thousand_groups_in_a_second(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        REGISTRY_TEST(test_group_id),
-        REGISTRY_TEST(test_same_list),
-        REGISTRY_TEST(test_roles),
-        REGISTRY_TEST(test_needed),
-        REGISTRY_TEST(test_thousand_groups_in_a_second),
+        REGISTRY_TEST(test_group_id),    REGISTRY_TEST(test_same_list),
+        REGISTRY_TEST(test_named_again), REGISTRY_TEST(test_roles),
+        REGISTRY_TEST(test_needed),      REGISTRY_TEST(test_thousand_groups_in_a_second),
     };
     ci_log_set_level(CI_LOG_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,6 +57,19 @@ static void test_stage(void **state)
     assert_false(is_new);
 }
 
+/* What is made of a product while it is published is not taken for what is published. */
+static void test_stage_while_publishing(void **state)
+{
+    registry_test *t = *state;
+    ci_registry_product p = {.id = "g1", .type = CI_REGISTRY_MOSAIC, .stage_path = "/s/g1"};
+    ci_registry_owner owner;
+    bool is_new;
+    stage(t, "g1");
+    assert_int_equal(claim(t, false, &owner), CI_REGISTRY_CLAIM_TAKEN);
+    unit_refused(ci_registry_product_stage(t->registry, &p, &is_new), CI_ERR_NOT_READY,
+                 "g1: is being published by");
+}
+
 /* ---- retries ----------------------------------------------------------------------------------
  */
 
@@ -276,6 +289,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         REGISTRY_TEST(test_stage),
+        REGISTRY_TEST(test_stage_while_publishing),
         REGISTRY_TEST(test_backoff),
         REGISTRY_TEST(test_three_attempts),
         REGISTRY_TEST(test_by_name),

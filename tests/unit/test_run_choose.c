@@ -1,4 +1,5 @@
 /* Which groups a run does. */
+#include "raw_sql.h"
 #include "run_case.h"
 
 #include "contimg/registry_lease.h"
@@ -47,7 +48,23 @@ static void test_oldest_group_is_taken(void **state)
     assert_int_equal(chosen.group[0].n_tile, 2);
     assert_int_equal(chosen.group[0].n_min_tiles, 2);
     unit_near(chosen.group[0].tile[1].time_mjd_s, ci_time_mjd_s_from_unix(1769200300), 1e-6);
+    unit_near(chosen.group[0].tile[1].last_time_mjd_s, ci_time_mjd_s_from_unix(1769200596), 1e-6);
     ci_run_groups_free(&chosen);
+}
+
+/* A run that cannot write its report has ended, in its row too. */
+static void test_run_that_cannot_begin_has_ended(void **state)
+{
+    (void)state;
+    char path[300];
+    run_open(NULL);
+    snprintf(path, sizeof path, "%s/reports", rc.run.site.paths.state);
+    OK(ci_file_write(path, "in the way", 10));
+    ci_status status = ci_run_execute(rc.run.world, rc.conf, &run_listener);
+    assert_int_not_equal(status, CI_OK);
+    assert_int_equal(raw_int(rc.run.site.paths.products_db, "SELECT count(*) FROM runs WHERE "
+                                                            "ended_at>0 AND exit_code>0"),
+                     1);
 }
 
 static void test_as_many_as_asked_for(void **state)
@@ -224,6 +241,7 @@ int main(void)
         RUN_TEST(test_nothing_is_told),
         RUN_TEST(test_failed_groups_are_counted),
         RUN_TEST(test_oldest_group_is_taken),
+        RUN_TEST(test_run_that_cannot_begin_has_ended),
         RUN_TEST(test_as_many_as_asked_for),
         RUN_TEST(test_group_of_another_is_passed_over),
         RUN_TEST(test_waiting_group_is_passed_over),
