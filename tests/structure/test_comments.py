@@ -11,7 +11,7 @@ import re
 import tree
 
 faults = tree.Faults("comments")
-SAYS = re.compile(r"\b(Local|Collective)\.")
+SAYS = re.compile(r"(?:^|(?<=[.:;)!\n]))[\s*/]*(Local|Collective)\.")  # a sentence of its own
 ALL = re.compile(r"\bAll functions are (local|collective)\.")
 
 LEGAL = re.compile(r"\W*(SPDX-|Copyright|Licen[cs]e|\(c\))", re.I)
@@ -80,7 +80,7 @@ def check_functions(path):
 
 
 if __name__ == "__main__":
-    for source in tree.files(["src", "tests", "tools"], {".c"}):
+    for source in tree.files(["src", "tests", "tools", "bench"], {".c"}):
         check_opening(source)
     for header in tree.files(["include/contimg"], {".h"}):
         check_functions(header)

@@ -1,7 +1,7 @@
 """No function that is said to be local reaches MPI, and each that is said to be collective does.
 
-Calls are followed through the sources by name. A function that makes a communicator of one
-(ci_comm_self) may call collective ones on it: they call no MPI then."""
+Calls are followed through the sources and headers by name. Those of ON_ONE_PROCESS call collective
+functions on a communicator of one: these call no MPI then."""
 import re
 import sys
 
@@ -11,6 +11,7 @@ from test_comments import ALL, SAYS, Comments
 # Asks for what this process knows, or sets up; no message.
 QUIET = re.compile(r"MPI_(Wtime|Comm_(rank|size|get_attr|set_errhandler)|Initialized|Finalized|Query_thread|"
                    r"Error_\w+|Get_\w+|Op_\w+|Type_\w+|Abort|[A-Z0-9_]+)")
+ON_ONE_PROCESS = {"ci_tile_estimate"}  # calls collective functions on a communicator of one (ci_comm_self)
 MACROS = {"CI_AGREE": "ci_par_agree", "CI_PAR_EQUAL": "ci_par_check_equal"}
 CALL = re.compile(r"\b([A-Za-z_]\w*)\s*\(|\b(ci_\w+)\b")
 
@@ -20,7 +21,7 @@ class Calls:
 
     def __init__(self):
         self.of, self.known, self.static = {}, {}, set()
-        for path in tree.files(["src"], {".c", ".h"}):
+        for path in tree.files(["src", "include"], {".c", ".h"}):
             text = tree.read(path)
             code = tree.c_code(text).splitlines()
             for name, first, last, _ in tree.c_functions(text):
@@ -42,7 +43,7 @@ class Calls:
         direct = sorted(word for word in calls if word.startswith("MPI_") and not QUIET.fullmatch(word))
         if direct:
             self.known[key] = [direct[0]]
-        elif "ci_comm_self" not in calls:
+        elif name not in ON_ONE_PROCESS:
             ways = ((word, self.way(path, word)) for word in sorted(calls) if word != name)
             self.known[key] = next(([word, *way] for word, way in ways if way), None)
         return self.known[key]

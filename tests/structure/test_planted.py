@@ -347,11 +347,16 @@ class Planted(unittest.TestCase):
     def test_collective_function_without_mpi(self):
         self.refused("local", "ci_vis_sum is said to be collective and reaches no function of MPI", "local: 1 faults")
 
-    def test_local_function_on_one_process_passes(self):
+    def test_local_function_that_names_a_communicator_of_one(self):
         self.write("src/vis/sum.c", "/* Sums. */\nint ci_vis_sum(int a)\n{\n    return MPI_Barrier(a);\n}\n")
         self.write("src/vis/add.c", "/* Adding. */\nint ci_vis_add(int a)\n{\n    ci_comm_self(&a);\n"
                                     "    return ci_vis_sum(a);\n}\n")
-        self.assertEqual(self.rule("local"), (0, "local: 0 faults\n"))
+        self.refused("local", "ci_vis_add is said to be local and reaches ci_vis_sum -> MPI_Barrier", "local: 1 faults")
+
+    def test_comment_that_only_holds_the_word(self):
+        for text in ("Not Local.", "Times are Local.", "local."):
+            self.write("include/contimg/vis.h", CLEAN["include/contimg/vis.h"].replace("Local. */\nint ci_vis_add", f"{text} */\nint ci_vis_add"))
+            self.refused("comments", "ci_vis_add: its comment says neither", "comments: 1 faults")
 
     def test_document_that_is_stale(self):
         self.write("docs/a.md", "[b](b.md) `src/vis/lost.c` ci_vis_lost unit/test_lost "

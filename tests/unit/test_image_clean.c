@@ -174,6 +174,25 @@ static void test_minor(void **state)
     assert_int_equal(result.n_iteration, 7);
 }
 
+/* The first component is the gain times the greatest pixel. */
+static void test_minor_gain(void **state)
+{
+    (void)state;
+    minor_prepare();
+    ci_clean_patch p = {H, psf};
+    static ci_clean_active active[M * M];
+    static double flux[M * M];
+    int peak = 0;
+    for (int i = 0; i < M * M; i++) {
+        active[i] = (ci_clean_active){i % M, i / M, (float)image[i], 0.01f, 0.005f, false};
+        if (fabs(image[i]) > fabs(image[peak])) peak = i;
+    }
+    ci_clean_minor_limits limits = {0.1, 0, 1};
+    ci_clean_minor_result result;
+    assert_int_equal(ci_clean_minor_clark(&p, M * M, active, flux, &limits, &result), CI_OK);
+    assert_float_equal(flux[peak], 0.1 * image[peak], 1e-6);
+}
+
 /* A PSF patch that has nothing to do with the image: the loop stops by itself. */
 static void test_minor_diverges(void **state)
 {
@@ -358,11 +377,12 @@ int main(void)
 {
     if (ci_comm_self(&comm) != CI_OK) return 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fit_gaussian),    cmocka_unit_test(test_fit_rising_sidelobe),
-        cmocka_unit_test(test_fit_coarse),      cmocka_unit_test(test_minor),
-        cmocka_unit_test(test_minor_diverges),  cmocka_unit_test(test_restore),
-        cmocka_unit_test(test_points),          cmocka_unit_test(test_statistics),
-        cmocka_unit_test(test_rms_of_emission), cmocka_unit_test(test_sidelobe),
+        cmocka_unit_test(test_fit_gaussian), cmocka_unit_test(test_fit_rising_sidelobe),
+        cmocka_unit_test(test_fit_coarse),   cmocka_unit_test(test_minor),
+        cmocka_unit_test(test_minor_gain),   cmocka_unit_test(test_minor_diverges),
+        cmocka_unit_test(test_restore),      cmocka_unit_test(test_points),
+        cmocka_unit_test(test_statistics),   cmocka_unit_test(test_rms_of_emission),
+        cmocka_unit_test(test_sidelobe),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     ci_comm_free(comm);

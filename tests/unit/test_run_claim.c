@@ -284,6 +284,28 @@ static void test_staged_group_is_done(void **state)
     case_free(&g);
 }
 
+/* One attempt to publish failed: the group waits for its time, and says so. */
+static void test_failed_publication_waits(void **state)
+{
+    (void)state;
+    group_case g;
+    bool done = false;
+    ci_registry_claim claim;
+    ci_registry_owner owner;
+    ci_registry_publish_state now;
+    run_open(NULL);
+    case_make(&g);
+    product_stage(&g, "{}");
+    OK(ci_registry_product_claim(rc.run.site.registry, g.id, true, 60, &claim, &owner));
+    OK(ci_registry_product_fail(rc.run.site.registry, g.id, owner.token, "no space left", 60, 3,
+                                &now));
+    assert_int_equal(now, CI_REGISTRY_PUBLISH_STAGING);
+    unit_refused(ci_run_claim(&rc.run, g.group, g.record, &done), CI_ERR_NOT_READY,
+                 "is not published: no space left");
+    assert_true(g.record->is_made_before);
+    case_free(&g);
+}
+
 static void test_lost_staging_is_made_again(void **state)
 {
     (void)state;
@@ -357,6 +379,7 @@ int main(void)
         RUN_TEST(test_group_of_another_is_not_ready),
         RUN_TEST(test_overtaken_run_writes_nothing),
         RUN_TEST(test_staged_group_is_done),
+        RUN_TEST(test_failed_publication_waits),
         RUN_TEST(test_lost_staging_is_made_again),
         RUN_TEST(test_staged_with_other_options_is_made_again),
         RUN_TEST(test_missing_product_is_made_again),
