@@ -382,7 +382,7 @@ static ci_status rows_by_time(const ci_uvh5_file *file, size_t *order)
 static ci_status overlaps_find(ci_uvh5_file *file, const size_t *order, size_t *last)
 {
     const double most = 1.5, least = 0.02; /* of a step between times */
-    const double scan_s = 600;             /* a longer step lies between scans */
+    const double scan_s = 120;             /* a longer step lies between scans */
     const ci_vis_meta *meta = file->meta;
     double greatest = 0, longest_s = 0, step_then_s = 0;
     for (size_t k = 0; k < file->n_row; k++) {
