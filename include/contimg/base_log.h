@@ -1,8 +1,11 @@
-/* base: where log lines of a service go. All functions are local. */
+/* base: parts of the log that few need. All functions are local. */
 #ifndef CONTIMG_BASE_LOG_H
 #define CONTIMG_BASE_LOG_H
 
-#include <stdbool.h>
+#include "contimg/base.h"
+
+/* A warning of what every rank sees alike: rank 0 says it. */
+void ci_log_warning_shared(const char *format, ...) CI_PRINTF(1, 2);
 
 /* Lines below WARNING go to standard output: what a service writes to standard error is then its
  * warnings and errors. */

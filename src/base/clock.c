@@ -79,6 +79,11 @@ ci_status ci_time_parse_iso(const char *text, double *time_mjd_s)
     if (strcmp(rest, "") != 0 && strcmp(rest, "Z") != 0)
         return ci_error(CI_ERR_USAGE, "time '%s': '%s' after the time: use YYYY-MM-DDTHH:MM:SS[Z]",
                         text, rest);
+    /* strptime takes a 31 February, which timegm makes the 3 March of. */
+    struct tm date = {.tm_year = parts.tm_year, .tm_mon = parts.tm_mon, .tm_mday = parts.tm_mday};
+    timegm(&date);
+    if (date.tm_mday != parts.tm_mday)
+        return ci_error(CI_ERR_USAGE, "time '%s': there is no such day", text);
     *time_mjd_s = ci_time_mjd_s_from_unix((double)timegm(&parts) + fraction);
     return CI_OK;
 }

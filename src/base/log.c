@@ -166,6 +166,17 @@ void ci_log(ci_log_level level, const char *format, ...)
     free(whole);
 }
 
+void ci_log_warning_shared(const char *format, ...)
+{
+    char *text = NULL;
+    va_list args;
+    if (state.rank != 0) return;
+    va_start(args, format);
+    if (ci_str_format_args(&text, format, args) == CI_OK) ci_log_warning("%s", text);
+    va_end(args);
+    ci_mem_free(text);
+}
+
 size_t ci_log_warning_count(void)
 {
     return state.n_warning;

@@ -28,15 +28,16 @@ static ci_status total_bytes(size_t n_item, size_t item_size, const char *what, 
 /* Counts n bytes more, or fails where the budget would be passed. */
 static ci_status count_up(size_t n, const char *what)
 {
-    size_t now = atomic_fetch_add(&bytes_now, n) + n;
-    size_t budget = atomic_load(&bytes_budget);
-    if (budget > 0 && now > budget) {
-        atomic_fetch_sub(&bytes_now, n);
-        return ci_error(CI_ERR_MEMORY,
-                        "%s needs %.3f GB more, %.3f of %.3f GB are in use: give more with "
-                        "--memory, or use more ranks on more nodes",
-                        what, (double)n * 1e-9, (double)(now - n) * 1e-9, (double)budget * 1e-9);
-    }
+    size_t before = atomic_load(&bytes_now), budget = atomic_load(&bytes_budget);
+    /* Judged before it counts: what is refused must not be in the way of other threads. */
+    do {
+        if (budget > 0 && (n > budget || before > budget - n))
+            return ci_error(CI_ERR_MEMORY,
+                            "%s needs %.3f GB more, %.3f of %.3f GB are in use: give more with "
+                            "--memory, or use more ranks on more nodes",
+                            what, (double)n * 1e-9, (double)before * 1e-9, (double)budget * 1e-9);
+    } while (!atomic_compare_exchange_weak(&bytes_now, &before, before + n));
+    size_t now = before + n;
     size_t peak = atomic_load(&bytes_peak);
     while (now > peak && !atomic_compare_exchange_weak(&bytes_peak, &peak, now)) {
     }

@@ -141,10 +141,17 @@ ci_status ci_path_part(char **out, const char *path)
     return ci_str_format(out, "%s.part", path);
 }
 
+/* What is missing of an output is no missing input. */
+static ci_status rename_error(const char *path)
+{
+    ci_status status = ci_error_errno(errno, path, "rename into place");
+    return status == CI_ERR_INPUT ? CI_ERR_IO : status;
+}
+
 ci_status ci_path_commit(const char *part_path, const char *path)
 {
     CI_TRY(ci_path_sync(part_path));
-    if (rename(part_path, path) != 0) return ci_error_errno(errno, path, "rename into place");
+    if (rename(part_path, path) != 0) return rename_error(path);
     char *folder = NULL;
     CI_TRY(ci_path_parent(&folder, path));
     ci_status status = ci_path_sync(folder);
@@ -164,8 +171,7 @@ static ci_status take_part(const char *path)
     char *part = NULL;
     CI_TRY(ci_path_part(&part, path));
     ci_status status = CI_OK;
-    if (ci_path_exists(part) && rename(part, path) != 0)
-        status = ci_error_errno(errno, path, "rename into place");
+    if (ci_path_exists(part) && rename(part, path) != 0) status = rename_error(path);
     ci_mem_free(part);
     return status;
 }

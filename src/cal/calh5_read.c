@@ -208,7 +208,8 @@ static ci_status times_read(const reader *r, ci_cal_table *t)
                               "%s: Header/integration_time: element %zu: %g s: must lie between 0 "
                               "and %g: correct it (in seconds)",
                               r->path, i, edge[i], most_interval_s);
-    if (status == CI_OK && has_centres) t->interval_s = edge[0];
+    for (size_t i = 0; status == CI_OK && has_centres && i < n; i++)
+        t->interval_s = fmax(t->interval_s, edge[i]);
     ci_mem_free(edge);
     return status;
 }

@@ -74,7 +74,7 @@ ci_status ci_cal_reference_choose(ci_cal_problem *p)
     if (list && *list) CI_TRY(names_check(p, list));
     p->i_ref = list && *list ? named_find(p, list) : -1;
     if (p->i_ref >= 0) return CI_OK;
-    if (list && *list)
+    if (list && *list && ci_comm_rank(p->comm) == 0)
         ci_log_warning("calibration: none of the reference antennas \"%s\" has data; one is chosen "
                        "by data quality",
                        list);

@@ -237,8 +237,10 @@ static ci_status image_tile(ci_comm *world, const ci_conf *conf, const ci_tile_o
     if (*cal) CI_TRY(apply_given(world, options, cal, data));
     CI_TRY(ci_tile_weigh(world, options, *cal != '\0', data));
     if (!*cal && !ci_tile_is_calibrated(options, data) && ci_comm_rank(world) == 0)
-        ci_log_warning("the data are in correlator units and no --cal is given: the image is not "
-                       "in Jy (--calibrated says that they are calibrated)");
+        ci_log_warning("the data are in %s and no --cal is given: the image is not in Jy "
+                       "(--calibrated says that they are)",
+                       data->set->meta->units == CI_VIS_UNITS_K_STR ? "K str (vis_units), not Jy,"
+                                                                    : "correlator units");
     CI_AGREE(world, dotted(&prefix, ci_conf_text(conf, CI_CONF_OPT_OUT)));
     ci_stop_install(); /* from here on there may be a model that is worth keeping */
     ci_status status = ci_tile_image(world, options, data, prefix, &stats);

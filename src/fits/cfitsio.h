@@ -14,7 +14,6 @@ ci_status ci_fits_fault(int code, const char *path, const char *action);
 ci_status ci_fits_write_fault(int code, const char *path, const char *action);
 /* Cards that carry the structure or are fields of ci_fits_header: never in `card`. */
 bool ci_fits_key_is_own(const char *key);
-/* STOKES axis values of FITS (1 I .. 4 V, -1 RR .. -8 YX); 0 where the name is unknown. */
 /* A number; absent keys give `missing` (NaN: the key must be there). */
 ci_status ci_fits_number_read(fitsfile *file, const char *path, const char *key, double missing,
                               double *out);

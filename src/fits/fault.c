@@ -15,6 +15,11 @@ static bool is_full(int error_number)
     return error_number == ENOSPC || error_number == EDQUOT || error_number == EFBIG;
 }
 
+static bool is_io(int error_number)
+{
+    return error_number == EIO || error_number == ESTALE || error_number == ETIMEDOUT;
+}
+
 ci_status ci_fits_fault(int code, const char *path, const char *action)
 {
     int error_number = errno;
@@ -33,6 +38,11 @@ ci_status ci_fits_fault(int code, const char *path, const char *action)
                             strerror(error_number));
         return ci_error(CI_ERR_IO, "%s: %s: %s%s%s", path, action, why, error_number ? ": " : "",
                         error_number ? strerror(error_number) : "");
+    case READ_ERROR:
+        /* Without an errno the file is shorter than its header says. */
+        return ci_error(is_io(error_number) ? CI_ERR_IO : CI_ERR_INPUT, "%s: %s: %s%s%s", path,
+                        action, why, is_io(error_number) ? ": " : "",
+                        is_io(error_number) ? strerror(error_number) : "");
     case FILE_NOT_OPENED:
         return ci_error(CI_ERR_IO, "%s: %s: %s", path, action, why);
     default:

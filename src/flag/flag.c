@@ -147,10 +147,10 @@ static ci_status nothing_left(const ci_flag_report *report)
     return ci_error(CI_ERR_NO_DATA,
                     "no data left after flags: no parallel-hand cross-correlation is good (samples "
                     "flagged first by the file %lld, not finite %lld, exactly zero %lld, dead "
-                    "receptor %lld, interference %lld, clipped %lld; good in autocorrelations and "
+                    "receptor %lld, interference %lld, no gains %lld; good in autocorrelations and "
                     "cross hands %lld)",
                     (long long)c->n_by_bit[0], (long long)c->n_by_bit[1], (long long)c->n_by_bit[2],
-                    (long long)c->n_by_bit[3], (long long)c->n_by_bit[4], (long long)c->n_by_bit[5],
+                    (long long)c->n_by_bit[3], (long long)c->n_by_bit[4], (long long)c->n_by_bit[6],
                     (long long)c->n_good);
 }
 
@@ -158,8 +158,8 @@ ci_status ci_flag_count(ci_comm *comm, const ci_vis_set *set, ci_flag_report **r
 {
     int64_t n_left;
     *report = NULL;
-    CI_AGREE(comm, report_new(report, set->meta));
-    ci_status status = count_set(comm, set, *report, &n_left);
+    ci_status status = ci_par_agree(comm, report_new(report, set->meta));
+    if (status == CI_OK) status = count_set(comm, set, *report, &n_left);
     if (status != CI_OK) {
         ci_flag_report_free(*report);
         *report = NULL;
@@ -175,9 +175,8 @@ ci_status ci_flag_run(ci_comm *comm, ci_vis_set *set, const ci_flag_options *opt
     *report = NULL;
     CI_PAR_EQUAL(comm, "flagging: an option", options->dead, options->dead_fraction,
                  options->flagged_fraction, options->rfi);
-    CI_AGREE(comm, report_new(&made, set->meta));
-    ci_status status = CI_OK;
-    if (options->dead) status = ci_flag_dead(comm, set, options, made);
+    ci_status status = ci_par_agree(comm, report_new(&made, set->meta));
+    if (status == CI_OK && options->dead) status = ci_flag_dead(comm, set, options, made);
     if (status == CI_OK && options->rfi) status = ci_flag_rfi(comm, set);
     if (status == CI_OK) status = count_set(comm, set, made, &n_left);
     if (status == CI_OK && n_left == 0) status = nothing_left(made);

@@ -53,13 +53,19 @@ static ci_status follow_soft(const ci_h5_file *file, const char *step, const cha
     if (depth >= MOST_LINKS)
         status = ci_error(CI_ERR_INPUT, "%s: %s: is a soft link to %s, which leads in a circle",
                           file->path, step, target);
-    else if (link_follow(file, whole, depth + 1) != CI_OK)
-        status = ci_error(CI_ERR_INPUT, "%s", ci_error_text());
-    else if (H5Oexists_by_name(file->id, step, H5P_DEFAULT) <= 0)
+    else
+        status = link_follow(file, whole, depth + 1);
+    if (status == CI_OK && H5Oexists_by_name(file->id, step, H5P_DEFAULT) <= 0)
         status = ci_error(CI_ERR_INPUT, "%s: %s: is a soft link to %s, which is not in the file",
                           file->path, step, target);
     ci_mem_free(whole);
     return status;
+}
+
+/* A fault keeps its status: one of reading is none of the content. */
+static ci_status said_of(const char *what, ci_status status)
+{
+    return status == CI_OK ? CI_OK : ci_error_prefix(status, "%s", what);
 }
 
 static ci_status follow_external(const ci_h5_file *file, const char *step, const char *other,
@@ -71,12 +77,10 @@ static ci_status follow_external(const ci_h5_file *file, const char *step, const
                          other));
     ci_status status = depth < MOST_LINKS ? ci_h5_beside(&path, file, other, what)
                                           : ci_error(CI_ERR_INPUT, "%s: leads in a circle", what);
-    if (status == CI_OK && ci_h5_open(&opened, path) != CI_OK)
-        status = ci_error(CI_ERR_INPUT, "%s: %s", what, ci_error_text());
+    if (status == CI_OK) status = said_of(what, ci_h5_open(&opened, path));
     const char *inner = target + (target[0] == '/');
-    if (status == CI_OK && link_follow(opened, inner, depth + 1) != CI_OK)
-        status = ci_error(CI_ERR_INPUT, "%s: %s", what, ci_error_text());
-    else if (status == CI_OK && inner[0] && H5Oexists_by_name(opened->id, inner, H5P_DEFAULT) <= 0)
+    if (status == CI_OK) status = said_of(what, link_follow(opened, inner, depth + 1));
+    if (status == CI_OK && inner[0] && H5Oexists_by_name(opened->id, inner, H5P_DEFAULT) <= 0)
         status = ci_error(CI_ERR_INPUT, "%s: which is not in that file", what);
     if (opened) status = ci_h5_close(opened) == CI_OK ? status : CI_ERR_IO;
     ci_mem_free(path);

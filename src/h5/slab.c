@@ -176,16 +176,27 @@ static void copy_piece(const ci_h5_slab *slab, const piece *p, const uint64_t *c
     }
 }
 
+/* Bytes of the chunk at `offset`, 0 where it was never written. HDF5 1.10 reports that as an error
+ * like any other: a slower look at all chunks tells it from what cannot be read. */
+static ci_status chunk_bytes(const ci_h5_slab *slab, const hsize_t *offset, hsize_t *n_byte)
+{
+    haddr_t address = HADDR_UNDEF;
+    unsigned mask = 0;
+    if (H5Dget_chunk_storage_size(slab->dataset, offset, n_byte) >= 0) return CI_OK;
+    H5Eclear2(H5E_DEFAULT);
+    *n_byte = 0;
+    if (H5Dget_chunk_info_by_coord(slab->dataset, offset, &mask, &address, n_byte) < 0)
+        return ci_h5_error(CI_ERR_INPUT, slab->file->path, slab->name, "cannot be read");
+    if (*n_byte == 0) return CI_OK;
+    return ci_error(CI_ERR_IO, "%s: %s: a chunk cannot be read", slab->file->path, slab->name);
+}
+
 /* The chunk at `offset` into slab->chunk; one that was never written is zeros. */
 static ci_status chunk_read(ci_h5_slab *slab, const hsize_t *offset)
 {
     hsize_t n_byte = 0;
     uint32_t mask = 0;
-    if (H5Dget_chunk_storage_size(slab->dataset, offset, &n_byte) < 0) {
-        /* HDF5 1.10 reports a chunk without storage as an error. */
-        H5Eclear2(H5E_DEFAULT);
-        n_byte = 0;
-    }
+    CI_TRY(chunk_bytes(slab, offset, &n_byte));
     if (n_byte == 0) {
         memset(slab->chunk, 0, slab->chunk_byte);
         return CI_OK;

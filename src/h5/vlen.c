@@ -1,7 +1,8 @@
 /* HDF5 1.10 trusts the heap that holds variable-length strings: a damaged one makes it read
  * outside its memory. Every DSA-110 file has such a string, and one bad file must not end a
  * job, so the heap is walked here first. Layout: HDF5 File Format Specification 3.0, "Level
- * 1E: Global Heap" and "Variable-length" storage. */
+ * 1E: Global Heap" and "Variable-length" storage. What lies compressed, or in the dataset's own
+ * header, is left to HDF5. */
 #include "h5/h5_private.h"
 
 #include <string.h>
@@ -52,6 +53,32 @@ static bool references_hold(FILE *stream, uint64_t n_file_byte, uint64_t at, siz
     return true;
 }
 
+/* The same of a dataset's storage: one run at `at`, or chunks (HADDR_UNDEF). What chunks hold
+ * beyond the dataset's end is empty. */
+static bool storage_holds(FILE *stream, uint64_t n_file_byte, hid_t dataset, haddr_t at, size_t n)
+{
+    hsize_t n_chunk = 0, offset[CI_H5_MAX_RANK], n_byte = 0;
+    unsigned mask = 0;
+    if (at != HADDR_UNDEF) return references_hold(stream, n_file_byte, at, n);
+    if (H5Dget_num_chunks(dataset, H5S_ALL, &n_chunk) < 0) return false;
+    for (hsize_t i = 0; i < n_chunk; i++) {
+        if (H5Dget_chunk_info(dataset, H5S_ALL, i, offset, &mask, &at, &n_byte) < 0) return false;
+        if (!references_hold(stream, n_file_byte, at, (size_t)n_byte / REFERENCE_SIZE))
+            return false;
+    }
+    return true;
+}
+
+/* Chunks without filters. */
+static bool is_plainly_chunked(hid_t dataset)
+{
+    hid_t create = H5Dget_create_plist(dataset);
+    if (create < 0) return false;
+    bool is = H5Pget_layout(create) == H5D_CHUNKED && H5Pget_nfilters(create) == 0;
+    H5Pclose(create);
+    return is;
+}
+
 /* Sizes and offsets that the walk relies on; other files are left to HDF5. */
 static bool is_plain(hid_t file)
 {
@@ -69,7 +96,7 @@ ci_status ci_h5_vlen_check(const ci_h5_file *file, const char *name, hid_t datas
 {
     haddr_t at = H5Dget_offset(dataset);
     H5Eclear2(H5E_DEFAULT);
-    if (file->is_written || at == HADDR_UNDEF) return CI_OK;
+    if (file->is_written || (at == HADDR_UNDEF && !is_plainly_chunked(dataset))) return CI_OK;
     /* An external link leads to another file. */
     hid_t owner = H5Iget_file_id(dataset);
     ssize_t n_name = owner >= 0 ? H5Fget_name(owner, NULL, 0) : -1;
@@ -84,9 +111,10 @@ ci_status ci_h5_vlen_check(const ci_h5_file *file, const char *name, hid_t datas
     bool holds = false;
     if (fseek(stream, 0, SEEK_END) == 0) {
         long n_byte = ftell(stream);
-        holds = n_byte >= 0 && references_hold(stream, (uint64_t)n_byte, at, n);
+        holds = n_byte >= 0 && storage_holds(stream, (uint64_t)n_byte, dataset, at, n);
     }
     fclose(stream);
+    H5Eclear2(H5E_DEFAULT);
     if (holds) return CI_OK;
     return ci_error(CI_ERR_INPUT, "%s: %s: its variable-length text is damaged", file->path, name);
 }

@@ -179,7 +179,7 @@ static void mesh_measure(mesh *m, const float *image, float *values, float *scra
 }
 
 /* Boxes without a value take that of the nearest box with one (the first in scan order of
- * equally near ones). `source` marks the boxes that were measured. */
+ * equally near ones). */
 static void mesh_fill(mesh *m)
 {
     size_t n = m->n_y * m->n_x;

@@ -93,6 +93,22 @@ static int remove_entry(const char *path, const struct stat *facts, int type, st
     return remove(path);
 }
 
+static void session_folder_remove(const char *session_folder)
+{
+    if (*session_folder) nftw(session_folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+/* A rank could not make its communicator: all end alike. */
+static ci_status start_undo(ci_comm **world, ci_status status, const char *session_folder)
+{
+    ci_comm_free(*world);
+    *world = NULL;
+    MPI_Finalize();
+    session_folder_remove(session_folder);
+    if (status != CI_OK) return status;
+    return ci_error(CI_ERR_MEMORY, "another rank has no memory to start with");
+}
+
 ci_status ci_par_start(ci_comm **world)
 {
     char session_folder[256];
@@ -100,14 +116,18 @@ ci_status ci_par_start(ci_comm **world)
     path_default();
     session_folder_make(session_folder);
     int provided = 0, code = MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
-    if (code != MPI_SUCCESS || provided < MPI_THREAD_FUNNELED)
+    if (code != MPI_SUCCESS || provided < MPI_THREAD_FUNNELED) {
+        if (code == MPI_SUCCESS) MPI_Finalize();
+        session_folder_remove(session_folder);
         return ci_error(CI_ERR_NOT_READY, "MPI cannot be started with MPI_THREAD_FUNNELED");
-    CI_TRY(comm_new(world, MPI_COMM_WORLD, NULL, true));
+    }
+    ci_status status = comm_new(world, MPI_COMM_WORLD, NULL, true);
+    int least[2] = {status == CI_OK, status == CI_OK ? (int)(*world)->isa : 0};
+    MPI_Allreduce(MPI_IN_PLACE, least, 2, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
+    if (!least[0]) return start_undo(world, status, session_folder);
     memcpy((*world)->session_folder, session_folder, sizeof session_folder);
     ci_log_set_rank((*world)->rank);
-    int isa = (int)(*world)->isa;
-    CI_PAR_CALL(*world, MPI_Allreduce(MPI_IN_PLACE, &isa, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD));
-    (*world)->isa = (ci_isa)isa;
+    (*world)->isa = (ci_isa)least[1];
     return CI_OK;
 }
 
@@ -118,7 +138,7 @@ ci_status ci_par_end(ci_comm *world, ci_status status)
     memcpy(session_folder, world->session_folder, sizeof session_folder);
     ci_comm_free(world);
     MPI_Finalize();
-    if (*session_folder) nftw(session_folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    session_folder_remove(session_folder);
     return status;
 }
 

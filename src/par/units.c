@@ -69,8 +69,9 @@ ci_status ci_par_units_new(ci_comm *comm, ci_par_units **out, size_t n_unit_here
     *out = NULL;
     int64_t *counts = NULL, n = (int64_t)n_unit_here;
     CI_PAR_EQUAL(comm, "sums over units: number of values", (double)n_value);
-    CI_AGREE(comm, list_new(out, n_value));
-    ci_status status = ci_par_gather(comm, &n, sizeof n, -1, (void **)&counts, NULL);
+    /* Where it fails on one rank, the others free theirs. */
+    ci_status status = ci_par_agree(comm, list_new(out, n_value));
+    if (status == CI_OK) status = ci_par_gather(comm, &n, sizeof n, -1, (void **)&counts, NULL);
     if (status != CI_OK) {
         ci_par_units_free(*out);
         *out = NULL;

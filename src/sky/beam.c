@@ -1,4 +1,5 @@
 /* The primary beam: an Airy pattern, none, or an image; where a source lies in it. */
+#include "contimg/base_log.h"
 #include "sky/beam.h"
 
 #include <erfa.h>
@@ -15,9 +16,10 @@ static double common_diameter(const ci_vis_array *array)
         double d = array->antenna[a].diameter_m;
         if (!(d > 0)) continue;
         if (diameter > 0 && fabs(d - diameter) > 0.01 * diameter) {
-            ci_log_warning("antenna diameters differ (%g and %g m): no primary beam is assumed, "
-                           "give --beam",
-                           diameter, d);
+            ci_log_warning_shared(
+                "antenna diameters differ (%g and %g m): no primary beam is assumed, "
+                "give --beam",
+                diameter, d);
             return 0;
         }
         if (diameter == 0) diameter = d;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "contimg/fits.h"
+#include "contimg/base_log.h"
 #include "sky/beam.h"
 
 /* What is not the power of a beam of total intensity. */
@@ -17,9 +18,10 @@ static ci_status check_kind(const ci_fits_header *h, const char *path)
                         "centre): give a beam, or remove BUNIT where it is one",
                         path, h->bunit);
     if (!(h->freq_hz > 0))
-        ci_log_warning("%s: no FREQ axis, no frequency: the beam is taken to be the same at all "
-                       "frequencies",
-                       path);
+        ci_log_warning_shared(
+            "%s: no FREQ axis, no frequency: the beam is taken to be the same at all "
+            "frequencies",
+            path);
     return CI_OK;
 }
 
@@ -49,7 +51,8 @@ static ci_status read_pixels(ci_sky_beam *beam, ci_fits_reader *reader, const ch
         return ci_error(CI_ERR_INPUT, "%s: the beam is %g at its reference pixel: must be above 0",
                         path, centre);
     if (fabs(centre - 1) > 1e-3)
-        ci_log_warning("%s: the beam is %.4g at its centre, not 1: divided by that", path, centre);
+        ci_log_warning_shared("%s: the beam is %.4g at its centre, not 1: divided by that", path,
+                              centre);
     for (size_t i = 0; i < h->n_x * h->n_y; i++)
         beam->pixel[i] = (float)(beam->pixel[i] / centre);
     return CI_OK;

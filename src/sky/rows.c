@@ -19,11 +19,44 @@ static ci_status check(const ci_vis_block *block)
     return CI_OK;
 }
 
-/* Groups that hold no row are left out. */
-static void groups_find(ci_sky_rows *out, const size_t *start, size_t n_key)
+/* Runs of rows of one time and phase centre. */
+static void groups_find(ci_sky_rows *out, const ci_vis_block *block)
 {
-    for (size_t k = 0; k < n_key; k++)
-        if (start[k + 1] > start[k]) out->first[++out->n_group] = start[k + 1];
+    for (size_t i = 0; i < block->n_row; i++) {
+        size_t r = out->row[i], before = i > 0 ? out->row[i - 1] : r;
+        if (block->i_time[r] != block->i_time[before] ||
+            block->i_phase[r] != block->i_phase[before])
+            out->first[++out->n_group] = i;
+    }
+    if (block->n_row > 0) out->first[++out->n_group] = block->n_row;
+}
+
+/* Rows by phase centre, then by time, where equal as they were: pairs of both are too many to
+ * number, as a centre that moves is another one in each integration. */
+static ci_status rows_sort(ci_sky_rows *out, const ci_vis_block *block)
+{
+    static const char what[] = "rows by time";
+    size_t n = block->n_row, n_time = block->meta->n_time, n_phase = block->meta->n_phase;
+    size_t *start = NULL, *by_phase = NULL;
+    uint32_t *key = NULL;
+    ci_status status =
+        ci_mem_alloc(&start, (n_time > n_phase ? n_time : n_phase) + 1, sizeof *start, what);
+    if (status == CI_OK) status = ci_mem_alloc(&by_phase, n, sizeof *by_phase, what);
+    if (status == CI_OK) status = ci_mem_alloc(&key, n, sizeof *key, what);
+    if (status == CI_OK) {
+        for (size_t i = 0; i < n; i++)
+            key[i] = (uint32_t)block->i_phase[i];
+        ci_num_sort_by_key(key, n, n_phase, start, by_phase);
+        for (size_t i = 0; i < n; i++)
+            key[i] = (uint32_t)block->i_time[by_phase[i]];
+        ci_num_sort_by_key(key, n, n_time, start, out->row);
+        for (size_t i = 0; i < n; i++)
+            out->row[i] = by_phase[out->row[i]];
+    }
+    ci_mem_free(start);
+    ci_mem_free(by_phase);
+    ci_mem_free(key);
+    return status;
 }
 
 ci_status ci_sky_rows_new(ci_sky_rows *out, const ci_vis_block *block)
@@ -31,22 +64,14 @@ ci_status ci_sky_rows_new(ci_sky_rows *out, const ci_vis_block *block)
     static const char what[] = "rows by time";
     memset(out, 0, sizeof *out);
     CI_TRY(check(block));
-    size_t n_phase = block->meta->n_phase, n_key = block->meta->n_time * n_phase;
-    size_t *start = NULL, n_most = n_key < block->n_row ? n_key : block->n_row;
-    uint32_t *key = NULL;
-    ci_status status = ci_mem_alloc(&start, n_key + 1, sizeof *start, what);
-    if (status == CI_OK) status = ci_mem_alloc(&key, block->n_row, sizeof *key, what);
-    if (status == CI_OK) status = ci_mem_alloc(&out->row, block->n_row, sizeof *out->row, what);
-    if (status == CI_OK) status = ci_mem_alloc(&out->first, n_most + 1, sizeof *out->first, what);
-    if (status == CI_OK) {
-        for (size_t i = 0; i < block->n_row; i++)
-            key[i] = (uint32_t)((size_t)block->i_time[i] * n_phase + (size_t)block->i_phase[i]);
-        ci_num_sort_by_key(key, block->n_row, n_key, start, out->row);
-        groups_find(out, start, n_key);
-    }
-    ci_mem_free(start);
-    ci_mem_free(key);
-    if (status != CI_OK) ci_sky_rows_clear(out);
+    ci_status status = ci_mem_alloc(&out->row, block->n_row, sizeof *out->row, what);
+    if (status == CI_OK)
+        status = ci_mem_alloc(&out->first, block->n_row + 1, sizeof *out->first, what);
+    if (status == CI_OK) status = rows_sort(out, block);
+    if (status == CI_OK)
+        groups_find(out, block);
+    else
+        ci_sky_rows_clear(out);
     return status;
 }
 

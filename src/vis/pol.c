@@ -1,4 +1,4 @@
-/* Polarisations: codes, names, feeds, and Stokes values formed from them. */
+/* Polarisations: codes, names and feeds. */
 #include "contimg/vis.h"
 
 #include <complex.h>

@@ -163,6 +163,17 @@ static void test_alloc(ci_comm *world)
     ci_mem_set_budget(budget);
 }
 
+/* Only the last rank has no memory for it: nobody has a list, nothing is lost. */
+static void test_units_without_memory(ci_comm *world)
+{
+    size_t before = ci_mem_now(), budget = ci_mem_budget();
+    ci_par_units *units = NULL;
+    if (ci_comm_rank(world) == ci_comm_size(world) - 1) ci_mem_set_budget(before + 1000);
+    CHECK(ci_par_units_new(world, &units, 1, 100) == CI_ERR_MEMORY);
+    CHECK(units == NULL && ci_mem_now() == before);
+    ci_mem_set_budget(budget);
+}
+
 /* Each rank's scopes are added up on rank 0. */
 static void test_timer(ci_comm *world)
 {
@@ -200,6 +211,7 @@ int main(void)
     test_gather(world);
     test_argmax(world);
     test_alloc(world);
+    test_units_without_memory(world);
     test_timer(world);
     CHECK_OK(ci_comm_split(world, ci_comm_rank(world) % 2, &half));
     test_sum_blocks(half, 11, 7);

@@ -151,10 +151,20 @@ def test_optional_entry_that_is_no_text():
             (changed(put("Header/extra_keywords/ha_phase_center", np.bytes_("x"))), "ha_phase_center"))
 
 
+def chunked_epoch(f):
+    del f["Header/extra_keywords/phase_center_epoch"]
+    f.create_dataset("Header/extra_keywords/phase_center_epoch", (1,), data=["HADEC"], maxshape=(None,),
+                     dtype=h5py.string_dtype())
+
+
 def test_damaged_text():
     """The epoch says that DSA-110's data are phased to the meridian: h5py writes it of variable
     length, into a heap."""
-    path = changed(lambda f: None)
+    for change in (lambda f: None, chunked_epoch):
+        heap_damaged(changed(change))
+
+
+def heap_damaged(path):
     with open(path, "r+b") as f:
         content = f.read()
         at = content.find(b"GCOL")

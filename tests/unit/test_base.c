@@ -162,6 +162,9 @@ static void test_clock(void **state)
     ci_time_iso(text, t + 0.25, 3, false);
     assert_string_equal(text, "2026-01-25T00:00:10.250");
     assert_int_equal(ci_time_parse_iso("2026-01-25", &t), CI_ERR_USAGE);
+    assert_int_equal(ci_time_parse_iso("2026-02-31T00:00:00", &t), CI_ERR_USAGE);
+    assert_int_equal(ci_time_parse_iso("2026-02-29T00:00:00", &t), CI_ERR_USAGE);
+    assert_int_equal(ci_time_parse_iso("2028-02-29T00:00:00", &t), CI_OK);
     assert_int_equal(ci_time_parse_iso("2026-01-25T00:00:10+08", &t), CI_ERR_USAGE);
 }
 

@@ -69,6 +69,21 @@ static void test_tables_lead_to_avg(void **state)
     end(&x);
 }
 
+static void test_length_of_solutions_is_a_number(void **state)
+{
+    UNIT_PATH(path, state, "x.calh5");
+    cal_sim s = plain;
+    solved x;
+    ci_cal_table *back = NULL;
+    begin(&x, &s);
+    solve(&x, &s, 0);
+    x.gain->interval_s = NAN;
+    assert_int_equal(ci_cal_table_write(x.gain, path), CI_OK);
+    unit_refused(ci_cal_table_read(&back, path), CI_ERR_INPUT, "integration_time: element 0: nan");
+    assert_null(back);
+    end(&x);
+}
+
 /* Ten minutes are missing between the integrations 8 and 9: no solution has its time there, and
  * each is of data on one side. */
 static void test_gap_ends_intervals(void **state)
@@ -181,8 +196,8 @@ static void test_weights_of_all_sub_bands(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT_TEST(test_tables_lead_to_avg), UNIT_TEST(test_gap_ends_intervals),
-        UNIT_TEST(test_dead_feed_has_a_start), UNIT_TEST(test_residual_of_final_gains),
-        UNIT_TEST(test_weights_of_all_sub_bands)};
+        UNIT_TEST(test_tables_lead_to_avg),      UNIT_TEST(test_length_of_solutions_is_a_number),
+        UNIT_TEST(test_gap_ends_intervals),      UNIT_TEST(test_dead_feed_has_a_start),
+        UNIT_TEST(test_residual_of_final_gains), UNIT_TEST(test_weights_of_all_sub_bands)};
     return cmocka_run_group_tests_name("cal solve", tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* fits: round trips, what is refused, checksums, world coordinates, a full disk.
  * `test_fits write FOLDER` leaves files there for tests/science/test_fits.py. */
 #include "unit_case.h"
+#include <errno.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "contimg/fits.h"
+#include "fits/cfitsio.h"
 
 #define N_X 70
 #define N_Y 50
@@ -458,14 +460,25 @@ static int write_for_astropy(const char *where)
     return ci_fits_write(path, &h, pixels);
 }
 
+/* What the system could not read is no fault of the file; a file that ends early is. */
+static void test_read_error(void **state)
+{
+    (void)state;
+    errno = EIO;
+    assert_int_equal(ci_fits_fault(READ_ERROR, "x.fits", "read"), CI_ERR_IO);
+    assert_non_null(strstr(ci_error_text(), strerror(EIO)));
+    errno = 0;
+    assert_int_equal(ci_fits_fault(READ_ERROR, "x.fits", "read"), CI_ERR_INPUT);
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "write") == 0) return write_for_astropy(argv[2]);
     const struct CMUnitTest tests[] = {
-        UNIT_TEST(test_round_trip),      UNIT_TEST(test_cards),   UNIT_TEST(test_hostile_names),
-        UNIT_TEST(test_unfinished),      UNIT_TEST(test_refused), UNIT_TEST(test_verify),
-        UNIT_TEST(test_full_disk),       UNIT_TEST(test_wcs),     UNIT_TEST(test_wcs_outside),
-        UNIT_TEST(test_reference_image),
+        UNIT_TEST(test_round_trip),      UNIT_TEST(test_cards),      UNIT_TEST(test_hostile_names),
+        UNIT_TEST(test_unfinished),      UNIT_TEST(test_refused),    UNIT_TEST(test_verify),
+        UNIT_TEST(test_full_disk),       UNIT_TEST(test_wcs),        UNIT_TEST(test_wcs_outside),
+        UNIT_TEST(test_reference_image), UNIT_TEST(test_read_error),
     };
     return cmocka_run_group_tests(tests, make_folder, drop_folder);
 }
