@@ -23,6 +23,9 @@ CI_MUST_CHECK ci_status ci_h5_create(ci_h5_file **out, const char *path);
 /* Closes and frees in any case; NULL-safe. A written file is flushed first, and an error
  * of that is returned; for a file opened to read it is always CI_OK. */
 ci_status ci_h5_close(ci_h5_file *file);
+/* The end of writing or reading that came to `status`: where that is an error it is returned, and
+ * nothing is written; else as ci_h5_close. */
+CI_MUST_CHECK ci_status ci_h5_finish(ci_h5_file *file, ci_status status);
 const char *ci_h5_path(const ci_h5_file *file); /* borrowed */
 
 /* True where the file is shorter than the end its HDF5 superblock states; *stated and
@@ -109,10 +112,6 @@ CI_MUST_CHECK ci_status ci_h5_read_string(const ci_h5_file *file, const char *na
 /* The same into a buffer, cut to fit. */
 CI_MUST_CHECK ci_status ci_h5_read_text(const ci_h5_file *file, const char *name, char *out,
                                         size_t size);
-/* n strings into n fields of `width` bytes each, cut to fit, NUL-terminated. */
-CI_MUST_CHECK ci_status ci_h5_read_strings(const ci_h5_file *file, const char *name, char *out,
-                                           size_t n, size_t width);
-
 /* n strings, whole, one after the other in one buffer, each ended by NUL: ci_mem_free. */
 CI_MUST_CHECK ci_status ci_h5_read_string_list(const ci_h5_file *file, const char *name, size_t n,
                                                char **out, size_t *n_byte);

@@ -225,9 +225,7 @@ static ci_status part_write(const ci_cal_table *table, const char *path)
     CI_TRY(ci_path_part(&part, path));
     ci_status status = ci_h5_create(&w.file, part);
     if (status == CI_OK) {
-        status = table_write(&w);
-        ci_status closed = ci_h5_close(w.file);
-        if (status == CI_OK) status = closed;
+        status = ci_h5_finish(w.file, table_write(&w));
     }
     if (status == CI_OK) status = ci_path_sync(part);
     if (status != CI_OK) remove(part);

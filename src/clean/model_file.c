@@ -209,9 +209,7 @@ static ci_status file_write(const ci_clean_model *b, const content *c, const cha
     CI_TRY(ci_path_part(&part, path));
     ci_status status = ci_h5_create(&file, part);
     if (status == CI_OK) {
-        status = content_write(file, b, c);
-        ci_status closed = ci_h5_close(file);
-        if (status == CI_OK) status = closed;
+        status = ci_h5_finish(file, content_write(file, b, c));
     }
     if (status == CI_OK) status = ci_path_sync(part);
     if (status == CI_OK) status = ci_path_commit(part, path);
@@ -327,9 +325,7 @@ static ci_status file_read(const ci_clean_model *b, content *c, const char *path
     ci_h5_file *file = NULL;
     CI_TRY(ci_file_check_plain(path));
     CI_TRY(ci_h5_open(&file, path));
-    ci_status status = content_read(file, b, c);
-    ci_status closed = ci_h5_close(file);
-    return status == CI_OK ? closed : status;
+    return ci_h5_finish(file, content_read(file, b, c));
 }
 
 /* Rank 0's content for all. */

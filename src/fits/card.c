@@ -69,7 +69,7 @@ static ci_status card_slot(ci_fits_header *h, const char *key, ci_fits_card **sl
 }
 
 /* FITS knows printable ASCII only. */
-static void copy_printable(char *out, size_t n_max, const char *text, size_t n)
+void ci_fits_printable_copy(char *out, size_t n_max, const char *text, size_t n)
 {
     if (n > n_max) n = n_max;
     for (size_t i = 0; i < n; i++)
@@ -80,7 +80,7 @@ static void copy_printable(char *out, size_t n_max, const char *text, size_t n)
 static void set_comment(ci_fits_card *card, const char *comment)
 {
     if (!comment) comment = "";
-    copy_printable(card->comment, sizeof card->comment - 1, comment, strlen(comment));
+    ci_fits_printable_copy(card->comment, sizeof card->comment - 1, comment, strlen(comment));
 }
 
 ci_status ci_fits_card_set_text(ci_fits_header *h, const char *key, const char *text,
@@ -92,7 +92,7 @@ ci_status ci_fits_card_set_text(ci_fits_header *h, const char *key, const char *
         char *copy = NULL;
         size_t n = left > HISTORY_MAX && is_repeated(key) ? HISTORY_MAX : left;
         CI_TRY(ci_mem_alloc(&copy, n + 1, 1, "FITS card"));
-        copy_printable(copy, n, text, n);
+        ci_fits_printable_copy(copy, n, text, n);
         ci_status status = card_slot(h, key, &card);
         if (status != CI_OK) {
             ci_mem_free(copy);

@@ -47,9 +47,7 @@ static void put_name(sink *s, const char *key, const char *name)
         s->code = MEMORY_ALLOCATION;
         return;
     }
-    /* FITS knows printable ASCII only. */
-    for (size_t i = 0; i < n; i++)
-        text[i] = name[i] >= 32 && name[i] < 127 ? name[i] : '?';
+    ci_fits_printable_copy(text, n, name, n);
     put_text(s, key, text, NULL);
     ci_mem_free(text);
 }

@@ -223,6 +223,13 @@ ci_status ci_h5_close(ci_h5_file *file)
     return status;
 }
 
+ci_status ci_h5_finish(ci_h5_file *file, ci_status status)
+{
+    if (file && status != CI_OK) file->is_written = false; /* nothing goes to disk */
+    ci_status closed = ci_h5_close(file);
+    return status == CI_OK ? closed : status;
+}
+
 const char *ci_h5_path(const ci_h5_file *file)
 {
     return file->path;

@@ -209,13 +209,6 @@ ci_status ci_h5_read_text(const ci_h5_file *file, const char *name, char *out, s
     return read_texts(file, name, 1, take_field, &fields);
 }
 
-ci_status ci_h5_read_strings(const ci_h5_file *file, const char *name, char *out, size_t n,
-                             size_t width)
-{
-    text_fields fields = {out, width};
-    return read_texts(file, name, n, take_field, &fields);
-}
-
 typedef struct text_list
 {
     char *out;

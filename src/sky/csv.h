@@ -14,7 +14,7 @@ typedef struct ci_sky_csv
     const char *path;  /* borrowed, for error texts */
     char *text, *next; /* the file, cut into fields in place; where reading goes on */
     int line;
-    int n_column, column[CI_SKY_CSV_FIELDS]; /* field of the file -> name asked for */
+    int n_column;                            /* of the file */
     int n_name, field_of[CI_SKY_CSV_FIELDS]; /* name asked for -> field of the file, or -1 */
     const char *const *names;                /* borrowed */
     char *field[CI_SKY_CSV_FIELDS];          /* of the present row, by field of the file */

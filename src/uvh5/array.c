@@ -127,7 +127,7 @@ static ci_status diameters_read(ci_uvh5_file *file, double *buffer)
     static const char name[] = "Header/antenna_diameters";
     ci_vis_array *array = &file->meta->array;
     if (!ci_h5_has(file->h5, name)) return CI_OK;
-    CI_TRY(ci_uvh5_header_doubles(file, name, buffer, array->n_antenna, NULL));
+    CI_TRY(ci_uvh5_header_doubles(file, name, buffer, array->n_antenna));
     for (size_t i = 0; i < array->n_antenna; i++) {
         double d = buffer[i];
         bool is_wrong = d != 0 && (d < CI_SKY_DISH_LEAST_M || d > CI_SKY_DISH_MOST_M);

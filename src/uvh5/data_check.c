@@ -131,7 +131,6 @@ ci_status ci_uvh5_data_check(ci_uvh5_file *file)
         if (i == 0) {
             char shape[128];
             ci_h5_info_shape(&info, shape);
-            file->data_rank = info.rank;
             ci_uvh5_fact_set(file, "layout", "%s (%s)", shape,
                              info.rank == 3 ? "row, channel, polarisation"
                                             : "row, window, channel, polarisation");

@@ -34,7 +34,6 @@ static ci_status numbers_read(ci_uvh5_file *file, channel *channels, double *buf
 {
     const double least_hz = 1e6, most_hz = 1e13; /* catches MHz or GHz given as Hz */
     size_t n = file->n_chan;
-    bool is_scalar = false;
     CI_TRY(ci_h5_read_double(file->h5, "Header/freq_array", buffer, n));
     for (size_t i = 0; i < n; i++) {
         if (!(buffer[i] >= least_hz && buffer[i] <= most_hz)) {
@@ -45,7 +44,7 @@ static ci_status numbers_read(ci_uvh5_file *file, channel *channels, double *buf
         channels[i].freq_hz = buffer[i];
         channels[i].index = (int32_t)i;
     }
-    CI_TRY(ci_uvh5_header_doubles(file, "Header/channel_width", buffer, n, &is_scalar));
+    CI_TRY(ci_uvh5_header_doubles(file, "Header/channel_width", buffer, n));
     for (size_t i = 0; i < n; i++) {
         if (!isfinite(buffer[i]) || buffer[i] <= 0) {
             return ci_uvh5_refuse(file, "Header/channel_width", "channel %zu: %g Hz: not positive",

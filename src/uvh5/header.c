@@ -111,13 +111,11 @@ ci_status ci_uvh5_header_info(const ci_uvh5_file *file, const char *name, ci_h5_
     return ci_h5_info_get(file->h5, name, out);
 }
 
-ci_status ci_uvh5_header_doubles(const ci_uvh5_file *file, const char *name, double *out, size_t n,
-                                 bool *was_scalar)
+ci_status ci_uvh5_header_doubles(const ci_uvh5_file *file, const char *name, double *out, size_t n)
 {
     ci_h5_info info;
     CI_TRY(ci_uvh5_header_info(file, name, &info));
     bool one = ci_h5_info_count(&info) == 1 && info.rank == 0;
-    if (was_scalar != NULL) *was_scalar = one;
     if (!one) return ci_h5_read_double(file->h5, name, out, n);
     CI_TRY(ci_h5_read_double(file->h5, name, out, 1));
     for (size_t i = 1; i < n; i++)

@@ -86,6 +86,11 @@ static ci_status phases_compare(const ci_uvh5_file *first, const ci_uvh5_file *o
 {
     const ci_vis_meta *a = first->meta, *b = other->meta;
     const double tolerance = 0.1 * CI_ARCSEC_TO_RAD;
+    if (a->n_phase != b->n_phase && a->n_time != b->n_time && a->n_field == b->n_field)
+        return misfit(first, other,
+                      "%zu and %zu integrations, of a phase centre that moves: each must have all "
+                      "integrations",
+                      a->n_time, b->n_time);
     bool same = a->n_phase == b->n_phase;
     for (size_t i = 0; same && i < a->n_phase; i++) {
         const ci_vis_phase_centre *p = &a->phase[i], *q = &b->phase[i];
@@ -153,12 +158,6 @@ static ci_status times_compare(const ci_uvh5_file *first, const ci_uvh5_file *ot
     return offset_check(first, other, off_s);
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
 /* A tenth of the integration, or of the smallest step of one file where integrations of
  * several lengths interleave. */
 static double times_tolerance(ci_uvh5_file *const *file, size_t n)
@@ -208,7 +207,7 @@ static ci_status times_merge(ci_uvh5_file *const *file, size_t n, ci_vis_meta *m
         memcpy(times + n_all, file[i]->meta->time_mjd_s, file[i]->meta->n_time * sizeof *times);
         n_all += file[i]->meta->n_time;
     }
-    qsort(times, n_all, sizeof *times, compare_doubles);
+    qsort(times, n_all, sizeof *times, ci_uvh5_compare_doubles);
     for (size_t i = 0; i < n_all; i++) {
         if (n_out == 0 || times[i] - times[n_out - 1] > tolerance) times[n_out++] = times[i];
     }

@@ -77,7 +77,6 @@ static ci_status maps_make(ci_uvh5_file *file, const int64_t *pol)
         }
         for (size_t i = 0; i < n; i++)
             meta->pol[i] = ci_vis_pol_reversed((int)pol[i]);
-        file->is_pol_renamed = true;
     }
     qsort(meta->pol, n, sizeof meta->pol[0], compare_pols);
     for (size_t i = 0; i < n; i++) {

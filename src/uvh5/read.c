@@ -5,12 +5,6 @@
 
 #include <math.h>
 
-static size_t triangle(const ci_vis_meta *meta, size_t i)
-{
-    size_t high = (size_t)meta->baseline_ant2[i];
-    return high * (high + 1) / 2 + (size_t)meta->baseline_ant1[i];
-}
-
 /* The file's baselines and times in terms of `meta`; -1 where meta has none such. Both
  * lists are sorted. */
 static void maps_fill(const ci_uvh5_file *file, const ci_vis_meta *meta, int32_t *baseline,
@@ -18,10 +12,13 @@ static void maps_fill(const ci_uvh5_file *file, const ci_vis_meta *meta, int32_t
 {
     const ci_vis_meta *own = file->meta;
     for (size_t i = 0, j = 0; i < own->n_baseline; i++) {
-        size_t key = triangle(own, i);
-        while (j < meta->n_baseline && triangle(meta, j) < key)
+        size_t key = ci_uvh5_triangle(own->baseline_ant1[i], own->baseline_ant2[i]);
+        while (j < meta->n_baseline &&
+               ci_uvh5_triangle(meta->baseline_ant1[j], meta->baseline_ant2[j]) < key)
             j++;
-        baseline[i] = j < meta->n_baseline && triangle(meta, j) == key ? (int32_t)j : -1;
+        bool is_there = j < meta->n_baseline &&
+                        ci_uvh5_triangle(meta->baseline_ant1[j], meta->baseline_ant2[j]) == key;
+        baseline[i] = is_there ? (int32_t)j : -1;
     }
     double tolerance = 0.1 * own->interval_s;
     for (size_t i = 0, j = 0; i < own->n_time; i++) {

@@ -89,11 +89,6 @@ static size_t antennas_rank(const ci_uvh5_file *file, const int32_t *ant1, const
     return n_used;
 }
 
-static size_t triangle(int32_t low, int32_t high)
-{
-    return (size_t)high * ((size_t)high + 1) / 2 + (size_t)low;
-}
-
 /* Numbers the pairs that occur in triangle order. `table` [n_pair] holds 0 on entry. */
 static ci_status baselines_number(ci_uvh5_file *file, const int32_t *ant1, const int32_t *ant2,
                                   const int32_t *used, int32_t *table, size_t n_pair)
@@ -101,14 +96,14 @@ static ci_status baselines_number(ci_uvh5_file *file, const int32_t *ant1, const
     ci_vis_meta *meta = file->meta;
     size_t n = 0;
     for (size_t i = 0; i < file->n_row; i++)
-        table[triangle(used[ant1[i]], used[ant2[i]])] = 1;
+        table[ci_uvh5_triangle(used[ant1[i]], used[ant2[i]])] = 1;
     for (size_t i = 0; i < n_pair; i++)
         table[i] = table[i] != 0 ? (int32_t)n++ : -1;
     CI_TRY(ci_mem_alloc(&meta->baseline_ant1, n, sizeof(int32_t), "baselines"));
     CI_TRY(ci_mem_alloc(&meta->baseline_ant2, n, sizeof(int32_t), "baselines"));
     meta->n_baseline = n;
     for (size_t i = 0; i < file->n_row; i++) {
-        int32_t b = table[triangle(used[ant1[i]], used[ant2[i]])];
+        int32_t b = table[ci_uvh5_triangle(used[ant1[i]], used[ant2[i]])];
         file->row_baseline[i] = b;
         meta->baseline_ant1[b] = ant1[i];
         meta->baseline_ant2[b] = ant2[i];
@@ -199,12 +194,6 @@ static ci_status lengths_check(ci_uvh5_file *file)
     return CI_OK;
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
 /* Distinct values, ascending; those closer than `tolerance` to the one before count as one.
  * Runs of equal values, as in files sorted by time, are taken out before sorting. */
 static size_t distinct(double *values, size_t n, double tolerance)
@@ -213,7 +202,7 @@ static size_t distinct(double *values, size_t n, double tolerance)
     for (size_t i = 0; i < n; i++) {
         if (i == 0 || values[i] != values[n_run - 1]) values[n_run++] = values[i];
     }
-    qsort(values, n_run, sizeof *values, compare_doubles);
+    qsort(values, n_run, sizeof *values, ci_uvh5_compare_doubles);
     for (size_t i = 0; i < n_run; i++) {
         if (n_out == 0 || values[i] - values[n_out - 1] > tolerance) values[n_out++] = values[i];
     }
@@ -276,7 +265,7 @@ static ci_status span_refuse(const ci_uvh5_file *file, const double *times, doub
 {
     size_t n = file->n_row, worst = 0;
     memcpy(sorted, times, n * sizeof *sorted);
-    qsort(sorted, n, sizeof *sorted, compare_doubles);
+    qsort(sorted, n, sizeof *sorted, ci_uvh5_compare_doubles);
     double middle = sorted[n / 2];
     for (size_t i = 1; i < n; i++) {
         if (fabs(times[i] - middle) > fabs(times[worst] - middle)) worst = i;
@@ -342,7 +331,7 @@ static ci_status intervals_read(ci_uvh5_file *file)
     double *sorted = NULL, longest = 0;
     size_t n = file->n_row;
     bool are_equal = true;
-    CI_TRY(ci_uvh5_header_doubles(file, "Header/integration_time", file->row_interval, n, NULL));
+    CI_TRY(ci_uvh5_header_doubles(file, "Header/integration_time", file->row_interval, n));
     for (size_t i = 0; i < n; i++) {
         CI_TRY(interval_check(file, i));
         longest = fmax(longest, file->row_interval[i]);
@@ -355,7 +344,7 @@ static ci_status intervals_read(ci_uvh5_file *file)
     if (are_equal) return CI_OK;
     CI_TRY(ci_mem_alloc(&sorted, n, sizeof *sorted, "row intervals"));
     memcpy(sorted, file->row_interval, n * sizeof *sorted);
-    qsort(sorted, n, sizeof *sorted, compare_doubles);
+    qsort(sorted, n, sizeof *sorted, ci_uvh5_compare_doubles);
     file->meta->interval_s = sorted[n / 2];
     ci_mem_free(sorted);
     return CI_OK;

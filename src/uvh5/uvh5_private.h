@@ -53,7 +53,6 @@ struct ci_uvh5_file
 
     /* as in the file */
     size_t n_row, n_chan, n_pol, n_spw; /* n_chan over all windows */
-    int data_rank;                      /* 3, or 4 with the window axis */
     bool is_scalar_app_dec;
     bool has_hadec_mark;
 
@@ -61,7 +60,6 @@ struct ci_uvh5_file
     int32_t *chan_index;                /* [n_chan] file channels, by sub-band, ascending */
     size_t *chan_first;                 /* [n_sub_band] first entry of a sub-band there */
     int pol_direct[4], pol_reversed[4]; /* canonical index -> index in the file */
-    bool is_pol_renamed;                /* a cross-hand became its mate: all rows reversed */
     int32_t *row_baseline, *row_time;   /* [n_row] */
     int32_t *row_phase;                 /* [n_row]; -1: of a field that was not asked for */
     uint8_t *row_reversed;              /* [n_row] ant1 > ant2 */
@@ -104,10 +102,21 @@ CI_MUST_CHECK ci_status ci_uvh5_header_text_copy(const ci_uvh5_file *file, const
 CI_MUST_CHECK ci_status ci_uvh5_header_double(const ci_uvh5_file *file, const char *name,
                                               bool *is_there, double *out);
 /* Reads n doubles of a dataset whose shape was given as one value or n; one is repeated. */
-ci_status ci_uvh5_header_doubles(const ci_uvh5_file *file, const char *name, double *out, size_t n,
-                                 bool *was_scalar);
+ci_status ci_uvh5_header_doubles(const ci_uvh5_file *file, const char *name, double *out, size_t n);
 /* Shape of a header dataset; a missing one is an error. */
 ci_status ci_uvh5_header_info(const ci_uvh5_file *file, const char *name, ci_h5_info *out);
+
+/* Number of a pair of antennas, low <= high, in the canonical order. */
+static inline size_t ci_uvh5_triangle(int32_t low, int32_t high)
+{
+    return (size_t)high * ((size_t)high + 1) / 2 + (size_t)low;
+}
+/* For qsort. */
+static inline int ci_uvh5_compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
 
 /* The steps of opening, in this order. */
 ci_status ci_uvh5_sizes_read(ci_uvh5_file *file);

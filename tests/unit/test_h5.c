@@ -21,7 +21,7 @@ static void test_round_trip(void **state)
     uint8_t truth[3] = {0, 7, 1}, truth_back[3];
     ci_c32 complex_in[2] = {1.0F + 2.0F * I, 3.0F - 4.0F * I};
     ci_c64 complex_back[2];
-    char names[3][5] = {"one", "two2", ""}, names_back[3][8];
+    char names[3][5] = {"one", "two2", ""};
     assert_int_equal(ci_h5_create(&file, file_name), CI_OK);
     assert_int_equal(ci_h5_write_double(file, "A/B/x", 2, dim, numbers), CI_OK);
     assert_int_equal(ci_h5_write_int(file, "A/n", 2, dim, ints), CI_OK);
@@ -42,9 +42,11 @@ static void test_round_trip(void **state)
     assert_int_equal(ci_h5_read_string(file, "A/text", &text), CI_OK);
     assert_string_equal(text, "hello");
     ci_mem_free(text);
-    assert_int_equal(ci_h5_read_strings(file, "A/names", names_back[0], 3, 8), CI_OK);
-    assert_string_equal(names_back[1], "two2");
-    assert_string_equal(names_back[2], "");
+    size_t n_byte = 0;
+    assert_int_equal(ci_h5_read_string_list(file, "A/names", 3, &text, &n_byte), CI_OK);
+    assert_int_equal(n_byte, 10);
+    assert_memory_equal(text, "one\0two2\0", 10);
+    ci_mem_free(text);
     char cut[3];
     assert_int_equal(ci_h5_read_text(file, "A/text", cut, sizeof cut), CI_OK);
     assert_string_equal(cut, "he");
@@ -155,12 +157,30 @@ static int tear_down(void **state)
     return 0;
 }
 
+/* What could not be written whole is not written, and keeps its error. */
+static void test_finish_with_an_error(void **state)
+{
+    UNIT_PATH(path, state, "x.h5");
+    ci_h5_file *file = NULL;
+    OK(ci_h5_create(&file, path));
+    OK(ci_h5_write_double_1(file, "a", 1));
+    ci_status status = ci_h5_finish(file, ci_error(CI_ERR_NO_DATA, "nothing to write"));
+    assert_int_equal(status, CI_ERR_NO_DATA);
+    assert_string_equal(ci_error_text(), "nothing to write");
+    assert_int_equal(ci_h5_open(&file, path), CI_ERR_INPUT);
+    OK(ci_h5_create(&file, path));
+    OK(ci_h5_finish(file, CI_OK));
+    OK(ci_h5_open(&file, path));
+    OK(ci_h5_finish(file, CI_OK));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         UNIT_TEST(test_round_trip),
         UNIT_TEST(test_look),
         UNIT_TEST(test_errors),
+        UNIT_TEST(test_finish_with_an_error),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
