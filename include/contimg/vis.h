@@ -23,7 +23,8 @@ enum
     CI_VIS_FLAG_RFI = 16,      /* SumThreshold */
     CI_VIS_FLAG_CLIP = 32,     /* outlier clip */
     CI_VIS_FLAG_CAL = 64,      /* no calibration solution */
-    CI_VIS_FLAG_USER = 128     /* asked for (uv range, autocorrelation, ...) */
+    CI_VIS_FLAG_USER = 128,    /* asked for (uv range, autocorrelation, ...) */
+    CI_VIS_N_FLAG = 8          /* how many they are */
 };
 
 typedef struct ci_vis_antenna
@@ -422,8 +423,10 @@ CI_MUST_CHECK ci_status ci_vis_samples_add_plane(ci_vis_samples *samples,
 /* Counts of samples by first reason, for reports: good, then one per flag bit. */
 typedef struct ci_vis_flag_counts
 {
-    int64_t n_good, n_by_bit[8];
+    int64_t n_good, n_by_bit[CI_VIS_N_FLAG];
 } ci_vis_flag_counts;
+/* The word for a reason in reports and JSON, by its bit below CI_VIS_N_FLAG. Local. */
+const char *ci_vis_flag_name(size_t bit);
 /* Adds a block's. Local. */
 void ci_vis_flags_count(const ci_vis_block *block, ci_vis_flag_counts *add_to);
 

@@ -122,12 +122,12 @@ static ci_status count_set(ci_comm *comm, const ci_vis_set *set, ci_flag_report 
         ci_vis_flags_count(block, &counts);
     }
     totals[0] = counts.n_good;
-    for (int i = 0; i < 8; i++)
+    for (size_t i = 0; i < CI_VIS_N_FLAG; i++)
         totals[1 + i] = counts.n_by_bit[i];
     status = ci_par_sum_int(comm, all, n);
     if (status == CI_OK) {
         report->counts.n_good = totals[0];
-        for (int i = 0; i < 8; i++)
+        for (size_t i = 0; i < CI_VIS_N_FLAG; i++)
             report->counts.n_by_bit[i] = totals[1 + i];
         for (size_t i = 0; i < n_antenna; i++)
             report->antenna_fraction[i] = (double)antenna[2 * i] / (double)antenna[2 * i + 1];

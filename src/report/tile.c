@@ -92,18 +92,16 @@ static ci_status calibration(ci_text *out, const ci_json *cal)
 
 static ci_status reasons(ci_text *out, const ci_json *flags)
 {
-    static const char *const names[] = {"file", "nonfinite", "zero", "dead",
-                                        "rfi",  "clip",      "cal",  "user"};
     const ci_json *by = ci_json_get(flags, "by_reason");
     double good = ci_json_get_number(flags, "n_good", 0), total = good;
-    for (int i = 0; i < 8; i++)
-        total += ci_json_get_number(by, names[i], 0);
+    for (size_t i = 0; i < CI_VIS_N_FLAG; i++)
+        total += ci_json_get_number(by, ci_vis_flag_name(i), 0);
     CI_TRY(ci_text_append(out, "<p>flagged %.2f %% of %.0f samples", 100 * (total - good) / total,
                           total));
-    for (int i = 0; i < 8; i++)
-        if (ci_json_get_number(by, names[i], 0) > 0)
-            CI_TRY(ci_text_append(out, "; %s %.2f %%", names[i],
-                                  100 * ci_json_get_number(by, names[i], 0) / total));
+    for (size_t i = 0; i < CI_VIS_N_FLAG; i++)
+        if (ci_json_get_number(by, ci_vis_flag_name(i), 0) > 0)
+            CI_TRY(ci_text_append(out, "; %s %.2f %%", ci_vis_flag_name(i),
+                                  100 * ci_json_get_number(by, ci_vis_flag_name(i), 0) / total));
     return ci_text_append(out, "</p>\n");
 }
 

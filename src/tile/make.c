@@ -20,7 +20,7 @@ static void flags_warn(const tile_job *job, const ci_tile_data *data)
 {
     double limit = ci_conf_double(job->options->conf, CI_CONF_OPT_QA_MS_MAX_FLAGGED);
     int64_t n_good = data->flags->counts.n_good, n = n_good;
-    for (int i = 0; i < 8; i++)
+    for (size_t i = 0; i < CI_VIS_N_FLAG; i++)
         n += data->flags->counts.n_by_bit[i];
     double fraction = n > 0 ? 1 - (double)n_good / (double)n : 0;
     if (fraction > limit)

@@ -157,9 +157,6 @@ static ci_status images_parse(ci_tile_images **out, const ci_json *json)
 
 /* ---- flags ----------------------------------------------------------------------------------- */
 
-static const char *const reason_names[8] = {"file", "nonfinite", "zero", "dead",
-                                            "rfi",  "clip",      "cal",  "user"};
-
 static ci_json *antenna_json(const ci_tile_antenna *antenna)
 {
     ci_json *json = ci_json_object(), *dead = ci_json_array();
@@ -176,8 +173,8 @@ static ci_json *flags_json(const ci_tile_flags *flags)
     ci_json *json = ci_json_object(), *reasons = ci_json_object();
     ci_json *antennas = ci_json_array(), *channels = ci_json_array();
     ci_json_put_int(json, "n_good", flags->counts.n_good);
-    for (int i = 0; i < 8; i++)
-        ci_json_put_int(reasons, reason_names[i], flags->counts.n_by_bit[i]);
+    for (size_t i = 0; i < CI_VIS_N_FLAG; i++)
+        ci_json_put_int(reasons, ci_vis_flag_name(i), flags->counts.n_by_bit[i]);
     for (size_t i = 0; i < flags->n_antenna; i++)
         ci_json_put(antennas, NULL, antenna_json(&flags->antenna[i]));
     for (size_t i = 0; i < flags->n_chan; i++)
@@ -204,8 +201,8 @@ static ci_status flags_parse(ci_tile_flags **out, const ci_json *json)
     ci_tile_flags *flags = *out;
     const ci_json *antennas = ci_json_get(json, "antenna"), *by = ci_json_get(json, "by_reason");
     flags->counts.n_good = (int64_t)ci_json_get_number(json, "n_good", 0);
-    for (int i = 0; i < 8; i++)
-        flags->counts.n_by_bit[i] = (int64_t)ci_json_get_number(by, reason_names[i], 0);
+    for (size_t i = 0; i < CI_VIS_N_FLAG; i++)
+        flags->counts.n_by_bit[i] = (int64_t)ci_json_get_number(by, ci_vis_flag_name(i), 0);
     size_t n = ci_json_length(antennas);
     CI_TRY(ci_mem_alloc(&flags->antenna, n, sizeof *flags->antenna, "tile record"));
     flags->n_antenna = n;

@@ -92,6 +92,13 @@ size_t ci_vis_baseline_end(const ci_vis_block *block, size_t i_row)
     return end;
 }
 
+const char *ci_vis_flag_name(size_t bit)
+{
+    static const char *const names[CI_VIS_N_FLAG] = {"file", "nonfinite", "zero", "dead",
+                                                     "rfi",  "clip",      "cal",  "user"};
+    return bit < CI_VIS_N_FLAG ? names[bit] : "";
+}
+
 void ci_vis_flags_count(const ci_vis_block *block, ci_vis_flag_counts *add_to)
 {
     size_t n = block->n_row * block->n_chan * block->n_pol;
