@@ -69,8 +69,15 @@ ci_status ci_cal_calh5_feeds_read(ci_h5_file *file, const char *path, ci_cal_tab
     char *names = NULL;
     size_t n_byte, n_antenna = t->array.n_antenna;
     CI_TRY(orientation_read(file, path, t));
-    if (!ci_h5_has(file, "Header/feed_angle") || !ci_h5_has(file, "Header/feed_array"))
-        return CI_OK;
+    bool has_angles = ci_h5_has(file, "Header/feed_angle");
+    bool has_names = ci_h5_has(file, "Header/feed_array");
+    if (has_angles != has_names && !t->x_is_known)
+        return ci_error(CI_ERR_INPUT,
+                        "%s: Header/%s: is there, but %s is not: which way the feeds lie is not "
+                        "known: add it, or x_orientation",
+                        path, has_angles ? "feed_angle" : "feed_array",
+                        has_angles ? "feed_array" : "feed_angle");
+    if (!has_angles || !has_names) return CI_OK;
     CI_TRY(ci_h5_info_get(file, "Header/feed_angle", &info));
     size_t n = (size_t)ci_h5_info_count(&info);
     if (n == 0 || n % n_antenna != 0 || n / n_antenna > 2)

@@ -40,11 +40,11 @@ static ci_status sizes_read(reader *r)
     int64_t wide = 0;
     CI_TRY(word_read(r, "Header/cal_type", type, sizeof type));
     CI_TRY(word_read(r, "Header/gain_convention", convention, sizeof convention));
-    if (strcmp(type, "gain") != 0)
+    if (strcasecmp(type, "gain") != 0)
         return ci_error(CI_ERR_INPUT, "%s: Header/cal_type: \"%s\": only tables of gains are used",
                         r->path, type);
-    r->is_multiply = strcmp(convention, "multiply") == 0;
-    if (!r->is_multiply && strcmp(convention, "divide") != 0)
+    r->is_multiply = strcasecmp(convention, "multiply") == 0;
+    if (!r->is_multiply && strcasecmp(convention, "divide") != 0)
         return ci_error(CI_ERR_INPUT,
                         "%s: Header/gain_convention: \"%s\": divide or multiply is needed", r->path,
                         convention);
@@ -61,7 +61,7 @@ static ci_status sizes_read(reader *r)
         if (r->n_window != 1)
             return ci_error(CI_ERR_INPUT,
                             "%s: Header/Nspws: %lld: wide-band tables of one window "
-                            "only are used",
+                            "only are used: select one (pyuvdata: select with spws)",
                             r->path, (long long)r->n_window);
         r->n_chan = 1;
     }
@@ -248,8 +248,12 @@ static ci_status freqs_read(const reader *r, ci_cal_table *t)
     }
     for (size_t c = 0; c < t->n_chan; c++)
         if (!isfinite(t->freq_hz[c]) || !(t->freq_hz[c] > 0) || !(t->width_hz[c] > 0))
-            return ci_error(CI_ERR_INPUT, "%s: frequency %zu: %g Hz, width %g Hz", r->path, c,
-                            t->freq_hz[c], t->width_hz[c]);
+            return ci_error(CI_ERR_INPUT,
+                            "%s: Header/%s: frequency %zu: %g Hz, width %g Hz: both must be "
+                            "positive: correct it%s",
+                            r->path, r->is_wide ? "freq_range" : "freq_array, channel_width", c,
+                            t->freq_hz[c], t->width_hz[c],
+                            r->is_wide ? " (lower, upper edge in Hz)" : "");
     return channels_check(r, t);
 }
 

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* DATE-OBS, or MJD-OBS where it is not there or of an old form. */
 static ci_status read_time(fitsfile *file, const char *path, ci_fits_header *h)
@@ -25,9 +26,24 @@ static ci_status read_time(fitsfile *file, const char *path, ci_fits_header *h)
         ci_log_warning("%s: DATE-OBS: '%s': not YYYY-MM-DDTHH:MM:SS, and no MJD-OBS: the time of "
                        "this image is not known",
                        path, date);
-    if (h->time_mjd_s > 0 && scale[0] && strcmp(scale, "UTC") != 0)
+    if (h->time_mjd_s > 0 && scale[0] && strcasecmp(scale, "UTC") != 0)
         return ci_error(CI_ERR_INPUT, "%s: TIMESYS: %s: only UTC can be read", path, scale);
     return CI_OK;
+}
+
+/* A unit; the spellings of Jy/beam (FITS 4.0, 4.3: "Jy beam-1", "Jy.beam**(-1)") become that. */
+static void read_unit(fitsfile *file, ci_fits_header *h)
+{
+    static const char *const same[] = {"jy/beam", "jybeam-1", "beam-1jy", "jansky/beam"};
+    char unit[FLEN_VALUE], plain[FLEN_VALUE];
+    size_t n = 0;
+    ci_fits_text_read(file, "BUNIT", unit, sizeof unit);
+    for (const char *c = unit; *c != '\0'; c++)
+        if (strchr(" .*^()", *c) == NULL) plain[n++] = *c;
+    plain[n] = '\0';
+    for (size_t i = 0; i < sizeof same / sizeof same[0]; i++)
+        if (strcasecmp(plain, same[i]) == 0) snprintf(unit, sizeof unit, "Jy/beam");
+    snprintf(h->bunit, sizeof h->bunit, "%.*s", (int)(sizeof h->bunit - 1), unit);
 }
 
 static ci_status read_known(fitsfile *file, const char *path, ci_fits_header *h)
@@ -46,7 +62,7 @@ static ci_status read_known(fitsfile *file, const char *path, ci_fits_header *h)
     h->beam_major_rad = major * CI_DEG_TO_RAD;
     h->beam_minor_rad = minor * CI_DEG_TO_RAD;
     h->beam_pa_rad = pa * CI_DEG_TO_RAD;
-    ci_fits_text_read(file, "BUNIT", h->bunit, sizeof h->bunit);
+    read_unit(file, h);
     CI_TRY(ci_fits_long_text_read(file, path, "TELESCOP", &h->telescope));
     CI_TRY(ci_fits_long_text_read(file, path, "OBJECT", &h->object));
     return read_time(file, path, h);

@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 #include <wcslib/wcs.h>
 #include <wcslib/wcsfix.h>
 #include <wcslib/wcshdr.h>
@@ -132,8 +133,8 @@ static ci_status find_frame(world *in)
     const char *frame = in->w->radesys;
     CI_TRY(ci_fits_number_read(in->file, in->path, "EQUINOX", 0, &equinox));
     if (equinox == 0 && !undefined(in->w->equinox)) equinox = in->w->equinox;
-    in->is_fk5 = strcmp(frame, "FK5") == 0 || (frame[0] == '\0' && equinox != 0);
-    bool is_known = frame[0] == '\0' || strcmp(frame, "ICRS") == 0 || in->is_fk5;
+    in->is_fk5 = strcasecmp(frame, "FK5") == 0 || (frame[0] == '\0' && equinox != 0);
+    bool is_known = frame[0] == '\0' || strcasecmp(frame, "ICRS") == 0 || in->is_fk5;
     if (equinox != 0 && equinox != 2000)
         return ci_error(CI_ERR_INPUT,
                         "%s: EQUINOX: %g%s%s: only 2000 can be read: precess the image", in->path,
@@ -172,6 +173,7 @@ static ci_status check_rotation(const world *in)
     for (size_t i = 0; i < sizeof off / sizeof off[0]; i++) {
         double value;
         CI_TRY(ci_fits_number_read(in->file, in->path, off[i], 0, &value));
+        if (off[i][1] == 'R') value = remainder(value, 360);
         if (fabs(value) > 1e-9)
             return ci_error(CI_ERR_INPUT,
                             "%s: %s: %g: a rotated image cannot be read: regrid it, north up",

@@ -77,15 +77,13 @@ ci_status ci_h5_read_int(const ci_h5_file *file, const char *name, int64_t *out,
     return read_numbers(file, name, CI_H5_I64, out, n);
 }
 
-/* A field of the file without its padding; `text` holds size + 1 bytes. */
-static void trim_field(char *text, size_t size, H5T_str_t padding)
+/* Length without trailing blanks: writers pad with them whatever the type says. */
+static size_t trimmed(const char *text)
 {
-    text[size] = '\0';
     size_t length = strlen(text);
-    if (padding == H5T_STR_SPACEPAD) {
-        while (length > 0 && text[length - 1] == ' ')
-            text[--length] = '\0';
-    }
+    while (length > 0 && text[length - 1] == ' ')
+        length--;
+    return length;
 }
 
 typedef void (*string_take)(void *context, size_t i, const char *text, size_t length);
@@ -105,7 +103,8 @@ static ci_status read_fixed(const ci_h5_file *file, const char *name, hid_t data
     }
     for (size_t i = 0; status == CI_OK && i < n; i++) {
         memcpy(field, fields + i * size, size);
-        trim_field(field, size, H5Tget_strpad(type));
+        field[size] = '\0';
+        field[trimmed(field)] = '\0';
         take(context, i, field, strlen(field));
     }
     ci_mem_free(field);
@@ -127,7 +126,8 @@ static ci_status read_variable(const ci_h5_file *file, const char *name, hid_t d
         status = ci_h5_error(CI_ERR_INPUT, file->path, name, "cannot be read");
     } else {
         for (size_t i = 0; i < n; i++) {
-            const char *text = texts[i] != NULL ? texts[i] : "";
+            char none[1] = "", *text = texts[i] != NULL ? texts[i] : none;
+            text[trimmed(text)] = '\0';
             take(context, i, text, strlen(text));
         }
         H5Dvlen_reclaim(type, space, H5P_DEFAULT, texts);

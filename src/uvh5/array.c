@@ -126,6 +126,7 @@ static ci_status diameters_read(ci_uvh5_file *file, double *buffer)
 {
     static const char name[] = "Header/antenna_diameters";
     ci_vis_array *array = &file->meta->array;
+    size_t n_known = 0;
     if (!ci_h5_has(file->h5, name)) return CI_OK;
     CI_TRY(ci_uvh5_header_doubles(file, name, buffer, array->n_antenna));
     for (size_t i = 0; i < array->n_antenna; i++) {
@@ -138,7 +139,13 @@ static ci_status diameters_read(ci_uvh5_file *file, double *buffer)
                             ci_h5_path(file->h5), name, d, array->antenna[i].name,
                             CI_SKY_DISH_LEAST_M, CI_SKY_DISH_MOST_M);
         array->antenna[i].diameter_m = isfinite(d) && d > 0 ? d : 0;
+        n_known += array->antenna[i].diameter_m > 0;
     }
+    if (n_known > 0 && n_known < array->n_antenna)
+        ci_uvh5_warning_add(file,
+                            "%s: not known of %zu of %zu antennas: taken to be as the others for "
+                            "the primary beam",
+                            name, array->n_antenna - n_known, array->n_antenna);
     return CI_OK;
 }
 

@@ -99,7 +99,7 @@ static ci_status number_read(ci_uvh5_file *file, const char *group, const char *
         return CI_OK;
     }
     CI_TRY(ci_h5_read_double(file->h5, name, &value, 1));
-    if (isfinite(value)) *out = value;
+    *out = value;
     return CI_OK;
 }
 
@@ -127,7 +127,7 @@ static ci_status group_read(ci_uvh5_file *file, const char *group, entry *e)
     }
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         CI_TRY(number_read(file, group, numbers[i].member, numbers[i].value));
-    if (strcmp(e->type, "unprojected") == 0) return CI_OK;
+    if (strcasecmp(e->type, "unprojected") == 0) return CI_OK;
     return points_read(file, group, e);
 }
 
@@ -276,12 +276,6 @@ static void track_clear(track *t)
     ci_mem_free(t->lat_second);
 }
 
-static int compare_points(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
 static ci_status track_new(const ci_uvh5_file *file, const entry *e, track *t)
 {
     double(*point)[3] = NULL;
@@ -295,7 +289,7 @@ static ci_status track_new(const ci_uvh5_file *file, const entry *e, track *t)
         point[i][1] = e->lon[i];
         point[i][2] = e->lat[i];
     }
-    qsort(point, n, sizeof *point, compare_points);
+    qsort(point, n, sizeof *point, ci_uvh5_compare_doubles);
     bool is_good = true;
     for (size_t i = 0; i < n; i++) {
         t->time_jd[i] = point[i][0];
@@ -363,6 +357,7 @@ static ci_status ephem_make(ci_uvh5_file *file, const entry *e, uvh5_centre *out
                             e->what);
     if (e->time == NULL && e->n_point > 1)
         return ci_uvh5_refuse(file, e->what, "ephemeris without cat_times");
+    if (e->time != NULL) CI_TRY(ci_uvh5_times_to_utc(file, e->time, e->n_point));
     out->position.kind = CI_VIS_PHASING_SIDEREAL;
     if (e->n_point == 1) {
         CI_TRY(point_check(file, e));
@@ -461,15 +456,15 @@ static ci_status position_is_single(const ci_uvh5_file *file, const entry *e)
 
 static ci_status centre_make(ci_uvh5_file *file, const entry *e, size_t i_row, uvh5_centre *out)
 {
-    if (strcmp(e->type, "unprojected") == 0) {
+    if (strcasecmp(e->type, "unprojected") == 0) {
         out->position.kind = CI_VIS_PHASING_UNPROJECTED;
         return CI_OK;
     }
-    if (strcmp(e->type, "ephem") == 0) return ephem_make(file, e, out);
-    if (strcmp(e->type, "sidereal") == 0 || strcmp(e->type, "driftscan") == 0) {
+    if (strcasecmp(e->type, "ephem") == 0) return ephem_make(file, e, out);
+    if (strcasecmp(e->type, "sidereal") == 0 || strcasecmp(e->type, "driftscan") == 0) {
         CI_TRY(position_is_single(file, e));
-        return *e->type == 's' ? sidereal_make(file, e, i_row, out)
-                               : drift_make(file, e, i_row, out);
+        return (*e->type | 0x20) == 's' ? sidereal_make(file, e, i_row, out)
+                                        : drift_make(file, e, i_row, out);
     }
     return ci_uvh5_refuse(file, e->what,
                           "cat_type \"%s\": only sidereal, ephem, driftscan and unprojected are "

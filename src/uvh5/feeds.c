@@ -114,6 +114,24 @@ static ci_status angles_read(ci_uvh5_file *file)
     return status;
 }
 
+/* Both say where feeds lie; one alone does not, and is left out only where x_orientation does. */
+static ci_status angles_find(ci_uvh5_file *file, bool is_said)
+{
+    static const char *const names[] = {"Header/feed_array", "Header/feed_angle"};
+    const bool has[] = {ci_h5_has(file->h5, names[0]), ci_h5_has(file->h5, names[1])};
+    if (has[0] && has[1]) return angles_read(file);
+    if (!has[0] && !has[1]) return CI_OK;
+    if (is_said) {
+        ci_uvh5_warning_add(file, "%s: is there, but %s is not: x_orientation is used",
+                            names[has[1]], names[has[0]]);
+        return CI_OK;
+    }
+    return ci_uvh5_refuse(file, names[has[1]],
+                          "is there, but %s is not: which way the feeds lie is not known: add it, "
+                          "or give --x-orientation",
+                          names[has[0]]);
+}
+
 /* Which mounts rotate the feeds on the sky. One word for all antennas, or one for each. */
 static ci_status mounts_read(ci_uvh5_file *file)
 {
@@ -213,8 +231,7 @@ ci_status ci_uvh5_feeds_read(ci_uvh5_file *file)
     bool is_given = file->options.x_is_north_given;
     ci_status said = orientation_read(file, &north);
     if (!is_given) CI_TRY(said);
-    if (ci_h5_has(file->h5, "Header/feed_array") && ci_h5_has(file->h5, "Header/feed_angle"))
-        CI_TRY(angles_read(file));
+    CI_TRY(angles_find(file, is_given || north >= 0));
     CI_TRY(mounts_read(file));
     if (meta->array.has_feeds && !is_given) CI_TRY(orientation_compare(file, north));
     meta->x_is_north = north == 1;

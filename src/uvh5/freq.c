@@ -133,12 +133,21 @@ static ci_status sub_band_fill(ci_uvh5_file *file, const channel *channels, size
  * a word. */
 static void spacing_check(ci_uvh5_file *file, const ci_vis_sub_band *sub_band)
 {
+    const double least = 0.02; /* of a step */
+    double greatest = 0;
     size_t n_wide = 0;
     for (size_t i = 1; i < sub_band->n_chan; i++) {
         double step = sub_band->freq_hz[i] - sub_band->freq_hz[i - 1];
         double width = 0.5 * (sub_band->width_hz[i] + sub_band->width_hz[i - 1]);
         if (width > 1.01 * step) n_wide++;
+        greatest = fmax(greatest, width / step);
     }
+    if (sub_band->n_chan > 1 && greatest < least)
+        ci_uvh5_warning_add(file,
+                            "Header/channel_width: %g Hz at %.3f MHz, but channels are %.3g times "
+                            "as far apart or more: most of the band is not in the file, or it is "
+                            "not in Hz",
+                            sub_band->width_hz[0], sub_band->freq_hz[0] * 1e-6, 1 / greatest);
     if (n_wide > 0) {
         ci_uvh5_warning_add(
             file, "Header/channel_width: %zu channels at %.3f MHz are wider than their spacing",

@@ -234,6 +234,19 @@ static const char *other_count(double time)
     return "";
 }
 
+ci_status ci_uvh5_times_to_utc(const ci_uvh5_file *file, double *jd, size_t n)
+{
+    char scale[32];
+    CI_TRY(ci_uvh5_header_text(file, "Header/timesys", scale, sizeof scale));
+    for (size_t i = 0; i < n && scale[0] != '\0' && strcasecmp(scale, "UTC") != 0; i++) {
+        double time_mjd_s = (jd[i] - jd_of_mjd) * CI_DAY_S;
+        if (!ci_sky_time_to_utc(scale, &time_mjd_s))
+            return ci_uvh5_refuse(file, "Header/timesys", "\"%s\" is not understood", scale);
+        jd[i] = time_mjd_s / CI_DAY_S + jd_of_mjd;
+    }
+    return CI_OK;
+}
+
 /* Julian dates to MJD seconds, UTC. */
 static ci_status times_to_mjd(ci_uvh5_file *file, double *times)
 {

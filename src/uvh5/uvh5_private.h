@@ -163,5 +163,7 @@ typedef struct uvh5_frame
 ci_status ci_uvh5_frame_to_icrs(const ci_uvh5_file *file, const char *what, uvh5_frame frame,
                                 double *lon_rad, double *lat_rad);
 double ci_uvh5_mid_time(const ci_uvh5_file *file);
+/* Julian dates of the header, in the scale of timesys, to UTC. */
+ci_status ci_uvh5_times_to_utc(const ci_uvh5_file *file, double *jd, size_t n);
 
 #endif

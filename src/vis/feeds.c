@@ -118,7 +118,11 @@ ci_status ci_vis_feeds_check(const ci_vis_meta *meta, const char *stokes)
             "and so do Q and U: Stokes %s cannot be formed without taking that out",
             stokes);
     if (is_q_u && f.is_off_axis)
-        return stokes_refuse(&f, stokes, "more than 1 degree off the axes");
+        return stokes_refuse(&f, stokes,
+                             ci_vis_pol_kind_of(meta->pol[0]) == CI_VIS_POL_CIRCULAR
+                                 ? "of R and L more than 1 degree off 0 and 180, which rotates Q "
+                                   "and U"
+                                 : "more than 1 degree off the axes");
     /* X and Y both at 0: what tables without a feed's own angle say. I does not depend on it. */
     bool is_unsaid = f.angle_rad[0] == 0 && f.angle_rad[1] == 0;
     if (is_sum && !f.is_crossed && !(is_unsaid && strcmp(stokes, "I") == 0))

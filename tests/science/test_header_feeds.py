@@ -99,6 +99,14 @@ with h5py.File(name, "r+") as f:
     f["Header/x_orientation"] = np.bytes_("north")
 refused(image(name), "x_orientation", "feed_angle")
 
+# one of feed_array and feed_angle alone does not say where feeds lie
+for gone, left in (("feed_array", "feed_angle"), ("feed_angle", "feed_array")):
+    name = polarised((0, 90), "half.uvh5")
+    with h5py.File(name, "r+") as f:
+        del f["Header"][gone]
+    refused(image(name), left, f"{gone} is not")
+    close(stokes(name, "Q", "--x-orientation", "north"), Q, 0.01, "--x-orientation north without", gone)
+
 # gains belong to feeds, whatever they are called: pyuvdata's own answer is the truth
 rng = np.random.default_rng(2)
 g = np.exp(2j * np.pi * rng.random((NUMBERS, 1, 1, 2))) * (1 + 0.3 * rng.random((NUMBERS, 1, 1, 2)))
@@ -122,6 +130,9 @@ for what, jones, order, feed_deg, is_right in (
     else:
         refused(result, "feed")
     check("Feeds" in run("inspect", "t.calh5").stdout, "inspect shows no feeds of a table")
+with h5py.File("t.calh5", "r+") as f:
+    del f["Header/feed_array"]
+refused(image("raw.uvh5", "--cal", "t.calh5", "--weights", "unit"), "t.calh5", "feed_angle", "feed_array is not")
 # a feed is there once, and of the kind of the polarisations
 for feeds, words in (((b"x", b"x"), ("feed_array", "appears twice")), ((b"r", b"l"), ("feed_array", "polarization_array"))):
     two.write_uvh5("f.uvh5", clobber=True)

@@ -74,6 +74,16 @@ def with_matrix(header, kind):
     return header
 
 
+def spellings(folder):
+    """One unit and one orientation, written in other words: astropy reads all of these units as Jy/beam."""
+    for unit in ("Jy/beam", "JY/BEAM", "Jy beam-1", "beam-1 Jy", "Jy beam**-1", "Jy.beam-1"):
+        tile(folder, "u", header_of(10.0, 30.0), cards=dict(BUNIT=unit))
+        result = mosaic(folder, "u")
+        check(f"BUNIT {unit}", result.returncode == 0, own_line(result))
+    for cards in (dict(CROTA2=360.0), dict(RADESYS="icrs"), dict(TIMESYS="utc")):
+        places(f"{cards}", folder, header_of(33.0, 40.0, **cards), sky_about(33.0, 40.0))
+
+
 def frames(folder):
     """FK5 of J2000 is 23 mas from ICRS: converted. The mean over many places of the file against ICRS."""
     for cards, what in (({"RADESYS": "FK5"}, "RADESYS FK5"), ({"RADESYS": None, "EQUINOX": 2000.0}, "EQUINOX alone: FK5")):
@@ -219,6 +229,6 @@ def pointings(folder):
 
 WCS_DEG = SkyCoord(0, 0, unit="deg").ra.unit
 with tempfile.TemporaryDirectory() as scratch:
-    for part in (read_right, frames, facts, values, zeros, pointings):
+    for part in (read_right, spellings, frames, facts, values, zeros, pointings):
         part(scratch)
 end()

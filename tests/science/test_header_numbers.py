@@ -35,6 +35,8 @@ def diameters(folder):
                               ("not one for each", np.full(n - 1, 4.65), "antenna_diameters")):
         refused(f"diameters: {what}", image(folder, edited(folder, "d.uvh5", "antenna_diameters", value)), "d.uvh5",
                 "antenna_diameters", word)
+    result = run(folder, "inspect", edited(folder, "d.uvh5", "antenna_diameters", np.r_[np.full(n - 5, 25.0), np.full(5, np.nan)]))
+    check("diameters of some", f"not known of 5 of {n} antennas" in result.stderr, own_line(result))
     for what, value, text in (("of 25 m", np.full(n, 25.0), "airy:25"), ("0: unknown", np.zeros(n), "none"),
                               ("NaN: unknown", np.full(n, np.nan), "none")):
         result = image(folder, edited(folder, "d.uvh5", "antenna_diameters", value))
@@ -68,6 +70,7 @@ def places(folder):
             ("from the Earth's centre", "antenna_positions", xyz + np.array(origin.to_value("m").tolist()), ("geocentric",)),
             ("east, north, up", "antenna_positions", enu_of(xyz, lat, lon), ("east, north, up",)),
             ("x through the meridian", "antenna_positions", xyz @ local.T, ("UVFITS",)),
+            ("in km", "antenna_positions", xyz / 1000, ("1000 times", "not in metres")),
             ("in feet", "antenna_positions", xyz / 0.3048, ("0.3048", "not in metres")),
             ("ten times as long", "integration_time", header["integration_time"] * 10, (f"{10 * header['integration_time'][0]:g} s",)),
             ("twice a step of time", "integration_time", np.full_like(header["integration_time"], 2 * step), ("do not overlap",)),
@@ -76,6 +79,11 @@ def places(folder):
             ("of no kind", "mount_type", np.array(["bizarre"] * n, "S7"), ("bizarre", "equatorial"))):
         refused(f"{key} {what}", image(folder, edited(folder, "p.uvh5", key, value)), "p.uvh5", key, *words)
     result = image(folder, edited(folder, "p.uvh5", "integration_time", header["integration_time"] / 1e3))
+    with h5py.File(os.path.join(folder, "good.uvh5")) as file:
+        width = file["Header/channel_width"][()]
+    for unit in (1e3, 1e6):
+        told = image(folder, edited(folder, "w.uvh5", "channel_width", width / unit)).stderr
+        check(f"channel_width in units of {unit:g} Hz is said", "not in Hz" in told, told[-300:])
     check("integration_time in ks is said", result.returncode == 0 and "is not in seconds" in result.stderr, own_line(result))
 
 

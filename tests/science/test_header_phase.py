@@ -120,6 +120,33 @@ with h5py.File("e.uvh5", "r+") as f:  # one point is no track
         group[key] = [number]
 refused(image("e.uvh5"), "phase_center_catalog", "ephemeris of 1 point", "does not cover")
 
+# the header's times are of one scale: at day 2461000 TAI is 37 s ahead of UTC (astropy)
+t = mid + (np.arange(6) - 2.5) * 400 / 86400
+x = (t - mid) / 0.01
+uv = still.copy()
+uv.phase(lon=np.deg2rad(RA + 3 * x), lat=np.deg2rad(DEC + 0.1 * x), epoch=2000.0, phase_frame="icrs", cat_name="fast",
+         cat_type="ephem", ephem_times=t)
+write(uv, "e.uvh5")
+with h5py.File("e.uvh5", "r+") as f:
+    group = f["Header/phase_center_catalog"][list(f["Header/phase_center_catalog"])[0]]
+    for times_of in (f["Header/time_array"], group["cat_times"]):
+        times_of[...] = Time(Time(times_of[()], format="jd", scale="utc").tai.jd, format="jd").jd
+    f["Header/timesys"] = np.bytes_("TAI")
+    del group["cat_frame"]
+    group["cat_frame"] = np.bytes_("icrs ")
+result = image("e.uvh5", "--phase-center", f"{RA},{DEC}")
+close(value(RA, DEC) if result.returncode == 0 else None, 1, 3e-3, "ephemeris in TAI")
+
+# a place that neither the rows' uvw nor their apparent places know
+for key, number in (("cat_lon", RA), ("cat_pm_ra", np.nan)):
+    write(phased([(RA, DEC, 1.0)], (RA, DEC), tel, enu, freqs, times), "s.uvh5")
+    with h5py.File("s.uvh5", "r+") as f:
+        group = f["Header/phase_center_catalog"][list(f["Header/phase_center_catalog"])[0]]
+        if key in group:
+            del group[key]
+        group[key] = number
+    refused(image("s.uvh5"), "phase_center_catalog", "in radians" if key == "cat_lon" else "proper motion nan")
+
 # two fields taken in turns: each row is phased by its own centre
 A, B = (RA, DEC), (150.25, 30.15)
 sky = [(*A, 1.0), (*B, 2.0)]

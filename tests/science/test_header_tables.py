@@ -66,6 +66,20 @@ for change, words in ((lambda h: h["channel_width"].__setitem__(..., h["channel_
     with h5py.File("t.calh5", "r+") as f:
         change(f["Header"])
     refused(image("raw.uvh5", "--cal", "t.calh5", "--weights", "unit"), "t.calh5", *words)
+# texts padded with blanks are the same texts
+calibrated(2, freqs, times)
+with h5py.File("t.calh5", "r+") as f:
+    padded = [f"{name:12s}".encode() for name in tel.antenna_names]
+    for key, new in (("antenna_names", np.array(padded)), ("cal_type", np.bytes_("Gain ")), ("gain_convention", np.bytes_("DIVIDE "))):
+        del f["Header/" + key]
+        f["Header/" + key] = new
+result = image("raw.uvh5", "--cal", "t.calh5", "--weights", "unit")
+close(value(RA, DEC) if result.returncode == 0 else None, 1, 1e-3, "padded names:", result.stderr[-200:])
+# ranges of frequency of a wide band
+calibrated(2, None, times, wide=[[1.39e9, 1.41e9]])
+with h5py.File("t.calh5", "r+") as f:
+    f["Header/freq_range"][...] = f["Header/freq_range"][()][..., ::-1]
+refused(image("raw.uvh5", "--cal", "t.calh5", "--weights", "unit"), "t.calh5", "freq_range", "correct it")
 # words and sizes that say what the gains are
 for name, new, word in (("cal_type", np.bytes_("delay"), "delay"), ("gain_convention", np.bytes_("both"), "both"),
                         ("jones_array", np.array([-5, -7]), "-7"), ("Nants_data", NUMBERS - 1, "shape"), ("Nfreqs", 2, ""),

@@ -70,4 +70,13 @@ with h5py.File(variant("x.uvh5"), "r+") as f:  # one row in the middle
     lst[len(lst) // 2:] += 1e-3
     f["Header/lst_array"][...] = lst
 refused(image("x.uvh5"), "lst_array")
+for rows in (-1, 0, 30):  # a row without one hides nothing
+    for shift in (0, 37):
+        with h5py.File(variant("x.uvh5", None, shift), "r+") as f:
+            lst = f["Header/lst_array"][()]
+            lst[rows] = np.nan
+            f["Header/lst_array"][...] = lst
+        result = run("inspect", "x.uvh5")
+        refused(result, "lst_array", "TAI") if shift else warned(result, "lst_array", "1 of")
+close(flux(variant("x.uvh5", "UTC  ")), 1, 2e-3, "timesys with blanks")
 finish()
