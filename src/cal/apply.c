@@ -38,18 +38,48 @@ static ci_c64 gain_at(const ci_cal_table *table, size_t a, size_t h, double time
     return g0 * exp(f * log(cabs(ratio))) * cexp(I * f * carg(ratio));
 }
 
+/* The good channel of a receptor that is nearest to the data's, or the first one. */
+static ci_c64 gain_near(const ci_cal_table *table, size_t t, const ci_cal_chans *chans, size_t a,
+                        size_t h)
+{
+    size_t i = ci_cal_index(table, t, chans->near, a, h);
+    for (size_t k = chans->first; table->flag[i] && k < chans->first + chans->n; k++)
+        i = ci_cal_index(table, t, k, a, h);
+    return table->flag[i] ? 0 : table->gain[i];
+}
+
+/* Gain of one receptor in a channel of the data: amplitude and phase (the shorter way round) are
+ * each a weighted mean over the table's channels; 0 where less than half of these is good. */
+static ci_c64 gain_over(const ci_cal_table *table, size_t t, const ci_cal_chans *chans, size_t a,
+                        size_t h)
+{
+    if (chans->n == 0) return 0;
+    ci_c64 near = gain_near(table, t, chans, a, h);
+    if (chans->n == 1 || near == 0) return near;
+    double all = 0, good = 0, amplitude = 0, phase = 0;
+    for (size_t k = chans->first; k < chans->first + chans->n; k++) {
+        double weight = ci_cal_chans_weight(table, chans, k);
+        size_t i = ci_cal_index(table, t, k, a, h);
+        all += weight;
+        if (table->flag[i]) continue;
+        good += weight;
+        amplitude += weight * cabs(table->gain[i]);
+        phase += weight * carg(table->gain[i] / near);
+    }
+    if (!(good > 0) || good < 0.5 * all) return 0;
+    return amplitude / good / cabs(near) * near * cexp(I * phase / good);
+}
+
 static void bandpass_invert(ci_cal_correction *k, const ci_cal_table *table, const int32_t *antenna,
-                            const int32_t *chan, const size_t *time)
+                            const ci_cal_chans *chans, const size_t *time)
 {
     for (size_t s = 0; s < k->n_slot; s++) {
         for (size_t a = 0; a < k->n_antenna; a++) {
             for (size_t h = 0; h < k->n_feed && antenna[a] >= 0; h++) {
                 ci_c64 *out = k->inverse + ((s * k->n_antenna + a) * k->n_feed + h) * k->n_chan;
-                for (size_t c = 0; c < k->n_chan; c++) {
-                    if (chan[c] < 0) continue;
-                    size_t i = ci_cal_index(table, time[s], (size_t)chan[c], (size_t)antenna[a], h);
-                    if (!table->flag[i]) out[c] = inverse_of(table->gain[i]);
-                }
+                for (size_t c = 0; c < k->n_chan; c++)
+                    out[c] =
+                        inverse_of(gain_over(table, time[s], &chans[c], (size_t)antenna[a], h));
             }
         }
     }
@@ -68,14 +98,14 @@ static void gain_invert(ci_cal_correction *k, const ci_cal_table *table, const c
 /* Matches, then inverts; scratch arrays are the caller's. time [n_time of the data]: table
  * times of the slots. */
 static ci_status correction_fill(ci_cal_correction *k, const ci_cal_table *table,
-                                 const ci_vis_block *block, int32_t *antenna, int32_t *chan,
+                                 const ci_vis_block *block, int32_t *antenna, ci_cal_chans *chans,
                                  size_t *time)
 {
     const ci_vis_meta *meta = block->meta;
     bool is_swapped = false;
     for (size_t c = 0; c < block->n_chan; c++) {
-        chan[c] = ci_cal_chan_match(table, block->freq_hz[c], block->width_hz[c]);
-        k->is_known[c] = chan[c] >= 0;
+        chans[c] = ci_cal_chans_of(table, block->freq_hz[c], block->width_hz[c]);
+        k->is_known[c] = chans[c].n > 0;
     }
     if (ci_cal_antennas_match(table, &meta->array, antenna) == 0 && table->array.n_antenna > 0)
         return ci_error(
@@ -99,7 +129,7 @@ static ci_status correction_fill(ci_cal_correction *k, const ci_cal_table *table
     CI_TRY(ci_mem_alloc(&k->inverse, k->n_slot * k->n_antenna * k->n_feed * k->n_chan,
                         sizeof(ci_c64), "corrections"));
     if (table->kind == CI_CAL_BANDPASS)
-        bandpass_invert(k, table, antenna, chan, time);
+        bandpass_invert(k, table, antenna, chans, time);
     else
         gain_invert(k, table, meta, antenna);
     return CI_OK;
@@ -111,21 +141,22 @@ ci_status ci_cal_correction_new(ci_cal_correction **out, const ci_cal_table *tab
     static const char what[] = "corrections";
     const ci_vis_meta *meta = block->meta;
     ci_cal_correction *k = NULL;
-    int32_t *match = NULL;
+    int32_t *antenna = NULL;
+    ci_cal_chans *chans = NULL;
     size_t *time = NULL;
     *out = NULL;
     CI_TRY(ci_mem_alloc(&k, 1, sizeof *k, what));
     k->n_antenna = meta->array.n_antenna;
     k->n_feed = table->n_feed;
     k->n_chan = table->kind == CI_CAL_BANDPASS ? block->n_chan : 1;
-    ci_status status =
-        ci_mem_alloc(&match, meta->array.n_antenna + block->n_chan, sizeof *match, what);
+    ci_status status = ci_mem_alloc(&antenna, meta->array.n_antenna, sizeof *antenna, what);
+    if (status == CI_OK) status = ci_mem_alloc(&chans, block->n_chan, sizeof *chans, what);
     if (status == CI_OK) status = ci_mem_alloc(&time, meta->n_time, sizeof *time, what);
     if (status == CI_OK) status = ci_mem_alloc(&k->is_known, block->n_chan, sizeof(bool), what);
     if (status == CI_OK) status = ci_mem_alloc(&k->slot, meta->n_time, sizeof *k->slot, what);
-    if (status == CI_OK)
-        status = correction_fill(k, table, block, match, match + meta->array.n_antenna, time);
-    ci_mem_free(match);
+    if (status == CI_OK) status = correction_fill(k, table, block, antenna, chans, time);
+    ci_mem_free(antenna);
+    ci_mem_free(chans);
     ci_mem_free(time);
     if (status != CI_OK) {
         ci_cal_correction_free(k);

@@ -23,6 +23,17 @@ void ci_cal_correction_row(const ci_cal_correction *correction, const ci_vis_blo
 
 /* Table channel nearest to a channel of the data, to half a channel of the wider; -1: none. */
 int32_t ci_cal_chan_match(const ci_cal_table *table, double freq_hz, double width_hz);
+/* Channels of a table from `first` that say what the gain of a channel of the data is: the same
+ * channel, the two on either side, or several that lie in it. */
+typedef struct ci_cal_chans
+{
+    size_t first, n, near;    /* n 0: none; near: the nearest */
+    double freq_hz, width_hz; /* of the data */
+    double step_hz;           /* between the two on either side; 0: they lie in it */
+} ci_cal_chans;
+ci_cal_chans ci_cal_chans_of(const ci_cal_table *table, double freq_hz, double width_hz);
+/* What table channel i_chan counts in the mean. */
+double ci_cal_chans_weight(const ci_cal_table *table, const ci_cal_chans *chans, size_t i_chan);
 /* Table antenna of each antenna of the data, -1: none; returns how many have one. */
 size_t ci_cal_antennas_match(const ci_cal_table *table, const ci_vis_array *array, int32_t *match);
 /* hand[pol][side]: which hand of the table has that feed of the data, -1: none. */

@@ -10,5 +10,7 @@
 /* Feeds of a table whose antennas are known. Local. */
 CI_MUST_CHECK ci_status ci_cal_calh5_feeds_read(ci_h5_file *file, const char *path,
                                                 ci_cal_table *table);
+/* Flags gains whose amplitude is far off the table's median, and says so. Local. */
+CI_MUST_CHECK ci_status ci_cal_outliers_flag(ci_cal_table *table);
 
 #endif

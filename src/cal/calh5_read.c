@@ -15,6 +15,7 @@ typedef struct reader
     int64_t n_antenna, n_data, n_chan, n_time, n_feed, n_window; /* n_antenna: telescope's */
     bool is_wide, is_multiply;
     int64_t *data_antenna; /* [n_data] index into the array */
+    size_t *chan; /* [n_chan] of each channel of the file: the table's, they ascend there */
     ci_vis_array array;
 } reader;
 
@@ -235,7 +236,28 @@ static ci_status channels_check(const reader *r, const ci_cal_table *t)
     return CI_OK;
 }
 
-static ci_status freqs_read(const reader *r, ci_cal_table *t)
+/* Channels into ascending order. */
+static ci_status channels_sort(reader *r, ci_cal_table *t)
+{
+    double *value = NULL;
+    CI_TRY(ci_mem_alloc(&r->chan, t->n_chan, sizeof *r->chan, "channels of a table"));
+    CI_TRY(ci_mem_alloc(&value, 2 * t->n_chan, sizeof *value, "channels of a table"));
+    for (size_t c = 0; c < t->n_chan; c++) {
+        value[2 * c] = t->freq_hz[c];
+        value[2 * c + 1] = t->width_hz[c];
+        for (size_t k = 0; k < t->n_chan; k++)
+            r->chan[c] +=
+                t->freq_hz[k] < t->freq_hz[c] || (t->freq_hz[k] == t->freq_hz[c] && k < c);
+    }
+    for (size_t c = 0; c < t->n_chan; c++) {
+        t->freq_hz[r->chan[c]] = value[2 * c];
+        t->width_hz[r->chan[c]] = value[2 * c + 1];
+    }
+    ci_mem_free(value);
+    return CI_OK;
+}
+
+static ci_status freqs_read(reader *r, ci_cal_table *t)
 {
     double edge[2];
     if (r->is_wide) {
@@ -254,6 +276,7 @@ static ci_status freqs_read(const reader *r, ci_cal_table *t)
                             r->path, r->is_wide ? "freq_range" : "freq_array, channel_width", c,
                             t->freq_hz[c], t->width_hz[c],
                             r->is_wide ? " (lower, upper edge in Hz)" : "");
+    CI_TRY(channels_sort(r, t));
     return channels_check(r, t);
 }
 
@@ -402,7 +425,7 @@ static void cube_store(const reader *r, ci_cal_table *t, const ci_c64 *gain, con
         for (size_t c = 0; c < t->n_chan; c++) {
             for (size_t k = 0; k < t->n_time; k++) {
                 for (size_t h = 0; h < t->n_feed; h++, i++) {
-                    size_t to = ci_cal_index(t, k, c, (size_t)r->data_antenna[d], h);
+                    size_t to = ci_cal_index(t, k, r->chan[c], (size_t)r->data_antenna[d], h);
                     ci_c64 g = r->is_multiply ? 1 / gain[i] : gain[i];
                     bool good = !flag[i] && isfinite(creal(g)) && isfinite(cimag(g)) && cabs(g) > 0;
                     t->gain[to] = good ? g : 1;
@@ -412,7 +435,6 @@ static void cube_store(const reader *r, ci_cal_table *t, const ci_c64 *gain, con
             }
         }
     }
-    flags_refine(t);
 }
 
 static ci_status data_read(const reader *r, ci_cal_table *t)
@@ -430,6 +452,8 @@ static ci_status data_read(const reader *r, ci_cal_table *t)
     if (status == CI_OK) status = cube_read(r, "Data/flags", CI_H5_U8, flag);
     if (status == CI_OK && has_snr) status = cube_read(r, "Data/qualities", CI_H5_F32, snr);
     if (status == CI_OK) cube_store(r, t, gain, flag, snr);
+    if (status == CI_OK) status = ci_cal_outliers_flag(t);
+    if (status == CI_OK) flags_refine(t);
     ci_mem_free(gain);
     ci_mem_free(flag);
     ci_mem_free(snr);
@@ -464,6 +488,7 @@ ci_status ci_cal_table_read(ci_cal_table **out, const char *path)
     ci_h5_close(r.file);
     ci_vis_array_clear(&r.array);
     ci_mem_free(r.data_antenna);
+    ci_mem_free(r.chan);
     if (status != CI_OK) {
         ci_cal_table_free(table);
         return status;

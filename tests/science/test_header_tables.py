@@ -44,6 +44,21 @@ for own, kw in ((freqs[:4], {}), (None, dict(wide=[[1.3995e9, 1.4035e9]]))):
     result, flux = calibrated(2, own, times, **kw)
     close(flux, 1, 1e-3, "half of the channels", kw)
     warned(result, "4 of the data's 8 channels")
+# gains that change over the band, in finer, coarser and shifted channels: between these, not the nearest's
+ramp = 1 + 2 * (freqs - freqs[0]) / 7e6
+data.data_array *= (ramp / 2)[None, :, None] ** 2
+write(data, "ramp.uvh5")
+for own in (freqs[0] - 3.75e5 + 2.5e5 * np.arange(32), freqs[0] + 5e5 + 2e6 * np.arange(-1, 5), freqs[0] + 4e5 + 1e6 * np.arange(-1, 8)):
+    table(tel, (1 + 2 * (own - freqs[0]) / 7e6)[None, :, None, None], own, times).write_calh5("t.calh5", clobber=True, run_check=False)
+    image("ramp.uvh5", "--cal", "t.calh5", "--weights", "unit")
+    close(value(RA, DEC), 1, 2e-3, "channels of the table", own[:2])
+# a gain far off all others is none
+for far in (1e-30, 1e5):
+    gain = np.full((NUMBERS, 1, 1, 1), 2.0)
+    gain[2] = far
+    result, flux = calibrated(gain, freqs, times)
+    close(flux, 1, 1e-3, "one antenna with a gain of", far)
+    warned(result, "t.calh5", "ant002", f"is {far:.4g}")
 
 # a gap between solutions is no cover
 around = np.array([times[0] - 31, times[1] + 31])
