@@ -134,12 +134,6 @@ CI_MUST_CHECK ci_status ci_cal_solve(ci_comm *comm, const ci_vis_set *set, ci_ca
                                      ci_cal_table **bandpass, ci_cal_table **gain,
                                      ci_cal_quality *quality);
 
-/* Gains alone, the bandpass being 1: of data that are calibrated already. Options and errors as
- * above; gain_interval_s as it is asked for. Collective. */
-CI_MUST_CHECK ci_status ci_cal_solve_gains(ci_comm *comm, const ci_vis_set *set,
-                                           ci_cal_predict predict, void *context,
-                                           const ci_cal_options *options, ci_cal_table **gain);
-
 /* The numbers of one table alone (residual NaN, n_iteration 0). Local. */
 CI_MUST_CHECK ci_status ci_cal_table_quality(const ci_cal_table *table, ci_cal_quality *out);
 

@@ -119,14 +119,6 @@ CI_MUST_CHECK ci_status ci_clean_model_flux(ci_comm *comm, const ci_clean_model 
  * Local. */
 void ci_clean_model_summary(const ci_clean_model *model, ci_clean_stats *stats);
 
-/* What it has found as compact sources, at most n_max of more than least_jy as seen, about the
- * brightest first, with fluxes as the beam does not dim them (where its mean is above 0.05): each
- * the components within radius_pixel of the brightest that is left. *peak_jy: the greatest flux as
- * seen. *out the same on every rank, the caller's. Collective. */
-CI_MUST_CHECK ci_status ci_clean_model_sources(ci_comm *comm, ci_clean_model *model,
-                                               double radius_pixel, double least_jy, size_t n_max,
-                                               ci_sky_model **out, double *peak_jy);
-
 /* A copy of what a model holds; start from {0}. */
 typedef struct ci_clean_snapshot ci_clean_snapshot;
 /* Into *snapshot, made where it is NULL, else its memory is used again. Local. */

@@ -87,10 +87,6 @@ const ci_image_stats *ci_image_maker_stats(const ci_image_maker *maker);
 CI_MUST_CHECK ci_status ci_image_maker_dirty(ci_comm *comm, ci_image_maker *maker);
 /* One major cycle of CLEAN; *is_done where it has ended. After ci_image_maker_dirty. Collective. */
 CI_MUST_CHECK ci_status ci_image_maker_cycle(ci_comm *comm, ci_image_maker *maker, bool *is_done);
-/* After cycles: what they found as compact sources of more than 7 rms (ci_clean_model_sources, half
- * the restoring beam's minor axis being the radius), and rms_jy in the stats. Collective. */
-CI_MUST_CHECK ci_status ci_image_maker_sources(ci_comm *comm, ci_image_maker *maker, size_t n_max,
-                                               ci_sky_model **out, double *peak_jy);
 /* The model's visibilities, in (*out)->computed; *out is borrowed. Collective. */
 CI_MUST_CHECK ci_status ci_image_maker_predict(ci_comm *comm, ci_image_maker *maker,
                                                const ci_vis_samples **out);

@@ -34,7 +34,6 @@ typedef struct ci_tile_options
     double sefd_jy;
     ci_cal_validity validity;
     ci_cal_identity table_antennas; /* --cal-antennas */
-    bool selfcal;
 } ci_tile_options;
 /* CI_ERR_USAGE names the option. Local. */
 CI_MUST_CHECK ci_status ci_tile_options_new(ci_tile_options *out, const ci_conf *conf);
@@ -71,7 +70,6 @@ typedef struct ci_tile_data
     bool weights_known;      /* weights are 1/sigma^2 */
     ci_tile_gains gains;
     bool is_approximate;
-    int n_selfcal;       /* rounds of self-calibration that were kept */
     bool is_solved_here; /* the tables applied were solved, and judged, in this run */
 } ci_tile_data;
 /* Leaves zeros. Local. */
@@ -131,14 +129,6 @@ CI_MUST_CHECK ci_status ci_tile_solve(ci_comm *comm, const ci_tile_options *opti
 CI_MUST_CHECK ci_status ci_tile_apply(ci_comm *comm, const ci_tile_options *options,
                                       const ci_cal_table *bandpass, const ci_cal_table *gain,
                                       ci_tile_gains gains, ci_tile_data *data);
-/* With --selfcal: rounds of gains solved on what the image has found: phases of 300, 120 and 60 s,
- * then amplitudes; a round is kept where it raises peak/rms of the image by 5 %. Applied to the
- * data, of which another copy is held meanwhile. Collective. */
-CI_MUST_CHECK ci_status ci_tile_selfcal(ci_comm *comm, const ci_tile_options *options,
-                                        ci_tile_data *data);
-/* What such gains may do: phases about their mean, amplitudes 1 or one for each receptor and the
- * whole tile with mean logarithm 0, no flags (the gain is 1 there). Local. */
-void ci_tile_selfcal_normalise(ci_cal_table *gain, bool has_amplitude);
 /* PREFIX{dirty,psf,image,...}.fits. The data are freed as soon as they are read, but for rows'
  * coordinates and flags. Collective. */
 CI_MUST_CHECK ci_status ci_tile_image(ci_comm *comm, const ci_tile_options *options,

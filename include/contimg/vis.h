@@ -197,8 +197,6 @@ typedef struct ci_vis_set
 } ci_vis_set;
 /* NULL-safe. Local. */
 void ci_vis_set_free(ci_vis_set *set);
-/* A copy that owns all of it. Local. */
-CI_MUST_CHECK ci_status ci_vis_set_copy(ci_vis_set **out, const ci_vis_set *set);
 
 /* ---- polarisations ----------------------------------------------------------------------- */
 

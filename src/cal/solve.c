@@ -273,41 +273,6 @@ static ci_status tables_make(const ci_cal_problem *p, ci_cal_table **bandpass, c
     return solutions_check(p, &of_bandpass, &of_gain, quality);
 }
 
-static ci_status gains_make(ci_cal_problem *p, ci_cal_table **gain)
-{
-    ci_cal_quality quality;
-    CI_AGREE(p->comm, antennas_check(p));
-    for (size_t i = 0; i < p->n_feed * p->n_chan * p->n_antenna; i++)
-        p->bandpass[i] = 1;
-    for (size_t i = 0; i < p->n_feed * p->n_interval * p->n_antenna; i++)
-        p->gain[i] = 1;
-    CI_TRY(ci_cal_gain_solve(p));
-    CI_AGREE(p->comm, gain_table(p, gain));
-    CI_AGREE(p->comm, ci_cal_table_quality(*gain, &quality));
-    if (quality.n_solution > 0) return CI_OK;
-    return ci_error(CI_ERR_GATE,
-                    "calibration: none of %zu gains has a solution (S/N >= %g and %d baselines are "
-                    "asked for): the model is too faint",
-                    quality.n_failed, p->options->min_snr, p->options->min_baselines);
-}
-
-ci_status ci_cal_solve_gains(ci_comm *comm, const ci_vis_set *set, ci_cal_predict predict,
-                             void *context, const ci_cal_options *options, ci_cal_table **gain)
-{
-    ci_cal_problem *p = NULL;
-    *gain = NULL;
-    CI_PAR_EQUAL(comm, "gains: an option", options->gain_interval_s, options->min_uv_lambda,
-                 options->max_uv_lambda, options->tolerance, options->max_iteration,
-                 options->min_snr, options->min_baselines, options->huber_sigma);
-    CI_TRY(ci_cal_problem_new(comm, set, predict, context, options, &p));
-    ci_status status = gains_make(p, gain);
-    ci_cal_problem_free(p);
-    if (status == CI_OK) return CI_OK;
-    ci_cal_table_free(*gain);
-    *gain = NULL;
-    return status;
-}
-
 ci_status ci_cal_solve(ci_comm *comm, const ci_vis_set *set, ci_cal_predict predict, void *context,
                        const ci_cal_options *options, ci_cal_table **bandpass, ci_cal_table **gain,
                        ci_cal_quality *quality)

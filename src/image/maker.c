@@ -287,18 +287,6 @@ ci_status ci_image_maker_predict(ci_comm *comm, ci_image_maker *m, const ci_vis_
     return ci_clean_model_predict(comm, m->model, m->gridder, m->samples);
 }
 
-ci_status ci_image_maker_sources(ci_comm *comm, ci_image_maker *m, size_t n_max, ci_sky_model **out,
-                                 double *peak_jy)
-{
-    /* What is fainter may be an artefact of what is to be calibrated. */
-    const double least_sigma = 7;
-    /* Not more than the core: beside it lie artefacts, which would move it. */
-    double radius = fmax(0.5 * m->stats.beam_minor_rad / m->geometry.cell_rad, 1.5);
-    CI_TRY(ci_grid_slab_rms(comm, m->layout, m->residual, &m->stats.rms_jy));
-    return ci_clean_model_sources(comm, m->model, radius, least_sigma * m->stats.rms_jy, n_max, out,
-                                  peak_jy);
-}
-
 ci_status ci_image_maker_save(ci_comm *comm, const ci_image_maker *m, const char *path)
 {
     if (!m->model) return ci_error(CI_ERR_INTERNAL, "%s: no model is there to save", path);

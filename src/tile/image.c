@@ -46,9 +46,6 @@ static ci_status header_fill(const ci_tile_options *options, const ci_tile_data 
     snprintf(header->bunit, sizeof header->bunit, scale == SCALE_NONE ? "count" : "Jy");
     CI_TRY(ci_fits_card_set_text(header, "FLUXSCAL", scale_words[scale],
                                  "flux scale: model, approximate, given, none"));
-    if (options->selfcal)
-        CI_TRY(ci_fits_card_set_int(header, "SELFCAL", data->n_selfcal,
-                                    "rounds of self-calibration that were kept"));
     CI_TRY(ci_tile_relaxed_cards(header, options->conf, judged));
     CI_TRY(ci_fits_card_set_int(header, "NSUBBAND", (int64_t)meta->n_sub_band, "sub-bands imaged"));
     return ci_fits_card_set_number(header, "EXPTIME",

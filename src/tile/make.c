@@ -65,15 +65,6 @@ static ci_status apply_and_weigh(const tile_job *job, ci_tile_data *data)
     return CI_OK;
 }
 
-static ci_status selfcal(const tile_job *job, ci_tile_data *data)
-{
-    ci_tile_stage stage = ci_tile_stage_begin(job->events, "selfcal");
-    if (!job->options->selfcal) return CI_OK;
-    ci_status status = ci_tile_selfcal(job->team, job->options, data);
-    ci_tile_stage_end(job->events, stage, job->task->id);
-    return status == CI_ERR_STOPPED ? stop_check(job) : status;
-}
-
 static ci_status image(const tile_job *job, ci_tile_data *data, ci_image_stats *stats)
 {
     char *prefix = NULL;
@@ -97,7 +88,6 @@ static ci_status process(const tile_job *job, ci_tile_data *data, ci_image_stats
     CI_TRY(flag(job, data));
     CI_TRY(stop_check(job));
     CI_TRY(apply_and_weigh(job, data));
-    CI_TRY(selfcal(job, data));
     return image(job, data, stats);
 }
 

@@ -126,9 +126,6 @@ ci_status ci_tile_options_new(ci_tile_options *out, const ci_conf *conf)
     const char *earth = ci_conf_text(conf, CI_CONF_OPT_EARTH_ORIENTATION);
     out->earth_orientation = *earth ? earth : NULL;
     out->is_calibrated = ci_conf_bool(conf, CI_CONF_OPT_CALIBRATED);
-    out->selfcal = ci_conf_bool(conf, CI_CONF_OPT_SELFCAL);
-    if (out->selfcal && out->image.clean.max_iteration == 0)
-        return ci_error(CI_ERR_USAGE, "--selfcal: --niter 0 makes a dirty image, with no model");
     out->sefd_jy = ci_conf_double(conf, CI_CONF_OPT_SEFD);
     const char *field = ci_conf_text(conf, CI_CONF_OPT_FIELD);
     out->uvh5.field = *field ? field : NULL;

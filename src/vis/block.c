@@ -84,41 +84,6 @@ void ci_vis_set_free(ci_vis_set *set)
     ci_mem_free(set);
 }
 
-static ci_status block_copy(ci_vis_block **out, const ci_vis_block *block, const ci_vis_meta *meta)
-{
-    size_t n = block->n_row * block->n_chan * block->n_pol;
-    CI_TRY(ci_vis_block_new(out, meta, block->part, block->n_row));
-    ci_vis_block *copy = *out;
-    memcpy(copy->i_baseline, block->i_baseline, block->n_row * sizeof *block->i_baseline);
-    memcpy(copy->i_time, block->i_time, block->n_row * sizeof *block->i_time);
-    memcpy(copy->i_phase, block->i_phase, block->n_row * sizeof *block->i_phase);
-    memcpy(copy->interval_s, block->interval_s, block->n_row * sizeof *block->interval_s);
-    memcpy(copy->uvw_m, block->uvw_m, 3 * block->n_row * sizeof *block->uvw_m);
-    memcpy(copy->data, block->data, n * sizeof *block->data);
-    memcpy(copy->flags, block->flags, n);
-    memcpy(copy->weight, block->weight, n * sizeof *block->weight);
-    return CI_OK;
-}
-
-ci_status ci_vis_set_copy(ci_vis_set **out, const ci_vis_set *set)
-{
-    ci_vis_set *copy = NULL;
-    *out = NULL;
-    CI_TRY(ci_mem_alloc(&copy, 1, sizeof *copy, "visibilities"));
-    ci_status status = ci_vis_meta_copy(&copy->meta, set->meta);
-    if (status == CI_OK)
-        status = ci_mem_alloc(&copy->block, set->n_block, sizeof(ci_vis_block *), "visibilities");
-    for (size_t i = 0; status == CI_OK && i < set->n_block; i++) {
-        status = block_copy(&copy->block[i], set->block[i], copy->meta);
-        copy->n_block += status == CI_OK;
-    }
-    if (status == CI_OK)
-        *out = copy;
-    else
-        ci_vis_set_free(copy);
-    return status;
-}
-
 size_t ci_vis_baseline_end(const ci_vis_block *block, size_t i_row)
 {
     size_t end = i_row + 1;
