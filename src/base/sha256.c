@@ -28,7 +28,8 @@ static ci_status digest_fd(EVP_MD_CTX *context, int fd, const char *path, bool s
     bool ok = EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1;
     for (off_t at = 0;;) {
         if (stops && ci_stop_asked())
-            return ci_error(CI_ERR_STOPPED, "stopped on request while %s was read", path);
+            return ci_error(CI_ERR_STOPPED,
+                            "stopped on request while %s was read; run it again to resume", path);
         ssize_t n = pread(fd, buffer, sizeof buffer, at);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return ci_error_errno(errno, path, "read");

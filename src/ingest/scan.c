@@ -190,7 +190,9 @@ static ci_status read_headers(found_files *found, const ci_ingest_options *optio
     for (size_t i = 0; i < found->n; i++) {
         ci_registry_file *f = &found->item[i];
         if (ci_stop_asked())
-            return ci_error(CI_ERR_STOPPED, "%s: stopped on request before it was read", f->path);
+            return ci_error(CI_ERR_STOPPED,
+                            "%s: stopped on request before it was read; run it again to resume",
+                            f->path);
         if (f->state != CI_REGISTRY_FILE_USED) continue;
         ci_status status = ci_ingest_file_read(f, options);
         if (status == CI_ERR_MEMORY || status == CI_ERR_INTERNAL) return status;

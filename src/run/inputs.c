@@ -63,7 +63,9 @@ static ci_status tile_append(ci_text *text, const ci_run_tile *tile, char *buffe
 {
     CI_TRY(ci_text_append(text, "%s\n", tile->id));
     if (ci_stop_asked())
-        return ci_error(CI_ERR_STOPPED, "stopped on request while the input of tile %s was read",
+        return ci_error(CI_ERR_STOPPED,
+                        "stopped on request while the input of tile %s was read; run it again to "
+                        "resume",
                         tile->id);
     for (size_t i = 0; i < tile->n_path; i++)
         CI_TRY(file_append(text, tile->path[i], buffer));

@@ -104,7 +104,7 @@ run 2 flagged
 sound flagged
 [ "$(content flagged)" = "$(content whole)" ] || fail "after a stop in a tile: another product"
 # Cleaned so deep that the end of the first tile is far.
-stopped_within cleaned 2 'clean: major cycle [0-9]*:' 2 --size 1024 --cell-arcsec 5
+stopped_within cleaned 2 'clean: major cycle [0-9]*:' 1 --size 1024 --cell-arcsec 5
 own_lines | grep -qE "$in_tile" || fail "not in a tile: $(own_lines)"
 
 # ---- two at once --------------------------------------------------------------------------------
