@@ -82,8 +82,8 @@ def catalogued(entry=None, json_form=False, **words):
         h["version"] = np.bytes_("1.2")
         h["Nphase"] = 1
         h["phase_center_id_array"] = np.full(n_row, 7)
-        h["phase_center_app_ra"] = np.zeros(n_row)
-        h["phase_center_app_dec"] = np.zeros(n_row)
+        h["phase_center_app_ra"] = np.full(n_row, np.nan)  # not said
+        h["phase_center_app_dec"] = np.full(n_row, np.nan)  # not said
         c = h.create_group("phase_center_catalog")
         if json_form:
             c["3C48"] = json.dumps(dict(entry, cat_id=7))
