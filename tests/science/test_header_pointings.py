@@ -114,6 +114,8 @@ with h5py.File(name, "r+") as f:
     ids, jd = f["Header/phase_center_id_array"][()], f["Header/time_array"][()]
     ids[np.flatnonzero(jd == jd[0])[::2]] = ids[jd != jd[0]].max()
     f["Header/phase_center_id_array"][...] = ids
+    for name_app in ("ra", "dec"):  # nor do apparent places
+        f[f"Header/phase_center_app_{name_app}"][...] = np.nan
 wide = run("image", name, "--out", "w.", "--niter", 0, "--size", 64, "--cell-arcsec", 20)
 refused(wide, "phase_center_id_array", '"field 0"', '"field 1"', "--field")
 finish()
