@@ -123,7 +123,7 @@ ci_status ci_tile_model_near(ci_sky_model **out, const ci_tile_data *data,
 ci_status ci_tile_model_scale(const ci_tile_data *data, const ci_sky_model *model,
                               bool *is_approximate)
 {
-    double all_jy, of_jy = 0, level;
+    double all_jy = 0, of_jy = 0, level;
     ci_sky_model *of = NULL;
     CI_TRY(ci_sky_model_new(&of));
     ci_status status = CI_OK;
