@@ -37,8 +37,7 @@ void ci_qa_limits_default(ci_qa_limits *limits);
 CI_MUST_CHECK ci_status ci_qa_table_judge(const ci_cal_table *table, const ci_qa_limits *limits,
                                           const char *what);
 
-/* ---- images -----------------------------------------------------------------------------------
- */
+/* ---- images ---------------------------------------------------------------------------------- */
 
 typedef enum ci_qa_outcome
 {

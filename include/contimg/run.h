@@ -44,8 +44,7 @@ void ci_run_publish_options(const ci_run_site *site, const ci_conf *conf,
 /* How files become observations and groups, as the configuration says. Local. */
 void ci_run_ingest_options(const ci_conf *conf, ci_ingest_options *options);
 
-/* ---- groups -------------------------------------------------------------------------------------
- */
+/* ---- groups ---------------------------------------------------------------------------------- */
 
 /* One observation of a group, to be imaged. */
 typedef struct ci_run_tile
@@ -83,8 +82,7 @@ CI_MUST_CHECK ci_status ci_run_groups_unpack(ci_run_groups *out, const char *byt
  * enough of its sub-bands. Errors as the run gives them. No database. Local. */
 CI_MUST_CHECK ci_status ci_run_check_named(const ci_conf *conf);
 
-/* ---- the record ---------------------------------------------------------------------------------
- */
+/* ---- the record ------------------------------------------------------------------------------ */
 
 typedef enum ci_run_group_state
 {

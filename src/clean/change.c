@@ -18,8 +18,7 @@ static const ci_clean_snapshot *before(const ci_clean *c)
     return c->saved_model;
 }
 
-/* ---- pixel components --------------------------------------------------------------------------
- */
+/* ---- pixel components ------------------------------------------------------------------------ */
 
 /* A pixel whose flux has changed. */
 typedef struct changed
@@ -125,8 +124,7 @@ static ci_status pixels_take(ci_comm *comm, ci_clean *c)
     return status == CI_OK && !is_all ? rest_take(comm, c, change) : status;
 }
 
-/* ---- bright sources ----------------------------------------------------------------------------
- */
+/* ---- bright sources -------------------------------------------------------------------------- */
 
 static ci_status drift_take(ci_comm *comm, ci_clean *c)
 {

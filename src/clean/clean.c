@@ -85,8 +85,7 @@ const ci_clean_stats *ci_clean_stats_get(const ci_clean *c)
     return &c->stats;
 }
 
-/* ---- one major cycle ---------------------------------------------------------------------------
- */
+/* ---- one major cycle ------------------------------------------------------------------------- */
 
 static void stop_set(ci_clean *c, const char *reason)
 {

@@ -129,8 +129,7 @@ double *ci_clean_model_pixels(ci_clean_model *b)
     return b->pixels;
 }
 
-/* ---- positions and beams ----------------------------------------------------------------------
- */
+/* ---- positions and beams --------------------------------------------------------------------- */
 
 void ci_clean_model_place(const ci_clean_model *b, double x, double y, double *l, double *m)
 {
@@ -330,8 +329,7 @@ void ci_clean_model_restart(ci_clean_model *b)
     b->points_off = false;
 }
 
-/* ---- points -----------------------------------------------------------------------------------
- */
+/* ---- points ---------------------------------------------------------------------------------- */
 
 ci_clean_point ci_clean_source_point(const ci_clean_model *b, const ci_clean_source *s)
 {

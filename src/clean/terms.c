@@ -64,8 +64,7 @@ void ci_clean_terms_place(ci_clean_terms *terms, size_t i, double l, double m)
     lmn[2] = -rr / (1 + sqrt(1 - rr));
 }
 
-/* ---- points in lanes --------------------------------------------------------------------------
- */
+/* ---- points in lanes ------------------------------------------------------------------------- */
 
 /* Terms as the kernels take them. */
 typedef struct groups

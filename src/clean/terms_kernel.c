@@ -20,8 +20,7 @@ typedef struct row_points
     lanes node[NODES]; /* flux at the nodes in frequency, Jy */
 } row_points;
 
-/* ---- one row ----------------------------------------------------------------------------------
- */
+/* ---- one row --------------------------------------------------------------------------------- */
 
 CI_ISA_INLINE void paths_find(const ci_clean_terms_row *row, const ci_clean_terms_group *g,
                               double path_s[LANES])
@@ -90,8 +89,7 @@ CI_ISA_INLINE void row_begin(const ci_clean_terms_run *run, const ci_clean_terms
     nodes_find(g, &row->taps, out->node);
 }
 
-/* ---- one sample -------------------------------------------------------------------------------
- */
+/* ---- one sample ------------------------------------------------------------------------------ */
 
 /* P of sample i, the k-th of its row: the row's phasor times the base's at this channel times that
  * of the small angle e between them, by its series (to 4e-7); its flux. */
@@ -109,8 +107,7 @@ CI_ISA_INLINE void sample_find(const ci_clean_terms_run *run, const row_points *
     *im = *flux * (z_re * s + z_im * c);
 }
 
-/* ---- a run ------------------------------------------------------------------------------------
- */
+/* ---- a run ----------------------------------------------------------------------------------- */
 
 /* Both take the run by value, for the compiler to know that what they write does not change it. */
 CI_ISA_INLINE void run_add(const ci_clean_terms_run run, const ci_clean_terms_group *g)

@@ -133,8 +133,7 @@ static const candidate *source_near(const search *s, double l, double m)
     return NULL;
 }
 
-/* ---- amplitudes and position of one -------------------------------------------------------------
- */
+/* ---- amplitudes and position of one ---------------------------------------------------------- */
 
 typedef struct fit
 {

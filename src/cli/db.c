@@ -20,8 +20,7 @@ static ci_status no_more(const ci_conf *conf, size_t n_most)
                     ci_conf_argument(conf, 0), ci_conf_argument(conf, n_most));
 }
 
-/* ---- verify -----------------------------------------------------------------------------------
- */
+/* ---- verify ---------------------------------------------------------------------------------- */
 
 /* Every database has its line; the first fault is the command's. */
 static ci_status verify(const ci_conf *conf, const ci_conf_paths *p)
@@ -45,8 +44,7 @@ static ci_status verify(const ci_conf *conf, const ci_conf_paths *p)
     return ci_error_restore(&first);
 }
 
-/* ---- backup, migrate --------------------------------------------------------------------------
- */
+/* ---- backup, migrate ------------------------------------------------------------------------- */
 
 /* A copy is worth something when it was read back. */
 static ci_status backup_one(const char *path, int i, const char *folder, const char *when)
@@ -96,8 +94,7 @@ static ci_status migrate(const ci_conf *conf, ci_run_site *site)
     return CI_OK;
 }
 
-/* ---- restore, adopt ---------------------------------------------------------------------------
- */
+/* ---- restore, adopt -------------------------------------------------------------------------- */
 
 static ci_status restore(const ci_conf *conf, const ci_conf_paths *p)
 {
@@ -134,8 +131,7 @@ static ci_status adopt(const ci_conf *conf, ci_run_site *site)
     return CI_OK;
 }
 
-/* ---- leases -----------------------------------------------------------------------------------
- */
+/* ---- leases ---------------------------------------------------------------------------------- */
 
 static void print_lease(const ci_registry *registry, const char *kind, const char *id,
                         const ci_registry_owner *owner, size_t *n)

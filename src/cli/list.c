@@ -15,8 +15,7 @@ ci_status ci_cli_print_json(ci_json *record)
     return status;
 }
 
-/* ---- lines ------------------------------------------------------------------------------------
- */
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 static void print_observation(const ci_registry_observation *o)
 {
@@ -52,8 +51,7 @@ static void print_product(ci_registry_product *p)
            is_published && !is_there ? " (not there)" : "");
 }
 
-/* ---- group ------------------------------------------------------------------------------------
- */
+/* ---- group ----------------------------------------------------------------------------------- */
 
 /* Observations that are in no group yet, and what they wait for. */
 static void print_waiting(const ci_ops_status *status, const ci_ingest_options *options)
@@ -127,8 +125,7 @@ ci_status ci_cli_group(const ci_conf *conf)
     return status;
 }
 
-/* ---- status -----------------------------------------------------------------------------------
- */
+/* ---- status ---------------------------------------------------------------------------------- */
 
 /* Who makes it, or that its run is gone. */
 static void print_owner(const ci_registry *registry, const ci_registry_owner *owner)

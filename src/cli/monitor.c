@@ -12,8 +12,7 @@
 /* While one monitor tells, no other does. */
 #define TELL_ALONE_S 60.0
 
-/* ---- where -------------------------------------------------------------------------------------
- */
+/* ---- where ----------------------------------------------------------------------------------- */
 
 /* --db-path in place of --registry-db; the deployed script names products.sqlite3. */
 static ci_status db_path_use(ci_run_site *site, const char *path)
@@ -53,8 +52,7 @@ static ci_status site_open(ci_run_site *site, const ci_conf *conf, bool reads)
     return ci_error_prefix(status, "the databases cannot be read");
 }
 
-/* ---- one check --------------------------------------------------------------------------------
- */
+/* ---- one check ------------------------------------------------------------------------------- */
 
 static ci_status judge(ci_ops_alerts *out, const ci_run_site *site, const ci_conf *conf)
 {
@@ -217,8 +215,7 @@ static ci_status watch(const ci_conf *conf)
     return CI_OK;
 }
 
-/* ---- publishing again -------------------------------------------------------------------------
- */
+/* ---- publishing again ------------------------------------------------------------------------ */
 
 static ci_status retry(const ci_conf *conf)
 {

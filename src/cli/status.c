@@ -17,8 +17,7 @@ static void print_part(const ci_json *json, const char *name, const char *word)
     if (*text_of(json, name)) printf(" %s %s", word, text_of(json, name));
 }
 
-/* ---- one thing --------------------------------------------------------------------------------
- */
+/* ---- one thing ------------------------------------------------------------------------------- */
 
 static void print_now(const ci_json *now)
 {
@@ -76,8 +75,7 @@ static ci_status one_thing(const ci_run_site *site, const char *id, bool as_json
     return CI_OK;
 }
 
-/* ---- day by day -------------------------------------------------------------------------------
- */
+/* ---- day by day ------------------------------------------------------------------------------ */
 
 static void print_reasons(const ci_json *list, const char *word)
 {
@@ -122,8 +120,7 @@ static ci_status day_by_day(const ci_run_site *site, const char *since, bool as_
     return CI_OK;
 }
 
-/* ---- all --------------------------------------------------------------------------------------
- */
+/* ---- all ------------------------------------------------------------------------------------- */
 
 /* What there is, and the documents of the deployed service. */
 static ci_status all_json(const ci_run_site *site, const ci_ops_status *all)

@@ -27,8 +27,7 @@ typedef struct world
     bool is_fk5;
 } world;
 
-/* ---- what the file says ------------------------------------------------------------------------
- */
+/* ---- what the file says ---------------------------------------------------------------------- */
 
 static ci_status check_type(const world *in, const char *key)
 {

@@ -275,8 +275,7 @@ ci_status ci_image_geometry_choose(ci_comm *comm, ci_vis_samples *s, const ci_sk
     return ci_image_weights_set(comm, s, options->weighting, options->robust, (double)n * cell);
 }
 
-/* ---- before there are samples ------------------------------------------------------------------
- */
+/* ---- before there are samples ---------------------------------------------------------------- */
 
 /* Bytes of n that are 0. */
 static int64_t zeros_count(const uint8_t *flags, size_t n)

@@ -193,8 +193,7 @@ const ci_image_stats *ci_image_maker_stats(const ci_image_maker *m)
     return &m->stats;
 }
 
-/* ---- dirty image ------------------------------------------------------------------------------
- */
+/* ---- dirty image ----------------------------------------------------------------------------- */
 
 static ci_status stop_check(ci_comm *comm, const ci_image_options *options)
 {
@@ -231,8 +230,7 @@ ci_status ci_image_maker_dirty(ci_comm *comm, ci_image_maker *m)
     return dirty_grid(comm, m); /* may refuse the data: before a file is there */
 }
 
-/* ---- cleaning ---------------------------------------------------------------------------------
- */
+/* ---- cleaning -------------------------------------------------------------------------------- */
 
 static ci_status model_begin(ci_comm *comm, ci_image_maker *m, bool is_positive)
 {
@@ -338,8 +336,7 @@ static ci_status model_sum_up(ci_comm *comm, ci_image_maker *m)
     return CI_OK;
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------
- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 /* The images of the model as it stands, their files not yet in place. */
 static ci_status restored_make(ci_comm *comm, ci_image_maker *m, const char *prefix)

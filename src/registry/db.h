@@ -28,8 +28,7 @@ void ci_registry_db_close(ci_db *db);
 CI_MUST_CHECK ci_status ci_registry_db_begin(ci_db *db);
 ci_status ci_registry_db_end(ci_db *db, ci_status status);
 
-/* ---- values -----------------------------------------------------------------------------------
- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 typedef struct ci_value
 {
@@ -88,8 +87,7 @@ typedef struct ci_named_value
 #define SET(...) ((const ci_named_value[]){__VA_ARGS__, {NULL, {.type = CI_VALUE_END}}})
 #define SET_NOTHING ((const ci_named_value[]){{NULL, {.type = CI_VALUE_END}}})
 
-/* ---- statements -------------------------------------------------------------------------------
- */
+/* ---- statements ------------------------------------------------------------------------------ */
 
 /* No rows expected; n_changed may be NULL. */
 CI_MUST_CHECK ci_status ci_registry_db_run(ci_db *db, int64_t *n_changed, const char *sql,

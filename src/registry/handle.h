@@ -26,8 +26,7 @@ struct ci_registry
     ci_registry_job *job;   /* [CI_REGISTRY_N_JOB] those that were asked for last */
 };
 
-/* ---- lease.c ----------------------------------------------------------------------------------
- */
+/* ---- lease.c --------------------------------------------------------------------------------- */
 
 /* Fills host, job, pid and its start. */
 void ci_registry_lease_self(ci_registry_owner *self);
@@ -58,23 +57,20 @@ CI_MUST_CHECK ci_status ci_registry_lease_write(ci_db *db, const char *table,
         CI_LEASE_COLUMN(row, owner.acquired_unix_s, REAL, "lease_acquired_at"),                    \
         CI_LEASE_COLUMN(row, owner.expires_unix_s, REAL, "lease_expires_at")
 
-/* ---- job.c ------------------------------------------------------------------------------------
- */
+/* ---- job.c ----------------------------------------------------------------------------------- */
 
 /* Whether squeue says that a Slurm job is over, or waits to be run again; false where that is not
  * known. The answer is kept for half a minute. */
 bool ci_registry_job_is_over(const ci_registry *registry, const char *job);
 
-/* ---- changes.c --------------------------------------------------------------------------------
- */
+/* ---- changes.c ------------------------------------------------------------------------------- */
 
 /* Records a change of state, in the present transaction; reason may be NULL. */
 CI_MUST_CHECK ci_status ci_registry_db_change(ci_registry *registry, ci_registry_database which,
                                               const char *kind, const char *subject,
                                               const char *from, const char *to, const char *reason);
 
-/* ---- work.c -----------------------------------------------------------------------------------
- */
+/* ---- work.c ---------------------------------------------------------------------------------- */
 
 /* What is claimed to be worked on: rows of ingest_queue and of mosaic_groups. */
 typedef enum ci_work_kind

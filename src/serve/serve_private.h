@@ -8,8 +8,7 @@
 #include <microhttpd.h>
 #include <pthread.h>
 
-/* ---- request.c --------------------------------------------------------------------------------
- */
+/* ---- request.c ------------------------------------------------------------------------------- */
 
 enum
 {
@@ -35,8 +34,7 @@ bool ci_serve_request_parse(ci_serve_request *request);
 CI_MUST_CHECK ci_status ci_serve_request_int(const ci_serve_request *request, const char *name,
                                              int64_t low, int64_t high, int64_t *value);
 
-/* ---- documents.c ------------------------------------------------------------------------------
- */
+/* ---- documents.c ----------------------------------------------------------------------------- */
 
 typedef enum ci_serve_kind
 {
@@ -77,8 +75,7 @@ void ci_serve_documents_get(ci_serve_documents *documents, ci_serve_kind kind,
 CI_MUST_CHECK ci_status ci_serve_registry_open(ci_registry **out, const ci_serve_options *options,
                                                bool is_repeated);
 
-/* ---- health.c, prometheus.c, reports.c ---------------------------------------------------------
- */
+/* ---- health.c, prometheus.c, reports.c ------------------------------------------------------- */
 
 /* {status, reasons, version, timestamp}; *is_well: nothing is wrong. */
 CI_MUST_CHECK ci_status ci_serve_health_put(ci_text *out, const ci_serve_options *options,
@@ -94,8 +91,7 @@ CI_MUST_CHECK ci_status ci_serve_index_put(ci_text *out, const ci_serve_options 
 CI_MUST_CHECK ci_status ci_serve_report_open(int *fd, const char **type,
                                              const ci_serve_options *options, const char *path);
 
-/* ---- clients.c --------------------------------------------------------------------------------
- */
+/* ---- clients.c ------------------------------------------------------------------------------- */
 
 /* The connections, each with the time by which it has to be over. */
 typedef struct ci_serve_clients
@@ -113,8 +109,7 @@ void ci_serve_clients_answered(ci_serve_clients *clients, struct MHD_Connection 
 void ci_serve_clients_end_slow(ci_serve_clients *clients);
 size_t ci_serve_clients_count(ci_serve_clients *clients);
 
-/* ---- route.c ----------------------------------------------------------------------------------
- */
+/* ---- route.c --------------------------------------------------------------------------------- */
 
 typedef struct ci_serve
 {
@@ -127,8 +122,7 @@ enum MHD_Result ci_serve_route(void *service, struct MHD_Connection *connection,
                                const char *method, const char *version, const char *data,
                                size_t *n_data, void **request);
 
-/* ---- listen.c, notify.c -----------------------------------------------------------------------
- */
+/* ---- listen.c, notify.c ---------------------------------------------------------------------- */
 
 /* A socket that listens; *fd is the caller's. `where`: "http://127.0.0.1:8000/". */
 CI_MUST_CHECK ci_status ci_serve_listen(int *fd, char where[128], bool *is_loopback,

@@ -41,8 +41,7 @@ struct ci_vis_compressor
     ci_vis_nodes nodes;
 };
 
-/* ---- rules ------------------------------------------------------------------------------------
- */
+/* ---- rules ----------------------------------------------------------------------------------- */
 
 /* What a source whose phase goes through `range` radians along the whole axis loses. */
 static double loss_of(const axis *a, double range)
@@ -258,8 +257,7 @@ static void ranges_find(const ci_vis_compressor *c, const ci_vis_plane *p, doubl
     *time = CI_TWO_PI * high / CI_C_M_S * change_greatest(p, c->half_width);
 }
 
-/* ---- one block ---------------------------------------------------------------------------------
- */
+/* ---- one block ------------------------------------------------------------------------------- */
 
 /* u, v, w at a time between the plane's, by a cubic through the nearest four. */
 static void uvw_at(const ci_vis_plane *p, double time_mjd_s, double out[3])
@@ -401,8 +399,7 @@ static ci_status block_compress(ci_vis_compressor *c, const ci_vis_plane *p)
     return CI_OK;
 }
 
-/* ---- all blocks --------------------------------------------------------------------------------
- */
+/* ---- all blocks ------------------------------------------------------------------------------ */
 
 static void axis_add(axis *a, const double *x, size_t n, size_t i)
 {

@@ -62,8 +62,7 @@ static inline int registry_end(void **state)
 #define REGISTRY_TEST_CLOSED(function)                                                             \
     cmocka_unit_test_setup_teardown(function, registry_begin_closed, registry_end)
 
-/* ---- observations and groups ------------------------------------------------------------------
- */
+/* ---- observations and groups ----------------------------------------------------------------- */
 
 static inline void observation_make(ci_registry *registry, double unix_s, char id[CI_REGISTRY_ID])
 {

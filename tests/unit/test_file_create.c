@@ -107,8 +107,7 @@ static void test_folder_is_not_replaced_by_a_file(void **state)
     unit_refused(ci_file_create(&fd, path), CI_ERR_IO, path);
 }
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* One that would never end, and one that would be waited for. */
 static void test_only_regular_files_are_read(void **state)
@@ -122,8 +121,7 @@ static void test_only_regular_files_are_read(void **state)
     unit_refused(ci_file_open(&fd, pipe), CI_ERR_INPUT, "not a regular file");
 }
 
-/* ---- folders ----------------------------------------------------------------------------------
- */
+/* ---- folders --------------------------------------------------------------------------------- */
 
 static void file_in(const char *folder, const char *name)
 {

@@ -145,8 +145,7 @@ static void test_three_windows_of_a_night(void **state)
     ci_registry_groups_free(groups);
 }
 
-/* ---- switch-over ------------------------------------------------------------------------------
- */
+/* ---- switch-over ----------------------------------------------------------------------------- */
 
 static int64_t sql(const char *path, const char *text)
 {

@@ -56,8 +56,7 @@ static bool holds(registry_test *t, const char *name)
     return false;
 }
 
-/* ---- metrics ----------------------------------------------------------------------------------
- */
+/* ---- metrics --------------------------------------------------------------------------------- */
 
 static void test_nothing_tried(void **state)
 {
@@ -126,8 +125,7 @@ static void test_deployed_rows_alert_nobody(void **state)
     assert_int_equal(alerts.n, 0);
 }
 
-/* ---- alerts: one at the limit, one beyond ------------------------------------------------------
- */
+/* ---- alerts: one at the limit, one beyond ---------------------------------------------------- */
 
 static void test_failed_publishes(void **state)
 {
@@ -207,8 +205,7 @@ static void test_disks(void **state)
     assert_string_equal(alerts.item[0].name, "disk_critical_state");
 }
 
-/* ---- once ---------------------------------------------------------------------------------------
- */
+/* ---- once ------------------------------------------------------------------------------------ */
 
 /* What there is to tell now, told where asked: "+name", "-name" of a cleared one. */
 static void update(registry_test *t, bool holds_now, bool told, const char *expected)
@@ -265,8 +262,7 @@ static void test_untold_end(void **state)
     update(t, true, false, ""); /* to the operator it never ended */
 }
 
-/* ---- the command --------------------------------------------------------------------------------
- */
+/* ---- the command ----------------------------------------------------------------------------- */
 
 static void test_command(void **state)
 {

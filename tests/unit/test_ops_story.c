@@ -50,8 +50,7 @@ static void check_now(const ci_json *json, const char *name, const char *part)
     if (!strstr(text, part)) fail_msg("%s: no '%s' in '%s'", name, part, text);
 }
 
-/* ---- one thing --------------------------------------------------------------------------------
- */
+/* ---- one thing ------------------------------------------------------------------------------- */
 
 static void test_unknown(void **state)
 {
@@ -141,8 +140,7 @@ static void test_last_log_line(void **state)
     ci_json_free(json);
 }
 
-/* ---- day by day -------------------------------------------------------------------------------
- */
+/* ---- day by day ------------------------------------------------------------------------------ */
 
 static double number(const ci_json *json, size_t i, const char *name)
 {
@@ -196,8 +194,7 @@ static void test_since(void **state)
     assert_int_equal(ci_ops_since_parse("1dd", &seconds), CI_ERR_USAGE);
 }
 
-/* ---- documents --------------------------------------------------------------------------------
- */
+/* ---- documents ------------------------------------------------------------------------------- */
 
 static ci_json *document(const registry_test *t, const char *name)
 {

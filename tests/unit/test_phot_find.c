@@ -79,8 +79,7 @@ static void test_blends(void **state)
     assert_true(n_found <= 2 * N_PAIR + 2);
 }
 
-/* ---- a beam that is constant on the sky --------------------------------------------------------
- */
+/* ---- a beam that is constant on the sky ------------------------------------------------------ */
 
 /* A source at 512.3, 511.6 whose shape in pixels is the beam's, x narrowed by `n`. */
 static void add_narrowed(float *image, double n)
@@ -124,8 +123,7 @@ static void test_beam_on_sky(void **state)
     unit_near(remainder(s.pa_rad - converged, CI_PI), 0, 0.003);
 }
 
-/* ---- nothing, and too much ---------------------------------------------------------------------
- */
+/* ---- nothing, and too much ------------------------------------------------------------------- */
 
 static void test_noise_alone(void **state)
 {

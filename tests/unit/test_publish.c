@@ -127,8 +127,7 @@ static void test_waits(void **state)
     OK(ci_publish_product(t->registry, "g1", &t->options, &r));
 }
 
-/* ---- failures ---------------------------------------------------------------------------------
- */
+/* ---- failures -------------------------------------------------------------------------------- */
 
 /* Something in the way; then away: the product waits in staging, and is published. */
 static void test_retry(void **state)
@@ -176,8 +175,7 @@ static void test_never_replaced(void **state)
     OK(ci_publish_product(t->registry, "g2", &t->options, &r));
 }
 
-/* ---- staging and products ---------------------------------------------------------------------
- */
+/* ---- staging and products -------------------------------------------------------------------- */
 
 static void test_remove_staging(void **state)
 {
@@ -269,8 +267,7 @@ static void test_all_gone(void **state)
     check_mosaic_row(t, false);
 }
 
-/* ---- a data registry that was lost ------------------------------------------------------------
- */
+/* ---- a data registry that was lost ----------------------------------------------------------- */
 
 /* Three published; then the data registry is lost, one of them changed, and there is a folder that
  * is none of contimg's. */

@@ -68,8 +68,7 @@ static void test_refused_then_right(void **state)
     OK(ci_publish_product(t->registry, "g1", &t->options, &r));
 }
 
-/* ---- what gates measure -----------------------------------------------------------------------
- */
+/* ---- what gates measure ---------------------------------------------------------------------- */
 
 /* A mosaic that passes, in the staging folder; nothing is known of its noise and fluxes. */
 static ci_qa_subject good_subject(const publish_case *t, char folder[400], char paths[3][450])

@@ -61,8 +61,7 @@ static void test_newer_is_refused(void **state)
     assert_string_equal(sha, again);
 }
 
-/* ---- databases of others ----------------------------------------------------------------------
- */
+/* ---- databases of others --------------------------------------------------------------------- */
 
 static const char *const foreign[] = {
     "CREATE TABLE moz_places(id INTEGER PRIMARY KEY, url TEXT)",
@@ -110,8 +109,7 @@ static void test_own_in_the_wrong_place(void **state)
                  "CONTIMG_PRODUCTS_DB");
 }
 
-/* ---- runs and copies --------------------------------------------------------------------------
- */
+/* ---- runs and copies ------------------------------------------------------------------------- */
 
 static void test_backup(void **state)
 {
@@ -138,8 +136,7 @@ static void test_runs(void **state)
     assert_int_equal(raw_int(t->c.products, "SELECT count(*) FROM runs WHERE ended_at IS NULL"), 1);
 }
 
-/* ---- transactions -----------------------------------------------------------------------------
- */
+/* ---- transactions ---------------------------------------------------------------------------- */
 
 static size_t n_files(registry_test *t)
 {
@@ -228,8 +225,7 @@ static void test_lock_for_too_long(void **state)
     ci_registry_files_free(files);
 }
 
-/* ---- rows -------------------------------------------------------------------------------------
- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 /* Every column of a row comes back as it was written, unknown numbers as unknown. */
 static void test_file_rows(void **state)

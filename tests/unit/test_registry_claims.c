@@ -41,8 +41,7 @@ static size_t n_ready(registry_test *t)
     return n;
 }
 
-/* ---- one owner at a time ----------------------------------------------------------------------
- */
+/* ---- one owner at a time --------------------------------------------------------------------- */
 
 /* A second handle of this process owns what the first does. */
 static void test_same_process(void **state)
@@ -113,8 +112,7 @@ static void test_dead_process(void **state)
     OK(ci_registry_group_claim(t->registry, g.id, 600, &done));
 }
 
-/* ---- leases -----------------------------------------------------------------------------------
- */
+/* ---- leases ---------------------------------------------------------------------------------- */
 
 /* What is known of a process on another node is its lease: it holds to the last second. */
 static void test_lease_runs_out(void **state)
@@ -224,8 +222,7 @@ static void test_keeper(void **state)
     assert_int_equal(now, end - 1 + CI_REGISTRY_LEASE_S);
 }
 
-/* ---- the owner's job ---------------------------------------------------------------------------
- */
+/* ---- the owner's job ------------------------------------------------------------------------- */
 
 /* A squeue that answers so, first on PATH. */
 static void squeue_make(const char *folder, const char *answer)
@@ -312,8 +309,7 @@ static void test_job_is_asked_outside(void **state)
     assert_int_equal(n_lines(t, "asked"), 2);
 }
 
-/* ---- ends -------------------------------------------------------------------------------------
- */
+/* ---- ends ------------------------------------------------------------------------------------ */
 
 /* The deployed columns of an observation follow its state. */
 static void test_deployed_columns(void **state)
@@ -387,8 +383,7 @@ static void test_faults_are_counted(void **state)
     assert_int_equal(n_fault, 0);
 }
 
-/* ---- tiles ------------------------------------------------------------------------------------
- */
+/* ---- tiles ----------------------------------------------------------------------------------- */
 
 /* All tiles or none: one in use leaves the other free. */
 static void test_tiles_all_or_none(void **state)

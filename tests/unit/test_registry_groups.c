@@ -121,8 +121,7 @@ static void test_needed(void **state)
     assert_false(needed); /* groups that share nothing */
 }
 
-/* ---- 1000 groups within a second, from 8 processes, every list offered by two of them ---------
- */
+/* ---- 1000 groups within a second, from 8 processes, every list offered by two of them -------- */
 
 enum
 {

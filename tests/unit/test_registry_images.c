@@ -4,8 +4,7 @@
 
 #include "deployed_schema.h"
 
-/* ---- calibration tables -----------------------------------------------------------------------
- */
+/* ---- calibration tables ---------------------------------------------------------------------- */
 
 static void cal_make(ci_registry *registry, const char *path, ci_registry_cal_kind kind,
                      double hours, double dec_deg, ci_registry_cal_state state)
@@ -126,8 +125,7 @@ static void test_cal_own_validity(void **state)
     ci_registry_cals_free(tables);
 }
 
-/* ---- tiles ------------------------------------------------------------------------------------
- */
+/* ---- tiles ----------------------------------------------------------------------------------- */
 
 static const char tile_id[] = "2026-01-25T00:00:10";
 
@@ -196,8 +194,7 @@ static void test_tile_changed(void **state)
     assert_int_not_equal(gone, CI_OK);
 }
 
-/* ---- mosaics ----------------------------------------------------------------------------------
- */
+/* ---- mosaics --------------------------------------------------------------------------------- */
 
 static void test_mosaic(void **state)
 {

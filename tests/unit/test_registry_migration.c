@@ -8,8 +8,7 @@
 
 #include <glob.h>
 
-/* ---- tables as they stand ---------------------------------------------------------------------
- */
+/* ---- tables as they stand -------------------------------------------------------------------- */
 
 typedef struct table_facts
 {
@@ -65,8 +64,7 @@ static char *rows_text(sqlite3 *db, const table_facts *t)
     return out.text;
 }
 
-/* ---- migration --------------------------------------------------------------------------------
- */
+/* ---- migration ------------------------------------------------------------------------------- */
 
 typedef struct deployed_db
 {
@@ -212,8 +210,7 @@ static void test_registry_db_is_cal(void **state)
     assert_int_equal(raw_int(t->c.data, "SELECT count(*) FROM data_registry"), 0);
 }
 
-/* ---- deployed rows are seen and never worked on ------------------------------------------------
- */
+/* ---- deployed rows are seen and never worked on ---------------------------------------------- */
 
 static void test_deployed_observations(void **state)
 {

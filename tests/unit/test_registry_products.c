@@ -70,8 +70,7 @@ static void test_stage_while_publishing(void **state)
                  "g1: is being published by");
 }
 
-/* ---- retries ----------------------------------------------------------------------------------
- */
+/* ---- retries --------------------------------------------------------------------------------- */
 
 /* Each failure waits twice as long as the one before: 60 s, 120 s. */
 static void test_backoff(void **state)
@@ -142,8 +141,7 @@ static void test_auto_publish_off(void **state)
     assert_int_equal(claim(t, true, &owner), CI_REGISTRY_CLAIM_TAKEN);
 }
 
-/* ---- leases -----------------------------------------------------------------------------------
- */
+/* ---- leases ---------------------------------------------------------------------------------- */
 
 /* While it is being published, who does so is told; an attempt ends once. */
 static void test_busy(void **state)
@@ -227,8 +225,7 @@ static void test_crash_while_publishing(void **state)
     assert_int_equal(owner.pid, getpid());
 }
 
-/* ---- ends -------------------------------------------------------------------------------------
- */
+/* ---- ends ------------------------------------------------------------------------------------ */
 
 /* Success starts the count again, keeps the rows, and staging again wipes nothing. */
 static void test_published_row_is_not_replaced(void **state)

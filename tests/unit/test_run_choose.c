@@ -177,8 +177,7 @@ static void test_full_disk_begins_nothing(void **state)
     ci_run_groups_free(&chosen);
 }
 
-/* ---- between ranks -----------------------------------------------------------------------------
- */
+/* ---- between ranks --------------------------------------------------------------------------- */
 
 static void test_packed_work_comes_back(void **state)
 {

@@ -136,8 +136,7 @@ static void test_stops_and_waits_are_no_tries(void **state)
     case_free(&g);
 }
 
-/* ---- the claim ---------------------------------------------------------------------------------
- */
+/* ---- the claim ------------------------------------------------------------------------------- */
 
 /* Another process is another owner: what it gets with a handle of its own. */
 static ci_status other_claims(const group_case *g, bool of_group)
@@ -233,8 +232,7 @@ static void test_overtaken_run_writes_nothing(void **state)
     case_free(&g);
 }
 
-/* ---- done before -------------------------------------------------------------------------------
- */
+/* ---- done before ----------------------------------------------------------------------------- */
 
 static void staged_file(const char *folder, const char *name)
 {
@@ -352,8 +350,7 @@ static void test_missing_product_is_made_again(void **state)
     case_free(&g);
 }
 
-/* ---- tiles that were judged ---------------------------------------------------------------------
- */
+/* ---- tiles that were judged ------------------------------------------------------------------ */
 
 static void test_relaxed_limits_decide_on_reuse(void **state)
 {

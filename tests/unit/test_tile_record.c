@@ -220,8 +220,7 @@ static void test_calibration_and_gates_come_back(void **state)
     ci_tile_record_free(back);
 }
 
-/* ---- what is not there -------------------------------------------------------------------------
- */
+/* ---- what is not there ----------------------------------------------------------------------- */
 
 static void test_absent_parts_stay_absent(void **state)
 {
@@ -323,8 +322,7 @@ static void test_a_cut_packing_is_refused(void **state)
     ci_tile_record_free(record);
 }
 
-/* ---- judging -----------------------------------------------------------------------------------
- */
+/* ---- judging --------------------------------------------------------------------------------- */
 
 static void test_gates_that_refuse_set_state_and_reason(void **state)
 {
