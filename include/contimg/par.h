@@ -87,7 +87,7 @@ CI_MUST_CHECK ci_status ci_par_units_new(ci_comm *comm, ci_par_units **out, size
 /* The next unit's values [n_value], all 0, to be added to until the next call; NULL after the last
  * unit. Local. */
 double *ci_par_units_next(ci_par_units *units);
-/* sum [n_value] of all ranks' units. Collective. */
+/* sum [n_value] of all ranks' units, the same on each rank. Collective. */
 CI_MUST_CHECK ci_status ci_par_units_finish(ci_comm *comm, ci_par_units *units, double *sum);
 /* NULL-safe. Local. */
 void ci_par_units_free(ci_par_units *units);

@@ -42,7 +42,6 @@ static ci_status is_worth(ci_comm *comm, const ci_clean *c, bool *out)
         return CI_OK;
     }
     CI_TRY(incoherent_rms(comm, c, &incoherent));
-    CI_TRY(ci_par_bcast(comm, &incoherent, sizeof incoherent, 0));
     *out = rms > coherent_min * incoherent;
     if (*out)
         ci_log_info(
