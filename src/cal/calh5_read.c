@@ -245,9 +245,10 @@ static ci_status channels_sort(reader *r, ci_cal_table *t)
     for (size_t c = 0; c < t->n_chan; c++) {
         value[2 * c] = t->freq_hz[c];
         value[2 * c + 1] = t->width_hz[c];
-        for (size_t k = 0; k < t->n_chan; k++)
-            r->chan[c] +=
-                t->freq_hz[k] < t->freq_hz[c] || (t->freq_hz[k] == t->freq_hz[c] && k < c);
+        for (size_t k = 0; k < c; k++)
+            r->chan[c] += t->freq_hz[k] <= t->freq_hz[c];
+        for (size_t k = c + 1; k < t->n_chan; k++)
+            r->chan[c] += t->freq_hz[k] < t->freq_hz[c];
     }
     for (size_t c = 0; c < t->n_chan; c++) {
         t->freq_hz[r->chan[c]] = value[2 * c];
