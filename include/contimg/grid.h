@@ -54,7 +54,8 @@ typedef struct ci_grid_numbers
     int64_t n_row;
     size_t n_column, n_value_byte;
     bool is_double;
-    double error; /* expected relative rms error */
+    double error;   /* expected relative rms error */
+    double balance; /* estimated work of the busiest rank over the mean, 1 where it is even */
 } ci_grid_numbers;
 /* Local. */
 void ci_grid_operator_numbers(const ci_grid_operator *gridder, ci_grid_numbers *out);

@@ -49,7 +49,7 @@ typedef struct ci_image_stats
     int64_t n_sample; /* unflagged visibilities imaged ... */
     int64_t n_node;   /* ... and the samples gridded: fewer, where they were compressed */
     double compression, compression_half_width; /* as kept to; 0: not compressed */
-    int n_plane, n_strip;
+    int n_plane;
     bool is_pseudo_i;
     ci_clean_stats clean;
 } ci_image_stats;

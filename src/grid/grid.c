@@ -134,7 +134,8 @@ void ci_grid_operator_numbers(const ci_grid_operator *g, ci_grid_numbers *out)
                              .n_column = g->plan.n_store,
                              .n_value_byte = g->plan.depth * value_size(g),
                              .is_double = g->plan.is_double,
-                             .error = g->plan.error};
+                             .error = g->plan.error,
+                             .balance = g->balance};
 }
 
 /* ---- samples from rows and back ------------------------------------------------------- */

@@ -135,6 +135,7 @@ struct ci_grid_operator
     /* strips */
     int64_t *count;      /* [n_strip][n_bucket] samples, of all ranks */
     size_t *strip_start; /* [n_rank + 1] */
+    double balance;      /* cost of the strips of the busiest rank over the mean */
     /* what this rank holds as input, in the order of destination ranks */
     size_t n_route, n_routed;
     ci_grid_route *route;
@@ -168,6 +169,8 @@ static inline size_t ci_grid_distance(size_t i, size_t n)
 {
     return i >= n / 2 ? i - n / 2 : n / 2 - i;
 }
+/* share.c: strip_start and balance, from the counts of samples. Local. */
+ci_status ci_grid_strips_share(ci_grid_operator *g);
 /* Rank that owns a strip. */
 int ci_grid_strip_owner(const ci_grid_operator *g, size_t i_strip);
 /* Does strip b have samples in plane p? And rows of it that hold data: all, those that the

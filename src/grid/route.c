@@ -135,52 +135,6 @@ static ci_status cut_all(cutter *cut)
     return CI_OK;
 }
 
-/* Cost of a strip in ns or so: its samples' visits to planes and its rows' transforms. */
-static double strip_cost(const ci_grid_operator *g, size_t i_strip)
-{
-    const ci_grid_plan *plan = &g->plan;
-    double n_sample = 0.0, n_row = 0.0, support = plan->kernel_uv.support;
-    for (int q = 0; q < plan->n_bucket; q++)
-        n_sample += (double)g->count[i_strip * (size_t)plan->n_bucket + (size_t)q];
-    for (int p = 0; p < plan->n_plane; p++)
-        n_row += (double)ci_grid_strip_rows(g, i_strip, p);
-    double visits = plan->has_terms ? plan->n_plane : plan->is_flat ? 1.0 : plan->kernel_w.support;
-    double depth = (double)plan->depth;
-    double row = depth * (ci_fft_row_ns(plan->n_v) + 2.0 * (double)plan->n_y);
-    return n_sample * visits * (12.0 + 0.15 * depth * support * support) + n_row * row;
-}
-
-/* Contiguous runs of strips of about equal cost: a strip belongs to the rank whose share the
- * middle of its cost falls into. */
-static ci_status split_strips(ci_grid_operator *g)
-{
-    size_t n_strip = g->plan.n_strip;
-    double total = 0.0, before = 0.0;
-    CI_TRY(ci_mem_alloc(&g->strip_start, (size_t)g->n_rank + 1, sizeof *g->strip_start, "strips"));
-    for (size_t b = 0; b < n_strip; b++)
-        total += strip_cost(g, b);
-    int rank = 0;
-    for (size_t b = 0; b < n_strip; b++) {
-        double cost = strip_cost(g, b);
-        double share = total > 0.0 ? (before + 0.5 * cost) / total * g->n_rank : 0.0;
-        int owner = share < g->n_rank - 1 ? (int)share : g->n_rank - 1;
-        while (rank < owner)
-            g->strip_start[++rank] = b;
-        before += cost;
-    }
-    while (rank < g->n_rank)
-        g->strip_start[++rank] = n_strip;
-    return CI_OK;
-}
-
-int ci_grid_strip_owner(const ci_grid_operator *g, size_t i_strip)
-{
-    int rank = 0;
-    while (rank + 1 < g->n_rank && g->strip_start[rank + 1] <= i_strip)
-        rank++;
-    return rank;
-}
-
 /* This rank's segments and routes into the order in which they are gridded, which is also that of
  * destination ranks. */
 static ci_status order_by_rank(ci_grid_operator *g, cutter *cut, size_t *segment_start)
@@ -403,7 +357,7 @@ ci_status ci_grid_route_make(ci_comm *comm, ci_grid_operator *g)
     if (status == CI_OK) status = ci_par_sum_int(comm, g->count, n_count);
     if (status == CI_OK) status = agree_columns(comm, &g->plan, &cut);
     if (status == CI_OK) {
-        status = split_strips(g);
+        status = ci_grid_strips_share(g);
         if (status == CI_OK) status = order_by_rank(g, &cut, segment_start);
         status = ci_par_agree(comm, status);
     }

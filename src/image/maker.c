@@ -119,6 +119,19 @@ static void plan_log(const ci_image_maker *m)
             s->compression_half_width * CI_RAD_TO_DEG, s->compression);
 }
 
+/* The gridder, and how evenly its samples are shared among the ranks. */
+static ci_status gridder_make(ci_comm *comm, ci_image_maker *m)
+{
+    ci_grid_numbers numbers;
+    CI_TRY(ci_grid_operator_new(comm, &m->gridder, &m->geometry, m->samples));
+    ci_grid_operator_numbers(m->gridder, &numbers);
+    m->stats.n_plane = numbers.n_plane;
+    if (ci_comm_size(comm) > 1)
+        ci_log_info("gridding: the busiest of %d ranks has %.3f times the mean work",
+                    ci_comm_size(comm), numbers.balance);
+    return CI_OK;
+}
+
 static ci_status plan_make(ci_comm *comm, ci_image_maker *m, ci_vis_set *set)
 {
     ci_image_stats *s = &m->stats;
@@ -143,12 +156,7 @@ static ci_status plan_make(ci_comm *comm, ci_image_maker *m, ci_vis_set *set)
     if (m->setup.options->clean.max_iteration > 0)
         CI_TRY(ci_clean_psf_wide(comm, m->samples, &m->geometry, sums.weight,
                                  ci_clean_max_hidden_sidelobe(), &m->psf_wide, &m->psf_far));
-    CI_TRY(ci_grid_operator_new(comm, &m->gridder, &m->geometry, m->samples));
-    ci_grid_numbers numbers;
-    ci_grid_operator_numbers(m->gridder, &numbers);
-    s->n_plane = numbers.n_plane;
-    s->n_strip = numbers.n_strip;
-    return CI_OK;
+    return gridder_make(comm, m);
 }
 
 void ci_image_maker_free(ci_image_maker *m)
