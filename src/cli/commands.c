@@ -83,7 +83,8 @@ static const ci_conf_entry inspect_examples[] = {
 static const ci_conf_entry publish_examples[] = {
     {"contimg publish --id 0123456789ab_1769299200000000 --dry-run",
      "Whether a staged product would pass, and why not:"},
-    {"contimg publish --retry-failed", "Try again what failed to publish:"},
+    {"contimg publish --due", "Publish what waits for it, as every run does that names no files:"},
+    {"contimg publish --retry-failed", "Try again what failed to publish, now:"},
     {"contimg publish --withdraw 0123456789ab_1769299200000000",
      "Take a published product back into staging:"},
     {"contimg publish --recover", "Finish or undo what a crash left, compare all checksums:"},
@@ -159,9 +160,10 @@ const ci_cli_command ci_cli_commands[] = {
      "What is in a UVH5, calibration or FITS file; exit code 3 where it is not usable, and why.",
      inspect_examples, NULL},
     {"publish", CI_CONF_COMMAND_PUBLISH, NULL, ci_cli_publish,
-     "contimg publish --id ID [--dry-run] | --retry-failed [--dry-run] | --recover | --withdraw ID",
-     "Publish staged products: one by name, those that failed, or what a crash left; take one "
-     "back.",
+     "contimg publish --id ID [--dry-run] | --due | --retry-failed [--dry-run] | --recover | "
+     "--withdraw ID",
+     "Publish staged products: one by name, what is due, those that failed, or what a crash left; "
+     "take one back.",
      publish_examples, NULL},
     {"status", CI_CONF_COMMAND_STATUS, NULL, ci_cli_status,
      "contimg status [ID | --since 24h|7d|30d|90d] [--json]",

@@ -81,6 +81,16 @@ ci_status ci_cli_publish_again(const ci_run_site *site, const ci_conf *conf,
     return ci_error_restore(&saved);
 }
 
+static ci_status publish_due(const ci_run_site *site, const ci_publish_options *given)
+{
+    ci_publish_options options = *given;
+    size_t n_published = 0, n_failed = 0;
+    options.by_name = false;
+    ci_status status = ci_publish_due(site->registry, &options, &n_published, &n_failed);
+    printf("%zu product%s published, %zu failed\n", n_published, ci_plural(n_published), n_failed);
+    return status;
+}
+
 static ci_status publish_recover(const ci_run_site *site, const ci_conf *conf,
                                  const ci_publish_options *options)
 {
@@ -122,6 +132,7 @@ static ci_status publish_site(const ci_run_site *site, const ci_conf *conf)
     options.by_name = true;
     if (*withdraw) return publish_withdraw(site, withdraw, &options);
     ci_conf_relaxed_warn(conf);
+    if (ci_conf_bool(conf, CI_CONF_OPT_DUE)) return publish_due(site, &options);
     return ci_conf_bool(conf, CI_CONF_OPT_RECOVER) ? publish_recover(site, conf, &options)
                                                    : ci_cli_publish_again(site, conf, &what);
 }
@@ -131,14 +142,17 @@ ci_status ci_cli_publish(const ci_conf *conf)
     bool id = *ci_conf_text(conf, CI_CONF_OPT_ID),
          withdraw = *ci_conf_text(conf, CI_CONF_OPT_WITHDRAW),
          retry = ci_conf_bool(conf, CI_CONF_OPT_RETRY_FAILED),
-         recover = ci_conf_bool(conf, CI_CONF_OPT_RECOVER);
-    if (id + withdraw + retry + recover != 1)
+         recover = ci_conf_bool(conf, CI_CONF_OPT_RECOVER),
+         due = ci_conf_bool(conf, CI_CONF_OPT_DUE);
+    if (id + withdraw + retry + recover + due != 1)
         return ci_error(CI_ERR_USAGE,
-                        "give one of --id ID, --withdraw ID, --retry-failed, --recover");
-    if ((recover || withdraw) && ci_conf_bool(conf, CI_CONF_OPT_DRY_RUN))
+                        "give one of --id ID, --withdraw ID, --due, --retry-failed, --recover");
+    if ((recover || withdraw || due) && ci_conf_bool(conf, CI_CONF_OPT_DRY_RUN))
         return ci_error(CI_ERR_USAGE,
                         "%s has no --dry-run: it goes with --id and --retry-failed; leave it out",
-                        recover ? "--recover" : "--withdraw");
+                        recover ? "--recover"
+                        : due   ? "--due"
+                                : "--withdraw");
     ci_run_site site;
     ci_status status = ci_run_site_open(&site, conf, CI_RUN_WRITES);
     if (status == CI_OK) status = ci_run_site_keep_leases(&site);

@@ -39,12 +39,28 @@ static ci_status recover(ci_run *run)
     return ci_publish_recover(run->site.registry, &options, &recovered);
 }
 
+/* What waits to be published again and is due, where the run takes what arrives. The log tells; a
+ * fault of such a product is its own. */
+static void publish_due(ci_run *run)
+{
+    ci_publish_options options;
+    size_t n_published, n_failed;
+    bool is_named =
+        ci_conf_argument_count(run->conf) > 0 || *ci_conf_text(run->conf, CI_CONF_OPT_GROUP);
+    if (is_named || ci_conf_bool(run->conf, CI_CONF_OPT_NO_PUBLISH)) return;
+    ci_run_publish_options(&run->site, run->conf, &options);
+    if (ci_publish_due(run->site.registry, &options, &n_published, &n_failed) != CI_OK)
+        ci_error_clear();
+}
+
 /* What follows once the run has its row. */
 static ci_status open_begun(ci_run *run)
 {
     CI_TRY(open_report(run));
     CI_TRY(ci_run_site_keep_leases(&run->site));
-    return recover(run);
+    CI_TRY(recover(run));
+    publish_due(run);
+    return CI_OK;
 }
 
 static ci_status open_root(ci_run *run)

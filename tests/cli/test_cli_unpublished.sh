@@ -49,6 +49,21 @@ if strace -o /dev/null true 2>/dev/null; then
     own_lines | grep -q "No space left.*contimg publish --id $id tries again" ||
       fail "publishing failed before: $(own_lines)"
   done
+  good '0 products published, 0 failed' 0 publish --due $failed
+  cp -r failed due
+  due="--state-dir due/state --output-dir due/staging --products-dir due/products"
+  sqlite3 due/state/data_registry.sqlite3 \
+    "UPDATE data_registry SET next_try_at=1, stage_path=replace(stage_path, '/failed/', '/due/')"
+  # A run that nobody named anything to does it, too.
+  mkdir empty
+  cp -r due due-run
+  sqlite3 due-run/state/data_registry.sqlite3 \
+    "UPDATE data_registry SET stage_path=replace(stage_path, '/due/', '/due-run/')"
+  good '1 product published, 0 failed' 0 publish --due $due
+  sound due
+  good '' 0 run --input-dir empty --state-dir due-run/state --output-dir due-run/staging \
+    --products-dir due-run/products
+  sound due-run
   sqlite3 failed/state/data_registry.sqlite3 'UPDATE data_registry SET next_try_at=1'
   good "published: $here/failed/products/2" 2 run sim/*.hdf5 $options $failed
   sound failed

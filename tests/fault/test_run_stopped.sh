@@ -21,10 +21,14 @@ elsewhere() {
 timeout -k 10 500 "$contimg" run sim/*.hdf5 $options >first.out 2>first.err &
 launcher=$!
 for _ in $(seq 3000); do
-  [ -n "$(find staging/tiles -type f 2>/dev/null)" ] && break
+  first=$(pgrep -P $launcher -x contimg) && break
   sleep 0.02
 done
-first=$(pgrep -P $launcher -x contimg) || fail "the first run is over: $(cat first.err)"
+[ -n "$first" ] || fail "the first run is over: $(cat first.err)"
+# Without a process in the loop: the run is over within a second or two.
+until compgen -G 'staging/tiles/*/*' >tiles.txt; do
+  kill -0 "$first" || fail "the first run is over: $(cat first.err)"
+done
 kill -STOP "$first"
 grep -q 'published' first.out && fail "the first run was not stopped in time"
 # Three minutes later.
