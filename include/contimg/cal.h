@@ -182,6 +182,16 @@ typedef enum ci_cal_weighting
 CI_MUST_CHECK ci_status ci_cal_weights(ci_vis_block *block, ci_cal_weighting how, double sefd_jy,
                                        bool *known);
 
+/* What a solve works on: a share of a tile. */
+typedef struct ci_cal_load
+{
+    double n_row, n_visibility; /* of the share, all polarisations and sub-bands */
+    double n_block_visibility;  /* of its largest block, one polarisation */
+    double n_pol, n_time;
+    double span_s; /* seconds from the first integration's beginning to the last one's end */
+} ci_cal_load;
+/* Cost, for who plans it: bytes that a solve holds besides the visibilities. Local. */
+double ci_cal_bytes(const ci_cal_load *load);
 /* Cost, for who plans it: seconds of one core to solve for tables on n_visibility values and to
  * apply them, about. Local. */
 double ci_cal_seconds(double n_visibility);

@@ -28,6 +28,8 @@ typedef struct ci_plan_load
     double input_bytes;                                   /* of all files; 0: from the samples */
     bool is_double;                                       /* gridding in double precision */
     bool is_compressed;                                   /* samples are, before they are imaged */
+    double span_s;                                        /* that a tile lasts */
+    bool is_solved;                                       /* gains are solved for */
 } ci_plan_load;
 /* input_bytes from the files of one observation (the first of n_tile alike). */
 CI_MUST_CHECK ci_status ci_plan_input_bytes(ci_plan_load *load, const char *const *paths,

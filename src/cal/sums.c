@@ -6,7 +6,6 @@
 #include <string.h>
 
 /* Of the gains that go with the bandpass, where the final ones follow the signal. */
-static const double coarse_interval_s = 60;
 
 static ci_status hands_find(ci_cal_problem *p)
 {
@@ -35,7 +34,7 @@ static ci_status intervals_find(ci_cal_problem *p)
     double first = meta->time_mjd_s[0] - 0.5 * meta->interval_s;
     double span = meta->time_mjd_s[meta->n_time - 1] + 0.5 * meta->interval_s - first;
     double asked = p->options->gain_interval_s;
-    if (asked == CI_CAL_INTERVAL_AUTO) asked = coarse_interval_s;
+    if (asked == CI_CAL_INTERVAL_AUTO) asked = CI_CAL_COARSE_INTERVAL_S;
     double n_whole = asked > 0 ? floor(span / asked + 0.5) : 1;
     if (n_whole < 1) n_whole = 1;
     p->interval_s = span > 0 ? span / n_whole : asked;

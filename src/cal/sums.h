@@ -9,9 +9,10 @@
 
 enum
 {
-    CI_CAL_BLOCK_CHAN = 12, /* channels of one block of sums */
-    CI_CAL_FINE = 4,        /* sums of one integration */
-    CI_CAL_GAP = 16         /* a flag on the way: this receptor has no data in this channel */
+    CI_CAL_BLOCK_CHAN = 12,        /* channels of one block of sums */
+    CI_CAL_COARSE_INTERVAL_S = 60, /* of the first gains, where --gain-interval is auto */
+    CI_CAL_FINE = 4,               /* sums of one integration */
+    CI_CAL_GAP = 16 /* a flag on the way: this receptor has no data in this channel */
 };
 
 /* Sums of one part (baselines of one sub-band) of this rank. */

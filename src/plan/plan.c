@@ -86,6 +86,21 @@ static double mosaic_pixels_of(const ci_plan_load *w)
     return pixels_of(w) * fmax(1, 0.5 * (double)w->n_tile / n_group);
 }
 
+/* Besides the visibilities of a rank's share, while gains are solved for. */
+static double solve_bytes(const ci_plan_load *w, double share)
+{
+    double visibilities = visibilities_of(w);
+    if (!w->is_solved || visibilities == 0) return 0;
+    ci_cal_load load = {.n_row = share * rows_of(w),
+                        .n_visibility = share * visibilities,
+                        .n_block_visibility =
+                            visibilities / (double)w->n_pol * fmin(share, 1 / sub_bands_of(w)),
+                        .n_pol = (double)w->n_pol,
+                        .n_time = (double)w->n_time,
+                        .span_s = w->span_s};
+    return ci_cal_bytes(&load);
+}
+
 /* Of a tile, on the rank with the most of n. */
 static double tile_bytes(const ci_plan_load *w, int n)
 {
@@ -100,7 +115,8 @@ static double tile_bytes(const ci_plan_load *w, int n)
     double read = ci_uvh5_read_bytes(ci_uvh5_file_bytes(visibilities / n_sub_band));
     /* A block's values go once its samples are made; the last one's are there with all of these. */
     double taken = ci_vis_samples_bytes(0, image.n_sample, false);
-    return fmax(blocks + fmax(read, taken), rest + ci_image_bytes(&image));
+    return fmax(blocks + fmax(fmax(read, taken), solve_bytes(w, share)),
+                rest + ci_image_bytes(&image));
 }
 
 /* Bytes of the rank with the most, of n_rank in teams of n at least. */

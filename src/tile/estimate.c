@@ -126,6 +126,8 @@ static void shapes(const ci_vis_meta *meta, ci_plan_load *load)
     load->n_time = meta->n_time;
     load->n_pol = meta->n_pol;
     load->n_chan = ci_vis_chan_first(meta, meta->n_sub_band);
+    if (meta->n_time > 0)
+        load->span_s = meta->time_mjd_s[meta->n_time - 1] - meta->time_mjd_s[0] + meta->interval_s;
 }
 
 ci_status ci_tile_estimate(const ci_conf *conf, const char *const *paths, size_t n_path,
@@ -142,6 +144,8 @@ ci_status ci_tile_estimate(const ci_conf *conf, const char *const *paths, size_t
         shapes(meta, load);
         load->is_double = ci_grid_is_double(options.image.accuracy);
         load->is_compressed = options.image.compression > 0;
+        load->is_solved = !options.is_calibrated && meta->units != CI_VIS_UNITS_JY &&
+                          !*ci_conf_text(conf, CI_CONF_OPT_CAL);
         status = image_size(self, &options, meta, &load->image_size);
     }
     ci_uvh5_set_free(files);
