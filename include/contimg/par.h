@@ -125,7 +125,8 @@ void ci_par_split(size_t n_item, int n_rank, int rank, size_t *first, size_t *co
  * for tests. Local. */
 size_t ci_par_piece_bytes(void);
 
-/* Counters since start: bytes sent to other ranks and collective calls. */
+/* Counters since start, of this rank in the world's and every communicator that was split from it:
+ * bytes sent to other ranks (of a reduction and a broadcast: once), messages, collective calls. */
 typedef struct ci_par_counters
 {
     uint64_t n_byte_sent, n_call, n_message;

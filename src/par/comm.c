@@ -35,6 +35,7 @@ static ci_status comm_new(ci_comm **out, MPI_Comm mpi, const ci_comm *from, bool
     comm->isa = from ? from->isa : ci_isa_widest();
     comm->timer = timer;
     comm->owns_timer = !from;
+    comm->counters = from ? from->counters : &comm->own_counters;
     comm->mpi = mpi;
     comm->size = 1;
     comm->is_world = is_world;
@@ -196,7 +197,7 @@ ci_status ci_comm_node_size(ci_comm *comm, int *out)
 
 ci_par_counters ci_par_counters_get(const ci_comm *comm)
 {
-    return comm->counters;
+    return *comm->counters;
 }
 
 ci_isa ci_comm_isa(const ci_comm *comm)
@@ -223,7 +224,7 @@ ci_timer *ci_comm_timer(const ci_comm *comm)
 
 ci_status ci_par_agree(ci_comm *comm, ci_status status)
 {
-    comm->counters.n_call++;
+    comm->counters->n_call++;
     if (comm->size == 1) return status;
     /* The greatest status wins, and of its ranks the lowest. */
     long long key = (long long)status * comm->size + (comm->size - 1 - comm->rank), worst = 0;
@@ -249,7 +250,7 @@ ci_status ci_par_alloc(ci_comm *comm, void *out, size_t n_item, size_t item_size
 
 ci_status ci_par_barrier(ci_comm *comm)
 {
-    comm->counters.n_call++;
+    comm->counters->n_call++;
     if (comm->size > 1) CI_PAR_CALL(comm, MPI_Barrier(comm->mpi));
     return CI_OK;
 }

@@ -11,14 +11,14 @@ enum
 
 ci_status ci_par_bcast(ci_comm *comm, void *data, size_t n_byte, int root)
 {
-    comm->counters.n_call++;
+    comm->counters->n_call++;
     if (comm->size == 1) return CI_OK;
     CI_PAR_EQUAL(comm, "broadcast: number of bytes or root", (double)n_byte, (double)root);
     size_t piece = ci_par_piece_bytes();
     for (size_t done = 0; done < n_byte; done += piece) {
         size_t n = n_byte - done < piece ? n_byte - done : piece;
         CI_PAR_CALL(comm, MPI_Bcast((char *)data + done, (int)n, MPI_BYTE, root, comm->mpi));
-        if (comm->rank == root) comm->counters.n_byte_sent += n;
+        if (comm->rank == root) comm->counters->n_byte_sent += n;
     }
     return CI_OK;
 }
@@ -30,8 +30,8 @@ ci_status ci_par_send(ci_comm *comm, const void *data, size_t n_byte, int to)
         size_t n = n_byte - done < piece ? n_byte - done : piece;
         CI_PAR_CALL(
             comm, MPI_Send((const char *)data + done, (int)n, MPI_BYTE, to, TAG_POINT, comm->mpi));
-        comm->counters.n_message++;
-        comm->counters.n_byte_sent += n;
+        comm->counters->n_message++;
+        comm->counters->n_byte_sent += n;
     }
     return CI_OK;
 }
@@ -65,8 +65,8 @@ static void trade(ci_comm *comm, const char *send, size_t n_send, int to, char *
             size_t n = n_send - done < piece ? n_send - done : piece;
             CI_PAR_CALL(comm, MPI_Isend(send + done, (int)n, MPI_BYTE, to, TAG_EXCHANGE, comm->mpi,
                                         &request[n_request++]));
-            comm->counters.n_message++;
-            comm->counters.n_byte_sent += n;
+            comm->counters->n_message++;
+            comm->counters->n_byte_sent += n;
         }
         CI_PAR_CALL(comm, MPI_Waitall(n_request, request, MPI_STATUSES_IGNORE));
     }
@@ -83,7 +83,7 @@ static size_t offset_of(const size_t *counts, int rank)
 ci_status ci_par_exchange_into(ci_comm *comm, const void *send, const size_t *n_send, void *recv,
                                const size_t *n_recv)
 {
-    comm->counters.n_call++;
+    comm->counters->n_call++;
     int me = comm->rank, size = comm->size;
     if (n_send[me] > 0)
         memcpy((char *)recv + offset_of(n_recv, me), (const char *)send + offset_of(n_send, me),
@@ -136,7 +136,7 @@ static ci_status gather_to_root(ci_comm *comm, const void *here, const size_t *c
 ci_status ci_par_gather(ci_comm *comm, const void *here, size_t n_byte, int root, void **out,
                         size_t *n_out)
 {
-    comm->counters.n_call++;
+    comm->counters->n_call++;
     *out = NULL;
     CI_PAR_EQUAL(comm, "gather: root", (double)root);
     size_t *counts = NULL;

@@ -14,8 +14,9 @@ struct ci_comm
     ci_isa isa;      /* the same on all ranks */
     ci_timer *timer; /* owned by the communicator that was split from none */
     bool owns_timer;
-    char session_folder[256]; /* Open MPI's, of the world; "": not made by ci_par_start */
-    ci_par_counters counters;
+    char session_folder[256];     /* Open MPI's, of the world; "": not made by ci_par_start */
+    ci_par_counters own_counters; /* of the communicator that was split from none */
+    ci_par_counters *counters;    /* that one's */
 };
 
 /* MPI_COMM_NULL where the communicator is one process without MPI. */

@@ -12,11 +12,12 @@ enum
 static ci_status reduce_in_place(ci_comm *comm, void *values, size_t n, size_t item_size,
                                  MPI_Datatype type, MPI_Op op)
 {
-    comm->counters.n_call++;
+    comm->counters->n_call++;
     if (comm->size == 1) return CI_OK;
     CI_PAR_EQUAL(comm, "reduction: number of values", (double)n);
     for (size_t done = 0; done < n; done += MAX_ITEMS) {
         size_t count = n - done < MAX_ITEMS ? n - done : MAX_ITEMS;
+        comm->counters->n_byte_sent += count * item_size;
         CI_PAR_CALL(comm, MPI_Allreduce(MPI_IN_PLACE, (char *)values + done * item_size, (int)count,
                                         type, op, comm->mpi));
     }
@@ -103,7 +104,7 @@ ci_status ci_par_sum_blocks(ci_comm *comm, size_t n_block, size_t i_block_first,
     (void)i_block_first;
     CI_PAR_EQUAL(comm, "block sums: number of blocks or values", (double)n_block, (double)n_value);
     if (comm->size == 1) {
-        comm->counters.n_call++;
+        comm->counters->n_call++;
         add_blocks(here, n_block_here, n_value, sum);
         return CI_OK;
     }

@@ -194,6 +194,20 @@ static void test_timer(ci_comm *world)
     ci_timer_free(merged);
 }
 
+/* What a team's ranks send is counted where the world's is: a run reports the world's. */
+static void test_counters(ci_comm *world)
+{
+    ci_comm *half = NULL;
+    char data[3000] = "";
+    CHECK_OK(ci_comm_split(world, ci_comm_rank(world) % 2, &half));
+    uint64_t before = ci_par_counters_get(world).n_byte_sent;
+    CHECK_OK(ci_par_bcast(half, data, sizeof data, 0));
+    uint64_t sent = ci_par_counters_get(world).n_byte_sent - before;
+    bool sends = ci_comm_rank(half) == 0 && ci_comm_size(half) > 1;
+    CHECK(sent == (sends ? sizeof data : 0));
+    ci_comm_free(half);
+}
+
 int main(void)
 {
     setenv("CONTIMG_TEST_PIECE_BYTES", "1024", 1);
@@ -213,6 +227,7 @@ int main(void)
     test_alloc(world);
     test_units_without_memory(world);
     test_timer(world);
+    test_counters(world);
     CHECK_OK(ci_comm_split(world, ci_comm_rank(world) % 2, &half));
     test_sum_blocks(half, 11, 7);
     ci_comm_free(half);
