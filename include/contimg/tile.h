@@ -283,10 +283,28 @@ typedef struct ci_tile_tables
 /* Leaves zeros. Local. */
 void ci_tile_tables_free(ci_tile_tables *tables);
 
+/* A part of a run that is timed: of a tile, of a group's tables, mosaic or product. */
+typedef enum ci_tile_stage
+{
+    CI_TILE_STAGE_READ,
+    CI_TILE_STAGE_FLAG,
+    CI_TILE_STAGE_CALIBRATE,
+    CI_TILE_STAGE_APPLY,
+    CI_TILE_STAGE_IMAGE,
+    CI_TILE_STAGE_MOSAIC,
+    CI_TILE_STAGE_PUBLISH,
+    CI_TILE_STAGE_COUNT
+} ci_tile_stage;
+/* "read", "flag", ... of logs, timers and reports. Local. */
+const char *ci_tile_stage_name(ci_tile_stage stage);
+/* CI_TILE_STAGE_COUNT for another name. Local. */
+ci_tile_stage ci_tile_stage_parse(const char *name);
+
 /* Who did what when, in seconds since the start. */
 typedef struct ci_tile_event
 {
-    char stage[24], subject[CI_REGISTRY_ID];
+    ci_tile_stage stage;
+    char subject[CI_REGISTRY_ID];
     int32_t rank;
     double start_s, end_s;
 } ci_tile_event;
@@ -301,16 +319,16 @@ typedef struct ci_tile_events
 /* Seconds since the start. Local. */
 double ci_tile_events_now(const ci_tile_events *events);
 /* A stage that has begun. */
-typedef struct ci_tile_stage
+typedef struct ci_tile_stage_run
 {
-    const char *name;
+    ci_tile_stage stage;
     double start_s;
-} ci_tile_stage;
+} ci_tile_stage_run;
 /* Stages follow each other: one that an error has left open ends here. It is an outermost scope of
  * the timer. Local. */
-ci_tile_stage ci_tile_stage_begin(const ci_tile_events *events, const char *name);
+ci_tile_stage_run ci_tile_stage_begin(const ci_tile_events *events, ci_tile_stage stage);
 /* Notes that the stage of `subject` ran until now; rank 0 logs it. Local. */
-void ci_tile_stage_end(ci_tile_events *events, ci_tile_stage stage, const char *subject);
+void ci_tile_stage_end(ci_tile_events *events, ci_tile_stage_run run, const char *subject);
 
 /* CI_ERR_STOPPED where a stop is asked for on any rank of `comm`: ranks receive the signal at
  * different times, so they agree. `where` is for the text. Collective. */

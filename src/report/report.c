@@ -1,6 +1,7 @@
 /* A run's report as files: JSON, HTML page and text summary. */
 #include "contimg/report.h"
 
+#include "contimg/tile.h"
 #include "report/page.h"
 
 #include <math.h>
@@ -62,19 +63,17 @@ static ci_status group_lines(ci_text *out, const ci_json *group)
 /* Seconds of each stage on rank 0, summed over its subjects. */
 static ci_status stage_lines(ci_text *out, const ci_json *record)
 {
-    static const char *const names[] = {"read",  "flag",   "calibrate", "apply",
-                                        "image", "mosaic", "publish"};
     const ci_json *stages = ci_json_get(record, "stages");
     CI_TRY(ci_text_append(out, "stages (s, rank 0):"));
-    for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+    for (size_t k = 0; k < CI_TILE_STAGE_COUNT; k++) {
         double sum = 0;
         for (size_t i = 0; i < ci_json_length(stages); i++) {
             const ci_json *s = ci_json_at(stages, i);
             if (ci_json_get_number(s, "rank", 0) == 0 &&
-                strcmp(ci_json_get_string(s, "name", ""), names[k]) == 0)
+                ci_tile_stage_parse(ci_json_get_string(s, "name", "")) == k)
                 sum += ci_json_get_number(s, "end_s", 0) - ci_json_get_number(s, "start_s", 0);
         }
-        CI_TRY(ci_text_append(out, " %s %.2f", names[k], sum));
+        CI_TRY(ci_text_append(out, " %s %.2f", ci_tile_stage_name((ci_tile_stage)k), sum));
     }
     return ci_text_append(out, "\n");
 }

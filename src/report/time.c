@@ -1,24 +1,10 @@
 /* The section of a report's page on time: stages by rank, and where it goes within them. */
+#include "contimg/tile.h"
 #include "report/page.h"
 #include "report/svg.h"
 
 #include <math.h>
 #include <string.h>
-
-static const char *const stage_names[] = {"read",  "flag",   "calibrate", "apply",
-                                          "image", "mosaic", "publish"};
-enum
-{
-    N_STAGE = sizeof stage_names / sizeof *stage_names
-};
-
-static size_t stage_of(const char *name)
-{
-    size_t i = 0;
-    while (i < N_STAGE && strcmp(stage_names[i], name) != 0)
-        i++;
-    return i;
-}
 
 /* What every rank did when: [n_bar]. */
 typedef struct
@@ -41,9 +27,9 @@ static ci_status activity_read(activity *a, const ci_json *record)
         snprintf(a->label[i], sizeof a->label[i], "%s %s", name,
                  ci_json_get_string(s, "subject", ""));
         size_t rank = (size_t)ci_json_get_number(s, "rank", 0);
-        a->bar[i] =
-            (ci_report_bar){ci_json_get_number(s, "start_s", 0), ci_json_get_number(s, "end_s", 0),
-                            rank < a->n_rank ? rank : 0, stage_of(name), a->label[i]};
+        a->bar[i] = (ci_report_bar){ci_json_get_number(s, "start_s", 0),
+                                    ci_json_get_number(s, "end_s", 0), rank < a->n_rank ? rank : 0,
+                                    (size_t)ci_tile_stage_parse(name), a->label[i]};
     }
     return CI_OK;
 }
@@ -64,13 +50,13 @@ static ci_status ranks_table(ci_text *out, const ci_json *record, const activity
     const ci_json *peak = ci_json_get(record, "memory_peak_bytes");
     const ci_json *sent = ci_json_get(record, "bytes_sent");
     CI_TRY(ci_text_append(out, "<table><tr><th>rank</th>"));
-    for (size_t k = 0; k < N_STAGE; k++)
+    for (size_t k = 0; k < CI_TILE_STAGE_COUNT; k++)
         CI_TRY(ci_text_append(out, "<th><span style='color:%s'>&#9632;</span> %s, s</th>",
-                              ci_report_bar_colour(k), stage_names[k]));
+                              ci_report_bar_colour(k), ci_tile_stage_name((ci_tile_stage)k)));
     CI_TRY(ci_text_append(out, "<th>peak memory, MB</th><th>sent to other ranks, MB</th></tr>\n"));
     for (size_t i = 0; i < ci_json_length(peak); i++) {
         CI_TRY(ci_text_append(out, "<tr><td>%zu</td>", i));
-        for (size_t k = 0; k < N_STAGE; k++)
+        for (size_t k = 0; k < CI_TILE_STAGE_COUNT; k++)
             CI_TRY(ci_text_append(out, "<td class='n'>%.1f</td>", stage_seconds(a, i, k)));
         CI_TRY(ci_text_append(out, "<td class='n'>%.1f</td><td class='n'>%.1f</td></tr>\n",
                               ci_json_number(ci_json_at(peak, i), NAN) * 1e-6,

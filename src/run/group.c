@@ -104,7 +104,7 @@ static ci_status finish_product(ci_run *run, const ci_run_group *group, const in
     for (size_t i = 0; i < group->n_tile; i++)
         if (has_passed[i]) id[product.n_tile++] = group->tile[i].id;
     product.tile_id = id;
-    ci_tile_stage stage = ci_tile_stage_begin(&run->events, "publish");
+    ci_tile_stage_run stage = ci_tile_stage_begin(&run->events, CI_TILE_STAGE_PUBLISH);
     ci_status status = ci_run_product_finish(run, &product, record);
     ci_tile_stage_end(&run->events, stage, group->id);
     ci_mem_free(id);

@@ -140,7 +140,7 @@ ci_status ci_run_mosaic_make(ci_run *run, const ci_run_group *group, const int64
     if (status == CI_OK) status = inputs_new(&in, run, group, has_passed);
     if (status == CI_OK) status = header_fill(run, group, gains, &header);
     status = ci_par_agree(run->world, status);
-    ci_tile_stage stage = ci_tile_stage_begin(&run->events, "mosaic");
+    ci_tile_stage_run stage = ci_tile_stage_begin(&run->events, CI_TILE_STAGE_MOSAIC);
     if (status == CI_OK) status = mosaic_write(run, &in, &header, part, &stats);
     ci_tile_stage_end(&run->events, stage, group->id);
     if (status == CI_OK && record) status = folder_keep(run, part, folder);

@@ -81,7 +81,7 @@ static ci_json *events_json(const ci_tile_event *event, size_t n)
     ci_json *stages = ci_json_array();
     for (size_t i = 0; i < n; i++) {
         ci_json *stage = ci_json_object();
-        ci_json_put_string(stage, "name", event[i].stage);
+        ci_json_put_string(stage, "name", ci_tile_stage_name(event[i].stage));
         ci_json_put_string(stage, "subject", event[i].subject);
         ci_json_put_int(stage, "rank", event[i].rank);
         ci_json_put_number(stage, "start_s", event[i].start_s);

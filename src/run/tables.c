@@ -174,12 +174,12 @@ static ci_status keep_tables(ci_run *run, ci_tile_tables *tables, const ci_tile_
 
 static ci_status solve_loaded(ci_run *run, ci_tile_data *data, ci_tile_tables *out)
 {
-    ci_tile_stage stage = ci_tile_stage_begin(&run->events, "flag");
+    ci_tile_stage_run stage = ci_tile_stage_begin(&run->events, CI_TILE_STAGE_FLAG);
     CI_TRY(ci_tile_flag(run->world, &run->options, true, data));
     CI_TRY(ci_tile_weigh(run->world, &run->options, true, data));
     ci_tile_stage_end(&run->events, stage, out->own_tile);
     CI_TRY(ci_tile_stop_check(run->world, "before solving"));
-    stage = ci_tile_stage_begin(&run->events, "calibrate");
+    stage = ci_tile_stage_begin(&run->events, CI_TILE_STAGE_CALIBRATE);
     CI_TRY(ci_tile_solve(run->world, &run->options, data, run->model, &out->bandpass, &out->gain,
                          &out->quality));
     out->quality_known = true;
@@ -199,7 +199,7 @@ static ci_status solve_on(ci_run *run, const ci_run_tile *tile, ci_tile_tables *
     ci_tile_data data = {0};
     snprintf(out->own_tile, sizeof out->own_tile, "%s", tile->id);
     out->gains = CI_TILE_GAINS_OWN;
-    ci_tile_stage stage = ci_tile_stage_begin(&run->events, "read");
+    ci_tile_stage_run stage = ci_tile_stage_begin(&run->events, CI_TILE_STAGE_READ);
     ci_status status = ci_tile_load(run->world, &run->options, (const char *const *)tile->path,
                                     tile->n_path, &data);
     ci_tile_stage_end(&run->events, stage, out->own_tile);

@@ -47,7 +47,7 @@ static ci_status stop_check(const tile_job *job)
 
 static ci_status flag(const tile_job *job, ci_tile_data *data)
 {
-    ci_tile_stage stage = ci_tile_stage_begin(job->events, "flag");
+    ci_tile_stage_run stage = ci_tile_stage_begin(job->events, CI_TILE_STAGE_FLAG);
     CI_TRY(ci_tile_flag(job->team, job->options, true, data));
     if (ci_comm_rank(job->team) == 0) flags_warn(job, data);
     ci_tile_stage_end(job->events, stage, job->task->id);
@@ -56,7 +56,7 @@ static ci_status flag(const tile_job *job, ci_tile_data *data)
 
 static ci_status apply_and_weigh(const tile_job *job, ci_tile_data *data)
 {
-    ci_tile_stage stage = ci_tile_stage_begin(job->events, "apply");
+    ci_tile_stage_run stage = ci_tile_stage_begin(job->events, CI_TILE_STAGE_APPLY);
     CI_TRY(ci_tile_apply(job->team, job->options, job->tables->bandpass, job->tables->gain,
                          gains_of(job), data));
     CI_TRY(ci_tile_weigh(job->team, job->options, job->tables->gain != NULL, data));
@@ -68,7 +68,7 @@ static ci_status apply_and_weigh(const tile_job *job, ci_tile_data *data)
 static ci_status image(const tile_job *job, ci_tile_data *data, ci_image_stats *stats)
 {
     char *prefix = NULL;
-    ci_tile_stage stage = ci_tile_stage_begin(job->events, "image");
+    ci_tile_stage_run stage = ci_tile_stage_begin(job->events, CI_TILE_STAGE_IMAGE);
     CI_AGREE(job->team, ci_str_format(&prefix, "%s/", job->part));
     ci_status status = ci_tile_image(job->team, job->options, data, prefix, stats);
     ci_tile_stage_end(job->events, stage, job->task->id);
@@ -79,7 +79,7 @@ static ci_status image(const tile_job *job, ci_tile_data *data, ci_image_stats *
 
 static ci_status process(const tile_job *job, ci_tile_data *data, ci_image_stats *stats)
 {
-    ci_tile_stage stage = ci_tile_stage_begin(job->events, "read");
+    ci_tile_stage_run stage = ci_tile_stage_begin(job->events, CI_TILE_STAGE_READ);
     ci_status status =
         ci_tile_load(job->team, job->options, job->task->path, job->task->n_path, data);
     ci_tile_stage_end(job->events, stage, job->task->id);
