@@ -300,9 +300,21 @@ static void check_programs(ci_ops_sheet *s)
                           "TMPDIR '%s' is no folder: launchers may fail; unset it", temporary);
 }
 
+static ci_status json_print(const ci_ops_sheet *s, FILE *out)
+{
+    char *text = NULL;
+    if (s->status != CI_OK) return ci_error(s->status, "no memory for the lines of check");
+    ci_json *list = ci_ops_sheet_json(s);
+    ci_status status = ci_json_print(&text, list, true);
+    if (text) fprintf(out, "%s\n", text);
+    ci_mem_free(text);
+    ci_json_free(list);
+    return status;
+}
+
 ci_status ci_ops_check(const ci_ops_check_options *o, bool as_json, FILE *out)
 {
-    ci_ops_sheet s = {.out = as_json ? NULL : out, .list = ci_json_array()};
+    ci_ops_sheet s = {.out = as_json ? NULL : out};
     check_input(&s, o);
     check_base(&s, o, "staging", o->staging, o->run_makes_staging);
     check_base(&s, o, "products", o->products, o->run_makes_products);
@@ -317,13 +329,11 @@ ci_status ci_ops_check(const ci_ops_check_options *o, bool as_json, FILE *out)
     check_programs(&s);
     if (o->shared_with) ci_ops_shared_check(&s, o);
     if (o->nodes) ci_ops_nodes_check(&s, o);
-    char *text = NULL;
-    ci_status status = as_json ? ci_json_print(&text, s.list, true) : CI_OK;
-    if (text) fprintf(out, "%s\n", text);
-    ci_mem_free(text);
-    ci_json_free(s.list);
+    size_t n_fail = s.n_fail, n_warn = s.n_warn;
+    ci_status status = as_json ? json_print(&s, out) : CI_OK;
+    ci_ops_sheet_clear(&s);
     CI_TRY(status);
-    if (s.n_fail == 0) return CI_OK;
-    return ci_error(CI_ERR_NOT_READY, "%zu check%s failed, %zu warn", s.n_fail, ci_plural(s.n_fail),
-                    s.n_warn);
+    if (n_fail == 0) return CI_OK;
+    return ci_error(CI_ERR_NOT_READY, "%zu check%s failed, %zu warn", n_fail, ci_plural(n_fail),
+                    n_warn);
 }

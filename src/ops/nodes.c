@@ -218,40 +218,35 @@ static ci_status node_command(ci_text *command, const ci_ops_check_options *o, c
 }
 
 /* The lines of a node: what is not ok there; a warning that holds here too is not told again. */
-static void node_lines(ci_ops_sheet *s, const char *node, const ci_json *list)
+static void node_lines(ci_ops_sheet *s, const char *node, const ci_ops_sheet *there)
 {
-    size_t n = ci_json_length(list), n_fail = 0;
-    for (size_t i = 0; i < n; i++) {
-        const ci_json *item = ci_json_at(list, i);
-        const char *level = ci_json_get_string(item, "level", "");
-        const char *name = ci_json_get_string(item, "name", "");
-        const char *text = ci_json_get_string(item, "text", "");
-        bool is_fail = strcmp(level, "FAIL") == 0;
-        n_fail += is_fail;
-        if (!is_fail && strcmp(level, "warn") != 0) continue;
-        if (!is_fail && ci_ops_sheet_warns(s, name)) continue;
-        ci_ops_sheet_line(s, is_fail ? CI_OPS_LINE_FAIL : CI_OPS_LINE_WARN, node, "%s: %s", name,
-                          text);
+    for (size_t i = 0; i < there->n; i++) {
+        const ci_ops_line *line = &there->item[i];
+        if (line->level == CI_OPS_LINE_OK) continue;
+        if (line->level == CI_OPS_LINE_WARN && ci_ops_sheet_warns(s, line->name)) continue;
+        ci_ops_sheet_line(s, line->level, node, "%s: %s", line->name, line->text);
     }
-    if (n_fail == 0)
+    if (there->n_fail == 0)
         ci_ops_sheet_line(s, CI_OPS_LINE_OK, node,
-                          "%zu lines, none FAIL; the same contimg and the same folders", n);
+                          "%zu lines, none FAIL; the same contimg and the same folders", there->n);
 }
 
-/* The JSON that a node printed, NULL where there is none; srun's own words may stand about it. */
-static ci_json *node_answer(const char *text)
+/* The lines in the JSON that a node printed; srun's own words may stand about it. False: there is
+ * none. */
+static bool node_answer(ci_ops_sheet *there, const char *text)
 {
     ci_json *list = NULL;
     char *copy = NULL;
     const char *begin = text && *text == '[' ? text : NULL, *end = NULL;
     if (!begin && text && (begin = strstr(text, "\n["))) begin++;
     if (begin) end = strrchr(begin, ']');
-    if (end && ci_str_format(&copy, "%.*s", (int)(end + 1 - begin), begin) == CI_OK &&
-        ci_json_parse(&list, copy, "answer") != CI_OK)
-        list = NULL;
+    bool is_there = end && ci_str_format(&copy, "%.*s", (int)(end + 1 - begin), begin) == CI_OK &&
+                    ci_json_parse(&list, copy, "answer") == CI_OK &&
+                    ci_ops_sheet_parse(there, list) == CI_OK;
+    ci_json_free(list);
     ci_mem_free(copy);
     ci_error_clear();
-    return list;
+    return is_there;
 }
 
 static ci_status node_check(ci_ops_sheet *s, const ci_ops_check_options *o, const char *node,
@@ -263,16 +258,16 @@ static ci_status node_check(ci_ops_sheet *s, const ci_ops_check_options *o, cons
     if (status == CI_OK) status = output_of(command.text, &answer, &code);
     if (status == CI_OK) {
         const char *text = answer.text ? answer.text : "";
-        ci_json *list = node_answer(text);
+        ci_ops_sheet there = {0};
         bool is_busy = strstr(text, "allocate resources") || strstr(text, "not available");
-        if (list)
-            node_lines(s, node, list);
+        if (node_answer(&there, text))
+            node_lines(s, node, &there);
         else
             ci_ops_sheet_line(s, is_busy ? CI_OPS_LINE_WARN : CI_OPS_LINE_FAIL, node,
                               "%s (exit code %d): %.*s",
                               is_busy ? "is busy, not looked at" : "contimg does not answer there",
                               code, (int)strcspn(text, "\n"), text);
-        ci_json_free(list);
+        ci_ops_sheet_clear(&there);
     }
     ci_mem_free(command.text);
     ci_mem_free(answer.text);

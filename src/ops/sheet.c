@@ -1,39 +1,79 @@
-/* The lines of contimg check: printed as they come, and kept. */
+/* The lines of contimg check: printed as they come, and kept; as JSON, and back. */
 #include "ops/sheet.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static const char *const level_words[] = {"ok", "warn", "FAIL"};
+static const char *const level_words[CI_OPS_LINE_COUNT] = {"ok", "warn", "FAIL"};
+
+static void line_keep(ci_ops_sheet *s, const ci_ops_line *line)
+{
+    s->n_fail += line->level == CI_OPS_LINE_FAIL;
+    s->n_warn += line->level == CI_OPS_LINE_WARN;
+    if (s->status != CI_OK) return;
+    if (s->n == s->n_max) {
+        size_t grown = s->n_max ? 2 * s->n_max : 32;
+        s->status = ci_mem_resize(&s->item, grown, sizeof *s->item, "lines of check");
+        if (s->status != CI_OK) return;
+        s->n_max = grown;
+    }
+    s->item[s->n++] = *line;
+}
 
 void ci_ops_sheet_line(ci_ops_sheet *s, ci_ops_line_level level, const char *name,
                        const char *format, ...)
 {
-    char text[1024];
+    ci_ops_line line = {.level = level};
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    vsnprintf(line.text, sizeof line.text, format, args);
     va_end(args);
-    s->n_fail += level == CI_OPS_LINE_FAIL;
-    s->n_warn += level == CI_OPS_LINE_WARN;
-    ci_json *item = ci_json_object();
-    ci_json_put_string(item, "level", level_words[level]);
-    ci_json_put_string(item, "name", name);
-    ci_json_put_string(item, "text", text);
-    ci_json_put(s->list, NULL, item);
-    if (s->out) fprintf(s->out, "%-4s %-10s %s\n", level_words[level], name, text);
+    snprintf(line.name, sizeof line.name, "%s", name);
+    line_keep(s, &line);
+    if (s->out) fprintf(s->out, "%-4s %-10s %s\n", level_words[level], line.name, line.text);
 }
 
 bool ci_ops_sheet_warns(const ci_ops_sheet *s, const char *name)
 {
-    for (size_t i = 0; i < ci_json_length(s->list); i++) {
-        const ci_json *item = ci_json_at(s->list, i);
-        if (strcmp(ci_json_get_string(item, "name", ""), name) == 0 &&
-            strcmp(ci_json_get_string(item, "level", ""), "warn") == 0)
-            return true;
-    }
+    for (size_t i = 0; i < s->n; i++)
+        if (s->item[i].level == CI_OPS_LINE_WARN && strcmp(s->item[i].name, name) == 0) return true;
     return false;
+}
+
+void ci_ops_sheet_clear(ci_ops_sheet *s)
+{
+    ci_mem_free(s->item);
+    memset(s, 0, sizeof *s);
+}
+
+ci_json *ci_ops_sheet_json(const ci_ops_sheet *s)
+{
+    ci_json *list = ci_json_array();
+    for (size_t i = 0; i < s->n; i++) {
+        ci_json *one = ci_json_object();
+        ci_json_put_string(one, "level", level_words[s->item[i].level]);
+        ci_json_put_string(one, "name", s->item[i].name);
+        ci_json_put_string(one, "text", s->item[i].text);
+        ci_json_put(list, NULL, one);
+    }
+    return list;
+}
+
+ci_status ci_ops_sheet_parse(ci_ops_sheet *s, const ci_json *list)
+{
+    for (size_t i = 0; i < ci_json_length(list); i++) {
+        const ci_json *one = ci_json_at(list, i);
+        const char *word = ci_json_get_string(one, "level", "");
+        ci_ops_line line = {
+            .level = (ci_ops_line_level)ci_str_index(word, level_words, CI_OPS_LINE_COUNT)};
+        if (line.level == CI_OPS_LINE_COUNT)
+            return ci_error(CI_ERR_INPUT, "lines of check: unknown level '%s'", word);
+        snprintf(line.name, sizeof line.name, "%s", ci_json_get_string(one, "name", ""));
+        snprintf(line.text, sizeof line.text, "%s", ci_json_get_string(one, "text", ""));
+        line_keep(s, &line);
+    }
+    return s->status;
 }
 
 bool ci_ops_is_program(const char *name)
