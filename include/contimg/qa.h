@@ -44,20 +44,38 @@ typedef enum ci_qa_outcome
     CI_QA_PASS,
     CI_QA_WARN,
     CI_QA_SKIP, /* cannot be judged, with the reason */
-    CI_QA_FAIL
+    CI_QA_FAIL,
+    CI_QA_OUTCOME_COUNT
 } ci_qa_outcome;
+
+/* What an image is asked. */
+typedef enum ci_qa_gate_kind
+{
+    CI_QA_GATE_OPENS,
+    CI_QA_GATE_CHECKSUM,
+    CI_QA_GATE_WCS,
+    CI_QA_GATE_UNITS,
+    CI_QA_GATE_BEAM,
+    CI_QA_GATE_PROVENANCE,
+    CI_QA_GATE_FINITE,
+    CI_QA_GATE_NOISE,
+    CI_QA_GATE_DYNAMIC_RANGE,
+    CI_QA_GATE_PEAK_SNR,
+    CI_QA_GATE_FLUX_RATIO,
+    CI_QA_GATE_COUNT
+} ci_qa_gate_kind;
+/* "opens", "checksum", ... of records, texts and databases. */
+const char *ci_qa_gate_name(ci_qa_gate_kind kind);
 
 enum
 {
-    CI_QA_NAME = 24,
     CI_QA_TEXT = 2048, /* longer than a message can be */
     CI_QA_MAX_GATES = 48
 };
 
 typedef struct ci_qa_gate
 {
-    char name[CI_QA_NAME]; /* opens, checksum, wcs, units, beam, provenance, finite, noise,
-                              dynamic_range, peak_snr, flux_ratio */
+    ci_qa_gate_kind kind;
     ci_qa_outcome outcome;
     double value, limit; /* NaN where it has none */
     char text[CI_QA_TEXT];
@@ -72,12 +90,16 @@ typedef struct ci_qa_gates
 } ci_qa_gates;
 /* Appends a gate; the text is made as by printf and cut to CI_QA_TEXT. Where the list is full,
  * nothing is appended. */
-void ci_qa_gates_add(ci_qa_gates *gates, const char *name, ci_qa_outcome outcome, double value,
+void ci_qa_gates_add(ci_qa_gates *gates, ci_qa_gate_kind kind, ci_qa_outcome outcome, double value,
                      double limit, const char *format, ...) CI_PRINTF(6, 7);
 /* [{gate, outcome, value, limit, text}]; the caller's. */
 ci_json *ci_qa_gates_json(const ci_qa_gates *gates);
-/* And back. */
-void ci_qa_gates_parse(ci_qa_gates *gates, const ci_json *list);
+/* And back. CI_ERR_INPUT names a gate or an outcome that is unknown. */
+CI_MUST_CHECK ci_status ci_qa_gates_parse(ci_qa_gates *gates, const ci_json *list);
+/* "pass", "warn", "skip", "fail". */
+const char *ci_qa_outcome_word(ci_qa_outcome outcome);
+/* The first gate that failed, borrowed; NULL: none. */
+const ci_qa_gate *ci_qa_gates_first_failed(const ci_qa_gates *gates);
 /* The gates that failed in one line. */
 void ci_qa_gates_text(const ci_qa_gates *gates, char out[CI_QA_TEXT]);
 
@@ -99,8 +121,8 @@ typedef struct ci_qa_subject
  * CI_ERR_MEMORY, CI_ERR_DISK) says nothing about the image. */
 CI_MUST_CHECK ci_status ci_qa_image_judge(ci_qa_gates *gates, const ci_qa_subject *subject,
                                           const ci_qa_limits *limits);
-/* A tile passes where its gates opens, checksum, wcs, beam, noise and dynamic_range hold; why:
- * the first that does not. */
-bool ci_qa_tile_passes(const ci_qa_gates *gates, char why[CI_QA_TEXT]);
+/* A tile passes where its gates opens, checksum, wcs, beam, noise and dynamic_range hold: the first
+ * of them that failed, borrowed; NULL: it passes. */
+const ci_qa_gate *ci_qa_tile_first_failed(const ci_qa_gates *gates);
 
 #endif

@@ -330,8 +330,9 @@ typedef struct ci_registry_image
 {
     char id[CI_REGISTRY_ID]; /* observation or group */
     ci_registry_image_state state;
-    char *folder;       /* where its files are; owned in lists, borrowed in put */
-    char *reason;       /* why refused or failed */
+    char *folder;     /* where its files are; owned in lists, borrowed in put */
+    char *reason;     /* why refused or failed */
+    const char *gate; /* in put: the gate that refused a tile, for its change of state; else NULL */
     char *quality_json; /* gates, calibration used, whatever the report shows */
     char run[CI_REGISTRY_ID];
     bool is_degraded;
@@ -461,10 +462,10 @@ CI_MUST_CHECK ci_status ci_registry_product_renew(ci_registry *registry, const c
 CI_MUST_CHECK ci_status ci_registry_product_publish(ci_registry *registry, const char *id,
                                                     const char *token, const char *published_path,
                                                     const char *qa_json);
-/* Ends the attempt: refused by a gate; why, and all gates. */
+/* Ends the attempt: refused; by which gate ("paths": a rule of paths), why, and all gates. */
 CI_MUST_CHECK ci_status ci_registry_product_refuse(ci_registry *registry, const char *id,
-                                                   const char *token, const char *why,
-                                                   const char *qa_json);
+                                                   const char *token, const char *gate,
+                                                   const char *why, const char *qa_json);
 /* Back to staging with next_try_at = now + backoff_s 2^(attempts-1), or to failed when
  * n_attempt reaches max_attempt. */
 CI_MUST_CHECK ci_status ci_registry_product_fail(ci_registry *registry, const char *id,

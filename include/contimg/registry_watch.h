@@ -30,6 +30,9 @@ typedef struct ci_registry_change
     char host[CI_REGISTRY_ID], job[CI_REGISTRY_ID], run[CI_REGISTRY_ID];
     int64_t pid;
     char *reason; /* owned by the list, "" where none */
+    /* The gate that refused it, "" where none did, and of changes that are older than this column
+     * (versions 4, 1, 1 and 2 of the four databases). */
+    char gate[CI_REGISTRY_WORD];
 } ci_registry_change;
 CI_REGISTRY_LIST(ci_registry_changes, ci_registry_change); /* by time */
 /* All changes of one subject over the four databases (NULL: of all), since a time. */

@@ -37,15 +37,26 @@ static void count(reasons *list, const char *text)
     list->item[i].n++;
 }
 
-/* "product ID: refused: noise: rms ..." counts as "product: noise": the safeguard, not its value.
- */
-static void count_refusal(day *d, const ci_registry_change *c)
+/* The gate in the text of a change that is older than the column: "noise: rms ..." of a tile,
+ * "ID: refused: noise: rms ..." of a product. */
+static void old_gate_read(char gate[CI_REGISTRY_TEXT], const char *why)
 {
-    char text[CI_REGISTRY_TEXT];
-    const char *why = c->reason, *mark = "refused: ";
+    static const char mark[] = "refused: ";
     const char *at = strstr(why, mark);
     if (at) why = at + strlen(mark);
-    snprintf(text, sizeof text, "%s: %.*s", c->kind_word, (int)strcspn(why, ":;,"), why);
+    snprintf(gate, CI_REGISTRY_TEXT, "%.*s", (int)strcspn(why, ":;,"), why);
+}
+
+/* Counts as "product: noise": the gate, not its value. */
+static void count_refusal(day *d, const ci_registry_change *c)
+{
+    char gate[CI_REGISTRY_TEXT], text[CI_REGISTRY_TEXT + CI_REGISTRY_WORD];
+    if (c->gate[0])
+        snprintf(gate, sizeof gate, "%s", c->gate);
+    else
+        old_gate_read(gate, c->reason);
+    snprintf(text, sizeof text, "%s: %s", c->kind_word, gate);
+    text[CI_REGISTRY_TEXT - 1] = '\0';
     count(&d->refusals, text);
 }
 

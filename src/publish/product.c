@@ -96,11 +96,14 @@ static ci_status end_refused(ci_registry *registry, const ci_registry_product *p
 {
     char *gates = NULL;
     ci_error_saved saved = ci_error_save(CI_ERR_GATE);
+    const ci_qa_gate *failed = ci_qa_gates_first_failed(&result->gates);
     ci_json *json = ci_qa_gates_json(&result->gates);
     ci_status status = ci_json_print(&gates, json, false);
     ci_json_free(json);
     if (status == CI_OK)
-        status = ci_registry_product_refuse(registry, p->id, owner->token, saved.text, gates);
+        status = ci_registry_product_refuse(registry, p->id, owner->token,
+                                            failed ? ci_qa_gate_name(failed->kind) : "paths",
+                                            saved.text, gates);
     ci_mem_free(gates);
     if (status != CI_OK) return status;
     return conclude(result, CI_PUBLISH_GATE, CI_ERR_GATE, "%s", saved.text);

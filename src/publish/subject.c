@@ -77,7 +77,8 @@ ci_status ci_publish_judge_files(ci_registry *registry, const ci_registry_produc
         const char *missing = !s.image   ? (is_mosaic ? "mosaic.fits" : "image.fits")
                               : s.weight ? "noise.fits"
                                          : "weight.fits";
-        ci_qa_gates_add(gates, "opens", CI_QA_FAIL, NAN, NAN, "%s is not among its files", missing);
+        ci_qa_gates_add(gates, CI_QA_GATE_OPENS, CI_QA_FAIL, NAN, NAN, "%s is not among its files",
+                        missing);
         return CI_OK;
     }
     ci_status status = ci_qa_image_judge(gates, &s, &options->limits);

@@ -9,9 +9,9 @@ static ci_status open_gate(ci_qa_gates *gates, const char *path, const char *wha
                            ci_fits_reader **reader)
 {
     if (!path) return CI_OK;
-    CI_TRY(ci_qa_fault_gate(gates, "opens", what, ci_fits_reader_open(reader, path)));
+    CI_TRY(ci_qa_fault_gate(gates, CI_QA_GATE_OPENS, what, ci_fits_reader_open(reader, path)));
     if (!*reader) return CI_OK;
-    return ci_qa_fault_gate(gates, "checksum", what, ci_fits_verify(path));
+    return ci_qa_fault_gate(gates, CI_QA_GATE_CHECKSUM, what, ci_fits_verify(path));
 }
 
 static bool same_size(ci_qa_gates *gates, const ci_qa_readers *readers)
@@ -20,7 +20,7 @@ static bool same_size(ci_qa_gates *gates, const ci_qa_readers *readers)
     for (int k = 1; k < CI_QA_N_READER; k++) {
         const ci_fits_header *o = readers->of[k] ? ci_fits_reader_header(readers->of[k]) : h;
         if (o->n_x == h->n_x && o->n_y == h->n_y) continue;
-        ci_qa_gates_add(gates, "opens", CI_QA_FAIL, NAN, NAN,
+        ci_qa_gates_add(gates, CI_QA_GATE_OPENS, CI_QA_FAIL, NAN, NAN,
                         "the image has %zu x %zu pixels, another of its files %zu x %zu", h->n_x,
                         h->n_y, o->n_x, o->n_y);
         return false;
@@ -33,16 +33,17 @@ static ci_status judge_open(ci_qa_gates *gates, const ci_qa_readers *readers,
 {
     bool opens = true;
     for (size_t i = 0; i < gates->n; i++)
-        opens = opens && strcmp(gates->item[i].name, "opens") != 0;
+        opens = opens && gates->item[i].kind != CI_QA_GATE_OPENS;
     if (readers->of[0])
         CI_TRY(ci_qa_header_judge(gates, ci_fits_reader_header(readers->of[0]), limits));
     if (!opens || !same_size(gates, readers)) return CI_OK;
-    ci_qa_gates_add(gates, "opens", CI_QA_PASS, NAN, NAN, "all files open");
+    ci_qa_gates_add(gates, CI_QA_GATE_OPENS, CI_QA_PASS, NAN, NAN, "all files open");
     if (!gates->refused)
-        ci_qa_gates_add(gates, "checksum", CI_QA_PASS, NAN, NAN, "CHECKSUM and DATASUM hold");
+        ci_qa_gates_add(gates, CI_QA_GATE_CHECKSUM, CI_QA_PASS, NAN, NAN,
+                        "CHECKSUM and DATASUM hold");
     ci_status status = ci_qa_pixels_judge(gates, readers, s, limits);
     /* Pixels that cannot be read are the product's fault. */
-    return status == CI_ERR_INPUT ? ci_qa_fault_gate(gates, "opens", "", status) : status;
+    return status == CI_ERR_INPUT ? ci_qa_fault_gate(gates, CI_QA_GATE_OPENS, "", status) : status;
 }
 
 ci_status ci_qa_image_judge(ci_qa_gates *gates, const ci_qa_subject *s, const ci_qa_limits *limits)

@@ -94,13 +94,13 @@ static void noise_gate(ci_qa_gates *gates, const ci_qa_subject *s, const ci_qa_l
     ci_qa_limits normal;
     ci_qa_limits_default(&normal);
     if (!(rms > 0)) {
-        ci_qa_gates_add(gates, "noise", CI_QA_FAIL, rms, NAN,
+        ci_qa_gates_add(gates, CI_QA_GATE_NOISE, CI_QA_FAIL, rms, NAN,
                         "rms %g Jy/beam: not an image of the sky", rms);
         return;
     }
     if (!(s->thermal_jy > 0)) {
-        ci_qa_gates_add(gates, "noise", s->accept_incomplete ? CI_QA_SKIP : CI_QA_WARN, NAN, NAN,
-                        "thermal noise not known; rms %.4g Jy/beam", rms);
+        ci_qa_gates_add(gates, CI_QA_GATE_NOISE, s->accept_incomplete ? CI_QA_SKIP : CI_QA_WARN,
+                        NAN, NAN, "thermal noise not known; rms %.4g Jy/beam", rms);
         return;
     }
     double ratio = rms / s->thermal_jy;
@@ -111,19 +111,19 @@ static void noise_gate(ci_qa_gates *gates, const ci_qa_subject *s, const ci_qa_l
         outcome = CI_QA_WARN;
     if (ratio > limits->image.max_noise_ratio) outcome = CI_QA_FAIL;
     ci_qa_gates_add(
-        gates, "noise", outcome, ratio, limits->image.max_noise_ratio,
+        gates, CI_QA_GATE_NOISE, outcome, ratio, limits->image.max_noise_ratio,
         "rms %.4g Jy/beam is %.2f x thermal (%.4g)%s", rms, ratio, s->thermal_jy,
         ci_qa_is_relaxed(ratio, limits->image.max_noise_ratio, normal.image.max_noise_ratio, true)
             ? ", limit relaxed"
             : "");
 }
 
-static void minimum_gate(ci_qa_gates *gates, const char *name, double value, double limit,
+static void minimum_gate(ci_qa_gates *gates, ci_qa_gate_kind kind, double value, double limit,
                          double normal)
 {
     ci_qa_outcome outcome = value >= limit ? CI_QA_PASS : CI_QA_FAIL;
     bool relaxed = outcome == CI_QA_PASS && ci_qa_is_relaxed(value, limit, normal, false);
-    ci_qa_gates_add(gates, name, relaxed ? CI_QA_WARN : outcome, value, limit,
+    ci_qa_gates_add(gates, kind, relaxed ? CI_QA_WARN : outcome, value, limit,
                     "%.4g, at least %g%s", value, limit, relaxed ? ", limit relaxed" : "");
 }
 
@@ -132,7 +132,7 @@ static void flux_gate(ci_qa_gates *gates, const ci_qa_subject *s, const ci_qa_li
     ci_qa_limits normal;
     ci_qa_limits_default(&normal);
     if (s->n_flux_match < limits->image.min_flux_match || !isfinite(s->flux_ratio)) {
-        ci_qa_gates_add(gates, "flux_ratio", CI_QA_SKIP, s->flux_ratio, NAN,
+        ci_qa_gates_add(gates, CI_QA_GATE_FLUX_RATIO, CI_QA_SKIP, s->flux_ratio, NAN,
                         "%lld catalogue source%s matched, %lld needed", (long long)s->n_flux_match,
                         ci_plural(s->n_flux_match), (long long)limits->image.min_flux_match);
         return;
@@ -143,7 +143,7 @@ static void flux_gate(ci_qa_gates *gates, const ci_qa_subject *s, const ci_qa_li
         ok &&
         (ci_qa_is_relaxed(r, limits->image.min_flux_ratio, normal.image.min_flux_ratio, false) ||
          ci_qa_is_relaxed(r, limits->image.max_flux_ratio, normal.image.max_flux_ratio, true));
-    ci_qa_gates_add(gates, "flux_ratio",
+    ci_qa_gates_add(gates, CI_QA_GATE_FLUX_RATIO,
                     !ok       ? CI_QA_FAIL
                     : relaxed ? CI_QA_WARN
                               : CI_QA_PASS,
@@ -160,15 +160,15 @@ static void pixel_gates(ci_qa_gates *gates, const pixels *p, const ci_qa_subject
     ci_qa_limits normal;
     ci_qa_limits_default(&normal);
     bool finite = p->n_inside > 0 && p->n_nan == 0;
-    ci_qa_gates_add(gates, "finite", finite ? CI_QA_PASS : CI_QA_FAIL, (double)p->n_nan, 0,
+    ci_qa_gates_add(gates, CI_QA_GATE_FINITE, finite ? CI_QA_PASS : CI_QA_FAIL, (double)p->n_nan, 0,
                     p->n_inside ? "%zu of %zu pixels inside are not numbers"
                                 : "%zu; no pixel is inside the beam or the weights (%zu)",
                     p->n_nan, p->n_inside);
     double rms = p->n_sample ? (double)ci_num_mad_sigma_float(p->sample, p->n_sample) : NAN;
     noise_gate(gates, s, limits, rms);
-    minimum_gate(gates, "dynamic_range", p->peak / rms, limits->image.min_dynamic_range,
+    minimum_gate(gates, CI_QA_GATE_DYNAMIC_RANGE, p->peak / rms, limits->image.min_dynamic_range,
                  normal.image.min_dynamic_range);
-    minimum_gate(gates, "peak_snr", isfinite(p->peak_snr) ? p->peak_snr : p->peak / rms,
+    minimum_gate(gates, CI_QA_GATE_PEAK_SNR, isfinite(p->peak_snr) ? p->peak_snr : p->peak / rms,
                  limits->image.min_peak_snr, normal.image.min_peak_snr);
     flux_gate(gates, s, limits);
 }

@@ -18,7 +18,7 @@ typedef struct ci_qa_readers
 
 /* A fault of the image becomes a gate that fails; one of the machine, which says nothing about the
  * image, is returned. */
-CI_MUST_CHECK ci_status ci_qa_fault_gate(ci_qa_gates *gates, const char *name, const char *what,
+CI_MUST_CHECK ci_status ci_qa_fault_gate(ci_qa_gates *gates, ci_qa_gate_kind kind, const char *what,
                                          ci_status status);
 /* A limit beyond its default that the value makes use of. */
 bool ci_qa_is_relaxed(double value, double limit, double normal, bool is_max);

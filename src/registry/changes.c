@@ -13,6 +13,7 @@ static const ci_column change_columns[] = {
     COLUMN(to, TEXT, "to_state"),     COLUMN(host, TEXT, "host"),
     COLUMN(job, TEXT, "job"),         COLUMN(run, TEXT, "run"),
     COLUMN(pid, INT, "pid"),          COLUMN(reason, STRING, "reason"),
+    COLUMN(gate, TEXT, "gate"),
 };
 static const ci_row_table change_rows = {
     CI_ROW_TABLE("state_changes", NULL, ci_registry_change, change_columns)};

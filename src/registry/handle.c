@@ -68,15 +68,22 @@ bool ci_registry_in_transaction(const ci_registry *registry, ci_registry_databas
     return registry->db[which].depth > 0;
 }
 
+ci_status ci_registry_db_change_refused(ci_registry *registry, ci_registry_database which,
+                                        const ci_refusal *c)
+{
+    const ci_registry_owner *self = &registry->self;
+    return ci_registry_db_insert(
+        &registry->db[which], "state_changes",
+        SET({"at", V(ci_registry_now(registry))}, {"kind", V(c->kind)}, {"subject", V(c->subject)},
+            {"from_state", V(c->from)}, {"to_state", V(c->to)}, {"reason", V(c->reason)},
+            {"host", V(self->host)}, {"pid", V(self->pid)}, {"job", V(self->job)},
+            {"run", V(registry->run)}, {"gate", V(c->gate)}));
+}
+
 ci_status ci_registry_db_change(ci_registry *registry, ci_registry_database which, const char *kind,
                                 const char *subject, const char *from, const char *to,
                                 const char *reason)
 {
-    const ci_registry_owner *self = &registry->self;
-    return ci_registry_db_insert(&registry->db[which], "state_changes",
-                                 SET({"at", V(ci_registry_now(registry))}, {"kind", V(kind)},
-                                     {"subject", V(subject)}, {"from_state", V(from)},
-                                     {"to_state", V(to)}, {"reason", V(reason)},
-                                     {"host", V(self->host)}, {"pid", V(self->pid)},
-                                     {"job", V(self->job)}, {"run", V(registry->run)}));
+    return ci_registry_db_change_refused(registry, which,
+                                         &(ci_refusal){kind, subject, from, to, reason, NULL});
 }

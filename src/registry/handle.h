@@ -65,6 +65,14 @@ bool ci_registry_job_is_over(const ci_registry *registry, const char *job);
 
 /* ---- changes.c ------------------------------------------------------------------------------- */
 
+/* Records that a gate refused, in the present transaction; gate as in ci_registry_change. */
+typedef struct ci_refusal
+{
+    const char *kind, *subject, *from, *to, *reason, *gate;
+} ci_refusal;
+CI_MUST_CHECK ci_status ci_registry_db_change_refused(ci_registry *registry,
+                                                      ci_registry_database which,
+                                                      const ci_refusal *refusal);
 /* Records a change of state, in the present transaction; reason may be NULL. */
 CI_MUST_CHECK ci_status ci_registry_db_change(ci_registry *registry, ci_registry_database which,
                                               const char *kind, const char *subject,

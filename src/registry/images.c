@@ -125,8 +125,9 @@ ci_status ci_registry_tile_put(ci_registry *registry, const ci_registry_image *t
     if (status == CI_OK) status = ci_registry_product_files_write(db, "tile", &row);
     if (status == CI_OK) status = deployed_images_write(registry, &row);
     if (status == CI_OK)
-        status = ci_registry_db_change(registry, CI_REGISTRY_DB_PRODUCTS, "tile", row.id, before,
-                                       state_words[row.state], row.reason);
+        status = ci_registry_db_change_refused(
+            registry, CI_REGISTRY_DB_PRODUCTS,
+            &(ci_refusal){"tile", row.id, before, state_words[row.state], row.reason, row.gate});
     return ci_registry_db_end(db, status);
 }
 

@@ -157,6 +157,7 @@ typedef struct attempt_outcome
     const char *state;   /* of the product from now on */
     const char *error;   /* NULL: none */
     const char *reason;  /* of the change of state */
+    const char *gate;    /* that refused it; NULL: none */
 } attempt_outcome;
 
 /* Closes the attempt, gives the lease back and records the change from publishing to `to`; ends the
@@ -169,8 +170,9 @@ static ci_status attempt_end(ci_registry *registry, const char *id, const char *
     if (status == CI_OK) status = attempt_close(db, token, now, is->outcome, is->error);
     if (status == CI_OK) status = ci_registry_lease_write(db, "data_registry", "data_id", id, NULL);
     if (status == CI_OK)
-        status = ci_registry_db_change(registry, CI_REGISTRY_DB_DATA, "product", id, "publishing",
-                                       is->state, is->reason);
+        status = ci_registry_db_change_refused(
+            registry, CI_REGISTRY_DB_DATA,
+            &(ci_refusal){"product", id, "publishing", is->state, is->reason, is->gate});
     return ci_registry_db_end(db, status);
 }
 
@@ -186,11 +188,11 @@ ci_status ci_registry_product_publish(ci_registry *registry, const char *id, con
         "qa_json=coalesce(?,qa_json) WHERE data_id=?",
         VALUES(V(published_path), V(ci_registry_now(registry)), V(qa_json), V(id)));
     return attempt_end(registry, id, token, status,
-                       &(attempt_outcome){"published", "published", NULL, published_path});
+                       &(attempt_outcome){"published", "published", NULL, published_path, NULL});
 }
 
 ci_status ci_registry_product_refuse(ci_registry *registry, const char *id, const char *token,
-                                     const char *why, const char *qa_json)
+                                     const char *gate, const char *why, const char *qa_json)
 {
     CI_TRY(end_begin(registry, id, token));
     /* A gate's refusal is no attempt that failed: the count goes back by the one of the claim. */
@@ -201,7 +203,7 @@ ci_status ci_registry_product_refuse(ci_registry *registry, const char *id, cons
         "publish_attempts=max(publish_attempts-1,0),qa_json=? WHERE data_id=?",
         VALUES(V(why), V(ci_registry_now(registry)), V(qa_json), V(id)));
     return attempt_end(registry, id, token, status,
-                       &(attempt_outcome){"refused", "refused", why, why});
+                       &(attempt_outcome){"refused", "refused", why, why, gate});
 }
 
 ci_status ci_registry_product_fail(ci_registry *registry, const char *id, const char *token,
@@ -225,5 +227,6 @@ ci_status ci_registry_product_fail(ci_registry *registry, const char *id, const 
                                            {"failed_at", V(now)}, {"next_try_at", V(next_try)},
                                            {"finalization_status", V("failed")}),
                                        "WHERE data_id=?", VALUES(V(id)));
-    return attempt_end(registry, id, token, status, &(attempt_outcome){"failed", to, why, why});
+    return attempt_end(registry, id, token, status,
+                       &(attempt_outcome){"failed", to, why, why, NULL});
 }

@@ -16,7 +16,7 @@
         "state_changes",                                                                           \
             "id INTEGER PRIMARY KEY;at REAL NOT NULL;kind TEXT NOT NULL;subject TEXT NOT NULL;"    \
             "from_state TEXT;to_state TEXT NOT NULL;reason TEXT;host TEXT;pid INTEGER;job TEXT;"   \
-            "run TEXT"                                                                             \
+            "run TEXT;gate TEXT"                                                                   \
     }
 
 static const ci_schema_table added_ingest[] = {
@@ -116,10 +116,10 @@ static const ci_schema_table *const added[CI_REGISTRY_DB_COUNT] = {added_ingest,
 
 int ci_registry_schema_version(ci_registry_database which)
 {
-    static const int versions[CI_REGISTRY_DB_COUNT] = {[CI_REGISTRY_DB_INGEST] = 4,
-                                                       [CI_REGISTRY_DB_CAL] = 1,
-                                                       [CI_REGISTRY_DB_PRODUCTS] = 1,
-                                                       [CI_REGISTRY_DB_DATA] = 2};
+    static const int versions[CI_REGISTRY_DB_COUNT] = {[CI_REGISTRY_DB_INGEST] = 5,
+                                                       [CI_REGISTRY_DB_CAL] = 2,
+                                                       [CI_REGISTRY_DB_PRODUCTS] = 2,
+                                                       [CI_REGISTRY_DB_DATA] = 3};
     return versions[which];
 }
 

@@ -120,6 +120,9 @@ static ci_status register_tile(ci_run *run, const ci_run_tile *tile, ci_tile_rec
                              .last_time_mjd_s = tile->last_time_mjd_s};
     snprintf(row.id, sizeof row.id, "%s", record->id);
     row.state = registered_state(record->state);
+    const ci_qa_gate *failed =
+        row.state == CI_REGISTRY_IMAGE_REFUSED ? ci_qa_tile_first_failed(record->gates) : NULL;
+    if (failed) row.gate = ci_qa_gate_name(failed->kind);
     snprintf(row.run, sizeof row.run, "%s", run->record.id);
     if (record->images) image_row(record->images, &row);
     ci_status status = quality_text(record, &row.quality_json);

@@ -76,13 +76,14 @@ void ci_tile_record_free(ci_tile_record *record)
 
 ci_status ci_tile_record_judge(ci_tile_record *record, const ci_qa_gates *gates)
 {
-    char why[CI_QA_TEXT] = "";
     if (!record->gates)
         CI_TRY(ci_mem_alloc(&record->gates, 1, sizeof *record->gates, "quality gates"));
     *record->gates = *gates;
-    if (ci_qa_tile_passes(gates, why)) return CI_OK;
+    const ci_qa_gate *failed = ci_qa_tile_first_failed(gates);
+    if (!failed) return CI_OK;
     record->state = CI_TILE_REFUSED;
-    snprintf(record->reason, sizeof record->reason, "%s", why);
+    snprintf(record->reason, sizeof record->reason, "%s: %s", ci_qa_gate_name(failed->kind),
+             failed->text);
     return CI_OK;
 }
 

@@ -340,7 +340,7 @@ static ci_status parts_parse(ci_tile_record *record, const ci_json *json)
     const ci_json *gates = ci_json_get(json, "gates");
     if (gates) {
         CI_TRY(ci_mem_alloc(&record->gates, 1, sizeof *record->gates, "tile record"));
-        ci_qa_gates_parse(record->gates, gates);
+        CI_TRY(ci_qa_gates_parse(record->gates, gates));
     }
     return files_parse(record, ci_json_get(json, "files"));
 }

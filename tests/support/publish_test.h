@@ -100,11 +100,11 @@ static inline void damage(const char *folder, const char *name)
     OK(ci_file_write(path, "x", 1));
 }
 
-static inline ci_qa_outcome outcome_of(const ci_qa_gates *gates, const char *name)
+static inline ci_qa_outcome outcome_of(const ci_qa_gates *gates, ci_qa_gate_kind kind)
 {
     ci_qa_outcome worst = CI_QA_PASS;
     for (size_t i = 0; i < gates->n; i++)
-        if (strcmp(gates->item[i].name, name) == 0 && gates->item[i].outcome > worst)
+        if (gates->item[i].kind == kind && gates->item[i].outcome > worst)
             worst = gates->item[i].outcome;
     return worst;
 }

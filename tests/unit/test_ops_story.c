@@ -160,8 +160,8 @@ static void test_history(void **state)
     claim(t, "g1", &owner);
     OK(ci_registry_product_publish(t->registry, "g1", owner.token, "/p", NULL));
     claim(t, "g2", &owner);
-    OK(ci_registry_product_refuse(t->registry, "g2", owner.token,
-                                  "g2: refused: noise: rms 4 x thermal", "[]"));
+    OK(ci_registry_product_refuse(t->registry, "g2", owner.token, "noise",
+                                  "g2: refused: its rms is 4 x thermal", "[]"));
     OK(ci_ops_history_json(&json, t->registry, 2 * CI_DAY_S, NULL, 0));
     const ci_json *days = ci_json_get(json, "days");
     assert_int_equal(ci_json_length(days), 2);

@@ -7,19 +7,19 @@
 
 static const struct
 {
-    const char *gate;
+    ci_qa_gate_kind gate;
     mosaic_faults faults;
 } gate_cases[] = {
-    {"opens", {.no_file = true}},      {"opens", {.broken = true}},
-    {"checksum", {.checksum = true}},  {"units", {.wrong_unit = true}},
-    {"beam", {.no_beam = true}},       {"provenance", {.no_time = true}},
-    {"finite", {.nan_inside = true}},  {"noise", {.noise_factor = 4}},
-    {"dynamic_range", {.flat = true}},
+    {CI_QA_GATE_OPENS, {.no_file = true}},      {CI_QA_GATE_OPENS, {.broken = true}},
+    {CI_QA_GATE_CHECKSUM, {.checksum = true}},  {CI_QA_GATE_UNITS, {.wrong_unit = true}},
+    {CI_QA_GATE_BEAM, {.no_beam = true}},       {CI_QA_GATE_PROVENANCE, {.no_time = true}},
+    {CI_QA_GATE_FINITE, {.nan_inside = true}},  {CI_QA_GATE_NOISE, {.noise_factor = 4}},
+    {CI_QA_GATE_DYNAMIC_RANGE, {.flat = true}},
 };
 
 /* The product that fails this gate is refused by it, and by no other (but the peak's, which goes
  * with the dynamic range). */
-static void refused_by(publish_case *t, const char *id, const char *gate,
+static void refused_by(publish_case *t, const char *id, ci_qa_gate_kind gate,
                        const mosaic_faults *faults)
 {
     ci_publish_result r;
@@ -29,9 +29,8 @@ static void refused_by(publish_case *t, const char *id, const char *gate,
     assert_int_equal(outcome_of(&r.gates, gate), CI_QA_FAIL);
     for (size_t k = 0; k < r.gates.n; k++) {
         const ci_qa_gate *g = &r.gates.item[k];
-        if (g->outcome == CI_QA_FAIL && strcmp(g->name, gate) != 0 &&
-            strcmp(g->name, "peak_snr") != 0)
-            fail_msg("%s fails too: %s", g->name, g->text);
+        if (g->outcome == CI_QA_FAIL && g->kind != gate && g->kind != CI_QA_GATE_PEAK_SNR)
+            fail_msg("%s fails too: %s", ci_qa_gate_name(g->kind), g->text);
         if (strstr(g->text, "/proc/")) fail_msg("%s", g->text);
     }
     assert_int_equal(state_of(t, id), CI_REGISTRY_PUBLISH_REFUSED);
@@ -60,7 +59,7 @@ static void test_refused_then_right(void **state)
     publish_case *t = *state;
     ci_publish_result r;
     char folder[400];
-    refused_by(t, "g1", "units", &(mosaic_faults){.wrong_unit = true});
+    refused_by(t, "g1", CI_QA_GATE_UNITS, &(mosaic_faults){.wrong_unit = true});
     snprintf(folder, sizeof folder, "%s/mosaics/g1", t->staging);
     OK(mosaic_write(folder, &good));
     assert_int_equal(ci_publish_product(t->registry, "g1", &t->options, &r), CI_ERR_GATE);
@@ -99,10 +98,10 @@ static void test_unknown_thermal_noise(void **state)
     ci_qa_subject s = good_subject(t, folder, paths);
     ci_qa_gates gates = judged(t, &s);
     assert_false(gates.refused);
-    assert_int_equal(outcome_of(&gates, "noise"), CI_QA_WARN);
+    assert_int_equal(outcome_of(&gates, CI_QA_GATE_NOISE), CI_QA_WARN);
     s.accept_incomplete = true;
     gates = judged(t, &s);
-    assert_int_equal(outcome_of(&gates, "noise"), CI_QA_SKIP);
+    assert_int_equal(outcome_of(&gates, CI_QA_GATE_NOISE), CI_QA_SKIP);
 }
 
 /* Fluxes are judged where five sources match. */
@@ -114,45 +113,45 @@ static void test_flux_ratio(void **state)
     s.flux_ratio = 1.3;
     s.n_flux_match = 4;
     ci_qa_gates gates = judged(t, &s);
-    assert_int_equal(outcome_of(&gates, "flux_ratio"), CI_QA_SKIP);
+    assert_int_equal(outcome_of(&gates, CI_QA_GATE_FLUX_RATIO), CI_QA_SKIP);
     s.n_flux_match = 5;
     gates = judged(t, &s);
-    assert_int_equal(outcome_of(&gates, "flux_ratio"), CI_QA_FAIL);
+    assert_int_equal(outcome_of(&gates, CI_QA_GATE_FLUX_RATIO), CI_QA_FAIL);
     s.flux_ratio = 1.1;
     gates = judged(t, &s);
-    assert_int_equal(outcome_of(&gates, "flux_ratio"), CI_QA_PASS);
+    assert_int_equal(outcome_of(&gates, CI_QA_GATE_FLUX_RATIO), CI_QA_PASS);
 }
 
 /* The rms of 1 mJy against thermal noise: 1.67 is a warning, 3.33 a failure. */
 static void test_noise_ratio(void **state)
 {
     publish_case *t = *state;
-    char folder[400], paths[3][450], why[CI_QA_TEXT];
+    char folder[400], paths[3][450];
     ci_qa_subject s = good_subject(t, folder, paths);
     s.thermal_jy = 0.6e-3;
     ci_qa_gates gates = judged(t, &s);
-    assert_int_equal(outcome_of(&gates, "noise"), CI_QA_WARN);
+    assert_int_equal(outcome_of(&gates, CI_QA_GATE_NOISE), CI_QA_WARN);
     s.thermal_jy = 0.3e-3;
     gates = judged(t, &s);
-    assert_int_equal(outcome_of(&gates, "noise"), CI_QA_FAIL);
-    assert_false(ci_qa_tile_passes(&gates, why));
-    assert_non_null(strstr(why, "thermal"));
-    for (size_t i = 0; i < gates.n; i++)
-        if (strcmp(gates.item[i].name, "noise") == 0)
-            unit_near(gates.item[i].value, 1 / 0.3, 0.1 / 0.3);
+    assert_int_equal(outcome_of(&gates, CI_QA_GATE_NOISE), CI_QA_FAIL);
+    const ci_qa_gate *failed = ci_qa_tile_first_failed(&gates);
+    assert_non_null(failed);
+    assert_int_equal(failed->kind, CI_QA_GATE_NOISE);
+    assert_non_null(strstr(failed->text, "thermal"));
+    unit_near(failed->value, 1 / 0.3, 0.1 / 0.3);
 }
 
 /* Relaxed: passes, never silently. */
 static void test_relaxed_limit(void **state)
 {
     publish_case *t = *state;
-    char folder[400], paths[3][450], why[CI_QA_TEXT];
+    char folder[400], paths[3][450];
     ci_qa_subject s = good_subject(t, folder, paths);
     s.thermal_jy = 0.3e-3;
     t->options.limits.image.max_noise_ratio = t->options.limits.image.warn_noise_ratio = 10;
     ci_qa_gates gates = judged(t, &s);
-    assert_int_equal(outcome_of(&gates, "noise"), CI_QA_WARN);
-    assert_true(ci_qa_tile_passes(&gates, why));
+    assert_int_equal(outcome_of(&gates, CI_QA_GATE_NOISE), CI_QA_WARN);
+    assert_null(ci_qa_tile_first_failed(&gates));
 }
 
 /* A beam of 17 pixels' width around the middle. */
@@ -172,17 +171,17 @@ static void pb_write(const char *path)
 static void test_tile(void **state)
 {
     publish_case *t = *state;
-    char folder[400], paths[3][450], pb_path[450], why[CI_QA_TEXT];
+    char folder[400], paths[3][450], pb_path[450];
     ci_qa_subject s = good_subject(t, folder, paths);
     snprintf(pb_path, sizeof pb_path, "%s/pb.fits", folder);
     pb_write(pb_path);
     s = (ci_qa_subject){.image = paths[0], .pb = pb_path, .thermal_jy = 1e-3, .flux_ratio = NAN};
     ci_qa_gates gates = judged(t, &s);
-    assert_int_equal(outcome_of(&gates, "finite"), CI_QA_PASS);
-    assert_true(ci_qa_tile_passes(&gates, why));
+    assert_int_equal(outcome_of(&gates, CI_QA_GATE_FINITE), CI_QA_PASS);
+    assert_null(ci_qa_tile_first_failed(&gates));
     OK(mosaic_write(folder, &(mosaic_faults){.nan_inside = true}));
     gates = judged(t, &s);
-    assert_int_equal(outcome_of(&gates, "finite"), CI_QA_FAIL);
+    assert_int_equal(outcome_of(&gates, CI_QA_GATE_FINITE), CI_QA_FAIL);
 }
 
 /* A process without file descriptors left says nothing about the product: every try at opening

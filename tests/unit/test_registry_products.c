@@ -258,7 +258,8 @@ static void test_refused(void **state)
     ci_registry_owner owner;
     stage(t, "g1");
     assert_int_equal(claim(t, false, &owner), CI_REGISTRY_CLAIM_TAKEN);
-    OK(ci_registry_product_refuse(t->registry, "g1", owner.token, "rms 5 x thermal", "[]"));
+    OK(ci_registry_product_refuse(t->registry, "g1", owner.token, "noise", "rms 5 x thermal",
+                                  "[]"));
     assert_int_equal(claim(t, false, &owner), CI_REGISTRY_CLAIM_REFUSED);
     assert_int_equal(product_of(t).n_attempt, 0);
     assert_int_equal(claim(t, true, &owner), CI_REGISTRY_CLAIM_TAKEN);

@@ -84,8 +84,8 @@ static void others_make(ci_tile_record *record)
     for (int i = 0; i < 4; i++)
         record->uv->uv_lambda[i] = 10.5 * i;
     OK(ci_mem_alloc(&record->gates, 1, sizeof *record->gates, "test"));
-    ci_qa_gates_add(record->gates, "noise", CI_QA_WARN, 1.7, 1.5, "rms %.1f thermal", 1.7);
-    ci_qa_gates_add(record->gates, "beam", CI_QA_PASS, NAN, NAN, "is there");
+    ci_qa_gates_add(record->gates, CI_QA_GATE_NOISE, CI_QA_WARN, 1.7, 1.5, "rms %.1f thermal", 1.7);
+    ci_qa_gates_add(record->gates, CI_QA_GATE_BEAM, CI_QA_PASS, NAN, NAN, "is there");
     OK(ci_mem_alloc(&record->file, 1, sizeof *record->file, "test"));
     OK(ci_str_copy(&record->file[0].name, "image.fits"));
     record->n_file = 1;
@@ -329,7 +329,7 @@ static void test_gates_that_refuse_set_state_and_reason(void **state)
     (void)state;
     ci_tile_record *record = record_make();
     ci_qa_gates gates = {0};
-    ci_qa_gates_add(&gates, "noise", CI_QA_FAIL, 4, 3, "rms is 4 times thermal");
+    ci_qa_gates_add(&gates, CI_QA_GATE_NOISE, CI_QA_FAIL, 4, 3, "rms is 4 times thermal");
     OK(ci_tile_record_judge(record, &gates));
     assert_int_equal(record->state, CI_TILE_REFUSED);
     assert_non_null(strstr(record->reason, "4 times thermal"));
@@ -342,7 +342,7 @@ static void test_gates_that_hold_leave_it_passed(void **state)
     (void)state;
     ci_tile_record *record = record_make();
     ci_qa_gates gates = {0};
-    ci_qa_gates_add(&gates, "noise", CI_QA_WARN, 2, 1.5, "twice thermal");
+    ci_qa_gates_add(&gates, CI_QA_GATE_NOISE, CI_QA_WARN, 2, 1.5, "twice thermal");
     OK(ci_tile_record_judge(record, &gates));
     assert_int_equal(record->state, CI_TILE_PASSED);
     assert_string_equal(record->reason, "");
