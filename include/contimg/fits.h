@@ -74,6 +74,9 @@ CI_MUST_CHECK ci_status ci_fits_write(const char *path, const ci_fits_header *he
 typedef struct ci_fits_reader ci_fits_reader;
 /* Opens a 2-D (or degenerate 3-D/4-D) image; CI_ERR_INPUT names what is wrong. */
 CI_MUST_CHECK ci_status ci_fits_reader_open(ci_fits_reader **out, const char *path);
+/* The same of a path that nobody knows (/proc/self/fd/7): texts call the file `shown`. */
+CI_MUST_CHECK ci_status ci_fits_reader_open_as(ci_fits_reader **out, const char *path,
+                                               const char *shown);
 const ci_fits_header *ci_fits_reader_header(const ci_fits_reader *reader); /* borrowed */
 /* Reads rows from i_row on into [n_row][n_x]. */
 CI_MUST_CHECK ci_status ci_fits_reader_rows(ci_fits_reader *reader, size_t i_row, size_t n_row,
@@ -84,6 +87,8 @@ bool ci_fits_reader_has_blank(const ci_fits_reader *reader);
 void ci_fits_reader_close(ci_fits_reader *reader);
 /* CI_OK where CHECKSUM and DATASUM are there and right. */
 CI_MUST_CHECK ci_status ci_fits_verify(const char *path);
+/* The same, the file called `shown` in texts. */
+CI_MUST_CHECK ci_status ci_fits_verify_as(const char *path, const char *shown);
 /* The same for files of others: a sum that is not there is no fault. */
 CI_MUST_CHECK ci_status ci_fits_verify_given(const char *path);
 

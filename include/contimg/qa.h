@@ -103,15 +103,22 @@ const ci_qa_gate *ci_qa_gates_first_failed(const ci_qa_gates *gates);
 /* The gates that failed in one line. */
 void ci_qa_gates_text(const ci_qa_gates *gates, char out[CI_QA_TEXT]);
 
+/* A file of an image. */
+typedef struct ci_qa_file
+{
+    const char *path;  /* that is opened; NULL: no such file */
+    const char *shown; /* its name in texts; NULL: the path */
+} ci_qa_file;
+
 /* The files of one image and what was measured of it. Borrowed texts; numbers NaN (or 0 matches)
  * where not known. */
 typedef struct ci_qa_subject
 {
-    const char *image;    /* image.fits or mosaic.fits */
-    const char *pb;       /* tile: pb.fits; NULL for a mosaic */
-    const char *weight;   /* mosaic: weight.fits; NULL for a tile */
-    const char *noise;    /* mosaic: noise.fits; NULL for a tile */
-    const char *residual; /* tile: residual.fits, where the rms is measured; may be NULL */
+    ci_qa_file image;    /* image.fits or mosaic.fits */
+    ci_qa_file pb;       /* tile: pb.fits; none for a mosaic */
+    ci_qa_file weight;   /* mosaic: weight.fits; none for a tile */
+    ci_qa_file noise;    /* mosaic: noise.fits; none for a tile */
+    ci_qa_file residual; /* tile: residual.fits, where the rms is measured; may be none */
     double thermal_jy, flux_ratio;
     int64_t n_flux_match;
     bool accept_incomplete; /* files named by a person: what they cannot meet is skipped */

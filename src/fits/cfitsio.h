@@ -36,8 +36,8 @@ ci_status ci_fits_header_read(fitsfile *file, const char *path, ci_fits_header *
 /* Writes all cards of a header after the mandatory ones. */
 ci_status ci_fits_header_write(fitsfile *file, const char *path, const ci_fits_header *header);
 /* Opens the first image of two or more axes; names what is wrong. */
-ci_status ci_fits_image_open(fitsfile **file, const char *path);
+ci_status ci_fits_image_open(fitsfile **file, const char *path, const char *shown);
 /* CI_ERR_INPUT where the file is shorter than its header says. */
-ci_status ci_fits_length_check(fitsfile *file, const char *path);
+ci_status ci_fits_length_check(fitsfile *file, const char *path, const char *shown);
 
 #endif

@@ -9,31 +9,31 @@
 struct ci_fits_reader
 {
     fitsfile *file;
-    char *path;
-    int bitpix; /* as it is stored */
+    char *shown; /* its name in texts */
+    int bitpix;  /* as it is stored */
     bool is_compressed;
     ci_fits_header header;
 };
 
 /* Whether it exists, is a file, and is FITS: CFITSIO's own messages on that are of little help. */
-static ci_status check_start(const char *path)
+static ci_status check_start(const char *path, const char *shown)
 {
     struct stat info;
-    if (stat(path, &info)) return ci_error_errno(errno, path, "open");
-    if (!S_ISREG(info.st_mode)) return ci_error(CI_ERR_INPUT, "%s: not a file", path);
+    if (stat(path, &info)) return ci_error_errno(errno, shown, "open");
+    if (!S_ISREG(info.st_mode)) return ci_error(CI_ERR_INPUT, "%s: not a file", shown);
     FILE *file = fopen(path, "rb");
-    if (!file) return ci_error_errno(errno, path, "open");
+    if (!file) return ci_error_errno(errno, shown, "open");
     char start[10] = "";
     size_t n = fread(start, 1, 9, file);
     fclose(file);
     if (n >= 2 && (unsigned char)start[0] == 0x1f && (unsigned char)start[1] == 0x8b) return CI_OK;
     if (n < 9 || memcmp(start, "SIMPLE  =", 9) != 0)
-        return ci_error(CI_ERR_INPUT, "%s: not a FITS file: does not begin with SIMPLE", path);
+        return ci_error(CI_ERR_INPUT, "%s: not a FITS file: does not begin with SIMPLE", shown);
     return CI_OK;
 }
 
 /* A file cut short opens without complaint; its data end where the header says. */
-ci_status ci_fits_length_check(fitsfile *file, const char *path)
+ci_status ci_fits_length_check(fitsfile *file, const char *path, const char *shown)
 {
     char kind[FLEN_FILENAME] = "";
     int code = 0, bitpix = 0, n_axis = 0;
@@ -42,31 +42,31 @@ ci_status ci_fits_length_check(fitsfile *file, const char *path)
     fits_url_type(file, kind, &code);
     fits_get_hduaddrll(file, NULL, &start, NULL, &code);
     fits_get_img_paramll(file, 9, &bitpix, &n_axis, size, &code);
-    if (code) return ci_fits_fault(code, path, "header");
+    if (code) return ci_fits_fault(code, shown, "header");
     if (strcmp(kind, "file://") != 0 || fits_is_compressed_image(file, &code)) return CI_OK;
-    if (stat(path, &info)) return ci_error_errno(errno, path, "open");
+    if (stat(path, &info)) return ci_error_errno(errno, shown, "open");
     LONGLONG need = labs(bitpix) / 8;
     for (int i = 0; i < n_axis && i < 9; i++) {
         if (size[i] > 0 && need > INT64_MAX / 8 / size[i])
-            return ci_error(CI_ERR_INPUT, "%s: NAXIS%d: %lld: too large", path, i + 1,
+            return ci_error(CI_ERR_INPUT, "%s: NAXIS%d: %lld: too large", shown, i + 1,
                             (long long)size[i]);
         need *= size[i];
     }
     if (n_axis && info.st_size < start + need)
-        return ci_error(CI_ERR_INPUT, "%s: truncated: holds %lld bytes, its header says %lld", path,
-                        (long long)info.st_size, (long long)(start + need));
+        return ci_error(CI_ERR_INPUT, "%s: truncated: holds %lld bytes, its header says %lld",
+                        shown, (long long)info.st_size, (long long)(start + need));
     return CI_OK;
 }
 
-ci_status ci_fits_image_open(fitsfile **file, const char *path)
+ci_status ci_fits_image_open(fitsfile **file, const char *path, const char *shown)
 {
     int code = 0, n_axis = 0, n_hdu = 0;
     *file = NULL;
-    CI_TRY(check_start(path));
+    CI_TRY(check_start(path, shown));
     errno = 0;
     if (fits_open_diskfile(file, path, READONLY, &code)) {
         *file = NULL;
-        return ci_fits_fault(code, path, "open");
+        return ci_fits_fault(code, shown, "open");
     }
     fits_get_num_hdus(*file, &n_hdu, &code);
     fits_get_img_dim(*file, &n_axis, &code);
@@ -78,9 +78,9 @@ ci_status ci_fits_image_open(fitsfile **file, const char *path)
     }
     ci_status status = CI_OK;
     if (code)
-        status = ci_fits_fault(code, path, "header");
+        status = ci_fits_fault(code, shown, "header");
     else if (n_axis < 2)
-        status = ci_error(CI_ERR_INPUT, "%s: NAXIS: %d: holds no image", path, n_axis);
+        status = ci_error(CI_ERR_INPUT, "%s: NAXIS: %d: holds no image", shown, n_axis);
     if (status == CI_OK) return CI_OK;
     code = 0;
     fits_close_file(*file, &code);
@@ -96,22 +96,22 @@ void ci_fits_reader_close(ci_fits_reader *reader)
     if (reader->file) fits_close_file(reader->file, &code);
     fits_clear_errmsg();
     ci_fits_header_clear(&reader->header);
-    ci_mem_free(reader->path);
+    ci_mem_free(reader->shown);
     ci_mem_free(reader);
 }
 
-ci_status ci_fits_reader_open(ci_fits_reader **out, const char *path)
+ci_status ci_fits_reader_open_as(ci_fits_reader **out, const char *path, const char *shown)
 {
     *out = NULL;
     ci_fits_reader *r = NULL;
     CI_TRY(ci_mem_alloc(&r, 1, sizeof *r, "FITS reader"));
-    ci_status status = ci_str_copy(&r->path, path);
-    if (status == CI_OK) status = ci_fits_image_open(&r->file, path);
-    if (status == CI_OK) status = ci_fits_header_read(r->file, path, &r->header);
-    if (status == CI_OK) status = ci_fits_length_check(r->file, path);
+    ci_status status = ci_str_copy(&r->shown, shown);
+    if (status == CI_OK) status = ci_fits_image_open(&r->file, path, shown);
+    if (status == CI_OK) status = ci_fits_header_read(r->file, shown, &r->header);
+    if (status == CI_OK) status = ci_fits_length_check(r->file, path, shown);
     int code = 0;
     if (status == CI_OK && fits_get_img_type(r->file, &r->bitpix, &code))
-        status = ci_fits_fault(code, path, "header");
+        status = ci_fits_fault(code, shown, "header");
     if (status == CI_OK) r->is_compressed = fits_is_compressed_image(r->file, &code) != 0;
     if (status != CI_OK) {
         ci_fits_reader_close(r);
@@ -119,6 +119,11 @@ ci_status ci_fits_reader_open(ci_fits_reader **out, const char *path)
     }
     *out = r;
     return CI_OK;
+}
+
+ci_status ci_fits_reader_open(ci_fits_reader **out, const char *path)
+{
+    return ci_fits_reader_open_as(out, path, path);
 }
 
 const ci_fits_header *ci_fits_reader_header(const ci_fits_reader *reader)
@@ -162,13 +167,13 @@ ci_status ci_fits_reader_rows(ci_fits_reader *reader, size_t i_row, size_t n_row
 {
     const ci_fits_header *h = &reader->header;
     if (i_row > h->n_y || n_row > h->n_y - i_row)
-        return ci_error(CI_ERR_INTERNAL, "%s: rows %zu to %zu of %zu", reader->path, i_row,
+        return ci_error(CI_ERR_INTERNAL, "%s: rows %zu to %zu of %zu", reader->shown, i_row,
                         i_row + n_row, h->n_y);
     if (n_row == 0) return CI_OK;
     errno = 0;
     int code = reader->is_compressed ? read_compressed(reader, i_row, n_row, rows)
                                      : read_plain(reader, i_row, n_row, rows);
-    return code ? ci_fits_fault(code, reader->path, "read") : CI_OK;
+    return code ? ci_fits_fault(code, reader->shown, "read") : CI_OK;
 }
 
 /* One HDU's sums: 1 right, 0 not there, -1 wrong. */
@@ -183,20 +188,20 @@ static ci_status hdu_check(const char *path, int i_hdu, bool must_be_there, int 
                     i_hdu);
 }
 
-static ci_status verify(const char *path, bool must_be_there)
+static ci_status verify(const char *path, const char *shown, bool must_be_there)
 {
     fitsfile *file = NULL;
-    CI_TRY(ci_fits_image_open(&file, path));
+    CI_TRY(ci_fits_image_open(&file, path, shown));
     int code = 0, n_hdu = 0;
-    ci_status status = ci_fits_length_check(file, path);
+    ci_status status = ci_fits_length_check(file, path, shown);
     fits_get_num_hdus(file, &n_hdu, &code);
     for (int i = 1; i <= n_hdu && !code && status == CI_OK; i++) {
         int data = 0, whole = 0;
         fits_movabs_hdu(file, i, NULL, &code);
         if (code || fits_verify_chksum(file, &data, &whole, &code)) break;
-        status = hdu_check(path, i, must_be_there, data, whole);
+        status = hdu_check(shown, i, must_be_there, data, whole);
     }
-    if (code) status = ci_fits_fault(code, path, "checksum");
+    if (code) status = ci_fits_fault(code, shown, "checksum");
     code = 0;
     fits_close_file(file, &code);
     fits_clear_errmsg();
@@ -205,10 +210,15 @@ static ci_status verify(const char *path, bool must_be_there)
 
 ci_status ci_fits_verify(const char *path)
 {
-    return verify(path, true);
+    return verify(path, path, true);
+}
+
+ci_status ci_fits_verify_as(const char *path, const char *shown)
+{
+    return verify(path, shown, true);
 }
 
 ci_status ci_fits_verify_given(const char *path)
 {
-    return verify(path, false);
+    return verify(path, path, false);
 }

@@ -2,41 +2,17 @@
 #include "publish/publish.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* A file by the descriptor that was hashed: gates judge the very bytes that are copied. */
-static const char *fd_path(char out[64], const ci_publish_files *files, const char *name)
+/* Where descriptors are opened again: gates judge the very bytes that are copied. */
+typedef char fd_path[64];
+
+static ci_qa_file file_of(fd_path path, const ci_publish_files *files, const char *name)
 {
     const ci_publish_file *f = ci_publish_files_find(files, name);
-    if (!f) return NULL;
-    snprintf(out, 64, "/proc/self/fd/%d", f->fd);
-    return out;
-}
-
-/* Texts speak of the file's name, not of a number of ours. */
-static void name_put_back(char text[CI_QA_TEXT], const ci_publish_files *files)
-{
-    static const char head[] = "/proc/self/fd/";
-    char *at = strstr(text, head), *end;
-    if (!at) return;
-    long fd = strtol(at + strlen(head), &end, 10);
-    for (size_t k = 0; k < files->n; k++) {
-        if (files->item[k].fd != fd) continue;
-        char fresh[2 * CI_QA_TEXT];
-        snprintf(fresh, sizeof fresh, "%.*s%s%s", (int)(at - text), text, files->item[k].name, end);
-        snprintf(text, CI_QA_TEXT, "%.*s", CI_QA_TEXT - 1, fresh);
-        return;
-    }
-}
-
-/* What kept the gates from judging, with the file's name. */
-static ci_status fault_named(ci_status status, const ci_publish_files *files)
-{
-    char text[CI_QA_TEXT];
-    snprintf(text, sizeof text, "%.*s", CI_QA_TEXT - 1, ci_error_text());
-    name_put_back(text, files);
-    return ci_error(status, "%s", text);
+    if (!f) return (ci_qa_file){NULL, NULL};
+    snprintf(path, sizeof(fd_path), "/proc/self/fd/%d", f->fd);
+    return (ci_qa_file){path, f->name};
 }
 
 static ci_status measured(ci_registry *registry, const ci_registry_product *p, bool is_mosaic,
@@ -63,27 +39,26 @@ ci_status ci_publish_judge_files(ci_registry *registry, const ci_registry_produc
                                  const ci_publish_files *files, const ci_publish_options *options,
                                  ci_qa_gates *gates)
 {
-    char paths[5][64];
+    fd_path path[5];
     ci_qa_subject s = {0};
     bool is_mosaic = p->type == CI_REGISTRY_MOSAIC;
+    const char *image = is_mosaic ? "mosaic.fits" : "image.fits";
     CI_TRY(measured(registry, p, is_mosaic, &s));
-    s.image = fd_path(paths[0], files, is_mosaic ? "mosaic.fits" : "image.fits");
-    s.pb = is_mosaic ? NULL : fd_path(paths[1], files, "pb.fits");
-    s.weight = is_mosaic ? fd_path(paths[2], files, "weight.fits") : NULL;
-    s.noise = is_mosaic ? fd_path(paths[3], files, "noise.fits") : NULL;
-    s.residual = is_mosaic ? NULL : fd_path(paths[4], files, "residual.fits");
-    if (!s.image || (is_mosaic && (!s.weight || !s.noise))) {
-        memset(gates, 0, sizeof *gates);
-        const char *missing = !s.image   ? (is_mosaic ? "mosaic.fits" : "image.fits")
-                              : s.weight ? "noise.fits"
-                                         : "weight.fits";
-        ci_qa_gates_add(gates, CI_QA_GATE_OPENS, CI_QA_FAIL, NAN, NAN, "%s is not among its files",
-                        missing);
-        return CI_OK;
+    s.image = file_of(path[0], files, image);
+    if (is_mosaic) {
+        s.weight = file_of(path[1], files, "weight.fits");
+        s.noise = file_of(path[2], files, "noise.fits");
+    } else {
+        s.pb = file_of(path[3], files, "pb.fits");
+        s.residual = file_of(path[4], files, "residual.fits");
     }
-    ci_status status = ci_qa_image_judge(gates, &s, &options->limits);
-    if (status != CI_OK) return fault_named(status, files);
-    for (size_t i = 0; i < gates->n; i++)
-        name_put_back(gates->item[i].text, files);
+    const char *missing = !s.image.path                 ? image
+                          : is_mosaic && !s.weight.path ? "weight.fits"
+                          : is_mosaic && !s.noise.path  ? "noise.fits"
+                                                        : NULL;
+    if (!missing) return ci_qa_image_judge(gates, &s, &options->limits);
+    memset(gates, 0, sizeof *gates);
+    ci_qa_gates_add(gates, CI_QA_GATE_OPENS, CI_QA_FAIL, NAN, NAN, "%s is not among its files",
+                    missing);
     return CI_OK;
 }

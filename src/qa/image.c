@@ -5,13 +5,15 @@
 #include <string.h>
 
 /* *reader stays NULL where there is no path or the file does not open. */
-static ci_status open_gate(ci_qa_gates *gates, const char *path, const char *what,
+static ci_status open_gate(ci_qa_gates *gates, ci_qa_file file, const char *what,
                            ci_fits_reader **reader)
 {
-    if (!path) return CI_OK;
-    CI_TRY(ci_qa_fault_gate(gates, CI_QA_GATE_OPENS, what, ci_fits_reader_open(reader, path)));
+    if (!file.path) return CI_OK;
+    const char *shown = file.shown ? file.shown : file.path;
+    CI_TRY(ci_qa_fault_gate(gates, CI_QA_GATE_OPENS, what,
+                            ci_fits_reader_open_as(reader, file.path, shown)));
     if (!*reader) return CI_OK;
-    return ci_qa_fault_gate(gates, CI_QA_GATE_CHECKSUM, what, ci_fits_verify(path));
+    return ci_qa_fault_gate(gates, CI_QA_GATE_CHECKSUM, what, ci_fits_verify_as(file.path, shown));
 }
 
 static bool same_size(ci_qa_gates *gates, const ci_qa_readers *readers)
@@ -49,14 +51,14 @@ static ci_status judge_open(ci_qa_gates *gates, const ci_qa_readers *readers,
 ci_status ci_qa_image_judge(ci_qa_gates *gates, const ci_qa_subject *s, const ci_qa_limits *limits)
 {
     memset(gates, 0, sizeof *gates);
-    const char *paths[CI_QA_N_READER] = {s->image, s->pb ? s->pb : s->weight, s->noise,
-                                         s->residual};
+    const ci_qa_file files[CI_QA_N_READER] = {s->image, s->pb.path ? s->pb : s->weight, s->noise,
+                                              s->residual};
     static const char *const names[CI_QA_N_READER] = {
         "image: ", "beam or weight: ", "noise: ", "residual: "};
     ci_qa_readers readers = {0};
     ci_status status = CI_OK;
     for (int k = 0; k < CI_QA_N_READER && status == CI_OK; k++)
-        status = open_gate(gates, paths[k], names[k], &readers.of[k]);
+        status = open_gate(gates, files[k], names[k], &readers.of[k]);
     if (status == CI_OK) status = judge_open(gates, &readers, s, limits);
     for (int k = 0; k < CI_QA_N_READER; k++)
         ci_fits_reader_close(readers.of[k]);

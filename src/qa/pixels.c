@@ -183,8 +183,8 @@ ci_status ci_qa_pixels_judge(ci_qa_gates *gates, const ci_qa_readers *readers,
     p.max_sample = n_pixel / p.stride + 1;
     CI_TRY(ci_mem_alloc(&p.sample, p.max_sample, sizeof *p.sample, "pixels for the noise"));
     ci_status status =
-        s->weight && readers->of[1] ? weight_max(readers->of[1], &p.weight_max) : CI_OK;
-    if (status == CI_OK) status = scan(&p, readers, s->pb ? limits->image.pb_cut : 0);
+        s->weight.path && readers->of[1] ? weight_max(readers->of[1], &p.weight_max) : CI_OK;
+    if (status == CI_OK) status = scan(&p, readers, s->pb.path ? limits->image.pb_cut : 0);
     if (status == CI_OK) pixel_gates(gates, &p, s, limits);
     ci_mem_free(p.sample);
     return status;

@@ -35,9 +35,10 @@ static ci_status gates_judge(const ci_run *run, const ci_tile_record *record, bo
     ci_tile_qa_limits(&limits, run->conf);
     ci_status status = tile_paths_new(&paths, record->folder);
     if (status == CI_OK) {
-        ci_qa_subject subject = {.image = paths.image,
-                                 .pb = paths.pb,
-                                 .residual = ci_path_exists(paths.residual) ? paths.residual : NULL,
+        const char *residual = ci_path_exists(paths.residual) ? paths.residual : NULL;
+        ci_qa_subject subject = {.image.path = paths.image,
+                                 .pb.path = paths.pb,
+                                 .residual.path = residual,
                                  .thermal_jy = record->images ? record->images->thermal_jy : NAN,
                                  .flux_ratio = NAN,
                                  .accept_incomplete = is_named};

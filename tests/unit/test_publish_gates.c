@@ -77,9 +77,9 @@ static ci_qa_subject good_subject(const publish_case *t, char folder[400], char 
     OK(mosaic_write(folder, &good));
     for (int i = 0; i < 3; i++)
         snprintf(paths[i], 450, "%s/%s.fits", folder, names[i]);
-    return (ci_qa_subject){.image = paths[0],
-                           .weight = paths[1],
-                           .noise = paths[2],
+    return (ci_qa_subject){.image.path = paths[0],
+                           .weight.path = paths[1],
+                           .noise.path = paths[2],
                            .thermal_jy = NAN,
                            .flux_ratio = NAN};
 }
@@ -175,7 +175,8 @@ static void test_tile(void **state)
     ci_qa_subject s = good_subject(t, folder, paths);
     snprintf(pb_path, sizeof pb_path, "%s/pb.fits", folder);
     pb_write(pb_path);
-    s = (ci_qa_subject){.image = paths[0], .pb = pb_path, .thermal_jy = 1e-3, .flux_ratio = NAN};
+    s = (ci_qa_subject){
+        .image.path = paths[0], .pb.path = pb_path, .thermal_jy = 1e-3, .flux_ratio = NAN};
     ci_qa_gates gates = judged(t, &s);
     assert_int_equal(outcome_of(&gates, CI_QA_GATE_FINITE), CI_QA_PASS);
     assert_null(ci_qa_tile_first_failed(&gates));
