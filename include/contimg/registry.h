@@ -315,6 +315,8 @@ typedef struct ci_registry_product_file
     char sha256[CI_SHA256_HEX];
     int64_t n_byte;
 } ci_registry_product_file;
+/* The order by name, for qsort, of these or of structures that begin with one. */
+int ci_registry_product_file_order(const void *a, const void *b);
 
 typedef enum ci_registry_image_state
 {

@@ -1,19 +1,13 @@
 /* The documents of the deployed service: same names, fields and types. */
 #include "contimg/ops.h"
 #include "contimg/registry_cal.h"
+#include "ops/time.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
-
-static void put_time(ci_json *json, const char *name, double unix_s)
-{
-    char at[32];
-    ci_time_iso(at, ci_time_mjd_s_from_unix(unix_s), 0, true);
-    ci_json_put_string(json, name, at);
-}
 
 /* ---- /api/status ----------------------------------------------------------------------------- */
 
@@ -35,8 +29,8 @@ static ci_json *entry_json(const ci_registry_entry *e)
     ci_json *json = ci_json_object(), *matches = NULL;
     ci_json_put_string(json, "group_id", e->id);
     ci_json_put_string(json, "state", e->state);
-    put_time(json, "received_at", e->received_unix_s);
-    put_time(json, "last_update", e->updated_unix_s);
+    ci_ops_time_put(json, "received_at", e->received_unix_s);
+    ci_ops_time_put(json, "last_update", e->updated_unix_s);
     ci_json_put_int(json, "subbands_present", e->n_present);
     ci_json_put_int(json, "expected_subbands", e->n_expected);
     if (e->has_calibrator >= 0)
@@ -187,7 +181,7 @@ ci_json *ci_ops_system_json(double now_unix_s, const ci_ops_disk *disk, size_t n
     double load[3] = {0};
     int64_t total = 0, used = 0;
     if (getloadavg(load, 3) != 3) load[0] = load[1] = load[2] = 0;
-    put_time(json, "ts", now_unix_s);
+    ci_ops_time_put(json, "ts", now_unix_s);
     ci_json_put_number(json, "cpu_percent", cpu_percent());
     memory_put(json);
     for (size_t i = 0; i < n_disk; i++) {

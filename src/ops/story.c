@@ -1,16 +1,9 @@
 /* What became of one thing: where it stands, every change, every attempt, and what comes next. */
 #include "contimg/ops.h"
+#include "ops/time.h"
 
 #include <math.h>
 #include <string.h>
-
-static void put_time(ci_json *json, const char *name, double unix_s)
-{
-    char at[32];
-    if (!(unix_s > 0)) return;
-    ci_time_iso(at, ci_time_mjd_s_from_unix(unix_s), 0, true);
-    ci_json_put_string(json, name, at);
-}
 
 static void put_owner(ci_json *json, const ci_registry *registry, const ci_registry_owner *owner)
 {
@@ -18,7 +11,7 @@ static void put_owner(ci_json *json, const ci_registry *registry, const ci_regis
     if (!owner->host[0]) return;
     ci_registry_owner_text(owner, who);
     ci_json_put_string(json, "owner", who);
-    put_time(json, "owned_since", owner->acquired_unix_s);
+    ci_ops_time_put(json, "owned_since", owner->acquired_unix_s);
     ci_json_put_bool(json, "is_lost", !ci_registry_owner_alive(registry, owner));
 }
 
@@ -109,7 +102,7 @@ static ci_status group_put(ci_json *list, ci_registry *registry, const char *id)
             ci_json_put_string(members, NULL, g->member[i].observation_id);
         ci_json_put(json, "members", members);
         put_owner(json, registry, &g->owner);
-        put_time(json, "next_try", g->next_try_unix_s);
+        ci_ops_time_put(json, "next_try", g->next_try_unix_s);
         group_next(json, registry, g);
     }
     ci_registry_groups_free(found);
@@ -154,7 +147,7 @@ static ci_status product_put(ci_json *list, ci_registry *registry, const char *i
         if (!is_published && p->published_path[0])
             ci_json_put_string(json, "version_before", p->published_path);
         ci_json_put_int(json, "publish_attempts", p->n_attempt);
-        put_time(json, "next_try", p->next_try_unix_s);
+        ci_ops_time_put(json, "next_try", p->next_try_unix_s);
         put_owner(json, registry, &p->owner);
         product_next(json, registry, p);
     }
@@ -168,7 +161,7 @@ static ci_json *change_json(const ci_registry_change *c, const char *state)
 {
     ci_json *json = ci_json_object();
     char *log = NULL;
-    put_time(json, "at", c->at_unix_s);
+    ci_ops_time_put(json, "at", c->at_unix_s);
     ci_json_put_string(json, "kind", c->kind_word);
     ci_json_put_string(json, "from", c->from);
     ci_json_put_string(json, "to", c->to);
@@ -207,8 +200,8 @@ static ci_status attempts_put(ci_json *root, ci_registry *registry, const char *
         const ci_registry_attempt *a = &attempts->item[i];
         ci_json *json = ci_json_object();
         ci_json_put_int(json, "attempt", a->attempt);
-        put_time(json, "started", a->started_unix_s);
-        put_time(json, "ended", a->ended_unix_s);
+        ci_ops_time_put(json, "started", a->started_unix_s);
+        ci_ops_time_put(json, "ended", a->ended_unix_s);
         ci_json_put_string(json, "outcome", a->outcome);
         ci_json_put_string(json, "error", a->error);
         ci_json_put_string(json, "host", a->host);

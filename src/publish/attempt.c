@@ -85,9 +85,9 @@ static ci_status provenance_text(char **out, const attempt *a, const char *date)
     for (size_t i = 0; i < a->files.n; i++) {
         const ci_publish_file *f = &a->files.item[i];
         ci_json *one = ci_json_object();
-        ci_json_put_string(one, "name", f->name);
-        ci_json_put_int(one, "bytes", f->n_byte);
-        ci_json_put_string(one, "sha256", f->sha256);
+        ci_json_put_string(one, "name", f->is.name);
+        ci_json_put_int(one, "bytes", f->is.n_byte);
+        ci_json_put_string(one, "sha256", f->is.sha256);
         ci_json_put(files, NULL, one);
     }
     ci_json_put(root, "files", files);

@@ -45,14 +45,9 @@ static ci_status file_open(ci_publish_files *files, int folder, const char *show
     if (fstat(f->fd, &facts) != 0) return ci_error_errno(errno, shown, "look at a file of");
     if (!S_ISREG(facts.st_mode))
         return ci_error(CI_ERR_GATE, "%s: '%s' is no plain file", shown, name);
-    f->n_byte = facts.st_size;
-    CI_TRY(ci_str_copy(&f->name, name));
-    return hash_fd(f->sha256, f->fd, shown, name);
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(((const ci_publish_file *)a)->name, ((const ci_publish_file *)b)->name);
+    f->is.n_byte = facts.st_size;
+    CI_TRY(ci_str_copy(&f->is.name, name));
+    return hash_fd(f->is.sha256, f->fd, shown, name);
 }
 
 ci_status ci_publish_files_open(ci_publish_files *files, int folder, const char *shown)
@@ -76,7 +71,8 @@ ci_status ci_publish_files_open(ci_publish_files *files, int folder, const char 
         ci_publish_files_close(files);
         return status;
     }
-    if (files->n > 1) qsort(files->item, files->n, sizeof *files->item, by_name);
+    if (files->n > 1)
+        qsort(files->item, files->n, sizeof *files->item, ci_registry_product_file_order);
     return CI_OK;
 }
 
@@ -84,7 +80,7 @@ void ci_publish_files_close(ci_publish_files *files)
 {
     for (size_t i = 0; i < files->n; i++) {
         if (files->item[i].fd >= 0) close(files->item[i].fd);
-        ci_mem_free(files->item[i].name);
+        ci_mem_free(files->item[i].is.name);
     }
     ci_mem_free(files->item);
     memset(files, 0, sizeof *files);
@@ -93,7 +89,7 @@ void ci_publish_files_close(ci_publish_files *files)
 const ci_publish_file *ci_publish_files_find(const ci_publish_files *files, const char *name)
 {
     for (size_t i = 0; i < files->n; i++)
-        if (strcmp(files->item[i].name, name) == 0) return &files->item[i];
+        if (strcmp(files->item[i].is.name, name) == 0) return &files->item[i];
     return NULL;
 }
 
@@ -140,7 +136,7 @@ ci_status ci_publish_file_copy(const ci_publish_file *file, int folder, const ch
     int fd;
     off_t at = 0;
     CI_TRY(ci_mem_alloc(&buffer, piece, 1, "copy buffer"));
-    ci_status status = create(folder, file->name, shown, &fd);
+    ci_status status = create(folder, file->is.name, shown, &fd);
     if (status != CI_OK) {
         ci_mem_free(buffer);
         return status;
@@ -148,16 +144,16 @@ ci_status ci_publish_file_copy(const ci_publish_file *file, int folder, const ch
     while (status == CI_OK) {
         ssize_t n = pread(file->fd, buffer, piece, at);
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0) status = ci_error_errno(errno, file->name, "read staged file");
+        if (n < 0) status = ci_error_errno(errno, file->is.name, "read staged file");
         if (n <= 0) break;
         status = write_all(fd, buffer, (size_t)n, shown);
         at += n;
         if (status == CI_OK && tick) status = tick->call(tick->context);
     }
     ci_mem_free(buffer);
-    if (status == CI_OK && at != file->n_byte)
+    if (status == CI_OK && at != file->is.n_byte)
         status = ci_error(CI_ERR_INPUT, "%s: changed while it was published: %lld bytes, then %lld",
-                          file->name, (long long)file->n_byte, (long long)at);
+                          file->is.name, (long long)file->is.n_byte, (long long)at);
     return finish(fd, status, shown);
 }
 
@@ -169,9 +165,9 @@ ci_status ci_publish_file_text(ci_publish_files *files, int folder, const char *
     CI_TRY(list_grow(files));
     ci_publish_file *f = &files->item[files->n];
     f->fd = -1;
-    f->n_byte = (int64_t)n;
-    CI_TRY(ci_sha256_bytes(f->sha256, text, n));
-    CI_TRY(ci_str_copy(&f->name, name));
+    f->is.n_byte = (int64_t)n;
+    CI_TRY(ci_sha256_bytes(f->is.sha256, text, n));
+    CI_TRY(ci_str_copy(&f->is.name, name));
     files->n++;
     CI_TRY(create(folder, name, shown, &fd));
     return finish(fd, write_all(fd, text, n, shown), shown);
@@ -182,7 +178,8 @@ ci_status ci_publish_sums_text(char **out, const ci_publish_files *files)
     ci_text text = {0};
     ci_status status = ci_text_append(&text, "%s", "");
     for (size_t i = 0; i < files->n && status == CI_OK; i++)
-        status = ci_text_append(&text, "%s  %s\n", files->item[i].sha256, files->item[i].name);
+        status =
+            ci_text_append(&text, "%s  %s\n", files->item[i].is.sha256, files->item[i].is.name);
     *out = text.text;
     return status;
 }
@@ -208,7 +205,7 @@ ci_status ci_publish_files_compare(const ci_publish_files *files, int folder, co
                                    const ci_publish_tick *tick)
 {
     for (size_t i = 0; i < files->n; i++) {
-        CI_TRY(compare_one(folder, files->item[i].name, files->item[i].sha256, shown));
+        CI_TRY(compare_one(folder, files->item[i].is.name, files->item[i].is.sha256, shown));
         if (tick) CI_TRY(tick->call(tick->context));
     }
     return CI_OK;
@@ -279,7 +276,7 @@ ci_status ci_publish_folder_verify(int folder, const char *shown, const ci_publi
         status = compare_one(folder, name, line, shown);
         const ci_publish_file *f = staged ? ci_publish_files_find(staged, name) : NULL;
         n_staged += f != NULL;
-        if (status == CI_OK && f && strcmp(f->sha256, line) != 0)
+        if (status == CI_OK && f && strcmp(f->is.sha256, line) != 0)
             status = ci_error(CI_ERR_INPUT,
                               "%s/%s: another content than the staged file of that "
                               "name: two products have one id",

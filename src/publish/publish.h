@@ -31,10 +31,8 @@ CI_MUST_CHECK ci_status ci_publish_date(char out[16], double time_mjd_s, const c
 
 typedef struct ci_publish_file
 {
-    char *name;
-    int fd; /* open for reading, or -1 */
-    int64_t n_byte;
-    char sha256[CI_SHA256_HEX];
+    ci_registry_product_file is; /* its name, checksum and length */
+    int fd;                      /* open for reading, or -1 */
 } ci_publish_file;
 typedef struct ci_publish_files
 {

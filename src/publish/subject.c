@@ -12,7 +12,7 @@ static ci_qa_file file_of(fd_path path, const ci_publish_files *files, const cha
     const ci_publish_file *f = ci_publish_files_find(files, name);
     if (!f) return (ci_qa_file){NULL, NULL};
     snprintf(path, sizeof(fd_path), "/proc/self/fd/%d", f->fd);
-    return (ci_qa_file){path, f->name};
+    return (ci_qa_file){path, f->is.name};
 }
 
 static ci_status measured(ci_registry *registry, const ci_registry_product *p, bool is_mosaic,

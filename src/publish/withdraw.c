@@ -48,7 +48,7 @@ static ci_status copy_into(withdrawal *w, int part, const char *shown)
     ci_status status = CI_OK;
     for (size_t i = 0; i < w->files.n && status == CI_OK; i++) {
         /* Written anew when it is published again. */
-        if (strcmp(w->files.item[i].name, "provenance.json") == 0) continue;
+        if (strcmp(w->files.item[i].is.name, "provenance.json") == 0) continue;
         status = ci_publish_file_copy(&w->files.item[i], part, shown, NULL);
         copied.item[copied.n++] = w->files.item[i];
     }

@@ -23,7 +23,7 @@ void ci_registry_image_files_free(ci_registry_image *image)
     image->n_file = 0;
 }
 
-static int by_name(const void *a, const void *b)
+int ci_registry_product_file_order(const void *a, const void *b)
 {
     return strcmp(((const ci_registry_product_file *)a)->name,
                   ((const ci_registry_product_file *)b)->name);
@@ -64,7 +64,8 @@ ci_status ci_registry_image_files_scan(ci_registry_image *image)
     }
     closedir(folder);
     if (status != CI_OK) ci_registry_image_files_free(image);
-    if (image->n_file > 1) qsort(image->file, image->n_file, sizeof *image->file, by_name);
+    if (image->n_file > 1)
+        qsort(image->file, image->n_file, sizeof *image->file, ci_registry_product_file_order);
     return status;
 }
 
