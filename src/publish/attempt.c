@@ -68,31 +68,26 @@ static ci_status finish_earlier(attempt *a, bool *done)
 
 /* ---- the product's own words ----------------------------------------------------------------- */
 
-/* Nothing of the publishing in it: what is staged has the same bytes however often it is published.
- */
+/* The gates as text; NULL where there are none. */
+static ci_status gates_text(char **out, const attempt *a)
+{
+    *out = NULL;
+    if (a->result->gates.n == 0) return CI_OK;
+    ci_json *json = ci_qa_gates_json(&a->result->gates);
+    ci_status status = ci_json_print(out, json, false);
+    ci_json_free(json);
+    return status;
+}
+
 static ci_status provenance_text(char **out, const attempt *a, const char *date)
 {
-    ci_json *root = ci_json_object();
-    ci_json *files = ci_json_array(), *metadata = NULL;
-    ci_json_put_string(root, "id", a->p->id);
-    ci_json_put_string(root, "type", a->p->type_word);
-    ci_json_put_string(root, "date", date);
-    ci_json_put_string(root, "published_by", ci_version());
-    if (a->p->metadata_json[0] &&
-        ci_json_parse(&metadata, a->p->metadata_json, "metadata") == CI_OK)
-        ci_json_put(root, "metadata", metadata);
-    ci_json_put(root, "gates", ci_qa_gates_json(&a->result->gates));
-    for (size_t i = 0; i < a->files.n; i++) {
-        const ci_publish_file *f = &a->files.item[i];
-        ci_json *one = ci_json_object();
-        ci_json_put_string(one, "name", f->is.name);
-        ci_json_put_int(one, "bytes", f->is.n_byte);
-        ci_json_put_string(one, "sha256", f->is.sha256);
-        ci_json_put(files, NULL, one);
-    }
-    ci_json_put(root, "files", files);
-    ci_status status = ci_json_print(out, root, true);
-    ci_json_free(root);
+    ci_publish_provenance p = {.metadata_json = a->p->metadata_json};
+    snprintf(p.id, sizeof p.id, "%s", a->p->id);
+    snprintf(p.type_word, sizeof p.type_word, "%s", a->p->type_word);
+    snprintf(p.date, sizeof p.date, "%s", date);
+    CI_TRY(gates_text(&p.gates_json, a));
+    ci_status status = ci_publish_provenance_text(out, &p, &a->files);
+    ci_mem_free(p.gates_json);
     return status;
 }
 
@@ -188,12 +183,9 @@ static ci_status rename_part(attempt *a, bool *lost_race)
 static ci_status commit(attempt *a)
 {
     char *gates = NULL;
-    ci_json *json = ci_qa_gates_json(&a->result->gates);
-    ci_status status = a->result->gates.n ? ci_json_print(&gates, json, false) : CI_OK;
-    ci_json_free(json);
-    if (status == CI_OK)
-        status = ci_registry_product_publish(a->registry, a->p->id, a->owner->token,
-                                             a->result->published_path, gates);
+    CI_TRY(gates_text(&gates, a));
+    ci_status status = ci_registry_product_publish(a->registry, a->p->id, a->owner->token,
+                                                   a->result->published_path, gates);
     ci_mem_free(gates);
     return status;
 }

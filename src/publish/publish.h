@@ -69,6 +69,24 @@ CI_MUST_CHECK ci_status ci_publish_folder_complete(int folder, const char *shown
 CI_MUST_CHECK ci_status ci_publish_folder_verify(int folder, const char *shown,
                                                  const ci_publish_files *staged);
 
+/* ---- provenance.c ---------------------------------------------------------------------------- */
+
+/* What provenance.json says of a product. */
+typedef struct ci_publish_provenance
+{
+    char id[CI_REGISTRY_ID], type_word[CI_REGISTRY_WORD], date[16];
+    char *metadata_json; /* of how it was made, as its row has it; NULL or "": none */
+    char *gates_json;    /* that it passed; NULL: none */
+} ci_publish_provenance;
+/* The text, to ci_mem_free. Nothing of the publishing is in it: what is staged has the same bytes
+ * however often it is published. */
+CI_MUST_CHECK ci_status ci_publish_provenance_text(char **out, const ci_publish_provenance *p,
+                                                   const ci_publish_files *files);
+/* From such a file; to be cleared whatever the status. */
+CI_MUST_CHECK ci_status ci_publish_provenance_read(ci_publish_provenance *out, const char *path);
+/* Frees what was read. */
+void ci_publish_provenance_clear(ci_publish_provenance *p);
+
 /* ---- attempt.c ------------------------------------------------------------------------------- */
 
 /* One attempt under the lease `owner`: CI_OK: published (committed). CI_ERR_GATE: refused.

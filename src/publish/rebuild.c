@@ -13,17 +13,15 @@
 typedef struct found_product
 {
     ci_registry_product row;
-    char *stage_path, *published_path, *metadata, *gates; /* owned, in row */
-    ci_json *provenance;
+    char *stage_path, *published_path; /* owned, in row */
+    ci_publish_provenance provenance;
 } found_product;
 
 static void found_clear(found_product *f)
 {
     ci_mem_free(f->stage_path);
     ci_mem_free(f->published_path);
-    ci_mem_free(f->metadata);
-    ci_mem_free(f->gates);
-    ci_json_free(f->provenance);
+    ci_publish_provenance_clear(&f->provenance);
 }
 
 /* Time of the first integration: the header's, where it is of the folder's date. */
@@ -56,15 +54,15 @@ static ci_status row_fill(found_product *f, const ci_publish_options *options, i
     struct stat facts;
     CI_TRY(ci_publish_folder_verify(fd, folder, NULL));
     CI_TRY(ci_path_join(&path, folder, "provenance.json"));
-    ci_status status = ci_json_read_file(&f->provenance, path);
+    ci_publish_provenance *p = &f->provenance;
+    ci_status status = ci_publish_provenance_read(p, path);
     ci_mem_free(path);
     CI_TRY(status);
-    snprintf(row->id, sizeof row->id, "%s", ci_json_get_string(f->provenance, "id", ""));
-    snprintf(row->type_word, sizeof row->type_word, "%s",
-             ci_json_get_string(f->provenance, "type", ""));
+    memcpy(row->id, p->id, sizeof row->id);
+    memcpy(row->type_word, p->type_word, sizeof row->type_word);
     row->type = ci_registry_product_type_of(row->type_word);
     if (strcmp(row->id, ci_path_base(folder)) != 0 || !row->type_word[0] ||
-        strcmp(ci_json_get_string(f->provenance, "date", ""), date) != 0)
+        strcmp(p->date, date) != 0)
         return ci_error(CI_ERR_INPUT, "%s/provenance.json: of product '%s', not of this folder",
                         folder, row->id);
     if (fstat(fd, &facts) != 0) return ci_error_errno(errno, folder, "look at");
@@ -72,14 +70,10 @@ static ci_status row_fill(found_product *f, const ci_publish_options *options, i
     CI_TRY(ci_str_copy(&f->published_path, folder));
     CI_TRY(ci_str_format(&f->stage_path, "%s/%s/%s", options->staging_base,
                          is_mosaic ? "mosaics" : "tiles", row->id));
-    const ci_json *metadata = ci_json_get(f->provenance, "metadata");
-    if (metadata) CI_TRY(ci_json_print(&f->metadata, metadata, false));
-    const ci_json *gates = ci_json_get(f->provenance, "gates");
-    if (gates) CI_TRY(ci_json_print(&f->gates, gates, false));
     row->stage_path = f->stage_path;
     row->published_path = f->published_path;
-    row->metadata_json = f->metadata;
-    row->qa_json = f->gates;
+    row->metadata_json = p->metadata_json;
+    row->qa_json = p->gates_json;
     row->created_unix_s = row->staged_unix_s = row->published_unix_s = (double)facts.st_mtime;
     row->time_mjd_s = first_time(folder, row->type, date, row->id);
     return CI_OK;

@@ -3,9 +3,11 @@
 
 #include "run/inputs.h"
 #include "run/lease.h"
+#include "run/provenance.h"
 #include "run/publish.h"
 
 #include <math.h>
+#include <string.h>
 
 enum
 {
@@ -127,17 +129,10 @@ static ci_status tell_unpublished(const ci_registry_product *product, ci_run_gro
 /* Whether it was made DEGRADED, and why, as its provenance has it. */
 static void degraded_read(const ci_registry_product *product, ci_run_group_record *record)
 {
-    ci_json *metadata = NULL;
-    if (!*product->metadata_json ||
-        ci_json_parse(&metadata, product->metadata_json, product->id) != CI_OK) {
-        ci_error_clear();
-        return;
-    }
-    record->is_degraded = ci_json_get_bool(metadata, "is_degraded", false);
-    if (record->is_degraded)
-        snprintf(record->degraded_why, sizeof record->degraded_why, "%s",
-                 ci_json_get_string(metadata, "degraded_why", "an earlier run made it so"));
-    ci_json_free(metadata);
+    ci_run_provenance made;
+    if (ci_run_provenance_read(&made, product) != CI_OK) ci_error_clear();
+    record->is_degraded = made.is_degraded;
+    memcpy(record->degraded_why, made.degraded_why, sizeof record->degraded_why);
 }
 
 /* What a group is that was done before. One that waits to be published again is, if it is time. */

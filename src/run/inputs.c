@@ -1,5 +1,6 @@
 /* What a group is made from: groups are known by their times, and other data may have the same. */
 #include "run/inputs.h"
+#include "run/provenance.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -89,18 +90,13 @@ ci_status ci_run_group_inputs_hash(const ci_run_group *group, char out[CI_SHA256
 ci_status ci_run_made_from(const ci_run *run, const ci_registry_product *product,
                            const char *inputs_sha256, const char **difference)
 {
-    ci_json *metadata = NULL;
+    ci_run_provenance made;
     *difference = NULL;
-    if (!product->metadata_json[0]) return CI_OK;
-    CI_TRY(ci_json_parse(&metadata, product->metadata_json, "metadata of a product"));
-    /* "": published by a contimg that did not write it down. */
-    const char *inputs = ci_json_get_string(metadata, "inputs_sha256", "");
-    const char *choices = ci_json_get_string(metadata, "options_sha256", "");
-    if (*inputs && strcmp(inputs, inputs_sha256) != 0)
+    CI_TRY(ci_run_provenance_read(&made, product));
+    if (made.inputs_sha256[0] && strcmp(made.inputs_sha256, inputs_sha256) != 0)
         *difference = "it was made from other files of these times";
-    else if (*choices && strcmp(choices, run->choices_sha256) != 0)
+    else if (made.options_sha256[0] && strcmp(made.options_sha256, run->choices_sha256) != 0)
         *difference = "it was made with other options";
-    ci_json_free(metadata);
     return CI_OK;
 }
 
