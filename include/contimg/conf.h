@@ -91,8 +91,6 @@ enum
 ci_conf_id ci_conf_relaxed_next(const ci_conf *conf, unsigned judged, ci_conf_id id);
 /* "qa-cal-max-amp 20 (10), ..." of all of them, "" where there are none; ci_mem_free. */
 CI_MUST_CHECK ci_status ci_conf_relaxed_list(char **out, const ci_conf *conf, unsigned judged);
-/* [{name, value, default, origin}] of all. */
-ci_json *ci_conf_relaxed_json(const ci_conf *conf);
 /* One warning for each such limit, with its origin. */
 void ci_conf_relaxed_warn(const ci_conf *conf);
 

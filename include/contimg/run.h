@@ -7,6 +7,7 @@
 #include "contimg/ingest.h"
 #include "contimg/par.h"
 #include "contimg/publish.h"
+#include "contimg/report.h"
 #include "contimg/tile.h"
 
 /* ---- folders and databases ---------------------------------------------------------------- */
@@ -82,99 +83,6 @@ CI_MUST_CHECK ci_status ci_run_groups_unpack(ci_run_groups *out, const char *byt
  * enough of its sub-bands. Errors as the run gives them. No database. Local. */
 CI_MUST_CHECK ci_status ci_run_check_named(const ci_conf *conf);
 
-/* ---- the record ------------------------------------------------------------------------------ */
-
-typedef enum ci_run_group_state
-{
-    CI_RUN_GROUP_FAILED, /* it has no product */
-    CI_RUN_GROUP_STAGED, /* made, not published */
-    CI_RUN_GROUP_REFUSED,
-    CI_RUN_GROUP_PUBLISHED,
-    CI_RUN_GROUP_STATE_COUNT
-} ci_run_group_state;
-
-/* The numbers of a mosaic; units as in the record. */
-typedef struct ci_run_mosaic
-{
-    char *image, *noise, *weight; /* paths, owned */
-    int64_t n_x, n_y;
-    double cell_arcsec, ra_deg, dec_deg, beam_major_arcsec, beam_minor_arcsec, beam_pa_deg;
-    double rms_jy, min_noise_jy, peak_jy, freq_hz;
-} ci_run_mosaic;
-
-/* Sources found against the model's. Ratios NaN where none match. */
-typedef struct ci_run_flux_match
-{
-    char *name; /* owned */
-    double true_jy, found_jy, found_err_jy, separation_arcsec;
-} ci_run_flux_match;
-typedef struct ci_run_flux
-{
-    double median_ratio, mad_ratio, gain, scatter;
-    size_t n_match;
-    ci_run_flux_match *match; /* [n_match], owned */
-} ci_run_flux;
-
-/* What became of a group. Parts are owned; NULL where there is none. */
-typedef struct ci_run_group_record
-{
-    char id[CI_REGISTRY_ID];
-    ci_run_group_state state;
-    ci_status status; /* what making it ended with */
-    char reason[1024];
-    bool is_degraded;
-    char degraded_why[512];                  /* "" where it is not */
-    bool is_busy;                            /* another run has it: nothing was done here */
-    bool is_made_before;                     /* by an earlier run */
-    ci_registry_publish_state product_state; /* where is_made_before */
-    char inputs_sha256[CI_SHA256_HEX];       /* of the content of its files; "": not known */
-    int64_t version; /* of a product that is made again, to replace what is published; else 0 */
-    char *folder;    /* of the mosaic, in staging; owned, as the two below */
-    char *published_path, *sources;
-    size_t n_source;
-    ci_run_mosaic *mosaic;
-    ci_run_flux *flux;
-    ci_qa_gates *gates;
-    size_t n_tile;
-    ci_tile_record **tile; /* [n_tile] in the group's order; owned */
-} ci_run_group_record;
-/* Local. */
-CI_MUST_CHECK ci_status ci_run_group_record_new(ci_run_group_record **out, const char *id);
-/* NULL-safe. Local. */
-void ci_run_group_record_free(ci_run_group_record *record);
-
-/* What a rank needed. */
-typedef struct ci_run_rank_counts
-{
-    uint64_t peak_bytes, sent_bytes;
-} ci_run_rank_counts;
-
-/* A run, as its report tells it. */
-typedef struct ci_run_record
-{
-    char id[CI_REGISTRY_ID], host[CI_REGISTRY_ID], started[32], ended[32];
-    char *options; /* owned: those that are not at their defaults */
-    int n_rank;
-    double seconds;
-    ci_status status;
-    char error[1024];
-    bool is_degraded; /* a product that it published or staged */
-    size_t n_group;
-    ci_run_group_record **group; /* [n_group], owned */
-    size_t n_event;
-    ci_tile_event *event;       /* [n_event] of all ranks, in rank order; owned */
-    ci_run_rank_counts *counts; /* [n_rank], owned; NULL: not known */
-    ci_timer *timer;            /* of all ranks, owned; NULL: not known */
-    ci_isa isa;
-} ci_run_record;
-/* Leaves zeros. Local. */
-void ci_run_record_clear(ci_run_record *record);
-/* The JSON that contimg/report.h describes, with the warnings of the log and the limits that
- * `conf` relaxes. Local. */
-ci_json *ci_run_record_json(const ci_run_record *record, const ci_conf *conf);
-/* A mosaic alone. Both are new, to ci_json_free. Local. */
-ci_json *ci_run_mosaic_json(const ci_run_mosaic *mosaic);
-
 /* ---- a run ----------------------------------------------------------------------------------- */
 
 /* Why a run has nothing to do. */
@@ -190,7 +98,7 @@ typedef struct ci_run_listener
     /* No group of the input folder is complete, or those that are wait. */
     void (*nothing)(const ci_run_nothing *nothing);
     /* A group is done, well or not. */
-    void (*group)(const ci_run_group_record *group);
+    void (*group)(const ci_report_group *group);
     /* The end; report_folder NULL where there is no report. */
     void (*end)(bool is_degraded, const char *report_folder);
 } ci_run_listener;

@@ -25,9 +25,9 @@ static void print_nothing(const ci_run_nothing *nothing)
                n_failed, ci_plural(n_failed));
 }
 
-static void print_made_before(const ci_run_group_record *group)
+static void print_made_before(const ci_report_group *group)
 {
-    if (group->state == CI_RUN_GROUP_PUBLISHED)
+    if (group->state == CI_REPORT_GROUP_PUBLISHED)
         printf("group %s was published before: %s\n", group->id, group->published_path);
     else
         printf("group %s was made before, its product is in state %s; `contimg publish --id %s` "
@@ -36,16 +36,17 @@ static void print_made_before(const ci_run_group_record *group)
 }
 
 /* What ended otherwise is an error, which is printed at the end. */
-static void print_group(const ci_run_group_record *group)
+static void print_group(const ci_report_group *group)
 {
-    bool is_kept = group->state == CI_RUN_GROUP_PUBLISHED || group->state == CI_RUN_GROUP_STAGED;
+    bool is_kept =
+        group->state == CI_REPORT_GROUP_PUBLISHED || group->state == CI_REPORT_GROUP_STAGED;
     if (group->is_degraded && is_kept)
         printf("group %s: DEGRADED: %s\n", group->id, group->degraded_why);
-    if (group->state == CI_RUN_GROUP_PUBLISHED && !group->is_made_before)
+    if (group->state == CI_REPORT_GROUP_PUBLISHED && !group->is_made_before)
         printf("published: %s\n", group->published_path);
     else if (group->status == CI_OK && group->is_made_before)
         print_made_before(group);
-    else if (group->status == CI_OK && group->state == CI_RUN_GROUP_STAGED)
+    else if (group->status == CI_OK && group->state == CI_REPORT_GROUP_STAGED)
         printf("staged: %s\n", group->folder);
 }
 

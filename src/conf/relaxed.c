@@ -71,22 +71,6 @@ ci_status ci_conf_relaxed_list(char **out, const ci_conf *conf, unsigned judged)
     return status;
 }
 
-ci_json *ci_conf_relaxed_json(const ci_conf *conf)
-{
-    const unsigned all = CI_CONF_JUDGES_TABLES | CI_CONF_JUDGES_IMAGES;
-    ci_json *list = ci_json_array();
-    for (ci_conf_id id = ci_conf_relaxed_next(conf, all, 0); id < CI_CONF_OPT_COUNT;
-         id = ci_conf_relaxed_next(conf, all, id + 1)) {
-        ci_json *one = ci_json_object();
-        ci_json_put_string(one, "name", ci_conf_name(id));
-        ci_json_put_number(one, "value", ci_conf_double(conf, id));
-        ci_json_put_number(one, "default", ci_conf_default(id));
-        ci_json_put_string(one, "origin", ci_conf_origin(conf, id));
-        ci_json_put(list, NULL, one);
-    }
-    return list;
-}
-
 void ci_conf_relaxed_warn(const ci_conf *conf)
 {
     for (int i = 0; i < CI_CONF_OPT_COUNT; i++) {

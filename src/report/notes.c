@@ -1,39 +1,33 @@
 /* What a reader of a report must see first. */
 #include "report/page.h"
 
-#include <string.h>
-
 /* Long lists of tiles are cut: each is told of below. */
 #define N_NAMED 6
 
-static bool is_used(const ci_json *tile)
+static bool is_used(const ci_tile_record *tile)
 {
-    return ci_report_tile_state_of(tile) != CI_REPORT_TILE_OTHER;
+    return tile->state == CI_TILE_PASSED;
 }
 
 /* "; tile ID failed: why" of one that is not in the mosaic, or is DEGRADED itself. */
-static ci_status tile_put(ci_text *out, const ci_json *tile)
+static ci_status tile_put(ci_text *out, const ci_tile_record *tile)
 {
-    const char *reason = ci_json_get_string(tile, "reason", "");
-    bool used = is_used(tile);
-    return ci_text_append(out, "; tile %s %s%s%s", ci_json_get_string(tile, "id", ""),
-                          used ? "lacks sub-bands" : ci_json_get_string(tile, "state", ""),
-                          *reason ? ": " : "", reason);
+    return ci_text_append(out, "; tile %s %s%s%s", tile->id,
+                          is_used(tile) ? "lacks sub-bands" : ci_tile_state_word(tile->state),
+                          tile->reason[0] ? ": " : "", tile->reason);
 }
 
-static ci_status degraded_text(ci_text *out, const ci_json *group)
+static ci_status degraded_text(ci_text *out, const ci_report_group *group)
 {
-    const ci_json *tiles = ci_json_get(group, "tiles");
-    size_t n_used = 0, n_faulty = 0, n_tile = ci_json_length(tiles);
-    for (size_t i = 0; i < n_tile; i++)
-        n_used += is_used(ci_json_at(tiles, i));
-    const char *why = ci_json_get_string(group, "degraded_why", "");
+    size_t n_used = 0, n_faulty = 0;
+    for (size_t i = 0; i < group->n_tile; i++)
+        n_used += is_used(group->tile[i]);
+    const char *why = group->degraded_why;
     CI_TRY(ci_text_append(out, "DEGRADED: group %s: %s%s%zu of %zu tiles are in its mosaic",
-                          ci_json_get_string(group, "id", ""), why, *why ? "; " : "", n_used,
-                          n_tile));
-    for (size_t i = 0; i < n_tile; i++) {
-        const ci_json *tile = ci_json_at(tiles, i);
-        if (is_used(tile) && !ci_json_get_bool(tile, "is_degraded", false)) continue;
+                          group->id, why, *why ? "; " : "", n_used, group->n_tile));
+    for (size_t i = 0; i < group->n_tile; i++) {
+        const ci_tile_record *tile = group->tile[i];
+        if (is_used(tile) && !tile->is_degraded) continue;
         if (++n_faulty <= N_NAMED) CI_TRY(tile_put(out, tile));
     }
     if (n_faulty > N_NAMED)
@@ -41,33 +35,27 @@ static ci_status degraded_text(ci_text *out, const ci_json *group)
     return CI_OK;
 }
 
-/* Appends the text, or that there is no memory for it; frees it. */
-static void note_put(ci_json *list, ci_text *text, ci_status status)
+/* Adds a text that was made with that status; frees it. */
+static ci_status note_add(ci_report_texts *list, ci_text *text, ci_status status)
 {
-    ci_json_put_string(list, NULL, status == CI_OK ? text->text : ci_error_text());
+    if (status == CI_OK) status = ci_report_texts_add(list, text->text);
     ci_mem_free(text->text);
+    return status;
 }
 
-ci_json *ci_report_notes(const ci_json *record)
+ci_status ci_report_notes(ci_report_texts *out, const ci_report_record *record)
 {
-    ci_json *list = ci_json_array();
-    const ci_json *groups = ci_json_get(record, "groups");
-    const ci_json *relaxed = ci_json_get(record, "relaxed");
-    for (size_t i = 0; i < ci_json_length(groups); i++) {
+    for (size_t i = 0; i < record->n_group; i++) {
         ci_text text = {0};
-        const ci_json *group = ci_json_at(groups, i);
-        if (ci_json_get_bool(group, "is_degraded", false))
-            note_put(list, &text, degraded_text(&text, group));
+        const ci_report_group *group = record->group[i];
+        if (group->is_degraded) CI_TRY(note_add(out, &text, degraded_text(&text, group)));
     }
-    for (size_t i = 0; i < ci_json_length(relaxed); i++) {
+    for (size_t i = 0; i < record->n_limit; i++) {
         ci_text text = {0};
-        const ci_json *limit = ci_json_at(relaxed, i);
-        note_put(list, &text,
-                 ci_text_append(&text, "limit relaxed: %s %g (default %g, set by %s)",
-                                ci_json_get_string(limit, "name", ""),
-                                ci_json_get_number(limit, "value", 0),
-                                ci_json_get_number(limit, "default", 0),
-                                ci_json_get_string(limit, "origin", "")));
+        const ci_report_limit *limit = &record->limit[i];
+        CI_TRY(note_add(out, &text,
+                        ci_text_append(&text, "limit relaxed: %s %g (default %g, set by %s)",
+                                       limit->name, limit->value, limit->normal, limit->origin)));
     }
-    return list;
+    return CI_OK;
 }

@@ -1,9 +1,7 @@
 /* The sections of a report's HTML page on the whole run. */
 #include "report/page.h"
+#include "report/record.h"
 #include "report/svg.h"
-
-#include <math.h>
-#include <string.h>
 
 static const char style[] =
     "<style>\n"
@@ -30,40 +28,40 @@ static const char style[] =
 
 /* ---- flux ------------------------------------------------------------------------------------ */
 
-static ci_status flux_table(ci_text *out, const ci_json *match)
+static ci_status flux_table(ci_text *out, const ci_report_flux *flux)
 {
     CI_TRY(ci_text_append(out, "<details><summary>sources</summary><table><tr><th>name</th>"
                                "<th>model, mJy</th><th>found, mJy</th><th>error</th><th>ratio</th>"
                                "<th>offset</th></tr>\n"));
-    for (size_t i = 0; i < ci_json_length(match); i++) {
-        const ci_json *m = ci_json_at(match, i);
-        double truth = ci_json_get_number(m, "true_jy", NAN);
-        double found = ci_json_get_number(m, "found_jy", NAN);
+    for (size_t i = 0; i < flux->n_match; i++) {
+        const ci_report_flux_match *m = &flux->match[i];
         CI_TRY(ci_text_append(out, "<tr><td>"));
-        CI_TRY(ci_report_escape(out, ci_json_get_string(m, "name", "")));
-        CI_TRY(ci_text_append(
-            out,
-            "</td><td class='n'>%.3f</td><td class='n'>%.3f</td><td class='n'>%.3f"
-            "</td><td class='n'>%.4f</td><td class='n'>%.2f&Prime;</td></tr>\n",
-            truth * 1e3, found * 1e3, ci_json_get_number(m, "found_err_jy", NAN) * 1e3,
-            found / truth, ci_json_get_number(m, "separation_arcsec", NAN)));
+        CI_TRY(ci_report_escape(out, m->name));
+        CI_TRY(
+            ci_text_append(out,
+                           "</td><td class='n'>%.3f</td><td class='n'>%.3f</td><td class='n'>%.3f"
+                           "</td><td class='n'>%.4f</td><td class='n'>%.2f&Prime;</td></tr>\n",
+                           m->true_jy * 1e3, m->found_jy * 1e3, m->found_err_jy * 1e3,
+                           m->found_jy / m->true_jy, m->separation_arcsec));
     }
     return ci_text_append(out, "</table></details>\n");
 }
 
-static ci_status flux_plot(ci_text *out, const ci_json *match)
+/* Three numbers of each match: model in mJy, ratio found / model, its error. */
+static ci_status flux_plot(ci_text *out, const ci_report_flux *flux)
 {
-    double *truth = NULL, *found = NULL, *err = NULL;
-    size_t n = 0;
-    ci_status status = ci_report_numbers(&truth, &n, match, "true_jy");
-    if (status == CI_OK) status = ci_report_numbers(&found, &n, match, "found_jy");
-    if (status == CI_OK) status = ci_report_numbers(&err, &n, match, "found_err_jy");
-    for (size_t i = 0; status == CI_OK && i < n; i++) {
-        found[i] /= truth[i];
-        err[i] /= truth[i];
-        truth[i] *= 1e3;
+    size_t n = flux->n_match;
+    double *truth_mjy = NULL;
+    CI_TRY(ci_mem_alloc(&truth_mjy, 3 * n, sizeof *truth_mjy, "report"));
+    double *ratio = truth_mjy + n, *err = ratio + n;
+    for (size_t i = 0; i < n; i++) {
+        const ci_report_flux_match *m = &flux->match[i];
+        truth_mjy[i] = m->true_jy * 1e3;
+        ratio[i] = m->found_jy / m->true_jy;
+        err[i] = m->found_err_jy / m->true_jy;
     }
-    ci_report_series series = {.x = truth, .y = found, .y_err = err, .n = n, .colour = "#4878a8"};
+    ci_report_series series = {
+        .x = truth_mjy, .y = ratio, .y_err = err, .n = n, .colour = "#4878a8"};
     ci_report_plot plot = {.title = "flux found / model",
                            .x_label = "model, mJy",
                            .y_label = "ratio",
@@ -73,49 +71,41 @@ static ci_status flux_plot(ci_text *out, const ci_json *match)
                            .rule = 1,
                            .series = &series,
                            .n_series = 1};
-    if (status == CI_OK) status = ci_report_plot_svg(out, &plot);
-    ci_mem_free(truth);
-    ci_mem_free(found);
-    ci_mem_free(err);
+    ci_status status = ci_report_plot_svg(out, &plot);
+    ci_mem_free(truth_mjy);
     return status;
 }
 
-ci_status ci_report_flux(ci_text *out, const ci_json *flux)
+/* Flux against the model: plot and table. */
+static ci_status flux_section(ci_text *out, const ci_report_flux *flux)
 {
-    const ci_json *match = ci_json_get(flux, "match");
-    if (!flux || ci_json_length(match) == 0) return CI_OK;
-    double n_match = ci_json_get_number(flux, "n_match", 0);
+    if (!flux || flux->n_match == 0) return CI_OK;
     CI_TRY(ci_text_append(out,
-                          "<h4>Fluxes</h4><p>%.0f isolated source%s of the model found; ratio "
+                          "<h4>Fluxes</h4><p>%zu isolated source%s of the model found; ratio "
                           "found/model: median %.4f, scatter %.4f</p>\n",
-                          n_match, ci_plural(n_match),
-                          ci_json_get_number(flux, "median_ratio", NAN),
-                          ci_json_get_number(flux, "mad_ratio", NAN)));
-    CI_TRY(flux_plot(out, match));
-    return flux_table(out, match);
+                          flux->n_match, ci_plural(flux->n_match), flux->median_ratio,
+                          flux->mad_ratio));
+    CI_TRY(flux_plot(out, flux));
+    return flux_table(out, flux);
 }
 
 /* ---- groups ---------------------------------------------------------------------------------- */
 
-static ci_status mosaic(ci_text *out, const ci_json *group)
+static ci_status mosaic(ci_text *out, const ci_report_group *group)
 {
-    const ci_json *m = ci_json_get(group, "mosaic");
+    const ci_report_mosaic *m = group->mosaic;
     if (!m) return CI_OK;
     char *folder = NULL, *path = NULL;
     bool shown = false;
-    double n_source = ci_json_get_number(group, "n_source", NAN);
-    CI_TRY(ci_text_append(
-        out,
-        "<p>%.0f &times; %.0f pixels of %.2f&Prime;; beam %.2f&Prime; &times; "
-        "%.2f&Prime;; %.3f MHz; peak %.4g Jy/beam; rms %.4g, least noise %.4g "
-        "mJy/beam; %.0f source%s</p>\n",
-        ci_json_get_number(m, "n_x", NAN), ci_json_get_number(m, "n_y", NAN),
-        ci_json_get_number(m, "cell_arcsec", NAN), ci_json_get_number(m, "beam_major_arcsec", NAN),
-        ci_json_get_number(m, "beam_minor_arcsec", NAN),
-        ci_json_get_number(m, "freq_hz", NAN) * 1e-6, ci_json_get_number(m, "peak_jy", NAN),
-        ci_json_get_number(m, "rms_jy", NAN) * 1e3,
-        ci_json_get_number(m, "min_noise_jy", NAN) * 1e3, n_source, ci_plural(n_source)));
-    CI_TRY(ci_path_parent(&folder, ci_json_get_string(m, "image", "")));
+    CI_TRY(ci_text_append(out,
+                          "<p>%lld &times; %lld pixels of %.2f&Prime;; beam %.2f&Prime; &times; "
+                          "%.2f&Prime;; %.3f MHz; peak %.4g Jy/beam; rms %.4g, least noise %.4g "
+                          "mJy/beam; %zu source%s</p>\n",
+                          (long long)m->n_x, (long long)m->n_y, m->cell_arcsec,
+                          m->beam_major_arcsec, m->beam_minor_arcsec, m->freq_hz * 1e-6, m->peak_jy,
+                          m->rms_jy * 1e3, m->min_noise_jy * 1e3, group->n_source,
+                          ci_plural(group->n_source)));
+    CI_TRY(ci_path_parent(&folder, m->image ? m->image : ""));
     ci_status status = ci_path_join(&path, folder, "mosaic.png");
     if (status == CI_OK) status = ci_report_picture(out, path, "mosaic", &shown);
     if (status == CI_OK && !shown) status = ci_text_append(out, "<p>no picture was drawn</p>\n");
@@ -124,59 +114,61 @@ static ci_status mosaic(ci_text *out, const ci_json *group)
     return status;
 }
 
-static ci_status group_section(ci_text *out, const ci_json *group)
+static ci_status group_section(ci_text *out, const ci_report_group *group)
 {
-    const char *state = ci_json_get_string(group, "state", "");
+    const char *state = ci_report_group_state_word(group->state);
     CI_TRY(ci_text_append(out, "<h2>Group "));
-    CI_TRY(ci_report_escape(out, ci_json_get_string(group, "id", "")));
+    CI_TRY(ci_report_escape(out, group->id));
     CI_TRY(ci_text_append(out, " <span class='%s'>%s</span>%s</h2>\n<p>", state, state,
-                          ci_json_get_bool(group, "is_degraded", false) ? " DEGRADED" : ""));
-    CI_TRY(ci_report_escape(out, ci_json_get_string(group, "reason", "")));
-    const char *published = ci_json_get_string(group, "published_path", "");
-    if (*published) {
+                          group->is_degraded ? " DEGRADED" : ""));
+    CI_TRY(ci_report_escape(out, group->reason));
+    if (group->published_path) {
         CI_TRY(ci_text_append(out, " <code>"));
-        CI_TRY(ci_report_escape(out, published));
+        CI_TRY(ci_report_escape(out, group->published_path));
         CI_TRY(ci_text_append(out, "</code>"));
     }
     CI_TRY(ci_text_append(out, "</p>\n"));
     CI_TRY(mosaic(out, group));
-    CI_TRY(ci_report_gates(out, ci_json_get(group, "gates")));
-    CI_TRY(ci_report_flux(out, ci_json_get(group, "flux")));
-    const ci_json *tiles = ci_json_get(group, "tiles");
-    if (ci_json_length(tiles) > 0) CI_TRY(ci_text_append(out, "<h4>Tiles</h4>\n"));
-    for (size_t i = 0; i < ci_json_length(tiles); i++)
-        CI_TRY(ci_report_tile(out, ci_json_at(tiles, i)));
+    CI_TRY(ci_report_gates(out, group->gates));
+    CI_TRY(flux_section(out, group->flux));
+    if (group->n_tile > 0) CI_TRY(ci_text_append(out, "<h4>Tiles</h4>\n"));
+    for (size_t i = 0; i < group->n_tile; i++)
+        CI_TRY(ci_report_tile(out, group->tile[i]));
     return CI_OK;
 }
 
 /* ---- what to know first ---------------------------------------------------------------------- */
 
-static ci_status notes_section(ci_text *out, const ci_json *record)
+static ci_status paragraphs(ci_text *out, const ci_report_texts *texts)
 {
-    ci_json *notes = ci_report_notes(record);
-    size_t n = ci_json_length(notes);
-    ci_status status = n > 0 ? ci_text_append(out, "<div class='degraded'>\n") : CI_OK;
-    for (size_t i = 0; i < n && status == CI_OK; i++) {
-        status = ci_text_append(out, "<p>");
-        if (status == CI_OK)
-            status = ci_report_escape(out, ci_json_string(ci_json_at(notes, i), ""));
-        if (status == CI_OK) status = ci_text_append(out, "</p>\n");
+    if (texts->n == 0) return CI_OK;
+    CI_TRY(ci_text_append(out, "<div class='degraded'>\n"));
+    for (size_t i = 0; i < texts->n; i++) {
+        CI_TRY(ci_text_append(out, "<p>"));
+        CI_TRY(ci_report_escape(out, texts->text[i]));
+        CI_TRY(ci_text_append(out, "</p>\n"));
     }
-    if (n > 0 && status == CI_OK) status = ci_text_append(out, "</div>\n");
-    ci_json_free(notes);
+    return ci_text_append(out, "</div>\n");
+}
+
+static ci_status notes_section(ci_text *out, const ci_report_record *record)
+{
+    ci_report_texts notes = {0};
+    ci_status status = ci_report_notes(&notes, record);
+    if (status == CI_OK) status = paragraphs(out, &notes);
+    ci_report_texts_clear(&notes);
     return status;
 }
 
 /* ---- the run --------------------------------------------------------------------------------- */
 
-static ci_status warnings_section(ci_text *out, const ci_json *record)
+static ci_status warnings_section(ci_text *out, const ci_report_texts *warnings)
 {
-    const ci_json *warnings = ci_json_get(record, "warnings");
-    if (ci_json_length(warnings) == 0) return CI_OK;
+    if (warnings->n == 0) return CI_OK;
     CI_TRY(ci_text_append(out, "<h2>Warnings</h2>\n<ul>\n"));
-    for (size_t i = 0; i < ci_json_length(warnings); i++) {
+    for (size_t i = 0; i < warnings->n; i++) {
         CI_TRY(ci_text_append(out, "<li class='warn'>"));
-        CI_TRY(ci_report_escape(out, ci_json_string(ci_json_at(warnings, i), "")));
+        CI_TRY(ci_report_escape(out, warnings->text[i]));
         CI_TRY(ci_text_append(out, "</li>\n"));
     }
     return ci_text_append(out, "</ul>\n");
@@ -189,46 +181,46 @@ static ci_status fact(ci_text *out, const char *name, const char *text)
     return ci_text_append(out, "</td></tr>\n");
 }
 
-static ci_status head(ci_text *out, const ci_json *record)
+static ci_status facts(ci_text *out, const ci_report_record *record)
 {
-    char text[128];
-    bool ok = (int)ci_json_get_number(record, "exit_code", 70) == 0;
-    CI_TRY(ci_text_append(out, "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>"
-                               "<meta name='viewport' content='width=device-width,initial-scale=1'>"
-                               "<title>contimg "));
-    CI_TRY(ci_report_escape(out, ci_json_get_string(record, "run", "")));
-    CI_TRY(ci_text_append(out, "</title>\n%s</head><body>\n<h1>contimg run ", style));
-    CI_TRY(ci_report_escape(out, ci_json_get_string(record, "run", "")));
-    CI_TRY(ci_text_append(out, "</h1>\n<p class='%s'>%s", ok ? "ok" : "failed",
-                          ci_json_get_string(record, "status", "")));
-    const char *error = ci_json_get_string(record, "error", "");
-    if (*error) CI_TRY(ci_text_append(out, ": "));
-    CI_TRY(ci_report_escape(out, error));
-    CI_TRY(ci_text_append(out, "</p>\n"));
-    CI_TRY(notes_section(out, record));
+    char text[CI_REGISTRY_ID + 128];
     CI_TRY(ci_text_append(out, "<table>\n"));
-    double n_rank = ci_json_get_number(record, "n_rank", 1);
-    snprintf(text, sizeof text, "%s to %s, %.1f s", ci_json_get_string(record, "started", ""),
-             ci_json_get_string(record, "ended", ""), ci_json_get_number(record, "seconds", NAN));
+    snprintf(text, sizeof text, "%s to %s, %.1f s", record->started, record->ended,
+             record->seconds);
     CI_TRY(fact(out, "time", text));
-    snprintf(text, sizeof text, "%s, %.0f rank%s", ci_json_get_string(record, "host", ""), n_rank,
-             ci_plural(n_rank));
+    snprintf(text, sizeof text, "%s, %d rank%s", record->host, record->n_rank,
+             ci_plural(record->n_rank));
     CI_TRY(fact(out, "host", text));
-    const char *job = ci_json_get_string(record, "job", "");
-    if (*job) CI_TRY(fact(out, "Slurm job", job));
-    CI_TRY(fact(out, "program", ci_json_get_string(record, "version", "")));
-    CI_TRY(fact(out, "instruction set", ci_json_get_string(record, "isa", "")));
-    CI_TRY(fact(out, "options", ci_json_get_string(record, "options", "")));
+    if (record->job[0]) CI_TRY(fact(out, "Slurm job", record->job));
+    CI_TRY(fact(out, "program", record->version));
+    CI_TRY(fact(out, "instruction set", ci_isa_name(record->isa)));
+    CI_TRY(fact(out, "options", record->options));
     return ci_text_append(out, "</table>\n");
 }
 
-ci_status ci_report_page(ci_text *out, const ci_json *record)
+static ci_status head(ci_text *out, const ci_report_record *record)
 {
-    const ci_json *groups = ci_json_get(record, "groups");
+    CI_TRY(ci_text_append(out, "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>"
+                               "<meta name='viewport' content='width=device-width,initial-scale=1'>"
+                               "<title>contimg "));
+    CI_TRY(ci_report_escape(out, record->id));
+    CI_TRY(ci_text_append(out, "</title>\n%s</head><body>\n<h1>contimg run ", style));
+    CI_TRY(ci_report_escape(out, record->id));
+    CI_TRY(ci_text_append(out, "</h1>\n<p class='%s'>%s", record->status == CI_OK ? "ok" : "failed",
+                          ci_status_text(record->status)));
+    if (record->error[0]) CI_TRY(ci_text_append(out, ": "));
+    CI_TRY(ci_report_escape(out, record->error));
+    CI_TRY(ci_text_append(out, "</p>\n"));
+    CI_TRY(notes_section(out, record));
+    return facts(out, record);
+}
+
+ci_status ci_report_page(ci_text *out, const ci_report_record *record)
+{
     CI_TRY(head(out, record));
-    for (size_t i = 0; i < ci_json_length(groups); i++)
-        CI_TRY(group_section(out, ci_json_at(groups, i)));
+    for (size_t i = 0; i < record->n_group; i++)
+        CI_TRY(group_section(out, record->group[i]));
     CI_TRY(ci_report_time(out, record));
-    CI_TRY(warnings_section(out, record));
+    CI_TRY(warnings_section(out, &record->warnings));
     return ci_text_append(out, "</body></html>\n");
 }

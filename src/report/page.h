@@ -2,34 +2,19 @@
 #ifndef CONTIMG_REPORT_PAGE_H
 #define CONTIMG_REPORT_PAGE_H
 
-#include "contimg/base.h"
+#include "contimg/report.h"
 
-CI_MUST_CHECK ci_status ci_report_page(ci_text *out, const ci_json *record);
+CI_MUST_CHECK ci_status ci_report_page(ci_text *out, const ci_report_record *record);
 /* One tile: picture, residual, flags, gains, uv coverage. */
-CI_MUST_CHECK ci_status ci_report_tile(ci_text *out, const ci_json *tile);
+CI_MUST_CHECK ci_status ci_report_tile(ci_text *out, const ci_tile_record *tile);
 /* What every rank did when, and where time goes within it. */
-CI_MUST_CHECK ci_status ci_report_time(ci_text *out, const ci_json *record);
-/* Gates as a table; nothing where there are none. */
-CI_MUST_CHECK ci_status ci_report_gates(ci_text *out, const ci_json *gates);
-/* Flux against the model: plot and table. */
-CI_MUST_CHECK ci_status ci_report_flux(ci_text *out, const ci_json *flux);
-CI_MUST_CHECK ci_status ci_report_summary(ci_text *out, const ci_json *record);
-/* The numbers of a JSON array (or of one member of each of its objects) as an array; free
- * with ci_mem_free. */
-CI_MUST_CHECK ci_status ci_report_numbers(double **out, size_t *n, const ci_json *array,
-                                          const char *member);
-
-/* State of a tile of the record. */
-typedef enum ci_report_tile_state
-{
-    CI_REPORT_TILE_PASSED,
-    CI_REPORT_TILE_REUSED,
-    CI_REPORT_TILE_OTHER /* refused, failed, not made */
-} ci_report_tile_state;
-ci_report_tile_state ci_report_tile_state_of(const ci_json *tile);
+CI_MUST_CHECK ci_status ci_report_time(ci_text *out, const ci_report_record *record);
+/* Gates as a table; nothing where there are none (NULL). */
+CI_MUST_CHECK ci_status ci_report_gates(ci_text *out, const ci_qa_gates *gates);
+CI_MUST_CHECK ci_status ci_report_summary(ci_text *out, const ci_report_record *record);
 
 /* Texts that a reader must see first: which groups are DEGRADED and why, limits that were relaxed;
- * the caller's. */
-ci_json *ci_report_notes(const ci_json *record);
+ * to be cleared whatever the status. */
+CI_MUST_CHECK ci_status ci_report_notes(ci_report_texts *out, const ci_report_record *record);
 
 #endif

@@ -67,77 +67,63 @@ static ci_status table_plots(ci_text *out, const char *path)
     return status;
 }
 
-static ci_status calibration(ci_text *out, const ci_json *cal)
+static ci_status calibration(ci_text *out, const ci_tile_calibration *cal)
 {
     if (!cal) return CI_OK;
-    CI_TRY(ci_text_append(out, "<h4>Calibration: "));
-    CI_TRY(ci_report_escape(out, ci_json_get_string(cal, "how", "none")));
-    CI_TRY(ci_text_append(out, "</h4>\n"));
-    const ci_json *residual = ci_json_get(cal, "residual");
-    if (residual)
+    CI_TRY(ci_text_append(out, "<h4>Calibration: %s</h4>\n", ci_tile_gains_word(cal->gains)));
+    if (cal->n_residual > 0)
         CI_TRY(
             ci_text_append(out,
                            "<p>residual |V &minus; g<sub>1</sub>g<sub>2</sub>* M|/|V| %.4f %.4f; "
                            "flagged %.1f %%; phase scatter %.1f&deg;</p>\n",
-                           ci_json_number(ci_json_at(residual, 0), NAN),
-                           ci_json_number(ci_json_at(residual, 1), NAN),
-                           100 * ci_json_get_number(cal, "flagged_fraction", NAN),
-                           ci_json_get_number(cal, "phase_scatter_deg", NAN)));
-    if (strcmp(ci_json_get_string(cal, "how", ""), "own") != 0) return CI_OK;
-    CI_TRY(table_plots(out, ci_json_get_string(cal, "bandpass", "")));
-    return table_plots(out, ci_json_get_string(cal, "gain", ""));
+                           cal->residual[0], cal->n_residual > 1 ? cal->residual[1] : NAN,
+                           100 * cal->flagged_fraction, cal->phase_scatter_deg));
+    if (cal->gains != CI_TILE_GAINS_OWN) return CI_OK;
+    CI_TRY(table_plots(out, cal->bandpass));
+    return table_plots(out, cal->gain);
 }
 
 /* ---- flags, uv ---------------------------------------------------------------------------- */
 
-static ci_status reasons(ci_text *out, const ci_json *flags)
+static ci_status reasons(ci_text *out, const ci_vis_flag_counts *counts)
 {
-    const ci_json *by = ci_json_get(flags, "by_reason");
-    double good = ci_json_get_number(flags, "n_good", 0), total = good;
+    double good = (double)counts->n_good, total = good;
     for (size_t i = 0; i < CI_VIS_N_FLAG; i++)
-        total += ci_json_get_number(by, ci_vis_flag_name(i), 0);
+        total += (double)counts->n_by_bit[i];
     CI_TRY(ci_text_append(out, "<p>flagged %.2f %% of %.0f samples", 100 * (total - good) / total,
                           total));
     for (size_t i = 0; i < CI_VIS_N_FLAG; i++)
-        if (ci_json_get_number(by, ci_vis_flag_name(i), 0) > 0)
+        if (counts->n_by_bit[i] > 0)
             CI_TRY(ci_text_append(out, "; %s %.2f %%", ci_vis_flag_name(i),
-                                  100 * ci_json_get_number(by, ci_vis_flag_name(i), 0) / total));
+                                  100 * (double)counts->n_by_bit[i] / total));
     return ci_text_append(out, "</p>\n");
 }
 
-static ci_status dead_receptors(ci_text *out, const ci_json *antennas)
+static ci_status dead_receptors(ci_text *out, const ci_tile_flags *flags)
 {
     size_t n = 0;
-    for (size_t i = 0; i < ci_json_length(antennas); i++) {
-        const ci_json *antenna = ci_json_at(antennas, i), *dead = ci_json_get(antenna, "dead");
+    for (size_t i = 0; i < flags->n_antenna; i++) {
+        const ci_tile_antenna *antenna = &flags->antenna[i];
         char feeds[8] = "";
-        for (size_t h = 0; h < ci_json_length(dead) && h < 4; h++) {
-            const ci_json *one = ci_json_at(dead, h);
-            char *text = NULL;
-            CI_TRY(ci_json_print(&text, one, false));
-            if (strcmp(text, "true") == 0) strncat(feeds, h == 0 ? "0" : "1", 2);
-            ci_mem_free(text);
-        }
+        for (size_t p = 0; p < antenna->n_pol; p++)
+            if (antenna->dead[p]) strncat(feeds, p == 0 ? "0" : "1", 2);
         if (!*feeds) continue;
         CI_TRY(ci_text_append(out, "%s", n++ ? ", " : "<p>dead receptors: "));
-        CI_TRY(ci_report_escape(out, ci_json_get_string(antenna, "name", "")));
+        CI_TRY(ci_report_escape(out, antenna->name));
         CI_TRY(ci_text_append(out, " (%s)", feeds));
     }
     return n ? ci_text_append(out, "</p>\n") : CI_OK;
 }
 
-static ci_status fraction_plot(ci_text *out, const ci_json *array, const char *member,
-                               const char *title, const char *x_label)
+/* Per cent [n] against their index. */
+static ci_status fraction_plot(ci_text *out, const double *percent, size_t n, const char *title,
+                               const char *x_label)
 {
-    double *y = NULL, *x = NULL;
-    size_t n = 0;
-    CI_TRY(ci_report_numbers(&y, &n, array, member));
-    ci_status status = ci_mem_alloc(&x, n, sizeof *x, "report");
-    for (size_t i = 0; status == CI_OK && i < n; i++) {
+    double *x = NULL;
+    CI_TRY(ci_mem_alloc(&x, n, sizeof *x, "report"));
+    for (size_t i = 0; i < n; i++)
         x[i] = (double)i;
-        y[i] *= 100;
-    }
-    ci_report_series series = {.x = x, .y = y, .n = n, .colour = "#4878a8"};
+    ci_report_series series = {.x = x, .y = percent, .n = n, .colour = "#4878a8"};
     ci_report_plot plot = {.title = title,
                            .x_label = x_label,
                            .y_label = "flagged, %",
@@ -149,39 +135,60 @@ static ci_status fraction_plot(ci_text *out, const ci_json *array, const char *m
                            .rule = NAN,
                            .series = &series,
                            .n_series = 1};
-    if (status == CI_OK) status = ci_report_plot_svg(out, &plot);
+    ci_status status = ci_report_plot_svg(out, &plot);
     ci_mem_free(x);
-    ci_mem_free(y);
     return status;
 }
 
-static ci_status flags_section(ci_text *out, const ci_json *flags)
+static ci_status antennas_plot(ci_text *out, const ci_tile_flags *flags)
+{
+    double *percent = NULL;
+    CI_TRY(ci_mem_alloc(&percent, flags->n_antenna, sizeof *percent, "report"));
+    for (size_t i = 0; i < flags->n_antenna; i++)
+        percent[i] = 100 * flags->antenna[i].fraction;
+    ci_status status =
+        fraction_plot(out, percent, flags->n_antenna, "by antenna", "antenna, in order");
+    ci_mem_free(percent);
+    return status;
+}
+
+static ci_status channels_plot(ci_text *out, const ci_tile_flags *flags)
+{
+    double *percent = NULL;
+    CI_TRY(ci_mem_alloc(&percent, flags->n_chan, sizeof *percent, "report"));
+    for (size_t i = 0; i < flags->n_chan; i++)
+        percent[i] = 100 * flags->channel_fraction[i];
+    ci_status status =
+        fraction_plot(out, percent, flags->n_chan, "by channel", "channel, ascending frequency");
+    ci_mem_free(percent);
+    return status;
+}
+
+static ci_status flags_section(ci_text *out, const ci_tile_flags *flags)
 {
     if (!flags) return CI_OK;
     CI_TRY(ci_text_append(out, "<h4>Flags</h4>\n"));
-    CI_TRY(reasons(out, flags));
-    CI_TRY(dead_receptors(out, ci_json_get(flags, "antenna")));
-    CI_TRY(fraction_plot(out, ci_json_get(flags, "antenna"), "fraction", "by antenna",
-                         "antenna, in order"));
-    return fraction_plot(out, ci_json_get(flags, "channel_fraction"), NULL, "by channel",
-                         "channel, ascending frequency");
+    CI_TRY(reasons(out, &flags->counts));
+    CI_TRY(dead_receptors(out, flags));
+    CI_TRY(antennas_plot(out, flags));
+    return channels_plot(out, flags);
 }
 
-static ci_status uv_plot(ci_text *out, const ci_json *uv)
+/* Points and their conjugates. */
+static ci_status uv_plot(ci_text *out, const ci_tile_uv *uv)
 {
-    double *u = NULL, *v = NULL, *minus_u = NULL, *minus_v = NULL;
-    size_t n = 0, n_v = 0;
+    double *u = NULL;
     if (!uv) return CI_OK;
-    ci_status status = ci_report_numbers(&u, &n, ci_json_get(uv, "u_lambda"), NULL);
-    if (status == CI_OK) status = ci_report_numbers(&v, &n_v, ci_json_get(uv, "v_lambda"), NULL);
-    if (status == CI_OK) status = ci_mem_alloc(&minus_u, n, sizeof *u, "report");
-    if (status == CI_OK) status = ci_mem_alloc(&minus_v, n, sizeof *v, "report");
-    for (size_t i = 0; status == CI_OK && i < n && i < n_v; i++) {
+    CI_TRY(ci_mem_alloc(&u, 4 * uv->n, sizeof *u, "report"));
+    double *v = u + uv->n, *minus_u = v + uv->n, *minus_v = minus_u + uv->n;
+    for (size_t i = 0; i < uv->n; i++) {
+        u[i] = uv->uv_lambda[2 * i];
+        v[i] = uv->uv_lambda[2 * i + 1];
         minus_u[i] = -u[i];
         minus_v[i] = -v[i];
     }
-    ci_report_series series[] = {{.x = u, .y = v, .n = n, .colour = "#4878a8"},
-                                 {.x = minus_u, .y = minus_v, .n = n, .colour = "#b8564f"}};
+    ci_report_series series[] = {{.x = u, .y = v, .n = uv->n, .colour = "#4878a8"},
+                                 {.x = minus_u, .y = minus_v, .n = uv->n, .colour = "#b8564f"}};
     ci_report_plot plot = {.title = "uv coverage (thinned)",
                            .x_label = "u, wavelengths",
                            .y_label = "v, wavelengths",
@@ -191,72 +198,63 @@ static ci_status uv_plot(ci_text *out, const ci_json *uv)
                            .rule = NAN,
                            .series = series,
                            .n_series = 2};
-    if (status == CI_OK && n == n_v) status = ci_report_plot_svg(out, &plot);
+    ci_status status = ci_report_plot_svg(out, &plot);
     ci_mem_free(u);
-    ci_mem_free(v);
-    ci_mem_free(minus_u);
-    ci_mem_free(minus_v);
     return status;
 }
 
 /* ---- one tile ------------------------------------------------------------------------------ */
 
 /* Bright sources of which the image has the mean flux only. */
-static ci_status variables(ci_text *out, const ci_json *list)
+static ci_status variables(ci_text *out, const ci_tile_images *image)
 {
-    for (size_t i = 0; i < ci_json_length(list); i++) {
-        const ci_json *one = ci_json_at(list, i);
+    for (size_t i = 0; i < image->n_variable; i++) {
+        const ci_tile_variable *one = &image->variable[i];
         char from[32], to[32];
-        ci_time_iso(from, ci_json_get_number(one, "first_mjd_s", 0), 0, true);
-        ci_time_iso(to, ci_json_get_number(one, "last_mjd_s", 0), 0, true);
+        ci_time_iso(from, one->first_mjd_s, 0, true);
+        ci_time_iso(to, one->last_mjd_s, 0, true);
         CI_TRY(ci_text_append(
             out,
             "<br>not constant: the source of %.4g Jy at %.4f %+.4f deg: %+.3g Jy from %s to %s at "
             "%.6g to %.6g MHz (%.3g sigma); the image has its mean",
-            ci_json_get_number(one, "flux_jy", NAN), ci_json_get_number(one, "ra_deg", NAN),
-            ci_json_get_number(one, "dec_deg", NAN), ci_json_get_number(one, "excess_jy", NAN),
-            from, to, ci_json_get_number(one, "first_hz", NAN) * 1e-6,
-            ci_json_get_number(one, "last_hz", NAN) * 1e-6, ci_json_get_number(one, "sigma", NAN)));
+            one->flux_jy, one->ra_deg, one->dec_deg, one->excess_jy, from, to, one->first_hz * 1e-6,
+            one->last_hz * 1e-6, one->sigma));
     }
     return CI_OK;
 }
 
-static ci_status image_facts(ci_text *out, const ci_json *image)
+static ci_status image_size(ci_text *out, const ci_tile_images *image)
+{
+    CI_TRY(ci_text_append(out,
+                          "<p>%lld &times; %lld pixels of %.2f&Prime;; beam %.2f&Prime; &times; "
+                          "%.2f&Prime; at %.0f&deg;; %.3f MHz; %lld visibilities",
+                          (long long)image->n_x, (long long)image->n_y, image->cell_arcsec,
+                          image->beam_major_arcsec, image->beam_minor_arcsec, image->beam_pa_deg,
+                          image->freq_hz * 1e-6, (long long)image->n_sample));
+    if (!(image->compression > 0)) return CI_OK;
+    return ci_text_append(out, ", compressed to %lld samples (loss at the edge below %.2g)",
+                          (long long)image->n_gridded, image->compression);
+}
+
+static ci_status image_facts(ci_text *out, const ci_tile_images *image)
 {
     if (!image) return CI_OK;
-    double rms = ci_json_get_number(image, "rms_jy", NAN);
-    double thermal = ci_json_get_number(image, "thermal_jy", NAN);
-    CI_TRY(ci_text_append(out,
-                          "<p>%.0f &times; %.0f pixels of %.2f&Prime;; beam %.2f&Prime; &times; "
-                          "%.2f&Prime; at %.0f&deg;; %.3f MHz; %.0f visibilities",
-                          ci_json_get_number(image, "n_x", NAN),
-                          ci_json_get_number(image, "n_y", NAN),
-                          ci_json_get_number(image, "cell_arcsec", NAN),
-                          ci_json_get_number(image, "beam_major_arcsec", NAN),
-                          ci_json_get_number(image, "beam_minor_arcsec", NAN),
-                          ci_json_get_number(image, "beam_pa_deg", NAN),
-                          ci_json_get_number(image, "freq_hz", NAN) * 1e-6,
-                          ci_json_get_number(image, "n_sample", NAN)));
-    double compression = ci_json_get_number(image, "compression", 0);
-    if (compression > 0)
-        CI_TRY(ci_text_append(out, ", compressed to %.0f samples (loss at the edge below %.2g)",
-                              ci_json_get_number(image, "n_gridded", NAN), compression));
-    CI_TRY(ci_text_append(out, "<br>peak %.4g Jy/beam; rms %.4g mJy/beam; ",
-                          ci_json_get_number(image, "peak_jy", NAN), rms * 1e3));
+    double rms = image->rms_jy, thermal = image->thermal_jy;
+    CI_TRY(image_size(out, image));
+    CI_TRY(ci_text_append(out, "<br>peak %.4g Jy/beam; rms %.4g mJy/beam; ", image->peak_jy,
+                          rms * 1e3));
     if (isfinite(thermal))
         CI_TRY(ci_text_append(out, "thermal %.4g mJy/beam (rms/thermal %.2f)", thermal * 1e3,
                               rms / thermal));
     else
         CI_TRY(ci_text_append(out, "thermal unknown"));
-    double n_major = ci_json_get_number(image, "n_major", NAN);
-    double n_minor = ci_json_get_number(image, "n_minor", NAN);
-    CI_TRY(ci_text_append(out, "<br>clean: %.0f major cycle%s, %.0f component%s, %.4g Jy; ",
-                          n_major, ci_plural(n_major), n_minor, ci_plural(n_minor),
-                          ci_json_get_number(image, "model_flux_jy", NAN)));
-    CI_TRY(ci_report_escape(out, ci_json_get_string(image, "stop_reason", "")));
-    if (ci_json_get_bool(image, "is_pseudo_i", false))
-        CI_TRY(ci_text_append(out, "; pseudo-I from one polarisation"));
-    CI_TRY(variables(out, ci_json_get(image, "variable_sources")));
+    CI_TRY(ci_text_append(out, "<br>clean: %lld major cycle%s, %lld component%s, %.4g Jy; ",
+                          (long long)image->n_major, ci_plural(image->n_major),
+                          (long long)image->n_minor, ci_plural(image->n_minor),
+                          image->model_flux_jy));
+    CI_TRY(ci_report_escape(out, image->stop_reason));
+    if (image->is_pseudo_i) CI_TRY(ci_text_append(out, "; pseudo-I from one polarisation"));
+    CI_TRY(variables(out, image));
     return ci_text_append(out, "</p>\n");
 }
 
@@ -270,22 +268,23 @@ static ci_status tile_picture(ci_text *out, const char *folder, const char *name
     return status;
 }
 
-ci_status ci_report_tile(ci_text *out, const ci_json *tile)
+ci_status ci_report_tile(ci_text *out, const ci_tile_record *tile)
 {
-    const char *state = ci_json_get_string(tile, "state", "");
+    const char *state = ci_tile_state_word(tile->state);
+    const char *folder = tile->folder ? tile->folder : "";
     CI_TRY(ci_text_append(out, "<details%s><summary><b>",
-                          ci_report_tile_state_of(tile) == CI_REPORT_TILE_PASSED ? "" : " open"));
-    CI_TRY(ci_report_escape(out, ci_json_get_string(tile, "id", "")));
+                          tile->state == CI_TILE_PASSED ? "" : " open"));
+    CI_TRY(ci_report_escape(out, tile->id));
     CI_TRY(ci_text_append(out, "</b> <span class='%s'>%s</span>%s ", state, state,
-                          ci_json_get_bool(tile, "is_degraded", false) ? " DEGRADED" : ""));
-    CI_TRY(ci_report_escape(out, ci_json_get_string(tile, "reason", "")));
+                          tile->is_degraded ? " DEGRADED" : ""));
+    CI_TRY(ci_report_escape(out, tile->reason));
     CI_TRY(ci_text_append(out, "</summary>\n"));
-    CI_TRY(image_facts(out, ci_json_get(tile, "image")));
-    CI_TRY(tile_picture(out, ci_json_get_string(tile, "folder", ""), "image.png"));
-    CI_TRY(tile_picture(out, ci_json_get_string(tile, "folder", ""), "residual.png"));
-    CI_TRY(ci_report_gates(out, ci_json_get(tile, "gates")));
-    CI_TRY(calibration(out, ci_json_get(tile, "calibration")));
-    CI_TRY(flags_section(out, ci_json_get(tile, "flags")));
-    CI_TRY(uv_plot(out, ci_json_get(tile, "uv")));
+    CI_TRY(image_facts(out, tile->images));
+    CI_TRY(tile_picture(out, folder, "image.png"));
+    CI_TRY(tile_picture(out, folder, "residual.png"));
+    CI_TRY(ci_report_gates(out, tile->gates));
+    CI_TRY(calibration(out, tile->calibration));
+    CI_TRY(flags_section(out, tile->flags));
+    CI_TRY(uv_plot(out, tile->uv));
     return ci_text_append(out, "</details>\n");
 }

@@ -114,10 +114,10 @@ ci_status ci_run_claim_end(ci_run *run, const ci_run_group *group, bool has_prod
 
 /* A product that a gate refused is left only by name, one that failed in its time or by name: a
  * run of the group does not end well meanwhile. */
-static ci_status tell_unpublished(const ci_registry_product *product, ci_run_group_record *record)
+static ci_status tell_unpublished(const ci_registry_product *product, ci_report_group *record)
 {
     bool is_refused = product->state == CI_REGISTRY_PUBLISH_REFUSED;
-    record->state = is_refused ? CI_RUN_GROUP_REFUSED : CI_RUN_GROUP_STAGED;
+    record->state = is_refused ? CI_REPORT_GROUP_REFUSED : CI_REPORT_GROUP_STAGED;
     snprintf(record->reason, sizeof record->reason, "%s", product->error);
     return ci_error(is_refused ? CI_ERR_GATE : CI_ERR_NOT_READY,
                     "group %s was made before and is not published: %s; contimg publish --id "
@@ -127,7 +127,7 @@ static ci_status tell_unpublished(const ci_registry_product *product, ci_run_gro
 }
 
 /* Whether it was made DEGRADED, and why, as its provenance has it. */
-static void degraded_read(const ci_registry_product *product, ci_run_group_record *record)
+static void degraded_read(const ci_registry_product *product, ci_report_group *record)
 {
     ci_run_provenance made;
     if (ci_run_provenance_read(&made, product) != CI_OK) ci_error_clear();
@@ -136,8 +136,7 @@ static void degraded_read(const ci_registry_product *product, ci_run_group_recor
 }
 
 /* What a group is that was done before. One that waits to be published again is, if it is time. */
-static ci_status tell_done(ci_run *run, const ci_registry_product *product,
-                           ci_run_group_record *record)
+static ci_status tell_done(ci_run *run, const ci_registry_product *product, ci_report_group *record)
 {
     bool waits = product->state == CI_REGISTRY_PUBLISH_STAGING && product->n_attempt > 0;
     bool is_due = waits && product->next_try_unix_s <= ci_registry_now(run->site.registry);
@@ -149,11 +148,11 @@ static ci_status tell_done(ci_run *run, const ci_registry_product *product,
     if (waits || product->state == CI_REGISTRY_PUBLISH_FAILED ||
         product->state == CI_REGISTRY_PUBLISH_REFUSED)
         return tell_unpublished(product, record);
-    record->state = CI_RUN_GROUP_STAGED;
+    record->state = CI_REPORT_GROUP_STAGED;
     /* --strict refuses it however old it is. */
     if (record->is_degraded) run->record.is_degraded = true;
     if (product->state != CI_REGISTRY_PUBLISH_PUBLISHED) return CI_OK;
-    record->state = CI_RUN_GROUP_PUBLISHED;
+    record->state = CI_REPORT_GROUP_PUBLISHED;
     return ci_str_copy(&record->published_path, product->published_path);
 }
 
@@ -212,8 +211,8 @@ static ci_status check_unknown(const ci_run *run, const ci_run_group *group)
 /* Looks at the group's product (NULL: none) before anything of it is touched. *again: why a group
  * that was done is to be made again. */
 static ci_status product_check(ci_run *run, const ci_run_group *group,
-                               const ci_registry_product *product,
-                               const ci_run_group_record *record, const char **again)
+                               const ci_registry_product *product, const ci_report_group *record,
+                               const char **again)
 {
     const char *difference = NULL;
     bool is_remake = record->version > 0;
@@ -235,13 +234,12 @@ static ci_status claim_again(ci_run *run, const char *id, const char *why, bool 
 
 /* After the group was claimed, or found done. */
 static ci_status claim_with(ci_run *run, const ci_run_group *group,
-                            const ci_registry_product *product, ci_run_group_record *record,
-                            bool *done)
+                            const ci_registry_product *product, ci_report_group *record, bool *done)
 {
     const char *again = NULL;
     ci_status status = product_check(run, group, product, record, &again);
     if (status != CI_OK) {
-        record->state = CI_RUN_GROUP_FAILED;
+        record->state = CI_REPORT_GROUP_FAILED;
         snprintf(record->reason, sizeof record->reason, "%s", ci_error_text());
     }
     if (status == CI_OK && *done && again) status = claim_again(run, group->id, again, done);
@@ -279,7 +277,7 @@ ci_status ci_run_check_published(ci_run *run, const ci_run_group *group)
 /* The version that a group to be made again makes, 0: its first. One that was staged before, and
  * is not published, is made once more. */
 static ci_status version_set(ci_run *run, const ci_registry_product *product,
-                             ci_run_group_record *record)
+                             ci_report_group *record)
 {
     ci_registry_groups *found = NULL;
     ci_json *metadata = NULL;
@@ -300,8 +298,7 @@ static ci_status version_set(ci_run *run, const ci_registry_product *product,
 
 /* The claim comes first: what stands in the registry after it is not another run's any more.
  * Rank 0. */
-static ci_status claim(ci_run *run, const ci_run_group *group, ci_run_group_record *record,
-                       bool *done)
+static ci_status claim(ci_run *run, const ci_run_group *group, ci_report_group *record, bool *done)
 {
     ci_registry_products *found = NULL;
     CI_TRY(lost_check(run, group->id));
@@ -324,8 +321,7 @@ static ci_status claim(ci_run *run, const ci_run_group *group, ci_run_group_reco
     return status;
 }
 
-ci_status ci_run_claim(ci_run *run, const ci_run_group *group, ci_run_group_record *record,
-                       bool *done)
+ci_status ci_run_claim(ci_run *run, const ci_run_group *group, ci_report_group *record, bool *done)
 {
     ci_status status = CI_OK;
     int64_t flag = 0;

@@ -10,7 +10,7 @@ CI_MUST_CHECK ci_status ci_run_check_published(ci_run *run, const ci_run_group *
  * run is at one of the tiles. *done where the group was made before: then the record (rank 0)
  * says what it is, and an error why that is no good end. Collective. */
 CI_MUST_CHECK ci_status ci_run_claim(ci_run *run, const ci_run_group *group,
-                                     ci_run_group_record *record, bool *done);
+                                     ci_report_group *record, bool *done);
 /* Gives them back, after making the group ended with `status`, which it returns, with its
  * text. Local, rank 0. */
 CI_MUST_CHECK ci_status ci_run_claim_end(ci_run *run, const ci_run_group *group, bool has_product,

@@ -13,7 +13,7 @@ typedef struct ci_run
     ci_run_site site;    /* registry on rank 0 only */
     ci_sky_model *model; /* NULL: none given */
     ci_tile_events events;
-    ci_run_record record;               /* rank 0 */
+    ci_report_record record;            /* rank 0 */
     char options_sha256[CI_SHA256_HEX]; /* of the options that change a tile */
     char choices_sha256[CI_SHA256_HEX]; /* the same, whatever the program's version */
     char *report_folder;                /* rank 0 */

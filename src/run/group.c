@@ -14,8 +14,8 @@
 /* ---- DEGRADED -------------------------------------------------------------------------------- */
 
 /* One more reason. */
-static void degraded_add(ci_run_group_record *record, const char *format, ...) CI_PRINTF(2, 3);
-static void degraded_add(ci_run_group_record *record, const char *format, ...)
+static void degraded_add(ci_report_group *record, const char *format, ...) CI_PRINTF(2, 3);
+static void degraded_add(ci_report_group *record, const char *format, ...)
 {
     size_t n = strlen(record->degraded_why);
     va_list values;
@@ -29,7 +29,7 @@ static void degraded_add(ci_run_group_record *record, const char *format, ...)
     record->is_degraded = true;
 }
 
-static void tiles_degrade(ci_run_group_record *record, size_t n_passed, size_t n_partial)
+static void tiles_degrade(ci_report_group *record, size_t n_passed, size_t n_partial)
 {
     if (n_passed < record->n_tile)
         degraded_add(record, "%zu of %zu tile%s", n_passed, record->n_tile,
@@ -43,7 +43,7 @@ static void tiles_degrade(ci_run_group_record *record, size_t n_passed, size_t n
 
 /* Too few tiles are left, or the machine failed one: it is made by another run, and its mosaic
  * waits for it. */
-static ci_status check_tiles(const ci_run_group *group, const ci_run_group_record *record,
+static ci_status check_tiles(const ci_run_group *group, const ci_report_group *record,
                              const ci_tile_record *first_failed, size_t n_passed)
 {
     size_t n_needed = group->is_named ? 1 : group->n_min_tiles;
@@ -65,7 +65,7 @@ static ci_status check_tiles(const ci_run_group *group, const ci_run_group_recor
 
 /* Rank 0: judges and registers the tiles; has_passed[i]. CI_ERR_GATE, or what the first that
  * failed ended with, where too few are left. */
-static ci_status judge_tiles(ci_run *run, const ci_run_group *group, ci_run_group_record *record,
+static ci_status judge_tiles(ci_run *run, const ci_run_group *group, ci_report_group *record,
                              int64_t *has_passed)
 {
     size_t n_passed = 0, n_partial = 0;
@@ -85,7 +85,7 @@ static ci_status judge_tiles(ci_run *run, const ci_run_group *group, ci_run_grou
 /* ---- the product ----------------------------------------------------------------------------- */
 
 /* Thermal noise of the best tile: what a mosaic's least noise is compared with. */
-static double least_thermal_jy(const ci_run_group_record *record)
+static double least_thermal_jy(const ci_report_group *record)
 {
     double least = NAN;
     for (size_t i = 0; i < record->n_tile; i++) {
@@ -96,7 +96,7 @@ static double least_thermal_jy(const ci_run_group_record *record)
 }
 
 static ci_status finish_product(ci_run *run, const ci_run_group *group, const int64_t *has_passed,
-                                ci_run_group_record *record)
+                                ci_report_group *record)
 {
     const char **id = NULL;
     ci_run_product product = {.group = group, .thermal_jy = least_thermal_jy(record)};
@@ -114,7 +114,7 @@ static ci_status finish_product(ci_run *run, const ci_run_group *group, const in
 /* ---- the group ------------------------------------------------------------------------------- */
 
 /* The tiles, judged. Collective. */
-static ci_status process_tiles(ci_run *run, const ci_run_group *group, ci_run_group_record *record,
+static ci_status process_tiles(ci_run *run, const ci_run_group *group, ci_report_group *record,
                                int64_t *has_passed, ci_tile_gains *gains)
 {
     ci_tile_tables tables = {0};
@@ -132,7 +132,7 @@ static ci_status process_tiles(ci_run *run, const ci_run_group *group, ci_run_gr
 }
 
 /* From tables to the product. Collective. */
-static ci_status process(ci_run *run, const ci_run_group *group, ci_run_group_record *record)
+static ci_status process(ci_run *run, const ci_run_group *group, ci_report_group *record)
 {
     int64_t *has_passed = NULL;
     ci_tile_gains gains;
@@ -146,12 +146,13 @@ static ci_status process(ci_run *run, const ci_run_group *group, ci_run_group_re
 }
 
 /* Rank 0: what became of the group, and the end of the claim. */
-static ci_status group_end(ci_run *run, const ci_run_group *group, ci_run_group_record *record,
+static ci_status group_end(ci_run *run, const ci_run_group *group, ci_report_group *record,
                            ci_status status)
 {
     /* A state other than this one was set by the publisher. */
-    bool has_product = record->state != CI_RUN_GROUP_FAILED;
-    bool is_kept = record->state == CI_RUN_GROUP_PUBLISHED || record->state == CI_RUN_GROUP_STAGED;
+    bool has_product = record->state != CI_REPORT_GROUP_FAILED;
+    bool is_kept =
+        record->state == CI_REPORT_GROUP_PUBLISHED || record->state == CI_REPORT_GROUP_STAGED;
     if (!has_product && status != CI_OK)
         snprintf(record->reason, sizeof record->reason, "%s", ci_error_text());
     if (record->is_degraded && is_kept) run->record.is_degraded = true;
@@ -159,17 +160,17 @@ static ci_status group_end(ci_run *run, const ci_run_group *group, ci_run_group_
 }
 
 /* Rank 0: a record of the group among the run's. */
-static ci_status record_open(ci_run *run, const ci_run_group *group, ci_run_group_record **record)
+static ci_status record_open(ci_run *run, const ci_run_group *group, ci_report_group **record)
 {
-    ci_run_record *of_run = &run->record;
+    ci_report_record *of_run = &run->record;
     CI_TRY(ci_mem_resize(&of_run->group, of_run->n_group + 1, sizeof *of_run->group, "records"));
-    CI_TRY(ci_run_group_record_new(record, group->id));
+    CI_TRY(ci_report_group_new(record, group->id));
     of_run->group[of_run->n_group++] = *record;
     return CI_OK;
 }
 
 /* Whether a claim failed because another run has the group. Collective. */
-static ci_status busy_share(ci_run *run, const ci_run_group_record *record, bool *is_busy)
+static ci_status busy_share(ci_run *run, const ci_report_group *record, bool *is_busy)
 {
     int64_t flag = record && record->is_busy;
     CI_TRY(ci_par_bcast(run->world, &flag, sizeof flag, 0));
@@ -180,7 +181,7 @@ static ci_status busy_share(ci_run *run, const ci_run_group_record *record, bool
 ci_status ci_run_group_make(ci_run *run, const ci_run_group *group, bool *is_busy)
 {
     bool is_root = ci_comm_rank(run->world) == 0, done = false;
-    ci_run_group_record *record = NULL;
+    ci_report_group *record = NULL;
     CI_AGREE(run->world, is_root ? record_open(run, group, &record) : CI_OK);
     ci_status status = ci_run_claim(run, group, record, &done);
     if (status != CI_OK) {

@@ -91,12 +91,11 @@ static void folder_forget(const char *part, ci_status why)
     ci_error_restore(&saved);
 }
 
-static ci_status record_fill(ci_run_group_record *record, const ci_mosaic_stats *s,
-                             const char *folder)
+static ci_status record_fill(ci_report_group *record, const ci_mosaic_stats *s, const char *folder)
 {
     CI_TRY(ci_str_copy(&record->folder, folder));
     CI_TRY(ci_mem_alloc(&record->mosaic, 1, sizeof *record->mosaic, "group record"));
-    ci_run_mosaic *mosaic = record->mosaic;
+    ci_report_mosaic *mosaic = record->mosaic;
     mosaic->n_x = (int64_t)s->n_x;
     mosaic->n_y = (int64_t)s->n_y;
     mosaic->cell_arcsec = s->cell_rad * CI_RAD_TO_ARCSEC;
@@ -130,7 +129,7 @@ static ci_status mosaic_write(ci_run *run, const mosaic_inputs *in, const ci_fit
 }
 
 ci_status ci_run_mosaic_make(ci_run *run, const ci_run_group *group, const int64_t *has_passed,
-                             ci_tile_gains gains, ci_run_group_record *record)
+                             ci_tile_gains gains, ci_report_group *record)
 {
     mosaic_inputs in = {0};
     char *folder = NULL, *part = NULL;

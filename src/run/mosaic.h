@@ -8,6 +8,6 @@
  * Rank 0: folder and numbers into `record`, NULL elsewhere. Collective over the world. */
 CI_MUST_CHECK ci_status ci_run_mosaic_make(ci_run *run, const ci_run_group *group,
                                            const int64_t *has_passed, ci_tile_gains gains,
-                                           ci_run_group_record *record);
+                                           ci_report_group *record);
 
 #endif

@@ -12,12 +12,12 @@
 
 /* ---- sources --------------------------------------------------------------------------------- */
 
-static ci_status flux_new(ci_run_flux **out, const ci_phot_compare *compare,
+static ci_status flux_new(ci_report_flux **out, const ci_phot_compare *compare,
                           const ci_phot_list *found, const ci_sky_model *model, double freq_hz)
 {
     bool any = compare->n_match > 0;
     CI_TRY(ci_mem_alloc(out, 1, sizeof **out, "group record"));
-    ci_run_flux *flux = *out;
+    ci_report_flux *flux = *out;
     flux->median_ratio = any ? compare->median_ratio : NAN;
     flux->mad_ratio = any ? compare->mad_ratio : NAN;
     flux->gain = any ? compare->gain : NAN;
@@ -28,7 +28,7 @@ static ci_status flux_new(ci_run_flux **out, const ci_phot_compare *compare,
         const ci_phot_match *m = &compare->match[i];
         const ci_phot_source *s = &found->source[m->i_found];
         const ci_sky_source *t = &model->source[m->i_true];
-        ci_run_flux_match *match = &flux->match[i];
+        ci_report_flux_match *match = &flux->match[i];
         CI_TRY(ci_str_copy(&match->name, t->name));
         match->true_jy = ci_sky_source_flux_jy(t, freq_hz);
         match->found_jy = s->flux_jy;
@@ -39,7 +39,7 @@ static ci_status flux_new(ci_run_flux **out, const ci_phot_compare *compare,
 }
 
 static ci_status compare_model(const ci_run *run, const ci_phot_list *sources,
-                               ci_run_group_record *record)
+                               ci_report_group *record)
 {
     ci_phot_compare *compare = NULL;
     double beam_rad = record->mosaic->beam_major_arcsec * CI_ARCSEC_TO_RAD;
@@ -51,8 +51,7 @@ static ci_status compare_model(const ci_run *run, const ci_phot_list *sources,
 }
 
 /* Source list, and how it compares with the model. */
-static ci_status sources_find(const ci_run *run, ci_run_group_record *record,
-                              ci_phot_list **sources)
+static ci_status sources_find(const ci_run *run, ci_report_group *record, ci_phot_list **sources)
 {
     ci_phot_options options;
     ci_phot_options_default(&options);
@@ -65,7 +64,7 @@ static ci_status sources_find(const ci_run *run, ci_run_group_record *record,
 
 /* ---- registration ---------------------------------------------------------------------------- */
 
-static void mosaic_row(const ci_run_mosaic *mosaic, ci_registry_image *row)
+static void mosaic_row(const ci_report_mosaic *mosaic, ci_registry_image *row)
 {
     row->ra_rad = mosaic->ra_deg * CI_DEG_TO_RAD;
     row->dec_rad = mosaic->dec_deg * CI_DEG_TO_RAD;
@@ -96,7 +95,7 @@ static ci_registry_source source_row(const ci_phot_source *s)
     return row;
 }
 
-static ci_status register_sources(ci_run *run, const ci_run_group_record *record, double time_mjd_s,
+static ci_status register_sources(ci_run *run, const ci_report_group *record, double time_mjd_s,
                                   const ci_phot_list *sources)
 {
     ci_registry_source *rows = NULL;
@@ -110,7 +109,7 @@ static ci_status register_sources(ci_run *run, const ci_run_group_record *record
 }
 
 static ci_status register_mosaic(ci_run *run, const ci_run_product *product,
-                                 const ci_phot_list *sources, const ci_run_group_record *record)
+                                 const ci_phot_list *sources, const ci_report_group *record)
 {
     char none[] = "", no_quality[] = "{}";
     const ci_run_group *group = product->group;
@@ -140,7 +139,7 @@ static ci_status register_mosaic(ci_run *run, const ci_run_product *product,
 }
 
 static ci_status stage(ci_run *run, const ci_run_product *product, char *metadata,
-                       const ci_run_group_record *record)
+                       const ci_report_group *record)
 {
     char none[] = "";
     ci_registry_product row = {.type = CI_REGISTRY_MOSAIC,
@@ -157,8 +156,7 @@ static ci_status stage(ci_run *run, const ci_run_product *product, char *metadat
     return ci_registry_product_stage(run->site.registry, &row, &is_new);
 }
 
-ci_status ci_run_product_finish(ci_run *run, const ci_run_product *product,
-                                ci_run_group_record *record)
+ci_status ci_run_product_finish(ci_run *run, const ci_run_product *product, ci_report_group *record)
 {
     ci_phot_list *sources = NULL;
     char *metadata = NULL;

@@ -14,6 +14,6 @@ typedef struct ci_run_product
 /* Source list, comparison, picture, registration, staging and publishing of the mosaic that
  * stands in record->folder; fills the group's record. Local, rank 0. */
 CI_MUST_CHECK ci_status ci_run_product_finish(ci_run *run, const ci_run_product *product,
-                                              ci_run_group_record *record);
+                                              ci_report_group *record);
 
 #endif

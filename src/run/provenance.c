@@ -38,7 +38,7 @@ ci_status ci_run_provenance_read(ci_run_provenance *out, const ci_registry_produ
 /* ---- the whole ------------------------------------------------------------------------------- */
 
 ci_status ci_run_provenance_text(char **out, const ci_run *run, const char *const *tile_id,
-                                 size_t n_tile, const ci_run_group_record *record)
+                                 size_t n_tile, const ci_report_group *record)
 {
     ci_json *json = ci_json_object(), *tiles = ci_json_array();
     ci_run_provenance made = {.is_degraded = record->is_degraded};
@@ -52,14 +52,14 @@ ci_status ci_run_provenance_text(char **out, const ci_run *run, const char *cons
     ci_json_put_string(json, "isa", ci_isa_name(run->record.isa));
     ci_json_put_int(json, "n_rank", run->record.n_rank);
     ci_json_put_string(json, "options", run->record.options);
-    ci_json_put(json, "relaxed", ci_conf_relaxed_json(run->conf));
+    ci_json_put(json, "relaxed", ci_report_limits_json(&run->record));
     ci_json_put_string(json, "group", record->id);
     made_put(json, &made);
     if (record->version > 0) ci_json_put_int(json, "product_version", record->version);
     for (size_t i = 0; i < n_tile; i++)
         ci_json_put_string(tiles, NULL, tile_id[i]);
     ci_json_put(json, "tiles", tiles);
-    ci_json_put(json, "mosaic", ci_run_mosaic_json(record->mosaic));
+    ci_json_put(json, "mosaic", ci_report_mosaic_json(record->mosaic));
     ci_status status = ci_json_print(out, json, true);
     ci_json_free(json);
     return status;

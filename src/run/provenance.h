@@ -21,6 +21,6 @@ CI_MUST_CHECK ci_status ci_run_provenance_read(ci_run_provenance *out,
  * Local. */
 CI_MUST_CHECK ci_status ci_run_provenance_text(char **out, const ci_run *run,
                                                const char *const *tile_id, size_t n_tile,
-                                               const ci_run_group_record *record);
+                                               const ci_report_group *record);
 
 #endif

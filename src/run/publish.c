@@ -29,12 +29,11 @@ static ci_status other_result(const char *id, const char *folder, ci_publish_res
     return status;
 }
 
-static ci_status result_record(const ci_publish_result *result, bool done,
-                               ci_run_group_record *record)
+static ci_status result_record(const ci_publish_result *result, bool done, ci_report_group *record)
 {
-    record->state = done                              ? CI_RUN_GROUP_PUBLISHED
-                    : result->kind == CI_PUBLISH_GATE ? CI_RUN_GROUP_REFUSED
-                                                      : CI_RUN_GROUP_STAGED;
+    record->state = done                              ? CI_REPORT_GROUP_PUBLISHED
+                    : result->kind == CI_PUBLISH_GATE ? CI_REPORT_GROUP_REFUSED
+                                                      : CI_REPORT_GROUP_STAGED;
     snprintf(record->reason, sizeof record->reason, "%s", done ? "" : result->text);
     if (!record->gates)
         CI_TRY(ci_mem_alloc(&record->gates, 1, sizeof *record->gates, "quality gates"));
@@ -43,7 +42,7 @@ static ci_status result_record(const ci_publish_result *result, bool done,
 }
 
 static ci_status publish(ci_run *run, const char *folder, ci_publish_result *result,
-                         ci_run_group_record *record)
+                         ci_report_group *record)
 {
     ci_publish_options options;
     ci_run_publish_options(&run->site, run->conf, &options);
@@ -58,11 +57,11 @@ static ci_status publish(ci_run *run, const char *folder, ci_publish_result *res
     return status == CI_OK ? recorded : status;
 }
 
-ci_status ci_run_publish(ci_run *run, const char *folder, ci_run_group_record *record)
+ci_status ci_run_publish(ci_run *run, const char *folder, ci_report_group *record)
 {
     ci_publish_result *result = NULL;
     if (ci_conf_bool(run->conf, CI_CONF_OPT_NO_PUBLISH)) {
-        record->state = CI_RUN_GROUP_STAGED;
+        record->state = CI_REPORT_GROUP_STAGED;
         snprintf(record->reason, sizeof record->reason, "--no-publish");
         return CI_OK;
     }

@@ -6,7 +6,6 @@
 
 /* Publishes the product of record->id that is staged in `folder`, unless --no-publish; fills the
  * group's record. Local, rank 0. */
-CI_MUST_CHECK ci_status ci_run_publish(ci_run *run, const char *folder,
-                                       ci_run_group_record *record);
+CI_MUST_CHECK ci_status ci_run_publish(ci_run *run, const char *folder, ci_report_group *record);
 
 #endif

@@ -7,21 +7,37 @@
 #include "run/inputs.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 /* ---- opening --------------------------------------------------------------------------- */
+
+/* Quality limits that are looser than their defaults. */
+static ci_status limits_fill(ci_report_record *record, const ci_conf *conf)
+{
+    const unsigned all = CI_CONF_JUDGES_TABLES | CI_CONF_JUDGES_IMAGES;
+    for (ci_conf_id id = ci_conf_relaxed_next(conf, all, 0); id < CI_CONF_OPT_COUNT;
+         id = ci_conf_relaxed_next(conf, all, id + 1))
+        CI_TRY(ci_report_limit_add(record, ci_conf_name(id), ci_conf_origin(conf, id),
+                                   ci_conf_double(conf, id), ci_conf_default(id)));
+    return CI_OK;
+}
 
 /* Reports folder, JSON log, and the record's head. Needs the run's id. */
 static ci_status open_report(ci_run *run)
 {
     char *log = NULL;
-    ci_run_record *record = &run->record;
+    ci_report_record *record = &run->record;
     CI_TRY(ci_str_format(&run->report_folder, "%s/reports/%s", run->site.paths.state, record->id));
     CI_TRY(ci_path_make_folder(run->report_folder));
     CI_TRY(ci_path_join(&log, run->report_folder, "log.jsonl"));
     ci_status status = ci_log_set_json_file(log);
     ci_mem_free(log);
     CI_TRY(status);
+    const char *job = getenv("SLURM_JOB_ID");
+    snprintf(record->version, sizeof record->version, "%s", ci_version());
+    snprintf(record->job, sizeof record->job, "%s", job ? job : "");
+    CI_TRY(limits_fill(record, run->conf));
     CI_TRY(ci_conf_given_text(&record->options, run->conf));
     gethostname(record->host, sizeof record->host - 1);
     record->isa = ci_comm_isa(run->world);
@@ -123,7 +139,7 @@ static ci_status open_run(ci_run *run)
 static ci_status gather_ranks(ci_run *run)
 {
     ci_tile_event *event = NULL;
-    ci_run_rank_counts *counts = NULL, mine = {.peak_bytes = ci_mem_peak()};
+    ci_report_rank_counts *counts = NULL, mine = {.peak_bytes = ci_mem_peak()};
     ci_timer *timer = NULL;
     size_t n_byte = 0;
     mine.sent_bytes = ci_par_counters_get(run->world).n_byte_sent;
@@ -145,12 +161,11 @@ static ci_status gather_ranks(ci_run *run)
     return status;
 }
 
-static ci_status report_write(const ci_run *run)
+static ci_status report_write(ci_run *run)
 {
-    ci_json *json = ci_run_record_json(&run->record, run->conf);
-    ci_status status = ci_report_write(json, run->report_folder);
-    ci_json_free(json);
-    return status;
+    for (size_t i = 0; i < ci_log_warning_count(); i++)
+        CI_TRY(ci_report_texts_add(&run->record.warnings, ci_log_warning_get(i)));
+    return ci_report_write(&run->record, run->report_folder);
 }
 
 /* What dashboards read; a fault of it is no fault of the run. */
@@ -167,7 +182,7 @@ static void documents_write(const ci_run *run)
  * published product, but is told. */
 static ci_status close_root(ci_run *run, ci_status status)
 {
-    ci_run_record *record = &run->record;
+    ci_report_record *record = &run->record;
     ci_status written = CI_OK;
     ci_error_saved saved = ci_error_save(status);
     bool has_report = record->n_group > 0;
@@ -206,7 +221,7 @@ static ci_status close_run(ci_run *run, ci_status status)
 
 static void free_run(ci_run *run)
 {
-    ci_run_record_clear(&run->record);
+    ci_report_record_clear(&run->record);
     ci_run_site_close(&run->site);
     ci_sky_model_free(run->model);
     ci_mem_free(run->events.item);

@@ -259,7 +259,7 @@ static ci_status make_twice(ci_run *run, const ci_run_group *group, const ci_til
 }
 
 ci_status ci_run_tiles_make(ci_run *run, const ci_run_group *group, const ci_tile_tables *tables,
-                            const ci_run_recipe *recipe, ci_run_group_record *record)
+                            const ci_run_recipe *recipe, ci_report_group *record)
 {
     ci_tile_record **made = NULL;
     int64_t *is_made = NULL;

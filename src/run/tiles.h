@@ -11,7 +11,7 @@ CI_MUST_CHECK ci_status ci_run_tile_folder(const ci_run *run, const char *id, ch
  * record->tile, all of them in the group's order, NULL elsewhere. Collective over the world. */
 CI_MUST_CHECK ci_status ci_run_tiles_make(ci_run *run, const ci_run_group *group,
                                           const ci_tile_tables *tables, const ci_run_recipe *recipe,
-                                          ci_run_group_record *record);
+                                          ci_report_group *record);
 /* Whether a tile whose record says `relaxed`, the limits that its header names, can be used in a
  * run that relaxes `wanted`: one that is judged already, by no limit looser than its default,
  * stays what it is. Local. */

@@ -16,7 +16,7 @@ typedef struct
     char id[CI_REGISTRY_ID];
     ci_run_groups chosen;
     ci_run_group *group;
-    ci_run_group_record *record;
+    ci_report_group *record;
 } group_case;
 
 static void case_make(group_case *g)
@@ -28,12 +28,12 @@ static void case_make(group_case *g)
     OK(ci_run_groups_add(&g->chosen, &found->item[0]));
     ci_registry_groups_free(found);
     g->group = &g->chosen.group[0];
-    OK(ci_run_group_record_new(&g->record, g->id));
+    OK(ci_report_group_new(&g->record, g->id));
 }
 
 static void case_free(group_case *g)
 {
-    ci_run_group_record_free(g->record);
+    ci_report_group_free(g->record);
     ci_run_groups_free(&g->chosen);
 }
 
@@ -277,7 +277,7 @@ static void test_staged_group_is_done(void **state)
     OK(ci_run_claim(&rc.run, g.group, g.record, &done));
     assert_true(done);
     assert_true(g.record->is_made_before);
-    assert_int_equal(g.record->state, CI_RUN_GROUP_STAGED);
+    assert_int_equal(g.record->state, CI_REPORT_GROUP_STAGED);
     assert_int_equal(g.record->product_state, CI_REGISTRY_PUBLISH_STAGING);
     case_free(&g);
 }

@@ -1,17 +1,20 @@
 /* The record of a run as the JSON of its report. */
-#include "contimg/run.h"
+#include "report/record.h"
 
-#include <math.h>
-#include <stdlib.h>
+static const char *const state_words[CI_REPORT_GROUP_STATE_COUNT] = {"failed", "staged", "refused",
+                                                                     "published"};
 
-static const char *group_state_word(ci_run_group_state state)
+const char *ci_report_group_state_word(ci_report_group_state state)
 {
-    static const char *const words[CI_RUN_GROUP_STATE_COUNT] = {"failed", "staged", "refused",
-                                                                "published"};
-    return words[state];
+    return state_words[state];
 }
 
-ci_json *ci_run_mosaic_json(const ci_run_mosaic *m)
+ci_report_group_state ci_report_group_state_parse(const char *word)
+{
+    return (ci_report_group_state)ci_str_index(word, state_words, CI_REPORT_GROUP_STATE_COUNT);
+}
+
+ci_json *ci_report_mosaic_json(const ci_report_mosaic *m)
 {
     ci_json *json = ci_json_object();
     ci_json_put_string(json, "image", m->image);
@@ -32,7 +35,7 @@ ci_json *ci_run_mosaic_json(const ci_run_mosaic *m)
     return json;
 }
 
-static ci_json *flux_json(const ci_run_flux *flux)
+static ci_json *flux_json(const ci_report_flux *flux)
 {
     ci_json *json = ci_json_object(), *list = ci_json_array();
     ci_json_put_int(json, "n_match", (int64_t)flux->n_match);
@@ -41,7 +44,7 @@ static ci_json *flux_json(const ci_run_flux *flux)
     ci_json_put_number(json, "gain", flux->gain);
     ci_json_put_number(json, "scatter", flux->scatter);
     for (size_t i = 0; i < flux->n_match; i++) {
-        const ci_run_flux_match *m = &flux->match[i];
+        const ci_report_flux_match *m = &flux->match[i];
         ci_json *match = ci_json_object();
         ci_json_put_string(match, "name", m->name);
         ci_json_put_number(match, "true_jy", m->true_jy);
@@ -54,16 +57,16 @@ static ci_json *flux_json(const ci_run_flux *flux)
     return json;
 }
 
-static ci_json *group_json(const ci_run_group_record *group)
+static ci_json *group_json(const ci_report_group *group)
 {
     ci_json *json = ci_json_object(), *tiles = ci_json_array();
     ci_json_put_string(json, "id", group->id);
-    ci_json_put_string(json, "state", group_state_word(group->state));
+    ci_json_put_string(json, "state", state_words[group->state]);
     ci_json_put_string(json, "reason", group->reason);
     ci_json_put_bool(json, "is_degraded", group->is_degraded);
     ci_json_put_string(json, "degraded_why", group->degraded_why);
     if (group->published_path) ci_json_put_string(json, "published_path", group->published_path);
-    if (group->mosaic) ci_json_put(json, "mosaic", ci_run_mosaic_json(group->mosaic));
+    if (group->mosaic) ci_json_put(json, "mosaic", ci_report_mosaic_json(group->mosaic));
     if (group->sources) {
         ci_json_put_string(json, "sources", group->sources);
         ci_json_put_int(json, "n_source", (int64_t)group->n_source);
@@ -91,7 +94,7 @@ static ci_json *events_json(const ci_tile_event *event, size_t n)
     return stages;
 }
 
-static void counts_put(ci_json *json, const ci_run_rank_counts *counts, size_t n)
+static void counts_put(ci_json *json, const ci_report_rank_counts *counts, size_t n)
 {
     ci_json *memory = ci_json_array(), *sent = ci_json_array();
     for (size_t i = 0; i < n; i++) {
@@ -127,35 +130,48 @@ static ci_json *timer_json(const ci_timer *timer)
     return scopes_json(scope, n, -1);
 }
 
-static ci_json *warnings_json(void)
+static ci_json *texts_json(const ci_report_texts *texts)
 {
     ci_json *list = ci_json_array();
-    for (size_t i = 0; i < ci_log_warning_count(); i++)
-        ci_json_put_string(list, NULL, ci_log_warning_get(i));
+    for (size_t i = 0; i < texts->n; i++)
+        ci_json_put_string(list, NULL, texts->text[i]);
     return list;
 }
 
-ci_json *ci_run_record_json(const ci_run_record *record, const ci_conf *conf)
+ci_json *ci_report_limits_json(const ci_report_record *record)
+{
+    ci_json *list = ci_json_array();
+    for (size_t i = 0; i < record->n_limit; i++) {
+        ci_json *one = ci_json_object();
+        ci_json_put_string(one, "name", record->limit[i].name);
+        ci_json_put_number(one, "value", record->limit[i].value);
+        ci_json_put_number(one, "default", record->limit[i].normal);
+        ci_json_put_string(one, "origin", record->limit[i].origin);
+        ci_json_put(list, NULL, one);
+    }
+    return list;
+}
+
+ci_json *ci_report_record_json(const ci_report_record *record)
 {
     ci_json *json = ci_json_object(), *groups = ci_json_array();
-    ci_json_put_string(json, "schema", "contimg-report-1");
+    ci_json_put_string(json, "schema", CI_REPORT_SCHEMA);
     ci_json_put_string(json, "run", record->id);
     ci_json_put_string(json, "command", "contimg run");
-    ci_json_put_string(json, "version", ci_version());
-    const char *job = getenv("SLURM_JOB_ID");
+    ci_json_put_string(json, "version", record->version);
     ci_json_put_string(json, "host", record->host);
-    ci_json_put_string(json, "job", job ? job : "");
+    ci_json_put_string(json, "job", record->job);
     ci_json_put_int(json, "n_rank", record->n_rank);
     ci_json_put_string(json, "isa", ci_isa_name(record->isa));
     ci_json_put_string(json, "options", record->options);
-    ci_json_put(json, "relaxed", ci_conf_relaxed_json(conf));
+    ci_json_put(json, "relaxed", ci_report_limits_json(record));
     ci_json_put_string(json, "started", record->started);
     ci_json_put_string(json, "ended", record->ended);
     ci_json_put_number(json, "seconds", record->seconds);
     ci_json_put_string(json, "status", ci_status_text(record->status));
     ci_json_put_int(json, "exit_code", ci_status_exit_code(record->status));
     ci_json_put_string(json, "error", record->error);
-    ci_json_put(json, "warnings", warnings_json());
+    ci_json_put(json, "warnings", texts_json(&record->warnings));
     ci_json_put(json, "stages", events_json(record->event, record->n_event));
     ci_json_put(json, "timers", timer_json(record->timer));
     if (record->counts) counts_put(json, record->counts, (size_t)record->n_rank);
