@@ -280,17 +280,13 @@ static ci_status version_set(ci_run *run, const ci_registry_product *product,
                              ci_report_group *record)
 {
     ci_registry_groups *found = NULL;
-    ci_json *metadata = NULL;
+    ci_run_provenance made;
     CI_TRY(ci_registry_group_get(run->site.registry, record->id, &found));
     bool is_remake = found->n == 1 && found->item[0].is_remake && product;
     ci_registry_groups_free(found);
     if (!is_remake) return CI_OK;
-    record->version = 1;
-    if (*product->metadata_json &&
-        ci_json_parse(&metadata, product->metadata_json, product->id) == CI_OK)
-        record->version = (int64_t)ci_json_get_number(metadata, "product_version", 1);
-    ci_json_free(metadata);
-    ci_error_clear();
+    if (ci_run_provenance_read(&made, product) != CI_OK) ci_error_clear();
+    record->version = made.version > 0 ? made.version : 1;
     record->version += product->state == CI_REGISTRY_PUBLISH_PUBLISHED;
     ci_log_info("group %s: made again, version %lld", record->id, (long long)record->version);
     return CI_OK;

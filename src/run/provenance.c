@@ -8,6 +8,7 @@
 
 static const char inputs_name[] = "inputs_sha256", options_name[] = "options_sha256";
 static const char degraded_name[] = "is_degraded", why_name[] = "degraded_why";
+static const char version_name[] = "product_version";
 
 static void made_put(ci_json *json, const ci_run_provenance *made)
 {
@@ -15,6 +16,7 @@ static void made_put(ci_json *json, const ci_run_provenance *made)
     ci_json_put_string(json, options_name, made->options_sha256);
     ci_json_put_bool(json, degraded_name, made->is_degraded);
     ci_json_put_string(json, why_name, made->degraded_why);
+    if (made->version > 0) ci_json_put_int(json, version_name, made->version);
 }
 
 ci_status ci_run_provenance_read(ci_run_provenance *out, const ci_registry_product *product)
@@ -31,6 +33,7 @@ ci_status ci_run_provenance_read(ci_run_provenance *out, const ci_registry_produ
     if (out->is_degraded)
         snprintf(out->degraded_why, sizeof out->degraded_why, "%s",
                  ci_json_get_string(json, why_name, "an earlier run made it so"));
+    out->version = (int64_t)ci_json_get_number(json, version_name, 0);
     ci_json_free(json);
     return CI_OK;
 }
@@ -41,7 +44,7 @@ ci_status ci_run_provenance_text(char **out, const ci_run *run, const char *cons
                                  size_t n_tile, const ci_report_group *record)
 {
     ci_json *json = ci_json_object(), *tiles = ci_json_array();
-    ci_run_provenance made = {.is_degraded = record->is_degraded};
+    ci_run_provenance made = {.is_degraded = record->is_degraded, .version = record->version};
     memcpy(made.inputs_sha256, record->inputs_sha256, sizeof made.inputs_sha256);
     memcpy(made.options_sha256, run->choices_sha256, sizeof made.options_sha256);
     memcpy(made.degraded_why, record->degraded_why, sizeof made.degraded_why);
@@ -55,7 +58,6 @@ ci_status ci_run_provenance_text(char **out, const ci_run *run, const char *cons
     ci_json_put(json, "relaxed", ci_report_limits_json(&run->record));
     ci_json_put_string(json, "group", record->id);
     made_put(json, &made);
-    if (record->version > 0) ci_json_put_int(json, "product_version", record->version);
     for (size_t i = 0; i < n_tile; i++)
         ci_json_put_string(tiles, NULL, tile_id[i]);
     ci_json_put(json, "tiles", tiles);

@@ -12,6 +12,7 @@ typedef struct ci_run_provenance
     char inputs_sha256[CI_SHA256_HEX], options_sha256[CI_SHA256_HEX];
     bool is_degraded;
     char degraded_why[512]; /* "" where it is not */
+    int64_t version;        /* 1, and one more each time that it is made again; 0: not said */
 } ci_run_provenance;
 /* All "" where the product has none; CI_ERR_INPUT where it is no JSON. Local. */
 CI_MUST_CHECK ci_status ci_run_provenance_read(ci_run_provenance *out,
