@@ -62,7 +62,18 @@ int64_t ci_conf_int(const ci_conf *conf, ci_conf_id id);
 /* Value of a FLAG option. */
 bool ci_conf_bool(const ci_conf *conf, ci_conf_id id);
 bool ci_conf_is_given(const ci_conf *conf, ci_conf_id id); /* not the default */
-/* "default", "environment", "command line" or "<file>:<line>"; borrowed. */
+/* What set a value. */
+typedef enum ci_conf_source
+{
+    CI_CONF_SOURCE_DEFAULT,
+    CI_CONF_SOURCE_FILE,
+    CI_CONF_SOURCE_ENVIRONMENT,
+    CI_CONF_SOURCE_COMMAND_LINE,
+    CI_CONF_SOURCE_COUNT
+} ci_conf_source;
+/* What set that value. */
+ci_conf_source ci_conf_source_of(const ci_conf *conf, ci_conf_id id);
+/* The same as text: "default", "environment", "command line" or "<file>:<line>"; borrowed. */
 const char *ci_conf_origin(const ci_conf *conf, ci_conf_id id);
 /* The configuration file in use, "" where none; borrowed. */
 const char *ci_conf_file(const ci_conf *conf);

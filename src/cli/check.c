@@ -75,7 +75,7 @@ static ci_status given_new(char ***out, size_t *n, const ci_conf *conf)
     for (int i = 0; i < CI_CONF_OPT_COUNT; i++) {
         ci_conf_id id = (ci_conf_id)i;
         if (id == CI_CONF_OPT_NODES || id == CI_CONF_OPT_JSON || id == CI_CONF_OPT_LOG_LEVEL ||
-            strcmp(ci_conf_origin(conf, id), "command line") != 0)
+            ci_conf_source_of(conf, id) != CI_CONF_SOURCE_COMMAND_LINE)
             continue;
         CI_TRY(ci_str_format(&(*out)[*n], "--%s=%s", ci_conf_name(id), ci_conf_text(conf, id)));
         (*n)++;

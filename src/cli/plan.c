@@ -91,7 +91,7 @@ static ci_status job_arguments(const ci_conf *conf, const task *t, ci_json *list
     for (int i = 0; i < CI_CONF_OPT_COUNT; i++) {
         ci_conf_id id = (ci_conf_id)i;
         char *option = NULL;
-        if (is_of_plan(id) || strcmp(ci_conf_origin(conf, id), "command line") != 0) continue;
+        if (is_of_plan(id) || ci_conf_source_of(conf, id) != CI_CONF_SOURCE_COMMAND_LINE) continue;
         CI_TRY(ci_str_format(&option, "--%s=%s", ci_conf_name(id), ci_conf_text(conf, id)));
         ci_json_put_string(list, NULL, option);
         ci_mem_free(option);
@@ -167,7 +167,7 @@ static ci_status conf_of_plan(ci_conf **out, const ci_conf *conf)
     ci_status status = CI_OK;
     words[0] = name;
     for (int i = 0; status == CI_OK && i < n_same; i++)
-        if (strcmp(ci_conf_origin(conf, same[i]), "command line") == 0)
+        if (ci_conf_source_of(conf, same[i]) == CI_CONF_SOURCE_COMMAND_LINE)
             status = ci_str_format(&words[n++], "--%s=%s", ci_conf_name(same[i]),
                                    ci_conf_text(conf, same[i]));
     ci_log_level level = CI_LOG_INFO;

@@ -10,12 +10,12 @@
 static const char *address_of(const ci_conf *conf)
 {
     const char *address = ci_conf_text(conf, CI_CONF_OPT_BIND);
-    const char *origin = ci_conf_origin(conf, CI_CONF_OPT_BIND);
+    bool is_asked = ci_conf_source_of(conf, CI_CONF_OPT_BIND) == CI_CONF_SOURCE_COMMAND_LINE;
     bool is_all = strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0;
-    if (!is_all || strcmp(origin, "command line") == 0) return address;
+    if (!is_all || is_asked) return address;
     ci_log_warning("%s: CONTIMG_API_HOST=%s is taken as 127.0.0.1: others than this machine are "
                    "served only with --bind %s on the command line",
-                   origin, address, address);
+                   ci_conf_origin(conf, CI_CONF_OPT_BIND), address, address);
     return "127.0.0.1";
 }
 

@@ -36,12 +36,13 @@ static ci_status read_option(ci_conf *conf, int argc, char *const *argv, int *i)
     ci_conf_id id = ci_conf_find_option(bare, conf->command);
     if (id == CI_CONF_OPT_COUNT || !(ci_conf_rows[id].commands & (unsigned)conf->command))
         return unknown_option(conf, name, n);
-    if (equals) return ci_conf_set(conf, id, equals + 1, "command line");
-    if (ci_conf_rows[id].type == CI_TYPE_FLAG) return ci_conf_set(conf, id, "true", "command line");
+    if (equals) return ci_conf_set(conf, id, equals + 1, CI_CONF_SOURCE_COMMAND_LINE, NULL);
+    if (ci_conf_rows[id].type == CI_TYPE_FLAG)
+        return ci_conf_set(conf, id, "true", CI_CONF_SOURCE_COMMAND_LINE, NULL);
     if (*i + 1 >= argc)
         return ci_error(CI_ERR_USAGE, "option --%s needs a value (%s)", bare,
                         ci_conf_rows[id].unit);
-    return ci_conf_set(conf, id, argv[++*i], "command line");
+    return ci_conf_set(conf, id, argv[++*i], CI_CONF_SOURCE_COMMAND_LINE, NULL);
 }
 
 static ci_status read_command_line(ci_conf *conf, int argc, char *const *argv)
@@ -79,16 +80,19 @@ static ci_status choose_file(ci_conf *conf, int argc, char *const *argv)
 static ci_status show_file(ci_conf *conf)
 {
     const char *variable = getenv("CONTIMG_CONFIG");
-    if (strcmp(ci_conf_origin(conf, CI_CONF_OPT_CONFIG), "command line") == 0) return CI_OK;
+    if (ci_conf_source_of(conf, CI_CONF_OPT_CONFIG) == CI_CONF_SOURCE_COMMAND_LINE) return CI_OK;
     /* An empty value means no file. */
+    bool is_of_environment = variable && *variable;
     return ci_conf_set(conf, CI_CONF_OPT_CONFIG, conf->file,
-                       variable && *variable ? "environment" : NULL);
+                       is_of_environment ? CI_CONF_SOURCE_ENVIRONMENT : CI_CONF_SOURCE_DEFAULT,
+                       NULL);
 }
 
 static ci_status fill(ci_conf *conf, int argc, char *const *argv)
 {
     for (int i = 0; i < CI_CONF_OPT_COUNT; i++)
-        CI_TRY(ci_conf_set(conf, (ci_conf_id)i, ci_conf_rows[i].missing, NULL));
+        CI_TRY(ci_conf_set(conf, (ci_conf_id)i, ci_conf_rows[i].missing, CI_CONF_SOURCE_DEFAULT,
+                           NULL));
     CI_TRY(choose_file(conf, argc, argv));
     if (conf->file[0]) CI_TRY(ci_conf_file_read(conf, conf->file));
     CI_TRY(ci_conf_environment_read(conf));
@@ -124,7 +128,7 @@ void ci_conf_free(ci_conf *conf)
     if (!conf) return;
     for (int i = 0; i < CI_CONF_OPT_COUNT; i++) {
         ci_mem_free(conf->value[i].text);
-        ci_mem_free(conf->value[i].origin);
+        ci_mem_free(conf->value[i].line);
     }
     ci_mem_free(conf->argument);
     ci_mem_free(conf->warned.text);

@@ -183,12 +183,12 @@ static ci_status apply_pair(ci_conf *conf, const file_state *state, const pair *
         pair_value(state, "CONTIMG_CAL_REGISTRY_DB", strlen("CONTIMG_CAL_REGISTRY_DB")))
         return CI_OK;
     if (strcmp(p->name, "CONTIMG_CAL_REGISTRY_DB") == 0) conf->cal_by_own_name = true;
-    char *value = NULL, *origin = NULL;
+    char *value = NULL, *line = NULL;
     ci_status status = expand(&value, state, p->value, 0);
-    if (status == CI_OK) status = ci_str_format(&origin, "%s:%d", state->path, p->line);
-    if (status == CI_OK) status = ci_conf_set(conf, id, value, origin);
+    if (status == CI_OK) status = ci_str_format(&line, "%s:%d", state->path, p->line);
+    if (status == CI_OK) status = ci_conf_set(conf, id, value, CI_CONF_SOURCE_FILE, line);
     ci_mem_free(value);
-    ci_mem_free(origin);
+    ci_mem_free(line);
     return status;
 }
 
@@ -238,7 +238,7 @@ static ci_status apply_variable(ci_conf *conf, const char *name, const char *val
     }
     char *expanded = NULL;
     ci_status status = expand(&expanded, NULL, value, 0);
-    if (status == CI_OK) status = ci_conf_set(conf, id, expanded, "environment");
+    if (status == CI_OK) status = ci_conf_set(conf, id, expanded, CI_CONF_SOURCE_ENVIRONMENT, NULL);
     ci_mem_free(expanded);
     return status;
 }

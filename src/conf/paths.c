@@ -23,7 +23,7 @@ static bool nothing_configured(const ci_conf *conf)
 
 static bool is_typed(const ci_conf *conf, ci_conf_id id)
 {
-    return strcmp(ci_conf_origin(conf, id), "command line") == 0;
+    return ci_conf_source_of(conf, id) == CI_CONF_SOURCE_COMMAND_LINE;
 }
 
 /* The scratch folder where the output folder lies in it, else the output folder. */

@@ -27,8 +27,9 @@ extern const ci_conf_row ci_conf_rows[CI_CONF_OPT_COUNT];
 
 typedef struct ci_conf_value
 {
-    char *text;   /* owned */
-    char *origin; /* owned; NULL: default */
+    char *text; /* owned */
+    ci_conf_source source;
+    char *line; /* owned: "<file>:<line>"; NULL: of no file */
     double number;
     bool flag;
 } ci_conf_value;
@@ -52,7 +53,8 @@ ci_conf_id ci_conf_find_variable(const char *variable);
 /* What is known of a CONTIMG_ name that is no option: retired, or ours to ignore. */
 bool ci_conf_is_retired(const char *variable);
 /* Replaces a value; checks nothing. */
-ci_status ci_conf_set(ci_conf *conf, ci_conf_id id, const char *text, const char *origin);
+ci_status ci_conf_set(ci_conf *conf, ci_conf_id id, const char *text, ci_conf_source source,
+                      const char *line);
 /* Reads KEY=VALUE or INI; fills options, warns of retired and unknown names. */
 ci_status ci_conf_file_read(ci_conf *conf, const char *path);
 ci_status ci_conf_environment_read(ci_conf *conf);

@@ -5,20 +5,22 @@
 #include <string.h>
 #include <strings.h>
 
-ci_status ci_conf_set(ci_conf *conf, ci_conf_id id, const char *text, const char *origin)
+ci_status ci_conf_set(ci_conf *conf, ci_conf_id id, const char *text, ci_conf_source source,
+                      const char *line)
 {
     ci_conf_value *value = &conf->value[id];
-    char *fresh_text = NULL, *fresh_origin = NULL;
+    char *fresh_text = NULL, *fresh_line = NULL;
     CI_TRY(ci_str_copy(&fresh_text, text));
-    ci_status status = origin ? ci_str_copy(&fresh_origin, origin) : CI_OK;
+    ci_status status = line ? ci_str_copy(&fresh_line, line) : CI_OK;
     if (status != CI_OK) {
         ci_mem_free(fresh_text);
         return status;
     }
     ci_mem_free(value->text);
-    ci_mem_free(value->origin);
+    ci_mem_free(value->line);
     value->text = fresh_text;
-    value->origin = fresh_origin;
+    value->source = source;
+    value->line = fresh_line;
     return CI_OK;
 }
 
@@ -104,7 +106,7 @@ static bool is_choosing(ci_conf_id id)
  * script forgot to set must not lead to the default folders. */
 static ci_status check_text(const ci_conf *conf, ci_conf_id id)
 {
-    bool is_typed = strcmp(ci_conf_origin(conf, id), "command line") == 0;
+    bool is_typed = ci_conf_source_of(conf, id) == CI_CONF_SOURCE_COMMAND_LINE;
     bool must_have = ci_conf_rows[id].missing[0] || (is_typed && is_choosing(id));
     if (conf->value[id].text[0] || !must_have) return CI_OK;
     return refuse(conf, id, "empty: give a value, or leave it out for the default");
@@ -220,12 +222,20 @@ bool ci_conf_bool(const ci_conf *conf, ci_conf_id id)
 
 bool ci_conf_is_given(const ci_conf *conf, ci_conf_id id)
 {
-    return conf->value[id].origin != NULL;
+    return conf->value[id].source != CI_CONF_SOURCE_DEFAULT;
+}
+
+ci_conf_source ci_conf_source_of(const ci_conf *conf, ci_conf_id id)
+{
+    return conf->value[id].source;
 }
 
 const char *ci_conf_origin(const ci_conf *conf, ci_conf_id id)
 {
-    return conf->value[id].origin ? conf->value[id].origin : "default";
+    static const char *const words[CI_CONF_SOURCE_COUNT] = {"default", "file", "environment",
+                                                            "command line"};
+    const ci_conf_value *value = &conf->value[id];
+    return value->line ? value->line : words[value->source];
 }
 
 const char *ci_conf_file(const ci_conf *conf)
@@ -238,7 +248,8 @@ ci_status ci_conf_given_text(char **out, const ci_conf *conf)
     ci_text text = {0};
     ci_status status = ci_text_append(&text, "%s", "");
     for (int i = 0; status == CI_OK && i < CI_CONF_OPT_COUNT; i++)
-        if (conf->value[i].origin && (ci_conf_rows[i].commands & (unsigned)conf->command))
+        if (ci_conf_is_given(conf, (ci_conf_id)i) &&
+            (ci_conf_rows[i].commands & (unsigned)conf->command))
             status = ci_text_append(&text, "%s%s=%s", text.length ? " " : "", ci_conf_rows[i].name,
                                     conf->value[i].text);
     *out = text.text;
