@@ -154,19 +154,94 @@ CI_MUST_CHECK ci_status ci_ops_failed_json(ci_json **out, ci_registry *registry,
 /* All four as files below `state`/api, each replaced whole. */
 CI_MUST_CHECK ci_status ci_ops_documents_write(ci_registry *registry, const char *state,
                                                const ci_ops_disk *disk, size_t n_disk);
+/* ---- what became of one thing ------------------------------------------------------------ */
+
+typedef enum ci_ops_standing_kind
+{
+    CI_OPS_STANDING_OBSERVATION,
+    CI_OPS_STANDING_GROUP,
+    CI_OPS_STANDING_PRODUCT,
+    CI_OPS_STANDING_COUNT
+} ci_ops_standing_kind;
+/* "observation", "group", "product". */
+const char *ci_ops_standing_word(ci_ops_standing_kind kind);
+
+/* Where an observation, group or product of that id stands. Texts without a size are borrowed from
+ * the story's rows. */
+typedef struct ci_ops_standing
+{
+    ci_ops_standing_kind kind;
+    const char *state, *error;            /* "" where there is none, as all below */
+    char owner[CI_REGISTRY_TEXT];         /* who works on it */
+    double owned_unix_s, next_try_unix_s; /* NaN or 0: none */
+    bool is_lost;                         /* its owner is gone */
+    const char *published_path;
+    const char *version_before; /* that is published while this one is not */
+    char next[2 * CI_REGISTRY_TEXT];
+} ci_ops_standing;
+typedef struct ci_ops_story
+{
+    char id[CI_REGISTRY_ID];
+    size_t n_now;
+    ci_ops_standing now[CI_OPS_STANDING_COUNT]; /* [n_now] */
+    ci_registry_observations *observations;     /* the rows, one or none of each; owned, as all */
+    ci_registry_groups *groups;
+    ci_registry_products *products;
+    ci_registry_changes *changes;
+    char **log; /* [changes->n] the log of a change's run; NULL: there is none */
+    ci_registry_attempts *attempts;
+    char *last_log_line; /* of what is lost; NULL: not known */
+} ci_ops_story;
+/* `state`: the state folder. CI_ERR_INPUT where nothing is known of the id. To be cleared whatever
+ * the status. */
+CI_MUST_CHECK ci_status ci_ops_story_read(ci_ops_story *out, ci_registry *registry,
+                                          const char *state, const char *id);
+/* Leaves zeros. */
+void ci_ops_story_clear(ci_ops_story *story);
 /* {id, now [{kind, state, error, owner, owned_since, is_lost, next, ...}], changes [{at, kind,
  * from, to, reason, host, pid, job, run, log}], attempts [{attempt, started, ended, outcome, error,
- * host, pid, job}]}; CI_ERR_INPUT where nothing is known of it. *out is the caller's. */
-CI_MUST_CHECK ci_status ci_ops_story_json(ci_json **out, ci_registry *registry, const char *state,
-                                          const char *id);
+ * host, pid, job}], last_log_line}, to ci_json_free. */
+ci_json *ci_ops_story_json(const ci_ops_story *story);
+
+/* ---- what happened day by day ------------------------------------------------------------ */
+
 /* "24h", "7d" as seconds; CI_ERR_USAGE. */
 CI_MUST_CHECK ci_status ci_ops_since_parse(const char *text, double *seconds);
+/* A reason, and how often it was one. */
+typedef struct ci_ops_reason
+{
+    char text[CI_REGISTRY_TEXT];
+    int64_t n;
+} ci_ops_reason;
+typedef struct ci_ops_reasons
+{
+    size_t n;
+    ci_ops_reason item[32]; /* further ones count as the last */
+} ci_ops_reasons;
+typedef struct ci_ops_day
+{
+    double from_unix_s, to_unix_s;
+    int64_t n_group, n_group_failed, n_published, n_refused, n_publish_failed;
+    int64_t n_tile_passed, n_tile_refused, n_tile_failed;
+    double tile_s, noise_ratio; /* a tile; rms / thermal, the median; NaN: no tile was made */
+    ci_ops_reasons failures, refusals;
+} ci_ops_day;
+typedef struct ci_ops_history
+{
+    size_t n_day;
+    ci_ops_day *day; /* [n_day] on which something happened, owned */
+} ci_ops_history;
+/* The last so many seconds. To be cleared whatever the status. */
+CI_MUST_CHECK ci_status ci_ops_history_read(ci_ops_history *out, ci_registry *registry,
+                                            double seconds);
+/* Leaves zeros. */
+void ci_ops_history_clear(ci_ops_history *history);
+/* GB that are free where a path is, or will be made, to 0.1. */
+CI_MUST_CHECK ci_status ci_ops_disk_free_gb(double *out, const char *path);
 /* {days [{date, groups_completed, groups_failed, tiles_passed, tiles_refused, tiles_failed,
  * published, refused, publish_failures, seconds_per_tile, noise_over_thermal, failures [{reason,
- * count}], refusals [...]}], free_gb {name: GB}} of the last so many seconds; *out is the caller's.
- */
-CI_MUST_CHECK ci_status ci_ops_history_json(ci_json **out, ci_registry *registry, double seconds,
-                                            const ci_ops_disk *disk, size_t n_disk);
+ * count}], refusals [...]}]}, to ci_json_free. */
+ci_json *ci_ops_history_json(const ci_ops_history *history);
 
 /* ---- lines ---------------------------------------------------------------------------------- */
 

@@ -6,118 +6,135 @@
 
 #include <math.h>
 
-static const char *text_of(const ci_json *json, const char *name)
+/* A time as UTC text; "" where it is not known. */
+static const char *time_of(char text[32], double unix_s)
 {
-    return ci_json_get_string(json, name, "");
+    text[0] = '\0';
+    if (unix_s > 0) ci_time_iso(text, ci_time_mjd_s_from_unix(unix_s), 0, true);
+    return text;
 }
 
-/* " name value" where there is a value. */
-static void print_part(const ci_json *json, const char *name, const char *word)
+/* " [HOST pid N job J]" and the line's end. */
+static void print_process(const char *host, int64_t pid, const char *job)
 {
-    if (*text_of(json, name)) printf(" %s %s", word, text_of(json, name));
+    printf(" [%s pid %lld%s%s]\n", host, (long long)pid, *job ? " job " : "", job);
 }
 
 /* ---- one thing ------------------------------------------------------------------------------- */
 
-static void print_now(const ci_json *now)
+static void print_now(const ci_ops_standing *now)
 {
-    bool lost = ci_json_get_bool(now, "is_lost", false);
-    printf("%-11s %s%s%s\n", text_of(now, "kind"), text_of(now, "state"),
-           *text_of(now, "error") ? ": " : "", text_of(now, "error"));
-    if (*text_of(now, "owner"))
-        printf("  %s %s since %s\n", lost ? "LOST, was taken by" : "owner", text_of(now, "owner"),
-               text_of(now, "owned_since"));
-    if (*text_of(now, "published_path")) printf("  published %s\n", text_of(now, "published_path"));
-    if (*text_of(now, "version_before"))
-        printf("  the version before is published: %s\n", text_of(now, "version_before"));
-    printf("  next: %s\n", text_of(now, "next"));
+    char since[32];
+    printf("%-11s %s%s%s\n", ci_ops_standing_word(now->kind), now->state, *now->error ? ": " : "",
+           now->error);
+    if (now->owner[0])
+        printf("  %s %s since %s\n", now->is_lost ? "LOST, was taken by" : "owner", now->owner,
+               time_of(since, now->owned_unix_s));
+    if (*now->published_path) printf("  published %s\n", now->published_path);
+    if (*now->version_before)
+        printf("  the version before is published: %s\n", now->version_before);
+    printf("  next: %s\n", now->next);
 }
 
-static void print_change(const ci_json *c)
+static void print_change(const ci_registry_change *c, const char *log)
 {
-    const char *from = text_of(c, "from");
-    printf("%s %-11s %s -> %s  %s", text_of(c, "at"), text_of(c, "kind"), *from ? from : "-",
-           text_of(c, "to"), text_of(c, "reason"));
-    printf(" [%s pid %.0f", text_of(c, "host"), ci_json_get_number(c, "pid", 0));
-    print_part(c, "job", "job");
-    printf("]\n");
-    if (*text_of(c, "log")) printf("%21slog %s\n", "", text_of(c, "log"));
+    char at[32];
+    printf("%s %-11s %s -> %s  %s", time_of(at, c->at_unix_s), c->kind_word,
+           c->from[0] ? c->from : "-", c->to, c->reason);
+    print_process(c->host, c->pid, c->job);
+    if (log) printf("%21slog %s\n", "", log);
 }
 
-static void print_attempt(const ci_json *a)
+static void print_attempt(const ci_registry_attempt *a)
 {
-    const char *outcome = text_of(a, "outcome");
-    printf("%s attempt %.0f: %s%s%s [%s pid %.0f", text_of(a, "started"),
-           ci_json_get_number(a, "attempt", 0), *outcome ? outcome : "under way",
-           *text_of(a, "error") ? ": " : "", text_of(a, "error"), text_of(a, "host"),
-           ci_json_get_number(a, "pid", 0));
-    print_part(a, "job", "job");
-    printf("]\n");
+    char started[32];
+    printf("%s attempt %lld: %s%s%s", time_of(started, a->started_unix_s), (long long)a->attempt,
+           a->outcome[0] ? a->outcome : "under way", a->error[0] ? ": " : "", a->error);
+    print_process(a->host, a->pid, a->job);
 }
 
-static void print_each(const ci_json *list, void (*print)(const ci_json *))
+static void print_story(const ci_ops_story *story)
 {
-    for (size_t i = 0; i < ci_json_length(list); i++)
-        print(ci_json_at(list, i));
+    for (size_t i = 0; i < story->n_now; i++)
+        print_now(&story->now[i]);
+    if (story->last_log_line && *story->last_log_line)
+        printf("  its run said last: %s\n", story->last_log_line);
+    for (size_t i = 0; i < story->changes->n; i++)
+        print_change(&story->changes->item[i], story->log[i]);
+    for (size_t i = 0; i < story->attempts->n; i++)
+        print_attempt(&story->attempts->item[i]);
 }
 
 static ci_status one_thing(const ci_run_site *site, const char *id, bool as_json)
 {
-    ci_json *story = NULL;
-    CI_TRY(ci_ops_story_json(&story, site->registry, site->paths.state, id));
-    if (as_json) return ci_cli_print_json(story);
-    print_each(ci_json_get(story, "now"), print_now);
-    if (*text_of(story, "last_log_line"))
-        printf("  its run said last: %s\n", text_of(story, "last_log_line"));
-    print_each(ci_json_get(story, "changes"), print_change);
-    print_each(ci_json_get(story, "attempts"), print_attempt);
-    ci_json_free(story);
-    return CI_OK;
+    ci_ops_story story;
+    ci_status status = ci_ops_story_read(&story, site->registry, site->paths.state, id);
+    if (status == CI_OK && as_json)
+        status = ci_cli_print_json(ci_ops_story_json(&story));
+    else if (status == CI_OK)
+        print_story(&story);
+    ci_ops_story_clear(&story);
+    return status;
 }
 
 /* ---- day by day ------------------------------------------------------------------------------ */
 
-static void print_reasons(const ci_json *list, const char *word)
+static void print_reasons(const ci_ops_reasons *list, const char *word)
 {
-    for (size_t i = 0; i < ci_json_length(list); i++)
-        printf("  %s %4.0f x %s\n", word, ci_json_get_number(ci_json_at(list, i), "count", 0),
-               text_of(ci_json_at(list, i), "reason"));
+    for (size_t i = 0; i < list->n; i++)
+        printf("  %s %4lld x %s\n", word, (long long)list->item[i].n, list->item[i].text);
 }
 
-static void print_day(const ci_json *d)
+static void print_day(const ci_ops_day *d)
 {
-    double seconds = ci_json_get_number(d, "seconds_per_tile", NAN);
-    double noise = ci_json_get_number(d, "noise_over_thermal", NAN);
-    printf("%s: groups %.0f made, %.0f failed; tiles %.0f passed, %.0f refused, %.0f failed; "
-           "products %.0f published, %.0f refused, %.0f failed attempts",
-           text_of(d, "date"), ci_json_get_number(d, "groups_completed", 0),
-           ci_json_get_number(d, "groups_failed", 0), ci_json_get_number(d, "tiles_passed", 0),
-           ci_json_get_number(d, "tiles_refused", 0), ci_json_get_number(d, "tiles_failed", 0),
-           ci_json_get_number(d, "published", 0), ci_json_get_number(d, "refused", 0),
-           ci_json_get_number(d, "publish_failures", 0));
-    if (isfinite(seconds)) printf("; %.0f s a tile", seconds);
-    if (isfinite(noise)) printf("; noise %.2f x thermal", noise);
+    char date[32];
+    printf("%.10s: groups %lld made, %lld failed; tiles %lld passed, %lld refused, %lld failed; "
+           "products %lld published, %lld refused, %lld failed attempts",
+           time_of(date, d->from_unix_s), (long long)d->n_group, (long long)d->n_group_failed,
+           (long long)d->n_tile_passed, (long long)d->n_tile_refused, (long long)d->n_tile_failed,
+           (long long)d->n_published, (long long)d->n_refused, (long long)d->n_publish_failed);
+    if (isfinite(d->tile_s)) printf("; %.0f s a tile", d->tile_s);
+    if (isfinite(d->noise_ratio)) printf("; noise %.2f x thermal", d->noise_ratio);
     printf("\n");
-    print_reasons(ci_json_get(d, "failures"), "failed ");
-    print_reasons(ci_json_get(d, "refusals"), "refused");
+    print_reasons(&d->failures, "failed ");
+    print_reasons(&d->refusals, "refused");
+}
+
+static void print_history(const ci_ops_history *history, const double free_gb[3])
+{
+    for (size_t i = 0; i < history->n_day; i++)
+        print_day(&history->day[i]);
+    if (history->n_day == 0) printf("nothing happened\n");
+    printf("free: staging %.1f GB, products %.1f GB, state %.1f GB\n", free_gb[0], free_gb[1],
+           free_gb[2]);
+}
+
+/* free_gb {name: GB} beside the days. */
+static ci_json *history_json(const ci_ops_history *history, const ci_ops_disk disks[3],
+                             const double free_gb[3])
+{
+    ci_json *json = ci_ops_history_json(history), *space = ci_json_object();
+    for (int i = 0; i < 3; i++)
+        ci_json_put_number(space, disks[i].name, free_gb[i]);
+    ci_json_put(json, "free_gb", space);
+    return json;
 }
 
 static ci_status day_by_day(const ci_run_site *site, const char *since, bool as_json)
 {
     const ci_ops_disk disks[] = CI_CLI_DISKS(site);
-    double seconds = 0;
-    ci_json *history = NULL;
+    double seconds = 0, free_gb[3];
+    ci_ops_history history;
     CI_TRY(ci_ops_since_parse(since, &seconds));
-    CI_TRY(ci_ops_history_json(&history, site->registry, seconds, disks, 3));
-    if (as_json) return ci_cli_print_json(history);
-    const ci_json *days = ci_json_get(history, "days"), *space = ci_json_get(history, "free_gb");
-    print_each(days, print_day);
-    if (ci_json_length(days) == 0) printf("nothing happened\n");
-    printf("free: staging %.1f GB, products %.1f GB, state %.1f GB\n",
-           ci_json_get_number(space, "staging", NAN), ci_json_get_number(space, "products", NAN),
-           ci_json_get_number(space, "state", NAN));
-    ci_json_free(history);
-    return CI_OK;
+    for (int i = 0; i < 3; i++)
+        CI_TRY(ci_ops_disk_free_gb(&free_gb[i], disks[i].path));
+    ci_status status = ci_ops_history_read(&history, site->registry, seconds);
+    if (status == CI_OK && as_json)
+        status = ci_cli_print_json(history_json(&history, disks, free_gb));
+    else if (status == CI_OK)
+        print_history(&history, free_gb);
+    ci_ops_history_clear(&history);
+    return status;
 }
 
 /* ---- all ------------------------------------------------------------------------------------- */

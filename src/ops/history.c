@@ -5,26 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A reason, and how often it was one. */
-typedef struct reason
-{
-    char text[CI_REGISTRY_TEXT];
-    int64_t n;
-} reason;
-typedef struct reasons
-{
-    size_t n;
-    reason item[32]; /* further ones count as the last */
-} reasons;
-typedef struct day
-{
-    double from_unix_s, to_unix_s;
-    int64_t n_group, n_group_failed, n_published, n_refused, n_publish_failed;
-    int64_t n_tile_passed, n_tile_refused, n_tile_failed;
-    reasons failures, refusals;
-} day;
-
-static void count(reasons *list, const char *text)
+static void count(ci_ops_reasons *list, const char *text)
 {
     size_t i = 0;
     while (i < list->n && strcmp(list->item[i].text, text) != 0)
@@ -48,7 +29,7 @@ static void old_gate_read(char gate[CI_REGISTRY_TEXT], const char *why)
 }
 
 /* Counts as "product: noise": the gate, not its value. */
-static void count_refusal(day *d, const ci_registry_change *c)
+static void count_refusal(ci_ops_day *d, const ci_registry_change *c)
 {
     char gate[CI_REGISTRY_TEXT], text[CI_REGISTRY_TEXT + CI_REGISTRY_WORD];
     if (c->gate[0])
@@ -60,7 +41,7 @@ static void count_refusal(day *d, const ci_registry_change *c)
     count(&d->refusals, text);
 }
 
-static void count_failure(day *d, const ci_registry_change *c)
+static void count_failure(ci_ops_day *d, const ci_registry_change *c)
 {
     char text[CI_REGISTRY_TEXT + CI_REGISTRY_WORD];
     snprintf(text, sizeof text, "%s: %s", c->kind_word, *c->reason ? c->reason : "no reason given");
@@ -69,7 +50,7 @@ static void count_failure(day *d, const ci_registry_change *c)
 }
 
 /* A file that is not used. */
-static void take_file(day *d, const ci_registry_change *c)
+static void take_file(ci_ops_day *d, const ci_registry_change *c)
 {
     char text[CI_REGISTRY_TEXT];
     snprintf(text, sizeof text, "file: %s", c->to);
@@ -86,7 +67,7 @@ static void take_file(day *d, const ci_registry_change *c)
     }
 }
 
-static void take_product(day *d, const ci_registry_change *c)
+static void take_product(ci_ops_day *d, const ci_registry_change *c)
 {
     bool is_back = c->from_state == CI_REGISTRY_PUBLISH_PUBLISHING &&
                    c->to_state == CI_REGISTRY_PUBLISH_STAGING;
@@ -99,7 +80,7 @@ static void take_product(day *d, const ci_registry_change *c)
     if (is_refused) count_refusal(d, c);
 }
 
-static void take_image(day *d, const ci_registry_change *c)
+static void take_image(ci_ops_day *d, const ci_registry_change *c)
 {
     bool is_tile = c->kind == CI_REGISTRY_CHANGE_TILE;
     bool is_failed = c->to_state == CI_REGISTRY_IMAGE_FAILED;
@@ -111,7 +92,7 @@ static void take_image(day *d, const ci_registry_change *c)
     if (is_refused) count_refusal(d, c);
 }
 
-static void take(day *d, const ci_registry_change *c)
+static void take(ci_ops_day *d, const ci_registry_change *c)
 {
     bool is_failed = c->to_state == CI_REGISTRY_WORK_FAILED;
     switch (c->kind) {
@@ -138,7 +119,79 @@ static void take(day *d, const ci_registry_change *c)
     }
 }
 
-static ci_json *reasons_json(const reasons *list)
+/* Seconds of the runs that ended on the day; NaN where none did. */
+static double run_seconds(const ci_registry_runs *runs, const ci_ops_day *d)
+{
+    double sum = 0;
+    for (size_t i = 0; i < runs->n; i++) {
+        const ci_registry_run *r = &runs->item[i];
+        bool is_of_day = r->ended_unix_s >= d->from_unix_s && r->ended_unix_s < d->to_unix_s;
+        if (is_of_day) sum += r->ended_unix_s - r->started_unix_s;
+    }
+    return sum > 0 ? sum : (double)NAN;
+}
+
+/* What is not counted of changes. */
+static ci_status day_end(ci_ops_day *d, ci_registry *registry, const ci_registry_runs *runs)
+{
+    int64_t n_tile = 0, n_made = d->n_tile_passed + d->n_tile_refused;
+    d->tile_s = n_made > 0 ? run_seconds(runs, d) / (double)n_made : (double)NAN;
+    return ci_registry_tiles_noise(registry, d->from_unix_s, d->to_unix_s, &n_tile,
+                                   &d->noise_ratio);
+}
+
+/* Changes are in order of time; days without any are left out. */
+static ci_status days_fill(ci_ops_history *out, ci_registry *registry,
+                           const ci_registry_changes *changes, const ci_registry_runs *runs)
+{
+    for (size_t i = 0; i < changes->n;) {
+        CI_TRY(ci_mem_resize(&out->day, out->n_day + 1, sizeof *out->day, "day"));
+        ci_ops_day *d = &out->day[out->n_day++];
+        memset(d, 0, sizeof *d);
+        d->noise_ratio = NAN;
+        d->from_unix_s = CI_DAY_S * floor(changes->item[i].at_unix_s / CI_DAY_S);
+        d->to_unix_s = d->from_unix_s + CI_DAY_S;
+        for (; i < changes->n && changes->item[i].at_unix_s < d->to_unix_s; i++)
+            take(d, &changes->item[i]);
+        CI_TRY(day_end(d, registry, runs));
+    }
+    return CI_OK;
+}
+
+ci_status ci_ops_history_read(ci_ops_history *out, ci_registry *registry, double seconds)
+{
+    ci_registry_changes *changes = NULL;
+    ci_registry_runs *runs = NULL;
+    double since = ci_registry_now(registry) - seconds;
+    memset(out, 0, sizeof *out);
+    ci_status status = ci_registry_changes_read(registry, &changes, NULL, since);
+    if (status == CI_OK) status = ci_registry_runs_read(registry, &runs, since);
+    if (status == CI_OK) status = days_fill(out, registry, changes, runs);
+    ci_registry_changes_free(changes);
+    ci_registry_runs_free(runs);
+    return status;
+}
+
+void ci_ops_history_clear(ci_ops_history *history)
+{
+    ci_mem_free(history->day);
+    memset(history, 0, sizeof *history);
+}
+
+ci_status ci_ops_disk_free_gb(double *out, const char *path)
+{
+    char *folder = NULL;
+    uint64_t bytes = 0;
+    CI_TRY(ci_ops_existing_part(&folder, path));
+    ci_status status = ci_path_free_bytes(folder, &bytes);
+    *out = round(1e-8 * (double)bytes) / 10;
+    ci_mem_free(folder);
+    return status;
+}
+
+/* ---- as JSON --------------------------------------------------------------------------------- */
+
+static ci_json *reasons_json(const ci_ops_reasons *list)
 {
     ci_json *json = ci_json_array();
     for (size_t i = 0; i < list->n; i++) {
@@ -150,65 +203,35 @@ static ci_json *reasons_json(const reasons *list)
     return json;
 }
 
-/* Seconds of the runs that ended on the day; NaN where none did. */
-static double run_seconds(const ci_registry_runs *runs, const day *d)
-{
-    double sum = 0;
-    for (size_t i = 0; i < runs->n; i++) {
-        const ci_registry_run *r = &runs->item[i];
-        bool is_of_day = r->ended_unix_s >= d->from_unix_s && r->ended_unix_s < d->to_unix_s;
-        if (is_of_day) sum += r->ended_unix_s - r->started_unix_s;
-    }
-    return sum > 0 ? sum : (double)NAN;
-}
-
-static ci_status day_json(ci_json **out, ci_registry *registry, const ci_registry_runs *runs,
-                          const day *d)
+static ci_json *day_json(const ci_ops_day *d)
 {
     char date[32];
-    int64_t n_tile = 0;
-    double noise = NAN;
-    CI_TRY(ci_registry_tiles_noise(registry, d->from_unix_s, d->to_unix_s, &n_tile, &noise));
-    int64_t n_made = d->n_tile_passed + d->n_tile_refused;
+    ci_json *json = ci_json_object();
     ci_time_iso(date, ci_time_mjd_s_from_unix(d->from_unix_s), 0, false);
     date[10] = '\0';
-    *out = ci_json_object();
-    ci_json_put_string(*out, "date", date);
-    ci_json_put_int(*out, "groups_completed", d->n_group);
-    ci_json_put_int(*out, "groups_failed", d->n_group_failed);
-    ci_json_put_int(*out, "tiles_passed", d->n_tile_passed);
-    ci_json_put_int(*out, "tiles_refused", d->n_tile_refused);
-    ci_json_put_int(*out, "tiles_failed", d->n_tile_failed);
-    ci_json_put_int(*out, "published", d->n_published);
-    ci_json_put_int(*out, "refused", d->n_refused);
-    ci_json_put_int(*out, "publish_failures", d->n_publish_failed);
-    ci_json_put_number(*out, "seconds_per_tile",
-                       n_made > 0 ? run_seconds(runs, d) / (double)n_made : (double)NAN);
-    ci_json_put_number(*out, "noise_over_thermal", noise);
-    ci_json_put(*out, "failures", reasons_json(&d->failures));
-    ci_json_put(*out, "refusals", reasons_json(&d->refusals));
-    return CI_OK;
+    ci_json_put_string(json, "date", date);
+    ci_json_put_int(json, "groups_completed", d->n_group);
+    ci_json_put_int(json, "groups_failed", d->n_group_failed);
+    ci_json_put_int(json, "tiles_passed", d->n_tile_passed);
+    ci_json_put_int(json, "tiles_refused", d->n_tile_refused);
+    ci_json_put_int(json, "tiles_failed", d->n_tile_failed);
+    ci_json_put_int(json, "published", d->n_published);
+    ci_json_put_int(json, "refused", d->n_refused);
+    ci_json_put_int(json, "publish_failures", d->n_publish_failed);
+    ci_json_put_number(json, "seconds_per_tile", d->tile_s);
+    ci_json_put_number(json, "noise_over_thermal", d->noise_ratio);
+    ci_json_put(json, "failures", reasons_json(&d->failures));
+    ci_json_put(json, "refusals", reasons_json(&d->refusals));
+    return json;
 }
 
-/* Changes are in order of time; days without any are left out. */
-static ci_status days_put(ci_json *list, ci_registry *registry, const ci_registry_changes *changes,
-                          const ci_registry_runs *runs)
+ci_json *ci_ops_history_json(const ci_ops_history *history)
 {
-    day *d = NULL;
-    CI_TRY(ci_mem_alloc(&d, 1, sizeof *d, "day"));
-    ci_status status = CI_OK;
-    for (size_t i = 0; i < changes->n && status == CI_OK;) {
-        ci_json *json = NULL;
-        memset(d, 0, sizeof *d);
-        d->from_unix_s = CI_DAY_S * floor(changes->item[i].at_unix_s / CI_DAY_S);
-        d->to_unix_s = d->from_unix_s + CI_DAY_S;
-        for (; i < changes->n && changes->item[i].at_unix_s < d->to_unix_s; i++)
-            take(d, &changes->item[i]);
-        status = day_json(&json, registry, runs, d);
-        if (status == CI_OK) ci_json_put(list, NULL, json);
-    }
-    ci_mem_free(d);
-    return status;
+    ci_json *json = ci_json_object(), *days = ci_json_array();
+    for (size_t i = 0; i < history->n_day; i++)
+        ci_json_put(days, NULL, day_json(&history->day[i]));
+    ci_json_put(json, "days", days);
+    return json;
 }
 
 ci_status ci_ops_since_parse(const char *text, double *seconds)
@@ -219,34 +242,4 @@ ci_status ci_ops_since_parse(const char *text, double *seconds)
     *seconds = n * (is_hours ? 3600 : CI_DAY_S);
     if (end != text && n > 0 && n < 1e5 && (is_hours || is_days)) return CI_OK;
     return ci_error(CI_ERR_USAGE, "--since '%s': give hours or days, as 24h, 7d, 30d, 90d", text);
-}
-
-ci_status ci_ops_history_json(ci_json **out, ci_registry *registry, double seconds,
-                              const ci_ops_disk *disk, size_t n_disk)
-{
-    ci_registry_changes *changes = NULL;
-    ci_registry_runs *runs = NULL;
-    ci_json *days = ci_json_array(), *space = ci_json_object();
-    double since = ci_registry_now(registry) - seconds;
-    *out = ci_json_object();
-    ci_json_put(*out, "days", days);
-    ci_json_put(*out, "free_gb", space);
-    ci_status status = ci_registry_changes_read(registry, &changes, NULL, since);
-    if (status == CI_OK) status = ci_registry_runs_read(registry, &runs, since);
-    if (status == CI_OK) status = days_put(days, registry, changes, runs);
-    for (size_t i = 0; i < n_disk && status == CI_OK; i++) {
-        char *folder = NULL;
-        uint64_t bytes = 0;
-        status = ci_ops_existing_part(&folder, disk[i].path);
-        if (status == CI_OK) status = ci_path_free_bytes(folder, &bytes);
-        if (status == CI_OK)
-            ci_json_put_number(space, disk[i].name, round(1e-8 * (double)bytes) / 10);
-        ci_mem_free(folder);
-    }
-    ci_registry_changes_free(changes);
-    ci_registry_runs_free(runs);
-    if (status == CI_OK) return CI_OK;
-    ci_json_free(*out);
-    *out = NULL;
-    return status;
 }

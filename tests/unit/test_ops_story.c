@@ -39,8 +39,10 @@ static void group_new(registry_test *t, char group[CI_REGISTRY_ID])
 
 static ci_json *story(registry_test *t, const char *id)
 {
-    ci_json *json = NULL;
-    OK(ci_ops_story_json(&json, t->registry, t->c.folder, id));
+    ci_ops_story story;
+    OK(ci_ops_story_read(&story, t->registry, t->c.folder, id));
+    ci_json *json = ci_ops_story_json(&story);
+    ci_ops_story_clear(&story);
     return json;
 }
 
@@ -55,9 +57,10 @@ static void check_now(const ci_json *json, const char *name, const char *part)
 static void test_unknown(void **state)
 {
     registry_test *t = *state;
-    ci_json *json = NULL;
-    unit_refused(ci_ops_story_json(&json, t->registry, "/s", "g9"), CI_ERR_INPUT,
+    ci_ops_story none;
+    unit_refused(ci_ops_story_read(&none, t->registry, "/s", "g9"), CI_ERR_INPUT,
                  "nothing is known of it");
+    ci_ops_story_clear(&none);
 }
 
 static void test_product(void **state)
@@ -142,16 +145,11 @@ static void test_last_log_line(void **state)
 
 /* ---- day by day ------------------------------------------------------------------------------ */
 
-static double number(const ci_json *json, size_t i, const char *name)
-{
-    return ci_json_get_number(ci_json_at(json, i), name, -1);
-}
-
 static void test_history(void **state)
 {
     registry_test *t = *state;
     ci_registry_owner owner;
-    ci_json *json = NULL;
+    ci_ops_history history;
     stage(t, "g1");
     fail_one(t, "g1", "disk full");
     stage(t, "g2");
@@ -162,23 +160,25 @@ static void test_history(void **state)
     claim(t, "g2", &owner);
     OK(ci_registry_product_refuse(t->registry, "g2", owner.token, "noise",
                                   "g2: refused: its rms is 4 x thermal", "[]"));
-    OK(ci_ops_history_json(&json, t->registry, 2 * CI_DAY_S, NULL, 0));
-    const ci_json *days = ci_json_get(json, "days");
-    assert_int_equal(ci_json_length(days), 2);
-    assert_string_equal(ci_json_get_string(ci_json_at(days, 0), "date", ""), "2026-01-25");
-    assert_true(number(days, 0, "publish_failures") == 2);
-    assert_true(number(days, 1, "published") == 1 && number(days, 1, "refused") == 1);
-    const ci_json *failures = ci_json_get(ci_json_at(days, 0), "failures");
-    const ci_json *refusals = ci_json_get(ci_json_at(days, 1), "refusals");
-    assert_true(number(failures, 0, "count") == 2);
-    assert_string_equal(ci_json_get_string(ci_json_at(failures, 0), "reason", ""),
-                        "product: disk full");
-    assert_string_equal(ci_json_get_string(ci_json_at(refusals, 0), "reason", ""),
-                        "product: noise");
+    OK(ci_ops_history_read(&history, t->registry, 2 * CI_DAY_S));
+    assert_int_equal(history.n_day, 2);
+    const ci_ops_day *first = &history.day[0], *second = &history.day[1];
+    assert_true(first->from_unix_s == CI_DAY_S * floor(first->from_unix_s / CI_DAY_S));
+    assert_true(second->from_unix_s == first->to_unix_s);
+    assert_int_equal(first->n_publish_failed, 2);
+    assert_int_equal(second->n_published, 1);
+    assert_int_equal(second->n_refused, 1);
+    assert_int_equal(first->failures.item[0].n, 2);
+    assert_string_equal(first->failures.item[0].text, "product: disk full");
+    assert_string_equal(second->refusals.item[0].text, "product: noise");
+    ci_json *json = ci_ops_history_json(&history);
+    const ci_json *day = ci_json_at(ci_json_get(json, "days"), 0);
+    assert_string_equal(ci_json_get_string(day, "date", ""), "2026-01-25");
     ci_json_free(json);
-    OK(ci_ops_history_json(&json, t->registry, 3600, NULL, 0));
-    assert_int_equal(ci_json_length(ci_json_get(json, "days")), 1);
-    ci_json_free(json);
+    ci_ops_history_clear(&history);
+    OK(ci_ops_history_read(&history, t->registry, 3600));
+    assert_int_equal(history.n_day, 1);
+    ci_ops_history_clear(&history);
 }
 
 static void test_since(void **state)
