@@ -145,7 +145,23 @@ CI_MUST_CHECK ci_status ci_ops_clean(ci_ops_cleaned *sum, ci_registry *registry,
 /* Puts what /api/status answers into an object: queue, recent_groups, calibration_sets,
  * matched_recent. */
 CI_MUST_CHECK ci_status ci_ops_status_put(ci_json *root, ci_registry *registry);
-/* /api/metrics/system; measures for a tenth of a second; the caller's. */
+/* Load and memory of this machine. */
+typedef struct ci_ops_machine
+{
+    double cpu_percent;             /* busy time of its processors, over a tenth of a second */
+    double load[3];                 /* of 1, 5 and 15 minutes */
+    int64_t memory_byte, used_byte; /* used: not available */
+} ci_ops_machine;
+/* Measures for a tenth of a second; what the system does not say is 0. */
+void ci_ops_machine_read(ci_ops_machine *out);
+/* Bytes of a file system; 0: not known. */
+typedef struct ci_ops_disk_use
+{
+    int64_t size_byte, used_byte, free_byte; /* free: for an ordinary user */
+} ci_ops_disk_use;
+/* Of the file system of a folder, or of what of its path is there. */
+void ci_ops_disk_use_read(ci_ops_disk_use *out, const char *path);
+/* /api/metrics/system of now, to ci_json_free. */
 ci_json *ci_ops_system_json(double now_unix_s, const ci_ops_disk *disk, size_t n_disk);
 /* /api/monitoring/publish/failed: so many products at most, of those with at least min_attempts
  * attempts; *out is the caller's. */

@@ -6,6 +6,7 @@
 #include "contimg/tile.h"
 #include "contimg/plan.h"
 
+#include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -76,58 +77,75 @@ static bool is_of_plan(ci_conf_id id)
            id == CI_CONF_OPT_RANKS_PER_NODE || id == CI_CONF_OPT_MEMORY || id == CI_CONF_OPT_GROUP;
 }
 
-/* What contimg.sbatch is to be given: files or groups, then the options that were given here. */
-static ci_status job_arguments(const ci_conf *conf, const task *t, ci_json *list)
+/* What contimg.sbatch is to be given. */
+typedef struct job_arguments
+{
+    size_t n;
+    char **text; /* [n], owned */
+} job_arguments;
+
+static void arguments_free(job_arguments *list)
+{
+    for (size_t i = 0; i < list->n; i++)
+        ci_mem_free(list->text[i]);
+    ci_mem_free(list->text);
+}
+
+CI_PRINTF(2, 3)
+static ci_status argument_add(job_arguments *list, const char *format, ...)
+{
+    va_list values;
+    CI_TRY(ci_mem_resize(&list->text, list->n + 1, sizeof *list->text, "arguments"));
+    list->text[list->n] = NULL;
+    va_start(values, format);
+    ci_status status = ci_str_format_args(&list->text[list->n++], format, values);
+    va_end(values);
+    return status;
+}
+
+/* Files or groups, then the options that were given here. */
+static ci_status arguments_fill(job_arguments *list, const ci_conf *conf, const task *t)
 {
     for (size_t i = 0; i < ci_conf_argument_count(conf); i++)
-        ci_json_put_string(list, NULL, ci_conf_argument(conf, i));
+        CI_TRY(argument_add(list, "%s", ci_conf_argument(conf, i)));
     for (const char *p = t->groups.text; p && *p;) {
-        char id[CI_REGISTRY_ID];
         size_t n = strcspn(p, " ");
-        snprintf(id, sizeof id, "%.*s", (int)n, p);
-        ci_json_put_string(list, NULL, id);
+        CI_TRY(argument_add(list, "%.*s", (int)n, p));
         p += n + (p[n] == ' ');
     }
     for (int i = 0; i < CI_CONF_OPT_COUNT; i++) {
         ci_conf_id id = (ci_conf_id)i;
-        char *option = NULL;
         if (is_of_plan(id) || ci_conf_source_of(conf, id) != CI_CONF_SOURCE_COMMAND_LINE) continue;
-        CI_TRY(ci_str_format(&option, "--%s=%s", ci_conf_name(id), ci_conf_text(conf, id)));
-        ci_json_put_string(list, NULL, option);
-        ci_mem_free(option);
+        CI_TRY(argument_add(list, "--%s=%s", ci_conf_name(id), ci_conf_text(conf, id)));
     }
     return CI_OK;
 }
 
-static ci_status sbatch_line(char **out, const ci_plan *plan, const ci_json *list)
+static ci_json *plan_json(const ci_plan *plan, const job_arguments *arguments, const char *line)
 {
-    size_t n = ci_json_length(list);
-    const char **arguments = NULL;
-    CI_TRY(ci_mem_alloc(&arguments, n, sizeof *arguments, "arguments"));
-    for (size_t i = 0; i < n; i++)
-        arguments[i] = ci_json_string(ci_json_at(list, i), "");
-    ci_status status = ci_plan_sbatch(out, plan, "contimg.sbatch", arguments, n);
-    ci_mem_free(arguments);
-    return status;
+    ci_json *root = ci_plan_json(plan), *list = ci_json_array();
+    for (size_t i = 0; i < arguments->n; i++)
+        ci_json_put_string(list, NULL, arguments->text[i]);
+    ci_json_put(root, "arguments", list);
+    ci_json_put_string(root, "sbatch", line);
+    return root;
 }
 
 static ci_status print_plan(const ci_conf *conf, const task *t, const ci_plan *plan)
 {
     char *text = NULL, *line = NULL;
-    ci_json *list = ci_json_array();
-    ci_status status = job_arguments(conf, t, list);
-    if (status == CI_OK) status = sbatch_line(&line, plan, list);
+    job_arguments arguments = {0};
+    ci_status status = arguments_fill(&arguments, conf, t);
+    if (status == CI_OK)
+        status = ci_plan_sbatch(&line, plan, "contimg.sbatch", (const char *const *)arguments.text,
+                                arguments.n);
     if (status == CI_OK && ci_conf_bool(conf, CI_CONF_OPT_JSON)) {
-        ci_json *root = ci_plan_json(plan);
-        ci_json_put(root, "arguments", list);
-        ci_json_put_string(root, "sbatch", line);
-        list = NULL;
-        status = ci_cli_print_json(root);
+        status = ci_cli_print_json(plan_json(plan, &arguments, line));
     } else if (status == CI_OK) {
         status = ci_plan_text(&text, plan);
         if (status == CI_OK) printf("%s%s\n", text, line);
     }
-    ci_json_free(list);
+    arguments_free(&arguments);
     ci_mem_free(text);
     ci_mem_free(line);
     return status;

@@ -137,7 +137,7 @@ static double cpu_percent(void)
     return all[1] > all[0] ? 100 * (busy[1] - busy[0]) / (all[1] - all[0]) : 0;
 }
 
-static void memory_put(ci_json *json)
+void ci_ops_machine_read(ci_ops_machine *out)
 {
     long long kb = 0, total = 0, available = 0;
     char line[128];
@@ -147,56 +147,64 @@ static void memory_put(ci_json *json)
         if (sscanf(line, "MemAvailable: %lld", &kb) == 1) available = kb * 1024;
     }
     if (file) fclose(file);
-    long long used = total - available;
-    ci_json_put_number(json, "mem_percent", total > 0 ? 100 * (double)used / (double)total : 0);
-    ci_json_put_int(json, "mem_total", total);
-    ci_json_put_int(json, "mem_used", used);
+    *out = (ci_ops_machine){
+        .cpu_percent = cpu_percent(), .memory_byte = total, .used_byte = total - available};
+    if (getloadavg(out->load, 3) != 3) out->load[0] = out->load[1] = out->load[2] = 0;
 }
 
-/* Bytes of the file system of a folder, or of what of its path is there. */
-static ci_json *disk_json(const ci_ops_disk *disk, int64_t *total, int64_t *used)
+void ci_ops_disk_use_read(ci_ops_disk_use *out, const char *path)
 {
     char *folder = NULL;
     struct statvfs facts;
-    ci_json *json = ci_json_object();
-    int64_t n_free = 0;
-    *total = *used = 0;
-    if (ci_ops_existing_part(&folder, disk->path) == CI_OK && statvfs(folder, &facts) == 0) {
-        *total = (int64_t)facts.f_blocks * (int64_t)facts.f_frsize;
-        *used = *total - (int64_t)facts.f_bfree * (int64_t)facts.f_frsize;
-        n_free = (int64_t)facts.f_bavail * (int64_t)facts.f_frsize;
+    memset(out, 0, sizeof *out);
+    if (ci_ops_existing_part(&folder, path) == CI_OK && statvfs(folder, &facts) == 0) {
+        int64_t block = (int64_t)facts.f_frsize;
+        out->size_byte = (int64_t)facts.f_blocks * block;
+        out->used_byte = out->size_byte - (int64_t)facts.f_bfree * block;
+        out->free_byte = (int64_t)facts.f_bavail * block;
     }
     ci_mem_free(folder);
+}
+
+static double percent_of(int64_t part, int64_t whole)
+{
+    return whole > 0 ? 100 * (double)part / (double)whole : 0;
+}
+
+static ci_json *disk_json(const ci_ops_disk *disk, const ci_ops_disk_use *use)
+{
+    ci_json *json = ci_json_object();
     ci_json_put_string(json, "mount_point", disk->path);
-    ci_json_put_int(json, "total", *total);
-    ci_json_put_int(json, "used", *used);
-    ci_json_put_int(json, "free", n_free);
-    ci_json_put_number(json, "percent", *total > 0 ? 100 * (double)*used / (double)*total : 0);
+    ci_json_put_int(json, "total", use->size_byte);
+    ci_json_put_int(json, "used", use->used_byte);
+    ci_json_put_int(json, "free", use->free_byte);
+    ci_json_put_number(json, "percent", percent_of(use->used_byte, use->size_byte));
     return json;
 }
 
 ci_json *ci_ops_system_json(double now_unix_s, const ci_ops_disk *disk, size_t n_disk)
 {
     ci_json *json = ci_json_object(), *disks = ci_json_array();
-    double load[3] = {0};
-    int64_t total = 0, used = 0;
-    if (getloadavg(load, 3) != 3) load[0] = load[1] = load[2] = 0;
+    ci_ops_machine machine;
+    ci_ops_disk_use first = {0}; /* stands for all, as in the deployed document */
+    ci_ops_machine_read(&machine);
     ci_ops_time_put(json, "ts", now_unix_s);
-    ci_json_put_number(json, "cpu_percent", cpu_percent());
-    memory_put(json);
+    ci_json_put_number(json, "cpu_percent", machine.cpu_percent);
+    ci_json_put_number(json, "mem_percent", percent_of(machine.used_byte, machine.memory_byte));
+    ci_json_put_int(json, "mem_total", machine.memory_byte);
+    ci_json_put_int(json, "mem_used", machine.used_byte);
     for (size_t i = 0; i < n_disk; i++) {
-        int64_t one_total, one_used;
-        ci_json_put(disks, NULL, disk_json(&disk[i], &one_total, &one_used));
-        if (i > 0) continue; /* the first stands for all, as in the deployed document */
-        total = one_total;
-        used = one_used;
+        ci_ops_disk_use use;
+        ci_ops_disk_use_read(&use, disk[i].path);
+        ci_json_put(disks, NULL, disk_json(&disk[i], &use));
+        if (i == 0) first = use;
     }
-    ci_json_put_int(json, "disk_total", total);
-    ci_json_put_int(json, "disk_used", used);
+    ci_json_put_int(json, "disk_total", first.size_byte);
+    ci_json_put_int(json, "disk_used", first.used_byte);
     ci_json_put(json, "disks", disks);
-    ci_json_put_number(json, "load_1", load[0]);
-    ci_json_put_number(json, "load_5", load[1]);
-    ci_json_put_number(json, "load_15", load[2]);
+    ci_json_put_number(json, "load_1", machine.load[0]);
+    ci_json_put_number(json, "load_5", machine.load[1]);
+    ci_json_put_number(json, "load_15", machine.load[2]);
     return json;
 }
 

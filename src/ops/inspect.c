@@ -70,14 +70,10 @@ static ci_status inspect_any(inspection *in)
     return ci_error(CI_ERR_INPUT, "%s: neither HDF5 (UVH5, CalH5) nor FITS", in->path);
 }
 
-static ci_status print_text(const inspection *in, FILE *out)
+static void print_text(const inspection *in, FILE *out)
 {
-    fprintf(out, "%s\n%s", in->path, in->text.text != NULL ? in->text.text : "");
-    for (size_t i = 0; i < in->n_warning; i++) {
-        fprintf(out, "  %-14s %s\n", i == 0 ? "Warning" : "",
-                ci_json_string(ci_json_at(in->warnings, i), ""));
-    }
-    return CI_OK;
+    fprintf(out, "%s\n%s%s", in->path, in->text.text ? in->text.text : "",
+            in->warning_lines.text ? in->warning_lines.text : "");
 }
 
 static ci_status print_json(inspection *in, ci_status status, FILE *out)
@@ -102,10 +98,11 @@ ci_status ci_ops_inspect(const char *path, bool as_json, FILE *out)
         ci_status printed = print_json(&in, status, out);
         if (status == CI_OK) status = printed;
     } else if (status == CI_OK) {
-        status = print_text(&in, out);
+        print_text(&in, out);
     }
     ci_json_free(in.json);
     ci_mem_free(in.text.text);
+    ci_mem_free(in.warning_lines.text);
     if (status == CI_OK && (fflush(out) != 0 || ferror(out))) {
         return ci_error(CI_ERR_IO, "%s: inspect: the output cannot be written", path);
     }

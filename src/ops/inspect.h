@@ -7,8 +7,9 @@
 typedef struct inspection
 {
     const char *path;
-    ci_text text;  /* lines for a reader */
-    ci_json *json; /* the same for programs */
+    ci_text text;          /* lines for a reader */
+    ci_json *json;         /* the same for programs */
+    ci_text warning_lines; /* for a reader, at the end */
     size_t n_warning;
     ci_json *warnings; /* borrowed: in json */
     ci_status status;  /* of the first line that could not be kept */

@@ -28,6 +28,8 @@ void ci_ops_inspect_warning(inspection *in, const char *format, ...)
     keep(in, ci_str_format_args(&text, format, arguments));
     va_end(arguments);
     ci_json_put_string(in->warnings, NULL, text ? text : "");
+    keep(in, ci_text_append(&in->warning_lines, "  %-14s %s\n", in->n_warning ? "" : "Warning",
+                            text ? text : ""));
     in->n_warning++;
     ci_mem_free(text);
 }

@@ -88,31 +88,34 @@ static ci_status alerts_put(ci_text *out, ci_registry *registry)
     return status;
 }
 
-/* A number of each disk of the system document. */
-static ci_status disks_put(ci_text *out, const ci_json *disks, const char *name, const char *help,
-                           const char *field)
+static ci_status disks_put(ci_text *out, const ci_serve_options *options)
 {
-    CI_TRY(head(out, name, help));
-    for (size_t i = 0; i < ci_json_length(disks); i++) {
-        const ci_json *disk = ci_json_at(disks, i);
-        CI_TRY(labelled(out, name, "path", ci_json_get_string(disk, "mount_point", ""),
-                        ci_json_get_number(disk, field, 0)));
+    CI_TRY(head(out, "disk_size_bytes", "Size of the file system."));
+    for (size_t i = 0; i < options->n_disk; i++) {
+        ci_ops_disk_use use;
+        ci_ops_disk_use_read(&use, options->disk[i].path);
+        CI_TRY(
+            labelled(out, "disk_size_bytes", "path", options->disk[i].path, (double)use.size_byte));
+    }
+    CI_TRY(head(out, "disk_free_bytes", "Bytes free for an ordinary user."));
+    for (size_t i = 0; i < options->n_disk; i++) {
+        ci_ops_disk_use use;
+        ci_ops_disk_use_read(&use, options->disk[i].path);
+        CI_TRY(
+            labelled(out, "disk_free_bytes", "path", options->disk[i].path, (double)use.free_byte));
     }
     return CI_OK;
 }
 
-static ci_status system_put(ci_text *out, const ci_json *system)
+static ci_status machine_put(ci_text *out)
 {
-    const ci_json *disks = ci_json_get(system, "disks");
-    CI_TRY(disks_put(out, disks, "disk_size_bytes", "Size of the file system.", "total"));
-    CI_TRY(disks_put(out, disks, "disk_free_bytes", "Bytes free for an ordinary user.", "free"));
-    CI_TRY(one(out, "cpu_percent", "Busy time of the machine's processors.",
-               ci_json_get_number(system, "cpu_percent", 0)));
-    CI_TRY(one(out, "memory_size_bytes", "Memory of the machine.",
-               ci_json_get_number(system, "mem_total", 0)));
-    CI_TRY(one(out, "memory_used_bytes", "Memory that is not available.",
-               ci_json_get_number(system, "mem_used", 0)));
-    return one(out, "load1", "Load of the last minute.", ci_json_get_number(system, "load_1", 0));
+    ci_ops_machine machine;
+    ci_ops_machine_read(&machine);
+    CI_TRY(one(out, "cpu_percent", "Busy time of the machine's processors.", machine.cpu_percent));
+    CI_TRY(one(out, "memory_size_bytes", "Memory of the machine.", (double)machine.memory_byte));
+    CI_TRY(
+        one(out, "memory_used_bytes", "Memory that is not available.", (double)machine.used_byte));
+    return one(out, "load1", "Load of the last minute.", machine.load[0]);
 }
 
 ci_status ci_serve_prometheus_put(ci_text *out, const ci_serve_options *options,
@@ -124,8 +127,6 @@ ci_status ci_serve_prometheus_put(ci_text *out, const ci_serve_options *options,
     CI_TRY(products_put(out, registry));
     CI_TRY(publish_put(out, registry));
     CI_TRY(alerts_put(out, registry));
-    ci_json *system = ci_ops_system_json(ci_clock_unix_s(), options->disk, options->n_disk);
-    ci_status status = system_put(out, system);
-    ci_json_free(system);
-    return status;
+    CI_TRY(disks_put(out, options));
+    return machine_put(out);
 }
