@@ -75,7 +75,7 @@ class Planted(unittest.TestCase):
 
     def test_clean_tree_passes(self):
         self.build()
-        for name in ("includes", "circles", "prefix", "comments", "length"):
+        for name in ("includes", "circles", "prefix", "comments", "length", "json"):
             code, text = self.rule(name)
             self.assertEqual(code, 0, text)
 
@@ -101,6 +101,14 @@ class Planted(unittest.TestCase):
     def test_later_module_in_a_header(self):
         self.write("src/base/later.h", "/* What is not base's. */\nint ci_vis_sum(int a);\n")
         self.refused("includes", "src/base/later.h", "declares ci_vis_sum, which is module vis's")
+
+    def test_json_that_is_asked_inside(self):
+        self.append("src/vis/add.c", "int ci_vis_ask(void *json)\n{\n    return ci_json_get_bool (json, 0);\n}\n")
+        self.refused("json", "src/vis/add.c", "line 9: ci_json_get_bool", "src/tile/record_json.c")
+
+    def test_json_by_a_pointer(self):
+        self.append("src/vis/add.c", "static void *ask = ci_json_get;\n")
+        self.refused("json", "src/vis/add.c", "ci_json_get:")
 
     def test_unknown_module(self):
         self.write("src/other/a.c", "/* A module that is not listed. */\n")
