@@ -43,26 +43,33 @@ static void make_folder(ci_ops_sheet *s, const char *name, const char *path)
                           ci_error_text());
 }
 
+/* One of the folders that are configured. */
+typedef struct
+{
+    const char *name, *option; /* of the line; without "--" */
+    const char *path;
+    bool run_makes;
+} base_folder;
+
 /* A folder that was configured. Where it is missing its disk may not be mounted, and what is
  * written would fill another: it is made when a person says so. */
-static void check_base(ci_ops_sheet *s, const ci_ops_check_options *o, const char *name,
-                       const char *path, bool run_makes)
+static void check_base(ci_ops_sheet *s, const ci_ops_check_options *o, base_folder f)
 {
+    const char *name = f.name, *path = f.path;
     char *parent = NULL;
     if (ci_path_is_folder(path)) {
         check_access(s, name, path, true);
     } else if (o->makes && !o->dry_run && !o->is_local) {
         make_folder(s, name, path);
-    } else if (!run_makes) {
+    } else if (!f.run_makes) {
         ci_ops_sheet_line(s, CI_OPS_LINE_FAIL, name,
                           "%s is not there: mount its disk, or make it by contimg check --make",
                           path);
     } else if (ci_ops_existing_part(&parent, path) != CI_OK || !ci_path_is_folder(parent) ||
                access(parent, W_OK | X_OK) != 0) {
-        ci_ops_sheet_line(
-            s, CI_OPS_LINE_FAIL, name,
-            "%s cannot be made here: go to a folder that is writable, or set --%s-dir", path,
-            strcmp(name, "staging") == 0 ? "output" : name);
+        ci_ops_sheet_line(s, CI_OPS_LINE_FAIL, name,
+                          "%s cannot be made here: go to a folder that is writable, or set --%s",
+                          path, f.option);
     } else {
         ci_ops_sheet_line(s, CI_OPS_LINE_OK, name, "%s: is not there yet, made by the first run",
                           path);
@@ -316,9 +323,10 @@ ci_status ci_ops_check(const ci_ops_check_options *o, bool as_json, FILE *out)
 {
     ci_ops_sheet s = {.out = as_json ? NULL : out};
     check_input(&s, o);
-    check_base(&s, o, "staging", o->staging, o->run_makes_staging);
-    check_base(&s, o, "products", o->products, o->run_makes_products);
-    check_base(&s, o, "state", o->state, o->run_makes_state);
+    check_base(&s, o, (base_folder){"staging", "output-dir", o->staging, o->run_makes_staging});
+    check_base(&s, o,
+               (base_folder){"products", "products-dir", o->products, o->run_makes_products});
+    check_base(&s, o, (base_folder){"state", "state-dir", o->state, o->run_makes_state});
     check_below(&s, o, "logs", o->state, "logs");
     check_spaces(&s, o);
     check_databases(&s, o);

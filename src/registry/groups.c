@@ -56,23 +56,6 @@ static ci_status paths_write(ci_db *db, const ci_registry_group *group)
     return CI_OK;
 }
 
-/* One that was done is to be done again; its change is recorded. */
-static ci_status pending_set(ci_registry *registry, const char *table, const char *column,
-                             const char *kind, const char *id)
-{
-    ci_db *db = &registry->db[CI_REGISTRY_DB_INGEST];
-    char sql[160], before[CI_REGISTRY_WORD];
-    snprintf(sql, sizeof sql, "SELECT %s FROM %s WHERE group_id=?", column, table);
-    CI_TRY(ci_registry_db_word(db, before, sizeof before, sql, VALUES(V(id))));
-    bool is_group = strcmp(kind, "group") == 0;
-    if (strcmp(before, "completed") != 0 && !(is_group && strcmp(before, "failed") == 0))
-        return CI_OK;
-    CI_TRY(ci_registry_db_update(db, NULL, table, SET({column, V("pending")}), "WHERE group_id=?",
-                                 VALUES(V(id))));
-    return ci_registry_db_change(registry, CI_REGISTRY_DB_INGEST, kind, id, before, "pending",
-                                 "named again, with other files");
-}
-
 /* Its files are others: it is made at once, whatever it was or waited for. */
 static ci_status group_begin_again(ci_registry *registry, const ci_registry_group *group)
 {
@@ -80,10 +63,10 @@ static ci_status group_begin_again(ci_registry *registry, const ci_registry_grou
     CI_TRY(paths_write(db, group));
     CI_TRY(ci_registry_db_update(db, NULL, "mosaic_groups", SET({"next_try_at", CI_NULL}),
                                  "WHERE group_id=?", VALUES(V(group->id))));
-    CI_TRY(pending_set(registry, "mosaic_groups", "status", "group", group->id));
+    CI_TRY(ci_registry_work_again(registry, CI_REGISTRY_WORK_GROUP, group->id));
     for (size_t i = 0; i < group->n_member; i++)
-        CI_TRY(pending_set(registry, "ingest_queue", "state", "observation",
-                           group->member[i].observation_id));
+        CI_TRY(ci_registry_work_again(registry, CI_REGISTRY_WORK_OBSERVATION,
+                                      group->member[i].observation_id));
     return CI_OK;
 }
 

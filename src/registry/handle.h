@@ -94,6 +94,10 @@ CI_MUST_CHECK ci_status ci_registry_work_claim(ci_registry *registry, ci_work_ki
 CI_MUST_CHECK ci_status ci_registry_work_end(ci_registry *registry, ci_work_kind kind,
                                              const char *id, ci_registry_work_state state,
                                              const char *reason);
+/* What was done (a group: or failed) and is named again, with other files, is pending again; in the
+ * present transaction. */
+CI_MUST_CHECK ci_status ci_registry_work_again(ci_registry *registry, ci_work_kind kind,
+                                               const char *id);
 /* CI_ERR_NOT_READY where the work in progress is not that of `token` any more. */
 CI_MUST_CHECK ci_status ci_registry_work_check(ci_registry *registry, ci_work_kind kind,
                                                const char *id, const char *token);

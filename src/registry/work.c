@@ -197,3 +197,19 @@ ci_status ci_registry_work_owner(ci_registry *registry, ci_work_kind kind, const
     *owner = row.owner;
     return status;
 }
+
+ci_status ci_registry_work_again(ci_registry *registry, ci_work_kind kind, const char *id)
+{
+    ci_db *db = &registry->db[CI_REGISTRY_DB_INGEST];
+    const struct work_table *table = &tables[kind];
+    const char *pending = work_words[CI_REGISTRY_WORK_PENDING];
+    work_row row;
+    bool found;
+    CI_TRY(row_get(db, table, id, &row, &found));
+    bool has_failed = kind == CI_REGISTRY_WORK_GROUP && row.state == CI_REGISTRY_WORK_FAILED;
+    if (!found || !(row.state == CI_REGISTRY_WORK_COMPLETED || has_failed)) return CI_OK;
+    CI_TRY(ci_registry_db_update(db, NULL, table->rows.name, SET({table->state_column, V(pending)}),
+                                 "WHERE group_id=?", VALUES(V(id))));
+    return ci_registry_db_change(registry, CI_REGISTRY_DB_INGEST, table->kind, id,
+                                 work_words[row.state], pending, "named again, with other files");
+}
