@@ -112,8 +112,8 @@ static ci_status meta_make(ci_vis_meta **out)
 }
 
 /* One baseline of a sub-band; random values. */
-static ci_status plane_add(bench *b, ci_vis_compressor *compressor, const ci_vis_meta *meta,
-                           const size_t station[2], size_t i_sub_band, int32_t i_baseline)
+static ci_status dynspec_add(bench *b, ci_vis_compressor *compressor, const ci_vis_meta *meta,
+                             const size_t station[2], size_t i_sub_band, int32_t i_baseline)
 {
     static ci_c32 value[N_TIME * N_CHAN];
     static float weight[N_TIME * N_CHAN];
@@ -123,15 +123,15 @@ static ci_status plane_add(bench *b, ci_vis_compressor *compressor, const ci_vis
         weight[i] = 1.0f;
     for (size_t t = 0; t < N_TIME; t++)
         uvw_of(b, station[0], station[1], meta->time_mjd_s[t] * CI_TWO_PI / 86164.0, uvw_m + 3 * t);
-    const ci_vis_plane plane = {.n_time = N_TIME,
-                                .n_chan = N_CHAN,
-                                .time_mjd_s = meta->time_mjd_s,
-                                .uvw_m = uvw_m,
-                                .freq_hz = meta->sub_band[i_sub_band].freq_hz,
-                                .value = value,
-                                .weight = weight};
+    const ci_vis_dynspec dynspec = {.n_time = N_TIME,
+                                    .n_chan = N_CHAN,
+                                    .time_mjd_s = meta->time_mjd_s,
+                                    .uvw_m = uvw_m,
+                                    .freq_hz = meta->sub_band[i_sub_band].freq_hz,
+                                    .value = value,
+                                    .weight = weight};
     size_t first = s->n_sample;
-    CI_TRY(ci_vis_samples_add_plane(s, compressor, &plane, i_baseline, i_sub_band));
+    CI_TRY(ci_vis_samples_add_dynspec(s, compressor, &dynspec, i_baseline, i_sub_band));
     for (size_t i = first; i < s->n_sample; i++)
         s->data[i] = (ci_c32)(uniform(2 * i) + I * uniform(2 * i + 1));
     return CI_OK;
@@ -146,7 +146,7 @@ static ci_status samples_fill(bench *b, ci_vis_compressor *compressor, const ci_
         for (size_t i = 0, k = 0; i < b->n_station; i++)
             for (size_t j = i + 1; j < b->n_station; j++, k++) {
                 const size_t station[2] = {i, j};
-                CI_TRY(plane_add(b, compressor, meta, station, s, (int32_t)k));
+                CI_TRY(dynspec_add(b, compressor, meta, station, s, (int32_t)k));
             }
     return CI_OK;
 }

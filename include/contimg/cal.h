@@ -62,11 +62,11 @@ CI_MUST_CHECK ci_status ci_cal_table_new(ci_cal_table **out, ci_cal_kind kind,
 void ci_cal_table_free(ci_cal_table *table);
 /* Where a solution lies in gain, flag and snr. Local. */
 static inline size_t ci_cal_index(const ci_cal_table *table, size_t i_time, size_t i_chan,
-                                  size_t i_antenna, size_t i_hand)
+                                  size_t i_antenna, size_t i_feed)
 {
     return ((i_time * table->n_chan + i_chan) * table->array.n_antenna + i_antenna) *
                table->n_feed +
-           i_hand;
+           i_feed;
 }
 /* CalH5 (pyuvdata's format). Local. Reading: gains only; convention "multiply" is converted
  * into divide; a table of several channels is a bandpass, of one a gain, unless the file

@@ -28,7 +28,7 @@ typedef enum ci_conf_command
 
 typedef enum ci_conf_id
 {
-#define CI_OPTION(id, name, variable, type, unit, missing, low, high, commands, help)              \
+#define CI_OPTION(id, name, variable, type, argument, missing, low, high, commands, help)          \
     CI_CONF_OPT_##id,
 #include "contimg/options.def"
 #undef CI_OPTION
@@ -116,14 +116,14 @@ bool ci_conf_exit_text(ci_status status, char out[CI_CONF_EXIT_TEXT]);
 /* Of a man page: a command line and what it is for, a path and what it holds. */
 typedef struct ci_conf_entry
 {
-    const char *term, *text;
+    const char *title, *text;
 } ci_conf_entry;
 typedef struct ci_conf_page
 {
     ci_conf_command command;       /* whose options are listed; 0 for the program itself */
     const char *name;              /* "run", "" for the program itself */
     const char *usage, *about;     /* about: a sentence, of which NAME takes the first clause */
-    const ci_conf_entry *commands; /* of the program; each list ends with a NULL term, */
+    const ci_conf_entry *commands; /* of the program; each list ends with a NULL title, */
     const ci_conf_entry *examples; /* and is NULL where there is none */
     const ci_conf_entry *files;    /* those that the command reads or writes besides */
     const char *const *see_also;   /* names of pages, "contimg-run"; ends with NULL */

@@ -47,7 +47,7 @@ typedef struct ci_flag_report
 void ci_flag_report_free(ci_flag_report *report);
 
 /* Flags a whole data set in place. A receptor is judged by medians over its baselines that
- * are gathered from all ranks, a sample by the plane of its baseline in one sub-band:
+ * are gathered from all ranks, a sample by the dynamic spectrum of its baseline in one sub-band:
  * never by what a rank happens to hold. Collective. CI_ERR_NO_DATA where no
  * cross-correlation is left. */
 CI_MUST_CHECK ci_status ci_flag_run(ci_comm *comm, ci_vis_set *set, const ci_flag_options *options,

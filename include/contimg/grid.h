@@ -24,13 +24,13 @@ bool ci_grid_is_double(double accuracy);
 /* Cost, for who plans it. Bytes of gridding samples that a rank of n_rank has, besides the samples
  * themselves. Local. */
 double ci_grid_samples_bytes(double n_row, double n_sample, bool is_double, int n_rank);
-/* Bytes of planes for an image of n_pixel, over all ranks. Local. */
+/* Bytes of w planes for an image of n_pixel, over all ranks. Local. */
 double ci_grid_planes_bytes(double n_pixel, bool is_double);
 /* Seconds of one core to grid or degrid n_sample once, about. Local. */
 double ci_grid_seconds(double n_sample);
 
 typedef struct ci_grid_operator ci_grid_operator;
-/* Plans strips of grid rows, planes and transforms from the geometry and the uvw range of all
+/* Plans strips of grid rows, w planes and transforms from the geometry and the uvw range of all
  * samples with weight; moves every weight once to the rank that grids the sample. The samples are
  * borrowed until the operator is freed; their rows and imaging weights must stay as they are.
  * Collective. */
@@ -45,11 +45,11 @@ void ci_grid_operator_slab(const ci_grid_operator *gridder, size_t *y_first, siz
 typedef struct ci_grid_numbers
 {
     int64_t n_sample, n_sample_here;    /* unflagged samples in all; that this rank grids */
-    int n_plane, n_strip, n_strip_here; /* planes of w, strips of grid rows */
+    int n_plane, n_strip, n_strip_here; /* w planes, strips of grid rows */
     size_t n_u, n_v;                    /* padded grid */
     int support_uv, support_w;          /* support_w 0: no kernel along w */
-    int n_pair;                         /* pairs of terms of w instead, each one plane; else 0 */
-    /* What one way between grid and image moves: rows of the grid that hold data, of all planes;
+    int n_pair;                         /* pairs of terms of w instead, each one w plane; else 0 */
+    /* What one way between grid and image moves: rows of the grid that hold data, of all w planes;
      * the columns that are kept of them; bytes of a row's value in one column. */
     int64_t n_row;
     size_t n_column, n_value_byte;

@@ -116,7 +116,7 @@ CI_MUST_CHECK ci_status ci_h5_read_text(const ci_h5_file *file, const char *name
 CI_MUST_CHECK ci_status ci_h5_read_string_list(const ci_h5_file *file, const char *name, size_t n,
                                                char **out, size_t *n_byte);
 
-/* ---- large datasets by slabs ---------------------------------------------------- */
+/* ---- large datasets in parts ---------------------------------------------------- */
 
 typedef enum ci_h5_type
 {
@@ -128,24 +128,24 @@ typedef enum ci_h5_type
     CI_H5_C64  /* CI_H5_COMPLEX; memory ci_c64 */
 } ci_h5_type;
 
-/* A dataset open for reading by slabs. Keep `file` open while it lives. */
-typedef struct ci_h5_slab ci_h5_slab;
+/* A dataset open for reading in parts. Keep `file` open while it lives. */
+typedef struct ci_h5_reader ci_h5_reader;
 /* Opens a dataset; CI_ERR_INPUT where it is missing or of another type. */
-CI_MUST_CHECK ci_status ci_h5_slab_open(ci_h5_slab **out, const ci_h5_file *file, const char *name,
-                                        ci_h5_type type);
-void ci_h5_slab_close(ci_h5_slab *slab); /* NULL-safe */
+CI_MUST_CHECK ci_status ci_h5_reader_open(ci_h5_reader **out, const ci_h5_file *file,
+                                          const char *name, ci_h5_type type);
+void ci_h5_reader_close(ci_h5_reader *reader); /* NULL-safe */
 /* Its type, shape and storage; borrowed. */
-const ci_h5_info *ci_h5_slab_info(const ci_h5_slab *slab);
+const ci_h5_info *ci_h5_reader_info(const ci_h5_reader *reader);
 /* Whether unfiltered chunks come as they lie in the file. */
-bool ci_h5_slab_is_direct(const ci_h5_slab *slab);
+bool ci_h5_reader_is_direct(const ci_h5_reader *reader);
 /* Rows (of the slowest axis) that are best read at once: whole chunks, about `n_byte`
- * bytes in memory, at least one chunk. Slabs that start at its multiples read every chunk
+ * bytes in memory, at least one chunk. Parts that start at its multiples read every chunk
  * once. */
-size_t ci_h5_slab_rows(const ci_h5_slab *slab, size_t n_byte);
+size_t ci_h5_reader_rows(const ci_h5_reader *reader, size_t n_byte);
 /* Elements start .. start + count on every axis, row-major into `out`. Unfiltered chunks
  * that need no conversion come by H5Dread_chunk, all else by H5Dread. */
-CI_MUST_CHECK ci_status ci_h5_slab_read(ci_h5_slab *slab, const uint64_t *start,
-                                        const uint64_t *count, void *out);
+CI_MUST_CHECK ci_status ci_h5_reader_read(ci_h5_reader *reader, const uint64_t *start,
+                                          const uint64_t *count, void *out);
 
 /* ---- writing ------------------------------------------------------------------- */
 

@@ -113,14 +113,14 @@ CI_MUST_CHECK ci_status ci_image_maker_run(ci_comm *comm, ci_image_maker *maker,
 /* Pixels a side of a tile whose size is not known: DSA-110's. */
 #define CI_IMAGE_USUAL_PIXELS 4200
 /* What images are made of: rows and samples on one rank, after compression; pixels in all. */
-typedef struct ci_image_load
+typedef struct ci_image_workload
 {
     double n_row, n_sample, n_pixel;
     int n_rank;
     bool is_double; /* gridding in double precision */
-} ci_image_load;
+} ci_image_workload;
 /* Bytes of a rank while images are made: samples, gridder, images, PSF. Local. */
-double ci_image_bytes(const ci_image_load *load);
+double ci_image_bytes(const ci_image_workload *workload);
 /* Seconds of one core to make images of n_sample and n_pixel in all, about. Local. */
 double ci_image_seconds(double n_sample, double n_pixel);
 /* Bytes of the files of a tile. Local. */

@@ -77,20 +77,21 @@ CI_MUST_CHECK ci_status ci_par_sum_blocks(ci_comm *comm, size_t n_block, size_t 
                                           size_t n_block_here, size_t n_value, const double *here,
                                           double *sum);
 
-/* Sums over fixed units, added in pairs, pairs of pairs, ...: the same bits at any rank
- * count, and only some n_value numbers for each doubling of the units are kept or sent. Units
+/* Pairwise sums: fixed summands, added in pairs, pairs of pairs, ...: the same bits at any rank
+ * count, and only some n_value numbers for each doubling of the summands are kept or sent. Summands
  * follow those of the ranks before. */
-typedef struct ci_par_units ci_par_units;
-/* For n_unit_here units of n_value values, the caller's to free. Collective. */
-CI_MUST_CHECK ci_status ci_par_units_new(ci_comm *comm, ci_par_units **out, size_t n_unit_here,
-                                         size_t n_value);
-/* The next unit's values [n_value], all 0, to be added to until the next call; NULL after the last
- * unit. Local. */
-double *ci_par_units_next(ci_par_units *units);
-/* sum [n_value] of all ranks' units, the same on each rank. Collective. */
-CI_MUST_CHECK ci_status ci_par_units_finish(ci_comm *comm, ci_par_units *units, double *sum);
+typedef struct ci_par_pairwise ci_par_pairwise;
+/* For n_summand_here summands of n_value values, the caller's to free. Collective. */
+CI_MUST_CHECK ci_status ci_par_pairwise_new(ci_comm *comm, ci_par_pairwise **out,
+                                            size_t n_summand_here, size_t n_value);
+/* The next summand's values [n_value], all 0, to be added to until the next call; NULL after the
+ * last summand. Local. */
+double *ci_par_pairwise_next(ci_par_pairwise *pairwise);
+/* sum [n_value] of all ranks' summands, the same on each rank. Collective. */
+CI_MUST_CHECK ci_status ci_par_pairwise_finish(ci_comm *comm, ci_par_pairwise *pairwise,
+                                               double *sum);
 /* NULL-safe. Local. */
-void ci_par_units_free(ci_par_units *units);
+void ci_par_pairwise_free(ci_par_pairwise *pairwise);
 
 /* All-to-all of bytes. send holds the pieces for rank 0, 1, ... one after the
  * other, n_send[r] bytes each; *recv is allocated (free with ci_mem_free) and holds

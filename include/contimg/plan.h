@@ -20,7 +20,7 @@ int ci_plan_team_of(const ci_plan_teams *teams, int rank, int *rank_in_team);
 size_t ci_plan_team_tiles(const ci_plan_teams *teams, size_t n_tile, int team);
 
 /* What is to be done. Zero where unknown: taken from the files or a default, as said. */
-typedef struct ci_plan_load
+typedef struct ci_plan_workload
 {
     size_t n_group, n_tile;                               /* tiles over all groups */
     size_t n_sub_band, n_chan, n_pol, n_time, n_baseline; /* of a tile; n_chan over all */
@@ -30,9 +30,9 @@ typedef struct ci_plan_load
     bool is_compressed;                                   /* samples are, before they are imaged */
     double span_s;                                        /* that a tile lasts */
     bool is_solved;                                       /* gains are solved for */
-} ci_plan_load;
+} ci_plan_workload;
 /* input_bytes from the files of one observation (the first of n_tile alike). */
-CI_MUST_CHECK ci_status ci_plan_input_bytes(ci_plan_load *load, const char *const *paths,
+CI_MUST_CHECK ci_status ci_plan_input_bytes(ci_plan_workload *workload, const char *const *paths,
                                             size_t n_path);
 
 typedef struct ci_plan_limits
@@ -46,7 +46,7 @@ typedef struct ci_plan_limits
 
 typedef struct ci_plan
 {
-    ci_plan_load load;
+    ci_plan_workload workload;
     ci_plan_teams teams;
     int n_node, ranks_per_node;
     double n_sample;                         /* of one tile */
@@ -56,10 +56,10 @@ typedef struct ci_plan
     bool fits;                        /* memory_per_node within the limit */
 } ci_plan;
 /* CI_ERR_MEMORY (after *out is filled) where no split fits memory_per_node. */
-CI_MUST_CHECK ci_status ci_plan_make(ci_plan *out, const ci_plan_load *load,
+CI_MUST_CHECK ci_status ci_plan_make(ci_plan *out, const ci_plan_workload *workload,
                                      const ci_plan_limits *limits);
 /* The teams alone, for a run that has its ranks already. */
-CI_MUST_CHECK ci_status ci_plan_teams_choose(ci_plan_teams *out, const ci_plan_load *load,
+CI_MUST_CHECK ci_status ci_plan_teams_choose(ci_plan_teams *out, const ci_plan_workload *workload,
                                              const ci_plan_limits *limits);
 /* Text for people; free with ci_mem_free. */
 CI_MUST_CHECK ci_status ci_plan_text(char **out, const ci_plan *plan);

@@ -367,6 +367,6 @@ CI_MUST_CHECK ci_status ci_tile_folder_empty(const char *folder);
  * bytes, and the image's size as the options and the array give it. n_group and n_tile are the
  * caller's. On a communicator of one (ci_comm_self), so that no MPI is called. Local. */
 CI_MUST_CHECK ci_status ci_tile_estimate(const ci_conf *conf, const char *const *paths,
-                                         size_t n_path, ci_plan_load *load);
+                                         size_t n_path, ci_plan_workload *workload);
 
 #endif

@@ -18,7 +18,7 @@ typedef struct ci_uvh5_options
     ci_uvh5_phasing_choice phasing;
     bool x_is_north_given, x_is_north; /* --x-orientation, whatever the file says */
     const char *field;                 /* --field: name or id of the one field to read; NULL: all */
-    size_t slab_bytes;                 /* bytes of a read slab; 0: 64 MiB */
+    size_t read_bytes;                 /* bytes read at once; 0: 64 MiB */
 } ci_uvh5_options;
 
 /* One open, checked file. Header only; rows' antennas and times are read, data not. */
@@ -42,7 +42,7 @@ CI_MUST_CHECK ci_status ci_uvh5_arrays_compare(const ci_uvh5_file *first,
                                                const ci_uvh5_file *other);
 /* Text facts for inspect: version, layout, history, filters...; borrowed, "" if absent. Local. */
 const char *ci_uvh5_fact(const ci_uvh5_file *file, const char *name);
-/* Reads the baselines of `part` (i_sub_band within this file) by slabs of rows, each
+/* Reads the baselines of `part` (i_sub_band within this file) by runs of rows, each
  * HDF5 chunk once. weight = nsamples as read (1 where they mean nothing). Flags set:
  * FILE (also where nsamples that have a meaning are not above 0), NONFINITE (data also zeroed),
  * ZERO. Local. The file's size and mtime are

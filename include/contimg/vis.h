@@ -377,16 +377,16 @@ typedef struct ci_vis_time_taps
 } ci_vis_time_taps;
 /* Local. */
 void ci_vis_row_time_taps(const ci_vis_samples *samples, size_t i_row, ci_vis_time_taps *out);
-/* Fixed units of a sum: the rows of one baseline in one sub-band, never split between ranks.
- * Does one begin at a row. Local. */
-bool ci_vis_samples_unit_begins(const ci_vis_samples *samples, size_t i_row);
+/* A fixed summand of sums over samples is the rows of one baseline in one sub-band, never split
+ * between ranks. Does one begin at a row. Local. */
+bool ci_vis_samples_summand_begins(const ci_vis_samples *samples, size_t i_row);
 /* How many this rank has. Local. */
-size_t ci_vis_samples_n_unit(const ci_vis_samples *samples);
+size_t ci_vis_samples_n_summand(const ci_vis_samples *samples);
 /* Greatest weight of all ranks; weight [n_sample] is samples->weight or ->natural. Collective. */
 CI_MUST_CHECK ci_status ci_vis_samples_max_weight(ci_comm *comm, const ci_vis_samples *samples,
                                                   const float *weight, double *out);
 /* Imaging weights added up to [n_time][n_freq], exact integers (ci_num_fixed), in arbitrary but
- * common units; a sample between integrations and channels counts at its neighbours so that means
+ * common scale; a sample between integrations and channels counts at its neighbours so that means
  * of what is smooth stay. *out is ci_mem_free'd by the caller. Collective. */
 CI_MUST_CHECK ci_status ci_vis_samples_weight_by_time(ci_comm *comm, const ci_vis_samples *samples,
                                                       int64_t **out);
@@ -394,7 +394,7 @@ CI_MUST_CHECK ci_status ci_vis_samples_weight_by_time(ci_comm *comm, const ci_vi
 /* ---- compression --------------------------------------------------------------------------- */
 
 /* Samples of one baseline and sub-band, phased to the image's centre. Borrowed. */
-typedef struct ci_vis_plane
+typedef struct ci_vis_dynspec
 {
     size_t n_time, n_chan;
     const double *time_mjd_s; /* [n_time] ascending */
@@ -402,23 +402,23 @@ typedef struct ci_vis_plane
     const double *freq_hz;    /* [n_chan] ascending */
     const ci_c32 *value;      /* [n_time][n_chan] */
     const float *weight;      /* [n_time][n_chan] 1/variance; 0: flagged */
-} ci_vis_plane;
+} ci_vis_dynspec;
 
-/* Compresses planes to fewer samples, each with weight 1/variance and a (u, v, w) of its own, that
- * hold what a sky within a square field can be in them. */
+/* Compresses dynamic spectra to fewer samples, each with weight 1/variance and a (u, v, w) of its
+ * own, that hold what a sky within a square field can be in them. */
 typedef struct ci_vis_compressor ci_vis_compressor;
-/* For planes of at most max_time x max_chan samples: what it makes of them loses at most `error`
- * of the flux of a source whose |l| and |m| are at most half_width. Local. */
+/* For dynamic spectra of at most max_time x max_chan samples: what it makes of them loses at most
+ * `error` of the flux of a source whose |l| and |m| are at most half_width. Local. */
 CI_MUST_CHECK ci_status ci_vis_compressor_new(ci_vis_compressor **out, size_t max_time,
                                               size_t max_chan, double error, double half_width);
 /* NULL-safe. Local. */
 void ci_vis_compressor_free(ci_vis_compressor *compressor);
-/* Appends a plane's samples with weight: compressed, or as they are with compressor NULL (rows
- * without any are left out). Planes come in global order. Local. */
-CI_MUST_CHECK ci_status ci_vis_samples_add_plane(ci_vis_samples *samples,
-                                                 ci_vis_compressor *compressor,
-                                                 const ci_vis_plane *plane, int32_t i_baseline,
-                                                 size_t i_sub_band);
+/* Appends a dynamic spectrum's samples with weight: compressed, or as they are with compressor NULL
+ * (rows without any are left out). Dynamic spectra come in global order. Local. */
+CI_MUST_CHECK ci_status ci_vis_samples_add_dynspec(ci_vis_samples *samples,
+                                                   ci_vis_compressor *compressor,
+                                                   const ci_vis_dynspec *dynspec,
+                                                   int32_t i_baseline, size_t i_sub_band);
 
 /* Counts of samples by first reason, for reports: good, then one per flag bit. */
 typedef struct ci_vis_flag_counts

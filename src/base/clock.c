@@ -72,9 +72,9 @@ ci_status ci_time_parse_iso(const char *text, double *time_mjd_s)
     if (!rest) return ci_error(CI_ERR_USAGE, "time '%s': use YYYY-MM-DDTHH:MM:SS (UTC)", text);
     double fraction = 0;
     if (*rest == '.') {
-        double unit = 0.1;
-        for (rest++; *rest >= '0' && *rest <= '9'; rest++, unit *= 0.1)
-            fraction += unit * (*rest - '0');
+        double digit = 0.1;
+        for (rest++; *rest >= '0' && *rest <= '9'; rest++, digit *= 0.1)
+            fraction += digit * (*rest - '0');
     }
     if (strcmp(rest, "") != 0 && strcmp(rest, "Z") != 0)
         return ci_error(CI_ERR_USAGE, "time '%s': '%s' after the time: use YYYY-MM-DDTHH:MM:SS[Z]",

@@ -118,7 +118,7 @@ static ci_status correction_fill(ci_cal_correction *k, const ci_cal_table *table
             ci_vis_text(meta->array.antenna[0].name));
     CI_TRY(ci_cal_band_check(table, meta));
     CI_TRY(ci_cal_feeds_match(table, meta, antenna, &is_swapped));
-    ci_cal_hands_match(table, meta, is_swapped, k->hand);
+    ci_cal_pols_match(table, meta, is_swapped, k->feed);
     k->n_slot = 0;
     for (size_t t = 0; t < meta->n_time; t++) {
         size_t near = time_nearest(table, meta->time_mjd_s[t]);
@@ -182,13 +182,13 @@ void ci_cal_correction_row(const ci_cal_correction *k, const ci_vis_block *block
     size_t ant[2] = {(size_t)block->meta->baseline_ant1[b], (size_t)block->meta->baseline_ant2[b]};
     const ci_c64 *side[2];
     for (int i = 0; i < 2; i++) {
-        int hand = k->hand[i_pol][i];
-        if (hand < 0) {
+        int feed = k->feed[i_pol][i];
+        if (feed < 0) {
             for (size_t c = 0; c < block->n_chan; c++)
                 factor[c] = 0;
             return;
         }
-        side[i] = k->inverse + ((s * k->n_antenna + ant[i]) * k->n_feed + (size_t)hand) * k->n_chan;
+        side[i] = k->inverse + ((s * k->n_antenna + ant[i]) * k->n_feed + (size_t)feed) * k->n_chan;
     }
     size_t step = k->n_chan > 1 ? 1 : 0;
     for (size_t c = 0; c < block->n_chan; c++) {

@@ -11,7 +11,7 @@ typedef struct ci_cal_correction
     size_t *slot;                             /* [meta n_time] of each time of the data */
     ci_c64 *inverse; /* [n_slot][n_antenna][n_feed][n_chan], antennas of the data */
     bool *is_known;  /* [block n_chan] channels of which the table knows something */
-    int hand[4][2];  /* [pol] hands of either side, -1: not in the table */
+    int feed[4][2];  /* [pol] feed of the table on either side, -1: not in the table */
 } ci_cal_correction;
 
 CI_MUST_CHECK ci_status ci_cal_correction_new(ci_cal_correction **out, const ci_cal_table *table,
@@ -36,9 +36,9 @@ ci_cal_chans ci_cal_chans_of(const ci_cal_table *table, double freq_hz, double w
 double ci_cal_chans_weight(const ci_cal_table *table, const ci_cal_chans *chans, size_t i_chan);
 /* Table antenna of each antenna of the data, -1: none; returns how many have one. */
 size_t ci_cal_antennas_match(const ci_cal_table *table, const ci_vis_array *array, int32_t *match);
-/* hand[pol][side]: which hand of the table has that feed of the data, -1: none. */
-void ci_cal_hands_match(const ci_cal_table *table, const ci_vis_meta *meta, bool is_swapped,
-                        int hand[4][2]);
+/* table_feed[pol][side]: which feed of the table is that of the data, -1: none. */
+void ci_cal_pols_match(const ci_cal_table *table, const ci_vis_meta *meta, bool is_swapped,
+                       int table_feed[4][2]);
 /* CI_ERR_INPUT where the table knows no channel of the data set. */
 ci_status ci_cal_band_check(const ci_cal_table *table, const ci_vis_meta *meta);
 /* antenna [data's antennas]: the table's, -1 none. *is_swapped: the table's X is the data's Y.

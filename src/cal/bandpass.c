@@ -26,12 +26,12 @@ static size_t block_chans(size_t n_chan, size_t i_block)
 
 /* The part's baselines summed over intervals with the present gains:
  * out [3][channel of the block][baseline of the part] = re, im, b. */
-static void block_sums(const ci_cal_problem *p, const ci_cal_sums *s, size_t i_hand, size_t i_block,
+static void block_sums(const ci_cal_problem *p, const ci_cal_sums *s, size_t i_feed, size_t i_block,
                        double *out)
 {
     size_t n_chan = block_chans(s->n_chan, i_block), n_baseline = s->part.n_baseline;
-    const ci_c64 *gain = p->gain + i_hand * p->n_interval * p->n_antenna;
-    const uint8_t *flag = p->gain_flag + i_hand * p->n_interval * p->n_antenna;
+    const ci_c64 *gain = p->gain + i_feed * p->n_interval * p->n_antenna;
+    const uint8_t *flag = p->gain_flag + i_feed * p->n_interval * p->n_antenna;
     for (size_t b = 0; b < n_baseline; b++) {
         double re[CI_CAL_BLOCK_CHAN] = {0}, im[CI_CAL_BLOCK_CHAN] = {0};
         double bb[CI_CAL_BLOCK_CHAN] = {0};
@@ -42,7 +42,7 @@ static void block_sums(const ci_cal_problem *p, const ci_cal_sums *s, size_t i_h
             if (flag[g1] || flag[g2]) continue;
             ci_c64 g = gain[g1] * conj(gain[g2]);
             double x = creal(g), y = -cimag(g), r2 = x * x + y * y;
-            size_t at = ci_cal_sum_index(p, s, b, i_hand, t) + i_block * CI_CAL_BLOCK_CHAN;
+            size_t at = ci_cal_sum_index(p, s, b, i_feed, t) + i_block * CI_CAL_BLOCK_CHAN;
             const float *a_re = s->a_re + at, *a_im = s->a_im + at, *a_b = s->b + at;
             for (size_t c = 0; c < n_chan; c++) {
                 double u = (double)a_re[c], v = (double)a_im[c];
@@ -60,12 +60,12 @@ static void block_sums(const ci_cal_problem *p, const ci_cal_sums *s, size_t i_h
 }
 
 /* Solves the channels of a block; solutions into the problem's arrays. */
-static void block_solve(ci_cal_problem *p, size_t i_chan_first, size_t n_chan, size_t i_hand,
+static void block_solve(ci_cal_problem *p, size_t i_chan_first, size_t n_chan, size_t i_feed,
                         const double *sums)
 {
     size_t n = p->n_baseline;
     for (size_t c = 0; c < n_chan; c++) {
-        size_t at = (i_hand * p->n_chan + i_chan_first + c) * p->n_antenna;
+        size_t at = (i_feed * p->n_chan + i_chan_first + c) * p->n_antenna;
         int n_step = ci_cal_stefcal_solve(p->solver, sums + c * n, sums + (n_chan + c) * n,
                                           sums + (2 * n_chan + c) * n, p->i_ref, p->bandpass + at,
                                           p->bandpass_flag + at, p->bandpass_snr + at);
@@ -95,7 +95,7 @@ static void dealt_blocks(const ci_cal_problem *p, size_t i_sub_band, size_t i_sh
                  (int)(i_share - holder_first), first, count);
 }
 
-/* Doubles that a holder of n_baseline sends for one block of one hand. */
+/* Doubles that a holder of n_baseline sends for one block of one feed. */
 static size_t piece_size(const ci_cal_problem *p, size_t i_sub_band, size_t i_block,
                          size_t n_baseline)
 {
@@ -125,7 +125,7 @@ static size_t pack_for(const ci_cal_problem *p, size_t i_share, double *out)
     return n;
 }
 
-/* Doubles before block k, hand h in the message of a sender with n_baseline to a holder whose
+/* Doubles before block k, feed h in the message of a sender with n_baseline to a holder whose
  * blocks start at `first`. */
 static size_t piece_offset(const ci_cal_problem *p, size_t i_sub_band, size_t first, size_t k,
                            size_t h, size_t n_baseline)
@@ -259,8 +259,8 @@ static void normalise(ci_cal_problem *p)
             }
             if (n == 0 || !(amplitude > 0)) continue;
             double size = cabs(sum);
-            ci_c64 unit = (int32_t)a != p->i_ref && size > 0 ? sum / size : 1;
-            ci_c64 scale = unit * (amplitude / (double)n);
+            ci_c64 phasor = (int32_t)a != p->i_ref && size > 0 ? sum / size : 1;
+            ci_c64 scale = phasor * (amplitude / (double)n);
             for (size_t i = a; i < p->n_chan * p->n_antenna; i += p->n_antenna)
                 bandpass[i] /= scale;
             for (size_t t = 0; t < p->n_interval; t++)

@@ -395,7 +395,7 @@ static ci_status shape_check(const reader *r, const char *name)
     ci_h5_info_shape(&info, shape);
     return ci_error(CI_ERR_INPUT,
                     "%s: %s: shape %s, the header says %lld antennas x %lld channels x %lld times "
-                    "x %lld hands",
+                    "x %lld feeds",
                     r->path, name, shape, (long long)r->n_data, (long long)r->n_chan,
                     (long long)r->n_time, (long long)r->n_feed);
 }
@@ -403,14 +403,14 @@ static ci_status shape_check(const reader *r, const char *name)
 /* All of a dataset of the table's shape. */
 static ci_status cube_read(const reader *r, const char *name, ci_h5_type type, void *out)
 {
-    ci_h5_slab *slab = NULL;
+    ci_h5_reader *dataset = NULL;
     uint64_t start[4] = {0, 0, 0, 0};
     uint64_t count[4] = {(uint64_t)r->n_data, (uint64_t)r->n_chan, (uint64_t)r->n_time,
                          (uint64_t)r->n_feed};
     CI_TRY(shape_check(r, name));
-    CI_TRY(ci_h5_slab_open(&slab, r->file, name, type));
-    ci_status status = ci_h5_slab_read(slab, start, count, out);
-    ci_h5_slab_close(slab);
+    CI_TRY(ci_h5_reader_open(&dataset, r->file, name, type));
+    ci_status status = ci_h5_reader_read(dataset, start, count, out);
+    ci_h5_reader_close(dataset);
     return status;
 }
 

@@ -28,7 +28,7 @@ static double feed_angle(const ci_cal_table *t, size_t a, int jones)
     return is_linear && (feed[0] == 0) != t->x_is_north ? 0.5 * CI_PI : 0;
 }
 
-/* Letter of the feed that a Jones term belongs to. */
+/* Letter of the feed that a Jones number belongs to. */
 static char feed_letter(int jones)
 {
     int feed[2];

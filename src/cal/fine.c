@@ -16,7 +16,7 @@ static const double step_sigma = 6; /* a step in amplitude that splits an interv
 
 /* Sums of one row over the channels of its sub-band: w V conj(b1 conj(b2) M), w |b1 b2 M|^2,
  * w |V|^2. */
-static void row_sum(ci_cal_problem *p, const ci_cal_planes *planes, size_t i_part,
+static void row_sum(ci_cal_problem *p, const ci_cal_bandpass_parts *parts, size_t i_part,
                     const ci_vis_block *block, size_t i_row, const ci_c32 *model)
 {
     const ci_cal_sums *s = &p->part[i_part];
@@ -27,21 +27,22 @@ static void row_sum(ci_cal_problem *p, const ci_cal_planes *planes, size_t i_par
     for (size_t h = 0; h < p->n_feed; h++) {
         size_t at = ((b - block->part.i_baseline_first) * p->n_feed + h) * p->meta->n_time + t;
         ci_cal_row row = ci_cal_row_of(block, i_row, p->i_pol[h], model, first, end);
-        p->good_time[h * p->meta->n_time + t] += ci_cal_row_sum(
-            ci_comm_isa(p->comm), &row, ci_cal_plane(planes, i_part, s->n_chan, h, ant1) + first,
-            ci_cal_plane(planes, i_part, s->n_chan, h, ant2) + first, s->n_chan,
-            s->fine + CI_CAL_FINE * at);
+        p->good_time[h * p->meta->n_time + t] +=
+            ci_cal_row_sum(ci_comm_isa(p->comm), &row,
+                           ci_cal_bandpass_of(parts, i_part, s->n_chan, h, ant1) + first,
+                           ci_cal_bandpass_of(parts, i_part, s->n_chan, h, ant2) + first, s->n_chan,
+                           s->fine + CI_CAL_FINE * at);
     }
 }
 
-static ci_status part_sum(ci_cal_problem *p, const ci_cal_planes *planes, size_t i_part,
+static ci_status part_sum(ci_cal_problem *p, const ci_cal_bandpass_parts *parts, size_t i_part,
                           const ci_vis_block *block, const ci_c32 *model)
 {
     CI_TRY(ci_mem_alloc(&p->part[i_part].fine,
                         block->part.n_baseline * p->n_feed * p->meta->n_time * CI_CAL_FINE,
                         sizeof(double), "sums of integrations"));
     for (size_t r = 0; r < block->n_row; r++)
-        row_sum(p, planes, i_part, block, r, model);
+        row_sum(p, parts, i_part, block, r, model);
     return CI_OK;
 }
 
@@ -215,14 +216,14 @@ static ci_status sums_fill(ci_cal_problem *p, const ci_vis_set *set, ci_cal_pred
     CI_TRY(ci_mem_alloc(&p->good_time, p->n_feed * p->meta->n_time, sizeof(int64_t),
                         "samples of integrations"));
     ci_c32 *model = NULL;
-    ci_cal_planes planes = {0};
+    ci_cal_bandpass_parts parts = {0};
     ci_status status = ci_cal_model_new(set, &model);
-    if (status == CI_OK) status = ci_cal_planes_new(p, &planes);
+    if (status == CI_OK) status = ci_cal_bandpass_parts_new(p, &parts);
     for (size_t i = 0; status == CI_OK && i < set->n_block; i++) {
         status = predict(context, set->block[i], model);
-        if (status == CI_OK) status = part_sum(p, &planes, i, set->block[i], model);
+        if (status == CI_OK) status = part_sum(p, &parts, i, set->block[i], model);
     }
-    ci_cal_planes_clear(&planes);
+    ci_cal_bandpass_parts_clear(&parts);
     ci_mem_free(model);
     return status;
 }

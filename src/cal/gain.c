@@ -8,8 +8,8 @@
 #include <string.h>
 
 /* sums over one sub-band with the present bandpass: re, im, b. */
-static void baseline_sums(const ci_cal_problem *p, const ci_cal_planes *k, size_t i_part, size_t b,
-                          size_t h, size_t t, double out[3])
+static void baseline_sums(const ci_cal_problem *p, const ci_cal_bandpass_parts *k, size_t i_part,
+                          size_t b, size_t h, size_t t, double out[3])
 {
     const ci_cal_sums *s = &p->part[i_part];
     size_t ant1 = (size_t)p->meta->baseline_ant1[s->part.i_baseline_first + b];
@@ -17,8 +17,8 @@ static void baseline_sums(const ci_cal_problem *p, const ci_cal_planes *k, size_
     ci_cal_normal in = ci_cal_normal_at(s, ci_cal_sum_index(p, s, b, h, t));
     out[0] = out[1] = out[2] = 0;
     if (ant1 == ant2) return;
-    ci_cal_normal_sum(ci_comm_isa(p->comm), &in, ci_cal_plane(k, i_part, s->n_chan, h, ant1),
-                      ci_cal_plane(k, i_part, s->n_chan, h, ant2), s->n_chan, out);
+    ci_cal_normal_sum(ci_comm_isa(p->comm), &in, ci_cal_bandpass_of(k, i_part, s->n_chan, h, ant1),
+                      ci_cal_bandpass_of(k, i_part, s->n_chan, h, ant2), s->n_chan, out);
 }
 
 /* The same from sums of integrations. */
@@ -32,8 +32,9 @@ static void fine_sums(const ci_cal_problem *p, size_t i_part, size_t b, size_t h
             out[k] += in[CI_CAL_FINE * i + k];
 }
 
-/* This rank's sums of one interval, [part][baseline][hand][3]. */
-static void interval_sums(const ci_cal_problem *p, const ci_cal_planes *k, size_t t, double *out)
+/* This rank's sums of one interval, [part][baseline][feed][3]. */
+static void interval_sums(const ci_cal_problem *p, const ci_cal_bandpass_parts *k, size_t t,
+                          double *out)
 {
     for (size_t i = 0; i < p->n_part; i++)
         for (size_t b = 0; b < p->part[i].part.n_baseline; b++)
@@ -86,13 +87,13 @@ ci_status ci_cal_gain_solve(ci_cal_problem *p)
 {
     size_t n_here = 0, n_byte = 0;
     double *here = NULL, *sums = NULL;
-    ci_cal_planes k = {0};
+    ci_cal_bandpass_parts k = {0};
     for (size_t i = 0; i < p->n_part; i++)
         n_here += p->part[i].part.n_baseline;
     n_here *= 3 * p->n_feed;
     ci_status status = ci_mem_alloc(&here, n_here, sizeof *here, "gain sums");
     if (status == CI_OK) status = ci_mem_alloc(&sums, 3 * p->n_baseline, sizeof *sums, "gain sums");
-    if (status == CI_OK) status = ci_cal_planes_new(p, &k);
+    if (status == CI_OK) status = ci_cal_bandpass_parts_new(p, &k);
     status = ci_par_agree(p->comm, status);
     int rank = ci_comm_rank(p->comm), n_rank = ci_comm_size(p->comm);
     for (size_t t = 0; status == CI_OK && t < p->n_interval; t++) {
@@ -103,7 +104,7 @@ ci_status ci_cal_gain_solve(ci_cal_problem *p)
         if (status == CI_OK && rank == solver) interval_solve(p, t, whole, sums);
         ci_mem_free(whole);
     }
-    ci_cal_planes_clear(&k);
+    ci_cal_bandpass_parts_clear(&k);
     ci_mem_free(here);
     ci_mem_free(sums);
     if (status == CI_OK) status = solutions_share(p);
@@ -128,8 +129,8 @@ static void fine_power(const ci_cal_problem *p, size_t i_part, size_t b, size_t 
 }
 
 /* chi^2 and power of one baseline, all intervals and channels with a solution. */
-static void baseline_residual(const ci_cal_problem *p, const ci_cal_planes *k, size_t i_part,
-                              size_t b, size_t h, double out[2])
+static void baseline_residual(const ci_cal_problem *p, const ci_cal_bandpass_parts *k,
+                              size_t i_part, size_t b, size_t h, double out[2])
 {
     const ci_cal_sums *s = &p->part[i_part];
     size_t ant1 = (size_t)p->meta->baseline_ant1[s->part.i_baseline_first + b];
@@ -146,8 +147,9 @@ static void baseline_residual(const ci_cal_problem *p, const ci_cal_planes *k, s
         }
         float f[2] = {(float)creal(g), (float)cimag(g)};
         ci_cal_normal in = ci_cal_normal_at(s, ci_cal_sum_index(p, s, b, h, t));
-        ci_cal_normal_power(ci_comm_isa(p->comm), &in, ci_cal_plane(k, i_part, s->n_chan, h, ant1),
-                            ci_cal_plane(k, i_part, s->n_chan, h, ant2), s->n_chan, f, out);
+        ci_cal_normal_power(ci_comm_isa(p->comm), &in,
+                            ci_cal_bandpass_of(k, i_part, s->n_chan, h, ant1),
+                            ci_cal_bandpass_of(k, i_part, s->n_chan, h, ant2), s->n_chan, f, out);
     }
 }
 
@@ -159,8 +161,8 @@ ci_status ci_cal_powers_gather(ci_cal_problem *p, void **whole, size_t *n_all)
     for (size_t i = 0; i < p->n_part; i++)
         n += p->part[i].part.n_baseline;
     n *= 2 * p->n_feed;
-    ci_cal_planes k = {0};
-    ci_status status = ci_cal_planes_new(p, &k);
+    ci_cal_bandpass_parts k = {0};
+    ci_status status = ci_cal_bandpass_parts_new(p, &k);
     if (status == CI_OK) status = ci_mem_alloc(&here, n, sizeof *here, "residual");
     status = ci_par_agree(p->comm, status);
     out = here;
@@ -170,7 +172,7 @@ ci_status ci_cal_powers_gather(ci_cal_problem *p, void **whole, size_t *n_all)
                 baseline_residual(p, &k, i, b, h, out);
     if (status == CI_OK)
         status = ci_par_gather(p->comm, here, n * sizeof(double), -1, whole, &n_byte);
-    ci_cal_planes_clear(&k);
+    ci_cal_bandpass_parts_clear(&k);
     ci_mem_free(here);
     *n_all = n_byte / sizeof(double);
     return status;

@@ -15,13 +15,13 @@ enum
 
 static const double least_of_others = 0.5; /* of the share that others let expect */
 
-/* Shares of power that the solution explains, [sub-band][hand][antenna + 1]: medians over an
+/* Shares of power that the solution explains, [sub-band][feed][antenna + 1]: medians over an
  * antenna's baselines (a few of them may be spoiled), the last one over all baselines. */
 typedef struct shares
 {
     size_t n_sub_band, n_feed, n_antenna, n_baseline;
     double *share;
-    double *baseline; /* [sub-band][hand][baseline]; NaN: no data */
+    double *baseline; /* [sub-band][feed][baseline]; NaN: no data */
     double *scratch;  /* [n_sub_band + n_antenna + n_baseline] */
 } shares;
 
@@ -47,7 +47,7 @@ static double median_share(const shares *k, const ci_vis_meta *meta, size_t s, s
     return ci_num_median(k->scratch, n);
 }
 
-/* in: of every part, baseline and hand, power not explained and all power. */
+/* in: of every part, baseline and feed, power not explained and all power. */
 static void shares_fill(shares *k, const ci_cal_problem *p, const double *in)
 {
     for (size_t i = 0; i < k->n_sub_band * k->n_feed * k->n_baseline; i++)

@@ -108,20 +108,20 @@ ci_status ci_cal_feeds_match(const ci_cal_table *table, const ci_vis_meta *meta,
         feed_angle(&meta->array, meta->x_is_north, a, 1) * CI_RAD_TO_DEG);
 }
 
-void ci_cal_hands_match(const ci_cal_table *table, const ci_vis_meta *meta, bool is_swapped,
-                        int hand[4][2])
+void ci_cal_pols_match(const ci_cal_table *table, const ci_vis_meta *meta, bool is_swapped,
+                       int table_feed[4][2])
 {
     ci_vis_pol_kind kind = ci_vis_pol_kind_of(meta->pol[0]);
     for (size_t p = 0; p < meta->n_pol; p++) {
         int feed[2];
         ci_vis_pol_feeds(meta->pol[p], feed);
         for (int side = 0; side < 2; side++) {
-            hand[p][side] = -1;
+            table_feed[p][side] = -1;
             if (feed[side] < 0) continue;
             int wanted = feed[side] != (int)is_swapped ? 1 : 0;
             int jones = ci_vis_pol_of_feed(kind, wanted);
             for (size_t h = 0; h < table->n_feed; h++)
-                if (table->jones[h] == jones) hand[p][side] = (int)h;
+                if (table->jones[h] == jones) table_feed[p][side] = (int)h;
         }
     }
 }
@@ -280,17 +280,19 @@ static void telescope_tell(const ci_cal_table *table, const ci_vis_meta *meta)
 static ci_status feeds_check(const ci_cal_table *table, const ci_vis_meta *meta,
                              const int32_t *antenna, bool tells)
 {
-    int hand[4][2];
+    int table_feed[4][2];
     bool is_swapped = false;
     size_t n_parallel = 0, n_lacking = 0;
     ci_text lacking = {0};
     ci_status status = ci_cal_feeds_match(table, meta, antenna, &is_swapped);
     if (status != CI_OK) return status;
-    ci_cal_hands_match(table, meta, is_swapped, hand);
+    ci_cal_pols_match(table, meta, is_swapped, table_feed);
     for (size_t p = 0; status == CI_OK && p < meta->n_pol; p++) {
         if (ci_vis_pol_kind_of(meta->pol[p]) == CI_VIS_POL_STOKES) continue;
         n_parallel += ci_vis_pol_is_parallel(meta->pol[p]);
-        if (!ci_vis_pol_is_parallel(meta->pol[p]) || (hand[p][0] >= 0 && hand[p][1] >= 0)) continue;
+        if (!ci_vis_pol_is_parallel(meta->pol[p]) ||
+            (table_feed[p][0] >= 0 && table_feed[p][1] >= 0))
+            continue;
         n_lacking++;
         status = ci_text_append(&lacking, "%s%s", lacking.text ? " " : "",
                                 ci_vis_pol_name(meta->pol[p]));

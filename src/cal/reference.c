@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-/* The fewest good samples over those hands that the array has at all. */
+/* The fewest good samples over those feeds that the array has at all. */
 static int64_t samples_of(const ci_cal_problem *p, size_t a)
 {
     int64_t least = INT64_MAX;

@@ -199,7 +199,7 @@ static ci_status bandpass_table(const ci_cal_problem *p, ci_cal_table **out)
                           ? "Bandpass of a single channel: 1 by definition, all is in the gains."
                           : "Bandpass by StEFCal, a channel at a time; mean amplitude over the "
                             "band 1, mean phase 0; phase of the reference antenna 0 in each "
-                            "hand; gaps of up to 3 channels interpolated."));
+                            "feed; gaps of up to 3 channels interpolated."));
     table_fill(p, table, p->bandpass, p->bandpass_flag, p->bandpass_snr);
     return CI_OK;
 }
@@ -225,7 +225,7 @@ static ci_status gain_table(const ci_cal_problem *p, ci_cal_table **out)
     table->width_hz[0] = 2 * fmax(high - p->freq_mean_hz, p->freq_mean_hz - low);
     CI_TRY(ci_str_set(&table->history,
                       "Gains by StEFCal over the whole band; phase of the reference antenna 0 "
-                      "in each hand (the phase between hands is not known)."));
+                      "in each feed (the phase between feeds is not known)."));
     table_fill(p, table, p->gain, p->gain_flag, p->gain_snr);
     return CI_OK;
 }

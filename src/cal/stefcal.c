@@ -99,9 +99,9 @@ static bool is_usable(const ci_cal_stefcal *s, size_t i, const double *b)
     return b[i] > 0 && s->ant1[i] != s->ant2[i];
 }
 
-/* slot[] = group number: receptors that baselines connect have one phase in common, others
- * have none. Keeps the largest group (the lowest on ties) in slot >= 0. */
-static void largest_group_keep(ci_cal_stefcal *s, const double *b)
+/* slot[] = cluster number: receptors that baselines connect have one phase in common, others
+ * have none. Keeps the largest cluster (the lowest on ties) in slot >= 0. */
+static void largest_cluster_keep(ci_cal_stefcal *s, const double *b)
 {
     bool changed = true;
     for (size_t a = 0; a < s->n_antenna; a++)
@@ -145,7 +145,7 @@ static void active_find(ci_cal_stefcal *s, const double *b)
             changed = true;
         }
     }
-    largest_group_keep(s, b);
+    largest_cluster_keep(s, b);
     s->n_active = 0;
     for (size_t a = 0; a < s->n_antenna; a++) {
         if (s->slot[a] < 0) continue;
@@ -288,13 +288,13 @@ static void solution_write(ci_cal_stefcal *s, double scale2, int32_t i_ref, ci_c
                            uint8_t *flag, float *snr)
 {
     size_t n = s->n_active, n_good = 0;
-    double unit_re = 1, unit_im = 0;
+    double phasor_re = 1, phasor_im = 0;
     if (i_ref >= 0 && s->slot[i_ref] >= 0) {
         size_t r = (size_t)s->slot[i_ref];
         double size = sqrt(s->g_re[r] * s->g_re[r] + s->g_im[r] * s->g_im[r]);
         if (size > 0) {
-            unit_re = s->g_re[r] / size;
-            unit_im = -s->g_im[r] / size;
+            phasor_re = s->g_re[r] / size;
+            phasor_im = -s->g_im[r] / size;
         }
     }
     normal_sums(n, s->m_re, s->m_im, s->m_b, s->g_re, s->g_im, s->num_re, s->num_im, s->den);
@@ -303,8 +303,8 @@ static void solution_write(ci_cal_stefcal *s, double scale2, int32_t i_ref, ci_c
         double x = s->g_re[p], y = s->g_im[p], amplitude = sqrt(x * x + y * y);
         double ratio = scale2 > 0 ? amplitude * sqrt(s->den[p] / scale2) : 1e9;
         bool is_ref = (int32_t)a == i_ref;
-        gain[a] =
-            is_ref ? amplitude : (x * unit_re - y * unit_im) + I * (x * unit_im + y * unit_re);
+        gain[a] = is_ref ? amplitude
+                         : (x * phasor_re - y * phasor_im) + I * (x * phasor_im + y * phasor_re);
         snr[a] = (float)(ratio < 1e9 ? ratio : 1e9);
         flag[a] = snr[a] >= (float)s->options.min_snr && amplitude > 0 ? 0 : CI_CAL_FAILED;
         if (!flag[a]) s->scratch[n_good++] = amplitude;

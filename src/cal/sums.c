@@ -7,15 +7,15 @@
 
 /* Of the gains that go with the bandpass, where the final ones follow the signal. */
 
-static ci_status hands_find(ci_cal_problem *p)
+static ci_status feeds_find(ci_cal_problem *p)
 {
-    static const int hands[2][2] = {{CI_VIS_POL_XX, CI_VIS_POL_YY}, {CI_VIS_POL_RR, CI_VIS_POL_LL}};
+    static const int feeds[2][2] = {{CI_VIS_POL_XX, CI_VIS_POL_YY}, {CI_VIS_POL_RR, CI_VIS_POL_LL}};
     for (int kind = 0; kind < 2 && p->n_feed == 0; kind++) {
-        for (int hand = 0; hand < 2; hand++) {
-            int i = ci_vis_pol_find(p->meta, hands[kind][hand]);
+        for (int feed = 0; feed < 2; feed++) {
+            int i = ci_vis_pol_find(p->meta, feeds[kind][feed]);
             if (i < 0) continue;
             p->i_pol[p->n_feed] = (size_t)i;
-            p->jones[p->n_feed++] = hands[kind][hand];
+            p->jones[p->n_feed++] = feeds[kind][feed];
         }
     }
     if (p->n_feed == 0)
@@ -99,7 +99,7 @@ ci_cal_row ci_cal_row_of(const ci_vis_block *block, size_t i_row, size_t i_pol, 
                         .weight = block->weight + at};
 }
 
-/* One row into the sums of its baseline and interval; count [hand][channel] of good samples. */
+/* One row into the sums of its baseline and interval; count [feed][channel] of good samples. */
 static void row_sum(ci_cal_problem *p, const ci_vis_block *block, const ci_cal_sums *sums,
                     const ci_c32 *model, size_t i_row, int32_t *count)
 {
@@ -192,7 +192,7 @@ static ci_status set_sum(ci_cal_problem *p, const ci_vis_set *set, ci_cal_predic
     p->n_chan = ci_vis_chan_first(p->meta, p->meta->n_sub_band);
     if (p->meta->n_time == 0 || p->n_chan == 0 || p->n_baseline == 0)
         return ci_error(CI_ERR_NO_DATA, "calibration: the data set is empty");
-    CI_TRY(hands_find(p));
+    CI_TRY(feeds_find(p));
     CI_TRY(intervals_find(p));
     CI_TRY(arrays_new(p));
     CI_TRY(ci_mem_alloc(&p->part, set->n_block, sizeof *p->part, "normal sums"));

@@ -20,10 +20,10 @@ typedef struct ci_cal_sums
 {
     ci_vis_part part;
     size_t n_chan, i_chan_first; /* the sub-band's position in the whole band */
-    /* [baseline of the part][hand][interval][channel]: a = sum w V conj(M), b = sum w |M|^2,
+    /* [baseline of the part][feed][interval][channel]: a = sum w V conj(M), b = sum w |M|^2,
      * c = sum w |V|^2 */
     float *a_re, *a_im, *b, *c;
-    /* [baseline of the part][hand][integration][CI_CAL_FINE]: re, im of a, b, and c, the bandpass
+    /* [baseline of the part][feed][integration][CI_CAL_FINE]: re, im of a, b, and c, the bandpass
      * in the model, over the channels; NULL until ci_cal_fine_solve */
     double *fine;
 } ci_cal_sums;
@@ -40,7 +40,7 @@ typedef struct ci_cal_problem
     const ci_vis_meta *meta;
     const ci_cal_options *options;
     size_t n_antenna, n_baseline, n_feed, n_interval, n_chan;
-    size_t i_pol[2]; /* polarisation index of each hand */
+    size_t i_pol[2]; /* polarisation index of each feed's parallel hand */
     int jones[2];
     size_t *i_interval;     /* [n_time] */
     double *interval_mjd_s; /* [n_interval] */
@@ -68,33 +68,33 @@ typedef struct ci_cal_problem
 } ci_cal_problem;
 
 static inline size_t ci_cal_sum_index(const ci_cal_problem *problem, const ci_cal_sums *sums,
-                                      size_t i_baseline_here, size_t i_hand, size_t i_interval)
+                                      size_t i_baseline_here, size_t i_feed, size_t i_interval)
 {
-    return ((i_baseline_here * problem->n_feed + i_hand) * problem->n_interval + i_interval) *
+    return ((i_baseline_here * problem->n_feed + i_feed) * problem->n_interval + i_interval) *
            sums->n_chan;
 }
 
-/* Where the normal sums of a baseline, hand and interval begin. */
+/* Where the normal sums of a baseline, feed and interval begin. */
 static inline ci_cal_normal ci_cal_normal_at(const ci_cal_sums *sums, size_t at)
 {
     return (ci_cal_normal){sums->a_re + at, sums->a_im + at, sums->b + at, sums->c + at};
 }
 
-/* planes.c. The bandpass of this rank's channels as it is now, 0 where flagged: of each part
- * [hand][antenna][2: real, imaginary][channel of the part]. Local. */
-typedef struct ci_cal_planes
+/* bandpass_parts.c. The bandpass of this rank's channels as it is now, 0 where flagged: of each
+ * part [feed][antenna][2: real, imaginary][channel of the part]. Local. */
+typedef struct ci_cal_bandpass_parts
 {
     size_t n_antenna;
     float *value;
     size_t *first; /* [part] */
-} ci_cal_planes;
-ci_status ci_cal_planes_new(const ci_cal_problem *problem, ci_cal_planes *out);
-void ci_cal_planes_clear(ci_cal_planes *planes);
-static inline const float *ci_cal_plane(const ci_cal_planes *planes, size_t i_part, size_t n_chan,
-                                        size_t i_hand, size_t i_antenna)
+} ci_cal_bandpass_parts;
+ci_status ci_cal_bandpass_parts_new(const ci_cal_problem *problem, ci_cal_bandpass_parts *out);
+void ci_cal_bandpass_parts_clear(ci_cal_bandpass_parts *parts);
+static inline const float *ci_cal_bandpass_of(const ci_cal_bandpass_parts *parts, size_t i_part,
+                                              size_t n_chan, size_t i_feed, size_t i_antenna)
 {
-    return planes->value + planes->first[i_part] +
-           (i_hand * planes->n_antenna + i_antenna) * 2 * n_chan;
+    return parts->value + parts->first[i_part] +
+           (i_feed * parts->n_antenna + i_antenna) * 2 * n_chan;
 }
 
 /* Collective. Frees what it made where it fails. */
@@ -107,7 +107,7 @@ ci_status ci_cal_bandpass_solve(ci_cal_problem *problem);
 ci_status ci_cal_gain_solve(ci_cal_problem *problem);
 /* Fills gaps of the bandpass of up to 3 channels within a sub-band. Local, all alike. */
 void ci_cal_bandpass_fill(ci_cal_problem *problem);
-/* sqrt(chi^2 / power) per hand; collective. */
+/* sqrt(chi^2 / power) per feed; collective. */
 ci_status ci_cal_residual(ci_cal_problem *problem, double residual[2]);
 
 /* First integration of an interval, n_time for n_interval. Local. */
@@ -129,13 +129,13 @@ ci_status ci_cal_fine_solve(ci_cal_problem *problem, const ci_vis_set *set, ci_c
  * others; their bandpass gets flags. Collective. */
 ci_status ci_cal_misfits_flag(ci_cal_problem *problem);
 
-/* Of every part and baseline in order, [n_baseline of all parts][hand][2]: power that the solution
+/* Of every part and baseline in order, [n_baseline of all parts][feed][2]: power that the solution
  * leaves, and all power, over what has a solution; *whole, ci_mem_free. Collective. */
 ci_status ci_cal_powers_gather(ci_cal_problem *problem, void **whole, size_t *n_all);
 
 /* reference.c. Antenna whose phase is 0. */
 ci_status ci_cal_reference_choose(ci_cal_problem *problem);
-/* Solutions [n_step][n_antenna] (channels or intervals) of one hand where the reference has
+/* Solutions [n_step][n_antenna] (channels or intervals) of one feed where the reference has
  * none are rotated to agree best with the nearest that have a phase. */
 void ci_cal_reference_align(size_t n_step, size_t n_antenna, int32_t i_ref, ci_c64 *gain,
                             const uint8_t *flag);

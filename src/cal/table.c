@@ -50,7 +50,7 @@ void ci_cal_table_free(ci_cal_table *table)
     ci_mem_free(table);
 }
 
-/* Amplitudes relative to the median over receptors of one hand at one time and channel. */
+/* Amplitudes relative to the median over receptors of one feed at one time and channel. */
 static void amplitudes_measure(const ci_cal_table *t, double *scratch, ci_cal_quality *q)
 {
     q->min_amplitude = INFINITY;

@@ -62,18 +62,18 @@ static ci_status changed_take(const ci_clean *c, const changed *list, size_t n, 
     const ci_grid_layout *layout = c->layout;
     int64_t first = (int64_t)(layout->y_first * layout->n_x);
     int64_t end = first + (int64_t)(layout->n_here * layout->n_x);
-    ci_clean_terms terms = {0};
-    CI_TRY(ci_clean_terms_new(&terms, &b->axis, n, 1));
+    ci_clean_points points = {0};
+    CI_TRY(ci_clean_points_new(&points, &b->axis, n, 1));
     for (size_t i = 0; i < n; i++) {
         double l, m;
         ci_clean_model_pixel(b, list[i].index, &l, &m);
-        ci_clean_terms_place(&terms, i, l, m);
+        ci_clean_points_place(&points, i, l, m);
         for (size_t k = 0; k < CI_CLEAN_FLUX_NODES; k++)
-            terms.flux[i * CI_CLEAN_FLUX_NODES + k] = list[i].flux;
+            points.flux[i * CI_CLEAN_FLUX_NODES + k] = list[i].flux;
         if (list[i].index >= first && list[i].index < end) change[list[i].index - first] = 0;
     }
-    ci_status status = ci_clean_terms_add(&terms, c->setup.samples, -1);
-    ci_clean_terms_clear(&terms);
+    ci_status status = ci_clean_points_add(&points, c->setup.samples, -1);
+    ci_clean_points_clear(&points);
     return status;
 }
 
@@ -128,12 +128,12 @@ static ci_status pixels_take(ci_comm *comm, ci_clean *c)
 
 static ci_status drift_take(ci_comm *comm, ci_clean *c)
 {
-    ci_clean_terms terms;
+    ci_clean_points points;
     ci_status status =
-        ci_clean_drift_terms(comm, c->setup.model, c->setup.samples->n_good, &c->drifted, &terms);
+        ci_clean_drift_points(comm, c->setup.model, c->setup.samples->n_good, &c->drifted, &points);
     if (status == CI_OK)
-        status = ci_par_agree(comm, ci_clean_terms_add(&terms, c->setup.samples, -1));
-    ci_clean_terms_clear(&terms);
+        status = ci_par_agree(comm, ci_clean_points_add(&points, c->setup.samples, -1));
+    ci_clean_points_clear(&points);
     return status;
 }
 
@@ -151,42 +151,42 @@ static bool is_same(const ci_clean_source *a, const ci_clean_source *b)
     return a->flux == b->flux && a->point_jy == b->point_jy && a->slope == b->slope;
 }
 
-/* Terms of what sources are now, less what they were. */
+/* Points of what sources are now, less what they were. */
 static void sources_change(const ci_clean_model *b, const ci_clean_snapshot *was,
-                           ci_clean_terms *terms)
+                           ci_clean_points *points)
 {
     size_t n_node = b->n_frame * CI_CLEAN_FLUX_NODES;
-    terms->n = 0;
+    points->n = 0;
     for (size_t i = 0; i < b->n_source; i++) {
         const ci_clean_source *s = &b->source[i];
         const ci_clean_source *old = source_at(was->source, was->n_source, s);
-        double *flux = terms->flux + terms->n * n_node;
+        double *flux = points->flux + points->n * n_node;
         if (old && is_same(old, s)) continue;
-        ci_clean_sources_terms(b, s, 1, terms->n, terms);
-        if (old) ci_clean_sources_terms(b, old, 1, terms->n + 1, terms);
+        ci_clean_sources_points(b, s, 1, points->n, points);
+        if (old) ci_clean_sources_points(b, old, 1, points->n + 1, points);
         for (size_t k = 0; old && k < n_node; k++)
             flux[k] -= flux[n_node + k];
-        terms->n++;
+        points->n++;
     }
     for (size_t i = 0; i < was->n_source; i++) {
-        double *flux = terms->flux + terms->n * n_node;
+        double *flux = points->flux + points->n * n_node;
         if (source_at(b->source, b->n_source, &was->source[i])) continue;
-        ci_clean_sources_terms(b, &was->source[i], 1, terms->n, terms);
+        ci_clean_sources_points(b, &was->source[i], 1, points->n, points);
         for (size_t k = 0; k < n_node; k++)
             flux[k] = -flux[k];
-        terms->n++;
+        points->n++;
     }
 }
 
 static ci_status sources_take(ci_clean *c)
 {
     const ci_clean_model *b = c->setup.model;
-    ci_clean_terms terms = {0};
+    ci_clean_points points = {0};
     size_t n = b->n_source + before(c)->n_source + 1;
-    ci_status status = ci_clean_terms_new(&terms, &b->axis, n, b->n_frame);
-    if (status == CI_OK) sources_change(b, before(c), &terms);
-    if (status == CI_OK) status = ci_clean_terms_add(&terms, c->setup.samples, -1);
-    ci_clean_terms_clear(&terms);
+    ci_status status = ci_clean_points_new(&points, &b->axis, n, b->n_frame);
+    if (status == CI_OK) sources_change(b, before(c), &points);
+    if (status == CI_OK) status = ci_clean_points_add(&points, c->setup.samples, -1);
+    ci_clean_points_clear(&points);
     return status;
 }
 

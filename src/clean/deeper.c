@@ -15,18 +15,18 @@ static const double inner_least = 1.0 / 16;
 static ci_status incoherent_rms(ci_comm *comm, const ci_clean *c, double *rms)
 {
     const ci_vis_samples *s = c->setup.samples;
-    double *unit = NULL, sum = 0;
-    ci_par_units *units = NULL;
-    CI_TRY(ci_par_units_new(comm, &units, ci_vis_samples_n_unit(s), 1));
+    double *summand = NULL, sum = 0;
+    ci_par_pairwise *sums = NULL;
+    CI_TRY(ci_par_pairwise_new(comm, &sums, ci_vis_samples_n_summand(s), 1));
     for (size_t i = 0; i < s->n_row; i++) {
-        if (ci_vis_samples_unit_begins(s, i)) unit = ci_par_units_next(units);
+        if (ci_vis_samples_summand_begins(s, i)) summand = ci_par_pairwise_next(sums);
         for (size_t k = s->first[i]; k < s->first[i + 1]; k++) {
             double w = s->weight[k], re = crealf(s->computed[k]), im = cimagf(s->computed[k]);
-            *unit += w * w * (re * re + im * im);
+            *summand += w * w * (re * re + im * im);
         }
     }
-    ci_status status = ci_par_units_finish(comm, units, &sum);
-    ci_par_units_free(units);
+    ci_status status = ci_par_pairwise_finish(comm, sums, &sum);
+    ci_par_pairwise_free(sums);
     *rms = sqrt(sum / 2) / c->setup.sum_weight;
     return status;
 }

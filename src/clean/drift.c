@@ -70,15 +70,15 @@ static ci_status choose(ci_comm *comm, const ci_clean_model *b, int64_t n_sample
 }
 
 /* Flux (beam / mean beam - 1) of every component. */
-static ci_status terms_fill(const ci_clean_model *b, const ci_clean_component *c, size_t n,
-                            ci_clean_terms *terms)
+static ci_status points_fill(const ci_clean_model *b, const ci_clean_component *c, size_t n,
+                             ci_clean_points *points)
 {
     size_t n_node = b->n_frame * CI_CLEAN_FLUX_NODES;
-    CI_TRY(ci_clean_terms_new(terms, &b->axis, n, b->n_frame));
+    CI_TRY(ci_clean_points_new(points, &b->axis, n, b->n_frame));
     for (size_t i = 0; i < n; i++) {
-        double l, m, *flux = terms->flux + i * n_node;
+        double l, m, *flux = points->flux + i * n_node;
         ci_clean_model_pixel(b, c[i].index, &l, &m);
-        ci_clean_terms_place(terms, i, l, m);
+        ci_clean_points_place(points, i, l, m);
         ci_clean_model_beam_ratio(b, l, m, c[i].beam, flux);
         for (size_t k = 0; k < n_node; k++)
             flux[k] = c[i].flux * (flux[k] - 1);
@@ -110,15 +110,15 @@ void ci_clean_drifted_clear(ci_clean_drifted *known)
     *known = (ci_clean_drifted){0};
 }
 
-ci_status ci_clean_drift_terms(ci_comm *comm, const ci_clean_model *model, int64_t n_sample,
-                               ci_clean_drifted *known, ci_clean_terms *out)
+ci_status ci_clean_drift_points(ci_comm *comm, const ci_clean_model *model, int64_t n_sample,
+                                ci_clean_drifted *known, ci_clean_points *out)
 {
     ci_clean_component *chosen = NULL;
     size_t n = 0;
-    *out = (ci_clean_terms){0};
+    *out = (ci_clean_points){0};
     if (!model->has_beam) return CI_OK;
     ci_status status = choose(comm, model, n_sample, known, &chosen, &n);
-    if (status == CI_OK) status = terms_fill(model, chosen, n, out);
+    if (status == CI_OK) status = points_fill(model, chosen, n, out);
     if (status == CI_OK) status = known_add(known, chosen, n);
     ci_mem_free(chosen);
     return ci_par_agree(comm, status);

@@ -1,12 +1,12 @@
 /* The model from inside. The gridder's part of it, pixel components, is constant in time and
  * frequency, at the mean beam. Bright sources show where that is wrong: the beam moves over them
  * (drift.c), their spectra are not flat and they lie between pixels (sources.c, source_fit.c). All
- * these are direct sums of terms (terms.h). */
+ * these are direct sums of points (points.h). */
 #ifndef CLEAN_MODEL_H
 #define CLEAN_MODEL_H
 
 #include "clean/cells.h"
-#include "clean/terms.h"
+#include "clean/points.h"
 #include "contimg/clean.h"
 
 /* One non-zero pixel of the model. */

@@ -1,4 +1,4 @@
-/* Sources outside the image, as terms of a direct sum. The flux of one, as it is seen through the
+/* Sources outside the image, as points of a direct sum. The flux of one, as it is seen through the
  * beam, is a sum of columns over time and frequency: the beam that is known and its slope, and
  * low-order polynomials for what the beam really does so far out, at its edge and in its sidelobes
  * (docs/science.md "CLEAN"). */
@@ -37,17 +37,17 @@ void ci_clean_outside_columns(const ci_clean_model *b, const ci_vis_samples *s, 
     }
 }
 
-ci_status ci_clean_outside_terms(const ci_clean_model *b, const ci_vis_samples *s,
-                                 const ci_clean_outside *from, size_t n, size_t i_first,
-                                 ci_clean_terms *terms)
+ci_status ci_clean_outside_points(const ci_clean_model *b, const ci_vis_samples *s,
+                                  const ci_clean_outside *from, size_t n, size_t i_first,
+                                  ci_clean_points *points)
 {
     size_t n_node = s->n_time * CI_CLEAN_FLUX_NODES;
     double *table = NULL;
     CI_TRY(ci_mem_alloc(&table, CI_CLEAN_OUTSIDE_COLUMNS * n_node, sizeof *table,
                         "sources outside the image"));
     for (size_t i = 0; i < n; i++) {
-        double *flux = terms->flux + (i_first + i) * n_node;
-        ci_clean_terms_place(terms, i_first + i, from[i].l, from[i].m);
+        double *flux = points->flux + (i_first + i) * n_node;
+        ci_clean_points_place(points, i_first + i, from[i].l, from[i].m);
         ci_clean_outside_columns(b, s, from[i].l, from[i].m, table);
         for (size_t k = 0; k < n_node; k++) {
             flux[k] = 0;
@@ -64,11 +64,11 @@ static ci_status add(const ci_clean_model *b, const ci_clean_outside *from, size
                      ci_vis_samples *s, double scale)
 {
     if (n == 0) return CI_OK;
-    ci_clean_terms terms = {0};
-    ci_status status = ci_clean_terms_new(&terms, &b->axis, n, s->n_time);
-    if (status == CI_OK) status = ci_clean_outside_terms(b, s, from, n, 0, &terms);
-    if (status == CI_OK) status = ci_clean_terms_add(&terms, s, scale);
-    ci_clean_terms_clear(&terms);
+    ci_clean_points points = {0};
+    ci_status status = ci_clean_points_new(&points, &b->axis, n, s->n_time);
+    if (status == CI_OK) status = ci_clean_outside_points(b, s, from, n, 0, &points);
+    if (status == CI_OK) status = ci_clean_points_add(&points, s, scale);
+    ci_clean_points_clear(&points);
     return status;
 }
 

@@ -17,11 +17,11 @@ typedef struct ci_clean_outside_setup
  * Local. */
 void ci_clean_outside_columns(const ci_clean_model *model, const ci_vis_samples *samples, double l,
                               double m, double *table);
-/* Terms of the sources `from` [n] at terms i_first on. Local. */
-CI_MUST_CHECK ci_status ci_clean_outside_terms(const ci_clean_model *model,
-                                               const ci_vis_samples *samples,
-                                               const ci_clean_outside *from, size_t n,
-                                               size_t i_first, ci_clean_terms *terms);
+/* Points of the sources `from` [n] at points i_first on. Local. */
+CI_MUST_CHECK ci_status ci_clean_outside_points(const ci_clean_model *model,
+                                                const ci_vis_samples *samples,
+                                                const ci_clean_outside *from, size_t n,
+                                                size_t i_first, ci_clean_points *points);
 /* The model's sources outside the image into samples->computed, times scale. Local. */
 CI_MUST_CHECK ci_status ci_clean_outside_add(const ci_clean_model *model, ci_vis_samples *samples,
                                              double scale);

@@ -151,7 +151,7 @@ static void place_step(const fit *f, const double *sums, step *out)
     out->m *= most / length;
 }
 
-/* Of source i in hand; table: its columns; sums [its columns + 1][CI_FIT_SUMS]. */
+/* Of source i; table: its columns; sums [its columns + 1][CI_FIT_SUMS]. */
 static step source_step(const fit *f, size_t i, const double *table, const double *sums)
 {
     const ci_clean_outside *s = &f->model->outside[f->which[i]];
@@ -175,8 +175,8 @@ static step source_step(const fit *f, size_t i, const double *table, const doubl
 
 /* ---- all together -------------------------------------------------------------------------- */
 
-/* Where the terms of source i in hand begin: those of its columns, then all of it. */
-static size_t term_first(const fit *f, size_t i)
+/* Where the points of source i begin: those of its columns, then all of it. */
+static size_t point_first(const fit *f, size_t i)
 {
     size_t first = 0;
     while (i > 0)
@@ -184,12 +184,12 @@ static size_t term_first(const fit *f, size_t i)
     return first;
 }
 
-/* The terms of source i in hand; its columns into table. */
-static void terms_fill(const fit *f, size_t i, double *table, ci_clean_terms *terms)
+/* The points of source i; its columns into table. */
+static void points_fill(const fit *f, size_t i, double *table, ci_clean_points *points)
 {
     const ci_clean_outside *s = &f->model->outside[f->which[i]];
-    size_t first = term_first(f, i), n = (size_t)column_count(f, i);
-    double *flux = terms->flux + first * f->n_node, *all = flux + n * f->n_node;
+    size_t first = point_first(f, i), n = (size_t)column_count(f, i);
+    double *flux = points->flux + first * f->n_node, *all = flux + n * f->n_node;
     ci_clean_outside_columns(f->model, f->samples, s->l, s->m, table);
     memcpy(flux, table, n * f->n_node * sizeof *flux);
     for (size_t k = 0; k < f->n_node; k++) {
@@ -198,21 +198,21 @@ static void terms_fill(const fit *f, size_t i, double *table, ci_clean_terms *te
             all[k] += s->column_jy[c] * table[c * f->n_node + k];
     }
     for (size_t k = 0; k <= n; k++)
-        ci_clean_terms_place(terms, first + k, s->l, s->m);
+        ci_clean_points_place(points, first + k, s->l, s->m);
 }
 
-/* Sums [terms][CI_FIT_SUMS] of the sources that are fitted with the residual, and their columns,
+/* Sums [points][CI_FIT_SUMS] of the sources that are fitted with the residual, and their columns,
  * tables [n][N_COLUMN][n_node]. */
 static ci_status sums_find(ci_comm *comm, const fit *f, double *tables, double *sums)
 {
     const ci_clean_model *b = f->model;
-    ci_clean_terms terms = {0};
+    ci_clean_points points = {0};
     ci_status status = ci_par_agree(
-        comm, ci_clean_terms_new(&terms, &b->axis, term_first(f, f->n), f->samples->n_time));
+        comm, ci_clean_points_new(&points, &b->axis, point_first(f, f->n), f->samples->n_time));
     for (size_t i = 0; status == CI_OK && i < f->n; i++)
-        terms_fill(f, i, tables + i * N_COLUMN * f->n_node, &terms);
-    if (status == CI_OK) status = ci_clean_terms_correlate(comm, &terms, f->samples, sums);
-    ci_clean_terms_clear(&terms);
+        points_fill(f, i, tables + i * N_COLUMN * f->n_node, &points);
+    if (status == CI_OK) status = ci_clean_points_correlate(comm, &points, f->samples, sums);
+    ci_clean_points_clear(&points);
     return status;
 }
 
@@ -232,7 +232,7 @@ static void shown_select(fit *f)
 static ci_status steps_find(ci_comm *comm, fit *f)
 {
     double *sums = NULL, *tables = NULL;
-    ci_status status = ci_mem_alloc(&sums, term_first(f, f->n) * CI_FIT_SUMS, sizeof *sums,
+    ci_status status = ci_mem_alloc(&sums, point_first(f, f->n) * CI_FIT_SUMS, sizeof *sums,
                                     "sources outside the image");
     if (status == CI_OK)
         status = ci_mem_alloc(&tables, f->n * N_COLUMN * f->n_node, sizeof *tables,
@@ -241,7 +241,7 @@ static ci_status steps_find(ci_comm *comm, fit *f)
     if (status == CI_OK) status = sums_find(comm, f, tables, sums);
     for (size_t i = 0; status == CI_OK && i < f->n; i++)
         f->steps[i] = source_step(f, i, tables + i * N_COLUMN * f->n_node,
-                                  sums + term_first(f, i) * CI_FIT_SUMS);
+                                  sums + point_first(f, i) * CI_FIT_SUMS);
     if (status == CI_OK) status = ci_par_bcast(comm, f->steps, f->n * sizeof *f->steps, 0);
     if (status == CI_OK) shown_select(f);
     ci_mem_free(sums);
@@ -260,25 +260,25 @@ static ci_clean_outside source_stepped(const ci_clean_outside *s, const step *by
 }
 
 /* The change that `part` of the steps makes: the new points, less the old ones. */
-static ci_status change_fill(const fit *f, double part, ci_clean_terms *terms)
+static ci_status change_fill(const fit *f, double part, ci_clean_points *points)
 {
     for (size_t i = 0; i < f->n; i++) {
         const ci_clean_outside *before = &f->model->outside[f->which[i]];
         ci_clean_outside now = source_stepped(before, &f->steps[i], part), less = *before;
         for (int k = 0; k < N_COLUMN; k++)
             less.column_jy[k] *= -1;
-        CI_TRY(ci_clean_outside_terms(f->model, f->samples, &now, 1, 2 * i, terms));
-        CI_TRY(ci_clean_outside_terms(f->model, f->samples, &less, 1, 2 * i + 1, terms));
+        CI_TRY(ci_clean_outside_points(f->model, f->samples, &now, 1, 2 * i, points));
+        CI_TRY(ci_clean_outside_points(f->model, f->samples, &less, 1, 2 * i + 1, points));
     }
     return CI_OK;
 }
 
 /* The part of the steps, at most all, that leaves least of the residual. */
-static ci_status part_find(ci_comm *comm, const fit *f, ci_clean_terms *terms, double *part)
+static ci_status part_find(ci_comm *comm, const fit *f, ci_clean_points *points, double *part)
 {
     double along = 0, length = 0;
-    CI_AGREE(comm, change_fill(f, 1, terms));
-    CI_TRY(ci_clean_terms_project(comm, terms, f->samples, NULL, &along, &length));
+    CI_AGREE(comm, change_fill(f, 1, points));
+    CI_TRY(ci_clean_points_project(comm, points, f->samples, NULL, &along, &length));
     for (size_t i = 0; i < f->n; i++) {
         const ci_clean_outside *s = &f->model->outside[f->which[i]];
         for (int k = 1; k < N_COLUMN; k++) {
@@ -295,17 +295,17 @@ static ci_status steps_take(ci_comm *comm, const fit *f)
 {
     double part = 0;
     ci_clean_model *b = f->model;
-    ci_clean_terms terms = {0};
+    ci_clean_points points = {0};
     ci_status status =
-        ci_par_agree(comm, ci_clean_terms_new(&terms, &b->axis, 2 * f->n, f->samples->n_time));
-    if (status == CI_OK) status = part_find(comm, f, &terms, &part);
-    if (status == CI_OK) status = ci_par_agree(comm, change_fill(f, part, &terms));
-    if (status == CI_OK) status = ci_par_agree(comm, ci_clean_terms_add(&terms, f->samples, -1));
+        ci_par_agree(comm, ci_clean_points_new(&points, &b->axis, 2 * f->n, f->samples->n_time));
+    if (status == CI_OK) status = part_find(comm, f, &points, &part);
+    if (status == CI_OK) status = ci_par_agree(comm, change_fill(f, part, &points));
+    if (status == CI_OK) status = ci_par_agree(comm, ci_clean_points_add(&points, f->samples, -1));
     for (size_t i = 0; status == CI_OK && i < f->n; i++) {
         ci_clean_outside *s = &b->outside[f->which[i]];
         *s = source_stepped(s, &f->steps[i], part);
     }
-    ci_clean_terms_clear(&terms);
+    ci_clean_points_clear(&points);
     return status;
 }
 

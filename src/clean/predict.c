@@ -6,22 +6,22 @@
 /* What sources are beside their pixel components. */
 static ci_status sources_add(const ci_clean_model *b, ci_vis_samples *samples)
 {
-    ci_clean_terms terms = {0};
-    ci_status status = ci_clean_terms_new(&terms, &b->axis, b->n_source, b->n_frame);
-    if (status == CI_OK) ci_clean_sources_terms(b, b->source, b->n_source, 0, &terms);
-    if (status == CI_OK) status = ci_clean_terms_add(&terms, samples, 1);
-    ci_clean_terms_clear(&terms);
+    ci_clean_points points = {0};
+    ci_status status = ci_clean_points_new(&points, &b->axis, b->n_source, b->n_frame);
+    if (status == CI_OK) ci_clean_sources_points(b, b->source, b->n_source, 0, &points);
+    if (status == CI_OK) status = ci_clean_points_add(&points, samples, 1);
+    ci_clean_points_clear(&points);
     return status;
 }
 
 static ci_status drift_add(ci_comm *comm, const ci_clean_model *b, ci_clean_drifted *known,
                            ci_vis_samples *samples)
 {
-    ci_clean_terms terms;
+    ci_clean_points points;
     ci_clean_drifted_clear(known);
-    ci_status status = ci_clean_drift_terms(comm, b, samples->n_good, known, &terms);
-    if (status == CI_OK) status = ci_par_agree(comm, ci_clean_terms_add(&terms, samples, 1));
-    ci_clean_terms_clear(&terms);
+    ci_status status = ci_clean_drift_points(comm, b, samples->n_good, known, &points);
+    if (status == CI_OK) status = ci_par_agree(comm, ci_clean_points_add(&points, samples, 1));
+    ci_clean_points_clear(&points);
     return status;
 }
 

@@ -1,4 +1,4 @@
-/* Local rms on boxes whose edges depend on the image alone. Whole strips of boxes are
+/* Local rms on boxes whose edges depend on the image alone. Whole rows of boxes of boxes are
  * brought to one rank each, whichever it is, so the numbers do not know the rank count.
  *
  * A box full of extended emission scatters by its emission. Taken for noise that would keep
@@ -31,8 +31,8 @@ static size_t box_edge(size_t i, size_t n_box, size_t n)
     return i * n / n_box;
 }
 
-/* The strip that holds row y. */
-static size_t strip_of(size_t y, size_t n_box, size_t n)
+/* The row of boxes that holds row y. */
+static size_t box_row_of(size_t y, size_t n_box, size_t n)
 {
     size_t i = y * n_box / n;
     while (i + 1 < n_box && box_edge(i + 1, n_box, n) <= y)
@@ -72,10 +72,10 @@ static size_t box_take(const ci_clean_rms_mesh *m, const float *rows, size_t y_r
     return n;
 }
 
-/* rows: the complete rows of strips [first, last); pair [last - first][n_box_x][2]: clipped
+/* rows: the complete rows of rows of boxes [first, last); pair [last - first][n_box_x][2]: clipped
  * sigma, sigma of the negative pixels. */
-static ci_status strips_measure(const ci_clean_rms_mesh *m, const float *rows, size_t first,
-                                size_t last, float *pair)
+static ci_status box_rows_measure(const ci_clean_rms_mesh *m, const float *rows, size_t first,
+                                  size_t last, float *pair)
 {
     float *values = NULL, *scratch = NULL;
     size_t y0 = box_edge(first, m->n_box_y, m->n_y);
@@ -95,7 +95,7 @@ static ci_status strips_measure(const ci_clean_rms_mesh *m, const float *rows, s
     return status;
 }
 
-/* Every strip's rows to the rank that holds the strip's first row. */
+/* Every row of boxes's rows to the rank that holds the row of boxes's first row. */
 static ci_status rows_exchange(ci_comm *comm, const ci_clean_rms_mesh *m, const ci_grid_layout *l,
                                const double *slab, float **rows)
 {
@@ -108,8 +108,8 @@ static ci_status rows_exchange(ci_comm *comm, const ci_clean_rms_mesh *m, const 
     status = ci_par_agree(comm, status);
     if (status == CI_OK) {
         for (size_t i = 0; i < l->n_here; i++) {
-            size_t strip = strip_of(l->y_first + i, m->n_box_y, m->n_y);
-            int owner = rank_of_row(l, box_edge(strip, m->n_box_y, m->n_y));
+            size_t box_row = box_row_of(l->y_first + i, m->n_box_y, m->n_y);
+            int owner = rank_of_row(l, box_edge(box_row, m->n_box_y, m->n_y));
             n_send[owner] += l->n_x * sizeof *send;
         }
         for (size_t i = 0; i < l->n_here * l->n_x; i++)
@@ -157,7 +157,7 @@ static ci_status mesh_fill(ci_comm *comm, ci_clean_rms_mesh *m, const ci_grid_la
     float *rows = NULL, *here = NULL, *pair = NULL;
     CI_TRY(rows_exchange(comm, m, l, slab, &rows));
     ci_status status = ci_mem_alloc(&here, n_byte, 1, "local rms");
-    if (status == CI_OK && n_strip > 0) status = strips_measure(m, rows, first, last, here);
+    if (status == CI_OK && n_strip > 0) status = box_rows_measure(m, rows, first, last, here);
     status = ci_par_agree(comm, status);
     if (status == CI_OK) status = ci_par_gather(comm, here, n_byte, -1, (void **)&pair, NULL);
     if (status == CI_OK) status = ci_par_agree(comm, mesh_settle(m, pair, is_positive));

@@ -37,14 +37,14 @@ typedef struct fit
 
 /* ---- what sources are beside their components ------------------------------------------------ */
 
-void ci_clean_sources_terms(const ci_clean_model *b, const ci_clean_source *from, size_t n,
-                            size_t i_first, ci_clean_terms *terms)
+void ci_clean_sources_points(const ci_clean_model *b, const ci_clean_source *from, size_t n,
+                             size_t i_first, ci_clean_points *points)
 {
     size_t n_node = b->n_frame * CI_CLEAN_FLUX_NODES;
     for (size_t i = 0; i < n; i++) {
         const ci_clean_source *s = &from[i];
-        double *flux = terms->flux + (i_first + i) * n_node;
-        ci_clean_terms_place(terms, i_first + i, s->l, s->m);
+        double *flux = points->flux + (i_first + i) * n_node;
+        ci_clean_points_place(points, i_first + i, s->l, s->m);
         ci_clean_model_beam_profile(b, s->l, s->m, flux);
         for (size_t k = 0; k < n_node; k++) {
             double x = log(b->axis.node_hz[k % CI_CLEAN_FLUX_NODES] / b->axis.ref_hz);
@@ -109,16 +109,16 @@ static ci_clean_source source_stepped(const ci_clean_source *s, const step *by, 
 static ci_status sums_find(ci_comm *comm, const fit *f, double *sums)
 {
     const ci_clean_model *b = f->model;
-    ci_clean_terms terms = {0};
-    ci_status status = ci_par_agree(comm, ci_clean_terms_new(&terms, &b->axis, f->n, b->n_frame));
+    ci_clean_points points = {0};
+    ci_status status = ci_par_agree(comm, ci_clean_points_new(&points, &b->axis, f->n, b->n_frame));
     for (size_t i = 0; status == CI_OK && i < f->n; i++) {
         const ci_clean_source *s = &b->source[f->which[i]];
-        ci_clean_terms_place(&terms, i, s->l, s->m);
+        ci_clean_points_place(&points, i, s->l, s->m);
         ci_clean_model_beam_profile(b, s->l, s->m,
-                                    terms.flux + i * b->n_frame * CI_CLEAN_FLUX_NODES);
+                                    points.flux + i * b->n_frame * CI_CLEAN_FLUX_NODES);
     }
-    if (status == CI_OK) status = ci_clean_terms_correlate(comm, &terms, f->samples, sums);
-    ci_clean_terms_clear(&terms);
+    if (status == CI_OK) status = ci_clean_points_correlate(comm, &points, f->samples, sums);
+    ci_clean_points_clear(&points);
     return status;
 }
 
@@ -143,35 +143,35 @@ static ci_status steps_find(ci_comm *comm, fit *f)
     return status;
 }
 
-/* The change that `part` of the steps makes: the new points, less the old ones; one term where the
+/* The change that `part` of the steps makes: the new points, less the old ones; one point where the
  * position stays. */
-static void change_fill(const fit *f, double part, ci_clean_terms *terms)
+static void change_fill(const fit *f, double part, ci_clean_points *points)
 {
     const ci_clean_model *b = f->model;
     size_t n_node = b->n_frame * CI_CLEAN_FLUX_NODES;
-    terms->n = 0;
+    points->n = 0;
     for (size_t i = 0; i < f->n; i++) {
         const ci_clean_source *before = &b->source[f->which[i]];
         ci_clean_source now = source_stepped(before, &f->steps[i], part);
         bool moves = now.l != before->l || now.m != before->m;
-        double *flux = terms->flux + terms->n * n_node, *old = flux + n_node;
-        ci_clean_sources_terms(b, &now, 1, terms->n, terms);
-        ci_clean_sources_terms(b, before, 1, terms->n + 1, terms);
+        double *flux = points->flux + points->n * n_node, *old = flux + n_node;
+        ci_clean_sources_points(b, &now, 1, points->n, points);
+        ci_clean_sources_points(b, before, 1, points->n + 1, points);
         for (size_t k = 0; k < n_node; k++)
             if (moves)
                 old[k] = -old[k];
             else
                 flux[k] -= old[k];
-        terms->n += moves ? 2 : 1;
+        points->n += moves ? 2 : 1;
     }
 }
 
 /* The part of the steps, at most all, that leaves least of the residual. */
-static ci_status part_find(ci_comm *comm, const fit *f, ci_clean_terms *terms, double *part)
+static ci_status part_find(ci_comm *comm, const fit *f, ci_clean_points *points, double *part)
 {
     double along = 0, length = 0;
-    change_fill(f, 1, terms);
-    CI_TRY(ci_clean_terms_project(comm, terms, f->samples, f->change, &along, &length));
+    change_fill(f, 1, points);
+    CI_TRY(ci_clean_points_project(comm, points, f->samples, f->change, &along, &length));
     for (size_t i = 0; i < f->n; i++) {
         double slope = f->model->source[f->which[i]].slope;
         along -= f->noise2 * slope * f->steps[i].slope;
@@ -182,11 +182,11 @@ static ci_status part_find(ci_comm *comm, const fit *f, ci_clean_terms *terms, d
 }
 
 /* Takes the change out of the residual; that of whole steps is known. */
-static ci_status change_take(const fit *f, double part, ci_clean_terms *terms)
+static ci_status change_take(const fit *f, double part, ci_clean_points *points)
 {
     if (part < 1) {
-        change_fill(f, part, terms);
-        return ci_clean_terms_add(terms, f->samples, -1);
+        change_fill(f, part, points);
+        return ci_clean_points_add(points, f->samples, -1);
     }
     for (size_t i = 0; i < f->samples->n_sample; i++)
         f->samples->computed[i] -= f->change[i];
@@ -197,16 +197,16 @@ static ci_status steps_take(ci_comm *comm, const fit *f)
 {
     double part = 0;
     ci_clean_model *b = f->model;
-    ci_clean_terms terms = {0};
+    ci_clean_points points = {0};
     ci_status status =
-        ci_par_agree(comm, ci_clean_terms_new(&terms, &b->axis, 2 * f->n, b->n_frame));
-    if (status == CI_OK) status = part_find(comm, f, &terms, &part);
-    if (status == CI_OK) status = ci_par_agree(comm, change_take(f, part, &terms));
+        ci_par_agree(comm, ci_clean_points_new(&points, &b->axis, 2 * f->n, b->n_frame));
+    if (status == CI_OK) status = part_find(comm, f, &points, &part);
+    if (status == CI_OK) status = ci_par_agree(comm, change_take(f, part, &points));
     for (size_t i = 0; status == CI_OK && i < f->n; i++) {
         ci_clean_source *s = &b->source[f->which[i]];
         *s = source_stepped(s, &f->steps[i], part);
     }
-    ci_clean_terms_clear(&terms);
+    ci_clean_points_clear(&points);
     return status;
 }
 

@@ -23,7 +23,7 @@ static const double deep_min = 10;        /* flux over the residual's peak: what
 static const double alone_max = 0.05;     /* components from one to two beams away, of the flux */
 static const double component_min = 0.02; /* of the least source: no seed of one */
 /* Beams by which a source's centre may move without its place being another: one that moves costs
- * two terms, one that stays none. */
+ * two points, one that stays none. */
 static const double still_max = 0.05;
 /* Second moment of a point's components, pixels^2: on the two pixels that it lies between it has up
  * to 1/4. */
@@ -48,7 +48,7 @@ enum
 };
 
 /* Components on their way into sources. */
-typedef struct grouping
+typedef struct gathering
 {
     const ci_clean_model *model;
     const ci_clean_component *list; /* [n] greatest |flux| first */
@@ -59,10 +59,10 @@ typedef struct grouping
     ci_clean_source *found;
     size_t n_found;
     int32_t n_cluster;
-} grouping;
+} gathering;
 
 /* From pixels to widths of the beam; the major axis points to (-sin pa, cos pa). */
-static void to_beams_set(grouping *g, ci_num_beam beam)
+static void to_beams_set(gathering *g, ci_num_beam beam)
 {
     double s = sin(beam.pa_rad), c = cos(beam.pa_rad);
     g->to_beams[0][0] = -s / beam.major;
@@ -72,7 +72,7 @@ static void to_beams_set(grouping *g, ci_num_beam beam)
 }
 
 /* How far (dx, dy) pixels are, in widths of the beam. */
-static double beams(const grouping *g, double dx, double dy)
+static double beams(const gathering *g, double dx, double dy)
 {
     double along = g->to_beams[0][0] * dx + g->to_beams[0][1] * dy;
     double across = g->to_beams[1][0] * dx + g->to_beams[1][1] * dy;
@@ -89,7 +89,7 @@ typedef struct cluster
 } cluster;
 
 /* From the cluster's pixel to a component: d pixels; the value in beams. */
-static double distance(const grouping *g, size_t i, const cluster *c, double d[2])
+static double distance(const gathering *g, size_t i, const cluster *c, double d[2])
 {
     int64_t n_x = (int64_t)g->model->layout->n_x;
     d[0] = (double)(g->list[i].index % n_x - c->x);
@@ -98,7 +98,7 @@ static double distance(const grouping *g, size_t i, const cluster *c, double d[2
 }
 
 /* Takes the free components within a beam of a pixel. */
-static cluster cluster_take(grouping *g, int64_t x, int64_t y)
+static cluster cluster_take(gathering *g, int64_t x, int64_t y)
 {
     cluster c = {.number = ++g->n_cluster, .x = x, .y = y};
     for (size_t i = 0; i < g->n; i++) {
@@ -117,7 +117,7 @@ static cluster cluster_take(grouping *g, int64_t x, int64_t y)
 }
 
 /* Whether the components describe a point, as far as pixels tell. */
-static bool cluster_is_compact(const grouping *g, const cluster *c)
+static bool cluster_is_compact(const gathering *g, const cluster *c)
 {
     double x = c->sum_x / c->flux, y = c->sum_y / c->flux;
     double xx = c->sum_xx / c->flux - x * x, xy = c->sum_xy / c->flux - x * y;
@@ -126,7 +126,7 @@ static bool cluster_is_compact(const grouping *g, const cluster *c)
     return beams(g, x, y) < 0.5 && greatest < compact_max;
 }
 
-static bool cluster_is_inside(const grouping *g, const cluster *c)
+static bool cluster_is_inside(const gathering *g, const cluster *c)
 {
     const ci_grid_layout *l = g->model->layout;
     return c->x >= EDGE_PIXELS && c->x < (int64_t)l->n_x - EDGE_PIXELS && c->y >= EDGE_PIXELS &&
@@ -134,7 +134,7 @@ static bool cluster_is_inside(const grouping *g, const cluster *c)
 }
 
 /* No components of weight from one to two beams away. */
-static bool cluster_is_alone(const grouping *g, const cluster *c)
+static bool cluster_is_alone(const gathering *g, const cluster *c)
 {
     double size = 0;
     for (size_t i = 0; i < g->n; i++) {
@@ -144,14 +144,14 @@ static bool cluster_is_alone(const grouping *g, const cluster *c)
     return size <= alone_max * fabs(c->flux);
 }
 
-static bool may_be_point(const grouping *g, const cluster *c)
+static bool may_be_point(const gathering *g, const cluster *c)
 {
     return fabs(c->flux) >= g->point_least && cluster_is_inside(g, c) && cluster_is_compact(g, c) &&
            cluster_is_alone(g, c);
 }
 
 /* The source becomes a point: the cluster's components are its own flux. */
-static void point_make(grouping *g, const cluster *c, ci_clean_source *s)
+static void point_make(gathering *g, const cluster *c, ci_clean_source *s)
 {
     s->is_point = true;
     s->point_jy = c->flux;
@@ -160,7 +160,7 @@ static void point_make(grouping *g, const cluster *c, ci_clean_source *s)
 }
 
 /* A source's place: that of its components' centre, or where it was before and is still near. */
-static void place_set(const grouping *g, ci_clean_point centre, const ci_clean_source *before,
+static void place_set(const gathering *g, ci_clean_point centre, const ci_clean_source *before,
                       ci_clean_source *s)
 {
     ci_clean_point was = before ? ci_clean_source_point(g->model, before) : centre;
@@ -174,7 +174,7 @@ static void place_set(const grouping *g, ci_clean_point centre, const ci_clean_s
 
 /* A source from the free components about list[seed], where they have `least` Jy together; before:
  * what it was, NULL for a new one. */
-static void source_take(grouping *g, size_t seed, double least, const ci_clean_source *before)
+static void source_take(gathering *g, size_t seed, double least, const ci_clean_source *before)
 {
     int64_t n_x = (int64_t)g->model->layout->n_x, index = g->list[seed].index;
     cluster c = cluster_take(g, index % n_x, index / n_x);
@@ -194,7 +194,7 @@ static void source_take(grouping *g, size_t seed, double least, const ci_clean_s
 
 /* A point component, with the pixel components that lie near it; rejected where they are too
  * many. */
-static void source_follow(grouping *g, const ci_clean_source *before)
+static void source_follow(gathering *g, const ci_clean_source *before)
 {
     ci_clean_point at = ci_clean_source_point(g->model, before);
     cluster c = cluster_take(g, (int64_t)floor(at.x + 0.5), (int64_t)floor(at.y + 0.5));
@@ -206,7 +206,7 @@ static void source_follow(grouping *g, const ci_clean_source *before)
 }
 
 /* The greatest component within a beam of a source that no other has; n: none. */
-static size_t seed_near(const grouping *g, const ci_clean_source *s)
+static size_t seed_near(const gathering *g, const ci_clean_source *s)
 {
     int64_t n_x = (int64_t)g->model->layout->n_x;
     ci_clean_point at = ci_clean_source_point(g->model, s);
@@ -219,7 +219,7 @@ static size_t seed_near(const grouping *g, const ci_clean_source *s)
 }
 
 /* Those there were, then new ones, greatest component first; at most n_most. */
-static void sources_group(grouping *g, size_t n_most)
+static void sources_gather(gathering *g, size_t n_most)
 {
     const ci_clean_model *b = g->model;
     double least = fmin(g->slope_least, g->point_least);
@@ -243,7 +243,7 @@ static void sources_group(grouping *g, size_t n_most)
 }
 
 /* Rank 0's sources for all: their logarithms and roots may be another library's. */
-static ci_status sources_share(ci_comm *comm, ci_clean_model *b, grouping *g)
+static ci_status sources_share(ci_comm *comm, ci_clean_model *b, gathering *g)
 {
     int64_t n = (int64_t)g->n_found;
     CI_TRY(ci_par_bcast(comm, &n, sizeof n, 0));
@@ -265,7 +265,7 @@ static void rejected_pixelise(ci_clean_model *b)
 }
 
 /* Takes what moved out of this rank's slab of the model. */
-static void moved_remove(const grouping *g, double *model)
+static void moved_remove(const gathering *g, double *model)
 {
     const ci_grid_layout *l = g->model->layout;
     int64_t first = (int64_t)(l->y_first * l->n_x), end = first + (int64_t)(l->n_here * l->n_x);
@@ -280,7 +280,7 @@ ci_status ci_clean_sources_find(ci_comm *comm, ci_clean_model *b,
     double most = work_max / (double)setup->samples->n_good;
     size_t n_most = (size_t)fmin(fmax(most, SOURCES_MIN), SOURCES_MAX);
     ci_clean_component *list = NULL;
-    grouping g = {
+    gathering g = {
         .model = b,
         .slope_least = b->rms_log > 0 ? measured_min * b->residual_rms / b->rms_log : INFINITY,
         .point_least = b->points_off
@@ -294,7 +294,7 @@ ci_status ci_clean_sources_find(ci_comm *comm, ci_clean_model *b,
     if (status == CI_OK) {
         qsort(list, g.n, sizeof *list, by_flux);
         g.list = list;
-        sources_group(&g, n_most);
+        sources_gather(&g, n_most);
         status = sources_share(comm, b, &g);
     }
     if (status == CI_OK) {

@@ -33,10 +33,10 @@ CI_MUST_CHECK ci_status ci_clean_sources_fit(ci_comm *comm, ci_clean_model *mode
 bool ci_clean_sources_have_points(const ci_clean_model *model);
 /* Where point components did harm: all become pixel components, and none is made again. Local. */
 void ci_clean_sources_release(ci_clean_model *model);
-/* The terms that sources are beside their pixel components, times their beams over the mean:
- * those of `from`, [n] sources, at terms i_first on. Local. */
-void ci_clean_sources_terms(const ci_clean_model *model, const ci_clean_source *from, size_t n,
-                            size_t i_first, ci_clean_terms *terms);
+/* The points that sources are beside their pixel components, times their beams over the mean:
+ * those of `from`, [n] sources, at points i_first on. Local. */
+void ci_clean_sources_points(const ci_clean_model *model, const ci_clean_source *from, size_t n,
+                             size_t i_first, ci_clean_points *points);
 /* Pixel components whose drift is in the residual, by index, with the fluxes that it has there: the
  * same on every rank. */
 typedef struct ci_clean_drifted
@@ -48,9 +48,9 @@ void ci_clean_drifted_clear(ci_clean_drifted *known);
 /* What the beam's change takes from and gives to pixel components where that shows, beside what is
  * known, which becomes known as well; *out to be cleared by the caller, whatever the status.
  * n_sample: of all ranks, for the work. Collective. */
-CI_MUST_CHECK ci_status ci_clean_drift_terms(ci_comm *comm, const ci_clean_model *model,
-                                             int64_t n_sample, ci_clean_drifted *known,
-                                             ci_clean_terms *out);
+CI_MUST_CHECK ci_status ci_clean_drift_points(ci_comm *comm, const ci_clean_model *model,
+                                              int64_t n_sample, ci_clean_drifted *known,
+                                              ci_clean_points *out);
 /* All of the model's visibilities into samples->computed; *known becomes what of it drifts.
  * Collective. */
 CI_MUST_CHECK ci_status ci_clean_model_compute(ci_comm *comm, const ci_clean_model *model,

@@ -50,7 +50,7 @@ struct ci_clean
     double inner; /* at and near components, part of the threshold there that counts; 1: not near */
     double deeper_rms;              /* of the residual when that was lowered */
     double level;                   /* Jy/beam, to which the last minor cycle went */
-    ci_clean_snapshot *saved_model; /* before the cycle in hand */
+    ci_clean_snapshot *saved_model; /* before the current cycle */
     bool is_exact;                  /* samples->computed is the data less the saved model */
     ci_clean_drifted drifted;       /* ... with these components' drift */
     ci_c32 *predicted;              /* [samples] scratch */

@@ -178,7 +178,7 @@ ci_status ci_clean_variations_add(const ci_clean_model *b, ci_vis_samples *s)
 
 /* One row's part of a unit's sums. */
 static void row_shift(const row *r, const ci_vis_samples *s, size_t i_row, const double *flux,
-                      const uint32_t *freq, double *unit)
+                      const uint32_t *freq, double *summand)
 {
     const float *vis = (const float *)(s->computed + s->first[i_row]);
     const float *weight = s->weight + s->first[i_row];
@@ -190,31 +190,31 @@ static void row_shift(const row *r, const ci_vis_samples *s, size_t i_row, const
         dot += (double)weight[k] * b * g;
         norm += (double)weight[k] * g * g;
     }
-    unit[CI_SHIFT_DOT_L] += r->u * dot;
-    unit[CI_SHIFT_DOT_M] += r->v * dot;
-    unit[CI_SHIFT_NORM_LL] += r->u * r->u * norm;
-    unit[CI_SHIFT_NORM_LM] += r->u * r->v * norm;
-    unit[CI_SHIFT_NORM_MM] += r->v * r->v * norm;
+    summand[CI_SHIFT_DOT_L] += r->u * dot;
+    summand[CI_SHIFT_DOT_M] += r->v * dot;
+    summand[CI_SHIFT_NORM_LL] += r->u * r->u * norm;
+    summand[CI_SHIFT_NORM_LM] += r->u * r->v * norm;
+    summand[CI_SHIFT_NORM_MM] += r->v * r->v * norm;
 }
 
 ci_status ci_clean_variation_shift(ci_comm *comm, const ci_clean_model *b, double l, double m,
                                    const double *amplitude, const ci_vis_samples *s,
                                    double sums[CI_SHIFT_SUMS])
 {
-    double *unit = NULL;
+    double *summand = NULL;
     row r = {0};
-    ci_par_units *units = NULL;
-    CI_TRY(ci_par_units_new(comm, &units, ci_vis_samples_n_unit(s), CI_SHIFT_SUMS));
+    ci_par_pairwise *pairwise = NULL;
+    CI_TRY(ci_par_pairwise_new(comm, &pairwise, ci_vis_samples_n_summand(s), CI_SHIFT_SUMS));
     ci_status status = ci_par_agree(comm, row_new(&r, s));
     for (size_t i = 0; status == CI_OK && i < s->n_row; i++) {
         const uint32_t *freq;
         const double *flux = amplitude + ci_clean_cells_of_row(&b->cells, s, i, &freq);
-        if (ci_vis_samples_unit_begins(s, i)) unit = ci_par_units_next(units);
+        if (ci_vis_samples_summand_begins(s, i)) summand = ci_par_pairwise_next(pairwise);
         row_fill(&r, s, i, l, m);
-        row_shift(&r, s, i, flux, freq, unit);
+        row_shift(&r, s, i, flux, freq, summand);
     }
-    if (status == CI_OK) status = ci_par_units_finish(comm, units, sums);
+    if (status == CI_OK) status = ci_par_pairwise_finish(comm, pairwise, sums);
     ci_mem_free(r.re);
-    ci_par_units_free(units);
+    ci_par_pairwise_free(pairwise);
     return status;
 }

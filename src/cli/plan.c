@@ -12,7 +12,7 @@
 
 typedef struct
 {
-    ci_plan_load load;
+    ci_plan_workload workload;
     ci_text groups; /* ids, blank-separated: from the registry, not named by the user */
 } task;
 
@@ -25,10 +25,10 @@ static ci_status work_from_arguments(const ci_conf *conf, task *t)
     const ci_ingest_cluster *largest = &clusters->item[0];
     for (size_t i = 1; i < clusters->n; i++)
         if (clusters->item[i].n_path > largest->n_path) largest = &clusters->item[i];
-    t->load.n_group = 1;
-    t->load.n_tile = clusters->n;
+    t->workload.n_group = 1;
+    t->workload.n_tile = clusters->n;
     ci_status status =
-        ci_tile_estimate(conf, (const char *const *)largest->path, largest->n_path, &t->load);
+        ci_tile_estimate(conf, (const char *const *)largest->path, largest->n_path, &t->workload);
     ci_ingest_clusters_free(clusters);
     return status;
 }
@@ -36,8 +36,8 @@ static ci_status work_from_arguments(const ci_conf *conf, task *t)
 static ci_status add_group(task *t, const ci_registry_group *group,
                            const ci_registry_member **largest)
 {
-    t->load.n_group++;
-    t->load.n_tile += group->n_member;
+    t->workload.n_group++;
+    t->workload.n_tile += group->n_member;
     for (size_t i = 0; i < group->n_member; i++)
         if (!*largest || group->member[i].n_path > (*largest)->n_path) *largest = &group->member[i];
     return ci_text_append(&t->groups, "%s%s", t->groups.length ? " " : "", group->id);
@@ -63,8 +63,8 @@ static ci_status work_from_registry(const ci_conf *conf, task *t)
     for (size_t i = 0; status == CI_OK && i < groups->n && i < most; i++)
         status = add_group(t, &groups->item[i], &largest);
     if (status == CI_OK && largest)
-        status =
-            ci_tile_estimate(conf, (const char *const *)largest->path, largest->n_path, &t->load);
+        status = ci_tile_estimate(conf, (const char *const *)largest->path, largest->n_path,
+                                  &t->workload);
     ci_registry_groups_free(groups);
     ci_run_site_close(&site);
     return status;
@@ -209,8 +209,8 @@ ci_status ci_cli_plan_next(const ci_conf *conf, ci_plan *plan, bool *is_work)
     *is_work = false;
     CI_TRY(conf_of_plan(&of_plan, conf));
     ci_status status = work_from_registry(of_plan, &t);
-    *is_work = status == CI_OK && t.load.n_tile > 0;
-    if (*is_work) status = ci_plan_make(plan, &t.load, &one);
+    *is_work = status == CI_OK && t.workload.n_tile > 0;
+    if (*is_work) status = ci_plan_make(plan, &t.workload, &one);
     ci_mem_free(t.groups.text);
     ci_conf_free(of_plan);
     return status;
@@ -223,7 +223,7 @@ ci_status ci_cli_plan(const ci_conf *conf)
     CI_TRY(ci_conf_check_work(conf));
     ci_status status = ci_conf_argument_count(conf) > 0 ? work_from_arguments(conf, &t)
                                                         : work_from_registry(conf, &t);
-    if (status == CI_OK && t.load.n_tile == 0) {
+    if (status == CI_OK && t.workload.n_tile == 0) {
         status = print_nothing(conf);
     } else if (status == CI_OK) {
         ci_plan_limits limits = {.n_rank = (int)ci_conf_int(conf, CI_CONF_OPT_RANKS),
@@ -236,7 +236,7 @@ ci_status ci_cli_plan(const ci_conf *conf)
         int cores = (int)sysconf(_SC_NPROCESSORS_ONLN);
         if (limits.ranks_per_node == 0 && cores > 0 && limits.max_rank > cores)
             limits.max_rank = cores;
-        status = ci_plan_make(&plan, &t.load, &limits);
+        status = ci_plan_make(&plan, &t.workload, &limits);
         if (status == CI_OK) status = print_plan(conf, &t, &plan);
     }
     ci_mem_free(t.groups.text);

@@ -41,7 +41,7 @@ static ci_status read_option(ci_conf *conf, int argc, char *const *argv, int *i)
         return ci_conf_set(conf, id, "true", CI_CONF_SOURCE_COMMAND_LINE, NULL);
     if (*i + 1 >= argc)
         return ci_error(CI_ERR_USAGE, "option --%s needs a value (%s)", bare,
-                        ci_conf_rows[id].unit);
+                        ci_conf_rows[id].argument);
     return ci_conf_set(conf, id, argv[++*i], CI_CONF_SOURCE_COMMAND_LINE, NULL);
 }
 

@@ -10,7 +10,7 @@ static void option_text(const ci_conf_row *row, char *out, size_t n)
         snprintf(out, n, "--%s", row->name);
     else
         snprintf(out, n, "--%s %s", row->name,
-                 row->unit[0]               ? row->unit
+                 row->argument[0]           ? row->argument
                  : row->type == CI_TYPE_INT ? "N"
                                             : "X");
 }

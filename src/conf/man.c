@@ -9,11 +9,11 @@ static bool is_used(const ci_conf_page *page, ci_conf_id id)
     return !page->command || (ci_conf_rows[id].commands & (unsigned)page->command);
 }
 
-/* A term in bold with its text below, indented. */
-static void put_entry(FILE *out, const char *term, const char *text)
+/* A title in bold with its text below, indented. */
+static void put_entry(FILE *out, const char *title, const char *text)
 {
     fprintf(out, ".TP\n\\fB");
-    ci_text_print_roff(out, term);
+    ci_text_print_roff(out, title);
     fprintf(out, "\\fR\n");
     ci_text_print_roff(out, text);
     fprintf(out, "\n");
@@ -21,8 +21,8 @@ static void put_entry(FILE *out, const char *term, const char *text)
 
 static void put_entries(FILE *out, const ci_conf_entry *entry)
 {
-    for (; entry && entry->term; entry++)
-        put_entry(out, entry->term, entry->text);
+    for (; entry && entry->title; entry++)
+        put_entry(out, entry->title, entry->text);
 }
 
 /* NAME: the first clause of `about`, as a phrase. */
@@ -58,7 +58,9 @@ static void put_option(FILE *out, ci_conf_id id)
     fprintf(out, "\\fR");
     if (row->type != CI_TYPE_FLAG) {
         fprintf(out, " \\fI");
-        ci_text_print_roff(out, row->unit[0] ? row->unit : row->type == CI_TYPE_INT ? "N" : "X");
+        ci_text_print_roff(out, row->argument[0]           ? row->argument
+                                : row->type == CI_TYPE_INT ? "N"
+                                                           : "X");
         fprintf(out, "\\fR");
     }
     fprintf(out, "\n");
@@ -94,11 +96,11 @@ static void put_examples(FILE *out, const ci_conf_page *page)
 {
     if (!page->examples) return;
     fprintf(out, ".SH EXAMPLES\n");
-    for (const ci_conf_entry *e = page->examples; e->term; e++) {
+    for (const ci_conf_entry *e = page->examples; e->title; e++) {
         if (e != page->examples) fprintf(out, ".PP\n");
         ci_text_print_roff(out, e->text);
         fprintf(out, "\n.PP\n.nf\n.RS\n");
-        ci_text_print_roff(out, e->term);
+        ci_text_print_roff(out, e->title);
         fprintf(out, "\n.RE\n.fi\n");
     }
 }

@@ -5,8 +5,9 @@
 #include <string.h>
 
 const ci_conf_row ci_conf_rows[CI_CONF_OPT_COUNT] = {
-#define CI_OPTION(id, name, variable, type, unit, missing, low, high, commands, help)              \
-    [CI_CONF_OPT_##id] = {name, variable, CI_TYPE_##type, unit, missing, low, high, commands, help},
+#define CI_OPTION(id, name, variable, type, argument, missing, low, high, commands, help)          \
+    [CI_CONF_OPT_##                                                                                \
+        id] = {name, variable, CI_TYPE_##type, argument, missing, low, high, commands, help},
 #include "contimg/options.def"
 #undef CI_OPTION
 };

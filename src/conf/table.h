@@ -18,7 +18,7 @@ typedef struct ci_conf_row
 {
     const char *name, *variable;
     ci_conf_type type;
-    const char *unit, *missing;
+    const char *argument, *missing;
     double low, high;
     unsigned commands;
     const char *help;

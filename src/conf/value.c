@@ -79,14 +79,14 @@ static ci_status check_choice(const ci_conf *conf, ci_conf_id id)
 {
     const char *text = conf->value[id].text;
     size_t n = strlen(text);
-    for (const char *choice = ci_conf_rows[id].unit; n > 0; choice++) {
+    for (const char *choice = ci_conf_rows[id].argument; n > 0; choice++) {
         size_t length = strcspn(choice, "|");
         if (length == n && strncasecmp(choice, text, n) == 0) return CI_OK;
         choice += length;
         if (!*choice) break;
     }
     char why[160];
-    snprintf(why, sizeof why, "use one of %s", ci_conf_rows[id].unit);
+    snprintf(why, sizeof why, "use one of %s", ci_conf_rows[id].argument);
     return refuse(conf, id, why);
 }
 

@@ -25,7 +25,7 @@ static bool is_spectral(const char *type)
 
 static axis_kind kind_of(const char *type)
 {
-    /* Say nothing of one plane that changes a number: DATE-OBS has the time. */
+    /* Of a single image plane they change no number: DATE-OBS has the time. */
     static const char *const other[] = {"", "LINEAR", "TIME", "UTC", "BEAM", "SDBEAM", NULL};
     if (is_spectral(type)) return AXIS_SPECTRAL;
     if (strcmp(type, "STOKES") == 0) return AXIS_STOKES;
@@ -59,7 +59,7 @@ ci_status ci_fits_axes_check(struct wcsprm *w, const char *path)
                             path, i + 1, w->ctype[i]);
         if (kind != AXIS_OTHER && first[kind] > 0)
             return ci_error(CI_ERR_INPUT,
-                            "%s: CTYPE%d and CTYPE%d: %s and %s: the plane has two %s: remove one",
+                            "%s: CTYPE%d and CTYPE%d: %s and %s: the image has two %s: remove one",
                             path, first[kind], i + 1, w->ctype[first[kind] - 1], w->ctype[i],
                             kind == AXIS_STOKES ? "Stokes parameters" : "frequencies");
         first[kind] = i + 1;

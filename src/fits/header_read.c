@@ -123,8 +123,8 @@ ci_status ci_fits_header_read(fitsfile *file, const char *path, ci_fits_header *
     if (code) return ci_fits_fault(code, path, "header");
     for (int i = 2; i < n_axis && i < 9; i++)
         if (size[i] != 1)
-            return ci_error(CI_ERR_INPUT, "%s: NAXIS%d: %lld: only one plane can be read", path,
-                            i + 1, (long long)size[i]);
+            return ci_error(CI_ERR_INPUT, "%s: NAXIS%d: %lld: only one image plane can be read",
+                            path, i + 1, (long long)size[i]);
     if (n_axis < 2 || n_axis > 9 || size[0] < 1 || size[1] < 1)
         return ci_error(CI_ERR_INPUT, "%s: NAXIS: %d axes, %lld x %lld: not an image", path, n_axis,
                         (long long)size[0], (long long)size[1]);

@@ -335,14 +335,14 @@ static ci_status read_freq(const world *in, ci_fits_header *h)
     CI_TRY(check_rest_frame(in));
     CI_TRY(spectral_to_freq(in));
     if (!world_at(w, h->x_ref, h->y_ref, at))
-        return ci_error(CI_ERR_INPUT, "%s: CTYPE%d: %s: the plane has no frequency", in->path,
+        return ci_error(CI_ERR_INPUT, "%s: CTYPE%d: %s: the image has no frequency", in->path,
                         w->spec + 1, w->ctype[w->spec]);
     if (!(at[w->spec] >= 0))
-        return ci_error(CI_ERR_INPUT, "%s: CRVAL%d: the plane's frequency is %g Hz", in->path,
+        return ci_error(CI_ERR_INPUT, "%s: CRVAL%d: the image's frequency is %g Hz", in->path,
                         w->spec + 1, at[w->spec]);
     if (at[w->spec] > 0 && !(at[w->spec] >= 1e6 && at[w->spec] <= 1e13))
         return ci_error(CI_ERR_INPUT,
-                        "%s: CRVAL%d, CUNIT%d: the plane's frequency is %g Hz: not within 1e6 to "
+                        "%s: CRVAL%d, CUNIT%d: the image's frequency is %g Hz: not within 1e6 to "
                         "1e13 Hz: correct the value or its unit",
                         in->path, w->spec + 1, w->spec + 1, at[w->spec]);
     double step = fabs(scale_of(w, w->spec, w->spec));
@@ -362,7 +362,7 @@ static ci_status read_stokes(const world *in, ci_fits_header *h)
                                : "?";
         if (*name == '?')
             return ci_error(CI_ERR_INPUT,
-                            "%s: CRVAL%d: the plane's value is %g: not a Stokes "
+                            "%s: CRVAL%d: the image's value is %g: not a Stokes "
                             "parameter",
                             in->path, i + 1, has_value ? at[i] : NAN);
         snprintf(h->stokes, sizeof h->stokes, "%s", name);

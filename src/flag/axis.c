@@ -1,5 +1,5 @@
 /* One axis of a smooth surface: boxes, the Gaussian between them, and lines between boxes. */
-#include "flag/plane.h"
+#include "flag/dynspec.h"
 
 #include <math.h>
 

@@ -18,7 +18,7 @@ typedef struct record
     int64_t n_good[4], n_all;
 } record;
 
-/* The gathered records and what the decision works on, for one hand. */
+/* The gathered records and what the decision works on, for one feed. */
 typedef struct judge
 {
     const ci_vis_meta *meta;
@@ -150,7 +150,7 @@ static void amplitudes_report(judge *j, ci_flag_report *report)
         report->median_amplitude[a * report->n_pol + j->i_pol] = j->receptor[a];
 }
 
-static void hand_judge(judge *j, const ci_flag_options *options, ci_flag_report *report)
+static void feed_judge(judge *j, const ci_flag_options *options, ci_flag_report *report)
 {
     const int64_t *good = j->count, *all = j->count + report->n_antenna;
     for (size_t a = 0; a < report->n_antenna; a++)
@@ -236,7 +236,7 @@ static ci_status judge_all(const ci_vis_meta *meta, const record *records, size_
         if (!ci_vis_pol_is_parallel(meta->pol[p])) continue;
         j.i_pol = p;
         samples_count(&j);
-        hand_judge(&j, options, report);
+        feed_judge(&j, options, report);
     }
     judge_clear(&j);
     return status;

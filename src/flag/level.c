@@ -19,7 +19,7 @@ static const double most_amplitude = 20; /* of a baseline over those beside */
 static const double most_noise = 5;      /* noise over their amplitude: a sky leaves less */
 static const double most_receptor = 25;  /* over the other receptors: dishes differ by less */
 
-typedef struct plane_levels
+typedef struct dynspec_levels
 {
     const ci_vis_meta *meta;
     const ci_flag_level **level; /* [n] of one sub-band and polarisation, by length */
@@ -31,12 +31,12 @@ typedef struct plane_levels
     size_t *first;     /* [n_antenna + 1] */
     size_t *order;     /* [2 n] */
     uint8_t *bad;      /* [n_sub_band][n_pol][n_baseline] */
-    size_t n_bad;      /* planes */
+    size_t n_bad;      /* dynamic spectra */
     int64_t i_worst;   /* baseline */
     double most;       /* of what it should be */
-} plane_levels;
+} dynspec_levels;
 
-static void levels_clear(plane_levels *k)
+static void levels_clear(dynspec_levels *k)
 {
     void *all[] = {k->level, k->antenna, k->amplitude, k->scratch,
                    k->key,   k->first,   k->order,     k->bad};
@@ -44,11 +44,11 @@ static void levels_clear(plane_levels *k)
         ci_mem_free(all[i]);
 }
 
-static ci_status levels_new(plane_levels *k, const ci_vis_meta *meta)
+static ci_status levels_new(dynspec_levels *k, const ci_vis_meta *meta)
 {
     static const char what[] = "flagging: levels of baselines";
     size_t n = meta->n_baseline, n_antenna = meta->array.n_antenna;
-    *k = (plane_levels){.meta = meta, .i_worst = -1};
+    *k = (dynspec_levels){.meta = meta, .i_worst = -1};
     CI_TRY(ci_mem_alloc(&k->level, n, sizeof *k->level, what));
     CI_TRY(ci_mem_alloc(&k->antenna, n_antenna, sizeof(double), what));
     CI_TRY(ci_mem_alloc(&k->amplitude, n, sizeof(double), what));
@@ -59,14 +59,14 @@ static ci_status levels_new(plane_levels *k, const ci_vis_meta *meta)
     return ci_mem_alloc(&k->bad, meta->n_sub_band * meta->n_pol * n, 1, what);
 }
 
-static const int32_t *ends_of(const plane_levels *k, size_t i, int side)
+static const int32_t *ends_of(const dynspec_levels *k, size_t i, int side)
 {
     const int32_t *ant = side == 0 ? k->meta->baseline_ant1 : k->meta->baseline_ant2;
     return ant + k->level[i]->i_baseline;
 }
 
 /* Receptors' levels x from log amplitude = x_1 + x_2, each the median over its baselines. */
-static void antennas_fit(plane_levels *k)
+static void antennas_fit(dynspec_levels *k)
 {
     size_t n_antenna = k->meta->array.n_antenna;
     for (size_t i = 0; i < k->n; i++) {
@@ -92,7 +92,7 @@ static void antennas_fit(plane_levels *k)
 }
 
 /* Median over the baselines beside i, of the logarithm as it is and relative to the receptors'. */
-static void beside_measure(const plane_levels *k, size_t i, double *plain, double *relative)
+static void beside_measure(const dynspec_levels *k, size_t i, double *plain, double *relative)
 {
     double level[2][N_BESIDE];
     size_t first = i > N_BESIDE / 2 ? i - N_BESIDE / 2 : 0, n = 0;
@@ -108,7 +108,7 @@ static void beside_measure(const plane_levels *k, size_t i, double *plain, doubl
 }
 
 /* By how much a baseline exceeds its limit, as a factor; at most 1 is well. */
-static double baseline_excess(const plane_levels *k, size_t i)
+static double baseline_excess(const dynspec_levels *k, size_t i)
 {
     double plain, relative;
     double own = k->antenna[*ends_of(k, i, 0)] + k->antenna[*ends_of(k, i, 1)];
@@ -118,11 +118,11 @@ static double baseline_excess(const plane_levels *k, size_t i)
     return exp(fmax(k->amplitude[i] - due - log(most_amplitude), noise - due - log(most_noise)));
 }
 
-static void bad_note(plane_levels *k, const ci_flag_level *l, double factor)
+static void bad_note(dynspec_levels *k, const ci_flag_level *l, double factor)
 {
     const ci_vis_meta *m = k->meta;
-    size_t plane = (size_t)l->i_sub_band * m->n_pol + (size_t)l->i_pol;
-    k->bad[plane * m->n_baseline + (size_t)l->i_baseline] = 1;
+    size_t dynspec = (size_t)l->i_sub_band * m->n_pol + (size_t)l->i_pol;
+    k->bad[dynspec * m->n_baseline + (size_t)l->i_baseline] = 1;
     k->n_bad++;
     if (factor <= k->most) return;
     k->most = factor;
@@ -130,7 +130,7 @@ static void bad_note(plane_levels *k, const ci_flag_level *l, double factor)
 }
 
 /* One sub-band and polarisation. */
-static void plane_judge(plane_levels *k)
+static void dynspec_judge(dynspec_levels *k)
 {
     size_t n_antenna = k->meta->array.n_antenna, n_known = 0;
     if (k->n <= N_BESIDE + 1) return;
@@ -159,7 +159,7 @@ static int level_order(const void *a, const void *b)
     return 0;
 }
 
-static ci_status all_judge(plane_levels *k, ci_flag_level *level, size_t n)
+static ci_status all_judge(dynspec_levels *k, ci_flag_level *level, size_t n)
 {
     CI_TRY(levels_new(k, k->meta));
     qsort(level, n, sizeof *level, level_order);
@@ -169,25 +169,25 @@ static ci_status all_judge(plane_levels *k, ci_flag_level *level, size_t n)
                           level[end].i_pol == level[first].i_pol;
              end++)
             k->level[k->n++] = &level[end];
-        plane_judge(k);
+        dynspec_judge(k);
     }
     return CI_OK;
 }
 
-static void bad_mark(const plane_levels *k, ci_vis_block *block)
+static void bad_mark(const dynspec_levels *k, ci_vis_block *block)
 {
     const ci_vis_meta *m = k->meta;
     for (size_t r = 0; r < block->n_row; r++) {
         for (size_t p = 0; p < block->n_pol; p++) {
-            size_t plane = block->part.i_sub_band * m->n_pol + p;
-            if (!k->bad[plane * m->n_baseline + (size_t)block->i_baseline[r]]) continue;
+            size_t dynspec = block->part.i_sub_band * m->n_pol + p;
+            if (!k->bad[dynspec * m->n_baseline + (size_t)block->i_baseline[r]]) continue;
             for (size_t c = 0; c < block->n_chan; c++)
                 block->flags[ci_vis_sample(block, r, c, p)] |= CI_VIS_FLAG_RFI;
         }
     }
 }
 
-static void bad_tell(const plane_levels *k, size_t n_level)
+static void bad_tell(const dynspec_levels *k, size_t n_level)
 {
     const ci_vis_meta *m = k->meta;
     const ci_vis_antenna *antenna = m->array.antenna;
@@ -200,7 +200,7 @@ static void bad_tell(const plane_levels *k, size_t n_level)
 ci_status ci_flag_levels_judge(ci_comm *comm, ci_vis_set *set, const ci_flag_level *here,
                                size_t n_here)
 {
-    plane_levels k = {.meta = set->meta};
+    dynspec_levels k = {.meta = set->meta};
     void *all = NULL;
     size_t n_byte = 0;
     ci_status status = ci_par_gather(comm, here, n_here * sizeof *here, -1, &all, &n_byte);

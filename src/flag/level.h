@@ -1,11 +1,12 @@
-/* The level of one baseline's plane beside those of the others. Shared by flag's own files. */
+/* The level of one baseline's dynamic spectrum beside those of the others. Shared by flag's own
+ * files. */
 #ifndef CI_FLAG_LEVEL_H
 #define CI_FLAG_LEVEL_H
 
 #include "contimg/par.h"
 #include "contimg/vis.h"
 
-/* One plane: what its search measured. */
+/* One dynamic spectrum: what its search measured. */
 typedef struct ci_flag_level
 {
     int64_t i_sub_band, i_baseline, i_pol;
@@ -15,8 +16,8 @@ typedef struct ci_flag_level
 } ci_flag_level;
 
 /* Flags baselines and receptors whose level is far above what all the others say it should be,
- * CI_VIS_FLAG_RFI: interference in most samples of a plane is no outlier in it. `here` are the
- * planes of this rank's blocks. Collective. */
+ * CI_VIS_FLAG_RFI: interference in most samples of a dynamic spectrum is no outlier in it. `here`
+ * are the dynamic spectra of this rank's blocks. Collective. */
 CI_MUST_CHECK ci_status ci_flag_levels_judge(ci_comm *comm, ci_vis_set *set,
                                              const ci_flag_level *here, size_t n_here);
 

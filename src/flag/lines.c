@@ -1,6 +1,6 @@
-/* Channels and times of one plane that interference fills: a median over the plane says nothing
- * where they are more than half of it, the quieter ones beside each do. */
-#include "flag/plane.h"
+/* Channels and times of one dynamic spectrum that interference fills: a median over the dynamic
+ * spectrum says nothing where they are more than half of it, the quieter ones beside each do. */
+#include "flag/dynspec.h"
 
 #include "contimg/num.h"
 
@@ -12,7 +12,7 @@ enum
     MIN_LINE = 8
 };
 
-static const double most_left = 0.75; /* else a median over the plane does */
+static const double most_left = 0.75; /* else a median over the dynamic spectrum does */
 static const float outlier = 5; /* of the lower quartile beside: far beyond a bandpass's slope */
 
 /* The lower quartile of `mean` around line i, of those that are known. */
@@ -52,7 +52,7 @@ static bool lines_judge(float *sum, const float *count, float *keep, size_t n)
 
 /* Sums of amplitude (value is its square) and weight, along times to each channel or along channels
  * to each time. */
-static void lines_sum(const ci_flag_plane *p, bool of_chan, float *sum, float *count)
+static void lines_sum(const ci_flag_dynspec *p, bool of_chan, float *sum, float *count)
 {
     size_t n_line = of_chan ? p->n_chan : p->n_time;
     for (size_t i = 0; i < n_line; i++)
@@ -67,7 +67,7 @@ static void lines_sum(const ci_flag_plane *p, bool of_chan, float *sum, float *c
     }
 }
 
-bool ci_flag_lines_leave_out(ci_flag_plane *p)
+bool ci_flag_lines_leave_out(ci_flag_dynspec *p)
 {
     float *sum = p->left[0], *count = p->left[1], *keep = p->search.scratch;
     size_t n = p->n_time * p->n_chan, n_left = 0;
@@ -99,12 +99,12 @@ static size_t n_divisor(size_t n, size_t m)
 }
 
 /* Good samples; without the lines that were left out of the start. */
-static bool is_usual(const ci_flag_plane *p, size_t i)
+static bool is_usual(const ci_flag_dynspec *p, size_t i)
 {
     return p->has_lines ? p->weight[i] > 0 : p->search.mark[i] == CI_FLAG_MARK_GOOD;
 }
 
-double ci_flag_plane_median(const ci_flag_plane *p, const float *value, size_t n_most)
+double ci_flag_dynspec_median(const ci_flag_dynspec *p, const float *value, size_t n_most)
 {
     size_t n = p->n_time * p->n_chan, n_here = 0;
     size_t stride = (p->n_good + n_most - 1) / n_most;

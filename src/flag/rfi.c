@@ -1,8 +1,8 @@
-/* Interference: each baseline's planes, then cells of time and channel that stand out in the mean
- * over all baselines, where interference too weak for one of them adds up. */
+/* Interference: each baseline's dynamic spectra, then cells of time and channel that stand out in
+ * the mean over all baselines, where interference too weak for one of them adds up. */
 #include "flag/flag_private.h"
 #include "flag/level.h"
-#include "flag/plane.h"
+#include "flag/dynspec.h"
 
 #include "contimg/num.h"
 
@@ -15,7 +15,7 @@ enum
     MIN_BASELINE = 3 /* that the mean of a cell needs */
 };
 
-static const double unit = 4096;        /* of powers as integers: sums are exact in any order */
+static const double fixed_scale = 4096; /* of powers as integers: sums are exact in any order */
 static const double max_power = 16;     /* of one sample: (residual / noise)^2 / 2 */
 static const double least_power = 0.05; /* excess in the mean that is worth a flag */
 static const double noise_power = 0.7;  /* of an amplitude that is noise alone: its median */
@@ -25,13 +25,13 @@ static const double least_local = 0.03; /* of it, beyond what the cell's time an
 /* Sums over baselines, [sub-band and channel][time][pol] in the order of `first`. */
 typedef struct cells
 {
-    size_t n_cell, n_plane; /* planes: sub-band x polarisation */
-    size_t *first;          /* [n_sub_band + 1] of a sub-band's planes [pol][time][chan] */
+    size_t n_cell, n_dynspec; /* dynamic spectra: sub-band x polarisation */
+    size_t *first;          /* [n_sub_band + 1] of a sub-band's dynamic spectra [pol][time][chan] */
     int64_t *all;           /* owns the next */
     int64_t *power, *count; /* [n_cell] */
-    int64_t *signal, *n;    /* [n_plane] power of the signal, baselines */
+    int64_t *signal, *n;    /* [n_dynspec] power of the signal, baselines */
     uint8_t *found;         /* [n_cell] */
-    ci_flag_level *level;   /* [n_level] of this rank's planes */
+    ci_flag_level *level;   /* [n_level] of this rank's dynamic spectra */
     size_t n_level;
 } cells;
 
@@ -48,33 +48,33 @@ static ci_status cells_new(cells *k, const ci_vis_set *set)
     const ci_vis_meta *meta = set->meta;
     size_t n_level = 0;
     static const char what[] = "flagging: statistics over baselines";
-    *k = (cells){.n_plane = meta->n_sub_band * meta->n_pol};
+    *k = (cells){.n_dynspec = meta->n_sub_band * meta->n_pol};
     CI_TRY(ci_mem_alloc(&k->first, meta->n_sub_band + 1, sizeof *k->first, what));
     for (size_t s = 0; s < meta->n_sub_band; s++)
         k->first[s + 1] = k->first[s] + meta->n_pol * meta->n_time * meta->sub_band[s].n_chan;
     k->n_cell = k->first[meta->n_sub_band];
-    CI_TRY(ci_mem_alloc(&k->all, 2 * (k->n_cell + k->n_plane), sizeof(int64_t), what));
+    CI_TRY(ci_mem_alloc(&k->all, 2 * (k->n_cell + k->n_dynspec), sizeof(int64_t), what));
     k->power = k->all;
     k->count = k->power + k->n_cell;
     k->signal = k->count + k->n_cell;
-    k->n = k->signal + k->n_plane;
+    k->n = k->signal + k->n_dynspec;
     for (size_t i = 0; i < set->n_block; i++)
         n_level += set->block[i]->part.n_baseline * meta->n_pol;
     CI_TRY(ci_mem_alloc(&k->level, n_level, sizeof *k->level, what));
     return ci_mem_alloc(&k->found, k->n_cell, 1, what);
 }
 
-/* Powers of what is left after the search of one plane whose rows begin at `first`. */
-static void plane_add(const ci_flag_plane *p, const ci_vis_block *block, size_t first, size_t i_pol,
-                      cells *k)
+/* Powers of what is left after the search of one dynamic spectrum whose rows begin at `first`. */
+static void dynspec_add(const ci_flag_dynspec *p, const ci_vis_block *block, size_t first,
+                        size_t i_pol, cells *k)
 {
     const ci_vis_meta *meta = block->meta;
     size_t s = block->part.i_sub_band, n_chan = block->n_chan;
     size_t base = k->first[s] + i_pol * meta->n_time * n_chan;
     double signal = p->amplitude / p->noise;
-    k->signal[s * meta->n_pol + i_pol] += (int64_t)(unit * fmin(0.5 * signal * signal, 1e6));
+    k->signal[s * meta->n_pol + i_pol] += (int64_t)(fixed_scale * fmin(0.5 * signal * signal, 1e6));
     k->n[s * meta->n_pol + i_pol]++;
-    float scale = (float)(0.5 * unit), most = (float)(unit * max_power);
+    float scale = (float)(0.5 * fixed_scale), most = (float)(fixed_scale * max_power);
     for (size_t t = 0; t < p->n_time; t++) {
         size_t to = base + (size_t)block->i_time[first + t] * n_chan;
         const float *value = p->search.value + t * n_chan;
@@ -88,7 +88,7 @@ static void plane_add(const ci_flag_plane *p, const ci_vis_block *block, size_t 
     }
 }
 
-static void found_mark(const ci_flag_plane *p, ci_vis_block *block, size_t first, size_t i_pol)
+static void found_mark(const ci_flag_dynspec *p, ci_vis_block *block, size_t first, size_t i_pol)
 {
     size_t n = p->n_time * p->n_chan, at = ci_vis_sample(block, first, 0, i_pol);
     for (size_t i = 0; i < n; i++)
@@ -96,7 +96,7 @@ static void found_mark(const ci_flag_plane *p, ci_vis_block *block, size_t first
             block->flags[at + i * block->n_pol] |= CI_VIS_FLAG_RFI;
 }
 
-static void level_note(const ci_flag_plane *p, const ci_vis_block *block, size_t i_row,
+static void level_note(const ci_flag_dynspec *p, const ci_vis_block *block, size_t i_row,
                        size_t i_pol, cells *k)
 {
     const ci_vis_meta *m = block->meta;
@@ -115,25 +115,25 @@ static void level_note(const ci_flag_plane *p, const ci_vis_block *block, size_t
 
 static ci_status block_search(ci_vis_block *block, ci_isa isa, cells *k)
 {
-    ci_flag_plane *plane = NULL;
+    ci_flag_dynspec *dynspec = NULL;
     ci_status status = CI_OK;
     for (size_t i = 0, end; status == CI_OK && i < block->n_row; i = end) {
         end = ci_vis_baseline_end(block, i);
         if (ci_vis_baseline_is_auto(block->meta, (size_t)block->i_baseline[i])) continue;
-        if (!plane || plane->n_time != end - i) {
-            ci_flag_plane_free(plane);
-            status = ci_flag_plane_new(&plane, end - i, block->n_chan);
+        if (!dynspec || dynspec->n_time != end - i) {
+            ci_flag_dynspec_free(dynspec);
+            status = ci_flag_dynspec_new(&dynspec, end - i, block->n_chan);
         }
         for (size_t i_pol = 0; status == CI_OK && i_pol < block->n_pol; i_pol++) {
-            ci_flag_plane_load(plane, block, i, i_pol, isa);
-            plane->noise = 0;
-            if (ci_flag_plane_search(plane) > 0) found_mark(plane, block, i, i_pol);
-            if (!(plane->noise > 0)) continue;
-            plane_add(plane, block, i, i_pol, k);
-            level_note(plane, block, i, i_pol, k);
+            ci_flag_dynspec_fill(dynspec, block, i, i_pol, isa);
+            dynspec->noise = 0;
+            if (ci_flag_dynspec_search(dynspec) > 0) found_mark(dynspec, block, i, i_pol);
+            if (!(dynspec->noise > 0)) continue;
+            dynspec_add(dynspec, block, i, i_pol, k);
+            level_note(dynspec, block, i, i_pol, k);
         }
     }
-    ci_flag_plane_free(plane);
+    ci_flag_dynspec_free(dynspec);
     return status;
 }
 
@@ -155,14 +155,14 @@ static void usual_measure(const ci_flag_search *s, float *usual, float *median)
     }
 }
 
-/* Mean powers of one plane over their statistical error, about what is usual. */
+/* Mean powers of one dynamic spectrum over their statistical error, about what is usual. */
 static void means_fill(ci_flag_search *s, const int64_t *power, const int64_t *count, float *line)
 {
     size_t n = s->n_time * s->n_chan;
     for (size_t i = 0; i < n; i++) {
         bool known = count[i] >= MIN_BASELINE;
         s->mark[i] = known ? CI_FLAG_MARK_GOOD : CI_FLAG_MARK_ABSENT;
-        s->value[i] = known ? (float)((double)power[i] / (unit * (double)count[i])) : 0;
+        s->value[i] = known ? (float)((double)power[i] / (fixed_scale * (double)count[i])) : 0;
     }
     usual_measure(s, line, line + s->n_chan);
     for (size_t i = 0; i < n; i++) {
@@ -204,17 +204,17 @@ static void local_search(ci_flag_search *s, const int64_t *count, double signal,
     s->least = fmax(least_power, least_local * signal) * sqrt(n_baseline);
 }
 
-static ci_status plane_decide(cells *k, const ci_vis_meta *meta, size_t i_sub_band, size_t i_pol,
-                              ci_flag_plane *plane, float *line)
+static ci_status dynspec_decide(cells *k, const ci_vis_meta *meta, size_t i_sub_band, size_t i_pol,
+                                ci_flag_dynspec *dynspec, float *line)
 {
     static const double n_sigma[CI_FLAG_N_LENGTH] = {7, 6.5, 6, 5.5, 5.5, 5.5};
-    ci_flag_search s = plane->search;
-    size_t i_plane = i_sub_band * meta->n_pol + i_pol;
+    ci_flag_search s = dynspec->search;
+    size_t i_dynspec = i_sub_band * meta->n_pol + i_pol;
     size_t n = s.n_time * s.n_chan, at = k->first[i_sub_band] + i_pol * n;
-    if (k->n[i_plane] < MIN_BASELINE) return CI_OK;
+    if (k->n[i_dynspec] < MIN_BASELINE) return CI_OK;
     means_fill(&s, k->power + at, k->count + at, line);
-    double n_baseline = (double)k->n[i_plane];
-    double signal = (double)k->signal[i_plane] / (unit * n_baseline) - noise_power;
+    double n_baseline = (double)k->n[i_dynspec];
+    double signal = (double)k->signal[i_dynspec] / (fixed_scale * n_baseline) - noise_power;
     s.centre = 0;
     s.sigma = 1;
     s.least = fmax(least_power, least_share * signal) * sqrt(n_baseline);
@@ -233,16 +233,16 @@ static ci_status cells_decide(cells *k, const ci_vis_meta *meta)
 {
     ci_status status = CI_OK;
     for (size_t s = 0; status == CI_OK && s < meta->n_sub_band; s++) {
-        ci_flag_plane *plane = NULL;
+        ci_flag_dynspec *dynspec = NULL;
         float *line = NULL;
         size_t n_chan = meta->sub_band[s].n_chan;
-        status = ci_flag_plane_new(&plane, meta->n_time, n_chan);
+        status = ci_flag_dynspec_new(&dynspec, meta->n_time, n_chan);
         if (status == CI_OK)
             status = ci_mem_alloc(&line, 2 * n_chan, sizeof *line, "flagging: usual power");
         for (size_t p = 0; status == CI_OK && p < meta->n_pol; p++)
-            status = plane_decide(k, meta, s, p, plane, line);
+            status = dynspec_decide(k, meta, s, p, dynspec, line);
         ci_mem_free(line);
-        ci_flag_plane_free(plane);
+        ci_flag_dynspec_free(dynspec);
     }
     return status;
 }
@@ -270,7 +270,7 @@ ci_status ci_flag_rfi(ci_comm *comm, ci_vis_set *set)
         status = block_search(set->block[i], ci_comm_isa(comm), &k);
     }
     status = ci_par_agree(comm, status);
-    if (status == CI_OK) status = ci_par_sum_int(comm, k.all, 2 * (k.n_cell + k.n_plane));
+    if (status == CI_OK) status = ci_par_sum_int(comm, k.all, 2 * (k.n_cell + k.n_dynspec));
     if (status == CI_OK) status = ci_par_agree(comm, cells_decide(&k, set->meta));
     for (size_t i = 0; status == CI_OK && i < set->n_block; i++)
         cells_mark(&k, set->block[i]);

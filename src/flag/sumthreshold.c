@@ -1,6 +1,6 @@
-/* SumThreshold, the scale-invariant rank operator, and growing: on a plane of values whose mean and
- * rms without interference are known. */
-#include "flag/plane.h"
+/* SumThreshold, the scale-invariant rank operator, and growing: on a dynamic spectrum of values
+ * whose mean and rms without interference are known. */
+#include "flag/dynspec.h"
 
 #include "contimg/num.h"
 
@@ -16,8 +16,8 @@ enum
  * the threshold: they are counted apart, as the threshold falls with length. */
 typedef struct windows
 {
-    size_t length, step;        /* step between the samples of a window */
-    size_t n_t, n_c;            /* windows that lie in the plane begin at t < n_t, c < n_c */
+    size_t length, step; /* step between the samples of a window */
+    size_t n_t, n_c;     /* windows that lie in the dynamic spectrum begin at t < n_t, c < n_c */
     float *value[2], *found[2]; /* [0] as they are, [1] scratch */
     bool has_found;
     float each; /* what a found sample is worth */

@@ -94,8 +94,8 @@ static ci_status beam_minor_find(ci_comm *comm, const ci_vis_samples *s, double 
 static double cell_from_beam(double minor_rad)
 {
     double arcsec = minor_rad / 4 * CI_RAD_TO_ARCSEC;
-    double unit = pow(10, floor(log10(arcsec)) - 2);
-    return round(arcsec / unit) * unit * CI_ARCSEC_TO_RAD;
+    double step = pow(10, floor(log10(arcsec)) - 2);
+    return round(arcsec / step) * step * CI_ARCSEC_TO_RAD;
 }
 
 /* ---- size ----------------------------------------------------------------------------------- */

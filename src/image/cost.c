@@ -10,14 +10,15 @@ enum
     FILE_PIXEL_BYTES = 4
 };
 
-double ci_image_bytes(const ci_image_load *load)
+double ci_image_bytes(const ci_image_workload *workload)
 {
-    double pixels =
-        load->n_pixel * PIXEL_BYTES + ci_grid_planes_bytes(load->n_pixel, load->is_double);
-    return ci_vis_samples_bytes(load->n_row, load->n_sample, true) +
-           CHANGE_BYTES * (double)load->n_sample +
-           ci_grid_samples_bytes(load->n_row, load->n_sample, load->is_double, load->n_rank) +
-           pixels / load->n_rank + ci_clean_psf_bytes(load->n_pixel, load->n_rank);
+    double pixels = workload->n_pixel * PIXEL_BYTES +
+                    ci_grid_planes_bytes(workload->n_pixel, workload->is_double);
+    return ci_vis_samples_bytes(workload->n_row, workload->n_sample, true) +
+           CHANGE_BYTES * (double)workload->n_sample +
+           ci_grid_samples_bytes(workload->n_row, workload->n_sample, workload->is_double,
+                                 workload->n_rank) +
+           pixels / workload->n_rank + ci_clean_psf_bytes(workload->n_pixel, workload->n_rank);
 }
 
 double ci_image_seconds(double n_sample, double n_pixel)

@@ -14,18 +14,18 @@ enum
     TIMES_TRACKED = 4
 };
 static const double mesh_error = 3e-5;
-static const double channel_span = 1.5e-2; /* of the frequency: one group, at its mean */
+static const double channel_span = 1.5e-2; /* of the frequency: one bin, at its mean */
 
-/* Groups of times and channels with a weight each. */
-typedef struct beam_groups
+/* Bins of times and channels with a weight each. */
+typedef struct beam_bins
 {
     size_t n_time, n_freq;
     ci_sky_frame **frame; /* [n_time] */
     double *freq_hz;      /* [n_freq] */
     double *weight;       /* [n_time][n_freq], sum 1 */
-} beam_groups;
+} beam_bins;
 
-static void groups_free(beam_groups *g)
+static void bins_free(beam_bins *g)
 {
     for (size_t i = 0; g->frame && i < g->n_time; i++)
         ci_sky_frame_free(g->frame[i]);
@@ -47,9 +47,9 @@ static int by_frequency(const void *a, const void *b)
     return p->i < q->i ? -1 : p->i > q->i;
 }
 
-/* Group of every channel and the groups' mean frequencies; sorted [n_freq] is filled. */
-static void channels_group(const ci_vis_samples *s, const int64_t *by_time, channel *sorted,
-                           size_t *group_of, beam_groups *g, double *group_weight)
+/* Bin of every channel and the bins' mean frequencies; sorted [n_freq] is filled. */
+static void channels_bin(const ci_vis_samples *s, const int64_t *by_time, channel *sorted,
+                         size_t *bin_of, beam_bins *g, double *bin_weight)
 {
     double first = 0;
     for (size_t i = 0; i < s->n_freq; i++)
@@ -64,31 +64,31 @@ static void channels_group(const ci_vis_samples *s, const int64_t *by_time, chan
         }
         for (size_t t = 0; t < s->n_time; t++)
             w += (double)by_time[t * s->n_freq + sorted[k].i];
-        group_of[sorted[k].i] = g->n_freq - 1;
+        bin_of[sorted[k].i] = g->n_freq - 1;
         g->freq_hz[g->n_freq - 1] += w * f;
-        group_weight[g->n_freq - 1] += w;
+        bin_weight[g->n_freq - 1] += w;
     }
     for (size_t i = 0; i < g->n_freq; i++)
-        if (group_weight[i] > 0) g->freq_hz[i] /= group_weight[i];
+        if (bin_weight[i] > 0) g->freq_hz[i] /= bin_weight[i];
 }
 
-/* The group of an earlier integration that looked at the same position as t; n_group: none. */
-static size_t place_group(const ci_vis_samples *s, const ci_sky_pointing *pointing, size_t t,
-                          const size_t *group_of, size_t n_group)
+/* The bin of an earlier integration that looked at the same position as t; n_bin: none. */
+static size_t position_bin(const ci_vis_samples *s, const ci_sky_pointing *pointing, size_t t,
+                           const size_t *bin_of, size_t n_bin)
 {
     const ci_sky_pointing *a = ci_sky_pointing_at(pointing, s->time_mjd_s[t]);
     for (size_t k = t; k-- > 0;) {
         const ci_sky_pointing *b = ci_sky_pointing_at(pointing, s->time_mjd_s[k]);
-        if (!b->is_fixed && a->ra_rad == b->ra_rad && a->dec_rad == b->dec_rad) return group_of[k];
+        if (!b->is_fixed && a->ra_rad == b->ra_rad && a->dec_rad == b->dec_rad) return bin_of[k];
     }
-    return n_group;
+    return n_bin;
 }
 
-/* The group of each integration, [n_time]; counts them. A tracked beam moves on the sky by
- * aberration only. Where the dishes move, those that tracked one field are a group,
+/* The bin of each integration, [n_time]; counts them. A tracked beam moves on the sky by
+ * aberration only. Where the dishes move, those that tracked one field are a bin,
  * others one each. */
-static void times_number(const ci_vis_samples *s, const ci_sky_pointing *pointing, size_t *group_of,
-                         beam_groups *g)
+static void times_number(const ci_vis_samples *s, const ci_sky_pointing *pointing, size_t *bin_of,
+                         beam_bins *g)
 {
     size_t n_max = pointing->is_fixed ? TIMES_FIXED : TIMES_TRACKED, k = 0;
     g->n_time = s->n_time < n_max ? s->n_time : n_max;
@@ -97,87 +97,87 @@ static void times_number(const ci_vis_samples *s, const ci_sky_pointing *pointin
         if (pointing->n_move == 0) {
             while ((k + 1) * s->n_time / g->n_time <= t)
                 k++;
-            group_of[t] = k;
+            bin_of[t] = k;
             continue;
         }
         const ci_sky_pointing *here = ci_sky_pointing_at(pointing, s->time_mjd_s[t]);
         bool is_alone = here->is_fixed || !pointing->jumps;
-        group_of[t] = is_alone ? g->n_time : place_group(s, pointing, t, group_of, g->n_time);
-        if (group_of[t] == g->n_time) g->n_time++;
+        bin_of[t] = is_alone ? g->n_time : position_bin(s, pointing, t, bin_of, g->n_time);
+        if (bin_of[t] == g->n_time) g->n_time++;
     }
 }
 
-/* Mean time of a group, or one near it at which the dishes looked where the group looks. */
-static double group_time(const ci_vis_samples *s, const ci_sky_pointing *pointing,
-                         const size_t *group_of, size_t i)
+/* Mean time of a bin, or one near it at which the dishes looked where the bin looks. */
+static double bin_time(const ci_vis_samples *s, const ci_sky_pointing *pointing,
+                       const size_t *bin_of, size_t i)
 {
     size_t from = 0, n = 0;
     double mid_s = 0;
-    while (group_of[from] != i)
+    while (bin_of[from] != i)
         from++;
     for (size_t t = from; t < s->n_time; t++)
-        n += group_of[t] == i;
+        n += bin_of[t] == i;
     for (size_t t = from; t < s->n_time; t++)
-        if (group_of[t] == i) mid_s += (s->time_mjd_s[t] - s->time_mjd_s[from]) / (double)n;
+        if (bin_of[t] == i) mid_s += (s->time_mjd_s[t] - s->time_mjd_s[from]) / (double)n;
     double mean = s->time_mjd_s[from] + mid_s;
     if (pointing->n_move == 0) return mean;
     double best = s->time_mjd_s[from];
     for (size_t t = from; t < s->n_time; t++)
-        if (group_of[t] == i && fabs(s->time_mjd_s[t] - mean) < fabs(best - mean))
+        if (bin_of[t] == i && fabs(s->time_mjd_s[t] - mean) < fabs(best - mean))
             best = s->time_mjd_s[t];
     return best;
 }
 
-static ci_status times_group(const ci_vis_samples *s, const ci_sky_field *sky,
-                             const int64_t *by_time, const size_t *freq_group, beam_groups *g)
+static ci_status times_bin(const ci_vis_samples *s, const ci_sky_field *sky, const int64_t *by_time,
+                           const size_t *freq_bin, beam_bins *g)
 {
     double total = 0;
-    size_t *group_of = NULL;
-    CI_TRY(ci_mem_alloc(&group_of, s->n_time, sizeof *group_of, "beam times"));
-    times_number(s, sky->pointing, group_of, g);
+    size_t *bin_of = NULL;
+    CI_TRY(ci_mem_alloc(&bin_of, s->n_time, sizeof *bin_of, "beam times"));
+    times_number(s, sky->pointing, bin_of, g);
     ci_status status = ci_mem_alloc(&g->frame, g->n_time, sizeof *g->frame, "beam times");
     if (status == CI_OK)
         status = ci_mem_alloc(&g->weight, g->n_time * g->n_freq, sizeof *g->weight, "beam weights");
     for (size_t i = 0; status == CI_OK && i < g->n_time; i++)
         status = ci_sky_frame_new(&g->frame[i], sky->eop, &s->array,
-                                  group_time(s, sky->pointing, group_of, i), s->dut1_s);
+                                  bin_time(s, sky->pointing, bin_of, i), s->dut1_s);
     for (size_t t = 0; status == CI_OK && t < s->n_time; t++)
         for (size_t c = 0; c < s->n_freq; c++) {
             double w = (double)by_time[t * s->n_freq + c];
-            g->weight[group_of[t] * g->n_freq + freq_group[c]] += w;
+            g->weight[bin_of[t] * g->n_freq + freq_bin[c]] += w;
             total += w;
         }
     for (size_t i = 0; status == CI_OK && i < g->n_time * g->n_freq; i++)
         g->weight[i] /= total;
-    ci_mem_free(group_of);
+    ci_mem_free(bin_of);
     return status;
 }
 
-static ci_status groups_new(const ci_vis_samples *s, const ci_sky_field *sky,
-                            const int64_t *by_time, beam_groups *g)
+static ci_status bins_new(const ci_vis_samples *s, const ci_sky_field *sky, const int64_t *by_time,
+                          beam_bins *g)
 {
-    size_t *group_of = NULL;
-    double *group_weight = NULL;
+    size_t *bin_of = NULL;
+    double *bin_weight = NULL;
     channel *sorted = NULL;
-    ci_status status = ci_mem_alloc(&group_of, s->n_freq, sizeof *group_of, "beam channels");
+    ci_status status = ci_mem_alloc(&bin_of, s->n_freq, sizeof *bin_of, "beam channels");
     if (status == CI_OK)
-        status = ci_mem_alloc(&group_weight, s->n_freq, sizeof *group_weight, "beam channels");
+        status = ci_mem_alloc(&bin_weight, s->n_freq, sizeof *bin_weight, "beam channels");
     if (status == CI_OK) status = ci_mem_alloc(&sorted, s->n_freq, sizeof *sorted, "beam channels");
     if (status == CI_OK)
         status = ci_mem_alloc(&g->freq_hz, s->n_freq, sizeof *g->freq_hz, "beam channels");
     if (status == CI_OK) {
-        channels_group(s, by_time, sorted, group_of, g, group_weight);
-        status = times_group(s, sky, by_time, group_of, g);
+        channels_bin(s, by_time, sorted, bin_of, g, bin_weight);
+        status = times_bin(s, sky, by_time, bin_of, g);
     }
-    ci_mem_free(group_of);
-    ci_mem_free(group_weight);
+    ci_mem_free(bin_of);
+    ci_mem_free(bin_weight);
     ci_mem_free(sorted);
     return status;
 }
 
 /* ---- mesh ---------------------------------------------------------------------------------- */
 
-static double beam_mean(const beam_groups *g, const ci_sky_field *sky, double l, double m)
+static double beam_mean(const beam_bins *g, const ci_sky_field *sky, double l, double m)
 {
     double ra, dec, sum = 0;
     ci_sky_lm_inverse(sky->ra_rad, sky->dec_rad, l, m, &ra, &dec);
@@ -198,7 +198,7 @@ static double node_at(size_t i, size_t n_node, size_t n_pixel)
 }
 
 /* [n][n] nodes over the image, split over the ranks. */
-static ci_status mesh_new(ci_comm *comm, const beam_groups *g, const ci_sky_field *sky,
+static ci_status mesh_new(ci_comm *comm, const beam_bins *g, const ci_sky_field *sky,
                           const ci_grid_layout *l, double cell, size_t n, double **out)
 {
     size_t first, count;
@@ -252,7 +252,7 @@ static double mesh_miss(const double *coarse, size_t n, const double *fine)
     return miss;
 }
 
-static ci_status mesh_refine(ci_comm *comm, const beam_groups *g, const ci_sky_field *sky,
+static ci_status mesh_refine(ci_comm *comm, const beam_bins *g, const ci_sky_field *sky,
                              const ci_grid_layout *l, double cell, size_t *n_out, double **out)
 {
     size_t n = MESH_FIRST;
@@ -312,12 +312,12 @@ ci_status ci_image_pb(ci_comm *comm, const ci_vis_samples *s, const ci_sky_field
     int64_t *by_time = NULL;
     size_t n_mesh = 0;
     double *mesh = NULL;
-    beam_groups groups = {0};
+    beam_bins bins = {0};
     CI_TRY(ci_vis_samples_weight_by_time(comm, s, &by_time));
-    ci_status status = ci_par_agree(comm, groups_new(s, sky, by_time, &groups));
+    ci_status status = ci_par_agree(comm, bins_new(s, sky, by_time, &bins));
     ci_mem_free(by_time);
-    if (status == CI_OK) status = mesh_refine(comm, &groups, sky, l, cell_rad, &n_mesh, &mesh);
-    groups_free(&groups);
+    if (status == CI_OK) status = mesh_refine(comm, &bins, sky, l, cell_rad, &n_mesh, &mesh);
+    bins_free(&bins);
     if (status == CI_OK) status = ci_par_agree(comm, mesh_interpolate(mesh, n_mesh, l, slab));
     ci_mem_free(mesh);
     return status;

@@ -44,7 +44,7 @@ static bool single_find(ci_image_recipe *out, const ci_vis_meta *meta, const cha
 {
     int pol = ci_vis_pol_parse(stokes), i = ci_vis_pol_find(meta, pol);
     if (i < 0 || (pol < 0 && !ci_vis_pol_is_parallel(pol))) return false;
-    *out = (ci_image_recipe){.n_term = 1, .i_pol = {i, -1}, .factor = {1, 0}};
+    *out = (ci_image_recipe){.n_pol = 1, .i_pol = {i, -1}, .factor = {1, 0}};
     return true;
 }
 
@@ -73,18 +73,18 @@ ci_status ci_image_recipe_find(ci_image_recipe *out, const ci_vis_meta *meta, co
             /* One hand only in the file (a dead one as well: that nothing is left of it is said
              * where samples are counted), or the other dead over the whole array. */
             bool is_first = one_lives ? lives[0] : is_there[0];
-            *out = (ci_image_recipe){.n_term = 1,
+            *out = (ci_image_recipe){.n_pol = 1,
                                      .i_pol = {is_first ? i[0] : i[1], -1},
                                      .factor = {scale, 0},
                                      .is_pseudo_i = true};
             return CI_OK;
         }
         if (i[0] < 0 || i[1] < 0) continue;
-        ci_c64 unit = (f->is_imaginary ? -I : 1) * feeds_sign(meta, f->stokes, f->pol[0]);
-        *out =
-            (ci_image_recipe){.n_term = 2,
-                              .i_pol = {i[0], i[1]},
-                              .factor = {unit * f->factor[0] * scale, unit * f->factor[1] * scale}};
+        ci_c64 phasor = (f->is_imaginary ? -I : 1) * feeds_sign(meta, f->stokes, f->pol[0]);
+        *out = (ci_image_recipe){
+            .n_pol = 2,
+            .i_pol = {i[0], i[1]},
+            .factor = {phasor * f->factor[0] * scale, phasor * f->factor[1] * scale}};
         return CI_OK;
     }
     return stokes_refuse(meta, stokes);
@@ -144,14 +144,14 @@ static ci_status uv_range_check(ci_comm *comm, const uv_range *range)
                     range->min, range->max, -ends[0], ends[1]);
 }
 
-/* Value and weight of one sample; weight 0 where a term is flagged. */
+/* Value and weight of one sample; weight 0 where a polarisation is flagged. */
 static float sample_form(const ci_image_recipe *recipe, const ci_vis_block *b, size_t i_row,
                          size_t i_chan, ci_c32 *value)
 {
     ci_c64 sum = 0;
     double variance = 0;
     *value = 0;
-    for (size_t k = 0; k < recipe->n_term; k++) {
+    for (size_t k = 0; k < recipe->n_pol; k++) {
         size_t s = ci_vis_sample(b, i_row, i_chan, (size_t)recipe->i_pol[k]);
         if (!sample_is_good(b, s)) return 0;
         ci_c64 f = recipe->factor[k];
@@ -162,9 +162,10 @@ static float sample_form(const ci_image_recipe *recipe, const ci_vis_block *b, s
     return (float)(1 / variance);
 }
 
-/* ---- planes ------------------------------------------------------------------------------- */
+/* ---- dynamic spectra
+ * ------------------------------------------------------------------------------- */
 
-/* Makes planes of a set's rows, and samples of these. */
+/* Makes dynamic spectra of a set's rows, and samples of these. */
 typedef struct former
 {
     ci_image_recipe recipe;
@@ -177,15 +178,15 @@ typedef struct former
     float *weight;
 } former;
 
-/* Rows of one plane: so many at most, and none after a gap, over which a source's phase is
- * unknown. */
+/* Rows of one dynamic spectrum: so many at most, and none after a gap, over which a source's phase
+ * is unknown. */
 enum
 {
     MAX_TIME = 64
 };
 static const double gap_intervals = 2.5;
 
-static size_t plane_end(const ci_vis_block *b, size_t i_row)
+static size_t dynspec_end(const ci_vis_block *b, size_t i_row)
 {
     size_t end = ci_vis_baseline_end(b, i_row), i = i_row + 1;
     const double *time_mjd_s = b->meta->time_mjd_s;
@@ -211,27 +212,27 @@ static void row_form(former *f, const ci_vis_block *b, size_t i_row, size_t i_ti
     }
 }
 
-static ci_status plane_form(former *f, const ci_vis_block *b, size_t i_row, size_t end)
+static ci_status dynspec_form(former *f, const ci_vis_block *b, size_t i_row, size_t end)
 {
-    const ci_vis_plane plane = {.n_time = end - i_row,
-                                .n_chan = b->n_chan,
-                                .time_mjd_s = f->time_mjd_s,
-                                .uvw_m = f->uvw_m,
-                                .freq_hz = b->freq_hz,
-                                .value = f->value,
-                                .weight = f->weight};
+    const ci_vis_dynspec dynspec = {.n_time = end - i_row,
+                                    .n_chan = b->n_chan,
+                                    .time_mjd_s = f->time_mjd_s,
+                                    .uvw_m = f->uvw_m,
+                                    .freq_hz = b->freq_hz,
+                                    .value = f->value,
+                                    .weight = f->weight};
     for (size_t i = i_row; i < end; i++)
         row_form(f, b, i, i - i_row);
-    return ci_vis_samples_add_plane(f->samples, f->compressor, &plane, b->i_baseline[i_row],
-                                    b->part.i_sub_band);
+    return ci_vis_samples_add_dynspec(f->samples, f->compressor, &dynspec, b->i_baseline[i_row],
+                                      b->part.i_sub_band);
 }
 
 static ci_status block_form(former *f, const ci_vis_block *b)
 {
     for (size_t i = 0, end; i < b->n_row; i = end) {
-        end = plane_end(b, i);
+        end = dynspec_end(b, i);
         if (!ci_vis_baseline_is_auto(b->meta, (size_t)b->i_baseline[i]))
-            CI_TRY(plane_form(f, b, i, end));
+            CI_TRY(dynspec_form(f, b, i, end));
     }
     return CI_OK;
 }
@@ -253,10 +254,11 @@ static ci_status former_new(former *f, const ci_vis_meta *meta, const ci_image_o
     for (size_t i = 0; i < meta->n_sub_band; i++)
         if (meta->sub_band[i].n_chan > f->max_chan) f->max_chan = meta->sub_band[i].n_chan;
     size_t n = f->max_time * f->max_chan;
-    CI_TRY(ci_mem_alloc(&f->time_mjd_s, f->max_time, sizeof *f->time_mjd_s, "Stokes planes"));
-    CI_TRY(ci_mem_alloc(&f->uvw_m, f->max_time, 3 * sizeof *f->uvw_m, "Stokes planes"));
-    CI_TRY(ci_mem_alloc(&f->value, n, sizeof *f->value, "Stokes planes"));
-    CI_TRY(ci_mem_alloc(&f->weight, n, sizeof *f->weight, "Stokes planes"));
+    CI_TRY(
+        ci_mem_alloc(&f->time_mjd_s, f->max_time, sizeof *f->time_mjd_s, "Stokes dynamic spectra"));
+    CI_TRY(ci_mem_alloc(&f->uvw_m, f->max_time, 3 * sizeof *f->uvw_m, "Stokes dynamic spectra"));
+    CI_TRY(ci_mem_alloc(&f->value, n, sizeof *f->value, "Stokes dynamic spectra"));
+    CI_TRY(ci_mem_alloc(&f->weight, n, sizeof *f->weight, "Stokes dynamic spectra"));
     if (options->compression > 0 && half_width > 0)
         CI_TRY(ci_vis_compressor_new(&f->compressor, f->max_time, f->max_chan, options->compression,
                                      half_width));

@@ -7,7 +7,7 @@
 /* A Stokes value as a sum over one or two correlations. */
 typedef struct ci_image_recipe
 {
-    size_t n_term;
+    size_t n_pol;
     int i_pol[2]; /* into meta->pol */
     ci_c64 factor[2];
     bool is_pseudo_i;

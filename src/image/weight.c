@@ -144,11 +144,11 @@ enum
     N_SUM
 };
 
-static void units_fill(const ci_vis_samples *s, ci_par_units *units)
+static void summands_fill(const ci_vis_samples *s, ci_par_pairwise *sums)
 {
     double *here = NULL;
     for (size_t r = 0; r < s->n_row; r++) {
-        if (ci_vis_samples_unit_begins(s, r)) here = ci_par_units_next(units);
+        if (ci_vis_samples_summand_begins(s, r)) here = ci_par_pairwise_next(sums);
         const ci_vis_axis *axis = &s->axis[s->i_axis[r]];
         for (size_t c = 0; c < axis->n_chan; c++) {
             double w = s->weight[s->first[r] + c], f = s->freq_hz[axis->first + c];
@@ -164,11 +164,11 @@ ci_status ci_image_sums_get(ci_comm *comm, const ci_vis_samples *s, ci_image_sum
 {
     *out = (ci_image_sums){.freq_min_hz = s->freq_min_hz, .freq_max_hz = s->freq_max_hz};
     double sum[N_SUM] = {0};
-    ci_par_units *units = NULL;
-    CI_TRY(ci_par_units_new(comm, &units, ci_vis_samples_n_unit(s), N_SUM));
-    units_fill(s, units);
-    ci_status status = ci_par_units_finish(comm, units, sum);
-    ci_par_units_free(units);
+    ci_par_pairwise *sums = NULL;
+    CI_TRY(ci_par_pairwise_new(comm, &sums, ci_vis_samples_n_summand(s), N_SUM));
+    summands_fill(s, sums);
+    ci_status status = ci_par_pairwise_finish(comm, sums, sum);
+    ci_par_pairwise_free(sums);
     CI_TRY(status);
     out->weight = sum[SUM_WEIGHT];
     out->freq_hz = sum[SUM_FREQ] / sum[SUM_WEIGHT];

@@ -24,7 +24,7 @@ typedef struct mosaic_tile
     int64_t i_peak;                   /* its pixel, y n_x + x; -1: none */
 } mosaic_tile;
 
-/* A run of rows, in units that are the same at any rank count. */
+/* Some rows, in blocks that are the same at any rank count. */
 typedef struct mosaic_rows
 {
     size_t n_block, block_first, n_block_here;

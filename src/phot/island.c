@@ -297,7 +297,8 @@ static ci_status fit_fixed(island_fit *fit, const ci_num_gaussian *start)
 }
 
 /* One joint fit of all components in fit->g. */
-static ci_status fit_group(island_fit *fit, bool with_island, phot_component **component, size_t *n)
+static ci_status fit_jointly(island_fit *fit, bool with_island, phot_component **component,
+                             size_t *n)
 {
     ci_num_gaussian start[PHOT_MAX_COMPONENT], extra;
     bool good = false;
@@ -340,7 +341,7 @@ ci_status ci_phot_island_fit(const phot_image *im, const int32_t *labels,
             const peak *p = &fit.peaks[k + i];
             fit.g[i] = guess_at(im, (double)p->x, (double)p->y, (double)p->value);
         }
-        status = fit_group(&fit, !is_large, component, n_component);
+        status = fit_jointly(&fit, !is_large, component, n_component);
     }
     ci_mem_free(fit.peaks);
     ci_mem_free(fit.x);

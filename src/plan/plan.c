@@ -41,37 +41,37 @@ size_t ci_plan_team_tiles(const ci_plan_teams *teams, size_t n_tile, int team)
     return n_tile / n_team + ((size_t)team < n_tile % n_team);
 }
 
-static double sub_bands_of(const ci_plan_load *w)
+static double sub_bands_of(const ci_plan_workload *w)
 {
     return w->n_sub_band ? (double)w->n_sub_band : 1;
 }
 
 /* Visibilities of a tile, over all polarisations. */
-static double visibilities_of(const ci_plan_load *w)
+static double visibilities_of(const ci_plan_workload *w)
 {
     return (double)w->n_time * (double)w->n_baseline * (double)w->n_chan * (double)w->n_pol;
 }
 
 /* Rows of a tile, in all its sub-bands. */
-static double rows_of(const ci_plan_load *w)
+static double rows_of(const ci_plan_workload *w)
 {
     return (double)w->n_time * (double)w->n_baseline * sub_bands_of(w);
 }
 
-static double pixels_of(const ci_plan_load *w)
+static double pixels_of(const ci_plan_workload *w)
 {
     double side = (double)(w->image_size ? w->image_size : CI_IMAGE_USUAL_PIXELS);
     return side * side;
 }
 
 /* A tile as it is imaged: samples of one Stokes value, in teams of n. */
-static ci_image_load image_load_of(const ci_plan_load *w, int n)
+static ci_image_workload image_load_of(const ci_plan_workload *w, int n)
 {
-    ci_image_load out = {.n_row = rows_of(w),
-                         .n_sample = w->n_pol ? visibilities_of(w) / (double)w->n_pol : 0,
-                         .n_pixel = pixels_of(w),
-                         .n_rank = n,
-                         .is_double = w->is_double};
+    ci_image_workload out = {.n_row = rows_of(w),
+                             .n_sample = w->n_pol ? visibilities_of(w) / (double)w->n_pol : 0,
+                             .n_pixel = pixels_of(w),
+                             .n_rank = n,
+                             .is_double = w->is_double};
     if (!w->is_compressed) return out;
     double rows = ci_vis_compressed_fraction((double)w->n_time);
     out.n_row *= rows;
@@ -80,34 +80,34 @@ static ci_image_load image_load_of(const ci_plan_load *w, int n)
 }
 
 /* A mosaic is as long as its tiles drift. */
-static double mosaic_pixels_of(const ci_plan_load *w)
+static double mosaic_pixels_of(const ci_plan_workload *w)
 {
     double n_group = w->n_group ? (double)w->n_group : 1;
     return pixels_of(w) * fmax(1, 0.5 * (double)w->n_tile / n_group);
 }
 
 /* Besides the visibilities of a rank's share, while gains are solved for. */
-static double solve_bytes(const ci_plan_load *w, double share)
+static double solve_bytes(const ci_plan_workload *w, double share)
 {
     double visibilities = visibilities_of(w);
     if (!w->is_solved || visibilities == 0) return 0;
-    ci_cal_load load = {.n_row = share * rows_of(w),
-                        .n_visibility = share * visibilities,
-                        .n_block_visibility =
-                            visibilities / (double)w->n_pol * fmin(share, 1 / sub_bands_of(w)),
-                        .n_pol = (double)w->n_pol,
-                        .n_time = (double)w->n_time,
-                        .span_s = w->span_s};
-    return ci_cal_bytes(&load);
+    ci_cal_load workload = {.n_row = share * rows_of(w),
+                            .n_visibility = share * visibilities,
+                            .n_block_visibility =
+                                visibilities / (double)w->n_pol * fmin(share, 1 / sub_bands_of(w)),
+                            .n_pol = (double)w->n_pol,
+                            .n_time = (double)w->n_time,
+                            .span_s = w->span_s};
+    return ci_cal_bytes(&workload);
 }
 
 /* Of a tile, on the rank with the most of n. */
-static double tile_bytes(const ci_plan_load *w, int n)
+static double tile_bytes(const ci_plan_workload *w, int n)
 {
     /* Whole sub-bands go to ranks: the fullest has the rounded-up share. */
     double n_sub_band = sub_bands_of(w), visibilities = visibilities_of(w);
     double share = n <= n_sub_band ? ceil(n_sub_band / n) / n_sub_band : 1.0 / n;
-    ci_image_load image = image_load_of(w, n);
+    ci_image_workload image = image_load_of(w, n);
     image.n_row *= share;
     image.n_sample *= share;
     double blocks = ci_vis_block_bytes(share * rows_of(w), share * visibilities);
@@ -120,17 +120,17 @@ static double tile_bytes(const ci_plan_load *w, int n)
 }
 
 /* Bytes of the rank with the most, of n_rank in teams of n at least. */
-static double rank_bytes(const ci_plan_load *w, int n, int n_rank)
+static double rank_bytes(const ci_plan_workload *w, int n, int n_rank)
 {
     double mosaic = ci_mosaic_bytes(mosaic_pixels_of(w), pixels_of(w)) / n_rank;
     double found = ci_phot_find_bytes(mosaic_pixels_of(w));
     return program_bytes + fmax(tile_bytes(w, n), fmax(mosaic, found));
 }
 
-static double tile_seconds(const ci_plan_load *w, int n)
+static double tile_seconds(const ci_plan_workload *w, int n)
 {
     double visibilities = visibilities_of(w);
-    ci_image_load image = image_load_of(w, n);
+    ci_image_workload image = image_load_of(w, n);
     double read = ci_uvh5_read_seconds(w->input_bytes / (double)(w->n_tile ? w->n_tile : 1));
     double shared = ci_flag_seconds(visibilities) + ci_cal_seconds(visibilities) +
                     ci_vis_samples_seconds(visibilities) +
@@ -138,7 +138,7 @@ static double tile_seconds(const ci_plan_load *w, int n)
     return tile_s + read + shared / n;
 }
 
-static ci_plan_teams teams_of(const ci_plan_load *w, int n_rank, int n_team)
+static ci_plan_teams teams_of(const ci_plan_workload *w, int n_rank, int n_team)
 {
     ci_plan_teams t = {.n_rank = n_rank, .n_team = n_team};
     t.min_ranks = n_rank / n_team;
@@ -148,7 +148,7 @@ static ci_plan_teams teams_of(const ci_plan_load *w, int n_rank, int n_team)
 }
 
 /* A node holds ranks_per_node ranks, of the smallest teams at worst. */
-static bool teams_fit(const ci_plan_load *w, const ci_plan_teams *t, const ci_plan_limits *l)
+static bool teams_fit(const ci_plan_workload *w, const ci_plan_teams *t, const ci_plan_limits *l)
 {
     if (l->memory_per_node <= 0) return true;
     int per_node =
@@ -156,12 +156,12 @@ static bool teams_fit(const ci_plan_load *w, const ci_plan_teams *t, const ci_pl
     return rank_bytes(w, t->min_ranks, t->n_rank) * per_node <= l->memory_per_node;
 }
 
-ci_status ci_plan_teams_choose(ci_plan_teams *out, const ci_plan_load *load,
+ci_status ci_plan_teams_choose(ci_plan_teams *out, const ci_plan_workload *workload,
                                const ci_plan_limits *limits)
 {
     int n_rank = limits->n_rank > 0 ? limits->n_rank : 1;
-    size_t n_tile = load->n_tile ? load->n_tile : 1;
-    ci_plan_load w = *load;
+    size_t n_tile = workload->n_tile ? workload->n_tile : 1;
+    ci_plan_workload w = *workload;
     w.n_tile = n_tile;
     int most = n_tile < (size_t)n_rank ? (int)n_tile : n_rank;
     double best = INFINITY;
@@ -190,7 +190,7 @@ ci_status ci_plan_teams_choose(ci_plan_teams *out, const ci_plan_load *load,
 
 /* ---- the plan ------------------------------------------------------------------------------- */
 
-ci_status ci_plan_input_bytes(ci_plan_load *load, const char *const *paths, size_t n_path)
+ci_status ci_plan_input_bytes(ci_plan_workload *workload, const char *const *paths, size_t n_path)
 {
     double bytes = 0;
     for (size_t i = 0; i < n_path; i++) {
@@ -198,12 +198,12 @@ ci_status ci_plan_input_bytes(ci_plan_load *load, const char *const *paths, size
         if (stat(paths[i], &facts) != 0) return ci_error_errno(errno, paths[i], "stat");
         bytes += (double)facts.st_size;
     }
-    load->input_bytes = bytes * (double)(load->n_tile ? load->n_tile : 1);
+    workload->input_bytes = bytes * (double)(workload->n_tile ? workload->n_tile : 1);
     return CI_OK;
 }
 
 /* Ranks for a job that may choose: as many as halve the time at least by 1.6 each doubling. */
-static int ranks_choose(const ci_plan_load *load, const ci_plan_limits *limits)
+static int ranks_choose(const ci_plan_workload *workload, const ci_plan_limits *limits)
 {
     int most = limits->max_rank > 0 ? limits->max_rank : 16, best = 1;
     double time = INFINITY;
@@ -211,11 +211,11 @@ static int ranks_choose(const ci_plan_load *load, const ci_plan_limits *limits)
         ci_plan_limits l = *limits;
         ci_plan_teams t;
         l.n_rank = n;
-        if (ci_plan_teams_choose(&t, load, &l) != CI_OK) {
+        if (ci_plan_teams_choose(&t, workload, &l) != CI_OK) {
             ci_error_clear();
             continue;
         }
-        double seconds = (double)t.n_round * tile_seconds(load, t.min_ranks);
+        double seconds = (double)t.n_round * tile_seconds(workload, t.min_ranks);
         if (seconds > time / 1.6) break;
         time = seconds;
         best = n;
@@ -225,7 +225,7 @@ static int ranks_choose(const ci_plan_load *load, const ci_plan_limits *limits)
 
 static void disk_and_time(ci_plan *out)
 {
-    const ci_plan_load *w = &out->load;
+    const ci_plan_workload *w = &out->workload;
     double n_mosaic = (double)w->n_group, n_tile = (double)w->n_tile;
     double mosaic_files = n_mosaic * ci_mosaic_file_bytes(mosaic_pixels_of(w));
     out->read_bytes = w->input_bytes;
@@ -237,12 +237,12 @@ static void disk_and_time(ci_plan *out)
                    n_mosaic * ci_mosaic_seconds(mosaic_pixels_of(w)) / out->teams.n_rank + run_s;
 }
 
-ci_status ci_plan_make(ci_plan *out, const ci_plan_load *load, const ci_plan_limits *limits)
+ci_status ci_plan_make(ci_plan *out, const ci_plan_workload *workload, const ci_plan_limits *limits)
 {
     ci_plan_limits l = *limits;
     memset(out, 0, sizeof *out);
-    out->load = *load;
-    ci_plan_load *w = &out->load;
+    out->workload = *workload;
+    ci_plan_workload *w = &out->workload;
     if (w->n_tile == 0) w->n_tile = 1;
     if (w->n_group == 0) w->n_group = 1;
     if (w->image_size == 0) w->image_size = CI_IMAGE_USUAL_PIXELS;

@@ -19,17 +19,18 @@ static const char *size_text(char out[32], double bytes)
 ci_status ci_plan_text(char **out, const ci_plan *p)
 {
     char a[32], b[32], c[32], d[32];
-    const ci_plan_load *w = &p->load;
+    const ci_plan_workload *w = &p->workload;
     ci_text text = {0};
     *out = NULL;
-    ci_status status = ci_text_append(
-        &text,
-        "load      %zu group%s, %zu tile%s; a tile: %zu sub-band%s, %zu channel%s, %zu time%s, %zu "
-        "baseline%s, %zu polarisation%s = %.3g samples, image %zu x %zu\n",
-        w->n_group, ci_plural(w->n_group), w->n_tile, ci_plural(w->n_tile), w->n_sub_band,
-        ci_plural(w->n_sub_band), w->n_chan, ci_plural(w->n_chan), w->n_time, ci_plural(w->n_time),
-        w->n_baseline, ci_plural(w->n_baseline), w->n_pol, ci_plural(w->n_pol), p->n_sample,
-        w->image_size, w->image_size);
+    ci_status status =
+        ci_text_append(&text,
+                       "workload  %zu group%s, %zu tile%s; a tile: %zu sub-band%s, %zu "
+                       "channel%s, %zu time%s, %zu "
+                       "baseline%s, %zu polarisation%s = %.3g samples, image %zu x %zu\n",
+                       w->n_group, ci_plural(w->n_group), w->n_tile, ci_plural(w->n_tile),
+                       w->n_sub_band, ci_plural(w->n_sub_band), w->n_chan, ci_plural(w->n_chan),
+                       w->n_time, ci_plural(w->n_time), w->n_baseline, ci_plural(w->n_baseline),
+                       w->n_pol, ci_plural(w->n_pol), p->n_sample, w->image_size, w->image_size);
     if (status == CI_OK)
         status = ci_text_append(
             &text,
@@ -62,7 +63,7 @@ ci_status ci_plan_text(char **out, const ci_plan *p)
 ci_json *ci_plan_json(const ci_plan *p)
 {
     ci_json *root = ci_json_object();
-    const ci_plan_load *w = &p->load;
+    const ci_plan_workload *w = &p->workload;
     const struct
     {
         const char *name;

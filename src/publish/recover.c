@@ -154,8 +154,8 @@ static ci_status recover_parts(ci_registry *registry, const ci_publish_options *
 
 /* ---- published products ---------------------------------------------------------------------- */
 
-/* The files of one published product: all there, and by hand (rebuild) all as they were. Its fault
- * is said and counted, and stops nothing. */
+/* The files of one published product: all there, and on an operator's demand (rebuild) all as they
+ * were. Its fault is said and counted, and stops nothing. */
 static bool is_sound(const ci_registry_product *p, const ci_publish_options *options,
                      ci_publish_recovered *r)
 {

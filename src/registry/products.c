@@ -1,4 +1,4 @@
-/* Products and their publish state: reading, staging, and what is put right by hand. */
+/* Products and their publish state: reading, staging, and what an operator puts right. */
 #include "registry/products.h"
 
 #include <math.h>

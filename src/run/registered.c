@@ -103,15 +103,15 @@ static ci_status none_found(const ci_registry_cal_want *want, const choice *best
                             const ci_run_tile *tile)
 {
     const char *name = kind_word(want->kind);
-    char strip[64] = "";
+    char where[64] = "";
     if (want->dec_known)
-        snprintf(strip, sizeof strip, " within %g deg of declination %.1f",
+        snprintf(where, sizeof where, " within %g deg of declination %.1f",
                  want->max_dec_off_rad * CI_RAD_TO_DEG, want->dec_rad * CI_RAD_TO_DEG);
     const char *todo = "give --model SOURCES.csv to solve, --cal P to apply tables, or "
                        "--calibrated if the data are";
     if (best->n_looked == 0)
         return ci_error(CI_ERR_NOT_READY, "no %s table is registered for this time%s: %s", name,
-                        strip, todo);
+                        where, todo);
     return ci_error(CI_ERR_NOT_READY,
                     "none of the %zu %s tables registered for this time knows a channel of %s (%zu "
                     "cannot be read): %s",

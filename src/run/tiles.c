@@ -37,16 +37,17 @@ static ci_status task_set(ci_tile_task *task, char **folder, const ci_run *run,
 
 static ci_status choose_teams(const ci_run *run, const ci_run_group *group, ci_plan_teams *teams)
 {
-    ci_plan_load load = {.n_group = 1, .n_tile = group->n_tile};
+    ci_plan_workload workload = {.n_group = 1, .n_tile = group->n_tile};
     ci_plan_limits limits = {.n_rank = ci_comm_size(run->world),
                              .n_team = (int)ci_conf_int(run->conf, CI_CONF_OPT_TEAMS)};
     for (size_t i = 0; i < group->n_tile; i++)
-        if (group->tile[i].n_path > load.n_sub_band) load.n_sub_band = group->tile[i].n_path;
-    CI_TRY(ci_plan_teams_choose(teams, &load, &limits));
+        if (group->tile[i].n_path > workload.n_sub_band)
+            workload.n_sub_band = group->tile[i].n_path;
+    CI_TRY(ci_plan_teams_choose(teams, &workload, &limits));
     if (ci_comm_rank(run->world) == 0)
-        ci_log_info("group %s: %zu tile%s, %d rank%s in %d team%s", group->id, load.n_tile,
-                    ci_plural(load.n_tile), teams->n_rank, ci_plural(teams->n_rank), teams->n_team,
-                    ci_plural(teams->n_team));
+        ci_log_info("group %s: %zu tile%s, %d rank%s in %d team%s", group->id, workload.n_tile,
+                    ci_plural(workload.n_tile), teams->n_rank, ci_plural(teams->n_rank),
+                    teams->n_team, ci_plural(teams->n_team));
     return CI_OK;
 }
 

@@ -60,7 +60,7 @@ static void row_rotate(ci_vis_block *block, size_t i_row, const ci_c64 *phasor1,
     }
 }
 
-/* What ci_sky_rephase carries from group to group. */
+/* What ci_sky_rephase carries from batch to batch. */
 typedef struct rephase_job
 {
     const ci_sky_eop *eop;
@@ -70,7 +70,7 @@ typedef struct rephase_job
     ci_c64 *phasor;   /* [n_antenna][n_chan] */
 } rephase_job;
 
-static ci_status rephase_group(rephase_job *job, const size_t *row, size_t n_row)
+static ci_status rephase_batch(rephase_job *job, const size_t *row, size_t n_row)
 {
     ci_vis_block *block = job->block;
     const ci_vis_meta *meta = block->meta;
@@ -105,8 +105,8 @@ ci_status ci_sky_rephase(const ci_sky_eop *eop, ci_vis_block *block, double ra_r
     if (status == CI_OK)
         status = ci_mem_alloc(&job.phasor, block->meta->array.n_antenna * block->n_chan,
                               sizeof *job.phasor, "antenna phases");
-    for (size_t g = 0; g < rows.n_group && status == CI_OK; g++)
-        status = rephase_group(&job, rows.row + rows.first[g], rows.first[g + 1] - rows.first[g]);
+    for (size_t g = 0; g < rows.n_batch && status == CI_OK; g++)
+        status = rephase_batch(&job, rows.row + rows.first[g], rows.first[g + 1] - rows.first[g]);
     if (status == CI_OK) memset(block->i_phase, 0, block->n_row * sizeof *block->i_phase);
     ci_mem_free(job.position);
     ci_mem_free(job.phasor);

@@ -16,8 +16,8 @@
 
 enum
 {
-    N_GROUP = CI_SKY_TILE / CI_SKY_LANES, /* runs of channels that are summed at once */
-    N_NEAR = 4                            /* antennas whose waves stay in the first cache */
+    N_CHAN_RUN = CI_SKY_TILE / CI_SKY_LANES, /* runs of channels that are summed at once */
+    N_NEAR = 4                               /* antennas whose waves stay in the first cache */
 };
 
 /* A source at one time. */
@@ -45,10 +45,10 @@ typedef struct predict_job
     source_geometry *geometry;    /* [n_source] at the present time */
     double *position;             /* [n_antenna][3] */
     bool *used;                   /* [n_antenna] in the present rows */
-    uint32_t *key;                /* [rows of a group] */
-    size_t *start, *order;        /* rows of a group, near antennas together */
-    float *wave;                  /* [N_GROUP][n_antenna][CHUNK][2][LANES] */
-    float *sum;                   /* [N_GROUP][rows of a group][2][LANES] */
+    uint32_t *key;                /* [rows of a batch] */
+    size_t *start, *order;        /* rows of a batch, near antennas together */
+    float *wave;                  /* [N_CHAN_RUN][n_antenna][CHUNK][2][LANES] */
+    float *sum;                   /* [N_CHAN_RUN][rows of a batch][2][LANES] */
 } predict_job;
 
 static bool is_extended(const ci_sky_source *source)
@@ -281,7 +281,7 @@ static void order_rows(predict_job *job, const size_t *row, size_t n_row)
     ci_num_sort_by_key(job->key, n_row, n_key, job->start, job->order);
 }
 
-static ci_status predict_group(predict_job *job, const size_t *row, size_t n_row)
+static ci_status predict_batch(predict_job *job, const size_t *row, size_t n_row)
 {
     const ci_vis_block *block = job->block;
     CI_TRY(geometry_find(job, row[0]));
@@ -289,7 +289,7 @@ static ci_status predict_group(predict_job *job, const size_t *row, size_t n_row
     for (size_t c = 0; c < block->n_chan; c += CI_SKY_TILE) {
         size_t n_chan = block->n_chan - c < CI_SKY_TILE ? block->n_chan - c : CI_SKY_TILE;
         ci_sky_run run = ci_sky_run_make(block->freq_hz + c, n_chan);
-        memset(job->sum, 0, N_GROUP * n_row * 2 * CI_SKY_LANES * sizeof *job->sum);
+        memset(job->sum, 0, N_CHAN_RUN * n_row * 2 * CI_SKY_LANES * sizeof *job->sum);
         for (int kind = 0; kind < 4; kind++) {
             size_t end = job->class_first[kind + 1];
             for (size_t k = job->class_first[kind]; k < end; k += CI_SKY_CHUNK) {
@@ -305,7 +305,7 @@ static ci_status predict_group(predict_job *job, const size_t *row, size_t n_row
 static size_t rows_most(const ci_sky_rows *rows)
 {
     size_t most = 0;
-    for (size_t g = 0; g < rows->n_group; g++)
+    for (size_t g = 0; g < rows->n_batch; g++)
         if (rows->first[g + 1] - rows->first[g] > most) most = rows->first[g + 1] - rows->first[g];
     return most;
 }
@@ -319,9 +319,9 @@ static ci_status scratch_new(predict_job *job, size_t n_row)
     CI_TRY(ci_mem_alloc(&job->key, n_row, sizeof *job->key, what));
     CI_TRY(ci_mem_alloc(&job->start, n_key + 1, sizeof *job->start, what));
     CI_TRY(ci_mem_alloc(&job->order, n_row, sizeof *job->order, what));
-    CI_TRY(ci_mem_alloc(&job->sum, N_GROUP * n_row * n_lane, sizeof *job->sum, what));
-    return ci_mem_alloc(&job->wave, N_GROUP * n_antenna * CI_SKY_CHUNK * n_lane, sizeof *job->wave,
-                        "antenna waves");
+    CI_TRY(ci_mem_alloc(&job->sum, N_CHAN_RUN * n_row * n_lane, sizeof *job->sum, what));
+    return ci_mem_alloc(&job->wave, N_CHAN_RUN * n_antenna * CI_SKY_CHUNK * n_lane,
+                        sizeof *job->wave, "antenna waves");
 }
 
 static ci_status predict_all(predict_job *job, const ci_sky_model *model, const ci_sky_rows *rows)
@@ -329,8 +329,8 @@ static ci_status predict_all(predict_job *job, const ci_sky_model *model, const 
     CI_TRY(sort_sources(job, model));
     CI_TRY(ci_sky_positions(&job->position, job->block->meta));
     CI_TRY(scratch_new(job, rows_most(rows)));
-    for (size_t g = 0; g < rows->n_group; g++)
-        CI_TRY(predict_group(job, rows->row + rows->first[g], rows->first[g + 1] - rows->first[g]));
+    for (size_t g = 0; g < rows->n_batch; g++)
+        CI_TRY(predict_batch(job, rows->row + rows->first[g], rows->first[g + 1] - rows->first[g]));
     return CI_OK;
 }
 

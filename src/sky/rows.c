@@ -1,4 +1,4 @@
-/* Rows of a block in groups of one time and phase centre, and the antennas' positions. */
+/* Rows of a block in batches of one time and phase centre, and the antennas' positions. */
 #include "sky/rows.h"
 
 #include "contimg/num.h"
@@ -20,15 +20,15 @@ static ci_status check(const ci_vis_block *block)
 }
 
 /* Runs of rows of one time and phase centre. */
-static void groups_find(ci_sky_rows *out, const ci_vis_block *block)
+static void batches_find(ci_sky_rows *out, const ci_vis_block *block)
 {
     for (size_t i = 0; i < block->n_row; i++) {
         size_t r = out->row[i], before = i > 0 ? out->row[i - 1] : r;
         if (block->i_time[r] != block->i_time[before] ||
             block->i_phase[r] != block->i_phase[before])
-            out->first[++out->n_group] = i;
+            out->first[++out->n_batch] = i;
     }
-    if (block->n_row > 0) out->first[++out->n_group] = block->n_row;
+    if (block->n_row > 0) out->first[++out->n_batch] = block->n_row;
 }
 
 /* Rows by phase centre, then by time, where equal as they were: pairs of both are too many to
@@ -69,7 +69,7 @@ ci_status ci_sky_rows_new(ci_sky_rows *out, const ci_vis_block *block)
         status = ci_mem_alloc(&out->first, block->n_row + 1, sizeof *out->first, what);
     if (status == CI_OK) status = rows_sort(out, block);
     if (status == CI_OK)
-        groups_find(out, block);
+        batches_find(out, block);
     else
         ci_sky_rows_clear(out);
     return status;

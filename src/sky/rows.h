@@ -6,12 +6,12 @@
 
 typedef struct ci_sky_rows
 {
-    size_t n_group;
-    size_t *first; /* [n_group + 1] into row */
-    size_t *row;   /* [n_row] row numbers, ascending within a group */
+    size_t n_batch;
+    size_t *first; /* [n_batch + 1] into row */
+    size_t *row;   /* [n_row] row numbers, ascending within a batch */
 } ci_sky_rows;
 
-/* Groups of equal (i_time, i_phase), ascending. CI_ERR_INTERNAL where an index is outside
+/* Batches of equal (i_time, i_phase), ascending. CI_ERR_INTERNAL where an index is outside
  * the meta. */
 ci_status ci_sky_rows_new(ci_sky_rows *out, const ci_vis_block *block);
 void ci_sky_rows_clear(ci_sky_rows *rows);

@@ -119,19 +119,20 @@ static ci_status image_size(ci_comm *self, const ci_tile_options *options, const
     return status;
 }
 
-static void shapes(const ci_vis_meta *meta, ci_plan_load *load)
+static void shapes(const ci_vis_meta *meta, ci_plan_workload *workload)
 {
-    load->n_sub_band = meta->n_sub_band;
-    load->n_baseline = meta->n_baseline;
-    load->n_time = meta->n_time;
-    load->n_pol = meta->n_pol;
-    load->n_chan = ci_vis_chan_first(meta, meta->n_sub_band);
+    workload->n_sub_band = meta->n_sub_band;
+    workload->n_baseline = meta->n_baseline;
+    workload->n_time = meta->n_time;
+    workload->n_pol = meta->n_pol;
+    workload->n_chan = ci_vis_chan_first(meta, meta->n_sub_band);
     if (meta->n_time > 0)
-        load->span_s = meta->time_mjd_s[meta->n_time - 1] - meta->time_mjd_s[0] + meta->interval_s;
+        workload->span_s =
+            meta->time_mjd_s[meta->n_time - 1] - meta->time_mjd_s[0] + meta->interval_s;
 }
 
 ci_status ci_tile_estimate(const ci_conf *conf, const char *const *paths, size_t n_path,
-                           ci_plan_load *load)
+                           ci_plan_workload *workload)
 {
     ci_tile_options options;
     ci_comm *self = NULL;
@@ -141,15 +142,15 @@ ci_status ci_tile_estimate(const ci_conf *conf, const char *const *paths, size_t
     ci_status status = ci_uvh5_set_open(self, &files, paths, n_path, &options.uvh5);
     if (status == CI_OK) {
         const ci_vis_meta *meta = ci_uvh5_set_meta(files);
-        shapes(meta, load);
-        load->is_double = ci_grid_is_double(options.image.accuracy);
-        load->is_compressed = options.image.compression > 0;
-        load->is_solved = !options.is_calibrated && meta->units != CI_VIS_UNITS_JY &&
-                          !*ci_conf_text(conf, CI_CONF_OPT_CAL);
-        status = image_size(self, &options, meta, &load->image_size);
+        shapes(meta, workload);
+        workload->is_double = ci_grid_is_double(options.image.accuracy);
+        workload->is_compressed = options.image.compression > 0;
+        workload->is_solved = !options.is_calibrated && meta->units != CI_VIS_UNITS_JY &&
+                              !*ci_conf_text(conf, CI_CONF_OPT_CAL);
+        status = image_size(self, &options, meta, &workload->image_size);
     }
     ci_uvh5_set_free(files);
     ci_comm_free(self);
-    if (status == CI_OK) status = ci_plan_input_bytes(load, paths, n_path);
+    if (status == CI_OK) status = ci_plan_input_bytes(workload, paths, n_path);
     return status;
 }

@@ -8,7 +8,7 @@
 static const char list_word[] = "calibrators"; /* in place of a file */
 /* Seen flux that a calibrator of the list needs. */
 static const double least_calibrator_jy = 2;
-/* Beyond it a beam has only far sidelobes: sources of another strip of declination. */
+/* Beyond it a beam has only far sidelobes: sources of another declination. */
 static const double near_deg = 8;
 /* Of the flux seen, from sources whose own is approximate: from there on the scale is. */
 static const double approximate_share = 0.1;

@@ -113,7 +113,8 @@ ci_status ci_uvh5_heights_check(ci_uvh5_file *file)
                 (long long)array->antenna[i].number, height_m, least_height_m, most_height_m,
                 is_geocentric(array, i)
                     ? "the positions are geocentric: subtract that of latitude, longitude, altitude"
-                    : "correct the positions (metres from the array's place, axes of ITRF), or "
+                    : "correct the positions (metres from the array's reference position, axes of "
+                      "ITRF), or "
                       "latitude, longitude, altitude");
         }
     }

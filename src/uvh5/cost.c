@@ -13,7 +13,7 @@ double ci_uvh5_file_bytes(double n_visibility)
 
 double ci_uvh5_read_bytes(double n_byte)
 {
-    return fmin(UVH5_SLAB_BYTES, n_byte);
+    return fmin(UVH5_READ_BYTES, n_byte);
 }
 
 double ci_uvh5_read_seconds(double n_byte)

@@ -173,26 +173,26 @@ ci_status ci_uvh5_nsamples_look(ci_uvh5_file *file)
     {
         N_RUN = 8
     };
-    ci_h5_slab *slab = NULL;
+    ci_h5_reader *reader = NULL;
     float *values = NULL;
     sample_count count = {0, 0};
-    CI_TRY(ci_h5_slab_open(&slab, file->h5, "Data/nsamples", CI_H5_F32));
+    CI_TRY(ci_h5_reader_open(&reader, file->h5, "Data/nsamples", CI_H5_F32));
     size_t n_cell = file->n_chan * file->n_pol;
-    size_t n_run_row = ci_h5_slab_rows(slab, (size_t)1 << 18);
+    size_t n_run_row = ci_h5_reader_rows(reader, (size_t)1 << 18);
     if (n_run_row > file->n_row) n_run_row = file->n_row;
     ci_status status = ci_mem_alloc(&values, n_run_row * n_cell, sizeof *values, "nsamples");
     size_t n_step = (file->n_row + n_run_row - 1) / n_run_row;
     for (size_t i = 0; status == CI_OK && i < N_RUN && i < n_step; i++) {
         size_t first = (n_step <= N_RUN ? i : i * (n_step - 1) / (N_RUN - 1)) * n_run_row;
         size_t n = file->n_row - first < n_run_row ? file->n_row - first : n_run_row;
-        const ci_h5_info *info = ci_h5_slab_info(slab);
+        const ci_h5_info *info = ci_h5_reader_info(reader);
         uint64_t start[4] = {first, 0, 0, 0};
         uint64_t size[4] = {n, info->dim[1], info->dim[2], info->rank == 4 ? info->dim[3] : 0};
-        status = ci_h5_slab_read(slab, start, size, values);
+        status = ci_h5_reader_read(reader, start, size, values);
         if (status == CI_OK) count_samples(values, n * n_cell, &count);
     }
     ci_mem_free(values);
-    ci_h5_slab_close(slab);
+    ci_h5_reader_close(reader);
     CI_TRY(status);
     file->meta->has_valid_nsamples = count.n_good > 0 && count.n_bad * 100 <= count.n_good;
     if (!file->meta->has_valid_nsamples) {

@@ -157,7 +157,8 @@ static ci_status mounts_read(ci_uvh5_file *file)
             status = ci_uvh5_refuse(
                 file, name,
                 "antenna %lld: \"%s\": none of alt-az, alt-az+nasmyth-r, alt-az+nasmyth-l, x-y, "
-                "orbiting, equatorial, fixed, phased, other: whether its feeds turn is not known: "
+                "orbiting, equatorial, fixed, phased, other: whether its feeds rotate is not "
+                "known: "
                 "correct it, or remove the dataset",
                 (long long)array->antenna[a].number, word);
         if (n > 1) word += strlen(word) + 1;

@@ -150,7 +150,7 @@ static ci_status axes_check(const ci_uvh5_file *file, const differences *d)
         return ci_uvh5_refuse(
             file, name,
             "differ from uvw_array by %.6g m, and by %.2g m if their axes are %s: "
-            "turn them to the axes of ITRF",
+            "rotate them to the axes of ITRF",
             d->worst_m, d->worst_axes_m[axes], axes_names[axes]);
     }
     bool is_one_ratio = ratio > 0 && d->least_ratio > (1 - same) * ratio;

@@ -1,4 +1,4 @@
-/* Rows of a file into a canonical block: by slabs, each of the three arrays by itself so
+/* Rows of a file into a canonical block: some at once, each of the three arrays by itself so
  * that each chunk is read once whatever its shape. */
 #include "contimg/num.h"
 #include "uvh5/spread.h"
@@ -133,10 +133,10 @@ static void rows_describe(const uvh5_spread *s)
 }
 
 /* Reads [first, first + n) of the rows into `buffer`, the sub-band's channels only. */
-static ci_status slab_get(const uvh5_spread *s, ci_h5_slab *slab, size_t first, size_t n,
+static ci_status rows_get(const uvh5_spread *s, ci_h5_reader *reader, size_t first, size_t n,
                           void *buffer)
 {
-    const ci_h5_info *info = ci_h5_slab_info(slab);
+    const ci_h5_info *info = ci_h5_reader_info(reader);
     uint64_t start[4] = {first, s->chan_low, 0, 0};
     uint64_t count[4] = {n, s->n_span, s->file->n_pol, 0};
     if (info->rank == 4) {
@@ -147,7 +147,7 @@ static ci_status slab_get(const uvh5_spread *s, ci_h5_slab *slab, size_t first, 
         count[2] = s->n_span;
         count[3] = s->file->n_pol;
     }
-    return ci_h5_slab_read(slab, start, count, buffer);
+    return ci_h5_reader_read(reader, start, count, buffer);
 }
 
 static bool any_wanted(const uvh5_spread *s, size_t first, size_t n)
@@ -161,29 +161,29 @@ static bool any_wanted(const uvh5_spread *s, size_t first, size_t n)
 static ci_status dataset_read(const uvh5_spread *s, const char *name, ci_h5_type type, size_t size,
                               uvh5_row_taker take)
 {
-    ci_h5_slab *slab = NULL;
+    ci_h5_reader *reader = NULL;
     char *buffer = NULL;
-    CI_TRY(ci_h5_slab_open(&slab, s->file->h5, name, type));
+    CI_TRY(ci_h5_reader_open(&reader, s->file->h5, name, type));
     /* Chunks that come as they are stay in the cache until they are spread; the library
      * gains by larger pieces. */
-    size_t most = s->file->options.slab_bytes > 0 ? s->file->options.slab_bytes : UVH5_SLAB_BYTES;
-    size_t wanted = ci_h5_slab_is_direct(slab) ? (size_t)256 << 10 : (size_t)8 << 20;
-    size_t n_step = ci_h5_slab_rows(slab, wanted < most ? wanted : most);
+    size_t most = s->file->options.read_bytes > 0 ? s->file->options.read_bytes : UVH5_READ_BYTES;
+    size_t wanted = ci_h5_reader_is_direct(reader) ? (size_t)256 << 10 : (size_t)8 << 20;
+    size_t n_step = ci_h5_reader_rows(reader, wanted < most ? wanted : most);
     size_t n_all = s->file->n_row, row_byte = s->n_span * s->file->n_pol * size;
     if (n_step > n_all) n_step = n_all;
-    ci_status status = ci_mem_alloc(&buffer, n_step, row_byte, "read slab");
+    ci_status status = ci_mem_alloc(&buffer, n_step, row_byte, "rows of a file");
     for (size_t first = s->row_first / n_step * n_step; status == CI_OK && first < s->row_end;
          first += n_step) {
         size_t low = first > s->row_first ? first : s->row_first;
         size_t high = first + n_step < s->row_end ? first + n_step : s->row_end;
         if (!any_wanted(s, low, high - low)) continue;
-        status = slab_get(s, slab, low, high - low, buffer);
+        status = rows_get(s, reader, low, high - low, buffer);
         for (size_t i = low; status == CI_OK && i < high; i++) {
             if (s->dest[i] >= 0) take(s, i, buffer + (i - low) * row_byte);
         }
     }
     ci_mem_free(buffer);
-    ci_h5_slab_close(slab);
+    ci_h5_reader_close(reader);
     return status;
 }
 

@@ -7,10 +7,10 @@
 
 #include <sys/types.h>
 
-/* Of a read slab, where options do not say. */
+/* Read at once, where options do not say. */
 enum
 {
-    UVH5_SLAB_BYTES = 64 << 20
+    UVH5_READ_BYTES = 64 << 20
 };
 
 /* What a file was when it was opened; it must still be that after reading. */

@@ -21,7 +21,7 @@ enum
 typedef struct axis
 {
     size_t n_point, n_node;
-    size_t *index;      /* [n_point] into the plane's times or channels */
+    size_t *index;      /* [n_point] into the dynamic spectrum's times or channels */
     double *x, *w;      /* [n_point] position from 0 to 1, weight */
     double *node;       /* [MAX_NODES] */
     double *weight;     /* [MAX_NODES] */
@@ -36,7 +36,7 @@ struct ci_vis_compressor
     double error, half_width;
     ci_num_gauss *rules;
     axis time, chan;
-    size_t *group;    /* [max_time or max_chan] group of each time (or channel) */
+    size_t *pattern;  /* [max_time or max_chan] flag pattern of each time (or channel) */
     float *projected; /* [max_chan][2] one time node */
     ci_vis_nodes nodes;
 };
@@ -151,7 +151,7 @@ void ci_vis_compressor_free(ci_vis_compressor *c)
     ci_num_gauss_free(c->rules);
     axis_clear(&c->time);
     axis_clear(&c->chan);
-    ci_mem_free(c->group);
+    ci_mem_free(c->pattern);
     ci_mem_free(c->projected);
     ci_mem_free(c->nodes.time_mjd_s);
     ci_mem_free(c->nodes.uvw_m);
@@ -176,10 +176,11 @@ ci_status ci_vis_compressor_new(ci_vis_compressor **out, size_t max_time, size_t
     ci_status status = ci_num_gauss_new(&c->rules, longest, MAX_NODES);
     if (status == CI_OK) status = axis_new(&c->time, max_time);
     if (status == CI_OK) status = axis_new(&c->chan, max_chan);
-    if (status == CI_OK) status = ci_mem_alloc(&c->group, longest, sizeof *c->group, "compression");
+    if (status == CI_OK)
+        status = ci_mem_alloc(&c->pattern, longest, sizeof *c->pattern, "compression");
     if (status == CI_OK)
         status = ci_mem_alloc(&c->projected, 2 * max_chan, sizeof(float), "compression");
-    /* Every group of times or channels holds at most as many nodes as points. */
+    /* Times or channels of every flag pattern hold at most as many nodes as points. */
     if (status == CI_OK) status = nodes_new(&c->nodes, max_time * max_chan, max_time * max_chan);
     if (status == CI_OK) status = reach_find(c->rules, &c->time, max_time, error / 2);
     if (status == CI_OK) status = reach_find(c->rules, &c->chan, max_chan, error / 2);
@@ -190,43 +191,43 @@ ci_status ci_vis_compressor_new(ci_vis_compressor **out, size_t max_time, size_t
     return status;
 }
 
-/* ---- groups: blocks of times x channels without a flag inside ------------------------------- */
+/* ---- flag patterns: blocks of times x channels without a flag inside ----------------------- */
 
-static bool times_agree(const ci_vis_plane *p, size_t a, size_t b)
+static bool times_agree(const ci_vis_dynspec *p, size_t a, size_t b)
 {
     for (size_t k = 0; k < p->n_chan; k++)
         if ((p->weight[a * p->n_chan + k] > 0) != (p->weight[b * p->n_chan + k] > 0)) return false;
     return true;
 }
 
-static bool channels_agree(const ci_vis_plane *p, size_t a, size_t b)
+static bool channels_agree(const ci_vis_dynspec *p, size_t a, size_t b)
 {
     for (size_t i = 0; i < p->n_time; i++)
         if ((p->weight[i * p->n_chan + a] > 0) != (p->weight[i * p->n_chan + b] > 0)) return false;
     return true;
 }
 
-/* Puts the n times (or channels) of equal flags into one group each; returns how many there
+/* Gives the n times (or channels) of equal flags one pattern; returns how many there
  * are. */
-static size_t groups_find(const ci_vis_plane *p, size_t n,
-                          bool (*agree)(const ci_vis_plane *, size_t, size_t), size_t *group)
+static size_t patterns_find(const ci_vis_dynspec *p, size_t n,
+                            bool (*agree)(const ci_vis_dynspec *, size_t, size_t), size_t *pattern)
 {
-    size_t n_group = 0;
+    size_t n_pattern = 0;
     for (size_t i = 0; i < n; i++) {
         size_t j = 0;
-        while (j < i && !(group[j] >= j && agree(p, i, j)))
+        while (j < i && !(pattern[j] >= j && agree(p, i, j)))
             j++;
-        group[i] = j; /* of the first of its kind: itself where it is new */
-        n_group += j == i;
+        pattern[i] = j; /* of the first of its kind: itself where it is new */
+        n_pattern += j == i;
     }
-    return n_group;
+    return n_pattern;
 }
 
 /* ---- phase ranges ------------------------------------------------------------------------- */
 
-/* Phase ranges over the whole plane, radians, of a source anywhere in the square field: along
- * channels by its delay, along times by the fastest change of its path: one that returns, as near
- * transit, has no less of it than one that goes on. */
+/* Phase ranges over the whole dynamic spectrum, radians, of a source anywhere in the square field:
+ * along channels by its delay, along times by the fastest change of its path: one that returns, as
+ * near transit, has no less of it than one that goes on. */
 static double path_greatest(const double uvw_m[3], double half_width)
 {
     double square = 2 * half_width * half_width; /* l^2 + m^2 of a corner */
@@ -234,8 +235,8 @@ static double path_greatest(const double uvw_m[3], double half_width)
     return (fabs(uvw_m[0]) + fabs(uvw_m[1])) * half_width + w_path;
 }
 
-/* Greatest change of path from one row to the next, as fast over the whole plane. */
-static double change_greatest(const ci_vis_plane *p, double half_width)
+/* Greatest change of path from one row to the next, as fast over the whole dynamic spectrum. */
+static double change_greatest(const ci_vis_dynspec *p, double half_width)
 {
     double most = 0, span = p->time_mjd_s[p->n_time - 1] - p->time_mjd_s[0];
     for (size_t t = 1; t < p->n_time; t++) {
@@ -247,7 +248,7 @@ static double change_greatest(const ci_vis_plane *p, double half_width)
     return most;
 }
 
-static void ranges_find(const ci_vis_compressor *c, const ci_vis_plane *p, double *time,
+static void ranges_find(const ci_vis_compressor *c, const ci_vis_dynspec *p, double *time,
                         double *chan)
 {
     const double *first = p->uvw_m, *last = p->uvw_m + 3 * (p->n_time - 1);
@@ -259,8 +260,8 @@ static void ranges_find(const ci_vis_compressor *c, const ci_vis_plane *p, doubl
 
 /* ---- one block ------------------------------------------------------------------------------- */
 
-/* u, v, w at a time between the plane's, by a cubic through the nearest four. */
-static void uvw_at(const ci_vis_plane *p, double time_mjd_s, double out[3])
+/* u, v, w at a time between the dynamic spectrum's, by a cubic through the nearest four. */
+static void uvw_at(const ci_vis_dynspec *p, double time_mjd_s, double out[3])
 {
     size_t n = p->n_time < 4 ? p->n_time : 4, first = 0;
     while (first + n < p->n_time && p->time_mjd_s[first + n / 2] < time_mjd_s)
@@ -289,7 +290,7 @@ static double at_position(const double *x, size_t n, double position)
 /* Weights of the block's times and channels: sums over the other axis. Exact where the weights
  * are a product of the two, as they are but for what gains change differently in both
  * polarisations. */
-static double weights_sum(const ci_vis_plane *p, axis *time, axis *chan)
+static double weights_sum(const ci_vis_dynspec *p, axis *time, axis *chan)
 {
     double total = 0;
     memset(time->w, 0, time->n_point * sizeof *time->w);
@@ -307,7 +308,7 @@ static double weights_sum(const ci_vis_plane *p, axis *time, axis *chan)
 }
 
 /* The values of one time node along all channels of the block. */
-static void time_project(ci_vis_compressor *c, const ci_vis_plane *p, size_t i_node)
+static void time_project(ci_vis_compressor *c, const ci_vis_dynspec *p, size_t i_node)
 {
     const axis *time = &c->time, *chan = &c->chan;
     float *sum = c->projected;
@@ -356,7 +357,7 @@ static void sample_put(ci_vis_nodes *out, double freq_hz, ci_c32 value, double w
     out->weight[s] = (float)weight;
 }
 
-static void block_copy(ci_vis_compressor *c, const ci_vis_plane *p)
+static void block_copy(ci_vis_compressor *c, const ci_vis_dynspec *p)
 {
     for (size_t i = 0; i < c->time.n_point; i++) {
         size_t t = c->time.index[i];
@@ -375,7 +376,7 @@ static bool is_covered(const axis *a, double range, double error)
     return a->n_node == a->n_point || a->n_node < MAX_NODES || loss_of(a, range) <= error;
 }
 
-static ci_status block_compress(ci_vis_compressor *c, const ci_vis_plane *p)
+static ci_status block_compress(ci_vis_compressor *c, const ci_vis_dynspec *p)
 {
     axis *time = &c->time, *chan = &c->chan;
     double range_time, range_chan, total = weights_sum(p, time, chan);
@@ -407,13 +408,13 @@ static void axis_add(axis *a, const double *x, size_t n, size_t i)
     a->x[a->n_point++] = place_of(x, n, i);
 }
 
-/* The block of one group: its times and channels; false where all is flagged. */
-static bool block_take(ci_vis_compressor *c, const ci_vis_plane *p, size_t first, bool by_time)
+/* The block of one pattern: its times and channels; false where all is flagged. */
+static bool block_take(ci_vis_compressor *c, const ci_vis_dynspec *p, size_t first, bool by_time)
 {
-    size_t n_group = by_time ? p->n_time : p->n_chan;
+    size_t n_pattern = by_time ? p->n_time : p->n_chan;
     c->time.n_point = c->chan.n_point = 0;
-    for (size_t i = first; i < n_group; i++) {
-        if (c->group[i] != first) continue;
+    for (size_t i = first; i < n_pattern; i++) {
+        if (c->pattern[i] != first) continue;
         if (by_time)
             axis_add(&c->time, p->time_mjd_s, p->n_time, i);
         else
@@ -431,20 +432,20 @@ static bool block_take(ci_vis_compressor *c, const ci_vis_plane *p, size_t first
     return c->time.n_point > 0 && c->chan.n_point > 0;
 }
 
-ci_status ci_vis_compress(ci_vis_compressor *c, const ci_vis_plane *p, const ci_vis_nodes **out)
+ci_status ci_vis_compress(ci_vis_compressor *c, const ci_vis_dynspec *p, const ci_vis_nodes **out)
 {
     *out = &c->nodes;
     c->nodes.n_row = c->nodes.n_sample = 0;
     if (p->n_time > c->max_time || p->n_chan > c->max_chan)
         return ci_error(CI_ERR_INTERNAL, "compression of %zu x %zu samples", p->n_time, p->n_chan);
     if (p->n_time == 0 || p->n_chan == 0) return CI_OK;
-    size_t n_by_chan = groups_find(p, p->n_chan, channels_agree, c->group);
-    size_t n_by_time = groups_find(p, p->n_time, times_agree, c->group);
-    /* A group of channels costs about as many nodes as one of times. */
+    size_t n_by_chan = patterns_find(p, p->n_chan, channels_agree, c->pattern);
+    size_t n_by_time = patterns_find(p, p->n_time, times_agree, c->pattern);
+    /* A pattern's channels cost about as many nodes as its times. */
     bool by_time = n_by_time <= n_by_chan;
-    if (!by_time) groups_find(p, p->n_chan, channels_agree, c->group);
+    if (!by_time) patterns_find(p, p->n_chan, channels_agree, c->pattern);
     size_t n = by_time ? p->n_time : p->n_chan;
     for (size_t i = 0; i < n; i++)
-        if (c->group[i] == i && block_take(c, p, i, by_time)) CI_TRY(block_compress(c, p));
+        if (c->pattern[i] == i && block_take(c, p, i, by_time)) CI_TRY(block_compress(c, p));
     return CI_OK;
 }

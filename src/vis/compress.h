@@ -7,7 +7,7 @@
 
 #include "contimg/vis.h"
 
-/* Nodes of a plane: rows of one time each, and their samples one row after the other. */
+/* Nodes of a dynamic spectrum: rows of one time each, and their samples one row after the other. */
 typedef struct ci_vis_nodes
 {
     size_t n_row, n_sample;
@@ -19,9 +19,9 @@ typedef struct ci_vis_nodes
     float *weight;      /* [n_sample] > 0 */
 } ci_vis_nodes;
 
-/* The nodes of a plane; borrowed, until the next call. Samples that compression would not make
- * fewer are kept as they are. Local. */
-CI_MUST_CHECK ci_status ci_vis_compress(ci_vis_compressor *compressor, const ci_vis_plane *plane,
-                                        const ci_vis_nodes **out);
+/* The nodes of a dynamic spectrum; borrowed, until the next call. Samples that compression would
+ * not make fewer are kept as they are. Local. */
+CI_MUST_CHECK ci_status ci_vis_compress(ci_vis_compressor *compressor,
+                                        const ci_vis_dynspec *dynspec, const ci_vis_nodes **out);
 
 #endif

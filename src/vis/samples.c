@@ -148,19 +148,19 @@ ci_status ci_vis_samples_computed_alloc(ci_vis_samples *s)
     return ci_mem_alloc(&s->computed, s->n_sample, sizeof *s->computed, "model visibilities");
 }
 
-/* ---- fixed units ----------------------------------------------------------------------------- */
+/* ---- fixed summands -------------------------------------------------------------------------- */
 
-bool ci_vis_samples_unit_begins(const ci_vis_samples *s, size_t i_row)
+bool ci_vis_samples_summand_begins(const ci_vis_samples *s, size_t i_row)
 {
     return i_row == 0 || s->i_baseline[i_row] != s->i_baseline[i_row - 1] ||
            s->axis[s->i_axis[i_row]].i_sub_band != s->axis[s->i_axis[i_row - 1]].i_sub_band;
 }
 
-size_t ci_vis_samples_n_unit(const ci_vis_samples *s)
+size_t ci_vis_samples_n_summand(const ci_vis_samples *s)
 {
     size_t n = 0;
     for (size_t i = 0; i < s->n_row; i++)
-        n += ci_vis_samples_unit_begins(s, i);
+        n += ci_vis_samples_summand_begins(s, i);
     return n;
 }
 

@@ -75,7 +75,7 @@ rm -r damaged/products/*/*
 good 'faults 0' 0 publish --recover $damaged
 good 'published: ' 0 run sim/*.hdf5 $options $damaged
 [ "$(content damaged)" = "$(content whole)" ] || fail "damaged, made again: another product"
-# Published, and damaged since: by hand every file is compared with its checksum; a run only looks
+# Published, and damaged since: db rebuild compares every file with its checksum; a run only looks
 # whether all are there.
 mosaic=$(echo damaged/products/*/*/mosaic.fits) noise=$(echo damaged/products/*/*/noise.fits)
 chmod -R u+w damaged/products

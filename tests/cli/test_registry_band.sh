@@ -26,10 +26,10 @@ sqlite3 t/s/cal_registry.sqlite3 \
   "UPDATE caltables SET status='retired' WHERE path LIKE '%00:00:10%'" || fail "sqlite3"
 bad 6 'none of the 1 bandpass tables registered for this time knows a channel' 0 run data/*.hdf5 $options \
   --state-dir t/s --output-dir t/o --products-dir t/p
-# Tables of another strip of declination are none.
-"$runner" 0 "$sim" --out strip --stations 12 --channels 2 --integrations 2 --calibrator 5 --sefd 100 --units raw --dec 30 \
-  --sub-bands sb0,sb1 --start 2026-01-25T00:14:10 >/dev/null 2>&1 || fail "contimg-sim strip"
-bad 6 'no bandpass table is registered for this time within 5 deg of declination 30.0' 0 run strip/*.hdf5 $options \
+# Tables of another declination are none.
+"$runner" 0 "$sim" --out other_dec --stations 12 --channels 2 --integrations 2 --calibrator 5 --sefd 100 --units raw --dec 30 \
+  --sub-bands sb0,sb1 --start 2026-01-25T00:14:10 >/dev/null 2>&1 || fail "contimg-sim other_dec"
+bad 6 'no bandpass table is registered for this time within 5 deg of declination 30.0' 0 run other_dec/*.hdf5 $options \
   $folders
 # An own solution that is refused is no missing calibrator: said. A table that is nearer and cannot be read is
 # passed over.

@@ -209,7 +209,7 @@ static void spoil_y(ci_vis_set *set)
     }
 }
 
-static void test_hand_dead(ci_comm *world)
+static void test_feed_dead(ci_comm *world)
 {
     cal_sim s = plain;
     solved x;
@@ -343,7 +343,7 @@ int main(void)
     test_outliers(world);
     test_holes(world);
     test_reference_lost(world);
-    test_hand_dead(world);
+    test_feed_dead(world);
     test_single(world);
     test_apply(world);
     test_unknown_reference(world);

@@ -23,7 +23,7 @@ static double best_power(const scene *s, double ra, double dec, size_t *n_tile)
 }
 
 /* Places and fluxes of the sources in the mosaic, each fitted in a window of its own. */
-static void check_sources(const strip *p, const scene *s, const ci_mosaic_stats *stats)
+static void check_sources(const tiling *p, const scene *s, const ci_mosaic_stats *stats)
 {
     ci_fits_header h;
     float *image = read_image(p, "world", "mosaic", &h);
@@ -73,7 +73,7 @@ static void check_sources(const strip *p, const scene *s, const ci_mosaic_stats 
 }
 
 /* All of every tile with PB >= cut lies inside, and all of it has a value. */
-static void check_cover(const strip *p, const scene *s)
+static void check_cover(const tiling *p, const scene *s)
 {
     ci_fits_header h;
     float *image = read_image(p, "world", "mosaic", &h);
@@ -112,7 +112,7 @@ static void check_cover(const strip *p, const scene *s)
 
 /* Every rank, rank 0 too, holds its part of the sums (two floats a pixel) and of one tile
  * (transforms in double precision, copies for the exchange), and little else. */
-static void check_memory(const strip *p, const ci_mosaic_stats *stats)
+static void check_memory(const tiling *p, const ci_mosaic_stats *stats)
 {
     double pixels = (double)stats->n_x * (double)stats->n_y, n = ci_comm_size(p->world);
     double part = (8 * pixels + 20.0 * (double)PIXEL) / n, fixed = 4e6;
@@ -123,7 +123,7 @@ static void check_memory(const strip *p, const ci_mosaic_stats *stats)
     CHECK(peak < part + fixed);
 }
 
-static void test_strip(strip *p, const scene *s, bool checks_memory)
+static void test_tiling(tiling *p, const scene *s, bool checks_memory)
 {
     ci_mosaic_stats stats = {0};
     run_scene(p, s, &stats);
@@ -142,9 +142,9 @@ int main(void)
         {.name = "dec 16", .ra_deg = 80, .dec_deg = 16.6},
         {.name = "RA 0h", .ra_deg = 0.3, .dec_deg = -30, .is_slanted = true},
         {.name = "dec 75", .ra_deg = 200, .dec_deg = 75}};
-    strip p;
-    if (!strip_begin(&p)) return 1;
+    tiling p;
+    if (!tiling_begin(&p)) return 1;
     for (size_t i = 0; i < 3; i++)
-        test_strip(&p, &scenes[i], i == 0); /* nothing has raised the peak before */
-    return strip_end(&p);
+        test_tiling(&p, &scenes[i], i == 0); /* nothing has raised the peak before */
+    return tiling_end(&p);
 }

@@ -11,7 +11,7 @@ typedef struct product
     size_t n;
 } product;
 
-static product product_read(const strip *p)
+static product product_read(const tiling *p)
 {
     product m = {0};
     m.image = read_image(p, "world", "mosaic", &m.header);
@@ -71,14 +71,14 @@ static void check_tiles(const scene *s, const ci_mosaic_stats *stats)
 static void check_cards(const scene *s, const product *m, const ci_mosaic_stats *stats)
 {
     const ci_fits_header *h = &m->header;
-    CHECK(strcmp(h->telescope, "TEST") == 0 && strcmp(h->object, "strip") == 0);
+    CHECK(strcmp(h->telescope, "TEST") == 0 && strcmp(h->object, "tiling") == 0);
     CHECK(strcmp(h->bunit, "Jy/beam") == 0 && strcmp(m->weight_header.bunit, "beam2/Jy2") == 0);
     CHECK(ci_fits_card_get(h, "GROUP") && ci_fits_card_get(h, "NTILES")->number == N_TILE);
     CHECK(fabs(h->freq_hz - stats->freq_hz) < 1 && h->freq_hz > 1.406e9 && h->freq_hz < 1.413e9);
     CHECK(fabs(h->time_mjd_s - tile_header(s, N_TILE - 1).time_mjd_s) < 1e-3);
 }
 
-static void noisy_scene(strip *p, const scene *s, ci_mosaic_stats *stats)
+static void noisy_scene(tiling *p, const scene *s, ci_mosaic_stats *stats)
 {
     run_scene(p, s, stats);
     if (ci_comm_rank(p->world) != 0) return;
@@ -90,7 +90,7 @@ static void noisy_scene(strip *p, const scene *s, ci_mosaic_stats *stats)
     product_free(&m);
 }
 
-static void test_bright_source_keeps_its_weight(strip *p)
+static void test_bright_source_keeps_its_weight(tiling *p)
 {
     scene s = {.name = "noise", .ra_deg = 120, .dec_deg = 40, .noise_jy = 3e-4, .is_round = true};
     ci_mosaic_stats faint = {0}, bright = {0};
@@ -110,7 +110,7 @@ static void test_bright_source_keeps_its_weight(strip *p)
     ci_mosaic_stats_clear(&bright);
 }
 
-static void test_blank_square(strip *p)
+static void test_blank_square(tiling *p)
 {
     const scene s = {.name = "noise, elliptical, hole",
                      .ra_deg = 0,
@@ -125,9 +125,9 @@ static void test_blank_square(strip *p)
 
 int main(void)
 {
-    strip p;
-    if (!strip_begin(&p)) return 1;
+    tiling p;
+    if (!tiling_begin(&p)) return 1;
     test_bright_source_keeps_its_weight(&p);
     test_blank_square(&p);
-    return strip_end(&p);
+    return tiling_end(&p);
 }

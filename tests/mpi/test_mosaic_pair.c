@@ -15,7 +15,7 @@ typedef struct small_tile
     char image_path[96], pb_path[96];
 } small_tile;
 
-static void write_small_tile(const strip *p, small_tile *tile)
+static void write_small_tile(const tiling *p, small_tile *tile)
 {
     ci_fits_header h = {.n_x = SMALL,
                         .n_y = SMALL,
@@ -46,7 +46,7 @@ static void write_small_tile(const strip *p, small_tile *tile)
 
 /* Pixel for pixel the tile over its primary beam, cut where that is too low: only the reference
  * pixel has moved. */
-static void check_single(const strip *p, const small_tile *tile, const ci_mosaic_stats *stats)
+static void check_single(const tiling *p, const small_tile *tile, const ci_mosaic_stats *stats)
 {
     ci_fits_header m;
     float *out = read_image(p, "single", "mosaic", &m);
@@ -73,7 +73,7 @@ static void check_single(const strip *p, const small_tile *tile, const ci_mosaic
     free(out);
 }
 
-static void test_single(strip *p)
+static void test_single(tiling *p)
 {
     static small_tile tile;
     char prefix[96];
@@ -151,7 +151,7 @@ static void pair_write(const spoilt *second, char path[4][96])
 }
 
 /* What comes of a mosaic of both. */
-static ci_status pair_make(const strip *p, spoilt second)
+static ci_status pair_make(const tiling *p, spoilt second)
 {
     const char *names[4] = {"a.image.fits", "b.image.fits", "a.pb.fits", "b.pb.fits"};
     char path[4][96], prefix[96];
@@ -181,7 +181,7 @@ static const spoilt good = {.freq_hz = 1.45e9,
                             .pb = 0.9f};
 
 /* Refused by every rank with a text that names both. */
-static void pair_refused(const strip *p, spoilt second, const char *file, const char *why)
+static void pair_refused(const tiling *p, spoilt second, const char *file, const char *why)
 {
     CHECK(pair_make(p, second) == CI_ERR_INPUT);
     bool is_named = strstr(ci_error_text(), file) && strstr(ci_error_text(), why);
@@ -189,7 +189,7 @@ static void pair_refused(const strip *p, spoilt second, const char *file, const 
     CHECK(is_named);
 }
 
-static void test_fitting_pair(const strip *p)
+static void test_fitting_pair(const tiling *p)
 {
     CHECK_OK(pair_make(p, good));
     CHECK_OK(pair_make(p, (spoilt){.pb = 1.01f, .ra_rad = 1})); /* that says little of itself */
@@ -197,7 +197,7 @@ static void test_fitting_pair(const strip *p)
 
 /* One observation counts once, however it was imaged; what else has its time or its band may be
  * added. */
-static void test_one_observation(const strip *p)
+static void test_one_observation(const tiling *p)
 {
     const spoilt same = {
         .freq_hz = 1.4e9, .bandwidth_hz = 1e8, .pb_freq_hz = 1.4e9, .ra_rad = 1, .pb = 0.9f};
@@ -235,28 +235,28 @@ static void test_one_observation(const strip *p)
     }
 }
 
-static void test_cut_above_one(const strip *p)
+static void test_cut_above_one(const tiling *p)
 {
     spoilt second = good;
     second.pb_cut = 1.5;
     CHECK(pair_make(p, second) == CI_ERR_USAGE);
 }
 
-static void test_missing_file(const strip *p)
+static void test_missing_file(const tiling *p)
 {
     spoilt second = good;
     second.has_no_pb = true;
     pair_refused(p, second, "b.pb.fits", "");
 }
 
-static void test_damaged_file(const strip *p)
+static void test_damaged_file(const tiling *p)
 {
     spoilt second = good;
     second.flip_at = 5760 + 4000;
     pair_refused(p, second, "b.image.fits", "DATASUM: wrong");
 }
 
-static void test_another_band(const strip *p)
+static void test_another_band(const tiling *p)
 {
     spoilt second = good;
     second.freq_hz = second.pb_freq_hz = 2.8e9;
@@ -265,7 +265,7 @@ static void test_another_band(const strip *p)
     pair_refused(p, second, "b.pb.fits: FREQ axis: 2800 MHz", "b.image.fits: 1450 MHz");
 }
 
-static void test_senseless_beams(const strip *p)
+static void test_senseless_beams(const tiling *p)
 {
     static const struct
     {
@@ -284,7 +284,7 @@ static void test_senseless_beams(const strip *p)
     }
 }
 
-static void test_senseless_primary_beams(const strip *p)
+static void test_senseless_primary_beams(const tiling *p)
 {
     const float senseless[] = {NAN, 0, -0.5f, 2, INFINITY};
     for (size_t i = 0; i < sizeof senseless / sizeof *senseless; i++) {
@@ -296,8 +296,8 @@ static void test_senseless_primary_beams(const strip *p)
 
 int main(void)
 {
-    strip p;
-    if (!strip_begin(&p)) return 1;
+    tiling p;
+    if (!tiling_begin(&p)) return 1;
     test_single(&p);
     test_fitting_pair(&p);
     test_one_observation(&p);
@@ -307,5 +307,5 @@ int main(void)
     test_another_band(&p);
     test_senseless_beams(&p);
     test_senseless_primary_beams(&p);
-    return strip_end(&p);
+    return tiling_end(&p);
 }

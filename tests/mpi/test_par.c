@@ -63,14 +63,14 @@ static void test_units(ci_comm *world, size_t n_unit, size_t n_value)
 {
     size_t first, count;
     double *unit, sum[8];
-    ci_par_units *units = NULL;
+    ci_par_pairwise *units = NULL;
     ci_par_split(n_unit, ci_comm_size(world), ci_comm_rank(world), &first, &count);
-    CHECK_OK(ci_par_units_new(world, &units, count, n_value));
-    for (size_t b = 0; (unit = ci_par_units_next(units)); b++)
+    CHECK_OK(ci_par_pairwise_new(world, &units, count, n_value));
+    for (size_t b = 0; (unit = ci_par_pairwise_next(units)); b++)
         for (size_t i = 0; i < n_value; i++)
             unit[i] += term(first + b, i);
-    CHECK_OK(ci_par_units_finish(world, units, sum));
-    ci_par_units_free(units);
+    CHECK_OK(ci_par_pairwise_finish(world, units, sum));
+    ci_par_pairwise_free(units);
     for (size_t i = 0; i < n_value; i++) {
         double exact = 0;
         size_t at = 0;
@@ -167,9 +167,9 @@ static void test_alloc(ci_comm *world)
 static void test_units_without_memory(ci_comm *world)
 {
     size_t before = ci_mem_now(), budget = ci_mem_budget();
-    ci_par_units *units = NULL;
+    ci_par_pairwise *units = NULL;
     if (ci_comm_rank(world) == ci_comm_size(world) - 1) ci_mem_set_budget(before + 1000);
-    CHECK(ci_par_units_new(world, &units, 1, 100) == CI_ERR_MEMORY);
+    CHECK(ci_par_pairwise_new(world, &units, 1, 100) == CI_ERR_MEMORY);
     CHECK(units == NULL && ci_mem_now() == before);
     ci_mem_set_budget(budget);
 }

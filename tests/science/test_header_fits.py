@@ -98,7 +98,7 @@ def frames(folder):
 
 
 def facts(folder):
-    """Frequency and Stokes parameter of the plane, whatever the axes' order, reference pixel and unit."""
+    """Frequency and Stokes parameter of the image plane, whatever the axes' order, reference pixel and unit."""
     def inspected(**cards):
         tile(folder, "f", header_of(10.0, 30.0, **cards))
         return run(folder, "inspect", "f.image.fits")

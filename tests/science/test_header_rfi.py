@@ -19,7 +19,7 @@ rng = np.random.default_rng(7)
 clean.data_array += SIGMA * (rng.normal(size=clean.data_array.shape) +
                              1j * rng.normal(size=clean.data_array.shape))
 at = np.searchsorted(times, clean.time_array)
-N_ALL = clean.Nblts * N_CHAN  # Stokes I: samples where both hands are good
+N_ALL = clean.Nblts * N_CHAN  # Stokes I: samples where both parallel hands are good
 
 
 def hit(which, amplitude):

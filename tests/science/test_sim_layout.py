@@ -155,7 +155,7 @@ for n_ant, n_time, n_chan in ((12, 4, 48), (30, 3, 16), (5, 2, 384), (3, 1, 1)):
     print(f"{n_ant} antennas, {n_time} integrations, {n_chan} channels: {n} objects alike, same order")
     shutil.rmtree(folder)
 
-# The order of datasets in a DSA-110 file, where one is at hand.
+# The order of datasets in a DSA-110 file, where one is available.
 data = os.environ.get("CONTIMG_TEST_DATA", os.path.join(sim.source, "../shared/data"))
 sample = os.path.join(data, "synthetic/dsa110_like/2022-02-15T03:34:30_sb00.hdf5")
 folder, _ = sim.simulate("--stations", 12, "--sub-bands", 1, "--integrations", 4, "--ref-mjd", 59625)
@@ -172,7 +172,7 @@ if os.path.exists(sample):
         difference = np.abs(f["Header/antenna_positions"][()] - g["Header/antenna_positions"][()]).max()
         print(f"sample: same names; antenna positions differ by {difference:.2e} m at most")
 else:
-    print("sample file is not at hand: part skipped")
+    print("no sample file: part skipped")
 
 # pyuvdata reads it as it reads the real ones.
 from pyuvdata import UVData

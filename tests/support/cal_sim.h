@@ -126,7 +126,7 @@ static inline ci_vis_meta *sim_meta(const cal_sim *s)
     return meta;
 }
 
-static inline int sim_hand(const ci_vis_meta *meta, size_t i_pol, int side)
+static inline int sim_feed(const ci_vis_meta *meta, size_t i_pol, int side)
 {
     int pol = meta->pol[i_pol];
     if (pol == -5) return 0;
@@ -151,7 +151,7 @@ static inline void sim_fill(const cal_sim *s, ci_vis_block *block)
         for (size_t c = 0; c < s->n_chan; c++) {
             ci_c64 model = sim_model(s, b, block->freq_hz[c]);
             for (size_t p = 0; p < s->n_pol; p++) {
-                size_t h1 = (size_t)sim_hand(meta, p, 0), h2 = (size_t)sim_hand(meta, p, 1);
+                size_t h1 = (size_t)sim_feed(meta, p, 0), h2 = (size_t)sim_feed(meta, p, 1);
                 size_t k = block->part.i_sub_band;
                 ci_c64 g1 = sim_gain(s, a1, h1, part) * sim_bandpass(s, a1, h1, k, c);
                 ci_c64 g2 = sim_gain(s, a2, h2, part) * sim_bandpass(s, a2, h2, k, c);

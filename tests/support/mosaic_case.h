@@ -1,4 +1,4 @@
-/* A strip of ten overlapping tiles with different centres and beams, whose sources are known, and
+/* A row of ten overlapping tiles with different centres and beams, whose sources are known, and
  * its mosaic. Each source of noise and sources is a function of the scene alone. */
 #ifndef TEST_MOSAIC_CASE_H
 #define TEST_MOSAIC_CASE_H
@@ -30,13 +30,13 @@ typedef struct scene
 } scene;
 
 /* What a test file works with: its folder, the same on all ranks, and the sources of its scene. */
-typedef struct strip
+typedef struct tiling
 {
     ci_comm *world;
     char folder[64];
     double ra[N_SOURCE], dec[N_SOURCE], flux[N_SOURCE];
     size_t n_byte_before;
-} strip;
+} tiling;
 
 typedef struct random_state
 {
@@ -85,8 +85,8 @@ static inline double beam_power(double x, double y)
     return exp(-4 * log(2) * (dx * dx + dy * dy) / (PB_WIDTH * PB_WIDTH));
 }
 
-/* Sources along the strip of tiles, from one end to the other, none near another. */
-static inline void make_sources(strip *p, const scene *s)
+/* Sources along the tiles, from one end to the other, none near another. */
+static inline void make_sources(tiling *p, const scene *s)
 {
     for (size_t i = 0; i < N_SOURCE; i++) {
         double along = ((double)i + 0.5) / N_SOURCE * 12.2 - 6.1; /* degrees of RA */
@@ -98,7 +98,7 @@ static inline void make_sources(strip *p, const scene *s)
     if (s->is_bright) p->flux[N_SOURCE / 2] = 12.7;
 }
 
-static inline void add_sources(const strip *p, const ci_fits_header *h, float *image)
+static inline void add_sources(const tiling *p, const ci_fits_header *h, float *image)
 {
     ci_fits_wcs *wcs = NULL;
     double x[N_SOURCE], y[N_SOURCE];
@@ -153,13 +153,13 @@ static inline void add_noise(size_t t, double sigma, float *image)
     free(white);
 }
 
-static inline void tile_paths(const strip *p, size_t t, char *image, char *pb)
+static inline void tile_paths(const tiling *p, size_t t, char *image, char *pb)
 {
     snprintf(image, 96, "%s/tile%02zu.image.fits", p->folder, t);
     snprintf(pb, 96, "%s/tile%02zu.pb.fits", p->folder, t);
 }
 
-static inline void write_tile(const strip *p, const scene *s, size_t t)
+static inline void write_tile(const tiling *p, const scene *s, size_t t)
 {
     char image_path[96], pb_path[96];
     tile_paths(p, t, image_path, pb_path);
@@ -180,7 +180,7 @@ static inline void write_tile(const strip *p, const scene *s, size_t t)
     free(image);
 }
 
-static inline ci_status make_mosaic(const strip *p, ci_comm *comm, const char *name, double cut,
+static inline ci_status make_mosaic(const tiling *p, ci_comm *comm, const char *name, double cut,
                                     ci_mosaic_stats *stats)
 {
     char image[N_TILE][96], pb[N_TILE][96], prefix[96];
@@ -194,7 +194,7 @@ static inline ci_status make_mosaic(const strip *p, ci_comm *comm, const char *n
     ci_mosaic_options_default(&options);
     options.pb_cut = cut;
     snprintf(prefix, sizeof prefix, "%s/%s.", p->folder, name);
-    ci_fits_header given = {.telescope = "TEST", .object = "strip"};
+    ci_fits_header given = {.telescope = "TEST", .object = "tiling"};
     ci_status status = ci_fits_card_set_text(&given, "GROUP", name, "mosaic group");
     if (status == CI_OK)
         status = ci_mosaic_make(comm, images, pbs, N_TILE, &options, &given, prefix, stats);
@@ -203,7 +203,7 @@ static inline ci_status make_mosaic(const strip *p, ci_comm *comm, const char *n
     return status;
 }
 
-static inline float *read_image(const strip *p, const char *name, const char *what,
+static inline float *read_image(const tiling *p, const char *name, const char *what,
                                 ci_fits_header *h)
 {
     char path[128];
@@ -219,7 +219,7 @@ static inline float *read_image(const strip *p, const char *name, const char *wh
     return pixels;
 }
 
-static inline void run_scene(strip *p, const scene *s, ci_mosaic_stats *stats)
+static inline void run_scene(tiling *p, const scene *s, ci_mosaic_stats *stats)
 {
     make_sources(p, s);
     for (size_t t = 0; t < N_TILE; t++)
@@ -234,7 +234,7 @@ static inline void run_scene(strip *p, const scene *s, ci_mosaic_stats *stats)
 }
 
 /* The same three files from one rank alone have the same pixels. */
-static inline void check_bytes(const strip *p, double cut)
+static inline void check_bytes(const tiling *p, double cut)
 {
     ci_comm *alone = NULL;
     int rank = ci_comm_rank(p->world);
@@ -263,7 +263,7 @@ static inline void check_bytes(const strip *p, double cut)
 }
 
 /* Starts MPI and makes the folder. */
-static inline bool strip_begin(strip *p)
+static inline bool tiling_begin(tiling *p)
 {
     memset(p, 0, sizeof *p);
     if (ci_par_start(&p->world) != CI_OK) return false;
@@ -278,7 +278,7 @@ static inline bool strip_begin(strip *p)
 }
 
 /* Removes the folder, ends MPI; the exit code. */
-static inline int strip_end(strip *p)
+static inline int tiling_end(tiling *p)
 {
     CHECK(ci_mem_now() == p->n_byte_before);
     CHECK_OK(ci_par_barrier(p->world));

@@ -1,6 +1,6 @@
-/* flag: what the search of one baseline's plane finds, and what it leaves, on noise and sky with
- * known truth. Sigma: rms of the real part of one visibility. */
-#include "flag/plane.h"
+/* flag: what the search of one baseline's dynamic spectrum finds, and what it leaves, on noise and
+ * sky with known truth. Sigma: rms of the real part of one visibility. */
+#include "flag/dynspec.h"
 #include "unit_case.h"
 #include "random.h"
 
@@ -34,7 +34,7 @@ typedef struct sky
     double flux, turns_time, turns_chan, sigma;
 } sky;
 
-static void fill(ci_flag_plane *p, const sky *s)
+static void fill(ci_flag_dynspec *p, const sky *s)
 {
     double start = uniform();
     for (size_t i = 0; i < N; i++) {
@@ -57,7 +57,7 @@ typedef struct run
     bool along_chan;
 } run;
 
-static void hit(ci_flag_plane *p, const run *r, uint8_t *is_hit)
+static void hit(ci_flag_dynspec *p, const run *r, uint8_t *is_hit)
 {
     size_t n_t = r->along_chan ? N_TIME : N_TIME - r->length + 1;
     size_t n_c = r->along_chan ? N_CHAN - r->length + 1 : N_CHAN;
@@ -72,17 +72,17 @@ static void hit(ci_flag_plane *p, const run *r, uint8_t *is_hit)
 }
 
 /* Shares of samples with interference that are found, and of others that are flagged. */
-static void measure(const sky *s, const run *r, size_t n_plane, double *found, double *wrong)
+static void measure(const sky *s, const run *r, size_t n_dynspec, double *found, double *wrong)
 {
-    ci_flag_plane *p = NULL;
-    assert_int_equal(ci_flag_plane_new(&p, N_TIME, N_CHAN), CI_OK);
+    ci_flag_dynspec *p = NULL;
+    assert_int_equal(ci_flag_dynspec_new(&p, N_TIME, N_CHAN), CI_OK);
     p->search.isa = ci_isa_widest();
     size_t n_hit = 0, n_found = 0, n_wrong = 0;
-    for (size_t k = 0; k < n_plane; k++) {
+    for (size_t k = 0; k < n_dynspec; k++) {
         uint8_t is_hit[N] = {0};
         fill(p, s);
         if (r) hit(p, r, is_hit);
-        ci_flag_plane_search(p);
+        ci_flag_dynspec_search(p);
         for (size_t i = 0; i < N; i++) {
             bool flagged = p->search.mark[i] == CI_FLAG_MARK_FOUND;
             n_hit += is_hit[i];
@@ -91,8 +91,8 @@ static void measure(const sky *s, const run *r, size_t n_plane, double *found, d
         }
     }
     *found = n_hit ? (double)n_found / (double)n_hit : 1;
-    *wrong = (double)n_wrong / (double)(n_plane * N - n_hit);
-    ci_flag_plane_free(p);
+    *wrong = (double)n_wrong / (double)(n_dynspec * N - n_hit);
+    ci_flag_dynspec_free(p);
 }
 
 static const sky skies[] = {

@@ -50,24 +50,24 @@ static void test_round_trip(void **state)
     char cut[3];
     assert_int_equal(ci_h5_read_text(file, "A/text", cut, sizeof cut), CI_OK);
     assert_string_equal(cut, "he");
-    ci_h5_slab *slab = NULL;
+    ci_h5_reader *reader = NULL;
     uint64_t start[2] = {0, 1}, count[2] = {2, 2};
-    assert_int_equal(ci_h5_slab_open(&slab, file, "A/c", CI_H5_C64), CI_OK);
-    assert_int_equal(ci_h5_slab_read(slab, start, count, complex_back), CI_OK);
+    assert_int_equal(ci_h5_reader_open(&reader, file, "A/c", CI_H5_C64), CI_OK);
+    assert_int_equal(ci_h5_reader_read(reader, start, count, complex_back), CI_OK);
     assert_true(complex_back[1] == 3.0 - 4.0 * I);
-    ci_h5_slab_close(slab);
-    assert_int_equal(ci_h5_slab_open(&slab, file, "A/truth", CI_H5_U8), CI_OK);
+    ci_h5_reader_close(reader);
+    assert_int_equal(ci_h5_reader_open(&reader, file, "A/truth", CI_H5_U8), CI_OK);
     uint64_t three = 3;
-    assert_int_equal(ci_h5_slab_read(slab, start, &three, truth_back), CI_OK);
+    assert_int_equal(ci_h5_reader_read(reader, start, &three, truth_back), CI_OK);
     assert_true(truth_back[0] == 0 && truth_back[1] == 1 && truth_back[2] == 1);
-    ci_h5_slab_close(slab);
-    assert_int_equal(ci_h5_slab_open(&slab, file, "A/B/x", CI_H5_F32), CI_OK);
+    ci_h5_reader_close(reader);
+    assert_int_equal(ci_h5_reader_open(&reader, file, "A/B/x", CI_H5_F32), CI_OK);
     float part[4];
-    assert_int_equal(ci_h5_slab_read(slab, start, count, part), CI_OK);
+    assert_int_equal(ci_h5_reader_read(reader, start, count, part), CI_OK);
     assert_true(part[0] == 2 && part[1] == 3 && part[2] == 5 && part[3] == 6.5F);
     start[1] = 2;
-    assert_int_equal(ci_h5_slab_read(slab, start, count, part), CI_ERR_INTERNAL);
-    ci_h5_slab_close(slab);
+    assert_int_equal(ci_h5_reader_read(reader, start, count, part), CI_ERR_INTERNAL);
+    ci_h5_reader_close(reader);
     assert_int_equal(ci_h5_close(file), CI_OK);
 }
 
@@ -130,8 +130,8 @@ static void test_errors(void **state)
     expect_error(ci_h5_read_int(file, "A/B/x", &n, 6), CI_ERR_INPUT, "not of an integer");
     expect_error(ci_h5_read_string(file, "A/one", &text), CI_ERR_INPUT, "not of a string");
     expect_error(ci_h5_read_double(file, "A", x, 1), CI_ERR_INPUT, "is a group");
-    ci_h5_slab *slab = NULL;
-    expect_error(ci_h5_slab_open(&slab, file, "A/n", CI_H5_C32), CI_ERR_INPUT, "not complex");
+    ci_h5_reader *reader = NULL;
+    expect_error(ci_h5_reader_open(&reader, file, "A/n", CI_H5_C32), CI_ERR_INPUT, "not complex");
     ci_h5_close(file);
     expect_error(ci_h5_create(&file, "/nonexistent/a.h5"), CI_ERR_IO, "/nonexistent/a.h5");
     /* a copy cut short */

@@ -75,28 +75,28 @@ static void test_recipes(void **state)
             const ci_c64 *v = is_circular ? circ : lin;
             ci_image_recipe r =
                 recipe(names[k], 4, is_circular ? round : linear, all, false, CI_OK);
-            assert_int_equal(r.n_term, 2);
+            assert_int_equal(r.n_pol, 2);
             assert_false(r.is_pseudo_i);
             ci_c64 sum = r.factor[0] * v[r.i_pol[0]] + r.factor[1] * v[r.i_pol[1]];
             assert_true(cabs(sum - truth[k]) < 1e-14);
         }
     ci_image_recipe r = recipe("I", 4, linear, no_yy, false, CI_OK);
-    assert_true(r.is_pseudo_i && r.n_term == 1 && r.i_pol[0] == 0 && creal(r.factor[0]) == 1);
+    assert_true(r.is_pseudo_i && r.n_pol == 1 && r.i_pol[0] == 0 && creal(r.factor[0]) == 1);
     r = recipe("I", 1, linear + 1, all, true, CI_OK);
     assert_true(r.is_pseudo_i && creal(r.factor[0]) == 2);
     /* Nothing good is no fault of the question. */
     r = recipe("I", 1, linear, none, false, CI_OK);
-    assert_true(r.is_pseudo_i && r.n_term == 1 && r.i_pol[0] == 0);
+    assert_true(r.is_pseudo_i && r.n_pol == 1 && r.i_pol[0] == 0);
     r = recipe("I", 1, round + 1, none, false, CI_OK);
-    assert_true(r.is_pseudo_i && r.n_term == 1 && r.i_pol[0] == 0);
+    assert_true(r.is_pseudo_i && r.n_pol == 1 && r.i_pol[0] == 0);
     r = recipe("I", 2, linear, none, false, CI_OK);
-    assert_true(!r.is_pseudo_i && r.n_term == 2);
+    assert_true(!r.is_pseudo_i && r.n_pol == 2);
     recipe("I", 2, linear + 2, none, false, CI_ERR_USAGE);
     recipe("Q", 1, linear, none, false, CI_ERR_USAGE);
     r = recipe("I", 2, linear, all, true, CI_OK);
     assert_true(creal(r.factor[0]) == 1 && creal(r.factor[1]) == 1);
     r = recipe("YY", 4, linear, no_yy, false, CI_OK);
-    assert_true(r.n_term == 1 && r.i_pol[0] == 1 && !r.is_pseudo_i);
+    assert_true(r.n_pol == 1 && r.i_pol[0] == 1 && !r.is_pseudo_i);
     recipe("XY", 4, linear, all, false, CI_ERR_USAGE);
     assert_non_null(strstr(ci_error_text(), "XX YY XY YX"));
     recipe("RR", 4, linear, all, false, CI_ERR_USAGE);

@@ -6,13 +6,13 @@
 #include <string.h>
 
 /* A DSA-110 tile. */
-static const ci_plan_load tile = {.n_group = 1,
-                                  .n_tile = 10,
-                                  .n_sub_band = 16,
-                                  .n_chan = 768,
-                                  .n_pol = 2,
-                                  .n_time = 24,
-                                  .n_baseline = 4656};
+static const ci_plan_workload tile = {.n_group = 1,
+                                      .n_tile = 10,
+                                      .n_sub_band = 16,
+                                      .n_chan = 768,
+                                      .n_pol = 2,
+                                      .n_time = 24,
+                                      .n_baseline = 4656};
 
 static void test_teams(void **state)
 {
@@ -20,7 +20,7 @@ static void test_teams(void **state)
     ci_plan_teams t;
     for (int n_rank = 1; n_rank <= 64; n_rank++) {
         for (size_t n_tile = 1; n_tile <= 12; n_tile++) {
-            ci_plan_load w = tile;
+            ci_plan_workload w = tile;
             ci_plan_limits limits = {.n_rank = n_rank};
             int n_in_team[64] = {0};
             size_t n_made = 0;
@@ -42,7 +42,7 @@ static void test_teams(void **state)
             assert_int_equal(n_made, n_tile);
         }
     }
-    ci_plan_load w = tile;
+    ci_plan_workload w = tile;
     w.n_tile = 4;
     ci_plan_limits limits = {.n_rank = 4};
     assert_int_equal(ci_plan_teams_choose(&t, &w, &limits), CI_OK);

@@ -30,7 +30,7 @@ static void cals_make(registry_test *t)
 {
     cal_make(t->registry, "/c/b0", CI_REGISTRY_BANDPASS, 0, 16, CI_REGISTRY_CAL_ACTIVE);
     cal_make(t->registry, "/c/b5.failed", CI_REGISTRY_BANDPASS, 5, 16, CI_REGISTRY_CAL_FAILED);
-    cal_make(t->registry, "/c/b5.strip", CI_REGISTRY_BANDPASS, 5, 30, CI_REGISTRY_CAL_ACTIVE);
+    cal_make(t->registry, "/c/b5.other_dec", CI_REGISTRY_BANDPASS, 5, 30, CI_REGISTRY_CAL_ACTIVE);
     cal_make(t->registry, "/c/b9", CI_REGISTRY_BANDPASS, 9, 16, CI_REGISTRY_CAL_ACTIVE);
     /* A set of gains only hides no bandpass. */
     cal_make(t->registry, "/c/g5", CI_REGISTRY_GAIN, 5, 16, CI_REGISTRY_CAL_ACTIVE);
@@ -71,7 +71,7 @@ static void test_cal_next(void **state)
     registry_test *t = *state;
     bool is_borrowed;
     ci_registry_cal_want want;
-    static const char *const wanted[] = {"/c/b9", "/c/b5.strip", "/c/b0"};
+    static const char *const wanted[] = {"/c/b9", "/c/b5.other_dec", "/c/b0"};
     cals_make(t);
     ci_registry_cal_want_default(&want, CI_REGISTRY_BANDPASS);
     want.time_mjd_s = 6.1e4 * CI_DAY_S + 3600 * 8;

@@ -1,7 +1,7 @@
 /* Imaging samples whose rows have channels and times of their own: what they own, their fixed
  * units, and sums over them, direct sums included. */
 #include "unit_case.h"
-#include "../../src/clean/terms.h"
+#include "../../src/clean/points.h"
 #include "contimg/vis.h"
 
 #include <complex.h>
@@ -54,8 +54,8 @@ static void test_rows(void **state)
     assert_float_equal(s->max_v_lambda, 500 * 1.4e9 / CI_C_M_S, 1e-9);
     const bool begins[5] = {true, false, true, true, true};
     for (size_t i = 0; i < 5; i++)
-        assert_int_equal(ci_vis_samples_unit_begins(s, i), begins[i]);
-    assert_int_equal(ci_vis_samples_n_unit(s), 4);
+        assert_int_equal(ci_vis_samples_summand_begins(s, i), begins[i]);
+    assert_int_equal(ci_vis_samples_n_summand(s), 4);
     ci_vis_samples_free(s);
 }
 
@@ -73,22 +73,22 @@ static void test_weight_by_time(void **state)
     ci_vis_samples_free(s);
 }
 
-/* A term's visibilities, row by row, against the formula. */
+/* A point's visibilities, row by row, against the formula. */
 static void test_direct_sums(void **state)
 {
     (void)state;
     ci_vis_samples *s = samples_new();
     ci_clean_flux_axis axis = {.ref_hz = 1.2e9, .node_hz = {1.0e9, 1.15e9, 1.3e9, 1.45e9}};
-    ci_clean_terms terms;
+    ci_clean_points points;
     assert_int_equal(ci_clean_flux_axis_tabulate(&axis, s), CI_OK);
-    assert_int_equal(ci_clean_terms_new(&terms, &axis, 1, 3), CI_OK);
+    assert_int_equal(ci_clean_points_new(&points, &axis, 1, 3), CI_OK);
     const double l = 0.03, m = -0.02, n1 = sqrt(1 - l * l - m * m) - 1;
-    ci_clean_terms_place(&terms, 0, l, m);
+    ci_clean_points_place(&points, 0, l, m);
     for (size_t t = 0; t < 3; t++)
         for (size_t k = 0; k < CI_CLEAN_FLUX_NODES; k++) /* linear in frequency */
-            terms.flux[t * CI_CLEAN_FLUX_NODES + k] = (double)(t + 1) * axis.node_hz[k] * 1e-9;
+            points.flux[t * CI_CLEAN_FLUX_NODES + k] = (double)(t + 1) * axis.node_hz[k] * 1e-9;
     assert_int_equal(ci_vis_samples_computed_alloc(s), CI_OK);
-    assert_int_equal(ci_clean_terms_add(&terms, s, 1), CI_OK);
+    assert_int_equal(ci_clean_points_add(&points, s, 1), CI_OK);
     for (size_t r = 0; r < s->n_row; r++)
         for (size_t k = s->first[r]; k < s->first[r + 1]; k++) {
             const double *uvw = s->uvw_m + 3 * r, f = ci_vis_row_freq(s, r)[k - s->first[r]];
@@ -97,7 +97,7 @@ static void test_direct_sums(void **state)
             ci_c64 want = t * f * 1e-9 * cexp(I * CI_TWO_PI * turns);
             assert_true(cabs(s->computed[k] - want) < 1e-5);
         }
-    ci_clean_terms_clear(&terms);
+    ci_clean_points_clear(&points);
     ci_clean_flux_axis_clear(&axis);
     ci_vis_samples_free(s);
 }

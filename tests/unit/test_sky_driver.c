@@ -1,5 +1,5 @@
 /* Sky for the tests in Python: reads a request in text, writes numbers as raw doubles. Run
- * without arguments it makes a request of its own and checks what can be said by hand.
+ * without arguments it makes a request of its own and checks what is known without it.
  *
  * Request, blanks or newlines between the words:
  *   eop PATH|-                             site LAT LON HEIGHT (rad, m)   dut1 S

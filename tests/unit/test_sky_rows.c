@@ -20,7 +20,7 @@ static void test_many_centres(void **state)
     ci_sky_rows rows;
     OK(ci_sky_rows_new(&rows, &block));
     static const size_t row[N_ROW] = {2, 5, 1, 4, 0, 3}, first[] = {0, 1, 2, 4, 6};
-    assert_int_equal(rows.n_group, 4);
+    assert_int_equal(rows.n_batch, 4);
     assert_memory_equal(rows.row, row, sizeof row);
     assert_memory_equal(rows.first, first, sizeof first);
     ci_sky_rows_clear(&rows);

@@ -25,7 +25,7 @@ typedef struct scene
     double time_mjd_s[N_TIME], uvw_m[3 * N_TIME], freq_hz[N_CHAN];
     ci_c32 value[N_TIME * N_CHAN];
     float weight[N_TIME * N_CHAN];
-    ci_vis_plane plane;
+    ci_vis_dynspec dynspec;
     ci_vis_compressor *compressor;
 } scene;
 
@@ -74,13 +74,13 @@ static int begin(void **state)
     scene *s = calloc(1, sizeof *s);
     if (!s || ci_vis_compressor_new(&s->compressor, N_TIME, N_CHAN, ERROR, HALF_WIDTH) != CI_OK)
         return -1;
-    s->plane = (ci_vis_plane){.n_time = N_TIME,
-                              .n_chan = N_CHAN,
-                              .time_mjd_s = s->time_mjd_s,
-                              .uvw_m = s->uvw_m,
-                              .freq_hz = s->freq_hz,
-                              .value = s->value,
-                              .weight = s->weight};
+    s->dynspec = (ci_vis_dynspec){.n_time = N_TIME,
+                                  .n_chan = N_CHAN,
+                                  .time_mjd_s = s->time_mjd_s,
+                                  .uvw_m = s->uvw_m,
+                                  .freq_hz = s->freq_hz,
+                                  .value = s->value,
+                                  .weight = s->weight};
     geometry_set(s, 2600);
     source_set(s, 0.7 * HALF_WIDTH, -0.7 * HALF_WIDTH);
     *state = s;
@@ -129,7 +129,7 @@ static ci_c64 nodes_sum(const ci_vis_nodes *n, double l, double m, double *weigh
 static size_t compressed_as_asked(scene *s, double l, double m)
 {
     const ci_vis_nodes *nodes = NULL;
-    assert_int_equal(ci_vis_compress(s->compressor, &s->plane, &nodes), CI_OK);
+    assert_int_equal(ci_vis_compress(s->compressor, &s->dynspec, &nodes), CI_OK);
     for (int a = 0; a <= 8; a++) {
         double la = l, ma = m, weight, nodes_weight;
         if (a < 8) edge_place(a * CI_PI / 4, &la, &ma);
@@ -143,7 +143,7 @@ static size_t compressed_as_asked(scene *s, double l, double m)
     return nodes->n_sample;
 }
 
-static void whole_planes_are_compressed(void **state)
+static void whole_spectra_are_compressed(void **state)
 {
     scene *s = *state;
     static const double length_m[] = {2600, 1300, 400, 50, 0};
@@ -178,14 +178,14 @@ static void dead_channels_and_times_cost_nothing(void **state)
     assert_true(compressed_as_asked(s, 0.7 * HALF_WIDTH, -0.7 * HALF_WIDTH) <= 320);
 }
 
-static void half_a_plane_is_compressed(void **state)
+static void half_a_spectrum_is_compressed(void **state)
 {
     scene *s = *state;
     flag(s, 0, N_TIME, 0, N_CHAN / 2);
     assert_true(compressed_as_asked(s, 0.7 * HALF_WIDTH, -0.7 * HALF_WIDTH) <= 320);
 }
 
-static void a_burst_splits_the_plane(void **state)
+static void a_burst_splits_the_spectrum(void **state)
 {
     scene *s = *state;
     flag(s, 5, 6, 20, 7);
@@ -205,12 +205,12 @@ static void nearly_nothing_left_is_kept(void **state)
     scene *s = *state;
     flag(s, 0, N_TIME, 0, N_CHAN);
     const ci_vis_nodes *nodes = NULL;
-    assert_int_equal(ci_vis_compress(s->compressor, &s->plane, &nodes), CI_OK);
+    assert_int_equal(ci_vis_compress(s->compressor, &s->dynspec, &nodes), CI_OK);
     assert_int_equal(nodes->n_sample, 0);
     source_set(s, 0, 0);
     flag(s, 0, N_TIME, 1, N_CHAN - 1);
     flag(s, 2, N_TIME - 2, 0, N_CHAN);
-    assert_int_equal(ci_vis_compress(s->compressor, &s->plane, &nodes), CI_OK);
+    assert_int_equal(ci_vis_compress(s->compressor, &s->dynspec, &nodes), CI_OK);
     assert_int_equal(nodes->n_sample, 2);
     assert_true(nodes->time_mjd_s[1] == s->time_mjd_s[1] && nodes->freq_hz[1] == s->freq_hz[0]);
 }
@@ -229,7 +229,7 @@ static void noise_keeps_its_weight(void **state)
             if (s->weight[i] > 0) s->value[i] = (ci_c32)(r / sqrt(s->weight[i]) * cexp(I * t));
         }
         const ci_vis_nodes *nodes = NULL;
-        assert_int_equal(ci_vis_compress(s->compressor, &s->plane, &nodes), CI_OK);
+        assert_int_equal(ci_vis_compress(s->compressor, &s->dynspec, &nodes), CI_OK);
         for (size_t i = 0; i < nodes->n_sample; i++)
             power += nodes->weight[i] * pow(cabs(nodes->value[i]), 2) / 2;
         n_sum += (double)nodes->n_sample;
@@ -260,10 +260,10 @@ static void a_path_that_returns_keeps_the_bound(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(whole_planes_are_compressed, begin, end),
+        cmocka_unit_test_setup_teardown(whole_spectra_are_compressed, begin, end),
         cmocka_unit_test_setup_teardown(dead_channels_and_times_cost_nothing, begin, end),
-        cmocka_unit_test_setup_teardown(half_a_plane_is_compressed, begin, end),
-        cmocka_unit_test_setup_teardown(a_burst_splits_the_plane, begin, end),
+        cmocka_unit_test_setup_teardown(half_a_spectrum_is_compressed, begin, end),
+        cmocka_unit_test_setup_teardown(a_burst_splits_the_spectrum, begin, end),
         cmocka_unit_test_setup_teardown(scattered_flags_keep_the_bound, begin, end),
         cmocka_unit_test_setup_teardown(nearly_nothing_left_is_kept, begin, end),
         cmocka_unit_test_setup_teardown(noise_keeps_its_weight, begin, end),

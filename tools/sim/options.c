@@ -44,9 +44,9 @@ static const entry table[] = {
     {"max-flux", "JY", "1", "of random sources, before the beam", REAL, AT(max_flux_jy)},
     {"spectral-index", "MEAN[,RMS]", "-0.7,0.2", "of random sources", TEXT, AT(spectral_index)},
     {"radius", "DEG", "1.2", "random sources lie within it of a tile's centre", REAL, AT(radius_deg)},
-    {"outer-radius", "DEG", "5", "farthest place of --outside sources", REAL, AT(outer_radius_deg)},
+    {"outer-radius", "DEG", "5", "greatest distance of --outside sources from a tile's centre", REAL, AT(outer_radius_deg)},
     {"isolated", "ARCSEC", "0", "least distance between sources inside", REAL, AT(isolated_arcsec)},
-    {"calibrator", "JY|NAME,RA,DEC,JY[,INDEX]", "", "bright source: at a tile's centre, or at a place (degrees)", TEXT, AT(calibrator)},
+    {"calibrator", "JY|NAME,RA,DEC,JY[,INDEX]", "", "bright source: at a tile's centre, or at RA,DEC (degrees)", TEXT, AT(calibrator)},
     {"calibrator-tile", "K", "-1", "tile whose centre --calibrator JY means; -1: the middle one", INT, AT(calibrator_tile)},
     {"catalogue-error", "FRACTION", "0.05", "rms of the fluxes in truth-catalogue.csv (the calibrator's is exact)", REAL, AT(catalogue_error)},
     {"catalogue-min", "JY", "0", "sources below it are not in truth-catalogue.csv", REAL, AT(catalogue_min_jy)},
@@ -107,8 +107,8 @@ void sim_options_help(FILE *to)
     }
 }
 
-/* A term in bold and what it takes, its text below, indented. */
-static void put_term(FILE *to, const char *bold, const char *rest)
+/* A title in bold and what it takes, its text below, indented. */
+static void put_entry(FILE *to, const char *bold, const char *rest)
 {
     fprintf(to, ".TP\n\\fB");
     ci_text_print_roff(to, bold);
@@ -122,7 +122,7 @@ static void put_options(FILE *to)
     for (size_t i = 0; i < N_ENTRY; i++) {
         char name[64];
         snprintf(name, sizeof name, "--%s", table[i].name);
-        put_term(to, name, table[i].argument);
+        put_entry(to, name, table[i].argument);
         ci_text_print_roff(to, table[i].help);
         if (table[i].missing[0]) {
             fprintf(to, " [");
@@ -149,15 +149,15 @@ void sim_options_man(FILE *to)
     ci_text_print_roff(to, "mpirun -n 2 contimg-sim --out sim --tiles 3 --sub-bands 4 --random 300 "
                            "--calibrator 12.7 --gain-phase random --units raw");
     fprintf(to, "\n.RE\n.fi\n.SH FILES\n");
-    put_term(to, "DIR/TIME_sbNN.hdf5", "");
+    put_entry(to, "DIR/TIME_sbNN.hdf5", "");
     fprintf(to, "visibilities, one file for each tile and sub\\-band\n");
-    put_term(to, "DIR/truth.json, DIR/truth.csv", "");
+    put_entry(to, "DIR/truth.json, DIR/truth.csv", "");
     fprintf(to, "everything that was simulated; its sources\n");
-    put_term(to, "DIR/truth-calibrator.csv, DIR/truth-catalogue.csv", "");
+    put_entry(to, "DIR/truth-calibrator.csv, DIR/truth-catalogue.csv", "");
     fprintf(
         to,
         "models to calibrate on\n.SH EXIT STATUS\nThose of\n.BR contimg (1).\n.SH ENVIRONMENT\n");
-    put_term(to, "CONTIMG_SHARE", "");
+    put_entry(to, "CONTIMG_SHARE", "");
     fprintf(
         to,
         "folder of stations and earth orientation; default: ../share/contimg beside the\nprogram\n"

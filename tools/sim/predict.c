@@ -18,7 +18,7 @@ typedef double vec __attribute__((vector_size(LANE * sizeof(double))));
 typedef struct lanes
 {
     vec re, im, step_re, step_im, loss, loss_1, loss_2;
-    vec band[2]; /* loss within a channel, of each hand */
+    vec band[2]; /* loss within a channel, of each parallel hand */
 } lanes;
 
 typedef struct delays
@@ -92,7 +92,7 @@ static void start_lanes(const sim_scene *s, const delays *d, size_t i_chan, size
     }
 }
 
-/* sum: [n_chan][hand][re, im], the second hand only where `both`. */
+/* sum: [n_chan][parallel hand][re, im], the second only where `both`. */
 static inline void run_lanes(const lanes *l, const double *amp, size_t n_chan, bool both,
                              vec (*sum)[4])
 {
@@ -113,8 +113,8 @@ static inline void run_lanes(const lanes *l, const double *amp, size_t n_chan, b
     }
 }
 
-static void group(const sim_scene *s, size_t i0, size_t n, const double *b,
-                  const double *const delay_s[2], double *const out[2])
+static void lanes_predict(const sim_scene *s, size_t i0, size_t n, const double *b,
+                          const double *const delay_s[2], double *const out[2])
 {
     bool both = out[1] != NULL;
     for (size_t c0 = 0; c0 < s->n_chan; c0 += BLOCK) {
@@ -144,5 +144,5 @@ void sim_predict(const sim_scene *s, size_t n_baseline, const double *b,
                  const double *const delay_s[2], double *const out[2])
 {
     for (size_t i = 0; i < n_baseline; i += LANE)
-        group(s, i, n_baseline - i < LANE ? n_baseline - i : LANE, b, delay_s, out);
+        lanes_predict(s, i, n_baseline - i < LANE ? n_baseline - i : LANE, b, delay_s, out);
 }

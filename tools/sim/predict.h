@@ -24,7 +24,7 @@ typedef struct sim_scene
 
 /* out[p] [n_baseline][n_chan][2] += sum over sources of
  *   amp exp(+2 pi i nu/c b.offset) D_freq D_time
- * for the hands p = 0, 1; out[1] NULL: both are alike. b [n_baseline][3] in m. D_freq is
+ * for the parallel hands p = 0, 1; out[1] NULL: both are alike. b [n_baseline][3] in m. D_freq is
  * the mean of n_fine channels' phasors over the middle one, at the delay b.offset/c +
  * delay_s[p] (instrument, [n_baseline]; NULL: none); D_time the mean over n_int samples while
  * offset turns with the sky (the reference direction is followed inside an integration). */

@@ -14,10 +14,10 @@ static void receptor_fill(const ci_cal_problem *p, const ci_cal_sums *s, size_t 
     }
 }
 
-ci_status ci_cal_planes_new(const ci_cal_problem *p, ci_cal_planes *out)
+ci_status ci_cal_bandpass_parts_new(const ci_cal_problem *p, ci_cal_bandpass_parts *out)
 {
     size_t n = 0;
-    *out = (ci_cal_planes){.n_antenna = p->n_antenna};
+    *out = (ci_cal_bandpass_parts){.n_antenna = p->n_antenna};
     CI_TRY(ci_mem_alloc(&out->first, p->n_part, sizeof *out->first, "bandpass"));
     for (size_t i = 0; i < p->n_part; i++) {
         out->first[i] = n;
@@ -33,8 +33,8 @@ ci_status ci_cal_planes_new(const ci_cal_problem *p, ci_cal_planes *out)
     return CI_OK;
 }
 
-void ci_cal_planes_clear(ci_cal_planes *planes)
+void ci_cal_bandpass_parts_clear(ci_cal_bandpass_parts *parts)
 {
-    ci_mem_free(planes->value);
-    ci_mem_free(planes->first);
+    ci_mem_free(parts->value);
+    ci_mem_free(parts->first);
 }

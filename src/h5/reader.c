@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-struct ci_h5_slab
+struct ci_h5_reader
 {
     const ci_h5_file *file;
     char *name;
@@ -18,15 +18,15 @@ struct ci_h5_slab
 };
 
 /* True where an element in the file is one in memory, byte for byte. */
-static bool is_same_type(const ci_h5_slab *slab)
+static bool is_same_type(const ci_h5_reader *reader)
 {
     bool same = false;
-    hid_t type = H5Dget_type(slab->dataset);
+    hid_t type = H5Dget_type(reader->dataset);
     if (type < 0) return false;
-    if (slab->type == CI_H5_U8) {
-        same = slab->info.type_size == 1;
+    if (reader->type == CI_H5_U8) {
+        same = reader->info.type_size == 1;
     } else {
-        same = H5Tequal(type, slab->memory_type) > 0;
+        same = H5Tequal(type, reader->memory_type) > 0;
     }
     H5Tclose(type);
     return same;
@@ -43,80 +43,80 @@ static bool has_plain_fill(hid_t dataset)
     return fill == H5D_FILL_VALUE_DEFAULT || fill == H5D_FILL_VALUE_UNDEFINED;
 }
 
-static ci_status direct_prepare(ci_h5_slab *slab)
+static ci_status direct_prepare(ci_h5_reader *reader)
 {
-    const ci_h5_info *info = &slab->info;
+    const ci_h5_info *info = &reader->info;
     if (!info->is_chunked || info->n_filter > 0 || info->rank < 1) return CI_OK;
-    if (!is_same_type(slab) || !has_plain_fill(slab->dataset)) return CI_OK;
+    if (!is_same_type(reader) || !has_plain_fill(reader->dataset)) return CI_OK;
     uint64_t n_byte = info->type_size;
     for (int i = 0; i < info->rank; i++) {
         if (info->chunk[i] == 0 || n_byte > ((uint64_t)1 << 32) / info->chunk[i]) return CI_OK;
         n_byte *= info->chunk[i];
     }
-    CI_TRY(ci_mem_alloc(&slab->chunk, (size_t)n_byte, 1, "HDF5 chunk"));
-    slab->chunk_byte = (size_t)n_byte;
-    slab->is_direct = true;
+    CI_TRY(ci_mem_alloc(&reader->chunk, (size_t)n_byte, 1, "HDF5 chunk"));
+    reader->chunk_byte = (size_t)n_byte;
+    reader->is_direct = true;
     return CI_OK;
 }
 
-ci_status ci_h5_slab_open(ci_h5_slab **out, const ci_h5_file *file, const char *name,
-                          ci_h5_type type)
+ci_status ci_h5_reader_open(ci_h5_reader **out, const ci_h5_file *file, const char *name,
+                            ci_h5_type type)
 {
-    ci_h5_slab *slab = NULL;
+    ci_h5_reader *reader = NULL;
     *out = NULL;
-    CI_TRY(ci_mem_alloc(&slab, 1, sizeof *slab, "HDF5 dataset"));
-    slab->file = file;
-    slab->type = type;
-    slab->dataset = slab->memory_type = -1;
-    ci_status status = ci_str_copy(&slab->name, name);
-    if (status == CI_OK) status = ci_h5_dataset_open(file, name, &slab->dataset);
-    if (status == CI_OK) status = ci_h5_info_of(file, name, slab->dataset, &slab->info);
-    if (status == CI_OK) status = ci_h5_type_check(file, name, &slab->info, type);
-    if (status == CI_OK && slab->info.n_filter > 0) status = ci_h5_filters_check(file, name);
+    CI_TRY(ci_mem_alloc(&reader, 1, sizeof *reader, "HDF5 dataset"));
+    reader->file = file;
+    reader->type = type;
+    reader->dataset = reader->memory_type = -1;
+    ci_status status = ci_str_copy(&reader->name, name);
+    if (status == CI_OK) status = ci_h5_dataset_open(file, name, &reader->dataset);
+    if (status == CI_OK) status = ci_h5_info_of(file, name, reader->dataset, &reader->info);
+    if (status == CI_OK) status = ci_h5_type_check(file, name, &reader->info, type);
+    if (status == CI_OK && reader->info.n_filter > 0) status = ci_h5_filters_check(file, name);
     if (status == CI_OK) {
-        slab->memory_type = ci_h5_memory_type(type);
-        status = direct_prepare(slab);
+        reader->memory_type = ci_h5_memory_type(type);
+        status = direct_prepare(reader);
     }
     if (status != CI_OK) {
-        ci_h5_slab_close(slab);
+        ci_h5_reader_close(reader);
         return status;
     }
-    *out = slab;
+    *out = reader;
     return CI_OK;
 }
 
-void ci_h5_slab_close(ci_h5_slab *slab)
+void ci_h5_reader_close(ci_h5_reader *reader)
 {
-    if (slab == NULL) return;
-    if (slab->memory_type >= 0) H5Tclose(slab->memory_type);
-    if (slab->dataset >= 0) H5Dclose(slab->dataset);
-    ci_mem_free(slab->chunk);
-    ci_mem_free(slab->name);
-    ci_mem_free(slab);
+    if (reader == NULL) return;
+    if (reader->memory_type >= 0) H5Tclose(reader->memory_type);
+    if (reader->dataset >= 0) H5Dclose(reader->dataset);
+    ci_mem_free(reader->chunk);
+    ci_mem_free(reader->name);
+    ci_mem_free(reader);
 }
 
-const ci_h5_info *ci_h5_slab_info(const ci_h5_slab *slab)
+const ci_h5_info *ci_h5_reader_info(const ci_h5_reader *reader)
 {
-    return &slab->info;
+    return &reader->info;
 }
 
-bool ci_h5_slab_is_direct(const ci_h5_slab *slab)
+bool ci_h5_reader_is_direct(const ci_h5_reader *reader)
 {
-    return slab->is_direct;
+    return reader->is_direct;
 }
 
-size_t ci_h5_slab_rows(const ci_h5_slab *slab, size_t n_byte)
+size_t ci_h5_reader_rows(const ci_h5_reader *reader, size_t n_byte)
 {
-    const ci_h5_info *info = &slab->info;
-    size_t row_byte = ci_h5_type_size(slab->type);
+    const ci_h5_info *info = &reader->info;
+    size_t row_byte = ci_h5_type_size(reader->type);
     for (int i = 1; i < info->rank; i++) {
         if (info->dim[i] != 0 && row_byte > SIZE_MAX / info->dim[i]) return 1;
         row_byte *= (size_t)info->dim[i];
     }
-    size_t unit = info->is_chunked && info->rank > 0 ? (size_t)info->chunk[0] : 1;
+    size_t step = info->is_chunked && info->rank > 0 ? (size_t)info->chunk[0] : 1;
     size_t n = row_byte > 0 ? n_byte / row_byte : n_byte;
-    n = n / unit * unit;
-    return n > unit ? n : unit;
+    n = n / step * step;
+    return n > step ? n : step;
 }
 
 /* Copies an n1 x n0 piece; strides in elements of `size` bytes. */
@@ -147,16 +147,16 @@ static void copy_plane(char *to, size_t to_stride, const char *from, size_t from
     }
 }
 
-/* A chunk's part of the slab: axes are led through by an odometer over all but the last
+/* A chunk's part of what is read: axes are led through by an odometer over all but the last
  * two, which go plane by plane. */
 typedef struct piece
 {
     uint64_t from[CI_H5_MAX_RANK], to[CI_H5_MAX_RANK], n[CI_H5_MAX_RANK];
 } piece;
 
-static void copy_piece(const ci_h5_slab *slab, const piece *p, const uint64_t *count, char *out)
+static void copy_piece(const ci_h5_reader *reader, const piece *p, const uint64_t *count, char *out)
 {
-    const ci_h5_info *info = &slab->info;
+    const ci_h5_info *info = &reader->info;
     int rank = info->rank, n_outer = rank > 2 ? rank - 2 : 0;
     size_t size = info->type_size;
     uint64_t at[CI_H5_MAX_RANK] = {0};
@@ -167,7 +167,7 @@ static void copy_piece(const ci_h5_slab *slab, const piece *p, const uint64_t *c
             from = from * (size_t)info->chunk[i] + (size_t)(p->from[i] + at[i]);
             to = to * (size_t)count[i] + (size_t)(p->to[i] + at[i]);
         }
-        copy_plane(out + to * size, (size_t)count[rank - 1], slab->chunk + from * size,
+        copy_plane(out + to * size, (size_t)count[rank - 1], reader->chunk + from * size,
                    (size_t)info->chunk[rank - 1], n1, n0, size);
         int axis = n_outer - 1;
         while (axis >= 0 && ++at[axis] == p->n[axis])
@@ -178,44 +178,44 @@ static void copy_piece(const ci_h5_slab *slab, const piece *p, const uint64_t *c
 
 /* Bytes of the chunk at `offset`, 0 where it was never written. HDF5 1.10 reports that as an error
  * like any other: a slower look at all chunks tells it from what cannot be read. */
-static ci_status chunk_bytes(const ci_h5_slab *slab, const hsize_t *offset, hsize_t *n_byte)
+static ci_status chunk_bytes(const ci_h5_reader *reader, const hsize_t *offset, hsize_t *n_byte)
 {
     haddr_t address = HADDR_UNDEF;
     unsigned mask = 0;
-    if (H5Dget_chunk_storage_size(slab->dataset, offset, n_byte) >= 0) return CI_OK;
+    if (H5Dget_chunk_storage_size(reader->dataset, offset, n_byte) >= 0) return CI_OK;
     H5Eclear2(H5E_DEFAULT);
     *n_byte = 0;
-    if (H5Dget_chunk_info_by_coord(slab->dataset, offset, &mask, &address, n_byte) < 0)
-        return ci_h5_error(CI_ERR_INPUT, slab->file->path, slab->name, "cannot be read");
+    if (H5Dget_chunk_info_by_coord(reader->dataset, offset, &mask, &address, n_byte) < 0)
+        return ci_h5_error(CI_ERR_INPUT, reader->file->path, reader->name, "cannot be read");
     if (*n_byte == 0) return CI_OK;
-    return ci_error(CI_ERR_IO, "%s: %s: a chunk cannot be read", slab->file->path, slab->name);
+    return ci_error(CI_ERR_IO, "%s: %s: a chunk cannot be read", reader->file->path, reader->name);
 }
 
-/* The chunk at `offset` into slab->chunk; one that was never written is zeros. */
-static ci_status chunk_read(ci_h5_slab *slab, const hsize_t *offset)
+/* The chunk at `offset` into reader->chunk; one that was never written is zeros. */
+static ci_status chunk_read(ci_h5_reader *reader, const hsize_t *offset)
 {
     hsize_t n_byte = 0;
     uint32_t mask = 0;
-    CI_TRY(chunk_bytes(slab, offset, &n_byte));
+    CI_TRY(chunk_bytes(reader, offset, &n_byte));
     if (n_byte == 0) {
-        memset(slab->chunk, 0, slab->chunk_byte);
+        memset(reader->chunk, 0, reader->chunk_byte);
         return CI_OK;
     }
-    if (n_byte != slab->chunk_byte) {
-        return ci_error(CI_ERR_INPUT,
-                        "%s: %s: a chunk has %llu bytes, not %zu: the file is damaged",
-                        slab->file->path, slab->name, (unsigned long long)n_byte, slab->chunk_byte);
+    if (n_byte != reader->chunk_byte) {
+        return ci_error(
+            CI_ERR_INPUT, "%s: %s: a chunk has %llu bytes, not %zu: the file is damaged",
+            reader->file->path, reader->name, (unsigned long long)n_byte, reader->chunk_byte);
     }
-    if (H5Dread_chunk(slab->dataset, H5P_DEFAULT, offset, &mask, slab->chunk) < 0) {
-        return ci_h5_error(CI_ERR_INPUT, slab->file->path, slab->name, "cannot be read");
+    if (H5Dread_chunk(reader->dataset, H5P_DEFAULT, offset, &mask, reader->chunk) < 0) {
+        return ci_h5_error(CI_ERR_INPUT, reader->file->path, reader->name, "cannot be read");
     }
     return CI_OK;
 }
 
-static ci_status read_direct(ci_h5_slab *slab, const uint64_t *start, const uint64_t *count,
+static ci_status read_direct(ci_h5_reader *reader, const uint64_t *start, const uint64_t *count,
                              char *out)
 {
-    const ci_h5_info *info = &slab->info;
+    const ci_h5_info *info = &reader->info;
     int rank = info->rank;
     uint64_t first[CI_H5_MAX_RANK], last[CI_H5_MAX_RANK], at[CI_H5_MAX_RANK];
     for (int i = 0; i < rank; i++) {
@@ -234,8 +234,8 @@ static ci_status read_direct(ci_h5_slab *slab, const uint64_t *start, const uint
             p.to[i] = from - start[i];
             p.n[i] = end - from;
         }
-        CI_TRY(chunk_read(slab, offset));
-        copy_piece(slab, &p, count, out);
+        CI_TRY(chunk_read(reader, offset));
+        copy_piece(reader, &p, count, out);
         int axis = rank - 1;
         while (axis >= 0 && ++at[axis] > last[axis]) {
             at[axis] = first[axis];
@@ -245,38 +245,39 @@ static ci_status read_direct(ci_h5_slab *slab, const uint64_t *start, const uint
     }
 }
 
-static ci_status read_library(ci_h5_slab *slab, const uint64_t *start, const uint64_t *count,
+static ci_status read_library(ci_h5_reader *reader, const uint64_t *start, const uint64_t *count,
                               void *out)
 {
-    int rank = slab->info.rank;
+    int rank = reader->info.rank;
     hsize_t from[CI_H5_MAX_RANK], n[CI_H5_MAX_RANK];
     for (int i = 0; i < rank; i++) {
         from[i] = start[i];
         n[i] = count[i];
     }
-    hid_t space = H5Dget_space(slab->dataset);
+    hid_t space = H5Dget_space(reader->dataset);
     hid_t memory = rank > 0 ? H5Screate_simple(rank, n, NULL) : H5Screate(H5S_SCALAR);
     ci_status status = CI_OK;
     if (space < 0 || memory < 0 ||
         (rank > 0 && H5Sselect_hyperslab(space, H5S_SELECT_SET, from, NULL, n, NULL) < 0) ||
-        H5Dread(slab->dataset, slab->memory_type, memory, space, H5P_DEFAULT, out) < 0) {
-        status = ci_h5_error(CI_ERR_INPUT, slab->file->path, slab->name, "cannot be read");
+        H5Dread(reader->dataset, reader->memory_type, memory, space, H5P_DEFAULT, out) < 0) {
+        status = ci_h5_error(CI_ERR_INPUT, reader->file->path, reader->name, "cannot be read");
     }
     if (memory >= 0) H5Sclose(memory);
     if (space >= 0) H5Sclose(space);
     return status;
 }
 
-ci_status ci_h5_slab_read(ci_h5_slab *slab, const uint64_t *start, const uint64_t *count, void *out)
+ci_status ci_h5_reader_read(ci_h5_reader *reader, const uint64_t *start, const uint64_t *count,
+                            void *out)
 {
-    for (int i = 0; i < slab->info.rank; i++) {
+    for (int i = 0; i < reader->info.rank; i++) {
         if (count[i] == 0) return CI_OK;
-        if (start[i] > slab->info.dim[i] || count[i] > slab->info.dim[i] - start[i]) {
+        if (start[i] > reader->info.dim[i] || count[i] > reader->info.dim[i] - start[i]) {
             return ci_error(CI_ERR_INTERNAL, "%s: %s: axis %d: %llu + %llu of %llu asked",
-                            slab->file->path, slab->name, i, (unsigned long long)start[i],
-                            (unsigned long long)count[i], (unsigned long long)slab->info.dim[i]);
+                            reader->file->path, reader->name, i, (unsigned long long)start[i],
+                            (unsigned long long)count[i], (unsigned long long)reader->info.dim[i]);
         }
     }
-    if (slab->is_direct) return read_direct(slab, start, count, out);
-    return read_library(slab, start, count, out);
+    if (reader->is_direct) return read_direct(reader, start, count, out);
+    return read_library(reader, start, count, out);
 }

@@ -1,4 +1,4 @@
-/* Planes of samples into imaging samples, as they are or compressed. */
+/* Dynamic spectra of samples into imaging samples, as they are or compressed. */
 #include "vis/compress.h"
 
 #include <math.h>
@@ -6,8 +6,8 @@
 
 /* ---- what the data hold ---------------------------------------------------------------------- */
 
-/* Counts a plane's samples with weight, and the edges of their channels. */
-static size_t plane_count(ci_vis_samples *s, const ci_vis_plane *p, size_t i_sub_band)
+/* Counts a dynamic spectrum's samples with weight, and the edges of their channels. */
+static size_t dynspec_count(ci_vis_samples *s, const ci_vis_dynspec *p, size_t i_sub_band)
 {
     const double *width_hz = s->width_hz + s->axis[i_sub_band].first;
     size_t n_good = 0;
@@ -26,14 +26,14 @@ static size_t plane_count(ci_vis_samples *s, const ci_vis_plane *p, size_t i_sub
 
 /* ---- as they are ----------------------------------------------------------------------------- */
 
-static bool row_has_weight(const ci_vis_plane *p, size_t i_time)
+static bool row_has_weight(const ci_vis_dynspec *p, size_t i_time)
 {
     for (size_t c = 0; c < p->n_chan; c++)
         if (p->weight[i_time * p->n_chan + c] > 0) return true;
     return false;
 }
 
-static ci_status rows_add(ci_vis_samples *s, const ci_vis_plane *p, ci_vis_row row)
+static ci_status rows_add(ci_vis_samples *s, const ci_vis_dynspec *p, ci_vis_row row)
 {
     CI_TRY(ci_vis_samples_reserve(s, p->n_time, p->n_time * p->n_chan));
     for (size_t t = 0; t < p->n_time; t++) {
@@ -109,12 +109,12 @@ static ci_status nodes_add(ci_vis_samples *s, const ci_vis_nodes *nodes, size_t 
     return CI_OK;
 }
 
-ci_status ci_vis_samples_add_plane(ci_vis_samples *s, ci_vis_compressor *compressor,
-                                   const ci_vis_plane *p, int32_t i_baseline, size_t i_sub_band)
+ci_status ci_vis_samples_add_dynspec(ci_vis_samples *s, ci_vis_compressor *compressor,
+                                     const ci_vis_dynspec *p, int32_t i_baseline, size_t i_sub_band)
 {
     const ci_vis_row row = {.i_baseline = i_baseline, .i_axis = (int32_t)i_sub_band};
     const ci_vis_nodes *nodes = NULL;
-    if (plane_count(s, p, i_sub_band) == 0) return CI_OK;
+    if (dynspec_count(s, p, i_sub_band) == 0) return CI_OK;
     if (!compressor) return rows_add(s, p, row);
     CI_TRY(ci_vis_compress(compressor, p, &nodes));
     return nodes_add(s, nodes, i_sub_band, row);

@@ -1,4 +1,5 @@
-/* Sums over fixed units by a binary tree: the same bits at any rank count, a few values per rank.
+/* Pairwise sums: fixed summands by a binary tree: the same bits at any rank count, a few values per
+ * rank.
  */
 #include "contimg/par.h"
 
@@ -9,7 +10,7 @@ enum
     MAX_NODES = 2 * 64 /* of one list: at most two of each level */
 };
 
-/* The sum of units [index x 2^level, (index + 1) x 2^level). */
+/* The sum of summands [index x 2^level, (index + 1) x 2^level). */
 typedef struct node
 {
     int64_t index;
@@ -17,15 +18,15 @@ typedef struct node
 } node;
 
 /* Nodes in ascending order, no two of which are the halves of one. */
-struct ci_par_units
+struct ci_par_pairwise
 {
     size_t n_value, n_byte; /* of a node with its values */
     size_t n_node;
-    char *nodes;         /* [MAX_NODES][n_byte]; the last may be a unit that is being filled */
-    int64_t i_unit, end; /* the next of this rank's units, among all ranks'; after its last */
+    char *nodes; /* [MAX_NODES][n_byte]; the last may be a summand that is being filled */
+    int64_t i_summand, end; /* the next of this rank's summands, among all ranks'; after its last */
 };
 
-static node *node_at(const ci_par_units *u, size_t i)
+static node *node_at(const ci_par_pairwise *u, size_t i)
 {
     return (node *)(void *)(u->nodes + i * u->n_byte);
 }
@@ -36,7 +37,7 @@ static double *values_of(node *n)
 }
 
 /* Halves of one node at the end of the list become that node. */
-static void fold(ci_par_units *u)
+static void fold(ci_par_pairwise *u)
 {
     while (u->n_node > 1) {
         node *left = node_at(u, u->n_node - 2), *right = node_at(u, u->n_node - 1);
@@ -50,51 +51,52 @@ static void fold(ci_par_units *u)
     }
 }
 
-static ci_status list_new(ci_par_units **out, size_t n_value)
+static ci_status list_new(ci_par_pairwise **out, size_t n_value)
 {
-    ci_par_units *u = NULL;
-    CI_TRY(ci_mem_alloc(&u, 1, sizeof *u, "sums over units"));
+    ci_par_pairwise *u = NULL;
+    CI_TRY(ci_mem_alloc(&u, 1, sizeof *u, "pairwise sums"));
     u->n_value = n_value;
     u->n_byte = sizeof(node) + n_value * sizeof(double);
-    ci_status status = ci_mem_alloc(&u->nodes, MAX_NODES, u->n_byte, "sums over units");
+    ci_status status = ci_mem_alloc(&u->nodes, MAX_NODES, u->n_byte, "pairwise sums");
     if (status == CI_OK)
         *out = u;
     else
-        ci_par_units_free(u);
+        ci_par_pairwise_free(u);
     return status;
 }
 
-ci_status ci_par_units_new(ci_comm *comm, ci_par_units **out, size_t n_unit_here, size_t n_value)
+ci_status ci_par_pairwise_new(ci_comm *comm, ci_par_pairwise **out, size_t n_summand_here,
+                              size_t n_value)
 {
     *out = NULL;
-    int64_t *counts = NULL, n = (int64_t)n_unit_here;
-    CI_PAR_EQUAL(comm, "sums over units: number of values", (double)n_value);
+    int64_t *counts = NULL, n = (int64_t)n_summand_here;
+    CI_PAR_EQUAL(comm, "pairwise sums: number of values", (double)n_value);
     /* Where it fails on one rank, the others free theirs. */
     ci_status status = ci_par_agree(comm, list_new(out, n_value));
     if (status == CI_OK) status = ci_par_gather(comm, &n, sizeof n, -1, (void **)&counts, NULL);
     if (status != CI_OK) {
-        ci_par_units_free(*out);
+        ci_par_pairwise_free(*out);
         *out = NULL;
         return status;
     }
     for (int r = 0; r < ci_comm_rank(comm); r++)
-        (*out)->i_unit += counts[r];
-    (*out)->end = (*out)->i_unit + n;
+        (*out)->i_summand += counts[r];
+    (*out)->end = (*out)->i_summand + n;
     ci_mem_free(counts);
     return CI_OK;
 }
 
-double *ci_par_units_next(ci_par_units *u)
+double *ci_par_pairwise_next(ci_par_pairwise *u)
 {
-    if (u->i_unit == u->end) return NULL;
+    if (u->i_summand == u->end) return NULL;
     fold(u);
     node *n = node_at(u, u->n_node++);
     memset(n, 0, u->n_byte);
-    n->index = u->i_unit++;
+    n->index = u->i_summand++;
     return values_of(n);
 }
 
-static void lists_join(ci_par_units *all, const char *nodes, size_t n_byte)
+static void lists_join(ci_par_pairwise *all, const char *nodes, size_t n_byte)
 {
     for (size_t at = 0; at < n_byte; at += all->n_byte) {
         memcpy(node_at(all, all->n_node++), nodes + at, all->n_byte);
@@ -102,11 +104,11 @@ static void lists_join(ci_par_units *all, const char *nodes, size_t n_byte)
     }
 }
 
-ci_status ci_par_units_finish(ci_comm *comm, ci_par_units *u, double *sum)
+ci_status ci_par_pairwise_finish(ci_comm *comm, ci_par_pairwise *u, double *sum)
 {
     void *nodes = NULL;
     size_t n_byte = 0;
-    ci_par_units *all = NULL;
+    ci_par_pairwise *all = NULL;
     fold(u);
     memset(sum, 0, u->n_value * sizeof *sum);
     CI_TRY(ci_par_gather(comm, u->nodes, u->n_node * u->n_byte, -1, &nodes, &n_byte));
@@ -115,12 +117,12 @@ ci_status ci_par_units_finish(ci_comm *comm, ci_par_units *u, double *sum)
     for (size_t i = 0; status == CI_OK && i < all->n_node; i++)
         for (size_t k = 0; k < u->n_value; k++)
             sum[k] += values_of(node_at(all, i))[k];
-    ci_par_units_free(all);
+    ci_par_pairwise_free(all);
     ci_mem_free(nodes);
     return ci_par_agree(comm, status);
 }
 
-void ci_par_units_free(ci_par_units *u)
+void ci_par_pairwise_free(ci_par_pairwise *u)
 {
     if (!u) return;
     ci_mem_free(u->nodes);

@@ -1,7 +1,7 @@
-/* One baseline's plane: its mean fringe and a smooth complex surface are taken out, and what is
- * left is searched. The surface is complex, not of amplitudes: interference of any phase adds to
- * the residual by its full strength, however bright the sky, and a fringe is no outlier. */
-#include "flag/plane.h"
+/* One baseline's dynamic spectrum: its mean fringe and a smooth complex surface are taken out, and
+ * what is left is searched. The surface is complex, not of amplitudes: interference of any phase
+ * adds to the residual by its full strength, however bright the sky, and a fringe is no outlier. */
+#include "flag/dynspec.h"
 
 #include "contimg/num.h"
 
@@ -34,14 +34,14 @@ static const double least_excess = 0.1;  /* of it: less is no interference, howe
 static const double grow_sigma = 2.5;
 static const double rank_eta = 0.1;
 
-static ci_status arrays_new(ci_flag_plane *p)
+static ci_status arrays_new(ci_flag_dynspec *p)
 {
     size_t n = p->n_time * p->n_chan, n_line = p->n_time + p->n_chan;
     size_t n_box = p->axis[0].n_box * p->axis[1].n_box;
     float *f = NULL;
     size_t n_windows = CI_FLAG_N_WINDOWS * CI_FLAG_WINDOWS_SIZE(p->n_time, p->n_chan);
     CI_TRY(ci_mem_alloc(&f, 8 * n + n_windows + 6 * n_box + 5 * p->n_chan + 2 * n_line,
-                        sizeof(float), "flagging: a baseline's plane"));
+                        sizeof(float), "flagging: a baseline's dynamic spectrum"));
     p->all = f;
     p->re = f;
     p->im = (f += n);
@@ -55,24 +55,24 @@ static ci_status arrays_new(ci_flag_plane *p)
     p->box = (f += n_windows);
     p->line = (f += 6 * n_box);
     p->fringe = f + 5 * p->n_chan;
-    CI_TRY(ci_mem_alloc(&p->search.mark, 2 * n, 1, "flagging: a baseline's plane"));
+    CI_TRY(ci_mem_alloc(&p->search.mark, 2 * n, 1, "flagging: a baseline's dynamic spectrum"));
     p->search.mask = p->search.mark + n;
     return CI_OK;
 }
 
-ci_status ci_flag_plane_new(ci_flag_plane **out, size_t n_time, size_t n_chan)
+ci_status ci_flag_dynspec_new(ci_flag_dynspec **out, size_t n_time, size_t n_chan)
 {
     static const double n_sigma[CI_FLAG_N_LENGTH] = {6.1, 6.0, 5.0, 5.2, 5.0, 5.0};
-    ci_flag_plane *p = NULL;
+    ci_flag_dynspec *p = NULL;
     *out = NULL;
-    CI_TRY(ci_mem_alloc(&p, 1, sizeof *p, "flagging: a baseline's plane"));
+    CI_TRY(ci_mem_alloc(&p, 1, sizeof *p, "flagging: a baseline's dynamic spectrum"));
     p->n_time = p->search.n_time = n_time;
     p->n_chan = p->search.n_chan = n_chan;
     ci_status status = ci_flag_axis_new(&p->axis[0], n_time, BOX_TIME);
     if (status == CI_OK) status = ci_flag_axis_new(&p->axis[1], n_chan, BOX_CHAN);
     if (status == CI_OK) status = arrays_new(p);
     if (status != CI_OK) {
-        ci_flag_plane_free(p);
+        ci_flag_dynspec_free(p);
         return status;
     }
     p->search.centre = RAYLEIGH_MEAN;
@@ -89,7 +89,7 @@ ci_status ci_flag_plane_new(ci_flag_plane **out, size_t n_time, size_t n_chan)
     return CI_OK;
 }
 
-void ci_flag_plane_free(ci_flag_plane *p)
+void ci_flag_dynspec_free(ci_flag_dynspec *p)
 {
     if (!p) return;
     ci_flag_axis_clear(&p->axis[0]);
@@ -99,7 +99,7 @@ void ci_flag_plane_free(ci_flag_plane *p)
     ci_mem_free(p);
 }
 
-CI_ISA_INLINE void load_strided(ci_flag_plane *p, const float *restrict data,
+CI_ISA_INLINE void load_strided(ci_flag_dynspec *p, const float *restrict data,
                                 const uint8_t *restrict flags, size_t n_pol)
 {
     size_t n = p->n_time * p->n_chan;
@@ -116,7 +116,7 @@ CI_ISA_INLINE void load_strided(ci_flag_plane *p, const float *restrict data,
     p->n_good = n_good;
 }
 
-CI_ISA_INLINE void load(ci_flag_plane *p, const float *data, const uint8_t *flags, size_t n_pol)
+CI_ISA_INLINE void load(ci_flag_dynspec *p, const float *data, const uint8_t *flags, size_t n_pol)
 {
     if (n_pol == 2)
         load_strided(p, data, flags, 2);
@@ -124,11 +124,11 @@ CI_ISA_INLINE void load(ci_flag_plane *p, const float *data, const uint8_t *flag
         load_strided(p, data, flags, n_pol);
 }
 
-CI_ISA_INSTANCES(load, (ci_flag_plane * p, const float *data, const uint8_t *flags, size_t n_pol),
+CI_ISA_INSTANCES(load, (ci_flag_dynspec * p, const float *data, const uint8_t *flags, size_t n_pol),
                  (p, data, flags, n_pol))
 
-void ci_flag_plane_load(ci_flag_plane *p, const ci_vis_block *block, size_t first, size_t i_pol,
-                        ci_isa isa)
+void ci_flag_dynspec_fill(ci_flag_dynspec *p, const ci_vis_block *block, size_t first, size_t i_pol,
+                          ci_isa isa)
 {
     size_t at = ci_vis_sample(block, first, 0, i_pol);
     p->search.isa = isa;
@@ -136,7 +136,7 @@ void ci_flag_plane_load(ci_flag_plane *p, const ci_vis_block *block, size_t firs
 }
 
 /* Powers into `value`, weight 1 where no outlier. */
-CI_ISA_INLINE void weights_start(ci_flag_plane *p)
+CI_ISA_INLINE void weights_start(ci_flag_dynspec *p)
 {
     size_t n = p->n_time * p->n_chan;
     const float *restrict re = p->re, *restrict im = p->im;
@@ -147,7 +147,7 @@ CI_ISA_INLINE void weights_start(ci_flag_plane *p)
     for (size_t i = 0; i < n; i++)
         weight[i] = mark[i] == CI_FLAG_MARK_GOOD ? 1 : 0;
     p->has_lines = ci_flag_lines_leave_out(p);
-    double power = ci_flag_plane_median(p, value, N_AMPLITUDE);
+    double power = ci_flag_dynspec_median(p, value, N_AMPLITUDE);
     p->amplitude = sqrt(power);
     float limit = (float)(outlier_median * outlier_median * power);
     for (size_t i = 0; i < n; i++)
@@ -155,7 +155,7 @@ CI_ISA_INLINE void weights_start(ci_flag_plane *p)
 }
 
 /* Sums by lanes of w v[i + step] conj(w v[i]) over n. */
-CI_ISA_INLINE void lag_add(const ci_flag_plane *p, size_t first, size_t n, size_t step,
+CI_ISA_INLINE void lag_add(const ci_flag_dynspec *p, size_t first, size_t n, size_t step,
                            float x[N_LANE], float y[N_LANE])
 {
     const float *restrict re = p->re + first, *restrict im = p->im + first;
@@ -194,8 +194,8 @@ CI_ISA_INLINE void phasors_fill(const double sum[2], size_t n, float *re, float 
 }
 
 /* Takes out the mean slope of phase over times and channels, which products of neighbours show: a
- * delay or an offset source winds it many times over the plane. */
-CI_ISA_INLINE void fringe_stop(ci_flag_plane *p)
+ * delay or an offset source winds it many times over the dynamic spectrum. */
+CI_ISA_INLINE void fringe_stop(ci_flag_dynspec *p)
 {
     size_t n_time = p->n_time, n_chan = p->n_chan, n_line = n_time + n_chan;
     double over_time[2], over_chan[2];
@@ -222,7 +222,7 @@ CI_ISA_INLINE void fringe_stop(ci_flag_plane *p)
 }
 
 /* Weight, and weight x data, of the times of one row of boxes, into line [3][n_chan]. */
-CI_ISA_INLINE void times_sum(const ci_flag_plane *p, size_t y)
+CI_ISA_INLINE void times_sum(const ci_flag_dynspec *p, size_t y)
 {
     size_t n_chan = p->n_chan, first = y * p->axis[0].box, end = first + p->axis[0].box;
     float *restrict sum = p->line, *restrict x = sum + n_chan, *restrict z = x + n_chan;
@@ -239,7 +239,7 @@ CI_ISA_INLINE void times_sum(const ci_flag_plane *p, size_t y)
 }
 
 /* Sums of weight, and of weight x data, over the boxes. */
-CI_ISA_INLINE void boxes_sum(ci_flag_plane *p)
+CI_ISA_INLINE void boxes_sum(ci_flag_dynspec *p)
 {
     size_t n_chan = p->n_chan, n_x = p->axis[1].n_box, n_box = p->axis[0].n_box * n_x;
     for (size_t y = 0; y < p->axis[0].n_box; y++) {
@@ -279,9 +279,9 @@ CI_ISA_INLINE void row_mix(size_t n_x, const float *restrict tap, const float *r
             out[x] += tap[j * n_x + x] * in[j];
 }
 
-/* Gaussian over boxes, times first, then channels: three planes of n_y x n_x; the first half of
- * p->box to the second and back. */
-CI_ISA_INLINE void boxes_smooth(ci_flag_plane *p)
+/* Gaussian over boxes, times first, then channels: three dynamic spectra of n_y x n_x; the first
+ * half of p->box to the second and back. */
+CI_ISA_INLINE void boxes_smooth(ci_flag_dynspec *p)
 {
     size_t n_y = p->axis[0].n_box, n_x = p->axis[1].n_box, n = n_y * n_x;
     float *box = p->box, *other = p->box + 3 * n;
@@ -301,7 +301,7 @@ CI_ISA_INLINE void boxes_smooth(ci_flag_plane *p)
 }
 
 /* The surface along the channels of one row of boxes between two, into line [2][n_chan]. */
-CI_ISA_INLINE void surface_line(const ci_flag_plane *p, size_t t, float *line)
+CI_ISA_INLINE void surface_line(const ci_flag_dynspec *p, size_t t, float *line)
 {
     size_t n_x = p->axis[1].n_box, n = p->axis[0].n_box * n_x, y = p->axis[0].node[t];
     size_t below = y * n_x, above = y + 1 < p->axis[0].n_box ? below + n_x : below;
@@ -320,7 +320,7 @@ CI_ISA_INLINE void surface_line(const ci_flag_plane *p, size_t t, float *line)
 }
 
 /* Data less the surface into sum[0] and sum[1]. */
-CI_ISA_INLINE void surface_subtract(ci_flag_plane *p)
+CI_ISA_INLINE void surface_subtract(ci_flag_dynspec *p)
 {
     size_t n_chan = p->n_chan;
     for (size_t t = 0; t < p->n_time; t++) {
@@ -338,7 +338,7 @@ CI_ISA_INLINE void surface_subtract(ci_flag_plane *p)
 
 /* What every channel has of steady residual, into line [2][n_chan]: up to a part of the signal that
  * may be its bandpass, more than that is a line and stays. */
-CI_ISA_INLINE void bandpass_measure(ci_flag_plane *p)
+CI_ISA_INLINE void bandpass_measure(ci_flag_dynspec *p)
 {
     size_t n_chan = p->n_chan;
     float *restrict re = p->line, *restrict im = re + n_chan, *restrict sum = im + n_chan;
@@ -362,7 +362,7 @@ CI_ISA_INLINE void bandpass_measure(ci_flag_plane *p)
     }
 }
 
-CI_ISA_INLINE void residual_fill(ci_flag_plane *p)
+CI_ISA_INLINE void residual_fill(ci_flag_dynspec *p)
 {
     size_t n_chan = p->n_chan;
     surface_subtract(p);
@@ -380,9 +380,9 @@ CI_ISA_INLINE void residual_fill(ci_flag_plane *p)
     }
 }
 
-/* Noise of each channel relative to the plane's, smooth over channels, into line [0, n_chan): the
- * bandpass at the edges, but no narrow line. */
-CI_ISA_INLINE void shape_measure(ci_flag_plane *p)
+/* Noise of each channel relative to the dynamic spectrum's, smooth over channels, into line [0,
+ * n_chan): the bandpass at the edges, but no narrow line. */
+CI_ISA_INLINE void shape_measure(ci_flag_dynspec *p)
 {
     size_t n_chan = p->n_chan;
     float *restrict shape = p->line, *restrict mean = shape + n_chan;
@@ -417,11 +417,11 @@ CI_ISA_INLINE void shape_measure(ci_flag_plane *p)
 }
 
 /* Residuals in units of their noise. */
-CI_ISA_INLINE void residual_scale(ci_flag_plane *p)
+CI_ISA_INLINE void residual_scale(ci_flag_dynspec *p)
 {
     size_t n_chan = p->n_chan;
     double floor = 1e-6 * p->amplitude;
-    p->noise = fmax(ci_flag_plane_median(p, p->search.value, N_NOISE) / RAYLEIGH_MEDIAN, floor);
+    p->noise = fmax(ci_flag_dynspec_median(p, p->search.value, N_NOISE) / RAYLEIGH_MEDIAN, floor);
     shape_measure(p);
     for (size_t c = 0; c < n_chan; c++)
         p->line[c] = 1 / fmaxf(p->line[c], (float)floor);
@@ -432,7 +432,7 @@ CI_ISA_INLINE void residual_scale(ci_flag_plane *p)
 }
 
 /* The surface follows what is not found; true where that has changed. */
-CI_ISA_INLINE bool weights_renew(ci_flag_plane *p)
+CI_ISA_INLINE bool weights_renew(ci_flag_dynspec *p)
 {
     size_t n = p->n_time * p->n_chan;
     const uint8_t *restrict mark = p->search.mark;
@@ -447,7 +447,7 @@ CI_ISA_INLINE bool weights_renew(ci_flag_plane *p)
 }
 
 /* What was found on a first surface is judged again on the better one. */
-CI_ISA_INLINE void found_forget(ci_flag_plane *p)
+CI_ISA_INLINE void found_forget(ci_flag_dynspec *p)
 {
     size_t n = p->n_time * p->n_chan;
     uint8_t *restrict mark = p->search.mark;
@@ -457,7 +457,7 @@ CI_ISA_INLINE void found_forget(ci_flag_plane *p)
 
 /* A first surface and what stands out of it, then surfaces without that; what is found is marked.
  */
-CI_ISA_INLINE void search(ci_flag_plane *p, size_t *n_found)
+CI_ISA_INLINE void search(ci_flag_dynspec *p, size_t *n_found)
 {
     weights_start(p);
     if (!(p->amplitude > 0)) return;
@@ -473,9 +473,9 @@ CI_ISA_INLINE void search(ci_flag_plane *p, size_t *n_found)
     }
 }
 
-CI_ISA_INSTANCES(search, (ci_flag_plane * p, size_t *n_found), (p, n_found))
+CI_ISA_INSTANCES(search, (ci_flag_dynspec * p, size_t *n_found), (p, n_found))
 
-size_t ci_flag_plane_search(ci_flag_plane *p)
+size_t ci_flag_dynspec_search(ci_flag_dynspec *p)
 {
     size_t n = p->n_time * p->n_chan, n_found = 0;
     if (p->n_good < MIN_GOOD) return 0;

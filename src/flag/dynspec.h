@@ -1,11 +1,11 @@
-/* One baseline's plane of times and channels of one sub-band, one polarisation, and the search for
- * interference in such planes. Shared by flag's own files. */
-#ifndef CI_FLAG_PLANE_H
-#define CI_FLAG_PLANE_H
+/* One baseline's dynamic spectrum of times and channels of one sub-band, one polarisation, and the
+ * search for interference in such dynamic spectra. Shared by flag's own files. */
+#ifndef CI_FLAG_DYNSPEC_H
+#define CI_FLAG_DYNSPEC_H
 
 #include "contimg/vis.h"
 
-/* Marks of a plane's samples. */
+/* Marks of a dynamic spectrum's samples. */
 enum
 {
     CI_FLAG_MARK_GOOD = 0,
@@ -33,7 +33,8 @@ typedef struct ci_flag_search
 } ci_flag_search;
 
 /* Sums over windows, of values and of what is found, along times and along channels, two each.
- * Windows that begin too late for their length reach beyond the plane, and are never used. */
+ * Windows that begin too late for their length reach beyond the dynamic spectrum, and are never
+ * used. */
 #define CI_FLAG_N_WINDOWS 8
 #define CI_FLAG_WINDOWS_SIZE(n_time, n_chan) ((n_time) * (n_chan) + (size_t)16 * (n_chan))
 
@@ -46,8 +47,8 @@ void ci_flag_grow(ci_flag_search *search, double limit);
  * count neither way. Local. */
 void ci_flag_rank_operate(ci_flag_search *search, double eta);
 
-/* What a plane's smooth surface is made of: sums over boxes of samples, smoothed by a Gaussian, and
- * lines between the boxes' middles. */
+/* What a dynamic spectrum's smooth surface is made of: sums over boxes of samples, smoothed by a
+ * Gaussian, and lines between the boxes' middles. */
 typedef struct ci_flag_axis
 {
     size_t n, box, n_box; /* samples, samples of a box, boxes */
@@ -58,7 +59,7 @@ typedef struct ci_flag_axis
     double *sum;          /* [n_box] of the taps, each times its samples */
 } ci_flag_axis;
 
-typedef struct ci_flag_plane
+typedef struct ci_flag_dynspec
 {
     size_t n_time, n_chan, n_good;
     bool has_lines;        /* channels or times that the start leaves out */
@@ -74,26 +75,26 @@ typedef struct ci_flag_plane
     double noise;          /* rms of one part of the residual */
     ci_flag_search search; /* value: residual amplitude over the noise */
     void *all;             /* owns the arrays */
-} ci_flag_plane;
+} ci_flag_dynspec;
 
-/* Scratch for planes of one shape. Local. */
-CI_MUST_CHECK ci_status ci_flag_plane_new(ci_flag_plane **out, size_t n_time, size_t n_chan);
+/* Scratch for dynamic spectra of one shape. Local. */
+CI_MUST_CHECK ci_status ci_flag_dynspec_new(ci_flag_dynspec **out, size_t n_time, size_t n_chan);
 /* NULL-safe. Local. */
-void ci_flag_plane_free(ci_flag_plane *plane);
+void ci_flag_dynspec_free(ci_flag_dynspec *dynspec);
 /* Fills re, im and marks from rows [first, first + n_time) of one baseline; all that follows uses
  * the instruction set, the result is the same with each. Local. */
-void ci_flag_plane_load(ci_flag_plane *plane, const ci_vis_block *block, size_t first, size_t i_pol,
-                        ci_isa isa);
+void ci_flag_dynspec_fill(ci_flag_dynspec *dynspec, const ci_vis_block *block, size_t first,
+                          size_t i_pol, ci_isa isa);
 /* Finds interference; returns how many samples. False flags on noise: 0.1 %. Local. */
-size_t ci_flag_plane_search(ci_flag_plane *plane);
+size_t ci_flag_dynspec_search(ci_flag_dynspec *dynspec);
 
 /* lines.c: weight 0 for channels, then times, whose mean amplitude (search.value: its square) is
- * far above that of most beside them; true where they are more than a quarter of the plane, else
- * all are left in. Local. */
-bool ci_flag_lines_leave_out(ci_flag_plane *plane);
+ * far above that of most beside them; true where they are more than a quarter of the dynamic
+ * spectrum, else all are left in. Local. */
+bool ci_flag_lines_leave_out(ci_flag_dynspec *dynspec);
 /* Median of `value` over some n_most of the good samples, evenly spread; where lines are left out
  * without those, and over every channel alike. Local. */
-double ci_flag_plane_median(const ci_flag_plane *plane, const float *value, size_t n_most);
+double ci_flag_dynspec_median(const ci_flag_dynspec *dynspec, const float *value, size_t n_most);
 
 /* axis.c. */
 CI_MUST_CHECK ci_status ci_flag_axis_new(ci_flag_axis *axis, size_t n, size_t box);

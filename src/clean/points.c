@@ -1,5 +1,5 @@
-/* Direct sums over terms whose flux depends on integration and frequency. */
-#include "clean/terms.h"
+/* Direct sums over points whose flux depends on integration and frequency. */
+#include "clean/points.h"
 #include "contimg/num.h"
 
 #include <math.h>
@@ -8,7 +8,7 @@
 enum
 {
     RUN = 512, /* samples that are worked on together, where their rows are no longer */
-    LANES = CI_CLEAN_TERMS_LANES
+    LANES = CI_CLEAN_POINTS_LANES
 };
 
 double ci_clean_flux_lagrange(const ci_clean_flux_axis *axis, int i, double freq_hz)
@@ -40,25 +40,25 @@ void ci_clean_flux_axis_clear(ci_clean_flux_axis *axis)
     axis->n = 0;
 }
 
-ci_status ci_clean_terms_new(ci_clean_terms *out, const ci_clean_flux_axis *axis, size_t n,
-                             size_t n_frame)
+ci_status ci_clean_points_new(ci_clean_points *out, const ci_clean_flux_axis *axis, size_t n,
+                              size_t n_frame)
 {
-    *out = (ci_clean_terms){.axis = axis, .n = n, .n_frame = n_frame};
+    *out = (ci_clean_points){.axis = axis, .n = n, .n_frame = n_frame};
     CI_TRY(ci_mem_alloc(&out->lmn, 3 * n, sizeof *out->lmn, "direct sums"));
     return ci_mem_alloc(&out->flux, n * n_frame * CI_CLEAN_FLUX_NODES, sizeof *out->flux,
                         "direct sums");
 }
 
-void ci_clean_terms_clear(ci_clean_terms *terms)
+void ci_clean_points_clear(ci_clean_points *points)
 {
-    ci_mem_free(terms->lmn);
-    ci_mem_free(terms->flux);
-    *terms = (ci_clean_terms){0};
+    ci_mem_free(points->lmn);
+    ci_mem_free(points->flux);
+    *points = (ci_clean_points){0};
 }
 
-void ci_clean_terms_place(ci_clean_terms *terms, size_t i, double l, double m)
+void ci_clean_points_place(ci_clean_points *points, size_t i, double l, double m)
 {
-    double rr = l * l + m * m, *lmn = terms->lmn + 3 * i;
+    double rr = l * l + m * m, *lmn = points->lmn + 3 * i;
     lmn[0] = l;
     lmn[1] = m;
     lmn[2] = -rr / (1 + sqrt(1 - rr));
@@ -66,43 +66,43 @@ void ci_clean_terms_place(ci_clean_terms *terms, size_t i, double l, double m)
 
 /* ---- points in lanes ------------------------------------------------------------------------- */
 
-/* Terms as the kernels take them. */
-typedef struct groups
+/* Points as the kernels take them. */
+typedef struct batches
 {
-    size_t n, n_term;
-    ci_clean_terms_group *group; /* [n] */
-    float *flux;                 /* [n][n_frame][CI_CLEAN_FLUX_NODES][LANES] */
-    double most[3];              /* greatest |l|, |m|, |n - 1| */
-} groups;
+    size_t n, n_point;
+    ci_clean_points_batch *batch; /* [n] */
+    float *flux;                  /* [n][n_frame][CI_CLEAN_FLUX_NODES][LANES] */
+    double most[3];               /* greatest |l|, |m|, |n - 1| */
+} batches;
 
-static void groups_clear(groups *g)
+static void batches_clear(batches *g)
 {
-    ci_mem_free(g->group);
+    ci_mem_free(g->batch);
     ci_mem_free(g->flux);
 }
 
 /* Term i into its lane; lanes without one have no flux. */
-static void lane_set(groups *g, const ci_clean_terms *p, size_t i)
+static void lane_set(batches *g, const ci_clean_points *p, size_t i)
 {
     size_t n_flux = p->n_frame * CI_CLEAN_FLUX_NODES, lane = i % LANES;
     float *flux = g->flux + i / LANES * n_flux * LANES;
-    ci_clean_terms_group *group = &g->group[i / LANES];
+    ci_clean_points_batch *batch = &g->batch[i / LANES];
     const double *lmn = p->lmn + 3 * i;
-    group->n_frame = p->n_frame;
-    group->flux = flux;
-    group->l[lane] = lmn[0];
-    group->m[lane] = lmn[1];
-    group->n[lane] = lmn[2];
+    batch->n_frame = p->n_frame;
+    batch->flux = flux;
+    batch->l[lane] = lmn[0];
+    batch->m[lane] = lmn[1];
+    batch->n[lane] = lmn[2];
     for (size_t k = 0; k < n_flux; k++)
         flux[k * LANES + lane] = (float)p->flux[i * n_flux + k];
     for (int a = 0; a < 3; a++)
         g->most[a] = fmax(g->most[a], fabs(lmn[a]));
 }
 
-static ci_status groups_new(groups *g, const ci_clean_terms *p)
+static ci_status batches_new(batches *g, const ci_clean_points *p)
 {
-    *g = (groups){.n = (p->n + LANES - 1) / LANES, .n_term = p->n};
-    CI_TRY(ci_mem_alloc(&g->group, g->n, sizeof *g->group, "direct sums"));
+    *g = (batches){.n = (p->n + LANES - 1) / LANES, .n_point = p->n};
+    CI_TRY(ci_mem_alloc(&g->batch, g->n, sizeof *g->batch, "direct sums"));
     CI_TRY(ci_mem_alloc(&g->flux, g->n * p->n_frame * CI_CLEAN_FLUX_NODES * LANES, sizeof *g->flux,
                         "direct sums"));
     for (size_t i = 0; i < p->n; i++)
@@ -112,29 +112,29 @@ static ci_status groups_new(groups *g, const ci_clean_terms *p)
 
 /* ---- a run of samples ----------------------------------------------------------------------- */
 
-/* Some rows of one unit, made ready for all terms. */
+/* Some rows of one summand, made ready for all points. */
 typedef struct scratch
 {
-    ci_clean_terms_kernel kernel;
+    ci_clean_points_kernel kernel;
     const ci_clean_flux_axis *axis;
-    groups groups;
-    ci_clean_terms_run run;
+    batches batches;
+    ci_clean_points_run run;
     size_t n_max, first;        /* samples of a run; the first of this one */
     float *floats;              /* own the arrays */
-    float *total_re, *total_im; /* [n_max] sums of all terms */
+    float *total_re, *total_im; /* [n_max] sums of all points */
     double lane_sum[LANES * CI_FIT_SUMS];
 } scratch;
 
 static void scratch_clear(scratch *r)
 {
-    groups_clear(&r->groups);
+    batches_clear(&r->batches);
     ci_mem_free(r->floats);
     ci_mem_free(r->run.row);
 }
 
 static ci_status scratch_alloc(scratch *r)
 {
-    ci_clean_terms_run *run = &r->run;
+    ci_clean_points_run *run = &r->run;
     float **const arrays[] = {
         &run->offset_hz, &run->lagrange[0], &run->lagrange[1], &run->lagrange[2], &run->lagrange[3],
         &run->u,         &run->v,           &run->w,           &run->x,           &run->weight,
@@ -151,14 +151,14 @@ static ci_status scratch_alloc(scratch *r)
     return ci_mem_alloc(&run->row, n, sizeof *run->row, "direct sums");
 }
 
-static ci_status scratch_new(scratch *r, const ci_clean_terms *p, const ci_vis_samples *s)
+static ci_status scratch_new(scratch *r, const ci_clean_points *p, const ci_vis_samples *s)
 {
     size_t longest = RUN;
     for (size_t i = 0; i < s->n_axis; i++)
         if (s->axis[i].n_chan > longest) longest = s->axis[i].n_chan;
     *r = (scratch){
-        .kernel = ci_clean_terms_kernel_get(p->axis->isa), .axis = p->axis, .n_max = longest};
-    CI_TRY(groups_new(&r->groups, p));
+        .kernel = ci_clean_points_kernel_get(p->axis->isa), .axis = p->axis, .n_max = longest};
+    CI_TRY(batches_new(&r->batches, p));
     return scratch_alloc(r);
 }
 
@@ -175,23 +175,23 @@ static void axis_prepare(scratch *r, const ci_vis_samples *s, size_t i_row, size
         memcpy(r->run.lagrange[i] + at, axis->weight + i * axis->n + first, n * sizeof(float));
 }
 
-/* Whether phases along a row's channels differ little from those of the last base, of any term. */
-static bool is_near(const scratch *r, const ci_clean_terms_row *row, const ci_clean_terms_row *base,
-                    size_t n, size_t at)
+/* Whether phases along a row's channels differ little from those of the last base, of any point. */
+static bool is_near(const scratch *r, const ci_clean_points_row *row,
+                    const ci_clean_points_row *base, size_t n, size_t at)
 {
     double change_s = 0, most_hz = 0;
     for (int a = 0; a < 3; a++)
-        change_s += fabs(row->uvw_s[a] - base->uvw_s[a]) * r->groups.most[a];
+        change_s += fabs(row->uvw_s[a] - base->uvw_s[a]) * r->batches.most[a];
     for (size_t k = 0; k < n; k++)
         most_hz = fmax(most_hz, fabs(r->run.offset_hz[at + k]));
-    return CI_TWO_PI * change_s * most_hz <= CI_CLEAN_TERMS_PHASE;
+    return CI_TWO_PI * change_s * most_hz <= CI_CLEAN_POINTS_PHASE;
 }
 
 /* A row's samples, from sample `at` of the run on; *base: the last row that is one. */
 static void row_prepare(scratch *r, const ci_vis_samples *s, size_t i_row, size_t at, size_t *base)
 {
     size_t n = ci_vis_row_n_chan(s, i_row), i = r->run.n_row++;
-    ci_clean_terms_row *row = &r->run.row[i];
+    ci_clean_points_row *row = &r->run.row[i];
     const double *f = ci_vis_row_freq(s, i_row), *uvw = s->uvw_m + 3 * i_row;
     row->end = at + n;
     if (i == 0) r->run.freq_hz = f[n / 2];
@@ -219,7 +219,7 @@ static void values_prepare(scratch *r, const ci_vis_samples *s)
     memcpy(r->run.weight, s->weight + r->first, r->run.n * sizeof(float));
 }
 
-/* The run that begins at a row: the rows of its unit, as many as there is space for. */
+/* The run that begins at a row: the rows of its summand, as many as there is space for. */
 static void run_prepare(scratch *r, const ci_vis_samples *s, size_t i_row)
 {
     size_t base = 0;
@@ -228,7 +228,7 @@ static void run_prepare(scratch *r, const ci_vis_samples *s, size_t i_row)
     do {
         row_prepare(r, s, i_row, r->run.n, &base);
         r->run.n += ci_vis_row_n_chan(s, i_row++);
-    } while (i_row < s->n_row && !ci_vis_samples_unit_begins(s, i_row) &&
+    } while (i_row < s->n_row && !ci_vis_samples_summand_begins(s, i_row) &&
              r->run.n + ci_vis_row_n_chan(s, i_row) <= r->n_max);
     values_prepare(r, s);
 }
@@ -239,13 +239,13 @@ static float lanes_sum(const float *v)
     return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
 }
 
-/* Sum over all terms into total_re, total_im. */
+/* Sum over all points into total_re, total_im. */
 static void terms_sum(scratch *r)
 {
     memset(r->run.sum_re, 0, r->run.n * LANES * sizeof(float));
     memset(r->run.sum_im, 0, r->run.n * LANES * sizeof(float));
-    for (size_t i = 0; i < r->groups.n; i++)
-        r->kernel.add(&r->run, &r->groups.group[i]);
+    for (size_t i = 0; i < r->batches.n; i++)
+        r->kernel.add(&r->run, &r->batches.batch[i]);
     for (size_t k = 0; k < r->run.n; k++) {
         r->total_re[k] = lanes_sum(r->run.sum_re + k * LANES);
         r->total_im[k] = lanes_sum(r->run.sum_im + k * LANES);
@@ -254,7 +254,7 @@ static void terms_sum(scratch *r)
 
 /* ---- all runs -------------------------------------------------------------------------------- */
 
-ci_status ci_clean_terms_add(const ci_clean_terms *p, ci_vis_samples *s, double scale)
+ci_status ci_clean_points_add(const ci_clean_points *p, ci_vis_samples *s, double scale)
 {
     scratch r;
     if (p->n == 0) return CI_OK;
@@ -272,30 +272,30 @@ ci_status ci_clean_terms_add(const ci_clean_terms *p, ci_vis_samples *s, double 
     return status;
 }
 
-/* One run's part of the sums of every term: unit [n][CI_FIT_SUMS]. */
-static void run_correlate(scratch *r, double *unit)
+/* One run's part of the sums of every point: summand [n][CI_FIT_SUMS]. */
+static void run_correlate(scratch *r, double *summand)
 {
-    for (size_t i = 0; i < r->groups.n; i++) {
-        size_t first = i * LANES, left = r->groups.n_term - first;
-        r->kernel.correlate(&r->run, &r->groups.group[i], r->lane_sum);
+    for (size_t i = 0; i < r->batches.n; i++) {
+        size_t first = i * LANES, left = r->batches.n_point - first;
+        r->kernel.correlate(&r->run, &r->batches.batch[i], r->lane_sum);
         for (size_t k = 0; k < (left < LANES ? left : LANES) * CI_FIT_SUMS; k++)
-            unit[first * CI_FIT_SUMS + k] += r->lane_sum[k];
+            summand[first * CI_FIT_SUMS + k] += r->lane_sum[k];
     }
 }
 
-/* Sums of all terms together: unit [2]. */
-static void run_project(scratch *r, double *unit)
+/* Sums of all points together: summand [2]. */
+static void run_project(scratch *r, double *summand)
 {
-    const ci_clean_terms_run *run = &r->run;
+    const ci_clean_points_run *run = &r->run;
     terms_sum(r);
     for (size_t k = 0; k < run->n; k++) {
         double re = r->total_re[k], im = r->total_im[k], w = run->weight[k];
-        unit[0] += w * (run->re[k] * re + run->im[k] * im);
-        unit[1] += w * (re * re + im * im);
+        summand[0] += w * (run->re[k] * re + run->im[k] * im);
+        summand[1] += w * (re * re + im * im);
     }
 }
 
-/* The sum of all terms in one run. */
+/* The sum of all points in one run. */
 static void run_keep(const scratch *r, ci_c32 *all)
 {
     float *keep = (float *)(all + r->first);
@@ -308,52 +308,52 @@ static void run_keep(const scratch *r, ci_c32 *all)
 /* A sum over all runs. */
 typedef struct job
 {
-    const ci_clean_terms *terms;
+    const ci_clean_points *points;
     const ci_vis_samples *samples;
-    size_t n_value; /* of a unit */
-    void (*run_add)(scratch *r, double *unit);
-    ci_c32 *all; /* [n_sample] takes the sum of all terms; or NULL */
+    size_t n_value; /* of a summand */
+    void (*run_add)(scratch *r, double *summand);
+    ci_c32 *all; /* [n_sample] takes the sum of all points; or NULL */
 } job;
 
-static ci_status units_add(const job *j, ci_par_units *units)
+static ci_status summands_add(const job *j, ci_par_pairwise *sums)
 {
     scratch r;
-    double *unit = NULL;
+    double *summand = NULL;
     const ci_vis_samples *s = j->samples;
-    ci_status status = scratch_new(&r, j->terms, s);
+    ci_status status = scratch_new(&r, j->points, s);
     for (size_t i = 0; status == CI_OK && i < s->n_row; i += r.run.n_row) {
-        if (ci_vis_samples_unit_begins(s, i)) unit = ci_par_units_next(units);
+        if (ci_vis_samples_summand_begins(s, i)) summand = ci_par_pairwise_next(sums);
         run_prepare(&r, s, i);
-        j->run_add(&r, unit);
+        j->run_add(&r, summand);
         if (j->all) run_keep(&r, j->all);
     }
     scratch_clear(&r);
     return status;
 }
 
-static ci_status units_sum(ci_comm *comm, const job *j, double *sum)
+static ci_status summands_sum(ci_comm *comm, const job *j, double *sum)
 {
-    ci_par_units *units = NULL;
-    CI_TRY(ci_par_units_new(comm, &units, ci_vis_samples_n_unit(j->samples), j->n_value));
-    ci_status status = ci_par_agree(comm, units_add(j, units));
-    if (status == CI_OK) status = ci_par_units_finish(comm, units, sum);
-    ci_par_units_free(units);
+    ci_par_pairwise *sums = NULL;
+    CI_TRY(ci_par_pairwise_new(comm, &sums, ci_vis_samples_n_summand(j->samples), j->n_value));
+    ci_status status = ci_par_agree(comm, summands_add(j, sums));
+    if (status == CI_OK) status = ci_par_pairwise_finish(comm, sums, sum);
+    ci_par_pairwise_free(sums);
     return status;
 }
 
-ci_status ci_clean_terms_correlate(ci_comm *comm, const ci_clean_terms *p, const ci_vis_samples *s,
-                                   double *sums)
+ci_status ci_clean_points_correlate(ci_comm *comm, const ci_clean_points *p,
+                                    const ci_vis_samples *s, double *sums)
 {
     const job j = {p, s, p->n * CI_FIT_SUMS, run_correlate, NULL};
-    return units_sum(comm, &j, sums);
+    return summands_sum(comm, &j, sums);
 }
 
-ci_status ci_clean_terms_project(ci_comm *comm, const ci_clean_terms *p, const ci_vis_samples *s,
-                                 ci_c32 *all, double *dot, double *norm)
+ci_status ci_clean_points_project(ci_comm *comm, const ci_clean_points *p, const ci_vis_samples *s,
+                                  ci_c32 *all, double *dot, double *norm)
 {
     double sum[2];
     const job j = {p, s, 2, run_project, all};
-    CI_TRY(units_sum(comm, &j, sum));
+    CI_TRY(summands_sum(comm, &j, sum));
     *dot = sum[0];
     *norm = sum[1];
     return CI_OK;

@@ -1,6 +1,6 @@
 /* The kernels of direct sums over points: against the formula, and the same bits with every
  * instruction set. */
-#include "../../src/clean/terms_kernel.h"
+#include "../../src/clean/points_kernel.h"
 
 #include <complex.h>
 #include <math.h>
@@ -12,7 +12,7 @@
 
 enum
 {
-    LANES = CI_CLEAN_TERMS_LANES,
+    LANES = CI_CLEAN_POINTS_LANES,
     NODES = CI_CLEAN_FLUX_NODES,
     N_ROW = 4,
     N_CHAN = 13, /* of a row */
@@ -32,42 +32,42 @@ typedef struct scene
 {
     float array[N_ARRAY][N], base[2][N * LANES], sum[2][N * LANES];
     float flux[N_FRAME * NODES * LANES];
-    ci_clean_terms_row row[N_ROW];
-    ci_clean_terms_run run;
-    ci_clean_terms_group group;
+    ci_clean_points_row row[N_ROW];
+    ci_clean_points_run run;
+    ci_clean_points_batch batch;
     double sums[LANES * CI_FIT_SUMS];
 } scene;
 
 static void run_set(scene *s)
 {
     float(*a)[N] = s->array;
-    s->run = (ci_clean_terms_run){.n = N,
-                                  .n_row = N_ROW,
-                                  .row = s->row,
-                                  .freq_hz = 1.4e9,
-                                  .offset_hz = a[0],
-                                  .lagrange = {a[1], a[2], a[3], a[4]},
-                                  .u = a[5],
-                                  .v = a[6],
-                                  .w = a[7],
-                                  .x = a[8],
-                                  .weight = a[9],
-                                  .re = a[10],
-                                  .im = a[11],
-                                  .base_re = s->base[0],
-                                  .base_im = s->base[1],
-                                  .sum_re = s->sum[0],
-                                  .sum_im = s->sum[1]};
+    s->run = (ci_clean_points_run){.n = N,
+                                   .n_row = N_ROW,
+                                   .row = s->row,
+                                   .freq_hz = 1.4e9,
+                                   .offset_hz = a[0],
+                                   .lagrange = {a[1], a[2], a[3], a[4]},
+                                   .u = a[5],
+                                   .v = a[6],
+                                   .w = a[7],
+                                   .x = a[8],
+                                   .weight = a[9],
+                                   .re = a[10],
+                                   .im = a[11],
+                                   .base_re = s->base[0],
+                                   .base_im = s->base[1],
+                                   .sum_re = s->sum[0],
+                                   .sum_im = s->sum[1]};
     for (size_t r = 0; r < N_ROW; r++) {
         s->row[r] =
-            (ci_clean_terms_row){.end = (r + 1) * N_CHAN, .is_base = is_base[r], .taps = taps[r]};
+            (ci_clean_points_row){.end = (r + 1) * N_CHAN, .is_base = is_base[r], .taps = taps[r]};
         memcpy(s->row[r].uvw_s, uvw_s[r], sizeof uvw_s[r]);
     }
 }
 
 static void samples_set(scene *s)
 {
-    const ci_clean_terms_run *r = &s->run;
+    const ci_clean_points_run *r = &s->run;
     for (size_t i = 0; i < N; i++) {
         size_t like = is_base[i / N_CHAN] ? i : i - N_CHAN;
         r->offset_hz[i] = (float)(6e6 * sin(0.9 * (double)like));
@@ -86,7 +86,7 @@ static void samples_set(scene *s)
 /* Points out to 3 degrees, of fluxes up to some Jy; one lane without a point. */
 static void points_set(scene *s)
 {
-    ci_clean_terms_group *g = &s->group;
+    ci_clean_points_batch *g = &s->batch;
     g->n_frame = N_FRAME;
     g->flux = s->flux;
     for (int j = 0; j < LANES - 1; j++) {
@@ -129,7 +129,7 @@ static double flux_at(const scene *s, size_t i, int lane)
 static double complex visibility(const scene *s, size_t i, int lane)
 {
     const double *uvw = uvw_s[i / N_CHAN];
-    const ci_clean_terms_group *g = &s->group;
+    const ci_clean_points_batch *g = &s->batch;
     double path_s = uvw[0] * g->l[lane] + uvw[1] * g->m[lane] + uvw[2] * g->n[lane];
     double freq_hz = s->run.freq_hz + (double)s->run.offset_hz[i];
     return flux_at(s, i, lane) * cexp(I * CI_TWO_PI * freq_hz * path_s);
@@ -140,7 +140,7 @@ static void sums_are_visibilities(void **state)
     scene *s = *state;
     for (int i = 0; i < N * LANES; i++)
         s->sum[0][i] = s->sum[1][i] = 1;
-    ci_clean_terms_kernel_get(CI_ISA_PLAIN).add(&s->run, &s->group);
+    ci_clean_points_kernel_get(CI_ISA_PLAIN).add(&s->run, &s->batch);
     for (size_t i = 0; i < N; i++)
         for (int j = 0; j < LANES; j++) {
             double complex z = visibility(s, i, j);
@@ -152,8 +152,8 @@ static void sums_are_visibilities(void **state)
 /* Adds one sample to the sums of a lane by the formula, and their sizes. */
 static void want_add(const scene *s, size_t i, int lane, double *want, double *size)
 {
-    const ci_clean_terms_run *r = &s->run;
-    const ci_clean_terms_group *g = &s->group;
+    const ci_clean_points_run *r = &s->run;
+    const ci_clean_points_batch *g = &s->batch;
     double complex p = visibility(s, i, lane), product = r->weight[i] * (r->re[i] + I * r->im[i]);
     product *= conj(p);
     double norm = r->weight[i] * creal(p * conj(p)), dot = creal(product), cross = cimag(product);
@@ -171,7 +171,7 @@ static void want_add(const scene *s, size_t i, int lane, double *want, double *s
 static void sums_with_the_residual(void **state)
 {
     scene *s = *state;
-    ci_clean_terms_kernel_get(CI_ISA_PLAIN).correlate(&s->run, &s->group, s->sums);
+    ci_clean_points_kernel_get(CI_ISA_PLAIN).correlate(&s->run, &s->batch, s->sums);
     for (int j = 0; j < LANES; j++) {
         double want[CI_FIT_SUMS] = {0}, size[CI_FIT_SUMS] = {0};
         for (size_t i = 0; i < N; i++)
@@ -186,9 +186,9 @@ static void steady_fluxes(void **state)
     scene *s = *state, *moving = NULL;
     assert_int_equal(setup((void **)&moving), 0);
     memcpy(moving->flux + NODES * LANES, moving->flux, NODES * LANES * sizeof(float));
-    s->group.n_frame = 1;
-    ci_clean_terms_kernel_get(CI_ISA_PLAIN).add(&s->run, &s->group);
-    ci_clean_terms_kernel_get(CI_ISA_PLAIN).add(&moving->run, &moving->group);
+    s->batch.n_frame = 1;
+    ci_clean_points_kernel_get(CI_ISA_PLAIN).add(&s->run, &s->batch);
+    ci_clean_points_kernel_get(CI_ISA_PLAIN).add(&moving->run, &moving->batch);
     double worst = 0;
     for (int i = 0; i < N * LANES; i++)
         worst = fmax(worst, fabsf(s->sum[0][i] - moving->sum[0][i]));
@@ -201,14 +201,14 @@ static void same_bits(void **state)
     scene *plain = *state, *wide = NULL;
     int n_tried = 0;
     bool is_same = true;
-    ci_clean_terms_kernel_get(CI_ISA_PLAIN).add(&plain->run, &plain->group);
-    ci_clean_terms_kernel_get(CI_ISA_PLAIN).correlate(&plain->run, &plain->group, plain->sums);
+    ci_clean_points_kernel_get(CI_ISA_PLAIN).add(&plain->run, &plain->batch);
+    ci_clean_points_kernel_get(CI_ISA_PLAIN).correlate(&plain->run, &plain->batch, plain->sums);
     for (int i = 1; i < CI_ISA_COUNT; i++) {
         if (!ci_isa_has((ci_isa)i)) continue;
-        ci_clean_terms_kernel kernel = ci_clean_terms_kernel_get((ci_isa)i);
+        ci_clean_points_kernel kernel = ci_clean_points_kernel_get((ci_isa)i);
         assert_int_equal(setup((void **)&wide), 0);
-        kernel.add(&wide->run, &wide->group);
-        kernel.correlate(&wide->run, &wide->group, wide->sums);
+        kernel.add(&wide->run, &wide->batch);
+        kernel.correlate(&wide->run, &wide->batch, wide->sums);
         is_same = is_same && memcmp(plain->sum, wide->sum, sizeof plain->sum) == 0 &&
                   memcmp(plain->sums, wide->sums, sizeof plain->sums) == 0;
         teardown((void **)&wide);

@@ -1,13 +1,13 @@
 /* The inner loops of direct sums over points: nearly all of their time. */
-#ifndef CLEAN_TERMS_KERNEL_H
-#define CLEAN_TERMS_KERNEL_H
+#ifndef CLEAN_POINTS_KERNEL_H
+#define CLEAN_POINTS_KERNEL_H
 
 #include "contimg/vis.h"
 
 enum
 {
-    CI_CLEAN_TERMS_LANES = 8, /* points that are summed together */
-    CI_CLEAN_FLUX_NODES = 4   /* of a flux in frequency */
+    CI_CLEAN_POINTS_LANES = 8, /* points that are summed together */
+    CI_CLEAN_FLUX_NODES = 4    /* of a flux in frequency */
 };
 
 /* What the change of a point's visibilities P with flux, ln nu and position has to do with the
@@ -29,23 +29,23 @@ enum
 
 /* A row of a run: its samples end at `end`. Phasors along its channels are made anew where it is a
  * base; those of the rows up to the next base have its channels, and phases along them that differ
- * by at most CI_CLEAN_TERMS_PHASE. */
-typedef struct ci_clean_terms_row
+ * by at most CI_CLEAN_POINTS_PHASE. */
+typedef struct ci_clean_points_row
 {
     size_t end;
     bool is_base;    /* the first row is */
     double uvw_s[3]; /* u, v, w over the speed of light */
     ci_vis_time_taps taps;
-} ci_clean_terms_row;
+} ci_clean_points_row;
 
 /* Radians: what the polynomials for the difference are good for. */
-#define CI_CLEAN_TERMS_PHASE 0.25
+#define CI_CLEAN_POINTS_PHASE 0.25
 
 /* A run of samples, row by row; their frequencies are freq_hz + offset_hz. */
-typedef struct ci_clean_terms_run
+typedef struct ci_clean_points_run
 {
     size_t n, n_row;
-    ci_clean_terms_row *row; /* [n_row] */
+    ci_clean_points_row *row; /* [n_row] */
     double freq_hz;
     float *offset_hz;                     /* [n] */
     float *lagrange[CI_CLEAN_FLUX_NODES]; /* [n] of a flux's nodes in frequency */
@@ -55,30 +55,30 @@ typedef struct ci_clean_terms_run
     float *re, *im;                       /* [n] residual R */
     float *base_re, *base_im;             /* [greatest number of channels][LANES] scratch */
     float *sum_re, *sum_im;               /* [n][LANES] of all points so far, lane by lane */
-} ci_clean_terms_run;
+} ci_clean_points_run;
 
 /* Some points, one in each lane: l, m, n - 1, and their fluxes at the nodes in frequency of one
  * time or of all integrations. */
-typedef struct ci_clean_terms_group
+typedef struct ci_clean_points_batch
 {
-    double l[CI_CLEAN_TERMS_LANES], m[CI_CLEAN_TERMS_LANES], n[CI_CLEAN_TERMS_LANES];
+    double l[CI_CLEAN_POINTS_LANES], m[CI_CLEAN_POINTS_LANES], n[CI_CLEAN_POINTS_LANES];
     size_t n_frame;
     const float *flux; /* [n_frame][CI_CLEAN_FLUX_NODES][LANES], Jy; borrowed */
-} ci_clean_terms_group;
+} ci_clean_points_batch;
 
 /* Adds P = flux exp(2 pi i (u l + v m + w (n - 1))) of each point, to 1e-6 of its flux, to the
  * run's sums: the phase of a row in double precision, of its samples beside it in single. */
-typedef void (*ci_clean_terms_add_run)(const ci_clean_terms_run *run,
-                                       const ci_clean_terms_group *group);
+typedef void (*ci_clean_points_add_run)(const ci_clean_points_run *run,
+                                        const ci_clean_points_batch *batch);
 /* out [LANES][CI_FIT_SUMS] of the P and R, to 1e-5 of the sum of what is added. */
-typedef void (*ci_clean_terms_correlate_run)(const ci_clean_terms_run *run,
-                                             const ci_clean_terms_group *group, double *out);
-typedef struct ci_clean_terms_kernel
+typedef void (*ci_clean_points_correlate_run)(const ci_clean_points_run *run,
+                                              const ci_clean_points_batch *batch, double *out);
+typedef struct ci_clean_points_kernel
 {
-    ci_clean_terms_add_run add;
-    ci_clean_terms_correlate_run correlate;
-} ci_clean_terms_kernel;
+    ci_clean_points_add_run add;
+    ci_clean_points_correlate_run correlate;
+} ci_clean_points_kernel;
 /* For a level that this machine has. Lane by lane: the same bits whatever the instruction set. */
-ci_clean_terms_kernel ci_clean_terms_kernel_get(ci_isa isa);
+ci_clean_points_kernel ci_clean_points_kernel_get(ci_isa isa);
 
 #endif

@@ -1,11 +1,11 @@
 /* Phasors of points over samples, and sums of them, for several instruction sets: a lane for each
  * point. */
-#include "clean/terms_kernel.h"
+#include "clean/points_kernel.h"
 #include "contimg/num.h"
 
 enum
 {
-    LANES = CI_CLEAN_TERMS_LANES,
+    LANES = CI_CLEAN_POINTS_LANES,
     NODES = CI_CLEAN_FLUX_NODES
 };
 
@@ -22,7 +22,7 @@ typedef struct row_points
 
 /* ---- one row --------------------------------------------------------------------------------- */
 
-CI_ISA_INLINE void paths_find(const ci_clean_terms_row *row, const ci_clean_terms_group *g,
+CI_ISA_INLINE void paths_find(const ci_clean_points_row *row, const ci_clean_points_batch *g,
                               double path_s[LANES])
 {
     for (int j = 0; j < LANES; j++)
@@ -36,7 +36,7 @@ CI_ISA_INLINE void phasors_put(const float turns[LANES], float *re, float *im)
 }
 
 /* Phasors of the base's channels beside the run's frequency, [n_chan][LANES]. */
-CI_ISA_INLINE void base_make(const ci_clean_terms_run *run, size_t first, size_t end,
+CI_ISA_INLINE void base_make(const ci_clean_points_run *run, size_t first, size_t end,
                              const double path_s[LANES])
 {
     float path[LANES], turns[LANES];
@@ -50,7 +50,7 @@ CI_ISA_INLINE void base_make(const ci_clean_terms_run *run, size_t first, size_t
 }
 
 /* Fluxes at the nodes in frequency, at a row's time. */
-CI_ISA_INLINE void nodes_find(const ci_clean_terms_group *g, const ci_vis_time_taps *taps,
+CI_ISA_INLINE void nodes_find(const ci_clean_points_batch *g, const ci_vis_time_taps *taps,
                               lanes node[NODES])
 {
     const lanes *flux = (const lanes *)g->flux + (g->n_frame > 1 ? taps->first * NODES : 0);
@@ -66,10 +66,10 @@ CI_ISA_INLINE void nodes_find(const ci_clean_terms_group *g, const ci_vis_time_t
 }
 
 /* Of row r, whose samples begin at `first`; base_s: paths of the last base. */
-CI_ISA_INLINE void row_begin(const ci_clean_terms_run *run, const ci_clean_terms_group *g, size_t r,
-                             size_t first, double base_s[LANES], row_points *out)
+CI_ISA_INLINE void row_begin(const ci_clean_points_run *run, const ci_clean_points_batch *g,
+                             size_t r, size_t first, double base_s[LANES], row_points *out)
 {
-    const ci_clean_terms_row *row = &run->row[r];
+    const ci_clean_points_row *row = &run->row[r];
     double path_s[LANES];
     float turns[LANES], re[LANES], im[LANES], change[LANES];
     paths_find(row, g, path_s);
@@ -93,7 +93,7 @@ CI_ISA_INLINE void row_begin(const ci_clean_terms_run *run, const ci_clean_terms
 
 /* P of sample i, the k-th of its row: the row's phasor times the base's at this channel times that
  * of the small angle e between them, by its series (to 4e-7); its flux. */
-CI_ISA_INLINE void sample_find(const ci_clean_terms_run *run, const row_points *row, size_t i,
+CI_ISA_INLINE void sample_find(const ci_clean_points_run *run, const row_points *row, size_t i,
                                size_t k, lanes *re, lanes *im, lanes *flux)
 {
     lanes b_re = ((const lanes *)run->base_re)[k], b_im = ((const lanes *)run->base_im)[k];
@@ -110,7 +110,7 @@ CI_ISA_INLINE void sample_find(const ci_clean_terms_run *run, const row_points *
 /* ---- a run ----------------------------------------------------------------------------------- */
 
 /* Both take the run by value, for the compiler to know that what they write does not change it. */
-CI_ISA_INLINE void run_add(const ci_clean_terms_run run, const ci_clean_terms_group *g)
+CI_ISA_INLINE void run_add(const ci_clean_points_run run, const ci_clean_points_batch *g)
 {
     double base_s[LANES] = {0};
     size_t first = 0;
@@ -128,7 +128,7 @@ CI_ISA_INLINE void run_add(const ci_clean_terms_run run, const ci_clean_terms_gr
 }
 
 /* Adds sample i to the sums of its row; l_n, m_n: l/n, m/n (dn/dl = -l/n). */
-CI_ISA_INLINE void sample_add(const ci_clean_terms_run *run, const row_points *row, size_t i,
+CI_ISA_INLINE void sample_add(const ci_clean_points_run *run, const row_points *row, size_t i,
                               size_t k, const lanes position[2], lanes sum[CI_FIT_SUMS])
 {
     lanes re, im, flux;
@@ -165,7 +165,7 @@ CI_ISA_INLINE void sums_put(const lanes total[CI_FIT_SUMS], double *out)
         }
 }
 
-CI_ISA_INLINE void run_correlate(const ci_clean_terms_run run, const ci_clean_terms_group *g,
+CI_ISA_INLINE void run_correlate(const ci_clean_points_run run, const ci_clean_points_batch *g,
                                  double *out)
 {
     double base_s[LANES] = {0};
@@ -190,23 +190,23 @@ CI_ISA_INLINE void run_correlate(const ci_clean_terms_run run, const ci_clean_te
     sums_put(total, out);
 }
 
-CI_ISA_INLINE void add(const ci_clean_terms_run *run, const ci_clean_terms_group *g)
+CI_ISA_INLINE void add(const ci_clean_points_run *run, const ci_clean_points_batch *g)
 {
     run_add(*run, g);
 }
 
-CI_ISA_INLINE void correlate(const ci_clean_terms_run *run, const ci_clean_terms_group *g,
+CI_ISA_INLINE void correlate(const ci_clean_points_run *run, const ci_clean_points_batch *g,
                              double *out)
 {
     run_correlate(*run, g, out);
 }
 
-CI_ISA_INSTANCES(add, (const ci_clean_terms_run *run, const ci_clean_terms_group *g), (run, g))
+CI_ISA_INSTANCES(add, (const ci_clean_points_run *run, const ci_clean_points_batch *g), (run, g))
 CI_ISA_INSTANCES(correlate,
-                 (const ci_clean_terms_run *run, const ci_clean_terms_group *g, double *out),
+                 (const ci_clean_points_run *run, const ci_clean_points_batch *g, double *out),
                  (run, g, out))
 
-ci_clean_terms_kernel ci_clean_terms_kernel_get(ci_isa isa)
+ci_clean_points_kernel ci_clean_points_kernel_get(ci_isa isa)
 {
-    return (ci_clean_terms_kernel){CI_ISA_KERNEL(add, isa), CI_ISA_KERNEL(correlate, isa)};
+    return (ci_clean_points_kernel){CI_ISA_KERNEL(add, isa), CI_ISA_KERNEL(correlate, isa)};
 }
