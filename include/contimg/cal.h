@@ -51,6 +51,7 @@ typedef struct ci_cal_table
     bool stokes_is_sum;       /* I = XX + YY of data that it calibrated, else half of it */
     char *model, *history;    /* owned, NULL counts as ""; set by ci_str_set */
     char *path;               /* owned: what it was read from; NULL: made here */
+    char *warnings;           /* owned: what its reading has to say, lines; NULL: nothing */
     ci_cal_identity antennas; /* by what they are matched with those of data; set by the user */
 } ci_cal_table;
 /* Zeroed arrays of the given shape and a copy of the array; to be freed with
@@ -71,9 +72,11 @@ static inline size_t ci_cal_index(const ci_cal_table *table, size_t i_time, size
 /* CalH5 (pyuvdata's format). Local. Reading: gains only; convention "multiply" is converted
  * into divide; a table of several channels is a bandpass, of one a gain, unless the file
  * says (its own tables do). Flags of a receptor, channel or time that has no solution at
- * all read as CI_CAL_NO_DATA. Writing: cal_style sky; a gain is wide_band with
- * freq_range = freq_hz -+ width_hz/2; written as .part, renamed. */
+ * all read as CI_CAL_NO_DATA. What is to be said of it is in `warnings`. Writing: cal_style sky; a
+ * gain is wide_band with freq_range = freq_hz -+ width_hz/2; written as .part, renamed. */
 CI_MUST_CHECK ci_status ci_cal_table_read(ci_cal_table **out, const char *path);
+/* Logs a table's warnings. Local. */
+void ci_cal_table_warn(const ci_cal_table *table);
 /* Writes a table by that form. Local. */
 CI_MUST_CHECK ci_status ci_cal_table_write(const ci_cal_table *table, const char *path);
 /* Tables that belong together, [n]: all in place, or none. Local. */

@@ -161,6 +161,7 @@ typedef struct ci_clean_setup
     const uint8_t *mask;     /* slab [n_here][n_x]: where components may stand; NULL: everywhere */
     ci_clean_patch psf_wide; /* out to a whole image; half 0: not needed */
     bool is_positive;        /* the sky is */
+    double noise_jy;         /* Jy/beam, of the visibilities alone; NaN: not known */
 } ci_clean_setup;
 
 /* Cotton-Schwab CLEAN (Schwab 1984) with Clark's minor cycles (Clark 1980). */

@@ -10,7 +10,10 @@
 /* Feeds of a table whose antennas are known. Local. */
 CI_MUST_CHECK ci_status ci_cal_calh5_feeds_read(ci_h5_file *file, const char *path,
                                                 ci_cal_table *table);
-/* Flags gains whose amplitude is far off the table's median, and says so. Local. */
+/* Adds a line to the table's warnings. Local. */
+CI_MUST_CHECK ci_status ci_cal_warning_add(ci_cal_table *table, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Flags gains whose amplitude is far off the table's median, and says so in its warnings. Local. */
 CI_MUST_CHECK ci_status ci_cal_outliers_flag(ci_cal_table *table);
 
 #endif

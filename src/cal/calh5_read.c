@@ -217,8 +217,10 @@ static ci_status times_read(const reader *r, ci_cal_table *t)
 
 /* Channels lie side by side: a frequency twice has two gains, and a channel as wide as several
  * would take the place of its neighbours. */
-static ci_status channels_check(const reader *r, const ci_cal_table *t)
+static ci_status channels_check(const reader *r, ci_cal_table *t)
 {
+    const double least = 0.02; /* of a step, as of the data's channels */
+    double greatest = 0;
     for (size_t c = 1; c < t->n_chan; c++) {
         double step = fabs(t->freq_hz[c] - t->freq_hz[c - 1]);
         double width = 0.5 * (t->width_hz[c] + t->width_hz[c - 1]);
@@ -232,7 +234,14 @@ static ci_status channels_check(const reader *r, const ci_cal_table *t)
                             "%s: Header/channel_width: channels %zu and %zu are %g Hz wide and %g "
                             "Hz apart: they overlap: correct it",
                             r->path, c - 1, c, width, step);
+        greatest = fmax(greatest, width / step);
     }
+    if (t->n_chan > 1 && greatest < least)
+        return ci_cal_warning_add(
+            t,
+            "%s: Header/channel_width: %g Hz at %.3f MHz, but channels are %.3g times as far apart "
+            "or more: most of the band is not in the table, or it is not in Hz",
+            r->path, t->width_hz[0], t->freq_hz[0] * 1e-6, 1 / greatest);
     return CI_OK;
 }
 
@@ -341,9 +350,10 @@ static ci_status scale_read(const reader *r, ci_cal_table *t)
                         r->path);
     CI_TRY(word_read(r, "Header/gain_scale", scale, sizeof scale));
     if (strcasecmp(scale, "uncalib") == 0)
-        ci_log_warning("%s: Header/gain_scale: \"%s\": the gains set no flux scale, although the "
-                       "image will say Jy",
-                       r->path, scale);
+        CI_TRY(ci_cal_warning_add(t,
+                                  "%s: Header/gain_scale: \"%s\": the gains set no flux scale, "
+                                  "although the image will say Jy",
+                                  r->path, scale));
     else if (scale[0] && strcasecmp(scale, "Jy") != 0)
         return ci_error(CI_ERR_INPUT, "%s: Header/gain_scale: \"%s\": only gains to Jy are used",
                         r->path, scale);

@@ -170,6 +170,7 @@ ci_status ci_cal_table_check(const ci_cal_table *table, const ci_vis_meta *meta,
     double age_s = age_of(table, meta);
     CI_TRY(ci_cal_band_check(table, meta));
     CI_TRY(age_check(table, age_s, validity, tells));
+    if (tells) ci_cal_table_warn(table);
     if (tells) use_tell(table, age_s, n_known, n_all);
     return ci_cal_receptors_check(table, meta, tells);
 }

@@ -44,10 +44,10 @@ ci_status ci_cal_outliers_flag(ci_cal_table *t)
     }
     if (n_far == 0) return CI_OK;
     const ci_vis_antenna *antenna = &t->array.antenna[farthest / t->n_feed % t->array.n_antenna];
-    ci_log_warning("%s: %zu gain%s more than a factor %g off the median amplitude, %.4g, and %s "
-                   "flagged: that of antenna %lld \"%s\" is %.4g",
-                   t->path, n_far, n_far == 1 ? " is" : "s are", factor_max, median,
-                   n_far == 1 ? "is" : "are", (long long)antenna->number,
-                   ci_vis_text(antenna->name), value);
-    return CI_OK;
+    return ci_cal_warning_add(t,
+                              "%s: %zu gain%s more than a factor %g off the median amplitude, "
+                              "%.4g, and %s flagged: that of antenna %lld \"%s\" is %.4g",
+                              t->path, n_far, n_far == 1 ? " is" : "s are", factor_max, median,
+                              n_far == 1 ? "is" : "are", (long long)antenna->number,
+                              ci_vis_text(antenna->name), value);
 }

@@ -1,9 +1,11 @@
 /* Tables in memory and their quality. */
 #include "cal/apply.h"
+#include "cal/calh5.h"
 #include "contimg/num.h"
 
 #include <complex.h>
 #include <math.h>
+#include <stdarg.h>
 #include <string.h>
 
 ci_status ci_cal_table_new(ci_cal_table **out, ci_cal_kind kind, const ci_vis_array *array,
@@ -34,6 +36,30 @@ ci_status ci_cal_table_new(ci_cal_table **out, ci_cal_kind kind, const ci_vis_ar
     return CI_OK;
 }
 
+void ci_cal_table_warn(const ci_cal_table *table)
+{
+    for (const char *line = ci_vis_text(table->warnings); *line;) {
+        int n = (int)strcspn(line, "\n");
+        ci_log_warning("%.*s", n, line);
+        line += line[n] ? n + 1 : n;
+    }
+}
+
+ci_status ci_cal_warning_add(ci_cal_table *table, const char *format, ...)
+{
+    va_list arguments;
+    char *line = NULL, *all = NULL;
+    va_start(arguments, format);
+    ci_status status = ci_str_format_args(&line, format, arguments);
+    va_end(arguments);
+    if (status == CI_OK) status = ci_str_format(&all, "%s%s\n", ci_vis_text(table->warnings), line);
+    ci_mem_free(line);
+    if (status != CI_OK) return status;
+    ci_mem_free(table->warnings);
+    table->warnings = all;
+    return CI_OK;
+}
+
 void ci_cal_table_free(ci_cal_table *table)
 {
     if (!table) return;
@@ -41,6 +67,7 @@ void ci_cal_table_free(ci_cal_table *table)
     ci_mem_free(table->model);
     ci_mem_free(table->history);
     ci_mem_free(table->path);
+    ci_mem_free(table->warnings);
     ci_mem_free(table->time_mjd_s);
     ci_mem_free(table->freq_hz);
     ci_mem_free(table->width_hz);

@@ -151,23 +151,36 @@ static ci_status cycle_judge(ci_comm *comm, ci_clean *c, ci_clean_scan before, b
     return CI_OK;
 }
 
+/* No component yet; the mean flux of a source that varies may be of either sign. */
+static void mask_restart(ci_clean *c)
+{
+    const ci_clean_model *b = c->setup.model;
+    memset(c->mask, CI_CLEAN_MASK_NONE, c->layout->n_here * c->layout->n_x);
+    for (size_t i = 0; i < b->n_variation; i++)
+        ci_clean_near_mark(
+            c, (int32_t)lrint((double)(c->layout->n_x / 2) - b->variation[i].l / b->cell_rad),
+            (int32_t)lrint((double)(c->layout->n_y / 2) + b->variation[i].m / b->cell_rad));
+}
+
 /* Sources that prove not to be constant: what they are beside their means is in the model now,
  * and CLEAN begins again, without the components that stood on their sidelobes. */
 static ci_status variations_judge(ci_comm *comm, ci_clean *c, bool is_last, bool *again)
 {
     int n_new = 0;
     size_t mark = ci_timer_begin(ci_comm_timer(comm), "direct sums");
-    ci_status status = ci_clean_variations_find(comm, c->setup.model, &c->variability, &c->sources,
-                                                c->setup.samples, is_last, &n_new);
+    ci_status status = is_last ? ci_clean_hidden_seek(comm, c, &n_new) : CI_OK;
+    if (status == CI_OK && n_new == 0)
+        status = ci_clean_variations_find(comm, c->setup.model, &c->variability, &c->sources,
+                                          c->setup.samples, is_last, &n_new);
     ci_timer_end(ci_comm_timer(comm), mark);
     *again = n_new > 0;
     if (status != CI_OK || !*again) return status;
-    ci_log_info("clean: %d bright source%s not constant in time or frequency: begun again with "
+    ci_log_info("clean: %d source%s not constant in time or frequency: begun again with "
                 "what differs from the mean taken out",
                 n_new, n_new == 1 ? " is" : "s are");
     ci_clean_model_restart(c->setup.model);
     ci_clean_residual_forget(c);
-    memset(c->mask, CI_CLEAN_MASK_NONE, c->layout->n_here * c->layout->n_x);
+    mask_restart(c);
     c->best = (ci_clean_progress){.rms = INFINITY, .excess = INFINITY};
     c->level = c->last_rms = INFINITY;
     c->inner = 1;
@@ -241,7 +254,6 @@ static ci_status cycle_on_mesh(ci_comm *comm, ci_clean *c, const ci_clean_rms_me
 static ci_status end_judge(ci_comm *comm, ci_clean *c, bool *is_done)
 {
     bool again;
-    if (c->stats.n_major == 0) return CI_OK;
     CI_TRY(variations_judge(comm, c, true, &again));
     if (!again) return CI_OK;
     c->stats.diverged = false;

@@ -27,12 +27,12 @@ static ci_status minor_run(const ci_clean *c, size_t n, ci_clean_active *active,
     return status;
 }
 
-static void near_mark(ci_clean *c, const component *at)
+void ci_clean_near_mark(ci_clean *c, int32_t x_at, int32_t y_at)
 {
     int32_t r = (int32_t)ceil(c->setup.beam.major / 2), n_x = (int32_t)c->layout->n_x;
     int32_t y_first = (int32_t)c->layout->y_first, y_end = y_first + (int32_t)c->layout->n_here;
-    for (int32_t y = at->y - r > y_first ? at->y - r : y_first; y <= at->y + r && y < y_end; y++)
-        for (int32_t x = at->x > r ? at->x - r : 0; x <= at->x + r && x < n_x; x++) {
+    for (int32_t y = y_at - r > y_first ? y_at - r : y_first; y <= y_at + r && y < y_end; y++)
+        for (int32_t x = x_at > r ? x_at - r : 0; x <= x_at + r && x < n_x; x++) {
             uint8_t *mask = &c->mask[(size_t)(y - y_first) * c->layout->n_x + (size_t)x];
             if (*mask == CI_CLEAN_MASK_NONE) *mask = CI_CLEAN_MASK_NEAR;
         }
@@ -42,7 +42,7 @@ static void components_add(ci_clean *c, const component *found, size_t n)
 {
     for (size_t k = 0; k < n; k++) {
         size_t y = (size_t)found[k].y;
-        if (c->setup.is_positive) near_mark(c, &found[k]);
+        if (c->setup.is_positive) ci_clean_near_mark(c, found[k].x, found[k].y);
         if (y < c->layout->y_first || y >= c->layout->y_first + c->layout->n_here) continue;
         size_t i = (y - c->layout->y_first) * c->layout->n_x + (size_t)found[k].x;
         c->pixels[i] += found[k].flux;

@@ -79,6 +79,8 @@ CI_MUST_CHECK ci_status ci_clean_active_gather(ci_comm *comm, const ci_clean *cl
 CI_MUST_CHECK ci_status ci_clean_components_find(ci_comm *comm, ci_clean *clean,
                                                  const ci_clean_rms_mesh *mesh, double stop,
                                                  int64_t n_left, ci_clean_minor_result *result);
+/* Components of either sign may stand within the beam's half width of a pixel. Local. */
+void ci_clean_near_mark(ci_clean *clean, int32_t x, int32_t y);
 /* How deep a major cycle goes, of the residual's peak: less where the patch leaves much out; to the
  * thresholds where the peak is faint. Local. */
 double ci_clean_depth(const ci_clean *clean, double peak);
@@ -100,6 +102,9 @@ CI_MUST_CHECK ci_status ci_clean_outside_cycle(ci_comm *comm, ci_clean *clean);
 /* Down to which level a minor cycle may go for what is left outside the image, of a residual with
  * that peak. Local. */
 double ci_clean_outside_stop(const ci_clean *clean, double peak);
+/* Seeks sources that vary about a mean of about nothing, which the mean image does not show; *n_new
+ * more variations (0 or 1). Collective. */
+CI_MUST_CHECK ci_status ci_clean_hidden_seek(ci_comm *comm, ci_clean *clean, int *n_new);
 /* Cuts the PSF's patch. Collective. */
 CI_MUST_CHECK ci_status ci_clean_patch_cut(ci_comm *comm, ci_clean *clean);
 

@@ -77,6 +77,12 @@ static double variance_of(const ci_vis_samples *s, size_t i)
     return natural > 0 ? w * w / natural : 0;
 }
 
+static double power_of(const ci_vis_samples *s, size_t i)
+{
+    double re = crealf(s->computed[i]), im = cimagf(s->computed[i]);
+    return s->weight[i] * (re * re + im * im);
+}
+
 static ci_status values_sum(ci_comm *comm, const ci_clean_cells *cells, const ci_vis_samples *s,
                             sample_value value, double *out)
 {
@@ -103,7 +109,14 @@ ci_status ci_clean_cells_weigh(ci_comm *comm, const ci_clean_model *b, const ci_
                                double *weight, double *variance)
 {
     CI_TRY(values_sum(comm, &b->cells, s, weight_of, weight));
+    if (!variance) return CI_OK;
     return values_sum(comm, &b->cells, s, variance_of, variance);
+}
+
+ci_status ci_clean_cells_power(ci_comm *comm, const ci_clean_model *b, const ci_vis_samples *s,
+                               double *power)
+{
+    return values_sum(comm, &b->cells, s, power_of, power);
 }
 
 static void row_correlate(const row *r, const ci_vis_samples *s, size_t i_row, const uint32_t *freq,

@@ -13,10 +13,14 @@ CI_MUST_CHECK ci_status ci_clean_variation_add(const ci_clean_model *model, doub
 /* All variations of the model. Local. */
 CI_MUST_CHECK ci_status ci_clean_variations_add(const ci_clean_model *model,
                                                 ci_vis_samples *samples);
-/* Of each cell: sums of the weights w, and of w^2 / natural weight. Collective. */
+/* Of each cell: sums of the weights w, and of w^2 / natural weight (variance NULL: not wanted).
+ * Collective. */
 CI_MUST_CHECK ci_status ci_clean_cells_weigh(ci_comm *comm, const ci_clean_model *model,
                                              const ci_vis_samples *samples, double *weight,
                                              double *variance);
+/* Of each cell the sum of w |R|^2, R in samples->computed. Collective. */
+CI_MUST_CHECK ci_status ci_clean_cells_power(ci_comm *comm, const ci_clean_model *model,
+                                             const ci_vis_samples *samples, double *power);
 /* Of each cell the sum of w Re(R conj P), P = exp(2 pi i ...) at (l, m), R in samples->computed.
  * Collective. */
 CI_MUST_CHECK ci_status ci_clean_cells_correlate(ci_comm *comm, const ci_clean_model *model,
@@ -46,8 +50,10 @@ typedef struct ci_clean_spectrum
     double total_weight, total_variance;
     double flux, brightest; /* Jy, of the source, of the brightest of all */
     double share_min;       /* least part of the source's flux in the image that is a variation */
-    double rms;             /* Jy, of the residual */
-    double slope_jy[2];     /* range of d(flux)/d(ln nu) that a slope may still come to, Jy */
+    bool is_sure; /* what differs is known to do more in the image than it may: in small boxes or
+                   * large ones */
+    double rms;   /* Jy, of the residual */
+    double slope_jy[2]; /* range of d(flux)/d(ln nu) that a slope may still come to, Jy */
 } ci_clean_spectrum;
 /* Whether flux is left that varies in time or frequency, beyond a power law, so much that the
  * mean PSF does not describe its sidelobes; *out: where most. Local. */
@@ -85,5 +91,17 @@ CI_MUST_CHECK ci_status ci_clean_variations_find(ci_comm *comm, ci_clean_model *
                                                  ci_clean_variability *state,
                                                  const ci_clean_sources_setup *setup,
                                                  ci_vis_samples *samples, bool is_last, int *n_new);
+/* Where an image with signs has a peak that the mean image has not. */
+typedef struct ci_clean_hidden
+{
+    double l, m, effect_jy; /* Jy/beam, |peak| */
+} ci_clean_hidden;
+/* Describes the first position of list [n] that proves to vary: *n_new 1, else 0. It is not yet
+ * taken from samples->computed. Collective. */
+CI_MUST_CHECK ci_status ci_clean_variations_look(ci_comm *comm, ci_clean_model *model,
+                                                 ci_clean_variability *state,
+                                                 const ci_clean_sources_setup *setup,
+                                                 ci_vis_samples *samples,
+                                                 const ci_clean_hidden *list, size_t n, int *n_new);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum
 {
@@ -24,6 +25,11 @@ static const double deep_last = 3;  /* ... when it is not cleaned any further */
  * Before the image is cleaned deep enough, others are in a source's amplitudes: but a source that
  * is a burst or a line and little else keeps CLEAN from getting there, and shows at once. */
 static const double share_min = 5e-3, share_early = 0.3;
+/* Of the brightest source: what a source without a peak must be. Errors of gains leave less beside
+ * it. */
+static const double hidden_share = 0.05;
+static const double faint_share =
+    0.2; /* of the amplitudes of the greatest of those found with it */
 enum
 {
     LOOK_EARLY = 2 /* brightest sources, in each cycle that is not deep enough */
@@ -242,6 +248,16 @@ static search search_of(ci_clean_model *b, const ci_clean_sources_setup *setup)
                     .rms = b->residual_rms};
 }
 
+/* Of a variation's amplitudes, Jy. */
+static double amplitude_rms(const fit *f, size_t i)
+{
+    const double *amplitude = f->model->amplitude + i * f->n_cell;
+    double sum = 0;
+    for (size_t k = 0; k < f->n_cell; k++)
+        sum += f->state->weight[k] * amplitude[k] * amplitude[k];
+    return f->total_weight > 0 ? sqrt(sum / f->total_weight) : 0;
+}
+
 /* ---- those that are known -------------------------------------------------------------------- */
 
 ci_status ci_clean_variations_fit(ci_comm *comm, ci_clean_model *b, ci_clean_variability *state,
@@ -256,7 +272,9 @@ ci_status ci_clean_variations_fit(ci_comm *comm, ci_clean_model *b, ci_clean_var
     if (status == CI_OK) status = search_share(comm, &s);
     if (status == CI_OK) status = fit_new(comm, &f);
     for (size_t i = 0; status == CI_OK && i < b->n_variation; i++)
-        if (source_near(&s, b->variation[i].l, b->variation[i].m))
+        /* One of no mean flux has no source: it is by itself as bright as a source must be. */
+        if (source_near(&s, b->variation[i].l, b->variation[i].m) ||
+            (b->variation[i].flux == 0 && amplitude_rms(&f, i) >= s.least))
             status = variation_fit(comm, &f, i);
     fit_free(&f);
     ci_mem_free(s.list);
@@ -317,7 +335,8 @@ static void slope_range(const search *s, const candidate *c, double range_jy[2])
 }
 
 /* One source: looked at, and described if it varies. */
-static ci_status source_look(ci_comm *comm, fit *f, const search *s, const candidate *c, int *n_new)
+static ci_status source_look(ci_comm *comm, fit *f, const search *s, const candidate *c,
+                             bool is_sure, int *n_new)
 {
     ci_clean_spectrum spectrum = {.cells = &f->model->cells,
                                   .sum = f->sum,
@@ -326,8 +345,9 @@ static ci_status source_look(ci_comm *comm, fit *f, const search *s, const candi
                                   .total_weight = f->total_weight,
                                   .total_variance = f->total_variance,
                                   .flux = c->flux,
-                                  .brightest = s->list[0].flux,
+                                  .brightest = s->n > 0 ? s->list[0].flux : 0,
                                   .share_min = s->share,
+                                  .is_sure = is_sure,
                                   .rms = s->rms};
     slope_range(s, c, spectrum.slope_jy);
     ci_clean_variation found = {.l = c->l, .m = c->m, .flux = c->flux};
@@ -339,6 +359,29 @@ static ci_status source_look(ci_comm *comm, fit *f, const search *s, const candi
     if (!varies) return CI_OK;
     ++*n_new;
     return variation_append(comm, f, &found);
+}
+
+/* A source that varies has made others, and components on its sidelobes, look as if they did, too:
+ * beside the greatest of those from `first` on, faint variations do not count. Those that are real
+ * are found again. */
+static void faint_drop(fit *f, size_t first)
+{
+    ci_clean_model *b = f->model;
+    double greatest = 0;
+    size_t n = 0;
+    for (size_t i = first; i < b->n_variation; i++)
+        greatest = fmax(greatest, amplitude_rms(f, i));
+    for (size_t i = 0; i < b->n_variation; i++) {
+        if (amplitude_rms(f, i) < faint_share * greatest) continue;
+        if (n < i) {
+            b->variation[n] = b->variation[i];
+            memcpy(b->amplitude + n * f->n_cell, b->amplitude + i * f->n_cell,
+                   f->n_cell * sizeof *b->amplitude);
+        }
+        n++;
+    }
+    if (n < b->n_variation) f->state->n_looked = 0;
+    b->n_variation = n;
 }
 
 /* Sources bright enough to be looked at now; where there is none, the brightest for what is nothing
@@ -371,12 +414,41 @@ ci_status ci_clean_variations_find(ci_comm *comm, ci_clean_model *b, ci_clean_va
     search s = search_of(b, setup);
     s.n_most = (size_t)fmin(fmax(most, LOOK_MIN), LOOK_MAX);
     fit f = fit_of(b, state, setup, samples);
+    size_t n_before = b->n_variation;
     ci_status status = search_deep(comm, &s, is_last);
     for (size_t i = 0; status == CI_OK && i < s.n && b->n_variation < CI_CLEAN_MAX_VARIABLE; i++) {
         bool is_new = is_to_look(&s, state, &s.list[i], s.rms) || is_last;
         if (!is_new || is_known(&s, &s.list[i])) continue;
         if (!f.sum) status = fit_new(comm, &f);
-        if (status == CI_OK) status = source_look(comm, &f, &s, &s.list[i], n_new);
+        if (status == CI_OK) status = source_look(comm, &f, &s, &s.list[i], false, n_new);
+    }
+    if (status == CI_OK && *n_new > 0) faint_drop(&f, n_before);
+    fit_free(&f);
+    ci_mem_free(s.list);
+    return status;
+}
+
+/* ---- those that no peak shows ---------------------------------------------------------------- */
+
+ci_status ci_clean_variations_look(ci_comm *comm, ci_clean_model *b, ci_clean_variability *state,
+                                   const ci_clean_sources_setup *setup, ci_vis_samples *samples,
+                                   const ci_clean_hidden *list, size_t n, int *n_new)
+{
+    search s = search_of(b, setup);
+    *n_new = 0;
+    s.over_rms = 0;
+    fit f = fit_of(b, state, setup, samples);
+    ci_status status = search_new(comm, &s);
+    if (status == CI_OK) status = search_share(comm, &s);
+    if (status == CI_OK) status = fit_new(comm, &f);
+    for (size_t i = 0; status == CI_OK && i < n && *n_new == 0; i++) {
+        const candidate *near = source_near(&s, list[i].l, list[i].m);
+        candidate at = {list[i].l, list[i].m, near ? near->flux : 0};
+        double brightest = s.n > 0 ? fabs(s.list[0].flux) : 0;
+        double least = fmax(hidden_share * brightest, share_early * fabs(at.flux));
+        if (list[i].effect_jy < least || is_known(&s, &at)) continue;
+        status = source_look(comm, &f, &s, &at, true, n_new);
+        if (status == CI_OK && *n_new > 0) faint_drop(&f, b->n_variation - 1);
     }
     fit_free(&f);
     ci_mem_free(s.list);

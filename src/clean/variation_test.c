@@ -101,7 +101,7 @@ static void boxes_look(const ci_clean_spectrum *s, const boxes *b, ci_clean_vari
 {
     double rms_sum = s->rms * s->total_weight / sqrt(s->total_variance);
     double of_gains = fmax(s->share_min * fabs(s->flux), effect_of_brightest * fabs(s->brightest));
-    double least = s->total_weight * fmax(effect_min * s->rms, of_gains);
+    double least = s->is_sure ? 0 : s->total_weight * fmax(effect_min * s->rms, of_gains);
     for (size_t i = 0; i < b->n_time * b->n_freq; i++) {
         double noise = rms_sum * sqrt(b->variance[i]);
         double sigma = noise > 0 ? fabs(b->sum[i]) / noise : 0;

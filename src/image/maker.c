@@ -270,6 +270,7 @@ static ci_status clean_begin(ci_comm *comm, ci_image_maker *m)
                                   .psf_far = m->psf_far,
                                   .psf_wide = m->psf_wide,
                                   .mask = m->mask,
+                                  .noise_jy = m->stats.thermal_jy,
                                   .is_positive = is_positive};
     return ci_clean_new(comm, &m->clean, &setup);
 }

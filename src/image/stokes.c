@@ -48,11 +48,10 @@ static bool single_find(ci_image_recipe *out, const ci_vis_meta *meta, const cha
     return true;
 }
 
-/* What feeds rotate Q, U and V by, of linear feeds. */
-static double feeds_sign(const ci_vis_meta *meta, const char *stokes, int pol)
+/* The sign that feeds give Q, U and V. */
+static double feeds_sign(const ci_vis_meta *meta, const char *stokes)
 {
     ci_vis_feeds feeds;
-    if (ci_vis_pol_kind_of(pol) != CI_VIS_POL_LINEAR) return 1;
     ci_vis_feeds_judge(meta, &feeds);
     return *stokes == 'Q' ? feeds.q : *stokes == 'U' ? feeds.u : *stokes == 'V' ? feeds.v : 1;
 }
@@ -80,7 +79,7 @@ ci_status ci_image_recipe_find(ci_image_recipe *out, const ci_vis_meta *meta, co
             return CI_OK;
         }
         if (i[0] < 0 || i[1] < 0) continue;
-        ci_c64 phasor = (f->is_imaginary ? -I : 1) * feeds_sign(meta, f->stokes, f->pol[0]);
+        ci_c64 phasor = (f->is_imaginary ? -I : 1) * feeds_sign(meta, f->stokes);
         *out = (ci_image_recipe){
             .n_pol = 2,
             .i_pol = {i[0], i[1]},

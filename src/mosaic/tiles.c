@@ -78,10 +78,15 @@ static ci_status check_image(const mosaic_tile *tile, const mosaic_tile *first)
         return ci_error(CI_ERR_INPUT, "%s: STOKES: %s, but %s: %s: tiles must be alike",
                         tile->image_path, stokes_text(h), first->image_path,
                         stokes_text(&first->header));
-    if (!(h->freq_hz > 0))
+    return CI_OK;
+}
+
+static void what_lacks_tell(const mosaic_tile *tile)
+{
+    ci_fits_date_warn(tile->image_path, &tile->header);
+    if (!(tile->header.freq_hz > 0))
         ci_log_warning("%s: no FREQ axis: it may be of another band than the other tiles",
                        tile->image_path);
-    return CI_OK;
 }
 
 /* Whether two images may be of one band, as far as they say: their frequencies lie within a band,
@@ -132,13 +137,15 @@ static ci_status check_pb(const mosaic_tile *tile)
     return status;
 }
 
-static ci_status tile_open(mosaic_tile *tile, const mosaic_tile *first)
+/* Local; `tells`: on one rank. */
+static ci_status tile_open(mosaic_tile *tile, const mosaic_tile *first, bool tells)
 {
     ci_fits_reader *reader = NULL;
     CI_TRY(ci_fits_reader_open(&reader, tile->image_path));
     ci_status status = ci_fits_header_copy(&tile->header, ci_fits_reader_header(reader));
     ci_fits_reader_close(reader);
     if (status == CI_OK) status = check_image(tile, first);
+    if (status == CI_OK && tells) what_lacks_tell(tile);
     if (status == CI_OK) status = check_pb(tile);
     if (status == CI_OK) status = ci_fits_wcs_new(&tile->wcs, &tile->header);
     return status;
@@ -170,7 +177,8 @@ static ci_status check_pairs(const mosaic_job *job, const mosaic_tile *tile)
                 "%s: FREQ axis: %.6g MHz, but %s: %.6g MHz: tiles of one mosaic must be "
                 "of one band: make a mosaic of each",
                 tile->image_path, a->freq_hz * 1e-6, other->image_path, b->freq_hz * 1e-6);
-        if (a->freq_hz > 0 && b->freq_hz > 0 && fabs(a->freq_hz - b->freq_hz) > 0.01 * b->freq_hz)
+        if (ci_comm_rank(job->comm) == 0 && a->freq_hz > 0 && b->freq_hz > 0 &&
+            fabs(a->freq_hz - b->freq_hz) > 0.01 * b->freq_hz)
             ci_log_warning("%s: %.6g MHz, but %s: %.6g MHz: the mosaic's frequency is not the same "
                            "everywhere",
                            tile->image_path, a->freq_hz * 1e-6, other->image_path,
@@ -200,7 +208,7 @@ ci_status ci_mosaic_tiles_open(mosaic_job *job, const char *const *image_paths,
     for (size_t t = 0; t < job->n_tile; t++) {
         job->tile[t].image_path = image_paths[t];
         job->tile[t].pb_path = pb_paths[t];
-        CI_TRY(tile_open(&job->tile[t], &job->tile[0]));
+        CI_TRY(tile_open(&job->tile[t], &job->tile[0], ci_comm_rank(job->comm) == 0));
         CI_TRY(check_pairs(job, &job->tile[t]));
     }
     return CI_OK;

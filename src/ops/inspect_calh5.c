@@ -123,6 +123,11 @@ ci_status ci_ops_inspect_calh5(inspection *in)
     ci_cal_table *table = NULL;
     CI_TRY(ci_cal_table_read(&table, in->path));
     table_tell(in, table);
+    for (const char *line = ci_vis_text(table->warnings); *line;) {
+        int n = (int)strcspn(line, "\n");
+        ci_ops_inspect_warning(in, "%.*s", n, line);
+        line += line[n] ? n + 1 : n;
+    }
     ci_status status = gains_tell(in, table);
     if (status == CI_OK && *ci_vis_text(table->history)) {
         ci_ops_inspect_line(in, "History", "%.110s%s", table->history,

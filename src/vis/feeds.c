@@ -52,6 +52,15 @@ static double sign_of(double value)
     return value < 0 ? -1 : 1;
 }
 
+/* R at an angle a has its phase turned by a, L at b by -b: RL by a + b, and with it Q and U by
+ * that. Multiples of half a turn are signs: RL + LR = 2 q Q, RL - LR = 2i u U. */
+static void circular_judge(double a, double b, ci_vis_feeds *out)
+{
+    if (isnan(a) || isnan(b)) return; /* without RL and LR there are no Q and U */
+    out->is_off_axis = fabs(remainder(a + b, CI_PI)) > 2 * tolerance_rad;
+    out->q = out->u = sign_of(cos(a + b));
+}
+
 void ci_vis_feeds_judge(const ci_vis_meta *meta, ci_vis_feeds *out)
 {
     bool is_first = true, is_circular = ci_vis_pol_kind_of(meta->pol[0]) == CI_VIS_POL_CIRCULAR;
@@ -64,9 +73,8 @@ void ci_vis_feeds_judge(const ci_vis_meta *meta, ci_vis_feeds *out)
         is_first = false;
     }
     double x = out->angle_rad[0], y = out->angle_rad[1];
-    if (is_circular) { /* r and l of angle 0 (or half a turn): what rotates Q and U is known */
-        out->is_off_axis = meta->array.has_feeds && (fabs(remainder(x, CI_PI)) > tolerance_rad ||
-                                                     fabs(remainder(y, CI_PI)) > tolerance_rad);
+    if (is_circular) {
+        if (meta->array.has_feeds) circular_judge(x, y, out);
         return;
     }
     out->is_off_axis = off_axis(x) || off_axis(y);
@@ -120,8 +128,8 @@ ci_status ci_vis_feeds_check(const ci_vis_meta *meta, const char *stokes)
     if (is_q_u && f.is_off_axis)
         return stokes_refuse(&f, stokes,
                              ci_vis_pol_kind_of(meta->pol[0]) == CI_VIS_POL_CIRCULAR
-                                 ? "of R and L more than 1 degree off 0 and 180, which rotates Q "
-                                   "and U"
+                                 ? "the sum of R's and L's is no multiple of 180 deg, which mixes "
+                                   "Q and U"
                                  : "more than 1 degree off the axes");
     /* X and Y both at 0: what tables without a feed's own angle say. I does not depend on it. */
     bool is_unsaid = f.angle_rad[0] == 0 && f.angle_rad[1] == 0;

@@ -93,6 +93,7 @@ CASES = (("burst of three integrations and a neighbour", {A: 1 + 9.0 * ((T >= 4)
          ("absorption line at the edge of the band", {A: 3 - 3.0 * (F >= 29), B: 0.2 * steady}, 1),
          ("spectrum from 0 to twice the mean, and a neighbour", {A: 2.0 * F / (N_CHAN - 1), B: 0.5 * steady}, 1),
          ("burst in a part of the band, and nothing else", {B: 30.0 * ((T == 17) & (F >= 8) & (F < 20))}, 1),
+         ("no mean flux, and a neighbour", {A: 5.0 * np.where(T < N_TIME // 2, 1, -1), B: 0.8 * steady}, 1),
          ("scintillation, and a maser", {A: 2 + 0.8 * np.sin(T / 3), B: 1 + 25.0 * (F == 11)}, 2))
 for what, sky, n_varied in CASES:
     name = observe(sky, 3)

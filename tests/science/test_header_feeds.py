@@ -107,6 +107,21 @@ for gone, left in (("feed_array", "feed_angle"), ("feed_angle", "feed_array")):
     refused(image(name), left, f"{gone} is not")
     close(stokes(name, "Q", "--x-orientation", "north"), Q, 0.01, "--x-orientation north without", gone)
 
+# R and L at an angle: RL turns by the sum of both, a sign at multiples of half a turn. Truth: RL = Q + iU of
+# voltages e^{ia} of R, e^{-ib} of L
+circular = phased([(RA, DEC, 1.0)], (RA, DEC), tel, enu, freqs, times, pols=(-1, -2, -3, -4))
+for a, b in ((0, 0), (90, 90), (180, 0), (-90, 90), (45, 45), (90, 0)):
+    turn = np.exp(1j * np.deg2rad(a + b))
+    for k, factor in enumerate((I + V, I - V, (Q + 1j * U) * turn, (Q - 1j * U) / turn)):
+        circular.data_array[:, :, k] = phasor * factor
+    feeds_set(circular.telescope, np.deg2rad(np.broadcast_to((a, b), (NUMBERS, 2))), ("r", "l"))
+    name = write(circular, "c.uvh5")
+    for which, truth in dict(I=I, V=V, Q=Q, U=U).items():
+        if which in "IV" or (a + b) % 180 == 0:
+            close(stokes(name, which), truth, 0.01, "R, L at", a, b, "Stokes", which)
+        else:
+            refused(image(name, "--stokes", which), "feed_angle", "no multiple of 180", which)
+
 # gains belong to feeds, whatever they are called: pyuvdata's own answer is the truth
 rng = np.random.default_rng(2)
 g = np.exp(2j * np.pi * rng.random((NUMBERS, 1, 1, 2))) * (1 + 0.3 * rng.random((NUMBERS, 1, 1, 2)))

@@ -90,6 +90,11 @@ with h5py.File("t.calh5", "r+") as f:
         f["Header/" + key] = new
 result = image("raw.uvh5", "--cal", "t.calh5", "--weights", "unit")
 close(value(RA, DEC) if result.returncode == 0 else None, 1, 1e-3, "padded names:", result.stderr[-200:])
+# widths in MHz would make a table of narrow channels
+calibrated(2, freqs, times)
+with h5py.File("t.calh5", "r+") as f:
+    f["Header/channel_width"][...] = f["Header/channel_width"][()] * 1e-6
+warned(image("raw.uvh5", "--cal", "t.calh5", "--weights", "unit"), "channel_width", "it is not in Hz")
 # ranges of frequency of a wide band
 calibrated(2, None, times, wide=[[1.39e9, 1.41e9]])
 with h5py.File("t.calh5", "r+") as f:
