@@ -110,6 +110,7 @@ for gone, left in (("feed_array", "feed_angle"), ("feed_angle", "feed_array")):
 # R and L at an angle: RL turns by the sum of both, a sign at multiples of half a turn. Truth: RL = Q + iU of
 # voltages e^{ia} of R, e^{-ib} of L
 circular = phased([(RA, DEC, 1.0)], (RA, DEC), tel, enu, freqs, times, pols=(-1, -2, -3, -4))
+circular.telescope = tel.copy()
 for a, b in ((0, 0), (90, 90), (180, 0), (-90, 90), (45, 45), (90, 0)):
     turn = np.exp(1j * np.deg2rad(a + b))
     for k, factor in enumerate((I + V, I - V, (Q + 1j * U) * turn, (Q - 1j * U) / turn)):
