@@ -13,6 +13,10 @@ CI_MUST_CHECK ci_status ci_cal_calh5_feeds_read(ci_h5_file *file, const char *pa
 /* Adds a line to the table's warnings. Local. */
 CI_MUST_CHECK ci_status ci_cal_warning_add(ci_cal_table *table, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* Channels lie side by side: a frequency twice has two gains, and a channel as wide as several
+ * would take the place of its neighbours.
+ * Refused; widths that are far below the spacing are a warning. Local. */
+CI_MUST_CHECK ci_status ci_cal_chans_check(ci_cal_table *table, const char *path);
 /* Flags gains whose amplitude is far off the table's median, and says so in its warnings. Local. */
 CI_MUST_CHECK ci_status ci_cal_outliers_flag(ci_cal_table *table);
 

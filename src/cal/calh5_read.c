@@ -215,36 +215,6 @@ static ci_status times_read(const reader *r, ci_cal_table *t)
     return status;
 }
 
-/* Channels lie side by side: a frequency twice has two gains, and a channel as wide as several
- * would take the place of its neighbours. */
-static ci_status channels_check(const reader *r, ci_cal_table *t)
-{
-    const double least = 0.02; /* of a step, as of the data's channels */
-    double greatest = 0;
-    for (size_t c = 1; c < t->n_chan; c++) {
-        double step = fabs(t->freq_hz[c] - t->freq_hz[c - 1]);
-        double width = 0.5 * (t->width_hz[c] + t->width_hz[c - 1]);
-        if (step == 0)
-            return ci_error(CI_ERR_INPUT,
-                            "%s: Header/freq_array: %.6f MHz appears twice (channels %zu and %zu): "
-                            "correct it",
-                            r->path, t->freq_hz[c] * 1e-6, c - 1, c);
-        if (width > 1.5 * step)
-            return ci_error(CI_ERR_INPUT,
-                            "%s: Header/channel_width: channels %zu and %zu are %g Hz wide and %g "
-                            "Hz apart: they overlap: correct it",
-                            r->path, c - 1, c, width, step);
-        greatest = fmax(greatest, width / step);
-    }
-    if (t->n_chan > 1 && greatest < least)
-        return ci_cal_warning_add(
-            t,
-            "%s: Header/channel_width: %g Hz at %.3f MHz, but channels are %.3g times as far apart "
-            "or more: most of the band is not in the table, or it is not in Hz",
-            r->path, t->width_hz[0], t->freq_hz[0] * 1e-6, 1 / greatest);
-    return CI_OK;
-}
-
 /* Channels into ascending order. */
 static ci_status channels_sort(reader *r, ci_cal_table *t)
 {
@@ -287,7 +257,7 @@ static ci_status freqs_read(reader *r, ci_cal_table *t)
                             t->freq_hz[c], t->width_hz[c],
                             r->is_wide ? " (lower, upper edge in Hz)" : "");
     CI_TRY(channels_sort(r, t));
-    return channels_check(r, t);
+    return ci_cal_chans_check(t, r->path);
 }
 
 /* A text of the header, whole, *out not touched where it is missing. */

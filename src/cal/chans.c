@@ -1,4 +1,5 @@
 /* Channels of a table that say what the gain of a channel of data is. */
+#include "cal/calh5.h"
 #include "cal/apply.h"
 
 #include <math.h>
@@ -54,4 +55,34 @@ double ci_cal_chans_weight(const ci_cal_table *table, const ci_cal_chans *chans,
     if (chans->step_hz > 0)
         return 1 - fabs(table->freq_hz[i_chan] - chans->freq_hz) / chans->step_hz;
     return overlap_of(table, i_chan, chans->freq_hz, chans->width_hz);
+}
+
+/* ---- as a table is read ---------------------------------------------------------------- */
+
+ci_status ci_cal_chans_check(ci_cal_table *t, const char *path)
+{
+    const double least = 0.02; /* of a step, as of the data's channels */
+    double greatest = 0;
+    for (size_t c = 1; c < t->n_chan; c++) {
+        double step = fabs(t->freq_hz[c] - t->freq_hz[c - 1]);
+        double width = 0.5 * (t->width_hz[c] + t->width_hz[c - 1]);
+        if (step == 0)
+            return ci_error(CI_ERR_INPUT,
+                            "%s: Header/freq_array: %.6f MHz appears twice (channels %zu and %zu): "
+                            "correct it",
+                            path, t->freq_hz[c] * 1e-6, c - 1, c);
+        if (width > 1.5 * step)
+            return ci_error(CI_ERR_INPUT,
+                            "%s: Header/channel_width: channels %zu and %zu are %g Hz wide and %g "
+                            "Hz apart: they overlap: correct it",
+                            path, c - 1, c, width, step);
+        greatest = fmax(greatest, width / step);
+    }
+    if (t->n_chan > 1 && greatest < least)
+        return ci_cal_warning_add(
+            t,
+            "%s: Header/channel_width: %g Hz at %.3f MHz, but channels are %.3g times as far apart "
+            "or more: most of the band is not in the table, or it is not in Hz",
+            path, t->width_hz[0], t->freq_hz[0] * 1e-6, 1 / greatest);
+    return CI_OK;
 }
