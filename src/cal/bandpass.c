@@ -10,7 +10,9 @@
 
 enum
 {
-    N_GAP = 3 /* channels that interpolation may bridge */
+    N_FEW = 8,                     /* baselines: a cache line of their sums */
+    N_RUN = 4 * CI_CAL_BLOCK_CHAN, /* channels that are summed at once where a rank has them all */
+    N_GAP = 3                      /* channels that interpolation may bridge */
 };
 
 static size_t block_count(size_t n_chan)
@@ -24,43 +26,52 @@ static size_t block_chans(size_t n_chan, size_t i_block)
     return left < CI_CAL_BLOCK_CHAN ? left : CI_CAL_BLOCK_CHAN;
 }
 
-/* The part's baselines summed over intervals with the present gains:
- * out [3][channel of the block][baseline of the part] = re, im, b. */
-static void block_sums(const ci_cal_problem *p, const ci_cal_sums *s, size_t i_feed, size_t i_block,
-                       double *out)
+/* conj(g) and |g|^2 of one baseline in each interval, 0 where a gain is flagged. */
+static void factors_fill(const ci_cal_problem *p, const ci_cal_sums *s, size_t i_feed, size_t b,
+                         double (*out)[CI_CAL_N_NORMAL])
 {
-    size_t n_chan = block_chans(s->n_chan, i_block), n_baseline = s->part.n_baseline;
     const ci_c64 *gain = p->gain + i_feed * p->n_interval * p->n_antenna;
     const uint8_t *flag = p->gain_flag + i_feed * p->n_interval * p->n_antenna;
-    for (size_t b = 0; b < n_baseline; b++) {
-        double re[CI_CAL_BLOCK_CHAN] = {0}, im[CI_CAL_BLOCK_CHAN] = {0};
-        double bb[CI_CAL_BLOCK_CHAN] = {0};
-        size_t ant1 = (size_t)p->meta->baseline_ant1[s->part.i_baseline_first + b];
-        size_t ant2 = (size_t)p->meta->baseline_ant2[s->part.i_baseline_first + b];
-        for (size_t t = 0; t < p->n_interval && ant1 != ant2; t++) {
-            size_t g1 = t * p->n_antenna + ant1, g2 = t * p->n_antenna + ant2;
-            if (flag[g1] || flag[g2]) continue;
-            ci_c64 g = gain[g1] * conj(gain[g2]);
-            double x = creal(g), y = -cimag(g), r2 = x * x + y * y;
-            size_t at = ci_cal_sum_index(p, s, b, i_feed, t) + i_block * CI_CAL_BLOCK_CHAN;
-            const float *a_re = s->a_re + at, *a_im = s->a_im + at, *a_b = s->b + at;
-            for (size_t c = 0; c < n_chan; c++) {
-                double u = (double)a_re[c], v = (double)a_im[c];
-                re[c] += x * u - y * v;
-                im[c] += x * v + y * u;
-                bb[c] += r2 * (double)a_b[c];
+    size_t ant1 = (size_t)p->meta->baseline_ant1[s->part.i_baseline_first + b];
+    size_t ant2 = (size_t)p->meta->baseline_ant2[s->part.i_baseline_first + b];
+    for (size_t t = 0; t < p->n_interval; t++) {
+        size_t g1 = t * p->n_antenna + ant1, g2 = t * p->n_antenna + ant2;
+        ci_c64 g = ant1 == ant2 || flag[g1] || flag[g2] ? 0 : gain[g1] * conj(gain[g2]);
+        out[t][0] = creal(g);
+        out[t][1] = -cimag(g);
+        out[t][2] = out[t][0] * out[t][0] + out[t][1] * out[t][1];
+    }
+}
+
+/* The part's baselines summed over intervals with the present gains, channels [first, first +
+ * n_chan) of the sub-band: out [3][n_chan][baseline of the part] = re, im, b. A few baselines at a
+ * time, as those of one channel lie far from those of the next. */
+static void chan_sums(const ci_cal_problem *p, const ci_cal_sums *s, size_t i_feed, size_t first,
+                      size_t n_chan, double *out)
+{
+    size_t n_baseline = s->part.n_baseline;
+    double few[N_FEW][CI_CAL_N_NORMAL][CI_CAL_BLOCK_CHAN];
+    for (size_t b = 0; b < n_baseline; b += N_FEW) {
+        size_t n = n_baseline - b < N_FEW ? n_baseline - b : N_FEW;
+        for (size_t c = 0; c < n_chan; c += CI_CAL_BLOCK_CHAN) {
+            size_t n_here = n_chan - c < CI_CAL_BLOCK_CHAN ? n_chan - c : CI_CAL_BLOCK_CHAN;
+            for (size_t i = 0; i < n; i++) {
+                size_t at = ci_cal_sum_index(p, s, b + i, i_feed, 0) + first + c;
+                ci_cal_normal in = ci_cal_normal_at(s, at);
+                factors_fill(p, s, i_feed, b + i, p->factor);
+                ci_cal_block_sum(ci_comm_isa(p->comm), &in, s->n_chan, p->factor, p->n_interval,
+                                 n_here, few[i]);
             }
-        }
-        for (size_t c = 0; c < n_chan; c++) {
-            out[c * n_baseline + b] = re[c];
-            out[(n_chan + c) * n_baseline + b] = im[c];
-            out[(2 * n_chan + c) * n_baseline + b] = bb[c];
+            for (size_t k = 0; k < CI_CAL_N_NORMAL; k++)
+                for (size_t j = 0; j < n_here; j++)
+                    for (size_t i = 0; i < n; i++)
+                        out[(k * n_chan + c + j) * n_baseline + b + i] = few[i][k][j];
         }
     }
 }
 
-/* Solves the channels of a block; solutions into the problem's arrays. */
-static void block_solve(ci_cal_problem *p, size_t i_chan_first, size_t n_chan, size_t i_feed,
+/* Solves a run of channels; solutions into the problem's arrays. */
+static void chans_solve(ci_cal_problem *p, size_t i_chan_first, size_t n_chan, size_t i_feed,
                         const double *sums)
 {
     size_t n = p->n_baseline;
@@ -118,7 +129,7 @@ static size_t pack_for(const ci_cal_problem *p, size_t i_share, double *out)
     dealt_blocks(p, i_sub_band, i_share, &first, &count);
     for (size_t k = first; k < first + count; k++) {
         for (size_t h = 0; h < p->n_feed; h++) {
-            if (out) block_sums(p, s, h, k, out + n);
+            if (out) chan_sums(p, s, h, k * CI_CAL_BLOCK_CHAN, block_chans(s->n_chan, k), out + n);
             n += piece_size(p, i_sub_band, k, s->part.n_baseline);
         }
     }
@@ -159,7 +170,7 @@ static void dealt_solve(ci_cal_problem *p, size_t i_share, const double *all, co
                     memcpy(sums + c * p->n_baseline + from->i_baseline_first, piece + c * n,
                            n * sizeof(double));
             }
-            block_solve(p, i_chan_first + k * CI_CAL_BLOCK_CHAN, n_chan, h, sums);
+            chans_solve(p, i_chan_first + k * CI_CAL_BLOCK_CHAN, n_chan, h, sums);
         }
     }
 }
@@ -206,11 +217,11 @@ static void whole_solve(ci_cal_problem *p, double *sums)
 {
     for (size_t i = 0; i < p->n_part; i++) {
         const ci_cal_sums *s = &p->part[i];
-        for (size_t k = 0; k < block_count(s->n_chan); k++) {
+        for (size_t c = 0; c < s->n_chan; c += N_RUN) {
+            size_t n = s->n_chan - c < N_RUN ? s->n_chan - c : N_RUN;
             for (size_t h = 0; h < p->n_feed; h++) {
-                block_sums(p, s, h, k, sums);
-                block_solve(p, s->i_chan_first + k * CI_CAL_BLOCK_CHAN, block_chans(s->n_chan, k),
-                            h, sums);
+                chan_sums(p, s, h, c, n, sums);
+                chans_solve(p, s->i_chan_first + c, n, h, sums);
             }
         }
     }
@@ -269,7 +280,7 @@ static void normalise(ci_cal_problem *p)
     }
 }
 
-ci_status ci_cal_bandpass_solve(ci_cal_problem *p)
+static ci_status bandpass_solve(ci_cal_problem *p)
 {
     if (p->n_chan == 1) { /* all is in the gains */
         for (size_t i = 0; i < p->n_feed * p->n_antenna; i++)
@@ -283,7 +294,7 @@ ci_status ci_cal_bandpass_solve(ci_cal_problem *p)
         holders_find(p, s, &first, &count);
         is_shared |= count > 1;
     }
-    CI_TRY(ci_par_alloc(p->comm, &sums, 3 * CI_CAL_BLOCK_CHAN * p->n_baseline, sizeof *sums,
+    CI_TRY(ci_par_alloc(p->comm, &sums, 3 * (size_t)N_RUN * p->n_baseline, sizeof *sums,
                         "bandpass sums"));
     ci_status status = CI_OK;
     if (is_shared)
@@ -300,6 +311,14 @@ ci_status ci_cal_bandpass_solve(ci_cal_problem *p)
     }
     normalise(p);
     return CI_OK;
+}
+
+ci_status ci_cal_bandpass_solve(ci_cal_problem *p)
+{
+    size_t mark = ci_timer_begin(ci_comm_timer(p->comm), "bandpass");
+    ci_status status = bandpass_solve(p);
+    ci_timer_end(ci_comm_timer(p->comm), mark);
+    return status;
 }
 
 /* ---- gaps ----------------------------------------------------------------------- */

@@ -15,34 +15,56 @@ static const double longest_s = 60;
 static const double step_sigma = 6; /* a step in amplitude that splits an interval */
 
 /* Sums of one row over the channels of its sub-band: w V conj(b1 conj(b2) M), w |b1 b2 M|^2,
- * w |V|^2. */
-static void row_sum(ci_cal_problem *p, const ci_cal_bandpass_parts *parts, size_t i_part,
-                    const ci_vis_block *block, size_t i_row, const ci_c32 *model)
+ * w |V|^2. gain [3][n_chan][n_pol] of ci_cal_gain_spread. */
+static void row_sum(ci_cal_problem *p, const ci_cal_sums *s, const ci_vis_block *block,
+                    size_t i_row, const ci_c32 *model, const float *gain)
 {
-    const ci_cal_sums *s = &p->part[i_part];
     size_t b = (size_t)block->i_baseline[i_row], t = (size_t)block->i_time[i_row], first, end;
-    size_t ant1 = (size_t)p->meta->baseline_ant1[b], ant2 = (size_t)p->meta->baseline_ant2[b];
-    if (ant1 == ant2) return;
+    double sum[4][CI_CAL_FINE];
+    int64_t n[4];
     ci_cal_chan_limits(p->options, block, i_row, &first, &end);
+    ci_cal_row row = ci_cal_row_of(block, i_row, model, first, end);
+    ci_cal_row_sum(ci_comm_isa(p->comm), &row, gain + first * block->n_pol,
+                   block->n_chan * block->n_pol, sum, n);
     for (size_t h = 0; h < p->n_feed; h++) {
         size_t at = ((b - block->part.i_baseline_first) * p->n_feed + h) * p->meta->n_time + t;
-        ci_cal_row row = ci_cal_row_of(block, i_row, p->i_pol[h], model, first, end);
-        p->good_time[h * p->meta->n_time + t] +=
-            ci_cal_row_sum(ci_comm_isa(p->comm), &row,
-                           ci_cal_bandpass_of(parts, i_part, s->n_chan, h, ant1) + first,
-                           ci_cal_bandpass_of(parts, i_part, s->n_chan, h, ant2) + first, s->n_chan,
-                           s->fine + CI_CAL_FINE * at);
+        for (size_t k = 0; k < CI_CAL_FINE; k++)
+            s->fine[CI_CAL_FINE * at + k] += sum[p->i_pol[h]][k];
+        p->good_time[h * p->meta->n_time + t] += n[p->i_pol[h]];
     }
+}
+
+/* Bandpass of one baseline in both feeds; 0 in polarisations that are not solved for. */
+static void baseline_gains(const ci_cal_problem *p, const ci_cal_bandpass_parts *parts,
+                           size_t i_part, size_t b, size_t n_pol, float *gain)
+{
+    size_t n_chan = p->part[i_part].n_chan;
+    size_t ant1 = (size_t)p->meta->baseline_ant1[b], ant2 = (size_t)p->meta->baseline_ant2[b];
+    for (size_t h = 0; h < p->n_feed; h++)
+        ci_cal_gain_spread(ci_cal_bandpass_of(parts, i_part, n_chan, h, ant1),
+                           ci_cal_bandpass_of(parts, i_part, n_chan, h, ant2), n_chan, n_pol,
+                           p->i_pol[h], gain);
 }
 
 static ci_status part_sum(ci_cal_problem *p, const ci_cal_bandpass_parts *parts, size_t i_part,
                           const ci_vis_block *block, const ci_c32 *model)
 {
-    CI_TRY(ci_mem_alloc(&p->part[i_part].fine,
+    ci_cal_sums *s = &p->part[i_part];
+    float *gain = NULL;
+    CI_TRY(ci_mem_alloc(&s->fine,
                         block->part.n_baseline * p->n_feed * p->meta->n_time * CI_CAL_FINE,
                         sizeof(double), "sums of integrations"));
-    for (size_t r = 0; r < block->n_row; r++)
-        row_sum(p, parts, i_part, block, r, model);
+    CI_TRY(ci_mem_alloc(&gain, 3 * block->n_chan * block->n_pol, sizeof *gain,
+                        "bandpass of a baseline"));
+    for (size_t first = 0, end; first < block->n_row; first = end) {
+        size_t b = (size_t)block->i_baseline[first];
+        end = ci_vis_baseline_end(block, first);
+        if (ci_vis_baseline_is_auto(p->meta, b)) continue;
+        baseline_gains(p, parts, i_part, b, block->n_pol, gain);
+        for (size_t r = first; r < end; r++)
+            row_sum(p, s, block, r, model, gain);
+    }
+    ci_mem_free(gain);
     return CI_OK;
 }
 
@@ -232,7 +254,9 @@ ci_status ci_cal_fine_solve(ci_cal_problem *p, const ci_vis_set *set, ci_cal_pre
                             void *context)
 {
     float *scratch = NULL;
+    size_t mark = ci_timer_begin(ci_comm_timer(p->comm), "sums of integrations");
     CI_AGREE(p->comm, sums_fill(p, set, predict, context));
+    ci_timer_end(ci_comm_timer(p->comm), mark);
     CI_TRY(ci_par_sum_int(p->comm, p->good_time, p->n_feed * p->meta->n_time));
     CI_AGREE(p->comm, intervals_set(p, 1));
     CI_TRY(ci_cal_gain_solve(p));

@@ -16,7 +16,7 @@ static void baseline_sums(const ci_cal_problem *p, const ci_cal_bandpass_parts *
     size_t ant2 = (size_t)p->meta->baseline_ant2[s->part.i_baseline_first + b];
     ci_cal_normal in = ci_cal_normal_at(s, ci_cal_sum_index(p, s, b, h, t));
     out[0] = out[1] = out[2] = 0;
-    if (ant1 == ant2) return;
+    if (ant1 == ant2 || k->is_empty[i_part]) return;
     ci_cal_normal_sum(ci_comm_isa(p->comm), &in, ci_cal_bandpass_of(k, i_part, s->n_chan, h, ant1),
                       ci_cal_bandpass_of(k, i_part, s->n_chan, h, ant2), s->n_chan, out);
 }
@@ -83,7 +83,7 @@ static ci_status solutions_share(ci_cal_problem *p)
     return status;
 }
 
-ci_status ci_cal_gain_solve(ci_cal_problem *p)
+static ci_status gain_solve(ci_cal_problem *p)
 {
     size_t n_here = 0, n_byte = 0;
     double *here = NULL, *sums = NULL;
@@ -113,6 +113,14 @@ ci_status ci_cal_gain_solve(ci_cal_problem *p)
         ci_cal_reference_align(p->n_interval, p->n_antenna, p->i_ref, p->gain + at,
                                p->gain_flag + at);
     }
+    return status;
+}
+
+ci_status ci_cal_gain_solve(ci_cal_problem *p)
+{
+    size_t mark = ci_timer_begin(ci_comm_timer(p->comm), "gains");
+    ci_status status = gain_solve(p);
+    ci_timer_end(ci_comm_timer(p->comm), mark);
     return status;
 }
 
@@ -155,6 +163,7 @@ static void baseline_residual(const ci_cal_problem *p, const ci_cal_bandpass_par
 
 ci_status ci_cal_powers_gather(ci_cal_problem *p, void **whole, size_t *n_all)
 {
+    size_t mark = ci_timer_begin(ci_comm_timer(p->comm), "powers");
     size_t n = 0, n_byte = 0;
     double *here = NULL, *out;
     *whole = NULL;
@@ -175,6 +184,7 @@ ci_status ci_cal_powers_gather(ci_cal_problem *p, void **whole, size_t *n_all)
     ci_cal_bandpass_parts_clear(&k);
     ci_mem_free(here);
     *n_all = n_byte / sizeof(double);
+    ci_timer_end(ci_comm_timer(p->comm), mark);
     return status;
 }
 

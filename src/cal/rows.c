@@ -6,7 +6,8 @@
 
 enum
 {
-    N_LANE = 16
+    N_LANE = 16,
+    MAX_POL = 4
 };
 
 static double lanes_total(const float *lane)
@@ -17,55 +18,6 @@ static double lanes_total(const float *lane)
     return sum;
 }
 
-/* ---- over times ----------------------------------------------------------------- */
-
-CI_ISA_INLINE void add_strided(const ci_cal_row *row, size_t n_pol, const ci_cal_normal *out,
-                               int32_t *restrict count, int64_t *n_good)
-{
-    const float *restrict data = (const float *)row->data, *restrict model =
-                                                               (const float *)row->model;
-    const float *restrict weight = row->weight;
-    const uint8_t *restrict flags = row->flags;
-    float *restrict a_re = out->a_re, *restrict a_im = out->a_im, *restrict b = out->b;
-    float *restrict c = out->c;
-    int32_t n = 0;
-    for (size_t i = 0; i < row->n_chan; i++) {
-        bool good = (flags[i * n_pol] == 0) & (weight[i * n_pol] > 0);
-        float w = good ? weight[i * n_pol] : 0;
-        float x = good ? data[2 * i * n_pol] : 0, y = good ? data[2 * i * n_pol + 1] : 0;
-        float u = model[2 * i], v = model[2 * i + 1];
-        a_re[i] += w * (x * u + y * v);
-        a_im[i] += w * (y * u - x * v);
-        b[i] += w * (u * u + v * v);
-        c[i] += w * (x * x + y * y);
-        count[i] += good;
-        n += good;
-    }
-    *n_good = n;
-}
-
-CI_ISA_INLINE void add(const ci_cal_row *row, const ci_cal_normal *out, int32_t *count,
-                       int64_t *n_good)
-{
-    if (row->n_pol == 2)
-        add_strided(row, 2, out, count, n_good);
-    else
-        add_strided(row, row->n_pol, out, count, n_good);
-}
-
-CI_ISA_INSTANCES(add,
-                 (const ci_cal_row *row, const ci_cal_normal *out, int32_t *count, int64_t *n_good),
-                 (row, out, count, n_good))
-
-int64_t ci_cal_row_add(ci_isa isa, const ci_cal_row *row, const ci_cal_normal *out, int32_t *count)
-{
-    int64_t n_good = 0;
-    CI_ISA_KERNEL(add, isa)(row, out, count, &n_good);
-    return n_good;
-}
-
-/* ---- over channels --------------------------------------------------------------- */
-
 /* g = b1 conj(b2) of one channel. */
 CI_ISA_INLINE void product(const float *b1, const float *b2, size_t stride, size_t i, float *x,
                            float *y)
@@ -74,67 +26,172 @@ CI_ISA_INLINE void product(const float *b1, const float *b2, size_t stride, size
     *y = b1[stride + i] * b2[i] - b1[i] * b2[stride + i];
 }
 
-/* Channels [c, c + n), n <= N_LANE, each to its own lane. */
-CI_ISA_INLINE void sum_lanes(const ci_cal_row *row, size_t n_pol, const float *restrict b1,
-                             const float *restrict b2, size_t stride, size_t c, size_t n,
-                             float (*restrict lane)[N_LANE], int32_t *restrict count)
+/* ---- samples ----------------------------------------------------------------------- */
+
+/* The model of n channels, once for each polarisation: real and imaginary parts [n][n_pol]. */
+CI_ISA_INLINE void model_spread(const ci_c32 *model, size_t n, size_t n_pol, float *restrict re,
+                                float *restrict im)
 {
-    const float *restrict data = (const float *)(row->data + c * n_pol);
-    const float *restrict model = (const float *)(row->model + c);
-    const float *restrict weight = row->weight + c * n_pol;
-    const uint8_t *restrict flags = row->flags + c * n_pol;
+    const float *restrict in = (const float *)model;
     for (size_t i = 0; i < n; i++) {
-        float g, h;
-        product(b1, b2, stride, c + i, &g, &h);
-        bool good = (flags[i * n_pol] == 0) & (weight[i * n_pol] > 0) & (g * g + h * h > 0);
-        float w = good ? weight[i * n_pol] : 0;
-        float x = good ? data[2 * i * n_pol] : 0, y = good ? data[2 * i * n_pol + 1] : 0;
-        float u = g * model[2 * i] - h * model[2 * i + 1];
-        float v = g * model[2 * i + 1] + h * model[2 * i];
-        lane[0][i] += w * (x * u + y * v);
-        lane[1][i] += w * (y * u - x * v);
-        lane[2][i] += w * (u * u + v * v);
-        lane[3][i] += w * (x * x + y * y);
-        count[i] += good;
+        for (size_t p = 0; p < n_pol; p++) {
+            re[i * n_pol + p] = in[2 * i];
+            im[i * n_pol + p] = in[2 * i + 1];
+        }
     }
 }
 
-CI_ISA_INLINE void sum_strided(const ci_cal_row *row, size_t n_pol, const float *b1,
-                               const float *b2, size_t stride, float (*lane)[N_LANE],
-                               int32_t *count)
+/* Weight, real and imaginary part of the samples of the row's channels [first, first + n),
+ * n <= N_LANE; 0 where they are not good. */
+CI_ISA_INLINE void samples_load(const ci_cal_row *row, size_t n_pol, size_t first, size_t n,
+                                float (*out)[N_LANE * MAX_POL])
+{
+    size_t at = first * n_pol;
+    const float *restrict data = (const float *)(row->data + at);
+    const float *restrict weight = row->weight + at;
+    const uint8_t *restrict flags = row->flags + at;
+    float *restrict w = out[0], *restrict x = out[1], *restrict y = out[2];
+    for (size_t i = 0; i < n * n_pol; i++) {
+        float own = flags[i] == 0 ? weight[i] : 0;
+        w[i] = own > 0 ? own : 0;
+        x[i] = data[2 * i];
+        y[i] = data[2 * i + 1];
+    }
+    for (size_t i = 0; i < n * n_pol; i++) {
+        x[i] = w[i] > 0 ? x[i] : 0;
+        y[i] = w[i] > 0 ? y[i] : 0;
+    }
+}
+
+/* ---- over times ----------------------------------------------------------------- */
+
+/* Channels [first, first + n), n <= N_LANE. */
+CI_ISA_INLINE void add_lanes(const ci_cal_row *row, size_t n_pol, size_t first, size_t n,
+                             const ci_cal_normal *out, int32_t *all_count)
+{
+    float re[N_LANE * MAX_POL], im[N_LANE * MAX_POL];
+    float in[3][N_LANE * MAX_POL];
+    size_t at = first * n_pol;
+    float *restrict a_re = out->a_re + at, *restrict a_im = out->a_im + at;
+    float *restrict b = out->b + at, *restrict c = out->c + at;
+    int32_t *restrict count = all_count + at;
+    model_spread(row->model + first, n, n_pol, re, im);
+    samples_load(row, n_pol, first, n, in);
+    for (size_t i = 0; i < n * n_pol; i++) {
+        float u = re[i], v = im[i], w = in[0][i], x = in[1][i], y = in[2][i];
+        a_re[i] += w * (x * u + y * v);
+        a_im[i] += w * (y * u - x * v);
+        b[i] += w * (u * u + v * v);
+        c[i] += w * (x * x + y * y);
+        count[i] += w > 0;
+    }
+}
+
+CI_ISA_INLINE void add_pols(const ci_cal_row *row, size_t n_pol, const ci_cal_normal *out,
+                            int32_t *count)
 {
     size_t c = 0;
     for (; c + N_LANE <= row->n_chan; c += N_LANE)
-        sum_lanes(row, n_pol, b1, b2, stride, c, N_LANE, lane, count);
-    if (c < row->n_chan) sum_lanes(row, n_pol, b1, b2, stride, c, row->n_chan - c, lane, count);
+        add_lanes(row, n_pol, c, N_LANE, out, count);
+    if (c < row->n_chan) add_lanes(row, n_pol, c, row->n_chan - c, out, count);
 }
 
-CI_ISA_INLINE void sum(const ci_cal_row *row, const float *b1, const float *b2, size_t stride,
-                       float (*lane)[N_LANE], int32_t *count)
+CI_ISA_INLINE void add(const ci_cal_row *row, const ci_cal_normal *out, int32_t *count)
 {
     if (row->n_pol == 2)
-        sum_strided(row, 2, b1, b2, stride, lane, count);
+        add_pols(row, 2, out, count);
     else
-        sum_strided(row, row->n_pol, b1, b2, stride, lane, count);
+        add_pols(row, row->n_pol, out, count);
 }
 
-CI_ISA_INSTANCES(sum,
-                 (const ci_cal_row *row, const float *b1, const float *b2, size_t stride,
-                  float (*lane)[N_LANE], int32_t *count),
-                 (row, b1, b2, stride, lane, count))
+CI_ISA_INSTANCES(add, (const ci_cal_row *row, const ci_cal_normal *out, int32_t *count),
+                 (row, out, count))
 
-int64_t ci_cal_row_sum(ci_isa isa, const ci_cal_row *row, const float *b1, const float *b2,
-                       size_t stride, double out[4])
+void ci_cal_row_add(ci_isa isa, const ci_cal_row *row, const ci_cal_normal *out, int32_t *count)
 {
-    float lane[4][N_LANE] = {{0}};
-    int32_t count[N_LANE] = {0};
-    int64_t n = 0;
-    CI_ISA_KERNEL(sum, isa)(row, b1, b2, stride, lane, count);
-    for (size_t k = 0; k < 4; k++)
-        out[k] += lanes_total(lane[k]);
-    for (size_t j = 0; j < N_LANE; j++)
-        n += count[j];
-    return n;
+    CI_ISA_KERNEL(add, isa)(row, out, count);
+}
+
+/* ---- over channels --------------------------------------------------------------- */
+
+/* Sums of one row by channel of N_LANE and polarisation. */
+typedef struct row_lanes
+{
+    float sum[CI_CAL_FINE][N_LANE * MAX_POL];
+    int32_t count[N_LANE * MAX_POL];
+} row_lanes;
+
+/* Channels [first, first + n), n <= N_LANE. */
+CI_ISA_INLINE void sum_lanes(const ci_cal_row *row, size_t n_pol, const float *gain, size_t stride,
+                             size_t first, size_t n, row_lanes *lanes)
+{
+    float re[N_LANE * MAX_POL], im[N_LANE * MAX_POL];
+    float in[3][N_LANE * MAX_POL];
+    size_t at = first * n_pol;
+    float *restrict a_re = lanes->sum[0], *restrict a_im = lanes->sum[1];
+    float *restrict b = lanes->sum[2], *restrict c = lanes->sum[3];
+    int32_t *restrict count = lanes->count;
+    const float *restrict g_re = gain + at, *restrict g_im = gain + stride + at;
+    const float *restrict use = gain + 2 * stride + at;
+    model_spread(row->model + first, n, n_pol, re, im);
+    samples_load(row, n_pol, first, n, in);
+    for (size_t i = 0; i < n * n_pol; i++) {
+        float g = g_re[i], h = g_im[i], w = in[0][i] * use[i], x = in[1][i], y = in[2][i];
+        float u = g * re[i] - h * im[i], v = g * im[i] + h * re[i];
+        a_re[i] += w * (x * u + y * v);
+        a_im[i] += w * (y * u - x * v);
+        b[i] += w * (u * u + v * v);
+        c[i] += w * (x * x + y * y);
+        count[i] += w > 0;
+    }
+}
+
+CI_ISA_INLINE void sum_pols(const ci_cal_row *row, size_t n_pol, const float *gain, size_t stride,
+                            row_lanes *lanes)
+{
+    size_t c = 0;
+    for (; c + N_LANE <= row->n_chan; c += N_LANE)
+        sum_lanes(row, n_pol, gain, stride, c, N_LANE, lanes);
+    if (c < row->n_chan) sum_lanes(row, n_pol, gain, stride, c, row->n_chan - c, lanes);
+}
+
+CI_ISA_INLINE void sum(const ci_cal_row *row, const float *gain, size_t stride, row_lanes *lanes)
+{
+    if (row->n_pol == 2)
+        sum_pols(row, 2, gain, stride, lanes);
+    else
+        sum_pols(row, row->n_pol, gain, stride, lanes);
+}
+
+CI_ISA_INSTANCES(sum, (const ci_cal_row *row, const float *gain, size_t stride, row_lanes *lanes),
+                 (row, gain, stride, lanes))
+
+void ci_cal_row_sum(ci_isa isa, const ci_cal_row *row, const float *gain, size_t stride,
+                    double (*out)[CI_CAL_FINE], int64_t *count)
+{
+    row_lanes lanes = {{{0}}, {0}};
+    CI_ISA_KERNEL(sum, isa)(row, gain, stride, &lanes);
+    for (size_t p = 0; p < row->n_pol; p++) {
+        count[p] = 0;
+        for (size_t k = 0; k < CI_CAL_FINE; k++)
+            out[p][k] = 0;
+        for (size_t j = p; j < N_LANE * row->n_pol; j += row->n_pol) {
+            for (size_t k = 0; k < CI_CAL_FINE; k++)
+                out[p][k] += (double)lanes.sum[k][j];
+            count[p] += lanes.count[j];
+        }
+    }
+}
+
+void ci_cal_gain_spread(const float *b1, const float *b2, size_t n_chan, size_t n_pol, size_t i_pol,
+                        float *out)
+{
+    size_t n = n_chan * n_pol;
+    for (size_t c = 0; c < n_chan; c++) {
+        size_t i = c * n_pol + i_pol;
+        product(b1, b2, n_chan, c, &out[i], &out[n + i]);
+        out[2 * n + i] = out[i] * out[i] + out[n + i] * out[n + i] > 0 ? 1 : 0;
+    }
 }
 
 /* ---- of normal sums -------------------------------------------------------------- */
@@ -175,6 +232,56 @@ void ci_cal_normal_sum(ci_isa isa, const ci_cal_normal *in, const float *b1, con
     for (size_t k = 0; k < 3; k++)
         out[k] = lanes_total(lane[k]);
 }
+
+/* ---- of a block of channels ------------------------------------------------------- */
+
+CI_ISA_INLINE void block_lanes(const ci_cal_normal *in, size_t stride,
+                               const double (*factor)[CI_CAL_N_NORMAL], size_t n_interval,
+                               size_t n_chan, double (*restrict out)[CI_CAL_BLOCK_CHAN])
+{
+    double re[CI_CAL_BLOCK_CHAN] = {0}, im[CI_CAL_BLOCK_CHAN] = {0}, b[CI_CAL_BLOCK_CHAN] = {0};
+    for (size_t t = 0; t < n_interval; t++) {
+        double x = factor[t][0], y = factor[t][1], r2 = factor[t][2];
+        const float *restrict a_re = in->a_re + t * stride, *restrict a_im = in->a_im + t * stride;
+        const float *restrict a_b = in->b + t * stride;
+        if (r2 == 0) continue;
+        for (size_t c = 0; c < n_chan; c++) {
+            double u = (double)a_re[c], v = (double)a_im[c];
+            re[c] += x * u - y * v;
+            im[c] += x * v + y * u;
+            b[c] += r2 * (double)a_b[c];
+        }
+    }
+    for (size_t c = 0; c < n_chan; c++) {
+        out[0][c] = re[c];
+        out[1][c] = im[c];
+        out[2][c] = b[c];
+    }
+}
+
+CI_ISA_INLINE void block(const ci_cal_normal *in, size_t stride,
+                         const double (*factor)[CI_CAL_N_NORMAL], size_t n_interval, size_t n_chan,
+                         double (*out)[CI_CAL_BLOCK_CHAN])
+{
+    if (n_chan == CI_CAL_BLOCK_CHAN)
+        block_lanes(in, stride, factor, n_interval, CI_CAL_BLOCK_CHAN, out);
+    else
+        block_lanes(in, stride, factor, n_interval, n_chan, out);
+}
+
+CI_ISA_INSTANCES(block,
+                 (const ci_cal_normal *in, size_t stride, const double (*factor)[CI_CAL_N_NORMAL],
+                  size_t n_interval, size_t n_chan, double (*out)[CI_CAL_BLOCK_CHAN]),
+                 (in, stride, factor, n_interval, n_chan, out))
+
+void ci_cal_block_sum(ci_isa isa, const ci_cal_normal *in, size_t stride,
+                      const double (*factor)[CI_CAL_N_NORMAL], size_t n_interval, size_t n_chan,
+                      double (*out)[CI_CAL_BLOCK_CHAN])
+{
+    CI_ISA_KERNEL(block, isa)(in, stride, factor, n_interval, n_chan, out);
+}
+
+/* ---- power ------------------------------------------------------------------------ */
 
 /* In double: chi^2 is the small difference of large sums. */
 CI_ISA_INLINE void power(const ci_cal_normal *in, const float *restrict b1,

@@ -5,7 +5,15 @@
 
 #include "contimg/vis.h"
 
-/* A run of channels of one row and polarisation; samples are n_pol apart, the model's are not. */
+enum
+{
+    CI_CAL_BLOCK_CHAN = 12, /* channels of one block of sums */
+    CI_CAL_FINE = 4,        /* sums of one integration */
+    CI_CAL_N_NORMAL = 3     /* numbers of a baseline that a solve works on: re, im of a, and b */
+};
+
+/* A run of channels of one row: samples [n_chan][n_pol], at most 4 polarisations, and the model,
+ * the same for all of them. */
 typedef struct ci_cal_row
 {
     size_t n_chan, n_pol;
@@ -14,20 +22,31 @@ typedef struct ci_cal_row
     const float *weight;
 } ci_cal_row;
 
-/* Arrays over channels: a = sum w V conj(M), b = sum w |M|^2, c = sum w |V|^2. */
+/* Arrays: a = sum w V conj(M), b = sum w |M|^2, c = sum w |V|^2. */
 typedef struct ci_cal_normal
 {
     float *a_re, *a_im, *b, *c;
 } ci_cal_normal;
 
-/* Adds a row, channel by channel; count [n_chan] += 1 where the sample is good. Returns how many
- * are. Local. */
-int64_t ci_cal_row_add(ci_isa isa, const ci_cal_row *row, const ci_cal_normal *out, int32_t *count);
-/* out += sums over channels of w V conj(g M), real and imaginary, w |g M|^2 and w |V|^2, with g =
- * b1 conj(b2); b1 and b2 [2][stride] real and imaginary, 0 where there is none. Returns how many
- * samples went in. Local. */
-int64_t ci_cal_row_sum(ci_isa isa, const ci_cal_row *row, const float *b1, const float *b2,
-                       size_t stride, double out[4]);
+/* Adds a row, sample by sample, out and count [n_chan][n_pol]; count += 1 where the sample is good.
+ * Local. */
+void ci_cal_row_add(ci_isa isa, const ci_cal_row *row, const ci_cal_normal *out, int32_t *count);
+/* out [n_pol] = sums over channels of w V conj(g M), real and imaginary, w |g M|^2 and w |V|^2;
+ * count [n_pol] of samples that went in. gain [3][stride]: real and imaginary part of g, and 1, as
+ * many channels and polarisations as the row, all 0 where there is none. Local. */
+void ci_cal_row_sum(ci_isa isa, const ci_cal_row *row, const float *gain, size_t stride,
+                    double (*out)[CI_CAL_FINE], int64_t *count);
+/* Polarisation i_pol of such gains g = b1 conj(b2), out [3][n_chan][n_pol]; b1 and b2 [2][n_chan].
+ * Local. */
+void ci_cal_gain_spread(const float *b1, const float *b2, size_t n_chan, size_t n_pol, size_t i_pol,
+                        float *out);
+/* A block of at most CI_CAL_BLOCK_CHAN channels of one baseline's normal sums, `stride` from one
+ * interval to the next, over intervals: out = sums of conj(g) a, real and imaginary, and |g|^2 b;
+ * factor [n_interval] real and imaginary part of conj(g) and |g|^2, which is 0 where there is no
+ * gain. Local. */
+void ci_cal_block_sum(ci_isa isa, const ci_cal_normal *in, size_t stride,
+                      const double (*factor)[CI_CAL_N_NORMAL], size_t n_interval, size_t n_chan,
+                      double (*out)[CI_CAL_BLOCK_CHAN]);
 /* out = sums over channels of conj(g) a, real and imaginary, and |g|^2 b. Local. */
 void ci_cal_normal_sum(ci_isa isa, const ci_cal_normal *in, const float *b1, const float *b2,
                        size_t n_chan, double out[3]);

@@ -1,6 +1,7 @@
 /* Rounds of bandpass and gains, and the tables that come of them. */
 #include "cal/sums.h"
 
+#include <complex.h>
 #include <math.h>
 #include <string.h>
 
@@ -97,21 +98,47 @@ static ci_status gains_start(ci_cal_problem *p)
     return CI_OK;
 }
 
+/* Whether no gain has moved from `before` by more than its error: the next round would move it by a
+ * tenth of that or less. */
+static bool gains_stay(const ci_cal_problem *p, const ci_c64 *before)
+{
+    for (size_t i = 0; i < p->n_feed * p->n_interval * p->n_antenna; i++) {
+        double most = cabs(p->gain[i]) / (double)p->gain_snr[i];
+        if (p->gain_flag[i] == 0 && !(cabs(p->gain[i] - before[i]) <= most)) return false;
+    }
+    return true;
+}
+
+/* Rounds of bandpass and gains until another would change nothing that counts. before: scratch
+ * for the gains. */
+static ci_status rounds_iterate(ci_cal_problem *p, int n_round, ci_c64 *before)
+{
+    size_t n_gain = p->n_feed * p->n_interval * p->n_antenna;
+    for (int round = 0; round < n_round; round++) {
+        memcpy(before, p->gain, n_gain * sizeof *before);
+        p->n_iteration = 0;
+        p->n_unconverged = 0;
+        CI_TRY(ci_cal_bandpass_solve(p));
+        CI_TRY(ci_cal_gain_solve(p));
+        if (gains_stay(p, before)) break;
+    }
+    return CI_OK;
+}
+
 /* The same on all ranks: with one interval nothing is left to alternate. */
 static ci_status rounds_run(ci_cal_problem *p)
 {
+    ci_c64 *before = NULL;
     bool is_once = p->n_interval == 1 || p->n_chan == 1;
     int n_round = is_once || p->options->n_round < 1 ? 1 : p->options->n_round;
     for (size_t i = 0; i < p->n_feed * p->n_interval * p->n_antenna; i++)
         p->gain[i] = 1;
     if (!is_once) CI_TRY(gains_start(p));
-    for (int round = 0; round < n_round; round++) {
-        p->n_iteration = 0;
-        p->n_unconverged = 0;
-        CI_TRY(ci_cal_bandpass_solve(p));
-        CI_TRY(ci_cal_gain_solve(p));
-    }
-    return CI_OK;
+    CI_TRY(ci_par_alloc(p->comm, &before, p->n_feed * p->n_interval * p->n_antenna, sizeof *before,
+                        "gains of the last round"));
+    ci_status status = rounds_iterate(p, n_round, before);
+    ci_mem_free(before);
+    return status;
 }
 
 /* What each rank counted of its own solves. */

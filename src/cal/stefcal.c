@@ -27,6 +27,7 @@ struct ci_cal_stefcal
     ci_cal_stefcal_options options;
     size_t n_antenna, n_baseline, n_active;
     const int32_t *ant1, *ant2;
+    uint8_t *usable;           /* [n_baseline] those that slot was found for */
     int32_t *slot;             /* [n_antenna] index among the active, -1: not active */
     int32_t *antenna;          /* [n_active] back */
     int32_t *count;            /* [n_antenna] */
@@ -52,6 +53,7 @@ ci_status ci_cal_stefcal_new(ci_cal_stefcal **out, size_t n_antenna, size_t n_ba
     s->ant2 = ant2;
     size_t n2 = n_antenna * n_antenna;
     ci_status status = ci_mem_alloc(&s->slot, n_antenna, sizeof(int32_t), what);
+    if (status == CI_OK) status = ci_mem_alloc(&s->usable, n_baseline, 1, what);
     if (status == CI_OK) status = ci_mem_alloc(&s->antenna, n_antenna, sizeof(int32_t), what);
     if (status == CI_OK) status = ci_mem_alloc(&s->count, n_antenna, sizeof(int32_t), what);
     if (status == CI_OK) status = ci_mem_alloc(&s->m_re, n2, sizeof(double), what);
@@ -77,6 +79,7 @@ ci_status ci_cal_stefcal_new(ci_cal_stefcal **out, size_t n_antenna, size_t n_ba
 void ci_cal_stefcal_free(ci_cal_stefcal *s)
 {
     if (!s) return;
+    ci_mem_free(s->usable);
     ci_mem_free(s->slot);
     ci_mem_free(s->antenna);
     ci_mem_free(s->count);
@@ -125,10 +128,23 @@ static void largest_cluster_keep(ci_cal_stefcal *s, const double *b)
         if (s->slot[a] != best) s->slot[a] = -1;
 }
 
+/* Whether other baselines have data than in the solve before. */
+static bool usable_changes(ci_cal_stefcal *s, const double *b)
+{
+    bool changes = false;
+    for (size_t i = 0; i < s->n_baseline; i++) {
+        uint8_t now = is_usable(s, i, b);
+        changes |= now != s->usable[i];
+        s->usable[i] = now;
+    }
+    return changes;
+}
+
 /* Receptors with enough baselines to others that have enough, and connected. */
 static void active_find(ci_cal_stefcal *s, const double *b)
 {
     bool changed = true;
+    if (!usable_changes(s, b)) return;
     memset(s->slot, 0, s->n_antenna * sizeof *s->slot);
     while (changed) {
         changed = false;
@@ -199,17 +215,16 @@ static void start_guess(ci_cal_stefcal *s, int32_t i_ref)
 }
 
 /* num_p = sum_q A_pq g_q, den_p = sum_q B_pq |g_q|^2; lanes over p are independent. */
-static void normal_sums(size_t n, const double *restrict m_re, const double *restrict m_im,
-                        const double *restrict m_b, const double *restrict g_re,
-                        const double *restrict g_im, double *restrict num_re,
-                        double *restrict num_im, double *restrict den)
+CI_ISA_INLINE void normal(const ci_cal_stefcal *s)
 {
+    size_t n = s->n_active;
+    double *restrict num_re = s->num_re, *restrict num_im = s->num_im, *restrict den = s->den;
     for (size_t p = 0; p < n; p++)
         num_re[p] = num_im[p] = den[p] = 0;
     for (size_t q = 0; q < n; q++) {
-        double x = g_re[q], y = g_im[q], r2 = x * x + y * y;
-        const double *restrict a = m_re + q * n, *restrict c = m_im + q * n;
-        const double *restrict b = m_b + q * n;
+        double x = s->g_re[q], y = s->g_im[q], r2 = x * x + y * y;
+        const double *restrict a = s->m_re + q * n, *restrict c = s->m_im + q * n;
+        const double *restrict b = s->m_b + q * n;
         for (size_t p = 0; p < n; p++) {
             num_re[p] += a[p] * x - c[p] * y;
             num_im[p] += a[p] * y + c[p] * x;
@@ -218,13 +233,20 @@ static void normal_sums(size_t n, const double *restrict m_re, const double *res
     }
 }
 
+CI_ISA_INSTANCES(normal, (const ci_cal_stefcal *s), (s))
+
+static void normal_sums(const ci_cal_stefcal *s)
+{
+    CI_ISA_KERNEL(normal, s->options.isa)(s);
+}
+
 /* Steps until converged; the number of steps, or -1. */
 static int iterate(ci_cal_stefcal *s)
 {
     size_t n = s->n_active;
     for (int step = 1; step <= s->options.max_iteration; step++) {
         double change = 0, size = 0;
-        normal_sums(n, s->m_re, s->m_im, s->m_b, s->g_re, s->g_im, s->num_re, s->num_im, s->den);
+        normal_sums(s);
         double share = step % 2 ? 1 : 0.5;
         for (size_t p = 0; p < n; p++) {
             double inverse = s->den[p] > 0 ? 1 / s->den[p] : 0;
@@ -297,7 +319,7 @@ static void solution_write(ci_cal_stefcal *s, double scale2, int32_t i_ref, ci_c
             phasor_im = -s->g_im[r] / size;
         }
     }
-    normal_sums(n, s->m_re, s->m_im, s->m_b, s->g_re, s->g_im, s->num_re, s->num_im, s->den);
+    normal_sums(s);
     for (size_t p = 0; p < n; p++) {
         size_t a = (size_t)s->antenna[p];
         double x = s->g_re[p], y = s->g_im[p], amplitude = sqrt(x * x + y * y);

@@ -8,6 +8,7 @@ typedef struct ci_cal_stefcal_options
 {
     double tolerance, min_snr, huber_sigma;
     int max_iteration, min_baselines;
+    ci_isa isa;
 } ci_cal_stefcal_options;
 
 /* Work space, reused by many solves. */

@@ -87,10 +87,10 @@ void ci_cal_chan_limits(const ci_cal_options *o, const ci_vis_block *block, size
         --*end;
 }
 
-ci_cal_row ci_cal_row_of(const ci_vis_block *block, size_t i_row, size_t i_pol, const ci_c32 *model,
-                         size_t first, size_t end)
+ci_cal_row ci_cal_row_of(const ci_vis_block *block, size_t i_row, const ci_c32 *model, size_t first,
+                         size_t end)
 {
-    size_t at = ci_vis_sample(block, i_row, first, i_pol);
+    size_t at = ci_vis_sample(block, i_row, first, 0);
     return (ci_cal_row){.n_chan = end - first,
                         .n_pol = block->n_pol,
                         .data = block->data + at,
@@ -99,24 +99,76 @@ ci_cal_row ci_cal_row_of(const ci_vis_block *block, size_t i_row, size_t i_pol, 
                         .weight = block->weight + at};
 }
 
-/* One row into the sums of its baseline and interval; count [feed][channel] of good samples. */
-static void row_sum(ci_cal_problem *p, const ci_vis_block *block, const ci_cal_sums *sums,
-                    const ci_c32 *model, size_t i_row, int32_t *count)
+/* Sums of the rows of one baseline and interval, [n_chan][n_pol]. */
+typedef struct run_sums
 {
-    size_t b = (size_t)block->i_baseline[i_row], t = p->i_interval[block->i_time[i_row]];
+    size_t n_lane;
+    float *value;
+    int32_t *count;
+    ci_cal_normal normal; /* parts of value */
+} run_sums;
+
+static ci_status run_new(const ci_vis_block *block, run_sums *run)
+{
+    static const char what[] = "sums of a baseline";
+    size_t n = block->n_chan * block->n_pol;
+    *run = (run_sums){.n_lane = n};
+    CI_TRY(ci_mem_alloc(&run->value, 4 * n, sizeof(float), what));
+    run->normal =
+        (ci_cal_normal){run->value, run->value + n, run->value + 2 * n, run->value + 3 * n};
+    return ci_mem_alloc(&run->count, n, sizeof *run->count, what);
+}
+
+static void run_clear(run_sums *run)
+{
+    ci_mem_free(run->value);
+    ci_mem_free(run->count);
+}
+
+/* What a run adds to its baseline and interval, and to the numbers of good samples. */
+static void run_put(ci_cal_problem *p, const ci_vis_block *block, const ci_cal_sums *sums,
+                    const run_sums *run, size_t b, size_t t)
+{
     size_t ant1 = (size_t)p->meta->baseline_ant1[b], ant2 = (size_t)p->meta->baseline_ant2[b];
-    size_t first, end, n_chan = block->n_chan;
-    if (ant1 == ant2) return;
-    ci_cal_chan_limits(p->options, block, i_row, &first, &end);
     for (size_t h = 0; h < p->n_feed; h++) {
-        size_t at = ci_cal_sum_index(p, sums, b - block->part.i_baseline_first, h, t) + first;
+        size_t at = ci_cal_sum_index(p, sums, b - block->part.i_baseline_first, h, t);
         ci_cal_normal to = ci_cal_normal_at(sums, at);
-        ci_cal_row row = ci_cal_row_of(block, i_row, p->i_pol[h], model, first, end);
-        int64_t n = ci_cal_row_add(ci_comm_isa(p->comm), &row, &to, count + h * n_chan + first);
+        int64_t *good_chan = p->good_chan + h * p->n_chan + sums->i_chan_first, n = 0;
+        for (size_t c = 0; c < block->n_chan; c++) {
+            size_t i = c * block->n_pol + p->i_pol[h];
+            to.a_re[c] += run->normal.a_re[i];
+            to.a_im[c] += run->normal.a_im[i];
+            to.b[c] += run->normal.b[i];
+            to.c[c] += run->normal.c[i];
+            good_chan[c] += run->count[i];
+            n += run->count[i];
+        }
         p->good_interval[h * p->n_interval + t] += n;
         p->good_antenna[h * p->n_antenna + ant1] += n;
         p->good_antenna[h * p->n_antenna + ant2] += n;
     }
+}
+
+/* The rows of one baseline and interval from i_row on; returns the row behind them. */
+static size_t rows_sum(ci_cal_problem *p, const ci_vis_block *block, const ci_cal_sums *sums,
+                       const ci_c32 *model, size_t i_row, run_sums *run)
+{
+    size_t b = (size_t)block->i_baseline[i_row], t = p->i_interval[block->i_time[i_row]], i = i_row;
+    memset(run->value, 0, 4 * run->n_lane * sizeof *run->value);
+    memset(run->count, 0, run->n_lane * sizeof *run->count);
+    for (; i < block->n_row && (size_t)block->i_baseline[i] == b &&
+           p->i_interval[block->i_time[i]] == t;
+         i++) {
+        size_t first, end;
+        ci_cal_chan_limits(p->options, block, i, &first, &end);
+        ci_cal_row row = ci_cal_row_of(block, i, model, first, end);
+        size_t at = first * block->n_pol;
+        ci_cal_normal to = {run->normal.a_re + at, run->normal.a_im + at, run->normal.b + at,
+                            run->normal.c + at};
+        ci_cal_row_add(ci_comm_isa(p->comm), &row, &to, run->count + at);
+    }
+    run_put(p, block, sums, run, b, t);
+    return i;
 }
 
 static ci_status sums_new(const ci_cal_problem *p, const ci_vis_block *block, ci_cal_sums *sums)
@@ -136,17 +188,17 @@ static ci_status sums_new(const ci_cal_problem *p, const ci_vis_block *block, ci
 static ci_status part_sum(ci_cal_problem *p, const ci_vis_block *block, ci_cal_predict predict,
                           void *context, ci_c32 *model, ci_cal_sums *sums)
 {
-    int32_t *count = NULL;
+    run_sums run = {0};
     CI_TRY(sums_new(p, block, sums));
     CI_TRY(predict(context, block, model));
-    CI_TRY(ci_mem_alloc(&count, p->n_feed * block->n_chan, sizeof *count, "good samples"));
-    for (size_t i = 0; i < block->n_row; i++)
-        row_sum(p, block, sums, model, i, count);
-    for (size_t h = 0; h < p->n_feed; h++)
-        for (size_t i = 0; i < block->n_chan; i++)
-            p->good_chan[h * p->n_chan + sums->i_chan_first + i] += count[h * block->n_chan + i];
-    ci_mem_free(count);
-    return CI_OK;
+    ci_status status = run_new(block, &run);
+    for (size_t i = 0, next; status == CI_OK && i < block->n_row; i = next) {
+        next = i + 1;
+        if (!ci_vis_baseline_is_auto(p->meta, (size_t)block->i_baseline[i]))
+            next = rows_sum(p, block, sums, model, i, &run);
+    }
+    run_clear(&run);
+    return status;
 }
 
 ci_status ci_cal_model_new(const ci_vis_set *set, ci_c32 **out)
@@ -174,12 +226,14 @@ static ci_status arrays_new(ci_cal_problem *p)
     CI_TRY(ci_mem_alloc(&p->gain, n_g, sizeof(ci_c64), what));
     CI_TRY(ci_mem_alloc(&p->gain_flag, n_g, 1, what));
     CI_TRY(ci_mem_alloc(&p->gain_snr, n_g, sizeof(float), what));
+    CI_TRY(ci_mem_alloc(&p->factor, p->n_interval, sizeof *p->factor, what));
     const ci_cal_options *o = p->options;
     ci_cal_stefcal_options solver = {.tolerance = o->tolerance,
                                      .min_snr = o->min_snr,
                                      .huber_sigma = o->huber_sigma,
                                      .max_iteration = o->max_iteration,
-                                     .min_baselines = o->min_baselines};
+                                     .min_baselines = o->min_baselines,
+                                     .isa = ci_comm_isa(p->comm)};
     return ci_cal_stefcal_new(&p->solver, p->n_antenna, p->n_baseline, p->meta->baseline_ant1,
                               p->meta->baseline_ant2, &solver);
 }
@@ -287,7 +341,9 @@ ci_status ci_cal_problem_new(ci_comm *comm, const ci_vis_set *set, ci_cal_predic
     p->comm = comm;
     p->meta = set->meta;
     p->options = options;
+    size_t mark = ci_timer_begin(ci_comm_timer(comm), "normal sums");
     ci_status status = ci_par_agree(comm, set_sum(p, set, predict, context));
+    ci_timer_end(ci_comm_timer(comm), mark);
     if (status == CI_OK)
         status =
             ci_par_sum_int(comm, p->count, p->n_feed * (p->n_chan + p->n_interval + p->n_antenna));
@@ -326,6 +382,7 @@ void ci_cal_problem_free(ci_cal_problem *p)
     ci_mem_free(p->gain);
     ci_mem_free(p->gain_flag);
     ci_mem_free(p->gain_snr);
+    ci_mem_free(p->factor);
     ci_cal_stefcal_free(p->solver);
     ci_mem_free(p);
 }

@@ -9,9 +9,7 @@
 
 enum
 {
-    CI_CAL_BLOCK_CHAN = 12,        /* channels of one block of sums */
     CI_CAL_COARSE_INTERVAL_S = 60, /* of the first gains, where --gain-interval is auto */
-    CI_CAL_FINE = 4,               /* sums of one integration */
     CI_CAL_GAP = 16 /* a flag on the way: this receptor has no data in this channel */
 };
 
@@ -63,6 +61,7 @@ typedef struct ci_cal_problem
     ci_c64 *bandpass, *gain; /* [n_feed][n_chan][n_antenna], [n_feed][n_interval][n_antenna] */
     uint8_t *bandpass_flag, *gain_flag;
     float *bandpass_snr, *gain_snr;
+    double (*factor)[CI_CAL_N_NORMAL]; /* [n_interval of the bandpass]: scratch */
     int n_iteration;
     size_t n_unconverged;
 } ci_cal_problem;
@@ -86,7 +85,8 @@ typedef struct ci_cal_bandpass_parts
 {
     size_t n_antenna;
     float *value;
-    size_t *first; /* [part] */
+    size_t *first;  /* [part] */
+    bool *is_empty; /* [part] no solution in it */
 } ci_cal_bandpass_parts;
 ci_status ci_cal_bandpass_parts_new(const ci_cal_problem *problem, ci_cal_bandpass_parts *out);
 void ci_cal_bandpass_parts_clear(ci_cal_bandpass_parts *parts);
@@ -116,8 +116,8 @@ size_t ci_cal_interval_first(const ci_cal_problem *problem, size_t i_interval);
 /* Scratch for the model of any block of the set. Local. */
 ci_status ci_cal_model_new(const ci_vis_set *set, ci_c32 **out);
 /* Channels [first, end) of a row with its model, model [n_row][n_chan] of the block. Local. */
-ci_cal_row ci_cal_row_of(const ci_vis_block *block, size_t i_row, size_t i_pol, const ci_c32 *model,
-                         size_t first, size_t end);
+ci_cal_row ci_cal_row_of(const ci_vis_block *block, size_t i_row, const ci_c32 *model, size_t first,
+                         size_t end);
 /* Channels [first, end) of a row that lie within the options' limits of uv distance. */
 void ci_cal_chan_limits(const ci_cal_options *options, const ci_vis_block *block, size_t i_row,
                         size_t *first, size_t *end);
