@@ -9,4 +9,18 @@
 CI_MUST_CHECK ci_status ci_draw_fits(const char *fits_path, const char *png_path, size_t max_pixel,
                                      const char *title);
 
+/* A share of 0 (white) to 1 (black) in rows and columns, the first row on top; NaN: no data. */
+typedef struct ci_draw_map
+{
+    const char *title, *x_label, *y_label;
+    size_t n_x, n_y;
+    const double *value;         /* [n_y][n_x] */
+    double x_first, x_last;      /* of the first and the last column */
+    double y_first, y_last;      /* of the rows, where they have no names */
+    const char *const *row_name; /* [n_y], or NULL */
+} ci_draw_map;
+/* PNG of n maps, one below the other; many columns or rows are averaged to 1536 and 4000. Written
+ * by .part and rename. */
+CI_MUST_CHECK ci_status ci_draw_maps(const char *png_path, const ci_draw_map *map, size_t n);
+
 #endif

@@ -42,6 +42,9 @@ typedef struct ci_flag_report
     size_t n_chan;
     double *channel_fraction; /* [n_chan = sum over sub-bands], cross-correlations; NaN where
                                * none */
+    size_t n_time;
+    double *time_map;    /* [n_time][n_chan] the same by time and channel */
+    double *antenna_map; /* [n_antenna][n_chan] and by antenna and channel */
 } ci_flag_report;
 /* NULL-safe. Local. */
 void ci_flag_report_free(ci_flag_report *report);

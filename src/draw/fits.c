@@ -1,14 +1,12 @@
 /* A FITS image as a picture: robust asinh scale, colour bar, RA/Dec grid, beam. */
 #include "contimg/draw.h"
 
-#include "contimg/base_file.h"
 #include "contimg/fits.h"
 #include "contimg/num.h"
+#include "draw/page.h"
 
-#include <cairo.h>
 #include <math.h>
 #include <string.h>
-#include <unistd.h>
 
 enum
 {
@@ -16,8 +14,7 @@ enum
     MARGIN_RIGHT = 110,
     MARGIN_TOP = 44,
     MARGIN_BOTTOM = 58,
-    TITLE_SIZE = 16, /* of letters, pixels */
-    TEXT_SIZE = 12
+    TITLE_SIZE = 16 /* of letters, pixels */
 };
 
 typedef struct
@@ -30,20 +27,6 @@ typedef struct
 } picture;
 
 /* ---- colours ----------------------------------------------------------------------------- */
-
-/* Cubehelix (Green 2011, BASI 39, 289): start 0.5, rotations -1.5, hue 1. Brightness rises
- * with t, in print and for every eye. */
-static void colour_of(double t, double rgb[3])
-{
-    double angle = CI_TWO_PI * (0.5 / 3 + 1 - 1.5 * t);
-    double amplitude = 0.5 * t * (1 - t);
-    double c = cos(angle), s = sin(angle);
-    rgb[0] = t + amplitude * (-0.14861 * c + 1.78277 * s);
-    rgb[1] = t + amplitude * (-0.29227 * c - 0.90649 * s);
-    rgb[2] = t + amplitude * (1.97294 * c);
-    for (int i = 0; i < 3; i++)
-        rgb[i] = rgb[i] < 0 ? 0 : rgb[i] > 1 ? 1 : rgb[i];
-}
 
 static double scaled(const picture *p, double value)
 {
@@ -131,7 +114,7 @@ static void paint_pixels(cairo_t *cr, const picture *p)
         for (size_t x = 0; x < p->n_x; x++) {
             float value = p->pixel[(p->n_y - 1 - y) * p->n_x + x];
             double rgb[3] = {0.85, 0.85, 0.85};
-            if (isfinite(value)) colour_of(scaled(p, value), rgb);
+            if (isfinite(value)) ci_draw_colour(scaled(p, value), rgb);
             uint32_t word = (uint32_t)(rgb[0] * 255 + 0.5) << 16 |
                             (uint32_t)(rgb[1] * 255 + 0.5) << 8 | (uint32_t)(rgb[2] * 255 + 0.5);
             memcpy(data + y * (size_t)stride + 4 * x, &word, 4);
@@ -155,14 +138,6 @@ static double grid_step(double field_deg)
     while (i + 1 < n && steps[i] < field_deg / 5)
         i++;
     return steps[i];
-}
-
-static void text_at(cairo_t *cr, double x, double y, double align, const char *text)
-{
-    cairo_text_extents_t extents;
-    cairo_text_extents(cr, text, &extents);
-    cairo_move_to(cr, x - align * extents.width, y);
-    cairo_show_text(cr, text);
 }
 
 /* One grid line as a chain of points; broken where it leaves the sky. */
@@ -243,13 +218,13 @@ static ci_status label_lines(cairo_t *cr, const picture *p, bool is_ra, double s
             if (sx < MARGIN_LEFT || sx > MARGIN_LEFT + (double)p->n_x || fabs(sx - last) < 70)
                 continue;
             ra_text(k * step_deg, step_deg, text);
-            text_at(cr, sx, MARGIN_TOP + (double)p->n_y + 18, 0.5, text);
+            ci_draw_text(cr, sx, MARGIN_TOP + (double)p->n_y + 18, 0.5, text);
             last = sx;
         } else {
             if (sy < MARGIN_TOP || sy > MARGIN_TOP + (double)p->n_y || fabs(sy - last) < 16)
                 continue;
             dec_text(k * step_deg, step_deg, text);
-            text_at(cr, MARGIN_LEFT - 8, sy + 4, 1, text);
+            ci_draw_text(cr, MARGIN_LEFT - 8, sy + 4, 1, text);
             last = sy;
         }
     }
@@ -290,7 +265,7 @@ static void draw_bar(cairo_t *cr, const picture *p)
     double x = MARGIN_LEFT + (double)p->n_x + 16, height = (double)p->n_y, width = 16;
     for (int i = 0; i < (int)height; i++) {
         double rgb[3];
-        colour_of(1 - (i + 0.5) / height, rgb);
+        ci_draw_colour(1 - (i + 0.5) / height, rgb);
         cairo_set_source_rgb(cr, rgb[0], rgb[1], rgb[2]);
         cairo_rectangle(cr, x, MARGIN_TOP + i, width, 1.5);
         cairo_fill(cr);
@@ -300,12 +275,12 @@ static void draw_bar(cairo_t *cr, const picture *p)
         char text[32];
         double value = unscaled(p, i / 6.0), unit = fabs(p->high) < 0.5 ? 1e3 : 1;
         snprintf(text, sizeof text, "%.3g", value * unit);
-        text_at(cr, x + width + 5, MARGIN_TOP + height * (1 - i / 6.0) + 4, 0, text);
+        ci_draw_text(cr, x + width + 5, MARGIN_TOP + height * (1 - i / 6.0) + 4, 0, text);
     }
     const char *unit = p->header->bunit[0] ? p->header->bunit : "";
     char text[48];
     snprintf(text, sizeof text, "%s%s", fabs(p->high) < 0.5 ? "m" : "", unit);
-    text_at(cr, x, MARGIN_TOP - 8, 0, text);
+    ci_draw_text(cr, x, MARGIN_TOP - 8, 0, text);
 }
 
 static void draw_beam(cairo_t *cr, const picture *p)
@@ -344,14 +319,9 @@ static void draw_words(cairo_t *cr, const picture *p, const char *title)
     caption_of(p, caption);
     cairo_set_source_rgb(cr, 0.1, 0.1, 0.1);
     cairo_set_font_size(cr, TITLE_SIZE);
-    text_at(cr, MARGIN_LEFT, 18, 0, title);
-    cairo_set_font_size(cr, TEXT_SIZE);
-    text_at(cr, MARGIN_LEFT, MARGIN_TOP + (double)p->n_y + 42, 0, caption);
-}
-
-static void font_choose(cairo_t *cr)
-{
-    cairo_select_font_face(cr, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
+    ci_draw_text(cr, MARGIN_LEFT, 18, 0, title);
+    cairo_set_font_size(cr, CI_DRAW_TEXT_SIZE);
+    ci_draw_text(cr, MARGIN_LEFT, MARGIN_TOP + (double)p->n_y + 42, 0, caption);
 }
 
 /* The width that title and caption need, where the picture itself is narrower. */
@@ -362,50 +332,14 @@ static int words_width(const picture *p, const char *title)
     cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, 1, 1);
     cairo_t *cr = cairo_create(surface);
     caption_of(p, caption);
-    font_choose(cr);
+    ci_draw_font(cr);
     cairo_set_font_size(cr, TITLE_SIZE);
     cairo_text_extents(cr, title, &above);
-    cairo_set_font_size(cr, TEXT_SIZE);
+    cairo_set_font_size(cr, CI_DRAW_TEXT_SIZE);
     cairo_text_extents(cr, caption, &below);
     cairo_destroy(cr);
     cairo_surface_destroy(surface);
-    return MARGIN_LEFT + (int)ceil(fmax(above.x_advance, below.x_advance)) + TEXT_SIZE;
-}
-
-/* Where cairo writes. */
-typedef struct png_file
-{
-    int fd;
-    const char *path;
-    ci_status status;
-} png_file;
-
-static cairo_status_t png_bytes(void *context, const unsigned char *bytes, unsigned n)
-{
-    png_file *file = context;
-    file->status = ci_file_put(file->fd, file->path, bytes, n);
-    return file->status == CI_OK ? CAIRO_STATUS_SUCCESS : CAIRO_STATUS_WRITE_ERROR;
-}
-
-/* PATH, by .part and rename. */
-static ci_status surface_write(cairo_surface_t *surface, const char *path)
-{
-    char *part = NULL;
-    CI_TRY(ci_path_part(&part, path));
-    png_file file = {.path = path};
-    ci_status status = ci_file_create(&file.fd, part);
-    if (status == CI_OK) {
-        cairo_status_t written = cairo_surface_write_to_png_stream(surface, png_bytes, &file);
-        if (file.status != CI_OK)
-            status = file.status;
-        else if (written != CAIRO_STATUS_SUCCESS)
-            status = ci_error(CI_ERR_IO, "%s: %s", path, cairo_status_to_string(written));
-        close(file.fd);
-        if (status == CI_OK) status = ci_path_commit(part, path);
-        if (status != CI_OK) unlink(part);
-    }
-    ci_mem_free(part);
-    return status;
+    return MARGIN_LEFT + (int)ceil(fmax(above.x_advance, below.x_advance)) + CI_DRAW_TEXT_SIZE;
 }
 
 static ci_status png_write(const picture *p, const char *png_path, const char *title)
@@ -417,14 +351,14 @@ static ci_status png_write(const picture *p, const char *png_path, const char *t
     cairo_t *cr = cairo_create(surface);
     cairo_set_source_rgb(cr, 1, 1, 1);
     cairo_paint(cr);
-    font_choose(cr);
-    cairo_set_font_size(cr, TEXT_SIZE);
+    ci_draw_font(cr);
+    cairo_set_font_size(cr, CI_DRAW_TEXT_SIZE);
     paint_pixels(cr, p);
     ci_status status = draw_grid(cr, p);
     draw_bar(cr, p);
     draw_beam(cr, p);
     draw_words(cr, p, title);
-    if (status == CI_OK) status = surface_write(surface, png_path);
+    if (status == CI_OK) status = ci_draw_png(surface, png_path);
     cairo_destroy(cr);
     cairo_surface_destroy(surface);
     return status;

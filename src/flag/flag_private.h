@@ -14,5 +14,8 @@ ci_status ci_flag_dead(ci_comm *comm, ci_vis_set *set, const ci_flag_options *op
                        ci_flag_report *report);
 /* Finds interference and flags it, CI_VIS_FLAG_RFI. Collective. */
 ci_status ci_flag_rfi(ci_comm *comm, ci_vis_set *set);
+/* Fills the report's counts and shares; *n_left: good samples of parallel hands. Collective. */
+ci_status ci_flag_tally(ci_comm *comm, const ci_vis_set *set, ci_flag_report *report,
+                        int64_t *n_left);
 
 #endif

@@ -1,71 +1,11 @@
 /* The sections of a report's HTML page on one tile. */
-#include "contimg/cal.h"
 #include "report/page.h"
 #include "report/svg.h"
 
-#include <complex.h>
 #include <math.h>
 #include <string.h>
 
 /* ---- gains ------------------------------------------------------------------------------- */
-
-/* Amplitude or phase of every receptor against frequency or time: thin lines. */
-static ci_status gain_plot(ci_text *out, const ci_cal_table *table, bool is_phase, size_t i_feed)
-{
-    bool over_time = table->kind == CI_CAL_GAIN;
-    size_t n = over_time ? table->n_time : table->n_chan, n_ant = table->array.n_antenna;
-    double *x = NULL, *y = NULL;
-    ci_report_series *series = NULL;
-    ci_status status = ci_mem_alloc(&x, n, sizeof *x, "report");
-    if (status == CI_OK) status = ci_mem_alloc(&y, n * n_ant, sizeof *y, "report");
-    if (status == CI_OK) status = ci_mem_alloc(&series, n_ant, sizeof *series, "report");
-    for (size_t i = 0; status == CI_OK && i < n; i++)
-        x[i] = over_time ? (table->time_mjd_s[i] - table->time_mjd_s[0]) / 60
-                         : table->freq_hz[i] * 1e-6;
-    for (size_t a = 0; status == CI_OK && a < n_ant; a++) {
-        for (size_t i = 0; i < n; i++) {
-            size_t at = (i * n_ant + a) * table->n_feed + i_feed;
-            ci_c64 g = table->gain[at];
-            y[a * n + i] = table->flag[at] ? NAN : is_phase ? carg(g) * CI_RAD_TO_DEG : cabs(g);
-        }
-        series[a] = (ci_report_series){
-            .x = x, .y = y + a * n, .n = n, .is_line = n > 1, .colour = "rgba(60,100,150,0.35)"};
-    }
-    char title[64];
-    snprintf(title, sizeof title, "%s %s, feed %zu", over_time ? "gain" : "bandpass",
-             is_phase ? "phase" : "amplitude", i_feed);
-    ci_report_plot plot = {.title = title,
-                           .x_label = over_time ? "minutes" : "MHz",
-                           .y_label = is_phase ? "degrees" : "",
-                           .width = 440,
-                           .height = 230,
-                           .rule = NAN,
-                           .series = series,
-                           .n_series = n_ant};
-    if (status == CI_OK) status = ci_report_plot_svg(out, &plot);
-    ci_mem_free(x);
-    ci_mem_free(y);
-    ci_mem_free(series);
-    return status;
-}
-
-static ci_status table_plots(ci_text *out, const char *path)
-{
-    ci_cal_table *table = NULL;
-    if (!*path) return CI_OK;
-    if (ci_cal_table_read(&table, path) != CI_OK) {
-        CI_TRY(ci_text_append(out, "<p>no plot of "));
-        CI_TRY(ci_report_escape(out, ci_error_text()));
-        return ci_text_append(out, "</p>\n");
-    }
-    ci_status status = CI_OK;
-    for (size_t i_feed = 0; status == CI_OK && i_feed < table->n_feed; i_feed++) {
-        status = gain_plot(out, table, false, i_feed);
-        if (status == CI_OK) status = gain_plot(out, table, true, i_feed);
-    }
-    ci_cal_table_free(table);
-    return status;
-}
 
 static ci_status calibration(ci_text *out, const ci_tile_calibration *cal)
 {
@@ -79,8 +19,8 @@ static ci_status calibration(ci_text *out, const ci_tile_calibration *cal)
                            cal->residual[0], cal->n_residual > 1 ? cal->residual[1] : NAN,
                            100 * cal->flagged_fraction, cal->phase_scatter_deg));
     if (cal->gains != CI_TILE_GAINS_OWN) return CI_OK;
-    CI_TRY(table_plots(out, cal->bandpass));
-    return table_plots(out, cal->gain);
+    CI_TRY(ci_report_table_plots(out, cal->bandpass));
+    return ci_report_table_plots(out, cal->gain);
 }
 
 /* ---- flags, uv ---------------------------------------------------------------------------- */
@@ -285,6 +225,7 @@ ci_status ci_report_tile(ci_text *out, const ci_tile_record *tile)
     CI_TRY(ci_report_gates(out, tile->gates));
     CI_TRY(calibration(out, tile->calibration));
     CI_TRY(flags_section(out, tile->flags));
+    CI_TRY(tile_picture(out, folder, "flags.png"));
     CI_TRY(uv_plot(out, tile->uv));
     return ci_text_append(out, "</details>\n");
 }

@@ -12,5 +12,8 @@ CI_MUST_CHECK ci_status ci_tile_record_fill(ci_comm *team, const ci_tile_data *d
 CI_MUST_CHECK ci_status ci_tile_record_fill_calibration(const ci_tile_tables *tables,
                                                         const ci_tile_data *data,
                                                         ci_tile_record *record);
+/* flags.png in the folder: flagged by time and channel, by antenna and channel. What cannot be
+ * drawn is a line in the log. Local. */
+void ci_tile_flags_draw(const ci_tile_data *data, const char *folder);
 
 #endif

@@ -43,7 +43,32 @@ static bool same_report(const ci_flag_report *a, const ci_flag_report *b)
            memcmp(a->median_amplitude, b->median_amplitude, n * sizeof(double)) == 0 &&
            memcmp(&a->counts, &b->counts, sizeof a->counts) == 0 &&
            memcmp(a->antenna_fraction, b->antenna_fraction, a->n_antenna * sizeof(double)) == 0 &&
-           memcmp(a->channel_fraction, b->channel_fraction, a->n_chan * sizeof(double)) == 0;
+           memcmp(a->channel_fraction, b->channel_fraction, a->n_chan * sizeof(double)) == 0 &&
+           memcmp(a->time_map, b->time_map, a->n_time * a->n_chan * sizeof(double)) == 0;
+}
+
+/* The share of flagged cross-correlations at a time and channel, and of an antenna at that channel,
+ * counted one by one; the channel is of the first sub-band. */
+static void check_maps(const ci_flag_report *report, const ci_vis_set *whole, int32_t time,
+                       size_t i_chan, int32_t antenna)
+{
+    const ci_vis_block *block = whole->block[0];
+    double n_time = 0, n_antenna = 0, bad_time = 0, bad_antenna = 0;
+    for (size_t r = 0; r < block->n_row; r++) {
+        int32_t a1 = block->meta->baseline_ant1[block->i_baseline[r]];
+        int32_t a2 = block->meta->baseline_ant2[block->i_baseline[r]];
+        for (size_t p = 0; p < block->n_pol && a1 != a2; p++) {
+            bool bad = block->flags[ci_vis_sample(block, r, i_chan, p)] != 0;
+            bool is_then = block->i_time[r] == time, is_its = a1 == antenna || a2 == antenna;
+            n_time += is_then;
+            bad_time += is_then && bad;
+            n_antenna += is_its;
+            bad_antenna += is_its && bad;
+        }
+    }
+    CHECK(report->time_map[(size_t)time * report->n_chan + i_chan] == bad_time / n_time);
+    CHECK(report->antenna_map[(size_t)antenna * report->n_chan + i_chan] ==
+          bad_antenna / n_antenna);
 }
 
 /* Every flag of this rank's blocks as the whole set has them. */
@@ -91,6 +116,8 @@ static void test_dead(ci_comm *world, ci_comm *self)
         CHECK((block->flags[ci_vis_sample(block, r, 0, 2)] == CI_VIS_FLAG_DEAD) == dead);
     }
     CHECK(same_report(report, alone));
+    check_maps(report, whole, 4, 3, 7);
+    check_maps(report, whole, 0, 3, 5);
     CHECK(report->antenna_fraction[3] == 1 && report->antenna_fraction[0] < 0.25);
     CHECK(report->counts.n_by_bit[3] > 0 && report->counts.n_by_bit[2] > 0);
     check_same_flags(set, whole);

@@ -1,0 +1,23 @@
+/* What pictures have in common: colours, words, the file. All functions are local. */
+#ifndef CI_DRAW_PAGE_H
+#define CI_DRAW_PAGE_H
+
+#include "contimg/base.h"
+
+#include <cairo.h>
+
+enum
+{
+    CI_DRAW_TEXT_SIZE = 12 /* of letters, pixels */
+};
+
+/* Colour of t, 0 black to 1 white. */
+void ci_draw_colour(double t, double rgb[3]);
+/* A font for ci_draw_text; its size is the caller's. */
+void ci_draw_font(cairo_t *cr);
+/* Words whose base line is at y; align 0: they begin at x, 1: they end there. */
+void ci_draw_text(cairo_t *cr, double x, double y, double align, const char *text);
+/* Writes the file by .part and rename. */
+CI_MUST_CHECK ci_status ci_draw_png(cairo_surface_t *surface, const char *path);
+
+#endif

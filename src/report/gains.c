@@ -1,0 +1,183 @@
+/* Plots of calibration tables on a report's page: amplitudes, phases, delays. */
+#include "contimg/cal.h"
+#include "report/page.h"
+#include "report/svg.h"
+
+#include <complex.h>
+#include <math.h>
+
+typedef struct
+{
+    const ci_cal_table *table;
+    size_t i_feed, n, n_antenna; /* n: points of a receptor, times or channels */
+    bool is_over_time;
+} curves;
+
+static ci_c64 gain_of(const curves *k, size_t i, size_t a)
+{
+    return k->table->gain[(i * k->n_antenna + a) * k->table->n_feed + k->i_feed];
+}
+
+static bool is_good(const curves *k, size_t i, size_t a)
+{
+    return k->table->flag[(i * k->n_antenna + a) * k->table->n_feed + k->i_feed] == 0;
+}
+
+/* ---- delays ------------------------------------------------------------------------------- */
+
+/* A delay (s), from the mean change of phase between channels `lag` apart, with `delay` taken out
+ * before; NaN where no two such channels are good. */
+static double delay_refine(const curves *k, size_t a, size_t lag, double delay)
+{
+    ci_c64 sum = 0;
+    double span_hz = 0;
+    size_t n = 0;
+    for (size_t i = 0; i + lag < k->n; i++) {
+        if (!is_good(k, i, a) || !is_good(k, i + lag, a)) continue;
+        double hz = k->table->freq_hz[i + lag] - k->table->freq_hz[i];
+        if (lag == 1 && hz > 1.5 * k->table->width_hz[i]) continue; /* a gap in the band */
+        double cycles = hz * delay;
+        sum += gain_of(k, i + lag, a) * conj(gain_of(k, i, a)) * cexp(-I * CI_TWO_PI * cycles);
+        span_hz += hz;
+        n++;
+    }
+    return n ? delay + carg(sum) / (CI_TWO_PI * span_hz / (double)n) : NAN;
+}
+
+/* Delay of a receptor: its gain is exp(+2 pi i delay nu). The nearest channels say it without
+ * ambiguity, those far apart precisely. */
+static double delay_of(const curves *k, size_t a)
+{
+    double delay = delay_refine(k, a, 1, 0);
+    for (size_t lag = 8; isfinite(delay) && lag <= k->n / 2; lag *= 4) {
+        double finer = delay_refine(k, a, lag, delay);
+        if (isfinite(finer)) delay = finer;
+    }
+    return delay;
+}
+
+ci_status ci_report_delays(double **out, const ci_cal_table *table, size_t i_feed)
+{
+    const curves k = {table, i_feed, table->n_chan, table->array.n_antenna, false};
+    CI_TRY(ci_mem_alloc(out, k.n_antenna, sizeof **out, "report"));
+    for (size_t a = 0; a < k.n_antenna; a++)
+        (*out)[a] = delay_of(&k, a);
+    return CI_OK;
+}
+
+static ci_status delay_plot(ci_text *out, const ci_cal_table *table)
+{
+    static const char *const colours[] = {"#4878a8", "#b8564f"};
+    double *x = NULL, *y[2] = {NULL, NULL};
+    size_t n = table->array.n_antenna;
+    ci_report_series series[2];
+    ci_status status = ci_mem_alloc(&x, n, sizeof *x, "report");
+    for (size_t a = 0; status == CI_OK && a < n; a++)
+        x[a] = (double)a;
+    for (size_t h = 0; status == CI_OK && h < table->n_feed; h++) {
+        status = ci_report_delays(&y[h], table, h);
+        for (size_t a = 0; status == CI_OK && a < n; a++)
+            y[h][a] *= 1e9;
+        series[h] = (ci_report_series){.x = x, .y = y[h], .n = n, .colour = colours[h]};
+    }
+    const ci_report_plot plot = {.title = "delays (second feed red)",
+                                 .x_label = "antenna, in order",
+                                 .y_label = "ns",
+                                 .width = 440,
+                                 .height = 230,
+                                 .rule = 0,
+                                 .series = series,
+                                 .n_series = table->n_feed};
+    if (status == CI_OK) status = ci_report_plot_svg(out, &plot);
+    ci_mem_free(x);
+    ci_mem_free(y[0]);
+    ci_mem_free(y[1]);
+    return status;
+}
+
+/* ---- amplitudes and phases ---------------------------------------------------------------- */
+
+static void amplitude_curve(const curves *k, size_t a, double *y)
+{
+    for (size_t i = 0; i < k->n; i++)
+        y[i] = is_good(k, i, a) ? cabs(gain_of(k, i, a)) : NAN;
+}
+
+/* Phases of a receptor about their mean, of a bandpass with its delay taken out: those of a hundred
+ * receptors, which begin anywhere, lie above each other. */
+static void phase_curve(const curves *k, size_t a, double *y)
+{
+    double delay = k->is_over_time ? 0 : delay_of(k, a);
+    ci_c64 sum = 0;
+    if (!isfinite(delay)) delay = 0;
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t i = 0; i < k->n; i++) {
+            double cycles = delay * (k->is_over_time ? 0 : k->table->freq_hz[i]);
+            ci_c64 g = gain_of(k, i, a) * cexp(-I * CI_TWO_PI * (cycles - nearbyint(cycles)));
+            if (pass == 0 && is_good(k, i, a)) sum += g / cabs(g);
+            if (pass == 1) y[i] = is_good(k, i, a) ? carg(g * conj(sum)) * CI_RAD_TO_DEG : NAN;
+        }
+}
+
+/* Every receptor against frequency or time: thin lines. */
+static ci_status curve_plot(ci_text *out, const curves *k, bool is_phase)
+{
+    double *x = NULL, *y = NULL;
+    ci_report_series *series = NULL;
+    const ci_cal_table *table = k->table;
+    ci_status status = ci_mem_alloc(&x, k->n, sizeof *x, "report");
+    if (status == CI_OK) status = ci_mem_alloc(&y, k->n * k->n_antenna, sizeof *y, "report");
+    if (status == CI_OK) status = ci_mem_alloc(&series, k->n_antenna, sizeof *series, "report");
+    for (size_t i = 0; status == CI_OK && i < k->n; i++)
+        x[i] = k->is_over_time ? (table->time_mjd_s[i] - table->time_mjd_s[0]) / 60
+                               : table->freq_hz[i] * 1e-6;
+    for (size_t a = 0; status == CI_OK && a < k->n_antenna; a++) {
+        (is_phase ? phase_curve : amplitude_curve)(k, a, y + a * k->n);
+        series[a] = (ci_report_series){.x = x,
+                                       .y = y + a * k->n,
+                                       .n = k->n,
+                                       .is_line = k->n > 1,
+                                       .colour = "rgba(60,100,150,0.35)"};
+    }
+    char title[80];
+    snprintf(title, sizeof title, "%s %s, feed %zu%s", k->is_over_time ? "gain" : "bandpass",
+             is_phase ? "phase" : "amplitude", k->i_feed,
+             !is_phase         ? ""
+             : k->is_over_time ? ", about its mean"
+                               : ", delay taken out");
+    const ci_report_plot plot = {.title = title,
+                                 .x_label = k->is_over_time ? "minutes" : "MHz",
+                                 .y_label = is_phase ? "degrees" : "",
+                                 .width = 440,
+                                 .height = 230,
+                                 .rule = NAN,
+                                 .series = series,
+                                 .n_series = k->n_antenna};
+    if (status == CI_OK) status = ci_report_plot_svg(out, &plot);
+    ci_mem_free(x);
+    ci_mem_free(y);
+    ci_mem_free(series);
+    return status;
+}
+
+ci_status ci_report_table_plots(ci_text *out, const char *path)
+{
+    ci_cal_table *table = NULL;
+    if (!*path) return CI_OK;
+    if (ci_cal_table_read(&table, path) != CI_OK) {
+        CI_TRY(ci_text_append(out, "<p>no plot of "));
+        CI_TRY(ci_report_escape(out, ci_error_text()));
+        return ci_text_append(out, "</p>\n");
+    }
+    bool is_over_time = table->kind == CI_CAL_GAIN;
+    ci_status status = CI_OK;
+    for (size_t h = 0; status == CI_OK && h < table->n_feed; h++) {
+        const curves k = {table, h, is_over_time ? table->n_time : table->n_chan,
+                          table->array.n_antenna, is_over_time};
+        status = curve_plot(out, &k, false);
+        if (status == CI_OK) status = curve_plot(out, &k, true);
+    }
+    if (status == CI_OK && !is_over_time) status = delay_plot(out, table);
+    ci_cal_table_free(table);
+    return status;
+}
