@@ -19,6 +19,12 @@ static double threshold_at(const ci_clean *c, size_t i, double rms)
     return (is_inside(c, i) ? c->inner * o->auto_threshold : o->auto_mask) * rms;
 }
 
+/* No pixel of a row that is not near a component counts below it; least: of the row's rms. */
+static double floor_of(const ci_clean *c, float least)
+{
+    return c->setup.options->auto_mask * least;
+}
+
 /* |residual| where a component may come to stand by its sign and the user's mask, else 0. */
 static double residual_counted(const ci_clean *c, size_t i)
 {
@@ -32,11 +38,13 @@ ci_status ci_clean_scan_make(ci_comm *comm, const ci_clean *c, const ci_clean_rm
 {
     double best[3] = {0, 0, 0};
     for (size_t y = 0; y < c->layout->n_here; y++) {
-        ci_clean_rms_mesh_row(mesh, c->layout->y_first + y, c->rms_row);
+        double low = floor_of(c, ci_clean_rms_mesh_row(mesh, c->layout->y_first + y));
         for (size_t x = 0; x < c->layout->n_x; x++) {
             size_t i = y * c->layout->n_x + x;
-            double v = fabs(c->setup.residual[i]), t = threshold_at(c, i, c->rms_row[x]);
+            double v = fabs(c->setup.residual[i]);
             if (v > best[1]) best[1] = v;
+            if (v <= low && c->mask[i] == CI_CLEAN_MASK_NONE) continue;
+            double t = threshold_at(c, i, ci_clean_rms_mesh_at(mesh, x));
             v = residual_counted(c, i);
             if (v <= t) continue;
             if (v > best[0]) best[0] = v;
@@ -73,18 +81,22 @@ static ci_status active_append(active_list *list, const ci_clean_active *pixel)
 }
 
 /* Pixels of a row of this rank's above their threshold and `stop`. */
-static ci_status row_active(const ci_clean *c, size_t y, double stop, active_list *list)
+static ci_status row_active(const ci_clean *c, const ci_clean_rms_mesh *mesh, size_t y, double stop,
+                            active_list *list)
 {
     double inner = c->inner * c->setup.options->auto_threshold;
+    double low = floor_of(c, ci_clean_rms_mesh_row(mesh, c->layout->y_first + y));
     for (size_t x = 0; x < c->layout->n_x; x++) {
         size_t i = y * c->layout->n_x + x;
-        double v = c->setup.residual[i], t = threshold_at(c, i, c->rms_row[x]);
-        if (fabs(v) <= t || fabs(v) <= stop || residual_counted(c, i) == 0) continue;
+        double v = c->setup.residual[i];
+        if (fabs(v) <= stop || (fabs(v) <= low && c->mask[i] == CI_CLEAN_MASK_NONE)) continue;
+        double rms = ci_clean_rms_mesh_at(mesh, x), t = threshold_at(c, i, rms);
+        if (fabs(v) <= t || residual_counted(c, i) == 0) continue;
         const ci_clean_active pixel = {.x = (int32_t)x,
                                        .y = (int32_t)(c->layout->y_first + y),
                                        .value = (float)v,
                                        .threshold = (float)t,
-                                       .threshold_in = (float)(inner * c->rms_row[x]),
+                                       .threshold_in = (float)(inner * rms),
                                        .no_negative = c->setup.is_positive &&
                                                       c->mask[i] == CI_CLEAN_MASK_NONE};
         CI_TRY(active_append(list, &pixel));
@@ -96,10 +108,8 @@ static ci_status active_find(const ci_clean *c, const ci_clean_rms_mesh *mesh, d
                              active_list *list)
 {
     list->n = 0;
-    for (size_t y = 0; y < c->layout->n_here; y++) {
-        ci_clean_rms_mesh_row(mesh, c->layout->y_first + y, c->rms_row);
-        CI_TRY(row_active(c, y, stop, list));
-    }
+    for (size_t y = 0; y < c->layout->n_here; y++)
+        CI_TRY(row_active(c, mesh, y, stop, list));
     return CI_OK;
 }
 

@@ -23,7 +23,6 @@ void ci_clean_free(ci_clean *c)
 {
     if (!c) return;
     ci_mem_free(c->mask);
-    ci_mem_free(c->rms_row);
     ci_mem_free(c->patch_value);
     ci_mem_free(c->predicted);
     ci_clean_drifted_clear(&c->drifted);
@@ -38,7 +37,6 @@ static ci_status arrays_new(ci_clean *c)
 {
     size_t n = c->layout->n_here * c->layout->n_x;
     CI_TRY(ci_mem_alloc(&c->mask, n, 1, "clean mask"));
-    CI_TRY(ci_mem_alloc(&c->rms_row, c->layout->n_x, sizeof *c->rms_row, "local rms"));
     return ci_clean_model_snapshot(c->setup.model, &c->saved_model);
 }
 

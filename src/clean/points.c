@@ -119,6 +119,8 @@ typedef struct scratch
     const ci_clean_flux_axis *axis;
     batches batches;
     ci_clean_points_run run;
+    bool takes_residual;        /* the residual and its weights are needed ... */
+    bool is_fit;                /* ... with what positions and slopes ask for */
     size_t n_max, first;        /* samples of a run; the first of this one */
     float *floats;              /* own the arrays */
     float *total_re, *total_im; /* [n_max] sums of all points */
@@ -170,7 +172,7 @@ static void axis_prepare(scratch *r, const ci_vis_samples *s, size_t i_row, size
     const double *f = s->freq_hz + first;
     for (size_t k = 0; k < n; k++)
         r->run.offset_hz[at + k] = (float)(f[k] - r->run.freq_hz);
-    memcpy(r->run.x + at, axis->x + first, n * sizeof(float));
+    if (r->is_fit) memcpy(r->run.x + at, axis->x + first, n * sizeof(float));
     for (size_t i = 0; i < CI_CLEAN_FLUX_NODES; i++)
         memcpy(r->run.lagrange[i] + at, axis->weight + i * axis->n + first, n * sizeof(float));
 }
@@ -202,7 +204,7 @@ static void row_prepare(scratch *r, const ci_vis_samples *s, size_t i_row, size_
     axis_prepare(r, s, i_row, n, at);
     row->is_base = !is_repeat || !is_near(r, row, &r->run.row[*base], n, at);
     if (row->is_base) *base = i;
-    for (size_t k = 0; k < n; k++) {
+    for (size_t k = 0; r->is_fit && k < n; k++) {
         r->run.u[at + k] = (float)(row->uvw_s[0] * f[k]);
         r->run.v[at + k] = (float)(row->uvw_s[1] * f[k]);
         r->run.w[at + k] = (float)(row->uvw_s[2] * f[k]);
@@ -212,6 +214,7 @@ static void row_prepare(scratch *r, const ci_vis_samples *s, size_t i_row, size_
 static void values_prepare(scratch *r, const ci_vis_samples *s)
 {
     const float *vis = (const float *)(s->computed + r->first);
+    if (!r->takes_residual) return;
     for (size_t k = 0; k < r->run.n; k++) {
         r->run.re[k] = vis[2 * k];
         r->run.im[k] = vis[2 * k + 1];
@@ -312,6 +315,7 @@ typedef struct job
     const ci_vis_samples *samples;
     size_t n_value; /* of a summand */
     void (*run_add)(scratch *r, double *summand);
+    bool is_fit;
     ci_c32 *all; /* [n_sample] takes the sum of all points; or NULL */
 } job;
 
@@ -321,6 +325,8 @@ static ci_status summands_add(const job *j, ci_par_pairwise *sums)
     double *summand = NULL;
     const ci_vis_samples *s = j->samples;
     ci_status status = scratch_new(&r, j->points, s);
+    r.takes_residual = true;
+    r.is_fit = j->is_fit;
     for (size_t i = 0; status == CI_OK && i < s->n_row; i += r.run.n_row) {
         if (ci_vis_samples_summand_begins(s, i)) summand = ci_par_pairwise_next(sums);
         run_prepare(&r, s, i);
@@ -344,7 +350,7 @@ static ci_status summands_sum(ci_comm *comm, const job *j, double *sum)
 ci_status ci_clean_points_correlate(ci_comm *comm, const ci_clean_points *p,
                                     const ci_vis_samples *s, double *sums)
 {
-    const job j = {p, s, p->n * CI_FIT_SUMS, run_correlate, NULL};
+    const job j = {p, s, p->n * CI_FIT_SUMS, run_correlate, true, NULL};
     return summands_sum(comm, &j, sums);
 }
 
@@ -352,7 +358,7 @@ ci_status ci_clean_points_project(ci_comm *comm, const ci_clean_points *p, const
                                   ci_c32 *all, double *dot, double *norm)
 {
     double sum[2];
-    const job j = {p, s, 2, run_project, all};
+    const job j = {p, s, 2, run_project, false, all};
     CI_TRY(summands_sum(comm, &j, sum));
     *dot = sum[0];
     *norm = sum[1];

@@ -213,16 +213,17 @@ ci_status ci_clean_rms_mesh_new(ci_comm *comm, ci_clean_rms_mesh **out, const ci
     return CI_OK;
 }
 
-void ci_clean_rms_mesh_row(const ci_clean_rms_mesh *m, size_t y, float *rms)
+float ci_clean_rms_mesh_row(const ci_clean_rms_mesh *m, size_t y)
 {
+    const float rounding = 1e-6f;
+    float least = INFINITY;
     double wy;
     size_t by = box_below(y, m->n_box_y, m->n_y, &wy);
     const float *low = m->rms + by * m->n_box_x, *high = wy > 0 ? low + m->n_box_x : low;
-    for (size_t b = 0; b < m->n_box_x; b++)
+    for (size_t b = 0; b < m->n_box_x; b++) {
         m->row[b] = (float)((1 - wy) * low[b] + wy * high[b]);
-    m->row[m->n_box_x] = m->row[m->n_box_x - 1];
-    for (size_t x = 0; x < m->n_x; x++) {
-        const float *pair = m->row + m->below[x];
-        rms[x] = pair[0] + m->above[x] * (pair[1] - pair[0]);
+        least = fminf(least, m->row[b]);
     }
+    m->row[m->n_box_x] = m->row[m->n_box_x - 1];
+    return least * (1 - rounding);
 }

@@ -19,7 +19,14 @@ CI_MUST_CHECK ci_status ci_clean_rms_mesh_new(ci_comm *comm, ci_clean_rms_mesh *
                                               const ci_grid_layout *layout, const double *slab,
                                               size_t box, bool is_positive);
 void ci_clean_rms_mesh_free(ci_clean_rms_mesh *mesh);
-/* One row of the map, bilinear between box centres. Local. */
-void ci_clean_rms_mesh_row(const ci_clean_rms_mesh *mesh, size_t y, float *rms);
+/* Makes the mesh ready for row y of the map, bilinear between box centres; a lower bound of its
+ * values. Local. */
+float ci_clean_rms_mesh_row(const ci_clean_rms_mesh *mesh, size_t y);
+/* Its value at a pixel of that row. Local. */
+static inline float ci_clean_rms_mesh_at(const ci_clean_rms_mesh *mesh, size_t x)
+{
+    const float *pair = mesh->row + mesh->below[x];
+    return pair[0] + mesh->above[x] * (pair[1] - pair[0]);
+}
 
 #endif

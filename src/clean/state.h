@@ -33,7 +33,6 @@ struct ci_clean
     const ci_grid_layout *layout; /* of the setup */
     double *pixels;               /* of the model, borrowed */
     uint8_t *mask;                /* slab: how near a component is */
-    float *rms_row;               /* [n_x] scratch */
     ci_clean_patch patch;         /* rank 0; of the PSF */
     float *patch_value;           /* owns it, where it is not the wide one */
     double hidden;                /* greatest |PSF| beyond the patch */
