@@ -1,4 +1,4 @@
-/* Corrections of one block, in double precision. */
+/* Corrections of one block, in double precision. All functions are local. */
 #ifndef CI_CAL_APPLY_H
 #define CI_CAL_APPLY_H
 

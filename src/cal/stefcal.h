@@ -1,4 +1,5 @@
-/* One gain solve: V = g_p M conj(g_q) for all baselines of one channel or one interval. */
+/* One gain solve: V = g_p M conj(g_q) for all baselines of one channel or one interval. All
+ * functions are local. */
 #ifndef CI_CAL_STEFCAL_H
 #define CI_CAL_STEFCAL_H
 

@@ -66,6 +66,7 @@ typedef struct ci_cal_problem
     size_t n_unconverged;
 } ci_cal_problem;
 
+/* Where the sums of a baseline of the part, feed and interval begin. Local. */
 static inline size_t ci_cal_sum_index(const ci_cal_problem *problem, const ci_cal_sums *sums,
                                       size_t i_baseline_here, size_t i_feed, size_t i_interval)
 {
@@ -73,7 +74,7 @@ static inline size_t ci_cal_sum_index(const ci_cal_problem *problem, const ci_ca
            sums->n_chan;
 }
 
-/* Where the normal sums of a baseline, feed and interval begin. */
+/* Where the normal sums of a baseline, feed and interval begin. Local. */
 static inline ci_cal_normal ci_cal_normal_at(const ci_cal_sums *sums, size_t at)
 {
     return (ci_cal_normal){sums->a_re + at, sums->a_im + at, sums->b + at, sums->c + at};
@@ -88,8 +89,11 @@ typedef struct ci_cal_bandpass_parts
     size_t *first;  /* [part] */
     bool *is_empty; /* [part] no solution in it */
 } ci_cal_bandpass_parts;
+/* To be cleared by the caller; of the bandpass as it is now. Local. */
 ci_status ci_cal_bandpass_parts_new(const ci_cal_problem *problem, ci_cal_bandpass_parts *out);
+/* Frees what it owns. Local. */
 void ci_cal_bandpass_parts_clear(ci_cal_bandpass_parts *parts);
+/* Real parts [n_chan], then imaginary ones, of one part, feed and antenna; borrowed. Local. */
 static inline const float *ci_cal_bandpass_of(const ci_cal_bandpass_parts *parts, size_t i_part,
                                               size_t n_chan, size_t i_feed, size_t i_antenna)
 {
@@ -100,14 +104,16 @@ static inline const float *ci_cal_bandpass_of(const ci_cal_bandpass_parts *parts
 /* Collective. Frees what it made where it fails. */
 ci_status ci_cal_problem_new(ci_comm *comm, const ci_vis_set *set, ci_cal_predict predict,
                              void *context, const ci_cal_options *options, ci_cal_problem **out);
+/* NULL-safe. Local. */
 void ci_cal_problem_free(ci_cal_problem *problem);
 
-/* One round of each; collective; solutions on all ranks. */
+/* One round of the bandpass, gains as they are; solutions on all ranks. Collective. */
 ci_status ci_cal_bandpass_solve(ci_cal_problem *problem);
+/* One round of gains, the bandpass as it is; solutions on all ranks. Collective. */
 ci_status ci_cal_gain_solve(ci_cal_problem *problem);
-/* Fills gaps of the bandpass of up to 3 channels within a sub-band. Local, all alike. */
+/* Fills gaps of the bandpass of up to 3 channels within a sub-band. All alike. Local. */
 void ci_cal_bandpass_fill(ci_cal_problem *problem);
-/* sqrt(chi^2 / power) per feed; collective. */
+/* sqrt(chi^2 / power) per feed. Collective. */
 ci_status ci_cal_residual(ci_cal_problem *problem, double residual[2]);
 
 /* First integration of an interval, n_time for n_interval. Local. */
@@ -118,7 +124,7 @@ ci_status ci_cal_model_new(const ci_vis_set *set, ci_c32 **out);
 /* Channels [first, end) of a row with its model, model [n_row][n_chan] of the block. Local. */
 ci_cal_row ci_cal_row_of(const ci_vis_block *block, size_t i_row, const ci_c32 *model, size_t first,
                          size_t end);
-/* Channels [first, end) of a row that lie within the options' limits of uv distance. */
+/* Channels [first, end) of a row that lie within the options' limits of uv distance. Local. */
 void ci_cal_chan_limits(const ci_cal_options *options, const ci_vis_block *block, size_t i_row,
                         size_t *first, size_t *end);
 /* Gains on intervals as short as the S/N allows, the bandpass as it is; phases and amplitudes on
@@ -133,10 +139,10 @@ ci_status ci_cal_misfits_flag(ci_cal_problem *problem);
  * leaves, and all power, over what has a solution; *whole, ci_mem_free. Collective. */
 ci_status ci_cal_powers_gather(ci_cal_problem *problem, void **whole, size_t *n_all);
 
-/* reference.c. Antenna whose phase is 0. */
+/* reference.c. Antenna whose phase is 0. Local. */
 ci_status ci_cal_reference_choose(ci_cal_problem *problem);
 /* Solutions [n_step][n_antenna] (channels or intervals) of one feed where the reference has
- * none are rotated to agree best with the nearest that have a phase. */
+ * none are rotated to agree best with the nearest that have a phase. Local. */
 void ci_cal_reference_align(size_t n_step, size_t n_antenna, int32_t i_ref, ci_c64 *gain,
                             const uint8_t *flag);
 

@@ -1,4 +1,4 @@
-/* The minor cycle, on the list of pixels that can matter. */
+/* The minor cycle, on the list of pixels that can matter. All functions are local. */
 #ifndef CLEAN_MINOR_H
 #define CLEAN_MINOR_H
 

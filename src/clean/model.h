@@ -99,8 +99,9 @@ struct ci_clean_snapshot
     double residual_rms, residual_peak;
 };
 
-/* Direction cosines of a position in pixels from 0, and of a pixel by its index y n_x + x. */
+/* Direction cosines of a position in pixels from 0. Local. */
 void ci_clean_model_place(const ci_clean_model *model, double x, double y, double *l, double *m);
+/* Direction cosines of a pixel by its index y n_x + x. Local. */
 void ci_clean_model_pixel(const ci_clean_model *model, int64_t index, double *l, double *m);
 /* Beam over mean beam at (l, m): [n_frame][CI_CLEAN_FLUX_NODES]. Local. */
 void ci_clean_model_beam_ratio(const ci_clean_model *model, double l, double m, double beam,
@@ -127,8 +128,9 @@ CI_MUST_CHECK ci_status ci_clean_components_gather(ci_comm *comm, const ci_clean
                                                    ci_clean_component **out, size_t *n_out);
 /* The model without pixel components and bright sources. Local. */
 void ci_clean_model_restart(ci_clean_model *model);
-/* A source's point component; its end as one: it becomes pixel components. Local. */
+/* A source's point component. Local. */
 ci_clean_point ci_clean_source_point(const ci_clean_model *model, const ci_clean_source *source);
+/* A source's point component becomes pixel components. Local. */
 void ci_clean_source_pixelise(ci_clean_model *model, ci_clean_source *source);
 
 #endif

@@ -17,11 +17,12 @@ typedef struct ci_clean_flux_axis
     float *weight; /* [CI_CLEAN_FLUX_NODES][n] Lagrange's weights of the nodes there; owns both */
     float *x;      /* [n] ln(nu / ref_hz) */
 } ci_clean_flux_axis;
-/* Fills the arrays, for those samples' axes; nodes and reference are set. */
+/* Fills the arrays, for those samples' axes; nodes and reference are set. Local. */
 CI_MUST_CHECK ci_status ci_clean_flux_axis_tabulate(ci_clean_flux_axis *axis,
                                                     const ci_vis_samples *samples);
+/* Frees what it owns. Local. */
 void ci_clean_flux_axis_clear(ci_clean_flux_axis *axis);
-/* Lagrange's weight of node i at a frequency. */
+/* Lagrange's weight of node i at a frequency. Local. */
 double ci_clean_flux_lagrange(const ci_clean_flux_axis *axis, int i, double freq_hz);
 
 typedef struct ci_clean_points
@@ -31,9 +32,12 @@ typedef struct ci_clean_points
     double *lmn;                    /* [n][3]: l, m, n - 1 */
     double *flux;                   /* [n][n_frame][CI_CLEAN_FLUX_NODES], Jy */
 } ci_clean_points;
+/* Room for n points; to be cleared by the caller. Local. */
 CI_MUST_CHECK ci_status ci_clean_points_new(ci_clean_points *out, const ci_clean_flux_axis *axis,
                                             size_t n, size_t n_frame);
+/* Frees what it owns. Local. */
 void ci_clean_points_clear(ci_clean_points *points);
+/* Sets the direction cosines of point i. Local. */
 void ci_clean_points_place(ci_clean_points *points, size_t i, double l, double m);
 /* samples->computed += scale x the points' visibilities. Local. */
 CI_MUST_CHECK ci_status ci_clean_points_add(const ci_clean_points *points, ci_vis_samples *samples,

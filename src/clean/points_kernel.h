@@ -1,4 +1,4 @@
-/* The inner loops of direct sums over points: nearly all of their time. */
+/* The inner loops of direct sums over points: nearly all of their time. All functions are local. */
 #ifndef CLEAN_POINTS_KERNEL_H
 #define CLEAN_POINTS_KERNEL_H
 

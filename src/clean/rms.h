@@ -15,9 +15,11 @@ typedef struct ci_clean_rms_mesh
     uint32_t *below;         /* [n_x] the box below a pixel, and ... */
     float *above;            /* [n_x] ... the weight of the next one */
 } ci_clean_rms_mesh;
+/* From the slabs of an image, boxes of `box` pixels; is_positive: sources are. Collective. */
 CI_MUST_CHECK ci_status ci_clean_rms_mesh_new(ci_comm *comm, ci_clean_rms_mesh **out,
                                               const ci_grid_layout *layout, const double *slab,
                                               size_t box, bool is_positive);
+/* NULL-safe. Local. */
 void ci_clean_rms_mesh_free(ci_clean_rms_mesh *mesh);
 /* Makes the mesh ready for row y of the map, bilinear between box centres; a lower bound of its
  * values. Local. */

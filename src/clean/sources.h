@@ -44,6 +44,7 @@ typedef struct ci_clean_drifted
     ci_clean_component *list; /* [n] */
     size_t n;
 } ci_clean_drifted;
+/* Frees what it owns. Local. */
 void ci_clean_drifted_clear(ci_clean_drifted *known);
 /* What the beam's change takes from and gives to pixel components where that shows, beside what is
  * known, which becomes known as well; *out to be cleared by the caller, whatever the status.

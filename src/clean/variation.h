@@ -36,6 +36,7 @@ enum
     CI_SHIFT_NORM_MM,
     CI_SHIFT_SUMS
 };
+/* Those sums over all ranks' samples, the same on each. Collective. */
 CI_MUST_CHECK ci_status ci_clean_variation_shift(ci_comm *comm, const ci_clean_model *model,
                                                  double l, double m, const double *amplitude,
                                                  const ci_vis_samples *samples,

@@ -1,4 +1,4 @@
-/* The option table as data, for the files of conf. */
+/* The option table as data, for the files of conf. All functions are local. */
 #ifndef CONTIMG_CONF_TABLE_H
 #define CONTIMG_CONF_TABLE_H
 

@@ -1,4 +1,5 @@
-/* Private to fits: CFITSIO's faults as ours, and the cards that the module writes itself. */
+/* Private to fits: CFITSIO's faults as ours, and the cards that the module writes itself. All
+ * functions are local. */
 #ifndef FITS_CFITSIO_H
 #define FITS_CFITSIO_H
 

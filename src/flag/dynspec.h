@@ -1,5 +1,6 @@
 /* One baseline's dynamic spectrum of times and channels of one sub-band, one polarisation, and the
- * search for interference in such dynamic spectra. Shared by flag's own files. */
+ * search for interference in such dynamic spectra. Shared by flag's own files. All functions are
+ * local. */
 #ifndef CI_FLAG_DYNSPEC_H
 #define CI_FLAG_DYNSPEC_H
 

@@ -5,7 +5,7 @@
 #include "contimg/flag.h"
 
 /* Median amplitude over the good samples of rows [first, end) of one polarisation, NaN for
- * none; at most n_scratch of them are looked at, evenly spread. */
+ * none; at most n_scratch of them are looked at, evenly spread. Local. */
 double ci_flag_median_amplitude(const ci_vis_block *block, size_t i_row_first, size_t i_row_end,
                                 size_t i_pol, float *scratch, size_t n_scratch, int64_t *n_good);
 

@@ -1,4 +1,5 @@
-/* The oracle of the gridder: direct sums in double precision. Local; slow. */
+/* The oracle of the gridder: direct sums in double precision. Local; slow. All functions are local.
+ */
 #ifndef GRID_DIRECT_H
 #define GRID_DIRECT_H
 

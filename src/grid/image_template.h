@@ -1,4 +1,5 @@
-/* The image's side of the planes, as a template (see taps.h): the transform along u, screens. */
+/* The image's side of the planes, as a template (see taps.h): the transform along u, screens. All
+ * functions are local. */
 
 /* What a plane's number is multiplied by before the real and the imaginary part are added: by
  * distance from the middle column of row y. */

@@ -164,21 +164,22 @@ ci_status ci_grid_plan_make(ci_comm *comm, ci_grid_plan *plan, const ci_grid_geo
 ci_status ci_grid_route_make(ci_comm *comm, ci_grid_operator *g);
 /* plane_rows.c: fills t_first and t. Local. */
 ci_status ci_grid_plane_t_make(ci_grid_operator *g);
-/* Distance of a pixel from the middle of its axis. */
+/* Distance of a pixel from the middle of its axis. Local. */
 static inline size_t ci_grid_distance(size_t i, size_t n)
 {
     return i >= n / 2 ? i - n / 2 : n / 2 - i;
 }
 /* share.c: strip_start and balance, from the counts of samples. Local. */
 ci_status ci_grid_strips_share(ci_grid_operator *g);
-/* Rank that owns a strip. */
+/* Rank that owns a strip. Local. */
 int ci_grid_strip_owner(const ci_grid_operator *g, size_t i_strip);
-/* Does strip b have samples in plane p? And rows of it that hold data: all, those that the
- * strip before reaches into, or none. */
+/* Whether a strip has samples in a w plane. Local. */
 bool ci_grid_strip_active(const ci_grid_operator *g, size_t i_strip, int i_plane);
+/* Rows of a strip that hold data in a w plane: all, those that the strip before reaches into, or
+ * none. Local. */
 size_t ci_grid_strip_rows(const ci_grid_operator *g, size_t i_strip, int i_plane);
 
-/* Buckets [*low, *high) whose samples meet plane p. */
+/* Buckets [*low, *high) whose samples meet plane p. Local. */
 static inline void ci_grid_plane_buckets(const ci_grid_plan *plan, int i_plane, int *low, int *high)
 {
     int support = plan->n_plane - plan->n_bucket + 1;
@@ -186,7 +187,7 @@ static inline void ci_grid_plane_buckets(const ci_grid_plan *plan, int i_plane, 
     *high = !plan->has_terms && i_plane < plan->n_bucket ? i_plane + 1 : plan->n_bucket;
 }
 
-/* A cell position: first tap's cell and the polynomials' argument. */
+/* A cell position: first tap's cell and the polynomials' argument. Local. */
 static inline int32_t ci_grid_cell(double position, double half, double *t)
 {
     double x = position - half + CI_GRID_POSITION_BASE;
@@ -210,6 +211,7 @@ typedef struct ci_grid_planes
     ci_status (*degrid)(ci_comm *comm, ci_grid_operator *g, const double *slab, void *values);
 } ci_grid_planes;
 extern const ci_grid_planes ci_grid_planes32, ci_grid_planes64;
+/* Those of the operator's precision. Local. */
 const ci_grid_planes *ci_grid_planes_of(const ci_grid_operator *g);
 
 #endif

@@ -1,5 +1,6 @@
 /* The whole operator in one precision: the templates in order. Their loops are kernels for several
- * instruction sets; what they are called from, with the messages between ranks, is not. */
+ * instruction sets; what they are called from, with the messages between ranks, is not. All
+ * functions are local. */
 #include "grid/taps.h"
 #include "grid/strip_template.h"
 #include "grid/rows_template.h"

@@ -1,5 +1,5 @@
 /* The grid's side of the planes, as a template (see taps.h): strips of grid rows, their transform
- * along v, and what a strip adds to the next. */
+ * along v, and what a strip adds to the next. All functions are local. */
 
 /* Stored columns of a row's number d into the period of v. */
 CI_ISA_INLINE void NAME(line_put)(const ci_grid_plan *plan, const CPLX *row, size_t d, CPLX *line)

@@ -1,4 +1,5 @@
-/* Samples of a strip added to its buffer, or taken from it, as a template (see taps.h). */
+/* Samples of a strip added to its buffer, or taken from it, as a template (see taps.h). All
+ * functions are local. */
 
 /* The next samples of segments [i_segment, end), from sample *i_in of the first of them on. */
 CI_ISA_INLINE void NAME(chunk_fill)(const ci_grid_operator *g, size_t *i_segment, size_t *i_in,

@@ -1,7 +1,8 @@
 /* The innermost loops of gridding and degridding, as a template: the file that includes this sets
  * REAL, CPLX, NAME(x), COEF and the shuffles below (plane32.c, plane64.c). Vectors are the
  * compiler's own of 32 bytes: every lane does the same +, x as a scalar would, so that all sets
- * give the same bits. A cell is `depth` complex numbers, one vector some cells. */
+ * give the same bits. A cell is `depth` complex numbers, one vector some cells. All functions are
+ * local. */
 
 typedef REAL NAME(vec) __attribute__((vector_size(32)));
 /* The same at any address inside an array of numbers. */

@@ -1,5 +1,6 @@
 /* Which grid rows hold data in a plane, on which rank, and the exchange that makes them
- * image rows and back. Blocks are [rank][image row][grid row of that rank][depth]. */
+ * image rows and back. Blocks are [rank][image row][grid row of that rank][depth]. All functions
+ * are local. */
 #ifndef GRID_TRANSPOSE_H
 #define GRID_TRANSPOSE_H
 

@@ -1,4 +1,5 @@
-/* Samples between "as measured" and "as gridded", as a template (see taps.h). */
+/* Samples between "as measured" and "as gridded", as a template (see taps.h). All functions are
+ * local. */
 
 /* exp(-2 pi i w t_mid) of a run of a segment's samples. */
 CI_ISA_INLINE void NAME(phases)(const ci_grid_operator *g, const ci_grid_segment *segment,

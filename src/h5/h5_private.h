@@ -1,4 +1,4 @@
-/* What the sources of h5 share. */
+/* What the sources of h5 share. All functions are local. */
 #ifndef CI_H5_PRIVATE_H
 #define CI_H5_PRIVATE_H
 

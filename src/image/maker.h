@@ -29,29 +29,31 @@ static inline size_t ci_image_maker_slab(const ci_image_maker *maker)
     return maker->layout->n_here * maker->layout->n_x;
 }
 
-/* ---- psf.c: collective ---- */
-/* Slabs and the mean primary beam. */
+/* ---- psf.c ---- */
+/* Slabs and the mean primary beam. Collective. */
 CI_MUST_CHECK ci_status ci_image_slabs_new(ci_comm *comm, ci_image_maker *maker);
-/* The PSF, its greatest sidelobe and the restoring beam. */
+/* The PSF, its greatest sidelobe and the restoring beam. Collective. */
 CI_MUST_CHECK ci_status ci_image_psf_make(ci_comm *comm, ci_image_maker *maker);
 
-/* ---- cards.c: local ---- */
-/* Header and cards that are known before an image is made; once the beam is fitted; once
- * cleaning is over. */
+/* ---- cards.c ---- */
+/* Header and cards that are known before an image is made. Local. */
 CI_MUST_CHECK ci_status ci_image_cards_begin(ci_image_maker *maker);
+/* Cards that are known once the beam is fitted. Local. */
 CI_MUST_CHECK ci_status ci_image_cards_beam(ci_image_maker *maker);
+/* Cards that are known once cleaning is over. Local. */
 CI_MUST_CHECK ci_status ci_image_cards_clean(ci_image_maker *maker);
 
-/* ---- mask.c: collective ---- */
-/* The mask of the options, where there is one: CI_ERR_INPUT for one of another image. */
+/* ---- mask.c ---- */
+/* The mask of the options, where there is one: CI_ERR_INPUT for another image's.
+ * Collective. */
 CI_MUST_CHECK ci_status ci_image_mask_read(ci_comm *comm, ci_image_maker *maker);
 
-/* ---- files.c: collective ---- */
-/* PREFIX{psf,dirty}.fits, not yet in place. */
+/* ---- files.c ---- */
+/* PREFIX{psf,dirty}.fits, not yet in place. Collective. */
 CI_MUST_CHECK ci_status ci_image_dirty_write(ci_comm *comm, ci_image_maker *maker,
                                              const char *prefix);
 /* PREFIX{residual,model,image,pb,pbcor}.fits, not yet in place. The PSF's slab takes the restored
- * image, and point components become pixels of the model: the maker's work is over. */
+ * image, and point components become pixels of the model: the maker's work is over. Collective. */
 CI_MUST_CHECK ci_status ci_image_restored_write(ci_comm *comm, ci_image_maker *maker,
                                                 const char *prefix);
 

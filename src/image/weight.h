@@ -20,11 +20,12 @@ typedef struct ci_image_density
 CI_MUST_CHECK ci_status ci_image_density_new(ci_comm *comm, ci_image_density **out,
                                              const ci_vis_samples *samples, double cell_lambda,
                                              bool use_imaging);
+/* NULL-safe. Local. */
 void ci_image_density_free(ci_image_density *density);
-/* Sum of weights in the cell of (u, v), wavelengths. */
+/* Sum of weights in the cell of (u, v), wavelengths. Local. */
 double ci_image_density_at(const ci_image_density *density, double u, double v);
 
-/* Fills rows[].weight from the natural weights. extent_rad: image size x cell. */
+/* Fills rows[].weight from the natural weights. extent_rad: image size x cell. Collective. */
 CI_MUST_CHECK ci_status ci_image_weights_set(ci_comm *comm, ci_vis_samples *samples,
                                              ci_image_weighting weighting, double robust,
                                              double extent_rad);
@@ -34,6 +35,7 @@ typedef struct ci_image_sums
     double weight, freq_hz, thermal_jy; /* freq: weight-mean; thermal valid for 1/sigma^2 */
     double freq_min_hz, freq_max_hz;    /* edges of the imaged channels */
 } ci_image_sums;
+/* Sums of imaging weights over all ranks' samples, the same on each. Collective. */
 CI_MUST_CHECK ci_status ci_image_sums_get(ci_comm *comm, const ci_vis_samples *samples,
                                           ci_image_sums *out);
 

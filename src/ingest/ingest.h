@@ -1,4 +1,4 @@
-/* Private to ingest. */
+/* Private to ingest. All functions are local. */
 #ifndef CONTIMG_INGEST_INGEST_H
 #define CONTIMG_INGEST_INGEST_H
 

@@ -54,9 +54,9 @@ typedef struct mosaic_slab
     float *image, *pb; /* owned */
 } mosaic_slab;
 
-/* Splits n_row rows in blocks of about `box` rows over the ranks. */
+/* Splits n_row rows in blocks of about `box` rows over the ranks. Local. */
 mosaic_rows ci_mosaic_rows_split(const ci_comm *comm, size_t n_row, size_t box);
-/* First row of block b. */
+/* First row of block b. Local. */
 size_t ci_mosaic_block_edge(size_t n_row, size_t n_block, size_t b);
 
 /* Opens the tiles and checks that they fit together. Local. */
@@ -65,6 +65,7 @@ ci_status ci_mosaic_tiles_open(mosaic_job *job, const char *const *image_paths,
 /* Refuses files that their own checksums call damaged, where they have some: each is read by one
  * rank. Collective. */
 ci_status ci_mosaic_tiles_verify(mosaic_job *job);
+/* Frees what the tiles own. Local. */
 void ci_mosaic_tiles_clear(mosaic_job *job);
 /* Refuses two tiles of one observation, by their headers and the peaks of their beams (each rank's
  * before). Collective. */
@@ -86,7 +87,7 @@ ci_status ci_mosaic_tile_load(mosaic_job *job, size_t i_tile, mosaic_slab *slab)
 ci_status ci_mosaic_noise_measure(ci_comm *comm, const mosaic_rows *rows, size_t n_row, size_t n_x,
                                   size_t box, const float *slab, double *rms);
 
-/* Adds a tile's rows to the sums of this rank. Collective (rows are exchanged). */
+/* Adds a tile's rows to the sums of this rank. Rows are exchanged. Collective. */
 ci_status ci_mosaic_tile_add(mosaic_job *job, size_t i_tile, mosaic_slab *slab);
 
 /* Sums to values, statistics, files. Collective. */

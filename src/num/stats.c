@@ -16,7 +16,7 @@
 /* One body for both precisions: quickselect, which leaves values[k] in place with nothing larger
  * before it. Values are moved whether they need it or not: no branch depends on them, which is
  * what costs most. Where few lie below the pivot many may be equal to it. */
-#define DEFINE_MEDIAN(type, suffix)                                                                \
+#define DEFINE_SELECT(type, suffix)                                                                \
     static type middle_##suffix(type a, type b, type c)                                            \
     {                                                                                              \
         return a < b ? (b < c ? b : (a < c ? c : a)) : (a < c ? a : (b < c ? c : b));              \
@@ -71,7 +71,9 @@
             k -= m;                                                                                \
         }                                                                                          \
         sort_##suffix(v, n);                                                                       \
-    }                                                                                              \
+    }
+
+#define DEFINE_MEDIAN(type, suffix)                                                                \
     static size_t drop_nan_##suffix(type *v, size_t n)                                             \
     {                                                                                              \
         size_t m = 0;                                                                              \
@@ -98,6 +100,8 @@
         return (type)(MAD_TO_SIGMA * (double)median_clean_##suffix(v, n));                         \
     }
 
+DEFINE_SELECT(double, f64)
+DEFINE_SELECT(float, f32)
 DEFINE_MEDIAN(double, f64)
 DEFINE_MEDIAN(float, f32)
 

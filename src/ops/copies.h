@@ -1,4 +1,5 @@
-/* The daily copies of the databases, below STATE/backups/daily. Private to ops. */
+/* The daily copies of the databases, below STATE/backups/daily. Private to ops. All functions are
+ * local. */
 #ifndef CONTIMG_OPS_COPIES_H
 #define CONTIMG_OPS_COPIES_H
 

@@ -1,4 +1,5 @@
-/* What the parts of inspect share: every fact goes to a line of text and into JSON. */
+/* What the parts of inspect share: every fact goes to a line of text and into JSON. All functions
+ * are local. */
 #ifndef CI_OPS_INSPECT_H
 #define CI_OPS_INSPECT_H
 

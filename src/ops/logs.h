@@ -1,4 +1,4 @@
-/* What logs say of databases. Private to ops. */
+/* What logs say of databases. Private to ops. All functions are local. */
 #ifndef CONTIMG_OPS_LOGS_H
 #define CONTIMG_OPS_LOGS_H
 

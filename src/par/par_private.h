@@ -1,4 +1,4 @@
-/* What fft, the one other module that talks to MPI, may see of par. */
+/* What fft, the one other module that talks to MPI, may see of par. All functions are local. */
 #ifndef CONTIMG_PAR_PRIVATE_H
 #define CONTIMG_PAR_PRIVATE_H
 

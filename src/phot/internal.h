@@ -1,4 +1,4 @@
-/* Private to phot. */
+/* Private to phot. All functions are local. */
 #ifndef PHOT_INTERNAL_H
 #define PHOT_INTERNAL_H
 

@@ -1,4 +1,4 @@
-/* Private to publish. */
+/* Private to publish. All functions are local. */
 #ifndef CONTIMG_PUBLISH_PUBLISH_H
 #define CONTIMG_PUBLISH_PUBLISH_H
 

@@ -1,4 +1,5 @@
-/* The parts of judging one image: its header and its pixels. Private to qa. */
+/* The parts of judging one image: its header and its pixels. Private to qa. All functions are
+ * local. */
 #ifndef CONTIMG_QA_QA_H
 #define CONTIMG_QA_QA_H
 

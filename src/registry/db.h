@@ -1,4 +1,5 @@
-/* One SQLite database: transactions, and statements with typed values. Private to registry. */
+/* One SQLite database: transactions, and statements with typed values. Private to registry. All
+ * functions are local. */
 #ifndef CONTIMG_REGISTRY_DB_H
 #define CONTIMG_REGISTRY_DB_H
 

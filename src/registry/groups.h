@@ -1,4 +1,4 @@
-/* Mosaic groups as rows. Private to registry. */
+/* Mosaic groups as rows. Private to registry. All functions are local. */
 #ifndef CONTIMG_REGISTRY_GROUPS_H
 #define CONTIMG_REGISTRY_GROUPS_H
 

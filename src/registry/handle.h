@@ -1,5 +1,5 @@
 /* The registry's handle and what all its tables share: leases, changes of state, claims of work.
- * Private to registry. */
+ * Private to registry. All functions are local. */
 #ifndef CONTIMG_REGISTRY_HANDLE_H
 #define CONTIMG_REGISTRY_HANDLE_H
 

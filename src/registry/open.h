@@ -1,4 +1,4 @@
-/* Opening one database, and copies of it. Private to registry. */
+/* Opening one database, and copies of it. Private to registry. All functions are local. */
 #ifndef CONTIMG_REGISTRY_OPEN_H
 #define CONTIMG_REGISTRY_OPEN_H
 

@@ -1,4 +1,4 @@
-/* The files of tiles and mosaics as rows. Private to registry. */
+/* The files of tiles and mosaics as rows. Private to registry. All functions are local. */
 #ifndef CONTIMG_REGISTRY_PRODUCT_FILES_H
 #define CONTIMG_REGISTRY_PRODUCT_FILES_H
 

@@ -1,4 +1,4 @@
-/* Products as rows. Private to registry. */
+/* Products as rows. Private to registry. All functions are local. */
 #ifndef CONTIMG_REGISTRY_PRODUCTS_H
 #define CONTIMG_REGISTRY_PRODUCTS_H
 

@@ -1,5 +1,5 @@
 /* Rows as structs: one table of columns (name, type, field) gives the text of SELECT, INSERT and
- * UPDATE, and moves the values. Private to registry. */
+ * UPDATE, and moves the values. Private to registry. All functions are local. */
 #ifndef CONTIMG_REGISTRY_ROWS_H
 #define CONTIMG_REGISTRY_ROWS_H
 

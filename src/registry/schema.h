@@ -1,5 +1,5 @@
 /* Tables as rows of text: the deployed pipeline's own, and what contimg adds; making them.
- * Private to registry. */
+ * Private to registry. All functions are local. */
 #ifndef CONTIMG_REGISTRY_SCHEMA_H
 #define CONTIMG_REGISTRY_SCHEMA_H
 

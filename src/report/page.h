@@ -1,4 +1,4 @@
-/* Sections of the report's page. */
+/* Sections of the report's page. All functions are local. */
 #ifndef CONTIMG_REPORT_PAGE_H
 #define CONTIMG_REPORT_PAGE_H
 

@@ -1,4 +1,4 @@
-/* The record of a run as JSON and back: what writer and reader share. */
+/* The record of a run as JSON and back: what writer and reader share. All functions are local. */
 #ifndef CONTIMG_REPORT_RECORD_H
 #define CONTIMG_REPORT_RECORD_H
 

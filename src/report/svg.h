@@ -1,4 +1,4 @@
-/* Small plots as SVG text inside the report's page. */
+/* Small plots as SVG text inside the report's page. All functions are local. */
 #ifndef CONTIMG_REPORT_SVG_H
 #define CONTIMG_REPORT_SVG_H
 

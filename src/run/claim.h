@@ -4,7 +4,7 @@
 
 #include "run/context.h"
 
-/* CI_ERR_INPUT where the group was published with another result. Local, rank 0. */
+/* CI_ERR_INPUT where the group was published with another result. Rank 0 only. Local. */
 CI_MUST_CHECK ci_status ci_run_check_published(ci_run *run, const ci_run_group *group);
 /* Takes a group and its tiles, which neighbouring groups share, for this run; waits where another
  * run is at one of the tiles. *done where the group was made before: then the record (rank 0)
@@ -12,7 +12,7 @@ CI_MUST_CHECK ci_status ci_run_check_published(ci_run *run, const ci_run_group *
 CI_MUST_CHECK ci_status ci_run_claim(ci_run *run, const ci_run_group *group,
                                      ci_report_group *record, bool *done);
 /* Gives them back, after making the group ended with `status`, which it returns, with its
- * text. Local, rank 0. */
+ * text. Rank 0 only. Local. */
 CI_MUST_CHECK ci_status ci_run_claim_end(ci_run *run, const ci_run_group *group, bool has_product,
                                          ci_status status);
 

@@ -5,7 +5,7 @@
 #include "run/context.h"
 
 /* Gates of one tile that was made, into its record and tile.json; registers it, and ends the claim
- * on its observation. Local, rank 0. */
+ * on its observation. Rank 0 only. Local. */
 CI_MUST_CHECK ci_status ci_run_tile_judge(ci_run *run, const ci_run_group *group,
                                           const ci_run_tile *tile, ci_tile_record *record);
 

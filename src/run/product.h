@@ -12,7 +12,7 @@ typedef struct ci_run_product
     double thermal_jy;          /* of the best of them */
 } ci_run_product;
 /* Source list, comparison, picture, registration, staging and publishing of the mosaic that
- * stands in record->folder; fills the group's record. Local, rank 0. */
+ * stands in record->folder; fills the group's record. Rank 0 only. Local. */
 CI_MUST_CHECK ci_status ci_run_product_finish(ci_run *run, const ci_run_product *product,
                                               ci_report_group *record);
 

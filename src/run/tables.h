@@ -7,14 +7,14 @@
 
 /* Tables for a group: given, solved on the tile with the brightest model, or chosen from the
  * registry; none for data in Jy. CI_ERR_GATE where there is no calibration to be had. To be freed
- * whatever the status. Collective over the world. */
+ * whatever the status. Over the world. Collective. */
 CI_MUST_CHECK ci_status ci_run_calibrate(ci_run *run, const ci_run_group *group,
                                          ci_tile_tables *out);
 
 /* How long, each side, a table of this kind is good for. Local. */
 double ci_run_table_validity_s(const ci_run *run, ci_registry_cal_kind kind);
 /* The registry's bandpass and gains for a group: nearest in time of those that know the channels of
- * its data. CI_ERR_NOT_READY where there are none. Collective over the world. */
+ * its data. CI_ERR_NOT_READY where there are none. Over the world. Collective. */
 CI_MUST_CHECK ci_status ci_run_tables_choose(ci_run *run, const ci_run_group *group,
                                              ci_tile_tables *out);
 

@@ -8,7 +8,7 @@
 /* staging/tiles/<id>; ci_mem_free. Local. */
 CI_MUST_CHECK ci_status ci_run_tile_folder(const ci_run *run, const char *id, char **out);
 /* Makes those tiles of a group that no earlier run has made with the same recipe. Rank 0:
- * record->tile, all of them in the group's order, NULL elsewhere. Collective over the world. */
+ * record->tile, all of them in the group's order, NULL elsewhere. Over the world. Collective. */
 CI_MUST_CHECK ci_status ci_run_tiles_make(ci_run *run, const ci_run_group *group,
                                           const ci_tile_tables *tables, const ci_run_recipe *recipe,
                                           ci_report_group *record);

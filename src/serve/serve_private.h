@@ -1,4 +1,5 @@
-/* What the files of serve share: the service, a request, an answer. Private to serve. */
+/* What the files of serve share: the service, a request, an answer. Private to serve. All functions
+ * are local. */
 #ifndef CONTIMG_SERVE_PRIVATE_H
 #define CONTIMG_SERVE_PRIVATE_H
 

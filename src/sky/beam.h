@@ -1,4 +1,4 @@
-/* beam.h: the kinds of primary beam, inside. */
+/* beam.h: the kinds of primary beam, inside. All functions are local. */
 #ifndef CI_SKY_BEAM_H
 #define CI_SKY_BEAM_H
 

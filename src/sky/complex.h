@@ -1,5 +1,5 @@
 /* Complex numbers from their parts: clang has no CMPLX with this C library, and x + I y is
- * wrong where y is infinite or -0. */
+ * wrong where y is infinite or -0. All functions are local. */
 #ifndef CI_SKY_COMPLEX_H
 #define CI_SKY_COMPLEX_H
 

@@ -1,4 +1,5 @@
-/* Tables of text with a header line: the facts in share/ and the user's models. */
+/* Tables of text with a header line: the facts in share/ and the user's models. All functions are
+ * local. */
 #ifndef CI_SKY_CSV_H
 #define CI_SKY_CSV_H
 

@@ -1,4 +1,4 @@
-/* eop.h: the earth orientation table, inside. */
+/* eop.h: the earth orientation table, inside. All functions are local. */
 #ifndef CI_SKY_EOP_H
 #define CI_SKY_EOP_H
 

@@ -1,4 +1,4 @@
-/* frame.h: one time over one site: what ERFA computed, kept. */
+/* frame.h: one time over one site: what ERFA computed, kept. All functions are local. */
 #ifndef CI_SKY_FRAME_H
 #define CI_SKY_FRAME_H
 

@@ -1,4 +1,4 @@
-/* The inner sum of prediction: nearly all of its time. */
+/* The inner sum of prediction: nearly all of its time. All functions are local. */
 #ifndef CI_SKY_KERNEL_H
 #define CI_SKY_KERNEL_H
 

@@ -1,4 +1,5 @@
-/* The rows of a block by time and phase centre: one frame serves many rows. */
+/* The rows of a block by time and phase centre: one frame serves many rows. All functions are
+ * local. */
 #ifndef CI_SKY_ROWS_H
 #define CI_SKY_ROWS_H
 

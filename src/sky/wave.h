@@ -1,4 +1,4 @@
-/* wave.h: phasors over channels, by recurrence. */
+/* wave.h: phasors over channels, by recurrence. All functions are local. */
 #ifndef CI_SKY_WAVE_H
 #define CI_SKY_WAVE_H
 

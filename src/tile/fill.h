@@ -5,7 +5,7 @@
 #include "contimg/tile.h"
 
 /* Fills images (where `stats` is given), flags and uv points of the record on the team's rank 0
- * (NULL elsewhere). Collective over the team. */
+ * (NULL elsewhere). Over the team. Collective. */
 CI_MUST_CHECK ci_status ci_tile_record_fill(ci_comm *team, const ci_tile_data *data,
                                             const ci_image_stats *stats, ci_tile_record *record);
 /* The calibration's part of it. Local. */

@@ -1,4 +1,4 @@
-/* Several files of one observation as one data set. */
+/* Several files of one observation as one data set. All functions are local. */
 #ifndef CI_UVH5_MERGE_H
 #define CI_UVH5_MERGE_H
 

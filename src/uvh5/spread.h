@@ -1,4 +1,4 @@
-/* Rows as they lie in the file, spread over a canonical block. */
+/* Rows as they lie in the file, spread over a canonical block. All functions are local. */
 #ifndef CI_UVH5_SPREAD_H
 #define CI_UVH5_SPREAD_H
 

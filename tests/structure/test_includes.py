@@ -1,6 +1,7 @@
 """Each module includes only modules before it, and each outside library only its owner."""
 import re
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 
 import tree
@@ -83,6 +84,38 @@ def check_include(path, module, written):
         check_outside(path, module, name)
 
 
+@cache
+def named_by(path):
+    """A file's headers of the tree, and the words of its text."""
+    found = {tree.included_path(path, written) for written in tree.includes(path)} - {None}
+    return found, set(re.findall(r"\w+", tree.normal(tree.read(path))))
+
+
+def words_of_headers(path):
+    """Words of a file's headers of the tree, theirs included."""
+    seen, todo, words = set(), list(named_by(path)[0]), set()
+    while todo:
+        header = todo.pop()
+        if header not in seen:
+            seen.add(header)
+            todo += named_by(header)[0]
+            words |= named_by(header)[1]
+    return words
+
+
+def check_linked():
+    """What an object file takes from another is named by a header that its source includes: so no form of
+    declaration within the source goes unseen."""
+    symbols = {module: tree.Symbols(module) for module in order}
+    owners = {name for each in symbols.values() for names in each.defined.values() for name in names}
+    for module in order:
+        for member, names in sorted(symbols[module].linked.items()):
+            path = f"src/{module}/{member}"
+            taken = names & owners if (tree.ROOT / path).is_file() else set()
+            for name in sorted(taken - words_of_headers(path) if taken else []):
+                faults.add(path, f"declares {name} by itself, not by a header")
+
+
 for path in tree.files(["src", "include"]):
     if Path(path).suffix not in KINDS:
         faults.add(path, "is no kind of file that the rules read: .c, .h or .def")
@@ -105,4 +138,5 @@ for path in tree.files(["src", "include"], {".c", ".h", ".def"}):
     if module != "par":
         for call in ENDS.findall(tree.TOKEN.sub(" ", tree.normal(text))):
             faults.add(path, f"calls {call} outside par")
+check_linked()
 faults.end()

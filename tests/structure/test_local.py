@@ -54,10 +54,12 @@ def check(faults, calls, header):
     comments = Comments(text)
     of_all = set(ALL.findall(comments.leading[0][2] if comments.leading else ""))
     for name, first, last in tree.c_prototypes(text):
+        if name.isupper():  # a macro that declares
+            continue
         said = of_all | {word.lower() for word in SAYS.findall(comments.of(first, last))}
         if name not in calls.of:
             continue  # inline, or made by a macro
-        way = calls.way(None, name)
+        way = calls.way(header if (header, name) in calls.static else None, name)
         if said == {"local"} and way:
             faults.add(header, f"{name} is said to be local and reaches {' -> '.join(way)}")
         if said == {"collective"} and not way:
@@ -67,6 +69,6 @@ def check(faults, calls, header):
 sys.setrecursionlimit(10000)
 faults_local = tree.Faults("local")
 calls_of_all = Calls()
-for each in tree.files(["include/contimg"], {".h"}):
+for each in tree.files(["include/contimg", "src"], {".h"}):
     check(faults_local, calls_of_all, each)
 faults_local.end()

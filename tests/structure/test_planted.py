@@ -173,10 +173,17 @@ class Planted(unittest.TestCase):
 
     def test_declaration_in_other_forms(self):
         for line in ("int ci_vis_sum(int a);", "extern int ci_vis_total;", "int b;\nint *ci_vis_sum(\n    int a);",
-                     "void ci_str_a(void)\n{\n    int ci_vis_sum(int a);\n}"):
+                     "void ci_str_a(void)\n{\n    int ci_vis_sum(int a);\n}", "int (ci_vis_sum)(int a);",
+                     "typedef int one(int);\none ci_vis_sum;", "typedef int one(int);\nextern one ci_vis_sum, ci_vis_add;"):
             with self.subTest(line):
                 self.write("src/base/more.c", f"/* More of base. */\n{line}\n")
                 self.refused("includes", "src/base/more.c", "by itself")
+
+    def test_declaration_that_only_the_linker_sees(self):
+        self.write("src/vis/more.c", "/* More of vis. */\n#define DECLARE(name) int ci_vis_##name(int a)\nDECLARE(sum);\n"
+                                     "int ci_vis_more(int a)\n{\n    return ci_vis_sum(a);\n}\n")
+        self.build()
+        self.refused("includes", "src/vis/more.c: declares ci_vis_sum by itself", "includes: 1 faults")
 
     def test_calls_and_static_declarations_pass(self):
         self.write("src/vis/more.c", "/* More of vis. */\n#include \"contimg/vis.h\"\nstatic int one(int a);\n"
@@ -345,6 +352,18 @@ class Planted(unittest.TestCase):
                 self.refused("comments", f"{path}: line", "_next has no comment of its own", "comments: 1 faults")
                 self.write(path, CLEAN[path])
 
+    def test_function_of_a_private_header(self):
+        self.write("src/vis/small.h", "/* Small things of samples. */\n/* Adds two. */\nint ci_vis_two(int a);\n")
+        self.refused("comments", "src/vis/small.h", "ci_vis_two", "neither", "comments: 1 faults")
+        self.write("src/vis/small.h", "/* Small things. All functions are local. */\nint ci_vis_two(int a);\n")
+        self.assertEqual(self.rule("comments")[0], 0)
+
+    def test_local_function_of_a_private_header_that_reaches_mpi(self):
+        self.write("src/vis/sum.c", "/* Sums. */\nint ci_vis_sum(int a)\n{\n    return MPI_Barrier(a);\n}\n")
+        self.write("src/vis/small.h", "/* Small things. All functions are local. */\nint ci_vis_two(int a);\n")
+        self.write("src/vis/small.c", "/* Two. */\nint ci_vis_two(int a)\n{\n    return ci_vis_sum(a);\n}\n")
+        self.refused("local", "src/vis/small.h: ci_vis_two is said to be local and reaches ci_vis_sum", "local: 1 faults")
+
     def test_local_function_that_reaches_mpi(self):
         self.write("src/par/send.c", "/* Sends. */\nstatic int one(int a)\n{\n    return MPI_Barrier(a);\n}\n"
                                      "int ci_par_all(int a)\n{\n    return one(a);\n}\n")
@@ -406,6 +425,23 @@ class Planted(unittest.TestCase):
         self.append("tools/small.sh", "long_one() {\n" + "  true\n" * 60 + "}\n")
         self.append("tests/small.py", "def long_two():\n" + "    a = 1\n" * 60)
         self.refused("length", "long_one has 62 lines", "long_two has 61 lines")
+
+    def test_long_function_of_shell_in_other_forms(self):
+        for path, head in (("bench/run", "long_one() {"), ("bench/run", "function long_one {"),
+                           ("tools/small.sh", "function long_one() {"), ("tools/small.sh", "long_one()\n{"),
+                           ("tools/small.sh", "long_one() { # text"), ("tools/small.sh", "long_one() { true"),
+                           ("tools/small.sh", "long_one() {\n  cat <<END\n}\nEND")):
+            with self.subTest(head):
+                self.write(path, f"#!/usr/bin/env bash\n{head}\n" + "  true\n" * 60 + "}\n")
+                self.refused("length", f"{path}: line 2: long_one has 6")
+
+    def test_short_functions_of_shell_pass(self):
+        self.write("tools/small.sh", "#!/usr/bin/env bash\none() { echo \"${1}\"; }\ntwo() (true)\n" + "true\n" * 70 + "{\n}\n")
+        self.assertEqual(self.rule("length")[0], 0)
+
+    def test_long_macro(self):
+        self.append("src/vis/add.c", "#define LONG(a) \\\n" + "    a++; \\\n" * 60 + "    a\n")
+        self.refused("length", "src/vis/add.c", "LONG has 62 lines")
 
 
 if __name__ == "__main__":

@@ -208,14 +208,23 @@ _STATEMENT = re.compile(r"(?:^|[;{}])\s*((?:\w+[\s*]+)+)(\w+)\s*\([^;{}]*\)\s*;"
 _NO_TYPE = {"return", "else", "do", "case", "goto", "sizeof", "typedef", "static"}
 
 
+_BEHIND_TYPE = r"(?:^|[;{}])\s*(?:extern\s+)?"
+
+
 def c_declared(text):
-    """Names of what a file declares and does not define: functions, also within others, and
-    everything `extern`."""
+    """Names of what a file declares and does not define: functions, also within others, also as
+    `int (name)(int a);` or by a typedef of a function type, and everything `extern`."""
     code = _ATTRIBUTE.sub(" ", c_code(text))
+    code = re.sub(r"(\b(?!(?:if|while|for|switch|return)\b)\w+[\s*]+)\(\s*(\w+)\s*\)"
+                  r"(\s*\((?:[^;{}()]|\([^()]*\))*\)\s*;)", r"\1 \2\3", code)
+    of_type = set(re.findall(r"\btypedef\b[^;{}()]*?(\w+)\s*\([^;{}*]*\)\s*;", code))
     names = set(re.findall(r"\bextern\b[^;{(=]*\b(\w+)\s*[;\[(]", code))
     for words, name in _STATEMENT.findall(re.sub(r"([;{}])", r"\1\1", code)):
         if not _NO_TYPE & set(words.split()):
             names.add(name)
+    for name in of_type:
+        for declared in re.findall(_BEHIND_TYPE + rf"{name}\s+([\w\s,]+);", code):
+            names.update(re.findall(r"\w+", declared))
     return names
 
 
@@ -226,17 +235,35 @@ def python_functions(text):
             for node in ast.walk(ast.parse(text)) if isinstance(node, kinds)]
 
 
+_SHELL_FUNCTION = re.compile(r"(?:function +([\w-]+) *(?:\( *\))?|([\w-]+) *\( *\)) *(?:[{(].*)?(?:#.*)?$")
+_HEREDOC = re.compile(r"(?<!<)<<-? *([\"']?)(\w+)\1")
+
+
 def shell_functions(text):
-    """(name, first line, last line, 0) of each function that begins and ends at a line's start."""
-    found, begun = [], None
+    """(name, first line, last line, 0) of each function that begins and ends at a line's start, in either
+    form of the shell; texts for other programs (<<END) are left out of the search for its end."""
+    found, begun, until = [], None, None
     for number, line in enumerate(text.splitlines(), 1):
-        start = re.match(r"(\w+) *\(\) *[{(] *(#.*)?$", line)
-        if start and not begun:
-            begun = (start.group(1), number)
-        elif begun and line[:1] in ("}", ")"):
+        if until:
+            until = None if line.strip() == until else until
+            continue
+        heredoc = _HEREDOC.search(line)
+        until = heredoc[2] if heredoc else None
+        start = _SHELL_FUNCTION.match(line)
+        if begun and line[:1] in ("}", ")"):
             found.append((*begun, number, 0))
             begun = None
+        elif start and not begun and not re.search(r"[})]\s*(#.*)?$", line.split("{", 1)[-1].split("(", 2)[-1]
+                                                   if re.search(r"\{|\( *\) *\(", line) else ""):
+            begun = (start[1] or start[2], number)
     return found
+
+
+def c_macro_lengths(text):
+    """(name, first line, last line, 0) of each macro of more than one line."""
+    for match in re.finditer(r"^[ \t]*#[ \t]*define[ \t]+(\w+)(?:[^\n]*\\\n)+[^\n]*", text, re.M):
+        first = text.count("\n", 0, match.start()) + 1
+        yield match[1], first, first + match[0].count("\n"), 0
 
 
 # ---- what the compiler made --------------------------------------------------
@@ -250,7 +277,7 @@ class Symbols:
     build leaves out (assertions, other instruction sets) is found in the source."""
 
     def __init__(self, module):
-        self.defined, self.needed = {}, {}
+        self.defined, self.needed, self.linked = {}, {}, {}  # linked: needed by this build's objects
         library = BUILD / f"src/libci_{module}.a"
         if not library.exists():
             return
@@ -263,6 +290,8 @@ class Symbols:
             member = where.rpartition(":")[2].removesuffix(".o")
             table = self.needed if kind in "Uwv" else self.defined
             table.setdefault(member, set()).add(name)
+            if table is self.needed:
+                self.linked.setdefault(member, set()).add(name)
         for path in files([f"src/{module}"], {".c"}):
             if path != "src/cli/main.c":  # is in no library
                 self._read_source(Path(path).name, read(path))
