@@ -2,6 +2,8 @@
  * same bytes on all ranks together as on one alone. ci-test: timeout=240 */
 #include "cal_solve.h"
 
+#include "contimg/qa.h"
+
 /* Strong drift: the interval follows the signal, to one integration. */
 static void test_drift(ci_comm *world)
 {
@@ -125,6 +127,42 @@ static void test_order(ci_comm *world)
     solved_free(&x);
 }
 
+/* Phases of all antennas have no order: nothing that the model could explain. */
+static void spoil_all_phases(ci_vis_set *set)
+{
+    for (size_t i = 0; i < set->n_block; i++) {
+        ci_vis_block *block = set->block[i];
+        size_t s = block->part.i_sub_band, n = block->n_chan * block->n_pol;
+        for (size_t r = 0; r < block->n_row; r++) {
+            size_t b = (size_t)block->i_baseline[r], t = (size_t)block->i_time[r];
+            for (size_t k = 0; k < n; k++)
+                block->data[r * n + k] *=
+                    (ci_c32)cexp(I * CI_TWO_PI * sim_uniform(17 + s, b, t * n + k));
+        }
+    }
+}
+
+/* All antennas bad: no tables, or tables that the gates refuse. */
+static void test_all_bad(ci_comm *world)
+{
+    cal_sim s = plain;
+    ci_cal_options options;
+    solved x = {0};
+    ci_qa_limits limits;
+    ci_cal_options_default(&options);
+    ci_qa_limits_default(&limits);
+    ci_vis_set *set = sim_set(world, &s);
+    spoil_all_phases(set);
+    ci_status status =
+        ci_cal_solve(world, set, sim_predict, &s, &options, &x.bandpass, &x.gain, &x.quality);
+    if (status == CI_OK) status = ci_qa_table_judge(x.bandpass, &limits, "bandpass");
+    if (status == CI_OK) status = ci_qa_table_judge(x.gain, &limits, "gains");
+    CHECK(status == CI_ERR_GATE);
+    if (ci_comm_rank(world) == 0) printf("all bad: %s\n", ci_error_text());
+    ci_vis_set_free(set);
+    solved_free(&x);
+}
+
 int main(void)
 {
     ci_comm *world = NULL;
@@ -135,6 +173,7 @@ int main(void)
     test_faint(world);
     test_jump(world);
     test_order(world);
+    test_all_bad(world);
     CHECK(ci_mem_now() == before);
     return check_end(world);
 }
