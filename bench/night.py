@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""bench/night.py [--stations N] [--sub-bands N] [--channels N] [--fields N] [--sources N] [--seed N] [--keep DIR]: a
+"""bench/night.py [--full] [--stations N] [--sub-bands N] [--channels N] [--fields N] [--sources N] [--seed N] [--keep DIR]: a
 night from raw units to a mosaic by one `contimg run`: a tile with a 12.7 Jy calibrator, then field tiles of 500 sources
 each, inside the images and outside. Gains of 20 % and random phase that drift over the hour, bandpasses of 10 % ripple,
 delays to 500 ns, 3 dead antennas, a dead receptor, interference in 2 % of the cells. Prints for each tile rms against
@@ -22,6 +22,10 @@ from astropy.wcs import WCS
 
 here = os.path.dirname(os.path.abspath(__file__))
 build = os.environ.get("CONTIMG_BUILD", os.path.join(here, "../build/release"))
+
+
+# of a night that takes minutes, and of a real one
+SIZES = [("stations", 96, 96), ("sub_bands", 8, 16), ("channels", 16, 48), ("fields", 3, 10), ("sources", 200, 500)]
 
 
 def simulate(folder, args):
@@ -99,15 +103,20 @@ def judge(folder, data, image):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--stations", default="96")
-    parser.add_argument("--sub-bands", type=int, default=16)
-    parser.add_argument("--channels", type=int, default=48)
-    parser.add_argument("--fields", type=int, default=10, help="tiles after the calibrator's [10]")
-    parser.add_argument("--sources", type=int, default=500, help="of each tile [500]")
+    parser.add_argument("--full", action="store_true",
+                        help="16 sub-bands of 48 channels, 10 fields, 500 sources each")
+    parser.add_argument("--stations", type=int, help="[96]")
+    parser.add_argument("--sub-bands", type=int, help="[8]")
+    parser.add_argument("--channels", type=int, help="of each sub-band [16]")
+    parser.add_argument("--fields", type=int, help="tiles after the calibrator's [3]")
+    parser.add_argument("--sources", type=int, help="of each tile [200]")
     parser.add_argument("--seed", default="1")
     parser.add_argument("--option", action="append", default=[], help="of contimg run, as --option=--size=1280")
     parser.add_argument("--keep", help="folder that stays, in place of a temporary one")
     args = parser.parse_args()
+    for name, usual, full in SIZES:
+        if getattr(args, name) is None:
+            setattr(args, name, full if args.full else usual)
     folder = args.keep or tempfile.mkdtemp()
     data = os.path.join(folder, "data")
     if not glob.glob(f"{data}/*.hdf5"):
