@@ -232,7 +232,7 @@ int ci_vis_pol_find(const ci_vis_meta *meta, int pol);
 ci_vis_pol_kind ci_vis_pol_kind_of(int pol);
 /* Feed of the first and of the second antenna: 0 X or R, 1 Y or L; -1 of a Stokes value. Local. */
 void ci_vis_pol_feeds(int pol, int feed[2]);
-/* XX or YY, RR or LL: the product of one feed with itself. Local. */
+/* XX or YY, RR or LL: the correlation of one feed with itself. Local. */
 int ci_vis_pol_of_feed(ci_vis_pol_kind kind, int feed);
 /* What it is after exchanging the two antennas: XY <-> YX, RL <-> LR, else the same. Local. */
 int ci_vis_pol_reversed(int pol);

@@ -137,7 +137,7 @@ static ci_status drift_take(ci_comm *comm, ci_clean *c)
     return status;
 }
 
-/* The source that was at the same place; NULL: none. */
+/* The source that was at the same position; NULL: none. */
 static const ci_clean_source *source_at(const ci_clean_source *list, size_t n,
                                         const ci_clean_source *s)
 {

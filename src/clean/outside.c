@@ -9,7 +9,7 @@
 static const double faint_min = 2; /* in units of the rms: fainter ones are none */
 
 /* Where a time lies among the integrations, -1 to 1. */
-static double time_place(const ci_vis_samples *s, size_t t)
+static double time_position(const ci_vis_samples *s, size_t t)
 {
     double span = s->n_time > 1 ? s->time_mjd_s[s->n_time - 1] - s->time_mjd_s[0] : 0;
     return span > 0 ? 2 * (s->time_mjd_s[t] - s->time_mjd_s[0]) / span - 1 : 0;
@@ -25,7 +25,7 @@ void ci_clean_outside_columns(const ci_clean_model *b, const ci_vis_samples *s, 
     for (size_t i = n_node; b->n_frame == 1 && i > CI_CLEAN_FLUX_NODES; i--)
         known[i - 1] = known[(i - 1) % CI_CLEAN_FLUX_NODES];
     for (size_t i = 0; i < n_node; i++) {
-        double t = time_place(s, i / CI_CLEAN_FLUX_NODES);
+        double t = time_position(s, i / CI_CLEAN_FLUX_NODES);
         double x = (b->axis.node_hz[i % CI_CLEAN_FLUX_NODES] - b->axis.ref_hz) / half;
         table[CI_CLEAN_OUTSIDE_SLOPE * n_node + i] = x * known[i];
         double *free_part = table + CI_CLEAN_OUTSIDE_FREE * n_node + i;

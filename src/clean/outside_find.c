@@ -180,7 +180,7 @@ enum
     BEYOND   /* too far out, or near a source that is known */
 };
 
-static void place_of(const ci_clean_outside_search *s, double x, double y, double *l, double *m)
+static void position_of(const ci_clean_outside_search *s, double x, double y, double *l, double *m)
 {
     double c = (double)(s->geometry.n_x / 2);
     *l = (c - x) * s->geometry.cell_rad;
@@ -208,7 +208,7 @@ static void states_set(const view *v)
     for (size_t y = 0; y < n; y++)
         for (size_t x = 0; x < n; x++) {
             double l, m;
-            place_of(s, (double)x, (double)y, &l, &m);
+            position_of(s, (double)x, (double)y, &l, &m);
             bool is_edge = x == 0 || y == 0 || x + 1 == n || y + 1 == n;
             v->state[y * n + x] = ci_clean_outside_is_inside(b, l, m)        ? INSIDE
                                   : is_edge || hypot(l, m) > sin(radius_rad) ? BEYOND
@@ -258,8 +258,9 @@ static ci_clean_outside source_at(const view *v, size_t i)
     const float *p = v->value + i;
     double sign = *p < 0 ? -1 : 1;
     ci_clean_outside out = {.column_jy = {*p}};
-    place_of(v->search, (double)(i % n) + vertex(sign * p[-1], sign * p[0], sign * p[1]),
-             (double)(i / n) + vertex(sign * *(p - n), sign * p[0], sign * p[n]), &out.l, &out.m);
+    position_of(v->search, (double)(i % n) + vertex(sign * p[-1], sign * p[0], sign * p[1]),
+                (double)(i / n) + vertex(sign * *(p - n), sign * p[0], sign * p[n]), &out.l,
+                &out.m);
     return out;
 }
 

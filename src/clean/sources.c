@@ -22,7 +22,7 @@ static const double point_min = 100;      /* flux over the rms */
 static const double deep_min = 10;        /* flux over the residual's peak: what is near shows */
 static const double alone_max = 0.05;     /* components from one to two beams away, of the flux */
 static const double component_min = 0.02; /* of the least source: no seed of one */
-/* Beams by which a source's centre may move without its place being another: one that moves costs
+/* Beams by which a source's centre may move and count as the same position: one that moves costs
  * two points, one that stays none. */
 static const double still_max = 0.05;
 /* Second moment of a point's components, pixels^2: on the two pixels that it lies between it has up
@@ -159,7 +159,7 @@ static void point_make(gathering *g, const cluster *c, ci_clean_source *s)
         if (g->state[i] == c->number) g->state[i] = MOVED;
 }
 
-/* A source's place: that of its components' centre, or where it was before and is still near. */
+/* A source's position: that of its components' centre, or where it was before and is still near. */
 static void place_set(const gathering *g, ci_clean_point centre, const ci_clean_source *before,
                       ci_clean_source *s)
 {

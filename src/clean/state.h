@@ -10,7 +10,7 @@
 #include "contimg/clean.h"
 
 /* A source between pixels asks for negative components around its positive ones; elsewhere,
- * where the sky is positive, a negative residual is no place to begin. */
+ * where the sky is positive, a negative residual is nothing to begin with. */
 enum
 {
     CI_CLEAN_MASK_NONE,

@@ -44,7 +44,7 @@ static bool has_pointing(const mosaic_tile *tile, double *x, double *y)
     return i % n_x > 0 && i % n_x + 1 < n_x && i / n_x > 0 && i / n_x + 1 < n_y;
 }
 
-/* Whether the two were pointed at one place; `known`: whether their beams say so. */
+/* Whether the two were pointed at one position; `known`: whether their beams say so. */
 static ci_status pointings_compare(const mosaic_tile *a, const mosaic_tile *b, bool *known,
                                    bool *same)
 {

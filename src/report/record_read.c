@@ -1,4 +1,4 @@
-/* The record of a run from its JSON: the one place that reads a report.json. */
+/* The record of a run from its JSON: the one file that reads a report.json. */
 #include "report/record.h"
 
 #include <math.h>

@@ -95,7 +95,7 @@ ci_status ci_tile_model_check(const ci_tile_data *data, const ci_sky_model *mode
                     name, model->n_source, ci_plural(model->n_source), level, flux_jy);
 }
 
-/* ICRS place that the dishes look at in mid tile. */
+/* ICRS position that the dishes look at in mid tile. */
 static ci_status looked_at(const ci_tile_data *data, double *ra_rad, double *dec_rad)
 {
     const ci_vis_meta *meta = data->set->meta;

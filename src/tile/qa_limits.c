@@ -1,4 +1,4 @@
-/* The limits of the quality gates, from the configuration: the one place that maps them. */
+/* The limits of the quality gates, from the configuration: the one file that maps them. */
 #include "contimg/tile.h"
 
 void ci_tile_qa_limits(ci_qa_limits *out, const ci_conf *conf)

@@ -86,7 +86,7 @@ static double height_of(const double pos_ecef_m[3])
     return height_m;
 }
 
-/* Positions that are not differences from the array's place, but from the Earth's centre. */
+/* Positions that are not differences from the array's position, but from the Earth's centre. */
 static bool is_geocentric(const ci_vis_array *array, size_t i)
 {
     double own[3], origin[3];

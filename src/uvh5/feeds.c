@@ -222,7 +222,7 @@ static void fact_tell(ci_uvh5_file *file, int north)
                      f.angle_rad[k] * CI_RAD_TO_DEG);
     }
     ci_uvh5_fact_set(file, "feeds", "%s%s%s", text, f.differ ? "; they differ by antenna" : "",
-                     f.is_rotating ? "; turning with the parallactic angle" : "");
+                     f.is_rotating ? "; rotating with the parallactic angle" : "");
 }
 
 ci_status ci_uvh5_feeds_read(ci_uvh5_file *file)

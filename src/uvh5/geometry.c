@@ -56,7 +56,7 @@ static void enu_basis(const ci_vis_array *array, double basis[3][3])
 }
 
 /* What a vector of those axes is in the axes of ITRF. */
-static void axes_turn(const ci_vis_array *array, int axes, const double v[3], double out[3])
+static void axes_rotate(const ci_vis_array *array, int axes, const double v[3], double out[3])
 {
     double enu[3][3], slon = sin(array->lon_rad), clon = cos(array->lon_rad);
     enu_basis(array, enu);
@@ -76,7 +76,7 @@ static void row_compare(const ci_uvh5_file *file, const double basis[3][3], size
     const double *r1 = meta->array.antenna[meta->baseline_ant1[b]].pos_ecef_m;
     const double *r2 = meta->array.antenna[meta->baseline_ant2[b]].pos_ecef_m;
     double sign = file->row_reversed[i_row] != 0 ? -1 : 1;
-    double uvw[3], own[3], baseline[3], turned[3];
+    double uvw[3], own[3], baseline[3], rotated[3];
     for (int k = 0; k < 3; k++) {
         baseline[k] = r2[k] - r1[k];
         uvw[k] = sign * file->row_uvw[3 * i_row + (size_t)k];
@@ -85,8 +85,8 @@ static void row_compare(const ci_uvh5_file *file, const double basis[3][3], size
     d->worst_m = fmax(d->worst_m, apart(uvw, own, 1));
     d->worst_flipped_m = fmax(d->worst_flipped_m, apart(uvw, own, -1));
     for (int axes = 0; axes < N_AXES; axes++) {
-        axes_turn(&meta->array, axes, baseline, turned);
-        project(basis, turned, own);
+        axes_rotate(&meta->array, axes, baseline, rotated);
+        project(basis, rotated, own);
         d->worst_axes_m[axes] = fmax(d->worst_axes_m[axes], apart(uvw, own, 1));
     }
     if (length(baseline) > 0 && fmax(length(uvw), length(baseline)) > 1) {
@@ -250,7 +250,7 @@ static ci_status lst_compare(ci_uvh5_file *file, const ci_sky_eop *eop)
 }
 
 /* The apparent place that a row was phased to, by the header; false where it gives none. */
-static bool apparent_read(const ci_uvh5_file *file, size_t i_row, double place[2])
+static bool apparent_read(const ci_uvh5_file *file, size_t i_row, double position[2])
 {
     static const char *const names[] = {"Header/phase_center_app_ra",
                                         "Header/phase_center_app_dec"};
@@ -263,8 +263,8 @@ static bool apparent_read(const ci_uvh5_file *file, size_t i_row, double place[2
     for (int k = 0; k < 2 && is_there; k++) {
         is_there = ci_h5_has(file->h5, names[k]) &&
                    ci_h5_read_double(file->h5, names[k], values, file->n_row) == CI_OK;
-        place[k] = values[i_row];
-        is_there = is_there && isfinite(place[k]);
+        position[k] = values[i_row];
+        is_there = is_there && isfinite(position[k]);
     }
     ci_mem_free(values);
     ci_error_clear();
@@ -275,18 +275,18 @@ ci_status ci_uvh5_apparent_offset(const ci_uvh5_file *file, size_t i_row, double
                                   double dec_rad, double *offset_rad)
 {
     const ci_vis_meta *meta = file->meta;
-    double place[2], ha, dec;
+    double position[2], ha, dec;
     ci_sky_eop *eop = NULL;
     ci_sky_frame *frame = NULL;
     *offset_rad = 0;
-    if (!apparent_read(file, i_row, place)) return CI_OK;
+    if (!apparent_read(file, i_row, position)) return CI_OK;
     CI_TRY(ci_sky_eop_load(&eop, NULL));
     ci_status status = ci_sky_frame_new(&frame, eop, &meta->array,
                                         meta->time_mjd_s[file->row_time[i_row]], meta->dut1_s);
     if (status == CI_OK) {
         ci_sky_apparent(frame, ra_rad, dec_rad, &ha, &dec);
         *offset_rad =
-            ci_sky_separation_rad(ci_sky_frame_last_rad(frame) - ha, dec, place[0], place[1]);
+            ci_sky_separation_rad(ci_sky_frame_last_rad(frame) - ha, dec, position[0], position[1]);
     }
     ci_sky_frame_free(frame);
     ci_sky_eop_free(eop);

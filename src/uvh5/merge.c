@@ -119,8 +119,8 @@ static size_t times_shared(const ci_vis_meta *a, const ci_vis_meta *b, double *o
     return n;
 }
 
-/* Data phased to the meridian of each integration are at another place where its time is: the
- * sky turns by an arcsecond in 0.067 s. */
+/* Data phased to the meridian of each integration are at another position where its time is: the
+ * sky rotates by an arcsecond in 0.067 s. */
 static ci_status offset_check(const ci_uvh5_file *first, const ci_uvh5_file *other, double off_s)
 {
     const double unseen_s = 5e-3, most_s = 0.067;
@@ -264,7 +264,7 @@ static ci_status baselines_merge(ci_uvh5_file *const *file, size_t n, ci_vis_met
 typedef struct placed
 {
     const ci_vis_sub_band *sub_band;
-    uvh5_source source;
+    uvh5_window window;
 } placed;
 
 static int compare_placed(const void *a, const void *b)
@@ -272,19 +272,19 @@ static int compare_placed(const void *a, const void *b)
     const placed *x = a, *y = b;
     double f = x->sub_band->freq_hz[0], g = y->sub_band->freq_hz[0];
     if (f != g) return f < g ? -1 : 1;
-    if (x->source.i_path != y->source.i_path) return x->source.i_path < y->source.i_path ? -1 : 1;
-    return x->source.i_spw < y->source.i_spw ? -1 : x->source.i_spw > y->source.i_spw;
+    if (x->window.i_path != y->window.i_path) return x->window.i_path < y->window.i_path ? -1 : 1;
+    return x->window.i_spw < y->window.i_spw ? -1 : x->window.i_spw > y->window.i_spw;
 }
 
 /* Two sub-bands of different files must not share a channel centre. */
 static ci_status twice_check(ci_uvh5_file *const *file, const placed *a, const placed *b)
 {
     const ci_vis_sub_band *x = a->sub_band, *y = b->sub_band;
-    if (a->source.i_path == b->source.i_path) return CI_OK; /* judged when it was opened */
+    if (a->window.i_path == b->window.i_path) return CI_OK; /* judged when it was opened */
     for (size_t i = 0, j = 0; i < x->n_chan && j < y->n_chan;) {
         double gap = x->freq_hz[i] - y->freq_hz[j];
         if (fabs(gap) < 0.1 * fmin(x->width_hz[i], y->width_hz[j])) {
-            return misfit(file[a->source.i_path], file[b->source.i_path],
+            return misfit(file[a->window.i_path], file[b->window.i_path],
                           "the same frequency twice, %.6f MHz", x->freq_hz[i] * 1e-6);
         }
         if (gap < 0) {
@@ -324,7 +324,7 @@ static void sub_bands_drop(ci_vis_meta *meta)
 }
 
 static ci_status sub_bands_merge(ci_uvh5_file *const *file, size_t n, ci_vis_meta *meta,
-                                 uvh5_source **source)
+                                 uvh5_window **window)
 {
     placed *list = NULL;
     size_t n_all = 0;
@@ -347,10 +347,10 @@ static ci_status sub_bands_merge(ci_uvh5_file *const *file, size_t n, ci_vis_met
             status = twice_check(file, &list[i], &list[k]);
         }
     }
-    if (status == CI_OK) status = ci_mem_alloc(source, n_all, sizeof **source, "sub-bands");
+    if (status == CI_OK) status = ci_mem_alloc(window, n_all, sizeof **window, "sub-bands");
     if (status == CI_OK) {
         for (size_t i = 0; i < n_all; i++)
-            (*source)[i] = list[i].source;
+            (*window)[i] = list[i].window;
         sub_bands_drop(meta);
         status = sub_bands_take(list, n_all, meta);
     }
@@ -359,11 +359,11 @@ static ci_status sub_bands_merge(ci_uvh5_file *const *file, size_t n, ci_vis_met
 }
 
 ci_status ci_uvh5_merge(ci_uvh5_file *const *file, size_t n, ci_vis_meta **out,
-                        uvh5_source **source)
+                        uvh5_window **window)
 {
     ci_vis_meta *meta = NULL;
     *out = NULL;
-    *source = NULL;
+    *window = NULL;
     for (size_t i = 1; i < n; i++) {
         CI_TRY(ci_uvh5_arrays_compare(file[0], file[i]));
         CI_TRY(conventions_compare(file[0], file[i]));
@@ -376,11 +376,11 @@ ci_status ci_uvh5_merge(ci_uvh5_file *const *file, size_t n, ci_vis_meta **out,
     }
     ci_status status = times_merge(file, n, meta);
     if (status == CI_OK) status = baselines_merge(file, n, meta);
-    if (status == CI_OK) status = sub_bands_merge(file, n, meta, source);
+    if (status == CI_OK) status = sub_bands_merge(file, n, meta, window);
     if (status != CI_OK) {
         ci_vis_meta_free(meta);
-        ci_mem_free(*source);
-        *source = NULL;
+        ci_mem_free(*window);
+        *window = NULL;
         return status;
     }
     *out = meta;

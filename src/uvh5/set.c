@@ -14,7 +14,7 @@ struct ci_uvh5_set
     size_t n_path;
     char **path;         /* [n_path] */
     uvh5_stamp *stamp;   /* [n_path] as rank 0 saw them */
-    uvh5_source *source; /* [n_sub_band] */
+    uvh5_window *window; /* [n_sub_band] */
 };
 
 /* The same in many files is one warning. */
@@ -83,7 +83,7 @@ static ci_status look(ci_uvh5_set *set)
     if (status == CI_OK) {
         warnings_log(set->path, file, set->n_path);
         phasing_log(file[0]);
-        status = ci_uvh5_merge(file, set->n_path, &set->meta, &set->source);
+        status = ci_uvh5_merge(file, set->n_path, &set->meta, &set->window);
     }
     for (size_t i = 0; i < set->n_path; i++)
         ci_uvh5_close(file[i]);
@@ -205,7 +205,7 @@ ci_status ci_uvh5_set_open(ci_comm *comm, ci_uvh5_set **out, const char *const *
     status = ci_par_agree(comm, status);
     if (status == CI_OK) status = share_meta(comm, &set->meta);
     if (status == CI_OK) {
-        status = share_items(comm, &set->source, set->meta->n_sub_band, sizeof *set->source,
+        status = share_items(comm, &set->window, set->meta->n_sub_band, sizeof *set->window,
                              "sub-bands");
     }
     if (status == CI_OK) {
@@ -232,7 +232,7 @@ void ci_uvh5_set_free(ci_uvh5_set *set)
         ci_mem_free(set->path[i]);
     ci_mem_free(set->path);
     ci_mem_free(set->stamp);
-    ci_mem_free(set->source);
+    ci_mem_free(set->window);
     ci_mem_free(set);
 }
 
@@ -240,15 +240,15 @@ void ci_uvh5_set_free(ci_uvh5_set *set)
 static ci_status part_read(ci_uvh5_set *set, ci_vis_part part, const ci_vis_meta *meta,
                            ci_uvh5_file **file, ci_vis_block **out)
 {
-    const uvh5_source *source = &set->source[part.i_sub_band];
-    const char *path = set->path[source->i_path];
+    const uvh5_window *window = &set->window[part.i_sub_band];
+    const char *path = set->path[window->i_path];
     if (*file == NULL || strcmp((*file)->path, path) != 0) {
         ci_uvh5_close(*file);
         *file = NULL;
-        CI_TRY(ci_uvh5_stamp_check(&set->stamp[source->i_path], path));
+        CI_TRY(ci_uvh5_stamp_check(&set->stamp[window->i_path], path));
         CI_TRY(ci_uvh5_file_open(file, path, &set->options, UVH5_READ, true));
     }
-    return ci_uvh5_read_part(*file, (size_t)source->i_spw, part, meta, out);
+    return ci_uvh5_read_part(*file, (size_t)window->i_spw, part, meta, out);
 }
 
 static ci_status parts_read(ci_comm *comm, ci_uvh5_set *set, ci_vis_set *vis)

@@ -1,4 +1,4 @@
-/* What the sources of uvh5 share. All functions are local. */
+/* What the files of uvh5 share. All functions are local. */
 #ifndef CI_UVH5_PRIVATE_H
 #define CI_UVH5_PRIVATE_H
 

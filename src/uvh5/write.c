@@ -16,8 +16,8 @@ typedef struct row_arrays
 
 /* Apparent place of the phase centre, and the angle from its north of date to ICRS north,
  * through east: what rotates (u, v) of date into those along ICRS. */
-static void place_of(const ci_sky_frame *frame, const ci_vis_phase_centre *centre,
-                     const ci_vis_array *array, double out[3])
+static void position_of(const ci_sky_frame *frame, const ci_vis_phase_centre *centre,
+                        const ci_vis_array *array, double out[3])
 {
     double last = ci_sky_frame_last_rad(frame), ha, dec, s[3], ahead[3], basis[3][3];
     if (centre->kind != CI_VIS_PHASING_SIDEREAL) {
@@ -48,18 +48,18 @@ static ci_status rows_of_times(const ci_vis_block *block, const ci_sky_eop *eop,
     for (size_t i_time = 0; i_time < meta->n_time; i_time++) {
         ci_sky_frame *frame = NULL;
         CI_TRY(ci_sky_frame_new(&frame, eop, &meta->array, meta->time_mjd_s[i_time], meta->dut1_s));
-        double last = ci_sky_frame_last_rad(frame), place[3] = {0};
+        double last = ci_sky_frame_last_rad(frame), position[3] = {0};
         int32_t i_phase = -1;
         for (size_t i = 0; i < block->n_row; i++) {
             if ((size_t)block->i_time[i] != i_time) continue;
             if (block->i_phase[i] != i_phase) {
                 i_phase = block->i_phase[i];
-                place_of(frame, &meta->phase[i_phase], &meta->array, place);
+                position_of(frame, &meta->phase[i_phase], &meta->array, position);
             }
             rows->lst[i] = last - CI_TWO_PI * floor(last / CI_TWO_PI);
-            rows->app_ra[i] = place[0] - CI_TWO_PI * floor(place[0] / CI_TWO_PI);
-            rows->app_dec[i] = place[1];
-            rows->frame_pa[i] = place[2];
+            rows->app_ra[i] = position[0] - CI_TWO_PI * floor(position[0] / CI_TWO_PI);
+            rows->app_dec[i] = position[1];
+            rows->frame_pa[i] = position[2];
         }
         ci_sky_frame_free(frame);
     }

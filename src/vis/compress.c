@@ -277,7 +277,7 @@ static void uvw_at(const ci_vis_dynspec *p, double time_mjd_s, double out[3])
     }
 }
 
-static double place_of(const double *x, size_t n, size_t i)
+static double position_of(const double *x, size_t n, size_t i)
 {
     return n > 1 ? (x[i] - x[0]) / (x[n - 1] - x[0]) : 0;
 }
@@ -405,7 +405,7 @@ static ci_status block_compress(ci_vis_compressor *c, const ci_vis_dynspec *p)
 static void axis_add(axis *a, const double *x, size_t n, size_t i)
 {
     a->index[a->n_point] = i;
-    a->x[a->n_point++] = place_of(x, n, i);
+    a->x[a->n_point++] = position_of(x, n, i);
 }
 
 /* The block of one pattern: its times and channels; false where all is flagged. */

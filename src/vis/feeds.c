@@ -52,7 +52,7 @@ static double sign_of(double value)
     return value < 0 ? -1 : 1;
 }
 
-/* R at an angle a has its phase turned by a, L at b by -b: RL by a + b, and with it Q and U by
+/* R at an angle a has its phase rotated by a, L at b by -b: RL by a + b, and with it Q and U by
  * that. Multiples of half a turn are signs: RL + LR = 2 q Q, RL - LR = 2i u U. */
 static void circular_judge(double a, double b, ci_vis_feeds *out)
 {
@@ -93,7 +93,7 @@ static ci_status differ_refuse(const ci_vis_meta *meta, const ci_vis_feeds *f)
     bool is_linear = ci_vis_pol_kind_of(meta->pol[0]) == CI_VIS_POL_LINEAR;
     return ci_error(CI_ERR_INPUT,
                     "feed_angle: the %s feed of antenna %lld lies at %.2f deg, of antenna %lld at "
-                    "%.2f deg: every product of two would lose flux by the cosine of what is "
+                    "%.2f deg: every correlation of two would lose flux by the cosine of what is "
                     "between, Stokes I too: leave out antennas whose feeds differ from the others",
                     is_linear ? (f->i_feed ? "Y" : "X") : (f->i_feed ? "L" : "R"),
                     (long long)a->number, f->angle_rad[f->i_feed] * CI_RAD_TO_DEG,
@@ -118,7 +118,7 @@ ci_status ci_vis_feeds_check(const ci_vis_meta *meta, const char *stokes)
     if (f.has_mixed_mounts)
         return ci_error(CI_ERR_INPUT,
                         "mount_type: the feeds of some antennas rotate with the parallactic angle "
-                        "(alt-az), those of others do not: their products lose flux");
+                        "(alt-az), those of others do not: their correlations lose flux");
     if (is_q_u && f.is_rotating)
         return ci_error(
             CI_ERR_INPUT,

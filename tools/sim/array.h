@@ -15,7 +15,7 @@ typedef struct sim_array
     size_t n_antenna;
     int64_t antenna[SIM_N_STATION]; /* numbers (station - 1), in the files' order */
     size_t n_baseline;              /* with autocorrelations */
-    int32_t *first, *second;        /* [n_baseline] places in antenna[]; second >= first */
+    int32_t *first, *second;        /* [n_baseline] indices in antenna[]; second >= first */
     int64_t *ant_1, *ant_2;         /* [n_baseline] numbers */
     double *vector_m;               /* [n_baseline][3], antenna 2 minus antenna 1, ECEF */
 } sim_array;

@@ -12,7 +12,7 @@ CI_MUST_CHECK ci_status sim_earth_new(sim_earth **out, double lat_rad, double lo
 void sim_earth_free(sim_earth *earth);
 /* Moves to a time: JD of UTC. Outside the table's dates: an error that names them. */
 CI_MUST_CHECK ci_status sim_earth_set(sim_earth *earth, double time_jd);
-/* Topocentric apparent hour angle and declination (no refraction) of an ICRS place. */
+/* Topocentric apparent hour angle and declination (no refraction) of an ICRS position. */
 void sim_earth_hadec(const sim_earth *earth, double ra_rad, double dec_rad, double *ha_rad,
                      double *dec_app_rad);
 /* And back. */

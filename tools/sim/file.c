@@ -79,7 +79,7 @@ static ci_status work_new(file_work *f)
 }
 
 /* uvw as the real writer stores it: hour angle 0 and the pointing's declination on the
- * reference day, (u, v) turned to the north of J2000, single precision. */
+ * reference day, (u, v) rotated to the north of J2000, single precision. */
 static ci_status make_uvw(file_work *f)
 {
     const sim_world *w = f->world;

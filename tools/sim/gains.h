@@ -28,7 +28,7 @@ typedef struct sim_gains
     sim_receptor *receptor; /* [n_antenna][SIM_N_POL] */
 } sim_gains;
 
-/* antenna: numbers, [n_antenna]: a gain belongs to a station, not to its place in a list. */
+/* antenna: numbers, [n_antenna]: a gain belongs to a station, not to its index in a list. */
 CI_MUST_CHECK ci_status sim_gains_new(sim_gains **out, const sim_options *options, size_t n_antenna,
                                       const int64_t *antenna);
 void sim_gains_free(sim_gains *gains);

@@ -79,13 +79,13 @@ static const entry table[] = {
 
 static ci_status set_value(sim_options *o, const entry *e, const char *text)
 {
-    char *place = (char *)o + e->offset;
+    char *field = (char *)o + e->offset;
     char what[64];
     snprintf(what, sizeof what, "--%s", e->name);
-    if (e->type == TEXT) memcpy(place, &text, sizeof text);
-    if (e->type == REAL) CI_TRY(ci_parse_double(text, what, (double *)(void *)place));
-    if (e->type == INT) CI_TRY(ci_parse_int(text, what, (int64_t *)(void *)place));
-    if (e->type == SWITCH) *(bool *)place = true;
+    if (e->type == TEXT) memcpy(field, &text, sizeof text);
+    if (e->type == REAL) CI_TRY(ci_parse_double(text, what, (double *)(void *)field));
+    if (e->type == INT) CI_TRY(ci_parse_int(text, what, (int64_t *)(void *)field));
+    if (e->type == SWITCH) *(bool *)field = true;
     return CI_OK;
 }
 
@@ -309,7 +309,7 @@ ci_status sim_options_parse(sim_options *o, int argc, char **argv)
 void sim_options_json(const sim_options *o, ci_json *into)
 {
     for (size_t k = 0; k < N_ENTRY; k++) {
-        const char *place = (const char *)o + table[k].offset, *text;
+        const char *field = (const char *)o + table[k].offset, *text;
         double real;
         int64_t integer;
         /* The folder is where the file lies: leaving it out makes truth.json the same anywhere. */
@@ -318,19 +318,19 @@ void sim_options_json(const sim_options *o, ci_json *into)
             continue;
         switch (table[k].type) {
         case TEXT:
-            memcpy(&text, place, sizeof text);
+            memcpy(&text, field, sizeof text);
             ci_json_put_string(into, table[k].name, text);
             break;
         case REAL:
-            memcpy(&real, place, sizeof real);
+            memcpy(&real, field, sizeof real);
             ci_json_put_number(into, table[k].name, real);
             break;
         case INT:
-            memcpy(&integer, place, sizeof integer);
+            memcpy(&integer, field, sizeof integer);
             ci_json_put_int(into, table[k].name, integer);
             break;
         case SWITCH:
-            ci_json_put_bool(into, table[k].name, *(const bool *)place);
+            ci_json_put_bool(into, table[k].name, *(const bool *)field);
             break;
         }
     }

@@ -27,7 +27,7 @@ typedef struct sim_scene
  * for the parallel hands p = 0, 1; out[1] NULL: both are alike. b [n_baseline][3] in m. D_freq is
  * the mean of n_fine channels' phasors over the middle one, at the delay b.offset/c +
  * delay_s[p] (instrument, [n_baseline]; NULL: none); D_time the mean over n_int samples while
- * offset turns with the sky (the reference direction is followed inside an integration). */
+ * offset rotates with the sky (the reference direction is followed inside an integration). */
 void sim_predict(const sim_scene *scene, size_t n_baseline, const double *b,
                  const double *const delay_s[2], double *const out[2]);
 

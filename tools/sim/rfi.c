@@ -151,7 +151,7 @@ void sim_rfi_free(sim_rfi *r)
 }
 
 /* How an emitter comes into one receptor: a side lobe of random strength, a phase that
- * turns with time since the emitter does not move with the sky. */
+ * changes with time since the emitter does not move with the sky. */
 static ci_c64 coupling(uint64_t seed, uint64_t emitter, int64_t number, uint64_t pol, int64_t t)
 {
     sim_rng rng = sim_rng_at(seed, SIM_RNG_COUPLING, emitter, (uint64_t)number, pol, 0);

@@ -1,4 +1,4 @@
-/* rfi: interference, as events with a known place in time and frequency. Local. */
+/* rfi: interference, as events at known times and frequencies. Local. */
 #ifndef SIM_RFI_H
 #define SIM_RFI_H
 
@@ -32,7 +32,7 @@ CI_MUST_CHECK ci_status sim_rfi_new(sim_rfi **out, const sim_options *options);
 void sim_rfi_free(sim_rfi *rfi);
 const char *sim_rfi_name(sim_rfi_kind kind);
 /* Adds what falls on one integration of one file to vis [n_baseline][n_chan][SIM_N_POL]
- * (Jy, before the gains). antenna: numbers; first, second: places in it. */
+ * (Jy, before the gains). antenna: numbers; first, second: indices in it. */
 void sim_rfi_add(const sim_rfi *rfi, uint64_t seed, int64_t tile, int64_t sub_band, int64_t i_time,
                  size_t n_antenna, const int64_t *antenna, size_t n_baseline, const int32_t *first,
                  const int32_t *second, size_t n_chan, ci_c64 *vis);

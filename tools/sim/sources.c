@@ -203,7 +203,7 @@ static track make_track(const sim_options *o, const double *centre)
     return t;
 }
 
-/* Distance to the nearest place that is some tile's centre or lies between two. */
+/* Distance to the nearest position that is some tile's centre or lies between two. */
 static double track_distance(const track *t, double ra, double dec)
 {
     double along = remainder(ra - t->ra_rad - 0.5 * t->span_rad, CI_TWO_PI) + 0.5 * t->span_rad;

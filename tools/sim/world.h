@@ -15,7 +15,7 @@
 
 typedef struct sim_tile
 {
-    double centre_rad[2];              /* ICRS place of the pointing at mid tile */
+    double centre_rad[2];              /* ICRS position of the pointing at mid tile */
     char name[SIM_MAX_SUB_BAND][64];   /* files */
     bool is_missing[SIM_MAX_SUB_BAND]; /* not written, or not asked for */
     double *time_jd;                   /* [n_time] UTC, middle of the integration */
