@@ -159,62 +159,6 @@ ci_status ci_path_commit(const char *part_path, const char *path)
     return status;
 }
 
-static ci_status remove_earlier(const char *path)
-{
-    if (unlink(path) == 0 || errno == ENOENT) return CI_OK;
-    ci_error_errno(errno, path, "remove the earlier file");
-    return CI_ERR_IO;
-}
-
-static ci_status take_part(const char *path)
-{
-    char *part = NULL;
-    CI_TRY(ci_path_part(&part, path));
-    ci_status status = CI_OK;
-    if (ci_path_exists(part) && rename(part, path) != 0) status = rename_error(path);
-    ci_mem_free(part);
-    return status;
-}
-
-ci_status ci_path_commit_set(char *const *paths, size_t n)
-{
-    char *folder = NULL;
-    for (size_t i = 0; i < n; i++)
-        CI_TRY(remove_earlier(paths[i]));
-    for (size_t i = 0; i < n; i++)
-        CI_TRY(take_part(paths[i]));
-    if (n == 0) return CI_OK;
-    CI_TRY(ci_path_parent(&folder, paths[0]));
-    ci_status status = ci_path_sync(folder);
-    ci_mem_free(folder);
-    return status;
-}
-
-void ci_path_discard_set(char *const *paths, size_t n)
-{
-    char *part = NULL;
-    for (size_t i = 0; i < n; i++) {
-        if (ci_path_part(&part, paths[i]) == CI_OK) unlink(part);
-        ci_mem_free(part);
-    }
-}
-
-ci_status ci_path_end_set(const char *prefix, const char *const *names, size_t n, bool commits)
-{
-    char **path = NULL;
-    CI_TRY(ci_mem_alloc(&path, n, sizeof *path, "names of files"));
-    ci_status status = CI_OK;
-    for (size_t i = 0; i < n && status == CI_OK; i++)
-        status = ci_str_format(&path[i], "%s%s", prefix, names[i]);
-    if (status == CI_OK && commits) status = ci_path_commit_set(path, n);
-    /* Leftovers of a set that failed, or of a run that was killed. */
-    if (n > 0 && path[n - 1]) ci_path_discard_set(path, n);
-    for (size_t i = 0; i < n; i++)
-        ci_mem_free(path[i]);
-    ci_mem_free(path);
-    return status;
-}
-
 /* Why a table of facts cannot be used; NULL where it can. */
 static const char *share_fault(const char *path)
 {

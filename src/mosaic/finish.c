@@ -108,8 +108,8 @@ enum
 
 static const char *const file_names[N_FILE] = {"mosaic", "noise", "weight"};
 
-/* Puts the files in place, the mosaic itself last: where it is, the others are; or removes what
- * there is of them. */
+/* Puts the files in place, the mosaic itself last: where it is, the others are; or removes the
+ * .part files that there are. */
 static ci_status files_end(const char *prefix, bool commits)
 {
     static const char *const in_order[N_FILE] = {"weight.fits", "noise.fits", "mosaic.fits"};
@@ -205,7 +205,8 @@ static ci_status files_write(const mosaic_job *job, const ci_fits_header *given,
     float *buffer = NULL;
     ci_status status = CI_OK;
     if (is_writer) {
-        status = header_make(job, given, stats, &h);
+        status = files_end(prefix, false); /* of a killed run */
+        if (status == CI_OK) status = header_make(job, given, stats, &h);
         if (status == CI_OK) status = files_open(&h, prefix, writer);
         if (status == CI_OK)
             status = ci_mem_alloc(&buffer, 3 * ROWS_AT_A_TIME * job->out.n_x, sizeof *buffer,

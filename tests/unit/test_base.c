@@ -323,12 +323,13 @@ static void test_set(void **state)
         ci_mem_free(text);
     }
     assert_int_equal(ci_path_make_folder(path[1]), CI_OK); /* in the way */
-    assert_int_equal(ci_path_commit_set(path, 3), CI_ERR_IO);
-    assert_non_null(strstr(ci_error_text(), path[1]));
     snprintf(part, sizeof part, "%s.part", path[0]);
     assert_int_equal(ci_file_write(part, "third", 5), CI_OK);
+    assert_int_equal(ci_path_commit_set(path, 3), CI_ERR_IO);
+    assert_non_null(strstr(ci_error_text(), path[1]));
     ci_path_discard_set(path, 3);
     assert_false(ci_path_exists(part));
+    assert_true(ci_path_exists(path[0]) && ci_path_exists(path[2])); /* the earlier set stays */
     for (int i = 0; i < 3; i++)
         ci_mem_free(path[i]);
 }
