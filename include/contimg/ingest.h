@@ -43,21 +43,34 @@ typedef struct ci_ingest_report
  * processes may do so at once. CI_ERR_INPUT: no such folder; an empty one is CI_OK. */
 CI_MUST_CHECK ci_status ci_ingest_scan(ci_registry *registry, const char *folder,
                                        const ci_ingest_options *options, ci_ingest_report *report);
+/* How many files of the folder a scan passes over: older than since_unix_s and not known. Writes
+ * nothing; 0 where the folder cannot be listed. */
+CI_MUST_CHECK ci_status ci_ingest_passed_over(ci_registry *registry, const char *folder,
+                                              const ci_ingest_options *options, size_t *n);
 /* How many such files the folder holds; 0 where it cannot be listed. */
 size_t ci_ingest_count(const char *folder);
 /* The same as the scan without looking at a folder: time passed. */
 CI_MUST_CHECK ci_status ci_ingest_advance(ci_registry *registry, const ci_ingest_options *options,
                                           ci_ingest_report *report);
 
-/* Files named by a person: one group of what there is, ordered by time and frequency, recorded
- * and returned (out->n = 1). CI_ERR_INPUT where a file is missing, empty, _incomplete,
- * truncated, unreadable or named twice, or, unless named_accept_incomplete, an observation has
- * less than min_fraction of its sub-bands. */
-CI_MUST_CHECK ci_status ci_ingest_named(ci_registry *registry, const char *const *paths,
-                                        size_t n_path, const ci_ingest_options *options,
-                                        ci_registry_groups **out);
+/* Files named by a person, with the facts of their headers, in order. Read before a transaction
+ * begins: reading is slow, and others write meanwhile. */
+typedef struct ci_ingest_named_files ci_ingest_named_files;
+/* Reads and orders them; no database. CI_ERR_INPUT where a file is missing, empty, _incomplete,
+ * truncated, unreadable or named twice. now_unix_s: by the registry's clock; ci_ingest_named_free.
+ */
+CI_MUST_CHECK ci_status ci_ingest_named_read(ci_ingest_named_files **out, const char *const *paths,
+                                             size_t n_path, double now_unix_s,
+                                             const ci_ingest_options *options);
+/* Frees it with all that it owns; NULL is allowed. */
+void ci_ingest_named_free(ci_ingest_named_files *named);
+/* One group of what there is, recorded and returned (out->n = 1); reads no file, and sets states
+ * and numbers in `named`: used once. CI_ERR_INPUT where, unless named_accept_incomplete, an
+ * observation has less than min_fraction of its sub-bands. */
+CI_MUST_CHECK ci_status ci_ingest_named(ci_registry *registry, ci_ingest_named_files *named,
+                                        const ci_ingest_options *options, ci_registry_groups **out);
 
-/* Whether ci_ingest_named would take them: the same errors, no database. */
+/* Whether they could be read and taken: the same errors, no database. */
 CI_MUST_CHECK ci_status ci_ingest_check_named(const char *const *paths, size_t n_path,
                                               const ci_ingest_options *options);
 
@@ -73,7 +86,7 @@ typedef struct ci_ingest_clusters
     size_t n;
     ci_ingest_cluster *item; /* by time */
 } ci_ingest_clusters;
-/* For stage commands and plan: no database. Errors as ci_ingest_named. */
+/* For stage commands and plan: no database. Errors as ci_ingest_named_read. */
 CI_MUST_CHECK ci_status ci_ingest_sort(ci_ingest_clusters **out, const char *const *paths,
                                        size_t n_path);
 /* Frees it with all that it owns; NULL is allowed. */

@@ -117,8 +117,8 @@ CI_MUST_CHECK ci_status ci_ops_status_read(ci_ops_status *out, ci_registry *regi
 void ci_ops_status_clear(ci_ops_status *status);
 /* Observations that did not fail and are in no group yet. */
 size_t ci_ops_status_ungrouped(const ci_ops_status *status);
-/* {observations, groups, files, products}; the caller's. */
-ci_json *ci_ops_status_json(const ci_ops_status *status);
+/* {observations, groups, files, products}; the caller's. The registry says who still lives. */
+ci_json *ci_ops_status_json(const ci_ops_status *status, const ci_registry *registry);
 /* ---- clean ----------------------------------------------------------------------------------- */
 
 typedef struct ci_ops_clean_options
@@ -193,6 +193,8 @@ typedef struct ci_ops_standing
     bool is_lost;                         /* its owner is gone */
     const char *published_path;
     const char *version_before; /* that is published while this one is not */
+    bool is_degraded;           /* of a product */
+    char degraded_why[512];
     char next[2 * CI_REGISTRY_TEXT];
 } ci_ops_standing;
 typedef struct ci_ops_story
@@ -223,10 +225,11 @@ ci_json *ci_ops_story_json(const ci_ops_story *story);
 
 /* "24h", "7d" as seconds; CI_ERR_USAGE. */
 CI_MUST_CHECK ci_status ci_ops_since_parse(const char *text, double *seconds);
-/* A reason, and how often it was one. */
+/* A reason, how often it was one, and which thing was the last: "<id>", of a refusal with the
+ * gate's value and limit. */
 typedef struct ci_ops_reason
 {
-    char text[CI_REGISTRY_TEXT];
+    char text[CI_REGISTRY_TEXT], last[CI_REGISTRY_TEXT];
     int64_t n;
 } ci_ops_reason;
 typedef struct ci_ops_reasons
@@ -256,11 +259,13 @@ void ci_ops_history_clear(ci_ops_history *history);
 CI_MUST_CHECK ci_status ci_ops_disk_free_gb(double *out, const char *path);
 /* {days [{date, groups_completed, groups_failed, tiles_passed, tiles_refused, tiles_failed,
  * published, refused, publish_failures, seconds_per_tile, noise_over_thermal, failures [{reason,
- * count}], refusals [...]}]}, to ci_json_free. */
+ * last, count}], refusals [...]}]}, to ci_json_free. */
 ci_json *ci_ops_history_json(const ci_ops_history *history);
 
 /* ---- lines ---------------------------------------------------------------------------------- */
 
+/* Why a product is DEGRADED; NULL where it is not; ci_mem_free. */
+char *ci_ops_product_degraded(const ci_registry_product *product);
 /* Why a file is not used, without its path in front; borrowed. */
 const char *ci_ops_file_reason(const ci_registry_file *file);
 

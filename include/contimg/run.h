@@ -90,6 +90,7 @@ typedef struct ci_run_nothing
 {
     const char *input;
     size_t n_file, n_failed_group, n_waiting_group;
+    size_t n_passed_over;             /* of the files: older than the migration */
     const ci_registry_group *waiting; /* the first of those that wait; NULL: none */
 } ci_run_nothing;
 /* Who is notified, on rank 0, of what a run does. Arguments are borrowed for the call. */

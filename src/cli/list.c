@@ -49,6 +49,9 @@ static void print_product(ci_registry_product *p)
     printf("product     %-32s %-12s %s%s\n", p->id, ci_registry_publish_state_word(p->state),
            is_published ? p->published_path : p->error,
            is_published && !is_there ? " (not there)" : "");
+    char *why = ci_ops_product_degraded(p);
+    if (why) printf("            DEGRADED: %s\n", why);
+    ci_mem_free(why);
 }
 
 /* ---- group ----------------------------------------------------------------------------------- */
@@ -75,6 +78,14 @@ static void print_growing(const ci_ingest_report *report, const char *input,
            options->settle_s);
 }
 
+void ci_cli_print_passed_over(size_t n, const char *input)
+{
+    if (n == 0) return;
+    printf("passed over %zu file%s in %s, older than the migration of the database: contimg run "
+           "FILES takes those that are named\n",
+           n, ci_plural(n), input);
+}
+
 static void print_lists(const ci_ops_status *status)
 {
     for (size_t i = 0; i < status->observations->n; i++)
@@ -99,12 +110,13 @@ static ci_status scan_and_print(const ci_conf *conf, const ci_run_site *site)
     if (report.n_file == 0) ci_log_info("no UVH5 files in %s", site->paths.input);
     ci_status status = ci_ops_status_read(&all, site->registry);
     if (status == CI_OK && ci_conf_bool(conf, CI_CONF_OPT_JSON)) {
-        status = ci_cli_print_json(ci_ops_status_json(&all));
+        status = ci_cli_print_json(ci_ops_status_json(&all, site->registry));
     } else if (status == CI_OK) {
         print_lists(&all);
         print_waiting(&all, &options);
         print_files(&all);
         print_growing(&report, site->paths.input, &options);
+        ci_cli_print_passed_over(report.n_passed_over, site->paths.input);
     }
     ci_ops_status_clear(&all);
     return status;

@@ -18,6 +18,7 @@ static void print_nothing(const ci_run_nothing *nothing)
     size_t n_failed = nothing->n_failed_group;
     printf("nothing to do: no complete group in %s (%zu file%s there)\n", nothing->input,
            nothing->n_file, ci_plural(nothing->n_file));
+    ci_cli_print_passed_over(nothing->n_passed_over, nothing->input);
     if (nothing->waiting) print_waiting(nothing);
     if (n_failed > 0)
         printf("%zu group%s failed: `contimg group` lists them, contimg run --group ID tries one "

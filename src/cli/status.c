@@ -1,6 +1,7 @@
 /* contimg status: what there is, the story of one thing, and what happened day by day. */
 #include "cli/cli.h"
 
+#include "contimg/ingest.h"
 #include "contimg/ops.h"
 #include "contimg/run.h"
 
@@ -30,6 +31,7 @@ static void print_now(const ci_ops_standing *now)
     if (now->owner[0])
         printf("  %s %s since %s\n", now->is_lost ? "LOST, was taken by" : "owner", now->owner,
                time_of(since, now->owned_unix_s));
+    if (now->is_degraded) printf("  DEGRADED: %s\n", now->degraded_why);
     if (*now->published_path) printf("  published %s\n", now->published_path);
     if (*now->version_before)
         printf("  the version before is published: %s\n", now->version_before);
@@ -82,7 +84,9 @@ static ci_status one_thing(const ci_run_site *site, const char *id, bool as_json
 static void print_reasons(const ci_ops_reasons *list, const char *word)
 {
     for (size_t i = 0; i < list->n; i++)
-        printf("  %s %4lld x %s\n", word, (long long)list->item[i].n, list->item[i].text);
+        printf("  %s %4lld x %s%s%s%s\n", word, (long long)list->item[i].n, list->item[i].text,
+               *list->item[i].last ? " (the last: " : "", list->item[i].last,
+               *list->item[i].last ? ")" : "");
 }
 
 static void print_day(const ci_ops_day *d)
@@ -140,11 +144,11 @@ static ci_status day_by_day(const ci_run_site *site, const char *since, bool as_
 /* ---- all ------------------------------------------------------------------------------------- */
 
 /* What there is, and the documents of the deployed service. */
-static ci_status all_json(const ci_run_site *site, const ci_ops_status *all)
+static ci_status all_json(const ci_run_site *site, const ci_ops_status *all, size_t n_passed_over)
 {
     const ci_ops_disk disks[] = CI_CLI_DISKS(site);
     ci_ops_metrics metrics;
-    ci_json *root = ci_ops_status_json(all), *failed = NULL;
+    ci_json *root = ci_ops_status_json(all, site->registry), *failed = NULL;
     ci_status status = ci_ops_status_put(root, site->registry);
     if (status == CI_OK) status = ci_ops_metrics_read(&metrics, site->registry);
     if (status == CI_OK) status = ci_ops_failed_json(&failed, site->registry, 50, 0);
@@ -152,20 +156,27 @@ static ci_status all_json(const ci_run_site *site, const ci_ops_status *all)
         ci_json_free(root);
         return status;
     }
+    ci_json_put_int(root, "files_passed_over", (int64_t)n_passed_over);
     ci_json_put(root, "publish", ci_ops_metrics_json(&metrics));
     ci_json_put(root, "failed", failed);
     ci_json_put(root, "system", ci_ops_system_json(metrics.time_unix_s, disks, 3));
     return ci_cli_print_json(root);
 }
 
-static ci_status all_things(const ci_run_site *site, bool as_json)
+static ci_status all_things(const ci_run_site *site, const ci_conf *conf, bool as_json)
 {
     ci_ops_status all = {0};
+    ci_ingest_options options;
+    size_t n_passed_over = 0;
+    ci_run_ingest_options(conf, &options);
+    CI_TRY(ci_ingest_passed_over(site->registry, site->paths.input, &options, &n_passed_over));
     ci_status status = ci_ops_status_read(&all, site->registry);
     if (status == CI_OK && as_json)
-        status = all_json(site, &all);
-    else if (status == CI_OK)
+        status = all_json(site, &all, n_passed_over);
+    else if (status == CI_OK) {
         ci_cli_print_all(site->registry, &all);
+        ci_cli_print_passed_over(n_passed_over, site->paths.input);
+    }
     ci_ops_status_clear(&all);
     return status;
 }
@@ -182,7 +193,7 @@ ci_status ci_cli_status(const ci_conf *conf)
     if (status == CI_OK)
         status = n > 0    ? one_thing(&site, ci_conf_argument(conf, 0), as_json)
                  : *since ? day_by_day(&site, since, as_json)
-                          : all_things(&site, as_json);
+                          : all_things(&site, conf, as_json);
     ci_run_site_close(&site);
     return status;
 }

@@ -9,19 +9,21 @@
 #include <sys/stat.h>
 
 /* Named files with their facts, by time and falling frequency, and where clusters begin. */
-typedef struct named_files
+struct ci_ingest_named_files
 {
     size_t n, n_cluster;
     ci_registry_file *item;
     size_t *first; /* [n_cluster + 1] */
-} named_files;
+};
 
-static void named_free(named_files *named)
+void ci_ingest_named_free(ci_ingest_named_files *named)
 {
+    if (!named) return;
     for (size_t i = 0; named->item && i < named->n; i++)
         ci_mem_free(named->item[i].path);
     ci_mem_free(named->item);
     ci_mem_free(named->first);
+    ci_mem_free(named);
 }
 
 static ci_status file_facts(ci_registry_file *f, const char *given, double now,
@@ -66,10 +68,9 @@ static ci_status cluster_check(const ci_registry_file *files, size_t n)
 }
 
 /* Reads, orders, and splits by first integration. */
-static ci_status named_read(named_files *named, const char *const *paths, size_t n_path, double now,
-                            const ci_ingest_options *options)
+static ci_status named_fill(ci_ingest_named_files *named, const char *const *paths, size_t n_path,
+                            double now, const ci_ingest_options *options)
 {
-    if (n_path == 0) return ci_error(CI_ERR_USAGE, "no files named");
     CI_TRY(ci_mem_alloc(&named->item, n_path, sizeof *named->item, "named files"));
     CI_TRY(ci_mem_alloc(&named->first, n_path + 1, sizeof *named->first, "named files"));
     named->n = n_path;
@@ -90,6 +91,19 @@ static ci_status named_read(named_files *named, const char *const *paths, size_t
     for (size_t c = 0; c < named->n_cluster; c++)
         CI_TRY(cluster_check(&named->item[named->first[c]], named->first[c + 1] - named->first[c]));
     return CI_OK;
+}
+
+ci_status ci_ingest_named_read(ci_ingest_named_files **out, const char *const *paths, size_t n_path,
+                               double now_unix_s, const ci_ingest_options *options)
+{
+    *out = NULL;
+    if (n_path == 0) return ci_error(CI_ERR_USAGE, "no files named");
+    CI_TRY(ci_mem_alloc(out, 1, sizeof **out, "named files"));
+    ci_status status = named_fill(*out, paths, n_path, now_unix_s, options);
+    if (status == CI_OK) return CI_OK;
+    ci_ingest_named_free(*out);
+    *out = NULL;
+    return status;
 }
 
 /* ---- without a database ------------------------------------------------------------------- */
@@ -119,24 +133,24 @@ static ci_status paths_copy(char ***out, const ci_registry_file *files, size_t n
 ci_status ci_ingest_sort(ci_ingest_clusters **out, const char *const *paths, size_t n_path)
 {
     ci_ingest_options options;
-    named_files named = {0};
+    ci_ingest_named_files *named = NULL;
     ci_ingest_clusters *list = NULL;
     *out = NULL;
     ci_ingest_options_default(&options);
-    ci_status status = named_read(&named, paths, n_path, ci_clock_unix_s(), &options);
-    if (status == CI_OK) status = ci_mem_alloc(&list, 1, sizeof *list, "clusters");
+    CI_TRY(ci_ingest_named_read(&named, paths, n_path, ci_clock_unix_s(), &options));
+    ci_status status = ci_mem_alloc(&list, 1, sizeof *list, "clusters");
     if (status == CI_OK)
-        status = ci_mem_alloc(&list->item, named.n_cluster, sizeof *list->item, "clusters");
-    for (size_t c = 0; c < named.n_cluster && status == CI_OK; c++) {
+        status = ci_mem_alloc(&list->item, named->n_cluster, sizeof *list->item, "clusters");
+    for (size_t c = 0; c < named->n_cluster && status == CI_OK; c++) {
         ci_ingest_cluster *cluster = &list->item[list->n++];
-        const ci_registry_file *files = &named.item[named.first[c]];
+        const ci_registry_file *files = &named->item[named->first[c]];
         char text[32];
-        cluster->n_path = named.first[c + 1] - named.first[c];
+        cluster->n_path = named->first[c + 1] - named->first[c];
         ci_time_iso(text, files[0].first_time_mjd_s + 5e-4, 0, false);
         snprintf(cluster->observation_id, sizeof cluster->observation_id, "%s", text);
         status = paths_copy(&cluster->path, files, cluster->n_path);
     }
-    named_free(&named);
+    ci_ingest_named_free(named);
     if (status != CI_OK) {
         ci_ingest_clusters_free(list);
         return status;
@@ -179,15 +193,16 @@ static ci_status enough(ci_registry_file *files, size_t n, const ci_ingest_optio
 ci_status ci_ingest_check_named(const char *const *paths, size_t n_path,
                                 const ci_ingest_options *options)
 {
-    named_files named = {0};
+    ci_ingest_named_files *named = NULL;
     int64_t n_expected;
     bool is_degraded;
     char missing[CI_REGISTRY_TEXT];
-    ci_status status = named_read(&named, paths, n_path, ci_clock_unix_s(), options);
-    for (size_t c = 0; c < named.n_cluster && status == CI_OK; c++)
-        status = enough(&named.item[named.first[c]], named.first[c + 1] - named.first[c], options,
-                        &n_expected, &is_degraded, missing);
-    named_free(&named);
+    CI_TRY(ci_ingest_named_read(&named, paths, n_path, ci_clock_unix_s(), options));
+    ci_status status = CI_OK;
+    for (size_t c = 0; c < named->n_cluster && status == CI_OK; c++)
+        status = enough(&named->item[named->first[c]], named->first[c + 1] - named->first[c],
+                        options, &n_expected, &is_degraded, missing);
+    ci_ingest_named_free(named);
     return status;
 }
 
@@ -254,7 +269,7 @@ static ci_status observation_take(ci_registry *registry, ci_registry_file *files
     return status;
 }
 
-static ci_status group_take(ci_registry *registry, named_files *named,
+static ci_status group_take(ci_registry *registry, ci_ingest_named_files *named,
                             const ci_ingest_options *options, ci_registry_group *g)
 {
     const char **ids = NULL;
@@ -273,30 +288,26 @@ static ci_status group_take(ci_registry *registry, named_files *named,
     return status;
 }
 
-ci_status ci_ingest_named(ci_registry *registry, const char *const *paths, size_t n_path,
+ci_status ci_ingest_named(ci_registry *registry, ci_ingest_named_files *named,
                           const ci_ingest_options *options, ci_registry_groups **out)
 {
-    named_files named = {0};
     ci_registry_group g = {.state = CI_REGISTRY_WORK_PENDING,
                            .is_named = true,
                            .closed_by = "named",
+                           .n_member = named->n_cluster,
                            .n_min_tiles = 1};
     *out = NULL;
-    ci_status status = named_read(&named, paths, n_path, ci_registry_now(registry), options);
-    if (status == CI_OK)
-        status = ci_mem_alloc(&g.member, named.n_cluster, sizeof *g.member, "members");
-    g.n_member = named.n_cluster;
-    if (status == CI_OK) status = ci_registry_begin(registry, CI_REGISTRY_DB_INGEST);
+    CI_TRY(ci_mem_alloc(&g.member, named->n_cluster, sizeof *g.member, "members"));
+    ci_status status = ci_registry_begin(registry, CI_REGISTRY_DB_INGEST);
     if (status == CI_OK)
         status = ci_registry_end(registry, CI_REGISTRY_DB_INGEST,
-                                 group_take(registry, &named, options, &g));
+                                 group_take(registry, named, options, &g));
     if (status == CI_OK) status = ci_registry_group_get(registry, g.id, out);
-    for (size_t c = 0; g.member && c < g.n_member; c++) {
+    for (size_t c = 0; c < g.n_member; c++) {
         for (size_t k = 0; g.member[c].path && k < g.member[c].n_path; k++)
             ci_mem_free(g.member[c].path[k]);
         ci_mem_free(g.member[c].path);
     }
     ci_mem_free(g.member);
-    named_free(&named);
     return status;
 }

@@ -114,13 +114,19 @@ static ci_status look(const listing *l, const char *path, const struct stat *fac
     return CI_OK;
 }
 
+/* Files that are older, and not known, are passed over. */
+static double since_of(const ci_registry *registry, const ci_ingest_options *options)
+{
+    return isnan(options->since_unix_s)
+               ? ci_registry_migrated_unix_s(registry, CI_REGISTRY_DB_INGEST)
+               : options->since_unix_s;
+}
+
 static ci_status list_folder(ci_registry *registry, const char *folder,
                              const ci_ingest_options *options, found_files *found,
                              ci_ingest_report *report)
 {
-    listing l = {registry, options, options->since_unix_s, report};
-    if (isnan(l.since_unix_s))
-        l.since_unix_s = ci_registry_migrated_unix_s(registry, CI_REGISTRY_DB_INGEST);
+    listing l = {registry, options, since_of(registry, options), report};
     DIR *dir = opendir(folder);
     if (!dir) {
         if (errno == ENOENT || errno == ENOTDIR)
@@ -164,6 +170,33 @@ size_t ci_ingest_count(const char *folder)
     }
     closedir(dir);
     return n;
+}
+
+ci_status ci_ingest_passed_over(ci_registry *registry, const char *folder,
+                                const ci_ingest_options *options, size_t *n)
+{
+    char *resolved = realpath(folder, NULL); /* as a scan records them */
+    double since = since_of(registry, options);
+    DIR *dir = resolved && since > 0 ? opendir(resolved) : NULL;
+    ci_status status = CI_OK;
+    *n = 0;
+    for (struct dirent *entry; dir && status == CI_OK && (entry = readdir(dir));) {
+        struct stat facts;
+        ci_registry_files *known = NULL;
+        char *path = NULL;
+        if (!ci_ingest_name_is_data(entry->d_name) ||
+            fstatat(dirfd(dir), entry->d_name, &facts, 0) != 0 || !S_ISREG(facts.st_mode) ||
+            !(unix_of(facts.st_mtim) < since))
+            continue;
+        status = ci_path_join(&path, resolved, entry->d_name);
+        if (status == CI_OK) status = ci_registry_file_get(registry, path, &known);
+        if (status == CI_OK) *n += known->n == 0;
+        ci_registry_files_free(known);
+        ci_mem_free(path);
+    }
+    if (dir) closedir(dir);
+    free(resolved);
+    return status;
 }
 
 /* A read that fails is a state of the moment (a file server, a limit of open files), and so may be

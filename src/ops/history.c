@@ -5,8 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void count(ci_ops_reasons *list, const char *text)
+/* `what`: the thing, and its value where `text` has none. */
+CI_PRINTF(3, 4)
+static void count(ci_ops_reasons *list, const char *text, const char *what, ...)
 {
+    va_list values;
     size_t i = 0;
     while (i < list->n && strcmp(list->item[i].text, text) != 0)
         i++;
@@ -15,16 +18,25 @@ static void count(ci_ops_reasons *list, const char *text)
         snprintf(list->item[i].text, sizeof list->item[i].text, "%s", text);
         list->n++;
     }
+    va_start(values, what);
+    vsnprintf(list->item[i].last, sizeof list->item[i].last, what, values);
+    va_end(values);
     list->item[i].n++;
+}
+
+/* Of "ID: refused: noise: rms ..." what follows "refused: ". */
+static const char *refusal_of(const char *why)
+{
+    static const char mark[] = "refused: ";
+    const char *at = strstr(why, mark);
+    return at ? at + strlen(mark) : why;
 }
 
 /* The gate in the text of a change that is older than the column: "noise: rms ..." of a tile,
  * "ID: refused: noise: rms ..." of a product. */
 static void old_gate_read(char gate[CI_REGISTRY_TEXT], const char *why)
 {
-    static const char mark[] = "refused: ";
-    const char *at = strstr(why, mark);
-    if (at) why = at + strlen(mark);
+    why = refusal_of(why);
     snprintf(gate, CI_REGISTRY_TEXT, "%.*s", (int)strcspn(why, ":;,"), why);
 }
 
@@ -38,7 +50,7 @@ static void count_refusal(ci_ops_day *d, const ci_registry_change *c)
         old_gate_read(gate, c->reason);
     snprintf(text, sizeof text, "%s: %s", c->kind_word, gate);
     text[CI_REGISTRY_TEXT - 1] = '\0';
-    count(&d->refusals, text);
+    count(&d->refusals, text, "%s: %s", c->subject, refusal_of(c->reason));
 }
 
 static void count_failure(ci_ops_day *d, const ci_registry_change *c)
@@ -46,7 +58,7 @@ static void count_failure(ci_ops_day *d, const ci_registry_change *c)
     char text[CI_REGISTRY_TEXT + CI_REGISTRY_WORD];
     snprintf(text, sizeof text, "%s: %s", c->kind_word, *c->reason ? c->reason : "no reason given");
     text[CI_REGISTRY_TEXT - 1] = '\0';
-    count(&d->failures, text);
+    count(&d->failures, text, "%s", c->subject);
 }
 
 /* A file that is not used. */
@@ -60,7 +72,7 @@ static void take_file(ci_ops_day *d, const ci_registry_change *c)
     case CI_REGISTRY_FILE_CORRUPT:
     case CI_REGISTRY_FILE_DUPLICATE:
     case CI_REGISTRY_FILE_LATE:
-        count(&d->refusals, text);
+        count(&d->refusals, text, "%s", c->subject);
         break;
     default:
         break;
@@ -197,6 +209,7 @@ static ci_json *reasons_json(const ci_ops_reasons *list)
     for (size_t i = 0; i < list->n; i++) {
         ci_json *one = ci_json_object();
         ci_json_put_string(one, "reason", list->item[i].text);
+        ci_json_put_string(one, "last", list->item[i].last);
         ci_json_put_int(one, "count", list->item[i].n);
         ci_json_put(json, NULL, one);
     }

@@ -1,5 +1,5 @@
 /* What there is of observations, groups, files and products, for lists and for programs. */
-#include "contimg/ops.h"
+#include "ops/story.h"
 
 #include <math.h>
 #include <string.h>
@@ -63,27 +63,26 @@ static ci_json *observation_json(const ci_registry_observation *o)
     return json;
 }
 
-static ci_json *group_json(const ci_registry_group *group)
+static ci_json *group_json(const ci_registry *registry, const ci_registry_group *group)
 {
+    ci_ops_standing now;
     ci_json *json = ci_json_object(), *members = ci_json_array();
     ci_json_put_string(json, "id", group->id);
     ci_json_put_string(json, "state", ci_registry_work_state_word(group->state));
     ci_json_put_string(json, "closed_by", group->closed_by);
     ci_json_put_bool(json, "is_early", group->is_early);
     ci_json_put_string(json, "error", group->error);
-    if (group->owner.host[0]) {
-        char who[CI_REGISTRY_TEXT];
-        ci_registry_owner_text(&group->owner, who);
-        ci_json_put_string(json, "owner", who);
-    }
+    ci_ops_group_standing(&now, registry, group);
+    ci_ops_standing_put(json, &now);
     for (size_t i = 0; i < group->n_member; i++)
         ci_json_put_string(members, NULL, group->member[i].observation_id);
     ci_json_put(json, "members", members);
     return json;
 }
 
-static ci_json *product_json(const ci_registry_product *p)
+static ci_json *product_json(const ci_registry *registry, const ci_registry_product *p)
 {
+    ci_ops_standing now;
     ci_json *json = ci_json_object();
     ci_json_put_string(json, "id", p->id);
     ci_json_put_string(json, "type", p->type_word);
@@ -93,6 +92,8 @@ static ci_json *product_json(const ci_registry_product *p)
     ci_json_put_string(json, "error", p->error);
     ci_json_put_int(json, "publish_attempts", p->n_attempt);
     ci_json_put_bool(json, "is_deployed", p->is_deployed);
+    ci_ops_product_standing(&now, registry, p);
+    ci_ops_standing_put(json, &now);
     return json;
 }
 
@@ -105,18 +106,18 @@ static ci_json *file_json(const ci_registry_file *file)
     return json;
 }
 
-ci_json *ci_ops_status_json(const ci_ops_status *status)
+ci_json *ci_ops_status_json(const ci_ops_status *status, const ci_registry *registry)
 {
     ci_json *root = ci_json_object(), *observations = ci_json_array();
     ci_json *groups = ci_json_array(), *files = ci_json_array(), *products = ci_json_array();
     for (size_t i = 0; i < status->observations->n; i++)
         ci_json_put(observations, NULL, observation_json(&status->observations->item[i]));
     for (size_t i = 0; i < status->groups->n; i++)
-        ci_json_put(groups, NULL, group_json(&status->groups->item[i]));
+        ci_json_put(groups, NULL, group_json(registry, &status->groups->item[i]));
     for (size_t i = 0; i < status->files->n; i++)
         ci_json_put(files, NULL, file_json(&status->files->item[i]));
     for (size_t i = 0; i < status->products->n; i++)
-        ci_json_put(products, NULL, product_json(&status->products->item[i]));
+        ci_json_put(products, NULL, product_json(registry, &status->products->item[i]));
     ci_json_put(root, "products", products);
     ci_json_put(root, "observations", observations);
     ci_json_put(root, "groups", groups);

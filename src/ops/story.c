@@ -1,15 +1,14 @@
 /* What became of one thing: where it stands, every change, every attempt, and what comes next. */
-#include "contimg/ops.h"
+#include "ops/story.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-/* One more that is known; `state` and `error` stay where they are. */
-static ci_ops_standing *standing_add(ci_ops_story *story, ci_ops_standing_kind kind,
-                                     const char *state, const char *error)
+/* `state` and `error` stay where they are. */
+static void standing_set(ci_ops_standing *now, ci_ops_standing_kind kind, const char *state,
+                         const char *error)
 {
-    ci_ops_standing *now = &story->now[story->n_now++];
     *now = (ci_ops_standing){.kind = kind,
                              .state = state,
                              .error = error ? error : "",
@@ -17,7 +16,6 @@ static ci_ops_standing *standing_add(ci_ops_story *story, ci_ops_standing_kind k
                              .next_try_unix_s = NAN,
                              .published_path = "",
                              .version_before = ""};
-    return now;
 }
 
 static void owner_set(ci_ops_standing *now, const ci_registry *registry,
@@ -60,9 +58,9 @@ static ci_status observation_read(ci_ops_story *story, ci_registry *registry)
     CI_TRY(ci_registry_observation_get(registry, story->id, &story->observations));
     if (story->observations->n == 0) return CI_OK;
     const ci_registry_observation *o = &story->observations->item[0];
-    observation_next(standing_add(story, CI_OPS_STANDING_OBSERVATION,
-                                  ci_registry_work_state_word(o->state), o->error),
-                     o);
+    ci_ops_standing *now = &story->now[story->n_now++];
+    standing_set(now, CI_OPS_STANDING_OBSERVATION, ci_registry_work_state_word(o->state), o->error);
+    observation_next(now, o);
     return CI_OK;
 }
 
@@ -89,16 +87,20 @@ static void group_next(ci_ops_standing *now, const ci_registry *registry,
         next_set(now, "none: it is made; its product has a state of its own");
 }
 
+void ci_ops_group_standing(ci_ops_standing *now, const ci_registry *registry,
+                           const ci_registry_group *g)
+{
+    standing_set(now, CI_OPS_STANDING_GROUP, ci_registry_work_state_word(g->state), g->error);
+    owner_set(now, registry, &g->owner);
+    now->next_try_unix_s = g->next_try_unix_s;
+    group_next(now, registry, g);
+}
+
 static ci_status group_read(ci_ops_story *story, ci_registry *registry)
 {
     CI_TRY(ci_registry_group_get(registry, story->id, &story->groups));
     if (story->groups->n == 0) return CI_OK;
-    const ci_registry_group *g = &story->groups->item[0];
-    ci_ops_standing *now =
-        standing_add(story, CI_OPS_STANDING_GROUP, ci_registry_work_state_word(g->state), g->error);
-    owner_set(now, registry, &g->owner);
-    now->next_try_unix_s = g->next_try_unix_s;
-    group_next(now, registry, g);
+    ci_ops_group_standing(&story->now[story->n_now++], registry, &story->groups->item[0]);
     return CI_OK;
 }
 
@@ -127,21 +129,41 @@ static void product_next(ci_ops_standing *now, const ci_registry *registry,
         next_set(now, "is published by its run, or by contimg publish --id %s", p->id);
 }
 
+char *ci_ops_product_degraded(const ci_registry_product *product)
+{
+    ci_json *metadata = NULL;
+    char *why = NULL;
+    if (!product->metadata_json || !product->metadata_json[0]) return NULL;
+    if (ci_json_parse(&metadata, product->metadata_json, product->id) != CI_OK ||
+        (ci_json_get_bool(metadata, "is_degraded", false) &&
+         ci_str_copy(&why, ci_json_get_string(metadata, "degraded_why", "")) != CI_OK))
+        ci_error_clear();
+    ci_json_free(metadata);
+    return why;
+}
+
+void ci_ops_product_standing(ci_ops_standing *now, const ci_registry *registry,
+                             const ci_registry_product *p)
+{
+    char *why = ci_ops_product_degraded(p);
+    standing_set(now, CI_OPS_STANDING_PRODUCT, ci_registry_publish_state_word(p->state), p->error);
+    if (p->state == CI_REGISTRY_PUBLISH_PUBLISHED)
+        now->published_path = p->published_path;
+    else
+        now->version_before = p->published_path;
+    now->is_degraded = why != NULL;
+    snprintf(now->degraded_why, sizeof now->degraded_why, "%s", why ? why : "");
+    ci_mem_free(why);
+    owner_set(now, registry, &p->owner);
+    now->next_try_unix_s = p->next_try_unix_s;
+    product_next(now, registry, p);
+}
+
 static ci_status product_read(ci_ops_story *story, ci_registry *registry)
 {
     CI_TRY(ci_registry_product_get(registry, story->id, &story->products));
     if (story->products->n == 0) return CI_OK;
-    const ci_registry_product *p = &story->products->item[0];
-    bool is_published = p->state == CI_REGISTRY_PUBLISH_PUBLISHED;
-    ci_ops_standing *now = standing_add(story, CI_OPS_STANDING_PRODUCT,
-                                        ci_registry_publish_state_word(p->state), p->error);
-    if (is_published)
-        now->published_path = p->published_path;
-    else
-        now->version_before = p->published_path;
-    owner_set(now, registry, &p->owner);
-    now->next_try_unix_s = p->next_try_unix_s;
-    product_next(now, registry, p);
+    ci_ops_product_standing(&story->now[story->n_now++], registry, &story->products->item[0]);
     return CI_OK;
 }
 

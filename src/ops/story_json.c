@@ -1,5 +1,5 @@
 /* The story of one thing as JSON. */
-#include "contimg/ops.h"
+#include "ops/story.h"
 #include "ops/time.h"
 
 static const char *const kind_words[CI_OPS_STANDING_COUNT] = {"observation", "group", "product"};
@@ -33,6 +33,21 @@ static void product_put(ci_json *json, const ci_registry_product *p, const ci_op
     ci_json_put_int(json, "publish_attempts", p->n_attempt);
 }
 
+void ci_ops_standing_put(ci_json *json, const ci_ops_standing *now)
+{
+    if (now->kind == CI_OPS_STANDING_PRODUCT) {
+        ci_json_put_bool(json, "is_degraded", now->is_degraded);
+        ci_json_put_string(json, "degraded_why", now->degraded_why);
+    }
+    ci_ops_time_put_known(json, "next_try", now->next_try_unix_s);
+    if (now->owner[0]) {
+        ci_json_put_string(json, "owner", now->owner);
+        ci_ops_time_put_known(json, "owned_since", now->owned_unix_s);
+        ci_json_put_bool(json, "is_lost", now->is_lost);
+    }
+    ci_json_put_string(json, "next", now->next);
+}
+
 static ci_json *now_json(const ci_ops_story *story, const ci_ops_standing *now)
 {
     ci_json *json = ci_json_object();
@@ -45,13 +60,7 @@ static ci_json *now_json(const ci_ops_story *story, const ci_ops_standing *now)
         group_put(json, &story->groups->item[0]);
     else
         product_put(json, &story->products->item[0], now);
-    ci_ops_time_put_known(json, "next_try", now->next_try_unix_s);
-    if (now->owner[0]) {
-        ci_json_put_string(json, "owner", now->owner);
-        ci_ops_time_put_known(json, "owned_since", now->owned_unix_s);
-        ci_json_put_bool(json, "is_lost", now->is_lost);
-    }
-    ci_json_put_string(json, "next", now->next);
+    ci_ops_standing_put(json, now);
     return json;
 }
 

@@ -91,12 +91,30 @@ static ci_status flux_section(ci_text *out, const ci_report_flux *flux)
 
 /* ---- groups ---------------------------------------------------------------------------------- */
 
+/* From staging, or, where that was removed, as it was published. */
+static ci_status mosaic_picture(ci_text *out, const ci_report_group *group)
+{
+    char *staged = NULL, *path = NULL;
+    bool shown = false;
+    CI_TRY(ci_path_parent(&staged, group->mosaic->image ? group->mosaic->image : ""));
+    const char *const folder[] = {staged, group->published_path};
+    ci_status status = CI_OK;
+    for (int i = 0; i < 2 && !shown && status == CI_OK; i++) {
+        if (!folder[i] || !*folder[i]) continue;
+        status = ci_path_join(&path, folder[i], "mosaic.png");
+        if (status == CI_OK) status = ci_report_picture(out, path, "mosaic", &shown);
+        ci_mem_free(path);
+        path = NULL;
+    }
+    ci_mem_free(staged);
+    if (status == CI_OK && !shown) status = ci_text_append(out, "<p>no picture was drawn</p>\n");
+    return status;
+}
+
 static ci_status mosaic(ci_text *out, const ci_report_group *group)
 {
     const ci_report_mosaic *m = group->mosaic;
     if (!m) return CI_OK;
-    char *folder = NULL, *path = NULL;
-    bool shown = false;
     CI_TRY(ci_text_append(out,
                           "<p>%lld &times; %lld pixels of %.2f&Prime;; beam %.2f&Prime; &times; "
                           "%.2f&Prime;; %.3f MHz; peak %.4g Jy/beam; rms %.4g, least noise %.4g "
@@ -105,13 +123,7 @@ static ci_status mosaic(ci_text *out, const ci_report_group *group)
                           m->beam_major_arcsec, m->beam_minor_arcsec, m->freq_hz * 1e-6, m->peak_jy,
                           m->rms_jy * 1e3, m->min_noise_jy * 1e3, group->n_source,
                           ci_plural(group->n_source)));
-    CI_TRY(ci_path_parent(&folder, m->image ? m->image : ""));
-    ci_status status = ci_path_join(&path, folder, "mosaic.png");
-    if (status == CI_OK) status = ci_report_picture(out, path, "mosaic", &shown);
-    if (status == CI_OK && !shown) status = ci_text_append(out, "<p>no picture was drawn</p>\n");
-    ci_mem_free(folder);
-    ci_mem_free(path);
-    return status;
+    return mosaic_picture(out, group);
 }
 
 static ci_status group_section(ci_text *out, const ci_report_group *group)

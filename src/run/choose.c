@@ -55,11 +55,11 @@ static ci_status group_append(ci_run_groups *chosen, const ci_registry_group *gr
     return ci_error(CI_ERR_INPUT, "group %s: has no observations", group->id);
 }
 
-static ci_status named_groups(ci_run *run, const ci_ingest_options *options, ci_run_groups *chosen)
+static ci_status named_groups(ci_run *run, ci_ingest_named_files *named,
+                              const ci_ingest_options *options, ci_run_groups *chosen)
 {
     ci_registry_groups *groups = NULL;
-    CI_TRY(ci_ingest_named(run->site.registry, ci_conf_arguments(run->conf),
-                           ci_conf_argument_count(run->conf), options, &groups));
+    CI_TRY(ci_ingest_named(run->site.registry, named, options, &groups));
     ci_status status = group_append(chosen, &groups->item[0]);
     if (status == CI_OK) status = ci_run_check_published(run, &chosen->group[0]);
     ci_registry_groups_free(groups);
@@ -70,10 +70,17 @@ static ci_status named_groups(ci_run *run, const ci_ingest_options *options, ci_
 static ci_status choose_named(ci_run *run, ci_run_groups *chosen)
 {
     ci_ingest_options options;
+    ci_ingest_named_files *named = NULL;
     CI_TRY(named_options(&run->options, &options));
-    CI_TRY(ci_registry_begin(run->site.registry, CI_REGISTRY_DB_INGEST));
-    return ci_registry_end(run->site.registry, CI_REGISTRY_DB_INGEST,
-                           named_groups(run, &options, chosen));
+    CI_TRY(ci_ingest_named_read(&named, ci_conf_arguments(run->conf),
+                                ci_conf_argument_count(run->conf),
+                                ci_registry_now(run->site.registry), &options));
+    ci_status status = ci_registry_begin(run->site.registry, CI_REGISTRY_DB_INGEST);
+    if (status == CI_OK)
+        status = ci_registry_end(run->site.registry, CI_REGISTRY_DB_INGEST,
+                                 named_groups(run, named, &options, chosen));
+    ci_ingest_named_free(named);
+    return status;
 }
 
 ci_status ci_run_check_named(const ci_conf *conf)
@@ -126,10 +133,12 @@ static ci_status holes_retry(ci_run *run, ci_registry_group *group)
     return CI_OK;
 }
 
-static ci_status tell_nothing(ci_run *run, size_t n_file)
+static ci_status tell_nothing(ci_run *run, const ci_ingest_report *report)
 {
     ci_registry_groups *groups = NULL;
-    ci_run_nothing nothing = {.input = run->site.paths.input, .n_file = n_file};
+    ci_run_nothing nothing = {.input = run->site.paths.input,
+                              .n_file = report->n_file,
+                              .n_passed_over = report->n_passed_over};
     double now = ci_registry_now(run->site.registry);
     CI_TRY(ci_registry_groups_unfinished(run->site.registry, &groups));
     for (size_t i = 0; i < groups->n; i++) {
@@ -169,7 +178,7 @@ static ci_status choose_arrived(ci_run *run, ci_run_groups *chosen)
         if (is_by_id || groups->item[i].is_remake) status = holes_retry(run, &groups->item[i]);
         if (status == CI_OK) status = group_append(chosen, &groups->item[i]);
     }
-    if (status == CI_OK && groups->n == 0) status = tell_nothing(run, report.n_file);
+    if (status == CI_OK && groups->n == 0) status = tell_nothing(run, &report);
     ci_registry_groups_free(groups);
     return status;
 }

@@ -116,6 +116,11 @@ made=$(sqlite3 "$site/state/ingest.sqlite3" "SELECT (SELECT count(*) FROM files)
   (SELECT count(*) FROM ingest_queue WHERE origin='contimg')||' '||(SELECT count(*) FROM mosaic_groups)")
 [ "$made" = "12 3 1" ] || fail "files, observations and groups made: $made"
 CONTIMG_CONFIG=$site/ops/systemd/contimg.env "$site/bin/contimg" monitor >"$out" 2>&1 || fail "alerts: $(cat "$out")"
+# The old files are passed over, and everybody who lists says so, and what takes them.
+for command in group status; do
+  CONTIMG_CONFIG=$site/ops/systemd/contimg.env "$site/bin/contimg" $command >"$out" 2>&1 || fail "$command: $(cat "$out")"
+  grep -q '^passed over 5000 files in /data/incoming, .*contimg run FILES' "$out" || fail "$command: files passed over: $(cat "$out")"
+done
 
 # ---- the checklist's rollback, then deploy.sh's, and once more -------------------------------------------
 run_commands "Rollback plan" 5

@@ -49,6 +49,16 @@ else
   echo "skipped: not root, folders of others are not tried"
 fi
 
+# ---- MPI's own files ------------------------------------------------------------------------------
+TMPDIR=$folder/absent bad 6 "TMPDIR '$folder/absent': not a folder" 0 image sim/*.hdf5 --out out/t
+# Open MPI's name for its folder can be foretold: what it leads to stays as it is.
+mkdir tmp victim
+: >victim/file
+ln -s "$folder/victim" "tmp/ompi.$(hostname).$(id -u)"
+TMPDIR=$folder/tmp OMPI_MCA_ess_singleton_isolated=0 bad 3 absent.hdf5 0 image absent.hdf5 --out out/t
+[ "$(ls victim)" = file ] || fail "another's folder was changed: $(ls victim)"
+[ "$(ls tmp | wc -l)" = 1 ] || fail "MPI's files stay: $(ls tmp)"
+
 # ---- files of two calls are never mixed -----------------------------------------------------------
 good 'out/y.image.fits' 0 image sim/*.hdf5 $image --calibrated --out out/y
 ls out/y.residual.fits out/y.model.fits >/dev/null || fail "no residual: $(ls out)"

@@ -45,6 +45,32 @@ monitor 0 --quiet
 [ "$(grep -c '"state":.*"active"' "$MAILBOX")/$(grep -c '"state":.*"clear"' "$MAILBOX")" = 3/3 ] ||
   fail "mails: $(cat "$MAILBOX")"
 
+# The documented command for a chat, against a stand-in for its server.
+python3 - "$folder" <<'END' &
+import http.server, pathlib, sys
+folder = pathlib.Path(sys.argv[1])
+class Chat(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        (folder / "chat").write_bytes(self.rfile.read(int(self.headers["Content-Length"])))
+        self.send_response(200)
+        self.end_headers()
+server = http.server.HTTPServer(("127.0.0.1", 0), Chat)
+server.timeout = 60
+(folder / "port.part").write_text(str(server.server_port))
+(folder / "port.part").rename(folder / "port")
+server.handle_request()
+END
+chat=$!
+if command -v jq >/dev/null && command -v curl >/dev/null; then
+  for _ in $(seq 600); do [ -e "$folder/port" ] && break; sleep 0.1; done
+  CONTIMG_ALERT_COMMAND=$(sed -n 's/^ *CONTIMG_ALERT_COMMAND=\(jq .*\)/\1/p' "$CONTIMG_SOURCE/docs/operations.md" |
+    sed "s,https://chat.example.org,http://127.0.0.1:$(cat "$folder/port"),") monitor 0 --test
+  wait $chat
+  jq -r .text "$folder/chat" | grep -q '^active: a test of' || fail "chat: $(cat "$folder/chat" "$err")"
+else
+  kill $chat
+fi
+
 # The deployed --db-path; a database that cannot be read; mistakes.
 monitor 0 --db-path "$CONTIMG_STATE_DIR/products.sqlite3" --json
 grep -q "publish state is read from $CONTIMG_STATE_DIR/data_registry.sqlite3" "$err" || fail "--db-path"

@@ -8,7 +8,7 @@ READERS = {
     "src/base/json.c",
     "src/ops/metrics.c",  # limits of alerts, a file of the user's
     "src/ops/sheet.c",  # what check says on another node
-    "src/ops/story.c",  # the last line of a JSON log
+    "src/ops/story.c",  # the last line of a JSON log, and why a product is DEGRADED
     "src/publish/provenance.c",  # provenance.json of a published product
     "src/qa/gates.c",  # gates in records and rows
     "src/report/record_read.c",  # report.json

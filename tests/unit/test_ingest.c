@@ -246,8 +246,13 @@ static void test_passed_over(void **state)
     scan(t);
     assert_int_equal(t->report.n_passed_over, 16);
     assert_int_equal(t->report.n_complete, 1);
+    size_t n = 0;
+    OK(ci_ingest_passed_over(t->registry, t->in, &t->options, &n));
+    assert_int_equal(n, 16);
     t->options.since_unix_s = NAN; /* a new database: all */
     scan(t);
+    OK(ci_ingest_passed_over(t->registry, t->in, &t->options, &n));
+    assert_int_equal(n, 0);
     assert_int_equal(t->report.n_passed_over, 0);
     assert_int_equal(t->report.n_complete, 1);
 }

@@ -24,13 +24,24 @@ static void make_named(ingest_case *t, named_files *f)
     }
 }
 
+static ci_status take_named(ingest_case *t, const char *const *names, size_t n,
+                            ci_registry_groups **out)
+{
+    ci_ingest_named_files *named = NULL;
+    *out = NULL;
+    CI_TRY(ci_ingest_named_read(&named, names, n, t->c.clock.unix_s, &t->options));
+    ci_status status = ci_ingest_named(t->registry, named, &t->options, out);
+    ci_ingest_named_free(named);
+    return status;
+}
+
 static void test_named_files_are_one_group(void **state)
 {
     ingest_case *t = *state;
     named_files f;
     ci_registry_groups *g, *again;
     make_named(t, &f);
-    OK(ci_ingest_named(t->registry, f.names, 10, &t->options, &g));
+    OK(take_named(t, f.names, 10, &g));
     assert_int_equal(g->n, 1);
     assert_int_equal(g->item[0].n_member, 2);
     assert_true(g->item[0].is_named);
@@ -38,7 +49,7 @@ static void test_named_files_are_one_group(void **state)
     assert_int_equal(g->item[0].member[0].n_path, 5);
     assert_non_null(strstr(g->item[0].member[0].path[0], "_sb04"));
     assert_false(g->item[0].member[0].is_degraded);
-    OK(ci_ingest_named(t->registry, f.names, 10, &t->options, &again));
+    OK(take_named(t, f.names, 10, &again));
     assert_string_equal(again->item[0].id, g->item[0].id);
     ci_registry_groups_free(again);
     ci_registry_groups_free(g);
@@ -52,7 +63,7 @@ static void test_named_with_a_hole(void **state)
     ci_registry_groups *g;
     make_named(t, &f);
     const char *names[] = {f.path[0], f.path[1], f.path[4]};
-    OK(ci_ingest_named(t->registry, names, 3, &t->options, &g));
+    OK(take_named(t, names, 3, &g));
     assert_int_equal(g->item[0].member[0].n_path, 3);
     assert_true(g->item[0].member[0].is_degraded);
     ci_registry_groups_free(g);
@@ -78,7 +89,7 @@ static void test_named_part_of_a_closed_one(void **state)
         names[band] = path[band];
     }
     t->options.named_accept_incomplete = false;
-    OK(ci_ingest_named(t->registry, names, 12, &t->options, &g));
+    OK(take_named(t, names, 12, &g));
     OK(ci_registry_observations_read(t->registry, &all, NAN, NAN, false));
     bool in_group = g->item[0].member[0].is_degraded, is_closed = all->item[0].is_ready;
     bool in_row = all->item[0].is_degraded || all->item[0].missing[0];
@@ -96,10 +107,10 @@ static void test_named_incomplete(void **state)
     ci_registry_groups *g;
     make_named(t, &f);
     t->options.named_accept_incomplete = false;
-    assert_int_equal(ci_ingest_named(t->registry, f.names, 10, &t->options, &g), CI_ERR_INPUT);
+    assert_int_equal(take_named(t, f.names, 10, &g), CI_ERR_INPUT);
     assert_non_null(strstr(ci_error_text(), "5 of 16"));
     t->options.n_expected = 6; /* 5 of 6 do, degraded */
-    OK(ci_ingest_named(t->registry, f.names, 10, &t->options, &g));
+    OK(take_named(t, f.names, 10, &g));
     assert_true(g->item[0].member[0].is_degraded);
     ci_registry_groups_free(g);
 }
@@ -123,7 +134,7 @@ static void test_named_refused(void **state)
     const char *const words[] = {"No such file",       "twice",     "same sub-band", "_incomplete",
                                  "number of antennas", "not a file"};
     for (int i = 0; i < 6; i++) {
-        assert_int_equal(ci_ingest_named(t->registry, wrong[i], 2, &t->options, &g), CI_ERR_INPUT);
+        assert_int_equal(take_named(t, wrong[i], 2, &g), CI_ERR_INPUT);
         if (!strstr(ci_error_text(), words[i])) fail_msg("%d: %s", i, ci_error_text());
         assert_null(g);
     }

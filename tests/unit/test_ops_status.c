@@ -2,6 +2,7 @@
 #include "registry_test.h"
 
 #include "contimg/ops.h"
+#include "contimg/registry_lease.h"
 
 static void file_put(registry_test *t, const char *path, ci_registry_file_state state,
                      const char *reason)
@@ -15,7 +16,11 @@ static void file_put(registry_test *t, const char *path, ci_registry_file_state 
 static void fill(registry_test *t, char ids[3][CI_REGISTRY_ID], char id[CI_REGISTRY_ID])
 {
     ci_registry_product p = {
-        .id = "g1", .type = CI_REGISTRY_MOSAIC, .auto_publish = true, .stage_path = "/s/g1"};
+        .id = "g1",
+        .type = CI_REGISTRY_MOSAIC,
+        .auto_publish = true,
+        .stage_path = "/s/g1",
+        .metadata_json = (char[]){"{\"is_degraded\":true,\"degraded_why\":\"7 of 10 tiles\"}"}};
     bool is_new;
     for (int i = 0; i < 3; i++)
         observation_make(t->registry, t->c.clock.unix_s + 309 * i, ids[i]);
@@ -77,9 +82,31 @@ static void test_json(void **state)
     ci_ops_status status;
     fill(t, ids, id);
     OK(ci_ops_status_read(&status, t->registry));
-    ci_json *json = ci_ops_status_json(&status);
+    ci_json *json = ci_ops_status_json(&status, t->registry);
     ci_ops_status_clear(&status);
     check_json(json, ids, id);
+    ci_json_free(json);
+}
+
+/* A group that waits says so to programs, too; a product, why it is DEGRADED and what comes next.
+ */
+static void test_json_says_what_waits(void **state)
+{
+    registry_test *t = *state;
+    char ids[3][CI_REGISTRY_ID], id[CI_REGISTRY_ID];
+    ci_ops_status status;
+    fill(t, ids, id);
+    OK(ci_registry_group_wait(t->registry, id, t->c.clock.unix_s + 300));
+    OK(ci_ops_status_read(&status, t->registry));
+    ci_json *json = ci_ops_status_json(&status, t->registry);
+    ci_ops_status_clear(&status);
+    const ci_json *group = ci_json_at(ci_json_get(json, "groups"), 0);
+    const ci_json *product = ci_json_at(ci_json_get(json, "products"), 0);
+    assert_string_equal(ci_json_get_string(group, "next_try", ""), "2026-01-25T00:05:00Z");
+    assert_non_null(strstr(ci_json_get_string(group, "next", ""), "waits until"));
+    assert_true(ci_json_get_bool(product, "is_degraded", false));
+    assert_string_equal(ci_json_get_string(product, "degraded_why", ""), "7 of 10 tiles");
+    assert_non_null(strstr(ci_json_get_string(product, "next", ""), "is published by its run"));
     ci_json_free(json);
 }
 
@@ -97,9 +124,8 @@ static void test_file_reason(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        REGISTRY_TEST(test_empty),
-        REGISTRY_TEST(test_ungrouped),
-        REGISTRY_TEST(test_json),
+        REGISTRY_TEST(test_empty),          REGISTRY_TEST(test_ungrouped),
+        REGISTRY_TEST(test_json),           REGISTRY_TEST(test_json_says_what_waits),
         cmocka_unit_test(test_file_reason),
     };
     ci_log_set_level(CI_LOG_ERROR);

@@ -170,7 +170,9 @@ static void test_history(void **state)
     assert_int_equal(second->n_refused, 1);
     assert_int_equal(first->failures.item[0].n, 2);
     assert_string_equal(first->failures.item[0].text, "product: disk full");
+    assert_string_equal(first->failures.item[0].last, "g2");
     assert_string_equal(second->refusals.item[0].text, "product: noise");
+    assert_string_equal(second->refusals.item[0].last, "g2: its rms is 4 x thermal");
     ci_json *json = ci_ops_history_json(&history);
     const ci_json *day = ci_json_at(ci_json_get(json, "days"), 0);
     assert_string_equal(ci_json_get_string(day, "date", ""), "2026-01-25");

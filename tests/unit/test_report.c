@@ -222,6 +222,28 @@ static void a_picture_that_is_missing_is_said(void **state)
     check_file(state, "report.html", PARTS("<p>no picture was drawn</p>", "!<img"));
 }
 
+/* Staging was removed: the picture is the one that was published. */
+static void picture_of_what_was_published(void **state)
+{
+    UNIT_PATH(folder, state, "published");
+    UNIT_PATH(path, state, "published/mosaic.png");
+    static const char place[] = "/products/G";
+    const char *at = strstr(record_text, place);
+    ci_text edited = {0};
+    ci_json *record = NULL;
+    OK(ci_path_make_folder(folder));
+    OK(ci_file_write(path, "foo", 3));
+    OK(ci_text_append(&edited, "%.*s%s%s", (int)(at - record_text), record_text, folder,
+                      at + sizeof place - 1));
+    OK(ci_json_parse(&record, edited.text, "record"));
+    char *page = written(state, record, "report.html");
+    bool is_shown = strstr(page, "<img alt=\"mosaic\" src=\"data:image/png;base64,Zm9v\">") != NULL;
+    ci_mem_free(page);
+    ci_json_free(record);
+    ci_mem_free(edited.text);
+    assert_true(is_shown);
+}
+
 /* Bytes of every remainder by three, against base 64 by RFC 4648's examples. */
 static void pictures_lie_inside(void **state)
 {
@@ -442,6 +464,7 @@ int main(void)
         UNIT_TEST(plots_have_a_point_for_each_value),
         UNIT_TEST(a_failed_run_says_why),
         UNIT_TEST(a_picture_that_is_missing_is_said),
+        UNIT_TEST(picture_of_what_was_published),
         UNIT_TEST(pictures_lie_inside),
         UNIT_TEST(points_lie_to_scale),
         UNIT_TEST(a_logarithmic_axis_has_equal_decades),
