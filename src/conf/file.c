@@ -19,6 +19,8 @@ typedef struct
     FILE *stream;
     const char *path;
     int line;
+    char *whole; /* that line; of getline */
+    size_t capacity;
     pair *pairs;
     size_t n_pair;
     ci_status status;
@@ -38,15 +40,9 @@ static bool is_foreign(const char *name, size_t n)
 static char *read_line(char *text, int n, void *context)
 {
     file_state *state = context;
-    char *whole = NULL;
-    size_t capacity = 0;
-    ssize_t length = getline(&whole, &capacity, state->stream);
-    if (length < 0) {
-        free(whole);
-        return NULL;
-    }
+    if (getline(&state->whole, &state->capacity, state->stream) < 0) return NULL;
     state->line++;
-    const char *start = whole + strspn(whole, " \t");
+    const char *start = state->whole + strspn(state->whole, " \t");
     size_t n_name = strcspn(start, " =\n");
     bool is_comment = *start == '#' || *start == ';';
     if (strlen(start) < (size_t)n)
@@ -57,21 +53,35 @@ static char *read_line(char *text, int n, void *context)
                                      state->path, state->line, (int)n_name, start, n - 2);
         snprintf(text, (size_t)n, "#\n");
     }
-    free(whole);
     return text;
 }
 
-/* "export NAME" -> NAME; quotes around the whole value are removed, as a shell or systemd would. */
-static int on_pair(void *context, const char *section, const char *name, const char *value)
+/* All that stands behind the = of the line, without blanks around it, and its length: the parser
+ * takes what follows " ;" for a comment, systemd does not. */
+static const char *whole_value(const file_state *state, size_t *n)
 {
-    (void)section;
+    static const char blanks[] = " \t\r\n\v\f";
+    const char *start = state->whole + strcspn(state->whole, "=:");
+    if (*start) start++;
+    start += strspn(start, blanks);
+    *n = strlen(start);
+    while (*n > 0 && strchr(blanks, start[*n - 1]))
+        --*n;
+    return start;
+}
+
+/* "export NAME" -> NAME; quotes around the whole value are removed, as a shell or systemd would. */
+static int on_pair(void *context, const char *section, const char *name, const char *cut)
+{
+    (void)section, (void)cut;
     file_state *state = context;
+    size_t n = 0;
+    const char *value = whole_value(state, &n);
     if (strncmp(name, "export ", 7) == 0) name += 7;
     state->status = ci_mem_resize(&state->pairs, state->n_pair + 1, sizeof(pair), "configuration");
     if (state->status != CI_OK) return 0;
     pair *fresh = &state->pairs[state->n_pair++];
     fresh->line = state->line;
-    size_t n = strlen(value);
     bool quoted = n >= 2 && (value[0] == '"' || value[0] == '\'') && value[n - 1] == value[0];
     state->status = ci_str_copy(&fresh->name, name);
     if (state->status == CI_OK)
@@ -204,6 +214,7 @@ ci_status ci_conf_file_read(ci_conf *conf, const char *path)
     if (status == CI_OK && ferror(state.stream))
         status = ci_error_errno(errno, path, "read configuration");
     fclose(state.stream);
+    free(state.whole);
     if (status == CI_OK && bad_line != 0)
         status =
             ci_error(CI_ERR_USAGE, "%s:%d: not KEY=VALUE: comments begin with #", path, bad_line);

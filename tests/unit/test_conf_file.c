@@ -55,6 +55,22 @@ static void an_empty_value_is_no_default(void **state)
     ci_conf_free(parsed(CI_CONF_COMMAND_IMAGE, NULL));
 }
 
+/* As systemd reads the same file for the services. */
+static void a_value_ends_with_its_line(void **state)
+{
+    (void)state;
+    const ci_conf_command monitor = CI_CONF_COMMAND_MONITOR;
+    write_file(
+        "CONTIMG_ALERT_COMMAND=tee -a /var/log/a ; mail ops@x \nCONTIMG_CONTACT = \"a ; b\"\n"
+        "CONTIMG_STATE_DIR: '/x ;y'\n; CONTIMG_STATE_DIR=/comment\n");
+    ci_conf *conf = parsed(monitor, WORDS("--config", conf_file));
+    assert_string_equal(ci_conf_text(conf, CI_CONF_OPT_ALERT_COMMAND),
+                        "tee -a /var/log/a ; mail ops@x");
+    assert_string_equal(ci_conf_text(conf, CI_CONF_OPT_CONTACT), "a ; b");
+    assert_string_equal(ci_conf_text(conf, CI_CONF_OPT_STATE_DIR), "/x ;y");
+    ci_conf_free(conf);
+}
+
 /* It configures no paths either. */
 static void an_empty_value_without_default_is_not_given(void **state)
 {
@@ -195,6 +211,7 @@ int main(void)
         CONF_TEST(an_empty_value_is_no_default),
         CONF_TEST(an_empty_value_without_default_is_not_given),
         CONF_TEST(files_are_read_in_both_forms),
+        CONF_TEST(a_value_ends_with_its_line),
         CONF_TEST(long_lines),
         CONF_TEST(bad_files_are_refused_by_line),
         CONF_TEST(options_of_other_commands_are_not_looked_at),
