@@ -50,6 +50,8 @@ size_t ci_conf_argument_count(const ci_conf *conf);
 /* The i-th of them, from 0; borrowed. */
 const char *ci_conf_argument(const ci_conf *conf, size_t i);
 const char *const *ci_conf_arguments(const ci_conf *conf); /* borrowed */
+/* CI_ERR_USAGE where there is one, of a command (its name) that takes options only. */
+CI_MUST_CHECK ci_status ci_conf_check_no_argument(const ci_conf *conf, const char *command);
 /* CI_ERR_USAGE where what to do is named twice: by files and by --group. */
 CI_MUST_CHECK ci_status ci_conf_check_work(const ci_conf *conf);
 

@@ -53,11 +53,22 @@ static void log_begin(const ci_cli_command *row, const ci_conf *conf)
                 *file ? file : "defaults, no file");
 }
 
+/* Options and words of a command; *conf is the caller's, NULL on errors. */
+static ci_status read_words(ci_conf **conf, const ci_cli_command *row, int argc, char **argv)
+{
+    bool help = false;
+    CI_TRY(ci_conf_new(conf, row->command, argc, argv, &help));
+    ci_status status = row->options_only ? ci_conf_check_no_argument(*conf, row->name) : CI_OK;
+    if (status == CI_OK) return CI_OK;
+    ci_conf_free(*conf);
+    *conf = NULL;
+    return status;
+}
+
 static ci_status run_local(const ci_cli_command *row, int argc, char **argv)
 {
     ci_conf *conf = NULL;
-    bool help = false;
-    CI_TRY(ci_conf_new(&conf, row->command, argc, argv, &help));
+    CI_TRY(read_words(&conf, row, argc, argv));
     log_begin(row, conf);
     ci_status status = row->local(conf);
     ci_conf_free(conf);
@@ -104,11 +115,10 @@ static ci_status run_mpi(const ci_cli_command *row, int argc, char **argv, bool 
     CI_TRY(ci_par_start(&world));
     *is_first = ci_comm_rank(world) == 0;
     ci_conf *conf = NULL;
-    bool help = false;
     size_t before = ci_mem_now();
     /* Every rank reads the same; only rank 0 warns. */
     if (!*is_first) ci_log_set_level(CI_LOG_ERROR);
-    ci_status status = ci_par_agree(world, ci_conf_new(&conf, row->command, argc, argv, &help));
+    ci_status status = ci_par_agree(world, read_words(&conf, row, argc, argv));
     if (status == CI_OK) {
         /* A run stops at a safe point and is resumed; the stages just end. */
         if (row->command == CI_CONF_COMMAND_RUN) ci_stop_install();

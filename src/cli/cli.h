@@ -19,6 +19,7 @@ typedef struct ci_cli_command
     ci_status (*local)(const ci_conf *conf);
     const char *usage, *about;
     const ci_conf_entry *examples, *files; /* of the man page; files: NULL where none */
+    bool options_only;                     /* a word that is no option is an error */
 } ci_cli_command;
 #define CI_CLI_MAX_COMMAND 32
 extern const ci_cli_command ci_cli_commands[]; /* ends with a NULL name */

@@ -36,10 +36,7 @@ ci_status ci_cli_serve(const ci_conf *conf)
             p->is_local_default ? 0 : ci_conf_double(conf, CI_CONF_OPT_DISK_CRITICAL_GB),
         .contact = ci_conf_text(conf, CI_CONF_OPT_CONTACT)};
     ci_log_info("state %s, staging %s, products %s", p->state, p->staging, p->products);
-    ci_status status = ci_conf_argument_count(conf) > 0
-                           ? ci_error(CI_ERR_USAGE, "contimg serve takes options only, not '%s'",
-                                      ci_conf_argument(conf, 0))
-                           : ci_serve_run(&options);
+    ci_status status = ci_serve_run(&options);
     ci_conf_paths_free(&site.paths);
     return status;
 }

@@ -9,21 +9,36 @@ static const char *const default_files[] = {"/etc/contimg/contimg.env",
 
 /* ---- command line -------------------------------------------------------------- */
 
-static ci_status unknown_option(const ci_conf *conf, const char *name, size_t n)
+/* The option of this command whose name is nearest; NULL where none is near. */
+static const char *nearest_option(const ci_conf *conf, const char *name)
 {
-    char given[64];
     const char *names[CI_CONF_OPT_COUNT + 1];
     size_t n_name = 0;
-    snprintf(given, sizeof given, "%.*s", (int)n, name);
     for (int i = 0; i < CI_CONF_OPT_COUNT; i++)
         if (ci_conf_rows[i].commands & (unsigned)conf->command)
             names[n_name++] = ci_conf_rows[i].name;
     names[n_name++] = "help";
-    const char *nearest = ci_str_nearest(given, names, n_name);
+    return ci_str_nearest(name, names, n_name);
+}
+
+static ci_status unknown_option(const ci_conf *conf, const char *name, size_t n)
+{
+    char given[64];
+    snprintf(given, sizeof given, "%.*s", (int)n, name);
+    const char *nearest = nearest_option(conf, given);
     bool elsewhere = ci_conf_find_name(given) != CI_CONF_OPT_COUNT;
     return ci_error(CI_ERR_USAGE, "option --%s %s%s%s%s; --help lists all", given,
                     elsewhere ? "is not for this command" : "is unknown",
                     nearest ? ", did you mean --" : "", nearest ? nearest : "", nearest ? "?" : "");
+}
+
+ci_status ci_conf_check_no_argument(const ci_conf *conf, const char *command)
+{
+    if (conf->n_argument == 0) return CI_OK;
+    const char *word = conf->argument[0];
+    const char *nearest = nearest_option(conf, word + strspn(word, "-"));
+    return ci_error(CI_ERR_USAGE, "contimg %s takes options only, not '%s'%s%s%s", command, word,
+                    nearest ? ": did you mean --" : "", nearest ? nearest : "", nearest ? "?" : "");
 }
 
 /* One --name[=value] [value]; *i moves past what was used. */

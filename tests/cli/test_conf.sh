@@ -184,6 +184,11 @@ for command in run check group status 'publish --recover' plan; do
 done
 bad 2 "--products-dir '' (command line): empty" 2 run --products-dir ''
 bad 2 'did you mean inspect?' 0 inspekt
+# A word where only options are taken is not passed over: `clean dry-run` is no `clean`.
+bad 2 "contimg clean takes options only, not 'dry-run': did you mean --dry-run?" 0 clean dry-run
+for command in group check monitor serve 'publish --id a'; do
+  bad 2 "takes options only, not 'word'" 0 $command word
+done
 bad 2 'no command given' 0
 bad 2 '--id' 0 publish
 bad 2 "is not for this command" 0 status --size 3

@@ -203,6 +203,23 @@ static void texts_hold_the_options_of_the_command(void **state)
     free(values);
 }
 
+static void a_word_is_no_option(void **state)
+{
+    (void)state;
+    const ci_conf_command clean = CI_CONF_COMMAND_CLEAN;
+    static const char *const words[][3] = {{"dry-run"}, {"--", "--dry-run"}, {"--dry-run", "no"}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        ci_conf *conf = parsed(clean, words[i]);
+        assert_int_equal(ci_conf_check_no_argument(conf, "clean"), CI_ERR_USAGE);
+        assert_non_null(strstr(ci_error_text(), "contimg clean takes options only, not '"));
+        if (i < 2) assert_non_null(strstr(ci_error_text(), "did you mean --dry-run?"));
+        ci_conf_free(conf);
+    }
+    ci_conf *conf = parsed(clean, WORDS("--dry-run"));
+    assert_int_equal(ci_conf_check_no_argument(conf, "clean"), CI_OK);
+    ci_conf_free(conf);
+}
+
 int main(void)
 {
     ci_log_set_level(CI_LOG_ERROR);
@@ -214,6 +231,7 @@ int main(void)
         CONF_TEST(the_last_of_two_values_wins),
         CONF_TEST(bad_command_lines_are_refused),
         CONF_TEST(texts_hold_the_options_of_the_command),
+        CONF_TEST(a_word_is_no_option),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
