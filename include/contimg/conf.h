@@ -63,6 +63,7 @@ double ci_conf_double(const ci_conf *conf, ci_conf_id id);
 int64_t ci_conf_int(const ci_conf *conf, ci_conf_id id);
 /* Value of a FLAG option. */
 bool ci_conf_bool(const ci_conf *conf, ci_conf_id id);
+bool ci_conf_is_used(const ci_conf *conf, ci_conf_id id);  /* the command has this option */
 bool ci_conf_is_given(const ci_conf *conf, ci_conf_id id); /* not the default */
 /* What set a value. */
 typedef enum ci_conf_source

@@ -119,6 +119,7 @@ static ci_status run_mpi(const ci_cli_command *row, int argc, char **argv, bool 
     /* Every rank reads the same; only rank 0 warns. */
     if (!*is_first) ci_log_set_level(CI_LOG_ERROR);
     ci_status status = ci_par_agree(world, read_words(&conf, row, argc, argv));
+    if (status == CI_OK) status = ci_cli_ranks_check(world, conf);
     if (status == CI_OK) {
         /* A run stops at a safe point and is resumed; the stages just end. */
         if (row->command == CI_CONF_COMMAND_RUN) ci_stop_install();

@@ -29,6 +29,10 @@ extern const ci_conf_entry ci_cli_examples[];
 /* Runs `contimg ARGS`; the process's exit code. Collective. */
 int ci_cli_main(int argc, char **argv);
 
+/* CI_ERR_USAGE where a rank has other options or files than rank 0: collective functions follow
+ * them. Collective. */
+CI_MUST_CHECK ci_status ci_cli_ranks_check(ci_comm *world, const ci_conf *conf);
+
 /* Commands that start MPI: a run, or one stage, files in, files out, no database. */
 /* contimg run. Collective. */
 CI_MUST_CHECK ci_status ci_cli_run(ci_comm *world, const ci_conf *conf);

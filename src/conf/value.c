@@ -144,8 +144,7 @@ static ci_status check_order(const ci_conf *conf)
 /* An option that has no effect because of another's value. */
 static void warn_idle(const ci_conf *conf)
 {
-    const ci_conf_row *row = &ci_conf_rows[CI_CONF_OPT_ROBUST];
-    if (!(row->commands & (unsigned)conf->command) || !ci_conf_is_given(conf, CI_CONF_OPT_ROBUST))
+    if (!ci_conf_is_used(conf, CI_CONF_OPT_ROBUST) || !ci_conf_is_given(conf, CI_CONF_OPT_ROBUST))
         return;
     if (strcasecmp(ci_conf_text(conf, CI_CONF_OPT_WEIGHTING), "briggs") != 0)
         ci_log_warning("--robust %s (%s) has no effect with --weighting %s",
@@ -159,7 +158,7 @@ ci_status ci_conf_validate(ci_conf *conf)
     for (int i = 0; i < CI_CONF_OPT_COUNT; i++) {
         ci_conf_id id = (ci_conf_id)i;
         const ci_conf_row *row = &ci_conf_rows[i];
-        if (!(row->commands & (unsigned)conf->command)) continue;
+        if (!ci_conf_is_used(conf, id)) continue;
         if (strstr(conf->value[i].text, "${"))
             CI_TRY(refuse(conf, id, "holds a ${NAME} that is set nowhere"));
         if (row->type == CI_TYPE_TEXT || row->type == CI_TYPE_PATH) CI_TRY(check_text(conf, id));
@@ -220,6 +219,11 @@ bool ci_conf_bool(const ci_conf *conf, ci_conf_id id)
     return conf->value[id].flag;
 }
 
+bool ci_conf_is_used(const ci_conf *conf, ci_conf_id id)
+{
+    return ci_conf_rows[id].commands & (unsigned)conf->command;
+}
+
 bool ci_conf_is_given(const ci_conf *conf, ci_conf_id id)
 {
     return conf->value[id].source != CI_CONF_SOURCE_DEFAULT;
@@ -248,8 +252,7 @@ ci_status ci_conf_given_text(char **out, const ci_conf *conf)
     ci_text text = {0};
     ci_status status = ci_text_append(&text, "%s", "");
     for (int i = 0; status == CI_OK && i < CI_CONF_OPT_COUNT; i++)
-        if (ci_conf_is_given(conf, (ci_conf_id)i) &&
-            (ci_conf_rows[i].commands & (unsigned)conf->command))
+        if (ci_conf_is_given(conf, (ci_conf_id)i) && ci_conf_is_used(conf, (ci_conf_id)i))
             status = ci_text_append(&text, "%s%s=%s", text.length ? " " : "", ci_conf_rows[i].name,
                                     conf->value[i].text);
     *out = text.text;
