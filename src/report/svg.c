@@ -46,7 +46,8 @@ static void relax(range *r)
 {
     if (!(r->high >= r->low)) *r = (range){0, 1};
     double air = 0.05 * (r->high - r->low);
-    if (air == 0) air = fabs(r->low) * 0.1 + 1e-9;
+    /* Of values that differ by rounding only, no step of an axis would move a number. */
+    if (!(air > 1e-9 * fmax(fabs(r->low), fabs(r->high)))) air = fabs(r->low) * 0.1 + 1e-9;
     r->low -= air;
     r->high += air;
 }

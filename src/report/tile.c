@@ -7,17 +7,24 @@
 
 /* ---- gains ------------------------------------------------------------------------------- */
 
+/* What became of the solutions. */
+static ci_status quality(ci_text *out, const ci_tile_calibration *cal)
+{
+    if (cal->n_residual == 0) return CI_OK;
+    CI_TRY(ci_text_append(out, "<p>residual |V &minus; g<sub>1</sub>g<sub>2</sub>* M|/|V|"));
+    for (size_t i = 0; i < cal->n_residual; i++)
+        CI_TRY(ci_text_append(out, " %.4f", cal->residual[i]));
+    CI_TRY(ci_text_append(out, "; flagged %.1f %%; phase scatter ", 100 * cal->flagged_fraction));
+    return isfinite(cal->phase_scatter_deg)
+               ? ci_text_append(out, "%.1f&deg;</p>\n", cal->phase_scatter_deg)
+               : ci_text_append(out, "unknown, too few intervals</p>\n");
+}
+
 static ci_status calibration(ci_text *out, const ci_tile_calibration *cal)
 {
     if (!cal) return CI_OK;
     CI_TRY(ci_text_append(out, "<h4>Calibration: %s</h4>\n", ci_tile_gains_word(cal->gains)));
-    if (cal->n_residual > 0)
-        CI_TRY(
-            ci_text_append(out,
-                           "<p>residual |V &minus; g<sub>1</sub>g<sub>2</sub>* M|/|V| %.4f %.4f; "
-                           "flagged %.1f %%; phase scatter %.1f&deg;</p>\n",
-                           cal->residual[0], cal->n_residual > 1 ? cal->residual[1] : NAN,
-                           100 * cal->flagged_fraction, cal->phase_scatter_deg));
+    CI_TRY(quality(out, cal));
     if (cal->gains != CI_TILE_GAINS_OWN) return CI_OK;
     CI_TRY(ci_report_table_plots(out, cal->bandpass));
     return ci_report_table_plots(out, cal->gain);
@@ -202,6 +209,7 @@ static ci_status tile_picture(ci_text *out, const char *folder, const char *name
 {
     char *path = NULL;
     bool shown = false;
+    if (!*folder) return CI_OK; /* no file of it is there */
     CI_TRY(ci_path_join(&path, folder, name));
     ci_status status = ci_report_picture(out, path, name, &shown);
     ci_mem_free(path);

@@ -107,7 +107,7 @@ static ci_registry_image_state registered_state(ci_tile_state state)
 
 static ci_status register_tile(ci_run *run, const ci_run_tile *tile, ci_tile_record *record)
 {
-    ci_registry_image row = {.folder = record->folder,
+    ci_registry_image row = {.folder = record->folder ? record->folder : "",
                              .reason = record->reason,
                              .is_degraded = record->is_degraded,
                              .ra_rad = NAN,

@@ -154,7 +154,8 @@ static void forget(const tile_job *job, ci_status why, ci_tile_record *record)
 {
     ci_error_saved saved = ci_error_save(why);
     if (ci_tile_folder_empty(job->part) == CI_OK) rmdir(job->part);
-    if (record->folder) record->folder[0] = '\0'; /* it has none */
+    ci_mem_free(record->folder); /* it has none */
+    record->folder = NULL;
     ci_error_restore(&saved);
 }
 

@@ -1,12 +1,15 @@
 /* report: what the page, the summary and the JSON say is what the record says; names are safe in
  * HTML; pictures lie inside the page. */
+#include "text_count.h"
 #include "unit_case.h"
 
 #include "contimg/report.h"
 
+#include "report/page.h"
 #include "report/svg.h"
 
 #include <math.h>
+#include <unistd.h>
 
 /* ---- a record ---------------------------------------------------------------------------- */
 
@@ -87,14 +90,6 @@ static void check_file(void **state, const char *name, const char *const *parts)
     if (wrong) fail_msg("%s: '%s'", name, wrong);
 }
 #define PARTS(...) ((const char *const[]){__VA_ARGS__, NULL})
-
-static size_t count_of(const char *text, const char *part)
-{
-    size_t n = 0;
-    for (const char *at = strstr(text, part); at; at = strstr(at + 1, part))
-        n++;
-    return n;
-}
 
 /* ---- the page ------------------------------------------------------------------------------ */
 
@@ -192,7 +187,7 @@ static void plots_have_a_point_for_each_value(void **state)
     char *text = written(state, record, "report.html");
     /* Of fluxes 2, of antennas 3, of channels 1 of 2 (one is null), of uv 3 and their conjugates.
      */
-    size_t n_circle = count_of(text, "<circle"), n_plot = count_of(text, "<svg");
+    size_t n_circle = text_count(text, "<circle"), n_plot = text_count(text, "<svg");
     ci_mem_free(text);
     ci_json_free(record);
     assert_int_equal(n_circle, 2 + 3 + 1 + 6);
@@ -267,79 +262,42 @@ static void pictures_lie_inside(void **state)
     }
 }
 
-/* ---- plots --------------------------------------------------------------------------------- */
-
-/* The coordinates of the k-th circle. */
-static void circle_of(const char *svg, int k, double *x, double *y)
+/* Nor the one of the folder that the run was started in. */
+static void a_failed_tile_has_no_picture(void **state)
 {
-    const char *at = strstr(svg, "<circle");
-    while (at && k-- > 0)
-        at = strstr(at + 1, "<circle");
-    if (!at || sscanf(strstr(at, "cx="), "cx='%lf' cy='%lf'", x, y) != 2) fail_msg("no circle");
-}
-
-static char *plotted(const double *x, const double *y, size_t n, bool x_is_log)
-{
+    const unit_case *test = *state;
+    UNIT_PATH(path, state, "image.png");
+    const ci_tile_record tile = {.id = "A", .state = CI_TILE_FAILED};
     ci_text out = {0};
-    ci_report_series series = {.x = x, .y = y, .n = n, .colour = "#123456"};
-    ci_report_plot plot = {.title = "t",
-                           .x_label = "x",
-                           .y_label = "y",
-                           .width = 400,
-                           .height = 300,
-                           .x_is_log = x_is_log,
-                           .rule = NAN,
-                           .series = &series,
-                           .n_series = 1};
-    OK(ci_report_plot_svg(&out, &plot));
-    return out.text;
+    char before[4096];
+    OK(ci_file_write(path, "\x89PNG", 4));
+    assert_non_null(getcwd(before, sizeof before));
+    assert_int_equal(chdir(test->folder), 0);
+    ci_status status = ci_report_tile(&out, &tile);
+    assert_int_equal(chdir(before), 0);
+    bool is_shown = strstr(out.text, "<img") != NULL;
+    ci_mem_free(out.text);
+    assert_int_equal(status, CI_OK);
+    assert_false(is_shown);
 }
 
-static void points_lie_to_scale(void **state)
+/* Of one feed, in too few intervals for a scatter. */
+static void what_is_not_known_of_gains_is_said(void **state)
 {
     (void)state;
-    const double x[3] = {1, 2, 4}, y[3] = {10, 20, 15};
-    double sx[3], sy[3];
-    char *svg = plotted(x, y, 3, false);
-    for (int k = 0; k < 3; k++)
-        circle_of(svg, k, &sx[k], &sy[k]);
-    ci_mem_free(svg);
-    unit_near((sx[2] - sx[0]) / (sx[1] - sx[0]), 3, 0.01);
-    unit_near((sy[2] - sy[0]) / (sy[1] - sy[0]), 0.5, 0.01);
-    assert_true(sx[1] > sx[0] && sy[1] < sy[0]); /* upwards is a smaller y */
-}
-
-static void a_logarithmic_axis_has_equal_decades(void **state)
-{
-    (void)state;
-    const double x[3] = {1, 10, 100}, y[3] = {1, 2, 3};
-    double sx[3], sy[3];
-    char *svg = plotted(x, y, 3, true);
-    for (int k = 0; k < 3; k++)
-        circle_of(svg, k, &sx[k], &sy[k]);
-    ci_mem_free(svg);
-    unit_near(sx[2] - sx[1], sx[1] - sx[0], 0.2);
-}
-
-static void points_that_are_no_numbers_are_left_out(void **state)
-{
-    (void)state;
-    const double x[4] = {1, NAN, 3, 4}, y[4] = {1, 2, INFINITY, 4};
-    char *svg = plotted(x, y, 4, false);
-    size_t n = count_of(svg, "<circle"), n_nan = count_of(svg, "nan") + count_of(svg, "inf");
-    ci_mem_free(svg);
-    assert_int_equal(n, 2);
-    assert_int_equal(n_nan, 0);
-}
-
-static void a_plot_of_nothing_is_a_frame(void **state)
-{
-    (void)state;
-    char *svg = plotted(NULL, NULL, 0, false);
-    size_t n = count_of(svg, "<circle"), n_nan = count_of(svg, "nan") + count_of(svg, "inf");
-    bool is_whole = strncmp(svg, "<svg", 4) == 0 && strstr(svg, "</svg>") != NULL;
-    ci_mem_free(svg);
-    assert_true(is_whole && n == 0 && n_nan == 0);
+    ci_tile_calibration cal = {.gains = CI_TILE_GAINS_GIVEN,
+                               .n_residual = 1,
+                               .residual = {0.0123, NAN},
+                               .flagged_fraction = 0.25,
+                               .phase_scatter_deg = NAN};
+    const ci_tile_record tile = {.id = "A", .state = CI_TILE_FAILED, .calibration = &cal};
+    ci_text out = {0};
+    OK(ci_report_tile(&out, &tile));
+    bool is_said = strstr(out.text, "|V| 0.0123; flagged 25.0 %; phase scatter unknown") != NULL;
+    bool has_nan = strstr(out.text, "nan") != NULL;
+    ci_mem_free(out.text);
+    assert_true(is_said);
+    assert_false(has_nan);
 }
 
 /* ---- summary, JSON ------------------------------------------------------------------------- */
@@ -466,10 +424,8 @@ int main(void)
         UNIT_TEST(a_picture_that_is_missing_is_said),
         UNIT_TEST(picture_of_what_was_published),
         UNIT_TEST(pictures_lie_inside),
-        UNIT_TEST(points_lie_to_scale),
-        UNIT_TEST(a_logarithmic_axis_has_equal_decades),
-        UNIT_TEST(points_that_are_no_numbers_are_left_out),
-        UNIT_TEST(a_plot_of_nothing_is_a_frame),
+        UNIT_TEST(a_failed_tile_has_no_picture),
+        UNIT_TEST(what_is_not_known_of_gains_is_said),
         UNIT_TEST(summary_states_the_record),
         UNIT_TEST(json_is_the_record),
         UNIT_TEST(json_read_and_written_is_the_same),

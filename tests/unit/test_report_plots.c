@@ -1,0 +1,104 @@
+/* report: plots are to scale, leave out what is no number, and end. */
+#include "text_count.h"
+#include "unit_case.h"
+
+#include "report/svg.h"
+
+#include <math.h>
+
+/* The coordinates of the k-th circle. */
+static void circle_of(const char *svg, int k, double *x, double *y)
+{
+    const char *at = strstr(svg, "<circle");
+    while (at && k-- > 0)
+        at = strstr(at + 1, "<circle");
+    if (!at || sscanf(strstr(at, "cx="), "cx='%lf' cy='%lf'", x, y) != 2) fail_msg("no circle");
+}
+
+static char *plotted(const double *x, const double *y, size_t n, bool x_is_log)
+{
+    ci_text out = {0};
+    ci_report_series series = {.x = x, .y = y, .n = n, .colour = "#123456"};
+    ci_report_plot plot = {.title = "t",
+                           .x_label = "x",
+                           .y_label = "y",
+                           .width = 400,
+                           .height = 300,
+                           .x_is_log = x_is_log,
+                           .rule = NAN,
+                           .series = &series,
+                           .n_series = 1};
+    OK(ci_report_plot_svg(&out, &plot));
+    return out.text;
+}
+
+static void points_lie_to_scale(void **state)
+{
+    (void)state;
+    const double x[3] = {1, 2, 4}, y[3] = {10, 20, 15};
+    double sx[3], sy[3];
+    char *svg = plotted(x, y, 3, false);
+    for (int k = 0; k < 3; k++)
+        circle_of(svg, k, &sx[k], &sy[k]);
+    ci_mem_free(svg);
+    unit_near((sx[2] - sx[0]) / (sx[1] - sx[0]), 3, 0.01);
+    unit_near((sy[2] - sy[0]) / (sy[1] - sy[0]), 0.5, 0.01);
+    assert_true(sx[1] > sx[0] && sy[1] < sy[0]); /* upwards is a smaller y */
+}
+
+static void a_logarithmic_axis_has_equal_decades(void **state)
+{
+    (void)state;
+    const double x[3] = {1, 10, 100}, y[3] = {1, 2, 3};
+    double sx[3], sy[3];
+    char *svg = plotted(x, y, 3, true);
+    for (int k = 0; k < 3; k++)
+        circle_of(svg, k, &sx[k], &sy[k]);
+    ci_mem_free(svg);
+    unit_near(sx[2] - sx[1], sx[1] - sx[0], 0.2);
+}
+
+static void points_that_are_no_numbers_are_left_out(void **state)
+{
+    (void)state;
+    const double x[4] = {1, NAN, 3, 4}, y[4] = {1, 2, INFINITY, 4};
+    char *svg = plotted(x, y, 4, false);
+    size_t n = text_count(svg, "<circle"), n_nan = text_count(svg, "nan") + text_count(svg, "inf");
+    ci_mem_free(svg);
+    assert_int_equal(n, 2);
+    assert_int_equal(n_nan, 0);
+}
+
+/* As amplitudes that were normalised: no step between them moves a number. */
+static void values_that_differ_by_rounding_have_an_axis(void **state)
+{
+    (void)state;
+    const double x[2] = {0, 1}, y[2] = {1, nextafter(1, 2)};
+    char *svg = plotted(x, y, 2, false);
+    size_t n = text_count(svg, "<circle"), n_line = text_count(svg, "<line");
+    ci_mem_free(svg);
+    assert_int_equal(n, 2);
+    assert_in_range(n_line, 4, 40);
+}
+
+static void a_plot_of_nothing_is_a_frame(void **state)
+{
+    (void)state;
+    char *svg = plotted(NULL, NULL, 0, false);
+    size_t n = text_count(svg, "<circle"), n_nan = text_count(svg, "nan") + text_count(svg, "inf");
+    bool is_whole = strncmp(svg, "<svg", 4) == 0 && strstr(svg, "</svg>") != NULL;
+    ci_mem_free(svg);
+    assert_true(is_whole && n == 0 && n_nan == 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        UNIT_TEST(points_lie_to_scale),
+        UNIT_TEST(a_logarithmic_axis_has_equal_decades),
+        UNIT_TEST(points_that_are_no_numbers_are_left_out),
+        UNIT_TEST(values_that_differ_by_rounding_have_an_axis),
+        UNIT_TEST(a_plot_of_nothing_is_a_frame),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
