@@ -3,6 +3,7 @@
 
 #include "contimg/fits.h"
 #include "contimg/num.h"
+#include "draw/labels.h"
 #include "draw/page.h"
 
 #include <math.h>
@@ -127,19 +128,6 @@ static void paint_pixels(cairo_t *cr, const picture *p)
 
 /* ---- grid ------------------------------------------------------------------------------------ */
 
-/* The nearest of 1, 2, 5, 10, 15, 30 x units to a fifth of the field. */
-static double grid_step(double field_deg)
-{
-    static const double steps[] = {1.0 / 3600, 2.0 / 3600, 5.0 / 3600, 10.0 / 3600, 30.0 / 3600,
-                                   1.0 / 60,   2.0 / 60,   5.0 / 60,   10.0 / 60,   15.0 / 60,
-                                   30.0 / 60,  1,          2,          5,           10,
-                                   15,         30};
-    size_t n = sizeof steps / sizeof *steps, i = 0;
-    while (i + 1 < n && steps[i] < field_deg / 5)
-        i++;
-    return steps[i];
-}
-
 /* One grid line as a chain of points; broken where it leaves the sky. */
 static ci_status grid_line(cairo_t *cr, const picture *p, bool is_ra, double fixed_deg,
                            double from_deg, double to_deg)
@@ -179,27 +167,6 @@ static void extent(const picture *p, double *half_dec, double *half_ra)
     *half_ra = *half_dec / cosine < 175 ? *half_dec / cosine : 175;
 }
 
-static void ra_text(double ra_deg, double step_deg, char out[32])
-{
-    double hours = fmod(ra_deg + 720, 360) / 15;
-    long seconds = lround(hours * 3600) % 86400;
-    if (step_deg / 15 * 60 >= 1)
-        snprintf(out, 32, "%02ldh%02ldm", seconds / 3600, seconds / 60 % 60);
-    else
-        snprintf(out, 32, "%02ldh%02ldm%02lds", seconds / 3600, seconds / 60 % 60, seconds % 60);
-}
-
-static void dec_text(double dec_deg, double step_deg, char out[32])
-{
-    long seconds = lround(fabs(dec_deg) * 3600);
-    const char *sign = dec_deg < 0 && seconds ? "-" : "+";
-    if (step_deg * 60 >= 1)
-        snprintf(out, 32, "%s%02ld\u00b0%02ld'", sign, seconds / 3600, seconds / 60 % 60);
-    else
-        snprintf(out, 32, "%s%02ld\u00b0%02ld'%02ld\"", sign, seconds / 3600, seconds / 60 % 60,
-                 seconds % 60);
-}
-
 /* Where a line crosses the left (declination) or bottom (right ascension) edge. */
 static ci_status label_lines(cairo_t *cr, const picture *p, bool is_ra, double step_deg,
                              double centre_deg, double half_deg)
@@ -217,13 +184,13 @@ static ci_status label_lines(cairo_t *cr, const picture *p, bool is_ra, double s
         if (is_ra) {
             if (sx < MARGIN_LEFT || sx > MARGIN_LEFT + (double)p->n_x || fabs(sx - last) < 70)
                 continue;
-            ra_text(k * step_deg, step_deg, text);
+            ci_draw_ra_text(k * step_deg, step_deg, text);
             ci_draw_text(cr, sx, MARGIN_TOP + (double)p->n_y + 18, 0.5, text);
             last = sx;
         } else {
             if (sy < MARGIN_TOP || sy > MARGIN_TOP + (double)p->n_y || fabs(sy - last) < 16)
                 continue;
-            dec_text(k * step_deg, step_deg, text);
+            ci_draw_dec_text(k * step_deg, step_deg, text);
             ci_draw_text(cr, MARGIN_LEFT - 8, sy + 4, 1, text);
             last = sy;
         }
@@ -236,7 +203,8 @@ static ci_status draw_grid(cairo_t *cr, const picture *p)
     double half_dec, half_ra, ra0 = p->header->ra_rad * CI_RAD_TO_DEG;
     double dec0 = p->header->dec_rad * CI_RAD_TO_DEG;
     extent(p, &half_dec, &half_ra);
-    double step_dec = grid_step(2 * half_dec), step_ra = grid_step(2 * half_ra);
+    double step_dec = ci_draw_grid_step(2 * half_dec, false),
+           step_ra = ci_draw_grid_step(2 * half_ra, true);
     cairo_save(cr);
     cairo_rectangle(cr, MARGIN_LEFT, MARGIN_TOP, (double)p->n_x, (double)p->n_y);
     cairo_clip(cr);
