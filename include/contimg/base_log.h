@@ -11,4 +11,8 @@ void ci_log_warning_shared(const char *format, ...) CI_PRINTF(1, 2);
  * warnings and errors. */
 void ci_log_set_split(bool is_split);
 
+/* This thread's lines are dropped until it is called with false: where the same will be said again.
+ */
+void ci_log_mute(bool is_muted);
+
 #endif

@@ -37,6 +37,9 @@ typedef struct ci_tile_options
 } ci_tile_options;
 /* CI_ERR_USAGE names the option. Local. */
 CI_MUST_CHECK ci_status ci_tile_options_new(ci_tile_options *out, const ci_conf *conf);
+/* Memory that a node like this one gives a job, bytes: --memory, else 0.8 of the least of what the
+ * machine, control groups and Slurm allow. Local. */
+double ci_tile_node_budget_bytes(const ci_conf *conf);
 /* Sets the memory budget of this process from --memory, cgroup and Slurm. Collective. */
 CI_MUST_CHECK ci_status ci_tile_budget_set(ci_comm *world, const ci_conf *conf);
 

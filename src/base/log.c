@@ -29,6 +29,8 @@ static struct
     char *warning[MAX_WARNING];
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER, .level = CI_LOG_INFO};
 
+static _Thread_local bool is_mute;
+
 static const char *const level_names[] = {"DEBUG", "INFO", "WARNING", "ERROR"};
 
 void ci_log_set_level(ci_log_level level)
@@ -53,6 +55,11 @@ ci_status ci_log_level_parse(const char *name, ci_log_level *out)
 void ci_log_set_rank(int rank)
 {
     state.rank = rank;
+}
+
+void ci_log_mute(bool is_muted)
+{
+    is_mute = is_muted;
 }
 
 void ci_log_set_split(bool is_split)
@@ -138,6 +145,7 @@ void ci_log(ci_log_level level, const char *format, ...)
 {
     char start[2048], stamp[32], *whole = NULL, *text = start;
     va_list args;
+    if (is_mute) return;
     va_start(args, format);
     int n = vsnprintf(start, sizeof start, format, args);
     va_end(args);

@@ -1,6 +1,7 @@
 /* contimg plan: what `contimg run` with the same arguments would need. */
 #include "cli/cli.h"
 
+#include "contimg/base_log.h"
 #include "contimg/ingest.h"
 #include "contimg/run.h"
 #include "contimg/tile.h"
@@ -188,14 +189,9 @@ static ci_status conf_of_plan(ci_conf **out, const ci_conf *conf)
         if (ci_conf_source_of(conf, same[i]) == CI_CONF_SOURCE_COMMAND_LINE)
             status = ci_str_format(&words[n++], "--%s=%s", ci_conf_name(same[i]),
                                    ci_conf_text(conf, same[i]));
-    ci_log_level level = CI_LOG_INFO;
-    if (status == CI_OK)
-        status = ci_log_level_parse(ci_conf_text(conf, CI_CONF_OPT_LOG_LEVEL), &level);
-    if (status == CI_OK) {
-        ci_log_set_level(CI_LOG_ERROR); /* what there is to say of the file was said for `conf` */
-        status = ci_conf_new(out, CI_CONF_COMMAND_PLAN, n, words, &asked_help);
-        ci_log_set_level(level);
-    }
+    ci_log_mute(true); /* what there is to say of the file was said for `conf` */
+    if (status == CI_OK) status = ci_conf_new(out, CI_CONF_COMMAND_PLAN, n, words, &asked_help);
+    ci_log_mute(false);
     for (int i = 1; i < n; i++)
         ci_mem_free(words[i]);
     return status;
@@ -216,6 +212,21 @@ ci_status ci_cli_plan_next(const ci_conf *conf, ci_plan *plan, bool *is_work)
     return status;
 }
 
+/* Where nothing is said of the nodes, they are taken to be like this one. */
+static ci_plan_limits limits_of(const ci_conf *conf)
+{
+    ci_plan_limits limits = {.n_rank = (int)ci_conf_int(conf, CI_CONF_OPT_RANKS),
+                             .max_rank = (int)ci_conf_int(conf, CI_CONF_OPT_MAX_RANKS),
+                             .ranks_per_node = (int)ci_conf_int(conf, CI_CONF_OPT_RANKS_PER_NODE),
+                             .n_team = (int)ci_conf_int(conf, CI_CONF_OPT_TEAMS),
+                             .memory_per_node = ci_conf_double(conf, CI_CONF_OPT_MEMORY) * 1e9};
+    int cores = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    if (limits.ranks_per_node > 0) return limits;
+    if (cores > 0 && limits.max_rank > cores) limits.max_rank = cores;
+    limits.memory_per_node = ci_tile_node_budget_bytes(conf);
+    return limits;
+}
+
 ci_status ci_cli_plan(const ci_conf *conf)
 {
     task t = {.groups = {0}};
@@ -226,16 +237,7 @@ ci_status ci_cli_plan(const ci_conf *conf)
     if (status == CI_OK && t.workload.n_tile == 0) {
         status = print_nothing(conf);
     } else if (status == CI_OK) {
-        ci_plan_limits limits = {.n_rank = (int)ci_conf_int(conf, CI_CONF_OPT_RANKS),
-                                 .max_rank = (int)ci_conf_int(conf, CI_CONF_OPT_MAX_RANKS),
-                                 .ranks_per_node =
-                                     (int)ci_conf_int(conf, CI_CONF_OPT_RANKS_PER_NODE),
-                                 .n_team = (int)ci_conf_int(conf, CI_CONF_OPT_TEAMS),
-                                 .memory_per_node = ci_conf_double(conf, CI_CONF_OPT_MEMORY) * 1e9};
-        /* Nothing is known of the nodes: they are taken to be like this one. */
-        int cores = (int)sysconf(_SC_NPROCESSORS_ONLN);
-        if (limits.ranks_per_node == 0 && cores > 0 && limits.max_rank > cores)
-            limits.max_rank = cores;
+        const ci_plan_limits limits = limits_of(conf);
         status = ci_plan_make(&plan, &t.workload, &limits);
         if (status == CI_OK) status = print_plan(conf, &t, &plan);
     }

@@ -2,6 +2,7 @@
 #include "run/tiles.h"
 
 #include "run/lease.h"
+#include "run/teams.h"
 
 #include <string.h>
 
@@ -30,24 +31,6 @@ static ci_status task_set(ci_tile_task *task, char **folder, const ci_run *run,
                            .is_degraded = tile->is_degraded,
                            .made_with_sha256 = recipe->sha256,
                            .relaxed = recipe->relaxed};
-    return CI_OK;
-}
-
-/* ---- teams ------------------------------------------------------------------------- */
-
-static ci_status choose_teams(const ci_run *run, const ci_run_group *group, ci_plan_teams *teams)
-{
-    ci_plan_workload workload = {.n_group = 1, .n_tile = group->n_tile};
-    ci_plan_limits limits = {.n_rank = ci_comm_size(run->world),
-                             .n_team = (int)ci_conf_int(run->conf, CI_CONF_OPT_TEAMS)};
-    for (size_t i = 0; i < group->n_tile; i++)
-        if (group->tile[i].n_path > workload.n_sub_band)
-            workload.n_sub_band = group->tile[i].n_path;
-    CI_TRY(ci_plan_teams_choose(teams, &workload, &limits));
-    if (ci_comm_rank(run->world) == 0)
-        ci_log_info("group %s: %zu tile%s, %d rank%s in %d team%s", group->id, workload.n_tile,
-                    ci_plural(workload.n_tile), teams->n_rank, ci_plural(teams->n_rank),
-                    teams->n_team, ci_plural(teams->n_team));
     return CI_OK;
 }
 
@@ -140,7 +123,7 @@ typedef struct
 static ci_status team_open(ci_run *run, const ci_run_group *group, tile_team *t)
 {
     int rank_in_team;
-    CI_AGREE(run->world, choose_teams(run, group, &t->plan));
+    CI_TRY(ci_run_teams_choose(run, group, &t->plan));
     t->i_team = ci_plan_team_of(&t->plan, ci_comm_rank(run->world), &rank_in_team);
     return ci_comm_split(run->world, t->i_team, &t->comm);
 }

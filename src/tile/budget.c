@@ -87,12 +87,17 @@ double ci_tile_node_limit_bytes(const char *root)
     return smaller(smaller(machine, cgroup_limit(root)), slurm_limit());
 }
 
+double ci_tile_node_budget_bytes(const ci_conf *conf)
+{
+    double asked = ci_conf_double(conf, CI_CONF_OPT_MEMORY) * 1e9;
+    return asked > 0 ? asked : 0.8 * ci_tile_node_limit_bytes("");
+}
+
 ci_status ci_tile_budget_set(ci_comm *world, const ci_conf *conf)
 {
     int n_on_node = 1;
     CI_TRY(ci_comm_node_size(world, &n_on_node));
-    double asked = ci_conf_double(conf, CI_CONF_OPT_MEMORY) * 1e9;
-    double node = asked > 0 ? asked : 0.8 * ci_tile_node_limit_bytes("");
+    double node = ci_tile_node_budget_bytes(conf);
     ci_mem_set_budget((size_t)(node / n_on_node));
     if (ci_comm_rank(world) == 0)
         ci_log_debug("memory: %.2f GB a node, %d rank%s on it", node * 1e-9, n_on_node,

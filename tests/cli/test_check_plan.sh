@@ -156,6 +156,9 @@ expect 3 plan --group 0123456789ab_1
 error_says 'no such group'
 expect 0 plan --ranks 6 --ranks-per-node 2
 says '^sbatch --nodes=3 --ntasks=6 --ntasks-per-node=2'
+# Nodes of which nothing is said are like this one, which has no memory for such an image.
+expect 5 plan --group "$id" --size 65536
+error_says 'memory: a tile needs [0-9.]* GB on each of 1 rank, [0-9.]* GB a node are allowed'
 CONTIMG_SHARE=$folder/nowhere expect 6 plan --group "$id"
 error_says "nowhere/earth_orientation.csv: No such file.*: CONTIMG_SHARE must name contimg's share folder"
 expect 5 plan --size 60000 --memory 1

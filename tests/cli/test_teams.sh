@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # ci-test: timeout=600 cost=55
-# Teams: four tiles give the same bytes as 4x1, 2x2, 1x4 and at 1, 2 and 3 ranks; a tile that
-# fails stops neither its team nor the others.
+# Teams: four tiles give the same bytes as 4x1, 2x2, 1x4 and at 1, 2 and 3 ranks; teams are chosen by
+# memory, too; a tile that fails stops neither its team nor the others.
 set -eu
 source_dir=${CONTIMG_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}
 build=${CONTIMG_BUILD:-$source_dir/build/dev}
@@ -68,13 +68,22 @@ cat "$folder/one"
 [ "$(grep -c . "$folder/one")" = 5 ] || die "no sums"
 [ "$(sed -n 's/^lines //p' "$folder/one")" -ge 6 ] || die "too few sources for a comparison"
 [ "$(n_tiles four-1)" = 4 ] || die "$(n_tiles four-1) tiles in the mosaic"
-for way in "2 2" "3 3" "4 4" "4 2" "4 1"; do
+for way in "2 2" "3 3" "4 4" "4 2"; do
   ranks=${way% *} teams=${way#* }
   name=four-$ranks-$teams
   run "$name" "$ranks" 0 "$folder/sky" --teams "$teams"
   grep -qE "$ranks ranks? in $teams teams?\$" "$folder/$name/err" || die "$name: not $teams team(s)"
   sums "$name" | diff "$folder/one" - || die "$name: other bytes than one rank"
 done
+
+# Chosen as `contimg plan` chooses: by time where there is memory, the split that needs the least
+# where no other fits.
+run wide 4 0 "$folder/sky"
+grep -q '4 ranks in 4 teams$' "$folder/wide/err" || die "wide: $(grep 'in . team' "$folder/wide/err")"
+run tight 4 0 "$folder/sky" --memory 0.2
+grep -q '4 ranks in 1 team$' "$folder/tight/err" || die "tight: $(grep 'in . team' "$folder/tight/err")"
+grep -q 'WARNING .*may fail for want of memory' "$folder/tight/err" || die "tight: no warning"
+sums tight | diff "$folder/one" - || die "tight: other bytes than one rank"
 
 check_rest() { # NAME: the mosaic of three tiles, said to be DEGRADED
   [ "$(n_tiles "$1")" = 3 ] || die "$1: $(n_tiles "$1") tiles in the mosaic, 3 expected"
