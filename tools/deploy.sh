@@ -213,8 +213,7 @@ lay_down() {
   while read -r kind name; do
     target_of "$name"
     if [ "$kind" = replaced ]; then
-      mkdir -p "$record/before/${name%/*}"
-      cp -a "$target" "$record/before/$name" || return 4
+      mkdir -p "$record/before/${name%/*}" && cp -a "$target" "$record/before/$name" || return 4
     fi
     # The site's own from now on.
     [ "$name" = site/ops/systemd/contimg.env ] || echo "$kind $name" >>"$record/files"
@@ -323,15 +322,25 @@ check_older() {
 $(cat "$record/copies" 2>/dev/null): their copies from before the deployment, for contimg db restore; what was recorded since is not in them"
 }
 
-begin_record() {
-  local when
-  when=$(date -u +%Y-%m-%dT%H-%M-%SZ)
-  record=$root/ops/deployments/$when
-  into "$root" mkdir -p "$root/ops/deployments" && mkdir "$record" || fail 4 "$record: cannot be made"
+# A record, ours to write in though the site's folders may be another's.
+make_record() {
+  record=$root/ops/deployments/$(date -u +%Y-%m-%dT%H-%M-%SZ)
+  into "$root/ops/deployments" mkdir -p "$root/ops/deployments" &&
+    into "$root/ops/deployments" mkdir "$record" && own_record || fail 4 "$record: cannot be made"
+}
+
+own_record() { [ -w "$record" ] || as_root chown -R "$(id -u):$(id -g)" "$record"; }
+
+# Nothing was laid down: there is nothing to take back.
+drop_record() {
+  into "$root/ops/deployments" rm -rf "$record"
+  fail 4 "$1"
+}
+
+fill_record() {
   note_services >"$record/services"
-  "$contimg" --version >"$record/version"
-  echo "${copies:-}" >"$record/copies"
-  : >"$record/files"
+  "$contimg" --version >"$record/version" &&
+    echo "${copies:-}" >"$record/copies" && : >"$record/files" || fail 4 "$record: cannot be written"
 }
 
 deploy_site() {
@@ -356,10 +365,13 @@ deploy_site() {
     check_site || fail 6 "the site is not ready (lines FAIL above); nothing was changed"
     copies=$state/backups/deploy-$(date -u +%Y-%m-%dT%H-%M-%SZ)
     check_leases "$contimg"
-    as_user "$contimg" db backup "$copies" --log-level WARNING || fail 4 "the databases could not be copied; nothing was changed"
-    as_user "$contimg" db migrate --log-level WARNING || fail 4 "the databases could not be migrated; copies are in $copies"
   fi
-  begin_record
+  make_record
+  if [ $action = deploy ]; then
+    as_user "$contimg" db backup "$copies" --log-level WARNING || drop_record "the databases could not be copied; nothing was changed"
+    as_user "$contimg" db migrate --log-level WARNING || drop_record "the databases could not be migrated; copies are in $copies"
+  fi
+  fill_record
   [ -z "$files" ] || lay_down "$files" || fail 4 "laying down failed: deploy.sh --root $root --rollback"
   say "$(wc -l <"$record/files") files laid down in $root and $unit_dir, record $record"
   if [ $action = prepare ]; then return 0; fi
@@ -392,6 +404,7 @@ rollback_site() {
   [ -n "$record" ] || fail 6 "$root/ops/deployments: there is no deployment to take back"
   check_leases "$contimg"
   check_older
+  own_record || fail 4 "$record: cannot be written"
   for unit in contimg-api contimg-stream contimg-monitor; do
     ! is_active $unit.service || as_root systemctl stop $unit.service || fail 6 "$unit does not stop"
   done
@@ -410,7 +423,7 @@ rollback_site() {
       active) as_root systemctl start "$unit" ;;
     esac || say "$unit is not $kind again: systemctl status $unit" >&2
   done <"$record/services"
-  mv "$record" "$record.rolled-back" || fail 4 "$record: cannot be renamed"
+  into "$root/ops/deployments" mv "$record" "$record.rolled-back" || fail 4 "$record: cannot be renamed"
   say "as before the deployment of $(basename "$record"); databases as they are; kept in $record.rolled-back"
 }
 

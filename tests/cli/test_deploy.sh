@@ -49,6 +49,13 @@ grep -q '^FAIL staging' "$out" || fail "not ready: $(cat "$out")"
 [ "$(tree)" = "$before" ] || fail "a deployment that was refused changed something"
 mv /stage/away /stage/dsa110-contimg
 
+# Where no record can be made, the databases are left alone.
+: >"$site/ops/deployments"
+deploy 4 --mode streaming
+grep -q 'ops/deployments/.*: cannot be made' "$out" || fail "no record: $(cat "$out")"
+[ -z "$(find "$site/state/backups" -name 'deploy-*' 2>/dev/null)" ] || fail "databases were copied before there was a record"
+rm "$site/ops/deployments"
+
 # ---- a deployment ---------------------------------------------------------------------------------
 deploy 0 --mode streaming
 tail -n 1 "$out" | grep -q 'well: contimg ' || fail "not well: $(cat "$out")"
