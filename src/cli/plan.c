@@ -132,14 +132,23 @@ static ci_json *plan_json(const ci_plan *plan, const job_arguments *arguments, c
     return root;
 }
 
+static ci_status sbatch_line(char **out, const ci_plan *plan, const job_arguments *arguments)
+{
+    char *script = NULL;
+    bool is_found = ci_path_share(&script, "contimg.sbatch") == CI_OK;
+    if (!is_found) ci_error_clear(); /* in the source tree it stands elsewhere */
+    ci_status status = ci_plan_sbatch(out, plan, is_found ? script : "contimg.sbatch",
+                                      (const char *const *)arguments->text, arguments->n);
+    ci_mem_free(script);
+    return status;
+}
+
 static ci_status print_plan(const ci_conf *conf, const task *t, const ci_plan *plan)
 {
     char *text = NULL, *line = NULL;
     job_arguments arguments = {0};
     ci_status status = arguments_fill(&arguments, conf, t);
-    if (status == CI_OK)
-        status = ci_plan_sbatch(&line, plan, "contimg.sbatch", (const char *const *)arguments.text,
-                                arguments.n);
+    if (status == CI_OK) status = sbatch_line(&line, plan, &arguments);
     if (status == CI_OK && ci_conf_bool(conf, CI_CONF_OPT_JSON)) {
         status = ci_cli_print_json(plan_json(plan, &arguments, line));
     } else if (status == CI_OK) {

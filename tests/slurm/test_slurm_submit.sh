@@ -33,6 +33,15 @@ CONTIMG_INPUT_DIR=$slurm_case/nowhere submit unready 6
 says unready.err "FAIL input"
 [ "$(n_jobs)" = 0 ] || fail "a job was submitted"
 
+# Another site's file or folders, given as options of the run, are the site that is looked at.
+submit other_folder 6 -- --input-dir "$slurm_case/nowhere"
+says other_folder.err "$slurm_case/nowhere is not a folder"
+sed "s|$slurm_case/incoming|$slurm_case/other|" "$CONTIMG_CONFIG" >"$slurm_case/other.env"
+mkdir "$slurm_case/other"
+submit other_file 0 -- --config="$slurm_case/other.env"
+says other_file "nothing to do: no complete group in $slurm_case/other"
+rm -r "$slurm_case/other"
+
 case_simulate 4 2026-01-25T00:00:10
 case_options CONTIMG_EXPECTED_SUBBANDS=4
 submit dry 0 --dry-run --ntasks 2 --time 00:30:00
@@ -52,6 +61,11 @@ says too_large.err "memory: a tile needs"
 submit never 6 --ntasks 99
 says never.err "can never start this job"
 [ "$(n_jobs)" = 0 ] || fail "a job that can never start was submitted"
+
+# Nobody knows which jobs there are: none is submitted.
+echo Nonsense=1 >"$slurm_case/no.conf"
+SLURM_CONF=$slurm_case/no.conf submit no_squeue 6
+says no_squeue.err "squeue does not tell which jobs there are; nothing submitted"
 
 # ---- one job, once ------------------------------------------------------------------------------
 # Held back, so that it waits for sure when the second comes.
