@@ -18,6 +18,7 @@ typedef struct ci_uvh5_options
     ci_uvh5_phasing_choice phasing;
     bool x_is_north_given, x_is_north; /* --x-orientation, whatever the file says */
     const char *field;                 /* --field: name or id of the one field to read; NULL: all */
+    const char *earth_orientation;     /* --earth-orientation; NULL: the installed table */
     size_t read_bytes;                 /* bytes read at once; 0: 64 MiB */
 } ci_uvh5_options;
 

@@ -124,7 +124,7 @@ ci_status ci_tile_options_new(ci_tile_options *out, const ci_conf *conf)
     out->cal.ref_antenna = *reference ? reference : NULL;
     out->beam = ci_conf_text(conf, CI_CONF_OPT_BEAM);
     const char *earth = ci_conf_text(conf, CI_CONF_OPT_EARTH_ORIENTATION);
-    out->earth_orientation = *earth ? earth : NULL;
+    out->earth_orientation = out->uvh5.earth_orientation = *earth ? earth : NULL;
     out->is_calibrated = ci_conf_bool(conf, CI_CONF_OPT_CALIBRATED);
     out->sefd_jy = ci_conf_double(conf, CI_CONF_OPT_SEFD);
     const char *field = ci_conf_text(conf, CI_CONF_OPT_FIELD);

@@ -413,7 +413,7 @@ static ci_status drift_places(ci_uvh5_file *file, const entry *e, size_t i_row, 
     const ci_vis_meta *meta = file->meta;
     ci_sky_eop *eop = NULL;
     CI_TRY(ci_mem_alloc(&out->moving, meta->n_time, 2 * sizeof(double), "phase centres"));
-    CI_TRY(ci_sky_eop_load(&eop, NULL));
+    CI_TRY(ci_sky_eop_load(&eop, file->options.earth_orientation));
     ci_status status = drift_side_find(file, eop, e, i_row, &ha, dec);
     for (size_t i = 0; status == CI_OK && i < meta->n_time; i++) {
         ci_sky_frame *frame = NULL;

@@ -280,7 +280,7 @@ ci_status ci_uvh5_apparent_offset(const ci_uvh5_file *file, size_t i_row, double
     ci_sky_frame *frame = NULL;
     *offset_rad = 0;
     if (!apparent_read(file, i_row, position)) return CI_OK;
-    CI_TRY(ci_sky_eop_load(&eop, NULL));
+    CI_TRY(ci_sky_eop_load(&eop, file->options.earth_orientation));
     ci_status status = ci_sky_frame_new(&frame, eop, &meta->array,
                                         meta->time_mjd_s[file->row_time[i_row]], meta->dut1_s);
     if (status == CI_OK) {
@@ -325,7 +325,7 @@ ci_status ci_uvh5_geometry_check(ci_uvh5_file *file)
 {
     differences d = {0};
     ci_sky_eop *eop = NULL;
-    if (ci_sky_eop_load(&eop, NULL) != CI_OK) {
+    if (ci_sky_eop_load(&eop, file->options.earth_orientation) != CI_OK) {
         ci_uvh5_warning_add(file, "uvw and sidereal times not compared: %s", ci_error_text());
         ci_error_clear();
         return CI_OK;
