@@ -358,6 +358,17 @@ static ci_status sub_bands_merge(ci_uvh5_file *const *file, size_t n, ci_vis_met
     return status;
 }
 
+/* One clock has one UT1 - UTC; it counts where the table of earth orientation does not reach. */
+static void dut1_compare(const ci_uvh5_file *first, const ci_uvh5_file *other)
+{
+    const double unseen_s = 5e-3;
+    double a = first->meta->dut1_s, b = other->meta->dut1_s;
+    if (fabs(a - b) <= unseen_s) return;
+    ci_log_warning("%s: Header/dut1: %g s, but %g s in %s, which is used where the table of earth "
+                   "orientation ends",
+                   other->path, b, a, first->path);
+}
+
 ci_status ci_uvh5_merge(ci_uvh5_file *const *file, size_t n, ci_vis_meta **out,
                         uvh5_window **window)
 {
@@ -369,6 +380,7 @@ ci_status ci_uvh5_merge(ci_uvh5_file *const *file, size_t n, ci_vis_meta **out,
         CI_TRY(conventions_compare(file[0], file[i]));
         CI_TRY(times_compare(file[0], file[i]));
         CI_TRY(phases_compare(file[0], file[i]));
+        dut1_compare(file[0], file[i]);
     }
     CI_TRY(ci_vis_meta_copy(&meta, file[0]->meta));
     for (size_t i = 1; i < n; i++) {

@@ -52,6 +52,15 @@ def test_clocks_that_differ_a_little():
         refused(f"moves by {arcsec} arcsec", base, shifted(seconds))
 
 
+def test_one_ut1():
+    def earth(seconds):
+        return changed(lambda f: (f["Header"].pop("dut1", None), add("Header/dut1", seconds)(f)), second)
+
+    joined(base, earth(0.3))
+    check(warned_of("Header/dut1: 0.3 s", base, earth(0.3)))
+    check(not warned_of("Header/dut1", base, earth(0.001)))
+
+
 def test_clocks_that_differ_of_tracked_data():
     """Their phases do not go with the time."""
     origin = catalogued()
