@@ -172,6 +172,23 @@ static ci_status array_read(reader *r)
  * age away. */
 static const double most_interval_s = 30 * CI_DAY_S;
 
+/* The longest of the intervals' lengths, in seconds, into the table. */
+static ci_status intervals_take(const reader *r, ci_cal_table *t, const double *length_s,
+                                bool is_range)
+{
+    for (size_t i = 0; i < t->n_time; i++) {
+        if (!(length_s[i] >= 0 && length_s[i] <= most_interval_s))
+            return ci_error(CI_ERR_INPUT,
+                            "%s: Header/%s: element %zu: %g s: must lie between 0 and %g: correct "
+                            "it (%s)",
+                            r->path, is_range ? "time_range" : "integration_time", i, length_s[i],
+                            most_interval_s,
+                            is_range ? "Julian dates, first to last" : "in seconds");
+        t->interval_s = fmax(t->interval_s, length_s[i]);
+    }
+    return CI_OK;
+}
+
 /* Times as centres; a table may give ranges instead. */
 static ci_status times_read(const reader *r, ci_cal_table *t)
 {
@@ -185,7 +202,7 @@ static ci_status times_read(const reader *r, ci_cal_table *t)
     for (size_t i = 0; status == CI_OK && i < n; i++) {
         if (!has_centres) {
             t->time_mjd_s[i] = 0.5 * (edge[2 * i] + edge[2 * i + 1]);
-            t->interval_s = fmax(t->interval_s, (edge[2 * i + 1] - edge[2 * i]) * CI_DAY_S);
+            edge[i] = (edge[2 * i + 1] - edge[2 * i]) * CI_DAY_S; /* read already */
         }
         bool is_date = t->time_mjd_s[i] >= CI_JD_OF_MJD && t->time_mjd_s[i] < 2 * CI_JD_OF_MJD;
         if (!is_date && isfinite(t->time_mjd_s[i])) {
@@ -203,14 +220,7 @@ static ci_status times_read(const reader *r, ci_cal_table *t)
     }
     if (status == CI_OK && has_centres)
         status = ci_h5_read_double(r->file, "Header/integration_time", edge, n);
-    for (size_t i = 0; status == CI_OK && has_centres && i < n; i++)
-        if (!(edge[i] >= 0 && edge[i] <= most_interval_s))
-            status = ci_error(CI_ERR_INPUT,
-                              "%s: Header/integration_time: element %zu: %g s: must lie between 0 "
-                              "and %g: correct it (in seconds)",
-                              r->path, i, edge[i], most_interval_s);
-    for (size_t i = 0; status == CI_OK && has_centres && i < n; i++)
-        t->interval_s = fmax(t->interval_s, edge[i]);
+    if (status == CI_OK) status = intervals_take(r, t, edge, !has_centres);
     ci_mem_free(edge);
     return status;
 }

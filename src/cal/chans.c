@@ -68,14 +68,13 @@ ci_status ci_cal_chans_check(ci_cal_table *t, const char *path)
         double width = 0.5 * (t->width_hz[c] + t->width_hz[c - 1]);
         if (step == 0)
             return ci_error(CI_ERR_INPUT,
-                            "%s: Header/freq_array: %.6f MHz appears twice (channels %zu and %zu): "
-                            "correct it",
-                            path, t->freq_hz[c] * 1e-6, c - 1, c);
+                            "%s: Header/freq_array: %.6f MHz appears twice: correct it", path,
+                            t->freq_hz[c] * 1e-6);
         if (width > 1.5 * step)
             return ci_error(CI_ERR_INPUT,
-                            "%s: Header/channel_width: channels %zu and %zu are %g Hz wide and %g "
-                            "Hz apart: they overlap: correct it",
-                            path, c - 1, c, width, step);
+                            "%s: Header/channel_width: the channels at %.6f and %.6f MHz are %g Hz "
+                            "wide and %g Hz apart: they overlap: correct it",
+                            path, t->freq_hz[c - 1] * 1e-6, t->freq_hz[c] * 1e-6, width, step);
         greatest = fmax(greatest, width / step);
     }
     if (t->n_chan > 1 && greatest < least)

@@ -119,6 +119,12 @@ with h5py.File("t.calh5", "r+") as f:
 result = image("raw.uvh5", "--cal", "t.calh5", "--weights", "unit")
 check(result.returncode == 0, "time_range:", result.stderr[-300:])
 close(value(RA, DEC), 1, 1e-3, "table of ranges of time")
+# of a year, or backwards: no such range has a gain
+for begin, end in ((-180, 180), (0.01, -0.01)):
+    with h5py.File("t.calh5", "r+") as f:
+        middle = f["Header/time_range"][()].mean(axis=-1)
+        f["Header/time_range"][...] = np.c_[middle + begin, middle + end]
+    refused(image("raw.uvh5", "--cal", "t.calh5", "--weights", "unit"), "t.calh5", "time_range: element 0", "must lie between 0")
 result, flux = calibrated(2, freqs, times - 0.5)
 check("WARNING" not in result.stderr, "bandpass of 12 hours:", result.stderr)
 result, flux = calibrated(2, freqs, times - 0.5, "--cal-bandpass-interval-hours", 2)
