@@ -199,14 +199,15 @@ static ci_status check_once(const ci_conf *conf)
     return status;
 }
 
-/* A fault of one check is said, and does not end the watch. */
+/* A fault of one check is said, and does not end the watch; mistakes of the command line and in the
+ * file of limits do where they are there from the start. */
 static ci_status watch(const ci_conf *conf)
 {
     ci_stop_install();
-    while (!ci_stop_asked()) {
+    for (bool is_first = true; !ci_stop_asked(); is_first = false) {
         ci_status status = check_once(conf);
         fflush(stdout);
-        if (status == CI_ERR_USAGE || status == CI_ERR_INPUT) return status;
+        if (is_first && (status == CI_ERR_USAGE || status == CI_ERR_INPUT)) return status;
         if (status != CI_OK && status != CI_ERR_ALERT) ci_log_error("%s", ci_error_text());
         ci_error_clear();
         if (!ci_stop_asked())

@@ -7,8 +7,9 @@
 /* How far apart the peaks of two images of one beam may lie, in pixels. */
 static const double peak_error = 3;
 
-/* Whether two bands share more than half of the wider; without widths, whether they are one
- * frequency but for what weights do to its mean. Neighbouring sub-bands share nothing. */
+/* Whether the middles of two bands are less than half of the wider apart; without widths, whether
+ * they are one frequency but for what weights do to its mean. Neighbouring sub-bands are not, a
+ * sub-band in the middle of the whole band is. */
 static bool is_overlapping(const ci_fits_header *a, const ci_fits_header *b)
 {
     double apart = fabs(a->freq_hz - b->freq_hz);

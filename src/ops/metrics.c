@@ -4,8 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-#define DAY_S 86400.0
-
 /* 100 where nothing was tried. */
 static double success_percent(const ci_registry_outcomes *o)
 {
@@ -21,7 +19,7 @@ ci_status ci_ops_metrics_read(ci_ops_metrics *out, ci_registry *registry)
     out->time_unix_s = ci_registry_now(registry);
     CI_TRY(ci_registry_products_count(registry, true, &counts));
     CI_TRY(ci_registry_attempts_count(registry, 0, &ever));
-    CI_TRY(ci_registry_attempts_count(registry, out->time_unix_s - DAY_S, &recent));
+    CI_TRY(ci_registry_attempts_count(registry, out->time_unix_s - CI_DAY_S, &recent));
     out->n_published = counts.n_published;
     out->n_staging = counts.n_staging;
     out->n_publishing = counts.n_publishing;
@@ -83,10 +81,15 @@ static ci_status threshold_take(ci_ops_thresholds *out, const ci_json *item, con
 ci_status ci_ops_thresholds_read(ci_ops_thresholds *out, const char *path)
 {
     ci_json *json = NULL;
+    char *text = NULL;
     CI_TRY(ci_json_read_file(&json, path));
-    ci_status status = CI_OK;
+    ci_status status = ci_json_print(&text, json, false);
+    if (status == CI_OK && *text != '{')
+        status =
+            ci_error(CI_ERR_INPUT, "%s: must be a JSON object, {\"max_failed\": 3, ...}", path);
     for (size_t i = 0; status == CI_OK && i < ci_json_length(json); i++)
         status = threshold_take(out, ci_json_at(json, i), path);
+    ci_mem_free(text);
     ci_json_free(json);
     return status;
 }
@@ -115,7 +118,7 @@ static ci_status judge_attempts(ci_ops_alerts *out, ci_registry *registry, doubl
 {
     ci_registry_outcomes hour, day;
     CI_TRY(ci_registry_attempts_count(registry, now - 3600, &hour));
-    CI_TRY(ci_registry_attempts_count(registry, now - DAY_S, &day));
+    CI_TRY(ci_registry_attempts_count(registry, now - CI_DAY_S, &day));
     if ((double)hour.n_bad > t->max_failed_per_hour)
         add(out, "failed_publishes", (double)hour.n_bad, t->max_failed_per_hour,
             "%lld attempts to publish failed within an hour, more than %g: contimg status lists "
@@ -155,7 +158,7 @@ static ci_status judge_groups(ci_ops_alerts *out, ci_registry *registry, double 
                               const ci_ops_thresholds *t)
 {
     ci_registry_outcomes day;
-    CI_TRY(ci_registry_groups_count(registry, now - DAY_S, &day));
+    CI_TRY(ci_registry_groups_count(registry, now - CI_DAY_S, &day));
     int64_t n = day.n_good + day.n_bad;
     double percent = n > 0 ? 100 * (double)day.n_bad / (double)n : 0;
     if (percent > t->max_group_failure_percent)

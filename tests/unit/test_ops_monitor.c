@@ -318,6 +318,8 @@ static void test_thresholds(void **state)
     thresholds_file(t, "{\"min_sucess_rate\": 90.0}", CI_ERR_INPUT,
                     "did you mean min_success_rate?");
     thresholds_file(t, "{\"max_failed\": \"3\"}", CI_ERR_INPUT, "max_failed: must be a number");
+    thresholds_file(t, "5", CI_ERR_INPUT, "must be a JSON object");
+    thresholds_file(t, "[5]", CI_ERR_INPUT, "must be a JSON object");
 }
 
 int main(void)
