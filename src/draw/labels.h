@@ -1,4 +1,4 @@
-/* Steps and labels of a grid of right ascension and declination. */
+/* Steps and labels of a grid of right ascension and declination. All functions are local. */
 #ifndef CONTIMG_DRAW_LABELS_H
 #define CONTIMG_DRAW_LABELS_H
 
