@@ -5,7 +5,7 @@
 #include "run/context.h"
 
 /* The split that `contimg plan` would choose for this work, these ranks and their memory; where no
- * split fits, a warning and the one that needs the least. Collective over the world. */
+ * split fits, a warning and the one that needs the least. Collective. */
 CI_MUST_CHECK ci_status ci_run_teams_choose(const ci_run *run, const ci_run_group *group,
                                             ci_plan_teams *teams);
 
