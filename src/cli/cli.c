@@ -98,11 +98,9 @@ static ci_status tell(ci_status status)
 static ci_status isa_force(ci_comm *world, const ci_conf *conf)
 {
     const char *name = ci_conf_text(conf, CI_CONF_OPT_ISA);
-    ci_isa isa = CI_ISA_PLAIN;
-    if (strcasecmp(name, "auto") != 0) {
-        CI_TRY(ci_isa_parse(name, &isa));
-        CI_TRY(ci_comm_isa_set(world, isa));
-    }
+    ci_isa isa = ci_comm_isa(world);
+    CI_AGREE(world, strcasecmp(name, "auto") == 0 ? CI_OK : ci_isa_parse(name, &isa));
+    CI_TRY(ci_comm_isa_set(world, isa));
     ci_log_debug("instruction set: %s", ci_isa_name(ci_comm_isa(world)));
     return CI_OK;
 }

@@ -22,6 +22,9 @@ void ci_h5_text_clean(char *text);
 /* The file that a name in `file` stands for, as HDF5 finds it, owned; CI_ERR_INPUT, `what` in
  * front, where it is not there or not a plain file. */
 ci_status ci_h5_beside(char **out, const ci_h5_file *file, const char *name, const char *what);
+/* `what` in front of a fault's text; a fault keeps its status: one of reading is none of the
+ * content. */
+ci_status ci_h5_said_of(const char *what, ci_status status);
 /* Opens a dataset; CI_ERR_INPUT where there is none, or where a virtual or
  * external one lacks a part of its values. */
 ci_status ci_h5_dataset_open(const ci_h5_file *file, const char *name, hid_t *out);

@@ -62,8 +62,7 @@ static ci_status follow_soft(const ci_h5_file *file, const char *step, const cha
     return status;
 }
 
-/* A fault keeps its status: one of reading is none of the content. */
-static ci_status said_of(const char *what, ci_status status)
+ci_status ci_h5_said_of(const char *what, ci_status status)
 {
     return status == CI_OK ? CI_OK : ci_error_prefix(status, "%s", what);
 }
@@ -77,9 +76,9 @@ static ci_status follow_external(const ci_h5_file *file, const char *step, const
                          other));
     ci_status status = depth < MOST_LINKS ? ci_h5_beside(&path, file, other, what)
                                           : ci_error(CI_ERR_INPUT, "%s: leads in a circle", what);
-    if (status == CI_OK) status = said_of(what, ci_h5_open(&opened, path));
+    if (status == CI_OK) status = ci_h5_said_of(what, ci_h5_open(&opened, path));
     const char *inner = target + (target[0] == '/');
-    if (status == CI_OK) status = said_of(what, link_follow(opened, inner, depth + 1));
+    if (status == CI_OK) status = ci_h5_said_of(what, link_follow(opened, inner, depth + 1));
     if (status == CI_OK && inner[0] && H5Oexists_by_name(opened->id, inner, H5P_DEFAULT) <= 0)
         status = ci_error(CI_ERR_INPUT, "%s: which is not in that file", what);
     if (opened) status = ci_h5_close(opened) == CI_OK ? status : CI_ERR_IO;

@@ -29,18 +29,12 @@ static ci_status text_get(ssize_t (*get)(hid_t, size_t, char *, size_t), hid_t c
     return CI_OK;
 }
 
-/* A fault keeps its status: one of reading is none of the content. */
-static ci_status said_of(const char *what, ci_status status)
-{
-    return status == CI_OK ? CI_OK : ci_error_prefix(status, "%s", what);
-}
-
 /* Whether the source dataset is there and has what the mapping takes of it. */
 static ci_status shape_check(const ci_h5_file *source, const char *name, const mapping *m,
                              const char *what)
 {
     hid_t dataset = -1;
-    CI_TRY(said_of(what, open_at(source, name, m->depth + 1, &dataset)));
+    CI_TRY(ci_h5_said_of(what, open_at(source, name, m->depth + 1, &dataset)));
     hid_t due = H5Pget_virtual_srcspace(m->create, m->i), there = H5Dget_space(dataset);
     hsize_t from[CI_H5_MAX_RANK] = {0}, to[CI_H5_MAX_RANK] = {0}, n[CI_H5_MAX_RANK] = {0};
     int rank = there >= 0 ? H5Sget_simple_extent_ndims(there) : -1;
@@ -59,8 +53,9 @@ static ci_status shape_check(const ci_h5_file *source, const char *name, const m
     if (!is_enough)
         status = ci_error(CI_ERR_INPUT, "%s: smaller than the virtual dataset needs", what);
     else
-        status = said_of(what, ci_h5_written_check(source, name, dataset, is_whole ? NULL : from,
-                                                   is_whole ? NULL : to));
+        status =
+            ci_h5_said_of(what, ci_h5_written_check(source, name, dataset, is_whole ? NULL : from,
+                                                    is_whole ? NULL : to));
     H5Dclose(dataset);
     return status;
 }
@@ -78,7 +73,7 @@ static ci_status source_check(const ci_h5_file *file, const char *name, const ma
     if (status == CI_OK && (strchr(other, '%') || strchr(inner, '%')))
         status = ci_error(CI_ERR_INPUT, "%s: a series of numbered sources cannot be read", what);
     if (status == CI_OK && !is_here) status = ci_h5_beside(&path, file, other, what);
-    if (status == CI_OK && !is_here) status = said_of(what, ci_h5_open(&source, path));
+    if (status == CI_OK && !is_here) status = ci_h5_said_of(what, ci_h5_open(&source, path));
     const char *plain = status == CI_OK ? inner + (inner[0] == '/') : NULL;
     if (status == CI_OK && m->depth >= MOST_DEPTH)
         status = ci_error(CI_ERR_INPUT, "%s: which is made of itself, or of too many others", what);

@@ -213,6 +213,11 @@ ci_status ci_comm_isa_set(ci_comm *comm, ci_isa isa)
                           "--isa %s: the machine of rank %d lacks it: the widest that it has is %s",
                           ci_isa_name(isa), comm->rank, ci_isa_name(ci_isa_widest()));
     CI_TRY(ci_par_agree(comm, status));
+    /* Unequal levels would change results and be seen nowhere. */
+    int level[2] = {(int)isa, -(int)isa}; /* the greatest, and the least with its sign changed */
+    if (comm->size > 1)
+        CI_PAR_CALL(comm, MPI_Allreduce(MPI_IN_PLACE, level, 2, MPI_INT, MPI_MAX, comm->mpi));
+    if (level[0] != -level[1]) return ci_error(CI_ERR_INTERNAL, "--isa differs between ranks");
     comm->isa = isa;
     return CI_OK;
 }

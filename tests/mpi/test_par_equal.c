@@ -34,6 +34,18 @@ static void test_not_counted(ci_comm *world)
     CHECK(ci_par_counters_get(world).n_call == before);
 }
 
+/* Kernels of two instruction sets would change the bytes of results. */
+static void test_instruction_set(ci_comm *world)
+{
+    ci_isa before = ci_comm_isa(world);
+    if (ci_comm_size(world) == 1 || before == CI_ISA_PLAIN) return;
+    ci_error_clear();
+    CHECK(ci_comm_isa_set(world, ci_comm_rank(world) == 0 ? CI_ISA_PLAIN : before) ==
+          CI_ERR_INTERNAL);
+    CHECK(strcmp(ci_error_text(), "--isa differs between ranks") == 0);
+    CHECK(ci_comm_isa(world) == before);
+}
+
 #ifndef NDEBUG
 static void test_collectives_refuse(ci_comm *world)
 {
@@ -62,6 +74,7 @@ int main(void)
     test_equal(world);
     test_planted_difference(world);
     test_not_counted(world);
+    test_instruction_set(world);
 #ifndef NDEBUG
     test_collectives_refuse(world);
 #endif

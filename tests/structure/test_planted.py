@@ -1,3 +1,4 @@
+# ci-test: timeout=600
 """Each rule about the tree is tried with a planted fault: it has to fail and to name it."""
 import os
 import subprocess
@@ -105,6 +106,13 @@ class Planted(unittest.TestCase):
     def test_json_that_is_asked_inside(self):
         self.append("src/vis/add.c", "int ci_vis_ask(void *json)\n{\n    return ci_json_get_bool (json, 0);\n}\n")
         self.refused("json", "src/vis/add.c", "line 9: ci_json_get_bool", "src/tile/record_json.c")
+
+    def test_json_in_other_forms(self):
+        self.append("src/vis/add.c", "#define ASK ci_json_get\nvoid *one = cJSON_GetObjectItem(0, 0);\n")
+        self.write("src/ops/documents.c", "/* Documents. */\nint a = ci_json_length(0);\n")
+        self.refused("json", "line 7: ci_json_get:", "line 8: cJSON_GetObjectItem", "json: 2 faults")
+        self.append("src/vis/add.c", "int n = ci_json_length(0);\n")
+        self.refused("json", "line 9: ci_json_length")
 
     def test_json_by_a_pointer(self):
         self.append("src/vis/add.c", "static void *ask = ci_json_get;\n")
@@ -305,6 +313,17 @@ class Planted(unittest.TestCase):
         self.build()
         self.refused("prefix", "src/cli/main.c", "exports helper")
 
+    def test_variable_in_the_program(self):
+        self.write("src/cli/main.c", "/* The program. */\nint counter;\nstatic int own;\nint main(void)\n{\n    return own;\n}\n")
+        self.build()
+        self.refused("prefix", "src/cli/main.c: exports counter", "prefix: 1 faults")
+
+    def test_variables_without_prefix(self):
+        self.append("src/vis/add.c", "int ci_vis;\n#ifdef NEVER\nint ci_vis_a = 1, total_b[2] = {1, 2};\nint (*total_c)(int);\n"
+                                     "static const int own = 3;\nstruct one\n{\n    int member;\n} total_d;\n#endif\n")
+        self.build()
+        self.refused("prefix", "add.c: ci_vis does", "total_b", "total_c", "total_d", "prefix: 4 faults")
+
     def test_file_without_opening_comment(self):
         self.write("src/vis/bare.c", '#include "contimg/vis.h"\n/* Too late to say it. */\n')
         self.refused("comments", "src/vis/bare.c")
@@ -406,7 +425,13 @@ class Planted(unittest.TestCase):
 
     def test_long_file(self):
         self.append("src/vis/add.c", "\n" * 500)
-        self.refused("length", "src/vis/add.c", "more than 500")
+        self.write("src/vis/more.c", "\n" * 500 + "int a;")
+        self.write("tests/CMakeLists.txt", "#\n" * 501)
+        self.refused("length", "src/vis/add.c", "src/vis/more.c: 501 lines", "tests/CMakeLists.txt: 501 lines")
+
+    def test_long_function_of_the_old_style(self):
+        self.append("src/vis/add.c", "int ci_vis_old(a)\nint a;\n{\n" + lines(60) + "}\n")
+        self.refused("length", "ci_vis_old has 62 lines")
 
     def test_long_function(self):
         self.append("src/vis/add.c", "int ci_vis_long(int a)\n{\n" + lines(57) + "    return a;\n}\n")

@@ -12,6 +12,7 @@ BARE_MACROS = set("""CI_OPTION CI_PRINTF CI_MUST_CHECK CI_PI CI_TWO_PI CI_C_M_S 
     ci_plural""".split())
 # Statuses, which every module returns.
 BARE_CONSTANTS = re.compile(r"CI_OK|CI_ERR_[A-Z_]+")
+WHOLE = {"ci_error", "ci_log", "ci_version"}  # families that are a function's name too
 
 
 def is_guard(name, header):
@@ -20,9 +21,8 @@ def is_guard(name, header):
 
 def check(module, subject, names):
     prefixes = tuple(f"ci_{family}_" for family in tree.FAMILIES.get(module, [module]))
-    whole = {prefix.rstrip("_") for prefix in prefixes}  # ci_error itself
     for name in sorted(names):
-        if not name.startswith(prefixes) and name not in whole:
+        if not name.startswith(prefixes) and not (module == "base" and name in WHOLE):
             faults.add(subject, f"{name} does not begin with {prefixes[0]}"
                        + ("" if len(prefixes) == 1 else " or another family's prefix"))
 
@@ -48,4 +48,6 @@ for path in tree.files(["src/cli"], {".c"}):
     for name, first, last, _ in tree.c_functions(tree.read(path)):
         if name != "main" and not re.search(r"\bstatic\b", " ".join(lines[first - 1:last])):
             faults.add(path, f"exports {name}: the program's file defines main alone")
+    for name in sorted(tree.c_variables(tree.read(path))):
+        faults.add(path, f"exports {name}: the program's file defines main alone")
 faults.end()

@@ -79,7 +79,7 @@ DIRECTIVE = re.compile(r"^ ?#[^\n]*", re.M)
 INCLUDE = re.compile(r"^ ?# ?(?:include|include_next|import)\b ?(.*?) ?$", re.M)
 
 
-def _blank(match):
+def blank(match):
     return re.sub(r"[^\n]", " ", match.group(0))
 
 
@@ -93,13 +93,13 @@ def normal(text):
     """The text as the rules read it: directives begin with #, continued lines are joined, comments
     are blanks, and every run of blanks is one; every line that is not continued stays where it is."""
     text = _join(re.sub(r"\?\?=|%:", "#", text.replace("??/", "\\")))
-    text = TOKEN.sub(lambda match: _blank(match) if match.group(0).startswith("/") else match.group(0), text)
+    text = TOKEN.sub(lambda match: blank(match) if match.group(0).startswith("/") else match.group(0), text)
     return re.sub(r"[ \t\v\f\r]+", " ", text)
 
 
 def c_code(text):
     """The normal text without literals and directives."""
-    return TOKEN.sub(_blank, DIRECTIVE.sub("", normal(text)))
+    return TOKEN.sub(blank, DIRECTIVE.sub("", normal(text)))
 
 
 def includes(path):
@@ -159,7 +159,8 @@ def _items(code):
         if depth:
             continue
         # A function's body ends its definition; a structure's or a table's does not.
-        if mark == ";" or (mark == "}" and _name(code[begin:open_at])):
+        head = code[begin:open_at]
+        if mark == ";" or (mark == "}" and (_name(head) or not head.strip())):
             yield begin, at if open_at is None else open_at, match.end(), lines, open_at is not None
             begin, open_at = match.end(), None
 
@@ -172,10 +173,13 @@ def _line(code, begin):
 
 def c_functions(text):
     """(name, first line, last line, lines of tables within) of each function defined."""
-    code = c_code(text)
+    code, old_style = c_code(text), None
     for begin, head, end, lines, has_body in _items(code):
-        name = _name(code[begin:head]) if has_body else None
-        if name:
+        name = _name(code[begin:head])
+        if has_body and not code[begin:head].strip():
+            name = old_style  # `int f(a) int a; {`
+        old_style = name or old_style
+        if name and has_body:
             yield name, _line(code, begin), code.count("\n", 0, end) + 1, lines
 
 
@@ -186,6 +190,21 @@ def c_prototypes(text):
         name = _name(code[begin:head])
         if name:
             yield name, _line(code, begin), code.count("\n", 0, head) + 1
+
+
+def c_variables(text):
+    """Names of the variables that a file defines for others: at file scope, not static."""
+    code, names = _ATTRIBUTE.sub(" ", c_code(text)), set()
+    for begin, _, end, _, _ in _items(code):
+        item, n = code[begin:end], 1
+        while n:
+            item, n = re.subn(r"\{[^{}]*\}|\[[^\[\]]*\]", " ", item)
+        item = re.sub(r"\(\s*\*\s*(?:const\s+)?(\w+)\s*\)\s*\([^()]*\)", r" \1", item)
+        declared = re.sub(r"=[^,;]*", "", item)
+        if not re.match(r"\s*(?:typedef\b|(?:struct|union|enum)\b\s*\w*\s*;)", item) and "(" not in declared:
+            if not re.search(r"\b(?:static|extern)\b", declared):
+                names.update(re.findall(r"[\s*](\w+)\s*[,;]", declared))
+    return names
 
 
 def c_types(text):
@@ -299,9 +318,11 @@ class Symbols:
     def _read_source(self, member, text):
         code = c_code(text)
         self.needed.setdefault(member, set()).update(
-            re.findall(r"\b\w+\b", normal(code + "\n".join(DIRECTIVE.findall(TOKEN.sub(_blank, normal(text)))))))
+            re.findall(r"\b\w+\b", normal(code + "\n".join(DIRECTIVE.findall(TOKEN.sub(blank, normal(text)))))))
         lines = code.splitlines()
         for name, first, last, _ in c_functions(text):
             head = " ".join(lines[first - 1:last]).split("{")[0]
             if not re.search(r"\bstatic\b|CI_ISA_INLINE", head) and not name.isupper():
                 self.defined.setdefault(member, set()).add(name)
+        if variables := c_variables(text):
+            self.defined.setdefault(member, set()).update(variables)
