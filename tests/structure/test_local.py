@@ -10,7 +10,7 @@ from test_comments import ALL, SAYS, Comments
 
 # Asks for what this process knows, or sets up; no message.
 QUIET = re.compile(r"MPI_(Wtime|Comm_(rank|size|get_attr|set_errhandler)|Initialized|Finalized|Query_thread|"
-                   r"Error_\w+|Get_\w+|Op_\w+|Type_\w+|Abort|[A-Z0-9_]+)")
+                   r"Error_\w+|Get_(?!accumulate)\w+|Op_\w+|Type_\w+|Abort|[A-Z0-9_]+)")
 ON_ONE_PROCESS = {"ci_tile_estimate"}  # calls collective functions on a communicator of one (ci_comm_self)
 MACROS = {"CI_AGREE": "ci_par_agree", "CI_PAR_EQUAL": "ci_par_check_equal"}
 CALL = re.compile(r"\b([A-Za-z_]\w*)\s*\(|\b(ci_\w+)\b")
@@ -24,6 +24,11 @@ class Calls:
         for path in tree.files(["src", "include"], {".c", ".h"}):
             text = tree.read(path)
             code = tree.c_code(text).splitlines()
+            for name, body in re.findall(r"^ ?# ?define (\w+)(.*)$", tree.normal(text), re.M):
+                if path.endswith(".c"):
+                    self.static.add((path, name))
+                words = {a or b for a, b in CALL.findall(body)} | set(re.findall(r"\bP?MPI_\w+", body))
+                self.of.setdefault(name, {})[path] = {MACROS.get(word, word) for word in words}
             for name, first, last, _ in tree.c_functions(text):
                 words = {a or b for a, b in CALL.findall(" ".join(code[first - 1:last]))}
                 if re.search(r"\bstatic\b", " ".join(code[first - 1:last]).split("{")[0]):
@@ -34,13 +39,13 @@ class Calls:
         """From a function to MPI: names, last the MPI function; None where there is no way."""
         here = self.of.get(name, {})
         if path not in here:
-            path = next((each for each in sorted(here) if (each, name) not in self.static), None)
+            path = next((each for each in sorted(here) if (each, name) not in self.static or each.endswith(".h")), None)
         key = (path, name)
         if path is None or key in self.known:
             return self.known.get(key)
         self.known[key] = None
         calls = here[path]
-        direct = sorted(word for word in calls if word.startswith("MPI_") and not QUIET.fullmatch(word))
+        direct = sorted(word for word in calls if re.match("P?MPI_", word) and not QUIET.fullmatch(word.lstrip("P")))
         if direct:
             self.known[key] = [direct[0]]
         elif name not in ON_ONE_PROCESS:

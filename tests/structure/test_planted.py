@@ -390,6 +390,15 @@ class Planted(unittest.TestCase):
         self.refused("local", "include/contimg/vis.h: ci_vis_add is said to be local and reaches "
                               "ci_par_all -> one -> MPI_Barrier")
 
+    def test_local_function_that_reaches_mpi_in_other_forms(self):
+        self.write("src/vis/sum.c", "/* Sums. */\nint ci_vis_sum(int a)\n{\n    return MPI_Barrier(a);\n}\n")
+        self.write("src/vis/up.h", "/* Up. */\nstatic inline int up(int a)\n{\n    return MPI_Barrier(a);\n}\n")
+        for head, call in (("#define GO(a) ci_vis_sum(a)", "GO"), ("#define GO(a) MPI_Barrier(a)", "GO"), ("", "PMPI_Barrier"),
+                           ("", "MPI_Get_accumulate"), ('#include "vis/up.h"', "up")):
+            with self.subTest(call):
+                self.write("src/vis/add.c", f"/* Adding. */\n{head}\nint ci_vis_add(int a)\n{{\n    return {call}(a);\n}}\n")
+                self.refused("local", f"ci_vis_add is said to be local and reaches {call}", "local: 1 faults")
+
     def test_collective_function_without_mpi(self):
         self.refused("local", "ci_vis_sum is said to be collective and reaches no function of MPI", "local: 1 faults")
 
