@@ -175,15 +175,21 @@ typedef enum ci_cal_weighting
     CI_CAL_WEIGHTS_NSAMPLES, /* as read */
     CI_CAL_WEIGHTS_UNIT
 } ci_cal_weighting;
+typedef struct ci_cal_noise
+{
+    bool is_known;
+    int64_t n_measured, n_rounding; /* spectra (cross-correlations x polarisations) with noise, and
+                                     * with none but rounding; 0 where sigma is not asked for */
+} ci_cal_noise;
 /* Noise of one real or imaginary part per baseline and polarisation from differences in time
  * and channel (robust), into block->weight = 1/sigma^2 in proportion to width x time.
  * sefd_jy > 0 (efficiency in it): the fall-back where differences cannot tell; it means
- * something for data in Jy only. *known = false where neither, in one sub-band or all: all
+ * something for data in Jy only. is_known = false where neither, in one sub-band or all: all
  * weights of the set are 1 (it follows from the shapes of all sub-bands). A baseline with too few
- * good samples to measure, in data where it can be measured, gets weight 0 without an SEFD.
- * Local. */
+ * good samples to measure, or whose values differ by no more than their rounding, gets weight 0
+ * without an SEFD; where that is so of most spectra of a set, its weights mean nothing. Local. */
 CI_MUST_CHECK ci_status ci_cal_weights(ci_vis_block *block, ci_cal_weighting how, double sefd_jy,
-                                       bool *known);
+                                       ci_cal_noise *noise);
 
 /* What a solve works on: a share of a tile. */
 typedef struct ci_cal_load

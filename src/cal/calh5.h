@@ -19,5 +19,7 @@ CI_MUST_CHECK ci_status ci_cal_warning_add(ci_cal_table *table, const char *form
 CI_MUST_CHECK ci_status ci_cal_chans_check(ci_cal_table *table, const char *path);
 /* Flags gains whose amplitude is far off the table's median, and says so in its warnings. Local. */
 CI_MUST_CHECK ci_status ci_cal_outliers_flag(ci_cal_table *table);
+/* Flags of whatever has no solution at all say that there was nothing to solve. Local. */
+void ci_cal_flags_refine(ci_cal_table *table);
 
 #endif

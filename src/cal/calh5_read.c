@@ -15,7 +15,7 @@ typedef struct reader
     int64_t n_antenna, n_data, n_chan, n_time, n_feed, n_window; /* n_antenna: telescope's */
     bool is_wide, is_multiply;
     int64_t *data_antenna; /* [n_data] index into the array */
-    size_t *chan; /* [n_chan] of each channel of the file: the table's, they ascend there */
+    size_t *chan, *time;   /* [n_chan], [n_time] of the file: the table's, they ascend there */
     ci_vis_array array;
 } reader;
 
@@ -168,6 +168,29 @@ static ci_status array_read(reader *r)
     return status;
 }
 
+/* Where each value is once they ascend; equal ones keep their order. */
+static ci_status order_make(size_t **out, const double *value, size_t n)
+{
+    size_t *order = NULL;
+    CI_TRY(ci_mem_alloc(&order, n, sizeof *order, "order of a table"));
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < n; k++)
+            order[i] += value[k] < value[i] || (k < i && value[k] == value[i]);
+    *out = order;
+    return CI_OK;
+}
+
+static ci_status order_apply(const size_t *order, double *value, size_t n)
+{
+    double *old = NULL;
+    CI_TRY(ci_mem_alloc(&old, n, sizeof *old, "order of a table"));
+    memcpy(old, value, n * sizeof *old);
+    for (size_t i = 0; i < n; i++)
+        value[order[i]] = old[i];
+    ci_mem_free(old);
+    return CI_OK;
+}
+
 /* A table holds as long as its validity; an interval of more is another unit, and would take its
  * age away. */
 static const double most_interval_s = 30 * CI_DAY_S;
@@ -189,8 +212,22 @@ static ci_status intervals_take(const reader *r, ci_cal_table *t, const double *
     return CI_OK;
 }
 
+/* Times into ascending order; each has gains of its own. */
+static ci_status times_sort(reader *r, ci_cal_table *t)
+{
+    CI_TRY(order_make(&r->time, t->time_mjd_s, t->n_time));
+    CI_TRY(order_apply(r->time, t->time_mjd_s, t->n_time));
+    for (size_t i = 1; i < t->n_time; i++)
+        if (t->time_mjd_s[i] == t->time_mjd_s[i - 1])
+            return ci_error(CI_ERR_INPUT,
+                            "%s: Header/time_array or time_range: %.6f appears twice: gains of one "
+                            "time must be unique: leave one out (pyuvdata: select)",
+                            r->path, t->time_mjd_s[i] / CI_DAY_S + CI_JD_OF_MJD);
+    return CI_OK;
+}
+
 /* Times as centres; a table may give ranges instead. */
-static ci_status times_read(const reader *r, ci_cal_table *t)
+static ci_status times_read(reader *r, ci_cal_table *t)
 {
     size_t n = t->n_time;
     double *edge = NULL;
@@ -205,46 +242,26 @@ static ci_status times_read(const reader *r, ci_cal_table *t)
             edge[i] = (edge[2 * i + 1] - edge[2 * i]) * CI_DAY_S; /* read already */
         }
         bool is_date = t->time_mjd_s[i] >= CI_JD_OF_MJD && t->time_mjd_s[i] < 2 * CI_JD_OF_MJD;
-        if (!is_date && isfinite(t->time_mjd_s[i])) {
+        if (!is_date)
             status =
                 ci_error(CI_ERR_INPUT,
                          "%s: Header/%s: element %zu: %.6f is no Julian date: give days of JD "
                          "(MJD + 2400000.5)",
                          r->path, has_centres ? "time_array" : "time_range", i, t->time_mjd_s[i]);
-            break;
-        }
         t->time_mjd_s[i] = (t->time_mjd_s[i] - CI_JD_OF_MJD) * CI_DAY_S;
-        if (!isfinite(t->time_mjd_s[i]) || (i && t->time_mjd_s[i] <= t->time_mjd_s[i - 1]))
-            status = ci_error(CI_ERR_INPUT, "%s: Header/%s: element %zu: times must ascend",
-                              r->path, has_centres ? "time_array" : "time_range", i);
     }
     if (status == CI_OK && has_centres)
         status = ci_h5_read_double(r->file, "Header/integration_time", edge, n);
     if (status == CI_OK) status = intervals_take(r, t, edge, !has_centres);
     ci_mem_free(edge);
-    return status;
+    return status == CI_OK ? times_sort(r, t) : status;
 }
 
-/* Channels into ascending order. */
 static ci_status channels_sort(reader *r, ci_cal_table *t)
 {
-    double *value = NULL;
-    CI_TRY(ci_mem_alloc(&r->chan, t->n_chan, sizeof *r->chan, "channels of a table"));
-    CI_TRY(ci_mem_alloc(&value, 2 * t->n_chan, sizeof *value, "channels of a table"));
-    for (size_t c = 0; c < t->n_chan; c++) {
-        value[2 * c] = t->freq_hz[c];
-        value[2 * c + 1] = t->width_hz[c];
-        for (size_t k = 0; k < c; k++)
-            r->chan[c] += t->freq_hz[k] <= t->freq_hz[c];
-        for (size_t k = c + 1; k < t->n_chan; k++)
-            r->chan[c] += t->freq_hz[k] < t->freq_hz[c];
-    }
-    for (size_t c = 0; c < t->n_chan; c++) {
-        t->freq_hz[r->chan[c]] = value[2 * c];
-        t->width_hz[r->chan[c]] = value[2 * c + 1];
-    }
-    ci_mem_free(value);
-    return CI_OK;
+    CI_TRY(order_make(&r->chan, t->freq_hz, t->n_chan));
+    CI_TRY(order_apply(r->chan, t->freq_hz, t->n_chan));
+    return order_apply(r->chan, t->width_hz, t->n_chan);
 }
 
 static ci_status freqs_read(reader *r, ci_cal_table *t)
@@ -349,28 +366,6 @@ static ci_status scale_read(const reader *r, ci_cal_table *t)
                     r->path, convention);
 }
 
-/* Flags of whatever has no solution at all say that there was nothing to solve. */
-static void flags_refine(ci_cal_table *t)
-{
-    size_t n_step = t->n_time * t->n_chan, n_antenna = t->array.n_antenna;
-    for (size_t h = 0; h < t->n_feed; h++) {
-        for (int pass = 0; pass < 2; pass++) {
-            size_t n_outer = pass ? n_antenna : n_step, n_inner = pass ? n_step : n_antenna;
-            for (size_t i = 0; i < n_outer; i++) {
-                bool any = false;
-                for (int mark = 0; mark < 2 && !any; mark++) {
-                    for (size_t k = 0; k < n_inner; k++) {
-                        size_t step = pass ? k : i, a = pass ? i : k;
-                        uint8_t *flag = &t->flag[(step * n_antenna + a) * t->n_feed + h];
-                        any |= *flag == 0;
-                        if (mark) *flag = CI_CAL_NO_DATA;
-                    }
-                }
-            }
-        }
-    }
-}
-
 static ci_status shape_check(const reader *r, const char *name)
 {
     ci_h5_info info;
@@ -416,7 +411,8 @@ static void cube_store(const reader *r, ci_cal_table *t, const ci_c64 *gain, con
         for (size_t c = 0; c < t->n_chan; c++) {
             for (size_t k = 0; k < t->n_time; k++) {
                 for (size_t h = 0; h < t->n_feed; h++, i++) {
-                    size_t to = ci_cal_index(t, k, r->chan[c], (size_t)r->data_antenna[d], h);
+                    size_t to =
+                        ci_cal_index(t, r->time[k], r->chan[c], (size_t)r->data_antenna[d], h);
                     ci_c64 g = r->is_multiply ? 1 / gain[i] : gain[i];
                     bool good = !flag[i] && isfinite(creal(g)) && isfinite(cimag(g)) && cabs(g) > 0;
                     t->gain[to] = good ? g : 1;
@@ -444,7 +440,7 @@ static ci_status data_read(const reader *r, ci_cal_table *t)
     if (status == CI_OK && has_snr) status = cube_read(r, "Data/qualities", CI_H5_F32, snr);
     if (status == CI_OK) cube_store(r, t, gain, flag, snr);
     if (status == CI_OK) status = ci_cal_outliers_flag(t);
-    if (status == CI_OK) flags_refine(t);
+    if (status == CI_OK) ci_cal_flags_refine(t);
     ci_mem_free(gain);
     ci_mem_free(flag);
     ci_mem_free(snr);
@@ -480,6 +476,7 @@ ci_status ci_cal_table_read(ci_cal_table **out, const char *path)
     ci_vis_array_clear(&r.array);
     ci_mem_free(r.data_antenna);
     ci_mem_free(r.chan);
+    ci_mem_free(r.time);
     if (status != CI_OK) {
         ci_cal_table_free(table);
         return status;

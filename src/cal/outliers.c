@@ -1,4 +1,4 @@
-/* Gains of a file that are no gains: far from all others in amplitude. */
+/* Gains of a file that are no gains: far from all others in amplitude, or of nothing at all. */
 #include "cal/calh5.h"
 
 #include "contimg/num.h"
@@ -50,4 +50,25 @@ ci_status ci_cal_outliers_flag(ci_cal_table *t)
                               t->path, n_far, n_far == 1 ? " is" : "s are", factor_max, median,
                               n_far == 1 ? "is" : "are", (long long)antenna->number,
                               ci_vis_text(antenna->name), value);
+}
+
+void ci_cal_flags_refine(ci_cal_table *t)
+{
+    size_t n_step = t->n_time * t->n_chan, n_antenna = t->array.n_antenna;
+    for (size_t h = 0; h < t->n_feed; h++) {
+        for (int pass = 0; pass < 2; pass++) {
+            size_t n_outer = pass ? n_antenna : n_step, n_inner = pass ? n_step : n_antenna;
+            for (size_t i = 0; i < n_outer; i++) {
+                bool any = false;
+                for (int mark = 0; mark < 2 && !any; mark++) {
+                    for (size_t k = 0; k < n_inner; k++) {
+                        size_t step = pass ? k : i, a = pass ? i : k;
+                        uint8_t *flag = &t->flag[(step * n_antenna + a) * t->n_feed + h];
+                        any |= *flag == 0;
+                        if (mark) *flag = CI_CAL_NO_DATA;
+                    }
+                }
+            }
+        }
+    }
 }

@@ -15,6 +15,9 @@ enum
     N_MOST = 768  /* that are looked at: they give sigma to 4 % */
 };
 
+/* Of the amplitudes in a difference: less is the rounding of single precision, not noise. */
+static const double rounding = 1e-6;
+
 /* The pattern of a difference: samples (row, channel) with their factors; 0: the first again. */
 typedef struct difference
 {
@@ -89,43 +92,50 @@ static differences differences_of(const ci_vis_block *block, const difference *p
     return d;
 }
 
-/* One difference, its real and imaginary part scaled to the noise of 1 Hz x 1 s; false where
- * a sample is flagged. */
+/* One difference, its real and imaginary part scaled to the noise of 1 Hz x 1 s, and *size, the sum
+ * of what it is made of, scaled alike; false where a sample is flagged. */
 static inline bool difference_at(const differences *d, size_t i_row, size_t i_chan, size_t i_pol,
-                                 float out[2])
+                                 float out[2], float *size)
 {
     size_t first = ci_vis_sample(d->block, i_row, i_chan, i_pol);
     const uint8_t *flags = d->block->flags + first;
     const ci_c32 *data = d->block->data + first;
     const size_t *at = d->offset;
     const float *f = d->pattern->factor;
-    float scale = 1 / (d->is_even ? d->rms : (float)rms_at(d, i_row, i_chan)), x = 0, y = 0;
+    float scale = 1 / (d->is_even ? d->rms : (float)rms_at(d, i_row, i_chan)), x = 0, y = 0,
+          sum = 0;
     if (flags[at[0]] | flags[at[1]] | flags[at[2]] | flags[at[3]]) return false;
     for (size_t k = 0; k < N_SAMPLE; k++) {
         x += f[k] * crealf(data[at[k]]);
         y += f[k] * cimagf(data[at[k]]);
+        sum += fabsf(f[k]) * (fabsf(crealf(data[at[k]])) + fabsf(cimagf(data[at[k]])));
     }
+    *size = sum * scale;
     out[0] = x * scale;
     out[1] = y * scale;
     return true;
 }
 
 /* Differences of one baseline and polarisation, evenly spread where there are more than are
- * needed; returns how many numbers. out holds 2 N_MOST. */
+ * needed; returns how many numbers. out holds 2 N_MOST; *size: their mean size. */
 static size_t baseline_differences(const differences *d, size_t first, size_t end, size_t i_pol,
-                                   float *out)
+                                   float *out, double *size)
 {
+    float each = 0;
+    *size = 0;
     size_t n_chan = d->block->n_chan, n = 0;
     if (end - first < d->n_row || n_chan < d->n_chan) return 0;
     size_t n_start = n_chan - d->n_chan + 1, n_all = (end - first - d->n_row + 1) * n_start;
     size_t step = (n_all + N_MOST - 1) / N_MOST;
     for (size_t i = 0, row = first, chan = 0; i < n_all && n < 2 * N_MOST;) {
-        bool good = difference_at(d, row, chan, i_pol, out + n);
+        bool good = difference_at(d, row, chan, i_pol, out + n, &each);
+        *size += good ? (double)each : 0;
         n += good ? 2 : 0;
         i += good ? step : 1;
         for (chan += good ? step : 1; chan >= n_start; chan -= n_start)
             row++;
     }
+    *size /= n > 0 ? (double)(n / 2) : 1;
     return n;
 }
 
@@ -157,36 +167,49 @@ static void baseline_weigh(ci_vis_block *block, size_t first, size_t end, size_t
     }
 }
 
-static ci_status sigma_weigh(ci_vis_block *block, double sefd_jy, bool *known)
+/* Noise of one spectrum, 0 where it cannot be told; counted unless it has no values. */
+static double spectrum_noise(const differences *d, size_t first, size_t end, size_t i_pol,
+                             float *scratch, ci_cal_noise *seen)
+{
+    double size;
+    size_t n = baseline_differences(d, first, end, i_pol, scratch, &size);
+    double noise = noise_measure(scratch, n);
+    bool is_auto = ci_vis_baseline_is_auto(d->block->meta, (size_t)d->block->i_baseline[first]);
+    if (noise <= rounding * size) noise = 0;
+    if (size > 0 && !is_auto) {
+        seen->n_measured += noise > 0;
+        seen->n_rounding += !(noise > 0);
+    }
+    return noise;
+}
+
+static ci_status sigma_weigh(ci_vis_block *block, double sefd_jy, ci_cal_noise *seen)
 {
     const difference *pattern = pattern_choose(block->meta->n_time, block->n_chan);
     float *values = NULL;
     /* SEFD / sqrt(2 width time) of one part, at 1 Hz x 1 s */
     double fall_back = sefd_jy > 0 ? sefd_jy / sqrt(2.0) : 0;
-    *known = is_measurable(block->meta) || fall_back > 0;
+    seen->is_known = is_measurable(block->meta) || fall_back > 0;
     differences d = {0};
     if (pattern) d = differences_of(block, pattern);
     CI_TRY(ci_mem_alloc(&values, 2 * N_MOST, sizeof *values, "differences of a baseline"));
     for (size_t first = 0, end; first < block->n_row; first = end) {
         end = ci_vis_baseline_end(block, first);
         for (size_t p = 0; p < block->n_pol; p++) {
-            double noise = 0;
-            if (pattern) {
-                size_t n = baseline_differences(&d, first, end, p, values);
-                noise = noise_measure(values, n);
-            }
-            baseline_weigh(block, first, end, p, noise > 0 ? noise : fall_back, *known);
+            double noise = pattern ? spectrum_noise(&d, first, end, p, values, seen) : 0;
+            baseline_weigh(block, first, end, p, noise > 0 ? noise : fall_back, seen->is_known);
         }
     }
     ci_mem_free(values);
     return CI_OK;
 }
 
-ci_status ci_cal_weights(ci_vis_block *block, ci_cal_weighting how, double sefd_jy, bool *known)
+ci_status ci_cal_weights(ci_vis_block *block, ci_cal_weighting how, double sefd_jy,
+                         ci_cal_noise *noise)
 {
-    *known = false;
+    *noise = (ci_cal_noise){0};
     size_t n = block->n_row * block->n_chan * block->n_pol;
-    if (how == CI_CAL_WEIGHTS_SIGMA) return sigma_weigh(block, sefd_jy, known);
+    if (how == CI_CAL_WEIGHTS_SIGMA) return sigma_weigh(block, sefd_jy, noise);
     for (size_t i = 0; i < n; i++) {
         float w = block->weight[i];
         bool keep = how == CI_CAL_WEIGHTS_NSAMPLES && block->meta->has_valid_nsamples &&

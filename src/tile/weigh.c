@@ -1,15 +1,52 @@
 /* The raw weights of an observation. */
 #include "contimg/tile.h"
 
-static ci_status weigh_blocks(ci_tile_data *data, ci_cal_weighting how, double sefd_jy)
+static ci_status weigh_blocks(ci_vis_set *set, ci_cal_weighting how, double sefd_jy,
+                              ci_cal_noise *noise)
 {
-    bool all_known = true;
-    for (size_t i = 0; i < data->set->n_block; i++) {
-        bool known = false;
-        CI_TRY(ci_cal_weights(data->set->block[i], how, sefd_jy, &known));
-        all_known = all_known && known;
+    *noise = (ci_cal_noise){.is_known = true};
+    for (size_t i = 0; i < set->n_block; i++) {
+        ci_cal_noise seen;
+        CI_TRY(ci_cal_weights(set->block[i], how, sefd_jy, &seen));
+        noise->is_known = noise->is_known && seen.is_known;
+        noise->n_measured += seen.n_measured;
+        noise->n_rounding += seen.n_rounding;
     }
-    data->weights_known = all_known;
+    return CI_OK;
+}
+
+/* What all ranks saw; known only where known on every rank. */
+static ci_status noise_share(ci_comm *comm, ci_cal_noise *noise)
+{
+    int64_t sums[3] = {!noise->is_known, noise->n_measured, noise->n_rounding};
+    CI_TRY(ci_par_sum_int(comm, sums, 3));
+    *noise = (ci_cal_noise){sums[0] == 0, sums[1], sums[2]};
+    return CI_OK;
+}
+
+/* Noise from the data; where most spectra have none, 1 for all: what weights the few others would
+ * get says nothing. */
+static ci_status sigma_weigh(ci_comm *comm, double sefd_jy, ci_tile_data *data)
+{
+    ci_cal_noise noise;
+    bool tells = ci_comm_rank(comm) == 0;
+    CI_AGREE(comm, weigh_blocks(data->set, CI_CAL_WEIGHTS_SIGMA, sefd_jy, &noise));
+    CI_TRY(noise_share(comm, &noise));
+    bool is_free = !(sefd_jy > 0) && noise.n_rounding > noise.n_measured;
+    data->weights_known = noise.is_known && !is_free;
+    if (noise.is_known && is_free) {
+        ci_cal_noise none;
+        CI_AGREE(comm, weigh_blocks(data->set, CI_CAL_WEIGHTS_UNIT, 0, &none));
+    }
+    if (tells && !data->weights_known)
+        ci_log_info("noise cannot be measured from these data and --sefd is not given: "
+                    "weights are relative, thermal noise is unknown");
+    if (tells && data->weights_known && noise.n_rounding > 0)
+        ci_log_warning(
+            "weights: %lld of %lld baselines by polarisation have no noise but that of "
+            "rounding: %s",
+            (long long)noise.n_rounding, (long long)(noise.n_rounding + noise.n_measured),
+            sefd_jy > 0 ? "weighted by --sefd" : "left out (--weights unit weighs all the same)");
     return CI_OK;
 }
 
@@ -17,21 +54,15 @@ ci_status ci_tile_weigh(ci_comm *comm, const ci_tile_options *options, bool to_b
                         ci_tile_data *data)
 {
     ci_cal_weighting how = CI_CAL_WEIGHTS_SIGMA;
+    ci_cal_noise none;
     CI_PAR_EQUAL(comm, "weights: an option", options->weights_given, options->weights,
                  options->sefd_jy, to_be_calibrated);
     if (options->weights_given)
         how = options->weights;
     else if (!to_be_calibrated)
         how = data->set->meta->has_valid_nsamples ? CI_CAL_WEIGHTS_NSAMPLES : CI_CAL_WEIGHTS_UNIT;
-    CI_AGREE(comm, weigh_blocks(data, how, options->sefd_jy));
-    /* Known only where known on every rank. */
-    int64_t unknown = !data->weights_known;
-    CI_TRY(ci_par_max_int(comm, &unknown, 1));
-    data->weights_known = how == CI_CAL_WEIGHTS_SIGMA && !unknown;
-    if (how == CI_CAL_WEIGHTS_SIGMA && unknown) {
-        if (ci_comm_rank(comm) == 0)
-            ci_log_info("noise cannot be measured from these data and --sefd is not given: "
-                        "weights are relative, thermal noise is unknown");
-    }
+    if (how == CI_CAL_WEIGHTS_SIGMA) return sigma_weigh(comm, options->sefd_jy, data);
+    data->weights_known = false;
+    CI_AGREE(comm, weigh_blocks(data->set, how, options->sefd_jy, &none));
     return CI_OK;
 }

@@ -8,6 +8,8 @@
 #include <math.h>
 #include <string.h>
 
+static const double sidereal_day_s = 86164.0905;
+
 /* Axes that positions are mistaken to have instead of those of ITRF. */
 enum
 {
@@ -23,6 +25,10 @@ typedef struct differences
     double worst_length_m;
     double least_ratio, greatest_ratio; /* lengths of the file's uvw in baselines */
     size_t n;
+    bool fits_times;              /* also look for the times that the file's uvw are of */
+    double worst_fit_m;           /* of any row at its best time */
+    double worst_row_m, turn_rad; /* of the row that differs most: by how much, and its best time */
+    size_t i_worst_row;
 } differences;
 
 static double length(const double v[3])
@@ -68,6 +74,51 @@ static void axes_rotate(const ci_vis_array *array, int axes, const double v[3], 
     out[2] = v[2];
 }
 
+/* How far the file's uvw are from those of the baseline turned about the pole, at best, and by what
+ * angle: a later time turns it east. uvw of a turned baseline are still + east cos + north sin. */
+static double turn_fit(const double basis[3][3], const double baseline[3], const double uvw[3],
+                       double *turn_rad)
+{
+    enum
+    {
+        N_SCAN = 240,
+        N_REFINE = 40
+    };
+    const double parts[3][3] = {
+        {0, 0, baseline[2]}, {baseline[0], baseline[1], 0}, {-baseline[1], baseline[0], 0}};
+    double still[3], east[3], north[3], best = INFINITY, step = CI_TWO_PI / N_SCAN;
+    project(basis, parts[0], still);
+    project(basis, parts[1], east);
+    project(basis, parts[2], north);
+    *turn_rad = 0;
+    for (int i = 0; i < N_SCAN + 2 * N_REFINE; i++) {
+        double turn = i * step, left[3];
+        if (i >= N_SCAN) {
+            if (i % 2 == 0) step *= 0.7;
+            turn = *turn_rad + (i % 2 ? step : -step);
+        }
+        for (int k = 0; k < 3; k++)
+            left[k] = still[k] + east[k] * cos(turn) + north[k] * sin(turn) - uvw[k];
+        if (!(length(left) < best)) continue;
+        best = length(left);
+        *turn_rad = turn;
+    }
+    *turn_rad = remainder(*turn_rad, CI_TWO_PI);
+    return best;
+}
+
+static void row_fit(const double basis[3][3], const double baseline[3], const double uvw[3],
+                    size_t i_row, differences *d)
+{
+    double own[3], turn_rad;
+    project(basis, baseline, own);
+    d->worst_fit_m = fmax(d->worst_fit_m, turn_fit(basis, baseline, uvw, &turn_rad));
+    if (!(apart(uvw, own, 1) > d->worst_row_m)) return;
+    d->worst_row_m = apart(uvw, own, 1);
+    d->turn_rad = turn_rad;
+    d->i_worst_row = i_row;
+}
+
 static void row_compare(const ci_uvh5_file *file, const double basis[3][3], size_t i_row,
                         differences *d)
 {
@@ -80,6 +131,10 @@ static void row_compare(const ci_uvh5_file *file, const double basis[3][3], size
     for (int k = 0; k < 3; k++) {
         baseline[k] = r2[k] - r1[k];
         uvw[k] = sign * file->row_uvw[3 * i_row + (size_t)k];
+    }
+    if (d->fits_times) {
+        row_fit(basis, baseline, uvw, i_row, d);
+        return;
     }
     project(basis, baseline, own);
     d->worst_m = fmax(d->worst_m, apart(uvw, own, 1));
@@ -104,7 +159,7 @@ static void row_compare(const ci_uvh5_file *file, const double basis[3][3], size
 }
 
 /* Rows of one time are compared with one frame; files may have thousands of times. */
-static ci_status times_compare(ci_uvh5_file *file, const ci_sky_eop *eop, differences *d)
+static ci_status times_compare(const ci_uvh5_file *file, const ci_sky_eop *eop, differences *d)
 {
     enum
     {
@@ -191,8 +246,8 @@ static ci_status lst_off(const ci_uvh5_file *file, const ci_sky_eop *eop, const 
     ci_sky_frame *frame = NULL;
     CI_TRY(ci_sky_frame_new(&frame, eop, &meta->array, meta->time_mjd_s[file->row_time[i_row]],
                             meta->dut1_s));
-    *off_s =
-        remainder(lst[i_row] - ci_sky_frame_last_rad(frame), CI_TWO_PI) / CI_TWO_PI * 86164.0905;
+    *off_s = remainder(lst[i_row] - ci_sky_frame_last_rad(frame), CI_TWO_PI) / CI_TWO_PI *
+             sidereal_day_s;
     ci_sky_frame_free(frame);
     return CI_OK;
 }
@@ -321,6 +376,28 @@ static ci_status apparent_compare(ci_uvh5_file *file, const differences *d)
     return CI_OK;
 }
 
+/* uvw that fit the positions at other times on every baseline, and not at these, say that the times
+ * are wrong: phased data would be turned about their centre. Minutes may be uvw of another epoch.
+ */
+static ci_status times_check(const ci_uvh5_file *file, const ci_sky_eop *eop, double worst_m)
+{
+    const double limit_m = 1, least_s = 600, share = 0.01;
+    differences d = {.fits_times = true};
+    bool is_projected = file->meta->phase[0].kind == CI_VIS_PHASING_SIDEREAL;
+    if (!is_projected || !(worst_m > limit_m) || !isfinite(worst_m)) return CI_OK;
+    CI_TRY(times_compare(file, eop, &d));
+    double off_s = d.turn_rad / CI_TWO_PI * sidereal_day_s;
+    if (d.worst_fit_m > share * d.worst_row_m || fabs(off_s) < least_s) return CI_OK;
+    double time_mjd_s = file->meta->time_mjd_s[file->row_time[d.i_worst_row]];
+    return ci_uvh5_refuse(
+        file, "Header/time_array",
+        "row %zu: %.5f: uvw_array differs from the antenna positions at this time by %.1f m, and "
+        "fits them at a time %.0f s %s, on every baseline: correct time_array (Julian dates, UTC, "
+        "in double precision); if the times are right, the phase centre or longitude, or uvw_array",
+        d.i_worst_row, time_mjd_s / CI_DAY_S + 2400000.5, d.worst_row_m, fabs(off_s),
+        off_s > 0 ? "later" : "earlier");
+}
+
 ci_status ci_uvh5_geometry_check(ci_uvh5_file *file)
 {
     differences d = {0};
@@ -337,6 +414,7 @@ ci_status ci_uvh5_geometry_check(ci_uvh5_file *file)
         status = lst_compare(file, eop);
     }
     if (status == CI_OK) status = apparent_compare(file, &d);
+    if (status == CI_OK) status = times_check(file, eop, d.worst_m);
     ci_sky_eop_free(eop);
     return status;
 }

@@ -428,6 +428,22 @@ static ci_status overlaps_check(ci_uvh5_file *file)
     return status;
 }
 
+/* Rows that repeat a time, where the header counts more times than there are: rounded times. */
+static ci_status repeats_check(const ci_uvh5_file *file, size_t n_double)
+{
+    int64_t n_time = 0;
+    if (ci_uvh5_header_int(file, "Header/Ntimes", &n_time) != CI_OK) ci_error_clear();
+    if (n_time <= (int64_t)file->meta->n_time) return CI_OK;
+    double n_missing =
+        (double)file->n_row * (1 - (double)file->meta->n_time / (double)n_time); /* rows of them */
+    if ((double)n_double < 0.5 * n_missing) return CI_OK;
+    return ci_uvh5_refuse(file, "Header/time_array",
+                          "%zu rows repeat the baseline and time of another, and Ntimes is %lld "
+                          "where time_array has %zu: were times rounded? Write them in double "
+                          "precision, or correct Ntimes",
+                          n_double, (long long)n_time, file->meta->n_time);
+}
+
 /* The same baseline twice at one time is legal, but nobody means it. */
 static ci_status doubles_count(ci_uvh5_file *file)
 {
@@ -446,7 +462,7 @@ static ci_status doubles_count(ci_uvh5_file *file)
         ci_uvh5_warning_add(file, "%zu row%s repeat%s the baseline and time of another row",
                             n_double, ci_plural(n_double), n_double == 1 ? "s" : "");
     }
-    return CI_OK;
+    return n_double > 0 ? repeats_check(file, n_double) : CI_OK;
 }
 
 ci_status ci_uvh5_rows_read(ci_uvh5_file *file)

@@ -36,7 +36,7 @@ static ci_vis_set *prepare(ci_comm *comm, const char *path, model *m, ci_flag_re
     ci_flag_options flags;
     ci_uvh5_set *files = NULL;
     ci_vis_set *set = NULL;
-    bool known = true;
+    ci_cal_noise noise = {0};
     ci_flag_options_default(&flags);
     CHECK_OK(ci_uvh5_set_open(comm, &files, &path, 1, &options));
     if (!files) return NULL;
@@ -45,8 +45,8 @@ static ci_vis_set *prepare(ci_comm *comm, const char *path, model *m, ci_flag_re
     if (!set) return NULL;
     CHECK_OK(ci_flag_run(comm, set, &flags, report));
     for (size_t i = 0; i < set->n_block; i++) {
-        CHECK_OK(ci_cal_weights(set->block[i], CI_CAL_WEIGHTS_SIGMA, 0, &known));
-        CHECK(!known);
+        CHECK_OK(ci_cal_weights(set->block[i], CI_CAL_WEIGHTS_SIGMA, 0, &noise));
+        CHECK(!noise.is_known);
     }
     ci_sky_source sun = {.name = "Sun", .flux_jy = 1, .ref_freq_hz = 159.375e6};
     CHECK_OK(ci_sky_pointing_from(set->meta, &m->pointing));

@@ -129,4 +129,20 @@ result, flux = calibrated(2, freqs, times - 0.5)
 check("WARNING" not in result.stderr, "bandpass of 12 hours:", result.stderr)
 result, flux = calibrated(2, freqs, times - 0.5, "--cal-bandpass-interval-hours", 2)
 warned(result, "12.0 h away")
+# times in any order, each with its gains; data without noise have no weights of their own: all count alike
+data = phased([(RA, DEC, 1.0)], (RA, DEC), tel, enu, freqs, times)
+data.data_array *= np.where(data.time_array < t0, 4, 16)[:, None, None]
+data.vis_units = "uncalib"
+write(data, "raw.uvh5")
+for order in ([0, 1], [1, 0], [0, 0]):
+    made = table(tel, (2.0 * (1 + np.array(order)))[None, None, :, None], freqs, times)
+    made.time_array = times[order]
+    made.write_calh5("t.calh5", clobber=True, run_check=False)
+    result = image("raw.uvh5", "--cal", "t.calh5")
+    if order == [0, 0]:
+        refused(result, "t.calh5", "time_array", "appears twice", "leave one out")
+    else:
+        close(value(RA, DEC) if result.returncode == 0 else None, 1, 1e-3, "times", order, result.stderr[-300:])
+        check(f"samples: {data.data_array.size // 2}" in result.stdout, "all samples:", result.stdout)
+        check("noise cannot be measured" in result.stderr, "no noise:", result.stderr)
 finish()

@@ -79,4 +79,26 @@ for rows in (-1, 0, 30):  # a row without one hides nothing
         result = run("inspect", "x.uvh5")
         refused(result, "lst_array", "TAI") if shift else warned(result, "lst_array", "1 of")
 close(flux(variant("x.uvh5", "UTC  ")), 1, 2e-3, "timesys with blanks")
+
+# phased data whose times uvw_array contradicts, or that were rounded
+field = phased([(*OFF, 1.0)], (RA, DEC), tel, enu, freqs, times)
+
+
+def phased_with(times_of, drop=("lst_array",)):
+    write(field, "p.uvh5")
+    with h5py.File("p.uvh5", "r+") as f:
+        new = times_of(f["Header/time_array"][()])
+        for key in ("time_array", *drop):
+            del f["Header/" + key]
+        f["Header/time_array"] = new
+    return image("p.uvh5")
+
+
+phased_with(lambda jd: jd)
+close(value(*OFF), 1, 0.02, "phased")
+for off_s in (7200, -3600):
+    for drop in (("lst_array",), ("lst_array", "phase_center_app_ra", "phase_center_app_dec")):
+        refused(phased_with(lambda jd: jd + off_s / 86400, drop), "Header/time_array", f"{abs(off_s) + 0:.0f}"[:2],
+                "later" if off_s < 0 else "earlier", "correct time_array")
+refused(phased_with(lambda jd: jd.astype("f4")), "Header/time_array", "28 rows repeat", "double precision")
 finish()

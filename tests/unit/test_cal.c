@@ -249,7 +249,7 @@ static void test_apply_interpolates(void **state)
 }
 
 /* sigma from differences, with a bright source that fringes and a few spikes in the data. */
-static double weights_ratio(size_t n_time, size_t n_chan, size_t n_antenna, bool *known)
+static double weights_ratio(size_t n_time, size_t n_chan, size_t n_antenna, ci_cal_noise *noise)
 {
     cal_sim s = plain;
     ci_comm *self = NULL;
@@ -265,7 +265,7 @@ static double weights_ratio(size_t n_time, size_t n_chan, size_t n_antenna, bool
     ci_vis_block *block = set->block[0];
     for (size_t i = 0; i < block->n_row; i += 97)
         block->data[ci_vis_sample(block, i, 0, 0)] *= 100;
-    assert_int_equal(ci_cal_weights(block, CI_CAL_WEIGHTS_SIGMA, 0, known), CI_OK);
+    assert_int_equal(ci_cal_weights(block, CI_CAL_WEIGHTS_SIGMA, 0, noise), CI_OK);
     double sum = 0;
     size_t n = 0;
     for (size_t r = 0; r < block->n_row; r++) {
@@ -284,14 +284,15 @@ static double weights_ratio(size_t n_time, size_t n_chan, size_t n_antenna, bool
 static void test_weights(void **state)
 {
     (void)state;
-    bool known = false;
-    double both = weights_ratio(24, 48, 8, &known);
+    ci_cal_noise noise = {0};
+    double both = weights_ratio(24, 48, 8, &noise);
     print_message("sigma measured / true: times x channels %.4f", both);
-    assert_true(known && fabs(both - 1) < 0.06); /* the bandpass is not in the truth here */
-    double time = weights_ratio(200, 1, 8, &known);
-    double chan = weights_ratio(1, 400, 8, &known);
+    assert_true(noise.is_known &&
+                fabs(both - 1) < 0.06); /* the bandpass is not in the truth here */
+    double time = weights_ratio(200, 1, 8, &noise);
+    double chan = weights_ratio(1, 400, 8, &noise);
     print_message(", times %.4f, channels %.4f\n", time, chan);
-    assert_true(known && fabs(time - 1) < 0.1 && fabs(chan - 1) < 0.1);
+    assert_true(noise.is_known && fabs(time - 1) < 0.1 && fabs(chan - 1) < 0.1);
     /* one number cannot tell */
     cal_sim s = plain;
     ci_comm *self = NULL;
@@ -299,18 +300,18 @@ static void test_weights(void **state)
     CHECK_OK(ci_comm_self(&self));
     ci_vis_set *set = sim_set(self, &s);
     ci_vis_block *block = set->block[0];
-    assert_int_equal(ci_cal_weights(block, CI_CAL_WEIGHTS_SIGMA, 0, &known), CI_OK);
-    assert_false(known);
+    assert_int_equal(ci_cal_weights(block, CI_CAL_WEIGHTS_SIGMA, 0, &noise), CI_OK);
+    assert_false(noise.is_known);
     assert_true(block->weight[5] == 1);
     /* SEFD 8286 Jy, 244 kHz x 12.88 s: 3.3 Jy */
-    assert_int_equal(ci_cal_weights(block, CI_CAL_WEIGHTS_SIGMA, 8286, &known), CI_OK);
-    assert_true(known && fabs(1 / sqrt((double)block->weight[5]) - 3.304) < 0.01);
+    assert_int_equal(ci_cal_weights(block, CI_CAL_WEIGHTS_SIGMA, 8286, &noise), CI_OK);
+    assert_true(noise.is_known && fabs(1 / sqrt((double)block->weight[5]) - 3.304) < 0.01);
     block->weight[5] = 7;
     set->meta->has_valid_nsamples = true;
-    assert_int_equal(ci_cal_weights(block, CI_CAL_WEIGHTS_NSAMPLES, 0, &known), CI_OK);
-    assert_true(!known && block->weight[5] == 7);
+    assert_int_equal(ci_cal_weights(block, CI_CAL_WEIGHTS_NSAMPLES, 0, &noise), CI_OK);
+    assert_true(!noise.is_known && block->weight[5] == 7);
     set->meta->has_valid_nsamples = false;
-    assert_int_equal(ci_cal_weights(block, CI_CAL_WEIGHTS_NSAMPLES, 0, &known), CI_OK);
+    assert_int_equal(ci_cal_weights(block, CI_CAL_WEIGHTS_NSAMPLES, 0, &noise), CI_OK);
     assert_true(block->weight[5] == 1);
     ci_vis_set_free(set);
     ci_comm_free(self);
