@@ -215,12 +215,20 @@ CI_MUST_CHECK ci_status ci_path_part(char **out, const char *path);
 bool ci_path_is_part(const char *name); /* ends in ".part", with something before it */
 /* Renames the `.part` to its final name, after its bytes are on disk. */
 CI_MUST_CHECK ci_status ci_path_commit(const char *part_path, const char *path);
-/* Files of one call, never mixed with those of an earlier one: what is there under any of the n
- * names is removed, then every "<path>.part" that is there, synced before, is renamed in order. */
+/* Files of one call take the place of those of an earlier one, under n names in one folder, in an
+ * order that is always the same. Every "<path>.part" that is there, synced before, is renamed to
+ * "<path>.ready.part"; then "<last path>.set.part" lists them, and from here on the new files are
+ * the set: the earlier ones go, and the new ones get their names, in order. So the names never mix
+ * two calls, and one whole set is always there: the earlier until the list is, then the new, under
+ * its names or as .ready.part; a name whose file was not made anew is no more. Between the two,
+ * readers may find names missing, as no file system renames several files at once. What a kill or
+ * an error leaves half renamed is brought to its end by the next of these three functions with the
+ * same names. */
 CI_MUST_CHECK ci_status ci_path_commit_set(char *const *paths, size_t n);
-/* Removes every "<path>.part" of them. */
+/* Removes every "<path>.part" of them, once an earlier commit is at its end. */
 void ci_path_discard_set(char *const *paths, size_t n);
-/* The same for "<prefix><name>": commits, or not; either way no .part of them is left. */
+/* The same for "<prefix><name>": commits, or not; either way no .part of them is left, but where
+ * the renaming failed: CI_ERR_IO, and the new files wait as said above. */
 CI_MUST_CHECK ci_status ci_path_end_set(const char *prefix, const char *const *names, size_t n,
                                         bool commits);
 /* The folder `part`, beside `folder`, replaces it: what was there under that name is removed

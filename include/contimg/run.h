@@ -42,8 +42,9 @@ void ci_run_site_close(ci_run_site *site);
 /* How to publish, as the configuration says; borrows the site's texts. Local. */
 void ci_run_publish_options(const ci_run_site *site, const ci_conf *conf,
                             ci_publish_options *options);
-/* How files become observations and groups, as the configuration says. Local. */
-void ci_run_ingest_options(const ci_conf *conf, ci_ingest_options *options);
+/* How files become observations and groups, as the configuration says; CI_ERR_USAGE for a --since
+ * that is no time. Local. */
+CI_MUST_CHECK ci_status ci_run_ingest_options(const ci_conf *conf, ci_ingest_options *options);
 
 /* ---- groups ---------------------------------------------------------------------------------- */
 
@@ -90,7 +91,7 @@ typedef struct ci_run_nothing
 {
     const char *input;
     size_t n_file, n_failed_group, n_waiting_group;
-    size_t n_passed_over;             /* of the files: older than the migration */
+    size_t n_passed_over;             /* of the files: older than the migration, or than --since */
     const ci_registry_group *waiting; /* the first of those that wait; NULL: none */
 } ci_run_nothing;
 /* Who is notified, on rank 0, of what a run does. Arguments are borrowed for the call. */

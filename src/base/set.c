@@ -1,11 +1,5 @@
-/* Sets of files that take the place of an earlier set, under names in one folder in an order that
- * is always the same. Every ".part" that is there, synced before, becomes ".ready.part"; then
- * "<last path>.set.part" lists them, and from here on the new files are the set: the earlier ones
- * go, and the new ones get their names, in order. So the names never mix two calls, and one whole
- * set is always there: the earlier until the list is, then the new, under its names or ready.
- * Between the two, readers may find names missing, as no file system renames several files at
- * once. What a kill or an error leaves half renamed is brought to its end by the next commit or
- * discard with the same names. */
+/* Sets of files that take the place of an earlier set: a list of the new ones, written first, lets
+ * whoever comes after a kill bring the renaming to its end. */
 #include "contimg/base.h"
 
 #include <errno.h>

@@ -48,7 +48,8 @@ CI_MUST_CHECK ci_status ci_cli_mosaic(ci_comm *world, const ci_conf *conf);
 ci_status ci_cli_inspect(const ci_conf *conf);
 /* contimg group. Local. */
 ci_status ci_cli_group(const ci_conf *conf);
-/* A line about files that a scan passes over, and what takes them; nothing of none. Local. */
+/* A line about files that a scan passes over, and the option that takes them; nothing of none.
+ * Local. */
 void ci_cli_print_passed_over(size_t n, const char *input);
 /* contimg plan. Local. */
 ci_status ci_cli_plan(const ci_conf *conf);

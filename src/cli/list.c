@@ -81,8 +81,8 @@ static void print_growing(const ci_ingest_report *report, const char *input,
 void ci_cli_print_passed_over(size_t n, const char *input)
 {
     if (n == 0) return;
-    printf("passed over %zu file%s in %s, older than the migration of the database: contimg run "
-           "FILES takes those that are named\n",
+    printf("passed over %zu file%s in %s, older than the migration of the database or --since: "
+           "--since TIME, or CONTIMG_INPUT_SINCE, takes those from then on\n",
            n, ci_plural(n), input);
 }
 
@@ -105,7 +105,7 @@ static ci_status scan_and_print(const ci_conf *conf, const ci_run_site *site)
     ci_ingest_options options;
     ci_ingest_report report;
     ci_ops_status all = {0};
-    ci_run_ingest_options(conf, &options);
+    CI_TRY(ci_run_ingest_options(conf, &options));
     CI_TRY(ci_ingest_scan(site->registry, site->paths.input, &options, &report));
     if (report.n_file == 0) ci_log_info("no UVH5 files in %s", site->paths.input);
     ci_status status = ci_ops_status_read(&all, site->registry);

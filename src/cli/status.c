@@ -168,7 +168,7 @@ static ci_status all_things(const ci_run_site *site, const ci_conf *conf, bool a
     ci_ops_status all = {0};
     ci_ingest_options options;
     size_t n_passed_over = 0;
-    ci_run_ingest_options(conf, &options);
+    CI_TRY(ci_run_ingest_options(conf, &options));
     CI_TRY(ci_ingest_passed_over(site->registry, site->paths.input, &options, &n_passed_over));
     ci_status status = ci_ops_status_read(&all, site->registry);
     if (status == CI_OK && as_json)

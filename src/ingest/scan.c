@@ -303,7 +303,7 @@ ci_status ci_ingest_scan(ci_registry *registry, const char *folder,
     found_free(&found);
     if (status == CI_OK && report->n_passed_over)
         ci_log_info("%s: %zu file%s passed over: older than the first use of this database "
-                    "(named on the command line of contimg run they are taken)",
+                    "(--since takes those from a time on, and by name contimg run takes any)",
                     resolved, report->n_passed_over, ci_plural(report->n_passed_over));
     return status;
 }

@@ -11,7 +11,7 @@ static const char style[] =
     "h1{font-size:1.5em;margin:.2em 0}h2{font-size:1.25em;border-bottom:2px solid #ddd;"
     "margin-top:1.6em}h4{margin:.8em 0 .2em}\n"
     "img,svg{max-width:100%;height:auto;margin:.3em 0}\n"
-    "h1,h2{overflow-wrap:anywhere}p,li,td{overflow-wrap:break-word}"
+    "h1,h2,h4,summary{overflow-wrap:anywhere}p,li,td{overflow-wrap:break-word}"
     "table{border-collapse:collapse;font-size:.93em;display:block;max-width:100%;overflow-x:auto}"
     "td,th{padding:.15em .7em;text-align:left;"
     "border-bottom:1px solid #eee}td.n{text-align:right;font-variant-numeric:tabular-nums}\n"

@@ -41,7 +41,7 @@ static ci_status check_arrays(const ci_tile_options *options)
 static ci_status named_options(const ci_tile_options *options, ci_ingest_options *out)
 {
     bool expects = false;
-    ci_run_ingest_options(options->conf, out);
+    CI_TRY(ci_run_ingest_options(options->conf, out));
     CI_TRY(check_arrays(options));
     CI_TRY(expects_sub_bands(options, &expects));
     out->named_accept_incomplete = !expects;
@@ -169,7 +169,7 @@ static ci_status choose_arrived(ci_run *run, ci_run_groups *chosen)
     ci_ingest_report report;
     ci_registry_groups *groups = NULL;
     size_t most = (size_t)ci_conf_int(run->conf, CI_CONF_OPT_MAX_GROUPS);
-    ci_run_ingest_options(run->conf, &options);
+    CI_TRY(ci_run_ingest_options(run->conf, &options));
     CI_TRY(ci_ingest_scan(run->site.registry, run->site.paths.input, &options, &report));
     ci_status status = arrived_groups(run, &groups);
     bool is_by_id = ci_conf_text(run->conf, CI_CONF_OPT_GROUP)[0] != '\0';

@@ -97,11 +97,14 @@ void ci_run_publish_options(const ci_run_site *site, const ci_conf *conf,
     ci_publish_options_default(options);
     options->staging_base = site->paths.staging;
     options->products_base = site->paths.products;
+    options->remove_staging = ci_conf_bool(conf, CI_CONF_OPT_REMOVE_STAGING);
     ci_tile_qa_limits(&options->limits, conf);
 }
 
-void ci_run_ingest_options(const ci_conf *conf, ci_ingest_options *options)
+ci_status ci_run_ingest_options(const ci_conf *conf, ci_ingest_options *options)
 {
+    const char *since = ci_conf_text(conf, CI_CONF_OPT_INPUT_SINCE);
+    double since_mjd_s = 0;
     ci_ingest_options_default(options);
     options->n_expected = ci_conf_int(conf, CI_CONF_OPT_EXPECTED_SUBBANDS);
     options->min_fraction =
@@ -111,4 +114,10 @@ void ci_run_ingest_options(const ci_conf *conf, ci_ingest_options *options)
     options->overlap = ci_conf_int(conf, CI_CONF_OPT_GROUP_OVERLAP);
     if (options->overlap >= options->group_size) options->overlap = options->group_size - 1;
     options->max_step_s = 1.2 * 60 * ci_conf_double(conf, CI_CONF_OPT_CHUNK_MINUTES);
+    if (!*since) return CI_OK;
+    if (ci_time_parse_iso(since, &since_mjd_s) != CI_OK)
+        return ci_error(CI_ERR_USAGE, "--since '%s' (%s): use YYYY-MM-DDTHH:MM:SS (UTC)", since,
+                        ci_conf_origin(conf, CI_CONF_OPT_INPUT_SINCE));
+    options->since_unix_s = since_mjd_s - CI_MJD_UNIX_EPOCH * CI_DAY_S;
+    return CI_OK;
 }

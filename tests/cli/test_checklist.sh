@@ -119,7 +119,7 @@ CONTIMG_CONFIG=$site/ops/systemd/contimg.env "$site/bin/contimg" monitor >"$out"
 # The old files are passed over, and everybody who lists says so, and what takes them.
 for command in group status; do
   CONTIMG_CONFIG=$site/ops/systemd/contimg.env "$site/bin/contimg" $command >"$out" 2>&1 || fail "$command: $(cat "$out")"
-  grep -q '^passed over 5000 files in /data/incoming, .*contimg run FILES' "$out" || fail "$command: files passed over: $(cat "$out")"
+  grep -q '^passed over 5000 files in /data/incoming, .*--since TIME' "$out" || fail "$command: files passed over: $(cat "$out")"
 done
 
 # ---- the checklist's rollback, then deploy.sh's, and once more -------------------------------------------

@@ -97,7 +97,8 @@ good 'staged: ' 0 run sim/*.hdf5 $options --no-publish --state-dir typed/state \
 sqlite3 typed/state/data_registry.sqlite3 \
   "UPDATE data_registry SET stage_path=substr(stage_path,length('$here/')+1)"
 good ': published: ' 0 publish --id "$(ls typed/staging/mosaics)" --state-dir typed/state \
-  --output-dir ./typed/staging/ --products-dir typed/products
+  --output-dir ./typed/staging/ --products-dir typed/products --remove-staging
+[ -z "$(ls typed/staging/mosaics)" ] || fail "--remove-staging, and staging is there"
 sqlite3 typed/state/data_registry.sqlite3 \
   "UPDATE data_registry SET published_path=substr(published_path,length('$here/')+1)"
 good 'faults 0' 0 publish --recover --state-dir typed/state --output-dir typed/staging \
