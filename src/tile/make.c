@@ -190,8 +190,10 @@ ci_status ci_tile_make(ci_comm *team, const ci_tile_options *options, const ci_t
     if (data.n_empty_sub_band > 0) job.is_degraded = true;
     bool is_stopped = status == CI_ERR_STOPPED;
     if (data.set && !is_stopped) status = record_data(&job, status, &data, &stats, *record);
+    /* Into the folder that is not the tile's yet: a kill leaves nothing beside a tile that is done.
+     */
+    if (*record && status == CI_OK) ci_tile_flags_draw(&data, job.part);
     if (*record && !is_stopped) status = record_close(&job, status, *record);
-    if (*record && status == CI_OK) ci_tile_flags_draw(&data, (*record)->folder);
     if (*record && status != CI_OK) forget(&job, status, *record);
     ci_mem_free(job.part);
     ci_tile_data_free(&data);
