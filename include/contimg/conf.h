@@ -23,7 +23,8 @@ typedef enum ci_conf_command
     CI_CONF_COMMAND_MONITOR = 1 << 10,
     CI_CONF_COMMAND_DB = 1 << 11,
     CI_CONF_COMMAND_CLEAN = 1 << 12,
-    CI_CONF_COMMAND_SERVE = 1 << 13
+    CI_CONF_COMMAND_SERVE = 1 << 13,
+    CI_CONF_COMMAND_REPORT = 1 << 14
 } ci_conf_command;
 
 typedef enum ci_conf_id

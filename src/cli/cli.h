@@ -67,6 +67,8 @@ ci_status ci_cli_db(const ci_conf *conf);
 ci_status ci_cli_clean(const ci_conf *conf);
 /* contimg serve. Local. */
 ci_status ci_cli_serve(const ci_conf *conf);
+/* contimg report. Local. */
+ci_status ci_cli_report(const ci_conf *conf);
 
 /* The plan of the groups that contimg run would take next; *is_work: there are any. Local. */
 CI_MUST_CHECK ci_status ci_cli_plan_next(const ci_conf *conf, ci_plan *plan, bool *is_work);

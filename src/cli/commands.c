@@ -132,6 +132,14 @@ static const ci_conf_entry serve_examples[] = {
 static const ci_conf_entry serve_files[] = {
     {"STATE/reports", "the runs whose reports are listed and shown"}, {NULL, NULL}};
 
+static const ci_conf_entry report_examples[] = {
+    {"contimg report 2026-01-25T00-00-10.123456Z-1234", "The pages of one run again:"},
+    {NULL, NULL}};
+static const ci_conf_entry report_files[] = {
+    {"STATE/reports/RUN/report.json", "what is read"},
+    {"STATE/reports/RUN/{report.html,summary.txt}", "what is written"},
+    {NULL, NULL}};
+
 const ci_cli_command ci_cli_commands[] = {
     {"run", CI_CONF_COMMAND_RUN, ci_cli_run, NULL, "contimg run [FILE...] [OPTION...]",
      "From UVH5 files to published images, mosaics, source lists and a report: the files named, "
@@ -179,6 +187,9 @@ const ci_cli_command ci_cli_commands[] = {
      "The databases: check them, copy them, put a copy back, migrate older ones, take over rows of "
      "the deployed pipeline, who works on what (exit code 6 while somebody does).",
      db_examples, NULL, false},
+    {"report", CI_CONF_COMMAND_REPORT, NULL, ci_cli_report, "contimg report RUN... [OPTION...]",
+     "Write the pages of a run again from its report.json, as after an upgrade of contimg.",
+     report_examples, report_files, false},
     {"clean", CI_CONF_COMMAND_CLEAN, NULL, ci_cli_clean, "contimg clean [--dry-run] [OPTION...]",
      "Remove, by rule and age: tiles that no group needs, staging of published mosaics, logs, "
      "reports.",

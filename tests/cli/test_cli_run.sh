@@ -56,6 +56,17 @@ done
 grep -qE '"isa":"(plain|avx2|avx512)"' <<<"$record" || fail "the report names no instruction set"
 grep -q 'where time goes' "$page" || fail "the page has no table of timers"
 
+# ---- contimg report: the same pages again, from report.json alone ----------------------------------------
+run=$(basename "$(dirname "$page")")
+for name in report.html summary.txt; do mv "${page%/*}/$name" "first.$name"; done
+good "$page" 0 report "$run" --state-dir all/state
+for name in report.html summary.txt; do
+  cmp "first.$name" "${page%/*}/$name" || fail "contimg report wrote another $name"
+done
+bad 2 'no run given' 0 report --state-dir all/state
+bad 2 'is no run' 0 report "../reports/$run" --state-dir all/state
+bad 3 "run absent: $folder/all/state/reports has no folder of this name" 0 report absent --state-dir all/state
+
 # ---- the report's uv points ---------------------------------------------------------------------------
 # Two sub-bands of 66 baselines and 12 autocorrelations, 24 times: a third and a fourth rank split
 # the baselines. 3744 rows are thinned to half of the 3168 that are no autocorrelations.

@@ -3,7 +3,7 @@
 # The configuration as a user meets it: the deployed contimg.env, unknown keys and options, bad
 # values, --help, check --values.
 . "$CONTIMG_SOURCE/tests/support/cli.sh"
-commands="run calibrate image mosaic plan group check inspect publish status monitor db clean"
+commands="run calibrate image mosaic plan group check inspect publish status monitor db clean report"
 
 # ---- the whole contimg.env as deployed, by every command -------------------------------------
 # Only the folders are the test's. As in the deployed file, ${...} stands in it.
