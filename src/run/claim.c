@@ -140,17 +140,17 @@ static ci_status tell_done(ci_run *run, const ci_registry_product *product, ci_r
 {
     bool waits = product->state == CI_REGISTRY_PUBLISH_STAGING && product->n_attempt > 0;
     bool is_due = waits && product->next_try_unix_s <= ci_registry_now(run->site.registry);
+    degraded_read(product, record);
+    /* --strict refuses it however old it is. */
+    if (record->is_degraded) run->record.is_degraded = true;
     if (is_due && !ci_conf_bool(run->conf, CI_CONF_OPT_NO_PUBLISH))
         return ci_run_publish(run, product->stage_path, record);
     record->is_made_before = true;
     record->product_state = product->state;
-    degraded_read(product, record);
     if (waits || product->state == CI_REGISTRY_PUBLISH_FAILED ||
         product->state == CI_REGISTRY_PUBLISH_REFUSED)
         return tell_unpublished(product, record);
     record->state = CI_REPORT_GROUP_STAGED;
-    /* --strict refuses it however old it is. */
-    if (record->is_degraded) run->record.is_degraded = true;
     if (product->state != CI_REGISTRY_PUBLISH_PUBLISHED) return CI_OK;
     record->state = CI_REPORT_GROUP_PUBLISHED;
     return ci_str_copy(&record->published_path, product->published_path);

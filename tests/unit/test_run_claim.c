@@ -282,25 +282,49 @@ static void test_staged_group_is_done(void **state)
     case_free(&g);
 }
 
-/* One attempt to publish failed: the group waits for its time, and says so. */
+/* One attempt to publish the product fails; the next is due in a minute. */
+static void attempt_fails(const group_case *g)
+{
+    ci_registry_claim claim;
+    ci_registry_owner owner;
+    ci_registry_publish_state now;
+    OK(ci_registry_product_claim(rc.run.site.registry, g->id, true, 60, &claim, &owner));
+    OK(ci_registry_product_fail(rc.run.site.registry, g->id, owner.token, "no space left", 60, 3,
+                                &now));
+    assert_int_equal(now, CI_REGISTRY_PUBLISH_STAGING);
+}
+
+/* The group waits for its time, and says so. */
 static void test_failed_publication_waits(void **state)
 {
     (void)state;
     group_case g;
     bool done = false;
-    ci_registry_claim claim;
-    ci_registry_owner owner;
-    ci_registry_publish_state now;
     run_open(NULL);
     case_make(&g);
     product_stage(&g, "{}");
-    OK(ci_registry_product_claim(rc.run.site.registry, g.id, true, 60, &claim, &owner));
-    OK(ci_registry_product_fail(rc.run.site.registry, g.id, owner.token, "no space left", 60, 3,
-                                &now));
-    assert_int_equal(now, CI_REGISTRY_PUBLISH_STAGING);
+    attempt_fails(&g);
     unit_refused(ci_run_claim(&rc.run, g.group, g.record, &done), CI_ERR_NOT_READY,
                  "is not published: no space left");
     assert_true(g.record->is_made_before);
+    case_free(&g);
+}
+
+/* Published late or not at all, it is DEGRADED as when it was made: for --strict, too. */
+static void test_publishing_again_says_degraded(void **state)
+{
+    (void)state;
+    group_case g;
+    bool done = false;
+    run_open(NULL);
+    case_make(&g);
+    product_stage(&g, "{\"is_degraded\": true, \"degraded_why\": \"1 tile is missing\"}");
+    attempt_fails(&g);
+    rc.clock.unix_s += 61;
+    assert_int_not_equal(ci_run_claim(&rc.run, g.group, g.record, &done), CI_OK); /* no images */
+    assert_true(done && !g.record->is_made_before);                               /* it was tried */
+    assert_true(g.record->is_degraded && rc.run.record.is_degraded);
+    assert_string_equal(g.record->degraded_why, "1 tile is missing");
     case_free(&g);
 }
 
@@ -377,6 +401,7 @@ int main(void)
         RUN_TEST(test_overtaken_run_writes_nothing),
         RUN_TEST(test_staged_group_is_done),
         RUN_TEST(test_failed_publication_waits),
+        RUN_TEST(test_publishing_again_says_degraded),
         RUN_TEST(test_lost_staging_is_made_again),
         RUN_TEST(test_staged_with_other_options_is_made_again),
         RUN_TEST(test_missing_product_is_made_again),
