@@ -359,6 +359,9 @@ const ci_json *ci_json_at(const ci_json *array, size_t i);
 size_t ci_json_length(const ci_json *array);
 /* A member's text. */
 const char *ci_json_get_string(const ci_json *object, const char *name, const char *missing);
+/* A member's text into out [size], "" where absent: for texts that this program wrote from an
+ * array of that size; a longer one is cut. */
+void ci_json_copy_string(char *out, size_t size, const ci_json *object, const char *name);
 /* A member's number. */
 double ci_json_get_number(const ci_json *object, const char *name, double missing);
 /* A member's truth value. */

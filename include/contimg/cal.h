@@ -120,6 +120,12 @@ typedef struct ci_cal_quality
 
 /* Predicts the model for one block: out [n_row][n_chan]. */
 typedef ci_status (*ci_cal_predict)(void *context, const ci_vis_block *block, ci_c32 *out);
+/* What is solved against: the function and what it is called with. */
+typedef struct ci_cal_model
+{
+    ci_cal_predict predict;
+    void *context;
+} ci_cal_model;
 
 /* Bandpass and gains of a data set (weights set, flags set, rephased or not: data and
  * model need only agree). Per-baseline normal sums per channel and time interval, summed
@@ -132,10 +138,9 @@ typedef ci_status (*ci_cal_predict)(void *context, const ci_vis_block *block, ci
  * not changed. Collective. Both tables on every rank, the same bytes at any rank count.
  * CI_ERR_NO_DATA: no unflagged cross-correlation; CI_ERR_INPUT: no parallel hands, too few
  * antennas, or a model that predicts nothing; CI_ERR_GATE: no solution. */
-CI_MUST_CHECK ci_status ci_cal_solve(ci_comm *comm, const ci_vis_set *set, ci_cal_predict predict,
-                                     void *context, const ci_cal_options *options,
-                                     ci_cal_table **bandpass, ci_cal_table **gain,
-                                     ci_cal_quality *quality);
+CI_MUST_CHECK ci_status ci_cal_solve(ci_comm *comm, const ci_vis_set *set, ci_cal_model model,
+                                     const ci_cal_options *options, ci_cal_table **bandpass,
+                                     ci_cal_table **gain, ci_cal_quality *quality);
 
 /* The numbers of one table alone (residual NaN, n_iteration 0). Local. */
 CI_MUST_CHECK ci_status ci_cal_table_quality(const ci_cal_table *table, ci_cal_quality *out);

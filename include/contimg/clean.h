@@ -97,9 +97,9 @@ typedef struct ci_clean_model_setup
     const ci_grid_layout *layout;
     const float *pb; /* this rank's slab [n_here][n_x] of the mean beam */
     double cell_rad;
-    double ref_hz;      /* fluxes are meant there */
-    bool is_positive;   /* the sky is: sources are, too */
-    const char *stokes; /* of which Stokes parameter, or correlation */
+    double ref_hz;    /* fluxes are meant there */
+    bool is_positive; /* the sky is: sources are, too */
+    int stokes;       /* CI_VIS_POL_* */
 } ci_clean_model_setup;
 /* An empty model; of the samples only times, frequencies and weights matter. Collective. */
 CI_MUST_CHECK ci_status ci_clean_model_new(ci_comm *comm, ci_clean_model **out,

@@ -24,12 +24,16 @@ void ci_fft_rows_run32(const ci_fft_rows *plan, ci_c32 *rows, size_t n_row);
 /* The same with a plan of double precision. Local. */
 void ci_fft_rows_run64(const ci_fft_rows *plan, ci_c64 *rows, size_t n_row);
 
+/* This rank's rows of an image [n_y][n_x], contiguous and in rank order (any split). */
+typedef struct ci_fft_slab
+{
+    size_t n_y, n_x, y_first, n_here;
+    float *value; /* [n_here][n_x] */
+} ci_fft_slab;
 /* Distributed convolution of a real image with a real, symmetric kernel given by its
- * transform: rows are split by FFTW-MPI. image_slab [n_y_here][n_x] of contiguous rows in
- * rank order (any split), changed in place. transfer(u, v) in cycles per pixel. Zero-padded
- * to good sizes by the caller's margin. Collective. */
-CI_MUST_CHECK ci_status ci_fft_convolve(ci_comm *comm, size_t n_y, size_t n_x, size_t y_first,
-                                        size_t n_y_here, float *image_slab,
+ * transform: rows are split by FFTW-MPI. The slab's values are changed in place. transfer(u, v) in
+ * cycles per pixel. Zero-padded to good sizes by the caller's margin. Collective. */
+CI_MUST_CHECK ci_status ci_fft_convolve(ci_comm *comm, const ci_fft_slab *slab,
                                         double (*transfer)(void *context, double u, double v),
                                         void *context);
 

@@ -4,6 +4,7 @@
 #define CONTIMG_FITS_H
 
 #include "contimg/base.h"
+#include "contimg/vis.h"
 
 typedef struct ci_fits_card
 {
@@ -24,7 +25,7 @@ typedef struct ci_fits_header
     double cell_rad;                                    /* CDELT2 = cell, CDELT1 = -cell */
     double slant_a, slant_b;                            /* SIN with PV2_1 = -a, PV2_2 = -b */
     char bunit[16];                                     /* "Jy/beam", "" where none */
-    char stokes[8];                                     /* "I", "XX", ... */
+    int stokes;                                         /* CI_VIS_POL_*; 0: not said */
     double beam_major_rad, beam_minor_rad, beam_pa_rad; /* FWHM; 0: none */
     double freq_hz, bandwidth_hz; /* the FREQ axis: weight-mean frequency; 0: none */
     double time_mjd_s;            /* DATE-OBS, first integration UTC; 0: none */

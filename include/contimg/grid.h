@@ -93,13 +93,16 @@ CI_MUST_CHECK ci_status ci_grid_layout_new(ci_comm *comm, ci_grid_layout **out, 
 /* NULL-safe. Local. */
 void ci_grid_layout_free(ci_grid_layout *layout);
 
-/* The rectangle of n_x x n_y pixels from (x_first, y_first) of a distributed
- * image (slab [n_here][n_x]), as float [n_y][n_x],
- * on rank `root` (*out NULL elsewhere), -1: on all; must lie inside. *out by ci_mem_free.
- * Collective. */
+/* n_x x n_y pixels from (x_first, y_first). */
+typedef struct ci_grid_rectangle
+{
+    size_t x_first, y_first, n_x, n_y;
+} ci_grid_rectangle;
+/* A rectangle of a distributed image (slab [n_here][n_x]), as float [n_y][n_x], on rank `root`
+ * (*out NULL elsewhere), -1: on all; must lie inside. *out by ci_mem_free. Collective. */
 CI_MUST_CHECK ci_status ci_grid_slab_cut(ci_comm *comm, const ci_grid_layout *layout,
-                                         const double *slab, size_t x_first, size_t y_first,
-                                         size_t n_x, size_t n_y, int root, float **out);
+                                         const double *slab, ci_grid_rectangle cut, int root,
+                                         float **out);
 /* Maximum of |value| and of value over the whole image, slab [n_here][n_x]. Collective. */
 CI_MUST_CHECK ci_status ci_grid_slab_peak(ci_comm *comm, const ci_grid_layout *layout,
                                           const double *slab, double *max_abs, double *max_value);

@@ -19,7 +19,7 @@ typedef struct ci_image_options
     double cell_rad; /* 0: a quarter of the fitted beam */
     ci_image_weighting weighting;
     double robust;      /* Briggs R */
-    char stokes[8];     /* "I","Q","U","V","XX","YY","RR","LL" */
+    int stokes;         /* CI_VIS_POL_*: I, Q, U, V, XX, YY, RR or LL */
     double accuracy;    /* 1e-3 .. 1e-12; double precision below 5e-6 */
     double compression; /* most of a source's flux that it loses at the edge; 0: none */
     double min_uv_lambda, max_uv_lambda; /* 0: no limit */

@@ -26,11 +26,16 @@ typedef struct ci_mosaic_stats
     ci_mosaic_tile_stats *tile; /* [n_tile], owned */
 } ci_mosaic_stats;
 
+/* The tiles of a mosaic, in the group's order. */
+typedef struct ci_mosaic_inputs
+{
+    const char *const *image_paths, *const *pb_paths; /* [n_tile] */
+    size_t n_tile;
+} ci_mosaic_inputs;
 /* Tiles by the paths of their image.fits (Jy/beam, not beam-corrected) and pb.fits. Writes
  * PREFIX{mosaic,noise,weight}.fits. S = sum(PB I / s^2) / sum(PB^2 / s^2), noise =
  * 1/sqrt(sum(PB^2 / s^2)); outside all tiles NaN. `header`: provenance cards. Collective. */
-CI_MUST_CHECK ci_status ci_mosaic_make(ci_comm *comm, const char *const *image_paths,
-                                       const char *const *pb_paths, size_t n_tile,
+CI_MUST_CHECK ci_status ci_mosaic_make(ci_comm *comm, const ci_mosaic_inputs *in,
                                        const ci_mosaic_options *options,
                                        const ci_fits_header *header, const char *prefix,
                                        ci_mosaic_stats *stats);

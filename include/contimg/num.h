@@ -40,10 +40,17 @@ typedef struct ci_num_island
     float peak;
     int32_t label; /* in the label image */
 } ci_num_island;
+/* Where islands are sought: pixels of at least grow * rms that touch, with one of at least
+ * seed * rms. */
+typedef struct ci_num_island_search
+{
+    const float *image, *rms; /* [n_y][n_x] */
+    size_t n_y, n_x;
+    double seed, grow; /* in units of rms */
+} ci_num_island_search;
 /* labels [n_y][n_x] (caller's; 0 = none). *islands is allocated, ci_mem_free. Order: by
  * first pixel in scan order. */
-CI_MUST_CHECK ci_status ci_num_islands(const float *image, const float *rms, size_t n_y, size_t n_x,
-                                       double seed, double grow, int32_t *labels,
+CI_MUST_CHECK ci_status ci_num_islands(const ci_num_island_search *search, int32_t *labels,
                                        ci_num_island **islands, size_t *n_island);
 
 /* An elliptical Gaussian, pixel units: FWHM axes, position angle from +y towards -x
@@ -55,12 +62,17 @@ typedef struct ci_num_gaussian
 } ci_num_gaussian;
 /* Its value at pixel (x, y). */
 double ci_num_gaussian_value(const ci_num_gaussian *g, double x, double y);
-/* Least squares (GSL, Levenberg-Marquardt) of n_gaussian to n pixels. In: guess; out: fit,
+/* What Gaussians are fitted to. */
+typedef struct ci_num_pixels
+{
+    const double *x, *y, *value, *sigma; /* [n] */
+    size_t n;
+} ci_num_pixels;
+/* Least squares (GSL, Levenberg-Marquardt) of n_gaussian to pixels. In: guess; out: fit,
  * with the errors of independent pixels (phot scales them for correlated noise). fixed_shape
  * keeps axes and angle. sigma NULL: equal weights, errors from the scatter about the fit.
  * chi2 may be NULL. CI_ERR_NO_DATA where there are too few pixels or no solution. */
-CI_MUST_CHECK ci_status ci_num_gaussian_fit(const double *x, const double *y, const double *value,
-                                            const double *sigma, size_t n_pixel, ci_num_gaussian *g,
+CI_MUST_CHECK ci_status ci_num_gaussian_fit(const ci_num_pixels *pixels, ci_num_gaussian *g,
                                             size_t n_gaussian, bool fixed_shape, double *chi2);
 /* A cubic spline through n points, x strictly ascending, without a knot at the second and the
  * last but one (scipy's interp1d "cubic"); straight lines below four points. *second [n]:
@@ -182,6 +194,13 @@ typedef struct ci_num_gauss ci_num_gauss;
 CI_MUST_CHECK ci_status ci_num_gauss_new(ci_num_gauss **out, size_t max_point, size_t max_node);
 /* Frees it with all that it owns; NULL is allowed. */
 void ci_num_gauss_free(ci_num_gauss *gauss);
+/* A Gauss rule; the arrays are the caller's. */
+typedef struct ci_num_rule
+{
+    size_t n_node;
+    double *node, *weight; /* [n_node] */
+    double *projection;    /* [n_node][n_point] */
+} ci_num_rule;
 /* The rule of points x [n_point], distinct, with weights w [n_point] >= 0 of which at least
  * n_node are above 0: node [n_node] ascending, between the outermost points of weight above 0;
  * weight [n_node] > 0, of sum sum_i w_i; projection [n_node][n_point]: the values at the nodes
@@ -189,7 +208,6 @@ void ci_num_gauss_free(ci_num_gauss *gauss);
  * weights w). Where w_i is 1 / variance of independent values, the projected values are
  * independent, too, of variance 1 / weight_k. Local. CI_ERR_INTERNAL for too few points. */
 CI_MUST_CHECK ci_status ci_num_gauss_rule(ci_num_gauss *gauss, size_t n_point, const double *x,
-                                          const double *w, size_t n_node, double *node,
-                                          double *weight, double *projection);
+                                          const double *w, const ci_num_rule *rule);
 
 #endif

@@ -43,14 +43,19 @@ CI_MUST_CHECK ci_status ci_par_alloc(ci_comm *comm, void *out, size_t n_item, si
 /* CI_ERR_INTERNAL on all ranks where `data` [n_byte] is not the same on each; `what` appears in the
  * error text. Not counted as a call. Collective. */
 ci_status ci_par_check_equal(ci_comm *comm, const char *what, const void *data, size_t n_byte);
+/* The same of n texts. Collective. */
+ci_status ci_par_check_texts(ci_comm *comm, const char *what, const char *const *texts, size_t n);
 /* At the beginning of a collective function, of debug builds only: returns where the numbers given,
  * which must be equal on all ranks, are not. */
 #ifndef NDEBUG
 #define CI_PAR_EQUAL(comm, what, ...)                                                              \
     CI_TRY(ci_par_check_equal((comm), (what), (const double[]){__VA_ARGS__},                       \
                               sizeof((const double[]){__VA_ARGS__})))
+#define CI_PAR_EQUAL_TEXTS(comm, what, texts, n)                                                   \
+    CI_TRY(ci_par_check_texts((comm), (what), (texts), (n)))
 #else
 #define CI_PAR_EQUAL(comm, what, ...) ((void)0)
+#define CI_PAR_EQUAL_TEXTS(comm, what, texts, n) ((void)0)
 #endif
 
 /* No rank returns before all have called it. Collective. */

@@ -200,7 +200,8 @@ void ci_vis_set_free(ci_vis_set *set);
 
 /* ---- polarisations ----------------------------------------------------------------------- */
 
-/* AIPS codes. */
+/* Stokes parameters and correlations by their AIPS codes, which are those of the FITS STOKES axis;
+ * 0 is none of them. */
 enum
 {
     CI_VIS_POL_I = 1,
@@ -257,9 +258,9 @@ typedef struct ci_vis_feeds
 } ci_vis_feeds;
 /* Local. */
 void ci_vis_feeds_judge(const ci_vis_meta *meta, ci_vis_feeds *out);
-/* CI_ERR_INPUT, with the angles, where feeds spoil a Stokes parameter ("I", "Q", "XX", ...)
- * formed from these data. Local. */
-CI_MUST_CHECK ci_status ci_vis_feeds_check(const ci_vis_meta *meta, const char *stokes);
+/* CI_ERR_INPUT, with the angles, where feeds spoil a Stokes parameter (CI_VIS_POL_*) formed
+ * from these data. Local. */
+CI_MUST_CHECK ci_status ci_vis_feeds_check(const ci_vis_meta *meta, int stokes);
 
 /* ---- samples of a block ------------------------------------------------------------------ */
 

@@ -3,6 +3,7 @@
 
 #include <cjson/cJSON.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static cJSON *item(ci_json *value)
@@ -151,6 +152,11 @@ const char *ci_json_string(const ci_json *value, const char *missing)
 const char *ci_json_get_string(const ci_json *object, const char *name, const char *missing)
 {
     return ci_json_string(ci_json_get(object, name), missing);
+}
+
+void ci_json_copy_string(char *out, size_t size, const ci_json *object, const char *name)
+{
+    snprintf(out, size, "%s", ci_json_get_string(object, name, ""));
 }
 
 double ci_json_get_number(const ci_json *object, const char *name, double missing)

@@ -300,7 +300,7 @@ static ci_status tables_make(const ci_cal_problem *p, ci_cal_table **bandpass, c
     return solutions_check(p, &of_bandpass, &of_gain, quality);
 }
 
-ci_status ci_cal_solve(ci_comm *comm, const ci_vis_set *set, ci_cal_predict predict, void *context,
+ci_status ci_cal_solve(ci_comm *comm, const ci_vis_set *set, ci_cal_model model,
                        const ci_cal_options *options, ci_cal_table **bandpass, ci_cal_table **gain,
                        ci_cal_quality *quality)
 {
@@ -311,12 +311,12 @@ ci_status ci_cal_solve(ci_comm *comm, const ci_vis_set *set, ci_cal_predict pred
     CI_PAR_EQUAL(comm, "calibration: an option", options->gain_interval_s, options->min_uv_lambda,
                  options->max_uv_lambda, options->tolerance, options->max_iteration,
                  options->min_snr, options->min_baselines, options->n_round, options->huber_sigma);
-    CI_TRY(ci_cal_problem_new(comm, set, predict, context, options, &p));
+    CI_TRY(ci_cal_problem_new(comm, set, model.predict, model.context, options, &p));
     ci_status status = ci_par_agree(comm, antennas_check(p));
     if (status == CI_OK) status = rounds_run(p);
     if (status == CI_OK) status = ci_cal_misfits_flag(p);
     if (status == CI_OK && options->gain_interval_s == CI_CAL_INTERVAL_AUTO)
-        status = ci_cal_fine_solve(p, set, predict, context);
+        status = ci_cal_fine_solve(p, set, model.predict, model.context);
     if (status == CI_OK) status = ci_cal_residual(p, found.residual);
     if (status == CI_OK) status = counts_agree(p);
     if (status == CI_OK) flags_finish(p);

@@ -62,7 +62,7 @@ struct ci_clean_model
     const ci_grid_layout *layout; /* borrowed */
     const float *pb;              /* slab, borrowed */
     double cell_rad;
-    const char *stokes;         /* borrowed */
+    int stokes;                 /* CI_VIS_POL_* */
     bool has_beam, is_positive; /* is_positive: the sky is, so sources are */
     size_t n_frame;       /* integrations; 1 where the beam follows the sky, or there is none */
     ci_sky_frame **frame; /* [n_frame]; NULL without a beam */

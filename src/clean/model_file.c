@@ -181,7 +181,7 @@ static ci_status content_write(ci_h5_file *file, const ci_clean_model *b, const 
     uint64_t n = c->n_component, dim[2] = {c->n_source, SOURCE_COLUMNS};
     const ci_grid_layout *l = b->layout;
     CI_TRY(ci_h5_write_int_1(file, "version", file_version));
-    CI_TRY(ci_h5_write_string(file, "stokes", b->stokes));
+    CI_TRY(ci_h5_write_string(file, "stokes", ci_vis_pol_name(b->stokes)));
     CI_TRY(ci_h5_write_int_1(file, "n_x", (int64_t)l->n_x));
     CI_TRY(ci_h5_write_int_1(file, "n_y", (int64_t)l->n_y));
     CI_TRY(ci_h5_write_double_1(file, "cell_rad", b->cell_rad));
@@ -239,13 +239,13 @@ static ci_status number_check(const ci_h5_file *file, const char *name, double w
                     ci_h5_path(file), name, got, want);
 }
 
-static ci_status stokes_check(const ci_h5_file *file, const char *want)
+static ci_status stokes_check(const ci_h5_file *file, int want)
 {
     char got[16];
     CI_TRY(ci_h5_read_text(file, "stokes", got, sizeof got));
-    if (strcmp(got, want) == 0) return CI_OK;
+    if (ci_vis_pol_parse(got) == want) return CI_OK;
     return ci_error(CI_ERR_INPUT, "%s: stokes is '%s', not '%s': the model of another image",
-                    ci_h5_path(file), got, want);
+                    ci_h5_path(file), got, ci_vis_pol_name(want));
 }
 
 static ci_status count_read(const ci_h5_file *file, const char *name, int64_t most, size_t *out)

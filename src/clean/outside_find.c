@@ -89,7 +89,8 @@ static ci_status psf_measure(ci_clean_outside_search *s, const float *psf)
     ci_num_island *island = NULL;
     double reach[2] = {1, 1};
     CI_TRY(ci_mem_alloc(&label, n * n, sizeof *label, "coarse image"));
-    ci_status status = ci_num_islands(psf, NULL, n, n, 0.9, 0.5, label, &island, &n_island);
+    ci_status status = ci_num_islands(&(ci_num_island_search){psf, NULL, n, n, 0.9, 0.5}, label,
+                                      &island, &n_island);
     for (size_t i = 0; status == CI_OK && i < n_island; i++) {
         if (island[i].label != label[c * n + c]) continue;
         reach[0] = fmax(1, (double)(island[i].x_max - island[i].x_min) / 2);
@@ -114,7 +115,7 @@ static ci_status image_make(ci_comm *comm, ci_clean_outside_search *s, const ci_
         CI_TRY(ci_grid_image(comm, s->gridder, vis, s->slab));
     else
         CI_TRY(ci_grid_psf(comm, s->gridder, s->slab));
-    CI_TRY(ci_grid_slab_cut(comm, s->layout, s->slab, 0, 0, n, n, 0, out));
+    CI_TRY(ci_grid_slab_cut(comm, s->layout, s->slab, (ci_grid_rectangle){0, 0, n, n}, 0, out));
     if (!*out) return CI_OK;
     if (!vis) s->sum_weight = (*out)[n / 2 * n + n / 2];
     for (size_t i = 0; i < n * n; i++)

@@ -57,7 +57,8 @@ ci_status ci_clean_patch_cut(ci_comm *comm, ci_clean *c)
     }
     c->hidden = fmax(c->hidden, c->setup.psf_far);
     size_t side = 2 * half + 1;
-    CI_TRY(ci_grid_slab_cut(comm, l, c->setup.psf, cx - half, cy - half, side, side, 0,
+    CI_TRY(ci_grid_slab_cut(comm, l, c->setup.psf,
+                            (ci_grid_rectangle){cx - half, cy - half, side, side}, 0,
                             &c->patch_value));
     c->patch = (ci_clean_patch){half, c->patch_value};
     return CI_OK;

@@ -87,8 +87,9 @@ static ci_status patch_take(ci_comm *comm, const ci_grid_geometry *wide, const w
     size_t n = wide->n_x < wide->n_y ? wide->n_x : wide->n_y, half = n / 2 - 1, side = 2 * half + 1;
     float *value = NULL;
     CI_TRY(ci_grid_layout_new(comm, &layout, wide->n_x, wide->n_y, w->y_first, w->n_here));
-    ci_status status = ci_grid_slab_cut(comm, layout, w->slab, wide->n_x / 2 - half,
-                                        wide->n_y / 2 - half, side, side, 0, &value);
+    ci_status status = ci_grid_slab_cut(
+        comm, layout, w->slab,
+        (ci_grid_rectangle){wide->n_x / 2 - half, wide->n_y / 2 - half, side, side}, 0, &value);
     ci_grid_layout_free(layout);
     CI_TRY(status);
     if (value) {

@@ -325,8 +325,11 @@ static ci_status mosaic_make(ci_comm *world, const ci_conf *conf, char **pb)
         status = ci_fits_card_set_text(&header, "CIVERS", ci_version(), "contimg version");
     status = ci_par_agree(world, status);
     if (status == CI_OK)
-        status = ci_mosaic_make(world, ci_conf_arguments(conf), (const char *const *)pb,
-                                ci_conf_argument_count(conf), &options, &header, prefix, &stats);
+        status =
+            ci_mosaic_make(world,
+                           &(ci_mosaic_inputs){ci_conf_arguments(conf), (const char *const *)pb,
+                                               ci_conf_argument_count(conf)},
+                           &options, &header, prefix, &stats);
     if (status == CI_OK && ci_comm_rank(world) == 0)
         printf("%smosaic.fits: %zu tile%s, %zu x %zu pixels, peak %.6g, least noise %.4g Jy/beam\n",
                prefix, stats.n_tile, ci_plural(stats.n_tile), stats.n_x, stats.n_y, stats.peak_jy,

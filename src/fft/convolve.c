@@ -127,10 +127,10 @@ static ci_status convolve_moved(ci_comm *comm, convolution *c, const size_t *spa
     return move_rows(comm, c, span, false, rows, slab);
 }
 
-ci_status ci_fft_convolve(ci_comm *comm, size_t n_y, size_t n_x, size_t y_first, size_t n_y_here,
-                          float *image_slab, double (*transfer)(void *context, double u, double v),
-                          void *context)
+ci_status ci_fft_convolve(ci_comm *comm, const ci_fft_slab *slab,
+                          double (*transfer)(void *context, double u, double v), void *context)
 {
+    size_t n_y = slab->n_y, n_x = slab->n_x;
     CI_PAR_EQUAL(comm, "convolution: image size", (double)n_y, (double)n_x);
     convolution c = {.n_y = n_y, .n_x = n_x};
     c.n_py = ci_fft_good_size(n_y);
@@ -140,7 +140,7 @@ ci_status ci_fft_convolve(ci_comm *comm, size_t n_y, size_t n_x, size_t y_first,
     float *rows = NULL;
     ci_status status = convolution_plan(comm, &c);
     if (status == CI_OK) {
-        size_t first, mine[4] = {y_first, n_y_here, (size_t)c.row_first, 0};
+        size_t first, mine[4] = {slab->y_first, slab->n_here, (size_t)c.row_first, 0};
         mine[3] = overlap((size_t)c.row_first, (size_t)c.n_row, 0, n_y, &first);
         status = ci_par_gather(comm, mine, sizeof mine, -1, (void **)&span, NULL);
     }
@@ -148,7 +148,7 @@ ci_status ci_fft_convolve(ci_comm *comm, size_t n_y, size_t n_x, size_t y_first,
         status = ci_par_agree(comm, ci_mem_alloc(&rows, image_rows(&c) * n_x, sizeof *rows,
                                                  "convolution of an image"));
     if (status == CI_OK)
-        status = convolve_moved(comm, &c, span, image_slab, rows, transfer, context);
+        status = convolve_moved(comm, &c, span, slab->value, rows, transfer, context);
     ci_mem_free(rows);
     ci_mem_free(span);
     convolution_clear(&c);

@@ -4,7 +4,6 @@
 #define FITS_CFITSIO_H
 
 #include "contimg/fits.h"
-#include "contimg/vis.h"
 
 #include <fitsio.h>
 

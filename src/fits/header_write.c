@@ -76,8 +76,7 @@ static void put_world(sink *s, const ci_fits_header *h)
     bool has_freq = h->freq_hz > 0; /* an axis at 0 Hz would be a statement */
     if (has_freq)
         put_axis(s, 3, "FREQ", h->freq_hz, 1, h->bandwidth_hz > 0 ? h->bandwidth_hz : 1, "Hz");
-    put_axis(s, has_freq ? 4 : 3, "STOKES", ci_vis_pol_parse(h->stokes[0] ? h->stokes : "I"), 1, 1,
-             "");
+    put_axis(s, has_freq ? 4 : 3, "STOKES", h->stokes ? h->stokes : CI_VIS_POL_I, 1, 1, "");
     if (h->slant_a != 0 || h->slant_b != 0) {
         put_number(s, "PV2_1", -h->slant_a, "slanted SIN: x = l + a (n - 1), -a");
         put_number(s, "PV2_2", -h->slant_b, "y = m + b (n - 1), -b");
@@ -115,8 +114,8 @@ static void put_known(sink *s, const ci_fits_header *h)
 ci_status ci_fits_header_write(fitsfile *file, const char *path, const ci_fits_header *h)
 {
     sink s = {.file = file};
-    if (h->stokes[0] && !ci_vis_pol_parse(h->stokes))
-        return ci_error(CI_ERR_INTERNAL, "%s: STOKES: %s: no FITS code", path, h->stokes);
+    if (h->stokes < CI_VIS_POL_YX || h->stokes > CI_VIS_POL_V)
+        return ci_error(CI_ERR_INTERNAL, "%s: STOKES: %d: no FITS code", path, h->stokes);
     put_world(&s, h);
     put_known(&s, h);
     for (size_t i = 0; i < h->n_card; i++) {

@@ -357,15 +357,14 @@ static ci_status read_stokes(const world *in, ci_fits_header *h)
     for (int i = 2; i < in->w->naxis; i++) {
         if (strcmp(in->w->ctype[i], "STOKES") != 0) continue;
         bool has_value = world_at(in->w, h->x_ref, h->y_ref, at);
-        const char *name = has_value && fabs(at[i]) < 100 && fabs(at[i] - rint(at[i])) < 1e-6
-                               ? ci_vis_pol_name((int)lrint(at[i]))
-                               : "?";
-        if (*name == '?')
+        bool is_code = has_value && fabs(at[i] - rint(at[i])) < 1e-6 && rint(at[i]) != 0 &&
+                       at[i] > CI_VIS_POL_YX - 0.5 && at[i] < CI_VIS_POL_V + 0.5;
+        if (!is_code)
             return ci_error(CI_ERR_INPUT,
                             "%s: CRVAL%d: the image's value is %g: not a Stokes "
                             "parameter",
                             in->path, i + 1, has_value ? at[i] : NAN);
-        snprintf(h->stokes, sizeof h->stokes, "%s", name);
+        h->stokes = (int)lrint(at[i]);
     }
     return CI_OK;
 }

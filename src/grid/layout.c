@@ -63,20 +63,20 @@ ci_status ci_grid_layout_new(ci_comm *comm, ci_grid_layout **out, size_t n_x, si
 }
 
 ci_status ci_grid_slab_cut(ci_comm *comm, const ci_grid_layout *l, const double *slab,
-                           size_t x_first, size_t y_first, size_t n_x, size_t n_y, int root,
-                           float **out)
+                           ci_grid_rectangle cut, int root, float **out)
 {
+    size_t n_x = cut.n_x;
     *out = NULL;
-    CI_PAR_EQUAL(comm, "image cut: rectangle or root", (double)x_first, (double)y_first,
-                 (double)n_x, (double)n_y, root);
-    size_t from = l->y_first > y_first ? l->y_first : y_first;
-    size_t here_end = l->y_first + l->n_here, cut_end = y_first + n_y;
+    CI_PAR_EQUAL(comm, "image cut: rectangle or root", (double)cut.x_first, (double)cut.y_first,
+                 (double)n_x, (double)cut.n_y, root);
+    size_t from = l->y_first > cut.y_first ? l->y_first : cut.y_first;
+    size_t here_end = l->y_first + l->n_here, cut_end = cut.y_first + cut.n_y;
     size_t to = here_end < cut_end ? here_end : cut_end;
     size_t n_row = to > from ? to - from : 0;
     float *part = NULL;
     CI_TRY(ci_par_alloc(comm, &part, n_row * n_x, sizeof *part, "image cut"));
     for (size_t i = 0; i < n_row; i++) {
-        const double *row = slab + (from + i - l->y_first) * l->n_x + x_first;
+        const double *row = slab + (from + i - l->y_first) * l->n_x + cut.x_first;
         for (size_t x = 0; x < n_x; x++)
             part[i * n_x + x] = (float)row[x];
     }

@@ -1,8 +1,6 @@
 /* What the headers of a tile's images say. */
 #include "image/maker.h"
 
-#include <string.h>
-
 /* Cards of the run itself, the same in every file of the tile from then on. */
 static ci_status cards_set(ci_image_maker *m)
 {
@@ -90,7 +88,7 @@ static ci_status header_set(ci_image_maker *m)
     h->freq_hz = m->stats.freq_hz;
     h->bandwidth_hz = m->stats.bandwidth_hz;
     if (h->time_mjd_s <= 0 && m->samples->n_time > 0) h->time_mjd_s = m->samples->time_mjd_s[0];
-    snprintf(h->stokes, sizeof h->stokes, "%s", m->setup.options->stokes);
+    h->stokes = m->setup.options->stokes;
     return h->telescope ? CI_OK : ci_str_set(&h->telescope, m->samples->array.telescope);
 }
 

@@ -49,7 +49,8 @@ static ci_status restored_make(ci_comm *comm, ci_image_maker *m)
     size_t n = 0;
     ci_status status = ci_par_agree(comm, ci_clean_model_points(m->model, &points, &n));
     if (status == CI_OK)
-        status = ci_image_restore(comm, m->layout, pixels, points, n, m->residual, beam, m->psf);
+        status = ci_image_restore(comm, m->layout, (ci_image_sky){pixels, points, n}, m->residual,
+                                  beam, m->psf);
     if (status == CI_OK) ci_clean_points_pixelise(m->layout, points, n, pixels);
     ci_mem_free(points);
     return status;

@@ -15,7 +15,7 @@ void ci_image_options_default(ci_image_options *options)
 {
     *options = (ci_image_options){.weighting = CI_IMAGE_BRIGGS,
                                   .robust = 0,
-                                  .stokes = "I",
+                                  .stokes = CI_VIS_POL_I,
                                   .accuracy = 1e-4,
                                   .compression = 1e-4,
                                   .clean = {.max_iteration = 100000,
@@ -109,8 +109,9 @@ static void plan_log(const ci_image_maker *m)
 {
     const ci_image_stats *s = &m->stats;
     ci_log_info("image: Stokes %s, %zu x %zu pixels of %.4g arcsec, %lld visibilit%s, %.4g MHz",
-                m->setup.options->stokes, s->n_x, s->n_y, s->cell_rad * CI_RAD_TO_ARCSEC,
-                (long long)s->n_sample, s->n_sample == 1 ? "y" : "ies", s->freq_hz * 1e-6);
+                ci_vis_pol_name(m->setup.options->stokes), s->n_x, s->n_y,
+                s->cell_rad * CI_RAD_TO_ARCSEC, (long long)s->n_sample,
+                s->n_sample == 1 ? "y" : "ies", s->freq_hz * 1e-6);
     if (s->compression > 0)
         ci_log_info(
             "compressed to %lld sample%s, 1 of %.3g: a source within %.3g degrees of the centre, "

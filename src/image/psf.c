@@ -28,8 +28,9 @@ static ci_status psf_grid(ci_comm *comm, ci_image_maker *m)
     for (size_t i = 0; i < ci_image_maker_slab(m); i++)
         m->psf[i] /= m->sum_weight;
     /* The centre is 1 within the gridder's accuracy; made 1 as float pixels have it. */
-    CI_TRY(ci_grid_slab_cut(comm, m->layout, m->psf, m->layout->n_x / 2, m->layout->n_y / 2, 1, 1,
-                            -1, &centre));
+    CI_TRY(ci_grid_slab_cut(comm, m->layout, m->psf,
+                            (ci_grid_rectangle){m->layout->n_x / 2, m->layout->n_y / 2, 1, 1}, -1,
+                            &centre));
     double peak = centre[0];
     ci_mem_free(centre);
     if (!(fabs(peak - 1) < 0.1))
@@ -48,8 +49,9 @@ static ci_status beam_fit(ci_comm *comm, ci_image_maker *m)
     for (size_t half = 64; fit.touches_edge; half *= 4) {
         if (half > max_half) half = max_half;
         float *patch = NULL;
-        CI_TRY(ci_grid_slab_cut(comm, m->layout, m->psf, c - half, c - half, 2 * half + 1,
-                                2 * half + 1, -1, &patch));
+        CI_TRY(ci_grid_slab_cut(comm, m->layout, m->psf,
+                                (ci_grid_rectangle){c - half, c - half, 2 * half + 1, 2 * half + 1},
+                                -1, &patch));
         ci_status status = ci_par_agree(comm, ci_image_beam_fit_patch(patch, 2 * half + 1, &fit));
         ci_mem_free(patch);
         CI_TRY(status);

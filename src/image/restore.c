@@ -72,17 +72,16 @@ static void points_add(const shape *f, const ci_grid_layout *l, const ci_clean_p
     }
 }
 
-ci_status ci_image_restore(ci_comm *comm, const ci_grid_layout *l, const double *model,
-                           const ci_clean_point *points, size_t n_point, const double *residual,
-                           ci_num_beam beam, double *restored)
+ci_status ci_image_restore(ci_comm *comm, const ci_grid_layout *l, ci_image_sky sky,
+                           const double *residual, ci_num_beam beam, double *restored)
 {
     ci_clean_point *found = NULL;
     size_t n = 0;
-    CI_TRY(components_gather(comm, l, model, &found, &n));
+    CI_TRY(components_gather(comm, l, sky.model, &found, &n));
     shape f = shape_from(beam);
     if (restored != residual) memcpy(restored, residual, l->n_here * l->n_x * sizeof *restored);
     points_add(&f, l, found, n, restored);
-    points_add(&f, l, points, n_point, restored);
+    points_add(&f, l, sky.points, sky.n_point, restored);
     ci_mem_free(found);
     return CI_OK;
 }

@@ -4,12 +4,18 @@
 
 #include "contimg/clean.h"
 
+/* What is restored: pixels (a slab) and points [n_point]. */
+typedef struct ci_image_sky
+{
+    const double *model;
+    const ci_clean_point *points;
+    size_t n_point;
+} ci_image_sky;
 /* restored = (model + points) * beam + residual; beam in pixels. Components are added in scan
  * order, then the points [n_point], so that a pixel's sum is the same whoever holds it.
  * Collective. */
 CI_MUST_CHECK ci_status ci_image_restore(ci_comm *comm, const ci_grid_layout *layout,
-                                         const double *model, const ci_clean_point *points,
-                                         size_t n_point, const double *residual, ci_num_beam beam,
+                                         ci_image_sky sky, const double *residual, ci_num_beam beam,
                                          double *restored);
 
 #endif

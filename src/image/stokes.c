@@ -9,25 +9,24 @@
 
 typedef struct formula
 {
-    const char *stokes;
-    int pol[2];
+    int stokes, pol[2];
     double factor[2];  /* for the mean convention; times 2 for "sum" */
     bool is_imaginary; /* factors times -i */
 } formula;
 
 /* docs/science.md "Signs": for X north, Y east; ci_vis_feeds has the signs of others. */
 static const formula formulas[] = {
-    {"I", {CI_VIS_POL_XX, CI_VIS_POL_YY}, {0.5, 0.5}, false},
-    {"I", {CI_VIS_POL_RR, CI_VIS_POL_LL}, {0.5, 0.5}, false},
-    {"Q", {CI_VIS_POL_XX, CI_VIS_POL_YY}, {0.5, -0.5}, false},
-    {"Q", {CI_VIS_POL_RL, CI_VIS_POL_LR}, {0.5, 0.5}, false},
-    {"U", {CI_VIS_POL_XY, CI_VIS_POL_YX}, {0.5, 0.5}, false},
-    {"U", {CI_VIS_POL_RL, CI_VIS_POL_LR}, {0.5, -0.5}, true},
-    {"V", {CI_VIS_POL_XY, CI_VIS_POL_YX}, {0.5, -0.5}, true},
-    {"V", {CI_VIS_POL_RR, CI_VIS_POL_LL}, {0.5, -0.5}, false},
+    {CI_VIS_POL_I, {CI_VIS_POL_XX, CI_VIS_POL_YY}, {0.5, 0.5}, false},
+    {CI_VIS_POL_I, {CI_VIS_POL_RR, CI_VIS_POL_LL}, {0.5, 0.5}, false},
+    {CI_VIS_POL_Q, {CI_VIS_POL_XX, CI_VIS_POL_YY}, {0.5, -0.5}, false},
+    {CI_VIS_POL_Q, {CI_VIS_POL_RL, CI_VIS_POL_LR}, {0.5, 0.5}, false},
+    {CI_VIS_POL_U, {CI_VIS_POL_XY, CI_VIS_POL_YX}, {0.5, 0.5}, false},
+    {CI_VIS_POL_U, {CI_VIS_POL_RL, CI_VIS_POL_LR}, {0.5, -0.5}, true},
+    {CI_VIS_POL_V, {CI_VIS_POL_XY, CI_VIS_POL_YX}, {0.5, -0.5}, true},
+    {CI_VIS_POL_V, {CI_VIS_POL_RR, CI_VIS_POL_LL}, {0.5, -0.5}, false},
 };
 
-static ci_status stokes_refuse(const ci_vis_meta *meta, const char *stokes)
+static ci_status stokes_refuse(const ci_vis_meta *meta, int stokes)
 {
     char has[64] = "";
     for (size_t i = 0; i < meta->n_pol; i++) {
@@ -37,38 +36,41 @@ static ci_status stokes_refuse(const ci_vis_meta *meta, const char *stokes)
     return ci_error(CI_ERR_USAGE,
                     "--stokes %s: cannot be formed: the file has %s; ask for I, Q, U, V, XX, YY, "
                     "RR or LL as these allow",
-                    stokes, has);
+                    ci_vis_pol_name(stokes), has);
 }
 
-static bool single_find(ci_image_recipe *out, const ci_vis_meta *meta, const char *stokes)
+static bool single_find(ci_image_recipe *out, const ci_vis_meta *meta, int stokes)
 {
-    int pol = ci_vis_pol_parse(stokes), i = ci_vis_pol_find(meta, pol);
-    if (i < 0 || (pol < 0 && !ci_vis_pol_is_parallel(pol))) return false;
+    int i = ci_vis_pol_find(meta, stokes);
+    if (i < 0 || (stokes < 0 && !ci_vis_pol_is_parallel(stokes))) return false;
     *out = (ci_image_recipe){.n_pol = 1, .i_pol = {i, -1}, .factor = {1, 0}};
     return true;
 }
 
 /* The sign that feeds give Q, U and V. */
-static double feeds_sign(const ci_vis_meta *meta, const char *stokes)
+static double feeds_sign(const ci_vis_meta *meta, int stokes)
 {
     ci_vis_feeds feeds;
     ci_vis_feeds_judge(meta, &feeds);
-    return *stokes == 'Q' ? feeds.q : *stokes == 'U' ? feeds.u : *stokes == 'V' ? feeds.v : 1;
+    return stokes == CI_VIS_POL_Q   ? feeds.q
+           : stokes == CI_VIS_POL_U ? feeds.u
+           : stokes == CI_VIS_POL_V ? feeds.v
+                                    : 1;
 }
 
-ci_status ci_image_recipe_find(ci_image_recipe *out, const ci_vis_meta *meta, const char *stokes,
+ci_status ci_image_recipe_find(ci_image_recipe *out, const ci_vis_meta *meta, int stokes,
                                const int64_t *n_good)
 {
     if (single_find(out, meta, stokes)) return CI_OK;
     double scale = meta->stokes_is_sum ? 2 : 1;
     for (size_t k = 0; k < sizeof formulas / sizeof *formulas; k++) {
         const formula *f = &formulas[k];
-        if (strcmp(f->stokes, stokes) != 0) continue;
+        if (f->stokes != stokes) continue;
         int i[2] = {ci_vis_pol_find(meta, f->pol[0]), ci_vis_pol_find(meta, f->pol[1])};
         bool is_there[2] = {i[0] >= 0, i[1] >= 0};
         bool lives[2] = {is_there[0] && n_good[i[0]] > 0, is_there[1] && n_good[i[1]] > 0};
         bool one_lives = lives[0] != lives[1], one_is_there = is_there[0] != is_there[1];
-        if (strcmp(stokes, "I") == 0 && (one_lives || one_is_there)) {
+        if (stokes == CI_VIS_POL_I && (one_lives || one_is_there)) {
             /* One hand only in the file (a dead one as well: that nothing is left of it is said
              * where samples are counted), or the other dead over the whole array. */
             bool is_first = one_lives ? lives[0] : is_there[0];
@@ -306,7 +308,8 @@ static ci_status samples_make(ci_comm *comm, former *f, const ci_vis_set *set,
     if (f->samples->n_good > 0) return CI_OK;
     CI_TRY(uv_range_check(comm, &f->range));
     return ci_error(CI_ERR_NO_DATA, "Stokes %s: no data left after flags%s: nothing to image",
-                    options->stokes, f->range.min > 0 || f->range.max > 0 ? " and --uv-range" : "");
+                    ci_vis_pol_name(options->stokes),
+                    f->range.min > 0 || f->range.max > 0 ? " and --uv-range" : "");
 }
 
 static ci_status samples_new(ci_comm *comm, ci_vis_samples **out, const ci_vis_set *set,
@@ -316,7 +319,7 @@ static ci_status samples_new(ci_comm *comm, ci_vis_samples **out, const ci_vis_s
     CI_PAR_EQUAL(comm, "images: an option", (double)options->n_pixel, options->cell_rad,
                  options->weighting, options->robust, options->accuracy, options->compression,
                  options->min_uv_lambda, options->max_uv_lambda, options->divide_by_n,
-                 options->pb_cut, options->stop != NULL, half_width);
+                 options->pb_cut, options->stokes, options->stop != NULL, half_width);
     former f;
     *out = NULL;
     ci_status status = ci_par_agree(comm, former_new(&f, set->meta, options, half_width));
@@ -341,7 +344,7 @@ ci_status ci_image_samples_take(ci_comm *comm, ci_vis_samples **out, ci_vis_set 
     return samples_new(comm, out, set, options, half_width, ci_vis_block_values_free);
 }
 
-bool ci_image_stokes_is_positive(const char *stokes)
+bool ci_image_stokes_is_positive(int stokes)
 {
-    return strcmp(stokes, "Q") != 0 && strcmp(stokes, "U") != 0 && strcmp(stokes, "V") != 0;
+    return stokes != CI_VIS_POL_Q && stokes != CI_VIS_POL_U && stokes != CI_VIS_POL_V;
 }

@@ -17,7 +17,7 @@ typedef struct ci_image_recipe
  * cross-correlation samples of each over the array. CI_ERR_USAGE, where the file's
  * correlations can never give it, names what the file has. Local. */
 CI_MUST_CHECK ci_status ci_image_recipe_find(ci_image_recipe *out, const ci_vis_meta *meta,
-                                             const char *stokes, const int64_t *n_good);
+                                             int stokes, const int64_t *n_good);
 /* Stokes values and natural weights; autocorrelations and what lies outside the uv range
  * have weight 0. CI_ERR_NO_DATA where nothing is left. Collective. */
 CI_MUST_CHECK ci_status ci_image_samples_new(ci_comm *comm, ci_vis_samples **out,
@@ -29,6 +29,6 @@ CI_MUST_CHECK ci_status ci_image_samples_new(ci_comm *comm, ci_vis_samples **out
 CI_MUST_CHECK ci_status ci_image_samples_take(ci_comm *comm, ci_vis_samples **out, ci_vis_set *set,
                                               const ci_image_options *options, double half_width);
 /* Whether the sky of this Stokes parameter is positive. Local. */
-bool ci_image_stokes_is_positive(const char *stokes);
+bool ci_image_stokes_is_positive(int stokes);
 
 #endif

@@ -85,10 +85,12 @@ static ci_status convolve(mosaic_job *job, const mosaic_tile *tile, const mosaic
 {
     gauss g = gauss_of(tile->kernel, tile->beam_factor);
     size_t n_y = p->n_y + p->margin, n_x = p->n_x + p->margin;
-    CI_TRY(ci_fft_convolve(job->comm, n_y, n_x, rows->first, p->n, p->rows, gauss_transfer, &g));
+    CI_TRY(ci_fft_convolve(job->comm, &(ci_fft_slab){n_y, n_x, rows->first, p->n, p->rows},
+                           gauss_transfer, &g));
     if (!p->mask) return CI_OK;
     g.factor = 1;
-    return ci_fft_convolve(job->comm, n_y, n_x, rows->first, p->n, p->mask, gauss_transfer, &g);
+    return ci_fft_convolve(job->comm, &(ci_fft_slab){n_y, n_x, rows->first, p->n, p->mask},
+                           gauss_transfer, &g);
 }
 
 /* Takes the margin off, in place, and puts NaN where there is no value: a border of which a

@@ -84,7 +84,7 @@ static ci_status header_make(const mosaic_job *job, const ci_fits_header *given,
     h->telescope = owned.telescope;
     h->object = owned.object;
     snprintf(h->bunit, sizeof h->bunit, "Jy/beam");
-    memcpy(h->stokes, first->stokes, sizeof h->stokes);
+    h->stokes = first->stokes;
     if (!h->telescope) CI_TRY(ci_str_set(&h->telescope, first->telescope));
     h->freq_hz = stats->freq_hz;
     h->time_mjd_s = given ? given->time_mjd_s : 0;

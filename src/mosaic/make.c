@@ -58,10 +58,11 @@ static ci_status make(mosaic_job *job, const char *const *image_paths, const cha
     return ci_mosaic_finish(job, header, prefix, stats);
 }
 
-ci_status ci_mosaic_make(ci_comm *comm, const char *const *image_paths, const char *const *pb_paths,
-                         size_t n_tile, const ci_mosaic_options *options,
-                         const ci_fits_header *header, const char *prefix, ci_mosaic_stats *stats)
+ci_status ci_mosaic_make(ci_comm *comm, const ci_mosaic_inputs *in,
+                         const ci_mosaic_options *options, const ci_fits_header *header,
+                         const char *prefix, ci_mosaic_stats *stats)
 {
+    size_t n_tile = in->n_tile;
     mosaic_job job = {.comm = comm, .options = *options, .n_tile = n_tile};
     *stats = (ci_mosaic_stats){.n_tile = n_tile};
     CI_PAR_EQUAL(comm, "mosaic: number of tiles or an option", (double)n_tile, options->pb_cut,
@@ -75,7 +76,7 @@ ci_status ci_mosaic_make(ci_comm *comm, const char *const *image_paths, const ch
     if (status == CI_OK)
         status = ci_mem_alloc(&stats->tile, n_tile, sizeof *stats->tile, "statistics of tiles");
     status = ci_par_agree(comm, status);
-    if (status == CI_OK) status = make(&job, image_paths, pb_paths, header, prefix, stats);
+    if (status == CI_OK) status = make(&job, in->image_paths, in->pb_paths, header, prefix, stats);
     ci_mem_free(job.sum_flux);
     ci_mem_free(job.sum_weight);
     ci_mem_free(job.block_weight);

@@ -2,7 +2,6 @@
 #include "mosaic/internal.h"
 
 #include <math.h>
-#include <string.h>
 #include <strings.h>
 
 /* Beams interpolated or measured pass 0 and 1 by a little. */
@@ -64,7 +63,7 @@ static ci_status check_beam(const mosaic_tile *tile)
 
 static const char *stokes_text(const ci_fits_header *h)
 {
-    return h->stokes[0] ? h->stokes : "not said";
+    return h->stokes ? ci_vis_pol_name(h->stokes) : "not said";
 }
 
 static ci_status check_image(const mosaic_tile *tile, const mosaic_tile *first)
@@ -74,7 +73,7 @@ static ci_status check_image(const mosaic_tile *tile, const mosaic_tile *first)
         return ci_error(CI_ERR_INPUT, "%s: BUNIT: '%s': a tile must be in Jy/beam",
                         tile->image_path, h->bunit);
     CI_TRY(check_beam(tile));
-    if (strcmp(h->stokes, first->header.stokes) != 0)
+    if (h->stokes != first->header.stokes)
         return ci_error(CI_ERR_INPUT, "%s: STOKES: %s, but %s: %s: tiles must be alike",
                         tile->image_path, stokes_text(h), first->image_path,
                         stokes_text(&first->header));
@@ -121,9 +120,9 @@ static ci_status check_pb(const mosaic_tile *tile)
              fabs(a->slant_a - b->slant_a) > 1e-6 || fabs(a->slant_b - b->slant_b) > 1e-6)
         status = ci_error(CI_ERR_INPUT, "%s: world coordinates differ from those of %s",
                           tile->pb_path, tile->image_path);
-    else if (b->stokes[0] && strcmp(b->stokes, "I") != 0 && strcmp(b->stokes, a->stokes) != 0)
+    else if (b->stokes && b->stokes != CI_VIS_POL_I && b->stokes != a->stokes)
         status = ci_error(CI_ERR_INPUT, "%s: STOKES: %s, but %s: %s: the beam of another",
-                          tile->pb_path, b->stokes, tile->image_path, stokes_text(a));
+                          tile->pb_path, stokes_text(b), tile->image_path, stokes_text(a));
     else if (!ci_fits_is_power_unit(b->bunit))
         status = ci_error(CI_ERR_INPUT,
                           "%s: BUNIT: '%s': a primary beam must be a plain number: "

@@ -142,20 +142,21 @@ static double polynomials_at(ci_num_gauss *g, size_t n_node, double x)
 }
 
 ci_status ci_num_gauss_rule(ci_num_gauss *g, size_t n, const double *x, const double *w,
-                            size_t n_node, double *node, double *weight, double *projection)
+                            const ci_num_rule *rule)
 {
+    size_t n_node = rule->n_node;
     if (n_node < 1 || n_node > g->max_node || n > g->max_point || n_node > n)
         return ci_error(CI_ERR_INTERNAL, "a Gauss rule of %zu nodes for %zu points", n_node, n);
     CI_TRY(recurrence_make(g, n, x, w, n_node));
     CI_TRY(nodes_find(g, n_node));
     for (size_t k = 0; k < n_node; k++) {
-        node[k] = g->eigenvalue[g->order[k]];
-        weight[k] = 1 / polynomials_at(g, n_node, node[k]);
+        rule->node[k] = g->eigenvalue[g->order[k]];
+        rule->weight[k] = 1 / polynomials_at(g, n_node, rule->node[k]);
         for (size_t i = 0; i < n; i++) {
             double sum = 0;
             for (size_t m = 0; m < n_node; m++)
                 sum += g->at_node[m] * g->poly[m * n + i];
-            projection[k * n + i] = sum * w[i];
+            rule->projection[k * n + i] = sum * w[i];
         }
     }
     return CI_OK;

@@ -217,20 +217,19 @@ static ci_status fit_in(problem *p, gsl_vector *start, ci_num_gaussian *g, doubl
     return status;
 }
 
-ci_status ci_num_gaussian_fit(const double *x, const double *y, const double *value,
-                              const double *sigma, size_t n_pixel, ci_num_gaussian *g,
-                              size_t n_gaussian, bool fixed_shape, double *chi2)
+ci_status ci_num_gaussian_fit(const ci_num_pixels *pixels, ci_num_gaussian *g, size_t n_gaussian,
+                              bool fixed_shape, double *chi2)
 {
-    problem p = {.x = x,
-                 .y = y,
-                 .value = value,
-                 .sigma = sigma,
-                 .n_pixel = n_pixel,
+    problem p = {.x = pixels->x,
+                 .y = pixels->y,
+                 .value = pixels->value,
+                 .sigma = pixels->sigma,
+                 .n_pixel = pixels->n,
                  .n_gaussian = n_gaussian,
                  .n_each = fixed_shape ? N_FIXED : N_FREE};
     size_t n_par = n_gaussian * p.n_each;
-    if (n_gaussian == 0 || n_pixel < n_par)
-        return ci_error(CI_ERR_NO_DATA, "Gaussian fit: %zu pixels for %zu parameters", n_pixel,
+    if (n_gaussian == 0 || pixels->n < n_par)
+        return ci_error(CI_ERR_NO_DATA, "Gaussian fit: %zu pixels for %zu parameters", pixels->n,
                         n_par);
     double *factor = NULL;
     CI_TRY(ci_mem_alloc(&factor, n_gaussian * 3, sizeof(double), "Gaussian fit"));

@@ -108,18 +108,20 @@ static void island_add(ci_num_island *island, float value, size_t x, size_t y, i
     }
 }
 
-ci_status ci_num_islands(const float *image, const float *rms, size_t n_y, size_t n_x, double seed,
-                         double grow, int32_t *labels, ci_num_island **islands, size_t *n_island)
+ci_status ci_num_islands(const ci_num_island_search *search, int32_t *labels,
+                         ci_num_island **islands, size_t *n_island)
 {
+    const float *image = search->image, *rms = search->rms;
+    size_t n_y = search->n_y, n_x = search->n_x;
     *islands = NULL;
     *n_island = 0;
     forest f = {0};
     int32_t *number = NULL;
-    ci_status status = label_pixels(&f, image, rms, n_y, n_x, grow, labels);
+    ci_status status = label_pixels(&f, image, rms, n_y, n_x, search->grow, labels);
     if (status == CI_OK)
         status = ci_mem_alloc(&number, f.n ? f.n : 1, sizeof(int32_t), "numbers of islands");
     if (status == CI_OK) {
-        *n_island = (size_t)number_roots(&f, image, rms, n_y * n_x, seed, labels, number);
+        *n_island = (size_t)number_roots(&f, image, rms, n_y * n_x, search->seed, labels, number);
         status = ci_mem_alloc(islands, *n_island, sizeof(ci_num_island), "islands");
     }
     if (status == CI_OK)

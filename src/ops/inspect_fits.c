@@ -6,7 +6,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 static void header_tell(inspection *in, const ci_fits_header *h)
 {
@@ -22,7 +21,7 @@ static void header_tell(inspection *in, const ci_fits_header *h)
     ci_ops_inspect_line(in, "Projection", "%s",
                         h->slant_a != 0 || h->slant_b != 0 ? "slanted SIN" : "SIN");
     ci_ops_inspect_line(in, "Content", "Stokes %s, %s",
-                        h->stokes[0] != '\0' ? h->stokes : "not said",
+                        h->stokes ? ci_vis_pol_name(h->stokes) : "not said",
                         h->bunit[0] != '\0' ? h->bunit : "no unit");
     if (h->beam_major_rad > 0) {
         ci_ops_inspect_line(in, "Beam", "%.4g x %.4g arcsec, position angle %.4g deg",
@@ -56,7 +55,7 @@ static void header_put(inspection *in, const ci_fits_header *h)
     ci_json_put_number(in->json, "cell_arcsec", h->cell_rad * CI_RAD_TO_ARCSEC);
     ci_json_put(in->json, "centre_deg",
                 ci_ops_inspect_pair(h->ra_rad * CI_RAD_TO_DEG, h->dec_rad * CI_RAD_TO_DEG));
-    ci_json_put_string(in->json, "stokes", h->stokes);
+    ci_json_put_string(in->json, "stokes", h->stokes ? ci_vis_pol_name(h->stokes) : "");
     ci_json_put_string(in->json, "unit", h->bunit);
     ci_json_put_string(in->json, "telescope", h->telescope ? h->telescope : "");
     ci_json_put_number(in->json, "freq_hz", h->freq_hz);

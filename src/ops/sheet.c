@@ -69,8 +69,8 @@ ci_status ci_ops_sheet_parse(ci_ops_sheet *s, const ci_json *list)
             .level = (ci_ops_line_level)ci_str_index(word, level_words, CI_OPS_LINE_COUNT)};
         if (line.level == CI_OPS_LINE_COUNT)
             return ci_error(CI_ERR_INPUT, "lines of check: unknown level '%s'", word);
-        snprintf(line.name, sizeof line.name, "%s", ci_json_get_string(one, "name", ""));
-        snprintf(line.text, sizeof line.text, "%s", ci_json_get_string(one, "text", ""));
+        ci_json_copy_string(line.name, sizeof line.name, one, "name");
+        ci_json_copy_string(line.text, sizeof line.text, one, "text");
         line_keep(s, &line);
     }
     return s->status;

@@ -88,8 +88,10 @@ static ci_status find_in(const phot_image *im, const ci_phot_options *options, i
     size_t n_island = 0, n = 0;
     phot_component *component = NULL;
     int32_t *owner = NULL;
-    ci_status status = ci_num_islands(im->pixel, im->rms, im->n_y, im->n_x, options->seed_sigma,
-                                      options->grow_sigma, labels, &islands, &n_island);
+    ci_status status =
+        ci_num_islands(&(ci_num_island_search){im->pixel, im->rms, im->n_y, im->n_x,
+                                               options->seed_sigma, options->grow_sigma},
+                       labels, &islands, &n_island);
     for (size_t i = 0; i < n_island && status == CI_OK; i++) {
         size_t before = n;
         status = ci_phot_island_fit(im, labels, &islands[i], options->seed_sigma, &component, &n);

@@ -231,8 +231,9 @@ static ci_status try_fit(island_fit *fit, bool fixed, bool *good)
     ci_num_gaussian guess[PHOT_MAX_COMPONENT];
     memcpy(guess, fit->g, sizeof guess);
     *good = false;
-    ci_status status = ci_num_gaussian_fit(fit->x, fit->y, fit->value, NULL, fit->n_pixel, fit->g,
-                                           fit->n_g, fixed, NULL);
+    ci_status status =
+        ci_num_gaussian_fit(&(ci_num_pixels){fit->x, fit->y, fit->value, NULL, fit->n_pixel},
+                            fit->g, fit->n_g, fixed, NULL);
     if (status == CI_ERR_MEMORY) return status;
     bool is_good = status == CI_OK;
     if (status != CI_OK) ci_error_clear();

@@ -56,9 +56,9 @@ ci_status ci_publish_provenance_read(ci_publish_provenance *out, const char *pat
     ci_json *root = NULL;
     memset(out, 0, sizeof *out);
     CI_TRY(ci_json_read_file(&root, path));
-    snprintf(out->id, sizeof out->id, "%s", ci_json_get_string(root, id_name, ""));
-    snprintf(out->type_word, sizeof out->type_word, "%s", ci_json_get_string(root, type_name, ""));
-    snprintf(out->date, sizeof out->date, "%s", ci_json_get_string(root, date_name, ""));
+    ci_json_copy_string(out->id, sizeof out->id, root, id_name);
+    ci_json_copy_string(out->type_word, sizeof out->type_word, root, type_name);
+    ci_json_copy_string(out->date, sizeof out->date, root, date_name);
     ci_status status = text_get(&out->metadata_json, root, metadata_name);
     if (status == CI_OK) status = text_get(&out->gates_json, root, gates_name);
     ci_json_free(root);

@@ -6,11 +6,7 @@
 
 /* ---- values ---------------------------------------------------------------------------------- */
 
-static void text_get(char *out, size_t size, const ci_json *json, const char *name)
-{
-    snprintf(out, size, "%s", ci_json_get_string(json, name, ""));
-}
-#define TEXT_GET(field, json, name) text_get(field, sizeof(field), json, name)
+#define TEXT_GET(field, json, name) ci_json_copy_string(field, sizeof(field), json, name)
 
 static double number_get(const ci_json *json, const char *name)
 {

@@ -121,9 +121,10 @@ static ci_status mosaic_write(ci_run *run, const mosaic_inputs *in, const ci_fit
     ci_mosaic_options_default(&options);
     options.pb_cut = ci_conf_double(run->conf, CI_CONF_OPT_PB_CUT);
     CI_AGREE(run->world, ci_str_format(&prefix, "%s/", folder));
-    ci_status status =
-        ci_mosaic_make(run->world, (const char *const *)in->image, (const char *const *)in->pb,
-                       in->n, &options, header, prefix, stats);
+    ci_status status = ci_mosaic_make(
+        run->world,
+        &(ci_mosaic_inputs){(const char *const *)in->image, (const char *const *)in->pb, in->n},
+        &options, header, prefix, stats);
     ci_mem_free(prefix);
     return status;
 }

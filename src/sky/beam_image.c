@@ -1,6 +1,5 @@
 /* A primary beam that comes as a FITS image, interpolated. */
 #include <math.h>
-#include <string.h>
 
 #include "contimg/fits.h"
 #include "contimg/base_log.h"
@@ -9,9 +8,9 @@
 /* What is not the power of a beam of total intensity. */
 static ci_status check_kind(const ci_fits_header *h, const char *path)
 {
-    if (h->stokes[0] && strcmp(h->stokes, "I") != 0)
+    if (h->stokes && h->stokes != CI_VIS_POL_I)
         return ci_error(CI_ERR_INPUT, "%s: STOKES: %s: a beam must be of Stokes I", path,
-                        h->stokes);
+                        ci_vis_pol_name(h->stokes));
     if (!ci_fits_is_power_unit(h->bunit))
         return ci_error(CI_ERR_INPUT,
                         "%s: BUNIT: '%s': a beam must be its power, a plain number (1 at its "

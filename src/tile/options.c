@@ -1,6 +1,7 @@
 /* Options of the stages, from the configuration. */
 #include "contimg/tile.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,15 @@ static bool is_choice(const ci_conf *conf, ci_conf_id id, const char *choice)
     return strcasecmp(ci_conf_text(conf, id), choice) == 0;
 }
 
+/* Of a text that is one of the option's choices, in either case. */
+static int stokes_code(const char *choice)
+{
+    char name[4] = "";
+    for (size_t i = 0; i + 1 < sizeof name && choice[i]; i++)
+        name[i] = (char)toupper((unsigned char)choice[i]);
+    return ci_vis_pol_parse(name);
+}
+
 static ci_status image_options(const ci_conf *conf, ci_image_options *image)
 {
     ci_image_options_default(image);
@@ -53,9 +63,7 @@ static ci_status image_options(const ci_conf *conf, ci_image_options *image)
                        : is_choice(conf, CI_CONF_OPT_WEIGHTING, "uniform") ? CI_IMAGE_UNIFORM
                                                                            : CI_IMAGE_BRIGGS;
     image->robust = ci_conf_double(conf, CI_CONF_OPT_ROBUST);
-    snprintf(image->stokes, sizeof image->stokes, "%s", ci_conf_text(conf, CI_CONF_OPT_STOKES));
-    for (char *c = image->stokes; *c; c++)
-        if (*c >= 'a') *c = (char)(*c - 'a' + 'A');
+    image->stokes = stokes_code(ci_conf_text(conf, CI_CONF_OPT_STOKES));
     image->accuracy = ci_conf_double(conf, CI_CONF_OPT_ACCURACY);
     image->compression = ci_conf_bool(conf, CI_CONF_OPT_NO_AVERAGE)
                              ? 0

@@ -84,11 +84,6 @@ static void fields_get(const ci_json *json, const field *fields, size_t n, void 
     }
 }
 
-static void text_get(char *out, size_t size, const ci_json *json, const char *name)
-{
-    snprintf(out, size, "%s", ci_json_get_string(json, name, ""));
-}
-
 static ci_status numbers_get(double **out, size_t *n, const ci_json *list, const char *what)
 {
     *n = ci_json_length(list);
@@ -144,7 +139,7 @@ static ci_status images_parse(ci_tile_images **out, const ci_json *json)
     CI_TRY(ci_mem_alloc(out, 1, sizeof **out, "tile record"));
     ci_tile_images *images = *out;
     fields_get(json, image_fields, N_FIELD(image_fields), images);
-    text_get(images->stop_reason, sizeof images->stop_reason, json, "stop_reason");
+    ci_json_copy_string(images->stop_reason, sizeof images->stop_reason, json, "stop_reason");
     images->is_pseudo_i = ci_json_get_bool(json, "is_pseudo_i", false);
     const ci_json *variables = ci_json_get(json, "variable_sources");
     for (size_t i = 0; i < ci_json_length(variables) && i < CI_CLEAN_MAX_VARIABLE; i++)
@@ -350,10 +345,11 @@ ci_status ci_tile_record_parse(ci_tile_record **out, const ci_json *json)
     ci_tile_record *record = NULL;
     *out = NULL;
     CI_TRY(ci_tile_record_new(&record, ci_json_get_string(json, "id", "")));
-    text_get(record->reason, sizeof record->reason, json, "reason");
-    text_get(record->relaxed, sizeof record->relaxed, json, "relaxed");
-    text_get(record->made_with_sha256, sizeof record->made_with_sha256, json, "made_with_sha256");
-    text_get(record->inputs_sha256, sizeof record->inputs_sha256, json, "inputs_sha256");
+    ci_json_copy_string(record->reason, sizeof record->reason, json, "reason");
+    ci_json_copy_string(record->relaxed, sizeof record->relaxed, json, "relaxed");
+    ci_json_copy_string(record->made_with_sha256, sizeof record->made_with_sha256, json,
+                        "made_with_sha256");
+    ci_json_copy_string(record->inputs_sha256, sizeof record->inputs_sha256, json, "inputs_sha256");
     record->is_degraded = ci_json_get_bool(json, "is_degraded", false);
     record->is_reused = ci_json_get_bool(json, "is_reused", false);
     ci_status status = ci_tile_state_parse(ci_json_get_string(json, "state", ""), &record->state);

@@ -25,15 +25,15 @@ ci_status ci_tile_solve(ci_comm *comm, const ci_tile_options *options, const ci_
 {
     ci_sky_model *near = NULL;
     bool is_approximate = false;
-    CI_AGREE(comm, ci_vis_feeds_check(data->set->meta, "I"));
+    CI_AGREE(comm, ci_vis_feeds_check(data->set->meta, CI_VIS_POL_I));
     CI_AGREE(comm, ci_tile_model_near(&near, data, model));
     ci_status status = ci_par_agree(comm, ci_tile_model_scale(data, near, &is_approximate));
     ci_sky_scene scene = {data->eop, near, data->beam, &data->pointing, ci_comm_isa(comm)};
     size_t mark = ci_timer_begin(ci_comm_timer(comm), "solve");
     double start_s = ci_clock_monotonic_s();
     if (status == CI_OK)
-        status =
-            ci_cal_solve(comm, data->set, predict, &scene, &options->cal, bandpass, gain, quality);
+        status = ci_cal_solve(comm, data->set, (ci_cal_model){predict, &scene}, &options->cal,
+                              bandpass, gain, quality);
     ci_timer_end(ci_comm_timer(comm), mark);
     if (status == CI_OK && ci_comm_rank(comm) == 0)
         ci_log_info("calibration: bandpass and gains in %.2f s", ci_clock_monotonic_s() - start_s);

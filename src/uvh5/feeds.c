@@ -248,7 +248,7 @@ ci_status ci_uvh5_feeds_read(ci_uvh5_file *file)
     ci_vis_feeds feeds;
     ci_vis_feeds_judge(meta, &feeds);
     if (feeds.differ || feeds.has_mixed_mounts) {
-        ci_status status = ci_vis_feeds_check(meta, "I");
+        ci_status status = ci_vis_feeds_check(meta, CI_VIS_POL_I);
         ci_uvh5_warning_add(file, "%s", ci_error_text());
         ci_error_clear();
         (void)status;

@@ -199,7 +199,7 @@ ci_status ci_uvh5_set_open(ci_comm *comm, ci_uvh5_set **out, const char *const *
 {
     ci_uvh5_set *set = NULL;
     *out = NULL;
-    CI_PAR_EQUAL(comm, "visibilities: number of files", (double)n_path);
+    CI_PAR_EQUAL_TEXTS(comm, "visibilities: the list of files", paths, n_path);
     ci_status status = set_new(&set, paths, n_path, options);
     if (status == CI_OK && ci_comm_rank(comm) == 0) status = look(set);
     status = ci_par_agree(comm, status);

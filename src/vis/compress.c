@@ -83,8 +83,8 @@ static ci_status reach_find(ci_num_gauss *rules, axis *a, size_t n, double error
     double low = 0;
     for (a->n_node = 1; a->n_node <= MAX_NODES && a->n_node < n; a->n_node++) {
         double high = low + 8;
-        CI_TRY(
-            ci_num_gauss_rule(rules, n, a->x, a->w, a->n_node, a->node, a->weight, a->projection));
+        CI_TRY(ci_num_gauss_rule(rules, n, a->x, a->w,
+                                 &(ci_num_rule){a->n_node, a->node, a->weight, a->projection}));
         for (int i = 0; i < 12; i++) {
             double middle = 0.5 * (low + high);
             *(loss_of(a, middle) <= error ? &low : &high) = middle;
@@ -106,8 +106,8 @@ static ci_status rule_find(ci_num_gauss *rules, axis *a, double range, double er
         a->n_node++;
     if (a->n_node > most) a->n_node = most;
     for (;; a->n_node++) {
-        CI_TRY(ci_num_gauss_rule(rules, a->n_point, a->x, a->w, a->n_node, a->node, a->weight,
-                                 a->projection));
+        CI_TRY(ci_num_gauss_rule(rules, a->n_point, a->x, a->w,
+                                 &(ci_num_rule){a->n_node, a->node, a->weight, a->projection}));
         if (a->n_node == most || loss_of(a, range) <= error) return CI_OK;
     }
 }

@@ -2,7 +2,6 @@
 #include "contimg/vis.h"
 
 #include <math.h>
-#include <string.h>
 
 static const double tolerance_rad = 1 * CI_DEG_TO_RAD + 1e-9;
 
@@ -100,20 +99,21 @@ static ci_status differ_refuse(const ci_vis_meta *meta, const ci_vis_feeds *f)
                     (long long)b->number, f->other_rad * CI_RAD_TO_DEG);
 }
 
-static ci_status stokes_refuse(const ci_vis_feeds *f, const char *stokes, const char *why)
+static ci_status stokes_refuse(const ci_vis_feeds *f, int stokes, const char *why)
 {
     return ci_error(CI_ERR_INPUT,
                     "feed_angle: feeds at %.2f and %.2f deg from north through east: %s, so that "
                     "Stokes %s cannot be formed from sums and differences of correlations",
-                    f->angle_rad[0] * CI_RAD_TO_DEG, f->angle_rad[1] * CI_RAD_TO_DEG, why, stokes);
+                    f->angle_rad[0] * CI_RAD_TO_DEG, f->angle_rad[1] * CI_RAD_TO_DEG, why,
+                    ci_vis_pol_name(stokes));
 }
 
-ci_status ci_vis_feeds_check(const ci_vis_meta *meta, const char *stokes)
+ci_status ci_vis_feeds_check(const ci_vis_meta *meta, int stokes)
 {
     ci_vis_feeds f;
     ci_vis_feeds_judge(meta, &f);
-    bool is_q_u = strcmp(stokes, "Q") == 0 || strcmp(stokes, "U") == 0;
-    bool is_sum = is_q_u || strcmp(stokes, "I") == 0 || strcmp(stokes, "V") == 0;
+    bool is_q_u = stokes == CI_VIS_POL_Q || stokes == CI_VIS_POL_U;
+    bool is_sum = ci_vis_pol_kind_of(stokes) == CI_VIS_POL_STOKES;
     if (f.differ) return differ_refuse(meta, &f);
     if (f.has_mixed_mounts)
         return ci_error(CI_ERR_INPUT,
@@ -124,7 +124,7 @@ ci_status ci_vis_feeds_check(const ci_vis_meta *meta, const char *stokes)
             CI_ERR_INPUT,
             "mount_type: the feeds rotate on the sky with the parallactic angle (alt-az), "
             "and so do Q and U: Stokes %s cannot be formed without taking that out",
-            stokes);
+            ci_vis_pol_name(stokes));
     if (is_q_u && f.is_off_axis)
         return stokes_refuse(&f, stokes,
                              ci_vis_pol_kind_of(meta->pol[0]) == CI_VIS_POL_CIRCULAR
@@ -133,7 +133,7 @@ ci_status ci_vis_feeds_check(const ci_vis_meta *meta, const char *stokes)
                                  : "more than 1 degree off the axes");
     /* X and Y both at 0: what tables without a feed's own angle say. I does not depend on it. */
     bool is_unsaid = f.angle_rad[0] == 0 && f.angle_rad[1] == 0;
-    if (is_sum && !f.is_crossed && !(is_unsaid && strcmp(stokes, "I") == 0))
+    if (is_sum && !f.is_crossed && !(is_unsaid && stokes == CI_VIS_POL_I))
         return stokes_refuse(&f, stokes, "not at right angles");
     return CI_OK;
 }

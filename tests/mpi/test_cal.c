@@ -86,8 +86,8 @@ static void test_outliers(ci_comm *world)
     ci_cal_options_default(&options);
     options.huber_sigma = 0;
     ci_vis_set *set = sim_set(world, &s);
-    CHECK(ci_cal_solve(world, set, sim_predict, &s, &options, &bandpass, &gain, NULL) ==
-          CI_ERR_GATE);
+    CHECK(ci_cal_solve(world, set, (ci_cal_model){sim_predict, &s}, &options, &bandpass, &gain,
+                       NULL) == CI_ERR_GATE);
     ci_vis_set_free(set);
     solved_free(&x);
 }
@@ -294,8 +294,8 @@ static void test_unknown_reference(ci_comm *world)
     ci_cal_options_default(&options);
     options.ref_antenna = "nobody,A02";
     ci_vis_set *set = sim_set(world, &s);
-    CHECK(ci_cal_solve(world, set, sim_predict, &s, &options, &bandpass, &gain, NULL) ==
-          CI_ERR_INPUT);
+    CHECK(ci_cal_solve(world, set, (ci_cal_model){sim_predict, &s}, &options, &bandpass, &gain,
+                       NULL) == CI_ERR_INPUT);
     CHECK(strstr(ci_error_text(), "--ref-antenna nobody") && !bandpass && !gain);
     ci_vis_set_free(set);
 }
@@ -307,27 +307,27 @@ static void test_failed_solve_is_no_table(ci_comm *world)
     ci_cal_table *bandpass, *gain;
     ci_cal_options_default(&options);
     ci_vis_set *set = sim_set(world, &s);
-    CHECK(ci_cal_solve(world, set, predict_nothing, NULL, &options, &bandpass, &gain, NULL) ==
-          CI_ERR_INPUT);
+    CHECK(ci_cal_solve(world, set, (ci_cal_model){predict_nothing, NULL}, &options, &bandpass,
+                       &gain, NULL) == CI_ERR_INPUT);
     CHECK(strstr(ci_error_text(), "predicts nothing") && !bandpass && !gain);
     spoil_all(set);
-    CHECK(ci_cal_solve(world, set, sim_predict, &s, &options, &bandpass, &gain, NULL) ==
-          CI_ERR_NO_DATA);
+    CHECK(ci_cal_solve(world, set, (ci_cal_model){sim_predict, &s}, &options, &bandpass, &gain,
+                       NULL) == CI_ERR_NO_DATA);
     ci_vis_set_free(set);
     /* noise only: nothing reaches S/N 3 (or nearly nothing): refused, no table of ones */
     s.sigma_jy = 1e5;
     set = sim_set(world, &s);
     options.min_snr = 12;
-    CHECK(ci_cal_solve(world, set, sim_predict, &s, &options, &bandpass, &gain, NULL) ==
-          CI_ERR_GATE);
+    CHECK(ci_cal_solve(world, set, (ci_cal_model){sim_predict, &s}, &options, &bandpass, &gain,
+                       NULL) == CI_ERR_GATE);
     CHECK(strstr(ci_error_text(), "no solution"));
     ci_vis_set_free(set);
     s = plain;
     s.n_antenna = 4;
     set = sim_set(world, &s);
     ci_cal_options_default(&options);
-    CHECK(ci_cal_solve(world, set, sim_predict, &s, &options, &bandpass, &gain, NULL) ==
-          CI_ERR_INPUT);
+    CHECK(ci_cal_solve(world, set, (ci_cal_model){sim_predict, &s}, &options, &bandpass, &gain,
+                       NULL) == CI_ERR_INPUT);
     CHECK(strstr(ci_error_text(), "4 antennas"));
     ci_vis_set_free(set);
 }

@@ -153,8 +153,8 @@ static void test_all_bad(ci_comm *world)
     ci_qa_limits_default(&limits);
     ci_vis_set *set = sim_set(world, &s);
     spoil_all_phases(set);
-    ci_status status =
-        ci_cal_solve(world, set, sim_predict, &s, &options, &x.bandpass, &x.gain, &x.quality);
+    ci_status status = ci_cal_solve(world, set, (ci_cal_model){sim_predict, &s}, &options,
+                                    &x.bandpass, &x.gain, &x.quality);
     if (status == CI_OK) status = ci_qa_table_judge(x.bandpass, &limits, "bandpass");
     if (status == CI_OK) status = ci_qa_table_judge(x.gain, &limits, "gains");
     CHECK(status == CI_ERR_GATE);

@@ -136,9 +136,11 @@ static void solve_and_check(ci_comm *world, ci_comm *self, const char *path, mod
     ci_qa_limits_default(&limits);
     options.min_uv_lambda = t->min_uv_lambda;
     double start = ci_clock_monotonic_s();
-    CHECK_OK(ci_cal_solve(world, set, predict, m, &options, &bandpass, &gain, &quality));
+    CHECK_OK(
+        ci_cal_solve(world, set, (ci_cal_model){predict, m}, &options, &bandpass, &gain, &quality));
     double spent = ci_clock_monotonic_s() - start;
-    CHECK_OK(ci_cal_solve(self, whole, predict, &other, &options, &bandpass1, &gain1, &quality1));
+    CHECK_OK(ci_cal_solve(self, whole, (ci_cal_model){predict, &other}, &options, &bandpass1,
+                          &gain1, &quality1));
     if (!gain || !gain1) return;
     if (ci_comm_rank(world) == 0)
         printf("AAVS2, %s: alive %zu %zu, dead %zu %zu, empty %zu %zu; residuals %.4f %.4f "

@@ -86,7 +86,8 @@ static void convolve(ci_comm *comm, bool uneven, size_t *first, size_t *count, f
         bool is_inside = y > 20 && y < 70 && x > 20 && x < 90;
         (*slab)[i] = is_inside ? (float)value(*first * N_X + i) : 0.0f;
     }
-    CHECK_OK(ci_fft_convolve(comm, N_Y, N_X, *first, *count, *slab, gaussian, NULL));
+    CHECK_OK(
+        ci_fft_convolve(comm, &(ci_fft_slab){N_Y, N_X, *first, *count, *slab}, gaussian, NULL));
 }
 
 static void test_convolve(ci_comm *world, ci_comm *alone, bool uneven)

@@ -123,14 +123,15 @@ static void check_slabs(ci_comm *world, ci_comm *self)
     ci_clean_rms_mesh_free(mb);
 
     float *cut = NULL;
-    CHECK_OK(ci_grid_slab_cut(world, l, slab, 7, 11, 50, 90, -1, &cut));
+    CHECK_OK(ci_grid_slab_cut(world, l, slab, (ci_grid_rectangle){7, 11, 50, 90}, -1, &cut));
     for (size_t i = 0; cut && i < 50 * 90; i++)
         CHECK(cut[i] == (float)image[(11 + i / 50) * NX + 7 + i % 50]);
     ci_mem_free(cut);
 
     ci_num_beam beam = {9, 5, 0.7};
-    CHECK_OK(ci_image_restore(world, l, model + l->y_first * NX, NULL, 0, slab, beam, a));
-    CHECK_OK(ci_image_restore(self, w, model, NULL, 0, image, beam, b));
+    CHECK_OK(ci_image_restore(world, l, (ci_image_sky){model + l->y_first * NX, NULL, 0}, slab,
+                              beam, a));
+    CHECK_OK(ci_image_restore(self, w, (ci_image_sky){model, NULL, 0}, image, beam, b));
     CHECK(memcmp(a, b + l->y_first * NX, l->n_here * NX * sizeof *a) == 0);
     ci_grid_layout_free(l);
     ci_grid_layout_free(w);

@@ -141,7 +141,7 @@ static void mwa_check(ci_comm *world, const char *stokes, double want_peak)
     ci_image_options o;
     ci_image_options_default(&o);
     snprintf(prefix, sizeof prefix, "%s/mwa.%s.", work_folder, stokes);
-    snprintf(o.stokes, sizeof o.stokes, "%s", stokes);
+    o.stokes = ci_vis_pol_parse(stokes);
     o.weighting = CI_IMAGE_NATURAL;
     o.clean.max_iteration = 0;
     o.n_pixel = 512;
@@ -201,7 +201,7 @@ static void wsrt_check(ci_comm *world, const char *stokes, double want_a, double
     ci_image_options o;
     ci_image_options_default(&o);
     snprintf(prefix, sizeof prefix, "%s/wsrt.%s.", work_folder, stokes);
-    snprintf(o.stokes, sizeof o.stokes, "%s", stokes);
+    o.stokes = ci_vis_pol_parse(stokes);
     o.weighting = CI_IMAGE_NATURAL;
     o.clean.max_iteration = 0;
     o.n_pixel = 1024;

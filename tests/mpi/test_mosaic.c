@@ -47,7 +47,8 @@ static void check_sources(const tiling *p, const scene *s, const ci_mosaic_stats
                              .major = stats->beam_major_rad / CELL,
                              .minor = stats->beam_minor_rad / CELL,
                              .pa_rad = stats->beam_pa_rad};
-        CHECK_OK(ci_num_gaussian_fit(px, py, value, NULL, 15 * 15, &g, 1, false, NULL));
+        CHECK_OK(ci_num_gaussian_fit(&(ci_num_pixels){px, py, value, NULL, 15 * 15}, &g, 1, false,
+                                     NULL));
         /* Off the middle the projection narrows the beam by n = cos(distance). */
         double l = (x[i] - h.x_ref) * CELL, m = (y[i] - h.y_ref) * CELL,
                n = sqrt(1 - l * l - m * m);

@@ -25,7 +25,7 @@ static void write_small_tile(const tiling *p, small_tile *tile)
                         .ra_rad = 3,
                         .dec_rad = -0.7,
                         .bunit = "JY/BEAM",
-                        .stokes = "XX",
+                        .stokes = CI_VIS_POL_XX,
                         .beam_major_rad = 4 * CELL,
                         .beam_minor_rad = 3 * CELL,
                         .beam_pa_rad = 0.4};
@@ -64,7 +64,7 @@ static void check_single(const tiling *p, const small_tile *tile, const ci_mosai
         }
     /* exp(-r^2 / 1000) = 0.2 at r = 40.1 */
     CHECK(m.n_x == 81 && m.n_y == 81);
-    CHECK(m.beam_major_rad == stats->beam_major_rad && strcmp(m.stokes, "XX") == 0);
+    CHECK(m.beam_major_rad == stats->beam_major_rad && m.stokes == CI_VIS_POL_XX);
     CHECK(fabs(m.beam_pa_rad - 0.4) < 1e-6 && fabs(m.ra_rad - 3) < 1e-12);
     printf("one tile: %zu x %zu pixels, worst difference %.1e\n", m.n_x, m.n_y, worst);
     CHECK(worst < 1e-5 && n_wrong == 0);
@@ -83,7 +83,8 @@ static void test_single(tiling *p)
     const char *images[1] = {tile.image_path}, *pbs[1] = {tile.pb_path};
     snprintf(prefix, sizeof prefix, "%s/single.", p->folder);
     ci_mosaic_options_default(&options);
-    CHECK_OK(ci_mosaic_make(p->world, images, pbs, 1, &options, NULL, prefix, &stats));
+    CHECK_OK(ci_mosaic_make(p->world, &(ci_mosaic_inputs){images, pbs, 1}, &options, NULL, prefix,
+                            &stats));
     if (ci_comm_rank(p->world) == 0) check_single(p, &tile, &stats);
     ci_mosaic_stats_clear(&stats);
 }
@@ -115,7 +116,7 @@ static ci_fits_header pair_header(const spoilt *second, bool is_pb, bool is_seco
                         .cell_rad = CELL,
                         .ra_rad = is_second ? second->ra_rad : 1,
                         .bunit = "Jy/beam",
-                        .stokes = "I",
+                        .stokes = CI_VIS_POL_I,
                         .beam_major_rad = 4 * CELL,
                         .beam_minor_rad = 4 * CELL,
                         .freq_hz = is_second ? freq_hz : 1.4e9,
@@ -165,7 +166,8 @@ static ci_status pair_make(const tiling *p, spoilt second)
     ci_mosaic_options_default(&options);
     if (second.pb_cut > 0) options.pb_cut = second.pb_cut;
     ci_mosaic_stats stats;
-    ci_status status = ci_mosaic_make(p->world, images, pbs, 2, &options, NULL, prefix, &stats);
+    ci_status status = ci_mosaic_make(p->world, &(ci_mosaic_inputs){images, pbs, 2}, &options, NULL,
+                                      prefix, &stats);
     if (status != CI_OK) CHECK(stats.tile == NULL);
     ci_mosaic_stats_clear(&stats);
     CHECK_OK(ci_par_barrier(p->world));

@@ -25,6 +25,18 @@ static void test_planted_difference(ci_comm *world)
         }
 }
 
+/* One text of one rank, or where one ends and the next begins. */
+static void test_texts(ci_comm *world)
+{
+    bool is_last = ci_comm_rank(world) == ci_comm_size(world) - 1;
+    const char *same[] = {"a.hdf5", "b.hdf5"}, *other[] = {"a.hdf", "5b.hdf5"};
+    CHECK_OK(ci_par_check_texts(world, "the list", same, 2));
+    if (ci_comm_size(world) == 1) return;
+    ci_error_clear();
+    CHECK(ci_par_check_texts(world, "the list", is_last ? other : same, 2) == CI_ERR_INTERNAL);
+    CHECK(strcmp(ci_error_text(), "the list differs between ranks") == 0);
+}
+
 /* It is no call of the program's own: numbers of calls are the same with it. */
 static void test_not_counted(ci_comm *world)
 {
@@ -73,6 +85,7 @@ int main(void)
     if (ci_par_start(&world) != CI_OK) return 70;
     test_equal(world);
     test_planted_difference(world);
+    test_texts(world);
     test_not_counted(world);
     test_instruction_set(world);
 #ifndef NDEBUG

@@ -12,7 +12,7 @@ from test_comments import ALL, SAYS, Comments
 QUIET = re.compile(r"MPI_(Wtime|Comm_(rank|size|get_attr|set_errhandler)|Initialized|Finalized|Query_thread|"
                    r"Error_\w+|Get_(?!accumulate)\w+|Op_\w+|Type_\w+|Abort|[A-Z0-9_]+)")
 ON_ONE_PROCESS = {"ci_tile_estimate"}  # calls collective functions on a communicator of one (ci_comm_self)
-MACROS = {"CI_AGREE": "ci_par_agree", "CI_PAR_EQUAL": "ci_par_check_equal"}
+MACROS = {"CI_AGREE": "ci_par_agree", "CI_PAR_EQUAL": "ci_par_check_equal", "CI_PAR_EQUAL_TEXTS": "ci_par_check_texts"}
 CALL = re.compile(r"\b([A-Za-z_]\w*)\s*\(|\b(ci_\w+)\b")
 
 

@@ -34,8 +34,8 @@ static inline void solve(ci_comm *comm, const cal_sim *s, const ci_vis_set *set,
     options.gain_interval_s = 60;
     if (given) options = *given;
     memset(out, 0, sizeof *out);
-    CHECK_OK(ci_cal_solve(comm, set, sim_predict, (void *)s, &options, &out->bandpass, &out->gain,
-                          &out->quality));
+    CHECK_OK(ci_cal_solve(comm, set, (ci_cal_model){sim_predict, (void *)s}, &options,
+                          &out->bandpass, &out->gain, &out->quality));
 }
 
 /* Product of both tables at a channel and solution time, over the truth, the common phase

@@ -61,7 +61,7 @@ static inline ci_fits_header tile_header(const scene *s, size_t t)
                         .y_ref = SIDE / 2,
                         .cell_rad = CELL,
                         .bunit = "Jy/beam",
-                        .stokes = "I"};
+                        .stokes = CI_VIS_POL_I};
     /* The sky drifts by 309 s of right ascension a tile. */
     double step = 309.0 / 240 * CI_DEG_TO_RAD * ((double)t - 4.5);
     h.ra_rad = fmod(s->ra_deg * CI_DEG_TO_RAD + step + CI_TWO_PI, CI_TWO_PI);
@@ -197,7 +197,8 @@ static inline ci_status make_mosaic(const tiling *p, ci_comm *comm, const char *
     ci_fits_header given = {.telescope = "TEST", .object = "tiling"};
     ci_status status = ci_fits_card_set_text(&given, "GROUP", name, "mosaic group");
     if (status == CI_OK)
-        status = ci_mosaic_make(comm, images, pbs, N_TILE, &options, &given, prefix, stats);
+        status = ci_mosaic_make(comm, &(ci_mosaic_inputs){images, pbs, N_TILE}, &options, &given,
+                                prefix, stats);
     given.telescope = given.object = NULL; /* literals */
     ci_fits_header_clear(&given);
     return status;

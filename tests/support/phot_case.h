@@ -50,7 +50,7 @@ static inline ci_fits_header phot_header(phot_beam beam)
                             .y_ref = SIDE / 2,
                             .cell_rad = CELL,
                             .bunit = "Jy/beam",
-                            .stokes = "I",
+                            .stokes = CI_VIS_POL_I,
                             .beam_major_rad = beam.x * CELL,
                             .beam_minor_rad = beam.y * CELL,
                             .beam_pa_rad = beam.x > beam.y ? 0.5 * CI_PI : 0,

@@ -28,7 +28,7 @@ static inline void mosaic_header(ci_fits_header *h)
     h->x_ref = h->y_ref = side / 2;
     h->cell_rad = 3 * CI_ARCSEC_TO_RAD;
     strcpy(h->bunit, "Jy/beam");
-    strcpy(h->stokes, "I");
+    h->stokes = CI_VIS_POL_I;
     h->telescope = "OVRO_MMA"; /* never cleared */
     h->beam_major_rad = 12 * CI_ARCSEC_TO_RAD;
     h->beam_minor_rad = 9 * CI_ARCSEC_TO_RAD;

@@ -29,7 +29,8 @@ static void tables_make(ci_cal_table **bandpass, ci_cal_table **gain)
     options.gain_interval_s = 60;
     CHECK_OK(ci_comm_self(&self));
     ci_vis_set *set = sim_set(self, &s);
-    CHECK_OK(ci_cal_solve(self, set, sim_predict, &s, &options, bandpass, gain, NULL));
+    CHECK_OK(
+        ci_cal_solve(self, set, (ci_cal_model){sim_predict, &s}, &options, bandpass, gain, NULL));
     /* a dead receptor and a failed solution, to see flags through */
     for (size_t i = 1; *gain && i < 16; i++)
         if (i < (*gain)->n_time + 1) (*gain)->flag[ci_cal_index(*gain, i - 1, 0, 4, 1)] = 2;

@@ -28,8 +28,8 @@ static void solve(solved *x, cal_sim *s, double interval_s)
     ci_cal_options options;
     ci_cal_options_default(&options);
     options.gain_interval_s = interval_s;
-    assert_int_equal(ci_cal_solve(x->self, x->set, sim_predict, s, &options, &x->bandpass, &x->gain,
-                                  &x->quality),
+    assert_int_equal(ci_cal_solve(x->self, x->set, (ci_cal_model){sim_predict, s}, &options,
+                                  &x->bandpass, &x->gain, &x->quality),
                      CI_OK);
 }
 

@@ -37,7 +37,7 @@ static ci_fits_header header(void)
                             .y_ref = SIDE / 2,
                             .cell_rad = 60 * CI_ARCSEC_TO_RAD,
                             .bunit = "Jy/beam",
-                            .stokes = "I",
+                            .stokes = CI_VIS_POL_I,
                             .freq_hz = 1.4e9};
 }
 

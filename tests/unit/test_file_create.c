@@ -64,7 +64,7 @@ static void image_write(const char *path)
                         .beam_major_rad = 3e-5,
                         .beam_minor_rad = 3e-5,
                         .bunit = "Jy/beam",
-                        .stokes = "I"};
+                        .stokes = CI_VIS_POL_I};
     pixels[27] = 1;
     OK(ci_fits_write(path, &h, pixels));
 }

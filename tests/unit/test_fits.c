@@ -35,7 +35,7 @@ static ci_fits_header sample(void)
                         .slant_a = 0.1234,
                         .slant_b = -0.37,
                         .bunit = "Jy/beam",
-                        .stokes = "I",
+                        .stokes = CI_VIS_POL_I,
                         .beam_major_rad = 15.1 * CI_ARCSEC_TO_RAD,
                         .beam_minor_rad = 11.3 * CI_ARCSEC_TO_RAD,
                         .beam_pa_rad = 0.3,
@@ -119,7 +119,7 @@ static void test_round_trip(void **unused)
     near(h->bandwidth_hz, 187.5e6, 0);
     near(h->time_mjd_s, want.time_mjd_s, 1e-6);
     assert_string_equal(h->bunit, "Jy/beam");
-    assert_string_equal(h->stokes, "I");
+    assert_int_equal(h->stokes, CI_VIS_POL_I);
     assert_string_equal(h->telescope, "DSA-110");
     assert_string_equal(h->object, "3C48 field's");
     assert_int_equal(h->n_card, 5);
@@ -452,7 +452,7 @@ static int write_for_astropy(const char *where)
     write_sample(path);
     ci_fits_header h = sample();
     h.slant_a = h.slant_b = 0;
-    snprintf(h.stokes, sizeof h.stokes, "XX");
+    h.stokes = CI_VIS_POL_XX;
     h.freq_hz = h.bandwidth_hz = h.time_mjd_s = h.beam_major_rad = 0;
     h.telescope = h.object = NULL;
     h.bunit[0] = 0;

@@ -57,7 +57,8 @@ static double power_sum(const double *x, const double *w, int n, int degree)
 
 static void sums_agree(ci_num_gauss *g, rule *r, size_t n_node)
 {
-    assert_int_equal(ci_num_gauss_rule(g, N, r->x, r->w, n_node, r->node, r->weight, r->projection),
+    assert_int_equal(ci_num_gauss_rule(g, N, r->x, r->w,
+                                       &(ci_num_rule){n_node, r->node, r->weight, r->projection}),
                      CI_OK);
     double total = power_sum(r->x, r->w, N, 0);
     for (size_t k = 0; k < n_node; k++) {
@@ -130,8 +131,9 @@ static void projected_noise_is_independent(void **state)
 static void as_many_nodes_as_points_are_the_points(void **state)
 {
     rule r = {.x = {3, 5, 9}, .w = {1, 4, 2}};
-    assert_int_equal(ci_num_gauss_rule(*state, 3, r.x, r.w, 3, r.node, r.weight, r.projection),
-                     CI_OK);
+    assert_int_equal(
+        ci_num_gauss_rule(*state, 3, r.x, r.w, &(ci_num_rule){3, r.node, r.weight, r.projection}),
+        CI_OK);
     for (int k = 0; k < 3; k++) {
         near(r.node[k], r.x[k], 1e-12);
         near(r.weight[k], r.w[k], 1e-12);
@@ -141,10 +143,12 @@ static void as_many_nodes_as_points_are_the_points(void **state)
 static void too_few_points_are_refused(void **state)
 {
     rule r = {.x = {1, 2, 3}, .w = {0, 0, 0}};
-    assert_int_equal(ci_num_gauss_rule(*state, 3, r.x, r.w, 1, r.node, r.weight, r.projection),
-                     CI_ERR_INTERNAL);
-    assert_int_equal(ci_num_gauss_rule(*state, 3, r.x, r.w, 4, r.node, r.weight, r.projection),
-                     CI_ERR_INTERNAL);
+    assert_int_equal(
+        ci_num_gauss_rule(*state, 3, r.x, r.w, &(ci_num_rule){1, r.node, r.weight, r.projection}),
+        CI_ERR_INTERNAL);
+    assert_int_equal(
+        ci_num_gauss_rule(*state, 3, r.x, r.w, &(ci_num_rule){4, r.node, r.weight, r.projection}),
+        CI_ERR_INTERNAL);
     ci_error_clear();
 }
 

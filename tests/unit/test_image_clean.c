@@ -226,7 +226,8 @@ static void test_restore(void **state)
     ci_grid_layout *l = NULL;
     assert_int_equal(ci_grid_layout_new(comm, &l, M, M, 0, M), CI_OK);
     ci_num_beam beam = {7, 4, 0.6};
-    assert_int_equal(ci_image_restore(comm, l, model, NULL, 0, residual, beam, restored), CI_OK);
+    assert_int_equal(
+        ci_image_restore(comm, l, (ci_image_sky){model, NULL, 0}, residual, beam, restored), CI_OK);
     ci_num_gaussian g = {.peak = 1, .major = 7, .minor = 4, .pa_rad = 0.6};
     for (int i = 0; i < M * M; i++) {
         double x = i % M, y = i / M;
@@ -252,7 +253,9 @@ static void test_points(void **state)
     memset(residual, 0, sizeof residual);
     assert_int_equal(ci_grid_layout_new(comm, &l, M, M, 0, M), CI_OK);
     ci_num_beam beam = {7, 4, 0.6};
-    assert_int_equal(ci_image_restore(comm, l, model, points, 2, residual, beam, restored), CI_OK);
+    assert_int_equal(
+        ci_image_restore(comm, l, (ci_image_sky){model, points, 2}, residual, beam, restored),
+        CI_OK);
     for (int i = 0; i < M * M; i++) {
         double x = i % M, y = i / M;
         double want =

@@ -39,18 +39,18 @@ static ci_vis_set *set_new(const fake_sky *sky)
     return set;
 }
 
-static ci_image_options options_for(const char *stokes)
+static ci_image_options options_for(int stokes)
 {
     ci_image_options o;
     ci_image_options_default(&o);
-    snprintf(o.stokes, sizeof o.stokes, "%s", stokes);
+    o.stokes = stokes;
     return o;
 }
 
 /* ---- Stokes ---------------------------------------------------------------------------- */
 
-static ci_image_recipe recipe(const char *stokes, size_t n_pol, const int *pol,
-                              const int64_t *n_good, bool is_sum, ci_status want)
+static ci_image_recipe recipe(int stokes, size_t n_pol, const int *pol, const int64_t *n_good,
+                              bool is_sum, ci_status want)
 {
     ci_vis_meta meta = {.n_pol = n_pol, .stokes_is_sum = is_sum};
     memcpy(meta.pol, pol, n_pol * sizeof *pol);
@@ -73,34 +73,34 @@ static void test_recipes(void **state)
     for (int k = 0; k < 4; k++)
         for (int is_circular = 0; is_circular < 2; is_circular++) {
             const ci_c64 *v = is_circular ? circ : lin;
-            ci_image_recipe r =
-                recipe(names[k], 4, is_circular ? round : linear, all, false, CI_OK);
+            ci_image_recipe r = recipe(ci_vis_pol_parse(names[k]), 4, is_circular ? round : linear,
+                                       all, false, CI_OK);
             assert_int_equal(r.n_pol, 2);
             assert_false(r.is_pseudo_i);
             ci_c64 sum = r.factor[0] * v[r.i_pol[0]] + r.factor[1] * v[r.i_pol[1]];
             assert_true(cabs(sum - truth[k]) < 1e-14);
         }
-    ci_image_recipe r = recipe("I", 4, linear, no_yy, false, CI_OK);
+    ci_image_recipe r = recipe(CI_VIS_POL_I, 4, linear, no_yy, false, CI_OK);
     assert_true(r.is_pseudo_i && r.n_pol == 1 && r.i_pol[0] == 0 && creal(r.factor[0]) == 1);
-    r = recipe("I", 1, linear + 1, all, true, CI_OK);
+    r = recipe(CI_VIS_POL_I, 1, linear + 1, all, true, CI_OK);
     assert_true(r.is_pseudo_i && creal(r.factor[0]) == 2);
     /* Nothing good is no fault of the question. */
-    r = recipe("I", 1, linear, none, false, CI_OK);
+    r = recipe(CI_VIS_POL_I, 1, linear, none, false, CI_OK);
     assert_true(r.is_pseudo_i && r.n_pol == 1 && r.i_pol[0] == 0);
-    r = recipe("I", 1, round + 1, none, false, CI_OK);
+    r = recipe(CI_VIS_POL_I, 1, round + 1, none, false, CI_OK);
     assert_true(r.is_pseudo_i && r.n_pol == 1 && r.i_pol[0] == 0);
-    r = recipe("I", 2, linear, none, false, CI_OK);
+    r = recipe(CI_VIS_POL_I, 2, linear, none, false, CI_OK);
     assert_true(!r.is_pseudo_i && r.n_pol == 2);
-    recipe("I", 2, linear + 2, none, false, CI_ERR_USAGE);
-    recipe("Q", 1, linear, none, false, CI_ERR_USAGE);
-    r = recipe("I", 2, linear, all, true, CI_OK);
+    recipe(CI_VIS_POL_I, 2, linear + 2, none, false, CI_ERR_USAGE);
+    recipe(CI_VIS_POL_Q, 1, linear, none, false, CI_ERR_USAGE);
+    r = recipe(CI_VIS_POL_I, 2, linear, all, true, CI_OK);
     assert_true(creal(r.factor[0]) == 1 && creal(r.factor[1]) == 1);
-    r = recipe("YY", 4, linear, no_yy, false, CI_OK);
+    r = recipe(CI_VIS_POL_YY, 4, linear, no_yy, false, CI_OK);
     assert_true(r.n_pol == 1 && r.i_pol[0] == 1 && !r.is_pseudo_i);
-    recipe("XY", 4, linear, all, false, CI_ERR_USAGE);
+    recipe(CI_VIS_POL_XY, 4, linear, all, false, CI_ERR_USAGE);
     assert_non_null(strstr(ci_error_text(), "XX YY XY YX"));
-    recipe("RR", 4, linear, all, false, CI_ERR_USAGE);
-    recipe("U", 2, linear, all, false, CI_ERR_USAGE);
+    recipe(CI_VIS_POL_RR, 4, linear, all, false, CI_ERR_USAGE);
+    recipe(CI_VIS_POL_U, 2, linear, all, false, CI_ERR_USAGE);
     assert_non_null(strstr(ci_error_text(), "the file has XX YY"));
 }
 
@@ -119,7 +119,7 @@ static void test_samples(void **state)
     b->flags[ci_vis_sample(b, r, 1, 1)] = CI_VIS_FLAG_FILE;
     b->data[ci_vis_sample(b, r, 2, 0)] = NAN;
     b->flags[ci_vis_sample(b, r, 3, 2)] = CI_VIS_FLAG_FILE; /* XY: of no matter for I */
-    ci_image_options o = options_for("I");
+    ci_image_options o = options_for(CI_VIS_POL_I);
     ci_vis_samples *s = NULL;
     assert_int_equal(ci_image_samples_new(comm, &s, set, &o), CI_OK);
     /* Rows of autocorrelations are left out: this is the first. */
@@ -227,7 +227,7 @@ static void test_weights(void **state)
     for (size_t i = 0; i < set->n_block; i++)
         for (size_t k = 0; k < set->block[i]->n_row * 16; k++)
             set->block[i]->weight[k] *= (float)(0.2 + test_random_uniform(77 * k + i));
-    ci_image_options o = options_for("I");
+    ci_image_options o = options_for(CI_VIS_POL_I);
     ci_vis_samples *s = NULL;
     assert_int_equal(ci_image_samples_new(comm, &s, set, &o), CI_OK);
     check_weights(s, CI_IMAGE_UNIFORM, 0);
@@ -263,7 +263,7 @@ static void test_too_many_cells(void **state)
     (void)state;
     fake_sky sky = small_sky();
     ci_vis_set *set = set_new(&sky);
-    ci_image_options o = options_for("I");
+    ci_image_options o = options_for(CI_VIS_POL_I);
     ci_vis_samples *s = NULL;
     ci_image_density *d = NULL;
     assert_int_equal(ci_image_samples_new(comm, &s, set, &o), CI_OK);
@@ -285,7 +285,7 @@ static void test_thermal(void **state)
     (void)state;
     fake_sky sky = small_sky();
     ci_vis_set *set = set_new(&sky);
-    ci_image_options o = options_for("I");
+    ci_image_options o = options_for(CI_VIS_POL_I);
     ci_vis_samples *s = NULL;
     ci_image_sums sums;
     assert_int_equal(ci_image_samples_new(comm, &s, set, &o), CI_OK);
@@ -302,7 +302,7 @@ static void test_cell(void **state)
     fake_sky sky = small_sky();
     sky.n_antenna = 20;
     ci_vis_set *set = set_new(&sky);
-    ci_image_options o = options_for("I");
+    ci_image_options o = options_for(CI_VIS_POL_I);
     o.weighting = CI_IMAGE_NATURAL;
     ci_vis_samples *s = NULL;
     ci_grid_geometry g;

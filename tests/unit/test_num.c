@@ -124,7 +124,9 @@ static void test_islands(void **unused)
     int32_t labels[5 * 8];
     ci_num_island *islands = NULL;
     size_t n = 0;
-    assert_int_equal(ci_num_islands(image, NULL, 5, 8, 5, 3, labels, &islands, &n), CI_OK);
+    assert_int_equal(
+        ci_num_islands(&(ci_num_island_search){image, NULL, 5, 8, 5, 3}, labels, &islands, &n),
+        CI_OK);
     assert_int_equal(n, 5);
     assert_int_equal(islands[0].n_pixel, 2);
     assert_int_equal(islands[1].n_pixel, 5); /* joined below: 4 4 4 4 9 */
@@ -144,7 +146,9 @@ static void test_islands(void **unused)
     for (int i = 0; i < 40; i++)
         rms[i] = i < 20 ? 1.0f : 2.0f;
     rms[0] = 0;
-    assert_int_equal(ci_num_islands(image, rms, 5, 8, 5, 3, labels, &islands, &n), CI_OK);
+    assert_int_equal(
+        ci_num_islands(&(ci_num_island_search){image, rms, 5, 8, 5, 3}, labels, &islands, &n),
+        CI_OK);
     assert_int_equal(n, 2);
     assert_int_equal(islands[0].n_pixel, 1); /* its neighbour's rms is 0 */
     assert_int_equal(islands[1].n_pixel, 1); /* 9; the 4 below it is under 3 x 2 */
@@ -194,7 +198,8 @@ static void test_gaussian_fit_exact(void **unused)
         paint(&truth, 1, 0);
         ci_num_gaussian g = {.peak = 3, .x = 20, .y = 19, .major = 6, .minor = 6};
         double chi2 = -1;
-        assert_int_equal(ci_num_gaussian_fit(px, py, pv, NULL, SIDE * SIDE, &g, 1, false, &chi2),
+        assert_int_equal(ci_num_gaussian_fit(&(ci_num_pixels){px, py, pv, NULL, SIDE * SIDE}, &g, 1,
+                                             false, &chi2),
                          CI_OK);
         near(g.peak, 3.5, 1e-8);
         near(g.x, 20.3, 1e-8);
@@ -212,16 +217,18 @@ static void test_gaussian_fit_exact(void **unused)
     guess[0].x = 17;
     guess[1].x = 23;
     guess[1].peak = 1.4;
-    assert_int_equal(ci_num_gaussian_fit(px, py, pv, NULL, SIDE * SIDE, guess, 2, true, NULL),
-                     CI_OK);
+    assert_int_equal(
+        ci_num_gaussian_fit(&(ci_num_pixels){px, py, pv, NULL, SIDE * SIDE}, guess, 2, true, NULL),
+        CI_OK);
     for (int k = 0; k < 2; k++) {
         near(guess[k].peak, two[k].peak, 1e-8);
         near(guess[k].x, two[k].x, 1e-8);
         near(guess[k].major, 6, 0);
     }
     ci_num_gaussian few = {.peak = 1, .major = 2, .minor = 2};
-    assert_int_equal(ci_num_gaussian_fit(px, py, pv, NULL, 5, &few, 1, false, NULL),
-                     CI_ERR_NO_DATA);
+    assert_int_equal(
+        ci_num_gaussian_fit(&(ci_num_pixels){px, py, pv, NULL, 5}, &few, 1, false, NULL),
+        CI_ERR_NO_DATA);
 }
 
 static void test_gaussian_fit_errors(void **unused)
@@ -243,8 +250,9 @@ static void test_gaussian_fit_errors(void **unused)
         paint(&truth, 1, 0.05);
         ci_num_gaussian g = {
             .peak = 1.1, .x = 20.5, .y = 20.5, .major = 7, .minor = 6, .pa_rad = 0};
-        assert_int_equal(ci_num_gaussian_fit(px, py, pv, ps, SIDE * SIDE, &g, 1, false, NULL),
-                         CI_OK);
+        assert_int_equal(
+            ci_num_gaussian_fit(&(ci_num_pixels){px, py, pv, ps, SIDE * SIDE}, &g, 1, false, NULL),
+            CI_OK);
         double z[6] = {(g.peak - 1) / g.peak_err,   (g.x - truth.x) / g.x_err,
                        (g.y - truth.y) / g.y_err,   (g.major - 8) / g.major_err,
                        (g.minor - 5) / g.minor_err, remainder(g.pa_rad - 0.4, CI_PI) / g.pa_err};
