@@ -3,7 +3,10 @@
  * have the same bits at any number of ranks.
  *
  * "Collective" means: every rank of `comm` calls it, in the same order. A function
- * returns the same status on every rank, and the text of the lowest worst rank. */
+ * returns the same status on every rank, and the text of the lowest worst rank. Numbers,
+ * texts and options that it is given must be the same on every rank; only what a comment
+ * calls this rank's (slabs, blocks, samples, buffers) may differ. Debug builds check that
+ * (CI_PAR_EQUAL). */
 #ifndef CONTIMG_PAR_H
 #define CONTIMG_PAR_H
 

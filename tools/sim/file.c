@@ -227,6 +227,21 @@ static void lose_packets(file_work *f, size_t i_time)
     }
 }
 
+static void add_rfi(file_work *f, size_t t)
+{
+    const sim_world *w = f->world;
+    sim_rfi_integration at = {.i_tile = (int64_t)f->i_tile,
+                              .sub_band = f->sub_band,
+                              .i_time = (int64_t)t,
+                              .n_antenna = w->array->n_antenna,
+                              .n_baseline = f->n_baseline,
+                              .n_chan = f->n_chan,
+                              .antenna = w->array->antenna,
+                              .first = w->array->first,
+                              .second = w->array->second};
+    sim_rfi_add(w->rfi, (uint64_t)w->options.seed, &at, f->vis);
+}
+
 static ci_status write_integrations(file_work *f, sim_layout *layout)
 {
     const sim_world *w = f->world;
@@ -236,9 +251,7 @@ static ci_status write_integrations(file_work *f, sim_layout *layout)
         if (ci_stop_asked()) return ci_error(CI_ERR_STOPPED, "%s: stopped by a signal", f->part);
         CI_TRY(make_scene(f, time_jd));
         make_model(f);
-        sim_rfi_add(w->rfi, (uint64_t)w->options.seed, (int64_t)f->i_tile, f->sub_band, (int64_t)t,
-                    w->array->n_antenna, w->array->antenna, f->n_baseline, w->array->first,
-                    w->array->second, f->n_chan, f->vis);
+        add_rfi(f, t);
         sim_gains_at(w->gains, hour, f->n_chan, f->freq_hz, f->gain);
         add_noise_and_gains(f, t);
         lose_packets(f, t);

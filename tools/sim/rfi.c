@@ -160,26 +160,29 @@ static ci_c64 coupling(uint64_t seed, uint64_t emitter, int64_t number, uint64_t
     return amp * (cos(CI_TWO_PI * phase) + I * sin(CI_TWO_PI * phase));
 }
 
-void sim_rfi_add(const sim_rfi *r, uint64_t seed, int64_t tile, int64_t sub_band, int64_t i_time,
-                 size_t n_antenna, const int64_t *antenna, size_t n_baseline, const int32_t *first,
-                 const int32_t *second, size_t n_chan, ci_c64 *vis)
+static bool is_hit(const sim_rfi_event *e, const sim_rfi_integration *at)
+{
+    return e->tile == at->i_tile && e->sub_band == at->sub_band && at->i_time >= e->time_first &&
+           at->i_time < e->time_end;
+}
+
+void sim_rfi_add(const sim_rfi *r, uint64_t seed, const sim_rfi_integration *at, ci_c64 *vis)
 {
     ci_c64 way[SIM_N_STATION][SIM_N_POL];
     for (size_t i = 0; i < r->n; i++) {
         const sim_rfi_event *e = &r->event[i];
-        sim_rng rng = sim_rng_at(seed, SIM_RNG_COUPLING, e->emitter, 1u << 20, (uint64_t)i_time, 0);
+        if (!is_hit(e, at)) continue;
+        sim_rng rng =
+            sim_rng_at(seed, SIM_RNG_COUPLING, e->emitter, 1u << 20, (uint64_t)at->i_time, 0);
         double amp = e->amp_jy * exp(0.5 * sim_rng_normal(&rng));
-        if (e->tile != tile || e->sub_band != sub_band || i_time < e->time_first ||
-            i_time >= e->time_end)
-            continue;
-        for (size_t a = 0; a < n_antenna; a++)
+        for (size_t a = 0; a < at->n_antenna; a++)
             for (size_t p = 0; p < SIM_N_POL; p++)
-                way[a][p] = coupling(seed, e->emitter, antenna[a], p, i_time);
-        for (size_t b = 0; b < n_baseline; b++)
+                way[a][p] = coupling(seed, e->emitter, at->antenna[a], p, at->i_time);
+        for (size_t b = 0; b < at->n_baseline; b++)
             for (size_t p = 0; p < SIM_N_POL; p++) {
-                ci_c64 v = amp * way[first[b]][p] * conj(way[second[b]][p]);
+                ci_c64 v = amp * way[at->first[b]][p] * conj(way[at->second[b]][p]);
                 for (int64_t c = e->chan_first; c < e->chan_end; c++)
-                    vis[(b * n_chan + (size_t)c) * SIM_N_POL + p] += v;
+                    vis[(b * at->n_chan + (size_t)c) * SIM_N_POL + p] += v;
             }
     }
 }

@@ -31,10 +31,15 @@ typedef struct sim_rfi
 CI_MUST_CHECK ci_status sim_rfi_new(sim_rfi **out, const sim_options *options);
 void sim_rfi_free(sim_rfi *rfi);
 const char *sim_rfi_name(sim_rfi_kind kind);
-/* Adds what falls on one integration of one file to vis [n_baseline][n_chan][SIM_N_POL]
- * (Jy, before the gains). antenna: numbers; first, second: indices in it. */
-void sim_rfi_add(const sim_rfi *rfi, uint64_t seed, int64_t tile, int64_t sub_band, int64_t i_time,
-                 size_t n_antenna, const int64_t *antenna, size_t n_baseline, const int32_t *first,
-                 const int32_t *second, size_t n_chan, ci_c64 *vis);
+/* One integration of one file. */
+typedef struct sim_rfi_integration
+{
+    int64_t i_tile, sub_band, i_time;
+    size_t n_antenna, n_baseline, n_chan;
+    const int64_t *antenna;        /* numbers [n_antenna] */
+    const int32_t *first, *second; /* indices in antenna [n_baseline] */
+} sim_rfi_integration;
+/* Adds what falls on it to vis [n_baseline][n_chan][SIM_N_POL] (Jy, before the gains). */
+void sim_rfi_add(const sim_rfi *rfi, uint64_t seed, const sim_rfi_integration *at, ci_c64 *vis);
 
 #endif
