@@ -47,6 +47,7 @@ typedef struct ci_cal_table
     float *snr;               /* the same shape; 0 where unknown */
     int32_t i_ref_antenna;    /* -1: unknown */
     bool is_approximate;      /* the flux scale is not from a standard */
+    bool has_delay_loss;      /* BANDPASS: data are divided by what channels lose by its delays */
     bool has_convention;      /* pol_convention says what unit of power its gains lead to: */
     bool stokes_is_sum;       /* I = XX + YY of data that it calibrated, else half of it */
     char *model, *history;    /* owned, NULL counts as ""; set by ci_str_set */
@@ -131,8 +132,9 @@ typedef struct ci_cal_model
  * model need only agree). Per-baseline normal sums per channel and time interval, summed
  * over blocks of 12 channels in order; each channel, and each interval, is then solved by
  * StEFCal (Salvini & Wijnholds 2014, average every second step), bandpass and gains
- * alternately. A data set of a single channel has the bandpass 1 and all in the gains. What the
- * model explains less than half as well as the rest is left out: an antenna in a sub-band, a
+ * alternately. A data set of a single channel has the bandpass 1 and all in the gains. What a
+ * channel loses by delays, sinc(width (tau1 - tau2)), is no antenna's gain and is taken out. What
+ * the model explains less than half as well as the rest is left out: an antenna in a sub-band, a
  * sub-band (three at least). With CI_CAL_INTERVAL_AUTO a second pass over the data gives the gains
  * of intervals as short as S/N allows: 20 for phases, 100 for amplitudes, 60 s at most. Data are
  * not changed. Collective. Both tables on every rank, the same bytes at any rank count.
@@ -141,6 +143,10 @@ typedef struct ci_cal_model
 CI_MUST_CHECK ci_status ci_cal_solve(ci_comm *comm, const ci_vis_set *set, ci_cal_model model,
                                      const ci_cal_options *options, ci_cal_table **bandpass,
                                      ci_cal_table **gain, ci_cal_quality *quality);
+
+/* Delays (s) of the receptors of one feed at a bandpass's first time, *out [n_antenna], to
+ * ci_mem_free: the gain is exp(+2 pi i delay nu); NaN: not known. Local. */
+CI_MUST_CHECK ci_status ci_cal_table_delays(double **out, const ci_cal_table *table, size_t i_feed);
 
 /* The numbers of one table alone (residual NaN, n_iteration 0). Local. */
 CI_MUST_CHECK ci_status ci_cal_table_quality(const ci_cal_table *table, ci_cal_quality *out);
@@ -167,11 +173,12 @@ size_t ci_cal_chans_known(const ci_cal_table *table, const ci_vis_meta *meta, si
 size_t ci_cal_table_sub_bands_out(const ci_cal_table *table, const ci_vis_meta *meta);
 
 /* Divides data by the table's gains (bandpass nearest in time; gains linear in complex
- * log over time), multiplies weights by |g1 g2|^2, flags CAL where there is none (and where
- * the solution nearest in time is flagged). Antennas are matched by ci_vis_antenna_match,
- * feeds by their directions (by X and Y where either side's are not known), frequencies to half
- * a channel: what the table does not know is flagged. CI_ERR_INPUT where no antenna matches, or
- * no channel of the whole data set, or the table's feeds lie in other directions. Local. */
+ * log over time), and by what channels lose by delays where it has_delay_loss, multiplies weights
+ * by |g1 g2|^2, flags CAL where there is none (and where the solution nearest in time is flagged).
+ * Antennas are matched by ci_vis_antenna_match, feeds by their directions (by X and Y where either
+ * side's are not known), frequencies to half a channel: what the table does not know is flagged.
+ * CI_ERR_INPUT where no antenna matches, or no channel of the whole data set, or the table's feeds
+ * lie in other directions. Local. */
 CI_MUST_CHECK ci_status ci_cal_apply(const ci_cal_table *table, ci_vis_block *block);
 
 typedef enum ci_cal_weighting

@@ -1,5 +1,6 @@
 /* Applies tables: V / (g1 conj(g2)). */
 #include "cal/apply.h"
+#include "cal/delay.h"
 
 #include <complex.h>
 #include <math.h>
@@ -95,6 +96,22 @@ static void gain_invert(ci_cal_correction *k, const ci_cal_table *table, const c
                     inverse_of(gain_at(table, (size_t)antenna[a], h, meta->time_mjd_s[t]));
 }
 
+/* Delays of the data's antennas by the table. */
+static ci_status delays_fill(ci_cal_correction *k, const ci_cal_table *table,
+                             const int32_t *antenna)
+{
+    CI_TRY(ci_mem_alloc(&k->delay_s, k->n_antenna * k->n_feed, sizeof(double), "delays"));
+    for (size_t h = 0; h < k->n_feed; h++) {
+        double *delay_s = NULL;
+        CI_TRY(ci_cal_table_delays(&delay_s, table, h));
+        for (size_t a = 0; a < k->n_antenna; a++)
+            if (antenna[a] >= 0 && isfinite(delay_s[antenna[a]]))
+                k->delay_s[a * k->n_feed + h] = delay_s[antenna[a]];
+        ci_mem_free(delay_s);
+    }
+    return CI_OK;
+}
+
 /* Matches, then inverts; scratch arrays are the caller's. time [n_time of the data]: table
  * times of the slots. */
 static ci_status correction_fill(ci_cal_correction *k, const ci_cal_table *table,
@@ -132,7 +149,7 @@ static ci_status correction_fill(ci_cal_correction *k, const ci_cal_table *table
         bandpass_invert(k, table, antenna, chans, time);
     else
         gain_invert(k, table, meta, antenna);
-    return CI_OK;
+    return table->has_delay_loss ? delays_fill(k, table, antenna) : CI_OK;
 }
 
 ci_status ci_cal_correction_new(ci_cal_correction **out, const ci_cal_table *table,
@@ -172,7 +189,25 @@ void ci_cal_correction_free(ci_cal_correction *k)
     ci_mem_free(k->slot);
     ci_mem_free(k->is_known);
     ci_mem_free(k->inverse);
+    ci_mem_free(k->delay_s);
     ci_mem_free(k);
+}
+
+/* What channels have lost comes back; where next to nothing is left of them, nothing is known. */
+static void losses_divide(const ci_cal_correction *k, const ci_vis_block *block,
+                          const size_t ant[2], const int feed[2], ci_c64 *factor)
+{
+    const double least_left = 0.1;
+    double delay_s = k->delay_s[ant[0] * k->n_feed + (size_t)feed[0]] -
+                     k->delay_s[ant[1] * k->n_feed + (size_t)feed[1]];
+    double width_hz = 0, left = 1;
+    for (size_t c = 0; c < block->n_chan; c++) {
+        if (block->width_hz[c] != width_hz) {
+            width_hz = block->width_hz[c];
+            left = ci_cal_delay_loss(width_hz, delay_s);
+        }
+        factor[c] = fabs(left) > least_left ? factor[c] / left : 0;
+    }
 }
 
 void ci_cal_correction_row(const ci_cal_correction *k, const ci_vis_block *block, size_t i_row,
@@ -196,6 +231,7 @@ void ci_cal_correction_row(const ci_cal_correction *k, const ci_vis_block *block
         double x2 = creal(side[1][c * step]), y2 = cimag(side[1][c * step]);
         factor[c] = k->is_known[c] ? (x1 * x2 + y1 * y2) + I * (y1 * x2 - x1 * y2) : 0;
     }
+    if (k->delay_s) losses_divide(k, block, ant, k->feed[i_pol], factor);
 }
 
 /* One row and polarisation, factors known. */

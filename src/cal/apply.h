@@ -11,13 +11,14 @@ typedef struct ci_cal_correction
     size_t *slot;                             /* [meta n_time] of each time of the data */
     ci_c64 *inverse; /* [n_slot][n_antenna][n_feed][n_chan], antennas of the data */
     bool *is_known;  /* [block n_chan] channels of which the table knows something */
+    double *delay_s; /* [n_antenna][n_feed] 0: none; NULL: channels lose nothing by them */
     int feed[4][2];  /* [pol] feed of the table on either side, -1: not in the table */
 } ci_cal_correction;
 
 CI_MUST_CHECK ci_status ci_cal_correction_new(ci_cal_correction **out, const ci_cal_table *table,
                                               const ci_vis_block *block);
 void ci_cal_correction_free(ci_cal_correction *correction);
-/* factor [block n_chan] = 1/(g1 conj(g2)) of one row and polarisation; 0: none. */
+/* factor [block n_chan] = 1/(loss g1 conj(g2)) of one row and polarisation; 0: none. */
 void ci_cal_correction_row(const ci_cal_correction *correction, const ci_vis_block *block,
                            size_t i_row, size_t i_pol, ci_c64 *factor);
 

@@ -26,7 +26,8 @@ static size_t block_chans(size_t n_chan, size_t i_block)
     return left < CI_CAL_BLOCK_CHAN ? left : CI_CAL_BLOCK_CHAN;
 }
 
-/* conj(g) and |g|^2 of one baseline in each interval, 0 where a gain is flagged. */
+/* conj(g) and |g|^2 of one baseline in each interval, 0 where a gain is flagged; g with what
+ * channels lose. */
 static void factors_fill(const ci_cal_problem *p, const ci_cal_sums *s, size_t i_feed, size_t b,
                          double (*out)[CI_CAL_N_NORMAL])
 {
@@ -34,9 +35,10 @@ static void factors_fill(const ci_cal_problem *p, const ci_cal_sums *s, size_t i
     const uint8_t *flag = p->gain_flag + i_feed * p->n_interval * p->n_antenna;
     size_t ant1 = (size_t)p->meta->baseline_ant1[s->part.i_baseline_first + b];
     size_t ant2 = (size_t)p->meta->baseline_ant2[s->part.i_baseline_first + b];
+    double loss = ci_cal_loss(p, s->part.i_sub_band, i_feed, ant1, ant2);
     for (size_t t = 0; t < p->n_interval; t++) {
         size_t g1 = t * p->n_antenna + ant1, g2 = t * p->n_antenna + ant2;
-        ci_c64 g = ant1 == ant2 || flag[g1] || flag[g2] ? 0 : gain[g1] * conj(gain[g2]);
+        ci_c64 g = ant1 == ant2 || flag[g1] || flag[g2] ? 0 : loss * gain[g1] * conj(gain[g2]);
         out[t][0] = creal(g);
         out[t][1] = -cimag(g);
         out[t][2] = out[t][0] * out[t][0] + out[t][1] * out[t][1];

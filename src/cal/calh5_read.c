@@ -331,6 +331,10 @@ static ci_status words_read(const reader *r, ci_cal_table *t)
     if (ci_h5_has(r->file, "Header/extra_keywords/contimg_approximate"))
         CI_TRY(ci_h5_read_int(r->file, "Header/extra_keywords/contimg_approximate", &yes, 1));
     t->is_approximate = yes != 0;
+    yes = 0;
+    if (ci_h5_has(r->file, "Header/extra_keywords/contimg_delay_loss"))
+        CI_TRY(ci_h5_read_int(r->file, "Header/extra_keywords/contimg_delay_loss", &yes, 1));
+    t->has_delay_loss = yes != 0;
     bool is_gain = t->n_chan == 1 && strcmp(kind, "bandpass") != 0;
     t->kind = is_gain ? CI_CAL_GAIN : CI_CAL_BANDPASS;
     return CI_OK;

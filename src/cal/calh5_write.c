@@ -156,6 +156,8 @@ static ci_status words_write(const writer *w)
         ci_h5_write_string(w->file, "Header/extra_keywords/contimg_model", ci_vis_text(t->model)));
     CI_TRY(ci_h5_write_bool_1(w->file, "Header/extra_keywords/contimg_approximate",
                               t->is_approximate));
+    if (t->has_delay_loss)
+        CI_TRY(ci_h5_write_bool_1(w->file, "Header/extra_keywords/contimg_delay_loss", true));
     return CI_OK;
 }
 

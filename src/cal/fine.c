@@ -34,16 +34,21 @@ static void row_sum(ci_cal_problem *p, const ci_cal_sums *s, const ci_vis_block 
     }
 }
 
-/* Bandpass of one baseline in both feeds; 0 in polarisations that are not solved for. */
+/* Bandpass of one baseline in both feeds, with what channels lose; 0 in polarisations that are not
+ * solved for. */
 static void baseline_gains(const ci_cal_problem *p, const ci_cal_bandpass_parts *parts,
                            size_t i_part, size_t b, size_t n_pol, float *gain)
 {
     size_t n_chan = p->part[i_part].n_chan;
     size_t ant1 = (size_t)p->meta->baseline_ant1[b], ant2 = (size_t)p->meta->baseline_ant2[b];
-    for (size_t h = 0; h < p->n_feed; h++)
+    for (size_t h = 0; h < p->n_feed; h++) {
         ci_cal_gain_spread(ci_cal_bandpass_of(parts, i_part, n_chan, h, ant1),
                            ci_cal_bandpass_of(parts, i_part, n_chan, h, ant2), n_chan, n_pol,
                            p->i_pol[h], gain);
+        float loss = (float)ci_cal_loss(p, p->part[i_part].part.i_sub_band, h, ant1, ant2);
+        for (size_t i = p->i_pol[h]; p->delay_s && i < 2 * n_chan * n_pol; i += n_pol)
+            gain[i] *= loss; /* real and imaginary parts */
+    }
 }
 
 static ci_status part_sum(ci_cal_problem *p, const ci_cal_bandpass_parts *parts, size_t i_part,

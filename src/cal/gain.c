@@ -19,6 +19,10 @@ static void baseline_sums(const ci_cal_problem *p, const ci_cal_bandpass_parts *
     if (ant1 == ant2 || k->is_empty[i_part]) return;
     ci_cal_normal_sum(ci_comm_isa(p->comm), &in, ci_cal_bandpass_of(k, i_part, s->n_chan, h, ant1),
                       ci_cal_bandpass_of(k, i_part, s->n_chan, h, ant2), s->n_chan, out);
+    double loss = ci_cal_loss(p, s->part.i_sub_band, h, ant1, ant2);
+    out[0] *= loss;
+    out[1] *= loss;
+    out[2] *= loss * loss;
 }
 
 /* The same from sums of integrations. */
@@ -143,12 +147,13 @@ static void baseline_residual(const ci_cal_problem *p, const ci_cal_bandpass_par
     const ci_cal_sums *s = &p->part[i_part];
     size_t ant1 = (size_t)p->meta->baseline_ant1[s->part.i_baseline_first + b];
     size_t ant2 = (size_t)p->meta->baseline_ant2[s->part.i_baseline_first + b];
+    double loss = s->fine ? 1 : ci_cal_loss(p, s->part.i_sub_band, h, ant1, ant2);
     out[0] = out[1] = 0;
     for (size_t t = 0; t < p->n_interval && ant1 != ant2; t++) {
         size_t g1 = (h * p->n_interval + t) * p->n_antenna + ant1;
         size_t g2 = (h * p->n_interval + t) * p->n_antenna + ant2;
         if (p->gain_flag[g1] || p->gain_flag[g2]) continue;
-        ci_c64 g = p->gain[g1] * conj(p->gain[g2]);
+        ci_c64 g = loss * p->gain[g1] * conj(p->gain[g2]);
         if (s->fine) {
             fine_power(p, i_part, b, h, t, g, out);
             continue;

@@ -109,18 +109,20 @@ static bool gains_stay(const ci_cal_problem *p, const ci_c64 *before)
     return true;
 }
 
-/* Rounds of bandpass and gains until another would change nothing that counts. before: scratch
- * for the gains. */
+/* Rounds of bandpass and gains until another would change nothing that counts; the first says
+ * which delays there are, and where channels lose by them there is one more. before: scratch for
+ * the gains. */
 static ci_status rounds_iterate(ci_cal_problem *p, int n_round, ci_c64 *before)
 {
     size_t n_gain = p->n_feed * p->n_interval * p->n_antenna;
-    for (int round = 0; round < n_round; round++) {
+    for (int round = 0; round < n_round + (p->delay_s != NULL); round++) {
         memcpy(before, p->gain, n_gain * sizeof *before);
         p->n_iteration = 0;
         p->n_unconverged = 0;
         CI_TRY(ci_cal_bandpass_solve(p));
+        if (round == 0) CI_AGREE(p->comm, ci_cal_delays_find(p));
         CI_TRY(ci_cal_gain_solve(p));
-        if (gains_stay(p, before)) break;
+        if (gains_stay(p, before) && (round > 0 || !p->delay_s)) break;
     }
     return CI_OK;
 }
@@ -201,6 +203,7 @@ static void table_fill(const ci_cal_problem *p, ci_cal_table *table, const ci_c6
     table->x_is_north = p->meta->x_is_north;
     table->x_is_known = p->meta->x_is_known;
     table->is_circular = p->jones[0] > -5;
+    table->has_delay_loss = table->kind == CI_CAL_BANDPASS && p->delay_s;
     table->has_convention = true; /* models predict XX = YY = I */
     table->stokes_is_sum = false;
     memcpy(table->jones, p->jones, sizeof p->jones);
@@ -226,7 +229,8 @@ static ci_status bandpass_table(const ci_cal_problem *p, ci_cal_table **out)
                           ? "Bandpass of a single channel: 1 by definition, all is in the gains."
                           : "Bandpass by StEFCal, a channel at a time; mean amplitude over the "
                             "band 1, mean phase 0; phase of the reference antenna 0 in each "
-                            "feed; gaps of up to 3 channels interpolated."));
+                            "feed; gaps of up to 3 channels interpolated; what channels lose by "
+                            "delays is not in it."));
     table_fill(p, table, p->bandpass, p->bandpass_flag, p->bandpass_snr);
     return CI_OK;
 }

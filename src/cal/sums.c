@@ -382,6 +382,7 @@ void ci_cal_problem_free(ci_cal_problem *p)
     ci_mem_free(p->gain);
     ci_mem_free(p->gain_flag);
     ci_mem_free(p->gain_snr);
+    ci_mem_free(p->delay_s);
     ci_mem_free(p->factor);
     ci_cal_stefcal_free(p->solver);
     ci_mem_free(p);

@@ -61,6 +61,8 @@ typedef struct ci_cal_problem
     ci_c64 *bandpass, *gain; /* [n_feed][n_chan][n_antenna], [n_feed][n_interval][n_antenna] */
     uint8_t *bandpass_flag, *gain_flag;
     float *bandpass_snr, *gain_snr;
+    double
+        *delay_s; /* [n_feed][n_antenna] of the bandpass, 0: none; NULL: nothing is lost by them */
     double (*factor)[CI_CAL_N_NORMAL]; /* [n_interval of the bandpass]: scratch */
     int n_iteration;
     size_t n_unconverged;
@@ -100,6 +102,13 @@ static inline const float *ci_cal_bandpass_of(const ci_cal_bandpass_parts *parts
     return parts->value + parts->first[i_part] +
            (i_feed * parts->n_antenna + i_antenna) * 2 * n_chan;
 }
+
+/* losses.c. Finds the delays of the bandpass as it is now; where channels lose by them the model of
+ * all further solves does. The same on all ranks. Local. */
+ci_status ci_cal_delays_find(ci_cal_problem *problem);
+/* What is left of a baseline of a part of this rank. Local. */
+double ci_cal_loss(const ci_cal_problem *problem, size_t i_sub_band, size_t i_feed, size_t ant1,
+                   size_t ant2);
 
 /* Collective. Frees what it made where it fails. */
 ci_status ci_cal_problem_new(ci_comm *comm, const ci_vis_set *set, ci_cal_predict predict,

@@ -11,6 +11,7 @@ typedef struct
     const ci_cal_table *table;
     size_t i_feed, n, n_antenna; /* n: points of a receptor, times or channels */
     bool is_over_time;
+    double *delay_s; /* [n_antenna] of a bandpass; NaN: not known */
 } curves;
 
 static ci_c64 gain_of(const curves *k, size_t i, size_t a)
@@ -25,46 +26,6 @@ static bool is_good(const curves *k, size_t i, size_t a)
 
 /* ---- delays ------------------------------------------------------------------------------- */
 
-/* A delay (s), from the mean change of phase between channels `lag` apart, with `delay` taken out
- * before; NaN where no two such channels are good. */
-static double delay_refine(const curves *k, size_t a, size_t lag, double delay)
-{
-    ci_c64 sum = 0;
-    double span_hz = 0;
-    size_t n = 0;
-    for (size_t i = 0; i + lag < k->n; i++) {
-        if (!is_good(k, i, a) || !is_good(k, i + lag, a)) continue;
-        double hz = k->table->freq_hz[i + lag] - k->table->freq_hz[i];
-        if (lag == 1 && hz > 1.5 * k->table->width_hz[i]) continue; /* a gap in the band */
-        double cycles = hz * delay;
-        sum += gain_of(k, i + lag, a) * conj(gain_of(k, i, a)) * cexp(-I * CI_TWO_PI * cycles);
-        span_hz += hz;
-        n++;
-    }
-    return n ? delay + carg(sum) / (CI_TWO_PI * span_hz / (double)n) : NAN;
-}
-
-/* Delay of a receptor: its gain is exp(+2 pi i delay nu). The nearest channels say it without
- * ambiguity, those far apart precisely. */
-static double delay_of(const curves *k, size_t a)
-{
-    double delay = delay_refine(k, a, 1, 0);
-    for (size_t lag = 8; isfinite(delay) && lag <= k->n / 2; lag *= 4) {
-        double finer = delay_refine(k, a, lag, delay);
-        if (isfinite(finer)) delay = finer;
-    }
-    return delay;
-}
-
-ci_status ci_report_delays(double **out, const ci_cal_table *table, size_t i_feed)
-{
-    const curves k = {table, i_feed, table->n_chan, table->array.n_antenna, false};
-    CI_TRY(ci_mem_alloc(out, k.n_antenna, sizeof **out, "report"));
-    for (size_t a = 0; a < k.n_antenna; a++)
-        (*out)[a] = delay_of(&k, a);
-    return CI_OK;
-}
-
 static ci_status delay_plot(ci_text *out, const ci_cal_table *table)
 {
     static const char *const colours[] = {"#4878a8", "#b8564f"};
@@ -75,7 +36,7 @@ static ci_status delay_plot(ci_text *out, const ci_cal_table *table)
     for (size_t a = 0; status == CI_OK && a < n; a++)
         x[a] = (double)a;
     for (size_t h = 0; status == CI_OK && h < table->n_feed; h++) {
-        status = ci_report_delays(&y[h], table, h);
+        status = ci_cal_table_delays(&y[h], table, h);
         for (size_t a = 0; status == CI_OK && a < n; a++)
             y[h][a] *= 1e9;
         series[h] = (ci_report_series){.x = x, .y = y[h], .n = n, .colour = colours[h]};
@@ -107,7 +68,7 @@ static void amplitude_curve(const curves *k, size_t a, double *y)
  * receptors, which begin anywhere, lie above each other. */
 static void phase_curve(const curves *k, size_t a, double *y)
 {
-    double delay = k->is_over_time ? 0 : delay_of(k, a);
+    double delay = k->is_over_time ? 0 : k->delay_s[a];
     ci_c64 sum = 0;
     if (!isfinite(delay)) delay = 0;
     for (int pass = 0; pass < 2; pass++)
@@ -172,10 +133,13 @@ ci_status ci_report_table_plots(ci_text *out, const char *path)
     bool is_over_time = table->kind == CI_CAL_GAIN;
     ci_status status = CI_OK;
     for (size_t h = 0; status == CI_OK && h < table->n_feed; h++) {
-        const curves k = {table, h, is_over_time ? table->n_time : table->n_chan,
-                          table->array.n_antenna, is_over_time};
-        status = curve_plot(out, &k, false);
+        curves k = {
+            table,        h,   is_over_time ? table->n_time : table->n_chan, table->array.n_antenna,
+            is_over_time, NULL};
+        if (!is_over_time) status = ci_cal_table_delays(&k.delay_s, table, h);
+        if (status == CI_OK) status = curve_plot(out, &k, false);
         if (status == CI_OK) status = curve_plot(out, &k, true);
+        ci_mem_free(k.delay_s);
     }
     if (status == CI_OK && !is_over_time) status = delay_plot(out, table);
     ci_cal_table_free(table);

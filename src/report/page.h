@@ -13,9 +13,6 @@ CI_MUST_CHECK ci_status ci_report_time(ci_text *out, const ci_report_record *rec
 /* Plots of a calibration table: amplitudes and phases of every receptor, of a bandpass delays, too;
  * a line where it cannot be read. */
 CI_MUST_CHECK ci_status ci_report_table_plots(ci_text *out, const char *path);
-/* Delays (s) of a bandpass's receptors of one feed, *out [n_antenna], to ci_mem_free; NaN: none.
- * The gain is exp(+2 pi i delay nu). */
-CI_MUST_CHECK ci_status ci_report_delays(double **out, const ci_cal_table *table, size_t i_feed);
 /* Gates as a table; nothing where there are none (NULL). */
 CI_MUST_CHECK ci_status ci_report_gates(ci_text *out, const ci_qa_gates *gates);
 CI_MUST_CHECK ci_status ci_report_summary(ci_text *out, const ci_report_record *record);

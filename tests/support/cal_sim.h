@@ -44,15 +44,24 @@ static inline double sim_freq(size_t i_sub_band, size_t n_chan, size_t c)
     return 1.3e9 + ((double)(i_sub_band * n_chan + c) + 0.5) * 244140.625;
 }
 
+static inline double sim_delay(const cal_sim *s, size_t a, size_t h)
+{
+    return s->n_sub_band * s->n_chan > 1 ? s->delay_s * (2 * sim_uniform(12, a, h) - 1) : 0;
+}
+
+/* What is left of a baseline in a channel of 244 kHz. */
+static inline double sim_loss(const cal_sim *s, size_t a1, size_t h1, size_t a2, size_t h2)
+{
+    double x = CI_PI * 244140.625 * (sim_delay(s, a1, h1) - sim_delay(s, a2, h2));
+    return x != 0 ? sin(x) / x : 1;
+}
+
 /* True bandpass, mean of its amplitude near 1; gain with flux scale and random phase. */
 static inline ci_c64 sim_bandpass(const cal_sim *s, size_t a, size_t h, size_t i_sub_band, size_t c)
 {
     double x = ((double)(i_sub_band * s->n_chan + c) + 0.5) / (double)(s->n_sub_band * s->n_chan);
     double wave = 0.1 * sin(CI_TWO_PI * (3 * x + sim_uniform(11, a, h)));
-    double delay = s->delay_s * (2 * sim_uniform(12, a, h) - 1);
-    double turn = s->n_sub_band * s->n_chan > 1
-                      ? CI_TWO_PI * delay * (sim_freq(i_sub_band, s->n_chan, c) - 1.3e9)
-                      : 0;
+    double turn = CI_TWO_PI * sim_delay(s, a, h) * (sim_freq(i_sub_band, s->n_chan, c) - 1.3e9);
     return (1 + wave) * cexp(I * (turn + 0.3 * sin(CI_TWO_PI * (x + sim_uniform(13, a, h)))));
 }
 
@@ -157,7 +166,7 @@ static inline void sim_fill(const cal_sim *s, ci_vis_block *block)
                 ci_c64 g2 = sim_gain(s, a2, h2, part) * sim_bandpass(s, a2, h2, k, c);
                 uint64_t cell = ((k * s->n_chan + c) * s->n_time + t) * 4 + p;
                 ci_c64 noise = s->sigma_jy * sim_normal(20, b, cell);
-                ci_c64 sky = h1 == h2 ? model : 0;
+                ci_c64 sky = h1 == h2 ? model * sim_loss(s, a1, h1, a2, h2) : 0;
                 if ((int)a1 == s->dead || (int)a2 == s->dead) g1 = g2 = 1e-4;
                 ci_c64 v = g1 * conj(g2) * sky + cabs(g1 * g2) * noise;
                 if (spoiled) v += 30 * 0.0025 * s->flux_jy * cexp(I * 7 * (double)b);
