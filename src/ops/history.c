@@ -24,7 +24,7 @@ static void count(ci_ops_reasons *list, const char *text, const char *what, ...)
     list->item[i].n++;
 }
 
-/* Of "ID: refused: noise: rms ..." what follows "refused: ". */
+/* Of "ID: refused: noise: rms ...", as earlier versions wrote it, what follows "refused: ". */
 static const char *refusal_of(const char *why)
 {
     static const char mark[] = "refused: ";

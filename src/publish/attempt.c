@@ -226,7 +226,7 @@ static ci_status steps(attempt *a)
     if (a->result->gates.refused) {
         char why[CI_QA_TEXT];
         ci_qa_gates_text(&a->result->gates, why);
-        return ci_error(CI_ERR_GATE, "%s: refused: %s", a->p->id, why);
+        return ci_error(CI_ERR_GATE, "%s", why);
     }
     CI_TRY(renew(a));
     CI_TRY(copy_all(a, date));

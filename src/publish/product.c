@@ -106,7 +106,7 @@ static ci_status end_refused(ci_registry *registry, const ci_registry_product *p
                                             saved.text, gates);
     ci_mem_free(gates);
     if (status != CI_OK) return status;
-    return conclude(result, CI_PUBLISH_GATE, CI_ERR_GATE, "%s", saved.text);
+    return conclude(result, CI_PUBLISH_GATE, CI_ERR_GATE, "%s: refused: %s", p->id, saved.text);
 }
 
 ci_status ci_publish_conclude(ci_registry *registry, const ci_registry_product *p,

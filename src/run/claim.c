@@ -120,9 +120,9 @@ static ci_status tell_unpublished(const ci_registry_product *product, ci_report_
     record->state = is_refused ? CI_REPORT_GROUP_REFUSED : CI_REPORT_GROUP_STAGED;
     snprintf(record->reason, sizeof record->reason, "%s", product->error);
     return ci_error(is_refused ? CI_ERR_GATE : CI_ERR_NOT_READY,
-                    "group %s was made before and is not published: %s; contimg publish --id "
+                    "group %s was made before and is not published: %s%s; contimg publish --id "
                     "%s %s",
-                    record->id, product->error, record->id,
+                    record->id, is_refused ? "refused: " : "", product->error, record->id,
                     is_refused ? "judges it again" : "tries again");
 }
 

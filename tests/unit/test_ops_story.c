@@ -158,8 +158,8 @@ static void test_history(void **state)
     claim(t, "g1", &owner);
     OK(ci_registry_product_publish(t->registry, "g1", owner.token, "/p", NULL));
     claim(t, "g2", &owner);
-    OK(ci_registry_product_refuse(t->registry, "g2", owner.token, "noise",
-                                  "g2: refused: its rms is 4 x thermal", "[]"));
+    OK(ci_registry_product_refuse(t->registry, "g2", owner.token, "noise", "its rms is 4 x thermal",
+                                  "[]"));
     OK(ci_ops_history_read(&history, t->registry, 2 * CI_DAY_S));
     assert_int_equal(history.n_day, 2);
     const ci_ops_day *first = &history.day[0], *second = &history.day[1];

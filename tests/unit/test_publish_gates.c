@@ -53,6 +53,37 @@ static void test_each_gate(void **state)
     assert_int_equal(n_published + n_failed, 0); /* not retried by itself */
 }
 
+/* How often a text names it. */
+static int n_named(const char *text, const char *id)
+{
+    int n = 0;
+    for (const char *at = text; (at = strstr(at, id)); at += strlen(id))
+        n++;
+    return n;
+}
+
+/* The registry keeps the reason alone; what is said, the first time and later, names the product
+ * once. */
+static void test_refusal_names_the_product_once(void **state)
+{
+    publish_case *t = *state;
+    ci_publish_result r;
+    ci_registry_products *list;
+    refused_by(t, "g1", CI_QA_GATE_UNITS, &(mosaic_faults){.wrong_unit = true});
+    OK(ci_registry_product_get(t->registry, "g1", &list));
+    int n = n_named(list->item[0].error, "g1");
+    bool is_reason = strstr(list->item[0].error, "units") != NULL;
+    ci_registry_products_free(list);
+    assert_int_equal(n, 0);
+    assert_true(is_reason);
+    for (int i = 0; i < 2; i++) {
+        t->options.by_name = i == 1; /* judged before; judged again */
+        assert_int_equal(ci_publish_product(t->registry, "g1", &t->options, &r), CI_ERR_GATE);
+        assert_int_equal(n_named(ci_error_text(), "g1"), 1);
+        assert_int_equal(n_named(r.text, "g1"), 1);
+    }
+}
+
 /* Put right, by name: published. */
 static void test_refused_then_right(void **state)
 {
@@ -221,13 +252,10 @@ static void test_no_descriptors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        PUBLISH_TEST(test_each_gate),
-        PUBLISH_TEST(test_refused_then_right),
-        PUBLISH_TEST(test_unknown_thermal_noise),
-        PUBLISH_TEST(test_flux_ratio),
-        PUBLISH_TEST(test_noise_ratio),
-        PUBLISH_TEST(test_relaxed_limit),
-        PUBLISH_TEST(test_tile),
+        PUBLISH_TEST(test_each_gate),          PUBLISH_TEST(test_refusal_names_the_product_once),
+        PUBLISH_TEST(test_refused_then_right), PUBLISH_TEST(test_unknown_thermal_noise),
+        PUBLISH_TEST(test_flux_ratio),         PUBLISH_TEST(test_noise_ratio),
+        PUBLISH_TEST(test_relaxed_limit),      PUBLISH_TEST(test_tile),
         PUBLISH_TEST(test_no_descriptors),
     };
     ci_log_set_level(CI_LOG_ERROR);
