@@ -41,6 +41,13 @@ ci_status ci_conf_check_no_argument(const ci_conf *conf, const char *command)
                     nearest ? ": did you mean --" : "", nearest ? nearest : "", nearest ? "?" : "");
 }
 
+/* `contimg check --config` without a file asks for every value and its origin, as --values does. */
+static bool is_question(const ci_conf *conf, int argc, char *const *argv, int i)
+{
+    return conf->command == CI_CONF_COMMAND_CHECK && strcmp(argv[i], "--config") == 0 &&
+           (i + 1 >= argc || strncmp(argv[i + 1], "--", 2) == 0);
+}
+
 /* One --name[=value] [value]; *i moves past what was used. */
 static ci_status read_option(ci_conf *conf, int argc, char *const *argv, int *i)
 {
@@ -51,6 +58,7 @@ static ci_status read_option(ci_conf *conf, int argc, char *const *argv, int *i)
     ci_conf_id id = ci_conf_find_option(bare, conf->command);
     if (id == CI_CONF_OPT_COUNT || !(ci_conf_rows[id].commands & (unsigned)conf->command))
         return unknown_option(conf, name, n);
+    if (is_question(conf, argc, argv, *i)) id = CI_CONF_OPT_VALUES;
     if (equals) return ci_conf_set(conf, id, equals + 1, CI_CONF_SOURCE_COMMAND_LINE, NULL);
     if (ci_conf_rows[id].type == CI_TYPE_FLAG)
         return ci_conf_set(conf, id, "true", CI_CONF_SOURCE_COMMAND_LINE, NULL);
@@ -83,7 +91,8 @@ static ci_status choose_file(ci_conf *conf, int argc, char *const *argv)
     const char *path = NULL;
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
         if (strncmp(argv[i], "--config=", 9) == 0) path = argv[i] + 9;
-        if (strcmp(argv[i], "--config") == 0 && i + 1 < argc) path = argv[i + 1];
+        if (strcmp(argv[i], "--config") == 0 && i + 1 < argc && !is_question(conf, argc, argv, i))
+            path = argv[i + 1];
     }
     if (!path) path = getenv("CONTIMG_CONFIG");
     for (size_t i = 0; !path && i < sizeof default_files / sizeof *default_files; i++)

@@ -152,6 +152,13 @@ grep -q '^CONTIMG_CONFIG=own.env  # command line$' "$out" || fail "$(cat "$out")
 CONTIMG_CONFIG=own.env good 'CONTIMG_CONFIG=own.env  # environment' 0 check --values
 grep -aq 'configuration: own.env' "$err" || fail "the file is not named first: $(cat "$err")"
 good '"origin":' 0 check --values --json
+# The same by --config without a file; the file is then found as ever.
+for words in '--config' '--config --group-overlap 3'; do
+  CONTIMG_CONFIG=own.env good 'CONTIMG_GROUP_SIZE=7  # own.env:1' 0 check $words
+  grep -q '^ok ' "$out" && fail "check $words checks: $(cat "$out")"
+done
+"$contimg" status --config >"$out" 2>"$err"
+[ $? = 2 ] && grep -qF 'option --config needs a value (file)' "$err" || fail "status --config: $(cat "$err")"
 
 # A CONTIMG_ name that is unknown: one warning, which names the nearest where one is near.
 echo 'CONTIMG_NITR=5' >near.env
