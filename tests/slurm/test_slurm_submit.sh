@@ -110,6 +110,28 @@ cp "$slurm_case/state/logs/contimg-$id.out" "$slurm_case/files_job.out"
 [ "$got" = "COMPLETED 0" ] || fail "files: job $id: $got"
 [ "$(published | wc -l)" = 2 ] || fail "files: $(published)"
 
+# ---- one group a call: those that have a job or wait do not keep the next from being chosen --------------
+rm -rf "$slurm_case"/{state,staging,products,incoming}/*
+for hour in 00 04 08 12; do case_simulate 4 2026-01-26T$hour:00:10; done
+timeout -k 1 10 scontrol update PartitionName=all State=DOWN || fail "scontrol"
+touch -d '1 day ago' "$slurm_case"/incoming/2026-01-26T00*
+submit since 0 --dry-run -- --since "$(date -u -d '3 hours ago' +%FT%T)"
+says since.err "passed over 12 files in $slurm_case/incoming, older than"
+contimg group >/dev/null 2>&1 || fail "contimg group"
+mapfile -t group < <(contimg plan --json --max-groups 9 2>/dev/null | grep -oE '[0-9a-f]{12}_[0-9]{16}' | awk '!seen[$0]++')
+[ ${#group[@]} = 4 ] || fail "groups: ${group[*]}"
+sqlite3 "$slurm_case/state/ingest.sqlite3" "UPDATE mosaic_groups SET next_try_at=unixepoch()+9999 WHERE group_id='${group[1]}'"
+for chosen in 0 2 3; do
+  submit one 0
+  job=$(cat "$slurm_case/one.out")
+  [ "$(squeue -h -j "$job" -o %k)" = "contimg:${group[chosen]}" ] ||
+    fail "job '$job' is not of group $chosen, ${group[chosen]}: $(squeue -h -o '%i %k')"
+done
+submit none 0
+[ ! -s "$slurm_case/none.out" ] || fail "a group that waits, or has a job, was submitted"
+squeue -h -o %i | xargs -r scancel
+timeout -k 1 10 scontrol update PartitionName=all State=UP || fail "scontrol"
+
 # ---- every node, by a job of its own on each ---------------------------------------------------------
 contimg check --nodes >"$slurm_case/nodes.out" 2>"$slurm_case/nodes.err.out" || fail "check --nodes: exit $?"
 says nodes "ok   testnode   "
