@@ -62,13 +62,28 @@ mkdir -p again/state
 cp waits/state/cal_registry.sqlite3 again/state/
 sqlite3 again/state/cal_registry.sqlite3 "UPDATE caltables SET time_mjd_s=time_mjd_s-36000,
   valid_start_mjd=valid_start_mjd-0.4,valid_end_mjd=valid_end_mjd-0.4"
+cp -r again strict
+bad 7 'which --strict refuses' 0 run $(arrived strict) $few --niter 300 --strict
+[ -z "$(ls strict/products)" ] || fail "--strict: published with borrowed tables"
 good 'DEGRADED: borrowed' 0 run $(arrived again) $few --niter 300
+# gains KIND: of the published mosaic's header and of its tiles'.
+gains() {
+  local file
+  for file in again/products/2026-01-25/$first/mosaic.fits again/staging/tiles/*/image.fits; do
+    head -c 28800 "$file" | grep -aqE "GAINS   = '$1 *'" && continue
+    fail "$file: its header does not say that the gains are $1"
+  done
+}
+gains borrowed
+# However old it is.
+bad 7 'the product is DEGRADED and --strict is given' 0 run $(arrived again) $few --niter 300 --strict --group "$first"
 degraded=$(sha256sum again/products/2026-01-25/$first/*)
 bad 3 'was published before with another result' 0 run $(arrived again) $options --group "$first"
 [ "$degraded" = "$(sha256sum again/products/2026-01-25/$first/*)" ] || fail "a published product changed"
 bad 2 'give the group' 0 run $(arrived again) $options --remake
 good 'published: ' 2 run $(arrived again) $options --niter 300 --group "$first" --remake
 grep -q DEGRADED "$out" && fail "made again with its own gains: $(cat "$out")"
+head -c 28800 again/products/2026-01-25/$first/mosaic.fits | grep -aq "GAINS   = 'own " || fail "own gains: no such card"
 [ "$(content again/products/2026-01-25/$first)" = "$(content a/products/2026-01-25/$first)" ] ||
   fail "made again by name: another mosaic than with a model at once"
 good 'published: ' 2 run $(arrived again) $options --niter 300 --group "$first" --remake

@@ -38,6 +38,20 @@ expect 0 status --json
 grep -q '"recent_groups":' "$out" || fail "status --json: $(cat "$out")"
 expect 2 status --since yesterday
 
+# What the disk or a limit of the process does to a database is called what it is.
+if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
+  strace -o /dev/null -P "$CONTIMG_STATE_DIR/products.sqlite3" -e trace=pread64 -e inject=pread64:error=EIO \
+    "$contimg" status >"$out" 2>"$err"
+  [ $? = 4 ] || fail "EIO of a database: exit $?: $(cat "$err")"
+  tail -n 1 "$err" | grep -q "^contimg: $CONTIMG_STATE_DIR/products.sqlite3: .*Input/output error: the disk or its server fails" ||
+    fail "EIO of a database: $(cat "$err")"
+fi
+(
+  ulimit -f 20
+  expect 5 db migrate --state-dir "$folder/limited"
+  grep -q "sqlite3: .*the limit of a file's size is reached (ulimit -f)" "$err" || fail "a file limit: $(cat "$err")"
+) || exit 1
+
 # A colleague who may only read, while no run is active.
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
   chmod 755 "$folder" "$CONTIMG_STATE_DIR"

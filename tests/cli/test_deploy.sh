@@ -40,8 +40,10 @@ systemctl enable contimg-stream.service && systemctl start contimg-stream.servic
 before=$(tree)
 deploy 0 --dry-run --mode both
 grep -q 'would start: contimg-api contimg-stream contimg-monitor' "$out" || fail "dry run: $(cat "$out")"
-deploy 0 --dry-run --mode api
-grep -q 'would start: contimg-api contimg-monitor ' "$out" || fail "dry run: $(cat "$out")"
+for mode in api manual; do
+  deploy 0 --dry-run --mode $mode
+  grep -q 'would start: contimg-api contimg-monitor ' "$out" || fail "dry run: $(cat "$out")"
+done
 [ "$(tree)" = "$before" ] && [ -z "$(find "$site/state" -mindepth 1)" ] || fail "--dry-run changed something: $(find "$site/state")"
 mv /stage/dsa110-contimg /stage/away
 deploy 6 --mode streaming
@@ -69,6 +71,13 @@ systemd-analyze verify /etc/systemd/system/contimg-*.* >"$out" 2>&1 && [ ! -s "$
   fail "systemd-analyze verify: $(cat "$out")"
 "$site/scripts/validate_production_setup.sh" >"$out" 2>&1 || fail "validate: $(cat "$out")"
 python "$site/scripts/monitor_publish_status.py" --test >"$out" 2>&1 || fail "monitor: $(cat "$out")"
+# What the deployed units said, these say.
+for unit in contimg-api contimg-stream; do
+  for line in "EnvironmentFile=$site/ops/systemd/contimg.env" "WorkingDirectory=$site" Restart=always RestartSec=5 \
+    NoNewPrivileges=true "StandardOutput=append:$site/state/logs/$unit.out" "StandardError=append:$site/state/logs/$unit.err"; do
+    grep -qxF "$line" "$site/ops/systemd/$unit.service" || fail "$unit.service has no line $line"
+  done
+done
 # Who the services run as, and what they make: the group may write it.
 for name in ingest cal_registry products data_registry; do
   [ "$(stat -c %U:%G:%a "$site/state/$name.sqlite3")" = daemon:daemon:664 ] || fail "$(ls -l "$site/state")"

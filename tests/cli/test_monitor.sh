@@ -80,6 +80,20 @@ monitor 4 --db-path "$folder/broken.sqlite3"
 monitor 2 --daemon --retry-all
 monitor 3 --retry-failed nobody
 
+# Limits of one's own, as the deployed script took them; a file of mistakes; the interval where none is set.
+echo '{"min_success_rate": 90, "max_staging_hours": 1e-9, "max_failed_per_hour": 0}' >"$folder/limits.json"
+monitor 0 --alert-thresholds "$folder/limits.json"
+sqlite3 "$CONTIMG_STATE_DIR/data_registry.sqlite3" "INSERT INTO data_registry(data_type,data_id,base_path,stage_path,
+  created_at,staged_at,origin) VALUES('mosaic','m1','/s','/s/m1',1,1,'contimg')"
+monitor 1
+CONTIMG_ALERT_COMMAND='' monitor 1 --alert-thresholds "$folder/limits.json" --json
+grep -q '"limit":.*1e-09' "$out" || fail "another limit: $(cat "$out")"
+sqlite3 "$CONTIMG_STATE_DIR/data_registry.sqlite3" "DELETE FROM data_registry"
+echo '{"min_sucess_rate": 90}' >"$folder/limits.json"
+monitor 3 --alert-thresholds "$folder/limits.json"
+grep -q 'min_sucess_rate' "$err" || fail "a wrong limit: $(cat "$err")"
+"$contimg" check --values 2>"$err" | grep -qx 'CONTIMG_MONITOR_INTERVAL=300  # default' || fail "--interval"
+
 # As a service: stopped by SIGTERM at once, whatever the interval.
 "$contimg" monitor --daemon --interval 1000 >"$out" 2>"$err" &
 daemon=$!

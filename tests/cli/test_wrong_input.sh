@@ -31,6 +31,13 @@ bad 3 'not a regular file' 0 inspect pipe_sb03.hdf5
 bad 3 'not a regular file' 0 calibrate $band --model pipe_sb03.hdf5 --out out/x
 bad 3 'not a regular file' 0 image $band --cal pipe_sb03.hdf5 --out out/x
 bad 3 'not a regular file' 0 inspect $band --config pipe_sb03.hdf5
+# Nor is a device read for ever.
+for file in pipe_sb03.hdf5 /dev/zero; do
+  bad 3 "$file: not a" 0 image $band --calibrated --beam $file --out out/x $image
+  bad 3 "$file: not a" 0 image $band --calibrated --earth-orientation $file --out out/x $image
+  bad 3 "$file: not a" 0 run $band --model $file $image $places
+  bad 3 'not a regular file' 0 run $band --cal $file $image $places
+done
 bad 3 'not a regular file' 0 status --products-db pipe_sb03.hdf5 --state-dir piped
 
 # Another program's database is not taken over, by writers and readers.

@@ -19,16 +19,21 @@ typedef struct
     ci_report_group *record;
 } group_case;
 
-static void case_make(group_case *g)
+static void case_make_at(group_case *g, double unix_s)
 {
     ci_registry_groups *found = NULL;
     memset(g, 0, sizeof *g);
-    group_make(1769200000, CI_REGISTRY_WORK_PENDING, g->id);
+    group_make(unix_s, CI_REGISTRY_WORK_PENDING, g->id);
     OK(ci_registry_group_get(rc.run.site.registry, g->id, &found));
     OK(ci_run_groups_add(&g->chosen, &found->item[0]));
     ci_registry_groups_free(found);
     g->group = &g->chosen.group[0];
     OK(ci_report_group_new(&g->record, g->id));
+}
+
+static void case_make(group_case *g)
+{
+    case_make_at(g, 1769200000);
 }
 
 static void case_free(group_case *g)
@@ -138,14 +143,19 @@ static void test_stops_and_waits_are_no_tries(void **state)
 
 /* ---- the claim ------------------------------------------------------------------------------- */
 
+enum
+{
+    OTHER_LEASE_S = 310
+};
+
 /* Another process is another owner: what it gets with a handle of its own. */
 static ci_status other_claims(const group_case *g, bool of_group)
 {
     const char *ids[2] = {g->group->tile[0].id, g->group->tile[1].id};
     ci_registry *registry = run_registry();
     bool done = false;
-    if (of_group) return ci_registry_group_claim(registry, g->id, 100, &done);
-    return ci_registry_tiles_claim(registry, ids, 2, 100);
+    if (of_group) return ci_registry_group_claim(registry, g->id, OTHER_LEASE_S, &done);
+    return ci_registry_tiles_claim(registry, ids, 2, OTHER_LEASE_S);
 }
 
 /* A process that claims and ends: its status. */
@@ -158,15 +168,15 @@ static ci_status try_tiles(const group_case *g)
     return (ci_status)WEXITSTATUS(code);
 }
 
-/* A process that claims the group and lives until it is killed. */
-static pid_t hold_group(const group_case *g)
+/* A process that claims the group, or its tiles, and lives until it is killed. */
+static pid_t hold(const group_case *g, bool of_group)
 {
     int ends[2];
     char byte = 1;
     assert_int_equal(pipe(ends), 0);
     pid_t pid = fork();
     if (pid == 0) {
-        byte = (char)other_claims(g, true);
+        byte = (char)other_claims(g, of_group);
         if (write(ends[1], &byte, 1) == 1) pause();
         _exit(1);
     }
@@ -175,6 +185,46 @@ static pid_t hold_group(const group_case *g)
     close(ends[1]);
     assert_int_equal(byte, CI_OK);
     return pid;
+}
+
+/* Lines of the log, of which one says that this run waits for tiles. */
+static int n_waiting_lines(const char *path, const char *whom)
+{
+    char *text = NULL;
+    int n = 0;
+    OK(ci_file_read(&text, NULL, path));
+    for (const char *at = text; (at = strstr(at, ": waiting")); at++)
+        n++;
+    assert_non_null(strstr(text, whom));
+    ci_mem_free(text);
+    return n;
+}
+
+/* It says for whom at once and then once a minute, whatever else it does meanwhile, and goes on
+ * when the other's lease has run out. */
+static void test_who_waits_says_so_each_minute(void **state)
+{
+    group_case g;
+    bool done = true;
+    char whom[64];
+    run_open(NULL);
+    case_make(&g);
+    UNIT_PATH(path, state, "log.txt");
+    pid_t pid = hold(&g, false);
+    snprintf(whom, sizeof whom, "pid %lld", (long long)pid);
+    int kept = dup(STDERR_FILENO);
+    assert_non_null(freopen(path, "w", stderr));
+    double start_s = rc.clock.unix_s;
+    ci_status status = ci_run_claim(&rc.run, g.group, g.record, &done);
+    fflush(stderr);
+    dup2(kept, STDERR_FILENO);
+    close(kept);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    OK(status);
+    assert_true(rc.clock.unix_s - start_s >= OTHER_LEASE_S);
+    assert_int_equal(n_waiting_lines(path, whom), 1 + OTHER_LEASE_S / 60);
+    case_free(&g);
 }
 
 static void test_tiles_go_back_with_the_group(void **state)
@@ -199,7 +249,7 @@ static void test_group_of_another_is_not_ready(void **state)
     bool done = true;
     run_open(NULL);
     case_make(&g);
-    pid_t pid = hold_group(&g);
+    pid_t pid = hold(&g, true);
     ci_status status = ci_run_claim(&rc.run, g.group, g.record, &done);
     assert_true(g.record->is_busy);
     kill(pid, SIGKILL);
@@ -222,7 +272,7 @@ static void test_overtaken_run_writes_nothing(void **state)
     OK(ci_run_claim(&rc.run, g.group, g.record, &done));
     OK(ci_run_lease_check(&rc.run));
     rc.clock.unix_s += CI_REGISTRY_LEASE_S;
-    pid_t pid = hold_group(&g);
+    pid_t pid = hold(&g, true);
     unit_refused(ci_run_lease_check(&rc.run), CI_ERR_NOT_READY, "taken over by");
     assert_int_equal(ci_run_claim_end(&rc.run, g.group, true, CI_OK), CI_ERR_NOT_READY);
     ci_registry_work_state now = group_state(g.id);
@@ -292,6 +342,28 @@ static void attempt_fails(const group_case *g)
     OK(ci_registry_product_fail(rc.run.site.registry, g->id, owner.token, "no space left", 60, 3,
                                 &now));
     assert_int_equal(now, CI_REGISTRY_PUBLISH_STAGING);
+}
+
+/* What --strict asks at a run's end: DEGRADED counts of a product that an earlier run made. */
+static void test_degraded_counts_however_old(void **state)
+{
+    (void)state;
+    static const char *const metadata[] = {
+        "{}", "{\"is_degraded\": true, \"degraded_why\": \"1 tile is missing\"}"};
+    run_open(NULL);
+    for (int i = 0; i < 2; i++) {
+        group_case g;
+        bool done = false;
+        rc.run.record.is_degraded = false;
+        case_make_at(&g, 1769200000 + 1e5 * i);
+        product_stage(&g, metadata[i]);
+        rc.clock.unix_s += 400 * CI_DAY_S;
+        OK(ci_run_claim(&rc.run, g.group, g.record, &done));
+        assert_true(done);
+        assert_int_equal(rc.run.record.is_degraded, i == 1);
+        assert_string_equal(g.record->degraded_why, i == 1 ? "1 tile is missing" : "");
+        case_free(&g);
+    }
 }
 
 /* The group waits for its time, and says so. */
@@ -396,10 +468,12 @@ int main(void)
         RUN_TEST(test_fault_of_the_machine_is_tried_again),
         RUN_TEST(test_group_waits_for_tables),
         RUN_TEST(test_stops_and_waits_are_no_tries),
+        RUN_TEST(test_who_waits_says_so_each_minute),
         RUN_TEST(test_tiles_go_back_with_the_group),
         RUN_TEST(test_group_of_another_is_not_ready),
         RUN_TEST(test_overtaken_run_writes_nothing),
         RUN_TEST(test_staged_group_is_done),
+        RUN_TEST(test_degraded_counts_however_old),
         RUN_TEST(test_failed_publication_waits),
         RUN_TEST(test_publishing_again_says_degraded),
         RUN_TEST(test_lost_staging_is_made_again),
