@@ -1,5 +1,6 @@
 /* Buffers of the planes. */
 #include "grid/buffers.h"
+#include "grid/slant.h"
 #include "grid/transpose.h"
 
 void ci_grid_buffers_free(ci_grid_buffers *buf)
@@ -16,6 +17,9 @@ void ci_grid_buffers_free(ci_grid_buffers *buf)
     ci_mem_free(buf->row);
     ci_mem_free(buf->correction);
     ci_mem_free(buf->image);
+    ci_mem_free(buf->rows);
+    ci_mem_free(buf->tap_cell);
+    ci_mem_free(buf->tap);
     ci_mem_free(buf->n_halo_send);
     ci_grid_row_list_free(buf->list[0]);
     ci_grid_row_list_free(buf->list[1]);
@@ -44,6 +48,21 @@ static ci_status sides_make(ci_grid_buffers *buf, const ci_grid_operator *g, siz
     return ci_mem_alloc(&buf->image_side, n_batch * buf->n_image_side, size, "planes");
 }
 
+/* Taps, and on several ranks rows that this one interpolates from: reals, or backwards doubles. */
+static ci_status slant_make(ci_grid_buffers *buf, const ci_grid_operator *g, size_t size)
+{
+    size_t n_byte = 0, half = g->plan.n_x / 2 + 1, n_tap = (size_t)g->plan.slant.kernel.support;
+    CI_TRY(ci_mem_alloc(&buf->tap_cell, half, sizeof *buf->tap_cell, "image rows"));
+    CI_TRY(ci_mem_alloc(&buf->tap, n_tap * half, size / 2, "image rows"));
+    for (int i = 0; i < 2; i++) {
+        size_t first, end, value = i == 1 ? size / 2 : sizeof(double);
+        ci_grid_slant_needed(g, i == 1, &first, &end);
+        if ((end - first) * value > n_byte) n_byte = (end - first) * value;
+    }
+    if (g->n_rank == 1) return CI_OK;
+    return ci_mem_alloc(&buf->rows, g->plan.n_x, n_byte, "image rows");
+}
+
 static ci_status buffers_make(ci_grid_buffers *buf, const ci_grid_operator *g, size_t size)
 {
     const ci_grid_plan *plan = &g->plan;
@@ -64,6 +83,7 @@ static ci_status buffers_make(ci_grid_buffers *buf, const ci_grid_operator *g, s
     CI_TRY(ci_mem_alloc(&buf->correction, half, sizeof(double), "screen"));
     CI_TRY(ci_mem_alloc(&buf->n_halo_send, 2 * (size_t)g->n_rank, sizeof(size_t), "grid strip"));
     buf->n_halo_recv = buf->n_halo_send + g->n_rank;
+    if (plan->slant.is_on) CI_TRY(slant_make(buf, g, size));
     return sides_make(buf, g, size);
 }
 
@@ -74,6 +94,7 @@ ci_status ci_grid_buffers_need(ci_grid_operator *g, bool is_degrid)
         CI_TRY(ci_mem_alloc(&g->buffers, 1, sizeof *g->buffers, "planes"));
         CI_TRY(buffers_make(g->buffers, g, size));
     }
-    if (!is_degrid || g->buffers->image) return CI_OK;
-    return ci_mem_alloc(&g->buffers->image, g->n_y_here * g->plan.n_x, size / 2, "image to degrid");
+    if ((!is_degrid && !g->plan.slant.is_on) || g->buffers->image) return CI_OK;
+    return ci_mem_alloc(&g->buffers->image, g->n_y_here * g->plan.n_x, size / 2,
+                        "image of the planes");
 }

@@ -40,6 +40,10 @@ static ci_status image_side_make(ci_grid_operator *g)
 static void plan_log(const ci_grid_operator *g)
 {
     const ci_grid_plan *p = &g->plan;
+    if (p->slant.is_on)
+        ci_log_debug("gridder: w is %.4g v but for %.4g wavelengths: image of %zu x %zu from one "
+                     "slanted by it, with %d taps",
+                     p->slant.slope, p->max_abs_w, p->n_x, p->n_y_out, p->slant.kernel.support);
     ci_log_debug("gridder: %lld samples, image %zu x %zu, grid %zu x %zu (%zu columns kept), "
                  "%s precision, kernel %d (sigma %.2f), w %d %s of kernel %d (sigma %.2f), "
                  "error %.1e",
@@ -65,6 +69,7 @@ ci_status ci_grid_operator_new(ci_comm *comm, ci_grid_operator **out,
     ci_status status = ci_grid_plan_make(comm, &g->plan, geometry, samples);
     if (status == CI_OK) {
         ci_par_split(g->plan.n_y, g->n_rank, g->rank, &g->y_first, &g->n_y_here);
+        ci_par_split(g->plan.n_y_out, g->n_rank, g->rank, &g->y_first_out, &g->n_out);
         status = ci_grid_route_make(comm, g);
     }
     if (status == CI_OK) status = ci_par_agree(comm, image_side_make(g));
@@ -104,8 +109,8 @@ void ci_grid_operator_free(ci_grid_operator *g)
 
 void ci_grid_operator_slab(const ci_grid_operator *g, size_t *y_first, size_t *n_y)
 {
-    *y_first = g->y_first;
-    *n_y = g->n_y_here;
+    *y_first = g->y_first_out;
+    *n_y = g->n_out;
 }
 
 static int64_t rows_count(const ci_grid_operator *g)

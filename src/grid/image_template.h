@@ -83,7 +83,21 @@ CI_ISA_INLINE void NAME(row_to_slab)(const ci_grid_operator *g, size_t y, bool i
         slab[x] *= correction[x - half];
 }
 
-/* Planes [i_plane, i_plane + n_batch) into the slab. */
+/* The sum of all planes into the slanted image. */
+CI_ISA_INLINE void NAME(row_to_image)(const ci_grid_operator *g, size_t y)
+{
+    size_t n_x = g->plan.n_x, half = n_x / 2;
+    const REAL *row = g->buffers->row;
+    REAL *to = (REAL *)g->buffers->image + (y - g->y_first) * n_x;
+    double *correction = g->buffers->correction;
+    ci_grid_plane_row_correction(g, y, correction);
+    for (size_t x = 0; x < half; x++)
+        to[x] = row[x] * (REAL)correction[half - x];
+    for (size_t x = half; x < n_x; x++)
+        to[x] = row[x] * (REAL)correction[x - half];
+}
+
+/* Planes [i_plane, i_plane + n_batch) into the slab, or all into the slanted image. */
 CI_ISA_INLINE void NAME(planes_to_slab)(ci_comm *comm, const ci_grid_operator *g, int i_plane,
                                         double *slab)
 {
@@ -98,7 +112,10 @@ CI_ISA_INLINE void NAME(planes_to_slab)(ci_comm *comm, const ci_grid_operator *g
             NAME(screen_make)(g, g->y_first + y, i_plane + k);
             NAME(row_add)(g, k == 0);
         }
-        NAME(row_to_slab)
+        if (plan->slant.is_on)
+            NAME(row_to_image)(g, g->y_first + y);
+        else
+            NAME(row_to_slab)
         (g, g->y_first + y, i_plane == 0, i_plane + plan->n_batch == plan->n_plane,
          slab + y * plan->n_x);
     }
@@ -159,6 +176,22 @@ CI_ISA_INLINE void NAME(image_to_planes)(ci_comm *comm, const ci_grid_operator *
 }
 CI_ISA_INSTANCES(NAME(image_to_planes), (ci_comm * comm, const ci_grid_operator *g, int i_plane),
                  (comm, g, i_plane))
+
+/* In place, where it is a slanted one. */
+CI_ISA_INLINE void NAME(image_correct_slanted)(const ci_grid_operator *g)
+{
+    size_t n_x = g->plan.n_x, half = n_x / 2;
+    double *correction = g->buffers->correction;
+    for (size_t y = 0; y < g->n_y_here; y++) {
+        REAL *row = (REAL *)g->buffers->image + y * n_x;
+        ci_grid_plane_row_correction(g, g->y_first + y, correction);
+        for (size_t x = 0; x < half; x++)
+            row[x] *= (REAL)correction[half - x];
+        for (size_t x = half; x < n_x; x++)
+            row[x] *= (REAL)correction[x - half];
+    }
+}
+CI_ISA_INSTANCES(NAME(image_correct_slanted), (const ci_grid_operator *g), (g))
 
 CI_ISA_INLINE void NAME(image_correct)(const ci_grid_operator *g, const double *slab)
 {

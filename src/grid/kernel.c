@@ -110,7 +110,8 @@ double ci_grid_kernel_transform(const ci_grid_kernel *kernel, double frequency)
     return sum;
 }
 
-void ci_grid_kernel_series_make(ci_grid_series *series, const ci_grid_kernel *kernel, double scale)
+void ci_grid_kernel_series_make(ci_grid_series *series, const ci_grid_kernel *kernel, double scale,
+                                double error)
 {
     double f[CI_GRID_SERIES_MAX], largest = 0.0;
     for (int i = 0; i < CI_GRID_SERIES_MAX; i++) {
@@ -118,7 +119,7 @@ void ci_grid_kernel_series_make(ci_grid_series *series, const ci_grid_kernel *ke
         f[i] = 1.0 / ci_grid_kernel_transform(kernel, scale * z);
         if (f[i] > largest) largest = f[i];
     }
-    ci_grid_series_fit(series, CI_GRID_SERIES_MAX, f, 1e-15 * largest);
+    ci_grid_series_fit(series, CI_GRID_SERIES_MAX, f, error * largest);
 }
 
 /* Between two values given by their logarithms' straight line, without a logarithm: they are

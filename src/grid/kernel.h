@@ -46,7 +46,8 @@ void ci_grid_kernel_make(ci_grid_kernel *kernel, int support, int degree, double
 /* Fourier transform at `frequency` cycles per cell (real: the kernel is even). */
 double ci_grid_kernel_transform(const ci_grid_kernel *kernel, double frequency);
 
-/* 1 / transform(scale z) for |z| <= 1. */
-void ci_grid_kernel_series_make(ci_grid_series *series, const ci_grid_kernel *kernel, double scale);
+/* 1 / transform(scale z) for |z| <= 1, less terms below `error` of its greatest value. */
+void ci_grid_kernel_series_make(ci_grid_series *series, const ci_grid_kernel *kernel, double scale,
+                                double error);
 
 #endif

@@ -52,13 +52,27 @@ typedef struct ci_grid_route
     size_t first, n_chan;
 } ci_grid_route;
 
+/* A slanted image, of which the image's rows are interpolated (slant.h). */
+typedef struct ci_grid_slant
+{
+    bool is_on;
+    double slope;  /* of w along v; what is left of w is w - slope v */
+    double v_most; /* wavelengths: greatest |v| */
+    size_t n_pad;  /* rows of the slanted image before the first of the image, after its last */
+    ci_grid_kernel kernel;       /* along y */
+    ci_grid_series correction;   /* 1 / its transform, of v / v_most */
+    double error, amplification; /* relative rms errors that it adds, and its growth of others */
+} ci_grid_slant;
+
 /* Sizes, kernels and planes: the same on every rank. */
 typedef struct ci_grid_plan
 {
     bool is_double;
     bool is_flat; /* one plane, no kernel along w */
     bool has_screen;
-    size_t n_x, n_y, n_u, n_v; /* image, grid (padded) */
+    size_t n_x, n_y, n_u, n_v; /* image, grid (padded); n_y: of the slanted one, if it is */
+    size_t n_y_out;            /* rows of the image that is asked for */
+    ci_grid_slant slant;
     double cell_rad;
     ci_grid_kernel kernel_uv, kernel_w;
     double sigma_uv, sigma_w, error; /* as chosen, and the table's promise */
@@ -73,14 +87,14 @@ typedef struct ci_grid_plan
     ci_grid_series pixel_series[CI_GRID_TERMS_MAX_PAIRS][2];
     int32_t row_first; /* grid row of strip row 0 */
     size_t n_strip;
-    int32_t v_first;  /* grid column (v) of stored column 0 */
-    size_t n_store;   /* stored columns */
-    bool by_w;        /* samples are conjugated to w >= 0, not to u >= 0: half the planes, twice the
-                       * rows */
-    double u_shift;   /* makes u positive: 0, or half a period where rows of u < 0 exist */
-    double max_abs_u; /* wavelengths */
-    double min_w, max_w; /* of samples conjugated to u >= 0 */
-    double min_abs_w, max_abs_w;
+    int32_t v_first; /* grid column (v) of stored column 0 */
+    size_t n_store;  /* stored columns */
+    bool by_w;       /* samples are conjugated to w >= 0, not to u >= 0: half the planes, twice the
+                      * rows */
+    double u_shift;  /* makes u positive: 0, or half a period where rows of u < 0 exist */
+    double max_abs_u, max_abs_v; /* wavelengths */
+    double min_w, max_w;         /* of samples conjugated to u >= 0 */
+    double min_abs_w, max_abs_w; /* with a slant: of what is left of w */
     int64_t n_sample;
 } ci_grid_plan;
 
@@ -118,9 +132,13 @@ typedef struct ci_grid_buffers
     void *screen;              /* [2][n_x / 2 + 1] real */
     void *row;                 /* [n_x] real: a row of the image, added up */
     double *correction;        /* [n_x / 2 + 1] */
-    size_t n_grid_side, n_image_side;  /* numbers of a plane */
-    void *grid_side, *image_side;      /* [n_batch][...]; the same memory on one rank */
-    void *image;                       /* [n_y_here][n_x] real: corrected image (degridding) */
+    size_t n_grid_side, n_image_side; /* numbers of a plane */
+    void *grid_side, *image_side;     /* [n_batch][...]; the same memory on one rank */
+    void *image;                      /* [n_y_here][n_x] real: corrected image (degridding), or
+                                       * slanted one */
+    void *rows;        /* rows that this rank interpolates from; NULL where they are its own */
+    int32_t *tap_cell; /* [n_x / 2 + 1] of a slant */
+    void *tap;         /* [support][n_x / 2 + 1] real */
     size_t *n_halo_send, *n_halo_recv; /* bytes, [n_rank] */
 } ci_grid_buffers;
 
@@ -131,7 +149,8 @@ struct ci_grid_operator
     bool divide_by_n;
     ci_isa isa;
     int n_rank, rank;
-    size_t y_first, n_y_here;
+    size_t y_first, n_y_here;  /* rows of the plan's n_y */
+    size_t y_first_out, n_out; /* rows of the image */
     /* strips */
     int64_t *count;      /* [n_strip][n_bucket] samples, of all ranks */
     size_t *strip_start; /* [n_rank + 1] */
@@ -149,7 +168,8 @@ struct ci_grid_operator
     /* image side */
     ci_fft_rows *fft_u[2], *fft_v[2]; /* to image, to grid */
     size_t t_first;                   /* least |y - n_y / 2| of this rank's rows */
-    double *t; /* [distinct |y - n_y / 2|][n_x / 2 + 1] n - 1 less its middle */
+    double *t; /* [distinct |y - n_y / 2|][n_x / 2 + 1] n - 1 less its middle; of all rows with a
+                * slant */
     double *correction_x, *correction_y; /* by |x - n_x / 2|, |y - n_y / 2| */
     /* Buffers, made when first needed and kept. */
     void *owned, *routed; /* samples to grid [n_owned], [n_routed]; the same on one rank */

@@ -1,15 +1,15 @@
 /* Sizes, kernels and planes or terms of the w-gridder, by cost from the asked accuracy. Only
  * maxima, minima and counts over samples go in: the same at any rank count. */
-#include "grid/operator.h"
+#include "grid/slant.h"
 
 #include <math.h>
 #include <string.h>
 
 /* Costs in ns on one core of the machine where this was written; their ratios matter: a
  * sample's visit to a plane, a vector of taps added, a vector of a polynomial's terms; a pixel's
- * screen, a value moved from grid rows to image rows. */
+ * screen, a value moved from grid rows to image rows, a pixel's tap of a slanted image. */
 static const double COST_SAMPLE = 12.0, COST_TAPS = 0.48, COST_POLYNOMIAL = 0.5;
-static const double COST_SCREEN = 2.2, COST_SCREEN_TERM = 0.15, COST_MOVE = 2.0;
+static const double COST_SCREEN = 2.2, COST_SCREEN_TERM = 0.15, COST_MOVE = 2.0, COST_SLANT = 0.5;
 /* Relative rms error by rounding, times what the correction amplifies. */
 static const double ROUNDING32 = 1e-7, ROUNDING64 = 3e-16;
 /* Beyond this phase, 2 pi |w| t_half, no 8 pairs of terms reach 1e-2. */
@@ -31,9 +31,9 @@ static ci_status samples_check(const ci_vis_samples *s)
     return CI_OK;
 }
 
-/* range: {max |u|, max w, -min w, max |w|, -min |w|} in wavelengths, w of samples conjugated to
- * u >= 0. */
-static void row_range(const ci_vis_samples *s, size_t i_row, double range[5], int64_t *n_sample)
+/* range: {max |u|, max w, -min w, max |w|, -min |w|, max |v|} in wavelengths, w of samples
+ * conjugated to u >= 0. */
+static void row_range(const ci_vis_samples *s, size_t i_row, double range[6], int64_t *n_sample)
 {
     const double *uvw = s->uvw_m + 3 * i_row, *freq_hz = ci_vis_row_freq(s, i_row);
     const float *weight = s->weight + s->first[i_row];
@@ -47,19 +47,23 @@ static void row_range(const ci_vis_samples *s, size_t i_row, double range[5], in
     }
     if (high == 0.0) return;
     double w = uvw[0] < 0.0 ? -uvw[2] : uvw[2];
-    double all[5] = {fabs(uvw[0]) * high, w > 0.0 ? w * high : w * low,
-                     w > 0.0 ? -w * low : -w * high, fabs(w) * high, -fabs(w) * low};
-    for (int i = 0; i < 5; i++)
+    double all[6] = {fabs(uvw[0]) * high,
+                     w > 0.0 ? w * high : w * low,
+                     w > 0.0 ? -w * low : -w * high,
+                     fabs(w) * high,
+                     -fabs(w) * low,
+                     fabs(uvw[1]) * high};
+    for (int i = 0; i < 6; i++)
         range[i] = all[i] > range[i] ? all[i] : range[i];
 }
 
 static ci_status range_find(ci_comm *comm, ci_grid_plan *plan, const ci_vis_samples *samples)
 {
-    double range[5] = {0.0, -1e300, -1e300, 0.0, -1e300};
+    double range[6] = {0.0, -1e300, -1e300, 0.0, -1e300, 0.0};
     CI_AGREE(comm, samples_check(samples));
     for (size_t i = 0; i < samples->n_row; i++)
         row_range(samples, i, range, &plan->n_sample);
-    CI_TRY(ci_par_max_double(comm, range, 5));
+    CI_TRY(ci_par_max_double(comm, range, 6));
     CI_TRY(ci_par_sum_int(comm, &plan->n_sample, 1));
     if (plan->n_sample == 0) return CI_OK;
     plan->max_abs_u = range[0];
@@ -67,6 +71,7 @@ static ci_status range_find(ci_comm *comm, ci_grid_plan *plan, const ci_vis_samp
     plan->min_w = -range[2];
     plan->max_abs_w = range[3];
     plan->min_abs_w = -range[4];
+    plan->max_abs_v = range[5];
     /* Samples beyond half the period of u are taken back into it and may be conjugated once more.
      */
     if (range[0] * plan->cell_rad > 0.499) {
@@ -132,9 +137,10 @@ static double cost_of(const ci_grid_plan *plan, const choice *c)
                     COST_POLYNOMIAL * 2.0 * n_tap * uv->degree;
     double n_y = (double)plan->n_y, n_x = (double)plan->n_x;
     double screen = c->w.n_pair ? COST_SCREEN_TERM * (4.0 + 4.0 * c->w.n_pair) : COST_SCREEN;
+    double slant = plan->slant.is_on ? COST_SLANT * plan->slant.kernel.support : 0.0;
     double plane = n_row * depth * ci_fft_row_ns(c->n_v) + n_y * ci_fft_row_ns(c->n_u) +
                    COST_MOVE * n_row * depth * n_y + screen * n_x * n_y;
-    return (double)plan->n_sample * visits * sample + n_plane * scale * plane;
+    return (double)plan->n_sample * visits * sample + scale * (n_plane * plane + slant * n_x * n_y);
 }
 
 /* The better of two that are accurate enough, with a quarter to spare (a rms over the image says
@@ -164,9 +170,12 @@ static choice choose(const ci_grid_plan *plan, const ci_grid_terms *terms, doubl
             consider(plan, c, 0.0, 1.0, accuracy, &best);
             continue;
         }
+        double also = plan->slant.is_on ? plan->slant.error : 0.0;
+        double grown = plan->slant.is_on ? plan->slant.amplification : 1.0;
         for (c.w.n_pair = 1; terms && c.w.n_pair <= CI_GRID_TERMS_MAX_PAIRS; c.w.n_pair++)
-            consider(plan, c, terms->error[c.w.n_pair], 1.0, accuracy, &best);
+            consider(plan, c, hypot(terms->error[c.w.n_pair], also), grown, accuracy, &best);
         c.w.n_pair = 0;
+        if (plan->slant.is_on) continue; /* terms alone are made for it */
         if (error_of(plan, &c.uv, 0.0, 1.0) > 0.75 * accuracy) continue;
         for (size_t j = 0; j < n; j++) {
             c.w.kernel = &ci_grid_kernel_table[j];
@@ -210,7 +219,8 @@ static void plan_planes(ci_grid_plan *plan, const ci_grid_kernel_entry *w)
     plan->has_screen = true;
     plan->sigma_w = w->sigma;
     ci_grid_kernel_make(&plan->kernel_w, w->support, w->degree, w->beta);
-    ci_grid_kernel_series_make(&plan->correction_w, &plan->kernel_w, plan->w_step * plan->t_half);
+    ci_grid_kernel_series_make(&plan->correction_w, &plan->kernel_w, plan->w_step * plan->t_half,
+                               1e-15);
 }
 
 static void plan_grid(ci_grid_plan *plan, const choice *c)
@@ -229,15 +239,17 @@ static void plan_grid(ci_grid_plan *plan, const choice *c)
 }
 
 /* Samples by |w|; that of a row's middle stands for the row. */
-static ci_status bins_count(ci_comm *comm, const ci_vis_samples *s, double max_abs_w,
+static ci_status bins_count(ci_comm *comm, const ci_grid_plan *plan, const ci_vis_samples *s,
                             int64_t n_in_bin[CI_GRID_TERMS_BINS])
 {
+    double slope = plan->slant.is_on ? plan->slant.slope : 0.0;
     memset(n_in_bin, 0, CI_GRID_TERMS_BINS * sizeof *n_in_bin);
     for (size_t i = 0; i < s->n_row; i++) {
         size_t n = ci_vis_row_n_chan(s, i);
         if (n == 0) continue;
-        double w = fabs(s->uvw_m[3 * i + 2]) * ci_vis_row_freq(s, i)[n / 2] / CI_C_M_S;
-        double bin = w / max_abs_w * CI_GRID_TERMS_BINS;
+        double w_m = fabs(s->uvw_m[3 * i + 2] - slope * s->uvw_m[3 * i + 1]);
+        double w = w_m * ci_vis_row_freq(s, i)[n / 2] / CI_C_M_S;
+        double bin = w / plan->max_abs_w * CI_GRID_TERMS_BINS;
         int64_t *here = &n_in_bin[bin < CI_GRID_TERMS_BINS ? (int)bin : CI_GRID_TERMS_BINS - 1];
         for (size_t k = s->first[i]; k < s->first[i + 1]; k++)
             *here += s->weight[k] > 0.0f;
@@ -253,10 +265,34 @@ static ci_status terms_new(ci_comm *comm, const ci_grid_plan *plan, const ci_vis
     double phi = CI_TWO_PI * plan->max_abs_w * plan->t_half;
     *out = NULL;
     if (plan->is_flat || phi > MAX_PHASE) return CI_OK;
-    CI_TRY(bins_count(comm, samples, plan->max_abs_w, n_in_bin));
+    CI_TRY(bins_count(comm, plan, samples, n_in_bin));
     CI_TRY(ci_par_alloc(comm, out, 1, sizeof **out, "terms of w"));
     ci_grid_terms_make(*out, phi, n_in_bin);
     return CI_OK;
+}
+
+/* Terms with a slant in place of *plan and *best where they are cheaper. */
+static ci_status slant_consider(ci_comm *comm, ci_grid_plan *plan, const ci_vis_samples *samples,
+                                double accuracy, ci_grid_terms **terms, choice *best)
+{
+    ci_grid_plan *slanted = NULL;
+    ci_grid_terms *fewer = NULL;
+    CI_TRY(ci_par_alloc(comm, &slanted, 1, sizeof *slanted, "gridder"));
+    ci_status status = ci_grid_slant_plan(comm, plan, samples, accuracy, slanted);
+    if (status == CI_OK && slanted->slant.is_on) status = terms_new(comm, slanted, samples, &fewer);
+    if (status == CI_OK && fewer) {
+        choice other = choose(slanted, fewer, accuracy);
+        if (other.cost < best->cost) {
+            ci_grid_terms *swap = *terms;
+            *terms = fewer;
+            fewer = swap;
+            *plan = *slanted;
+            *best = other;
+        }
+    }
+    ci_mem_free(fewer);
+    ci_mem_free(slanted);
+    return status;
 }
 
 ci_status ci_grid_plan_make(ci_comm *comm, ci_grid_plan *plan, const ci_grid_geometry *geometry,
@@ -264,6 +300,7 @@ ci_status ci_grid_plan_make(ci_comm *comm, ci_grid_plan *plan, const ci_grid_geo
 {
     *plan = (ci_grid_plan){.n_x = geometry->n_x,
                            .n_y = geometry->n_y,
+                           .n_y_out = geometry->n_y,
                            .cell_rad = geometry->cell_rad,
                            .is_double = ci_grid_is_double(geometry->accuracy)};
     ci_status status = CI_OK;
@@ -282,7 +319,8 @@ ci_status ci_grid_plan_make(ci_comm *comm, ci_grid_plan *plan, const ci_grid_geo
     ci_grid_terms *terms = NULL;
     CI_TRY(terms_new(comm, plan, samples, &terms));
     choice best = choose(plan, terms, geometry->accuracy);
-    if (isfinite(best.cost)) {
+    status = slant_consider(comm, plan, samples, geometry->accuracy, &terms, &best);
+    if (status == CI_OK && isfinite(best.cost)) {
         plan_grid(plan, &best);
         if (best.w.n_pair > 0)
             plan_terms(plan, terms, best.w.n_pair, geometry->accuracy);
@@ -290,6 +328,7 @@ ci_status ci_grid_plan_make(ci_comm *comm, ci_grid_plan *plan, const ci_grid_geo
             plan_planes(plan, best.w.kernel);
     }
     ci_mem_free(terms);
+    CI_TRY(status);
     if (!isfinite(best.cost))
         return ci_error(CI_ERR_USAGE, "accuracy %g: no kernel reaches it", geometry->accuracy);
     return CI_OK;

@@ -5,9 +5,11 @@
 #include "contimg/num.h"
 #include "grid/plane_rows.h"
 #include "grid/buffers.h"
+#include "grid/slant.h"
 #include "grid/transpose.h"
 
 #include <complex.h>
+#include <math.h>
 #include <string.h>
 
 #define UNROLL _Pragma("GCC unroll 16")

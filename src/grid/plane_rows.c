@@ -1,7 +1,21 @@
 /* One row of the image: n - 1, and what the kernels' shapes have to be divided out by. */
 #include "grid/plane_rows.h"
+#include "grid/slant.h"
 
 #include <math.h>
+
+static ci_status slanted_t_make(ci_grid_operator *g)
+{
+    const ci_grid_plan *plan = &g->plan;
+    size_t n = plan->n_x / 2 + 1;
+    CI_TRY(ci_mem_alloc(&g->t, g->n_y_here * n, sizeof *g->t, "directions of pixels"));
+    for (size_t y = 0; y < g->n_y_here; y++) {
+        double m = plan->cell_rad * ((double)(g->y_first + y) - (double)(plan->n_y / 2));
+        for (size_t i = 0; i < n; i++)
+            g->t[y * n + i] = ci_grid_slant_t(plan, plan->cell_rad * (double)i, m);
+    }
+    return CI_OK;
+}
 
 /* Kept for all rows: every plane needs it, and a root and a quotient cost more than to read
  * them. Rows that mirror each other share theirs. */
@@ -9,6 +23,7 @@ ci_status ci_grid_plane_t_make(ci_grid_operator *g)
 {
     const ci_grid_plan *plan = &g->plan;
     size_t n = plan->n_x / 2 + 1, low = SIZE_MAX, high = 0;
+    if (plan->slant.is_on) return slanted_t_make(g);
     for (size_t y = g->y_first; y < g->y_first + g->n_y_here; y++) {
         size_t d = ci_grid_distance(y, plan->n_y);
         low = d < low ? d : low;
@@ -71,6 +86,7 @@ void ci_grid_plane_row_correction(const ci_grid_operator *g, size_t y, double *o
     double l_max = plan->cell_rad * (double)half;
     for (size_t i = 0; i <= half; i++)
         out[i] *= g->correction_x[i] * cy;
+    if (plan->slant.is_on) return; /* the image's own pixels are divided by n */
     if (!g->divide_by_n && l_max * l_max + m * m <= 1.0) return;
     for (size_t i = 0; i <= half; i++) {
         double l = plan->cell_rad * (double)i, n2 = 1.0 - (l * l + m * m);

@@ -8,6 +8,7 @@
  * row y of the image (0 distance first). Beyond the horizon n is 0. Borrowed. */
 static inline const double *ci_grid_plane_row_t(const ci_grid_operator *g, size_t y)
 {
+    if (g->plan.slant.is_on) return g->t + (y - g->y_first) * (g->plan.n_x / 2 + 1);
     return g->t + (ci_grid_distance(y, g->plan.n_y) - g->t_first) * (g->plan.n_x / 2 + 1);
 }
 /* What such a row is multiplied by after the transform: one over the kernels' transforms,

@@ -6,6 +6,7 @@
 #include "grid/rows_template.h"
 #include "grid/image_template.h"
 #include "grid/values_template.h"
+#include "grid/slant_template.h"
 
 /* All planes of a batch between grid side and image side. */
 static ci_status NAME(planes_exchange)(ci_comm *comm, const ci_grid_operator *g, bool to_image)
@@ -35,6 +36,18 @@ static ci_status NAME(grid)(ci_comm *comm, ci_grid_operator *g, const void *valu
         CI_TRY(NAME(planes_exchange)(comm, g, true));
         CI_ISA_KERNEL(NAME(planes_to_slab), g->isa)(comm, g, p, slab);
     }
+    return g->plan.slant.is_on ? NAME(slant_to_slab)(comm, g, slab) : CI_OK;
+}
+
+/* The image that planes are made from. */
+static ci_status NAME(image_begin)(ci_comm *comm, const ci_grid_operator *g, const double *slab)
+{
+    if (!g->plan.slant.is_on) {
+        CI_ISA_KERNEL(NAME(image_correct), g->isa)(g, slab);
+        return CI_OK;
+    }
+    CI_TRY(NAME(slant_from_slab)(comm, g, slab));
+    CI_ISA_KERNEL(NAME(image_correct_slanted), g->isa)(g);
     return CI_OK;
 }
 
@@ -42,7 +55,7 @@ static ci_status NAME(degrid)(ci_comm *comm, ci_grid_operator *g, const double *
 {
     CI_AGREE(comm, ci_grid_buffers_need(g, true));
     if (g->n_owned > 0) memset(values, 0, g->n_owned * sizeof(CPLX));
-    CI_ISA_KERNEL(NAME(image_correct), g->isa)(g, slab);
+    CI_TRY(NAME(image_begin)(comm, g, slab));
     for (int p = 0; p < g->plan.n_plane; p += g->plan.n_batch) {
         ci_grid_row_list_set(g->buffers->list[1], g, p, sizeof(CPLX));
         CI_ISA_KERNEL(NAME(image_to_planes), g->isa)(comm, g, p);

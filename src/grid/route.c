@@ -37,7 +37,8 @@ static void position_set(const ci_grid_plan *plan, const double uvw_m[3], double
     double n_u = (double)plan->n_u, n_v = (double)plan->n_v;
     double u = uvw_m[0] * plan->cell_rad * n_u / CI_C_M_S;
     double v = uvw_m[1] * plan->cell_rad * n_v / CI_C_M_S;
-    double w = uvw_m[2] / (CI_C_M_S * plan->w_step);
+    double slope = plan->slant.is_on ? plan->slant.slope : 0.0;
+    double w = (uvw_m[2] - slope * uvw_m[1]) / (CI_C_M_S * plan->w_step);
     double shift = n_u * floor(u * freq_hz / n_u + 0.5);
     double distance = plan->by_w ? w : u * freq_hz - shift, sign = distance < 0.0 ? -1.0 : 1.0;
     segment->is_conjugate = sign < 0.0;

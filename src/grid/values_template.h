@@ -1,15 +1,30 @@
 /* Samples between "as measured" and "as gridded", as a template (see taps.h). All functions are
  * local. */
 
-/* exp(-2 pi i w t_mid) of a run of a segment's samples. */
+/* exp(-2 pi i w t_mid) of a run of a segment's samples, times the correction at their v that a
+ * slant asks for. */
 CI_ISA_INLINE void NAME(phases)(const ci_grid_operator *g, const ci_grid_segment *segment,
                                 size_t first, size_t n, REAL *cosine, REAL *sine)
 {
     const double *freq = g->freq_hz + segment->freq_first + first;
-    double slope = -segment->slope_w * g->plan.w_step * g->plan.t_mid;
+    const ci_grid_slant *slant = &g->plan.slant;
+    double v_slope = segment->slope_v / (g->plan.cell_rad * (double)g->plan.n_v);
+    double w_slope = segment->slope_w * g->plan.w_step;
+    double slope = -(w_slope + (slant->is_on ? slant->slope * v_slope : 0.0)) * g->plan.t_mid;
     for (size_t i = 0; i < n; i++) {
         REAL turns = (REAL)ci_num_turns_fraction(slope * freq[i]);
         COS_SIN(turns, &cosine[i], &sine[i]);
+    }
+    if (!slant->is_on) return;
+    REAL y[CHUNK], correction[CHUNK];
+    for (size_t i = 0; i < n; i++) {
+        REAL z = (REAL)(v_slope / slant->v_most * freq[i]);
+        y[i] = 4 * z * z - 2;
+    }
+    NAME(series)(&slant->correction, y, n, correction);
+    for (size_t i = 0; i < n; i++) {
+        cosine[i] *= correction[i];
+        sine[i] *= correction[i];
     }
 }
 

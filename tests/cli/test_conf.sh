@@ -179,7 +179,6 @@ for ranks in 0 2; do
   bad 2 "--size '3x' (command line): not a whole number" $ranks image $band --size 3x --out x
   bad 2 "--phase-center 'here'" $ranks image $band --phase-center here --out x
   bad 2 '--uv-range' $ranks image $band --uv-range 5,2 --out x
-  bad 2 "--projection 'slant' (command line): use one of auto|sin" $ranks image $band --projection slant --out x
   bad 2 '--out is needed' $ranks image $band
   bad 2 'no UVH5 file given' $ranks image --out x
   bad 2 '--model is needed' $ranks calibrate $band --out x

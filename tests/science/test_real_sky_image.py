@@ -13,7 +13,7 @@ from astropy.wcs import WCS
 from checks import attempt, check
 import real_sky as sky
 
-NATURAL = ["--weighting", "natural", "--niter", 0, "--no-average", "--projection", "sin"]
+NATURAL = ["--weighting", "natural", "--niter", 0, "--no-average"]
 
 
 def same_at_all_ranks(folder, prefix, run):

@@ -16,6 +16,7 @@ typedef struct grid_case
     double freq_hz, width_hz;         /* first channel of the first sub-band, step */
     double u_m, v_m, w_m;             /* half-widths of a uniform cloud */
     bool no_weights;                  /* all 1 */
+    double tilt;                      /* w is this times v more */
 } grid_case;
 
 /* Uniform in [-1, 1) from a counter: the same on every rank. */
@@ -57,11 +58,11 @@ static inline void grid_row_fill(const grid_case *c, size_t i, grid_share *out)
 {
     ci_vis_samples *s = out->samples;
     uint64_t row = i % c->n_row;
-    const ci_vis_row one = {.uvw_m = {c->u_m * grid_random(3 * row),
-                                      c->v_m * grid_random(3 * row + 1),
-                                      c->w_m * grid_random(3 * row + 2)},
-                            .i_baseline = (int32_t)row,
-                            .i_axis = (int32_t)(i / c->n_row)};
+    const ci_vis_row one = {
+        .uvw_m = {c->u_m * grid_random(3 * row), c->v_m * grid_random(3 * row + 1),
+                  c->w_m * grid_random(3 * row + 2) + c->tilt * c->v_m * grid_random(3 * row + 1)},
+        .i_baseline = (int32_t)row,
+        .i_axis = (int32_t)(i / c->n_row)};
     for (size_t k = 0; k < c->n_chan; k++) {
         uint64_t id = 1000000 + 3 * (i * c->n_chan + k);
         size_t at = s->n_sample + k;

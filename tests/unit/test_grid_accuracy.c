@@ -3,6 +3,7 @@
  * ci-test: timeout=600 */
 #include "grid_case.h"
 #include "../../src/grid/direct.h"
+#include "grid/operator.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,14 +20,21 @@ typedef struct field
     grid_case samples;
 } field;
 
+enum
+{
+    N_PLAIN = 7 /* then those that are gridded with a slant */
+};
+
 static const field fields[] = {
-    {"w = 0", 128, 128, 10, {2, 40, 16, 1.30e9, 5e6, 900, 900, 0, false}},
-    {"constant declination", 180, 120, 20, {2, 40, 16, 1.30e9, 5e6, 800, 400, 300, false}},
-    {"odd, not square", 75, 210, 30, {1, 60, 24, 1.0e9, 20e6, 500, 300, 1500, false}},
-    {"very wide", 512, 512, 120, {2, 30, 12, 134.4e6, 1.28e6, 900, 900, 700, false}},
-    {"to the horizon", 128, 128, 3600, {1, 40, 8, 100e6, 2e6, 60, 60, 40, false}},
-    {"coarse pixels", 64, 64, 400, {1, 40, 8, 1.4e9, 10e6, 900, 900, 300, false}},
-    {"one w", 100, 100, 60, {1, 40, 8, 1.4e9, 0.001, 300, 300, 0, false}},
+    {"w = 0", 128, 128, 10, {2, 40, 16, 1.30e9, 5e6, 900, 900, 0, false, 0}},
+    {"constant declination", 180, 120, 20, {2, 40, 16, 1.30e9, 5e6, 800, 400, 300, false, 0}},
+    {"odd, not square", 75, 210, 30, {1, 60, 24, 1.0e9, 20e6, 500, 300, 1500, false, 0}},
+    {"very wide", 512, 512, 120, {2, 30, 12, 134.4e6, 1.28e6, 900, 900, 700, false, 0}},
+    {"to the horizon", 128, 128, 3600, {1, 40, 8, 100e6, 2e6, 60, 60, 40, false, 0}},
+    {"coarse pixels", 64, 64, 400, {1, 40, 8, 1.4e9, 10e6, 900, 900, 300, false, 0}},
+    {"one w", 100, 100, 60, {1, 40, 8, 1.4e9, 0.001, 300, 300, 0, false, 0}},
+    {"tilted", 512, 480, 22, {2, 60, 16, 1.3e9, 5e6, 300, 300, 3, false, -0.2}},
+    {"tilted, odd", 301, 203, 40, {2, 60, 16, 1.3e9, 5e6, 300, 250, 1, false, 0.3}},
 };
 
 static size_t pick_pixels(const field *f, size_t *pixel)
@@ -123,13 +131,43 @@ static void test_accuracy(void **state)
     check_field(&fields[1], 1e-12, false);
 }
 
+/* Where baselines lie near a plane, and accuracy is what images of a survey ask for, a slanted
+ * image needs fewer terms; of all pixels of the image, and divided by n. */
+static void test_slant(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        const field *f = &fields[N_PLAIN + i];
+        ci_grid_geometry geometry = {f->n_x, f->n_y, f->cell_arcsec * CI_ARCSEC_TO_RAD, 1e-4,
+                                     false};
+        grid_share share;
+        ci_grid_plan with, without;
+        for (int k = 0; k < 2; k++) {
+            grid_case samples = f->samples;
+            ci_grid_operator *g = NULL;
+            if (k == 1) samples.w_m = fabs(samples.tilt) * samples.v_m, samples.tilt = 0;
+            assert_int_equal(
+                grid_share_make(&samples, 0, samples.n_sub_band * samples.n_row, &share), CI_OK);
+            assert_int_equal(ci_grid_operator_new(self, &g, &geometry, share.samples), CI_OK);
+            *(k == 0 ? &with : &without) = g->plan;
+            ci_grid_operator_free(g);
+            grid_share_free(&share);
+        }
+        assert_true(with.slant.is_on && !without.slant.is_on);
+        assert_true(fabs(with.slant.slope - f->samples.tilt) < 0.01);
+        assert_true(with.n_plane < without.n_plane && with.n_y > f->n_y);
+        check_field(f, 1e-4, true);
+        check_field(f, 1e-3, false);
+    }
+}
+
 static void test_adjoint(void **state)
 {
     (void)state;
     for (size_t k = 0; k < sizeof fields / sizeof fields[0]; k++) {
         const field *f = &fields[k];
-        ci_grid_geometry geometry = {f->n_x, f->n_y, f->cell_arcsec * CI_ARCSEC_TO_RAD, 1e-7,
-                                     false};
+        ci_grid_geometry geometry = {f->n_x, f->n_y, f->cell_arcsec * CI_ARCSEC_TO_RAD,
+                                     k < N_PLAIN ? 1e-7 : 1e-4, false};
         grid_case samples = f->samples;
         samples.no_weights = true;
         size_t n_pixel = f->n_x * f->n_y;
@@ -157,7 +195,9 @@ static void test_adjoint(void **state)
         double difference = fabs(left - right) / sqrt(norm_gx * norm_y);
         printf("%-22s <Gx,y> %.12e <x,G*y> %.12e difference %.1e\n", f->name, left, right,
                difference);
-        assert_true(difference < 1e-12 && fabs(left - right) < 1e-10 * fabs(left));
+        bool is_double = k < N_PLAIN;
+        assert_true(difference < (is_double ? 1e-12 : 1e-6));
+        if (is_double) assert_true(fabs(left - right) < 1e-10 * fabs(left));
         ci_grid_operator_free(g);
         grid_share_free(&y);
         grid_share_free(&gx);
@@ -170,7 +210,7 @@ static void test_adjoint(void **state)
 static void test_quadrants(void **state)
 {
     (void)state;
-    grid_case samples = {1, 400, 8, 1.3e9, 10e6, 900, 900, 400, true};
+    grid_case samples = {1, 400, 8, 1.3e9, 10e6, 900, 900, 400, true, 0};
     ci_grid_geometry geometry = {160, 128, 12 * CI_ARCSEC_TO_RAD, 1e-4, false};
     for (int q = 0; q < 4; q++) {
         size_t x0 = q & 1 ? 133 : 21, y0 = q & 2 ? 101 : 17, best = 0;
@@ -210,7 +250,7 @@ static void test_mixed_axes(void **state)
         N_ROW = 300,
         N = 64
     };
-    const grid_case c = {2, N_ROW, 9, 1.3e9, 10e6, 900, 900, 300, false};
+    const grid_case c = {2, N_ROW, 9, 1.3e9, 10e6, 900, 900, 300, false, 0};
     const ci_grid_geometry geometry = {N, N, 20 * CI_ARCSEC_TO_RAD, 1e-5, false};
     ci_vis_meta *meta = NULL;
     ci_vis_samples *s = NULL;
@@ -270,14 +310,14 @@ static void test_instructions(void **state)
 {
     (void)state;
     static const double accuracies[] = {1e-3, 1e-4, 1e-7};
-    for (size_t k = 0; k < 9; k++) {
-        const field *f = &fields[k % 3 + 1];
+    for (size_t k = 0; k < 12; k++) {
+        const field *f = &fields[k % 4 < 3 ? k % 4 + 1 : N_PLAIN + 1];
         size_t n_pixel = f->n_x * f->n_y;
         double *image[2] = {malloc(n_pixel * sizeof(double)), malloc(n_pixel * sizeof(double))};
         grid_share share[2];
-        both_ways(f, accuracies[k / 3], CI_ISA_PLAIN, image[0], &share[0]);
+        both_ways(f, accuracies[k / 4], CI_ISA_PLAIN, image[0], &share[0]);
         for (int isa = CI_ISA_PLAIN + 1; isa < CI_ISA_COUNT && ci_isa_has((ci_isa)isa); isa++) {
-            both_ways(f, accuracies[k / 3], (ci_isa)isa, image[1], &share[1]);
+            both_ways(f, accuracies[k / 4], (ci_isa)isa, image[1], &share[1]);
             assert_memory_equal(image[0], image[1], n_pixel * sizeof(double));
             assert_memory_equal(share[0].vis_double, share[1].vis_double,
                                 share[0].samples->n_sample * sizeof(ci_c64));
@@ -292,7 +332,7 @@ static void test_instructions(void **state)
 static void test_nothing(void **state)
 {
     (void)state;
-    grid_case samples = {1, 1, 4, 1e9, 1e6, 100, 100, 10, true};
+    grid_case samples = {1, 1, 4, 1e9, 1e6, 100, 100, 10, true, 0};
     ci_grid_geometry geometry = {32, 32, 1e-4, 1e-4, false};
     grid_share share;
     ci_grid_operator *g = NULL;
@@ -323,9 +363,10 @@ static void test_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_accuracy),     cmocka_unit_test(test_adjoint),
-        cmocka_unit_test(test_quadrants),    cmocka_unit_test(test_mixed_axes),
-        cmocka_unit_test(test_instructions), cmocka_unit_test(test_nothing)};
+        cmocka_unit_test(test_accuracy),   cmocka_unit_test(test_slant),
+        cmocka_unit_test(test_adjoint),    cmocka_unit_test(test_quadrants),
+        cmocka_unit_test(test_mixed_axes), cmocka_unit_test(test_instructions),
+        cmocka_unit_test(test_nothing)};
     if (ci_comm_self(&self) != CI_OK) return 1;
     size_t before = ci_mem_now();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

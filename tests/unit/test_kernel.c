@@ -75,7 +75,7 @@ static void test_series(void **state)
     ci_grid_series series;
     for (int support = 3; support <= 16; support++) {
         ci_grid_kernel_make(kernel, support, support < 14 ? support : 14, 2.2);
-        ci_grid_kernel_series_make(&series, kernel, 0.3);
+        ci_grid_kernel_series_make(&series, kernel, 0.3, 1e-15);
         for (double z = -1; z <= 1; z += 0.0625)
             assert_true(
                 fabs(ci_grid_series_value(&series, z) * ci_grid_kernel_transform(kernel, 0.3 * z) -
