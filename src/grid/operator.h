@@ -124,7 +124,7 @@ typedef struct ci_grid_buffers
     size_t stride, stride_v;   /* numbers of a strip's row, of a row in the transform along v */
     size_t n_halo, n_carry;    /* rows of a strip that reach into the next, their numbers */
     size_t n_strip;            /* numbers of a strip, its halo and a vector more */
-    void *strip;               /* [n_strip] */
+    void *strip;               /* [n_batch][n_strip] */
     void *first;               /* [n_batch][n_strip] this rank's first, until its halo is here */
     void *carry;               /* [n_batch][n_carry] from the strip before */
     void *line_v;              /* [CI_GRID_LINES][stride_v] */

@@ -140,28 +140,32 @@ static ci_status NAME(halo_move)(ci_comm *comm, const ci_grid_operator *g, int i
     return status;
 }
 
-/* One strip of one plane; the first strip's rows wait for what the rank before adds to them. */
+/* One strip of a batch of planes; the first strip's rows wait for what the rank before adds to
+ * them. */
 static void NAME(strip_grid)(ci_comm *comm, const ci_grid_operator *g, size_t b, int i_plane,
-                             int i_batch, const CPLX *values, size_t column)
+                             const CPLX *values, size_t column)
 {
     const ci_grid_buffers *buf = g->buffers;
     bool is_active = ci_grid_strip_active(g, b, i_plane), is_first = b == g->strip_start[g->rank];
-    CPLX *rows = is_first ? (CPLX *)buf->first + (size_t)i_batch * buf->n_strip : buf->strip;
-    memset(rows, 0, buf->n_strip * sizeof *rows);
+    CPLX *all = is_first ? buf->first : buf->strip;
+    memset(all, 0, (size_t)g->plan.n_batch * buf->n_strip * sizeof *all);
     if (is_active) {
         size_t mark = ci_timer_begin(ci_comm_timer(comm), "grid");
-        CI_ISA_KERNEL(NAME(strip_add), g->isa)(g, b, i_plane, values, rows);
+        CI_ISA_KERNEL(NAME(strip_add), g->isa)(g, b, i_plane, values, all);
         ci_timer_end(ci_comm_timer(comm), mark);
     }
-    if (!is_first) {
-        if (ci_grid_strip_active(g, b - 1, i_plane))
-            CI_ISA_KERNEL(NAME(halo_add), g->isa)(buf, i_batch, rows);
-        CI_ISA_KERNEL(NAME(rows_transform), g->isa)
-        (comm, g, true, i_batch, rows, ci_grid_strip_rows(g, b, i_plane), column);
+    for (int k = 0; k < g->plan.n_batch; k++) {
+        CPLX *rows = all + (size_t)k * buf->n_strip;
+        if (!is_first) {
+            if (ci_grid_strip_active(g, b - 1, i_plane))
+                CI_ISA_KERNEL(NAME(halo_add), g->isa)(buf, k, rows);
+            CI_ISA_KERNEL(NAME(rows_transform), g->isa)
+            (comm, g, true, k, rows, ci_grid_strip_rows(g, b, i_plane), column);
+        }
+        if (is_active)
+            memcpy((CPLX *)buf->carry + (size_t)k * buf->n_carry,
+                   rows + CI_GRID_STRIP_ROWS * buf->stride, buf->n_carry * sizeof *rows);
     }
-    if (is_active)
-        memcpy((CPLX *)buf->carry + (size_t)i_batch * buf->n_carry,
-               rows + CI_GRID_STRIP_ROWS * buf->stride, buf->n_carry * sizeof *rows);
 }
 
 /* All strips of planes [i_plane, i_plane + n_batch). */
@@ -172,8 +176,7 @@ static ci_status NAME(strips_grid)(ci_comm *comm, const ci_grid_operator *g, int
     size_t begin = g->strip_start[g->rank], end = g->strip_start[g->rank + 1], column = 0;
     for (size_t b = begin; b < end; b++) {
         size_t n_row = ci_grid_strip_rows(g, b, i_plane);
-        for (int k = 0; n_row > 0 && k < g->plan.n_batch; k++)
-            NAME(strip_grid)(comm, g, b, i_plane + k, k, values, column);
+        if (n_row > 0) NAME(strip_grid)(comm, g, b, i_plane, values, column);
         column += n_row;
     }
     CI_TRY(NAME(halo_move)(comm, g, i_plane));
@@ -187,21 +190,27 @@ static ci_status NAME(strips_grid)(ci_comm *comm, const ci_grid_operator *g, int
     return CI_OK;
 }
 
-/* One strip of one plane; carry holds the first rows of the strip after it. */
+/* One strip of a batch of planes; carry holds the first rows of the strip after it. */
 static void NAME(strip_degrid)(ci_comm *comm, const ci_grid_operator *g, size_t b, int i_plane,
-                               int i_batch, CPLX *values, size_t column)
+                               CPLX *values, size_t column)
 {
     const ci_grid_buffers *buf = g->buffers;
-    CPLX *strip = buf->strip, *carry = (CPLX *)buf->carry + (size_t)i_batch * buf->n_carry;
-    CI_ISA_KERNEL(NAME(rows_transform), g->isa)
-    (comm, g, false, i_batch, strip, ci_grid_strip_rows(g, b, i_plane), column);
-    if (ci_grid_strip_active(g, b, i_plane)) {
-        memcpy(strip + CI_GRID_STRIP_ROWS * buf->stride, carry, buf->n_carry * sizeof *strip);
-        size_t mark = ci_timer_begin(ci_comm_timer(comm), "degrid");
-        CI_ISA_KERNEL(NAME(strip_take), g->isa)(g, b, i_plane, strip, values);
-        ci_timer_end(ci_comm_timer(comm), mark);
+    CPLX *strips = buf->strip, *carry = buf->carry;
+    bool is_active = ci_grid_strip_active(g, b, i_plane);
+    size_t n_batch = (size_t)g->plan.n_batch, n_row = ci_grid_strip_rows(g, b, i_plane);
+    for (size_t k = 0; k < n_batch; k++) {
+        CPLX *rows = strips + k * buf->n_strip;
+        CI_ISA_KERNEL(NAME(rows_transform), g->isa)
+        (comm, g, false, (int)k, rows, n_row, column);
+        if (is_active)
+            memcpy(rows + CI_GRID_STRIP_ROWS * buf->stride, carry + k * buf->n_carry,
+                   buf->n_carry * sizeof *rows);
+        memcpy(carry + k * buf->n_carry, rows, buf->n_carry * sizeof *rows);
     }
-    memcpy(carry, strip, buf->n_carry * sizeof *strip);
+    if (!is_active) return;
+    size_t mark = ci_timer_begin(ci_comm_timer(comm), "degrid");
+    CI_ISA_KERNEL(NAME(strip_take), g->isa)(g, b, i_plane, strips, values);
+    ci_timer_end(ci_comm_timer(comm), mark);
 }
 
 static void NAME(strips_degrid)(ci_comm *comm, const ci_grid_operator *g, int i_plane, CPLX *values)
@@ -220,7 +229,6 @@ static void NAME(strips_degrid)(ci_comm *comm, const ci_grid_operator *g, int i_
     for (size_t b = end; b-- > begin;) {
         size_t n_row = ci_grid_strip_rows(g, b, i_plane);
         column -= n_row;
-        for (int k = 0; n_row > 0 && k < g->plan.n_batch; k++)
-            NAME(strip_degrid)(comm, g, b, i_plane + k, k, values, column);
+        if (n_row > 0) NAME(strip_degrid)(comm, g, b, i_plane, values, column);
     }
 }

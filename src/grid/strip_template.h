@@ -143,12 +143,13 @@ CI_ISA_INLINE void NAME(bucket_segments)(const ci_grid_operator *g, size_t i_str
     *end = g->bucket_start[i + 1];
 }
 
-/* Adds this plane's samples of a strip to its buffer, buckets ascending, global order in
- * each (or, degridding, takes them from it). */
+/* Adds the samples of a strip to its buffers, one of each plane of a batch from i_plane on, buckets
+ * ascending, global order in each (or, degridding, takes them from these). */
 CI_ISA_INLINE void NAME(strip_add)(const ci_grid_operator *g, size_t i_strip, int i_plane,
-                                   const CPLX *values, CPLX *strip)
+                                   const CPLX *values, CPLX *strips)
 {
     const ci_grid_plan *plan = &g->plan;
+    const size_t n_strip = g->buffers->n_strip;
     int low, high;
     ci_grid_plane_buckets(plan, i_plane, &low, &high);
     NAME(chunk) chunk;
@@ -159,21 +160,25 @@ CI_ISA_INLINE void NAME(strip_add)(const ci_grid_operator *g, size_t i_strip, in
         while (i < end) {
             NAME(chunk_fill)(g, &i, &in, end, &chunk);
             NAME(chunk_place)(g, i_strip, &chunk);
-            NAME(chunk_parts)(plan, q, i_plane, &chunk);
-            NAME(chunk_load)((const REAL *)values, plan->depth, &chunk);
-            add(&plan->kernel_uv, &chunk, strip, plan->n_store * plan->depth);
+            for (int k = 0; k < plan->n_batch; k++) {
+                NAME(chunk_parts)(plan, q, i_plane + k, &chunk);
+                NAME(chunk_load)((const REAL *)values, plan->depth, &chunk);
+                add(&plan->kernel_uv, &chunk, strips + (size_t)k * n_strip,
+                    plan->n_store * plan->depth);
+            }
         }
     }
 }
 CI_ISA_INSTANCES(NAME(strip_add),
                  (const ci_grid_operator *g, size_t i_strip, int i_plane, const CPLX *values,
-                  CPLX *strip),
-                 (g, i_strip, i_plane, values, strip))
+                  CPLX *strips),
+                 (g, i_strip, i_plane, values, strips))
 
 CI_ISA_INLINE void NAME(strip_take)(const ci_grid_operator *g, size_t i_strip, int i_plane,
-                                    const CPLX *strip, CPLX *values)
+                                    const CPLX *strips, CPLX *values)
 {
     const ci_grid_plan *plan = &g->plan;
+    const size_t n_strip = g->buffers->n_strip;
     int low, high;
     ci_grid_plane_buckets(plan, i_plane, &low, &high);
     NAME(chunk) chunk;
@@ -184,13 +189,16 @@ CI_ISA_INLINE void NAME(strip_take)(const ci_grid_operator *g, size_t i_strip, i
         while (i < end) {
             NAME(chunk_fill)(g, &i, &in, end, &chunk);
             NAME(chunk_place)(g, i_strip, &chunk);
-            NAME(chunk_parts)(plan, q, i_plane, &chunk);
-            take(&plan->kernel_uv, &chunk, strip, plan->n_store * plan->depth);
-            NAME(chunk_store)(&chunk, plan->depth, (REAL *)values);
+            for (int k = 0; k < plan->n_batch; k++) {
+                NAME(chunk_parts)(plan, q, i_plane + k, &chunk);
+                take(&plan->kernel_uv, &chunk, strips + (size_t)k * n_strip,
+                     plan->n_store * plan->depth);
+                NAME(chunk_store)(&chunk, plan->depth, (REAL *)values);
+            }
         }
     }
 }
 CI_ISA_INSTANCES(NAME(strip_take),
-                 (const ci_grid_operator *g, size_t i_strip, int i_plane, const CPLX *strip,
+                 (const ci_grid_operator *g, size_t i_strip, int i_plane, const CPLX *strips,
                   CPLX *values),
-                 (g, i_strip, i_plane, strip, values))
+                 (g, i_strip, i_plane, strips, values))

@@ -228,19 +228,55 @@ static size_t channel_at(const ci_vis_samples *s, const ci_vis_axis *sub_band, d
     return i - 1;
 }
 
+/* The channels that an axis' frequencies lie at, among all of the data: kept for its rows. */
+typedef struct axis_channels
+{
+    int32_t i_axis; /* -1: none */
+    size_t *index;  /* [n_chan] */
+    double *above;  /* [n_chan] how much belongs to the next channel */
+} axis_channels;
+
+static ci_status axis_channels_new(axis_channels *out, const ci_vis_samples *s)
+{
+    size_t longest = 1;
+    for (size_t i = 0; i < s->n_axis; i++)
+        if (s->axis[i].n_chan > longest) longest = s->axis[i].n_chan;
+    *out = (axis_channels){.i_axis = -1};
+    CI_TRY(ci_mem_alloc(&out->index, longest, sizeof *out->index, "weights by time"));
+    return ci_mem_alloc(&out->above, longest, sizeof *out->above, "weights by time");
+}
+
+static void axis_channels_clear(axis_channels *channels)
+{
+    ci_mem_free(channels->index);
+    ci_mem_free(channels->above);
+}
+
+static void axis_channels_set(axis_channels *out, const ci_vis_samples *s, int32_t i_axis)
+{
+    const ci_vis_axis *axis = &s->axis[i_axis], *sub_band = &s->axis[axis->i_sub_band];
+    if (out->i_axis == i_axis) return;
+    out->i_axis = i_axis;
+    for (size_t c = 0; c < axis->n_chan; c++) {
+        out->above[c] = 0;
+        out->index[c] = sub_band->first;
+        out->index[c] += axis == sub_band
+                             ? c
+                             : channel_at(s, sub_band, s->freq_hz[axis->first + c], &out->above[c]);
+    }
+}
+
 /* Adds a row's weights to sum [n_time][n_freq]. */
-static void row_weight_add(const ci_vis_samples *s, size_t i_row, int exponent, int64_t *sum)
+static void row_weight_add(const ci_vis_samples *s, size_t i_row, const axis_channels *channels,
+                           int exponent, int64_t *sum)
 {
     ci_vis_time_taps taps;
-    const ci_vis_axis *axis = &s->axis[s->i_axis[i_row]], *sub_band = &s->axis[axis->i_sub_band];
-    const double *freq_hz = s->freq_hz + axis->first;
     const float *weight = s->weight + s->first[i_row];
     ci_vis_row_time_taps(s, i_row, &taps);
-    for (size_t c = 0; c < axis->n_chan; c++) {
-        double above = 0;
-        size_t i = axis == sub_band ? c : channel_at(s, sub_band, freq_hz[c], &above);
+    for (size_t c = 0; c < ci_vis_row_n_chan(s, i_row); c++) {
+        double above = channels->above[c];
         for (size_t k = 0; k < taps.n; k++) {
-            int64_t *to = sum + (taps.first + k) * s->n_freq + sub_band->first + i;
+            int64_t *to = sum + (taps.first + k) * s->n_freq + channels->index[c];
             double w = taps.weight[k] * weight[c];
             to[0] += ci_num_fixed((1 - above) * w, exponent);
             if (above > 0) to[1] += ci_num_fixed(above * w, exponent);
@@ -255,10 +291,17 @@ ci_status ci_vis_samples_weight_by_time(ci_comm *comm, const ci_vis_samples *s, 
     CI_TRY(ci_vis_samples_max_weight(comm, s, s->weight, &max));
     int exponent = ci_num_fixed_exponent(2 * max, s->n_good); /* weights of taps: up to 1.25 */
     int64_t *sum = NULL;
-    CI_TRY(ci_par_alloc(comm, &sum, s->n_time * s->n_freq, sizeof *sum, "weights by time"));
-    for (size_t r = 0; r < s->n_row; r++)
-        row_weight_add(s, r, exponent, sum);
-    ci_status status = ci_par_sum_int(comm, sum, s->n_time * s->n_freq);
+    axis_channels channels;
+    ci_status status = axis_channels_new(&channels, s);
+    if (status == CI_OK)
+        status = ci_mem_alloc(&sum, s->n_time * s->n_freq, sizeof *sum, "weights by time");
+    status = ci_par_agree(comm, status);
+    for (size_t r = 0; status == CI_OK && r < s->n_row; r++) {
+        axis_channels_set(&channels, s, s->i_axis[r]);
+        row_weight_add(s, r, &channels, exponent, sum);
+    }
+    axis_channels_clear(&channels);
+    if (status == CI_OK) status = ci_par_sum_int(comm, sum, s->n_time * s->n_freq);
     if (status == CI_OK)
         *out = sum;
     else
