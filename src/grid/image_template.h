@@ -83,11 +83,10 @@ CI_ISA_INLINE void NAME(row_to_slab)(const ci_grid_operator *g, size_t y, bool i
         slab[x] *= correction[x - half];
 }
 
-/* The sum of all planes into the slanted image. */
-CI_ISA_INLINE void NAME(row_to_image)(const ci_grid_operator *g, size_t y)
+/* A row into the slanted image, divided by the kernels' shapes; it may be that row itself. */
+CI_ISA_INLINE void NAME(row_to_slanted)(const ci_grid_operator *g, size_t y, const REAL *row)
 {
     size_t n_x = g->plan.n_x, half = n_x / 2;
-    const REAL *row = g->buffers->row;
     REAL *to = (REAL *)g->buffers->image + (y - g->y_first) * n_x;
     double *correction = g->buffers->correction;
     ci_grid_plane_row_correction(g, y, correction);
@@ -112,12 +111,12 @@ CI_ISA_INLINE void NAME(planes_to_slab)(ci_comm *comm, const ci_grid_operator *g
             NAME(screen_make)(g, g->y_first + y, i_plane + k);
             NAME(row_add)(g, k == 0);
         }
+        bool is_last = i_plane + plan->n_batch == plan->n_plane;
+        double *to = slab + y * plan->n_x;
         if (plan->slant.is_on)
-            NAME(row_to_image)(g, g->y_first + y);
+            NAME(row_to_slanted)(g, g->y_first + y, buf->row);
         else
-            NAME(row_to_slab)
-        (g, g->y_first + y, i_plane == 0, i_plane + plan->n_batch == plan->n_plane,
-         slab + y * plan->n_x);
+            NAME(row_to_slab)(g, g->y_first + y, i_plane == 0, is_last, to);
     }
     ci_timer_end(ci_comm_timer(comm), mark);
 }
@@ -180,16 +179,9 @@ CI_ISA_INSTANCES(NAME(image_to_planes), (ci_comm * comm, const ci_grid_operator 
 /* In place, where it is a slanted one. */
 CI_ISA_INLINE void NAME(image_correct_slanted)(const ci_grid_operator *g)
 {
-    size_t n_x = g->plan.n_x, half = n_x / 2;
-    double *correction = g->buffers->correction;
-    for (size_t y = 0; y < g->n_y_here; y++) {
-        REAL *row = (REAL *)g->buffers->image + y * n_x;
-        ci_grid_plane_row_correction(g, g->y_first + y, correction);
-        for (size_t x = 0; x < half; x++)
-            row[x] *= (REAL)correction[half - x];
-        for (size_t x = half; x < n_x; x++)
-            row[x] *= (REAL)correction[x - half];
-    }
+    const REAL *image = g->buffers->image;
+    for (size_t y = 0; y < g->n_y_here; y++)
+        NAME(row_to_slanted)(g, g->y_first + y, image + y * g->plan.n_x);
 }
 CI_ISA_INSTANCES(NAME(image_correct_slanted), (const ci_grid_operator *g), (g))
 

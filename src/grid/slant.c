@@ -15,19 +15,27 @@ static const double least_left = 1e-3; /* of |w|: less is not worth a smaller ra
 
 /* ---- the plane ------------------------------------------------------------------------------ */
 
-/* The slope of least squares, that of a row's middle standing for the row: sums of exact integers.
- */
+/* Number of a row's samples that count, and what makes wavelengths of its metres at the middle of
+ * its channels, which stands for the row. */
+static size_t row_middle(const ci_vis_samples *s, size_t i_row, double *per_m)
+{
+    size_t n_good = 0;
+    for (size_t k = s->first[i_row]; k < s->first[i_row + 1]; k++)
+        n_good += s->weight[k] > 0.0f;
+    if (n_good > 0) *per_m = ci_vis_row_freq(s, i_row)[ci_vis_row_n_chan(s, i_row) / 2] / CI_C_M_S;
+    return n_good;
+}
+
+/* The slope of least squares: sums of exact integers. */
 static ci_status slope_find(ci_comm *comm, const ci_grid_plan *plan, const ci_vis_samples *s,
                             double *slope)
 {
     int64_t sum[2] = {0, 0};
     int exponent = ci_num_fixed_exponent(4.0, plan->n_sample);
     for (size_t i = 0; i < s->n_row; i++) {
-        size_t n = ci_vis_row_n_chan(s, i), n_good = 0;
-        for (size_t k = s->first[i]; k < s->first[i + 1]; k++)
-            n_good += s->weight[k] > 0.0f;
+        double f;
+        size_t n_good = row_middle(s, i, &f);
         if (n_good == 0) continue;
-        double f = ci_vis_row_freq(s, i)[n / 2] / CI_C_M_S;
         double v = fmin(2.0, fmax(-2.0, s->uvw_m[3 * i + 1] * f / plan->max_abs_v));
         double w = fmin(2.0, fmax(-2.0, s->uvw_m[3 * i + 2] * f / plan->max_abs_w));
         sum[0] += (int64_t)n_good * ci_num_fixed(v * v, exponent);
@@ -54,8 +62,7 @@ static ci_status left_find(ci_comm *comm, const ci_vis_samples *s, double slope,
     return ci_par_max_double(comm, most, 1);
 }
 
-/* rms over samples of (w - slope v) v / v_most, in wavelengths; a row's middle stands for the row.
- */
+/* rms over samples of (w - slope v) v / v_most, in wavelengths. */
 static ci_status drift_find(ci_comm *comm, const ci_grid_plan *slanted, const ci_vis_samples *s,
                             double *rms)
 {
@@ -63,11 +70,9 @@ static ci_status drift_find(ci_comm *comm, const ci_grid_plan *slanted, const ci
     int64_t sum = 0;
     int exponent = ci_num_fixed_exponent(16.0, slanted->n_sample);
     for (size_t i = 0; i < s->n_row; i++) {
-        size_t n = ci_vis_row_n_chan(s, i), n_good = 0;
-        for (size_t k = s->first[i]; k < s->first[i + 1]; k++)
-            n_good += s->weight[k] > 0.0f;
+        double f;
+        size_t n_good = row_middle(s, i, &f);
         if (n_good == 0) continue;
-        double f = ci_vis_row_freq(s, i)[n / 2] / CI_C_M_S;
         const double *uvw = s->uvw_m + 3 * i;
         double v = uvw[1] * f / slant->v_most;
         double w = (uvw[2] - slant->slope * uvw[1]) * f / slanted->max_abs_w;
