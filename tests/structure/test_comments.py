@@ -15,7 +15,7 @@ faults = tree.Faults("comments")
 SAYS = re.compile(r"(?:^|(?<=[.:;)!\n]))[\s*/]*(Local|Collective)\.")  # a sentence of its own
 ALL = re.compile(r"\bAll functions are (local|collective)\.")
 
-LEGAL = re.compile(r"\W*(SPDX-|Copyright|Licen[cs]e|\(c\))", re.I)
+LEGAL = re.compile(r"SPDX-|Copyright|\bLicen[cs]e|\(c\)|\bGPL|\bGNU\b|free software|rights reserved", re.I)
 EMPTY_WORDS = set("a all an and c code contimg file for in is it module of source the this to what".split())
 UNFINISHED = re.compile(r"\W*(TODO|FIXME|XXX|TBD)\b", re.I)
 
@@ -35,7 +35,7 @@ def says_what(line, path):
 def check_opening(path):
     said = re.match(r"/\*(.*?)(\*/|\n)", tree.read(path))
     line = said.group(1) if said else ""
-    if not said or LEGAL.match(line) or UNFINISHED.match(line) or not says_what(line, path):
+    if not said or LEGAL.search(line) or UNFINISHED.match(line) or not says_what(line, path):
         faults.add(path, "no comment in the first line that says what the file holds, in four words or more")
 
 
