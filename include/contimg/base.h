@@ -32,6 +32,7 @@ typedef double _Complex ci_c64;
 #define CI_DAY_S 86400.0
 /* MJD of 1970-01-01. */
 #define CI_MJD_UNIX_EPOCH 40587.0
+#define CI_TIME_JD_OF_MJD 2400000.5 /* Julian date of MJD 0 */
 
 /* ---- status and error text ------------------------------------------- */
 

@@ -119,7 +119,7 @@ CI_MUST_CHECK ci_status ci_clean_model_flux(ci_comm *comm, const ci_clean_model 
  * Local. */
 void ci_clean_model_summary(const ci_clean_model *model, ci_clean_stats *stats);
 
-/* A copy of what a model holds; start from {0}. */
+/* A copy of what a model holds. */
 typedef struct ci_clean_snapshot ci_clean_snapshot;
 /* Into *snapshot, made where it is NULL, else its memory is used again. Local. */
 CI_MUST_CHECK ci_status ci_clean_model_snapshot(const ci_clean_model *model,

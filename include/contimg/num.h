@@ -10,6 +10,11 @@
  * order[start[k]] to order[start[k + 1] - 1]; keys < n_key, start [n_key + 1]. */
 void ci_num_sort_by_key(const uint32_t *key, size_t n, size_t n_key, size_t *start, size_t *order);
 
+/* For qsort of doubles without NaN. */
+int ci_num_compare_doubles(const void *a, const void *b);
+/* Index of the one of n >= 1 ascending values that is nearest to x; the lower of two as near. */
+size_t ci_num_nearest(const double *values, size_t n, double x);
+
 /* Median of n values (reordered in place); mean of the two middle ones for even n;
  * NaN for n = 0. */
 double ci_num_median(double *values, size_t n);

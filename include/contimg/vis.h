@@ -64,6 +64,8 @@ CI_MUST_CHECK ci_status ci_vis_array_copy(ci_vis_array *out, const ci_vis_array 
 void ci_vis_array_clear(ci_vis_array *array);
 /* Takes ownership of `texts` [n_byte] (as in ci_vis_array) and points all names into it. Local. */
 void ci_vis_array_texts_set(ci_vis_array *array, char *texts, size_t n_byte);
+/* The one antenna of a name that is not empty; -1 where none or more than one has it. Local. */
+int32_t ci_vis_antenna_named(const ci_vis_array *array, const char *name);
 /* The antenna of `array` that is `wanted` of another description of it: of the same number and
  * name; else of the same name, where that is not empty and one antenna of either has it; else,
  * where names cannot tell, of the same number. -1: none. `other` holds `wanted`.

@@ -5,8 +5,6 @@
 #include "contimg/cal.h"
 #include "contimg/h5.h"
 
-#define CI_JD_OF_MJD 2400000.5
-
 /* Feeds of a table whose antennas are known. Local. */
 CI_MUST_CHECK ci_status ci_cal_calh5_feeds_read(ci_h5_file *file, const char *path,
                                                 ci_cal_table *table);

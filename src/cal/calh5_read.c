@@ -222,7 +222,7 @@ static ci_status times_sort(reader *r, ci_cal_table *t)
             return ci_error(CI_ERR_INPUT,
                             "%s: Header/time_array or time_range: %.6f appears twice: gains of one "
                             "time must be unique: leave one out (pyuvdata: select)",
-                            r->path, t->time_mjd_s[i] / CI_DAY_S + CI_JD_OF_MJD);
+                            r->path, t->time_mjd_s[i] / CI_DAY_S + CI_TIME_JD_OF_MJD);
     return CI_OK;
 }
 
@@ -241,14 +241,15 @@ static ci_status times_read(reader *r, ci_cal_table *t)
             t->time_mjd_s[i] = 0.5 * (edge[2 * i] + edge[2 * i + 1]);
             edge[i] = (edge[2 * i + 1] - edge[2 * i]) * CI_DAY_S; /* read already */
         }
-        bool is_date = t->time_mjd_s[i] >= CI_JD_OF_MJD && t->time_mjd_s[i] < 2 * CI_JD_OF_MJD;
+        bool is_date =
+            t->time_mjd_s[i] >= CI_TIME_JD_OF_MJD && t->time_mjd_s[i] < 2 * CI_TIME_JD_OF_MJD;
         if (!is_date)
             status =
                 ci_error(CI_ERR_INPUT,
                          "%s: Header/%s: element %zu: %.6f is no Julian date: give days of JD "
                          "(MJD + 2400000.5)",
                          r->path, has_centres ? "time_array" : "time_range", i, t->time_mjd_s[i]);
-        t->time_mjd_s[i] = (t->time_mjd_s[i] - CI_JD_OF_MJD) * CI_DAY_S;
+        t->time_mjd_s[i] = (t->time_mjd_s[i] - CI_TIME_JD_OF_MJD) * CI_DAY_S;
     }
     if (status == CI_OK && has_centres)
         status = ci_h5_read_double(r->file, "Header/integration_time", edge, n);

@@ -112,7 +112,7 @@ static ci_status axes_write(const writer *w)
     CI_TRY(ci_h5_write_int(w->file, "Header/jones_array", 1, &n_feed, jones));
     CI_TRY(ci_h5_write_bool_1(w->file, "Header/wide_band", is_wide));
     for (size_t i = 0; i < n_time; i++)
-        w->number[i] = t->time_mjd_s[i] / CI_DAY_S + CI_JD_OF_MJD;
+        w->number[i] = t->time_mjd_s[i] / CI_DAY_S + CI_TIME_JD_OF_MJD;
     CI_TRY(ci_h5_write_double(w->file, "Header/time_array", 1, &n_time, w->number));
     for (size_t i = 0; i < n_time; i++)
         w->number[i] = t->interval_s;

@@ -16,25 +16,14 @@ static int32_t antenna_numbered(const ci_vis_array *array, int64_t number)
     return -1;
 }
 
-/* The one antenna of a name, -1: none, or several. */
-static int32_t antenna_named(const ci_vis_array *array, const char *name)
-{
-    int32_t found = -1;
-    for (size_t i = 0; name[0] != '\0' && i < array->n_antenna; i++) {
-        if (strcmp(ci_vis_text(array->antenna[i].name), name) != 0) continue;
-        if (found >= 0) return -1;
-        found = (int32_t)i;
-    }
-    return found;
-}
-
 static int32_t antenna_match(const ci_cal_table *table, const ci_vis_array *array, size_t a)
 {
     const char *name = ci_vis_text(array->antenna[a].name);
     if (table->antennas == CI_CAL_BY_NUMBER)
         return antenna_numbered(&table->array, array->antenna[a].number);
     if (table->antennas == CI_CAL_BY_NAME)
-        return antenna_named(array, name) >= 0 ? antenna_named(&table->array, name) : -1;
+        return ci_vis_antenna_named(array, name) >= 0 ? ci_vis_antenna_named(&table->array, name)
+                                                      : -1;
     return ci_vis_antenna_match(&table->array, array, a);
 }
 

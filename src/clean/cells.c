@@ -1,5 +1,6 @@
 /* Cells of time and frequency: which of them each time and channel of samples is in. */
 #include "clean/cells.h"
+#include "contimg/num.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -11,26 +12,6 @@ enum
     CELL_FREQS_MAX = 2048
 };
 
-static int by_value(const void *a, const void *b)
-{
-    const double *p = a, *q = b;
-    return *p < *q ? -1 : *p > *q;
-}
-
-/* Index of the one of n ascending values that is nearest to x. */
-static size_t nearest(const double *value, size_t n, double x)
-{
-    size_t low = 0, high = n - 1;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (value[middle] < x)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low > 0 && x - value[low - 1] <= value[low] - x ? low - 1 : low;
-}
-
 /* The cell of each of n values: one for each that is distinct among the first n_own, or `most` of
  * equal width; the nearest one for those that follow. */
 static ci_status axis_new(ci_clean_axis *out, const double *value, size_t n_own, size_t n,
@@ -40,7 +21,7 @@ static ci_status axis_new(ci_clean_axis *out, const double *value, size_t n_own,
     CI_TRY(ci_mem_alloc(&out->of, n, sizeof *out->of, "cells of time and frequency"));
     CI_TRY(ci_mem_alloc(&sorted, n_own, sizeof *sorted, "cells of time and frequency"));
     memcpy(sorted, value, n_own * sizeof *sorted);
-    qsort(sorted, n_own, sizeof *sorted, by_value);
+    qsort(sorted, n_own, sizeof *sorted, ci_num_compare_doubles);
     size_t n_distinct = 0;
     for (size_t i = 0; i < n_own; i++)
         if (i == 0 || sorted[i] > sorted[n_distinct - 1]) sorted[n_distinct++] = sorted[i];
@@ -55,7 +36,7 @@ static ci_status axis_new(ci_clean_axis *out, const double *value, size_t n_own,
     }
     for (size_t i = 0; status == CI_OK && i < n; i++) {
         size_t k = (size_t)(fmax(0, value[i] - first) / span * (double)most);
-        out->of[i] = (uint32_t)(is_single  ? nearest(sorted, n_distinct, value[i])
+        out->of[i] = (uint32_t)(is_single  ? ci_num_nearest(sorted, n_distinct, value[i])
                                 : k < most ? k
                                            : most - 1);
     }
@@ -85,6 +66,6 @@ size_t ci_clean_cells_of_row(const ci_clean_cells *cells, const ci_vis_samples *
                              const uint32_t **freq)
 {
     *freq = cells->freq.of + s->axis[s->i_axis[i_row]].first;
-    size_t i_time = nearest(s->time_mjd_s, s->n_time, s->row_mjd_s[i_row]);
+    size_t i_time = ci_num_nearest(s->time_mjd_s, s->n_time, s->row_mjd_s[i_row]);
     return cells->time.of[i_time] * cells->freq.n;
 }

@@ -67,6 +67,8 @@ ci_status ci_mosaic_make(ci_comm *comm, const ci_mosaic_inputs *in,
     *stats = (ci_mosaic_stats){.n_tile = n_tile};
     CI_PAR_EQUAL(comm, "mosaic: number of tiles or an option", (double)n_tile, options->pb_cut,
                  options->cell_rad);
+    CI_PAR_EQUAL_TEXTS(comm, "mosaic: the list of images", in->image_paths, n_tile);
+    CI_PAR_EQUAL_TEXTS(comm, "mosaic: the list of beams", in->pb_paths, n_tile);
     ci_status status = CI_OK;
     if (!(options->pb_cut > 0 && options->pb_cut <= 1) || !(options->cell_rad >= 0))
         status = ci_error(CI_ERR_USAGE,

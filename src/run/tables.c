@@ -211,7 +211,7 @@ static ci_status solve_on(ci_run *run, const ci_run_tile *tile, ci_tile_tables *
 
 /* ---- choosing ------------------------------------------------------------------------ */
 
-/* Fluxes of a group's tiles as they are used up: the brightest that is left. */
+/* The tile in which the model is brightest, of those not tried yet. */
 static size_t brightest(const double *flux_jy, size_t n)
 {
     size_t best = 0;
@@ -242,8 +242,9 @@ static ci_status solve_on_brightest(ci_run *run, const ci_run_group *group, doub
     }
 }
 
-/* The model is not in the beam, or too faint to solve on: no fault of the data. */
-static bool is_calibrator_missing(ci_status status)
+/* The model is not in the beam or too faint to solve on, or the gates refused the solution: tables
+ * of the registry may do instead. */
+static bool may_choose_instead(ci_status status)
 {
     return status == CI_ERR_GATE;
 }
@@ -291,7 +292,7 @@ static ci_status solve_or_choose(ci_run *run, const ci_run_group *group, double 
     CI_TRY(ci_par_bcast(run->world, &any_jy, sizeof any_jy, 0));
     if (run->model) {
         status = solve_on_brightest(run, group, flux_jy, out);
-        if (!is_calibrator_missing(status)) return status;
+        if (!may_choose_instead(status)) return status;
         if (any_jy || run->options.is_calibrated) return status;
         return choose_instead(run, group, status, out);
     }

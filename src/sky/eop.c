@@ -13,7 +13,7 @@ static double leap_seconds(double mjd)
 {
     int year, month, day;
     double fraction, tai_utc = 0;
-    if (eraJd2cal(2400000.5, mjd, &year, &month, &day, &fraction) == 0)
+    if (eraJd2cal(CI_TIME_JD_OF_MJD, mjd, &year, &month, &day, &fraction) == 0)
         (void)eraDat(year, month, day, 0.0, &tai_utc);
     return tai_utc;
 }

@@ -45,9 +45,9 @@ ci_status ci_sky_frame_new(ci_sky_frame **out, const ci_sky_eop *eop, const ci_v
     frame->lon_rad = array->lon_rad;
     /* Day and fraction apart: one double of MJD days would round the time to 0.6 us. */
     double day = floor(time_mjd_s / CI_DAY_S);
-    int answer = eraApco13(2400000.5 + day, (time_mjd_s - day * CI_DAY_S) / CI_DAY_S, dut1_s,
-                           array->lon_rad, array->lat_rad, array->height_m, x_rad, y_rad, 0, 0, 0,
-                           1, &frame->astrom, &eo_rad);
+    int answer = eraApco13(CI_TIME_JD_OF_MJD + day, (time_mjd_s - day * CI_DAY_S) / CI_DAY_S,
+                           dut1_s, array->lon_rad, array->lat_rad, array->height_m, x_rad, y_rad, 0,
+                           0, 0, 1, &frame->astrom, &eo_rad);
     if (answer < 0) {
         ci_mem_free(frame);
         return ci_error(CI_ERR_INPUT, "MJD %.6f (UTC) is no date that ERFA can use",

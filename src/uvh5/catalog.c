@@ -289,7 +289,7 @@ static ci_status track_new(const ci_uvh5_file *file, const entry *e, track *t)
         point[i][1] = e->lon[i];
         point[i][2] = e->lat[i];
     }
-    qsort(point, n, sizeof *point, ci_uvh5_compare_doubles);
+    qsort(point, n, sizeof *point, ci_num_compare_doubles);
     bool is_good = true;
     for (size_t i = 0; i < n; i++) {
         t->time_jd[i] = point[i][0];
@@ -315,7 +315,8 @@ static ci_status track_follow(const ci_uvh5_file *file, const entry *e, const tr
     const ci_vis_meta *meta = file->meta;
     CI_TRY(ci_mem_alloc(&out->moving, meta->n_time, 2 * sizeof(double), "phase centres"));
     for (size_t i = 0; i < meta->n_time; i++) {
-        double *position = out->moving + 2 * i, jd = meta->time_mjd_s[i] / CI_DAY_S + 2400000.5;
+        double *position = out->moving + 2 * i,
+               jd = meta->time_mjd_s[i] / CI_DAY_S + CI_TIME_JD_OF_MJD;
         if (!(jd >= t->time_jd[0] - slack_day && jd <= t->time_jd[t->n - 1] + slack_day)) {
             return ci_uvh5_refuse(
                 file, e->what,
@@ -336,7 +337,7 @@ static ci_status point_check(const ci_uvh5_file *file, const entry *e)
 {
     const ci_vis_meta *meta = file->meta;
     for (size_t i = 0; e->time && i < meta->n_time; i++) {
-        double jd = meta->time_mjd_s[i] / CI_DAY_S + 2400000.5;
+        double jd = meta->time_mjd_s[i] / CI_DAY_S + CI_TIME_JD_OF_MJD;
         if (fabs(jd - e->time[0]) * CI_DAY_S <= 0.5 * meta->interval_s + 1e-3) continue;
         return ci_uvh5_refuse(file, e->what,
                               "ephemeris of 1 point at JD %.6f does not cover JD %.6f of the rows: "

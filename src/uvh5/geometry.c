@@ -394,7 +394,7 @@ static ci_status times_check(const ci_uvh5_file *file, const ci_sky_eop *eop, do
         "row %zu: %.5f: uvw_array differs from the antenna positions at this time by %.1f m, and "
         "fits them at a time %.0f s %s, on every baseline: correct time_array (Julian dates, UTC, "
         "in double precision); if the times are right, the phase centre or longitude, or uvw_array",
-        d.i_worst_row, time_mjd_s / CI_DAY_S + 2400000.5, d.worst_row_m, fabs(off_s),
+        d.i_worst_row, time_mjd_s / CI_DAY_S + CI_TIME_JD_OF_MJD, d.worst_row_m, fabs(off_s),
         off_s > 0 ? "later" : "earlier");
 }
 

@@ -1,5 +1,6 @@
 /* Do these files belong together, and what are they together? */
 #include "uvh5/merge.h"
+#include "contimg/num.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -207,7 +208,7 @@ static ci_status times_merge(ci_uvh5_file *const *file, size_t n, ci_vis_meta *m
         memcpy(times + n_all, file[i]->meta->time_mjd_s, file[i]->meta->n_time * sizeof *times);
         n_all += file[i]->meta->n_time;
     }
-    qsort(times, n_all, sizeof *times, ci_uvh5_compare_doubles);
+    qsort(times, n_all, sizeof *times, ci_num_compare_doubles);
     for (size_t i = 0; i < n_all; i++) {
         if (n_out == 0 || times[i] - times[n_out - 1] > tolerance) times[n_out++] = times[i];
     }

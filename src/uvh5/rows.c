@@ -1,6 +1,7 @@
 /* Rows: antennas, baselines in triangle order, distinct times, integration times. */
 #include "uvh5/uvh5_private.h"
 
+#include "contimg/num.h"
 #include "contimg/sky.h"
 
 #include <math.h>
@@ -202,29 +203,14 @@ static size_t distinct(double *values, size_t n, double tolerance)
     for (size_t i = 0; i < n; i++) {
         if (i == 0 || values[i] != values[n_run - 1]) values[n_run++] = values[i];
     }
-    qsort(values, n_run, sizeof *values, ci_uvh5_compare_doubles);
+    qsort(values, n_run, sizeof *values, ci_num_compare_doubles);
     for (size_t i = 0; i < n_run; i++) {
         if (n_out == 0 || values[i] - values[n_out - 1] > tolerance) values[n_out++] = values[i];
     }
     return n_out;
 }
 
-/* Index of the time nearest to `t`. */
-static size_t nearest(const double *times, size_t n, double t)
-{
-    size_t low = 0, high = n - 1;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (times[middle] < t) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low > 0 && t - times[low - 1] <= times[low] - t ? low - 1 : low;
-}
-
-static const double jd_of_mjd = 2400000.5, most_mjd = 99999.5;
+static const double most_mjd = 99999.5;
 
 /* What a time may count that is no Julian date. */
 static const char *other_count(double time)
@@ -239,10 +225,10 @@ ci_status ci_uvh5_times_to_utc(const ci_uvh5_file *file, double *jd, size_t n)
     char scale[32];
     CI_TRY(ci_uvh5_header_text(file, "Header/timesys", scale, sizeof scale));
     for (size_t i = 0; i < n && scale[0] != '\0' && strcasecmp(scale, "UTC") != 0; i++) {
-        double time_mjd_s = (jd[i] - jd_of_mjd) * CI_DAY_S;
+        double time_mjd_s = (jd[i] - CI_TIME_JD_OF_MJD) * CI_DAY_S;
         if (!ci_sky_time_to_utc(scale, &time_mjd_s))
             return ci_uvh5_refuse(file, "Header/timesys", "\"%s\" is not understood", scale);
-        jd[i] = time_mjd_s / CI_DAY_S + jd_of_mjd;
+        jd[i] = time_mjd_s / CI_DAY_S + CI_TIME_JD_OF_MJD;
     }
     return CI_OK;
 }
@@ -255,12 +241,12 @@ static ci_status times_to_mjd(ci_uvh5_file *file, double *times)
     if (scale[0] == '\0') snprintf(scale, sizeof scale, "UTC");
     for (size_t i = 0; i < file->n_row; i++) {
         /* MJD 0 (1858) to 2132: catches MJD or seconds given as JD. */
-        if (!(times[i] >= jd_of_mjd && times[i] < jd_of_mjd + most_mjd))
+        if (!(times[i] >= CI_TIME_JD_OF_MJD && times[i] < CI_TIME_JD_OF_MJD + most_mjd))
             return ci_uvh5_refuse(file, "Header/time_array",
                                   "row %zu: %.6f is no Julian date%s: give days of JD (MJD + "
                                   "2400000.5)",
                                   i, times[i], other_count(times[i]));
-        times[i] = (times[i] - jd_of_mjd) * CI_DAY_S;
+        times[i] = (times[i] - CI_TIME_JD_OF_MJD) * CI_DAY_S;
         if (!ci_sky_time_to_utc(scale, &times[i])) {
             return ci_uvh5_refuse(file, "Header/timesys",
                                   "\"%s\": time_array in UTC, TAI or TT is understood: convert it",
@@ -278,7 +264,7 @@ static ci_status span_refuse(const ci_uvh5_file *file, const double *times, doub
 {
     size_t n = file->n_row, worst = 0;
     memcpy(sorted, times, n * sizeof *sorted);
-    qsort(sorted, n, sizeof *sorted, ci_uvh5_compare_doubles);
+    qsort(sorted, n, sizeof *sorted, ci_num_compare_doubles);
     double middle = sorted[n / 2];
     for (size_t i = 1; i < n; i++) {
         if (fabs(times[i] - middle) > fabs(times[worst] - middle)) worst = i;
@@ -287,8 +273,8 @@ static ci_status span_refuse(const ci_uvh5_file *file, const double *times, doub
         file, "Header/time_array",
         "row %zu: %.6f is %.6g days from the middle of the rows, %.6f: the times of "
         "one file span a day at most",
-        worst, times[worst] / CI_DAY_S + 2400000.5, fabs(times[worst] - middle) / CI_DAY_S,
-        middle / CI_DAY_S + 2400000.5);
+        worst, times[worst] / CI_DAY_S + CI_TIME_JD_OF_MJD, fabs(times[worst] - middle) / CI_DAY_S,
+        middle / CI_DAY_S + CI_TIME_JD_OF_MJD);
 }
 
 static ci_status times_read(ci_uvh5_file *file)
@@ -312,7 +298,8 @@ static ci_status times_read(ci_uvh5_file *file)
         return status;
     }
     for (size_t i = 0; i < n_row; i++) {
-        if (i == 0 || times[i] != times[i - 1]) last = nearest(meta->time_mjd_s, n, times[i]);
+        if (i == 0 || times[i] != times[i - 1])
+            last = ci_num_nearest(meta->time_mjd_s, n, times[i]);
         file->row_time[i] = (int32_t)last;
     }
     ci_mem_free(times);
@@ -357,7 +344,7 @@ static ci_status intervals_read(ci_uvh5_file *file)
     if (are_equal) return CI_OK;
     CI_TRY(ci_mem_alloc(&sorted, n, sizeof *sorted, "row intervals"));
     memcpy(sorted, file->row_interval, n * sizeof *sorted);
-    qsort(sorted, n, sizeof *sorted, ci_uvh5_compare_doubles);
+    qsort(sorted, n, sizeof *sorted, ci_num_compare_doubles);
     file->meta->interval_s = sorted[n / 2];
     ci_mem_free(sorted);
     return CI_OK;
@@ -366,15 +353,10 @@ static ci_status intervals_read(ci_uvh5_file *file)
 /* Rows in the order of their times: `order` [n_row]. */
 static ci_status rows_by_time(const ci_uvh5_file *file, size_t *order)
 {
-    size_t *next = NULL, n_time = file->meta->n_time;
-    CI_TRY(ci_mem_alloc(&next, n_time + 1, sizeof *next, "row check"));
-    for (size_t i = 0; i < file->n_row; i++)
-        next[file->row_time[i] + 1]++;
-    for (size_t t = 0; t < n_time; t++)
-        next[t + 1] += next[t];
-    for (size_t i = 0; i < file->n_row; i++)
-        order[next[file->row_time[i]]++] = i;
-    ci_mem_free(next);
+    size_t *start = NULL, n_time = file->meta->n_time;
+    CI_TRY(ci_mem_alloc(&start, n_time + 1, sizeof *start, "row check"));
+    ci_num_sort_by_key((const uint32_t *)file->row_time, file->n_row, n_time, start, order);
+    ci_mem_free(start);
     return CI_OK;
 }
 

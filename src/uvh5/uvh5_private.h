@@ -111,12 +111,6 @@ static inline size_t ci_uvh5_triangle(int32_t low, int32_t high)
 {
     return (size_t)high * ((size_t)high + 1) / 2 + (size_t)low;
 }
-/* For qsort. */
-static inline int ci_uvh5_compare_doubles(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
 
 /* The steps of opening, in this order. */
 ci_status ci_uvh5_sizes_read(ci_uvh5_file *file);

@@ -95,7 +95,7 @@ static ci_status rows_make(const ci_vis_block *block, row_arrays *rows)
         int32_t b = block->i_baseline[i];
         rows->ant1[i] = meta->array.antenna[meta->baseline_ant1[b]].number;
         rows->ant2[i] = meta->array.antenna[meta->baseline_ant2[b]].number;
-        rows->time_jd[i] = meta->time_mjd_s[block->i_time[i]] / CI_DAY_S + 2400000.5;
+        rows->time_jd[i] = meta->time_mjd_s[block->i_time[i]] / CI_DAY_S + CI_TIME_JD_OF_MJD;
         rows->phase_id[i] = block->i_phase[i];
     }
     CI_TRY(ci_sky_eop_load(&eop, NULL));

@@ -56,11 +56,10 @@ void ci_vis_array_clear(ci_vis_array *array)
     memset(array, 0, sizeof *array);
 }
 
-/* The one antenna of a name; -1 where none or more than one has it. */
-static int32_t named_find(const ci_vis_array *array, const char *name)
+int32_t ci_vis_antenna_named(const ci_vis_array *array, const char *name)
 {
     int32_t found = -1;
-    for (size_t i = 0; i < array->n_antenna; i++) {
+    for (size_t i = 0; name[0] != '\0' && i < array->n_antenna; i++) {
         if (strcmp(ci_vis_text(array->antenna[i].name), name) != 0) continue;
         if (found >= 0) return -1;
         found = (int32_t)i;
@@ -84,9 +83,9 @@ int32_t ci_vis_antenna_match(const ci_vis_array *array, const ci_vis_array *othe
         if (array->antenna[i].number == antenna->number) numbered = (int32_t)i;
     const char *rival = numbered >= 0 ? ci_vis_text(array->antenna[numbered].name) : "";
     if (numbered >= 0 && strcmp(rival, name) == 0) return numbered;
-    bool is_alone = name[0] != '\0' && named_find(other, name) >= 0;
-    if (is_alone && is_named(array, name)) return named_find(array, name);
+    bool is_alone = ci_vis_antenna_named(other, name) >= 0;
+    if (is_alone && is_named(array, name)) return ci_vis_antenna_named(array, name);
     /* One that is called otherwise, by a name of its own, is another antenna. */
-    bool rival_is_alone = rival[0] != '\0' && named_find(array, rival) >= 0;
+    bool rival_is_alone = ci_vis_antenna_named(array, rival) >= 0;
     return is_alone && rival_is_alone ? -1 : numbered;
 }

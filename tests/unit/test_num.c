@@ -396,10 +396,25 @@ static void test_sort_by_key(void **unused)
     assert_int_equal(start[5], 0);
 }
 
+/* The nearest value, the lower of two as near, the outermost beyond the ends. */
+static void test_nearest(void **unused)
+{
+    (void)unused;
+    const double values[] = {-1, 0, 0.5, 4}, at[] = {-9, -0.6, -0.5, 0.1, 2.25, 2.3, 4, 99};
+    const size_t expected[] = {0, 0, 0, 1, 2, 3, 3, 3};
+    for (size_t i = 0; i < sizeof at / sizeof *at; i++)
+        assert_int_equal(ci_num_nearest(values, 4, at[i]), expected[i]);
+    assert_int_equal(ci_num_nearest(values, 1, 7), 0);
+    assert_true(ci_num_compare_doubles(&values[0], &values[1]) < 0);
+    assert_true(ci_num_compare_doubles(&values[1], &values[0]) > 0);
+    assert_int_equal(ci_num_compare_doubles(&values[1], &values[1]), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         UNIT_TEST(test_sort_by_key),
+        UNIT_TEST(test_nearest),
         UNIT_TEST(test_median),
         UNIT_TEST(test_mad_of_noise),
         UNIT_TEST(test_local_rms),
