@@ -6,7 +6,8 @@ enum
     SORTING_BYTES = 100,   /* of a segment, about */
     GRIDDED_BYTES = 4 + 8, /* weight, value */
     ROUTED_BYTES = 8,      /* on the way to the rank that grids */
-    PLANE_BYTES = 40       /* of planes and strips, for each pixel of the image */
+    PLANE_BYTES = 50       /* of planes and strips, for each pixel of the image; 10 of them where it
+                            * is interpolated from a slanted one: rows of other ranks, directions */
 };
 static const double sample_s = 1e-7;
 
