@@ -112,7 +112,7 @@ grep -q '"total_published":[[:space:]]*31,' "$out" || fail "30 old products and 
 [ "$(stat -c %a:%U "$(new_mosaics)" "$(dirname "$(new_mosaics)")" | tr '\n' ' ')" = "444:daemon 755:daemon " ] || fail "$(ls -la "$(dirname "$(new_mosaics)")")"
 ! grep -h ' INFO ' "$site"/state/logs/*.err || fail "lines below WARNING in .err"
 # Exactly that was made of all that is there, and nothing is alarming.
-made=$(sqlite3 "$site/state/ingest.sqlite3" "SELECT (SELECT count(*) FROM files)||' '||
+made=$(sqlite3 -cmd ".timeout 20000" "$site/state/ingest.sqlite3" "SELECT (SELECT count(*) FROM files)||' '||
   (SELECT count(*) FROM ingest_queue WHERE origin='contimg')||' '||(SELECT count(*) FROM mosaic_groups)")
 [ "$made" = "12 3 1" ] || fail "files, observations and groups made: $made"
 CONTIMG_CONFIG=$site/ops/systemd/contimg.env "$site/bin/contimg" monitor >"$out" 2>&1 || fail "alerts: $(cat "$out")"
