@@ -264,6 +264,21 @@ void ci_vis_feeds_judge(const ci_vis_meta *meta, ci_vis_feeds *out);
  * from these data. Local. */
 CI_MUST_CHECK ci_status ci_vis_feeds_check(const ci_vis_meta *meta, int stokes);
 
+/* A Stokes value as a sum over one or two correlations. */
+typedef struct ci_vis_stokes
+{
+    size_t n_pol;
+    int i_pol[2]; /* into meta->pol */
+    ci_c64 factor[2];
+    bool is_pseudo_i;
+} ci_vis_stokes;
+
+/* How `stokes` comes from the set's correlations; n_good [n_pol]: unflagged
+ * cross-correlation samples of each over the array. CI_ERR_USAGE, where the file's
+ * correlations can never give it, names what the file has. Local. */
+CI_MUST_CHECK ci_status ci_vis_stokes_find(ci_vis_stokes *out, const ci_vis_meta *meta, int stokes,
+                                           const int64_t *n_good);
+
 /* ---- samples of a block ------------------------------------------------------------------ */
 
 /* First row after `i_row` that belongs to another baseline: the rows of one baseline are a run.

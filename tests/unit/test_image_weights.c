@@ -49,13 +49,13 @@ static ci_image_options options_for(int stokes)
 
 /* ---- Stokes ---------------------------------------------------------------------------- */
 
-static ci_image_recipe recipe(int stokes, size_t n_pol, const int *pol, const int64_t *n_good,
-                              bool is_sum, ci_status want)
+static ci_vis_stokes recipe(int stokes, size_t n_pol, const int *pol, const int64_t *n_good,
+                            bool is_sum, ci_status want)
 {
     ci_vis_meta meta = {.n_pol = n_pol, .stokes_is_sum = is_sum};
     memcpy(meta.pol, pol, n_pol * sizeof *pol);
-    ci_image_recipe r = {0};
-    assert_int_equal(ci_image_recipe_find(&r, &meta, stokes, n_good), want);
+    ci_vis_stokes r = {0};
+    assert_int_equal(ci_vis_stokes_find(&r, &meta, stokes, n_good), want);
     return r;
 }
 
@@ -73,14 +73,14 @@ static void test_recipes(void **state)
     for (int k = 0; k < 4; k++)
         for (int is_circular = 0; is_circular < 2; is_circular++) {
             const ci_c64 *v = is_circular ? circ : lin;
-            ci_image_recipe r = recipe(ci_vis_pol_parse(names[k]), 4, is_circular ? round : linear,
-                                       all, false, CI_OK);
+            ci_vis_stokes r = recipe(ci_vis_pol_parse(names[k]), 4, is_circular ? round : linear,
+                                     all, false, CI_OK);
             assert_int_equal(r.n_pol, 2);
             assert_false(r.is_pseudo_i);
             ci_c64 sum = r.factor[0] * v[r.i_pol[0]] + r.factor[1] * v[r.i_pol[1]];
             assert_true(cabs(sum - truth[k]) < 1e-14);
         }
-    ci_image_recipe r = recipe(CI_VIS_POL_I, 4, linear, no_yy, false, CI_OK);
+    ci_vis_stokes r = recipe(CI_VIS_POL_I, 4, linear, no_yy, false, CI_OK);
     assert_true(r.is_pseudo_i && r.n_pol == 1 && r.i_pol[0] == 0 && creal(r.factor[0]) == 1);
     r = recipe(CI_VIS_POL_I, 1, linear + 1, all, true, CI_OK);
     assert_true(r.is_pseudo_i && creal(r.factor[0]) == 2);
