@@ -23,6 +23,7 @@ slurm_missing() {
 
 # The node has a name of its own: the machine's may be one that Slurm does not take
 # ("localhost", upper case). Only slurmctld wants the machine's, and that is given an address.
+# Job numbers are no other cluster's: PMIx keeps a folder of the job's number in /tmp.
 slurm_write_conf() {
   local port=$1 host
   host=$(uname -n)
@@ -31,6 +32,7 @@ ClusterName=contimgtest
 SlurmctldHost=${host%%.*}(127.0.0.1)
 SlurmctldPort=$port
 SlurmdPort=$((port + 1))
+FirstJobId=$port
 SlurmUser=root
 AuthType=auth/munge
 AuthInfo=socket=$slurm_dir/munge/socket

@@ -97,7 +97,7 @@ both="$(slurm_wait "$a" 200)
 $(slurm_wait "$b" 200)"
 [ "$(grep -c '^COMPLETED 0$' <<<"$both")" = 2 ] ||
   { [ "$(sort <<<"$both")" = "COMPLETED 0
-FAILED 6" ] && cat "$slurm_case"/[ab].out | grep -q "(job [$a$b])"; } || fail "two jobs: $both"
+FAILED 6" ] && cat "$slurm_case"/[ab].out | grep -qE "\(job ($a|$b)\)"; } || fail "two jobs: $both"
 [ "$(cat "$slurm_case"/[ab].out | grep -c '^published: ')" = 1 ] || fail "two jobs: not published once"
 [ "$(published | wc -l)" = 1 ] || fail "two jobs: $(published)"
 
