@@ -96,21 +96,21 @@ export OMPI_MCA_mpi_yield_when_idle=1 OMP_NUM_THREADS=1
 
 # private NAME SIZE OVERLAP: folders below $folder/NAME, a configuration that is used from now on.
 private() {
-  local place=$folder/$1 ours
-  mkdir -p "$place"/{incoming,staging,state,products}
+  local site_folder=$folder/$1 ours
+  mkdir -p "$site_folder"/{incoming,staging,state,products}
   ours='INPUT_DIR|OUTPUT_DIR|SCRATCH_DIR|STATE_DIR|PRODUCTS_DIR|QUEUE_DB|PRODUCTS_DB|REGISTRY_DB|CAL_REGISTRY_DB'
   ours="$ours|EXPECTED_SUBBANDS|MIN_SUBBANDS|CHUNK_MINUTES|GROUP_SIZE|GROUP_OVERLAP|MAX_GROUPS|CALIBRATED|MODEL|CAL"
   ours="$ours|SIZE|CELL_ARCSEC|NITER|DISK_WARN_GB|DISK_CRITICAL_GB|ALERT_COMMAND|ALERT_THRESHOLDS|API_PORT|API_HOST"
   {
     sed -E "/^ *(export +)?(CONTIMG_($ours)|CAL_REGISTRY_DB) *=/d" "$site_file"
-    printf 'CONTIMG_%s\n' "INPUT_DIR=$place/incoming" "OUTPUT_DIR=$place/staging" "STATE_DIR=$place/state" \
-      "PRODUCTS_DIR=$place/products" EXPECTED_SUBBANDS=4 MIN_SUBBANDS=3 "GROUP_SIZE=$2" "GROUP_OVERLAP=$3" \
+    printf 'CONTIMG_%s\n' "INPUT_DIR=$site_folder/incoming" "OUTPUT_DIR=$site_folder/staging" "STATE_DIR=$site_folder/state" \
+      "PRODUCTS_DIR=$site_folder/products" EXPECTED_SUBBANDS=4 MIN_SUBBANDS=3 "GROUP_SIZE=$2" "GROUP_OVERLAP=$3" \
       CALIBRATED=true SIZE=180 CELL_ARCSEC=60 NITER=50 DISK_WARN_GB=0 DISK_CRITICAL_GB=0 \
-      "ALERT_COMMAND=cat >>$place/alerts" "ALERT_THRESHOLDS=$place/thresholds.json"
-  } >"$place/contimg.env"
-  echo '{"max_failed": 0, "min_success_rate": 0, "max_group_failure_percent": 100}' >"$place/thresholds.json"
+      "ALERT_COMMAND=cat >>$site_folder/alerts" "ALERT_THRESHOLDS=$site_folder/thresholds.json"
+  } >"$site_folder/contimg.env"
+  echo '{"max_failed": 0, "min_success_rate": 0, "max_group_failure_percent": 100}' >"$site_folder/thresholds.json"
   unset "${!CONTIMG_@}"
-  export CONTIMG_CONFIG=$place/contimg.env CONTIMG_LOG_LEVEL=INFO
+  export CONTIMG_CONFIG=$site_folder/contimg.env CONTIMG_LOG_LEVEL=INFO
 }
 
 # arrive PLACE TILES: small tiles of calibrated data, each file moved in when it is whole.

@@ -79,7 +79,7 @@ record=
 
 # The templates and the installation. In a source tree they are apart.
 find_source() {
-  local place
+  local folder_name
   deploy=$here/deploy
   if [ "$here" = "$root/ops" ]; then deploy=$root/share/contimg/deploy; fi
   [ -r "$deploy/contimg-api.service" ] || fail 6 "$deploy: the units are not there: install contimg again"
@@ -90,8 +90,8 @@ find_source() {
   elif [ -x "$here/../../bin/contimg" ]; then
     bin=$here/../../bin share=$here
   else
-    for place in release dev ci; do
-      bin=$here/../build/$place/bin
+    for folder_name in release dev ci; do
+      bin=$here/../build/$folder_name/bin
       [ ! -x "$bin/contimg" ] || break
     done
     share=$here/../share

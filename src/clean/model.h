@@ -9,6 +9,9 @@
 #include "clean/points.h"
 #include "contimg/clean.h"
 
+/* How far a step of a fit moves a source at ease: beams. */
+#define CI_CLEAN_POSITION_SIGMA 0.2
+
 /* One non-zero pixel of the model. */
 typedef struct ci_clean_component
 {

@@ -17,7 +17,6 @@ enum
 static const double shows_min = 0.1;    /* a change of flux in units of the rms */
 static const double bright_min = 20;    /* flux over the rms: all columns */
 static const double column_sigma = 0.5; /* of the flux */
-static const double place_sigma = 0.2;  /* beams */
 
 typedef struct step
 {
@@ -133,7 +132,7 @@ static void columns_step(const fit *f, const ci_clean_outside *s, int n, const d
 
 static double place_damp(const fit *f)
 {
-    return f->noise2 / pow(place_sigma * f->beam_rad, 2);
+    return f->noise2 / pow(CI_CLEAN_POSITION_SIGMA * f->beam_rad, 2);
 }
 
 /* No step is longer than a quarter of the beam. */

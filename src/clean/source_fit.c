@@ -15,8 +15,7 @@ enum
 {
     PASSES = 5
 };
-static const double shows_min = 0.1;   /* a change of visibilities in units of the rms */
-static const double place_sigma = 0.2; /* beams */
+static const double shows_min = 0.1; /* a change of visibilities in units of the rms */
 
 typedef struct step
 {
@@ -58,7 +57,7 @@ void ci_clean_sources_points(const ci_clean_model *b, const ci_clean_source *fro
 /* dP/d(l, m) has norms [ll lm; lm mm] S^2; no step is longer than a pixel. */
 static void place_step(const fit *f, const ci_clean_source *s, const double *sums, step *out)
 {
-    double s2 = s->flux * s->flux, damp = f->noise2 / pow(place_sigma * f->beam_rad, 2);
+    double s2 = s->flux * s->flux, damp = f->noise2 / pow(CI_CLEAN_POSITION_SIGMA * f->beam_rad, 2);
     double ll = s2 * sums[CI_FIT_NORM_LL] + damp, mm = s2 * sums[CI_FIT_NORM_MM] + damp;
     double lm = s2 * sums[CI_FIT_NORM_LM], det = ll * mm - lm * lm;
     double l = s->flux * sums[CI_FIT_DOT_L], m = s->flux * sums[CI_FIT_DOT_M];

@@ -38,7 +38,6 @@ enum
 static const double rms_floor = 1e-5;
 static const double apart_min = 2;        /* beams between two */
 static const double look_again = 0.7;     /* where the rms has fallen to that */
-static const double place_sigma = 0.2;    /* beams */
 static const double component_min = 0.02; /* of the least flux: no seed of a source */
 
 /* ---- bright sources of the model ------------------------------------------------------------- */
@@ -199,11 +198,11 @@ static ci_status amplitudes_fit(ci_comm *comm, fit *f, const ci_clean_variation 
 }
 
 /* One step towards the position of what varies; where the noise says nothing, none. */
-static ci_status place_fit(ci_comm *comm, fit *f, ci_clean_variation *v, const double *amplitude)
+static ci_status position_fit(ci_comm *comm, fit *f, ci_clean_variation *v, const double *amplitude)
 {
     double sums[CI_SHIFT_SUMS], rms = f->model->residual_rms, cell = f->model->cell_rad;
     CI_TRY(ci_clean_variation_shift(comm, f->model, v->l, v->m, amplitude, f->samples, sums));
-    double damp = f->sum_weight * rms * rms / pow(place_sigma * f->beam_rad, 2);
+    double damp = f->sum_weight * rms * rms / pow(CI_CLEAN_POSITION_SIGMA * f->beam_rad, 2);
     double ll = sums[CI_SHIFT_NORM_LL] + damp, mm = sums[CI_SHIFT_NORM_MM] + damp;
     double lm = sums[CI_SHIFT_NORM_LM], det = ll * mm - lm * lm;
     if (!(det > 0)) return CI_OK;
@@ -225,7 +224,7 @@ static ci_status variation_fit(ci_comm *comm, fit *f, size_t i)
     ci_clean_variation *v = &f->model->variation[i];
     double *amplitude = f->model->amplitude + i * f->n_cell;
     CI_TRY(amplitudes_fit(comm, f, v, amplitude));
-    return place_fit(comm, f, v, amplitude);
+    return position_fit(comm, f, v, amplitude);
 }
 
 static fit fit_of(ci_clean_model *b, ci_clean_variability *state,

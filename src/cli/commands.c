@@ -115,7 +115,7 @@ static const ci_conf_entry db_examples[] = {
     {"contimg db backup /backup/contimg", "Copies while runs go on; without a folder, in "
                                           "STATE/backups:"},
     {"contimg db restore /backup/contimg/products-2026-01-25T00-00-10Z.sqlite3",
-     "Put a copy back; which database it is, is told by its content:"},
+     "Put a copy back; its content says which database it is:"},
     {NULL, NULL}};
 
 static const ci_conf_entry clean_examples[] = {

@@ -77,7 +77,7 @@ static void print_alert(const ci_registry_alert *alert, const ci_conf *conf)
            *contact ? " (contact: " : "", contact, *contact ? ")" : "");
 }
 
-/* One that cannot be told is told by the next check. */
+/* One that cannot be sent is sent by the next check. */
 static ci_status tell(const ci_run_site *site, const ci_conf *conf, const ci_registry_alerts *list)
 {
     const char *command = ci_conf_text(conf, CI_CONF_OPT_ALERT_COMMAND);
@@ -89,7 +89,7 @@ static ci_status tell(const ci_run_site *site, const ci_conf *conf, const ci_reg
         if (status == CI_OK)
             CI_TRY(ci_registry_alert_told(site->registry, &list->item[i]));
         else
-            ci_log_error("%s: not told: %s", list->item[i].name, ci_error_text());
+            ci_log_error("alert %s could not be sent: %s", list->item[i].name, ci_error_text());
     }
     return CI_OK;
 }
@@ -98,7 +98,7 @@ static ci_status record_and_tell(const ci_run_site *site, const ci_conf *conf, c
 {
     ci_registry_alerts now = {found->n, found->item}, *list = NULL;
     if (ci_registry_is_read_only(site->registry)) {
-        ci_log_info("%s is not written to: alerts are shown, not remembered and not told",
+        ci_log_info("%s is not written to: alerts are shown, neither remembered nor sent",
                     site->paths.data_registry_db);
         for (size_t i = 0; ci_conf_bool(conf, CI_CONF_OPT_QUIET) && i < found->n; i++)
             print_alert(&found->item[i], conf);

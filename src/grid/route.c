@@ -70,7 +70,7 @@ static ci_status cutter_grow(cutter *cut)
     return ci_mem_resize(&cut->route, cut->capacity, sizeof *cut->route, "segments");
 }
 
-static bool same_place(const ci_grid_segment *a, const ci_grid_segment *b)
+static bool same_position(const ci_grid_segment *a, const ci_grid_segment *b)
 {
     return a->i_strip == b->i_strip && a->i_bucket == b->i_bucket &&
            a->is_conjugate == b->is_conjugate && a->shift_u == b->shift_u &&
@@ -109,7 +109,7 @@ static ci_status cut_row(cutter *cut, size_t i_row)
         if (!(weight[c] > 0.0f)) continue;
         ci_grid_segment here = {0};
         position_set(cut->plan, uvw, freq_hz[c], &here);
-        if (is_open && (c - last > GAP_CHANNELS || !same_place(&here, &cut->segment[cut->n]))) {
+        if (is_open && (c - last > GAP_CHANNELS || !same_position(&here, &cut->segment[cut->n]))) {
             cutter_close(cut);
             is_open = false;
         }

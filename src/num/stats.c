@@ -208,7 +208,7 @@ static void mesh_fill(mesh *m)
 }
 
 /* Position of pixel p between box centres: lower box and fraction, held at the ends. */
-static void mesh_place(size_t size, size_t n, size_t p, size_t *low, double *fraction)
+static void mesh_position(size_t size, size_t n, size_t p, size_t *low, double *fraction)
 {
     double at = ((double)p + 0.5) * (double)n / (double)size - 0.5;
     if (at <= 0 || n == 1) {
@@ -228,11 +228,11 @@ static void mesh_spread(const mesh *m, const float *values, float *out)
     for (size_t y = 0; y < m->image_y; y++) {
         size_t by, bx;
         double fy, fx;
-        mesh_place(m->image_y, m->n_y, y, &by, &fy);
+        mesh_position(m->image_y, m->n_y, y, &by, &fy);
         const float *row0 = values + by * m->n_x;
         const float *row1 = m->n_y > 1 ? row0 + m->n_x : row0;
         for (size_t x = 0; x < m->image_x; x++) {
-            mesh_place(m->image_x, m->n_x, x, &bx, &fx);
+            mesh_position(m->image_x, m->n_x, x, &bx, &fx);
             size_t next = m->n_x > 1 ? bx + 1 : bx;
             double a = row0[bx] + fx * (row0[next] - row0[bx]);
             double b = row1[bx] + fx * (row1[next] - row1[bx]);

@@ -234,7 +234,8 @@ static ci_status steps(attempt *a)
     if (lost_race) {
         status = finish_earlier(a, &done);
         if (status == CI_OK && !done)
-            status = ci_error(CI_ERR_IO, "%s: came and went", a->result->published_path);
+            status = ci_error(CI_ERR_IO, "%s: another publisher made it and took it away meanwhile",
+                              a->result->published_path);
     }
     return status == CI_OK ? commit(a) : status;
 }

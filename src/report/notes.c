@@ -1,7 +1,7 @@
 /* What a reader of a report must see first. */
 #include "report/page.h"
 
-/* Long lists of tiles are cut: each is told of below. */
+/* Long lists of tiles are cut: each is described below. */
 #define N_NAMED 6
 
 static bool is_used(const ci_tile_record *tile)
@@ -31,7 +31,7 @@ static ci_status degraded_text(ci_text *out, const ci_report_group *group)
         if (++n_faulty <= N_NAMED) CI_TRY(tile_put(out, tile));
     }
     if (n_faulty > N_NAMED)
-        CI_TRY(ci_text_append(out, "; and %zu more, told of below", n_faulty - N_NAMED));
+        CI_TRY(ci_text_append(out, "; and %zu more, described below", n_faulty - N_NAMED));
     return CI_OK;
 }
 

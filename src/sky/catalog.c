@@ -35,7 +35,7 @@ static ci_status load(ci_sky_model **out, const char *file, const char *const *n
     return status;
 }
 
-static ci_status read_place(const ci_sky_csv *csv, int name, int ra, ci_sky_source *source)
+static ci_status read_position(const ci_sky_csv *csv, int name, int ra, ci_sky_source *source)
 {
     source->name = ci_sky_csv_text(csv, name); /* the model copies it */
     CI_TRY(ci_sky_csv_number(csv, ra, NAN, &source->ra_rad));
@@ -52,7 +52,7 @@ static const char *const standard_names[] = {"name", "ra_deg", "dec_deg", "is_po
 static ci_status read_any_standard(const ci_sky_csv *csv, ci_sky_source *source)
 {
     double point;
-    CI_TRY(read_place(csv, 0, 1, source));
+    CI_TRY(read_position(csv, 0, 1, source));
     CI_TRY(ci_sky_csv_number(csv, 3, NAN, &point));
     source->is_flux_standard = point != 0;
     source->n_poly = 6;
@@ -93,7 +93,7 @@ ci_status ci_sky_catalog_resolved(ci_sky_model **out)
 
 static ci_status read_vla(const ci_sky_csv *csv, ci_sky_source *source, bool *keep)
 {
-    CI_TRY(read_place(csv, 0, 2, source));
+    CI_TRY(read_position(csv, 0, 2, source));
     CI_TRY(ci_sky_csv_number(csv, 4, NAN, &source->flux_jy));
     CI_TRY(ci_sky_csv_number(csv, 5, 0, &source->spectral_index));
     source->ref_freq_hz = 1.4e9;

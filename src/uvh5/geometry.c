@@ -25,9 +25,10 @@ typedef struct differences
     double worst_length_m;
     double least_ratio, greatest_ratio; /* lengths of the file's uvw in baselines */
     size_t n;
-    bool fits_times;              /* also look for the times that the file's uvw are of */
-    double worst_fit_m;           /* of any row at its best time */
-    double worst_row_m, turn_rad; /* of the row that differs most: by how much, and its best time */
+    bool fits_times;    /* also look for the times that the file's uvw are of */
+    double worst_fit_m; /* of any row at its best time */
+    double worst_row_m,
+        rotation_rad; /* of the row that differs most: by how much, and its best time */
     size_t i_worst_row;
 } differences;
 
@@ -74,10 +75,11 @@ static void axes_rotate(const ci_vis_array *array, int axes, const double v[3], 
     out[2] = v[2];
 }
 
-/* How far the file's uvw are from those of the baseline turned about the pole, at best, and by what
- * angle: a later time turns it east. uvw of a turned baseline are still + east cos + north sin. */
-static double turn_fit(const double basis[3][3], const double baseline[3], const double uvw[3],
-                       double *turn_rad)
+/* How far the file's uvw are from those of the baseline rotated about the pole, at best, and by
+ * what angle: a later time rotates it east. uvw of a rotated baseline are still + east cos + north
+ * sin. */
+static double rotation_fit(const double basis[3][3], const double baseline[3], const double uvw[3],
+                           double *rotation_rad)
 {
     enum
     {
@@ -90,32 +92,32 @@ static double turn_fit(const double basis[3][3], const double baseline[3], const
     project(basis, parts[0], still);
     project(basis, parts[1], east);
     project(basis, parts[2], north);
-    *turn_rad = 0;
+    *rotation_rad = 0;
     for (int i = 0; i < N_SCAN + 2 * N_REFINE; i++) {
-        double turn = i * step, left[3];
+        double angle = i * step, left[3];
         if (i >= N_SCAN) {
             if (i % 2 == 0) step *= 0.7;
-            turn = *turn_rad + (i % 2 ? step : -step);
+            angle = *rotation_rad + (i % 2 ? step : -step);
         }
         for (int k = 0; k < 3; k++)
-            left[k] = still[k] + east[k] * cos(turn) + north[k] * sin(turn) - uvw[k];
+            left[k] = still[k] + east[k] * cos(angle) + north[k] * sin(angle) - uvw[k];
         if (!(length(left) < best)) continue;
         best = length(left);
-        *turn_rad = turn;
+        *rotation_rad = angle;
     }
-    *turn_rad = remainder(*turn_rad, CI_TWO_PI);
+    *rotation_rad = remainder(*rotation_rad, CI_TWO_PI);
     return best;
 }
 
 static void row_fit(const double basis[3][3], const double baseline[3], const double uvw[3],
                     size_t i_row, differences *d)
 {
-    double own[3], turn_rad;
+    double own[3], rotation_rad;
     project(basis, baseline, own);
-    d->worst_fit_m = fmax(d->worst_fit_m, turn_fit(basis, baseline, uvw, &turn_rad));
+    d->worst_fit_m = fmax(d->worst_fit_m, rotation_fit(basis, baseline, uvw, &rotation_rad));
     if (!(apart(uvw, own, 1) > d->worst_row_m)) return;
     d->worst_row_m = apart(uvw, own, 1);
-    d->turn_rad = turn_rad;
+    d->rotation_rad = rotation_rad;
     d->i_worst_row = i_row;
 }
 
@@ -377,7 +379,7 @@ static ci_status apparent_compare(ci_uvh5_file *file, const differences *d)
 }
 
 /* uvw that fit the positions at other times on every baseline, and not at these, say that the times
- * are wrong: phased data would be turned about their centre. Minutes may be uvw of another epoch.
+ * are wrong: phased data would be rotated about their centre. Minutes may be uvw of another epoch.
  */
 static ci_status times_check(const ci_uvh5_file *file, const ci_sky_eop *eop, double worst_m)
 {
@@ -386,7 +388,7 @@ static ci_status times_check(const ci_uvh5_file *file, const ci_sky_eop *eop, do
     bool is_projected = file->meta->phase[0].kind == CI_VIS_PHASING_SIDEREAL;
     if (!is_projected || !(worst_m > limit_m) || !isfinite(worst_m)) return CI_OK;
     CI_TRY(times_compare(file, eop, &d));
-    double off_s = d.turn_rad / CI_TWO_PI * sidereal_day_s;
+    double off_s = d.rotation_rad / CI_TWO_PI * sidereal_day_s;
     if (d.worst_fit_m > share * d.worst_row_m || fabs(off_s) < least_s) return CI_OK;
     double time_mjd_s = file->meta->time_mjd_s[file->row_time[d.i_worst_row]];
     return ci_uvh5_refuse(
