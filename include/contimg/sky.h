@@ -159,9 +159,12 @@ typedef struct ci_sky_model
 } ci_sky_model;
 /* Frees it with all that it owns; NULL is allowed. */
 void ci_sky_model_free(ci_sky_model *model);
+/* No source is brighter at any frequency: the Sun in its bursts. */
+#define CI_SKY_FLUX_MAX_JY 1e10
 /* CSV name,ra_deg,dec_deg,flux_jy,ref_freq_hz,spectral_index[,major_arcsec,minor_arcsec,
- * pa_deg]; an unknown or missing column is named. Refused too: one name at one position twice,
- * reference frequencies beyond 1e6 to 1e13 Hz, no flux above 0. */
+ * pa_deg]; an unknown or missing column is named; major_arcsec alone is a round source. Refused
+ * too: one name at one position twice, reference frequencies beyond 1e6 to 1e13 Hz, fluxes beyond
+ * CI_SKY_FLUX_MAX_JY, indices beyond 10, sizes beyond 10 degrees, no flux above 0. */
 CI_MUST_CHECK ci_status ci_sky_model_read(ci_sky_model **out, const char *path);
 /* Writes such a file, by .part and rename. */
 CI_MUST_CHECK ci_status ci_sky_model_write(const ci_sky_model *model, const char *path);

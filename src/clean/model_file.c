@@ -1,5 +1,6 @@
 /* A model as one HDF5 file: the same bytes of it however many ranks share the model. */
 #include "clean/model.h"
+#include "clean/sources.h"
 #include "contimg/h5.h"
 
 #include <math.h>
@@ -235,7 +236,9 @@ static ci_status number_check(const ci_h5_file *file, const char *name, double w
     double got;
     CI_TRY(ci_h5_read_double(file, name, &got, 1));
     if (got == want) return CI_OK;
-    return ci_error(CI_ERR_INPUT, "%s: %s is %.17g, not %.17g: the model of another image",
+    return ci_error(CI_ERR_INPUT,
+                    "%s: %s is %.17g, not %.17g: the model of another "
+                    "image: leave --continue out",
                     ci_h5_path(file), name, got, want);
 }
 
@@ -244,7 +247,9 @@ static ci_status stokes_check(const ci_h5_file *file, int want)
     char got[16];
     CI_TRY(ci_h5_read_text(file, "stokes", got, sizeof got));
     if (ci_vis_pol_parse(got) == want) return CI_OK;
-    return ci_error(CI_ERR_INPUT, "%s: stokes is '%s', not '%s': the model of another image",
+    return ci_error(CI_ERR_INPUT,
+                    "%s: stokes is '%s', not '%s': the model of another "
+                    "image: leave --continue out",
                     ci_h5_path(file), got, ci_vis_pol_name(want));
 }
 
@@ -253,7 +258,9 @@ static ci_status count_read(const ci_h5_file *file, const char *name, int64_t mo
     int64_t n;
     CI_TRY(ci_h5_read_int(file, name, &n, 1));
     if (n < 0 || n > most)
-        return ci_error(CI_ERR_INPUT, "%s: %s is %lld: must lie between 0 and %lld",
+        return ci_error(CI_ERR_INPUT,
+                        "%s: %s is %lld: must lie between 0 and %lld: remove "
+                        "the file and image again",
                         ci_h5_path(file), name, (long long)n, (long long)most);
     *out = (size_t)n;
     return CI_OK;
@@ -264,8 +271,39 @@ static ci_status finite_check(const ci_h5_file *file, const char *what, const do
 {
     for (size_t i = 0; i < n_row * n_column; i++)
         if (!isfinite(value[i]))
-            return ci_error(CI_ERR_INPUT, "%s: %s %zu has a value that is not finite",
+            return ci_error(CI_ERR_INPUT,
+                            "%s: %s %zu has a value that is not finite: remove the "
+                            "file and image again",
                             ci_h5_path(file), what, i / n_column);
+    return CI_OK;
+}
+
+/* Direction cosines in the first two columns, and slopes that no fit gives. */
+static ci_status places_check(const ci_h5_file *file, const char *what, const double *value,
+                              size_t n_row, size_t n_column)
+{
+    CI_TRY(finite_check(file, what, value, n_row, n_column));
+    for (size_t i = 0; i < n_row; i++) {
+        const double *at = value + i * n_column;
+        if (!(at[0] * at[0] + at[1] * at[1] < 1))
+            return ci_error(CI_ERR_INPUT,
+                            "%s: %s %zu lies at l, m of %g, %g: beyond the horizon: remove the "
+                            "file and image again",
+                            ci_h5_path(file), what, i, at[0], at[1]);
+    }
+    return CI_OK;
+}
+
+static ci_status slopes_check(const ci_h5_file *file, const content *c)
+{
+    for (size_t i = 0; i < c->n_source; i++) {
+        double slope = c->source[i * SOURCE_COLUMNS + SOURCE_SLOPE];
+        if (fabs(slope) > CI_CLEAN_SLOPE_MAX)
+            return ci_error(CI_ERR_INPUT,
+                            "%s: source %zu has a slope of %g: must lie within -%d and %d: remove "
+                            "the file and image again",
+                            ci_h5_path(file), i, slope, CI_CLEAN_SLOPE_MAX, CI_CLEAN_SLOPE_MAX);
+    }
     return CI_OK;
 }
 
@@ -275,11 +313,14 @@ static ci_status content_check(const ci_h5_file *file, const ci_clean_model *b, 
     for (size_t i = 0; i < c->n_component; i++)
         if (c->index[i] < (i ? c->index[i - 1] + 1 : 0) || c->index[i] >= end ||
             !isfinite(c->flux[i]))
-            return ci_error(CI_ERR_INPUT, "%s: component %zu is none of an image of %zu x %zu",
+            return ci_error(CI_ERR_INPUT,
+                            "%s: component %zu is none of an image of %zu x %zu: remove the "
+                            "file and image again",
                             ci_h5_path(file), i, b->layout->n_x, b->layout->n_y);
-    CI_TRY(finite_check(file, "source", c->source, c->n_source, SOURCE_COLUMNS));
-    CI_TRY(finite_check(file, "outside", c->outside, c->n_outside, OUTSIDE_COLUMNS));
-    CI_TRY(finite_check(file, "variation", c->variation, c->n_variation, VARIATION_COLUMNS));
+    CI_TRY(places_check(file, "source", c->source, c->n_source, SOURCE_COLUMNS));
+    CI_TRY(slopes_check(file, c));
+    CI_TRY(places_check(file, "outside", c->outside, c->n_outside, OUTSIDE_COLUMNS));
+    CI_TRY(places_check(file, "variation", c->variation, c->n_variation, VARIATION_COLUMNS));
     return finite_check(file, "variation", c->amplitude, c->n_variation, c->n_cell);
 }
 

@@ -36,7 +36,7 @@ static const ci_conf_entry calibrate_examples[] = {
 static const ci_conf_entry calibrate_files[] = {
     {"P.bandpass.calh5, P.gain.calh5", "what is written: CalH5, as pyuvdata reads it"},
     {"MODEL.csv", "name,ra_deg,dec_deg,flux_jy,ref_freq_hz,spectral_index and, if wanted, "
-                  "major_arcsec,minor_arcsec,pa_deg"},
+                  "major_arcsec,minor_arcsec,pa_deg of Gaussians (major_arcsec alone: round)"},
     {NULL, NULL}};
 static const ci_conf_entry image_examples[] = {
     {"contimg image *.hdf5 --cal cal/night1 --out images/tile1", "Apply two tables and image:"},

@@ -24,6 +24,12 @@ enum
     N_REQUIRED = MAJOR
 };
 
+/* Known sources have -5 (pulsars, relics) to 2.5 (self-absorbed): beyond, a column was shifted, or
+ * an index stands where its exponential does. */
+static const double index_max = 10;
+/* Beyond it the sky is no plane for a Gaussian; no source of continuum models is as large. */
+static const double size_max_arcsec = 36000;
+
 ci_status ci_sky_model_new(ci_sky_model **out)
 {
     return ci_mem_alloc(out, 1, sizeof **out, "source list");
@@ -64,6 +70,23 @@ static ci_status bad_value(const ci_sky_csv *csv, int column, const char *must)
                     csv->names[column], ci_sky_csv_text(csv, column), must);
 }
 
+/* major_arcsec alone is a round source; minor_arcsec alone says nothing of the other axis. */
+static ci_status shape_check(const ci_sky_csv *csv, double *v)
+{
+    bool has_minor = *ci_sky_csv_text(csv, MINOR) != '\0';
+    if (v[MAJOR] < 0 || v[MAJOR] > size_max_arcsec)
+        return bad_value(csv, MAJOR, "arcsec, 0 to 36000 (10 deg)");
+    if (!has_minor) v[MINOR] = v[MAJOR];
+    if (has_minor && v[MINOR] != 0 && *ci_sky_csv_text(csv, MAJOR) == '\0')
+        return ci_error(CI_ERR_INPUT,
+                        "%s: line %d: minor_arcsec %s without major_arcsec: give both, or "
+                        "major_arcsec alone of a round source",
+                        csv->path, csv->line, ci_sky_csv_text(csv, MINOR));
+    if (v[MINOR] < 0 || v[MINOR] > v[MAJOR]) return bad_value(csv, MINOR, "from 0 to major_arcsec");
+    if (fabs(v[PA]) > 360) return bad_value(csv, PA, "degrees, -360 to 360");
+    return CI_OK;
+}
+
 static ci_status read_source(const ci_sky_csv *csv, ci_sky_source *source)
 {
     double v[N_COLUMN] = {0};
@@ -74,8 +97,10 @@ static ci_status read_source(const ci_sky_csv *csv, ci_sky_source *source)
     /* Refused whatever the index is: 1.4 for GHz scales a flux by 1e6, and an index is added
      * to a line sooner or later. */
     if (v[FREQ] < 1e6 || v[FREQ] > 1e13) return bad_value(csv, FREQ, "in Hz, 1e6 to 1e13");
-    if (v[MAJOR] < 0) return bad_value(csv, MAJOR, "0 or more");
-    if (v[MINOR] < 0 || v[MINOR] > v[MAJOR]) return bad_value(csv, MINOR, "from 0 to major_arcsec");
+    if (fabs(v[FLUX]) > CI_SKY_FLUX_MAX_JY) return bad_value(csv, FLUX, "in Jy, -1e10 to 1e10");
+    if (fabs(v[INDEX]) > index_max)
+        return bad_value(csv, INDEX, "-10 to 10, as S goes with frequency^index");
+    CI_TRY(shape_check(csv, v));
     memset(source, 0, sizeof *source);
     source->name = ci_sky_csv_text(csv, NAME); /* the model copies it */
     source->ra_rad = fmod(v[RA] + 360, 360) * CI_DEG_TO_RAD;

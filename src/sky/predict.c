@@ -62,17 +62,29 @@ static int class_of(const ci_sky_source *source)
     return (is_extended(source) ? 2 : 0) + (negative ? 1 : 0);
 }
 
+static ci_status flux_fault(const ci_sky_source *s, double freq_hz, double flux_jy)
+{
+    if (s->n_poly > 0)
+        return ci_error(
+            CI_ERR_INPUT,
+            "--model: source %s has no flux at %.3f MHz: its spectrum is known from %g to "
+            "%g MHz: give a model with a spectral_index",
+            s->name, freq_hz * 1e-6, s->poly_min_hz * 1e-6, s->poly_max_hz * 1e-6);
+    return ci_error(
+        CI_ERR_INPUT,
+        "--model: source %s: flux_jy %g at ref_freq_hz %g with spectral_index %g is %.3g "
+        "Jy at %.3f MHz: no source is: correct them",
+        s->name, s->flux_jy, s->ref_freq_hz, s->spectral_index, flux_jy, freq_hz * 1e-6);
+}
+
 static ci_status fill_flux(predict_job *job)
 {
     const ci_vis_block *block = job->block;
     for (size_t k = 0; k < job->class_first[4]; k++)
         for (size_t c = 0; c < block->n_chan; c++) {
             double flux = ci_sky_source_flux_jy(job->source[k], block->freq_hz[c]);
-            if (!isfinite(flux))
-                return ci_error(CI_ERR_INPUT,
-                                "model source %s has no flux at %.3f MHz: its spectrum does not "
-                                "reach there",
-                                job->source[k]->name, block->freq_hz[c] * 1e-6);
+            if (!(fabs(flux) <= CI_SKY_FLUX_MAX_JY))
+                return flux_fault(job->source[k], block->freq_hz[c], flux);
             job->flux[k * block->n_chan + c] = fabs(flux);
         }
     return CI_OK;

@@ -35,8 +35,11 @@ expect 2 "'twelve'" --out "$folder/x" --channels twelve
 expect 2 'use airy or none' --out "$folder/x" --beam gauss
 expect 2 'narrow, broad, swept or burst' --out "$folder/x" --rfi wide:0.1
 expect 2 'earth orientation' --out "$folder/x" --start 2040-01-01T00:00:00
+expect 2 'the mean must be from -10 to 10' --out "$folder/x" --spectral-index 1e6,0.2
 expect 2 'no room' --out "$folder/x" --random 500 --radius 0.1 --isolated 600
 expect 3 'no-such.csv' --out "$folder/x" --sources "$folder/no-such.csv"
+printf 'name,ra_deg,dec_deg,flux_jy,ref_freq_hz,spectral_index\nA,1,2,3,1e9,-1e3\n' >"$folder/steep.csv"
+expect 3 'A: spectral_index -1000 must be from -10 to 10' --out "$folder/x" --sources "$folder/steep.csv"
 printf 'name,ra_deg,dec_deg,flux_jy,ref_freq_hz\nA,1,2,3,1e9\n' >"$folder/short.csv"
 expect 3 "'spectral_index' is missing" --out "$folder/x" --sources "$folder/short.csv"
 printf 'name,ra_deg,dec_deg,flux_jy,ref_freq_hz,spectral_index,colour\n' >"$folder/odd.csv"

@@ -57,6 +57,8 @@ static void refused(void **state)
     read_text(state, HEAD ",major_arcsec,minor_arcsec,pa_deg\nA,1,9,3,1e9,0,1,2,0\n",
               "minor_arcsec");
     read_text(state, HEAD "\n\"A,1,9,3,1e9,0\n", "quote");
+    read_text(state, HEAD "\nA,1,9,3,1e9,10.1\n", "line 2: spectral_index 10.1 must be -10 to 10");
+    read_text(state, HEAD "\nA,1,9,3,1e9,0\nA,1,9,-2e10,1e9,0\n", "line 3: flux_jy -2e10 must be");
     ci_sky_model *model = NULL;
     assert_int_equal(ci_sky_model_read(&model, "/nowhere/model.csv"), CI_ERR_INPUT);
     assert_non_null(strstr(ci_error_text(), "/nowhere/model.csv"));
@@ -72,6 +74,26 @@ static void components(void **state)
     assert_int_equal(model->n_source, 5);
     assert_true(model->source[1].ra_rad > model->source[0].ra_rad); /* in the file's order */
     ci_sky_model_free(model);
+}
+
+/* One size is that of both axes; a size of the minor axis that is said is not. */
+static void round_sources(void **state)
+{
+    ci_sky_model *model =
+        read_text(state,
+                  HEAD ",major_arcsec,minor_arcsec\nA,1,9,3,1e9,10,36000,\nB,1,9,3,1e9,-10,20,0\n"
+                       "C,1,9,3,1e9,0,,0\n",
+                  NULL);
+    assert_int_equal(model->n_source, 3);
+    assert_true(fabs(model->source[0].major_rad - 10 * CI_DEG_TO_RAD) < 1e-12);
+    assert_true(model->source[0].minor_rad == model->source[0].major_rad);
+    assert_true(model->source[1].major_rad > 9e-5 && model->source[1].minor_rad == 0);
+    assert_true(model->source[2].major_rad == 0 && model->source[2].minor_rad == 0);
+    ci_sky_model_free(model);
+    read_text(state, HEAD ",major_arcsec\nA,1,9,3,1e9,0,36001\n", "major_arcsec 36001 must be");
+    read_text(state, HEAD ",minor_arcsec\nA,1,9,3,1e9,0,20\n",
+              "line 2: minor_arcsec 20 without major_arcsec: give both");
+    read_text(state, HEAD ",major_arcsec,pa_deg\nA,1,9,3,1e9,0,2,361\n", "pa_deg 361 must be");
 }
 
 static void out_and_in(void **state)
@@ -252,9 +274,9 @@ static void beam_of_a_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT_TEST(refused),        UNIT_TEST(components),        UNIT_TEST(out_and_in),
-        UNIT_TEST(flux_scale),     UNIT_TEST(resolved_as_point), UNIT_TEST(calibrators),
-        UNIT_TEST(beam_of_a_file),
+        UNIT_TEST(refused),     UNIT_TEST(components),     UNIT_TEST(round_sources),
+        UNIT_TEST(out_and_in),  UNIT_TEST(flux_scale),     UNIT_TEST(resolved_as_point),
+        UNIT_TEST(calibrators), UNIT_TEST(beam_of_a_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,7 +38,8 @@ enum
 {
     N_NEEDED = 6,
     N_COLUMN = 9,
-    MAX_FIELD = 32
+    MAX_FIELD = 32,
+    SIM_INDEX_MAX = 10 /* |spectral_index|: known sources have -5 to 2.5 */
 };
 
 static size_t split_line(char *line, char *field[MAX_FIELD])
@@ -95,6 +96,9 @@ static ci_status parse_row(sim_sources *s, char *line, const char *path, const i
     one.flux_jy = value[3];
     one.ref_freq_hz = value[4];
     one.index = value[5];
+    if (fabs(one.index) > SIM_INDEX_MAX)
+        return ci_error(CI_ERR_INPUT, "%s: %s: spectral_index %g must be from -%d to %d", path,
+                        one.name, one.index, SIM_INDEX_MAX, SIM_INDEX_MAX);
     if (!(one.ref_freq_hz > 0) || fabs(value[2]) > 90)
         return ci_error(CI_ERR_INPUT, "%s: %s: ref_freq_hz %g, dec_deg %g: out of range", path,
                         one.name, value[4], value[2]);
@@ -282,6 +286,11 @@ static ci_status fill(sim_sources *s, const sim_options *o, const double *centre
     n = split_line(text, field);
     for (size_t i = 0; i < n && i < 2; i++)
         CI_TRY(ci_parse_double(field[i], "--spectral-index", &index[i]));
+    if (fabs(index[0]) > SIM_INDEX_MAX || index[1] < 0 || index[1] > SIM_INDEX_MAX)
+        return ci_error(
+            CI_ERR_USAGE,
+            "--spectral-index %s: the mean must be from -%d to %d, the rms from 0 to %d",
+            o->spectral_index, SIM_INDEX_MAX, SIM_INDEX_MAX, SIM_INDEX_MAX);
     if (o->sources[0] != '\0') CI_TRY(read_list(s, o->sources));
     CI_TRY(add_calibrator(s, o, centre));
     CI_TRY(add_random(s, o, centre, SIM_ROLE_INSIDE, index));
