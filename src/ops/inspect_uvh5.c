@@ -149,6 +149,7 @@ static void polarisation_tell(inspection *in, const ci_vis_meta *meta, const ci_
     ci_json_put_string(in->json, "feeds", feeds);
     ci_json_put(in->json, "polarisations", list);
     ci_json_put_string(in->json, "x_orientation", meta->x_is_north ? "north" : "east");
+    ci_json_put_bool(in->json, "x_orientation_assumed", !meta->x_is_known);
     ci_json_put_string(in->json, "units", units[meta->units]);
     ci_json_put_bool(in->json, "nsamples_usable", meta->has_valid_nsamples);
 }

@@ -105,6 +105,26 @@ static ci_status centre_check(const ci_tile_data *data, bool warns)
     return CI_OK;
 }
 
+/* The memo makes directions of feeds optional: where they are assumed that is said, and warned of
+ * where a sign depends on it. */
+static void feeds_tell(const ci_tile_options *options, const ci_vis_meta *meta)
+{
+    ci_vis_pol_kind kind = ci_vis_pol_kind_of(meta->pol[0]);
+    int stokes = options->image.stokes;
+    bool is_linear = kind == CI_VIS_POL_LINEAR;
+    if (meta->x_is_known || kind == CI_VIS_POL_STOKES) return;
+    const char *text = is_linear
+                           ? "x_orientation: not in the files: X feeds to the east are assumed; Q "
+                             "and V have the other sign where they lie to the north "
+                             "(--x-orientation)"
+                           : "feed_angle: not in the files: R and L at 0 degrees are assumed; Q "
+                             "and U have the other sign where their angles add up to 180";
+    if (stokes == CI_VIS_POL_Q || stokes == (is_linear ? CI_VIS_POL_V : CI_VIS_POL_U))
+        ci_log_warning("%s", text);
+    else
+        ci_log_info("%s", text);
+}
+
 ci_status ci_tile_load(ci_comm *comm, const ci_tile_options *options, const char *const *paths,
                        size_t n_path, ci_tile_data *out)
 {
@@ -114,6 +134,7 @@ ci_status ci_tile_load(ci_comm *comm, const ci_tile_options *options, const char
     if (status == CI_OK) status = ci_uvh5_set_open(comm, &files, paths, n_path, &options->uvh5);
     if (status == CI_OK) status = ci_uvh5_set_read(comm, files, &out->set);
     ci_uvh5_set_free(files);
+    if (status == CI_OK && ci_comm_rank(comm) == 0) feeds_tell(options, out->set->meta);
     if (status == CI_OK) status = ci_par_agree(comm, prepare(options, out->set->meta, out));
     if (status == CI_OK && options->centre_given)
         status = ci_par_agree(comm, centre_check(out, ci_comm_rank(comm) == 0));

@@ -2,6 +2,7 @@
 """Feeds: Q, U, V by IAU for any right-angled orientation, refusals for what angles spoil. A source of
 known Stokes parameters on feeds at given angles: V_pq = e_p C e_q*, C = [[I+Q, U+iV], [U-iV, I-Q]] in
 (north, east), e = (cos, sin) of the angle from north through east (Hamaker & Bregman 1996)."""
+import json
 import os
 import sys
 
@@ -91,6 +92,14 @@ warned(image(name, "--x-orientation", "east"), "although the header says otherwi
 with h5py.File(name, "r+") as f:
     del f["Header/x_orientation"]
 close(stokes(name, "Q"), -Q, 0.01, "X east assumed")
+close(stokes(name, "U"), U, 0.01, "X east assumed, U is the same")
+close(stokes(name, "V"), -V, 0.01, "X east assumed, V")
+for which, level in dict(I="INFO", Q="WARNING", U="INFO", V="WARNING").items():
+    said = [line for line in image(name, "--stokes", which).stderr.splitlines() if "x_orientation: not in the files" in line]
+    check(len(said) == 1 and f"{level} " in said[0], "an assumed orientation is said once:", which, said)
+    check("not in the files" not in image(name, "--stokes", which, "--x-orientation", "east").stderr, "given, not assumed")
+shown = run("inspect", name).stdout, json.loads(run("inspect", name, "--json").stdout)
+check("X to the east (assumed)" in shown[0] and shown[1]["x_orientation_assumed"] is True, "inspect:", shown)
 close(stokes(name, "Q", "--x-orientation", "north"), Q, 0.01, "--x-orientation north")
 name = polarised((90, 0), "both.uvh5")
 with h5py.File(name, "r+") as f:
@@ -122,6 +131,12 @@ for a, b in ((0, 0), (90, 90), (180, 0), (-90, 90), (45, 45), (90, 0)):
             close(stokes(name, which), truth, 0.01, "R, L at", a, b, "Stokes", which)
         else:
             refused(image(name, "--stokes", which), "feed_angle", "no multiple of 180", which)
+with h5py.File(name, "r+") as f:
+    for key in ("feed_array", "feed_angle"):
+        del f["Header"][key]
+for which, level in dict(Q="WARNING", V="INFO").items():
+    said = [line for line in image(name, "--stokes", which).stderr.splitlines() if "feed_angle: not in the files" in line]
+    check(len(said) == 1 and f"{level} " in said[0], "assumed angles of R and L are said once:", which, said)
 
 # gains belong to feeds, whatever they are called: pyuvdata's own answer is the truth
 rng = np.random.default_rng(2)
