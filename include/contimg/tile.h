@@ -351,6 +351,7 @@ typedef struct ci_tile_task
     bool is_degraded;             /* sub-bands are missing */
     const char *made_with_sha256; /* of all that changes a tile but its files */
     const char *relaxed;          /* as in the record */
+    ci_tile_data *loaded; /* NULL, or the observation, read and flagged by these ranks: used up */
 } ci_tile_task;
 /* Files -> the task's folder. *record (team's rank 0): whatever became of it. Returns CI_OK unless
  * the team itself is broken: a tile that fails stops nobody. Over the team. Collective. */

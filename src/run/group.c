@@ -118,11 +118,14 @@ static ci_status process_tiles(ci_run *run, const ci_run_group *group, ci_report
                                int64_t *has_passed, ci_tile_gains *gains)
 {
     ci_tile_tables tables = {0};
+    ci_tile_data held = {0};
     ci_run_recipe recipe;
-    ci_status status = ci_run_calibrate(run, group, &tables);
+    ci_status status = ci_run_calibrate(run, group, &tables, &held);
     if (status == CI_OK)
         status = ci_par_agree(run->world, ci_run_recipe_set(&recipe, run, &tables));
-    if (status == CI_OK) status = ci_run_tiles_make(run, group, &tables, &recipe, record);
+    if (status == CI_OK)
+        status = ci_run_tiles_make(run, group, &(ci_run_material){&tables, &recipe, &held}, record);
+    ci_tile_data_free(&held);
     *gains = tables.gains;
     if (record && *tables.borrowed_why) degraded_add(record, "%s", tables.borrowed_why);
     ci_tile_tables_free(&tables);

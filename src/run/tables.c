@@ -194,19 +194,21 @@ static ci_status solve_loaded(ci_run *run, ci_tile_data *data, ci_tile_tables *o
     return ci_par_agree(run->world, status);
 }
 
-static ci_status solve_on(ci_run *run, const ci_run_tile *tile, ci_tile_tables *out)
+/* *held: what was read and flagged, where tables came of it. */
+static ci_status solve_on(ci_run *run, const ci_run_tile *tile, ci_tile_tables *out,
+                          ci_tile_data *held)
 {
-    ci_tile_data data = {0};
     snprintf(out->own_tile, sizeof out->own_tile, "%s", tile->id);
     out->gains = CI_TILE_GAINS_OWN;
     ci_tile_stage_run stage = ci_tile_stage_begin(&run->events, CI_TILE_STAGE_READ);
     ci_status status = ci_tile_load(run->world, &run->options, (const char *const *)tile->path,
-                                    tile->n_path, &data);
+                                    tile->n_path, held);
     ci_tile_stage_end(&run->events, stage, out->own_tile);
     if (status == CI_OK) status = ci_tile_stop_check(run->world, "before flagging");
-    if (status == CI_OK) status = solve_loaded(run, &data, out);
-    ci_tile_data_free(&data);
-    return status == CI_OK ? CI_OK : ci_error_prefix(status, "calibration on %s", out->own_tile);
+    if (status == CI_OK) status = solve_loaded(run, held, out);
+    if (status == CI_OK) return CI_OK;
+    ci_tile_data_free(held);
+    return ci_error_prefix(status, "calibration on %s", out->own_tile);
 }
 
 /* ---- choosing ------------------------------------------------------------------------ */
@@ -223,7 +225,7 @@ static size_t brightest(const double *flux_jy, size_t n)
 /* The tile with the brightest model; where its files are at fault the next, as long as it
  * has a tenth of the flux. `flux_jy` is used up. */
 static ci_status solve_on_brightest(ci_run *run, const ci_run_group *group, double *flux_jy,
-                                    ci_tile_tables *out)
+                                    ci_tile_tables *out, ci_tile_data *held)
 {
     double greatest = 0;
     ci_status status = ci_error(CI_ERR_GATE, "no source of --model %s is in the beam of any tile",
@@ -234,7 +236,7 @@ static ci_status solve_on_brightest(ci_run *run, const ci_run_group *group, doub
         greatest = fmax(greatest, flux_jy[best]);
         flux_jy[best] = -1;
         ci_tile_tables_free(out);
-        status = solve_on(run, &group->tile[best], out);
+        status = solve_on(run, &group->tile[best], out, held);
         bool is_files_fault =
             status == CI_ERR_INPUT || status == CI_ERR_NO_DATA || status == CI_ERR_IO;
         if (!is_files_fault) return status;
@@ -282,7 +284,7 @@ static ci_status choose_instead(ci_run *run, const ci_run_group *group, ci_statu
 }
 
 static ci_status solve_or_choose(ci_run *run, const ci_run_group *group, double *flux_jy,
-                                 ci_tile_tables *out)
+                                 ci_tile_tables *out, ci_tile_data *held)
 {
     int64_t any_jy = 0;
     ci_status status = CI_OK;
@@ -291,7 +293,7 @@ static ci_status solve_or_choose(ci_run *run, const ci_run_group *group, double 
     CI_TRY(ci_par_bcast(run->world, flux_jy, group->n_tile * sizeof *flux_jy, 0));
     CI_TRY(ci_par_bcast(run->world, &any_jy, sizeof any_jy, 0));
     if (run->model) {
-        status = solve_on_brightest(run, group, flux_jy, out);
+        status = solve_on_brightest(run, group, flux_jy, out, held);
         if (!may_choose_instead(status)) return status;
         if (any_jy || run->options.is_calibrated) return status;
         return choose_instead(run, group, status, out);
@@ -300,9 +302,11 @@ static ci_status solve_or_choose(ci_run *run, const ci_run_group *group, double 
     return ci_run_tables_choose(run, group, out);
 }
 
-ci_status ci_run_calibrate(ci_run *run, const ci_run_group *group, ci_tile_tables *out)
+ci_status ci_run_calibrate(ci_run *run, const ci_run_group *group, ci_tile_tables *out,
+                           ci_tile_data *held)
 {
     memset(out, 0, sizeof *out);
+    memset(held, 0, sizeof *held);
     const char *given = ci_conf_text(run->conf, CI_CONF_OPT_CAL);
     if (*given) {
         out->gains = CI_TILE_GAINS_GIVEN;
@@ -310,7 +314,7 @@ ci_status ci_run_calibrate(ci_run *run, const ci_run_group *group, ci_tile_table
     }
     double *flux_jy = NULL;
     CI_TRY(ci_par_alloc(run->world, &flux_jy, group->n_tile + 1, sizeof *flux_jy, "tiles"));
-    ci_status status = solve_or_choose(run, group, flux_jy, out);
+    ci_status status = solve_or_choose(run, group, flux_jy, out, held);
     ci_mem_free(flux_jy);
     return status;
 }

@@ -6,10 +6,11 @@
 #include "run/context.h"
 
 /* Tables for a group: given, solved on the tile with the brightest model, or chosen from the
- * registry; none for data in Jy. CI_ERR_GATE where there is no calibration to be had. To be freed
- * whatever the status. Over the world. Collective. */
+ * registry; none for data in Jy. CI_ERR_GATE where there is no calibration to be had. *held: the
+ * observation that they were solved on (out->own_tile), read and flagged by the world, else zeros.
+ * Both to be freed whatever the status. Over the world. Collective. */
 CI_MUST_CHECK ci_status ci_run_calibrate(ci_run *run, const ci_run_group *group,
-                                         ci_tile_tables *out);
+                                         ci_tile_tables *out, ci_tile_data *held);
 
 /* How long, each side, a table of this kind is good for. Local. */
 double ci_run_table_validity_s(const ci_run *run, ci_registry_cal_kind kind);

@@ -98,16 +98,19 @@ static ci_status reuse_tiles(ci_run *run, const ci_run_group *group, const ci_ru
 
 /* One tile by a team; its record, packed, on the team's rank 0. */
 static ci_status make_tile(ci_run *run, ci_comm *team, const ci_run_tile *tile,
-                           const ci_tile_tables *tables, const ci_run_recipe *recipe,
-                           ci_par_packer *packed)
+                           const ci_run_material *material, ci_par_packer *packed)
 {
     ci_tile_task task;
     ci_tile_record *record = NULL;
     char *folder = NULL;
-    CI_AGREE(team, task_set(&task, &folder, run, tile, recipe));
+    const ci_tile_tables *tables = material->tables;
+    CI_AGREE(team, task_set(&task, &folder, run, tile, material->recipe));
+    if (material->held->set && strcmp(tile->id, tables->own_tile) == 0)
+        task.loaded = material->held;
     ci_status status = ci_tile_make(team, &run->options, &task, tables, &run->events, &record);
     if (status == CI_OK)
         status = ci_par_agree(team, record ? ci_tile_record_pack(packed, record) : CI_OK);
+    ci_tile_data_free(material->held);
     ci_tile_record_free(record);
     ci_mem_free(folder);
     return status;
@@ -128,16 +131,31 @@ static ci_status team_open(ci_run *run, const ci_run_group *group, tile_team *t)
     return ci_comm_split(run->world, t->i_team, &t->comm);
 }
 
+/* What is held is of use to a team of all ranks whose first tile it is: later it would lie beside
+ * another one, and a team of some ranks would have to read the others' parts. The same on all
+ * ranks. */
+static void held_check(const tile_team *t, const ci_run_group *group, const int64_t *is_made,
+                       const ci_run_material *material)
+{
+    size_t first = 0;
+    while (first < group->n_tile && is_made[first])
+        first++;
+    bool is_first =
+        first < group->n_tile && strcmp(group->tile[first].id, material->tables->own_tile) == 0;
+    if (t->plan.n_team > 1 || !is_first) ci_tile_data_free(material->held);
+}
+
 /* This team's tiles, one after the other; records, packed, on the team's rank 0. */
 static ci_status make_team_tiles(ci_run *run, const tile_team *t, const ci_run_group *group,
-                                 const int64_t *is_made, const ci_tile_tables *tables,
-                                 const ci_run_recipe *recipe, ci_par_packer *packed)
+                                 const int64_t *is_made, const ci_run_material *material,
+                                 ci_par_packer *packed)
 {
     size_t n_tile = group->n_tile;
+    held_check(t, group, is_made, material);
     for (size_t i = (size_t)t->i_team; i < n_tile; i += (size_t)t->plan.n_team) {
         char where[64];
         if (is_made[i]) continue;
-        CI_TRY(make_tile(run, t->comm, &group->tile[i], tables, recipe, packed));
+        CI_TRY(make_tile(run, t->comm, &group->tile[i], material, packed));
         snprintf(where, sizeof where, "after tile %zu of %zu", i + 1, n_tile);
         CI_TRY(ci_tile_stop_check(t->comm, where));
     }
@@ -192,16 +210,15 @@ static ci_status gather_records(ci_run *run, const ci_run_group *group, const ci
     return ci_par_agree(run->world, status);
 }
 
-static ci_status make_tiles(ci_run *run, const ci_run_group *group, const ci_tile_tables *tables,
-                            const ci_run_recipe *recipe, const int64_t *is_made,
-                            ci_tile_record **record)
+static ci_status make_tiles(ci_run *run, const ci_run_group *group, const ci_run_material *material,
+                            const int64_t *is_made, ci_tile_record **record)
 {
     tile_team t = {0};
     ci_par_packer packed = {0};
     ci_status status = team_open(run, group, &t);
     if (status == CI_OK)
-        status = ci_par_agree(run->world,
-                              make_team_tiles(run, &t, group, is_made, tables, recipe, &packed));
+        status =
+            ci_par_agree(run->world, make_team_tiles(run, &t, group, is_made, material, &packed));
     if (status == CI_OK) status = gather_records(run, group, &packed, record);
     ci_comm_free(t.comm);
     ci_mem_free(packed.bytes);
@@ -232,25 +249,25 @@ static ci_status again_choose(ci_run *run, const ci_run_group *group, ci_tile_re
 }
 
 /* All tiles, those that the machine failed twice. Collective. */
-static ci_status make_twice(ci_run *run, const ci_run_group *group, const ci_tile_tables *tables,
-                            const ci_run_recipe *recipe, int64_t *is_made, ci_tile_record **record)
+static ci_status make_twice(ci_run *run, const ci_run_group *group, const ci_run_material *material,
+                            int64_t *is_made, ci_tile_record **record)
 {
     int64_t n_again = 0;
-    CI_TRY(reuse_tiles(run, group, recipe, record, is_made));
-    CI_TRY(make_tiles(run, group, tables, recipe, is_made, record));
+    CI_TRY(reuse_tiles(run, group, material->recipe, record, is_made));
+    CI_TRY(make_tiles(run, group, material, is_made, record));
     CI_TRY(again_choose(run, group, record, is_made, &n_again));
-    return n_again > 0 ? make_tiles(run, group, tables, recipe, is_made, record) : CI_OK;
+    return n_again > 0 ? make_tiles(run, group, material, is_made, record) : CI_OK;
 }
 
-ci_status ci_run_tiles_make(ci_run *run, const ci_run_group *group, const ci_tile_tables *tables,
-                            const ci_run_recipe *recipe, ci_report_group *record)
+ci_status ci_run_tiles_make(ci_run *run, const ci_run_group *group, const ci_run_material *material,
+                            ci_report_group *record)
 {
     ci_tile_record **made = NULL;
     int64_t *is_made = NULL;
     CI_TRY(ci_par_alloc(run->world, &is_made, group->n_tile, sizeof *is_made, "tiles"));
     ci_status status = ci_mem_alloc(&made, group->n_tile, sizeof *made, "tile records");
     status = ci_par_agree(run->world, status);
-    if (status == CI_OK) status = make_twice(run, group, tables, recipe, is_made, made);
+    if (status == CI_OK) status = make_twice(run, group, material, is_made, made);
     ci_mem_free(is_made);
     if (status == CI_OK && record) {
         record->tile = made;

@@ -49,9 +49,24 @@ static ci_status flag(const tile_job *job, ci_tile_data *data)
 {
     ci_tile_stage_run stage = ci_tile_stage_begin(job->events, CI_TILE_STAGE_FLAG);
     CI_TRY(ci_tile_flag(job->team, job->options, true, data));
-    if (ci_comm_rank(job->team) == 0) flags_warn(job, data);
     ci_tile_stage_end(job->events, stage, job->task->id);
     return CI_OK;
+}
+
+static ci_status load_and_flag(const tile_job *job, ci_tile_data *data)
+{
+    if (job->task->loaded) {
+        *data = *job->task->loaded;
+        *job->task->loaded = (ci_tile_data){0};
+        return CI_OK;
+    }
+    ci_tile_stage_run stage = ci_tile_stage_begin(job->events, CI_TILE_STAGE_READ);
+    ci_status status =
+        ci_tile_load(job->team, job->options, job->task->path, job->task->n_path, data);
+    ci_tile_stage_end(job->events, stage, job->task->id);
+    CI_TRY(status);
+    CI_TRY(stop_check(job));
+    return flag(job, data);
 }
 
 static ci_status apply_and_weigh(const tile_job *job, ci_tile_data *data)
@@ -79,13 +94,8 @@ static ci_status image(const tile_job *job, ci_tile_data *data, ci_image_stats *
 
 static ci_status process(const tile_job *job, ci_tile_data *data, ci_image_stats *stats)
 {
-    ci_tile_stage_run stage = ci_tile_stage_begin(job->events, CI_TILE_STAGE_READ);
-    ci_status status =
-        ci_tile_load(job->team, job->options, job->task->path, job->task->n_path, data);
-    ci_tile_stage_end(job->events, stage, job->task->id);
-    CI_TRY(status);
-    CI_TRY(stop_check(job));
-    CI_TRY(flag(job, data));
+    CI_TRY(load_and_flag(job, data));
+    if (ci_comm_rank(job->team) == 0) flags_warn(job, data);
     CI_TRY(stop_check(job));
     CI_TRY(apply_and_weigh(job, data));
     return image(job, data, stats);

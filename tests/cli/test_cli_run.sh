@@ -22,6 +22,19 @@ grep -q DEGRADED "$out" || fail "12 of 16 are not called DEGRADED"
 good 'published: ' 0 run sim/*.hdf5 $model $image $(places all)
 grep -q DEGRADED "$out" && fail "16 of 16 are called DEGRADED: $(cat "$out")"
 page=$(echo all/state/reports/*/report.html)
+# The tile that is solved on is read and flagged once, and imaged as one that is read for it.
+for step in read flag; do
+  [ "$(grep -cE " INFO +$step +2026" "$err")" = 1 ] || fail "$step: not once: $(own_lines)"
+done
+datasum() { fits_cards "$1" | grep '^DATASUM'; }
+tables=$(echo all/state/caltables/*.gain.calh5)
+for ranks in 0 2; do
+  good 'published: ' $ranks run sim/*.hdf5 --cal "${tables%.gain.calh5}" $image $(places given$ranks)
+  for name in mosaic noise weight; do
+    [ "$(datasum all/products/*/*/$name.fits)" = "$(datasum given$ranks/products/*/*/$name.fits)" ] ||
+      fail "$name: tables solved and tables given: other images"
+  done
+done
 for part in 'alt=.mosaic' 'alt=.residual' 'bandpass amplitude' 'gain phase' 'by antenna' 'uv coverage' \
   'calibrate, s<' 'peak memory'; do
   grep -qE "$part" "$page" || fail "the report has no '$part'"
