@@ -103,6 +103,17 @@ typedef struct ci_grid_rectangle
 CI_MUST_CHECK ci_status ci_grid_slab_cut(ci_comm *comm, const ci_grid_layout *layout,
                                          const double *slab, ci_grid_rectangle cut, int root,
                                          float **out);
+/* A pixel of a distributed image: y n_x + x, and its value. */
+typedef struct ci_grid_pixel
+{
+    int64_t index;
+    double value;
+} ci_grid_pixel;
+/* All pixels that are not 0 of the whole image, slab [n_here][n_x], ascending by index, on all
+ * ranks: *out [*n_out] by ci_mem_free. Collective. */
+CI_MUST_CHECK ci_status ci_grid_slab_nonzero(ci_comm *comm, const ci_grid_layout *layout,
+                                             const double *slab, ci_grid_pixel **out,
+                                             size_t *n_out);
 /* Maximum of |value| and of value over the whole image, slab [n_here][n_x]. Collective. */
 CI_MUST_CHECK ci_status ci_grid_slab_peak(ci_comm *comm, const ci_grid_layout *layout,
                                           const double *slab, double *max_abs, double *max_value);

@@ -41,12 +41,6 @@ void ci_sky_direction(const ci_sky_frame *frame, double ra_rad, double dec_rad, 
  * direction itself. */
 void ci_sky_uvw_basis(const ci_sky_frame *frame, double ra_rad, double dec_rad, double basis[3][3]);
 
-/* The same along the axes of date (u parallel to the equator, v to apparent north) for a
- * site's longitude: rows of length 1. What correlators that stop fringes on the meridian
- * call u, v, w; images use ci_sky_uvw_basis. */
-void ci_sky_uvw_basis_apparent(double lon_rad, double ha_rad, double dec_app_rad,
-                               double basis[3][3]);
-
 /* WGS84 geodetic <-> ITRS, m. */
 void ci_sky_geodetic_to_ecef(double lat_rad, double lon_rad, double height_m, double ecef_m[3]);
 /* The other way, ITRS to geodetic. */

@@ -20,43 +20,18 @@ static const ci_clean_snapshot *before(const ci_clean *c)
 
 /* ---- pixel components ------------------------------------------------------------------------ */
 
-/* A pixel whose flux has changed. */
-typedef struct changed
+/* The largest change first. */
+static int by_change(const void *a, const void *b)
 {
-    int64_t index;
-    double flux;
-} changed;
-
-static int by_size(const void *a, const void *b)
-{
-    const changed *p = a, *q = b;
-    double x = fabs(p->flux), y = fabs(q->flux);
+    const ci_grid_pixel *p = a, *q = b;
+    double x = fabs(p->value), y = fabs(q->value);
     if (x != y) return x < y ? 1 : -1;
     return p->index < q->index ? -1 : p->index > q->index;
 }
 
-/* All ranks' pixels of the slab `change` that are not 0, the largest first. *out by ci_mem_free. */
-static ci_status changed_gather(ci_comm *comm, const ci_clean *c, const double *change,
-                                changed **out, size_t *n_out)
-{
-    size_t n = c->layout->n_here * c->layout->n_x, n_here = 0, n_byte = 0;
-    int64_t first = (int64_t)(c->layout->y_first * c->layout->n_x);
-    changed *here = NULL;
-    for (size_t i = 0; i < n; i++)
-        n_here += change[i] != 0;
-    CI_TRY(ci_par_alloc(comm, &here, n_here, sizeof *here, "components"));
-    n_here = 0;
-    for (size_t i = 0; i < n; i++)
-        if (change[i] != 0) here[n_here++] = (changed){first + (int64_t)i, change[i]};
-    ci_status status = ci_par_gather(comm, here, n_here * sizeof *here, -1, (void **)out, &n_byte);
-    ci_mem_free(here);
-    *n_out = n_byte / sizeof **out;
-    if (status == CI_OK) qsort(*out, *n_out, sizeof **out, by_size);
-    return status;
-}
-
-/* Takes n of them out of the residual by direct sums, and from the slab `change`. */
-static ci_status changed_take(const ci_clean *c, const changed *list, size_t n, double *change)
+/* Takes n changed pixels out of the residual by direct sums, and from the slab `change`. */
+static ci_status changed_take(const ci_clean *c, const ci_grid_pixel *list, size_t n,
+                              double *change)
 {
     const ci_clean_model *b = c->setup.model;
     const ci_grid_layout *layout = c->layout;
@@ -69,7 +44,7 @@ static ci_status changed_take(const ci_clean *c, const changed *list, size_t n, 
         ci_clean_model_pixel(b, list[i].index, &l, &m);
         ci_clean_points_place(&points, i, l, m);
         for (size_t k = 0; k < CI_CLEAN_FLUX_NODES; k++)
-            points.flux[i * CI_CLEAN_FLUX_NODES + k] = list[i].flux;
+            points.flux[i * CI_CLEAN_FLUX_NODES + k] = list[i].value;
         if (list[i].index >= first && list[i].index < end) change[list[i].index - first] = 0;
     }
     ci_status status = ci_clean_points_add(&points, c->setup.samples, -1);
@@ -82,15 +57,16 @@ static ci_status changed_take(const ci_clean *c, const changed *list, size_t n, 
  * *is_all: nothing is left to grid. */
 static ci_status brightest_take(ci_comm *comm, const ci_clean *c, double *change, bool *is_all)
 {
-    changed *list = NULL;
+    ci_grid_pixel *list = NULL;
     size_t n = 0;
     double most = direct_max / (double)c->setup.samples->n_good;
     double least = bright_min * c->setup.model->residual_rms;
-    ci_status status = changed_gather(comm, c, change, &list, &n);
+    ci_status status = ci_grid_slab_nonzero(comm, c->layout, change, &list, &n);
+    if (n > 0) qsort(list, n, sizeof *list, by_change);
     *is_all = (double)n <= most;
     if (!*is_all) {
         size_t k = 0;
-        while (k < n && k < BRIGHT_MAX && fabs(list[k].flux) >= least)
+        while (k < n && k < BRIGHT_MAX && fabs(list[k].value) >= least)
             k++;
         n = k;
     }

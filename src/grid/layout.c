@@ -86,6 +86,26 @@ ci_status ci_grid_slab_cut(ci_comm *comm, const ci_grid_layout *l, const double 
     return status;
 }
 
+ci_status ci_grid_slab_nonzero(ci_comm *comm, const ci_grid_layout *l, const double *slab,
+                               ci_grid_pixel **out, size_t *n_out)
+{
+    size_t n_pixel = l->n_here * l->n_x, n = 0, n_byte = 0;
+    int64_t first = (int64_t)(l->y_first * l->n_x);
+    ci_grid_pixel *here = NULL;
+    *out = NULL;
+    *n_out = 0;
+    for (size_t i = 0; i < n_pixel; i++)
+        n += slab[i] != 0;
+    CI_TRY(ci_par_alloc(comm, &here, n, sizeof *here, "pixels that are not 0"));
+    n = 0;
+    for (size_t i = 0; i < n_pixel; i++)
+        if (slab[i] != 0) here[n++] = (ci_grid_pixel){first + (int64_t)i, slab[i]};
+    ci_status status = ci_par_gather(comm, here, n * sizeof *here, -1, (void **)out, &n_byte);
+    ci_mem_free(here);
+    *n_out = n_byte / sizeof **out;
+    return status;
+}
+
 ci_status ci_grid_slab_peak(ci_comm *comm, const ci_grid_layout *l, const double *slab,
                             double *max_abs, double *max_value)
 {

@@ -24,25 +24,6 @@ static shape shape_from(ci_num_beam beam)
     return f;
 }
 
-static ci_status components_gather(ci_comm *comm, const ci_grid_layout *l, const double *model,
-                                   ci_clean_point **out, size_t *n_out)
-{
-    size_t n = 0, n_pixel = l->n_here * l->n_x, n_byte = 0;
-    for (size_t i = 0; i < n_pixel; i++)
-        n += model[i] != 0;
-    ci_clean_point *here = NULL;
-    CI_TRY(ci_par_alloc(comm, &here, n, sizeof *here, "clean components"));
-    n = 0;
-    for (size_t i = 0; i < n_pixel; i++)
-        if (model[i] != 0)
-            here[n++] =
-                (ci_clean_point){(double)(i % l->n_x), (double)(l->y_first + i / l->n_x), model[i]};
-    ci_status status = ci_par_gather(comm, here, n * sizeof *here, -1, (void **)out, &n_byte);
-    ci_mem_free(here);
-    *n_out = n_byte / sizeof **out;
-    return status;
-}
-
 static void point_add_row(const shape *f, const ci_clean_point *c, double dy, size_t n_x,
                           double *row)
 {
@@ -72,16 +53,26 @@ static void points_add(const shape *f, const ci_grid_layout *l, const ci_clean_p
     }
 }
 
+static void pixels_add(const shape *f, const ci_grid_layout *l, const ci_grid_pixel *pixels,
+                       size_t n, double *restored)
+{
+    for (size_t k = 0; k < n; k++) {
+        size_t at = (size_t)pixels[k].index;
+        ci_clean_point point = {(double)(at % l->n_x), (double)(at / l->n_x), pixels[k].value};
+        points_add(f, l, &point, 1, restored);
+    }
+}
+
 ci_status ci_image_restore(ci_comm *comm, const ci_grid_layout *l, ci_image_sky sky,
                            const double *residual, ci_num_beam beam, double *restored)
 {
-    ci_clean_point *found = NULL;
+    ci_grid_pixel *component = NULL;
     size_t n = 0;
-    CI_TRY(components_gather(comm, l, sky.model, &found, &n));
+    CI_TRY(ci_grid_slab_nonzero(comm, l, sky.model, &component, &n));
     shape f = shape_from(beam);
     if (restored != residual) memcpy(restored, residual, l->n_here * l->n_x * sizeof *restored);
-    points_add(&f, l, found, n, restored);
+    pixels_add(&f, l, component, n, restored);
     points_add(&f, l, sky.points, sky.n_point, restored);
-    ci_mem_free(found);
+    ci_mem_free(component);
     return CI_OK;
 }

@@ -244,11 +244,11 @@ static ci_status solve_on_brightest(ci_run *run, const ci_run_group *group, doub
     }
 }
 
-/* The model is not in the beam or too faint to solve on, or the gates refused the solution: tables
- * of the registry may do instead. */
+/* The model is not in the beam or too faint to solve on, the gates refused the solution, or the
+ * data of the tiles that see it are at fault: tables of the registry may do instead. */
 static bool may_choose_instead(ci_status status)
 {
-    return status == CI_ERR_GATE;
+    return status == CI_ERR_GATE || status == CI_ERR_INPUT || status == CI_ERR_NO_DATA;
 }
 
 /* A solution that quality gates refused is no missing calibrator: said, and the product DEGRADED.
@@ -266,7 +266,7 @@ static void refused_tell(const ci_run *run, const ci_run_group *group, const cha
 }
 
 /* Where the group has no calibrator, the registry's tables; where there are none, it waits for
- * them. Files that a person named end with what was wrong with the solve. */
+ * them. Data at fault, and files that a person named, end with what was wrong with the solve. */
 static ci_status choose_instead(ci_run *run, const ci_run_group *group, ci_status why,
                                 ci_tile_tables *out)
 {
@@ -279,7 +279,7 @@ static ci_status choose_instead(ci_run *run, const ci_run_group *group, ci_statu
     else if (status == CI_OK && ci_comm_rank(run->world) == 0)
         ci_log_info("group %s: tables from the registry: %s", group->id, saved.text);
     if (status != CI_ERR_NOT_READY) return status;
-    if (group->is_named) return ci_error_restore(&saved);
+    if (group->is_named || why != CI_ERR_GATE) return ci_error_restore(&saved);
     return ci_error_prefix(status, "%s; and", saved.text);
 }
 

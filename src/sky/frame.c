@@ -162,13 +162,6 @@ void ci_sky_uvw_basis(const ci_sky_frame *frame, double ra_rad, double dec_rad, 
     ci_sky_direction_unit(frame, unit, basis[2]);
 }
 
-void ci_sky_uvw_basis_apparent(double lon_rad, double ha_rad, double dec_app_rad,
-                               double basis[3][3])
-{
-    ci_sky_axes(lon_rad - ha_rad, dec_app_rad, basis[0], basis[1]);
-    ci_sky_unit(lon_rad - ha_rad, dec_app_rad, basis[2]);
-}
-
 void ci_sky_phase_direction(const ci_sky_frame *frame, const ci_vis_phase_centre *phase,
                             double s_itrs[3])
 {

@@ -41,4 +41,15 @@ good 'published: ' 0 run data/*.hdf5 --model data/truth-calibrator.csv --qa-cal-
 grep -q 'table passed over: .*bandpass.calh5.gone' "$err" || fail "no warning of the table that is gone: $(own_lines)"
 grep -q 'DEGRADED: tables from the registry, as its own solution was refused: .*qa-cal-min-antennas' "$err" ||
   fail "the own solution that was refused is not told: $(own_lines)"
+# The files of the only tile that sees the model are lost: the other tile is made with the registry's tables.
+make later sb14,sb15 2026-01-25T00:17:00
+awk -F, -v OFS=, 'NR == 2 {$2 -= 2 / cos($3 * 0.0174533)} {print}' data/truth-calibrator.csv >west.csv
+mkdir -p in v/s && cp s/cal_registry.sqlite3 v/s/ && mv data/*.hdf5 later/*.hdf5 in/ && touch -d '5 minutes ago' in/*
+arrived="--input-dir in --group-size 2 --group-overlap 0 --expected-subbands 2 --min-subbands 2
+  --disk-critical-gb 0 --disk-warn-gb 0 --state-dir v/s --output-dir v/o --products-dir v/p"
+good pending 0 group ${arrived/--disk-critical-gb 0 --disk-warn-gb 0/}
+rm in/2026-01-25T00:12:10*sb14*
+bad 3 '1 of 2 tiles passed, 2 needed' 0 run $arrived --size 64 --cell-arcsec 25 --niter 50 --model west.csv
+grep -q 'tables from the registry: calibration on 2026-01-25T00:12:10' "$err" || fail "no tables of the registry: $(cat "$err")"
+[ -e v/o/tiles/2026-01-25T00:17:00/image.fits ] || fail "the tile whose files are sound is not made: $(own_lines)"
 echo "tables of another band are passed over"
