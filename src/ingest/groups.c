@@ -4,6 +4,9 @@
 #include <math.h>
 #include <string.h>
 
+/* Files have their times as Julian dates, to 0.04 ms: what is nearer to a limit is at it. */
+static const double time_margin_s = 1e-3;
+
 /* The night as seen by group forming: observations by time, with what they are already. */
 typedef struct timeline_item
 {
@@ -84,7 +87,8 @@ static bool is_settled(const ci_registry_observation *o)
 static closing break_between(const ci_registry_observation *a, const ci_registry_observation *b,
                              const ci_ingest_options *options)
 {
-    if (b->first_time_mjd_s - a->first_time_mjd_s >= options->max_step_s) return CLOSED_GAP;
+    double step_s = b->first_time_mjd_s - a->first_time_mjd_s;
+    if (step_s >= options->max_step_s - time_margin_s) return CLOSED_GAP;
     if (a->dec_known && b->dec_known && fabs(a->dec_rad - b->dec_rad) > options->max_dec_step_rad)
         return CLOSED_DECLINATION;
     return CLOSED_NOT;
@@ -109,7 +113,7 @@ static window window_at(const timeline *t, size_t i, double now, const ci_ingest
             closing why = break_between(t->item[w.end - 1].o, next->o, options);
             double span = next->o->first_time_mjd_s - t->item[w.first].o->first_time_mjd_s;
             if (!why && next->is_new) why = CLOSED_NEIGHBOUR;
-            if (!why && span > options->max_span_s + 1e-3) why = CLOSED_SPAN;
+            if (!why && span > options->max_span_s + time_margin_s) why = CLOSED_SPAN;
             if (why) {
                 /* Decided only when what follows is settled too: files may come in any order. */
                 if (is_settled(next->o)) w.closed_by = why;

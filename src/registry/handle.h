@@ -22,17 +22,15 @@ struct ci_registry
     ci_db db[CI_REGISTRY_DB_COUNT];
     ci_registry_options options;
     char run[CI_REGISTRY_ID];
-    ci_registry_owner self; /* this process; token and times unused */
+    ci_registry_owner self; /* this process; times unused */
     ci_registry_job *job;   /* [CI_REGISTRY_N_JOB] those that were asked for last */
 };
 
 /* ---- lease.c --------------------------------------------------------------------------------- */
 
-/* Fills host, job, pid and its start. */
+/* Fills host, job, pid and its start; as token the first part of this process's tokens: a process
+ * id means something only among the processes of one id space, since one start of the machine. */
 void ci_registry_lease_self(ci_registry_owner *self);
-/* The first part of this process's tokens: a process id means something only among the processes
- * of one id space. */
-unsigned long ci_registry_lease_pid_space(void);
 /* A new lease of this process with a token of its own. */
 void ci_registry_lease_new(const ci_registry *registry, double lease_s, ci_registry_owner *owner);
 bool ci_registry_lease_is_ours(const ci_registry *registry, const ci_registry_owner *owner);

@@ -30,8 +30,7 @@ static ci_status renew_in(ci_registry *registry, ci_registry_database which, con
                           double lease_s)
 {
     const ci_registry_owner *self = &registry->self;
-    char *sql = NULL, space[32];
-    snprintf(space, sizeof space, "%lx-", ci_registry_lease_pid_space());
+    char *sql = NULL;
     CI_TRY(ci_str_format(&sql,
                          "UPDATE %s SET lease_expires_at=? WHERE lease_pid=? AND lease_pid_start=? "
                          "AND lease_host=? AND substr(lease_token,1,length(?5))=?5",
@@ -39,7 +38,7 @@ static ci_status renew_in(ci_registry *registry, ci_registry_database which, con
     ci_status status =
         ci_registry_db_run(&registry->db[which], NULL, sql,
                            VALUES(V(ci_registry_now(registry) + lease_s), V(self->pid),
-                                  V(self->pid_start), V(self->host), V((const char *)space)));
+                                  V(self->pid_start), V(self->host), V(self->token)));
     ci_mem_free(sql);
     return status;
 }

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 /* Containers on one host may share its name. */
-unsigned long ci_registry_lease_pid_space(void)
+static unsigned long pid_space(void)
 {
     char link[64];
     ssize_t n = readlink("/proc/self/ns/pid", link, sizeof link - 1);
@@ -18,6 +18,18 @@ unsigned long ci_registry_lease_pid_space(void)
     link[n] = '\0';
     const char *bracket = strchr(link, '[');
     return bracket ? strtoul(bracket + 1, NULL, 10) : 0;
+}
+
+/* The first digits of what the kernel draws at each start: since then process ids and their starts
+ * are counted anew; and hosts of one name differ by it. */
+static unsigned long boot_id(void)
+{
+    char text[16] = "";
+    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+    if (!file) return 0;
+    if (!fgets(text, sizeof text, file)) text[0] = '\0';
+    fclose(file);
+    return strtoul(text, NULL, 16);
 }
 
 /* State letter and start (clock ticks since boot) of a process; false where /proc does not
@@ -54,6 +66,15 @@ void ci_registry_lease_self(ci_registry_owner *self)
     self->pid = getpid();
     char state;
     if (!process_facts(self->pid, &state, &self->pid_start)) self->pid_start = 0;
+    snprintf(self->token, sizeof self->token, "%lx-", boot_id() << 32 ^ pid_space());
+}
+
+/* Its process id means here what it means there. */
+static bool is_here(const ci_registry *registry, const ci_registry_owner *owner)
+{
+    const ci_registry_owner *self = &registry->self;
+    return strcmp(owner->host, self->host) == 0 &&
+           strncmp(owner->token, self->token, strlen(self->token)) == 0;
 }
 
 void ci_registry_lease_new(const ci_registry *registry, double lease_s, ci_registry_owner *owner)
@@ -62,8 +83,8 @@ void ci_registry_lease_new(const ci_registry *registry, double lease_s, ci_regis
     *owner = registry->self;
     if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
         random = (unsigned long long)(1e9 * ci_clock_monotonic_s());
-    snprintf(owner->token, sizeof owner->token, "%lx-%016llx", ci_registry_lease_pid_space(),
-             random);
+    size_t n = strlen(owner->token);
+    snprintf(owner->token + n, sizeof owner->token - n, "%016llx", random);
     owner->acquired_unix_s = ci_registry_now(registry);
     owner->expires_unix_s = owner->acquired_unix_s + lease_s;
 }
@@ -71,16 +92,13 @@ void ci_registry_lease_new(const ci_registry *registry, double lease_s, ci_regis
 bool ci_registry_lease_is_ours(const ci_registry *registry, const ci_registry_owner *owner)
 {
     return owner->pid == registry->self.pid && owner->pid_start == registry->self.pid_start &&
-           strcmp(owner->host, registry->self.host) == 0 &&
-           strtoul(owner->token, NULL, 16) == ci_registry_lease_pid_space();
+           is_here(registry, owner);
 }
 
 bool ci_registry_owner_alive(const ci_registry *registry, const ci_registry_owner *owner)
 {
     if (!owner->host[0] || owner->pid <= 0) return false;
-    bool is_here = strcmp(owner->host, registry->self.host) == 0 &&
-                   strtoul(owner->token, NULL, 16) == ci_registry_lease_pid_space();
-    if (is_here) {
+    if (is_here(registry, owner)) {
         /* The process table knows better than any clock. */
         char state;
         int64_t start;

@@ -137,6 +137,43 @@ static void test_span_of_61_minutes(void **state)
     check_span(*state, 3660.0 / 11, 11, "span");
 }
 
+/* Neighbours less than 6 minutes apart are in one group, those at 6 minutes are not: three tiles,
+ * the last one `step` after the second. */
+static void check_step(ingest_case *t, double step, size_t n_member, const char *closed_by)
+{
+    double now = t->c.clock.unix_s;
+    tile_make(t, now, 16, now);
+    tile_make(t, now + 309, 16, now);
+    tile_make(t, now + 309 + step, 16, now);
+    t->c.clock.unix_s = now + 1000; /* silence closes what no gap closes */
+    scan(t);
+    ci_registry_groups *g = groups_of(t);
+    assert_int_equal(g->item[0].n_member, n_member);
+    assert_string_equal(g->item[0].closed_by, closed_by);
+    ci_registry_groups_free(g);
+}
+
+static void test_step_below_6_minutes(void **state)
+{
+    check_step(*state, 359.9, 3, "silence");
+}
+
+static void test_step_of_6_minutes(void **state)
+{
+    check_step(*state, 360, 2, "gap");
+}
+
+/* As a Julian date in double precision may have it. */
+static void test_step_of_6_minutes_rounded(void **state)
+{
+    check_step(*state, 360 - 4e-5, 2, "gap");
+}
+
+static void test_step_above_6_minutes(void **state)
+{
+    check_step(*state, 360.1, 2, "gap");
+}
+
 static void test_declination_step(void **state)
 {
     ingest_case *t = *state;
@@ -219,6 +256,10 @@ int main(void)
         INGEST_TEST(test_gap_in_the_middle),
         INGEST_TEST(test_span_of_60_minutes),
         INGEST_TEST(test_span_of_61_minutes),
+        INGEST_TEST(test_step_below_6_minutes),
+        INGEST_TEST(test_step_of_6_minutes),
+        INGEST_TEST(test_step_of_6_minutes_rounded),
+        INGEST_TEST(test_step_above_6_minutes),
         INGEST_TEST(test_declination_step),
         INGEST_TEST(test_two_holes),
         INGEST_TEST(test_three_holes),

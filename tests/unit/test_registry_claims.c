@@ -1,45 +1,8 @@
 /* registry: claims of groups and tiles, and their leases, by a clock that the test sets. */
-#include "contimg/registry_watch.h"
-#include "registry_test.h"
+#include "claim_case.h"
 
 #include "contimg/registry_lease.h"
-
-#include <signal.h>
-#include <sys/stat.h>
-
-/* A group of two observations. */
-typedef struct claim_group
-{
-    char ids[2][CI_REGISTRY_ID], id[CI_REGISTRY_ID];
-} claim_group;
-
-static claim_group claim_group_make(registry_test *t)
-{
-    claim_group g;
-    bool is_new;
-    for (int i = 0; i < 2; i++)
-        observation_make(t->registry, t->c.clock.unix_s + 309 * i, g.ids[i]);
-    OK(group_make(t->registry, 2, g.ids, 0, t->c.clock.unix_s, g.id, &is_new));
-    return g;
-}
-
-/* The leases that this process took look like those of a process on another node. */
-static void move_leases(registry_test *t, const char *table)
-{
-    char sql[128];
-    snprintf(sql, sizeof sql, "UPDATE %s SET lease_host='node7' WHERE lease_host IS NOT NULL",
-             table);
-    raw_change(t->c.ingest, sql);
-}
-
-static size_t n_ready(registry_test *t)
-{
-    ci_registry_groups *groups;
-    OK(ci_registry_groups_ready(t->registry, &groups));
-    size_t n = groups->n;
-    ci_registry_groups_free(groups);
-    return n;
-}
+#include "contimg/registry_watch.h"
 
 /* ---- one owner at a time --------------------------------------------------------------------- */
 
@@ -92,26 +55,6 @@ static void test_other_process(void **state)
     registry_open(t);
 }
 
-/* A claim of a process that ended is free at once, however long its lease. */
-static void test_dead_process(void **state)
-{
-    registry_test *t = *state;
-    claim_group g = claim_group_make(t);
-    bool done;
-    int result;
-    registry_close(t);
-    pid_t pid = fork();
-    if (pid == 0) {
-        if (ci_registry_open(&t->registry, &t->c.paths, &t->c.options) != CI_OK) _exit(2);
-        _exit(ci_registry_group_claim(t->registry, g.id, 1e6, &done) == CI_OK ? 0 : 1);
-    }
-    waitpid(pid, &result, 0);
-    assert_int_equal(result, 0);
-    registry_open(t);
-    assert_int_equal(n_ready(t), 1);
-    OK(ci_registry_group_claim(t->registry, g.id, 600, &done));
-}
-
 /* ---- leases ---------------------------------------------------------------------------------- */
 
 /* What is known of a process on another node is its lease: it holds to the last second. */
@@ -155,10 +98,7 @@ static void test_renewed_lease(void **state)
 /* The token of a group's lease, as its owner notes it. */
 static void token_of(registry_test *t, const char *id, char token[CI_REGISTRY_ID])
 {
-    ci_registry_groups *groups;
-    OK(ci_registry_group_get(t->registry, id, &groups));
-    snprintf(token, CI_REGISTRY_ID, "%s", groups->item[0].owner.token);
-    ci_registry_groups_free(groups);
+    snprintf(token, CI_REGISTRY_ID, "%s", owner_of(t, id).token);
 }
 
 static int64_t lease_end(registry_test *t)
@@ -220,93 +160,6 @@ static void test_keeper(void **state)
     }
     ci_registry_keeper_end(keeper);
     assert_int_equal(now, end - 1 + CI_REGISTRY_LEASE_S);
-}
-
-/* ---- the owner's job ------------------------------------------------------------------------- */
-
-/* A squeue that answers so, first on PATH. */
-static void squeue_make(const char *folder, const char *answer)
-{
-    char path[400], text[1000];
-    snprintf(path, sizeof path, "%s/squeue", folder);
-    snprintf(text, sizeof text, "#!/bin/sh\n%s\n", answer);
-    OK(ci_file_write(path, text, strlen(text)));
-    assert_int_equal(chmod(path, 0755), 0);
-    setenv("PATH", folder, 1);
-}
-
-/* Whether an owner on another node, with a lease that lasts, counts as alive. */
-static bool lives_with_job(registry_test *t, const char *job)
-{
-    ci_registry_owner owner = {.host = "node7", .token = "1-2", .pid = 1};
-    snprintf(owner.job, sizeof owner.job, "%s", job);
-    owner.expires_unix_s = t->c.clock.unix_s + 100;
-    return ci_registry_owner_alive(t->registry, &owner);
-}
-
-/* A job that Slurm ended is dead at once; what Slurm does not know is left to the lease. */
-static void test_job_of_owner(void **state)
-{
-    registry_test *t = *state;
-    char before[4096];
-    snprintf(before, sizeof before, "%s", getenv("PATH"));
-    squeue_make(t->c.folder, "echo TIMEOUT");
-    bool ended = lives_with_job(t, "1");
-    squeue_make(t->c.folder, "echo RUNNING");
-    bool running = lives_with_job(t, "2");
-    squeue_make(t->c.folder, "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1");
-    bool unknown = lives_with_job(t, "3");
-    squeue_make(t->c.folder, "echo 'Unable to contact slurm controller' >&2; exit 1");
-    bool unreachable = lives_with_job(t, "4");
-    setenv("PATH", "/nowhere", 1);
-    bool without = lives_with_job(t, "5");
-    setenv("PATH", before, 1);
-    assert_false(ended);
-    assert_true(running);
-    assert_false(unknown);
-    assert_true(unreachable);
-    assert_true(without);
-}
-
-/* Lines of a file in the test's folder; 0 where it is not there. */
-static int n_lines(const registry_test *t, const char *name)
-{
-    char path[400];
-    int n = 0;
-    snprintf(path, sizeof path, "%s/%s", t->c.folder, name);
-    FILE *file = fopen(path, "r");
-    if (!file) return 0;
-    for (int c; (c = fgetc(file)) != EOF;)
-        n += c == '\n';
-    fclose(file);
-    return n;
-}
-
-/* Slurm is asked before the transaction of a claim, and once for each of several jobs. */
-static void test_job_is_asked_outside(void **state)
-{
-    registry_test *t = *state;
-    claim_group g = claim_group_make(t);
-    char before[4096], script[900];
-    bool done;
-    if (access("/usr/bin/sqlite3", X_OK) != 0) skip();
-    snprintf(before, sizeof before, "%s", getenv("PATH"));
-    OK(ci_registry_group_claim(t->registry, g.id, 600, &done));
-    move_leases(t, "mosaic_groups");
-    raw_change(t->c.ingest, "UPDATE mosaic_groups SET lease_job='31'");
-    snprintf(
-        script, sizeof script,
-        "echo x >>%s/asked\n/usr/bin/sqlite3 %s 'BEGIN IMMEDIATE;COMMIT' || echo x >>%s/locked\n"
-        "echo RUNNING",
-        t->c.folder, t->c.ingest, t->c.folder);
-    squeue_make(t->c.folder, script);
-    ci_status status = ci_registry_group_claim(t->registry, g.id, 600, &done);
-    bool others_live = lives_with_job(t, "32") && lives_with_job(t, "31");
-    setenv("PATH", before, 1);
-    assert_int_equal(status, CI_ERR_NOT_READY);
-    assert_true(others_live);
-    assert_int_equal(n_lines(t, "locked"), 0);
-    assert_int_equal(n_lines(t, "asked"), 2);
 }
 
 /* ---- ends ------------------------------------------------------------------------------------ */
@@ -435,15 +288,21 @@ static void test_tiles_waited_for(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        REGISTRY_TEST(test_same_process),      REGISTRY_TEST(test_unknown),
-        REGISTRY_TEST(test_other_process),     REGISTRY_TEST(test_dead_process),
-        REGISTRY_TEST(test_lease_runs_out),    REGISTRY_TEST(test_renewed_lease),
-        REGISTRY_TEST(test_lost_lease),        REGISTRY_TEST(test_clock_set_back),
-        REGISTRY_TEST(test_deployed_columns),  REGISTRY_TEST(test_completed),
-        REGISTRY_TEST(test_given_back),        REGISTRY_TEST(test_faults_are_counted),
-        REGISTRY_TEST(test_tiles_all_or_none), REGISTRY_TEST(test_tiles_release),
-        REGISTRY_TEST(test_tiles_waited_for),  REGISTRY_TEST(test_keeper),
-        REGISTRY_TEST(test_job_of_owner),      REGISTRY_TEST(test_job_is_asked_outside),
+        REGISTRY_TEST(test_same_process),
+        REGISTRY_TEST(test_unknown),
+        REGISTRY_TEST(test_other_process),
+        REGISTRY_TEST(test_lease_runs_out),
+        REGISTRY_TEST(test_renewed_lease),
+        REGISTRY_TEST(test_lost_lease),
+        REGISTRY_TEST(test_clock_set_back),
+        REGISTRY_TEST(test_deployed_columns),
+        REGISTRY_TEST(test_completed),
+        REGISTRY_TEST(test_given_back),
+        REGISTRY_TEST(test_faults_are_counted),
+        REGISTRY_TEST(test_tiles_all_or_none),
+        REGISTRY_TEST(test_tiles_release),
+        REGISTRY_TEST(test_tiles_waited_for),
+        REGISTRY_TEST(test_keeper),
     };
     ci_log_set_level(CI_LOG_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);
