@@ -27,6 +27,15 @@ static inline void raw_change(const char *path, const char *sql)
     sqlite3_close(db);
 }
 
+/* What SQLite answers. */
+static inline int raw_try(const char *path, const char *sql)
+{
+    sqlite3 *db = raw_open(path);
+    int answer = sqlite3_exec(db, sql, NULL, NULL, NULL);
+    sqlite3_close(db);
+    return answer;
+}
+
 static inline int64_t raw_int(const char *path, const char *sql)
 {
     sqlite3 *db = raw_open(path);

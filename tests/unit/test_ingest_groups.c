@@ -64,6 +64,32 @@ static void test_silence_closes_a_group(void **state)
     assert_int_equal(t->report.n_group, 0);
 }
 
+/* An observation is overlap once: after a group with one new tile, closed by silence, comes a tile
+ * that belongs to its time. Of the two before it one was shared already. */
+static void test_overlap_is_used_once(void **state)
+{
+    ingest_case *t = *state;
+    double now = t->c.clock.unix_s;
+    for (int i = 0; i < 11; i++)
+        tile_make(t, now + 309 * i, 16, now + 309 * i);
+    t->c.clock.unix_s = now + 309 * 10 + 901;
+    scan(t);
+    for (int i = 11; i < 14; i++)
+        tile_make(t, now + 309 * i, 16, t->c.clock.unix_s);
+    t->c.clock.unix_s += 960;
+    scan(t);
+    ci_registry_groups *g = groups_of(t);
+    assert_int_equal(g->n, 3);
+    assert_int_equal(g->item[1].n_member, 3);
+    assert_int_equal(g->item[1].member[1].role, CI_REGISTRY_ROLE_OVERLAP);
+    assert_int_equal(g->item[1].member[2].role, CI_REGISTRY_ROLE_NEW);
+    assert_int_equal(g->item[2].n_member, 4);
+    assert_string_equal(g->item[2].member[0].observation_id, g->item[1].member[2].observation_id);
+    assert_int_equal(g->item[2].member[0].role, CI_REGISTRY_ROLE_OVERLAP);
+    assert_int_equal(g->item[2].member[1].role, CI_REGISTRY_ROLE_NEW);
+    ci_registry_groups_free(g);
+}
+
 /* The oldest ten blocks with one gap at their head block everything after: not here. */
 static void test_gap_at_head_blocks_nothing(void **state)
 {
@@ -252,6 +278,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         INGEST_TEST(test_full_groups_overlap),
         INGEST_TEST(test_silence_closes_a_group),
+        INGEST_TEST(test_overlap_is_used_once),
         INGEST_TEST(test_gap_at_head_blocks_nothing),
         INGEST_TEST(test_gap_in_the_middle),
         INGEST_TEST(test_span_of_60_minutes),

@@ -82,7 +82,19 @@ static void test_roles(void **state)
                      CI_ERR_INPUT);
     OK(group_make(t->registry, 3, &ids[1], 2, now + 309, other, &is_new));
     assert_true(is_new);
+    /* The one is new in a group already; the other is not, and is overlap in a group already. */
     assert_int_equal(group_make(t->registry, 2, &ids[2], 1, now, other, &is_new), CI_ERR_INPUT);
+    char twice[2][CI_REGISTRY_ID];
+    memcpy(twice[0], ids[2], CI_REGISTRY_ID);
+    memcpy(twice[1], ids[4], CI_REGISTRY_ID);
+    assert_int_equal(group_make(t->registry, 2, twice, 1, now, other, &is_new), CI_ERR_INPUT);
+    /* Whoever writes: the database refuses it too. */
+    assert_int_equal(raw_try(t->c.ingest, "UPDATE mosaic_group_members SET role='overlap' WHERE "
+                                          "observation_id IN (SELECT observation_id FROM "
+                                          "mosaic_group_members WHERE role='overlap')"),
+                     SQLITE_CONSTRAINT);
+    assert_int_equal(raw_try(t->c.ingest, "UPDATE mosaic_group_members SET role='new'"),
+                     SQLITE_CONSTRAINT);
     ci_registry_groups *groups;
     OK(ci_registry_groups_ready(t->registry, &groups));
     assert_int_equal(groups->n, 2);
