@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
 
 /* ---- /api/status ----------------------------------------------------------------------------- */
 
@@ -132,7 +131,7 @@ static double cpu_percent(void)
 {
     double busy[2], all[2];
     cpu_ticks(&busy[0], &all[0]);
-    usleep(100000);
+    ci_clock_wait(NULL, 0.1);
     cpu_ticks(&busy[1], &all[1]);
     return all[1] > all[0] ? 100 * (busy[1] - busy[0]) / (all[1] - all[0]) : 0;
 }

@@ -72,7 +72,7 @@ static ci_status command_wait(const char *command, pid_t child, double limit_s)
             return ci_error(CI_ERR_IO, "--alert-command '%s': did not end within %g s", command,
                             limit_s);
         }
-        usleep(10000);
+        ci_clock_wait(NULL, 0.01);
     }
     if (WIFEXITED(how) && WEXITSTATUS(how) == 0) return CI_OK;
     return ci_error(CI_ERR_IO, "--alert-command '%s': ended by %s %d", command,

@@ -5,7 +5,6 @@
 #include <math.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 /* What the system refused, called what it is. */
 static ci_status system_error(const ci_db *db, const char *path, const char *what, const char *text)
@@ -77,9 +76,7 @@ static int exec_with_retry(ci_db *db, const char *sql)
     for (unsigned round = 0;; round++) {
         int code = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
         if ((code & 0xff) != SQLITE_BUSY || ci_clock_monotonic_s() >= end) return code;
-        unsigned ms = 1u << (round < 8 ? round : 8);
-        struct timespec pause = {0, (long)ms * 1000000L};
-        nanosleep(&pause, NULL);
+        ci_clock_wait(NULL, 1e-3 * (1u << (round < 8 ? round : 8)));
     }
 }
 

@@ -91,7 +91,7 @@ ci_status ci_registry_db_backup(ci_db *from, const char *path)
             if (code == SQLITE_DONE) break;
             bool wait = (code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_LOCKED;
             if (!wait || ci_clock_monotonic_s() > end) break;
-            usleep(20000);
+            ci_clock_wait(NULL, 0.02);
         }
         sqlite3_backup_finish(copy);
         if (code != SQLITE_DONE) status = ci_registry_db_error(&to, code, "back up");

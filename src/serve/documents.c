@@ -2,7 +2,6 @@
 #include "serve/serve_private.h"
 
 #include <string.h>
-#include <unistd.h>
 
 enum
 {
@@ -154,7 +153,7 @@ static ci_status read_document(ci_serve_document *out, const ci_serve_options *o
 {
     ci_status status = read_try(out, options, kind, which);
     for (int i = 1; i < N_TRY && status != CI_OK && status != CI_ERR_NOT_READY; i++) {
-        usleep(20000);
+        ci_clock_wait(NULL, 0.02);
         status = read_try(out, options, kind, which);
     }
     bool says_so = kind == CI_SERVE_HEALTH || kind == CI_SERVE_INDEX;
