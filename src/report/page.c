@@ -23,6 +23,14 @@ static const char style[] =
     ".failed,.fail,.refused{color:#b3261e;font-weight:600}\n"
     "svg text{font:11px system-ui,sans-serif;fill:#333}svg .t{font-weight:600;font-size:12px}"
     "svg .g{stroke:#e6e6e6}svg .r{stroke:#b3261e;stroke-dasharray:4 3}\n"
+    /* A telephone's screen of 390 px: what a gate says is below it. */
+    "@media(max-width:600px){body{padding:.6em}table{font-size:.82em}td,th{padding:.15em .3em}"
+    "details{padding:.4em .5em}"
+    ".wide{overflow-x:auto}.wide svg{max-width:none;width:640px}"
+    ".gates,.gates tbody{display:block}.gates tr{display:grid;"
+    "grid-template-columns:8.5em 5em 1fr 1fr;border-bottom:1px solid #eee}"
+    ".gates td,.gates th{border:0}.gates td:last-child{grid-column:1/-1;overflow-wrap:anywhere}"
+    ".gates td:last-child:empty,.gates th:last-child{display:none}}\n"
     "@media print{details{break-inside:avoid}details>*{display:block}}\n"
     "</style>\n";
 

@@ -13,9 +13,9 @@ static void number_print(char out[32], double value)
 ci_status ci_report_gates(ci_text *out, const ci_qa_gates *gates)
 {
     if (!gates || gates->n == 0) return CI_OK;
-    CI_TRY(ci_text_append(out,
-                          "<table><tr><th>gate</th><th>outcome</th><th>value</th><th>limit</th>"
-                          "<th></th></tr>\n"));
+    CI_TRY(ci_text_append(
+        out, "<table class='gates'><tr><th>gate</th><th>outcome</th><th>value</th><th>limit</th>"
+             "<th></th></tr>\n"));
     for (size_t i = 0; i < gates->n; i++) {
         const ci_qa_gate *gate = &gates->item[i];
         const char *outcome = ci_qa_outcome_word(gate->outcome);

@@ -160,12 +160,29 @@ static ci_status line(ci_text *out, const frame *f, const ci_report_series *s)
     return ci_text_append(out, "'/>\n");
 }
 
+/* One that is wider than a telephone's screen moves within a box of its own there. */
+static const char *box_of(int width, bool is_begin)
+{
+    if (width <= 600) return "";
+    return is_begin ? "<div class='wide'>" : "</div>";
+}
+
+static ci_status svg_begin(ci_text *out, int width, int height)
+{
+    return ci_text_append(out, "%s<svg viewBox='0 0 %d %d' width='%d' role='img'>\n",
+                          box_of(width, true), width, height, width);
+}
+
+static ci_status svg_end(ci_text *out, int width)
+{
+    return ci_text_append(out, "</svg>%s\n", box_of(width, false));
+}
+
 ci_status ci_report_plot_svg(ci_text *out, const ci_report_plot *plot)
 {
     frame f = {.plot = plot};
     find_ranges(&f);
-    CI_TRY(ci_text_append(out, "<svg viewBox='0 0 %d %d' width='%d' role='img'>\n", plot->width,
-                          plot->height, plot->width));
+    CI_TRY(svg_begin(out, plot->width, plot->height));
     CI_TRY(axes(out, &f));
     if (isfinite(plot->rule))
         CI_TRY(ci_text_append(out, "<line class='r' x1='%d' y1='%.1f' x2='%d' y2='%.1f'/>\n", LEFT,
@@ -174,7 +191,7 @@ ci_status ci_report_plot_svg(ci_text *out, const ci_report_plot *plot)
     for (size_t i = 0; i < plot->n_series; i++)
         CI_TRY(plot->series[i].is_line ? line(out, &f, &plot->series[i])
                                        : points(out, &f, &plot->series[i]));
-    return ci_text_append(out, "</svg>\n");
+    return svg_end(out, plot->width);
 }
 
 const char *ci_report_bar_colour(size_t i_colour)
@@ -192,8 +209,7 @@ ci_status ci_report_bars_svg(ci_text *out, const ci_report_bar *bar, size_t n_ba
     for (size_t i = 0; i < n_bar; i++)
         last = fmax(last, bar[i].end);
     double scale = (width - LEFT - RIGHT) / last, step = nice_step(last, 9);
-    CI_TRY(ci_text_append(out, "<svg viewBox='0 0 %d %d' width='%d' role='img'>\n", width, height,
-                          width));
+    CI_TRY(svg_begin(out, width, height));
     for (double v = 0; v <= last; v += step)
         CI_TRY(ci_text_append(out,
                               "<line class='g' x1='%.1f' y1='%d' x2='%.1f' y2='%d'/><text x='%.1f' "
@@ -212,8 +228,9 @@ ci_status ci_report_bars_svg(ci_text *out, const ci_report_bar *bar, size_t n_ba
         CI_TRY(ci_report_escape(out, bar[i].label));
         CI_TRY(ci_text_append(out, ": %.2f s</title></rect>\n", bar[i].end - bar[i].start));
     }
-    return ci_text_append(out, "<text x='%d' y='%d' text-anchor='middle'>%s</text></svg>\n",
-                          width / 2, height - 8, x_label);
+    CI_TRY(ci_text_append(out, "<text x='%d' y='%d' text-anchor='middle'>%s</text>", width / 2,
+                          height - 8, x_label));
+    return svg_end(out, width);
 }
 
 /* RFC 4648 base 64. */

@@ -181,6 +181,27 @@ static void page_works_offline(void **state)
                PARTS("!http://", "!https://", "!<script", "!<link", "!@import", "!url("));
 }
 
+/* As it was looked at in a browser at 390 px: tables of gates have their words below, and what is
+ * wider has a box to move in. */
+static void page_fits_a_telephone(void **state)
+{
+    ci_json *record = record_new();
+    char *text = written(state, record, "report.html");
+    static const char gates[] = "<table class='gates'><tr><th>gate";
+    size_t n_gates = text_count(text, gates), n_table = text_count(text, "<th>gate</th>");
+    size_t n_boxed = text_count(text, "<div class='wide'><svg viewBox='0 0 900 ");
+    size_t n_wide = text_count(text, "<svg viewBox='0 0 900 ");
+    size_t n_end = text_count(text, "</svg></div>");
+    bool is_styled = strstr(text, "@media(max-width:600px)") && strstr(text, "width=device-width");
+    ci_mem_free(text);
+    ci_json_free(record);
+    assert_true(is_styled);
+    assert_true(n_table > 0 && n_wide > 0);
+    assert_int_equal(n_gates, n_table);
+    assert_int_equal(n_boxed, n_wide);
+    assert_int_equal(n_end, n_wide);
+}
+
 static void plots_have_a_point_for_each_value(void **state)
 {
     ci_json *record = record_new();
@@ -420,6 +441,7 @@ int main(void)
         UNIT_TEST(names_are_safe_in_html),
         UNIT_TEST(page_works_offline),
         UNIT_TEST(plots_have_a_point_for_each_value),
+        UNIT_TEST(page_fits_a_telephone),
         UNIT_TEST(a_failed_run_says_why),
         UNIT_TEST(a_picture_that_is_missing_is_said),
         UNIT_TEST(picture_of_what_was_published),
