@@ -29,16 +29,16 @@ typedef struct ci_fits_header
     double beam_major_rad, beam_minor_rad, beam_pa_rad; /* FWHM; 0: none */
     double freq_hz, bandwidth_hz; /* the FREQ axis: weight-mean frequency; 0: none */
     double time_mjd_s;            /* DATE-OBS, first integration UTC; 0: none */
-    char date[72]; /* DATE-OBS where it is all there is and no time: a day, whose start is
-                    * time_mjd_s, or a text that is no date; else "" */
-    char *telescope, *object; /* NULL: none; owned: ci_str_set */
+    bool is_day;                  /* ... of a file that gives the day alone: its start */
+    char time_note[256];          /* what is to be said of the time of a file; "": nothing */
+    char *telescope, *object;     /* NULL: none; owned: ci_str_set */
     size_t n_card;
     ci_fits_card *card; /* [n_card] others, in order; owned */
 } ci_fits_header;
 /* Whether a unit can be that of a beam's power: none, 1, or that of the image it was made with. */
 bool ci_fits_is_power_unit(const char *bunit);
-/* Warns of a DATE-OBS without a time of day, or that cannot be read. */
-void ci_fits_date_warn(const char *path, const ci_fits_header *header);
+/* Warns of times without a time of day, that cannot be read, or that differ. */
+void ci_fits_time_warn(const char *path, const ci_fits_header *header);
 void ci_fits_header_clear(ci_fits_header *header); /* frees cards and names */
 /* Sets h->telescope or h->object; "" is none. */
 CI_MUST_CHECK ci_status ci_fits_header_copy(ci_fits_header *out, const ci_fits_header *in);

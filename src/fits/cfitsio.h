@@ -31,6 +31,8 @@ ci_status ci_fits_axes_check(struct wcsprm *w, const char *path);
 ci_status ci_fits_axes_fault(const struct wcsprm *w, const char *path, int code);
 /* World coordinates, frequency and Stokes parameter; n_x and n_y are set before. */
 ci_status ci_fits_world_read(fitsfile *file, const char *path, ci_fits_header *header);
+/* The time, of all cards that can give it; CI_ERR_INPUT where they contradict each other. */
+ci_status ci_fits_time_read(fitsfile *file, const char *path, ci_fits_header *header);
 /* Fills everything of a header but the pixels from an open image HDU. */
 ci_status ci_fits_header_read(fitsfile *file, const char *path, ci_fits_header *header);
 /* Writes all cards of a header after the mandatory ones. */

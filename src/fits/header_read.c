@@ -6,44 +6,6 @@
 #include <string.h>
 #include <strings.h>
 
-/* The start of a day, of "YYYY-MM-DD", or of "DD/MM/YY", which is of 19YY (FITS 4.0, 4.4.2). */
-static bool parse_day(const char *date, double *time_mjd_s)
-{
-    char iso[32];
-    int day, month, year, n = 0;
-    if (sscanf(date, "%2d/%2d/%2d%n", &day, &month, &year, &n) == 3 && date[n] == '\0')
-        snprintf(iso, sizeof iso, "19%02d-%02d-%02dT00:00:00", year, month, day);
-    else if (sscanf(date, "%4d-%2d-%2d%n", &year, &month, &day, &n) == 3 && date[n] == '\0')
-        snprintf(iso, sizeof iso, "%04d-%02d-%02dT00:00:00", year, month, day);
-    else
-        return false;
-    return ci_time_parse_iso(iso, time_mjd_s) == CI_OK;
-}
-
-/* DATE-OBS; MJD-OBS where that is not there, has no time of day or cannot be read. */
-static ci_status read_time(fitsfile *file, const char *path, ci_fits_header *h)
-{
-    char date[FLEN_VALUE], scale[FLEN_VALUE];
-    ci_fits_text_read(file, "DATE-OBS", date, sizeof date);
-    ci_fits_text_read(file, "TIMESYS", scale, sizeof scale);
-    bool has_time = date[0] && ci_time_parse_iso(date, &h->time_mjd_s) == CI_OK;
-    bool has_date = has_time || parse_day(date, &h->time_mjd_s);
-    double mjd = 0;
-    if (!has_time) ci_error_clear(); /* an image is not refused for a date that cannot be read */
-    CI_TRY(ci_fits_number_read(file, path, "MJD-OBS", 0, &mjd));
-    if (has_date && mjd > 0 && fabs(h->time_mjd_s - mjd * CI_DAY_S) > CI_DAY_S)
-        return ci_error(CI_ERR_INPUT,
-                        "%s: DATE-OBS: %s, MJD-OBS: %.6f: more than a day apart: correct one of "
-                        "them",
-                        path, date, mjd);
-    if (!has_date || (!has_time && mjd > 0)) h->time_mjd_s = mjd * CI_DAY_S;
-    if (date[0] && !has_time && !(mjd > 0))
-        snprintf(h->date, sizeof h->date, "%.*s", (int)sizeof h->date - 1, date);
-    if (h->time_mjd_s > 0 && scale[0] && strcasecmp(scale, "UTC") != 0)
-        return ci_error(CI_ERR_INPUT, "%s: TIMESYS: %s: only UTC can be read", path, scale);
-    return CI_OK;
-}
-
 /* A unit; the spellings of Jy/beam (FITS 4.0, 4.3: "Jy beam-1", "Jy.beam**(-1)") become that. */
 static void read_unit(fitsfile *file, ci_fits_header *h)
 {
@@ -78,7 +40,7 @@ static ci_status read_known(fitsfile *file, const char *path, ci_fits_header *h)
     read_unit(file, h);
     CI_TRY(ci_fits_long_text_read(file, path, "TELESCOP", &h->telescope));
     CI_TRY(ci_fits_long_text_read(file, path, "OBJECT", &h->object));
-    return read_time(file, path, h);
+    return ci_fits_time_read(file, path, h);
 }
 
 static ci_status add_text(ci_fits_header *h, fitsfile *file, const char *path, const char *key,
@@ -127,15 +89,9 @@ static ci_status read_cards(fitsfile *file, const char *path, ci_fits_header *h)
     return code ? ci_fits_fault(code, path, "header") : CI_OK;
 }
 
-void ci_fits_date_warn(const char *path, const ci_fits_header *h)
+void ci_fits_time_warn(const char *path, const ci_fits_header *h)
 {
-    if (h->date[0] && h->time_mjd_s > 0)
-        ci_log_warning("%s: DATE-OBS: '%s': a day without a time of day: taken as 00:00 UTC", path,
-                       h->date);
-    else if (h->date[0])
-        ci_log_warning("%s: DATE-OBS: '%s': not YYYY-MM-DDTHH:MM:SS, and no MJD-OBS: the time of "
-                       "this image is not known",
-                       path, h->date);
+    if (h->time_note[0]) ci_log_warning("%s: %s", path, h->time_note);
 }
 
 ci_status ci_fits_header_read(fitsfile *file, const char *path, ci_fits_header *h)

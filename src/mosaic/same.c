@@ -68,7 +68,7 @@ static ci_status find_one_observation(const mosaic_tile *a, const mosaic_tile *b
     const ci_fits_header *x = &a->header, *y = &b->header;
     bool known = false, same = false, covers = false;
     *by = NULL;
-    bool is_timed = x->time_mjd_s > 0 && y->time_mjd_s > 0 && !x->date[0] && !y->date[0];
+    bool is_timed = x->time_mjd_s > 0 && y->time_mjd_s > 0 && !x->is_day && !y->is_day;
     if (!(is_timed && fabs(x->time_mjd_s - y->time_mjd_s) < 1e-3 &&
           is_one_name(x->telescope, y->telescope) && is_overlapping(x, y)))
         return CI_OK;

@@ -37,10 +37,7 @@ static void header_tell(inspection *in, const ci_fits_header *h)
         ci_ops_inspect_line(in, "Time", "%s", time);
         ci_json_put_string(in->json, "first_time", time);
     }
-    if (h->date[0])
-        ci_ops_inspect_warning(in, "DATE-OBS: '%s': %s", h->date,
-                               h->time_mjd_s > 0 ? "a day without a time of day: taken as 00:00 UTC"
-                                                 : "not YYYY-MM-DDTHH:MM:SS");
+    if (h->time_note[0]) ci_ops_inspect_warning(in, "%s", h->time_note);
     if (h->telescope || h->object) {
         ci_ops_inspect_line(in, "Telescope", "%s%s%s", h->telescope ? h->telescope : "unnamed",
                             h->object ? ", object " : "", h->object ? h->object : "");
