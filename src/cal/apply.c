@@ -128,7 +128,7 @@ static ci_status correction_fill(ci_cal_correction *k, const ci_cal_table *table
         return ci_error(
             CI_ERR_INPUT,
             "%s: none of its %zu antennas (%lld \"%s\" ...) is one of the data's %zu (%lld "
-            "\"%s\" ...)",
+            "\"%s\" ...): give a table of this array",
             ci_cal_table_title(table), table->array.n_antenna,
             (long long)table->array.antenna[0].number, ci_vis_text(table->array.antenna[0].name),
             meta->array.n_antenna, (long long)meta->array.antenna[0].number,
@@ -257,7 +257,7 @@ ci_status ci_cal_apply(const ci_cal_table *table, ci_vis_block *block)
     if (ci_vis_pol_kind_of(block->meta->pol[0]) == CI_VIS_POL_STOKES)
         return ci_error(CI_ERR_INPUT,
                         "calibration: the data are Stokes parameters (polarisation "
-                        "%d): gains belong to XX, YY, RR or LL",
+                        "%d): gains belong to XX, YY, RR or LL: give data of these",
                         block->meta->pol[0]);
     CI_TRY(ci_cal_correction_new(&correction, table, block));
     ci_status status = ci_mem_alloc(&factor, block->n_chan, sizeof *factor, "corrections of a row");

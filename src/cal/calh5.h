@@ -8,6 +8,12 @@
 /* Feeds of a table whose antennas are known. Local. */
 CI_MUST_CHECK ci_status ci_cal_calh5_feeds_read(ci_h5_file *file, const char *path,
                                                 ci_cal_table *table);
+/* A word of the header, "" where it is missing; longer ones are cut. Local. */
+CI_MUST_CHECK ci_status ci_cal_calh5_word_read(const ci_h5_file *file, const char *name, char *out,
+                                               size_t size);
+/* Jones terms, model, kind, flux scale and convention of a table. Local. */
+CI_MUST_CHECK ci_status ci_cal_calh5_words_read(const ci_h5_file *file, const char *path,
+                                                ci_cal_table *table);
 /* Adds a line to the table's warnings. Local. */
 CI_MUST_CHECK ci_status ci_cal_warning_add(ci_cal_table *table, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

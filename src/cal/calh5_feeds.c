@@ -81,8 +81,10 @@ ci_status ci_cal_calh5_feeds_read(ci_h5_file *file, const char *path, ci_cal_tab
     CI_TRY(ci_h5_info_get(file, "Header/feed_angle", &info));
     size_t n = (size_t)ci_h5_info_count(&info);
     if (n == 0 || n % n_antenna != 0 || n / n_antenna > 2)
-        return ci_error(CI_ERR_INPUT, "%s: Header/feed_angle: %zu angles of %zu antennas", path, n,
-                        n_antenna);
+        return ci_error(
+            CI_ERR_INPUT,
+            "%s: Header/feed_angle: %zu angles of %zu antennas: one or two of each are needed",
+            path, n, n_antenna);
     ci_status status = ci_mem_alloc(&angles, n, sizeof *angles, "feed angles");
     if (status == CI_OK) status = ci_h5_read_double(file, "Header/feed_angle", angles, n);
     if (status == CI_OK)

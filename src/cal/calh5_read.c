@@ -28,21 +28,17 @@ static ci_status size_read(const reader *r, const char *name, int64_t *out)
     return CI_OK;
 }
 
-/* A word of the header, "" where it is missing. */
-static ci_status word_read(const reader *r, const char *name, char *out, size_t size)
-{
-    out[0] = 0;
-    return ci_h5_has(r->file, name) ? ci_h5_read_text(r->file, name, out, size) : CI_OK;
-}
-
 static ci_status sizes_read(reader *r)
 {
     char type[32], convention[32];
     int64_t wide = 0;
-    CI_TRY(word_read(r, "Header/cal_type", type, sizeof type));
-    CI_TRY(word_read(r, "Header/gain_convention", convention, sizeof convention));
+    CI_TRY(ci_cal_calh5_word_read(r->file, "Header/cal_type", type, sizeof type));
+    CI_TRY(
+        ci_cal_calh5_word_read(r->file, "Header/gain_convention", convention, sizeof convention));
     if (strcasecmp(type, "gain") != 0)
-        return ci_error(CI_ERR_INPUT, "%s: Header/cal_type: \"%s\": only tables of gains are used",
+        return ci_error(CI_ERR_INPUT,
+                        "%s: Header/cal_type: \"%s\": only tables of gains are used: convert it "
+                        "(pyuvdata: convert_to_gain)",
                         r->path, type);
     r->is_multiply = strcasecmp(convention, "multiply") == 0;
     if (!r->is_multiply && strcasecmp(convention, "divide") != 0)
@@ -112,11 +108,14 @@ static ci_status data_antennas_find(reader *r, const int64_t *numbers)
         while (a < n && numbers[a] != r->data_antenna[i])
             a++;
         if (a == n)
-            return ci_error(CI_ERR_INPUT, "%s: Header/ant_array: %lld: not in antenna_numbers",
-                            r->path, (long long)r->data_antenna[i]);
+            return ci_error(
+                CI_ERR_INPUT,
+                "%s: Header/ant_array: %lld: not in antenna_numbers: correct one of the two",
+                r->path, (long long)r->data_antenna[i]);
         for (size_t k = 0; k < i; k++)
             if (r->data_antenna[k] == (int64_t)a)
-                return ci_error(CI_ERR_INPUT, "%s: Header/ant_array: %lld appears twice", r->path,
+                return ci_error(CI_ERR_INPUT,
+                                "%s: Header/ant_array: %lld appears twice: remove one", r->path,
                                 (long long)numbers[a]);
         r->data_antenna[i] = (int64_t)a;
     }
@@ -288,89 +287,6 @@ static ci_status freqs_read(reader *r, ci_cal_table *t)
     return ci_cal_chans_check(t, r->path);
 }
 
-/* A text of the header, whole, *out not touched where it is missing. */
-static ci_status text_read(const reader *r, const char *name, char **out)
-{
-    if (!ci_h5_has(r->file, name)) return CI_OK;
-    ci_mem_free(*out);
-    *out = NULL;
-    return ci_h5_read_string(r->file, name, out);
-}
-
-static ci_status jones_read(const reader *r, ci_cal_table *t)
-{
-    int64_t jones[2] = {0, 0};
-    CI_TRY(ci_h5_read_int(r->file, "Header/jones_array", jones, t->n_feed));
-    for (size_t h = 0; h < t->n_feed; h++) {
-        t->jones[h] = (int)jones[h];
-        if (jones[h] != -5 && jones[h] != -6 && jones[h] != -1 && jones[h] != -2)
-            return ci_error(CI_ERR_INPUT,
-                            "%s: Header/jones_array: %lld: gains of x, y, r or l "
-                            "only are used",
-                            r->path, (long long)jones[h]);
-    }
-    if (t->n_feed == 2 && jones[0] == jones[1])
-        return ci_error(CI_ERR_INPUT, "%s: Header/jones_array: %lld appears twice", r->path,
-                        (long long)jones[0]);
-    t->is_circular = jones[0] > -5;
-    return CI_OK;
-}
-
-static ci_status words_read(const reader *r, ci_cal_table *t)
-{
-    int64_t yes = 0;
-    char kind[32], *ref = NULL;
-    CI_TRY(jones_read(r, t));
-    CI_TRY(text_read(r, "Header/history", &t->history));
-    CI_TRY(text_read(r, "Header/ref_antenna_name", &ref));
-    for (size_t a = 0; ref && a < t->array.n_antenna; a++)
-        if (strcmp(ref, t->array.antenna[a].name) == 0) t->i_ref_antenna = (int32_t)a;
-    ci_mem_free(ref);
-    CI_TRY(word_read(r, "Header/extra_keywords/contimg_kind", kind, sizeof kind));
-    CI_TRY(text_read(r, "Header/extra_keywords/contimg_model", &t->model));
-    if (!kind[0]) CI_TRY(text_read(r, "Header/sky_catalog", &t->model));
-    if (ci_h5_has(r->file, "Header/extra_keywords/contimg_approximate"))
-        CI_TRY(ci_h5_read_int(r->file, "Header/extra_keywords/contimg_approximate", &yes, 1));
-    t->is_approximate = yes != 0;
-    yes = 0;
-    if (ci_h5_has(r->file, "Header/extra_keywords/contimg_delay_loss"))
-        CI_TRY(ci_h5_read_int(r->file, "Header/extra_keywords/contimg_delay_loss", &yes, 1));
-    t->has_delay_loss = yes != 0;
-    bool is_gain = t->n_chan == 1 && strcmp(kind, "bandpass") != 0;
-    t->kind = is_gain ? CI_CAL_GAIN : CI_CAL_BANDPASS;
-    return CI_OK;
-}
-
-/* What calibrated data are in. */
-static ci_status scale_read(const reader *r, ci_cal_table *t)
-{
-    char scale[32], convention[32];
-    if (ci_h5_has(r->file, "Header/flex_jones_array"))
-        return ci_error(CI_ERR_INPUT,
-                        "%s: Header/flex_jones_array: every window has a polarisation of its own: "
-                        "not supported, convert the table (pyuvdata: remove_flex_jones)",
-                        r->path);
-    CI_TRY(word_read(r, "Header/gain_scale", scale, sizeof scale));
-    if (strcasecmp(scale, "uncalib") == 0)
-        CI_TRY(ci_cal_warning_add(t,
-                                  "%s: Header/gain_scale: \"%s\": the gains set no flux scale, "
-                                  "although the image will say Jy",
-                                  r->path, scale));
-    else if (scale[0] && strcasecmp(scale, "Jy") != 0)
-        return ci_error(CI_ERR_INPUT, "%s: Header/gain_scale: \"%s\": only gains to Jy are used",
-                        r->path, scale);
-    CI_TRY(word_read(r, "Header/pol_convention", convention, sizeof convention));
-    t->stokes_is_sum = strcasecmp(convention, "sum") == 0;
-    /* Tables that contimg wrote before it said so lead to XX = YY = I, as its models have it. */
-    t->has_convention =
-        convention[0] != '\0' || ci_h5_has(r->file, "Header/extra_keywords/contimg_kind");
-    if (!convention[0] || t->stokes_is_sum || strcasecmp(convention, "avg") == 0) return CI_OK;
-    return ci_error(CI_ERR_INPUT,
-                    "%s: Header/pol_convention: \"%s\": whether I is XX + YY (sum) or half of it "
-                    "(avg) is not known",
-                    r->path, convention);
-}
-
 static ci_status shape_check(const reader *r, const char *name)
 {
     ci_h5_info info;
@@ -385,7 +301,7 @@ static ci_status shape_check(const reader *r, const char *name)
     ci_h5_info_shape(&info, shape);
     return ci_error(CI_ERR_INPUT,
                     "%s: %s: shape %s, the header says %lld antennas x %lld channels x %lld times "
-                    "x %lld feeds",
+                    "x %lld feeds: correct one of the two",
                     r->path, name, shape, (long long)r->n_data, (long long)r->n_chan,
                     (long long)r->n_time, (long long)r->n_feed);
 }
@@ -456,14 +372,15 @@ static ci_status table_read(reader *r, ci_cal_table **out)
 {
     CI_TRY(sizes_read(r));
     if (r->n_feed > 2)
-        return ci_error(CI_ERR_INPUT, "%s: Header/Njones: %lld: at most 2 are used", r->path,
-                        (long long)r->n_feed);
+        return ci_error(CI_ERR_INPUT,
+                        "%s: Header/Njones: %lld: at most 2 are used: select those of parallel "
+                        "hands (pyuvdata: select with jones)",
+                        r->path, (long long)r->n_feed);
     CI_TRY(array_read(r));
     CI_TRY(ci_cal_table_new(out, CI_CAL_GAIN, &r->array, (size_t)r->n_time, (size_t)r->n_chan,
                             (size_t)r->n_feed));
     CI_TRY(ci_str_set(&(*out)->path, r->path));
-    CI_TRY(words_read(r, *out));
-    CI_TRY(scale_read(r, *out));
+    CI_TRY(ci_cal_calh5_words_read(r->file, r->path, *out));
     CI_TRY(ci_cal_calh5_feeds_read(r->file, r->path, *out));
     CI_TRY(times_read(r, *out));
     CI_TRY(freqs_read(r, *out));

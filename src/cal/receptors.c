@@ -78,9 +78,11 @@ ci_status ci_cal_feeds_match(const ci_cal_table *table, const ci_vis_meta *meta,
     int32_t bad = -1, bad_swapped = -1;
     *is_swapped = false;
     if (is_linear == table->is_circular && kind != CI_VIS_POL_STOKES)
-        return ci_error(CI_ERR_INPUT, "%s: gains of %s feeds, but the data are of %s feeds",
-                        ci_cal_table_title(table), table->is_circular ? "circular" : "linear",
-                        is_linear ? "linear" : "circular");
+        return ci_error(
+            CI_ERR_INPUT,
+            "%s: gains of %s feeds, but the data are of %s feeds: give a table of these",
+            ci_cal_table_title(table), table->is_circular ? "circular" : "linear",
+            is_linear ? "linear" : "circular");
     if (!is_linear || !table->x_is_known || !meta->x_is_known) return CI_OK;
     if (all_along(table, meta, antenna, false, &bad)) return CI_OK;
     *is_swapped = all_along(table, meta, antenna, true, &bad_swapped);

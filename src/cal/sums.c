@@ -21,7 +21,7 @@ static ci_status feeds_find(ci_cal_problem *p)
     if (p->n_feed == 0)
         return ci_error(CI_ERR_INPUT,
                         "calibration: the data have no parallel hand (XX, YY, RR or LL; first "
-                        "polarisation is %d): gains cannot be solved for",
+                        "polarisation is %d): gains cannot be solved for: give data with one",
                         p->meta->pol[0]);
     return CI_OK;
 }
@@ -321,13 +321,15 @@ static ci_status data_check(const ci_cal_problem *p, double model_power)
     if (n_good == 0)
         return ci_error(CI_ERR_NO_DATA,
                         "calibration: no unflagged cross-correlation of a parallel hand is left "
-                        "(%zu baselines, %zu channels, %zu times)",
+                        "(%zu baselines, %zu channels, %zu times): see the flags (contimg "
+                        "inspect), or give other data",
                         p->n_baseline, p->n_chan, p->meta->n_time);
     if (!(model_power > 0) || !isfinite(model_power))
-        return ci_error(CI_ERR_INPUT,
-                        "calibration: the model predicts %s for these data: its sources are not "
-                        "in the field, below the horizon or outside the beam",
-                        isfinite(model_power) ? "nothing" : "infinite flux");
+        return ci_error(
+            CI_ERR_INPUT,
+            "calibration: the model predicts %s for these data: its sources are not "
+            "in the field, below the horizon or outside the beam: give the sources of this field",
+            isfinite(model_power) ? "nothing" : "infinite flux");
     return CI_OK;
 }
 

@@ -76,7 +76,7 @@ ci_status ci_fits_axes_fault(const struct wcsprm *w, const char *path, int code)
         if (i > 1 && is_spectral(w->ctype[i]) && strcmp(w->ctype[i], "FREQ") != 0)
             return ci_error(CI_ERR_INPUT,
                             "%s: CTYPE%d: %s: cannot be converted to a frequency (RESTFRQ %g): "
-                            "WCSLIB: %s",
+                            "WCSLIB: %s: correct it, or remove the axis",
                             path, i + 1, w->ctype[i], w->restfrq, wcs_errmsg[code]);
     }
     return CI_OK;

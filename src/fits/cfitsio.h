@@ -14,6 +14,8 @@ ci_status ci_fits_fault(int code, const char *path, const char *action);
 ci_status ci_fits_write_fault(int code, const char *path, const char *action);
 /* Cards that carry the structure or are fields of ci_fits_header: never in `card`. */
 bool ci_fits_key_is_own(const char *key);
+/* Of those, the ones that hold names, which may be anything. */
+bool ci_fits_key_is_name(const char *key);
 /* out [n_max + 1] = the first n bytes of text; '?' for what FITS does not know: all but printable
  * ASCII. */
 void ci_fits_printable_copy(char *out, size_t n_max, const char *text, size_t n);

@@ -96,6 +96,14 @@ bool ci_fits_key_is_own(const char *key)
            (key[0] == 'P' && key[1] == 'C' && key[2] >= '1' && key[2] <= '9' && key[3] == '_');
 }
 
+bool ci_fits_key_is_name(const char *key)
+{
+    static const char *const names[] = {"TELESCOP", "OBJECT", "ORIGIN", "COMMENT", "", NULL};
+    for (size_t i = 0; names[i]; i++)
+        if (strcmp(key, names[i]) == 0) return true;
+    return false;
+}
+
 bool ci_fits_is_power_unit(const char *bunit)
 {
     return bunit[0] == '\0' || strcmp(bunit, "1") == 0 || strcasecmp(bunit, "Jy/beam") == 0;

@@ -33,7 +33,8 @@ static ci_status read_known(fitsfile *file, const char *path, ci_fits_header *h)
                         path, major, minor);
     if (pa == -1e9) pa = 0;
     if (major < 0 || minor < 0 || minor > major * (1 + 1e-9) || (major > 0 && !(minor > 0)))
-        return ci_error(CI_ERR_INPUT, "%s: BMAJ, BMIN: %g, %g: not a beam", path, major, minor);
+        return ci_error(CI_ERR_INPUT, "%s: BMAJ, BMIN: %g, %g: not a beam: correct them (degrees)",
+                        path, major, minor);
     h->beam_major_rad = major * CI_DEG_TO_RAD;
     h->beam_minor_rad = minor * CI_DEG_TO_RAD;
     h->beam_pa_rad = pa * CI_DEG_TO_RAD;
@@ -103,11 +104,13 @@ ci_status ci_fits_header_read(fitsfile *file, const char *path, ci_fits_header *
     if (code) return ci_fits_fault(code, path, "header");
     for (int i = 2; i < n_axis && i < 9; i++)
         if (size[i] != 1)
-            return ci_error(CI_ERR_INPUT, "%s: NAXIS%d: %lld: only one image plane can be read",
+            return ci_error(CI_ERR_INPUT,
+                            "%s: NAXIS%d: %lld: only one image plane can be read: cut one out",
                             path, i + 1, (long long)size[i]);
     if (n_axis < 2 || n_axis > 9 || size[0] < 1 || size[1] < 1)
-        return ci_error(CI_ERR_INPUT, "%s: NAXIS: %d axes, %lld x %lld: not an image", path, n_axis,
-                        (long long)size[0], (long long)size[1]);
+        return ci_error(CI_ERR_INPUT,
+                        "%s: NAXIS: %d axes, %lld x %lld: not an image: give one of two axes", path,
+                        n_axis, (long long)size[0], (long long)size[1]);
     h->n_x = (size_t)size[0];
     h->n_y = (size_t)size[1];
     ci_status status = ci_fits_world_read(file, path, h);

@@ -25,7 +25,7 @@ ci_status ci_fits_number_read(fitsfile *file, const char *path, const char *key,
     fits_read_keyword(file, key, text, NULL, &text_code);
     if (code || !isfinite(*out)) {
         fits_clear_errmsg();
-        return ci_error(CI_ERR_INPUT, "%s: %s: %s: not a number", path, key, text);
+        return ci_error(CI_ERR_INPUT, "%s: %s: %s: not a number: correct it", path, key, text);
     }
     return CI_OK;
 }

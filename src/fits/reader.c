@@ -20,7 +20,8 @@ static ci_status check_start(const char *path, const char *shown)
 {
     struct stat info;
     if (stat(path, &info)) return ci_error_errno(errno, shown, "open");
-    if (!S_ISREG(info.st_mode)) return ci_error(CI_ERR_INPUT, "%s: not a file", shown);
+    if (!S_ISREG(info.st_mode))
+        return ci_error(CI_ERR_INPUT, "%s: not a file: give a FITS image", shown);
     FILE *file = fopen(path, "rb");
     if (!file) return ci_error_errno(errno, shown, "open");
     char start[10] = "";
@@ -28,7 +29,9 @@ static ci_status check_start(const char *path, const char *shown)
     fclose(file);
     if (n >= 2 && (unsigned char)start[0] == 0x1f && (unsigned char)start[1] == 0x8b) return CI_OK;
     if (n < 9 || memcmp(start, "SIMPLE  =", 9) != 0)
-        return ci_error(CI_ERR_INPUT, "%s: not a FITS file: does not begin with SIMPLE", shown);
+        return ci_error(CI_ERR_INPUT,
+                        "%s: not a FITS file: does not begin with SIMPLE: give a FITS image",
+                        shown);
     return CI_OK;
 }
 
@@ -48,12 +51,13 @@ ci_status ci_fits_length_check(fitsfile *file, const char *path, const char *sho
     LONGLONG need = labs(bitpix) / 8;
     for (int i = 0; i < n_axis && i < 9; i++) {
         if (size[i] > 0 && need > INT64_MAX / 8 / size[i])
-            return ci_error(CI_ERR_INPUT, "%s: NAXIS%d: %lld: too large", shown, i + 1,
+            return ci_error(CI_ERR_INPUT, "%s: NAXIS%d: %lld: too large: correct it", shown, i + 1,
                             (long long)size[i]);
         need *= size[i];
     }
     if (n_axis && info.st_size < start + need)
-        return ci_error(CI_ERR_INPUT, "%s: truncated: holds %lld bytes, its header says %lld",
+        return ci_error(CI_ERR_INPUT,
+                        "%s: truncated: holds %lld bytes, its header says %lld: copy it again",
                         shown, (long long)info.st_size, (long long)(start + need));
     return CI_OK;
 }
@@ -80,7 +84,8 @@ ci_status ci_fits_image_open(fitsfile **file, const char *path, const char *show
     if (code)
         status = ci_fits_fault(code, shown, "header");
     else if (n_axis < 2)
-        status = ci_error(CI_ERR_INPUT, "%s: NAXIS: %d: holds no image", shown, n_axis);
+        status = ci_error(CI_ERR_INPUT, "%s: NAXIS: %d: holds no image: give one of two axes",
+                          shown, n_axis);
     if (status == CI_OK) return CI_OK;
     code = 0;
     fits_close_file(*file, &code);

@@ -34,8 +34,10 @@ static ci_status check_type(const world *in, const char *key)
     char type[FLEN_VALUE];
     ci_fits_text_read(in->file, key, type, sizeof type);
     if (type[0] == '\0')
-        return ci_error(CI_ERR_INPUT, "%s: %s: missing: the image has no world coordinates",
-                        in->path, key);
+        return ci_error(
+            CI_ERR_INPUT,
+            "%s: %s: missing: the image has no world coordinates: add them (SIN, RA and Dec)",
+            in->path, key);
     return CI_OK;
 }
 
@@ -56,7 +58,8 @@ static ci_status check_rejected(const world *in, int n_rejected)
         size_t length = 80;
         while (length > 0 && in->cards[80 * i + (int)length - 1] == ' ')
             length--;
-        return ci_error(CI_ERR_INPUT, "%s: %.8s: not a valid card of world coordinates: %.*s",
+        return ci_error(CI_ERR_INPUT,
+                        "%s: %.8s: not a valid card of world coordinates, correct it: %.*s",
                         in->path, in->cards + 80 * i, (int)length, in->cards + 80 * i);
     }
     return CI_OK;
@@ -81,7 +84,8 @@ static ci_status set_fault(const world *in, int code)
     if (code == WCSERR_MEMORY)
         return ci_error(CI_ERR_MEMORY, "%s: world coordinates: out of memory", in->path);
     if (fabs(w->crval[1]) > 90)
-        return ci_error(CI_ERR_INPUT, "%s: CRVAL2: %g: not a declination", in->path, w->crval[1]);
+        return ci_error(CI_ERR_INPUT, "%s: CRVAL2: %g: not a declination: correct it", in->path,
+                        w->crval[1]);
     if (i_wrong >= 0)
         return ci_error(CI_ERR_INPUT, "%s: CUNIT%d: %s: not a unit of %s: correct it", in->path,
                         i_wrong + 1, w->cunit[i_wrong],
@@ -89,9 +93,27 @@ static ci_status set_fault(const world *in, int code)
     CI_TRY(ci_fits_axes_fault(w, in->path, code));
     return ci_error(CI_ERR_INPUT,
                     "%s: CTYPE1, CTYPE2, CUNIT1, CUNIT2, CDELT1, CDELT2: %s, %s, %s, %s, %g, %g: "
-                    "world coordinates: WCSLIB: %s",
+                    "world coordinates: WCSLIB: %s: correct them",
                     in->path, w->ctype[0], w->ctype[1], w->cunit[0], w->cunit[1], w->cdelt[0],
                     w->cdelt[1], wcs_errmsg[code]);
+}
+
+/* WCSLIB passes over a card with characters that FITS does not know, as if it were not there. */
+static ci_status check_characters(const world *in)
+{
+    for (int i = 0; i < in->n_card; i++) {
+        const char *card = in->cards + 80 * i;
+        char key[9] = "";
+        size_t n = 0;
+        while (n < 80 && card[n] >= 32 && card[n] < 127)
+            n++;
+        memcpy(key, card, strcspn(card, " =") < 8 ? strcspn(card, " =") : 8);
+        if (n < 80 && ci_fits_key_is_own(key) && !ci_fits_key_is_name(key))
+            return ci_error(CI_ERR_INPUT,
+                            "%s: %s: has a character that FITS does not know: correct it: %.80s",
+                            in->path, key, card);
+    }
+    return CI_OK;
 }
 
 static ci_status parse(world *in)
@@ -101,12 +123,13 @@ static ci_status parse(world *in)
         return ci_fits_fault(code, in->path, "header");
     if (wcspih(in->cards, in->n_card, WCSHDR_all, 0, &n_rejected, &in->n_wcs, &in->all))
         return ci_error(CI_ERR_MEMORY, "%s: world coordinates: out of memory", in->path);
+    CI_TRY(check_characters(in));
     CI_TRY(check_rejected(in, n_rejected));
     for (int i = 0; i < in->n_wcs && !in->w; i++)
         if (in->all[i].alt[0] == ' ') in->w = &in->all[i];
     if (!in->w || in->w->naxis < 2 || in->w->naxis > N_AXIS_MAX)
-        return ci_error(CI_ERR_INPUT, "%s: WCSAXES: %d: not the axes of an image", in->path,
-                        in->w ? in->w->naxis : 0);
+        return ci_error(CI_ERR_INPUT, "%s: WCSAXES: %d: not the axes of an image: correct it",
+                        in->path, in->w ? in->w->naxis : 0);
     CI_TRY(ci_fits_axes_check(in->w, in->path));
     /* Old forms: units as "DEGREES", projection NCP, spectral types of AIPS. */
     wcsfix(7, NULL, in->w, fixed);
@@ -139,7 +162,8 @@ static ci_status find_frame(world *in)
                         "%s: EQUINOX: %g%s%s: only 2000 can be read: precess the image", in->path,
                         equinox, is_known ? "" : ", RADESYS: ", is_known ? "" : frame);
     if (is_known) return CI_OK;
-    return ci_error(CI_ERR_INPUT, "%s: RADESYS: %s: only ICRS and FK5 can be read", in->path,
+    return ci_error(CI_ERR_INPUT,
+                    "%s: RADESYS: %s: only ICRS and FK5 can be read: convert the image", in->path,
                     frame);
 }
 
@@ -300,10 +324,10 @@ static ci_status spectral_to_freq(const world *in)
     code = wcssptr(w, &axis, type);
     if (code == 0) code = wcsset(w);
     if (code == 0) return CI_OK;
-    return ci_error(
-        CI_ERR_INPUT,
-        "%s: CTYPE%d: %s: cannot be converted into a frequency (RESTFRQ %g): WCSLIB: %s", in->path,
-        axis + 1, was, w->restfrq, wcs_errmsg[code]);
+    return ci_error(CI_ERR_INPUT,
+                    "%s: CTYPE%d: %s: cannot be converted into a frequency (RESTFRQ %g): WCSLIB: "
+                    "%s: correct it, or remove the axis",
+                    in->path, axis + 1, was, w->restfrq, wcs_errmsg[code]);
 }
 
 /* In whose rest frame frequencies are. Those of the Earth, the Sun and the nearby stars move by
@@ -335,11 +359,12 @@ static ci_status read_freq(const world *in, ci_fits_header *h)
     CI_TRY(check_rest_frame(in));
     CI_TRY(spectral_to_freq(in));
     if (!world_at(w, h->x_ref, h->y_ref, at))
-        return ci_error(CI_ERR_INPUT, "%s: CTYPE%d: %s: the image has no frequency", in->path,
+        return ci_error(CI_ERR_INPUT,
+                        "%s: CTYPE%d: %s: the image has no frequency: correct the axis", in->path,
                         w->spec + 1, w->ctype[w->spec]);
     if (!(at[w->spec] >= 0))
-        return ci_error(CI_ERR_INPUT, "%s: CRVAL%d: the image's frequency is %g Hz", in->path,
-                        w->spec + 1, at[w->spec]);
+        return ci_error(CI_ERR_INPUT, "%s: CRVAL%d: the image's frequency is %g Hz: correct it",
+                        in->path, w->spec + 1, at[w->spec]);
     if (at[w->spec] > 0 && !(at[w->spec] >= 1e6 && at[w->spec] <= 1e13))
         return ci_error(CI_ERR_INPUT,
                         "%s: CRVAL%d, CUNIT%d: the image's frequency is %g Hz: not within 1e6 to "
@@ -362,7 +387,7 @@ static ci_status read_stokes(const world *in, ci_fits_header *h)
         if (!is_code)
             return ci_error(CI_ERR_INPUT,
                             "%s: CRVAL%d: the image's value is %g: not a Stokes "
-                            "parameter",
+                            "parameter (-8 to -1, 1 to 4): correct it",
                             in->path, i + 1, has_value ? at[i] : NAN);
         h->stokes = (int)lrint(at[i]);
     }

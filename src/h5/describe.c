@@ -102,7 +102,8 @@ ci_status ci_h5_info_of(const ci_h5_file *file, const char *name, hid_t dataset,
     int rank = out->is_null ? 0 : H5Sget_simple_extent_ndims(space);
     if (rank < 0 || rank > CI_H5_MAX_RANK) {
         H5Sclose(space);
-        return ci_error(CI_ERR_INPUT, "%s: %s: has %d dimensions", file->path, name, rank);
+        return ci_error(CI_ERR_INPUT, "%s: %s: has %d dimensions: correct it", file->path, name,
+                        rank);
     }
     out->rank = rank;
     hsize_t dim[CI_H5_MAX_RANK] = {0};

@@ -122,7 +122,8 @@ static ci_status open_error(const char *path)
     FILE *stream = fopen(path, "rb");
     if (stream == NULL) return ci_error_errno(errno, path, "open");
     fclose(stream);
-    if (status.st_size == 0) return ci_error(CI_ERR_INPUT, "%s: empty file (0 bytes)", path);
+    if (status.st_size == 0)
+        return ci_error(CI_ERR_INPUT, "%s: empty file (0 bytes): copy it again", path);
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, &why);
     H5Eclear2(H5E_DEFAULT);
     if (strstr(why.text, "truncated") != NULL) {
@@ -131,7 +132,7 @@ static ci_status open_error(const char *path)
                         (long long)status.st_size, why.text);
     }
     if (strstr(why.text, "signature") != NULL) {
-        return ci_error(CI_ERR_INPUT, "%s: not an HDF5 file (no signature)", path);
+        return ci_error(CI_ERR_INPUT, "%s: not an HDF5 file (no signature): give one", path);
     }
     return ci_error(status_of(&why, CI_ERR_INPUT), "%s: HDF5 cannot open it: %s", path, why.text);
 }

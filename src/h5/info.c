@@ -84,7 +84,7 @@ ci_status ci_h5_members(const ci_h5_file *file, const char *group, char ***names
     ci_h5_kind kind = ci_h5_kind_of(file, group);
     if (kind == CI_H5_BROKEN) return ci_h5_link_check(file, group);
     if (kind != CI_H5_GROUP) {
-        return ci_error(CI_ERR_INPUT, "%s: %s: group is missing", file->path, group);
+        return ci_error(CI_ERR_INPUT, "%s: %s: group is missing: add it", file->path, group);
     }
     hid_t id = H5Gopen2(file->id, group, H5P_DEFAULT);
     H5G_info_t info;

@@ -149,11 +149,13 @@ static ci_status external_check(const ci_h5_file *file, const char *name, hid_t 
             return ci_h5_error(CI_ERR_INPUT, file->path, name,
                                "is an external dataset, unreadable");
         if (stat(other, &facts) != 0)
-            return ci_error(CI_ERR_INPUT,
-                            "%s: %s: has its values in %s: no such file in the current folder",
-                            file->path, name, other);
+            return ci_error(
+                CI_ERR_INPUT,
+                "%s: %s: has its values in %s: no such file in the current folder: put it there",
+                file->path, name, other);
         if (!S_ISREG(facts.st_mode))
-            return ci_error(CI_ERR_INPUT, "%s: %s: has its values in %s: not a plain file",
+            return ci_error(CI_ERR_INPUT,
+                            "%s: %s: has its values in %s: not a plain file: copy it there",
                             file->path, name, other);
         if (size == H5F_UNLIMITED) size = n_byte;
         n_byte -= size < n_byte ? size : n_byte;
@@ -185,10 +187,11 @@ static ci_status open_at(const ci_h5_file *file, const char *name, int depth, hi
     ci_h5_kind kind = ci_h5_kind_of(file, name);
     if (kind == CI_H5_BROKEN) return ci_h5_link_check(file, name);
     if (kind == CI_H5_NOTHING) {
-        return ci_error(CI_ERR_INPUT, "%s: %s: dataset is missing", file->path, name);
+        return ci_error(CI_ERR_INPUT, "%s: %s: dataset is missing: add it", file->path, name);
     }
     if (kind == CI_H5_GROUP) {
-        return ci_error(CI_ERR_INPUT, "%s: %s: is a group, not a dataset", file->path, name);
+        return ci_error(CI_ERR_INPUT, "%s: %s: is a group, not a dataset: correct it", file->path,
+                        name);
     }
     *out = H5Dopen2(file->id, name, H5P_DEFAULT);
     if (*out < 0) return ci_h5_error(CI_ERR_INPUT, file->path, name, "cannot be opened");

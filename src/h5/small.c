@@ -11,7 +11,8 @@ static ci_status open_counted(const ci_h5_file *file, const char *name, size_t n
     CI_TRY(ci_h5_dataset_open(file, name, dataset));
     ci_status status = ci_h5_info_of(file, name, *dataset, info);
     if (status == CI_OK && info->is_null) {
-        status = ci_error(CI_ERR_INPUT, "%s: %s: is empty (null dataspace)", file->path, name);
+        status = ci_error(CI_ERR_INPUT, "%s: %s: is empty (null dataspace): give it a value",
+                          file->path, name);
     }
     if (status == CI_OK && ci_h5_info_count(info) != n) {
         ci_h5_info_shape(info, shape);
@@ -31,12 +32,13 @@ ci_status ci_h5_type_check(const ci_h5_file *file, const char *name, const ci_h5
     case CI_H5_U8:
     case CI_H5_I64:
         if (is_int) return CI_OK;
-        return ci_error(CI_ERR_INPUT, "%s: %s: is not of an integer or boolean type", file->path,
-                        name);
+        return ci_error(CI_ERR_INPUT, "%s: %s: is not of an integer or boolean type: convert it",
+                        file->path, name);
     case CI_H5_F32:
     case CI_H5_F64:
         if (is_int || info->type_class == CI_H5_FLOAT) return CI_OK;
-        return ci_error(CI_ERR_INPUT, "%s: %s: is not of a numeric type", file->path, name);
+        return ci_error(CI_ERR_INPUT, "%s: %s: is not of a numeric type: convert it", file->path,
+                        name);
     case CI_H5_C32:
     case CI_H5_C64:
         break;
@@ -44,7 +46,7 @@ ci_status ci_h5_type_check(const ci_h5_file *file, const char *name, const ci_h5
     if (info->type_class == CI_H5_COMPLEX) return CI_OK;
     return ci_error(CI_ERR_INPUT,
                     "%s: %s: is not complex (a compound of r and i, both of one integer or "
-                    "floating-point type)",
+                    "floating-point type): convert it",
                     file->path, name);
 }
 
@@ -147,7 +149,8 @@ static ci_status read_texts(const ci_h5_file *file, const char *name, size_t n, 
     CI_TRY(open_counted(file, name, n, &dataset, &info));
     ci_status status = CI_OK;
     if (info.type_class != CI_H5_STRING) {
-        status = ci_error(CI_ERR_INPUT, "%s: %s: is not of a string type", file->path, name);
+        status =
+            ci_error(CI_ERR_INPUT, "%s: %s: is not of a string type: convert it", file->path, name);
     } else if (info.n_filter > 0) {
         status = ci_h5_filters_check(file, name);
     }

@@ -48,8 +48,8 @@ static ci_status cut(ci_sky_csv *csv, char *line, int *n_field)
                 *to++ = *at;
             }
             if (!*at)
-                return ci_error(CI_ERR_INPUT, "%s: line %d: a quote is not closed", csv->path,
-                                csv->line);
+                return ci_error(CI_ERR_INPUT, "%s: line %d: a quote is not closed: close it",
+                                csv->path, csv->line);
             at++;
         }
         while (*at && *at != ',')
@@ -98,14 +98,15 @@ static ci_status header(ci_sky_csv *csv, int n_required)
             i++;
         if (i == csv->n_name) return unknown_column(csv, csv->field[f]);
         if (csv->field_of[i] >= 0)
-            return ci_error(CI_ERR_INPUT, "%s: column \"%s\" is there twice", csv->path,
+            return ci_error(CI_ERR_INPUT, "%s: column \"%s\" is there twice: remove one", csv->path,
                             csv->names[i]);
         csv->field_of[i] = f;
     }
     for (int i = 0; i < n_required; i++)
         if (csv->field_of[i] < 0)
-            return ci_error(CI_ERR_INPUT, "%s: column \"%s\" is missing from the header line",
-                            csv->path, csv->names[i]);
+            return ci_error(CI_ERR_INPUT,
+                            "%s: column \"%s\" is missing from the header line: add it", csv->path,
+                            csv->names[i]);
     return CI_OK;
 }
 
@@ -123,7 +124,7 @@ ci_status ci_sky_csv_open(ci_sky_csv *csv, const char *path, const char *const *
     csv->next = csv->text;
     ci_status status = strlen(csv->text) == n_byte
                            ? header(csv, n_required)
-                           : ci_error(CI_ERR_INPUT, "%s: not a text file", path);
+                           : ci_error(CI_ERR_INPUT, "%s: not a text file: give a CSV file", path);
     if (status != CI_OK) ci_sky_csv_close(csv);
     return status;
 }
@@ -136,8 +137,9 @@ ci_status ci_sky_csv_row(ci_sky_csv *csv, bool *end)
     int n_field;
     CI_TRY(cut(csv, line, &n_field));
     if (n_field != csv->n_column)
-        return ci_error(CI_ERR_INPUT, "%s: line %d: %d fields where the header has %d", csv->path,
-                        csv->line, n_field, csv->n_column);
+        return ci_error(CI_ERR_INPUT,
+                        "%s: line %d: %d fields where the header has %d: give one for each column",
+                        csv->path, csv->line, n_field, csv->n_column);
     return CI_OK;
 }
 
@@ -157,8 +159,8 @@ ci_status ci_sky_csv_number(const ci_sky_csv *csv, int i_name, double missing, d
                         csv->line, csv->names[i_name]);
     }
     if (ci_parse_double(text, csv->names[i_name], out) != CI_OK || !isfinite(*out))
-        return ci_error(CI_ERR_INPUT, "%s: line %d: %s: \"%s\" is not a finite number", csv->path,
-                        csv->line, csv->names[i_name], text);
+        return ci_error(CI_ERR_INPUT, "%s: line %d: %s: \"%s\" is not a finite number: correct it",
+                        csv->path, csv->line, csv->names[i_name], text);
     return CI_OK;
 }
 

@@ -25,9 +25,10 @@ static ci_status add_day(ci_sky_eop *eop, double mjd, double dut1_s, double x_ar
         return ci_error(CI_ERR_INPUT, "%s: MJD %g after %g: days must follow one another",
                         eop->path, mjd, eop->day[eop->n_day - 1].mjd);
     if (fabs(dut1_s) > 1 || fabs(x_arcsec) > 2 || fabs(y_arcsec) > 2)
-        return ci_error(CI_ERR_INPUT,
-                        "%s: MJD %g: UT1-UTC %g s, polar motion %g, %g arcsec cannot be", eop->path,
-                        mjd, dut1_s, x_arcsec, y_arcsec);
+        return ci_error(
+            CI_ERR_INPUT,
+            "%s: MJD %g: UT1-UTC %g s, polar motion %g, %g arcsec cannot be: correct it", eop->path,
+            mjd, dut1_s, x_arcsec, y_arcsec);
     if (eop->n_day % 4096 == 0)
         CI_TRY(ci_mem_resize(&eop->day, eop->n_day + 4096, sizeof *eop->day, "earth orientation"));
     eop->day[eop->n_day++] = (ci_sky_eop_day){.mjd = mjd,
@@ -80,7 +81,7 @@ static ci_status read_finals(ci_sky_eop *eop, const char *text)
         if (!fixed_number(line, n, 7, 8, &mjd))
             return ci_error(CI_ERR_INPUT,
                             "%s: neither a CSV of earth orientation nor an IERS finals2000A: "
-                            "\"%.*s\"",
+                            "\"%.*s\": give one of them",
                             eop->path, (int)(n < 40 ? n : 40), line);
         bool b = fixed_number(line, n, 134, 10, &x) && fixed_number(line, n, 144, 10, &y) &&
                  fixed_number(line, n, 154, 11, &dut1);
@@ -103,7 +104,8 @@ static ci_status read_any(ci_sky_eop *eop)
     ci_status status = is_csv ? read_csv(eop) : read_finals(eop, text);
     ci_mem_free(text);
     if (status == CI_OK && eop->n_day < 2)
-        status = ci_error(CI_ERR_INPUT, "%s: no earth orientation in it", eop->path);
+        status = ci_error(CI_ERR_INPUT, "%s: no earth orientation in it: give a file with some",
+                          eop->path);
     return status;
 }
 

@@ -50,7 +50,8 @@ ci_status ci_sky_frame_new(ci_sky_frame **out, const ci_sky_eop *eop, const ci_v
                            0, 0, 1, &frame->astrom, &eo_rad);
     if (answer < 0) {
         ci_mem_free(frame);
-        return ci_error(CI_ERR_INPUT, "MJD %.6f (UTC) is no date that ERFA can use",
+        return ci_error(CI_ERR_INPUT,
+                        "MJD %.6f (UTC) is no date that ERFA can use: correct the times",
                         time_mjd_s / CI_DAY_S);
     }
     frame->last_rad = eraAnp(frame->astrom.eral - eo_rad);

@@ -154,7 +154,7 @@ static ci_status fluxes_check(const char *path, const ci_sky_model *model)
     for (size_t i = 0; i < model->n_source; i++)
         if (model->source[i].flux_jy > 0) return CI_OK;
     return model->n_source == 0
-               ? ci_error(CI_ERR_INPUT, "%s: no source in it", path)
+               ? ci_error(CI_ERR_INPUT, "%s: no source in it: add one", path)
                : ci_error(CI_ERR_INPUT,
                           "%s: flux_jy: none of its %zu source%s is above 0 Jy: give fluxes in Jy",
                           path, model->n_source, ci_plural(model->n_source));

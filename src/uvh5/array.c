@@ -24,7 +24,8 @@ static ci_status site_read(ci_uvh5_file *file)
     for (int i = 0; i < 3; i++) {
         CI_TRY(ci_h5_read_double(file->h5, names[i], &value[i], 1));
         if (i < 2 && !(fabs(value[i]) <= (i == 0 ? 90 : 360)))
-            return ci_uvh5_refuse(file, names[i], "%g is no angle in degrees", value[i]);
+            return ci_uvh5_refuse(file, names[i], "%g is no angle in degrees: correct it",
+                                  value[i]);
     }
     if (!is_height(value[2]))
         return ci_uvh5_refuse(file, names[2],
@@ -36,8 +37,8 @@ static ci_status site_read(ci_uvh5_file *file)
     array->height_m = value[2];
     CI_TRY(ci_uvh5_header_text(file, "Header/telescope_frame", frame, sizeof frame));
     if (frame[0] != '\0' && strcasecmp(frame, "itrs") != 0) {
-        return ci_uvh5_refuse(file, "Header/telescope_frame", "\"%s\": only \"itrs\" is understood",
-                              frame);
+        return ci_uvh5_refuse(file, "Header/telescope_frame",
+                              "\"%s\": only \"itrs\" is understood: convert the positions", frame);
     }
     return CI_OK;
 }
@@ -68,10 +69,10 @@ static ci_status positions_set(ci_uvh5_file *file, const double *position)
         for (int k = 0; k < 3; k++) {
             double x = position[3 * i + (size_t)k];
             if (!(fabs(x) <= most_m)) {
-                return ci_uvh5_refuse(
-                    file, "Header/antenna_positions",
-                    "antenna %lld: %g m from the array's position: not near the Earth",
-                    (long long)array->antenna[i].number, x);
+                return ci_uvh5_refuse(file, "Header/antenna_positions",
+                                      "antenna %lld: %g m from the array's position: not near the "
+                                      "Earth: correct it (metres)",
+                                      (long long)array->antenna[i].number, x);
             }
             array->antenna[i].pos_ecef_m[k] = origin[k] + x;
         }

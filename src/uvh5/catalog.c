@@ -9,35 +9,6 @@
 #include <string.h>
 #include <strings.h>
 
-ci_status ci_uvh5_frame_to_icrs(const ci_uvh5_file *file, const char *what, uvh5_frame frame,
-                                double *lon_rad, double *lat_rad)
-{
-    if (!isfinite(*lon_rad) || !isfinite(*lat_rad) || fabs(*lat_rad) > CI_PI / 2 + 1e-9) {
-        return ci_uvh5_refuse(file, what, "phase centre %g, %g rad is no position", *lon_rad,
-                              *lat_rad);
-    }
-    if (strcasecmp(frame.name, "icrs") == 0 || frame.name[0] == '\0') return CI_OK;
-    if (strcasecmp(frame.name, "gcrs") == 0) {
-        ci_sky_gcrs_to_icrs(frame.time_mjd_s, lon_rad, lat_rad);
-        return CI_OK;
-    }
-    if (strcasecmp(frame.name, "fk5") == 0 && fabs(frame.epoch - 2000) < 1e-6) {
-        ci_sky_fk5_to_icrs(lon_rad, lat_rad);
-        return CI_OK;
-    }
-    return ci_uvh5_refuse(
-        file, what,
-        "phase centre in frame \"%s\", epoch %g: only icrs, gcrs and fk5 of 2000 "
-        "are understood: rephase the data (pyuvdata: phase with phase_frame icrs)",
-        frame.name, frame.epoch);
-}
-
-double ci_uvh5_mid_time(const ci_uvh5_file *file)
-{
-    const ci_vis_meta *meta = file->meta;
-    return 0.5 * (meta->time_mjd_s[0] + meta->time_mjd_s[meta->n_time - 1]);
-}
-
 /* One entry, as far as it is needed, from either form. */
 typedef struct entry
 {
@@ -71,7 +42,7 @@ static ci_status points_read(ci_uvh5_file *file, const char *group, entry *e)
     CI_TRY(ci_uvh5_header_info(file, name, &info));
     uint64_t n = ci_h5_info_count(&info);
     if (n < 1 || n > MAX_POINTS) {
-        return ci_uvh5_refuse(file, name, "%llu values", (unsigned long long)n);
+        return ci_uvh5_refuse(file, name, "%llu values: correct it", (unsigned long long)n);
     }
     e->n_point = (size_t)n;
     CI_TRY(ci_mem_alloc(&e->lon, e->n_point, sizeof(double), "phase centre"));
@@ -170,7 +141,7 @@ static ci_status json_read(ci_uvh5_file *file, const char *member, int64_t id, e
     if (ci_h5_kind_of(file->h5, name) == CI_H5_DATASET) {
         status = ci_h5_read_string(file->h5, name, &text);
         if (status == CI_OK && ci_json_parse(&json, text, name) != CI_OK)
-            status = ci_uvh5_refuse(file, name, "neither a group nor JSON text");
+            status = ci_uvh5_refuse(file, name, "neither a group nor JSON text: correct it");
     }
     ci_mem_free(text);
     if (status == CI_OK && json && ci_json_get_number(json, "cat_id", NAN) == (double)id) {
@@ -201,7 +172,8 @@ static ci_status entry_read(ci_uvh5_file *file, int64_t id, entry *e)
     ci_mem_free(members);
     if (status == CI_OK && !is_it) {
         return ci_uvh5_refuse(file, "Header/phase_center_id_array",
-                              "id %lld is not in phase_center_catalog", (long long)id);
+                              "id %lld is not in phase_center_catalog: correct one of the two",
+                              (long long)id);
     }
     return status;
 }
@@ -357,7 +329,7 @@ static ci_status ephem_make(ci_uvh5_file *file, const entry *e, uvh5_centre *out
                             "used: its points say where it is",
                             e->what);
     if (e->time == NULL && e->n_point > 1)
-        return ci_uvh5_refuse(file, e->what, "ephemeris without cat_times");
+        return ci_uvh5_refuse(file, e->what, "ephemeris without cat_times: add them");
     if (e->time != NULL) CI_TRY(ci_uvh5_times_to_utc(file, e->time, e->n_point));
     out->position.kind = CI_VIS_PHASING_SIDEREAL;
     if (e->n_point == 1) {
@@ -432,7 +404,8 @@ static ci_status drift_make(ci_uvh5_file *file, const entry *e, size_t i_row, uv
 {
     double az = e->lon[0], el = e->lat[0], lat = file->meta->array.lat_rad;
     if (!isfinite(az) || !(fabs(el) <= CI_PI / 2 + 1e-9)) {
-        return ci_uvh5_refuse(file, e->what, "azimuth %g, elevation %g rad is no position", az, el);
+        return ci_uvh5_refuse(file, e->what,
+                              "azimuth %g, elevation %g rad is no position: correct it", az, el);
     }
     double dec = asin(fmax(-1, fmin(1, sin(el) * sin(lat) + cos(el) * cos(lat) * cos(az))));
     double ha = atan2(-sin(az) * cos(el), cos(lat) * sin(el) - sin(lat) * cos(el) * cos(az));
@@ -469,7 +442,7 @@ static ci_status centre_make(ci_uvh5_file *file, const entry *e, size_t i_row, u
     }
     return ci_uvh5_refuse(file, e->what,
                           "cat_type \"%s\": only sidereal, ephem, driftscan and unprojected are "
-                          "understood",
+                          "understood: correct it, or rephase the data",
                           e->type);
 }
 

@@ -30,11 +30,12 @@ static ci_status shape_refuse(const ci_uvh5_file *file, const char *name, const 
     if (info->rank >= 3 && info->dim[0] < n_row) {
         return ci_uvh5_refuse(file, name,
                               "holds %llu rows (shape %s) where the header says %zu: data are "
-                              "missing, the file was not finished",
+                              "missing, the file was not finished: copy or write it again",
                               (unsigned long long)info->dim[0], shape, n_row);
     }
     return ci_uvh5_refuse(file, name,
-                          "shape %s does not fit the header: Nblts %zu, Nfreqs %zu, Npols %zu",
+                          "shape %s does not fit the header: Nblts %zu, Nfreqs %zu, Npols %zu: "
+                          "correct one of the two",
                           shape, n_row, n_chan, n_pol);
 }
 
@@ -60,9 +61,9 @@ static ci_status type_refuse(const ci_uvh5_file *file, const char *name)
             "or both integers, of one size");
     }
     if (strstr(name, "flags") != NULL) {
-        return ci_uvh5_refuse(file, name, "is neither boolean (enum) nor integer");
+        return ci_uvh5_refuse(file, name, "is neither boolean (enum) nor integer: convert it");
     }
-    return ci_uvh5_refuse(file, name, "is not numeric");
+    return ci_uvh5_refuse(file, name, "is not numeric: convert it");
 }
 
 /* A writer that died leaves its last chunks unwritten; HDF5 would read them as zeros. */
@@ -79,7 +80,7 @@ static ci_status chunks_check(ci_uvh5_file *file, const char *name)
     return ci_uvh5_refuse(
         file, name,
         "%llu of %llu pieces were never written: data are shorter than the header "
-        "says, the file was not finished",
+        "says, the file was not finished: copy or write it again",
         (unsigned long long)(n_needed - n_there), (unsigned long long)n_needed);
 }
 

@@ -65,11 +65,13 @@ static ci_status feeds_take(ci_uvh5_file *file, const char *names, const double 
             int feed = feed_of(names);
             double value = angle[a * n_feed + k];
             if (feed < 0)
-                return ci_uvh5_refuse(file, "Header/feed_array",
-                                      "antenna %lld: feed \"%s\": only x, y, r and l are known",
-                                      (long long)array->antenna[a].number, names);
+                return ci_uvh5_refuse(
+                    file, "Header/feed_array",
+                    "antenna %lld: feed \"%s\": only x, y, r and l are known: correct it",
+                    (long long)array->antenna[a].number, names);
             if (!isfinite(value))
-                return ci_uvh5_refuse(file, "Header/feed_angle", "antenna %lld, feed %s: %g",
+                return ci_uvh5_refuse(file, "Header/feed_angle",
+                                      "antenna %lld, feed %s: %g: correct it",
                                       (long long)array->antenna[a].number, names, value);
             CI_TRY(feed_check(file, a, feed, names));
             array->antenna[a].feed_rad[feed] = value;
@@ -147,7 +149,8 @@ static ci_status mounts_read(ci_uvh5_file *file)
     CI_TRY(ci_uvh5_header_info(file, name, &info));
     size_t n = (size_t)ci_h5_info_count(&info);
     if (n != 1 && n != array->n_antenna)
-        return ci_uvh5_refuse(file, name, "%zu words for %zu antennas", n, array->n_antenna);
+        return ci_uvh5_refuse(file, name, "%zu words for %zu antennas: give one, or one for each",
+                              n, array->n_antenna);
     CI_TRY(ci_h5_read_string_list(file->h5, name, n, &words, &n_byte));
     const char *word = words;
     ci_status status = CI_OK;

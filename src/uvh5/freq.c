@@ -38,8 +38,8 @@ static ci_status numbers_read(ci_uvh5_file *file, channel *channels, double *buf
     for (size_t i = 0; i < n; i++) {
         if (!(buffer[i] >= least_hz && buffer[i] <= most_hz)) {
             return ci_uvh5_refuse(file, "Header/freq_array",
-                                  "channel %zu: %g Hz: not within %g to %g Hz", i, buffer[i],
-                                  least_hz, most_hz);
+                                  "channel %zu: %g Hz: not within %g to %g Hz: correct it (in Hz)",
+                                  i, buffer[i], least_hz, most_hz);
         }
         channels[i].freq_hz = buffer[i];
         channels[i].index = (int32_t)i;
@@ -47,13 +47,14 @@ static ci_status numbers_read(ci_uvh5_file *file, channel *channels, double *buf
     CI_TRY(ci_uvh5_header_doubles(file, "Header/channel_width", buffer, n));
     for (size_t i = 0; i < n; i++) {
         if (!isfinite(buffer[i]) || buffer[i] <= 0) {
-            return ci_uvh5_refuse(file, "Header/channel_width", "channel %zu: %g Hz: not positive",
-                                  i, buffer[i]);
+            return ci_uvh5_refuse(file, "Header/channel_width",
+                                  "channel %zu: %g Hz: not positive: correct it", i, buffer[i]);
         }
         if (buffer[i] > 2 * channels[i].freq_hz) {
-            return ci_uvh5_refuse(file, "Header/channel_width",
-                                  "channel %zu: %g Hz: reaches below 0 Hz from its %g Hz", i,
-                                  buffer[i], channels[i].freq_hz);
+            return ci_uvh5_refuse(
+                file, "Header/channel_width",
+                "channel %zu: %g Hz: reaches below 0 Hz from its %g Hz: correct it (in Hz)", i,
+                buffer[i], channels[i].freq_hz);
         }
         channels[i].width_hz = buffer[i];
     }
@@ -75,14 +76,16 @@ static ci_status flex_read(ci_uvh5_file *file, channel *channels, const int64_t 
     const char *name = "Header/flex_spw_id_array";
     if (!ci_h5_has(file->h5, name)) {
         if (file->n_spw == 1) return CI_OK;
-        return ci_uvh5_refuse(file, name, "dataset is missing, but Nspws is %zu", file->n_spw);
+        return ci_uvh5_refuse(file, name, "dataset is missing, but Nspws is %zu: add it",
+                              file->n_spw);
     }
     CI_TRY(ci_h5_read_int(file->h5, name, id, file->n_chan));
     for (size_t i = 0; i < file->n_chan; i++) {
         channels[i].window = id[i];
         if (!is_listed(labels, file->n_spw, id[i])) {
-            return ci_uvh5_refuse(file, name, "channel %zu: window %lld is not in spw_array", i,
-                                  (long long)id[i]);
+            return ci_uvh5_refuse(
+                file, name, "channel %zu: window %lld is not in spw_array: correct one of the two",
+                i, (long long)id[i]);
         }
     }
     return CI_OK;
@@ -122,8 +125,8 @@ static ci_status sub_band_fill(ci_uvh5_file *file, const channel *channels, size
         file->chan_index[first + i] = c->index;
         if (i > 0 && c->freq_hz == c[-1].freq_hz) {
             return ci_uvh5_refuse(file, "Header/freq_array",
-                                  "%.6f MHz appears twice (channels %d and %d)", c->freq_hz * 1e-6,
-                                  (int)c[-1].index, (int)c->index);
+                                  "%.6f MHz appears twice (channels %d and %d): remove one",
+                                  c->freq_hz * 1e-6, (int)c[-1].index, (int)c->index);
         }
     }
     return CI_OK;
@@ -217,7 +220,7 @@ static ci_status stray_check(ci_uvh5_file *file, const channel *c, size_t n)
              (int)c[i].index, c[i].freq_hz * 1e-6, c[low].freq_hz * 1e-6, c[high].freq_hz * 1e-6,
              step * 1e-3);
     if (near <= 0.5 * step || near > c[high].freq_hz - c[low].freq_hz)
-        return ci_uvh5_refuse(file, "Header/freq_array", "%s", text);
+        return ci_uvh5_refuse(file, "Header/freq_array", "%s: correct it", text);
     ci_uvh5_warning_add(file, "Header/freq_array: %s", text);
     return CI_OK;
 }

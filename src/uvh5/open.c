@@ -9,8 +9,8 @@ static ci_status size_read(const ci_uvh5_file *file, const char *name, int64_t m
     int64_t value;
     CI_TRY(ci_uvh5_header_int(file, name, &value));
     if (value < 1 || value > most) {
-        return ci_uvh5_refuse(file, name, "%lld is not within 1 to %lld", (long long)value,
-                              (long long)most);
+        return ci_uvh5_refuse(file, name, "%lld is not within 1 to %lld: correct it",
+                              (long long)value, (long long)most);
     }
     *out = (size_t)value;
     return CI_OK;
@@ -31,7 +31,8 @@ ci_status ci_uvh5_sizes_read(ci_uvh5_file *file)
     CI_TRY(ci_h5_link_check(file->h5, "Data"));
     if (ci_h5_kind_of(file->h5, "Header") != CI_H5_GROUP ||
         ci_h5_kind_of(file->h5, "Data") != CI_H5_GROUP) {
-        return ci_error(CI_ERR_INPUT, "%s: not UVH5: it has no groups /Header and /Data",
+        return ci_error(CI_ERR_INPUT,
+                        "%s: not UVH5: it has no groups /Header and /Data: give a UVH5 file",
                         file->path);
     }
     CI_TRY(ci_uvh5_header_text(file, "Header/version", version, sizeof version));

@@ -42,9 +42,12 @@ static ci_status centre_for_all(ci_uvh5_file *file, const uvh5_centre *centre)
     CI_TRY(ci_uvh5_header_text_copy(file, "Header/object_name", &name));
     const char *wanted = file->options.field;
     bool is_it = wanted == NULL || strcmp(wanted, name) == 0 || strcmp(wanted, "0") == 0;
-    ci_status status = is_it ? centre_append(file, 0, name, centre, &first)
-                             : ci_uvh5_refuse(file, "Header/object_name",
-                                              "--field %s: the only field is \"%s\"", wanted, name);
+    ci_status status =
+        is_it ? centre_append(file, 0, name, centre, &first)
+              : ci_uvh5_refuse(
+                    file, "Header/object_name",
+                    "--field %s: the only field is \"%s\": give that, or leave --field out", wanted,
+                    name);
     ci_mem_free(name);
     CI_TRY(status);
     for (size_t i = 0; i < file->n_row; i++)
@@ -92,7 +95,9 @@ static ci_status meridian_dec(ci_uvh5_file *file, double *dec_rad)
     if (status == CI_OK) *dec_rad = values[0];
     for (size_t i = 1; status == CI_OK && i < file->n_row; i++) {
         if (fabs(values[i] - values[0]) > 1e-6) {
-            status = ci_uvh5_refuse(file, name, "is not one declination: phasing hadec cannot be");
+            status = ci_uvh5_refuse(
+                file, name,
+                "is not one declination: phasing hadec cannot be: give another --phasing");
         }
     }
     ci_mem_free(values);
@@ -107,13 +112,14 @@ static ci_status meridian_read(ci_uvh5_file *file)
     CI_TRY(meridian_dec(file, &centre.position.dec_rad));
     if (!isfinite(centre.position.dec_rad) || fabs(centre.position.dec_rad) > CI_PI / 2) {
         return ci_uvh5_refuse(file, "Header/phase_center_app_dec",
-                              "%g is no declination in radians", centre.position.dec_rad);
+                              "%g is no declination in radians: correct it",
+                              centre.position.dec_rad);
     }
     CI_TRY(ci_uvh5_header_double(file, "Header/extra_keywords/ha_phase_center", &is_there, &ha));
     if (!(fabs(ha) <= 1e-9)) {
-        return ci_uvh5_refuse(file, "Header/extra_keywords/ha_phase_center",
-                              "hour angle %g: only data phased to the meridian (0) are understood",
-                              ha);
+        return ci_uvh5_refuse(
+            file, "Header/extra_keywords/ha_phase_center",
+            "hour angle %g: only data phased to the meridian (0) are understood: rephase them", ha);
     }
     return centre_for_all(file, &centre);
 }
@@ -255,7 +261,7 @@ static ci_status field_find(ci_uvh5_file *file, const int64_t *ids, size_t n_id,
                                 w.text, (long long)w.named, w.text, w.text, list.text);
     else if (status == CI_OK && w.n_named + w.n_numbered == 0)
         status =
-            ci_uvh5_refuse(file, what, "--field %s: no such field: the fields with rows are %s",
+            ci_uvh5_refuse(file, what, "--field %s: no such field: choose of those with rows: %s",
                            w.text, list.text);
     else if (status == CI_OK && w.n_named > 1)
         status = ci_uvh5_refuse(file, what,
@@ -331,10 +337,12 @@ static ci_status catalog_form_read(ci_uvh5_file *file)
     if (status == CI_OK) {
         memcpy(ids, row_id, file->n_row * sizeof *ids);
         size_t n_id = distinct_ids(ids, file->n_row);
-        status = n_id > MAX_CENTRES
-                     ? ci_uvh5_refuse(file, name, "%zu phase centres; contimg handles at most %d",
-                                      n_id, MAX_CENTRES)
-                     : fields_read(file, row_id, ids, n_id);
+        status =
+            n_id > MAX_CENTRES
+                ? ci_uvh5_refuse(file, name,
+                                 "%zu phase centres; contimg handles at most %d: split the file",
+                                 n_id, MAX_CENTRES)
+                : fields_read(file, row_id, ids, n_id);
     }
     ci_mem_free(ids);
     ci_mem_free(row_id);

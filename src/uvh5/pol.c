@@ -18,12 +18,14 @@ static ci_status pols_check(const ci_uvh5_file *file, const int64_t *pol)
                                   "(pyuvdata: remove_flex_pol)");
         }
         if (!is_legal) {
-            return ci_uvh5_refuse(file, name, "%lld is no AIPS polarisation (-8 to -1, 1 to 4)",
+            return ci_uvh5_refuse(file, name,
+                                  "%lld is no AIPS polarisation (-8 to -1, 1 to 4): correct it",
                                   (long long)pol[i]);
         }
         for (size_t j = 0; j < i; j++) {
             if (pol[i] == pol[j]) {
-                return ci_uvh5_refuse(file, name, "%lld appears twice", (long long)pol[i]);
+                return ci_uvh5_refuse(file, name, "%lld appears twice: remove one",
+                                      (long long)pol[i]);
             }
         }
     }
@@ -73,7 +75,8 @@ static ci_status maps_make(ci_uvh5_file *file, const int64_t *pol)
         if (!autos_reverse(file)) {
             return ci_uvh5_refuse(file, "Header/polarization_array",
                                   "one cross-hand without the other, and baselines in both "
-                                  "directions (ant1 < ant2 and ant1 > ant2): cannot be sorted out");
+                                  "directions (ant1 < ant2 and ant1 > ant2): cannot be sorted out: "
+                                  "give both, or leave both out");
         }
         for (size_t i = 0; i < n; i++)
             meta->pol[i] = ci_vis_pol_reversed((int)pol[i]);
@@ -97,9 +100,9 @@ static ci_status convention_read(ci_uvh5_file *file)
     if (text[0] == '\0' || file->meta->stokes_is_sum || strcasecmp(text, "avg") == 0 ||
         strcasecmp(text, "mean") == 0)
         return CI_OK;
-    return ci_uvh5_refuse(file, "Header/pol_convention",
-                          "\"%s\": whether I is XX + YY (sum) or half of it (avg) is not known",
-                          text);
+    return ci_uvh5_refuse(
+        file, "Header/pol_convention",
+        "\"%s\": whether I is XX + YY (sum) or half of it (avg) is not known: correct it", text);
 }
 
 static ci_status units_read(ci_uvh5_file *file)

@@ -35,8 +35,10 @@ static ci_status antennas_map(const ci_uvh5_file *file, const char *name, int64_
         numbered key = {number[i], 0};
         const numbered *found = bsearch(&key, sorted, n, sizeof key, compare_numbered);
         if (found == NULL) {
-            return ci_uvh5_refuse(file, name, "row %zu: antenna %lld is not in antenna_numbers", i,
-                                  (long long)number[i]);
+            return ci_uvh5_refuse(
+                file, name,
+                "row %zu: antenna %lld is not in antenna_numbers: correct one of the two", i,
+                (long long)number[i]);
         }
         index[i] = found->index;
     }
@@ -136,9 +138,10 @@ static ci_status baselines_read(ci_uvh5_file *file)
         rows_order(file, ant1, ant2);
         n_used = antennas_rank(file, ant1, ant2, used);
         if (n_used > UVH5_MAX_ANTENNA_USED) {
-            status = ci_uvh5_refuse(file, "Header/ant_1_array",
-                                    "%zu antennas have data; contimg handles at most %d", n_used,
-                                    UVH5_MAX_ANTENNA_USED);
+            status =
+                ci_uvh5_refuse(file, "Header/ant_1_array",
+                               "%zu antennas have data; contimg handles at most %d: leave some out",
+                               n_used, UVH5_MAX_ANTENNA_USED);
         }
     }
     size_t n_pair = n_used * (n_used + 1) / 2;
@@ -183,7 +186,7 @@ static ci_status lengths_check(ci_uvh5_file *file)
         return ci_uvh5_refuse(
             file, "Header/antenna_positions",
             "all antennas with data are at one position: none of %zu baseline%s is "
-            "longer than %g m",
+            "longer than %g m: give their positions",
             n_cross, ci_plural(n_cross), least_m);
     }
     ci_uvh5_warning_add(
@@ -227,7 +230,8 @@ ci_status ci_uvh5_times_to_utc(const ci_uvh5_file *file, double *jd, size_t n)
     for (size_t i = 0; i < n && scale[0] != '\0' && strcasecmp(scale, "UTC") != 0; i++) {
         double time_mjd_s = (jd[i] - CI_TIME_JD_OF_MJD) * CI_DAY_S;
         if (!ci_sky_time_to_utc(scale, &time_mjd_s))
-            return ci_uvh5_refuse(file, "Header/timesys", "\"%s\" is not understood", scale);
+            return ci_uvh5_refuse(file, "Header/timesys",
+                                  "\"%s\": UTC, TAI or TT is understood: convert the times", scale);
         jd[i] = time_mjd_s / CI_DAY_S + CI_TIME_JD_OF_MJD;
     }
     return CI_OK;
@@ -272,7 +276,7 @@ static ci_status span_refuse(const ci_uvh5_file *file, const double *times, doub
     return ci_uvh5_refuse(
         file, "Header/time_array",
         "row %zu: %.6f is %.6g days from the middle of the rows, %.6f: the times of "
-        "one file span a day at most",
+        "one file span a day at most: correct it, or split the file",
         worst, times[worst] / CI_DAY_S + CI_TIME_JD_OF_MJD, fabs(times[worst] - middle) / CI_DAY_S,
         middle / CI_DAY_S + CI_TIME_JD_OF_MJD);
 }
@@ -315,12 +319,13 @@ static ci_status interval_check(const ci_uvh5_file *file, size_t i_row)
 {
     double value = file->row_interval[i_row];
     if (!isfinite(value) || value <= 0) {
-        return ci_uvh5_refuse(file, "Header/integration_time", "row %zu: %g s: not positive", i_row,
-                              value);
+        return ci_uvh5_refuse(file, "Header/integration_time",
+                              "row %zu: %g s: not positive: correct it (in seconds)", i_row, value);
     }
     if (value > CI_DAY_S) {
-        return ci_uvh5_refuse(file, "Header/integration_time", "row %zu: %g s: more than a day",
-                              i_row, value);
+        return ci_uvh5_refuse(file, "Header/integration_time",
+                              "row %zu: %g s: more than a day: correct it (in seconds)", i_row,
+                              value);
     }
     return CI_OK;
 }
