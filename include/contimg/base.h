@@ -166,7 +166,11 @@ CI_MUST_CHECK ci_status ci_str_format(char **out, const char *format, ...) CI_PR
 /* The same from a list of arguments. */
 CI_MUST_CHECK ci_status ci_str_format_args(char **out, const char *format, va_list args)
     CI_PRINTF(2, 0);
-/* Text that must fit one line: every control character becomes '?'. */
+/* Bytes of the valid UTF-8 character that `text` begins with, RFC 3629: no overlong forms, no
+ * surrogates, nothing above U+10FFFF. 0: none, the byte is no character's first. */
+size_t ci_str_utf8_length(const char *text);
+/* Text that must fit one line: bytes of control characters, and those that are no UTF-8, become
+ * '?'. */
 void ci_str_one_line(char *text);
 /* A copy that is valid UTF-8: each byte that is not becomes U+FFFD; ci_mem_free. */
 CI_MUST_CHECK ci_status ci_str_utf8(char **out, const char *text);

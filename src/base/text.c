@@ -53,35 +53,14 @@ ci_status ci_str_format(char **out, const char *format, ...)
     return status;
 }
 
-/* Bytes of the valid UTF-8 character that `s` begins with, RFC 3629: no overlong forms, no
- * surrogates, nothing above U+10FFFF. 0: none, the byte is no character's first. */
-static size_t utf8_length(const unsigned char *s)
-{
-    unsigned char low = 0x80, high = 0xbf; /* of the second byte */
-    size_t n = *s < 0x80                 ? 1
-               : *s >= 0xc2 && *s < 0xe0 ? 2
-               : *s >= 0xe0 && *s < 0xf0 ? 3
-               : *s >= 0xf0 && *s < 0xf5 ? 4
-                                         : 0;
-    if (*s == 0xe0) low = 0xa0;
-    if (*s == 0xed) high = 0x9f;
-    if (*s == 0xf0) low = 0x90;
-    if (*s == 0xf4) high = 0x8f;
-    if (n > 1 && (s[1] < low || s[1] > high)) return 0;
-    for (size_t i = 2; i < n; i++)
-        if (s[i] < 0x80 || s[i] > 0xbf) return 0;
-    return n;
-}
-
 ci_status ci_str_utf8(char **out, const char *text)
 {
-    const unsigned char *s = (const unsigned char *)text;
     CI_TRY(ci_mem_alloc(out, 3 * strlen(text) + 1, 1, "text"));
-    for (char *to = *out; *s;) {
-        size_t n = utf8_length(s);
-        memcpy(to, n ? (const char *)s : "\xef\xbf\xbd", n ? n : 3);
+    for (char *to = *out; *text;) {
+        size_t n = ci_str_utf8_length(text);
+        memcpy(to, n ? text : "\xef\xbf\xbd", n ? n : 3);
         to += n ? n : 3;
-        s += n ? n : 1;
+        text += n ? n : 1;
     }
     return CI_OK;
 }

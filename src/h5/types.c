@@ -47,36 +47,10 @@ size_t ci_h5_type_size(ci_h5_type type)
     return 16;
 }
 
-/* Length of the valid UTF-8 character at `text`, 0 where there is none. */
-static int character_length(const unsigned char *text)
-{
-    static const struct
-    {
-        unsigned char mask, lead;
-        int length;
-        unsigned least;
-    } forms[] = {{0x80, 0x00, 1, 0},
-                 {0xe0, 0xc0, 2, 0x80},
-                 {0xf0, 0xe0, 3, 0x800},
-                 {0xf8, 0xf0, 4, 0x10000}};
-    for (int i = 0; i < 4; i++) {
-        if ((text[0] & forms[i].mask) != forms[i].lead) continue;
-        unsigned code = text[0] & (unsigned char)~forms[i].mask;
-        for (int k = 1; k < forms[i].length; k++) {
-            if ((text[k] & 0xc0) != 0x80) return 0; /* also at the text's end */
-            code = code << 6 | (text[k] & 0x3f);
-        }
-        bool is_legal =
-            code >= forms[i].least && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff);
-        return is_legal ? forms[i].length : 0;
-    }
-    return 0;
-}
-
 void ci_h5_text_clean(char *text)
 {
     for (char *at = text; *at != '\0';) {
-        int length = character_length((const unsigned char *)at);
+        size_t length = ci_str_utf8_length(at);
         if (length == 0) *at = '?';
         at += length > 0 ? length : 1;
     }

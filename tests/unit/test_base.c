@@ -273,6 +273,9 @@ static void test_bytes(void **state)
     }
     ci_str_one_line(line);
     assert_string_equal(line, "a?b??[31m?\xc3\xa9");
+    char broken[] = "\xff\xfe\xe9 \xc2\x9b[m \xe2\x82\xac \xc3"; /* C1 controls are two bytes */
+    ci_str_one_line(broken);
+    assert_string_equal(broken, "??? ??[m \xe2\x82\xac ?");
     ci_error_prefix(ci_error(CI_ERR_INPUT, "x\ny: %s", "\r"), "in\n%d", 1);
     assert_string_equal(ci_error_text(), "in?1: x?y: ?");
     /* To others valid, to contimg itself the very name. */
@@ -295,7 +298,7 @@ static void test_log(void **state)
     ci_log_error("a\xff\nb");
     assert_int_equal(ci_log_set_json_file(NULL), CI_OK);
     assert_int_equal(ci_file_read(&text, NULL, path), CI_OK);
-    assert_non_null(strstr(text, "\"msg\":\"a\xef\xbf\xbd?b\"}\n"));
+    assert_non_null(strstr(text, "\"msg\":\"a??b\"}\n"));
     ci_mem_free(text);
 }
 
