@@ -46,6 +46,7 @@ while [ $# -gt 0 ]; do
   esac
   case $1 in
     --help | -h) usage; exit 0 ;;
+    --*=) fail 2 "option ${1%=} needs a value" ;;
     --root=*) root=${1#*=} ;;
     --mode=*) mode=${1#*=} ;;
     --from=*) from=${1#*=} ;;
@@ -120,6 +121,9 @@ read_site() {
     fail 2 "$CONTIMG_CONFIG: see the line above"
   state=$(sed -n 's/^CONTIMG_STATE_DIR=\(.*\)  # .*/\1/p' <<<"$values")
   port=$(sed -n 's/^CONTIMG_API_PORT=\(.*\)  # .*/\1/p' <<<"$values")
+  # As contimg serve takes it.
+  host=$(sed -n 's/^CONTIMG_API_HOST=\(.*\)  # .*/\1/p' <<<"$values")
+  case $host in 0.0.0.0) host=127.0.0.1 ;; *:*) host="[$host]" ;; esac
   [ -d "$state" ] || fail 6 "CONTIMG_STATE_DIR $state is not there: mount its disk, or make it"
   state=$(cd "$state" && pwd)
   case $state in *[!A-Za-z0-9._/+-]*) fail 2 "CONTIMG_STATE_DIR $state: letters, digits and ._+- only" ;; esac
@@ -136,8 +140,14 @@ put() {
     site/bin/* | site/share/* | */deploy.sh | */acceptance.sh) cp "$1" "$fresh/$2" ;;
     *) sed -e "s|@ROOT@|$root|g" -e "s|@STATE@|${state:-}|g" -e "s|@USER@|$user|g" \
       -e "s|@GROUP@|${group:-}|g" "$1" >"$fresh/$2" ;;
-  esac
-  chmod "$3" "$fresh/$2"
+  esac && chmod "$3" "$fresh/$2" ||
+    fail 4 "$fresh/$2: cannot be written, nothing was changed: set TMPDIR to a folder with 50 MB free"
+}
+
+must_run() {
+  local why
+  why=$(as_user "$contimg" --version 2>&1) || fail 4 \
+    "$contimg: $user cannot run it, nothing was changed: set TMPDIR to a folder that $user may enter and that is not mounted noexec: $why"
 }
 
 put_programs() {
@@ -218,8 +228,9 @@ lay_down() {
     # The site's own from now on.
     [ "$name" = site/ops/systemd/contimg.env ] || echo "$kind $name" >>"$record/files"
     into "${target%/*}" mkdir -p "${target%/*}" || return 4
-    into "${target%/*}" cp "$fresh/$name" "$target.fresh" || return 4
-    into "${target%/*}" mv -f "$target.fresh" "$target" || return 4
+    into "${target%/*}" cp "$fresh/$name" "$target.fresh" &&
+      into "${target%/*}" mv -f "$target.fresh" "$target" ||
+      { into "${target%/*}" rm -f "$target.fresh"; return 4; }
   done <<<"$1"
 }
 
@@ -252,21 +263,29 @@ start_services() {
   as_root systemctl restart "${list[@]}" $timers || return 6
 }
 
-# The API's own word, for a while after its start; then whether what was started is there still.
+# The API's own word, for a while after its start, of the version that was laid down: another program
+# may have the port. Then whether what was started is there still.
 ask_health() {
-  local answer='' unit try
+  local answer='' unit try where=http://$host:$port/api/health version
+  version=$("$contimg" --version)
   case " $services " in
     *" contimg-api "*)
       for try in $(seq 30); do
-        answer=$(curl -sS -m 5 -w ' %{http_code}' "http://127.0.0.1:$port/api/health" 2>&1)
-        case $answer in *" 200") break ;; esac
+        answer=$(curl -sS -g -m 5 --noproxy '*' -w ' %{http_code}' "$where" 2>&1)
+        case $answer in
+          *"\"${version#contimg }\""*" 200") break ;;
+          *" 200") [ "$try" -lt 5 ] || break ;;
+        esac
         sleep 1
       done
       case $answer in
-        *" 200") say "http://127.0.0.1:$port/api/health: ${answer% 200}" ;;
-        *) say "http://127.0.0.1:$port/api/health: not well after $try s: $answer" >&2; return 6 ;;
+        *"\"${version#contimg }\""*" 200") say "$where: ${answer% 200}" ;;
+        *" 200") say "$where: another program answers on this port: $answer" >&2; return 6 ;;
+        *) say "$where: not well after $try s: $answer" >&2; return 6 ;;
       esac ;;
   esac
+  # What ends at once is waiting to be started again by then.
+  sleep 2
   for unit in $services; do
     is_active "$unit.service" || { say "$unit.service is not active: systemctl status $unit" >&2; return 6; }
   done
@@ -276,11 +295,17 @@ ask_health() {
 make_logs() {
   local name
   as_root mkdir -p "$state/logs" || return 4
-  as_user test -w "$state/logs" || { as_root chown "$user:$group" "$state/logs" && as_root chmod 2775 "$state/logs"; } || return 4
+  as_user test -w "$state/logs" || { give "$state/logs" && as_root chmod 2775 "$state/logs/."; } || return 4
   for name in "$state"/logs/contimg-{api,stream,monitor}.{out,err}; do
     [ -e "$name" ] || as_user sh -c 'umask 002; : >>"$1"' sh "$name" || return 4
-    as_user test -w "$name" || as_root chown "$user:$group" "$name" || return 4
+    as_user test -w "$name" || give "$name" || return 4
   done
+}
+
+# To the services' user, who may have put a link to a file of another there.
+give() {
+  [ ! -L "$1" ] || { say "$1: a link to what $user may not write: remove it" >&2; return 4; }
+  as_root chown -h "$user:$group" "$1"
 }
 
 # ---- the three actions ---------------------------------------------------------------------------
@@ -288,11 +313,9 @@ make_fresh() {
   fresh=$(mktemp -d) || exit 4
   trap 'rm -rf "$fresh"' EXIT
   chmod 755 "$fresh"
-  sed -e "s|@ROOT@|$root|g" "$deploy/contimg.env" >"$fresh/first.env"
-  mkdir -p "$fresh/site/ops/systemd"
-  cp "$fresh/first.env" "$fresh/site/ops/systemd/contimg.env"
+  put "$deploy/contimg.env" site/ops/systemd/contimg.env 644
   read_site
-  rm -f "$fresh/first.env" "$fresh/site/ops/systemd/contimg.env"
+  rm -f "$fresh/site/ops/systemd/contimg.env"
   put_all
   [ -e "$env_file" ] || CONTIMG_CONFIG=$fresh/site/ops/systemd/contimg.env
   chmod -R a+rX "$fresh"
@@ -343,6 +366,12 @@ fill_record() {
     echo "${copies:-}" >"$record/copies" && : >"$record/files" || fail 4 "$record: cannot be written"
 }
 
+# One at a time works on a site.
+lock_site() {
+  exec 9<"$root" || fail 6 "$root: cannot be read"
+  flock -n -E 99 9 2>/dev/null || [ $? != 99 ] || fail 6 "another deploy.sh works on $root"
+}
+
 deploy_site() {
   local files copies
   umask 002
@@ -359,6 +388,8 @@ deploy_site() {
     say "would start: $services $timers"
     return 0
   fi
+  lock_site
+  [ $action = prepare ] || must_run
   if [ $action = deploy ]; then
     # A check by another user may have made the folder for itself.
     make_logs || fail 4 "$state/logs: cannot be made writable for $user"
@@ -380,19 +411,24 @@ deploy_site() {
   say "well: $("$root/bin/contimg" --version), mode $mode"
 }
 
+# A copy; the file itself where the disk is full, which is no reason to stay.
+copy() {
+  into "${2%/*}" cp -a "$1" "$2" 2>/dev/null || { into "${2%/*}" rm -f "$2" && into "${2%/*}" ln -P "$1" "$2"; }
+}
+
 # Puts one file back as it was before; as it was after the deployment it is kept in the record.
 put_back() {
   local kind=$1 name=$2 folder
   target_of "$name"
   folder=${target%/*}
   if [ -e "$target" ]; then
-    mkdir -p "$record/after/${name%/*}" && cp -p "$target" "$record/after/$name" || return 4
+    mkdir -p "$record/after/${name%/*}" && copy "$target" "$record/after/$name" ||
+      say "$target: of this deployment, is not kept" >&2
   fi
   if [ "$kind" = replaced ]; then
-    into "$folder" cp -a "$record/before/$name" "$target.fresh" &&
-      into "$folder" mv -f "$target.fresh" "$target"
+    copy "$record/before/$name" "$target.fresh" && into "$folder" mv -f "$target.fresh" "$target"
   else
-    into "$folder" rm -f "$target"
+    into "$folder" rm -f "$target" "$target.fresh"
     case $name in site/*) into "$folder" rmdir -p --ignore-fail-on-non-empty "$folder" 2>/dev/null ;; esac
     return 0
   fi
@@ -400,8 +436,11 @@ put_back() {
 
 rollback_site() {
   local kind name unit held
-  record=$(find "$root/ops/deployments" -mindepth 1 -maxdepth 1 -type d -name '*Z' 2>/dev/null | LC_ALL=C sort | tail -n 1)
+  lock_site
+  # One that ended before it had a list of files has laid nothing down.
+  record=$(find "$root/ops/deployments" -mindepth 2 -maxdepth 2 -path '*Z/files' -printf '%h\n' 2>/dev/null | LC_ALL=C sort | tail -n 1)
   [ -n "$record" ] || fail 6 "$root/ops/deployments: there is no deployment to take back"
+  must_run
   check_leases "$contimg"
   check_older
   own_record || fail 4 "$record: cannot be written"

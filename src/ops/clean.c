@@ -144,9 +144,21 @@ static ci_status mosaic_rule(cleaner *c, const candidate *what)
     return status;
 }
 
+/* A service has these open: where it has nothing to say for a month, they are old and in use. */
+static bool is_log_of_service(const char *name)
+{
+    static const char *const open_names[] = {"contimg-api.out",     "contimg-api.err",
+                                             "contimg-stream.out",  "contimg-stream.err",
+                                             "contimg-monitor.out", "contimg-monitor.err"};
+    for (size_t i = 0; i < sizeof open_names / sizeof *open_names; i++)
+        if (strcmp(name, open_names[i]) == 0) return true;
+    return false;
+}
+
 static ci_status log_rule(cleaner *c, const candidate *what)
 {
     bool gone;
+    if (is_log_of_service(what->name)) return CI_OK;
     if (!what->is_folder && what->age_s >= c->options->log_s) remove_one(c, what, "a log", &gone);
     return CI_OK;
 }

@@ -12,11 +12,15 @@ contimg() { CONTIMG_CONFIG=$site/ops/systemd/contimg.env setpriv --reuid=daemon 
 
 # ---- logs ------------------------------------------------------------------------------------------
 log=$state/logs/contimg-monitor.out
+# As the unit does it. Who deployed by sudo owns the configuration, of which logrotate would take none
+# as root.
 rotate() {
-  local words
-  words=$(sed -n 's/^ExecStart=//p' /etc/systemd/system/contimg-logs.service)
-  $words "$@" >"$out" 2>&1 || fail "$words: $(cat "$out")"
+  local words unit=/etc/systemd/system/contimg-logs.service
+  words=$(sed -n 's/^ExecStart=//p' $unit)
+  setpriv --reuid="$(sed -n 's/^User=//p' $unit)" --regid="$(sed -n 's/^Group=//p' $unit)" --init-groups \
+    $words "$@" >"$out" 2>&1 && [ ! -s "$out" ] || fail "$words: $(cat "$out")"
 }
+chown nobody "$site/ops/logrotate.conf"
 if command -v /usr/sbin/logrotate >/dev/null; then
   for _ in $(seq 600); do [ -s "$log" ] && break; sleep 0.1; done
   rotate

@@ -135,12 +135,18 @@ static void test_logs_and_links(void **state)
     snprintf(victim, sizeof victim, "%s/victim", t->c.folder);
     file_make(logs, "old.out", now - 31 * DAY);
     file_make(logs, "new.out", now - 29 * DAY);
+    file_make(logs, "contimg-api.err", now - 31 * DAY); /* the service has it open */
+    file_make(logs, "contimg-stream.out", now - 31 * DAY);
+    file_make(logs, "contimg-api.err.1", now - 31 * DAY);
     file_make(reports, "log.jsonl", now - 91 * DAY);
     file_make(victim, "keep", now - 1000 * DAY);
     snprintf(link, sizeof link, "%s/reports/r2", t->c.folder);
     assert_int_equal(symlink(victim, link), 0);
-    assert_int_equal(clean(t, false), 2);
+    assert_int_equal(clean(t, false), 3);
     assert_false(is_there(t->c.folder, "logs/old.out") || is_there(t->c.folder, "reports/r1"));
+    assert_false(is_there(t->c.folder, "logs/contimg-api.err.1"));
+    assert_true(is_there(t->c.folder, "logs/contimg-api.err"));
+    assert_true(is_there(t->c.folder, "logs/contimg-stream.out"));
     assert_true(is_there(t->c.folder, "logs/new.out") && is_there(t->c.folder, "victim/keep"));
 }
 
