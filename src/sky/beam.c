@@ -98,6 +98,11 @@ double ci_sky_beam_power_lm(const ci_sky_beam *beam, double l, double m, double 
     return airy(beam->diameter_m, hypot(l, m), freq_hz);
 }
 
+bool ci_sky_beam_is_smooth(const ci_sky_beam *beam)
+{
+    return ci_sky_beam_is_none(beam) || beam->kind == BEAM_AIRY;
+}
+
 void ci_sky_beam_axes_at(ci_sky_beam_axes *out, const ci_sky_pointing *pointing,
                          const ci_sky_frame *frame)
 {

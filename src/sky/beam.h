@@ -26,6 +26,9 @@ struct ci_sky_beam
 ci_status ci_sky_beam_image_read(ci_sky_beam *beam, const char *path);
 double ci_sky_beam_image_power(const ci_sky_beam *beam, double l, double m, double freq_hz);
 
+/* Whether it is a smooth function of frequency: pixels are not. NULL: there is none. */
+bool ci_sky_beam_is_smooth(const ci_sky_beam *beam);
+
 /* Direction cosines of an ITRS direction about the pointing: l to the east, m to the north
  * of the apparent equator; false behind it, where no beam looks. */
 typedef struct ci_sky_beam_axes

@@ -1,80 +1,58 @@
-/* Phases of regularly spaced channels, and runs of them in a list of frequencies. */
+/* Sines and cosines of channels, for several instruction sets. */
 #include "sky/wave.h"
-
-#include <math.h>
-
-#include "contimg/base.h"
 
 enum
 {
-    N_LANE = 8, /* channels that are stepped at once */
-    RESEED = 64
+    N = CI_SKY_LANES
 };
 
-ci_sky_run ci_sky_run_make(const double *freq_hz, size_t n)
+/* sin and cos of x quarter turns, |x| <= 1/2: the series of pi x / 2 to 1e-10. */
+CI_ISA_INLINE double quarter_sine(double x)
 {
-    ci_sky_run run = {.freq_hz = freq_hz, .n = n};
-    if (n > 1) run.step_hz = (freq_hz[n - 1] - freq_hz[0]) / (double)(n - 1);
-    for (size_t c = 0; c < n; c++)
-        run.uneven_hz =
-            fmax(run.uneven_hz, fabs(freq_hz[c] - freq_hz[0] - (double)c * run.step_hz));
-    return run;
+    double y = x * x, p = -3.5988432352120855e-06;
+    p = 1.6044118478735975e-04 + y * p;
+    p = -4.6817541353186876e-03 + y * p;
+    p = 7.9692626246167031e-02 + y * p;
+    p = -6.4596409750624620e-01 + y * p;
+    return x * (1.5707963267948966 + y * p);
 }
 
-static void phasor(double turns, double *re, double *im)
+CI_ISA_INLINE double quarter_cosine(double x)
 {
-    double angle = CI_TWO_PI * (turns - nearbyint(turns));
-    *re = cos(angle);
-    *im = sin(angle);
+    double y = x * x, p = -2.5202042373060601e-05;
+    p = 9.1926027483942659e-04 + y * p;
+    p = -2.0863480763352960e-02 + y * p;
+    p = 2.5366950790104797e-01 + y * p;
+    p = -1.2337005501361697 + y * p;
+    return 1 + y * p;
 }
 
-/* (x, y) *= (u, v) */
-static inline void phasor_multiply(double *x, double *y, double u, double v)
-{
-    double next = *x * u - *y * v;
-    *y = *x * v + *y * u;
-    *x = next;
-}
+/* Adding it to a double of less than 2^51, and taking it off again, leaves the nearest integer. */
+static const double to_integer = 6755399441055744.0;
 
-/* Phasors of N_LANE neighbours, all of them stepped by N_LANE channels at once. */
-static void wave_even(const ci_sky_run *run, double per_hz, const double *amplitude, float *re,
-                      float *im)
+CI_ISA_INLINE void wave_fill(const ci_sky_wave *w)
 {
-    double u, v, u_all = 1, v_all = 0, x[N_LANE], y[N_LANE];
-    phasor(run->step_hz * per_hz, &u, &v);
-    for (size_t j = 0; j < N_LANE; j++)
-        phasor_multiply(&u_all, &v_all, u, v);
-    for (size_t c = 0; c < run->n; c += N_LANE) {
-        if (c % RESEED == 0) {
-            phasor(run->freq_hz[c] * per_hz, &x[0], &y[0]);
-            for (size_t j = 1; j < N_LANE; j++) {
-                x[j] = x[j - 1];
-                y[j] = y[j - 1];
-                phasor_multiply(&x[j], &y[j], u, v);
-            }
+    for (size_t k = 0; k < w->n_source; k++) {
+        float *restrict out = w->out + k * 2 * N;
+        const double *restrict amplitude = w->amplitude + k * w->stride;
+        double per_hz = w->per_hz[k];
+        for (size_t j = 0; j < N; j++) {
+            double turns = w->freq_hz[j] * per_hz;
+            double left = 4 * (turns - ((turns + to_integer) - to_integer));
+            double quarters = (left + to_integer) - to_integer; /* -2 to 2 */
+            double size = quarters < 0 ? -quarters : quarters;
+            double cq = 1 - size, sq = quarters * (2 - size); /* of whole quarters: 0 or +-1 */
+            double s = amplitude[j] * quarter_sine(left - quarters);
+            double c = amplitude[j] * quarter_cosine(left - quarters);
+            out[j] = (float)(cq * c - sq * s);
+            out[N + j] = (float)(cq * s + sq * c);
         }
-        size_t n = run->n - c < N_LANE ? run->n - c : N_LANE;
-        for (size_t j = 0; j < n; j++) {
-            re[c + j] = (float)(amplitude[c + j] * x[j]);
-            im[c + j] = (float)(amplitude[c + j] * y[j]);
-        }
-        for (size_t j = 0; j < N_LANE; j++)
-            phasor_multiply(&x[j], &y[j], u_all, v_all);
     }
 }
 
-void ci_sky_wave(const ci_sky_run *run, double delay_m, const double *amplitude, float *re,
-                 float *im)
+CI_ISA_INSTANCES(wave_fill, (const ci_sky_wave *w), (w))
+
+ci_sky_wave_kernel ci_sky_wave_get(ci_isa isa)
 {
-    double per_hz = delay_m / CI_C_M_S; /* turns per Hz */
-    if (CI_TWO_PI * run->uneven_hz * fabs(per_hz) < 1e-8) {
-        wave_even(run, per_hz, amplitude, re, im);
-        return;
-    }
-    for (size_t c = 0; c < run->n; c++) {
-        double x, y;
-        phasor(run->freq_hz[c] * per_hz, &x, &y);
-        re[c] = (float)(amplitude[c] * x);
-        im[c] = (float)(amplitude[c] * y);
-    }
+    return CI_ISA_KERNEL(wave_fill, isa);
 }

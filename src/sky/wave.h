@@ -1,21 +1,24 @@
-/* wave.h: phasors over channels, by recurrence. All functions are local. */
+/* wave.h: phasors over channels. All functions are local. */
 #ifndef CI_SKY_WAVE_H
 #define CI_SKY_WAVE_H
 
-#include <stddef.h>
+#include "sky/kernel.h"
 
-/* A run of channels, and how far it is from evenly spaced. */
-typedef struct ci_sky_run
+/* A chunk of sources at one antenna in one run of channels. */
+typedef struct ci_sky_wave
 {
-    const double *freq_hz; /* borrowed */
-    size_t n;
-    double step_hz, uneven_hz;
-} ci_sky_run;
-ci_sky_run ci_sky_run_make(const double *freq_hz, size_t n);
+    size_t n_source;         /* at most CHUNK */
+    const double *freq_hz;   /* [LANES] */
+    const double *per_hz;    /* [n_source] turns */
+    const double *amplitude; /* of source k at k * stride, [LANES] */
+    size_t stride;
+    float *out; /* [n_source][2][LANES] real, imaginary */
+} ci_sky_wave;
 
-/* amplitude[c] exp(2 pi i nu_c delay_m / c): re [n], im [n]. Over evenly spaced channels a
- * phasor recurrence in double, seeded anew every 64: 1e-14; else sine and cosine of each. */
-void ci_sky_wave(const ci_sky_run *run, double delay_m, const double *amplitude, float *re,
-                 float *im);
+/* out = amplitude exp(2 pi i freq_hz per_hz), rounded once: 6e-8. Lane by lane: the same bits
+ * whatever the instruction set. */
+typedef void (*ci_sky_wave_kernel)(const ci_sky_wave *wave);
+/* For a level that this machine has. */
+ci_sky_wave_kernel ci_sky_wave_get(ci_isa isa);
 
 #endif

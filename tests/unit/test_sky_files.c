@@ -97,7 +97,7 @@ static void dsa_like(void **state)
     double moved = worst_of(eop, set, model);
     print_message("dsa110_like: %.2e as read, %.2e moved to one centre, %.2f as unprojected\n",
                   as_read, moved, unprojected);
-    assert_true(as_read < 7e-7 && moved < 7e-7 && unprojected > 0.5);
+    assert_true(as_read < 1e-6 && moved < 1e-6 && unprojected > 0.5); /* what sky.h says */
     ci_vis_set_free(set);
     ci_sky_eop_free(eop);
     ci_sky_model_free(model);
