@@ -35,9 +35,10 @@ typedef struct uv_range
     int64_t n_in, n_all; /* so many were in it */
 } uv_range;
 
-static bool uv_range_holds(uv_range *range, const double *uvw_m, double freq_hz)
+/* distance_m: of the baseline in the plane of u and v. */
+static bool uv_range_holds(uv_range *range, double distance_m, double freq_hz)
 {
-    double r = hypot(uvw_m[0], uvw_m[1]) * freq_hz / CI_C_M_S;
+    double r = distance_m * freq_hz / CI_C_M_S;
     bool is_in = r >= range->min && (range->max <= 0 || r <= range->max);
     range->least = range->n_all++ ? fmin(range->least, r) : r;
     range->most = fmax(range->most, r);
@@ -59,31 +60,13 @@ static ci_status uv_range_check(ci_comm *comm, const uv_range *range)
                     range->min, range->max, -ends[0], ends[1]);
 }
 
-/* Value and weight of one sample; weight 0 where a polarisation is flagged. */
-static float sample_form(const ci_vis_stokes *recipe, const ci_vis_block *b, size_t i_row,
-                         size_t i_chan, ci_c32 *value)
-{
-    ci_c64 sum = 0;
-    double variance = 0;
-    *value = 0;
-    for (size_t k = 0; k < recipe->n_pol; k++) {
-        size_t s = ci_vis_sample(b, i_row, i_chan, (size_t)recipe->i_pol[k]);
-        if (!sample_is_good(b, s)) return 0;
-        ci_c64 f = recipe->factor[k];
-        sum += f * b->data[s];
-        variance += (creal(f) * creal(f) + cimag(f) * cimag(f)) / b->weight[s];
-    }
-    *value = (ci_c32)sum;
-    return (float)(1 / variance);
-}
-
-/* ---- dynamic spectra
- * ------------------------------------------------------------------------------- */
+/* ---- dynamic spectra ---------------------------------------------------------------------- */
 
 /* Makes dynamic spectra of a set's rows, and samples of these. */
 typedef struct former
 {
     ci_vis_stokes recipe;
+    ci_isa isa;
     uv_range range;
     ci_vis_compressor *compressor; /* NULL: samples as they are */
     ci_vis_samples *samples;
@@ -100,6 +83,69 @@ enum
     MAX_TIME = 64
 };
 static const double gap_intervals = 2.5;
+
+/* ---- rows ---------------------------------------------------------------------------------- */
+
+/* Some channels of a row on their way to a Stokes value. */
+enum
+{
+    N_AT_ONCE = 64
+};
+typedef struct row_part
+{
+    double re[N_AT_ONCE], im[N_AT_ONCE], variance[N_AT_ONCE];
+    int32_t is_bad[N_AT_ONCE]; /* in a polarisation that is needed */
+} row_part;
+
+/* One polarisation of n channels, samples n_pol apart, with its factor. A flag is the rule; a value
+ * that no flag covers must still not reach the image. */
+CI_ISA_INLINE void pol_add(const ci_vis_block *b, size_t first, size_t n, ci_c64 factor,
+                           row_part *part)
+{
+    const float *restrict data = (const float *)(b->data + first), *restrict w = b->weight + first;
+    const uint8_t *restrict flags = b->flags + first;
+    double re = creal(factor), im = cimag(factor), size2 = re * re + im * im;
+    size_t step = b->n_pol;
+    for (size_t c = 0; c < n; c++) {
+        float x = data[2 * c * step], y = data[2 * c * step + 1], weight = w[c * step];
+        /* x - x is 0 of a finite number alone */
+        part->is_bad[c] |= !((flags[c * step] == 0) & (weight > 0) & (weight - weight == 0) &
+                             (x - x == 0) & (y - y == 0));
+        part->re[c] += re * (double)x - im * (double)y;
+        part->im[c] += re * (double)y + im * (double)x;
+        part->variance[c] += size2 / (double)weight;
+    }
+}
+
+/* Values and weights of n channels of a row; weight 0 where a polarisation is flagged. */
+CI_ISA_INLINE void part_form(const ci_vis_stokes *recipe, const ci_vis_block *b, size_t first,
+                             size_t n, ci_c32 *value, float *weight)
+{
+    row_part part = {{0}, {0}, {0}, {0}};
+    float *restrict out = (float *)value;
+    for (size_t k = 0; k < recipe->n_pol; k++)
+        pol_add(b, first + (size_t)recipe->i_pol[k], n, recipe->factor[k], &part);
+    for (size_t c = 0; c < n; c++) {
+        bool is_bad = part.is_bad[c] != 0;
+        out[2 * c] = is_bad ? 0 : (float)part.re[c];
+        out[2 * c + 1] = is_bad ? 0 : (float)part.im[c];
+        weight[c] = is_bad ? 0 : (float)(1 / part.variance[c]);
+    }
+}
+
+/* Those of a row whose first sample is given, [n_chan]. */
+CI_ISA_INLINE void samples_form_row(const ci_vis_stokes *recipe, const ci_vis_block *b,
+                                    size_t first, ci_c32 *value, float *weight)
+{
+    for (size_t c = 0; c < b->n_chan; c += N_AT_ONCE)
+        part_form(recipe, b, first + c * b->n_pol,
+                  b->n_chan - c < N_AT_ONCE ? b->n_chan - c : N_AT_ONCE, value + c, weight + c);
+}
+
+CI_ISA_INSTANCES(samples_form_row,
+                 (const ci_vis_stokes *recipe, const ci_vis_block *b, size_t first, ci_c32 *value,
+                  float *weight),
+                 (recipe, b, first, value, weight))
 
 static size_t dynspec_end(const ci_vis_block *b, size_t i_row)
 {
@@ -119,12 +165,15 @@ static void row_form(former *f, const ci_vis_block *b, size_t i_row, size_t i_ti
     float *weight = f->weight + i_time * b->n_chan;
     memcpy(f->uvw_m + 3 * i_time, uvw, 3 * sizeof *uvw);
     f->time_mjd_s[i_time] = b->meta->time_mjd_s[b->i_time[i_row]];
-    for (size_t c = 0; c < b->n_chan; c++) {
-        value[c] = 0;
-        weight[c] = 0;
-        if (uv_range_holds(&f->range, uvw, b->freq_hz[c]))
-            weight[c] = sample_form(&f->recipe, b, i_row, c, &value[c]);
-    }
+    size_t first = ci_vis_sample(b, i_row, 0, 0);
+    CI_ISA_KERNEL(samples_form_row, f->isa)(&f->recipe, b, first, value, weight);
+    if (!(f->range.min > 0) && !(f->range.max > 0)) return;
+    double distance_m = hypot(uvw[0], uvw[1]);
+    for (size_t c = 0; c < b->n_chan; c++)
+        if (!uv_range_holds(&f->range, distance_m, b->freq_hz[c])) {
+            value[c] = 0;
+            weight[c] = 0;
+        }
 }
 
 static ci_status dynspec_form(former *f, const ci_vis_block *b, size_t i_row, size_t end)
@@ -161,10 +210,11 @@ static void former_clear(former *f)
     ci_mem_free(f->weight);
 }
 
-static ci_status former_new(former *f, const ci_vis_meta *meta, const ci_image_options *options,
-                            double half_width)
+static ci_status former_new(former *f, ci_isa isa, const ci_vis_meta *meta,
+                            const ci_image_options *options, double half_width)
 {
-    *f = (former){.range = {.min = options->min_uv_lambda, .max = options->max_uv_lambda}};
+    *f = (former){.isa = isa,
+                  .range = {.min = options->min_uv_lambda, .max = options->max_uv_lambda}};
     f->max_time = meta->n_time < MAX_TIME ? meta->n_time : MAX_TIME;
     for (size_t i = 0; i < meta->n_sub_band; i++)
         if (meta->sub_band[i].n_chan > f->max_chan) f->max_chan = meta->sub_band[i].n_chan;
@@ -220,7 +270,7 @@ static ci_status samples_make(ci_comm *comm, former *f, const ci_vis_set *set,
     CI_AGREE(comm, samples_form(f, set, done));
     CI_TRY(ci_vis_samples_close(comm, f->samples));
     if (f->samples->n_good > 0) return CI_OK;
-    CI_TRY(uv_range_check(comm, &f->range));
+    if (f->range.min > 0 || f->range.max > 0) CI_TRY(uv_range_check(comm, &f->range));
     return ci_error(CI_ERR_NO_DATA, "Stokes %s: no data left after flags%s: nothing to image",
                     ci_vis_pol_name(options->stokes),
                     f->range.min > 0 || f->range.max > 0 ? " and --uv-range" : "");
@@ -236,7 +286,8 @@ static ci_status samples_new(ci_comm *comm, ci_vis_samples **out, const ci_vis_s
                  options->pb_cut, options->stokes, options->stop != NULL, half_width);
     former f;
     *out = NULL;
-    ci_status status = ci_par_agree(comm, former_new(&f, set->meta, options, half_width));
+    ci_status status =
+        ci_par_agree(comm, former_new(&f, ci_comm_isa(comm), set->meta, options, half_width));
     if (status == CI_OK) status = samples_make(comm, &f, set, options, done);
     if (status == CI_OK)
         *out = f.samples;

@@ -7,16 +7,6 @@
 
 #include "contimg/base.h"
 
-static inline ci_c32 ci_sky_c32(float re, float im)
-{
-    union
-    {
-        float part[2];
-        ci_c32 z;
-    } v = {{re, im}};
-    return v.z;
-}
-
 static inline ci_c64 ci_sky_c64(double re, double im)
 {
     union

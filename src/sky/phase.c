@@ -46,17 +46,26 @@ static void antenna_phasors(const ci_vis_block *block, const double *position, c
     }
 }
 
+/* turn [n_chan][n_pol] real, then imaginary parts: scratch. Each channel's phasor once for all of
+ * its polarisations, then all samples in one run: what vectors take. */
 static void row_rotate(ci_vis_block *block, size_t i_row, const ci_c64 *phasor1,
-                       const ci_c64 *phasor2)
+                       const ci_c64 *phasor2, double *turn)
 {
+    size_t n_pol = block->n_pol, n = block->n_chan * n_pol;
+    float *restrict v = (float *)(block->data + ci_vis_sample(block, i_row, 0, 0));
+    double *restrict re = turn, *restrict im = turn + n;
     for (size_t c = 0; c < block->n_chan; c++) {
-        double re = creal(phasor2[c]) * creal(phasor1[c]) + cimag(phasor2[c]) * cimag(phasor1[c]);
-        double im = cimag(phasor2[c]) * creal(phasor1[c]) - creal(phasor2[c]) * cimag(phasor1[c]);
-        ci_c32 *v = block->data + ci_vis_sample(block, i_row, c, 0);
-        for (size_t p = 0; p < block->n_pol; p++) {
-            double x = crealf(v[p]), y = cimagf(v[p]);
-            v[p] = ci_sky_c32((float)(x * re - y * im), (float)(x * im + y * re));
+        double x = creal(phasor2[c]) * creal(phasor1[c]) + cimag(phasor2[c]) * cimag(phasor1[c]);
+        double y = cimag(phasor2[c]) * creal(phasor1[c]) - creal(phasor2[c]) * cimag(phasor1[c]);
+        for (size_t p = 0; p < n_pol; p++) {
+            re[c * n_pol + p] = x;
+            im[c * n_pol + p] = y;
         }
+    }
+    for (size_t i = 0; i < n; i++) {
+        double x = v[2 * i], y = v[2 * i + 1];
+        v[2 * i] = (float)(x * re[i] - y * im[i]);
+        v[2 * i + 1] = (float)(x * im[i] + y * re[i]);
     }
 }
 
@@ -68,6 +77,7 @@ typedef struct rephase_job
     double ra_rad, dec_rad;
     double *position; /* [n_antenna][3] */
     ci_c64 *phasor;   /* [n_antenna][n_chan] */
+    double *turn;     /* [2][n_chan][n_pol] of a row */
 } rephase_job;
 
 static ci_status rephase_batch(rephase_job *job, const size_t *row, size_t n_row)
@@ -91,7 +101,8 @@ static ci_status rephase_batch(rephase_job *job, const size_t *row, size_t n_row
             block->uvw_m[3 * i + (size_t)q] = basis[q][0] * (r2[0] - r1[0]) +
                                               basis[q][1] * (r2[1] - r1[1]) +
                                               basis[q][2] * (r2[2] - r1[2]);
-        row_rotate(block, i, job->phasor + a1 * block->n_chan, job->phasor + a2 * block->n_chan);
+        row_rotate(block, i, job->phasor + a1 * block->n_chan, job->phasor + a2 * block->n_chan,
+                   job->turn);
     }
     return CI_OK;
 }
@@ -105,11 +116,15 @@ ci_status ci_sky_rephase(const ci_sky_eop *eop, ci_vis_block *block, double ra_r
     if (status == CI_OK)
         status = ci_mem_alloc(&job.phasor, block->meta->array.n_antenna * block->n_chan,
                               sizeof *job.phasor, "antenna phases");
+    if (status == CI_OK)
+        status = ci_mem_alloc(&job.turn, 2 * block->n_chan * block->n_pol, sizeof *job.turn,
+                              "antenna phases");
     for (size_t g = 0; g < rows.n_batch && status == CI_OK; g++)
         status = rephase_batch(&job, rows.row + rows.first[g], rows.first[g + 1] - rows.first[g]);
     if (status == CI_OK) memset(block->i_phase, 0, block->n_row * sizeof *block->i_phase);
     ci_mem_free(job.position);
     ci_mem_free(job.phasor);
+    ci_mem_free(job.turn);
     ci_sky_rows_clear(&rows);
     return status;
 }
