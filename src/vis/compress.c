@@ -333,11 +333,18 @@ static ci_c32 chan_project(const ci_vis_compressor *c, size_t i_node)
 {
     const axis *chan = &c->chan;
     const double *factor = chan->projection + i_node * chan->n_point;
-    double re = 0, im = 0;
-    for (size_t k = 0; k < chan->n_point; k++) {
-        re += factor[k] * c->projected[2 * k];
-        im += factor[k] * c->projected[2 * k + 1];
-    }
+    /* In parts that vectors can take side by side. */
+    double part[4][2] = {{0}};
+    size_t n = chan->n_point, n_whole = n / 4 * 4;
+    for (size_t k = 0; k < n_whole; k += 4)
+        for (size_t j = 0; j < 4; j++)
+            for (size_t i = 0; i < 2; i++)
+                part[j][i] += factor[k + j] * c->projected[2 * (k + j) + i];
+    for (size_t k = n_whole; k < n; k++)
+        for (size_t i = 0; i < 2; i++)
+            part[k - n_whole][i] += factor[k] * c->projected[2 * k + i];
+    double re = (part[0][0] + part[1][0]) + (part[2][0] + part[3][0]);
+    double im = (part[0][1] + part[1][1]) + (part[2][1] + part[3][1]);
     return (ci_c32)(re + I * im);
 }
 
