@@ -119,43 +119,98 @@ ci_status ci_clean_cells_power(ci_comm *comm, const ci_clean_model *b, const ci_
     return values_sum(comm, &b->cells, s, power_of, power);
 }
 
-static void row_correlate(const row *r, const ci_vis_samples *s, size_t i_row, const uint32_t *freq,
-                          double scale, int64_t *to)
+/* Several positions, and the sums of their cells, [cell][LANES]. */
+enum
 {
+    LANES = CI_CLEAN_CELLS_AT_ONCE
+};
+typedef struct lookout
+{
+    double l[LANES], m[LANES], n_1[LANES];
+    double scale;
+    int64_t *sum;
+} lookout;
+
+/* Adds a row to cells from `first` on. A lane for each position; per lane as row_fill. */
+CI_ISA_INLINE void row_correlate(const lookout *o, const ci_vis_samples *s, size_t i_row,
+                                 const uint32_t *freq, size_t first)
+{
+    const double *uvw = s->uvw_m + 3 * i_row, *f = ci_vis_row_freq(s, i_row);
     const float *vis = (const float *)(s->computed + s->first[i_row]);
     const float *weight = s->weight + s->first[i_row];
-    for (size_t k = 0; k < r->n; k++) {
-        float a = vis[2 * k] * r->re[k] + vis[2 * k + 1] * r->im[k];
-        to[freq[k]] += (int64_t)llrint(scale * (double)(weight[k] * a));
+    float begin[LANES], per_hz[LANES];
+    for (int j = 0; j < LANES; j++) {
+        double path_s = (uvw[0] * o->l[j] + uvw[1] * o->m[j] + uvw[2] * o->n_1[j]) / CI_C_M_S;
+        begin[j] = (float)ci_num_turns_fraction(path_s * f[0]);
+        per_hz[j] = (float)path_s;
+    }
+    size_t n = ci_vis_row_n_chan(s, i_row);
+    for (size_t k = 0; k < n; k++) {
+        float away_hz = (float)(f[k] - f[0]), re = vis[2 * k], im = vis[2 * k + 1], w = weight[k];
+        double value[LANES];
+        for (int j = 0; j < LANES; j++) {
+            float c, sine;
+            ci_num_turns_cos_sin32(ci_num_turns_fraction32(begin[j] + per_hz[j] * away_hz), &c,
+                                   &sine);
+            value[j] = o->scale * (double)(w * (re * c + im * sine));
+        }
+        int64_t *to = o->sum + (first + freq[k]) * LANES;
+        for (int j = 0; j < LANES; j++)
+            to[j] += (int64_t)llrint(value[j]);
     }
 }
 
-ci_status ci_clean_cells_correlate(ci_comm *comm, const ci_clean_model *b, double l, double m,
-                                   const ci_vis_samples *s, double *sums)
+CI_ISA_INSTANCES(row_correlate,
+                 (const lookout *o, const ci_vis_samples *s, size_t i_row, const uint32_t *freq,
+                  size_t first),
+                 (o, s, i_row, freq, first))
+
+/* Lanes without a position repeat the first. */
+static void lookout_place(lookout *o, const double (*at)[2], size_t n)
 {
-    double most = 0;
-    int64_t *fixed = NULL;
-    row r = {0};
-    size_t n = b->cells.time.n * b->cells.freq.n;
+    for (size_t j = 0; j < LANES; j++) {
+        const double *lm = at[j < n ? j : 0];
+        double square = lm[0] * lm[0] + lm[1] * lm[1];
+        o->l[j] = lm[0];
+        o->m[j] = lm[1];
+        o->n_1[j] = -square / (1 + sqrt(1 - square));
+    }
+}
+
+/* The greatest summand of any rank. */
+static ci_status summand_most(ci_comm *comm, const ci_vis_samples *s, double *most)
+{
+    *most = 0;
     for (size_t i = 0; i < s->n_sample; i++) {
         double size =
             s->weight[i] * (fabsf(crealf(s->computed[i])) + fabsf(cimagf(s->computed[i])));
-        if (size > most) most = size;
+        if (size > *most) *most = size;
     }
-    CI_TRY(ci_par_max_double(comm, &most, 1));
+    return ci_par_max_double(comm, most, 1);
+}
+
+ci_status ci_clean_cells_correlate(ci_comm *comm, const ci_clean_model *b, const double (*at)[2],
+                                   size_t n, const ci_vis_samples *s, double *sums)
+{
+    double most = 0;
+    lookout o = {0};
+    size_t n_cell = b->cells.time.n * b->cells.freq.n;
+    CI_TRY(summand_most(comm, s, &most));
     int exponent = ci_num_fixed_exponent(most, s->n_good);
-    ci_status status = ci_mem_alloc(&fixed, n, sizeof *fixed, "cells of time and frequency");
-    if (status == CI_OK) status = row_new(&r, s);
-    status = ci_par_agree(comm, status);
-    for (size_t i = 0; status == CI_OK && i < s->n_row; i++) {
+    o.scale = ldexp(1, exponent);
+    lookout_place(&o, at, n);
+    CI_TRY(
+        ci_par_alloc(comm, &o.sum, LANES * n_cell, sizeof *o.sum, "cells of time and frequency"));
+    for (size_t i = 0; i < s->n_row; i++) {
         const uint32_t *freq;
         size_t first = ci_clean_cells_of_row(&b->cells, s, i, &freq);
-        row_fill(&r, s, i, l, m);
-        row_correlate(&r, s, i, freq, ldexp(1, exponent), fixed + first);
+        CI_ISA_KERNEL(row_correlate, b->axis.isa)(&o, s, i, freq, first);
     }
-    if (status == CI_OK) status = cells_sum(comm, fixed, n, exponent, sums);
-    ci_mem_free(r.re);
-    ci_mem_free(fixed);
+    ci_status status = ci_par_sum_int(comm, o.sum, LANES * n_cell);
+    for (size_t j = 0; status == CI_OK && j < n; j++)
+        for (size_t i = 0; i < n_cell; i++)
+            sums[j * n_cell + i] = ldexp((double)o.sum[i * LANES + j], -exponent);
+    ci_mem_free(o.sum);
     return status;
 }
 

@@ -21,11 +21,15 @@ CI_MUST_CHECK ci_status ci_clean_cells_weigh(ci_comm *comm, const ci_clean_model
 /* Of each cell the sum of w |R|^2, R in samples->computed. Collective. */
 CI_MUST_CHECK ci_status ci_clean_cells_power(ci_comm *comm, const ci_clean_model *model,
                                              const ci_vis_samples *samples, double *power);
-/* Of each cell the sum of w Re(R conj P), P = exp(2 pi i ...) at (l, m), R in samples->computed.
- * Collective. */
+enum
+{
+    CI_CLEAN_CELLS_AT_ONCE = 8
+};
+/* For each of n positions (l, m), 1 to AT_ONCE, of each cell the sum of w Re(R conj P), P =
+ * exp(2 pi i ...), R in samples->computed: sums [n][cells]. Collective. */
 CI_MUST_CHECK ci_status ci_clean_cells_correlate(ci_comm *comm, const ci_clean_model *model,
-                                                 double l, double m, const ci_vis_samples *samples,
-                                                 double *sums);
+                                                 const double (*at)[2], size_t n,
+                                                 const ci_vis_samples *samples, double *sums);
 /* What a shift of a variation has to do with the residual. */
 enum
 {

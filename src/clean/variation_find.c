@@ -146,6 +146,9 @@ typedef struct fit
     ci_clean_variability *state;
     ci_vis_samples *samples;
     double *sum; /* [n_cell] */
+    /* Such sums of sources that are looked at one after the other, while the residual stays: */
+    double *ahead;                                   /* [CI_CLEAN_CELLS_AT_ONCE][n_cell] */
+    size_t n_ahead, i_ahead[CI_CLEAN_CELLS_AT_ONCE]; /* of the list of a search */
     size_t n_cell;
     double total_weight, total_variance;
     double sum_weight, beam_rad; /* of imaging; minor */
@@ -154,6 +157,7 @@ typedef struct fit
 static void fit_free(fit *f)
 {
     ci_mem_free(f->sum);
+    ci_mem_free(f->ahead);
 }
 
 static ci_status fit_new(ci_comm *comm, fit *f)
@@ -171,6 +175,8 @@ static ci_status fit_new(ci_comm *comm, fit *f)
         f->total_weight += v->weight[i];
         f->total_variance += v->variance[i];
     }
+    CI_TRY(ci_par_alloc(comm, &f->ahead, CI_CLEAN_CELLS_AT_ONCE * f->n_cell, sizeof *f->ahead,
+                        "cells"));
     return ci_par_alloc(comm, &f->sum, f->n_cell, sizeof *f->sum, "cells");
 }
 
@@ -192,7 +198,9 @@ static void change_find(const fit *f, double *amplitude)
 static ci_status amplitudes_fit(ci_comm *comm, fit *f, const ci_clean_variation *v,
                                 double *amplitude)
 {
-    CI_TRY(ci_clean_cells_correlate(comm, f->model, v->l, v->m, f->samples, f->sum));
+    const double at[1][2] = {{v->l, v->m}};
+    f->n_ahead = 0; /* the residual changes */
+    CI_TRY(ci_clean_cells_correlate(comm, f->model, at, 1, f->samples, f->sum));
     change_find(f, amplitude);
     return ci_par_agree(comm, ci_clean_variation_add(f->model, v->l, v->m, f->sum, -1, f->samples));
 }
@@ -291,19 +299,50 @@ static bool is_known(const search *s, const candidate *c)
     return false;
 }
 
-/* Whether a position is to be looked at: not again while the noise is as it was. */
-static bool is_to_look(const search *s, ci_clean_variability *state, const candidate *c, double rms)
+/* Where a position is noted, or is to be, that is to be looked at: not again while the noise is as
+ * it was. NULL: it is not. */
+static ci_clean_looked *place_to_look(const search *s, ci_clean_variability *state,
+                                      const candidate *c)
 {
     for (size_t i = 0; i < state->n_looked; i++) {
         ci_clean_looked *before = &state->looked[i];
         if (hypot(before->l - c->l, before->m - c->m) > s->beam_rad / 2) continue;
-        if (rms > look_again * before->rms) return false;
-        *before = (ci_clean_looked){c->l, c->m, rms};
-        return true;
+        return s->rms > look_again * before->rms ? NULL : before;
     }
-    if (state->n_looked == CI_CLEAN_MAX_LOOKED) return false;
-    state->looked[state->n_looked++] = (ci_clean_looked){c->l, c->m, rms};
+    return state->n_looked < CI_CLEAN_MAX_LOOKED ? &state->looked[state->n_looked] : NULL;
+}
+
+static bool is_to_look(const search *s, ci_clean_variability *state, const candidate *c)
+{
+    ci_clean_looked *at = place_to_look(s, state, c);
+    if (!at) return false;
+    if (at == &state->looked[state->n_looked]) state->n_looked++;
+    *at = (ci_clean_looked){c->l, c->m, s->rms};
     return true;
+}
+
+/* *f->sum of candidate i: with it those of others that will be looked at. */
+static ci_status sums_find(ci_comm *comm, fit *f, const search *s, size_t i, bool is_last)
+{
+    double at[CI_CLEAN_CELLS_AT_ONCE][2];
+    size_t k = 0;
+    while (k < f->n_ahead && f->i_ahead[k] != i)
+        k++;
+    if (k == f->n_ahead) {
+        size_t n = k = 0;
+        for (size_t j = i; j < s->n && n < CI_CLEAN_CELLS_AT_ONCE; j++) {
+            const candidate *c = &s->list[j];
+            bool is_wanted = is_last || place_to_look(s, f->state, c);
+            if (j > i && (!is_wanted || is_known(s, c))) continue;
+            at[n][0] = c->l;
+            at[n][1] = c->m;
+            f->i_ahead[n++] = j;
+        }
+        CI_TRY(ci_clean_cells_correlate(comm, f->model, at, n, f->samples, f->ahead));
+        f->n_ahead = n;
+    }
+    memcpy(f->sum, f->ahead + k * f->n_cell, f->n_cell * sizeof *f->sum);
+    return CI_OK;
 }
 
 static ci_status variation_append(ci_comm *comm, fit *f, const ci_clean_variation *found)
@@ -333,7 +372,7 @@ static void slope_range(const search *s, const candidate *c, double range_jy[2])
     range_jy[1] = fmax(0, most - own);
 }
 
-/* One source: looked at, and described if it varies. */
+/* One source, its sums known: looked at, and described if it varies. */
 static ci_status source_look(ci_comm *comm, fit *f, const search *s, const candidate *c,
                              bool is_sure, int *n_new)
 {
@@ -351,7 +390,6 @@ static ci_status source_look(ci_comm *comm, fit *f, const search *s, const candi
     slope_range(s, c, spectrum.slope_jy);
     ci_clean_variation found = {.l = c->l, .m = c->m, .flux = c->flux};
     bool varies = false;
-    CI_TRY(ci_clean_cells_correlate(comm, f->model, c->l, c->m, f->samples, f->sum));
     CI_AGREE(comm, ci_clean_spectrum_test(&spectrum, &varies, &found));
     CI_TRY(ci_par_bcast(comm, &varies, sizeof varies, 0));
     CI_TRY(ci_par_bcast(comm, &found, sizeof found, 0));
@@ -416,9 +454,10 @@ ci_status ci_clean_variations_find(ci_comm *comm, ci_clean_model *b, ci_clean_va
     size_t n_before = b->n_variation;
     ci_status status = search_deep(comm, &s, is_last);
     for (size_t i = 0; status == CI_OK && i < s.n && b->n_variation < CI_CLEAN_MAX_VARIABLE; i++) {
-        bool is_new = is_to_look(&s, state, &s.list[i], s.rms) || is_last;
+        bool is_new = is_to_look(&s, state, &s.list[i]) || is_last;
         if (!is_new || is_known(&s, &s.list[i])) continue;
         if (!f.sum) status = fit_new(comm, &f);
+        if (status == CI_OK) status = sums_find(comm, &f, &s, i, is_last);
         if (status == CI_OK) status = source_look(comm, &f, &s, &s.list[i], false, n_new);
     }
     if (status == CI_OK && *n_new > 0) faint_drop(&f, n_before);
@@ -446,7 +485,9 @@ ci_status ci_clean_variations_look(ci_comm *comm, ci_clean_model *b, ci_clean_va
         double brightest = s.n > 0 ? fabs(s.list[0].flux) : 0;
         double least = fmax(hidden_share * brightest, share_early * fabs(at.flux));
         if (list[i].effect_jy < least || is_known(&s, &at)) continue;
-        status = source_look(comm, &f, &s, &at, true, n_new);
+        status =
+            ci_clean_cells_correlate(comm, b, &(const double[2]){at.l, at.m}, 1, samples, f.sum);
+        if (status == CI_OK) status = source_look(comm, &f, &s, &at, true, n_new);
         if (status == CI_OK && *n_new > 0) faint_drop(&f, b->n_variation - 1);
     }
     fit_free(&f);
