@@ -114,6 +114,53 @@ static ci_status look(const listing *l, const char *path, const struct stat *fac
     return CI_OK;
 }
 
+/* A file of which the system does not say what it is (its server fails, its folder is closed): no
+ * file that is gone. Until it can be looked at its observation waits for it as for one that grows.
+ */
+static ci_status look_failed(const listing *l, const char *path, int why, ci_registry_file *f,
+                             bool *take)
+{
+    ci_registry_files *known = NULL;
+    double now = ci_registry_now(l->registry), named_mjd_s = ci_ingest_name_time(path);
+    ci_log_warning("%s: look at: %s: it is looked at again by the next scan", path, strerror(why));
+    CI_TRY(ci_registry_file_get(l->registry, path, &known));
+    bool is_known = known->n > 0;
+    ci_registry_files_free(known);
+    /* Of one that is not known only its name tells whether it is to be passed over. */
+    if (is_known || isnan(named_mjd_s) || ci_time_unix_from_mjd_s(named_mjd_s) < l->since_unix_s)
+        return CI_OK;
+    memset(f, 0, sizeof *f);
+    f->state = CI_REGISTRY_FILE_GROWING;
+    f->sub_band = -1;
+    f->arrived_unix_s = f->changed_unix_s = now;
+    f->unreadable_unix_s = NAN;
+    snprintf(f->reason, sizeof f->reason, "it cannot be looked at: %s", strerror(why));
+    l->report->n_new++;
+    *take = true;
+    return CI_OK;
+}
+
+static ci_status list_one(const listing *l, const char *folder, const char *name,
+                          found_files *found)
+{
+    struct stat facts;
+    ci_registry_file f;
+    char *path = NULL;
+    bool take = false;
+    CI_TRY(ci_path_join(&path, folder, name));
+    int why = stat(path, &facts) == 0 ? 0 : errno;
+    ci_status status = CI_OK;
+    /* Gone between the listing and here (renamed by its writer): not an error. */
+    if (why == 0 ? S_ISREG(facts.st_mode) : why != ENOENT) {
+        l->report->n_file++;
+        status = why ? look_failed(l, path, why, &f, &take) : look(l, path, &facts, &f, &take);
+        f.path = path;
+        if (status == CI_OK && take) status = found_add(found, &f);
+    }
+    ci_mem_free(path);
+    return status;
+}
+
 /* Files that are older, and not known, are passed over. */
 static double since_of(const ci_registry *registry, const ci_ingest_options *options)
 {
@@ -138,22 +185,9 @@ static ci_status list_folder(ci_registry *registry, const char *folder,
     }
     ci_status status = CI_OK;
     struct dirent *entry;
-    while (status == CI_OK && (entry = readdir(dir))) {
-        struct stat facts;
-        ci_registry_file f;
-        char *path = NULL;
-        bool take = false;
-        if (!ci_ingest_name_is_data(entry->d_name)) continue;
-        status = ci_path_join(&path, folder, entry->d_name);
-        /* Gone between the listing and here (renamed by its writer): not an error. */
-        if (status == CI_OK && stat(path, &facts) == 0 && S_ISREG(facts.st_mode)) {
-            report->n_file++;
-            status = look(&l, path, &facts, &f, &take);
-            f.path = path;
-            if (status == CI_OK && take) status = found_add(found, &f);
-        }
-        ci_mem_free(path);
-    }
+    while (status == CI_OK && (entry = readdir(dir)))
+        if (ci_ingest_name_is_data(entry->d_name))
+            status = list_one(&l, folder, entry->d_name, found);
     closedir(dir);
     return status;
 }
@@ -235,13 +269,19 @@ static ci_status read_headers(found_files *found, const ci_ingest_options *optio
     return CI_OK;
 }
 
+static bool is_gone(const char *path)
+{
+    struct stat facts;
+    return lstat(path, &facts) != 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
 /* Rows of files that were renamed or removed before they were whole. */
 static ci_status forget_gone(ci_registry *registry)
 {
     ci_registry_files *list = NULL;
     ci_status status = ci_registry_files_unsettled(registry, &list);
     for (size_t i = 0; status == CI_OK && i < list->n; i++)
-        if (!ci_path_exists(list->item[i].path))
+        if (is_gone(list->item[i].path))
             status = ci_registry_file_forget(registry, list->item[i].path);
     ci_registry_files_free(list);
     return status;
