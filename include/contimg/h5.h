@@ -32,6 +32,14 @@ const char *ci_h5_path(const ci_h5_file *file); /* borrowed */
  * *actual in bytes. False, both 0, where it is no HDF5 file. */
 bool ci_h5_is_short(const char *path, int64_t *stated, int64_t *actual);
 
+/* Forgets what the system refused to read until now. */
+void ci_h5_refusal_clear(void);
+/* The end of reading `path` that came to `status`: CI_ERR_IO, or CI_ERR_MEMORY, where the system
+ * refused HDF5 a read since ci_h5_refusal_clear (a failing disk or server, a limit of open files):
+ * what was not found meanwhile may be there, and what was damaged may be whole. A status that is
+ * neither CI_OK nor CI_ERR_INPUT stays. */
+CI_MUST_CHECK ci_status ci_h5_refusal_check(const char *path, ci_status status);
+
 /* ---- what is there -------------------------------------------------------- */
 
 typedef enum ci_h5_kind

@@ -392,8 +392,9 @@ ci_status ci_cal_table_read(ci_cal_table **out, const char *path)
     reader r = {.path = path};
     ci_cal_table *table = NULL;
     *out = NULL;
+    ci_h5_refusal_clear();
     CI_TRY(ci_h5_open(&r.file, path));
-    ci_status status = table_read(&r, &table);
+    ci_status status = ci_h5_refusal_check(path, table_read(&r, &table));
     ci_h5_close(r.file);
     ci_vis_array_clear(&r.array);
     ci_mem_free(r.data_antenna);

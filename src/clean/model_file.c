@@ -365,8 +365,9 @@ static ci_status file_read(const ci_clean_model *b, content *c, const char *path
 {
     ci_h5_file *file = NULL;
     CI_TRY(ci_file_check_plain(path));
+    ci_h5_refusal_clear();
     CI_TRY(ci_h5_open(&file, path));
-    return ci_h5_finish(file, content_read(file, b, c));
+    return ci_h5_finish(file, ci_h5_refusal_check(path, content_read(file, b, c)));
 }
 
 /* Rank 0's content for all. */

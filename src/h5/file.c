@@ -10,13 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* HDF5's stack is printed nowhere: ci_h5_error makes one line of it. The setting belongs
- * to HDF5's default stack and may be repeated. */
-static void silence(void)
-{
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-}
-
 static bool plugin_path_is_known(const char *path)
 {
     unsigned n = 0;
@@ -58,20 +51,13 @@ typedef struct reason
     int error_number; /* of the system call that failed; 0: none did */
 } reason;
 
-/* The driver of plain files says "errno = 5" in the text of its entry. */
-static int error_number(const char *text)
-{
-    const char *at = strstr(text, "errno = ");
-    return at ? (int)strtol(at + 8, NULL, 10) : 0;
-}
-
 /* Walking upward the first entry is the innermost: what really went wrong. */
 static herr_t keep_first(unsigned n, const H5E_error2_t *entry, void *context)
 {
     reason *kept = context;
     (void)n;
     if (kept->error_number == 0 && entry->desc != NULL)
-        kept->error_number = error_number(entry->desc);
+        kept->error_number = ci_h5_error_number(entry->desc);
     if (kept->text[0] == '\0' && entry->desc != NULL) {
         snprintf(kept->text, sizeof kept->text, "%s", entry->desc);
         ci_h5_text_clean(kept->text);
@@ -141,7 +127,7 @@ ci_status ci_h5_open(ci_h5_file **out, const char *path)
 {
     ci_h5_file *file = NULL;
     *out = NULL;
-    silence();
+    ci_h5_refusal_watch();
     add_plugin_path();
     CI_TRY(ci_file_check_plain(path));
     CI_TRY(file_new(&file, path));
@@ -167,7 +153,7 @@ ci_status ci_h5_create(ci_h5_file **out, const char *path)
 {
     ci_h5_file *file = NULL;
     *out = NULL;
-    silence();
+    ci_h5_refusal_watch();
     /* HDF5 hides errno: the system is asked first. */
     int fd;
     CI_TRY(ci_file_create(&fd, path));

@@ -16,6 +16,14 @@ struct ci_h5_file
 /* The innermost text of HDF5's error stack as CI_ERR_INPUT (reading) or as given:
  * "<path>: <name>: <action>: <HDF5's reason>". name NULL: the file itself. */
 ci_status ci_h5_error(ci_status status, const char *path, const char *name, const char *action);
+/* The system's error number in a text of that stack, 0 where it holds none. */
+int ci_h5_error_number(const char *text);
+/* HDF5's stack is printed nowhere: ci_h5_error makes one line of it; what the system refused is
+ * noted for ci_h5_refusal_check. The setting belongs to HDF5's default stack and may be repeated.
+ */
+void ci_h5_refusal_watch(void);
+/* The same of what is read beside HDF5; 0: nothing was refused. */
+void ci_h5_refusal_note(int error_number);
 /* Puts '?' for every byte that is not part of valid UTF-8: texts of damaged files and of old
  * character sets go into logs and JSON. */
 void ci_h5_text_clean(char *text);

@@ -5,6 +5,7 @@
  * header, is left to HDF5. */
 #include "h5/h5_private.h"
 
+#include <errno.h>
 #include <string.h>
 
 enum
@@ -109,10 +110,12 @@ ci_status ci_h5_vlen_check(const ci_h5_file *file, const char *name, hid_t datas
     ci_mem_free(path);
     if (stream == NULL) return status;
     bool holds = false;
+    errno = 0;
     if (fseek(stream, 0, SEEK_END) == 0) {
         long n_byte = ftell(stream);
         holds = n_byte >= 0 && storage_holds(stream, (uint64_t)n_byte, dataset, at, n);
     }
+    if (!holds) ci_h5_refusal_note(errno);
     fclose(stream);
     H5Eclear2(H5E_DEFAULT);
     if (holds) return CI_OK;

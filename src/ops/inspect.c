@@ -40,19 +40,17 @@ static ci_status hdf5_inspect(inspection *in)
 {
     ci_h5_file *file = NULL;
     if (strstr(ci_path_base(in->path), "_incomplete") != NULL) return ci_ops_inspect_uvh5(in);
+    ci_h5_refusal_clear();
     CI_TRY(ci_h5_open(&file, in->path));
     ci_status status = ci_h5_link_check(file, "Header");
     if (status == CI_OK) status = ci_h5_link_check(file, "Data");
-    if (status != CI_OK) {
-        ci_h5_close(file);
-        return status;
-    }
     bool is_table = ci_h5_kind_of(file, "Data/gains") != CI_H5_NOTHING ||
                     ci_h5_kind_of(file, "Header/gain_convention") != CI_H5_NOTHING ||
                     ci_h5_kind_of(file, "Header/cal_type") != CI_H5_NOTHING;
     bool is_data =
         ci_h5_kind_of(file, "Header") == CI_H5_GROUP && ci_h5_kind_of(file, "Data") == CI_H5_GROUP;
     ci_h5_close(file);
+    CI_TRY(ci_h5_refusal_check(in->path, status));
     if (is_table) return ci_ops_inspect_calh5(in);
     if (is_data) return ci_ops_inspect_uvh5(in);
     return ci_error(CI_ERR_INPUT,

@@ -107,7 +107,9 @@ ci_status ci_uvh5_file_open(ci_uvh5_file **out, const char *path, const ci_uvh5_
     ci_status status = ci_str_copy(&file->path, path);
     if (status == CI_OK)
         status = ci_mem_alloc(&file->meta, 1, sizeof *file->meta, "data set description");
+    ci_h5_refusal_clear();
     if (status == CI_OK) status = open_steps(file);
+    status = ci_h5_refusal_check(path, status);
     if (status != CI_OK) {
         ci_uvh5_close(file);
         return status;

@@ -208,6 +208,7 @@ ci_status ci_uvh5_read_part(ci_uvh5_file *file, size_t i_spw, ci_vis_part part,
     *out = NULL;
     if (file->depth == UVH5_LOOK)
         return ci_error(CI_ERR_INTERNAL, "%s: opened for a look only", file->path);
+    ci_h5_refusal_clear();
     ci_status status = spread_prepare(&s, part, meta);
     if (status == CI_OK) status = ci_uvh5_spread_order(&s, i_spw);
     if (status == CI_OK) status = ci_vis_block_new(&s.block, meta, part, s.n_wanted);
@@ -215,6 +216,7 @@ ci_status ci_uvh5_read_part(ci_uvh5_file *file, size_t i_spw, ci_vis_part part,
         rows_describe(&s);
         status = arrays_read(&s);
     }
+    status = ci_h5_refusal_check(file->path, status);
     /* A file that moved explains a failed read better than HDF5 does. */
     if (status == CI_OK || status == CI_ERR_INPUT) {
         ci_status moved = ci_uvh5_stamp_check(&file->stamp, file->path);

@@ -29,5 +29,5 @@ ci_status ci_uvh5_summary_read(ci_uvh5_summary *out, const char *path)
     out->dec_known = meta->phase[0].kind != CI_VIS_PHASING_UNPROJECTED;
     out->dec_rad = out->dec_known ? meta->phase[0].dec_rad : 0;
     ci_uvh5_close(file);
-    return status;
+    return ci_h5_refusal_check(path, status);
 }
