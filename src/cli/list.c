@@ -142,12 +142,11 @@ ci_status ci_cli_group(const ci_conf *conf)
 /* Who makes it, or that its run is gone. */
 static void print_owner(const ci_registry *registry, const ci_registry_owner *owner)
 {
-    char who[CI_REGISTRY_TEXT], at[32];
+    char who[CI_REGISTRY_TEXT];
     if (!owner->host[0]) return;
     ci_registry_owner_text(owner, who);
-    ci_time_iso(at, ci_time_mjd_s_from_unix(owner->acquired_unix_s), 0, true);
-    printf("            %s %s since %s\n",
-           ci_registry_owner_alive(registry, owner) ? "by" : "LOST, was taken by", who, at);
+    printf("            %s %s\n",
+           ci_registry_owner_alive(registry, owner) ? "by" : "LOST, was taken by", who);
 }
 
 /* What it waits for and until when, or why it failed. */

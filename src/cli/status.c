@@ -25,12 +25,10 @@ static void print_process(const char *host, int64_t pid, const char *job)
 
 static void print_now(const ci_ops_standing *now)
 {
-    char since[32];
     printf("%-11s %s%s%s\n", ci_ops_standing_word(now->kind), now->state, *now->error ? ": " : "",
            now->error);
     if (now->owner[0])
-        printf("  %s %s since %s\n", now->is_lost ? "LOST, was taken by" : "owner", now->owner,
-               time_of(since, now->owned_unix_s));
+        printf("  %s %s\n", now->is_lost ? "LOST, was taken by" : "owner", now->owner);
     if (now->is_degraded) printf("  DEGRADED: %s\n", now->degraded_why);
     if (*now->published_path) printf("  published %s\n", now->published_path);
     if (*now->version_before)

@@ -53,10 +53,24 @@ static void count_refusal(ci_ops_day *d, const ci_registry_change *c)
     count(&d->refusals, text, "%s: %s", c->subject, refusal_of(c->reason));
 }
 
+/* Things that failed for one reason have one reason: a thing's own name in it (of its folder) is
+ * "ID". */
+static void reason_of(char out[CI_REGISTRY_TEXT], const ci_registry_change *c)
+{
+    const char *from = *c->reason ? c->reason : "no reason given", *at;
+    size_t n = 0, n_subject = strlen(c->subject);
+    while (n_subject > 0 && n < CI_REGISTRY_TEXT && (at = strstr(from, c->subject))) {
+        n += (size_t)snprintf(out + n, CI_REGISTRY_TEXT - n, "%.*sID", (int)(at - from), from);
+        from = at + n_subject;
+    }
+    if (n < CI_REGISTRY_TEXT) snprintf(out + n, CI_REGISTRY_TEXT - n, "%s", from);
+}
+
 static void count_failure(ci_ops_day *d, const ci_registry_change *c)
 {
-    char text[CI_REGISTRY_TEXT + CI_REGISTRY_WORD];
-    snprintf(text, sizeof text, "%s: %s", c->kind_word, *c->reason ? c->reason : "no reason given");
+    char text[CI_REGISTRY_TEXT + CI_REGISTRY_WORD], reason[CI_REGISTRY_TEXT];
+    reason_of(reason, c);
+    snprintf(text, sizeof text, "%s: %s", c->kind_word, reason);
     text[CI_REGISTRY_TEXT - 1] = '\0';
     count(&d->failures, text, "%s", c->subject);
 }
