@@ -96,6 +96,7 @@ static int thread_start(ci_registry_keeper *keeper)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int why = pthread_create(&keeper->thread, NULL, keep, keeper);
+    if (why == 0) pthread_setname_np(keeper->thread, "leases"); /* as top and ps show it */
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return why;
 }

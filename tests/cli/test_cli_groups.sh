@@ -63,6 +63,8 @@ cp waits/state/cal_registry.sqlite3 again/state/
 sqlite3 again/state/cal_registry.sqlite3 "UPDATE caltables SET time_mjd_s=time_mjd_s-36000,
   valid_start_mjd=valid_start_mjd-0.4,valid_end_mjd=valid_end_mjd-0.4"
 cp -r again strict
+cp -r again near
+bad 6 'no gain table' 0 run $(arrived near) $few --niter 300 --cal-borrow-hours 9
 bad 7 'which --strict refuses' 0 run $(arrived strict) $few --niter 300 --strict
 [ -z "$(ls strict/products)" ] || fail "--strict: published with borrowed tables"
 good 'DEGRADED: borrowed' 0 run $(arrived again) $few --niter 300

@@ -48,8 +48,10 @@ begin() {
   for parent in $pid $(pgrep -P $pid); do
     for child in $(pgrep -P "$parent" -x contimg); do kill -"$signal" "$child"; done
   done
+  local sent=$SECONDS
   wait $pid
   code=$?
+  [ $((SECONDS - sent)) -le 30 ] || fail "$place: it ended $((SECONDS - sent)) s after SIG$signal, not within 30 s"
 }
 
 # ---- killed in the middle -------------------------------------------------------------------

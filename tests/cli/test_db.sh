@@ -60,5 +60,38 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
   setpriv --reuid=65534 --regid=65534 --clear-groups test -x "$contimg" &&
     { setpriv --reuid=65534 --regid=65534 --clear-groups "$contimg" status >"$out" 2>"$err" ||
       fail "status of a reader: $(cat "$err")"; }
+  # Nor does a run that writes meanwhile keep readers out, the HTTP service as another user among them.
+  python3 - "$CONTIMG_STATE_DIR" "$folder" <<'END' &
+import os, sqlite3, sys, time
+names = ("ingest", "products", "data_registry", "cal_registry")
+open_now = [sqlite3.connect(f"{sys.argv[1]}/{name}.sqlite3", isolation_level=None) for name in names]
+for db in open_now:
+    db.execute("PRAGMA journal_mode=WAL")
+    db.execute("INSERT INTO state_changes(at,kind,subject,to_state) VALUES(1,'x','y','z')")
+    db.execute("BEGIN IMMEDIATE")
+    db.execute("INSERT INTO state_changes(at,kind,subject,to_state) VALUES(2,'x','y','z')")
+open(sys.argv[2] + "/writes", "w").close()
+while not os.path.exists(sys.argv[2] + "/read"):
+    time.sleep(0.05)
+END
+  writer=$!
+  for _ in $(seq 600); do [ -e "$folder/writes" ] && break; sleep 0.1; done
+  reader="setpriv --reuid=65534 --regid=65534 --clear-groups"
+  if $reader test -x "$contimg"; then
+    $reader "$contimg" status >"$out" 2>"$err" || fail "status beside a writer: $(cat "$err")"
+    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    CONTIMG_API_PORT=$port $reader "$contimg" serve >"$out" 2>"$err" &
+    serve=$!
+    for _ in $(seq 300); do
+      curl -sf "http://127.0.0.1:$port/api/status" >"$folder/answer" && break
+      kill -0 $serve 2>/dev/null || fail "serve as another user: $(cat "$err")"
+      sleep 0.1
+    done
+    kill $serve
+    wait $serve || fail "serve as another user ends with $?: $(cat "$err")"
+    grep -q '"recent_groups"' "$folder/answer" || fail "serve as another user: $(cat "$folder/answer" "$err")"
+  fi
+  : >"$folder/read"
+  wait $writer || fail "the writer beside readers"
 fi
 echo "db, clean, status: as operator and as reader"

@@ -30,6 +30,7 @@ until compgen -G 'staging/tiles/*/*' >tiles.txt; do
   kill -0 "$first" || fail "the first run is over: $(cat first.err)"
 done
 kill -STOP "$first"
+grep -qx leases /proc/"$first"/task/*/comm || fail "no thread renews its leases: $(cat /proc/"$first"/task/*/comm)"
 grep -q 'published' first.out && fail "the first run was not stopped in time"
 # Three minutes later.
 [ -z "${CONTIMG_TEST_EXHAUSTIVE:-}" ] || sleep 300

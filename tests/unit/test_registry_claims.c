@@ -144,9 +144,12 @@ static void test_clock_set_back(void **state)
     OK(ci_registry_group_claim(t->registry, g.id, 600, &done));
 }
 
-/* The thread renews without being asked, and ends when it is told to. */
+/* The thread renews without being asked, and ends when it is told to. Leases last 3 minutes, and a
+ * run renews them every 30 s (docs/adr/0004). */
 static void test_keeper(void **state)
 {
+    assert_int_equal(CI_REGISTRY_LEASE_S, 180);
+    assert_int_equal(CI_REGISTRY_RENEW_S, 30);
     registry_test *t = *state;
     claim_group g = claim_group_make(t);
     ci_registry_keeper *keeper;
