@@ -76,6 +76,17 @@ says stopped "stopped on request"
   "SELECT count(*) FROM mosaic_groups WHERE lease_host IS NOT NULL")" = 0 ] || fail "stopped: a lease stays"
 grep -qE '"exit_code":[[:space:]]*75' "$slurm_case"/state/reports/*/report.json || fail "stopped: no report"
 
+# ---- the end of the time limit: the script asks Slurm for a signal, two minutes before ------------------
+grep -qx '#SBATCH --signal=B:USR1@120' "$sbatch_file" || fail "the script asks for no signal before its time is over"
+if [ -n "${CONTIMG_TEST_EXHAUSTIVE:-}" ]; then # Slurm looks at limits twice a minute
+  id=$(cd "$slurm_case/incoming" && PATH=$slurm_case/prefix/bin:$PATH sbatch --parsable --time=00:01:00 \
+    --signal=B:USR1@50 --output="$slurm_case/limit.out" "$sbatch_file" 2026-01-25T00:01:53_sb0*.hdf5 \
+    --size=2000 --niter=1000000) || fail "limit: sbatch"
+  got=$(slurm_wait "$id" 200)
+  [ "$got" = "FAILED 75" ] || fail "limit: job $id is '$got'"
+  says limit "stopped on request"
+fi
+
 # ---- contimg's exit codes are the job's -------------------------------------------------------
 export CONTIMG_HOME=$slurm_case/prefix
 head -c 100000 "$slurm_case/incoming/2026-01-25T00:00:10_sb00.hdf5" >"$elsewhere/short.hdf5"
