@@ -144,6 +144,43 @@ CI_MUST_CHECK ci_status ci_cal_solve(ci_comm *comm, const ci_vis_set *set, ci_ca
                                      const ci_cal_options *options, ci_cal_table **bandpass,
                                      ci_cal_table **gain, ci_cal_quality *quality);
 
+/* S/N of a receptor over all times below which a field gives nothing. */
+#define CI_CAL_FIELD_SNR 20.0
+/* A field of whose own sources corrections of gains are made. */
+typedef struct ci_cal_field
+{
+    ci_cal_model model;
+    double east[3], north[3]; /* unit vectors (ECEF) of u and v: along them slopes of phase shift
+                               * the sky */
+    bool with_amplitude;      /* solve for amplitudes, too */
+} ci_cal_field;
+typedef struct ci_cal_corrections
+{
+    ci_cal_table *table; /* owned; NULL: nothing that is worth it */
+    bool has_phase, has_amplitude;
+    double snr;                  /* of a receptor over all times, median */
+    double chi2;                 /* of one number: 1 where the weights are 1/sigma^2 */
+    double phase_s, amplitude_s; /* lengths of their intervals */
+    double shift_rad;            /* by how much they move the sky, to where the model has it */
+} ci_cal_corrections;
+/* Corrections (gains to divide by) of data whose gains are known about: phases of intervals from
+ * the whole time down to a S/N of 20, amplitudes likewise down to 100, the length that lowers chi^2
+ * most for its freedom, and only where it does by 3 for each number found. The mean log amplitude
+ * over receptors stays in every interval: the flux scale. Positions become the model's. A receptor
+ * without a solution keeps the one nearest in time, else 1. Below a S/N of 20 over all times there
+ * are none. Options and errors as of ci_cal_solve. The same bytes at any rank count. Collective. */
+CI_MUST_CHECK ci_status ci_cal_field_solve(ci_comm *comm, const ci_vis_set *set,
+                                           const ci_cal_field *field, const ci_cal_options *options,
+                                           ci_cal_corrections *out);
+/* By which factor the data have other fluxes than a model's sources, each on its own: source [n]
+ * predict one of the model's each. `gain` (NULL: none) is taken out of the data before. scale and
+ * sigma [n], the same on all ranks; sigma as the weights say. Errors as ci_cal_apply. Collective.
+ */
+CI_MUST_CHECK ci_status ci_cal_source_scales(ci_comm *comm, const ci_vis_set *set,
+                                             const ci_cal_table *gain, ci_cal_model model,
+                                             const ci_cal_model *source, size_t n, double *scale,
+                                             double *sigma);
+
 /* Delays (s) of the receptors of one feed at a bandpass's first time, *out [n_antenna], to
  * ci_mem_free: the gain is exp(+2 pi i delay nu); NaN: not known. Local. */
 CI_MUST_CHECK ci_status ci_cal_table_delays(double **out, const ci_cal_table *table, size_t i_feed);

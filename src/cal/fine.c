@@ -120,8 +120,7 @@ static void intervals_fill(ci_cal_problem *p)
     }
 }
 
-/* Intervals of `length` integrations, none over a gap; solutions start anew. */
-static ci_status intervals_set(ci_cal_problem *p, size_t length)
+ci_status ci_cal_fine_intervals(ci_cal_problem *p, size_t length)
 {
     static const char what[] = "gains of integrations";
     size_t n_interval = intervals_number(p, length);
@@ -226,7 +225,7 @@ static size_t share_end(const ci_cal_problem *p, size_t first, size_t length, do
     return end;
 }
 
-static void amplitudes_share(const ci_cal_problem *p, size_t length)
+void ci_cal_fine_amplitudes(const ci_cal_problem *p, size_t length)
 {
     double step_s = usual_step(p->meta);
     for (size_t first = 0, end; length > 1 && first < p->n_interval; first = end) {
@@ -255,15 +254,21 @@ static ci_status sums_fill(ci_cal_problem *p, const ci_vis_set *set, ci_cal_pred
     return status;
 }
 
+ci_status ci_cal_fine_sums(ci_cal_problem *p, const ci_vis_set *set, ci_cal_predict predict,
+                           void *context)
+{
+    size_t mark = ci_timer_begin(ci_comm_timer(p->comm), "sums of integrations");
+    CI_AGREE(p->comm, sums_fill(p, set, predict, context));
+    ci_timer_end(ci_comm_timer(p->comm), mark);
+    return ci_par_sum_int(p->comm, p->good_time, p->n_feed * p->meta->n_time);
+}
+
 ci_status ci_cal_fine_solve(ci_cal_problem *p, const ci_vis_set *set, ci_cal_predict predict,
                             void *context)
 {
     float *scratch = NULL;
-    size_t mark = ci_timer_begin(ci_comm_timer(p->comm), "sums of integrations");
-    CI_AGREE(p->comm, sums_fill(p, set, predict, context));
-    ci_timer_end(ci_comm_timer(p->comm), mark);
-    CI_TRY(ci_par_sum_int(p->comm, p->good_time, p->n_feed * p->meta->n_time));
-    CI_AGREE(p->comm, intervals_set(p, 1));
+    CI_TRY(ci_cal_fine_sums(p, set, predict, context));
+    CI_AGREE(p->comm, ci_cal_fine_intervals(p, 1));
     CI_TRY(ci_cal_gain_solve(p));
     CI_TRY(ci_par_alloc(p->comm, &scratch, p->n_feed * p->n_interval * p->n_antenna, sizeof(float),
                         "S/N of gains"));
@@ -271,11 +276,11 @@ ci_status ci_cal_fine_solve(ci_cal_problem *p, const ci_vis_set *set, ci_cal_pre
     size_t length = length_for(p, phase_snr, snr);
     ci_mem_free(scratch);
     if (length > 1) {
-        CI_AGREE(p->comm, intervals_set(p, length));
+        CI_AGREE(p->comm, ci_cal_fine_intervals(p, length));
         CI_TRY(ci_cal_gain_solve(p));
     }
     size_t of_amplitude = length_for(p, amplitude_snr, snr);
-    amplitudes_share(p, (of_amplitude + length - 1) / length);
+    ci_cal_fine_amplitudes(p, (of_amplitude + length - 1) / length);
     if (ci_comm_rank(p->comm) == 0)
         ci_log_info("calibration: S/N of a receptor in one integration %.0f: phases of %.3g s, "
                     "amplitudes of %.3g s",

@@ -235,7 +235,7 @@ static ci_status bandpass_table(const ci_cal_problem *p, ci_cal_table **out)
     return CI_OK;
 }
 
-static ci_status gain_table(const ci_cal_problem *p, ci_cal_table **out)
+ci_status ci_cal_gain_table(const ci_cal_problem *p, ci_cal_table **out)
 {
     const ci_vis_meta *meta = p->meta;
     CI_TRY(ci_cal_table_new(out, CI_CAL_GAIN, &meta->array, p->n_interval, 1, p->n_feed));
@@ -297,7 +297,7 @@ static ci_status tables_make(const ci_cal_problem *p, ci_cal_table **bandpass, c
 {
     ci_cal_quality of_bandpass, of_gain;
     CI_TRY(bandpass_table(p, bandpass));
-    CI_TRY(gain_table(p, gain));
+    CI_TRY(ci_cal_gain_table(p, gain));
     CI_TRY(ci_cal_table_quality(*bandpass, &of_bandpass));
     CI_TRY(ci_cal_table_quality(*gain, &of_gain));
     quality_join(p, &of_bandpass, &of_gain, quality);

@@ -22,7 +22,7 @@ typedef struct ci_cal_sums
      * c = sum w |V|^2 */
     float *a_re, *a_im, *b, *c;
     /* [baseline of the part][feed][integration][CI_CAL_FINE]: re, im of a, b, and c, the bandpass
-     * in the model, over the channels; NULL until ci_cal_fine_solve */
+     * in the model, over the channels; NULL until ci_cal_fine_sums */
     double *fine;
 } ci_cal_sums;
 
@@ -52,7 +52,7 @@ typedef struct ci_cal_problem
     int64_t *good_chan;     /* [n_feed][n_chan] */
     int64_t *good_interval; /* [n_feed][n_interval] */
     int64_t *good_antenna;  /* [n_feed][n_antenna] */
-    int64_t *good_time;     /* [n_feed][n_time], and by interval: of ci_cal_fine_solve */
+    int64_t *good_time;     /* [n_feed][n_time], and by interval: of ci_cal_fine_sums */
     int64_t *fine_good;
     double freq_mean_hz; /* weight-mean frequency */
     int32_t i_ref;
@@ -140,6 +140,16 @@ void ci_cal_chan_limits(const ci_cal_options *options, const ci_vis_block *block
  * their own, a step in amplitude splits an interval. Collective. */
 ci_status ci_cal_fine_solve(ci_cal_problem *problem, const ci_vis_set *set, ci_cal_predict predict,
                             void *context);
+/* Its steps: sums of every integration, the bandpass as it is. Collective. */
+ci_status ci_cal_fine_sums(ci_cal_problem *problem, const ci_vis_set *set, ci_cal_predict predict,
+                           void *context);
+/* Intervals of `length` integrations, none over a gap; solutions start anew. Local. */
+ci_status ci_cal_fine_intervals(ci_cal_problem *problem, size_t length);
+/* One amplitude of a receptor for every `length` intervals, or, where it steps, two. Local. */
+void ci_cal_fine_amplitudes(const ci_cal_problem *problem, size_t length);
+/* The problem's gains as a table. Local. */
+ci_status ci_cal_gain_table(const ci_cal_problem *problem, ci_cal_table **out);
+
 /* Finds sub-bands, and antennas in a sub-band, that the model does not explain as it does the
  * others; their bandpass gets flags. Collective. */
 ci_status ci_cal_misfits_flag(ci_cal_problem *problem);

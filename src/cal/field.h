@@ -1,0 +1,27 @@
+/* What corrections of gains may change that a field's own sources give. */
+#ifndef CI_CAL_FIELD_H
+#define CI_CAL_FIELD_H
+
+#include "cal/sums.h"
+
+/* Corrections [n_feed][n_interval][n_antenna] of a problem's present intervals. A receptor without
+ * a solution in an interval has the one nearest in time, without any the correction 1. */
+typedef struct ci_cal_held
+{
+    double *place;   /* [n_antenna][2] east and north of the source looked at, m */
+    ci_c64 *phasor;  /* of modulus 1, about their mean over a feed's receptors */
+    double slope[2]; /* of phase over place, rad/m: the sky's shift, which is in the phasors */
+    double *log_amplitude; /* about their mean over all receptors */
+} ci_cal_held;
+/* Room for the problem's integrations; `east` and `north` are unit vectors. To be cleared whatever
+ * the status. Local. */
+ci_status ci_cal_held_new(const ci_cal_problem *problem, const double east[3],
+                          const double north[3], ci_cal_held *out);
+/* Frees what it owns. Local. */
+void ci_cal_held_clear(ci_cal_held *held);
+/* Phasors and their slope, of the problem's gains and flags. Local. */
+void ci_cal_held_phases(const ci_cal_problem *problem, ci_cal_held *held);
+/* Amplitudes, likewise. Their mean leaves out what is off by more than four deviations: an antenna
+ * that changed moves no flux. scratch [2 n_feed n_antenna]. Local. */
+void ci_cal_held_amplitudes(const ci_cal_problem *problem, double *scratch, ci_cal_held *held);
+#endif
