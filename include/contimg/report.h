@@ -33,7 +33,8 @@
  *      flags {n_good, by_reason {file, nonfinite, zero, dead, rfi, clip, cal, user},
  *             antenna [{name, fraction, dead [bool per feed]}], channel_fraction [...]},
  *      calibration {how ("own","transferred","given","none"), bandpass, gain (paths),
- *                   residual [..], flagged_fraction, phase_scatter_deg, model, is_approximate},
+ *                   residual [..], flagged_fraction, phase_scatter_deg, model, is_approximate,
+ *                   field ("none","phase","amplitude","all": gains by its own sources), field_why},
  *      uv {u_lambda [...], v_lambda [...]} (about 3000 rows of all sub-bands, the same at any
  *          number of ranks)
  *    }]

@@ -16,6 +16,21 @@
 
 /* ---- options --------------------------------------------------------------------------- */
 
+/* What of gains was solved for on the tile's own field, after tables of another tile:
+ * --field-gains, and what came of it. */
+typedef enum ci_tile_field
+{
+    CI_TILE_FIELD_NONE,
+    CI_TILE_FIELD_PHASE,
+    CI_TILE_FIELD_AMPLITUDE,
+    CI_TILE_FIELD_ALL,
+    CI_TILE_FIELD_COUNT
+} ci_tile_field;
+/* "none", "phase", ... Local. */
+const char *ci_tile_field_word(ci_tile_field field);
+/* CI_TILE_FIELD_NONE for another word. Local. */
+ci_tile_field ci_tile_field_parse(const char *word);
+
 /* Everything that the steps take from the configuration. Borrowed texts. */
 typedef struct ci_tile_options
 {
@@ -34,6 +49,7 @@ typedef struct ci_tile_options
     double sefd_jy;
     ci_cal_validity validity;
     ci_cal_identity table_antennas; /* --cal-antennas */
+    ci_tile_field field;            /* --field-gains: the most that may be solved for */
 } ci_tile_options;
 /* CI_ERR_USAGE names the option. Local. */
 CI_MUST_CHECK ci_status ci_tile_options_new(ci_tile_options *out, const ci_conf *conf);
@@ -72,6 +88,8 @@ typedef struct ci_tile_data
     size_t n_empty_sub_band; /* that flags, or a table without solutions, leave nothing of */
     bool weights_known;      /* weights are 1/sigma^2 */
     ci_tile_gains gains;
+    ci_tile_field field;
+    char field_why[160]; /* why nothing was solved for on the field; "": it was not to be */
     bool is_approximate;
     bool is_solved_here; /* the tables applied were solved, and judged, in this run */
 } ci_tile_data;
@@ -132,6 +150,13 @@ CI_MUST_CHECK ci_status ci_tile_solve(ci_comm *comm, const ci_tile_options *opti
 CI_MUST_CHECK ci_status ci_tile_apply(ci_comm *comm, const ci_tile_options *options,
                                       const ci_cal_table *bandpass, const ci_cal_table *gain,
                                       ci_tile_gains gains, ci_tile_data *data);
+/* Corrects the gains of data that tables of another tile were applied to by the tile's own sources:
+ * `model` is a catalogue of its field, NULL: there is none. As far as the options allow and where
+ * it is worth it (ci_cal_field_solve); what was done, and why not, goes into data->field and
+ * field_why. Fluxes that are not the catalogue's are taken as the data have them. Weights are to be
+ * set. Collective. */
+CI_MUST_CHECK ci_status ci_tile_field_apply(ci_comm *comm, const ci_tile_options *options,
+                                            const ci_sky_model *model, ci_tile_data *data);
 /* PREFIX{dirty,psf,image,...}.fits. The data are freed as soon as they are read, but for rows'
  * coordinates and flags. Collective. */
 CI_MUST_CHECK ci_status ci_tile_image(ci_comm *comm, const ci_tile_options *options,
@@ -202,6 +227,8 @@ typedef struct ci_tile_calibration
     ci_tile_gains gains;
     char *bandpass, *gain; /* paths; "" where there is none */
     char *model;           /* that they were solved on; "": not known */
+    ci_tile_field field;
+    char field_why[160]; /* as in ci_tile_data */
     bool is_approximate;
     size_t n_residual; /* 0: the tables were not solved here, and the quality is not known */
     double residual[2], flagged_fraction, phase_scatter_deg;
@@ -348,6 +375,7 @@ typedef struct ci_tile_task
     const void *claim_context;
     const char *const *path;
     size_t n_path;
+    const ci_sky_model *field;    /* catalogue of the sky; NULL: none */
     bool is_degraded;             /* sub-bands are missing */
     const char *made_with_sha256; /* of all that changes a tile but its files */
     const char *relaxed;          /* as in the record */

@@ -23,6 +23,8 @@ static const ci_conf_entry run_examples[] = {
      "Data that are calibrated already, with an image of a given size:"},
     {"contimg run --config /etc/contimg/contimg.env --max-groups 3 --strict",
      "The three oldest complete groups of the input folder; a DEGRADED product ends with 7:"},
+    {"contimg run *.hdf5 --model sources.csv --field-gains none",
+     "Gains of tiles without the calibrator as its tile gave them:"},
     {"contimg run --group 0123456789ab_1769299200000000",
      "One group again, as contimg group lists it:"},
     {NULL, NULL}};

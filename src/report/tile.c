@@ -20,10 +20,22 @@ static ci_status quality(ci_text *out, const ci_tile_calibration *cal)
                : ci_text_append(out, "unknown, too few intervals</p>\n");
 }
 
+/* What the tile's own sources gave. */
+static ci_status field(ci_text *out, const ci_tile_calibration *cal)
+{
+    if (cal->field == CI_TILE_FIELD_NONE && !cal->field_why[0]) return CI_OK;
+    CI_TRY(ci_text_append(out, "<p>gains by the tile's own field: %s",
+                          ci_tile_field_word(cal->field)));
+    if (cal->field_why[0]) CI_TRY(ci_text_append(out, ": "));
+    CI_TRY(ci_report_escape(out, cal->field_why));
+    return ci_text_append(out, "</p>\n");
+}
+
 static ci_status calibration(ci_text *out, const ci_tile_calibration *cal)
 {
     if (!cal) return CI_OK;
     CI_TRY(ci_text_append(out, "<h4>Calibration: %s</h4>\n", ci_tile_gains_word(cal->gains)));
+    CI_TRY(field(out, cal));
     CI_TRY(quality(out, cal));
     if (cal->gains != CI_TILE_GAINS_OWN) return CI_OK;
     CI_TRY(ci_report_table_plots(out, cal->bandpass));

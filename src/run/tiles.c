@@ -20,6 +20,8 @@ static ci_status check_claim(const void *context)
 static ci_status task_set(ci_tile_task *task, char **folder, const ci_run *run,
                           const ci_run_tile *tile, const ci_run_recipe *recipe)
 {
+    /* A list of calibrators is no catalogue of a field. */
+    bool has_field = !ci_tile_model_is_list(ci_conf_text(run->conf, CI_CONF_OPT_MODEL));
     CI_TRY(ci_run_tile_folder(run, tile->id, folder));
     *task = (ci_tile_task){.id = tile->id,
                            .folder = *folder,
@@ -28,6 +30,7 @@ static ci_status task_set(ci_tile_task *task, char **folder, const ci_run *run,
                            .claim_context = run,
                            .path = (const char *const *)tile->path,
                            .n_path = tile->n_path,
+                           .field = has_field ? run->model : NULL,
                            .is_degraded = tile->is_degraded,
                            .made_with_sha256 = recipe->sha256,
                            .relaxed = recipe->relaxed};

@@ -107,6 +107,8 @@ ci_status ci_tile_record_fill_calibration(const ci_tile_tables *tables, const ci
     ci_tile_calibration *to = record->calibration;
     to->gains = data->gains;
     to->is_approximate = data->is_approximate;
+    to->field = data->field;
+    memcpy(to->field_why, data->field_why, sizeof to->field_why);
     if (tables->quality_known) {
         to->n_residual = tables->gain->n_feed;
         for (size_t i = 0; i < to->n_residual; i++)

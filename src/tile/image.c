@@ -41,6 +41,8 @@ static ci_status header_fill(const ci_tile_options *options, const ci_tile_data 
     CI_TRY(ci_fits_card_set_text(header, "CIVERS", ci_version(), "contimg version"));
     CI_TRY(ci_fits_card_set_text(header, "GAINS", ci_tile_gains_word(data->gains),
                                  "origin of the gains"));
+    CI_TRY(ci_fits_card_set_text(header, "FIELDCAL", ci_tile_field_word(data->field),
+                                 "gains by own field: none, phase, amplitude, all"));
     flux_scale scale = flux_scale_of(options, data);
     /* Correlator units become Jy by gains only. */
     snprintf(header->bunit, sizeof header->bunit, scale == SCALE_NONE ? "count" : "Jy");

@@ -80,6 +80,17 @@ static ci_status apply_and_weigh(const tile_job *job, ci_tile_data *data)
     return CI_OK;
 }
 
+/* Tables of another tile are as old as that one: the tile's own field says what has changed. */
+static ci_status correct(const tile_job *job, ci_tile_data *data)
+{
+    if (data->gains != CI_TILE_GAINS_TRANSFERRED && data->gains != CI_TILE_GAINS_BORROWED)
+        return CI_OK;
+    ci_tile_stage_run stage = ci_tile_stage_begin(job->events, CI_TILE_STAGE_CALIBRATE);
+    CI_TRY(ci_tile_field_apply(job->team, job->options, job->task->field, data));
+    ci_tile_stage_end(job->events, stage, job->task->id);
+    return CI_OK;
+}
+
 static ci_status image(const tile_job *job, ci_tile_data *data, ci_image_stats *stats)
 {
     char *prefix = NULL;
@@ -98,6 +109,8 @@ static ci_status process(const tile_job *job, ci_tile_data *data, ci_image_stats
     if (ci_comm_rank(job->team) == 0) flags_warn(job, data);
     CI_TRY(stop_check(job));
     CI_TRY(apply_and_weigh(job, data));
+    CI_TRY(stop_check(job));
+    CI_TRY(correct(job, data));
     return image(job, data, stats);
 }
 

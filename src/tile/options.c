@@ -140,6 +140,7 @@ ci_status ci_tile_options_new(ci_tile_options *out, const ci_conf *conf)
     out->table_antennas = is_choice(conf, CI_CONF_OPT_CAL_ANTENNAS, "name")     ? CI_CAL_BY_NAME
                           : is_choice(conf, CI_CONF_OPT_CAL_ANTENNAS, "number") ? CI_CAL_BY_NUMBER
                                                                                 : CI_CAL_BY_BOTH;
+    out->field = ci_tile_field_parse(ci_conf_text(conf, CI_CONF_OPT_FIELD_GAINS));
     out->validity = (ci_cal_validity){
         .bandpass_s = 3600 * ci_conf_double(conf, CI_CONF_OPT_BANDPASS_HOURS),
         .gain_s = 3600 * ci_conf_double(conf, CI_CONF_OPT_GAIN_HOURS),

@@ -5,6 +5,7 @@
 
 static const char *const gains_words[CI_TILE_GAINS_COUNT] = {"none", "given", "own", "transferred",
                                                              "borrowed"};
+static const char *const field_words[CI_TILE_FIELD_COUNT] = {"none", "phase", "amplitude", "all"};
 static const char *const state_words[CI_TILE_STATE_COUNT] = {"failed", "passed", "refused"};
 
 const char *ci_tile_gains_word(ci_tile_gains gains)
@@ -16,6 +17,17 @@ ci_tile_gains ci_tile_gains_parse(const char *word)
 {
     size_t i = ci_str_index(word, gains_words, CI_TILE_GAINS_COUNT);
     return i < CI_TILE_GAINS_COUNT ? (ci_tile_gains)i : CI_TILE_GAINS_NONE;
+}
+
+const char *ci_tile_field_word(ci_tile_field field)
+{
+    return field_words[field];
+}
+
+ci_tile_field ci_tile_field_parse(const char *word)
+{
+    size_t i = ci_str_index(word, field_words, CI_TILE_FIELD_COUNT);
+    return i < CI_TILE_FIELD_COUNT ? (ci_tile_field)i : CI_TILE_FIELD_NONE;
 }
 
 const char *ci_tile_state_word(ci_tile_state state)

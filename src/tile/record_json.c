@@ -216,6 +216,8 @@ static ci_json *calibration_json(const ci_tile_calibration *calibration)
     ci_json_put_string(json, "bandpass", calibration->bandpass);
     ci_json_put_string(json, "gain", calibration->gain);
     ci_json_put_string(json, "model", calibration->model);
+    ci_json_put_string(json, "field", ci_tile_field_word(calibration->field));
+    ci_json_put_string(json, "field_why", calibration->field_why);
     ci_json_put_bool(json, "is_approximate", calibration->is_approximate);
     if (calibration->n_residual == 0) return json;
     ci_json *residual = ci_json_array();
@@ -235,6 +237,9 @@ static ci_status calibration_parse(ci_tile_calibration **out, const ci_json *jso
     const ci_json *residual = ci_json_get(json, "residual");
     calibration->gains = ci_tile_gains_parse(ci_json_get_string(json, "how", ""));
     calibration->is_approximate = ci_json_get_bool(json, "is_approximate", false);
+    calibration->field = ci_tile_field_parse(ci_json_get_string(json, "field", ""));
+    snprintf(calibration->field_why, sizeof calibration->field_why, "%s",
+             ci_json_get_string(json, "field_why", ""));
     for (size_t i = 0; i < ci_json_length(residual) && i < 2; i++)
         calibration->residual[calibration->n_residual++] =
             ci_json_number(ci_json_at(residual, i), NAN);

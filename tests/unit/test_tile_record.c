@@ -69,6 +69,8 @@ static void calibration_make(ci_tile_record *record)
     OK(ci_str_copy(&c->gain, "/tables/a.gain.calh5"));
     OK(ci_str_copy(&c->model, "sources.csv"));
     c->is_approximate = true;
+    c->field = CI_TILE_FIELD_AMPLITUDE;
+    snprintf(c->field_why, sizeof c->field_why, "why \"not\"");
     c->n_residual = 2;
     c->residual[0] = 0.1;
     c->residual[1] = 0.2;
@@ -206,6 +208,8 @@ static void test_calibration_and_gates_come_back(void **state)
     assert_int_equal(c->gains, CI_TILE_GAINS_TRANSFERRED);
     assert_string_equal(c->gain, "/tables/a.gain.calh5");
     assert_string_equal(c->model, "sources.csv");
+    assert_int_equal(c->field, CI_TILE_FIELD_AMPLITUDE);
+    assert_string_equal(c->field_why, "why \"not\"");
     assert_int_equal(c->n_residual, 2);
     same(0.2, c->residual[1]);
     same(NAN, c->phase_scatter_deg);
