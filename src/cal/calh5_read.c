@@ -122,13 +122,40 @@ static ci_status data_antennas_find(reader *r, const int64_t *numbers)
     return CI_OK;
 }
 
+/* Latitude and longitude (degrees), altitude: without one no antenna could be compared. */
+static ci_status site_read(const reader *r, double *position)
+{
+    static const char *const names[] = {"Header/latitude", "Header/longitude", "Header/altitude"};
+    const double most[] = {90, 360, 1e9};
+    for (int k = 0; k < 3; k++) {
+        CI_TRY(ci_h5_read_double(r->file, names[k], &position[k], 1));
+        if (!(fabs(position[k]) <= most[k]))
+            return ci_error(CI_ERR_INPUT, "%s: %s: %g: must lie between -%g and %g: correct it",
+                            r->path, names[k], position[k], most[k], most[k]);
+    }
+    return CI_OK;
+}
+
+/* Positions without a number say that none is known: of one antenna alone that is a fault. */
+static ci_status positions_check(const reader *r, const int64_t *numbers, const double *pos)
+{
+    size_t n = (size_t)r->n_antenna, n_bad = 0, bad = 0;
+    for (size_t a = 0; a < n; a++) {
+        bool is_good = isfinite(pos[3 * a]) && isfinite(pos[3 * a + 1]) && isfinite(pos[3 * a + 2]);
+        if (!is_good && n_bad++ == 0) bad = a;
+    }
+    if (n_bad == 0 || n_bad == n) return CI_OK;
+    return ci_error(CI_ERR_INPUT,
+                    "%s: Header/antenna_positions: no numbers for %zu of %zu antennas (%lld ...): "
+                    "correct them",
+                    r->path, n_bad, n, (long long)numbers[bad]);
+}
+
 static ci_status antennas_read(reader *r, int64_t *numbers, double *pos, double *diameter)
 {
     size_t n = (size_t)r->n_antenna;
     double origin_m[3], position[3];
-    CI_TRY(ci_h5_read_double(r->file, "Header/latitude", &position[0], 1));
-    CI_TRY(ci_h5_read_double(r->file, "Header/longitude", &position[1], 1));
-    CI_TRY(ci_h5_read_double(r->file, "Header/altitude", &position[2], 1));
+    CI_TRY(site_read(r, position));
     r->array.lat_rad = position[0] * CI_DEG_TO_RAD;
     r->array.lon_rad = position[1] * CI_DEG_TO_RAD;
     r->array.height_m = position[2];
@@ -136,6 +163,7 @@ static ci_status antennas_read(reader *r, int64_t *numbers, double *pos, double 
     CI_TRY(texts_read(r));
     CI_TRY(ci_h5_read_int(r->file, "Header/antenna_numbers", numbers, n));
     CI_TRY(ci_h5_read_double(r->file, "Header/antenna_positions", pos, 3 * n));
+    CI_TRY(positions_check(r, numbers, pos));
     if (ci_h5_has(r->file, "Header/antenna_diameters"))
         CI_TRY(ci_h5_read_double(r->file, "Header/antenna_diameters", diameter, n));
     CI_TRY(ci_h5_read_int(r->file, "Header/ant_array", r->data_antenna, (size_t)r->n_data));

@@ -116,6 +116,38 @@ static ci_status check_characters(const world *in)
     return CI_OK;
 }
 
+/* The value of a card: what comes before the comment. */
+static size_t value_length(const char *card)
+{
+    bool is_quoted = false;
+    size_t n = 8;
+    for (; n < 80 && (is_quoted || card[n] != '/'); n++)
+        if (card[n] == '\'') is_quoted = !is_quoted;
+    while (n > 8 && card[n - 1] == ' ')
+        n--;
+    return n;
+}
+
+/* Of two cards CFITSIO takes the first and WCSLIB the last. */
+static ci_status check_twice(const world *in)
+{
+    for (int i = 0; i < in->n_card; i++) {
+        const char *card = in->cards + 80 * i;
+        char key[9] = "";
+        memcpy(key, card, strcspn(card, " =") < 8 ? strcspn(card, " =") : 8);
+        if (!ci_fits_key_is_own(key) || ci_fits_key_is_name(key)) continue;
+        for (int k = 0; k < i; k++) {
+            const char *other = in->cards + 80 * k;
+            size_t n = value_length(card), n_other = value_length(other);
+            if (strncmp(card, other, 8) != 0 || (n == n_other && strncmp(card, other, n) == 0))
+                continue;
+            return ci_error(CI_ERR_INPUT, "%s: %s: there twice:%.*s and%.*s: remove one", in->path,
+                            key, (int)n_other - 9, other + 9, (int)n - 9, card + 9);
+        }
+    }
+    return CI_OK;
+}
+
 static ci_status parse(world *in)
 {
     int code = 0, n_rejected = 0, fixed[NWCSFIX];
@@ -124,6 +156,7 @@ static ci_status parse(world *in)
     if (wcspih(in->cards, in->n_card, WCSHDR_all, 0, &n_rejected, &in->n_wcs, &in->all))
         return ci_error(CI_ERR_MEMORY, "%s: world coordinates: out of memory", in->path);
     CI_TRY(check_characters(in));
+    CI_TRY(check_twice(in));
     CI_TRY(check_rejected(in, n_rejected));
     for (int i = 0; i < in->n_wcs && !in->w; i++)
         if (in->all[i].alt[0] == ' ') in->w = &in->all[i];

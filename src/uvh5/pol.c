@@ -122,6 +122,34 @@ static ci_status units_read(ci_uvh5_file *file)
     return CI_OK;
 }
 
+/* What a correlator multiplied or divided by and may not have taken out again: gains find it, but
+ * calibrated data would be off by it. */
+static ci_status coefficients_read(ci_uvh5_file *file)
+{
+    static const char name[] = "Header/eq_coeffs";
+    ci_h5_info info;
+    double *value = NULL, least = INFINITY, most = -INFINITY;
+    if (!ci_h5_has(file->h5, name)) return CI_OK;
+    CI_TRY(ci_uvh5_header_info(file, name, &info));
+    size_t n = info.is_null ? 0 : (size_t)ci_h5_info_count(&info);
+    if (n == 0) return CI_OK;
+    CI_TRY(ci_mem_alloc(&value, n, sizeof *value, "equalizer coefficients"));
+    ci_status status = ci_h5_read_double(file->h5, name, value, n);
+    for (size_t i = 0; status == CI_OK && i < n; i++) {
+        least = fmin(least, value[i]);
+        most = fmax(most, value[i]);
+    }
+    ci_mem_free(value);
+    if (status == CI_OK && (fabs(least - 1) > 1e-6 || fabs(most - 1) > 1e-6))
+        ci_uvh5_warning_add(
+            file,
+            "%s: %g to %g: left out, data are taken as they are; where they are not "
+            "taken out yet, calibrate, or take them out (pyuvdata: "
+            "remove_eq_coeffs)",
+            name, least, most);
+    return status;
+}
+
 /* UT1 - UTC in seconds; leap seconds keep it within 0.9 s (ITU-R TF.460). */
 static ci_status dut1_read(ci_uvh5_file *file)
 {
@@ -146,6 +174,6 @@ ci_status ci_uvh5_pol_read(ci_uvh5_file *file)
     CI_TRY(maps_make(file, pol));
     CI_TRY(units_read(file));
     CI_TRY(dut1_read(file));
-    CI_TRY(convention_read(file));
-    return CI_OK;
+    CI_TRY(coefficients_read(file));
+    return convention_read(file);
 }

@@ -43,6 +43,38 @@ def alone(folder):
         refused(f"{cards}", mosaic(folder, "r"), "r.image.fits", words)
 
 
+# Cards as no library writes them: one more, beside the tile's own, or in its place.
+RAW = [
+    ("CRVAL1  =                 50.0", "CRVAL1: there twice:"), ("BMAJ    =                  0.5", "BMAJ: there twice:"),
+    ("BUNIT   = 'K       '           / temperature", "BUNIT: there twice: 'Jy/beam ' and 'K       ': remove one"),
+    ("CRVAL3  =                7.0E8", "CRVAL3: there twice:"), ("DATE-OBS= '2020-01-01T00:00:00'", "DATE-OBS: there twice:"),
+    ("TIMESYS = 'UTC\xff'", "TIMESYS: has a character that FITS does not know"), ("SPECSYS = '\x01'", "SPECSYS: has a character"),
+]
+FINE = ["BUNIT   = 'Jy/beam '           / the same again", "OBSERVER= 'Andr\xe9'", "OBSERVER= 'A / B'", "HISTORY \xff\xfe"]
+
+
+def card_add(path, card):
+    with open(path, "rb") as file:
+        content = file.read()
+    end = content.index(b"END" + b" " * 77)
+    assert end % 2880 < 2800
+    with open(path, "wb") as file:
+        file.write(content[:end] + card.encode("latin-1").ljust(80) + b"END".ljust(80) + content[end + 160:])
+
+
+def raw(folder):
+    for card, words in RAW + [(card, None) for card in FINE]:
+        tile(folder, "r", header_of(10.0, 30.0))
+        for kind in ("image", "pb"):
+            if kind == "image" or card[:2] == "CR":
+                card_add(os.path.join(folder, f"r.{kind}.fits"), card)
+        result = mosaic(folder, "r")
+        if words:
+            refused(card[:20], result, "r.image.fits", words)
+        else:
+            check(card[:20], result.returncode == 0, own_line(result))
+
+
 def pairs(folder):
     tile(folder, "a", header_of(10.0, 30.0))
     later = dict(date="2026-01-25T00:05:00")
@@ -53,5 +85,6 @@ def pairs(folder):
 
 with tempfile.TemporaryDirectory() as scratch:
     alone(scratch)
+    raw(scratch)
     pairs(scratch)
 end()

@@ -98,6 +98,10 @@ warned(with_table(cal, plain, "--cal-antennas", "number", antenna_positions=move
 for what, places in (("not a number", lambda xyz: xyz * np.nan), ("0: unknown", lambda xyz: xyz * 0), ("0.4 m off", lambda xyz: xyz + 0.2)):
     result = with_table(cal, plain, antenna_positions=places)
     check(result.returncode == 0, "positions", what, result.stderr[-300:])
+for key in ("latitude", "longitude", "altitude"):
+    refused(with_table(cal, plain, **{key: lambda old: np.nan}), "t.calh5", f"Header/{key}: nan", "correct it")
+refused(with_table(cal, plain, antenna_positions=lambda old: np.where(np.arange(len(old))[:, None] == 2, np.nan, old)),
+        "t.calh5", "Header/antenna_positions: no numbers for 1 of", "correct them")
 warned(with_table(cal, plain, telescope_name=np.bytes_("VLA")), "t.calh5", "telescope_name", "VLA")
 refused(with_table(cal, plain, time_array=lambda jd: jd - 2400000.5), "t.calh5", "time_array", "MJD + 2400000.5")
 write(raw, "raw.uvh5")

@@ -31,6 +31,15 @@ for convention, flux in ((None, 1), ("avg", 1), ("mean", 1), ("sum", 2)):
 put("d.uvh5", pol_convention="half")
 refused(image("d.uvh5"), "d.uvh5", "pol_convention", "half")
 
+# what a correlator multiplied by: said where it is not 1, never applied
+for factor in (1.0, 3.0, np.nan):
+    write(data, "d.uvh5")
+    with h5py.File("d.uvh5", "r+") as f:
+        f["Header/eq_coeffs"] = np.where(np.arange(NUMBERS)[:, None] == 2, factor, 1.0) * np.ones((NUMBERS, 2))
+    result = image("d.uvh5")
+    close(value(RA, DEC) if result.returncode == 0 else None, 1, 2e-3, "eq_coeffs", factor)
+    check(("Header/eq_coeffs: 1 to 3" in result.stderr) == (factor == 3.0), "eq_coeffs", factor, result.stderr[-300:])
+
 raw = data.copy()
 raw.vis_units = "uncalib"
 write(raw, "raw.uvh5")
