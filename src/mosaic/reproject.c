@@ -159,31 +159,34 @@ static void taps_at(const float *table, double fraction, float taps[TAPS])
         taps[k] = low[k] + part * (high[k] - low[k]);
 }
 
-/* Image and beam at (x, y) of the tile; NaN where a tap has no value or no pixel. */
-static void sample(const mosaic_slab *slab, const ci_fits_header *h, const float *table, double x,
-                   double y, float *image, float *pb)
+static float taps_sum(const float *pixel, size_t n_x, const float tx[TAPS], const float ty[TAPS])
 {
-    *image = *pb = NAN;
-    double x_low = floor(x), y_low = floor(y);
+    float part[TAPS] = {0}, sum = 0;
+    for (int j = 0; j < TAPS; j++, pixel += n_x)
+        for (int k = 0; k < TAPS; k++)
+            part[k] += ty[j] * pixel[k];
+    for (int k = 0; k < TAPS; k++)
+        sum += tx[k] * part[k];
+    return sum;
+}
+
+/* Image and beam at (x, y) of the tile; false where a tap has no value or no pixel, or the beam is
+ * below pb_cut, which is most of a tile's corners: the image is not looked at there. */
+static bool sample(const mosaic_slab *slab, const ci_fits_header *h, const float *table,
+                   const double at[2], float pb_cut, float value[2])
+{
+    double x_low = floor(at[0]), y_low = floor(at[1]);
     if (!(x_low >= BEFORE && y_low >= BEFORE && x_low + AFTER < (double)h->n_x &&
           y_low + AFTER < (double)h->n_y))
-        return;
-    float tx[TAPS], ty[TAPS], a[TAPS] = {0}, b[TAPS] = {0};
-    taps_at(table, x - x_low, tx);
-    taps_at(table, y - y_low, ty);
-    size_t at = ((size_t)y_low - BEFORE - slab->first) * h->n_x + (size_t)x_low - BEFORE;
-    for (int j = 0; j < TAPS; j++, at += h->n_x)
-        for (int k = 0; k < TAPS; k++) {
-            a[k] += ty[j] * slab->image[at + k];
-            b[k] += ty[j] * slab->pb[at + k];
-        }
-    float sum_a = 0, sum_b = 0;
-    for (int k = 0; k < TAPS; k++) {
-        sum_a += tx[k] * a[k];
-        sum_b += tx[k] * b[k];
-    }
-    *image = sum_a;
-    *pb = sum_b;
+        return false;
+    float tx[TAPS], ty[TAPS];
+    taps_at(table, at[0] - x_low, tx);
+    taps_at(table, at[1] - y_low, ty);
+    size_t first = ((size_t)y_low - BEFORE - slab->first) * h->n_x + (size_t)x_low - BEFORE;
+    value[1] = taps_sum(slab->pb + first, h->n_x, tx, ty);
+    if (!(value[1] >= pb_cut)) return false;
+    value[0] = taps_sum(slab->image + first, h->n_x, tx, ty);
+    return isfinite(value[0]);
 }
 
 typedef struct adder
@@ -208,12 +211,12 @@ static double add_run(const adder *a, size_t j, size_t k, size_t y, const double
         double fx = (double)i / (double)step;
         double x0 = cx[0] + fx * (cx[1] - cx[0]), x1 = cx[2] + fx * (cx[3] - cx[2]);
         double y0 = cy[0] + fx * (cy[1] - cy[0]), y1 = cy[2] + fx * (cy[3] - cy[2]);
-        float image, pb;
-        sample(a->slab, &a->tile->header, a->table, x0 + fy * (x1 - x0), y0 + fy * (y1 - y0),
-               &image, &pb);
-        if (!isfinite(image) || !(pb >= (float)a->job->options.pb_cut)) continue;
-        double w = (double)pb * (double)pb * a->inverse_variance;
-        flux[k * step + i] += (float)((double)pb * (double)image * a->inverse_variance);
+        const double at[2] = {x0 + fy * (x1 - x0), y0 + fy * (y1 - y0)};
+        float value[2];
+        if (!sample(a->slab, &a->tile->header, a->table, at, (float)a->job->options.pb_cut, value))
+            continue;
+        double pb = (double)value[1], w = pb * pb * a->inverse_variance;
+        flux[k * step + i] += (float)(pb * (double)value[0] * a->inverse_variance);
         weight[k * step + i] += (float)w;
         sum += w;
     }
