@@ -60,7 +60,7 @@ typedef struct predict_job
     uint32_t *key;                /* [rows of a batch] */
     size_t *row;                  /* rows of a batch, summed at nodes or not */
     size_t *start, *order;        /* of those, near antennas together */
-    double *amplitude;            /* [CHUNK][TILE] */
+    float *amplitude;             /* [CHUNK][TILE] */
     double *per_hz;               /* [CHUNK] turns of the sources at an antenna */
     ci_sky_wave_kernel fill;
     ci_sky_spread_kernel spread;
@@ -195,12 +195,12 @@ static void fill_amplitudes(predict_job *job, size_t k_first, size_t n_source,
     for (size_t k = 0; k < n_source; k++) {
         const source_geometry *p = &job->geometry[k_first + k];
         const double *flux = band->flux + (k_first + k) * band->stride;
-        double *out = job->amplitude + k * CI_SKY_TILE;
+        float *out = job->amplitude + k * CI_SKY_TILE;
         memset(out, 0, CI_SKY_TILE * sizeof *out);
         for (size_t c = 0; c < band->n && p->in_front; c++) {
             double power = 1;
             if (job->beam) power = ci_sky_beam_power_lm(job->beam, p->l, p->m, band->freq_hz[c]);
-            out[c] = sqrt(flux[c] * fmax(power, 0));
+            out[c] = (float)sqrt(flux[c] * fmax(power, 0));
         }
     }
 }
@@ -425,7 +425,7 @@ static ci_status scratch_new(predict_job *job, size_t n_row)
     CI_TRY(ci_mem_alloc(&job->used, n_antenna, sizeof *job->used, what));
     CI_TRY(ci_mem_alloc(&job->key, n_row, sizeof *job->key, what));
     CI_TRY(ci_mem_alloc(&job->row, n_row, sizeof *job->row, what));
-    CI_TRY(ci_mem_alloc(&job->amplitude, CI_SKY_CHUNK * CI_SKY_TILE, sizeof(double), what));
+    CI_TRY(ci_mem_alloc(&job->amplitude, CI_SKY_CHUNK * CI_SKY_TILE, sizeof(float), what));
     CI_TRY(ci_mem_alloc(&job->per_hz, CI_SKY_CHUNK, sizeof(double), what));
     CI_TRY(ci_mem_alloc(&job->start, n_key + 1, sizeof *job->start, what));
     CI_TRY(ci_mem_alloc(&job->order, n_row, sizeof *job->order, what));

@@ -6,25 +6,21 @@ enum
     N = CI_SKY_LANES
 };
 
-/* sin and cos of x quarter turns, |x| <= 1/2: the series of pi x / 2 to 1e-10. */
-CI_ISA_INLINE double quarter_sine(double x)
+/* sin and cos of x quarter turns, |x| <= 1/2: the series of pi x / 2, the first terms left out 2e-9
+ * and 3e-8. */
+CI_ISA_INLINE float quarter_sine(float x)
 {
-    double y = x * x, p = -3.5988432352120855e-06;
-    p = 1.6044118478735975e-04 + y * p;
-    p = -4.6817541353186876e-03 + y * p;
-    p = 7.9692626246167031e-02 + y * p;
-    p = -6.4596409750624620e-01 + y * p;
-    return x * (1.5707963267948966 + y * p);
+    float y = x * x;
+    return x *
+           (1.5707963268F +
+            y * (-0.6459640975F + y * (0.0796926262F + y * (-0.0046817541F + y * 0.0001604412F))));
 }
 
-CI_ISA_INLINE double quarter_cosine(double x)
+CI_ISA_INLINE float quarter_cosine(float x)
 {
-    double y = x * x, p = -2.5202042373060601e-05;
-    p = 9.1926027483942659e-04 + y * p;
-    p = -2.0863480763352960e-02 + y * p;
-    p = 2.5366950790104797e-01 + y * p;
-    p = -1.2337005501361697 + y * p;
-    return 1 + y * p;
+    float y = x * x;
+    return 1.0F +
+           y * (-1.2337005501F + y * (0.2536695079F + y * (-0.0208634808F + y * 0.0009192603F)));
 }
 
 /* Adding it to a double of less than 2^51, and taking it off again, leaves the nearest integer. */
@@ -33,19 +29,22 @@ static const double to_integer = 6755399441055744.0;
 CI_ISA_INLINE void wave_fill(const ci_sky_wave *w)
 {
     for (size_t k = 0; k < w->n_source; k++) {
-        float *restrict out = w->out + k * 2 * N;
-        const double *restrict amplitude = w->amplitude + k * w->stride;
+        float *restrict out = w->out + k * 2 * N, x[N], q[N];
+        const float *restrict amplitude = w->amplitude + k * w->stride;
         double per_hz = w->per_hz[k];
         for (size_t j = 0; j < N; j++) {
             double turns = w->freq_hz[j] * per_hz;
             double left = 4 * (turns - ((turns + to_integer) - to_integer));
             double quarters = (left + to_integer) - to_integer; /* -2 to 2 */
-            double size = quarters < 0 ? -quarters : quarters;
-            double cq = 1 - size, sq = quarters * (2 - size); /* of whole quarters: 0 or +-1 */
-            double s = amplitude[j] * quarter_sine(left - quarters);
-            double c = amplitude[j] * quarter_cosine(left - quarters);
-            out[j] = (float)(cq * c - sq * s);
-            out[N + j] = (float)(cq * s + sq * c);
+            x[j] = (float)(left - quarters);
+            q[j] = (float)quarters;
+        }
+        for (size_t j = 0; j < N; j++) {
+            float s = amplitude[j] * quarter_sine(x[j]), c = amplitude[j] * quarter_cosine(x[j]);
+            float size = q[j] < 0 ? -q[j] : q[j];
+            float cq = 1 - size, sq = q[j] * (2 - size); /* of whole quarters: 0 or +-1 */
+            out[j] = cq * c - sq * s;
+            out[N + j] = cq * s + sq * c;
         }
     }
 }
