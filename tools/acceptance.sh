@@ -106,7 +106,7 @@ private() {
     printf 'CONTIMG_%s\n' "INPUT_DIR=$site_folder/incoming" "OUTPUT_DIR=$site_folder/staging" "STATE_DIR=$site_folder/state" \
       "PRODUCTS_DIR=$site_folder/products" EXPECTED_SUBBANDS=4 MIN_SUBBANDS=3 "GROUP_SIZE=$2" "GROUP_OVERLAP=$3" \
       CALIBRATED=true SIZE=180 CELL_ARCSEC=60 NITER=50 DISK_WARN_GB=0 DISK_CRITICAL_GB=0 \
-      "ALERT_COMMAND=cat >>$site_folder/alerts" "ALERT_THRESHOLDS=$site_folder/thresholds.json"
+      "ALERT_COMMAND=cat >>'$site_folder/alerts'" "ALERT_THRESHOLDS=$site_folder/thresholds.json"
   } >"$site_folder/contimg.env"
   echo '{"max_failed": 0, "min_success_rate": 0, "max_group_failure_percent": 100}' >"$site_folder/thresholds.json"
   unset "${!CONTIMG_@}"
@@ -147,7 +147,8 @@ mosaics() { find "$folder/$1/products" -name mosaic.fits 2>/dev/null; }
 n_mosaics() { [ "$(mosaics "$1" | wc -l)" = "$2" ] || { mosaics "$1"; return 1; }; }
 sums_agree() {
   local name
-  for name in $(mosaics "$1"); do (cd "$(dirname "$name")" && sha256sum --quiet -c SHA256SUMS) || return 1; done
+  mosaics "$1" >"$folder/mosaics.list"
+  while read -r name; do (cd "$(dirname "$name")" && sha256sum --quiet -c SHA256SUMS) || return 1; done <"$folder/mosaics.list"
 }
 read_only() { [ -z "$(find "$folder/$1/products" -type f -perm /222)" ]; }
 
@@ -194,7 +195,7 @@ test_recovery() {
     ok "notification" "--alert-command was told twice" || bad "notification" "not told twice: $(cat "$folder/night/alerts" 2>&1)"
 }
 
-get() { curl -fsS -m 10 "http://127.0.0.1:$port/$1" | grep -qF -- "$2"; }
+get() { curl -fsS -m 10 --noproxy '*' "http://127.0.0.1:$port/$1" | grep -qF -- "$2"; }
 test_http() {
   contimg serve --port 0 --log-split >"$folder/serve.out" 2>&1 &
   serve=$!

@@ -45,6 +45,9 @@ CI_MUST_CHECK ci_status ci_conf_new(ci_conf **out, ci_conf_command command, int 
                                     char *const *argv, bool *asked_help);
 /* Frees it with all that it owns; NULL is allowed. */
 void ci_conf_free(ci_conf *conf);
+/* Whether other commands, bits of ci_conf_command, would take the values: CI_ERR_USAGE as they
+ * would say it. */
+CI_MUST_CHECK ci_status ci_conf_check_others(const ci_conf *conf, unsigned commands);
 
 /* Number of positional arguments. */
 size_t ci_conf_argument_count(const ci_conf *conf);

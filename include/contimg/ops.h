@@ -25,6 +25,8 @@ typedef struct ci_ops_check_options
      * NULL. */
     double staging_writes_gb, products_writes_gb, state_writes_gb;
     const char *plan_fault;
+    /* Why other commands would not take the configuration; NULL: they do. */
+    const char *conf_fault;
     bool nodes;                  /* the same on every node, by srun, with these arguments */
     const char *const *argument; /* borrowed */
     size_t n_argument;

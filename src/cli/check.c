@@ -67,6 +67,19 @@ static char *put_writes(const ci_conf *conf, const ci_conf_paths *paths, ci_ops_
     return fault;
 }
 
+/* What the services would say of the configuration, where they would not begin with it. */
+static char *services_fault(const ci_conf *conf)
+{
+    char *fault = NULL;
+    if (ci_conf_check_others(conf, CI_CONF_COMMAND_RUN | CI_CONF_COMMAND_PUBLISH |
+                                       CI_CONF_COMMAND_SERVE | CI_CONF_COMMAND_MONITOR |
+                                       CI_CONF_COMMAND_CLEAN) == CI_OK)
+        return NULL;
+    if (ci_str_copy(&fault, ci_error_text()) != CI_OK) fault = NULL;
+    ci_error_clear();
+    return fault;
+}
+
 /* What was given on the command line, for the same check on another machine. */
 static ci_status given_new(char ***out, size_t *n, const ci_conf *conf)
 {
@@ -123,8 +136,11 @@ ci_status ci_cli_check(const ci_conf *conf)
         .disk_critical_given = ci_conf_is_given(conf, CI_CONF_OPT_DISK_CRITICAL_GB)};
     char *fault =
         ci_conf_is_given(conf, CI_CONF_OPT_SHARED_WITH) ? NULL : put_writes(conf, &paths, &options);
+    char *services = services_fault(conf);
     options.plan_fault = fault;
+    options.conf_fault = services;
     ci_status status = check_with(conf, &options);
+    ci_mem_free(services);
     ci_mem_free(fault);
     ci_conf_paths_free(&paths);
     return status;

@@ -171,6 +171,13 @@ ci_status ci_conf_validate(ci_conf *conf)
     return CI_OK;
 }
 
+ci_status ci_conf_check_others(const ci_conf *conf, unsigned commands)
+{
+    ci_conf other = *conf; /* texts are borrowed: checking sets numbers only */
+    other.command = (ci_conf_command)commands;
+    return ci_conf_validate(&other);
+}
+
 /* ---- getters ---------------------------------------------------------------------- */
 
 size_t ci_conf_argument_count(const ci_conf *conf)

@@ -154,6 +154,7 @@ static void check_spaces(ci_ops_sheet *s, const ci_ops_check_options *o)
                                      {"state", o->state, 10 * asked, o->state_writes_gb}};
     for (int i = 0; i < N_SPACE; i++)
         check_space(s, o, f, i);
+    if (o->conf_fault) ci_ops_sheet_line(s, CI_OPS_LINE_FAIL, "config", "%s", o->conf_fault);
     if (o->plan_fault)
         ci_ops_sheet_line(s, CI_OPS_LINE_WARN, "plan",
                           "what the groups that are ready write is not known: %s", o->plan_fault);

@@ -7,6 +7,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum
+{
+    REPORT_BLOCK = 64 * 1024
+};
 #define JSON_TYPE "application/json"
 #define API_POLICY "default-src 'none'; frame-ancestors 'none'"
 /* Reports bring their style and their pictures along. */
@@ -120,6 +124,19 @@ static enum MHD_Result answer_document(const exchange *x, ci_serve_kind kind, co
     return answer_error(x, document.code, document.error);
 }
 
+/* A part of a report. One that was cut meanwhile ends the connection: the library itself would try
+ * again and again. */
+static ssize_t report_read(void *file, uint64_t at, char *to, size_t n)
+{
+    ssize_t got = pread((int)(intptr_t)file, to, n, (off_t)at);
+    return got > 0 ? got : MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+static void report_close(void *file)
+{
+    close((int)(intptr_t)file);
+}
+
 static enum MHD_Result answer_report(const exchange *x)
 {
     int fd;
@@ -132,7 +149,8 @@ static enum MHD_Result answer_report(const exchange *x)
         return answer_error(x, MHD_HTTP_SERVICE_UNAVAILABLE, "the report cannot be read");
     }
     uint64_t n_byte = (uint64_t)facts.st_size;
-    struct MHD_Response *response = MHD_create_response_from_fd64(n_byte, fd);
+    struct MHD_Response *response = MHD_create_response_from_callback(
+        n_byte, REPORT_BLOCK, report_read, (void *)(intptr_t)fd, report_close);
     if (!response) close(fd);
     return answer(x, MHD_HTTP_OK, type, response, n_byte);
 }

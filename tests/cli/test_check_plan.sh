@@ -35,6 +35,9 @@ says '^warn input      /data/incoming, the default, is not there'
 says "^ok   staging    $(pwd -P)/contimg-data/staging: is not there yet, made by the first run"
 says '^ok   facts      .*/dsa110_stations.csv'
 expect 0 check --disk-warn-gb 1
+# What this command does not use, and contimg run would not take.
+CONTIMG_NITER=many expect 6 check
+says "^FAIL config     --niter 'many' (environment): not a whole number"
 # More room than any disk has: a warning by default, a failure where it was asked for.
 export CONTIMG_DISK_CRITICAL_GB=100000000
 expect 6 check

@@ -26,6 +26,10 @@ before=$(tree "$site")
 
 # ---- refused, and nothing changed --------------------------------------------------------------------
 deploy 2 'option --root needs a value' --root '' --dry-run
+cp -p "$site/ops/systemd/contimg.env" "$SITE_FOLDER/site.env"
+echo 'CONTIMG_NITER=many' >>"$site/ops/systemd/contimg.env"
+deploy 6 "^FAIL config *--niter 'many' (.*contimg.env:3): not a whole number" --root "$site" --mode streaming
+cp -p "$SITE_FOLDER/site.env" "$site/ops/systemd/contimg.env"
 small /stage/full size=1m
 TMPDIR=/stage/full deploy 4 'cannot be written, nothing was changed: set TMPDIR' --root "$site" --mode manual
 small /stage/noexec noexec

@@ -147,6 +147,22 @@ def reports_are_listed_and_shown(service, run):
     check(service.ask(f"/reports/{run}/report.html")[1].decode() == "<p>report of " + run, "report.html")
 
 
+def report_that_is_cut_ends(folder):
+    """A report that becomes shorter while it is sent ends the connection, and takes no time after it."""
+    file = folder / "state/reports/2026-01-27T00-00-10Z-cut-14/report.html"
+    file.parent.mkdir()
+    file.write_bytes(b"x" * 30_000_000)
+    with Service(folder) as service, socket.create_connection(("127.0.0.1", service.port), 10) as client:
+        client.sendall(b"GET /reports/2026-01-27T00-00-10Z-cut-14/report.html HTTP/1.1\r\nHost: x\r\n\r\n")
+        n = len(client.recv(1000))
+        os.truncate(file, 0)
+        while part := client.recv(1 << 20):
+            n += len(part)
+        check(n < 30_000_000, f"{n} bytes of a report that was cut")
+    file.unlink()
+    file.parent.rmdir()
+
+
 def nothing_else_is_shown(service, run):
     beyond = ["secret.txt", "summary.txt", "log.jsonl", "", ".", "..", "report.html/", "report.html%00", "report.htm"]
     paths = [f"/reports/{run}/{name}" for name in beyond]
@@ -284,6 +300,7 @@ with serve.site() as site:
         attempt(nothing_else_is_shown, running, run_name)
         said = running.out.read_text()
         check(re.search(r"Z 127\.0\.0\.1 GET /api/status 200 \d+\n", said), "no line of a request on standard output")
+    attempt(report_that_is_cut_ends, site)
     attempt(another_user_reads, site)
     attempt(missing_things_count_as_empty, site)
     attempt(it_says_why_it_cannot_start, site)
