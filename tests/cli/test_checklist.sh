@@ -70,7 +70,7 @@ run_commands() {
       *) code=0 ;;
     esac
     limit=120
-    [ $code = 0 ] || limit=2
+    [ $code = 0 ] || limit=8
     timeout $limit bash -c "$line" >"$out" 2>&1 </dev/null
     [ $? = $code ] || fail "checklist: $line: exit is not $code: $(cat "$out")"
     [ $code = 0 ] || [ -s "$out" ] || fail "checklist: $line: says nothing"

@@ -39,6 +39,7 @@ TMPDIR=/stage/noexec deploy 4 'daemon cannot run it, nothing was changed: set TM
 # The services' user may not have what it likes given to it.
 : >/stage/private && chmod 600 /stage/private && mkdir /stage/theirs && chmod 700 /stage/theirs || fail "victims"
 as_daemon() { setpriv --reuid=daemon --regid=daemon --init-groups "$@" || fail "$*"; }
+rm -rf "$site/state/logs"
 as_daemon ln -s /stage/theirs "$site/state/logs"
 deploy 4 'state/logs: a link to what daemon may not write' --root "$site" --mode manual
 as_daemon rm "$site/state/logs"
