@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # A site of its own for the tests of the deployment; sourced. The script that sources it is started
-# again in private mount and process namespaces, in a root folder where /data and /stage are the
-# test's: nothing of the machine is changed, and every process that was started ends with it. There
-# $site is the site's folder, as the checklist names it, and sudo, systemctl, crontab and npm are
-# stand-ins that record their calls in $SITE_RECORD/calls.
+# again in private mount, process and network namespaces, in a root folder where /data and /stage are
+# the test's, with a port 8000 of its own: nothing of the machine is changed, and every process that was
+# started ends with it. There $site is the site's folder, as the checklist names it, and sudo, systemctl,
+# crontab and npm are stand-ins that record their calls in $SITE_RECORD/calls.
 set -u
 site=/data/dsa110-contimg
 
@@ -31,6 +31,13 @@ site_root() {
     mount --bind "$SITE_FOLDER/site" "$top/data/dsa110-contimg"
 }
 
+# A network namespace begins with its loopback down: SIOCSIFFLAGS, IFF_UP and IFF_RUNNING.
+site_loopback() {
+  python3 -c 'import fcntl, socket, struct
+with socket.socket() as s:
+    fcntl.ioctl(s, 0x8914, struct.pack("16sh14x", b"lo", 0x41))'
+}
+
 site_stand_ins() {
   local name python
   mkdir -p "$SITE_FOLDER/bin"
@@ -56,11 +63,12 @@ site_enter() {
       return 0 ;;
     namespace)
       site_root "$SITE_FOLDER/top" || { echo "skipped: no private mounts here"; exit 77; }
+      site_loopback || { echo "skipped: no private loopback here"; exit 77; }
       SITE_STEP=inside exec chroot "$SITE_FOLDER/top" bash "$(readlink -f "$0")" ;;
   esac
   [ "$(id -u)" = 0 ] || { echo "skipped: namespaces and services of another user need root"; exit 77; }
   [ -d /etc/systemd/system ] || { echo "skipped: no systemd here"; exit 77; }
-  unshare --mount --pid --fork --mount-proc true 2>/dev/null || { echo "skipped: no namespaces here"; exit 77; }
+  unshare --mount --net --pid --fork --mount-proc true 2>/dev/null || { echo "skipped: no namespaces here"; exit 77; }
   for name in $(env | sed -n 's/^\(CONTIMG_[A-Z0-9_]*\)=.*/\1/p'); do
     case $name in CONTIMG_BUILD | CONTIMG_SOURCE | CONTIMG_TEST_*) ;; *) unset "$name" ;; esac
   done
@@ -70,7 +78,7 @@ site_enter() {
   site_stand_ins
   # Not exec: the folder is to be removed, whatever happens inside.
   trap 'rm -rf --one-file-system "$SITE_FOLDER"' EXIT
-  PATH=$SITE_FOLDER/bin:$PATH SITE_STEP=namespace unshare --mount --pid --fork --kill-child --mount-proc bash "$(readlink -f "$0")"
+  PATH=$SITE_FOLDER/bin:$PATH SITE_STEP=namespace unshare --mount --net --pid --fork --kill-child --mount-proc bash "$(readlink -f "$0")"
   code=$?
   exit $code
 }
