@@ -87,7 +87,11 @@ before=$(whole_site)
 "$prefix/share/contimg/deploy.sh" --root "$site" --prepare >"$out" 2>&1 || fail "--prepare: $(cat "$out")"
 [ "$(sha256sum /etc/systemd/system/contimg-*)" = "$old_units" ] || fail "--prepare touched units"
 run_commands "Deployment steps" 16
-run_commands "Health checks, logs, monitoring" 2
+run_commands "Health checks, logs, monitoring" 3
+# The lines of "Service Deployment" that the steps have in another form.
+for unit in contimg-api contimg-stream; do
+  sudo systemctl enable $unit.service && systemctl is-enabled --quiet $unit.service || fail "enable $unit"
+done
 for unit in contimg-api contimg-stream contimg-monitor; do
   systemctl is-active --quiet $unit.service || fail "$unit does not run"
 done
