@@ -11,13 +11,13 @@
 
 enum
 {
-    N_LANE = 8,
     N_AMPLITUDE = 192, /* samples that the median amplitude looks at */
     N_NOISE = 512,     /* and that of the noise */
     N_ITERATION = 3,
     MIN_GOOD = 16,
-    BOX_TIME = 2, /* samples of a box of the surface */
-    BOX_CHAN = 4,
+    MIN_USUAL = 20, /* one in so many samples has to be usual */
+    MAX_PASS = 16,
+    MAX_PASS_BOTH = 4,
     MIN_TIME = 8,   /* that the noise of a channel needs */
     HALF_SHAPE = 8, /* of the running median of noise over channels */
     NODE_STEP = 4   /* it is taken at every fourth channel */
@@ -31,16 +31,33 @@ enum
 static const double outlier_median = 5;  /* of the median amplitude: the surface starts without */
 static const double bandpass_part = 0.8; /* of it: how far a channel may be off its neighbours */
 static const double least_excess = 0.1;  /* of it: less is no interference, however low the noise */
+static const double most_left = 1.08;    /* of the scatter: a surface that follows leaves no more */
+static const double most_left_faint = 1.6; /* scatter of noise alone is measured too low */
+static const double bright_part = 0.4;     /* of the amplitude: a sky that is seen in each sample */
+static const double faint_part = 0.05;     /* of it: noise that hides nothing worth a flag */
+static const double least_left = 0.01;     /* of it: less does no harm */
+static const double least_gain = 0.95;     /* of noise: less is no use of another surface */
+static const double floor_part = 1e-6;     /* of it: noise that rounding leaves */
 static const double grow_sigma = 2.5;
+static const double grow_sigma_lines = 3.5; /* beside whole lines lies much that is good */
 static const double rank_eta = 0.1;
+
+static size_t n_box_most(const ci_flag_dynspec *p)
+{
+    size_t most = 0;
+    for (size_t k = 0; k < CI_FLAG_N_SURFACE; k++) {
+        size_t n = p->axis[k][0].n_box * p->axis[k][1].n_box;
+        if (n > most) most = n;
+    }
+    return most;
+}
 
 static ci_status arrays_new(ci_flag_dynspec *p)
 {
-    size_t n = p->n_time * p->n_chan, n_line = p->n_time + p->n_chan;
-    size_t n_box = p->axis[0].n_box * p->axis[1].n_box;
+    size_t n = p->n_time * p->n_chan, n_line = p->n_time + p->n_chan, n_box = n_box_most(p);
     float *f = NULL;
     size_t n_windows = CI_FLAG_N_WINDOWS * CI_FLAG_WINDOWS_SIZE(p->n_time, p->n_chan);
-    CI_TRY(ci_mem_alloc(&f, 8 * n + n_windows + 6 * n_box + 5 * p->n_chan + 2 * n_line,
+    CI_TRY(ci_mem_alloc(&f, 8 * n + n_windows + 6 * n_box + 5 * p->n_chan + 6 * n_line,
                         sizeof(float), "flagging: a baseline's dynamic spectrum"));
     p->all = f;
     p->re = f;
@@ -54,9 +71,26 @@ static ci_status arrays_new(ci_flag_dynspec *p)
     p->search.windows = (f += n);
     p->box = (f += n_windows);
     p->line = (f += 6 * n_box);
-    p->fringe = f + 5 * p->n_chan;
+    p->fringe = (f += 5 * p->n_chan);
+    p->lag[0] = (f += 2 * n_line);
+    p->lag[1] = f + 4 * p->n_chan;
     CI_TRY(ci_mem_alloc(&p->search.mark, 2 * n, 1, "flagging: a baseline's dynamic spectrum"));
     p->search.mask = p->search.mark + n;
+    return CI_OK;
+}
+
+static ci_status axes_new(ci_flag_dynspec *p)
+{
+    static const size_t box[CI_FLAG_N_SURFACE][2] = {
+        [CI_FLAG_SURFACE_BOTH] = {CI_FLAG_BOX_TIME, CI_FLAG_BOX_CHAN},
+        [CI_FLAG_SURFACE_CHAN] = {1, CI_FLAG_BOX_CHAN},
+        [CI_FLAG_SURFACE_TIME] = {CI_FLAG_BOX_TIME, 1},
+        [CI_FLAG_SURFACE_FINE] = {CI_FLAG_BOX_TIME / 2, CI_FLAG_BOX_CHAN / 2}};
+    for (int k = 0; k < CI_FLAG_N_SURFACE; k++) {
+        bool by_time = k == CI_FLAG_SURFACE_CHAN, by_chan = k == CI_FLAG_SURFACE_TIME;
+        CI_TRY(ci_flag_axis_new(&p->axis[k][0], p->n_time, box[k][0], by_time));
+        CI_TRY(ci_flag_axis_new(&p->axis[k][1], p->n_chan, box[k][1], by_chan));
+    }
     return CI_OK;
 }
 
@@ -68,8 +102,7 @@ ci_status ci_flag_dynspec_new(ci_flag_dynspec **out, size_t n_time, size_t n_cha
     CI_TRY(ci_mem_alloc(&p, 1, sizeof *p, "flagging: a baseline's dynamic spectrum"));
     p->n_time = p->search.n_time = n_time;
     p->n_chan = p->search.n_chan = n_chan;
-    ci_status status = ci_flag_axis_new(&p->axis[0], n_time, BOX_TIME);
-    if (status == CI_OK) status = ci_flag_axis_new(&p->axis[1], n_chan, BOX_CHAN);
+    ci_status status = axes_new(p);
     if (status == CI_OK) status = arrays_new(p);
     if (status != CI_OK) {
         ci_flag_dynspec_free(p);
@@ -78,13 +111,7 @@ ci_status ci_flag_dynspec_new(ci_flag_dynspec **out, size_t n_time, size_t n_cha
     p->search.centre = RAYLEIGH_MEAN;
     p->search.sigma = RAYLEIGH_RMS;
     memcpy(p->search.n_sigma, n_sigma, sizeof n_sigma);
-    for (size_t t = 0; t < n_time; t++) {
-        for (size_t c = 0; c < n_chan; c++) {
-            double left = 1 - 2 * p->axis[0].own[t] * p->axis[1].own[c] +
-                          p->axis[0].square[t] * p->axis[1].square[c];
-            p->gain[t * n_chan + c] = left > 0.05 ? (float)(1 / sqrt(left)) : 1;
-        }
-    }
+    ci_flag_surface_set(p, CI_FLAG_SURFACE_BOTH, 1);
     *out = p;
     return CI_OK;
 }
@@ -92,8 +119,9 @@ ci_status ci_flag_dynspec_new(ci_flag_dynspec **out, size_t n_time, size_t n_cha
 void ci_flag_dynspec_free(ci_flag_dynspec *p)
 {
     if (!p) return;
-    ci_flag_axis_clear(&p->axis[0]);
-    ci_flag_axis_clear(&p->axis[1]);
+    for (size_t k = 0; k < CI_FLAG_N_SURFACE; k++)
+        for (size_t i = 0; i < 2; i++)
+            ci_flag_axis_clear(&p->axis[k][i]);
     ci_mem_free(p->search.mark);
     ci_mem_free(p->all);
     ci_mem_free(p);
@@ -135,6 +163,19 @@ void ci_flag_dynspec_fill(ci_flag_dynspec *p, const ci_vis_block *block, size_t 
     CI_ISA_KERNEL(load, isa)(p, (const float *)(block->data + at), block->flags + at, block->n_pol);
 }
 
+/* Weight 0 where far above the median of the usual samples. */
+CI_ISA_INLINE void outliers_drop(ci_flag_dynspec *p)
+{
+    size_t n = p->n_time * p->n_chan;
+    const float *restrict value = p->search.value;
+    float *restrict weight = p->weight;
+    double power = ci_flag_dynspec_median(p, value, N_AMPLITUDE);
+    p->amplitude = sqrt(power);
+    float limit = (float)(outlier_median * outlier_median * power);
+    for (size_t i = 0; i < n; i++)
+        weight[i] = value[i] <= limit ? weight[i] : 0;
+}
+
 /* Powers into `value`, weight 1 where no outlier. */
 CI_ISA_INLINE void weights_start(ci_flag_dynspec *p)
 {
@@ -146,194 +187,28 @@ CI_ISA_INLINE void weights_start(ci_flag_dynspec *p)
         value[i] = re[i] * re[i] + im[i] * im[i];
     for (size_t i = 0; i < n; i++)
         weight[i] = mark[i] == CI_FLAG_MARK_GOOD ? 1 : 0;
-    p->has_lines = ci_flag_lines_leave_out(p);
-    double power = ci_flag_dynspec_median(p, value, N_AMPLITUDE);
-    p->amplitude = sqrt(power);
-    float limit = (float)(outlier_median * outlier_median * power);
+    p->has_lines = ci_flag_lines_drop_bright(p);
+    outliers_drop(p);
+    ci_flag_lags_measure(p);
+    if (ci_flag_lines_drop_scattered(p, sqrt(0.5) * least_excess * p->amplitude)) {
+        p->has_lines = true;
+        outliers_drop(p);
+        ci_flag_lags_measure(p);
+    }
+}
+
+/* Where next to nothing is left without the loud lines, they are all that is known. */
+CI_ISA_INLINE void few_restore(ci_flag_dynspec *p)
+{
+    size_t n = p->n_time * p->n_chan, n_left = 0;
     for (size_t i = 0; i < n; i++)
-        weight[i] = value[i] <= limit ? weight[i] : 0;
-}
-
-/* Sums by lanes of w v[i + step] conj(w v[i]) over n. */
-CI_ISA_INLINE void lag_add(const ci_flag_dynspec *p, size_t first, size_t n, size_t step,
-                           float x[N_LANE], float y[N_LANE])
-{
-    const float *restrict re = p->re + first, *restrict im = p->im + first;
-    const float *restrict w = p->weight + first;
-    for (size_t i = 0; i + N_LANE <= n; i += N_LANE) {
-        for (size_t k = 0; k < N_LANE; k++) {
-            float u = w[i + k] * w[i + k + step];
-            float a = re[i + k], b = im[i + k], c = re[i + k + step], d = im[i + k + step];
-            x[k] += u * (a * c + b * d);
-            y[k] += u * (a * d - b * c);
-        }
-    }
-}
-
-static void lanes_total(const float x[N_LANE], const float y[N_LANE], double out[2])
-{
-    out[0] = out[1] = 0;
-    for (size_t k = 0; k < N_LANE; k++) {
-        out[0] += (double)x[k];
-        out[1] += (double)y[k];
-    }
-}
-
-/* Phasors exp(-i n angle). */
-CI_ISA_INLINE void phasors_fill(const double sum[2], size_t n, float *re, float *im)
-{
-    double size = sqrt(sum[0] * sum[0] + sum[1] * sum[1]);
-    double c = size > 0 ? sum[0] / size : 1, s = size > 0 ? -sum[1] / size : 0, x = 1, y = 0;
-    for (size_t i = 0; i < n; i++) {
-        re[i] = (float)x;
-        im[i] = (float)y;
-        double next = x * c - y * s;
-        y = x * s + y * c;
-        x = next;
-    }
-}
-
-/* Takes out the mean slope of phase over times and channels, which products of neighbours show: a
- * delay or an offset source winds it many times over the dynamic spectrum. */
-CI_ISA_INLINE void fringe_stop(ci_flag_dynspec *p)
-{
-    size_t n_time = p->n_time, n_chan = p->n_chan, n_line = n_time + n_chan;
-    double over_time[2], over_chan[2];
-    float x_t[N_LANE] = {0}, y_t[N_LANE] = {0}, x_c[N_LANE] = {0}, y_c[N_LANE] = {0};
-    for (size_t t = 0; t < n_time; t++) {
-        if (t + 1 < n_time) lag_add(p, t * n_chan, n_chan, n_chan, x_t, y_t);
-        lag_add(p, t * n_chan, n_chan - 1, 1, x_c, y_c);
-    }
-    lanes_total(x_t, y_t, over_time);
-    lanes_total(x_c, y_c, over_chan);
-    float *re = p->fringe, *im = p->fringe + n_line;
-    phasors_fill(over_time, n_time, re, im);
-    phasors_fill(over_chan, n_chan, re + n_time, im + n_time);
-    for (size_t t = 0; t < n_time; t++) {
-        float *restrict x = p->re + t * n_chan, *restrict y = p->im + t * n_chan;
-        const float *restrict u = re + n_time, *restrict v = im + n_time;
-        for (size_t c = 0; c < n_chan; c++) {
-            float a = u[c] * re[t] - v[c] * im[t], b = u[c] * im[t] + v[c] * re[t];
-            float z = x[c] * a - y[c] * b;
-            y[c] = x[c] * b + y[c] * a;
-            x[c] = z;
-        }
-    }
-}
-
-/* Weight, and weight x data, of the times of one row of boxes, into line [3][n_chan]. */
-CI_ISA_INLINE void times_sum(const ci_flag_dynspec *p, size_t y)
-{
-    size_t n_chan = p->n_chan, first = y * p->axis[0].box, end = first + p->axis[0].box;
-    float *restrict sum = p->line, *restrict x = sum + n_chan, *restrict z = x + n_chan;
-    memset(p->line, 0, 3 * n_chan * sizeof(float));
-    for (size_t t = first; t < end && t < p->n_time; t++) {
-        const float *restrict re = p->re + t * n_chan, *restrict im = p->im + t * n_chan;
-        const float *restrict w = p->weight + t * n_chan;
-        for (size_t c = 0; c < n_chan; c++) {
-            sum[c] += w[c];
-            x[c] += w[c] * re[c];
-            z[c] += w[c] * im[c];
-        }
-    }
-}
-
-/* Sums of weight, and of weight x data, over the boxes. */
-CI_ISA_INLINE void boxes_sum(ci_flag_dynspec *p)
-{
-    size_t n_chan = p->n_chan, n_x = p->axis[1].n_box, n_box = p->axis[0].n_box * n_x;
-    for (size_t y = 0; y < p->axis[0].n_box; y++) {
-        times_sum(p, y);
-        for (size_t k = 0; k < 3; k++) {
-            const float *restrict in = p->line + k * n_chan;
-            float *restrict out = p->box + k * n_box + y * n_x;
-            for (size_t x = 0; x < n_x; x++) {
-                size_t c = x * BOX_CHAN;
-                out[x] = in[c];
-                for (size_t i = 1; i < BOX_CHAN && c + i < n_chan; i++)
-                    out[x] += in[c + i];
-            }
-        }
-    }
-}
-
-/* out = sum over j of tap[j] x the row of boxes j. */
-CI_ISA_INLINE void rows_mix(size_t n_row, size_t n_x, const float *restrict tap,
-                            const float *restrict in, float *restrict out)
-{
-    for (size_t x = 0; x < n_x; x++)
-        out[x] = 0;
-    for (size_t j = 0; j < n_row; j++)
-        for (size_t x = 0; tap[j] > 0 && x < n_x; x++)
-            out[x] += tap[j] * in[j * n_x + x];
-}
-
-/* out = sum over j of in[j] x the taps of box j. */
-CI_ISA_INLINE void row_mix(size_t n_x, const float *restrict tap, const float *restrict in,
-                           float *restrict out)
-{
-    for (size_t x = 0; x < n_x; x++)
-        out[x] = 0;
-    for (size_t j = 0; j < n_x; j++)
-        for (size_t x = 0; x < n_x; x++)
-            out[x] += tap[j * n_x + x] * in[j];
-}
-
-/* Gaussian over boxes, times first, then channels: three dynamic spectra of n_y x n_x; the first
- * half of p->box to the second and back. */
-CI_ISA_INLINE void boxes_smooth(ci_flag_dynspec *p)
-{
-    size_t n_y = p->axis[0].n_box, n_x = p->axis[1].n_box, n = n_y * n_x;
-    float *box = p->box, *other = p->box + 3 * n;
-    for (size_t k = 0; k < 3; k++) {
-        for (size_t y = 0; y < n_y; y++)
-            rows_mix(n_y, n_x, p->axis[0].tap + y * n_y, box + k * n, other + k * n + y * n_x);
-    }
-    for (size_t k = 0; k < 3; k++) {
-        for (size_t y = 0; y < n_y; y++)
-            row_mix(n_x, p->axis[1].tap, other + k * n + y * n_x, box + k * n + y * n_x);
-    }
-    for (size_t i = 0; i < n; i++) {
-        float inverse = box[i] > 0 ? 1 / box[i] : 0;
-        box[n + i] *= inverse;
-        box[2 * n + i] *= inverse;
-    }
-}
-
-/* The surface along the channels of one row of boxes between two, into line [2][n_chan]. */
-CI_ISA_INLINE void surface_line(const ci_flag_dynspec *p, size_t t, float *line)
-{
-    size_t n_x = p->axis[1].n_box, n = p->axis[0].n_box * n_x, y = p->axis[0].node[t];
-    size_t below = y * n_x, above = y + 1 < p->axis[0].n_box ? below + n_x : below;
-    float s = p->axis[0].share[t];
-    float *restrict row = p->box + 3 * n; /* both parts between the two rows */
-    for (size_t k = 0; k < 2; k++)
-        for (size_t x = 0; x < n_x; x++)
-            row[k * n_x + x] =
-                s * p->box[(k + 1) * n + below + x] + (1 - s) * p->box[(k + 1) * n + above + x];
-    for (size_t c = 0; c < p->n_chan; c++) {
-        size_t x = p->axis[1].node[c], next = x + 1 < n_x ? x + 1 : x;
-        float u = p->axis[1].share[c];
-        line[c] = u * row[x] + (1 - u) * row[next];
-        line[p->n_chan + c] = u * row[n_x + x] + (1 - u) * row[n_x + next];
-    }
-}
-
-/* Data less the surface into sum[0] and sum[1]. */
-CI_ISA_INLINE void surface_subtract(ci_flag_dynspec *p)
-{
-    size_t n_chan = p->n_chan;
-    for (size_t t = 0; t < p->n_time; t++) {
-        surface_line(p, t, p->line);
-        const float *restrict re = p->re + t * n_chan, *restrict im = p->im + t * n_chan;
-        const float *restrict b_re = p->line, *restrict b_im = p->line + n_chan;
-        float *restrict x = p->left[0] + t * n_chan;
-        float *restrict y = p->left[1] + t * n_chan;
-        for (size_t c = 0; c < n_chan; c++) {
-            x[c] = re[c] - b_re[c];
-            y[c] = im[c] - b_im[c];
-        }
-    }
+        n_left += p->weight[i] > 0;
+    if (n_left >= MIN_GOOD && n_left * MIN_USUAL >= p->n_good) return;
+    for (size_t i = 0; i < n; i++)
+        p->weight[i] = p->search.mark[i] == CI_FLAG_MARK_GOOD ? 1 : 0;
+    p->has_lines = false;
+    outliers_drop(p);
+    ci_flag_lags_measure(p);
 }
 
 /* What every channel has of steady residual, into line [2][n_chan]: up to a part of the signal that
@@ -365,7 +240,6 @@ CI_ISA_INLINE void bandpass_measure(ci_flag_dynspec *p)
 CI_ISA_INLINE void residual_fill(ci_flag_dynspec *p)
 {
     size_t n_chan = p->n_chan;
-    surface_subtract(p);
     bandpass_measure(p);
     const float *restrict b_re = p->line, *restrict b_im = p->line + n_chan;
     for (size_t t = 0; t < p->n_time; t++) {
@@ -377,6 +251,52 @@ CI_ISA_INLINE void residual_fill(ci_flag_dynspec *p)
             float x = re[c] - b_re[c], y = im[c] - b_im[c];
             out[c] = gain[c] * sqrtf(x * x + y * y);
         }
+    }
+    double noise = ci_flag_dynspec_median(p, p->search.value, N_NOISE) / RAYLEIGH_MEDIAN;
+    p->noise = fmax(noise, floor_part * p->amplitude);
+}
+
+/* Whether the surface follows the sky as well as noise lets one see. */
+static bool surface_does(const ci_flag_dynspec *p)
+{
+    if (p->noise <= least_left * p->amplitude) return true;
+    if (p->noise < faint_part * p->amplitude) return false;
+    double most = p->noise < bright_part * p->amplitude ? most_left : most_left_faint;
+    return p->noise <= most * p->scatter;
+}
+
+/* A surface, and more through what it leaves, as long as that is less and less. */
+CI_ISA_INLINE void surface_try(ci_flag_dynspec *p, ci_flag_surface surface, size_t most)
+{
+    double before = INFINITY;
+    ci_flag_surface_set(p, surface, 1);
+    ci_flag_surface_subtract(p);
+    residual_fill(p);
+    while (p->noise < least_gain * before && p->n_pass < most && !surface_does(p)) {
+        before = p->noise;
+        ci_flag_surface_subtract_more(p, p->n_pass);
+        ci_flag_surface_set(p, surface, p->n_pass);
+        residual_fill(p);
+    }
+}
+
+/* Where the first surface leaves more than there is that is no fringe, the sky turns too fast for
+ * it: then one along the axis in which the sky is smooth, or over fewer samples. */
+CI_ISA_INLINE void surface_choose(ci_flag_dynspec *p)
+{
+    double of_time = ci_flag_lags_median(p, false, p->search.scratch);
+    double of_chan = ci_flag_lags_median(p, true, p->search.scratch);
+    p->scatter = fmin(of_time, of_chan);
+    surface_try(p, CI_FLAG_SURFACE_BOTH, 1);
+    if (surface_does(p)) return;
+    if (of_time < 0.5 * of_chan) {
+        ci_flag_fringe_stop_rows(p);
+        surface_try(p, CI_FLAG_SURFACE_CHAN, MAX_PASS);
+    } else if (of_chan < 0.5 * of_time) {
+        surface_try(p, CI_FLAG_SURFACE_TIME, MAX_PASS);
+    } else {
+        surface_try(p, CI_FLAG_SURFACE_BOTH, MAX_PASS_BOTH);
+        if (!surface_does(p)) surface_try(p, CI_FLAG_SURFACE_FINE, MAX_PASS);
     }
 }
 
@@ -420,8 +340,7 @@ CI_ISA_INLINE void shape_measure(ci_flag_dynspec *p)
 CI_ISA_INLINE void residual_scale(ci_flag_dynspec *p)
 {
     size_t n_chan = p->n_chan;
-    double floor = 1e-6 * p->amplitude;
-    p->noise = fmax(ci_flag_dynspec_median(p, p->search.value, N_NOISE) / RAYLEIGH_MEDIAN, floor);
+    double floor = floor_part * p->amplitude;
     shape_measure(p);
     for (size_t c = 0; c < n_chan; c++)
         p->line[c] = 1 / fmaxf(p->line[c], (float)floor);
@@ -460,12 +379,15 @@ CI_ISA_INLINE void found_forget(ci_flag_dynspec *p)
 CI_ISA_INLINE void search(ci_flag_dynspec *p, size_t *n_found)
 {
     weights_start(p);
+    if (p->has_lines) few_restore(p);
     if (!(p->amplitude > 0)) return;
-    fringe_stop(p);
+    ci_flag_fringe_stop(p);
+    surface_choose(p);
     for (int i = 0; i < N_ITERATION; i++) {
-        boxes_sum(p);
-        boxes_smooth(p);
-        residual_fill(p);
+        if (i > 0) {
+            ci_flag_surface_subtract(p);
+            residual_fill(p);
+        }
         residual_scale(p);
         found_forget(p);
         *n_found = ci_flag_sumthreshold(&p->search);
@@ -481,7 +403,8 @@ size_t ci_flag_dynspec_search(ci_flag_dynspec *p)
     if (p->n_good < MIN_GOOD) return 0;
     CI_ISA_KERNEL(search, p->search.isa)(p, &n_found);
     if (n_found == 0) return 0;
-    ci_flag_grow(&p->search, fmax(grow_sigma, p->search.least));
+    double sigma = p->has_lines ? grow_sigma_lines : grow_sigma;
+    ci_flag_grow(&p->search, fmax(sigma, p->search.least));
     ci_flag_rank_operate(&p->search, rank_eta);
     n_found = 0;
     for (size_t i = 0; i < n; i++)

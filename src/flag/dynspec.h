@@ -53,29 +53,53 @@ void ci_flag_rank_operate(ci_flag_search *search, double eta);
 typedef struct ci_flag_axis
 {
     size_t n, box, n_box; /* samples, samples of a box, boxes */
+    bool is_alone;        /* each box by itself, nothing between them */
     float *tap;           /* [n_box][n_box] Gaussian between boxes, not normalised */
+    float *slope;         /* [n_box][n_box] and of a line through them */
     size_t *node;         /* [n] the first of the two boxes on either side of a sample */
     float *share;         /* [n] of that box */
     double *own, *square; /* [n] weight of a sample in its own smooth value, sum of squares */
     double *sum;          /* [n_box] of the taps, each times its samples */
 } ci_flag_axis;
 
+enum
+{
+    CI_FLAG_BOX_TIME = 2, /* samples of a box of the surface */
+    CI_FLAG_BOX_CHAN = 4
+};
+
+/* Along which axes a surface is smooth: where a bright sky turns too fast for its neighbours in
+ * time (channel), it is smooth in channel (time) alone. */
+typedef enum ci_flag_surface
+{
+    CI_FLAG_SURFACE_BOTH,
+    CI_FLAG_SURFACE_CHAN,
+    CI_FLAG_SURFACE_TIME,
+    CI_FLAG_SURFACE_FINE, /* both, over half as many samples */
+    CI_FLAG_N_SURFACE
+} ci_flag_surface;
+
 typedef struct ci_flag_dynspec
 {
     size_t n_time, n_chan, n_good;
-    bool has_lines;        /* channels or times that the start leaves out */
-    ci_flag_axis axis[2];  /* times, channels */
-    float *re, *im;        /* [n_time][n_chan] data, the mean fringe taken out */
-    float *weight;         /* 1: the surface follows it, 0: not */
-    float *gain;           /* 1 / rms of the residual's share that the surface takes */
-    float *left[2];        /* data less the surface, real and imaginary */
-    float *box;            /* [2][3][n_box of times][n_box of channels] */
-    float *line;           /* [4][n_chan] */
-    float *fringe;         /* [2][n_time + n_chan] phasors of the mean fringe */
-    double amplitude;      /* median of the good samples */
-    double noise;          /* rms of one part of the residual */
-    ci_flag_search search; /* value: residual amplitude over the noise */
-    void *all;             /* owns the arrays */
+    size_t n_loud[2]; /* times, channels: loud lines that stay: too many, or weak beside the sky */
+    bool has_lines;   /* channels or times that level, noise and start leave out */
+    ci_flag_axis axis[CI_FLAG_N_SURFACE][2]; /* times, channels */
+    ci_flag_surface surface;
+    size_t n_pass, n_pass_gain; /* surfaces, each through what the one before leaves; of gain */
+    float *re, *im;             /* [n_time][n_chan] data, the mean fringe taken out */
+    float *weight;              /* 1: the surface follows it, 0: not */
+    float *gain;                /* 1 / rms of the residual's share that the surface takes */
+    float *left[2];             /* data less the surface, real and imaginary */
+    float *box;                 /* [2][3][n_box of times][n_box of channels] */
+    float *line;                /* [4][n_chan] */
+    float *lag[2];              /* [4][n_chan], [4][n_time]: sums of products of neighbours */
+    float *fringe;              /* [2][n_chan], [2][n_time] phasors of the mean fringe */
+    double amplitude;           /* median of the good samples */
+    double noise;               /* rms of one part of the residual */
+    double scatter;             /* of what is no fringe along times or along channels, the less */
+    ci_flag_search search;      /* value: residual amplitude over the noise */
+    void *all;                  /* owns the arrays */
 } ci_flag_dynspec;
 
 /* Scratch for dynamic spectra of one shape. Local. */
@@ -89,16 +113,37 @@ void ci_flag_dynspec_fill(ci_flag_dynspec *dynspec, const ci_vis_block *block, s
 /* Finds interference; returns how many samples. False flags on noise: 0.1 %. Local. */
 size_t ci_flag_dynspec_search(ci_flag_dynspec *dynspec);
 
-/* lines.c: weight 0 for channels, then times, whose mean amplitude (search.value: its square) is
- * far above that of most beside them; true where they are more than a quarter of the dynamic
- * spectrum, else all are left in. Local. */
-bool ci_flag_lines_leave_out(ci_flag_dynspec *dynspec);
+/* lines.c: weight 0 for channels and times whose mean amplitude (search.value: its square) is far
+ * above that of the quietest quarter; true where there are any. Local. */
+bool ci_flag_lines_drop_bright(ci_flag_dynspec *p);
+/* The same by what is no fringe (the lags), where it is above `floor`. Local. */
+bool ci_flag_lines_drop_scattered(ci_flag_dynspec *p, double floor);
 /* Median of `value` over some n_most of the good samples, evenly spread; where lines are left out
  * without those, and over every channel alike. Local. */
 double ci_flag_dynspec_median(const ci_flag_dynspec *dynspec, const float *value, size_t n_most);
 
+/* fringe.c: p->lag, of data and weights. Local. */
+void ci_flag_lags_measure(ci_flag_dynspec *p);
+/* Of each channel (time), rms of one part of what is no fringe of even slope; 0: not known. Local.
+ */
+void ci_flag_lags_scatter(const ci_flag_dynspec *p, bool of_chan, float *scatter);
+/* Its median; scratch [n_chan] or [n_time]. NaN: not known. Local. */
+double ci_flag_lags_median(const ci_flag_dynspec *p, bool of_chan, float *scratch);
+/* Takes out the mean slope of phase over times and channels, which the lags show: a delay or an
+ * offset source winds it many times over the dynamic spectrum. Local. */
+void ci_flag_fringe_stop(ci_flag_dynspec *p);
+/* Each time's own slope over channels. Local. */
+void ci_flag_fringe_stop_rows(ci_flag_dynspec *p);
+
+/* surface.c: what the next surfaces are; from p->surface's axes also the gain. Local. */
+void ci_flag_surface_set(ci_flag_dynspec *p, ci_flag_surface surface, size_t n_pass);
+/* Data less n_pass surfaces into left. Local. */
+void ci_flag_surface_subtract(ci_flag_dynspec *p);
+/* And n_more from left; n_pass grows. Local. */
+void ci_flag_surface_subtract_more(ci_flag_dynspec *p, size_t n_more);
+
 /* axis.c. */
-CI_MUST_CHECK ci_status ci_flag_axis_new(ci_flag_axis *axis, size_t n, size_t box);
+CI_MUST_CHECK ci_status ci_flag_axis_new(ci_flag_axis *axis, size_t n, size_t box, bool is_alone);
 void ci_flag_axis_clear(ci_flag_axis *axis);
 
 #endif

@@ -1,90 +1,175 @@
-/* Channels and times of one dynamic spectrum that interference fills: a median over the dynamic
- * spectrum says nothing where they are more than half of it, the quieter ones beside each do. */
+/* Channels and times of one dynamic spectrum that interference fills: where they are many, a median
+ * over the dynamic spectrum says nothing, and they are left out of what its level, its noise and
+ * its surface are measured of. What is flagged is decided by sample, beside the quiet rest. */
 #include "flag/dynspec.h"
 
 #include "contimg/num.h"
 
 #include <math.h>
+#include <string.h>
 
 enum
 {
-    HALF = 8, /* lines on either side that one is compared with */
     MIN_LINE = 8
 };
 
-static const double most_left = 0.75; /* else a median over the dynamic spectrum does */
-static const float outlier = 5; /* of the lower quartile beside: far beyond a bandpass's slope */
+static const float most_amplitude = 5; /* of the lower quartile of all lines */
+static const float most_scatter = 3;
+static const float most_step = 2; /* between neighbours, of a bandpass or a fading sky */
 
-/* The lower quartile of `mean` around line i, of those that are known. */
-static float quartile_beside(const float *mean, size_t n, size_t i)
+/* The lower quartile of the levels that are known, as the median of what is below the median. */
+static float lower_quartile(const float *level, size_t n, float *scratch)
 {
-    float sorted[2 * HALF + 1];
-    size_t n_here = 0;
-    for (size_t k = i > HALF ? i - HALF : 0; k < n && k <= i + HALF; k++) {
-        if (!(mean[k] > 0)) continue;
-        size_t at = n_here++;
-        for (; at > 0 && sorted[at - 1] > mean[k]; at--)
-            sorted[at] = sorted[at - 1];
-        sorted[at] = mean[k];
-    }
-    return n_here >= MIN_LINE ? sorted[n_here / 4] : INFINITY;
+    size_t n_known = 0, n_below = 0;
+    for (size_t i = 0; i < n; i++)
+        if (level[i] > 0) scratch[n_known++] = level[i];
+    if (n_known < MIN_LINE) return INFINITY;
+    float middle = ci_num_median_float(scratch, n_known);
+    for (size_t i = 0; i < n; i++)
+        if (level[i] > 0 && level[i] < middle) scratch[n_below++] = level[i];
+    return n_below > 0 ? ci_num_median_float(scratch, n_below) : middle;
 }
 
-/* keep[i] = whether line i is as most beside it; true where one is not. Sums are over counts. */
-static bool lines_judge(float *sum, const float *count, float *keep, size_t n)
+/* keep[i]: whether line i is left in; true where one is not. Neighbours of like level belong
+ * together: a bandpass or a sky leads from quiet to loud lines by steps that are small, the edge of
+ * interference is a large one. */
+static bool lines_judge(const float *level, size_t n, float most, float floor, float *keep)
 {
-    float least = INFINITY, most = 0;
+    float least = INFINITY, greatest = 0;
     bool found = false;
     for (size_t i = 0; i < n; i++) {
-        sum[i] = count[i] > 0 ? sum[i] / count[i] : 0;
-        keep[i] = 1;
-        if (sum[i] > 0) least = fminf(least, sum[i]);
-        most = fmaxf(most, sum[i]);
+        if (level[i] > 0) least = fminf(least, level[i]);
+        greatest = fmaxf(greatest, level[i]);
     }
-    if (!(most > outlier * least)) return false;
-    for (size_t i = 0; i < n; i++) {
-        if (!(sum[i] > outlier * quartile_beside(sum, n, i))) continue;
-        keep[i] = 0;
+    if (!(greatest > most * least) || !(greatest > floor)) return false;
+    float limit = fmaxf(most * lower_quartile(level, n, keep), floor);
+    for (size_t i = 0, end; i < n; i = end) {
+        float before = level[i], lowest = level[i] > 0 ? level[i] : INFINITY;
+        for (end = i + 1; end < n; end++) {
+            if (!(level[end] > 0)) continue;
+            if (before > 0 && (level[end] > most_step * before || before > most_step * level[end]))
+                break;
+            before = level[end];
+            lowest = fminf(lowest, before);
+        }
+        bool is_loud = isfinite(lowest) && lowest > limit;
+        for (size_t k = i; k < end; k++)
+            keep[k] = is_loud ? 0 : 1;
+        found |= is_loud;
+    }
+    return found;
+}
+
+static void lines_drop(ci_flag_dynspec *p, bool of_chan, const float *keep)
+{
+    for (size_t t = 0; t < p->n_time; t++)
+        for (size_t c = 0; c < p->n_chan; c++)
+            p->weight[t * p->n_chan + c] *= keep[of_chan ? c : t];
+}
+
+/* Roots of the amplitudes (value is their square), of which a few bursts do not make the mean. */
+CI_ISA_INLINE void roots_fill(const ci_flag_dynspec *p, float *restrict root)
+{
+    const float *restrict value = p->search.value;
+    for (size_t i = 0; i < p->n_time * p->n_chan; i++)
+        root[i] = sqrtf(sqrtf(value[i]));
+}
+
+CI_ISA_INSTANCES(roots_fill, (const ci_flag_dynspec *p, float *root), (p, root))
+
+/* Level of each channel along times, or of each time along channels: the square of the roots' mean;
+ * 0 where nothing is known. */
+static void levels_mean(const ci_flag_dynspec *p, bool of_chan, const float *root, float *level,
+                        float *count)
+{
+    size_t n_line = of_chan ? p->n_chan : p->n_time;
+    memset(level, 0, n_line * sizeof *level);
+    memset(count, 0, n_line * sizeof *count);
+    for (size_t t = 0; t < p->n_time; t++) {
+        const float *from = root + t * p->n_chan, *weight = p->weight + t * p->n_chan;
+        for (size_t c = 0; of_chan && c < p->n_chan; c++) {
+            level[c] += weight[c] * from[c];
+            count[c] += weight[c];
+        }
+        for (size_t c = 0; !of_chan && c < p->n_chan; c++) {
+            level[t] += weight[c] * from[c];
+            count[t] += weight[c];
+        }
+    }
+    for (size_t i = 0; i < n_line; i++) {
+        float mean = count[i] > 0 ? level[i] / count[i] : 0;
+        level[i] = mean * mean;
+    }
+}
+
+bool ci_flag_lines_drop_bright(ci_flag_dynspec *p)
+{
+    float *root = p->left[0], *level = p->left[1], *keep = p->search.scratch;
+    bool found = false;
+    CI_ISA_KERNEL(roots_fill, p->search.isa)(p, root);
+    for (int of_chan = 1; of_chan >= 0; of_chan--) {
+        size_t n = of_chan ? p->n_chan : p->n_time;
+        levels_mean(p, of_chan, root, level, keep);
+        if (!lines_judge(level, n, most_amplitude, 0, keep)) continue;
+        lines_drop(p, of_chan, keep);
         found = true;
     }
     return found;
 }
 
-/* Sums of amplitude (value is its square) and weight, along times to each channel or along channels
- * to each time. */
-static void lines_sum(const ci_flag_dynspec *p, bool of_chan, float *sum, float *count)
+/* Lines that are loud beside the quietest few, which are no quarter of all: and not by a bandpass,
+ * which scales the coherent part of the power, too. Interference in so many may as well be noise.
+ */
+static size_t loud_count(const ci_flag_dynspec *p, bool of_chan, const float *level, float floor)
 {
-    size_t n_line = of_chan ? p->n_chan : p->n_time;
-    for (size_t i = 0; i < n_line; i++)
-        sum[i] = count[i] = 0;
-    for (size_t t = 0; t < p->n_time; t++) {
-        const float *value = p->search.value + t * p->n_chan, *weight = p->weight + t * p->n_chan;
-        for (size_t c = 0; c < p->n_chan; c++) {
-            size_t i = of_chan ? c : t;
-            sum[i] += weight[c] * sqrtf(value[c]);
-            count[i] += weight[c];
+    size_t n = of_chan ? p->n_chan : p->n_time, n_loud = 0, quiet[2] = {n, n};
+    const float *x = p->lag[of_chan ? 0 : 1], *y = x + n, *z = y + n;
+    for (size_t i = 0; i < n; i++) {
+        if (!(level[i] > 0)) continue;
+        if (quiet[0] == n || level[i] < level[quiet[0]]) {
+            quiet[1] = quiet[0];
+            quiet[0] = i;
+        } else if (quiet[1] == n || level[i] < level[quiet[1]]) {
+            quiet[1] = i;
         }
     }
+    if (quiet[1] == n) return 0;
+    size_t q = quiet[1];
+    float share = 1 - sqrtf(x[q] * x[q] + y[q] * y[q]) / z[q];
+    for (size_t i = 0; i < n; i++) {
+        float here = 1 - sqrtf(x[i] * x[i] + y[i] * y[i]) / z[i];
+        n_loud += level[i] > fmaxf(most_scatter * level[q], floor) &&
+                  here > most_scatter * most_scatter * share;
+    }
+    return 4 * n_loud > 3 * n ? n_loud : 0;
 }
 
-bool ci_flag_lines_leave_out(ci_flag_dynspec *p)
+static size_t dropped_count(const float *keep, size_t n)
 {
-    float *sum = p->left[0], *count = p->left[1], *keep = p->search.scratch;
-    size_t n = p->n_time * p->n_chan, n_left = 0;
-    for (int axis = 0; axis < 2; axis++) {
-        size_t n_line = axis == 0 ? p->n_chan : p->n_time;
-        lines_sum(p, axis == 0, sum, count);
-        if (!lines_judge(sum, count, keep, n_line)) continue;
-        for (size_t t = 0; t < p->n_time; t++)
-            for (size_t c = 0; c < p->n_chan; c++)
-                p->weight[t * p->n_chan + c] *= keep[axis == 0 ? c : t];
+    size_t n_dropped = 0;
+    for (size_t i = 0; i < n; i++)
+        n_dropped += keep[i] == 0;
+    return n_dropped;
+}
+
+bool ci_flag_lines_drop_scattered(ci_flag_dynspec *p, double floor)
+{
+    float *level = p->left[0], *keep = p->left[1];
+    bool found = false;
+    for (int of_chan = 1; of_chan >= 0; of_chan--) {
+        size_t n = of_chan ? p->n_chan : p->n_time;
+        ci_flag_lags_scatter(p, of_chan, level);
+        if (!lines_judge(level, n, most_scatter, 0, keep)) {
+            p->n_loud[of_chan] = loud_count(p, of_chan, level, (float)floor);
+            continue;
+        }
+        p->n_loud[of_chan] = dropped_count(keep, n);
+        if (!lines_judge(level, n, most_scatter, (float)floor, keep)) continue;
+        p->n_loud[of_chan] -= dropped_count(keep, n);
+        lines_drop(p, of_chan, keep);
+        found = true;
     }
-    for (size_t i = 0; i < n; i++)
-        n_left += p->weight[i] > 0;
-    if ((double)n_left < most_left * (double)p->n_good) return true;
-    for (size_t i = 0; i < n; i++)
-        p->weight[i] = p->search.mark[i] == CI_FLAG_MARK_GOOD ? 1 : 0;
-    return false;
+    return found;
 }
 
 /* Greatest common divisor, n > 0. */

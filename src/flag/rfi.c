@@ -110,6 +110,8 @@ static void level_note(const ci_flag_dynspec *p, const ci_vis_block *block, size
         .length_m = hypot(hypot(to[0] - from[0], to[1] - from[1]), to[2] - from[2]),
         .amplitude = p->amplitude,
         .noise = p->noise,
+        .scatter = p->scatter,
+        .n_loud = {(int64_t)p->n_loud[0], (int64_t)p->n_loud[1]},
     };
 }
 

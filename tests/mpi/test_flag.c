@@ -244,6 +244,65 @@ static void test_weak(ci_comm *world, double flux_jy)
     ci_vis_set_free(set);
 }
 
+/* Noise of its own in all that antenna 5 has, and in half of the channels of antenna 6. */
+static bool is_filled(int32_t a1, int32_t a2, size_t c)
+{
+    return a1 != a2 && (a1 == 5 || a2 == 5 || ((a1 == 6 || a2 == 6) && c < 4));
+}
+
+static void filled_add(ci_vis_set *set)
+{
+    for (size_t i = 0; i < set->n_block; i++) {
+        ci_vis_block *block = set->block[i];
+        for (size_t k = 0; k < block->n_row * block->n_chan * block->n_pol; k++) {
+            size_t r = k / block->n_pol / block->n_chan, c = k / block->n_pol % block->n_chan;
+            size_t b = (size_t)block->i_baseline[r], s = block->part.i_sub_band;
+            if (!is_filled(set->meta->baseline_ant1[b], set->meta->baseline_ant2[b], c)) continue;
+            uint64_t cell = ((s * 100 + (size_t)block->i_time[r]) * 100 + c) * 4 + k % block->n_pol;
+            block->data[k] += (ci_c32)(200 * 0.0025 * sim_normal(79, b, cell));
+        }
+    }
+}
+
+static void test_filled(ci_comm *world, ci_comm *self)
+{
+    cal_sim s = plain;
+    ci_flag_options options;
+    ci_flag_report *report = NULL, *alone = NULL;
+    size_t n_hit = 0, n_found = 0, n_other = 0, n_wrong = 0;
+    ci_flag_options_default(&options);
+    s.dead = -1;
+    ci_vis_set *set = sim_set(world, &s), *whole = sim_set(self, &s);
+    filled_add(set);
+    filled_add(whole);
+    CHECK_OK(ci_flag_run(world, set, &options, &report));
+    CHECK_OK(ci_flag_run(self, whole, &options, &alone));
+    if (!report || !alone) return;
+    CHECK(same_report(report, alone));
+    check_same_flags(set, whole);
+    for (size_t i = 0; i < whole->n_block; i++) {
+        const ci_vis_block *block = whole->block[i];
+        for (size_t k = 0; k < block->n_row * block->n_chan * block->n_pol; k++) {
+            size_t r = k / block->n_pol / block->n_chan, c = k / block->n_pol % block->n_chan;
+            size_t b = (size_t)block->i_baseline[r];
+            bool hit = is_filled(whole->meta->baseline_ant1[b], whole->meta->baseline_ant2[b], c);
+            bool flagged = block->flags[k] != 0;
+            n_hit += hit;
+            n_found += hit && flagged;
+            n_other += !hit;
+            n_wrong += !hit && flagged;
+        }
+    }
+    if (ci_comm_rank(world) == 0)
+        printf("filled: %zu of %zu found, %zu of %zu others flagged\n", n_found, n_hit, n_wrong,
+               n_other);
+    CHECK(100 * n_found >= 99 * n_hit && 100 * n_wrong <= 2 * n_other);
+    ci_flag_report_free(report);
+    ci_flag_report_free(alone);
+    ci_vis_set_free(set);
+    ci_vis_set_free(whole);
+}
+
 static void test_nothing_left(ci_comm *world)
 {
     ci_flag_options options;
@@ -273,6 +332,7 @@ int main(void)
     test_rfi(world, self);
     test_weak(world, 0.5);
     test_weak(world, 12.7);
+    test_filled(world, self);
     test_nothing_left(world);
     CHECK(ci_mem_now() == before); /* nothing left behind, errors included */
     ci_comm_free(self);

@@ -28,10 +28,12 @@ static double complex normal(void)
     return r * (cos(turn) + I * sin(turn));
 }
 
-/* Sky: a source of `flux` whose phase turns so often over times and channels. */
+/* Sky: a source of `flux` whose phase turns so often over times and channels, and `curve` turns
+ * more by a parabola in time; another of `flux_b`. */
 typedef struct sky
 {
     double flux, turns_time, turns_chan, sigma;
+    double curve, flux_b, turns_time_b, turns_chan_b;
 } sky;
 
 static void fill(ci_flag_dynspec *p, const sky *s)
@@ -39,14 +41,39 @@ static void fill(ci_flag_dynspec *p, const sky *s)
     double start = uniform();
     for (size_t i = 0; i < N; i++) {
         double t = (double)(i / N_CHAN) / N_TIME, c = (double)(i % N_CHAN) / N_CHAN;
-        double turn = CI_TWO_PI * (start + s->turns_time * t + s->turns_chan * c);
+        double turn =
+            CI_TWO_PI * (start + s->turns_time * t + s->curve * t * t + s->turns_chan * c);
+        double other = CI_TWO_PI * (2 * start + s->turns_time_b * t + s->turns_chan_b * c);
         double complex v = s->flux * (1 + 0.1 * (t - 0.5)) * (cos(turn) + I * sin(turn));
+        v += s->flux_b * (cos(other) + I * sin(other));
         v += s->sigma * normal();
         p->re[i] = (float)creal(v);
         p->im[i] = (float)cimag(v);
         p->search.mark[i] = CI_FLAG_MARK_GOOD;
     }
     p->n_good = N;
+}
+
+/* Interference of a phase of its own in each sample, or of one that turns slowly, in a part of the
+ * times and channels. */
+typedef struct part
+{
+    size_t t_first, t_end, c_first, c_end, c_step;
+    double amplitude;
+    bool is_even;
+} part;
+
+static void part_hit(ci_flag_dynspec *p, const part *r, uint8_t *is_hit)
+{
+    for (size_t t = r->t_first; t < r->t_end; t++) {
+        for (size_t c = r->c_first; c < r->c_end; c += r->c_step) {
+            size_t i = t * N_CHAN + c;
+            double turn = r->is_even ? 0.1 * (double)t + 0.2 * (double)c : CI_TWO_PI * uniform();
+            p->re[i] += (float)(r->amplitude * cos(turn));
+            p->im[i] += (float)(r->amplitude * sin(turn));
+            is_hit[i] = 1;
+        }
+    }
 }
 
 /* A run of interference of one amplitude and phase. */
@@ -71,8 +98,10 @@ static void hit(ci_flag_dynspec *p, const run *r, uint8_t *is_hit)
     }
 }
 
-/* Shares of samples with interference that are found, and of others that are flagged. */
-static void measure(const sky *s, const run *r, size_t n_dynspec, double *found, double *wrong)
+/* Shares of samples with interference (a run, a part, or none) that are found, and of others that
+ * are flagged. */
+static void measure(const sky *s, const run *r, const part *q, size_t n_dynspec, double *found,
+                    double *wrong)
 {
     ci_flag_dynspec *p = NULL;
     assert_int_equal(ci_flag_dynspec_new(&p, N_TIME, N_CHAN), CI_OK);
@@ -82,6 +111,7 @@ static void measure(const sky *s, const run *r, size_t n_dynspec, double *found,
         uint8_t is_hit[N] = {0};
         fill(p, s);
         if (r) hit(p, r, is_hit);
+        if (q) part_hit(p, q, is_hit);
         ci_flag_dynspec_search(p);
         for (size_t i = 0; i < N; i++) {
             bool flagged = p->search.mark[i] == CI_FLAG_MARK_FOUND;
@@ -96,11 +126,16 @@ static void measure(const sky *s, const run *r, size_t n_dynspec, double *found,
 }
 
 static const sky skies[] = {
-    {0, 0, 0, 3.3},         /* noise */
-    {12.7, 0, 0, 3.3},      /* the calibrator in the centre */
-    {12.7, 2, 2.5, 3.3},    /* at the field's edge, on a long baseline */
-    {12.7, 0.3, 11.7, 3.3}, /* a delay of 1000 ns */
-    {12.7, 2, -2.5, 0.01},  /* nearly without noise */
+    {.sigma = 3.3},                                                           /* noise */
+    {.flux = 12.7, .sigma = 3.3},                                             /* a calibrator */
+    {.flux = 12.7, .turns_time = 2, .turns_chan = 2.5, .sigma = 3.3},         /* at the edge */
+    {.flux = 12.7, .turns_time = 0.3, .turns_chan = 11.7, .sigma = 3.3},      /* a delay: 1000 ns */
+    {.flux = 12.7, .turns_time = 2, .turns_chan = -2.5, .sigma = 0.01},       /* nearly no noise */
+    {.flux = 200, .curve = 30, .flux_b = 2, .turns_time_b = 5, .sigma = 0.1}, /* for hours */
+    {.flux = 200, .flux_b = 100, .turns_time_b = 8, .turns_chan_b = 1, .sigma = 0.1},
+    {.flux = 200, .turns_time = 1, .flux_b = 2, .turns_time_b = -5, .sigma = 0.1},
+    {.flux = 5, .flux_b = 3, .turns_time_b = 2, .turns_chan_b = -2, .sigma = 0.1},
+    {.flux = 12.7, .flux_b = 8, .turns_time_b = -1.5, .turns_chan_b = -2, .sigma = 3.3},
 };
 
 static void test_clean(void **unused)
@@ -108,7 +143,7 @@ static void test_clean(void **unused)
     (void)unused;
     for (size_t i = 0; i < sizeof skies / sizeof *skies; i++) {
         double found, wrong;
-        measure(&skies[i], NULL, 600, &found, &wrong);
+        measure(&skies[i], NULL, NULL, 600, &found, &wrong);
         print_message("sky %zu: false flags %.4f %%\n", i, 100 * wrong);
         assert_true(wrong < 5e-3);
     }
@@ -125,7 +160,7 @@ static void test_found(void **unused)
             double found, wrong;
             run r = runs[k];
             r.amplitude *= skies[i].sigma;
-            measure(&skies[i], &r, 400, &found, &wrong);
+            measure(&skies[i], &r, NULL, 400, &found, &wrong);
             print_message("sky %zu, %zu samples along %s of %g sigma: %.2f %% found, %.3f %% of "
                           "others flagged\n",
                           i, r.length, r.along_chan ? "channels" : "times", runs[k].amplitude,
@@ -136,8 +171,72 @@ static void test_found(void **unused)
     }
 }
 
+/* In many channels or times, side by side or not, at the ends or not, on a calm and on a moving
+ * sky: no median over them says what is usual. */
+static void test_filled(void **unused)
+{
+    (void)unused;
+    static const sky all[] = {
+        {.flux = 2, .sigma = 0.1},
+        {.flux = 200, .turns_time = 1, .flux_b = 2, .turns_time_b = -5, .sigma = 0.1}};
+    static const part parts[] = {
+        {0, N_TIME, 0, 15, 1, 30, false},      /* a third of the channels, first ones */
+        {0, N_TIME, 16, 32, 1, 30, false},     /* and in the middle */
+        {0, N_TIME, 0, N_CHAN, 2, 30, false},  /* half of them */
+        {0, N_TIME, 24, N_CHAN, 1, 30, false}, /* side by side */
+        {0, 12, 0, N_CHAN, 1, 30, false},      /* half of the times */
+        {7, 16, 0, N_CHAN, 1, 30, false},      /* a burst of 9 of 24 times */
+        {6, 18, 10, 34, 1, 30, false},         /* half of both */
+        {0, 1, 0, 1, 1, 500, false},           /* one sample in the corner */
+        {11, 12, 20, 21, 1, 500, false},       /* and one in the middle */
+    };
+    for (size_t i = 0; i < 2; i++) {
+        for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) {
+            double found, wrong;
+            part here = parts[k];
+            here.amplitude *= i == 0 ? 1 : 4; /* a tenth of a sky is no interference to tell */
+            measure(&all[i], NULL, &here, 100, &found, &wrong);
+            print_message("sky %g Jy, part %zu: %.2f %% found, %.2f %% of others flagged\n",
+                          all[i].flux, k, 100 * found, 100 * wrong);
+            assert_true(found >= 0.99);
+            assert_true(wrong < 0.13); /* beside them: a run of ten takes one more at each end */
+        }
+    }
+    part even = {0, N_TIME, 24, N_CHAN, 1, 20, true}; /* a carrier with steps of its own */
+    double found, wrong;
+    measure(&all[0], NULL, &even, 100, &found, &wrong);
+    assert_true(found >= 0.99 && wrong < 0.13);
+}
+
+/* A bandpass that falls to a tenth over a third of the channels, noise with it, is none. */
+static void test_slope(void **unused)
+{
+    (void)unused;
+    ci_flag_dynspec *p = NULL;
+    size_t n_wrong = 0, n_dynspec = 200;
+    assert_int_equal(ci_flag_dynspec_new(&p, N_TIME, N_CHAN), CI_OK);
+    p->search.isa = ci_isa_widest();
+    for (size_t k = 0; k < n_dynspec; k++) {
+        fill(p, &skies[k % 3]);
+        for (size_t i = 0; i < N; i++) {
+            double c = (double)(i % N_CHAN);
+            float gain = c < 32 ? 1 : (float)pow(0.1, (c - 32) / 16);
+            p->re[i] *= gain;
+            p->im[i] *= gain;
+        }
+        ci_flag_dynspec_search(p);
+        for (size_t i = 0; i < N; i++)
+            n_wrong += p->search.mark[i] == CI_FLAG_MARK_FOUND;
+    }
+    ci_flag_dynspec_free(p);
+    print_message("slope of a bandpass: false flags %.4f %%\n",
+                  100 * (double)n_wrong / (double)(n_dynspec * N));
+    assert_true((double)n_wrong < 5e-3 * (double)(n_dynspec * N));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_clean), cmocka_unit_test(test_found)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_clean), cmocka_unit_test(test_found),
+                                       cmocka_unit_test(test_filled), cmocka_unit_test(test_slope)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

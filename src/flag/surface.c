@@ -1,0 +1,177 @@
+/* A smooth complex surface through a dynamic spectrum: what it leaves of the data. */
+#include "flag/dynspec.h"
+
+#include <math.h>
+#include <string.h>
+
+static const float least_known = 0.3F; /* of the weights around a box that a line needs */
+
+/* Weight, and weight x data, of the times of one row of boxes, into line [3][n_chan]. */
+CI_ISA_INLINE void times_sum(const ci_flag_dynspec *p, const float *const data[2], size_t y)
+{
+    size_t n_chan = p->n_chan, box = p->axis[p->surface][0].box, first = y * box;
+    float *restrict sum = p->line, *restrict x = sum + n_chan, *restrict z = x + n_chan;
+    memset(p->line, 0, 3 * n_chan * sizeof(float));
+    for (size_t t = first; t < first + box && t < p->n_time; t++) {
+        const float *restrict re = data[0] + t * n_chan, *restrict im = data[1] + t * n_chan;
+        const float *restrict w = p->weight + t * n_chan;
+        for (size_t c = 0; c < n_chan; c++) {
+            sum[c] += w[c];
+            x[c] += w[c] * re[c];
+            z[c] += w[c] * im[c];
+        }
+    }
+}
+
+CI_ISA_INLINE void chans_sum(size_t n_chan, size_t n_x, size_t box, const float *restrict in,
+                             float *restrict out)
+{
+    for (size_t x = 0; x < n_x; x++) {
+        size_t c = x * box;
+        out[x] = in[c];
+        for (size_t i = 1; i < box && c + i < n_chan; i++)
+            out[x] += in[c + i];
+    }
+}
+
+/* Sums of weight, and of weight x data, over the boxes. */
+CI_ISA_INLINE void boxes_sum(ci_flag_dynspec *p, const float *const data[2])
+{
+    const ci_flag_axis *axis = p->axis[p->surface];
+    size_t n_chan = p->n_chan, n_x = axis[1].n_box, n_box = axis[0].n_box * n_x;
+    for (size_t y = 0; y < axis[0].n_box; y++) {
+        times_sum(p, data, y);
+        for (size_t k = 0; k < 3; k++) {
+            const float *in = p->line + k * n_chan;
+            float *out = p->box + k * n_box + y * n_x;
+            if (axis[1].box == CI_FLAG_BOX_CHAN) /* a number that the compiler knows */
+                chans_sum(n_chan, n_x, CI_FLAG_BOX_CHAN, in, out);
+            else
+                chans_sum(n_chan, n_x, axis[1].box, in, out);
+        }
+    }
+}
+
+/* out = sum over j of tap[j] x the row of boxes j. */
+CI_ISA_INLINE void rows_mix(size_t n_row, size_t n_x, const float *restrict tap,
+                            const float *restrict in, float *restrict out)
+{
+    for (size_t x = 0; x < n_x; x++)
+        out[x] = 0;
+    for (size_t j = 0; j < n_row; j++)
+        for (size_t x = 0; tap[j] != 0 && x < n_x; x++)
+            out[x] += tap[j] * in[j * n_x + x];
+}
+
+/* out = sum over j of in[j] x the taps of box j. */
+CI_ISA_INLINE void row_mix(size_t n_x, const float *restrict tap, const float *restrict in,
+                           float *restrict out)
+{
+    for (size_t x = 0; x < n_x; x++)
+        out[x] = 0;
+    for (size_t j = 0; j < n_x; j++)
+        for (size_t x = 0; x < n_x; x++)
+            out[x] += tap[j * n_x + x] * in[j];
+}
+
+/* Gaussian over boxes, times first, then channels: three dynamic spectra of n_y x n_x; the first
+ * half of p->box to the second and back. */
+CI_ISA_INLINE void boxes_smooth(ci_flag_dynspec *p, bool again)
+{
+    const ci_flag_axis *axis = p->axis[p->surface];
+    size_t n_y = axis[0].n_box, n_x = axis[1].n_box, n = n_y * n_x;
+    float *box = p->box, *other = p->box + 3 * n;
+    const float *tap[2] = {again ? axis[0].slope : axis[0].tap,
+                           again ? axis[1].slope : axis[1].tap};
+    for (size_t k = 0; k < 3; k++) {
+        for (size_t y = 0; y < n_y; y++)
+            rows_mix(n_y, n_x, tap[0] + y * n_y, box + k * n, other + k * n + y * n_x);
+    }
+    if (axis[1].is_alone) memcpy(box, other, 3 * n * sizeof *box);
+    for (size_t k = 0; !axis[1].is_alone && k < 3; k++) {
+        for (size_t y = 0; y < n_y; y++)
+            row_mix(n_x, tap[1], other + k * n + y * n_x, box + k * n + y * n_x);
+    }
+    for (size_t i = 0; i < n; i++) {
+        float least =
+            again ? least_known * (float)(axis[0].sum[i / n_x] * axis[1].sum[i % n_x]) : 0;
+        float inverse = box[i] > least ? 1 / box[i] : 0;
+        box[n + i] *= inverse;
+        box[2 * n + i] *= inverse;
+    }
+}
+
+/* The surface along the channels of one row of boxes between two, into line [2][n_chan]. */
+CI_ISA_INLINE void surface_line(const ci_flag_dynspec *p, size_t t, float *line)
+{
+    const ci_flag_axis *axis = p->axis[p->surface];
+    size_t n_x = axis[1].n_box, n = axis[0].n_box * n_x, y = axis[0].node[t];
+    size_t below = y * n_x, above = y + 1 < axis[0].n_box ? below + n_x : below;
+    float s = axis[0].share[t];
+    float *restrict row = p->box + 3 * n; /* both parts between the two rows */
+    for (size_t k = 0; k < 2; k++)
+        for (size_t x = 0; x < n_x; x++)
+            row[k * n_x + x] =
+                s * p->box[(k + 1) * n + below + x] + (1 - s) * p->box[(k + 1) * n + above + x];
+    for (size_t c = 0; c < p->n_chan; c++) {
+        size_t x = axis[1].node[c], next = x + 1 < n_x ? x + 1 : x;
+        float u = axis[1].share[c];
+        line[c] = u * row[x] + (1 - u) * row[next];
+        line[p->n_chan + c] = u * row[n_x + x] + (1 - u) * row[n_x + next];
+    }
+}
+
+CI_ISA_INLINE void line_subtract(size_t n, const float *restrict surface, const float *from,
+                                 float *to)
+{
+    for (size_t c = 0; c < n; c++)
+        to[c] = from[c] - surface[c];
+}
+
+CI_ISA_INLINE void surface_subtract(ci_flag_dynspec *p, bool again)
+{
+    size_t n_chan = p->n_chan;
+    const float *data[2] = {again ? p->left[0] : p->re, again ? p->left[1] : p->im};
+    boxes_sum(p, data);
+    boxes_smooth(p, again);
+    for (size_t t = 0; t < p->n_time; t++) {
+        surface_line(p, t, p->line);
+        for (size_t k = 0; k < 2; k++)
+            line_subtract(n_chan, p->line + k * n_chan, data[k] + t * n_chan,
+                          p->left[k] + t * n_chan);
+    }
+}
+
+CI_ISA_INSTANCES(surface_subtract, (ci_flag_dynspec * p, bool again), (p, again))
+
+void ci_flag_surface_subtract(ci_flag_dynspec *p)
+{
+    ci_isa isa = p->search.isa;
+    for (size_t i = 0; i < p->n_pass; i++)
+        CI_ISA_KERNEL(surface_subtract, isa)(p, i > 0);
+}
+
+void ci_flag_surface_subtract_more(ci_flag_dynspec *p, size_t n_more)
+{
+    for (size_t i = 0; i < n_more; i++)
+        CI_ISA_KERNEL(surface_subtract, p->search.isa)(p, true);
+    p->n_pass += n_more;
+}
+
+/* The residual of a sample that a surface through it leaves has less noise than the sample. */
+void ci_flag_surface_set(ci_flag_dynspec *p, ci_flag_surface surface, size_t n_pass)
+{
+    const ci_flag_axis *axis = p->axis[surface];
+    p->n_pass = n_pass;
+    if (p->surface == surface && p->n_pass_gain == n_pass) return;
+    p->surface = surface;
+    p->n_pass_gain = n_pass;
+    for (size_t t = 0; t < p->n_time; t++) {
+        for (size_t c = 0; c < p->n_chan; c++) {
+            double taken =
+                2 * axis[0].own[t] * axis[1].own[c] - axis[0].square[t] * axis[1].square[c];
+            double left = 1 - sqrt((double)n_pass) * taken;
+            p->gain[t * p->n_chan + c] = left > 0.05 ? (float)(1 / sqrt(left)) : 1;
+        }
+    }
+}
