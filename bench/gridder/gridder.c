@@ -282,7 +282,7 @@ int main(int argc, char **argv)
     status = ci_comm_isa_set(b.comm, isa);
     if (status == CI_OK) status = samples_make(&b);
     if (status == CI_OK && argc > 7) dump(&b, argv[7]);
-    if (status == CI_OK) status = measure(&b, ci_comm_size(b.comm) == 1 && argc <= 7);
+    if (status == CI_OK) status = measure(&b, ci_comm_size(b.comm) == 1);
     if (status != CI_OK) fprintf(stderr, "contimg-bench-gridder: %s\n", ci_error_text());
     ci_vis_samples_free(b.samples);
     return ci_par_end(b.comm, status) == CI_OK ? 0 : 70;
