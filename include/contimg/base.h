@@ -352,6 +352,10 @@ void ci_json_remove(ci_json *object, const char *name);
 CI_MUST_CHECK ci_status ci_json_print(char **out, const ci_json *value, bool pretty);
 /* The pretty text into a file, by .part and rename. */
 CI_MUST_CHECK ci_status ci_json_write_file(const ci_json *value, const char *path);
+/* Puts "content_sha256" into an object: the checksum of its pretty text without it. */
+CI_MUST_CHECK ci_status ci_json_seal(ci_json *object);
+/* CI_ERR_INPUT where an object is not as it was sealed, or never was; takes the checksum out. */
+CI_MUST_CHECK ci_status ci_json_seal_check(ci_json *object);
 /* A value from text; CI_ERR_INPUT names `what` and where it is wrong. */
 CI_MUST_CHECK ci_status ci_json_parse(ci_json **out, const char *text, const char *what);
 /* A value from a file. */

@@ -115,6 +115,8 @@ CI_MUST_CHECK ci_status ci_clean_model_points(const ci_clean_model *model, ci_cl
 /* Sum of pixel and point components, Jy. Collective. */
 CI_MUST_CHECK ci_status ci_clean_model_flux(ci_comm *comm, const ci_clean_model *model,
                                             double *flux_jy);
+/* Number of its sources outside the image. Local. */
+size_t ci_clean_model_n_outside(const ci_clean_model *model);
 /* Point components and slopes for stats, brightest first, and a line about them for the log.
  * Local. */
 void ci_clean_model_summary(const ci_clean_model *model, ci_clean_stats *stats);

@@ -61,6 +61,8 @@ CI_MUST_CHECK ci_status ci_conf_check_work(const ci_conf *conf);
 
 /* Values. Text is "" where an option without default was not given. */
 const char *ci_conf_text(const ci_conf *conf, ci_conf_id id);
+/* The value in one form, however it was written ("5" of 5.0, "briggs" of BRIGGS), appended. */
+CI_MUST_CHECK ci_status ci_conf_value_append(ci_text *text, const ci_conf *conf, ci_conf_id id);
 /* Value of a REAL option. */
 double ci_conf_double(const ci_conf *conf, ci_conf_id id);
 /* Value of an INT option. */

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static cJSON *item(ci_json *value)
 {
@@ -88,6 +89,37 @@ ci_status ci_json_print(char **out, const ci_json *value, bool pretty)
     ci_status status = pretty ? ci_str_utf8(out, text) : ci_str_copy(out, text);
     cJSON_free(text);
     return status;
+}
+
+static const char seal_name[] = "content_sha256";
+
+static ci_status content_hash(char out[CI_SHA256_HEX], const ci_json *object)
+{
+    char *text = NULL;
+    CI_TRY(ci_json_print(&text, object, true));
+    ci_status status = ci_sha256_bytes(out, text, strlen(text));
+    ci_mem_free(text);
+    return status;
+}
+
+ci_status ci_json_seal(ci_json *object)
+{
+    char hash[CI_SHA256_HEX];
+    ci_json_remove(object, seal_name);
+    CI_TRY(content_hash(hash, object));
+    ci_json_put_string(object, seal_name, hash);
+    return CI_OK;
+}
+
+ci_status ci_json_seal_check(ci_json *object)
+{
+    char said[CI_SHA256_HEX], hash[CI_SHA256_HEX];
+    ci_json_copy_string(said, sizeof said, object, seal_name);
+    ci_json_remove(object, seal_name);
+    CI_TRY(content_hash(hash, object));
+    if (strcmp(said, hash) == 0) return CI_OK;
+    return ci_error(CI_ERR_INPUT, "%s '%s': is not that of the rest, which was changed since: %s",
+                    seal_name, said, hash);
 }
 
 ci_status ci_json_write_file(const ci_json *value, const char *path)

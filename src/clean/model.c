@@ -358,6 +358,11 @@ ci_status ci_clean_model_points(const ci_clean_model *b, ci_clean_point **out, s
     return CI_OK;
 }
 
+size_t ci_clean_model_n_outside(const ci_clean_model *b)
+{
+    return b->n_outside;
+}
+
 ci_status ci_clean_model_flux(ci_comm *comm, const ci_clean_model *b, double *flux_jy)
 {
     double *row = NULL;

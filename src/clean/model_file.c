@@ -278,6 +278,35 @@ static ci_status finite_check(const ci_h5_file *file, const char *what, const do
     return CI_OK;
 }
 
+/* No number of a model is greater than a flux can be. */
+static ci_status sizes_check(const ci_h5_file *file, const content *c)
+{
+    const struct
+    {
+        const char *what;
+        const double *value;
+        size_t n;
+    } list[] = {{"component_flux_jy", c->flux, c->n_component},
+                {"source", c->source, c->n_source * SOURCE_COLUMNS},
+                {"outside", c->outside, c->n_outside * OUTSIDE_COLUMNS},
+                {"variation_jy", c->amplitude, c->n_variation * c->n_cell},
+                {"residual_rms_jy", &c->rms, 1},
+                {"residual_peak_jy", &c->peak, 1}};
+    for (size_t k = 0; k < sizeof list / sizeof *list; k++)
+        for (size_t i = 0; i < list[k].n; i++)
+            if (!(fabs(list[k].value[i]) <= CI_SKY_FLUX_MAX_JY))
+                return ci_error(CI_ERR_INPUT,
+                                "%s: %s has a value of %g, beyond %g: remove the file and image "
+                                "again",
+                                ci_h5_path(file), list[k].what, list[k].value[i],
+                                CI_SKY_FLUX_MAX_JY);
+    if (c->rms >= 0) return CI_OK;
+    return ci_error(
+        CI_ERR_INPUT,
+        "%s: residual_rms_jy is %g: must not be below 0: remove the file and image again",
+        ci_h5_path(file), c->rms);
+}
+
 /* Direction cosines in the first two columns, and slopes that no fit gives. */
 static ci_status places_check(const ci_h5_file *file, const char *what, const double *value,
                               size_t n_row, size_t n_column)
@@ -319,6 +348,7 @@ static ci_status content_check(const ci_h5_file *file, const ci_clean_model *b, 
                             ci_h5_path(file), i, b->layout->n_x, b->layout->n_y);
     CI_TRY(places_check(file, "source", c->source, c->n_source, SOURCE_COLUMNS));
     CI_TRY(slopes_check(file, c));
+    CI_TRY(sizes_check(file, c));
     CI_TRY(places_check(file, "outside", c->outside, c->n_outside, OUTSIDE_COLUMNS));
     CI_TRY(places_check(file, "variation", c->variation, c->n_variation, VARIATION_COLUMNS));
     return finite_check(file, "variation", c->amplitude, c->n_variation, c->n_cell);

@@ -1,6 +1,7 @@
 /* Values of options: setting, checking and reading them. */
 #include "conf/table.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <string.h>
 #include <strings.h>
@@ -22,6 +23,26 @@ ci_status ci_conf_set(ci_conf *conf, ci_conf_id id, const char *text, ci_conf_so
     value->source = source;
     value->line = fresh_line;
     return CI_OK;
+}
+
+ci_status ci_conf_value_append(ci_text *text, const ci_conf *conf, ci_conf_id id)
+{
+    const ci_conf_value *value = &conf->value[id];
+    switch (ci_conf_rows[id].type) {
+    case CI_TYPE_INT:
+    case CI_TYPE_REAL:
+        return ci_text_append(text, "%.17g", value->number);
+    case CI_TYPE_FLAG:
+        return ci_text_append(text, "%s", value->flag ? "true" : "false");
+    case CI_TYPE_CHOICE:
+        for (const char *at = value->text; *at; at++)
+            CI_TRY(ci_text_append(text, "%c", tolower((unsigned char)*at)));
+        return CI_OK;
+    case CI_TYPE_TEXT:
+    case CI_TYPE_PATH:
+        break;
+    }
+    return ci_text_append(text, "%s", value->text);
 }
 
 /* ---- checking ---------------------------------------------------------------- */

@@ -378,6 +378,12 @@ static ci_status model_continue(ci_comm *comm, ci_image_maker *m, const char *pr
     double flux_jy = 0;
     if (status == CI_OK) status = ci_clean_model_flux(comm, m->model, &flux_jy);
     if (status == CI_OK) ci_log_info("clean: goes on from the model in %s, %.6g Jy", path, flux_jy);
+    size_t n = status == CI_OK ? ci_clean_model_n_outside(m->model) : 0;
+    if (n > 0 && !m->setup.options->clean.outside)
+        ci_log_info(
+            "clean: its %zu source%s outside the image stay%s subtracted; without --outside "
+            "no others are looked for",
+            n, ci_plural((int64_t)n), n == 1 ? "s" : "");
     ci_mem_free(path);
     return status;
 }

@@ -146,7 +146,8 @@ ci_status ci_report_write(const ci_report_record *record, const char *folder)
     CI_TRY(ci_path_make_folder(folder));
     CI_TRY(ci_path_join(&path, folder, "report.json"));
     ci_json *json = ci_report_record_json(record);
-    ci_status status = ci_json_write_file(json, path);
+    ci_status status = ci_json_seal(json);
+    if (status == CI_OK) status = ci_json_write_file(json, path);
     ci_json_free(json);
     ci_mem_free(path);
     if (status == CI_OK) status = render(record, folder);
@@ -161,7 +162,8 @@ ci_status ci_report_rewrite(const char *folder)
     CI_TRY(ci_path_join(&path, folder, "report.json"));
     ci_status status = ci_json_read_file(&json, path);
     if (status == CI_OK) {
-        status = ci_report_record_parse(&record, json);
+        status = ci_json_seal_check(json);
+        if (status == CI_OK) status = ci_report_record_parse(&record, json);
         if (status != CI_OK) status = ci_error_prefix(status, "%s", path);
     }
     if (status == CI_OK) status = render(&record, folder);

@@ -125,15 +125,16 @@ static ci_status hash_tables(ci_text *text, const char *prefix)
     return CI_OK;
 }
 
-/* A file by its content, wherever it lies; else the value. */
-static ci_status hash_value(ci_text *text, ci_conf_id id, const char *value)
+/* A file by its content, wherever it lies; else the value, however it was written. */
+static ci_status hash_value(ci_text *text, const ci_conf *conf, ci_conf_id id)
 {
     size_t before = text->length;
+    const char *value = ci_conf_text(conf, id);
     if (id == CI_CONF_OPT_MODEL || id == CI_CONF_OPT_CAL || id == CI_CONF_OPT_BEAM ||
         id == CI_CONF_OPT_EARTH_ORIENTATION)
         CI_TRY(hash_file(text, value));
     if (id == CI_CONF_OPT_CAL) CI_TRY(hash_tables(text, value));
-    return text->length > before ? CI_OK : ci_text_append(text, "%s", value);
+    return text->length > before ? CI_OK : ci_conf_value_append(text, conf, id);
 }
 
 /* Options that change what a tile looks like, and the program's version. */
@@ -145,7 +146,7 @@ ci_status ci_run_options_hash(ci_run *run)
         ci_conf_id id = (ci_conf_id)i;
         if (!ci_conf_changes_tile(id)) continue;
         status = ci_text_append(&text, "\n%s=", ci_conf_name(id));
-        if (status == CI_OK) status = hash_value(&text, id, ci_conf_text(run->conf, id));
+        if (status == CI_OK) status = hash_value(&text, run->conf, id);
     }
     size_t n = strlen(ci_version());
     if (status == CI_OK) status = ci_sha256_bytes(run->options_sha256, text.text, text.length);

@@ -102,6 +102,7 @@ static ci_status record_read(ci_tile_record **out, const char *folder)
     ci_json *json = NULL;
     CI_TRY(ci_path_join(&path, folder, "tile.json"));
     ci_status status = ci_path_exists(path) ? ci_json_read_file(&json, path) : CI_ERR_INPUT;
+    if (status == CI_OK) status = ci_json_seal_check(json);
     if (status == CI_OK) status = ci_tile_record_parse(out, json);
     ci_json_free(json);
     ci_mem_free(path);

@@ -373,7 +373,8 @@ ci_status ci_tile_record_write(const ci_tile_record *record)
     char *path = NULL;
     CI_TRY(ci_path_join(&path, record->folder, "tile.json"));
     ci_json *json = ci_tile_record_json(record);
-    ci_status status = ci_json_write_file(json, path);
+    ci_status status = ci_json_seal(json);
+    if (status == CI_OK) status = ci_json_write_file(json, path);
     ci_json_free(json);
     ci_mem_free(path);
     return status;

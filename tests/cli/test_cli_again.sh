@@ -19,6 +19,12 @@ for ranks in 0 2; do
   bad 3 'it was made with other options' $ranks run sim/*.hdf5 $options --weighting natural \
     --state-dir whole/state --output-dir whole/staging --products-dir whole/products
 done
+# The same value written another way is the same option.
+for same in '--auto-mask 5.0' '--compression 0.0001' '--stokes i' '--weighting BRIGGS'; do
+  # shellcheck disable=SC2086 # an option and its value
+  good 'was published before' 0 run sim/*.hdf5 $options $same \
+    --state-dir whole/state --output-dir whole/staging --products-dir whole/products
+done
 everything whole >after
 cmp -s before after || fail "other options changed: $(diff before after)"
 

@@ -76,6 +76,12 @@ good "$page" 0 report "$run" --state-dir all/state
 for name in report.html summary.txt; do
   cmp "first.$name" "${page%/*}/$name" || fail "contimg report wrote another $name"
 done
+json=${page%/*}/report.json
+cp "$json" whole.json
+sed -i 's/"groups"/"group"/' "$json"
+bad 3 'report.json: content_sha256' 0 report "$run" --state-dir all/state
+cmp first.report.html "$page" || fail "a report.json that was changed changed its page"
+mv whole.json "$json"
 bad 2 'no run given' 0 report --state-dir all/state
 bad 2 'is no run' 0 report "../reports/$run" --state-dir all/state
 bad 3 "run absent: $folder/all/state/reports has no folder of this name" 0 report absent --state-dir all/state

@@ -63,6 +63,14 @@ def set_nan(file):
     file["source"][0, 2] = np.nan
 
 
+def set_flux(file):
+    file["source"][0, 2] = 1e300
+
+
+def set_rms(file):
+    file["residual_rms_jy"][()] = np.nan
+
+
 def clean_model(folder):
     result = run(folder, "image", "x.uvh5", *IMAGE)
     path = os.path.join(folder, "o.clean.h5")
@@ -71,6 +79,8 @@ def clean_model(folder):
     good = open(path, "rb").read()
     for change, words in ((set_slope, ("o.clean.h5", "source 0 has a slope of 1e+06", "remove the file")),
                           (set_place, ("o.clean.h5", "source 0 lies at l, m of 1.5", "remove the file")),
+                          (set_flux, ("o.clean.h5", "source has a value of 1e+300", "remove the file")),
+                          (set_rms, ("o.clean.h5", "residual_rms_jy has a value of nan", "remove the file")),
                           (set_nan, ("o.clean.h5", "source 0", "not finite"))):
         open(path, "wb").write(good)
         with h5py.File(path, "r+") as file:

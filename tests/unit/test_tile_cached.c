@@ -153,6 +153,26 @@ static void test_record_cut_short_makes_it_again(void **state)
     assert_string_equal(ci_error_text(), "");
 }
 
+/* Valid JSON that is not what was written. */
+static void test_changed_record_makes_it_again(void **state)
+{
+    tile_case t;
+    char path[512], *text = NULL;
+    size_t n = 0;
+    tile_make(&t, state, CI_TILE_PASSED);
+    snprintf(path, sizeof path, "%s/tile.json", t.folder);
+    OK(ci_file_read(&text, &n, path));
+    char *word = strstr(text, "\"reason\"");
+    assert_non_null(word);
+    memcpy(word, "\"Reason\"", 8);
+    OK(ci_file_write(path, text, n));
+    assert_false(is_found(&t));
+    memcpy(word, "\"reason\"", 8);
+    OK(ci_file_write(path, text, n));
+    assert_true(is_found(&t));
+    ci_mem_free(text);
+}
+
 static void test_emptied_folder_keeps_folders(void **state)
 {
     tile_case t;
@@ -179,6 +199,7 @@ int main(void)
         UNIT_TEST(test_lost_beam_makes_it_again),
         UNIT_TEST(test_changed_psf_is_of_no_matter),
         UNIT_TEST(test_record_cut_short_makes_it_again),
+        UNIT_TEST(test_changed_record_makes_it_again),
         UNIT_TEST(test_emptied_folder_keeps_folders),
     };
     return cmocka_run_group_tests_name("tile_cached", tests, NULL, NULL);
