@@ -253,6 +253,28 @@ static ci_status times_sort(reader *r, ci_cal_table *t)
     return CI_OK;
 }
 
+/* A table that has both: the ranges hold the centres. One range of older tables is of all. */
+static ci_status ranges_check(const reader *r, const double *centre, size_t n, double *edge)
+{
+    static const char name[] = "Header/time_range";
+    const double slack = 1e-3 / CI_DAY_S;
+    ci_h5_info info;
+    if (!ci_h5_has(r->file, name)) return CI_OK;
+    CI_TRY(ci_h5_info_get(r->file, name, &info));
+    size_t n_edge = info.is_null ? 0 : (size_t)ci_h5_info_count(&info);
+    if (n_edge != 2 && n_edge != 2 * n) return CI_OK;
+    CI_TRY(ci_h5_read_double(r->file, name, edge, n_edge));
+    for (size_t i = 0; i < n; i++) {
+        const double *range = edge + (n_edge == 2 ? 0 : 2 * i);
+        if (centre[i] >= range[0] - slack && centre[i] <= range[1] + slack) continue;
+        return ci_error(CI_ERR_INPUT,
+                        "%s: %s: %.6f to %.6f does not hold time_array's element %zu, %.6f: "
+                        "correct one of the two",
+                        r->path, name, range[0], range[1], i, centre[i]);
+    }
+    return CI_OK;
+}
+
 /* Times as centres; a table may give ranges instead. */
 static ci_status times_read(reader *r, ci_cal_table *t)
 {
@@ -263,6 +285,7 @@ static ci_status times_read(reader *r, ci_cal_table *t)
     ci_status status = has_centres
                            ? ci_h5_read_double(r->file, "Header/time_array", t->time_mjd_s, n)
                            : ci_h5_read_double(r->file, "Header/time_range", edge, 2 * n);
+    if (status == CI_OK && has_centres) status = ranges_check(r, t->time_mjd_s, n, edge);
     for (size_t i = 0; status == CI_OK && i < n; i++) {
         if (!has_centres) {
             t->time_mjd_s[i] = 0.5 * (edge[2 * i] + edge[2 * i + 1]);

@@ -101,11 +101,13 @@ static ci_status differ_refuse(const ci_vis_meta *meta, const ci_vis_feeds *f)
 
 static ci_status stokes_refuse(const ci_vis_feeds *f, int stokes, const char *why)
 {
-    return ci_error(CI_ERR_INPUT,
-                    "feed_angle: feeds at %.2f and %.2f deg from north through east: %s, so that "
-                    "Stokes %s cannot be formed from sums and differences of correlations",
-                    f->angle_rad[0] * CI_RAD_TO_DEG, f->angle_rad[1] * CI_RAD_TO_DEG, why,
-                    ci_vis_pol_name(stokes));
+    return ci_error(
+        CI_ERR_INPUT,
+        "feed_angle: feeds at %.2f and %.2f deg from north through east: %s, so that "
+        "Stokes %s cannot be formed from sums and differences of correlations: image one "
+        "of these (--stokes XX), or correct feed_angle",
+        f->angle_rad[0] * CI_RAD_TO_DEG, f->angle_rad[1] * CI_RAD_TO_DEG, why,
+        ci_vis_pol_name(stokes));
 }
 
 ci_status ci_vis_feeds_check(const ci_vis_meta *meta, int stokes)
@@ -116,14 +118,18 @@ ci_status ci_vis_feeds_check(const ci_vis_meta *meta, int stokes)
     bool is_sum = ci_vis_pol_kind_of(stokes) == CI_VIS_POL_STOKES;
     if (f.differ) return differ_refuse(meta, &f);
     if (f.has_mixed_mounts)
-        return ci_error(CI_ERR_INPUT,
-                        "mount_type: the feeds of some antennas rotate with the parallactic angle "
-                        "(alt-az), those of others do not: their correlations lose flux");
+        return ci_error(
+            CI_ERR_INPUT,
+            "mount_type: the feeds of some antennas rotate with the parallactic angle "
+            "(alt-az), those of others do not: their correlations lose flux: leave out one "
+            "kind, or correct mount_type");
     if (is_q_u && f.is_rotating)
         return ci_error(
             CI_ERR_INPUT,
             "mount_type: the feeds rotate on the sky with the parallactic angle (alt-az), "
-            "and so do Q and U: Stokes %s cannot be formed without taking that out",
+            "and so do Q and U: Stokes %s cannot be formed without taking that out: image I or V, "
+            "or "
+            "correct mount_type",
             ci_vis_pol_name(stokes));
     if (is_q_u && f.is_off_axis)
         return stokes_refuse(&f, stokes,

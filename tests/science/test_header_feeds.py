@@ -47,7 +47,7 @@ for angles in ((135, 45), (30, 120), (92, 2)):
     name = polarised(angles, "x.uvh5")
     close(stokes(name, "I"), I, 0.01, "feeds", angles, "Stokes I")
     for which in "QU":
-        refused(image(name, "--stokes", which), "feed_angle", "off the axes", which)
+        refused(image(name, "--stokes", which), "feed_angle", "off the axes", which, "image one of these", "correct feed_angle")
 for angles in ((90, 30), (45, 45), (90, 90)):
     refused(image(polarised(angles, "x.uvh5"), "--stokes", "I"), "feed_angle", "right angles")
 

@@ -74,6 +74,17 @@ for what, days, code in (("within an hour", 0.02, 0), ("of hours", 0.2, 0), ("of
     close(flux, 1, 1e-3, "table", what)
     if days > 0.1:
         warned(result, f"{days * 24:.1f} h away" if days < 2 else f"{days:.1f} days away")
+# ranges beside times hold them: one for each, or one of all
+for off, ranges in ((0, times[:, None] + [-30 / 86400, 30 / 86400]), (0, [times[0] - 1e-3, times[1] + 1e-3]),
+                    (1, times[:, None] - 1 + [-30 / 86400, 30 / 86400]), (1, [np.nan, np.nan])):
+    calibrated(2, freqs, times)
+    with h5py.File("t.calh5", "r+") as f:
+        f["Header/time_range"] = np.array(ranges)
+    result = image("raw.uvh5", "--cal", "t.calh5", "--weights", "unit")
+    if off:
+        refused(result, "t.calh5", "Header/time_range", "does not hold time_array's element 0", "correct one of the two")
+    else:
+        check(result.returncode == 0, "ranges that hold the times", ranges, result.stderr[-300:])
 # channels of a table lie side by side, once each
 for change, words in ((lambda h: h["channel_width"].__setitem__(..., h["channel_width"][()] * 1000), ("channel_width", "overlap")),
                       (lambda h: h["freq_array"].__setitem__(1, h["freq_array"][0]), ("freq_array", "appears twice"))):

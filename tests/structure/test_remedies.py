@@ -6,9 +6,9 @@ import re
 import sys
 
 source = os.path.abspath(os.environ.get("CONTIMG_SOURCE", os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")))
-READERS = ("src/uvh5/*.c", "src/fits/*.c", "src/sky/*.c", "src/cal/calh5_*.c", "src/cal/receptors.c", "src/cal/apply.c")
+READERS = ("src/uvh5/*.c", "src/fits/*.c", "src/sky/*.c", "src/cal/calh5_*.c", "src/cal/receptors.c", "src/cal/apply.c", "src/vis/feeds.c")
 ORDER = (r"(?:^|[:,;?] |or |and |\"|,)(?:correct|give|remove|convert|regrid|add|rephase|choose|wait|separate|free|did you mean|leave|subtract|"
-         r"precess|copy|cut|install|select|say|close|split|transpose|rotate|name|use|edit|write|run)\b|\bmust\b|\bneeds?\b|\bis needed\b|are needed\b")
+         r"precess|copy|cut|install|select|say|close|split|transpose|rotate|name|use|edit|write|run|image)\b|\bmust\b|\bneeds?\b|\bis needed\b|are needed\b")
 # Faults of the machine or of CFITSIO's own words; and what callers give, not files.
 OTHERS = {"src/fits/fault.c": 5, "src/fits/wcs.c": 1, "src/fits/world_read.c": 2, "src/sky/frame.c": 1, "src/sky/model.c": 1,
           "src/uvh5/header.c": 1, "src/uvh5/set.c": 1, "src/uvh5/write.c": 1}
