@@ -31,14 +31,15 @@ typedef struct ci_fits_header
     double time_mjd_s;            /* DATE-OBS, first integration UTC; 0: none */
     bool is_day;                  /* ... of a file that gives the day alone: its start */
     char time_note[256];          /* what is to be said of the time of a file; "": nothing */
+    char freq_note[128];          /* ... of its frequency */
     char *telescope, *object;     /* NULL: none; owned: ci_str_set */
     size_t n_card;
     ci_fits_card *card; /* [n_card] others, in order; owned */
 } ci_fits_header;
 /* Whether a unit can be that of a beam's power: none, 1, or that of the image it was made with. */
 bool ci_fits_is_power_unit(const char *bunit);
-/* Warns of times without a time of day, that cannot be read, or that differ. */
-void ci_fits_time_warn(const char *path, const ci_fits_header *header);
+/* Warns of what is to be said of the time and the frequency of a file. */
+void ci_fits_notes_warn(const char *path, const ci_fits_header *header);
 void ci_fits_header_clear(ci_fits_header *header); /* frees cards and names */
 /* Sets h->telescope or h->object; "" is none. */
 CI_MUST_CHECK ci_status ci_fits_header_copy(ci_fits_header *out, const ci_fits_header *in);

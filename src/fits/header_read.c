@@ -90,8 +90,9 @@ static ci_status read_cards(fitsfile *file, const char *path, ci_fits_header *h)
     return code ? ci_fits_fault(code, path, "header") : CI_OK;
 }
 
-void ci_fits_time_warn(const char *path, const ci_fits_header *h)
+void ci_fits_notes_warn(const char *path, const ci_fits_header *h)
 {
+    if (h->freq_note[0]) ci_log_warning("%s: %s", path, h->freq_note);
     if (h->time_note[0]) ci_log_warning("%s: %s", path, h->time_note);
 }
 

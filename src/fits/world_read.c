@@ -366,16 +366,17 @@ static ci_status spectral_to_freq(const world *in)
 /* In whose rest frame frequencies are. Those of the Earth, the Sun and the nearby stars move by
  * less than 2e-4 of the speed of light, which is nothing for a continuum image's frequency, and is
  * said; farther ones are another band's frequency. */
-static ci_status check_rest_frame(const world *in)
+static ci_status check_rest_frame(const world *in, ci_fits_header *h)
 {
     static const char *const near[] = {"GEOCENTR", "BARYCENT", "HELIOCEN", "LSRK", "LSRD"};
     const char *frame = in->w->specsys; /* or by the type FREQ-LSR, or VELREF */
     if (frame[0] == '\0' || strcmp(frame, "TOPOCENT") == 0) return CI_OK;
     for (size_t i = 0; i < sizeof near / sizeof near[0]; i++)
         if (strcmp(frame, near[i]) == 0) {
-            ci_log_warning("%s: SPECSYS: %s: frequencies are taken as those of the observatory "
-                           "(TOPOCENT), wrong by 2e-4 at most",
-                           in->path, frame);
+            snprintf(h->freq_note, sizeof h->freq_note,
+                     "SPECSYS: %.8s: frequencies are taken as those of the observatory (TOPOCENT), "
+                     "wrong by 2e-4 at most",
+                     frame);
             return CI_OK;
         }
     return ci_error(CI_ERR_INPUT,
@@ -389,7 +390,7 @@ static ci_status read_freq(const world *in, ci_fits_header *h)
     struct wcsprm *w = in->w;
     double at[N_AXIS_MAX];
     if (w->spec < 0) return CI_OK;
-    CI_TRY(check_rest_frame(in));
+    CI_TRY(check_rest_frame(in, h));
     CI_TRY(spectral_to_freq(in));
     if (!world_at(w, h->x_ref, h->y_ref, at))
         return ci_error(CI_ERR_INPUT,

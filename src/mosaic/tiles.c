@@ -82,7 +82,7 @@ static ci_status check_image(const mosaic_tile *tile, const mosaic_tile *first)
 
 static void what_lacks_tell(const mosaic_tile *tile)
 {
-    ci_fits_time_warn(tile->image_path, &tile->header);
+    ci_fits_notes_warn(tile->image_path, &tile->header);
     if (!(tile->header.freq_hz > 0))
         ci_log_warning("%s: no FREQ axis: it may be of another band than the other tiles",
                        tile->image_path);

@@ -37,6 +37,7 @@ static void header_tell(inspection *in, const ci_fits_header *h)
         ci_ops_inspect_line(in, "Time", "%s", time);
         ci_json_put_string(in->json, "first_time", time);
     }
+    if (h->freq_note[0]) ci_ops_inspect_warning(in, "%s", h->freq_note);
     if (h->time_note[0]) ci_ops_inspect_warning(in, "%s", h->time_note);
     if (h->telescope || h->object) {
         ci_ops_inspect_line(in, "Telescope", "%s%s%s", h->telescope ? h->telescope : "unnamed",
