@@ -26,7 +26,9 @@ static ci_status check_start(const char *path, const char *shown)
     if (!file) return ci_error_errno(errno, shown, "open");
     char start[10] = "";
     size_t n = fread(start, 1, 9, file);
+    int why = ferror(file) ? errno : 0;
     fclose(file);
+    if (why) return ci_error_errno(why, shown, "read");
     if (n >= 2 && (unsigned char)start[0] == 0x1f && (unsigned char)start[1] == 0x8b) return CI_OK;
     if (n < 9 || memcmp(start, "SIMPLE  =", 9) != 0)
         return ci_error(CI_ERR_INPUT,
