@@ -1,11 +1,14 @@
 /* The files of a product with their checksums: on the disk and in the registry. */
 #include "registry/product_files.h"
 
+#include "contimg/base_file.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define COLUMN(field, type, name) CI_COLUMN(ci_registry_product_file, field, type, name)
 static const ci_column file_columns[] = {
@@ -29,6 +32,17 @@ int ci_registry_product_file_order(const void *a, const void *b)
                   ((const ci_registry_product_file *)b)->name);
 }
 
+/* To its end, whether a stop was asked for: what was just made is not lost for the reading of it.
+ */
+static ci_status hash(char out_hex[CI_SHA256_HEX], const char *path)
+{
+    int fd;
+    CI_TRY(ci_file_open(&fd, path));
+    ci_status status = ci_sha256_fd(out_hex, fd, path);
+    close(fd);
+    return status;
+}
+
 static ci_status file_take(ci_registry_image *image, const char *name)
 {
     char *path = NULL;
@@ -43,7 +57,7 @@ static ci_status file_take(ci_registry_image *image, const char *name)
             ci_registry_product_file *f = &image->file[image->n_file++];
             f->n_byte = facts.st_size;
             status = ci_str_copy(&f->name, name);
-            if (status == CI_OK) status = ci_sha256_file(f->sha256, path);
+            if (status == CI_OK) status = hash(f->sha256, path);
         }
     }
     ci_mem_free(path);

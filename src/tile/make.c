@@ -167,7 +167,8 @@ static ci_status record_close(const tile_job *job, ci_status status, ci_tile_rec
         status = folder_keep(job, record);
         if (status != CI_OK) outcome_set(record, status);
     }
-    if (status != CI_OK) ci_log_warning("tile %s failed: %s", record->id, record->reason);
+    if (status != CI_OK && status != CI_ERR_STOPPED)
+        ci_log_warning("tile %s failed: %s", record->id, record->reason);
     return status;
 }
 

@@ -4,6 +4,7 @@
 #include "contimg/tile.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -186,6 +187,23 @@ static void test_emptied_folder_keeps_folders(void **state)
     assert_false(ci_path_exists(image));
 }
 
+/* A stop that is asked for while a tile's files are read for their checksums comes too late to lose
+ * it. The last test: the stop stays asked for. */
+static void test_tile_is_kept_while_a_stop_is_asked_for(void **state)
+{
+    tile_case t;
+    ci_tile_record *record = NULL;
+    tile_make(&t, state, CI_TILE_PASSED);
+    ci_stop_install();
+    assert_int_equal(raise(SIGTERM), 0);
+    assert_true(ci_stop_asked());
+    OK(ci_tile_record_new(&record, "x"));
+    OK(ci_str_copy(&record->folder, t.folder));
+    OK(ci_tile_record_keep(record, &t.task));
+    assert_int_equal(record->n_file, 4); /* three images and the first record */
+    ci_tile_record_free(record);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +219,7 @@ int main(void)
         UNIT_TEST(test_record_cut_short_makes_it_again),
         UNIT_TEST(test_changed_record_makes_it_again),
         UNIT_TEST(test_emptied_folder_keeps_folders),
+        UNIT_TEST(test_tile_is_kept_while_a_stop_is_asked_for),
     };
     return cmocka_run_group_tests_name("tile_cached", tests, NULL, NULL);
 }
