@@ -35,6 +35,15 @@ static const char *const data_questions[] = {
 
 /* ---- the same of both ------------------------------------------------------------------------ */
 
+/* "2026-01-25 04:00:00": what CURRENT_TIMESTAMP was, which two statements may not share. */
+static bool is_time(const char *text)
+{
+    int n = 0, field[6];
+    return sscanf(text, "%4d-%2d-%2d %2d:%2d:%2d%n", &field[0], &field[1], &field[2], &field[3],
+                  &field[4], &field[5], &n) == 6 &&
+           n == 19 && text[19] == '\0';
+}
+
 /* What a statement gives: its rows, how many it changed, or what was wrong. */
 static char *answer(sqlite3 *db, const char *sql)
 {
@@ -44,7 +53,7 @@ static char *answer(sqlite3 *db, const char *sql)
     while (code == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
         for (int i = 0; i < sqlite3_column_count(stmt); i++) {
             const char *text = (const char *)sqlite3_column_text(stmt, i);
-            OK(ci_text_append(&out, "%s|", text ? text : "(null)"));
+            OK(ci_text_append(&out, "%s|", !text ? "(null)" : is_time(text) ? "(now)" : text));
         }
     sqlite3_finalize(stmt);
     OK(ci_text_append(&out, " changed %d, %s", sqlite3_changes(db), sqlite3_errmsg(db)));
