@@ -82,17 +82,47 @@ static void check_same_flags(const ci_vis_set *set, const ci_vis_set *whole)
     }
 }
 
-static void test_dead(ci_comm *world, ci_comm *self)
+/* The same data over all ranks and on this one alone, with what flagging says of either. */
+typedef struct flag_pair
+{
+    ci_vis_set *set, *whole;
+    ci_flag_report *report, *alone;
+} flag_pair;
+
+static flag_pair pair_new(ci_comm *world, ci_comm *self, const cal_sim *s)
+{
+    return (flag_pair){.set = sim_set(world, s), .whole = sim_set(self, s)};
+}
+
+/* Flags both, which must come out the same; false where there is no report. */
+static bool pair_flag(ci_comm *world, ci_comm *self, flag_pair *p)
 {
     ci_flag_options options;
-    ci_flag_report *report = NULL, *alone = NULL;
     ci_flag_options_default(&options);
-    ci_vis_set *set = sim_set(world, &plain), *whole = sim_set(self, &plain);
-    spoil(set);
-    spoil(whole);
-    CHECK_OK(ci_flag_run(world, set, &options, &report));
-    CHECK_OK(ci_flag_run(self, whole, &options, &alone));
-    if (!report || !alone) return;
+    CHECK_OK(ci_flag_run(world, p->set, &options, &p->report));
+    CHECK_OK(ci_flag_run(self, p->whole, &options, &p->alone));
+    if (!p->report || !p->alone) return false;
+    CHECK(same_report(p->report, p->alone));
+    check_same_flags(p->set, p->whole);
+    return true;
+}
+
+static void pair_free(flag_pair *p)
+{
+    ci_flag_report_free(p->report);
+    ci_flag_report_free(p->alone);
+    ci_vis_set_free(p->set);
+    ci_vis_set_free(p->whole);
+}
+
+static void test_dead(ci_comm *world, ci_comm *self)
+{
+    flag_pair pair = pair_new(world, self, &plain);
+    spoil(pair.set);
+    spoil(pair.whole);
+    if (!pair_flag(world, self, &pair)) return;
+    const ci_vis_set *whole = pair.whole;
+    const ci_flag_report *report = pair.report;
     for (size_t a = 0; a < 16; a++) {
         for (size_t p = 0; p < 4; p++) {
             int want = CI_FLAG_RECEPTOR_ALIVE;
@@ -115,16 +145,11 @@ static void test_dead(ci_comm *world, ci_comm *self)
         bool dead = a1 == 3 || a2 == 3 || a1 == 7 || a2 == 5;
         CHECK((block->flags[ci_vis_sample(block, r, 0, 2)] == CI_VIS_FLAG_DEAD) == dead);
     }
-    CHECK(same_report(report, alone));
     check_maps(report, whole, 4, 3, 7);
     check_maps(report, whole, 0, 3, 5);
     CHECK(report->antenna_fraction[3] == 1 && report->antenna_fraction[0] < 0.25);
     CHECK(report->counts.n_by_bit[3] > 0 && report->counts.n_by_bit[2] > 0);
-    check_same_flags(set, whole);
-    ci_flag_report_free(report);
-    ci_flag_report_free(alone);
-    ci_vis_set_free(set);
-    ci_vis_set_free(whole);
+    pair_free(&pair);
 }
 
 /* Spikes of 30 times the amplitude, one sample in 400; a fringing field is not touched. */
@@ -155,19 +180,13 @@ static void spikes_add(ci_vis_set *set, size_t *n_spike)
 static void test_rfi(ci_comm *world, ci_comm *self)
 {
     cal_sim s = plain;
-    ci_flag_options options;
-    ci_flag_report *report = NULL, *alone = NULL;
     size_t n_here = 0, n_spike = 0, n_found = 0, n_false = 0;
-    ci_flag_options_default(&options);
     s.dead = -1;
-    ci_vis_set *set = sim_set(world, &s), *whole = sim_set(self, &s);
-    spikes_add(set, &n_here);
-    spikes_add(whole, &n_spike);
-    CHECK_OK(ci_flag_run(world, set, &options, &report));
-    CHECK_OK(ci_flag_run(self, whole, &options, &alone));
-    if (!report || !alone) return;
-    CHECK(same_report(report, alone));
-    check_same_flags(set, whole);
+    flag_pair pair = pair_new(world, self, &s);
+    spikes_add(pair.set, &n_here);
+    spikes_add(pair.whole, &n_spike);
+    if (!pair_flag(world, self, &pair)) return;
+    const ci_vis_set *whole = pair.whole;
     for (size_t i = 0; i < whole->n_block; i++) {
         const ci_vis_block *block = whole->block[i];
         for (size_t r = 0; r < block->n_row; r++) {
@@ -190,11 +209,8 @@ static void test_rfi(ci_comm *world, ci_comm *self)
         printf("interference: %zu of %zu spikes found, %zu of %zu others flagged\n", n_found,
                n_spike, n_false, n_all);
     CHECK(n_spike > 50 && n_found == n_spike && (double)n_false < 1e-3 * (double)n_all);
-    CHECK((size_t)report->counts.n_by_bit[4] == n_found + n_false);
-    ci_flag_report_free(report);
-    ci_flag_report_free(alone);
-    ci_vis_set_free(set);
-    ci_vis_set_free(whole);
+    CHECK((size_t)pair.report->counts.n_by_bit[4] == n_found + n_false);
+    pair_free(&pair);
 }
 
 /* Interference of 2 sigma on every baseline, a phase of its own on each: too weak for one baseline,
@@ -267,19 +283,13 @@ static void filled_add(ci_vis_set *set)
 static void test_filled(ci_comm *world, ci_comm *self)
 {
     cal_sim s = plain;
-    ci_flag_options options;
-    ci_flag_report *report = NULL, *alone = NULL;
     size_t n_hit = 0, n_found = 0, n_other = 0, n_wrong = 0;
-    ci_flag_options_default(&options);
     s.dead = -1;
-    ci_vis_set *set = sim_set(world, &s), *whole = sim_set(self, &s);
-    filled_add(set);
-    filled_add(whole);
-    CHECK_OK(ci_flag_run(world, set, &options, &report));
-    CHECK_OK(ci_flag_run(self, whole, &options, &alone));
-    if (!report || !alone) return;
-    CHECK(same_report(report, alone));
-    check_same_flags(set, whole);
+    flag_pair pair = pair_new(world, self, &s);
+    filled_add(pair.set);
+    filled_add(pair.whole);
+    if (!pair_flag(world, self, &pair)) return;
+    const ci_vis_set *whole = pair.whole;
     for (size_t i = 0; i < whole->n_block; i++) {
         const ci_vis_block *block = whole->block[i];
         for (size_t k = 0; k < block->n_row * block->n_chan * block->n_pol; k++) {
@@ -297,10 +307,7 @@ static void test_filled(ci_comm *world, ci_comm *self)
         printf("filled: %zu of %zu found, %zu of %zu others flagged\n", n_found, n_hit, n_wrong,
                n_other);
     CHECK(100 * n_found >= 99 * n_hit && 100 * n_wrong <= 2 * n_other);
-    ci_flag_report_free(report);
-    ci_flag_report_free(alone);
-    ci_vis_set_free(set);
-    ci_vis_set_free(whole);
+    pair_free(&pair);
 }
 
 static void test_nothing_left(ci_comm *world)
