@@ -5,10 +5,7 @@
 # whole, no .part, databases sound; meanwhile the version before stands whole.
 set -u
 . "$CONTIMG_SOURCE/tests/support/inject.sh"
-driver=$CONTIMG_BUILD/tests/test_publish_driver
-[ -x "$driver" ] || skip "$driver is not built"
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+inject_driver test_publish_driver
 
 new_case() { # the staged path is absolute: staged where it is used
   rm -rf "$work/case"

@@ -5,10 +5,7 @@
 # otherwise is published, and the next publish is whole.
 set -u
 . "$CONTIMG_SOURCE/tests/support/inject.sh"
-driver=$CONTIMG_BUILD/tests/test_publish_driver
-[ -x "$driver" ] || skip "$driver is not built"
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+inject_driver test_publish_driver
 n_wrong=0
 wrong() {
   echo "$*"

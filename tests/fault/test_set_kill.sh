@@ -5,10 +5,7 @@
 # one whole set is always there, and what comes next leaves it under its names, without a .part.
 set -u
 . "$CONTIMG_SOURCE/tests/support/inject.sh"
-driver=$CONTIMG_BUILD/tests/test_set_driver
-[ -x "$driver" ] || skip "$driver is not built"
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+inject_driver test_set_driver
 new_case() {
   rm -rf "$work/case"
   cp -a "$work/$from" "$work/case"

@@ -11,6 +11,14 @@ inject_repeat=1 inject_all=
 [ -n "${CONTIMG_TEST_EXHAUSTIVE:-}" ] && inject_repeat=3 inject_all=--all
 n_kill=0 n_fail=0 n_bad=0
 
+# inject_driver NAME: the program in $driver, and $work, a folder that goes at the end.
+inject_driver() {
+  driver=$CONTIMG_BUILD/tests/$1
+  [ -x "$driver" ] || skip "$driver is not built"
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' EXIT
+}
+
 # inject_count POINTS FOLDER LEAST [--only WORD]... -- COMMAND...: what COMMAND calls, LEAST at least.
 inject_count() {
   local points=$1 case_folder=$2 least=$3 only=() n
