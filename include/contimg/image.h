@@ -18,9 +18,10 @@ typedef struct ci_image_options
     size_t n_pixel;  /* square image; 0: default rule (docs/science.md) */
     double cell_rad; /* 0: a quarter of the fitted beam */
     ci_image_weighting weighting;
-    double robust;      /* Briggs R */
-    int stokes;         /* CI_VIS_POL_*: I, Q, U, V, XX, YY, RR or LL */
-    double accuracy;    /* 1e-3 .. 1e-12; double precision below 5e-6 */
+    double robust;    /* Briggs R */
+    double taper_rad; /* FWHM in the image of the Gaussian that weights are tapered with; 0: none */
+    int stokes;       /* CI_VIS_POL_*: I, Q, U, V, XX, YY, RR or LL */
+    double accuracy;  /* 1e-3 .. 1e-12; double precision below 5e-6 */
     double compression; /* most of a source's flux that it loses at the edge; 0: none */
     double min_uv_lambda, max_uv_lambda; /* 0: no limit */
     ci_clean_options clean;
@@ -43,6 +44,7 @@ typedef struct ci_image_stats
     double beam_major_rad, beam_minor_rad, beam_pa_rad, psf_sidelobe;
     double freq_hz, bandwidth_hz; /* weight-mean frequency, covered band */
     double sum_weight;
+    double taper_rad;  /* as asked */
     double thermal_jy; /* NaN: unknown */
     double rms_jy, dirty_peak_jy, peak_jy;
     double model_flux_jy;

@@ -195,7 +195,8 @@ typedef struct ci_tile_images
     double cell_arcsec, ra_deg, dec_deg, beam_major_arcsec, beam_minor_arcsec, beam_pa_deg;
     double psf_sidelobe, rms_jy, thermal_jy, peak_jy, dirty_peak_jy, model_flux_jy;
     double freq_hz, bandwidth_hz;
-    double compression; /* bound of what it loses; 0: n_gridded is n_sample */
+    double taper_arcsec; /* of weights; 0: none */
+    double compression;  /* bound of what it loses; 0: n_gridded is n_sample */
     bool is_pseudo_i;
     char stop_reason[64];
     size_t n_slope;

@@ -12,6 +12,9 @@ static ci_status cards_set(ci_image_maker *m)
     CI_TRY(ci_fits_card_set_text(h, "WEIGHT", weightings[o->weighting], "imaging weights"));
     if (o->weighting == CI_IMAGE_BRIGGS)
         CI_TRY(ci_fits_card_set_number(h, "ROBUST", o->robust, "Briggs robustness"));
+    if (o->taper_rad > 0)
+        CI_TRY(ci_fits_card_set_number(h, "TAPER", o->taper_rad * CI_RAD_TO_ARCSEC,
+                                       "[arcsec] FWHM of the Gaussian taper of weights"));
     CI_TRY(ci_fits_card_set_int(h, "PSEUDOI", s->is_pseudo_i, "1: I from one polarisation only"));
     CI_TRY(
         ci_fits_card_set_text(h, "PBEAM", beam ? ci_sky_beam_text(beam) : "none", "primary beam"));

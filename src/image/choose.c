@@ -205,11 +205,11 @@ static ci_status cell_choose(ci_comm *comm, ci_vis_samples *s, const ci_image_op
     double minor = 0;
     CI_TRY(beam_minor_find(comm, s, &minor));
     *cell = cell_from_beam(minor);
-    if (options->weighting == CI_IMAGE_NATURAL) return CI_OK;
+    if (ci_image_weights_are_natural(options)) return CI_OK;
     /* The weights hang on the field, the field without a primary beam on the cell: one
      * round from the natural beam settles it. */
     double extent = (double)size_choose(options, half_width, *cell) * *cell;
-    CI_TRY(ci_image_weights_set(comm, s, options->weighting, options->robust, extent));
+    CI_TRY(ci_image_weights_set(comm, s, options, extent));
     CI_TRY(beam_minor_find(comm, s, &minor));
     *cell = cell_from_beam(minor);
     return CI_OK;
@@ -272,7 +272,7 @@ ci_status ci_image_geometry_choose(ci_comm *comm, ci_vis_samples *s, const ci_sk
                               .cell_rad = cell,
                               .accuracy = options->accuracy,
                               .divide_by_n = options->divide_by_n};
-    return ci_image_weights_set(comm, s, options->weighting, options->robust, (double)n * cell);
+    return ci_image_weights_set(comm, s, options, (double)n * cell);
 }
 
 /* ---- before there are samples ---------------------------------------------------------------- */

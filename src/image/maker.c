@@ -141,6 +141,7 @@ static ci_status plan_make(ci_comm *comm, ci_image_maker *m, ci_vis_set *set)
     ci_image_sums sums;
     CI_TRY(ci_image_sums_get(comm, m->samples, &sums));
     m->sum_weight = s->sum_weight = sums.weight;
+    s->taper_rad = m->setup.options->taper_rad;
     s->n_x = m->geometry.n_x;
     s->n_y = m->geometry.n_y;
     s->cell_rad = m->geometry.cell_rad;

@@ -281,9 +281,10 @@ static ci_status samples_new(ci_comm *comm, ci_vis_samples **out, const ci_vis_s
                              void (*done)(ci_vis_block *))
 {
     CI_PAR_EQUAL(comm, "images: an option", (double)options->n_pixel, options->cell_rad,
-                 options->weighting, options->robust, options->accuracy, options->compression,
-                 options->min_uv_lambda, options->max_uv_lambda, options->divide_by_n,
-                 options->pb_cut, options->stokes, options->stop != NULL, half_width);
+                 options->weighting, options->robust, options->taper_rad, options->accuracy,
+                 options->compression, options->min_uv_lambda, options->max_uv_lambda,
+                 options->divide_by_n, options->pb_cut, options->stokes, options->stop != NULL,
+                 half_width);
     former f;
     *out = NULL;
     ci_status status =

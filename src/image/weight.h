@@ -25,10 +25,13 @@ void ci_image_density_free(ci_image_density *density);
 /* Sum of weights in the cell of (u, v), wavelengths. Local. */
 double ci_image_density_at(const ci_image_density *density, double u, double v);
 
-/* Fills rows[].weight from the natural weights. extent_rad: image size x cell. Collective. */
+/* Imaging weights from the natural ones, by weighting, robust and taper_rad of the options.
+ * extent_rad: image size x cell. CI_ERR_USAGE where the taper leaves next to nothing of any.
+ * Collective. */
 CI_MUST_CHECK ci_status ci_image_weights_set(ci_comm *comm, ci_vis_samples *samples,
-                                             ci_image_weighting weighting, double robust,
-                                             double extent_rad);
+                                             const ci_image_options *options, double extent_rad);
+/* Whether the imaging weights are the natural ones. Local. */
+bool ci_image_weights_are_natural(const ci_image_options *options);
 
 typedef struct ci_image_sums
 {

@@ -63,6 +63,7 @@ static ci_status image_options(const ci_conf *conf, ci_image_options *image)
                        : is_choice(conf, CI_CONF_OPT_WEIGHTING, "uniform") ? CI_IMAGE_UNIFORM
                                                                            : CI_IMAGE_BRIGGS;
     image->robust = ci_conf_double(conf, CI_CONF_OPT_ROBUST);
+    image->taper_rad = ci_conf_double(conf, CI_CONF_OPT_TAPER) * CI_ARCSEC_TO_RAD;
     image->stokes = stokes_code(ci_conf_text(conf, CI_CONF_OPT_STOKES));
     image->accuracy = ci_conf_double(conf, CI_CONF_OPT_ACCURACY);
     image->compression = ci_conf_bool(conf, CI_CONF_OPT_NO_AVERAGE)

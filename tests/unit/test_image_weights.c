@@ -188,9 +188,18 @@ static double direct_cell(const point *p, size_t n, double cell, point at)
     return sum;
 }
 
-static void check_weights(ci_vis_samples *s, ci_image_weighting weighting, double robust)
+/* Of the FWHM t in the image: exp(-r^2 4 ln 2 / t^2) has the transform exp(-(pi t q)^2 / (4 ln 2)).
+ */
+static double taper_at(double taper_rad, point at)
+{
+    return exp(-pow(CI_PI * taper_rad, 2) * (at.u * at.u + at.v * at.v) / (4 * log(2)));
+}
+
+static void check_weights(ci_vis_samples *s, ci_image_weighting weighting, double robust,
+                          double taper_rad)
 {
     const double extent = 0.02;
+    const ci_image_options o = {.weighting = weighting, .robust = robust, .taper_rad = taper_rad};
     static point p[8192];
     static double cell_of[8192];
     size_t n = points_list(s, p);
@@ -202,7 +211,7 @@ static void check_weights(ci_vis_samples *s, ci_image_weighting weighting, doubl
         sum += p[i].w;
     }
     double f2 = pow(5 * pow(10, -robust), 2) / (square / sum);
-    assert_int_equal(ci_image_weights_set(comm, s, weighting, robust, extent), CI_OK);
+    assert_int_equal(ci_image_weights_set(comm, s, &o, extent), CI_OK);
     size_t k = 0;
     for (size_t j = 0; j < s->n_sample; j++) {
         if (s->natural[j] <= 0) {
@@ -212,6 +221,7 @@ static void check_weights(ci_vis_samples *s, ci_image_weighting weighting, doubl
         double want = weighting == CI_IMAGE_NATURAL   ? p[k].w
                       : weighting == CI_IMAGE_UNIFORM ? p[k].w / cell_of[k]
                                                       : p[k].w / (1 + f2 * cell_of[k]);
+        want *= taper_at(taper_rad, p[k]);
         assert_float_equal(s->weight[j] / want, 1, 2e-7);
         k++;
     }
@@ -230,10 +240,12 @@ static void test_weights(void **state)
     ci_image_options o = options_for(CI_VIS_POL_I);
     ci_vis_samples *s = NULL;
     assert_int_equal(ci_image_samples_new(comm, &s, set, &o), CI_OK);
-    check_weights(s, CI_IMAGE_UNIFORM, 0);
-    check_weights(s, CI_IMAGE_BRIGGS, 0);
-    check_weights(s, CI_IMAGE_BRIGGS, -1.3);
-    check_weights(s, CI_IMAGE_BRIGGS, 1);
+    check_weights(s, CI_IMAGE_UNIFORM, 0, 0);
+    check_weights(s, CI_IMAGE_UNIFORM, 0, 1e-4);
+    check_weights(s, CI_IMAGE_NATURAL, 0, 2e-4);
+    check_weights(s, CI_IMAGE_BRIGGS, 0, 0);
+    check_weights(s, CI_IMAGE_BRIGGS, -1.3, 1e-4);
+    check_weights(s, CI_IMAGE_BRIGGS, 1, 0);
 
     /* Sums with the Briggs weights. */
     double w = 0, wf = 0, noise = 0;
@@ -252,7 +264,7 @@ static void test_weights(void **state)
     assert_float_equal(sums.thermal_jy / (sqrt(noise) / w), 1, 1e-12);
     assert_float_equal(sums.freq_min_hz, 1.2995e9, 1);
     assert_float_equal(sums.freq_max_hz, 1.3075e9, 1);
-    check_weights(s, CI_IMAGE_NATURAL, 0);
+    check_weights(s, CI_IMAGE_NATURAL, 0, 0);
     ci_vis_samples_free(s);
     ci_vis_set_free(set);
 }

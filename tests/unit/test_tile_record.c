@@ -14,6 +14,7 @@ static void images_make(ci_tile_record *record)
                                        .n_y = 4200,
                                        .n_sample = 1234567890123,
                                        .n_gridded = 12345678901,
+                                       .taper_arcsec = 30.5,
                                        .compression = 1e-4,
                                        .n_major = 7,
                                        .n_minor = 4321,
@@ -160,6 +161,7 @@ static void test_images_come_back(void **state)
     assert_int_equal(b->n_x, a->n_x);
     assert_int_equal(b->n_sample, a->n_sample);
     assert_int_equal(b->n_gridded, a->n_gridded);
+    same(a->taper_arcsec, b->taper_arcsec);
     same(a->compression, b->compression);
     assert_int_equal(b->n_major, a->n_major);
     assert_int_equal(b->n_point_component, a->n_point_component);
