@@ -102,7 +102,8 @@ typedef struct ci_sky_beam ci_sky_beam;
 /* spec: "none", "airy:D" (m), "auto" (Airy of the antenna diameters, none where they are
  * unknown or differ) or a FITS file: a SIN image of power whose reference pixel is the
  * pointing (its CRVAL does not matter) and whose y axis is apparent north; it shrinks with
- * frequency from its RESTFRQ, where it has one. `array` may be NULL but for "auto". */
+ * frequency from that of its FREQ axis, where it has one; pixels of 0 and NaN say nothing. `array`
+ * may be NULL but for "auto". */
 CI_MUST_CHECK ci_status ci_sky_beam_new(ci_sky_beam **out, const char *spec,
                                         const ci_vis_array *array);
 /* Frees it with all that it owns; NULL is allowed. */
@@ -113,7 +114,13 @@ const char *ci_sky_beam_text(const ci_sky_beam *beam); /* "airy:4.65", for heade
 /* Power beam, 1 at the centre, towards an ICRS position. */
 double ci_sky_beam_power(const ci_sky_beam *beam, const ci_sky_pointing *pointing,
                          const ci_sky_frame *frame, double ra_rad, double dec_rad, double freq_hz);
-/* The same in two steps, for many frequencies at one position: direction cosines of an
+/* The same for interpolation: where a beam file says nothing it goes on smoothly (the power is 0
+ * there). margin_rad: how far a place is from where nothing is said, to a few per cent and a pixel
+ * of the file; below 0 there; infinite where there is no file. */
+double ci_sky_beam_beyond(const ci_sky_beam *beam, const ci_sky_pointing *pointing,
+                          const ci_sky_frame *frame, double ra_rad, double dec_rad, double freq_hz,
+                          double *margin_rad);
+/* The power in two steps, for many frequencies at one position: direction cosines of an
  * ICRS position about the pointing (l east, m north of the apparent equator; false behind it: no
  * power), and the power there. */
 bool ci_sky_beam_lm(const ci_sky_pointing *pointing, const ci_sky_frame *frame, double ra_rad,

@@ -27,7 +27,9 @@ static ci_status corrected_write(ci_comm *comm, ci_image_maker *m, const double 
     CI_TRY(ci_grid_slab_peak(comm, m->layout, image, NULL, &m->stats.peak_jy));
     CI_TRY(image_write(comm, m, image, prefix, "image", "/beam"));
     unit_set(m, "");
-    CI_TRY(ci_image_slab_write(comm, m->layout, m->pb, &m->header, prefix, "pb"));
+    for (size_t i = 0; i < ci_image_maker_slab(m); i++)
+        m->out[i] = m->pb[i] != 0 ? m->pb[i] : NAN;
+    CI_TRY(ci_image_slab_write(comm, m->layout, m->out, &m->header, prefix, "pb"));
     for (size_t i = 0; i < ci_image_maker_slab(m); i++)
         m->out[i] = m->pb[i] >= m->setup.options->pb_cut ? (float)(image[i] / m->pb[i]) : NAN;
     unit_set(m, "/beam");

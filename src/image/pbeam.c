@@ -2,6 +2,8 @@
  * is refined until interpolation is good to 1e-4. */
 #include "image/pbeam.h"
 
+#include "contimg/base_log.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -177,16 +179,21 @@ static ci_status bins_new(const ci_vis_samples *s, const ci_sky_field *sky, cons
 
 /* ---- mesh ---------------------------------------------------------------------------------- */
 
-static double beam_mean(const beam_bins *g, const ci_sky_field *sky, double l, double m)
+/* Goes on smoothly beyond what a beam file covers, as nodes there are used within; margin_rad: how
+ * far inside all of the beams a place is, below 0 outside one. */
+static double beam_mean(const beam_bins *g, const ci_sky_field *sky, double l, double m,
+                        double *margin_rad)
 {
-    double ra, dec, sum = 0;
+    double ra, dec, sum = 0, margin;
+    *margin_rad = INFINITY;
     ci_sky_lm_inverse(sky->ra_rad, sky->dec_rad, l, m, &ra, &dec);
     for (size_t t = 0; t < g->n_time; t++)
         for (size_t f = 0; f < g->n_freq; f++) {
             double w = g->weight[t * g->n_freq + f];
-            if (w != 0) /* of samples between integrations some are negative */
-                sum += w * ci_sky_beam_power(sky->beam, sky->pointing, g->frame[t], ra, dec,
-                                             g->freq_hz[f]);
+            if (w == 0) continue; /* of samples between integrations some are negative */
+            sum += w * ci_sky_beam_beyond(sky->beam, sky->pointing, g->frame[t], ra, dec,
+                                          g->freq_hz[f], &margin);
+            *margin_rad = fmin(*margin_rad, margin);
         }
     return sum;
 }
@@ -207,8 +214,9 @@ static ci_status mesh_new(ci_comm *comm, const beam_bins *g, const ci_sky_field 
     CI_TRY(ci_par_alloc(comm, &here, count, sizeof *here, "beam mesh"));
     for (size_t k = 0; k < count; k++) {
         double x = node_at((first + k) % n, n, l->n_x), y = node_at((first + k) / n, n, l->n_y);
+        double margin_rad;
         here[k] = beam_mean(g, sky, -(x - (double)(l->n_x / 2)) * cell,
-                            (y - (double)(l->n_y / 2)) * cell);
+                            (y - (double)(l->n_y / 2)) * cell, &margin_rad);
     }
     ci_status status = ci_par_gather(comm, here, count * sizeof *here, -1, (void **)out, NULL);
     ci_mem_free(here);
@@ -301,6 +309,67 @@ static ci_status mesh_interpolate(const double *mesh, size_t n, const ci_grid_la
     return CI_OK;
 }
 
+/* ---- what a beam file does not cover ------------------------------------------------------- */
+
+/* Pixels [x0, x1) of rows [y0, y1) of the image. */
+typedef struct box
+{
+    size_t x0, x1, y0, y1;
+} box;
+
+typedef struct cover
+{
+    const beam_bins *bins;
+    const ci_sky_field *sky;
+    const ci_grid_layout *layout;
+    double cell_rad;
+    float *slab;
+    int64_t n_blank;
+} cover;
+
+/* Sets pixels of a box to 0 that not all beams cover: all or none of it where its middle is
+ * farther from their edge than its corners from the middle, else by its halves. */
+static void uncovered_blank(cover *c, box b)
+{
+    static const double slack = 1.5; /* the beam's direction cosines are about another centre */
+    const ci_grid_layout *l = c->layout;
+    double x = 0.5 * (double)(b.x0 + b.x1 - 1), y = 0.5 * (double)(b.y0 + b.y1 - 1), margin_rad;
+    double reach = 0.5 * hypot((double)(b.x1 - b.x0 - 1), (double)(b.y1 - b.y0 - 1));
+    beam_mean(c->bins, c->sky, -(x - (double)(l->n_x / 2)) * c->cell_rad,
+              (y - (double)(l->n_y / 2)) * c->cell_rad, &margin_rad);
+    if (margin_rad >= slack * reach * c->cell_rad) return;
+    if (margin_rad < -slack * reach * c->cell_rad) {
+        for (size_t j = b.y0; j < b.y1; j++)
+            for (size_t i = b.x0; i < b.x1; i++)
+                c->slab[(j - l->y_first) * l->n_x + i] = 0;
+        c->n_blank += (int64_t)((b.x1 - b.x0) * (b.y1 - b.y0));
+        return;
+    }
+    box low = b, high = b;
+    if (b.x1 - b.x0 >= b.y1 - b.y0)
+        low.x1 = high.x0 = (b.x0 + b.x1) / 2;
+    else
+        low.y1 = high.y0 = (b.y0 + b.y1) / 2;
+    uncovered_blank(c, low);
+    uncovered_blank(c, high);
+}
+
+/* Collective. */
+static ci_status cover_tell(ci_comm *comm, const beam_bins *bins, const ci_sky_field *sky,
+                            const ci_grid_layout *l, double cell_rad, float *slab)
+{
+    cover c = {bins, sky, l, cell_rad, slab, 0};
+    if (l->n_here > 0) uncovered_blank(&c, (box){0, l->n_x, l->y_first, l->y_first + l->n_here});
+    CI_TRY(ci_par_sum_int(comm, &c.n_blank, 1));
+    if (c.n_blank > 0 && ci_comm_rank(comm) == 0)
+        ci_log_warning(
+            "beam %s does not cover %.3g %% of the image (%lld pixels) at all times and "
+            "frequencies: they are blank in pb and pbcor, and have no weight in a mosaic",
+            ci_sky_beam_text(sky->beam),
+            100 * (double)c.n_blank / ((double)l->n_x * (double)l->n_y), (long long)c.n_blank);
+    return CI_OK;
+}
+
 ci_status ci_image_pb(ci_comm *comm, const ci_vis_samples *s, const ci_sky_field *sky,
                       const ci_grid_layout *l, double cell_rad, float *slab)
 {
@@ -317,8 +386,9 @@ ci_status ci_image_pb(ci_comm *comm, const ci_vis_samples *s, const ci_sky_field
     ci_status status = ci_par_agree(comm, bins_new(s, sky, by_time, &bins));
     ci_mem_free(by_time);
     if (status == CI_OK) status = mesh_refine(comm, &bins, sky, l, cell_rad, &n_mesh, &mesh);
-    bins_free(&bins);
     if (status == CI_OK) status = ci_par_agree(comm, mesh_interpolate(mesh, n_mesh, l, slab));
+    if (status == CI_OK) status = cover_tell(comm, &bins, sky, l, cell_rad, slab);
+    bins_free(&bins);
     ci_mem_free(mesh);
     return status;
 }

@@ -6,7 +6,7 @@
 #include "contimg/grid.h"
 
 /* Mean of the beam over times and channels with their imaging weights, into this rank's
- * slab. Collective. */
+ * slab; 0 where a beam file does not cover all of them, which is told. Collective. */
 CI_MUST_CHECK ci_status ci_image_pb(ci_comm *comm, const ci_vis_samples *samples,
                                     const ci_sky_field *sky, const ci_grid_layout *layout,
                                     double cell_rad, float *slab);

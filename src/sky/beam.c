@@ -68,6 +68,7 @@ void ci_sky_beam_free(ci_sky_beam *beam)
 {
     if (!beam) return;
     ci_mem_free(beam->pixel);
+    ci_mem_free(beam->margin);
     ci_mem_free(beam->text);
     ci_mem_free(beam);
 }
@@ -145,4 +146,18 @@ double ci_sky_beam_power(const ci_sky_beam *beam, const ci_sky_pointing *pointin
     if (ci_sky_beam_is_none(beam)) return 1;
     if (!ci_sky_beam_lm(pointing, frame, ra_rad, dec_rad, &l, &m)) return 0;
     return ci_sky_beam_power_lm(beam, l, m, freq_hz);
+}
+
+double ci_sky_beam_beyond(const ci_sky_beam *beam, const ci_sky_pointing *pointing,
+                          const ci_sky_frame *frame, double ra_rad, double dec_rad, double freq_hz,
+                          double *margin_rad)
+{
+    double l, m;
+    *margin_rad = INFINITY;
+    if (ci_sky_beam_is_none(beam) || beam->kind != BEAM_IMAGE)
+        return ci_sky_beam_power(beam, pointing, frame, ra_rad, dec_rad, freq_hz);
+    if (ci_sky_beam_lm(pointing, frame, ra_rad, dec_rad, &l, &m))
+        return ci_sky_beam_image_beyond(beam, l, m, freq_hz, margin_rad);
+    *margin_rad = -1e-12; /* behind the dishes */
+    return 0;
 }

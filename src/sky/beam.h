@@ -19,12 +19,20 @@ struct ci_sky_beam
     /* IMAGE: pixels [n_y][n_x], 1 at the reference pixel */
     size_t n_x, n_y;
     float *pixel;
+    float *margin; /* [n_y][n_x] pixels to where nothing is known, below 0 there; NULL: all is */
     double slant_a, slant_b;                /* as in ci_fits_header */
     double x_ref, y_ref, cell_rad, freq_hz; /* freq_hz 0: the same at all frequencies */
 };
 
 ci_status ci_sky_beam_image_read(ci_sky_beam *beam, const char *path);
+/* 0 where the file says nothing. */
 double ci_sky_beam_image_power(const ci_sky_beam *beam, double l, double m, double freq_hz);
+/* The same, going on smoothly where the file says nothing; how far from that a place is in rad,
+ * below 0 there. */
+double ci_sky_beam_image_beyond(const ci_sky_beam *beam, double l, double m, double freq_hz,
+                                double *margin_rad);
+/* Finds where the file says nothing (pixels of 0), and fills that smoothly. */
+ci_status ci_sky_beam_cover(ci_sky_beam *beam);
 
 /* Whether it is a smooth function of frequency: pixels are not. NULL: there is none. */
 bool ci_sky_beam_is_smooth(const ci_sky_beam *beam);

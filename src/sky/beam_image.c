@@ -24,6 +24,45 @@ static ci_status check_kind(const ci_fits_header *h, const char *path)
     return CI_OK;
 }
 
+/* A power is above 0 (an interpolated one may fall a little below it) and greatest near the
+ * pointing. Divided by the value at the centre. */
+static ci_status check_values(ci_sky_beam *beam, const char *path)
+{
+    static const double least = -0.01, odd = 1.01, most = 2;
+    size_t n = beam->n_x * beam->n_y, low = 0, high = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (isnan(beam->pixel[i])) beam->pixel[i] = 0; /* nothing is known there */
+        if (beam->pixel[i] < beam->pixel[low]) low = i;
+        if (beam->pixel[i] > beam->pixel[high]) high = i;
+    }
+    double centre = ci_sky_beam_image_power(beam, 0, 0, beam->freq_hz);
+    if (!(centre > 0 && isfinite(centre)))
+        return ci_error(CI_ERR_INPUT, "%s: the beam is %g at its reference pixel: must be above 0",
+                        path, centre);
+    double lowest = (double)beam->pixel[low] / centre, highest = (double)beam->pixel[high] / centre;
+    if (lowest < least)
+        return ci_error(
+            CI_ERR_INPUT,
+            "%s: the beam is %.4g of its centre at pixel (%zu, %zu): a power is not "
+            "negative: give the square of a voltage pattern, NaN where nothing is known",
+            path, lowest, low % beam->n_x + 1, low / beam->n_x + 1);
+    if (highest > most)
+        return ci_error(CI_ERR_INPUT,
+                        "%s: the beam is %.4g times its centre at pixel (%zu, %zu): its greatest "
+                        "power is to be near the reference pixel, where the dishes look: correct "
+                        "CRPIX or that value",
+                        path, highest, high % beam->n_x + 1, high / beam->n_x + 1);
+    if (highest > odd)
+        ci_log_warning_shared("%s: the beam is %.4g times its centre at pixel (%zu, %zu): used so",
+                              path, highest, high % beam->n_x + 1, high / beam->n_x + 1);
+    if (fabs(centre - 1) > 1e-3)
+        ci_log_warning_shared("%s: the beam is %.4g at its centre, not 1: divided by that", path,
+                              centre);
+    for (size_t i = 0; i < n; i++)
+        beam->pixel[i] = (float)(fmax((double)beam->pixel[i], 0) / centre);
+    return CI_OK;
+}
+
 static ci_status read_pixels(ci_sky_beam *beam, ci_fits_reader *reader, const char *path)
 {
     const ci_fits_header *h = ci_fits_reader_header(reader);
@@ -43,18 +82,8 @@ static ci_status read_pixels(ci_sky_beam *beam, ci_fits_reader *reader, const ch
     beam->freq_hz = h->freq_hz;
     CI_TRY(ci_mem_alloc(&beam->pixel, h->n_x * h->n_y, sizeof *beam->pixel, "beam image"));
     CI_TRY(ci_fits_reader_rows(reader, 0, h->n_y, beam->pixel));
-    for (size_t i = 0; i < h->n_x * h->n_y; i++)
-        if (!(beam->pixel[i] > 0)) beam->pixel[i] = 0; /* NaN too: nothing is known there */
-    double centre = ci_sky_beam_image_power(beam, 0, 0, beam->freq_hz);
-    if (!(centre > 0 && isfinite(centre)))
-        return ci_error(CI_ERR_INPUT, "%s: the beam is %g at its reference pixel: must be above 0",
-                        path, centre);
-    if (fabs(centre - 1) > 1e-3)
-        ci_log_warning_shared("%s: the beam is %.4g at its centre, not 1: divided by that", path,
-                              centre);
-    for (size_t i = 0; i < h->n_x * h->n_y; i++)
-        beam->pixel[i] = (float)(beam->pixel[i] / centre);
-    return CI_OK;
+    CI_TRY(check_values(beam, path));
+    return ci_sky_beam_cover(beam);
 }
 
 ci_status ci_sky_beam_image_read(ci_sky_beam *beam, const char *path)
@@ -75,24 +104,73 @@ static void cubic(double f, double weight[4])
     weight[3] = f * f * (-0.5 + 0.5 * f);
 }
 
-double ci_sky_beam_image_power(const ci_sky_beam *beam, double l, double m, double freq_hz)
+/* Beyond the last pixel the beam goes on as seen through a point: what is on the other side of the
+ * last one, as much above it as below. */
+static double pixel_value(const ci_sky_beam *beam, double x, double y)
 {
-    double scale = beam->freq_hz > 0 && freq_hz > 0 ? freq_hz / beam->freq_hz : 1;
-    l *= scale;
-    m *= scale;
-    if (!(l * l + m * m <= 1)) return 0;
-    double depth = sqrt(1 - l * l - m * m) - 1; /* of a slanted projection */
-    double x = beam->x_ref - (l + beam->slant_a * depth) / beam->cell_rad; /* east: smaller x */
-    double y = beam->y_ref + (m + beam->slant_b * depth) / beam->cell_rad;
     double max_x = (double)beam->n_x - 1, max_y = (double)beam->n_y - 1;
-    if (!(x >= 0 && x <= max_x && y >= 0 && y <= max_y)) return 0;
+    double cx = fmin(fmax(x, 0), max_x), cy = fmin(fmax(y, 0), max_y);
+    double edge = (double)beam->pixel[(size_t)cy * beam->n_x + (size_t)cx];
+    if (cx == x && cy == y) return edge;
+    double rx = fmin(fmax(2 * cx - x, 0), max_x), ry = fmin(fmax(2 * cy - y, 0), max_y);
+    return 2 * edge - (double)beam->pixel[(size_t)ry * beam->n_x + (size_t)rx];
+}
+
+static double interpolate(const ci_sky_beam *beam, double x, double y)
+{
     double x0 = floor(x), y0 = floor(y), wx[4], wy[4], sum = 0;
     cubic(x - x0, wx);
     cubic(y - y0, wy);
     for (int j = 0; j < 4; j++)
-        for (int i = 0; i < 4; i++) {
-            double px = fmin(fmax(x0 + i - 1, 0), max_x), py = fmin(fmax(y0 + j - 1, 0), max_y);
-            sum += wx[i] * wy[j] * (double)beam->pixel[(size_t)py * beam->n_x + (size_t)px];
-        }
-    return fmax(sum, 0);
+        for (int i = 0; i < 4; i++)
+            sum += wx[i] * wy[j] * pixel_value(beam, x0 + i - 1, y0 + j - 1);
+    return sum;
+}
+
+/* Pixels from a place to where nothing is known, below 0 from where nothing is known to where
+ * something is. A place is known where all pixels around it are. */
+static double margin_at(const ci_sky_beam *beam, double x, double y)
+{
+    double max_x = (double)beam->n_x - 1, max_y = (double)beam->n_y - 1;
+    double edge = fmin(fmin(x, max_x - x), fmin(y, max_y - y));
+    if (!beam->margin) return edge;
+    double least = INFINITY;
+    for (int k = 0; k < 4; k++) {
+        double px = k % 2 ? ceil(x) : floor(x), py = k / 2 ? ceil(y) : floor(y);
+        px = fmin(fmax(px, 0), max_x);
+        py = fmin(fmax(py, 0), max_y);
+        least = fmin(least, (double)beam->margin[(size_t)py * beam->n_x + (size_t)px]);
+    }
+    /* Of pixels' centres, the place is within one and a half of them. */
+    least = least > 0 ? fmax(least - 1.5, 0) : fmin(least + 1.5, -1e-9);
+    return fmin(least, edge);
+}
+
+double ci_sky_beam_image_beyond(const ci_sky_beam *beam, double l, double m, double freq_hz,
+                                double *margin_rad)
+{
+    double scale = beam->freq_hz > 0 && freq_hz > 0 ? freq_hz / beam->freq_hz : 1;
+    l *= scale;
+    m *= scale;
+    double r = hypot(l, m);
+    if (!(r <= 1)) {
+        *margin_rad = -(r - 1) / scale - 1e-12;
+        return 0;
+    }
+    double depth = sqrt(1 - r * r) - 1; /* of a slanted projection */
+    double x = beam->x_ref - (l + beam->slant_a * depth) / beam->cell_rad; /* east: smaller x */
+    double y = beam->y_ref + (m + beam->slant_b * depth) / beam->cell_rad;
+    double max_x = (double)beam->n_x - 1, max_y = (double)beam->n_y - 1;
+    *margin_rad = margin_at(beam, x, y) * beam->cell_rad / scale;
+    double cx = fmin(fmax(x, 0), max_x), cy = fmin(fmax(y, 0), max_y);
+    double edge = interpolate(beam, cx, cy);
+    if (cx == x && cy == y) return edge;
+    return 2 * edge -
+           interpolate(beam, fmin(fmax(2 * cx - x, 0), max_x), fmin(fmax(2 * cy - y, 0), max_y));
+}
+
+double ci_sky_beam_image_power(const ci_sky_beam *beam, double l, double m, double freq_hz)
+{
+    double margin_rad, power = ci_sky_beam_image_beyond(beam, l, m, freq_hz, &margin_rad);
+    return margin_rad >= 0 ? fmax(power, 0) : 0;
 }
