@@ -200,15 +200,31 @@ def filled(data, value, rows, columns):
 
 
 def sparse(folder):
-    """Single zeros are sky; rounded values among zeros in areas cannot be told from blanks."""
-    def single(d, pb):
-        out = d.copy()
-        out[::9, ::9] = 0
-        return out
-    tile(folder, "s", header_of(10.0, 30.0), change=single)
-    result = mosaic(folder, "s")
-    check("single zeros are values", result.returncode == 0 and not np.isnan(fits.getdata(os.path.join(folder, "m.mosaic.fits")))[
-        0, 0, 55:75, 55:75].any() and "taken as blank" not in result.stderr, result.returncode)
+    """Single zeros among floats are blanks, as noise has none; those of rounded values are sky. Rounded values among
+    zeros in areas cannot be told from blanks."""
+    def some(share):
+        return np.random.default_rng(3).random((SIDE, SIDE)) < share
+    for share in (0.02, 0.2, 0.0003):
+        made = []
+        for value in (np.nan, 0.0):
+            tile(folder, "s", header_of(10.0, 30.0), [(10.0, 30.0, 1.0)], change=lambda d, pb: np.where(some(share), value, d))
+            result = mosaic(folder, "s")
+            made.append([fits.getdata(os.path.join(folder, f"m.{kind}.fits")) for kind in ("mosaic", "noise")] + [result])
+        same = all(np.array_equal(made[0][i], made[1][i], equal_nan=True) for i in range(2))
+        count = f"{some(share).sum()} pixels ("
+        check(f"zeros: {share:g} of single ones", same and count in made[1][2].stderr and "taken as blank" in made[1][2].stderr,
+              f"same bytes as with NaN: {same}, {count}")
+    tile(folder, "s", header_of(10.0, 30.0), change=lambda d, pb: filled(d, 0.0, slice(60, 61), slice(60, 61)))
+    check("one zero is chance", "blank" not in mosaic(folder, "s").stderr, "")
+    for step, dtype in ((1e-5, "f4"), (2e-5, "f4"), (2e-5, "f8")):
+        tile(folder, "s", header_of(10.0, 30.0), change=lambda d, pb: np.round(d / step) * step, dtype=dtype)
+        result = mosaic(folder, "s")
+        check(f"values rounded to {step:g} are sky", result.returncode == 0 and "blank" not in result.stderr and not np.isnan(
+            fits.getdata(os.path.join(folder, "m.mosaic.fits")))[0, 0, 55:75, 55:75].any(), own_line(result))
+    # Rows of their own steps, as compression has them.
+    steps = 2e-5 * (1 + 0.3 * np.random.default_rng(4).random((SIDE, 1)))
+    tile(folder, "s", header_of(10.0, 30.0), change=lambda d, pb: np.round(d / steps) * steps)
+    check("values of rows rounded are sky", "blank" not in mosaic(folder, "s").stderr, "")
     step = 2e-4
     tile(folder, "s", header_of(10.0, 30.0), change=lambda d, pb: np.where(pb > 0.3, np.round(d / step) * step, 0))
     refused("rounded values and a filled area", mosaic(folder, "s"), "s.image.fits", "exact zeros", "cannot be told")
