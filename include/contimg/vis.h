@@ -36,7 +36,8 @@ typedef struct ci_vis_antenna
     /* Directions of its feeds, X (or R) and Y (or L), from north through east; NaN: it has no
      * such feed. Where ci_vis_array.has_feeds. */
     double feed_rad[2];
-    bool is_rotating; /* alt-azimuth: feeds rotate on the sky by the parallactic angle */
+    bool lacks_feed[2]; /* the file lists its feeds, and not this one: data of it are none */
+    bool is_rotating;   /* alt-azimuth: feeds rotate on the sky by the parallactic angle */
 } ci_vis_antenna;
 
 /* Names are literals or lie in `texts`. Copy by ci_vis_array_copy, clear by

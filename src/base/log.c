@@ -185,6 +185,30 @@ void ci_log_warning_shared(const char *format, ...)
     ci_mem_free(text);
 }
 
+static bool is_said(const char *text)
+{
+    bool found = false;
+    pthread_mutex_lock(&state.lock);
+    for (size_t i = 0; i < state.n_warning && !found; i++)
+        found = strcmp(state.warning[i], text) == 0;
+    pthread_mutex_unlock(&state.lock);
+    return found;
+}
+
+void ci_log_warning_once(const char *format, ...)
+{
+    char *text = NULL;
+    va_list args;
+    if (state.rank != 0) return;
+    va_start(args, format);
+    if (ci_str_format_args(&text, format, args) == CI_OK && text) {
+        ci_str_one_line(text);
+        if (!is_said(text)) ci_log_warning("%s", text);
+    }
+    va_end(args);
+    ci_mem_free(text);
+}
+
 size_t ci_log_warning_count(void)
 {
     return state.n_warning;

@@ -396,6 +396,40 @@ static void cube_store(const reader *r, ci_cal_table *t, const ci_c64 *gain, con
     }
 }
 
+/* Flags the gains of a receptor; false where there are none. */
+static bool receptor_flag(ci_cal_table *t, size_t antenna, size_t h)
+{
+    bool any = false;
+    for (size_t k = 0; k < t->n_time; k++)
+        for (size_t c = 0; c < t->n_chan; c++) {
+            size_t i = ci_cal_index(t, k, c, antenna, h);
+            any |= t->flag[i] == 0;
+            t->gain[i] = 1;
+            t->flag[i] = CI_CAL_NO_DATA;
+        }
+    return any;
+}
+
+/* A gain of a feed that feed_array does not give to the antenna is of nothing that is there. */
+static ci_status feeds_lacking_flag(const char *path, ci_cal_table *t)
+{
+    size_t n = 0, first = 0;
+    for (size_t a = t->array.n_antenna; t->array.has_feeds && a-- > 0;)
+        for (size_t h = 0; h < t->n_feed; h++) {
+            bool is_second = t->jones[h] == CI_VIS_POL_YY || t->jones[h] == CI_VIS_POL_LL;
+            if (!isnan(t->array.antenna[a].feed_rad[is_second]) || !receptor_flag(t, a, h))
+                continue;
+            n++;
+            first = a;
+        }
+    if (n == 0) return CI_OK;
+    return ci_cal_warning_add(t,
+                              "%s: Header/feed_array: does not have the feed of %zu receptor%s "
+                              "that ha%s gains (antenna %lld%s): flagged",
+                              path, n, ci_plural(n), n == 1 ? "s" : "ve",
+                              (long long)t->array.antenna[first].number, n > 1 ? " ..." : "");
+}
+
 static ci_status data_read(const reader *r, ci_cal_table *t)
 {
     size_t n = (size_t)r->n_data * t->n_chan * t->n_time * t->n_feed;
@@ -411,6 +445,7 @@ static ci_status data_read(const reader *r, ci_cal_table *t)
     if (status == CI_OK) status = cube_read(r, "Data/flags", CI_H5_U8, flag);
     if (status == CI_OK && has_snr) status = cube_read(r, "Data/qualities", CI_H5_F32, snr);
     if (status == CI_OK) cube_store(r, t, gain, flag, snr);
+    if (status == CI_OK) status = feeds_lacking_flag(r->path, t);
     if (status == CI_OK) status = ci_cal_outliers_flag(t);
     if (status == CI_OK) ci_cal_flags_refine(t);
     ci_mem_free(gain);

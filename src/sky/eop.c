@@ -144,8 +144,8 @@ static void compare_header(const ci_sky_eop *eop, double header_s, double table_
         ci_log_debug("the header gives no UT1-UTC: %+.4f s of %s is used", table_s,
                      ci_path_base(eop->path));
     else
-        ci_log_warning_shared(
-            "the header's UT1-UTC %+.4f s differs from %+.4f s of %s, which is used", header_s,
+        ci_log_warning_once(
+            "the header's UT1-UTC %+.4f s differs from %+.3f s of %s, which is used", header_s,
             table_s, ci_path_base(eop->path));
 }
 
@@ -158,11 +158,10 @@ void ci_sky_eop_at(const ci_sky_eop *eop, double time_mjd_s, double dut1_header_
         *dut1_s = dut1_header_s;
         *x_rad = *y_rad = 0;
         if (!eop->said->outside)
-            ci_log_warning_shared(
-                "MJD %.2f is outside %s (MJD %.0f to %.0f): UT1-UTC %+.4f s %s, no "
-                "polar motion: give a newer earth orientation table",
-                mjd, ci_path_base(eop->path), first, last, dut1_header_s,
-                dut1_header_s != 0 ? "of the header is used" : "is taken");
+            ci_log_warning_once("MJD %.0f is outside %s (MJD %.0f to %.0f): UT1-UTC %+.4f s %s, no "
+                                "polar motion: give a newer earth orientation table",
+                                floor(mjd), ci_path_base(eop->path), first, last, dut1_header_s,
+                                dut1_header_s != 0 ? "of the header is used" : "is taken");
         eop->said->outside = true;
         return;
     }

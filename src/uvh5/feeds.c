@@ -76,6 +76,8 @@ static ci_status feeds_take(ci_uvh5_file *file, const char *names, const double 
             CI_TRY(feed_check(file, a, feed, names));
             array->antenna[a].feed_rad[feed] = value;
         }
+        for (int f = 0; f < 2; f++)
+            array->antenna[a].lacks_feed[f] = isnan(array->antenna[a].feed_rad[f]);
     }
     array->has_feeds = true;
     return CI_OK;
@@ -228,6 +230,46 @@ static void fact_tell(ci_uvh5_file *file, int north)
                      f.is_rotating ? "; rotating with the parallactic angle" : "");
 }
 
+/* Data of a feed that its antenna has not are flagged by the reader, which is said here; a
+ * polarisation that no antenna has the feeds of is a mistake. */
+static ci_status lacking_check(ci_uvh5_file *file)
+{
+    const ci_vis_meta *meta = file->meta;
+    const char *name = "Header/feed_array";
+    size_t n_lacking = 0, first = 0, n_with[2] = {0, 0};
+    bool is_needed[2] = {false, false};
+    for (size_t p = 0; p < meta->n_pol; p++) {
+        int feed[2];
+        ci_vis_pol_feeds(meta->pol[p], feed);
+        for (int side = 0; side < 2; side++)
+            if (feed[side] >= 0) is_needed[feed[side]] = true;
+    }
+    for (size_t a = meta->array.n_antenna; a-- > 0;) {
+        const ci_vis_antenna *antenna = &meta->array.antenna[a];
+        bool lacks = false;
+        for (int f = 0; f < 2; f++) {
+            lacks = lacks || (is_needed[f] && antenna->lacks_feed[f]);
+            n_with[f] += !antenna->lacks_feed[f];
+        }
+        n_lacking += lacks;
+        if (lacks) first = a;
+    }
+    for (int f = 0; f < 2; f++)
+        if (is_needed[f] && n_with[f] == 0)
+            return ci_uvh5_refuse(file, name,
+                                  "no antenna has the %s feed, but polarization_array has "
+                                  "correlations of it: correct one of the two",
+                                  ci_vis_pol_kind_of(meta->pol[0]) == CI_VIS_POL_CIRCULAR
+                                      ? (f ? "L" : "R")
+                                      : (f ? "Y" : "X"));
+    if (n_lacking > 0)
+        ci_uvh5_warning_add(
+            file, "%s: %zu antenna%s (%lld%s) %s one of the feeds: data of it are flagged", name,
+            n_lacking, ci_plural(n_lacking), (long long)meta->array.antenna[first].number,
+            n_lacking > 1 ? " ..." : "", n_lacking == 1 ? "lacks" : "lack");
+    return CI_OK;
+}
+
 ci_status ci_uvh5_feeds_read(ci_uvh5_file *file)
 {
     ci_vis_meta *meta = file->meta;
@@ -236,6 +278,7 @@ ci_status ci_uvh5_feeds_read(ci_uvh5_file *file)
     ci_status said = orientation_read(file, &north);
     if (!is_given) CI_TRY(said);
     CI_TRY(angles_find(file, is_given || north >= 0));
+    CI_TRY(lacking_check(file));
     CI_TRY(mounts_read(file));
     if (meta->array.has_feeds && !is_given) CI_TRY(orientation_compare(file, north));
     meta->x_is_north = north == 1;

@@ -187,10 +187,35 @@ static ci_status dataset_read(const uvh5_spread *s, const char *name, ci_h5_type
     return status;
 }
 
+/* Data of a feed that the antenna has not: a correlator writes something there all the same. */
+static void lacking_flag(const uvh5_spread *s, size_t i_row)
+{
+    const ci_vis_meta *own = s->file->meta;
+    const ci_vis_block *block = s->block;
+    size_t i = s->file->row_baseline[i_row], n = block->n_chan * block->n_pol;
+    const ci_vis_antenna *first = &own->array.antenna[own->baseline_ant1[i]];
+    const ci_vis_antenna *second = &own->array.antenna[own->baseline_ant2[i]];
+    uint8_t *flags = block->flags + (size_t)s->dest[i_row] * n;
+    if (!first->lacks_feed[0] && !first->lacks_feed[1] && !second->lacks_feed[0] &&
+        !second->lacks_feed[1])
+        return;
+    for (size_t p = 0; p < block->n_pol; p++) {
+        int feed[2];
+        ci_vis_pol_feeds(block->meta->pol[p], feed);
+        if ((feed[0] < 0 || !first->lacks_feed[feed[0]]) &&
+            (feed[1] < 0 || !second->lacks_feed[feed[1]]))
+            continue;
+        for (size_t c = 0; c < block->n_chan; c++)
+            flags[c * block->n_pol + p] |= CI_VIS_FLAG_FILE;
+    }
+}
+
 static ci_status arrays_read(const uvh5_spread *s)
 {
     CI_TRY(dataset_read(s, "Data/visdata", CI_H5_C32, sizeof(ci_c32), ci_uvh5_take_visibilities));
     CI_TRY(dataset_read(s, "Data/flags", CI_H5_U8, 1, ci_uvh5_take_flags));
+    for (size_t i = s->row_first; i < s->row_end; i++)
+        if (s->dest[i] >= 0) lacking_flag(s, i);
     /* Where other files' nsamples have no meaning, these still say what is no data. */
     if (s->file->meta->has_valid_nsamples)
         CI_TRY(dataset_read(s, "Data/nsamples", CI_H5_F32, sizeof(float), ci_uvh5_take_weights));

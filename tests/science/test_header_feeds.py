@@ -170,6 +170,42 @@ for feeds, words in (((b"x", b"x"), ("feed_array", "appears twice")), ((b"r", b"
     with h5py.File("f.uvh5", "r+") as f:
         f["Header/feed_array"][...] = np.array(feeds)
     refused(image("f.uvh5", "--weights", "unit"), *words)
+# an antenna without a feed: what stands where its data or gains would be is none. The truth is that of the same
+# file with those flagged
+def without(name, number, feed):
+    with h5py.File(name, "r+") as f:
+        at = [n.item() for n in f["Header/antenna_numbers"][()]].index(number)
+        f["Header/feed_array"][at, feed] = b""
+
+
+for feed, pol in ((1, -6), (0, -5)):
+    uv = two.copy()
+    rows = (uv.ant_1_array == 3) | (uv.ant_2_array == 3)
+    k = list(uv.polarization_array).index(pol)
+    uv.data_array[rows, :, k] *= 30 * np.exp(2j)
+    flagged = uv.copy()
+    flagged.flag_array[rows, :, k] = True
+    write(flagged, "flagged.uvh5")
+    write(uv, "lacks.uvh5")
+    without("lacks.uvh5", 3, feed)
+    for which in ("I", "XX", "YY"):
+        image("flagged.uvh5", "--stokes", which)
+        truth = value(RA, DEC)
+        result = image("lacks.uvh5", "--stokes", which)
+        close(value(RA, DEC) if result.returncode == 0 else None, truth, 1e-6, "an antenna without feed", feed, which, result.stderr[-200:])
+        warned(result, "feed_array", "1 antenna (3) lacks")
+    for number in range(NUMBERS):
+        if number != 3:
+            without("lacks.uvh5", number, feed)
+    refused(image("lacks.uvh5"), "feed_array", "no antenna has the " + "XY"[feed])
+for feed in (0, 1):
+    bad = table(two.telescope, g, freqs, times)
+    bad.gain_array[3, ..., feed] *= 30
+    bad.write_calh5("t.calh5", clobber=True, run_check=False)
+    without("t.calh5", 3, feed)
+    result = image("raw.uvh5", "--cal", "t.calh5", "--weights", "unit")
+    close(value(RA, DEC) if result.returncode == 0 else None, 1, 0.005, "a table without a feed of an antenna", feed)
+    warned(result, "t.calh5", "feed_array", "1 receptor that has gains (antenna 3)")
 # older tables say it by x_orientation: a word that is neither, or that the angles contradict, is refused
 for word, has_angles, is_right in (("east", False, True), ("north", False, False), ("nord", False, None), ("north", True, None)):
     table(two.telescope, g, freqs, times).write_calh5("t.calh5", clobber=True, run_check=False)

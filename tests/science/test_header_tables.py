@@ -113,7 +113,8 @@ with h5py.File("t.calh5", "r+") as f:
 refused(image("raw.uvh5", "--cal", "t.calh5", "--weights", "unit"), "t.calh5", "freq_range", "correct it")
 # words and sizes that say what the gains are
 for name, new, word in (("cal_type", np.bytes_("delay"), "delay"), ("gain_convention", np.bytes_("both"), "both"),
-                        ("jones_array", np.array([-5, -7]), "-7"), ("Nants_data", NUMBERS - 1, "shape"), ("Nfreqs", 2, ""),
+                        ("jones_array", np.array([-5, -7]), "-7"), ("jones_array", np.array([-5, -2]), "-5 and -2: linear and circular"),
+                        ("jones_array", np.array([-1, -6]), "-1 and -6: linear and circular"), ("jones_array", np.array([-6, -6]), "-6 appears twice"), ("Nants_data", NUMBERS - 1, "shape"), ("Nfreqs", 2, ""),
                         ("Njones", 3, "3"), ("Ntimes", 0, "0"), ("integration_time", np.full(2, 1e10), "1e+10 s"),
                         ("integration_time", np.full(2, np.nan), "nan s"), ("Nants_telescope", NUMBERS + 1, "")):
     calibrated(2, freqs, times)
