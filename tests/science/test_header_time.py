@@ -53,6 +53,12 @@ for dut1, word in ((0.9, None), (-0.9, None), (5.0, "5 s"), (-0.91, "-0.91 s"), 
         refused(result, "Header/dut1", word, "-0.9 and 0.9")
     else:
         check(result.returncode == 0, "dut1", dut1, result.stderr)
+with h5py.File(variant("x.uvh5"), "r+") as f:
+    if "dut1" in f["Header"]:
+        del f["Header/dut1"]
+    f["Header/dut1"] = 0.7
+said = [line for line in image("x.uvh5").stderr.splitlines() if "the header's UT1-UTC +0.7000 s differs" in line]
+check(len(said) == 1, "another UT1 than the table's is warned of once:", said)
 for scale in ("UT1", "GPS", "local"):
     refused(image(variant("x.uvh5", scale)), "timesys", scale)
 wrong = flux(variant("x.uvh5", None, 37, drop_lst=True))

@@ -1,6 +1,6 @@
 """docs/inputs.md lists every FITS card and CSV column that the source reads and every dataset that the UVH5 memo
 defines, and no other: a row's names are known to the reader, the memo or the FITS standard. What it calls used is in
-the reader, and in the text of a test that the row names, which exists."""
+the reader, and in the text of a test that the row names, which exists; what it calls left out, the reader does not use."""
 import os
 import re
 import sys
@@ -22,19 +22,34 @@ def files_below(folder):
 
 
 READS = r"(?:ci_fits_(?:long_)?(?:text|number)_read|ci_fits_card_get|fits_read_key\w*)\s*\([^;\"]*\"([A-Z][A-Z0-9_-]*)\""
-LISTS = r"static const char \*const (?:needed|off|whole|with_axis)\[\d*\] = \{(.*?)\}"
+COMPARED = r"strn?(?:case)?cmp\((?:\w+->)?(?:key|next|name), \"([A-Z][A-Z0-9_-]+)\""
+LISTS = r"const char \*const (\w+)(?:\[\w*\])+ = \{(.*?)\};"
+# Lists of module fits that hold no names of cards but what a card may say.
+VALUES = {"types", "other", "same", "want", "near"}
+# Of cards that change no number: told of where nothing else says the time. Names that no other code may write (fault.c)
+# are known, not used; its list of what differs between equal files is of contimg's own.
+LEFT_OUT = {"others"}
+OWN = {"ci_fits_volatile"}
+# Used by CFITSIO and WCSLIB, which read them without this program's naming them.
+LIBRARY = {"SIMPLE", "XTENSION", "BITPIX", "NAXIS", "BSCALE", "BZERO", "BLANK", "CTYPE", "CUNIT", "CRVAL", "CRPIX", "CDELT", "WCSAXES",
+           "LONPOLE", "LATPOLE", "RADESYS", "EQUINOX", "SPECSYS", "CHECKSUM", "DATASUM"}
 COLUMNS = r"static const char \*const (?:\w*names|columns)\[\w*\] = \{(.*?)\}"
 
 
 def cards():
-    found = set()
+    """Names of cards that a reader knows, and of them those that it uses."""
+    found, used = set(), set()
     for path in files_below("src"):
         code = text_of(path)
-        found |= set(re.findall(READS, code))
-        if path.startswith("src/fits/"):
-            for inside in re.findall(LISTS, code, re.S):
-                found |= {name for name in re.findall(r'"([^"]*)"', inside) if name}
-    return found - {"RA---SIN", "DEC--SIN"}
+        used |= set(re.findall(READS, code))
+        if path.startswith("src/fits/") and "write" not in path:
+            used |= set(re.findall(COMPARED, code))
+            for name, inside in re.findall(LISTS, code, re.S):
+                here = {text for text in re.findall(r'"([^"]*)"', inside) if text}
+                is_use = name not in LEFT_OUT and not path.endswith("fault.c")
+                found |= here if name not in OWN | VALUES else set()
+                used |= here if is_use and name not in VALUES else set()
+    return found | used, used | LIBRARY
 
 
 def columns():
@@ -42,10 +57,11 @@ def columns():
     for path in files_below("src/sky"):
         for inside in re.findall(COLUMNS, text_of(path), re.S):
             found |= set(re.findall(r'"([^"]*)"', inside))
-    return found
+    return found, found - {"kind"}  # of the earth orientation, for a reader's eye
 
 
-def check(kind, names, fewest, part):
+def check(kind, both, fewest, part):
+    names, used = both
     rows = re.findall(r"^\| (`.*?) \| (.*?) \| (.*?) ?\|$", part, re.M)
     listed = {name for row in rows for name in re.findall(r"`([^`]+)`", row[0])}
     if len(names) < fewest:
@@ -53,6 +69,10 @@ def check(kind, names, fewest, part):
     for name in sorted(names):
         if name not in listed and name.rstrip("0123456789") not in listed:
             failures.append(f"{kind} {name} is read, and not listed in docs/inputs.md")
+    said = {name: row[1] for row in rows for name in re.findall(r"`([^`]+)`", row[0])}
+    for name in sorted(used):
+        if re.match("left out", said.get(name, said.get(name.rstrip("0123456789"), ""))):
+            failures.append(f"{kind} {name} is used, and docs/inputs.md says that it is left out")
     for name in sorted(listed - known(kind)):
         failures.append(f"{kind} {name} stands in docs/inputs.md, and no reader knows it")
 
@@ -121,9 +141,30 @@ def check_memo(part):
             failures.append(f"{name} is said to be used, and the reader does not name it")
 
 
+def check_datasets(title, part, folder):
+    """Each dataset of the header that the reader names stands in a row, which does not say that it is left out."""
+    use = {}
+    for names, what in re.findall(r"^\| (`.*?) \| (.*?) \|", part, re.M):
+        use.update({name: what for name in re.findall(r"`([^`]+)`", names)})
+    code = "".join(text_of(path) for path in files_below(folder) if "write" not in os.path.basename(path))
+    read = set(re.findall(r'"Header/(?:extra_keywords/)?(\w+)"', code))
+    read = {name for name in read if not name.startswith("contimg_")}
+    if len(read) < 20:
+        failures.append(f"only {len(read)} datasets of {title} found in the source: is this test's search still right?")
+    for name in sorted(read):
+        if not re.search(rf"\b{name}\b", part):
+            failures.append(f"{name} of {title} is read, and not listed in docs/inputs.md")
+    for name, what in sorted(use.items()):
+        is_read = re.search(rf'"(?:[\w%]+/)*{name}"', code)
+        if is_read and re.match("left out", what) and not re.match("left out, which is warned of", what):
+            failures.append(f"{name} of {title} is read, and docs/inputs.md says that it is left out")
+
+
 document = text_of("docs/inputs.md")
 check_tests(document)
 check_memo(re.search(r"^## UVH5[^\n]*\n(.*?)(?=^## )", document, re.S | re.M).group(1))
+for of, folder in (("UVH5", "src/uvh5"), ("CalH5", "src/cal")):
+    check_datasets(of, re.search(rf"^## {of}[^\n]*\n(.*?)(?=^## )", document, re.S | re.M).group(1), folder)
 parts = dict(re.findall(r"^## (FITS|CSV)[^\n]*\n(.*?)(?=^## |\Z)", document, re.S | re.M))
 check("card", cards(), 40, parts["FITS"])
 check("column", columns(), 30, parts["CSV"])
