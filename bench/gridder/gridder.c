@@ -1,8 +1,10 @@
-/* contimg-bench-gridder [--isa SET] STATIONS.csv [NPIX CELL_ARCSEC ACCURACY DEC_DEG ERROR [DUMP]]:
- * one DSA-110-like tile's samples (active stations of the file, 16 x 48 channels, 24 integrations),
- * compressed to ERROR (0: as they are), through the bare gridder. Prints processor seconds of each
- * step and errors against direct sums; DUMP receives u, v, w in wavelengths, visibilities and
- * weights, for other gridders on the same samples. May run under mpirun. */
+/* contimg-bench-gridder [--isa SET] [--track HOURS] STATIONS.csv [NPIX CELL_ARCSEC ACCURACY DEC_DEG
+ * ERROR [DUMP]]: one DSA-110-like tile's samples (active stations of the file, 16 x 48 channels, 24
+ * integrations), compressed to ERROR (0: as they are), through the bare gridder. Prints processor
+ * seconds of each step and errors against direct sums; DUMP receives u, v, w in wavelengths,
+ * visibilities and weights, for other gridders on the same samples. --track: the integrations
+ * spread over so long, and stations lie up to 100 m above or below their places: no plane is near
+ * the baselines. May run under mpirun. */
 #include "contimg/grid.h"
 #include "grid/direct.h"
 
@@ -20,12 +22,13 @@ enum
     N_TIME = 24,
     MAX_STATION = 200
 };
+static const double step_s = 12.88, rough_m = 100;
 
 typedef struct bench
 {
     ci_comm *comm;
     ci_grid_geometry geometry;
-    double dec_rad, error;
+    double dec_rad, error, track_h; /* 0: a tile's 309 s on stations as they are */
     size_t n_station;
     double east_m[MAX_STATION], north_m[MAX_STATION], up_m[MAX_STATION];
     ci_vis_samples *samples;
@@ -64,7 +67,7 @@ static bool stations_read(bench *b, const char *path)
         size_t i = b->n_station++;
         b->north_m[i] = (lat - lat0) * CI_TWO_PI / 360.0 * 6359000.0;
         b->east_m[i] = (lon - lon0) * CI_TWO_PI / 360.0 * 6386000.0 * cos(lat0 * CI_TWO_PI / 360.0);
-        b->up_m[i] = height - 1182.6;
+        b->up_m[i] = height - 1182.6 + (b->track_h > 0 ? rough_m * uniform(i + 99) : 0);
     }
     fclose(file);
     return b->n_station > 1;
@@ -88,14 +91,15 @@ static double chan_hz(size_t i_chan)
     return 1311.25e6 + 187.5e6 / (N_SUB_BAND * N_CHAN) * ((double)i_chan + 0.5);
 }
 
-static ci_status meta_make(ci_vis_meta **out)
+static ci_status meta_make(ci_vis_meta **out, double track_h)
 {
+    double step = track_h > 0 ? track_h * 3600 / N_TIME : step_s;
     CI_TRY(ci_mem_alloc(out, 1, sizeof **out, "bench"));
     ci_vis_meta *m = *out;
     CI_TRY(ci_mem_alloc(&m->time_mjd_s, N_TIME, sizeof(double), "bench"));
     m->n_time = N_TIME;
     for (size_t t = 0; t < N_TIME; t++)
-        m->time_mjd_s[t] = 12.88 * ((double)t - 0.5 * N_TIME);
+        m->time_mjd_s[t] = step * ((double)t - 0.5 * N_TIME);
     CI_TRY(ci_mem_alloc(&m->sub_band, N_SUB_BAND, sizeof *m->sub_band, "bench"));
     m->n_sub_band = N_SUB_BAND;
     for (size_t i = 0; i < N_SUB_BAND; i++) {
@@ -156,7 +160,7 @@ static ci_status samples_make(bench *b)
     ci_vis_meta *meta = NULL;
     ci_vis_compressor *compressor = NULL;
     double half_width = 0.5 * (double)b->geometry.n_x * b->geometry.cell_rad;
-    ci_status status = meta_make(&meta);
+    ci_status status = meta_make(&meta, b->track_h);
     if (status == CI_OK) status = ci_vis_samples_new(&b->samples, meta, 0, 0);
     if (status == CI_OK && b->error > 0)
         status = ci_vis_compressor_new(&compressor, N_TIME, N_CHAN, b->error, half_width);
@@ -263,10 +267,11 @@ int main(int argc, char **argv)
 {
     static bench b;
     ci_isa isa = ci_isa_widest();
-    if (argc > 2 && strcmp(argv[1], "--isa") == 0) {
-        if (ci_isa_parse(argv[2], &isa) != CI_OK) return 2;
-        argc -= 2;
-        argv += 2;
+    for (; argc > 2 && strncmp(argv[1], "--", 2) == 0; argc -= 2, argv += 2) {
+        if (strcmp(argv[1], "--track") == 0)
+            b.track_h = atof(argv[2]);
+        else if (ci_isa_parse(argv[2], &isa) != CI_OK)
+            return 2;
     }
     double n_pixel = argc > 2 ? atof(argv[2]) : 4200, cell = argc > 3 ? atof(argv[3]) : 3;
     b.geometry = (ci_grid_geometry){(size_t)n_pixel, (size_t)n_pixel, cell * CI_ARCSEC_TO_RAD,
