@@ -117,8 +117,14 @@ read_site() {
   local values
   export CONTIMG_CONFIG=$env_file
   [ -e "$env_file" ] || CONTIMG_CONFIG=$fresh/site/ops/systemd/contimg.env
-  values=$("$bin/contimg" check --values --log-level ERROR) ||
-    fail 2 "$CONTIMG_CONFIG: see the line above"
+  # To go back, the state's folder is enough: a mistake in the file may be why.
+  if [ $action = rollback ] && ! "$bin/contimg" check --values --log-level ERROR >/dev/null 2>&1; then
+    values=$(sed -n 's/^[[:space:]]*CONTIMG_STATE_DIR=\(.*\)/CONTIMG_STATE_DIR=\1  # file/p' "$CONTIMG_CONFIG" | tail -n 1)
+    [ -n "$values" ] || fail 2 "$CONTIMG_CONFIG: no CONTIMG_STATE_DIR=, and not all of it is right: contimg check --values"
+  else
+    values=$("$bin/contimg" check --values --log-level ERROR) ||
+      fail 2 "$CONTIMG_CONFIG: see the line above"
+  fi
   state=$(sed -n 's/^CONTIMG_STATE_DIR=\(.*\)  # .*/\1/p' <<<"$values")
   port=$(sed -n 's/^CONTIMG_API_PORT=\(.*\)  # .*/\1/p' <<<"$values")
   # As contimg serve takes it.

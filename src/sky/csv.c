@@ -129,6 +129,31 @@ ci_status ci_sky_csv_open(ci_sky_csv *csv, const char *path, const char *const *
     return status;
 }
 
+/* Names go on into reports, tables and databases, which hold UTF-8 in lines: what a line would show
+ * in another way is refused. */
+static ci_status check_text(const ci_sky_csv *csv)
+{
+    ci_status status = CI_OK;
+    for (int i = 0; status == CI_OK && i < csv->n_name; i++) {
+        const char *text = ci_sky_csv_text(csv, i);
+        char *shown = NULL;
+        size_t k = 0;
+        CI_TRY(ci_str_copy(&shown, text));
+        ci_str_one_line(shown);
+        while (text[k] && text[k] == shown[k])
+            k++;
+        if (text[k])
+            status = ci_error(
+                CI_ERR_INPUT,
+                "%s: line %d: %s: '%s': byte %zu (0x%02x) is %s: write it as plain "
+                "UTF-8 text",
+                csv->path, csv->line, csv->names[i], shown, k + 1, (unsigned)(unsigned char)text[k],
+                ci_str_utf8_length(text + k) > 0 ? "a control character" : "no UTF-8");
+        ci_mem_free(shown);
+    }
+    return status;
+}
+
 ci_status ci_sky_csv_row(ci_sky_csv *csv, bool *end)
 {
     char *line = next_line(csv);
@@ -140,7 +165,7 @@ ci_status ci_sky_csv_row(ci_sky_csv *csv, bool *end)
         return ci_error(CI_ERR_INPUT,
                         "%s: line %d: %d fields where the header has %d: give one for each column",
                         csv->path, csv->line, n_field, csv->n_column);
-    return CI_OK;
+    return check_text(csv);
 }
 
 const char *ci_sky_csv_text(const ci_sky_csv *csv, int i_name)

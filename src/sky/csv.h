@@ -26,7 +26,8 @@ typedef struct ci_sky_csv
  * them is an error that names it and the nearest, a missing one is named. */
 ci_status ci_sky_csv_open(ci_sky_csv *csv, const char *path, const char *const *names, int n_name,
                           int n_required);
-/* The next row; *end where there is none. */
+/* The next row; *end where there is none. Control characters, and bytes that are no UTF-8, are
+ * refused by line and column. */
 ci_status ci_sky_csv_row(ci_sky_csv *csv, bool *end);
 /* Text of column i_name in the present row, blanks around it cut; "" where the file has no
  * such column. Borrowed until close. */

@@ -111,7 +111,12 @@ grep -q 'of before cannot work with the databases: .*version 5' "$out" && grep -
 rm -r "$older"
 
 # ---- back --------------------------------------------------------------------------------------------
+# A mistake in the site's own file does not stand in the way.
+cp -p "$site/ops/systemd/contimg.env" "$SITE_FOLDER/env.good"
+echo 'CONTIMG_API_PORT=eighty' >>"$site/ops/systemd/contimg.env"
+deploy 2 --dry-run --mode streaming
 deploy 0 --rollback
+cp -p "$SITE_FOLDER/env.good" "$site/ops/systemd/contimg.env"
 [ "$(tree)" = "$after" ] || fail "taken back once: other files"
 deploy 0 --rollback
 [ "$(tree)" = "$before" ] || fail "taken back: $(diff <(echo "$before") <(tree))"

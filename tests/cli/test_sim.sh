@@ -70,4 +70,19 @@ mkdir -p "$folder/blocked/2026-01-25T00:00:10_sb01_incomplete.hdf5/x"
 "$run" 2 "$sim" --out "$folder/blocked" --stations 3 --sub-bands 2 --integrations 1 2>"$folder/err"
 [ $? = 4 ] || fail "blocked file: exit is not 4"
 [ "$(grep -c 'contimg-sim:' "$folder/err")" = 1 ] || fail "blocked file: $(cat "$folder/err")"
+# A full disk ends it with one line, not with a crash in HDF5.
+mkdir "$folder/small"
+if mount -t tmpfs -o size=600k none "$folder/small" 2>/dev/null; then
+  for ranks in 0 2; do
+    "$run" $ranks "$sim" --out "$folder/small/s" --sub-bands 2 --random 2 2>"$folder/err"
+    code=$?
+    [ $code = 4 ] || [ $code = 5 ] || fail "a full disk, $ranks ranks: exit $code: $(cat "$folder/err")"
+    [ "$(grep -c 'contimg-sim: ' "$folder/err")" = 1 ] || fail "a full disk: $(cat "$folder/err")"
+    ! grep -q 'Segmentation' "$folder/err" || fail "a full disk: $(cat "$folder/err")"
+    rm -rf "$folder"/small/*
+  done
+  umount "$folder/small"
+else
+  echo "skipped: no right to mount a small tmpfs, a full disk is not tried"
+fi
 echo "same bytes at 0 (no launcher), 1, 2, 3, 4, 7 ranks: $(wc -l <"$folder/0.sum") files"

@@ -26,13 +26,17 @@ REFUSED = {
     "minor alone, no column": (HEAD + ",minor_arcsec", "a,150,30,5,1.4e9,0,30", ("line 2: minor_arcsec 30 without",)),
     "minor above major": (SIZES, "a,150,30,5,1.4e9,0,10,30,0", ("line 2: minor_arcsec 30 must be from 0 to major_arcsec",)),
     "angle of 1e30": (SIZES, "a,150,30,5,1.4e9,0,10,3,1e30", ("line 2: pa_deg 1e30 must be degrees",)),
+    "a name in Latin-1": (HEAD, "caf\udce9,150,30,5,1.4e9,0", ("line 2: name: 'caf?': byte 4 (0xe9) is no UTF-8",)),
+    "a name cut in UTF-8": (HEAD, "a\udce6\udc9d,150,30,5,1.4e9,0", ("line 2: name", "byte 2 (0xe6) is no UTF-8")),
+    "an escape": (HEAD, "a\x1b[31m,150,30,5,1.4e9,0", ("line 2: name", "byte 2 (0x1b) is a control character")),
+    "a control of two bytes": (HEAD, "ab\x9b,150,30,5,1.4e9,0", ("line 2: name", "byte 3 (0xc2) is a control character")),
     # 1 Jy at 1 MHz with an index of 9 is 1400^9 = 2e28 Jy at 1.4 GHz.
     "flux at the data": (HEAD, "a,150,30,1,1e6,9", ("--model: source a", "spectral_index 9", "2.07e+28 Jy at 1400.000 MHz", "correct")),
 }
 
 
 def model(folder, head, rows):
-    with open(os.path.join(folder, "m.csv"), "w") as file:
+    with open(os.path.join(folder, "m.csv"), "w", encoding="utf-8", errors="surrogateescape") as file:
         file.write(f"{head}\n{rows}\n")
 
 

@@ -362,6 +362,11 @@ ci_status sim_layout_append(sim_layout *l, double time_jd, const float *vis)
     return count_up(l, "Ntimes", l->n_time);
 }
 
+bool sim_layout_is_left_open(void)
+{
+    return H5Fget_obj_count((hid_t)H5F_OBJ_ALL, H5F_OBJ_FILE) > 0;
+}
+
 ci_status sim_layout_close(sim_layout *l)
 {
     bool is_good = true;
@@ -371,7 +376,8 @@ ci_status sim_layout_close(sim_layout *l)
     if (l->type_flag >= 0) (void)H5Tclose(l->type_flag);
     if (l->head >= 0) (void)H5Gclose(l->head);
     if (l->data >= 0) (void)H5Gclose(l->data);
-    if (l->file >= 0) is_good = H5Fclose(l->file) >= 0;
+    /* HDF5 cannot close a file that it cannot write; it is left to the end of the process. */
+    if (l->file >= 0) is_good = H5Fflush(l->file, H5F_SCOPE_GLOBAL) >= 0 && H5Fclose(l->file) >= 0;
     if (!is_good) status = fault(l->path, "closing");
     ci_mem_free(l->fill_time);
     ci_mem_free(l->fill_interval);

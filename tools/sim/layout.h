@@ -35,5 +35,7 @@ CI_MUST_CHECK ci_status sim_layout_create(sim_layout **out, const char *path,
 CI_MUST_CHECK ci_status sim_layout_append(sim_layout *layout, double time_jd, const float *vis);
 /* Closes and frees; the status tells whether the file is whole. NULL-safe. */
 ci_status sim_layout_close(sim_layout *layout);
+/* Whether a file could not be closed, so that the process must not let HDF5 try again. */
+bool sim_layout_is_left_open(void);
 
 #endif
