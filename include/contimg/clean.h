@@ -7,6 +7,10 @@
 #include "contimg/num.h"
 #include "contimg/sky.h"
 
+/* Widths of components besides points. */
+#define CI_CLEAN_MAX_SCALE 9
+/* Of them, those that are chosen at most. */
+#define CI_CLEAN_AUTO_SCALE 6
 typedef struct ci_clean_options
 {
     int max_iteration;     /* --niter; 0: dirty only */
@@ -15,7 +19,10 @@ typedef struct ci_clean_options
     double auto_mask;      /* 5 x local rms */
     double auto_threshold; /* 1 x local rms */
     int max_major;         /* 40 */
-    bool outside;          /* sources outside the image are sought, and subtracted */
+    bool auto_scales;      /* widths of components are chosen by beam and image ... */
+    int n_scale;           /* ... or given; 0: points alone */
+    double scale_px[CI_CLEAN_MAX_SCALE]; /* [n_scale] pixels from rim to rim, ascending */
+    bool outside;                        /* sources outside the image are sought, and subtracted */
 } ci_clean_options;
 
 /* A bright source that was cleaned with a spectral slope of its own. */
@@ -43,6 +50,8 @@ typedef struct ci_clean_stats
 {
     int n_major, n_minor;
     int n_point; /* point components: bright compact sources between pixels */
+    int n_scale; /* widths of components besides points */
+    double scale_px[CI_CLEAN_MAX_SCALE]; /* [n_scale] */
     int n_slope;
     ci_clean_slope slope[CI_CLEAN_MAX_SLOPE]; /* [n_slope] brightest first */
     int n_variable;
@@ -97,9 +106,10 @@ typedef struct ci_clean_model_setup
     const ci_grid_layout *layout;
     const float *pb; /* this rank's slab [n_here][n_x] of the mean beam */
     double cell_rad;
-    double ref_hz;    /* fluxes are meant there */
-    bool is_positive; /* the sky is: sources are, too */
-    int stokes;       /* CI_VIS_POL_* */
+    double ref_hz;     /* fluxes are meant there */
+    bool is_positive;  /* the sky is: sources are, too */
+    bool has_extended; /* it may have components that are no points */
+    int stokes;        /* CI_VIS_POL_* */
 } ci_clean_model_setup;
 /* An empty model; of the samples only times, frequencies and weights matter. Collective. */
 CI_MUST_CHECK ci_status ci_clean_model_new(ci_comm *comm, ci_clean_model **out,
@@ -109,10 +119,13 @@ CI_MUST_CHECK ci_status ci_clean_model_new(ci_comm *comm, ci_clean_model **out,
 void ci_clean_model_free(ci_clean_model *model);
 /* This rank's slab of pixel components [n_here][n_x], Jy; borrowed, may be changed. Local. */
 double *ci_clean_model_pixels(ci_clean_model *model);
+/* This rank's slab of extended components [n_here][n_x], Jy; borrowed; NULL: there are none. Local.
+ */
+const double *ci_clean_model_extended(const ci_clean_model *model);
 /* The point components [*n], to ci_mem_free, the same on every rank. Local. */
 CI_MUST_CHECK ci_status ci_clean_model_points(const ci_clean_model *model, ci_clean_point **out,
                                               size_t *n);
-/* Sum of pixel and point components, Jy. Collective. */
+/* Sum of pixel, point and extended components, Jy. Collective. */
 CI_MUST_CHECK ci_status ci_clean_model_flux(ci_comm *comm, const ci_clean_model *model,
                                             double *flux_jy);
 /* Number of its sources outside the image. Local. */
@@ -193,5 +206,9 @@ double ci_clean_max_hidden_sidelobe(void);
 double ci_clean_psf_bytes(double n_pixel, int n_rank);
 /* Seconds of one core for about ten major cycles. Local. */
 double ci_clean_seconds(double n_sample, double n_pixel);
+/* What components of n_scale widths besides points ask for: bytes on rank 0 of n_rank. Local. */
+double ci_clean_scales_bytes(double n_pixel, int n_rank, int n_scale);
+/* The same in seconds of one core. Local. */
+double ci_clean_scales_seconds(double n_pixel, int n_scale);
 
 #endif

@@ -82,6 +82,8 @@ CI_MUST_CHECK ci_status ci_image_maker_new(ci_comm *comm, ci_image_maker **out, 
                                            const ci_image_setup *setup);
 /* NULL-safe. Local. */
 void ci_image_maker_free(ci_image_maker *maker);
+/* Widths of components besides points as "12.5,25", "" where there are none, cut to fit. Local. */
+void ci_image_scales_text(const ci_clean_stats *clean, char *out, size_t size);
 /* Of the steps until now; borrowed. Local. */
 const ci_image_stats *ci_image_maker_stats(const ci_image_maker *maker);
 /* PSF, restoring beam and dirty image, which is the residual of an empty model. Once. Collective.
@@ -119,12 +121,14 @@ typedef struct ci_image_workload
 {
     double n_row, n_sample, n_pixel;
     int n_rank;
+    int n_scale;    /* widths of components besides points */
     bool is_double; /* gridding in double precision */
 } ci_image_workload;
 /* Bytes of a rank while images are made: samples, gridder, images, PSF. Local. */
 double ci_image_bytes(const ci_image_workload *workload);
-/* Seconds of one core to make images of n_sample and n_pixel in all, about. Local. */
-double ci_image_seconds(double n_sample, double n_pixel);
+/* Seconds of one core to make images of n_sample and n_pixel in all, with components of n_scale
+ * widths besides points, about. Local. */
+double ci_image_seconds(double n_sample, double n_pixel, int n_scale);
 /* Bytes of the files of a tile. Local. */
 double ci_image_file_bytes(double n_pixel);
 

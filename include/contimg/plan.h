@@ -27,6 +27,7 @@ typedef struct ci_plan_workload
     size_t image_size;                                    /* pixels a side; 0: 4200 */
     double input_bytes;                                   /* of all files; 0: from the samples */
     bool is_double;                                       /* gridding in double precision */
+    int n_scale;                                          /* widths of components besides points */
     bool is_compressed;                                   /* samples are, before they are imaged */
     double span_s;                                        /* that a tile lasts */
     bool is_solved;                                       /* gains are solved for */

@@ -199,6 +199,7 @@ typedef struct ci_tile_images
     double compression;  /* bound of what it loses; 0: n_gridded is n_sample */
     bool is_pseudo_i;
     char stop_reason[64];
+    char scales[96]; /* widths of components besides points, in pixels; "": none */
     size_t n_slope;
     ci_tile_slope slope[CI_CLEAN_MAX_SLOPE]; /* [n_slope] brightest first */
     size_t n_variable;

@@ -2,56 +2,84 @@
 #include "clean/state.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 static const int64_t active_max = 1 << 22;
 static const double mask_tolerance = 2; /* inside the mask, in units of the threshold */
 
-/* Whether the lower one of the two thresholds holds. */
-static bool is_inside(const ci_clean *c, size_t i)
+/* One row of this rank's values of a scale. */
+typedef struct row
 {
-    return c->mask[i] == CI_CLEAN_MASK_COMPONENT ||
-           (c->inner < 1 && c->mask[i] == CI_CLEAN_MASK_NEAR);
+    const double *value;      /* [n_x] */
+    const uint8_t *mask;      /* [n_x] how near a component of this scale is */
+    const uint8_t *user_mask; /* [n_x] or NULL */
+    size_t from, to;          /* pixels in which centres may be */
+    uint8_t inside;           /* least mask where the lower threshold holds */
+    double noise;             /* of the values, over that of the residual */
+    double low;               /* no pixel that is not near a component counts below it */
+} row;
+
+/* Row i; the mesh is made ready for it. */
+static row row_at(const ci_clean *c, const ci_clean_rms_mesh *mesh, size_t i_scale, size_t i)
+{
+    const ci_grid_layout *l = c->layout;
+    const ci_clean_scale *scale = &c->scales.scale[i_scale];
+    size_t y = l->y_first + i, first = i * l->n_x;
+    bool is_off = y < scale->margin || y + scale->margin >= l->n_y;
+    float least = ci_clean_rms_mesh_row(mesh, y);
+    return (row){.value = ci_clean_scales_row(&c->scales, i_scale, l, c->setup.residual, i),
+                 .mask = scale->mask + first,
+                 .user_mask = c->setup.mask ? c->setup.mask + first : NULL,
+                 .from = is_off ? 0 : scale->margin,
+                 .to = is_off ? 0 : l->n_x - scale->margin,
+                 .inside =
+                     c->inner < 1 || i_scale > 0 ? CI_CLEAN_MASK_NEAR : CI_CLEAN_MASK_COMPONENT,
+                 .noise = scale->noise,
+                 .low = c->setup.options->auto_mask * least * scale->noise};
 }
 
-static double threshold_at(const ci_clean *c, size_t i, double rms)
+static double threshold_at(const ci_clean *c, const row *r, size_t x, double rms)
 {
     const ci_clean_options *o = c->setup.options;
-    return (is_inside(c, i) ? c->inner * o->auto_threshold : o->auto_mask) * rms;
+    return (r->mask[x] >= r->inside ? c->inner * o->auto_threshold : o->auto_mask) * rms;
 }
 
-/* No pixel of a row that is not near a component counts below it; least: of the row's rms. */
-static double floor_of(const ci_clean *c, float least)
+/* |value| where a component may come to stand by its sign and the user's mask, else 0. */
+static double value_counted(const ci_clean *c, const row *r, size_t x)
 {
-    return c->setup.options->auto_mask * least;
+    double v = r->value[x];
+    if (r->user_mask && !r->user_mask[x]) return 0;
+    return v < 0 && c->setup.is_positive && r->mask[x] == CI_CLEAN_MASK_NONE ? 0 : fabs(v);
 }
 
-/* |residual| where a component may come to stand by its sign and the user's mask, else 0. */
-static double residual_counted(const ci_clean *c, size_t i)
+/* best: |value| where it counts, of all, in units of its threshold. */
+static void row_scan(const ci_clean *c, const ci_clean_rms_mesh *mesh, const row *r, double best[3])
 {
-    double v = c->setup.residual[i];
-    if (c->setup.mask && !c->setup.mask[i]) return 0;
-    return v < 0 && c->setup.is_positive && c->mask[i] == CI_CLEAN_MASK_NONE ? 0 : fabs(v);
+    for (size_t x = r->from; x < r->to; x++) {
+        double v = fabs(r->value[x]);
+        if (v > best[1]) best[1] = v;
+        if (v <= r->low && r->mask[x] == CI_CLEAN_MASK_NONE) continue;
+        double t = threshold_at(c, r, x, ci_clean_rms_mesh_at(mesh, x) * r->noise);
+        v = value_counted(c, r, x);
+        if (v <= t) continue;
+        if (v > best[0]) best[0] = v;
+        double excess = v / fmax(t, 1e-300) / (r->mask[x] >= r->inside ? mask_tolerance : 1);
+        if (excess > best[2]) best[2] = excess;
+    }
 }
 
 ci_status ci_clean_scan_make(ci_comm *comm, const ci_clean *c, const ci_clean_rms_mesh *mesh,
                              ci_clean_scan *out)
 {
-    double best[3] = {0, 0, 0};
-    for (size_t y = 0; y < c->layout->n_here; y++) {
-        double low = floor_of(c, ci_clean_rms_mesh_row(mesh, c->layout->y_first + y));
-        for (size_t x = 0; x < c->layout->n_x; x++) {
-            size_t i = y * c->layout->n_x + x;
-            double v = fabs(c->setup.residual[i]);
-            if (v > best[1]) best[1] = v;
-            if (v <= low && c->mask[i] == CI_CLEAN_MASK_NONE) continue;
-            double t = threshold_at(c, i, ci_clean_rms_mesh_at(mesh, x));
-            v = residual_counted(c, i);
-            if (v <= t) continue;
-            if (v > best[0]) best[0] = v;
-            double excess = v / fmax(t, 1e-300) / (is_inside(c, i) ? mask_tolerance : 1);
-            if (excess > best[2]) best[2] = excess;
+    double best[3] = {0, 0, 0}, peak_all = 0;
+    for (size_t s = 0; s < c->scales.n; s++) {
+        for (size_t y = 0; y < c->layout->n_here; y++) {
+            row r = row_at(c, mesh, s, y);
+            row_scan(c, mesh, &r, best);
         }
+        if (s == 0) peak_all = best[1];
     }
+    best[1] = peak_all;
     CI_TRY(ci_par_max_double(comm, best, 3));
     *out = (ci_clean_scan){.peak = best[0], .peak_all = best[1], .excess = best[2]};
     return CI_OK;
@@ -81,24 +109,20 @@ static ci_status active_append(active_list *list, const ci_clean_active *pixel)
 }
 
 /* Pixels of a row of this rank's above their threshold and `stop`. */
-static ci_status row_active(const ci_clean *c, const ci_clean_rms_mesh *mesh, size_t y, double stop,
-                            active_list *list)
+static ci_status row_active(const ci_clean *c, const ci_clean_rms_mesh *mesh, const row *r,
+                            ci_clean_active pixel, double stop, active_list *list)
 {
     double inner = c->inner * c->setup.options->auto_threshold;
-    double low = floor_of(c, ci_clean_rms_mesh_row(mesh, c->layout->y_first + y));
-    for (size_t x = 0; x < c->layout->n_x; x++) {
-        size_t i = y * c->layout->n_x + x;
-        double v = c->setup.residual[i];
-        if (fabs(v) <= stop || (fabs(v) <= low && c->mask[i] == CI_CLEAN_MASK_NONE)) continue;
-        double rms = ci_clean_rms_mesh_at(mesh, x), t = threshold_at(c, i, rms);
-        if (fabs(v) <= t || residual_counted(c, i) == 0) continue;
-        const ci_clean_active pixel = {.x = (int32_t)x,
-                                       .y = (int32_t)(c->layout->y_first + y),
-                                       .value = (float)v,
-                                       .threshold = (float)t,
-                                       .threshold_in = (float)(inner * rms),
-                                       .no_negative = c->setup.is_positive &&
-                                                      c->mask[i] == CI_CLEAN_MASK_NONE};
+    for (size_t x = r->from; x < r->to; x++) {
+        double v = r->value[x];
+        if (fabs(v) <= stop || (fabs(v) <= r->low && r->mask[x] == CI_CLEAN_MASK_NONE)) continue;
+        double rms = ci_clean_rms_mesh_at(mesh, x) * r->noise, t = threshold_at(c, r, x, rms);
+        if (fabs(v) <= t || value_counted(c, r, x) == 0) continue;
+        pixel.x = (int32_t)x;
+        pixel.value = (float)v;
+        pixel.threshold = (float)t;
+        pixel.threshold_in = (float)(inner * rms);
+        pixel.no_negative = c->setup.is_positive && r->mask[x] == CI_CLEAN_MASK_NONE;
         CI_TRY(active_append(list, &pixel));
     }
     return CI_OK;
@@ -108,9 +132,22 @@ static ci_status active_find(const ci_clean *c, const ci_clean_rms_mesh *mesh, d
                              active_list *list)
 {
     list->n = 0;
-    for (size_t y = 0; y < c->layout->n_here; y++)
-        CI_TRY(row_active(c, mesh, y, stop, list));
+    for (size_t s = 0; s < c->scales.n; s++)
+        for (size_t y = 0; y < c->layout->n_here; y++) {
+            row r = row_at(c, mesh, s, y);
+            const ci_clean_active at = {.y = (int32_t)(c->layout->y_first + y),
+                                        .scale = (int32_t)s};
+            CI_TRY(row_active(c, mesh, &r, at, stop, list));
+        }
     return CI_OK;
+}
+
+static int by_scale(const void *a, const void *b)
+{
+    const ci_clean_active *p = a, *q = b;
+    if (p->scale != q->scale) return p->scale < q->scale ? -1 : 1;
+    if (p->y != q->y) return p->y < q->y ? -1 : 1;
+    return p->x < q->x ? -1 : p->x > q->x;
 }
 
 /* All ranks' active pixels on rank 0, and the depth that keeps them to a number that one
@@ -133,5 +170,6 @@ ci_status ci_clean_active_gather(ci_comm *comm, const ci_clean *c, const ci_clea
             ci_par_gather(comm, here.pixel, here.n * sizeof *here.pixel, 0, (void **)out, &n_byte);
     ci_mem_free(here.pixel);
     *n_out = n_byte / sizeof **out;
+    if (c->scales.n > 1 && *n_out > 0) qsort(*out, *n_out, sizeof **out, by_scale);
     return status;
 }

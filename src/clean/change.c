@@ -87,6 +87,22 @@ static ci_status rest_take(ci_comm *comm, ci_clean *c, const double *change)
     return CI_OK;
 }
 
+/* Adds what changed in extended components; whether anything did. */
+static ci_status extended_add(ci_comm *comm, const ci_clean *c, double *change, bool *is_changed)
+{
+    const double *now = c->setup.model->extended, *was = before(c)->extended;
+    int64_t n = 0;
+    *is_changed = false;
+    if (!now) return CI_OK;
+    for (size_t i = 0; i < c->layout->n_here * c->layout->n_x; i++) {
+        n += now[i] != was[i];
+        change[i] += now[i] - was[i];
+    }
+    CI_TRY(ci_par_sum_int(comm, &n, 1));
+    *is_changed = n > 0;
+    return CI_OK;
+}
+
 /* The residual image, which is made anew, takes the change meanwhile. */
 static ci_status pixels_take(ci_comm *comm, ci_clean *c)
 {
@@ -97,7 +113,10 @@ static ci_status pixels_take(ci_comm *comm, ci_clean *c)
     size_t mark = ci_timer_begin(ci_comm_timer(comm), "direct sums");
     ci_status status = brightest_take(comm, c, change, &is_all);
     ci_timer_end(ci_comm_timer(comm), mark);
-    return status == CI_OK && !is_all ? rest_take(comm, c, change) : status;
+    CI_TRY(status);
+    bool is_extended;
+    CI_TRY(extended_add(comm, c, change, &is_extended));
+    return is_all && !is_extended ? CI_OK : rest_take(comm, c, change);
 }
 
 /* ---- bright sources -------------------------------------------------------------------------- */

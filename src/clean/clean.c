@@ -22,7 +22,7 @@ static void components_mark(ci_clean *c)
 void ci_clean_free(ci_clean *c)
 {
     if (!c) return;
-    ci_mem_free(c->mask);
+    ci_clean_scales_clear(&c->scales);
     ci_mem_free(c->patch_value);
     ci_mem_free(c->predicted);
     ci_clean_drifted_clear(&c->drifted);
@@ -33,11 +33,23 @@ void ci_clean_free(ci_clean *c)
     ci_mem_free(c);
 }
 
-static ci_status arrays_new(ci_clean *c)
+/* The widths that components may have, after the PSF's patch. */
+static ci_status scales_new(ci_comm *comm, ci_clean *c)
 {
-    size_t n = c->layout->n_here * c->layout->n_x;
-    CI_TRY(ci_mem_alloc(&c->mask, n, 1, "clean mask"));
-    return ci_clean_model_snapshot(c->setup.model, &c->saved_model);
+    const ci_clean_scales_setup setup = {.layout = c->layout,
+                                         .samples = c->setup.samples,
+                                         .options = c->setup.options,
+                                         .psf = c->setup.psf,
+                                         .beam = c->setup.beam,
+                                         .cell_rad = c->setup.model->cell_rad,
+                                         .patch = &c->patch};
+    CI_TRY(ci_clean_scales_new(comm, &c->scales, &setup));
+    c->hidden = fmax(c->hidden, c->scales.hidden);
+    c->mask = c->scales.scale[0].mask;
+    c->stats.n_scale = (int)c->scales.n - 1;
+    for (size_t i = 1; i < c->scales.n; i++)
+        c->stats.scale_px[i - 1] = c->scales.scale[i].width;
+    return CI_OK;
 }
 
 ci_status ci_clean_new(ci_comm *comm, ci_clean **out, const ci_clean_setup *setup)
@@ -46,8 +58,9 @@ ci_status ci_clean_new(ci_comm *comm, ci_clean **out, const ci_clean_setup *setu
     CI_PAR_EQUAL(comm, "CLEAN: an option, weight, beam or PSF", setup->options->max_iteration,
                  setup->options->gain, setup->options->major_gain, setup->options->auto_mask,
                  setup->options->auto_threshold, setup->options->max_major, setup->options->outside,
-                 setup->sum_weight, setup->beam.major, setup->beam.minor, setup->beam.pa_rad,
-                 setup->psf_far, (double)setup->psf_wide.half, setup->is_positive);
+                 setup->options->auto_scales, setup->options->n_scale, setup->sum_weight,
+                 setup->beam.major, setup->beam.minor, setup->beam.pa_rad, setup->psf_far,
+                 (double)setup->psf_wide.half, setup->is_positive);
     ci_clean *c = NULL;
     ci_status status = ci_mem_alloc(&c, 1, sizeof *c, "clean");
     if (status == CI_OK) {
@@ -66,11 +79,12 @@ ci_status ci_clean_new(ci_comm *comm, ci_clean **out, const ci_clean_setup *setu
                         .inner = 1,
                         .last_rms = INFINITY,
                         .level = INFINITY};
-        status = arrays_new(c);
+        status = ci_clean_model_snapshot(c->setup.model, &c->saved_model);
     }
     status = ci_par_agree(comm, status);
-    if (status == CI_OK) components_mark(c);
     if (status == CI_OK) status = ci_clean_patch_cut(comm, c);
+    if (status == CI_OK) status = scales_new(comm, c);
+    if (status == CI_OK) components_mark(c);
     if (status == CI_OK)
         *out = c;
     else
@@ -153,10 +167,11 @@ static ci_status cycle_judge(ci_comm *comm, ci_clean *c, ci_clean_scan before, b
 static void mask_restart(ci_clean *c)
 {
     const ci_clean_model *b = c->setup.model;
-    memset(c->mask, CI_CLEAN_MASK_NONE, c->layout->n_here * c->layout->n_x);
+    for (size_t i = 0; i < c->scales.n; i++)
+        memset(c->scales.scale[i].mask, CI_CLEAN_MASK_NONE, c->layout->n_here * c->layout->n_x);
     for (size_t i = 0; i < b->n_variation; i++)
         ci_clean_near_mark(
-            c, (int32_t)lrint((double)(c->layout->n_x / 2) - b->variation[i].l / b->cell_rad),
+            c, 0, (int32_t)lrint((double)(c->layout->n_x / 2) - b->variation[i].l / b->cell_rad),
             (int32_t)lrint((double)(c->layout->n_y / 2) + b->variation[i].m / b->cell_rad));
 }
 
@@ -265,6 +280,7 @@ ci_status ci_clean_cycle(ci_comm *comm, ci_clean *c, bool *is_done)
     ci_clean_rms_mesh *mesh = NULL;
     *is_done = false;
     CI_TRY(ci_clean_residual_begin(comm, c));
+    CI_TRY(ci_clean_scales_see(comm, &c->scales, c->layout, c->setup.residual));
     CI_TRY(ci_clean_rms_mesh_new(comm, &mesh, c->layout, c->setup.residual, box,
                                  c->setup.is_positive));
     ci_status status = cycle_on_mesh(comm, c, mesh, is_done);

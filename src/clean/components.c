@@ -5,7 +5,7 @@
 
 typedef struct component
 {
-    int32_t x, y;
+    int32_t x, y, scale;
     double flux;
 } component;
 
@@ -15,25 +15,31 @@ static ci_status minor_run(const ci_clean *c, size_t n, ci_clean_active *active,
 {
     double *flux = NULL;
     ci_status status = ci_mem_alloc(&flux, n, sizeof *flux, "clean components");
-    if (status == CI_OK) status = ci_clean_minor_clark(&c->patch, n, active, flux, limits, result);
+    if (status == CI_OK)
+        status = ci_clean_minor_clark(c->scales.patch, n, active, flux, limits, result);
     size_t n_found = 0;
     for (size_t i = 0; status == CI_OK && i < n; i++)
         n_found += flux[i] != 0;
     if (status == CI_OK) status = ci_mem_alloc(out, n_found, sizeof **out, "clean components");
     *n_out = 0;
     for (size_t i = 0; status == CI_OK && i < n; i++)
-        if (flux[i] != 0) (*out)[(*n_out)++] = (component){active[i].x, active[i].y, flux[i]};
+        if (flux[i] != 0) {
+            const ci_clean_scale *scale = &c->scales.scale[active[i].scale];
+            (*out)[(*n_out)++] = (component){active[i].x, active[i].y, active[i].scale,
+                                             flux[i] / (scale->norm * scale->bias)};
+        }
     ci_mem_free(flux);
     return status;
 }
 
-void ci_clean_near_mark(ci_clean *c, int32_t x_at, int32_t y_at)
+void ci_clean_near_mark(ci_clean *c, size_t i_scale, int32_t x_at, int32_t y_at)
 {
-    int32_t r = (int32_t)ceil(c->setup.beam.major / 2), n_x = (int32_t)c->layout->n_x;
+    const ci_clean_scale *scale = &c->scales.scale[i_scale];
+    int32_t r = scale->radius, n_x = (int32_t)c->layout->n_x;
     int32_t y_first = (int32_t)c->layout->y_first, y_end = y_first + (int32_t)c->layout->n_here;
     for (int32_t y = y_at - r > y_first ? y_at - r : y_first; y <= y_at + r && y < y_end; y++)
         for (int32_t x = x_at > r ? x_at - r : 0; x <= x_at + r && x < n_x; x++) {
-            uint8_t *mask = &c->mask[(size_t)(y - y_first) * c->layout->n_x + (size_t)x];
+            uint8_t *mask = &scale->mask[(size_t)(y - y_first) * c->layout->n_x + (size_t)x];
             if (*mask == CI_CLEAN_MASK_NONE) *mask = CI_CLEAN_MASK_NEAR;
         }
 }
@@ -41,12 +47,17 @@ void ci_clean_near_mark(ci_clean *c, int32_t x_at, int32_t y_at)
 static void components_add(ci_clean *c, const component *found, size_t n)
 {
     for (size_t k = 0; k < n; k++) {
-        size_t y = (size_t)found[k].y;
-        if (c->setup.is_positive) ci_clean_near_mark(c, found[k].x, found[k].y);
+        size_t y = (size_t)found[k].y, i_scale = (size_t)found[k].scale;
+        const ci_clean_scale *scale = &c->scales.scale[i_scale];
+        if (c->setup.is_positive || i_scale > 0)
+            ci_clean_near_mark(c, i_scale, found[k].x, found[k].y);
+        if (scale->shape)
+            ci_clean_scale_add(scale, c->layout, found[k].x, found[k].y, found[k].flux,
+                               c->setup.model->extended);
         if (y < c->layout->y_first || y >= c->layout->y_first + c->layout->n_here) continue;
         size_t i = (y - c->layout->y_first) * c->layout->n_x + (size_t)found[k].x;
-        c->pixels[i] += found[k].flux;
-        c->mask[i] = CI_CLEAN_MASK_COMPONENT;
+        if (!scale->shape) c->pixels[i] += found[k].flux;
+        scale->mask[i] = CI_CLEAN_MASK_COMPONENT;
     }
 }
 
@@ -61,7 +72,8 @@ ci_status ci_clean_components_find(ci_comm *comm, ci_clean *c, const ci_clean_rm
     CI_TRY(ci_clean_active_gather(comm, c, mesh, &stop, &active, &n_active));
     ci_status status = CI_OK;
     if (ci_comm_rank(comm) == 0) {
-        ci_clean_minor_limits limits = {c->setup.options->gain, stop, n_left};
+        ci_clean_minor_limits limits = {c->setup.options->gain, stop, n_left, c->scales.n,
+                                        c->scales.ratio};
         size_t n = 0;
         size_t mark = ci_timer_begin(ci_comm_timer(comm), "minor cycle");
         status = minor_run(c, n_active, active, &limits, result, &found, &n);

@@ -16,7 +16,7 @@ enum
 
 typedef struct run
 {
-    int32_t x, y;
+    int32_t x, y, scale;
     size_t first, n; /* into the arrays */
     uint32_t best;   /* bits of the greatest |value| above its threshold; 0: none */
 } run;
@@ -84,10 +84,15 @@ static ci_status work_new(minor_work *w, size_t n, const ci_clean_active *active
         for (size_t i = 0; i < n;) {
             size_t k = 1;
             while (k < RUN_MAX && i + k < n && active[i + k].y == active[i].y &&
-                   active[i + k].x == active[i].x + (int32_t)k)
+                   active[i + k].x == active[i].x + (int32_t)k &&
+                   active[i + k].scale == active[i].scale)
                 k++;
             if (pass == 1)
-                w->run[w->n_run] = (run){.x = active[i].x, .y = active[i].y, .first = i, .n = k};
+                w->run[w->n_run] = (run){.x = active[i].x,
+                                         .y = active[i].y,
+                                         .scale = active[i].scale,
+                                         .first = i,
+                                         .n = k};
             w->n_run++;
             i += k;
         }
@@ -117,6 +122,19 @@ static void run_subtract(const minor_work *w, run *r, const ci_clean_patch *psf,
     for (int32_t i = 0; i < to - from; i++)
         value[i] -= flux * p[i];
     run_search(w, r);
+}
+
+/* A component of `flux` at a pixel leaves all values. */
+static void component_subtract(const minor_work *w, const ci_clean_patch *psf,
+                               const ci_clean_minor_limits *limits, const ci_clean_active *at,
+                               float flux)
+{
+    size_t first = (size_t)at->scale * limits->n_scale;
+    for (size_t r = 0; r < w->n_run; r++) {
+        size_t k = first + (size_t)w->run[r].scale;
+        float step = limits->ratio ? flux * limits->ratio[k] : flux;
+        run_subtract(w, &w->run[r], &psf[k], at->x, at->y, step);
+    }
 }
 
 /* Index of the first run with the greatest best. */
@@ -149,8 +167,7 @@ static void minor_loop(minor_work *w, const ci_clean_patch *psf, const ci_clean_
         flux[i] += step;
         w->threshold[i] = float_bits(active[i].threshold_in);
         w->deny[i] = 0;
-        for (size_t r = 0; r < w->n_run; r++)
-            run_subtract(w, &w->run[r], psf, active[i].x, active[i].y, step);
+        component_subtract(w, psf, limits, &active[i], step);
         result->n_iteration++;
     }
 }

@@ -22,6 +22,7 @@ void ci_clean_model_free(ci_clean_model *b)
     ci_mem_free(b->frame);
     ci_mem_free(b->node_weight);
     ci_mem_free(b->pixels);
+    ci_mem_free(b->extended);
     ci_mem_free(b->source);
     ci_mem_free(b->variation);
     ci_mem_free(b->amplitude);
@@ -115,6 +116,8 @@ ci_status ci_clean_model_new(ci_comm *comm, ci_clean_model **out, const ci_clean
     }
     if (status == CI_OK)
         status = ci_mem_alloc(&b->pixels, slab_size(b), sizeof *b->pixels, "model image");
+    if (status == CI_OK && setup->has_extended)
+        status = ci_mem_alloc(&b->extended, slab_size(b), sizeof *b->extended, "model image");
     status = ci_par_agree(comm, status);
     if (status == CI_OK) status = weights_set(comm, b, samples);
     if (status == CI_OK)
@@ -127,6 +130,11 @@ ci_status ci_clean_model_new(ci_comm *comm, ci_clean_model **out, const ci_clean
 double *ci_clean_model_pixels(ci_clean_model *b)
 {
     return b->pixels;
+}
+
+const double *ci_clean_model_extended(const ci_clean_model *b)
+{
+    return b->extended;
 }
 
 /* ---- positions and beams --------------------------------------------------------------------- */
@@ -254,6 +262,7 @@ void ci_clean_snapshot_free(ci_clean_snapshot *s)
 {
     if (!s) return;
     ci_mem_free(s->pixels);
+    ci_mem_free(s->extended);
     ci_mem_free(s->source);
     ci_mem_free(s->variation);
     ci_mem_free(s->amplitude);
@@ -301,6 +310,9 @@ ci_status ci_clean_model_snapshot(const ci_clean_model *b, ci_clean_snapshot **s
     if (!s->pixels)
         CI_TRY(ci_mem_alloc(&s->pixels, slab_size(b), sizeof *s->pixels, "model snapshot"));
     memcpy(s->pixels, b->pixels, slab_size(b) * sizeof *s->pixels);
+    if (b->extended && !s->extended)
+        CI_TRY(ci_mem_alloc(&s->extended, slab_size(b), sizeof *s->extended, "model snapshot"));
+    if (b->extended) memcpy(s->extended, b->extended, slab_size(b) * sizeof *s->extended);
     s->points_off = b->points_off;
     s->residual_rms = b->residual_rms;
     s->residual_peak = b->residual_peak;
@@ -313,6 +325,7 @@ ci_status ci_clean_model_snapshot(const ci_clean_model *b, ci_clean_snapshot **s
 ci_status ci_clean_model_restore(ci_clean_model *b, const ci_clean_snapshot *s)
 {
     memcpy(b->pixels, s->pixels, slab_size(b) * sizeof *s->pixels);
+    if (b->extended) memcpy(b->extended, s->extended, slab_size(b) * sizeof *s->extended);
     b->points_off = s->points_off;
     b->residual_rms = s->residual_rms;
     b->residual_peak = s->residual_peak;
@@ -325,6 +338,7 @@ ci_status ci_clean_model_restore(ci_clean_model *b, const ci_clean_snapshot *s)
 void ci_clean_model_restart(ci_clean_model *b)
 {
     memset(b->pixels, 0, slab_size(b) * sizeof *b->pixels);
+    if (b->extended) memset(b->extended, 0, slab_size(b) * sizeof *b->extended);
     b->n_source = 0;
     b->points_off = false;
 }
@@ -369,7 +383,7 @@ ci_status ci_clean_model_flux(ci_comm *comm, const ci_clean_model *b, double *fl
     const ci_grid_layout *l = b->layout;
     CI_TRY(ci_par_alloc(comm, &row, l->n_here, sizeof *row, "model flux"));
     for (size_t i = 0; i < slab_size(b); i++)
-        row[i / l->n_x] += b->pixels[i];
+        row[i / l->n_x] += b->pixels[i] + (b->extended ? b->extended[i] : 0);
     ci_status status = ci_par_sum_blocks(comm, l->n_y, l->y_first, l->n_here, 1, row, flux_jy);
     ci_mem_free(row);
     for (size_t i = 0; i < b->n_source; i++)

@@ -76,6 +76,7 @@ struct ci_clean_model
     ci_clean_cells cells;
     /* What a snapshot holds. */
     double *pixels;          /* slab of pixel components, Jy */
+    double *extended;        /* slab of extended components, Jy; NULL: there are none */
     ci_clean_source *source; /* [n_source]: the same on every rank */
     size_t n_source;
     ci_clean_variation *variation; /* [n_variation] */
@@ -90,7 +91,7 @@ struct ci_clean_model
 /* What a model held when it was taken. */
 struct ci_clean_snapshot
 {
-    double *pixels; /* slab */
+    double *pixels, *extended; /* slabs */
     ci_clean_source *source;
     size_t n_source;
     ci_clean_variation *variation;

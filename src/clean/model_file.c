@@ -1,12 +1,13 @@
 /* A model as one HDF5 file: the same bytes of it however many ranks share the model. */
 #include "clean/model.h"
+#include "clean/pixels_file.h"
 #include "clean/sources.h"
 #include "contimg/h5.h"
 
 #include <math.h>
 #include <string.h>
 
-static const int64_t file_version = 4;
+static const int64_t file_version = 5;
 
 /* Columns of a source. */
 enum
@@ -46,9 +47,8 @@ _Static_assert(sizeof(ci_clean_outside) == OUTSIDE_COLUMNS * sizeof(double), "co
 /* What is in the file, as it is there. */
 typedef struct content
 {
-    size_t n_component, n_source, n_variation, n_cell, n_outside;
-    int64_t *index;    /* [n_component] y n_x + x, ascending */
-    double *flux;      /* [n_component] Jy */
+    ci_clean_pixels component, extended;
+    size_t n_source, n_variation, n_cell, n_outside;
     double *source;    /* [n_source][SOURCE_COLUMNS] */
     double *variation; /* [n_variation][VARIATION_COLUMNS] */
     double *amplitude; /* [n_variation][n_cell] Jy */
@@ -58,8 +58,8 @@ typedef struct content
 
 static void content_clear(content *c)
 {
-    ci_mem_free(c->index);
-    ci_mem_free(c->flux);
+    ci_mem_free(c->component.pixel);
+    ci_mem_free(c->extended.pixel);
     ci_mem_free(c->source);
     ci_mem_free(c->variation);
     ci_mem_free(c->amplitude);
@@ -69,8 +69,6 @@ static void content_clear(content *c)
 
 static ci_status content_alloc(content *c)
 {
-    CI_TRY(ci_mem_alloc(&c->index, c->n_component, sizeof *c->index, "model file"));
-    CI_TRY(ci_mem_alloc(&c->flux, c->n_component, sizeof *c->flux, "model file"));
     CI_TRY(ci_mem_alloc(&c->variation, c->n_variation * VARIATION_COLUMNS, sizeof *c->variation,
                         "model file"));
     CI_TRY(ci_mem_alloc(&c->amplitude, c->n_variation * c->n_cell, sizeof *c->amplitude,
@@ -86,22 +84,6 @@ static size_t model_n_cell(const ci_clean_model *b)
 }
 
 /* ---- out ------------------------------------------------------------------------------------ */
-
-/* This rank's non-zero pixels. */
-static ci_status pixels_take(const ci_clean_model *b, content *c)
-{
-    const ci_grid_layout *l = b->layout;
-    size_t n = l->n_here * l->n_x, k = 0;
-    for (size_t i = 0; i < n; i++)
-        c->n_component += b->pixels[i] != 0;
-    CI_TRY(content_alloc(c));
-    for (size_t i = 0; i < n; i++) {
-        if (b->pixels[i] == 0) continue;
-        c->index[k] = (int64_t)(l->y_first * l->n_x + i);
-        c->flux[k++] = b->pixels[i];
-    }
-    return CI_OK;
-}
 
 /* Sources, variations and sources outside the image, which all ranks have. */
 static void rows_take(const ci_clean_model *b, content *c)
@@ -131,32 +113,21 @@ static void rows_take(const ci_clean_model *b, content *c)
     if (b->n_outside > 0) memcpy(c->outside, b->outside, b->n_outside * sizeof *b->outside);
 }
 
-/* All ranks' on rank 0, in scan order; the sources, which all have. */
-static ci_status content_gather(ci_comm *comm, const ci_clean_model *b, content *out)
+/* All ranks' pixels; the sources, which all have. */
+static ci_status content_gather(ci_comm *comm, const ci_clean_model *b, content *c)
 {
-    content here = {.n_source = b->n_source,
-                    .n_variation = b->n_variation,
-                    .n_cell = model_n_cell(b),
-                    .n_outside = b->n_outside};
-    size_t n_byte = 0;
-    ci_status status = ci_par_agree(comm, pixels_take(b, &here));
-    if (status == CI_OK) rows_take(b, &here);
-    *out = here;
-    out->index = NULL;
-    out->flux = NULL;
-    out->points_off = b->points_off;
-    out->rms = b->residual_rms;
-    out->peak = b->residual_peak;
-    if (status == CI_OK)
-        status = ci_par_gather(comm, here.index, here.n_component * sizeof *here.index, 0,
-                               (void **)&out->index, &n_byte);
-    out->n_component = n_byte / sizeof *here.index;
-    if (status == CI_OK)
-        status = ci_par_gather(comm, here.flux, here.n_component * sizeof *here.flux, 0,
-                               (void **)&out->flux, NULL);
-    ci_mem_free(here.index);
-    ci_mem_free(here.flux);
-    return status;
+    *c = (content){.n_source = b->n_source,
+                   .n_variation = b->n_variation,
+                   .n_cell = model_n_cell(b),
+                   .n_outside = b->n_outside,
+                   .points_off = b->points_off,
+                   .rms = b->residual_rms,
+                   .peak = b->residual_peak};
+    CI_AGREE(comm, content_alloc(c));
+    rows_take(b, c);
+    CI_TRY(ci_grid_slab_nonzero(comm, b->layout, b->pixels, &c->component.pixel, &c->component.n));
+    if (!b->extended) return CI_OK;
+    return ci_grid_slab_nonzero(comm, b->layout, b->extended, &c->extended.pixel, &c->extended.n);
 }
 
 static ci_status variations_write(ci_h5_file *file, const ci_clean_model *b, const content *c)
@@ -179,7 +150,7 @@ static ci_status outside_write(ci_h5_file *file, const content *c)
 
 static ci_status content_write(ci_h5_file *file, const ci_clean_model *b, const content *c)
 {
-    uint64_t n = c->n_component, dim[2] = {c->n_source, SOURCE_COLUMNS};
+    uint64_t dim[2] = {c->n_source, SOURCE_COLUMNS};
     const ci_grid_layout *l = b->layout;
     CI_TRY(ci_h5_write_int_1(file, "version", file_version));
     CI_TRY(ci_h5_write_string(file, "stokes", ci_vis_pol_name(b->stokes)));
@@ -192,12 +163,9 @@ static ci_status content_write(ci_h5_file *file, const ci_clean_model *b, const 
     CI_TRY(ci_h5_write_double_1(file, "points_off", c->points_off));
     CI_TRY(ci_h5_write_double_1(file, "residual_rms_jy", c->rms));
     CI_TRY(ci_h5_write_double_1(file, "residual_peak_jy", c->peak));
-    CI_TRY(ci_h5_write_int_1(file, "n_component", (int64_t)n));
+    CI_TRY(ci_clean_pixels_write(file, "component", &c->component));
+    CI_TRY(ci_clean_pixels_write(file, "extended", &c->extended));
     CI_TRY(ci_h5_write_int_1(file, "n_source", (int64_t)c->n_source));
-    if (n > 0) {
-        CI_TRY(ci_h5_write_int(file, "component_index", 1, &n, c->index));
-        CI_TRY(ci_h5_write_double(file, "component_flux_jy", 1, &n, c->flux));
-    }
     if (c->n_source > 0) CI_TRY(ci_h5_write_double(file, "source", 2, dim, c->source));
     CI_TRY(outside_write(file, c));
     return variations_write(file, b, c);
@@ -286,8 +254,7 @@ static ci_status sizes_check(const ci_h5_file *file, const content *c)
         const char *what;
         const double *value;
         size_t n;
-    } list[] = {{"component_flux_jy", c->flux, c->n_component},
-                {"source", c->source, c->n_source * SOURCE_COLUMNS},
+    } list[] = {{"source", c->source, c->n_source * SOURCE_COLUMNS},
                 {"outside", c->outside, c->n_outside * OUTSIDE_COLUMNS},
                 {"variation_jy", c->amplitude, c->n_variation * c->n_cell},
                 {"residual_rms_jy", &c->rms, 1},
@@ -336,16 +303,8 @@ static ci_status slopes_check(const ci_h5_file *file, const content *c)
     return CI_OK;
 }
 
-static ci_status content_check(const ci_h5_file *file, const ci_clean_model *b, const content *c)
+static ci_status content_check(const ci_h5_file *file, const content *c)
 {
-    int64_t end = (int64_t)(b->layout->n_x * b->layout->n_y);
-    for (size_t i = 0; i < c->n_component; i++)
-        if (c->index[i] < (i ? c->index[i - 1] + 1 : 0) || c->index[i] >= end ||
-            !isfinite(c->flux[i]))
-            return ci_error(CI_ERR_INPUT,
-                            "%s: component %zu is none of an image of %zu x %zu: remove the "
-                            "file and image again",
-                            ci_h5_path(file), i, b->layout->n_x, b->layout->n_y);
     CI_TRY(places_check(file, "source", c->source, c->n_source, SOURCE_COLUMNS));
     CI_TRY(slopes_check(file, c));
     CI_TRY(sizes_check(file, c));
@@ -368,17 +327,18 @@ static ci_status content_read(const ci_h5_file *file, const ci_clean_model *b, c
     CI_TRY(ci_h5_read_double(file, "points_off", &c->points_off, 1));
     CI_TRY(ci_h5_read_double(file, "residual_rms_jy", &c->rms, 1));
     CI_TRY(ci_h5_read_double(file, "residual_peak_jy", &c->peak, 1));
-    CI_TRY(count_read(file, "n_component", (int64_t)(l->n_x * l->n_y), &c->n_component));
     CI_TRY(count_read(file, "n_source", CI_CLEAN_MAX_SLOPE, &c->n_source));
     CI_TRY(count_read(file, "n_variation", CI_CLEAN_MAX_VARIABLE, &c->n_variation));
     CI_TRY(count_read(file, "n_outside", CI_CLEAN_MAX_OUTSIDE, &c->n_outside));
     c->n_cell = model_n_cell(b);
     if (c->n_variation > 0) CI_TRY(number_check(file, "n_cell", (double)c->n_cell));
     CI_TRY(content_alloc(c));
-    if (c->n_component > 0) {
-        CI_TRY(ci_h5_read_int(file, "component_index", c->index, c->n_component));
-        CI_TRY(ci_h5_read_double(file, "component_flux_jy", c->flux, c->n_component));
-    }
+    CI_TRY(ci_clean_pixels_read(file, "component", l, &c->component));
+    CI_TRY(ci_clean_pixels_read(file, "extended", l, &c->extended));
+    if (c->extended.n > 0 && !b->extended)
+        return ci_error(CI_ERR_INPUT,
+                        "%s: holds extended components: give the --scales that it was made with",
+                        ci_h5_path(file));
     if (c->n_source > 0)
         CI_TRY(ci_h5_read_double(file, "source", c->source, c->n_source * SOURCE_COLUMNS));
     if (c->n_outside > 0)
@@ -388,7 +348,7 @@ static ci_status content_read(const ci_h5_file *file, const ci_clean_model *b, c
             ci_h5_read_double(file, "variation", c->variation, c->n_variation * VARIATION_COLUMNS));
         CI_TRY(ci_h5_read_double(file, "variation_jy", c->amplitude, c->n_variation * c->n_cell));
     }
-    return content_check(file, b, c);
+    return content_check(file, c);
 }
 
 static ci_status file_read(const ci_clean_model *b, content *c, const char *path)
@@ -403,21 +363,20 @@ static ci_status file_read(const ci_clean_model *b, content *c, const char *path
 /* Rank 0's content for all. */
 static ci_status content_share(ci_comm *comm, content *c)
 {
-    double head[8] = {
-        (double)c->n_component, (double)c->n_source, c->points_off,       c->rms, c->peak,
-        (double)c->n_variation, (double)c->n_cell,   (double)c->n_outside};
+    double head[7] = {
+        (double)c->n_source, c->points_off,       c->rms, c->peak, (double)c->n_variation,
+        (double)c->n_cell,   (double)c->n_outside};
     CI_TRY(ci_par_bcast(comm, head, sizeof head, 0));
-    c->n_component = (size_t)head[0];
-    c->n_source = (size_t)head[1];
-    c->points_off = head[2];
-    c->rms = head[3];
-    c->peak = head[4];
-    c->n_variation = (size_t)head[5];
-    c->n_cell = (size_t)head[6];
-    c->n_outside = (size_t)head[7];
+    c->n_source = (size_t)head[0];
+    c->points_off = head[1];
+    c->rms = head[2];
+    c->peak = head[3];
+    c->n_variation = (size_t)head[4];
+    c->n_cell = (size_t)head[5];
+    c->n_outside = (size_t)head[6];
     CI_AGREE(comm, ci_comm_rank(comm) == 0 ? CI_OK : content_alloc(c));
-    CI_TRY(ci_par_bcast(comm, c->index, c->n_component * sizeof *c->index, 0));
-    CI_TRY(ci_par_bcast(comm, c->flux, c->n_component * sizeof *c->flux, 0));
+    CI_TRY(ci_clean_pixels_share(comm, &c->component));
+    CI_TRY(ci_clean_pixels_share(comm, &c->extended));
     CI_TRY(ci_par_bcast(comm, c->variation,
                         c->n_variation * VARIATION_COLUMNS * sizeof *c->variation, 0));
     CI_TRY(ci_par_bcast(comm, c->outside, c->n_outside * OUTSIDE_COLUMNS * sizeof *c->outside, 0));
@@ -458,8 +417,6 @@ static ci_status variations_fill(ci_clean_model *b, const content *c)
 
 static ci_status model_fill(ci_clean_model *b, const content *c)
 {
-    const ci_grid_layout *l = b->layout;
-    int64_t first = (int64_t)(l->y_first * l->n_x), n = (int64_t)(l->n_here * l->n_x);
     CI_TRY(ci_mem_resize(&b->source, c->n_source, sizeof *b->source, "bright sources"));
     b->n_source = c->n_source;
     for (size_t i = 0; i < c->n_source; i++) {
@@ -474,9 +431,8 @@ static ci_status model_fill(ci_clean_model *b, const content *c)
                                          .is_rejected = row[SOURCE_IS_REJECTED] != 0,
                                          .has_slope = row[SOURCE_HAS_SLOPE] != 0};
     }
-    for (size_t i = 0; i < c->n_component; i++)
-        if (c->index[i] >= first && c->index[i] < first + n)
-            b->pixels[c->index[i] - first] = c->flux[i];
+    ci_clean_pixels_fill(&c->component, b->layout, b->pixels);
+    if (b->extended) ci_clean_pixels_fill(&c->extended, b->layout, b->extended);
     b->points_off = c->points_off != 0;
     b->residual_rms = c->rms;
     b->residual_peak = c->peak;

@@ -1,4 +1,5 @@
 /* The part of the PSF that minor cycles know. */
+#include "clean/psf_wide.h"
 #include "clean/state.h"
 
 #include <math.h>
@@ -21,21 +22,6 @@ double ci_clean_depth(const ci_clean *c, double peak)
     return fmin(fmax(deepest, hidden_margin * c->hidden), shallowest);
 }
 
-/* Greatest |PSF| beyond the patch that this rank has. */
-static double beyond_patch(const ci_clean *c, size_t half)
-{
-    const ci_grid_layout *l = c->layout;
-    size_t cx = l->n_x / 2, cy = l->n_y / 2;
-    double best = 0;
-    for (size_t i = 0; i < l->n_here; i++)
-        for (size_t x = 0; x < l->n_x; x++) {
-            size_t y = l->y_first + i;
-            bool inside = x + half >= cx && x <= cx + half && y + half >= cy && y <= cy + half;
-            if (!inside) best = fmax(best, fabs(c->setup.psf[i * l->n_x + x]));
-        }
-    return best;
-}
-
 /* A patch about the PSF's centre, on rank 0 where minor cycles run: a small one while major
  * cycles can be shallow enough for what it leaves out, else all that is known. */
 ci_status ci_clean_patch_cut(ci_comm *comm, ci_clean *c)
@@ -49,7 +35,7 @@ ci_status ci_clean_patch_cut(ci_comm *comm, ci_clean *c)
     for (int i = 0; i < 3; i++)
         if (other[i] < max_half) max_half = other[i];
     size_t half = max_half < patch_half ? max_half : patch_half;
-    c->hidden = beyond_patch(c, half);
+    c->hidden = ci_clean_psf_beyond(l, c->setup.psf, half);
     CI_TRY(ci_par_max_double(comm, &c->hidden, 1));
     if (c->hidden > ci_clean_max_hidden_sidelobe()) {
         half = max_half;

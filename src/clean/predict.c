@@ -25,11 +25,26 @@ static ci_status drift_add(ci_comm *comm, const ci_clean_model *b, ci_clean_drif
     return status;
 }
 
+/* Pixel and extended components by the gridder. */
+static ci_status image_degrid(ci_comm *comm, const ci_clean_model *b, ci_grid_operator *gridder,
+                              ci_c32 *vis)
+{
+    size_t n = b->layout->n_here * b->layout->n_x;
+    double *sum = NULL;
+    if (!b->extended) return ci_grid_degrid(comm, gridder, b->pixels, vis);
+    CI_AGREE(comm, ci_mem_alloc(&sum, n, sizeof *sum, "model image"));
+    for (size_t i = 0; i < n; i++)
+        sum[i] = b->pixels[i] + b->extended[i];
+    ci_status status = ci_grid_degrid(comm, gridder, sum, vis);
+    ci_mem_free(sum);
+    return status;
+}
+
 ci_status ci_clean_model_compute(ci_comm *comm, const ci_clean_model *b, ci_grid_operator *gridder,
                                  ci_vis_samples *samples, ci_clean_drifted *known)
 {
     CI_AGREE(comm, ci_vis_samples_computed_alloc(samples));
-    CI_TRY(ci_grid_degrid(comm, gridder, b->pixels, samples->computed));
+    CI_TRY(image_degrid(comm, b, gridder, samples->computed));
     size_t mark = ci_timer_begin(ci_comm_timer(comm), "direct sums");
     ci_status status = drift_add(comm, b, known, samples);
     if (status == CI_OK) status = ci_par_agree(comm, sources_add(b, samples));

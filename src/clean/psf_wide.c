@@ -9,6 +9,19 @@
 static const double widest = 0.9; /* direction cosine of a corner */
 static const double coarse_accuracy = 5e-2, wide_accuracy = 1e-3;
 
+double ci_clean_psf_beyond(const ci_grid_layout *l, const double *psf, size_t half)
+{
+    size_t cx = l->n_x / 2, cy = l->n_y / 2;
+    double best = 0;
+    for (size_t i = 0; i < l->n_here; i++)
+        for (size_t x = 0; x < l->n_x; x++) {
+            size_t y = l->y_first + i;
+            bool inside = x + half >= cx && x <= cx + half && y + half >= cy && y <= cy + half;
+            if (!inside) best = fmax(best, fabs(psf[i * l->n_x + x]));
+        }
+    return best;
+}
+
 /* Greatest |value| of the wide image beyond the middle, which is the image itself. */
 static double outer_max(const double *slab, const ci_grid_geometry *wide,
                         const ci_grid_geometry *image, size_t y_first, size_t n_here)

@@ -5,6 +5,7 @@
 #include "clean/minor.h"
 #include "clean/outside.h"
 #include "clean/rms.h"
+#include "clean/scales.h"
 #include "clean/sources.h"
 #include "clean/variation.h"
 #include "contimg/clean.h"
@@ -32,10 +33,11 @@ struct ci_clean
     ci_clean_stats stats;
     const ci_grid_layout *layout; /* of the setup */
     double *pixels;               /* of the model, borrowed */
-    uint8_t *mask;                /* slab: how near a component is */
-    ci_clean_patch patch;         /* rank 0; of the PSF */
-    float *patch_value;           /* owns it, where it is not the wide one */
-    double hidden;                /* greatest |PSF| beyond the patch */
+    ci_clean_scales scales;
+    uint8_t *mask;        /* slab: how near a pixel component is; of the scale of points */
+    ci_clean_patch patch; /* rank 0; of the PSF */
+    float *patch_value;   /* owns it, where it is not the wide one */
+    double hidden;        /* greatest |PSF| beyond the patch */
     ci_clean_outside_setup outside;
     ci_clean_outside_search *search; /* NULL: not begun, or nothing is hidden any more */
     bool is_outside_begun;
@@ -78,8 +80,9 @@ CI_MUST_CHECK ci_status ci_clean_active_gather(ci_comm *comm, const ci_clean *cl
 CI_MUST_CHECK ci_status ci_clean_components_find(ci_comm *comm, ci_clean *clean,
                                                  const ci_clean_rms_mesh *mesh, double stop,
                                                  int64_t n_left, ci_clean_minor_result *result);
-/* Components of either sign may stand within the beam's half width of a pixel. Local. */
-void ci_clean_near_mark(ci_clean *clean, int32_t x, int32_t y);
+/* Components of a scale may be of either sign near a pixel: within half of their width, the beam's
+ * included. Local. */
+void ci_clean_near_mark(ci_clean *clean, size_t i_scale, int32_t x, int32_t y);
 /* How deep a major cycle goes, of the residual's peak: less where the patch leaves much out; to the
  * thresholds where the peak is faint. Local. */
 double ci_clean_depth(const ci_clean *clean, double peak);

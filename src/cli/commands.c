@@ -46,6 +46,8 @@ static const ci_conf_entry image_examples[] = {
      "Stokes Q of calibrated data, natural weights:"},
     {"contimg image *.hdf5 --calibrated --taper 60 --out images/wide",
      "Long baselines tapered, for a beam of a minute of arc or more:"},
+    {"contimg image *.hdf5 --calibrated --scales auto --out images/nebula",
+     "Extended emission, with components of several widths:"},
     {"contimg image *.hdf5 --calibrated --niter 0 --size 2048 --cell-arcsec 3 "
      "--phase-center 83.633,22.014 --out images/dirty",
      "A dirty image about a given centre:"},

@@ -115,9 +115,9 @@ static ci_status check_choice(const ci_conf *conf, ci_conf_id id)
  * they would quietly choose others. */
 static bool is_choosing(ci_conf_id id)
 {
-    static const ci_conf_id ids[] = {CI_CONF_OPT_CAL,          CI_CONF_OPT_FIELD,
-                                     CI_CONF_OPT_MASK,         CI_CONF_OPT_MODEL,
-                                     CI_CONF_OPT_PHASE_CENTER, CI_CONF_OPT_UV_RANGE};
+    static const ci_conf_id ids[] = {
+        CI_CONF_OPT_CAL,          CI_CONF_OPT_FIELD,  CI_CONF_OPT_MASK,    CI_CONF_OPT_MODEL,
+        CI_CONF_OPT_PHASE_CENTER, CI_CONF_OPT_SCALES, CI_CONF_OPT_UV_RANGE};
     for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++)
         if (ids[i] == id) return true;
     return false;

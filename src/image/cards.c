@@ -49,6 +49,23 @@ ci_status ci_image_cards_beam(ci_image_maker *m)
                                    "greatest sidelobe of the PSF");
 }
 
+void ci_image_scales_text(const ci_clean_stats *clean, char *out, size_t size)
+{
+    size_t at = 0;
+    out[0] = '\0';
+    for (int i = 0; i < clean->n_scale && at < size; i++)
+        at += (size_t)snprintf(out + at, size - at, "%s%.4g", i > 0 ? "," : "", clean->scale_px[i]);
+}
+
+/* Widths of components besides points. */
+static ci_status scales_card(ci_fits_header *h, const ci_clean_stats *clean)
+{
+    char text[96];
+    ci_image_scales_text(clean, text, sizeof text);
+    return text[0] ? ci_fits_card_set_text(h, "SCALES", text, "[pixel] widths of components")
+                   : CI_OK;
+}
+
 ci_status ci_image_cards_clean(ci_image_maker *m)
 {
     const ci_image_options *o = m->setup.options;
@@ -58,6 +75,7 @@ ci_status ci_image_cards_clean(ci_image_maker *m)
     if (o->clean.max_iteration == 0) return CI_OK;
     CI_TRY(ci_fits_card_set_int(h, "NMINOR", s->clean.n_minor, "clean components"));
     CI_TRY(ci_fits_card_set_int(h, "NMAJOR", s->clean.n_major, "major cycles"));
+    CI_TRY(scales_card(h, &s->clean));
     CI_TRY(ci_fits_card_set_int(h, "NSLOPE", s->clean.n_slope,
                                 "sources cleaned with a slope of their own"));
     CI_TRY(ci_fits_card_set_int(h, "NPOINT", s->clean.n_point, "point components between pixels"));

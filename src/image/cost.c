@@ -18,12 +18,14 @@ double ci_image_bytes(const ci_image_workload *workload)
            CHANGE_BYTES * (double)workload->n_sample +
            ci_grid_samples_bytes(workload->n_row, workload->n_sample, workload->is_double,
                                  workload->n_rank) +
-           pixels / workload->n_rank + ci_clean_psf_bytes(workload->n_pixel, workload->n_rank);
+           pixels / workload->n_rank + ci_clean_psf_bytes(workload->n_pixel, workload->n_rank) +
+           ci_clean_scales_bytes(workload->n_pixel, workload->n_rank, workload->n_scale);
 }
 
-double ci_image_seconds(double n_sample, double n_pixel)
+double ci_image_seconds(double n_sample, double n_pixel, int n_scale)
 {
-    return N_PASS * ci_grid_seconds(n_sample) + ci_clean_seconds(n_sample, n_pixel);
+    return N_PASS * ci_grid_seconds(n_sample) + ci_clean_seconds(n_sample, n_pixel) +
+           ci_clean_scales_seconds(n_pixel, n_scale);
 }
 
 double ci_image_file_bytes(double n_pixel)

@@ -48,12 +48,15 @@ static ci_status restored_make(ci_comm *comm, ci_image_maker *m)
     ci_num_beam beam = {m->stats.beam_major_rad / m->geometry.cell_rad,
                         m->stats.beam_minor_rad / m->geometry.cell_rad, m->stats.beam_pa_rad};
     ci_clean_point *points = NULL;
+    const double *extended = ci_clean_model_extended(m->model);
     size_t n = 0;
     ci_status status = ci_par_agree(comm, ci_clean_model_points(m->model, &points, &n));
     if (status == CI_OK)
-        status = ci_image_restore(comm, m->layout, (ci_image_sky){pixels, points, n}, m->residual,
-                                  beam, m->psf);
+        status = ci_image_restore(comm, m->layout, (ci_image_sky){pixels, points, n, extended},
+                                  m->residual, beam, m->psf);
     if (status == CI_OK) ci_clean_points_pixelise(m->layout, points, n, pixels);
+    for (size_t i = 0; status == CI_OK && extended && i < ci_image_maker_slab(m); i++)
+        pixels[i] += extended[i];
     ci_mem_free(points);
     return status;
 }

@@ -250,6 +250,8 @@ static ci_status model_begin(ci_comm *comm, ci_image_maker *m, bool is_positive)
                                         .cell_rad = m->geometry.cell_rad,
                                         .ref_hz = m->stats.freq_hz,
                                         .is_positive = is_positive,
+                                        .has_extended = m->setup.options->clean.n_scale > 0 ||
+                                                        m->setup.options->clean.auto_scales,
                                         .stokes = m->setup.options->stokes};
     return ci_clean_model_new(comm, &m->model, &setup, m->samples);
 }

@@ -1,5 +1,6 @@
 /* Restored image: every model pixel as a Gaussian beam, added to the residual. */
 #include "image/restore.h"
+#include "contimg/fft.h"
 
 #include <math.h>
 #include <string.h>
@@ -63,6 +64,33 @@ static void pixels_add(const shape *f, const ci_grid_layout *l, const ci_grid_pi
     }
 }
 
+/* ---- extended components --------------------------------------------------------------------- */
+
+/* The transform of exp(-(xx dx^2 + 2 xy dx dy + yy dy^2)). */
+static double shape_transfer(void *context, double u, double v)
+{
+    const shape *f = context;
+    double square = f->xx * f->yy - f->xy * f->xy;
+    double form = (f->yy * u * u - 2 * f->xy * u * v + f->xx * v * v) / square;
+    return CI_PI / sqrt(square) * exp(-CI_PI * CI_PI * form);
+}
+
+static ci_status extended_add(ci_comm *comm, const ci_grid_layout *l, shape f,
+                              const double *extended, double *restored)
+{
+    size_t n = l->n_here * l->n_x;
+    float *slab = NULL;
+    CI_AGREE(comm, ci_mem_alloc(&slab, n, sizeof *slab, "extended components"));
+    for (size_t i = 0; i < n; i++)
+        slab[i] = (float)extended[i];
+    ci_status status = ci_fft_convolve(
+        comm, &(ci_fft_slab){l->n_y, l->n_x, l->y_first, l->n_here, slab}, shape_transfer, &f);
+    for (size_t i = 0; status == CI_OK && i < n; i++)
+        restored[i] += slab[i];
+    ci_mem_free(slab);
+    return status;
+}
+
 ci_status ci_image_restore(ci_comm *comm, const ci_grid_layout *l, ci_image_sky sky,
                            const double *residual, ci_num_beam beam, double *restored)
 {
@@ -74,5 +102,5 @@ ci_status ci_image_restore(ci_comm *comm, const ci_grid_layout *l, ci_image_sky 
     pixels_add(&f, l, component, n, restored);
     points_add(&f, l, sky.points, sky.n_point, restored);
     ci_mem_free(component);
-    return CI_OK;
+    return sky.extended ? extended_add(comm, l, f, sky.extended, restored) : CI_OK;
 }

@@ -71,6 +71,7 @@ static ci_image_workload image_load_of(const ci_plan_workload *w, int n)
                              .n_sample = w->n_pol ? visibilities_of(w) / (double)w->n_pol : 0,
                              .n_pixel = pixels_of(w),
                              .n_rank = n,
+                             .n_scale = w->n_scale,
                              .is_double = w->is_double};
     if (!w->is_compressed) return out;
     double rows = ci_vis_compressed_fraction((double)w->n_time);
@@ -134,7 +135,7 @@ static double tile_seconds(const ci_plan_workload *w, int n)
     double read = ci_uvh5_read_seconds(w->input_bytes / (double)(w->n_tile ? w->n_tile : 1));
     double shared = ci_flag_seconds(visibilities) + ci_cal_seconds(visibilities) +
                     ci_vis_samples_seconds(visibilities) +
-                    ci_image_seconds(image.n_sample, image.n_pixel);
+                    ci_image_seconds(image.n_sample, image.n_pixel, image.n_scale);
     return tile_s + read + shared / n;
 }
 

@@ -144,6 +144,8 @@ ci_status ci_tile_estimate(const ci_conf *conf, const char *const *paths, size_t
         const ci_vis_meta *meta = ci_uvh5_set_meta(files);
         shapes(meta, workload);
         workload->is_double = ci_grid_is_double(options.image.accuracy);
+        workload->n_scale =
+            options.image.clean.auto_scales ? CI_CLEAN_AUTO_SCALE : options.image.clean.n_scale;
         workload->is_compressed = options.image.compression > 0;
         workload->is_solved = !options.is_calibrated && meta->units != CI_VIS_UNITS_JY &&
                               !*ci_conf_text(conf, CI_CONF_OPT_CAL);

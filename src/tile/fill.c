@@ -66,6 +66,7 @@ static ci_status images_new(ci_tile_images **out, const ci_image_stats *s, const
     images->n_point_component = s->clean.n_point;
     images->is_pseudo_i = s->is_pseudo_i;
     snprintf(images->stop_reason, sizeof images->stop_reason, "%s", s->clean.stop_reason);
+    ci_image_scales_text(&s->clean, images->scales, sizeof images->scales);
     variables_fill(s, images);
     images->n_slope = slopes_fill(s->clean.slope, s->clean.n_slope, images->slope);
     images->n_outside = slopes_fill(s->clean.outside, s->clean.n_outside, images->outside);

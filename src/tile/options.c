@@ -52,6 +52,31 @@ static int stokes_code(const char *choice)
     return ci_vis_pol_parse(name);
 }
 
+/* "none", "auto" or widths in pixels with commas between; ascending. */
+static ci_status scales_option(const ci_conf *conf, ci_clean_options *clean)
+{
+    const char *text = ci_conf_text(conf, CI_CONF_OPT_SCALES);
+    clean->auto_scales = strcasecmp(text, "auto") == 0;
+    if (clean->auto_scales || strcasecmp(text, "none") == 0) return CI_OK;
+    for (const char *at = text; at;) {
+        char word[32] = "";
+        const char *comma = strchr(at, ',');
+        size_t n = comma ? (size_t)(comma - at) : strlen(at);
+        double width = 0, last = clean->n_scale > 0 ? clean->scale_px[clean->n_scale - 1] : 0;
+        if (n < sizeof word) memcpy(word, at, n);
+        at = comma ? comma + 1 : NULL;
+        if (ci_parse_double(word, "scales", &width) != CI_OK ||
+            (width != 0 && !(width >= 3 && width <= 65536)) || (width != 0 && width <= last) ||
+            (width == 0 && last > 0) || (width > 0 && clean->n_scale == CI_CLEAN_MAX_SCALE))
+            return ci_error(CI_ERR_USAGE,
+                            "--scales '%s' (%s): use none, auto or up to %d ascending widths from "
+                            "3 pixels on with commas between, as 15,30,60",
+                            text, ci_conf_origin(conf, CI_CONF_OPT_SCALES), CI_CLEAN_MAX_SCALE);
+        if (width > 0) clean->scale_px[clean->n_scale++] = width;
+    }
+    return CI_OK;
+}
+
 static ci_status image_options(const ci_conf *conf, ci_image_options *image)
 {
     ci_image_options_default(image);
@@ -74,6 +99,7 @@ static ci_status image_options(const ci_conf *conf, ci_image_options *image)
     image->clean.auto_mask = ci_conf_double(conf, CI_CONF_OPT_AUTO_MASK);
     image->clean.auto_threshold = ci_conf_double(conf, CI_CONF_OPT_AUTO_THRESHOLD);
     image->pb_cut = ci_conf_double(conf, CI_CONF_OPT_PB_CUT);
+    CI_TRY(scales_option(conf, &image->clean));
     return uv_range(conf, &image->min_uv_lambda, &image->max_uv_lambda);
 }
 

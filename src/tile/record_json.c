@@ -122,6 +122,7 @@ static ci_json *images_json(const ci_tile_images *images)
     ci_json *json = ci_json_object(), *variables = ci_json_array();
     fields_put(json, image_fields, N_FIELD(image_fields), images);
     ci_json_put_string(json, "stop_reason", images->stop_reason);
+    ci_json_put_string(json, "scales_pixel", images->scales);
     ci_json_put_bool(json, "is_pseudo_i", images->is_pseudo_i);
     slopes_put(json, "slopes", images->slope, images->n_slope);
     slopes_put(json, "outside", images->outside, images->n_outside);
@@ -141,6 +142,7 @@ static ci_status images_parse(ci_tile_images **out, const ci_json *json)
     ci_tile_images *images = *out;
     fields_get(json, image_fields, N_FIELD(image_fields), images);
     ci_json_copy_string(images->stop_reason, sizeof images->stop_reason, json, "stop_reason");
+    ci_json_copy_string(images->scales, sizeof images->scales, json, "scales_pixel");
     images->is_pseudo_i = ci_json_get_bool(json, "is_pseudo_i", false);
     const ci_json *variables = ci_json_get(json, "variable_sources");
     for (size_t i = 0; i < ci_json_length(variables) && i < CI_CLEAN_MAX_VARIABLE; i++)

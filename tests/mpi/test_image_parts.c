@@ -132,9 +132,9 @@ static void check_slabs(ci_comm *world, ci_comm *self)
     ci_mem_free(cut);
 
     ci_num_beam beam = {9, 5, 0.7};
-    CHECK_OK(ci_image_restore(world, l, (ci_image_sky){model + l->y_first * NX, NULL, 0}, slab,
-                              beam, a));
-    CHECK_OK(ci_image_restore(self, w, (ci_image_sky){model, NULL, 0}, image, beam, b));
+    CHECK_OK(ci_image_restore(world, l, (ci_image_sky){model + l->y_first * NX, NULL, 0, NULL},
+                              slab, beam, a));
+    CHECK_OK(ci_image_restore(self, w, (ci_image_sky){model, NULL, 0, NULL}, image, beam, b));
     CHECK(memcmp(a, b + l->y_first * NX, l->n_here * NX * sizeof *a) == 0);
     ci_grid_layout_free(l);
     ci_grid_layout_free(w);

@@ -134,8 +134,8 @@ static void test_minor(void **state)
     static double flux[M * M];
     memset(flux, 0, sizeof flux);
     for (int i = 0; i < M * M; i++)
-        active[i] = (ci_clean_active){i % M, i / M, (float)image[i], 0.01f, 0.005f, false};
-    ci_clean_minor_limits limits = {0.1, 0, 5000};
+        active[i] = (ci_clean_active){i % M, i / M, (float)image[i], 0.01f, 0.005f, false, 0};
+    ci_clean_minor_limits limits = {0.1, 0, 5000, 0, NULL};
     ci_clean_minor_result result;
     assert_int_equal(ci_clean_minor_clark(&p, M * M, active, flux, &limits, &result), CI_OK);
     assert_true(!result.diverged && result.n_iteration > 100 && result.n_iteration < 5000);
@@ -163,13 +163,13 @@ static void test_minor(void **state)
     /* The depth, the limit and the thresholds are kept. */
     for (int i = 0; i < M * M; i++)
         active[i].value = (float)image[i];
-    limits = (ci_clean_minor_limits){0.1, 2.5, 5000};
+    limits = (ci_clean_minor_limits){0.1, 2.5, 5000, 0, NULL};
     assert_int_equal(ci_clean_minor_clark(&p, M * M, active, flux, &limits, &result), CI_OK);
     for (int i = 0; i < M * M; i++)
         assert_true(fabsf(active[i].value) <= 2.5f);
     for (int i = 0; i < M * M; i++)
         active[i].value = (float)image[i];
-    limits = (ci_clean_minor_limits){0.1, 0, 7};
+    limits = (ci_clean_minor_limits){0.1, 0, 7, 0, NULL};
     assert_int_equal(ci_clean_minor_clark(&p, M * M, active, flux, &limits, &result), CI_OK);
     assert_int_equal(result.n_iteration, 7);
 }
@@ -184,10 +184,10 @@ static void test_minor_gain(void **state)
     static double flux[M * M];
     int peak = 0;
     for (int i = 0; i < M * M; i++) {
-        active[i] = (ci_clean_active){i % M, i / M, (float)image[i], 0.01f, 0.005f, false};
+        active[i] = (ci_clean_active){i % M, i / M, (float)image[i], 0.01f, 0.005f, false, 0};
         if (fabs(image[i]) > fabs(image[peak])) peak = i;
     }
-    ci_clean_minor_limits limits = {0.1, 0, 1};
+    ci_clean_minor_limits limits = {0.1, 0, 1, 0, NULL};
     ci_clean_minor_result result;
     assert_int_equal(ci_clean_minor_clark(&p, M * M, active, flux, &limits, &result), CI_OK);
     assert_float_equal(flux[peak], 0.1 * image[peak], 1e-6);
@@ -204,8 +204,8 @@ static void test_minor_diverges(void **state)
     static ci_clean_active active[M * M];
     static double flux[M * M];
     for (int i = 0; i < M * M; i++)
-        active[i] = (ci_clean_active){i % M, i / M, (float)image[i], 0.01f, 0.005f, false};
-    ci_clean_minor_limits limits = {0.5, 0, 100000};
+        active[i] = (ci_clean_active){i % M, i / M, (float)image[i], 0.01f, 0.005f, false, 0};
+    ci_clean_minor_limits limits = {0.5, 0, 100000, 0, NULL};
     ci_clean_minor_result result;
     assert_int_equal(ci_clean_minor_clark(&p, M * M, active, flux, &limits, &result), CI_OK);
     assert_true(result.diverged && result.n_iteration < 100);
@@ -227,7 +227,8 @@ static void test_restore(void **state)
     assert_int_equal(ci_grid_layout_new(comm, &l, M, M, 0, M), CI_OK);
     ci_num_beam beam = {7, 4, 0.6};
     assert_int_equal(
-        ci_image_restore(comm, l, (ci_image_sky){model, NULL, 0}, residual, beam, restored), CI_OK);
+        ci_image_restore(comm, l, (ci_image_sky){model, NULL, 0, NULL}, residual, beam, restored),
+        CI_OK);
     ci_num_gaussian g = {.peak = 1, .major = 7, .minor = 4, .pa_rad = 0.6};
     for (int i = 0; i < M * M; i++) {
         double x = i % M, y = i / M;
@@ -254,7 +255,7 @@ static void test_points(void **state)
     assert_int_equal(ci_grid_layout_new(comm, &l, M, M, 0, M), CI_OK);
     ci_num_beam beam = {7, 4, 0.6};
     assert_int_equal(
-        ci_image_restore(comm, l, (ci_image_sky){model, points, 2}, residual, beam, restored),
+        ci_image_restore(comm, l, (ci_image_sky){model, points, 2, NULL}, residual, beam, restored),
         CI_OK);
     for (int i = 0; i < M * M; i++) {
         double x = i % M, y = i / M;

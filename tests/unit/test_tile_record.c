@@ -36,6 +36,7 @@ static void images_make(ci_tile_record *record)
                                        .bandwidth_hz = 1.875e8,
                                        .is_pseudo_i = true,
                                        .stop_reason = "threshold",
+                                       .scales = "12.5,25",
                                        .n_slope = 1,
                                        .slope = {{83.6, 22.0, 12.5, 0.9, -0.3}},
                                        .n_variable = 1,
@@ -171,6 +172,7 @@ static void test_images_come_back(void **state)
     same(a->bandwidth_hz, b->bandwidth_hz);
     assert_true(b->is_pseudo_i);
     assert_string_equal(b->stop_reason, a->stop_reason);
+    assert_string_equal(b->scales, a->scales);
     assert_int_equal(b->n_slope, 1);
     same(a->slope[0].slope, b->slope[0].slope);
     same(a->slope[0].ra_deg, b->slope[0].ra_deg);
