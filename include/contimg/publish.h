@@ -61,6 +61,11 @@ CI_MUST_CHECK ci_status ci_publish_path(char **out, const char *products_base, d
 CI_MUST_CHECK ci_status ci_publish_check_lost(ci_registry *registry, const char *id,
                                               const char *products_base, bool *lost);
 
+/* Whether the row says now that this staging folder of a published product may go. Local. Called in
+ * the transaction in which it is removed: who withdraws the product waits for its end. */
+CI_MUST_CHECK ci_status ci_publish_staging_is_removable(ci_registry *registry, const char *id,
+                                                        const char *stage_path, bool *out);
+
 /* Takes a published product back: its files into the staging folder, compared with their checksums;
  * the row, which then waits for a person to publish it by name; the published folder removed. Where
  * an earlier call was killed, the rest is done. CI_ERR_NOT_READY: it is not published. */

@@ -98,7 +98,10 @@ ci_status ci_file_create(int *fd, const char *path)
         status = output_error(errno, path, "remove what is there");
     if (status == CI_OK) {
         *fd = openat(folder, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
-        if (*fd < 0) status = output_error(errno, path, "create");
+        if (*fd < 0)
+            status = output_error(errno, path, "create");
+        else
+            ci_file_share(*fd, folder);
     }
     close(folder);
     return status;

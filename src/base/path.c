@@ -1,5 +1,6 @@
 /* Paths: join, make absolute, check, and commit files by rename. */
 #include "contimg/base.h"
+#include "contimg/base_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -94,6 +95,18 @@ bool ci_path_is_folder(const char *path)
     return stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
 }
 
+/* One that was just made: with the permissions of a folder above that is shared. */
+static void folder_share(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    int above = fd >= 0 ? openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (above >= 0) {
+        ci_file_share(fd, above);
+        close(above);
+    }
+    if (fd >= 0) close(fd);
+}
+
 ci_status ci_path_make_folder(const char *path)
 {
     if (ci_path_is_folder(path)) return CI_OK;
@@ -104,7 +117,9 @@ ci_status ci_path_make_folder(const char *path)
         if (*p != '/' && *p != '\0') continue;
         char kept = *p;
         *p = '\0';
-        if (mkdir(copy, 0777) != 0 && (errno != EEXIST || !ci_path_is_folder(copy))) {
+        if (mkdir(copy, 0777) == 0)
+            folder_share(copy);
+        else if ((errno != EEXIST || !ci_path_is_folder(copy))) {
             /* Says that a plain file is in the way, which EEXIST alone does not. */
             int why = errno == EEXIST ? ENOTDIR : errno;
             status = ci_error_errno(why, copy, "make folder");

@@ -48,6 +48,12 @@ static ci_status site_open(ci_run_site *site, const ci_conf *conf, bool reads)
                        access(site->paths.state, W_OK | X_OK) == 0;
     ci_status status =
         ci_run_site_open_databases(site, is_writable && !reads ? CI_RUN_WRITES : CI_RUN_READS);
+    /* A full disk is what alerts are for. */
+    if (status == CI_ERR_DISK && is_writable && !reads) {
+        ci_log_warning("%s", ci_error_text());
+        ci_error_clear();
+        status = ci_run_site_open_databases(site, CI_RUN_READS);
+    }
     if (status == CI_OK) return CI_OK;
     return ci_error_prefix(status, "the databases cannot be read");
 }
@@ -97,15 +103,23 @@ static ci_status tell(const ci_run_site *site, const ci_conf *conf, const ci_reg
 static ci_status record_and_tell(const ci_run_site *site, const ci_conf *conf, ci_ops_alerts *found)
 {
     ci_registry_alerts now = {found->n, found->item}, *list = NULL;
-    if (ci_registry_is_read_only(site->registry)) {
+    bool is_kept = !ci_registry_is_read_only(site->registry);
+    ci_status status =
+        is_kept ? ci_registry_alerts_update(site->registry, &now, TELL_ALONE_S, &list) : CI_OK;
+    if (status == CI_ERR_DISK) {
+        ci_log_warning("%s", ci_error_text());
+        ci_error_clear();
+        is_kept = false;
+        status = CI_OK;
+    }
+    if (status == CI_OK && !is_kept) {
         ci_log_info("%s is not written to: alerts are shown, neither remembered nor sent",
                     site->paths.data_registry_db);
         for (size_t i = 0; ci_conf_bool(conf, CI_CONF_OPT_QUIET) && i < found->n; i++)
             print_alert(&found->item[i], conf);
         return CI_OK;
     }
-    CI_TRY(ci_registry_alerts_update(site->registry, &now, TELL_ALONE_S, &list));
-    ci_status status = tell(site, conf, list);
+    if (status == CI_OK) status = tell(site, conf, list);
     ci_registry_alerts_free(list);
     return status;
 }

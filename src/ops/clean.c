@@ -119,23 +119,47 @@ static ci_status tile_rule(cleaner *c, const candidate *what)
     return status;
 }
 
+/* Whether a run makes it again, or is about to: into this very folder. */
+static ci_status is_being_made(cleaner *c, const char *id, bool *out)
+{
+    ci_registry_groups *found = NULL;
+    CI_TRY(ci_registry_group_get(c->registry, id, &found));
+    *out = found->n > 0 && !found->item[0].is_deployed &&
+           (found->item[0].state == CI_REGISTRY_WORK_PENDING ||
+            found->item[0].state == CI_REGISTRY_WORK_IN_PROGRESS);
+    ci_registry_groups_free(found);
+    return CI_OK;
+}
+
+/* In one transaction: who withdraws it waits for its end, or has done so before. */
+static ci_status mosaic_remove(cleaner *c, const candidate *what)
+{
+    bool may = false, is_busy = false, gone = false;
+    CI_TRY(ci_registry_begin(c->registry, CI_REGISTRY_DB_DATA));
+    ci_status status = ci_publish_staging_is_removable(c->registry, what->name, what->path, &may);
+    if (status == CI_OK && may) status = is_being_made(c, what->name, &is_busy);
+    if (status == CI_OK && may && !is_busy)
+        remove_one(c, what, "staging of a published product", &gone);
+    if (status == CI_OK && gone && !c->options->dry_run)
+        status = ci_registry_product_staging_removed(c->registry, what->name);
+    return ci_registry_end(c->registry, CI_REGISTRY_DB_DATA, status);
+}
+
 /* A mosaic that is published, whole, for long enough. */
 static ci_status mosaic_rule(cleaner *c, const candidate *what)
 {
     ci_registry_products *found = NULL;
-    bool gone = false;
+    bool may = false;
     if (!what->is_folder) return CI_OK;
+    CI_TRY(ci_publish_staging_is_removable(c->registry, what->name, what->path, &may));
+    if (!may) return CI_OK;
     CI_TRY(ci_registry_product_get(c->registry, what->name, &found));
     const ci_registry_product *p = found->n > 0 ? &found->item[0] : NULL;
-    ci_status status = CI_OK;
-    bool is_due = p && p->state == CI_REGISTRY_PUBLISH_PUBLISHED && !p->is_deployed &&
-                  p->staging_removable && ci_path_is_same(p->stage_path, what->path) &&
-                  what->age_s >= c->options->staging_s && /* not made again just now */
+    bool is_due = p && what->age_s >= c->options->staging_s && /* not made again just now */
                   c->now_unix_s - p->published_unix_s >= c->options->staging_s;
+    ci_status status = CI_OK;
     if (is_due && ci_publish_verify(p->published_path) == CI_OK) {
-        remove_one(c, what, "staging of a published product", &gone);
-        if (gone && !c->options->dry_run)
-            status = ci_registry_product_staging_removed(c->registry, p->id);
+        status = mosaic_remove(c, what);
     } else if (is_due) {
         ci_log_warning("%s: stays: as published it is not whole: %s", what->path, ci_error_text());
         ci_error_clear();

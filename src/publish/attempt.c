@@ -1,4 +1,5 @@
 /* One attempt: the steps from the staged files to the committed product. */
+#include "contimg/base_file.h"
 #include "publish/publish.h"
 
 #include <errno.h>
@@ -122,6 +123,7 @@ static ci_status copy_all(attempt *a, const char *date)
     if (mkdirat(a->date, a->part_name, 0755) != 0)
         return ci_error_errno(errno, shown, "make the .part folder of");
     CI_TRY(ci_publish_child_open(a->date, a->part_name, false, shown, &a->part));
+    ci_file_share(a->part, a->date);
     for (size_t i = 0; i < n_staged; i++)
         CI_TRY(ci_publish_file_copy(&a->files.item[i], a->part, shown, &beat));
     CI_TRY(provenance_write(a, date));

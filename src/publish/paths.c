@@ -1,4 +1,5 @@
 /* Folders by descriptor: nothing outside the bases, no links below them. */
+#include "contimg/base_file.h"
 #include "publish/publish.h"
 
 #include <dirent.h>
@@ -47,13 +48,13 @@ ci_status ci_publish_child_open(int parent, const char *name, bool make, const c
                         "%s: '%s' is not a name that may be published (letters, "
                         "digits and . _ : + -)",
                         shown, name);
-    if (make) {
-        if (mkdirat(parent, name, 0777) == 0)
-            CI_TRY(ci_publish_sync(parent, shown));
-        else if (errno != EEXIST)
-            return ci_error_errno(errno, shown, "make folder");
-    }
+    bool is_made = make && mkdirat(parent, name, 0777) == 0;
+    if (is_made)
+        CI_TRY(ci_publish_sync(parent, shown));
+    else if (make && errno != EEXIST)
+        return ci_error_errno(errno, shown, "make folder");
     *fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (*fd >= 0 && is_made) ci_file_share(*fd, parent);
     if (*fd >= 0) return CI_OK;
     if (errno == ELOOP || errno == ENOTDIR)
         return ci_error(CI_ERR_GATE,

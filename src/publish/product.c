@@ -29,21 +29,21 @@ static ci_status conclude(ci_publish_result *result, ci_publish_result_kind kind
 
 /* ---- after the commit --------------------------------------------------------------------- */
 
-ci_status ci_publish_staging_remove(ci_registry *registry, const ci_registry_product *p,
-                                    const ci_publish_options *options)
+/* The folder, where it is below the base. */
+static ci_status staging_folder_remove(const char *stage_path, const char *base)
 {
     char *above = NULL;
     int fd;
-    CI_TRY(ci_path_parent(&above, p->stage_path));
+    CI_TRY(ci_path_parent(&above, stage_path));
     ci_status status;
     /* Staged right below the base: the folder above is the base itself. */
-    if (ci_publish_folder_open(options->staging_base, p->stage_path, &fd) == CI_OK) {
+    if (ci_publish_folder_open(base, stage_path, &fd) == CI_OK) {
         close(fd);
         ci_error_clear();
-        status = ci_publish_folder_open(options->staging_base, above, &fd);
-        if (status == CI_ERR_GATE) status = ci_publish_base_open(options->staging_base, &fd);
+        status = ci_publish_folder_open(base, above, &fd);
+        if (status == CI_ERR_GATE) status = ci_publish_base_open(base, &fd);
         if (status == CI_OK) {
-            status = ci_publish_folder_remove(fd, ci_path_base(p->stage_path), p->stage_path);
+            status = ci_publish_folder_remove(fd, ci_path_base(stage_path), stage_path);
             close(fd);
         }
     } else {
@@ -51,8 +51,32 @@ ci_status ci_publish_staging_remove(ci_registry *registry, const ci_registry_pro
         ci_error_clear();
     }
     ci_mem_free(above);
-    if (status == CI_OK) status = ci_registry_product_staging_removed(registry, p->id);
     return status;
+}
+
+ci_status ci_publish_staging_remove(ci_registry *registry, const ci_registry_product *p,
+                                    const ci_publish_options *options)
+{
+    bool may = false;
+    CI_TRY(ci_registry_begin(registry, CI_REGISTRY_DB_DATA));
+    ci_status status = ci_publish_staging_is_removable(registry, p->id, p->stage_path, &may);
+    if (status == CI_OK && may)
+        status = staging_folder_remove(p->stage_path, options->staging_base);
+    if (status == CI_OK && may) status = ci_registry_product_staging_removed(registry, p->id);
+    return ci_registry_end(registry, CI_REGISTRY_DB_DATA, status);
+}
+
+ci_status ci_publish_staging_is_removable(ci_registry *registry, const char *id,
+                                          const char *stage_path, bool *out)
+{
+    ci_registry_products *now = NULL;
+    *out = false;
+    CI_TRY(ci_registry_product_get(registry, id, &now));
+    const ci_registry_product *p = now->n > 0 ? &now->item[0] : NULL;
+    *out = p && p->state == CI_REGISTRY_PUBLISH_PUBLISHED && !p->is_deployed &&
+           p->staging_removable && ci_path_is_same(p->stage_path, stage_path);
+    ci_registry_products_free(now);
+    return CI_OK;
 }
 
 /* What follows a commit is derived: a fault there is said and left to --recover. */

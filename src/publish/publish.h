@@ -100,7 +100,7 @@ CI_MUST_CHECK ci_status ci_publish_conclude(ci_registry *registry, const ci_regi
                                             const ci_registry_owner *owner,
                                             const ci_publish_options *options,
                                             ci_publish_result *result);
-/* Removes the staging folder of a published product, and records it. */
+/* Removes the staging folder of a product that is published still, and records it. */
 CI_MUST_CHECK ci_status ci_publish_staging_remove(ci_registry *registry,
                                                   const ci_registry_product *p,
                                                   const ci_publish_options *options);

@@ -155,29 +155,49 @@ static ci_status recover_parts(ci_registry *registry, const ci_publish_options *
 /* ---- published products ---------------------------------------------------------------------- */
 
 /* The files of one published product: all there, and on an operator's demand (rebuild) all as they
- * were. Its fault is said and counted, and stops nothing. */
-static bool is_sound(const ci_registry_product *p, const ci_publish_options *options,
-                     ci_publish_recovered *r)
+ * were; else why not is the error's text. */
+static ci_status published_look(const ci_registry_product *p, const ci_publish_options *options)
 {
     int fd = open(p->published_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 || faccessat(fd, "SHA256SUMS", F_OK, AT_SYMLINK_NOFOLLOW) != 0) {
         if (fd >= 0) close(fd);
-        r->n_fault++;
-        ci_log_error("%s: recorded as published, but %s is not there or has no SHA256SUMS: where "
-                     "its folder is gone, contimg publish --id %s publishes it again from staging, "
-                     "and contimg run --group %s --remake makes it again where that was cleaned",
-                     p->id, p->published_path, p->id, p->id);
-        return false;
+        return ci_error(
+            CI_ERR_IO,
+            "%s: recorded as published, but %s is not there or has no SHA256SUMS: where "
+            "its folder is gone, contimg publish --id %s publishes it again from "
+            "staging, and contimg run --group %s --remake makes it again where that "
+            "was cleaned",
+            p->id, p->published_path, p->id, p->id);
     }
     ci_status status = options->rebuild ? ci_publish_folder_verify(fd, p->published_path, NULL)
                                         : ci_publish_folder_complete(fd, p->published_path);
     close(fd);
-    if (status == CI_OK) return true;
-    r->n_fault++;
-    ci_log_error("%s: published, and damaged since: %s (restore the file from a copy)", p->id,
-                 ci_error_text());
+    if (status == CI_OK) return CI_OK;
+    char why[CI_REGISTRY_TEXT];
+    snprintf(why, sizeof why, "%s", ci_error_text());
+    return ci_error(CI_ERR_IO,
+                    "%s: published, and damaged since: %s (restore the file from a copy)", p->id,
+                    why);
+}
+
+/* Its fault is said and counted, and stops nothing. One that was withdrawn or published anew since
+ * the list was read has none. */
+static ci_status is_sound(ci_registry *registry, const ci_registry_product *p,
+                          const ci_publish_options *options, ci_publish_recovered *r, bool *sound)
+{
+    ci_registry_products *now = NULL;
+    *sound = published_look(p, options) == CI_OK;
+    if (*sound) return CI_OK;
+    ci_error_saved saved = ci_error_save(CI_ERR_IO);
     ci_error_clear();
-    return false;
+    CI_TRY(ci_registry_product_get(registry, p->id, &now));
+    bool is_as_listed = now->n > 0 && now->item[0].state == CI_REGISTRY_PUBLISH_PUBLISHED &&
+                        now->item[0].published_unix_s == p->published_unix_s;
+    ci_registry_products_free(now);
+    if (!is_as_listed) return CI_OK;
+    r->n_fault++;
+    ci_log_error("%s", saved.text);
+    return CI_OK;
 }
 
 static ci_status recover_published(ci_registry *registry, const ci_publish_options *options,
@@ -188,7 +208,9 @@ static ci_status recover_published(ci_registry *registry, const ci_publish_optio
     ci_status status = ci_registry_mosaics_published(registry);
     for (size_t i = 0; i < list->n && status == CI_OK; i++) {
         const ci_registry_product *p = &list->item[i];
-        if (is_sound(p, options, r) && p->staging_removable && options->remove_staging &&
+        bool sound;
+        status = is_sound(registry, p, options, r, &sound);
+        if (status == CI_OK && sound && p->staging_removable && options->remove_staging &&
             p->type == CI_REGISTRY_MOSAIC) {
             status = ci_publish_staging_remove(registry, p, options);
             r->n_staging += status == CI_OK;

@@ -76,24 +76,63 @@ static ci_status put_back(withdrawal *w, const char *name)
     return ci_error_restore(&saved);
 }
 
+/* Every published file but provenance.json, which is written anew, is among the staged ones. */
+static bool is_all_of_it(const withdrawal *w, const ci_publish_files *staged)
+{
+    for (size_t i = 0; i < w->files.n; i++) {
+        const char *name = w->files.item[i].is.name;
+        if (strcmp(name, "provenance.json") != 0 && !ci_publish_files_find(staged, name))
+            return false;
+    }
+    return true;
+}
+
+/* What the staging folder `fd` holds: the published files, or those that a clean which was killed
+ * left of them. Anything else is another's. */
+static ci_status staging_judge(withdrawal *w, int fd, bool *is_whole)
+{
+    ci_publish_files staged = {0};
+    CI_TRY(ci_publish_files_open(&staged, fd, w->p->stage_path));
+    ci_status status = ci_publish_folder_verify(w->published, w->p->published_path, &staged);
+    *is_whole = is_all_of_it(w, &staged);
+    ci_publish_files_close(&staged);
+    if (status == CI_OK) return CI_OK;
+    return ci_error_prefix(status,
+                           "%s holds something else (a run makes the product again, or it "
+                           "was changed): withdraw it when no run has it (contimg db "
+                           "leases), or move that folder away before",
+                           w->p->stage_path);
+}
+
 /* Its files are in staging: they still are, or are put there. */
 static ci_status staging_fill(withdrawal *w)
 {
-    ci_publish_files staged = {0};
     const char *name = ci_path_base(w->p->stage_path);
+    bool is_whole = false;
     CI_TRY(above_open(w));
     int fd = openat(w->above, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0 && errno == ENOENT) return put_back(w, name);
     if (fd < 0) return ci_error_errno(errno, w->p->stage_path, "open folder");
-    ci_status status = ci_publish_files_open(&staged, fd, w->p->stage_path);
+    ci_status status = staging_judge(w, fd, &is_whole);
     close(fd);
-    if (status == CI_OK)
-        status = ci_publish_folder_verify(w->published, w->p->published_path, &staged);
-    bool is_empty = staged.n == 0;
-    ci_publish_files_close(&staged);
-    if (status == CI_OK && is_empty)
-        status = ci_error(CI_ERR_INPUT, "no files are in it: remove it, and withdraw again");
-    return status == CI_OK ? CI_OK : ci_error_prefix(status, "%s", w->p->stage_path);
+    if (status != CI_OK || is_whole) return status;
+    CI_TRY(ci_publish_folder_remove(w->above, name, w->p->stage_path));
+    return put_back(w, name);
+}
+
+/* Whether they are in staging still: clean may have looked at the product before. */
+static bool is_filled(const withdrawal *w)
+{
+    const char *name = ci_path_base(w->p->stage_path);
+    int fd = openat(w->above, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    bool filled = fd >= 0;
+    for (size_t i = 0; i < w->files.n && filled; i++) {
+        const char *file = w->files.item[i].is.name;
+        filled = strcmp(file, "provenance.json") == 0 ||
+                 faccessat(fd, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    }
+    if (fd >= 0) close(fd);
+    return filled;
 }
 
 /* ---- the published folder -------------------------------------------------------------------- */
@@ -157,11 +196,18 @@ static ci_status published_open(withdrawal *w)
     return ci_publish_files_open(&w->files, w->published, p->published_path);
 }
 
-static ci_status commit(ci_registry *registry, const ci_registry_product *p)
+/* In one transaction: who removes staging looks at the product's state in one, too. */
+static ci_status commit(ci_registry *registry, const withdrawal *w)
 {
+    const ci_registry_product *p = w->p;
     bool done = false;
-    CI_TRY(ci_registry_product_withdraw(registry, p->id, p->published_path, &done));
-    return done ? CI_OK : ci_error(CI_ERR_NOT_READY, "%s: was changed meanwhile, try again", p->id);
+    CI_TRY(ci_registry_begin(registry, CI_REGISTRY_DB_DATA));
+    ci_status status = CI_OK;
+    if (is_filled(w))
+        status = ci_registry_product_withdraw(registry, p->id, p->published_path, &done);
+    if (status == CI_OK && !done)
+        status = ci_error(CI_ERR_NOT_READY, "%s: was changed meanwhile, try again", p->id);
+    return ci_registry_end(registry, CI_REGISTRY_DB_DATA, status);
 }
 
 static ci_status steps(ci_registry *registry, const ci_registry_product *p,
@@ -170,7 +216,7 @@ static ci_status steps(ci_registry *registry, const ci_registry_product *p,
     withdrawal w = {.p = p, .options = options, .published = -1, .above = -1};
     ci_status status = published_open(&w);
     if (status == CI_OK) status = staging_fill(&w);
-    if (status == CI_OK) status = commit(registry, p);
+    if (status == CI_OK) status = commit(registry, &w);
     if (status == CI_OK) status = ci_publish_withdraw_finish(registry, p, options);
     ci_publish_files_close(&w.files);
     if (w.published >= 0) close(w.published);

@@ -253,15 +253,27 @@ ci_status ci_registry_db_open_write(ci_db *db, const char *backups, double now_u
 
 /* ---- reading ------------------------------------------------------------------------ */
 
-/* Opens for reading; a write-ahead database whose folder we may not write, and that has no
- * writer, can only be read as one that never changes. */
+/* The index of a write-ahead log cannot be made: no permission, or no space. */
+static bool has_no_index(const ci_db *db, int code)
+{
+    int why = sqlite3_system_errno(db->handle);
+    if (why == 0) why = errno;
+    return (code & 0xff) == SQLITE_CANTOPEN || (code & 0xff) == SQLITE_READONLY ||
+           (code & 0xff) == SQLITE_FULL ||
+           ((code & 0xff) == SQLITE_IOERR && (why == ENOSPC || why == EDQUOT));
+}
+
+/* Opens for reading; a write-ahead database whose folder we may not write, or whose disk is full,
+ * and that has no writer, can only be read as one that never changes. */
 ci_status ci_registry_db_open_plain(ci_db *db)
 {
     CI_TRY(open_handle(db, db->path, SQLITE_OPEN_READONLY));
     int64_t n = 0;
     sqlite3_stmt *stmt = NULL;
+    errno = 0;
     int code =
         sqlite3_prepare_v2(db->handle, "SELECT count(*) FROM sqlite_master", -1, &stmt, NULL);
+    bool is_denied = has_no_index(db, code);
     sqlite3_finalize(stmt);
     if (code == SQLITE_OK) return CI_OK;
     char *log = NULL, *name = NULL;
@@ -269,7 +281,6 @@ ci_status ci_registry_db_open_plain(ci_db *db)
     ci_status status = ci_str_format(&log, "%s-wal", db->path);
     bool quiet = status == CI_OK && (stat(log, &facts) != 0 || facts.st_size == 0);
     ci_mem_free(log);
-    bool is_denied = (code & 0xff) == SQLITE_CANTOPEN || (code & 0xff) == SQLITE_READONLY;
     if (!quiet || !is_denied) return ci_registry_db_error(db, code, "read");
     sqlite3_close(db->handle);
     db->handle = NULL;

@@ -305,7 +305,8 @@ static ci_status claim(ci_run *run, const ci_run_group *group, ci_report_group *
     record->is_busy = status == CI_ERR_NOT_READY;
     CI_TRY(status);
     run->waits_for_tables = false;
-    status = ci_run_group_inputs_hash(group, record->inputs_sha256);
+    status = *done ? CI_OK : ci_run_group_inputs_check(group);
+    if (status == CI_OK) status = ci_run_group_inputs_hash(group, record->inputs_sha256);
     if (status == CI_OK) status = ci_registry_product_get(run->site.registry, group->id, &found);
     const ci_registry_product *product = status == CI_OK && found->n == 1 ? found->item : NULL;
     if (status == CI_OK && !*done) status = version_set(run, product, record);

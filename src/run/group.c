@@ -2,6 +2,7 @@
 #include "run/group.h"
 
 #include "run/claim.h"
+#include "run/inputs.h"
 #include "run/judge.h"
 #include "run/mosaic.h"
 #include "run/product.h"
@@ -63,6 +64,17 @@ static ci_status check_tiles(const ci_run_group *group, const ci_report_group *r
                     first_failed ? first_failed->reason : "");
 }
 
+/* Files that all went away meanwhile are no fault of the data. Rank 0. */
+static void away_note(const ci_run_group *group, ci_report_group *record)
+{
+    if (ci_run_group_inputs_check(group) == CI_OK) return;
+    for (size_t i = 0; i < group->n_tile; i++) {
+        ci_tile_record *tile = record->tile[i];
+        if (tile->state == CI_TILE_FAILED && tile->status == CI_ERR_INPUT) tile->status = CI_ERR_IO;
+    }
+    ci_error_clear();
+}
+
 /* Rank 0: judges and registers the tiles; has_passed[i]. CI_ERR_GATE, or what the first that
  * failed ended with, where too few are left. */
 static ci_status judge_tiles(ci_run *run, const ci_run_group *group, ci_report_group *record,
@@ -70,6 +82,7 @@ static ci_status judge_tiles(ci_run *run, const ci_run_group *group, ci_report_g
 {
     size_t n_passed = 0, n_partial = 0;
     const ci_tile_record *first_failed = NULL;
+    away_note(group, record);
     for (size_t i = 0; i < group->n_tile; i++) {
         ci_tile_record *tile = record->tile[i];
         CI_TRY(ci_run_tile_judge(run, group, &group->tile[i], tile));
@@ -159,6 +172,13 @@ static ci_status group_end(ci_run *run, const ci_run_group *group, ci_report_gro
     if (!has_product && status != CI_OK)
         snprintf(record->reason, sizeof record->reason, "%s", ci_error_text());
     if (record->is_degraded && is_kept) run->record.is_degraded = true;
+    /* Before any tile: its tables are of its data, too. */
+    if (!has_product && status == CI_ERR_INPUT) {
+        ci_error_saved saved = ci_error_save(status);
+        ci_status away = ci_run_group_inputs_check(group);
+        status = away != CI_OK ? away : ci_error_restore(&saved);
+        snprintf(record->reason, sizeof record->reason, "%s", ci_error_text());
+    }
     return ci_run_claim_end(run, group, has_product, status);
 }
 

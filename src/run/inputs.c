@@ -87,6 +87,26 @@ ci_status ci_run_group_inputs_hash(const ci_run_group *group, char out[CI_SHA256
     return status;
 }
 
+ci_status ci_run_group_inputs_check(const ci_run_group *group)
+{
+    const char *first = NULL;
+    size_t n_path = 0;
+    for (size_t i = 0; i < group->n_tile; i++) {
+        const ci_run_tile *tile = &group->tile[i];
+        for (size_t k = 0; k < tile->n_path && !tile->is_hole; k++, n_path++) {
+            struct stat facts;
+            if (stat(tile->path[k], &facts) == 0 || (errno != ENOENT && errno != ENOTDIR))
+                return CI_OK;
+            if (!first) first = tile->path[k];
+        }
+    }
+    if (!first) return CI_OK;
+    return ci_error(CI_ERR_IO,
+                    "group %s: none of its %zu files is there, %s the first: mount their disk, or "
+                    "put them back; the group stays pending and is made by the next run",
+                    group->id, n_path, first);
+}
+
 ci_status ci_run_made_from(const ci_run *run, const ci_registry_product *product,
                            const char *inputs_sha256, const char **difference)
 {

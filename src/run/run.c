@@ -192,13 +192,14 @@ static ci_status close_root(ci_run *run, ci_status status)
     record->status = status;
     if (has_report) written = report_write(run);
     if (written != CI_OK) ci_log_error("report: %s", ci_error_text());
+    ci_error_saved unwritten = ci_error_save(written);
     run->listener->end(record->is_degraded,
                        has_report && written == CI_OK ? run->report_folder : NULL);
     documents_write(run);
     ci_status row_ended = ci_registry_run_end(run->site.registry, record->id, status, record->error,
                                               run->report_folder);
     if (status != CI_OK) return ci_error_restore(&saved);
-    return written != CI_OK ? written : row_ended;
+    return written != CI_OK ? ci_error_restore(&unwritten) : row_ended;
 }
 
 /* With --strict a DEGRADED product is no good end. Collective. */

@@ -10,6 +10,14 @@ inject_calls=$("$inject_python" "$CONTIMG_SOURCE/tests/support/inject.py" --call
 inject_repeat=1 inject_all=
 [ -n "${CONTIMG_TEST_EXHAUSTIVE:-}" ] && inject_repeat=3 inject_all=--all
 n_kill=0 n_fail=0 n_bad=0
+inject_told=0
+
+# inject_tell POINTS WHAT: once a minute how far it is, so that a long form is seen to go on.
+inject_tell() {
+  [ $((SECONDS - inject_told)) -ge 60 ] || return 0
+  inject_told=$SECONDS
+  echo "$SECONDS s: $(basename "$1"), $(wc -l <"$1") calls: $2; in all killed $n_kill times, failed $n_fail times, $n_bad unsound"
+}
 
 # inject_driver NAME: the program in $driver, and $work, a folder that goes at the end.
 inject_driver() {
@@ -47,6 +55,7 @@ inject_kills() {
       (strace -o /dev/null -e trace="$name" -e inject="$name:signal=SIGKILL:when=$number" "$@"; true) \
         >"$out" 2>&1 </dev/null
       n_kill=$((n_kill + 1))
+      inject_tell "$points" "killed before $name number $number"
       "$good" >>"$out" 2>&1 && continue
       echo "killed before $name number $number:"
       cat "$out"
@@ -71,6 +80,7 @@ inject_errors() {
         >"$out" 2>&1 </dev/null
       code=$?
       n_fail=$((n_fail + 1))
+      inject_tell "$points" "$name number $number fails with $error"
       case $code in 0 | 4 | 5) "$good" >>"$out" 2>&1 && continue ;; esac
       echo "$name number $number fails with $error (exit $code):"
       cat "$out"

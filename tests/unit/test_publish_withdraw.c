@@ -65,6 +65,20 @@ static void test_staging_removed(void **state)
     check_withdrawn(t);
 }
 
+/* A clean that was killed left some of the staged files: all are put back. */
+static void test_staging_half_removed(void **state)
+{
+    publish_case *t = *state;
+    char file[430];
+    staging_path(t, file);
+    strcat(file, "/noise.fits");
+    OK(publish_case_make(t, "g1", &good));
+    publish(t, false);
+    assert_int_equal(unlink(file), 0);
+    withdraw(t);
+    check_withdrawn(t);
+}
+
 /* Killed after its commit: recovery, or the same command, removes the published folder. */
 static void interrupted(publish_case *t, bool recovers)
 {
@@ -174,6 +188,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         PUBLISH_TEST(test_staging_there),
         PUBLISH_TEST(test_staging_removed),
+        PUBLISH_TEST(test_staging_half_removed),
         PUBLISH_TEST(test_killed_recover),
         PUBLISH_TEST(test_killed_again),
         PUBLISH_TEST(test_published_meanwhile),
