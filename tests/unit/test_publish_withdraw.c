@@ -186,16 +186,11 @@ static void test_not_published(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        PUBLISH_TEST(test_staging_there),
-        PUBLISH_TEST(test_staging_removed),
-        PUBLISH_TEST(test_staging_half_removed),
-        PUBLISH_TEST(test_killed_recover),
-        PUBLISH_TEST(test_killed_again),
-        PUBLISH_TEST(test_published_meanwhile),
-        PUBLISH_TEST(test_killed_while_copying),
-        PUBLISH_TEST(test_damaged),
-        PUBLISH_TEST(test_other_staging),
-        PUBLISH_TEST(test_not_published),
+        PUBLISH_TEST(test_staging_there),        PUBLISH_TEST(test_staging_removed),
+        PUBLISH_TEST(test_staging_half_removed), PUBLISH_TEST(test_killed_recover),
+        PUBLISH_TEST(test_killed_again),         PUBLISH_TEST(test_published_meanwhile),
+        PUBLISH_TEST(test_killed_while_copying), PUBLISH_TEST(test_damaged),
+        PUBLISH_TEST(test_other_staging),        PUBLISH_TEST(test_not_published),
     };
     ci_log_set_level(CI_LOG_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);
