@@ -133,7 +133,7 @@ fi
 lost="$(arrived lost) $options --niter 300"
 good 'pending' 0 group $(arrived lost)
 mkdir away
-mv in/2026-01-25T00:00:3*_sb0* away/ # of one tile; where all are away, the disk is: cli/test_input_away
+mv in/2026-01-25T00:01:01_sb0* away/ # of one tile; where all are away, the disk is: cli/test_input_away
 bad 3 'No such file' 0 run $lost
 good '1 group failed' 0 run $lost
 mv away/* in/
