@@ -485,6 +485,12 @@ CI_MUST_CHECK ci_status ci_registry_product_lost(ci_registry *registry, const ch
 /* A person takes it back: in staging (*done), and published again only by name. */
 CI_MUST_CHECK ci_status ci_registry_product_withdraw(ci_registry *registry, const char *id,
                                                      const char *published_path, bool *done);
+/* The same of a version that stands published while a newer one is staged, refused or failed: the
+ * row is of the one that is withdrawn, with what its own provenance says of it. */
+CI_MUST_CHECK ci_status ci_registry_product_withdraw_before(ci_registry *registry,
+                                                            const ci_registry_product *product,
+                                                            const char *metadata_json,
+                                                            const char *qa_json, bool *done);
 /* Gives a product that was published its row; *is_new false where there is one. */
 CI_MUST_CHECK ci_status ci_registry_product_adopt(ci_registry *registry,
                                                   const ci_registry_product *product, bool *is_new);

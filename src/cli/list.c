@@ -155,7 +155,8 @@ static void print_wait(const ci_registry *registry, const ci_registry_group *gro
     char until[32] = "";
     bool waits = group->state == CI_REGISTRY_WORK_PENDING &&
                  group->next_try_unix_s > ci_registry_now(registry);
-    if (!group->error || !*group->error) return;
+    /* Of one that was made, the product's own line tells. */
+    if (!group->error || !*group->error || group->state == CI_REGISTRY_WORK_COMPLETED) return;
     if (waits) ci_time_iso(until, ci_time_mjd_s_from_unix(group->next_try_unix_s), 0, true);
     printf("            %s%s%s%s\n", waits ? "waits until " : "", until, waits ? ": " : "",
            group->error);

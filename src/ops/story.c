@@ -90,7 +90,9 @@ static void group_next(ci_ops_standing *now, const ci_registry *registry,
 void ci_ops_group_standing(ci_ops_standing *now, const ci_registry *registry,
                            const ci_registry_group *g)
 {
-    standing_set(now, CI_OPS_STANDING_GROUP, ci_registry_work_state_word(g->state), g->error);
+    /* Of one that was made, what became of its product, and may be so no longer. */
+    standing_set(now, CI_OPS_STANDING_GROUP, ci_registry_work_state_word(g->state),
+                 g->state == CI_REGISTRY_WORK_COMPLETED ? "" : g->error);
     owner_set(now, registry, &g->owner);
     now->next_try_unix_s = g->next_try_unix_s;
     group_next(now, registry, g);

@@ -1,8 +1,8 @@
 /* Taking a published product back into staging.
  *
- * Order: published files read and compared -> copied into <stage_path>.part, compared, renamed ->
- * commit -> the published folder renamed to a .part and removed. Until the commit it is published;
- * after it, recovery removes what is left. */
+ * Order: published files read and compared -> copied into <stage_path>.part, compared, renamed
+ * (where a newer version is staged, it goes) -> commit -> the published folder renamed to a .part
+ * and removed. Until the commit it is published; after it, recovery removes what is left. */
 #include "publish/publish.h"
 
 #include <errno.h>
@@ -17,8 +17,10 @@ typedef struct withdrawal
 {
     const ci_registry_product *p;
     const ci_publish_options *options;
-    ci_publish_files files; /* the published ones */
-    int published, above;   /* the product's folder; where its staging folder is */
+    ci_publish_files files;           /* the published ones */
+    ci_publish_provenance provenance; /* of a version before */
+    int published, above;             /* the product's folder; where its staging folder is */
+    bool is_before;                   /* a newer version is staged, refused or failed */
 } withdrawal;
 
 /* ---- the staging folder ---------------------------------------------------------------------- */
@@ -67,6 +69,8 @@ static ci_status put_back(withdrawal *w, const char *name)
     CI_TRY(ci_publish_child_open(w->above, part_name, true, shown, &part));
     ci_status status = copy_into(w, part, shown);
     close(part);
+    /* What a clean left, or a newer version. */
+    if (status == CI_OK) status = ci_publish_folder_remove(w->above, name, shown);
     if (status == CI_OK && renameat(w->above, part_name, w->above, name) != 0)
         status = ci_error_errno(errno, shown, "rename into place");
     if (status == CI_OK) return ci_publish_sync(w->above, shown);
@@ -110,14 +114,13 @@ static ci_status staging_fill(withdrawal *w)
     const char *name = ci_path_base(w->p->stage_path);
     bool is_whole = false;
     CI_TRY(above_open(w));
+    if (w->is_before) return put_back(w, name);
     int fd = openat(w->above, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0 && errno == ENOENT) return put_back(w, name);
     if (fd < 0) return ci_error_errno(errno, w->p->stage_path, "open folder");
     ci_status status = staging_judge(w, fd, &is_whole);
     close(fd);
-    if (status != CI_OK || is_whole) return status;
-    CI_TRY(ci_publish_folder_remove(w->above, name, w->p->stage_path));
-    return put_back(w, name);
+    return status != CI_OK || is_whole ? status : put_back(w, name);
 }
 
 /* Whether they are in staging still: clean may have looked at the product before. */
@@ -203,25 +206,60 @@ static ci_status commit(ci_registry *registry, const withdrawal *w)
     bool done = false;
     CI_TRY(ci_registry_begin(registry, CI_REGISTRY_DB_DATA));
     ci_status status = CI_OK;
-    if (is_filled(w))
+    if (is_filled(w) && w->is_before)
+        status = ci_registry_product_withdraw_before(registry, p, w->provenance.metadata_json,
+                                                     w->provenance.gates_json, &done);
+    else if (is_filled(w))
         status = ci_registry_product_withdraw(registry, p->id, p->published_path, &done);
     if (status == CI_OK && !done)
         status = ci_error(CI_ERR_NOT_READY, "%s: was changed meanwhile, try again", p->id);
     return ci_registry_end(registry, CI_REGISTRY_DB_DATA, status);
 }
 
+/* A newer version that a run works on, or is about to, would be staged over what is put back. */
+static ci_status before_check(ci_registry *registry, withdrawal *w)
+{
+    ci_registry_groups *found = NULL;
+    char *path = NULL;
+    CI_TRY(ci_registry_group_get(registry, w->p->id, &found));
+    bool is_busy = found->n > 0 && (found->item[0].state == CI_REGISTRY_WORK_PENDING ||
+                                    found->item[0].state == CI_REGISTRY_WORK_IN_PROGRESS);
+    ci_registry_groups_free(found);
+    if (is_busy)
+        return ci_error(CI_ERR_NOT_READY, "%s: is being made again: withdraw it when that is done",
+                        w->p->id);
+    CI_TRY(ci_path_join(&path, w->p->published_path, "provenance.json"));
+    ci_status status = ci_publish_provenance_read(&w->provenance, path);
+    ci_mem_free(path);
+    return status;
+}
+
 static ci_status steps(ci_registry *registry, const ci_registry_product *p,
                        const ci_publish_options *options)
 {
-    withdrawal w = {.p = p, .options = options, .published = -1, .above = -1};
+    withdrawal w = {.p = p,
+                    .options = options,
+                    .published = -1,
+                    .above = -1,
+                    .is_before = p->state != CI_REGISTRY_PUBLISH_PUBLISHED};
     ci_status status = published_open(&w);
+    if (status == CI_OK && w.is_before) status = before_check(registry, &w);
     if (status == CI_OK) status = staging_fill(&w);
     if (status == CI_OK) status = commit(registry, &w);
     if (status == CI_OK) status = ci_publish_withdraw_finish(registry, p, options);
     ci_publish_files_close(&w.files);
+    ci_publish_provenance_clear(&w.provenance);
     if (w.published >= 0) close(w.published);
     if (w.above >= 0) close(w.above);
     return status;
+}
+
+/* Published, or a version of it is while a newer one is not. */
+static bool is_to_be_had(const ci_registry_product *p)
+{
+    bool is_before = p->published_path && p->published_path[0] && !p->is_withdrawn &&
+                     p->state != CI_REGISTRY_PUBLISH_PUBLISHING;
+    return p->state == CI_REGISTRY_PUBLISH_PUBLISHED || is_before;
 }
 
 ci_status ci_publish_withdraw(ci_registry *registry, const char *id,
@@ -237,7 +275,7 @@ ci_status ci_publish_withdraw(ci_registry *registry, const char *id,
                           "%s: no such product, or one of the deployed pipeline, which contimg "
                           "leaves alone: contimg status lists them",
                           id);
-    else if (p->state == CI_REGISTRY_PUBLISH_PUBLISHED)
+    else if (is_to_be_had(p))
         status = steps(registry, p, options);
     else if (p->is_withdrawn)
         status = ci_publish_withdraw_finish(registry, p, options);
@@ -248,7 +286,10 @@ ci_status ci_publish_withdraw(ci_registry *registry, const char *id,
         status = ci_registry_mosaic_published(registry, id);
     if (status == CI_OK)
         snprintf(result->text, sizeof result->text,
-                 "%s: withdrawn, in staging: %s; contimg publish --id %s publishes it again", id,
+                 "%s: %s, in staging: %s; contimg publish --id %s publishes it again", id,
+                 p->state == CI_REGISTRY_PUBLISH_PUBLISHED || p->is_withdrawn
+                     ? "withdrawn"
+                     : "the version before withdrawn",
                  p->stage_path, id);
     ci_registry_products_free(list);
     return status;

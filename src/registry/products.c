@@ -212,6 +212,30 @@ ci_status ci_registry_product_withdraw(ci_registry *registry, const char *id,
                      true, done);
 }
 
+ci_status ci_registry_product_withdraw_before(ci_registry *registry, const ci_registry_product *p,
+                                              const char *metadata_json, const char *qa_json,
+                                              bool *done)
+{
+    static const char why[] = "the version before withdrawn: waits for contimg publish --id";
+    ci_db *db = &registry->db[CI_REGISTRY_DB_DATA];
+    int64_t n = 0;
+    *done = false;
+    CI_TRY(ci_registry_db_begin(db));
+    ci_status status = ci_registry_db_run(
+        db, &n,
+        "UPDATE data_registry SET status='staging',published_path=NULL,published_at=NULL,"
+        "finalization_status='withdrawn',staging_removable=0,publish_error=?,next_try_at=NULL,"
+        "staged_at=?,auto_publish_enabled=0,publish_attempts=0,metadata_json=?,qa_json=? "
+        "WHERE data_id=? AND status=? AND published_path=? AND origin<>'deployed'",
+        VALUES(V(why), V(ci_registry_now(registry)), V(metadata_json), V(qa_json), V(p->id),
+               V(state_words[p->state]), V(p->published_path)));
+    if (status == CI_OK && n > 0)
+        status = ci_registry_db_change(registry, CI_REGISTRY_DB_DATA, "product", p->id,
+                                       state_words[p->state], "staging", why);
+    *done = status == CI_OK && n > 0;
+    return ci_registry_db_end(db, status);
+}
+
 /* Nothing where a row of this id is there. */
 static ci_status adopt(ci_registry *registry, const ci_registry_product *p, const char *base,
                        bool *is_new)

@@ -54,6 +54,28 @@ static void test_refused_leaves_the_one_before(void **state)
     assert_true(stands_before(t, before));
 }
 
+/* The version before should not stand published either: it is taken back, in place of the refused
+ * one. */
+static void test_before_is_withdrawn(void **state)
+{
+    publish_case *t = *state;
+    ci_publish_result r;
+    char before[CI_SHA256_HEX], date[400];
+    versions_make(t, &(mosaic_faults){.nan_inside = true}, before);
+    assert_int_equal(ci_publish_product(t->registry, "g1", &t->options, &r), CI_ERR_GATE);
+    OK(ci_publish_withdraw(t->registry, "g1", &t->options, &r));
+    assert_int_equal(state_of(t, "g1"), CI_REGISTRY_PUBLISH_STAGING);
+    snprintf(date, sizeof date, "%s/" CASE_DATE, t->products);
+    assert_int_equal(n_entries(date), 0);
+    check_mosaic_row(t, false);
+    unit_refused(ci_publish_product(t->registry, "g1", &t->options, &r), CI_ERR_NOT_READY,
+                 "waits for contimg publish --id");
+    t->options.by_name = true;
+    OK(ci_publish_product(t->registry, "g1", &t->options, &r));
+    assert_true(stands_before(t, before));
+    check_mosaic_row(t, true);
+}
+
 /* What stands published was damaged: the new version takes its place all the same. */
 static void test_damaged_is_replaced(void **state)
 {
@@ -98,6 +120,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         PUBLISH_TEST(test_takes_the_place),
         PUBLISH_TEST(test_refused_leaves_the_one_before),
+        PUBLISH_TEST(test_before_is_withdrawn),
         PUBLISH_TEST(test_damaged_is_replaced),
         PUBLISH_TEST(test_lost_leaves_the_one_before),
         PUBLISH_TEST(test_staged_again_changes_nothing),
