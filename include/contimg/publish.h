@@ -68,8 +68,8 @@ CI_MUST_CHECK ci_status ci_publish_staging_is_removable(ci_registry *registry, c
 
 /* Takes a published product back: its files into the staging folder, compared with their checksums;
  * the row, which then waits for a person to publish it by name; the published folder removed. Where
- * an earlier call was killed, the rest is done. Where a newer version is staged, refused or failed, it
- * is the version before, which stands published, and takes the newer one's place in staging.
+ * an earlier call was killed, the rest is done. Where a newer version is staged, refused or failed,
+ * it is the version before, which stands published, and takes the newer one's place in staging.
  * CI_ERR_NOT_READY: it is not published. */
 CI_MUST_CHECK ci_status ci_publish_withdraw(ci_registry *registry, const char *id,
                                             const ci_publish_options *options,

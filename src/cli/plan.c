@@ -168,6 +168,7 @@ static ci_status print_nothing(const ci_conf *conf)
         size_t n = ci_ingest_count(input);
         printf("nothing to do: no complete group in %s (%zu file%s there)\n", input, n,
                ci_plural(n));
+        if (n > 0) printf("contimg status says what waits, for what and until when\n");
         return CI_OK;
     }
     ci_json *root = ci_json_object();

@@ -127,6 +127,7 @@ grep -q '^group' "$folder/out" && fail "files that arrive just now make a group"
 says "^waiting  *6 of the 6 files in $folder/incoming were just written: looked at again when at rest for 10 s$"
 expect 0 plan
 says "^nothing to do: no complete group in $folder/incoming (6 files there)$"
+says '^contimg status says what waits'
 find "$folder/incoming" -name '*.hdf5' -exec touch -d '1 hour ago' {} +
 # Nor does a command that writes make it, unless the command line names it.
 rm -rf "$folder/state"
