@@ -99,9 +99,18 @@ void ci_clean_points_pixelise(const ci_grid_layout *layout, const ci_clean_point
  * beside their mean, and sources outside the image. */
 typedef struct ci_clean_model ci_clean_model;
 
+/* What tells the visibilities and options that a model is made from and with. */
+#define CI_CLEAN_ORIGIN_SUMS 7
+typedef struct ci_clean_origin
+{
+    double sum[CI_CLEAN_ORIGIN_SUMS]; /* over the samples; the first two: number and weight */
+    const char *made_with;            /* lines "option=value", borrowed; needed on rank 0 alone */
+} ci_clean_origin;
+
 /* What a model is of. Borrowed while it lives. */
 typedef struct ci_clean_model_setup
 {
+    ci_clean_origin origin;
     const ci_sky_field *field;
     const ci_grid_layout *layout;
     const float *pb; /* this rank's slab [n_here][n_x] of the mean beam */
@@ -150,7 +159,7 @@ void ci_clean_snapshot_free(ci_clean_snapshot *snapshot);
 CI_MUST_CHECK ci_status ci_clean_model_save(ci_comm *comm, const ci_clean_model *model,
                                             const char *path);
 /* Fills an empty model of the same setup, on any number of ranks. CI_ERR_INPUT for a file that
- * is none, or of another image size, cell, centre or frequency. Collective. */
+ * is none, of another image size, cell, centre or frequency, or of another origin. Collective. */
 CI_MUST_CHECK ci_status ci_clean_model_load(ci_comm *comm, ci_clean_model *model, const char *path);
 
 /* The model's visibilities, into samples->computed; without meaning where the weight is 0.
@@ -188,11 +197,18 @@ void ci_clean_free(ci_clean *clean);
 /* One major cycle: minor cycles on the residual as it stands, then the exact residual of the
  * model with what they found. *is_done where CLEAN has ended, and why in the stats. Collective. */
 CI_MUST_CHECK ci_status ci_clean_cycle(ci_comm *comm, ci_clean *clean, bool *is_done);
-/* The exact residual of the model as it stands: after it was loaded. Collective. */
+/* The exact residual of the model as it stands, to which its bright sources are fitted again.
+ * Collective. */
 CI_MUST_CHECK ci_status ci_clean_residual(ci_comm *comm, ci_clean *clean);
+/* The exact residual of a model that was loaded. Collective. */
+CI_MUST_CHECK ci_status ci_clean_residual_resume(ci_comm *comm, ci_clean *clean);
 /* samples->computed is no longer what the last cycle left: the next one computes all of it. Local.
  */
 void ci_clean_residual_forget(ci_clean *clean);
+/* Saves the model and how far CLEAN has come, so that one that begins with that model goes on as if
+ * it had not ended: of a last major cycle that max_iteration cut short, what was before it.
+ * Collective. */
+CI_MUST_CHECK ci_status ci_clean_save(ci_comm *comm, ci_clean *clean, const char *path);
 /* Of the cycles until now; borrowed. Local. */
 const ci_clean_stats *ci_clean_stats_get(const ci_clean *clean);
 /* The sidelobe level that minor cycles need not see: major cycles are shallow enough for it.

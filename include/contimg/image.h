@@ -71,7 +71,8 @@ typedef struct ci_image_setup
     /* Telescope, object, time and provenance cards, and as BUNIT that of fluxes ("": Jy), to which
      * "/beam" or "/pixel" is added. */
     const ci_fits_header *header;
-    bool weights_known; /* block weights are 1/sigma^2 */
+    bool weights_known;    /* block weights are 1/sigma^2 */
+    const char *made_with; /* lines "option=value" that --continue compares, on rank 0; or NULL */
 } ci_image_setup;
 
 /* Makes the images of one tile, step by step; what is between two steps is its state. */

@@ -53,6 +53,12 @@ typedef struct ci_tile_options
 } ci_tile_options;
 /* CI_ERR_USAGE names the option. Local. */
 CI_MUST_CHECK ci_status ci_tile_options_new(ci_tile_options *out, const ci_conf *conf);
+/* The value of an option that changes a tile: of a file that it names the content, wherever it
+ * lies; else the value, however it was written. Local. */
+CI_MUST_CHECK ci_status ci_tile_value_append(ci_text *text, const ci_conf *conf, ci_conf_id id);
+/* Lines "option=value" of those options that make an image what it is, with other values of which
+ * CLEAN cannot go on; *out by ci_mem_free. Local. */
+CI_MUST_CHECK ci_status ci_tile_made_with(char **out, const ci_conf *conf);
 /* Memory that a node like this one gives a job, bytes: --memory, else 0.8 of the least of what the
  * machine, control groups and Slurm allow. Local. */
 double ci_tile_node_budget_bytes(const ci_conf *conf);

@@ -23,6 +23,7 @@ void ci_clean_free(ci_clean *c)
 {
     if (!c) return;
     ci_clean_scales_clear(&c->scales);
+    ci_mem_free(c->saved_mask);
     ci_mem_free(c->patch_value);
     ci_mem_free(c->predicted);
     ci_clean_drifted_clear(&c->drifted);
@@ -49,6 +50,8 @@ static ci_status scales_new(ci_comm *comm, ci_clean *c)
     c->stats.n_scale = (int)c->scales.n - 1;
     for (size_t i = 1; i < c->scales.n; i++)
         c->stats.scale_px[i - 1] = c->scales.scale[i].width;
+    CI_AGREE(comm, ci_mem_alloc(&c->saved_mask, c->scales.n * c->layout->n_here * c->layout->n_x, 1,
+                                "clean mask"));
     return CI_OK;
 }
 
@@ -84,6 +87,7 @@ ci_status ci_clean_new(ci_comm *comm, ci_clean **out, const ci_clean_setup *setu
     status = ci_par_agree(comm, status);
     if (status == CI_OK) status = ci_clean_patch_cut(comm, c);
     if (status == CI_OK) status = scales_new(comm, c);
+    if (status == CI_OK) ci_clean_course_take(c);
     if (status == CI_OK) components_mark(c);
     if (status == CI_OK)
         *out = c;
@@ -155,8 +159,9 @@ static ci_status cycle_judge(ci_comm *comm, ci_clean *c, ci_clean_scan before, b
         *is_done = !again;
     } else if (stats->n_minor >= c->setup.options->max_iteration) {
         stop_set(c, "iteration limit");
+        c->is_cut = true;
         *is_done = true;
-    } else if (stats->n_major >= c->setup.options->max_major) {
+    } else if (stats->n_major - c->n_major_before >= c->setup.options->max_major) {
         stop_set(c, "major cycle limit");
         *is_done = true;
     }
@@ -166,13 +171,9 @@ static ci_status cycle_judge(ci_comm *comm, ci_clean *c, ci_clean_scan before, b
 /* No component yet; the mean flux of a source that varies may be of either sign. */
 static void mask_restart(ci_clean *c)
 {
-    const ci_clean_model *b = c->setup.model;
     for (size_t i = 0; i < c->scales.n; i++)
         memset(c->scales.scale[i].mask, CI_CLEAN_MASK_NONE, c->layout->n_here * c->layout->n_x);
-    for (size_t i = 0; i < b->n_variation; i++)
-        ci_clean_near_mark(
-            c, 0, (int32_t)lrint((double)(c->layout->n_x / 2) - b->variation[i].l / b->cell_rad),
-            (int32_t)lrint((double)(c->layout->n_y / 2) + b->variation[i].m / b->cell_rad));
+    ci_clean_variations_mark(c);
 }
 
 /* Sources that prove not to be constant: what they are beside their means is in the model now,
@@ -197,7 +198,7 @@ static ci_status variations_judge(ci_comm *comm, ci_clean *c, bool is_last, bool
     c->best = (ci_clean_progress){.rms = INFINITY, .excess = INFINITY};
     c->level = c->last_rms = INFINITY;
     c->inner = 1;
-    c->stats.n_major = c->stats.n_minor = 0;
+    c->stats.n_major = c->stats.n_minor = c->n_major_before = 0;
     return ci_clean_residual(comm, c);
 }
 
@@ -278,8 +279,9 @@ ci_status ci_clean_cycle(ci_comm *comm, ci_clean *c, bool *is_done)
 {
     size_t box = (size_t)fmax(64, ceil(16 * c->setup.beam.major));
     ci_clean_rms_mesh *mesh = NULL;
-    *is_done = false;
+    *is_done = c->is_cut = false;
     CI_TRY(ci_clean_residual_begin(comm, c));
+    ci_clean_course_note(c);
     CI_TRY(ci_clean_scales_see(comm, &c->scales, c->layout, c->setup.residual));
     CI_TRY(ci_clean_rms_mesh_new(comm, &mesh, c->layout, c->setup.residual, box,
                                  c->setup.is_positive));

@@ -44,6 +44,15 @@ void ci_clean_near_mark(ci_clean *c, size_t i_scale, int32_t x_at, int32_t y_at)
         }
 }
 
+void ci_clean_variations_mark(ci_clean *c)
+{
+    const ci_clean_model *b = c->setup.model;
+    for (size_t i = 0; i < b->n_variation; i++)
+        ci_clean_near_mark(
+            c, 0, (int32_t)lrint((double)(c->layout->n_x / 2) - b->variation[i].l / b->cell_rad),
+            (int32_t)lrint((double)(c->layout->n_y / 2) + b->variation[i].m / b->cell_rad));
+}
+
 static void components_add(ci_clean *c, const component *found, size_t n)
 {
     for (size_t k = 0; k < n; k++) {

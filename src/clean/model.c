@@ -23,6 +23,7 @@ void ci_clean_model_free(ci_clean_model *b)
     ci_mem_free(b->node_weight);
     ci_mem_free(b->pixels);
     ci_mem_free(b->extended);
+    ci_mem_free(b->course.mark);
     ci_mem_free(b->source);
     ci_mem_free(b->variation);
     ci_mem_free(b->amplitude);
@@ -101,7 +102,8 @@ ci_status ci_clean_model_new(ci_comm *comm, ci_clean_model **out, const ci_clean
     const ci_sky_field *field = setup->field;
     ci_status status = ci_mem_alloc(&b, 1, sizeof *b, "model");
     if (status == CI_OK) {
-        *b = (ci_clean_model){.field = field,
+        *b = (ci_clean_model){.origin = setup->origin,
+                              .field = field,
                               .layout = setup->layout,
                               .pb = setup->pb,
                               .cell_rad = setup->cell_rad,
@@ -333,6 +335,26 @@ ci_status ci_clean_model_restore(ci_clean_model *b, const ci_clean_snapshot *s)
                            s->amplitude, s->n_variation));
     CI_TRY(outside_copy(&b->outside, &b->n_outside, s->outside, s->n_outside));
     return sources_copy(&b->source, &b->n_source, s->source, s->n_source);
+}
+
+void ci_clean_model_swap(ci_clean_model *b, ci_clean_snapshot *s)
+{
+    ci_clean_snapshot was = {b->pixels,    b->extended,   b->source,       b->n_source,
+                             b->variation, b->amplitude,  b->n_variation,  b->outside,
+                             b->n_outside, b->points_off, b->residual_rms, b->residual_peak};
+    b->pixels = s->pixels;
+    b->extended = s->extended;
+    b->source = s->source;
+    b->n_source = s->n_source;
+    b->variation = s->variation;
+    b->amplitude = s->amplitude;
+    b->n_variation = s->n_variation;
+    b->outside = s->outside;
+    b->n_outside = s->n_outside;
+    b->points_off = s->points_off;
+    b->residual_rms = s->residual_rms;
+    b->residual_peak = s->residual_peak;
+    *s = was;
 }
 
 void ci_clean_model_restart(ci_clean_model *b)

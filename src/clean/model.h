@@ -59,8 +59,38 @@ typedef struct ci_clean_outside
     double column_jy[CI_CLEAN_OUTSIDE_COLUMNS]; /* as seen through the beam */
 } ci_clean_outside;
 
+/* Numbers of how far CLEAN has come. */
+enum
+{
+    CI_CLEAN_COURSE_MAJOR,
+    CI_CLEAN_COURSE_MINOR,
+    CI_CLEAN_COURSE_BEST_RMS,
+    CI_CLEAN_COURSE_BEST_EXCESS,
+    CI_CLEAN_COURSE_IDLE,
+    CI_CLEAN_COURSE_LAST_RMS,
+    CI_CLEAN_COURSE_SETTLED,
+    CI_CLEAN_COURSE_INNER,
+    CI_CLEAN_COURSE_DEEPER_RMS,
+    CI_CLEAN_COURSE_LEVEL,
+    CI_CLEAN_COURSE_MASK,
+    CI_CLEAN_COURSE_THRESHOLD,
+    CI_CLEAN_COURSE_NUMBERS
+};
+
+/* How far CLEAN has come, beside what the model is. */
+typedef struct ci_clean_course
+{
+    bool is_known;
+    double number[CI_CLEAN_COURSE_NUMBERS];
+    size_t n_mark;
+    int64_t *mark; /* [n_mark] ascending: scale x pixels + index of all pixels that hold or held a
+                      component of that scale; the same on every rank */
+} ci_clean_course;
+
 struct ci_clean_model
 {
+    ci_clean_origin origin;
+    ci_clean_course course;
     const ci_sky_field *field;    /* borrowed */
     const ci_grid_layout *layout; /* borrowed */
     const float *pb;              /* slab, borrowed */
@@ -130,6 +160,8 @@ typedef struct ci_clean_choice
 CI_MUST_CHECK ci_status ci_clean_components_gather(ci_comm *comm, const ci_clean_model *model,
                                                    const ci_clean_choice *choice,
                                                    ci_clean_component **out, size_t *n_out);
+/* The model becomes what the snapshot holds, and the other way round. Local. */
+void ci_clean_model_swap(ci_clean_model *model, ci_clean_snapshot *snapshot);
 /* The model without pixel components and bright sources. Local. */
 void ci_clean_model_restart(ci_clean_model *model);
 /* A source's point component. Local. */

@@ -1,4 +1,5 @@
 /* A model as one HDF5 file: the same bytes of it however many ranks share the model. */
+#include "clean/course_file.h"
 #include "clean/model.h"
 #include "clean/pixels_file.h"
 #include "clean/sources.h"
@@ -54,6 +55,7 @@ typedef struct content
     double *amplitude; /* [n_variation][n_cell] Jy */
     double *outside;   /* [n_outside][OUTSIDE_COLUMNS] */
     double points_off, rms, peak;
+    ci_clean_course course;
 } content;
 
 static void content_clear(content *c)
@@ -64,6 +66,7 @@ static void content_clear(content *c)
     ci_mem_free(c->variation);
     ci_mem_free(c->amplitude);
     ci_mem_free(c->outside);
+    ci_mem_free(c->course.mark);
     *c = (content){0};
 }
 
@@ -168,6 +171,7 @@ static ci_status content_write(ci_h5_file *file, const ci_clean_model *b, const 
     CI_TRY(ci_h5_write_int_1(file, "n_source", (int64_t)c->n_source));
     if (c->n_source > 0) CI_TRY(ci_h5_write_double(file, "source", 2, dim, c->source));
     CI_TRY(outside_write(file, c));
+    CI_TRY(ci_clean_course_write(file, b));
     return variations_write(file, b, c);
 }
 
@@ -317,6 +321,7 @@ static ci_status content_read(const ci_h5_file *file, const ci_clean_model *b, c
 {
     const ci_grid_layout *l = b->layout;
     CI_TRY(number_check(file, "version", (double)file_version));
+    CI_TRY(ci_clean_origin_check(file, b));
     CI_TRY(stokes_check(file, b->stokes));
     CI_TRY(number_check(file, "n_x", (double)l->n_x));
     CI_TRY(number_check(file, "n_y", (double)l->n_y));
@@ -324,6 +329,7 @@ static ci_status content_read(const ci_h5_file *file, const ci_clean_model *b, c
     CI_TRY(number_check(file, "ra_rad", b->field->ra_rad));
     CI_TRY(number_check(file, "dec_rad", b->field->dec_rad));
     CI_TRY(number_check(file, "ref_hz", b->axis.ref_hz));
+    CI_TRY(ci_clean_course_read(file, b, &c->course));
     CI_TRY(ci_h5_read_double(file, "points_off", &c->points_off, 1));
     CI_TRY(ci_h5_read_double(file, "residual_rms_jy", &c->rms, 1));
     CI_TRY(ci_h5_read_double(file, "residual_peak_jy", &c->peak, 1));
@@ -377,6 +383,7 @@ static ci_status content_share(ci_comm *comm, content *c)
     CI_AGREE(comm, ci_comm_rank(comm) == 0 ? CI_OK : content_alloc(c));
     CI_TRY(ci_clean_pixels_share(comm, &c->component));
     CI_TRY(ci_clean_pixels_share(comm, &c->extended));
+    CI_TRY(ci_clean_course_share(comm, &c->course));
     CI_TRY(ci_par_bcast(comm, c->variation,
                         c->n_variation * VARIATION_COLUMNS * sizeof *c->variation, 0));
     CI_TRY(ci_par_bcast(comm, c->outside, c->n_outside * OUTSIDE_COLUMNS * sizeof *c->outside, 0));
@@ -415,7 +422,8 @@ static ci_status variations_fill(ci_clean_model *b, const content *c)
     return CI_OK;
 }
 
-static ci_status model_fill(ci_clean_model *b, const content *c)
+/* The course moves into the model. */
+static ci_status model_fill(ci_clean_model *b, content *c)
 {
     CI_TRY(ci_mem_resize(&b->source, c->n_source, sizeof *b->source, "bright sources"));
     b->n_source = c->n_source;
@@ -433,6 +441,9 @@ static ci_status model_fill(ci_clean_model *b, const content *c)
     }
     ci_clean_pixels_fill(&c->component, b->layout, b->pixels);
     if (b->extended) ci_clean_pixels_fill(&c->extended, b->layout, b->extended);
+    ci_mem_free(b->course.mark);
+    b->course = c->course;
+    c->course.mark = NULL;
     b->points_off = c->points_off != 0;
     b->residual_rms = c->rms;
     b->residual_peak = c->peak;

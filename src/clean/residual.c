@@ -67,6 +67,13 @@ ci_status ci_clean_residual_finish(ci_comm *comm, ci_clean *c, double peak, bool
     return b->n_outside > 0 ? image_make(comm, c) : CI_OK;
 }
 
+/* Its sources were fitted when it was saved; those outside the image are sought anew. */
+ci_status ci_clean_residual_resume(ci_comm *comm, ci_clean *c)
+{
+    return c->setup.options->outside ? ci_clean_residual(comm, c)
+                                     : ci_clean_residual_plain(comm, c);
+}
+
 ci_status ci_clean_residual(ci_comm *comm, ci_clean *c)
 {
     const ci_clean_setup *setup = &c->setup;

@@ -50,12 +50,23 @@ struct ci_clean
     ci_clean_variability variability;
     double inner; /* at and near components, part of the threshold there that counts; 1: not near */
     double deeper_rms;              /* of the residual when that was lowered */
+    int n_major_before;             /* of the major cycles: in the file that it goes on from */
     double level;                   /* Jy/beam, to which the last minor cycle went */
     ci_clean_snapshot *saved_model; /* before the current cycle */
-    bool is_exact;                  /* samples->computed is the data less the saved model */
-    ci_clean_drifted drifted;       /* ... with these components' drift */
-    ci_c32 *predicted;              /* [samples] scratch */
+    uint8_t *saved_mask;            /* [scales][slab] the same */
+    double noted[CI_CLEAN_COURSE_NUMBERS]; /* the course, the same */
+    bool is_cut;                           /* max_iteration cut the last cycle short */
+    bool is_exact;                         /* samples->computed is the data less the saved model */
+    ci_clean_drifted drifted;              /* ... with these components' drift */
+    ci_c32 *predicted;                     /* [samples] scratch */
 };
+
+/* Goes on from where the model's course says, its residual yet to be made. Local. */
+void ci_clean_course_take(ci_clean *clean);
+/* Notes numbers and masks before a cycle. Local. */
+void ci_clean_course_note(ci_clean *clean);
+/* Near a source that varies, components of either sign may stand. Local. */
+void ci_clean_variations_mark(ci_clean *clean);
 
 /* What a scan of the residual finds. */
 typedef struct ci_clean_scan

@@ -3,7 +3,7 @@
 
 enum
 {
-    PIXEL_BYTES = 32, /* dirty, PSF, residual, model, snapshot, mask, over all ranks */
+    PIXEL_BYTES = 33, /* dirty, PSF, residual, model, snapshot, two masks, over all ranks */
     CHANGE_BYTES = 8, /* of a sample: what a cycle changes */
     N_PASS = 2,       /* over the samples, besides CLEAN's: PSF and dirty image */
     N_FILE = 7,

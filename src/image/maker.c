@@ -2,6 +2,7 @@
 #include "image/maker.h"
 
 #include "image/choose.h"
+#include "image/origin.h"
 #include "image/stokes.h"
 #include "image/weight.h"
 #include "image/write.h"
@@ -244,15 +245,19 @@ ci_status ci_image_maker_dirty(ci_comm *comm, ci_image_maker *m)
 
 static ci_status model_begin(ci_comm *comm, ci_image_maker *m, bool is_positive)
 {
-    const ci_clean_model_setup setup = {.field = m->setup.field,
+    const ci_image_options *o = m->setup.options;
+    ci_clean_origin origin = {.made_with = m->setup.made_with};
+    if (o->keeps_model || o->continues) CI_TRY(ci_image_origin_find(comm, m->samples, &origin));
+    const ci_clean_model_setup setup = {.origin = origin,
+                                        .field = m->setup.field,
                                         .layout = m->layout,
                                         .pb = m->pb,
                                         .cell_rad = m->geometry.cell_rad,
                                         .ref_hz = m->stats.freq_hz,
                                         .is_positive = is_positive,
-                                        .has_extended = m->setup.options->clean.n_scale > 0 ||
-                                                        m->setup.options->clean.auto_scales,
-                                        .stokes = m->setup.options->stokes};
+                                        .has_extended =
+                                            o->clean.n_scale > 0 || o->clean.auto_scales,
+                                        .stokes = o->stokes};
     return ci_clean_model_new(comm, &m->model, &setup, m->samples);
 }
 
@@ -301,6 +306,7 @@ ci_status ci_image_maker_predict(ci_comm *comm, ci_image_maker *m, const ci_vis_
 ci_status ci_image_maker_save(ci_comm *comm, const ci_image_maker *m, const char *path)
 {
     if (!m->model) return ci_error(CI_ERR_INTERNAL, "%s: no model is there to save", path);
+    if (m->clean) return ci_clean_save(comm, m->clean, path);
     return ci_clean_model_save(comm, m->model, path);
 }
 
@@ -310,7 +316,14 @@ ci_status ci_image_maker_load(ci_comm *comm, ci_image_maker *m, const char *path
     CI_TRY(model_begin(comm, m, ci_image_stokes_is_positive(m->setup.options->stokes)));
     CI_TRY(ci_clean_model_load(comm, m->model, path));
     CI_TRY(clean_begin(comm, m));
-    return ci_clean_residual(comm, m->clean);
+    int n_minor = ci_clean_stats_get(m->clean)->n_minor;
+    int most = m->setup.options->clean.max_iteration;
+    if (n_minor >= most)
+        return ci_error(CI_ERR_USAGE,
+                        "--niter %d: %s has %d components already: give more, or leave --continue "
+                        "out",
+                        most, path, n_minor);
+    return ci_clean_residual_resume(comm, m->clean);
 }
 
 /* One line for each source that is not what a model can be. */

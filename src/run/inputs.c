@@ -122,41 +122,6 @@ ci_status ci_run_made_from(const ci_run *run, const ci_registry_product *product
 
 /* ---- options ---------------------------------------------------------------------------- */
 
-/* The content of a file that an option names, where it is one. */
-static ci_status hash_file(ci_text *text, const char *path)
-{
-    char hex[CI_SHA256_HEX];
-    if (!*path || !ci_path_exists(path) || ci_path_is_folder(path)) return CI_OK;
-    CI_TRY(ci_sha256_file(hex, path));
-    return ci_text_append(text, " sha256=%s", hex);
-}
-
-/* --cal P names P.bandpass.calh5 and P.gain.calh5. */
-static ci_status hash_tables(ci_text *text, const char *prefix)
-{
-    static const char *const endings[] = {"bandpass", "gain"};
-    for (int i = 0; *prefix && i < 2; i++) {
-        char *path = NULL;
-        CI_TRY(ci_str_format(&path, "%s.%s.calh5", prefix, endings[i]));
-        ci_status status = hash_file(text, path);
-        ci_mem_free(path);
-        CI_TRY(status);
-    }
-    return CI_OK;
-}
-
-/* A file by its content, wherever it lies; else the value, however it was written. */
-static ci_status hash_value(ci_text *text, const ci_conf *conf, ci_conf_id id)
-{
-    size_t before = text->length;
-    const char *value = ci_conf_text(conf, id);
-    if (id == CI_CONF_OPT_MODEL || id == CI_CONF_OPT_CAL || id == CI_CONF_OPT_BEAM ||
-        id == CI_CONF_OPT_EARTH_ORIENTATION)
-        CI_TRY(hash_file(text, value));
-    if (id == CI_CONF_OPT_CAL) CI_TRY(hash_tables(text, value));
-    return text->length > before ? CI_OK : ci_conf_value_append(text, conf, id);
-}
-
 /* Options that change what a tile looks like, and the program's version. */
 ci_status ci_run_options_hash(ci_run *run)
 {
@@ -166,7 +131,7 @@ ci_status ci_run_options_hash(ci_run *run)
         ci_conf_id id = (ci_conf_id)i;
         if (!ci_conf_changes_tile(id)) continue;
         status = ci_text_append(&text, "\n%s=", ci_conf_name(id));
-        if (status == CI_OK) status = hash_value(&text, run->conf, id);
+        if (status == CI_OK) status = ci_tile_value_append(&text, run->conf, id);
     }
     size_t n = strlen(ci_version());
     if (status == CI_OK) status = ci_sha256_bytes(run->options_sha256, text.text, text.length);

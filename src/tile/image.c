@@ -63,7 +63,11 @@ ci_status ci_tile_image(ci_comm *comm, const ci_tile_options *options, ci_tile_d
     ci_fits_header header = {0};
     ci_status status = ci_par_agree(comm, header_fill(options, data, prefix, &header));
     ci_image_options image = options->image;
-    const ci_image_setup setup = {&sky, &image, &header, data->weights_known};
+    char *made_with = NULL;
+    if (status == CI_OK && image.keeps_model)
+        status = ci_par_agree(
+            comm, ci_comm_rank(comm) == 0 ? ci_tile_made_with(&made_with, options->conf) : CI_OK);
+    const ci_image_setup setup = {&sky, &image, &header, data->weights_known, made_with};
     ci_image_maker *maker = NULL;
     if (data->pointing.jumps && !ci_sky_beam_is_none(data->beam)) {
         /* Samples between integrations would see beams of several fields. */
@@ -76,6 +80,7 @@ ci_status ci_tile_image(ci_comm *comm, const ci_tile_options *options, ci_tile_d
     if (status == CI_OK) status = ci_image_maker_run(comm, maker, prefix);
     if (maker) *stats = *ci_image_maker_stats(maker);
     ci_image_maker_free(maker);
+    ci_mem_free(made_with);
     ci_fits_header_clear(&header);
     return status;
 }

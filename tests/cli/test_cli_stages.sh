@@ -53,8 +53,8 @@ clean="${image/--niter 0/} --cal out/c"
 bad 3 'out/on.clean.h5: not found' 0 image $files $clean --out out/on --continue
 bad 2 '--niter 0' 0 image $files $image --cal out/c --out out/on --continue
 good 'iteration limit' 0 image $files $clean --out out/on --niter 20
-bad 3 "stokes is 'I', not 'XX'" 2 image $files $clean --out out/on --continue --stokes XX
-bad 3 'n_x is 96, not 80' 2 image $files ${clean/--size 96/--size 80} --out out/on --continue
+bad 3 "--stokes 'i', not 'xx'" 2 image $files $clean --out out/on --continue --stokes XX
+bad 3 "--size '96', not '80'" 2 image $files ${clean/--size 96/--size 80} --out out/on --continue
 good 'out/on.image.fits' 2 image $files $clean --out out/on --continue
 grep -q 'goes on from the model in out/on.clean.h5' "$err" || fail 'it does not say that it goes on'
 good 'out/at-once.image.fits' 0 image $files $clean --out out/at-once

@@ -75,6 +75,18 @@ def set_rms(file):
     file["residual_rms_jy"][()] = np.nan
 
 
+def set_course(file):
+    file["course"][1] = np.nan  # major cycles, components, ...
+
+
+def set_inner(file):
+    file["course"][7] = 0
+
+
+def set_mark(file):
+    file["mark"][0] = -1
+
+
 def clean_model(folder):
     result = run(folder, "image", "x.uvh5", *IMAGE)
     path = os.path.join(folder, "o.clean.h5")
@@ -85,6 +97,9 @@ def clean_model(folder):
                           (set_place, ("o.clean.h5", "source 0 lies at l, m of 1.5", "remove the file")),
                           (set_flux, ("o.clean.h5", "source has a value of 1e+300", "remove the file")),
                           (set_rms, ("o.clean.h5", "residual_rms_jy has a value of nan", "remove the file")),
+                          (set_course, ("o.clean.h5", "course has a value of nan", "remove the file")),
+                          (set_inner, ("o.clean.h5", "course has thresholds of 0", "remove the file")),
+                          (set_mark, ("o.clean.h5", "mark 0 is no pixel", "remove the file")),
                           (set_nan, ("o.clean.h5", "source 0", "not finite"))):
         open(path, "wb").write(good)
         with h5py.File(path, "r+") as file:
