@@ -66,6 +66,9 @@ CI_MUST_CHECK ci_status ci_publish_check_lost(ci_registry *registry, const char 
 CI_MUST_CHECK ci_status ci_publish_staging_is_removable(ci_registry *registry, const char *id,
                                                         const char *stage_path, bool *out);
 
+/* Whether a run makes the product of this id now, into its staging folder. Local. */
+CI_MUST_CHECK ci_status ci_publish_is_being_made(ci_registry *registry, const char *id, bool *out);
+
 /* Takes a published product back: its files into the staging folder, compared with their checksums;
  * the row, which then waits for a person to publish it by name; the published folder removed. Where
  * an earlier call was killed, the rest is done. Where a newer version is staged, refused or failed,

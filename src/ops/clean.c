@@ -119,25 +119,14 @@ static ci_status tile_rule(cleaner *c, const candidate *what)
     return status;
 }
 
-/* Whether a run makes it again, or is about to: into this very folder. */
-static ci_status is_being_made(cleaner *c, const char *id, bool *out)
-{
-    ci_registry_groups *found = NULL;
-    CI_TRY(ci_registry_group_get(c->registry, id, &found));
-    *out = found->n > 0 && !found->item[0].is_deployed &&
-           (found->item[0].state == CI_REGISTRY_WORK_PENDING ||
-            found->item[0].state == CI_REGISTRY_WORK_IN_PROGRESS);
-    ci_registry_groups_free(found);
-    return CI_OK;
-}
-
 /* In one transaction: who withdraws it waits for its end, or has done so before. */
 static ci_status mosaic_remove(cleaner *c, const candidate *what)
 {
     bool may = false, is_busy = false, gone = false;
     CI_TRY(ci_registry_begin(c->registry, CI_REGISTRY_DB_DATA));
     ci_status status = ci_publish_staging_is_removable(c->registry, what->name, what->path, &may);
-    if (status == CI_OK && may) status = is_being_made(c, what->name, &is_busy);
+    if (status == CI_OK && may)
+        status = ci_publish_is_being_made(c->registry, what->name, &is_busy);
     if (status == CI_OK && may && !is_busy)
         remove_one(c, what, "staging of a published product", &gone);
     if (status == CI_OK && gone && !c->options->dry_run)

@@ -79,6 +79,18 @@ ci_status ci_publish_staging_is_removable(ci_registry *registry, const char *id,
     return CI_OK;
 }
 
+ci_status ci_publish_is_being_made(ci_registry *registry, const char *id, bool *out)
+{
+    ci_registry_groups *found = NULL;
+    *out = false;
+    CI_TRY(ci_registry_group_get(registry, id, &found));
+    const ci_registry_group *group = found->n > 0 ? &found->item[0] : NULL;
+    *out = group && group->state == CI_REGISTRY_WORK_IN_PROGRESS &&
+           ci_registry_owner_alive(registry, &group->owner);
+    ci_registry_groups_free(found);
+    return CI_OK;
+}
+
 /* What follows a commit is derived: a fault there is said and left to --recover. */
 static void after_commit(ci_registry *registry, const ci_registry_product *p,
                          const ci_publish_options *options)

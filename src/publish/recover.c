@@ -200,6 +200,18 @@ static ci_status is_sound(ci_registry *registry, const ci_registry_product *p,
     return CI_OK;
 }
 
+/* Staging that is not needed any more, unless a run works there again. */
+static ci_status staging_drop(ci_registry *registry, const ci_registry_product *p,
+                              const ci_publish_options *options, ci_publish_recovered *r)
+{
+    bool is_busy;
+    CI_TRY(ci_publish_is_being_made(registry, p->id, &is_busy));
+    if (is_busy) return CI_OK;
+    CI_TRY(ci_publish_staging_remove(registry, p, options));
+    r->n_staging++;
+    return CI_OK;
+}
+
 static ci_status recover_published(ci_registry *registry, const ci_publish_options *options,
                                    ci_publish_recovered *r)
 {
@@ -211,10 +223,8 @@ static ci_status recover_published(ci_registry *registry, const ci_publish_optio
         bool sound;
         status = is_sound(registry, p, options, r, &sound);
         if (status == CI_OK && sound && p->staging_removable && options->remove_staging &&
-            p->type == CI_REGISTRY_MOSAIC) {
-            status = ci_publish_staging_remove(registry, p, options);
-            r->n_staging += status == CI_OK;
-        }
+            p->type == CI_REGISTRY_MOSAIC)
+            status = staging_drop(registry, p, options, r);
     }
     ci_registry_products_free(list);
     return status;

@@ -101,11 +101,11 @@ static ci_status staging_judge(withdrawal *w, int fd, bool *is_whole)
     *is_whole = is_all_of_it(w, &staged);
     ci_publish_files_close(&staged);
     if (status == CI_OK) return CI_OK;
-    return ci_error_prefix(status,
-                           "%s holds something else (a run makes the product again, or it "
-                           "was changed): withdraw it when no run has it (contimg db "
-                           "leases), or move that folder away before",
-                           w->p->stage_path);
+    return ci_error_prefix(
+        status,
+        "%s holds something else (it was changed since): move that folder away, and "
+        "withdraw again",
+        w->p->stage_path);
 }
 
 /* Its files are in staging: they still are, or are put there. */
@@ -216,18 +216,20 @@ static ci_status commit(ci_registry *registry, const withdrawal *w)
     return ci_registry_end(registry, CI_REGISTRY_DB_DATA, status);
 }
 
-/* A newer version that a run works on, or is about to, would be staged over what is put back. */
-static ci_status before_check(ci_registry *registry, withdrawal *w)
+/* What a run works on would be mixed with what is put back. */
+static ci_status not_made_check(ci_registry *registry, const char *id)
 {
-    ci_registry_groups *found = NULL;
+    bool is_busy;
+    CI_TRY(ci_publish_is_being_made(registry, id, &is_busy));
+    if (!is_busy) return CI_OK;
+    return ci_error(CI_ERR_NOT_READY,
+                    "%s: a run makes it again (contimg db leases): withdraw it when that is done",
+                    id);
+}
+
+static ci_status provenance_read(withdrawal *w)
+{
     char *path = NULL;
-    CI_TRY(ci_registry_group_get(registry, w->p->id, &found));
-    bool is_busy = found->n > 0 && (found->item[0].state == CI_REGISTRY_WORK_PENDING ||
-                                    found->item[0].state == CI_REGISTRY_WORK_IN_PROGRESS);
-    ci_registry_groups_free(found);
-    if (is_busy)
-        return ci_error(CI_ERR_NOT_READY, "%s: is being made again: withdraw it when that is done",
-                        w->p->id);
     CI_TRY(ci_path_join(&path, w->p->published_path, "provenance.json"));
     ci_status status = ci_publish_provenance_read(&w->provenance, path);
     ci_mem_free(path);
@@ -243,7 +245,8 @@ static ci_status steps(ci_registry *registry, const ci_registry_product *p,
                     .above = -1,
                     .is_before = p->state != CI_REGISTRY_PUBLISH_PUBLISHED};
     ci_status status = published_open(&w);
-    if (status == CI_OK && w.is_before) status = before_check(registry, &w);
+    if (status == CI_OK) status = not_made_check(registry, p->id);
+    if (status == CI_OK && w.is_before) status = provenance_read(&w);
     if (status == CI_OK) status = staging_fill(&w);
     if (status == CI_OK) status = commit(registry, &w);
     if (status == CI_OK) status = ci_publish_withdraw_finish(registry, p, options);

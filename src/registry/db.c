@@ -43,7 +43,8 @@ ci_status ci_registry_db_error(const ci_db *db, int code, const char *what)
     case SQLITE_LOCKED:
         return ci_error(CI_ERR_NOT_READY,
                         "%s: %s: locked by another process for more than %.0f s: look for a "
-                        "program that hangs in a transaction, then try again",
+                        "program that hangs in a transaction, then try again; where there is none, "
+                        "its file system may refuse locks (NFS without its lock service)",
                         path, what, db->busy_s);
     case SQLITE_FULL:
         return ci_error(CI_ERR_DISK, "%s: %s: no space left on the disk", path, what);

@@ -37,3 +37,24 @@ for command in status "status $id"; do
 done
 expect 0 run --group "$id" --remake
 [ "$(n_published "$site")" = 1 ] || fail "made again: $(n_published "$site")"
+
+# While a run makes it again (stopped here), recovery leaves its staging folder, and it is not withdrawn.
+timeout -k 10 120 "$contimg" run --group "$id" --remake >run.out 2>run.err &
+launcher=$!
+for _ in $(seq 3000); do
+  runs=$(pgrep -P $launcher -x contimg) && break
+  sleep 0.02
+done
+until [ "$(sqlite3 "$site/state/ingest.sqlite3" 'SELECT status FROM mosaic_groups')" = in_progress ]; do
+  kill -0 $launcher 2>/dev/null || fail "the run is over: $(cat run.err)"
+done
+kill -STOP "$runs"
+[ "$(sqlite3 "$site/state/data_registry.sqlite3" 'SELECT status FROM data_registry')" = published ] ||
+  fail "the run was not stopped in time"
+CONTIMG_REMOVE_STAGING=true expect 0 publish --recover
+[ -e "$site/staging/mosaics/$id" ] || fail "recovery removed the folder that a run writes into"
+expect 6 publish --withdraw "$id"
+own_lines | grep -q 'a run makes it again' || fail "withdrawn while it is made: $(own_lines)"
+kill -CONT "$runs"
+wait $launcher || fail "the run: exit $?: $(tail -n 2 run.err)"
+[ "$(n_published "$site")" = 1 ] || fail "made again: $(n_published "$site")"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# ci-test: timeout=300 cost=20
-# `clean` is killed before every system call that changes the file system or a database, and each such
-# call is made to fail in turn; and the product is withdrawn while `clean` is at its files. After each of
+# ci-test: timeout=300 cost=30
+# `clean` and `publish --withdraw` are killed before every system call that changes the file system or a
+# database, and each such call of `clean` is made to fail in turn; and the product is withdrawn while `clean` is at its files. After each of
 # these it is withdrawn and published again, whole: a file is among the products or in staging.
 . "$CONTIMG_SOURCE/tests/support/cli.sh"
 . "$CONTIMG_SOURCE/tests/support/inject.sh"
@@ -24,6 +24,7 @@ begin() {
 # Back in staging and published again: all that was published is.
 is_whole() {
   local name database
+  "$contimg" publish --recover $places || { echo "recover: exit $?"; return 1; }
   withdraw || { echo "withdraw: exit $?"; return 1; }
   for name in mosaic.fits noise.fits weight.fits sources.csv; do
     cmp "case/staging/mosaics/$id/$name" published/products/*/"$id/$name" || return 1
@@ -49,6 +50,19 @@ inject_kills kills "$out" begin is_whole "$contimg" clean $places --staging-days
 cp points fails
 [ -n "$inject_all" ] || sed -i -n '1~4p' fails
 inject_errors fails "$out" begin is_whole "$contimg" clean $places --staging-days 0
+
+# Killed while it is withdrawn, with its staging there and without.
+for case in staged cleaned; do
+  [ $case = staged ] || rm -r "published/staging/mosaics/$id"
+  begin
+  inject_count points "$folder/case/" 12 -- "$contimg" publish --withdraw "$id" $places >"$out" 2>&1 || fail "$(cat "$out")"
+  cp points kills
+  [ -n "$inject_all" ] || awk '/rename|mkdir|rmdir/ || NR % 12 == 1' points >kills
+  inject_kills kills "$out" begin is_whole "$contimg" publish --withdraw "$id" $places
+  [ $case = cleaned ] || cp -a published whole
+done
+rm -r published
+mv whole published
 
 # Withdrawn while `clean`, which found it published, is about to remove the first file of its staging.
 begin
