@@ -90,9 +90,10 @@ CI_MUST_CHECK ci_status ci_run_check_named(const ci_conf *conf);
 typedef struct ci_run_nothing
 {
     const char *input;
-    size_t n_file, n_failed_group, n_waiting_group;
+    size_t n_file, n_failed_group, n_waiting_group, n_busy_group;
     size_t n_passed_over;             /* of the files: older than the migration, or than --since */
     const ci_registry_group *waiting; /* the first of those that wait; NULL: none */
+    const ci_registry_group *busy;    /* the first of those that another run has; NULL: none */
 } ci_run_nothing;
 /* Who is notified, on rank 0, of what a run does. Arguments are borrowed for the call. */
 typedef struct ci_run_listener

@@ -13,12 +13,25 @@ static void print_waiting(const ci_run_nothing *nothing)
            until, group->error, group->id);
 }
 
+/* Whether its owner on another machine lives is known when its lease is over. */
+static void print_busy(const ci_run_nothing *nothing)
+{
+    char who[CI_REGISTRY_TEXT];
+    ci_registry_owner_text(&nothing->busy->owner, who);
+    printf(
+        "%zu group%s being made; the first, %s, by %s; if that is gone, it is taken over when its "
+        "lease is over, in %d minutes at most\n",
+        nothing->n_busy_group, nothing->n_busy_group == 1 ? " is" : "s are", nothing->busy->id, who,
+        CI_REGISTRY_LEASE_S / 60);
+}
+
 static void print_nothing(const ci_run_nothing *nothing)
 {
     size_t n_failed = nothing->n_failed_group;
     printf("nothing to do: no complete group in %s (%zu file%s there)\n", nothing->input,
            nothing->n_file, ci_plural(nothing->n_file));
     ci_cli_print_passed_over(nothing->n_passed_over, nothing->input);
+    if (nothing->busy) print_busy(nothing);
     if (nothing->waiting) print_waiting(nothing);
     if (n_failed > 0)
         printf("%zu group%s failed: `contimg group` lists them, contimg run --group ID tries one "

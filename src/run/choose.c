@@ -144,7 +144,10 @@ static ci_status tell_nothing(ci_run *run, const ci_ingest_report *report)
     for (size_t i = 0; i < groups->n; i++) {
         const ci_registry_group *group = &groups->item[i];
         bool waits = group->state == CI_REGISTRY_WORK_PENDING && group->next_try_unix_s > now;
+        bool is_busy = group->state == CI_REGISTRY_WORK_IN_PROGRESS;
         if (waits && !nothing.waiting) nothing.waiting = group;
+        if (is_busy && !nothing.busy) nothing.busy = group;
+        nothing.n_busy_group += is_busy;
         nothing.n_waiting_group += waits;
         nothing.n_failed_group += group->state == CI_REGISTRY_WORK_FAILED;
     }

@@ -55,6 +55,9 @@ CONTIMG_REMOVE_STAGING=true expect 0 publish --recover
 [ -e "$site/staging/mosaics/$id" ] || fail "recovery removed the folder that a run writes into"
 expect 6 publish --withdraw "$id"
 own_lines | grep -q 'a run makes it again' || fail "withdrawn while it is made: $(own_lines)"
+# Who comes meanwhile is told who has it.
+expect 0 run
+grep -q "^1 group is being made; the first, $id, by $(uname -n) pid $runs, since " "$out" || fail "not told who makes it: $(cat "$out")"
 kill -CONT "$runs"
 wait $launcher || fail "the run: exit $?: $(tail -n 2 run.err)"
 [ "$(n_published "$site")" = 1 ] || fail "made again: $(n_published "$site")"
