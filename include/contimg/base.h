@@ -169,6 +169,8 @@ CI_MUST_CHECK ci_status ci_str_format_args(char **out, const char *format, va_li
 /* Bytes of the valid UTF-8 character that `text` begins with, RFC 3629: no overlong forms, no
  * surrogates, nothing above U+10FFFF. 0: none, the byte is no character's first. */
 size_t ci_str_utf8_length(const char *text);
+/* Whether all of `text` is valid UTF-8. */
+bool ci_str_is_utf8(const char *text);
 /* Text that must fit one line: bytes of control characters, and those that are no UTF-8, become
  * '?'. */
 void ci_str_one_line(char *text);

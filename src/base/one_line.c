@@ -21,6 +21,14 @@ size_t ci_str_utf8_length(const char *text)
     return n;
 }
 
+bool ci_str_is_utf8(const char *text)
+{
+    size_t n = 1;
+    for (; *text && n > 0; text += n)
+        n = ci_str_utf8_length(text);
+    return n > 0;
+}
+
 /* Of controls, those of one byte and of two (U+0080 to U+009F). */
 void ci_str_one_line(char *text)
 {

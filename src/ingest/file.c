@@ -72,6 +72,15 @@ bool ci_ingest_name_is_data(const char *name)
     return false;
 }
 
+ci_status ci_ingest_path_check(const char *path)
+{
+    if (ci_str_is_utf8(path)) return CI_OK;
+    return ci_error(CI_ERR_INPUT,
+                    "%s: its name is not UTF-8 (the bytes shown as '?'), which databases and "
+                    "reports are: rename it",
+                    path);
+}
+
 /* ---- what is in a file ------------------------------------------------------------------ */
 
 static void reason_set(ci_registry_file *file, ci_registry_file_state state, const char *text)

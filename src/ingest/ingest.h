@@ -13,6 +13,8 @@ int ci_ingest_name_number(const char *path);
 double ci_ingest_name_time(const char *path);
 bool ci_ingest_name_is_incomplete(const char *path);
 bool ci_ingest_name_is_data(const char *name);
+/* Refuses a path that databases, reports and JSON could not hold: they are UTF-8. */
+CI_MUST_CHECK ci_status ci_ingest_path_check(const char *path);
 /* Do two files hold the same sub-band? */
 bool ci_ingest_same_sub_band(const ci_registry_file *a, const ci_registry_file *b);
 /* Why a file cannot be of one observation with another: NULL or what differs. */

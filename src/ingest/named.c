@@ -34,6 +34,7 @@ static ci_status file_facts(ci_registry_file *f, const char *given, double now,
     if (!realpath(given, resolved) || stat(resolved, &facts) != 0)
         return ci_error(errno == ENOENT || errno == ENOTDIR ? CI_ERR_INPUT : CI_ERR_IO, "%s: %s",
                         given, strerror(errno));
+    CI_TRY(ci_ingest_path_check(resolved));
     if (!S_ISREG(facts.st_mode)) return ci_error(CI_ERR_INPUT, "%s: not a file", given);
     if (ci_ingest_name_is_incomplete(resolved))
         return ci_error(CI_ERR_INPUT, "%s: named _incomplete: its writer is not done with it",

@@ -148,6 +148,12 @@ static ci_status list_one(const listing *l, const char *folder, const char *name
     char *path = NULL;
     bool take = false;
     CI_TRY(ci_path_join(&path, folder, name));
+    if (ci_ingest_path_check(path) != CI_OK) {
+        ci_log_warning("%s", ci_error_text());
+        ci_error_clear();
+        ci_mem_free(path);
+        return CI_OK;
+    }
     int why = stat(path, &facts) == 0 ? 0 : errno;
     ci_status status = CI_OK;
     /* Gone between the listing and here (renamed by its writer): not an error. */
@@ -329,6 +335,7 @@ ci_status ci_ingest_scan(ci_registry *registry, const char *folder,
         return ci_error(CI_ERR_INPUT,
                         "%s: %s: set CONTIMG_INPUT_DIR to where the sub-band files arrive", folder,
                         strerror(errno));
+    CI_TRY(ci_ingest_path_check(resolved));
     ci_status status = list_folder(registry, resolved, options, &found, report);
     if (status == CI_OK) status = read_headers(&found, options, ci_registry_now(registry));
     if (found.n > 1) qsort(found.item, found.n, sizeof *found.item, ci_ingest_file_order);

@@ -39,9 +39,12 @@ done
 try 0 inspect "$folder/in/2026-01-25T00:20:10_sb04.hdf5"
 reason=$(own_lines | sed 's/^contimg: //')
 good "${reason/: / corrupt: }" 0 group $places
-# A name may hold any byte: one line of text, and valid JSON.
-: >"in/2026-01-25T00:25:10_$(printf '\377')"$'\n\e'_sb00.hdf5
+# A name may hold any character: one line of text, and valid JSON. One that is not UTF-8 is warned of.
+: >"in/2026-01-25T00:25:10_ü"$'\n\e'_sb00.hdf5
+: >"in/2026-01-25T00:25:10_$(printf '\377')_sb01.hdf5"
 touch -d '5 minutes ago' in/*25:10*
+good '' 0 group $places
+LC_ALL=C grep -aq 'WARNING .*25:10_?_sb01.hdf5: its name is not UTF-8' "$err" || fail "$tried: no warning: $(cat "$err")"
 for command in "group $places" "status --state-dir state"; do
   good '' 0 $command
   LC_ALL=C grep -aq '^file .*/2026-01-25T00:25:10_[^/]*??_sb00.hdf5 empty: 0 bytes' "$out" ||

@@ -257,6 +257,23 @@ static void test_passed_over(void **state)
     assert_int_equal(t->report.n_complete, 1);
 }
 
+/* Databases and reports are UTF-8: a file whose name is not is warned of, and left. */
+static void test_name_is_no_text(void **state)
+{
+    ingest_case *t = *state;
+    write_text(t, "2026-01-25T00:00:00_sb\xfc.hdf5", "uvh5 1769299200 16.15 6 96", 26, 1769299200);
+    file_make(t, 1769299200, 7, 0, 1769299200);
+    size_t n = ci_log_warning_count();
+    scan(t);
+    assert_int_equal(ci_log_warning_count(), n + 1);
+    assert_int_equal(t->report.n_file, 1);
+    ci_registry_files *files;
+    OK(ci_registry_files_unsettled(t->registry, &files));
+    for (size_t i = 0; i < files->n; i++)
+        assert_true(ci_str_is_utf8(files->item[i].path));
+    ci_registry_files_free(files);
+}
+
 static void test_empty_folder(void **state)
 {
     ingest_case *t = *state;
@@ -316,6 +333,7 @@ int main(void)
         INGEST_TEST(test_another_array_is_not_mixed_in),
         INGEST_TEST(test_waits_for_growing),
         INGEST_TEST(test_passed_over),
+        INGEST_TEST(test_name_is_no_text),
         INGEST_TEST(test_empty_folder),
         INGEST_TEST(test_missing_folder),
         INGEST_TEST(test_real_files),
