@@ -4,17 +4,26 @@
 
 #include "contimg/num.h"
 
+#include <complex.h>
 #include <math.h>
+#include <stdlib.h>
 
 enum
 {
+    N_PAIR = 128,   /* neighbours of a baseline that its coherence is taken of */
     N_SCRATCH = 512 /* samples of a baseline that its median is taken of */
 };
+
+static const double nearly_all =
+    0.75; /* of a dead receptor's baselines: the rest may be interference */
+
+static const double least_coherence = 0.3;
 
 typedef struct record
 {
     int64_t i_sub_band, i_baseline;
-    double median[4]; /* NaN: no good sample */
+    double median[4];    /* NaN: no good sample */
+    double coherence[4]; /* of neighbours: near 1 a sky, 0 noise or interference */
     int64_t n_good[4], n_all;
 } record;
 
@@ -35,6 +44,26 @@ typedef struct judge
     int64_t *count;          /* [2][n_antenna] good samples, all samples */
 } judge;
 
+/* |sum v' conj v| / sum |v|^2 over good samples v and the next good ones v', some N_PAIR of them
+ * evenly spread. */
+static double coherence_measure(const ci_vis_block *block, size_t i_row, size_t i_row_end,
+                                size_t i_pol)
+{
+    size_t first = ci_vis_sample(block, i_row, 0, i_pol), step = block->n_pol;
+    size_t n = (i_row_end - i_row) * block->n_chan, stride = (n + N_PAIR - 1) / N_PAIR;
+    double x = 0, y = 0, z = 0;
+    for (size_t i = 0; i + 1 < n; i += stride) {
+        size_t k = first + i * step;
+        if (block->flags[k] || block->flags[k + step]) continue;
+        double a = crealf(block->data[k]), b = cimagf(block->data[k]);
+        double c = crealf(block->data[k + step]), d = cimagf(block->data[k + step]);
+        x += a * c + b * d;
+        y += a * d - b * c;
+        z += 0.5 * (a * a + b * b + c * c + d * d);
+    }
+    return z > 0 ? hypot(x, y) / z : 0;
+}
+
 static ci_status records_make(const ci_vis_set *set, record **out, size_t *n_out)
 {
     size_t n_max = 0, n = 0;
@@ -54,9 +83,10 @@ static ci_status records_make(const ci_vis_set *set, record **out, size_t *n_out
             r->n_all = (int64_t)((end - i_row) * block->n_chan);
             for (size_t p = 0; p < block->n_pol; p++) {
                 r->median[p] = NAN;
-                if (ci_vis_pol_is_parallel(block->meta->pol[p]))
-                    r->median[p] = ci_flag_median_amplitude(block, i_row, end, p, scratch,
-                                                            N_SCRATCH, &r->n_good[p]);
+                if (!ci_vis_pol_is_parallel(block->meta->pol[p])) continue;
+                r->median[p] = ci_flag_median_amplitude(block, i_row, end, p, scratch, N_SCRATCH,
+                                                        &r->n_good[p]);
+                r->coherence[p] = coherence_measure(block, i_row, end, p);
             }
         }
     }
@@ -101,8 +131,9 @@ static void values_normalise(judge *j, bool autos)
     }
 }
 
-/* receptor[a] = median of its baselines' values, those to dead partners left out. */
-static void receptors_median(judge *j, bool autos)
+/* receptor[a] = the value below which a share of its baselines' values lies, those to dead partners
+ * left out. */
+static void receptors_level(judge *j, bool autos, double share)
 {
     size_t n_antenna = j->meta->array.n_antenna, n = 0;
     for (size_t i = 0; i < j->n_record; i++) {
@@ -118,21 +149,51 @@ static void receptors_median(judge *j, bool autos)
     ci_num_sort_by_key(j->key, n, n_antenna, j->first, j->order);
     for (size_t i = 0; i < n; i++)
         j->pool[i] = j->value[j->i_value[j->order[i]]];
-    for (size_t a = 0; a < n_antenna; a++)
-        j->receptor[a] = ci_num_median(j->pool + j->first[a], j->first[a + 1] - j->first[a]);
+    for (size_t a = 0; a < n_antenna; a++) {
+        double *of = j->pool + j->first[a];
+        size_t n_of = j->first[a + 1] - j->first[a];
+        if (share != 0.5) qsort(of, n_of, sizeof *of, ci_num_compare_doubles);
+        double at = n_of > 0 ? of[(size_t)ceil(share * (double)(n_of - 1))] : NAN;
+        j->receptor[a] = share != 0.5 ? at : ci_num_median(of, n_of);
+    }
 }
 
-/* One pass: receptors below the fraction of the median of the living; true where one was
- * found. */
+/* Median coherence of the used baselines that have a receptor below the limit, or of the others. */
+static double coherence_median(judge *j, double limit, bool of_low)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < j->n_record; i++) {
+        if (!isfinite(j->value[i])) continue;
+        int32_t a = j->meta->baseline_ant1[j->records[i].i_baseline];
+        int32_t b = j->meta->baseline_ant2[j->records[i].i_baseline];
+        bool is_low = j->receptor[a] < limit || j->receptor[b] < limit;
+        if (is_low == of_low) j->scratch[n++] = j->records[i].coherence[j->i_pol];
+    }
+    return ci_num_median(j->scratch, n);
+}
+
+/* Whether a sky is seen by those below the limit and not by the others: then they work, and the
+ * others are full of interference. */
+static bool low_are_alive(judge *j, double limit)
+{
+    double low = coherence_median(j, limit, true), high = coherence_median(j, limit, false);
+    return low > least_coherence && low > 2 * high;
+}
+
+/* One pass: receptors nearly all of whose baselines are below the fraction of the median of the
+ * living; true where one was found. A median over all may be lifted by interference on half of
+ * the baselines, but then a working receptor has it on half of its own, too. */
 static bool low_find(judge *j, bool autos, double fraction)
 {
     size_t n_antenna = j->meta->array.n_antenna, n = 0;
     bool found = false;
     values_normalise(j, autos);
-    receptors_median(j, autos);
+    receptors_level(j, autos, 0.5);
     for (size_t a = 0; a < n_antenna; a++)
         if (isfinite(j->receptor[a]) && !j->is_out[a]) j->scratch[n++] = j->receptor[a];
     double limit = fraction * ci_num_median(j->scratch, n);
+    receptors_level(j, autos, nearly_all);
+    if (!autos && low_are_alive(j, limit)) return false;
     for (size_t a = 0; a < n_antenna; a++) {
         if (j->is_out[a] || !(j->receptor[a] < limit)) continue;
         j->is_out[a] = true;
@@ -145,35 +206,46 @@ static void amplitudes_report(judge *j, ci_flag_report *report)
 {
     for (size_t i = 0; i < j->n_record; i++)
         j->value[i] = is_used(j, &j->records[i], false) ? j->records[i].median[j->i_pol] : NAN;
-    receptors_median(j, false);
+    receptors_level(j, false, 0.5);
     for (size_t a = 0; a < report->n_antenna; a++)
         report->median_amplitude[a * report->n_pol + j->i_pol] = j->receptor[a];
 }
 
-static void feed_judge(judge *j, const ci_flag_options *options, ci_flag_report *report)
+/* Receptors without data; where the search for interference has flagged some since, those that had
+ * none before it. */
+static void empty_find(judge *j, const ci_flag_options *options, bool again, ci_flag_report *report)
 {
     const int64_t *good = j->count, *all = j->count + report->n_antenna;
-    for (size_t a = 0; a < report->n_antenna; a++)
-        j->is_out[a] = false;
-    amplitudes_report(j, report);
-    uint8_t *dead = report->dead + j->i_pol;
     for (size_t a = 0; a < report->n_antenna; a++) {
+        uint8_t *d = &report->dead[a * report->n_pol + j->i_pol];
         bool empty =
             all[a] > 0 && (double)good[a] < (1 - options->flagged_fraction) * (double)all[a];
-        j->is_out[a] = empty || (all[a] > 0 && good[a] == 0);
-        if (j->is_out[a]) dead[a * report->n_pol] = CI_FLAG_RECEPTOR_EMPTY;
+        empty |= all[a] > 0 && good[a] == 0;
+        if (!again && empty) *d = CI_FLAG_RECEPTOR_EMPTY;
+        j->is_out[a] = *d != CI_FLAG_RECEPTOR_ALIVE;
     }
+}
+
+static void feed_judge(judge *j, const ci_flag_options *options, bool again, ci_flag_report *report)
+{
+    const int64_t *good = j->count;
+    size_t p = j->i_pol;
+    for (size_t a = 0; a < report->n_antenna; a++)
+        j->is_out[a] = false;
+    if (!again) amplitudes_report(j, report);
+    empty_find(j, options, again, report);
     /* Each one found improves the array's median. */
     while (low_find(j, false, options->dead_fraction))
         continue;
     while (low_find(j, true, options->dead_fraction))
         continue;
+    report->n_low[p] = report->n_empty[p] = report->n_alive[p] = 0;
     for (size_t a = 0; a < report->n_antenna; a++) {
-        uint8_t *d = &dead[a * report->n_pol];
+        uint8_t *d = &report->dead[a * report->n_pol + p];
         if (j->is_out[a] && *d == CI_FLAG_RECEPTOR_ALIVE) *d = CI_FLAG_RECEPTOR_LOW;
-        report->n_low[j->i_pol] += *d == CI_FLAG_RECEPTOR_LOW;
-        report->n_empty[j->i_pol] += *d == CI_FLAG_RECEPTOR_EMPTY;
-        report->n_alive[j->i_pol] += *d == CI_FLAG_RECEPTOR_ALIVE && good[a] > 0;
+        report->n_low[p] += *d == CI_FLAG_RECEPTOR_LOW;
+        report->n_empty[p] += *d == CI_FLAG_RECEPTOR_EMPTY;
+        report->n_alive[p] += *d == CI_FLAG_RECEPTOR_ALIVE && good[a] > 0;
     }
 }
 
@@ -228,7 +300,7 @@ static void samples_count(judge *j)
 }
 
 static ci_status judge_all(const ci_vis_meta *meta, const record *records, size_t n_record,
-                           const ci_flag_options *options, ci_flag_report *report)
+                           const ci_flag_options *options, bool again, ci_flag_report *report)
 {
     judge j;
     ci_status status = judge_new(&j, meta, records, n_record);
@@ -236,7 +308,7 @@ static ci_status judge_all(const ci_vis_meta *meta, const record *records, size_
         if (!ci_vis_pol_is_parallel(meta->pol[p])) continue;
         j.i_pol = p;
         samples_count(&j);
-        feed_judge(&j, options, report);
+        feed_judge(&j, options, again, report);
     }
     judge_clear(&j);
     return status;
@@ -278,7 +350,28 @@ static void dead_mark(ci_vis_block *block, const ci_flag_report *report)
     }
 }
 
-ci_status ci_flag_dead(ci_comm *comm, ci_vis_set *set, const ci_flag_options *options,
+/* A working receptor has about as much as the others, so a third of them without is worth a look.
+ */
+static const double many = 1.0 / 3;
+
+void ci_flag_dead_tell(const ci_vis_meta *meta, const ci_flag_options *options,
+                       const ci_flag_report *report)
+{
+    for (size_t p = 0; p < meta->n_pol; p++) {
+        size_t n_low = report->n_low[p], n_empty = report->n_empty[p];
+        size_t n = n_low + n_empty + report->n_alive[p];
+        if (n_low + n_empty == 0) continue;
+        ci_log(
+            (double)n_low > many * (double)n ? CI_LOG_WARNING : CI_LOG_INFO,
+            "flag: polarisation %d: %zu of %zu receptors taken as dead and flagged: %zu whose "
+            "amplitude is below %g %% of the others' on nearly all baselines, %zu with more than "
+            "%g %% of their samples without data",
+            meta->pol[p], n_low + n_empty, n, n_low, 100 * options->dead_fraction, n_empty,
+            100 * options->flagged_fraction);
+    }
+}
+
+ci_status ci_flag_dead(ci_comm *comm, ci_vis_set *set, const ci_flag_options *options, bool again,
                        ci_flag_report *report)
 {
     record *here = NULL;
@@ -289,7 +382,7 @@ ci_status ci_flag_dead(ci_comm *comm, ci_vis_set *set, const ci_flag_options *op
         status = ci_par_gather(comm, here, n_here * sizeof *here, -1, &whole, &n_byte);
     if (status == CI_OK)
         status = ci_par_agree(
-            comm, judge_all(set->meta, whole, n_byte / sizeof(record), options, report));
+            comm, judge_all(set->meta, whole, n_byte / sizeof(record), options, again, report));
     for (size_t i = 0; status == CI_OK && i < set->n_block; i++)
         dead_mark(set->block[i], report);
     ci_mem_free(whole);

@@ -12,8 +12,15 @@ enum
     CI_FLAG_MARK_GOOD = 0,
     CI_FLAG_MARK_FOUND = 1,  /* interference */
     CI_FLAG_MARK_ABSENT = 2, /* flagged before: says nothing */
+    CI_FLAG_MIN_GOOD = 16,   /* samples that a search needs */
     CI_FLAG_N_LENGTH = 6     /* window lengths 1, 2, 4, ... 32 of SumThreshold */
 };
+
+/* Of amplitudes without signal (Rayleigh's distribution), in units of one part's rms. */
+#define CI_FLAG_RAYLEIGH_MEAN 1.2533141373155003
+#define CI_FLAG_RAYLEIGH_RMS 0.6551363775620336
+#define CI_FLAG_RAYLEIGH_MEDIAN 1.1774100225154747
+#define CI_FLAG_RAYLEIGH_LOW 0.7585276164409321 /* lower quartile */
 
 /* SumThreshold (Offringa et al. 2010, MNRAS 405, 155): windows of 1, 2, 4, ... samples along
  * channels and along times whose mean value exceeds a threshold that falls with their length;
@@ -76,30 +83,34 @@ typedef enum ci_flag_surface
     CI_FLAG_SURFACE_CHAN,
     CI_FLAG_SURFACE_TIME,
     CI_FLAG_SURFACE_FINE, /* both, over half as many samples */
-    CI_FLAG_N_SURFACE
+    CI_FLAG_N_SURFACE,
+    CI_FLAG_SURFACE_MODES = CI_FLAG_N_SURFACE /* no surface of boxes: modes */
 } ci_flag_surface;
 
 typedef struct ci_flag_dynspec
 {
     size_t n_time, n_chan, n_good;
     size_t n_loud[2]; /* times, channels: loud lines that stay: too many, or weak beside the sky */
-    bool has_lines;   /* channels or times that level, noise and start leave out */
+    bool has_lines;   /* channels, times or samples that level, noise and start leave out */
+    bool is_cut;      /* weights are by what stands out of a first surface */
+    bool is_dirty;    /* what stays is more than noise */
     ci_flag_axis axis[CI_FLAG_N_SURFACE][2]; /* times, channels */
     ci_flag_surface surface;
-    size_t n_pass, n_pass_gain; /* surfaces, each through what the one before leaves; of gain */
-    float *re, *im;             /* [n_time][n_chan] data, the mean fringe taken out */
-    float *weight;              /* 1: the surface follows it, 0: not */
-    float *gain;                /* 1 / rms of the residual's share that the surface takes */
-    float *left[2];             /* data less the surface, real and imaginary */
-    float *box;                 /* [2][3][n_box of times][n_box of channels] */
-    float *line;                /* [4][n_chan] */
-    float *lag[2];              /* [4][n_chan], [4][n_time]: sums of products of neighbours */
-    float *fringe;              /* [2][n_chan], [2][n_time] phasors of the mean fringe */
-    double amplitude;           /* median of the good samples */
-    double noise;               /* rms of one part of the residual */
-    double scatter;             /* of what is no fringe along times or along channels, the less */
-    ci_flag_search search;      /* value: residual amplitude over the noise */
-    void *all;                  /* owns the arrays */
+    size_t n_pass,
+        n_pass_gain;  /* surfaces, each through what the one before leaves, or modes; of gain */
+    float *re, *im;   /* [n_time][n_chan] data, the mean fringe taken out */
+    float *weight;    /* 1: the surface follows it, 0: not */
+    float *gain;      /* 1 / rms of the residual's share that the surface takes */
+    float *left[2];   /* data less the surface, real and imaginary */
+    float *box;       /* [2][3][n_box of times][n_box of channels] */
+    float *line;      /* [4][n_chan] */
+    float *lag[2];    /* [4][n_chan], [4][n_time]: sums of products of neighbours */
+    float *fringe;    /* [2][n_chan], [2][n_time] phasors of the mean fringe */
+    double amplitude; /* median of the good samples */
+    double noise;     /* rms of one part of the residual */
+    double scatter;   /* of what is no fringe along times or along channels, the less */
+    ci_flag_search search; /* value: residual amplitude over the noise */
+    void *all;             /* owns the arrays */
 } ci_flag_dynspec;
 
 /* Scratch for dynamic spectra of one shape. Local. */
@@ -121,6 +132,8 @@ bool ci_flag_lines_drop_scattered(ci_flag_dynspec *p, double floor);
 /* Median of `value` over some n_most of the good samples, evenly spread; where lines are left out
  * without those, and over every channel alike. Local. */
 double ci_flag_dynspec_median(const ci_flag_dynspec *dynspec, const float *value, size_t n_most);
+/* Their lower quartile. Local. */
+double ci_flag_dynspec_low(const ci_flag_dynspec *dynspec, const float *value, size_t n_most);
 
 /* fringe.c: p->lag, of data and weights. Local. */
 void ci_flag_lags_measure(ci_flag_dynspec *p);
@@ -141,6 +154,15 @@ void ci_flag_surface_set(ci_flag_dynspec *p, ci_flag_surface surface, size_t n_p
 void ci_flag_surface_subtract(ci_flag_dynspec *p);
 /* And n_more from left; n_pass grows. Local. */
 void ci_flag_surface_subtract_more(ci_flag_dynspec *p, size_t n_more);
+
+/* modes.c: takes the strongest mode out of left; false where it is no sky, and stays. *power: of
+ * its samples, summed. Local. */
+bool ci_flag_mode_subtract(ci_flag_dynspec *p, double *power);
+/* The most that a mode of noise has. Local. */
+double ci_flag_mode_noise(const ci_flag_dynspec *p);
+/* How alike neighbours are in what is left (0 to 1), along time or along channel, the greater one:
+ * noise is not. Of samples up to `usual` times the noise. Local. */
+double ci_flag_left_coherence(const ci_flag_dynspec *p, double usual);
 
 /* axis.c. */
 CI_MUST_CHECK ci_status ci_flag_axis_new(ci_flag_axis *axis, size_t n, size_t box, bool is_alone);

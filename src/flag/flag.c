@@ -88,13 +88,17 @@ ci_status ci_flag_run(ci_comm *comm, ci_vis_set *set, const ci_flag_options *opt
                       ci_flag_report **report)
 {
     int64_t n_left = 0;
+    size_t n_bad = 0;
     ci_flag_report *made = NULL;
     *report = NULL;
     CI_PAR_EQUAL(comm, "flagging: an option", options->dead, options->dead_fraction,
                  options->flagged_fraction, options->rfi);
     ci_status status = ci_par_agree(comm, report_new(&made, set->meta));
-    if (status == CI_OK && options->dead) status = ci_flag_dead(comm, set, options, made);
-    if (status == CI_OK && options->rfi) status = ci_flag_rfi(comm, set);
+    if (status == CI_OK && options->dead) status = ci_flag_dead(comm, set, options, false, made);
+    if (status == CI_OK && options->rfi) status = ci_flag_rfi(comm, set, &n_bad);
+    if (status == CI_OK && options->dead && n_bad > 0)
+        status = ci_flag_dead(comm, set, options, true, made);
+    if (status == CI_OK && ci_comm_rank(comm) == 0) ci_flag_dead_tell(set->meta, options, made);
     if (status == CI_OK) status = ci_flag_tally(comm, set, made, &n_left);
     if (status == CI_OK && n_left == 0) status = nothing_left(made);
     if (status != CI_OK) {

@@ -189,7 +189,8 @@ static bool is_usual(const ci_flag_dynspec *p, size_t i)
     return p->has_lines ? p->weight[i] > 0 : p->search.mark[i] == CI_FLAG_MARK_GOOD;
 }
 
-double ci_flag_dynspec_median(const ci_flag_dynspec *p, const float *value, size_t n_most)
+/* Into p->search.scratch; how many. */
+static size_t usual_take(const ci_flag_dynspec *p, const float *value, size_t n_most)
 {
     size_t n = p->n_time * p->n_chan, n_here = 0;
     size_t stride = (p->n_good + n_most - 1) / n_most;
@@ -198,5 +199,21 @@ double ci_flag_dynspec_median(const ci_flag_dynspec *p, const float *value, size
         stride--;
     for (size_t i = 0; i < n; i += stride)
         if (is_usual(p, i)) out[n_here++] = value[i];
-    return (double)ci_num_median_float(out, n_here);
+    return n_here;
+}
+
+double ci_flag_dynspec_median(const ci_flag_dynspec *p, const float *value, size_t n_most)
+{
+    size_t n = usual_take(p, value, n_most);
+    return (double)ci_num_median_float(p->search.scratch, n);
+}
+
+double ci_flag_dynspec_low(const ci_flag_dynspec *p, const float *value, size_t n_most)
+{
+    float *out = p->search.scratch;
+    size_t n = usual_take(p, value, n_most), n_below = 0;
+    float middle = ci_num_median_float(out, n);
+    for (size_t i = 0; i < n; i++)
+        if (out[i] < middle) out[n_below++] = out[i];
+    return (double)(n_below > 0 ? ci_num_median_float(out, n_below) : middle);
 }

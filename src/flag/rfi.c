@@ -33,6 +33,7 @@ typedef struct cells
     uint8_t *found;         /* [n_cell] */
     ci_flag_level *level;   /* [n_level] of this rank's dynamic spectra */
     size_t n_level;
+    size_t n_small; /* of them with too few samples for a search */
 } cells;
 
 static void cells_clear(cells *k)
@@ -111,8 +112,35 @@ static void level_note(const ci_flag_dynspec *p, const ci_vis_block *block, size
         .amplitude = p->amplitude,
         .noise = p->noise,
         .scatter = p->scatter,
+        .is_dirty = p->is_dirty,
         .n_loud = {(int64_t)p->n_loud[0], (int64_t)p->n_loud[1]},
     };
+}
+
+/* Too few samples for a search: the greatest amplitude, which is compared with that of the other
+ * baselines; false where there are none, or enough. */
+static bool small_measure(ci_flag_dynspec *p)
+{
+    if (p->n_good == 0 || p->n_good >= CI_FLAG_MIN_GOOD) return false;
+    p->amplitude = 0;
+    for (size_t i = 0; i < p->n_time * p->n_chan; i++)
+        p->amplitude = fmax(p->amplitude, hypot((double)p->re[i], (double)p->im[i]));
+    p->noise = p->scatter = 1e-6 * p->amplitude; /* not known */
+    p->n_loud[0] = p->n_loud[1] = 0;
+    return p->amplitude > 0;
+}
+
+/* Says how many had too few samples. */
+static ci_status small_tell(ci_comm *comm, const cells *k)
+{
+    int64_t n[2] = {(int64_t)k->n_small, (int64_t)k->n_level};
+    CI_TRY(ci_par_sum_int(comm, n, 2));
+    if (n[0] > 0 && ci_comm_rank(comm) == 0)
+        ci_log_warning("flag: %lld of %lld baselines by sub-band and polarisation have fewer than "
+                       "%d good samples, too few to search: only those with one 20 times above "
+                       "the other baselines are flagged, whole",
+                       (long long)n[0], (long long)n[1], (int)CI_FLAG_MIN_GOOD);
+    return CI_OK;
 }
 
 static ci_status block_search(ci_vis_block *block, ci_isa isa, cells *k)
@@ -130,7 +158,11 @@ static ci_status block_search(ci_vis_block *block, ci_isa isa, cells *k)
             ci_flag_dynspec_fill(dynspec, block, i, i_pol, isa);
             dynspec->noise = 0;
             if (ci_flag_dynspec_search(dynspec) > 0) found_mark(dynspec, block, i, i_pol);
-            if (!(dynspec->noise > 0)) continue;
+            if (small_measure(dynspec)) {
+                k->n_small++;
+                level_note(dynspec, block, i, i_pol, k);
+            }
+            if (!(dynspec->noise > 0) || dynspec->n_good < CI_FLAG_MIN_GOOD) continue;
             dynspec_add(dynspec, block, i, i_pol, k);
             level_note(dynspec, block, i, i_pol, k);
         }
@@ -263,7 +295,7 @@ static void cells_mark(const cells *k, ci_vis_block *block)
     }
 }
 
-ci_status ci_flag_rfi(ci_comm *comm, ci_vis_set *set)
+ci_status ci_flag_rfi(ci_comm *comm, ci_vis_set *set, size_t *n_bad)
 {
     cells k;
     ci_status status = cells_new(&k, set);
@@ -276,7 +308,8 @@ ci_status ci_flag_rfi(ci_comm *comm, ci_vis_set *set)
     if (status == CI_OK) status = ci_par_agree(comm, cells_decide(&k, set->meta));
     for (size_t i = 0; status == CI_OK && i < set->n_block; i++)
         cells_mark(&k, set->block[i]);
-    if (status == CI_OK) status = ci_flag_levels_judge(comm, set, k.level, k.n_level);
+    if (status == CI_OK) status = ci_flag_levels_judge(comm, set, k.level, k.n_level, n_bad);
+    if (status == CI_OK) status = small_tell(comm, &k);
     cells_clear(&k);
     return status;
 }

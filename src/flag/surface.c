@@ -144,9 +144,23 @@ CI_ISA_INLINE void surface_subtract(ci_flag_dynspec *p, bool again)
 
 CI_ISA_INSTANCES(surface_subtract, (ci_flag_dynspec * p, bool again), (p, again))
 
+static void modes_subtract(ci_flag_dynspec *p)
+{
+    size_t n = p->n_time * p->n_chan;
+    double power;
+    memcpy(p->left[0], p->re, n * sizeof(float));
+    memcpy(p->left[1], p->im, n * sizeof(float));
+    for (size_t i = 0; i < p->n_pass; i++)
+        if (!ci_flag_mode_subtract(p, &power)) break;
+}
+
 void ci_flag_surface_subtract(ci_flag_dynspec *p)
 {
     ci_isa isa = p->search.isa;
+    if (p->surface == CI_FLAG_SURFACE_MODES) {
+        modes_subtract(p);
+        return;
+    }
     for (size_t i = 0; i < p->n_pass; i++)
         CI_ISA_KERNEL(surface_subtract, isa)(p, i > 0);
 }
@@ -161,11 +175,18 @@ void ci_flag_surface_subtract_more(ci_flag_dynspec *p, size_t n_more)
 /* The residual of a sample that a surface through it leaves has less noise than the sample. */
 void ci_flag_surface_set(ci_flag_dynspec *p, ci_flag_surface surface, size_t n_pass)
 {
-    const ci_flag_axis *axis = p->axis[surface];
     p->n_pass = n_pass;
     if (p->surface == surface && p->n_pass_gain == n_pass) return;
     p->surface = surface;
     p->n_pass_gain = n_pass;
+    if (surface == CI_FLAG_SURFACE_MODES) {
+        double left = (1 - (double)n_pass / (double)p->n_time) *
+                      (1 - (double)n_pass / (double)p->n_chan); /* of the degrees of freedom */
+        for (size_t i = 0; i < p->n_time * p->n_chan; i++)
+            p->gain[i] = (float)(1 / sqrt(left));
+        return;
+    }
+    const ci_flag_axis *axis = p->axis[surface];
     for (size_t t = 0; t < p->n_time; t++) {
         for (size_t c = 0; c < p->n_chan; c++) {
             double taken =

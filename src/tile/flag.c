@@ -44,6 +44,7 @@ static ci_status flag_or_count(ci_comm *comm, const ci_tile_options *options, bo
 {
     if (!find) keep_zeros(data->set);
     if (find) return ci_flag_run(comm, data->set, &options->flag, &data->flags);
+    CI_TRY(ci_flag_impossible_warn(comm, data->set));
     CI_TRY(ci_flag_count(comm, data->set, &data->flags));
     if (data->flags->counts.n_good > 0) return CI_OK;
     return ci_error(CI_ERR_NO_DATA, "no data left after flags: every sample of the files given is "

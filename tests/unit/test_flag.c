@@ -208,6 +208,99 @@ static void test_filled(void **unused)
     assert_true(found >= 0.99 && wrong < 0.13);
 }
 
+/* Sources at the edge of the field of long baselines: each turns by up to a third from one
+ * integration to the next, and none like another. */
+static void fringes_fill(ci_flag_dynspec *p, const double *flux, size_t n_source, double sigma)
+{
+    double turns_time[5], turns_chan[5], start[5];
+    for (size_t s = 0; s < n_source; s++) {
+        turns_time[s] = 0.6 * (uniform() - 0.5);
+        turns_chan[s] = 0.2 * (uniform() - 0.5);
+        start[s] = uniform();
+    }
+    for (size_t i = 0; i < N; i++) {
+        double t = (double)(i / N_CHAN), c = (double)(i % N_CHAN);
+        double complex v = sigma * normal();
+        for (size_t s = 0; s < n_source; s++) {
+            /* the fringe rate is in proportion to the frequency: 12 of 1400 MHz */
+            double turn = start[s] + turns_time[s] * t * (1 + 1.7e-4 * c) + turns_chan[s] * c;
+            v += flux[s] * cexp(I * CI_TWO_PI * turn);
+        }
+        p->re[i] = (float)creal(v);
+        p->im[i] = (float)cimag(v);
+        p->search.mark[i] = CI_FLAG_MARK_GOOD;
+    }
+    p->n_good = N;
+}
+
+static void test_fringes(void **unused)
+{
+    (void)unused;
+    static const double flux[][5] = {{5, 3}, {50, 30}, {120, 80}, {5, 3, 2}, {5, 5, 5, 5, 5}};
+    static const size_t n_source[] = {2, 2, 2, 3, 5};
+    ci_flag_dynspec *p = NULL;
+    assert_int_equal(ci_flag_dynspec_new(&p, N_TIME, N_CHAN), CI_OK);
+    p->search.isa = ci_isa_widest();
+    for (size_t k = 0; k < 5; k++) {
+        size_t n_wrong = 0, n_found = 0, n_dynspec = 150;
+        for (size_t d = 0; d < 2 * n_dynspec; d++) {
+            fringes_fill(p, flux[k], n_source[k], 0.1);
+            size_t at = (size_t)(uniform() * N);
+            if (d % 2) p->re[at] += (float)(10 * flux[k][0]);
+            ci_flag_dynspec_search(p);
+            for (size_t i = 0; d % 2 == 0 && i < N; i++)
+                n_wrong += p->search.mark[i] == CI_FLAG_MARK_FOUND;
+            n_found += d % 2 && p->search.mark[at] == CI_FLAG_MARK_FOUND;
+        }
+        print_message("%zu sources, %g Jy: false flags %.3f %%, %zu of %zu spikes found\n",
+                      n_source[k], flux[k][0], 100 * (double)n_wrong / (double)(n_dynspec * N),
+                      n_found, n_dynspec);
+        assert_true((double)n_wrong < 5e-3 * (double)(n_dynspec * N));
+        assert_true(100 * n_found >= 99 * n_dynspec);
+    }
+    ci_flag_dynspec_free(p);
+}
+
+/* Single samples in a share of all, here and there, on noise and on a source. */
+static void test_scattered(void **unused)
+{
+    (void)unused;
+    static const double share[] = {0.1, 0.2, 0.3, 0.4};
+    static const double amplitude[] = {8, 30, 1000};
+    ci_flag_dynspec *p = NULL;
+    assert_int_equal(ci_flag_dynspec_new(&p, N_TIME, N_CHAN), CI_OK);
+    p->search.isa = ci_isa_widest();
+    for (size_t k = 0; k < 24; k++) {
+        sky s = {.flux = k % 2 ? 2 : 0, .sigma = 0.1};
+        double fraction = share[k / 2 % 4], size = amplitude[k / 8] * s.sigma;
+        size_t n_hit = 0, n_found = 0, n_wrong = 0;
+        for (size_t d = 0; d < 40; d++) {
+            uint8_t is_hit[N] = {0};
+            fill(p, &s);
+            for (size_t i = 0; i < N; i++) {
+                if (uniform() >= fraction) continue;
+                double turn = CI_TWO_PI * uniform();
+                p->re[i] += (float)(size * cos(turn));
+                p->im[i] += (float)(size * sin(turn));
+                is_hit[i] = 1;
+            }
+            ci_flag_dynspec_search(p);
+            for (size_t i = 0; i < N; i++) {
+                bool flagged = p->search.mark[i] == CI_FLAG_MARK_FOUND;
+                n_hit += is_hit[i];
+                n_found += is_hit[i] && flagged;
+                n_wrong += !is_hit[i] && flagged;
+            }
+        }
+        print_message("%g of the samples at %g sigma: %.2f %% found, %.2f %% of others flagged\n",
+                      fraction, amplitude[k / 8], 100 * (double)n_found / (double)n_hit,
+                      100 * (double)n_wrong / (double)(40 * N - n_hit));
+        assert_true((double)n_found >= 0.99 * (double)n_hit);
+        assert_true((double)n_wrong < (fraction < 0.35 ? 0.015 : 0.06) * (40 * N));
+    }
+    ci_flag_dynspec_free(p);
+}
+
 /* A bandpass that falls to a tenth over a third of the channels, noise with it, is none. */
 static void test_slope(void **unused)
 {
@@ -236,7 +329,9 @@ static void test_slope(void **unused)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_clean), cmocka_unit_test(test_found),
-                                       cmocka_unit_test(test_filled), cmocka_unit_test(test_slope)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_clean),   cmocka_unit_test(test_found),
+        cmocka_unit_test(test_filled),  cmocka_unit_test(test_slope),
+        cmocka_unit_test(test_fringes), cmocka_unit_test(test_scattered)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
