@@ -153,22 +153,29 @@ typedef struct ci_cal_field
     double east[3], north[3]; /* unit vectors (ECEF) of u and v: along them slopes of phase shift
                                * the sky */
     bool with_amplitude;      /* solve for amplitudes, too */
+    double phase_s;           /* length of the intervals of phases, about; 0: the best one */
+    bool holds_position;      /* the model is no measure of positions: the mean slope of phase over
+                               * the array is taken out, and the sky stays where it is */
 } ci_cal_field;
 typedef struct ci_cal_corrections
 {
     ci_cal_table *table; /* owned; NULL: nothing that is worth it */
     bool has_phase, has_amplitude;
-    double snr;                  /* of a receptor over all times, median */
+    double snr, interval_snr;    /* of a receptor over all times, and over an interval of its phases
+                                  * (no    phases: the longest one): medians */
+    double fall;                 /* of chi^2, in what noise gives one number */
     double chi2;                 /* of one number: 1 where the weights are 1/sigma^2 */
     double phase_s, amplitude_s; /* lengths of their intervals */
-    double shift_rad;            /* by how much they move the sky, to where the model has it */
+    double shift_rad;            /* by how much they move the sky, to where the model has it; with
+                                  * holds_position: by how much they would, had it not been held */
 } ci_cal_corrections;
 /* Corrections (gains to divide by) of data whose gains are known about: phases of intervals from
  * the whole time down to a S/N of 20, amplitudes likewise down to 100, the length that lowers chi^2
  * most for its freedom, and only where it does by 3 for each number found. The mean log amplitude
- * over receptors stays in every interval: the flux scale. Positions become the model's. A receptor
- * without a solution keeps the one nearest in time, else 1. Below a S/N of 20 over all times there
- * are none. Options and errors as of ci_cal_solve. The same bytes at any rank count. Collective. */
+ * over receptors stays in every interval: the flux scale. Positions become the model's, or are
+ * held. A receptor without a solution keeps the one nearest in time, else 1. Below a S/N of 20 over
+ * all times there are none. Options and errors as of ci_cal_solve. The same bytes at any rank
+ * count. Collective. */
 CI_MUST_CHECK ci_status ci_cal_field_solve(ci_comm *comm, const ci_vis_set *set,
                                            const ci_cal_field *field, const ci_cal_options *options,
                                            ci_cal_corrections *out);

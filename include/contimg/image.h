@@ -3,6 +3,7 @@
 #ifndef CONTIMG_IMAGE_H
 #define CONTIMG_IMAGE_H
 
+#include "contimg/cal.h"
 #include "contimg/clean.h"
 #include "contimg/fits.h"
 
@@ -63,6 +64,14 @@ CI_MUST_CHECK ci_status ci_image_geometry_find(ci_comm *comm, const ci_vis_set *
                                                const ci_image_options *options,
                                                ci_grid_geometry *out);
 
+/* What becomes of a set whose values are read. */
+typedef struct ci_image_reading
+{
+    bool keeps_values;              /* they stay; else each block's are freed once they are read */
+    const ci_cal_table *correction; /* NULL, or gains that the values read are divided by: those of
+                                     * the set stay as they are; borrowed */
+} ci_image_reading;
+
 /* What images are made of. Borrowed while the maker lives. */
 typedef struct ci_image_setup
 {
@@ -73,12 +82,13 @@ typedef struct ci_image_setup
     const ci_fits_header *header;
     bool weights_known;    /* block weights are 1/sigma^2 */
     const char *made_with; /* lines "option=value" that --continue compares, on rank 0; or NULL */
+    ci_image_reading reading;
 } ci_image_setup;
 
 /* Makes the images of one tile, step by step; what is between two steps is its state. */
 typedef struct ci_image_maker ci_image_maker;
-/* From a calibrated, rephased, weighted set, whose values are freed as soon as they are read:
- * samples, size, weights, gridder. Collective. */
+/* From a calibrated, rephased, weighted set, whose values are freed as soon as they are read but
+ * where setup->reading keeps them: samples, size, weights, gridder. Collective. */
 CI_MUST_CHECK ci_status ci_image_maker_new(ci_comm *comm, ci_image_maker **out, ci_vis_set *set,
                                            const ci_image_setup *setup);
 /* NULL-safe. Local. */
@@ -92,6 +102,14 @@ const ci_image_stats *ci_image_maker_stats(const ci_image_maker *maker);
 CI_MUST_CHECK ci_status ci_image_maker_dirty(ci_comm *comm, ci_image_maker *maker);
 /* One major cycle of CLEAN; *is_done where it has ended. After ci_image_maker_dirty. Collective. */
 CI_MUST_CHECK ci_status ci_image_maker_cycle(ci_comm *comm, ci_image_maker *maker, bool *is_done);
+/* From the PSF to CLEAN's last cycle, in place of the two steps before: the model, and what it
+ * leaves (rms in the stats), without files. Collective. */
+CI_MUST_CHECK ci_status ci_image_maker_clean(ci_comm *comm, ci_image_maker *maker);
+/* The model as a list of sources (ci_clean_model_catalogue), of what is brighter than 1.5 times the
+ * depth of the residual's deepest hole: as bright as that are the artefacts of wrong gains, too.
+ * The same on all ranks. After ci_image_maker_clean. Collective. */
+CI_MUST_CHECK ci_status ci_image_maker_sources(ci_comm *comm, const ci_image_maker *maker,
+                                               ci_sky_model **out);
 /* The model's visibilities, in (*out)->computed; *out is borrowed. Collective. */
 CI_MUST_CHECK ci_status ci_image_maker_predict(ci_comm *comm, ci_image_maker *maker,
                                                const ci_vis_samples **out);

@@ -16,8 +16,8 @@
 
 /* ---- options --------------------------------------------------------------------------- */
 
-/* What of gains was solved for on the tile's own field, after tables of another tile:
- * --field-gains, and what came of it. */
+/* What of gains was solved for on the tile itself: on its catalogue after tables of another tile
+ * (--field-gains, and what came of it), and on its own image (self-calibration). */
 typedef enum ci_tile_field
 {
     CI_TILE_FIELD_NONE,
@@ -28,6 +28,8 @@ typedef enum ci_tile_field
 } ci_tile_field;
 /* "none", "phase", ... Local. */
 const char *ci_tile_field_word(ci_tile_field field);
+/* The one that means both. Local. */
+ci_tile_field ci_tile_field_of(bool has_phase, bool has_amplitude);
 /* CI_TILE_FIELD_NONE for another word. Local. */
 ci_tile_field ci_tile_field_parse(const char *word);
 
@@ -50,6 +52,7 @@ typedef struct ci_tile_options
     ci_cal_validity validity;
     ci_cal_identity table_antennas; /* --cal-antennas */
     ci_tile_field field;            /* --field-gains: the most that may be solved for */
+    bool self_calibrates;           /* --self-cal */
 } ci_tile_options;
 /* CI_ERR_USAGE names the option. Local. */
 CI_MUST_CHECK ci_status ci_tile_options_new(ci_tile_options *out, const ci_conf *conf);
@@ -82,6 +85,9 @@ const char *ci_tile_gains_word(ci_tile_gains gains);
 /* CI_TILE_GAINS_NONE for another word. Local. */
 ci_tile_gains ci_tile_gains_parse(const char *word);
 
+/* Bytes of a text on the rounds of self-calibration. */
+#define CI_TILE_ROUNDS 512
+
 /* One observation in memory. */
 typedef struct ci_tile_data
 {
@@ -96,6 +102,8 @@ typedef struct ci_tile_data
     ci_tile_gains gains;
     ci_tile_field field;
     char field_why[160]; /* why nothing was solved for on the field; "": it was not to be */
+    ci_tile_field self;  /* what self-calibration has changed */
+    char self_rounds[CI_TILE_ROUNDS]; /* what became of its rounds; "": there were to be none */
     bool is_approximate;
     bool is_solved_here; /* the tables applied were solved, and judged, in this run */
 } ci_tile_data;
@@ -163,6 +171,14 @@ CI_MUST_CHECK ci_status ci_tile_apply(ci_comm *comm, const ci_tile_options *opti
  * set. Collective. */
 CI_MUST_CHECK ci_status ci_tile_field_apply(ci_comm *comm, const ci_tile_options *options,
                                             const ci_sky_model *model, ci_tile_data *data);
+/* Self-calibration, where the options ask for it: images, and corrections of gains on what CLEAN
+ * finds in them: phases of 300, 120 and 60 s, then amplitudes, where S/N carries them. A round is
+ * kept where chi^2 falls and peak/rms rises by 5 %, else it is undone. The mean log amplitude over
+ * receptors and the mean slope of phase over the array stay: flux scale and positions. What is kept
+ * is applied to the data and written to PREFIXself.gain.calh5; what was done goes into data->self
+ * and self_rounds. Weights are to be set. Collective. */
+CI_MUST_CHECK ci_status ci_tile_self_apply(ci_comm *comm, const ci_tile_options *options,
+                                           const char *prefix, ci_tile_data *data);
 /* PREFIX{dirty,psf,image,...}.fits. The data are freed as soon as they are read, but for rows'
  * coordinates and flags. Collective. */
 CI_MUST_CHECK ci_status ci_tile_image(ci_comm *comm, const ci_tile_options *options,
@@ -237,6 +253,8 @@ typedef struct ci_tile_calibration
     char *model;           /* that they were solved on; "": not known */
     ci_tile_field field;
     char field_why[160]; /* as in ci_tile_data */
+    ci_tile_field self;  /* likewise */
+    char self_rounds[CI_TILE_ROUNDS];
     bool is_approximate;
     size_t n_residual; /* 0: the tables were not solved here, and the quality is not known */
     double residual[2], flagged_fraction, phase_scatter_deg;

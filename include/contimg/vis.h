@@ -191,6 +191,9 @@ void ci_vis_block_free(ci_vis_block *block);
 /* Frees data and weights, which are NULL then; rows' coordinates and flags stay. Local. */
 void ci_vis_block_values_free(ci_vis_block *block);
 
+/* A copy with rows, values, flags and weights of its own. Local. */
+CI_MUST_CHECK ci_status ci_vis_block_copy(ci_vis_block **out, const ci_vis_block *block);
+
 /* The blocks that this rank holds, ascending in global order, and the shared meta. */
 typedef struct ci_vis_set
 {

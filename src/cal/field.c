@@ -23,6 +23,8 @@ typedef struct field_solve
     uint8_t *solved_flag; /* the same shape */
     double scale2;        /* chi^2 that noise gives one number; 1 where the weights are right */
     double snr;           /* of a receptor over all times */
+    double interval_snr;  /* of the phases, or, without, of the longest interval tried */
+    double fall;          /* of chi^2 in units of scale2 */
     bool has_phase, has_amplitude;
 } field_solve;
 
@@ -166,19 +168,31 @@ static size_t phases_judge(field_solve *f, const phase_try *tried, size_t n)
         if (!(tried[i].snr >= phase_snr && worth > most)) continue;
         most = worth;
         best = i;
+        f->fall = (tried[i].before - tried[i].after) / f->scale2;
     }
     return best;
 }
 
-/* Phases of the intervals that are worth most, from the whole tile down to an integration. */
-static ci_status phases_choose(field_solve *f)
+/* Integrations of an interval of about so many seconds, of which equal ones fill the tile. */
+static size_t length_of(const ci_cal_problem *p, double phase_s)
+{
+    double n_time = (double)p->meta->n_time;
+    double n = fmax(1, round(n_time * p->meta->interval_s / phase_s));
+    return (size_t)fmax(1, ceil(n_time / n));
+}
+
+/* Phases of the intervals asked for, else of those that are worth most, from the whole tile down to
+ * an integration. */
+static ci_status phases_choose(field_solve *f, double phase_s)
 {
     phase_try tried[64];
     size_t n = 0;
-    for (size_t length = f->p->meta->n_time; length > 0; length /= 2)
+    if (phase_s > 0) CI_TRY(phases_try(f, length_of(f->p, phase_s), &tried[n++]));
+    for (size_t length = f->p->meta->n_time; !(phase_s > 0) && length > 0; length /= 2)
         CI_TRY(phases_try(f, length, &tried[n++]));
     size_t best = phases_judge(f, tried, n);
     f->has_phase = best < n;
+    f->interval_snr = tried[f->has_phase ? best : 0].snr;
     return gains_solve(f, f->has_phase ? tried[best].length : tried[0].length);
 }
 
@@ -201,7 +215,10 @@ static ci_status amplitudes_choose(field_solve *f, double *interval_s)
         if (length <= least) break;
     }
     f->has_amplitude = best > 0;
-    if (best > 0) amplitudes_find(f, best);
+    if (best > 0) {
+        amplitudes_find(f, best);
+        f->fall += most + least_gain * n_solved(f) / (double)best;
+    }
     *interval_s = (double)best * p->interval_s;
     return CI_OK;
 }
@@ -215,6 +232,7 @@ static ci_status room_new(field_solve *f, const ci_cal_field *field)
     ci_cal_problem *p = f->p;
     size_t n = p->n_feed * p->meta->n_time * p->n_antenna;
     CI_TRY(ci_cal_held_new(p, field->east, field->north, &f->held));
+    f->held.holds_position = field->holds_position;
     CI_TRY(ci_mem_alloc(&f->scratch, n + 2 * p->n_feed * p->n_antenna, sizeof(double), what));
     CI_TRY(ci_mem_alloc(&f->solved, n, sizeof(ci_c64), what));
     CI_TRY(ci_mem_alloc(&f->solved_flag, n, 1, what));
@@ -229,12 +247,14 @@ static ci_status solve(field_solve *f, const ci_vis_set *set, const ci_cal_field
     ci_cal_problem *p = f->p;
     CI_AGREE(p->comm, room_new(f, field));
     CI_TRY(ci_cal_fine_sums(p, set, field->model.predict, field->model.context));
-    CI_TRY(phases_choose(f));
+    CI_TRY(phases_choose(f, field->phase_s));
     out->snr = f->snr;
+    out->interval_snr = f->interval_snr;
     out->chi2 = f->scale2;
     if (f->snr >= phase_snr && field->with_amplitude)
         CI_TRY(amplitudes_choose(f, &out->amplitude_s));
     if (!f->has_phase && !f->has_amplitude) return CI_OK;
+    out->fall = f->fall;
     out->has_phase = f->has_phase;
     out->has_amplitude = f->has_amplitude;
     out->phase_s = p->interval_s;
@@ -254,7 +274,7 @@ ci_status ci_cal_field_solve(ci_comm *comm, const ci_vis_set *set, const ci_cal_
     CI_PAR_EQUAL(comm, "gains of a field: an option", options->min_uv_lambda,
                  options->max_uv_lambda, options->tolerance, options->max_iteration,
                  options->min_snr, options->min_baselines, options->huber_sigma,
-                 field->with_amplitude);
+                 field->with_amplitude, field->phase_s, field->holds_position);
     CI_TRY(ci_cal_problem_new(comm, set, predict_one, NULL, &own, &f.p));
     ci_status status = solve(&f, set, field, out);
     ci_cal_held_clear(&f.held);

@@ -10,7 +10,8 @@ typedef struct ci_cal_held
 {
     double *place;   /* [n_antenna][2] east and north of the source looked at, m */
     ci_c64 *phasor;  /* of modulus 1, about their mean over a feed's receptors */
-    double slope[2]; /* of phase over place, rad/m: the sky's shift, which is in the phasors */
+    double slope[2]; /* of phase over place, rad/m: the sky's shift, which is in the phasors ... */
+    bool holds_position;   /* ... or is not: taken out of them */
     double *log_amplitude; /* about their mean over all receptors */
 } ci_cal_held;
 /* Room for the problem's integrations; `east` and `north` are unit vectors. To be cleared whatever

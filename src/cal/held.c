@@ -154,10 +154,19 @@ static void slope_find(const ci_cal_problem *p, ci_cal_held *held)
     }
 }
 
+static void slope_take(const ci_cal_problem *p, ci_cal_held *held)
+{
+    for (size_t i = 0; i < p->n_feed * p->n_interval * p->n_antenna; i++) {
+        size_t a = i % p->n_antenna;
+        if (is_solved(p, i)) held->phasor[i] = rest_of(held, i - a, a);
+    }
+}
+
 void ci_cal_held_phases(const ci_cal_problem *p, ci_cal_held *held)
 {
     phases_centre(p, held->phasor);
     slope_find(p, held);
+    if (held->holds_position) slope_take(p, held);
     phases_fill(p, held->phasor);
 }
 

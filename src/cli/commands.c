@@ -44,6 +44,8 @@ static const ci_conf_entry image_examples[] = {
     {"contimg image *.hdf5 --cal cal/night1 --out images/tile1", "Apply two tables and image:"},
     {"contimg image *.hdf5 --calibrated --stokes Q --weighting natural --out images/q",
      "Stokes Q of calibrated data, natural weights:"},
+    {"contimg image *.hdf5 --cal cal/night1 --self-cal --out images/tile1",
+     "Gains corrected on the image itself, into images/tile1.self.gain.calh5:"},
     {"contimg image *.hdf5 --calibrated --taper 60 --out images/wide",
      "Long baselines tapered, for a beam of a minute of arc or more:"},
     {"contimg image *.hdf5 --calibrated --scales auto --out images/nebula",

@@ -243,6 +243,7 @@ static ci_status image_tile(ci_comm *world, const ci_conf *conf, const ci_tile_o
                                                                     : "correlator units");
     ci_status status = ci_par_agree(world, dotted(&prefix, ci_conf_text(conf, CI_CONF_OPT_OUT)));
     ci_stop_install(); /* from here on there may be a model that is worth keeping */
+    if (status == CI_OK) status = ci_tile_self_apply(world, options, prefix, data);
     if (status == CI_OK) status = ci_tile_image(world, options, data, prefix, &stats);
     if (status == CI_OK && ci_comm_rank(world) == 0) print_image(&stats, prefix);
     if (status == CI_OK && ci_conf_bool(conf, CI_CONF_OPT_PICTURE))

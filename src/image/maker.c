@@ -94,7 +94,7 @@ static ci_status samples_take(ci_comm *comm, ci_image_maker *m, ci_vis_set *set)
         options.cell_rad = m->geometry.cell_rad;
         CI_TRY(ci_image_half_width_bound(comm, set, field, &options, &half_width));
     }
-    CI_TRY(ci_image_samples_take(comm, &m->samples, set, &options, half_width));
+    CI_TRY(ci_image_samples_take(comm, &m->samples, set, &options, half_width, &m->setup.reading));
     CI_TRY(ci_image_geometry_choose(comm, m->samples, field, &options, &m->geometry));
     if (!(options.compression > 0)) return CI_OK;
     m->stats.compression = options.compression;
@@ -292,6 +292,30 @@ ci_status ci_image_maker_cycle(ci_comm *comm, ci_image_maker *m, bool *is_done)
     ci_status status = ci_clean_cycle(comm, m->clean, is_done);
     m->stats.clean = *ci_clean_stats_get(m->clean);
     return status;
+}
+
+ci_status ci_image_maker_clean(ci_comm *comm, ci_image_maker *m)
+{
+    bool is_done = false;
+    CI_TRY(ci_image_maker_dirty(comm, m));
+    CI_TRY(ci_image_mask_read(comm, m));
+    while (!is_done)
+        CI_TRY(ci_image_maker_cycle(comm, m, &is_done));
+    CI_TRY(ci_clean_model_flux(comm, m->model, &m->stats.model_flux_jy));
+    return ci_grid_slab_rms(comm, m->layout, m->residual, &m->stats.rms_jy);
+}
+
+/* Errors of gains make as high hills as they make deep holes in an image. */
+static const double holes = 1.5;
+
+ci_status ci_image_maker_sources(ci_comm *comm, const ci_image_maker *m, ci_sky_model **out)
+{
+    double beam = m->stats.beam_minor_rad / m->geometry.cell_rad, hole_jy = 0;
+    if (!m->model) return ci_error(CI_ERR_INTERNAL, "sources of a model that is not there");
+    for (size_t i = 0; i < ci_image_maker_slab(m); i++)
+        hole_jy = fmax(hole_jy, -m->residual[i]);
+    CI_TRY(ci_par_max_double(comm, &hole_jy, 1));
+    return ci_clean_model_catalogue(comm, m->model, beam, holes * hole_jy, out);
 }
 
 ci_status ci_image_maker_predict(ci_comm *comm, ci_image_maker *m, const ci_vis_samples **out)

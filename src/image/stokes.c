@@ -245,7 +245,18 @@ static void rows_count(const ci_vis_set *set, size_t *n_row, size_t *n_sample)
             }
 }
 
-static ci_status samples_form(former *f, const ci_vis_set *set, void (*done)(ci_vis_block *))
+static ci_status block_read(former *f, const ci_vis_block *b, const ci_cal_table *correction)
+{
+    ci_vis_block *corrected = NULL;
+    if (!correction) return block_form(f, b);
+    CI_TRY(ci_vis_block_copy(&corrected, b));
+    ci_status status = ci_cal_apply(correction, corrected);
+    if (status == CI_OK) status = block_form(f, corrected);
+    ci_vis_block_free(corrected);
+    return status;
+}
+
+static ci_status samples_form(former *f, const ci_vis_set *set, const ci_image_reading *reading)
 {
     size_t n_row = 0, n_sample = 0;
     if (!f->compressor) rows_count(set, &n_row, &n_sample);
@@ -253,21 +264,21 @@ static ci_status samples_form(former *f, const ci_vis_set *set, void (*done)(ci_
     f->samples->is_pseudo_i = f->recipe.is_pseudo_i;
     for (size_t i = 0; i < set->n_block; i++) {
         ci_log_progress("image: samples of block %zu of %zu", i + 1, set->n_block);
-        CI_TRY(block_form(f, set->block[i]));
-        if (done) done(set->block[i]);
+        CI_TRY(block_read(f, set->block[i], reading->correction));
+        if (!reading->keeps_values) ci_vis_block_values_free(set->block[i]);
     }
     return CI_OK;
 }
 
 static ci_status samples_make(ci_comm *comm, former *f, const ci_vis_set *set,
-                              const ci_image_options *options, void (*done)(ci_vis_block *))
+                              const ci_image_options *options, const ci_image_reading *reading)
 {
     int64_t n_good[4] = {0};
     good_seek(set, n_good);
     CI_TRY(ci_par_sum_int(comm, n_good, 4));
     CI_TRY(ci_vis_feeds_check(set->meta, options->stokes));
     CI_TRY(ci_vis_stokes_find(&f->recipe, set->meta, options->stokes, n_good));
-    CI_AGREE(comm, samples_form(f, set, done));
+    CI_AGREE(comm, samples_form(f, set, reading));
     CI_TRY(ci_vis_samples_close(comm, f->samples));
     if (f->samples->n_good > 0) return CI_OK;
     if (f->range.min > 0 || f->range.max > 0) CI_TRY(uv_range_check(comm, &f->range));
@@ -278,7 +289,7 @@ static ci_status samples_make(ci_comm *comm, former *f, const ci_vis_set *set,
 
 static ci_status samples_new(ci_comm *comm, ci_vis_samples **out, const ci_vis_set *set,
                              const ci_image_options *options, double half_width,
-                             void (*done)(ci_vis_block *))
+                             const ci_image_reading *reading)
 {
     CI_PAR_EQUAL(comm, "images: an option", (double)options->n_pixel, options->cell_rad,
                  options->weighting, options->robust, options->taper_rad, options->accuracy,
@@ -289,7 +300,7 @@ static ci_status samples_new(ci_comm *comm, ci_vis_samples **out, const ci_vis_s
     *out = NULL;
     ci_status status =
         ci_par_agree(comm, former_new(&f, ci_comm_isa(comm), set->meta, options, half_width));
-    if (status == CI_OK) status = samples_make(comm, &f, set, options, done);
+    if (status == CI_OK) status = samples_make(comm, &f, set, options, reading);
     if (status == CI_OK)
         *out = f.samples;
     else
@@ -301,13 +312,14 @@ static ci_status samples_new(ci_comm *comm, ci_vis_samples **out, const ci_vis_s
 ci_status ci_image_samples_new(ci_comm *comm, ci_vis_samples **out, const ci_vis_set *set,
                                const ci_image_options *options)
 {
-    return samples_new(comm, out, set, options, 0, NULL);
+    return samples_new(comm, out, set, options, 0, &(ci_image_reading){.keeps_values = true});
 }
 
 ci_status ci_image_samples_take(ci_comm *comm, ci_vis_samples **out, ci_vis_set *set,
-                                const ci_image_options *options, double half_width)
+                                const ci_image_options *options, double half_width,
+                                const ci_image_reading *reading)
 {
-    return samples_new(comm, out, set, options, half_width, ci_vis_block_values_free);
+    return samples_new(comm, out, set, options, half_width, reading);
 }
 
 bool ci_image_stokes_is_positive(int stokes)

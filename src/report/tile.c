@@ -31,11 +31,21 @@ static ci_status field(ci_text *out, const ci_tile_calibration *cal)
     return ci_text_append(out, "</p>\n");
 }
 
+/* What its own image gave. */
+static ci_status self_calibration(ci_text *out, const ci_tile_calibration *cal)
+{
+    if (!cal->self_rounds[0]) return CI_OK;
+    CI_TRY(ci_text_append(out, "<p>self-calibration: %s: ", ci_tile_field_word(cal->self)));
+    CI_TRY(ci_report_escape(out, cal->self_rounds));
+    return ci_text_append(out, "</p>\n");
+}
+
 static ci_status calibration(ci_text *out, const ci_tile_calibration *cal)
 {
     if (!cal) return CI_OK;
     CI_TRY(ci_text_append(out, "<h4>Calibration: %s</h4>\n", ci_tile_gains_word(cal->gains)));
     CI_TRY(field(out, cal));
+    CI_TRY(self_calibration(out, cal));
     CI_TRY(quality(out, cal));
     if (cal->gains != CI_TILE_GAINS_OWN) return CI_OK;
     CI_TRY(ci_report_table_plots(out, cal->bandpass));

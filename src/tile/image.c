@@ -1,5 +1,5 @@
 /* Images of an observation, with the cards that say where they come from. */
-#include "contimg/tile.h"
+#include "tile/imager.h"
 
 #include <string.h>
 
@@ -43,6 +43,8 @@ static ci_status header_fill(const ci_tile_options *options, const ci_tile_data 
                                  "origin of the gains"));
     CI_TRY(ci_fits_card_set_text(header, "FIELDCAL", ci_tile_field_word(data->field),
                                  "gains by own field: none, phase, amplitude, all"));
+    CI_TRY(ci_fits_card_set_text(header, "SELFCAL", ci_tile_field_word(data->self),
+                                 "self-calibration: none, phase, amplitude, all"));
     flux_scale scale = flux_scale_of(options, data);
     /* Correlator units become Jy by gains only. */
     snprintf(header->bunit, sizeof header->bunit, scale == SCALE_NONE ? "count" : "Jy");
@@ -56,31 +58,42 @@ static ci_status header_fill(const ci_tile_options *options, const ci_tile_data 
                                    "[s] first to last integration");
 }
 
-ci_status ci_tile_image(ci_comm *comm, const ci_tile_options *options, ci_tile_data *data,
-                        const char *prefix, ci_image_stats *stats)
+void ci_tile_imager_clear(ci_tile_imager *imager)
 {
-    ci_sky_field sky = {data->eop, data->beam, &data->pointing, data->ra_rad, data->dec_rad};
-    ci_fits_header header = {0};
-    ci_status status = ci_par_agree(comm, header_fill(options, data, prefix, &header));
-    ci_image_options image = options->image;
-    char *made_with = NULL;
-    if (status == CI_OK && image.keeps_model)
-        status = ci_par_agree(
-            comm, ci_comm_rank(comm) == 0 ? ci_tile_made_with(&made_with, options->conf) : CI_OK);
-    const ci_image_setup setup = {&sky, &image, &header, data->weights_known, made_with};
-    ci_image_maker *maker = NULL;
+    ci_image_maker_free(imager->maker);
+    ci_fits_header_clear(&imager->header);
+    ci_mem_free(imager->made_with);
+}
+
+ci_status ci_tile_imager_new(ci_comm *comm, ci_tile_imager *out, const ci_tile_options *options,
+                             ci_tile_data *data, const char *prefix, ci_image_reading reading)
+{
+    *out = (ci_tile_imager){.image = options->image};
+    out->sky = (ci_sky_field){data->eop, data->beam, &data->pointing, data->ra_rad, data->dec_rad};
+    CI_AGREE(comm, header_fill(options, data, prefix, &out->header));
+    if (out->image.keeps_model)
+        CI_AGREE(comm, ci_comm_rank(comm) == 0 ? ci_tile_made_with(&out->made_with, options->conf)
+                                               : CI_OK);
+    const ci_image_setup setup = {&out->sky,           &out->image,    &out->header,
+                                  data->weights_known, out->made_with, reading};
     if (data->pointing.jumps && !ci_sky_beam_is_none(data->beam)) {
         /* Samples between integrations would see beams of several fields. */
-        image.compression = 0;
+        out->image.compression = 0;
         if (ci_comm_rank(comm) == 0)
             ci_log_info("the dishes move between fields: each integration has the beam of its own "
                         "field, and samples are not averaged");
     }
-    if (status == CI_OK) status = ci_image_maker_new(comm, &maker, data->set, &setup);
-    if (status == CI_OK) status = ci_image_maker_run(comm, maker, prefix);
-    if (maker) *stats = *ci_image_maker_stats(maker);
-    ci_image_maker_free(maker);
-    ci_mem_free(made_with);
-    ci_fits_header_clear(&header);
+    return ci_image_maker_new(comm, &out->maker, data->set, &setup);
+}
+
+ci_status ci_tile_image(ci_comm *comm, const ci_tile_options *options, ci_tile_data *data,
+                        const char *prefix, ci_image_stats *stats)
+{
+    ci_tile_imager imager;
+    ci_status status =
+        ci_tile_imager_new(comm, &imager, options, data, prefix, (ci_image_reading){0});
+    if (status == CI_OK) status = ci_image_maker_run(comm, imager.maker, prefix);
+    if (imager.maker) *stats = *ci_image_maker_stats(imager.maker);
+    ci_tile_imager_clear(&imager);
     return status;
 }

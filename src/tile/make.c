@@ -91,12 +91,22 @@ static ci_status correct(const tile_job *job, ci_tile_data *data)
     return CI_OK;
 }
 
+static ci_status self_calibrate(const tile_job *job, const char *prefix, ci_tile_data *data)
+{
+    if (!job->options->self_calibrates) return CI_OK;
+    ci_tile_stage_run stage = ci_tile_stage_begin(job->events, CI_TILE_STAGE_CALIBRATE);
+    ci_status status = ci_tile_self_apply(job->team, job->options, prefix, data);
+    ci_tile_stage_end(job->events, stage, job->task->id);
+    return status;
+}
+
 static ci_status image(const tile_job *job, ci_tile_data *data, ci_image_stats *stats)
 {
     char *prefix = NULL;
-    ci_tile_stage_run stage = ci_tile_stage_begin(job->events, CI_TILE_STAGE_IMAGE);
     CI_AGREE(job->team, ci_str_format(&prefix, "%s/", job->part));
-    ci_status status = ci_tile_image(job->team, job->options, data, prefix, stats);
+    ci_status status = self_calibrate(job, prefix, data);
+    ci_tile_stage_run stage = ci_tile_stage_begin(job->events, CI_TILE_STAGE_IMAGE);
+    if (status == CI_OK) status = ci_tile_image(job->team, job->options, data, prefix, stats);
     ci_tile_stage_end(job->events, stage, job->task->id);
     ci_mem_free(prefix);
     /* image knows no tile. */

@@ -168,6 +168,10 @@ ci_status ci_tile_options_new(ci_tile_options *out, const ci_conf *conf)
                           : is_choice(conf, CI_CONF_OPT_CAL_ANTENNAS, "number") ? CI_CAL_BY_NUMBER
                                                                                 : CI_CAL_BY_BOTH;
     out->field = ci_tile_field_parse(ci_conf_text(conf, CI_CONF_OPT_FIELD_GAINS));
+    out->self_calibrates = ci_conf_bool(conf, CI_CONF_OPT_SELF_CAL);
+    if (out->self_calibrates && out->image.clean.max_iteration == 0)
+        return ci_error(CI_ERR_USAGE, "--self-cal: --niter 0 makes a dirty image, with no model to "
+                                      "calibrate on: leave one of them out");
     out->validity = (ci_cal_validity){
         .bandpass_s = 3600 * ci_conf_double(conf, CI_CONF_OPT_BANDPASS_HOURS),
         .gain_s = 3600 * ci_conf_double(conf, CI_CONF_OPT_GAIN_HOURS),

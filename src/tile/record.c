@@ -24,6 +24,12 @@ const char *ci_tile_field_word(ci_tile_field field)
     return field_words[field];
 }
 
+ci_tile_field ci_tile_field_of(bool has_phase, bool has_amplitude)
+{
+    if (has_phase) return has_amplitude ? CI_TILE_FIELD_ALL : CI_TILE_FIELD_PHASE;
+    return has_amplitude ? CI_TILE_FIELD_AMPLITUDE : CI_TILE_FIELD_NONE;
+}
+
 ci_tile_field ci_tile_field_parse(const char *word)
 {
     size_t i = ci_str_index(word, field_words, CI_TILE_FIELD_COUNT);

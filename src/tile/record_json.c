@@ -221,6 +221,8 @@ static ci_json *calibration_json(const ci_tile_calibration *calibration)
     ci_json_put_string(json, "model", calibration->model);
     ci_json_put_string(json, "field", ci_tile_field_word(calibration->field));
     ci_json_put_string(json, "field_why", calibration->field_why);
+    ci_json_put_string(json, "self", ci_tile_field_word(calibration->self));
+    ci_json_put_string(json, "self_rounds", calibration->self_rounds);
     ci_json_put_bool(json, "is_approximate", calibration->is_approximate);
     if (calibration->n_residual == 0) return json;
     ci_json *residual = ci_json_array();
@@ -243,6 +245,9 @@ static ci_status calibration_parse(ci_tile_calibration **out, const ci_json *jso
     calibration->field = ci_tile_field_parse(ci_json_get_string(json, "field", ""));
     snprintf(calibration->field_why, sizeof calibration->field_why, "%s",
              ci_json_get_string(json, "field_why", ""));
+    calibration->self = ci_tile_field_parse(ci_json_get_string(json, "self", ""));
+    snprintf(calibration->self_rounds, sizeof calibration->self_rounds, "%s",
+             ci_json_get_string(json, "self_rounds", ""));
     for (size_t i = 0; i < ci_json_length(residual) && i < 2; i++)
         calibration->residual[calibration->n_residual++] =
             ci_json_number(ci_json_at(residual, i), NAN);

@@ -1,5 +1,5 @@
 /* Solves for the gains of an observation on a model, judges and applies them. */
-#include "contimg/tile.h"
+#include "tile/sources.h"
 
 #include <string.h>
 
@@ -12,11 +12,6 @@ ci_status ci_tile_tables_judge(const ci_conf *conf, const ci_cal_table *bandpass
     if (status == CI_OK) status = ci_qa_table_judge(gain, &limits, "gains");
     if (status == CI_OK) return CI_OK;
     return ci_error(status, "%s: is this the right model?", ci_error_text());
-}
-
-static ci_status predict(void *context, const ci_vis_block *block, ci_c32 *out)
-{
-    return ci_sky_predict(context, block, out);
 }
 
 ci_status ci_tile_solve(ci_comm *comm, const ci_tile_options *options, const ci_tile_data *data,
@@ -32,21 +27,14 @@ ci_status ci_tile_solve(ci_comm *comm, const ci_tile_options *options, const ci_
     size_t mark = ci_timer_begin(ci_comm_timer(comm), "solve");
     double start_s = ci_clock_monotonic_s();
     if (status == CI_OK)
-        status = ci_cal_solve(comm, data->set, (ci_cal_model){predict, &scene}, &options->cal,
-                              bandpass, gain, quality);
+        status = ci_cal_solve(comm, data->set, (ci_cal_model){ci_tile_sources_predict, &scene},
+                              &options->cal, bandpass, gain, quality);
     ci_timer_end(ci_comm_timer(comm), mark);
     if (status == CI_OK && ci_comm_rank(comm) == 0)
         ci_log_info("calibration: bandpass and gains in %.2f s", ci_clock_monotonic_s() - start_s);
     if (status == CI_OK) (*gain)->is_approximate = is_approximate;
     ci_sky_model_free(near);
     return status;
-}
-
-static ci_status apply_blocks(const ci_cal_table *table, ci_vis_set *set)
-{
-    for (size_t i = 0; table && i < set->n_block; i++)
-        CI_TRY(ci_cal_apply(table, set->block[i]));
-    return CI_OK;
 }
 
 static ci_status tables_check(const ci_tile_options *options, const ci_cal_table *const table[2],
@@ -71,8 +59,8 @@ ci_status ci_tile_apply(ci_comm *comm, const ci_tile_options *options, const ci_
                  gains);
     CI_AGREE(comm, tables_check(options, table, data->set->meta, ci_comm_rank(comm) == 0));
     if (bandpass) data->n_empty_sub_band += ci_cal_table_sub_bands_out(bandpass, data->set->meta);
-    CI_AGREE(comm, apply_blocks(bandpass, data->set));
-    CI_AGREE(comm, apply_blocks(gain, data->set));
+    CI_AGREE(comm, ci_tile_blocks_apply(bandpass, data->set));
+    CI_AGREE(comm, ci_tile_blocks_apply(gain, data->set));
     if (!bandpass && !gain) return CI_OK;
     data->set->meta->units = CI_VIS_UNITS_JY;
     for (int i = 0; i < 2; i++)

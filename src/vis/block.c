@@ -50,6 +50,22 @@ ci_status ci_vis_block_new(ci_vis_block **out, const ci_vis_meta *meta, ci_vis_p
     return CI_OK;
 }
 
+ci_status ci_vis_block_copy(ci_vis_block **out, const ci_vis_block *block)
+{
+    size_t n_row = block->n_row, n = n_row * block->n_chan * block->n_pol;
+    CI_TRY(ci_vis_block_new(out, block->meta, block->part, n_row));
+    if (n == 0) return CI_OK;
+    memcpy((*out)->i_baseline, block->i_baseline, n_row * sizeof *block->i_baseline);
+    memcpy((*out)->i_time, block->i_time, n_row * sizeof *block->i_time);
+    memcpy((*out)->i_phase, block->i_phase, n_row * sizeof *block->i_phase);
+    memcpy((*out)->interval_s, block->interval_s, n_row * sizeof *block->interval_s);
+    memcpy((*out)->uvw_m, block->uvw_m, 3 * n_row * sizeof *block->uvw_m);
+    memcpy((*out)->data, block->data, n * sizeof *block->data);
+    memcpy((*out)->flags, block->flags, n);
+    memcpy((*out)->weight, block->weight, n * sizeof *block->weight);
+    return CI_OK;
+}
+
 void ci_vis_block_free(ci_vis_block *block)
 {
     if (block == NULL) return;

@@ -141,11 +141,12 @@ int main(void)
     ci_vis_samples *here = NULL, *whole = NULL;
     ci_image_options o;
     ci_image_options_default(&o);
+    const ci_image_reading freed = {0};
     o.compression = error;
     set_new(&set, world);
     set_new(&all, self);
-    CHECK_OK(ci_image_samples_take(world, &here, set, &o, radius));
-    CHECK_OK(ci_image_samples_take(self, &whole, all, &o, radius));
+    CHECK_OK(ci_image_samples_take(world, &here, set, &o, radius, &freed));
+    CHECK_OK(ci_image_samples_take(self, &whole, all, &o, radius, &freed));
     CHECK(here->n_good == whole->n_good && here->max_u_lambda == whole->max_u_lambda);
     size_t first = 0; /* this rank's rows follow each other in the whole */
     while (

@@ -76,8 +76,8 @@ static ci_status make_until(ci_comm *comm, const char *prefix, bool (*stop)(void
     ci_sky_pointing pointing = {.ra_rad = 1, .dec_rad = 0.3};
     ci_sky_field where = {.pointing = &pointing, .ra_rad = 1, .dec_rad = 0.3};
     ci_fits_header header = {.object = "made up"};
-    ci_status status =
-        images_make(comm, set, &(ci_image_setup){&where, &o, &header, true, NULL}, prefix, stats);
+    ci_status status = images_make(
+        comm, set, &(ci_image_setup){&where, &o, &header, true, NULL, {0}}, prefix, stats);
     ci_vis_set_free(set);
     return status;
 }

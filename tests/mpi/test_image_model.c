@@ -53,7 +53,7 @@ static ci_image_maker *begin(ci_comm *comm, size_t n_pixel)
     ci_image_options_default(&options);
     options.n_pixel = n_pixel;
     options.cell_rad = 6 * CI_ARCSEC_TO_RAD;
-    const ci_image_setup setup = {&field, &options, &header, true, NULL};
+    const ci_image_setup setup = {&field, &options, &header, true, NULL, {0}};
     CHECK_OK(fake_set_new(&set, &sky, ci_comm_size(comm), ci_comm_rank(comm)));
     burst_add(set);
     CHECK_OK(ci_image_maker_new(comm, &maker, set, &setup));

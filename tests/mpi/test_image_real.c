@@ -53,8 +53,8 @@ static void image_make(ci_comm *comm, const char *file, const ci_image_options *
     CHECK_OK(ci_sky_set_rephase(eop, set, sky.ra_rad, sky.dec_rad));
     sky.beam = beam;
     ci_fits_header header = {0};
-    CHECK_OK(images_make(comm, set, &(ci_image_setup){&sky, options, &header, false, NULL}, prefix,
-                         stats));
+    CHECK_OK(images_make(comm, set, &(ci_image_setup){&sky, options, &header, false, NULL, {0}},
+                         prefix, stats));
     ci_sky_beam_free(beam);
     ci_vis_set_free(set);
     ci_uvh5_set_free(input);

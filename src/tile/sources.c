@@ -1,0 +1,116 @@
+/* Which sources of a catalogue a tile's gains are corrected on, and how the array sees them. */
+#include "tile/sources.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double least_flux = 0.1; /* of the brightest, of those that are measured */
+
+typedef struct seen_source
+{
+    double flux_jy;
+    size_t i;
+} seen_source;
+
+void ci_tile_sources_clear(ci_tile_sources *f)
+{
+    ci_sky_model_free(f->model);
+    for (size_t k = 0; k < f->n_flux; k++)
+        ci_sky_model_free(f->one[k]);
+}
+
+ci_status ci_tile_sources_predict(void *scene, const ci_vis_block *block, ci_c32 *out)
+{
+    return ci_sky_predict(scene, block, out);
+}
+
+ci_status ci_tile_blocks_apply(const ci_cal_table *table, ci_vis_set *set)
+{
+    for (size_t i = 0; table && i < set->n_block; i++)
+        CI_TRY(ci_cal_apply(table, set->block[i]));
+    return CI_OK;
+}
+
+static int brighter_first(const void *a, const void *b)
+{
+    const seen_source *x = a, *y = b;
+    if (x->flux_jy != y->flux_jy) return x->flux_jy < y->flux_jy ? 1 : -1;
+    return x->i < y->i ? -1 : x->i > y->i;
+}
+
+/* How many of the n brightest have all but a little of the power. */
+static size_t enough(const ci_tile_choice *choice, const seen_source *seen, size_t n)
+{
+    double all = 0, sum = 0;
+    size_t k = 0;
+    for (size_t i = 0; i < n; i++)
+        all += seen[i].flux_jy * seen[i].flux_jy;
+    for (; k < n && k < choice->most && sum < (1 - choice->least_power) * all; k++)
+        sum += seen[k].flux_jy * seen[k].flux_jy;
+    return k;
+}
+
+/* Apparent fluxes at mid tile; the frame gives the directions in which phases shift the sky, too.
+ */
+static ci_status seen_find(const ci_tile_data *data, const ci_sky_model *near, ci_tile_sources *f,
+                           seen_source *seen)
+{
+    const ci_vis_meta *meta = data->set->meta;
+    double mid = 0.5 * (meta->time_mjd_s[0] + meta->time_mjd_s[meta->n_time - 1]), basis[3][3];
+    double freq_hz = meta->sub_band[0].freq_hz[meta->sub_band[0].n_chan / 2];
+    ci_sky_frame *frame = NULL;
+    CI_TRY(ci_sky_frame_new(&frame, data->eop, &meta->array, mid, meta->dut1_s));
+    const ci_sky_pointing *pointing = ci_sky_pointing_at(&data->pointing, mid);
+    for (size_t i = 0; i < near->n_source; i++) {
+        const ci_sky_source *s = &near->source[i];
+        double power =
+            ci_sky_beam_power(data->beam, pointing, frame, s->ra_rad, s->dec_rad, freq_hz);
+        seen[i] = (seen_source){power * fabs(ci_sky_source_flux_jy(s, freq_hz)), i};
+        if (!isfinite(seen[i].flux_jy)) seen[i].flux_jy = 0;
+    }
+    ci_sky_uvw_basis(frame, data->ra_rad, data->dec_rad, basis);
+    memcpy(f->cal.east, basis[0], sizeof f->cal.east);
+    memcpy(f->cal.north, basis[1], sizeof f->cal.north);
+    ci_sky_frame_free(frame);
+    qsort(seen, near->n_source, sizeof *seen, brighter_first);
+    return CI_OK;
+}
+
+static ci_status sources_take(const ci_sky_model *near, const seen_source *seen,
+                              const ci_tile_choice *choice, ci_tile_sources *f)
+{
+    size_t n = enough(choice, seen, near->n_source);
+    CI_TRY(ci_sky_model_new(&f->model));
+    for (size_t k = 0; k < n; k++) {
+        const ci_sky_source *source = &near->source[seen[k].i];
+        CI_TRY(ci_sky_model_append(f->model, source));
+        if (k == CI_TILE_FLUXES || f->n_flux < k || seen[k].flux_jy < least_flux * seen[0].flux_jy)
+            continue;
+        f->scale[k] = 1;
+        CI_TRY(ci_sky_model_new(&f->one[f->n_flux++]));
+        CI_TRY(ci_sky_model_append(f->one[k], source));
+    }
+    return CI_OK;
+}
+
+ci_status ci_tile_sources_new(const ci_tile_data *data, const ci_sky_model *catalogue,
+                              const ci_tile_choice *choice, ci_isa isa, ci_tile_sources *f)
+{
+    ci_sky_model *near = NULL;
+    seen_source *seen = NULL;
+    ci_status status = ci_tile_model_near(&near, data, catalogue);
+    if (status == CI_OK) status = ci_mem_alloc(&seen, near->n_source, sizeof *seen, "sources");
+    if (status == CI_OK) status = seen_find(data, near, f, seen);
+    if (status == CI_OK) status = sources_take(near, seen, choice, f);
+    ci_mem_free(seen);
+    ci_sky_model_free(near);
+    CI_TRY(status);
+    f->scene = (ci_sky_scene){data->eop, f->model, data->beam, &data->pointing, isa};
+    for (size_t k = 0; k < f->n_flux; k++) {
+        f->scene_of[k] = f->scene;
+        f->scene_of[k].model = f->one[k];
+    }
+    f->cal.model = (ci_cal_model){ci_tile_sources_predict, &f->scene};
+    return CI_OK;
+}
