@@ -31,6 +31,8 @@ typedef struct ci_plan_workload
     bool is_compressed;                                   /* samples are, before they are imaged */
     double span_s;                                        /* that a tile lasts */
     bool is_solved;                                       /* gains are solved for */
+    bool has_field;                                       /* ... and again on each tile's field */
+    bool is_self;                                         /* ... and on each tile's image */
 } ci_plan_workload;
 /* input_bytes from the files of one observation (the first of n_tile alike). */
 CI_MUST_CHECK ci_status ci_plan_input_bytes(ci_plan_workload *workload, const char *const *paths,

@@ -15,7 +15,10 @@
 /* What no stage takes: stages state their own cost. Bytes were compared with runs of small tiles
  * (tests/cli/test_plan_memory.sh); seconds are of one core of the machines this was written on and
  * a guess elsewhere. */
-static const double program_bytes = 60e6;   /* program, MPI, HDF5, tables */
+static const double program_bytes = 60e6; /* program, MPI, HDF5, tables */
+/* Solves on a tile's own field, and images of a tile that calibrates itself, each with a solve: as
+ * many as there can be but for the last ones, which few tiles need. */
+static const double field_passes = 4, self_passes = 7;
 static const double tile_s = 3, run_s = 10; /* opening, agreeing, writing */
 static const double group_state_bytes = 5e6, tile_state_bytes = 1e6; /* databases, report, log */
 
@@ -91,15 +94,27 @@ static double mosaic_pixels_of(const ci_plan_workload *w)
 static double solve_bytes(const ci_plan_workload *w, double share)
 {
     double visibilities = visibilities_of(w);
-    if (!w->is_solved || visibilities == 0) return 0;
+    if (!(w->is_solved || w->is_self) || visibilities == 0) return 0;
     ci_cal_load workload = {.n_row = share * rows_of(w),
                             .n_visibility = share * visibilities,
                             .n_block_visibility =
                                 visibilities / (double)w->n_pol * fmin(share, 1 / sub_bands_of(w)),
                             .n_pol = (double)w->n_pol,
                             .n_time = (double)w->n_time,
-                            .span_s = w->span_s};
+                            /* on a tile's image there is one interval of sums by channel */
+                            .span_s = w->is_solved ? w->span_s : 0};
     return ci_cal_bytes(&workload);
+}
+
+/* Besides the visibilities of a rank's share, which stay, while a tile that calibrates itself is
+ * imaged: a block with corrections on it, then the image. */
+static double self_bytes(const ci_plan_workload *w, double share, const ci_image_workload *image)
+{
+    double one = fmin(share, 1 / sub_bands_of(w));
+    double copy = ci_vis_block_bytes(one * rows_of(w), one * visibilities_of(w));
+    if (!w->is_self) return 0;
+    return fmax(copy + ci_vis_samples_bytes(image->n_row, image->n_sample, false),
+                ci_image_bytes(image));
 }
 
 /* Of a tile, on the rank with the most of n. */
@@ -116,8 +131,8 @@ static double tile_bytes(const ci_plan_workload *w, int n)
     double read = ci_uvh5_read_bytes(ci_uvh5_file_bytes(visibilities / n_sub_band));
     /* A block's values go once its samples are made; the last one's are there with all of these. */
     double taken = ci_vis_samples_bytes(0, image.n_sample, false);
-    return fmax(blocks + fmax(fmax(read, taken), solve_bytes(w, share)),
-                rest + ci_image_bytes(&image));
+    double kept = fmax(solve_bytes(w, share), self_bytes(w, share, &image));
+    return fmax(blocks + fmax(fmax(read, taken), kept), rest + ci_image_bytes(&image));
 }
 
 /* Bytes of the rank with the most, of n_rank in teams of n at least. */
@@ -133,9 +148,12 @@ static double tile_seconds(const ci_plan_workload *w, int n)
     double visibilities = visibilities_of(w);
     ci_image_workload image = image_load_of(w, n);
     double read = ci_uvh5_read_seconds(w->input_bytes / (double)(w->n_tile ? w->n_tile : 1));
-    double shared = ci_flag_seconds(visibilities) + ci_cal_seconds(visibilities) +
-                    ci_vis_samples_seconds(visibilities) +
+    double imaged = ci_vis_samples_seconds(visibilities) +
                     ci_image_seconds(image.n_sample, image.n_pixel, image.n_scale);
+    double solved = ci_cal_seconds(visibilities);
+    double shared = ci_flag_seconds(visibilities) + solved + imaged;
+    if (w->has_field) shared += field_passes * solved;
+    if (w->is_self) shared += self_passes * (solved + imaged);
     return tile_s + read + shared / n;
 }
 

@@ -149,6 +149,10 @@ ci_status ci_tile_estimate(const ci_conf *conf, const char *const *paths, size_t
         workload->is_compressed = options.image.compression > 0;
         workload->is_solved = !options.is_calibrated && meta->units != CI_VIS_UNITS_JY &&
                               !*ci_conf_text(conf, CI_CONF_OPT_CAL);
+        const char *model = ci_conf_text(conf, CI_CONF_OPT_MODEL);
+        workload->has_field = workload->is_solved && options.field != CI_TILE_FIELD_NONE &&
+                              *model && !ci_tile_model_is_list(model);
+        workload->is_self = options.self_calibrates;
         status = image_size(self, &options, meta, &workload->image_size);
     }
     ci_uvh5_set_free(files);

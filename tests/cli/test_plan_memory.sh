@@ -2,7 +2,7 @@
 # ci-test: timeout=600
 # contimg plan's memory against what a run takes: not below the resident or the counted peak of
 # any rank, and not above twice the resident one; for a tile that is mostly samples and one that
-# is mostly pixels, at one and two ranks; and while gains are solved for.
+# is mostly pixels, at one and two ranks; while gains are solved for, and while a tile calibrates itself.
 set -u
 bin=$CONTIMG_BUILD/bin
 folder=$(mktemp -d)
@@ -54,3 +54,5 @@ compare pixels 2 1 --calibrated --niter 5 --size 1300 --cell-arcsec 10
 compare pixels 2 2 --calibrated --niter 5 --size 1300 --cell-arcsec 10
 # Gains are solved for: the sums of that are the most at once.
 compare samples 6 2 --model samples/truth-calibrator.csv --niter 5 --size 256 --cell-arcsec 30
+# Visibilities stay while a tile that calibrates itself is imaged.
+compare samples 6 2 --calibrated --self-cal --niter 50 --size 512 --cell-arcsec 15

@@ -74,6 +74,31 @@ static void test_memory(void **state)
     assert_true(plan.n_sample == 24.0 * 4656 * 768 * 2);
 }
 
+/* Gains that are solved for again: on the field in the memory of the solve before; on its image a
+ * tile keeps its visibilities, 13 bytes each, while it is imaged, and is imaged several times. */
+static void test_solved_again(void **state)
+{
+    (void)state;
+    ci_plan once, field, self, none;
+    ci_plan_limits limits = {.n_rank = 1};
+    ci_plan_workload w = tile;
+    w.is_compressed = true;
+    w.span_s = 309;
+    assert_int_equal(ci_plan_make(&none, &w, &limits), CI_OK);
+    w.is_self = true;
+    assert_int_equal(ci_plan_make(&self, &w, &limits), CI_OK);
+    assert_true(self.memory_per_rank > 13.0 * self.n_sample);
+    assert_true(self.memory_per_rank > none.memory_per_rank);
+    assert_true(self.seconds_per_tile > 3 * none.seconds_per_tile);
+    w.is_self = false;
+    w.is_solved = true;
+    assert_int_equal(ci_plan_make(&once, &w, &limits), CI_OK);
+    w.has_field = true;
+    assert_int_equal(ci_plan_make(&field, &w, &limits), CI_OK);
+    assert_true(field.memory_per_rank == once.memory_per_rank);
+    assert_true(field.seconds_per_tile > 1.1 * once.seconds_per_tile);
+}
+
 static void test_text(void **state)
 {
     (void)state;
@@ -100,6 +125,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         UNIT_TEST(test_teams),
         UNIT_TEST(test_memory),
+        UNIT_TEST(test_solved_again),
         UNIT_TEST(test_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
