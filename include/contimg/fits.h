@@ -52,6 +52,8 @@ CI_MUST_CHECK ci_status ci_fits_card_set_number(ci_fits_header *h, const char *k
 /* The same with a whole number. */
 CI_MUST_CHECK ci_status ci_fits_card_set_int(ci_fits_header *h, const char *key, int64_t number,
                                              const char *comment);
+/* Takes a card out, where it is there. */
+void ci_fits_card_remove(ci_fits_header *h, const char *key);
 /* The card, or NULL; borrowed. */
 const ci_fits_card *ci_fits_card_get(const ci_fits_header *h, const char *key);
 

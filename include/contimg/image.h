@@ -29,6 +29,8 @@ typedef struct ci_image_options
     bool divide_by_n; /* only to compare with other programs */
     double pb_cut;    /* 0.2 */
     const char *mask; /* FITS image whose set pixels may be cleaned; borrowed; NULL or "": all */
+    int n_channel;    /* output channels beside the joint image; 1: none */
+    int n_term;       /* of the polynomial spectra of components, at most n_channel */
     bool keeps_model; /* PREFIXclean.h5 is written, at a stop on request, too */
     bool continues;   /* CLEAN begins with the model in it */
     /* NULL, or asked at safe points (before gridding, between major cycles): where it says yes

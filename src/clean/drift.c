@@ -110,6 +110,12 @@ void ci_clean_drifted_clear(ci_clean_drifted *known)
     *known = (ci_clean_drifted){0};
 }
 
+ci_status ci_clean_drifted_points(const ci_clean_model *model, const ci_clean_drifted *known,
+                                  ci_clean_points *out)
+{
+    return points_fill(model, known->list, known->n, out);
+}
+
 ci_status ci_clean_drift_points(ci_comm *comm, const ci_clean_model *model, int64_t n_sample,
                                 ci_clean_drifted *known, ci_clean_points *out)
 {

@@ -22,7 +22,7 @@ static ci_status measure(ci_comm *comm, ci_clean *c)
     return ci_grid_slab_peak(comm, c->layout, c->setup.residual, &b->residual_peak, NULL);
 }
 
-static ci_status image_make(ci_comm *comm, ci_clean *c)
+ci_status ci_clean_residual_image(ci_comm *comm, ci_clean *c)
 {
     CI_TRY(ci_grid_image(comm, c->setup.gridder, c->setup.samples->computed, c->setup.residual));
     for (size_t i = 0; i < c->layout->n_here * c->layout->n_x; i++)
@@ -34,7 +34,7 @@ ci_status ci_clean_residual_plain(ci_comm *comm, ci_clean *c)
 {
     CI_TRY(predict(comm, c));
     c->is_exact = true;
-    return image_make(comm, c);
+    return ci_clean_residual_image(comm, c);
 }
 
 void ci_clean_residual_forget(ci_clean *c)
@@ -51,7 +51,7 @@ ci_status ci_clean_residual_begin(ci_comm *comm, ci_clean *c)
     CI_AGREE(comm, ci_vis_samples_computed_alloc(s));
     memcpy(s->computed, s->data, s->n_sample * sizeof *s->computed);
     CI_TRY(ci_clean_outside_cycle(comm, c));
-    return c->setup.model->n_outside > 0 ? image_make(comm, c) : CI_OK;
+    return c->setup.model->n_outside > 0 ? ci_clean_residual_image(comm, c) : CI_OK;
 }
 
 ci_status ci_clean_residual_finish(ci_comm *comm, ci_clean *c, double peak, bool *again)
@@ -64,7 +64,7 @@ ci_status ci_clean_residual_finish(ci_comm *comm, ci_clean *c, double peak, bool
     c->searched_peak = INFINITY;
     CI_TRY(ci_clean_outside_cycle(comm, c));
     *again = b->n_outside != n_before;
-    return b->n_outside > 0 ? image_make(comm, c) : CI_OK;
+    return b->n_outside > 0 ? ci_clean_residual_image(comm, c) : CI_OK;
 }
 
 /* Its sources were fitted when it was saved; those outside the image are sought anew. */
@@ -95,5 +95,5 @@ ci_status ci_clean_residual(ci_comm *comm, ci_clean *c)
     CI_TRY(status);
     c->is_exact = true;
     ci_log_progress("clean: major cycle %d: image of the residual", c->stats.n_major + 1);
-    return image_make(comm, c);
+    return ci_clean_residual_image(comm, c);
 }

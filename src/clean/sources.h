@@ -46,6 +46,10 @@ typedef struct ci_clean_drifted
 } ci_clean_drifted;
 /* Frees what it owns. Local. */
 void ci_clean_drifted_clear(ci_clean_drifted *known);
+/* What the beam's change gives to those that are known; *out to be cleared by the caller. Local. */
+CI_MUST_CHECK ci_status ci_clean_drifted_points(const ci_clean_model *model,
+                                                const ci_clean_drifted *known,
+                                                ci_clean_points *out);
 /* What the beam's change takes from and gives to pixel components where that shows, beside what is
  * known, which becomes known as well; *out to be cleared by the caller, whatever the status.
  * n_sample: of all ranks, for the work. Collective. */

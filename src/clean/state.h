@@ -99,6 +99,8 @@ void ci_clean_near_mark(ci_clean *clean, size_t i_scale, int32_t x, int32_t y);
 double ci_clean_depth(const ci_clean *clean, double peak);
 /* The exact residual of the model as it stands, nothing fitted to it. Collective. */
 CI_MUST_CHECK ci_status ci_clean_residual_plain(ci_comm *comm, ci_clean *clean);
+/* The image of the residual visibilities in samples->computed, and its rms and peak. Collective. */
+CI_MUST_CHECK ci_status ci_clean_residual_image(ci_comm *comm, ci_clean *clean);
 /* samples->computed, exact for the saved model, becomes so for the model as it stands: what outside
  * sources and variations are has not changed. The residual image is scratch. Collective. */
 CI_MUST_CHECK ci_status ci_clean_residual_change(ci_comm *comm, ci_clean *clean);

@@ -46,6 +46,8 @@ static const ci_conf_entry image_examples[] = {
      "Stokes Q of calibrated data, natural weights:"},
     {"contimg image *.hdf5 --cal cal/night1 --self-cal --out images/tile1",
      "Gains corrected on the image itself, into images/tile1.self.gain.calh5:"},
+    {"contimg image *.hdf5 --calibrated --channels-out 4 --out images/band",
+     "Also images of four parts of the band, and a map of spectral indices:"},
     {"contimg image *.hdf5 --calibrated --taper 60 --out images/wide",
      "Long baselines tapered, for a beam of a minute of arc or more:"},
     {"contimg image *.hdf5 --calibrated --scales auto --out images/nebula",

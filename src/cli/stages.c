@@ -281,6 +281,8 @@ ci_status ci_cli_image(ci_comm *world, const ci_conf *conf)
     options.image.keeps_model = true;
     options.image.mask = ci_conf_text(conf, CI_CONF_OPT_MASK);
     options.image.stop = ci_stop_asked;
+    options.image.n_channel = (int)ci_conf_int(conf, CI_CONF_OPT_CHANNELS_OUT);
+    options.image.n_term = (int)ci_conf_int(conf, CI_CONF_OPT_SPECTRAL_TERMS);
     options.image.continues = ci_conf_bool(conf, CI_CONF_OPT_CONTINUE);
     CI_AGREE(world, continue_check(conf, &options.image));
     CI_TRY(ci_tile_budget_set(world, conf));

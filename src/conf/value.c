@@ -165,6 +165,12 @@ static ci_status check_order(const ci_conf *conf)
 /* An option that has no effect because of another's value. */
 static void warn_idle(const ci_conf *conf)
 {
+    if (ci_conf_is_used(conf, CI_CONF_OPT_SPECTRAL_TERMS) &&
+        ci_conf_is_given(conf, CI_CONF_OPT_SPECTRAL_TERMS) &&
+        ci_conf_int(conf, CI_CONF_OPT_CHANNELS_OUT) == 1)
+        ci_log_warning("--spectral-terms %s (%s) has no effect without --channels-out",
+                       ci_conf_text(conf, CI_CONF_OPT_SPECTRAL_TERMS),
+                       ci_conf_origin(conf, CI_CONF_OPT_SPECTRAL_TERMS));
     if (!ci_conf_is_used(conf, CI_CONF_OPT_ROBUST) || !ci_conf_is_given(conf, CI_CONF_OPT_ROBUST))
         return;
     if (strcasecmp(ci_conf_text(conf, CI_CONF_OPT_WEIGHTING), "briggs") != 0)

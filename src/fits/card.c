@@ -129,6 +129,17 @@ ci_status ci_fits_card_set_int(ci_fits_header *h, const char *key, int64_t numbe
     return CI_OK;
 }
 
+void ci_fits_card_remove(ci_fits_header *h, const char *key)
+{
+    size_t i = 0;
+    while (i < h->n_card && strcmp(h->card[i].key, key) != 0)
+        i++;
+    if (i == h->n_card) return;
+    ci_mem_free(h->card[i].text);
+    h->n_card--;
+    memmove(h->card + i, h->card + i + 1, (h->n_card - i) * sizeof *h->card);
+}
+
 const ci_fits_card *ci_fits_card_get(const ci_fits_header *h, const char *key)
 {
     for (size_t i = 0; i < h->n_card; i++)

@@ -25,59 +25,12 @@ void ci_image_options_default(ci_image_options *options)
                                             .auto_mask = 5,
                                             .auto_threshold = 1,
                                             .max_major = 40},
-                                  .pb_cut = 0.2};
-}
-
-static ci_status options_check(const ci_image_options *o)
-{
-    if (o->n_pixel > 0 && o->n_pixel < 16)
-        return ci_error(CI_ERR_USAGE, "--size %zu: at least 16 pixels", o->n_pixel);
-    if (o->cell_rad < 0 || !isfinite(o->cell_rad))
-        return ci_error(CI_ERR_USAGE, "--cell-arcsec %g: must be positive",
-                        o->cell_rad * CI_RAD_TO_ARCSEC);
-    if (!(o->accuracy >= 1e-12 && o->accuracy <= 1e-2))
-        return ci_error(CI_ERR_USAGE, "--accuracy %g: must lie between 1e-12 and 1e-2",
-                        o->accuracy);
-    if (!(o->clean.gain > 0 && o->clean.gain <= 1) ||
-        !(o->clean.major_gain > 0 && o->clean.major_gain <= 1))
-        return ci_error(CI_ERR_USAGE, "clean gains %g and %g: must lie in (0, 1]", o->clean.gain,
-                        o->clean.major_gain);
-    if (o->clean.max_iteration < 0 || o->clean.max_major < 0)
-        return ci_error(CI_ERR_USAGE, "--niter %d: must not be negative", o->clean.max_iteration);
-    if (!(o->clean.auto_mask > 0) || !(o->clean.auto_threshold > 0) ||
-        o->clean.auto_threshold > o->clean.auto_mask)
-        return ci_error(CI_ERR_USAGE,
-                        "--auto-threshold %g, --auto-mask %g: must be positive, the mask not "
-                        "below the threshold",
-                        o->clean.auto_threshold, o->clean.auto_mask);
-    if (o->max_uv_lambda > 0 && o->max_uv_lambda <= o->min_uv_lambda)
-        return ci_error(CI_ERR_USAGE, "--uv-range %g-%g: is empty", o->min_uv_lambda,
-                        o->max_uv_lambda);
-    return CI_OK;
+                                  .pb_cut = 0.2,
+                                  .n_channel = 1,
+                                  .n_term = 1};
 }
 
 /* ---- planning -------------------------------------------------------------------------------- */
-
-/* What an image needs at the very least, before hours go into one that cannot be held: the slabs
- * of a product and the grid. */
-static ci_status memory_check(ci_comm *comm, const ci_image_maker *m)
-{
-    double n_pixel = (double)m->geometry.n_x * (double)m->geometry.n_y;
-    double slabs =
-        (m->setup.options->clean.max_iteration > 0 ? 3 : 2) * sizeof(double) + 2 * sizeof(float);
-    double need = n_pixel * (slabs + sizeof(ci_c32) / 2.0) / ci_comm_size(comm);
-    double budget = (double)ci_mem_budget(), now = (double)ci_mem_now();
-    ci_status status = CI_OK;
-    if (budget > 0 && now + need > budget)
-        status = ci_error(CI_ERR_MEMORY,
-                          "image of %zu x %zu pixels of %.4g arcsec: needs more than %.3g GB on "
-                          "each of %d rank%s, %.3g GB are left: give a smaller --size, a larger "
-                          "--cell-arcsec, more --memory or more ranks",
-                          m->geometry.n_x, m->geometry.n_y, m->geometry.cell_rad * CI_RAD_TO_ARCSEC,
-                          need * 1e-9, ci_comm_size(comm), ci_plural(ci_comm_size(comm)),
-                          fmax(budget - now, 0) * 1e-9);
-    return ci_par_agree(comm, status);
-}
 
 /* Samples, and the size and cell of their image. Where the image's size hangs on the samples
  * themselves, it is chosen from them as they are, before they are compressed for it. An image is no
@@ -137,8 +90,10 @@ static ci_status gridder_make(ci_comm *comm, ci_image_maker *m)
 static ci_status plan_make(ci_comm *comm, ci_image_maker *m, ci_vis_set *set)
 {
     ci_image_stats *s = &m->stats;
+    size_t n_channel = (size_t)m->setup.options->n_channel;
+    if (n_channel > 1) CI_AGREE(comm, ci_image_bands_new(set->meta, n_channel, &m->band));
     CI_TRY(samples_take(comm, m, set));
-    CI_TRY(memory_check(comm, m));
+    CI_TRY(ci_image_memory_check(comm, m));
     ci_image_sums sums;
     CI_TRY(ci_image_sums_get(comm, m->samples, &sums));
     m->sum_weight = s->sum_weight = sums.weight;
@@ -165,6 +120,7 @@ static ci_status plan_make(ci_comm *comm, ci_image_maker *m, ci_vis_set *set)
 void ci_image_maker_free(ci_image_maker *m)
 {
     if (!m) return;
+    ci_clean_spectra_free(m->spectra);
     ci_clean_free(m->clean);
     ci_clean_model_free(m->model);
     ci_grid_operator_free(m->gridder);
@@ -177,6 +133,7 @@ void ci_image_maker_free(ci_image_maker *m)
     ci_mem_free(m->pb);
     ci_mem_free(m->mask);
     ci_mem_free(m->psf_wide.value);
+    ci_mem_free(m->band);
     ci_mem_free(m);
 }
 
@@ -185,7 +142,7 @@ ci_status ci_image_maker_new(ci_comm *comm, ci_image_maker **out, ci_vis_set *se
 {
     *out = NULL;
     CI_PAR_EQUAL(comm, "images: what weights are", setup->weights_known);
-    CI_AGREE(comm, options_check(setup->options));
+    CI_AGREE(comm, ci_image_options_check(setup->options));
     ci_image_maker *m = NULL;
     CI_TRY(ci_par_alloc(comm, &m, 1, sizeof *m, "images"));
     m->setup = *setup;
@@ -392,6 +349,7 @@ static ci_status model_sum_up(ci_comm *comm, ci_image_maker *m)
 static ci_status restored_make(ci_comm *comm, ci_image_maker *m, const char *prefix)
 {
     if (m->model) CI_TRY(model_sum_up(comm, m));
+    CI_TRY(ci_image_channels_write(comm, m, prefix));
     return ci_image_restored_write(comm, m, prefix);
 }
 
@@ -442,6 +400,25 @@ static ci_status cycles_run(ci_comm *comm, ci_image_maker *m, const char *prefix
     return ci_error_restore(&saved);
 }
 
+/* Spectra of components, and CLEAN again as long as these let it see more. */
+static ci_status spectra_run(ci_comm *comm, ci_image_maker *m)
+{
+    enum
+    {
+        ROUNDS_MAX = 3
+    };
+    bool changed = true;
+    for (int k = 0; k < ROUNDS_MAX && changed; k++) {
+        int n_before = m->stats.clean.n_minor;
+        bool is_done = false;
+        CI_TRY(ci_image_spectra_fit(comm, m, &changed));
+        while (changed && !is_done)
+            CI_TRY(ci_image_maker_cycle(comm, m, &is_done));
+        changed = m->stats.clean.n_minor != n_before;
+    }
+    return CI_OK;
+}
+
 static ci_status images_make(ci_comm *comm, ci_image_maker *m, const char *prefix)
 {
     CI_TRY(ci_image_maker_dirty(comm, m));
@@ -454,6 +431,7 @@ static ci_status images_make(ci_comm *comm, ci_image_maker *m, const char *prefi
     if (m->setup.options->continues) CI_TRY(model_continue(comm, m, prefix));
     CI_TRY(cycles_run(comm, m, prefix));
     CI_TRY(model_keep(comm, m, prefix, false));
+    CI_TRY(spectra_run(comm, m));
     return restored_make(comm, m, prefix);
 }
 

@@ -2,6 +2,8 @@
 #ifndef IMAGE_MAKER_H
 #define IMAGE_MAKER_H
 
+#include "image/beam_fit.h"
+#include "image/channels.h"
 #include "contimg/image.h"
 
 struct ci_image_maker
@@ -22,6 +24,8 @@ struct ci_image_maker
     ci_clean_patch psf_wide;
     ci_clean_model *model; /* NULL before the first cycle */
     ci_clean *clean;
+    ci_image_band *band;       /* [n_channel of the options]; NULL: no output channels */
+    ci_clean_spectra *spectra; /* NULL before CLEAN has ended */
 };
 /* Pixels of this rank's slab. Local. */
 static inline size_t ci_image_maker_slab(const ci_image_maker *maker)
@@ -29,11 +33,32 @@ static inline size_t ci_image_maker_slab(const ci_image_maker *maker)
     return maker->layout->n_here * maker->layout->n_x;
 }
 
+/* ---- check.c ---- */
+/* CI_ERR_USAGE for options that make no image. Local. */
+CI_MUST_CHECK ci_status ci_image_options_check(const ci_image_options *options);
+/* CI_ERR_MEMORY where the image is more than the budget holds. Collective. */
+CI_MUST_CHECK ci_status ci_image_memory_check(ci_comm *comm, const ci_image_maker *maker);
+
 /* ---- psf.c ---- */
 /* Slabs and the mean primary beam. Collective. */
 CI_MUST_CHECK ci_status ci_image_slabs_new(ci_comm *comm, ci_image_maker *maker);
 /* The PSF, its greatest sidelobe and the restoring beam. Collective. */
 CI_MUST_CHECK ci_status ci_image_psf_make(ci_comm *comm, ci_image_maker *maker);
+
+/* The beam of a PSF [n_here][n_x], 1 at its centre, as its core has it. Collective. */
+CI_MUST_CHECK ci_status ci_image_beam_of(ci_comm *comm, const ci_image_maker *maker,
+                                         const double *psf, ci_image_beam_fit *fit);
+
+/* ---- spectra.c ---- */
+/* Spectra of components after CLEAN; *changed where they leave it something to do. Nothing without
+ * output channels. Collective. */
+CI_MUST_CHECK ci_status ci_image_spectra_fit(ci_comm *comm, ci_image_maker *maker, bool *changed);
+/* Bytes of a pixel that these take. Local. */
+double ci_image_channel_bytes(const ci_image_options *options);
+/* PREFIXchNNNN.{psf,residual,model,image,pb,pbcor}.fits and PREFIXalpha{,.error}.fits, not yet in
+ * place; nothing without output channels. The PSF's slab is used up. Collective. */
+CI_MUST_CHECK ci_status ci_image_channels_write(ci_comm *comm, ci_image_maker *maker,
+                                                const char *prefix);
 
 /* ---- cards.c ---- */
 /* Header and cards that are known before an image is made. Local. */

@@ -370,8 +370,18 @@ static ci_status cover_tell(ci_comm *comm, const beam_bins *bins, const ci_sky_f
     return CI_OK;
 }
 
+/* Weights of other channels count for nothing. */
+static void band_keep(const ci_vis_samples *s, const ci_image_band *band, int64_t *by_time)
+{
+    for (size_t f = 0; f < s->n_freq; f++)
+        if (s->freq_hz[f] < band->from_hz || s->freq_hz[f] >= band->to_hz)
+            for (size_t t = 0; t < s->n_time; t++)
+                by_time[t * s->n_freq + f] = 0;
+}
+
 ci_status ci_image_pb(ci_comm *comm, const ci_vis_samples *s, const ci_sky_field *sky,
-                      const ci_grid_layout *l, double cell_rad, float *slab)
+                      const ci_grid_layout *l, double cell_rad, const ci_image_band *band,
+                      float *slab)
 {
     if (!sky->beam || ci_sky_beam_is_none(sky->beam)) {
         for (size_t i = 0; i < l->n_here * l->n_x; i++)
@@ -383,6 +393,7 @@ ci_status ci_image_pb(ci_comm *comm, const ci_vis_samples *s, const ci_sky_field
     double *mesh = NULL;
     beam_bins bins = {0};
     CI_TRY(ci_vis_samples_weight_by_time(comm, s, &by_time));
+    if (band) band_keep(s, band, by_time);
     ci_status status = ci_par_agree(comm, bins_new(s, sky, by_time, &bins));
     ci_mem_free(by_time);
     if (status == CI_OK) status = mesh_refine(comm, &bins, sky, l, cell_rad, &n_mesh, &mesh);

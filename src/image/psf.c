@@ -18,7 +18,8 @@ ci_status ci_image_slabs_new(ci_comm *comm, ci_image_maker *m)
     if (status == CI_OK) status = ci_mem_alloc(&m->out, n, sizeof(float), "image");
     if (status == CI_OK) status = ci_mem_alloc(&m->pb, n, sizeof(float), "primary beam");
     CI_TRY(ci_par_agree(comm, status));
-    return ci_image_pb(comm, m->samples, m->setup.field, m->layout, m->geometry.cell_rad, m->pb);
+    return ci_image_pb(comm, m->samples, m->setup.field, m->layout, m->geometry.cell_rad, NULL,
+                       m->pb);
 }
 
 static ci_status psf_grid(ci_comm *comm, ci_image_maker *m)
@@ -40,23 +41,32 @@ static ci_status psf_grid(ci_comm *comm, ci_image_maker *m)
     return ci_image_sidelobe(comm, m->layout, m->psf, &m->stats.psf_sidelobe);
 }
 
-/* Fits the restoring beam, on a larger patch where it fills the first. */
-static ci_status beam_fit(ci_comm *comm, ci_image_maker *m)
+/* On a larger patch where it fills the first. */
+ci_status ci_image_beam_of(ci_comm *comm, const ci_image_maker *m, const double *psf,
+                           ci_image_beam_fit *fit)
 {
     size_t c = m->geometry.n_x / 2, max_half = m->geometry.n_x - 1 - c;
     if (c < max_half) max_half = c;
-    ci_image_beam_fit fit = {.touches_edge = true};
-    for (size_t half = 64; fit.touches_edge; half *= 4) {
+    *fit = (ci_image_beam_fit){.touches_edge = true};
+    for (size_t half = 64; fit->touches_edge; half *= 4) {
         if (half > max_half) half = max_half;
         float *patch = NULL;
-        CI_TRY(ci_grid_slab_cut(comm, m->layout, m->psf,
+        CI_TRY(ci_grid_slab_cut(comm, m->layout, psf,
                                 (ci_grid_rectangle){c - half, c - half, 2 * half + 1, 2 * half + 1},
                                 -1, &patch));
-        ci_status status = ci_par_agree(comm, ci_image_beam_fit_patch(patch, 2 * half + 1, &fit));
+        ci_status status = ci_par_agree(comm, ci_image_beam_fit_patch(patch, 2 * half + 1, fit));
         ci_mem_free(patch);
         CI_TRY(status);
         if (half == max_half) break;
     }
+    return CI_OK;
+}
+
+/* Fits the restoring beam. */
+static ci_status beam_fit(ci_comm *comm, ci_image_maker *m)
+{
+    ci_image_beam_fit fit;
+    CI_TRY(ci_image_beam_of(comm, m, m->psf, &fit));
     bool is_root = ci_comm_rank(comm) == 0;
     if (is_root && fit.touches_edge)
         ci_log_warning("the beam is larger than the image: its axes are not well known");

@@ -19,5 +19,10 @@ typedef struct ci_image_sky
 CI_MUST_CHECK ci_status ci_image_restore(ci_comm *comm, const ci_grid_layout *layout,
                                          ci_image_sky sky, const double *residual, ci_num_beam beam,
                                          double *restored);
+/* out = image convolved from one restoring beam to another that it can be convolved to, in its
+ * Jy/beam: slabs, beams in pixels. Cyclic at the edges. Collective. */
+CI_MUST_CHECK ci_status ci_image_smooth(ci_comm *comm, const ci_grid_layout *layout,
+                                        const double *image, ci_num_beam from, ci_num_beam to,
+                                        float *out);
 
 #endif

@@ -1,5 +1,6 @@
 /* One Stokes value and its natural weight from the correlations of a set. */
 #include "image/stokes.h"
+#include "image/channels.h"
 
 #include <complex.h>
 #include <math.h>
@@ -74,6 +75,9 @@ typedef struct former
     double *time_mjd_s, *uvw_m; /* [max_time], [max_time][3] */
     ci_c32 *value;              /* [max_time][max_chan] */
     float *weight;
+    ci_image_band *band; /* [n_band] output channels, whose edges compression does not cross */
+    size_t n_band;       /* 0: there are none */
+    float *band_weight;  /* [max_time][max_chan] those of one output channel */
 } former;
 
 /* Rows of one dynamic spectrum: so many at most, and none after a gap, over which a source's phase
@@ -176,6 +180,39 @@ static void row_form(former *f, const ci_vis_block *b, size_t i_row, size_t i_ti
         }
 }
 
+/* What a dynamic spectrum has in one output channel. */
+static ci_status band_add(former *f, const ci_vis_dynspec *all, size_t i_band, int32_t i_baseline,
+                          size_t i_sub_band)
+{
+    ci_vis_dynspec part = *all;
+    part.weight = f->band_weight;
+    for (size_t c = 0; c < all->n_chan; c++) {
+        bool is_in = ci_image_band_find(f->band, f->n_band, all->freq_hz[c]) == i_band;
+        for (size_t t = 0; t < all->n_time; t++) {
+            size_t i = t * all->n_chan + c;
+            f->band_weight[i] = is_in ? all->weight[i] : 0;
+        }
+    }
+    return ci_vis_samples_add_dynspec(f->samples, f->compressor, &part, i_baseline, i_sub_band);
+}
+
+/* Compressed samples are of one output channel. */
+static ci_status bands_add(former *f, const ci_vis_dynspec *dynspec, int32_t i_baseline,
+                           size_t i_sub_band)
+{
+    size_t first = 0, last = 0;
+    if (f->n_band > 0 && f->compressor) {
+        first = ci_image_band_find(f->band, f->n_band, dynspec->freq_hz[0]);
+        last = ci_image_band_find(f->band, f->n_band, dynspec->freq_hz[dynspec->n_chan - 1]);
+    }
+    if (first == last)
+        return ci_vis_samples_add_dynspec(f->samples, f->compressor, dynspec, i_baseline,
+                                          i_sub_band);
+    for (size_t i = first; i <= last; i++)
+        CI_TRY(band_add(f, dynspec, i, i_baseline, i_sub_band));
+    return CI_OK;
+}
+
 static ci_status dynspec_form(former *f, const ci_vis_block *b, size_t i_row, size_t end)
 {
     const ci_vis_dynspec dynspec = {.n_time = end - i_row,
@@ -187,8 +224,7 @@ static ci_status dynspec_form(former *f, const ci_vis_block *b, size_t i_row, si
                                     .weight = f->weight};
     for (size_t i = i_row; i < end; i++)
         row_form(f, b, i, i - i_row);
-    return ci_vis_samples_add_dynspec(f->samples, f->compressor, &dynspec, b->i_baseline[i_row],
-                                      b->part.i_sub_band);
+    return bands_add(f, &dynspec, b->i_baseline[i_row], b->part.i_sub_band);
 }
 
 static ci_status block_form(former *f, const ci_vis_block *b)
@@ -208,6 +244,8 @@ static void former_clear(former *f)
     ci_mem_free(f->uvw_m);
     ci_mem_free(f->value);
     ci_mem_free(f->weight);
+    ci_mem_free(f->band);
+    ci_mem_free(f->band_weight);
 }
 
 static ci_status former_new(former *f, ci_isa isa, const ci_vis_meta *meta,
@@ -224,10 +262,13 @@ static ci_status former_new(former *f, ci_isa isa, const ci_vis_meta *meta,
     CI_TRY(ci_mem_alloc(&f->uvw_m, f->max_time, 3 * sizeof *f->uvw_m, "Stokes dynamic spectra"));
     CI_TRY(ci_mem_alloc(&f->value, n, sizeof *f->value, "Stokes dynamic spectra"));
     CI_TRY(ci_mem_alloc(&f->weight, n, sizeof *f->weight, "Stokes dynamic spectra"));
-    if (options->compression > 0 && half_width > 0)
-        CI_TRY(ci_vis_compressor_new(&f->compressor, f->max_time, f->max_chan, options->compression,
-                                     half_width));
-    return CI_OK;
+    if (!(options->compression > 0 && half_width > 0)) return CI_OK;
+    CI_TRY(ci_vis_compressor_new(&f->compressor, f->max_time, f->max_chan, options->compression,
+                                 half_width));
+    if (options->n_channel <= 1) return CI_OK;
+    CI_TRY(ci_image_bands_new(meta, (size_t)options->n_channel, &f->band));
+    f->n_band = (size_t)options->n_channel;
+    return ci_mem_alloc(&f->band_weight, n, sizeof *f->band_weight, "Stokes dynamic spectra");
 }
 
 /* ---- all --------------------------------------------------------------------------------- */
@@ -295,7 +336,7 @@ static ci_status samples_new(ci_comm *comm, ci_vis_samples **out, const ci_vis_s
                  options->weighting, options->robust, options->taper_rad, options->accuracy,
                  options->compression, options->min_uv_lambda, options->max_uv_lambda,
                  options->divide_by_n, options->pb_cut, options->stokes, options->stop != NULL,
-                 half_width);
+                 options->n_channel, options->n_term, half_width);
     former f;
     *out = NULL;
     ci_status status =

@@ -1,6 +1,8 @@
 /* Distributed images to FITS: rank 0 takes the slabs in row order. */
 #include "image/write.h"
 
+#include <stdio.h>
+
 enum
 {
     PIECE_BYTES = 16 << 20
@@ -71,14 +73,67 @@ ci_status ci_image_slab_write(ci_comm *comm, const ci_grid_layout *l, const floa
 }
 
 /* All that one call may write; the image itself comes last: where it is, the others are. */
-static const char *const names[] = {"dirty.fits", "psf.fits", "clean.h5",   "residual.fits",
-                                    "model.fits", "pb.fits",  "pbcor.fits", "image.fits"};
+static const char *const names[] = {"dirty.fits",       "psf.fits",      "clean.h5",   "alpha.fits",
+                                    "alpha.error.fits", "residual.fits", "model.fits", "pb.fits",
+                                    "pbcor.fits",       "image.fits"};
+static const char *const channel_names[] = {"psf", "residual", "model", "pb", "pbcor", "image"};
+enum
+{
+    N_NAME = sizeof names / sizeof *names,
+    N_CHANNEL_NAME = sizeof channel_names / sizeof *channel_names,
+    NAME_BYTES = 32
+};
+
+/* Whether any file of output channel i is there, in place or on the way. */
+static ci_status channel_seek(const char *prefix, size_t i, bool *is_there)
+{
+    static const char *const endings[] = {"", ".part", ".ready.part"};
+    *is_there = false;
+    for (size_t k = 0; k < 3 * (size_t)N_CHANNEL_NAME && !*is_there; k++) {
+        char *path = NULL;
+        CI_TRY(ci_str_format(&path, "%sch%04zu.%s.fits%s", prefix, i, channel_names[k / 3],
+                             endings[k % 3]));
+        *is_there = ci_path_exists(path);
+        ci_mem_free(path);
+    }
+    return CI_OK;
+}
+
+/* So many output channels have files, of this call or of an earlier one. */
+static ci_status channels_count(const char *prefix, size_t *n)
+{
+    bool is_there = true;
+    for (*n = 0; is_there; *n += is_there)
+        CI_TRY(channel_seek(prefix, *n, &is_there));
+    return CI_OK;
+}
+
+static ci_status set_end(const char *prefix, bool commits)
+{
+    size_t n_channel, n = 0;
+    CI_TRY(channels_count(prefix, &n_channel));
+    char(*text)[NAME_BYTES] = NULL;
+    const char **all = NULL;
+    size_t n_all = n_channel * (size_t)N_CHANNEL_NAME + (size_t)N_NAME;
+    ci_status status = ci_mem_alloc(&text, n_all, sizeof *text, "names of files");
+    if (status == CI_OK) status = ci_mem_alloc(&all, n_all, sizeof *all, "names of files");
+    for (size_t i = 0; status == CI_OK && i < n_channel; i++)
+        for (size_t k = 0; k < (size_t)N_CHANNEL_NAME; k++, n++) {
+            snprintf(text[n], sizeof text[n], "ch%04zu.%s.fits", i, channel_names[k]);
+            all[n] = text[n];
+        }
+    for (size_t k = 0; status == CI_OK && k < (size_t)N_NAME; k++)
+        all[n++] = names[k];
+    if (status == CI_OK) status = ci_path_end_set(prefix, all, n, commits);
+    ci_mem_free(text);
+    ci_mem_free(all);
+    return status;
+}
 
 static ci_status files_end(ci_comm *comm, const char *prefix, bool commits)
 {
     ci_status status = CI_OK;
-    if (ci_comm_rank(comm) == 0)
-        status = ci_path_end_set(prefix, names, sizeof names / sizeof *names, commits);
+    if (ci_comm_rank(comm) == 0) status = set_end(prefix, commits);
     return ci_par_agree(comm, status);
 }
 

@@ -110,8 +110,8 @@ static void check_beam(ci_comm *world, ci_comm *self, bool is_fixed, double exte
     ci_grid_layout *l = NULL, *w = NULL;
     CHECK_OK(ci_grid_layout_new(world, &l, SIZE, SIZE, first, count));
     CHECK_OK(ci_grid_layout_new(self, &w, SIZE, SIZE, 0, SIZE));
-    CHECK_OK(ci_image_pb(world, here.samples, &here.sky, l, cell, pb));
-    CHECK_OK(ci_image_pb(self, alone.samples, &alone.sky, w, cell, whole));
+    CHECK_OK(ci_image_pb(world, here.samples, &here.sky, l, cell, NULL, pb));
+    CHECK_OK(ci_image_pb(self, alone.samples, &alone.sky, w, cell, NULL, whole));
     CHECK(memcmp(pb, whole + l->y_first * SIZE, l->n_here * SIZE * sizeof *pb) == 0);
     double worst = 0;
     for (uint64_t k = 0; k < 60; k++) {
