@@ -249,6 +249,44 @@ static void test_apply_interpolates(void **state)
     ci_comm_free(self);
 }
 
+/* A bandpass is the nearest one, never something between two; of one time it is the same at all. */
+static void test_bandpass_is_nearest(void **state)
+{
+    (void)state;
+    ci_comm *self = NULL;
+    cal_sim s = plain;
+    CHECK_OK(ci_comm_self(&self));
+    for (size_t n_time = 1; n_time <= 2; n_time++) {
+        ci_cal_table *table = NULL;
+        ci_vis_set *set = sim_set(self, &s);
+        ci_vis_block *block = set->block[0];
+        const ci_vis_array *array = &set->meta->array;
+        OK(ci_cal_table_new(&table, CI_CAL_BANDPASS, array, n_time, block->n_chan, 2));
+        table->jones[0] = -5;
+        table->jones[1] = -6;
+        for (size_t c = 0; c < block->n_chan; c++) {
+            table->freq_hz[c] = block->freq_hz[c];
+            table->width_hz[c] = block->width_hz[c];
+        }
+        table->time_mjd_s[0] = set->meta->time_mjd_s[0];
+        if (n_time == 2) table->time_mjd_s[1] = set->meta->time_mjd_s[10];
+        size_t n = block->n_chan * array->n_antenna * 2;
+        for (size_t i = 0; i < n * n_time; i++)
+            table->gain[i] = i < n ? 1 : 3;
+        for (size_t i = 0; i < block->n_row * block->n_chan * block->n_pol; i++)
+            block->data[i] = 9;
+        OK(ci_cal_apply(table, block));
+        for (size_t r = 0; r < block->n_row; r++) {
+            if (block->i_time[r] == 5) continue; /* as near to one as to the other */
+            float expected = n_time == 2 && block->i_time[r] > 5 ? 1 : 9;
+            assert_true(cabsf(block->data[ci_vis_sample(block, r, 2, 1)] - expected) < 1e-5f);
+        }
+        ci_cal_table_free(table);
+        ci_vis_set_free(set);
+    }
+    ci_comm_free(self);
+}
+
 /* sigma from differences, with a bright source that fringes and a few spikes in the data. */
 static double weights_ratio(size_t n_time, size_t n_chan, size_t n_antenna, ci_cal_noise *noise)
 {
@@ -351,6 +389,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_gates),
         cmocka_unit_test(test_apply_matching),
         cmocka_unit_test(test_apply_interpolates),
+        cmocka_unit_test(test_bandpass_is_nearest),
         cmocka_unit_test(test_weights),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
