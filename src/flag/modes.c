@@ -170,15 +170,15 @@ double ci_flag_mode_noise(const ci_flag_dynspec *p)
 }
 
 /* Sum of l' conj l over neighbours in time or in channel, over that of their powers. */
-static double coherence_along(const ci_flag_dynspec *p, size_t step, double usual)
+static double coherence_along(const ci_flag_dynspec *p, bool along_chan, double usual)
 {
-    size_t n = p->n_time * p->n_chan;
+    size_t n = p->n_time * p->n_chan, step = along_chan ? 1 : p->n_chan;
     const float *re = p->left[0], *im = p->left[1], *value = p->search.value, *w = p->weight;
     float most = (float)(usual * p->noise);
     double x = 0, y = 0, z = 0;
     for (size_t i = 0; i + step < n; i++) {
         size_t k = i + step;
-        bool is_last = step == 1 && k % p->n_chan == 0;
+        bool is_last = along_chan && k % p->n_chan == 0;
         if (is_last || !(w[i] > 0 && w[k] > 0 && value[i] < most && value[k] < most)) continue;
         x += (double)(re[i] * re[k] + im[i] * im[k]);
         y += (double)(re[i] * im[k] - im[i] * re[k]);
@@ -189,5 +189,5 @@ static double coherence_along(const ci_flag_dynspec *p, size_t step, double usua
 
 double ci_flag_left_coherence(const ci_flag_dynspec *p, double usual)
 {
-    return fmax(coherence_along(p, 1, usual), coherence_along(p, p->n_chan, usual));
+    return fmax(coherence_along(p, true, usual), coherence_along(p, false, usual));
 }

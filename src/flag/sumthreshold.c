@@ -19,6 +19,7 @@ typedef struct windows
     size_t length, step; /* step between the samples of a window */
     size_t n_t, n_c;     /* windows that lie in the dynamic spectrum begin at t < n_t, c < n_c */
     float *value[2], *found[2]; /* [0] as they are, [1] scratch */
+    bool along_chan;            /* in a single channel a step of times is 1, too */
     bool has_found;
     float each; /* what a found sample is worth */
 } windows;
@@ -48,6 +49,7 @@ CI_ISA_INLINE void windows_start(const ci_flag_search *s, bool along_chan, bool 
                    .n_c = s->n_chan,
                    .value = {sums, sums + size},
                    .found = {sums + 2 * size, sums + 3 * size},
+                   .along_chan = along_chan,
                    .has_found = has_found};
     samples_split(s, w->value[0], w->found[0]);
 }
@@ -67,7 +69,7 @@ CI_ISA_INLINE void windows_double(const ci_flag_search *s, windows *w)
     size_t n = s->n_time * s->n_chan, step = w->length * w->step;
     sums_double(n, step, w->value);
     if (w->has_found) sums_double(n, step, w->found);
-    if (w->step == 1)
+    if (w->along_chan)
         w->n_c -= w->length;
     else
         w->n_t -= w->length;

@@ -327,11 +327,65 @@ static void test_slope(void **unused)
     assert_true((double)n_wrong < 5e-3 * (double)(n_dynspec * N));
 }
 
+/* A source of 2 Jy, noise of 0.1 Jy, a tenth of the samples at 300 Jy, in few times and channels;
+ * returns how many are loud. */
+static size_t thin_fill(ci_flag_dynspec *p, uint8_t *is_hit)
+{
+    size_t n = p->n_time * p->n_chan, n_hit = 0;
+    for (size_t i = 0; i < n; i++) {
+        is_hit[i] = uniform() < 0.1;
+        double complex v = 2 + 0.1 * normal();
+        if (is_hit[i]) v += 300 * cexp(I * CI_TWO_PI * uniform());
+        p->re[i] = (float)creal(v);
+        p->im[i] = (float)cimag(v);
+        p->search.mark[i] = CI_FLAG_MARK_GOOD;
+        n_hit += is_hit[i];
+    }
+    p->n_good = n;
+    return n_hit;
+}
+
+/* Any number of times and channels, down to one of each. */
+static void test_thin(void **unused)
+{
+    (void)unused;
+    enum
+    {
+        MOST = 20,
+        N_DRAW = 40
+    };
+    for (size_t shape = 0; shape < MOST * MOST; shape++) {
+        ci_flag_dynspec *p = NULL;
+        size_t n_time = 1 + shape / MOST, n_chan = 1 + shape % MOST, n = n_time * n_chan;
+        size_t hit_here = 0, found_here = 0, wrong_here = 0;
+        assert_int_equal(ci_flag_dynspec_new(&p, n_time, n_chan), CI_OK);
+        p->search.isa = ci_isa_widest();
+        for (size_t k = 0; k < N_DRAW; k++) {
+            uint8_t is_hit[MOST * MOST];
+            hit_here += thin_fill(p, is_hit);
+            size_t n_all = ci_flag_dynspec_search(p), n_mark = 0;
+            for (size_t i = 0; i < n; i++) {
+                bool flagged = p->search.mark[i] == CI_FLAG_MARK_FOUND;
+                n_mark += flagged;
+                found_here += is_hit[i] && flagged;
+                wrong_here += !is_hit[i] && flagged;
+                assert_int_equal(p->search.mask[i], 0);
+            }
+            assert_int_equal(n_all, n_mark);
+        }
+        if (n < CI_FLAG_MIN_GOOD) hit_here = 0; /* too few to search */
+        assert_int_equal(found_here, hit_here);
+        assert_true(wrong_here * 20 <= n * N_DRAW);
+        ci_flag_dynspec_free(p);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_clean),   cmocka_unit_test(test_found),
         cmocka_unit_test(test_filled),  cmocka_unit_test(test_slope),
-        cmocka_unit_test(test_fringes), cmocka_unit_test(test_scattered)};
+        cmocka_unit_test(test_fringes), cmocka_unit_test(test_scattered),
+        cmocka_unit_test(test_thin)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
