@@ -59,8 +59,8 @@ CI_MUST_CHECK ci_status ci_flag_run(ci_comm *comm, ci_vis_set *set, const ci_fla
 CI_MUST_CHECK ci_status ci_flag_count(ci_comm *comm, const ci_vis_set *set,
                                       ci_flag_report **report);
 /* Warns of good samples of cross-correlations that are above 1e6 times the median of their
- * sub-band's baselines: where nothing is to be flagged, they would be used without a word.
- * Collective. */
+ * sub-band's baselines, and of more than one in a thousand that are exactly 0: where nothing is to
+ * be flagged, they would be used without a word. Collective. */
 CI_MUST_CHECK ci_status ci_flag_impossible_warn(ci_comm *comm, const ci_vis_set *set);
 
 /* Cost, for who plans it: seconds of one core to flag n_visibility values, about. Local. */

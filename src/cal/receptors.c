@@ -70,6 +70,34 @@ static bool all_along(const ci_cal_table *table, const ci_vis_meta *meta, const 
     return true;
 }
 
+/* Half a turn of a feed changes the sign of its gains: of all antennas alike it shows nowhere, of
+ * some it is refused. */
+static ci_status turned_check(const ci_cal_table *table, const ci_vis_meta *meta,
+                              const int32_t *antenna, bool is_swapped)
+{
+    for (int f = 0; f < 2; f++) {
+        double first = 0;
+        for (size_t a = 0; a < meta->array.n_antenna; a++) {
+            if (antenna[a] < 0) continue;
+            double own = feed_angle(&meta->array, meta->x_is_north, a, f);
+            double other = feed_angle(&table->array, table->x_is_north, (size_t)antenna[a],
+                                      is_swapped ? 1 - f : f);
+            double turned = cos(own - other);
+            if (isnan(turned)) continue;
+            if (first == 0) first = turned;
+            if (turned * first > 0) continue;
+            return ci_error(
+                CI_ERR_INPUT,
+                "%s: Header/feed_angle: the %s feed of antenna %lld lies at %.2f deg in the table "
+                "and at %.2f deg in the data, half a turn further than that of other antennas, "
+                "where the sign of its gains changes: correct feed_angle, or solve on these data",
+                ci_cal_table_title(table), f ? "Y" : "X", (long long)meta->array.antenna[a].number,
+                other * CI_RAD_TO_DEG, own * CI_RAD_TO_DEG);
+        }
+    }
+    return CI_OK;
+}
+
 ci_status ci_cal_feeds_match(const ci_cal_table *table, const ci_vis_meta *meta,
                              const int32_t *antenna, bool *is_swapped)
 {
@@ -84,9 +112,10 @@ ci_status ci_cal_feeds_match(const ci_cal_table *table, const ci_vis_meta *meta,
             ci_cal_table_title(table), table->is_circular ? "circular" : "linear",
             is_linear ? "linear" : "circular");
     if (!is_linear || !table->x_is_known || !meta->x_is_known) return CI_OK;
-    if (all_along(table, meta, antenna, false, &bad)) return CI_OK;
+    if (all_along(table, meta, antenna, false, &bad))
+        return turned_check(table, meta, antenna, false);
     *is_swapped = all_along(table, meta, antenna, true, &bad_swapped);
-    if (*is_swapped) return CI_OK;
+    if (*is_swapped) return turned_check(table, meta, antenna, true);
     size_t a = (size_t)bad, k = (size_t)antenna[bad];
     return ci_error(
         CI_ERR_INPUT,

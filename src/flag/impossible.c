@@ -12,6 +12,8 @@ enum
 };
 
 static const double most_factor = 1e6; /* over the median of the baselines' medians */
+static const double zeros_told =
+    1e-3; /* of good samples: fewer are chance where values are rounded */
 
 typedef struct level
 {
@@ -59,23 +61,58 @@ static ci_status limits_fill(const level *all, size_t n, double *limit, size_t n
     return CI_OK;
 }
 
-static int64_t block_count(const ci_vis_block *block, const double *limit)
+/* Of good samples of baselines. */
+typedef enum sample_count
 {
-    int64_t count = 0;
-    for (size_t r = 0; r < block->n_row; r++) {
-        if (ci_vis_baseline_is_auto(block->meta, (size_t)block->i_baseline[r])) continue;
-        for (size_t p = 0; p < block->n_pol; p++) {
-            size_t first = ci_vis_sample(block, r, 0, p);
-            double most = limit[block->part.i_sub_band * block->n_pol + p];
-            for (size_t c = 0; c < block->n_chan; c++) {
-                size_t k = first + c * block->n_pol;
-                double re = fabs((double)crealf(block->data[k]));
-                double im = fabs((double)cimagf(block->data[k]));
-                count += block->flags[k] == 0 && fmax(re, im) > most;
-            }
+    N_HUGE,
+    N_ZERO, /* exactly 0, of parallel hands: no noise is */
+    N_GOOD, /* of parallel hands */
+    N_COUNT
+} sample_count;
+
+static void row_count(const ci_vis_block *block, size_t i_row, size_t i_pol, double most,
+                      int64_t count[N_COUNT])
+{
+    size_t first = ci_vis_sample(block, i_row, 0, i_pol);
+    bool is_parallel = ci_vis_pol_is_parallel(block->meta->pol[i_pol]);
+    for (size_t c = 0; c < block->n_chan; c++) {
+        size_t k = first + c * block->n_pol;
+        double re = fabs((double)crealf(block->data[k])), im = fabs((double)cimagf(block->data[k]));
+        if (block->flags[k]) continue;
+        count[N_HUGE] += fmax(re, im) > most;
+        count[N_ZERO] += is_parallel && re == 0 && im == 0;
+        count[N_GOOD] += is_parallel;
+    }
+}
+
+static void set_count(const ci_vis_set *set, const double *limit, int64_t count[N_COUNT])
+{
+    for (size_t i = 0; i < set->n_block; i++) {
+        const ci_vis_block *block = set->block[i];
+        const double *most = limit + block->part.i_sub_band * block->n_pol;
+        for (size_t r = 0; r < block->n_row; r++) {
+            if (ci_vis_baseline_is_auto(block->meta, (size_t)block->i_baseline[r])) continue;
+            for (size_t p = 0; p < block->n_pol; p++)
+                row_count(block, r, p, most[p], count);
         }
     }
-    return count;
+}
+
+static void count_tell(const int64_t count[N_COUNT])
+{
+    if (count[N_HUGE] > 0)
+        ci_log_warning(
+            "%lld sample%s more than %g times the usual amplitude, which no visibility "
+            "is; used all the same, as nothing was to be flagged: flag them in the file, "
+            "or see --flag",
+            (long long)count[N_HUGE], count[N_HUGE] == 1 ? " is" : "s are", most_factor);
+    if ((double)count[N_ZERO] > zeros_told * (double)count[N_GOOD])
+        ci_log_warning(
+            "%lld of %lld good samples (%.3g %%) are exactly 0, as where a correlator has "
+            "no data; used as 0 Jy all the same, which lowers fluxes, as nothing was to "
+            "be flagged: flag them in the file, or see --flag",
+            (long long)count[N_ZERO], (long long)count[N_GOOD],
+            100 * (double)count[N_ZERO] / (double)count[N_GOOD]);
 }
 
 ci_status ci_flag_impossible_warn(ci_comm *comm, const ci_vis_set *set)
@@ -84,7 +121,7 @@ ci_status ci_flag_impossible_warn(ci_comm *comm, const ci_vis_set *set)
     void *all = NULL;
     double *limit = NULL;
     size_t n_here = 0, n_byte = 0, n_dynspec = set->meta->n_sub_band * set->meta->n_pol;
-    int64_t count = 0;
+    int64_t count[N_COUNT] = {0};
     ci_status status = ci_par_agree(comm, levels_make(set, &here, &n_here));
     if (status == CI_OK)
         status = ci_par_gather(comm, here, n_here * sizeof *here, -1, &all, &n_byte);
@@ -92,15 +129,9 @@ ci_status ci_flag_impossible_warn(ci_comm *comm, const ci_vis_set *set)
         status = ci_mem_alloc(&limit, n_dynspec, sizeof *limit, "medians of baselines");
     if (status == CI_OK) status = limits_fill(all, n_byte / sizeof *here, limit, n_dynspec);
     status = ci_par_agree(comm, status);
-    for (size_t i = 0; status == CI_OK && i < set->n_block; i++)
-        count += block_count(set->block[i], limit);
-    if (status == CI_OK) status = ci_par_sum_int(comm, &count, 1);
-    if (status == CI_OK && count > 0 && ci_comm_rank(comm) == 0)
-        ci_log_warning(
-            "%lld sample%s more than %g times the usual amplitude, which no visibility "
-            "is; used all the same, as nothing was to be flagged: flag them in the file, "
-            "or see --flag",
-            (long long)count, count == 1 ? " is" : "s are", most_factor);
+    if (status == CI_OK) set_count(set, limit, count);
+    if (status == CI_OK) status = ci_par_sum_int(comm, count, N_COUNT);
+    if (status == CI_OK && ci_comm_rank(comm) == 0) count_tell(count);
     ci_mem_free(limit);
     ci_mem_free(all);
     ci_mem_free(here);

@@ -27,6 +27,29 @@ static double common_diameter(const ci_vis_array *array)
     return diameter;
 }
 
+static bool is_any_rotating(const ci_vis_array *array)
+{
+    for (size_t a = 0; array && a < array->n_antenna; a++)
+        if (array->antenna[a].is_rotating) return true;
+    return false;
+}
+
+/* An image is not turned by the parallactic angle, as a beam on such a mount is on the sky. */
+static ci_status mounts_check(const ci_sky_beam *beam, const char *path, const ci_vis_array *array)
+{
+    static const double most_uneven = 0.02;
+    double range[2], at;
+    if (!is_any_rotating(array)) return CI_OK;
+    at = ci_sky_beam_image_range(beam, range);
+    if (range[1] - range[0] <= most_uneven) return CI_OK;
+    return ci_error(CI_ERR_INPUT,
+                    "%s: the beam is not round (%.3g to %.3g at %.3g deg from its centre), and "
+                    "mounts of Header/mount_type alt-az turn it on the sky with the parallactic "
+                    "angle, which is not taken into account: give a round one, or airy:D or none, "
+                    "or correct mount_type",
+                    path, range[0], range[1], at * CI_RAD_TO_DEG);
+}
+
 static ci_status parse(ci_sky_beam *beam, const char *spec, const ci_vis_array *array)
 {
     if (strcmp(spec, "auto") == 0)
@@ -44,7 +67,8 @@ static ci_status parse(ci_sky_beam *beam, const char *spec, const ci_vis_array *
                             spec);
         beam->kind = BEAM_IMAGE;
         CI_TRY(ci_str_copy(&beam->text, ci_path_base(spec)));
-        return ci_sky_beam_image_read(beam, spec);
+        CI_TRY(ci_sky_beam_image_read(beam, spec));
+        return mounts_check(beam, spec, array);
     }
     beam->kind = beam->diameter_m > 0 ? BEAM_AIRY : BEAM_NONE;
     if (beam->kind == BEAM_AIRY) return ci_str_format(&beam->text, "airy:%.6g", beam->diameter_m);

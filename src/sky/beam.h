@@ -31,6 +31,9 @@ double ci_sky_beam_image_power(const ci_sky_beam *beam, double l, double m, doub
  * below 0 there. */
 double ci_sky_beam_image_beyond(const ci_sky_beam *beam, double l, double m, double freq_hz,
                                 double *margin_rad);
+/* The least and greatest power at one distance from the centre, that where they differ most of
+ * those that the file covers; the distance in rad. */
+double ci_sky_beam_image_range(const ci_sky_beam *beam, double range[2]);
 /* Finds where the file says nothing (pixels of 0), and fills that smoothly. */
 ci_status ci_sky_beam_cover(ci_sky_beam *beam);
 

@@ -174,3 +174,31 @@ double ci_sky_beam_image_power(const ci_sky_beam *beam, double l, double m, doub
     double margin_rad, power = ci_sky_beam_image_beyond(beam, l, m, freq_hz, &margin_rad);
     return margin_rad >= 0 ? fmax(power, 0) : 0;
 }
+
+double ci_sky_beam_image_range(const ci_sky_beam *beam, double range[2])
+{
+    enum
+    {
+        N_RADIUS = 24,
+        N_ANGLE = 24
+    };
+    double half = 0.5 * (double)(beam->n_x < beam->n_y ? beam->n_x : beam->n_y) * beam->cell_rad;
+    double at = 0;
+    range[0] = range[1] = 1;
+    for (int i = 1; i <= N_RADIUS; i++) {
+        double r = half * i / N_RADIUS, least = INFINITY, most = -INFINITY, margin_rad;
+        for (int k = 0; k < N_ANGLE; k++) {
+            double angle = CI_TWO_PI * k / N_ANGLE;
+            double power = ci_sky_beam_image_beyond(beam, r * cos(angle), r * sin(angle),
+                                                    beam->freq_hz, &margin_rad);
+            if (margin_rad < 0) continue;
+            least = fmin(least, power);
+            most = fmax(most, power);
+        }
+        if (!(most - least > range[1] - range[0])) continue;
+        range[0] = least;
+        range[1] = most;
+        at = r;
+    }
+    return at;
+}

@@ -65,6 +65,26 @@ static ci_status feeds_compare(const ci_uvh5_file *first, const ci_uvh5_file *ot
     return same ? CI_OK : misfit(first, other, "different feeds (x_orientation, feed_angle)");
 }
 
+/* Dishes, of which the beam is, and mounts, which turn feeds: those of the first file hold for all.
+ */
+static ci_status dishes_compare(const ci_uvh5_file *first, const ci_uvh5_file *other)
+{
+    const ci_vis_array *a = &first->meta->array, *b = &other->meta->array;
+    for (size_t i = 0; i < a->n_antenna; i++) {
+        const ci_vis_antenna *p = &a->antenna[i], *q = &b->antenna[i];
+        if (fabs(p->diameter_m - q->diameter_m) > 1e-3 * fmax(p->diameter_m, q->diameter_m))
+            return misfit(first, other,
+                          "Header/antenna_diameters: %g and %g m of antenna %lld (0: not known)",
+                          p->diameter_m, q->diameter_m, (long long)p->number);
+        if (p->is_rotating != q->is_rotating)
+            return misfit(first, other,
+                          "Header/mount_type: the feeds of antenna %lld rotate with the "
+                          "parallactic angle in one, not in the other",
+                          (long long)p->number);
+    }
+    return CI_OK;
+}
+
 static ci_status conventions_compare(const ci_uvh5_file *first, const ci_uvh5_file *other)
 {
     const ci_vis_meta *a = first->meta, *b = other->meta;
@@ -76,6 +96,7 @@ static ci_status conventions_compare(const ci_uvh5_file *first, const ci_uvh5_fi
         return misfit(first, other, "different units (vis_units, pol_convention)");
     }
     CI_TRY(feeds_compare(first, other));
+    CI_TRY(dishes_compare(first, other));
     if (fabs(a->interval_s - b->interval_s) > 0.01 * a->interval_s) {
         return misfit(first, other, "different integration times, %g and %g s", a->interval_s,
                       b->interval_s);
