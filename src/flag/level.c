@@ -52,6 +52,7 @@ typedef struct dynspec_levels
     size_t n_noisy;             /* receptors of that polarisation and sub-band */
     size_t n_loud;              /* dynamic spectra that are loud beside the quietest, and stay */
     size_t n_undecided;         /* of those where nearly all are */
+    size_t n_few;               /* dynamic spectra with too few others to compare with */
     double *band;               /* [n_pol][n_sub_band][2] medians of log scatter and amplitude */
 } dynspec_levels;
 
@@ -320,7 +321,10 @@ static void bad_leave(dynspec_levels *k)
 /* One sub-band and polarisation. */
 static void dynspec_judge(dynspec_levels *k)
 {
-    if (k->n <= N_BESIDE + 1) return;
+    if (k->n <= N_BESIDE + 1) {
+        k->n_few += k->n;
+        return;
+    }
     for (size_t i = 0; i < k->n; i++)
         k->factor[i] = 0;
     noises_fill(k);
@@ -425,9 +429,18 @@ static void noisy_tell(const dynspec_levels *k)
                    k->noisiest, more);
 }
 
+static void few_tell(const dynspec_levels *k, size_t n)
+{
+    ci_log_warning("flag: %zu of %zu baselines by sub-band and polarisation are not compared with "
+                   "the others, which takes %d or more in each: a baseline or antenna that is loud "
+                   "in all its samples cannot be told there, and stays",
+                   k->n_few, n, N_BESIDE + 2);
+}
+
 static ci_status all_tell(const dynspec_levels *k, const ci_flag_level *level, size_t n)
 {
     if (k->n_bad > 0) bad_tell(k, n);
+    if (k->n_few > 0) few_tell(k, n);
     if (k->n_undecided > 0)
         ci_log_warning("flag: %zu of %zu baselines by sub-band and polarisation scatter far more "
                        "than the quietest, in sub-bands where nearly all do: which are right "

@@ -43,8 +43,8 @@ static void dirty_tell(const ci_flag_level *level, size_t n)
         n_dirty += level[i].is_dirty != 0;
     if ((double)n_dirty <= least_dirty * (double)n + 1) return;
     ci_log_warning("flag: %zu of %zu baselines by sub-band and polarisation have more loud samples "
-                   "left than noise has: interference in 4 of 10 samples or more cannot be told "
-                   "from good data, and stays in part",
+                   "left than noise has, and they stay: fringes of a bright sky that turn too fast "
+                   "to be followed, or interference in 4 of 10 samples or more",
                    n_dirty, n);
 }
 

@@ -1,4 +1,4 @@
-# ci-test: timeout=300 cost=25
+# ci-test: timeout=300 cost=35
 """`image --flag` with interference on a third to nearly half of the baselines and antennas: the loud ones
 go, the others stay, none is taken as dead; small data, and samples that no visibility can be, are said."""
 import os
@@ -73,6 +73,22 @@ small.data_array[7, 0, 0] += 1000
 result = image(write(small, "s.uvh5"), "--flag")
 check(samples(result) == 44 * 8, "small: the baseline with a spike is left:", samples(result))
 close(value(RA, DEC), FLUX, 0.02, "small: flux")
+
+# too few baselines to compare: one that is loud in all its samples stays, which is said once
+for n, words in ((4, ["12 of 12 baselines", "takes 10 or more"]), (2, ["2 of 2 baselines", "takes 10 or more"]), (5, ["2 of 20 baselines", "are flagged"])):
+    tel, enu = telescope(n, spread=300)
+    few = observed(20, 32)
+    result = image(hit(few, few.baseline_array == few.baseline_array[0], 100), "--flag")
+    check(result.stderr.count("not compared") == (n < 5), n, "antennas:", result.stderr)
+    warned(result, *words)
+
+# a clean sky whose fringes turn too fast to be followed is not called interference alone
+tel, enu = telescope(8, spread=1500)
+FEW = [(RA, DEC, 20.0), (RA + 0.5, DEC + 0.4, 30.0), (RA - 0.9, DEC - 0.5, 15.0), (RA + 1.1, DEC - 0.8, 40.0)]
+times = transit_jd(RA) + (np.arange(30) - 15) * 10 / 86400
+bright = phased(FEW, (RA, DEC), tel, enu, 1.4e9 + 2.5e5 * np.arange(32), times)
+bright.data_array += 0.01 * (rng.normal(size=bright.data_array.shape) + 1j * rng.normal(size=bright.data_array.shape))
+warned(image(write(bright, "f.uvh5"), "--flag"), "more loud samples left than noise has", "fringes of a bright sky")
 
 # no visibility is like that: said without --flag, gone with it
 bad = clean.copy()
