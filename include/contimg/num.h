@@ -100,6 +100,18 @@ ci_num_beam ci_num_beam_convolve(ci_num_beam a, ci_num_beam b);
 /* Smallest beam that all convolve to. */
 ci_num_beam ci_num_beam_common(const ci_num_beam *beams, size_t n);
 
+/* Transform of a Gaussian of unit integral, times a factor: exp(-2 pi^2 k' C k), C the covariance
+ * in pixels, x to the west, y to the north. */
+typedef struct ci_num_beam_gauss
+{
+    double xx, xy, yy, factor;
+} ci_num_beam_gauss;
+/* Of a beam, whose position angle counts from +y towards -x. Local. */
+ci_num_beam_gauss ci_num_beam_gauss_of(ci_num_beam beam, double factor);
+/* Its value at u, v (cycles a pixel) of the ci_num_beam_gauss *context, as ci_fft_convolve asks for
+ * it. Local. */
+double ci_num_beam_gauss_transfer(void *context, double u, double v);
+
 /* Interpolation weights at fraction 0 <= f < 1, sum 1: a sinc under a Kaiser window, 2a taps,
  * a = 5 (Lanczos' form, but its own window errs by 1.3e-3 where this one errs by 1.5e-4: peak
  * of a Gaussian of 4 pixels FWHM). Tap k belongs to pixel floor(x) - 4 + k, f = x - floor(x). */

@@ -9,28 +9,6 @@
 /* A kernel has fallen to 1e-11 at this many of its widths. */
 #define REACH_ZERO 3.0
 
-/* Transform of a Gaussian of unit integral, times a factor: exp(-2 pi^2 k' C k), C the
- * covariance in pixels. x to the west, y to the north. */
-typedef struct gauss
-{
-    double xx, xy, yy, factor;
-} gauss;
-
-static double gauss_transfer(void *context, double u, double v)
-{
-    const gauss *g = context;
-    double form = g->xx * u * u + 2 * g->xy * u * v + g->yy * v * v;
-    return g->factor * exp(-2 * CI_PI * CI_PI * form);
-}
-
-static gauss gauss_of(ci_num_beam k, double factor)
-{
-    double to_variance = 1 / (8 * log(2.0));
-    double s = sin(k.pa_rad), c = cos(k.pa_rad);
-    double a = k.major * k.major * to_variance, b = k.minor * k.minor * to_variance;
-    return (gauss){a * s * s + b * c * c, (b - a) * s * c, a * c * c + b * s * s, factor};
-}
-
 /* Padded image of a tile: the margin keeps the two ends apart that the transform joins. */
 typedef struct padded
 {
@@ -83,14 +61,14 @@ static ci_status mask_rows(padded *p, const mosaic_rows *rows)
 static ci_status convolve(mosaic_job *job, const mosaic_tile *tile, const mosaic_rows *rows,
                           padded *p)
 {
-    gauss g = gauss_of(tile->kernel, tile->beam_factor);
+    ci_num_beam_gauss g = ci_num_beam_gauss_of(tile->kernel, tile->beam_factor);
     size_t n_y = p->n_y + p->margin, n_x = p->n_x + p->margin;
     CI_TRY(ci_fft_convolve(job->comm, &(ci_fft_slab){n_y, n_x, rows->first, p->n, p->rows},
-                           gauss_transfer, &g));
+                           ci_num_beam_gauss_transfer, &g));
     if (!p->mask) return CI_OK;
     g.factor = 1;
     return ci_fft_convolve(job->comm, &(ci_fft_slab){n_y, n_x, rows->first, p->n, p->mask},
-                           gauss_transfer, &g);
+                           ci_num_beam_gauss_transfer, &g);
 }
 
 /* Takes the margin off, in place, and puts NaN where there is no value: a border of which a

@@ -221,3 +221,20 @@ ci_num_beam ci_num_beam_common(const ci_num_beam *beams, size_t n)
     double grow = (worst > 1 ? worst : 1) * (1 + 1e-11);
     return beam_of((sym){outer.xx * grow, outer.xy * grow, outer.yy * grow});
 }
+
+/* ---- transforms ------------------------------------------------------------------------------ */
+
+ci_num_beam_gauss ci_num_beam_gauss_of(ci_num_beam k, double factor)
+{
+    double to_variance = 1 / (8 * log(2.0)), s = sin(k.pa_rad), c = cos(k.pa_rad);
+    double a = k.major * k.major * to_variance, b = k.minor * k.minor * to_variance;
+    return (ci_num_beam_gauss){a * s * s + b * c * c, (b - a) * s * c, a * c * c + b * s * s,
+                               factor};
+}
+
+double ci_num_beam_gauss_transfer(void *context, double u, double v)
+{
+    const ci_num_beam_gauss *g = context;
+    double form = g->xx * u * u + 2 * g->xy * u * v + g->yy * v * v;
+    return g->factor * exp(-2 * CI_PI * CI_PI * form);
+}
