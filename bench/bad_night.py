@@ -153,6 +153,15 @@ def simulate(folder, args, seed, options):
     subprocess.run([str(c) for c in command], check=True, stdout=subprocess.DEVNULL)
 
 
+def clean_copy(folder, data, args, seed, options):
+    """A copy in data of what contimg-sim makes; made once for all troubles of a seed with the same options."""
+    shutil.rmtree(data, ignore_errors=True)
+    clean = f"{folder}/clean/" + "-".join(str(c).strip("-") for c in [seed, *options])
+    if not os.path.isdir(clean):
+        simulate(clean, args, seed, options)
+    shutil.copytree(clean, data)
+
+
 def image(folder, data, args):
     """Runs contimg; gives its exit status and the tile's entry of the report."""
     env = {k: v for k, v in os.environ.items() if not k.startswith("CONTIMG_")}
@@ -205,16 +214,16 @@ def main():
     folder = args.keep or tempfile.mkdtemp()
     os.makedirs(f"{here}/results", exist_ok=True)
     for seed in args.seed.split(","):
+        shutil.rmtree(f"{folder}/clean", ignore_errors=True)
         for name in args.trouble.split(","):
             if name not in TROUBLES:
                 sys.exit(f"--trouble {name}: known are {', '.join(TROUBLES)}")
             options, changes = TROUBLES[name]
             data = f"{folder}/data"
-            shutil.rmtree(data, ignore_errors=True)
+            clean_copy(folder, data, args, seed, options)
             for part in ("staging", "state", "products", "compared.jsonl"):
                 path = f"{folder}/{part}"
                 shutil.rmtree(path, ignore_errors=True) if os.path.isdir(path) else os.path.exists(path) and os.remove(path)
-            simulate(data, args, seed, options)
             tile = Tile(sorted(glob.glob(f"{data}/*.hdf5")), int(seed))
             tile.spoil([getattr(tile, change)() for change in changes])
             line = {"trouble": name, "seed": int(seed), "stations": args.stations, "sub_bands": args.sub_bands, "channels": args.channels}
