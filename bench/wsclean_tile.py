@@ -155,6 +155,9 @@ def compare(args):
               f"{p['median_ratio']:9.4f}{p['scatter']:9.4f}")
     line["wall_ratio"] = line["wsclean"]["wall_s"] / line["contimg"]["wall_s"]
     line["cpu_ratio"] = line["wsclean"]["cpu_s"] / line["contimg"]["cpu_s"]
+    if line["thermal_jy"]:
+        print(f"thermal noise {1e3 * line['thermal_jy']:.4f} mJy: rms of contimg {line['contimg']['rms_jy'] / line['thermal_jy']:.4f}, "
+              f"of WSClean {line['wsclean']['rms_jy'] / line['thermal_jy']:.4f} times that")
     print(f"WSClean over contimg: {line['wall_ratio']:.2f} in wall time, "
           f"{line['cpu_ratio']:.2f} in processor time")
     with open(args.append, "a") as f:
