@@ -3,14 +3,17 @@
 # or as a user with sudo.
 #   tools/test.sh            everything
 #   tools/test.sh --quick    no second compiler, no static analysis, no sanitizers
+#   tools/test.sh --exhaustive   everything, each test in its exhaustive form: hours, for a nightly run
 set -eu
 cd "$(dirname "$0")/.."
 quick=0
+exhaustive=OFF
 case ${1:-} in
   '') ;;
   --quick) quick=1 ;;
+  --exhaustive) exhaustive=ON ;;
   *)
-    sed -n '2,5s/^# \{0,1\}//p' "$0"
+    sed -n '2,6s/^# \{0,1\}//p' "$0"
     [ "$1" = --help ] && exit 0
     exit 2
     ;;
@@ -35,7 +38,7 @@ fi
 venv=$(pwd)/$venv
 
 step "gcc, warnings are errors"
-cmake --preset ci -DCONTIMG_TEST_VENV="$venv" >/dev/null
+cmake --preset ci -DCONTIMG_TEST_VENV="$venv" -DCONTIMG_TEST_EXHAUSTIVE=$exhaustive >/dev/null
 cmake --build --preset ci
 
 if [ $quick = 0 ]; then
