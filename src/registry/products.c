@@ -174,9 +174,18 @@ ci_status ci_registry_product_staging_removed(ci_registry *registry, const char 
 
 /* ---- registry and disk put right ------------------------------------------------------------- */
 
+/* How a product leaves its published path. */
+typedef struct
+{
+    const char *id, *published_path;
+    const char *from; /* its state word */
+    const char *why;
+    bool is_withdrawal;
+    const char *metadata_json, *qa_json; /* NULL: stay */
+} departure;
+
 /* Published at this path no longer: back in staging, `why` in its row. */
-static ci_status unpublish(ci_registry *registry, const char *id, const char *published_path,
-                           const char *why, bool is_withdrawal, bool *done)
+static ci_status unpublish(ci_registry *registry, const departure *d, bool *done)
 {
     ci_db *db = &registry->db[CI_REGISTRY_DB_DATA];
     int64_t n = 0;
@@ -185,14 +194,17 @@ static ci_status unpublish(ci_registry *registry, const char *id, const char *pu
     ci_status status = ci_registry_db_run(
         db, &n,
         "UPDATE data_registry SET status='staging',published_path=NULL,published_at=NULL,"
-        "finalization_status=?,staging_removable=0,publish_error=?,next_try_at=NULL,"
-        "staged_at=?,auto_publish_enabled=CASE WHEN ? THEN 0 ELSE auto_publish_enabled END "
-        "WHERE data_id=? AND status='published' AND published_path=? AND origin<>'deployed'",
-        VALUES(V(is_withdrawal ? "withdrawn" : "pending"), V(why), V(ci_registry_now(registry)),
-               V(is_withdrawal), V(id), V(published_path)));
+        "finalization_status=?,staging_removable=0,publish_error=?,next_try_at=NULL,staged_at=?,"
+        "auto_publish_enabled=CASE WHEN ? THEN 0 ELSE auto_publish_enabled END,"
+        "publish_attempts=CASE WHEN ? THEN 0 ELSE publish_attempts END,"
+        "metadata_json=COALESCE(?,metadata_json),qa_json=COALESCE(?,qa_json) "
+        "WHERE data_id=? AND status=? AND published_path=? AND origin<>'deployed'",
+        VALUES(V(d->is_withdrawal ? "withdrawn" : "pending"), V(d->why),
+               V(ci_registry_now(registry)), V(d->is_withdrawal), V(d->is_withdrawal),
+               V(d->metadata_json), V(d->qa_json), V(d->id), V(d->from), V(d->published_path)));
     if (status == CI_OK && n > 0)
-        status = ci_registry_db_change(registry, CI_REGISTRY_DB_DATA, "product", id, "published",
-                                       "staging", why);
+        status = ci_registry_db_change(registry, CI_REGISTRY_DB_DATA, "product", d->id, d->from,
+                                       "staging", d->why);
     *done = status == CI_OK && n > 0;
     return ci_registry_db_end(db, status);
 }
@@ -202,38 +214,35 @@ ci_status ci_registry_product_lost(ci_registry *registry, const char *id,
 {
     char why[CI_REGISTRY_TEXT];
     snprintf(why, sizeof why, "%s is not there any more", published_path);
-    return unpublish(registry, id, published_path, why, false, done);
+    const departure lost = {
+        .id = id, .published_path = published_path, .from = "published", .why = why};
+    return unpublish(registry, &lost, done);
 }
 
 ci_status ci_registry_product_withdraw(ci_registry *registry, const char *id,
                                        const char *published_path, bool *done)
 {
-    return unpublish(registry, id, published_path, "withdrawn: waits for contimg publish --id",
-                     true, done);
+    const departure withdrawal = {.id = id,
+                                  .published_path = published_path,
+                                  .from = "published",
+                                  .why = "withdrawn: waits for contimg publish --id",
+                                  .is_withdrawal = true};
+    return unpublish(registry, &withdrawal, done);
 }
 
 ci_status ci_registry_product_withdraw_before(ci_registry *registry, const ci_registry_product *p,
                                               const char *metadata_json, const char *qa_json,
                                               bool *done)
 {
-    static const char why[] = "the version before withdrawn: waits for contimg publish --id";
-    ci_db *db = &registry->db[CI_REGISTRY_DB_DATA];
-    int64_t n = 0;
-    *done = false;
-    CI_TRY(ci_registry_db_begin(db));
-    ci_status status = ci_registry_db_run(
-        db, &n,
-        "UPDATE data_registry SET status='staging',published_path=NULL,published_at=NULL,"
-        "finalization_status='withdrawn',staging_removable=0,publish_error=?,next_try_at=NULL,"
-        "staged_at=?,auto_publish_enabled=0,publish_attempts=0,metadata_json=?,qa_json=? "
-        "WHERE data_id=? AND status=? AND published_path=? AND origin<>'deployed'",
-        VALUES(V(why), V(ci_registry_now(registry)), V(metadata_json), V(qa_json), V(p->id),
-               V(state_words[p->state]), V(p->published_path)));
-    if (status == CI_OK && n > 0)
-        status = ci_registry_db_change(registry, CI_REGISTRY_DB_DATA, "product", p->id,
-                                       state_words[p->state], "staging", why);
-    *done = status == CI_OK && n > 0;
-    return ci_registry_db_end(db, status);
+    const departure withdrawal = {
+        .id = p->id,
+        .published_path = p->published_path,
+        .from = state_words[p->state],
+        .why = "the version before withdrawn: waits for contimg publish --id",
+        .is_withdrawal = true,
+        .metadata_json = metadata_json,
+        .qa_json = qa_json};
+    return unpublish(registry, &withdrawal, done);
 }
 
 /* Nothing where a row of this id is there. */

@@ -4,35 +4,15 @@
 # path of everything: every group is made once, every product is published once.
 # CONTIMG_TEST_EXHAUSTIVE=1: 8 runs for two minutes.
 . "$CONTIMG_SOURCE/tests/support/cli.sh"
+. "$CONTIMG_SOURCE/tests/support/tiny_site.sh"
 n_run=3 n_tile=5 seconds=6
 [ -z "${CONTIMG_TEST_EXHAUSTIVE:-}" ] || n_run=8 n_tile=41 seconds=120
 n_group=$(((n_tile - 1) / 2)) # of three, one shared with the one before
 site=$folder/'Zustand für alle'
-mkdir -p "$site/incoming"
-"$runner" 0 "$sim" --out ready --stations 1,7,14,24,34,68,80,97 --sub-bands 2 --channels 2 --fine 96 \
-  --integrations 2 --tiles $n_tile --start 2026-01-25T00:00:10 --dec 33 --calibrator 12.7 --sefd 500 \
-  >"$out" 2>"$err" || fail "contimg-sim: $(cat "$err")"
+tiny_files ready $n_tile
 files=(ready/*.hdf5)
 [ ${#files[@]} = $((2 * n_tile)) ] || fail "${#files[@]} files of $n_tile tiles"
-cat >contimg.env <<TEXT
-CONTIMG_INPUT_DIR=$site/incoming
-CONTIMG_OUTPUT_DIR=$site/staging
-CONTIMG_STATE_DIR=$site/state
-CONTIMG_PRODUCTS_DIR=$site/products
-CONTIMG_EXPECTED_SUBBANDS=2
-CONTIMG_MIN_SUBBANDS=2
-CONTIMG_GROUP_SIZE=3
-CONTIMG_GROUP_OVERLAP=1
-CONTIMG_CALIBRATED=true
-CONTIMG_SIZE=64
-CONTIMG_CELL_ARCSEC=120
-CONTIMG_NITER=0
-CONTIMG_MEMORY=2
-CONTIMG_QA_IMG_MAX_NOISE_RATIO=1000
-CONTIMG_DISK_CRITICAL_GB=0
-CONTIMG_DISK_WARN_GB=0
-TEXT
-export CONTIMG_CONFIG=$folder/contimg.env
+tiny_site "$site"
 "$contimg" check --make >"$out" 2>"$err" || fail "check: $(cat "$out" "$err")"
 
 # One after the other, over three quarters of the time; at rest, and not silent for long.
