@@ -25,7 +25,8 @@ static void sample_fill(ci_flag_axis *axis, size_t i)
     if (axis->n_box == 1) at = 0;
     size_t next = node + 1 < axis->n_box ? node + 1 : node, own = i / axis->box;
     double share = 1 - (at - (double)node);
-    axis->node[i] = node;
+    axis->node[i] = (int32_t)node;
+    axis->next[i] = (int32_t)next;
     axis->share[i] = (float)share;
     axis->own[i] = share * weight_of(axis, node, own) + (1 - share) * weight_of(axis, next, own);
     axis->square[i] = 0;
@@ -61,8 +62,9 @@ ci_status ci_flag_axis_new(ci_flag_axis *axis, size_t n, size_t box, bool is_alo
     static const char what[] = "flagging: smooth surface";
     *axis = (ci_flag_axis){.n = n, .box = box, .n_box = (n + box - 1) / box, .is_alone = is_alone};
     size_t n_box = axis->n_box;
-    CI_TRY(ci_mem_alloc(&axis->tap, 2 * n_box * n_box, sizeof(float), what));
-    CI_TRY(ci_mem_alloc(&axis->node, n, sizeof(size_t), what));
+    CI_TRY(ci_mem_alloc(&axis->tap, 2 * n_box * n_box + CI_FLAG_BOX_LANES, sizeof(float), what));
+    CI_TRY(ci_mem_alloc(&axis->node, 2 * n, sizeof(int32_t), what));
+    axis->next = axis->node + n;
     CI_TRY(ci_mem_alloc(&axis->share, n, sizeof(float), what));
     CI_TRY(ci_mem_alloc(&axis->own, 2 * n + n_box, sizeof(double), what));
     axis->slope = axis->tap + n_box * n_box;

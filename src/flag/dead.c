@@ -64,7 +64,7 @@ static double coherence_measure(const ci_vis_block *block, size_t i_row, size_t 
     return z > 0 ? hypot(x, y) / z : 0;
 }
 
-static ci_status records_make(const ci_vis_set *set, record **out, size_t *n_out)
+static ci_status records_make(const ci_vis_set *set, ci_isa isa, record **out, size_t *n_out)
 {
     size_t n_max = 0, n = 0;
     float *scratch = NULL;
@@ -85,7 +85,7 @@ static ci_status records_make(const ci_vis_set *set, record **out, size_t *n_out
                 r->median[p] = NAN;
                 if (!ci_vis_pol_is_parallel(block->meta->pol[p])) continue;
                 r->median[p] = ci_flag_median_amplitude(block, i_row, end, p, scratch, N_SCRATCH,
-                                                        &r->n_good[p]);
+                                                        isa, &r->n_good[p]);
                 r->coherence[p] = coherence_measure(block, i_row, end, p);
             }
         }
@@ -152,9 +152,10 @@ static void receptors_level(judge *j, bool autos, double share)
     for (size_t a = 0; a < n_antenna; a++) {
         double *of = j->pool + j->first[a];
         size_t n_of = j->first[a + 1] - j->first[a];
-        if (share != 0.5) qsort(of, n_of, sizeof *of, ci_num_compare_doubles);
-        double at = n_of > 0 ? of[(size_t)ceil(share * (double)(n_of - 1))] : NAN;
-        j->receptor[a] = share != 0.5 ? at : ci_num_median(of, n_of);
+        if (share == 0.5 || n_of == 0)
+            j->receptor[a] = ci_num_median(of, n_of);
+        else
+            j->receptor[a] = ci_num_nth(of, n_of, (size_t)ceil(share * (double)(n_of - 1)));
     }
 }
 
@@ -377,7 +378,7 @@ ci_status ci_flag_dead(ci_comm *comm, ci_vis_set *set, const ci_flag_options *op
     record *here = NULL;
     void *whole = NULL;
     size_t n_here = 0, n_byte = 0;
-    ci_status status = ci_par_agree(comm, records_make(set, &here, &n_here));
+    ci_status status = ci_par_agree(comm, records_make(set, ci_comm_isa(comm), &here, &n_here));
     if (status == CI_OK)
         status = ci_par_gather(comm, here, n_here * sizeof *here, -1, &whole, &n_byte);
     if (status == CI_OK)

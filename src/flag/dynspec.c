@@ -20,8 +20,9 @@ static ci_status arrays_new(ci_flag_dynspec *p)
     size_t n = p->n_time * p->n_chan, n_line = p->n_time + p->n_chan, n_box = n_box_most(p);
     float *f = NULL;
     size_t n_windows = CI_FLAG_N_WINDOWS * CI_FLAG_WINDOWS_SIZE(p->n_time, p->n_chan);
-    CI_TRY(ci_mem_alloc(&f, 8 * n + n_windows + 6 * n_box + 5 * p->n_chan + 6 * n_line,
-                        sizeof(float), "flagging: a baseline's dynamic spectrum"));
+    CI_TRY(ci_mem_alloc(
+        &f, 8 * n + n_windows + 6 * n_box + CI_FLAG_BOX_LANES + 5 * p->n_chan + 6 * n_line,
+        sizeof(float), "flagging: a baseline's dynamic spectrum"));
     p->all = f;
     p->re = f;
     p->im = (f += n);
@@ -33,7 +34,7 @@ static ci_status arrays_new(ci_flag_dynspec *p)
     p->search.scratch = (f += n);
     p->search.windows = (f += n);
     p->box = (f += n_windows);
-    p->line = (f += 6 * n_box);
+    p->line = (f += 6 * n_box + CI_FLAG_BOX_LANES);
     p->fringe = (f += 5 * p->n_chan);
     p->lag[0] = (f += 2 * n_line);
     p->lag[1] = f + 4 * p->n_chan;

@@ -63,7 +63,7 @@ typedef struct ci_flag_axis
     bool is_alone;        /* each box by itself, nothing between them */
     float *tap;           /* [n_box][n_box] Gaussian between boxes, not normalised */
     float *slope;         /* [n_box][n_box] and of a line through them */
-    size_t *node;         /* [n] the first of the two boxes on either side of a sample */
+    int32_t *node, *next; /* [n] the two boxes on either side of a sample */
     float *share;         /* [n] of that box */
     double *own, *square; /* [n] weight of a sample in its own smooth value, sum of squares */
     double *sum;          /* [n_box] of the taps, each times its samples */
@@ -72,7 +72,8 @@ typedef struct ci_flag_axis
 enum
 {
     CI_FLAG_BOX_TIME = 2, /* samples of a box of the surface */
-    CI_FLAG_BOX_CHAN = 4
+    CI_FLAG_BOX_CHAN = 4,
+    CI_FLAG_BOX_LANES = 16 /* boxes that are read at once: so many numbers lie behind the last */
 };
 
 /* Along which axes a surface is smooth: where a bright sky turns too fast for its neighbours in
@@ -161,8 +162,9 @@ bool ci_flag_mode_subtract(ci_flag_dynspec *p, double *power);
 /* The most that a mode of noise has. Local. */
 double ci_flag_mode_noise(const ci_flag_dynspec *p);
 /* How alike neighbours are in what is left (0 to 1), along time or along channel, the greater one:
- * noise is not. Of samples up to `usual` times the noise. Local. */
-double ci_flag_left_coherence(const ci_flag_dynspec *p, double usual);
+ * noise is not. Of samples up to `usual` times the noise. Line and the search's scratch are used.
+ * Local. */
+double ci_flag_left_coherence(ci_flag_dynspec *p, double usual);
 
 /* axis.c. */
 CI_MUST_CHECK ci_status ci_flag_axis_new(ci_flag_axis *axis, size_t n, size_t box, bool is_alone);

@@ -7,7 +7,8 @@
 /* Median amplitude over the good samples of rows [first, end) of one polarisation, NaN for
  * none; at most n_scratch of them are looked at, evenly spread. Local. */
 double ci_flag_median_amplitude(const ci_vis_block *block, size_t i_row_first, size_t i_row_end,
-                                size_t i_pol, float *scratch, size_t n_scratch, int64_t *n_good);
+                                size_t i_pol, float *scratch, size_t n_scratch, ci_isa isa,
+                                int64_t *n_good);
 
 /* Finds and flags dead receptors; fills report->dead, median_amplitude, n_*. `again`: after
  * interference was found, beside which a dead receptor may not have been seen: only those of low

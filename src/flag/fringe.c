@@ -3,6 +3,7 @@
  * fringe: a sky turns from one sample to the next by much the same angle and keeps its amplitude,
  * noise and interference do not. */
 #include "flag/dynspec.h"
+#include "flag/lags.h"
 
 #include "contimg/num.h"
 
@@ -11,69 +12,15 @@
 
 enum
 {
-    N_LANE = 8,
     MIN_PAIR = 3 /* of which a line's incoherent power is known */
 };
 
-/* Sums over times, by channel: w w' v' conj v (both parts), power, pairs. */
-CI_ISA_INLINE void over_times(ci_flag_dynspec *p)
-{
-    size_t n = p->n_chan;
-    float *restrict x = p->lag[0], *restrict y = x + n, *restrict z = y + n, *restrict m = z + n;
-    memset(x, 0, 4 * n * sizeof *x);
-    for (size_t t = 0; t + 1 < p->n_time; t++) {
-        const float *restrict re = p->re + t * n, *restrict im = p->im + t * n;
-        const float *restrict w = p->weight + t * n;
-        for (size_t c = 0; c < n; c++) {
-            float u = w[c] * w[c + n], a = re[c], b = im[c], d = re[c + n], e = im[c + n];
-            x[c] += u * (a * d + b * e);
-            y[c] += u * (a * e - b * d);
-            z[c] += 0.5f * u * (a * a + b * b + d * d + e * e);
-            m[c] += u;
-        }
-    }
-}
-
-/* The same over the channels of one row, by lanes; out[k n_time] are its sums. */
-CI_ISA_INLINE void over_chans(const ci_flag_dynspec *p, size_t t, float *out)
-{
-    size_t n = p->n_chan - 1, i = 0;
-    const float *restrict re = p->re + t * p->n_chan, *restrict im = p->im + t * p->n_chan;
-    const float *restrict w = p->weight + t * p->n_chan;
-    float x[N_LANE] = {0}, y[N_LANE] = {0}, z[N_LANE] = {0}, m[N_LANE] = {0};
-    for (; i + N_LANE <= n; i += N_LANE) {
-        for (size_t k = 0; k < N_LANE; k++) {
-            float u = w[i + k] * w[i + k + 1];
-            float a = re[i + k], b = im[i + k], d = re[i + k + 1], e = im[i + k + 1];
-            x[k] += u * (a * d + b * e);
-            y[k] += u * (a * e - b * d);
-            z[k] += 0.5f * u * (a * a + b * b + d * d + e * e);
-            m[k] += u;
-        }
-    }
-    for (size_t k = 0; i < n; i++, k++) {
-        float u = w[i] * w[i + 1], a = re[i], b = im[i], d = re[i + 1], e = im[i + 1];
-        x[k] += u * (a * d + b * e);
-        y[k] += u * (a * e - b * d);
-        z[k] += 0.5f * u * (a * a + b * b + d * d + e * e);
-        m[k] += u;
-    }
-    float sum[4] = {0};
-    for (size_t k = 0; k < N_LANE; k++) {
-        sum[0] += x[k];
-        sum[1] += y[k];
-        sum[2] += z[k];
-        sum[3] += m[k];
-    }
-    for (size_t k = 0; k < 4; k++)
-        out[k * p->n_time] = sum[k];
-}
-
 CI_ISA_INLINE void lags_measure(ci_flag_dynspec *p)
 {
-    over_times(p);
+    const ci_flag_lag_data data = {p->n_time, p->n_chan, p->re, p->im, p->weight};
+    ci_flag_lags_over_times(&data, p->lag[0]);
     for (size_t t = 0; t < p->n_time; t++)
-        over_chans(p, t, p->lag[1] + t);
+        ci_flag_lags_over_chans(&data, t, p->n_time, p->lag[1] + t);
 }
 
 CI_ISA_INSTANCES(lags_measure, (ci_flag_dynspec * p), (p))

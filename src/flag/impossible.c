@@ -21,7 +21,7 @@ typedef struct level
     double median;
 } level;
 
-static ci_status levels_make(const ci_vis_set *set, level **out, size_t *n_out)
+static ci_status levels_make(const ci_vis_set *set, ci_isa isa, level **out, size_t *n_out)
 {
     size_t n_max = 0, n = 0;
     float scratch[N_SCRATCH];
@@ -36,7 +36,7 @@ static ci_status levels_make(const ci_vis_set *set, level **out, size_t *n_out)
             for (size_t p = 0; p < block->n_pol; p++) {
                 int64_t n_good;
                 double median =
-                    ci_flag_median_amplitude(block, r, end, p, scratch, N_SCRATCH, &n_good);
+                    ci_flag_median_amplitude(block, r, end, p, scratch, N_SCRATCH, isa, &n_good);
                 if (!(median > 0)) continue;
                 (*out)[n++] = (level){(int64_t)(block->part.i_sub_band * block->n_pol + p), median};
             }
@@ -122,7 +122,7 @@ ci_status ci_flag_impossible_warn(ci_comm *comm, const ci_vis_set *set)
     double *limit = NULL;
     size_t n_here = 0, n_byte = 0, n_dynspec = set->meta->n_sub_band * set->meta->n_pol;
     int64_t count[N_COUNT] = {0};
-    ci_status status = ci_par_agree(comm, levels_make(set, &here, &n_here));
+    ci_status status = ci_par_agree(comm, levels_make(set, ci_comm_isa(comm), &here, &n_here));
     if (status == CI_OK)
         status = ci_par_gather(comm, here, n_here * sizeof *here, -1, &all, &n_byte);
     if (status == CI_OK)

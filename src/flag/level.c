@@ -92,9 +92,8 @@ static const int32_t *ends_of(const dynspec_levels *k, size_t i, int side)
 /* The value below which a share of n values lies; values are reordered. */
 static double quantile(double *values, size_t n, double share)
 {
-    if (share == 0.5) return ci_num_median(values, n);
-    qsort(values, n, sizeof *values, ci_num_compare_doubles);
-    return n > 0 ? values[(size_t)(share * (double)(n - 1))] : NAN;
+    if (share == 0.5 || n == 0) return ci_num_median(values, n);
+    return ci_num_nth(values, n, (size_t)(share * (double)(n - 1)));
 }
 
 /* Receptors' levels x from log level = x_1 + x_2, each the median over its baselines, or a lower

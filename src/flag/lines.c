@@ -10,7 +10,8 @@
 
 enum
 {
-    MIN_LINE = 8
+    MIN_LINE = 8,
+    N_LANE = 8
 };
 
 static const float most_amplitude = 5; /* of the lower quartile of all lines */
@@ -75,26 +76,45 @@ CI_ISA_INLINE void roots_fill(const ci_flag_dynspec *p, float *restrict root)
         root[i] = sqrtf(sqrtf(value[i]));
 }
 
-CI_ISA_INSTANCES(roots_fill, (const ci_flag_dynspec *p, float *root), (p, root))
+/* Sums of the weights, and of weight x root, of one row, by lanes. */
+CI_ISA_INLINE void row_sum(size_t n, const float *restrict weight, const float *restrict root,
+                           float *level, float *count)
+{
+    float x[N_LANE] = {0}, y[N_LANE] = {0};
+    size_t c = 0;
+    *level = *count = 0;
+    for (; c + N_LANE <= n; c += N_LANE) {
+        for (size_t k = 0; k < N_LANE; k++) {
+            x[k] += weight[c + k] * root[c + k];
+            y[k] += weight[c + k];
+        }
+    }
+    for (size_t k = 0; c < n; c++, k++) {
+        x[k] += weight[c] * root[c];
+        y[k] += weight[c];
+    }
+    for (size_t k = 0; k < N_LANE; k++) {
+        *level += x[k];
+        *count += y[k];
+    }
+}
 
 /* Level of each channel along times, or of each time along channels: the square of the roots' mean;
  * 0 where nothing is known. */
-static void levels_mean(const ci_flag_dynspec *p, bool of_chan, const float *root, float *level,
-                        float *count)
+CI_ISA_INLINE void levels_mean(const ci_flag_dynspec *p, bool of_chan, const float *root,
+                               float *restrict level, float *restrict count)
 {
     size_t n_line = of_chan ? p->n_chan : p->n_time;
     memset(level, 0, n_line * sizeof *level);
     memset(count, 0, n_line * sizeof *count);
     for (size_t t = 0; t < p->n_time; t++) {
-        const float *from = root + t * p->n_chan, *weight = p->weight + t * p->n_chan;
+        const float *restrict from = root + t * p->n_chan;
+        const float *restrict weight = p->weight + t * p->n_chan;
         for (size_t c = 0; of_chan && c < p->n_chan; c++) {
             level[c] += weight[c] * from[c];
             count[c] += weight[c];
         }
-        for (size_t c = 0; !of_chan && c < p->n_chan; c++) {
-            level[t] += weight[c] * from[c];
-            count[t] += weight[c];
-        }
+        if (!of_chan) row_sum(p->n_chan, weight, from, level + t, count + t);
     }
     for (size_t i = 0; i < n_line; i++) {
         float mean = count[i] > 0 ? level[i] / count[i] : 0;
@@ -102,18 +122,25 @@ static void levels_mean(const ci_flag_dynspec *p, bool of_chan, const float *roo
     }
 }
 
-bool ci_flag_lines_drop_bright(ci_flag_dynspec *p)
+CI_ISA_INLINE void drop_bright(ci_flag_dynspec *p, bool *found)
 {
     float *root = p->left[0], *level = p->left[1], *keep = p->search.scratch;
-    bool found = false;
-    CI_ISA_KERNEL(roots_fill, p->search.isa)(p, root);
+    roots_fill(p, root);
     for (int of_chan = 1; of_chan >= 0; of_chan--) {
         size_t n = of_chan ? p->n_chan : p->n_time;
         levels_mean(p, of_chan, root, level, keep);
         if (!lines_judge(level, n, most_amplitude, 0, keep)) continue;
         lines_drop(p, of_chan, keep);
-        found = true;
+        *found = true;
     }
+}
+
+CI_ISA_INSTANCES(drop_bright, (ci_flag_dynspec * p, bool *found), (p, found))
+
+bool ci_flag_lines_drop_bright(ci_flag_dynspec *p)
+{
+    bool found = false;
+    CI_ISA_KERNEL(drop_bright, p->search.isa)(p, &found);
     return found;
 }
 
@@ -205,15 +232,15 @@ static size_t usual_take(const ci_flag_dynspec *p, const float *value, size_t n_
 double ci_flag_dynspec_median(const ci_flag_dynspec *p, const float *value, size_t n_most)
 {
     size_t n = usual_take(p, value, n_most);
-    return (double)ci_num_median_float(p->search.scratch, n);
+    return (double)ci_num_median_by(p->search.scratch, n, p->search.isa);
 }
 
 double ci_flag_dynspec_low(const ci_flag_dynspec *p, const float *value, size_t n_most)
 {
     float *out = p->search.scratch;
     size_t n = usual_take(p, value, n_most), n_below = 0;
-    float middle = ci_num_median_float(out, n);
+    float middle = ci_num_median_by(out, n, p->search.isa);
     for (size_t i = 0; i < n; i++)
         if (out[i] < middle) out[n_below++] = out[i];
-    return (double)(n_below > 0 ? ci_num_median_float(out, n_below) : middle);
+    return (double)(n_below > 0 ? ci_num_median_by(out, n_below, p->search.isa) : middle);
 }

@@ -7,7 +7,8 @@
 #include <math.h>
 
 double ci_flag_median_amplitude(const ci_vis_block *block, size_t i_row_first, size_t i_row_end,
-                                size_t i_pol, float *scratch, size_t n_scratch, int64_t *n_good)
+                                size_t i_pol, float *scratch, size_t n_scratch, ci_isa isa,
+                                int64_t *n_good)
 {
     size_t first = ci_vis_sample(block, i_row_first, 0, i_pol);
     size_t end = ci_vis_sample(block, i_row_end, 0, i_pol), step = block->n_pol;
@@ -27,5 +28,5 @@ double ci_flag_median_amplitude(const ci_vis_block *block, size_t i_row_first, s
         double re = crealf(block->data[i]), im = cimagf(block->data[i]);
         scratch[n++] = (float)sqrt(re * re + im * im);
     }
-    return ci_num_median_float(scratch, n);
+    return (double)ci_num_median_by(scratch, n, isa);
 }

@@ -3,6 +3,7 @@
  * times, so that so many sources are about so many modes, however fast their fringes beat; a
  * smooth surface would have to follow every beat. */
 #include "flag/dynspec.h"
+#include "flag/lags.h"
 
 #include <math.h>
 #include <string.h>
@@ -169,25 +170,39 @@ double ci_flag_mode_noise(const ci_flag_dynspec *p)
     return most_noise * side * side * 2 * p->noise * p->noise;
 }
 
-/* Sum of l' conj l over neighbours in time or in channel, over that of their powers. */
-static double coherence_along(const ci_flag_dynspec *p, bool along_chan, double usual)
+/* Sum over neighbours in time, and over those in channel, of l' conj l: its size over the sum of
+ * the powers, the greater of the two. */
+CI_ISA_INLINE void left_coherence(ci_flag_dynspec *p, double usual, double *out)
 {
-    size_t n = p->n_time * p->n_chan, step = along_chan ? 1 : p->n_chan;
-    const float *re = p->left[0], *im = p->left[1], *value = p->search.value, *w = p->weight;
-    float most = (float)(usual * p->noise);
-    double x = 0, y = 0, z = 0;
-    for (size_t i = 0; i + step < n; i++) {
-        size_t k = i + step;
-        bool is_last = along_chan && k % p->n_chan == 0;
-        if (is_last || !(w[i] > 0 && w[k] > 0 && value[i] < most && value[k] < most)) continue;
-        x += (double)(re[i] * re[k] + im[i] * im[k]);
-        y += (double)(re[i] * im[k] - im[i] * re[k]);
-        z += 0.5 * (double)(re[i] * re[i] + im[i] * im[i] + re[k] * re[k] + im[k] * im[k]);
+    size_t n = p->n_time * p->n_chan;
+    const float *restrict value = p->search.value, *restrict weight = p->weight;
+    float *restrict w = p->search.scratch, most = (float)(usual * p->noise);
+    const ci_flag_lag_data data = {p->n_time, p->n_chan, p->left[0], p->left[1], w};
+    double sum[2][CI_FLAG_N_LAG] = {{0}};
+    for (size_t i = 0; i < n; i++)
+        w[i] = value[i] < most ? weight[i] : 0;
+    ci_flag_lags_over_times(&data, p->line);
+    for (size_t k = 0; k < CI_FLAG_N_LAG; k++)
+        for (size_t c = 0; c < p->n_chan; c++)
+            sum[0][k] += (double)p->line[k * p->n_chan + c];
+    for (size_t t = 0; t < p->n_time; t++) {
+        float row[CI_FLAG_N_LAG];
+        ci_flag_lags_over_chans(&data, t, 1, row);
+        for (size_t k = 0; k < CI_FLAG_N_LAG; k++)
+            sum[1][k] += (double)row[k];
     }
-    return z > 0 ? sqrt(x * x + y * y) / z : 0;
+    *out = 0;
+    for (int i = 0; i < 2; i++) {
+        double size = sqrt(sum[i][0] * sum[i][0] + sum[i][1] * sum[i][1]);
+        *out = sum[i][2] > 0 ? fmax(*out, size / sum[i][2]) : *out;
+    }
 }
 
-double ci_flag_left_coherence(const ci_flag_dynspec *p, double usual)
+CI_ISA_INSTANCES(left_coherence, (ci_flag_dynspec * p, double usual, double *out), (p, usual, out))
+
+double ci_flag_left_coherence(ci_flag_dynspec *p, double usual)
 {
-    return fmax(coherence_along(p, true, usual), coherence_along(p, false, usual));
+    double out = 0;
+    CI_ISA_KERNEL(left_coherence, p->search.isa)(p, usual, &out);
+    return out;
 }

@@ -65,6 +65,24 @@ static ci_status cells_new(cells *k, const ci_vis_set *set)
     return ci_mem_alloc(&k->found, k->n_cell, 1, what);
 }
 
+/* Adds the powers of one row's good samples, whole numbers, and counts them. */
+CI_ISA_INLINE void row_add(size_t n, const float *restrict value, const uint8_t *restrict mark,
+                           int64_t *restrict power, int64_t *restrict count)
+{
+    float scale = (float)(0.5 * fixed_scale), most = (float)(fixed_scale * max_power);
+    for (size_t c = 0; c < n; c++) {
+        float here = scale * value[c] * value[c];
+        int32_t fixed = (int32_t)(here < most ? here : most);
+        power[c] += mark[c] == CI_FLAG_MARK_GOOD ? fixed : 0;
+        count[c] += mark[c] == CI_FLAG_MARK_GOOD;
+    }
+}
+
+CI_ISA_INSTANCES(row_add,
+                 (size_t n, const float *value, const uint8_t *mark, int64_t *power,
+                  int64_t *count),
+                 (n, value, mark, power, count))
+
 /* Powers of what is left after the search of one dynamic spectrum whose rows begin at `first`. */
 static void dynspec_add(const ci_flag_dynspec *p, const ci_vis_block *block, size_t first,
                         size_t i_pol, cells *k)
@@ -75,17 +93,11 @@ static void dynspec_add(const ci_flag_dynspec *p, const ci_vis_block *block, siz
     double signal = p->amplitude / p->noise;
     k->signal[s * meta->n_pol + i_pol] += (int64_t)(fixed_scale * fmin(0.5 * signal * signal, 1e6));
     k->n[s * meta->n_pol + i_pol]++;
-    float scale = (float)(0.5 * fixed_scale), most = (float)(fixed_scale * max_power);
     for (size_t t = 0; t < p->n_time; t++) {
         size_t to = base + (size_t)block->i_time[first + t] * n_chan;
-        const float *value = p->search.value + t * n_chan;
-        const uint8_t *mark = p->search.mark + t * n_chan;
-        for (size_t c = 0; c < n_chan; c++) {
-            float power = scale * value[c] * value[c];
-            int32_t fixed = (int32_t)(power < most ? power : most);
-            k->power[to + c] += mark[c] == CI_FLAG_MARK_GOOD ? fixed : 0;
-            k->count[to + c] += mark[c] == CI_FLAG_MARK_GOOD;
-        }
+        CI_ISA_KERNEL(row_add, p->search.isa)
+        (n_chan, p->search.value + t * n_chan, p->search.mark + t * n_chan, k->power + to,
+         k->count + to);
     }
 }
 

@@ -179,7 +179,7 @@ static bool has_sky(const ci_flag_dynspec *p)
 
 /* Whether what is left is a sky that was not followed: neighbours are alike, and it is enough to be
  * taken for interference. */
-static bool sky_is_left(const ci_flag_dynspec *p)
+static bool sky_is_left(ci_flag_dynspec *p)
 {
     return p->noise > least_left * p->amplitude &&
            ci_flag_left_coherence(p, most_usual) > most_coherence;

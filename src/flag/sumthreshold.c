@@ -113,11 +113,11 @@ static double scatter_measure(const ci_flag_search *s, const windows *w)
     float *value = s->scratch;
     for (size_t i = 0; i < n_all; i += stride)
         value[n++] = window_sum(w, (i / w->n_c) * s->n_chan + i % w->n_c);
-    float middle = ci_num_median_float(value, n);
+    float middle = ci_num_median_by(value, n, s->isa);
     size_t n_above = 0;
     for (size_t i = 0; i < n; i++)
         if (value[i] > middle) value[n_above++] = value[i];
-    double upper = n_above ? (double)ci_num_median_float(value, n_above) : (double)middle;
+    double upper = n_above ? (double)ci_num_median_by(value, n_above, s->isa) : (double)middle;
     return (upper - (double)middle) / (0.6745 * (double)w->length);
 }
 

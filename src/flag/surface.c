@@ -4,6 +4,11 @@
 #include <math.h>
 #include <string.h>
 
+enum
+{
+    N_LANE = CI_FLAG_BOX_LANES
+};
+
 static const float least_known = 0.3F; /* of the weights around a box that a line needs */
 
 /* Weight, and weight x data, of the times of one row of boxes, into line [3][n_chan]. */
@@ -23,10 +28,19 @@ CI_ISA_INLINE void times_sum(const ci_flag_dynspec *p, const float *const data[2
     }
 }
 
+/* A number of channels that the compiler knows, of whole boxes. */
+CI_ISA_INLINE void four_sum(size_t n_x, const float *restrict in, float *restrict out)
+{
+    for (size_t x = 0; x < n_x; x++)
+        out[x] = in[4 * x] + in[4 * x + 1] + in[4 * x + 2] + in[4 * x + 3];
+}
+
 CI_ISA_INLINE void chans_sum(size_t n_chan, size_t n_x, size_t box, const float *restrict in,
                              float *restrict out)
 {
-    for (size_t x = 0; x < n_x; x++) {
+    size_t n_done = box == 4 ? n_chan / 4 : 0;
+    four_sum(n_done, in, out);
+    for (size_t x = n_done; x < n_x; x++) {
         size_t c = x * box;
         out[x] = in[c];
         for (size_t i = 1; i < box && c + i < n_chan; i++)
@@ -44,34 +58,43 @@ CI_ISA_INLINE void boxes_sum(ci_flag_dynspec *p, const float *const data[2])
         for (size_t k = 0; k < 3; k++) {
             const float *in = p->line + k * n_chan;
             float *out = p->box + k * n_box + y * n_x;
-            if (axis[1].box == CI_FLAG_BOX_CHAN) /* a number that the compiler knows */
-                chans_sum(n_chan, n_x, CI_FLAG_BOX_CHAN, in, out);
-            else
-                chans_sum(n_chan, n_x, axis[1].box, in, out);
+            chans_sum(n_chan, n_x, axis[1].box, in, out);
         }
     }
 }
 
-/* out = sum over j of tap[j] x the row of boxes j. */
-CI_ISA_INLINE void rows_mix(size_t n_row, size_t n_x, const float *restrict tap,
-                            const float *restrict in, float *restrict out)
+/* out = sum over j of tap[j] x the row of boxes j: some boxes at once, which stay in registers.
+ * What lies behind the last one is read, too, and not used. */
+CI_ISA_INLINE void rows_mix(size_t n_row, size_t n_x, const float *tap, const float *in, float *out)
 {
-    for (size_t x = 0; x < n_x; x++)
-        out[x] = 0;
-    for (size_t j = 0; j < n_row; j++)
-        for (size_t x = 0; tap[j] != 0 && x < n_x; x++)
-            out[x] += tap[j] * in[j * n_x + x];
+    for (size_t first = 0; first < n_x; first += N_LANE) {
+        size_t n = n_x - first < N_LANE ? n_x - first : N_LANE;
+        float sum[N_LANE] = {0};
+        for (size_t j = 0; j < n_row; j++) {
+            const float *from = in + j * n_x + first, here = tap[j];
+            if (here == 0) continue;
+            for (size_t i = 0; i < N_LANE; i++)
+                sum[i] += here * from[i];
+        }
+        for (size_t i = 0; i < n; i++)
+            out[first + i] = sum[i];
+    }
 }
 
 /* out = sum over j of in[j] x the taps of box j. */
-CI_ISA_INLINE void row_mix(size_t n_x, const float *restrict tap, const float *restrict in,
-                           float *restrict out)
+CI_ISA_INLINE void row_mix(size_t n_x, const float *tap, const float *in, float *out)
 {
-    for (size_t x = 0; x < n_x; x++)
-        out[x] = 0;
-    for (size_t j = 0; j < n_x; j++)
-        for (size_t x = 0; x < n_x; x++)
-            out[x] += tap[j * n_x + x] * in[j];
+    for (size_t first = 0; first < n_x; first += N_LANE) {
+        size_t n = n_x - first < N_LANE ? n_x - first : N_LANE;
+        float sum[N_LANE] = {0};
+        for (size_t j = 0; j < n_x; j++) {
+            const float *from = tap + j * n_x + first, here = in[j];
+            for (size_t i = 0; i < N_LANE; i++)
+                sum[i] += from[i] * here;
+        }
+        for (size_t i = 0; i < n; i++)
+            out[first + i] = sum[i];
+    }
 }
 
 /* Gaussian over boxes, times first, then channels: three dynamic spectra of n_y x n_x; the first
@@ -105,7 +128,7 @@ CI_ISA_INLINE void boxes_smooth(ci_flag_dynspec *p, bool again)
 CI_ISA_INLINE void surface_line(const ci_flag_dynspec *p, size_t t, float *line)
 {
     const ci_flag_axis *axis = p->axis[p->surface];
-    size_t n_x = axis[1].n_box, n = axis[0].n_box * n_x, y = axis[0].node[t];
+    size_t n_x = axis[1].n_box, n = axis[0].n_box * n_x, y = (size_t)axis[0].node[t];
     size_t below = y * n_x, above = y + 1 < axis[0].n_box ? below + n_x : below;
     float s = axis[0].share[t];
     float *restrict row = p->box + 3 * n; /* both parts between the two rows */
@@ -113,11 +136,13 @@ CI_ISA_INLINE void surface_line(const ci_flag_dynspec *p, size_t t, float *line)
         for (size_t x = 0; x < n_x; x++)
             row[k * n_x + x] =
                 s * p->box[(k + 1) * n + below + x] + (1 - s) * p->box[(k + 1) * n + above + x];
-    for (size_t c = 0; c < p->n_chan; c++) {
-        size_t x = axis[1].node[c], next = x + 1 < n_x ? x + 1 : x;
-        float u = axis[1].share[c];
-        line[c] = u * row[x] + (1 - u) * row[next];
-        line[p->n_chan + c] = u * row[n_x + x] + (1 - u) * row[n_x + next];
+    const int32_t *restrict node = axis[1].node, *restrict next = axis[1].next;
+    const float *restrict share = axis[1].share;
+    for (size_t k = 0; k < 2; k++) {
+        const float *restrict from = row + k * n_x;
+        float *restrict to = line + k * p->n_chan;
+        for (size_t c = 0; c < p->n_chan; c++)
+            to[c] = share[c] * from[node[c]] + (1 - share[c]) * from[next[c]];
     }
 }
 

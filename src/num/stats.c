@@ -115,6 +115,12 @@ float ci_num_median_float(float *values, size_t n)
     return median_clean_f32(values, drop_nan_f32(values, n));
 }
 
+double ci_num_nth(double *values, size_t n, size_t k)
+{
+    select_f64(values, n, k);
+    return values[k];
+}
+
 double ci_num_mad_sigma(double *values, size_t n)
 {
     return mad_clean_f64(values, drop_nan_f64(values, n));

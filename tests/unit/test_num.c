@@ -30,6 +30,47 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static int by_size(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+/* The same with each instruction set, of few values and of many, alike ones and ones of all sizes
+ * and signs; the n-th of them. */
+static void test_median_by(void **unused)
+{
+    enum
+    {
+        MOST = 2000
+    };
+    (void)unused;
+    float v[MOST], sorted[MOST], one[MOST];
+    double in_double[MOST];
+    state = 271828182845904523u;
+    for (int trial = 0; trial < 600; trial++) {
+        size_t n = 1 + (size_t)(uniform() * (trial % 3 == 0 ? MOST - 1 : 400));
+        for (size_t i = 0; i < n; i++) {
+            double x = normal();
+            if (trial % 4 == 1) x = floor(x);
+            if (trial % 4 == 2) x = fabs(x);
+            if (trial % 4 == 3) x *= pow(10, 60 * uniform() - 30);
+            sorted[i] = v[i] = (float)x;
+            in_double[i] = (double)v[i];
+        }
+        qsort(sorted, n, sizeof(float), by_size);
+        double want = (double)sorted[n / 2], lower = (double)sorted[n % 2 ? n / 2 : n / 2 - 1];
+        for (int isa = 0; isa < CI_ISA_COUNT; isa++) {
+            if (!ci_isa_has((ci_isa)isa)) continue;
+            memcpy(one, v, n * sizeof(float));
+            near((double)ci_num_median_by(one, n, (ci_isa)isa),
+                 (double)(float)(0.5 * (lower + want)), 0);
+        }
+        size_t k = (size_t)(uniform() * (double)n);
+        near(ci_num_nth(in_double, n, k), (double)sorted[k], 0);
+    }
+}
+
 static void test_median(void **unused)
 {
     (void)unused;
@@ -416,6 +457,7 @@ int main(void)
         UNIT_TEST(test_sort_by_key),
         UNIT_TEST(test_nearest),
         UNIT_TEST(test_median),
+        UNIT_TEST(test_median_by),
         UNIT_TEST(test_mad_of_noise),
         UNIT_TEST(test_local_rms),
         UNIT_TEST(test_islands),

@@ -1,0 +1,82 @@
+/* The median of a few hundred values by counting, for several instruction sets: what inner loops
+ * ask for. No branch depends on a value, and nothing is moved. */
+#include "contimg/num.h"
+
+#include <string.h>
+
+enum
+{
+    MOST = 2048,
+    FEW = 32 /* sorting is quicker */
+};
+
+/* A number in the order of the floats: sign and size, as two's complement. */
+static inline int32_t key_of(float value)
+{
+    int32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits < 0 ? bits ^ 0x7fffffff : bits;
+}
+
+static inline float value_of(int32_t key)
+{
+    float value;
+    int32_t bits = key < 0 ? key ^ 0x7fffffff : key;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+CI_ISA_INLINE uint32_t count_below(const int32_t *restrict key, size_t n, int32_t limit)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < n; i++)
+        count += key[i] < limit;
+    return count;
+}
+
+/* The greatest key below a limit; two loops are what vectors take. */
+CI_ISA_INLINE int32_t greatest_below(const int32_t *restrict key, size_t n, int32_t limit)
+{
+    int32_t here[MOST], greatest = INT32_MIN;
+    for (size_t i = 0; i < n; i++)
+        here[i] = key[i] < limit ? key[i] : INT32_MIN;
+    for (size_t i = 0; i < n; i++)
+        greatest = here[i] > greatest ? here[i] : greatest;
+    return greatest;
+}
+
+/* The upper of the two in the middle has n / 2 before it: the range that it lies in is halved until
+ * there is no other key in it. The lower one is next to it; the same where n is odd. */
+CI_ISA_INLINE void middle(const float *restrict values, size_t n, float out[2])
+{
+    int32_t key[MOST], low = INT32_MAX, high = INT32_MIN;
+    size_t n_low = 0, n_high = n; /* below the range, and up to its end */
+    for (size_t i = 0; i < n; i++)
+        key[i] = key_of(values[i]);
+    for (size_t i = 0; i < n; i++) {
+        low = key[i] < low ? key[i] : low;
+        high = key[i] > high ? key[i] : high;
+    }
+    while (low < high && n_high - n_low > 1) {
+        int32_t at = (int32_t)(low + ((int64_t)high - low + 1) / 2);
+        size_t n_below = count_below(key, n, at);
+        low = n_below <= n / 2 ? at : low;
+        high = n_below <= n / 2 ? high : at - 1;
+        n_low = n_below <= n / 2 ? n_below : n_low;
+        n_high = n_below <= n / 2 ? n_high : n_below;
+    }
+    if (low < high) low = greatest_below(key, n, high + 1);
+    bool is_between = n % 2 == 0 && n_low == n / 2;
+    out[0] = value_of(is_between ? greatest_below(key, n, low) : low);
+    out[1] = value_of(low);
+}
+
+CI_ISA_INSTANCES(middle, (const float *values, size_t n, float *out), (values, n, out))
+
+float ci_num_median_by(float *values, size_t n, ci_isa isa)
+{
+    float two[2];
+    if (n < FEW || n > MOST) return ci_num_median_float(values, n);
+    CI_ISA_KERNEL(middle, isa)(values, n, two);
+    return two[0] == two[1] ? two[1] : (float)(0.5 * ((double)two[0] + (double)two[1]));
+}
