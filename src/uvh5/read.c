@@ -229,7 +229,7 @@ static ci_status arrays_read(const uvh5_spread *s)
 ci_status ci_uvh5_read_part(ci_uvh5_file *file, size_t i_spw, ci_vis_part part,
                             const ci_vis_meta *meta, ci_vis_block **out)
 {
-    uvh5_spread s = {.file = file};
+    uvh5_spread s = {.file = file, .isa = file->isa};
     *out = NULL;
     if (file->depth == UVH5_LOOK)
         return ci_error(CI_ERR_INTERNAL, "%s: opened for a look only", file->path);

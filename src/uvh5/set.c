@@ -237,7 +237,7 @@ void ci_uvh5_set_free(ci_uvh5_set *set)
 }
 
 /* Reads one part, through `file`, which stays open for the next part of the same file. */
-static ci_status part_read(ci_uvh5_set *set, ci_vis_part part, const ci_vis_meta *meta,
+static ci_status part_read(ci_uvh5_set *set, ci_vis_part part, const ci_vis_meta *meta, ci_isa isa,
                            ci_uvh5_file **file, ci_vis_block **out)
 {
     const uvh5_window *window = &set->window[part.i_sub_band];
@@ -247,6 +247,7 @@ static ci_status part_read(ci_uvh5_set *set, ci_vis_part part, const ci_vis_meta
         *file = NULL;
         CI_TRY(ci_uvh5_stamp_check(&set->stamp[window->i_path], path));
         CI_TRY(ci_uvh5_file_open(file, path, &set->options, UVH5_READ, true));
+        (*file)->isa = isa;
     }
     return ci_uvh5_read_part(*file, (size_t)window->i_spw, part, meta, out);
 }
@@ -263,7 +264,7 @@ static ci_status parts_read(ci_comm *comm, ci_uvh5_set *set, ci_vis_set *vis)
     ci_status status = ci_mem_alloc(&vis->block, n_part, sizeof *vis->block, "blocks");
     for (size_t i = 0; status == CI_OK && i < n_part; i++) {
         ci_log_progress("read: part %zu of %zu", i + 1, n_part);
-        status = part_read(set, parts[i], vis->meta, &file, &vis->block[i]);
+        status = part_read(set, parts[i], vis->meta, ci_comm_isa(comm), &file, &vis->block[i]);
         if (status == CI_OK) vis->n_block++;
     }
     ci_uvh5_close(file);

@@ -16,28 +16,68 @@ ci_status ci_uvh5_spread_order(uvh5_spread *s, size_t i_spw)
     s->n_span = high - s->chan_low + 1;
     for (int reversed = 0; reversed < 2; reversed++) {
         const int *pol = reversed ? file->pol_reversed : file->pol_direct;
+        bool is_same = true;
         CI_TRY(ci_mem_alloc(&s->order[reversed], n_chan * n_pol, sizeof(uint32_t), "channels"));
         for (size_t i = 0; i < n_chan * n_pol; i++) {
             size_t column = (size_t)index[i / n_pol] - s->chan_low;
             s->order[reversed][i] = (uint32_t)(column * n_pol + (size_t)pol[i % n_pol]);
+            is_same = is_same && s->order[reversed][i] == i;
         }
+        s->is_in_order[reversed] = is_same;
     }
     return CI_OK;
 }
 
-/* Whether a row may hold zeros or numbers that are not finite: a quick look at the bits,
- * which lets nearly all rows go without a second one. */
-static bool is_special(const float *part, size_t n)
+/* What a row of the file gives: whether it holds zeros or numbers that are not finite (or no
+ * weights), which nearly none does. */
+CI_ISA_INLINE void samples_take(const float *restrict from, const uint32_t *restrict order,
+                                size_t n, float sign, float *restrict to, uint32_t *any)
 {
     uint32_t found = 0;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; !order && i < n; i++) {
+        to[2 * i] = from[2 * i];
+        to[2 * i + 1] = sign * from[2 * i + 1];
+    }
+    for (size_t i = 0; order && i < n; i++) {
+        to[2 * i] = from[2 * order[i]];
+        to[2 * i + 1] = sign * from[2 * order[i] + 1];
+    }
+    for (size_t i = 0; i < 2 * n; i++) {
         uint32_t bits;
-        memcpy(&bits, part + i, sizeof bits);
+        memcpy(&bits, to + i, sizeof bits);
         bits &= 0x7fffffffU;
         /* zero, or all bits of the exponent set */
         found |= (uint32_t)(bits == 0) | (uint32_t)(bits >= 0x7f800000U);
     }
-    return found != 0;
+    *any = found;
+}
+
+CI_ISA_INSTANCES(samples_take,
+                 (const float *from, const uint32_t *order, size_t n, float sign, float *to,
+                  uint32_t *any),
+                 (from, order, n, sign, to, any))
+
+CI_ISA_INLINE void weights_take(const float *restrict from, const uint32_t *restrict order,
+                                size_t n, float *restrict to, uint32_t *any)
+{
+    uint32_t found = 0;
+    for (size_t i = 0; i < n; i++) {
+        float value = order ? from[order[i]] : from[i];
+        bool has_data = value > 0 && value < 1e9F;
+        to[i] = has_data ? value : 0;
+        found |= !has_data;
+    }
+    *any = found;
+}
+
+CI_ISA_INSTANCES(weights_take,
+                 (const float *from, const uint32_t *order, size_t n, float *to, uint32_t *any),
+                 (from, order, n, to, any))
+
+/* NULL where a row of the file lies as the block's do. */
+static const uint32_t *order_of(const uvh5_spread *s, bool is_reversed)
+{
+    return s->is_in_order[is_reversed] ? NULL : s->order[is_reversed];
 }
 
 static void special_flag(float *part, uint8_t *flags, size_t n)
@@ -56,19 +96,13 @@ static void special_flag(float *part, uint8_t *flags, size_t n)
 
 void ci_uvh5_take_visibilities(const uvh5_spread *s, size_t i_row, const void *row)
 {
-    const ci_c32 *from = row;
     bool is_reversed = s->file->row_reversed[i_row] != 0;
-    const uint32_t *order = s->order[is_reversed];
     size_t n = s->block->n_chan * s->block->n_pol, at = (size_t)s->dest[i_row] * n;
-    ci_c32 *to = s->block->data + at;
-    float *part = (float *)to;
-    for (size_t i = 0; i < n; i++)
-        to[i] = from[order[i]];
-    if (is_reversed) {
-        for (size_t i = 0; i < n; i++)
-            part[2 * i + 1] = -part[2 * i + 1];
-    }
-    if (is_special(part, 2 * n)) special_flag(part, s->block->flags + at, n);
+    float *to = (float *)(s->block->data + at);
+    uint32_t any;
+    CI_ISA_KERNEL(samples_take, s->isa)
+    (row, order_of(s, is_reversed), n, is_reversed ? -1.0F : 1.0F, to, &any);
+    if (any) special_flag(to, s->block->flags + at, n);
 }
 
 void ci_uvh5_take_flags(const uvh5_spread *s, size_t i_row, const void *row)
@@ -86,16 +120,12 @@ void ci_uvh5_take_flags(const uvh5_spread *s, size_t i_row, const void *row)
 
 void ci_uvh5_take_weights(const uvh5_spread *s, size_t i_row, const void *row)
 {
-    const float *from = row;
-    const uint32_t *order = s->order[s->file->row_reversed[i_row] != 0];
-    size_t n = s->block->n_chan * s->block->n_pol;
-    size_t at = (size_t)s->dest[i_row] * n;
-    float *to = s->block->weight + at;
+    size_t n = s->block->n_chan * s->block->n_pol, at = (size_t)s->dest[i_row] * n;
+    const float *to = s->block->weight + at;
     uint8_t *flags = s->block->flags + at;
-    for (size_t i = 0; i < n; i++) {
-        float value = from[order[i]];
-        bool has_data = value > 0 && value < 1e9F;
-        to[i] = has_data ? value : 0;
-        if (!has_data) flags[i] |= CI_VIS_FLAG_FILE;
-    }
+    uint32_t any;
+    CI_ISA_KERNEL(weights_take, s->isa)
+    (row, order_of(s, s->file->row_reversed[i_row] != 0), n, s->block->weight + at, &any);
+    for (size_t i = 0; any && i < n; i++)
+        flags[i] |= to[i] > 0 ? 0 : CI_VIS_FLAG_FILE;
 }

@@ -18,6 +18,8 @@ typedef struct uvh5_spread
     /* [0] as the rows are, [1] reversed: [n_chan][n_pol], where a canonical sample lies in a
      * row of the file (n_span x n_pol) */
     uint32_t *order[2];
+    bool is_in_order[2]; /* each sample where it is in the file */
+    ci_isa isa;
 } uvh5_spread;
 
 /* Fills order, chan_low and n_span for a sub-band of the file. */

@@ -67,6 +67,7 @@ struct ci_uvh5_file
     double *row_uvw;                    /* [n_row][3] m, as in the file; NULL when light */
     size_t n_reversed;
 
+    ci_isa isa; /* that it is read with: plain, unless the set's ranks agree on another */
     size_t n_warning;
     char *warning[UVH5_MAX_WARNING];
     size_t n_fact;
