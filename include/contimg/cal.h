@@ -224,6 +224,10 @@ size_t ci_cal_table_sub_bands_out(const ci_cal_table *table, const ci_vis_meta *
  * CI_ERR_INPUT where no antenna matches, or no channel of the whole data set, or the table's feeds
  * lie in other directions. Local. */
 CI_MUST_CHECK ci_status ci_cal_apply(const ci_cal_table *table, ci_vis_block *block);
+/* ci_cal_apply of the first, then of the second, NULL: none; in one pass over the data. Where
+ * either is refused nothing is applied. The same bytes with each instruction set. Local. */
+CI_MUST_CHECK ci_status ci_cal_apply_pair(const ci_cal_table *const table[2], ci_isa isa,
+                                          ci_vis_block *block);
 
 typedef enum ci_cal_weighting
 {
@@ -245,7 +249,7 @@ typedef struct ci_cal_noise
  * good samples to measure, or whose values differ by no more than their rounding, gets weight 0
  * without an SEFD; where that is so of most spectra of a set, its weights mean nothing. Local. */
 CI_MUST_CHECK ci_status ci_cal_weights(ci_vis_block *block, ci_cal_weighting how, double sefd_jy,
-                                       ci_cal_noise *noise);
+                                       ci_isa isa, ci_cal_noise *noise);
 
 /* What a solve works on: a share of a tile. */
 typedef struct ci_cal_load

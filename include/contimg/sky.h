@@ -59,15 +59,15 @@ CI_MUST_CHECK ci_status ci_sky_centre_default(const ci_sky_eop *eop, const ci_vi
                                               double *ra_rad, double *dec_rad);
 /* Moves a block's data to one ICRS centre and fills uvw_m from antenna positions along
  * ICRS axes; i_phase of all rows becomes 0 and the caller sets meta->phase. Exact
- * (double phases). */
+ * (double phases), the same bytes with each instruction set. Local. */
 CI_MUST_CHECK ci_status ci_sky_rephase(const ci_sky_eop *eop, ci_vis_block *block, double ra_rad,
-                                       double dec_rad);
+                                       double dec_rad, ci_isa isa);
 /* ci_sky_rephase for all blocks of a set, then meta->phase = that one SIDEREAL centre.
  * `pointing` out may be NULL. */
 struct ci_sky_pointing;
-/* Moves all blocks of a set to that centre. */
+/* Moves all blocks of a set to that centre. Local. */
 CI_MUST_CHECK ci_status ci_sky_set_rephase(const ci_sky_eop *eop, ci_vis_set *set, double ra_rad,
-                                           double dec_rad);
+                                           double dec_rad, ci_isa isa);
 
 /* ---- primary beam ------------------------------------------------------------ */
 
@@ -219,6 +219,15 @@ CI_MUST_CHECK ci_status ci_sky_catalog_calibrators(ci_sky_model **out);
  * `name` of the model is for the message. Local. */
 CI_MUST_CHECK ci_status ci_sky_model_points_check(const ci_sky_model *model, const char *name);
 
+/* Sums of predictions: what ci_sky_predict of a block leaves there, its next one of the same block
+ * takes in place of another sum over the sources: the same bytes, if scene and block are the same.
+ * Keeps nothing where that would be much of the memory budget. */
+typedef struct ci_sky_kept ci_sky_kept;
+/* Empty. Local. */
+CI_MUST_CHECK ci_status ci_sky_kept_new(ci_sky_kept **out);
+/* NULL-safe. Local. */
+void ci_sky_kept_free(ci_sky_kept *kept);
+
 /* A model as an array sees it. Borrows. */
 typedef struct ci_sky_scene
 {
@@ -227,6 +236,7 @@ typedef struct ci_sky_scene
     const ci_sky_beam *beam;         /* NULL: none */
     const ci_sky_pointing *pointing; /* NULL where there is no beam */
     ci_isa isa;                      /* of the inner loop: ci_comm_isa */
+    ci_sky_kept *kept;               /* of a model that is predicted twice; NULL: none */
 } ci_sky_scene;
 /* Direct sum over the model's sources: out [n_row][n_chan], Stokes I (XX = YY = I), towards
  * the block's present phase centre (sidereal, after ci_sky_rephase, or MERIDIAN as read).

@@ -1,4 +1,4 @@
-/* Applies tables: V / (g1 conj(g2)). */
+/* What tables divide the data of a block by: 1 / (g1 conj(g2)). */
 #include "cal/apply.h"
 #include "cal/delay.h"
 
@@ -210,113 +210,44 @@ static void losses_divide(const ci_cal_correction *k, const ci_vis_block *block,
     }
 }
 
+/* A baseline's antennas, and 1/g of their receptors at a row's time, [n_chan]; false: the table has
+ * not both. */
+static bool sides_find(const ci_cal_correction *k, const ci_vis_block *block, size_t i_row,
+                       size_t i_pol, size_t ant[2], const ci_c64 *side[2])
+{
+    size_t b = (size_t)block->i_baseline[i_row], s = k->slot[block->i_time[i_row]];
+    ant[0] = (size_t)block->meta->baseline_ant1[b];
+    ant[1] = (size_t)block->meta->baseline_ant2[b];
+    for (int i = 0; i < 2; i++) {
+        int feed = k->feed[i_pol][i];
+        if (feed < 0) return false;
+        side[i] = k->inverse + ((s * k->n_antenna + ant[i]) * k->n_feed + (size_t)feed) * k->n_chan;
+    }
+    return true;
+}
+
+static inline ci_c64 factor_of(ci_c64 first, ci_c64 second)
+{
+    double x1 = creal(first), y1 = cimag(first), x2 = creal(second), y2 = cimag(second);
+    return (x1 * x2 + y1 * y2) + I * (y1 * x2 - x1 * y2);
+}
+
+ci_c64 ci_cal_correction_gain(const ci_cal_correction *k, const ci_vis_block *block, size_t i_row,
+                              size_t i_pol)
+{
+    size_t ant[2];
+    const ci_c64 *side[2];
+    return sides_find(k, block, i_row, i_pol, ant, side) ? factor_of(side[0][0], side[1][0]) : 0;
+}
+
 void ci_cal_correction_row(const ci_cal_correction *k, const ci_vis_block *block, size_t i_row,
                            size_t i_pol, ci_c64 *factor)
 {
-    size_t b = (size_t)block->i_baseline[i_row], s = k->slot[block->i_time[i_row]];
-    size_t ant[2] = {(size_t)block->meta->baseline_ant1[b], (size_t)block->meta->baseline_ant2[b]};
+    size_t ant[2], step = k->n_chan > 1 ? 1 : 0;
     const ci_c64 *side[2];
-    for (int i = 0; i < 2; i++) {
-        int feed = k->feed[i_pol][i];
-        if (feed < 0) {
-            for (size_t c = 0; c < block->n_chan; c++)
-                factor[c] = 0;
-            return;
-        }
-        side[i] = k->inverse + ((s * k->n_antenna + ant[i]) * k->n_feed + (size_t)feed) * k->n_chan;
-    }
-    size_t step = k->n_chan > 1 ? 1 : 0;
-    for (size_t c = 0; c < block->n_chan; c++) {
-        double x1 = creal(side[0][c * step]), y1 = cimag(side[0][c * step]);
-        double x2 = creal(side[1][c * step]), y2 = cimag(side[1][c * step]);
-        factor[c] = k->is_known[c] ? (x1 * x2 + y1 * y2) + I * (y1 * x2 - x1 * y2) : 0;
-    }
-    if (k->delay_s) losses_divide(k, block, ant, k->feed[i_pol], factor);
-}
-
-/* Factors of a row, [n_chan][n_pol], and their sizes squared; those of a bandpass hold for all rows
- * of a baseline that have its solution in common. */
-typedef struct row_factors
-{
-    const ci_cal_correction *correction;
-    double *re, *im, *size2;
-    ci_c64 *of_pol; /* [n_chan] scratch */
-    bool is_set;
-    int32_t i_baseline;
-    size_t slot;
-} row_factors;
-
-static ci_status factors_new(row_factors *f, const ci_cal_correction *correction,
-                             const ci_vis_block *block)
-{
-    static const char what[] = "corrections of a row";
-    size_t n = block->n_chan * block->n_pol;
-    *f = (row_factors){.correction = correction};
-    CI_TRY(ci_mem_alloc(&f->re, 3 * n, sizeof *f->re, what));
-    f->im = f->re + n;
-    f->size2 = f->im + n;
-    return ci_mem_alloc(&f->of_pol, block->n_chan, sizeof *f->of_pol, what);
-}
-
-static void factors_clear(row_factors *f)
-{
-    ci_mem_free(f->re);
-    ci_mem_free(f->of_pol);
-}
-
-static void factors_set(row_factors *f, const ci_vis_block *block, size_t i_row)
-{
-    int32_t b = block->i_baseline[i_row];
-    size_t slot = f->correction->slot[block->i_time[i_row]], n_pol = block->n_pol;
-    if (f->is_set && f->i_baseline == b && f->slot == slot) return;
-    f->is_set = true;
-    f->i_baseline = b;
-    f->slot = slot;
-    for (size_t p = 0; p < n_pol; p++) {
-        ci_cal_correction_row(f->correction, block, i_row, p, f->of_pol);
-        for (size_t c = 0; c < block->n_chan; c++) {
-            double u = creal(f->of_pol[c]), v = cimag(f->of_pol[c]);
-            f->re[c * n_pol + p] = u;
-            f->im[c * n_pol + p] = v;
-            f->size2[c * n_pol + p] = u * u + v * v;
-        }
-    }
-}
-
-/* Without branches, for vectors: where there is no factor a sample stays, and is flagged. */
-static void row_apply(const ci_vis_block *block, size_t i_row, const row_factors *f)
-{
-    size_t first = ci_vis_sample(block, i_row, 0, 0), n = block->n_chan * block->n_pol;
-    float *restrict data = (float *)(block->data + first), *restrict weight = block->weight + first;
-    uint8_t *restrict flags = block->flags + first;
-    const double *restrict re = f->re, *restrict im = f->im, *restrict size2 = f->size2;
-    for (size_t i = 0; i < n; i++) {
-        double x = (double)data[2 * i], y = (double)data[2 * i + 1];
-        bool is_good = size2[i] > 0;
-        data[2 * i] = is_good ? (float)(x * re[i] - y * im[i]) : data[2 * i];
-        data[2 * i + 1] = is_good ? (float)(x * im[i] + y * re[i]) : data[2 * i + 1];
-        weight[i] = is_good ? (float)((double)weight[i] / size2[i]) : weight[i];
-    }
-    for (size_t i = 0; i < n; i++)
-        flags[i] |= (uint8_t)(size2[i] > 0 ? 0 : CI_VIS_FLAG_CAL);
-}
-
-ci_status ci_cal_apply(const ci_cal_table *table, ci_vis_block *block)
-{
-    ci_cal_correction *correction = NULL;
-    row_factors factors;
-    if (ci_vis_pol_kind_of(block->meta->pol[0]) == CI_VIS_POL_STOKES)
-        return ci_error(CI_ERR_INPUT,
-                        "calibration: the data are Stokes parameters (polarisation "
-                        "%d): gains belong to XX, YY, RR or LL: give data of these",
-                        block->meta->pol[0]);
-    CI_TRY(ci_cal_correction_new(&correction, table, block));
-    ci_status status = factors_new(&factors, correction, block);
-    for (size_t i_row = 0; status == CI_OK && i_row < block->n_row; i_row++) {
-        factors_set(&factors, block, i_row);
-        row_apply(block, i_row, &factors);
-    }
-    factors_clear(&factors);
-    ci_cal_correction_free(correction);
-    return status;
+    bool has_both = sides_find(k, block, i_row, i_pol, ant, side);
+    for (size_t c = 0; c < block->n_chan; c++)
+        factor[c] =
+            has_both && k->is_known[c] ? factor_of(side[0][c * step], side[1][c * step]) : 0;
+    if (has_both && k->delay_s) losses_divide(k, block, ant, k->feed[i_pol], factor);
 }

@@ -21,6 +21,9 @@ void ci_cal_correction_free(ci_cal_correction *correction);
 /* factor [block n_chan] = 1/(loss g1 conj(g2)) of one row and polarisation; 0: none. */
 void ci_cal_correction_row(const ci_cal_correction *correction, const ci_vis_block *block,
                            size_t i_row, size_t i_pol, ci_c64 *factor);
+/* The same where the correction has n_chan 1 and no delays: in all channels that it knows. */
+ci_c64 ci_cal_correction_gain(const ci_cal_correction *correction, const ci_vis_block *block,
+                              size_t i_row, size_t i_pol);
 
 /* Table channel nearest to a channel of the data, to half a channel of the wider; -1: none. */
 int32_t ci_cal_chan_match(const ci_cal_table *table, double freq_hz, double width_hz);

@@ -57,6 +57,7 @@ typedef struct differences
 {
     const ci_vis_block *block;
     const difference *pattern;
+    ci_isa isa;
     size_t offset[N_SAMPLE], n_row, n_chan;
     bool is_even;
     float rms;
@@ -74,9 +75,9 @@ static double rms_at(const differences *d, size_t i_row, size_t i_chan)
     return sqrt(variance);
 }
 
-static differences differences_of(const ci_vis_block *block, const difference *pattern)
+static differences differences_of(const ci_vis_block *block, const difference *pattern, ci_isa isa)
 {
-    differences d = {.block = block, .pattern = pattern, .is_even = true};
+    differences d = {.block = block, .pattern = pattern, .isa = isa, .is_even = true};
     for (size_t k = 0; k < N_SAMPLE; k++) {
         size_t row = (size_t)pattern->row[k], chan = (size_t)pattern->chan[k];
         d.offset[k] = (row * block->n_chan + chan) * block->n_pol;
@@ -141,7 +142,7 @@ static size_t baseline_differences(const differences *d, size_t first, size_t en
 
 /* Standard deviation of one part at 1 Hz x 1 s; 0 where it cannot be told. The mean is 0 by
  * construction, so the median of |x| is taken about it. */
-static double noise_measure(float *values, size_t n)
+static double noise_measure(float *values, size_t n, ci_isa isa)
 {
     double sum = 0;
     if (n < 2) return 0;
@@ -152,7 +153,7 @@ static double noise_measure(float *values, size_t n)
     }
     for (size_t i = 0; i < n; i++)
         values[i] = fabsf(values[i]);
-    return 1.482602218505602 * (double)ci_num_median_float(values, n);
+    return 1.482602218505602 * (double)ci_num_median_by(values, n, isa);
 }
 
 static void baseline_weigh(ci_vis_block *block, size_t first, size_t end, size_t i_pol,
@@ -173,7 +174,7 @@ static double spectrum_noise(const differences *d, size_t first, size_t end, siz
 {
     double size;
     size_t n = baseline_differences(d, first, end, i_pol, scratch, &size);
-    double noise = noise_measure(scratch, n);
+    double noise = noise_measure(scratch, n, d->isa);
     bool is_auto = ci_vis_baseline_is_auto(d->block->meta, (size_t)d->block->i_baseline[first]);
     if (noise <= rounding * size) noise = 0;
     if (size > 0 && !is_auto) {
@@ -183,7 +184,7 @@ static double spectrum_noise(const differences *d, size_t first, size_t end, siz
     return noise;
 }
 
-static ci_status sigma_weigh(ci_vis_block *block, double sefd_jy, ci_cal_noise *seen)
+static ci_status sigma_weigh(ci_vis_block *block, double sefd_jy, ci_isa isa, ci_cal_noise *seen)
 {
     const difference *pattern = pattern_choose(block->meta->n_time, block->n_chan);
     float *values = NULL;
@@ -191,7 +192,7 @@ static ci_status sigma_weigh(ci_vis_block *block, double sefd_jy, ci_cal_noise *
     double fall_back = sefd_jy > 0 ? sefd_jy / sqrt(2.0) : 0;
     seen->is_known = is_measurable(block->meta) || fall_back > 0;
     differences d = {0};
-    if (pattern) d = differences_of(block, pattern);
+    if (pattern) d = differences_of(block, pattern, isa);
     CI_TRY(ci_mem_alloc(&values, 2 * N_MOST, sizeof *values, "differences of a baseline"));
     for (size_t first = 0, end; first < block->n_row; first = end) {
         end = ci_vis_baseline_end(block, first);
@@ -204,12 +205,12 @@ static ci_status sigma_weigh(ci_vis_block *block, double sefd_jy, ci_cal_noise *
     return CI_OK;
 }
 
-ci_status ci_cal_weights(ci_vis_block *block, ci_cal_weighting how, double sefd_jy,
+ci_status ci_cal_weights(ci_vis_block *block, ci_cal_weighting how, double sefd_jy, ci_isa isa,
                          ci_cal_noise *noise)
 {
     *noise = (ci_cal_noise){0};
     size_t n = block->n_row * block->n_chan * block->n_pol;
-    if (how == CI_CAL_WEIGHTS_SIGMA) return sigma_weigh(block, sefd_jy, noise);
+    if (how == CI_CAL_WEIGHTS_SIGMA) return sigma_weigh(block, sefd_jy, isa, noise);
     for (size_t i = 0; i < n; i++) {
         float w = block->weight[i];
         bool keep = how == CI_CAL_WEIGHTS_NSAMPLES && block->meta->has_valid_nsamples &&

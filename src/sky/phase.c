@@ -46,39 +46,52 @@ static void antenna_phasors(const ci_vis_block *block, const double *position, c
     }
 }
 
-/* turn [n_chan][n_pol] real, then imaginary parts: scratch. Each channel's phasor once for all of
- * its polarisations, then all samples in one run: what vectors take. */
-static void row_rotate(ci_vis_block *block, size_t i_row, const ci_c64 *phasor1,
-                       const ci_c64 *phasor2, double *turn)
-{
-    size_t n_pol = block->n_pol, n = block->n_chan * n_pol;
-    float *restrict v = (float *)(block->data + ci_vis_sample(block, i_row, 0, 0));
-    double *restrict re = turn, *restrict im = turn + n;
-    for (size_t c = 0; c < block->n_chan; c++) {
-        double x = creal(phasor2[c]) * creal(phasor1[c]) + cimag(phasor2[c]) * cimag(phasor1[c]);
-        double y = cimag(phasor2[c]) * creal(phasor1[c]) - creal(phasor2[c]) * cimag(phasor1[c]);
-        for (size_t p = 0; p < n_pol; p++) {
-            re[c * n_pol + p] = x;
-            im[c * n_pol + p] = y;
-        }
-    }
-    for (size_t i = 0; i < n; i++) {
-        double x = v[2 * i], y = v[2 * i + 1];
-        v[2 * i] = (float)(x * re[i] - y * im[i]);
-        v[2 * i + 1] = (float)(x * im[i] + y * re[i]);
-    }
-}
-
 /* What ci_sky_rephase carries from batch to batch. */
 typedef struct rephase_job
 {
     const ci_sky_eop *eop;
     ci_vis_block *block;
     double ra_rad, dec_rad;
+    ci_isa isa;
     double *position; /* [n_antenna][3] */
     ci_c64 *phasor;   /* [n_antenna][n_chan] */
-    double *turn;     /* [2][n_chan][n_pol] of a row */
+    double *turn;     /* scratch of a row */
 } rephase_job;
+
+/* A row's samples times the phasor of antenna 2, conjugate that of antenna 1. */
+CI_ISA_INLINE void pols_rotate(size_t n_chan, size_t n_pol, const double *restrict p1,
+                               const double *restrict p2, double *restrict turn,
+                               float *restrict data)
+{
+    for (size_t c = 0; c < n_chan; c++) {
+        double x = p2[2 * c] * p1[2 * c] + p2[2 * c + 1] * p1[2 * c + 1];
+        double y = p2[2 * c + 1] * p1[2 * c] - p2[2 * c] * p1[2 * c + 1];
+        for (size_t p = 0; p < n_pol; p++) {
+            turn[2 * (c * n_pol + p)] = x;
+            turn[2 * (c * n_pol + p) + 1] = y;
+        }
+    }
+    for (size_t i = 0; i < n_chan * n_pol; i++) {
+        double x = data[2 * i], y = data[2 * i + 1];
+        data[2 * i] = (float)(x * turn[2 * i] - y * turn[2 * i + 1]);
+        data[2 * i + 1] = (float)(x * turn[2 * i + 1] + y * turn[2 * i]);
+    }
+}
+
+/* turn: scratch, [n_chan][n_pol][2]. */
+CI_ISA_INLINE void rotate(size_t n_chan, size_t n_pol, const double *p1, const double *p2,
+                          double *turn, float *data)
+{
+    if (n_pol == 2)
+        pols_rotate(n_chan, 2, p1, p2, turn, data);
+    else
+        pols_rotate(n_chan, n_pol, p1, p2, turn, data);
+}
+
+CI_ISA_INSTANCES(rotate,
+                 (size_t n_chan, size_t n_pol, const double *p1, const double *p2, double *turn,
+                  float *data),
+                 (n_chan, n_pol, p1, p2, turn, data))
 
 static ci_status rephase_batch(rephase_job *job, const size_t *row, size_t n_row)
 {
@@ -101,15 +114,19 @@ static ci_status rephase_batch(rephase_job *job, const size_t *row, size_t n_row
             block->uvw_m[3 * i + (size_t)q] = basis[q][0] * (r2[0] - r1[0]) +
                                               basis[q][1] * (r2[1] - r1[1]) +
                                               basis[q][2] * (r2[2] - r1[2]);
-        row_rotate(block, i, job->phasor + a1 * block->n_chan, job->phasor + a2 * block->n_chan,
-                   job->turn);
+        CI_ISA_KERNEL(rotate, job->isa)
+        (block->n_chan, block->n_pol, (const double *)(job->phasor + a1 * block->n_chan),
+         (const double *)(job->phasor + a2 * block->n_chan), job->turn,
+         (float *)(block->data + ci_vis_sample(block, i, 0, 0)));
     }
     return CI_OK;
 }
 
-ci_status ci_sky_rephase(const ci_sky_eop *eop, ci_vis_block *block, double ra_rad, double dec_rad)
+ci_status ci_sky_rephase(const ci_sky_eop *eop, ci_vis_block *block, double ra_rad, double dec_rad,
+                         ci_isa isa)
 {
-    rephase_job job = {.eop = eop, .block = block, .ra_rad = ra_rad, .dec_rad = dec_rad};
+    rephase_job job = {
+        .eop = eop, .block = block, .ra_rad = ra_rad, .dec_rad = dec_rad, .isa = isa};
     ci_sky_rows rows;
     CI_TRY(ci_sky_rows_new(&rows, block));
     ci_status status = ci_sky_positions(&job.position, block->meta);
@@ -129,10 +146,11 @@ ci_status ci_sky_rephase(const ci_sky_eop *eop, ci_vis_block *block, double ra_r
     return status;
 }
 
-ci_status ci_sky_set_rephase(const ci_sky_eop *eop, ci_vis_set *set, double ra_rad, double dec_rad)
+ci_status ci_sky_set_rephase(const ci_sky_eop *eop, ci_vis_set *set, double ra_rad, double dec_rad,
+                             ci_isa isa)
 {
     for (size_t i = 0; i < set->n_block; i++)
-        CI_TRY(ci_sky_rephase(eop, set->block[i], ra_rad, dec_rad));
+        CI_TRY(ci_sky_rephase(eop, set->block[i], ra_rad, dec_rad, isa));
     ci_vis_meta *meta = set->meta;
     ci_vis_phase_centre *phase = meta->phase;
     CI_TRY(ci_mem_resize(&phase, 1, sizeof *phase, "phase centre"));

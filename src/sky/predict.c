@@ -13,6 +13,7 @@
 #include "sky/beam.h"
 #include "sky/frame.h"
 #include "sky/flux.h"
+#include "sky/kept.h"
 #include "sky/nodes.h"
 #include "sky/rows.h"
 #include "sky/wave.h"
@@ -65,7 +66,9 @@ typedef struct predict_job
     ci_sky_wave_kernel fill;
     ci_sky_spread_kernel spread;
     float *wave; /* [N_CHAN_RUN][n_antenna][CHUNK][2][LANES] */
-    float *sum;  /* [N_CHAN_RUN][rows of a batch][2][LANES] */
+    float *own;  /* [N_CHAN_RUN][rows of a batch][2][LANES] where nothing is kept */
+    float *sum;  /* [runs of channels][rows of a batch][2][LANES]; borrowed */
+    ci_sky_kept *kept;
 } predict_job;
 
 /* Frequencies that are summed at once: channels of a tile, or its nodes. */
@@ -300,16 +303,23 @@ static void add_chunk(predict_job *job, int kind, size_t k_first, size_t n_sourc
 }
 
 /* All sources, on the first n_row of job->row. */
-static void add_all(predict_job *job, const predict_band *band, size_t n_row)
+static ci_status add_all(predict_job *job, const predict_band *band, size_t n_row)
 {
-    memset(job->sum, 0, N_CHAN_RUN * n_row * 2 * CI_SKY_LANES * sizeof *job->sum);
-    for (int kind = 0; kind < 4; kind++) {
+    size_t n = (band->n + CI_SKY_LANES - 1) / CI_SKY_LANES * n_row * 2 * CI_SKY_LANES;
+    bool is_known = false;
+    job->sum = job->own;
+    if (job->kept)
+        CI_TRY(ci_sky_kept_next(job->kept, n, &job->sum, &is_known));
+    else
+        memset(job->sum, 0, n * sizeof *job->sum);
+    for (int kind = 0; kind < 4 && !is_known; kind++) {
         size_t end = job->class_first[kind + 1];
         for (size_t k = job->class_first[kind]; k < end; k += CI_SKY_CHUNK) {
-            size_t n = end - k < CI_SKY_CHUNK ? end - k : CI_SKY_CHUNK;
-            add_chunk(job, kind, k, n, band, n_row);
+            size_t n_source = end - k < CI_SKY_CHUNK ? end - k : CI_SKY_CHUNK;
+            add_chunk(job, kind, k, n_source, band, n_row);
         }
     }
+    return CI_OK;
 }
 
 static void lanes_store(const float *restrict in, size_t n, float *restrict out)
@@ -402,7 +412,7 @@ static ci_status predict_batch(predict_job *job, const size_t *row, size_t n_row
         for (size_t t = 0; t < tiles_of(job); t++) {
             predict_band band;
             band_set(job, t, at_nodes == 1, &band);
-            add_all(job, &band, n);
+            CI_TRY(add_all(job, &band, n));
             sums_take(job, t, at_nodes == 1, n);
         }
     }
@@ -429,7 +439,8 @@ static ci_status scratch_new(predict_job *job, size_t n_row)
     CI_TRY(ci_mem_alloc(&job->per_hz, CI_SKY_CHUNK, sizeof(double), what));
     CI_TRY(ci_mem_alloc(&job->start, n_key + 1, sizeof *job->start, what));
     CI_TRY(ci_mem_alloc(&job->order, n_row, sizeof *job->order, what));
-    CI_TRY(ci_mem_alloc(&job->sum, N_CHAN_RUN * n_row * n_lane, sizeof *job->sum, what));
+    if (!job->kept)
+        CI_TRY(ci_mem_alloc(&job->own, N_CHAN_RUN * n_row * n_lane, sizeof *job->own, what));
     return ci_mem_alloc(&job->wave, N_CHAN_RUN * n_antenna * CI_SKY_CHUNK * n_lane,
                         sizeof *job->wave, "antenna waves");
 }
@@ -459,7 +470,10 @@ ci_status ci_sky_predict(const ci_sky_scene *scene, const ci_vis_block *block, c
                        .spread = ci_sky_spread_get(scene->isa)};
     ci_sky_rows rows;
     CI_TRY(ci_sky_rows_new(&rows, block));
+    size_t n_most = tiles_of(&job) * CI_SKY_TILE * block->n_row;
+    if (ci_sky_kept_begin(scene->kept, block, n_most * sizeof(ci_c32))) job.kept = scene->kept;
     ci_status status = predict_all(&job, scene->model, &rows);
+    if (job.kept) ci_sky_kept_end(job.kept, status);
     ci_sky_rows_clear(&rows);
     ci_mem_free(job.source);
     ci_mem_free(job.flux);
@@ -475,6 +489,6 @@ ci_status ci_sky_predict(const ci_sky_scene *scene, const ci_vis_block *block, c
     ci_mem_free(job.start);
     ci_mem_free(job.order);
     ci_mem_free(job.wave);
-    ci_mem_free(job.sum);
+    ci_mem_free(job.own);
     return status;
 }

@@ -101,7 +101,8 @@ static ci_status geometry(ci_comm *self, const ci_tile_options *options, const c
     data->dec_rad = options->dec_rad;
     if (!options->centre_given)
         CI_TRY(ci_sky_centre_default(data->eop, data->set->meta, &data->ra_rad, &data->dec_rad));
-    CI_TRY(ci_sky_set_rephase(data->eop, data->set, data->ra_rad, data->dec_rad));
+    CI_TRY(
+        ci_sky_set_rephase(data->eop, data->set, data->ra_rad, data->dec_rad, ci_comm_isa(self)));
     ci_sky_field sky = {data->eop, data->beam, &data->pointing, data->ra_rad, data->dec_rad};
     return ci_image_geometry_find(self, data->set, &sky, &options->image, out);
 }

@@ -127,8 +127,9 @@ ci_status ci_tile_field_apply(ci_comm *comm, const ci_tile_options *options,
         ci_par_agree(comm, ci_tile_sources_new(data, model, &choice, ci_comm_isa(comm), &f));
     if (status == CI_OK && f.model->n_source > 0)
         status = field_solve(comm, options, data, &f, &corrections);
+    const ci_cal_table *const tables[2] = {corrections.table, NULL};
     if (status == CI_OK)
-        status = ci_par_agree(comm, ci_tile_blocks_apply(corrections.table, data->set));
+        status = ci_par_agree(comm, ci_tile_blocks_apply(tables, ci_comm_isa(comm), data->set));
     if (status == CI_OK) told(comm, &f, &corrections, data);
     ci_timer_end(ci_comm_timer(comm), mark);
     ci_cal_table_free(corrections.table);

@@ -139,8 +139,8 @@ ci_status ci_tile_load(ci_comm *comm, const ci_tile_options *options, const char
     if (status == CI_OK && options->centre_given)
         status = ci_par_agree(comm, centre_check(out, ci_comm_rank(comm) == 0));
     if (status == CI_OK)
-        status =
-            ci_par_agree(comm, ci_sky_set_rephase(out->eop, out->set, out->ra_rad, out->dec_rad));
+        status = ci_par_agree(comm, ci_sky_set_rephase(out->eop, out->set, out->ra_rad,
+                                                       out->dec_rad, ci_comm_isa(comm)));
     if (status != CI_OK) ci_tile_data_free(out);
     return status;
 }

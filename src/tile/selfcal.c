@@ -215,7 +215,8 @@ static ci_status table_finish(const self_job *job)
         CI_TRY(ci_str_set(&table->history, job->data->self_rounds));
     }
     if (ci_comm_rank(job->comm) == 0) CI_TRY(table_write(job));
-    return ci_tile_blocks_apply(table, job->data->set);
+    return ci_tile_blocks_apply((const ci_cal_table *const[2]){table, NULL}, ci_comm_isa(job->comm),
+                                job->data->set);
 }
 
 ci_status ci_tile_self_apply(ci_comm *comm, const ci_tile_options *options, const char *prefix,

@@ -23,7 +23,10 @@ ci_status ci_tile_solve(ci_comm *comm, const ci_tile_options *options, const ci_
     CI_AGREE(comm, ci_vis_feeds_check(data->set->meta, CI_VIS_POL_I));
     CI_AGREE(comm, ci_tile_model_near(&near, data, model));
     ci_status status = ci_par_agree(comm, ci_tile_model_scale(data, near, &is_approximate));
-    ci_sky_scene scene = {data->eop, near, data->beam, &data->pointing, ci_comm_isa(comm)};
+    ci_sky_scene scene = {data->eop, near, data->beam, &data->pointing, ci_comm_isa(comm), NULL};
+    /* Gains of every integration are a second pass over the data. */
+    if (status == CI_OK && options->cal.gain_interval_s == CI_CAL_INTERVAL_AUTO)
+        status = ci_par_agree(comm, ci_sky_kept_new(&scene.kept));
     size_t mark = ci_timer_begin(ci_comm_timer(comm), "solve");
     double start_s = ci_clock_monotonic_s();
     if (status == CI_OK)
@@ -32,6 +35,7 @@ ci_status ci_tile_solve(ci_comm *comm, const ci_tile_options *options, const ci_
     ci_timer_end(ci_comm_timer(comm), mark);
     if (status == CI_OK && ci_comm_rank(comm) == 0)
         ci_log_info("calibration: bandpass and gains in %.2f s", ci_clock_monotonic_s() - start_s);
+    ci_sky_kept_free(scene.kept);
     if (status == CI_OK) (*gain)->is_approximate = is_approximate;
     ci_sky_model_free(near);
     return status;
@@ -59,9 +63,8 @@ ci_status ci_tile_apply(ci_comm *comm, const ci_tile_options *options, const ci_
                  gains);
     CI_AGREE(comm, tables_check(options, table, data->set->meta, ci_comm_rank(comm) == 0));
     if (bandpass) data->n_empty_sub_band += ci_cal_table_sub_bands_out(bandpass, data->set->meta);
-    CI_AGREE(comm, ci_tile_blocks_apply(bandpass, data->set));
-    CI_AGREE(comm, ci_tile_blocks_apply(gain, data->set));
     if (!bandpass && !gain) return CI_OK;
+    CI_AGREE(comm, ci_tile_blocks_apply(table, ci_comm_isa(comm), data->set));
     data->set->meta->units = CI_VIS_UNITS_JY;
     for (int i = 0; i < 2; i++)
         if (table[i] && table[i]->has_convention)

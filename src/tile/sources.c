@@ -25,10 +25,10 @@ ci_status ci_tile_sources_predict(void *scene, const ci_vis_block *block, ci_c32
     return ci_sky_predict(scene, block, out);
 }
 
-ci_status ci_tile_blocks_apply(const ci_cal_table *table, ci_vis_set *set)
+ci_status ci_tile_blocks_apply(const ci_cal_table *const table[2], ci_isa isa, ci_vis_set *set)
 {
-    for (size_t i = 0; table && i < set->n_block; i++)
-        CI_TRY(ci_cal_apply(table, set->block[i]));
+    for (size_t i = 0; (table[0] || table[1]) && i < set->n_block; i++)
+        CI_TRY(ci_cal_apply_pair(table, isa, set->block[i]));
     return CI_OK;
 }
 
@@ -106,7 +106,7 @@ ci_status ci_tile_sources_new(const ci_tile_data *data, const ci_sky_model *cata
     ci_mem_free(seen);
     ci_sky_model_free(near);
     CI_TRY(status);
-    f->scene = (ci_sky_scene){data->eop, f->model, data->beam, &data->pointing, isa};
+    f->scene = (ci_sky_scene){data->eop, f->model, data->beam, &data->pointing, isa, NULL};
     for (size_t k = 0; k < f->n_flux; k++) {
         f->scene_of[k] = f->scene;
         f->scene_of[k].model = f->one[k];

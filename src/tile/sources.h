@@ -32,7 +32,8 @@ void ci_tile_sources_clear(ci_tile_sources *sources);
 /* A ci_cal_predict; the context is a ci_sky_scene. Local. */
 CI_MUST_CHECK ci_status ci_tile_sources_predict(void *scene, const ci_vis_block *block,
                                                 ci_c32 *out);
-/* Divides this rank's blocks by a table's gains; NULL: leaves them. Local. */
-CI_MUST_CHECK ci_status ci_tile_blocks_apply(const ci_cal_table *table, ci_vis_set *set);
+/* Divides this rank's blocks by the gains of one table, then of the other; NULL: none. Local. */
+CI_MUST_CHECK ci_status ci_tile_blocks_apply(const ci_cal_table *const table[2], ci_isa isa,
+                                             ci_vis_set *set);
 
 #endif

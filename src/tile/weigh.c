@@ -1,13 +1,13 @@
 /* The raw weights of an observation. */
 #include "contimg/tile.h"
 
-static ci_status weigh_blocks(ci_vis_set *set, ci_cal_weighting how, double sefd_jy,
+static ci_status weigh_blocks(ci_comm *comm, ci_vis_set *set, ci_cal_weighting how, double sefd_jy,
                               ci_cal_noise *noise)
 {
     *noise = (ci_cal_noise){.is_known = true};
     for (size_t i = 0; i < set->n_block; i++) {
         ci_cal_noise seen;
-        CI_TRY(ci_cal_weights(set->block[i], how, sefd_jy, &seen));
+        CI_TRY(ci_cal_weights(set->block[i], how, sefd_jy, ci_comm_isa(comm), &seen));
         noise->is_known = noise->is_known && seen.is_known;
         noise->n_measured += seen.n_measured;
         noise->n_rounding += seen.n_rounding;
@@ -30,13 +30,13 @@ static ci_status sigma_weigh(ci_comm *comm, double sefd_jy, ci_tile_data *data)
 {
     ci_cal_noise noise;
     bool tells = ci_comm_rank(comm) == 0;
-    CI_AGREE(comm, weigh_blocks(data->set, CI_CAL_WEIGHTS_SIGMA, sefd_jy, &noise));
+    CI_AGREE(comm, weigh_blocks(comm, data->set, CI_CAL_WEIGHTS_SIGMA, sefd_jy, &noise));
     CI_TRY(noise_share(comm, &noise));
     bool is_free = !(sefd_jy > 0) && noise.n_rounding > noise.n_measured;
     data->weights_known = noise.is_known && !is_free;
     if (noise.is_known && is_free) {
         ci_cal_noise none;
-        CI_AGREE(comm, weigh_blocks(data->set, CI_CAL_WEIGHTS_UNIT, 0, &none));
+        CI_AGREE(comm, weigh_blocks(comm, data->set, CI_CAL_WEIGHTS_UNIT, 0, &none));
     }
     if (tells && !data->weights_known)
         ci_log_info("noise cannot be measured from these data and --sefd is not given: "
@@ -63,6 +63,6 @@ ci_status ci_tile_weigh(ci_comm *comm, const ci_tile_options *options, bool to_b
         how = data->set->meta->has_valid_nsamples ? CI_CAL_WEIGHTS_NSAMPLES : CI_CAL_WEIGHTS_UNIT;
     if (how == CI_CAL_WEIGHTS_SIGMA) return sigma_weigh(comm, options->sefd_jy, data);
     data->weights_known = false;
-    CI_AGREE(comm, weigh_blocks(data->set, how, options->sefd_jy, &none));
+    CI_AGREE(comm, weigh_blocks(comm, data->set, how, options->sefd_jy, &none));
     return CI_OK;
 }

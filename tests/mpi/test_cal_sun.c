@@ -26,7 +26,8 @@ typedef struct model
 static ci_status predict(void *context, const ci_vis_block *block, ci_c32 *out)
 {
     model *m = context;
-    return ci_sky_predict(&(ci_sky_scene){m->eop, m->sun, NULL, &m->pointing, m->isa}, block, out);
+    return ci_sky_predict(&(ci_sky_scene){m->eop, m->sun, NULL, &m->pointing, m->isa, NULL}, block,
+                          out);
 }
 
 /* A data set read, flagged, moved to its own centre, weights 1 (one number has no noise). */
@@ -45,13 +46,13 @@ static ci_vis_set *prepare(ci_comm *comm, const char *path, model *m, ci_flag_re
     if (!set) return NULL;
     CHECK_OK(ci_flag_run(comm, set, &flags, report));
     for (size_t i = 0; i < set->n_block; i++) {
-        CHECK_OK(ci_cal_weights(set->block[i], CI_CAL_WEIGHTS_SIGMA, 0, &noise));
+        CHECK_OK(ci_cal_weights(set->block[i], CI_CAL_WEIGHTS_SIGMA, 0, ci_isa_widest(), &noise));
         CHECK(!noise.is_known);
     }
     ci_sky_source sun = {.name = "Sun", .flux_jy = 1, .ref_freq_hz = 159.375e6};
     CHECK_OK(ci_sky_pointing_from(set->meta, &m->pointing));
     CHECK_OK(ci_sky_centre_default(m->eop, set->meta, &sun.ra_rad, &sun.dec_rad));
-    CHECK_OK(ci_sky_set_rephase(m->eop, set, sun.ra_rad, sun.dec_rad));
+    CHECK_OK(ci_sky_set_rephase(m->eop, set, sun.ra_rad, sun.dec_rad, ci_isa_widest()));
     CHECK_OK(ci_sky_model_new(&m->sun));
     CHECK_OK(ci_sky_model_append(m->sun, &sun));
     return set;

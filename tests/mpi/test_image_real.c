@@ -50,7 +50,7 @@ static void image_make(ci_comm *comm, const char *file, const ci_image_options *
     CHECK_OK(ci_sky_pointing_from(set->meta, &pointing));
     CHECK_OK(ci_sky_beam_new(&beam, "none", &set->meta->array));
     CHECK_OK(ci_sky_centre_default(eop, set->meta, &sky.ra_rad, &sky.dec_rad));
-    CHECK_OK(ci_sky_set_rephase(eop, set, sky.ra_rad, sky.dec_rad));
+    CHECK_OK(ci_sky_set_rephase(eop, set, sky.ra_rad, sky.dec_rad, ci_isa_widest()));
     sky.beam = beam;
     ci_fits_header header = {0};
     CHECK_OK(images_make(comm, set, &(ci_image_setup){&sky, options, &header, false, NULL, {0}},

@@ -211,6 +211,65 @@ static void test_apply_matching(void **state)
     ci_cal_table_free(gain);
 }
 
+/* Two tables in one pass, by the formula, with each instruction set: a flagged gain of either
+ * leaves a sample, and flags it. */
+static void test_apply_pair(void **state)
+{
+    (void)state;
+    ci_cal_table *bandpass = NULL, *gain = NULL;
+    ci_comm *self = NULL;
+    cal_sim s = plain;
+    tables_make(&bandpass, &gain);
+    CHECK_OK(ci_comm_self(&self));
+    bandpass->has_delay_loss = false;
+    for (size_t i = 0; i < bandpass->n_chan * 24; i++)
+        bandpass->gain[i] = (1 + 0.01 * (double)(i % 7)) * cexp(I * (double)i);
+    for (size_t i = 0; i < gain->n_time * 24; i++)
+        gain->gain[i] = (2 + (double)(i % 24)) * cexp(I * 2.0 * (double)(i % 24)); /* constant */
+    memset(bandpass->flag, 0, bandpass->n_chan * 24);
+    memset(gain->flag, 0, gain->n_time * 24);
+    bandpass->flag[ci_cal_index(bandpass, 0, 1, 5, 1)] = CI_CAL_FAILED;
+    for (size_t t = 0; t < gain->n_time; t++)
+        gain->flag[ci_cal_index(gain, t, 0, 3, 0)] = CI_CAL_FAILED;
+    for (int isa = 0; isa < CI_ISA_COUNT; isa++) {
+        if (!ci_isa_has((ci_isa)isa)) continue;
+        ci_vis_set *set = sim_set(self, &s);
+        ci_vis_block *b = set->block[0], *raw = NULL;
+        OK(ci_vis_block_copy(&raw, b));
+        OK(ci_cal_apply_pair((const ci_cal_table *const[2]){bandpass, gain}, (ci_isa)isa, b));
+        for (size_t i = 0; i < b->n_row * b->n_chan * b->n_pol; i++) {
+            size_t p = i % b->n_pol, c = i / b->n_pol % b->n_chan;
+            size_t base = (size_t)b->i_baseline[i / b->n_pol / b->n_chan];
+            size_t a[2] = {(size_t)set->meta->baseline_ant1[base],
+                           (size_t)set->meta->baseline_ant2[base]};
+            ci_c64 of[2][2];
+            bool is_bad[2];
+            for (int k = 0; k < 2; k++) {
+                of[k][0] = bandpass->gain[ci_cal_index(bandpass, 0, c, a[k], p)];
+                of[k][1] = gain->gain[ci_cal_index(gain, 0, 0, a[k], p)];
+            }
+            is_bad[0] = c == 1 && p == 1 && (a[0] == 5 || a[1] == 5);
+            is_bad[1] = p == 0 && (a[0] == 3 || a[1] == 3);
+            ci_c64 value = raw->data[i];
+            double weight = (double)raw->weight[i];
+            for (int k = 0; k < 2; k++) {
+                ci_c64 g = of[0][k] * conj(of[1][k]);
+                value = is_bad[k] ? value : value / g;
+                weight *= is_bad[k] ? 1 : creal(g * conj(g));
+            }
+            assert_true(cabs(b->data[i] - value) <= 3e-7 * cabs(value));
+            assert_true(fabs((double)b->weight[i] - weight) <= 3e-7 * weight);
+            assert_int_equal(b->flags[i],
+                             raw->flags[i] | (is_bad[0] || is_bad[1] ? CI_VIS_FLAG_CAL : 0));
+        }
+        ci_vis_block_free(raw);
+        ci_vis_set_free(set);
+    }
+    ci_comm_free(self);
+    ci_cal_table_free(bandpass);
+    ci_cal_table_free(gain);
+}
+
 /* Gains between two solutions: amplitude and phase both linear, the shorter way round. */
 static void test_apply_interpolates(void **state)
 {
@@ -304,7 +363,7 @@ static double weights_ratio(size_t n_time, size_t n_chan, size_t n_antenna, ci_c
     ci_vis_block *block = set->block[0];
     for (size_t i = 0; i < block->n_row; i += 97)
         block->data[ci_vis_sample(block, i, 0, 0)] *= 100;
-    assert_int_equal(ci_cal_weights(block, CI_CAL_WEIGHTS_SIGMA, 0, noise), CI_OK);
+    assert_int_equal(ci_cal_weights(block, CI_CAL_WEIGHTS_SIGMA, 0, ci_isa_widest(), noise), CI_OK);
     double sum = 0;
     size_t n = 0;
     for (size_t r = 0; r < block->n_row; r++) {
@@ -339,18 +398,22 @@ static void test_weights(void **state)
     CHECK_OK(ci_comm_self(&self));
     ci_vis_set *set = sim_set(self, &s);
     ci_vis_block *block = set->block[0];
-    assert_int_equal(ci_cal_weights(block, CI_CAL_WEIGHTS_SIGMA, 0, &noise), CI_OK);
+    assert_int_equal(ci_cal_weights(block, CI_CAL_WEIGHTS_SIGMA, 0, ci_isa_widest(), &noise),
+                     CI_OK);
     assert_false(noise.is_known);
     assert_true(block->weight[5] == 1);
     /* SEFD 8286 Jy, 244 kHz x 12.88 s: 3.3 Jy */
-    assert_int_equal(ci_cal_weights(block, CI_CAL_WEIGHTS_SIGMA, 8286, &noise), CI_OK);
+    assert_int_equal(ci_cal_weights(block, CI_CAL_WEIGHTS_SIGMA, 8286, ci_isa_widest(), &noise),
+                     CI_OK);
     assert_true(noise.is_known && fabs(1 / sqrt((double)block->weight[5]) - 3.304) < 0.01);
     block->weight[5] = 7;
     set->meta->has_valid_nsamples = true;
-    assert_int_equal(ci_cal_weights(block, CI_CAL_WEIGHTS_NSAMPLES, 0, &noise), CI_OK);
+    assert_int_equal(ci_cal_weights(block, CI_CAL_WEIGHTS_NSAMPLES, 0, ci_isa_widest(), &noise),
+                     CI_OK);
     assert_true(!noise.is_known && block->weight[5] == 7);
     set->meta->has_valid_nsamples = false;
-    assert_int_equal(ci_cal_weights(block, CI_CAL_WEIGHTS_NSAMPLES, 0, &noise), CI_OK);
+    assert_int_equal(ci_cal_weights(block, CI_CAL_WEIGHTS_NSAMPLES, 0, ci_isa_widest(), &noise),
+                     CI_OK);
     assert_true(block->weight[5] == 1);
     ci_vis_set_free(set);
     ci_comm_free(self);
@@ -388,6 +451,7 @@ int main(int argc, char **argv)
         UNIT_TEST(test_round_trip),
         cmocka_unit_test(test_gates),
         cmocka_unit_test(test_apply_matching),
+        cmocka_unit_test(test_apply_pair),
         cmocka_unit_test(test_apply_interpolates),
         cmocka_unit_test(test_bandpass_is_nearest),
         cmocka_unit_test(test_weights),

@@ -214,10 +214,12 @@ static void test_weights_of_all_sub_bands(void **state)
     s.n_time = 1;
     begin(&x, &s);
     ci_vis_block *block = x.set->block[0];
-    assert_int_equal(ci_cal_weights(block, CI_CAL_WEIGHTS_SIGMA, 0, &noise), CI_OK);
+    assert_int_equal(ci_cal_weights(block, CI_CAL_WEIGHTS_SIGMA, 0, ci_isa_widest(), &noise),
+                     CI_OK);
     assert_true(noise.is_known && block->weight[0] != 1);
     x.set->meta->sub_band[1].n_chan = 1;
-    assert_int_equal(ci_cal_weights(block, CI_CAL_WEIGHTS_SIGMA, 0, &noise), CI_OK);
+    assert_int_equal(ci_cal_weights(block, CI_CAL_WEIGHTS_SIGMA, 0, ci_isa_widest(), &noise),
+                     CI_OK);
     assert_false(noise.is_known);
     assert_true(block->weight[0] == 1);
     x.set->meta->sub_band[1].n_chan = 8;

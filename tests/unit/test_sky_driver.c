@@ -190,13 +190,13 @@ static void answer(request *r, const char *path)
     FILE *out = fopen(path, "wb");
     assert_non_null(out);
     put_frames(r, eop, set->meta, model, out);
-    OK(ci_sky_predict(&(ci_sky_scene){eop, model, beam, &pointing, CI_ISA_PLAIN}, block,
+    OK(ci_sky_predict(&(ci_sky_scene){eop, model, beam, &pointing, CI_ISA_PLAIN, NULL}, block,
                       predicted));
     put_complex(out, predicted, size, 1);
     fill_data(r, block, predicted);
-    OK(ci_sky_set_rephase(eop, set, r->ra, r->dec));
+    OK(ci_sky_set_rephase(eop, set, r->ra, r->dec, ci_isa_widest()));
     put_complex(out, block->data, size, 2);
-    OK(ci_sky_predict(&(ci_sky_scene){eop, model, beam, &pointing, CI_ISA_PLAIN}, block,
+    OK(ci_sky_predict(&(ci_sky_scene){eop, model, beam, &pointing, CI_ISA_PLAIN, NULL}, block,
                       predicted));
     put_complex(out, predicted, size, 1);
     put(out, block->uvw_m, 3 * block->n_row);

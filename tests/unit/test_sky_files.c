@@ -63,7 +63,7 @@ static double worst_of(const ci_sky_eop *eop, const ci_vis_set *set, const ci_sk
         const ci_vis_block *block = set->block[k];
         size_t size = block->n_row * block->n_chan;
         ci_c32 *v = sky_data_alloc(size, sizeof *v);
-        OK(ci_sky_predict(&(ci_sky_scene){eop, model, NULL, NULL, CI_ISA_PLAIN}, block, v));
+        OK(ci_sky_predict(&(ci_sky_scene){eop, model, NULL, NULL, CI_ISA_PLAIN, NULL}, block, v));
         for (size_t i = 0; i < size * block->n_pol; i++) {
             worst = fmax(worst, cabsf(block->data[i] - v[i / block->n_pol]));
             peak = fmax(peak, cabsf(block->data[i]));
@@ -93,7 +93,7 @@ static void dsa_like(void **state)
     double unprojected = worst_of(eop, set, model);
     set->meta->phase->kind = CI_VIS_PHASING_MERIDIAN;
     OK(ci_sky_centre_default(eop, set->meta, &ra_centre, &dec_centre));
-    OK(ci_sky_set_rephase(eop, set, ra_centre, dec_centre));
+    OK(ci_sky_set_rephase(eop, set, ra_centre, dec_centre, ci_isa_widest()));
     double moved = worst_of(eop, set, model);
     print_message("dsa110_like: %.2e as read, %.2e moved to one centre, %.2f as unprojected\n",
                   as_read, moved, unprojected);
@@ -120,7 +120,7 @@ static void single_source(void **state)
     const ci_vis_block *block = set->block[0];
     ci_c32 v[10];
     assert_int_equal(block->n_row, 10);
-    OK(ci_sky_predict(&(ci_sky_scene){eop, model, NULL, NULL, CI_ISA_PLAIN}, block, v));
+    OK(ci_sky_predict(&(ci_sky_scene){eop, model, NULL, NULL, CI_ISA_PLAIN, NULL}, block, v));
     size_t found = 0;
     for (size_t i = 0; i < 10; i++) {
         size_t b = (size_t)block->i_baseline[i];
@@ -201,7 +201,8 @@ static void westerbork(void **state)
                                 .ref_freq_hz = 1.2e9};
         OK(ci_sky_model_append(model, &source));
         v[k] = sky_data_alloc(size, sizeof *v[k]);
-        OK(ci_sky_predict(&(ci_sky_scene){eop, model, NULL, NULL, CI_ISA_PLAIN}, block, v[k]));
+        OK(ci_sky_predict(&(ci_sky_scene){eop, model, NULL, NULL, CI_ISA_PLAIN, NULL}, block,
+                          v[k]));
         ci_sky_model_free(model);
     }
     for (size_t p = 0; p < 2; p++) {

@@ -143,7 +143,8 @@ static void against_the_formula(void **state)
         ci_sky_model *model = some_sources(1.4, 0.284, 37);
         ci_vis_block *block = sky_data_block(meta, 0, meta->n_baseline);
         ci_c32 *out = sky_data_alloc(block->n_row * block->n_chan, sizeof *out);
-        OK(ci_sky_predict(&(ci_sky_scene){eop, model, beam, &pointing, CI_ISA_PLAIN}, block, out));
+        OK(ci_sky_predict(&(ci_sky_scene){eop, model, beam, &pointing, CI_ISA_PLAIN, NULL}, block,
+                          out));
         double worst = worst_of(eop, block, model, beam, &pointing, out) / total_flux(model);
         print_message("predict %d: worst difference %.2e of the total flux\n", k, worst);
         assert_true(worst < 1e-6);
@@ -171,12 +172,12 @@ static void same_bytes_in_parts(void **state)
     ci_vis_block *whole = sky_data_block(meta, 0, meta->n_baseline);
     size_t size = whole->n_row * whole->n_chan;
     ci_c32 *a = sky_data_alloc(size, sizeof *a), *b = sky_data_alloc(size, sizeof *b);
-    OK(ci_sky_predict(&(ci_sky_scene){eop, model, beam, &pointing, CI_ISA_PLAIN}, whole, a));
+    OK(ci_sky_predict(&(ci_sky_scene){eop, model, beam, &pointing, CI_ISA_PLAIN, NULL}, whole, a));
     size_t at = 0;
     for (size_t first = 0; first < meta->n_baseline; first += 31) {
         size_t n = meta->n_baseline - first < 31 ? meta->n_baseline - first : 31;
         ci_vis_block *part = sky_data_block(meta, first, n);
-        OK(ci_sky_predict(&(ci_sky_scene){eop, model, beam, &pointing, CI_ISA_PLAIN}, part,
+        OK(ci_sky_predict(&(ci_sky_scene){eop, model, beam, &pointing, CI_ISA_PLAIN, NULL}, part,
                           b + at));
         at += part->n_row * part->n_chan;
         ci_vis_block_free(part);
@@ -250,14 +251,14 @@ static void rephase(void **state)
         ci_sky_model *model = some_sources(1.4, 0.284, 9);
         size_t size = block->n_row * block->n_chan;
         ci_c32 *out = sky_data_alloc(size, sizeof *out);
-        OK(ci_sky_predict(&(ci_sky_scene){eop, model, NULL, NULL, CI_ISA_PLAIN}, block, out));
+        OK(ci_sky_predict(&(ci_sky_scene){eop, model, NULL, NULL, CI_ISA_PLAIN, NULL}, block, out));
         put(block, out);
         ci_c32 *first = sky_data_alloc(2 * size, sizeof *first);
         memcpy(first, block->data, 2 * size * sizeof *first);
-        OK(ci_sky_set_rephase(eop, set, 1.395, 0.2835));
+        OK(ci_sky_set_rephase(eop, set, 1.395, 0.2835, ci_isa_widest()));
         assert_int_equal(set->meta->n_phase, 1);
         assert_int_equal(set->meta->phase->kind, CI_VIS_PHASING_SIDEREAL);
-        OK(ci_sky_predict(&(ci_sky_scene){eop, model, NULL, NULL, CI_ISA_PLAIN}, block, out));
+        OK(ci_sky_predict(&(ci_sky_scene){eop, model, NULL, NULL, CI_ISA_PLAIN, NULL}, block, out));
         double worst = 0, worst_back = 0;
         for (size_t i = 0; i < size; i++)
             worst = fmax(worst, cabsf(out[i] - block->data[2 * i + 1]));
@@ -273,12 +274,12 @@ static void rephase(void **state)
             assert_true(fabs(block->uvw_m[3 * row + (size_t)q] - dot(basis[q], b)) < 1e-8);
         ci_sky_frame_free(frame);
         if (k == 1) {
-            OK(ci_sky_set_rephase(eop, set, 1.41, 0.29));
+            OK(ci_sky_set_rephase(eop, set, 1.41, 0.29, ci_isa_widest()));
             for (size_t i = 0; i < 2 * size; i++)
                 worst_back = fmax(worst_back, cabsf(first[i] - block->data[i]));
             /* Where the data lie already nothing may change, not by one bit. */
             memcpy(first, block->data, 2 * size * sizeof *first);
-            OK(ci_sky_set_rephase(eop, set, 1.41, 0.29));
+            OK(ci_sky_set_rephase(eop, set, 1.41, 0.29, ci_isa_widest()));
             assert_memory_equal(first, block->data, 2 * size * sizeof *first);
         }
         double flux = total_flux(model);
@@ -290,6 +291,32 @@ static void rephase(void **state)
         ci_sky_model_free(model);
         ci_vis_set_free(set);
     }
+    ci_sky_eop_free(eop);
+}
+
+/* The same bytes with each instruction set. */
+static void rephase_on_any_machine(void **state)
+{
+    (void)state;
+    ci_sky_eop *eop = sky_data_eop();
+    ci_vis_array array = some_stations();
+    ci_vis_meta *meta = sky_data_meta(&array, TIME, 150, 2, 1.4e9, 244140.625, 37, meridian());
+    ci_vis_block *block = sky_data_block(meta, 0, meta->n_baseline), *kept = NULL;
+    size_t n = block->n_row * block->n_chan * block->n_pol;
+    for (size_t i = 0; i < n; i++)
+        block->data[i] = (float)sin((double)i) + I * (float)cos(1.7 * (double)i);
+    for (int isa = 0; isa < CI_ISA_COUNT; isa++) {
+        ci_vis_block *moved = NULL;
+        if (!ci_isa_has((ci_isa)isa)) continue;
+        OK(ci_vis_block_copy(&moved, block));
+        OK(ci_sky_rephase(eop, moved, 1.395, 0.2835, (ci_isa)isa));
+        if (!kept) kept = moved;
+        assert_memory_equal(kept->data, moved->data, n * sizeof *moved->data);
+        if (kept != moved) ci_vis_block_free(moved);
+    }
+    ci_vis_block_free(kept);
+    ci_vis_block_free(block);
+    ci_vis_meta_free(meta);
     ci_sky_eop_free(eop);
 }
 
@@ -402,7 +429,7 @@ static void pyuvsim_phase(void **state)
     ci_sky_source source = {.dec_rad = -30 * CI_DEG_TO_RAD, .flux_jy = 1, .ref_freq_hz = 1e8};
     OK(ci_sky_model_append(model, &source));
     ci_c32 out[3];
-    OK(ci_sky_predict(&(ci_sky_scene){eop, model, NULL, NULL, CI_ISA_PLAIN}, block, out));
+    OK(ci_sky_predict(&(ci_sky_scene){eop, model, NULL, NULL, CI_ISA_PLAIN, NULL}, block, out));
     assert_true(fabs(cargf(out[1]) * CI_RAD_TO_DEG - 110.8315) < 1e-3);
     assert_true(fabs(cabsf(out[1]) - 1) < 1e-6 && fabs(cimagf(out[0])) < 1e-7);
     ci_sky_model_free(model);
@@ -424,14 +451,14 @@ static void refusals(void **state)
     ci_sky_source source = {.name = "3C444", .n_poly = 1, .poly_min_hz = 1e9, .poly_max_hz = 2e9};
     OK(ci_sky_model_append(model, &source));
     assert_int_equal(
-        ci_sky_predict(&(ci_sky_scene){eop, model, NULL, NULL, CI_ISA_PLAIN}, block, out),
+        ci_sky_predict(&(ci_sky_scene){eop, model, NULL, NULL, CI_ISA_PLAIN, NULL}, block, out),
         CI_ERR_INPUT);
     assert_non_null(strstr(ci_error_text(), "3C444"));
     block->i_time[0] = 5;
     assert_int_equal(
-        ci_sky_predict(&(ci_sky_scene){eop, model, NULL, NULL, CI_ISA_PLAIN}, block, out),
+        ci_sky_predict(&(ci_sky_scene){eop, model, NULL, NULL, CI_ISA_PLAIN, NULL}, block, out),
         CI_ERR_INTERNAL);
-    assert_int_equal(ci_sky_rephase(eop, block, 0, 0), CI_ERR_INTERNAL);
+    assert_int_equal(ci_sky_rephase(eop, block, 0, 0, ci_isa_widest()), CI_ERR_INTERNAL);
     ci_sky_model_free(model);
     ci_vis_block_free(block);
     ci_vis_meta_free(meta);
@@ -445,6 +472,7 @@ int main(void)
         UNIT_TEST(same_bytes_in_parts),
         UNIT_TEST(same_bytes_on_any_machine),
         UNIT_TEST(rephase),
+        UNIT_TEST(rephase_on_any_machine),
         UNIT_TEST(default_centre),
         UNIT_TEST(drifting_beam),
         UNIT_TEST(pyuvsim_phase),

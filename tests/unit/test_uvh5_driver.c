@@ -156,7 +156,7 @@ static ci_status rewrite(const char *out_path, char **paths, int n)
     ci_status status = set_read(paths, n, &set, &vis);
     if (status == CI_OK) status = ci_sky_eop_load(&eop, NULL);
     if (status == CI_OK) status = ci_sky_centre_default(eop, vis->meta, &ra, &dec);
-    if (status == CI_OK) status = ci_sky_set_rephase(eop, vis, ra, dec);
+    if (status == CI_OK) status = ci_sky_set_rephase(eop, vis, ra, dec, ci_isa_widest());
     if (status == CI_OK) status = ci_uvh5_write(out_path, vis->block[0], "written by a test");
     ci_sky_eop_free(eop);
     ci_vis_set_free(vis);
