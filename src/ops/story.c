@@ -38,7 +38,34 @@ static void next_set(ci_ops_standing *now, const char *format, ...)
 
 /* ---- where it stands ------------------------------------------------------------------------- */
 
-static void observation_next(ci_ops_standing *now, const ci_registry_observation *o)
+/* The group that has an observation: of several one that is still to be made; NULL: none has. */
+static const ci_registry_group *group_of(const ci_registry_groups *groups, const char *id)
+{
+    const ci_registry_group *found = NULL;
+    for (size_t i = 0; i < groups->n; i++) {
+        const ci_registry_group *g = &groups->item[i];
+        for (size_t k = 0; k < g->n_member; k++) {
+            if (strcmp(g->member[k].observation_id, id) != 0) continue;
+            if (g->state == CI_REGISTRY_WORK_PENDING || g->state == CI_REGISTRY_WORK_IN_PROGRESS)
+                return g;
+            found = g;
+        }
+    }
+    return found;
+}
+
+static void observation_group_next(ci_ops_standing *now, const ci_registry_group *g)
+{
+    if (!g)
+        next_set(now, "is imaged with its group, once that is formed (contimg group tells)");
+    else if (g->state == CI_REGISTRY_WORK_FAILED)
+        next_set(now, "none by itself: its group %s failed (contimg status %s)", g->id, g->id);
+    else
+        next_set(now, "is imaged with its group %s", g->id);
+}
+
+static void observation_next(ci_ops_standing *now, const ci_registry_observation *o,
+                             const ci_registry_groups *groups)
 {
     if (o->is_deployed)
         next_set(now, "none: it is the deployed pipeline's (contimg db adopt takes it over)");
@@ -50,7 +77,7 @@ static void observation_next(ci_ops_standing *now, const ci_registry_observation
     else if (o->state == CI_REGISTRY_WORK_COMPLETED)
         next_set(now, "none: its tile is made");
     else
-        next_set(now, "is imaged with its group");
+        observation_group_next(now, group_of(groups, o->id));
 }
 
 static ci_status observation_read(ci_ops_story *story, ci_registry *registry)
@@ -60,7 +87,10 @@ static ci_status observation_read(ci_ops_story *story, ci_registry *registry)
     const ci_registry_observation *o = &story->observations->item[0];
     ci_ops_standing *now = &story->now[story->n_now++];
     standing_set(now, CI_OPS_STANDING_OBSERVATION, ci_registry_work_state_word(o->state), o->error);
-    observation_next(now, o);
+    ci_registry_groups *groups = NULL;
+    CI_TRY(ci_registry_groups_read(registry, &groups));
+    observation_next(now, o, groups);
+    ci_registry_groups_free(groups);
     return CI_OK;
 }
 

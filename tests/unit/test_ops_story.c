@@ -103,6 +103,29 @@ static void test_group(void **state)
     ci_json_free(json);
 }
 
+/* An observation follows its group: none yet, one to be made, one that failed. */
+static void test_observation(void **state)
+{
+    registry_test *t = *state;
+    char ids[1][CI_REGISTRY_ID], group[CI_REGISTRY_ID], text[2 * CI_REGISTRY_ID];
+    bool done;
+    observation_make(t->registry, t->c.clock.unix_s, ids[0]);
+    ci_json *json = story(t, ids[0]);
+    check_now(json, "next", "once that is formed");
+    ci_json_free(json);
+    OK(group_make(t->registry, 1, ids, 0, t->c.clock.unix_s, group, &done));
+    json = story(t, ids[0]);
+    snprintf(text, sizeof text, "is imaged with its group %s", group);
+    check_now(json, "next", text);
+    ci_json_free(json);
+    OK(ci_registry_group_claim(t->registry, group, 60, &done));
+    OK(ci_registry_group_end(t->registry, group, CI_REGISTRY_WORK_FAILED, "noise", NULL));
+    json = story(t, ids[0]);
+    snprintf(text, sizeof text, "its group %s failed", group);
+    check_now(json, "next", text);
+    ci_json_free(json);
+}
+
 /* A change names its run, and the run's log where it is there. */
 static void test_log(void **state)
 {
@@ -252,10 +275,11 @@ static void test_documents(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        REGISTRY_TEST(test_unknown),       REGISTRY_TEST(test_product),
-        REGISTRY_TEST(test_group),         REGISTRY_TEST(test_log),
-        REGISTRY_TEST(test_last_log_line), REGISTRY_TEST(test_history),
-        cmocka_unit_test(test_since),      REGISTRY_TEST(test_documents),
+        REGISTRY_TEST(test_unknown),   REGISTRY_TEST(test_product),
+        REGISTRY_TEST(test_group),     REGISTRY_TEST(test_observation),
+        REGISTRY_TEST(test_log),       REGISTRY_TEST(test_last_log_line),
+        REGISTRY_TEST(test_history),   cmocka_unit_test(test_since),
+        REGISTRY_TEST(test_documents),
     };
     ci_log_set_level(CI_LOG_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);
