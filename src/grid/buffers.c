@@ -71,7 +71,7 @@ static ci_status buffers_make(ci_grid_buffers *buf, const ci_grid_operator *g, s
     buf->n_halo = (size_t)plan->kernel_uv.support - 1;
     buf->n_carry = buf->n_halo * buf->stride;
     buf->stride_v = (plan->n_v + 8) / 8 * 8 + 8; /* rows do not meet in one set of the cache */
-    buf->n_strip = CI_GRID_STRIP_ROWS * buf->stride + buf->n_carry +
+    buf->n_strip = plan->strip_rows * buf->stride + buf->n_carry +
                    2 * CI_GRID_KERNEL_MAX_SUPPORT * plan->depth;
     CI_TRY(ci_mem_alloc(&buf->strip, n_batch * buf->n_strip, size, "grid strip"));
     CI_TRY(ci_mem_alloc(&buf->first, n_batch * buf->n_strip, size, "grid strip"));

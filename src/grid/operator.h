@@ -26,7 +26,6 @@
 
 enum
 {
-    CI_GRID_STRIP_ROWS = 16,    /* grid rows of a strip; at least the largest support - 1 */
     CI_GRID_BLOCK_COLUMNS = 64, /* of a strip: samples of a block are gridded together */
     CI_GRID_LINES = 16,         /* rows that are transformed along v together */
     CI_GRID_POSITION_BASE = 32  /* keeps positions positive before they are cut to integers */
@@ -85,13 +84,13 @@ typedef struct ci_grid_plan
     ci_grid_series correction_w;
     ci_grid_series sample_series[CI_GRID_TERMS_MAX_PAIRS][2]; /* even, odd, by plane */
     ci_grid_series pixel_series[CI_GRID_TERMS_MAX_PAIRS][2];
-    int32_t row_first; /* grid row of strip row 0 */
-    size_t n_strip;
-    int32_t v_first; /* grid column (v) of stored column 0 */
-    size_t n_store;  /* stored columns */
-    bool by_w;       /* samples are conjugated to w >= 0, not to u >= 0: half the planes, twice the
-                      * rows */
-    double u_shift;  /* makes u positive: 0, or half a period where rows of u < 0 exist */
+    int32_t row_first;          /* grid row of strip row 0 */
+    size_t n_strip, strip_rows; /* grid rows of a strip: at least support - 1 */
+    int32_t v_first;            /* grid column (v) of stored column 0 */
+    size_t n_store;             /* stored columns */
+    bool by_w;      /* samples are conjugated to w >= 0, not to u >= 0: half the planes, twice the
+                     * rows */
+    double u_shift; /* makes u positive: 0, or half a period where rows of u < 0 exist */
     double max_abs_u, max_abs_v; /* wavelengths */
     double min_w, max_w;         /* of samples conjugated to u >= 0 */
     double min_abs_w, max_abs_w; /* with a slant: of what is left of w */

@@ -5,6 +5,13 @@
 #include <math.h>
 #include <string.h>
 
+/* Grid rows of a strip, where the kernel reaches no further: the fewer, the evener the shares of
+ * many ranks. */
+enum
+{
+    LOW_STRIP = 8
+};
+
 /* Costs in ns on one core of the machine where this was written; their ratios matter: a
  * sample's visit to a plane, a vector of taps added, a vector of a polynomial's terms; a pixel's
  * screen, a value moved from grid rows to image rows, a pixel's tap of a slanted image. */
@@ -235,7 +242,8 @@ static void plan_grid(ci_grid_plan *plan, const choice *c)
     plan->u_shift = (double)shift;
     plan->row_first = 1 - (c->uv.support + 1) / 2 - (int32_t)shift;
     /* One strip more than samples can start in: the last one's reach. */
-    plan->n_strip = (plan->n_u / 2 + shift + (size_t)c->uv.support + 1) / CI_GRID_STRIP_ROWS + 2;
+    plan->strip_rows = c->uv.support <= LOW_STRIP ? LOW_STRIP : CI_GRID_KERNEL_MAX_SUPPORT;
+    plan->n_strip = (plan->n_u / 2 + shift + (size_t)c->uv.support + 1) / plan->strip_rows + 2;
 }
 
 /* Samples by |w|; that of a row's middle stands for the row. */

@@ -50,7 +50,7 @@ static void position_set(const ci_grid_plan *plan, const double uvw_m[3], double
     double t, half = 0.5 * plan->kernel_uv.support;
     double position = segment->slope_u * freq_hz - segment->shift_u + plan->u_shift;
     int32_t cell = ci_grid_cell(position, half, &t) - (int32_t)plan->u_shift;
-    segment->i_strip = (uint32_t)(cell - plan->row_first) / CI_GRID_STRIP_ROWS;
+    segment->i_strip = (uint32_t)(cell - plan->row_first) / (uint32_t)plan->strip_rows;
     segment->i_bucket = 0;
     if (plan->has_terms)
         segment->i_bucket = (uint32_t)(v_cell(plan, segment, freq_hz) + (int32_t)plan->n_v / 2 +

@@ -164,7 +164,7 @@ static void NAME(strip_grid)(ci_comm *comm, const ci_grid_operator *g, size_t b,
         }
         if (is_active)
             memcpy((CPLX *)buf->carry + (size_t)k * buf->n_carry,
-                   rows + CI_GRID_STRIP_ROWS * buf->stride, buf->n_carry * sizeof *rows);
+                   rows + g->plan.strip_rows * buf->stride, buf->n_carry * sizeof *rows);
     }
 }
 
@@ -203,7 +203,7 @@ static void NAME(strip_degrid)(ci_comm *comm, const ci_grid_operator *g, size_t 
         CI_ISA_KERNEL(NAME(rows_transform), g->isa)
         (comm, g, false, (int)k, rows, n_row, column);
         if (is_active)
-            memcpy(rows + CI_GRID_STRIP_ROWS * buf->stride, carry + k * buf->n_carry,
+            memcpy(rows + g->plan.strip_rows * buf->stride, carry + k * buf->n_carry,
                    buf->n_carry * sizeof *rows);
         memcpy(carry + k * buf->n_carry, rows, buf->n_carry * sizeof *rows);
     }

@@ -32,7 +32,7 @@ CI_ISA_INLINE void NAME(chunk_place)(const ci_grid_operator *g, size_t i_strip, 
     const ci_grid_plan *plan = &g->plan;
     double half = 0.5 * plan->kernel_uv.support, n_v = (double)plan->n_v;
     int32_t row_first = plan->row_first + (int32_t)plan->u_shift;
-    row_first += (int32_t)i_strip * CI_GRID_STRIP_ROWS;
+    row_first += (int32_t)(i_strip * plan->strip_rows);
     int32_t v_first = plan->v_first + (int32_t)plan->n_v, stride = (int32_t)plan->n_store;
     int32_t depth = (int32_t)plan->depth;
     for (size_t i = 0; i < chunk->n; i++) {

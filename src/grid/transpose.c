@@ -13,7 +13,7 @@ bool ci_grid_strip_active(const ci_grid_operator *g, size_t i_strip, int i_plane
 
 size_t ci_grid_strip_rows(const ci_grid_operator *g, size_t i_strip, int i_plane)
 {
-    if (ci_grid_strip_active(g, i_strip, i_plane)) return CI_GRID_STRIP_ROWS;
+    if (ci_grid_strip_active(g, i_strip, i_plane)) return g->plan.strip_rows;
     if (i_strip > 0 && ci_grid_strip_active(g, i_strip - 1, i_plane))
         return (size_t)g->plan.kernel_uv.support - 1;
     return 0;
@@ -59,7 +59,7 @@ static void run_add(ci_grid_row_list *list, const ci_grid_plan *plan, size_t i_r
                     size_t n_row)
 {
     int64_t n_u = (int64_t)plan->n_u;
-    int64_t row = plan->row_first + (int64_t)i_strip * CI_GRID_STRIP_ROWS;
+    int64_t row = plan->row_first + (int64_t)(i_strip * plan->strip_rows);
     size_t index = (size_t)(((row % n_u) + n_u) % n_u);
     while (n_row > 0) {
         size_t n = plan->n_u - index < n_row ? plan->n_u - index : n_row;
