@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """bench/night.py [--full] [--stations N] [--sub-bands N] [--channels N] [--fields N] [--sources N] [--seed N] [--keep DIR]: a
-night from raw units to a mosaic by one `contimg run`: a tile with a 12.7 Jy calibrator, then field tiles of 500 sources
-each, inside the images and outside. Gains of 20 % and random phase that drift over the hour, bandpasses of 10 % ripple,
+night from raw units to a mosaic by one `contimg run`: a tile with a 12.7 Jy calibrator, then field tiles of more than 500
+sources within 5 degrees each, inside the image and outside. Gains of 20 % and random phase that drift over the hour, bandpasses of 10 % ripple,
 delays to 500 ns, 3 dead antennas, a dead receptor, interference in 2 % of the cells. Prints for each tile rms against
 the thermal noise of what is left unflagged, without and with the term of the sources below the mask, and the median
 ratio of found and true flux, and appends a line of JSON to bench/results/night.jsonl. Needs numpy and astropy.
@@ -25,7 +25,7 @@ build = os.environ.get("CONTIMG_BUILD", os.path.join(here, "../build/release"))
 
 
 # of a night that takes minutes, and of a real one
-SIZES = [("stations", 96, 96), ("sub_bands", 8, 16), ("channels", 16, 48), ("fields", 3, 10), ("sources", 200, 500)]
+SIZES = [("stations", 96, 96), ("sub_bands", 8, 16), ("channels", 16, 48), ("fields", 3, 10), ("sources", 200, 100)]
 
 
 def simulate(folder, args):
@@ -81,6 +81,8 @@ def judge(folder, data, image):
     level = np.zeros(len(x))
     level[inside] = beam[np.rint(y[inside]).astype(int), np.rint(x[inside]).astype(int)]
     rms = image["rms_jy"]
+    apart = ((at[:, 0] - header["CRVAL1"] + 180) % 360 - 180) * np.cos(np.radians(header["CRVAL2"]))
+    near_tile = np.hypot(apart, at[:, 1] - header["CRVAL2"]) < 5
     ratio = []
     for i in np.flatnonzero(inside & (level > 0.3) & (level * flux > 20 * rms)):
         away = np.hypot(x - x[i], y - y[i])
@@ -98,18 +100,18 @@ def judge(folder, data, image):
     thermal = image["thermal_jy"]
     return {"rms_over_thermal": rms / thermal, "rms_over_expected": rms / np.hypot(thermal, faint_rms),
             "thermal_jy": thermal, "faint_jy": faint_rms, "flux_ratio": float(np.median(ratio)) if ratio else None,
-            "n_source": len(ratio)}
+            "n_source": len(ratio), "n_in_image": int(inside.sum()), "n_within_5_deg": int(near_tile.sum())}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true",
-                        help="16 sub-bands of 48 channels, 10 fields, 500 sources each")
+                        help="16 sub-bands of 48 channels, 10 fields, more than 500 sources within 5 degrees of each")
     parser.add_argument("--stations", type=int, help="[96]")
     parser.add_argument("--sub-bands", type=int, help="[8]")
     parser.add_argument("--channels", type=int, help="of each sub-band [16]")
     parser.add_argument("--fields", type=int, help="tiles after the calibrator's [3]")
-    parser.add_argument("--sources", type=int, help="of each tile [200]")
+    parser.add_argument("--sources", type=int, help="that each tile adds to the strip that all drift along [200]")
     parser.add_argument("--seed", default="1")
     parser.add_argument("--option", action="append", default=[], help="of contimg run, as --option=--size=1280")
     parser.add_argument("--keep", help="folder that stays, in place of a temporary one")
@@ -139,8 +141,8 @@ def main():
         number = {k: one.get(k) if one.get(k) is not None else float("nan") for k in
                   ("rms_over_thermal", "rms_over_expected", "flux_ratio")}
         print(f"{one['id']} {one['state']:8} {one['how'] or '-':12} rms/thermal {number['rms_over_thermal']:.3f}, with faint "
-              f"sources {number['rms_over_expected']:.3f}, flux x {number['flux_ratio']:.4f} of {one.get('n_source', 0)}",
-              flush=True)
+              f"sources {number['rms_over_expected']:.3f}, flux x {number['flux_ratio']:.4f} of {one.get('n_source', 0)}; "
+              f"{one.get('n_in_image')} sources in the image, {one.get('n_within_5_deg')} within 5 deg", flush=True)
     print(f"exit {code}, {seconds:.0f} s")
     os.makedirs(f"{here}/results", exist_ok=True)
     with open(f"{here}/results/night.jsonl", "a") as f:
