@@ -11,19 +11,28 @@ enum
 
 static const float least_known = 0.3F; /* of the weights around a box that a line needs */
 
-/* Weight, and weight x data, of the times of one row of boxes, into line [3][n_chan]. */
+/* Weight, and weight x data, of the times of one row of boxes, into line [3][n_chan]: some channels
+ * at once; what lies behind the last one is read, too, and not used. */
 CI_ISA_INLINE void times_sum(const ci_flag_dynspec *p, const float *const data[2], size_t y)
 {
     size_t n_chan = p->n_chan, box = p->axis[p->surface][0].box, first = y * box;
-    float *restrict sum = p->line, *restrict x = sum + n_chan, *restrict z = x + n_chan;
-    memset(p->line, 0, 3 * n_chan * sizeof(float));
-    for (size_t t = first; t < first + box && t < p->n_time; t++) {
-        const float *restrict re = data[0] + t * n_chan, *restrict im = data[1] + t * n_chan;
-        const float *restrict w = p->weight + t * n_chan;
-        for (size_t c = 0; c < n_chan; c++) {
-            sum[c] += w[c];
-            x[c] += w[c] * re[c];
-            z[c] += w[c] * im[c];
+    size_t end = first + box < p->n_time ? first + box : p->n_time;
+    for (size_t at = 0; at < n_chan; at += N_LANE) {
+        size_t n = n_chan - at < N_LANE ? n_chan - at : N_LANE;
+        float sum[N_LANE] = {0}, x[N_LANE] = {0}, z[N_LANE] = {0};
+        for (size_t t = first; t < end; t++) {
+            const float *re = data[0] + t * n_chan + at, *im = data[1] + t * n_chan + at;
+            const float *w = p->weight + t * n_chan + at;
+            for (size_t i = 0; i < N_LANE; i++) {
+                sum[i] += w[i];
+                x[i] += w[i] * re[i];
+                z[i] += w[i] * im[i];
+            }
+        }
+        for (size_t i = 0; i < n; i++) {
+            p->line[at + i] = sum[i];
+            p->line[n_chan + at + i] = x[i];
+            p->line[2 * n_chan + at + i] = z[i];
         }
     }
 }

@@ -158,20 +158,30 @@ static void copy_piece(const ci_h5_reader *reader, const piece *p, const uint64_
 {
     const ci_h5_info *info = &reader->info;
     int rank = info->rank, n_outer = rank > 2 ? rank - 2 : 0;
-    size_t size = info->type_size;
+    size_t size = info->type_size, from = 0, to = 0, step[2] = {size, size};
+    size_t from_step[CI_H5_MAX_RANK] = {0}, to_step[CI_H5_MAX_RANK] = {0}; /* bytes */
     uint64_t at[CI_H5_MAX_RANK] = {0};
     size_t n0 = (size_t)p->n[rank - 1], n1 = rank > 1 ? (size_t)p->n[rank - 2] : 1;
+    for (int i = rank - 1; i >= 0; i--) {
+        from_step[i] = step[0];
+        to_step[i] = step[1];
+        from += step[0] * (size_t)p->from[i];
+        to += step[1] * (size_t)p->to[i];
+        step[0] *= (size_t)info->chunk[i];
+        step[1] *= (size_t)count[i];
+    }
     for (;;) {
-        size_t from = 0, to = 0;
-        for (int i = 0; i < rank; i++) {
-            from = from * (size_t)info->chunk[i] + (size_t)(p->from[i] + at[i]);
-            to = to * (size_t)count[i] + (size_t)(p->to[i] + at[i]);
-        }
-        copy_plane(out + to * size, (size_t)count[rank - 1], reader->chunk + from * size,
+        copy_plane(out + to, (size_t)count[rank - 1], reader->chunk + from,
                    (size_t)info->chunk[rank - 1], n1, n0, size);
         int axis = n_outer - 1;
-        while (axis >= 0 && ++at[axis] == p->n[axis])
-            at[axis--] = 0;
+        for (; axis >= 0; axis--) {
+            from += from_step[axis];
+            to += to_step[axis];
+            if (++at[axis] < p->n[axis]) break;
+            from -= from_step[axis] * (size_t)p->n[axis];
+            to -= to_step[axis] * (size_t)p->n[axis];
+            at[axis] = 0;
+        }
         if (axis < 0) return;
     }
 }
