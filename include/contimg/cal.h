@@ -250,6 +250,10 @@ typedef struct ci_cal_noise
  * without an SEFD; where that is so of most spectra of a set, its weights mean nothing. Local. */
 CI_MUST_CHECK ci_status ci_cal_weights(ci_vis_block *block, ci_cal_weighting how, double sefd_jy,
                                        ci_isa isa, ci_cal_noise *noise);
+/* ci_cal_apply_pair and the weights of CI_CAL_WEIGHTS_SIGMA that follow, in one pass. Local. */
+CI_MUST_CHECK ci_status ci_cal_apply_weigh(const ci_cal_table *const table[2], ci_isa isa,
+                                           double sefd_jy, ci_vis_block *block,
+                                           ci_cal_noise *noise);
 
 /* What a solve works on: a share of a tile. */
 typedef struct ci_cal_load

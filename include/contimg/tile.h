@@ -118,7 +118,7 @@ CI_MUST_CHECK ci_status ci_tile_load(ci_comm *comm, const ci_tile_options *optio
 CI_MUST_CHECK ci_status ci_tile_flag(ci_comm *comm, const ci_tile_options *options, bool find,
                                      ci_tile_data *data);
 /* Raw weights: as asked, else sigma where tables were applied, or are to be solved for, and
- * nsamples where the data came calibrated. Of images after ci_tile_apply: the noise of calibrated
+ * nsamples where the data came calibrated. Of images by ci_tile_apply: the noise of calibrated
  * data is steady where gains change. Collective. */
 CI_MUST_CHECK ci_status ci_tile_weigh(ci_comm *comm, const ci_tile_options *options,
                                       bool to_be_calibrated, ci_tile_data *data);
@@ -159,11 +159,12 @@ CI_MUST_CHECK ci_status ci_tile_solve(ci_comm *comm, const ci_tile_options *opti
                                       const ci_tile_data *data, const ci_sky_model *model,
                                       ci_cal_table **bandpass, ci_cal_table **gain,
                                       ci_cal_quality *quality);
-/* Checks what the tables are for (ci_cal_table_check) and applies them. Either may be NULL. `gains`
- * goes into data->gains. Collective. */
+/* Checks what the tables are for (ci_cal_table_check) and applies them, either may be NULL; then
+ * ci_tile_weigh: noise in the same pass. `gains` goes into data->gains. Collective. */
 CI_MUST_CHECK ci_status ci_tile_apply(ci_comm *comm, const ci_tile_options *options,
                                       const ci_cal_table *bandpass, const ci_cal_table *gain,
-                                      ci_tile_gains gains, ci_tile_data *data);
+                                      ci_tile_gains gains, bool to_be_calibrated,
+                                      ci_tile_data *data);
 /* Corrects the gains of data that tables of another tile were applied to by the tile's own sources:
  * `model` is a catalogue of its field, NULL: there is none. As far as the options allow and where
  * it is worth it (ci_cal_field_solve); what was done, and why not, goes into data->field and

@@ -1,5 +1,6 @@
 /* Applies one table or two to a block, row by row: V / (g1 conj(g2)). */
 #include "cal/apply.h"
+#include "cal/weights.h"
 
 #include <complex.h>
 #include <math.h>
@@ -22,6 +23,14 @@ typedef struct row_factors
     int32_t i_baseline;
     size_t slot;
 } row_factors;
+
+/* The tables that are applied. */
+typedef struct applier
+{
+    row_factors factors[N_TABLE];
+    size_t n_table;
+    ci_isa isa;
+} applier;
 
 static size_t periods_of(const ci_vis_block *block)
 {
@@ -110,7 +119,8 @@ static void factors_set(row_factors *f, const ci_vis_block *block, size_t i_row,
         gains_set(f, block, i_row, isa);
 }
 
-/* Without branches, for vectors: where there is no factor a sample stays, and is flagged. */
+/* Without branches, for vectors: where there is no factor a sample stays, and is flagged. weight
+ * NULL: weights do not count. */
 CI_ISA_INLINE void divide(size_t n, const row_factors *f, float *restrict data,
                           float *restrict weight, uint8_t *restrict flags)
 {
@@ -122,39 +132,74 @@ CI_ISA_INLINE void divide(size_t n, const row_factors *f, float *restrict data,
         data[2 * i] = is_good ? u : data[2 * i];
         data[2 * i + 1] = is_good ? v : data[2 * i + 1];
     }
-    for (size_t i = 0; i < n; i++) {
-        bool is_good = size2[i] > 0;
-        weight[i] = (float)((double)weight[i] / (is_good ? size2[i] : 1));
-        flags[i] |= (uint8_t)(is_good ? 0 : CI_VIS_FLAG_CAL);
-    }
+    for (size_t i = 0; weight && i < n; i++)
+        weight[i] = (float)((double)weight[i] / (size2[i] > 0 ? size2[i] : 1));
+    for (size_t i = 0; i < n; i++)
+        flags[i] |= (uint8_t)(size2[i] > 0 ? 0 : CI_VIS_FLAG_CAL);
 }
 
 CI_ISA_INSTANCES(divide,
                  (size_t n, const row_factors *f, float *data, float *weight, uint8_t *flags),
                  (n, f, data, weight, flags))
 
-ci_status ci_cal_apply_pair(const ci_cal_table *const table[2], ci_isa isa, ci_vis_block *block)
+static void applier_clear(applier *a)
 {
-    row_factors factors[N_TABLE] = {{0}};
-    size_t n_table = 0, n = block->n_chan * block->n_pol;
-    ci_status status = CI_OK;
+    for (size_t k = 0; k < a->n_table; k++)
+        factors_clear(&a->factors[k]);
+}
+
+/* To be cleared by the caller, also where it fails. */
+static ci_status applier_new(applier *a, const ci_cal_table *const table[2], ci_isa isa,
+                             const ci_vis_block *block)
+{
+    *a = (applier){.isa = isa};
     if (ci_vis_pol_kind_of(block->meta->pol[0]) == CI_VIS_POL_STOKES)
         return ci_error(CI_ERR_INPUT,
                         "calibration: the data are Stokes parameters (polarisation "
                         "%d): gains belong to XX, YY, RR or LL: give data of these",
                         block->meta->pol[0]);
-    for (int i = 0; status == CI_OK && i < N_TABLE; i++)
-        if (table[i]) status = factors_new(&factors[n_table++], table[i], block);
-    for (size_t i_row = 0; status == CI_OK && i_row < block->n_row; i_row++) {
-        size_t at = ci_vis_sample(block, i_row, 0, 0);
-        for (size_t k = 0; k < n_table; k++) {
-            factors_set(&factors[k], block, i_row, isa);
-            CI_ISA_KERNEL(divide, isa)
-            (n, &factors[k], (float *)(block->data + at), block->weight + at, block->flags + at);
+    for (int i = 0; i < N_TABLE; i++)
+        if (table[i]) CI_TRY(factors_new(&a->factors[a->n_table++], table[i], block));
+    return CI_OK;
+}
+
+static void rows_apply(applier *a, ci_vis_block *block, size_t first, size_t end, bool with_weights)
+{
+    size_t n = block->n_chan * block->n_pol;
+    for (size_t i_row = first; i_row < end; i_row++) {
+        size_t at = i_row * n;
+        for (size_t k = 0; k < a->n_table; k++) {
+            factors_set(&a->factors[k], block, i_row, a->isa);
+            CI_ISA_KERNEL(divide, a->isa)
+            (n, &a->factors[k], (float *)(block->data + at),
+             with_weights ? block->weight + at : NULL, block->flags + at);
         }
     }
-    for (size_t k = 0; k < n_table; k++)
-        factors_clear(&factors[k]);
+}
+
+ci_status ci_cal_apply_pair(const ci_cal_table *const table[2], ci_isa isa, ci_vis_block *block)
+{
+    applier a;
+    ci_status status = applier_new(&a, table, isa, block);
+    if (status == CI_OK) rows_apply(&a, block, 0, block->n_row, true);
+    applier_clear(&a);
+    return status;
+}
+
+ci_status ci_cal_apply_weigh(const ci_cal_table *const table[2], ci_isa isa, double sefd_jy,
+                             ci_vis_block *block, ci_cal_noise *noise)
+{
+    applier a;
+    ci_cal_weigher *weigher = NULL;
+    ci_status status = applier_new(&a, table, isa, block);
+    if (status == CI_OK) status = ci_cal_weigher_new(&weigher, block, sefd_jy, isa, noise);
+    for (size_t first = 0, end; status == CI_OK && first < block->n_row; first = end) {
+        end = ci_vis_baseline_end(block, first);
+        rows_apply(&a, block, first, end, false);
+        ci_cal_weigher_set(weigher, first, end);
+    }
+    ci_cal_weigher_free(weigher);
+    applier_clear(&a);
     return status;
 }
 

@@ -2,14 +2,16 @@
  * what is smooth: over time and channel D = V(t,c) - V(t,c+1) - V(t+1,c) + V(t+1,c+1), variance
  * 4 sigma^2; with one time V(c-1) - 2 V(c) + V(c+1), variance 6 sigma^2 (or V(c+1) - V(c), 2
  * sigma^2, where there are two channels only); likewise over time with one channel. */
-#include "contimg/cal.h"
+#include "cal/weights.h"
 #include "contimg/num.h"
 
 #include <complex.h>
 #include <math.h>
+#include <string.h>
 
 enum
 {
+    MAX_POL = 4,
     N_SAMPLE = 4, /* of a difference, at most */
     N_ENOUGH = 8, /* differences (each two real numbers) that a median needs */
     N_MOST = 768  /* that are looked at: they give sigma to 4 % */
@@ -156,15 +158,23 @@ static double noise_measure(float *values, size_t n, ci_isa isa)
     return 1.482602218505602 * (double)ci_num_median_by(values, n, isa);
 }
 
-static void baseline_weigh(ci_vis_block *block, size_t first, size_t end, size_t i_pol,
-                           double noise, bool known)
+/* noise [n_pol]. Rows of equal length have equal weights. */
+static void baseline_weigh(ci_vis_block *block, size_t first, size_t end, const double *noise,
+                           bool known)
 {
-    double inverse = noise > 0 ? 1 / (noise * noise) : 0;
+    size_t n_pol = block->n_pol, n = block->n_chan * n_pol;
     for (size_t r = first; r < end; r++) {
-        float *weight = block->weight + ci_vis_sample(block, r, 0, i_pol);
-        double each = inverse * block->interval_s[r];
-        for (size_t c = 0; c < block->n_chan; c++)
-            weight[c * block->n_pol] = known ? (float)(block->width_hz[c] * each) : 1;
+        float *weight = block->weight + r * n;
+        if (r > first && block->interval_s[r] == block->interval_s[r - 1]) {
+            memcpy(weight, weight - n, n * sizeof *weight);
+            continue;
+        }
+        for (size_t p = 0; p < n_pol; p++) {
+            double inverse = noise[p] > 0 ? 1 / (noise[p] * noise[p]) : 0;
+            double each = inverse * block->interval_s[r];
+            for (size_t c = 0; c < block->n_chan; c++)
+                weight[c * n_pol + p] = known ? (float)(block->width_hz[c] * each) : 1;
+        }
     }
 }
 
@@ -184,24 +194,54 @@ static double spectrum_noise(const differences *d, size_t first, size_t end, siz
     return noise;
 }
 
+struct ci_cal_weigher
+{
+    ci_vis_block *block;
+    const difference *pattern;
+    differences d;
+    double fall_back; /* SEFD / sqrt(2 width time) of one part, at 1 Hz x 1 s */
+    ci_cal_noise *seen;
+    float values[2 * N_MOST];
+};
+
+ci_status ci_cal_weigher_new(ci_cal_weigher **out, ci_vis_block *block, double sefd_jy, ci_isa isa,
+                             ci_cal_noise *seen)
+{
+    CI_TRY(ci_mem_alloc(out, 1, sizeof **out, "differences of a baseline"));
+    ci_cal_weigher *w = *out;
+    w->block = block;
+    w->seen = seen;
+    w->pattern = pattern_choose(block->meta->n_time, block->n_chan);
+    if (w->pattern) w->d = differences_of(block, w->pattern, isa);
+    w->fall_back = sefd_jy > 0 ? sefd_jy / sqrt(2.0) : 0;
+    *seen = (ci_cal_noise){.is_known = is_measurable(block->meta) || w->fall_back > 0};
+    return CI_OK;
+}
+
+void ci_cal_weigher_free(ci_cal_weigher *w)
+{
+    ci_mem_free(w);
+}
+
+void ci_cal_weigher_set(ci_cal_weigher *w, size_t first, size_t end)
+{
+    double noise[MAX_POL];
+    for (size_t p = 0; p < w->block->n_pol; p++) {
+        noise[p] = w->pattern ? spectrum_noise(&w->d, first, end, p, w->values, w->seen) : 0;
+        if (!(noise[p] > 0)) noise[p] = w->fall_back;
+    }
+    baseline_weigh(w->block, first, end, noise, w->seen->is_known);
+}
+
 static ci_status sigma_weigh(ci_vis_block *block, double sefd_jy, ci_isa isa, ci_cal_noise *seen)
 {
-    const difference *pattern = pattern_choose(block->meta->n_time, block->n_chan);
-    float *values = NULL;
-    /* SEFD / sqrt(2 width time) of one part, at 1 Hz x 1 s */
-    double fall_back = sefd_jy > 0 ? sefd_jy / sqrt(2.0) : 0;
-    seen->is_known = is_measurable(block->meta) || fall_back > 0;
-    differences d = {0};
-    if (pattern) d = differences_of(block, pattern, isa);
-    CI_TRY(ci_mem_alloc(&values, 2 * N_MOST, sizeof *values, "differences of a baseline"));
+    ci_cal_weigher *weigher = NULL;
+    CI_TRY(ci_cal_weigher_new(&weigher, block, sefd_jy, isa, seen));
     for (size_t first = 0, end; first < block->n_row; first = end) {
         end = ci_vis_baseline_end(block, first);
-        for (size_t p = 0; p < block->n_pol; p++) {
-            double noise = pattern ? spectrum_noise(&d, first, end, p, values, seen) : 0;
-            baseline_weigh(block, first, end, p, noise > 0 ? noise : fall_back, seen->is_known);
-        }
+        ci_cal_weigher_set(weigher, first, end);
     }
-    ci_mem_free(values);
+    ci_cal_weigher_free(weigher);
     return CI_OK;
 }
 

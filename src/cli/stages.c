@@ -182,7 +182,7 @@ static ci_status apply_given(ci_comm *world, const ci_tile_options *options, con
     ci_cal_table *bandpass = NULL, *gain = NULL;
     ci_status status = ci_tile_tables_read(world, options, spec, &bandpass, &gain);
     if (status == CI_OK)
-        status = ci_tile_apply(world, options, bandpass, gain, CI_TILE_GAINS_GIVEN, data);
+        status = ci_tile_apply(world, options, bandpass, gain, CI_TILE_GAINS_GIVEN, true, data);
     ci_cal_table_free(bandpass);
     ci_cal_table_free(gain);
     return status;
@@ -234,8 +234,10 @@ static ci_status image_tile(ci_comm *world, const ci_conf *conf, const ci_tile_o
         ci_log_warning(
             "the data are in Jy (vis_units) and --cal is applied to them: right only for "
             "tables that were solved on these data, else leave it out");
-    if (*cal) CI_TRY(apply_given(world, options, cal, data));
-    CI_TRY(ci_tile_weigh(world, options, *cal != '\0', data));
+    if (*cal)
+        CI_TRY(apply_given(world, options, cal, data));
+    else
+        CI_TRY(ci_tile_weigh(world, options, false, data));
     if (!*cal && !ci_tile_is_calibrated(options, data) && ci_comm_rank(world) == 0)
         ci_log_warning("the data are in %s and no --cal is given: the image is not in Jy "
                        "(--calibrated says that they are)",

@@ -73,8 +73,7 @@ static ci_status apply_and_weigh(const tile_job *job, ci_tile_data *data)
 {
     ci_tile_stage_run stage = ci_tile_stage_begin(job->events, CI_TILE_STAGE_APPLY);
     CI_TRY(ci_tile_apply(job->team, job->options, job->tables->bandpass, job->tables->gain,
-                         gains_of(job), data));
-    CI_TRY(ci_tile_weigh(job->team, job->options, job->tables->gain != NULL, data));
+                         gains_of(job), job->tables->gain != NULL, data));
     data->is_solved_here = job->tables->quality_known;
     ci_tile_stage_end(job->events, stage, job->task->id);
     return CI_OK;

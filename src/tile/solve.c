@@ -1,5 +1,6 @@
 /* Solves for the gains of an observation on a model, judges and applies them. */
 #include "tile/sources.h"
+#include "tile/weigh.h"
 
 #include <string.h>
 
@@ -55,21 +56,48 @@ static ci_status tables_check(const ci_tile_options *options, const ci_cal_table
     return CI_OK;
 }
 
-ci_status ci_tile_apply(ci_comm *comm, const ci_tile_options *options, const ci_cal_table *bandpass,
-                        const ci_cal_table *gain, ci_tile_gains gains, ci_tile_data *data)
+static ci_status blocks_apply_and_weigh(const ci_cal_table *const table[2], ci_isa isa,
+                                        double sefd_jy, ci_vis_set *set, ci_cal_noise *noise)
 {
-    const ci_cal_table *const table[2] = {bandpass, gain};
-    CI_PAR_EQUAL(comm, "applying tables: which, or their origin", bandpass != NULL, gain != NULL,
-                 gains);
-    CI_AGREE(comm, tables_check(options, table, data->set->meta, ci_comm_rank(comm) == 0));
-    if (bandpass) data->n_empty_sub_band += ci_cal_table_sub_bands_out(bandpass, data->set->meta);
-    if (!bandpass && !gain) return CI_OK;
-    CI_AGREE(comm, ci_tile_blocks_apply(table, ci_comm_isa(comm), data->set));
+    *noise = (ci_cal_noise){.is_known = true};
+    for (size_t i = 0; i < set->n_block; i++) {
+        ci_cal_noise seen;
+        CI_TRY(ci_cal_apply_weigh(table, isa, sefd_jy, set->block[i], &seen));
+        ci_tile_noise_add(noise, &seen);
+    }
+    return CI_OK;
+}
+
+static void applied_note(const ci_cal_table *const table[2], ci_tile_gains gains,
+                         ci_tile_data *data)
+{
     data->set->meta->units = CI_VIS_UNITS_JY;
     for (int i = 0; i < 2; i++)
         if (table[i] && table[i]->has_convention)
             data->set->meta->stokes_is_sum = table[i]->stokes_is_sum;
     data->gains = gains;
-    data->is_approximate = gain && gain->is_approximate;
-    return CI_OK;
+    data->is_approximate = table[1] && table[1]->is_approximate;
+}
+
+ci_status ci_tile_apply(ci_comm *comm, const ci_tile_options *options, const ci_cal_table *bandpass,
+                        const ci_cal_table *gain, ci_tile_gains gains, bool to_be_calibrated,
+                        ci_tile_data *data)
+{
+    const ci_cal_table *const table[2] = {bandpass, gain};
+    ci_isa isa = ci_comm_isa(comm);
+    ci_cal_noise noise;
+    CI_PAR_EQUAL(comm, "applying tables: an option, which, or their origin", bandpass != NULL,
+                 gain != NULL, gains, to_be_calibrated, options->weights_given, options->weights,
+                 options->sefd_jy);
+    CI_AGREE(comm, tables_check(options, table, data->set->meta, ci_comm_rank(comm) == 0));
+    if (bandpass) data->n_empty_sub_band += ci_cal_table_sub_bands_out(bandpass, data->set->meta);
+    if (!bandpass && !gain) return ci_tile_weigh(comm, options, to_be_calibrated, data);
+    if (ci_tile_weighting(options, to_be_calibrated, data->set->meta) == CI_CAL_WEIGHTS_SIGMA) {
+        CI_AGREE(comm, blocks_apply_and_weigh(table, isa, options->sefd_jy, data->set, &noise));
+        applied_note(table, gains, data);
+        return ci_tile_noise_take(comm, options->sefd_jy, noise, data);
+    }
+    CI_AGREE(comm, ci_tile_blocks_apply(table, isa, data->set));
+    applied_note(table, gains, data);
+    return ci_tile_weigh(comm, options, to_be_calibrated, data);
 }

@@ -1,5 +1,12 @@
 /* The raw weights of an observation. */
-#include "contimg/tile.h"
+#include "tile/weigh.h"
+
+void ci_tile_noise_add(ci_cal_noise *total, const ci_cal_noise *seen)
+{
+    total->is_known = total->is_known && seen->is_known;
+    total->n_measured += seen->n_measured;
+    total->n_rounding += seen->n_rounding;
+}
 
 static ci_status weigh_blocks(ci_comm *comm, ci_vis_set *set, ci_cal_weighting how, double sefd_jy,
                               ci_cal_noise *noise)
@@ -8,9 +15,7 @@ static ci_status weigh_blocks(ci_comm *comm, ci_vis_set *set, ci_cal_weighting h
     for (size_t i = 0; i < set->n_block; i++) {
         ci_cal_noise seen;
         CI_TRY(ci_cal_weights(set->block[i], how, sefd_jy, ci_comm_isa(comm), &seen));
-        noise->is_known = noise->is_known && seen.is_known;
-        noise->n_measured += seen.n_measured;
-        noise->n_rounding += seen.n_rounding;
+        ci_tile_noise_add(noise, &seen);
     }
     return CI_OK;
 }
@@ -26,11 +31,9 @@ static ci_status noise_share(ci_comm *comm, ci_cal_noise *noise)
 
 /* Noise from the data; where most spectra have none, 1 for all: what weights the few others would
  * get says nothing. */
-static ci_status sigma_weigh(ci_comm *comm, double sefd_jy, ci_tile_data *data)
+ci_status ci_tile_noise_take(ci_comm *comm, double sefd_jy, ci_cal_noise noise, ci_tile_data *data)
 {
-    ci_cal_noise noise;
     bool tells = ci_comm_rank(comm) == 0;
-    CI_AGREE(comm, weigh_blocks(comm, data->set, CI_CAL_WEIGHTS_SIGMA, sefd_jy, &noise));
     CI_TRY(noise_share(comm, &noise));
     bool is_free = !(sefd_jy > 0) && noise.n_rounding > noise.n_measured;
     data->weights_known = noise.is_known && !is_free;
@@ -50,19 +53,23 @@ static ci_status sigma_weigh(ci_comm *comm, double sefd_jy, ci_tile_data *data)
     return CI_OK;
 }
 
+ci_cal_weighting ci_tile_weighting(const ci_tile_options *options, bool to_be_calibrated,
+                                   const ci_vis_meta *meta)
+{
+    if (options->weights_given) return options->weights;
+    if (to_be_calibrated) return CI_CAL_WEIGHTS_SIGMA;
+    return meta->has_valid_nsamples ? CI_CAL_WEIGHTS_NSAMPLES : CI_CAL_WEIGHTS_UNIT;
+}
+
 ci_status ci_tile_weigh(ci_comm *comm, const ci_tile_options *options, bool to_be_calibrated,
                         ci_tile_data *data)
 {
-    ci_cal_weighting how = CI_CAL_WEIGHTS_SIGMA;
-    ci_cal_noise none;
+    ci_cal_noise noise;
     CI_PAR_EQUAL(comm, "weights: an option", options->weights_given, options->weights,
                  options->sefd_jy, to_be_calibrated);
-    if (options->weights_given)
-        how = options->weights;
-    else if (!to_be_calibrated)
-        how = data->set->meta->has_valid_nsamples ? CI_CAL_WEIGHTS_NSAMPLES : CI_CAL_WEIGHTS_UNIT;
-    if (how == CI_CAL_WEIGHTS_SIGMA) return sigma_weigh(comm, options->sefd_jy, data);
+    ci_cal_weighting how = ci_tile_weighting(options, to_be_calibrated, data->set->meta);
+    CI_AGREE(comm, weigh_blocks(comm, data->set, how, options->sefd_jy, &noise));
+    if (how == CI_CAL_WEIGHTS_SIGMA) return ci_tile_noise_take(comm, options->sefd_jy, noise, data);
     data->weights_known = false;
-    CI_AGREE(comm, weigh_blocks(comm, data->set, how, options->sefd_jy, &none));
     return CI_OK;
 }

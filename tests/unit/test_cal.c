@@ -270,6 +270,39 @@ static void test_apply_pair(void **state)
     ci_cal_table_free(gain);
 }
 
+/* Tables applied and noise weighed in one pass: as one after the other. */
+static void test_apply_weigh(void **state)
+{
+    (void)state;
+    ci_cal_table *both[2] = {NULL, NULL};
+    ci_comm *self = NULL;
+    cal_sim s = plain;
+    tables_make(&both[0], &both[1]);
+    const ci_cal_table *const table[2] = {both[0], both[1]};
+    CHECK_OK(ci_comm_self(&self));
+    ci_vis_set *set = sim_set(self, &s);
+    ci_vis_block *b = set->block[0], *other = NULL;
+    ci_cal_noise noise, want;
+    size_t n = b->n_row * b->n_chan * b->n_pol;
+    for (size_t i = 0; i < n; i++) /* noise of its own for each baseline */
+        b->data[i] += (float)(0.01 * (double)(i % 97 + (i * i) % 13));
+    OK(ci_vis_block_copy(&other, b));
+    OK(ci_cal_apply_pair(table, CI_ISA_PLAIN, other));
+    OK(ci_cal_weights(other, CI_CAL_WEIGHTS_SIGMA, 0, CI_ISA_PLAIN, &want));
+    OK(ci_cal_apply_weigh(table, ci_isa_widest(), 0, b, &noise));
+    assert_true(noise.is_known && noise.n_measured > 0);
+    assert_int_equal(noise.n_measured, want.n_measured);
+    assert_int_equal(noise.n_rounding, want.n_rounding);
+    assert_memory_equal(b->data, other->data, n * sizeof *b->data);
+    assert_memory_equal(b->flags, other->flags, n);
+    assert_memory_equal(b->weight, other->weight, n * sizeof *b->weight);
+    ci_vis_block_free(other);
+    ci_vis_set_free(set);
+    ci_comm_free(self);
+    ci_cal_table_free(both[0]);
+    ci_cal_table_free(both[1]);
+}
+
 /* Gains between two solutions: amplitude and phase both linear, the shorter way round. */
 static void test_apply_interpolates(void **state)
 {
@@ -452,6 +485,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_gates),
         cmocka_unit_test(test_apply_matching),
         cmocka_unit_test(test_apply_pair),
+        cmocka_unit_test(test_apply_weigh),
         cmocka_unit_test(test_apply_interpolates),
         cmocka_unit_test(test_bandpass_is_nearest),
         cmocka_unit_test(test_weights),
