@@ -6,10 +6,23 @@ import numpy as np
 
 
 N_STATION = 117
+SITE = (37.2334, -118.2834, 1188.05)  # deg, deg, m
+INTERVAL_S = float(np.float32(12.884901888))
 
 
-def _write_header(h, freq, pols, dec_rad, n_ant, n_bl, n_time, position):
-    h["latitude"], h["longitude"], h["altitude"] = 37.2334, -118.2834, 1188.05
+def frequencies(i_sub_band, n_chan):
+    """Channel centres, Hz, descending."""
+    return 1.53e9 - (1024 + 384 * i_sub_band + 8 * np.arange(n_chan) + 3.5) * 30517.578125
+
+
+def pairs_of(order):
+    """(antenna 1, antenna 2) of the rows of one integration."""
+    pairs = [(order[j], order[i]) for i in range(len(order)) for j in range(i + 1)]
+    return np.array(pairs, dtype=np.int64).T
+
+
+def _write_header(h, freq, pols, dec_rad, n_ant, n_bl, n_time, position, site):
+    h["latitude"], h["longitude"], h["altitude"] = site
     h["telescope_name"], h["instrument"] = np.bytes_("OVRO_MMA"), np.bytes_("DSA")
     h["object_name"] = np.bytes_("search")
     h["history"] = np.bytes_("written by a test")
@@ -48,36 +61,36 @@ def _append_rows(group, n_row, values):
     for name, value in values.items():
         first = len(group[name])
         group[name].resize(first + n_row, axis=0)
-        group[name][first:] = value
+        # h5py repeats a number cell by cell
+        group[name][first:] = np.broadcast_to(value, (n_row, *group[name].shape[1:]))
+
+
+def write_dsa_vis(path, vis, ants, freq, pols=(-5, -6), dec_rad=0.2839650692994774, first_jd=2459625.6489, position=None, site=SITE):
+    """vis: an iterable of [baseline][chan][pol], one for each integration; ants: (antenna 1, antenna 2) of
+    its rows; position: of all stations, m from the site."""
+    ant1, ant2 = ants
+    n_bl, n_ant = len(ant1), len(np.unique(ants))
+    with h5py.File(path, "w") as f:
+        h, d = f.create_group("Header"), f.create_group("Data")
+        _write_header(h, freq, pols, dec_rad, n_ant, n_bl, len(vis), position, site)
+        _make_rows(h, d, len(freq), len(pols))
+        for i, one in enumerate(vis):
+            _append_rows(h, n_bl, {"ant_1_array": ant1, "ant_2_array": ant2,
+                                   "time_array": first_jd + i * INTERVAL_S / 86400,
+                                   "integration_time": INTERVAL_S,
+                                   "uvw_array": position[ant2] - position[ant1]})
+            _append_rows(d, n_bl, {"visdata": one[:, None], "flags": False, "nsamples": 96})
 
 
 def write_dsa(path, n_ant=12, n_time=4, n_chan=48, pols=(-5, -6), i_sub_band=0, seed=1,
               dec_rad=0.2839650692994774, first_jd=2459625.6489, order=None):
     """Noise visibilities; returns (vis [time][baseline][chan][pol], ant1, ant2)."""
     rng = np.random.default_rng(seed)
-    order = np.arange(n_ant) if order is None else np.asarray(order)
-    pairs = [(order[j], order[i]) for i in range(n_ant) for j in range(i + 1)]
-    ant1 = np.array([p[0] for p in pairs], dtype=np.int64)
-    ant2 = np.array([p[1] for p in pairs], dtype=np.int64)
-    n_bl, n_pol = len(pairs), len(pols)
+    ants = pairs_of(np.arange(n_ant) if order is None else np.asarray(order))
     position = rng.normal(size=(N_STATION, 3)) * 200.0
-    freq = 1.53e9 - (1024 + 384 * i_sub_band + 8 * np.arange(n_chan) + 3.5) * 30517.578125
-    interval = float(np.float32(12.884901888))
-    all_vis = []
-    with h5py.File(path, "w") as f:
-        h, d = f.create_group("Header"), f.create_group("Data")
-        _write_header(h, freq, pols, dec_rad, n_ant, n_bl, n_time, position)
-        _make_rows(h, d, n_chan, n_pol)
-        for i in range(n_time):
-            vis = rng.normal(size=(n_bl, n_chan, n_pol, 2)).astype(np.float32)
-            vis = vis.view(np.complex64)[..., 0]
-            all_vis.append(vis)
-            _append_rows(h, n_bl, {"ant_1_array": ant1, "ant_2_array": ant2,
-                                   "time_array": first_jd + i * interval / 86400,
-                                   "integration_time": interval,
-                                   "uvw_array": position[ant2] - position[ant1]})
-            _append_rows(d, n_bl, {"visdata": vis[:, None], "flags": False, "nsamples": 96})
-    return np.array(all_vis), ant1, ant2
+    vis = rng.normal(size=(n_time, len(ants[0]), n_chan, len(pols), 2)).astype(np.float32).view(np.complex64)[..., 0]
+    write_dsa_vis(path, vis, ants, frequencies(i_sub_band, n_chan), pols, dec_rad, first_jd, position)
+    return vis, *ants
 
 
 if __name__ == "__main__":
