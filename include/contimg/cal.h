@@ -255,6 +255,30 @@ CI_MUST_CHECK ci_status ci_cal_apply_weigh(const ci_cal_table *const table[2], c
                                            double sefd_jy, ci_vis_block *block,
                                            ci_cal_noise *noise);
 
+/* Closure phases arg(V_ij V_jk V_ki): what no gain of an antenna changes, so what is left of the
+ * sky's structure, of noise, and of faults of baselines (crosstalk, interference, losses). Of
+ * triangles of a reference antenna i with antennas j and k half the list apart, each of the others
+ * in two of them; V is the weighted mean over a sub-band's channels, the product is added over
+ * sub-bands and parallel hands (Jennison 1958; its noise: Rogers, Doeleman & Moran 1995). */
+typedef struct ci_cal_closures
+{
+    size_t n_triangle, n_time; /* at most 512 integrations, every n-th; 0: fewer than 3 antennas */
+    int32_t i_ref;             /* -1: no triangle */
+    int32_t *antenna;   /* [n_triangle] j; k is that of a later triangle, or an earlier one */
+    double *time_mjd_s; /* [n_time] */
+    double *phase_rad;  /* [n_triangle][n_time]; NaN: a baseline has no data */
+    double *sigma_rad;  /* [n_triangle][n_time] that noise gives; infinite where it is as strong as
+                         * the product, NaN without data or where weights are no noise */
+} ci_cal_closures;
+/* Leaves zeros. Local. */
+void ci_cal_closures_clear(ci_cal_closures *closures);
+/* Of calibrated or raw data. i_ref: -1, or an antenna without data: the one least flagged. fraction
+ * [n_antenna]: flagged, NaN: no data; weights_known: they are 1/sigma^2. Filled on rank 0, zeros
+ * elsewhere; the same bytes at any number of ranks. Collective. */
+CI_MUST_CHECK ci_status ci_cal_closures_find(ci_comm *comm, const ci_vis_set *set, int32_t i_ref,
+                                             const double *fraction, bool weights_known,
+                                             ci_cal_closures *out);
+
 /* What a solve works on: a share of a tile. */
 typedef struct ci_cal_load
 {

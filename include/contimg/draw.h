@@ -23,4 +23,21 @@ typedef struct ci_draw_map
  * by .part and rename. */
 CI_MUST_CHECK ci_status ci_draw_maps(const char *png_path, const ci_draw_map *map, size_t n);
 
+/* A quantity's distribution at each of n places along an axis: a bar from low to high, a dark mark
+ * at the middle, red marks at the middle +- expected. NaN: nothing is drawn. The y axis runs from
+ * -most to most; what lies beyond is cut. */
+typedef struct ci_draw_spread
+{
+    const char *title, *x_label, *y_label;
+    size_t n;
+    double x_first, x_last;                       /* of the first and the last place */
+    const double *middle, *low, *high, *expected; /* [n] */
+    double most;                                  /* > 0 */
+} ci_draw_spread;
+/* PNG of n of them, one below the other; of more than 1536 places every n-th. Written by .part and
+ * rename.
+ */
+CI_MUST_CHECK ci_status ci_draw_spreads(const char *png_path, const ci_draw_spread *spread,
+                                        size_t n);
+
 #endif

@@ -93,31 +93,12 @@ static void cells_draw(cairo_t *cr, const panel *p)
     cairo_set_antialias(cr, CAIRO_ANTIALIAS_DEFAULT);
 }
 
-/* 1, 2 or 5 times a power of ten: about N_TICK steps over the span. */
-static double tick_step(double span)
-{
-    double power = pow(10, floor(log10(span / N_TICK))), f = span / N_TICK / power;
-    return power * (f < 1.5 ? 1 : f < 3.5 ? 2 : f < 7.5 ? 5 : 10);
-}
-
-/* The i-th tick of an axis that begins with `first`; false where it lies beyond `last`. Where it
- * lies, as a share of the axis, and its number. */
-static bool tick_at(double first, double last, int i, double *share, char text[32])
-{
-    double step = last > first ? tick_step(last - first) : 1;
-    double value = (ceil(first / step) + i) * step;
-    if (value > last + 1e-9 * step) return false;
-    *share = last > first ? (value - first) / (last - first) : 0;
-    snprintf(text, 32, "%.6g", value);
-    return true;
-}
-
 /* Numbers along the lower edge. */
 static void columns_label(cairo_t *cr, const panel *p)
 {
     double bottom = p->top + TOP + (int)p->n_y * p->step_y, step = p->step_x, share;
     char text[32];
-    for (int i = 0; tick_at(p->map->x_first, p->map->x_last, i, &share, text); i++) {
+    for (int i = 0; ci_draw_tick(p->map->x_first, p->map->x_last, i, &share, text); i++) {
         double x = LEFT + 0.5 * step + ((double)p->n_x - 1) * step * share;
         cairo_rectangle(cr, x, bottom, 1, 4);
         cairo_fill(cr);
@@ -138,7 +119,7 @@ static void rows_label(cairo_t *cr, const panel *p)
                          p->map->row_name[y * p->factor_y]);
         return;
     }
-    for (int i = 0; tick_at(p->map->y_first, p->map->y_last, i, &share, text); i++) {
+    for (int i = 0; ci_draw_tick(p->map->y_first, p->map->y_last, i, &share, text); i++) {
         double y = top + 0.5 * p->step_y + ((double)p->n_y - 1) * p->step_y * share;
         ci_draw_text(cr, LEFT - 6, y + 4, 1, text);
     }

@@ -6,6 +6,11 @@
 #include <math.h>
 #include <unistd.h>
 
+enum
+{
+    N_TICK = 6
+};
+
 /* Cubehelix (Green 2011, BASI 39, 289): start 0.5, rotations -1.5, hue 1. Brightness rises
  * with t, in print and for every eye. */
 void ci_draw_colour(double t, double rgb[3])
@@ -31,6 +36,23 @@ void ci_draw_text(cairo_t *cr, double x, double y, double align, const char *tex
     cairo_text_extents(cr, text, &extents);
     cairo_move_to(cr, x - align * extents.width, y);
     cairo_show_text(cr, text);
+}
+
+/* 1, 2 or 5 times a power of ten: about N_TICK steps over the span. */
+static double tick_step(double span)
+{
+    double power = pow(10, floor(log10(span / N_TICK))), f = span / N_TICK / power;
+    return power * (f < 1.5 ? 1 : f < 3.5 ? 2 : f < 7.5 ? 5 : 10);
+}
+
+bool ci_draw_tick(double first, double last, int i, double *share, char text[32])
+{
+    double step = last > first ? tick_step(last - first) : 1;
+    double value = (ceil(first / step) + i) * step;
+    if (value > last + 1e-9 * step) return false;
+    *share = last > first ? (value - first) / (last - first) : 0;
+    snprintf(text, 32, "%.6g", value);
+    return true;
 }
 
 /* Where cairo writes. */

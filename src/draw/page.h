@@ -17,6 +17,9 @@ void ci_draw_colour(double t, double rgb[3]);
 void ci_draw_font(cairo_t *cr);
 /* Words whose base line is at y; align 0: they begin at x, 1: they end there. */
 void ci_draw_text(cairo_t *cr, double x, double y, double align, const char *text);
+/* The i-th tick of an axis that begins with `first`; false where it lies beyond `last`. Where it
+ * lies, as a share of the axis, and its number. */
+bool ci_draw_tick(double first, double last, int i, double *share, char text[32]);
 /* Writes the file by .part and rename. */
 CI_MUST_CHECK ci_status ci_draw_png(cairo_surface_t *surface, const char *path);
 

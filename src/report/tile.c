@@ -254,6 +254,7 @@ ci_status ci_report_tile(ci_text *out, const ci_tile_record *tile)
     CI_TRY(tile_picture(out, folder, "residual.png"));
     CI_TRY(ci_report_gates(out, tile->gates));
     CI_TRY(calibration(out, tile->calibration));
+    CI_TRY(tile_picture(out, folder, "closures.png"));
     CI_TRY(flags_section(out, tile->flags));
     CI_TRY(tile_picture(out, folder, "flags.png"));
     CI_TRY(uv_plot(out, tile->uv));

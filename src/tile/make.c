@@ -104,6 +104,8 @@ static ci_status image(const tile_job *job, ci_tile_data *data, ci_image_stats *
     char *prefix = NULL;
     CI_AGREE(job->team, ci_str_format(&prefix, "%s/", job->part));
     ci_status status = self_calibrate(job, prefix, data);
+    if (status == CI_OK)
+        status = ci_tile_closures_draw(job->team, data, job->tables->gain, job->part);
     ci_tile_stage_run stage = ci_tile_stage_begin(job->events, CI_TILE_STAGE_IMAGE);
     if (status == CI_OK) status = ci_tile_image(job->team, job->options, data, prefix, stats);
     ci_tile_stage_end(job->events, stage, job->task->id);
