@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""bench/bad_night.py [--stations N] [--sub-bands N] [--channels N] [--seed N,...] [--trouble NAME,...] [--keep DIR]: tiles of
+"""bench/bad_night.py [--stations N] [--sub-bands N] [--channels N] [--seed N,...] [--trouble NAME,...]
+[--simulator contimg-sim|python] [--keep DIR]: tiles of
 96 stations and 16 sub-bands with unknown gains, bandpasses and delays, noise, a 12.7 Jy calibrator and 80 sources,
-made by contimg-sim, each with one of the troubles of docs/simulator.md on top, through `contimg run`. Prints for
+made by contimg-sim or by the Python simulator of the tests, each with one of the troubles of docs/simulator.md on top, through `contimg run`. Prints for
 each the exit status, rms against the thermal noise of what is left unflagged, the share of flags and the median
 flux ratio, and appends it as a line of JSON to bench/results/bad_night.jsonl. Needs h5py and numpy.
 The programs are those of build/release, or of $CONTIMG_BUILD."""
@@ -153,12 +154,27 @@ def simulate(folder, args, seed, options):
     subprocess.run([str(c) for c in command], check=True, stdout=subprocess.DEVNULL)
 
 
+def simulate_python(folder, args, seed, options):
+    """The same by tests/science/sim_tile.py, which shares nothing with contimg-sim; needs astropy and scipy."""
+    for part in ("science", "support"):
+        sys.path.append(os.path.join(here, "../tests", part))
+    import sim_support
+    import sim_tile
+    sim_support.use_earth_orientation()
+    given = dict(zip(options[::2], options[1::2]))
+    active = sim_tile.reference.dsa110(active_only=True)
+    n = int(args.stations)
+    array = sim_tile.reference.Array(active.numbers[:n], active.ecef[:n], active.site)
+    os.makedirs(folder)
+    sim_tile.write_tile(folder, sim_tile.TileSky(array, seed), args.sub_bands, args.channels, (given.get("--dead", 0), given.get("--dead-pol", 0)))
+
+
 def clean_copy(folder, data, args, seed, options):
-    """A copy in data of what contimg-sim makes; made once for all troubles of a seed with the same options."""
+    """A copy in data of what the simulator makes; made once for all troubles of a seed with the same options."""
     shutil.rmtree(data, ignore_errors=True)
     clean = f"{folder}/clean/" + "-".join(str(c).strip("-") for c in [seed, *options])
     if not os.path.isdir(clean):
-        simulate(clean, args, seed, options)
+        (simulate_python if args.simulator == "python" else simulate)(clean, args, int(seed), options)
     shutil.copytree(clean, data)
 
 
@@ -207,6 +223,8 @@ def main():
     parser.add_argument("--channels", type=int, default=16, help="of each sub-band [16]")
     parser.add_argument("--seed", default="1", help="one or more [1]")
     parser.add_argument("--trouble", default=",".join(TROUBLES), help="one or more [all]")
+    parser.add_argument("--simulator", choices=("contimg-sim", "python"), default="contimg-sim",
+                        help="python: numpy and astropy alone, of tests/science [contimg-sim]")
     parser.add_argument("--size", type=int, default=1280, help="of the image, pixels [1280]")
     parser.add_argument("--ranks", type=int, default=2)
     parser.add_argument("--keep", help="folder that stays, in place of a temporary one")
@@ -226,10 +244,11 @@ def main():
                 shutil.rmtree(path, ignore_errors=True) if os.path.isdir(path) else os.path.exists(path) and os.remove(path)
             tile = Tile(sorted(glob.glob(f"{data}/*.hdf5")), int(seed))
             tile.spoil([getattr(tile, change)() for change in changes])
-            line = {"trouble": name, "seed": int(seed), "stations": args.stations, "sub_bands": args.sub_bands, "channels": args.channels}
+            line = {"trouble": name, "seed": int(seed), "stations": args.stations, "sub_bands": args.sub_bands, "channels": args.channels,
+                    "simulator": args.simulator}
             line.update(judge(folder, data, *image(folder, data, args)))
             print(f"{name:22} seed {seed}: exit {line['exit']}, {line.get('state', 'no image')}, rms/thermal "
-                  f"{line.get('rms_over_thermal', float('nan')):.3f}, flux x {line.get('median_ratio', float('nan')):.4f}, "
+                  f"{line.get('rms_over_thermal') or float('nan'):.3f}, flux x {line.get('median_ratio') or float('nan'):.4f}, "
                   f"{line.get('n_found')} of {line.get('n_bright')} found, {line.get('n_false')} false {line.get('why', '')}",
                   flush=True)
             with open(f"{here}/results/bad_night.jsonl", "a") as f:
