@@ -53,6 +53,12 @@ size_t ci_ingest_count(const char *folder);
 CI_MUST_CHECK ci_status ci_ingest_advance(ci_registry *registry, const ci_ingest_options *options,
                                           ci_ingest_report *report);
 
+/* For a person who asks for an observation: its late files that are there, and whose sub-bands are
+ * not yet, become its own (*n_taken); with enough of them it is pending, whatever it was. Nothing
+ * while another process has its tile. */
+CI_MUST_CHECK ci_status ci_ingest_take_late(ci_registry *registry, const char *observation_id,
+                                            const ci_ingest_options *options, size_t *n_taken);
+
 /* Files named by a person, with the facts of their headers, in order. Read before a transaction
  * begins: reading is slow, and others write meanwhile. */
 typedef struct ci_ingest_named_files ci_ingest_named_files;

@@ -23,6 +23,7 @@
  *          match [{name, true_jy, found_jy, found_err_jy, separation_arcsec}]} or null,
  *    tiles [{
  *      id, state ("passed","refused","failed"), is_reused, reason, is_degraded, folder,
+ *      tables_why (channels that its tables do not know; not there: none),
  *      relaxed (the limits that judged it, "name value (default), ..."),
  *      image {n_x, n_y, cell_arcsec, ra_deg, dec_deg, beam_*_..., psf_sidelobe, rms_jy,
  *             thermal_jy, peak_jy, dirty_peak_jy, model_flux_jy, freq_hz, taper_arcsec, n_sample,

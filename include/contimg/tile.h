@@ -293,10 +293,11 @@ typedef struct ci_tile_record
     ci_tile_state state;
     ci_status status; /* what its making ended with */
     char reason[1024];
-    char *folder; /* NULL: no file of it is there */
-    bool is_degraded;
-    bool is_reused;    /* an earlier run made and judged it */
-    char relaxed[512]; /* the limits that judge it, looser than their defaults */
+    char *folder;         /* NULL: no file of it is there */
+    bool is_degraded;     /* sub-bands are missing, or nothing is left of one */
+    char tables_why[160]; /* channels that its tables do not know, "": none */
+    bool is_reused;       /* an earlier run made and judged it */
+    char relaxed[512];    /* the limits that judge it, looser than their defaults */
     char made_with_sha256[CI_SHA256_HEX], inputs_sha256[CI_SHA256_HEX]; /* "": not known */
     ci_tile_images *images;
     ci_tile_flags *flags;
@@ -308,6 +309,8 @@ typedef struct ci_tile_record
 } ci_tile_record;
 /* A record that has failed so far. Local. */
 CI_MUST_CHECK ci_status ci_tile_record_new(ci_tile_record **out, const char *id);
+/* Sub-bands or channels are missing. Local. */
+bool ci_tile_record_is_degraded(const ci_tile_record *record);
 /* NULL-safe. Local. */
 void ci_tile_record_free(ci_tile_record *record);
 /* Judged: the gates are copied; where they refuse, state and reason say so. Local. */

@@ -42,6 +42,12 @@ CI_MUST_CHECK ci_status ci_ingest_assign(ci_registry *registry, ci_registry_file
 /* Counts, numbers and times of an observation from its files. */
 CI_MUST_CHECK ci_status ci_ingest_refresh(ci_registry *registry, const char *observation_id,
                                           const ci_ingest_options *options);
+/* Which of n_expected sub-bands (0: of those between its lowest and highest) an observation lacks
+ * by its files: missing, is_degraded. */
+CI_MUST_CHECK ci_status ci_ingest_account(ci_registry *registry, ci_registry_observation *o,
+                                          int64_t n_expected);
+/* It is to be imaged; what it failed of is past. */
+CI_MUST_CHECK ci_status ci_ingest_reopen(ci_registry_observation *o);
 /* Closes observations that are complete or quiet; forms groups that are due. `folder` NULL:
  * observations named by a person stay out of groups wherever their files are. */
 CI_MUST_CHECK ci_status ci_ingest_close_observations(ci_registry *registry,

@@ -209,20 +209,33 @@ ci_status ci_ingest_check_named(const char *const *paths, size_t n_path,
 
 /* ---- into the database ---------------------------------------------------------------------- */
 
-/* One that a scan has closed keeps its own account of its sub-bands: the group knows which of them
- * were named. */
-static void mark_named(ci_registry_observation *o, int64_t n_expected, bool is_degraded,
-                       const char *missing)
+/* One that a scan has closed keeps its own account of its sub-bands, with the late ones that were
+ * named: the group knows which of them were. */
+static ci_status mark_named(ci_registry *registry, ci_registry_observation *o, int64_t n_expected,
+                            size_t n_late, bool accepts_incomplete)
 {
-    if (o->is_named || !o->is_ready) {
-        o->is_degraded = is_degraded;
-        o->n_expected = n_expected;
-        snprintf(o->missing, sizeof o->missing, "%s", missing);
-    }
-    o->is_ready = true;
+    bool is_counted_here = o->is_named || !o->is_ready;
+    if (is_counted_here) o->n_expected = n_expected < o->n_present ? o->n_present : n_expected;
+    if (is_counted_here || n_late > 0)
+        CI_TRY(ci_ingest_account(registry, o,
+                                 is_counted_here && accepts_incomplete ? 0 : o->n_expected));
     /* Asked for by a person: one that failed is tried again. */
     if (o->state == CI_REGISTRY_WORK_COLLECTING || o->state == CI_REGISTRY_WORK_FAILED)
-        o->state = CI_REGISTRY_WORK_PENDING;
+        return ci_ingest_reopen(o);
+    o->is_ready = true;
+    return CI_OK;
+}
+
+/* A file that is no sub-band of an observation yet. One that comes late is one by being named. */
+static ci_status file_take(ci_registry *registry, ci_registry_file *file,
+                           const ci_ingest_options *options, size_t *n_late)
+{
+    CI_TRY(ci_ingest_assign(registry, file, options));
+    if (file->state != CI_REGISTRY_FILE_LATE) return CI_OK;
+    file->state = CI_REGISTRY_FILE_USED;
+    file->reason[0] = '\0';
+    ++*n_late;
+    return ci_registry_file_put(registry, file);
 }
 
 /* The files into an open observation of their time, or a new one. */
@@ -232,6 +245,7 @@ static ci_status observation_take(ci_registry *registry, ci_registry_file *files
     int64_t n_expected;
     bool is_degraded;
     char missing[CI_REGISTRY_TEXT];
+    size_t n_late = 0;
     CI_TRY(enough(files, n, options, &n_expected, &is_degraded, missing));
     ci_registry_observations *list = NULL;
     for (size_t i = 0; i < n; i++) {
@@ -242,7 +256,7 @@ static ci_status observation_take(ci_registry *registry, ci_registry_file *files
             snprintf(member->observation_id, sizeof member->observation_id, "%s",
                      known->item[0].observation_id);
         ci_registry_files_free(known);
-        if (!is_done) CI_TRY(ci_ingest_assign(registry, &files[i], options));
+        if (!is_done) CI_TRY(file_take(registry, &files[i], options, &n_late));
         if (!is_done && files[i].state == CI_REGISTRY_FILE_USED)
             snprintf(member->observation_id, sizeof member->observation_id, "%s",
                      files[i].observation_id);
@@ -259,8 +273,8 @@ static ci_status observation_take(ci_registry *registry, ci_registry_file *files
         ci_registry_observation *o = &list->item[0];
         bool is_fresh = o->state == CI_REGISTRY_WORK_COLLECTING && !o->is_ready;
         if (is_fresh) o->is_named = true;
-        mark_named(o, n_expected, is_degraded, missing);
-        status = ci_registry_observation_put(registry, o);
+        status = mark_named(registry, o, n_expected, n_late, options->named_accept_incomplete);
+        if (status == CI_OK) status = ci_registry_observation_put(registry, o);
         member->first_time_mjd_s = o->first_time_mjd_s;
     }
     ci_registry_observations_free(list);

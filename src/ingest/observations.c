@@ -1,6 +1,8 @@
 /* Forming of observations: which files belong together, and when they are enough. */
 #include "ingest/ingest.h"
 
+#include "contimg/registry_lease.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,7 +90,9 @@ static ci_status judge(ci_registry *registry, const ci_registry_observation *o,
         say(file, CI_REGISTRY_FILE_DUPLICATE, "the sub-band is there already: %s",
             ci_path_base(twin->path));
     else if (o->is_ready || o->state != CI_REGISTRY_WORK_COLLECTING)
-        say(file, CI_REGISTRY_FILE_LATE, "its observation was closed before it came (%s)",
+        say(file, CI_REGISTRY_FILE_LATE,
+            "its observation was closed before it came (%s); contimg status of the observation "
+            "says what takes it",
             ci_registry_work_state_word(o->state));
     ci_registry_files_free(have);
     return CI_OK;
@@ -159,30 +163,45 @@ static bool is_awaited(const ci_registry_observation *o, const ci_registry_files
     return false;
 }
 
+ci_status ci_ingest_account(ci_registry *registry, ci_registry_observation *o, int64_t n_expected)
+{
+    ci_registry_files *files = NULL;
+    CI_TRY(ci_registry_files_read(registry, &files, o->id));
+    o->is_degraded = ci_ingest_missing(files->item, files->n, n_expected, o->missing) > 0;
+    ci_registry_files_free(files);
+    return CI_OK;
+}
+
+/* Whether its sub-bands are enough, all or DEGRADED; where not, it has failed. */
+static ci_status judge_count(ci_registry_observation *o, const ci_ingest_options *options)
+{
+    char *error = NULL;
+    o->is_ready = o->n_present > 0 &&
+                  (double)o->n_present >= options->min_fraction * (double)o->n_expected - 1e-9;
+    if (o->is_ready) return CI_OK;
+    CI_TRY(ci_str_format(&error, "%lld of %lld sub-bands, missing: %s", (long long)o->n_present,
+                         (long long)o->n_expected, o->missing));
+    ci_mem_free(o->error);
+    o->error = error;
+    o->is_degraded = false;
+    o->state = CI_REGISTRY_WORK_FAILED;
+    return CI_OK;
+}
+
 static ci_status close_short(ci_registry *registry, ci_registry_observation *o,
                              const ci_ingest_options *options, ci_ingest_report *report)
 {
-    ci_registry_files *files = NULL;
-    char *error = NULL;
-    CI_TRY(ci_registry_files_read(registry, &files, o->id));
-    int64_t n_missing = ci_ingest_missing(files->item, files->n, o->n_expected, o->missing);
-    ci_registry_files_free(files);
-    o->is_ready = o->n_present > 0 &&
-                  (double)o->n_present >= options->min_fraction * (double)o->n_expected - 1e-9;
-    o->is_degraded = o->is_ready;
+    CI_TRY(ci_ingest_account(registry, o, o->n_expected));
+    CI_TRY(judge_count(o, options));
     if (!o->is_ready) {
-        CI_TRY(ci_str_format(&error, "%lld of %lld sub-bands, missing: %s", (long long)o->n_present,
-                             (long long)o->n_expected, o->missing));
-        ci_mem_free(o->error);
-        o->error = error;
-        o->state = CI_REGISTRY_WORK_FAILED;
         report->n_failed++;
         ci_log_warning("observation %s failed: %s", o->id, o->error);
     } else {
+        o->is_degraded = true;
         report->n_degraded++;
         ci_log_warning("observation %s is DEGRADED: %lld of %lld sub-bands, missing: %s", o->id,
                        (long long)o->n_present, (long long)o->n_expected,
-                       n_missing ? o->missing : "unknown");
+                       *o->missing ? o->missing : "unknown");
     }
     return ci_registry_observation_put(registry, o);
 }
@@ -210,4 +229,110 @@ ci_status ci_ingest_close_observations(ci_registry *registry, const ci_ingest_op
     ci_registry_files_free(unsettled);
     ci_registry_observations_free(open);
     return status;
+}
+
+/* ---- late files are taken in ------------------------------------------------------------ */
+
+static const ci_registry_file *used_twin(const ci_registry_files *files,
+                                         const ci_registry_file *file)
+{
+    for (size_t i = 0; i < files->n; i++)
+        if (files->item[i].state == CI_REGISTRY_FILE_USED &&
+            ci_ingest_same_sub_band(&files->item[i], file))
+            return &files->item[i];
+    return NULL;
+}
+
+/* Those that are there, and whose sub-band is not yet, become the observation's. */
+static ci_status late_files_take(ci_registry *registry, const char *id, size_t *n_taken)
+{
+    ci_registry_files *files = NULL;
+    CI_TRY(ci_registry_files_read(registry, &files, id));
+    ci_status status = CI_OK;
+    for (size_t i = 0; status == CI_OK && i < files->n; i++) {
+        ci_registry_file *f = &files->item[i];
+        if (f->state != CI_REGISTRY_FILE_LATE || !ci_path_exists(f->path)) continue;
+        const ci_registry_file *twin = used_twin(files, f);
+        if (twin)
+            say(f, CI_REGISTRY_FILE_DUPLICATE, "the sub-band is there already: %s",
+                ci_path_base(twin->path));
+        else {
+            say(f, CI_REGISTRY_FILE_USED, "%s", "");
+            ++*n_taken;
+        }
+        status = ci_registry_file_put(registry, f);
+    }
+    ci_registry_files_free(files);
+    return status;
+}
+
+ci_status ci_ingest_reopen(ci_registry_observation *o)
+{
+    o->is_ready = true;
+    o->state = CI_REGISTRY_WORK_PENDING;
+    return ci_str_set(&o->error, "");
+}
+
+/* With more files than before: to be imaged, or failed still, with fewer missing. */
+static ci_status take_late(ci_registry *registry, const char *id, const ci_ingest_options *options,
+                           size_t *n_taken)
+{
+    ci_registry_observations *list = NULL;
+    ci_ingest_options counted = *options;
+    CI_TRY(late_files_take(registry, id, n_taken));
+    if (*n_taken == 0) return CI_OK;
+    CI_TRY(ci_registry_observation_get(registry, id, &list));
+    if (list->n == 1) counted.n_expected = list->item[0].n_expected;
+    ci_registry_observations_free(list);
+    CI_TRY(ci_ingest_refresh(registry, id, &counted));
+    CI_TRY(ci_registry_observation_get(registry, id, &list));
+    ci_status status = CI_OK;
+    if (list->n == 1) {
+        ci_registry_observation *o = &list->item[0];
+        status = ci_ingest_account(registry, o, o->n_expected);
+        if (status == CI_OK) status = judge_count(o, options);
+        if (status == CI_OK && o->is_ready) status = ci_ingest_reopen(o);
+        if (status == CI_OK) status = ci_registry_observation_put(registry, o);
+        if (status == CI_OK)
+            ci_log_info("observation %s: %zu late file%s taken in: %lld of %lld sub-bands now",
+                        o->id, *n_taken, ci_plural(*n_taken), (long long)o->n_present,
+                        (long long)o->n_expected);
+    }
+    ci_registry_observations_free(list);
+    return status;
+}
+
+static ci_status count_late(ci_registry *registry, const char *id, size_t *n)
+{
+    ci_registry_files *files = NULL;
+    *n = 0;
+    CI_TRY(ci_registry_files_read(registry, &files, id));
+    for (size_t i = 0; i < files->n; i++)
+        *n += files->item[i].state == CI_REGISTRY_FILE_LATE;
+    ci_registry_files_free(files);
+    return CI_OK;
+}
+
+ci_status ci_ingest_take_late(ci_registry *registry, const char *observation_id,
+                              const ci_ingest_options *options, size_t *n_taken)
+{
+    size_t n_late;
+    *n_taken = 0;
+    CI_TRY(count_late(registry, observation_id, &n_late));
+    if (n_late == 0) return CI_OK;
+    ci_status status = ci_registry_tiles_claim(registry, &observation_id, 1, CI_REGISTRY_LEASE_S);
+    if (status == CI_ERR_NOT_READY) {
+        ci_log_info("observation %s: its late files are not taken in: %s", observation_id,
+                    ci_error_text());
+        ci_error_clear();
+        return CI_OK;
+    }
+    CI_TRY(status);
+    status = ci_registry_begin(registry, CI_REGISTRY_DB_INGEST);
+    if (status == CI_OK)
+        status = ci_registry_end(registry, CI_REGISTRY_DB_INGEST,
+                                 take_late(registry, observation_id, options, n_taken));
+    ci_error_saved saved = ci_error_save(status);
+    ci_status released = ci_registry_tiles_release(registry, &observation_id, 1);
+    return status == CI_OK ? released : ci_error_restore(&saved);
 }

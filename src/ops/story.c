@@ -64,20 +64,77 @@ static void observation_group_next(ci_ops_standing *now, const ci_registry_group
         next_set(now, "is imaged with its group %s", g->id);
 }
 
-static void observation_next(ci_ops_standing *now, const ci_registry_observation *o,
-                             const ci_registry_groups *groups)
+/* The group that a scan made of an observation; NULL: none. */
+static const ci_registry_group *group_of_scan(const ci_registry_groups *groups, const char *id)
 {
+    for (size_t i = 0; i < groups->n; i++) {
+        const ci_registry_group *g = &groups->item[i];
+        for (size_t k = 0; !g->is_named && k < g->n_member; k++)
+            if (strcmp(g->member[k].observation_id, id) == 0) return g;
+    }
+    return NULL;
+}
+
+/* What takes its late files in: a person who asks for its group, or names them. */
+static void late_next(ci_ops_standing *now, const ci_registry_observation *o,
+                      const ci_registry_group *g, size_t n_late)
+{
+    char take[192];
+    if (g)
+        snprintf(take, sizeof take, "contimg run --group %s%s takes its %zu late file%s", g->id,
+                 o->state == CI_REGISTRY_WORK_COMPLETED ? " --remake" : "", n_late,
+                 ci_plural(n_late));
+    else
+        snprintf(take, sizeof take,
+                 "contimg run with all its files named takes its %zu late file%s", n_late,
+                 ci_plural(n_late));
+    if (o->state == CI_REGISTRY_WORK_COMPLETED)
+        next_set(now, "none by itself: its tile is made; %s", take);
+    else if (o->state == CI_REGISTRY_WORK_FAILED)
+        next_set(now, "none by itself: %s", take);
+    else
+        next_set(now, "is imaged with its group, without its late files; %s", take);
+}
+
+static void failed_next(ci_ops_standing *now, const ci_registry_observation *o,
+                        const ci_registry_group *g)
+{
+    const char *before = o->is_ready ? "" : "put the missing files back, then ";
+    if (g)
+        next_set(now, "none by itself: %scontimg run --group %s tries it again", before, g->id);
+    else
+        next_set(now, "none by itself: %scontimg run with its files named tries it again", before);
+}
+
+static void observation_next(ci_ops_standing *now, const ci_registry_observation *o,
+                             const ci_registry_groups *groups, size_t n_late)
+{
+    if (!o->is_deployed && n_late > 0) {
+        late_next(now, o, group_of_scan(groups, o->id), n_late);
+        return;
+    }
     if (o->is_deployed)
         next_set(now, "none: it is the deployed pipeline's (contimg db adopt takes it over)");
     else if (o->state == CI_REGISTRY_WORK_COLLECTING && !o->is_ready)
         next_set(now, "closes when its %lld sub-bands are there, or 10 minutes after its last file",
                  (long long)o->n_expected);
     else if (o->state == CI_REGISTRY_WORK_FAILED)
-        next_set(now, "none by itself: contimg run with its files named images what there is");
+        failed_next(now, o, group_of_scan(groups, o->id));
     else if (o->state == CI_REGISTRY_WORK_COMPLETED)
         next_set(now, "none: its tile is made");
     else
         observation_group_next(now, group_of(groups, o->id));
+}
+
+static ci_status late_count(ci_registry *registry, const char *id, size_t *n)
+{
+    ci_registry_files *files = NULL;
+    *n = 0;
+    CI_TRY(ci_registry_files_read(registry, &files, id));
+    for (size_t i = 0; i < files->n; i++)
+        *n += files->item[i].state == CI_REGISTRY_FILE_LATE;
+    ci_registry_files_free(files);
+    return CI_OK;
 }
 
 static ci_status observation_read(ci_ops_story *story, ci_registry *registry)
@@ -88,8 +145,10 @@ static ci_status observation_read(ci_ops_story *story, ci_registry *registry)
     ci_ops_standing *now = &story->now[story->n_now++];
     standing_set(now, CI_OPS_STANDING_OBSERVATION, ci_registry_work_state_word(o->state), o->error);
     ci_registry_groups *groups = NULL;
+    size_t n_late;
+    CI_TRY(late_count(registry, o->id, &n_late));
     CI_TRY(ci_registry_groups_read(registry, &groups));
-    observation_next(now, o, groups);
+    observation_next(now, o, groups, n_late);
     ci_registry_groups_free(groups);
     return CI_OK;
 }

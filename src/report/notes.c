@@ -12,9 +12,12 @@ static bool is_used(const ci_tile_record *tile)
 /* "; tile ID failed: why" of one that is not in the mosaic, or is DEGRADED itself. */
 static ci_status tile_put(ci_text *out, const ci_tile_record *tile)
 {
+    const char *why = is_used(tile) ? tile->tables_why : tile->reason;
     return ci_text_append(out, "; tile %s %s%s%s", tile->id,
-                          is_used(tile) ? "lacks sub-bands" : ci_tile_state_word(tile->state),
-                          tile->reason[0] ? ": " : "", tile->reason);
+                          !is_used(tile)      ? ci_tile_state_word(tile->state)
+                          : tile->is_degraded ? "lacks sub-bands"
+                                              : "lacks channels",
+                          why[0] ? ": " : "", why);
 }
 
 static ci_status degraded_text(ci_text *out, const ci_report_group *group)
@@ -27,7 +30,7 @@ static ci_status degraded_text(ci_text *out, const ci_report_group *group)
                           group->id, why, *why ? "; " : "", n_used, group->n_tile));
     for (size_t i = 0; i < group->n_tile; i++) {
         const ci_tile_record *tile = group->tile[i];
-        if (is_used(tile) && !tile->is_degraded) continue;
+        if (is_used(tile) && !ci_tile_record_is_degraded(tile)) continue;
         if (++n_faulty <= N_NAMED) CI_TRY(tile_put(out, tile));
     }
     if (n_faulty > N_NAMED)

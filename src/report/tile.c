@@ -246,7 +246,7 @@ ci_status ci_report_tile(ci_text *out, const ci_tile_record *tile)
                           tile->state == CI_TILE_PASSED ? "" : " open"));
     CI_TRY(ci_report_escape(out, tile->id));
     CI_TRY(ci_text_append(out, "</b> <span class='%s'>%s</span>%s ", state, state,
-                          tile->is_degraded ? " DEGRADED" : ""));
+                          ci_tile_record_is_degraded(tile) ? " DEGRADED" : ""));
     CI_TRY(ci_report_escape(out, tile->reason));
     CI_TRY(ci_text_append(out, "</summary>\n"));
     CI_TRY(image_facts(out, tile->images));

@@ -3,6 +3,7 @@
 
 #include "contimg/uvh5.h"
 #include "run/claim.h"
+#include "run/members.h"
 #include "run/share.h"
 
 /* Files of DSA-110's recorder come in sets of a known number; others are as they stand. */
@@ -162,7 +163,7 @@ static ci_status arrived_groups(ci_run *run, ci_registry_groups **groups)
     const char *id = ci_conf_text(run->conf, CI_CONF_OPT_GROUP);
     if (!*id) return ci_registry_groups_ready(run->site.registry, groups);
     CI_TRY(ci_registry_group_get(run->site.registry, id, groups));
-    if ((*groups)->n > 0) return CI_OK;
+    if ((*groups)->n > 0) return ci_run_members_take_late(run, groups);
     return ci_error(CI_ERR_INPUT, "--group %s: no such group; `contimg group` lists them", id);
 }
 
@@ -192,6 +193,7 @@ ci_status ci_run_groups_choose(ci_run *run, ci_run_groups *chosen)
     ci_status status = CI_OK;
     if (ci_comm_rank(run->world) == 0)
         status = named ? choose_named(run, chosen) : choose_arrived(run, chosen);
+    if (status == CI_OK) status = ci_run_members_judge(run, chosen);
     status = ci_par_agree(run->world, status);
     return status == CI_OK ? ci_run_share_groups(run->world, chosen) : status;
 }

@@ -30,6 +30,21 @@ static void degraded_add(ci_report_group *record, const char *format, ...)
     record->is_degraded = true;
 }
 
+/* The first of the tiles whose tables do not know all of their band, and how many there are. */
+static void tables_degrade(ci_report_group *record)
+{
+    const ci_tile_record *first = NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < record->n_tile; i++) {
+        const ci_tile_record *tile = record->tile[i];
+        if (tile->state != CI_TILE_PASSED || !tile->tables_why[0]) continue;
+        if (n++ == 0) first = tile;
+    }
+    if (n > 0)
+        degraded_add(record, "channels are lost in %zu tile%s: in %s %s", n, ci_plural(n),
+                     first->id, first->tables_why);
+}
+
 static void tiles_degrade(ci_report_group *record, size_t n_passed, size_t n_partial)
 {
     if (n_passed < record->n_tile)
@@ -38,6 +53,7 @@ static void tiles_degrade(ci_report_group *record, size_t n_passed, size_t n_par
     if (n_partial > 0)
         degraded_add(record, "sub-bands are missing in %zu tile%s", n_partial,
                      ci_plural(n_partial));
+    tables_degrade(record);
 }
 
 /* ---- judging --------------------------------------------------------------------------------- */

@@ -109,7 +109,7 @@ static ci_status register_tile(ci_run *run, const ci_run_tile *tile, ci_tile_rec
 {
     ci_registry_image row = {.folder = record->folder ? record->folder : "",
                              .reason = record->reason,
-                             .is_degraded = record->is_degraded,
+                             .is_degraded = ci_tile_record_is_degraded(record),
                              .ra_rad = NAN,
                              .dec_rad = NAN,
                              .rms_jy = NAN,

@@ -47,7 +47,7 @@ static ci_status inputs_new(mosaic_inputs *in, const ci_run *run, const ci_run_g
 }
 
 static ci_status header_fill(const ci_run *run, const ci_run_group *group, ci_tile_gains gains,
-                             ci_fits_header *header)
+                             const char *degraded_why, ci_fits_header *header)
 {
     unsigned judged =
         CI_CONF_JUDGES_IMAGES | (gains == CI_TILE_GAINS_OWN ? CI_CONF_JUDGES_TABLES : 0);
@@ -58,6 +58,8 @@ static ci_status header_fill(const ci_run *run, const ci_run_group *group, ci_ti
     CI_TRY(
         ci_fits_card_set_text(header, "GAINS", ci_tile_gains_word(gains), "origin of the gains"));
     CI_TRY(ci_tile_relaxed_cards(header, run->conf, judged));
+    if (*degraded_why)
+        CI_TRY(ci_fits_card_set_text(header, "DEGRADED", degraded_why, "why it is DEGRADED"));
     return ci_fits_card_set_text(header, "GROUP", group->id, "mosaic group");
 }
 
@@ -136,9 +138,12 @@ ci_status ci_run_mosaic_make(ci_run *run, const ci_run_group *group, const int64
     char *folder = NULL, *part = NULL;
     ci_fits_header header = {0};
     ci_mosaic_stats stats = {0};
+    char degraded_why[sizeof record->degraded_why] = "";
+    if (record) memcpy(degraded_why, record->degraded_why, sizeof degraded_why);
+    CI_TRY(ci_par_bcast(run->world, degraded_why, sizeof degraded_why, 0));
     ci_status status = folder_open(run, group->id, &folder, &part);
     if (status == CI_OK) status = inputs_new(&in, run, group, has_passed);
-    if (status == CI_OK) status = header_fill(run, group, gains, &header);
+    if (status == CI_OK) status = header_fill(run, group, gains, degraded_why, &header);
     status = ci_par_agree(run->world, status);
     ci_tile_stage_run stage = ci_tile_stage_begin(&run->events, CI_TILE_STAGE_MOSAIC);
     if (status == CI_OK) status = mosaic_write(run, &in, &header, part, &stats);

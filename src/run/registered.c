@@ -174,12 +174,23 @@ static void middle_find(const ci_run *run, const ci_run_tile *tile, ci_registry_
     ci_uvh5_close(file);
 }
 
+/* The tile in the middle of those that are imaged. */
+static const ci_run_tile *middle_tile(const ci_run_group *group)
+{
+    size_t n = 0, k = 0;
+    for (size_t i = 0; i < group->n_tile; i++)
+        n += !group->tile[i].is_hole;
+    for (size_t i = 0; i < group->n_tile; i++)
+        if (!group->tile[i].is_hole && k++ == n / 2) return &group->tile[i];
+    return &group->tile[group->n_tile / 2];
+}
+
 /* `why` is "" where the table is not borrowed. */
 static ci_status choose_kind(ci_run *run, const ci_run_group *group, ci_registry_cal_kind kind,
                              char **path, char why[256])
 {
     ci_registry_cal_want want;
-    const ci_run_tile *tile = &group->tile[group->n_tile / 2];
+    const ci_run_tile *tile = middle_tile(group);
     choice best = {0};
     ci_registry_cal_want_default(&want, kind);
     middle_find(run, tile, &want);

@@ -65,11 +65,23 @@ static ci_status apparent_flux(const ci_run *run, const ci_sky_eop *eop, const c
     return status;
 }
 
-/* Apparent flux of every tile (-1: it cannot be opened, and fails by itself later). */
+static ci_status check_holes(const ci_run_group *group)
+{
+    for (size_t i = 0; i < group->n_tile; i++)
+        if (!group->tile[i].is_hole) return CI_OK;
+    return ci_error(CI_ERR_GATE,
+                    "group %s: each of its observations failed or has too few sub-bands: contimg "
+                    "status %s",
+                    group->id, group->tile[0].id);
+}
+
+/* Apparent flux of every tile (-1: it cannot be opened, and fails by itself later, or is a hole).
+ */
 static ci_status measure_tiles(const ci_run *run, const ci_run_group *group, double *flux_jy,
                                int64_t *any_jy)
 {
     ci_sky_eop *eop = NULL;
+    CI_TRY(check_holes(group));
     CI_TRY(ci_sky_eop_load(&eop, run->options.earth_orientation));
     ci_status status = CI_OK;
     bool any = false;
@@ -77,7 +89,7 @@ static ci_status measure_tiles(const ci_run *run, const ci_run_group *group, dou
         const ci_run_tile *tile = &group->tile[i];
         bool is_jy = false;
         flux_jy[i] = -1;
-        if (tile->n_path == 0) continue;
+        if (tile->n_path == 0 || tile->is_hole) continue;
         status = apparent_flux(run, eop, tile->path[0], &flux_jy[i], &is_jy);
         if (status != CI_OK) flux_jy[i] = -1;
         if (status == CI_OK && is_jy) *any_jy = 1;

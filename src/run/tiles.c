@@ -78,6 +78,8 @@ static ci_status find_reusable(ci_run *run, const ci_run_tile *tile, const ci_ru
         ci_tile_record_free(*out);
         *out = NULL;
     }
+    /* Whoever made it may have expected fewer sub-bands. */
+    if (*out && tile->is_degraded) (*out)->is_degraded = true;
     if (*out) ci_log_info("tile %s: made before with the same options, used again", tile->id);
     return CI_OK;
 }
@@ -89,8 +91,9 @@ static ci_status reuse_tiles(ci_run *run, const ci_run_group *group, const ci_ru
     ci_status status = CI_OK;
     if (ci_comm_rank(run->world) == 0) {
         for (size_t i = 0; status == CI_OK && i < group->n_tile; i++) {
-            status = find_reusable(run, &group->tile[i], recipe, &record[i]);
-            is_made[i] = record[i] != NULL || group->tile[i].is_hole;
+            const ci_run_tile *tile = &group->tile[i];
+            if (!tile->is_hole) status = find_reusable(run, tile, recipe, &record[i]);
+            is_made[i] = record[i] != NULL || tile->is_hole;
         }
     }
     CI_AGREE(run->world, status);
@@ -194,7 +197,8 @@ static ci_status sort_records(const ci_run_group *group, ci_par_unpacker packed,
         if (record[i]) continue;
         CI_TRY(ci_tile_record_new(&record[i], group->tile[i].id));
         record[i]->status = CI_ERR_GATE;
-        snprintf(record[i]->reason, sizeof record[i]->reason, "its observation failed");
+        snprintf(record[i]->reason, sizeof record[i]->reason,
+                 "its observation failed: contimg status %s", group->tile[i].id);
     }
     return CI_OK;
 }

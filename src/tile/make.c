@@ -13,6 +13,7 @@ typedef struct
     ci_tile_events *events;
     char *part;       /* owned: the folder that it is made in */
     bool is_degraded; /* a sub-band is missing, or nothing is left of it */
+    char tables_why[160];
 } tile_job;
 
 /* Says where more of a tile is flagged than --qa-ms-max-flagged. */
@@ -114,9 +115,25 @@ static ci_status image(const tile_job *job, ci_tile_data *data, ci_image_stats *
     return status == CI_ERR_STOPPED ? stop_check(job) : status;
 }
 
-static ci_status process(const tile_job *job, ci_tile_data *data, ci_image_stats *stats)
+/* Channels that a table does not know are flagged when it is applied: the tile is made without
+ * them. Before averaging: by the channels of the files. */
+static void tables_count(tile_job *job, const ci_tile_data *data)
+{
+    const ci_cal_table *const table[] = {job->tables->bandpass, job->tables->gain};
+    for (int i = 0; i < 2 && !job->tables_why[0]; i++) {
+        size_t n_all = 0,
+               n_known = table[i] ? ci_cal_chans_known(table[i], data->set->meta, &n_all) : 0;
+        if (n_known < n_all)
+            snprintf(job->tables_why, sizeof job->tables_why,
+                     "the %s table knows %zu of %zu channels", i == 0 ? "bandpass" : "gain",
+                     n_known, n_all);
+    }
+}
+
+static ci_status process(tile_job *job, ci_tile_data *data, ci_image_stats *stats)
 {
     CI_TRY(load_and_flag(job, data));
+    tables_count(job, data);
     if (ci_comm_rank(job->team) == 0) flags_warn(job, data);
     CI_TRY(stop_check(job));
     CI_TRY(apply_and_weigh(job, data));
@@ -173,6 +190,7 @@ static void outcome_set(ci_tile_record *record, ci_status status)
 static ci_status record_close(const tile_job *job, ci_status status, ci_tile_record *record)
 {
     record->is_degraded = job->is_degraded;
+    memcpy(record->tables_why, job->tables_why, sizeof record->tables_why);
     outcome_set(record, status);
     if (status == CI_OK) {
         status = folder_keep(job, record);
@@ -209,7 +227,7 @@ ci_status ci_tile_make(ci_comm *team, const ci_tile_options *options, const ci_t
                        const ci_tile_tables *tables, ci_tile_events *events,
                        ci_tile_record **record)
 {
-    tile_job job = {team, options, task, tables, events, NULL, task->is_degraded};
+    tile_job job = {team, options, task, tables, events, NULL, task->is_degraded, ""};
     ci_tile_data data = {0};
     ci_image_stats stats;
     *record = NULL;

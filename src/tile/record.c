@@ -76,6 +76,11 @@ static void calibration_free(ci_tile_calibration *calibration)
     ci_mem_free(calibration);
 }
 
+bool ci_tile_record_is_degraded(const ci_tile_record *record)
+{
+    return record->is_degraded || record->tables_why[0];
+}
+
 void ci_tile_record_free(ci_tile_record *record)
 {
     if (!record) return;

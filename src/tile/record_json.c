@@ -321,6 +321,7 @@ ci_json *ci_tile_record_json(const ci_tile_record *record)
     ci_json_put_string(json, "reason", record->reason);
     ci_json_put_int(json, "exit_code", ci_status_exit_code(record->status));
     ci_json_put_bool(json, "is_degraded", record->is_degraded);
+    if (record->tables_why[0]) ci_json_put_string(json, "tables_why", record->tables_why);
     if (record->is_reused) ci_json_put_bool(json, "is_reused", true);
     if (record->folder) ci_json_put_string(json, "folder", record->folder);
     ci_json_put_string(json, "relaxed", record->relaxed);
@@ -364,6 +365,7 @@ ci_status ci_tile_record_parse(ci_tile_record **out, const ci_json *json)
                         "made_with_sha256");
     ci_json_copy_string(record->inputs_sha256, sizeof record->inputs_sha256, json, "inputs_sha256");
     record->is_degraded = ci_json_get_bool(json, "is_degraded", false);
+    ci_json_copy_string(record->tables_why, sizeof record->tables_why, json, "tables_why");
     record->is_reused = ci_json_get_bool(json, "is_reused", false);
     ci_status status = ci_tile_state_parse(ci_json_get_string(json, "state", ""), &record->state);
     if (status == CI_OK) status = parts_parse(record, json);

@@ -102,6 +102,67 @@ static void test_late_files(void **state)
     assert_int_equal(o.n_present, 11);
 }
 
+/* Asked for by a person they are taken in: an observation that failed, and has enough of them now,
+ * is to be imaged, and one that was imaged is to be imaged again, with the counts of what they
+ * have. */
+static void test_late_files_are_taken_by_name(void **state)
+{
+    ingest_case *t = *state;
+    ci_registry_observation o;
+    char id[32];
+    size_t n = 0;
+    double now = t->c.clock.unix_s;
+    make_short(t, now);
+    t->c.clock.unix_s = now + 601;
+    OK(ci_ingest_advance(t->registry, &t->options, &t->report));
+    file_make(t, now, 3, 0, now + 601);
+    file_make(t, now + 309, 11, 0, now + 601);
+    t->c.clock.unix_s = now + 620;
+    scan(t);
+    ci_time_iso(id, ci_time_mjd_s_from_unix(now + 309), 0, false);
+    OK(ci_ingest_take_late(t->registry, id, &t->options, &n));
+    assert_int_equal(n, 1);
+    assert_int_equal(state_of(t, now + 309, &o), CI_REGISTRY_WORK_PENDING);
+    assert_true(o.is_ready && o.is_degraded);
+    assert_int_equal(o.n_present, 12);
+    assert_string_equal(o.missing, "12, 13, 14, 15");
+    assert_int_equal(state_of(t, now, &o), CI_REGISTRY_WORK_COLLECTING);
+    assert_int_equal(o.n_present, 14);
+    ci_time_iso(id, ci_time_mjd_s_from_unix(now), 0, false);
+    OK(ci_ingest_take_late(t->registry, id, &t->options, &n));
+    assert_int_equal(state_of(t, now, &o), CI_REGISTRY_WORK_PENDING);
+    assert_int_equal(o.n_present, 15);
+    assert_string_equal(o.missing, "7");
+    OK(ci_ingest_take_late(t->registry, id, &t->options, &n));
+    assert_int_equal(n, 0);
+}
+
+/* Too few still: failed as before, fewer are missing. One that is gone is not taken. */
+static void test_late_files_that_are_too_few(void **state)
+{
+    ingest_case *t = *state;
+    ci_registry_observation o;
+    char id[32], path[400];
+    size_t n = 0;
+    double now = t->c.clock.unix_s;
+    file_make(t, now, 0, 0, now);
+    t->c.clock.unix_s = now + 601;
+    scan(t);
+    file_make(t, now, 1, 0, now + 601);
+    file_make(t, now, 2, 0, now + 601);
+    t->c.clock.unix_s = now + 620;
+    scan(t);
+    ci_time_iso(id, ci_time_mjd_s_from_unix(now), 0, false);
+    snprintf(path, sizeof path, "%s/%s_sb02.hdf5", t->in, id);
+    assert_int_equal(unlink(path), 0);
+    OK(ci_ingest_take_late(t->registry, id, &t->options, &n));
+    assert_int_equal(n, 1);
+    assert_int_equal(state_of(t, now, &o), CI_REGISTRY_WORK_FAILED);
+    assert_false(o.is_ready || o.is_degraded);
+    assert_int_equal(o.n_present, 2);
+    assert_non_null(strstr(o.missing, "2, 3, "));
+}
+
 /* One file of each state. */
 static void make_states(ingest_case *t, double now)
 {
@@ -325,6 +386,8 @@ int main(void)
         INGEST_TEST(test_short_waits),
         INGEST_TEST(test_short_is_degraded_or_failed),
         INGEST_TEST(test_late_files),
+        INGEST_TEST(test_late_files_are_taken_by_name),
+        INGEST_TEST(test_late_files_that_are_too_few),
         INGEST_TEST(test_file_states),
         INGEST_TEST(test_corrupt_is_read_twice),
         INGEST_TEST(test_read_error_is_not_corrupt),

@@ -100,6 +100,40 @@ static void test_named_part_of_a_closed_one(void **state)
     assert_false(in_row);
 }
 
+/* An observation that failed is whole when all its files are named, the late ones too. */
+static void test_named_with_late_ones(void **state)
+{
+    ingest_case *t = *state;
+    ci_registry_groups *g;
+    ci_registry_observations *all;
+    char path[16][400], stamp[32];
+    const char *names[16];
+    double now = t->c.clock.unix_s;
+    ci_time_iso(stamp, ci_time_mjd_s_from_unix(now), 0, false);
+    file_make(t, now, 4, 0, now);
+    t->c.clock.unix_s = now + 601;
+    scan(t);
+    for (int band = 0; band < 16; band++) {
+        if (band != 4) file_make(t, now, band, 0, now + 601);
+        snprintf(path[band], sizeof path[band], "%s/%s_sb%02d.hdf5", t->in, stamp, band);
+        names[band] = path[band];
+    }
+    t->c.clock.unix_s = now + 620;
+    scan(t);
+    assert_int_equal(t->report.n_by_state[CI_REGISTRY_FILE_LATE], 15);
+    t->options.named_accept_incomplete = false;
+    OK(take_named(t, names, 16, &g));
+    ci_registry_groups_free(g);
+    OK(ci_registry_observations_read(t->registry, &all, NAN, NAN, false));
+    ci_registry_observation o = all->item[0];
+    bool has_error = o.error && *o.error;
+    ci_registry_observations_free(all);
+    assert_int_equal(o.state, CI_REGISTRY_WORK_PENDING);
+    assert_int_equal(o.n_present, 16);
+    assert_true(o.is_ready);
+    assert_false(o.is_degraded || o.missing[0] || has_error);
+}
+
 static void test_named_incomplete(void **state)
 {
     ingest_case *t = *state;
@@ -230,6 +264,7 @@ int main(void)
         INGEST_TEST(test_named_files_are_one_group),
         INGEST_TEST(test_named_with_a_hole),
         INGEST_TEST(test_named_part_of_a_closed_one),
+        INGEST_TEST(test_named_with_late_ones),
         INGEST_TEST(test_named_incomplete),
         INGEST_TEST(test_named_refused),
         INGEST_TEST(test_eight_scanners),

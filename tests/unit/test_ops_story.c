@@ -126,6 +126,40 @@ static void test_observation(void **state)
     ci_json_free(json);
 }
 
+/* What takes late files in is named: the group of an observation, remade where it was imaged. */
+static void test_late_files_name_their_command(void **state)
+{
+    static const struct
+    {
+        ci_registry_work_state state;
+        const char *begin, *option;
+    } cases[] = {{CI_REGISTRY_WORK_FAILED, "none by itself: contimg run", ""},
+                 {CI_REGISTRY_WORK_PENDING, "is imaged with its group, without its late files", ""},
+                 {CI_REGISTRY_WORK_COMPLETED, "its tile is made", " --remake"}};
+    registry_test *t = *state;
+    char ids[1][CI_REGISTRY_ID], group[CI_REGISTRY_ID], text[2 * CI_REGISTRY_ID],
+        path[] = "/in/a.hdf5";
+    bool done;
+    ci_registry_file f = {.path = path, .state = CI_REGISTRY_FILE_LATE, .sub_band = -1};
+    observation_make(t->registry, t->c.clock.unix_s, ids[0]);
+    OK(group_make(t->registry, 1, ids, 0, t->c.clock.unix_s, group, &done));
+    snprintf(f.observation_id, sizeof f.observation_id, "%s", ids[0]);
+    OK(ci_registry_file_put(t->registry, &f));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ci_registry_observations *o;
+        OK(ci_registry_observation_get(t->registry, ids[0], &o));
+        o->item[0].state = cases[i].state;
+        OK(ci_registry_observation_put(t->registry, &o->item[0]));
+        ci_registry_observations_free(o);
+        ci_json *json = story(t, ids[0]);
+        check_now(json, "next", cases[i].begin);
+        snprintf(text, sizeof text, "contimg run --group %s%s takes its 1 late file", group,
+                 cases[i].option);
+        check_now(json, "next", text);
+        ci_json_free(json);
+    }
+}
+
 /* A change names its run, and the run's log where it is there. */
 static void test_log(void **state)
 {
@@ -275,10 +309,15 @@ static void test_documents(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        REGISTRY_TEST(test_unknown),   REGISTRY_TEST(test_product),
-        REGISTRY_TEST(test_group),     REGISTRY_TEST(test_observation),
-        REGISTRY_TEST(test_log),       REGISTRY_TEST(test_last_log_line),
-        REGISTRY_TEST(test_history),   cmocka_unit_test(test_since),
+        REGISTRY_TEST(test_unknown),
+        REGISTRY_TEST(test_product),
+        REGISTRY_TEST(test_group),
+        REGISTRY_TEST(test_observation),
+        REGISTRY_TEST(test_late_files_name_their_command),
+        REGISTRY_TEST(test_log),
+        REGISTRY_TEST(test_last_log_line),
+        REGISTRY_TEST(test_history),
+        cmocka_unit_test(test_since),
         REGISTRY_TEST(test_documents),
     };
     ci_log_set_level(CI_LOG_ERROR);

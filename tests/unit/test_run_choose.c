@@ -156,6 +156,47 @@ static void test_group_by_name_has_no_hole(void **state)
     ci_run_groups_free(&chosen);
 }
 
+/* Files of an observation, as a scan records them. */
+static void files_record(const char *id, int n)
+{
+    for (int band = 0; band < n; band++) {
+        char path[300];
+        ci_registry_file f = {.path = path,
+                              .state = CI_REGISTRY_FILE_USED,
+                              .sub_band = band,
+                              .freq_low_hz = 1.4e9 - 1e7 * band};
+        snprintf(path, sizeof path, "%s/%s_sb%02d.hdf5", rc.run.site.paths.input, id, band);
+        snprintf(f.observation_id, sizeof f.observation_id, "%s", id);
+        OK(ci_registry_file_put(rc.run.site.registry, &f));
+    }
+}
+
+/* Whatever state it has: below 12 of 16 it is a hole, by name too, and short of 16 DEGRADED. */
+static void test_too_few_sub_bands_are_a_hole(void **state)
+{
+    (void)state;
+    char id[CI_REGISTRY_ID], option[100];
+    run_open(NULL);
+    group_make(1769200000, CI_REGISTRY_WORK_COMPLETED, id);
+    snprintf(option, sizeof option, "--group=%s", id);
+    files_record("2026-01-23T20:26:40", 12);
+    files_record("2026-01-23T20:31:40", 11);
+    for (int by_name = 0; by_name < 2; by_name++) {
+        ci_run_groups chosen = {0};
+        ci_conf_free(rc.conf);
+        run_conf(by_name ? WORDS(option) : NULL);
+        rc.run.conf = rc.conf;
+        OK(ci_run_groups_choose(&rc.run, &chosen));
+        assert_int_equal(chosen.n_group, 1);
+        const ci_run_tile *tile = chosen.group[0].tile;
+        assert_int_equal(tile[0].n_path, 12);
+        assert_true(tile[0].is_degraded && !tile[0].is_hole);
+        assert_int_equal(tile[1].n_path, 11);
+        assert_true(tile[1].is_hole);
+        ci_run_groups_free(&chosen);
+    }
+}
+
 static void test_unknown_group_is_refused(void **state)
 {
     (void)state;
@@ -246,6 +287,7 @@ int main(void)
         RUN_TEST(test_waiting_group_is_passed_over),
         RUN_TEST(test_failed_observation_is_a_hole),
         RUN_TEST(test_group_by_name_has_no_hole),
+        RUN_TEST(test_too_few_sub_bands_are_a_hole),
         RUN_TEST(test_unknown_group_is_refused),
         RUN_TEST(test_full_disk_begins_nothing),
         RUN_TEST(test_packed_work_comes_back),
