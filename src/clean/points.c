@@ -69,7 +69,7 @@ void ci_clean_points_place(ci_clean_points *points, size_t i, double l, double m
 /* Points as the kernels take them. */
 typedef struct batches
 {
-    size_t n, n_point;
+    size_t n;
     ci_clean_points_batch *batch; /* [n] */
     float *flux;                  /* [n][n_frame][CI_CLEAN_FLUX_NODES][LANES] */
     double most[3];               /* greatest |l|, |m|, |n - 1| */
@@ -88,6 +88,7 @@ static void lane_set(batches *g, const ci_clean_points *p, size_t i)
     float *flux = g->flux + i / LANES * n_flux * LANES;
     ci_clean_points_batch *batch = &g->batch[i / LANES];
     const double *lmn = p->lmn + 3 * i;
+    batch->n_point = lane + 1;
     batch->n_frame = p->n_frame;
     batch->flux = flux;
     batch->l[lane] = lmn[0];
@@ -101,7 +102,7 @@ static void lane_set(batches *g, const ci_clean_points *p, size_t i)
 
 static ci_status batches_new(batches *g, const ci_clean_points *p)
 {
-    *g = (batches){.n = (p->n + LANES - 1) / LANES, .n_point = p->n};
+    *g = (batches){.n = (p->n + LANES - 1) / LANES};
     CI_TRY(ci_mem_alloc(&g->batch, g->n, sizeof *g->batch, "direct sums"));
     CI_TRY(ci_mem_alloc(&g->flux, g->n * p->n_frame * CI_CLEAN_FLUX_NODES * LANES, sizeof *g->flux,
                         "direct sums"));
@@ -115,10 +116,11 @@ static ci_status batches_new(batches *g, const ci_clean_points *p)
 /* Some rows of one summand, made ready for all points. */
 typedef struct scratch
 {
-    ci_clean_points_kernel kernel;
+    ci_isa isa;
     const ci_clean_flux_axis *axis;
     batches batches;
     ci_clean_points_run run;
+    bool is_moving;             /* fluxes hang on the time */
     bool takes_residual;        /* the residual and its weights are needed ... */
     bool is_fit;                /* ... with what positions and slopes ask for */
     size_t n_max, first;        /* samples of a run; the first of this one */
@@ -137,19 +139,19 @@ static void scratch_clear(scratch *r)
 static ci_status scratch_alloc(scratch *r)
 {
     ci_clean_points_run *run = &r->run;
-    float **const arrays[] = {
-        &run->offset_hz, &run->lagrange[0], &run->lagrange[1], &run->lagrange[2], &run->lagrange[3],
-        &run->u,         &run->v,           &run->w,           &run->x,           &run->weight,
-        &run->re,        &run->im,          &r->total_re,      &r->total_im};
+    float **const arrays[] = {&run->offset_hz,   &run->lagrange[0], &run->lagrange[1],
+                              &run->lagrange[2], &run->lagrange[3], &run->relative,
+                              &run->x,           &run->weight,      &run->re,
+                              &run->im,          &r->total_re,      &r->total_im};
     float **const in_lanes[] = {&run->base_re, &run->base_im, &run->sum_re, &run->sum_im};
     const size_t n = r->n_max, n_array = sizeof arrays / sizeof *arrays;
     const size_t n_in_lanes = sizeof in_lanes / sizeof *in_lanes;
     CI_TRY(
         ci_mem_alloc(&r->floats, (n_array + n_in_lanes * LANES) * n, sizeof(float), "direct sums"));
-    for (size_t i = 0; i < n_array; i++)
-        *arrays[i] = r->floats + i * n;
     for (size_t i = 0; i < n_in_lanes; i++)
-        *in_lanes[i] = r->floats + (n_array + i * LANES) * n;
+        *in_lanes[i] = r->floats + i * LANES * n;
+    for (size_t i = 0; i < n_array; i++)
+        *arrays[i] = r->floats + (n_in_lanes * LANES + i) * n;
     return ci_mem_alloc(&run->row, n, sizeof *run->row, "direct sums");
 }
 
@@ -159,56 +161,65 @@ static ci_status scratch_new(scratch *r, const ci_clean_points *p, const ci_vis_
     for (size_t i = 0; i < s->n_axis; i++)
         if (s->axis[i].n_chan > longest) longest = s->axis[i].n_chan;
     *r = (scratch){
-        .kernel = ci_clean_points_kernel_get(p->axis->isa), .axis = p->axis, .n_max = longest};
+        .isa = p->axis->isa, .axis = p->axis, .is_moving = p->n_frame > 1, .n_max = longest};
     CI_TRY(batches_new(&r->batches, p));
     return scratch_alloc(r);
 }
 
-/* What hangs on the frequencies of a row's n samples, from sample `at` of the run on. */
-static void axis_prepare(scratch *r, const ci_vis_samples *s, size_t i_row, size_t n, size_t at)
+/* Where the channels of the last row are, and the greatest |offset| of them. */
+typedef struct channels
+{
+    size_t first, n;
+    float most_hz;
+    size_t i_base; /* the last row that is a base */
+} channels;
+
+/* What hangs on the frequencies of a row's n samples, behind those that are there. */
+static void channels_prepare(scratch *r, const ci_vis_samples *s, size_t i_row, size_t n,
+                             channels *last)
 {
     const ci_clean_flux_axis *axis = r->axis;
-    size_t first = s->axis[s->i_axis[i_row]].first;
+    size_t first = s->axis[s->i_axis[i_row]].first, at = last->first + last->n;
     const double *f = s->freq_hz + first;
-    for (size_t k = 0; k < n; k++)
-        r->run.offset_hz[at + k] = (float)(f[k] - r->run.freq_hz);
+    *last = (channels){.first = at, .n = n, .i_base = last->i_base};
+    for (size_t k = 0; k < n; k++) {
+        float hz = r->run.offset_hz[at + k] = (float)(f[k] - r->run.freq_hz);
+        last->most_hz = fabsf(hz) > last->most_hz ? fabsf(hz) : last->most_hz;
+    }
+    for (size_t k = 0; r->is_fit && k < n; k++)
+        r->run.relative[at + k] = (float)(f[k] / r->run.freq_hz);
     if (r->is_fit) memcpy(r->run.x + at, axis->x + first, n * sizeof(float));
     for (size_t i = 0; i < CI_CLEAN_FLUX_NODES; i++)
         memcpy(r->run.lagrange[i] + at, axis->weight + i * axis->n + first, n * sizeof(float));
 }
 
 /* Whether phases along a row's channels differ little from those of the last base, of any point. */
-static bool is_near(const scratch *r, const ci_clean_points_row *row,
-                    const ci_clean_points_row *base, size_t n, size_t at)
+static bool is_near(const scratch *r, const ci_clean_points_row *row, const channels *last)
 {
-    double change_s = 0, most_hz = 0;
+    const ci_clean_points_row *base = &r->run.row[last->i_base];
+    double change_s = 0;
     for (int a = 0; a < 3; a++)
         change_s += fabs(row->uvw_s[a] - base->uvw_s[a]) * r->batches.most[a];
-    for (size_t k = 0; k < n; k++)
-        most_hz = fmax(most_hz, fabs(r->run.offset_hz[at + k]));
-    return CI_TWO_PI * change_s * most_hz <= CI_CLEAN_POINTS_PHASE;
+    return CI_TWO_PI * change_s * (double)last->most_hz <= CI_CLEAN_POINTS_PHASE;
 }
 
-/* A row's samples, from sample `at` of the run on; *base: the last row that is one. */
-static void row_prepare(scratch *r, const ci_vis_samples *s, size_t i_row, size_t at, size_t *base)
+/* A row's samples, from sample `at` of the run on. */
+static void row_prepare(scratch *r, const ci_vis_samples *s, size_t i_row, size_t at,
+                        channels *last)
 {
     size_t n = ci_vis_row_n_chan(s, i_row), i = r->run.n_row++;
     ci_clean_points_row *row = &r->run.row[i];
-    const double *f = ci_vis_row_freq(s, i_row), *uvw = s->uvw_m + 3 * i_row;
+    const double *uvw = s->uvw_m + 3 * i_row;
+    bool is_repeat = i > 0 && s->i_axis[i_row] == s->i_axis[i_row - 1];
     row->end = at + n;
-    if (i == 0) r->run.freq_hz = f[n / 2];
+    if (i == 0) r->run.freq_hz = ci_vis_row_freq(s, i_row)[n / 2];
     for (int a = 0; a < 3; a++)
         row->uvw_s[a] = uvw[a] / CI_C_M_S;
-    ci_vis_row_time_taps(s, i_row, &row->taps);
-    bool is_repeat = i > 0 && s->i_axis[i_row] == s->i_axis[i_row - 1];
-    axis_prepare(r, s, i_row, n, at);
-    row->is_base = !is_repeat || !is_near(r, row, &r->run.row[*base], n, at);
-    if (row->is_base) *base = i;
-    for (size_t k = 0; r->is_fit && k < n; k++) {
-        r->run.u[at + k] = (float)(row->uvw_s[0] * f[k]);
-        r->run.v[at + k] = (float)(row->uvw_s[1] * f[k]);
-        r->run.w[at + k] = (float)(row->uvw_s[2] * f[k]);
-    }
+    if (r->is_moving) ci_vis_row_time_taps(s, i_row, &row->taps);
+    if (!is_repeat) channels_prepare(r, s, i_row, n, last);
+    row->channel = last->first;
+    row->is_base = !is_repeat || !is_near(r, row, last);
+    if (row->is_base) last->i_base = i;
 }
 
 static void values_prepare(scratch *r, const ci_vis_samples *s)
@@ -225,21 +236,26 @@ static void values_prepare(scratch *r, const ci_vis_samples *s)
 /* The run that begins at a row: the rows of its summand, as many as there is space for. */
 static void run_prepare(scratch *r, const ci_vis_samples *s, size_t i_row)
 {
-    size_t base = 0;
+    channels last = {0};
     r->first = s->first[i_row];
     r->run.n_row = r->run.n = 0;
     do {
-        row_prepare(r, s, i_row, r->run.n, &base);
+        row_prepare(r, s, i_row, r->run.n, &last);
         r->run.n += ci_vis_row_n_chan(s, i_row++);
     } while (i_row < s->n_row && !ci_vis_samples_summand_begins(s, i_row) &&
              r->run.n + ci_vis_row_n_chan(s, i_row) <= r->n_max);
     values_prepare(r, s);
 }
 
+/* Four lanes, as every machine has them. */
+typedef float quad __attribute__((vector_size(16), aligned(4), may_alias));
+
 /* One lane with the sum of all, in an order of its own. */
-static float lanes_sum(const float *v)
+static inline float lanes_sum(const float *v)
 {
-    return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
+    const quad *q = (const quad *)v;
+    quad sum = (q[0] + q[2]) + (q[1] + q[3]);
+    return (sum[0] + sum[2]) + (sum[1] + sum[3]);
 }
 
 /* Sum over all points into total_re, total_im. */
@@ -247,8 +263,10 @@ static void terms_sum(scratch *r)
 {
     memset(r->run.sum_re, 0, r->run.n * LANES * sizeof(float));
     memset(r->run.sum_im, 0, r->run.n * LANES * sizeof(float));
-    for (size_t i = 0; i < r->batches.n; i++)
-        r->kernel.add(&r->run, &r->batches.batch[i]);
+    for (size_t i = 0; i < r->batches.n; i++) {
+        const ci_clean_points_batch *batch = &r->batches.batch[i];
+        ci_clean_points_kernel_get(r->isa, batch->n_point).add(&r->run, batch);
+    }
     for (size_t k = 0; k < r->run.n; k++) {
         r->total_re[k] = lanes_sum(r->run.sum_re + k * LANES);
         r->total_im[k] = lanes_sum(r->run.sum_im + k * LANES);
@@ -279,9 +297,10 @@ ci_status ci_clean_points_add(const ci_clean_points *p, ci_vis_samples *s, doubl
 static void run_correlate(scratch *r, double *summand)
 {
     for (size_t i = 0; i < r->batches.n; i++) {
-        size_t first = i * LANES, left = r->batches.n_point - first;
-        r->kernel.correlate(&r->run, &r->batches.batch[i], r->lane_sum);
-        for (size_t k = 0; k < (left < LANES ? left : LANES) * CI_FIT_SUMS; k++)
+        size_t first = i * LANES;
+        const ci_clean_points_batch *batch = &r->batches.batch[i];
+        ci_clean_points_kernel_get(r->isa, batch->n_point).correlate(&r->run, batch, r->lane_sum);
+        for (size_t k = 0; k < batch->n_point * CI_FIT_SUMS; k++)
             summand[first * CI_FIT_SUMS + k] += r->lane_sum[k];
     }
 }

@@ -6,8 +6,8 @@
 
 enum
 {
-    CI_CLEAN_POINTS_LANES = 8, /* points that are summed together */
-    CI_CLEAN_FLUX_NODES = 4    /* of a flux in frequency */
+    CI_CLEAN_POINTS_LANES = 16, /* points that are summed together */
+    CI_CLEAN_FLUX_NODES = 4     /* of a flux in frequency */
 };
 
 /* What the change of a point's visibilities P with flux, ln nu and position has to do with the
@@ -32,26 +32,27 @@ enum
  * by at most CI_CLEAN_POINTS_PHASE. */
 typedef struct ci_clean_points_row
 {
-    size_t end;
-    bool is_base;    /* the first row is */
-    double uvw_s[3]; /* u, v, w over the speed of light */
+    size_t end, channel; /* its channels begin at `channel` of those of the run */
+    bool is_base;        /* the first row is */
+    double uvw_s[3];     /* u, v, w over the speed of light */
     ci_vis_time_taps taps;
 } ci_clean_points_row;
 
 /* Radians: what the polynomials for the difference are good for. */
 #define CI_CLEAN_POINTS_PHASE 0.25
 
-/* A run of samples, row by row; their frequencies are freq_hz + offset_hz. */
+/* A run of samples, row by row; their frequencies are freq_hz + offset_hz. Rows that follow each
+ * other and have the same channels share them. */
 typedef struct ci_clean_points_run
 {
     size_t n, n_row;
     ci_clean_points_row *row; /* [n_row] */
     double freq_hz;
-    float *offset_hz;                     /* [n] */
+    float *offset_hz;                     /* [n] channels */
     float *lagrange[CI_CLEAN_FLUX_NODES]; /* [n] of a flux's nodes in frequency */
-    float *u, *v, *w;                     /* [n] wavelengths */
+    float *relative;                      /* [n] frequency over freq_hz */
     float *x;                             /* [n] ln(nu / ref_hz) */
-    float *weight;                        /* [n] */
+    float *weight;                        /* [n] samples */
     float *re, *im;                       /* [n] residual R */
     float *base_re, *base_im;             /* [greatest number of channels][LANES] scratch */
     float *sum_re, *sum_im;               /* [n][LANES] of all points so far, lane by lane */
@@ -62,6 +63,7 @@ typedef struct ci_clean_points_run
 typedef struct ci_clean_points_batch
 {
     double l[CI_CLEAN_POINTS_LANES], m[CI_CLEAN_POINTS_LANES], n[CI_CLEAN_POINTS_LANES];
+    size_t n_point; /* the last lanes may be of none */
     size_t n_frame;
     const float *flux; /* [n_frame][CI_CLEAN_FLUX_NODES][LANES], Jy; borrowed */
 } ci_clean_points_batch;
@@ -70,7 +72,8 @@ typedef struct ci_clean_points_batch
  * run's sums: the phase of a row in double precision, of its samples beside it in single. */
 typedef void (*ci_clean_points_add_run)(const ci_clean_points_run *run,
                                         const ci_clean_points_batch *batch);
-/* out [LANES][CI_FIT_SUMS] of the P and R, to 1e-5 of the sum of what is added. */
+/* out [LANES][CI_FIT_SUMS] of the P and R, of lanes that have a point, to 1e-5 of the sum of what
+ * is added. */
 typedef void (*ci_clean_points_correlate_run)(const ci_clean_points_run *run,
                                               const ci_clean_points_batch *batch, double *out);
 typedef struct ci_clean_points_kernel
@@ -78,7 +81,8 @@ typedef struct ci_clean_points_kernel
     ci_clean_points_add_run add;
     ci_clean_points_correlate_run correlate;
 } ci_clean_points_kernel;
-/* For a level that this machine has. Lane by lane: the same bits whatever the instruction set. */
-ci_clean_points_kernel ci_clean_points_kernel_get(ci_isa isa);
+/* For a level that this machine has, and batches of so many points. Lane by lane: the same bits
+ * whatever the instruction set. */
+ci_clean_points_kernel ci_clean_points_kernel_get(ci_isa isa, size_t n_point);
 
 #endif

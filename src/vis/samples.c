@@ -209,9 +209,12 @@ void ci_vis_row_time_taps(const ci_vis_samples *s, size_t i_row, ci_vis_time_tap
     *out = (ci_vis_time_taps){.first = first, .n = n};
     const double *x = s->time_mjd_s + first;
     for (size_t j = 0; j < n; j++) {
-        out->weight[j] = 1;
-        for (size_t k = 0; k < n; k++)
-            if (k != j) out->weight[j] *= (t - x[k]) / (x[j] - x[k]);
+        double above = 1, below = 1;
+        for (size_t k = 0; k < n; k++) {
+            above *= k == j ? 1 : t - x[k];
+            below *= k == j ? 1 : x[j] - x[k];
+        }
+        out->weight[j] = above / below;
     }
 }
 
