@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum
 {
@@ -29,50 +30,44 @@ static int by_change(const void *a, const void *b)
     return p->index < q->index ? -1 : p->index > q->index;
 }
 
-/* Takes n changed pixels out of the residual by direct sums, and from the slab `change`. */
-static ci_status changed_take(const ci_clean *c, const ci_grid_pixel *list, size_t n,
-                              double *change)
+/* Pixels whose change is summed directly. */
+typedef struct direct_pixels
 {
-    const ci_clean_model *b = c->setup.model;
+    ci_grid_pixel *list; /* [n] */
+    size_t n;
+    bool is_all; /* nothing is left to grid */
+} direct_pixels;
+
+/* They leave the slab `change`. */
+static void direct_remove(const ci_clean *c, const direct_pixels *direct, double *change)
+{
     const ci_grid_layout *layout = c->layout;
     int64_t first = (int64_t)(layout->y_first * layout->n_x);
     int64_t end = first + (int64_t)(layout->n_here * layout->n_x);
-    ci_clean_points points = {0};
-    CI_TRY(ci_clean_points_new(&points, &b->axis, n, 1));
-    for (size_t i = 0; i < n; i++) {
-        double l, m;
-        ci_clean_model_pixel(b, list[i].index, &l, &m);
-        ci_clean_points_place(&points, i, l, m);
-        for (size_t k = 0; k < CI_CLEAN_FLUX_NODES; k++)
-            points.flux[i * CI_CLEAN_FLUX_NODES + k] = list[i].value;
-        if (list[i].index >= first && list[i].index < end) change[list[i].index - first] = 0;
+    for (size_t i = 0; i < direct->n; i++) {
+        int64_t index = direct->list[i].index;
+        if (index >= first && index < end) change[index - first] = 0;
     }
-    ci_status status = ci_clean_points_add(&points, c->setup.samples, -1);
-    ci_clean_points_clear(&points);
-    return status;
 }
 
-/* Direct sums of all pixels, where they are few, or of the brightest ones: what comes in one cycle
- * as pixels, and leaves in a later one for a point component, leaves without the gridder's error.
- * *is_all: nothing is left to grid. */
-static ci_status brightest_take(ci_comm *comm, const ci_clean *c, double *change, bool *is_all)
+/* All pixels, where they are few, or the brightest ones: what comes in one cycle as pixels, and
+ * leaves in a later one for a point component, leaves without the gridder's error. */
+static ci_status brightest_find(ci_comm *comm, const ci_clean *c, double *change,
+                                direct_pixels *out)
 {
-    ci_grid_pixel *list = NULL;
-    size_t n = 0;
     double most = direct_max / (double)c->setup.samples->n_good;
     double least = bright_min * c->setup.model->residual_rms;
-    ci_status status = ci_grid_slab_nonzero(comm, c->layout, change, &list, &n);
-    if (n > 0) qsort(list, n, sizeof *list, by_change);
-    *is_all = (double)n <= most;
-    if (!*is_all) {
+    CI_TRY(ci_grid_slab_nonzero(comm, c->layout, change, &out->list, &out->n));
+    if (out->n > 0) qsort(out->list, out->n, sizeof *out->list, by_change);
+    out->is_all = (double)out->n <= most;
+    if (!out->is_all) {
         size_t k = 0;
-        while (k < n && k < BRIGHT_MAX && fabs(list[k].value) >= least)
+        while (k < out->n && k < BRIGHT_MAX && fabs(out->list[k].value) >= least)
             k++;
-        n = k;
+        out->n = k;
     }
-    if (status == CI_OK) status = ci_par_agree(comm, changed_take(c, list, n, change));
-    ci_mem_free(list);
-    return status;
+    direct_remove(c, out, change);
+    return CI_OK;
 }
 
 static ci_status rest_take(ci_comm *comm, ci_clean *c, const double *change)
@@ -104,33 +99,37 @@ static ci_status extended_add(ci_comm *comm, const ci_clean *c, double *change, 
 }
 
 /* The residual image, which is made anew, takes the change meanwhile. */
-static ci_status pixels_take(ci_comm *comm, ci_clean *c)
+static ci_status pixels_take(ci_comm *comm, ci_clean *c, direct_pixels *direct)
 {
-    bool is_all;
     double *change = c->setup.residual;
     for (size_t i = 0; i < c->layout->n_here * c->layout->n_x; i++)
         change[i] = c->pixels[i] - before(c)->pixels[i];
-    size_t mark = ci_timer_begin(ci_comm_timer(comm), "direct sums");
-    ci_status status = brightest_take(comm, c, change, &is_all);
-    ci_timer_end(ci_comm_timer(comm), mark);
-    CI_TRY(status);
+    CI_TRY(brightest_find(comm, c, change, direct));
     bool is_extended;
     CI_TRY(extended_add(comm, c, change, &is_extended));
-    return is_all && !is_extended ? CI_OK : rest_take(comm, c, change);
+    return direct->is_all && !is_extended ? CI_OK : rest_take(comm, c, change);
+}
+
+/* A changed pixel, constant in time and frequency, beside what drifts: one point where both are at
+ * one place. */
+static void pixel_append(const ci_clean_model *b, const ci_grid_pixel *pixel, size_t n_drift,
+                         ci_clean_points *points)
+{
+    size_t n_node = b->n_frame * CI_CLEAN_FLUX_NODES, at = 0;
+    double l, m;
+    ci_clean_model_pixel(b, pixel->index, &l, &m);
+    while (at < n_drift && (points->lmn[3 * at] != l || points->lmn[3 * at + 1] != m))
+        at++;
+    if (at == n_drift) {
+        at = points->n++;
+        ci_clean_points_place(points, at, l, m);
+        memset(points->flux + at * n_node, 0, n_node * sizeof *points->flux);
+    }
+    for (size_t k = 0; k < n_node; k++)
+        points->flux[at * n_node + k] += pixel->value;
 }
 
 /* ---- bright sources -------------------------------------------------------------------------- */
-
-static ci_status drift_take(ci_comm *comm, ci_clean *c)
-{
-    ci_clean_points points;
-    ci_status status =
-        ci_clean_drift_points(comm, c->setup.model, c->setup.samples->n_good, &c->drifted, &points);
-    if (status == CI_OK)
-        status = ci_par_agree(comm, ci_clean_points_add(&points, c->setup.samples, -1));
-    ci_clean_points_clear(&points);
-    return status;
-}
 
 /* The source that was at the same position; NULL: none. */
 static const ci_clean_source *source_at(const ci_clean_source *list, size_t n,
@@ -146,12 +145,11 @@ static bool is_same(const ci_clean_source *a, const ci_clean_source *b)
     return a->flux == b->flux && a->point_jy == b->point_jy && a->slope == b->slope;
 }
 
-/* Points of what sources are now, less what they were. */
-static void sources_change(const ci_clean_model *b, const ci_clean_snapshot *was,
+/* Appends points of what sources are now, less what they were. */
+static void sources_append(const ci_clean_model *b, const ci_clean_snapshot *was,
                            ci_clean_points *points)
 {
     size_t n_node = b->n_frame * CI_CLEAN_FLUX_NODES;
-    points->n = 0;
     for (size_t i = 0; i < b->n_source; i++) {
         const ci_clean_source *s = &b->source[i];
         const ci_clean_source *old = source_at(was->source, was->n_source, s);
@@ -173,24 +171,42 @@ static void sources_change(const ci_clean_model *b, const ci_clean_snapshot *was
     }
 }
 
-static ci_status sources_take(ci_clean *c)
+/* Takes pixels, what drifts and what changed of sources out of the residual, in one sum. */
+static ci_status points_take(const ci_clean *c, const direct_pixels *direct,
+                             const ci_clean_points *drift)
 {
     const ci_clean_model *b = c->setup.model;
     ci_clean_points points = {0};
-    size_t n = b->n_source + before(c)->n_source + 1;
+    size_t n = drift->n + direct->n + b->n_source + before(c)->n_source + 1;
     ci_status status = ci_clean_points_new(&points, &b->axis, n, b->n_frame);
-    if (status == CI_OK) sources_change(b, before(c), &points);
-    if (status == CI_OK) status = ci_clean_points_add(&points, c->setup.samples, -1);
+    if (status == CI_OK) {
+        points.n = drift->n;
+        if (drift->n > 0) {
+            size_t n_flux = drift->n * b->n_frame * CI_CLEAN_FLUX_NODES;
+            memcpy(points.lmn, drift->lmn, 3 * drift->n * sizeof *points.lmn);
+            memcpy(points.flux, drift->flux, n_flux * sizeof *points.flux);
+        }
+        for (size_t i = 0; i < direct->n; i++)
+            pixel_append(b, &direct->list[i], drift->n, &points);
+        sources_append(b, before(c), &points);
+        status = ci_clean_points_add(&points, c->setup.samples, -1);
+    }
     ci_clean_points_clear(&points);
     return status;
 }
 
 ci_status ci_clean_residual_change(ci_comm *comm, ci_clean *c)
 {
-    CI_TRY(pixels_take(comm, c));
+    direct_pixels direct = {0};
+    ci_clean_points drift = {0};
+    ci_status status = pixels_take(comm, c, &direct);
     size_t mark = ci_timer_begin(ci_comm_timer(comm), "direct sums");
-    ci_status status = drift_take(comm, c);
-    if (status == CI_OK) status = ci_par_agree(comm, sources_take(c));
+    if (status == CI_OK)
+        status = ci_clean_drift_points(comm, c->setup.model, c->setup.samples->n_good, &c->drifted,
+                                       &drift);
+    if (status == CI_OK) status = ci_par_agree(comm, points_take(c, &direct, &drift));
     ci_timer_end(ci_comm_timer(comm), mark);
+    ci_clean_points_clear(&drift);
+    ci_mem_free(direct.list);
     return status;
 }
