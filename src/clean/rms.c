@@ -59,33 +59,61 @@ static float negative_sigma(const float *values, size_t n)
     return n > 0 ? (float)sqrt(2 * sum / (double)n) : 0;
 }
 
-/* Pixels of a box, of every second row and column where it is large: neighbours share a beam. */
-static size_t box_take(const ci_clean_rms_mesh *m, const float *rows, size_t y_rows, size_t i_y,
-                       size_t i_x, float *values)
+/* Every such row and column of a box is taken: of a large one every second, as neighbours share a
+ * beam. */
+static size_t lattice_step(const ci_clean_rms_mesh *m)
 {
-    size_t n = 0, x_to = box_edge(i_x + 1, m->n_box_x, m->n_x);
-    size_t step = m->n_x / m->n_box_x >= LATTICE_MIN && m->n_y / m->n_box_y >= LATTICE_MIN ? 2 : 1;
-    for (size_t y = box_edge(i_y, m->n_box_y, m->n_y); y < box_edge(i_y + 1, m->n_box_y, m->n_y);
-         y += step)
-        for (size_t x = box_edge(i_x, m->n_box_x, m->n_x); x < x_to; x += step)
-            values[n++] = rows[(y - y_rows) * m->n_x + x];
+    return m->n_x / m->n_box_x >= LATTICE_MIN && m->n_y / m->n_box_y >= LATTICE_MIN ? 2 : 1;
+}
+
+/* So many rows, or columns, are taken of boxes [first, last) of n pixels in n_box boxes. */
+static size_t lattice_count(size_t first, size_t last, size_t n_box, size_t n, size_t step)
+{
+    size_t sum = 0;
+    for (size_t i = first; i < last; i++)
+        sum += (box_edge(i + 1, n_box, n) - box_edge(i, n_box, n) + step - 1) / step;
+    return sum;
+}
+
+/* The columns that are taken of a row; how many. */
+static size_t row_take(const ci_clean_rms_mesh *m, const double *row, size_t step, float *out)
+{
+    size_t n = 0;
+    for (size_t b = 0; b < m->n_box_x; b++)
+        for (size_t x = box_edge(b, m->n_box_x, m->n_x); x < box_edge(b + 1, m->n_box_x, m->n_x);
+             x += step)
+            out[n++] = (float)row[x];
     return n;
 }
 
-/* rows: the complete rows of rows of boxes [first, last); pair [last - first][n_box_x][2]: clipped
+/* Pixels of a box; rows [][n_row]: what is taken of rows of boxes from `first` on. */
+static size_t box_take(const ci_clean_rms_mesh *m, const float *rows, size_t first, size_t i_y,
+                       size_t i_x, float *values)
+{
+    size_t n = 0, step = lattice_step(m);
+    size_t n_row = lattice_count(0, m->n_box_x, m->n_box_x, m->n_x, step);
+    size_t x = lattice_count(0, i_x, m->n_box_x, m->n_x, step);
+    size_t n_x = lattice_count(i_x, i_x + 1, m->n_box_x, m->n_x, step);
+    size_t y = lattice_count(first, i_y, m->n_box_y, m->n_y, step);
+    size_t y_to = y + lattice_count(i_y, i_y + 1, m->n_box_y, m->n_y, step);
+    for (; y < y_to; y++, n += n_x)
+        memcpy(values + n, rows + y * n_row + x, n_x * sizeof *values);
+    return n;
+}
+
+/* rows: what is taken of rows of boxes [first, last); pair [last - first][n_box_x][2]: clipped
  * sigma, sigma of the negative pixels. */
 static ci_status box_rows_measure(const ci_clean_rms_mesh *m, const float *rows, size_t first,
                                   size_t last, float *pair)
 {
     float *values = NULL, *scratch = NULL;
-    size_t y0 = box_edge(first, m->n_box_y, m->n_y);
     size_t n_max = (m->n_x / m->n_box_x + 1) * (m->n_y / m->n_box_y + 1);
     ci_status status = ci_mem_alloc(&values, n_max, sizeof *values, "local rms");
     if (status == CI_OK) status = ci_mem_alloc(&scratch, n_max, sizeof *scratch, "local rms");
     for (size_t s = first; status == CI_OK && s < last; s++)
         for (size_t b = 0; b < m->n_box_x; b++) {
             float centre, sigma, *out = pair + 2 * ((s - first) * m->n_box_x + b);
-            size_t n = box_take(m, rows, y0, s, b, values);
+            size_t n = box_take(m, rows, first, s, b, values);
             out[1] = negative_sigma(values, n);
             n = ci_num_clipped_float(values, scratch, n, &centre, &sigma);
             out[0] = n > 0 ? sigma : 0;
@@ -95,25 +123,28 @@ static ci_status box_rows_measure(const ci_clean_rms_mesh *m, const float *rows,
     return status;
 }
 
-/* Every row of boxes's rows to the rank that holds the row of boxes's first row. */
+/* What is taken of a row of boxes to the rank that holds its first row. */
 static ci_status rows_exchange(ci_comm *comm, const ci_clean_rms_mesh *m, const ci_grid_layout *l,
                                const double *slab, float **rows)
 {
     size_t *n_send = NULL, *n_recv = NULL, n_rank = (size_t)l->n_rank;
     float *send = NULL;
+    size_t n = 0, step = lattice_step(m);
+    size_t n_row = lattice_count(0, m->n_box_x, m->n_box_x, m->n_x, step);
+    size_t n_most = (l->n_here / step + m->n_box_y + 1) * n_row; /* at most one more of each box */
     ci_status status = ci_mem_alloc(&n_send, n_rank, sizeof *n_send, "local rms");
     if (status == CI_OK) status = ci_mem_alloc(&n_recv, n_rank, sizeof *n_recv, "local rms");
-    if (status == CI_OK)
-        status = ci_mem_alloc(&send, l->n_here * l->n_x, sizeof *send, "local rms");
+    if (status == CI_OK) status = ci_mem_alloc(&send, n_most, sizeof *send, "local rms");
     status = ci_par_agree(comm, status);
     if (status == CI_OK) {
         for (size_t i = 0; i < l->n_here; i++) {
             size_t box_row = box_row_of(l->y_first + i, m->n_box_y, m->n_y);
-            int owner = rank_of_row(l, box_edge(box_row, m->n_box_y, m->n_y));
-            n_send[owner] += l->n_x * sizeof *send;
+            size_t y_box = box_edge(box_row, m->n_box_y, m->n_y);
+            if ((l->y_first + i - y_box) % step != 0) continue;
+            size_t taken = row_take(m, slab + i * l->n_x, step, send + n);
+            n_send[rank_of_row(l, y_box)] += taken * sizeof *send;
+            n += taken;
         }
-        for (size_t i = 0; i < l->n_here * l->n_x; i++)
-            send[i] = (float)slab[i];
         if (n_rank > 1) status = ci_par_exchange(comm, send, n_send, (void **)rows, n_recv);
     }
     if (status == CI_OK && n_rank == 1) {
