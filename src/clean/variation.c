@@ -128,8 +128,15 @@ typedef struct lookout
 {
     double l[LANES], m[LANES], n_1[LANES];
     double scale;
-    int64_t *sum;
+    double *sum; /* whole numbers: sums of them are exact */
 } lookout;
+
+/* Bits that sums of whole numbers in double precision have, of those that they have as int64_t. */
+static const int double_bits_less = 10;
+
+/* All lanes at once: gcc and clang make of it what the target has. */
+typedef float lanes32 __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
+typedef double lanes64 __attribute__((vector_size(LANES * sizeof(double)), aligned(8), may_alias));
 
 /* Adds a row to cells from `first` on. A lane for each position; per lane as row_fill. */
 CI_ISA_INLINE void row_correlate(const lookout *o, const ci_vis_samples *s, size_t i_row,
@@ -138,6 +145,7 @@ CI_ISA_INLINE void row_correlate(const lookout *o, const ci_vis_samples *s, size
     const double *uvw = s->uvw_m + 3 * i_row, *f = ci_vis_row_freq(s, i_row);
     const float *vis = (const float *)(s->computed + s->first[i_row]);
     const float *weight = s->weight + s->first[i_row];
+    const double to_whole = 0x1.8p52; /* |x| < 2^51: the nearest whole number */
     float begin[LANES], per_hz[LANES];
     for (int j = 0; j < LANES; j++) {
         double path_s = (uvw[0] * o->l[j] + uvw[1] * o->m[j] + uvw[2] * o->n_1[j]) / CI_C_M_S;
@@ -147,16 +155,15 @@ CI_ISA_INLINE void row_correlate(const lookout *o, const ci_vis_samples *s, size
     size_t n = ci_vis_row_n_chan(s, i_row);
     for (size_t k = 0; k < n; k++) {
         float away_hz = (float)(f[k] - f[0]), re = vis[2 * k], im = vis[2 * k + 1], w = weight[k];
-        double value[LANES];
+        float value[LANES];
         for (int j = 0; j < LANES; j++) {
             float c, sine;
             ci_num_turns_cos_sin32(ci_num_turns_fraction32(begin[j] + per_hz[j] * away_hz), &c,
                                    &sine);
-            value[j] = o->scale * (double)(w * (re * c + im * sine));
+            value[j] = w * (re * c + im * sine);
         }
-        int64_t *to = o->sum + (first + freq[k]) * LANES;
-        for (int j = 0; j < LANES; j++)
-            to[j] += (int64_t)llrint(value[j]);
+        lanes64 scaled = o->scale * __builtin_convertvector(*(const lanes32 *)value, lanes64);
+        *(lanes64 *)(o->sum + (first + freq[k]) * LANES) += (scaled + to_whole) - to_whole;
     }
 }
 
@@ -189,28 +196,43 @@ static ci_status summand_most(ci_comm *comm, const ci_vis_samples *s, double *mo
     return ci_par_max_double(comm, most, 1);
 }
 
-ci_status ci_clean_cells_correlate(ci_comm *comm, const ci_clean_model *b, const double (*at)[2],
-                                   size_t n, const ci_vis_samples *s, double *sums)
+/* Sums of this rank's rows; fixed: the same as integers. */
+static void rows_correlate(const ci_clean_model *b, const ci_vis_samples *s, lookout *o,
+                           int64_t *fixed)
 {
-    double most = 0;
-    lookout o = {0};
     size_t n_cell = b->cells.time.n * b->cells.freq.n;
-    CI_TRY(summand_most(comm, s, &most));
-    int exponent = ci_num_fixed_exponent(most, s->n_good);
-    o.scale = ldexp(1, exponent);
-    lookout_place(&o, at, n);
-    CI_TRY(
-        ci_par_alloc(comm, &o.sum, LANES * n_cell, sizeof *o.sum, "cells of time and frequency"));
     for (size_t i = 0; i < s->n_row; i++) {
         const uint32_t *freq;
         size_t first = ci_clean_cells_of_row(&b->cells, s, i, &freq);
-        CI_ISA_KERNEL(row_correlate, b->axis.isa)(&o, s, i, freq, first);
+        CI_ISA_KERNEL(row_correlate, b->axis.isa)(o, s, i, freq, first);
     }
-    ci_status status = ci_par_sum_int(comm, o.sum, LANES * n_cell);
+    for (size_t i = 0; i < LANES * n_cell; i++)
+        fixed[i] = (int64_t)o->sum[i];
+}
+
+ci_status ci_clean_cells_correlate(ci_comm *comm, const ci_clean_model *b, const double (*at)[2],
+                                   size_t n, const ci_vis_samples *s, double *sums)
+{
+    static const char what[] = "cells of time and frequency";
+    double most = 0;
+    lookout o = {0};
+    int64_t *fixed = NULL;
+    size_t n_cell = b->cells.time.n * b->cells.freq.n;
+    CI_TRY(summand_most(comm, s, &most));
+    int exponent = ci_num_fixed_exponent(most, s->n_good) - double_bits_less;
+    o.scale = ldexp(1, exponent);
+    lookout_place(&o, at, n);
+    ci_status status = ci_par_alloc(comm, &o.sum, LANES * n_cell, sizeof *o.sum, what);
+    if (status == CI_OK) status = ci_par_alloc(comm, &fixed, LANES * n_cell, sizeof *fixed, what);
+    if (status == CI_OK) {
+        rows_correlate(b, s, &o, fixed);
+        status = ci_par_sum_int(comm, fixed, LANES * n_cell);
+    }
     for (size_t j = 0; status == CI_OK && j < n; j++)
         for (size_t i = 0; i < n_cell; i++)
-            sums[j * n_cell + i] = ldexp((double)o.sum[i * LANES + j], -exponent);
+            sums[j * n_cell + i] = ldexp((double)fixed[i * LANES + j], -exponent);
     ci_mem_free(o.sum);
+    ci_mem_free(fixed);
     return status;
 }
 
