@@ -1,5 +1,7 @@
 /* The inner loops of direct sums over points, as a template over how many are worked on at once:
  * LANES of the CI_CLEAN_POINTS_LANES of a batch, from lane `lane` on. All functions are local. */
+#include "clean/points_run.h"
+#include "contimg/num.h"
 
 /* gcc and clang make of it what the target has. */
 typedef float NAME(lanes)
