@@ -74,8 +74,13 @@ typedef struct ci_run_groups
 } ci_run_groups;
 /* Appends a copy of a group of the registry. Local. */
 CI_MUST_CHECK ci_status ci_run_groups_add(ci_run_groups *groups, const ci_registry_group *group);
+/* Keeps the first n. Local. */
+void ci_run_groups_cut(ci_run_groups *groups, size_t n);
 /* Leaves zeros. Local. */
 void ci_run_groups_free(ci_run_groups *groups);
+/* CI_ERR_IO where none of the group's files is there, as when their disk is not mounted: the
+ * machine's fault, not the data's. Local. */
+CI_MUST_CHECK ci_status ci_run_group_inputs_check(const ci_run_group *group);
 /* All of it as bytes [n_byte] for other ranks, to ci_mem_free, and back. Local. */
 CI_MUST_CHECK ci_status ci_run_groups_pack(char **out, size_t *n_byte, const ci_run_groups *groups);
 /* The groups from such bytes. Local. */

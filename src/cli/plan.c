@@ -34,13 +34,33 @@ static ci_status work_from_arguments(const ci_conf *conf, task *t)
     return status;
 }
 
+static bool is_whole(const ci_registry_member *member)
+{
+    for (size_t i = 0; i < member->n_path; i++)
+        if (!ci_path_exists(member->path[i])) return false;
+    return true;
+}
+
+/* CI_ERR_IO where none of the group's files is there. */
+static ci_status check_files(const ci_registry_group *group)
+{
+    ci_run_groups list = {0};
+    ci_status status = ci_run_groups_add(&list, group);
+    if (status == CI_OK) status = ci_run_group_inputs_check(&list.group[0]);
+    ci_run_groups_free(&list);
+    return status;
+}
+
+/* *largest: the tile with the most files, of those whose files are all there. */
 static ci_status add_group(task *t, const ci_registry_group *group,
                            const ci_registry_member **largest)
 {
     t->workload.n_group++;
     t->workload.n_tile += group->n_member;
-    for (size_t i = 0; i < group->n_member; i++)
-        if (!*largest || group->member[i].n_path > (*largest)->n_path) *largest = &group->member[i];
+    for (size_t i = 0; i < group->n_member; i++) {
+        const ci_registry_member *m = &group->member[i];
+        if ((!*largest || m->n_path > (*largest)->n_path) && is_whole(m)) *largest = m;
+    }
     return ci_text_append(&t->groups, "%s%s", t->groups.length ? " " : "", group->id);
 }
 
@@ -53,19 +73,39 @@ static ci_status groups_of(const ci_conf *conf, ci_registry *registry, ci_regist
     return ci_error(CI_ERR_INPUT, "--group %s: no such group; `contimg group` lists them", id);
 }
 
+/* What the groups need that a run takes: one of whose files none is there keeps no other from being
+ * made. CI_ERR_IO, of the first, where that is so of all. */
+static ci_status add_groups(const ci_conf *conf, task *t, const ci_registry_groups *groups)
+{
+    const ci_registry_member *largest = NULL;
+    ci_error_saved away = ci_error_save(CI_OK);
+    size_t most = (size_t)ci_conf_int(conf, CI_CONF_OPT_MAX_GROUPS);
+    for (size_t i = 0; i < groups->n && t->workload.n_group < most; i++) {
+        ci_status status = check_files(&groups->item[i]);
+        if (status == CI_OK) status = add_group(t, &groups->item[i], &largest);
+        if (status != CI_OK && status != CI_ERR_IO) return status;
+        if (status == CI_ERR_IO && groups->n > 1)
+            ci_log_warning("passed over: %s", ci_error_text());
+        if (status == CI_ERR_IO && away.status == CI_OK) away = ci_error_save(status);
+    }
+    if (t->workload.n_group == 0) return ci_error_restore(&away);
+    ci_error_clear();
+    if (largest)
+        return ci_tile_estimate(conf, (const char *const *)largest->path, largest->n_path,
+                                &t->workload);
+    return ci_error(CI_ERR_INPUT,
+                    "group %s: each of its observations has files that are not there: put them "
+                    "back; contimg run makes it of what there is, or tells why not",
+                    t->groups.text);
+}
+
 static ci_status work_from_registry(const ci_conf *conf, task *t)
 {
     ci_run_site site;
     ci_registry_groups *groups = NULL;
-    const ci_registry_member *largest = NULL;
     ci_status status = ci_run_site_open(&site, conf, CI_RUN_READS);
     if (status == CI_OK) status = groups_of(conf, site.registry, &groups);
-    size_t most = (size_t)ci_conf_int(conf, CI_CONF_OPT_MAX_GROUPS);
-    for (size_t i = 0; status == CI_OK && i < groups->n && i < most; i++)
-        status = add_group(t, &groups->item[i], &largest);
-    if (status == CI_OK && largest)
-        status = ci_tile_estimate(conf, (const char *const *)largest->path, largest->n_path,
-                                  &t->workload);
+    if (status == CI_OK) status = add_groups(conf, t, groups);
     ci_registry_groups_free(groups);
     ci_run_site_close(&site);
     return status;

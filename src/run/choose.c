@@ -3,6 +3,7 @@
 
 #include "contimg/uvh5.h"
 #include "run/claim.h"
+#include "run/inputs.h"
 #include "run/members.h"
 #include "run/share.h"
 
@@ -167,21 +168,35 @@ static ci_status arrived_groups(ci_run *run, ci_registry_groups **groups)
     return ci_error(CI_ERR_INPUT, "--group %s: no such group; `contimg group` lists them", id);
 }
 
+/* `most` groups of the list whose files are there, and those before them of whose files none is:
+ * each of these is told by itself, and keeps no other from being made. */
+static ci_status groups_append(ci_run *run, ci_registry_groups *groups, bool is_by_id,
+                               ci_run_groups *chosen)
+{
+    size_t most = (size_t)ci_conf_int(run->conf, CI_CONF_OPT_MAX_GROUPS), n_there = 0;
+    for (size_t i = 0; i < groups->n && n_there < most; i++) {
+        if (is_by_id || groups->item[i].is_remake) CI_TRY(holes_retry(run, &groups->item[i]));
+        CI_TRY(group_append(chosen, &groups->item[i]));
+        bool is_away = ci_run_group_inputs_check(&chosen->group[chosen->n_group - 1]) != CI_OK;
+        if (is_away) ci_error_clear();
+        n_there += !is_away;
+    }
+    /* Where all are away (one disk for all), one run does not try all. */
+    if (n_there == 0) ci_run_groups_cut(chosen, most);
+    return CI_OK;
+}
+
 static ci_status choose_arrived(ci_run *run, ci_run_groups *chosen)
 {
     ci_ingest_options options;
     ci_ingest_report report;
     ci_registry_groups *groups = NULL;
-    size_t most = (size_t)ci_conf_int(run->conf, CI_CONF_OPT_MAX_GROUPS);
     CI_TRY(ci_run_ingest_options(run->conf, &options));
     CI_TRY(ci_ingest_scan(run->site.registry, run->site.paths.input, &options, &report));
     ci_status status = arrived_groups(run, &groups);
     bool is_by_id = ci_conf_text(run->conf, CI_CONF_OPT_GROUP)[0] != '\0';
     if (status == CI_OK && groups->n > 0 && !is_by_id) status = check_disk(run);
-    for (size_t i = 0; status == CI_OK && i < groups->n && i < most; i++) {
-        if (is_by_id || groups->item[i].is_remake) status = holes_retry(run, &groups->item[i]);
-        if (status == CI_OK) status = group_append(chosen, &groups->item[i]);
-    }
+    if (status == CI_OK) status = groups_append(run, groups, is_by_id, chosen);
     if (status == CI_OK && groups->n == 0) status = tell_nothing(run, &report);
     ci_registry_groups_free(groups);
     return status;

@@ -69,7 +69,7 @@ static ci_status check_tiles(const ci_run_group *group, const ci_report_group *r
         if (tile->state == CI_TILE_FAILED && ci_status_is_environment(tile->status))
             return ci_error(tile->status,
                             "tile %s: %s; the machine is at fault, not the data: the group "
-                            "stays pending and is made by the next run",
+                            "stays pending and is tried again by itself",
                             tile->id, tile->reason);
     }
     if (n_passed >= n_needed) return CI_OK;

@@ -43,10 +43,15 @@ static void group_clear(ci_run_group *group)
     ci_mem_free(group->tile);
 }
 
+void ci_run_groups_cut(ci_run_groups *groups, size_t n)
+{
+    while (groups->n_group > n)
+        group_clear(&groups->group[--groups->n_group]);
+}
+
 void ci_run_groups_free(ci_run_groups *groups)
 {
-    for (size_t i = 0; i < groups->n_group; i++)
-        group_clear(&groups->group[i]);
+    ci_run_groups_cut(groups, 0);
     ci_mem_free(groups->group);
     memset(groups, 0, sizeof *groups);
 }

@@ -103,7 +103,7 @@ ci_status ci_run_group_inputs_check(const ci_run_group *group)
     if (!first) return CI_OK;
     return ci_error(CI_ERR_IO,
                     "group %s: none of its %zu files is there, %s the first: mount their disk, or "
-                    "put them back; the group stays pending and is made by the next run",
+                    "put them back; the group stays pending and is tried again by itself",
                     group->id, n_path, first);
 }
 

@@ -7,9 +7,6 @@
 /* Of the sizes and samples of the content of a group's files, in order. Local. */
 CI_MUST_CHECK ci_status ci_run_group_inputs_hash(const ci_run_group *group,
                                                  char out[CI_SHA256_HEX]);
-/* CI_ERR_IO where none of the group's files is there, as when their disk is not mounted: the
- * machine's fault, not the data's. Local. */
-CI_MUST_CHECK ci_status ci_run_group_inputs_check(const ci_run_group *group);
 /* How the making of a product differs from what this run would do with files of that hash: "it was
  * made with other options" or "... from other files of these times"; NULL where it does not, or
  * does not say. Local. */
