@@ -18,7 +18,7 @@ typedef struct ci_ingest_options
     double max_dec_step_rad;   /* 0.1 deg */
     double silence_s;          /* an open group closes this long after its last file: 900 */
     double min_group_fraction; /* of the members, passed tiles of a full group: 0.8 (8 of 10) */
-    int64_t min_group_early;   /* passed tiles of one closed early: 3 */
+    int64_t min_group_early;   /* passed tiles of one closed early: 3, or group_size if less */
     double since_unix_s;       /* files older (mtime) and unknown are passed over; NaN: since
                                   the migration of a deployed database, else none */
     /* Reads a file's header; NULL: ci_uvh5_summary_read. */
@@ -37,6 +37,11 @@ typedef struct ci_ingest_report
     size_t n_complete, n_degraded, n_failed;         /* observations closed by this scan */
     size_t n_group;                                  /* groups formed by this scan */
 } ci_ingest_report;
+
+/* UTC at the head of a file's name, seconds of MJD, or NaN. */
+double ci_ingest_name_time(const char *path);
+/* Numbers of sub-bands, "3, 7" as an observation has those it misses, as "sb03, sb07". */
+void ci_ingest_sub_bands_text(char out[2 * CI_REGISTRY_TEXT], const char *numbers);
 
 /* Looks at the folder (its .hdf5, .h5 and .uvh5 files; no sub-folders), records files and
  * observations, closes what is due by the registry's clock, forms groups. Any number of

@@ -267,3 +267,17 @@ int64_t ci_ingest_missing(const ci_registry_file *files, size_t n, int64_t n_exp
     }
     return n_missing;
 }
+
+void ci_ingest_sub_bands_text(char out[2 * CI_REGISTRY_TEXT], const char *numbers)
+{
+    size_t n = 0;
+    out[0] = '\0';
+    for (const char *p = numbers; *p && n + 16 < 2 * CI_REGISTRY_TEXT;) {
+        char *end;
+        long number = strtol(p, &end, 10);
+        if (end == p) return;
+        n +=
+            (size_t)snprintf(out + n, 2 * CI_REGISTRY_TEXT - n, "%ssb%02ld", n ? ", " : "", number);
+        p = end + strspn(end, ", ");
+    }
+}

@@ -132,6 +132,14 @@ static window window_at(const timeline *t, size_t i, double now, const ci_ingest
     return w;
 }
 
+/* A group closed early needs no more tiles than a full one has. */
+static int64_t min_tiles(const ci_ingest_options *options, bool is_early, size_t n)
+{
+    if (!is_early) return (int64_t)ceil(options->min_group_fraction * (double)n - 1e-9);
+    return options->group_size < options->min_group_early ? options->group_size
+                                                          : options->min_group_early;
+}
+
 static ci_status group_record(ci_registry *registry, const timeline *t, const window *w,
                               const ci_ingest_options *options, ci_ingest_report *report)
 {
@@ -154,14 +162,13 @@ static ci_status group_record(ci_registry *registry, const timeline *t, const wi
         g.member = members;
         g.is_early = w->closed_by != CLOSED_FULL;
         snprintf(g.closed_by, sizeof g.closed_by, "%s", closing_words[w->closed_by]);
-        g.n_min_tiles = g.is_early ? options->min_group_early
-                                   : (int64_t)ceil(options->min_group_fraction * (double)n - 1e-9);
+        g.n_min_tiles = min_tiles(options, g.is_early, n);
         if ((int64_t)n_usable < g.n_min_tiles) {
             g.state = CI_REGISTRY_WORK_FAILED;
             snprintf(error, sizeof error,
-                     "closed (%s) with %zu member%s, %zu of them usable; %lld needed",
-                     closing_words[w->closed_by], n, ci_plural(n), n_usable,
-                     (long long)g.n_min_tiles);
+                     "closed %s(%s) with %zu member%s, %zu of them usable; %lld needed",
+                     g.is_early ? "early " : "", closing_words[w->closed_by], n, ci_plural(n),
+                     n_usable, (long long)g.n_min_tiles);
         }
         status = ci_registry_group_id(g.id, ids, n, members[0].first_time_mjd_s);
     }

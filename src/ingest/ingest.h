@@ -9,8 +9,6 @@
 double ci_ingest_tolerance_s(const ci_registry_file *file);
 /* Number after "_sb" in a file's name, or -1. */
 int ci_ingest_name_number(const char *path);
-/* UTC at the head of a file's name, seconds of MJD, or NaN. */
-double ci_ingest_name_time(const char *path);
 bool ci_ingest_name_is_incomplete(const char *path);
 bool ci_ingest_name_is_data(const char *name);
 /* Refuses a path that databases, reports and JSON could not hold: they are UTF-8. */

@@ -182,13 +182,14 @@ static ci_status enough(ci_registry_file *files, size_t n, const ci_ingest_optio
     int64_t n_missing = ci_ingest_missing(files, n, expected, missing);
     *n_expected = expected ? expected : (int64_t)n + n_missing;
     *is_degraded = n_missing > 0;
-    if (expected && (double)n < options->min_fraction * (double)expected - 1e-9)
-        return ci_error(CI_ERR_INPUT,
-                        "%s: %zu of %lld sub-bands of this observation, missing: %s; at least %.0f "
-                        "are needed (--min-subbands, --expected-subbands)",
-                        files[0].path, n, (long long)expected, missing,
-                        ceil(options->min_fraction * (double)expected));
-    return CI_OK;
+    if (!expected || (double)n >= options->min_fraction * (double)expected - 1e-9) return CI_OK;
+    char names[2 * CI_REGISTRY_TEXT];
+    ci_ingest_sub_bands_text(names, missing);
+    return ci_error(CI_ERR_INPUT,
+                    "%s: %zu of %lld sub-bands of this observation, missing: %s; at least %.0f "
+                    "are needed (--min-subbands, --expected-subbands)",
+                    files[0].path, n, (long long)expected, names,
+                    ceil(options->min_fraction * (double)expected));
 }
 
 ci_status ci_ingest_check_named(const char *const *paths, size_t n_path,

@@ -139,6 +139,8 @@ ci_status ci_ingest_refresh(ci_registry *registry, const char *observation_id,
             o->arrived_unix_s = fmax(o->arrived_unix_s, f->arrived_unix_s);
             status = ci_registry_file_put(registry, f);
         }
+        /* While they are awaited, too. */
+        ci_ingest_missing(files->item, files->n, o->n_expected, o->missing);
         if (status == CI_OK) status = ci_registry_sub_bands_put(registry, observation_id, files);
         if (status == CI_OK) status = ci_registry_observation_put(registry, o);
     }
@@ -175,12 +177,13 @@ ci_status ci_ingest_account(ci_registry *registry, ci_registry_observation *o, i
 /* Whether its sub-bands are enough, all or DEGRADED; where not, it has failed. */
 static ci_status judge_count(ci_registry_observation *o, const ci_ingest_options *options)
 {
-    char *error = NULL;
+    char *error = NULL, missing[2 * CI_REGISTRY_TEXT];
     o->is_ready = o->n_present > 0 &&
                   (double)o->n_present >= options->min_fraction * (double)o->n_expected - 1e-9;
     if (o->is_ready) return CI_OK;
+    ci_ingest_sub_bands_text(missing, o->missing);
     CI_TRY(ci_str_format(&error, "%lld of %lld sub-bands, missing: %s", (long long)o->n_present,
-                         (long long)o->n_expected, o->missing));
+                         (long long)o->n_expected, missing));
     ci_mem_free(o->error);
     o->error = error;
     o->is_degraded = false;
@@ -191,7 +194,9 @@ static ci_status judge_count(ci_registry_observation *o, const ci_ingest_options
 static ci_status close_short(ci_registry *registry, ci_registry_observation *o,
                              const ci_ingest_options *options, ci_ingest_report *report)
 {
+    char missing[2 * CI_REGISTRY_TEXT];
     CI_TRY(ci_ingest_account(registry, o, o->n_expected));
+    ci_ingest_sub_bands_text(missing, o->missing);
     CI_TRY(judge_count(o, options));
     if (!o->is_ready) {
         report->n_failed++;
@@ -201,7 +206,7 @@ static ci_status close_short(ci_registry *registry, ci_registry_observation *o,
         report->n_degraded++;
         ci_log_warning("observation %s is DEGRADED: %lld of %lld sub-bands, missing: %s", o->id,
                        (long long)o->n_present, (long long)o->n_expected,
-                       *o->missing ? o->missing : "unknown");
+                       *missing ? missing : "unknown");
     }
     return ci_registry_observation_put(registry, o);
 }

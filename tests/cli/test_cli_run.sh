@@ -16,7 +16,7 @@ for ranks in 0 2; do
     $(places s$ranks)
   bad 3 '11 of 16 sub-bands' $ranks run sim/*sb0*.hdf5 sim/*sb10.hdf5 $model $image $(places few)
 done
-grep -q 'missing: 11, 12, 13, 14, 15' "$err" || fail "the missing are not named: $(own_lines)"
+grep -q 'missing: sb11, sb12, sb13, sb14, sb15' "$err" || fail "the missing are not named: $(own_lines)"
 good 'published: ' 0 run sim/*sb0*.hdf5 sim/*sb1[01].hdf5 $model $image $(places twelve)
 grep -q DEGRADED "$out" || fail "12 of 16 are not called DEGRADED"
 good 'published: ' 0 run sim/*.hdf5 $model $image $(places all)

@@ -60,6 +60,17 @@ static void test_short_waits(void **state)
     make_short(t, now);
     assert_int_equal(state_of(t, now, &o), CI_REGISTRY_WORK_COLLECTING);
     assert_false(o.is_ready);
+    assert_string_equal(o.missing, "3, 7"); /* while they are awaited */
+}
+
+static void test_sub_bands_text(void **state)
+{
+    (void)state;
+    char text[2 * CI_REGISTRY_TEXT];
+    ci_ingest_sub_bands_text(text, "");
+    assert_string_equal(text, "");
+    ci_ingest_sub_bands_text(text, "3, 7, 12, 103");
+    assert_string_equal(text, "sb03, sb07, sb12, sb103");
 }
 
 static void test_short_is_degraded_or_failed(void **state)
@@ -385,6 +396,7 @@ int main(void)
         INGEST_TEST(test_nothing_new),
         INGEST_TEST(test_short_waits),
         INGEST_TEST(test_short_is_degraded_or_failed),
+        cmocka_unit_test(test_sub_bands_text),
         INGEST_TEST(test_late_files),
         INGEST_TEST(test_late_files_are_taken_by_name),
         INGEST_TEST(test_late_files_that_are_too_few),

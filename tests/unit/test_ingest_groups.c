@@ -106,10 +106,28 @@ static void test_gap_at_head_blocks_nothing(void **state)
     assert_int_equal(g->item[0].n_member, 1);
     assert_int_equal(g->item[0].state, CI_REGISTRY_WORK_FAILED);
     assert_string_equal(g->item[0].closed_by, "gap");
+    assert_non_null(strstr(g->item[0].error, "closed early (gap) with 1 member"));
     assert_non_null(strstr(g->item[0].error, "3 needed"));
     assert_int_equal(g->item[1].n_member, 10);
     assert_int_equal(g->item[1].state, CI_REGISTRY_WORK_PENDING);
     assert_int_equal(g->item[1].member[0].role, CI_REGISTRY_ROLE_NEW);
+    ci_registry_groups_free(g);
+}
+
+/* A group of two needs two, closed early or not: three it never has. */
+static void test_small_group_needs_its_size(void **state)
+{
+    ingest_case *t = *state;
+    double now = t->c.clock.unix_s;
+    t->options.group_size = 2;
+    t->options.overlap = 0;
+    tile_make(t, now, 16, now);
+    t->c.clock.unix_s = now + 901;
+    scan(t);
+    ci_registry_groups *g = groups_of(t);
+    assert_int_equal(g->n, 1);
+    assert_int_equal(g->item[0].n_min_tiles, 2);
+    assert_non_null(strstr(g->item[0].error, "2 needed"));
     ci_registry_groups_free(g);
 }
 
@@ -280,6 +298,7 @@ int main(void)
         INGEST_TEST(test_silence_closes_a_group),
         INGEST_TEST(test_overlap_is_used_once),
         INGEST_TEST(test_gap_at_head_blocks_nothing),
+        INGEST_TEST(test_small_group_needs_its_size),
         INGEST_TEST(test_gap_in_the_middle),
         INGEST_TEST(test_span_of_60_minutes),
         INGEST_TEST(test_span_of_61_minutes),
