@@ -25,11 +25,12 @@ static ci_status publish_one(const ci_run_site *site, const ci_conf *conf, const
     return status;
 }
 
-/* Failed for good, or back in staging after a failure. */
+/* Failed for good, or back in staging after a failure; not one that was withdrawn, which is
+ * published by its name alone. */
 static bool has_failed(const ci_registry_product *p)
 {
     return p->state == CI_REGISTRY_PUBLISH_FAILED ||
-           (p->state == CI_REGISTRY_PUBLISH_STAGING && p->n_attempt > 0);
+           (p->state == CI_REGISTRY_PUBLISH_STAGING && p->n_attempt > 0 && p->auto_publish);
 }
 
 typedef struct retry_counts
@@ -68,7 +69,7 @@ ci_status ci_cli_publish_again(const ci_run_site *site, const ci_conf *conf,
     if (*what->id) return publish_one(site, conf, what->id, &options);
     ci_status status = publish_again(site, conf, what, &options, &n);
     if (!what->as_json) {
-        printf("%zu failed product%s %s\n", n.n_tried, ci_plural(n.n_tried),
+        printf("%zu product%s with failed attempts %s\n", n.n_tried, ci_plural(n.n_tried),
                what->dry_run ? "looked at, none changed" : "tried again");
         return status;
     }

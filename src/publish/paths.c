@@ -40,6 +40,20 @@ ci_status ci_publish_base_open(const char *base, int *fd)
     return *fd >= 0 ? CI_OK : ci_error_errno(errno, real, "open folder");
 }
 
+/* Why a name below a base is not opened as a folder: a link is refused, whatever it leads to; else
+ * something stands in the way, which somebody moves away. */
+static ci_status child_fault(int why, int parent, const char *name, const char *shown)
+{
+    struct stat facts;
+    if (why != ELOOP && why != ENOTDIR) return ci_error_errno(why, shown, "open folder");
+    if (fstatat(parent, name, &facts, AT_SYMLINK_NOFOLLOW) != 0)
+        return ci_error_errno(errno, shown, "look at");
+    if (S_ISLNK(facts.st_mode))
+        return ci_error(CI_ERR_GATE, "%s: '%s' is a link: nothing is published through it", shown,
+                        name);
+    return ci_error(CI_ERR_IO, "%s: '%s' is there and no folder: move it away", shown, name);
+}
+
 ci_status ci_publish_child_open(int parent, const char *name, bool make, const char *shown, int *fd)
 {
     *fd = -1;
@@ -55,13 +69,7 @@ ci_status ci_publish_child_open(int parent, const char *name, bool make, const c
         return ci_error_errno(errno, shown, "make folder");
     *fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (*fd >= 0 && is_made) ci_file_share(*fd, parent);
-    if (*fd >= 0) return CI_OK;
-    if (errno == ELOOP || errno == ENOTDIR)
-        return ci_error(CI_ERR_GATE,
-                        "%s: '%s' is a link or no folder: nothing is published "
-                        "through it",
-                        shown, name);
-    return ci_error_errno(errno, shown, "open folder");
+    return *fd >= 0 ? CI_OK : child_fault(errno, parent, name, shown);
 }
 
 /* What of `path` lies below the base; the base may be written with or without its links. */

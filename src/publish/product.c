@@ -254,7 +254,33 @@ ci_status ci_publish_check_lost(ci_registry *registry, const char *id, const cha
     return status;
 }
 
-/* Path rules and gates, nothing else. */
+/* What an attempt would find where it writes: the folder of the date, and room for a second copy.
+ */
+static ci_status target_check(const ci_publish_options *options, const char *date, const char *id,
+                              const ci_publish_files *files)
+{
+    uint64_t n_free = 0, n_needed = 0;
+    int base, fd = -1;
+    CI_TRY(ci_publish_base_open(options->products_base, &base));
+    ci_status status = ci_publish_child_open(base, date, false, options->products_base, &fd);
+    close(base);
+    if (fd >= 0) close(fd);
+    if (status == CI_ERR_INPUT) {
+        ci_error_clear(); /* it is made */
+        status = CI_OK;
+    }
+    if (status != CI_OK) return status;
+    CI_TRY(ci_path_free_bytes(options->products_base, &n_free));
+    for (size_t i = 0; i < files->n; i++)
+        n_needed += (uint64_t)files->item[i].is.n_byte;
+    if (n_needed <= n_free) return CI_OK;
+    return ci_error(CI_ERR_DISK,
+                    "%s: would not be published: %s has %.3f GB free, its files are %.3f GB: make "
+                    "room",
+                    id, options->products_base, 1e-9 * (double)n_free, 1e-9 * (double)n_needed);
+}
+
+/* Path rules, gates and room, nothing else. */
 static ci_status dry_run(ci_registry *registry, const ci_registry_product *p,
                          const ci_publish_options *options, ci_publish_result *result)
 {
@@ -266,6 +292,8 @@ static ci_status dry_run(ci_registry *registry, const ci_registry_product *p,
     ci_status status = ci_publish_files_open(&files, fd, p->stage_path);
     if (status == CI_OK)
         status = ci_publish_judge_files(registry, p, &files, options, &result->gates);
+    if (status == CI_OK && !result->gates.refused)
+        status = target_check(options, date, p->id, &files);
     ci_publish_files_close(&files);
     close(fd);
     CI_TRY(status);

@@ -29,7 +29,7 @@ mv kept refused
 sha256sum refused/state/data_registry.sqlite3 >before
 bad 2 '--recover has no --dry-run' 0 publish --recover --dry-run $refused
 good 'would be published' 0 publish --id "$(ls refused/staging/mosaics)" --dry-run $refused
-good '0 failed products' 0 publish --retry-failed --dry-run $refused
+good '0 products with failed attempts' 0 publish --retry-failed --dry-run $refused
 sha256sum -c --quiet before || fail "--dry-run changed the registry"
 good ': published' 0 publish --id "$(ls refused/staging/mosaics)" $refused
 run 2 refused

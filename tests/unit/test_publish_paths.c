@@ -107,6 +107,30 @@ static void test_linked_date(void **state)
     assert_int_equal(n_entries(outside), before);
 }
 
+/* A plain file where the date's folder is to be is no attack, and no matter of a gate: the attempt
+ * failed, and the next publishes when it is away. */
+static void test_file_for_date(void **state)
+{
+    publish_case *t = *state;
+    ci_publish_result r;
+    char inside[400], date[400];
+    real_make(t, inside);
+    stage_only(t, "real", inside);
+    snprintf(date, sizeof date, "%s/" CASE_DATE, t->products);
+    OK(ci_file_write(date, "x", 1));
+    unit_refused(ci_publish_product(t->registry, "real", &t->options, &r), CI_ERR_IO,
+                 "is there and no folder: move it away");
+    assert_int_equal(state_of(t, "real"), CI_REGISTRY_PUBLISH_STAGING);
+    t->options.dry_run = true;
+    unit_refused(ci_publish_product(t->registry, "real", &t->options, &r), CI_ERR_IO,
+                 "is there and no folder: move it away");
+    t->options.dry_run = false;
+    assert_int_equal(unlink(date), 0);
+    t->options.by_name = true;
+    OK(ci_publish_product(t->registry, "real", &t->options, &r));
+    assert_int_equal(state_of(t, "real"), CI_REGISTRY_PUBLISH_PUBLISHED);
+}
+
 /* Links inside the base path itself are the site's own business. */
 static void test_linked_base(void **state)
 {
@@ -127,9 +151,10 @@ static void test_linked_base(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        PUBLISH_TEST(test_outside),     PUBLISH_TEST(test_by_name_keeps_lock_and_rules),
-        PUBLISH_TEST(test_linked_file), PUBLISH_TEST(test_ids),
-        PUBLISH_TEST(test_linked_date), PUBLISH_TEST(test_linked_base),
+        PUBLISH_TEST(test_outside),       PUBLISH_TEST(test_by_name_keeps_lock_and_rules),
+        PUBLISH_TEST(test_linked_file),   PUBLISH_TEST(test_ids),
+        PUBLISH_TEST(test_file_for_date), PUBLISH_TEST(test_linked_date),
+        PUBLISH_TEST(test_linked_base),
     };
     ci_log_set_level(CI_LOG_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);
