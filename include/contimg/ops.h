@@ -45,6 +45,7 @@ typedef struct ci_ops_metrics
 {
     int64_t n_published, n_staging, n_publishing; /* products */
     int64_t n_failed, n_exhausted;                /* of which failed; attempts used up */
+    int64_t n_refused;                            /* by a quality gate */
     int64_t n_recent_failure;                     /* attempts of the last 24 h that failed */
     double success_percent;                       /* of all attempts; 100 where there were none */
     double time_unix_s;
@@ -103,6 +104,31 @@ ci_json *ci_ops_alert_json(const ci_registry_alert *alert, const char *contact);
 CI_MUST_CHECK ci_status ci_ops_alert_tell(const char *command, const ci_registry_alert *alert,
                                           const char *contact, double limit_s);
 
+/* ---- what needs somebody --------------------------------------------------------------------- */
+
+enum
+{
+    CI_OPS_CONCERNS = 5
+};
+typedef struct ci_ops_concern
+{
+    const char *kind, *state; /* "product" or "group"; "failed", "refused" or "LOST" */
+    char id[CI_REGISTRY_ID];
+    char why[128]; /* of what is LOST who had it; cut at a word */
+} ci_ops_concern;
+typedef struct ci_ops_concerns
+{
+    size_t n;      /* of all */
+    size_t n_item; /* of them the first here: LOST, then products, then groups, newest first */
+    ci_ops_concern item[CI_OPS_CONCERNS];
+} ci_ops_concerns;
+/* Products that failed or were refused, groups that failed, and what a run had that is gone. */
+CI_MUST_CHECK ci_status ci_ops_concerns_read(ci_ops_concerns *out, ci_registry *registry);
+/* [{kind, id, state, why}]; the caller's. */
+ci_json *ci_ops_concerns_json(const ci_ops_concerns *concerns);
+/* A text in n_byte (16 or more) bytes: what is longer ends after a word, with " ...". */
+void ci_ops_text_cut(char *out, size_t n_byte, const char *text);
+
 /* ---- lists ---------------------------------------------------------------------------------- */
 
 /* What there is, as the registry has it: what `contimg group` and `contimg status` list. */
@@ -117,8 +143,9 @@ typedef struct ci_ops_status
 CI_MUST_CHECK ci_status ci_ops_status_read(ci_ops_status *out, ci_registry *registry);
 /* Frees what it owns. */
 void ci_ops_status_clear(ci_ops_status *status);
-/* Observations that did not fail and are in no group yet. */
-size_t ci_ops_status_ungrouped(const ci_ops_status *status);
+/* Observations that did not fail and are in no group yet; *arrived_unix_s: when the last file of
+ * theirs came, 0: there is none. */
+size_t ci_ops_status_ungrouped(const ci_ops_status *status, double *arrived_unix_s);
 /* {observations, groups, files, products}; the caller's. The registry says who still lives. */
 ci_json *ci_ops_status_json(const ci_ops_status *status, const ci_registry *registry);
 /* ---- clean ----------------------------------------------------------------------------------- */
@@ -135,6 +162,9 @@ typedef struct ci_ops_cleaned
 {
     size_t n_removed, n_fault;
     int64_t n_byte;
+    size_t n_young; /* of staging: what stays for its age alone */
+    int64_t n_young_byte;
+    double next_unix_s; /* when the first of them may go; 0: there is none */
 } ci_ops_cleaned;
 /* Removes, one line each onto `out`: tiles that no group needs, staging of mosaics that are
  * published and whole, files in logs, folders in reports. What cannot be removed is warned of and
@@ -179,13 +209,14 @@ typedef enum ci_ops_standing_kind
     CI_OPS_STANDING_OBSERVATION,
     CI_OPS_STANDING_GROUP,
     CI_OPS_STANDING_PRODUCT,
+    CI_OPS_STANDING_FILE,
     CI_OPS_STANDING_COUNT
 } ci_ops_standing_kind;
-/* "observation", "group", "product". */
+/* "observation", "group", "product", "file". */
 const char *ci_ops_standing_word(ci_ops_standing_kind kind);
 
-/* Where an observation, group or product of that id stands. Texts without a size are borrowed from
- * the story's rows. */
+/* Where an observation, group, product or file of that id stands. Texts without a size are borrowed
+ * from the story's rows. */
 typedef struct ci_ops_standing
 {
     ci_ops_standing_kind kind;
@@ -195,7 +226,7 @@ typedef struct ci_ops_standing
     bool is_lost;                         /* its owner is gone */
     const char *published_path;
     const char *version_before; /* that is published while this one is not */
-    bool is_degraded;           /* of a product */
+    bool is_degraded;           /* of a product or an observation */
     char degraded_why[512];
     char next[2 * CI_REGISTRY_TEXT];
 } ci_ops_standing;
@@ -207,13 +238,16 @@ typedef struct ci_ops_story
     ci_registry_observations *observations;     /* the rows, one or none of each; owned, as all */
     ci_registry_groups *groups;
     ci_registry_products *products;
+    ci_registry_files *files;     /* of an observation all that are not used; else the one of that
+                                     path or name, or all */
+    const ci_registry_file *file; /* of them the one that the story is of; NULL: of another thing */
     ci_registry_changes *changes;
     char **log; /* [changes->n] the log of a change's run; NULL: there is none */
     ci_registry_attempts *attempts;
     char *last_log_line; /* of what is lost; NULL: not known */
 } ci_ops_story;
-/* `state`: the state folder. CI_ERR_INPUT where nothing is known of the id. To be cleared whatever
- * the status. */
+/* `state`: the state folder; `id`: of a file its path or name. CI_ERR_INPUT where nothing is known
+ * of the id. To be cleared whatever the status. */
 CI_MUST_CHECK ci_status ci_ops_story_read(ci_ops_story *out, ci_registry *registry,
                                           const char *state, const char *id);
 /* Leaves zeros. */
@@ -243,6 +277,7 @@ typedef struct ci_ops_day
 {
     double from_unix_s, to_unix_s;
     int64_t n_group, n_group_failed, n_published, n_refused, n_publish_failed;
+    int64_t n_lost; /* groups and products taken over of runs that were gone */
     int64_t n_tile_passed, n_tile_refused, n_tile_failed;
     double tile_s, noise_ratio; /* a tile; rms / thermal, the median; NaN: no tile was made */
     ci_ops_reasons failures, refusals;
@@ -257,15 +292,21 @@ CI_MUST_CHECK ci_status ci_ops_history_read(ci_ops_history *out, ci_registry *re
                                             double seconds);
 /* Leaves zeros. */
 void ci_ops_history_clear(ci_ops_history *history);
-/* GB that are free where a path is, or will be made, to 0.1. */
+/* GB that are free where a path is, or will be made, to 0.01. */
 CI_MUST_CHECK ci_status ci_ops_disk_free_gb(double *out, const char *path);
 /* {days [{date, groups_completed, groups_failed, tiles_passed, tiles_refused, tiles_failed,
- * published, refused, publish_failures, seconds_per_tile, noise_over_thermal, failures [{reason,
- * last, count}], refusals [...]}]}, to ci_json_free. */
+ * published, refused, publish_failures, taken_over, seconds_per_tile, noise_over_thermal, failures
+ * [{reason, last, count}], refusals [...]}]}, to ci_json_free. */
 ci_json *ci_ops_history_json(const ci_ops_history *history);
 
 /* ---- lines ---------------------------------------------------------------------------------- */
 
+#define CI_OPS_LINE 1024
+/* What an observation has, awaits and until when, or misses: "2 of 3 sub-bands, missing sb01". */
+void ci_ops_observation_text(char out[CI_OPS_LINE], const ci_registry_observation *o);
+/* Whether a file that is not used is of that observation: by what the registry knows, else by the
+ * time in its name. */
+bool ci_ops_file_is_of(const ci_registry_file *file, const ci_registry_observation *o);
 /* Why a product is DEGRADED; NULL where it is not; ci_mem_free. */
 char *ci_ops_product_degraded(const ci_registry_product *product);
 /* Why a file is not used, without its path in front; borrowed. */

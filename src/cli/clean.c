@@ -21,6 +21,14 @@ ci_status ci_cli_clean(const ci_conf *conf)
     if (status == CI_OK)
         printf("%zu thing%s of %.3f GB %s\n", sum.n_removed, ci_plural(sum.n_removed),
                1e-9 * (double)sum.n_byte, dry_run ? "would be removed" : "removed");
+    if (status == CI_OK && sum.n_young > 0) {
+        char next[32];
+        ci_time_iso(next, ci_time_mjd_s_from_unix(sum.next_unix_s), 0, true);
+        printf("%zu more of %.3f GB in staging %s not needed and too young, the first until %s; "
+               "--staging-days 0 takes %s now\n",
+               sum.n_young, 1e-9 * (double)sum.n_young_byte, sum.n_young == 1 ? "is" : "are", next,
+               sum.n_young == 1 ? "it" : "them");
+    }
     if (status == CI_OK && sum.n_fault > 0)
         status = ci_error(CI_ERR_IO, "%zu could not be removed, each named by a warning above",
                           sum.n_fault);

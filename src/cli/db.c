@@ -159,6 +159,7 @@ static ci_status leases(const ci_conf *conf, ci_run_site *site)
                     &all.products->item[i].owner, &n);
     ci_ops_status_clear(&all);
     CI_TRY(status);
+    if (n == 0) printf("no lease is held: nobody works on anything\n");
     if (n == 0) return CI_OK;
     return ci_error(CI_ERR_NOT_READY, "%zu lease%s held: wait for the run, or stop it", n,
                     n == 1 ? " is" : "s are");

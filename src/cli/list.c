@@ -19,10 +19,9 @@ ci_status ci_cli_print_json(ci_json *record)
 
 static void print_observation(const ci_registry_observation *o)
 {
-    printf("observation %-20s %-12s %2lld of %lld sub-bands%s%s%s%s\n", o->id,
-           ci_registry_work_state_word(o->state), (long long)o->n_present, (long long)o->n_expected,
-           *o->missing ? ", missing " : "", o->missing, o->error && *o->error ? ": " : "",
-           o->error ? o->error : "");
+    char text[CI_OPS_LINE];
+    ci_ops_observation_text(text, o);
+    printf("observation %-20s %-12s %s\n", o->id, ci_registry_work_state_word(o->state), text);
 }
 
 static void print_group(const ci_registry_group *group)
@@ -59,11 +58,15 @@ static void print_product(ci_registry_product *p)
 /* Observations that are in no group yet, and what they wait for. */
 static void print_waiting(const ci_ops_status *status, const ci_ingest_options *options)
 {
-    size_t n = ci_ops_status_ungrouped(status);
+    char until[32];
+    double arrived;
+    size_t n = ci_ops_status_ungrouped(status, &arrived);
     if (n == 0) return;
+    ci_time_iso(until, ci_time_mjd_s_from_unix(arrived + options->silence_s), 0, true);
     printf("waiting     %zu observation%s in no group yet: a group closes when it has %lld, at a "
-           "gap, or %.0f minutes after its last file\n",
-           n, n == 1 ? " is" : "s are", (long long)options->group_size, options->silence_s / 60);
+           "gap, or %.0f minutes after the time of its last file: %s if no other comes\n",
+           n, n == 1 ? " is" : "s are", (long long)options->group_size, options->silence_s / 60,
+           until);
 }
 
 /* Files that nothing else tells of yet: their writer may not be done. */

@@ -124,20 +124,35 @@ static ci_status record_and_tell(const ci_run_site *site, const ci_conf *conf, c
     return status;
 }
 
-static void print_text(const ci_ops_metrics *m, const ci_ops_alerts *alerts, const ci_conf *conf)
+static void print_concerns(const ci_ops_concerns *concerns)
+{
+    for (size_t i = 0; i < concerns->n_item; i++) {
+        const ci_ops_concern *c = &concerns->item[i];
+        printf("%s %s %s%s%s (contimg status %s)\n", c->state, c->kind, c->id, *c->why ? ": " : "",
+               c->why, c->id);
+    }
+    if (concerns->n > concerns->n_item)
+        printf("and %zu more: contimg status\n", concerns->n - concerns->n_item);
+}
+
+static void print_text(const ci_ops_metrics *m, const ci_ops_concerns *concerns,
+                       const ci_ops_alerts *alerts, const ci_conf *conf)
 {
     printf("published %lld, in staging %lld, publishing %lld\n", (long long)m->n_published,
            (long long)m->n_staging, (long long)m->n_publishing);
-    printf("failed publishes %lld, attempts used up %lld, failed attempts of 24 h %lld\n",
-           (long long)m->n_failed, (long long)m->n_exhausted, (long long)m->n_recent_failure);
+    printf("failed publishes %lld (%lld with no attempt left, the others are tried again), refused "
+           "%lld, failed attempts of 24 h %lld\n",
+           (long long)m->n_failed, (long long)m->n_exhausted, (long long)m->n_refused,
+           (long long)m->n_recent_failure);
     printf("success rate %.2f %%\n", m->success_percent);
+    print_concerns(concerns);
     for (size_t i = 0; i < alerts->n; i++)
         print_alert(&alerts->item[i], conf);
     if (alerts->n == 0) printf("no alert\n");
 }
 
-static ci_status print_json(const ci_ops_metrics *m, const ci_ops_alerts *alerts,
-                            const char *contact)
+static ci_status print_json(const ci_ops_metrics *m, const ci_ops_concerns *concerns,
+                            const ci_ops_alerts *alerts, const char *contact)
 {
     ci_json *json = ci_json_object(), *texts = ci_json_array(), *details = ci_json_array();
     for (size_t i = 0; i < alerts->n; i++) {
@@ -147,6 +162,7 @@ static ci_status print_json(const ci_ops_metrics *m, const ci_ops_alerts *alerts
     ci_json_put(json, "status", ci_ops_metrics_json(m));
     ci_json_put(json, "alerts", texts);
     ci_json_put(json, "alert_details", details);
+    ci_json_put(json, "concerns", ci_ops_concerns_json(concerns));
     return ci_cli_print_json(json);
 }
 
@@ -188,17 +204,19 @@ static void documents_write(const ci_run_site *site)
 static ci_status check_site(const ci_run_site *site, const ci_conf *conf)
 {
     ci_ops_metrics metrics;
+    ci_ops_concerns concerns;
     ci_ops_alerts alerts;
     bool is_test = ci_conf_bool(conf, CI_CONF_OPT_TEST);
     CI_TRY(ci_ops_metrics_read(&metrics, site->registry));
+    CI_TRY(ci_ops_concerns_read(&concerns, site->registry));
     CI_TRY(judge(&alerts, site, conf));
     if (!is_test) CI_TRY(record_and_tell(site, conf, &alerts));
     if (!ci_registry_is_read_only(site->registry)) documents_write(site);
     CI_TRY(since_fill(&alerts, site->registry));
     if (ci_conf_bool(conf, CI_CONF_OPT_JSON))
-        CI_TRY(print_json(&metrics, &alerts, ci_conf_text(conf, CI_CONF_OPT_CONTACT)));
+        CI_TRY(print_json(&metrics, &concerns, &alerts, ci_conf_text(conf, CI_CONF_OPT_CONTACT)));
     else if (!ci_conf_bool(conf, CI_CONF_OPT_QUIET))
-        print_text(&metrics, &alerts, conf);
+        print_text(&metrics, &concerns, &alerts, conf);
     if (is_test) CI_TRY(test_tell(conf, metrics.time_unix_s));
     if (alerts.n == 0) return CI_OK;
     return ci_error(CI_ERR_ALERT, "%zu alert%s active", alerts.n, alerts.n == 1 ? " is" : "s are");

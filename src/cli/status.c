@@ -6,6 +6,7 @@
 #include "contimg/run.h"
 
 #include <math.h>
+#include <string.h>
 
 /* A time as UTC text; "" where it is not known. */
 static const char *time_of(char text[32], double unix_s)
@@ -22,6 +23,19 @@ static void print_process(const char *host, int64_t pid, const char *job)
 }
 
 /* ---- one thing ------------------------------------------------------------------------------- */
+
+/* Files of its time that are not used. */
+static void print_files(const ci_ops_story *story)
+{
+    for (size_t i = 0; story->files && i < story->files->n; i++) {
+        ci_registry_file *f = &story->files->item[i];
+        if (!ci_ops_file_is_of(f, &story->observations->item[0])) continue;
+        const char *reason = ci_ops_file_reason(f);
+        ci_str_one_line(f->path);
+        printf("  file %s is not used: %s: %s\n", f->path, ci_registry_file_state_word(f->state),
+               reason);
+    }
+}
 
 static void print_now(const ci_ops_standing *now)
 {
@@ -55,8 +69,11 @@ static void print_attempt(const ci_registry_attempt *a)
 
 static void print_story(const ci_ops_story *story)
 {
-    for (size_t i = 0; i < story->n_now; i++)
+    for (size_t i = 0; i < story->n_now; i++) {
         print_now(&story->now[i]);
+        if (story->now[i].kind == CI_OPS_STANDING_OBSERVATION) print_files(story);
+    }
+    if (story->file) printf("  path %s\n", story->file->path);
     if (story->last_log_line && *story->last_log_line)
         printf("  its run said last: %s\n", story->last_log_line);
     for (size_t i = 0; i < story->changes->n; i++)
@@ -79,12 +96,32 @@ static ci_status one_thing(const ci_run_site *site, const char *id, bool as_json
 
 /* ---- day by day ------------------------------------------------------------------------------ */
 
+/* Whether an observation failed for what its tile failed for, which has a line. */
+static bool is_of_tile(const ci_ops_reasons *list, const ci_ops_reason *reason)
+{
+    static const char mark[] = "observation: ", tile[] = "tile: ";
+    if (strncmp(reason->text, mark, sizeof mark - 1) != 0) return false;
+    for (size_t i = 0; i < list->n; i++) {
+        const char *other = list->item[i].text;
+        /* The text is cut where its room ends, for the longer word before. */
+        size_t n = strlen(reason->text + sizeof mark - 1);
+        if (strncmp(other, tile, sizeof tile - 1) == 0 && list->item[i].n >= reason->n &&
+            strncmp(other + sizeof tile - 1, reason->text + sizeof mark - 1, n) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void print_reasons(const ci_ops_reasons *list, const char *word)
 {
-    for (size_t i = 0; i < list->n; i++)
-        printf("  %s %4lld x %s%s%s%s\n", word, (long long)list->item[i].n, list->item[i].text,
-               *list->item[i].last ? " (the last: " : "", list->item[i].last,
-               *list->item[i].last ? ")" : "");
+    for (size_t i = 0; i < list->n; i++) {
+        const ci_ops_reason *r = &list->item[i];
+        char text[200];
+        if (is_of_tile(list, r)) continue;
+        ci_ops_text_cut(text, sizeof text, r->text);
+        printf("  %s %4lld x %s%s%s%s\n", word, (long long)r->n, text,
+               *r->last ? " (the last: " : "", r->last, *r->last ? ")" : "");
+    }
 }
 
 static void print_day(const ci_ops_day *d)
@@ -95,6 +132,7 @@ static void print_day(const ci_ops_day *d)
            time_of(date, d->from_unix_s), (long long)d->n_group, (long long)d->n_group_failed,
            (long long)d->n_tile_passed, (long long)d->n_tile_refused, (long long)d->n_tile_failed,
            (long long)d->n_published, (long long)d->n_refused, (long long)d->n_publish_failed);
+    if (d->n_lost > 0) printf("; %lld taken over from runs that were gone", (long long)d->n_lost);
     if (isfinite(d->tile_s)) printf("; %.0f s a tile", d->tile_s);
     if (isfinite(d->noise_ratio)) printf("; noise %.2f x thermal", d->noise_ratio);
     printf("\n");
@@ -102,13 +140,19 @@ static void print_day(const ci_ops_day *d)
     print_reasons(&d->refusals, "refused");
 }
 
+/* After the point, of GB. */
+static int digits(double gb)
+{
+    return gb < 10 ? 2 : 1;
+}
+
 static void print_history(const ci_ops_history *history, const double free_gb[3])
 {
     for (size_t i = 0; i < history->n_day; i++)
         print_day(&history->day[i]);
     if (history->n_day == 0) printf("nothing happened\n");
-    printf("free: staging %.1f GB, products %.1f GB, state %.1f GB\n", free_gb[0], free_gb[1],
-           free_gb[2]);
+    printf("free: staging %.*f GB, products %.*f GB, state %.*f GB\n", digits(free_gb[0]),
+           free_gb[0], digits(free_gb[1]), free_gb[1], digits(free_gb[2]), free_gb[2]);
 }
 
 /* free_gb {name: GB} beside the days. */

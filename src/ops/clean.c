@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -87,6 +88,15 @@ static void remove_one(cleaner *c, const candidate *what, const char *why, bool 
             what->path, 1e-6 * (double)n_byte, why);
 }
 
+/* It is not needed, and stays for its age alone. */
+static void young_count(cleaner *c, const candidate *what, double age_s)
+{
+    double next = c->now_unix_s + c->options->staging_s - age_s;
+    if (c->sum->n_young == 0 || next < c->sum->next_unix_s) c->sum->next_unix_s = next;
+    c->sum->n_young++;
+    c->sum->n_young_byte += n_byte_of(what);
+}
+
 /* ---- rules ----------------------------------------------------------------------------------- */
 
 /* A tile whose observation is known and that no open group, and none still to be formed, needs.
@@ -96,11 +106,17 @@ static ci_status tile_rule(cleaner *c, const candidate *what)
     ci_registry_observations *known = NULL;
     const char *ids[] = {what->name};
     bool is_needed = true, gone;
-    if (!what->is_folder || what->age_s < c->options->staging_s) return CI_OK;
+    if (!what->is_folder) return CI_OK;
     CI_TRY(ci_registry_observation_get(c->registry, what->name, &known));
     bool is_ours = known->n > 0 && !known->item[0].is_deployed;
     ci_registry_observations_free(known);
     if (!is_ours) return CI_OK;
+    if (what->age_s < c->options->staging_s) {
+        CI_TRY(ci_registry_observation_is_needed(c->registry, what->name, c->options->n_overlap,
+                                                 &is_needed));
+        if (!is_needed) young_count(c, what, what->age_s);
+        return CI_OK;
+    }
     if (!c->options->dry_run) {
         ci_status status = ci_registry_tiles_claim(c->registry, ids, 1, 600);
         if (status == CI_ERR_NOT_READY) {
@@ -144,9 +160,11 @@ static ci_status mosaic_rule(cleaner *c, const candidate *what)
     if (!may) return CI_OK;
     CI_TRY(ci_registry_product_get(c->registry, what->name, &found));
     const ci_registry_product *p = found->n > 0 ? &found->item[0] : NULL;
-    bool is_due = p && what->age_s >= c->options->staging_s && /* not made again just now */
-                  c->now_unix_s - p->published_unix_s >= c->options->staging_s;
+    /* It may have been made again just now. */
+    double age_s = p ? fmin(what->age_s, c->now_unix_s - p->published_unix_s) : 0;
+    bool is_due = p && age_s >= c->options->staging_s;
     ci_status status = CI_OK;
+    if (p && !is_due) young_count(c, what, age_s);
     if (is_due && ci_publish_verify(p->published_path) == CI_OK) {
         status = mosaic_remove(c, what);
     } else if (is_due) {

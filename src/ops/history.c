@@ -99,6 +99,8 @@ static void take_product(ci_ops_day *d, const ci_registry_change *c)
                    c->to_state == CI_REGISTRY_PUBLISH_STAGING;
     bool is_failed = c->to_state == CI_REGISTRY_PUBLISH_FAILED || is_back;
     bool is_refused = c->to_state == CI_REGISTRY_PUBLISH_REFUSED;
+    d->n_lost += c->from_state == CI_REGISTRY_PUBLISH_PUBLISHING &&
+                 c->to_state == CI_REGISTRY_PUBLISH_PUBLISHING;
     d->n_published += c->to_state == CI_REGISTRY_PUBLISH_PUBLISHED;
     d->n_refused += is_refused;
     d->n_publish_failed += is_failed;
@@ -128,6 +130,8 @@ static void take(ci_ops_day *d, const ci_registry_change *c)
     case CI_REGISTRY_CHANGE_GROUP:
         d->n_group += c->to_state == CI_REGISTRY_WORK_COMPLETED;
         d->n_group_failed += is_failed;
+        d->n_lost += c->from_state == CI_REGISTRY_WORK_IN_PROGRESS &&
+                     c->to_state == CI_REGISTRY_WORK_IN_PROGRESS;
         if (is_failed) count_failure(d, c);
         break;
     case CI_REGISTRY_CHANGE_OBSERVATION:
@@ -210,7 +214,7 @@ ci_status ci_ops_disk_free_gb(double *out, const char *path)
     uint64_t bytes = 0;
     CI_TRY(ci_ops_existing_part(&folder, path));
     ci_status status = ci_path_free_bytes(folder, &bytes);
-    *out = round(1e-8 * (double)bytes) / 10;
+    *out = round(1e-7 * (double)bytes) / 100;
     ci_mem_free(folder);
     return status;
 }
@@ -245,6 +249,7 @@ static ci_json *day_json(const ci_ops_day *d)
     ci_json_put_int(json, "published", d->n_published);
     ci_json_put_int(json, "refused", d->n_refused);
     ci_json_put_int(json, "publish_failures", d->n_publish_failed);
+    ci_json_put_int(json, "taken_over", d->n_lost);
     ci_json_put_number(json, "seconds_per_tile", d->tile_s);
     ci_json_put_number(json, "noise_over_thermal", d->noise_ratio);
     ci_json_put(json, "failures", reasons_json(&d->failures));

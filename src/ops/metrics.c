@@ -23,6 +23,7 @@ ci_status ci_ops_metrics_read(ci_ops_metrics *out, ci_registry *registry)
     out->n_published = counts.n_published;
     out->n_staging = counts.n_staging;
     out->n_publishing = counts.n_publishing;
+    out->n_refused = counts.n_refused;
     out->n_failed = counts.n_failed;
     out->n_exhausted = counts.n_exhausted;
     out->n_recent_failure = recent.n_bad;
@@ -38,6 +39,7 @@ ci_json *ci_ops_metrics_json(const ci_ops_metrics *metrics)
     ci_json_put_int(json, "total_published", metrics->n_published);
     ci_json_put_int(json, "total_staging", metrics->n_staging);
     ci_json_put_int(json, "total_publishing", metrics->n_publishing);
+    ci_json_put_int(json, "total_refused", metrics->n_refused);
     ci_json_put_int(json, "failed_publishes", metrics->n_failed);
     ci_json_put_int(json, "max_attempts_exceeded", metrics->n_exhausted);
     ci_json_put_number(json, "success_rate_percent", round(100 * metrics->success_percent) / 100);

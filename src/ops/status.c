@@ -30,22 +30,17 @@ static bool is_member(const ci_registry_groups *groups, const char *observation_
     return false;
 }
 
-size_t ci_ops_status_ungrouped(const ci_ops_status *status)
+size_t ci_ops_status_ungrouped(const ci_ops_status *status, double *arrived_unix_s)
 {
     size_t n = 0;
+    *arrived_unix_s = 0;
     for (size_t i = 0; i < status->observations->n; i++) {
         const ci_registry_observation *o = &status->observations->item[i];
-        n += o->state != CI_REGISTRY_WORK_FAILED && !is_member(status->groups, o->id);
+        if (o->state == CI_REGISTRY_WORK_FAILED || is_member(status->groups, o->id)) continue;
+        *arrived_unix_s = fmax(*arrived_unix_s, o->arrived_unix_s);
+        n++;
     }
     return n;
-}
-
-const char *ci_ops_file_reason(const ci_registry_file *file)
-{
-    size_t n = strlen(file->path);
-    if (strncmp(file->reason, file->path, n) == 0 && strncmp(file->reason + n, ": ", 2) == 0)
-        return file->reason + n + 2;
-    return file->reason;
 }
 
 /* ---- as JSON --------------------------------------------------------------------------------- */

@@ -1,4 +1,6 @@
 /* What became of one thing: where it stands, every change, every attempt, and what comes next. */
+#include "contimg/ingest.h"
+#include "contimg/publish.h"
 #include "ops/story.h"
 
 #include <math.h>
@@ -57,11 +59,26 @@ static const ci_registry_group *group_of(const ci_registry_groups *groups, const
 static void observation_group_next(ci_ops_standing *now, const ci_registry_group *g)
 {
     if (!g)
-        next_set(now, "is imaged with its group, once that is formed (contimg group tells)");
+        next_set(now, "is imaged with its group, once that is formed (contimg group tells when)");
     else if (g->state == CI_REGISTRY_WORK_FAILED)
         next_set(now, "none by itself: its group %s failed (contimg status %s)", g->id, g->id);
     else
         next_set(now, "is imaged with its group %s", g->id);
+}
+
+/* "sb03, sb07 are", "its 16 sub-bands are". */
+static void awaited_next(ci_ops_standing *now, const ci_registry_observation *o)
+{
+    char missing[2 * CI_REGISTRY_TEXT], closes[32];
+    ci_ingest_sub_bands_text(missing, o->missing);
+    bool is_one = *missing && !strchr(missing, ',');
+    if (!*missing)
+        snprintf(missing, sizeof missing, "its %lld sub-bands", (long long)o->n_expected);
+    ci_ops_observation_closes(closes, o);
+    next_set(now,
+             "closes when %s %s there, at %s at the latest: 10 minutes after the time of its last "
+             "file (later only while one of its files is being written)",
+             missing, is_one ? "is" : "are", closes);
 }
 
 /* The group that a scan made of an observation; NULL: none. */
@@ -115,9 +132,8 @@ static void observation_next(ci_ops_standing *now, const ci_registry_observation
     }
     if (o->is_deployed)
         next_set(now, "none: it is the deployed pipeline's (contimg db adopt takes it over)");
-    else if (o->state == CI_REGISTRY_WORK_COLLECTING && !o->is_ready)
-        next_set(now, "closes when its %lld sub-bands are there, or 10 minutes after its last file",
-                 (long long)o->n_expected);
+    else if (ci_ops_observation_is_awaited(o))
+        awaited_next(now, o);
     else if (o->state == CI_REGISTRY_WORK_FAILED)
         failed_next(now, o, group_of_scan(groups, o->id));
     else if (o->state == CI_REGISTRY_WORK_COMPLETED)
@@ -137,6 +153,15 @@ static ci_status late_count(ci_registry *registry, const char *id, size_t *n)
     return CI_OK;
 }
 
+static void degraded_set(ci_ops_standing *now, const ci_registry_observation *o)
+{
+    char missing[2 * CI_REGISTRY_TEXT];
+    ci_ingest_sub_bands_text(missing, o->missing);
+    snprintf(now->degraded_why, sizeof now->degraded_why, "%lld of %lld sub-bands%s%.400s",
+             (long long)o->n_present, (long long)o->n_expected, *missing ? ", missing " : "",
+             missing);
+}
+
 static ci_status observation_read(ci_ops_story *story, ci_registry *registry)
 {
     CI_TRY(ci_registry_observation_get(registry, story->id, &story->observations));
@@ -146,11 +171,13 @@ static ci_status observation_read(ci_ops_story *story, ci_registry *registry)
     standing_set(now, CI_OPS_STANDING_OBSERVATION, ci_registry_work_state_word(o->state), o->error);
     ci_registry_groups *groups = NULL;
     size_t n_late;
+    now->is_degraded = o->is_degraded;
+    if (o->is_degraded) degraded_set(now, o);
     CI_TRY(late_count(registry, o->id, &n_late));
     CI_TRY(ci_registry_groups_read(registry, &groups));
     observation_next(now, o, groups, n_late);
     ci_registry_groups_free(groups);
-    return CI_OK;
+    return o->is_deployed ? CI_OK : ci_registry_files_unused(registry, &story->files);
 }
 
 static void group_next(ci_ops_standing *now, const ci_registry *registry,
@@ -195,6 +222,13 @@ static ci_status group_read(ci_ops_story *story, ci_registry *registry)
     return CI_OK;
 }
 
+static int64_t max_attempt(void)
+{
+    ci_publish_options options;
+    ci_publish_options_default(&options);
+    return options.max_attempt;
+}
+
 static void product_next(ci_ops_standing *now, const ci_registry *registry,
                          const ci_registry_product *p)
 {
@@ -214,8 +248,10 @@ static void product_next(ci_ops_standing *now, const ci_registry *registry,
         next_set(now, "none by itself: contimg publish --id %s publishes it", p->id);
     else if (p->next_try_unix_s > 0) {
         ci_time_iso(when, ci_time_mjd_s_from_unix(p->next_try_unix_s), 0, true);
-        next_set(now, "tried again after %s by a run, at once by contimg publish --id %s", when,
-                 p->id);
+        next_set(now,
+                 "%lld of %lld attempts failed; tried again after %s by a run, at once by contimg "
+                 "publish --id %s",
+                 (long long)p->n_attempt, (long long)max_attempt(), when, p->id);
     } else
         next_set(now, "is published by its run, or by contimg publish --id %s", p->id);
 }
@@ -258,11 +294,59 @@ static ci_status product_read(ci_ops_story *story, ci_registry *registry)
     return CI_OK;
 }
 
+static void file_next(ci_ops_standing *now, const ci_registry_file *f)
+{
+    const char *o = f->observation_id;
+    switch (f->state) {
+    case CI_REGISTRY_FILE_USED:
+        next_set(now, "none: it is a sub-band of observation %s (contimg status %s)", o, o);
+        break;
+    case CI_REGISTRY_FILE_GROWING:
+    case CI_REGISTRY_FILE_INCOMPLETE:
+        next_set(now, "is looked at again by the next scan");
+        break;
+    case CI_REGISTRY_FILE_DUPLICATE:
+        next_set(now, "none: observation %s has its sub-band (contimg status %s)", o, o);
+        break;
+    case CI_REGISTRY_FILE_LATE:
+        next_set(now, "none by itself: see its observation, contimg status %s", o);
+        break;
+    default:
+        next_set(now, "none by itself: when it is copied again the next scan reads it");
+        break;
+    }
+}
+
+/* A file by its path, or by its name: of several of that name the first. */
+static ci_status file_read(ci_ops_story *story, ci_registry *registry, const char *id)
+{
+    char *path = NULL;
+    ci_registry_files_free(story->files);
+    story->files = NULL;
+    bool is_path = strchr(id, '/') != NULL;
+    if (is_path) CI_TRY(ci_path_absolute(&path, id));
+    ci_status status = is_path ? ci_registry_file_get(registry, path, &story->files)
+                               : ci_registry_files_read(registry, &story->files, NULL);
+    ci_mem_free(path);
+    CI_TRY(status);
+    for (size_t i = 0; i < story->files->n && !story->file; i++) {
+        const ci_registry_file *f = &story->files->item[i];
+        if (is_path || strcmp(ci_path_base(f->path), id) == 0) story->file = f;
+    }
+    if (!story->file) return CI_OK;
+    ci_ops_standing *now = &story->now[story->n_now++];
+    standing_set(now, CI_OPS_STANDING_FILE, ci_registry_file_state_word(story->file->state),
+                 ci_ops_file_reason(story->file));
+    file_next(now, story->file);
+    return CI_OK;
+}
+
 /* ---- what happened --------------------------------------------------------------------------- */
 
-static ci_status changes_read(ci_ops_story *story, ci_registry *registry, const char *state)
+static ci_status changes_read(ci_ops_story *story, ci_registry *registry, const char *state,
+                              const char *id)
 {
-    CI_TRY(ci_registry_changes_read(registry, &story->changes, story->id, 0));
+    CI_TRY(ci_registry_changes_read(registry, &story->changes, id, 0));
     CI_TRY(ci_mem_alloc(&story->log, story->changes->n, sizeof *story->log, "paths of logs"));
     for (size_t i = 0; i < story->changes->n; i++) {
         char *log = NULL;
@@ -318,7 +402,8 @@ ci_status ci_ops_story_read(ci_ops_story *out, ci_registry *registry, const char
     CI_TRY(observation_read(out, registry));
     CI_TRY(group_read(out, registry));
     CI_TRY(product_read(out, registry));
-    CI_TRY(changes_read(out, registry, state));
+    if (out->n_now == 0) CI_TRY(file_read(out, registry, id));
+    CI_TRY(changes_read(out, registry, state, out->file ? out->file->path : id));
     CI_TRY(ci_registry_attempts_read(registry, &out->attempts, id, 0));
     last_words_read(out);
     if (out->n_now + out->changes->n > 0) return CI_OK;
@@ -334,6 +419,7 @@ void ci_ops_story_clear(ci_ops_story *story)
     ci_registry_observations_free(story->observations);
     ci_registry_groups_free(story->groups);
     ci_registry_products_free(story->products);
+    ci_registry_files_free(story->files);
     ci_registry_changes_free(story->changes);
     ci_registry_attempts_free(story->attempts);
     ci_mem_free(story->last_log_line);

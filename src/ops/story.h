@@ -4,6 +4,10 @@
 
 #include "contimg/ops.h"
 
+/* Whether some of its sub-bands are still waited for. Local. */
+bool ci_ops_observation_is_awaited(const ci_registry_observation *o);
+/* When it closes at the latest, as UTC. Local. */
+void ci_ops_observation_closes(char out[32], const ci_registry_observation *o);
 /* Where a group stands: who has it, until when it waits, what comes next. Borrows from its row.
  * Local. */
 void ci_ops_group_standing(ci_ops_standing *now, const ci_registry *registry,

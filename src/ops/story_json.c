@@ -2,11 +2,35 @@
 #include "ops/story.h"
 #include "ops/time.h"
 
-static const char *const kind_words[CI_OPS_STANDING_COUNT] = {"observation", "group", "product"};
+static const char *const kind_words[CI_OPS_STANDING_COUNT] = {"observation", "group", "product",
+                                                              "file"};
 
 const char *ci_ops_standing_word(ci_ops_standing_kind kind)
 {
     return kind_words[kind];
+}
+
+static void file_put(ci_json *json, const ci_registry_file *f)
+{
+    ci_json_put_string(json, "path", f->path);
+    ci_json_put_string(json, "observation", f->observation_id);
+}
+
+/* Files of its time that are not used, with their reasons. */
+static void files_put(ci_json *json, const ci_registry_files *files,
+                      const ci_registry_observation *o)
+{
+    ci_json *list = ci_json_array();
+    for (size_t i = 0; files && i < files->n; i++) {
+        const ci_registry_file *f = &files->item[i];
+        if (!ci_ops_file_is_of(f, o)) continue;
+        ci_json *one = ci_json_object();
+        ci_json_put_string(one, "path", f->path);
+        ci_json_put_string(one, "state", ci_registry_file_state_word(f->state));
+        ci_json_put_string(one, "reason", ci_ops_file_reason(f));
+        ci_json_put(list, NULL, one);
+    }
+    ci_json_put(json, "files_not_used", list);
 }
 
 static void observation_put(ci_json *json, const ci_registry_observation *o)
@@ -54,8 +78,12 @@ static ci_json *now_json(const ci_ops_story *story, const ci_ops_standing *now)
     ci_json_put_string(json, "kind", kind_words[now->kind]);
     ci_json_put_string(json, "state", now->state);
     ci_json_put_string(json, "error", now->error);
-    if (now->kind == CI_OPS_STANDING_OBSERVATION)
+    if (now->kind == CI_OPS_STANDING_OBSERVATION) {
         observation_put(json, &story->observations->item[0]);
+        ci_json_put_string(json, "degraded_why", now->degraded_why);
+        files_put(json, story->files, &story->observations->item[0]);
+    } else if (now->kind == CI_OPS_STANDING_FILE)
+        file_put(json, story->file);
     else if (now->kind == CI_OPS_STANDING_GROUP)
         group_put(json, &story->groups->item[0]);
     else
@@ -104,7 +132,7 @@ ci_json *ci_ops_story_json(const ci_ops_story *story)
         ci_json_put(changes, NULL, change_json(&story->changes->item[i], story->log[i]));
     for (size_t i = 0; i < story->attempts->n; i++)
         ci_json_put(attempts, NULL, attempt_json(&story->attempts->item[i]));
-    ci_json_put_string(root, "id", story->id);
+    ci_json_put_string(root, "id", story->file ? story->file->path : story->id);
     ci_json_put(root, "now", now);
     ci_json_put(root, "changes", changes);
     ci_json_put(root, "attempts", attempts);

@@ -109,7 +109,7 @@ static ci_status take(ci_registry *registry, const struct work_table *table, con
     CI_TRY(state_set(registry, table, id, CI_REGISTRY_WORK_IN_PROGRESS));
     return ci_registry_db_change(registry, CI_REGISTRY_DB_INGEST, table->kind, id,
                                  work_words[row->state], work_words[CI_REGISTRY_WORK_IN_PROGRESS],
-                                 is_begun ? "its owner is dead" : NULL);
+                                 is_begun ? "taken over: its owner is dead" : NULL);
 }
 
 ci_status ci_registry_work_claim(ci_registry *registry, ci_work_kind kind, const char *id,

@@ -31,6 +31,7 @@ expect 0 db restore "$folder/copies"/ingest-*.sqlite3
 expect 0 db verify
 expect 3 db adopt nobody
 expect 0 db leases
+grep -q '^no lease is held' "$out" || fail "leases of nobody: $(cat "$out")"
 expect 2 db mend
 expect 0 clean --dry-run
 expect 0 status --since 24h

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ci-test: timeout=120 cost=10
+# ci-test: timeout=240 cost=13
 # Less is free than --disk-critical-gb while a run is at work: it ends normally, nothing new is begun and
 # that is said, and work resumes by itself. On a disk that is full to the last byte status and monitor still
 # answer, and a report that cannot be written is told in words.
@@ -54,3 +54,24 @@ ln -s "$folder/small" "$site/state/reports"
 expect 5 run
 [ "$(n_published "$site")" = 1 ] || fail "published: $(n_published "$site")"
 own_lines | grep -q 'report.html.*No space left' || fail "a report without space: '$(own_lines)'"
+
+# ---- a products disk that is full ------------------------------------------------------------------------
+as_root umount small
+as_root mount -t tmpfs -o size=40k,mode=777 tmpfs small || fail "tmpfs"
+site=$folder/third
+tiny_files ready 3
+tiny_site "$site"
+mv ready/*.hdf5 "$site/incoming"
+mkdir small/products && rmdir "$site/products" && ln -s "$folder/small/products" "$site/products"
+expect 5 run
+id=$(ls "$site/staging/mosaics")
+expect 0 status "$id"
+grep -q 'next: 1 of 3 attempts failed; tried again after .*Z by a run' "$out" || fail "its story: $(cat "$out")"
+expect 1 monitor # none of its attempts succeeded
+grep -q '^failed publishes 1 (0 with no attempt left' "$out" || fail "monitor: $(cat "$out")"
+expect 5 publish --id "$id" --dry-run
+own_lines | grep -q "$id: would not be published: .* GB free, its files are .* GB: make room" || fail "a dry run: $(own_lines)"
+as_root mount -o remount,size=8m small
+expect 0 publish --id "$id" --dry-run
+expect 0 publish --retry-failed
+[ "$(n_published small)" = 1 ] || fail "with room again: $(cat "$out" "$err")"

@@ -42,7 +42,7 @@ made() {
 
 # ---- an observation that failed ------------------------------------------------------------------
 site failed 0 1
-observation 'failed .*1 of 3 sub-bands, missing 0, 1'
+observation 'failed .*1 of 3 sub-bands, missing: sb00, sb01'
 # Neither imaged nor calibrated on, though its calibrator is the brightest.
 bad 7 '1 of 2 tiles passed, 2 needed' 0 run $model --group "$group"
 grep -q "calibrate  *$first" "$err" && fail "calibrated on an observation that failed"

@@ -18,7 +18,7 @@ static void file_make(const char *folder, const char *name, double unix_s)
     assert_int_equal(utime(folder, &times), 0);
 }
 
-static size_t clean(publish_case *t, bool dry_run)
+static ci_ops_cleaned clean_sum(publish_case *t, bool dry_run)
 {
     ci_ops_cleaned sum;
     ci_ops_clean_options o = {.staging = t->staging,
@@ -32,7 +32,12 @@ static size_t clean(publish_case *t, bool dry_run)
     OK(ci_ops_clean(&sum, t->registry, &o, out));
     fclose(out);
     assert_int_equal(sum.n_fault, 0);
-    return sum.n_removed;
+    return sum;
+}
+
+static size_t clean(publish_case *t, bool dry_run)
+{
+    return clean_sum(t, dry_run).n_removed;
 }
 
 /* An observation with a group of its own in that state, and its tile, `age_s` old. */
@@ -79,7 +84,11 @@ static void test_tiles(void **state)
     tile_make(t, "2026-01-01T00:10:00", CI_REGISTRY_WORK_PENDING, 8 * DAY);
     snprintf(folder, sizeof folder, "%s/tiles/unknown", t->staging);
     file_make(folder, "image.fits", 1e9);
-    assert_int_equal(clean(t, true), 1);
+    ci_ops_cleaned sum = clean_sum(t, true);
+    assert_int_equal(sum.n_removed, 1);
+    assert_int_equal(sum.n_young, 1); /* that of 6 days, and none that is needed */
+    assert_int_equal(sum.n_young_byte, 4);
+    assert_true(fabs(sum.next_unix_s - (t->c.clock.unix_s + DAY)) < 1);
     assert_true(is_there(t->staging, "tiles/2026-01-01T00:00:00"));
     assert_int_equal(clean(t, false), 1);
     assert_false(is_there(t->staging, "tiles/2026-01-01T00:00:00"));
@@ -111,7 +120,9 @@ static void test_mosaics(void **state)
         mosaic_age(t, ids[i], t->c.clock.unix_s);
         if (i < 3) OK(ci_publish_product(t->registry, ids[i], &t->options, &r));
     }
-    assert_int_equal(clean(t, false), 0);
+    ci_ops_cleaned sum = clean_sum(t, false);
+    assert_int_equal(sum.n_removed, 0);
+    assert_int_equal(sum.n_young, 3); /* the one that is not published is not counted */
     t->c.clock.unix_s += 8 * DAY;
     mosaic_age(t, "g4", t->c.clock.unix_s);
     published_path(t, "g2", folder);

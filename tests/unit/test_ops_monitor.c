@@ -322,6 +322,76 @@ static void test_thresholds(void **state)
     thresholds_file(t, "[5]", CI_ERR_INPUT, "must be a JSON object");
 }
 
+/* ---- what needs somebody --------------------------------------------------------------------- */
+
+static void refuse(registry_test *t, const char *id, const char *why)
+{
+    ci_registry_product p = {
+        .type = CI_REGISTRY_MOSAIC, .auto_publish = true, .stage_path = "/s/x"};
+    ci_registry_owner owner;
+    ci_registry_claim claim;
+    bool is_new;
+    snprintf(p.id, sizeof p.id, "%s", id);
+    OK(ci_registry_product_stage(t->registry, &p, &is_new));
+    OK(ci_registry_product_claim(t->registry, id, true, 600, &claim, &owner));
+    OK(ci_registry_product_refuse(t->registry, id, owner.token, "noise", why, "{}"));
+}
+
+/* At most five are named, what is LOST first; a published product and a pending group are none. */
+static void test_concerns(void **state)
+{
+    registry_test *t = *state;
+    char ids[2][CI_REGISTRY_ID], lost[CI_REGISTRY_ID], failed[CI_REGISTRY_ID], name[16];
+    bool is_new, done;
+    ci_ops_concerns c;
+    OK(ci_ops_concerns_read(&c, t->registry));
+    assert_int_equal(c.n, 0);
+    for (int i = 0; i < 2; i++)
+        observation_make(t->registry, t->c.clock.unix_s + 309 * i, ids[i]);
+    OK(group_make(t->registry, 1, ids, 0, t->c.clock.unix_s, lost, &is_new));
+    OK(group_make(t->registry, 1, ids + 1, 0, t->c.clock.unix_s + 309, failed, &is_new));
+    OK(ci_ops_concerns_read(&c, t->registry));
+    assert_int_equal(c.n, 0);
+    OK(ci_registry_group_claim(t->registry, failed, 60, &done));
+    OK(ci_registry_group_end(t->registry, failed, CI_REGISTRY_WORK_FAILED, "noise", NULL));
+    OK(ci_registry_group_claim(t->registry, lost, 60, &done));
+    refuse(t, "g1", "noise: rms");
+    OK(ci_ops_concerns_read(&c, t->registry));
+    assert_int_equal(c.n, 2);
+    t->c.clock.unix_s += 61; /* its lease is over */
+    OK(ci_ops_concerns_read(&c, t->registry));
+    assert_int_equal(c.n, 3);
+    assert_string_equal(c.item[0].id, lost);
+    assert_string_equal(c.item[0].state, "LOST");
+    assert_string_equal(c.item[1].id, "g1");
+    assert_string_equal(c.item[1].state, "refused");
+    assert_string_equal(c.item[1].why, "noise: rms");
+    assert_string_equal(c.item[2].id, failed);
+    for (int i = 2; i < 6; i++) {
+        snprintf(name, sizeof name, "g%d", i);
+        refuse(t, name, "noise");
+    }
+    OK(ci_ops_concerns_read(&c, t->registry));
+    assert_int_equal(c.n, 7);
+    assert_int_equal(c.n_item, 5);
+}
+
+static void test_text_cut(void **state)
+{
+    (void)state;
+    char out[20];
+    ci_ops_text_cut(out, sizeof out, "nineteen characters");
+    assert_string_equal(out, "nineteen characters");
+    ci_ops_text_cut(out, sizeof out, "twenty characters it");
+    assert_string_equal(out, "twenty ...");
+    ci_ops_text_cut(out, sizeof out, "a word of several and more");
+    assert_string_equal(out, "a word of ...");
+    ci_ops_text_cut(out, sizeof out, "/a/path/that/has/no/blank");
+    assert_string_equal(out, "/a/path/that/ha ...");
+    ci_ops_text_cut(out, sizeof out, "12345678901234\xc3\xbc/more/of/it");
+    assert_string_equal(out, "12345678901234 ...");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +410,8 @@ int main(void)
         REGISTRY_TEST(test_command),
         REGISTRY_TEST(test_command_fails),
         REGISTRY_TEST(test_thresholds),
+        REGISTRY_TEST(test_concerns),
+        cmocka_unit_test(test_text_cut),
     };
     ci_log_set_level(CI_LOG_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,7 +36,9 @@ static void test_empty(void **state)
     OK(ci_ops_status_read(&status, t->registry));
     assert_int_equal(status.observations->n + status.groups->n + status.files->n, 0);
     assert_int_equal(status.products->n, 0);
-    assert_int_equal(ci_ops_status_ungrouped(&status), 0);
+    double arrived = 1;
+    assert_int_equal(ci_ops_status_ungrouped(&status, &arrived), 0);
+    assert_true(arrived == 0);
     ci_ops_status_clear(&status);
 }
 
@@ -46,15 +48,23 @@ static void test_ungrouped(void **state)
     char ids[3][CI_REGISTRY_ID], id[CI_REGISTRY_ID];
     ci_registry_observation failed = {.id = "2026-01-25T09:00:00",
                                       .state = CI_REGISTRY_WORK_FAILED,
+                                      .arrived_unix_s = 9e9,
                                       .error = "8 sub-bands of 16"};
+    double arrived;
     ci_ops_status status;
     fill(t, ids, id);
     OK(ci_registry_observation_put(t->registry, &failed)); /* waits for nothing */
     OK(ci_ops_status_read(&status, t->registry));
-    size_t n = ci_ops_status_ungrouped(&status);
+    for (size_t i = 0; i < status.observations->n; i++) {
+        bool is_third = strcmp(status.observations->item[i].id, ids[2]) == 0;
+        if (status.observations->item[i].state != CI_REGISTRY_WORK_FAILED)
+            status.observations->item[i].arrived_unix_s = is_third ? 1002 : 1003;
+    }
+    size_t n = ci_ops_status_ungrouped(&status, &arrived);
     size_t n_product = status.products->n;
     ci_ops_status_clear(&status);
     assert_int_equal(n, 1);
+    assert_true(arrived == 1002); /* of the third, the others are in a group */
     assert_int_equal(n_product, 1);
 }
 

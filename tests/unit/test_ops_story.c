@@ -160,6 +160,94 @@ static void test_late_files_name_their_command(void **state)
     }
 }
 
+/* What is awaited is named, and until when; then what is missing, and the files that are no good.
+ */
+static void test_observation_awaits(void **state)
+{
+    registry_test *t = *state;
+    char line[CI_OPS_LINE];
+    ci_registry_observation o = {.id = "2026-01-25T00:00:00",
+                                 .state = CI_REGISTRY_WORK_COLLECTING,
+                                 .first_time_mjd_s = ci_time_mjd_s_from_unix(t->c.clock.unix_s),
+                                 .arrived_unix_s = t->c.clock.unix_s + 20,
+                                 .n_expected = 4,
+                                 .n_present = 2,
+                                 .missing = "1, 3"};
+    char bad[] = "/in/2026-01-25T00:00:01_sb01.hdf5", other[] = "/in/2026-01-25T00:05:09_sb01.hdf5";
+    ci_registry_file f = {.path = bad, .state = CI_REGISTRY_FILE_EMPTY, .reason = "0 bytes"};
+    OK(ci_registry_file_put(t->registry, &f));
+    f.path = other;
+    OK(ci_registry_file_put(t->registry, &f));
+    OK(ci_registry_observation_put(t->registry, &o));
+    ci_json *json = story(t, o.id);
+    check_now(json, "next",
+              "closes when sb01, sb03 are there, at 2026-01-25T00:10:20Z at the latest");
+    const ci_json *files = ci_json_get(ci_json_at(ci_json_get(json, "now"), 0), "files_not_used");
+    assert_int_equal(ci_json_length(files), 1);
+    assert_string_equal(ci_json_get_string(ci_json_at(files, 0), "path", ""), bad);
+    ci_json_free(json);
+    ci_ops_observation_text(line, &o);
+    assert_string_equal(line, "2 of 4 sub-bands, awaits sb01, sb03 until 2026-01-25T00:10:20Z");
+    o.is_ready = o.is_degraded = true;
+    OK(ci_registry_observation_put(t->registry, &o));
+    json = story(t, o.id);
+    check_now(json, "next", "once that is formed");
+    check_now(json, "degraded_why", "2 of 4 sub-bands, missing sb01, sb03");
+    ci_json_free(json);
+    ci_ops_observation_text(line, &o);
+    assert_string_equal(line, "2 of 4 sub-bands, missing sb01, sb03, DEGRADED");
+    o.state = CI_REGISTRY_WORK_FAILED;
+    o.error = "2 of 4 sub-bands, missing: sb01, sb03";
+    ci_ops_observation_text(line, &o);
+    assert_string_equal(line, "2 of 4 sub-bands, missing: sb01, sb03"); /* once */
+    o.error = "noise";
+    ci_ops_observation_text(line, &o);
+    assert_string_equal(line, "2 of 4 sub-bands, missing sb01, sb03, DEGRADED: noise");
+}
+
+/* A file by its path or its name: what it is, and what is to be done. */
+static void test_file(void **state)
+{
+    registry_test *t = *state;
+    char path[] = "/in/2026-01-25T00:00:01_sb01.hdf5";
+    ci_registry_file f = {.path = path, .state = CI_REGISTRY_FILE_EMPTY, .reason = "0 bytes"};
+    OK(ci_registry_file_put(t->registry, &f));
+    const char *ids[] = {path, path + 4};
+    for (int i = 0; i < 2; i++) {
+        ci_json *json = story(t, ids[i]);
+        check_now(json, "kind", "file");
+        check_now(json, "state", "empty");
+        check_now(json, "error", "0 bytes");
+        check_now(json, "next", "when it is copied again the next scan reads it");
+        assert_string_equal(ci_json_get_string(json, "id", ""), path);
+        assert_int_equal(ci_json_length(ci_json_get(json, "changes")), 1);
+        ci_json_free(json);
+    }
+    ci_ops_story none;
+    unit_refused(ci_ops_story_read(&none, t->registry, "/s", "00:01_sb01.hdf5"), CI_ERR_INPUT,
+                 "nothing is known of it");
+    ci_ops_story_clear(&none);
+}
+
+/* A run that was gone, and whose group another took, is counted. */
+static void test_history_taken_over(void **state)
+{
+    registry_test *t = *state;
+    char id[CI_REGISTRY_ID];
+    bool done;
+    ci_ops_history history;
+    group_new(t, id);
+    for (int i = 0; i < 2; i++) {
+        OK(ci_registry_group_claim(t->registry, id, 60, &done));
+        OK(ci_ops_history_read(&history, t->registry, 3600));
+        int64_t n_lost = history.n_day == 1 ? history.day[0].n_lost : -1;
+        ci_ops_history_clear(&history);
+        assert_int_equal(n_lost, i);
+        raw_change(t->c.ingest, "UPDATE mosaic_groups SET lease_host='node7'");
+        t->c.clock.unix_s += 61; /* the lease of that other machine is over */
+    }
+}
+
 /* A change names its run, and the run's log where it is there. */
 static void test_log(void **state)
 {
@@ -314,6 +402,9 @@ int main(void)
         REGISTRY_TEST(test_group),
         REGISTRY_TEST(test_observation),
         REGISTRY_TEST(test_late_files_name_their_command),
+        REGISTRY_TEST(test_observation_awaits),
+        REGISTRY_TEST(test_file),
+        REGISTRY_TEST(test_history_taken_over),
         REGISTRY_TEST(test_log),
         REGISTRY_TEST(test_last_log_line),
         REGISTRY_TEST(test_history),

@@ -75,7 +75,7 @@ static void test_lease_runs_out(void **state)
     OK(ci_registry_group_claim(t->registry, g.id, 600, &done));
     OK(ci_registry_changes_read(t->registry, &changes, g.id, 0));
     assert_int_equal(changes->n, 3); /* made, taken, taken over */
-    assert_string_equal(changes->item[2].reason, "its owner is dead");
+    assert_string_equal(changes->item[2].reason, "taken over: its owner is dead");
     assert_true(changes->item[2].at_unix_s == t->c.clock.unix_s);
     ci_registry_changes_free(changes);
 }
