@@ -29,6 +29,9 @@ enum
 static const double index_max = 10;
 /* Beyond it the sky is no plane for a Gaussian; no source of continuum models is as large. */
 static const double size_max_arcsec = 36000;
+/* Nearer than that two lines are one source, where neither is fainter than this share of the other.
+ */
+static const double twice_rad = CI_ARCSEC_TO_RAD, twice_share = 0.01;
 
 ci_status ci_sky_model_new(ci_sky_model **out)
 {
@@ -118,33 +121,78 @@ typedef struct listed
 {
     const ci_sky_source *source;
     int line;
+    double strip, ra_rad; /* of the sort that finds neighbours */
 } listed;
 
 static int compare_listed(const void *a, const void *b)
 {
     const listed *x = a, *y = b;
-    const ci_sky_source *s = x->source, *t = y->source;
-    int names = strcmp(s->name, t->name);
-    if (names) return names;
-    if (s->ra_rad != t->ra_rad) return s->ra_rad < t->ra_rad ? -1 : 1;
-    if (s->dec_rad != t->dec_rad) return s->dec_rad < t->dec_rad ? -1 : 1;
+    if (x->strip != y->strip) return x->strip < y->strip ? -1 : 1;
+    if (x->ra_rad != y->ra_rad) return x->ra_rad < y->ra_rad ? -1 : 1;
     return x->line < y->line ? -1 : x->line > y->line;
 }
 
-/* One name at one position twice is a line that was copied: its flux would count double, and with
- * it the flux scale. Components of a source have names or positions of their own. */
+/* By strips of declination, twice as wide as a distance that counts, and by right ascension in
+ * them. Whatever is near each other lies in one strip, and not across its end, in one of the four
+ * turns. */
+static void strips_sort(listed *lines, size_t n, int turn)
+{
+    for (size_t i = 0; i < n; i++) {
+        const ci_sky_source *s = lines[i].source;
+        lines[i].strip = floor(s->dec_rad / (2 * twice_rad) + (turn & 1 ? 0.5 : 0));
+        lines[i].ra_rad = fmod(s->ra_rad + (turn & 2 ? CI_PI : 0), 2 * CI_PI);
+    }
+    qsort(lines, n, sizeof *lines, compare_listed);
+}
+
+/* No difference in right ascension above it is near. */
+static double ra_reach_rad(double dec_rad)
+{
+    double cos_dec = cos(fabs(dec_rad) + 2 * twice_rad);
+    return cos_dec > 0 ? 0.5 * CI_PI * twice_rad / cos_dec : INFINITY;
+}
+
+/* Whether two that are near each other are one source listed again. A line that was copied is; a
+ * core in a halo, or a component that is faint beside the other or negative, is none. */
+static bool is_twice(const ci_sky_source *s, const ci_sky_source *t)
+{
+    bool is_copy =
+        strcmp(s->name, t->name) == 0 && s->ra_rad == t->ra_rad && s->dec_rad == t->dec_rad;
+    bool is_shape = fabs(s->major_rad - t->major_rad) <= twice_rad;
+    double fainter = fmin(fabs(s->flux_jy), fabs(t->flux_jy));
+    double brighter = fmax(fabs(s->flux_jy), fabs(t->flux_jy));
+    bool is_flux = s->flux_jy * t->flux_jy > 0 && fainter >= twice_share * brighter;
+    return is_copy || (is_shape && is_flux);
+}
+
+static ci_status twice_error(const char *path, const listed *a, const listed *b, double off_rad)
+{
+    if (a->line > b->line) return twice_error(path, b, a, off_rad);
+    return ci_error(CI_ERR_INPUT,
+                    "%s: lines %d and %d: source \"%s\" and source \"%s\" are %.2g arcsec apart "
+                    "and would count twice: remove one, or give one line with the sum of their "
+                    "fluxes",
+                    path, a->line, b->line, a->source->name, b->source->name,
+                    off_rad * CI_RAD_TO_ARCSEC);
+}
+
+/* A source that is listed twice, under one name or two, counts double, and with it the flux scale.
+ */
 static ci_status twice_check(const char *path, listed *lines, size_t n)
 {
-    qsort(lines, n, sizeof *lines, compare_listed);
-    for (size_t i = 1; i < n; i++) {
-        const ci_sky_source *s = lines[i - 1].source, *t = lines[i].source;
-        if (strcmp(s->name, t->name) != 0 || s->ra_rad != t->ra_rad || s->dec_rad != t->dec_rad)
-            continue;
-        return ci_error(
-            CI_ERR_INPUT,
-            "%s: lines %d and %d: source \"%s\" is at one position twice: remove one, or "
-            "give its components names of their own",
-            path, lines[i - 1].line, lines[i].line, t->name);
+    for (int turn = 0; turn < 4; turn++) {
+        strips_sort(lines, n, turn);
+        for (size_t i = 0; i < n; i++) {
+            const ci_sky_source *s = lines[i].source;
+            double reach = ra_reach_rad(s->dec_rad);
+            for (size_t j = i + 1; j < n && lines[j].strip == lines[i].strip; j++) {
+                const ci_sky_source *t = lines[j].source;
+                if (lines[j].ra_rad - lines[i].ra_rad > reach) break;
+                double off = ci_sky_separation_rad(s->ra_rad, s->dec_rad, t->ra_rad, t->dec_rad);
+                if (off <= twice_rad && is_twice(s, t))
+                    return twice_error(path, &lines[i], &lines[j], off);
+            }
+        }
     }
     return CI_OK;
 }

@@ -64,7 +64,47 @@ static void refused(void **state)
     assert_non_null(strstr(ci_error_text(), "/nowhere/model.csv"));
 }
 
-/* One name at two places, and two names at one place, are components. */
+#define SIZES ",major_arcsec,minor_arcsec"
+
+/* One source under two names, or a little off, wherever it is on the sky. */
+static void listed_twice(void **state)
+{
+    read_text(state, HEAD "\nCAL,6.3,16,12.7,1.4e9,0\nB,1,9,3,1.4e9,0\nJ0025,6.3,16,12.7,1.4e9,0\n",
+              "lines 2 and 4: source \"CAL\" and source \"J0025\" are 0 arcsec apart");
+    read_text(state, HEAD "\nA,6.3,16,12.7,1.4e9,0\nB,6.3,16.00026,0.128,1.4e9,0\n",
+              "lines 2 and 3: source \"A\" and source \"B\" are 0.94 arcsec apart");
+    /* 0.9 arcsec across 0 h, across the equator, across a pole, and at declination 89.99 */
+    read_text(state, HEAD "\nA,359.9999,0,1,1.4e9,0\nB,0.00015,0,1,1.4e9,0\n", "are 0.9 arcsec");
+    read_text(state, HEAD "\nA,1,-0.0001,1,1.4e9,0\nB,1,0.00015,1,1.4e9,0\n", "are 0.9 arcsec");
+    read_text(state, HEAD "\nA,10,89.9999,1,1.4e9,0\nB,190,89.99985,1,1.4e9,0\n", "are 0.9 arcsec");
+    read_text(state, HEAD "\nA,10,89.99,1,1.4e9,0\nB,11.432,89.99,1,1.4e9,0\n", "are 0.9 arcsec");
+    /* whatever the strips that neighbours are looked for in: 4.3 arcsec in steps of 0.1 */
+    for (int i = 0; i < 43; i++) {
+        char text[256];
+        double dec = -30 + 0.1 * i / 3600;
+        snprintf(text, sizeof text,
+                 HEAD "\nC,50,%.8f,1,1.4e9,0\nA,40,%.8f,1,1.4e9,0\nB,40,%.8f,1,1.4e9,0\n", dec, dec,
+                 dec + 0.95 / 3600);
+        read_text(state, text, "lines 3 and 4");
+    }
+    read_text(state, HEAD SIZES "\nA,1,9,3,1e9,0,20,10\nB,1,9,2,1e9,0,20.5,10\n", "lines 2 and 3");
+}
+
+/* A core in a halo, a faint neighbour, a hole, and sources farther apart are components. */
+static void not_twice(void **state)
+{
+    ci_sky_model *model = read_text(state,
+                                    HEAD SIZES "\nA,1,9,3,1.4e9,0,0,0\nB,1,9,3,1.4e9,0,30,30\n"
+                                               "C,1,9,0.029,1.4e9,0,0,0\nD,1,9,-3,1.4e9,0,0,0\n"
+                                               "E,1,9.0003,3,1.4e9,0,0,0\n"
+                                               "F,1.0003,9,3,1.4e9,0,0,0\n",
+                                    NULL);
+    assert_int_equal(model->n_source, 6);
+    assert_string_equal(model->source[5].name, "F");
+    ci_sky_model_free(model);
+}
+
+/* One name at two places is components. */
 static void components(void **state)
 {
     ci_sky_model *model = read_text(state,
@@ -274,9 +314,10 @@ static void beam_of_a_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT_TEST(refused),     UNIT_TEST(components),     UNIT_TEST(round_sources),
-        UNIT_TEST(out_and_in),  UNIT_TEST(flux_scale),     UNIT_TEST(resolved_as_point),
-        UNIT_TEST(calibrators), UNIT_TEST(beam_of_a_file),
+        UNIT_TEST(refused),        UNIT_TEST(listed_twice),      UNIT_TEST(not_twice),
+        UNIT_TEST(components),     UNIT_TEST(round_sources),     UNIT_TEST(out_and_in),
+        UNIT_TEST(flux_scale),     UNIT_TEST(resolved_as_point), UNIT_TEST(calibrators),
+        UNIT_TEST(beam_of_a_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
