@@ -131,6 +131,9 @@ CI_MUST_CHECK ci_status ci_tile_model_read(ci_sky_model **out, const char *name)
 bool ci_tile_model_is_list(const char *name);
 /* Seen flux (Jy) that the model of that name needs in an observation: 0 for a file. Local. */
 double ci_tile_model_least_jy(const char *name);
+/* Whether the brightest source of that model, as it is seen (ci_tile_seen), is too faint to set the
+ * flux scale: of a file, less than a listed calibrator needs. Local. */
+bool ci_tile_model_is_faint(const char *name, double brightest_jy);
 /* Its sources near where the dishes look: all of them where they move or have no beam. Local. */
 CI_MUST_CHECK ci_status ci_tile_model_near(ci_sky_model **out, const ci_tile_data *data,
                                            const ci_sky_model *model);
@@ -138,12 +141,17 @@ CI_MUST_CHECK ci_status ci_tile_model_near(ci_sky_model **out, const ci_tile_dat
  * is of sources whose own is. Local. */
 CI_MUST_CHECK ci_status ci_tile_model_scale(const ci_tile_data *data, const ci_sky_model *model,
                                             bool *is_approximate);
-/* How the array sees a model at the middle of an observation: the sum of its apparent fluxes,
- * and the level of the beam at the source that is seen best (0: all below the horizon).
- * Local. */
+/* How the array sees a model at the middle of an observation. */
+typedef struct ci_tile_seen
+{
+    double flux_jy;      /* sum of its apparent fluxes */
+    double brightest_jy; /* of the source seen brightest, with what is within 2 arcmin of it */
+    double level;        /* of the beam at the source that is seen best; 0: all below the horizon */
+} ci_tile_seen;
+/* Dishes that move: the greatest of each. Local. */
 CI_MUST_CHECK ci_status ci_tile_model_seen(const ci_sky_eop *eop, const ci_vis_meta *meta,
                                            const ci_sky_beam *beam, const ci_sky_model *model,
-                                           double *flux_jy, double *level);
+                                           ci_tile_seen *out);
 /* Below this level of the beam a source is in a sidelobe: nothing to calibrate on. */
 #define CI_TILE_MIN_BEAM_LEVEL 0.01
 /* CI_ERR_INPUT where no source of the model (its name for the text) is in the beam. Local. */

@@ -5,6 +5,7 @@
 #include "run/tables.h"
 
 #include <math.h>
+#include <string.h>
 
 double ci_run_table_validity_s(const ci_run *run, ci_registry_cal_kind kind)
 {
@@ -48,15 +49,18 @@ typedef struct choice
 {
     char *path; /* owned */
     double time_mjd_s;
-    bool is_borrowed;
+    bool is_borrowed, is_faint; /* is_faint: of a field without a calibrator */
     size_t n_known, n_looked, n_unreadable;
 } choice;
 
 /* Whether a table, looked at after the one that is chosen, and so farther in time, is better. */
-static bool is_better(const choice *best, size_t n_known, bool is_borrowed)
+static bool is_better(const choice *best, const choice *next)
 {
-    if (n_known == 0) return false;
-    return !best->path || (n_known > best->n_known && is_borrowed == best->is_borrowed);
+    if (next->n_known == 0) return false;
+    if (!best->path) return true;
+    if (next->is_borrowed != best->is_borrowed) return false;
+    if (next->is_faint != best->is_faint) return best->is_faint;
+    return next->n_known > best->n_known;
 }
 
 /* A table that is damaged or gone is no reason to fail: another may do. */
@@ -70,9 +74,11 @@ static ci_status table_look(const ci_run *run, const ci_run_tile *tile,
                             const ci_registry_cal *table, bool is_borrowed, choice *best,
                             bool *is_done)
 {
-    size_t n_known, n_all;
+    size_t n_all;
     const char *path = table->path;
-    ci_status status = path_known(run, path, tile, &n_known, &n_all);
+    choice next = {.time_mjd_s = table->time_mjd_s, .is_borrowed = is_borrowed};
+    next.is_faint = table->quality_json && strcmp(table->quality_json, CI_RUN_TABLE_FAINT) == 0;
+    ci_status status = path_known(run, path, tile, &next.n_known, &n_all);
     best->n_looked++;
     if (is_passed_over(status)) {
         ci_log_warning("registered table passed over: %s", ci_error_text());
@@ -81,16 +87,16 @@ static ci_status table_look(const ci_run *run, const ci_run_tile *tile,
         return CI_OK;
     }
     CI_TRY(status);
-    *is_done = n_known == n_all || (best->path && is_borrowed && !best->is_borrowed);
-    if (n_known == 0 && n_all > 0)
+    *is_done = (next.n_known == n_all && (!next.is_faint || n_all == 0)) ||
+               (best->path && is_borrowed && !best->is_borrowed);
+    if (next.n_known == 0 && n_all > 0)
         ci_log_info("%s: passed over: it knows none of the %zu channels of %s", path, n_all,
                     tile->id);
-    if (n_all > 0 && !is_better(best, n_known, is_borrowed)) return CI_OK;
+    if (n_all > 0 && !is_better(best, &next)) return CI_OK;
+    next.n_looked = best->n_looked;
+    next.n_unreadable = best->n_unreadable;
     ci_mem_free(best->path);
-    best->path = NULL;
-    best->time_mjd_s = table->time_mjd_s;
-    best->is_borrowed = is_borrowed;
-    best->n_known = n_known;
+    *best = next;
     return ci_str_copy(&best->path, path);
 }
 
@@ -185,25 +191,55 @@ static const ci_run_tile *middle_tile(const ci_run_group *group)
     return &group->tile[group->n_tile / 2];
 }
 
+static ci_status kind_find(ci_run *run, const ci_run_group *group, ci_registry_cal_want *want,
+                           ci_registry_cal_kind kind, choice *best)
+{
+    const ci_run_tile *tile = middle_tile(group);
+    ci_registry_cal_want_default(want, kind);
+    middle_find(run, tile, want);
+    want->validity_s = ci_run_table_validity_s(run, kind);
+    want->borrow_s = 3600 * ci_conf_double(run->conf, CI_CONF_OPT_CAL_BORROW_HOURS);
+    return best_find(run, tile, want, best);
+}
+
 /* `why` is "" where the table is not borrowed. */
 static ci_status choose_kind(ci_run *run, const ci_run_group *group, ci_registry_cal_kind kind,
                              char **path, char why[256])
 {
     ci_registry_cal_want want;
-    const ci_run_tile *tile = middle_tile(group);
     choice best = {0};
-    ci_registry_cal_want_default(&want, kind);
-    middle_find(run, tile, &want);
-    want.validity_s = ci_run_table_validity_s(run, kind);
-    want.borrow_s = 3600 * ci_conf_double(run->conf, CI_CONF_OPT_CAL_BORROW_HOURS);
     why[0] = '\0';
-    ci_status status = best_find(run, tile, &want, &best);
+    ci_status status = kind_find(run, group, &want, kind, &best);
     *path = best.path;
     CI_TRY(status);
     if (best.path && best.is_borrowed) return borrow(run, group, &want, &best, why);
     if (best.path) return CI_OK;
     run->waits_for_tables = true;
-    return none_found(&want, &best, tile);
+    return none_found(&want, &best, middle_tile(group));
+}
+
+/* Rank 0's answer. */
+static ci_status pair_look(ci_run *run, const ci_run_group *group, int64_t *found)
+{
+    *found = 1;
+    for (int kind = CI_REGISTRY_BANDPASS; *found && kind <= CI_REGISTRY_GAIN; kind++) {
+        ci_registry_cal_want want;
+        choice best = {0};
+        ci_status status = kind_find(run, group, &want, (ci_registry_cal_kind)kind, &best);
+        *found = best.path && !best.is_borrowed && !best.is_faint;
+        ci_mem_free(best.path);
+        CI_TRY(status);
+    }
+    return CI_OK;
+}
+
+ci_status ci_run_tables_are_there(ci_run *run, const ci_run_group *group, bool *found)
+{
+    int64_t flag = 0;
+    CI_AGREE(run->world, ci_comm_rank(run->world) == 0 ? pair_look(run, group, &flag) : CI_OK);
+    CI_TRY(ci_par_bcast(run->world, &flag, sizeof flag, 0));
+    *found = flag != 0;
+    return CI_OK;
 }
 
 /* Rank 0's choice. */

@@ -44,22 +44,31 @@ ci_status ci_run_recipe_set(ci_run_recipe *out, const ci_run *run, const ci_tile
 
 /* ---- the tile to solve on --------------------------------------------------------- */
 
+/* What is known of a group before it is calibrated; the same on all ranks. */
+typedef struct sight
+{
+    int64_t any_jy;      /* data of a tile are in Jy */
+    double brightest_jy; /* of the model's sources, in any tile's beam */
+    int64_t is_faint;    /* it is seen, but as no calibrator */
+} sight;
+
 /* Apparent model flux of one tile; 0 where no source is in the beam. */
 static ci_status apparent_flux(const ci_run *run, const ci_sky_eop *eop, const char *path,
-                               double *flux_jy, bool *is_jy)
+                               double *flux_jy, sight *group)
 {
     ci_uvh5_file *file = NULL;
     ci_sky_beam *beam = NULL;
-    double level = 0;
-    *flux_jy = 0;
+    ci_tile_seen seen = {0};
     CI_TRY(ci_uvh5_open(&file, path, &run->options.uvh5));
     const ci_vis_meta *meta = ci_uvh5_meta(file);
-    *is_jy = meta->units == CI_VIS_UNITS_JY;
+    if (meta->units == CI_VIS_UNITS_JY) group->any_jy = 1;
     ci_status status = ci_sky_beam_new(&beam, run->options.beam, &meta->array);
     if (status == CI_OK && run->model)
-        status = ci_tile_model_seen(eop, meta, beam, run->model, flux_jy, &level);
+        status = ci_tile_model_seen(eop, meta, beam, run->model, &seen);
     double least_jy = ci_tile_model_least_jy(ci_conf_text(run->conf, CI_CONF_OPT_MODEL));
-    if (level < CI_TILE_MIN_BEAM_LEVEL || *flux_jy < least_jy) *flux_jy = 0;
+    bool is_seen = seen.level >= CI_TILE_MIN_BEAM_LEVEL && seen.flux_jy >= least_jy;
+    *flux_jy = is_seen ? seen.flux_jy : 0;
+    if (is_seen) group->brightest_jy = fmax(group->brightest_jy, seen.brightest_jy);
     ci_sky_beam_free(beam);
     ci_uvh5_close(file);
     return status;
@@ -78,7 +87,7 @@ static ci_status check_holes(const ci_run_group *group)
 /* Apparent flux of every tile (-1: it cannot be opened, and fails by itself later, or is a hole).
  */
 static ci_status measure_tiles(const ci_run *run, const ci_run_group *group, double *flux_jy,
-                               int64_t *any_jy)
+                               sight *out)
 {
     ci_sky_eop *eop = NULL;
     CI_TRY(check_holes(group));
@@ -87,19 +96,30 @@ static ci_status measure_tiles(const ci_run *run, const ci_run_group *group, dou
     bool any = false;
     for (size_t i = 0; i < group->n_tile; i++) {
         const ci_run_tile *tile = &group->tile[i];
-        bool is_jy = false;
         flux_jy[i] = -1;
         if (tile->n_path == 0 || tile->is_hole) continue;
-        status = apparent_flux(run, eop, tile->path[0], &flux_jy[i], &is_jy);
+        status = apparent_flux(run, eop, tile->path[0], &flux_jy[i], out);
         if (status != CI_OK) flux_jy[i] = -1;
-        if (status == CI_OK && is_jy) *any_jy = 1;
         any = any || status == CI_OK;
     }
     ci_sky_eop_free(eop);
+    out->is_faint =
+        out->brightest_jy > 0 &&
+        ci_tile_model_is_faint(ci_conf_text(run->conf, CI_CONF_OPT_MODEL), out->brightest_jy);
     return any ? CI_OK : status;
 }
 
 /* ---- solving ------------------------------------------------------------------------ */
+
+/* What the registry holds of a table: that it has the flux scale of a faint field. */
+static ci_status quality_text(const ci_run *run, const ci_tile_data *data, char **out)
+{
+    ci_tile_seen seen;
+    CI_TRY(ci_tile_model_seen(data->eop, data->set->meta, data->beam, run->model, &seen));
+    const char *model = ci_conf_text(run->conf, CI_CONF_OPT_MODEL);
+    bool is_faint = ci_tile_model_is_faint(model, seen.brightest_jy);
+    return ci_str_copy(out, is_faint ? CI_RUN_TABLE_FAINT : "{}");
+}
 
 static ci_status register_table(ci_run *run, const ci_tile_tables *tables,
                                 ci_registry_cal_kind kind, const ci_tile_data *data)
@@ -107,16 +127,17 @@ static ci_status register_table(ci_run *run, const ci_tile_tables *tables,
     const ci_vis_meta *meta = data->set->meta;
     double middle = 0.5 * (meta->time_mjd_s[0] + meta->time_mjd_s[meta->n_time - 1]);
     double valid_s = ci_run_table_validity_s(run, kind);
-    char *source = NULL, *antenna = NULL, no_quality[] = "{}";
+    char *source = NULL, *antenna = NULL, *quality = NULL;
     size_t i_ref = (size_t)tables->gain->i_ref_antenna;
     CI_TRY(ci_str_copy(&source, ci_conf_text(run->conf, CI_CONF_OPT_MODEL)));
     ci_status status = ci_str_copy(&antenna, ci_vis_text(tables->gain->array.antenna[i_ref].name));
+    if (status == CI_OK) status = quality_text(run, data, &quality);
     ci_registry_cal row = {.kind = kind,
                            .path = kind == CI_REGISTRY_BANDPASS ? tables->bandpass_path
                                                                 : tables->gain_path,
                            .source = source,
                            .ref_antenna = antenna,
-                           .quality_json = no_quality,
+                           .quality_json = quality,
                            .time_mjd_s = middle,
                            .valid_start_mjd_s = middle - valid_s,
                            .valid_end_mjd_s = middle + valid_s,
@@ -131,6 +152,7 @@ static ci_status register_table(ci_run *run, const ci_tile_tables *tables,
     if (status == CI_OK && is_new) status = ci_registry_groups_wake(run->site.registry);
     ci_mem_free(source);
     ci_mem_free(antenna);
+    ci_mem_free(quality);
     return status;
 }
 
@@ -295,23 +317,45 @@ static ci_status choose_instead(ci_run *run, const ci_run_group *group, ci_statu
     return ci_error_prefix(status, "%s; and", saved.text);
 }
 
+/* A model of faint sources would set the flux scale, whatever has become of them: the registry's
+ * tables of a calibrator do, where they are of this time. *is_done: they are taken. Collective. */
+static ci_status faint_choose(ci_run *run, const ci_run_group *group, const sight *seen,
+                              ci_tile_tables *out, bool *is_done)
+{
+    CI_TRY(ci_run_tables_are_there(run, group, is_done));
+    if (ci_comm_rank(run->world) == 0 && *is_done)
+        ci_log_info("group %s: tables from the registry: the brightest of --model %s is seen at "
+                    "%.2g Jy, too faint to set the flux scale",
+                    group->id, ci_conf_text(run->conf, CI_CONF_OPT_MODEL), seen->brightest_jy);
+    else if (ci_comm_rank(run->world) == 0)
+        ci_log_warning("group %s: solved on its own faint field, as no tables of a calibrator are "
+                       "registered for its time: the flux scale is that of --model %s, whose "
+                       "brightest source is seen at %.2g Jy",
+                       group->id, ci_conf_text(run->conf, CI_CONF_OPT_MODEL), seen->brightest_jy);
+    return *is_done ? ci_run_tables_choose(run, group, out) : CI_OK;
+}
+
 static ci_status solve_or_choose(ci_run *run, const ci_run_group *group, double *flux_jy,
                                  ci_tile_tables *out, ci_tile_data *held)
 {
-    int64_t any_jy = 0;
+    sight seen = {0};
+    bool is_done = false;
     ci_status status = CI_OK;
-    if (ci_comm_rank(run->world) == 0) status = measure_tiles(run, group, flux_jy, &any_jy);
+    if (ci_comm_rank(run->world) == 0) status = measure_tiles(run, group, flux_jy, &seen);
     CI_TRY(ci_par_agree(run->world, status));
     CI_TRY(ci_par_bcast(run->world, flux_jy, group->n_tile * sizeof *flux_jy, 0));
-    CI_TRY(ci_par_bcast(run->world, &any_jy, sizeof any_jy, 0));
+    CI_TRY(ci_par_bcast(run->world, &seen, sizeof seen, 0));
+    bool may_choose = !seen.any_jy && !run->options.is_calibrated;
+    if (run->model && seen.is_faint && may_choose) {
+        CI_TRY(faint_choose(run, group, &seen, out, &is_done));
+        if (is_done) return CI_OK;
+    }
     if (run->model) {
         status = solve_on_brightest(run, group, flux_jy, out, held);
-        if (!may_choose_instead(status)) return status;
-        if (any_jy || run->options.is_calibrated) return status;
+        if (!may_choose_instead(status) || !may_choose) return status;
         return choose_instead(run, group, status, out);
     }
-    if (any_jy || run->options.is_calibrated) return CI_OK;
-    return ci_run_tables_choose(run, group, out);
+    return may_choose ? ci_run_tables_choose(run, group, out) : CI_OK;
 }
 
 ci_status ci_run_calibrate(ci_run *run, const ci_run_group *group, ci_tile_tables *out,

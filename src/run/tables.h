@@ -19,6 +19,13 @@ double ci_run_table_validity_s(const ci_run *run, ci_registry_cal_kind kind);
 CI_MUST_CHECK ci_status ci_run_tables_choose(ci_run *run, const ci_run_group *group,
                                              ci_tile_tables *out);
 
+/* *found: both kinds are registered, within their validity, and solved on a calibrator, no faint
+ * field. Over the world. Collective. */
+CI_MUST_CHECK ci_status ci_run_tables_are_there(ci_run *run, const ci_run_group *group,
+                                                bool *found);
+/* quality_json in the registry of tables that were solved on a faint field. */
+#define CI_RUN_TABLE_FAINT "{\"faint_model\":true}"
+
 /* With what a group's tiles are made. */
 typedef struct ci_run_recipe
 {

@@ -43,7 +43,7 @@ grep -q 'DEGRADED: tables from the registry, as its own solution was refused: .*
   fail "the own solution that was refused is not told: $(own_lines)"
 # The files of the only tile that sees the model are lost: the other tile is made with the registry's tables.
 make later sb14,sb15 2026-01-25T00:17:00
-awk -F, -v OFS=, 'NR == 2 {$2 -= 2 / cos($3 * 0.0174533)} {print}' data/truth-calibrator.csv >west.csv
+awk -F, -v OFS=, 'NR == 2 {$2 -= 2 / cos($3 * 0.0174533); $4 *= 20} {print}' data/truth-calibrator.csv >west.csv
 mkdir -p in v/s && cp s/cal_registry.sqlite3 v/s/ && mv data/*.hdf5 later/*.hdf5 in/ && touch -d '5 minutes ago' in/*
 arrived="--input-dir in --group-size 2 --group-overlap 0 --expected-subbands 2 --min-subbands 2
   --disk-critical-gb 0 --disk-warn-gb 0 --state-dir v/s --output-dir v/o --products-dir v/p"
