@@ -93,8 +93,8 @@ static void away_note(const ci_run_group *group, ci_report_group *record)
 
 /* Rank 0: judges and registers the tiles; has_passed[i]. CI_ERR_GATE, or what the first that
  * failed ended with, where too few are left. */
-static ci_status judge_tiles(ci_run *run, const ci_run_group *group, ci_report_group *record,
-                             int64_t *has_passed)
+static ci_status judge_tiles(ci_run *run, const ci_run_group *group, const ci_tile_tables *tables,
+                             ci_report_group *record, int64_t *has_passed)
 {
     size_t n_passed = 0, n_partial = 0;
     const ci_tile_record *first_failed = NULL;
@@ -106,6 +106,7 @@ static ci_status judge_tiles(ci_run *run, const ci_run_group *group, ci_report_g
         n_passed += has_passed[i] != 0;
         n_partial += has_passed[i] != 0 && tile->is_degraded;
         if (!has_passed[i] && !first_failed) first_failed = tile;
+        if (tile->state == CI_TILE_REFUSED) CI_TRY(ci_run_tables_refuse(run, tables, tile));
     }
     tiles_degrade(record, n_passed, n_partial);
     return check_tiles(group, record, first_failed, n_passed);
@@ -157,9 +158,11 @@ static ci_status process_tiles(ci_run *run, const ci_run_group *group, ci_report
     ci_tile_data_free(&held);
     *gains = tables.gains;
     if (record && *tables.borrowed_why) degraded_add(record, "%s", tables.borrowed_why);
+    if (status == CI_OK)
+        status = ci_par_agree(
+            run->world, record ? judge_tiles(run, group, &tables, record, has_passed) : CI_OK);
     ci_tile_tables_free(&tables);
     CI_TRY(status);
-    CI_AGREE(run->world, record ? judge_tiles(run, group, record, has_passed) : CI_OK);
     return ci_par_bcast(run->world, has_passed, group->n_tile * sizeof *has_passed, 0);
 }
 

@@ -206,6 +206,22 @@ static ci_status keep_tables(ci_run *run, ci_tile_tables *tables, const ci_tile_
     return status;
 }
 
+ci_status ci_run_tables_refuse(ci_run *run, const ci_tile_tables *tables,
+                               const ci_tile_record *tile)
+{
+    const char *const path[] = {tables->bandpass_path, tables->gain_path};
+    char why[sizeof tile->reason + 32];
+    if (tables->gains != CI_TILE_GAINS_OWN || strcmp(tile->id, tables->own_tile) != 0) return CI_OK;
+    snprintf(why, sizeof why, "its tile was refused: %s", tile->reason);
+    CI_TRY(ci_run_lease_check(run));
+    for (int i = 0; i < 2; i++)
+        CI_TRY(ci_registry_cal_state_set(run->site.registry, path[i], CI_REGISTRY_CAL_FAILED, why));
+    ci_log_warning("tile %s: the tables that were solved on it are failed, no other run takes "
+                   "them: %s",
+                   tile->id, why);
+    return CI_OK;
+}
+
 static ci_status solve_loaded(ci_run *run, ci_tile_data *data, ci_tile_tables *out)
 {
     ci_tile_stage_run stage = ci_tile_stage_begin(&run->events, CI_TILE_STAGE_FLAG);

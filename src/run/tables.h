@@ -19,6 +19,10 @@ double ci_run_table_validity_s(const ci_run *run, ci_registry_cal_kind kind);
 CI_MUST_CHECK ci_status ci_run_tables_choose(ci_run *run, const ci_run_group *group,
                                              ci_tile_tables *out);
 
+/* Tables that this run solved on a tile whose image quality gates refused: `failed` in the
+ * registry, for no other run to take. Others stay as they are. Rank 0. Local. */
+CI_MUST_CHECK ci_status ci_run_tables_refuse(ci_run *run, const ci_tile_tables *tables,
+                                             const ci_tile_record *tile);
 /* *found: both kinds are registered, within their validity, and solved on a calibrator, no faint
  * field. Over the world. Collective. */
 CI_MUST_CHECK ci_status ci_run_tables_are_there(ci_run *run, const ci_run_group *group,
