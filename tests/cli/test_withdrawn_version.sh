@@ -48,7 +48,7 @@ done
 until [ "$(sqlite3 "$site/state/ingest.sqlite3" 'SELECT status FROM mosaic_groups')" = in_progress ]; do
   kill -0 $launcher 2>/dev/null || fail "the run is over: $(cat run.err)"
 done
-kill -STOP "$runs"
+run_stop "$site"
 [ "$(sqlite3 "$site/state/data_registry.sqlite3" 'SELECT status FROM data_registry')" = published ] ||
   fail "the run was not stopped in time"
 CONTIMG_REMOVE_STAGING=true expect 0 publish --recover

@@ -42,6 +42,21 @@ expect() {
 }
 n_published() { find "$1/products" -name mosaic.fits | wc -l; }
 group_states() { sqlite3 "$1/state/ingest.sqlite3" 'SELECT status FROM mosaic_groups ORDER BY group_id' | sort | uniq -c | xargs; }
+# run_stop SITE: $runs, stopped (SIGSTOP), and not inside a transaction, which others would wait for.
+run_stop() {
+  kill -STOP "$runs"
+  until is_unlocked "$1"; do
+    kill -CONT "$runs" || fail "the run is over: $(cat run.err)"
+    sleep 0.02
+    kill -STOP "$runs"
+  done
+}
+is_unlocked() {
+  local database
+  for database in "$1"/state/*.sqlite3; do
+    sqlite3 "$database" 'BEGIN IMMEDIATE; ROLLBACK' 2>/dev/null || return 1
+  done
+}
 # run_stopped: `contimg run` in the background, stopped (SIGSTOP) when its first file of a tile is there:
 # $launcher and $runs, to be continued by run_goes_on CODE.
 run_stopped() {
@@ -54,7 +69,7 @@ run_stopped() {
   until compgen -G "$1/staging/tiles/*/*" >/dev/null; do
     kill -0 "$launcher" 2>/dev/null || fail "the run is over: $(cat run.err)"
   done
-  kill -STOP "$runs"
+  run_stop "$1"
   [ "$(n_published "$1")" = "$2" ] || fail "the run was not stopped in time"
 }
 run_goes_on() {
