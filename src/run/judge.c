@@ -62,6 +62,17 @@ static ci_status record_write(const ci_tile_record *record)
     return CI_OK;
 }
 
+/* Noise that is no reason to refuse a tile, and not thermal either: gains, a bright source outside,
+ * or interference are in it. */
+static void noise_warn(const ci_tile_record *record)
+{
+    for (size_t i = 0; i < record->gates->n; i++) {
+        const ci_qa_gate *g = &record->gates->item[i];
+        if (g->kind == CI_QA_GATE_NOISE && g->outcome == CI_QA_WARN)
+            ci_log_warning("tile %s: noise: %s: its fluxes may be off, too", record->id, g->text);
+    }
+}
+
 static ci_status judge(ci_run *run, bool is_named, ci_tile_record *record)
 {
     ci_qa_gates *gates = NULL;
@@ -72,6 +83,8 @@ static ci_status judge(ci_run *run, bool is_named, ci_tile_record *record)
     CI_TRY(status);
     if (record->state == CI_TILE_REFUSED)
         ci_log_warning("tile %s refused: %s", record->id, record->reason);
+    else
+        noise_warn(record);
     return record_write(record);
 }
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # ci-test: timeout=300
 # Tables that a run solved on a tile whose image the quality gates refuse are failed in the registry, with the
-# reason: later runs take others, or wait. A refused tile that they were not solved on leaves them as they are.
+# reason: later runs take others, or wait. A refused tile that they were not solved on leaves them as they are. A tile
+# whose noise is near the limit is warned of.
 . "$CONTIMG_SOURCE/tests/support/cli.sh"
 make() { # folder, start, option...
   local out=$1 start=$2
@@ -30,6 +31,15 @@ done
 good '' 0 run cal/*.hdf5 --model cal/truth-calibrator.csv $options $(places r2)
 [ "$(states r2)" = 'active|2 failed|2 ' ] || fail "$tried: $(states r2)"
 good '' 0 run data/*.hdf5 $options $(places r2)
+# Noise above half the limit passes, with a warning; below it without.
+ratio=$(python3 -c 'import json, sys
+print(*[g["value"] for g in json.load(open(sys.argv[1]))["gates"] if g["gate"] == "noise"])' r2/o/tiles/2026-01-25T00:00:10/tile.json)
+for factor in 1.6 2.4; do
+  limit=$(python3 -c 'import sys; print(float(sys.argv[1]) * float(sys.argv[2]))' "$ratio" $factor)
+  good 'published: ' 2 run cal/*.hdf5 --model cal/truth-calibrator.csv $options --qa-img-max-noise-ratio "$limit" $(places n$factor)
+  grep -c 'WARNING tile 2026-01-25T00:00:10: noise: rms .* x thermal' "$err" >count
+  [ "$(cat count)" = "$([ $factor = 1.6 ] && echo 1 || echo 0)" ] || fail "$tried: $(cat count) warnings, ratio $ratio: $(cat "$err")"
+done
 # The second tile, without a source, is refused; the tables are the first one's.
 good '1 of 2 tiles' 2 run pair/*.hdf5 --model pair/truth-calibrator.csv $options $(places pair)
 [ "$(states pair)" = 'active|2 ' ] || fail "$tried: $(states pair)"
