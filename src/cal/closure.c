@@ -193,7 +193,7 @@ static void product_add(const leg_mean *const leg[N_LEG], bispectrum *to)
         double im = leg[i]->is_backward ? -leg[i]->im : leg[i]->im;
         double square = leg[i]->re * leg[i]->re + im * im;
         /* V_ki is the conjugate of V_ik */
-        product *= CMPLX(leg[i]->re, i == N_LEG - 1 ? -im : im);
+        product *= leg[i]->re + I * (i == N_LEG - 1 ? -im : im);
         seen *= square;
         true_ *= fmax(square - 2 * leg[i]->variance, 0);
     }
