@@ -58,6 +58,9 @@ size_t ci_ingest_count(const char *folder);
 CI_MUST_CHECK ci_status ci_ingest_advance(ci_registry *registry, const ci_ingest_options *options,
                                           ci_ingest_report *report);
 
+/* How many files of an observation came after it was closed. Local. */
+CI_MUST_CHECK ci_status ci_ingest_count_late(ci_registry *registry, const char *observation_id,
+                                             size_t *n);
 /* For a person who asks for an observation: its late files that are there, and whose sub-bands are
  * not yet, become its own (*n_taken); with enough of them it is pending, whatever it was. Nothing
  * while another process has its tile. */

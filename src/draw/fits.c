@@ -316,11 +316,7 @@ static ci_status png_write(const picture *p, const char *png_path, const char *t
     if (width < least) width = least;
     int height = MARGIN_TOP + (int)p->n_y + MARGIN_BOTTOM;
     cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height);
-    cairo_t *cr = cairo_create(surface);
-    cairo_set_source_rgb(cr, 1, 1, 1);
-    cairo_paint(cr);
-    ci_draw_font(cr);
-    cairo_set_font_size(cr, CI_DRAW_TEXT_SIZE);
+    cairo_t *cr = ci_draw_page_begin(surface);
     paint_pixels(cr, p);
     ci_status status = draw_grid(cr, p);
     draw_bar(cr, p);

@@ -30,6 +30,16 @@ void ci_draw_font(cairo_t *cr)
     cairo_select_font_face(cr, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
 }
 
+cairo_t *ci_draw_page_begin(cairo_surface_t *surface)
+{
+    cairo_t *cr = cairo_create(surface);
+    cairo_set_source_rgb(cr, 1, 1, 1);
+    cairo_paint(cr);
+    ci_draw_font(cr);
+    cairo_set_font_size(cr, CI_DRAW_TEXT_SIZE);
+    return cr;
+}
+
 void ci_draw_text(cairo_t *cr, double x, double y, double align, const char *text)
 {
     cairo_text_extents_t extents;

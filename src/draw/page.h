@@ -15,6 +15,8 @@ enum
 void ci_draw_colour(double t, double rgb[3]);
 /* A font for ci_draw_text; its size is the caller's. */
 void ci_draw_font(cairo_t *cr);
+/* White, with the font and its usual size; to be given to cairo_destroy. */
+cairo_t *ci_draw_page_begin(cairo_surface_t *surface);
 /* Words whose base line is at y; align 0: they begin at x, 1: they end there. */
 void ci_draw_text(cairo_t *cr, double x, double y, double align, const char *text);
 /* The i-th tick of an axis that begins with `first`; false where it lies beyond `last`. Where it

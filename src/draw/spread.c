@@ -133,11 +133,7 @@ ci_status ci_draw_spreads(const char *png_path, const ci_draw_spread *spread, si
         if (own > width) width = own;
     }
     cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height);
-    cairo_t *cr = cairo_create(surface);
-    cairo_set_source_rgb(cr, 1, 1, 1);
-    cairo_paint(cr);
-    ci_draw_font(cr);
-    cairo_set_font_size(cr, CI_DRAW_TEXT_SIZE);
+    cairo_t *cr = ci_draw_page_begin(surface);
     cairo_set_antialias(cr, CAIRO_ANTIALIAS_NONE);
     for (size_t i = 0; i < n; i++) {
         panel p = panel_of(&spread[i], (int)i * (TOP + HEIGHT + BOTTOM));

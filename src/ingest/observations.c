@@ -307,11 +307,11 @@ static ci_status take_late(ci_registry *registry, const char *id, const ci_inges
     return status;
 }
 
-static ci_status count_late(ci_registry *registry, const char *id, size_t *n)
+ci_status ci_ingest_count_late(ci_registry *registry, const char *observation_id, size_t *n)
 {
     ci_registry_files *files = NULL;
     *n = 0;
-    CI_TRY(ci_registry_files_read(registry, &files, id));
+    CI_TRY(ci_registry_files_read(registry, &files, observation_id));
     for (size_t i = 0; i < files->n; i++)
         *n += files->item[i].state == CI_REGISTRY_FILE_LATE;
     ci_registry_files_free(files);
@@ -323,7 +323,7 @@ ci_status ci_ingest_take_late(ci_registry *registry, const char *observation_id,
 {
     size_t n_late;
     *n_taken = 0;
-    CI_TRY(count_late(registry, observation_id, &n_late));
+    CI_TRY(ci_ingest_count_late(registry, observation_id, &n_late));
     if (n_late == 0) return CI_OK;
     ci_status status = ci_registry_tiles_claim(registry, &observation_id, 1, CI_REGISTRY_LEASE_S);
     if (status == CI_ERR_NOT_READY) {

@@ -142,17 +142,6 @@ static void observation_next(ci_ops_standing *now, const ci_registry_observation
         observation_group_next(now, group_of(groups, o->id));
 }
 
-static ci_status late_count(ci_registry *registry, const char *id, size_t *n)
-{
-    ci_registry_files *files = NULL;
-    *n = 0;
-    CI_TRY(ci_registry_files_read(registry, &files, id));
-    for (size_t i = 0; i < files->n; i++)
-        *n += files->item[i].state == CI_REGISTRY_FILE_LATE;
-    ci_registry_files_free(files);
-    return CI_OK;
-}
-
 static void degraded_set(ci_ops_standing *now, const ci_registry_observation *o)
 {
     char missing[2 * CI_REGISTRY_TEXT];
@@ -173,7 +162,7 @@ static ci_status observation_read(ci_ops_story *story, ci_registry *registry)
     size_t n_late;
     now->is_degraded = o->is_degraded;
     if (o->is_degraded) degraded_set(now, o);
-    CI_TRY(late_count(registry, o->id, &n_late));
+    CI_TRY(ci_ingest_count_late(registry, o->id, &n_late));
     CI_TRY(ci_registry_groups_read(registry, &groups));
     observation_next(now, o, groups, n_late);
     ci_registry_groups_free(groups);
