@@ -30,23 +30,9 @@ def array(n=48):
     return phased([(RA, DEC, 0.0)], (RA, DEC), tel, enu, 1.3e9 + 2.5e7 * np.arange(8), times)
 
 
-def uvw_of(uv):
-    """Baselines along the apparent directions of the image's axes: derivatives by l and m of astropy's."""
-    times, step = np.unique(uv.time_array), 1e-4
-    east = [(RA + np.rad2deg(s * step / np.cos(np.deg2rad(DEC))), DEC) for s in (1, -1)]
-    north = [(RA, DEC + np.rad2deg(s * step)) for s in (1, -1)]
-    place = uv.telescope.location
-    s0, e1, e0, n1, n0 = (np.asarray(d) for d in directions([(RA, DEC)] + east + north, times, place))
-    axes = np.stack([(e1 - e0) / (2 * step), (n1 - n0) / (2 * step), s0], axis=1)[np.searchsorted(times, uv.time_array)]
-    ecef = uv.telescope.antenna_positions + np.array([place.x.value, place.y.value, place.z.value])
-    enu = utils.ENU_from_ECEF(ecef, center_loc=place)
-    b = enu[uv.ant_2_array] - enu[uv.ant_1_array]
-    return np.einsum("ij,ikj->ik", b, axes)[:, None, :] * (uv.freq_array / C)[None, :, None]
-
-
 def observe(sky, name):
     uv = array()
-    uvw, vis, rng = uvw_of(uv), 0, np.random.default_rng(5)
+    uvw, vis, rng = uvw_of(uv, RA, DEC), 0, np.random.default_rng(5)
     square = (uvw[..., :2] ** 2).sum(-1)
     for x, y, flux, fwhm in sky:
         l, m = -x * CELL * ARCSEC, y * CELL * ARCSEC

@@ -4,7 +4,6 @@ solved on its own catalogue it reaches the thermal noise, without it does not; a
 catalogue says shows it, though it has a fifth of the flux, also where the gains are corrected by self-calibration; positions and the other fluxes are the truth's. A field that the catalogue knows nothing of keeps the transferred tables, byte for byte, and says so. The same
 bytes at 1 and 3 ranks."""
 import glob
-import hashlib
 import json
 import os
 import subprocess
@@ -18,6 +17,7 @@ contimg = need_contimg()
 try:
     from astropy.io import fits
     from astropy.wcs import WCS
+    from images import peak_fit, pixels_digest
 except ImportError as error:
     skip(f"{error} in the test venv")
 
@@ -101,13 +101,9 @@ def found_in(tile):
         if name == "CAL":
             continue
         x0, y0 = wcs.all_world2pix(ra, dec, 0)
-        x, y = int(round(float(x0))), int(round(float(y0)))
-        i, j = np.mgrid[-1:2, -1:2]
-        design = np.stack([np.ones(9), j.ravel(), i.ravel(), j.ravel() ** 2, (i * j).ravel(), i.ravel() ** 2], 1)
-        c = np.linalg.lstsq(design, np.log(pixel[y - 1:y + 2, x - 1:x + 2].ravel()), rcond=None)[0]
-        top = np.linalg.solve([[2 * c[3], c[4]], [c[4], 2 * c[5]]], [-c[1], -c[2]])
-        ratio[name] = np.exp(c[0] + 0.5 * (c[1] * top[0] + c[2] * top[1])) / (flux * (header["RESTFRQ"] / 1.4e9) ** -0.7)
-        off.append(((x + top[0] - x0) * cell, (y + top[1] - y0) * cell, flux))
+        top, x, y = peak_fit(pixel, int(round(float(x0))), int(round(float(y0))))
+        ratio[name] = top / (flux * (header["RESTFRQ"] / 1.4e9) ** -0.7)
+        off.append(((x - x0) * cell, (y - y0) * cell, flux))
     return ratio, np.array(off)
 
 
@@ -117,10 +113,7 @@ def noise_of(tile):
 
 
 def sum_of(tile):
-    digest = hashlib.sha256()
-    for name in ("image", "residual", "pbcor"):
-        digest.update(fits.getdata(f"{tile}/{name}.fits").tobytes())
-    return digest.hexdigest()
+    return pixels_digest(f"{tile}/", ("image", "residual", "pbcor"))
 
 
 made, first = {}, None

@@ -43,21 +43,6 @@ def image(name, out, *words, ranks=0):
     return fits.getheader(f"{out}image.fits")
 
 
-def uvw_of(uv):
-    """Baselines along the apparent directions of the image's axes: derivatives by l and m of astropy's."""
-    times, step = np.unique(uv.time_array), 1e-4
-    dec = np.deg2rad(DEC)
-    east = [(RA + np.rad2deg(s * step / np.cos(dec)), DEC) for s in (1, -1)]
-    north = [(RA, DEC + np.rad2deg(s * step)) for s in (1, -1)]
-    place = uv.telescope.location
-    s0, e1, e0, n1, n0 = (np.asarray(d) for d in directions([(RA, DEC)] + east + north, times, place))
-    axes = np.stack([(e1 - e0) / (2 * step), (n1 - n0) / (2 * step), s0], axis=1)[np.searchsorted(times, uv.time_array)]
-    ecef = uv.telescope.antenna_positions + np.array([place.x.value, place.y.value, place.z.value])
-    enu = utils.ENU_from_ECEF(ecef, center_loc=place)
-    b = enu[uv.ant_2_array] - enu[uv.ant_1_array]
-    return np.einsum("ij,ikj->ik", b, axes)[:, None, :] * (uv.freq_array / C)[None, :, None]
-
-
 def weights_of(uvw, taper, robust=None):
     w = np.exp(-(np.pi * taper * ARCSEC) ** 2 * (uvw[..., :2] ** 2).sum(-1) / (4 * np.log(2)))
     if robust is None:
@@ -79,7 +64,7 @@ def direct(vis, w, uvw, pixels):
 
 
 def sums_compare(uv, name):
-    uvw, vis = uvw_of(uv), uv.data_array.mean(axis=2)
+    uvw, vis = uvw_of(uv, RA, DEC), uv.data_array.mean(axis=2)
     pixels = np.random.default_rng(1).integers(10, SIDE - 10, (40, 2))
     at = np.vstack([pixels, [[SIDE // 2, SIDE // 2], [SIDE // 2 + 7, SIDE // 2 - 4]]])
     for robust, words in ((None, ("--weighting", "natural")), (0, ("--robust", 0))):
@@ -99,7 +84,7 @@ def noise_compare(uv, name):
     """Weights 1/sigma^2, measured: the ratio of two images' thermal noise."""
     thermal = [image(name, "t.", "--weights", "sigma", "--weighting", "natural", "--niter", 0, "--taper", t)["THERMAL"]
                for t in (0, TAPER)]
-    w = weights_of(uvw_of(uv), TAPER)
+    w = weights_of(uvw_of(uv, RA, DEC), TAPER)
     want = np.sqrt((w ** 2).sum()) / w.sum() * np.sqrt(w.size)
     print(f"thermal {thermal[0]:.4g} -> {thermal[1]:.4g} Jy, a factor of {want:.4f} by formula")
     close(thermal[1] / thermal[0], want, 0.02 * want, "thermal noise")
@@ -109,7 +94,7 @@ def noise_compare(uv, name):
 def beam_compare():
     """PSF of Gaussian coverage: a Gaussian; with a taper, one of the summed squares."""
     uv = observe(120, 120.0, 1, 1, "g.uvh5")
-    u = uvw_of(uv)[..., :2].reshape(-1, 2)
+    u = uvw_of(uv, RA, DEC)[..., :2].reshape(-1, 2)
     theta = np.sqrt(2 * np.log(2)) / np.pi / np.sqrt(np.linalg.eigvalsh(u.T @ u / len(u))) / ARCSEC
     for taper in (theta.max(), 2 * theta.max()):
         header = image("g.uvh5", "g.", "--weights", "unit", "--weighting", "natural", "--niter", 0, "--taper", taper)

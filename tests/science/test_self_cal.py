@@ -4,7 +4,6 @@ noise, fluxes and positions are the truth's, as the errors' mean log amplitude a
 array are none. A field with perfect gains keeps its image byte for byte, one that is too faint, too, and says so. The
 same bytes at 1 and 4 ranks."""
 import glob
-import hashlib
 import json
 import os
 import shutil
@@ -20,6 +19,7 @@ contimg = need_contimg()
 try:
     from astropy.io import fits
     from astropy.wcs import WCS
+    from images import peak_fit, pixels_digest
 except ImportError as error:
     skip(f"{error} in the test venv")
 
@@ -141,13 +141,9 @@ def found_in(prefix):
     ratio, off = {}, {}
     for name, (ra, dec, flux) in true.items():
         x0, y0 = wcs.all_world2pix(ra, dec, 0)
-        x, y = int(round(float(x0))), int(round(float(y0)))
-        i, j = np.mgrid[-1:2, -1:2]
-        design = np.stack([np.ones(9), j.ravel(), i.ravel(), j.ravel() ** 2, (i * j).ravel(), i.ravel() ** 2], 1)
-        c = np.linalg.lstsq(design, np.log(np.maximum(pixel[y - 1:y + 2, x - 1:x + 2].ravel(), 1e-9)), rcond=None)[0]
-        top = np.linalg.solve([[2 * c[3], c[4]], [c[4], 2 * c[5]]], [-c[1], -c[2]])
-        ratio[name] = np.exp(c[0] + 0.5 * (c[1] * top[0] + c[2] * top[1])) / (flux * (header["RESTFRQ"] / 1.4e9) ** -0.7)
-        off[name] = np.array([x + top[0] - x0, y + top[1] - y0]) * cell
+        top, x, y = peak_fit(pixel, int(round(float(x0))), int(round(float(y0))))
+        ratio[name] = top / (flux * (header["RESTFRQ"] / 1.4e9) ** -0.7)
+        off[name] = np.array([x - x0, y - y0]) * cell
     return ratio, off
 
 
@@ -157,10 +153,7 @@ def noise_of(prefix):
 
 
 def sum_of(prefix):
-    digest = hashlib.sha256()
-    for name in ("image", "residual", "pbcor"):
-        digest.update(fits.getdata(f"{prefix}{name}.fits").tobytes())
-    return digest.hexdigest()
+    return pixels_digest(prefix, ("image", "residual", "pbcor"))
 
 
 def table_of(prefix):

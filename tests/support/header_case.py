@@ -9,6 +9,8 @@ try:
     from astropy.io import fits
     from astropy.wcs import WCS
     from scipy.ndimage import gaussian_filter
+
+    from images import peak_fit
 except ImportError as why:
     print(f"skipped: {why}")
     sys.exit(77)
@@ -113,11 +115,5 @@ def peak(path, ra, dec, reach=4):
         return np.nan, np.nan, np.nan
     j, i = np.unravel_index(np.argmax(part), part.shape)
     px, py = ix - reach + i, iy - reach + j
-    box = data[py - 1:py + 2, px - 1:px + 2]
-    if (box <= 0).any():
-        return np.nan, np.nan, np.nan
-    gy, gx = np.mgrid[-1:2, -1:2]
-    terms = np.c_[np.ones(9), gx.ravel(), gy.ravel(), gx.ravel() ** 2, gx.ravel() * gy.ravel(), gy.ravel() ** 2]
-    c = np.linalg.lstsq(terms, np.log(box).ravel(), rcond=None)[0]
-    step = -np.linalg.solve([[2 * c[3], c[4]], [c[4], 2 * c[5]]], c[1:3])
-    return np.exp(c[0] + 0.5 * c[1:3] @ step), (px + step[0] - x) * CELL, (py + step[1] - y) * CELL
+    top, x_top, y_top = peak_fit(data, px, py)
+    return top, (x_top - x) * CELL, (y_top - y) * CELL

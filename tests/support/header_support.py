@@ -123,6 +123,21 @@ def unphased(sources, tel, enu, freqs, times, pols=(-5, -6), tint=10.0):
     return uv
 
 
+def uvw_of(uv, ra_deg, dec_deg):
+    """Baselines in wavelengths along the apparent directions of an image's axes about a place: derivatives by l and m
+    of astropy's directions. [n_blt, n_freq, 3]"""
+    times, step = np.unique(uv.time_array), 1e-4
+    east = [(ra_deg + np.rad2deg(s * step / np.cos(np.deg2rad(dec_deg))), dec_deg) for s in (1, -1)]
+    north = [(ra_deg, dec_deg + np.rad2deg(s * step)) for s in (1, -1)]
+    place = uv.telescope.location
+    s0, e1, e0, n1, n0 = (np.asarray(d) for d in directions([(ra_deg, dec_deg)] + east + north, times, place))
+    axes = np.stack([(e1 - e0) / (2 * step), (n1 - n0) / (2 * step), s0], axis=1)[np.searchsorted(times, uv.time_array)]
+    ecef = uv.telescope.antenna_positions + np.array([place.x.value, place.y.value, place.z.value])
+    enu = utils.ENU_from_ECEF(ecef, center_loc=place)
+    b = enu[uv.ant_2_array] - enu[uv.ant_1_array]
+    return np.einsum("ij,ikj->ik", b, axes)[:, None, :] * (uv.freq_array / C)[None, :, None]
+
+
 def phased(sources, centre, *args, name="field", **kw):
     uv = unphased(sources, *args, **kw)
     uv.phase(lon=np.deg2rad(centre[0]), lat=np.deg2rad(centre[1]), epoch=2000.0,

@@ -15,6 +15,18 @@ static inline void *sky_data_alloc(size_t n, size_t size)
     return out;
 }
 
+/* Every 9th station and the outriggers of the longest baseline. */
+static inline ci_vis_array sky_data_stations(void)
+{
+    ci_vis_array array;
+    size_t n = 0;
+    OK(ci_sky_array_dsa110(&array, false));
+    for (size_t a = 0; a < 117; a++)
+        if (a % 9 == 0 || a == 116) array.antenna[n++] = array.antenna[a];
+    array.n_antenna = n;
+    return array;
+}
+
 /* All baselines with autocorrelations of `array` (its antennas become the meta's), one
  * sub-band of evenly spaced channels, evenly spaced times, one phase centre. */
 static inline ci_vis_meta *sky_data_meta(const ci_vis_array *array, double time_mjd_s,

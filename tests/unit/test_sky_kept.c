@@ -3,18 +3,6 @@
 
 #define TIME (59625.1490329 * CI_DAY_S)
 
-/* Every 9th station and the outriggers of the longest baseline. */
-static ci_vis_array some_stations(void)
-{
-    ci_vis_array array;
-    size_t n = 0;
-    OK(ci_sky_array_dsa110(&array, false));
-    for (size_t a = 0; a < 117; a++)
-        if (a % 9 == 0 || a == 116) array.antenna[n++] = array.antenna[a];
-    array.n_antenna = n;
-    return array;
-}
-
 /* Points, every other one negative, every fifth extended. */
 static ci_sky_model *some_sources(size_t n)
 {
@@ -40,7 +28,7 @@ static void predicted_once(void **state)
     (void)state;
     ci_sky_eop *eop = sky_data_eop();
     ci_vis_phase_centre centre = {.kind = CI_VIS_PHASING_SIDEREAL, .ra_rad = 1.4, .dec_rad = 0.28};
-    ci_vis_array array = some_stations();
+    ci_vis_array array = sky_data_stations();
     ci_vis_meta *meta = sky_data_meta(&array, TIME, 150, 3, 1.4e9, 244140.625, 70, centre);
     ci_vis_block *block = sky_data_block(meta, 0, meta->n_baseline);
     size_t n = block->n_row * block->n_chan;

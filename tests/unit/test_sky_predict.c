@@ -19,18 +19,6 @@ static ci_vis_phase_centre sidereal(double ra_rad, double dec_rad)
         .kind = CI_VIS_PHASING_SIDEREAL, .ra_rad = ra_rad, .dec_rad = dec_rad};
 }
 
-/* Every 9th station and the outriggers of the longest baseline. */
-static ci_vis_array some_stations(void)
-{
-    ci_vis_array array;
-    size_t n = 0;
-    OK(ci_sky_array_dsa110(&array, false));
-    for (size_t a = 0; a < 117; a++)
-        if (a % 9 == 0 || a == 116) array.antenna[n++] = array.antenna[a];
-    array.n_antenna = n;
-    return array;
-}
-
 /* n sources within some 2 degrees of a place, of many spectra, a quarter negative, a
  * quarter extended. */
 static ci_sky_model *some_sources(double ra_rad, double dec_rad, size_t n)
@@ -128,7 +116,7 @@ static void against_the_formula(void **state)
     ci_sky_eop *eop = sky_data_eop();
     ci_vis_phase_centre phases[3] = {meridian(), sidereal(1.4, 0.28), {0}};
     for (int k = 0; k < 6; k++) {
-        ci_vis_array array = some_stations();
+        ci_vis_array array = sky_data_stations();
         ci_vis_meta *meta =
             sky_data_meta(&array, TIME, 100, 2, 1.311e9, 244140.625, 100, phases[k % 3]);
         if (k >= 3)
@@ -162,7 +150,7 @@ static void same_bytes_in_parts(void **state)
 {
     (void)state;
     ci_sky_eop *eop = sky_data_eop();
-    ci_vis_array array = some_stations();
+    ci_vis_array array = sky_data_stations();
     ci_vis_meta *meta = sky_data_meta(&array, TIME, 13, 3, 1.4e9, 244140.625, 48, meridian());
     ci_sky_model *model = some_sources(1.4, 0.284, 50);
     ci_sky_beam *beam = NULL;
@@ -242,7 +230,7 @@ static void rephase(void **state)
     ci_sky_eop *eop = sky_data_eop();
     ci_vis_phase_centre phases[3] = {meridian(), sidereal(1.41, 0.29), {0}};
     for (int k = 0; k < 3; k++) {
-        ci_vis_array array = some_stations();
+        ci_vis_array array = sky_data_stations();
         ci_vis_set *set = sky_data_alloc(1, sizeof *set);
         set->meta = sky_data_meta(&array, TIME, 150, 3, 1.4e9, 244140.625, 48, phases[k]);
         set->block = sky_data_alloc(1, sizeof *set->block);
@@ -299,7 +287,7 @@ static void rephase_on_any_machine(void **state)
 {
     (void)state;
     ci_sky_eop *eop = sky_data_eop();
-    ci_vis_array array = some_stations();
+    ci_vis_array array = sky_data_stations();
     ci_vis_meta *meta = sky_data_meta(&array, TIME, 150, 2, 1.4e9, 244140.625, 37, meridian());
     ci_vis_block *block = sky_data_block(meta, 0, meta->n_baseline), *kept = NULL;
     size_t n = block->n_row * block->n_chan * block->n_pol;
@@ -326,7 +314,7 @@ static void default_centre(void **state)
 {
     (void)state;
     ci_sky_eop *eop = sky_data_eop();
-    ci_vis_array array = some_stations();
+    ci_vis_array array = sky_data_stations();
     ci_vis_meta *meta =
         sky_data_meta(&array, TIME, 12.884902, 24, 1.4e9, 244140.625, 1, meridian());
     double ra, dec, ha, dec_app;
@@ -356,7 +344,7 @@ static void drifting_beam(void **state)
 {
     (void)state;
     ci_sky_eop *eop = sky_data_eop();
-    ci_vis_array array = some_stations();
+    ci_vis_array array = sky_data_stations();
     ci_vis_meta *meta = sky_data_meta(&array, TIME, 13, 2, 1.4e9, 1e6, 1, meridian());
     ci_sky_pointing pointing;
     OK(ci_sky_pointing_from(meta, &pointing));
@@ -442,7 +430,7 @@ static void refusals(void **state)
 {
     (void)state;
     ci_sky_eop *eop = sky_data_eop();
-    ci_vis_array array = some_stations();
+    ci_vis_array array = sky_data_stations();
     ci_vis_meta *meta = sky_data_meta(&array, TIME, 13, 1, 3e8, 1e6, 2, meridian());
     ci_vis_block *block = sky_data_block(meta, 0, 3);
     ci_c32 out[6];
