@@ -13,6 +13,10 @@
  * error 1e-6. */
 #define N_FRACTION 1024
 
+/* Positions as near to a pixel are the pixel's, but for rounding: the slope of a beam over so much
+ * is 1e-6 of its peak. */
+static const double on_pixel = 1e-6;
+
 /* Tile positions of the mosaic's pixels (k h, j h), from row `first` of such nodes. */
 typedef struct mesh
 {
@@ -199,14 +203,55 @@ typedef struct adder
     double inverse_variance;
 } adder;
 
+/* Image and beam added to pixel i of the sums. Returns the weight added. */
+static inline double add_value(const adder *a, size_t i, float image, float beam)
+{
+    double pb = (double)beam, w = pb * pb * a->inverse_variance;
+    a->job->sum_flux[i] += (float)(pb * (double)image * a->inverse_variance);
+    a->job->sum_weight[i] += (float)w;
+    return w;
+}
+
+/* Whether the pixels of a mesh cell are pixels of the tile: `to` is the tile's at its first. */
+static bool is_aligned(const mesh *m, const double cx[4], const double cy[4], int64_t to[2])
+{
+    double step = (double)m->step, x = rint(cx[0]), y = rint(cy[0]), worst = 0;
+    for (size_t c = 0; c < 4; c++) {
+        worst = fmax(worst, fabs(cx[c] - x - step * (double)(c % 2)));
+        worst = fmax(worst, fabs(cy[c] - y - step * (double)(c / 2)));
+    }
+    to[0] = (int64_t)x;
+    to[1] = (int64_t)y;
+    return worst < on_pixel;
+}
+
+/* One row of one mesh cell whose pixels are the tile's: nothing is between them to be found. */
+static double add_aligned_run(const adder *a, size_t j, size_t k, size_t y, const int64_t to[2])
+{
+    const mosaic_slab *slab = a->slab;
+    size_t step = a->mesh->step, n_x = a->job->out.n_x, n_tile = a->tile->header.n_x;
+    int64_t tile_y = to[1] + (int64_t)(y - (a->mesh->first + j) * step);
+    float cut = (float)a->job->options.pb_cut;
+    double sum = 0;
+    if (tile_y < (int64_t)slab->first || tile_y >= (int64_t)(slab->first + slab->n)) return 0;
+    const float *image = slab->image + ((size_t)tile_y - slab->first) * n_tile;
+    const float *pb = slab->pb + ((size_t)tile_y - slab->first) * n_tile;
+    size_t at = (y - a->job->rows.first) * n_x + k * step;
+    for (size_t i = 0; i < step && k * step + i < n_x; i++) {
+        int64_t x = to[0] + (int64_t)i;
+        if (x < 0 || x >= (int64_t)n_tile || !(pb[x] >= cut) || !isfinite(image[x])) continue;
+        sum += add_value(a, at + i, image[x], pb[x]);
+    }
+    return sum;
+}
+
 /* One row of one mesh cell. Returns the weight added. */
 static double add_run(const adder *a, size_t j, size_t k, size_t y, const double cx[4],
                       const double cy[4])
 {
     size_t step = a->mesh->step, n_x = a->job->out.n_x;
     double fy = (double)(y - (a->mesh->first + j) * step) / (double)step, sum = 0;
-    float *flux = a->job->sum_flux + (y - a->job->rows.first) * n_x;
-    float *weight = a->job->sum_weight + (y - a->job->rows.first) * n_x;
+    size_t first = (y - a->job->rows.first) * n_x + k * step;
     for (size_t i = 0; i < step && k * step + i < n_x; i++) {
         double fx = (double)i / (double)step;
         double x0 = cx[0] + fx * (cx[1] - cx[0]), x1 = cx[2] + fx * (cx[3] - cx[2]);
@@ -215,10 +260,7 @@ static double add_run(const adder *a, size_t j, size_t k, size_t y, const double
         float value[2];
         if (!sample(a->slab, &a->tile->header, a->table, at, (float)a->job->options.pb_cut, value))
             continue;
-        double pb = (double)value[1], w = pb * pb * a->inverse_variance;
-        flux[k * step + i] += (float)(pb * (double)value[0] * a->inverse_variance);
-        weight[k * step + i] += (float)w;
-        sum += w;
+        sum += add_value(a, first + i, value[0], value[1]);
     }
     return sum;
 }
@@ -235,9 +277,12 @@ static void add_rows(const adder *a, size_t i_tile)
         double sum = 0;
         for (size_t y = y0; y < y1; y++) {
             size_t j = y / m->step - m->first;
-            for (size_t k = 0; k + 1 < m->n_x; k++)
-                if (mesh_cell(m, &a->tile->header, j, k, cx, cy))
-                    sum += add_run(a, j, k, y, cx, cy);
+            for (size_t k = 0; k + 1 < m->n_x; k++) {
+                int64_t to[2];
+                if (!mesh_cell(m, &a->tile->header, j, k, cx, cy)) continue;
+                sum += is_aligned(m, cx, cy, to) ? add_aligned_run(a, j, k, y, to)
+                                                 : add_run(a, j, k, y, cx, cy);
+            }
         }
         job->block_weight[b * job->n_tile + i_tile] = sum;
     }
