@@ -1,7 +1,6 @@
 /* Compression of one baseline's samples in one sub-band to the nodes of Gauss rules. */
 #include "vis/compress.h"
-
-#include "contimg/num.h"
+#include "vis/compress_axis.h"
 
 #include <complex.h>
 #include <math.h>
@@ -12,128 +11,21 @@
 enum
 {
     MIN_TIME_NODES = 3,
-    MIN_CHAN_NODES = 2,
-    MAX_NODES = 24,
-    MAX_POINTS_AT_ONCE = 64
+    MIN_CHAN_NODES = 2
 };
-
-/* Points along one axis that all unflagged samples of a block share, and their rule. */
-typedef struct axis
-{
-    size_t n_point, n_node;
-    size_t *index;      /* [n_point] into the dynamic spectrum's times or channels */
-    double *x, *w;      /* [n_point] position from 0 to 1, weight */
-    double *node;       /* [MAX_NODES] */
-    double *weight;     /* [MAX_NODES] */
-    double *projection; /* [MAX_NODES][n_point] */
-    size_t n_reach;
-    double reach[MAX_NODES]; /* [n_reach] greatest phase range of 1, 2, ... nodes, radians */
-} axis;
 
 struct ci_vis_compressor
 {
     size_t max_time, max_chan;
-    double error, half_width;
+    double half_width;
     ci_num_gauss *rules;
-    axis time, chan;
+    ci_vis_compress_axis time, chan;
     size_t *pattern;  /* [max_time or max_chan] flag pattern of each time (or channel) */
     float *projected; /* [max_chan][2] one time node */
     ci_vis_nodes nodes;
 };
 
-/* ---- rules ----------------------------------------------------------------------------------- */
-
-/* What a source whose phase goes through `range` radians along the whole axis loses. */
-static double loss_of(const axis *a, double range)
-{
-    ci_c64 sum = 0, point[MAX_POINTS_AT_ONCE];
-    double total = 0;
-    ci_c64 fit[MAX_NODES] = {0};
-    for (size_t first = 0; first < a->n_point; first += MAX_POINTS_AT_ONCE) {
-        size_t n =
-            a->n_point - first < MAX_POINTS_AT_ONCE ? a->n_point - first : MAX_POINTS_AT_ONCE;
-        for (size_t i = 0; i < n; i++)
-            point[i] = cexp(I * range * a->x[first + i]);
-        for (size_t k = 0; k < a->n_node; k++)
-            for (size_t i = 0; i < n; i++)
-                fit[k] += a->projection[k * a->n_point + first + i] * point[i];
-    }
-    for (size_t k = 0; k < a->n_node; k++) {
-        sum += a->weight[k] * fit[k] * cexp(-I * range * a->node[k]);
-        total += a->weight[k];
-    }
-    return cabs(1 - sum / total);
-}
-
-/* Makes the axis whole: n points at equal steps and of equal weight. */
-static void axis_fill(axis *a, size_t n)
-{
-    a->n_point = n;
-    for (size_t i = 0; i < n; i++) {
-        a->x[i] = n > 1 ? (double)i / (double)(n - 1) : 0;
-        a->w[i] = 1;
-    }
-}
-
-/* The greatest phase range of each number of nodes, for n equal steps: where the search for a
- * rule begins. */
-static ci_status reach_find(ci_num_gauss *rules, axis *a, size_t n, double error)
-{
-    axis_fill(a, n);
-    double low = 0;
-    for (a->n_node = 1; a->n_node <= MAX_NODES && a->n_node < n; a->n_node++) {
-        double high = low + 8;
-        CI_TRY(ci_num_gauss_rule(rules, n, a->x, a->w,
-                                 &(ci_num_rule){a->n_node, a->node, a->weight, a->projection}));
-        for (int i = 0; i < 12; i++) {
-            double middle = 0.5 * (low + high);
-            *(loss_of(a, middle) <= error ? &low : &high) = middle;
-        }
-        a->reach[a->n_node - 1] = low;
-    }
-    a->n_reach = a->n_node - 1;
-    return CI_OK;
-}
-
-/* The smallest rule that loses no more than `error` over the phase range, by what equal steps
- * need, and more nodes where the block's own points and weights need them. */
-static ci_status rule_find(ci_num_gauss *rules, axis *a, double range, double error, size_t fewest)
-{
-    size_t most = a->n_point < MAX_NODES ? a->n_point : MAX_NODES;
-    double own_range = range * (a->x[a->n_point - 1] - a->x[0]);
-    a->n_node = fewest;
-    while (a->n_node <= a->n_reach && a->reach[a->n_node - 1] < own_range)
-        a->n_node++;
-    if (a->n_node > most) a->n_node = most;
-    for (;; a->n_node++) {
-        CI_TRY(ci_num_gauss_rule(rules, a->n_point, a->x, a->w,
-                                 &(ci_num_rule){a->n_node, a->node, a->weight, a->projection}));
-        if (a->n_node == most || loss_of(a, range) <= error) return CI_OK;
-    }
-}
-
 /* ---- making ------------------------------------------------------------------------------- */
-
-static ci_status axis_new(axis *a, size_t max_point)
-{
-    CI_TRY(ci_mem_alloc(&a->index, max_point, sizeof *a->index, "compression"));
-    CI_TRY(ci_mem_alloc(&a->x, max_point, sizeof *a->x, "compression"));
-    CI_TRY(ci_mem_alloc(&a->w, max_point, sizeof *a->w, "compression"));
-    CI_TRY(ci_mem_alloc(&a->node, MAX_NODES, sizeof *a->node, "compression"));
-    CI_TRY(ci_mem_alloc(&a->weight, MAX_NODES, sizeof *a->weight, "compression"));
-    return ci_mem_alloc(&a->projection, MAX_NODES * max_point, sizeof *a->projection,
-                        "compression");
-}
-
-static void axis_clear(axis *a)
-{
-    ci_mem_free(a->index);
-    ci_mem_free(a->x);
-    ci_mem_free(a->w);
-    ci_mem_free(a->node);
-    ci_mem_free(a->weight);
-    ci_mem_free(a->projection);
-}
 
 static ci_status nodes_new(ci_vis_nodes *nodes, size_t n_row, size_t n_sample)
 {
@@ -149,8 +41,8 @@ void ci_vis_compressor_free(ci_vis_compressor *c)
 {
     if (!c) return;
     ci_num_gauss_free(c->rules);
-    axis_clear(&c->time);
-    axis_clear(&c->chan);
+    ci_vis_compress_axis_clear(&c->time);
+    ci_vis_compress_axis_clear(&c->chan);
     ci_mem_free(c->pattern);
     ci_mem_free(c->projected);
     ci_mem_free(c->nodes.time_mjd_s);
@@ -171,19 +63,17 @@ ci_status ci_vis_compressor_new(ci_vis_compressor **out, size_t max_time, size_t
     CI_TRY(ci_mem_alloc(&c, 1, sizeof *c, "compression"));
     c->max_time = max_time;
     c->max_chan = max_chan;
-    c->error = error;
     c->half_width = half_width;
-    ci_status status = ci_num_gauss_new(&c->rules, longest, MAX_NODES);
-    if (status == CI_OK) status = axis_new(&c->time, max_time);
-    if (status == CI_OK) status = axis_new(&c->chan, max_chan);
+    ci_status status = ci_num_gauss_new(&c->rules, longest, CI_VIS_COMPRESS_MAX_NODES);
+    /* Half of the error is each axis's. */
+    if (status == CI_OK) status = ci_vis_compress_axis_new(&c->time, c->rules, max_time, error / 2);
+    if (status == CI_OK) status = ci_vis_compress_axis_new(&c->chan, c->rules, max_chan, error / 2);
     if (status == CI_OK)
         status = ci_mem_alloc(&c->pattern, longest, sizeof *c->pattern, "compression");
     if (status == CI_OK)
         status = ci_mem_alloc(&c->projected, 2 * max_chan, sizeof(float), "compression");
     /* Times or channels of every flag pattern hold at most as many nodes as points. */
     if (status == CI_OK) status = nodes_new(&c->nodes, max_time * max_chan, max_time * max_chan);
-    if (status == CI_OK) status = reach_find(c->rules, &c->time, max_time, error / 2);
-    if (status == CI_OK) status = reach_find(c->rules, &c->chan, max_chan, error / 2);
     if (status == CI_OK)
         *out = c;
     else
@@ -290,7 +180,8 @@ static double at_position(const double *x, size_t n, double position)
 /* Weights of the block's times and channels: sums over the other axis. Exact where the weights
  * are a product of the two, as they are but for what gains change differently in both
  * polarisations. */
-static double weights_sum(const ci_vis_dynspec *p, axis *time, axis *chan)
+static double weights_sum(const ci_vis_dynspec *p, ci_vis_compress_axis *time,
+                          ci_vis_compress_axis *chan)
 {
     double total = 0;
     memset(time->w, 0, time->n_point * sizeof *time->w);
@@ -310,7 +201,7 @@ static double weights_sum(const ci_vis_dynspec *p, axis *time, axis *chan)
 /* The values of one time node along all channels of the block. */
 static void time_project(ci_vis_compressor *c, const ci_vis_dynspec *p, size_t i_node)
 {
-    const axis *time = &c->time, *chan = &c->chan;
+    const ci_vis_compress_axis *time = &c->time, *chan = &c->chan;
     float *sum = c->projected;
     bool is_whole = chan->n_point == p->n_chan;
     memset(sum, 0, 2 * chan->n_point * sizeof *sum);
@@ -331,7 +222,7 @@ static void time_project(ci_vis_compressor *c, const ci_vis_dynspec *p, size_t i
 
 static ci_c32 chan_project(const ci_vis_compressor *c, size_t i_node)
 {
-    const axis *chan = &c->chan;
+    const ci_vis_compress_axis *chan = &c->chan;
     const double *factor = chan->projection + i_node * chan->n_point;
     /* In parts that vectors can take side by side. */
     double part[4][2] = {{0}};
@@ -378,20 +269,15 @@ static void block_copy(ci_vis_compressor *c, const ci_vis_dynspec *p)
 }
 
 /* Where even the largest rule is too small, samples stay as they are. */
-static bool is_covered(const axis *a, double range, double error)
-{
-    return a->n_node == a->n_point || a->n_node < MAX_NODES || loss_of(a, range) <= error;
-}
-
 static ci_status block_compress(ci_vis_compressor *c, const ci_vis_dynspec *p)
 {
-    axis *time = &c->time, *chan = &c->chan;
+    ci_vis_compress_axis *time = &c->time, *chan = &c->chan;
     double range_time, range_chan, total = weights_sum(p, time, chan);
     ranges_find(c, p, &range_time, &range_chan);
-    CI_TRY(rule_find(c->rules, time, range_time, c->error / 2, MIN_TIME_NODES));
-    CI_TRY(rule_find(c->rules, chan, range_chan, c->error / 2, MIN_CHAN_NODES));
-    if (!is_covered(time, range_time, c->error / 2) ||
-        !is_covered(chan, range_chan, c->error / 2) ||
+    CI_TRY(ci_vis_compress_axis_rule(c->rules, time, range_time, MIN_TIME_NODES));
+    CI_TRY(ci_vis_compress_axis_rule(c->rules, chan, range_chan, MIN_CHAN_NODES));
+    if (!ci_vis_compress_axis_holds(time, range_time) ||
+        !ci_vis_compress_axis_holds(chan, range_chan) ||
         time->n_node * chan->n_node == time->n_point * chan->n_point) {
         block_copy(c, p);
         return CI_OK;
@@ -409,7 +295,7 @@ static ci_status block_compress(ci_vis_compressor *c, const ci_vis_dynspec *p)
 
 /* ---- all blocks ------------------------------------------------------------------------------ */
 
-static void axis_add(axis *a, const double *x, size_t n, size_t i)
+static void axis_add(ci_vis_compress_axis *a, const double *x, size_t n, size_t i)
 {
     a->index[a->n_point] = i;
     a->x[a->n_point++] = position_of(x, n, i);

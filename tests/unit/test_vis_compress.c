@@ -147,7 +147,7 @@ static void whole_spectra_are_compressed(void **state)
 {
     scene *s = *state;
     static const double length_m[] = {2600, 1300, 400, 50, 0};
-    static const size_t greatest[] = {312, 144, 32, 6, 6}; /* of 1152 samples */
+    static const size_t greatest[] = {230, 104, 30, 6, 6}; /* of 1152 samples */
     for (size_t i = 0; i < sizeof length_m / sizeof *length_m; i++) {
         geometry_set(s, length_m[i]);
         for (int a = 0; a < 8; a++) {
@@ -157,6 +157,22 @@ static void whole_spectra_are_compressed(void **state)
             size_t n = compressed_as_asked(s, l, m);
             assert_true(n <= greatest[i]);
         }
+    }
+}
+
+/* What is a polynomial in a bent coordinate misses sources between the centre and the edge too. */
+static void sources_inside_lose_no_more(void **state)
+{
+    scene *s = *state;
+    for (double length_m = 40; length_m < 3000; length_m *= 1.3) {
+        geometry_set(s, length_m);
+        for (double share = 0.2; share < 1; share += 0.2)
+            for (int a = 0; a < 8; a++) {
+                double l, m;
+                edge_place(a * CI_PI / 4, &l, &m);
+                source_set(s, share * l, share * m);
+                compressed_as_asked(s, share * l, share * m);
+            }
     }
 }
 
@@ -175,21 +191,21 @@ static void dead_channels_and_times_cost_nothing(void **state)
     flag(s, 0, N_TIME, 11, 1);
     flag(s, 0, N_TIME, 30, 9);
     flag(s, 3, 2, 0, N_CHAN);
-    assert_true(compressed_as_asked(s, 0.7 * HALF_WIDTH, -0.7 * HALF_WIDTH) <= 320);
+    assert_true(compressed_as_asked(s, 0.7 * HALF_WIDTH, -0.7 * HALF_WIDTH) <= 230);
 }
 
 static void half_a_spectrum_is_compressed(void **state)
 {
     scene *s = *state;
     flag(s, 0, N_TIME, 0, N_CHAN / 2);
-    assert_true(compressed_as_asked(s, 0.7 * HALF_WIDTH, -0.7 * HALF_WIDTH) <= 320);
+    assert_true(compressed_as_asked(s, 0.7 * HALF_WIDTH, -0.7 * HALF_WIDTH) <= 175);
 }
 
 static void a_burst_splits_the_spectrum(void **state)
 {
     scene *s = *state;
     flag(s, 5, 6, 20, 7);
-    assert_true(compressed_as_asked(s, 0.7 * HALF_WIDTH, -0.7 * HALF_WIDTH) <= 320);
+    assert_true(compressed_as_asked(s, 0.7 * HALF_WIDTH, -0.7 * HALF_WIDTH) <= 250);
 }
 
 static void scattered_flags_keep_the_bound(void **state)
@@ -197,7 +213,7 @@ static void scattered_flags_keep_the_bound(void **state)
     scene *s = *state;
     for (int i = 0; i < 30; i++)
         flag(s, (i * 7) % N_TIME, 1, (i * 31) % N_CHAN, 1);
-    assert_true(compressed_as_asked(s, 0.7 * HALF_WIDTH, -0.7 * HALF_WIDTH) <= 450);
+    assert_true(compressed_as_asked(s, 0.7 * HALF_WIDTH, -0.7 * HALF_WIDTH) <= 250);
 }
 
 static void nearly_nothing_left_is_kept(void **state)
@@ -261,6 +277,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(whole_spectra_are_compressed, begin, end),
+        cmocka_unit_test_setup_teardown(sources_inside_lose_no_more, begin, end),
         cmocka_unit_test_setup_teardown(dead_channels_and_times_cost_nothing, begin, end),
         cmocka_unit_test_setup_teardown(half_a_spectrum_is_compressed, begin, end),
         cmocka_unit_test_setup_teardown(a_burst_splits_the_spectrum, begin, end),
