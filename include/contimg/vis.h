@@ -181,6 +181,10 @@ typedef struct ci_vis_block
     ci_c32 *data;           /* [n_row][n_chan][n_pol] */
     uint8_t *flags;         /* [n_row][n_chan][n_pol] CI_FLAG_* bits */
     float *weight;          /* [n_row][n_chan][n_pol] nsamples as read, later 1/sigma^2 (Jy^-2) */
+    /* NULL, or in place of `weight`, which is NULL then: the weight of a sample is the product of
+     * two, rounded to single precision. */
+    double *row_weight;  /* [n_row][n_pol] */
+    double *chan_weight; /* [n_chan] */
 } ci_vis_block;
 
 /* Zeroed arrays of the given shape. Local. */
@@ -190,6 +194,14 @@ CI_MUST_CHECK ci_status ci_vis_block_new(ci_vis_block **out, const ci_vis_meta *
 void ci_vis_block_free(ci_vis_block *block);
 /* Frees data and weights, which are NULL then; rows' coordinates and flags stay. Local. */
 void ci_vis_block_values_free(ci_vis_block *block);
+
+/* Weights become products, with 0 for each row and 1 for each channel. Local. */
+CI_MUST_CHECK ci_status ci_vis_weights_split(ci_vis_block *block);
+/* Products become block->weight again, the same weights. Local. */
+CI_MUST_CHECK ci_status ci_vis_weights_join(ci_vis_block *block);
+/* Weights of a row, [n_chan][n_pol], in either form: in the block, or in `scratch`, as large.
+ * Local. */
+const float *ci_vis_weights_row(const ci_vis_block *block, size_t i_row, float *scratch);
 
 /* A copy with rows, values, flags and weights of its own. Local. */
 CI_MUST_CHECK ci_status ci_vis_block_copy(ci_vis_block **out, const ci_vis_block *block);
@@ -301,6 +313,13 @@ static inline size_t ci_vis_sample(const ci_vis_block *block, size_t i_row, size
                                    size_t i_pol)
 {
     return (i_row * block->n_chan + i_chan) * block->n_pol + i_pol;
+}
+/* Weight of a sample, in either form. Local. */
+static inline float ci_vis_weight(const ci_vis_block *block, size_t i_row, size_t i_chan,
+                                  size_t i_pol)
+{
+    if (block->weight) return block->weight[ci_vis_sample(block, i_row, i_chan, i_pol)];
+    return (float)(block->chan_weight[i_chan] * block->row_weight[i_row * block->n_pol + i_pol]);
 }
 
 /* ---- imaging samples ----------------------------------------------------------------------- */

@@ -181,6 +181,8 @@ ci_status ci_cal_apply_pair(const ci_cal_table *const table[2], ci_isa isa, ci_v
 {
     applier a;
     ci_status status = applier_new(&a, table, isa, block);
+    /* Gains of channels leave no products. */
+    if (status == CI_OK) status = ci_vis_weights_join(block);
     if (status == CI_OK) rows_apply(&a, block, 0, block->n_row, true);
     applier_clear(&a);
     return status;

@@ -119,10 +119,11 @@ static bool row_mean(const ci_vis_block *block, size_t i_row, size_t i_pol, leg_
     double re = 0, im = 0, weight = 0;
     for (size_t c = 0; c < block->n_chan; c++) {
         size_t k = ci_vis_sample(block, i_row, c, i_pol);
-        if (block->flags[k] || !(block->weight[k] > 0)) continue;
-        re += (double)block->weight[k] * crealf(block->data[k]);
-        im += (double)block->weight[k] * cimagf(block->data[k]);
-        weight += (double)block->weight[k];
+        double w = (double)ci_vis_weight(block, i_row, c, i_pol);
+        if (block->flags[k] || !(w > 0)) continue;
+        re += w * crealf(block->data[k]);
+        im += w * cimagf(block->data[k]);
+        weight += w;
     }
     if (!(weight > 0)) return false;
     out->re = re / weight;

@@ -15,15 +15,15 @@ static const double longest_s = 60;
 static const double step_sigma = 6; /* a step in amplitude that splits an interval */
 
 /* Sums of one row over the channels of its sub-band: w V conj(b1 conj(b2) M), w |b1 b2 M|^2,
- * w |V|^2. gain [3][n_chan][n_pol] of ci_cal_gain_spread. */
+ * w |V|^2. gain [3][n_chan][n_pol] of ci_cal_gain_spread, scratch [n_chan][n_pol]. */
 static void row_sum(ci_cal_problem *p, const ci_cal_sums *s, const ci_vis_block *block,
-                    size_t i_row, const ci_c32 *model, const float *gain)
+                    size_t i_row, const ci_c32 *model, const float *gain, float *scratch)
 {
     size_t b = (size_t)block->i_baseline[i_row], t = (size_t)block->i_time[i_row], first, end;
     double sum[4][CI_CAL_FINE];
     int64_t n[4];
     ci_cal_chan_limits(p->options, block, i_row, &first, &end);
-    ci_cal_row row = ci_cal_row_of(block, i_row, model, first, end);
+    ci_cal_row row = ci_cal_row_of(block, i_row, model, first, end, scratch);
     ci_cal_row_sum(ci_comm_isa(p->comm), &row, gain + first * block->n_pol,
                    block->n_chan * block->n_pol, sum, n);
     for (size_t h = 0; h < p->n_feed; h++) {
@@ -59,7 +59,7 @@ static ci_status part_sum(ci_cal_problem *p, const ci_cal_bandpass_parts *parts,
     CI_TRY(ci_mem_alloc(&s->fine,
                         block->part.n_baseline * p->n_feed * p->meta->n_time * CI_CAL_FINE,
                         sizeof(double), "sums of integrations"));
-    CI_TRY(ci_mem_alloc(&gain, 3 * block->n_chan * block->n_pol, sizeof *gain,
+    CI_TRY(ci_mem_alloc(&gain, 4 * block->n_chan * block->n_pol, sizeof *gain,
                         "bandpass of a baseline"));
     for (size_t first = 0, end; first < block->n_row; first = end) {
         size_t b = (size_t)block->i_baseline[first];
@@ -67,7 +67,7 @@ static ci_status part_sum(ci_cal_problem *p, const ci_cal_bandpass_parts *parts,
         if (ci_vis_baseline_is_auto(p->meta, b)) continue;
         baseline_gains(p, parts, i_part, b, block->n_pol, gain);
         for (size_t r = first; r < end; r++)
-            row_sum(p, s, block, r, model, gain);
+            row_sum(p, s, block, r, model, gain, gain + 3 * block->n_chan * block->n_pol);
     }
     ci_mem_free(gain);
     return CI_OK;

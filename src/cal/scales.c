@@ -31,7 +31,7 @@ static void row_add(const scales_job *job, const ci_vis_block *block, size_t i_r
         double size2 = f * f + g * g, x = (double)crealf(block->data[i]);
         double y = (double)cimagf(block->data[i]);
         if (block->flags[i] || !(size2 > 0)) continue;
-        double w = (double)block->weight[i] / size2;
+        double w = (double)ci_vis_weight(block, i_row, c, i_pol) / size2;
         double re = w * (x * f - y * g - (double)crealf(job->predicted[k]));
         double im = w * (x * g + y * f - (double)cimagf(job->predicted[k]));
         job->rest[k] += (float)re + I * (float)im;

@@ -88,22 +88,23 @@ void ci_cal_chan_limits(const ci_cal_options *o, const ci_vis_block *block, size
 }
 
 ci_cal_row ci_cal_row_of(const ci_vis_block *block, size_t i_row, const ci_c32 *model, size_t first,
-                         size_t end)
+                         size_t end, float *scratch)
 {
     size_t at = ci_vis_sample(block, i_row, first, 0);
+    const float *weight = ci_vis_weights_row(block, i_row, scratch);
     return (ci_cal_row){.n_chan = end - first,
                         .n_pol = block->n_pol,
                         .data = block->data + at,
                         .model = model + i_row * block->n_chan + first,
                         .flags = block->flags + at,
-                        .weight = block->weight + at};
+                        .weight = weight + first * block->n_pol};
 }
 
 /* Sums of the rows of one baseline and interval, [n_chan][n_pol]. */
 typedef struct run_sums
 {
     size_t n_lane;
-    float *value;
+    float *value, *weight; /* weight: scratch of a row */
     int32_t *count;
     ci_cal_normal normal; /* parts of value */
 } run_sums;
@@ -113,7 +114,8 @@ static ci_status run_new(const ci_vis_block *block, run_sums *run)
     static const char what[] = "sums of a baseline";
     size_t n = block->n_chan * block->n_pol;
     *run = (run_sums){.n_lane = n};
-    CI_TRY(ci_mem_alloc(&run->value, 4 * n, sizeof(float), what));
+    CI_TRY(ci_mem_alloc(&run->value, 5 * n, sizeof(float), what));
+    run->weight = run->value + 4 * n;
     run->normal =
         (ci_cal_normal){run->value, run->value + n, run->value + 2 * n, run->value + 3 * n};
     return ci_mem_alloc(&run->count, n, sizeof *run->count, what);
@@ -161,7 +163,7 @@ static size_t rows_sum(ci_cal_problem *p, const ci_vis_block *block, const ci_ca
          i++) {
         size_t first, end;
         ci_cal_chan_limits(p->options, block, i, &first, &end);
-        ci_cal_row row = ci_cal_row_of(block, i, model, first, end);
+        ci_cal_row row = ci_cal_row_of(block, i, model, first, end, run->weight);
         size_t at = first * block->n_pol;
         ci_cal_normal to = {run->normal.a_re + at, run->normal.a_im + at, run->normal.b + at,
                             run->normal.c + at};

@@ -130,9 +130,10 @@ size_t ci_cal_interval_first(const ci_cal_problem *problem, size_t i_interval);
 
 /* Scratch for the model of any block of the set. Local. */
 ci_status ci_cal_model_new(const ci_vis_set *set, ci_c32 **out);
-/* Channels [first, end) of a row with its model, model [n_row][n_chan] of the block. Local. */
+/* Channels [first, end) of a row with its model, model [n_row][n_chan] of the block; scratch
+ * [n_chan][n_pol] may hold the row's weights. Local. */
 ci_cal_row ci_cal_row_of(const ci_vis_block *block, size_t i_row, const ci_c32 *model, size_t first,
-                         size_t end);
+                         size_t end, float *scratch);
 /* Channels [first, end) of a row that lie within the options' limits of uv distance. Local. */
 void ci_cal_chan_limits(const ci_cal_options *options, const ci_vis_block *block, size_t i_row,
                         size_t *first, size_t *end);

@@ -158,6 +158,17 @@ static double noise_measure(float *values, size_t n, ci_isa isa)
     return 1.482602218505602 * (double)ci_num_median_by(values, n, isa);
 }
 
+/* noise [n_pol]; of a block whose weights are products. */
+static void baseline_weigh_rows(ci_vis_block *block, size_t first, size_t end, const double *noise,
+                                bool known)
+{
+    for (size_t r = first; r < end; r++)
+        for (size_t p = 0; p < block->n_pol; p++) {
+            double inverse = noise[p] > 0 ? 1 / (noise[p] * noise[p]) : 0;
+            block->row_weight[r * block->n_pol + p] = known ? inverse * block->interval_s[r] : 1;
+        }
+}
+
 /* noise [n_pol]. Rows of equal length have equal weights. */
 static void baseline_weigh(ci_vis_block *block, size_t first, size_t end, const double *noise,
                            bool known)
@@ -215,6 +226,8 @@ ci_status ci_cal_weigher_new(ci_cal_weigher **out, ci_vis_block *block, double s
     if (w->pattern) w->d = differences_of(block, w->pattern, isa);
     w->fall_back = sefd_jy > 0 ? sefd_jy / sqrt(2.0) : 0;
     *seen = (ci_cal_noise){.is_known = is_measurable(block->meta) || w->fall_back > 0};
+    for (size_t c = 0; block->row_weight && c < block->n_chan; c++)
+        block->chan_weight[c] = seen->is_known ? block->width_hz[c] : 1;
     return CI_OK;
 }
 
@@ -230,7 +243,10 @@ void ci_cal_weigher_set(ci_cal_weigher *w, size_t first, size_t end)
         noise[p] = w->pattern ? spectrum_noise(&w->d, first, end, p, w->values, w->seen) : 0;
         if (!(noise[p] > 0)) noise[p] = w->fall_back;
     }
-    baseline_weigh(w->block, first, end, noise, w->seen->is_known);
+    if (w->block->row_weight)
+        baseline_weigh_rows(w->block, first, end, noise, w->seen->is_known);
+    else
+        baseline_weigh(w->block, first, end, noise, w->seen->is_known);
 }
 
 static ci_status sigma_weigh(ci_vis_block *block, double sefd_jy, ci_isa isa, ci_cal_noise *seen)
@@ -245,17 +261,26 @@ static ci_status sigma_weigh(ci_vis_block *block, double sefd_jy, ci_isa isa, ci
     return CI_OK;
 }
 
+/* As they are where they are weights, else 1. */
+static void weights_keep(ci_vis_block *block, bool are_nsamples)
+{
+    size_t n = block->n_row * block->n_chan * block->n_pol;
+    for (size_t i = 0; block->weight && i < n; i++) {
+        float w = block->weight[i];
+        block->weight[i] = are_nsamples && isfinite(w) && w >= 0 ? w : 1;
+    }
+    if (block->weight || are_nsamples) return; /* products are positive as read */
+    for (size_t i = 0; i < block->n_row * block->n_pol; i++)
+        block->row_weight[i] = 1;
+    for (size_t c = 0; c < block->n_chan; c++)
+        block->chan_weight[c] = 1;
+}
+
 ci_status ci_cal_weights(ci_vis_block *block, ci_cal_weighting how, double sefd_jy, ci_isa isa,
                          ci_cal_noise *noise)
 {
     *noise = (ci_cal_noise){0};
-    size_t n = block->n_row * block->n_chan * block->n_pol;
     if (how == CI_CAL_WEIGHTS_SIGMA) return sigma_weigh(block, sefd_jy, isa, noise);
-    for (size_t i = 0; i < n; i++) {
-        float w = block->weight[i];
-        bool keep = how == CI_CAL_WEIGHTS_NSAMPLES && block->meta->has_valid_nsamples &&
-                    isfinite(w) && w >= 0;
-        block->weight[i] = keep ? w : 1;
-    }
+    weights_keep(block, how == CI_CAL_WEIGHTS_NSAMPLES && block->meta->has_valid_nsamples);
     return CI_OK;
 }

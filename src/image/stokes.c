@@ -8,11 +8,13 @@
 
 /* ---- samples ------------------------------------------------------------------------------ */
 
-static bool sample_is_good(const ci_vis_block *b, size_t s)
+static bool sample_is_good(const ci_vis_block *b, size_t i_row, size_t i_chan, size_t i_pol)
 {
+    size_t s = ci_vis_sample(b, i_row, i_chan, i_pol);
+    float weight = ci_vis_weight(b, i_row, i_chan, i_pol);
     /* A flag is the rule; a value that no flag covers must still not reach the image. */
-    return b->flags[s] == 0 && b->weight[s] > 0 && isfinite(b->weight[s]) &&
-           isfinite(crealf(b->data[s])) && isfinite(cimagf(b->data[s]));
+    return b->flags[s] == 0 && weight > 0 && isfinite(weight) && isfinite(crealf(b->data[s])) &&
+           isfinite(cimagf(b->data[s]));
 }
 
 /* Whether any sample of each polarisation is good: 1, else 0. */
@@ -24,7 +26,7 @@ static void good_seek(const ci_vis_set *set, int64_t n_good[4])
             for (size_t r = 0; r < b->n_row && n_good[p] == 0; r++) {
                 if (ci_vis_baseline_is_auto(b->meta, (size_t)b->i_baseline[r])) continue;
                 for (size_t c = 0; c < b->n_chan && n_good[p] == 0; c++)
-                    n_good[p] = sample_is_good(b, ci_vis_sample(b, r, c, p));
+                    n_good[p] = sample_is_good(b, r, c, p);
             }
     }
 }
@@ -75,6 +77,7 @@ typedef struct former
     double *time_mjd_s, *uvw_m; /* [max_time], [max_time][3] */
     ci_c32 *value;              /* [max_time][max_chan] */
     float *weight;
+    float *own;          /* [max_chan][n_pol] those of a row's visibilities */
     ci_image_band *band; /* [n_band] output channels, whose edges compression does not cross */
     size_t n_band;       /* 0: there are none */
     float *band_weight;  /* [max_time][max_chan] those of one output channel */
@@ -103,10 +106,10 @@ typedef struct row_part
 
 /* One polarisation of n channels, samples n_pol apart, with its factor. A flag is the rule; a value
  * that no flag covers must still not reach the image. */
-CI_ISA_INLINE void pol_add(const ci_vis_block *b, size_t first, size_t n, ci_c64 factor,
-                           row_part *part)
+CI_ISA_INLINE void pol_add(const ci_vis_block *b, size_t first, const float *restrict w, size_t n,
+                           ci_c64 factor, row_part *part)
 {
-    const float *restrict data = (const float *)(b->data + first), *restrict w = b->weight + first;
+    const float *restrict data = (const float *)(b->data + first);
     const uint8_t *restrict flags = b->flags + first;
     double re = creal(factor), im = cimag(factor), size2 = re * re + im * im;
     size_t step = b->n_pol;
@@ -121,14 +124,16 @@ CI_ISA_INLINE void pol_add(const ci_vis_block *b, size_t first, size_t n, ci_c64
     }
 }
 
-/* Values and weights of n channels of a row; weight 0 where a polarisation is flagged. */
+/* Values and weights of n channels of a row, from the weights `own` [n][n_pol]; weight 0 where a
+ * polarisation is flagged. */
 CI_ISA_INLINE void part_form(const ci_vis_stokes *recipe, const ci_vis_block *b, size_t first,
-                             size_t n, ci_c32 *value, float *weight)
+                             const float *own, size_t n, ci_c32 *value, float *weight)
 {
     row_part part = {{0}, {0}, {0}, {0}};
     float *restrict out = (float *)value;
     for (size_t k = 0; k < recipe->n_pol; k++)
-        pol_add(b, first + (size_t)recipe->i_pol[k], n, recipe->factor[k], &part);
+        pol_add(b, first + (size_t)recipe->i_pol[k], own + recipe->i_pol[k], n, recipe->factor[k],
+                &part);
     for (size_t c = 0; c < n; c++) {
         bool is_bad = part.is_bad[c] != 0;
         out[2 * c] = is_bad ? 0 : (float)part.re[c];
@@ -139,17 +144,17 @@ CI_ISA_INLINE void part_form(const ci_vis_stokes *recipe, const ci_vis_block *b,
 
 /* Those of a row whose first sample is given, [n_chan]. */
 CI_ISA_INLINE void samples_form_row(const ci_vis_stokes *recipe, const ci_vis_block *b,
-                                    size_t first, ci_c32 *value, float *weight)
+                                    size_t first, const float *own, ci_c32 *value, float *weight)
 {
     for (size_t c = 0; c < b->n_chan; c += N_AT_ONCE)
-        part_form(recipe, b, first + c * b->n_pol,
+        part_form(recipe, b, first + c * b->n_pol, own + c * b->n_pol,
                   b->n_chan - c < N_AT_ONCE ? b->n_chan - c : N_AT_ONCE, value + c, weight + c);
 }
 
 CI_ISA_INSTANCES(samples_form_row,
-                 (const ci_vis_stokes *recipe, const ci_vis_block *b, size_t first, ci_c32 *value,
-                  float *weight),
-                 (recipe, b, first, value, weight))
+                 (const ci_vis_stokes *recipe, const ci_vis_block *b, size_t first,
+                  const float *own, ci_c32 *value, float *weight),
+                 (recipe, b, first, own, value, weight))
 
 static size_t dynspec_end(const ci_vis_block *b, size_t i_row)
 {
@@ -170,7 +175,8 @@ static void row_form(former *f, const ci_vis_block *b, size_t i_row, size_t i_ti
     memcpy(f->uvw_m + 3 * i_time, uvw, 3 * sizeof *uvw);
     f->time_mjd_s[i_time] = b->meta->time_mjd_s[b->i_time[i_row]];
     size_t first = ci_vis_sample(b, i_row, 0, 0);
-    CI_ISA_KERNEL(samples_form_row, f->isa)(&f->recipe, b, first, value, weight);
+    const float *own = ci_vis_weights_row(b, i_row, f->own);
+    CI_ISA_KERNEL(samples_form_row, f->isa)(&f->recipe, b, first, own, value, weight);
     if (!(f->range.min > 0) && !(f->range.max > 0)) return;
     double distance_m = hypot(uvw[0], uvw[1]);
     for (size_t c = 0; c < b->n_chan; c++)
@@ -244,6 +250,7 @@ static void former_clear(former *f)
     ci_mem_free(f->uvw_m);
     ci_mem_free(f->value);
     ci_mem_free(f->weight);
+    ci_mem_free(f->own);
     ci_mem_free(f->band);
     ci_mem_free(f->band_weight);
 }
@@ -262,6 +269,8 @@ static ci_status former_new(former *f, ci_isa isa, const ci_vis_meta *meta,
     CI_TRY(ci_mem_alloc(&f->uvw_m, f->max_time, 3 * sizeof *f->uvw_m, "Stokes dynamic spectra"));
     CI_TRY(ci_mem_alloc(&f->value, n, sizeof *f->value, "Stokes dynamic spectra"));
     CI_TRY(ci_mem_alloc(&f->weight, n, sizeof *f->weight, "Stokes dynamic spectra"));
+    CI_TRY(
+        ci_mem_alloc(&f->own, f->max_chan * meta->n_pol, sizeof *f->own, "Stokes dynamic spectra"));
     if (!(options->compression > 0 && half_width > 0)) return CI_OK;
     CI_TRY(ci_vis_compressor_new(&f->compressor, f->max_time, f->max_chan, options->compression,
                                  half_width));

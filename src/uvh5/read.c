@@ -179,7 +179,7 @@ static ci_status dataset_read(const uvh5_spread *s, const char *name, ci_h5_type
         if (!any_wanted(s, low, high - low)) continue;
         status = rows_get(s, reader, low, high - low, buffer);
         for (size_t i = low; status == CI_OK && i < high; i++) {
-            if (s->dest[i] >= 0) take(s, i, buffer + (i - low) * row_byte);
+            if (s->dest[i] >= 0) status = take(s, i, buffer + (i - low) * row_byte);
         }
     }
     ci_mem_free(buffer);
@@ -216,13 +216,15 @@ static ci_status arrays_read(const uvh5_spread *s)
     CI_TRY(dataset_read(s, "Data/flags", CI_H5_U8, 1, ci_uvh5_take_flags));
     for (size_t i = s->row_first; i < s->row_end; i++)
         if (s->dest[i] >= 0) lacking_flag(s, i);
+    /* Nearly all files have one number in all of them: that is not stored a million times. */
+    CI_TRY(ci_vis_weights_split(s->block));
     /* Where other files' nsamples have no meaning, these still say what is no data. */
     if (s->file->meta->has_valid_nsamples)
         CI_TRY(dataset_read(s, "Data/nsamples", CI_H5_F32, sizeof(float), ci_uvh5_take_weights));
     if (s->file->meta->has_valid_nsamples && s->block->meta->has_valid_nsamples) return CI_OK;
-    size_t n = s->block->n_row * s->block->n_chan * s->block->n_pol;
-    for (size_t i = 0; i < n; i++)
-        s->block->weight[i] = 1;
+    CI_TRY(ci_vis_weights_split(s->block));
+    for (size_t i = 0; i < s->block->n_row * s->block->n_pol; i++)
+        s->block->row_weight[i] = 1;
     return CI_OK;
 }
 

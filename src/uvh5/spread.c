@@ -57,13 +57,15 @@ CI_ISA_INSTANCES(samples_take,
                   uint32_t *any),
                  (from, order, n, sign, to, any))
 
+static const float most_weight = 1e9F;
+
 CI_ISA_INLINE void weights_take(const float *restrict from, const uint32_t *restrict order,
                                 size_t n, float *restrict to, uint32_t *any)
 {
     uint32_t found = 0;
     for (size_t i = 0; i < n; i++) {
         float value = order ? from[order[i]] : from[i];
-        bool has_data = value > 0 && value < 1e9F;
+        bool has_data = value > 0 && value < most_weight;
         to[i] = has_data ? value : 0;
         found |= !has_data;
     }
@@ -94,7 +96,7 @@ static void special_flag(float *part, uint8_t *flags, size_t n)
     }
 }
 
-void ci_uvh5_take_visibilities(const uvh5_spread *s, size_t i_row, const void *row)
+ci_status ci_uvh5_take_visibilities(const uvh5_spread *s, size_t i_row, const void *row)
 {
     bool is_reversed = s->file->row_reversed[i_row] != 0;
     size_t n = s->block->n_chan * s->block->n_pol, at = (size_t)s->dest[i_row] * n;
@@ -103,9 +105,10 @@ void ci_uvh5_take_visibilities(const uvh5_spread *s, size_t i_row, const void *r
     CI_ISA_KERNEL(samples_take, s->isa)
     (row, order_of(s, is_reversed), n, is_reversed ? -1.0F : 1.0F, to, &any);
     if (any) special_flag(to, s->block->flags + at, n);
+    return CI_OK;
 }
 
-void ci_uvh5_take_flags(const uvh5_spread *s, size_t i_row, const void *row)
+ci_status ci_uvh5_take_flags(const uvh5_spread *s, size_t i_row, const void *row)
 {
     const uint8_t *from = row;
     const uint32_t *order = s->order[s->file->row_reversed[i_row] != 0];
@@ -113,13 +116,40 @@ void ci_uvh5_take_flags(const uvh5_spread *s, size_t i_row, const void *row)
     uint8_t *to = s->block->flags + (size_t)s->dest[i_row] * n, any = 0;
     for (size_t i = 0; i < n_here; i++)
         any |= from[i];
-    if (any == 0) return;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; any != 0 && i < n; i++)
         to[i] |= from[order[i]] != 0 ? CI_VIS_FLAG_FILE : 0;
+    return CI_OK;
 }
 
-void ci_uvh5_take_weights(const uvh5_spread *s, size_t i_row, const void *row)
+/* Whether all of a row are one number. */
+CI_ISA_INLINE void weights_compare(const float *restrict from, size_t n, bool *are_even)
 {
+    float first = from[0];
+    uint32_t found = 0;
+    for (size_t i = 0; i < n; i++)
+        found |= from[i] != first;
+    *are_even = !found;
+}
+
+CI_ISA_INSTANCES(weights_compare, (const float *from, size_t n, bool *are_even),
+                 (from, n, are_even))
+
+/* True where the row's weights are the products of one number, which is taken. */
+static bool row_weight_take(const uvh5_spread *s, size_t i_row, const float *row)
+{
+    bool are_even = false;
+    ci_vis_block *block = s->block;
+    CI_ISA_KERNEL(weights_compare, s->isa)(row, s->n_span * block->n_pol, &are_even);
+    if (!are_even || !(row[0] > 0 && row[0] < most_weight)) return false;
+    for (size_t p = 0; p < block->n_pol; p++)
+        block->row_weight[(size_t)s->dest[i_row] * block->n_pol + p] = (double)row[0];
+    return true;
+}
+
+ci_status ci_uvh5_take_weights(const uvh5_spread *s, size_t i_row, const void *row)
+{
+    if (s->block->row_weight && row_weight_take(s, i_row, row)) return CI_OK;
+    CI_TRY(ci_vis_weights_join(s->block));
     size_t n = s->block->n_chan * s->block->n_pol, at = (size_t)s->dest[i_row] * n;
     const float *to = s->block->weight + at;
     uint8_t *flags = s->block->flags + at;
@@ -128,4 +158,5 @@ void ci_uvh5_take_weights(const uvh5_spread *s, size_t i_row, const void *row)
     (row, order_of(s, s->file->row_reversed[i_row] != 0), n, s->block->weight + at, &any);
     for (size_t i = 0; any && i < n; i++)
         flags[i] |= to[i] > 0 ? 0 : CI_VIS_FLAG_FILE;
+    return CI_OK;
 }

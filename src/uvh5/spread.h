@@ -26,12 +26,13 @@ typedef struct uvh5_spread
 ci_status ci_uvh5_spread_order(uvh5_spread *s, size_t i_spw);
 
 /* One row of the file of each array; `row` holds n_span x n_pol values. */
-typedef void (*uvh5_row_taker)(const uvh5_spread *s, size_t i_row, const void *row);
+typedef ci_status (*uvh5_row_taker)(const uvh5_spread *s, size_t i_row, const void *row);
 /* Sets data and flags (NONFINITE, with data 0, and ZERO). */
-void ci_uvh5_take_visibilities(const uvh5_spread *s, size_t i_row, const void *row);
+ci_status ci_uvh5_take_visibilities(const uvh5_spread *s, size_t i_row, const void *row);
 /* Adds FILE; after the visibilities. */
-void ci_uvh5_take_flags(const uvh5_spread *s, size_t i_row, const void *row);
-/* Values that cannot be weights become 0. */
-void ci_uvh5_take_weights(const uvh5_spread *s, size_t i_row, const void *row);
+ci_status ci_uvh5_take_flags(const uvh5_spread *s, size_t i_row, const void *row);
+/* Values that cannot be weights become 0. Weights that are products stay so as long as all of a row
+ * are equal and positive. */
+ci_status ci_uvh5_take_weights(const uvh5_spread *s, size_t i_row, const void *row);
 
 #endif

@@ -283,7 +283,15 @@ static ci_status data_write(ci_h5_file *out, const ci_vis_block *block)
     uint64_t dim[3] = {block->n_row, block->n_chan, block->n_pol};
     CI_TRY(ci_h5_write_c32(out, "Data/visdata", 3, dim, block->data));
     CI_TRY(ci_h5_write_bool(out, "Data/flags", 3, dim, block->flags));
-    return ci_h5_write_float(out, "Data/nsamples", 3, dim, block->weight);
+    if (block->weight) return ci_h5_write_float(out, "Data/nsamples", 3, dim, block->weight);
+    float *weight = NULL;
+    size_t n = block->n_chan * block->n_pol;
+    CI_TRY(ci_mem_alloc(&weight, block->n_row * n, sizeof *weight, "weights"));
+    for (size_t r = 0; r < block->n_row; r++)
+        (void)ci_vis_weights_row(block, r, weight + r * n);
+    ci_status status = ci_h5_write_float(out, "Data/nsamples", 3, dim, weight);
+    ci_mem_free(weight);
+    return status;
 }
 
 static ci_status file_write(ci_h5_file *out, const ci_vis_block *block, const row_arrays *rows,

@@ -62,7 +62,18 @@ ci_status ci_vis_block_copy(ci_vis_block **out, const ci_vis_block *block)
     memcpy((*out)->uvw_m, block->uvw_m, 3 * n_row * sizeof *block->uvw_m);
     memcpy((*out)->data, block->data, n * sizeof *block->data);
     memcpy((*out)->flags, block->flags, n);
-    memcpy((*out)->weight, block->weight, n * sizeof *block->weight);
+    if (block->weight) {
+        memcpy((*out)->weight, block->weight, n * sizeof *block->weight);
+        return CI_OK;
+    }
+    ci_status status = ci_vis_weights_split(*out);
+    if (status != CI_OK) {
+        ci_vis_block_free(*out);
+        *out = NULL;
+        return status;
+    }
+    memcpy((*out)->row_weight, block->row_weight, n_row * block->n_pol * sizeof(double));
+    memcpy((*out)->chan_weight, block->chan_weight, block->n_chan * sizeof(double));
     return CI_OK;
 }
 
@@ -77,6 +88,8 @@ void ci_vis_block_free(ci_vis_block *block)
     ci_mem_free(block->data);
     ci_mem_free(block->flags);
     ci_mem_free(block->weight);
+    ci_mem_free(block->row_weight);
+    ci_mem_free(block->chan_weight);
     ci_mem_free(block);
 }
 
@@ -84,8 +97,11 @@ void ci_vis_block_values_free(ci_vis_block *block)
 {
     ci_mem_free(block->data);
     ci_mem_free(block->weight);
+    ci_mem_free(block->row_weight);
+    ci_mem_free(block->chan_weight);
     block->data = NULL;
     block->weight = NULL;
+    block->row_weight = block->chan_weight = NULL;
 }
 
 void ci_vis_set_free(ci_vis_set *set)

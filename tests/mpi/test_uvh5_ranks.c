@@ -26,8 +26,9 @@ static ci_status bytes_add(bytes *to, const void *data, size_t n)
 }
 
 /* Array by array of every block would differ with the split: row by row it does not. */
-static ci_status block_add(bytes *to, const ci_vis_block *b)
+static ci_status block_add(bytes *to, ci_vis_block *b)
 {
+    CI_TRY(ci_vis_weights_join(b));
     size_t n_cell = b->n_chan * b->n_pol;
     for (size_t i = 0; i < b->n_row; i++) {
         CI_TRY(bytes_add(to, &b->i_baseline[i], sizeof b->i_baseline[i]));

@@ -154,7 +154,7 @@ static void fit_two(const ci_vis_block *block, const ci_c32 *const model[2], siz
             if (block->flags[s] || block->meta->baseline_ant1[b] == block->meta->baseline_ant2[b])
                 continue;
             double complex v = block->data[s], m0 = model[0][i], m1 = model[1][i];
-            double w = block->weight[s];
+            double w = ci_vis_weight(block, i / block->n_chan, i % block->n_chan, i_pol);
             if (pass == 1) {
                 double complex rest = v - flux[0] * m0 - flux[1] * m1;
                 left += w * creal(rest * conj(rest));

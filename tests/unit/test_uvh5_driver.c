@@ -96,7 +96,11 @@ static void write_block(FILE *out, const ci_vis_block *b)
     fwrite(b->uvw_m, 24, b->n_row, out);
     fwrite(b->data, sizeof(ci_c32), n, out);
     fwrite(b->flags, 1, n, out);
-    fwrite(b->weight, 4, n, out);
+    for (size_t i = 0; i < n; i++) {
+        float weight =
+            ci_vis_weight(b, i / (b->n_chan * b->n_pol), i / b->n_pol % b->n_chan, i % b->n_pol);
+        fwrite(&weight, 4, 1, out);
+    }
 }
 
 static void print_meta(const ci_vis_meta *m)
@@ -346,6 +350,39 @@ static void test_round_trip(void **state)
     assert_int_equal(ci_mem_now(), before);
 }
 
+/* nsamples that are one number in each row stay so; one that is not has all kept as they are. */
+static void test_even_weights(void **state)
+{
+    (void)state;
+    for (int uneven = 0; uneven < 2; uneven++) {
+        ci_vis_meta *m = small_meta();
+        ci_vis_block *b = small_block(m), *back = NULL;
+        ci_uvh5_file *file = NULL;
+        for (size_t i = 0; i < 300; i++)
+            b->weight[i] = 1.5F + (float)(i / 10);
+        if (uneven) b->weight[207] = 0; /* no data: flagged */
+        assert_int_equal(ci_uvh5_write(path, b, "test"), CI_OK);
+        assert_int_equal(ci_uvh5_open(&file, path, NULL), CI_OK);
+        assert_int_equal(ci_uvh5_read(file, (ci_vis_part){0, 0, 10}, NULL, &back), CI_OK);
+        assert_true((back->row_weight != NULL) == !uneven);
+        assert_true((back->weight != NULL) == uneven);
+        for (size_t i = 0; i < 300; i++)
+            assert_true(ci_vis_weight(back, i / 10, i / 2 % 5, i % 2) == b->weight[i]);
+        assert_int_equal(back->flags[207], uneven ? CI_VIS_FLAG_FILE : 0);
+        ci_uvh5_close(file);
+        assert_int_equal(ci_uvh5_write(path, back, "test"), CI_OK);
+        ci_vis_block_free(back);
+        assert_int_equal(ci_uvh5_open(&file, path, NULL), CI_OK);
+        assert_int_equal(ci_uvh5_read(file, (ci_vis_part){0, 0, 10}, NULL, &back), CI_OK);
+        for (size_t i = 0; i < 300; i++)
+            assert_true(ci_vis_weight(back, i / 10, i / 2 % 5, i % 2) == b->weight[i]);
+        ci_uvh5_close(file);
+        ci_vis_block_free(back);
+        ci_vis_block_free(b);
+        ci_vis_meta_free(m);
+    }
+}
+
 static void test_changed(void **state)
 {
     (void)state;
@@ -390,6 +427,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_even_weights),
         cmocka_unit_test(test_changed),
         cmocka_unit_test(test_names),
     };
