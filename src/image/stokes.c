@@ -77,10 +77,13 @@ typedef struct former
     double *time_mjd_s, *uvw_m; /* [max_time], [max_time][3] */
     ci_c32 *value;              /* [max_time][max_chan] */
     float *weight;
-    float *own;          /* [max_chan][n_pol] those of a row's visibilities */
-    ci_image_band *band; /* [n_band] output channels, whose edges compression does not cross */
-    size_t n_band;       /* 0: there are none */
-    float *band_weight;  /* [max_time][max_chan] those of one output channel */
+    /* Of rows whose own weights are products. */
+    float *natural;         /* [max_chan] */
+    const ci_vis_block *of; /* what it was made of: the block ... */
+    double of_row[4];       /* ... and its row's weights [n_pol] */
+    ci_image_band *band;    /* [n_band] output channels, whose edges compression does not cross */
+    size_t n_band;          /* 0: there are none */
+    float *band_weight;     /* [max_time][max_chan] those of one output channel */
 } former;
 
 /* Rows of one dynamic spectrum: so many at most, and none after a gap, over which a source's phase
@@ -104,22 +107,31 @@ typedef struct row_part
     int32_t is_bad[N_AT_ONCE]; /* in a polarisation that is needed */
 } row_part;
 
-/* One polarisation of n channels, samples n_pol apart, with its factor. A flag is the rule; a value
- * that no flag covers must still not reach the image. */
+/* Values of one polarisation of n channels, samples `step` apart, with its factor. A flag is the
+ * rule; a value that no flag covers must still not reach the image. */
+CI_ISA_INLINE void pol_sum(const float *restrict data, const uint8_t *restrict flags, size_t step,
+                           size_t n, ci_c64 factor, row_part *part)
+{
+    double re = creal(factor), im = cimag(factor);
+    for (size_t c = 0; c < n; c++) {
+        float x = data[2 * c * step], y = data[2 * c * step + 1];
+        /* x - x is 0 of a finite number alone */
+        part->is_bad[c] |= !((flags[c * step] == 0) & (x - x == 0) & (y - y == 0));
+        part->re[c] += re * (double)x - im * (double)y;
+        part->im[c] += re * (double)y + im * (double)x;
+    }
+}
+
+/* The same with the variance by the weights w. */
 CI_ISA_INLINE void pol_add(const ci_vis_block *b, size_t first, const float *restrict w, size_t n,
                            ci_c64 factor, row_part *part)
 {
-    const float *restrict data = (const float *)(b->data + first);
-    const uint8_t *restrict flags = b->flags + first;
     double re = creal(factor), im = cimag(factor), size2 = re * re + im * im;
     size_t step = b->n_pol;
+    pol_sum((const float *)(b->data + first), b->flags + first, step, n, factor, part);
     for (size_t c = 0; c < n; c++) {
-        float x = data[2 * c * step], y = data[2 * c * step + 1], weight = w[c * step];
-        /* x - x is 0 of a finite number alone */
-        part->is_bad[c] |= !((flags[c * step] == 0) & (weight > 0) & (weight - weight == 0) &
-                             (x - x == 0) & (y - y == 0));
-        part->re[c] += re * (double)x - im * (double)y;
-        part->im[c] += re * (double)y + im * (double)x;
+        float weight = w[c * step];
+        part->is_bad[c] |= !((weight > 0) & (weight - weight == 0));
         part->variance[c] += size2 / (double)weight;
     }
 }
@@ -156,6 +168,60 @@ CI_ISA_INSTANCES(samples_form_row,
                   const float *own, ci_c32 *value, float *weight),
                  (recipe, b, first, own, value, weight))
 
+/* The same where the natural weights of unflagged samples are given, [n_chan]. */
+CI_ISA_INLINE void samples_form_even(const ci_vis_stokes *recipe, const ci_vis_block *b,
+                                     size_t first, const float *natural, ci_c32 *value,
+                                     float *weight)
+{
+    size_t n_chan = b->n_chan, step = b->n_pol;
+    float *restrict out = (float *)value, *restrict to = weight;
+    for (size_t at = 0; at < n_chan; at += N_AT_ONCE) {
+        size_t n = n_chan - at < N_AT_ONCE ? n_chan - at : N_AT_ONCE;
+        row_part part = {{0}, {0}, {0}, {0}};
+        for (size_t k = 0; k < recipe->n_pol; k++) {
+            size_t s = first + at * step + (size_t)recipe->i_pol[k];
+            pol_sum((const float *)(b->data + s), b->flags + s, step, n, recipe->factor[k], &part);
+        }
+        for (size_t c = 0; c < n; c++) {
+            bool is_bad = part.is_bad[c] != 0 || !(natural[at + c] > 0);
+            out[2 * (at + c)] = is_bad ? 0 : (float)part.re[c];
+            out[2 * (at + c) + 1] = is_bad ? 0 : (float)part.im[c];
+            to[at + c] = is_bad ? 0 : natural[at + c];
+        }
+    }
+}
+
+CI_ISA_INSTANCES(samples_form_even,
+                 (const ci_vis_stokes *recipe, const ci_vis_block *b, size_t first,
+                  const float *natural, ci_c32 *value, float *weight),
+                 (recipe, b, first, natural, value, weight))
+
+/* Natural weights of a row whose own are products, as pol_add and part_form have them. */
+static void natural_set(former *f, const ci_vis_block *b, size_t i_row)
+{
+    for (size_t c = 0; c < b->n_chan; c++) {
+        double variance = 0;
+        bool is_bad = false;
+        for (size_t k = 0; k < f->recipe.n_pol; k++) {
+            float own = ci_vis_weight(b, i_row, c, (size_t)f->recipe.i_pol[k]);
+            double re = creal(f->recipe.factor[k]), im = cimag(f->recipe.factor[k]);
+            is_bad = is_bad || !(own > 0) || !isfinite(own);
+            variance += (re * re + im * im) / (double)own;
+        }
+        f->natural[c] = is_bad ? 0 : (float)(1 / variance);
+    }
+}
+
+/* Rows of one baseline have the same. */
+static const float *natural_of(former *f, const ci_vis_block *b, size_t i_row)
+{
+    const double *own = b->row_weight + i_row * b->n_pol;
+    if (f->of != b || memcmp(own, f->of_row, b->n_pol * sizeof *own) != 0) natural_set(f, b, i_row);
+    f->of = b;
+    memcpy(f->of_row, own, b->n_pol * sizeof *own);
+    return f->natural;
+}
+
 static size_t dynspec_end(const ci_vis_block *b, size_t i_row)
 {
     size_t end = ci_vis_baseline_end(b, i_row), i = i_row + 1;
@@ -175,8 +241,10 @@ static void row_form(former *f, const ci_vis_block *b, size_t i_row, size_t i_ti
     memcpy(f->uvw_m + 3 * i_time, uvw, 3 * sizeof *uvw);
     f->time_mjd_s[i_time] = b->meta->time_mjd_s[b->i_time[i_row]];
     size_t first = ci_vis_sample(b, i_row, 0, 0);
-    const float *own = ci_vis_weights_row(b, i_row, f->own);
-    CI_ISA_KERNEL(samples_form_row, f->isa)(&f->recipe, b, first, own, value, weight);
+    bool is_even = b->row_weight != NULL;
+    const float *own = is_even ? natural_of(f, b, i_row) : ci_vis_weights_row(b, i_row, NULL);
+    (is_even ? CI_ISA_KERNEL(samples_form_even, f->isa)
+             : CI_ISA_KERNEL(samples_form_row, f->isa))(&f->recipe, b, first, own, value, weight);
     if (!(f->range.min > 0) && !(f->range.max > 0)) return;
     double distance_m = hypot(uvw[0], uvw[1]);
     for (size_t c = 0; c < b->n_chan; c++)
@@ -250,7 +318,7 @@ static void former_clear(former *f)
     ci_mem_free(f->uvw_m);
     ci_mem_free(f->value);
     ci_mem_free(f->weight);
-    ci_mem_free(f->own);
+    ci_mem_free(f->natural);
     ci_mem_free(f->band);
     ci_mem_free(f->band_weight);
 }
@@ -269,8 +337,7 @@ static ci_status former_new(former *f, ci_isa isa, const ci_vis_meta *meta,
     CI_TRY(ci_mem_alloc(&f->uvw_m, f->max_time, 3 * sizeof *f->uvw_m, "Stokes dynamic spectra"));
     CI_TRY(ci_mem_alloc(&f->value, n, sizeof *f->value, "Stokes dynamic spectra"));
     CI_TRY(ci_mem_alloc(&f->weight, n, sizeof *f->weight, "Stokes dynamic spectra"));
-    CI_TRY(
-        ci_mem_alloc(&f->own, f->max_chan * meta->n_pol, sizeof *f->own, "Stokes dynamic spectra"));
+    CI_TRY(ci_mem_alloc(&f->natural, f->max_chan, sizeof *f->natural, "Stokes dynamic spectra"));
     if (!(options->compression > 0 && half_width > 0)) return CI_OK;
     CI_TRY(ci_vis_compressor_new(&f->compressor, f->max_time, f->max_chan, options->compression,
                                  half_width));

@@ -97,6 +97,14 @@ static bool channels_agree(const ci_vis_dynspec *p, size_t a, size_t b)
     return true;
 }
 
+static bool has_flags(const ci_vis_dynspec *p)
+{
+    uint32_t n_flag = 0;
+    for (size_t i = 0; i < p->n_time * p->n_chan; i++)
+        n_flag += !(p->weight[i] > 0);
+    return n_flag > 0;
+}
+
 /* Gives the n times (or channels) of equal flags one pattern; returns how many there
  * are. */
 static size_t patterns_find(const ci_vis_dynspec *p, size_t n,
@@ -332,6 +340,10 @@ ci_status ci_vis_compress(ci_vis_compressor *c, const ci_vis_dynspec *p, const c
     if (p->n_time > c->max_time || p->n_chan > c->max_chan)
         return ci_error(CI_ERR_INTERNAL, "compression of %zu x %zu samples", p->n_time, p->n_chan);
     if (p->n_time == 0 || p->n_chan == 0) return CI_OK;
+    if (!has_flags(p)) { /* as nearly all are */
+        memset(c->pattern, 0, p->n_time * sizeof *c->pattern);
+        return block_take(c, p, 0, true) ? block_compress(c, p) : CI_OK;
+    }
     size_t n_by_chan = patterns_find(p, p->n_chan, channels_agree, c->pattern);
     size_t n_by_time = patterns_find(p, p->n_time, times_agree, c->pattern);
     /* A pattern's channels cost about as many nodes as its times. */

@@ -3,6 +3,7 @@
 
 #include <complex.h>
 #include <math.h>
+#include <string.h>
 
 enum
 {
@@ -48,8 +49,9 @@ static double unmapped(const ci_vis_compress_axis *a, double bend, double s)
 static ci_status rule_set(ci_num_gauss *rules, ci_vis_compress_axis *a, double bend)
 {
     map_set(a, bend);
+    a->projection = a->own;
     CI_TRY(ci_num_gauss_rule(rules, a->n_point, a->mapped, a->w,
-                             &(ci_num_rule){a->n_node, a->node, a->weight, a->projection}));
+                             &(ci_num_rule){a->n_node, a->node, a->weight, a->own}));
     for (size_t k = 0; k < a->n_node; k++)
         a->node[k] = unmapped(a, bend, a->node[k]);
     return CI_OK;
@@ -140,6 +142,65 @@ static ci_status reach_find(ci_num_gauss *rules, ci_vis_compress_axis *a)
     return CI_OK;
 }
 
+/* ---- rules that are kept -------------------------------------------------------------------- */
+
+static void kept_forget(ci_vis_compress_axis *a)
+{
+    for (size_t k = 0; k < 2; k++)
+        for (size_t n = 0; n <= MAX_NODES; n++)
+            a->kept[k][n].is_there = false;
+}
+
+/* Keeps the rule of a->n_node nodes and weights 1. */
+static ci_status rule_keep(ci_num_gauss *rules, ci_vis_compress_axis *a, double bend)
+{
+    size_t n = a->n_node;
+    ci_vis_compress_rule *kept = &a->kept[bend > 0][n];
+    if (!kept->projection)
+        CI_TRY(ci_mem_alloc(&kept->projection, n * a->n_whole, sizeof(double), "compression"));
+    for (size_t i = 0; i < a->n_point; i++)
+        a->w[i] = 1;
+    CI_TRY(rule_set(rules, a, bend));
+    double reach = n <= a->n_reach ? 0.999 * (bend > 0 ? a->reach : a->plain_reach)[n - 1] : 0;
+    kept->reach = reach;
+    for (int i = 2; i <= 5; i++)
+        if (!(loss_of(a, 0.2 * i * reach) <= a->error)) kept->reach = 0;
+    memcpy(kept->node, a->node, n * sizeof *a->node);
+    memcpy(kept->weight, a->weight, n * sizeof *a->weight);
+    memcpy(kept->projection, a->own, n * a->n_whole * sizeof *a->own);
+    kept->is_there = true;
+    return CI_OK;
+}
+
+static bool is_whole_and_even(const ci_vis_compress_axis *a)
+{
+    bool is_even = a->n_point == a->n_whole;
+    for (size_t i = 1; is_even && i < a->n_point; i++)
+        is_even = a->w[i] == a->w[0];
+    return is_even;
+}
+
+/* The rule of a->n_node nodes, kept or made; *reach: up to this range it need not be tried. */
+static ci_status rule_take(ci_num_gauss *rules, ci_vis_compress_axis *a, double bend, double *reach)
+{
+    ci_vis_compress_rule *kept = &a->kept[bend > 0][a->n_node];
+    double weight = a->w[0];
+    *reach = 0;
+    if (!is_whole_and_even(a)) return rule_set(rules, a, bend);
+    if (memcmp(a->kept_x, a->x, a->n_whole * sizeof *a->x) != 0) kept_forget(a);
+    memcpy(a->kept_x, a->x, a->n_whole * sizeof *a->x);
+    if (!kept->is_there) CI_TRY(rule_keep(rules, a, bend));
+    for (size_t i = 0; i < a->n_point; i++)
+        a->w[i] = weight;
+    for (size_t k = 0; k < a->n_node; k++) {
+        a->node[k] = kept->node[k];
+        a->weight[k] = weight * kept->weight[k];
+    }
+    a->projection = kept->projection;
+    *reach = kept->reach;
+    return CI_OK;
+}
+
 /* ---- public ---------------------------------------------------------------------------------- */
 
 ci_status ci_vis_compress_axis_new(ci_vis_compress_axis *a, ci_num_gauss *rules, size_t max_point,
@@ -152,8 +213,8 @@ ci_status ci_vis_compress_axis_new(ci_vis_compress_axis *a, ci_num_gauss *rules,
     CI_TRY(ci_mem_alloc(&a->mapped, max_point, sizeof *a->mapped, "compression"));
     CI_TRY(ci_mem_alloc(&a->node, MAX_NODES, sizeof *a->node, "compression"));
     CI_TRY(ci_mem_alloc(&a->weight, MAX_NODES, sizeof *a->weight, "compression"));
-    CI_TRY(
-        ci_mem_alloc(&a->projection, MAX_NODES * max_point, sizeof *a->projection, "compression"));
+    CI_TRY(ci_mem_alloc(&a->own, MAX_NODES * max_point, sizeof *a->own, "compression"));
+    CI_TRY(ci_mem_alloc(&a->kept_x, max_point, sizeof *a->kept_x, "compression"));
     return reach_find(rules, a);
 }
 
@@ -165,7 +226,11 @@ void ci_vis_compress_axis_clear(ci_vis_compress_axis *a)
     ci_mem_free(a->mapped);
     ci_mem_free(a->node);
     ci_mem_free(a->weight);
-    ci_mem_free(a->projection);
+    ci_mem_free(a->own);
+    ci_mem_free(a->kept_x);
+    for (size_t k = 0; k < 2; k++)
+        for (size_t n = 0; n <= MAX_NODES; n++)
+            ci_mem_free(a->kept[k][n].projection);
 }
 
 /* By what equal steps need, and more nodes where the block's own points and weights need them. */
@@ -179,8 +244,9 @@ ci_status ci_vis_compress_axis_rule(ci_num_gauss *rules, ci_vis_compress_axis *a
         a->n_node++;
     if (a->n_node > most) a->n_node = most;
     for (;; a->n_node++) {
-        CI_TRY(rule_set(rules, a, bend_for(a, own_range)));
-        if (a->n_node == most || is_within(a, range)) return CI_OK;
+        double reach;
+        CI_TRY(rule_take(rules, a, bend_for(a, own_range), &reach));
+        if (a->n_node == most || range <= reach || is_within(a, range)) return CI_OK;
     }
 }
 

@@ -11,18 +11,32 @@ enum
     CI_VIS_COMPRESS_MAX_NODES = 24
 };
 
+/* A rule of a whole axis with weights 1. */
+typedef struct ci_vis_compress_rule
+{
+    bool is_there;
+    double reach; /* up to this phase range it is known to lose no more than it may */
+    double node[CI_VIS_COMPRESS_MAX_NODES], weight[CI_VIS_COMPRESS_MAX_NODES];
+    double *projection; /* [n_node][n_whole] */
+} ci_vis_compress_rule;
+
 /* Points along one axis that all unflagged samples of a block share, and their rule. */
 typedef struct ci_vis_compress_axis
 {
     size_t n_point, n_node;
-    size_t *index;      /* [n_point] into the dynamic spectrum's times or channels */
-    double *x, *w;      /* [n_point] position from 0 to 1, ascending; weight */
-    double *mapped;     /* [n_point] positions in which what is fitted is a polynomial */
-    double *node;       /* [CI_VIS_COMPRESS_MAX_NODES] positions */
-    double *weight;     /* [CI_VIS_COMPRESS_MAX_NODES] */
-    double *projection; /* [CI_VIS_COMPRESS_MAX_NODES][n_point] */
-    size_t n_whole;     /* points of the axis where none is flagged */
-    double error;       /* most that a source loses along this axis */
+    size_t *index;            /* [n_point] into the dynamic spectrum's times or channels */
+    double *x, *w;            /* [n_point] position from 0 to 1, ascending; weight */
+    double *mapped;           /* [n_point] positions in which what is fitted is a polynomial */
+    double *node;             /* [CI_VIS_COMPRESS_MAX_NODES] positions */
+    double *weight;           /* [CI_VIS_COMPRESS_MAX_NODES] */
+    const double *projection; /* [n_node][n_point] */
+    double *own;              /* [CI_VIS_COMPRESS_MAX_NODES][n_whole] it, where it is not kept */
+    size_t n_whole;           /* points of the axis where none is flagged */
+    double error;             /* most that a source loses along this axis */
+    /* Kept rules of whole axes of equal weights, as nearly all baselines of a sub-band have, plain
+     * and bent. They hang on the positions alone: it is of no matter which baseline came first. */
+    double *kept_x; /* [n_whole] where they are */
+    ci_vis_compress_rule kept[2][CI_VIS_COMPRESS_MAX_NODES + 1];
     size_t n_reach;
     /* [n_reach] greatest phase range of 1, 2, ... nodes, radians, for equal steps and weights; of
      * plain polynomials, and in a bent coordinate */

@@ -369,9 +369,9 @@ static void test_even_weights(void **state)
         for (size_t i = 0; i < 300; i++)
             assert_true(ci_vis_weight(back, i / 10, i / 2 % 5, i % 2) == b->weight[i]);
         assert_int_equal(back->flags[207], uneven ? CI_VIS_FLAG_FILE : 0);
-        ci_uvh5_close(file);
         assert_int_equal(ci_uvh5_write(path, back, "test"), CI_OK);
         ci_vis_block_free(back);
+        ci_uvh5_close(file);
         assert_int_equal(ci_uvh5_open(&file, path, NULL), CI_OK);
         assert_int_equal(ci_uvh5_read(file, (ci_vis_part){0, 0, 10}, NULL, &back), CI_OK);
         for (size_t i = 0; i < 300; i++)

@@ -273,6 +273,62 @@ static void a_path_that_returns_keeps_the_bound(void **state)
     }
 }
 
+static void weights_set(scene *s, float weight)
+{
+    for (int i = 0; i < N_TIME * N_CHAN; i++)
+        s->weight[i] = weight;
+}
+
+/* Rules of equal weights are kept: baselines of all lengths stay within the bound, in any order. */
+static void equal_weights_keep_the_bound(void **state)
+{
+    scene *s = *state;
+    static const double length_m[] = {2600, 50, 1300, 400, 2600, 0, 1300, 5200};
+    for (size_t i = 0; i < sizeof length_m / sizeof *length_m; i++) {
+        geometry_set(s, length_m[i]);
+        for (int k = 0; i % 3 == 2 && k < N_CHAN; k++)
+            s->freq_hz[k] += 3e4 * sin(1.3 * k); /* channels at other places */
+        for (int a = 0; a < 8; a++) {
+            double l, m;
+            edge_place(a * CI_PI / 4, &l, &m);
+            source_set(s, l, m);
+            weights_set(s, 0.37F * (float)(1 + a));
+            compressed_as_asked(s, l, m);
+        }
+    }
+}
+
+/* What a compressor did before is of no matter: nodes are the same bytes. */
+static void nodes_are_of_the_spectrum_alone(void **state)
+{
+    scene *s = *state;
+    const ci_vis_nodes *nodes = NULL;
+    ci_vis_compressor *other = NULL;
+    weights_set(s, 0.37F);
+    assert_int_equal(ci_vis_compress(s->compressor, &s->dynspec, &nodes), CI_OK); /* 1 */
+    s->freq_hz[7] += 5e4;
+    assert_int_equal(ci_vis_compress(s->compressor, &s->dynspec, &nodes), CI_OK); /* 2 */
+    s->weight[100] = 0.4F;
+    assert_int_equal(ci_vis_compress(s->compressor, &s->dynspec, &nodes), CI_OK); /* 3 */
+    weights_set(s, 2.6F);
+    s->freq_hz[7] -= 5e4;
+    assert_int_equal(ci_vis_compress(s->compressor, &s->dynspec, &nodes), CI_OK); /* as 1 */
+    size_t n = nodes->n_sample;
+    double freq_hz[N_TIME * N_CHAN];
+    float weight[N_TIME * N_CHAN];
+    ci_c32 value[N_TIME * N_CHAN];
+    memcpy(freq_hz, nodes->freq_hz, n * sizeof *freq_hz);
+    memcpy(weight, nodes->weight, n * sizeof *weight);
+    memcpy(value, nodes->value, n * sizeof *value);
+    assert_int_equal(ci_vis_compressor_new(&other, N_TIME, N_CHAN, ERROR, HALF_WIDTH), CI_OK);
+    assert_int_equal(ci_vis_compress(other, &s->dynspec, &nodes), CI_OK);
+    assert_int_equal(nodes->n_sample, n);
+    assert_memory_equal(nodes->freq_hz, freq_hz, n * sizeof *freq_hz);
+    assert_memory_equal(nodes->weight, weight, n * sizeof *weight);
+    assert_memory_equal(nodes->value, value, n * sizeof *value);
+    ci_vis_compressor_free(other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -285,6 +341,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(nearly_nothing_left_is_kept, begin, end),
         cmocka_unit_test_setup_teardown(noise_keeps_its_weight, begin, end),
         cmocka_unit_test_setup_teardown(a_path_that_returns_keeps_the_bound, begin, end),
+        cmocka_unit_test_setup_teardown(equal_weights_keep_the_bound, begin, end),
+        cmocka_unit_test_setup_teardown(nodes_are_of_the_spectrum_alone, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
