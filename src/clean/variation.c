@@ -52,6 +52,40 @@ static void row_fill(row *r, const ci_vis_samples *s, size_t i_row, double l, do
     }
 }
 
+/* ---- the beam -------------------------------------------------------------------------------- */
+
+/* Of one integration into the cells [freq.n] of its time, times part. */
+static void beam_add(const ci_clean_model *b, const double *profile, double part, double *out)
+{
+    const ci_clean_axis *freq = &b->cells.freq;
+    for (size_t k = 0; k < freq->n; k++) {
+        double hz = 0.5 * (freq->low[k] + freq->high[k]);
+        for (int f = 0; f < CI_CLEAN_FLUX_NODES; f++)
+            out[k] += part * ci_clean_flux_lagrange(&b->axis, f, hz) * profile[f];
+    }
+}
+
+ci_status ci_clean_variation_beam(const ci_clean_model *b, double l, double m, double *out)
+{
+    const ci_clean_axis *time = &b->cells.time;
+    size_t n_freq = b->cells.freq.n, *n = NULL; /* integrations in each cell of time */
+    double *profile = NULL;
+    CI_TRY(ci_mem_alloc(&profile, b->n_frame * CI_CLEAN_FLUX_NODES, sizeof *profile, "cells"));
+    ci_status status = ci_mem_alloc(&n, time->n, sizeof *n, "cells");
+    if (status == CI_OK) ci_clean_model_beam_profile(b, l, m, profile);
+    memset(out, 0, time->n * n_freq * sizeof *out);
+    for (size_t i = 0; status == CI_OK && b->n_frame == 1 && i < time->n; i++)
+        beam_add(b, profile, 1, out + i * n_freq);
+    for (size_t t = 0; status == CI_OK && b->n_frame > 1 && t < b->n_frame; t++)
+        n[time->of[t]]++;
+    for (size_t t = 0; status == CI_OK && b->n_frame > 1 && t < b->n_frame; t++)
+        beam_add(b, profile + t * CI_CLEAN_FLUX_NODES, 1 / (double)n[time->of[t]],
+                 out + time->of[t] * n_freq);
+    ci_mem_free(profile);
+    ci_mem_free(n);
+    return status;
+}
+
 /* ---- sums of cells --------------------------------------------------------------------------- */
 
 /* Integers of all ranks as numbers. */

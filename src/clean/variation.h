@@ -46,12 +46,17 @@ CI_MUST_CHECK ci_status ci_clean_variation_shift(ci_comm *comm, const ci_clean_m
                                                  const ci_vis_samples *samples,
                                                  double sums[CI_SHIFT_SUMS]);
 
+/* Beam over mean beam at (l, m) in every cell: out [n_time][n_freq]. Local. */
+CI_MUST_CHECK ci_status ci_clean_variation_beam(const ci_clean_model *model, double l, double m,
+                                                double *out);
+
 /* ---- variation_test.c ---- */
 /* Of every cell: sums with the residual, of weights, and of w^2 / natural weight. */
 typedef struct ci_clean_spectrum
 {
     const ci_clean_cells *cells;
     const double *sum, *weight, *variance; /* [n_time][n_freq] */
+    const double *beam; /* [n_time][n_freq] as the source is seen through it, over its mean */
     double total_weight, total_variance;
     double flux, brightest; /* Jy, of the source, of the brightest of all */
     double share_min;       /* least part of the source's flux in the image that is a variation */
@@ -77,6 +82,7 @@ typedef struct ci_clean_looked
 } ci_clean_looked;
 typedef struct ci_clean_variability
 {
+    double outside_jy; /* peak of what may be left outside the image, where sources are sought */
     double *weight, *variance; /* [cells]; NULL until needed */
     ci_clean_looked looked[CI_CLEAN_MAX_LOOKED];
     size_t n_looked;

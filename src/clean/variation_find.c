@@ -145,7 +145,7 @@ typedef struct fit
     ci_clean_model *model;
     ci_clean_variability *state;
     ci_vis_samples *samples;
-    double *sum; /* [n_cell] */
+    double *sum, *beam; /* [n_cell]; beam: of the source that is looked at, over its mean */
     /* Such sums of sources that are looked at one after the other, while the residual stays: */
     double *ahead;                                   /* [CI_CLEAN_CELLS_AT_ONCE][n_cell] */
     size_t n_ahead, i_ahead[CI_CLEAN_CELLS_AT_ONCE]; /* of the list of a search */
@@ -177,7 +177,9 @@ static ci_status fit_new(ci_comm *comm, fit *f)
     }
     CI_TRY(ci_par_alloc(comm, &f->ahead, CI_CLEAN_CELLS_AT_ONCE * f->n_cell, sizeof *f->ahead,
                         "cells"));
-    return ci_par_alloc(comm, &f->sum, f->n_cell, sizeof *f->sum, "cells");
+    CI_TRY(ci_par_alloc(comm, &f->sum, 2 * f->n_cell, sizeof *f->sum, "cells"));
+    f->beam = f->sum + f->n_cell;
+    return CI_OK;
 }
 
 /* What is left of a position's flux goes into its amplitudes: *sum becomes the change, of mean 0.
@@ -378,6 +380,7 @@ static ci_status source_look(ci_comm *comm, fit *f, const search *s, const candi
 {
     ci_clean_spectrum spectrum = {.cells = &f->model->cells,
                                   .sum = f->sum,
+                                  .beam = f->beam,
                                   .weight = f->state->weight,
                                   .variance = f->state->variance,
                                   .total_weight = f->total_weight,
@@ -388,6 +391,7 @@ static ci_status source_look(ci_comm *comm, fit *f, const search *s, const candi
                                   .is_sure = is_sure,
                                   .rms = s->rms};
     slope_range(s, c, spectrum.slope_jy);
+    CI_AGREE(comm, ci_clean_variation_beam(f->model, c->l, c->m, f->beam));
     ci_clean_variation found = {.l = c->l, .m = c->m, .flux = c->flux};
     bool varies = false;
     CI_AGREE(comm, ci_clean_spectrum_test(&spectrum, &varies, &found));
@@ -423,9 +427,9 @@ static void faint_drop(fit *f, size_t first)
 
 /* Sources bright enough to be looked at now; where there is none, the brightest for what is nothing
  * but varying. */
-static ci_status search_deep(ci_comm *comm, search *s, bool is_last)
+static ci_status search_deep(ci_comm *comm, search *s, double outside_jy, bool is_last)
 {
-    double peak = s->model->residual_peak;
+    double peak = fmax(s->model->residual_peak, outside_jy);
     s->least = (is_last ? deep_last : deep_min) * peak;
     s->share = share_min;
     CI_TRY(search_new(comm, s));
@@ -452,7 +456,7 @@ ci_status ci_clean_variations_find(ci_comm *comm, ci_clean_model *b, ci_clean_va
     s.n_most = (size_t)fmin(fmax(most, LOOK_MIN), LOOK_MAX);
     fit f = fit_of(b, state, setup, samples);
     size_t n_before = b->n_variation;
-    ci_status status = search_deep(comm, &s, is_last);
+    ci_status status = search_deep(comm, &s, state->outside_jy, is_last);
     for (size_t i = 0; status == CI_OK && i < s.n && b->n_variation < CI_CLEAN_MAX_VARIABLE; i++) {
         bool is_new = is_to_look(&s, state, &s.list[i]) || is_last;
         if (!is_new || is_known(&s, &s.list[i])) continue;

@@ -37,8 +37,8 @@ static double cell_log(const ci_clean_axis *freq, size_t k)
     return log(0.5 * (freq->low[k] + freq->high[k]) / freq->low[0]);
 }
 
-/* Takes the mean, and what the source's own slope can still be, from the sums: a spectrum steeper
- * than any source's slope is a variation. */
+/* Takes the mean, seen through the beam, and what the source's own slope can still be, from the
+ * sums: a spectrum steeper than any source's slope is a variation. */
 static void trend_take(const ci_clean_spectrum *s, boxes *b)
 {
     double sum = 0, x_mean = 0, along = 0, square = 0;
@@ -55,10 +55,10 @@ static void trend_take(const ci_clean_spectrum *s, boxes *b)
     }
     double slope = square > 0 ? fmax(s->slope_jy[0], fmin(s->slope_jy[1], along / square)) : 0;
     for (size_t k = 0; k < b->n_freq; k++) {
-        double trend = mean + slope * (cell_log(&s->cells->freq, k) - x_mean);
+        double trend = slope * (cell_log(&s->cells->freq, k) - x_mean);
         for (size_t t = 0; t < b->n_time; t++) {
             size_t i = t * b->n_freq + k;
-            b->sum[i] = s->sum[i] - trend * s->weight[i];
+            b->sum[i] = s->sum[i] - (mean * s->beam[i] + trend) * s->weight[i];
             b->weight[i] = s->weight[i];
             b->variance[i] = s->variance[i];
         }

@@ -41,6 +41,7 @@ static void scene_set(scene *s)
     s->spectrum =
         (ci_clean_spectrum){.cells = &s->cells,
                             .sum = s->sum,
+                            .beam = s->weight, /* 1 */
                             .weight = s->weight,
                             .variance = s->weight,
                             .total_weight = N_TIME * N_FREQ,
@@ -63,6 +64,23 @@ static bool varies(const scene *s, ci_clean_variation *found)
     bool is_found = false;
     assert_int_equal(ci_clean_spectrum_test(&s->spectrum, &is_found, found), CI_OK);
     return is_found;
+}
+
+/* A tenth of the source is not cleaned yet, and is seen through a beam that it drifts through. */
+static void what_is_left_drifts_through_the_beam(void **state)
+{
+    (void)state;
+    scene s;
+    double beam[N_TIME * N_FREQ];
+    ci_clean_variation found = {0};
+    scene_set(&s);
+    for (int i = 0; i < N_TIME * N_FREQ; i++) {
+        beam[i] = 1 + 0.3 * (2.0 * (i / N_FREQ) / (N_TIME - 1) - 1);
+        s.sum[i] = 0.1 * SOURCE_JY * beam[i];
+    }
+    assert_true(varies(&s, &found)); /* the beam is 1: that much of it is a change */
+    s.spectrum.beam = beam;
+    assert_false(varies(&s, &found));
 }
 
 static void a_slope_of_continuum_is_none(void **state)
@@ -123,6 +141,7 @@ static void a_burst_in_the_last_integration_is_located(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_left_drifts_through_the_beam),
         cmocka_unit_test(a_slope_of_continuum_is_none),
         cmocka_unit_test(a_steeper_spectrum_is_one),
         cmocka_unit_test(a_slope_beyond_the_fitted_one_is_one),
