@@ -22,7 +22,8 @@ typedef struct ci_clean_options
     bool auto_scales;      /* widths of components are chosen by beam and image ... */
     int n_scale;           /* ... or given; 0: points alone */
     double scale_px[CI_CLEAN_MAX_SCALE]; /* [n_scale] pixels from rim to rim, ascending */
-    bool outside;                        /* sources outside the image are sought, and subtracted */
+    bool outside;              /* sources outside the image are sought everywhere, and subtracted */
+    const ci_sky_model *known; /* else where these are; NULL: nowhere. Borrowed */
 } ci_clean_options;
 
 /* A bright source that was cleaned with a spectral slope of its own. */

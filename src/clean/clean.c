@@ -61,6 +61,7 @@ ci_status ci_clean_new(ci_comm *comm, ci_clean **out, const ci_clean_setup *setu
     CI_PAR_EQUAL(comm, "CLEAN: an option, weight, beam or PSF", setup->options->max_iteration,
                  setup->options->gain, setup->options->major_gain, setup->options->auto_mask,
                  setup->options->auto_threshold, setup->options->max_major, setup->options->outside,
+                 setup->options->known ? setup->options->known->n_source : 0,
                  setup->options->auto_scales, setup->options->n_scale, setup->sum_weight,
                  setup->beam.major, setup->beam.minor, setup->beam.pa_rad, setup->psf_far,
                  (double)setup->psf_wide.half, setup->is_positive);
@@ -74,7 +75,9 @@ ci_status ci_clean_new(ci_comm *comm, ci_clean **out, const ci_clean_setup *setu
                         .outside = {.model = setup->model,
                                     .samples = setup->samples,
                                     .beam = setup->beam,
-                                    .sum_weight = setup->sum_weight},
+                                    .sum_weight = setup->sum_weight,
+                                    .known = setup->options->outside ? NULL : setup->options->known,
+                                    .noise_jy = setup->noise_jy},
                         .searched_peak = INFINITY,
                         .layout = setup->layout,
                         .pixels = ci_clean_model_pixels(setup->model),

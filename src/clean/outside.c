@@ -5,6 +5,7 @@
 #include "clean/outside.h"
 
 #include <math.h>
+#include <string.h>
 
 static const double faint_min = 2; /* in units of the rms: fainter ones are none */
 
@@ -75,6 +76,16 @@ static ci_status add(const ci_clean_model *b, const ci_clean_outside *from, size
 ci_status ci_clean_outside_add(const ci_clean_model *b, ci_vis_samples *s, double scale)
 {
     return add(b, b->outside, b->n_outside, s, scale);
+}
+
+ci_status ci_clean_outside_append(ci_clean_model *b, const ci_clean_outside *list, size_t n,
+                                  ci_vis_samples *s)
+{
+    CI_TRY(ci_mem_resize(&b->outside, b->n_outside + n, sizeof *b->outside,
+                         "sources outside the image"));
+    memcpy(b->outside + b->n_outside, list, n * sizeof *list);
+    b->n_outside += n;
+    return add(b, list, n, s, -1);
 }
 
 bool ci_clean_outside_is_inside(const ci_clean_model *b, double l, double m)

@@ -11,7 +11,11 @@ typedef struct ci_clean_outside_setup
     ci_vis_samples *samples;
     ci_num_beam beam; /* restoring, pixels */
     double sum_weight;
+    const ci_sky_model *known; /* sources are sought where these are; NULL: everywhere */
+    double noise_jy;           /* Jy/beam, of the visibilities alone; NaN: not known */
 } ci_clean_outside_setup;
+/* As far from the centre as sources are sought. */
+#define CI_CLEAN_OUTSIDE_RADIUS_RAD (5 * CI_PI / 180)
 
 /* What a source's columns are: table [CI_CLEAN_OUTSIDE_COLUMNS][n_time][CI_CLEAN_FLUX_NODES].
  * Local. */
@@ -25,6 +29,9 @@ CI_MUST_CHECK ci_status ci_clean_outside_points(const ci_clean_model *model,
 /* The model's sources outside the image into samples->computed, times scale. Local. */
 CI_MUST_CHECK ci_status ci_clean_outside_add(const ci_clean_model *model, ci_vis_samples *samples,
                                              double scale);
+/* New sources: into the model, and out of the residual in samples->computed. Local. */
+CI_MUST_CHECK ci_status ci_clean_outside_append(ci_clean_model *model, const ci_clean_outside *list,
+                                                size_t n, ci_vis_samples *samples);
 /* Sources that have come into the image, or have become nothing, leave the model, and are in
  * samples->computed again. Local. */
 CI_MUST_CHECK ci_status ci_clean_outside_release(ci_clean_model *model, ci_vis_samples *samples);
@@ -42,9 +49,19 @@ CI_MUST_CHECK ci_status ci_clean_outside_fit(ci_comm *comm, const ci_clean_outsi
 
 /* ---- the search (outside_find.c) ---- */
 
+typedef struct ci_clean_place
+{
+    double l, m;
+} ci_clean_place;
+/* Of the known sources, those that the beam may let in from outside the image: *out [*n], by
+ * ci_mem_free. The same on every rank. Local. */
+CI_MUST_CHECK ci_status ci_clean_outside_known(const ci_clean_outside_setup *setup,
+                                               ci_clean_place **out, size_t *n);
+
 /* A coarse image of the residual, as far out as sources are sought. */
 typedef struct ci_clean_outside_search ci_clean_outside_search;
-/* *out NULL where the image itself reaches so far. Collective. */
+/* *out NULL where the image itself reaches so far, or none of the known sources may be seen.
+ * Collective. */
 CI_MUST_CHECK ci_status ci_clean_outside_search_new(ci_comm *comm, ci_clean_outside_search **out,
                                                     const ci_clean_outside_setup *setup);
 /* NULL-safe. Local. */

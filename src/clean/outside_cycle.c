@@ -43,7 +43,8 @@ static ci_status search(ci_comm *comm, ci_clean *c, bool again, size_t *n_new)
     c->searched_peak = peak;
     CI_TRY(ci_clean_outside_find(comm, c->search, &found));
     *n_new = found.n_new;
-    c->outside_stop = found.outside > found.threshold ? found.sidelobe * found.outside : 0;
+    c->variability.outside_jy = found.outside > found.threshold ? found.outside : 0;
+    c->outside_stop = found.sidelobe * c->variability.outside_jy;
     found_log(c->setup.model, &found);
     bool hides = found.sidelobe * found.inside > found.threshold;
     if (found.n_new > 0 || hides) return CI_OK;
@@ -55,8 +56,9 @@ static ci_status search(ci_comm *comm, ci_clean *c, bool again, size_t *n_new)
 ci_status ci_clean_outside_cycle(ci_comm *comm, ci_clean *c)
 {
     size_t n_new = 1;
-    if (!c->setup.options->outside && c->setup.model->n_outside == 0) return CI_OK;
-    if (!c->is_outside_begun && c->setup.options->outside)
+    bool is_sought = c->setup.options->outside || c->setup.options->known;
+    if (!is_sought && c->setup.model->n_outside == 0) return CI_OK;
+    if (!c->is_outside_begun && is_sought)
         CI_TRY(ci_clean_outside_search_new(comm, &c->search, &c->outside));
     c->is_outside_begun = true;
     CI_TRY(fit(comm, c));

@@ -9,7 +9,6 @@ enum
 {
     NEW_MAX = 16 /* of one search: their sidelobes hide others */
 };
-static const double radius_rad = 5 * CI_PI / 180;
 static const double pixel_most = 1536;     /* across */
 static const double accuracy = 1e-3;       /* of the coarse image */
 static const double longest_uv = 0.4;      /* of the sampling frequency: baselines that are used */
@@ -26,7 +25,9 @@ struct ci_clean_outside_search
     ci_grid_layout *layout;
     double *slab;
     double sum_weight, sidelobe;
-    double beam_pixels; /* half width of the coarse beam: no two sources nearer to each other */
+    double beam_pixels;    /* half width of the coarse beam: no two sources nearer to each other */
+    ci_clean_place *known; /* [n_known] where sources are sought; NULL: everywhere */
+    size_t n_known;
 };
 
 /* ---- making ---------------------------------------------------------------------------------- */
@@ -36,7 +37,8 @@ static bool geometry_set(ci_clean_outside_search *s)
 {
     const ci_clean_model *b = s->setup.model;
     size_t shorter = b->layout->n_x < b->layout->n_y ? b->layout->n_x : b->layout->n_y;
-    double half = sin(radius_rad), cell = fmax(2 * half / pixel_most, 1.5 * b->cell_rad);
+    double half = sin(CI_CLEAN_OUTSIDE_RADIUS_RAD),
+           cell = fmax(2 * half / pixel_most, 1.5 * b->cell_rad);
     if ((double)shorter * b->cell_rad / 2 >= half) return false;
     size_t n = 2 * (size_t)ceil(half / cell);
     s->geometry = (ci_grid_geometry){.n_x = n, .n_y = n, .cell_rad = cell, .accuracy = accuracy};
@@ -147,6 +149,7 @@ void ci_clean_outside_search_free(ci_clean_outside_search *s)
     ci_grid_layout_free(s->layout);
     ci_mem_free(s->samples.weight);
     ci_mem_free(s->slab);
+    ci_mem_free(s->known);
     ci_mem_free(s);
 }
 
@@ -157,7 +160,11 @@ ci_status ci_clean_outside_search_new(ci_comm *comm, ci_clean_outside_search **o
     *out = NULL;
     CI_TRY(ci_par_alloc(comm, &s, 1, sizeof *s, "coarse image"));
     s->setup = *setup;
-    ci_status status = geometry_set(s) ? search_make(comm, s) : CI_OK;
+    ci_status status = CI_OK;
+    if (setup->known) status = ci_clean_outside_known(setup, &s->known, &s->n_known);
+    status = ci_par_agree(comm, status);
+    bool is_sought = (!setup->known || s->n_known > 0) && geometry_set(s);
+    if (status == CI_OK && is_sought) status = search_make(comm, s);
     if (status == CI_OK && s->gridder)
         *out = s;
     else
@@ -176,9 +183,10 @@ typedef struct view
 } view;
 enum
 {
-    OUTSIDE, /* a source may be found here */
-    INSIDE,  /* the image's part */
-    BEYOND   /* too far out, or near a source that is known */
+    OUTSIDE,   /* a source may be found here */
+    ELSEWHERE, /* none is known here */
+    INSIDE,    /* the image's part */
+    BEYOND     /* too far out, or near a source that was found */
 };
 
 static void position_of(const ci_clean_outside_search *s, double x, double y, double *l, double *m)
@@ -188,17 +196,25 @@ static void position_of(const ci_clean_outside_search *s, double x, double y, do
     *m = (y - c) * s->geometry.cell_rad;
 }
 
-/* Nothing is found within a beam of (l, m) from now on. */
-static void near_close(const view *v, double l, double m)
+/* What is `from` within r pixels of (l, m) becomes `to`. */
+static void near_set(const view *v, double l, double m, double r, uint8_t from, uint8_t to)
 {
     const ci_clean_outside_search *s = v->search;
     size_t n = s->geometry.n_x;
-    double c = (double)(n / 2), r = 2 * s->beam_pixels;
+    double c = (double)(n / 2);
     double x0 = c - l / s->geometry.cell_rad, y0 = c + m / s->geometry.cell_rad;
     for (double y = fmax(0, floor(y0 - r)); y <= fmin((double)n - 1, y0 + r); y++)
         for (double x = fmax(0, floor(x0 - r)); x <= fmin((double)n - 1, x0 + r); x++)
-            if (hypot(x - x0, y - y0) <= r && v->state[(size_t)y * n + (size_t)x] == OUTSIDE)
-                v->state[(size_t)y * n + (size_t)x] = BEYOND;
+            if (hypot(x - x0, y - y0) <= r && v->state[(size_t)y * n + (size_t)x] == from)
+                v->state[(size_t)y * n + (size_t)x] = to;
+}
+
+/* Nothing is found within a beam of (l, m) from now on. */
+static void near_close(const view *v, double l, double m)
+{
+    double r = 2 * v->search->beam_pixels;
+    near_set(v, l, m, r, OUTSIDE, BEYOND);
+    near_set(v, l, m, r, ELSEWHERE, BEYOND);
 }
 
 static void states_set(const view *v)
@@ -211,10 +227,14 @@ static void states_set(const view *v)
             double l, m;
             position_of(s, (double)x, (double)y, &l, &m);
             bool is_edge = x == 0 || y == 0 || x + 1 == n || y + 1 == n;
-            v->state[y * n + x] = ci_clean_outside_is_inside(b, l, m)        ? INSIDE
-                                  : is_edge || hypot(l, m) > sin(radius_rad) ? BEYOND
-                                                                             : OUTSIDE;
+            bool is_far = is_edge || hypot(l, m) > sin(CI_CLEAN_OUTSIDE_RADIUS_RAD);
+            v->state[y * n + x] = ci_clean_outside_is_inside(b, l, m) ? INSIDE
+                                  : is_far                            ? BEYOND
+                                  : s->setup.known                    ? ELSEWHERE
+                                                                      : OUTSIDE;
         }
+    for (size_t i = 0; i < s->n_known; i++)
+        near_set(v, s->known[i].l, s->known[i].m, s->beam_pixels, ELSEWHERE, OUTSIDE);
     for (size_t i = 0; i < b->n_outside; i++)
         near_close(v, b->outside[i].l, b->outside[i].m);
 }
@@ -240,7 +260,7 @@ static ci_status noise_find(const view *v, double *sigma)
     float *value = NULL;
     CI_TRY(ci_mem_alloc(&value, n * n, sizeof *value, "coarse image"));
     for (size_t i = 0; i < n * n; i++)
-        if (v->state[i] == OUTSIDE) value[n_value++] = v->value[i];
+        if (v->state[i] == OUTSIDE || v->state[i] == ELSEWHERE) value[n_value++] = v->value[i];
     *sigma = n_value > 0 ? ci_num_mad_sigma_float(value, n_value) : 0;
     ci_mem_free(value);
     return CI_OK;
@@ -277,7 +297,8 @@ static ci_status view_search(view *v, size_t n_most, ci_clean_outside *list,
     *found = (ci_clean_outside_found){.sidelobe = v->search->sidelobe,
                                       .threshold = threshold_sigma * sigma};
     found->inside = peak_find(v, INSIDE, false, &at);
-    double least = fmax(found->threshold, sidelobe_margin * found->sidelobe * found->inside);
+    double other = fmax(found->inside, peak_find(v, ELSEWHERE, false, &at));
+    double least = fmax(found->threshold, sidelobe_margin * found->sidelobe * other);
     for (;;) {
         found->outside = peak_find(v, OUTSIDE, is_positive, &at);
         if (!(found->outside > least) || found->n_new == n_most) return CI_OK;
@@ -315,9 +336,5 @@ ci_status ci_clean_outside_find(ci_comm *comm, ci_clean_outside_search *s,
     CI_TRY(view_make(comm, s, n_most < NEW_MAX ? n_most : NEW_MAX, list, found));
     CI_TRY(ci_par_bcast(comm, found, sizeof *found, 0));
     CI_TRY(ci_par_bcast(comm, list, found->n_new * sizeof *list, 0));
-    CI_AGREE(comm, ci_mem_resize(&b->outside, b->n_outside + found->n_new, sizeof *b->outside,
-                                 "sources outside the image"));
-    memcpy(b->outside + b->n_outside, list, found->n_new * sizeof *list);
-    b->n_outside += found->n_new;
-    return CI_OK;
+    return ci_par_agree(comm, ci_clean_outside_append(b, list, found->n_new, s->setup.samples));
 }

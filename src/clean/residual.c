@@ -70,8 +70,8 @@ ci_status ci_clean_residual_finish(ci_comm *comm, ci_clean *c, double peak, bool
 /* Its sources were fitted when it was saved; those outside the image are sought anew. */
 ci_status ci_clean_residual_resume(ci_comm *comm, ci_clean *c)
 {
-    return c->setup.options->outside ? ci_clean_residual(comm, c)
-                                     : ci_clean_residual_plain(comm, c);
+    bool is_sought = c->setup.options->outside || c->setup.options->known;
+    return is_sought ? ci_clean_residual(comm, c) : ci_clean_residual_plain(comm, c);
 }
 
 ci_status ci_clean_residual(ci_comm *comm, ci_clean *c)

@@ -377,7 +377,7 @@ static ci_status model_continue(ci_comm *comm, ci_image_maker *m, const char *pr
     if (status == CI_OK) status = ci_clean_model_flux(comm, m->model, &flux_jy);
     if (status == CI_OK) ci_log_info("clean: goes on from the model in %s, %.6g Jy", path, flux_jy);
     size_t n = status == CI_OK ? ci_clean_model_n_outside(m->model) : 0;
-    if (n > 0 && !m->setup.options->clean.outside)
+    if (n > 0 && !m->setup.options->clean.outside && !m->setup.options->clean.known)
         ci_log_info(
             "clean: its %zu source%s outside the image stay%s subtracted; without --outside "
             "no others are looked for",

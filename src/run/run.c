@@ -130,6 +130,8 @@ static ci_status open_run(ci_run *run)
     CI_TRY(ci_tile_budget_set(run->world, run->conf));
     const char *model = ci_conf_text(run->conf, CI_CONF_OPT_MODEL);
     if (*model) CI_AGREE(run->world, ci_tile_model_read(&run->model, model));
+    if (!ci_conf_bool(run->conf, CI_CONF_OPT_NO_OUTSIDE))
+        run->options.image.clean.known = run->model;
     return ci_par_agree(run->world, ci_comm_rank(run->world) == 0 ? open_root(run) : CI_OK);
 }
 

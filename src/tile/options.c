@@ -96,6 +96,10 @@ static ci_status image_options(const ci_conf *conf, ci_image_options *image)
                              : ci_conf_double(conf, CI_CONF_OPT_COMPRESSION);
     image->clean.max_iteration = (int)ci_conf_int(conf, CI_CONF_OPT_NITER);
     image->clean.outside = ci_conf_bool(conf, CI_CONF_OPT_OUTSIDE);
+    if (image->clean.outside && ci_conf_bool(conf, CI_CONF_OPT_NO_OUTSIDE))
+        return ci_error(CI_ERR_USAGE, "--outside (%s) and --no-outside (%s): give one of them",
+                        ci_conf_origin(conf, CI_CONF_OPT_OUTSIDE),
+                        ci_conf_origin(conf, CI_CONF_OPT_NO_OUTSIDE));
     image->clean.auto_mask = ci_conf_double(conf, CI_CONF_OPT_AUTO_MASK);
     image->clean.auto_threshold = ci_conf_double(conf, CI_CONF_OPT_AUTO_THRESHOLD);
     image->pb_cut = ci_conf_double(conf, CI_CONF_OPT_PB_CUT);
