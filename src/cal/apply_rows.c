@@ -22,6 +22,10 @@ typedef struct row_factors
     bool is_set;
     int32_t i_baseline;
     size_t slot;
+    /* A period of a factor that holds for all channels, and re, im and size2 are not set: those of
+     * gains where all channels are known and the row is whole periods. */
+    double one[3 * PERIOD];
+    bool is_one;
 } row_factors;
 
 /* The tables that are applied. */
@@ -47,8 +51,12 @@ static ci_status factors_new(row_factors *f, const ci_cal_table *table, const ci
     f->im = f->re + n;
     f->size2 = f->im + n;
     f->is_known = f->size2 + n;
-    for (size_t i = 0; i < block->n_chan * block->n_pol; i++)
+    f->is_one = block->n_chan * block->n_pol == n;
+    for (size_t i = 0; i < block->n_chan * block->n_pol; i++) {
         f->is_known[i] = f->correction->is_known[i / block->n_pol] ? 1 : 0;
+        f->is_one = f->is_one && f->is_known[i] > 0;
+    }
+    f->is_one = f->is_one && f->correction->n_chan == 1 && !f->correction->delay_s;
     return ci_mem_alloc(&f->of_pol, block->n_chan, sizeof *f->of_pol, what);
 }
 
@@ -77,7 +85,7 @@ CI_ISA_INSTANCES(repeat, (const double *one, size_t n_period, row_factors *f), (
 
 static void gains_set(row_factors *f, const ci_vis_block *block, size_t i_row, ci_isa isa)
 {
-    double one[3 * PERIOD];
+    double *one = f->one;
     for (size_t p = 0; p < block->n_pol; p++) {
         ci_c64 factor = ci_cal_correction_gain(f->correction, block, i_row, p);
         double u = creal(factor), v = cimag(factor);
@@ -87,7 +95,7 @@ static void gains_set(row_factors *f, const ci_vis_block *block, size_t i_row, c
             one[2 * PERIOD + k] = u * u + v * v;
         }
     }
-    CI_ISA_KERNEL(repeat, isa)(one, periods_of(block), f);
+    if (!f->is_one) CI_ISA_KERNEL(repeat, isa)(one, periods_of(block), f);
 }
 
 static void channels_set(row_factors *f, const ci_vis_block *block, size_t i_row)
@@ -118,6 +126,31 @@ static void factors_set(row_factors *f, const ci_vis_block *block, size_t i_row,
     else
         gains_set(f, block, i_row, isa);
 }
+
+/* As divide, where the factor is the same in all channels. */
+CI_ISA_INLINE void divide_even(size_t n, const row_factors *f, float *restrict data,
+                               float *restrict weight, uint8_t *restrict flags)
+{
+    const double *restrict re = f->one, *restrict im = re + PERIOD, *restrict size2 = im + PERIOD;
+    for (size_t first = 0; first < n; first += PERIOD) {
+        float *restrict to = data + 2 * first;
+        for (size_t i = 0; i < PERIOD; i++) {
+            double x = (double)to[2 * i], y = (double)to[2 * i + 1];
+            bool is_good = size2[i] > 0;
+            float u = (float)(x * re[i] - y * im[i]), v = (float)(x * im[i] + y * re[i]);
+            to[2 * i] = is_good ? u : to[2 * i];
+            to[2 * i + 1] = is_good ? v : to[2 * i + 1];
+        }
+        for (size_t i = 0; weight && i < PERIOD; i++)
+            weight[first + i] = (float)((double)weight[first + i] / (size2[i] > 0 ? size2[i] : 1));
+        for (size_t i = 0; i < PERIOD; i++)
+            flags[first + i] |= (uint8_t)(size2[i] > 0 ? 0 : CI_VIS_FLAG_CAL);
+    }
+}
+
+CI_ISA_INSTANCES(divide_even,
+                 (size_t n, const row_factors *f, float *data, float *weight, uint8_t *flags),
+                 (n, f, data, weight, flags))
 
 /* Without branches, for vectors: where there is no factor a sample stays, and is flagged. weight
  * NULL: weights do not count. */
@@ -170,9 +203,10 @@ static void rows_apply(applier *a, ci_vis_block *block, size_t first, size_t end
         size_t at = i_row * n;
         for (size_t k = 0; k < a->n_table; k++) {
             factors_set(&a->factors[k], block, i_row, a->isa);
-            CI_ISA_KERNEL(divide, a->isa)
-            (n, &a->factors[k], (float *)(block->data + at),
-             with_weights ? block->weight + at : NULL, block->flags + at);
+            (a->factors[k].is_one ? CI_ISA_KERNEL(divide_even, a->isa)
+                                  : CI_ISA_KERNEL(divide, a->isa))(
+                n, &a->factors[k], (float *)(block->data + at),
+                with_weights ? block->weight + at : NULL, block->flags + at);
         }
     }
 }

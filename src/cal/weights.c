@@ -119,17 +119,109 @@ static inline bool difference_at(const differences *d, size_t i_row, size_t i_ch
     return true;
 }
 
+/* Where differences begin in rows without flags, from the rows' first sample; for one number of
+ * rows. */
+typedef struct places
+{
+    size_t n_row, n;
+    uint32_t at[N_MOST];
+    float size[N_MOST]; /* scratch */
+} places;
+
+/* The differences that begin at the samples `at`, as difference_at has them: out [n][2], size [n].
+ * data: of the first sample, real and imaginary parts. */
+CI_ISA_INLINE void differences_take(const differences *d, const float *restrict data,
+                                    const uint32_t *restrict at, size_t n, float *restrict out,
+                                    float *restrict size)
+{
+    float scale = 1 / d->rms;
+    for (size_t j = 0; j < n; j++) {
+        float x = 0, y = 0, sum = 0;
+        for (size_t k = 0; k < N_SAMPLE; k++) {
+            size_t i = at[j] + d->offset[k];
+            float re = data[2 * i], im = data[2 * i + 1], f = d->pattern->factor[k];
+            x += f * re;
+            y += f * im;
+            sum += fabsf(f) * (fabsf(re) + fabsf(im));
+        }
+        out[2 * j] = x * scale;
+        out[2 * j + 1] = y * scale;
+        size[j] = sum * scale;
+    }
+}
+
+CI_ISA_INSTANCES(differences_take,
+                 (const differences *d, const float *data, const uint32_t *at, size_t n, float *out,
+                  float *size),
+                 (d, data, at, n, out, size))
+
+/* Whether none of n samples, `step` apart, is flagged. */
+CI_ISA_INLINE void flags_seek(const uint8_t *restrict flags, size_t n, size_t step, bool *are_none)
+{
+    uint8_t any = 0;
+    if (step == 2)
+        for (size_t i = 0; i < n; i++)
+            any |= flags[2 * i];
+    else
+        for (size_t i = 0; i < n; i++)
+            any |= flags[step * i];
+    *are_none = any == 0;
+}
+
+CI_ISA_INSTANCES(flags_seek, (const uint8_t *flags, size_t n, size_t step, bool *are_none),
+                 (flags, n, step, are_none))
+
+static size_t step_of(size_t n_all)
+{
+    return (n_all + N_MOST - 1) / N_MOST;
+}
+
+static void places_set(const differences *d, size_t n_row, places *out)
+{
+    size_t n_start = d->block->n_chan - d->n_chan + 1, n_all = (n_row - d->n_row + 1) * n_start;
+    if (out->n_row == n_row) return;
+    out->n_row = n_row;
+    out->n = 0;
+    for (size_t i = 0; i < n_all && out->n < N_MOST; i += step_of(n_all)) {
+        size_t sample = i / n_start * d->block->n_chan + i % n_start;
+        out->at[out->n++] = (uint32_t)(sample * d->block->n_pol);
+    }
+}
+
+/* Differences of a baseline and polarisation without flags; returns how many numbers, 0 where it
+ * has some, or is not even. */
+static size_t clean_differences(const differences *d, size_t first, size_t end, size_t i_pol,
+                                places *p, float *out, double *size)
+{
+    const ci_vis_block *b = d->block;
+    size_t s = ci_vis_sample(b, first, 0, i_pol), n = (end - first) * b->n_chan;
+    bool are_none = false;
+    if (!d->is_even || n * b->n_pol > UINT32_MAX) return 0;
+    CI_ISA_KERNEL(flags_seek, d->isa)(b->flags + s, n, b->n_pol, &are_none);
+    if (!are_none) return 0;
+    places_set(d, end - first, p);
+    CI_ISA_KERNEL(differences_take, d->isa)
+    (d, (const float *)(b->data + s), p->at, p->n, out, p->size);
+    *size = 0;
+    for (size_t j = 0; j < p->n; j++)
+        *size += (double)p->size[j];
+    *size /= (double)p->n;
+    return 2 * p->n;
+}
+
 /* Differences of one baseline and polarisation, evenly spread where there are more than are
  * needed; returns how many numbers. out holds 2 N_MOST; *size: their mean size. */
 static size_t baseline_differences(const differences *d, size_t first, size_t end, size_t i_pol,
-                                   float *out, double *size)
+                                   places *p, float *out, double *size)
 {
     float each = 0;
     *size = 0;
-    size_t n_chan = d->block->n_chan, n = 0;
+    size_t n_chan = d->block->n_chan;
     if (end - first < d->n_row || n_chan < d->n_chan) return 0;
+    size_t n = clean_differences(d, first, end, i_pol, p, out, size);
+    if (n > 0) return n;
     size_t n_start = n_chan - d->n_chan + 1, n_all = (end - first - d->n_row + 1) * n_start;
-    size_t step = (n_all + N_MOST - 1) / N_MOST;
+    size_t step = step_of(n_all);
     for (size_t i = 0, row = first, chan = 0; i < n_all && n < 2 * N_MOST;) {
         bool good = difference_at(d, row, chan, i_pol, out + n, &each);
         *size += good ? (double)each : 0;
@@ -191,10 +283,10 @@ static void baseline_weigh(ci_vis_block *block, size_t first, size_t end, const 
 
 /* Noise of one spectrum, 0 where it cannot be told; counted unless it has no values. */
 static double spectrum_noise(const differences *d, size_t first, size_t end, size_t i_pol,
-                             float *scratch, ci_cal_noise *seen)
+                             places *p, float *scratch, ci_cal_noise *seen)
 {
     double size;
-    size_t n = baseline_differences(d, first, end, i_pol, scratch, &size);
+    size_t n = baseline_differences(d, first, end, i_pol, p, scratch, &size);
     double noise = noise_measure(scratch, n, d->isa);
     bool is_auto = ci_vis_baseline_is_auto(d->block->meta, (size_t)d->block->i_baseline[first]);
     if (noise <= rounding * size) noise = 0;
@@ -212,6 +304,7 @@ struct ci_cal_weigher
     differences d;
     double fall_back; /* SEFD / sqrt(2 width time) of one part, at 1 Hz x 1 s */
     ci_cal_noise *seen;
+    places where;
     float values[2 * N_MOST];
 };
 
@@ -240,7 +333,8 @@ void ci_cal_weigher_set(ci_cal_weigher *w, size_t first, size_t end)
 {
     double noise[MAX_POL];
     for (size_t p = 0; p < w->block->n_pol; p++) {
-        noise[p] = w->pattern ? spectrum_noise(&w->d, first, end, p, w->values, w->seen) : 0;
+        noise[p] =
+            w->pattern ? spectrum_noise(&w->d, first, end, p, &w->where, w->values, w->seen) : 0;
         if (!(noise[p] > 0)) noise[p] = w->fall_back;
     }
     if (w->block->row_weight)

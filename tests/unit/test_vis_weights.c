@@ -163,8 +163,33 @@ static void test_noise(void **state)
     ci_comm_free(comm);
 }
 
+/* Where each baseline's rows are alike but not all are, differences are taken one by one: the
+ * weights are the same as where they are taken together. */
+static void test_one_by_one(void **state)
+{
+    (void)state;
+    ci_vis_set *both[2] = {set_new(), set_new()};
+    ci_vis_block *odd = both[1]->block[0];
+    ci_cal_noise noise;
+    size_t last = odd->n_row - 9;
+    for (int k = 0; k < 2; k++) /* flags of one baseline and polarisation */
+        both[k]->block[0]->flags[ci_vis_sample(odd, 30, 5, 1)] = CI_VIS_FLAG_RFI;
+    for (size_t r = last; r < odd->n_row; r++)
+        odd->interval_s[r] *= 2;
+    for (int k = 0; k < 2; k++)
+        assert_int_equal(ci_cal_weights(both[k]->block[0], CI_CAL_WEIGHTS_SIGMA, 0,
+                                        k ? CI_ISA_PLAIN : ci_isa_widest(), &noise),
+                         CI_OK);
+    assert_memory_equal(both[0]->block[0]->weight, odd->weight,
+                        last * odd->n_chan * odd->n_pol * sizeof(float));
+    assert_true(noise.is_known && odd->weight[0] != 1);
+    ci_vis_set_free(both[0]);
+    ci_vis_set_free(both[1]);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_forms), cmocka_unit_test(test_noise)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_forms), cmocka_unit_test(test_noise),
+                                       cmocka_unit_test(test_one_by_one)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
