@@ -46,7 +46,7 @@ double ci_flag_lags_median(const ci_flag_dynspec *p, bool of_chan, float *scratc
     ci_flag_lags_scatter(p, of_chan, scratch);
     for (size_t i = 0; i < n; i++)
         if (scratch[i] > 0) scratch[n_known++] = scratch[i];
-    return (double)ci_num_median_float(scratch, n_known);
+    return (double)ci_num_median_by(scratch, n_known, p->search.isa);
 }
 
 /* Phasors exp(-i n angle) of the angle of a sum. */

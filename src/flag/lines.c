@@ -39,8 +39,8 @@ static bool lines_judge(const float *level, size_t n, float most, float floor, f
     float least = INFINITY, greatest = 0;
     bool found = false;
     for (size_t i = 0; i < n; i++) {
-        if (level[i] > 0) least = fminf(least, level[i]);
-        greatest = fmaxf(greatest, level[i]);
+        least = level[i] > 0 && level[i] < least ? level[i] : least;
+        greatest = level[i] > greatest ? level[i] : greatest;
     }
     if (!(greatest > most * least) || !(greatest > floor)) return false;
     float limit = fmaxf(most * lower_quartile(level, n, keep), floor);

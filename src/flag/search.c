@@ -344,7 +344,8 @@ CI_ISA_INLINE void shape_measure(ci_flag_dynspec *p)
         size_t first = at > HALF_SHAPE ? at - HALF_SHAPE : 0, n = 0;
         for (size_t c = first; c <= at + HALF_SHAPE && c < n_chan; c++)
             p->search.scratch[n++] = mean[c];
-        float here = ci_num_median_float(p->search.scratch, n) / (float)CI_FLAG_RAYLEIGH_MEAN;
+        float here =
+            ci_num_median_by(p->search.scratch, n, p->search.isa) / (float)CI_FLAG_RAYLEIGH_MEAN;
         for (size_t c = last; c < at; c++)
             shape[c] = before + (here - before) * (float)(c - last) / (float)(at - last);
         before = shape[at] = here;
@@ -359,7 +360,7 @@ CI_ISA_INLINE void residual_scale(ci_flag_dynspec *p)
     double floor = floor_part * p->amplitude;
     shape_measure(p);
     for (size_t c = 0; c < n_chan; c++)
-        p->line[c] = 1 / fmaxf(p->line[c], (float)floor);
+        p->line[c] = 1 / (p->line[c] > (float)floor ? p->line[c] : (float)floor);
     for (size_t t = 0; t < p->n_time; t++)
         for (size_t c = 0; c < n_chan; c++)
             p->search.value[t * n_chan + c] *= p->line[c];

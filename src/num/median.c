@@ -2,12 +2,13 @@
  * ask for. No branch depends on a value, and nothing is moved. */
 #include "contimg/num.h"
 
+#include <math.h>
 #include <string.h>
 
 enum
 {
     MOST = 2048,
-    FEW = 32 /* sorting is quicker */
+    FEW = 32 /* so many at most are compared with each other */
 };
 
 /* A number in the order of the floats: sign and size, as two's complement. */
@@ -73,10 +74,43 @@ CI_ISA_INLINE void middle(const float *restrict values, size_t n, float out[2])
 
 CI_ISA_INSTANCES(middle, (const float *values, size_t n, float *out), (values, n, out))
 
+/* The same of a few: the two that have n / 2, or one less, before them. */
+CI_ISA_INLINE void middle_few(const float *restrict values, size_t n, float out[2])
+{
+    int32_t key[FEW], n_before[FEW] = {0}, two[2] = {0};
+    for (size_t i = 0; i < FEW; i++)
+        key[i] = i < n ? key_of(values[i]) : INT32_MAX;
+    for (size_t j = 0; j < n; j++) {
+        int32_t here = key[j];
+        for (size_t i = 0; i < FEW; i++)
+            n_before[i] += (here < key[i]) | ((here == key[i]) & (j < i));
+    }
+    int32_t upper = (int32_t)(n / 2), lower = (int32_t)((n - 1) / 2);
+    for (size_t i = 0; i < FEW; i++) {
+        two[0] |= n_before[i] == lower ? key[i] : 0;
+        two[1] |= n_before[i] == upper ? key[i] : 0;
+    }
+    out[0] = value_of(two[0]);
+    out[1] = value_of(two[1]);
+}
+
+CI_ISA_INSTANCES(middle_few, (const float *values, size_t n, float *out), (values, n, out))
+
+static bool has_nan(const float *values, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (isnan(values[i])) return true;
+    return false;
+}
+
 float ci_num_median_by(float *values, size_t n, ci_isa isa)
 {
     float two[2];
-    if (n < FEW || n > MOST) return ci_num_median_float(values, n);
-    CI_ISA_KERNEL(middle, isa)(values, n, two);
+    if (n == 0 || n > MOST || (n <= FEW && has_nan(values, n)))
+        return ci_num_median_float(values, n);
+    if (n <= FEW)
+        CI_ISA_KERNEL(middle_few, isa)(values, n, two);
+    else
+        CI_ISA_KERNEL(middle, isa)(values, n, two);
     return two[0] == two[1] ? two[1] : (float)(0.5 * ((double)two[0] + (double)two[1]));
 }
