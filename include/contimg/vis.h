@@ -443,6 +443,7 @@ typedef struct ci_vis_dynspec
     const double *freq_hz;    /* [n_chan] ascending */
     const ci_c32 *value;      /* [n_time][n_chan] */
     const float *weight;      /* [n_time][n_chan] 1/variance; 0: flagged */
+    ci_isa isa;               /* that it is compressed with; the result is the same with each */
 } ci_vis_dynspec;
 
 /* Compresses dynamic spectra to fewer samples, each with weight 1/variance and a (u, v, w) of its

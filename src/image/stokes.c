@@ -295,7 +295,8 @@ static ci_status dynspec_form(former *f, const ci_vis_block *b, size_t i_row, si
                                     .uvw_m = f->uvw_m,
                                     .freq_hz = b->freq_hz,
                                     .value = f->value,
-                                    .weight = f->weight};
+                                    .weight = f->weight,
+                                    .isa = f->isa};
     for (size_t i = i_row; i < end; i++)
         row_form(f, b, i, i - i_row);
     return bands_add(f, &dynspec, b->i_baseline[i_row], b->part.i_sub_band);

@@ -11,7 +11,8 @@
 enum
 {
     MIN_TIME_NODES = 3,
-    MIN_CHAN_NODES = 2
+    MIN_CHAN_NODES = 2,
+    N_LANE = 8
 };
 
 struct ci_vis_compressor
@@ -185,6 +186,27 @@ static double at_position(const double *x, size_t n, double position)
     return n > 1 ? x[0] + position * (x[n - 1] - x[0]) : x[0];
 }
 
+/* Sums of the weights of whole rows, and of each channel's. */
+CI_ISA_INLINE void weights_add(const float *restrict row, size_t n, double *restrict of_chan,
+                               double *of_row)
+{
+    double part[N_LANE] = {0}, sum = 0;
+    size_t n_whole = n / N_LANE * N_LANE;
+    for (size_t k = 0; k < n_whole; k += N_LANE)
+        for (size_t j = 0; j < N_LANE; j++)
+            part[j] += (double)row[k + j];
+    for (size_t k = 0; k < n; k++)
+        of_chan[k] += (double)row[k];
+    for (size_t j = 0; j < N_LANE; j++)
+        sum += part[j];
+    for (size_t k = n_whole; k < n; k++)
+        sum += (double)row[k];
+    *of_row = sum;
+}
+
+CI_ISA_INSTANCES(weights_add, (const float *row, size_t n, double *of_chan, double *of_row),
+                 (row, n, of_chan, of_row))
+
 /* Weights of the block's times and channels: sums over the other axis. Exact where the weights
  * are a product of the two, as they are but for what gains change differently in both
  * polarisations. */
@@ -196,7 +218,9 @@ static double weights_sum(const ci_vis_dynspec *p, ci_vis_compress_axis *time,
     memset(chan->w, 0, chan->n_point * sizeof *chan->w);
     for (size_t i = 0; i < time->n_point; i++) {
         const float *row = p->weight + time->index[i] * p->n_chan;
-        for (size_t k = 0; k < chan->n_point; k++) {
+        if (chan->n_point == p->n_chan)
+            CI_ISA_KERNEL(weights_add, p->isa)(row, p->n_chan, chan->w, &time->w[i]);
+        for (size_t k = 0; chan->n_point < p->n_chan && k < chan->n_point; k++) {
             double w = row[chan->index[k]];
             time->w[i] += w;
             chan->w[k] += w;
@@ -205,6 +229,16 @@ static double weights_sum(const ci_vis_dynspec *p, ci_vis_compress_axis *time,
     }
     return total;
 }
+
+/* sum += factor x row, n numbers. */
+CI_ISA_INLINE void row_add(const float *restrict row, float factor, size_t n, float *restrict sum)
+{
+    for (size_t k = 0; k < n; k++)
+        sum[k] += factor * row[k];
+}
+
+CI_ISA_INSTANCES(row_add, (const float *row, float factor, size_t n, float *sum),
+                 (row, factor, n, sum))
 
 /* The values of one time node along all channels of the block. */
 static void time_project(ci_vis_compressor *c, const ci_vis_dynspec *p, size_t i_node)
@@ -217,8 +251,7 @@ static void time_project(ci_vis_compressor *c, const ci_vis_dynspec *p, size_t i
         float factor = (float)time->projection[i_node * time->n_point + i];
         const float *row = (const float *)(p->value + time->index[i] * p->n_chan);
         if (is_whole) {
-            for (size_t k = 0; k < 2 * p->n_chan; k++)
-                sum[k] += factor * row[k];
+            CI_ISA_KERNEL(row_add, p->isa)(row, factor, 2 * p->n_chan, sum);
             continue;
         }
         for (size_t k = 0; k < chan->n_point; k++) {
@@ -228,23 +261,33 @@ static void time_project(ci_vis_compressor *c, const ci_vis_dynspec *p, size_t i
     }
 }
 
-static ci_c32 chan_project(const ci_vis_compressor *c, size_t i_node)
+/* Sum of factors times complex values, in parts of four values that vectors can take side by side.
+ */
+CI_ISA_INLINE void dot(const double *restrict factor, const float *restrict value, size_t n,
+                       double out[2])
 {
-    const ci_vis_compress_axis *chan = &c->chan;
-    const double *factor = chan->projection + i_node * chan->n_point;
-    /* In parts that vectors can take side by side. */
-    double part[4][2] = {{0}};
-    size_t n = chan->n_point, n_whole = n / 4 * 4;
+    double part[N_LANE] = {0};
+    size_t n_whole = n / 4 * 4;
     for (size_t k = 0; k < n_whole; k += 4)
-        for (size_t j = 0; j < 4; j++)
-            for (size_t i = 0; i < 2; i++)
-                part[j][i] += factor[k + j] * c->projected[2 * (k + j) + i];
+        for (size_t j = 0; j < N_LANE; j++)
+            part[j] += factor[k + j / 2] * (double)value[2 * k + j];
     for (size_t k = n_whole; k < n; k++)
         for (size_t i = 0; i < 2; i++)
-            part[k - n_whole][i] += factor[k] * c->projected[2 * k + i];
-    double re = (part[0][0] + part[1][0]) + (part[2][0] + part[3][0]);
-    double im = (part[0][1] + part[1][1]) + (part[2][1] + part[3][1]);
-    return (ci_c32)(re + I * im);
+            part[2 * (k - n_whole) + i] += factor[k] * (double)value[2 * k + i];
+    for (size_t i = 0; i < 2; i++)
+        out[i] = (part[i] + part[2 + i]) + (part[4 + i] + part[6 + i]);
+}
+
+CI_ISA_INSTANCES(dot, (const double *factor, const float *value, size_t n, double *out),
+                 (factor, value, n, out))
+
+static ci_c32 chan_project(const ci_vis_compressor *c, size_t i_node, ci_isa isa)
+{
+    const ci_vis_compress_axis *chan = &c->chan;
+    double sum[2];
+    CI_ISA_KERNEL(dot, isa)
+    (chan->projection + i_node * chan->n_point, c->projected, chan->n_point, sum);
+    return (ci_c32)(sum[0] + I * sum[1]);
 }
 
 static double *row_begin(ci_vis_nodes *out, double time_mjd_s, size_t n_chan)
@@ -296,7 +339,7 @@ static ci_status block_compress(ci_vis_compressor *c, const ci_vis_dynspec *p)
         time_project(c, p, i);
         for (size_t k = 0; k < chan->n_node; k++)
             sample_put(&c->nodes, at_position(p->freq_hz, p->n_chan, chan->node[k]),
-                       chan_project(c, k), time->weight[i] * chan->weight[k] / total);
+                       chan_project(c, k, p->isa), time->weight[i] * chan->weight[k] / total);
     }
     return CI_OK;
 }
