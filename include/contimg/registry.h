@@ -1,16 +1,16 @@
-/* registry: the four SQLite databases, in the words of the domain. Nothing outside this
- * module writes SQL. All functions are local. Rank 0 is the one writer of a run. A
- * ci_registry belongs to one thread; a second thread (the keeper of leases) opens its own.
+/* registry: the four SQLite databases, in the words of the domain. Nothing outside this module
+ * writes SQL. All functions are local. Rank 0 is the one writer of a run. A ci_registry belongs to
+ * one thread; a second thread (the keeper of leases) opens its own.
  *
  *   ingest.sqlite3         files, observations, mosaic groups
  *   cal_registry.sqlite3   calibration tables and their validity
  *   products.sqlite3       tiles, mosaics, quality, photometry, runs
  *   data_registry.sqlite3  publish state (the truth of it) and one row per attempt
  *
- * A transaction touches one database. Times named *_unix_s are Unix seconds, NaN or 0
- * where unknown. Every change of a state is a row of its database's state_changes.
- * Rows of the deployed pipeline carry origin 'deployed': they are listed, but no function
- * that gives out work (claim, choose, ready, due) ever returns one. */
+ * A transaction touches one database. Times named *_unix_s are Unix seconds, NaN or 0 where
+ * unknown. Every change of a state is a row of its database's state_changes. Rows of the deployed
+ * pipeline carry origin 'deployed': listed, but no function that gives out work ever returns one.
+ */
 #ifndef CONTIMG_REGISTRY_H
 #define CONTIMG_REGISTRY_H
 
@@ -300,8 +300,7 @@ CI_MUST_CHECK ci_status ci_registry_group_fault(ci_registry *registry, const cha
 /* A completed group whose product is gone: to be made again. Nothing in any other state. */
 CI_MUST_CHECK ci_status ci_registry_group_reopen(ci_registry *registry, const char *id,
                                                  const char *why);
-/* The group is to be made again, whatever its state, until it is completed. Nothing where there is
- * none, or where it is the deployed pipeline's. */
+/* The group, where there is one of ours, is to be made again, whatever its state, until completed. */
 CI_MUST_CHECK ci_status ci_registry_group_remake(ci_registry *registry, const char *id);
 /* An open group (not completed, not failed) has it, or one still to be formed can, which shares
  * n_overlap observations with the one before. */
@@ -366,7 +365,8 @@ CI_MUST_CHECK ci_status ci_registry_mosaics_published(ci_registry *registry);
 void ci_registry_images_free(ci_registry_images *images);
 /* CI_ERR_INPUT names the first registered file that is changed or not there. */
 CI_MUST_CHECK ci_status ci_registry_image_check(const ci_registry_image *image);
-/* Fills image->file from the plain files in image->folder, by name, `.part` left out. */
+/* Fills image->file from the plain files in image->folder, by name, `.part` left out. Those in the
+ * list that it has before, borrowed, with their length (-1: any) are not read again. */
 CI_MUST_CHECK ci_status ci_registry_image_files_scan(ci_registry_image *image);
 /* Frees the list of files that it owns. */
 void ci_registry_image_files_free(ci_registry_image *image);

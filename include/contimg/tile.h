@@ -276,12 +276,6 @@ typedef struct ci_tile_uv
     double *uv_lambda; /* [n][2] */
 } ci_tile_uv;
 
-typedef struct ci_tile_file
-{
-    char *name;
-    char sha256[CI_SHA256_HEX];
-} ci_tile_file;
-
 typedef enum ci_tile_state
 {
     CI_TILE_FAILED,
@@ -313,7 +307,7 @@ typedef struct ci_tile_record
     ci_tile_uv *uv;
     ci_qa_gates *gates;
     size_t n_file;
-    ci_tile_file *file;
+    ci_registry_product_file *file;
 } ci_tile_record;
 /* A record that has failed so far. Local. */
 CI_MUST_CHECK ci_status ci_tile_record_new(ci_tile_record **out, const char *id);
@@ -427,8 +421,12 @@ CI_MUST_CHECK ci_status ci_tile_make(ci_comm *team, const ci_tile_options *optio
 /* The record of a tile that stands in the task's folder, made from the same input files with the
  * same options, its files as their checksums say; NULL where there is none. Local. */
 ci_tile_record *ci_tile_record_load_cached(const ci_tile_task *task);
-/* Fills in checksums of the task's input files and of every file in the record's folder and writes
- * tile.json. Local. */
+/* FOLDER/fits_name, where it is there, to FOLDER/png_name. A picture that cannot be drawn is a
+ * warning, never a reason to lose a product. Local. */
+void ci_tile_picture_draw(const char *folder, const char *fits_name, const char *png_name,
+                          const char *title, size_t max_pixel);
+/* Fills in checksums of the task's input files and of every file in the record's folder that the
+ * record does not know yet, and writes tile.json. Local. */
 CI_MUST_CHECK ci_status ci_tile_record_keep(ci_tile_record *record, const ci_tile_task *task);
 /* Removes the files of a folder that is to be filled anew (folders in it stay). Local. */
 CI_MUST_CHECK ci_status ci_tile_folder_empty(const char *folder);

@@ -43,7 +43,19 @@ static ci_status hash(char out_hex[CI_SHA256_HEX], const char *path)
     return status;
 }
 
-static ci_status file_take(ci_registry_image *image, const char *name)
+/* What is known of a file of that name and length; NULL: nothing. */
+static const ci_registry_product_file *known_find(const ci_registry_image *known, const char *name,
+                                                  int64_t n_byte)
+{
+    for (size_t i = 0; i < known->n_file; i++) {
+        const ci_registry_product_file *f = &known->file[i];
+        if (strcmp(f->name, name) == 0 && (f->n_byte < 0 || f->n_byte == n_byte)) return f;
+    }
+    return NULL;
+}
+
+static ci_status file_take(ci_registry_image *image, const char *name,
+                           const ci_registry_image *known)
 {
     char *path = NULL;
     struct stat facts;
@@ -57,7 +69,11 @@ static ci_status file_take(ci_registry_image *image, const char *name)
             ci_registry_product_file *f = &image->file[image->n_file++];
             f->n_byte = facts.st_size;
             status = ci_str_copy(&f->name, name);
-            if (status == CI_OK) status = hash(f->sha256, path);
+            const ci_registry_product_file *as = known_find(known, name, facts.st_size);
+            if (as)
+                memcpy(f->sha256, as->sha256, sizeof f->sha256);
+            else if (status == CI_OK)
+                status = hash(f->sha256, path);
         }
     }
     ci_mem_free(path);
@@ -66,6 +82,7 @@ static ci_status file_take(ci_registry_image *image, const char *name)
 
 ci_status ci_registry_image_files_scan(ci_registry_image *image)
 {
+    const ci_registry_image known = *image;
     image->n_file = 0;
     image->file = NULL;
     DIR *folder = opendir(image->folder);
@@ -74,7 +91,7 @@ ci_status ci_registry_image_files_scan(ci_registry_image *image)
     struct dirent *entry;
     while (status == CI_OK && (entry = readdir(folder))) {
         if (entry->d_name[0] != '.' && !ci_path_is_part(entry->d_name))
-            status = file_take(image, entry->d_name);
+            status = file_take(image, entry->d_name, &known);
     }
     closedir(folder);
     if (status != CI_OK) ci_registry_image_files_free(image);

@@ -125,19 +125,33 @@ static double least_thermal_jy(const ci_report_group *record)
     return least;
 }
 
-static ci_status finish_product(ci_run *run, const ci_run_group *group, const int64_t *has_passed,
-                                ci_report_group *record)
+/* Rank 0. */
+static ci_status publish_product(ci_run *run, const ci_run_group *group, const int64_t *has_passed,
+                                 const ci_phot_list *sources, ci_report_group *record)
 {
     const char **id = NULL;
-    ci_run_product product = {.group = group, .thermal_jy = least_thermal_jy(record)};
+    ci_run_product product = {
+        .group = group, .thermal_jy = least_thermal_jy(record), .sources = sources};
     CI_TRY(ci_mem_alloc(&id, group->n_tile, sizeof *id, "ids"));
     for (size_t i = 0; i < group->n_tile; i++)
         if (has_passed[i]) id[product.n_tile++] = group->tile[i].id;
     product.tile_id = id;
-    ci_tile_stage_run stage = ci_tile_stage_begin(&run->events, CI_TILE_STAGE_PUBLISH);
     ci_status status = ci_run_product_finish(run, &product, record);
-    ci_tile_stage_end(&run->events, stage, group->id);
     ci_mem_free(id);
+    return status;
+}
+
+/* The status is each rank's own. Collective. */
+static ci_status finish_product(ci_run *run, const ci_run_group *group, const int64_t *has_passed,
+                                ci_report_group *record)
+{
+    ci_phot_list *sources = NULL;
+    ci_tile_stage_run stage = ci_tile_stage_begin(&run->events, CI_TILE_STAGE_PUBLISH);
+    ci_status status = ci_run_product_look(run, group, record, &sources);
+    if (status == CI_OK && record)
+        status = publish_product(run, group, has_passed, sources, record);
+    ci_tile_stage_end(&run->events, stage, group->id);
+    ci_phot_list_free(sources);
     return status;
 }
 
@@ -175,7 +189,7 @@ static ci_status process(ci_run *run, const ci_run_group *group, ci_report_group
     ci_status status = process_tiles(run, group, record, has_passed, &gains);
     if (status == CI_OK) status = ci_tile_stop_check(run->world, "before the mosaic");
     if (status == CI_OK) status = ci_run_mosaic_make(run, group, has_passed, gains, record);
-    if (status == CI_OK && record) status = finish_product(run, group, has_passed, record);
+    if (status == CI_OK) status = finish_product(run, group, has_passed, record);
     ci_mem_free(has_passed);
     return ci_par_agree(run->world, status);
 }

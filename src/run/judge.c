@@ -2,7 +2,6 @@
 #include "run/judge.h"
 
 #include "run/lease.h"
-#include "run/picture.h"
 
 #include <math.h>
 
@@ -48,20 +47,6 @@ static ci_status gates_judge(const ci_run *run, const ci_tile_record *record, bo
     return status;
 }
 
-/* tile.json beside the images, and quick looks. */
-static ci_status record_write(const ci_tile_record *record)
-{
-    char *residual = NULL;
-    CI_TRY(ci_tile_record_write(record));
-    ci_run_picture_draw(record->folder, "image.fits", "image.png", record->id, CI_RUN_TILE_PICTURE);
-    CI_TRY(ci_path_join(&residual, record->folder, "residual.fits"));
-    if (ci_path_exists(residual))
-        ci_run_picture_draw(record->folder, "residual.fits", "residual.png", "residual",
-                            CI_RUN_TILE_PICTURE);
-    ci_mem_free(residual);
-    return CI_OK;
-}
-
 /* Noise that is no reason to refuse a tile, and not thermal either: gains, a bright source outside,
  * or interference are in it. */
 static void noise_warn(const ci_tile_record *record)
@@ -85,7 +70,7 @@ static ci_status judge(ci_run *run, bool is_named, ci_tile_record *record)
         ci_log_warning("tile %s refused: %s", record->id, record->reason);
     else
         noise_warn(record);
-    return record_write(record);
+    return ci_tile_record_write(record);
 }
 
 /* ---- the registry ---------------------------------------------------------------------------- */
@@ -140,8 +125,11 @@ static ci_status register_tile(ci_run *run, const ci_run_tile *tile, ci_tile_rec
     snprintf(row.run, sizeof row.run, "%s", run->record.id);
     if (record->images) image_row(record->images, &row);
     ci_status status = quality_text(record, &row.quality_json);
-    if (status == CI_OK && record->state != CI_TILE_FAILED)
+    if (status == CI_OK && record->state != CI_TILE_FAILED) {
+        row.n_file = record->n_file; /* as they were made */
+        row.file = record->file;
         status = ci_registry_image_files_scan(&row);
+    }
     if (status == CI_OK) status = ci_registry_tile_put(run->site.registry, &row);
     ci_registry_image_files_free(&row);
     ci_mem_free(row.quality_json);

@@ -1,14 +1,15 @@
-/* What rank 0 does with a mosaic that stands in staging: sources, registration, publishing. No
- * MPI here. */
+/* What is done with a mosaic that stands in staging: sources and picture, then, by rank 0 without
+ * MPI, registration and publishing. */
 #include "run/product.h"
 
-#include "contimg/phot.h"
 #include "run/lease.h"
-#include "run/picture.h"
 #include "run/provenance.h"
 #include "run/publish.h"
 
 #include <math.h>
+
+/* Width of its picture, which is inside the run's report page. */
+static const size_t mosaic_picture = 1400;
 
 /* ---- sources --------------------------------------------------------------------------------- */
 
@@ -60,6 +61,27 @@ static ci_status sources_find(const ci_run *run, ci_report_group *record, ci_pho
     CI_TRY(ci_phot_list_write(*sources, record->sources));
     record->n_source = (*sources)->n_source;
     return run->model ? compare_model(run, *sources, record) : CI_OK;
+}
+
+static ci_status picture_draw(const ci_run *run, const char *id)
+{
+    char *folder = NULL;
+    CI_TRY(ci_str_format(&folder, "%s/mosaics/%s", run->site.paths.staging, id));
+    ci_tile_picture_draw(folder, "mosaic.fits", "mosaic.png", id, mosaic_picture);
+    ci_mem_free(folder);
+    return CI_OK;
+}
+
+ci_status ci_run_product_look(const ci_run *run, const ci_run_group *group, ci_report_group *record,
+                              ci_phot_list **sources)
+{
+    ci_status status = CI_OK;
+    *sources = NULL;
+    if (ci_comm_rank(run->world) == ci_comm_size(run->world) - 1)
+        status = picture_draw(run, group->id);
+    if (status == CI_OK && record) status = ci_run_lease_check(run);
+    if (status == CI_OK && record) status = sources_find(run, record, sources);
+    return ci_par_agree(run->world, status);
 }
 
 /* ---- registration ---------------------------------------------------------------------------- */
@@ -158,22 +180,15 @@ static ci_status stage(ci_run *run, const ci_run_product *product, char *metadat
 
 ci_status ci_run_product_finish(ci_run *run, const ci_run_product *product, ci_report_group *record)
 {
-    ci_phot_list *sources = NULL;
     char *metadata = NULL;
     ci_status status = ci_run_lease_check(run);
-    if (status == CI_OK) status = sources_find(run, record, &sources);
-    if (status == CI_OK)
-        ci_run_picture_draw(record->folder, "mosaic.fits", "mosaic.png", record->id,
-                            CI_RUN_MOSAIC_PICTURE);
-    if (status == CI_OK) status = ci_run_lease_check(run);
-    if (status == CI_OK) status = register_mosaic(run, product, sources, record);
+    if (status == CI_OK) status = register_mosaic(run, product, product->sources, record);
     if (status == CI_OK)
         status = ci_run_provenance_text(&metadata, run, product->tile_id, product->n_tile, record);
     if (status == CI_OK) status = ci_run_lease_check(run);
     if (status == CI_OK) status = stage(run, product, metadata, record);
     if (status == CI_OK) status = ci_run_lease_check(run);
     if (status == CI_OK) status = ci_run_publish(run, record->folder, record);
-    ci_phot_list_free(sources);
     ci_mem_free(metadata);
     return status;
 }

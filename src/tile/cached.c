@@ -45,37 +45,37 @@ static ci_status inputs_hash(const ci_tile_task *task, char out[CI_SHA256_HEX])
     return status;
 }
 
-static ci_status files_copy(ci_tile_record *record, const ci_registry_image *row)
+/* The list of `row` for the record's own, which was a part of it. */
+static void files_move(ci_tile_record *record, ci_registry_image *row)
 {
-    CI_TRY(ci_mem_alloc(&record->file, row->n_file, sizeof *record->file, "tile record"));
-    for (size_t i = 0; i < row->n_file; i++) {
-        CI_TRY(ci_str_copy(&record->file[i].name, row->file[i].name));
-        record->n_file++;
-        memcpy(record->file[i].sha256, row->file[i].sha256, sizeof record->file[i].sha256);
-    }
-    return CI_OK;
+    for (size_t i = 0; i < record->n_file; i++)
+        ci_mem_free(record->file[i].name);
+    ci_mem_free(record->file);
+    record->file = row->file;
+    record->n_file = row->n_file;
+    row->file = NULL;
+    row->n_file = 0;
 }
 
 ci_status ci_tile_record_keep(ci_tile_record *record, const ci_tile_task *task)
 {
-    ci_registry_image row = {0};
+    ci_registry_image row = {.n_file = record->n_file, .file = record->file};
     CI_TRY(inputs_hash(task, record->inputs_sha256));
     CI_TRY(ci_str_copy(&row.folder, record->folder));
     ci_status status = ci_registry_image_files_scan(&row);
-    if (status == CI_OK) status = files_copy(record, &row);
-    ci_registry_image_files_free(&row);
+    if (status == CI_OK) files_move(record, &row);
     ci_mem_free(row.folder);
     return status == CI_OK ? ci_tile_record_write(record) : status;
 }
 
-static const ci_tile_file *file_find(const ci_tile_record *record, const char *name)
+static const ci_registry_product_file *file_find(const ci_tile_record *record, const char *name)
 {
     for (size_t i = 0; i < record->n_file; i++)
         if (strcmp(record->file[i].name, name) == 0) return &record->file[i];
     return NULL;
 }
 
-static bool is_file_as_made(const ci_tile_file *file, const char *folder)
+static bool is_file_as_made(const ci_registry_product_file *file, const char *folder)
 {
     char *path = NULL, hex[CI_SHA256_HEX] = "";
     bool same = ci_path_join(&path, folder, file->name) == CI_OK &&
@@ -90,7 +90,7 @@ static bool is_whole(const ci_tile_record *record, const char *folder)
     static const char *const needed[] = {"image.fits", "pb.fits", "residual.fits"};
     if (!file_find(record, "image.fits")) return false;
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
-        const ci_tile_file *file = file_find(record, needed[i]);
+        const ci_registry_product_file *file = file_find(record, needed[i]);
         if (file && !is_file_as_made(file, folder)) return false;
     }
     return true;

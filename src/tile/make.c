@@ -1,5 +1,6 @@
 /* One tile by one team: the order of its steps. */
 #include "tile/fill.h"
+#include "tile/finish.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -245,7 +246,8 @@ ci_status ci_tile_make(ci_comm *team, const ci_tile_options *options, const ci_t
     if (data.set && !is_stopped) status = record_data(&job, status, &data, &stats, *record);
     /* Into the folder that is not the tile's yet: a kill leaves nothing beside a tile that is done.
      */
-    if (*record && status == CI_OK) ci_tile_flags_draw(&data, job.part);
+    if (!is_stopped) status = ci_par_agree(team, status);
+    if (status == CI_OK) status = ci_tile_files_finish(team, &data, task->id, job.part, *record);
     if (*record && !is_stopped) status = record_close(&job, status, *record);
     if (*record && status != CI_OK) forget(&job, status, *record);
     ci_mem_free(job.part);

@@ -302,11 +302,12 @@ static ci_status files_parse(ci_tile_record *record, const ci_json *json)
     size_t n = ci_json_length(json);
     CI_TRY(ci_mem_alloc(&record->file, n, sizeof *record->file, "tile record"));
     for (size_t i = 0; i < n; i++) {
-        ci_tile_file *file = &record->file[i];
+        ci_registry_product_file *file = &record->file[i];
         const ci_json *one = ci_json_at(json, i);
         CI_TRY(ci_str_copy(&file->name, ci_json_member_name(one)));
         record->n_file++;
         snprintf(file->sha256, sizeof file->sha256, "%s", ci_json_string(one, ""));
+        file->n_byte = -1; /* not written down */
     }
     return CI_OK;
 }

@@ -132,7 +132,7 @@ static ci_status files_unpack(ci_par_unpacker *u, ci_tile_record *record, size_t
 {
     CI_TRY(ci_mem_alloc(&record->file, n, sizeof *record->file, "tile record"));
     while (record->n_file < n) {
-        ci_tile_file *file = &record->file[record->n_file++];
+        ci_registry_product_file *file = &record->file[record->n_file++];
         ci_status status = ci_par_unpack(u, file, sizeof *file);
         file->name = NULL;
         CI_TRY(status);

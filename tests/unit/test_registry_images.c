@@ -173,6 +173,31 @@ static void test_tile(void **state)
     assert_int_equal(raw_int(t->c.products, "SELECT count(*) FROM images"), 2);
 }
 
+/* What is known of a file of the same name and length is taken; other files are read. */
+static void test_files_known(void **state)
+{
+    registry_test *t = *state;
+    char folder[300], name[3][16] = {"image.fits", "pb.fits", "other.fits"};
+    tile_make(t, folder);
+    ci_registry_product_file known[] = {{.name = name[0], .sha256 = "told", .n_byte = 5},
+                                        {.name = name[1], .sha256 = "old", .n_byte = 3},
+                                        {.name = name[2], .sha256 = "none", .n_byte = -1}};
+    ci_registry_image tile = {.folder = folder, .n_file = 3, .file = known};
+    OK(ci_registry_image_files_scan(&tile));
+    assert_int_equal(tile.n_file, 2);
+    assert_string_equal(tile.file[0].sha256, "told");
+    /* of "pb": echo -n pb | sha256sum */
+    assert_string_equal(tile.file[1].sha256,
+                        "3315f44da4a7aaaf8d84382c7583233f697787f5871294ed49cd41207f7375a0");
+    ci_registry_image_files_free(&tile);
+    known[1].n_byte = -1;
+    tile.n_file = 3;
+    tile.file = known;
+    OK(ci_registry_image_files_scan(&tile));
+    assert_string_equal(tile.file[1].sha256, "old");
+    ci_registry_image_files_free(&tile);
+}
+
 /* A tile whose files changed, or went, is told. */
 static void test_tile_changed(void **state)
 {
@@ -272,6 +297,7 @@ int main(void)
         REGISTRY_TEST(test_cal_own_validity),
         REGISTRY_TEST(test_tile),
         REGISTRY_TEST(test_tile_changed),
+        REGISTRY_TEST(test_files_known),
         REGISTRY_TEST(test_mosaic),
         REGISTRY_TEST_CLOSED(test_workflow_mosaics),
         REGISTRY_TEST(test_sources),
