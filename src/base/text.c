@@ -68,19 +68,24 @@ ci_status ci_str_utf8(char **out, const char *text)
 ci_status ci_text_append(ci_text *buffer, const char *format, ...)
 {
     va_list args;
+    size_t left = buffer->capacity - buffer->length;
     va_start(args, format);
-    int n = vsnprintf(NULL, 0, format, args);
+    int n = vsnprintf(left > 0 ? buffer->text + buffer->length : NULL, left, format, args);
     va_end(args);
     if (n < 0) return ci_error(CI_ERR_INTERNAL, "text format '%s' cannot be printed", format);
-    size_t need = buffer->length + (size_t)n + 1;
-    if (need > buffer->capacity) {
+    if ((size_t)n >= left) {
+        size_t need = buffer->length + (size_t)n + 1;
         size_t grown = need > 2 * buffer->capacity ? need : 2 * buffer->capacity;
-        CI_TRY(ci_mem_resize(&buffer->text, grown, 1, "text"));
+        ci_status status = ci_mem_resize(&buffer->text, grown, 1, "text");
+        if (status != CI_OK) {
+            if (left > 0) buffer->text[buffer->length] = '\0'; /* as it was */
+            return status;
+        }
         buffer->capacity = grown;
+        va_start(args, format);
+        vsnprintf(buffer->text + buffer->length, (size_t)n + 1, format, args);
+        va_end(args);
     }
-    va_start(args, format);
-    vsnprintf(buffer->text + buffer->length, (size_t)n + 1, format, args);
-    va_end(args);
     buffer->length += (size_t)n;
     return CI_OK;
 }

@@ -146,18 +146,50 @@ static ci_status points(ci_text *out, const frame *f, const ci_report_series *s)
     return CI_OK;
 }
 
+/* x with one digit behind the point, as "%.1f": a page has 300,000 of them. Returns the end. */
+static char *tenths_put(char *to, double x)
+{
+    char digit[24];
+    int64_t tenths = llrint(fabs(x) * 10);
+    size_t n = 0;
+    if (x < 0 && tenths > 0) *to++ = '-';
+    do {
+        digit[n++] = (char)('0' + tenths % 10);
+        tenths /= 10;
+        if (n == 1) digit[n++] = '.';
+    } while (tenths > 0 || n < 3);
+    while (n > 0)
+        *to++ = digit[--n];
+    return to;
+}
+
 static ci_status line(ci_text *out, const frame *f, const ci_report_series *s)
 {
+    enum
+    {
+        POINT = 64 /* characters that one takes at most */
+    };
+    char text[16 * POINT], *to = text;
     CI_TRY(ci_text_append(out, "<path fill='none' stroke='%s' d='", s->colour));
     bool drawing = false;
     for (size_t k = 0; k < s->n; k++) {
-        bool good = isfinite(x_value(f, s->x[k])) && isfinite(s->y[k]);
-        if (good)
-            CI_TRY(ci_text_append(out, "%c%.1f %.1f", drawing ? 'L' : 'M', screen_x(f, s->x[k]),
-                                  screen_y(f, s->y[k])));
+        double x = screen_x(f, s->x[k]), y = screen_y(f, s->y[k]);
+        /* What is further off would not be seen, nor fit. */
+        bool good = fabs(x) < 1e9 && fabs(y) < 1e9;
+        if (good) {
+            *to++ = drawing ? 'L' : 'M';
+            to = tenths_put(to, x);
+            *to++ = ' ';
+            to = tenths_put(to, y);
+        }
         drawing = good;
+        if (to - text <= (ptrdiff_t)sizeof text - POINT - 1) continue;
+        *to = '\0';
+        CI_TRY(ci_text_append(out, "%s", text));
+        to = text;
     }
-    return ci_text_append(out, "'/>\n");
+    *to = '\0';
+    return ci_text_append(out, "%s'/>\n", text);
 }
 
 /* One that is wider than a telephone's screen moves within a box of its own there. */

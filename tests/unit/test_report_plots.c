@@ -15,10 +15,10 @@ static void circle_of(const char *svg, int k, double *x, double *y)
     if (!at || sscanf(strstr(at, "cx="), "cx='%lf' cy='%lf'", x, y) != 2) fail_msg("no circle");
 }
 
-static char *plotted(const double *x, const double *y, size_t n, bool x_is_log)
+static char *plotted_so(ci_report_series series, bool x_is_log)
 {
     ci_text out = {0};
-    ci_report_series series = {.x = x, .y = y, .n = n, .colour = "#123456"};
+    series.colour = "#123456";
     ci_report_plot plot = {.title = "t",
                            .x_label = "x",
                            .y_label = "y",
@@ -30,6 +30,11 @@ static char *plotted(const double *x, const double *y, size_t n, bool x_is_log)
                            .n_series = 1};
     OK(ci_report_plot_svg(&out, &plot));
     return out.text;
+}
+
+static char *plotted(const double *x, const double *y, size_t n, bool x_is_log)
+{
+    return plotted_so((ci_report_series){.x = x, .y = y, .n = n}, x_is_log);
 }
 
 static void points_lie_to_scale(void **state)
@@ -44,6 +49,35 @@ static void points_lie_to_scale(void **state)
     unit_near((sx[2] - sx[0]) / (sx[1] - sx[0]), 3, 0.01);
     unit_near((sy[2] - sy[0]) / (sy[1] - sy[0]), 0.5, 0.01);
     assert_true(sx[1] > sx[0] && sy[1] < sy[0]); /* upwards is a smaller y */
+}
+
+/* The same places as printf puts them, at any length; what is no number is a gap. */
+static void lines_go_through_their_points(void **state)
+{
+    (void)state;
+    enum
+    {
+        N = 100
+    };
+    double x[N], y[N];
+    char want[40 * N] = "", *to = want;
+    for (int k = 0; k < N; k++) {
+        x[k] = k;
+        y[k] = k == 40 ? NAN : 1e-3 * ((k * 37) % 101 - 50);
+    }
+    char *circles = plotted(x, y, N, false);
+    char *svg = plotted_so((ci_report_series){.x = x, .y = y, .n = N, .is_line = true}, false);
+    for (int k = 0; k < N - 1; k++) {
+        double sx, sy;
+        circle_of(circles, k, &sx, &sy);
+        to += sprintf(to, "%c%.1f %.1f", k == 0 || k == 40 ? 'M' : 'L', sx, sy);
+    }
+    const char *path = strstr(svg, " d='");
+    bool is_same = path && strncmp(path + 4, want, strlen(want)) == 0;
+    bool ends = path && path[4 + strlen(want)] == '\'';
+    ci_mem_free(circles);
+    ci_mem_free(svg);
+    assert_true(is_same && ends);
 }
 
 static void a_logarithmic_axis_has_equal_decades(void **state)
@@ -95,6 +129,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         UNIT_TEST(points_lie_to_scale),
+        UNIT_TEST(lines_go_through_their_points),
         UNIT_TEST(a_logarithmic_axis_has_equal_decades),
         UNIT_TEST(points_that_are_no_numbers_are_left_out),
         UNIT_TEST(values_that_differ_by_rounding_have_an_axis),
