@@ -300,7 +300,7 @@ CI_MUST_CHECK ci_status ci_registry_group_fault(ci_registry *registry, const cha
 /* A completed group whose product is gone: to be made again. Nothing in any other state. */
 CI_MUST_CHECK ci_status ci_registry_group_reopen(ci_registry *registry, const char *id,
                                                  const char *why);
-/* The group, where there is one of ours, is to be made again, whatever its state, until completed. */
+/* The group, where there is one of ours, is made again, whatever its state, until completed. */
 CI_MUST_CHECK ci_status ci_registry_group_remake(ci_registry *registry, const char *id);
 /* An open group (not completed, not failed) has it, or one still to be formed can, which shares
  * n_overlap observations with the one before. */
