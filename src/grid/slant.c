@@ -216,33 +216,67 @@ static range both(range a, range b)
     return r.first < r.end ? r : (range){0, 0};
 }
 
+/* Bytes of rows that this rank sends to each other one and gets from it. */
+static void exchange_count(const ci_grid_operator *g, bool is_forward, size_t n_byte,
+                           size_t *n_send, size_t *n_recv)
+{
+    range mine = own(g, is_forward, g->rank), wanted = needed(g, is_forward, g->rank);
+    for (int r = 0; r < g->n_rank; r++) {
+        range out = both(mine, needed(g, is_forward, r)), in = both(own(g, is_forward, r), wanted);
+        n_send[r] = r == g->rank ? 0 : (out.end - out.first) * n_byte;
+        n_recv[r] = r == g->rank ? 0 : (in.end - in.first) * n_byte;
+    }
+}
+
+/* What came, and this rank's own rows, into their places. */
+static void rows_place(const ci_grid_operator *g, bool is_forward, size_t n_byte, const char *have,
+                       const char *came, char *need)
+{
+    range mine = own(g, is_forward, g->rank), wanted = needed(g, is_forward, g->rank);
+    for (int r = 0; r < g->n_rank; r++) {
+        range in = both(own(g, is_forward, r), wanted);
+        size_t n = (in.end - in.first) * n_byte;
+        if (n == 0) continue;
+        memcpy(need, r == g->rank ? have + (in.first - mine.first) * n_byte : came, n);
+        if (r != g->rank) came += n;
+        need += n;
+    }
+}
+
+/* The rows that others need of this rank's, one rank after the other. */
+static void rows_pack(const ci_grid_operator *g, bool is_forward, size_t n_byte, const char *have,
+                      char *send)
+{
+    range mine = own(g, is_forward, g->rank);
+    for (int r = 0; r < g->n_rank; r++) {
+        range out = both(mine, needed(g, is_forward, r));
+        size_t n = r == g->rank ? 0 : (out.end - out.first) * n_byte;
+        if (n > 0) memcpy(send, have + (out.first - mine.first) * n_byte, n);
+        send += n;
+    }
+}
+
+/* Most rows are this rank's own: they are copied once, and into no buffer. */
 ci_status ci_grid_slant_exchange(ci_comm *comm, const ci_grid_operator *g, bool is_forward,
                                  size_t n_byte, const void *have, void *need)
 {
-    range mine = own(g, is_forward, g->rank), wanted = needed(g, is_forward, g->rank);
-    size_t *n_send = NULL, *n_recv = NULL, total = 0, at = 0;
+    size_t n_rank = (size_t)g->n_rank, *n_send = NULL, n_out = 0, n_in = 0;
     char *send = NULL;
-    for (int r = 0; r < g->n_rank; r++) {
-        range out = both(mine, needed(g, is_forward, r));
-        total += (out.end - out.first) * n_byte;
+    ci_status status = ci_mem_alloc(&n_send, 2 * n_rank, sizeof *n_send, "image rows");
+    if (status == CI_OK) {
+        exchange_count(g, is_forward, n_byte, n_send, n_send + n_rank);
+        for (size_t r = 0; r < n_rank; r++) {
+            n_out += n_send[r];
+            n_in += n_send[n_rank + r];
+        }
+        status = ci_mem_alloc(&send, n_out + n_in, 1, "image rows");
     }
-    ci_status status = ci_mem_alloc(&n_send, 2 * (size_t)g->n_rank, sizeof *n_send, "image rows");
-    if (status == CI_OK) status = ci_mem_alloc(&send, total, 1, "image rows");
     status = ci_par_agree(comm, status);
     if (status == CI_OK) {
-        n_recv = n_send + g->n_rank;
-        for (int r = 0; r < g->n_rank; r++) {
-            range out = both(mine, needed(g, is_forward, r)),
-                  in = both(own(g, is_forward, r), wanted);
-            n_send[r] = (out.end - out.first) * n_byte;
-            n_recv[r] = (in.end - in.first) * n_byte;
-            if (n_send[r] > 0)
-                memcpy(send + at, (const char *)have + (out.first - mine.first) * n_byte,
-                       n_send[r]);
-            at += n_send[r];
-        }
-        status = ci_par_exchange_into(comm, send, n_send, need, n_recv);
+        rows_pack(g, is_forward, n_byte, have, send);
+        status = ci_par_exchange_into(comm, send, n_send, send + n_out, n_send + n_rank);
     }
+    if (status == CI_OK) rows_place(g, is_forward, n_byte, have, send + n_out, need);
     ci_mem_free(send);
     ci_mem_free(n_send);
     return status;
