@@ -15,6 +15,9 @@ enum
     N_LANE = 8
 };
 
+/* Of the error asked for, what weights that are no products may make; that of single precision. */
+static const double part_of_error = 0.1, rounding = 1e-6;
+
 struct ci_vis_compressor
 {
     size_t max_time, max_chan;
@@ -207,9 +210,7 @@ CI_ISA_INLINE void weights_add(const float *restrict row, size_t n, double *rest
 CI_ISA_INSTANCES(weights_add, (const float *row, size_t n, double *of_chan, double *of_row),
                  (row, n, of_chan, of_row))
 
-/* Weights of the block's times and channels: sums over the other axis. Exact where the weights
- * are a product of the two, as they are but for what gains change differently in both
- * polarisations. */
+/* Weights of the block's times and channels: sums over the other axis; their sum is returned. */
 static double weights_sum(const ci_vis_dynspec *p, ci_vis_compress_axis *time,
                           ci_vis_compress_axis *chan)
 {
@@ -239,6 +240,52 @@ CI_ISA_INLINE void row_add(const float *restrict row, float factor, size_t n, fl
 
 CI_ISA_INSTANCES(row_add, (const float *row, float factor, size_t n, float *sum),
                  (row, factor, n, sum))
+
+/* Sum of |row - factor x of_chan|, n numbers. */
+CI_ISA_INLINE void deviation_sum(const float *restrict row, double factor, size_t n,
+                                 const double *restrict of_chan, double *out)
+{
+    double part[N_LANE] = {0}, sum = 0;
+    size_t n_whole = n / N_LANE * N_LANE;
+    for (size_t k = 0; k < n_whole; k += N_LANE)
+        for (size_t j = 0; j < N_LANE; j++)
+            part[j] += fabs((double)row[k + j] - factor * of_chan[k + j]);
+    for (size_t j = 0; j < N_LANE; j++)
+        sum += part[j];
+    for (size_t k = n_whole; k < n; k++)
+        sum += fabs((double)row[k] - factor * of_chan[k]);
+    *out = sum;
+}
+
+CI_ISA_INSTANCES(deviation_sum,
+                 (const float *row, double factor, size_t n, const double *of_chan, double *out),
+                 (row, factor, n, of_chan, out))
+
+/* Sum of |weight - time->w chan->w / total| along a row of the block. */
+static double row_deviation(const ci_vis_compressor *c, const ci_vis_dynspec *p, size_t i,
+                            double total)
+{
+    const ci_vis_compress_axis *chan = &c->chan;
+    const float *row = p->weight + c->time.index[i] * p->n_chan;
+    double factor = c->time.w[i] / total, sum = 0;
+    if (chan->n_point == p->n_chan)
+        CI_ISA_KERNEL(deviation_sum, p->isa)(row, factor, p->n_chan, chan->w, &sum);
+    for (size_t k = 0; chan->n_point < p->n_chan && k < chan->n_point; k++)
+        sum += fabs((double)row[chan->index[k]] - factor * chan->w[k]);
+    return sum;
+}
+
+/* Whether weights are products of a time's and a channel's, so nearly that a source errs by far
+ * less than it may: then rules of both axes describe them. They are, but where nsamples differ from
+ * sample to sample, or gains change differently in both polarisations. */
+static bool weights_are_products(const ci_vis_compressor *c, const ci_vis_dynspec *p, double total)
+{
+    const ci_vis_compress_axis *time = &c->time;
+    double sum = 0, most = fmax(part_of_error * (time->error + c->chan.error), rounding);
+    for (size_t i = 0; i < time->n_point && sum <= most * total; i++)
+        sum += row_deviation(c, p, i, total);
+    return sum <= most * total;
+}
 
 /* The values of one time node along all channels of the block. */
 static void time_project(ci_vis_compressor *c, const ci_vis_dynspec *p, size_t i_node)
@@ -319,11 +366,16 @@ static void block_copy(ci_vis_compressor *c, const ci_vis_dynspec *p)
     }
 }
 
-/* Where even the largest rule is too small, samples stay as they are. */
+/* Where even the largest rule is too small, or weights are no products, samples stay as they are.
+ */
 static ci_status block_compress(ci_vis_compressor *c, const ci_vis_dynspec *p)
 {
     ci_vis_compress_axis *time = &c->time, *chan = &c->chan;
     double range_time, range_chan, total = weights_sum(p, time, chan);
+    if (!weights_are_products(c, p, total)) {
+        block_copy(c, p);
+        return CI_OK;
+    }
     ranges_find(c, p, &range_time, &range_chan);
     CI_TRY(ci_vis_compress_axis_rule(c->rules, time, range_time, MIN_TIME_NODES));
     CI_TRY(ci_vis_compress_axis_rule(c->rules, chan, range_chan, MIN_CHAN_NODES));

@@ -143,6 +143,17 @@ static size_t compressed_as_asked(scene *s, double l, double m)
     return nodes->n_sample;
 }
 
+/* As where nsamples differ from sample to sample: two axes' rules know nothing of that. */
+static void weights_that_are_no_products_keep_the_bound(void **state)
+{
+    scene *s = *state;
+    geometry_set(s, 1300);
+    source_set(s, HALF_WIDTH, HALF_WIDTH);
+    for (size_t i = 0; i < N_TIME * N_CHAN; i++)
+        s->weight[i] = test_random_uniform(i) < 0.5 ? 1 : 100;
+    assert_int_equal(compressed_as_asked(s, HALF_WIDTH, HALF_WIDTH), N_TIME * N_CHAN);
+}
+
 static void whole_spectra_are_compressed(void **state)
 {
     scene *s = *state;
@@ -365,6 +376,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(scattered_flags_keep_the_bound, begin, end),
         cmocka_unit_test_setup_teardown(nearly_nothing_left_is_kept, begin, end),
         cmocka_unit_test_setup_teardown(noise_keeps_its_weight, begin, end),
+        cmocka_unit_test_setup_teardown(weights_that_are_no_products_keep_the_bound, begin, end),
         cmocka_unit_test_setup_teardown(a_path_that_returns_keeps_the_bound, begin, end),
         cmocka_unit_test_setup_teardown(equal_weights_keep_the_bound, begin, end),
         cmocka_unit_test_setup_teardown(nodes_are_of_the_spectrum_alone, begin, end),
