@@ -32,6 +32,9 @@ static const double size_max_arcsec = 36000;
 /* Nearer than that two lines are one source, where neither is fainter than this share of the other.
  */
 static const double twice_rad = CI_ARCSEC_TO_RAD, twice_share = 0.01;
+/* A point and a Gaussian there are one source measured in two ways where their fluxes are as near
+ * to each other as that; else a core and its halo. */
+static const double shapes_share = 0.8;
 
 ci_status ci_sky_model_new(ci_sky_model **out)
 {
@@ -152,8 +155,9 @@ static double ra_reach_rad(double dec_rad)
     return cos_dec > 0 ? 0.5 * CI_PI * twice_rad / cos_dec : INFINITY;
 }
 
-/* Whether two that are near each other are one source listed again. A line that was copied is; a
- * core in a halo, or a component that is faint beside the other or negative, is none. */
+/* Whether two that are near each other are one source listed again. A line that was copied is, and
+ * one with another size and about the same flux; a core in a halo, or a component that is faint
+ * beside the other or negative, is none. */
 static bool is_twice(const ci_sky_source *s, const ci_sky_source *t)
 {
     bool is_copy =
@@ -161,19 +165,22 @@ static bool is_twice(const ci_sky_source *s, const ci_sky_source *t)
     bool is_shape = fabs(s->major_rad - t->major_rad) <= twice_rad;
     double fainter = fmin(fabs(s->flux_jy), fabs(t->flux_jy));
     double brighter = fmax(fabs(s->flux_jy), fabs(t->flux_jy));
-    bool is_flux = s->flux_jy * t->flux_jy > 0 && fainter >= twice_share * brighter;
-    return is_copy || (is_shape && is_flux);
+    bool is_flux = s->flux_jy * t->flux_jy > 0 &&
+                   fainter >= (is_shape ? twice_share : shapes_share) * brighter;
+    return is_copy || is_flux;
 }
 
 static ci_status twice_error(const char *path, const listed *a, const listed *b, double off_rad)
 {
     if (a->line > b->line) return twice_error(path, b, a, off_rad);
+    bool is_shape = fabs(a->source->major_rad - b->source->major_rad) <= twice_rad;
     return ci_error(CI_ERR_INPUT,
                     "%s: lines %d and %d: source \"%s\" and source \"%s\" are %.2g arcsec apart "
-                    "and would count twice: remove one, or give one line with the sum of their "
-                    "fluxes",
+                    "and would count twice: remove one, or %s",
                     path, a->line, b->line, a->source->name, b->source->name,
-                    off_rad * CI_RAD_TO_ARCSEC);
+                    off_rad * CI_RAD_TO_ARCSEC,
+                    is_shape ? "give one line with the sum of their fluxes"
+                             : "put a core 2 arcsec from the centre of its halo");
 }
 
 /* A source that is listed twice, under one name or two, counts double, and with it the flux scale.

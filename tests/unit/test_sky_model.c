@@ -88,13 +88,17 @@ static void listed_twice(void **state)
         read_text(state, text, "lines 3 and 4");
     }
     read_text(state, HEAD SIZES "\nA,1,9,3,1e9,0,20,10\nB,1,9,2,1e9,0,20.5,10\n", "lines 2 and 3");
+    /* Measured as a point, and again with a size: its flux is the same, but for their errors. */
+    read_text(state, HEAD SIZES "\nA,1,9,3,1e9,0,,\nB,1,9,2.5,1e9,0,20,10\n",
+              "lines 2 and 3: source \"A\" and source \"B\" are 0 arcsec apart and would count "
+              "twice: remove one, or put a core 2 arcsec from the centre of its halo");
 }
 
 /* A core in a halo, a faint neighbour, a hole, and sources farther apart are components. */
 static void not_twice(void **state)
 {
     ci_sky_model *model = read_text(state,
-                                    HEAD SIZES "\nA,1,9,3,1.4e9,0,0,0\nB,1,9,3,1.4e9,0,30,30\n"
+                                    HEAD SIZES "\nA,1,9,3,1.4e9,0,0,0\nB,1,9,2.3,1.4e9,0,30,30\n"
                                                "C,1,9,0.029,1.4e9,0,0,0\nD,1,9,-3,1.4e9,0,0,0\n"
                                                "E,1,9.0003,3,1.4e9,0,0,0\n"
                                                "F,1.0003,9,3,1.4e9,0,0,0\n",
@@ -121,8 +125,8 @@ static void round_sources(void **state)
 {
     ci_sky_model *model =
         read_text(state,
-                  HEAD ",major_arcsec,minor_arcsec\nA,1,9,3,1e9,10,36000,\nB,1,9,3,1e9,-10,20,0\n"
-                       "C,1,9,3,1e9,0,,0\n",
+                  HEAD ",major_arcsec,minor_arcsec\nA,1,9,3,1e9,10,36000,\nB,1,10,3,1e9,-10,20,0\n"
+                       "C,1,11,3,1e9,0,,0\n",
                   NULL);
     assert_int_equal(model->n_source, 3);
     assert_true(fabs(model->source[0].major_rad - 10 * CI_DEG_TO_RAD) < 1e-12);
