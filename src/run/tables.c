@@ -211,7 +211,10 @@ ci_status ci_run_tables_refuse(ci_run *run, const ci_tile_tables *tables,
 {
     const char *const path[] = {tables->bandpass_path, tables->gain_path};
     char why[sizeof tile->reason + 32];
+    const ci_qa_gate *gate = tile->gates ? ci_qa_tile_first_failed(tile->gates) : NULL;
     if (tables->gains != CI_TILE_GAINS_OWN || strcmp(tile->id, tables->own_tile) != 0) return CI_OK;
+    if (!gate || (gate->kind != CI_QA_GATE_NOISE && gate->kind != CI_QA_GATE_DYNAMIC_RANGE))
+        return CI_OK; /* a file that does not open, or has no beam, says nothing of gains */
     snprintf(why, sizeof why, "its tile was refused: %s", tile->reason);
     CI_TRY(ci_run_lease_check(run));
     for (int i = 0; i < 2; i++)
@@ -382,6 +385,10 @@ ci_status ci_run_calibrate(ci_run *run, const ci_run_group *group, ci_tile_table
     const char *given = ci_conf_text(run->conf, CI_CONF_OPT_CAL);
     if (*given) {
         out->gains = CI_TILE_GAINS_GIVEN;
+        if (run->model && ci_comm_rank(run->world) == 0)
+            ci_log_info(
+                "--cal: its tables are applied as they are: on the sources of --model nothing "
+                "is solved (registered tables would be corrected on them, --field-gains)");
         return ci_tile_tables_read(run->world, &run->options, given, &out->bandpass, &out->gain);
     }
     double *flux_jy = NULL;

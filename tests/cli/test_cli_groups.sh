@@ -77,6 +77,7 @@ gains() {
   done
 }
 gains borrowed
+grep -q 'Calibration: borrowed' again/state/reports/*/report.html || fail "no report says that the gains are borrowed"
 # However old it is.
 bad 7 'the product is DEGRADED and --strict is given' 0 run $(arrived again) $few --niter 300 --strict --group "$first"
 degraded=$(sha256sum again/products/2026-01-25/$first/*)
