@@ -168,6 +168,10 @@ typedef struct ci_cal_corrections
     double phase_s, amplitude_s; /* lengths of their intervals */
     double shift_rad;            /* by how much they move the sky, to where the model has it; with
                                   * holds_position: by how much they would, had it not been held */
+    /* Part of their coherence that the data lose by the phases found, worth it or not, and its
+     * error: of the shortest intervals that tell it to 0.25 %, else of the whole time; NaN: fewer
+     * than half of the receptors have a solution. */
+    double loss, loss_sigma;
 } ci_cal_corrections;
 /* Corrections (gains to divide by) of data whose gains are known about: phases of intervals from
  * the whole time down to a S/N of 20, amplitudes likewise down to 100, the length that lowers chi^2

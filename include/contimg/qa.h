@@ -19,6 +19,7 @@ typedef struct ci_qa_limits
     struct ci_qa_image_limits
     {
         double max_noise_ratio, warn_noise_ratio; /* rms / thermal: 3, 1.5 */
+        double max_flux_loss;                     /* 0.02, of a tile with gains of another */
         double min_dynamic_range, min_peak_snr;   /* 5, 5 */
         double min_flux_ratio, max_flux_ratio;    /* 0.8, 1.2 */
         int64_t min_flux_match;                   /* 5 */
@@ -27,6 +28,8 @@ typedef struct ci_qa_limits
                                                      must be there; NULL: none */
     } image;
 } ci_qa_limits;
+/* The noise that is warned of, over the one that is refused. */
+#define CI_QA_WARN_NOISE 0.5
 /* Sets the defaults that are named above. */
 void ci_qa_limits_default(ci_qa_limits *limits);
 
@@ -59,6 +62,7 @@ typedef enum ci_qa_gate_kind
     CI_QA_GATE_PROVENANCE,
     CI_QA_GATE_FINITE,
     CI_QA_GATE_NOISE,
+    CI_QA_GATE_COHERENCE,
     CI_QA_GATE_DYNAMIC_RANGE,
     CI_QA_GATE_PEAK_SNR,
     CI_QA_GATE_FLUX_RATIO,
@@ -121,15 +125,17 @@ typedef struct ci_qa_subject
     ci_qa_file residual; /* tile: residual.fits, where the rms is measured; may be none */
     double thermal_jy, flux_ratio;
     int64_t n_flux_match;
-    bool accept_incomplete; /* files named by a person: what they cannot meet is skipped */
+    bool is_loss_doubted; /* tile: its gains are another's, and what their phases cost is ... */
+    double flux_loss, flux_sigma; /* ... this part of the flux, with its error; NaN: not known */
+    bool accept_incomplete;       /* files named by a person: what they cannot meet is skipped */
 } ci_qa_subject;
 /* Judges one image into *gates. The status tells only of judging itself: a file that is no image
  * or damaged is a gate that fails; one that the system would not open or read (CI_ERR_IO,
  * CI_ERR_MEMORY, CI_ERR_DISK) says nothing about the image. */
 CI_MUST_CHECK ci_status ci_qa_image_judge(ci_qa_gates *gates, const ci_qa_subject *subject,
                                           const ci_qa_limits *limits);
-/* A tile passes where its gates opens, checksum, wcs, beam, noise and dynamic_range hold: the first
- * of them that failed, borrowed; NULL: it passes. */
+/* A tile passes where its gates opens, checksum, wcs, beam, noise, coherence and dynamic_range
+ * hold: the first of them that failed, borrowed; NULL: it passes. */
 const ci_qa_gate *ci_qa_tile_first_failed(const ci_qa_gates *gates);
 
 #endif

@@ -35,7 +35,10 @@
  *             antenna [{name, fraction, dead [bool per feed]}], channel_fraction [...]},
  *      calibration {how ("own","transferred","given","none"), bandpass, gain (paths),
  *                   residual [..], flagged_fraction, phase_scatter_deg, model, is_approximate,
- *                   field ("none","phase","amplitude","all": gains by its own sources), field_why},
+ *                   field ("none","phase","amplitude","all": gains by its own sources), field_why,
+ *                   is_doubted (phases of another tile's gains were to be looked at), flux_loss,
+ *                   flux_loss_err, flux_loss_before (part of the flux that they cost; before
+ *                   self-calibration; not there: not measured)},
  *      uv {u_lambda [...], v_lambda [...]} (about 3000 rows of all sub-bands, the same at any
  *          number of ranks)
  *    }]

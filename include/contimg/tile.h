@@ -88,6 +88,16 @@ ci_tile_gains ci_tile_gains_parse(const char *word);
 /* Bytes of a text on the rounds of self-calibration. */
 #define CI_TILE_ROUNDS 512
 
+/* What a tile's own sources say of phases of gains that are another tile's. */
+typedef struct ci_tile_coherence
+{
+    bool is_doubted;    /* the noise leaves room for a loss: it was to be measured */
+    bool is_measured;   /* as far as the sources tell */
+    double loss, sigma; /* part of the flux that the images lack by it, and its error; NaN: the
+                         * sources are too faint */
+    double before;      /* before the rounds of self-calibration */
+} ci_tile_coherence;
+
 /* One observation in memory. */
 typedef struct ci_tile_data
 {
@@ -104,6 +114,7 @@ typedef struct ci_tile_data
     char field_why[160]; /* why nothing was solved for on the field; "": it was not to be */
     ci_tile_field self;  /* what self-calibration has changed */
     char self_rounds[CI_TILE_ROUNDS]; /* what became of its rounds; "": there were to be none */
+    ci_tile_coherence coherence;
     bool is_approximate;
     bool is_solved_here; /* the tables applied were solved, and judged, in this run */
 } ci_tile_data;
@@ -185,9 +196,15 @@ CI_MUST_CHECK ci_status ci_tile_field_apply(ci_comm *comm, const ci_tile_options
  * kept where chi^2 falls and peak/rms rises by 5 %, else it is undone. The mean log amplitude over
  * receptors and the mean slope of phase over the array stay: flux scale and positions. What is kept
  * is applied to the data and written to PREFIXself.gain.calh5; what was done goes into data->self
- * and self_rounds. Weights are to be set. Collective. */
+ * and self_rounds, what is lost by the phases that are left into data->coherence. Weights are to be
+ * set. Collective. */
 CI_MUST_CHECK ci_status ci_tile_self_apply(ci_comm *comm, const ci_tile_options *options,
                                            const char *prefix, ci_tile_data *data);
+/* The same of gains that are another tile's where the noise of its images leaves them in doubt
+ * (is_doubted): what is lost by their phases is measured, and rounds follow only where that is more
+ * than a quarter of the limit, or cannot be told, and --field-gains is not none. Collective. */
+CI_MUST_CHECK ci_status ci_tile_self_rescue(ci_comm *comm, const ci_tile_options *options,
+                                            const char *prefix, ci_tile_data *data);
 /* PREFIX{dirty,psf,image,...}.fits. The data are freed as soon as they are read, but for rows'
  * coordinates and flags. Collective. */
 CI_MUST_CHECK ci_status ci_tile_image(ci_comm *comm, const ci_tile_options *options,
@@ -264,6 +281,7 @@ typedef struct ci_tile_calibration
     char field_why[160]; /* as in ci_tile_data */
     ci_tile_field self;  /* likewise */
     char self_rounds[CI_TILE_ROUNDS];
+    ci_tile_coherence coherence;
     bool is_approximate;
     size_t n_residual; /* 0: the tables were not solved here, and the quality is not known */
     double residual[2], flagged_fraction, phase_scatter_deg;

@@ -11,6 +11,8 @@
 
 /* S/N of a receptor that an interval is to have: of a phase (3 degrees), of an amplitude (1 %). */
 static const double phase_snr = CI_CAL_FIELD_SNR, amplitude_snr = 100;
+/* Error of the loss by phases that is good enough. */
+static const double loss_sigma = 0.0025;
 /* By how much a number that is solved for has to lower chi^2: noise lowers it by 1. */
 static const double least_gain = 3;
 
@@ -25,6 +27,7 @@ typedef struct field_solve
     double snr;           /* of a receptor over all times */
     double interval_snr;  /* of the phases, or, without, of the longest interval tried */
     double fall;          /* of chi^2 in units of scale2 */
+    double loss, loss_sigma;
     bool has_phase, has_amplitude;
 } field_solve;
 
@@ -132,6 +135,7 @@ typedef struct phase_try
 {
     size_t length;
     double before, after, n, snr;
+    ci_cal_scatter scatter;
 } phase_try;
 
 /* Collective. */
@@ -140,6 +144,7 @@ static ci_status phases_try(field_solve *f, size_t length, phase_try *out)
     out->length = length;
     CI_TRY(gains_solve(f, length));
     out->snr = snr_measure(f);
+    out->scatter = ci_cal_held_scatter(f->p, &f->held);
     out->n = n_solved(f) - (double)(f->p->n_feed * f->p->n_interval);
     CI_TRY(chi2_find(f, false, false, &out->before));
     return chi2_find(f, true, false, &out->after);
@@ -151,6 +156,17 @@ static int64_t n_good_of(const ci_cal_problem *p)
     for (size_t i = 0; i < p->n_feed * p->meta->n_time; i++)
         n += p->good_time[i];
     return n;
+}
+
+/* What the phases found cost: of the shortest intervals that tell it, which come last. */
+static void loss_find(field_solve *f, const phase_try *tried, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        double sigma, loss = ci_cal_scatter_loss(&tried[i].scatter, &sigma);
+        if (i > 0 && !(sigma <= loss_sigma)) continue;
+        f->loss = loss;
+        f->loss_sigma = sigma;
+    }
 }
 
 /* The one that is worth most of those with the S/N; n: none. */
@@ -191,6 +207,7 @@ static ci_status phases_choose(field_solve *f, double phase_s)
     for (size_t length = f->p->meta->n_time; !(phase_s > 0) && length > 0; length /= 2)
         CI_TRY(phases_try(f, length, &tried[n++]));
     size_t best = phases_judge(f, tried, n);
+    loss_find(f, tried, n);
     f->has_phase = best < n;
     f->interval_snr = tried[f->has_phase ? best : 0].snr;
     return gains_solve(f, f->has_phase ? tried[best].length : tried[0].length);
@@ -251,6 +268,8 @@ static ci_status solve(field_solve *f, const ci_vis_set *set, const ci_cal_field
     out->snr = f->snr;
     out->interval_snr = f->interval_snr;
     out->chi2 = f->scale2;
+    out->loss = f->loss;
+    out->loss_sigma = f->loss_sigma;
     if (f->snr >= phase_snr && field->with_amplitude)
         CI_TRY(amplitudes_choose(f, &out->amplitude_s));
     if (!f->has_phase && !f->has_amplitude) return CI_OK;

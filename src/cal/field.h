@@ -22,6 +22,19 @@ ci_status ci_cal_held_new(const ci_cal_problem *problem, const double east[3],
 void ci_cal_held_clear(ci_cal_held *held);
 /* Phasors and their slope, of the problem's gains and flags. Local. */
 void ci_cal_held_phases(const ci_cal_problem *problem, ci_cal_held *held);
+/* What the scatter of phases costs, of the phasors of what has a solution. */
+typedef struct ci_cal_scatter
+{
+    double coherence; /* mean of cos(phase of a - phase of b) over pairs of receptors of a feed;
+                       * NaN: fewer than half have a solution */
+    double noise2;    /* mean variance that the S/N of the solutions gives a phase, rad^2 */
+    double n;         /* of solutions */
+} ci_cal_scatter;
+/* After ci_cal_held_phases, while the problem's gains and flags are the same. Local. */
+ci_cal_scatter ci_cal_held_scatter(const ci_cal_problem *problem, const ci_cal_held *held);
+/* The part of the coherence that is lost by it, but for what is the solutions' own noise. *sigma:
+ * its error, a tenth of what is taken off for noise in it. Local. */
+double ci_cal_scatter_loss(const ci_cal_scatter *scatter, double *sigma);
 /* Amplitudes, likewise. Their mean leaves out what is off by more than four deviations: an antenna
  * that changed moves no flux. scratch [2 n_feed n_antenna]. Local. */
 void ci_cal_held_amplitudes(const ci_cal_problem *problem, double *scratch, ci_cal_held *held);

@@ -170,6 +170,47 @@ void ci_cal_held_phases(const ci_cal_problem *p, ci_cal_held *held)
     phases_fill(p, held->phasor);
 }
 
+/* ---- what their scatter costs -----------------------------------------------------------------
+ */
+
+ci_cal_scatter ci_cal_held_scatter(const ci_cal_problem *p, const ci_cal_held *held)
+{
+    double pairs = 0, n_pair = 0, n_all = 0;
+    ci_cal_scatter out = {.coherence = NAN};
+    for (size_t first = 0; first < p->n_feed * p->n_interval * p->n_antenna;
+         first += p->n_antenna) {
+        const int64_t *good =
+            p->good_antenna + first / (p->n_interval * p->n_antenna) * p->n_antenna;
+        ci_c64 sum = 0;
+        double n = 0;
+        for (size_t a = 0; a < p->n_antenna; a++) {
+            n_all += good[a] > 0;
+            if (!is_solved(p, first + a) || !(p->gain_snr[first + a] > 0)) continue;
+            sum += held->phasor[first + a];
+            out.noise2 += pow((double)p->gain_snr[first + a], -2);
+            n++;
+        }
+        pairs += creal(sum * conj(sum)) - n;
+        n_pair += n * (n - 1);
+        out.n += n;
+    }
+    if (!(n_pair > 0) || 2 * out.n < n_all) return out;
+    out.coherence = pairs / n_pair;
+    out.noise2 /= out.n;
+    return out;
+}
+
+double ci_cal_scatter_loss(const ci_cal_scatter *scatter, double *sigma)
+{
+    /* Noise lowers the coherence of two receptors by exp(-variance of a phase). */
+    double noise2 = scatter->noise2, loss = 1 - scatter->coherence * exp(noise2);
+    double found2 = fmax(loss, 0);
+    *sigma = hypot(sqrt((2 * noise2 * noise2 + 4 * found2 * noise2) / fmax(scatter->n, 1)),
+                   0.1 * noise2);
+    if (isnan(loss)) *sigma = NAN;
+    return loss;
+}
+
 /* ---- amplitudes ------------------------------------------------------------------------------ */
 
 /* Mean of n values without those far off; scratch [n]. */

@@ -17,6 +17,7 @@ static const struct
                              [CI_QA_GATE_PROVENANCE] = {"provenance", false},
                              [CI_QA_GATE_FINITE] = {"finite", false},
                              [CI_QA_GATE_NOISE] = {"noise", true},
+                             [CI_QA_GATE_COHERENCE] = {"coherence", true},
                              [CI_QA_GATE_DYNAMIC_RANGE] = {"dynamic_range", true},
                              [CI_QA_GATE_PEAK_SNR] = {"peak_snr", false},
                              [CI_QA_GATE_FLUX_RATIO] = {"flux_ratio", false}};
@@ -37,6 +38,7 @@ void ci_qa_limits_default(ci_qa_limits *limits)
                   .min_antenna = 10},
         .image = {.max_noise_ratio = 3,
                   .warn_noise_ratio = 1.5,
+                  .max_flux_loss = 0.02,
                   .min_dynamic_range = 5,
                   .min_peak_snr = 5,
                   .min_flux_ratio = 0.8,

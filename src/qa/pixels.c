@@ -118,6 +118,39 @@ static void noise_gate(ci_qa_gates *gates, const ci_qa_subject *s, const ci_qa_l
             : "");
 }
 
+/* Phases of gains that are another tile's: what they cost is known, or the noise lets them be. */
+static void coherence_gate(ci_qa_gates *gates, const ci_qa_subject *s, const ci_qa_limits *limits,
+                           double rms)
+{
+    static const char remedy[] = "give a calibrator nearer in time, or a catalogue of the field as "
+                                 "--model FILE";
+    ci_qa_limits normal;
+    double loss = s->flux_loss, limit = limits->image.max_flux_loss;
+    if (!s->is_loss_doubted || !(limit < 1)) return;
+    ci_qa_limits_default(&normal);
+    bool is_known = 2 * s->flux_sigma <= limit || loss - 2 * s->flux_sigma > limit;
+    if (is_known && loss > limit) {
+        ci_qa_gates_add(gates, CI_QA_GATE_COHERENCE, CI_QA_FAIL, loss, limit,
+                        "gains of another tile have lost their phases: by the tile's own sources "
+                        "fluxes may be %.1f +- %.1f %% too low, at most %g %%: %s",
+                        100 * loss, 100 * s->flux_sigma, 100 * limit, remedy);
+    } else if (is_known) {
+        bool relaxed = ci_qa_is_relaxed(loss, limit, normal.image.max_flux_loss, true);
+        ci_qa_gates_add(gates, CI_QA_GATE_COHERENCE, relaxed ? CI_QA_WARN : CI_QA_PASS, loss, limit,
+                        "phases of gains of another tile cost %.1f +- %.1f %% of the flux, at most "
+                        "%g %%%s",
+                        100 * loss, 100 * s->flux_sigma, 100 * limit,
+                        relaxed ? ", limit relaxed" : "");
+    } else {
+        bool is_noisy = rms / s->thermal_jy > limits->image.warn_noise_ratio;
+        ci_qa_gates_add(gates, CI_QA_GATE_COHERENCE, is_noisy ? CI_QA_FAIL : CI_QA_SKIP, loss,
+                        limit,
+                        "the tile's own sources are too faint to say whether gains of another tile "
+                        "have kept their phases, with an rms of %.2f x thermal%s%s",
+                        rms / s->thermal_jy, is_noisy ? ": " : "", is_noisy ? remedy : "");
+    }
+}
+
 static void minimum_gate(ci_qa_gates *gates, ci_qa_gate_kind kind, double value, double limit,
                          double normal)
 {
@@ -166,6 +199,7 @@ static void pixel_gates(ci_qa_gates *gates, const pixels *p, const ci_qa_subject
                     p->n_nan, p->n_inside);
     double rms = p->n_sample ? (double)ci_num_mad_sigma_float(p->sample, p->n_sample) : NAN;
     noise_gate(gates, s, limits, rms);
+    coherence_gate(gates, s, limits, rms);
     minimum_gate(gates, CI_QA_GATE_DYNAMIC_RANGE, p->peak / rms, limits->image.min_dynamic_range,
                  normal.image.min_dynamic_range);
     minimum_gate(gates, CI_QA_GATE_PEAK_SNR, isfinite(p->peak_snr) ? p->peak_snr : p->peak / rms,

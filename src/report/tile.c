@@ -40,12 +40,26 @@ static ci_status self_calibration(ci_text *out, const ci_tile_calibration *cal)
     return ci_text_append(out, "</p>\n");
 }
 
+/* What phases of another tile's gains cost. */
+static ci_status coherence(ci_text *out, const ci_tile_coherence *c)
+{
+    if (!c->is_measured) return CI_OK;
+    CI_TRY(ci_text_append(out,
+                          "<p>phases of the gains, by the tile's own sources, cost %.2f &plusmn; "
+                          "%.2f %% of the flux",
+                          100 * c->loss, 100 * c->sigma));
+    if (isfinite(c->before))
+        CI_TRY(ci_text_append(out, "; %.2f %% before self-calibration", 100 * c->before));
+    return ci_text_append(out, "</p>\n");
+}
+
 static ci_status calibration(ci_text *out, const ci_tile_calibration *cal)
 {
     if (!cal) return CI_OK;
     CI_TRY(ci_text_append(out, "<h4>Calibration: %s</h4>\n", ci_tile_gains_word(cal->gains)));
     CI_TRY(field(out, cal));
     CI_TRY(self_calibration(out, cal));
+    CI_TRY(coherence(out, &cal->coherence));
     CI_TRY(quality(out, cal));
     if (cal->gains != CI_TILE_GAINS_OWN) return CI_OK;
     CI_TRY(ci_report_table_plots(out, cal->bandpass));

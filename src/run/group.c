@@ -45,6 +45,27 @@ static void tables_degrade(ci_report_group *record)
                      first->id, first->tables_why);
 }
 
+/* Noise that is no reason to refuse a tile, and not thermal either: gains, a source outside, faults
+ * of the catalogue that they were corrected on, or interference. The first such tile, and how many.
+ */
+static void noise_degrade(ci_report_group *record)
+{
+    const ci_tile_record *first = NULL;
+    const char *what = NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < record->n_tile; i++) {
+        const ci_tile_record *tile = record->tile[i];
+        const char *noise = tile->state == CI_TILE_PASSED ? ci_run_noise_text(tile) : NULL;
+        if (!noise) continue;
+        if (n++ > 0) continue;
+        first = tile;
+        what = noise;
+    }
+    if (n > 0)
+        degraded_add(record, "noise is above thermal in %zu tile%s: in %s %s", n, ci_plural(n),
+                     first->id, what);
+}
+
 static void tiles_degrade(ci_report_group *record, size_t n_passed, size_t n_partial)
 {
     if (n_passed < record->n_tile)
@@ -54,6 +75,7 @@ static void tiles_degrade(ci_report_group *record, size_t n_passed, size_t n_par
         degraded_add(record, "sub-bands are missing in %zu tile%s", n_partial,
                      ci_plural(n_partial));
     tables_degrade(record);
+    noise_degrade(record);
 }
 
 /* ---- judging --------------------------------------------------------------------------------- */

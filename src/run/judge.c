@@ -35,11 +35,16 @@ static ci_status gates_judge(const ci_run *run, const ci_tile_record *record, bo
     ci_status status = tile_paths_new(&paths, record->folder);
     if (status == CI_OK) {
         const char *residual = ci_path_exists(paths.residual) ? paths.residual : NULL;
+        const ci_tile_coherence none = {0};
+        const ci_tile_coherence *c = record->calibration ? &record->calibration->coherence : &none;
         ci_qa_subject subject = {.image.path = paths.image,
                                  .pb.path = paths.pb,
                                  .residual.path = residual,
                                  .thermal_jy = record->images ? record->images->thermal_jy : NAN,
                                  .flux_ratio = NAN,
+                                 .is_loss_doubted = c->is_doubted,
+                                 .flux_loss = c->is_measured ? c->loss : NAN,
+                                 .flux_sigma = c->is_measured ? c->sigma : NAN,
                                  .accept_incomplete = is_named};
         status = ci_qa_image_judge(gates, &subject, &limits);
     }
@@ -47,15 +52,21 @@ static ci_status gates_judge(const ci_run *run, const ci_tile_record *record, bo
     return status;
 }
 
-/* Noise that is no reason to refuse a tile, and not thermal either: gains, a bright source outside,
- * or interference are in it. */
+const char *ci_run_noise_text(const ci_tile_record *record)
+{
+    for (size_t i = 0; record->gates && i < record->gates->n; i++) {
+        const ci_qa_gate *g = &record->gates->item[i];
+        if (g->kind == CI_QA_GATE_NOISE && g->outcome == CI_QA_WARN &&
+            g->value > CI_QA_WARN_NOISE * g->limit)
+            return g->text;
+    }
+    return NULL;
+}
+
 static void noise_warn(const ci_tile_record *record)
 {
-    for (size_t i = 0; i < record->gates->n; i++) {
-        const ci_qa_gate *g = &record->gates->item[i];
-        if (g->kind == CI_QA_GATE_NOISE && g->outcome == CI_QA_WARN)
-            ci_log_warning("tile %s: noise: %s: its fluxes may be off, too", record->id, g->text);
-    }
+    const char *noise = ci_run_noise_text(record);
+    if (noise) ci_log_warning("tile %s: noise: %s: its fluxes may be off, too", record->id, noise);
 }
 
 static ci_status judge(ci_run *run, bool is_named, ci_tile_record *record)

@@ -9,4 +9,8 @@
 CI_MUST_CHECK ci_status ci_run_tile_judge(ci_run *run, const ci_run_group *group,
                                           const ci_run_tile *tile, ci_tile_record *record);
 
+/* What the gate of noise says of a tile that it warns of; NULL: nothing. Limits that are relaxed
+ * are none. Borrowed from the record. Local. */
+const char *ci_run_noise_text(const ci_tile_record *record);
+
 #endif

@@ -113,6 +113,7 @@ ci_status ci_tile_record_fill_calibration(const ci_tile_tables *tables, const ci
     memcpy(to->field_why, data->field_why, sizeof to->field_why);
     to->self = data->self;
     memcpy(to->self_rounds, data->self_rounds, sizeof to->self_rounds);
+    to->coherence = data->coherence;
     if (tables->quality_known) {
         to->n_residual = tables->gain->n_feed;
         for (size_t i = 0; i < to->n_residual; i++)

@@ -1,4 +1,5 @@
 /* One tile by one team: the order of its steps. */
+#include "tile/coherence.h"
 #include "tile/fill.h"
 #include "tile/finish.h"
 
@@ -57,7 +58,7 @@ static ci_status flag(const tile_job *job, ci_tile_data *data)
 
 static ci_status load_and_flag(const tile_job *job, ci_tile_data *data)
 {
-    if (job->task->loaded) {
+    if (job->task->loaded && job->task->loaded->set) {
         *data = *job->task->loaded;
         *job->task->loaded = (ci_tile_data){0};
         return CI_OK;
@@ -101,19 +102,14 @@ static ci_status self_calibrate(const tile_job *job, const char *prefix, ci_tile
     return status;
 }
 
-static ci_status image(const tile_job *job, ci_tile_data *data, ci_image_stats *stats)
+static ci_status image(const tile_job *job, const char *prefix, ci_tile_data *data,
+                       ci_image_stats *stats)
 {
-    char *prefix = NULL;
-    CI_AGREE(job->team, ci_str_format(&prefix, "%s/", job->part));
-    ci_status status = self_calibrate(job, prefix, data);
-    if (status == CI_OK)
-        status = ci_tile_closures_draw(job->team, data, job->tables->gain, job->part);
+    CI_TRY(ci_tile_closures_draw(job->team, data, job->tables->gain, job->part));
     ci_tile_stage_run stage = ci_tile_stage_begin(job->events, CI_TILE_STAGE_IMAGE);
-    if (status == CI_OK) status = ci_tile_image(job->team, job->options, data, prefix, stats);
+    ci_status status = ci_tile_image(job->team, job->options, data, prefix, stats);
     ci_tile_stage_end(job->events, stage, job->task->id);
-    ci_mem_free(prefix);
-    /* image knows no tile. */
-    return status == CI_ERR_STOPPED ? stop_check(job) : status;
+    return status;
 }
 
 /* Channels that a table does not know are flagged when it is applied: the tile is made without
@@ -131,16 +127,61 @@ static void tables_count(tile_job *job, const ci_tile_data *data)
     }
 }
 
-static ci_status process(tile_job *job, ci_tile_data *data, ci_image_stats *stats)
+/* Files to data that can be imaged. */
+static ci_status prepare(tile_job *job, ci_tile_data *data)
 {
     CI_TRY(load_and_flag(job, data));
     tables_count(job, data);
-    if (ci_comm_rank(job->team) == 0) flags_warn(job, data);
     CI_TRY(stop_check(job));
     CI_TRY(apply_and_weigh(job, data));
     CI_TRY(stop_check(job));
-    CI_TRY(correct(job, data));
-    return image(job, data, stats);
+    return correct(job, data);
+}
+
+/* The values are gone with the images: they are read once more. Where there is no room for what
+ * follows, nothing is measured. */
+static ci_status rescue(tile_job *job, const char *prefix, ci_tile_data *data,
+                        ci_image_stats *stats)
+{
+    if (ci_comm_rank(job->team) == 0)
+        ci_log_info("tile %s: rms %.2f x thermal with gains of another tile: what their phases "
+                    "cost is measured on its own sources",
+                    job->task->id, stats->rms_jy / stats->thermal_jy);
+    ci_tile_data_free(data);
+    CI_TRY(prepare(job, data));
+    ci_tile_stage_run stage = ci_tile_stage_begin(job->events, CI_TILE_STAGE_CALIBRATE);
+    ci_status status = ci_tile_self_rescue(job->team, job->options, prefix, data);
+    ci_tile_stage_end(job->events, stage, job->task->id);
+    if (status == CI_ERR_MEMORY && data->self == CI_TILE_FIELD_NONE) {
+        if (ci_comm_rank(job->team) == 0)
+            ci_log_warning("tile %s: not measured: %s", job->task->id, ci_error_text());
+        return CI_OK;
+    }
+    CI_TRY(status);
+    return data->self == CI_TILE_FIELD_NONE ? CI_OK : image(job, prefix, data, stats);
+}
+
+static ci_status image_and_doubt(tile_job *job, const char *prefix, ci_tile_data *data,
+                                 ci_image_stats *stats)
+{
+    CI_TRY(self_calibrate(job, prefix, data));
+    CI_TRY(image(job, prefix, data, stats));
+    data->coherence.is_doubted =
+        ci_tile_coherence_is_doubted(job->options, data, job->tables->gain, stats);
+    if (!data->coherence.is_doubted || data->coherence.is_measured) return CI_OK;
+    return rescue(job, prefix, data, stats);
+}
+
+static ci_status process(tile_job *job, ci_tile_data *data, ci_image_stats *stats)
+{
+    char *prefix = NULL;
+    CI_TRY(prepare(job, data));
+    if (ci_comm_rank(job->team) == 0) flags_warn(job, data);
+    CI_AGREE(job->team, ci_str_format(&prefix, "%s/", job->part));
+    ci_status status = image_and_doubt(job, prefix, data, stats);
+    ci_mem_free(prefix);
+    /* image knows no tile. */
+    return status == CI_ERR_STOPPED ? stop_check(job) : status;
 }
 
 /* A folder that no other claim of the tile writes into, made by the team's rank 0. */

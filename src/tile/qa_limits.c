@@ -10,7 +10,8 @@ void ci_tile_qa_limits(ci_qa_limits *out, const ci_conf *conf)
     out->table.max_phase_scatter_deg = ci_conf_double(conf, CI_CONF_OPT_QA_CAL_MAX_PHASE_SCATTER);
     out->table.min_antenna = (int)ci_conf_int(conf, CI_CONF_OPT_QA_CAL_MIN_ANTENNAS);
     out->image.max_noise_ratio = ci_conf_double(conf, CI_CONF_OPT_QA_IMG_MAX_NOISE_RATIO);
-    out->image.warn_noise_ratio = 0.5 * out->image.max_noise_ratio;
+    out->image.warn_noise_ratio = CI_QA_WARN_NOISE * out->image.max_noise_ratio;
+    out->image.max_flux_loss = ci_conf_double(conf, CI_CONF_OPT_QA_IMG_MAX_FLUX_LOSS);
     out->image.min_dynamic_range = ci_conf_double(conf, CI_CONF_OPT_QA_IMG_MIN_DYNAMIC_RANGE);
     out->image.min_peak_snr = ci_conf_double(conf, CI_CONF_OPT_QA_IMG_MIN_PEAK_SNR);
 }

@@ -212,6 +212,24 @@ static ci_status flags_parse(ci_tile_flags **out, const ci_json *json)
 
 /* ---- calibration ----------------------------------------------------------------------------- */
 
+static void coherence_json(ci_json *json, const ci_tile_coherence *c)
+{
+    ci_json_put_bool(json, "is_doubted", c->is_doubted);
+    if (!c->is_measured) return;
+    ci_json_put_number(json, "flux_loss", c->loss);
+    ci_json_put_number(json, "flux_loss_err", c->sigma);
+    ci_json_put_number(json, "flux_loss_before", c->before);
+}
+
+static ci_tile_coherence coherence_parse(const ci_json *json)
+{
+    return (ci_tile_coherence){.is_doubted = ci_json_get_bool(json, "is_doubted", false),
+                               .is_measured = ci_json_get(json, "flux_loss") != NULL,
+                               .loss = ci_json_get_number(json, "flux_loss", NAN),
+                               .sigma = ci_json_get_number(json, "flux_loss_err", NAN),
+                               .before = ci_json_get_number(json, "flux_loss_before", NAN)};
+}
+
 static ci_json *calibration_json(const ci_tile_calibration *calibration)
 {
     ci_json *json = ci_json_object();
@@ -224,6 +242,7 @@ static ci_json *calibration_json(const ci_tile_calibration *calibration)
     ci_json_put_string(json, "self", ci_tile_field_word(calibration->self));
     ci_json_put_string(json, "self_rounds", calibration->self_rounds);
     ci_json_put_bool(json, "is_approximate", calibration->is_approximate);
+    coherence_json(json, &calibration->coherence);
     if (calibration->n_residual == 0) return json;
     ci_json *residual = ci_json_array();
     for (size_t i = 0; i < calibration->n_residual; i++)
@@ -245,6 +264,7 @@ static ci_status calibration_parse(ci_tile_calibration **out, const ci_json *jso
     calibration->field = ci_tile_field_parse(ci_json_get_string(json, "field", ""));
     snprintf(calibration->field_why, sizeof calibration->field_why, "%s",
              ci_json_get_string(json, "field_why", ""));
+    calibration->coherence = coherence_parse(json);
     calibration->self = ci_tile_field_parse(ci_json_get_string(json, "self", ""));
     snprintf(calibration->self_rounds, sizeof calibration->self_rounds, "%s",
              ci_json_get_string(json, "self_rounds", ""));

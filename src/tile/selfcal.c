@@ -2,8 +2,8 @@
  * round by round. The data stay as they are until it is over: each round solves for all of the
  * correction, and its table is divided out of a copy of the values while they are imaged. So a
  * round is undone by forgetting its table. */
+#include "tile/coherence.h"
 #include "tile/imager.h"
-#include "tile/sources.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -14,6 +14,9 @@
 static const ci_tile_choice choice = {1000, 1e-5};
 /* Of peak/rms, of a round that is kept, and of one that only repeats the one before. */
 static const double least_rise = 1.05, least_again = 1.01;
+
+/* Of the greatest loss of flux: less needs no rounds. */
+static const double needless = 0.25;
 
 enum
 {
@@ -39,6 +42,7 @@ typedef struct self_job
     look best;               /* with what is kept so far */
     ci_cal_corrections kept; /* table NULL: nothing */
     double phase_s;          /* that was asked of it */
+    double phase_rise;       /* of peak/rms, of a round of phases that is kept */
 } self_job;
 
 static double range_of(const look *l)
@@ -95,6 +99,13 @@ static bool is_again(int i_round)
     return i_round > N_LENGTH;
 }
 
+/* That a round is to have, whose phases or amplitudes are significant anyway. */
+static double rise_of(const self_job *job, int i_round)
+{
+    if (!with_amplitude(i_round)) return job->phase_rise;
+    return is_again(i_round) ? least_again : least_rise;
+}
+
 /* Corrections on the sources that are seen so far. Collective. */
 static ci_status round_solve(const self_job *job, int i_round, ci_cal_corrections *out)
 {
@@ -129,7 +140,7 @@ static ci_status round_judge(self_job *job, int i_round, const char *what, ci_ca
     look seen;
     CI_TRY(look_at(job, c->table, &seen));
     double before = range_of(&job->best), after = range_of(&seen);
-    *is_kept = after >= (is_again(i_round) ? least_again : least_rise) * before;
+    *is_kept = after >= rise_of(job, i_round) * before;
     told(job, "%s: %s: peak/rms %.4g to %.4g", what, *is_kept ? "kept" : "undone", before, after);
     if (ci_comm_rank(job->comm) == 0)
         ci_log_info("self-calibration: %s: phases of %.3g s, S/N of a receptor %.3g, chi-squared "
@@ -181,7 +192,6 @@ static ci_status stop_check(const self_job *job)
 static ci_status rounds_run(self_job *job)
 {
     bool is_last = false;
-    CI_TRY(look_at(job, NULL, &job->best));
     for (int i = 0; i < N_ROUND && !is_last; i++) {
         CI_TRY(stop_check(job));
         CI_TRY(round_run(job, i, &is_last));
@@ -219,19 +229,71 @@ static ci_status table_finish(const self_job *job)
                                 job->data->set);
 }
 
-ci_status ci_tile_self_apply(ci_comm *comm, const ci_tile_options *options, const char *prefix,
-                             ci_tile_data *data)
+/* What the data lose by phases as they are now. Collective. */
+static ci_status loss_find(self_job *job)
+{
+    ci_tile_coherence *c = &job->data->coherence;
+    CI_TRY(ci_tile_coherence_find(job->comm, job->options, job->best.model, job->data, &c->loss,
+                                  &c->sigma));
+    c->is_measured = true;
+    if (ci_comm_rank(job->comm) == 0)
+        ci_log_info(
+            "self-calibration: phases that the tile's own sources show cost %.2f +- %.2f %% "
+            "of the flux",
+            100 * c->loss, 100 * c->sigma);
+    return CI_OK;
+}
+
+/* The rounds, and what they leave. Collective. */
+static ci_status rounds_finish(self_job *job)
+{
+    CI_TRY(rounds_run(job));
+    CI_TRY(ci_par_agree(job->comm, table_finish(job)));
+    if (job->kept.table)
+        job->data->self = ci_tile_field_of(job->kept.has_phase, job->kept.has_amplitude);
+    return loss_find(job);
+}
+
+/* Collective. */
+static ci_status rescue(self_job *job)
+{
+    ci_qa_limits limits;
+    ci_tile_coherence *c = &job->data->coherence;
+    ci_tile_qa_limits(&limits, job->options->conf);
+    CI_TRY(loss_find(job));
+    c->before = c->loss;
+    bool is_good = c->loss <= needless * limits.image.max_flux_loss;
+    if (is_good || job->options->field == CI_TILE_FIELD_NONE) return CI_OK;
+    return rounds_finish(job);
+}
+
+static ci_status self_run(ci_comm *comm, const ci_tile_options *options, const char *prefix,
+                          ci_tile_data *data, ci_status (*work)(self_job *job))
 {
     self_job job = {.comm = comm, .options = options, .data = data, .prefix = prefix};
-    data->self = CI_TILE_FIELD_NONE;
-    if (!options->self_calibrates) return CI_OK;
+    job.phase_rise = work == rescue ? 1 : least_rise; /* fluxes are worth it */
     size_t mark = ci_timer_begin(ci_comm_timer(comm), "self-calibration");
-    ci_status status = rounds_run(&job);
-    if (status == CI_OK) status = ci_par_agree(comm, table_finish(&job));
-    if (status == CI_OK && job.kept.table)
-        data->self = ci_tile_field_of(job.kept.has_phase, job.kept.has_amplitude);
+    ci_status status = look_at(&job, NULL, &job.best);
+    if (status == CI_OK) status = work(&job);
     ci_timer_end(ci_comm_timer(comm), mark);
     ci_cal_table_free(job.kept.table);
     ci_sky_model_free(job.best.model);
     return status;
+}
+
+ci_status ci_tile_self_apply(ci_comm *comm, const ci_tile_options *options, const char *prefix,
+                             ci_tile_data *data)
+{
+    data->self = CI_TILE_FIELD_NONE;
+    data->coherence = (ci_tile_coherence){.before = NAN};
+    if (!options->self_calibrates) return CI_OK;
+    return self_run(comm, options, prefix, data, rounds_finish);
+}
+
+ci_status ci_tile_self_rescue(ci_comm *comm, const ci_tile_options *options, const char *prefix,
+                              ci_tile_data *data)
+{
+    data->self = CI_TILE_FIELD_NONE;
+    data->coherence = (ci_tile_coherence){.is_doubted = true, .before = NAN};
+    return self_run(comm, options, prefix, data, rescue);
 }

@@ -97,6 +97,7 @@ static ci_cal_corrections solve_field(ci_comm *world, const field_sim *f, bool w
         ci_vis_set_free(set);
     }
     CHECK(both[0].snr == both[1].snr && both[0].chi2 == both[1].chi2);
+    CHECK(both[0].loss == both[1].loss && both[0].loss_sigma == both[1].loss_sigma);
     CHECK((both[0].table != NULL) == (both[1].table != NULL));
     if (both[0].table && both[1].table) CHECK(same_table(both[0].table, both[1].table));
     ci_cal_table_free(both[1].table);
@@ -165,6 +166,44 @@ static void test_drifted(ci_comm *world)
     CHECK(fabs(mean) < 1e-12);
     CHECK(fabs(x.chi2 / (f.s.sigma_jy * f.s.sigma_jy) - 1) < 0.02);
     ci_cal_table_free(x.table);
+}
+
+/* 1 - |mean over pairs of receptors of exp(i (phase - phase'))|, of the corrections in mid time. */
+static double true_loss(const field_sim *f)
+{
+    double sum = 0;
+    size_t n = f->s.n_antenna;
+    for (size_t h = 0; h < 2; h++) {
+        ci_c64 all = 0;
+        for (size_t a = 0; a < n; a++) {
+            ci_c64 g = true_correction(f, a, h, 0.5);
+            all += g / cabs(g);
+        }
+        sum += (creal(all * conj(all)) - (double)n) / (double)(n * (n - 1));
+    }
+    return 1 - 0.5 * sum;
+}
+
+/* What the phases cost, also where they are too faint to be corrected, or none; without noise in
+ * it.
+ */
+static void test_loss(ci_comm *world)
+{
+    static const double sigma_jy[] = {10, 90, 10}, phase_rad[] = {0.4, 0.4, 0};
+    for (int i = 0; i < 3; i++) {
+        field_sim f = drifted();
+        f.s.sigma_jy = sigma_jy[i];
+        f.phase_rad = phase_rad[i];
+        ci_cal_corrections x = solve_field(world, &f, false);
+        double truth = true_loss(&f);
+        if (ci_comm_rank(world) == 0)
+            printf("loss of coherence %.4f +- %.4f, truth %.4f; S/N %.0f\n", x.loss, x.loss_sigma,
+                   truth, x.snr);
+        CHECK(fabs(x.loss - truth) < 3 * x.loss_sigma + 0.03 * truth + 1e-4);
+        CHECK(x.loss_sigma < 0.02 && x.loss_sigma > 0);
+        CHECK(i != 1 || (x.snr < CI_CAL_FIELD_SNR && !x.table));
+        ci_cal_table_free(x.table);
+    }
 }
 
 static void test_phases_alone(ci_comm *world)
@@ -257,6 +296,7 @@ int main(void)
     ci_log_set_level(CI_LOG_ERROR);
     size_t before = ci_mem_now();
     test_drifted(world);
+    test_loss(world);
     test_phases_alone(world);
     test_nothing_to_gain(world);
     test_one_antenna(world);

@@ -76,7 +76,7 @@ def run(name, *options, state=None, files=sum(tiles, []), ranks=2):
     env.update(CONTIMG_EXPECTED_SUBBANDS="2", CONTIMG_MIN_SUBBANDS="2")
     command = [os.path.join(source, "tests/mpirun.sh"), str(ranks), contimg, "run", *files, "--no-publish", "--size", "800",
                "--qa-img-max-noise-ratio", "100",
-               *options]
+               "--qa-img-max-flux-loss", "1", *options]
     done = subprocess.run(command, capture_output=True, text=True, env=env)
     check(done.returncode == 0, " ".join(command[2:]), done.stdout, done.stderr[-3000:])
     print("\n".join(line for line in done.stderr.splitlines() if "own field" in line))

@@ -122,6 +122,44 @@ static ci_qa_gates judged(const publish_case *t, const ci_qa_subject *subject)
     return gates;
 }
 
+/* What phases of another tile's gains cost: known to be little or much, or not known, which noise
+ * decides. */
+static void test_coherence(void **state)
+{
+    static const struct
+    {
+        double loss, sigma, ratio;
+        ci_qa_outcome outcome;
+    } cases[] = {{0.019, 0.005, 2.5, CI_QA_PASS}, {0.021, 0.005, 1.1, CI_QA_FAIL},
+                 {0.10, 0.03, 1.1, CI_QA_FAIL},   {0.01, 0.02, 1.4, CI_QA_SKIP},
+                 {0.03, 0.02, 1.6, CI_QA_FAIL},   {NAN, NAN, 1.4, CI_QA_SKIP},
+                 {NAN, NAN, 1.6, CI_QA_FAIL},     {-0.01, 0.001, 1.6, CI_QA_PASS}};
+    publish_case *t = *state;
+    char folder[400], paths[3][450];
+    ci_qa_subject s = good_subject(t, folder, paths);
+    s.thermal_jy = 1e-3;
+    double rms_jy = 0;
+    ci_qa_gates gates = judged(t, &s);
+    for (size_t k = 0; k < gates.n; k++) {
+        assert_true(gates.item[k].kind != CI_QA_GATE_COHERENCE);
+        if (gates.item[k].kind == CI_QA_GATE_NOISE) rms_jy = 1e-3 * gates.item[k].value;
+    }
+    s.is_loss_doubted = true;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        s.flux_loss = cases[i].loss;
+        s.flux_sigma = cases[i].sigma;
+        s.thermal_jy = rms_jy / cases[i].ratio;
+        gates = judged(t, &s);
+        if (outcome_of(&gates, CI_QA_GATE_COHERENCE) != cases[i].outcome) fail_msg("case %zu", i);
+        bool refuses = ci_qa_tile_first_failed(&gates) != NULL;
+        assert_int_equal(refuses, cases[i].outcome == CI_QA_FAIL);
+    }
+    s.flux_loss = 0.1;
+    t->options.limits.image.max_flux_loss = 0.2;
+    gates = judged(t, &s);
+    assert_int_equal(outcome_of(&gates, CI_QA_GATE_COHERENCE), CI_QA_WARN);
+}
+
 static void test_unknown_thermal_noise(void **state)
 {
     publish_case *t = *state;
@@ -256,7 +294,7 @@ int main(void)
         PUBLISH_TEST(test_refused_then_right), PUBLISH_TEST(test_unknown_thermal_noise),
         PUBLISH_TEST(test_flux_ratio),         PUBLISH_TEST(test_noise_ratio),
         PUBLISH_TEST(test_relaxed_limit),      PUBLISH_TEST(test_tile),
-        PUBLISH_TEST(test_no_descriptors),
+        PUBLISH_TEST(test_no_descriptors),     PUBLISH_TEST(test_coherence),
     };
     ci_log_set_level(CI_LOG_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);

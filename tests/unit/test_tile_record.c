@@ -73,6 +73,7 @@ static void calibration_make(ci_tile_record *record)
     c->is_approximate = true;
     c->field = CI_TILE_FIELD_AMPLITUDE;
     snprintf(c->field_why, sizeof c->field_why, "why \"not\"");
+    c->coherence = (ci_tile_coherence){true, true, 0.015, 0.004, 0.12};
     c->n_residual = 2;
     c->residual[0] = 0.1;
     c->residual[1] = 0.2;
@@ -214,6 +215,10 @@ static void test_calibration_and_gates_come_back(void **state)
     assert_string_equal(c->model, "sources.csv");
     assert_int_equal(c->field, CI_TILE_FIELD_AMPLITUDE);
     assert_string_equal(c->field_why, "why \"not\"");
+    assert_true(c->coherence.is_doubted && c->coherence.is_measured);
+    same(0.015, c->coherence.loss);
+    same(0.004, c->coherence.sigma);
+    same(0.12, c->coherence.before);
     assert_int_equal(c->n_residual, 2);
     same(0.2, c->residual[1]);
     same(NAN, c->phase_scatter_deg);

@@ -1,0 +1,171 @@
+# ci-test: timeout=600 cost=60
+"""A tile with tables of a calibrator 25 minutes before, whose gains have drifted since, and no catalogue of its field: no
+image is published whose fluxes are off by more than 2 %. Its gains are corrected on its own image where the phases that
+its sources show cost more than noise tells, also where the noise alone would pass; where that is not to be, the tile is
+refused. Gains that are good are left alone, however much noise a source outside the image makes. The same bytes at 1 and
+3 ranks."""
+import glob
+import hashlib
+import json
+import os
+import subprocess
+
+import numpy as np
+
+from checks import check, near, run_tests, scratch
+from sim_support import files_of, need_contimg, simulate, skip, source, truth_of
+
+contimg = need_contimg()
+try:
+    from astropy.io import fits
+    from astropy.wcs import WCS
+except ImportError as error:
+    skip(f"{error} in the test venv")
+
+STATIONS = "1-9,12,16,20,24,28,32,36,40,44,49,51,68,71,75,80,84,88,92,96,99,100,101,102"
+SMALL = ("--stations", STATIONS, "--sub-bands", 2, "--channels", 8, "--samples", 192, "--integrations", 12, "--smear", "off", "--tiles", 2,
+         "--tile-step", 1500)
+RAW = ("--units", "raw", "--gain-amp-rms", 0.2, "--gain-phase", "random", "--bandpass-ripple", 0.1)
+NOISE_JY = 1500  # SEFD over the efficiency
+BRIGHT, FAINT = [0.8, 0.36, 0.4, 0.3] + [0.05] * 8, [0.36] + [0.08] * 11
+FIELD = "2026-01-25T00:25:10"
+folder = scratch("scale")
+
+
+def centre_of(tile):
+    made, _ = simulate(*SMALL[:2], "--sub-bands", 1, "--channels", 1, *SMALL[6:], "--calibrator", 1, "--calibrator-tile", tile,
+                       "--sefd", 0)
+    one = truth_of(made)["sources"][0]
+    return one["ra_deg"], one["dec_deg"]
+
+
+calibrator = {"CAL": (*centre_of(0), 12.7)}
+field_centre = centre_of(1)
+
+
+def sources_of(fluxes):
+    ra, dec = field_centre
+    grid = np.mgrid[-0.3:0.31:0.2, -0.3:0.1:0.15].reshape(2, 12).T + np.random.default_rng(5).uniform(-0.03, 0.03, (12, 2))
+    at = grid[[5, 10, 0, 1, 2, 3, 4, 6, 7, 8, 9, 11]]
+    return {f"S{i}": (ra + x / np.cos(np.radians(dec)), dec + y, s) for i, ((x, y), s) in enumerate(zip(at, fluxes))}
+
+
+def write(name, rows):
+    path = os.path.join(folder, name)
+    with open(path, "w") as f:
+        f.write("name,ra_deg,dec_deg,flux_jy,ref_freq_hz,spectral_index\n")
+        f.writelines(f"{n},{ra % 360:.8f},{dec:.8f},{s},1.4e9,-0.7\n" for n, (ra, dec, s) in rows.items())
+    return path
+
+
+def observe(name, sky, drift_deg):
+    """Files of the calibrator's tile and of the field's: one sky for each, as one sky has no edge."""
+    out = []
+    for tile, rows in enumerate((calibrator, sky)):
+        data, _ = simulate(*SMALL, "--sources", write(f"{name}-{tile}.csv", rows), "--sefd", NOISE_JY, *RAW, "--drift-phase",
+                           drift_deg, "--drift-amp", 0.06 if drift_deg else 0)
+        out += sorted(files_of(data))[2 * tile:2 * tile + 2]
+    return out
+
+
+def run(name, files, *options, ranks=2):
+    """What the run printed, and record and folder of the field's tile."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith("CONTIMG_") or k == "CONTIMG_SHARE"}
+    for key, place in (("STATE", f"{name}-state"), ("OUTPUT", name), ("PRODUCTS", f"{name}-products")):
+        env[f"CONTIMG_{key}_DIR"] = os.path.join(folder, place)
+        os.makedirs(env[f"CONTIMG_{key}_DIR"], exist_ok=True)
+    env.update(CONTIMG_EXPECTED_SUBBANDS="2", CONTIMG_MIN_SUBBANDS="2")
+    command = [os.path.join(source, "tests/mpirun.sh"), str(ranks), contimg, "run", *files, "--no-publish", "--size", "800",
+               "--model", model, *options]
+    done = subprocess.run(command, capture_output=True, text=True, env=env)
+    check(done.returncode == 0, " ".join(command[2:]), done.stdout, done.stderr[-3000:])
+    tile = f"{env['CONTIMG_OUTPUT_DIR']}/tiles/{FIELD}"
+    with open(f"{tile}/tile.json") as f:
+        record = json.load(f)
+    header = fits.getheader(f"{tile}/image.fits")
+    gates = {g["gate"]: g for g in record["gates"]}
+    print(f"{name}: {record['state']}, rms {header['RMS'] / header['THERMAL']:.2f} x thermal, {header['SELFCAL']}, "
+          f"{gates.get('coherence', {}).get('text')}, fluxes {flux_scale(tile):.4f}")
+    return done.stdout, record, tile, gates
+
+
+def flux_scale(tile):
+    """Fluxes of the field's four first sources over the truth's, weighted by their power."""
+    sky = faint if "faint" in tile.split("/")[-3] else bright
+    with fits.open(f"{tile}/pbcor.fits") as f:
+        pixel, header = f[0].data.squeeze().astype(float), f[0].header
+    wcs, sums = WCS(header).celestial, np.zeros(2)
+    for ra, dec, flux in list(sky.values())[:4]:
+        x, y = (int(round(float(v))) for v in wcs.all_world2pix(ra, dec, 0))
+        i, j = np.mgrid[-1:2, -1:2]
+        design = np.stack([np.ones(9), j.ravel(), i.ravel(), j.ravel() ** 2, (i * j).ravel(), i.ravel() ** 2], 1)
+        c = np.linalg.lstsq(design, np.log(pixel[y - 1:y + 2, x - 1:x + 2].ravel()), rcond=None)[0]
+        top = np.linalg.solve([[2 * c[3], c[4]], [c[4], 2 * c[5]]], [-c[1], -c[2]])
+        found = np.exp(c[0] + 0.5 * (c[1] * top[0] + c[2] * top[1])) / (header["RESTFRQ"] / 1.4e9) ** -0.7
+        sums += found * flux, flux * flux
+    return sums[0] / sums[1]
+
+
+def sum_of(tile):
+    digest = hashlib.sha256()
+    for name in ("image", "residual", "pbcor"):
+        digest.update(fits.getdata(f"{tile}/{name}.fits").tobytes())
+    return digest.hexdigest()
+
+
+model = write("calibrator.csv", calibrator)
+bright, faint = sources_of(BRIGHT), sources_of(FAINT)
+drifted, slightly = observe("bright", bright, 25), observe("faint", faint, 19)
+ra, dec = field_centre
+steady = observe("steady", {**bright, "OUT": (ra + 0.3, dec + 1.6, 2.2)}, 0)
+saved = run("saved", drifted, ranks=1)
+
+
+def test_what_it_is_about():
+    """Without the gate: fluxes are lost, and the product says no more than that there is noise."""
+    out, record, tile, gates = run("bare", drifted, "--qa-img-max-flux-loss", "1")
+    check(record["state"] == "passed" and "coherence" not in gates, record["state"], gates)
+    check(flux_scale(tile) < 0.95 and 1.5 < gates["noise"]["value"] < 3, flux_scale(tile), gates["noise"])
+    check(f"DEGRADED: noise is above thermal in 1 tile: in {FIELD} rms " in out, out)
+
+
+def test_saved():
+    out, record, tile, gates = saved
+    got = record["calibration"]
+    check(record["state"] == "passed" and got["how"] == "transferred" and got["self"] != "none", got)
+    check(gates["coherence"]["outcome"] == "pass" and got["is_doubted"] and got["flux_loss_before"] > 0.05, gates, got)
+    near(got["flux_loss"], 0, 0.005, "what is left")
+    near(flux_scale(tile), 1, 0.02, "fluxes")
+    check(gates["noise"]["outcome"] == "pass" and "DEGRADED" not in out, gates["noise"], out)
+
+
+def test_ranks():
+    check(sum_of(run("again", drifted, ranks=3)[2]) == sum_of(saved[2]), "bytes differ between 1 and 3 ranks")
+
+
+def test_refused():
+    """Where nothing is to be solved on the tile, also where the noise alone would pass."""
+    for name, files in (("plain", drifted), ("plain-faint", slightly)):
+        out, record, tile, gates = run(name, files, "--field-gains", "none")
+        check(record["state"] == "refused" and record["reason"].startswith("coherence: gains of another tile"), record["reason"])
+        check("1 of 2 tiles" in out and record["calibration"]["self"] == "none", out)
+        check(gates["noise"]["outcome"] == ("pass" if "faint" in name else "warn"), gates["noise"])
+        check(flux_scale(tile) < 0.98, flux_scale(tile))
+
+
+def test_slight():
+    out, record, tile, gates = run("faint", slightly)
+    check(record["state"] == "passed" and gates["coherence"]["outcome"] == "pass", gates)
+    near(flux_scale(tile), 1, 0.02, "fluxes")
+
+
+def test_good_gains():
+    """Noise of a source outside the image is no fault of gains."""
+    out, record, tile, gates = run("steady", steady)
+    got = record["calibration"]
+    check(record["state"] == "passed" and got["self"] == "none" and got["is_doubted"], got)
+    check(gates["noise"]["value"] > 1.5 and gates["coherence"]["outcome"] == "pass", gates["noise"], gates["coherence"])
+    check("DEGRADED: noise is above thermal in 1 tile" in out, out)
+
+
+run_tests(globals())
