@@ -209,10 +209,9 @@ static void near_set(const view *v, double l, double m, double r, uint8_t from, 
                 v->state[(size_t)y * n + (size_t)x] = to;
 }
 
-/* Nothing is found within a beam of (l, m) from now on. */
-static void near_close(const view *v, double l, double m)
+/* Nothing is found within r pixels of (l, m) from now on. */
+static void near_close(const view *v, double l, double m, double r)
 {
-    double r = 2 * v->search->beam_pixels;
     near_set(v, l, m, r, OUTSIDE, BEYOND);
     near_set(v, l, m, r, ELSEWHERE, BEYOND);
 }
@@ -235,8 +234,9 @@ static void states_set(const view *v)
         }
     for (size_t i = 0; i < s->n_known; i++)
         near_set(v, s->known[i].l, s->known[i].m, s->beam_pixels, ELSEWHERE, OUTSIDE);
+    /* What is left beside one that is fitted may be its neighbour. */
     for (size_t i = 0; i < b->n_outside; i++)
-        near_close(v, b->outside[i].l, b->outside[i].m);
+        near_close(v, b->outside[i].l, b->outside[i].m, s->beam_pixels);
 }
 
 /* Greatest value in a state, |value| where either sign counts. */
@@ -303,7 +303,7 @@ static ci_status view_search(view *v, size_t n_most, ci_clean_outside *list,
         found->outside = peak_find(v, OUTSIDE, is_positive, &at);
         if (!(found->outside > least) || found->n_new == n_most) return CI_OK;
         ci_clean_outside source = source_at(v, at);
-        near_close(v, source.l, source.m);
+        near_close(v, source.l, source.m, 2 * v->search->beam_pixels);
         if (ci_clean_outside_is_inside(v->search->setup.model, source.l, source.m)) continue;
         list[found->n_new++] = source;
         least = fmax(least, sidelobe_margin * found->sidelobe * found->outside);

@@ -134,8 +134,10 @@ static ci_status peak_find(ci_comm *comm, const seek *k, ci_clean_hidden *list, 
     const ci_clean_model *b = k->clean->setup.model;
     double peak = -1, rms;
     int64_t at = -1;
+    const uint8_t *mask =
+        k->clean->setup.mask; /* the user's: nothing is taken for a source elsewhere */
     for (size_t i = 0; i < layout->n_here * layout->n_x; i++)
-        if (fabs(k->slab[i]) > peak) {
+        if (fabs(k->slab[i]) > peak && (!mask || mask[i])) {
             peak = fabs(k->slab[i]);
             at = (int64_t)(layout->y_first * layout->n_x + i);
         }

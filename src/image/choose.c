@@ -220,7 +220,7 @@ static ci_status cell_check(const ci_vis_samples *s, const ci_image_options *opt
                             double half_width)
 {
     double cell = options->cell_rad, arcsec = cell * CI_RAD_TO_ARCSEC;
-    double fringe = 1 / hypot(s->max_u_lambda, s->max_v_lambda);
+    double fringe = fmax(1 / hypot(s->max_u_lambda, s->max_v_lambda), options->taper_rad);
     if (!(cell > 0)) return CI_OK;
     if (isfinite(fringe) && cell < least_cell * fringe)
         return ci_error(CI_ERR_USAGE,

@@ -6,6 +6,7 @@
 #include <math.h>
 
 static const double ambiguous_sidelobe = 0.9;
+static const double few_pixels = 2; /* the beam's minor axis */
 
 ci_status ci_image_slabs_new(ci_comm *comm, ci_image_maker *m)
 {
@@ -73,6 +74,10 @@ static ci_status beam_fit(ci_comm *comm, ci_image_maker *m)
     if (is_root && fit.is_guess)
         ci_log_warning("the beam cannot be fitted: the PSF has no core of several pixels; taken "
                        "as 2 pixels: choose a smaller --cell-arcsec");
+    if (is_root && !fit.is_guess && fit.minor < few_pixels)
+        ci_log_warning("the beam is %.2g pixels wide: sources between pixels lose flux, and the "
+                       "noise rises: choose --cell-arcsec %.3g",
+                       fit.minor, fit.minor * m->geometry.cell_rad * CI_RAD_TO_ARCSEC / 4);
     double sidelobe = fmax(m->stats.psf_sidelobe, m->psf_far);
     if (is_root && sidelobe > ambiguous_sidelobe)
         ci_log_warning("the PSF has a sidelobe of %.3f: an array too sparse to tell a source from "

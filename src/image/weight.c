@@ -122,37 +122,36 @@ static void weights_apply(ci_vis_samples *s, const ci_image_density *d, bool is_
 }
 
 /* Times exp(-pi^2 taper^2 (u^2 + v^2) / (4 ln 2)), the transform of a Gaussian of that full width
- * at half power; *most: the greatest of these. */
-static void taper_apply(ci_vis_samples *s, double taper_rad, double *most)
+ * at half power; *least: the least of these exponents. */
+static void taper_apply(ci_vis_samples *s, double taper_rad, double *least)
 {
     double factor = CI_PI * CI_PI * taper_rad * taper_rad / (4 * log(2));
-    *most = 0;
+    *least = INFINITY;
     for (size_t r = 0; r < s->n_row; r++) {
         const double *uvw = s->uvw_m + 3 * r, *freq_hz = ci_vis_row_freq(s, r);
         double square = (uvw[0] * uvw[0] + uvw[1] * uvw[1]) / (CI_C_M_S * CI_C_M_S);
         for (size_t c = 0; c < ci_vis_row_n_chan(s, r); c++) {
             float *w = &s->weight[s->first[r] + c];
             if (*w <= 0) continue;
-            double taper = exp(-factor * square * freq_hz[c] * freq_hz[c]);
-            *most = fmax(*most, taper);
-            *w = (float)(*w * taper);
+            double exponent = factor * square * freq_hz[c] * freq_hz[c];
+            *least = fmin(*least, exponent);
+            *w = (float)(*w * exp(-exponent));
         }
     }
 }
 
 static ci_status weights_taper(ci_comm *comm, ci_vis_samples *s, double taper_rad)
 {
-    double most;
+    double least;
     if (!(taper_rad > 0)) return CI_OK;
-    taper_apply(s, taper_rad, &most);
-    CI_TRY(ci_par_max_double(comm, &most, 1));
-    if (most >= taper_least) return CI_OK;
+    taper_apply(s, taper_rad, &least);
+    CI_TRY(ci_par_min_double(comm, &least, 1));
+    if (exp(-least) >= taper_least || isinf(least)) return CI_OK;
     return ci_error(CI_ERR_USAGE,
                     "--taper %.6g: leaves %.2g of the weight of the shortest baseline of these "
                     "data, and less of the others: give less than %.3g arcsec",
-                    taper_rad * CI_RAD_TO_ARCSEC, most,
-                    taper_rad * sqrt(log(taper_least) / fmin(log(most), log(taper_least))) *
-                        CI_RAD_TO_ARCSEC);
+                    taper_rad * CI_RAD_TO_ARCSEC, exp(-least),
+                    taper_rad * sqrt(-log(taper_least) / least) * CI_RAD_TO_ARCSEC);
 }
 
 bool ci_image_weights_are_natural(const ci_image_options *o)
