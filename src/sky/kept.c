@@ -3,12 +3,19 @@
 
 static const char what[] = "sums of the model that are wanted again";
 
+/* Most floats that are asked for at once, with what counts them a few huge pages: parts by
+ * themselves would be of small pages, which take three times as long to touch. */
+static const size_t most_at_once = (8U << 20) / sizeof(float) - 16;
+
 typedef struct entry
 {
     const ci_vis_block *block; /* NULL: free */
-    size_t n_part, n_most;
-    float **part; /* [n_part] */
-    size_t *size; /* [n_part] */
+    size_t n_part, n_most, n_chunk, n_left;
+    size_t n_at_once; /* floats of a chunk, unless a part is larger */
+    float **chunk;    /* [n_chunk] memory of the parts */
+    float *free;      /* n_left floats of the last one */
+    float **part;     /* [n_part], borrowed from them */
+    size_t *size;     /* [n_part] */
     bool is_whole;
 } entry;
 
@@ -27,8 +34,9 @@ ci_status ci_sky_kept_new(ci_sky_kept **out)
 
 static void entry_clear(entry *e)
 {
-    for (size_t i = 0; i < e->n_part; i++)
-        ci_mem_free(e->part[i]);
+    for (size_t i = 0; i < e->n_chunk; i++)
+        ci_mem_free(e->chunk[i]);
+    ci_mem_free(e->chunk);
     ci_mem_free(e->part);
     ci_mem_free(e->size);
     *e = (entry){0};
@@ -44,7 +52,7 @@ void ci_sky_kept_free(ci_sky_kept *kept)
 }
 
 /* Room for one more; NULL where there is none. */
-static entry *entry_new(ci_sky_kept *kept, const ci_vis_block *block)
+static entry *entry_new(ci_sky_kept *kept, const ci_vis_block *block, size_t n_byte)
 {
     if (kept->n_entry == kept->n_most) {
         size_t n_most = kept->n_most > 0 ? 2 * kept->n_most : 16;
@@ -55,7 +63,8 @@ static entry *entry_new(ci_sky_kept *kept, const ci_vis_block *block)
         kept->n_most = n_most;
     }
     entry *e = &kept->entry[kept->n_entry++];
-    *e = (entry){.block = block};
+    size_t n = n_byte / sizeof(float);
+    *e = (entry){.block = block, .n_at_once = n < most_at_once ? n : most_at_once};
     return e;
 }
 
@@ -70,8 +79,18 @@ bool ci_sky_kept_begin(ci_sky_kept *kept, const ci_vis_block *block, size_t n_by
     /* What follows needs memory, too: half of the budget is left to it. */
     size_t budget = ci_mem_budget();
     if (budget > 0 && ci_mem_now() + n_byte > budget / 2) return false;
-    kept->now = entry_new(kept, block);
+    kept->now = entry_new(kept, block, n_byte);
     return kept->now != NULL;
+}
+
+static ci_status chunk_new(entry *e, size_t n)
+{
+    CI_TRY(ci_mem_resize(&e->chunk, e->n_chunk + 1, sizeof *e->chunk, what));
+    CI_TRY(ci_mem_alloc(&e->chunk[e->n_chunk], n, sizeof(float), what));
+    e->n_chunk++;
+    e->n_left = n;
+    e->free = e->chunk[e->n_chunk - 1];
+    return CI_OK;
 }
 
 static ci_status part_new(entry *e, size_t n)
@@ -82,7 +101,10 @@ static ci_status part_new(entry *e, size_t n)
         CI_TRY(ci_mem_resize(&e->size, n_most, sizeof *e->size, what));
         e->n_most = n_most;
     }
-    CI_TRY(ci_mem_alloc(&e->part[e->n_part], n, sizeof(float), what));
+    if (n > e->n_left) CI_TRY(chunk_new(e, n > e->n_at_once ? n : e->n_at_once));
+    e->part[e->n_part] = e->free;
+    e->free += n;
+    e->n_left -= n;
     e->size[e->n_part++] = n;
     return CI_OK;
 }
