@@ -140,12 +140,12 @@ CI_MUST_CHECK ci_status ci_clean_model_flux(ci_comm *comm, const ci_clean_model 
                                             double *flux_jy);
 /* Number of its sources outside the image. Local. */
 size_t ci_clean_model_n_outside(const ci_clean_model *model);
-/* What is in the image as point sources to predict: fluxes at the reference frequency, the beam
- * taken out. Point components with their slopes, and pixel components: those within a `beam`
- * (pixels) of a brighter one are a patch, and one source at their centre where that
+/* What is in the image, and beyond its edge, as point sources to predict: fluxes at the reference
+ * frequency, the beam taken out. Point components with their slopes, and pixel components: those
+ * within a `beam` (pixels) of a brighter one are a patch, and one source at their centre where that
  * changes no baseline of 1 / beam by more than least_jy. Points and patches below least_jy (as they
- * show) are left out, at most 1000 patches are in. What varies has its mean; sources outside the
- * image are none of them. *out to ci_sky_model_free, the same on every rank. Collective. */
+ * show) are left out, at most 1000 patches are in. What varies has its mean. *out to
+ * ci_sky_model_free, the same on every rank. Collective. */
 CI_MUST_CHECK ci_status ci_clean_model_catalogue(ci_comm *comm, const ci_clean_model *model,
                                                  double beam, double least_jy, ci_sky_model **out);
 /* Point components and slopes for stats, brightest first, and a line about them for the log.

@@ -96,6 +96,7 @@ typedef struct ci_tile_coherence
     double loss, sigma; /* part of the flux that the images lack by it, and its error; NaN: the
                          * sources are too faint */
     double before;      /* before the rounds of self-calibration */
+    double rms_jy;      /* of the image that it was measured on: with sources outside taken out */
 } ci_tile_coherence;
 
 /* One observation in memory. */

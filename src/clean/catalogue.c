@@ -1,5 +1,6 @@
 /* The model as a list of point sources, for those who predict it elsewhere. */
-#include "clean/model.h"
+#include "clean/outside.h"
+#include "clean/sources.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -110,6 +111,20 @@ static ci_status points_append(const ci_clean_model *b, double least_jy, ci_sky_
     return CI_OK;
 }
 
+/* At their mean fluxes: what the beam really does so far out stays with the image's model. */
+static ci_status outside_append(const ci_clean_model *b, double least_jy, ci_sky_model *out)
+{
+    for (size_t i = 0; i < b->n_outside; i++) {
+        const ci_clean_outside *s = &b->outside[i];
+        ci_clean_slope seen;
+        ci_clean_outside_describe(b, s, &seen);
+        double slope = fmax(-CI_CLEAN_SLOPE_MAX, fmin(CI_CLEAN_SLOPE_MAX, seen.slope));
+        if (fabs(seen.flux_jy) > least_jy)
+            CI_TRY(source_append(b, s->l, s->m, seen.flux_jy, slope, out));
+    }
+    return CI_OK;
+}
+
 static ci_status pixels_append(const ci_clean_model *b, component_list *list, double beam,
                                double least_jy, ci_sky_model *out)
 {
@@ -139,6 +154,7 @@ ci_status ci_clean_model_catalogue(ci_comm *comm, const ci_clean_model *b, doubl
     ci_status status = ci_clean_components_gather(comm, b, NULL, &list.item, &list.n);
     if (status == CI_OK) status = ci_sky_model_new(out);
     if (status == CI_OK) status = points_append(b, least_jy, *out);
+    if (status == CI_OK) status = outside_append(b, least_jy, *out);
     if (status == CI_OK) status = pixels_append(b, &list, beam, least_jy, *out);
     status = ci_par_agree(comm, status);
     ci_mem_free(list.item);

@@ -6,6 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Of the rms, what it has to fall to for sources outside the image to be taken out. */
+static const double outside_gain = 0.9;
+
 typedef struct
 {
     ci_comm *team;
@@ -138,6 +141,22 @@ static ci_status prepare(tile_job *job, ci_tile_data *data)
     return correct(job, data);
 }
 
+/* After a rescue: where phases were corrected, or sources outside the image were the noise. */
+static ci_status image_again(const tile_job *job, const char *prefix, ci_tile_data *data,
+                             ci_image_stats *stats)
+{
+    tile_job again = *job;
+    ci_tile_options options = *job->options;
+    bool is_outside = data->coherence.rms_jy < outside_gain * stats->rms_jy;
+    if (data->self == CI_TILE_FIELD_NONE && !is_outside) return CI_OK;
+    if (is_outside && ci_comm_rank(job->team) == 0)
+        ci_log_info("tile %s: sources outside the image make its noise: they are taken out",
+                    job->task->id);
+    options.image.clean.outside = options.image.clean.outside || is_outside;
+    again.options = &options;
+    return image(&again, prefix, data, stats);
+}
+
 /* The values are gone with the images: they are read once more. Where there is no room for what
  * follows, nothing is measured. */
 static ci_status rescue(tile_job *job, const char *prefix, ci_tile_data *data,
@@ -158,7 +177,7 @@ static ci_status rescue(tile_job *job, const char *prefix, ci_tile_data *data,
         return CI_OK;
     }
     CI_TRY(status);
-    return data->self == CI_TILE_FIELD_NONE ? CI_OK : image(job, prefix, data, stats);
+    return image_again(job, prefix, data, stats);
 }
 
 static ci_status image_and_doubt(tile_job *job, const char *prefix, ci_tile_data *data,

@@ -42,6 +42,7 @@ typedef struct self_job
     look best;               /* with what is kept so far */
     ci_cal_corrections kept; /* table NULL: nothing */
     double phase_s;          /* that was asked of it */
+    bool is_rescue;          /* of gains in doubt: nobody asked for it */
     double phase_rise;       /* of peak/rms, of a round of phases that is kept */
 } self_job;
 
@@ -72,6 +73,7 @@ static ci_status look_at(const self_job *job, const ci_cal_table *table, look *o
     ci_tile_options options = *job->options;
     options.image.stokes = CI_VIS_POL_I;
     options.image.continues = options.image.keeps_model = false;
+    if (job->is_rescue) options.image.clean.outside = true; /* its phases are those of no gains */
     *out = (look){0};
     ci_status status = ci_tile_imager_new(job->comm, &imager, &options, job->data, job->prefix,
                                           (ci_image_reading){true, table});
@@ -260,6 +262,7 @@ static ci_status rescue(self_job *job)
     ci_qa_limits limits;
     ci_tile_coherence *c = &job->data->coherence;
     ci_tile_qa_limits(&limits, job->options->conf);
+    c->rms_jy = job->best.rms_jy;
     CI_TRY(loss_find(job));
     c->before = c->loss;
     bool is_good = c->loss <= needless * limits.image.max_flux_loss;
@@ -271,7 +274,8 @@ static ci_status self_run(ci_comm *comm, const ci_tile_options *options, const c
                           ci_tile_data *data, ci_status (*work)(self_job *job))
 {
     self_job job = {.comm = comm, .options = options, .data = data, .prefix = prefix};
-    job.phase_rise = work == rescue ? 1 : least_rise; /* fluxes are worth it */
+    job.is_rescue = work == rescue;
+    job.phase_rise = job.is_rescue ? 1 : least_rise; /* fluxes are worth it */
     size_t mark = ci_timer_begin(ci_comm_timer(comm), "self-calibration");
     ci_status status = look_at(&job, NULL, &job.best);
     if (status == CI_OK) status = work(&job);

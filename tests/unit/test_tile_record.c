@@ -73,7 +73,7 @@ static void calibration_make(ci_tile_record *record)
     c->is_approximate = true;
     c->field = CI_TILE_FIELD_AMPLITUDE;
     snprintf(c->field_why, sizeof c->field_why, "why \"not\"");
-    c->coherence = (ci_tile_coherence){true, true, 0.015, 0.004, 0.12};
+    c->coherence = (ci_tile_coherence){true, true, 0.015, 0.004, 0.12, NAN};
     c->n_residual = 2;
     c->residual[0] = 0.1;
     c->residual[1] = 0.2;
