@@ -91,7 +91,7 @@ ci_tile_gains ci_tile_gains_parse(const char *word);
 /* What a tile's own sources say of phases of gains that are another tile's. */
 typedef struct ci_tile_coherence
 {
-    bool is_doubted;    /* the noise leaves room for a loss: it was to be measured */
+    bool is_doubted;    /* the noise leaves room for a loss, or no source tells of one */
     bool is_measured;   /* as far as the sources tell */
     double loss, sigma; /* part of the flux that the images lack by it, and its error; NaN: the
                          * sources are too faint */

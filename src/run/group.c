@@ -66,6 +66,20 @@ static void noise_degrade(ci_report_group *record)
                      first->id, what);
 }
 
+/* Gains of another tile whose phases no source tells of. */
+static void phases_degrade(ci_report_group *record)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < record->n_tile; i++)
+        n += record->tile[i]->state == CI_TILE_PASSED && ci_run_phases_are_untold(record->tile[i]);
+    if (n > 0)
+        degraded_add(
+            record,
+            "sources of %zu tile%s are too faint to say whether gains of another tile have "
+            "kept their phases",
+            n, ci_plural(n));
+}
+
 static void tiles_degrade(ci_report_group *record, size_t n_passed, size_t n_partial)
 {
     if (n_passed < record->n_tile)
@@ -76,6 +90,7 @@ static void tiles_degrade(ci_report_group *record, size_t n_passed, size_t n_par
                      ci_plural(n_partial));
     tables_degrade(record);
     noise_degrade(record);
+    phases_degrade(record);
 }
 
 /* ---- judging --------------------------------------------------------------------------------- */
@@ -113,6 +128,28 @@ static void away_note(const ci_run_group *group, ci_report_group *record)
     ci_error_clear();
 }
 
+/* The tile that the tables were solved on is the first: where its image has shown that they are
+ * bad, they are bad for the others. */
+static ci_status judge_in_order(ci_run *run, const ci_run_group *group,
+                                const ci_tile_tables *tables, ci_report_group *record)
+{
+    size_t own = 0;
+    bool is_failed = false;
+    while (own < group->n_tile && strcmp(group->tile[own].id, tables->own_tile) != 0)
+        own++;
+    if (own < group->n_tile) {
+        ci_tile_record *tile = record->tile[own];
+        CI_TRY(ci_run_tile_judge(run, group, &group->tile[own], NULL, tile));
+        if (tile->state == CI_TILE_REFUSED)
+            CI_TRY(ci_run_tables_refuse(run, tables, tile, &is_failed));
+    }
+    for (size_t i = 0; i < group->n_tile; i++)
+        if (i != own)
+            CI_TRY(ci_run_tile_judge(run, group, &group->tile[i],
+                                     is_failed ? record->tile[own] : NULL, record->tile[i]));
+    return CI_OK;
+}
+
 /* Rank 0: judges and registers the tiles; has_passed[i]. CI_ERR_GATE, or what the first that
  * failed ended with, where too few are left. */
 static ci_status judge_tiles(ci_run *run, const ci_run_group *group, const ci_tile_tables *tables,
@@ -121,14 +158,13 @@ static ci_status judge_tiles(ci_run *run, const ci_run_group *group, const ci_ti
     size_t n_passed = 0, n_partial = 0;
     const ci_tile_record *first_failed = NULL;
     away_note(group, record);
+    CI_TRY(judge_in_order(run, group, tables, record));
     for (size_t i = 0; i < group->n_tile; i++) {
-        ci_tile_record *tile = record->tile[i];
-        CI_TRY(ci_run_tile_judge(run, group, &group->tile[i], tile));
+        const ci_tile_record *tile = record->tile[i];
         has_passed[i] = tile->state == CI_TILE_PASSED;
         n_passed += has_passed[i] != 0;
         n_partial += has_passed[i] != 0 && tile->is_degraded;
         if (!has_passed[i] && !first_failed) first_failed = tile;
-        if (tile->state == CI_TILE_REFUSED) CI_TRY(ci_run_tables_refuse(run, tables, tile));
     }
     tiles_degrade(record, n_passed, n_partial);
     return check_tiles(group, record, first_failed, n_passed);

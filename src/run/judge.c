@@ -63,13 +63,34 @@ const char *ci_run_noise_text(const ci_tile_record *record)
     return NULL;
 }
 
+bool ci_run_phases_are_untold(const ci_tile_record *record)
+{
+    for (size_t i = 0; record->gates && i < record->gates->n; i++) {
+        const ci_qa_gate *g = &record->gates->item[i];
+        if (g->kind == CI_QA_GATE_COHERENCE && g->outcome == CI_QA_SKIP) return true;
+    }
+    return false;
+}
+
+/* Tables that their own tile's image has shown to be bad are bad for others. */
+static void tables_refuse(const ci_tile_record *tables_of, ci_tile_record *record)
+{
+    bool is_passed = record->state == CI_TILE_PASSED && record->calibration;
+    if (!tables_of || !is_passed || record->calibration->gains != CI_TILE_GAINS_TRANSFERRED) return;
+    record->state = CI_TILE_REFUSED;
+    snprintf(record->reason, sizeof record->reason,
+             "its tables were solved on tile %s, which was refused: %.200s", tables_of->id,
+             tables_of->reason);
+}
+
 static void noise_warn(const ci_tile_record *record)
 {
     const char *noise = ci_run_noise_text(record);
     if (noise) ci_log_warning("tile %s: noise: %s: its fluxes may be off, too", record->id, noise);
 }
 
-static ci_status judge(ci_run *run, bool is_named, ci_tile_record *record)
+static ci_status judge(ci_run *run, bool is_named, const ci_tile_record *tables_of,
+                       ci_tile_record *record)
 {
     ci_qa_gates *gates = NULL;
     CI_TRY(ci_mem_alloc(&gates, 1, sizeof *gates, "quality gates"));
@@ -77,6 +98,7 @@ static ci_status judge(ci_run *run, bool is_named, ci_tile_record *record)
     if (status == CI_OK) status = ci_tile_record_judge(record, gates);
     ci_mem_free(gates);
     CI_TRY(status);
+    tables_refuse(tables_of, record);
     if (record->state == CI_TILE_REFUSED)
         ci_log_warning("tile %s refused: %s", record->id, record->reason);
     else
@@ -176,12 +198,12 @@ static ci_status observation_end(ci_run *run, const ci_tile_record *record)
 }
 
 ci_status ci_run_tile_judge(ci_run *run, const ci_run_group *group, const ci_run_tile *tile,
-                            ci_tile_record *record)
+                            const ci_tile_record *tables_of, ci_tile_record *record)
 {
     if (tile->is_hole) return CI_OK;
     CI_TRY(ci_run_lease_check(run));
     if (!record->is_reused) {
-        if (record->state == CI_TILE_PASSED) CI_TRY(judge(run, group->is_named, record));
+        if (record->state == CI_TILE_PASSED) CI_TRY(judge(run, group->is_named, tables_of, record));
         CI_TRY(ci_run_lease_check(run));
         CI_TRY(register_tile(run, tile, record));
     }

@@ -5,12 +5,16 @@
 #include "run/context.h"
 
 /* Gates of one tile that was made, into its record and tile.json; registers it, and ends the claim
- * on its observation. Rank 0 only. Local. */
+ * on its observation. tables_of: the tile whose refusal has failed the tables, which refuses those
+ * that only borrow them; NULL: they are good. Rank 0 only. Local. */
 CI_MUST_CHECK ci_status ci_run_tile_judge(ci_run *run, const ci_run_group *group,
-                                          const ci_run_tile *tile, ci_tile_record *record);
+                                          const ci_run_tile *tile, const ci_tile_record *tables_of,
+                                          ci_tile_record *record);
 
 /* What the gate of noise says of a tile that it warns of; NULL: nothing. Limits that are relaxed
  * are none. Borrowed from the record. Local. */
 const char *ci_run_noise_text(const ci_tile_record *record);
+/* Whether the gate of coherence could not tell. Local. */
+bool ci_run_phases_are_untold(const ci_tile_record *record);
 
 #endif

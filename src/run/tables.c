@@ -207,20 +207,22 @@ static ci_status keep_tables(ci_run *run, ci_tile_tables *tables, const ci_tile_
 }
 
 ci_status ci_run_tables_refuse(ci_run *run, const ci_tile_tables *tables,
-                               const ci_tile_record *tile)
+                               const ci_tile_record *tile, bool *is_failed)
 {
+    *is_failed = false;
     const char *const path[] = {tables->bandpass_path, tables->gain_path};
     char why[sizeof tile->reason + 32];
     const ci_qa_gate *gate = tile->gates ? ci_qa_tile_first_failed(tile->gates) : NULL;
     if (tables->gains != CI_TILE_GAINS_OWN || strcmp(tile->id, tables->own_tile) != 0) return CI_OK;
     if (!gate || (gate->kind != CI_QA_GATE_NOISE && gate->kind != CI_QA_GATE_DYNAMIC_RANGE))
         return CI_OK; /* a file that does not open, or has no beam, says nothing of gains */
+    *is_failed = true;
     snprintf(why, sizeof why, "its tile was refused: %s", tile->reason);
     CI_TRY(ci_run_lease_check(run));
     for (int i = 0; i < 2; i++)
         CI_TRY(ci_registry_cal_state_set(run->site.registry, path[i], CI_REGISTRY_CAL_FAILED, why));
-    ci_log_warning("tile %s: the tables that were solved on it are failed, no other run takes "
-                   "them: %s",
+    ci_log_warning("tile %s: the tables that were solved on it are failed, no other tile "
+                   "takes them: %s",
                    tile->id, why);
     return CI_OK;
 }

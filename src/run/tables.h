@@ -20,9 +20,9 @@ CI_MUST_CHECK ci_status ci_run_tables_choose(ci_run *run, const ci_run_group *gr
                                              ci_tile_tables *out);
 
 /* Tables that this run solved on a tile whose image quality gates refused: `failed` in the
- * registry, for no other run to take. Others stay as they are. Rank 0. Local. */
+ * registry, for no other run to take (*is_failed). Others stay as they are. Rank 0. Local. */
 CI_MUST_CHECK ci_status ci_run_tables_refuse(ci_run *run, const ci_tile_tables *tables,
-                                             const ci_tile_record *tile);
+                                             const ci_tile_record *tile, bool *is_failed);
 /* *found: both kinds are registered, within their validity, and solved on a calibrator, no faint
  * field. Over the world. Collective. */
 CI_MUST_CHECK ci_status ci_run_tables_are_there(ci_run *run, const ci_run_group *group,

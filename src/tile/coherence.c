@@ -36,18 +36,19 @@ static double antennas_of(const ci_vis_meta *meta)
     return 0.5 + sqrt(0.25 + 2 * (double)meta->n_baseline);
 }
 
-bool ci_tile_coherence_is_doubted(const ci_tile_options *options, const ci_tile_data *data,
-                                  const ci_cal_table *gain, const ci_image_stats *stats)
+ci_tile_doubt ci_tile_coherence_doubt(const ci_tile_options *options, const ci_tile_data *data,
+                                      const ci_cal_table *gain, const ci_image_stats *stats)
 {
     ci_qa_limits limits;
     double ratio = stats->rms_jy / stats->thermal_jy, peak = stats->peak_jy / stats->thermal_jy;
     ci_tile_qa_limits(&limits, options->conf);
-    if (!(limits.image.max_flux_loss < 1) || !isfinite(ratio)) return false;
+    if (!(limits.image.max_flux_loss < 1) || !isfinite(ratio)) return CI_TILE_DOUBT_NONE;
     bool has_phases = data->field == CI_TILE_FIELD_PHASE || data->field == CI_TILE_FIELD_ALL;
-    if (has_phases || ci_tile_gains_are_own(data, gain)) return false;
-    if (ratio > limits.image.warn_noise_ratio) return true;
+    if (has_phases || ci_tile_gains_are_own(data, gain)) return CI_TILE_DOUBT_NONE;
+    if (ratio > limits.image.warn_noise_ratio) return CI_TILE_DOUBT_NOISE;
+    if (!(peak > least_peak)) return CI_TILE_DOUBT_FAINT;
     double loss = noise_factor * (ratio * ratio - 1) * pow(antennas_of(data->set->meta) / peak, 2);
-    return peak > least_peak && loss > limits.image.max_flux_loss;
+    return loss > limits.image.max_flux_loss ? CI_TILE_DOUBT_NOISE : CI_TILE_DOUBT_NONE;
 }
 
 ci_status ci_tile_coherence_find(ci_comm *comm, const ci_tile_options *options,

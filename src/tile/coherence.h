@@ -8,10 +8,18 @@
  * applied, or NULL. Tables that --cal gives are own where one of their times is the tile's. Local.
  */
 bool ci_tile_gains_are_own(const ci_tile_data *data, const ci_cal_table *gain);
-/* Whether an image's noise leaves room for a loss of flux above its limit by phases of gains that
- * are another tile's, which the tile's field has not corrected. Local. */
-bool ci_tile_coherence_is_doubted(const ci_tile_options *options, const ci_tile_data *data,
-                                  const ci_cal_table *gain, const ci_image_stats *stats);
+/* Why phases of gains that are another tile's, and that the tile's field has not corrected, are not
+ * known to be good. */
+typedef enum ci_tile_doubt
+{
+    CI_TILE_DOUBT_NONE,
+    CI_TILE_DOUBT_NOISE, /* the noise leaves room for a loss of flux above its limit: to be measured
+                          */
+    CI_TILE_DOUBT_FAINT  /* no source is bright enough to say anything of them */
+} ci_tile_doubt;
+/* By an image made with them. Local. */
+ci_tile_doubt ci_tile_coherence_doubt(const ci_tile_options *options, const ci_tile_data *data,
+                                      const ci_cal_table *gain, const ci_image_stats *stats);
 /* The part of the flux that the data lose by the phases that the sources of `model` show, and its
  * error; NaN: they are too faint. The data stay. Collective. */
 CI_MUST_CHECK ci_status ci_tile_coherence_find(ci_comm *comm, const ci_tile_options *options,

@@ -185,9 +185,9 @@ static ci_status image_and_doubt(tile_job *job, const char *prefix, ci_tile_data
 {
     CI_TRY(self_calibrate(job, prefix, data));
     CI_TRY(image(job, prefix, data, stats));
-    data->coherence.is_doubted =
-        ci_tile_coherence_is_doubted(job->options, data, job->tables->gain, stats);
-    if (!data->coherence.is_doubted || data->coherence.is_measured) return CI_OK;
+    ci_tile_doubt doubt = ci_tile_coherence_doubt(job->options, data, job->tables->gain, stats);
+    data->coherence.is_doubted = doubt != CI_TILE_DOUBT_NONE;
+    if (doubt != CI_TILE_DOUBT_NOISE || data->coherence.is_measured) return CI_OK;
     return rescue(job, prefix, data, stats);
 }
 

@@ -58,17 +58,17 @@ def write(name, rows):
     return path
 
 
-def observe(name, sky, drift_deg):
+def observe(name, sky, drift_deg, seen=None):
     """Files of the calibrator's tile and of the field's: one sky for each, as one sky has no edge."""
     out = []
-    for tile, rows in enumerate((calibrator, sky)):
+    for tile, rows in enumerate((seen or calibrator, sky)):
         data, _ = simulate(*SMALL, "--sources", write(f"{name}-{tile}.csv", rows), "--sefd", NOISE_JY, *RAW, "--drift-phase",
                            drift_deg, "--drift-amp", 0.06 if drift_deg else 0)
         out += sorted(files_of(data))[2 * tile:2 * tile + 2]
     return out
 
 
-def run(name, files, *options, ranks=2):
+def run(name, files, *options, ranks=2, code=0):
     """What the run printed, and record and folder of the field's tile."""
     env = {k: v for k, v in os.environ.items() if not k.startswith("CONTIMG_") or k == "CONTIMG_SHARE"}
     for key, place in (("STATE", f"{name}-state"), ("OUTPUT", name), ("PRODUCTS", f"{name}-products")):
@@ -78,7 +78,7 @@ def run(name, files, *options, ranks=2):
     command = [os.path.join(source, "tests/mpirun.sh"), str(ranks), contimg, "run", *files, "--no-publish", "--size", "800",
                "--model", model, *options]
     done = subprocess.run(command, capture_output=True, text=True, env=env)
-    check(done.returncode == 0, " ".join(command[2:]), done.stdout, done.stderr[-3000:])
+    check(done.returncode == code, " ".join(command[2:]), done.stdout, done.stderr[-3000:])
     tile = f"{env['CONTIMG_OUTPUT_DIR']}/tiles/{FIELD}"
     with open(f"{tile}/tile.json") as f:
         record = json.load(f)
@@ -163,6 +163,22 @@ def test_good_gains():
         check(gates["noise"]["value"] < 1.2 and gates["coherence"]["outcome"] == "pass", gates["noise"], gates["coherence"])
         check("DEGRADED" not in out and len(record["image"]["outside"]) >= 1, out)
         near(flux_scale(tile), 1, 0.02 if name == "steady" else 0.045, "fluxes")  # 3 sigma of faint ones
+
+
+def test_faint_field():
+    """No source says whether the phases were kept: the product does."""
+    out, record, tile, gates = run("blank", observe("blank", sources_of([0.012] + [0.006] * 11), 60))
+    check(record["state"] == "passed" and gates["coherence"]["outcome"] == "skip", record["state"], gates)
+    check("DEGRADED: sources of 1 tile are too faint to say whether gains of another tile have kept their phases" in out, out)
+
+
+def test_tables_of_a_refused_tile():
+    """A calibrator that is two sources, listed as one: its tile shows that the tables are bad, the field's does not."""
+    ra, dec, _ = calibrator["CAL"]
+    two = {name: (ra, dec + sign * 15 / 3600, 6.35) for name, sign in (("CAL", 1), ("CALB", -1))}
+    out, record, tile, gates = run("double", observe("double", bright, 10, two), code=7)
+    check(gates["noise"]["outcome"] == "pass" and gates["coherence"]["outcome"] == "pass", gates)
+    check(record["state"] == "refused" and record["reason"].startswith("its tables were solved on tile "), record["reason"])
 
 
 run_tests(globals())
