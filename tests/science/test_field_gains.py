@@ -132,7 +132,8 @@ def test_noise():
         print(f"{key}: rms {ratio:.3f} x thermal, {word}")
         check(word == ("none" if key == "none" else "all"), key, word)
         check(record["calibration"]["how"] == "transferred" and record["calibration"]["field"] == word, record["calibration"])
-        check(ratio < 1.06 if word == "all" else ratio > 1.3, key, ratio)
+        # 1.047 to 1.082 with other compression, or none: noise of the gains
+        check(ratio < 1.1 if word == "all" else ratio > 1.3, key, ratio)
 
 
 def test_fluxes():
@@ -165,7 +166,8 @@ def test_positions():
         _, off = found_in(made[key][1])
         shift[key] = np.hypot(*np.average(off[:2, :2], axis=0, weights=off[:2, 2]))
     print(f"positions of the two brightest are off by {shift['all']:.3f} arcsec, {shift['none']:.3f} with transferred gains")
-    check(shift["all"] < 0.05 and shift["none"] > 1, "positions", shift)
+    # noise of the gains, too: 0.040 to 0.082 arcsec with other compression, or none
+    check(shift["all"] < 0.1 and shift["none"] > 1, "positions", shift)
 
 
 def test_ranks():
