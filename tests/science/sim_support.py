@@ -147,3 +147,18 @@ def gain(truth, number, pol, jd, freqs):
 
 def delay(truth, number, pol):
     return next(r for r in truth["gains"]["receptors"] if r["number"] == number and r["pol"] == pol)["delay_s"]
+
+
+def tile_centre(tile, *options):
+    """Right ascension and declination, degrees, that a tile of contimg-sim's looks at."""
+    made, _ = simulate("--sub-bands", 1, "--channels", 1, *options, "--calibrator", 1, "--calibrator-tile", tile, "--sefd", 0)
+    one = truth_of(made)["sources"][0]
+    return one["ra_deg"], one["dec_deg"]
+
+
+def sources_write(path, rows):
+    """A catalogue of {name: (right ascension and declination in degrees, Jy at 1.4 GHz)}, spectra of -0.7."""
+    with open(path, "w") as f:
+        f.write("name,ra_deg,dec_deg,flux_jy,ref_freq_hz,spectral_index\n")
+        f.writelines(f"{n},{ra % 360:.8f},{dec:.8f},{s},1.4e9,-0.7\n" for n, (ra, dec, s) in rows.items())
+    return path

@@ -12,7 +12,7 @@ import subprocess
 import numpy as np
 
 from checks import check, near, run_tests, scratch
-from sim_support import files_of, need_contimg, simulate, skip, source, truth_of
+from sim_support import files_of, need_contimg, simulate, skip, source, sources_write, tile_centre
 
 contimg = need_contimg()
 try:
@@ -33,10 +33,7 @@ folder = scratch("scale")
 
 
 def centre_of(tile):
-    made, _ = simulate(*SMALL[:2], "--sub-bands", 1, "--channels", 1, *SMALL[6:], "--calibrator", 1, "--calibrator-tile", tile,
-                       "--sefd", 0)
-    one = truth_of(made)["sources"][0]
-    return one["ra_deg"], one["dec_deg"]
+    return tile_centre(tile, *SMALL[:2], *SMALL[6:])
 
 
 calibrator = {"CAL": (*centre_of(0), 12.7)}
@@ -51,11 +48,7 @@ def sources_of(fluxes):
 
 
 def write(name, rows):
-    path = os.path.join(folder, name)
-    with open(path, "w") as f:
-        f.write("name,ra_deg,dec_deg,flux_jy,ref_freq_hz,spectral_index\n")
-        f.writelines(f"{n},{ra % 360:.8f},{dec:.8f},{s},1.4e9,-0.7\n" for n, (ra, dec, s) in rows.items())
-    return path
+    return sources_write(os.path.join(folder, name), rows)
 
 
 def observe(name, sky, drift_deg, seen=None):
