@@ -7,6 +7,7 @@
 #include <math.h>
 
 static const double coherent_min = 5; /* rms over that of independent residuals */
+static const double fills_min = 0.05; /* rms of the PSF whose sources fill the image */
 static const double rms_falls = 0.97; /* in a cycle that goes deeper, else it is of no use */
 static const double inner_least = 1.0 / 16;
 
@@ -31,6 +32,17 @@ static ci_status incoherent_rms(ci_comm *comm, const ci_clean *c, double *rms)
     return status;
 }
 
+/* Whether what is left of sources can be the residual's rms. Sidelobes of many stations are too low
+ * for that: what is coherent there comes from gains that are wrong, and the model should not follow
+ * it. */
+static ci_status sources_fill(ci_comm *comm, const ci_clean *c, bool *out)
+{
+    double rms;
+    CI_TRY(ci_grid_slab_rms(comm, c->layout, c->setup.psf, &rms));
+    *out = rms > fills_min;
+    return CI_OK;
+}
+
 /* Whether to try it: the first time where the residual is no noise, then where it helped. */
 static ci_status is_worth(ci_comm *comm, const ci_clean *c, bool *out)
 {
@@ -42,7 +54,7 @@ static ci_status is_worth(ci_comm *comm, const ci_clean *c, bool *out)
         return CI_OK;
     }
     CI_TRY(incoherent_rms(comm, c, &incoherent));
-    *out = rms > coherent_min * incoherent;
+    if (rms > coherent_min * incoherent) CI_TRY(sources_fill(comm, c, out));
     if (*out)
         ci_log_info(
             "clean: rms %.4g Jy/beam is %.3g times that of noise: components are cleaned to "

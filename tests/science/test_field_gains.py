@@ -110,7 +110,8 @@ def sum_of(tile):
 
 
 made, first = {}, None
-for key, n, more in (("all", 1, ()), ("again", 3, ()), ("none", 2, ("--field-gains", "none"))):
+for key, n, more in (("all", 1, ()), ("again", 3, ()), ("none", 2, ("--field-gains", "none")),
+                     ("raw", 2, ("--field-gains", "none", "--no-average"))):
     first, made[key] = run(key, "--model", catalogue, *more, ranks=n)
 
 
@@ -123,10 +124,19 @@ def test_noise():
     for key, (record, tile) in made.items():
         ratio, word = noise_of(tile)
         print(f"{key}: rms {ratio:.3f} x thermal, {word}")
-        check(word == ("none" if key == "none" else "all"), key, word)
+        check(word == ("none" if key in ("none", "raw") else "all"), key, word)
         check(record["calibration"]["how"] == "transferred" and record["calibration"]["field"] == word, record["calibration"])
         # 1.047 to 1.082 with other compression, or none: noise of the gains
         check(ratio < 1.1 if word == "all" else ratio > 1.3, key, ratio)
+
+
+def test_noise_does_not_hang_on_compression():
+    """Errors of gains are the same with every visibility imaged: CLEAN followed them to 4.5 times the noise, the rest
+    of a model of 85 000 components."""
+    ratio = [noise_of(made[key][1])[0] for key in ("none", "raw")]
+    components = [made[key][0]["image"]["n_minor"] for key in ("none", "raw")]
+    near(ratio[0] / ratio[1], 1, 0.05, "rms with and without compression", ratio)
+    check(max(components) < 2 * min(components), "components with and without compression", components)
 
 
 def test_fluxes():
