@@ -32,6 +32,7 @@ class Tile:
         with h5py.File(names[0]) as f:
             header = f["Header"]
             self.time = np.unique(header["time_array"][:])
+            self.antennas = np.unique(header["ant_1_array"][:])
             self.n_antenna = int(max(header["ant_1_array"][:].max(), header["ant_2_array"][:].max())) + 1
             self.n_chan = f["Data/visdata"].shape[-2]
         self.minute = (self.time - self.time[0]) / MINUTE
@@ -80,6 +81,24 @@ class Tile:
         factor = np.ones((len(self.time), self.n_antenna))
         factor[len(self.time) // 2 - 1:, ::6] = 1.3
         return self.by_antenna(factor)
+
+    def without_signal(self):
+        """Marks [time][antenna]: two antennas from mid tile on, a third in the first third."""
+        marks, those = np.zeros((2, len(self.time), self.n_antenna), bool), self.antennas
+        marks[0, len(self.time) // 2:, those[[len(those) // 4, len(those) // 2]]] = True
+        marks[1, :len(self.time) // 3, those[-3]] = True
+        return marks
+
+    def lost(self):
+        """A thousandth of the signal is left of the two, of the third the noise of its receivers."""
+        quiet, noisy = self.without_signal()
+
+        def change(data, row):
+            noise = 4.7 * row.unit * self.random.normal(size=(2, *data.shape))
+            is_noise = (noisy[row.t, row.a] | noisy[row.t, row.b]) & (row.a != row.b)
+            data = np.where(is_noise[:, None, None], noise[0] + 1j * noise[1], data)
+            return data * np.where(quiet, 1e-3, 1.0)[row.t, row.a, None, None] * np.where(quiet, 1e-3, 1.0)[row.t, row.b, None, None]
+        return change
 
     def hole(self):
         def change(data, row):
@@ -135,6 +154,7 @@ TROUBLES = {
     "turning": ([], ["turning"]),
     "walking": ([], ["walking"]),
     "jump": ([], ["jump"]),
+    "lost": ([], ["lost"]),
     "hole": ([], ["hole"]),
     "scrambled": ([], ["scrambled"]),
     "dead": (["--dead", 5, "--dead-pol", 4], []),

@@ -74,10 +74,6 @@ ci_status ci_cal_reference_choose(ci_cal_problem *p)
     if (list && *list) CI_TRY(names_check(p, list));
     p->i_ref = list && *list ? named_find(p, list) : -1;
     if (p->i_ref >= 0) return CI_OK;
-    if (list && *list && ci_comm_rank(p->comm) == 0)
-        ci_log_warning("calibration: none of the reference antennas \"%s\" has data; one is chosen "
-                       "by data quality",
-                       list);
     for (size_t a = 0; a < p->n_antenna; a++)
         if (samples_of(p, a) > most) most = samples_of(p, a);
     CI_TRY(ci_mem_alloc(&coordinate, p->n_antenna, sizeof *coordinate, "reference antenna"));
@@ -102,6 +98,15 @@ ci_status ci_cal_reference_choose(ci_cal_problem *p)
         p->i_ref = (int32_t)a;
     }
     return CI_OK;
+}
+
+void ci_cal_reference_tell(const ci_cal_problem *p)
+{
+    const char *list = p->options->ref_antenna;
+    if (!list || !*list || named_find(p, list) >= 0 || p->i_ref < 0) return;
+    ci_log_warning("calibration: none of the reference antennas \"%s\" has data: %s is taken, by "
+                   "data quality",
+                   list, ci_vis_text(p->meta->array.antenna[p->i_ref].name));
 }
 
 /* Rotates one step so that it agrees best with another; false where nobody is in both. */

@@ -70,6 +70,25 @@ static size_t start_channels(const ci_cal_problem *p, size_t *n)
     return best;
 }
 
+/* The first gains of one receptor: as they were found; 1 where it has none at all. One that has
+ * some stays flagged where it has none, as it may be dead there: a gain of 1 would promise power
+ * that the data lack, by the square of what a unit of the data is, and no bandpass would come of
+ * it. */
+static void start_fill(ci_cal_problem *p, size_t h, size_t a, bool is_found)
+{
+    bool has_any = false;
+    for (size_t t = 0; is_found && t < p->n_interval; t++) {
+        size_t i = (h * p->n_interval + t) * p->n_antenna + a;
+        has_any |= p->gain_flag[i] == 0 && p->gain[i] != 0;
+    }
+    for (size_t t = 0; t < p->n_interval; t++) {
+        size_t i = (h * p->n_interval + t) * p->n_antenna + a;
+        bool is_good = has_any && p->gain_flag[i] == 0 && p->gain[i] != 0;
+        p->gain_flag[i] = has_any && !is_good ? CI_CAL_FAILED : 0;
+        if (!is_good) p->gain[i] = has_any ? 0 : 1;
+    }
+}
+
 /* Gains of each interval on channels so few that no delay changes phases over them: without them
  * phases that drift through a turn would cancel in the first bandpass. */
 static ci_status gains_start(ci_cal_problem *p)
@@ -90,11 +109,9 @@ static ci_status gains_start(ci_cal_problem *p)
     }
     for (size_t i = 0; i < n_gain; i++)
         n_weak += p->gain_flag[i] != CI_CAL_NO_DATA && !((double)p->gain_snr[i] > start_snr);
-    for (size_t i = 0; i < n_gain; i++) {
-        if (at >= p->n_chan || 10 * n_weak > n_gain || p->gain_flag[i] || p->gain[i] == 0)
-            p->gain[i] = 1;
-        p->gain_flag[i] = 0;
-    }
+    bool is_found = at < p->n_chan && 10 * n_weak <= n_gain;
+    for (size_t i = 0; i < p->n_feed * p->n_antenna; i++)
+        start_fill(p, i / p->n_antenna, i % p->n_antenna, is_found);
     return CI_OK;
 }
 
@@ -316,6 +333,7 @@ ci_status ci_cal_solve(ci_comm *comm, const ci_vis_set *set, ci_cal_model model,
                  options->max_uv_lambda, options->tolerance, options->max_iteration,
                  options->min_snr, options->min_baselines, options->n_round, options->huber_sigma);
     CI_TRY(ci_cal_problem_new(comm, set, model.predict, model.context, options, &p));
+    if (ci_comm_rank(comm) == 0) ci_cal_reference_tell(p);
     ci_status status = ci_par_agree(comm, antennas_check(p));
     if (status == CI_OK) status = rounds_run(p);
     if (status == CI_OK) status = ci_cal_misfits_flag(p);

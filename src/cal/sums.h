@@ -161,6 +161,8 @@ ci_status ci_cal_powers_gather(ci_cal_problem *problem, void **whole, size_t *n_
 
 /* reference.c. Antenna whose phase is 0. Local. */
 ci_status ci_cal_reference_choose(ci_cal_problem *problem);
+/* Warns where it is none of those that were named. Local. */
+void ci_cal_reference_tell(const ci_cal_problem *problem);
 /* Solutions [n_step][n_antenna] (channels or intervals) of one feed where the reference has
  * none are rotated to agree best with the nearest that have a phase. Local. */
 void ci_cal_reference_align(size_t n_step, size_t n_antenna, int32_t i_ref, ci_c64 *gain,

@@ -10,7 +10,6 @@
 
 enum
 {
-    N_PAIR = 128,   /* neighbours of a baseline that its coherence is taken of */
     N_SCRATCH = 512 /* samples of a baseline that its median is taken of */
 };
 
@@ -19,19 +18,18 @@ static const double nearly_all =
 
 static const double least_coherence = 0.3;
 
-typedef struct record
+/* Records of this rank and of all. */
+typedef struct gathered
 {
-    int64_t i_sub_band, i_baseline;
-    double median[4];    /* NaN: no good sample */
-    double coherence[4]; /* of neighbours: near 1 a sky, 0 noise or interference */
-    int64_t n_good[4], n_all;
-} record;
+    ci_flag_record *here, *whole; /* owned */
+    size_t n_here, n_whole;
+} gathered;
 
 /* The gathered records and what the decision works on, for one feed. */
 typedef struct judge
 {
     const ci_vis_meta *meta;
-    const record *records;
+    const ci_flag_record *records;
     size_t n_record, i_pol;
     double *value;           /* [n_record] median over the sub-band's scale; NaN where unused */
     double *scratch;         /* [n_record] */
@@ -44,40 +42,22 @@ typedef struct judge
     int64_t *count;          /* [2][n_antenna] good samples, all samples */
 } judge;
 
-/* |sum v' conj v| / sum |v|^2 over good samples v and the next good ones v', some N_PAIR of them
- * evenly spread. */
-static double coherence_measure(const ci_vis_block *block, size_t i_row, size_t i_row_end,
-                                size_t i_pol)
-{
-    size_t first = ci_vis_sample(block, i_row, 0, i_pol), step = block->n_pol;
-    size_t n = (i_row_end - i_row) * block->n_chan, stride = (n + N_PAIR - 1) / N_PAIR;
-    double x = 0, y = 0, z = 0;
-    for (size_t i = 0; i + 1 < n; i += stride) {
-        size_t k = first + i * step;
-        if (block->flags[k] || block->flags[k + step]) continue;
-        double a = crealf(block->data[k]), b = cimagf(block->data[k]);
-        double c = crealf(block->data[k + step]), d = cimagf(block->data[k + step]);
-        x += a * c + b * d;
-        y += a * d - b * c;
-        z += 0.5 * (a * a + b * b + c * c + d * d);
-    }
-    return z > 0 ? hypot(x, y) / z : 0;
-}
-
-static ci_status records_make(const ci_vis_set *set, ci_isa isa, record **out, size_t *n_out)
+static ci_status records_make(const ci_vis_set *set, ci_isa isa, ci_flag_times *times,
+                              ci_flag_record **out, size_t *n_out)
 {
     size_t n_max = 0, n = 0;
     float *scratch = NULL;
-    record *records = NULL;
+    ci_flag_record *records = NULL;
     for (size_t i = 0; i < set->n_block; i++)
         n_max += set->block[i]->part.n_baseline;
     CI_TRY(ci_mem_alloc(&scratch, N_SCRATCH, sizeof *scratch, "amplitudes of a baseline"));
     ci_status status = ci_mem_alloc(&records, n_max, sizeof *records, "medians of baselines");
+    if (status == CI_OK && times) status = ci_flag_times_new(times, set->meta, n_max);
     for (size_t i = 0; status == CI_OK && i < set->n_block; i++) {
         const ci_vis_block *block = set->block[i];
         for (size_t i_row = 0, end; i_row < block->n_row && n < n_max; i_row = end) {
             end = ci_vis_baseline_end(block, i_row);
-            record *r = &records[n++];
+            ci_flag_record *r = &records[n++];
             r->i_sub_band = (int64_t)block->part.i_sub_band;
             r->i_baseline = block->i_baseline[i_row];
             r->n_all = (int64_t)((end - i_row) * block->n_chan);
@@ -86,7 +66,7 @@ static ci_status records_make(const ci_vis_set *set, ci_isa isa, record **out, s
                 if (!ci_vis_pol_is_parallel(block->meta->pol[p])) continue;
                 r->median[p] = ci_flag_median_amplitude(block, i_row, end, p, scratch, N_SCRATCH,
                                                         isa, &r->n_good[p]);
-                r->coherence[p] = coherence_measure(block, i_row, end, p);
+                r->coherence[p] = ci_flag_times_add(times, block, i_row, end, p, n - 1);
             }
         }
     }
@@ -96,12 +76,12 @@ static ci_status records_make(const ci_vis_set *set, ci_isa isa, record **out, s
     return status;
 }
 
-static bool is_auto(const judge *j, const record *r)
+static bool is_auto(const judge *j, const ci_flag_record *r)
 {
     return ci_vis_baseline_is_auto(j->meta, (size_t)r->i_baseline);
 }
 
-static bool is_used(const judge *j, const record *r, bool autos)
+static bool is_used(const judge *j, const ci_flag_record *r, bool autos)
 {
     int32_t ant1 = j->meta->baseline_ant1[r->i_baseline];
     int32_t ant2 = j->meta->baseline_ant2[r->i_baseline];
@@ -118,7 +98,7 @@ static void values_normalise(judge *j, bool autos)
         for (end = first;
              end < j->n_record && j->records[end].i_sub_band == j->records[first].i_sub_band;
              end++) {
-            const record *r = &j->records[end];
+            const ci_flag_record *r = &j->records[end];
             bool living = !j->is_out[j->meta->baseline_ant1[r->i_baseline]] &&
                           !j->is_out[j->meta->baseline_ant2[r->i_baseline]];
             if (is_used(j, r, autos) && living) j->scratch[n++] = r->median[j->i_pol];
@@ -250,7 +230,7 @@ static void feed_judge(judge *j, const ci_flag_options *options, bool again, ci_
     }
 }
 
-static ci_status judge_new(judge *j, const ci_vis_meta *meta, const record *records,
+static ci_status judge_new(judge *j, const ci_vis_meta *meta, const ci_flag_record *records,
                            size_t n_record)
 {
     static const char what[] = "dead receptors";
@@ -289,7 +269,7 @@ static void samples_count(judge *j)
     for (size_t a = 0; a < 2 * n_antenna; a++)
         j->count[a] = 0;
     for (size_t i = 0; i < j->n_record; i++) {
-        const record *r = &j->records[i];
+        const ci_flag_record *r = &j->records[i];
         if (is_auto(j, r)) continue;
         int32_t ant[2] = {j->meta->baseline_ant1[r->i_baseline],
                           j->meta->baseline_ant2[r->i_baseline]};
@@ -300,7 +280,7 @@ static void samples_count(judge *j)
     }
 }
 
-static ci_status judge_all(const ci_vis_meta *meta, const record *records, size_t n_record,
+static ci_status judge_all(const ci_vis_meta *meta, const ci_flag_record *records, size_t n_record,
                            const ci_flag_options *options, bool again, ci_flag_report *report)
 {
     judge j;
@@ -372,21 +352,113 @@ void ci_flag_dead_tell(const ci_vis_meta *meta, const ci_flag_options *options,
     }
 }
 
+/* ---- for a part of the time ------------------------------------------------------------------ */
+
+/* Amplitude below which a baseline is one of a dead receptor, [n_sub_band][n_pol]; records come in
+ * order of sub-bands. */
+static ci_status limits_find(const ci_vis_meta *meta, const ci_flag_record *records,
+                             size_t n_record, double dead_fraction, double *limit)
+{
+    double *scratch = NULL;
+    CI_TRY(ci_mem_alloc(&scratch, n_record, sizeof *scratch, "lost receptors"));
+    for (size_t p = 0; p < meta->n_pol; p++) {
+        for (size_t first = 0, end = 0; first < n_record; first = end) {
+            size_t n = 0;
+            for (; end < n_record && records[end].i_sub_band == records[first].i_sub_band; end++)
+                if (isfinite(records[end].median[p]) &&
+                    !ci_vis_baseline_is_auto(meta, (size_t)records[end].i_baseline))
+                    scratch[n++] = records[end].median[p];
+            bool is_used = n > 0 && ci_vis_pol_is_parallel(meta->pol[p]);
+            limit[(size_t)records[first].i_sub_band * meta->n_pol + p] =
+                is_used ? dead_fraction * ci_num_median(scratch, n) : 0;
+        }
+    }
+    ci_mem_free(scratch);
+    return CI_OK;
+}
+
+static void lost_mark(ci_vis_block *block, const uint8_t *lost)
+{
+    const ci_vis_meta *meta = block->meta;
+    for (size_t p = 0; p < block->n_pol; p++) {
+        receptors r = receptors_of(meta, p);
+        for (size_t i_row = 0; i_row < block->n_row; i_row++) {
+            size_t t = (size_t)block->i_time[i_row];
+            size_t ant1 = (size_t)meta->baseline_ant1[block->i_baseline[i_row]] * meta->n_pol;
+            size_t ant2 = (size_t)meta->baseline_ant2[block->i_baseline[i_row]] * meta->n_pol;
+            if (!(r.first >= 0 && lost[(ant1 + (size_t)r.first) * meta->n_time + t]) &&
+                !(r.second >= 0 && lost[(ant2 + (size_t)r.second) * meta->n_time + t]))
+                continue;
+            for (size_t i_chan = 0; i_chan < block->n_chan; i_chan++)
+                block->flags[ci_vis_sample(block, i_row, i_chan, p)] |= CI_VIS_FLAG_DEAD;
+        }
+    }
+}
+
+/* Flags receptors at the times at which they are lost; *n_lost: how many of both. Collective. */
+static ci_status lost_find(ci_comm *comm, ci_vis_set *set, const ci_flag_options *options,
+                           const gathered *all, ci_flag_times *times, size_t *n_lost)
+{
+    const ci_vis_meta *meta = set->meta;
+    double *limit = NULL;
+    uint8_t *lost = NULL;
+    ci_status status =
+        ci_mem_alloc(&limit, meta->n_sub_band * meta->n_pol, sizeof *limit, "lost receptors");
+    if (status == CI_OK)
+        status = limits_find(meta, all->whole, all->n_whole, options->dead_fraction, limit);
+    status = ci_par_agree(comm, status);
+    if (status == CI_OK)
+        status = ci_flag_times_count(comm, times, meta, all->here, all->n_here, limit);
+    if (status == CI_OK)
+        status = ci_par_agree(
+            comm, ci_flag_times_judge(times, meta, ci_comm_rank(comm) == 0, &lost, n_lost));
+    for (size_t i = 0; status == CI_OK && *n_lost > 0 && i < set->n_block; i++)
+        lost_mark(set->block[i], lost);
+    ci_mem_free(limit);
+    ci_mem_free(lost);
+    return status;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+static void gathered_clear(gathered *all)
+{
+    ci_mem_free(all->whole);
+    ci_mem_free(all->here);
+    *all = (gathered){0};
+}
+
+/* Records of all ranks; times NULL: not looked at one by one. Collective. */
+static ci_status records_gather(ci_comm *comm, const ci_vis_set *set, ci_flag_times *times,
+                                gathered *out)
+{
+    void *whole = NULL;
+    size_t n_byte = 0;
+    CI_AGREE(comm, records_make(set, ci_comm_isa(comm), times, &out->here, &out->n_here));
+    CI_TRY(ci_par_gather(comm, out->here, out->n_here * sizeof *out->here, -1, &whole, &n_byte));
+    out->whole = whole;
+    out->n_whole = n_byte / sizeof *out->whole;
+    return CI_OK;
+}
+
 ci_status ci_flag_dead(ci_comm *comm, ci_vis_set *set, const ci_flag_options *options, bool again,
                        ci_flag_report *report)
 {
-    record *here = NULL;
-    void *whole = NULL;
-    size_t n_here = 0, n_byte = 0;
-    ci_status status = ci_par_agree(comm, records_make(set, ci_comm_isa(comm), &here, &n_here));
+    gathered all = {0};
+    ci_flag_times times = {0};
+    size_t n_lost = 0;
+    ci_status status = records_gather(comm, set, again ? NULL : &times, &all);
+    if (status == CI_OK && !again) status = lost_find(comm, set, options, &all, &times, &n_lost);
+    ci_flag_times_clear(&times);
+    if (status == CI_OK && n_lost > 0) {
+        gathered_clear(&all);
+        status = records_gather(comm, set, NULL, &all);
+    }
     if (status == CI_OK)
-        status = ci_par_gather(comm, here, n_here * sizeof *here, -1, &whole, &n_byte);
-    if (status == CI_OK)
-        status = ci_par_agree(
-            comm, judge_all(set->meta, whole, n_byte / sizeof(record), options, again, report));
+        status = ci_par_agree(comm,
+                              judge_all(set->meta, all.whole, all.n_whole, options, again, report));
     for (size_t i = 0; status == CI_OK && i < set->n_block; i++)
         dead_mark(set->block[i], report);
-    ci_mem_free(whole);
-    ci_mem_free(here);
+    gathered_clear(&all);
     return status;
 }

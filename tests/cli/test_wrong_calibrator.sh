@@ -62,3 +62,9 @@ rows = {round(float(r["ra_deg"]), 1): float(r["flux_jy"]) for r in csv.DictReade
 sys.exit(not (set(rows) == {359.9, 0.1} and abs(rows[359.9] / 5 - 1) < 0.05 and abs(rows[0.1] / 3 - 1) < 0.05))
 END
 echo "what does not fit the data is refused"
+
+# A reference antenna without data: said once, with the one that is taken, however often gains are solved for.
+good 'published: ' 0 run cal/*.hdf5 --model cal/truth-calibrator.csv $options $(places reference) --ref-antenna 110,111 --self-cal
+[ "$(grep -ac 'self-calibration: ' "$err")" -gt 2 ] || fail "$tried: no self-calibration"
+[ "$(grep -ac 'none of the reference antennas "110,111" has data: [0-9]* is taken' "$err")" = 1 ] ||
+  fail "$tried: reference antennas: $(grep -a 'reference antennas' "$err")"

@@ -175,6 +175,63 @@ static void test_reference_lost(ci_comm *world)
     solved_free(&x);
 }
 
+/* Antennas that lose their signal unnoticed keep what was solved while they had it, the reference
+ * too; the data's unit is not that of gains. */
+static bool is_without(int32_t antenna, int32_t time)
+{
+    return (antenna == 2 && time >= 11) || (antenna == 7 && time < 16);
+}
+
+static void spoil_signal(ci_vis_set *set)
+{
+    for (size_t i = 0; i < set->n_block; i++) {
+        ci_vis_block *block = set->block[i];
+        for (size_t r = 0; r < block->n_row; r++) {
+            int32_t b = block->i_baseline[r], t = block->i_time[r];
+            bool is_off = is_without(set->meta->baseline_ant1[b], t) ||
+                          is_without(set->meta->baseline_ant2[b], t);
+            size_t k = ci_vis_sample(block, r, 0, 0);
+            for (size_t i_sample = 0; is_off && i_sample < block->n_chan * block->n_pol; i_sample++)
+                block->data[k + i_sample] =
+                    (ci_c32)(1e-3 * sim_normal(93, (size_t)b, 1000 * (size_t)t + i_sample));
+        }
+    }
+}
+
+static void test_signal_lost(ci_comm *world)
+{
+    cal_sim s = plain;
+    ci_cal_options options;
+    solved x;
+    size_t n_wrong = 0, n_gap = 0;
+    ci_cal_options_default(&options);
+    options.ref_antenna = "A02";
+    s.drift = 0.02;
+    s.sigma_jy = 0.3;
+    solve_both(world, &s, &options, spoil_signal, &x);
+    if (!x.gain) return;
+    CHECK(x.gain->i_ref_antenna == 2 && x.gain->n_time == s.n_time);
+    for (size_t t = 0; t < x.gain->n_time; t++)
+        for (size_t a = 0; a < s.n_antenna; a++)
+            for (size_t h = 0; h < 2; h++)
+                n_wrong += (x.gain->flag[ci_cal_index(x.gain, t, 0, a, h)] != 0) !=
+                           is_without((int32_t)a, (int32_t)t);
+    for (size_t c = 0; c < 48; c++)
+        n_gap += x.bandpass->flag[ci_cal_index(x.bandpass, 0, c, 2, 0)] != 0 ||
+                 x.bandpass->flag[ci_cal_index(x.bandpass, 0, c, 7, 1)] != 0;
+    error_stats e = compare(&s, &x, -1);
+    if (ci_comm_rank(world) == 0)
+        printf("signal lost: %zu gains wrongly flagged or not, worst error of others %.2e\n",
+               n_wrong, e.worst);
+    CHECK(n_wrong == 0 && n_gap == 0 && e.worst < 0.05);
+    for (size_t a = 0; a < s.n_antenna; a++) {
+        ci_c64 before = x.gain->gain[ci_cal_index(x.gain, 10, 0, a, 0)];
+        ci_c64 after = x.gain->gain[ci_cal_index(x.gain, 11, 0, a, 0)];
+        if (a != 2 && a != 7) CHECK(fabs(carg(after * conj(before))) < 0.05);
+    }
+    solved_free(&x);
+}
+
 /* One channel, one time: all in the gains. Y only in the second. */
 static void test_single(ci_comm *world)
 {
@@ -343,6 +400,7 @@ int main(void)
     test_outliers(world);
     test_holes(world);
     test_reference_lost(world);
+    test_signal_lost(world);
     test_feed_dead(world);
     test_single(world);
     test_apply(world);

@@ -152,6 +152,106 @@ static void test_dead(ci_comm *world, ci_comm *self)
     pair_free(&pair);
 }
 
+/* Antenna 4 has a thousandth of its signal from time 7 on, antenna 9's X nothing but the noise of
+ * receivers at times 2 to 5: of the times those are flagged, no others, and neither is dead. */
+static bool is_lost(int32_t antenna, int32_t time, int feed)
+{
+    return (antenna == 4 && time >= 7) || (antenna == 9 && feed == 0 && time >= 2 && time <= 5);
+}
+
+static void signal_lose(ci_vis_set *set)
+{
+    for (size_t i = 0; i < set->n_block; i++) {
+        ci_vis_block *block = set->block[i];
+        for (size_t r = 0; r < block->n_row; r++) {
+            size_t b = (size_t)block->i_baseline[r], t = (size_t)block->i_time[r];
+            int32_t a1 = set->meta->baseline_ant1[b], a2 = set->meta->baseline_ant2[b];
+            for (size_t c = 0; c < block->n_chan; c++) {
+                ci_c32 *v = block->data + ci_vis_sample(block, r, c, 0);
+                size_t chan = block->part.i_sub_band * block->n_chan + c;
+                bool is_4 = (a1 == 4 || a2 == 4) && t >= 7;
+                for (size_t p = 0; p < 4 && is_4; p++)
+                    v[p] *= 1e-3F;
+                if (a1 != a2 && (is_lost(a1, (int32_t)t, 0) || is_lost(a2, (int32_t)t, 0)) && !is_4)
+                    v[0] = (ci_c32)(0.0025 * sim_normal(91, b, t * 100 + chan));
+            }
+        }
+    }
+}
+
+/* XX and XY; other flags of a row are of interference, which is not there. */
+static void test_lost(ci_comm *world, ci_comm *self)
+{
+    cal_sim s = plain;
+    size_t n_wrong = 0, n_other = 0, n = 0;
+    s.dead = -1;
+    flag_pair pair = pair_new(world, self, &s);
+    signal_lose(pair.set);
+    signal_lose(pair.whole);
+    if (!pair_flag(world, self, &pair)) return;
+    const ci_vis_set *whole = pair.whole;
+    for (size_t i = 0; i < whole->n_block; i++) {
+        const ci_vis_block *block = whole->block[i];
+        for (size_t r = 0; r < block->n_row; r++) {
+            int32_t a1 = whole->meta->baseline_ant1[block->i_baseline[r]], t = block->i_time[r];
+            int32_t a2 = whole->meta->baseline_ant2[block->i_baseline[r]];
+            for (size_t c = 0; c < block->n_chan; c++) {
+                const uint8_t *flag = block->flags + ci_vis_sample(block, r, c, 0);
+                n_wrong +=
+                    ((flag[0] & CI_VIS_FLAG_DEAD) != 0) != (is_lost(a1, t, 0) || is_lost(a2, t, 0));
+                n_wrong +=
+                    ((flag[2] & CI_VIS_FLAG_DEAD) != 0) != (is_lost(a1, t, 0) || is_lost(a2, t, 1));
+                n_other += (flag[0] & ~CI_VIS_FLAG_DEAD) != 0 && a1 != a2;
+                n += a1 != a2;
+            }
+        }
+    }
+    if (ci_comm_rank(world) == 0)
+        printf("lost: %zu samples wrong, %zu of %zu taken for interference\n", n_wrong, n_other, n);
+    CHECK(n_wrong == 0 && (double)n_other < 0.01 * (double)n);
+    CHECK(pair.report->dead[4 * 4] == CI_FLAG_RECEPTOR_ALIVE);
+    CHECK(pair.report->dead[9 * 4] == CI_FLAG_RECEPTOR_ALIVE);
+    pair_free(&pair);
+}
+
+/* Times at which most of the array is weak, and a burst of one antenna a hundred times as strong as
+ * the sky, are no receptor's loss. */
+static void strength_change(ci_vis_set *set)
+{
+    for (size_t i = 0; i < set->n_block; i++) {
+        ci_vis_block *block = set->block[i];
+        for (size_t r = 0; r < block->n_row; r++) {
+            size_t b = (size_t)block->i_baseline[r], t = (size_t)block->i_time[r];
+            int32_t a1 = set->meta->baseline_ant1[b], a2 = set->meta->baseline_ant2[b];
+            size_t k = ci_vis_sample(block, r, 0, 0);
+            for (size_t i_sample = 0; i_sample < block->n_chan * block->n_pol; i_sample++) {
+                if (t == 3) block->data[k + i_sample] *= 1e-3F;
+                if (t == 8 && a1 != a2 && (a1 == 6 || a2 == 6))
+                    block->data[k + i_sample] +=
+                        (ci_c32)(5 * sim_normal(92, b, 1000 * t + i_sample));
+            }
+        }
+    }
+}
+
+static void test_not_lost(ci_comm *world, ci_comm *self)
+{
+    cal_sim s = plain;
+    size_t n_dead = 0;
+    s.dead = -1;
+    flag_pair pair = pair_new(world, self, &s);
+    strength_change(pair.set);
+    strength_change(pair.whole);
+    if (!pair_flag(world, self, &pair)) return;
+    for (size_t i = 0; i < pair.whole->n_block; i++) {
+        const ci_vis_block *block = pair.whole->block[i];
+        for (size_t k = 0; k < block->n_row * block->n_chan * block->n_pol; k++)
+            n_dead += (block->flags[k] & CI_VIS_FLAG_DEAD) != 0;
+    }
+    CHECK(n_dead == 0);
+    pair_free(&pair);
+}
+
 /* Spikes of 30 times the amplitude, one sample in 400; a fringing field is not touched. */
 static bool is_spike(size_t b, size_t t, size_t chan, size_t p)
 {
@@ -336,6 +436,8 @@ int main(void)
     CHECK_OK(ci_comm_self(&self));
     size_t before = ci_mem_now();
     test_dead(world, self);
+    test_lost(world, self);
+    test_not_lost(world, self);
     test_rfi(world, self);
     test_weak(world, 0.5);
     test_weak(world, 12.7);

@@ -36,7 +36,7 @@ SPOILED = 5  # the sub-band of "scrambled" and "hole"
 SEEDS = (1, 2, 3) if os.environ.get("CONTIMG_TEST_EXHAUSTIVE") else (1,)
 # of rms / thermal, over that without the trouble: the image of a small array has few independent values, and its rms varies
 # by 3 % with the seed, alike with and without the trouble. "As without" of bursts is 1 %.
-LIMITS = {"bursts": 1.01, "weak": 1.05, "turning": 1.1, "walking": 1.1, "jump": 1.05, "hole": 1.03, "scrambled": 1.02,
+LIMITS = {"bursts": 1.01, "weak": 1.05, "turning": 1.1, "walking": 1.1, "jump": 1.05, "lost": 1.03, "hole": 1.03, "scrambled": 1.02,
           "bursts+walking+dead": 1.1, "weak+turning+jump": 1.1, "scrambled+hole+dead": 1.1}
 folder = scratch("bad-night")
 use_earth_orientation()
@@ -203,9 +203,19 @@ def judge(name, seed):
     elif got:
         near(got.thermal * np.sqrt(got.left), base.thermal * np.sqrt(base.left), 0.02 * base.thermal * np.sqrt(base.left), what,
              "noise of what is left")
+        if name == "lost":  # a part of three antennas' times, and no more
+            near(got.left / base.left, share_with_signal(clean_of(seed, options), seed), 0.004, what, "share of the data left")
         check(got.rms <= LIMITS[name] * base.rms, what, "rms over thermal", got.rms, "without", base.rms)
         flux_judge(got, what)
         check(got.is_degraded == ("scrambled" in name) and got.lost == [SPOILED] * ("scrambled" in name), what, "left out", got.lost)
+
+
+def share_with_signal(data, seed):
+    """Of baselines and times, those both of whose antennas have a signal."""
+    tile = Tile(sorted(glob.glob(f"{data}/*.hdf5")), seed)
+    lost = tile.without_signal().any(axis=0)[:, tile.antennas]
+    one, two = np.triu_indices(lost.shape[1], 1)
+    return 1 - (lost[:, one] | lost[:, two]).mean()
 
 
 def flux_judge(got, what):
