@@ -45,6 +45,7 @@ typedef struct ci_cal_table
     ci_c64 *gain;             /* [n_time][n_chan][n_antenna][n_feed] */
     uint8_t *flag;            /* the same shape; CI_CAL_*, 0 = good */
     float *snr;               /* the same shape; 0 where unknown */
+    double dec_rad;           /* that dishes which stand still pointed to; NaN: unknown */
     int32_t i_ref_antenna;    /* -1: unknown */
     bool is_approximate;      /* the flux scale is not from a standard */
     bool has_delay_loss;      /* BANDPASS: data are divided by what channels lose by its delays */
@@ -199,12 +200,21 @@ CI_MUST_CHECK ci_status ci_cal_table_delays(double **out, const ci_cal_table *ta
 /* The numbers of one table alone (residual NaN, n_iteration 0). Local. */
 CI_MUST_CHECK ci_status ci_cal_table_quality(const ci_cal_table *table, ci_cal_quality *out);
 
-/* How old a table may be. */
+/* Declinations that are one strip of dishes which stand still: a table is for data no farther from
+ * where it was solved. */
+#define CI_CAL_STRIP_RAD (5 * CI_DEG_TO_RAD)
+
+/* How old a table may be, and how far away it may have been solved. */
 typedef struct ci_cal_validity
 {
     double bandpass_s, gain_s; /* older: a warning; 24 h, 1 h */
     double most_s;             /* older: refused; 30 days; 0: no limit (--cal-any-time) */
+    double strip_rad; /* of declination: farther is refused; 5 deg; 0: no limit (--cal-any-dec) */
 } ci_cal_validity;
+/* CI_ERR_INPUT where the table was solved at another declination than where the dishes of the data
+ * point, by more than strip_rad; either NaN: not known, and not refused. Local. */
+CI_MUST_CHECK ci_status ci_cal_strip_check(const ci_cal_table *table, double dec_rad,
+                                           const ci_cal_validity *validity);
 /* What a table is for: CI_ERR_INPUT where it knows no channel of the data, or is older than
  * most_s; warnings where it knows some only, or is older than its validity. Age is the longest
  * time from an integration of the data to the table's intervals. `tells`: logs, and says which

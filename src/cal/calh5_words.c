@@ -1,6 +1,7 @@
 /* What a CalH5 header says in words: kinds of feeds, model, flux scale and convention. */
 #include "cal/calh5.h"
 
+#include <math.h>
 #include <string.h>
 #include <strings.h>
 
@@ -40,6 +41,22 @@ static ci_status jones_read(const ci_h5_file *file, const char *path, ci_cal_tab
                         "%s: Header/jones_array: %lld and %lld: linear and circular feeds in one "
                         "table: select those of the data (pyuvdata: select with jones)",
                         path, (long long)jones[0], (long long)jones[1]);
+    return CI_OK;
+}
+
+/* Where the dishes pointed; only contimg's own tables say so. */
+static ci_status declination_read(const ci_h5_file *file, const char *path, ci_cal_table *t)
+{
+    static const char name[] = "Header/extra_keywords/contimg_dec_deg";
+    double dec_deg = NAN;
+    if (!ci_h5_has(file, name)) return CI_OK;
+    CI_TRY(ci_h5_read_double(file, name, &dec_deg, 1));
+    if (!(fabs(dec_deg) <= 90))
+        return ci_error(CI_ERR_INPUT,
+                        "%s: %s: %g: a declination lies between -90 and 90 deg: correct it, or "
+                        "leave it out",
+                        path, name, dec_deg);
+    t->dec_rad = dec_deg * CI_DEG_TO_RAD;
     return CI_OK;
 }
 
@@ -105,5 +122,6 @@ static ci_status scale_read(const ci_h5_file *file, const char *path, ci_cal_tab
 ci_status ci_cal_calh5_words_read(const ci_h5_file *file, const char *path, ci_cal_table *t)
 {
     CI_TRY(words_read(file, path, t));
+    CI_TRY(declination_read(file, path, t));
     return scale_read(file, path, t);
 }

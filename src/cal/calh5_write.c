@@ -156,6 +156,9 @@ static ci_status words_write(const writer *w)
         ci_h5_write_string(w->file, "Header/extra_keywords/contimg_model", ci_vis_text(t->model)));
     CI_TRY(ci_h5_write_bool_1(w->file, "Header/extra_keywords/contimg_approximate",
                               t->is_approximate));
+    if (isfinite(t->dec_rad))
+        CI_TRY(ci_h5_write_double_1(w->file, "Header/extra_keywords/contimg_dec_deg",
+                                    t->dec_rad * CI_RAD_TO_DEG));
     if (t->has_delay_loss)
         CI_TRY(ci_h5_write_bool_1(w->file, "Header/extra_keywords/contimg_delay_loss", true));
     return CI_OK;

@@ -146,6 +146,19 @@ static ci_status age_check(const ci_cal_table *table, double age_s, const ci_cal
     return CI_OK;
 }
 
+ci_status ci_cal_strip_check(const ci_cal_table *table, double dec_rad,
+                             const ci_cal_validity *validity)
+{
+    double off_rad = fabs(table->dec_rad - dec_rad);
+    if (!(validity->strip_rad > 0) || !(off_rad > validity->strip_rad)) return CI_OK;
+    return ci_error(CI_ERR_INPUT,
+                    "%s: its %s was solved at declination %.1f deg, the data are at %.1f, more "
+                    "than %g deg away: give a table of this strip, or --cal-any-dec to use it all "
+                    "the same",
+                    ci_cal_table_title(table), kind_name(table), table->dec_rad * CI_RAD_TO_DEG,
+                    dec_rad * CI_RAD_TO_DEG, validity->strip_rad * CI_RAD_TO_DEG);
+}
+
 static void use_tell(const ci_cal_table *table, double age_s, size_t n_known, size_t n_all)
 {
     char first[32], last[32], age[32];

@@ -21,6 +21,7 @@ ci_status ci_cal_table_new(ci_cal_table **out, ci_cal_kind kind, const ci_vis_ar
     table->n_chan = n_chan;
     table->n_feed = n_feed;
     table->i_ref_antenna = -1;
+    table->dec_rad = NAN;
     ci_status status = ci_vis_array_copy(&table->array, array);
     if (status == CI_OK) status = ci_mem_alloc(&table->time_mjd_s, n_time, sizeof(double), what);
     if (status == CI_OK) status = ci_mem_alloc(&table->freq_hz, n_chan, sizeof(double), what);

@@ -1,4 +1,5 @@
 /* Calibration tables: registration, and the choice of one for a time. */
+#include "contimg/cal.h"
 #include "contimg/registry_cal.h"
 #include "registry/handle.h"
 
@@ -41,7 +42,7 @@ void ci_registry_cal_want_default(ci_registry_cal_want *want, ci_registry_cal_ki
     *want = (ci_registry_cal_want){
         .kind = kind,
         .validity_s = kind == CI_REGISTRY_BANDPASS ? 24 * 3600.0 : 3600.0,
-        .max_dec_off_rad = 5 * CI_DEG_TO_RAD,
+        .max_dec_off_rad = CI_CAL_STRIP_RAD,
         .borrow_s = 30 * CI_DAY_S,
     };
 }

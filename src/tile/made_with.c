@@ -40,8 +40,8 @@ static bool may_change(ci_conf_id id)
 {
     static const ci_conf_id ids[] = {CI_CONF_OPT_NITER,          CI_CONF_OPT_AUTO_MASK,
                                      CI_CONF_OPT_AUTO_THRESHOLD, CI_CONF_OPT_OUTSIDE,
-                                     CI_CONF_OPT_CAL_ANY_TIME,   CI_CONF_OPT_BANDPASS_HOURS,
-                                     CI_CONF_OPT_GAIN_HOURS};
+                                     CI_CONF_OPT_CAL_ANY_TIME,   CI_CONF_OPT_CAL_ANY_DEC,
+                                     CI_CONF_OPT_BANDPASS_HOURS, CI_CONF_OPT_GAIN_HOURS};
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
         if (ids[i] == id) return true;
     return false;

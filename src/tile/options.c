@@ -179,7 +179,8 @@ ci_status ci_tile_options_new(ci_tile_options *out, const ci_conf *conf)
     out->validity = (ci_cal_validity){
         .bandpass_s = 3600 * ci_conf_double(conf, CI_CONF_OPT_BANDPASS_HOURS),
         .gain_s = 3600 * ci_conf_double(conf, CI_CONF_OPT_GAIN_HOURS),
-        .most_s = ci_conf_bool(conf, CI_CONF_OPT_CAL_ANY_TIME) ? 0 : 30 * CI_DAY_S};
+        .most_s = ci_conf_bool(conf, CI_CONF_OPT_CAL_ANY_TIME) ? 0 : 30 * CI_DAY_S,
+        .strip_rad = ci_conf_bool(conf, CI_CONF_OPT_CAL_ANY_DEC) ? 0 : CI_CAL_STRIP_RAD};
     CI_TRY(weights_option(conf, out));
     return centre_option(conf, out);
 }

@@ -2,6 +2,7 @@
 #include "tile/sources.h"
 #include "tile/weigh.h"
 
+#include <math.h>
 #include <string.h>
 
 ci_status ci_tile_tables_judge(const ci_conf *conf, const ci_cal_table *bandpass,
@@ -13,6 +14,13 @@ ci_status ci_tile_tables_judge(const ci_conf *conf, const ci_cal_table *bandpass
     if (status == CI_OK) status = ci_qa_table_judge(gain, &limits, "gains");
     if (status == CI_OK) return CI_OK;
     return ci_error(status, "%s: is this the right model?", ci_error_text());
+}
+
+/* The strip of declination that dishes see which stand still; NaN: they follow the sky, and the
+ * calibrator is elsewhere than the field. */
+static double declination_of(const ci_tile_data *data)
+{
+    return data->pointing.is_fixed ? data->pointing.dec_app_rad : NAN;
 }
 
 ci_status ci_tile_solve(ci_comm *comm, const ci_tile_options *options, const ci_tile_data *data,
@@ -37,16 +45,22 @@ ci_status ci_tile_solve(ci_comm *comm, const ci_tile_options *options, const ci_
     if (status == CI_OK && ci_comm_rank(comm) == 0)
         ci_log_info("calibration: bandpass and gains in %.2f s", ci_clock_monotonic_s() - start_s);
     ci_sky_kept_free(scene.kept);
-    if (status == CI_OK) (*gain)->is_approximate = is_approximate;
+    if (status == CI_OK) {
+        (*gain)->is_approximate = is_approximate;
+        (*gain)->dec_rad = (*bandpass)->dec_rad = declination_of(data);
+    }
     ci_sky_model_free(near);
     return status;
 }
 
 static ci_status tables_check(const ci_tile_options *options, const ci_cal_table *const table[2],
-                              const ci_vis_meta *meta, bool tells)
+                              const ci_tile_data *data, bool tells)
 {
-    for (int i = 0; i < 2; i++)
-        if (table[i]) CI_TRY(ci_cal_table_check(table[i], meta, &options->validity, tells));
+    for (int i = 0; i < 2; i++) {
+        if (!table[i]) continue;
+        CI_TRY(ci_cal_strip_check(table[i], declination_of(data), &options->validity));
+        CI_TRY(ci_cal_table_check(table[i], data->set->meta, &options->validity, tells));
+    }
     bool both = table[0] && table[1] && table[0]->has_convention && table[1]->has_convention;
     if (both && table[0]->stokes_is_sum != table[1]->stokes_is_sum)
         return ci_error(CI_ERR_INPUT,
@@ -89,7 +103,7 @@ ci_status ci_tile_apply(ci_comm *comm, const ci_tile_options *options, const ci_
     CI_PAR_EQUAL(comm, "applying tables: an option, which, or their origin", bandpass != NULL,
                  gain != NULL, gains, to_be_calibrated, options->weights_given, options->weights,
                  options->sefd_jy);
-    CI_AGREE(comm, tables_check(options, table, data->set->meta, ci_comm_rank(comm) == 0));
+    CI_AGREE(comm, tables_check(options, table, data, ci_comm_rank(comm) == 0));
     if (bandpass) data->n_empty_sub_band += ci_cal_table_sub_bands_out(bandpass, data->set->meta);
     if (!bandpass && !gain) return ci_tile_weigh(comm, options, to_be_calibrated, data);
     if (ci_tile_weighting(options, to_be_calibrated, data->set->meta) == CI_CAL_WEIGHTS_SIGMA) {
