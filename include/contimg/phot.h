@@ -29,6 +29,7 @@ typedef struct ci_phot_options
     double seed_sigma; /* 5 */
     double grow_sigma; /* 3 */
     size_t box;        /* pixels of a local rms box; 0: 20 beams */
+    double rms_jy;     /* the noise is this everywhere; 0: local, or the noise map's */
 } ci_phot_options;
 /* Sets the defaults that are named above. */
 void ci_phot_options_default(ci_phot_options *options);
@@ -72,6 +73,24 @@ CI_MUST_CHECK ci_status ci_phot_compare_new(ci_phot_compare **out, const ci_phot
                                             double match_rad, double isolation_rad);
 /* Frees it with all that it owns; NULL is allowed. */
 void ci_phot_compare_free(ci_phot_compare *compare);
+
+/* Fluxes of an image against a catalogue: the median of found / catalogue over n sources, and its
+ * error, by the larger of their scatter and of their own errors (2 % of a flux at least). NaN where
+ * n is 0, the error where n is 1. */
+typedef struct ci_phot_scale
+{
+    size_t n;
+    double ratio, sigma;
+} ci_phot_scale;
+/* The scale of n ratios with their errors; both are reordered. */
+ci_phot_scale ci_phot_scale_of(double *ratio, double *error, size_t n);
+/* The scale of a tile: image_path (flat noise, Stokes I, else n is 0) with noise rms_jy, seen
+ * through the beam pb_path. Of isolated points of the catalogue that are 20 times the noise by the
+ * catalogue, so that noise does not choose them, and where the beam is at least 0.4. To the error
+ * is added what spectral indices may do between the catalogue's frequency and the image's. */
+CI_MUST_CHECK ci_status ci_phot_scale_find(ci_phot_scale *out, const char *image_path,
+                                           const char *pb_path, double rms_jy,
+                                           const ci_sky_model *catalogue);
 
 /* Cost, for who plans it: bytes of ci_phot_find for an image of n_pixel with its noise and
  * islands. */

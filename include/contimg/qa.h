@@ -22,6 +22,7 @@ typedef struct ci_qa_limits
         double max_flux_loss;                     /* 0.02, of a tile with gains of another */
         double min_dynamic_range, min_peak_snr;   /* 5, 5 */
         double min_flux_ratio, max_flux_ratio;    /* 0.8, 1.2 */
+        double max_flux_offset;                   /* 0.02 from 1, by three errors */
         int64_t min_flux_match;                   /* 5 */
         double pb_cut;                            /* 0.2: NaN may stand outside */
         const char *const *provenance_cards;      /* NULL-terminated: further FITS cards that
@@ -124,11 +125,17 @@ typedef struct ci_qa_subject
     ci_qa_file noise;    /* mosaic: noise.fits; none for a tile */
     ci_qa_file residual; /* tile: residual.fits, where the rms is measured; may be none */
     double thermal_jy, flux_ratio;
+    double flux_ratio_err; /* not above 0: not known */
     int64_t n_flux_match;
     bool is_loss_doubted; /* tile: its gains are another's, and what their phases cost is ... */
     double flux_loss, flux_sigma; /* ... this part of the flux, with its error; NaN: not known */
     bool accept_incomplete;       /* files named by a person: what they cannot meet is skipped */
 } ci_qa_subject;
+/* Whether fluxes of `ratio` times the catalogue's are further from 1 than `limit` by three errors;
+ * no where the error is not known. */
+bool ci_qa_fluxes_are_off(double ratio, double error, double limit);
+/* What may have made them so, and what to do: the end of a text. */
+const char *ci_qa_fluxes_why(void);
 /* Judges one image into *gates. The status tells only of judging itself: a file that is no image
  * or damaged is a gate that fails; one that the system would not open or read (CI_ERR_IO,
  * CI_ERR_MEMORY, CI_ERR_DISK) says nothing about the image. */

@@ -219,7 +219,7 @@ CI_MUST_CHECK ci_status ci_tile_tables_read(ci_comm *comm, const ci_tile_options
 
 /* ---- quality limits that are set looser than their defaults ------------------------------- */
 
-/* Cards QARELAX1, QARELAX2, ... of the limits that judge `what` (CI_CONF_JUDGES_*, or'ed).
+/* Cards QARELAX1, ..., QARELAX9, QARELAXA, ... of the limits that judge `what` (CI_CONF_JUDGES_*, or'ed).
  * Local. */
 CI_MUST_CHECK ci_status ci_tile_relaxed_cards(ci_fits_header *header, const ci_conf *conf,
                                               unsigned what);
@@ -244,6 +244,8 @@ typedef struct ci_tile_images
     double cell_arcsec, ra_deg, dec_deg, beam_major_arcsec, beam_minor_arcsec, beam_pa_deg;
     double psf_sidelobe, rms_jy, thermal_jy, peak_jy, dirty_peak_jy, model_flux_jy;
     double freq_hz, bandwidth_hz;
+    int64_t n_flux_match;
+    double flux_ratio, flux_ratio_err; /* of n_flux_match sources, over the catalogue's */
     double taper_arcsec; /* of weights; 0: none */
     double compression;  /* bound of what it loses; 0: n_gridded is n_sample */
     bool is_pseudo_i;

@@ -138,7 +138,7 @@ ci_status ci_phot_find(ci_phot_list **out, const char *image_path, const char *n
     phot_image im;
     ci_phot_list *list = NULL;
     int32_t *labels = NULL;
-    CI_TRY(ci_phot_image_load(&im, image_path, noise_path, options->box));
+    CI_TRY(ci_phot_image_load(&im, image_path, noise_path, options->box, options->rms_jy));
     ci_status status = noise_path ? raise_noise(&im, options->box) : CI_OK;
     if (status == CI_OK) status = ci_mem_alloc(&list, 1, sizeof *list, "source list");
     if (status == CI_OK)

@@ -89,7 +89,7 @@ ci_status ci_phot_forced(const char *image_path, const char *noise_path, size_t 
 {
     phot_image im;
     phot_acf acf = {0};
-    CI_TRY(ci_phot_image_load(&im, image_path, noise_path, 0));
+    CI_TRY(ci_phot_image_load(&im, image_path, noise_path, 0, 0));
     ci_status status = ci_phot_acf_measure(&im, &acf);
     if (status == CI_OK) status = measure(&im, &acf, n, ra_rad, dec_rad, flux_jy, flux_err_jy);
     ci_phot_acf_clear(&acf);

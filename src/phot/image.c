@@ -49,7 +49,7 @@ static ci_status load_pixels(phot_image *im)
 }
 
 ci_status ci_phot_image_load(phot_image *im, const char *image_path, const char *noise_path,
-                             size_t box)
+                             size_t box, double rms_jy)
 {
     *im = (phot_image){.path = image_path};
     ci_status status = load_pixels(im);
@@ -63,8 +63,12 @@ ci_status ci_phot_image_load(phot_image *im, const char *image_path, const char 
         im->beam = (ci_num_beam){h->beam_major_rad / h->cell_rad, h->beam_minor_rad / h->cell_rad,
                                  h->beam_pa_rad};
         if (box == 0) box = (size_t)(20 * im->beam.major) + 1;
-        status = noise_path ? read_noise(im, noise_path)
-                            : ci_num_local_rms(im->pixel, im->n_y, im->n_x, box, im->rms, NULL);
+        for (size_t i = 0; rms_jy > 0 && i < im->n_x * im->n_y; i++)
+            im->rms[i] = (float)rms_jy;
+        if (noise_path)
+            status = read_noise(im, noise_path);
+        else if (!(rms_jy > 0))
+            status = ci_num_local_rms(im->pixel, im->n_y, im->n_x, box, im->rms, NULL);
     }
     if (status != CI_OK) ci_phot_image_clear(im);
     return status;

@@ -19,8 +19,9 @@ typedef struct phot_image
     bool is_beam_on_sky;
 } phot_image;
 
+/* rms_jy > 0: the noise everywhere, without a noise map. */
 ci_status ci_phot_image_load(phot_image *im, const char *image_path, const char *noise_path,
-                             size_t box);
+                             size_t box, double rms_jy);
 void ci_phot_image_clear(phot_image *im);
 /* Where a source fitted as g really is. A mosaic S = sum(PB I / s^2) / sum(PB^2 / s^2) shows
  * it as a Gaussian times 1 + d . grad ln N at distance d, N = 1 / sqrt(sum(PB^2 / s^2)) the noise

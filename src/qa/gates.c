@@ -43,6 +43,7 @@ void ci_qa_limits_default(ci_qa_limits *limits)
                   .min_peak_snr = 5,
                   .min_flux_ratio = 0.8,
                   .max_flux_ratio = 1.2,
+                  .max_flux_offset = 0.02,
                   .min_flux_match = 5,
                   .pb_cut = 0.2},
     };

@@ -160,31 +160,58 @@ static void minimum_gate(ci_qa_gates *gates, ci_qa_gate_kind kind, double value,
                     "%.4g, at least %g%s", value, limit, relaxed ? ", limit relaxed" : "");
 }
 
-static void flux_gate(ci_qa_gates *gates, const ci_qa_subject *s, const ci_qa_limits *limits)
+bool ci_qa_fluxes_are_off(double ratio, double error, double limit)
+{
+    return error > 0 && fabs(ratio - 1) - 3 * error > limit;
+}
+
+const char *ci_qa_fluxes_why(void)
+{
+    return "gains have changed since the calibrator, the calibrator varied, or the catalogue has "
+           "another scale: calibrate nearer in time";
+}
+
+/* Inside both pairs of limits, but by one that is relaxed. */
+static bool fluxes_are_relaxed(const ci_qa_subject *s, const ci_qa_limits *limits)
 {
     ci_qa_limits normal;
     ci_qa_limits_default(&normal);
-    if (s->n_flux_match < limits->image.min_flux_match || !isfinite(s->flux_ratio)) {
-        ci_qa_gates_add(gates, CI_QA_GATE_FLUX_RATIO, CI_QA_SKIP, s->flux_ratio, NAN,
+    const struct ci_qa_image_limits *l = &limits->image, *n = &normal.image;
+    return ci_qa_is_relaxed(s->flux_ratio, l->min_flux_ratio, n->min_flux_ratio, false) ||
+           ci_qa_is_relaxed(s->flux_ratio, l->max_flux_ratio, n->max_flux_ratio, true) ||
+           (l->max_flux_offset > n->max_flux_offset &&
+            ci_qa_fluxes_are_off(s->flux_ratio, s->flux_ratio_err, n->max_flux_offset));
+}
+
+/* Refused far from the catalogue's, where there are sources enough; warned of where more than noise
+ * and sources that vary are off. */
+static void flux_gate(ci_qa_gates *gates, const ci_qa_subject *s, const ci_qa_limits *limits)
+{
+    const struct ci_qa_image_limits *l = &limits->image;
+    double r = s->flux_ratio, limit = r < 1 ? l->min_flux_ratio : l->max_flux_ratio;
+    bool may_fail = s->n_flux_match >= l->min_flux_match && isfinite(r);
+    bool fails = may_fail && !(r >= l->min_flux_ratio && r <= l->max_flux_ratio);
+    bool is_off = ci_qa_fluxes_are_off(r, s->flux_ratio_err, l->max_flux_offset);
+    if (!may_fail && !is_off) {
+        ci_qa_gates_add(gates, CI_QA_GATE_FLUX_RATIO, CI_QA_SKIP, r, NAN,
                         "%lld catalogue source%s matched, %lld needed", (long long)s->n_flux_match,
-                        ci_plural(s->n_flux_match), (long long)limits->image.min_flux_match);
+                        ci_plural(s->n_flux_match), (long long)l->min_flux_match);
         return;
     }
-    double r = s->flux_ratio;
-    bool ok = r >= limits->image.min_flux_ratio && r <= limits->image.max_flux_ratio;
-    bool relaxed =
-        ok &&
-        (ci_qa_is_relaxed(r, limits->image.min_flux_ratio, normal.image.min_flux_ratio, false) ||
-         ci_qa_is_relaxed(r, limits->image.max_flux_ratio, normal.image.max_flux_ratio, true));
+    bool is_relaxed = !fails && !is_off && fluxes_are_relaxed(s, limits);
+    char error[32] = "";
+    if (s->flux_ratio_err > 0) snprintf(error, sizeof error, " +- %.3f", s->flux_ratio_err);
+    if (is_off && !fails) limit = r < 1 ? 1 - l->max_flux_offset : 1 + l->max_flux_offset;
     ci_qa_gates_add(gates, CI_QA_GATE_FLUX_RATIO,
-                    !ok       ? CI_QA_FAIL
-                    : relaxed ? CI_QA_WARN
-                              : CI_QA_PASS,
-                    r, r < 1 ? limits->image.min_flux_ratio : limits->image.max_flux_ratio,
-                    "median found / catalogue %.3f over %lld source%s, %.2f to %.2f%s", r,
-                    (long long)s->n_flux_match, ci_plural(s->n_flux_match),
-                    limits->image.min_flux_ratio, limits->image.max_flux_ratio,
-                    relaxed ? ", limit relaxed" : "");
+                    fails                  ? CI_QA_FAIL
+                    : is_off || is_relaxed ? CI_QA_WARN
+                                           : CI_QA_PASS,
+                    r, limit, "fluxes are %.3f%s of the catalogue's over %lld source%s%s%s", r,
+                    error, (long long)s->n_flux_match, ci_plural(s->n_flux_match),
+                    fails || is_off ? ": "
+                    : is_relaxed    ? ", limit relaxed"
+                                    : "",
+                    fails || is_off ? ci_qa_fluxes_why() : "");
 }
 
 static void pixel_gates(ci_qa_gates *gates, const pixels *p, const ci_qa_subject *s,

@@ -45,25 +45,49 @@ static void tables_degrade(ci_report_group *record)
                      first->id, first->tables_why);
 }
 
-/* Noise that is no reason to refuse a tile, and not thermal either: gains, a source outside, faults
- * of the catalogue that they were corrected on, or interference. The first such tile, and how many.
+/* What one of the gates says of tiles that passed all the same: the first such tile, and how many.
  */
-static void noise_degrade(ci_report_group *record)
+static size_t texts_degrade(ci_report_group *record, const char *(*text_of)(const ci_tile_record *),
+                            const char *what)
 {
     const ci_tile_record *first = NULL;
-    const char *what = NULL;
     size_t n = 0;
     for (size_t i = 0; i < record->n_tile; i++) {
         const ci_tile_record *tile = record->tile[i];
-        const char *noise = tile->state == CI_TILE_PASSED ? ci_run_noise_text(tile) : NULL;
-        if (!noise) continue;
-        if (n++ > 0) continue;
-        first = tile;
-        what = noise;
+        if (tile->state != CI_TILE_PASSED || !text_of(tile)) continue;
+        if (n++ == 0) first = tile;
     }
     if (n > 0)
-        degraded_add(record, "noise is above thermal in %zu tile%s: in %s %s", n, ci_plural(n),
-                     first->id, what);
+        degraded_add(record, "%s in %zu tile%s: in %s %s", what, n, ci_plural(n), first->id,
+                     text_of(first));
+    return n;
+}
+
+/* Tiles that say it of their fluxes, or all of them together where no one tile has sources enough:
+ * their mean, its error by the larger of theirs and of their scatter. */
+static void fluxes_degrade(const ci_run *run, ci_report_group *record)
+{
+    double limit = ci_conf_double(run->conf, CI_CONF_OPT_QA_IMG_MAX_FLUX_OFFSET);
+    double weights = 0, sum = 0, sum2 = 0;
+    size_t n = 0;
+    if (texts_degrade(record, ci_run_fluxes_text, "fluxes are not the catalogue's") > 0) return;
+    for (size_t i = 0; i < record->n_tile; i++) {
+        const ci_tile_images *images = record->tile[i]->images;
+        if (record->tile[i]->state != CI_TILE_PASSED || !images || !(images->flux_ratio_err > 0))
+            continue;
+        double w = 1 / (images->flux_ratio_err * images->flux_ratio_err);
+        n++;
+        weights += w;
+        sum += w * images->flux_ratio;
+        sum2 += w * images->flux_ratio * images->flux_ratio;
+    }
+    if (n < 2) return;
+    double mean = sum / weights, chi2 = (sum2 - mean * sum) / (double)(n - 1);
+    double error = sqrt(fmax(chi2, 1) / weights);
+    if (ci_qa_fluxes_are_off(mean, error, limit))
+        degraded_add(record,
+                     "fluxes are not the catalogue's in %zu tiles together: %.3f +- %.3f of it: %s",
+                     n, mean, error, ci_qa_fluxes_why());
 }
 
 /* Gains of another tile whose phases no source tells of. */
@@ -80,7 +104,8 @@ static void phases_degrade(ci_report_group *record)
             n, ci_plural(n));
 }
 
-static void tiles_degrade(ci_report_group *record, size_t n_passed, size_t n_partial)
+static void tiles_degrade(const ci_run *run, ci_report_group *record, size_t n_passed,
+                          size_t n_partial)
 {
     if (n_passed < record->n_tile)
         degraded_add(record, "%zu of %zu tile%s", n_passed, record->n_tile,
@@ -89,8 +114,11 @@ static void tiles_degrade(ci_report_group *record, size_t n_passed, size_t n_par
         degraded_add(record, "sub-bands are missing in %zu tile%s", n_partial,
                      ci_plural(n_partial));
     tables_degrade(record);
-    noise_degrade(record);
+    /* Noise that is no reason to refuse a tile, and not thermal either: gains, a source outside,
+     * faults of the catalogue that they were corrected on, or interference. */
+    texts_degrade(record, ci_run_noise_text, "noise is above thermal");
     phases_degrade(record);
+    fluxes_degrade(run, record);
 }
 
 /* ---- judging --------------------------------------------------------------------------------- */
@@ -166,7 +194,7 @@ static ci_status judge_tiles(ci_run *run, const ci_run_group *group, const ci_ti
         n_partial += has_passed[i] != 0 && tile->is_degraded;
         if (!has_passed[i] && !first_failed) first_failed = tile;
     }
-    tiles_degrade(record, n_passed, n_partial);
+    tiles_degrade(run, record, n_passed, n_partial);
     return check_tiles(group, record, first_failed, n_passed);
 }
 

@@ -1,6 +1,7 @@
 /* What rank 0 does with a tile that was made: judge and register it. No MPI here. */
 #include "run/judge.h"
 
+#include "contimg/phot.h"
 #include "run/lease.h"
 
 #include <math.h>
@@ -26,22 +27,47 @@ static void tile_paths_free(tile_paths *paths)
     ci_mem_free(paths->residual);
 }
 
-static ci_status gates_judge(const ci_run *run, const ci_tile_record *record, bool is_named,
+/* Fluxes against the catalogue of the field; a list of calibrators is none. What is no image is
+ * told of by its gates. */
+static ci_status fluxes_measure(const ci_run *run, const tile_paths *paths, ci_tile_record *record)
+{
+    ci_tile_images *images = record->images;
+    ci_phot_scale scale;
+    if (!images || !run->model || ci_tile_model_is_list(ci_conf_text(run->conf, CI_CONF_OPT_MODEL)))
+        return CI_OK;
+    ci_status status =
+        ci_phot_scale_find(&scale, paths->image, paths->pb, images->rms_jy, run->model);
+    if (status != CI_OK && ci_status_is_environment(status)) return status;
+    if (status != CI_OK) {
+        ci_error_clear();
+        return CI_OK;
+    }
+    images->n_flux_match = (int64_t)scale.n;
+    images->flux_ratio = scale.ratio;
+    images->flux_ratio_err = scale.sigma;
+    return CI_OK;
+}
+
+static ci_status gates_judge(const ci_run *run, ci_tile_record *record, bool is_named,
                              ci_qa_gates *gates)
 {
     tile_paths paths = {0};
     ci_qa_limits limits;
     ci_tile_qa_limits(&limits, run->conf);
     ci_status status = tile_paths_new(&paths, record->folder);
+    if (status == CI_OK) status = fluxes_measure(run, &paths, record);
     if (status == CI_OK) {
         const char *residual = ci_path_exists(paths.residual) ? paths.residual : NULL;
+        const ci_tile_images *i = record->images;
         const ci_tile_coherence none = {0};
         const ci_tile_coherence *c = record->calibration ? &record->calibration->coherence : &none;
         ci_qa_subject subject = {.image.path = paths.image,
                                  .pb.path = paths.pb,
                                  .residual.path = residual,
-                                 .thermal_jy = record->images ? record->images->thermal_jy : NAN,
-                                 .flux_ratio = NAN,
+                                 .thermal_jy = i ? i->thermal_jy : NAN,
+                                 .flux_ratio = i ? i->flux_ratio : NAN,
+                                 .flux_ratio_err = i ? i->flux_ratio_err : NAN,
+                                 .n_flux_match = i ? i->n_flux_match : 0,
                                  .is_loss_doubted = c->is_doubted,
                                  .flux_loss = c->is_measured ? c->loss : NAN,
                                  .flux_sigma = c->is_measured ? c->sigma : NAN,
@@ -72,6 +98,17 @@ bool ci_run_phases_are_untold(const ci_tile_record *record)
     return false;
 }
 
+const char *ci_run_fluxes_text(const ci_tile_record *record)
+{
+    for (size_t i = 0; record->gates && i < record->gates->n; i++) {
+        const ci_qa_gate *g = &record->gates->item[i];
+        bool is_beyond = g->value < 1 ? g->value < g->limit : g->value > g->limit;
+        bool is_told = g->outcome == CI_QA_FAIL || g->outcome == CI_QA_WARN;
+        if (g->kind == CI_QA_GATE_FLUX_RATIO && is_told && is_beyond) return g->text;
+    }
+    return NULL;
+}
+
 /* Tables that their own tile's image has shown to be bad are bad for others. */
 static void tables_refuse(const ci_tile_record *tables_of, ci_tile_record *record)
 {
@@ -83,10 +120,11 @@ static void tables_refuse(const ci_tile_record *tables_of, ci_tile_record *recor
              tables_of->reason);
 }
 
-static void noise_warn(const ci_tile_record *record)
+static void doubts_warn(const ci_tile_record *record)
 {
-    const char *noise = ci_run_noise_text(record);
+    const char *noise = ci_run_noise_text(record), *fluxes = ci_run_fluxes_text(record);
     if (noise) ci_log_warning("tile %s: noise: %s: its fluxes may be off, too", record->id, noise);
+    if (fluxes) ci_log_warning("tile %s: %s", record->id, fluxes);
 }
 
 static ci_status judge(ci_run *run, bool is_named, const ci_tile_record *tables_of,
@@ -102,7 +140,7 @@ static ci_status judge(ci_run *run, bool is_named, const ci_tile_record *tables_
     if (record->state == CI_TILE_REFUSED)
         ci_log_warning("tile %s refused: %s", record->id, record->reason);
     else
-        noise_warn(record);
+        doubts_warn(record);
     return ci_tile_record_write(record);
 }
 
@@ -116,6 +154,8 @@ static void image_row(const ci_tile_images *images, ci_registry_image *row)
     row->thermal_jy = images->thermal_jy;
     row->peak_jy = images->peak_jy;
     row->freq_hz = images->freq_hz;
+    row->flux_ratio = images->flux_ratio;
+    row->n_flux_match = images->n_flux_match;
     row->beam_major_rad = images->beam_major_arcsec * CI_ARCSEC_TO_RAD;
     row->beam_minor_rad = images->beam_minor_arcsec * CI_ARCSEC_TO_RAD;
     row->beam_pa_rad = images->beam_pa_deg * CI_DEG_TO_RAD;

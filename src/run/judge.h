@@ -14,6 +14,9 @@ CI_MUST_CHECK ci_status ci_run_tile_judge(ci_run *run, const ci_run_group *group
 /* What the gate of noise says of a tile that it warns of; NULL: nothing. Limits that are relaxed
  * are none. Borrowed from the record. Local. */
 const char *ci_run_noise_text(const ci_tile_record *record);
+/* The same of its fluxes against the catalogue, off by more than they may be without a word. Local.
+ */
+const char *ci_run_fluxes_text(const ci_tile_record *record);
 /* Whether the gate of coherence could not tell. Local. */
 bool ci_run_phases_are_untold(const ci_tile_record *record);
 

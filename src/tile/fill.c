@@ -58,6 +58,7 @@ static ci_status images_new(ci_tile_images **out, const ci_image_stats *s, const
     images->bandwidth_hz = s->bandwidth_hz;
     images->n_sample = s->n_sample;
     images->n_gridded = s->n_node;
+    images->flux_ratio = images->flux_ratio_err = NAN;
     images->taper_arcsec = s->taper_rad * CI_RAD_TO_ARCSEC;
     images->compression = s->compression;
     images->n_major = s->clean.n_major;

@@ -12,6 +12,7 @@ void ci_tile_qa_limits(ci_qa_limits *out, const ci_conf *conf)
     out->image.max_noise_ratio = ci_conf_double(conf, CI_CONF_OPT_QA_IMG_MAX_NOISE_RATIO);
     out->image.warn_noise_ratio = CI_QA_WARN_NOISE * out->image.max_noise_ratio;
     out->image.max_flux_loss = ci_conf_double(conf, CI_CONF_OPT_QA_IMG_MAX_FLUX_LOSS);
+    out->image.max_flux_offset = ci_conf_double(conf, CI_CONF_OPT_QA_IMG_MAX_FLUX_OFFSET);
     out->image.min_dynamic_range = ci_conf_double(conf, CI_CONF_OPT_QA_IMG_MIN_DYNAMIC_RANGE);
     out->image.min_peak_snr = ci_conf_double(conf, CI_CONF_OPT_QA_IMG_MIN_PEAK_SNR);
 }

@@ -4,11 +4,14 @@
 
 ci_status ci_tile_relaxed_cards(ci_fits_header *header, const ci_conf *conf, unsigned what)
 {
-    int n = 0;
+    /* A key has eight characters at most. */
+    static const char nth[] = "123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    size_t n = 0;
     for (ci_conf_id id = ci_conf_relaxed_next(conf, what, 0); id < CI_CONF_OPT_COUNT;
          id = ci_conf_relaxed_next(conf, what, id + 1)) {
         char key[16], text[CI_CONF_RELAXED_TEXT];
-        snprintf(key, sizeof key, "QARELAX%d", ++n);
+        snprintf(key, sizeof key, "QARELAX%c", n + 1 < sizeof nth ? nth[n] : 'Z');
+        n++;
         ci_conf_relaxed_text(conf, id, text);
         CI_TRY(ci_fits_card_set_text(header, key, text, "limit relaxed"));
     }

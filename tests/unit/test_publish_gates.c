@@ -191,6 +191,45 @@ static void test_flux_ratio(void **state)
     assert_int_equal(outcome_of(&gates, CI_QA_GATE_FLUX_RATIO), CI_QA_PASS);
 }
 
+/* With an error, fluxes are warned of that are further from 1 than 2 % by three of it, also of a
+ * few sources; a relaxed limit is told. */
+static void test_flux_ratio_with_error(void **state)
+{
+    static const struct
+    {
+        double ratio, error, limit;
+        int n;
+        ci_qa_outcome outcome;
+        const char *text;
+    } cases[] = {
+        {0.90, 0.006, 0.02, 12, CI_QA_WARN, "fluxes are 0.900 +- 0.006 of the catalogue's over 12"},
+        {1.039, 0.006, 0.02, 12, CI_QA_WARN, "the calibrator varied"},
+        {1.037, 0.006, 0.02, 12, CI_QA_PASS, ""},
+        {0.963, 0.006, 0.02, 12, CI_QA_PASS, ""},
+        {0.961, 0.006, 0.02, 12, CI_QA_WARN, "or the catalogue has another scale"},
+        {0.90, 0.02, 0.02, 3, CI_QA_WARN, "over 3 sources: "},
+        {0.90, 0.03, 0.02, 3, CI_QA_SKIP, "5 needed"},
+        {0.75, 0.006, 0.02, 12, CI_QA_FAIL, "or the catalogue has another scale"},
+        {0.90, 0.006, 0.15, 12, CI_QA_WARN, "limit relaxed"},
+        {0.97, 0.006, 0.15, 12, CI_QA_PASS, ""},
+    };
+    publish_case *t = *state;
+    char folder[400], paths[3][450];
+    ci_qa_subject s = good_subject(t, folder, paths);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        s.flux_ratio = cases[i].ratio;
+        s.flux_ratio_err = cases[i].error;
+        s.n_flux_match = cases[i].n;
+        t->options.limits.image.max_flux_offset = cases[i].limit;
+        ci_qa_gates gates = judged(t, &s);
+        const ci_qa_gate *g = &gates.item[gates.n - 1];
+        assert_int_equal(g->kind, CI_QA_GATE_FLUX_RATIO);
+        if (g->outcome != cases[i].outcome || !strstr(g->text, cases[i].text))
+            fail_msg("case %zu: %d, %s", i, (int)g->outcome, g->text);
+        assert_true(!ci_qa_tile_first_failed(&gates)); /* a tile is not refused by it */
+    }
+}
+
 /* The rms of 1 mJy against thermal noise: 1.67 is a warning, 3.33 a failure. */
 static void test_noise_ratio(void **state)
 {
@@ -290,11 +329,17 @@ static void test_no_descriptors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        PUBLISH_TEST(test_each_gate),          PUBLISH_TEST(test_refusal_names_the_product_once),
-        PUBLISH_TEST(test_refused_then_right), PUBLISH_TEST(test_unknown_thermal_noise),
-        PUBLISH_TEST(test_flux_ratio),         PUBLISH_TEST(test_noise_ratio),
-        PUBLISH_TEST(test_relaxed_limit),      PUBLISH_TEST(test_tile),
-        PUBLISH_TEST(test_no_descriptors),     PUBLISH_TEST(test_coherence),
+        PUBLISH_TEST(test_each_gate),
+        PUBLISH_TEST(test_refusal_names_the_product_once),
+        PUBLISH_TEST(test_refused_then_right),
+        PUBLISH_TEST(test_unknown_thermal_noise),
+        PUBLISH_TEST(test_flux_ratio_with_error),
+        PUBLISH_TEST(test_flux_ratio),
+        PUBLISH_TEST(test_noise_ratio),
+        PUBLISH_TEST(test_relaxed_limit),
+        PUBLISH_TEST(test_tile),
+        PUBLISH_TEST(test_no_descriptors),
+        PUBLISH_TEST(test_coherence),
     };
     ci_log_set_level(CI_LOG_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);

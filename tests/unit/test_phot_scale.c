@@ -1,0 +1,144 @@
+/* phot: the flux scale of an image against a catalogue, and its error. */
+#include "phot_case.h"
+
+#define SCALE 0.9
+#define PB_WIDTH 700.0 /* pixels */
+
+/* The median's error is sqrt(pi / 2) of a mean's: of the ratios' own errors, or of their scatter
+ * where that is larger. */
+static void test_error_of_the_median(void **unused)
+{
+    (void)unused;
+    double ratio[12], error[12], want = sqrt(CI_PI / 2) * 0.02 / sqrt(12);
+    for (int i = 0; i < 12; i++) {
+        ratio[i] = SCALE + 1e-4 * (i % 3 - 1);
+        error[i] = 0.02;
+    }
+    ci_phot_scale s = ci_phot_scale_of(ratio, error, 12);
+    assert_int_equal(s.n, 12);
+    assert_true(fabs(s.ratio - SCALE) < 1e-12 && fabs(s.sigma - want) < 1e-9);
+    double scattered[4] = {0.7, 0.9, 1.1, 1.3}, small[4] = {0.02, 0.02, 0.02, 0.02};
+    s = ci_phot_scale_of(scattered, small, 4); /* |x - 1|: 0.1, 0.1, 0.3, 0.3 */
+    assert_true(fabs(s.ratio - 1) < 1e-12);
+    assert_true(fabs(s.sigma - sqrt(CI_PI / 2) * 1.4826022 * 0.2 / 2) < 1e-6);
+}
+
+/* One source of few that has changed by 20 % is not the scale. */
+static void test_one_variable(void **unused)
+{
+    (void)unused;
+    for (size_t n = 2; n <= 5; n++) {
+        double ratio[5] = {0.8, 1.004, 0.998, 1.003, 0.997},
+               error[5] = {0.02, 0.02, 0.02, 0.02, 0.02};
+        ci_phot_scale s = ci_phot_scale_of(ratio, error, n);
+        if (!(fabs(s.ratio - 1) - 3 * s.sigma < 0)) fail_msg("%zu: %g +- %g", n, s.ratio, s.sigma);
+    }
+}
+
+static void test_too_few(void **unused)
+{
+    (void)unused;
+    double ratio = 0.8, error = 0.02;
+    ci_phot_scale s = ci_phot_scale_of(&ratio, &error, 1);
+    assert_true(s.n == 1 && s.ratio == 0.8 && isnan(s.sigma));
+    s = ci_phot_scale_of(&ratio, &error, 0);
+    assert_true(s.n == 0 && isnan(s.ratio) && isnan(s.sigma));
+}
+
+/* ---- of an image ----------------------------------------------------------------------------- */
+
+static double pb_at(double x, double y)
+{
+    double r = hypot(x - SIDE / 2, y - SIDE / 2) / PB_WIDTH;
+    return exp(-4 * log(2) * r * r);
+}
+
+static void pb_write(void **state, const ci_fits_header *h)
+{
+    float *pb = malloc(PIXEL * sizeof *pb);
+    for (size_t i = 0; i < PIXEL; i++)
+        pb[i] = (float)pb_at((double)(i % SIDE), (double)(i / SIDE));
+    phot_write(state, "pb.fits", h, pb);
+    free(pb);
+}
+
+/* A catalogue of the truth at `freq_hz`: what is in the image, through the beam, is `scale` of it.
+ * Of the faint ones `wrong` times as much. n_use: how many are to count. */
+static ci_sky_model *catalogue_of(const phot_truth *t, double freq_hz, double wrong, size_t *n_use)
+{
+    ci_sky_model *model = NULL;
+    OK(ci_sky_model_new(&model));
+    *n_use = 0;
+    for (size_t i = 0; i < N_TRUE; i++) {
+        double pb = pb_at(t->x[i], t->y[i]), snr = t->flux[i] / SCALE / SIGMA;
+        bool counts = snr >= 20 && pb >= 0.4;
+        ci_sky_source s = {.ra_rad = t->ra[i],
+                           .dec_rad = t->dec[i],
+                           .flux_jy = t->flux[i] / SCALE / pb,
+                           .ref_freq_hz = freq_hz,
+                           .spectral_index = 0};
+        if (counts && i % 10 == 0) {
+            s.major_rad = 1e-4; /* no point: not to count */
+            counts = false;
+        }
+        if (!counts) s.flux_jy *= snr < 20 ? fmin(wrong, 19 / snr) : wrong;
+        *n_use += counts;
+        OK(ci_sky_model_append(model, &s));
+    }
+    return model;
+}
+
+static void test_of_an_image(void **state)
+{
+    UNIT_PATH(image_path, state, "image.fits");
+    UNIT_PATH(pb_path, state, "pb.fits");
+    float *image = calloc(PIXEL, sizeof *image);
+    ci_fits_header h = phot_header(phot_round);
+    phot_truth *t = malloc(sizeof *t);
+    phot_add_noise(image, phot_round, 1, 5);
+    phot_add_truth(image, t, phot_round, 6, 1);
+    phot_write(state, "image.fits", &h, image);
+    pb_write(state, &h);
+    static const double freq_hz[] = {1.4e9, 0.7e9};
+    for (int k = 0; k < 2; k++) {
+        size_t n_use = 0;
+        ci_sky_model *model = catalogue_of(t, freq_hz[k], 1.5, &n_use);
+        ci_phot_scale s;
+        OK(ci_phot_scale_find(&s, image_path, pb_path, SIGMA, model));
+        printf("%zu of %zu sources, %.4f +- %.4f\n", s.n, n_use, s.ratio, s.sigma);
+        assert_int_equal(s.n, n_use);
+        assert_true(s.n > 40 && fabs(s.ratio - SCALE) < 0.005);
+        /* Spectral indices known to 0.05 add 0.0347 over an octave. */
+        assert_true(s.sigma > (k == 0 ? 0.002 : 0.0346) && s.sigma < (k == 0 ? 0.006 : 0.036));
+        ci_sky_model_free(model);
+    }
+    free(t);
+    free(image);
+}
+
+/* Another Stokes parameter, noise that is not known, and a sky without a source say nothing. */
+static void test_says_nothing(void **state)
+{
+    UNIT_PATH(image_path, state, "image.fits");
+    float *image = calloc(PIXEL, sizeof *image);
+    ci_fits_header h = phot_header(phot_round);
+    ci_sky_model *model = NULL;
+    ci_phot_scale s;
+    OK(ci_sky_model_new(&model));
+    phot_write(state, "image.fits", &h, image);
+    OK(ci_phot_scale_find(&s, image_path, image_path, SIGMA, model));
+    assert_true(s.n == 0 && isnan(s.ratio));
+    OK(ci_phot_scale_find(&s, "none.fits", "none.fits", NAN, model));
+    assert_true(s.n == 0 && isnan(s.ratio));
+    assert_int_equal(ci_phot_scale_find(&s, "none.fits", "none.fits", SIGMA, model), CI_ERR_INPUT);
+    ci_sky_model_free(model);
+    free(image);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {UNIT_TEST(test_error_of_the_median),
+                                       cmocka_unit_test(test_one_variable), UNIT_TEST(test_too_few),
+                                       UNIT_TEST(test_of_an_image), UNIT_TEST(test_says_nothing)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
