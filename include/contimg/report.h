@@ -37,6 +37,8 @@
  *      calibration {how ("own","transferred","given","none"), bandpass, gain (paths),
  *                   residual [..], flagged_fraction, phase_scatter_deg, model, is_approximate,
  *                   field ("none","phase","amplitude","all": gains by its own sources), field_why,
+ *                   flux_scale (fluxes over the catalogue's that --flux-scale field has taken
+ *                   out; not there: none),
  *                   is_doubted (phases of another tile's gains were to be looked at), flux_loss,
  *                   flux_loss_err, flux_loss_before (part of the flux that they cost; before
  *                   self-calibration; not there: not measured)},

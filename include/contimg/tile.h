@@ -52,6 +52,7 @@ typedef struct ci_tile_options
     ci_cal_validity validity;
     ci_cal_identity table_antennas; /* --cal-antennas */
     ci_tile_field field;            /* --field-gains: the most that may be solved for */
+    bool scales_by_field;           /* --flux-scale field */
     bool self_calibrates;           /* --self-cal */
 } ci_tile_options;
 /* CI_ERR_USAGE names the option. Local. */
@@ -113,6 +114,8 @@ typedef struct ci_tile_data
     ci_tile_gains gains;
     ci_tile_field field;
     char field_why[160]; /* why nothing was solved for on the field; "": it was not to be */
+    double flux_scale;   /* with --flux-scale field: fluxes over the catalogue's, which the data
+                          * were divided by; 0: they were not */
     ci_tile_field self;  /* what self-calibration has changed */
     char self_rounds[CI_TILE_ROUNDS]; /* what became of its rounds; "": there were to be none */
     ci_tile_coherence coherence;
@@ -219,8 +222,8 @@ CI_MUST_CHECK ci_status ci_tile_tables_read(ci_comm *comm, const ci_tile_options
 
 /* ---- quality limits that are set looser than their defaults ------------------------------- */
 
-/* Cards QARELAX1, ..., QARELAX9, QARELAXA, ... of the limits that judge `what` (CI_CONF_JUDGES_*, or'ed).
- * Local. */
+/* Cards QARELAX1, ..., QARELAX9, QARELAXA, ... of the limits that judge `what` (CI_CONF_JUDGES_*,
+ * or'ed). Local. */
 CI_MUST_CHECK ci_status ci_tile_relaxed_cards(ci_fits_header *header, const ci_conf *conf,
                                               unsigned what);
 /* In front of a table's history. Local. */
@@ -246,8 +249,8 @@ typedef struct ci_tile_images
     double freq_hz, bandwidth_hz;
     int64_t n_flux_match;
     double flux_ratio, flux_ratio_err; /* of n_flux_match sources, over the catalogue's */
-    double taper_arcsec; /* of weights; 0: none */
-    double compression;  /* bound of what it loses; 0: n_gridded is n_sample */
+    double taper_arcsec;               /* of weights; 0: none */
+    double compression;                /* bound of what it loses; 0: n_gridded is n_sample */
     bool is_pseudo_i;
     char stop_reason[64];
     char scales[96]; /* widths of components besides points, in pixels; "": none */
@@ -282,6 +285,7 @@ typedef struct ci_tile_calibration
     char *model;           /* that they were solved on; "": not known */
     ci_tile_field field;
     char field_why[160]; /* as in ci_tile_data */
+    double flux_scale;   /* likewise */
     ci_tile_field self;  /* likewise */
     char self_rounds[CI_TILE_ROUNDS];
     ci_tile_coherence coherence;

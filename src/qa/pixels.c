@@ -168,7 +168,7 @@ bool ci_qa_fluxes_are_off(double ratio, double error, double limit)
 const char *ci_qa_fluxes_why(void)
 {
     return "gains have changed since the calibrator, the calibrator varied, or the catalogue has "
-           "another scale: calibrate nearer in time";
+           "another scale: calibrate nearer in time, or --flux-scale field";
 }
 
 /* Inside both pairs of limits, but by one that is relaxed. */

@@ -57,6 +57,9 @@ static ci_status header_fill(const ci_run *run, const ci_run_group *group, ci_ti
     CI_TRY(ci_fits_card_set_text(header, "CIVERS", ci_version(), "contimg version"));
     CI_TRY(
         ci_fits_card_set_text(header, "GAINS", ci_tile_gains_word(gains), "origin of the gains"));
+    if (run->options.scales_by_field)
+        CI_TRY(ci_fits_card_set_text(header, "FLUXSCAL", "field",
+                                     "of tiles with gains of another one: FLUXDIV"));
     CI_TRY(ci_tile_relaxed_cards(header, run->conf, judged));
     if (*degraded_why)
         CI_TRY(ci_fits_card_set_text(header, "DEGRADED", degraded_why, "why it is DEGRADED"));

@@ -3,6 +3,7 @@
  * than in the catalogue is one that varies, and no gain: its flux in the model becomes the data's
  * before amplitudes are solved for. Phases first, so that fluxes are measured with good ones. What
  * gains may not change is held by ci_cal_field_solve. Decisions: docs/adr/0008. */
+#include "contimg/phot.h"
 #include "tile/sources.h"
 
 #include <math.h>
@@ -16,6 +17,8 @@ enum
 /* Of a catalogue. */
 static const ci_tile_choice choice = {300, 1e-3};
 static const double flux_sigma = 5; /* by which a flux is another one */
+/* Of the flux of one source: what is not known of it at least. Of their median: at most. */
+static const double least_error = 0.02, most_error = 0.02;
 static const double least_scale = 1e-3, least_change = 0.003;
 
 /* ---- their fluxes ------------------------------------------------------------------------------
@@ -48,6 +51,58 @@ static ci_status fluxes_take(ci_comm *comm, const ci_tile_data *data, const ci_c
         f->scale[k] *= fmax(scale[k], least_scale);
     }
     return CI_OK;
+}
+
+/* Multiplies the values of this rank's blocks; weights are 1 / sigma^2. */
+static void blocks_multiply(ci_vis_set *set, double factor)
+{
+    double of_weights = 1 / (factor * factor);
+    for (size_t i = 0; i < set->n_block; i++) {
+        ci_vis_block *b = set->block[i];
+        size_t n = b->n_row * b->n_chan * b->n_pol;
+        for (size_t k = 0; k < n; k++)
+            b->data[k] *= (float)factor;
+        for (size_t k = 0; b->weight && k < n; k++)
+            b->weight[k] *= (float)of_weights;
+        for (size_t k = 0; b->row_weight && k < b->n_row * b->n_pol; k++)
+            b->row_weight[k] *= of_weights;
+    }
+}
+
+/* With --flux-scale field, of data that corrections were applied to: their fluxes become the
+ * catalogue's. *out: what they were of it. Collective. */
+static ci_status scale_take(ci_comm *comm, const ci_cal_corrections *c, ci_tile_sources *f,
+                            ci_tile_data *data, ci_phot_scale *out)
+{
+    double scale[CI_TILE_FLUXES], sigma[CI_TILE_FLUXES];
+    ci_cal_model one[CI_TILE_FLUXES];
+    for (size_t k = 0; k < f->n_flux; k++)
+        one[k] = (ci_cal_model){ci_tile_sources_predict, &f->scene_of[k]};
+    CI_TRY(ci_cal_source_scales(comm, data->set, NULL, f->cal.model, one, f->n_flux, scale, sigma));
+    for (size_t k = 0; k < f->n_flux; k++) {
+        scale[k] *= f->scale[k];
+        sigma[k] = hypot(sigma[k] * sqrt(c->chi2) * f->scale[k], least_error);
+    }
+    *out = ci_phot_scale_of(scale, sigma, f->n_flux);
+    if (!(out->ratio > 0) || !(out->sigma <= most_error)) return CI_OK;
+    data->flux_scale = out->ratio;
+    blocks_multiply(data->set, 1 / out->ratio);
+    return CI_OK;
+}
+
+/* What became of --flux-scale field. */
+static void scale_told(ci_comm *comm, const ci_tile_data *data, const ci_phot_scale *scale)
+{
+    if (ci_comm_rank(comm) != 0) return;
+    if (data->flux_scale > 0)
+        ci_log_info("flux scale of the field's catalogue: fluxes were %.4f +- %.4f of it, by %zu "
+                    "sources",
+                    scale->ratio, scale->sigma, scale->n);
+    else
+        ci_log_warning("--flux-scale field: not done: %s",
+                       data->field_why[0] ? data->field_why
+                                          : "its sources are too few or do not agree: its fluxes "
+                                            "are in the calibrator's scale");
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */
@@ -118,9 +173,12 @@ ci_status ci_tile_field_apply(ci_comm *comm, const ci_tile_options *options,
 {
     ci_tile_sources f = {0};
     ci_cal_corrections corrections = {0};
+    ci_phot_scale scale = {0};
     const char *why = why_not(options, model);
     data->field = CI_TILE_FIELD_NONE;
     snprintf(data->field_why, sizeof data->field_why, "%s", why ? why : "");
+    data->flux_scale = 0;
+    if (why && options->scales_by_field) scale_told(comm, data, &scale);
     if (why) return CI_OK;
     size_t mark = ci_timer_begin(ci_comm_timer(comm), "field gains");
     ci_status status =
@@ -131,6 +189,11 @@ ci_status ci_tile_field_apply(ci_comm *comm, const ci_tile_options *options,
     if (status == CI_OK)
         status = ci_par_agree(comm, ci_tile_blocks_apply(tables, ci_comm_isa(comm), data->set));
     if (status == CI_OK) told(comm, &f, &corrections, data);
+    if (status == CI_OK && options->scales_by_field) {
+        if (corrections.snr >= CI_CAL_FIELD_SNR)
+            status = scale_take(comm, &corrections, &f, data, &scale);
+        if (status == CI_OK) scale_told(comm, data, &scale);
+    }
     ci_timer_end(ci_comm_timer(comm), mark);
     ci_cal_table_free(corrections.table);
     ci_tile_sources_clear(&f);

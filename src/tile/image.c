@@ -14,12 +14,14 @@ typedef enum flux_scale
     SCALE_MODEL,
     SCALE_APPROXIMATE,
     SCALE_GIVEN,
+    SCALE_FIELD,
     SCALE_NONE
 } flux_scale;
-static const char *const scale_words[] = {"model", "approximate", "given", "none"};
+static const char *const scale_words[] = {"model", "approximate", "given", "field", "none"};
 
 static flux_scale flux_scale_of(const ci_tile_options *options, const ci_tile_data *data)
 {
+    if (data->flux_scale > 0) return SCALE_FIELD;
     if (data->gains != CI_TILE_GAINS_NONE)
         return data->is_approximate ? SCALE_APPROXIMATE : SCALE_MODEL;
     return ci_tile_is_calibrated(options, data) ? SCALE_GIVEN : SCALE_NONE;
@@ -49,7 +51,10 @@ static ci_status header_fill(const ci_tile_options *options, const ci_tile_data 
     /* Correlator units become Jy by gains only. */
     snprintf(header->bunit, sizeof header->bunit, scale == SCALE_NONE ? "count" : "Jy");
     CI_TRY(ci_fits_card_set_text(header, "FLUXSCAL", scale_words[scale],
-                                 "flux scale: model, approximate, given, none"));
+                                 "flux scale: model, approximate, given, field, none"));
+    if (data->flux_scale > 0)
+        CI_TRY(ci_fits_card_set_number(header, "FLUXDIV", data->flux_scale,
+                                       "by the catalogue: fluxes were divided by it"));
     CI_TRY(ci_tile_relaxed_cards(header, options->conf, judged));
     CI_TRY(ci_fits_card_set_int(header, "NSUBBAND", (int64_t)meta->n_sub_band, "sub-bands imaged"));
     return ci_fits_card_set_number(header, "EXPTIME",

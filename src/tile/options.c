@@ -172,6 +172,10 @@ ci_status ci_tile_options_new(ci_tile_options *out, const ci_conf *conf)
                           : is_choice(conf, CI_CONF_OPT_CAL_ANTENNAS, "number") ? CI_CAL_BY_NUMBER
                                                                                 : CI_CAL_BY_BOTH;
     out->field = ci_tile_field_parse(ci_conf_text(conf, CI_CONF_OPT_FIELD_GAINS));
+    out->scales_by_field = is_choice(conf, CI_CONF_OPT_FLUX_SCALE, "field");
+    if (out->scales_by_field && out->field == CI_TILE_FIELD_NONE)
+        return ci_error(CI_ERR_USAGE, "--flux-scale field: --field-gains none solves for nothing "
+                                      "on the field: leave one of them out");
     out->self_calibrates = ci_conf_bool(conf, CI_CONF_OPT_SELF_CAL);
     if (out->self_calibrates && out->image.clean.max_iteration == 0)
         return ci_error(CI_ERR_USAGE, "--self-cal: --niter 0 makes a dirty image, with no model to "

@@ -242,6 +242,8 @@ static ci_json *calibration_json(const ci_tile_calibration *calibration)
     ci_json_put_string(json, "model", calibration->model);
     ci_json_put_string(json, "field", ci_tile_field_word(calibration->field));
     ci_json_put_string(json, "field_why", calibration->field_why);
+    if (calibration->flux_scale > 0)
+        ci_json_put_number(json, "flux_scale", calibration->flux_scale);
     ci_json_put_string(json, "self", ci_tile_field_word(calibration->self));
     ci_json_put_string(json, "self_rounds", calibration->self_rounds);
     ci_json_put_bool(json, "is_approximate", calibration->is_approximate);
@@ -267,6 +269,7 @@ static ci_status calibration_parse(ci_tile_calibration **out, const ci_json *jso
     calibration->field = ci_tile_field_parse(ci_json_get_string(json, "field", ""));
     snprintf(calibration->field_why, sizeof calibration->field_why, "%s",
              ci_json_get_string(json, "field_why", ""));
+    calibration->flux_scale = ci_json_get_number(json, "flux_scale", 0);
     calibration->coherence = coherence_parse(json);
     calibration->self = ci_tile_field_parse(ci_json_get_string(json, "self", ""));
     snprintf(calibration->self_rounds, sizeof calibration->self_rounds, "%s",

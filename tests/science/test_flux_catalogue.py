@@ -2,7 +2,8 @@
 """A catalogue of the field says when fluxes are off: gains that changed in common between the calibrator's tile and the
 field's, 25 minutes later, by 10 or 5 % of the flux, make the product DEGRADED, with the number; fluxes that are right, a
 source that varies, and two sources that disagree do not. Far off, it is refused, though the catalogue may be at fault,
-and the text says both."""
+and the text says both. With --flux-scale field fluxes become the catalogue's, a source that varies or not; headers and the
+record say so. Sources that do not agree set no scale, and it is said."""
 import glob
 import json
 import os
@@ -98,6 +99,7 @@ def run(name, files, model, *options, code=0):
         record = json.load(f)
     gate = {g["gate"]: g for g in record["gates"]}["flux_ratio"]
     header = fits.getheader(glob.glob(f"{env['CONTIMG_OUTPUT_DIR']}/mosaics/*/mosaic.fits")[0])
+    if "WARN" in done.stderr or "field" in name: print("\n".join(l for l in done.stderr.splitlines() if "scale" in l))
     print(f"{name}: {scale_of(tile):.4f} of the truth: {gate['outcome']}: {gate['text']}")
     return done.stdout + done.stderr, record, gate, scale_of(tile), header
 
@@ -140,6 +142,24 @@ def test_far_off():
     near(scale, 1, 0.01, "fluxes over the truth's")
     check("refused: flux_ratio: fluxes are 0.7" in out and "gains have changed since the calibrator" in out
           and "or the catalogue has another scale" in out, out)
+
+
+def test_flux_scale_of_the_field():
+    out, record, gate, scale, header = run("field", changed(0.9), catalogue("varies", S0=1.25), "--flux-scale", "field")
+    near(scale, 1, 0.01, "fluxes over the truth's")
+    check(gate["outcome"] == "pass" and "DEGRADED" not in out, gate, out)
+    tile = fits.getheader(f"{folder}/field/tiles/{FIELD}/image.fits")
+    near(tile["FLUXDIV"], 0.9, 0.01, "what fluxes were divided by")
+    near(record["calibration"]["flux_scale"], tile["FLUXDIV"], 1e-6, "the record's")
+    check(tile["FLUXSCAL"] == "field" and header["FLUXSCAL"] == "field", tile["FLUXSCAL"])
+    near(tile["RMS"] / tile["THERMAL"], 1, 0.1, "the noise goes with the fluxes")
+
+
+def test_flux_scale_of_two_that_disagree():
+    model = catalogue("two", only=("S0", "S2"), S0=1.25)
+    out, record, gate, scale, header = run("two", changed(0.9), model, "--flux-scale", "field")
+    near(scale, 0.9, 0.01, "fluxes over the truth's")
+    check("--flux-scale field: not done: " in out and "flux_scale" not in record["calibration"], out)
 
 
 run_tests(globals())

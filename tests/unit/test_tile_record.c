@@ -16,6 +16,9 @@ static void images_make(ci_tile_record *record)
                                        .n_gridded = 12345678901,
                                        .taper_arcsec = 30.5,
                                        .compression = 1e-4,
+                                       .flux_ratio = 0.95,
+                                       .flux_ratio_err = 0.01,
+                                       .n_flux_match = 7,
                                        .n_major = 7,
                                        .n_minor = 4321,
                                        .n_plane = 12,
@@ -73,6 +76,7 @@ static void calibration_make(ci_tile_record *record)
     c->is_approximate = true;
     c->field = CI_TILE_FIELD_AMPLITUDE;
     snprintf(c->field_why, sizeof c->field_why, "why \"not\"");
+    c->flux_scale = 0.9;
     c->coherence = (ci_tile_coherence){true, true, 0.015, 0.004, 0.12, NAN};
     c->n_residual = 2;
     c->residual[0] = 0.1;
@@ -165,6 +169,9 @@ static void test_images_come_back(void **state)
     assert_int_equal(b->n_gridded, a->n_gridded);
     same(a->taper_arcsec, b->taper_arcsec);
     same(a->compression, b->compression);
+    same(a->flux_ratio, b->flux_ratio);
+    same(a->flux_ratio_err, b->flux_ratio_err);
+    assert_int_equal(a->n_flux_match, b->n_flux_match);
     assert_int_equal(b->n_major, a->n_major);
     assert_int_equal(b->n_point_component, a->n_point_component);
     same(a->cell_arcsec, b->cell_arcsec);
@@ -215,6 +222,7 @@ static void test_calibration_and_gates_come_back(void **state)
     assert_string_equal(c->model, "sources.csv");
     assert_int_equal(c->field, CI_TILE_FIELD_AMPLITUDE);
     assert_string_equal(c->field_why, "why \"not\"");
+    same(c->flux_scale, 0.9);
     assert_true(c->coherence.is_doubted && c->coherence.is_measured);
     same(0.015, c->coherence.loss);
     same(0.004, c->coherence.sigma);
