@@ -7,9 +7,14 @@
 #include <math.h>
 #include <string.h>
 
+enum
+{
+    N_AT_ONCE = 6 /* intervals that are summed at once */
+};
+
 /* sums over one sub-band with the present bandpass: re, im, b. */
 static void baseline_sums(const ci_cal_problem *p, const ci_cal_bandpass_parts *k, size_t i_part,
-                          size_t b, size_t h, size_t t, double out[3])
+                          size_t b, size_t h, size_t t, double loss, double out[3])
 {
     const ci_cal_sums *s = &p->part[i_part];
     size_t ant1 = (size_t)p->meta->baseline_ant1[s->part.i_baseline_first + b];
@@ -19,7 +24,6 @@ static void baseline_sums(const ci_cal_problem *p, const ci_cal_bandpass_parts *
     if (ant1 == ant2 || k->is_empty[i_part]) return;
     ci_cal_normal_sum(ci_comm_isa(p->comm), &in, ci_cal_bandpass_of(k, i_part, s->n_chan, h, ant1),
                       ci_cal_bandpass_of(k, i_part, s->n_chan, h, ant2), s->n_chan, out);
-    double loss = ci_cal_loss(p, s->part.i_sub_band, h, ant1, ant2);
     out[0] *= loss;
     out[1] *= loss;
     out[2] *= loss * loss;
@@ -36,18 +40,33 @@ static void fine_sums(const ci_cal_problem *p, size_t i_part, size_t b, size_t h
             out[k] += in[CI_CAL_FINE * i + k];
 }
 
-/* This rank's sums of one interval, [part][baseline][feed][3]. */
-static void interval_sums(const ci_cal_problem *p, const ci_cal_bandpass_parts *k, size_t t,
-                          double *out)
+static double loss_of(const ci_cal_problem *p, size_t i_part, size_t b, size_t h)
 {
-    for (size_t i = 0; i < p->n_part; i++)
+    const ci_vis_part *part = &p->part[i_part].part;
+    size_t ant1 = (size_t)p->meta->baseline_ant1[part->i_baseline_first + b];
+    size_t ant2 = (size_t)p->meta->baseline_ant2[part->i_baseline_first + b];
+    return ci_cal_loss(p, part->i_sub_band, h, ant1, ant2);
+}
+
+/* This rank's sums of the intervals [first, end), [interval][part][baseline][feed][3], n_here of an
+ * interval: those of a baseline lie side by side. */
+static void intervals_sum(const ci_cal_problem *p, const ci_cal_bandpass_parts *k, size_t first,
+                          size_t end, size_t n_here, double *out)
+{
+    for (size_t i = 0; i < p->n_part; i++) {
+        bool is_fine = p->part[i].fine != NULL;
         for (size_t b = 0; b < p->part[i].part.n_baseline; b++)
             for (size_t h = 0; h < p->n_feed; h++, out += 3) {
-                if (p->part[i].fine)
-                    fine_sums(p, i, b, h, t, out, 3);
-                else
-                    baseline_sums(p, k, i, b, h, t, out);
+                double loss = is_fine ? 1 : loss_of(p, i, b, h);
+                for (size_t t = first; t < end; t++) {
+                    double *to = out + (t - first) * n_here;
+                    if (is_fine)
+                        fine_sums(p, i, b, h, t, to, 3);
+                    else
+                        baseline_sums(p, k, i, b, h, t, loss, to);
+                }
             }
+    }
 }
 
 /* The gathered sums of all sub-bands, added in order, then solved; sums [3][n_baseline]. */
@@ -87,30 +106,55 @@ static ci_status solutions_share(ci_cal_problem *p)
     return status;
 }
 
-static ci_status gain_solve(ci_cal_problem *p)
+/* Scratch of a solve of gains. */
+typedef struct gain_job
 {
-    size_t n_here = 0, n_byte = 0;
-    double *here = NULL, *sums = NULL;
-    ci_cal_bandpass_parts k = {0};
+    size_t n_here; /* of this rank's sums of one interval */
+    double *here;  /* [N_AT_ONCE][n_here] */
+    double *sums;  /* [3][n_baseline] */
+    ci_cal_bandpass_parts bandpass;
+} gain_job;
+
+static ci_status job_new(const ci_cal_problem *p, gain_job *job)
+{
+    *job = (gain_job){0};
     for (size_t i = 0; i < p->n_part; i++)
-        n_here += p->part[i].part.n_baseline;
-    n_here *= 3 * p->n_feed;
-    ci_status status = ci_mem_alloc(&here, n_here, sizeof *here, "gain sums");
-    if (status == CI_OK) status = ci_mem_alloc(&sums, 3 * p->n_baseline, sizeof *sums, "gain sums");
-    if (status == CI_OK) status = ci_cal_bandpass_parts_new(p, &k);
-    status = ci_par_agree(p->comm, status);
+        job->n_here += 3 * p->n_feed * p->part[i].part.n_baseline;
+    size_t n = p->n_interval < N_AT_ONCE ? p->n_interval : N_AT_ONCE;
+    CI_TRY(ci_mem_alloc(&job->here, n * job->n_here, sizeof *job->here, "gain sums"));
+    CI_TRY(ci_mem_alloc(&job->sums, 3 * p->n_baseline, sizeof *job->sums, "gain sums"));
+    return ci_cal_bandpass_parts_new(p, &job->bandpass);
+}
+
+static void job_clear(gain_job *job)
+{
+    ci_cal_bandpass_parts_clear(&job->bandpass);
+    ci_mem_free(job->here);
+    ci_mem_free(job->sums);
+}
+
+static ci_status intervals_solve(ci_cal_problem *p, gain_job *job)
+{
     int rank = ci_comm_rank(p->comm), n_rank = ci_comm_size(p->comm);
-    for (size_t t = 0; status == CI_OK && t < p->n_interval; t++) {
+    for (size_t t = 0; t < p->n_interval; t++) {
         void *whole = NULL;
+        size_t n_byte = 0, end = t + N_AT_ONCE < p->n_interval ? t + N_AT_ONCE : p->n_interval;
         int solver = (int)(t % (size_t)n_rank);
-        interval_sums(p, &k, t, here);
-        status = ci_par_gather(p->comm, here, n_here * sizeof(double), solver, &whole, &n_byte);
-        if (status == CI_OK && rank == solver) interval_solve(p, t, whole, sums);
+        if (t % N_AT_ONCE == 0) intervals_sum(p, &job->bandpass, t, end, job->n_here, job->here);
+        CI_TRY(ci_par_gather(p->comm, job->here + t % N_AT_ONCE * job->n_here,
+                             job->n_here * sizeof(double), solver, &whole, &n_byte));
+        if (rank == solver) interval_solve(p, t, whole, job->sums);
         ci_mem_free(whole);
     }
-    ci_cal_bandpass_parts_clear(&k);
-    ci_mem_free(here);
-    ci_mem_free(sums);
+    return CI_OK;
+}
+
+static ci_status gain_solve(ci_cal_problem *p)
+{
+    gain_job job;
+    ci_status status = ci_par_agree(p->comm, job_new(p, &job));
+    if (status == CI_OK) status = intervals_solve(p, &job);
+    job_clear(&job);
     if (status == CI_OK) status = solutions_share(p);
     for (size_t h = 0; status == CI_OK && h < p->n_feed; h++) {
         size_t at = h * p->n_interval * p->n_antenna;

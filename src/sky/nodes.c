@@ -2,6 +2,7 @@
 #include "sky/nodes.h"
 
 #include <math.h>
+#include <string.h>
 
 enum
 {
@@ -60,8 +61,10 @@ CI_ISA_INLINE void sums_spread(const ci_sky_nodes *nodes, const float *sum, size
             both[2 * j] = re[j];
             both[2 * j + 1] = im[j];
         }
-        for (size_t j = 0; j < 2 * n; j++)
-            out[2 * first + j] = both[j];
+        if (n == CI_SKY_LANES) /* a copy of known length costs little beside the sums */
+            memcpy(out + 2 * first, both, sizeof both);
+        else
+            memcpy(out + 2 * first, both, 2 * n * sizeof *both);
     }
 }
 

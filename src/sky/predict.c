@@ -61,6 +61,7 @@ typedef struct predict_job
     uint32_t *key;                /* [rows of a batch] */
     size_t *row;                  /* rows of a batch, summed at nodes or not */
     size_t *start, *order;        /* of those, near antennas together */
+    uint32_t *antenna;            /* [rows of a batch][2] in that order */
     float *amplitude;             /* [CHUNK][TILE] */
     double *per_hz;               /* [CHUNK] turns of the sources at an antenna */
     ci_sky_wave_kernel fill;
@@ -255,15 +256,15 @@ static size_t antenna_of(const predict_job *job, size_t i_row, bool second)
  * share antenna 2. */
 static void add_points(const predict_job *job, ci_sky_sum sum, size_t g, size_t n_row)
 {
-    const size_t *row = job->row;
+    const uint32_t *antenna = job->antenna;
     float *out = job->sum + g * n_row * 2 * CI_SKY_LANES;
     for (size_t i = 0; i < n_row; i += sum.n_baseline) {
-        size_t a2 = antenna_of(job, row[job->order[i]], true);
-        bool pair = i + 1 < n_row && antenna_of(job, row[job->order[i + 1]], true) == a2;
+        size_t a2 = antenna[2 * i + 1];
+        bool pair = i + 1 < n_row && antenna[2 * i + 3] == a2;
         sum.n_baseline = pair ? 2 : 1;
         sum.wave2 = wave_at(job, g, a2);
         for (size_t k = 0; k < sum.n_baseline; k++) {
-            sum.wave1[k] = wave_at(job, g, antenna_of(job, row[job->order[i + k]], false));
+            sum.wave1[k] = wave_at(job, g, antenna[2 * (i + k)]);
             sum.sum[k] = out + (i + k) * 2 * CI_SKY_LANES;
         }
         job->kernel(&sum);
@@ -274,13 +275,11 @@ static void add_extended(const predict_job *job, ci_sky_sum sum, size_t k_first,
                          const predict_band *band, size_t n_row)
 {
     size_t c = g * CI_SKY_LANES, n_chan = band->n - c < CI_SKY_LANES ? band->n - c : CI_SKY_LANES;
-    const size_t *row = job->row;
     float envelope[CI_SKY_CHUNK * CI_SKY_LANES] = {0};
     sum.n_baseline = 1;
     sum.envelope = envelope;
     for (size_t i = 0; i < n_row; i++) {
-        size_t a1 = antenna_of(job, row[job->order[i]], false);
-        size_t a2 = antenna_of(job, row[job->order[i]], true);
+        size_t a1 = job->antenna[2 * i], a2 = job->antenna[2 * i + 1];
         fill_envelope(job, k_first, sum.n_source, a1, a2, band->freq_hz + c, n_chan, envelope);
         sum.wave1[0] = wave_at(job, g, a1);
         sum.wave2 = wave_at(job, g, a2);
@@ -377,6 +376,11 @@ static void order_rows(predict_job *job, size_t n_row)
         job->key[i] = (uint32_t)((a1 / N_NEAR * n_antenna + a2) * N_NEAR + a1 % N_NEAR);
     }
     ci_num_sort_by_key(job->key, n_row, n_key, job->start, job->order);
+    for (size_t i = 0; i < n_row; i++) {
+        size_t i_row = job->row[job->order[i]];
+        job->antenna[2 * i] = (uint32_t)antenna_of(job, i_row, false);
+        job->antenna[2 * i + 1] = (uint32_t)antenna_of(job, i_row, true);
+    }
 }
 
 /* Whether a row's visibilities are polynomials of frequency that the nodes know. */
@@ -419,14 +423,6 @@ static ci_status predict_batch(predict_job *job, const size_t *row, size_t n_row
     return CI_OK;
 }
 
-static size_t rows_most(const ci_sky_rows *rows)
-{
-    size_t most = 0;
-    for (size_t g = 0; g < rows->n_batch; g++)
-        if (rows->first[g + 1] - rows->first[g] > most) most = rows->first[g + 1] - rows->first[g];
-    return most;
-}
-
 static ci_status scratch_new(predict_job *job, size_t n_row)
 {
     static const char what[] = "prediction of a time";
@@ -435,6 +431,7 @@ static ci_status scratch_new(predict_job *job, size_t n_row)
     CI_TRY(ci_mem_alloc(&job->used, n_antenna, sizeof *job->used, what));
     CI_TRY(ci_mem_alloc(&job->key, n_row, sizeof *job->key, what));
     CI_TRY(ci_mem_alloc(&job->row, n_row, sizeof *job->row, what));
+    CI_TRY(ci_mem_alloc(&job->antenna, 2 * n_row, sizeof *job->antenna, what));
     CI_TRY(ci_mem_alloc(&job->amplitude, CI_SKY_CHUNK * CI_SKY_TILE, sizeof(float), what));
     CI_TRY(ci_mem_alloc(&job->per_hz, CI_SKY_CHUNK, sizeof(double), what));
     CI_TRY(ci_mem_alloc(&job->start, n_key + 1, sizeof *job->start, what));
@@ -449,7 +446,7 @@ static ci_status predict_all(predict_job *job, const ci_sky_model *model, const 
 {
     CI_TRY(sort_sources(job, model));
     CI_TRY(ci_sky_positions(&job->position, job->block->meta));
-    CI_TRY(scratch_new(job, rows_most(rows)));
+    CI_TRY(scratch_new(job, ci_sky_rows_most(rows)));
     for (size_t g = 0; g < rows->n_batch; g++)
         CI_TRY(predict_batch(job, rows->row + rows->first[g], rows->first[g + 1] - rows->first[g]));
     return CI_OK;
@@ -484,6 +481,7 @@ ci_status ci_sky_predict(const ci_sky_scene *scene, const ci_vis_block *block, c
     ci_mem_free(job.used);
     ci_mem_free(job.key);
     ci_mem_free(job.row);
+    ci_mem_free(job.antenna);
     ci_mem_free(job.amplitude);
     ci_mem_free(job.per_hz);
     ci_mem_free(job.start);

@@ -75,6 +75,14 @@ ci_status ci_sky_rows_new(ci_sky_rows *out, const ci_vis_block *block)
     return status;
 }
 
+size_t ci_sky_rows_most(const ci_sky_rows *rows)
+{
+    size_t most = 0;
+    for (size_t g = 0; g < rows->n_batch; g++)
+        if (rows->first[g + 1] - rows->first[g] > most) most = rows->first[g + 1] - rows->first[g];
+    return most;
+}
+
 void ci_sky_rows_clear(ci_sky_rows *rows)
 {
     ci_mem_free(rows->first);

@@ -15,6 +15,8 @@ typedef struct ci_sky_rows
 /* Batches of equal (i_time, i_phase), ascending. CI_ERR_INTERNAL where an index is outside
  * the meta. */
 ci_status ci_sky_rows_new(ci_sky_rows *out, const ci_vis_block *block);
+/* Rows of the largest batch. */
+size_t ci_sky_rows_most(const ci_sky_rows *rows);
 void ci_sky_rows_clear(ci_sky_rows *rows);
 
 /* Position of every antenna relative to one of the array, ITRS, m: [n_antenna][3], for
