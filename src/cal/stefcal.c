@@ -6,6 +6,7 @@
  * Baselines far off the solution lose weight by Huber's rule. */
 #include "cal/stefcal.h"
 
+#include "cal/huber.h"
 #include "contimg/cal.h"
 #include "contimg/num.h"
 
@@ -28,21 +29,41 @@ struct ci_cal_stefcal
     size_t n_antenna, n_baseline, n_active;
     const int32_t *ant1, *ant2;
     uint8_t *usable;           /* [n_baseline] those that slot was found for */
+    uint8_t *has_data;         /* [n_antenna] on one of them */
     int32_t *slot;             /* [n_antenna] index among the active, -1: not active */
     int32_t *antenna;          /* [n_active] back */
     int32_t *count;            /* [n_antenna] */
-    double *m_re, *m_im, *m_b; /* [q][p] of the active, p fast: column q */
+    double *m_re, *m_im, *m_b; /* [q][p] of the active, p fast: column q; 0 between others */
     double *g_re, *g_im, *num_re, *num_im, *den; /* [n_active] */
-    double *huber;                               /* [n_baseline] */
-    double *misfit;  /* [n_baseline] chi^2 of a baseline's mean, 2 degrees of freedom */
-    double *scratch; /* [n_baseline + n_antenna] */
+    ci_cal_huber of;                             /* usable baselines between the active */
+    float *column;   /* [n_antenna][n_antenna] ratios of each receptor */
+    double *scratch; /* [n_antenna] */
 };
+
+static const char what[] = "gain solver";
+
+static ci_status arrays_new(ci_cal_stefcal *s)
+{
+    size_t n = s->n_antenna, n2 = n * n;
+    int32_t **whole[] = {&s->slot, &s->antenna, &s->count};
+    double **matrix[] = {&s->m_re, &s->m_im, &s->m_b};
+    double **vector[] = {&s->g_re, &s->g_im, &s->num_re, &s->num_im, &s->den, &s->scratch};
+    CI_TRY(ci_mem_alloc(&s->usable, s->n_baseline, 1, what));
+    CI_TRY(ci_mem_alloc(&s->has_data, n, 1, what));
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
+        CI_TRY(ci_mem_alloc(whole[i], n, sizeof(int32_t), what));
+    for (size_t i = 0; i < sizeof matrix / sizeof *matrix; i++)
+        CI_TRY(ci_mem_alloc(matrix[i], n2, sizeof(double), what));
+    for (size_t i = 0; i < sizeof vector / sizeof *vector; i++)
+        CI_TRY(ci_mem_alloc(vector[i], n, sizeof(double), what));
+    CI_TRY(ci_mem_alloc(&s->column, n2, sizeof(float), what));
+    return ci_cal_huber_new(&s->of, s->n_baseline);
+}
 
 ci_status ci_cal_stefcal_new(ci_cal_stefcal **out, size_t n_antenna, size_t n_baseline,
                              const int32_t *ant1, const int32_t *ant2,
                              const ci_cal_stefcal_options *options)
 {
-    static const char what[] = "gain solver";
     ci_cal_stefcal *s = NULL;
     *out = NULL;
     CI_TRY(ci_mem_alloc(&s, 1, sizeof *s, what));
@@ -51,23 +72,7 @@ ci_status ci_cal_stefcal_new(ci_cal_stefcal **out, size_t n_antenna, size_t n_ba
     s->n_baseline = n_baseline;
     s->ant1 = ant1;
     s->ant2 = ant2;
-    size_t n2 = n_antenna * n_antenna;
-    ci_status status = ci_mem_alloc(&s->slot, n_antenna, sizeof(int32_t), what);
-    if (status == CI_OK) status = ci_mem_alloc(&s->usable, n_baseline, 1, what);
-    if (status == CI_OK) status = ci_mem_alloc(&s->antenna, n_antenna, sizeof(int32_t), what);
-    if (status == CI_OK) status = ci_mem_alloc(&s->count, n_antenna, sizeof(int32_t), what);
-    if (status == CI_OK) status = ci_mem_alloc(&s->m_re, n2, sizeof(double), what);
-    if (status == CI_OK) status = ci_mem_alloc(&s->m_im, n2, sizeof(double), what);
-    if (status == CI_OK) status = ci_mem_alloc(&s->m_b, n2, sizeof(double), what);
-    if (status == CI_OK) status = ci_mem_alloc(&s->g_re, n_antenna, sizeof(double), what);
-    if (status == CI_OK) status = ci_mem_alloc(&s->g_im, n_antenna, sizeof(double), what);
-    if (status == CI_OK) status = ci_mem_alloc(&s->num_re, n_antenna, sizeof(double), what);
-    if (status == CI_OK) status = ci_mem_alloc(&s->num_im, n_antenna, sizeof(double), what);
-    if (status == CI_OK) status = ci_mem_alloc(&s->den, n_antenna, sizeof(double), what);
-    if (status == CI_OK) status = ci_mem_alloc(&s->huber, n_baseline, sizeof(double), what);
-    if (status == CI_OK) status = ci_mem_alloc(&s->misfit, n_baseline, sizeof(double), what);
-    if (status == CI_OK)
-        status = ci_mem_alloc(&s->scratch, n_baseline + n_antenna, sizeof(double), what);
+    ci_status status = arrays_new(s);
     if (status != CI_OK) {
         ci_cal_stefcal_free(s);
         return status;
@@ -80,6 +85,7 @@ void ci_cal_stefcal_free(ci_cal_stefcal *s)
 {
     if (!s) return;
     ci_mem_free(s->usable);
+    ci_mem_free(s->has_data);
     ci_mem_free(s->slot);
     ci_mem_free(s->antenna);
     ci_mem_free(s->count);
@@ -91,8 +97,8 @@ void ci_cal_stefcal_free(ci_cal_stefcal *s)
     ci_mem_free(s->num_re);
     ci_mem_free(s->num_im);
     ci_mem_free(s->den);
-    ci_mem_free(s->huber);
-    ci_mem_free(s->misfit);
+    ci_mem_free(s->column);
+    ci_cal_huber_clear(&s->of);
     ci_mem_free(s->scratch);
     ci_mem_free(s);
 }
@@ -140,6 +146,26 @@ static bool usable_changes(ci_cal_stefcal *s, const double *b)
     return changes;
 }
 
+/* The baselines of a solve, and who has data; matrices of others are cleared. */
+static void used_list(ci_cal_stefcal *s)
+{
+    size_t n2 = s->n_active * s->n_active;
+    memset(s->has_data, 0, s->n_antenna);
+    s->of.n = 0;
+    for (size_t i = 0; i < s->n_baseline; i++) {
+        int32_t p = s->slot[s->ant1[i]], q = s->slot[s->ant2[i]];
+        if (!s->usable[i]) continue;
+        s->has_data[s->ant1[i]] = s->has_data[s->ant2[i]] = 1;
+        if (p < 0 || q < 0) continue;
+        s->of.used[s->of.n] = (int32_t)i;
+        s->of.first[s->of.n] = p;
+        s->of.second[s->of.n++] = q;
+    }
+    memset(s->m_re, 0, n2 * sizeof(double));
+    memset(s->m_im, 0, n2 * sizeof(double));
+    memset(s->m_b, 0, n2 * sizeof(double));
+}
+
 /* Receptors with enough baselines to others that have enough, and connected. */
 static void active_find(ci_cal_stefcal *s, const double *b)
 {
@@ -168,22 +194,19 @@ static void active_find(ci_cal_stefcal *s, const double *b)
         s->antenna[s->n_active] = (int32_t)a;
         s->slot[a] = (int32_t)s->n_active++;
     }
+    used_list(s);
 }
 
-static void matrices_fill(ci_cal_stefcal *s, const double *re, const double *im, const double *b)
+static void matrices_fill(ci_cal_stefcal *s)
 {
     size_t n = s->n_active;
-    memset(s->m_re, 0, n * n * sizeof(double));
-    memset(s->m_im, 0, n * n * sizeof(double));
-    memset(s->m_b, 0, n * n * sizeof(double));
-    for (size_t i = 0; i < s->n_baseline; i++) {
-        if (!is_usable(s, i, b) || s->slot[s->ant1[i]] < 0 || s->slot[s->ant2[i]] < 0) continue;
-        size_t p = (size_t)s->slot[s->ant1[i]], q = (size_t)s->slot[s->ant2[i]];
-        double u = s->huber[i];
-        s->m_re[q * n + p] = s->m_re[p * n + q] = u * re[i];
-        s->m_im[q * n + p] = u * im[i];
-        s->m_im[p * n + q] = -u * im[i];
-        s->m_b[q * n + p] = s->m_b[p * n + q] = u * b[i];
+    for (size_t k = 0; k < s->of.n; k++) {
+        size_t p = (size_t)s->of.first[k], q = (size_t)s->of.second[k];
+        double u = s->of.weight[k];
+        s->m_re[q * n + p] = s->m_re[p * n + q] = u * s->of.re[k];
+        s->m_im[q * n + p] = u * s->of.im[k];
+        s->m_im[p * n + q] = -u * s->of.im[k];
+        s->m_b[q * n + p] = s->m_b[p * n + q] = u * s->of.b[k];
     }
 }
 
@@ -264,45 +287,14 @@ static int iterate(ci_cal_stefcal *s)
     return -1;
 }
 
-/* chi^2 of each baseline's mean, and its robust scale: 1 where weights are 1/sigma^2 and the
- * model is right. */
-static double misfits_measure(ci_cal_stefcal *s, const double *re, const double *im,
-                              const double *b)
+static double misfits_measure(ci_cal_stefcal *s)
 {
-    size_t n = 0;
-    double power = 0;
-    for (size_t i = 0; i < s->n_baseline; i++) {
-        s->misfit[i] = -1;
-        if (!is_usable(s, i, b) || s->slot[s->ant1[i]] < 0 || s->slot[s->ant2[i]] < 0) continue;
-        size_t p = (size_t)s->slot[s->ant1[i]], q = (size_t)s->slot[s->ant2[i]];
-        double x = s->g_re[p] * s->g_re[q] + s->g_im[p] * s->g_im[q];
-        double y = s->g_im[p] * s->g_re[q] - s->g_re[p] * s->g_im[q];
-        double dx = re[i] - b[i] * x, dy = im[i] - b[i] * y;
-        s->misfit[i] = (dx * dx + dy * dy) / b[i];
-        power += (re[i] * re[i] + im[i] * im[i]) / b[i];
-        s->scratch[n++] = s->misfit[i];
-    }
-    if (n == 0) return 0;
-    double free_part = (2.0 * (double)n - 2.0 * (double)s->n_active + 1) / (2.0 * (double)n);
-    double scale2 = ci_num_median(s->scratch, n) / (2 * log(2.0));
-    if (free_part > 0) scale2 /= free_part;
-    /* what rounding of the sums leaves in noiseless data */
-    double floor2 = 1e-14 * power / (double)n;
-    return scale2 > floor2 ? scale2 : floor2;
+    return ci_cal_huber_misfits(&s->of, s->options.isa, s->g_re, s->g_im, s->n_active);
 }
 
-/* New Huber weights; true where one changed by more than 1 %. */
 static bool reweight(ci_cal_stefcal *s, double scale2)
 {
-    double limit2 = s->options.huber_sigma * s->options.huber_sigma * scale2;
-    bool changed = false;
-    for (size_t i = 0; i < s->n_baseline; i++) {
-        if (s->misfit[i] < 0) continue;
-        double u = s->misfit[i] > limit2 ? sqrt(limit2 / s->misfit[i]) : 1;
-        changed |= fabs(u - s->huber[i]) > 0.01;
-        s->huber[i] = u;
-    }
-    return changed;
+    return ci_cal_huber_reweight(&s->of, s->options.isa, s->options.huber_sigma, scale2);
 }
 
 /* Solutions and flags of the active receptors from what was found. */
@@ -342,68 +334,63 @@ static void solution_write(ci_cal_stefcal *s, double scale2, int32_t i_ref, ci_c
 }
 
 /* Marks who has data and who has none, before any solution. */
-static void flags_start(const ci_cal_stefcal *s, const double *b, ci_c64 *gain, uint8_t *flag,
-                        float *snr)
+static void flags_start(const ci_cal_stefcal *s, ci_c64 *gain, uint8_t *flag, float *snr)
 {
     for (size_t a = 0; a < s->n_antenna; a++) {
-        flag[a] = CI_CAL_NO_DATA;
+        flag[a] = s->has_data[a] ? CI_CAL_FAILED : CI_CAL_NO_DATA;
         snr[a] = 0;
         if (s->slot[a] < 0) gain[a] = 0;
     }
-    for (size_t i = 0; i < s->n_baseline; i++)
-        if (is_usable(s, i, b)) flag[s->ant1[i]] = flag[s->ant2[i]] = CI_CAL_FAILED;
 }
 
 /* Before anything is known: a baseline much stronger than its receptors' medians let expect
  * starts with little weight. A plain solve would follow a few strong outliers, and no
  * re-weighting comes back from there. */
-static void outliers_guess(ci_cal_stefcal *s, const double *re, const double *im, const double *b)
+static void outliers_guess(ci_cal_stefcal *s)
 {
-    size_t n_pool = 0;
-    double *ratio = s->misfit, *pool = s->scratch, *middle = s->den;
-    for (size_t i = 0; i < s->n_baseline; i++) {
-        bool use = is_usable(s, i, b) && s->slot[s->ant1[i]] >= 0 && s->slot[s->ant2[i]] >= 0;
-        ratio[i] = use ? sqrt(re[i] * re[i] + im[i] * im[i]) / b[i] : -1;
-        if (use) pool[n_pool++] = ratio[i];
-    }
-    double typical = ci_num_median(pool, n_pool);
+    size_t n = s->n_active;
+    double *middle = s->den, all_b = 0;
+    for (size_t k = 0; k < s->of.n; k++)
+        all_b += s->of.b[k];
+    /* In units of the mean, in which single precision does. */
+    double unit = sqrt(s->of.power / all_b), inverse = unit > 0 ? 1 / unit : 1;
     memset(s->count, 0, s->n_antenna * sizeof *s->count);
-    size_t n = s->n_active; /* columns of m_re hold each receptor's ratios */
-    for (size_t i = 0; i < s->n_baseline; i++) {
-        if (ratio[i] < 0) continue;
-        size_t p = (size_t)s->slot[s->ant1[i]], q = (size_t)s->slot[s->ant2[i]];
-        s->m_re[p * n + (size_t)s->count[p]++] = ratio[i];
-        s->m_re[q * n + (size_t)s->count[q]++] = ratio[i];
+    for (size_t k = 0; k < s->of.n; k++) {
+        size_t p = (size_t)s->of.first[k], q = (size_t)s->of.second[k];
+        double size = sqrt(s->of.re[k] * s->of.re[k] + s->of.im[k] * s->of.im[k]);
+        float ratio = (float)(inverse * size / s->of.b[k]);
+        s->of.misfit[k] = (double)ratio;
+        s->of.pool[k] = ratio;
+        s->column[p * n + (size_t)s->count[p]++] = ratio;
+        s->column[q * n + (size_t)s->count[q]++] = ratio;
     }
+    double typical = (double)ci_num_median_by(s->of.pool, s->of.n, s->options.isa);
     for (size_t p = 0; p < n; p++)
-        middle[p] = ci_num_median(s->m_re + p * n, (size_t)s->count[p]);
-    for (size_t i = 0; i < s->n_baseline; i++) {
-        if (ratio[i] < 0 || !(typical > 0)) continue;
-        double expected = middle[s->slot[s->ant1[i]]] * middle[s->slot[s->ant2[i]]] / typical;
-        if (ratio[i] > 4 * expected) s->huber[i] = expected / ratio[i];
+        middle[p] =
+            (double)ci_num_median_by(s->column + p * n, (size_t)s->count[p], s->options.isa);
+    for (size_t k = 0; k < s->of.n && typical > 0; k++) {
+        double expected = middle[s->of.first[k]] * middle[s->of.second[k]] / typical;
+        if (s->of.misfit[k] > 4 * expected) s->of.weight[k] = expected / s->of.misfit[k];
     }
 }
 
 /* Start values and weights; from the solution given where all have one. */
-static void start(ci_cal_stefcal *s, const double *re, const double *im, const double *b,
-                  int32_t i_ref, const ci_c64 *gain)
+static void start(ci_cal_stefcal *s, int32_t i_ref, const ci_c64 *gain)
 {
     bool warm = true;
-    for (size_t i = 0; i < s->n_baseline; i++)
-        s->huber[i] = 1;
     for (size_t p = 0; p < s->n_active; p++) {
         ci_c64 g = gain[s->antenna[p]];
         s->g_re[p] = creal(g);
         s->g_im[p] = cimag(g);
-        if (!(cabs(g) > 0)) warm = false;
+        if (!(creal(g * conj(g)) > 0)) warm = false;
     }
     if (s->options.huber_sigma > 0) {
         if (warm)
-            reweight(s, misfits_measure(s, re, im, b));
+            (void)reweight(s, misfits_measure(s));
         else
-            outliers_guess(s, re, im, b);
+            outliers_guess(s);
     }
-    matrices_fill(s, re, im, b);
+    matrices_fill(s);
     if (!warm) start_guess(s, i_ref);
 }
 
@@ -411,17 +398,18 @@ int ci_cal_stefcal_solve(ci_cal_stefcal *s, const double *re, const double *im, 
                          int32_t i_ref, ci_c64 *gain, uint8_t *flag, float *snr)
 {
     active_find(s, b);
-    flags_start(s, b, gain, flag, snr);
+    flags_start(s, gain, flag, snr);
     if (s->n_active < 2) return 0;
-    start(s, re, im, b, i_ref, gain);
+    ci_cal_huber_take(&s->of, re, im, b);
+    start(s, i_ref, gain);
     int n_step = iterate(s), n_here = n_step;
-    double scale2 = misfits_measure(s, re, im, b);
+    double scale2 = misfits_measure(s);
     for (int k = 0; k < N_REWEIGHT && n_here > 0 && s->options.huber_sigma > 0; k++) {
         if (!reweight(s, scale2)) break;
-        matrices_fill(s, re, im, b);
+        matrices_fill(s);
         n_here = iterate(s);
         n_step = n_here > 0 ? n_step + n_here : -1;
-        scale2 = misfits_measure(s, re, im, b);
+        scale2 = misfits_measure(s);
     }
     if (n_step < 0) {
         for (size_t p = 0; p < s->n_active; p++)

@@ -7,7 +7,7 @@
 
 enum
 {
-    MOST = 2048,
+    MOST = 8192,
     FEW = 32 /* so many at most are compared with each other */
 };
 
