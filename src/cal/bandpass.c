@@ -10,20 +10,20 @@
 
 enum
 {
-    N_FEW = 8,                     /* baselines: a cache line of their sums */
-    N_RUN = 4 * CI_CAL_BLOCK_CHAN, /* channels that are summed at once where a rank has them all */
-    N_GAP = 3                      /* channels that interpolation may bridge */
+    N_FEW = 8,    /* baselines: a cache line of their sums */
+    N_BLOCK = 12, /* channels that are dealt together where ranks share a sub-band */
+    N_GAP = 3     /* channels that interpolation may bridge */
 };
 
 static size_t block_count(size_t n_chan)
 {
-    return (n_chan + CI_CAL_BLOCK_CHAN - 1) / CI_CAL_BLOCK_CHAN;
+    return (n_chan + N_BLOCK - 1) / N_BLOCK;
 }
 
 static size_t block_chans(size_t n_chan, size_t i_block)
 {
-    size_t left = n_chan - i_block * CI_CAL_BLOCK_CHAN;
-    return left < CI_CAL_BLOCK_CHAN ? left : CI_CAL_BLOCK_CHAN;
+    size_t left = n_chan - i_block * N_BLOCK;
+    return left < N_BLOCK ? left : N_BLOCK;
 }
 
 /* conj(g) and |g|^2 of one baseline in each interval, 0 where a gain is flagged; g with what
@@ -46,29 +46,26 @@ static void factors_fill(const ci_cal_problem *p, const ci_cal_sums *s, size_t i
 }
 
 /* The part's baselines summed over intervals with the present gains, channels [first, first +
- * n_chan) of the sub-band: out [3][n_chan][baseline of the part] = re, im, b. A few baselines at a
- * time, as those of one channel lie far from those of the next. */
+ * n_chan) of the sub-band, at most CI_CAL_RUN_CHAN: out [3][n_chan][baseline of the part] = re, im,
+ * b. A few baselines at a time, as those of one channel lie far from those of the next. */
 static void chan_sums(const ci_cal_problem *p, const ci_cal_sums *s, size_t i_feed, size_t first,
                       size_t n_chan, double *out)
 {
     size_t n_baseline = s->part.n_baseline;
-    double few[N_FEW][CI_CAL_N_NORMAL][CI_CAL_BLOCK_CHAN];
+    double few[N_FEW][CI_CAL_N_NORMAL][CI_CAL_RUN_CHAN];
     for (size_t b = 0; b < n_baseline; b += N_FEW) {
         size_t n = n_baseline - b < N_FEW ? n_baseline - b : N_FEW;
-        for (size_t c = 0; c < n_chan; c += CI_CAL_BLOCK_CHAN) {
-            size_t n_here = n_chan - c < CI_CAL_BLOCK_CHAN ? n_chan - c : CI_CAL_BLOCK_CHAN;
-            for (size_t i = 0; i < n; i++) {
-                size_t at = ci_cal_sum_index(p, s, b + i, i_feed, 0) + first + c;
-                ci_cal_normal in = ci_cal_normal_at(s, at);
-                factors_fill(p, s, i_feed, b + i, p->factor);
-                ci_cal_block_sum(ci_comm_isa(p->comm), &in, s->n_chan, p->factor, p->n_interval,
-                                 n_here, few[i]);
-            }
-            for (size_t k = 0; k < CI_CAL_N_NORMAL; k++)
-                for (size_t j = 0; j < n_here; j++)
-                    for (size_t i = 0; i < n; i++)
-                        out[(k * n_chan + c + j) * n_baseline + b + i] = few[i][k][j];
+        for (size_t i = 0; i < n; i++) {
+            size_t at = ci_cal_sum_index(p, s, b + i, i_feed, 0) + first;
+            ci_cal_normal in = ci_cal_normal_at(s, at);
+            factors_fill(p, s, i_feed, b + i, p->factor);
+            ci_cal_run_sum(ci_comm_isa(p->comm), &in, s->n_chan, p->factor, p->n_interval, n_chan,
+                           few[i]);
         }
+        for (size_t k = 0; k < CI_CAL_N_NORMAL; k++)
+            for (size_t c = 0; c < n_chan; c++)
+                for (size_t i = 0; i < n; i++)
+                    out[(k * n_chan + c) * n_baseline + b + i] = few[i][k][c];
     }
 }
 
@@ -131,7 +128,7 @@ static size_t pack_for(const ci_cal_problem *p, size_t i_share, double *out)
     dealt_blocks(p, i_sub_band, i_share, &first, &count);
     for (size_t k = first; k < first + count; k++) {
         for (size_t h = 0; h < p->n_feed; h++) {
-            if (out) chan_sums(p, s, h, k * CI_CAL_BLOCK_CHAN, block_chans(s->n_chan, k), out + n);
+            if (out) chan_sums(p, s, h, k * N_BLOCK, block_chans(s->n_chan, k), out + n);
             n += piece_size(p, i_sub_band, k, s->part.n_baseline);
         }
     }
@@ -172,7 +169,7 @@ static void dealt_solve(ci_cal_problem *p, size_t i_share, const double *all, co
                     memcpy(sums + c * p->n_baseline + from->i_baseline_first, piece + c * n,
                            n * sizeof(double));
             }
-            chans_solve(p, i_chan_first + k * CI_CAL_BLOCK_CHAN, n_chan, h, sums);
+            chans_solve(p, i_chan_first + k * N_BLOCK, n_chan, h, sums);
         }
     }
 }
@@ -219,8 +216,8 @@ static void whole_solve(ci_cal_problem *p, double *sums)
 {
     for (size_t i = 0; i < p->n_part; i++) {
         const ci_cal_sums *s = &p->part[i];
-        for (size_t c = 0; c < s->n_chan; c += N_RUN) {
-            size_t n = s->n_chan - c < N_RUN ? s->n_chan - c : N_RUN;
+        for (size_t c = 0; c < s->n_chan; c += CI_CAL_RUN_CHAN) {
+            size_t n = s->n_chan - c < CI_CAL_RUN_CHAN ? s->n_chan - c : CI_CAL_RUN_CHAN;
             for (size_t h = 0; h < p->n_feed; h++) {
                 chan_sums(p, s, h, c, n, sums);
                 chans_solve(p, s->i_chan_first + c, n, h, sums);
@@ -244,8 +241,8 @@ static ci_status solutions_share(ci_cal_problem *p, bool is_shared)
         const ci_cal_sums *s = part_of(p, (size_t)p->share[i].i_sub_band);
         size_t first = 0, count = block_count(s->n_chan);
         if (is_shared) dealt_blocks(p, s->part.i_sub_band, i, &first, &count);
-        size_t c_end = (first + count) * CI_CAL_BLOCK_CHAN;
-        for (size_t c = first * CI_CAL_BLOCK_CHAN; c < c_end && c < s->n_chan; c++)
+        size_t c_end = (first + count) * N_BLOCK;
+        for (size_t c = first * N_BLOCK; c < c_end && c < s->n_chan; c++)
             for (size_t h = 0; h < p->n_feed; h++)
                 ci_cal_solution_pack(&all, h * p->n_chan + s->i_chan_first + c, here + n++ * size);
     }
@@ -296,7 +293,7 @@ static ci_status bandpass_solve(ci_cal_problem *p)
         holders_find(p, s, &first, &count);
         is_shared |= count > 1;
     }
-    CI_TRY(ci_par_alloc(p->comm, &sums, 3 * (size_t)N_RUN * p->n_baseline, sizeof *sums,
+    CI_TRY(ci_par_alloc(p->comm, &sums, 3 * (size_t)CI_CAL_RUN_CHAN * p->n_baseline, sizeof *sums,
                         "bandpass sums"));
     ci_status status = CI_OK;
     if (is_shared)

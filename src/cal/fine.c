@@ -17,13 +17,13 @@ static const double step_sigma = 6; /* a step in amplitude that splits an interv
 /* Sums of one row over the channels of its sub-band: w V conj(b1 conj(b2) M), w |b1 b2 M|^2,
  * w |V|^2. gain [3][n_chan][n_pol] of ci_cal_gain_spread, scratch [n_chan][n_pol]. */
 static void row_sum(ci_cal_problem *p, const ci_cal_sums *s, const ci_vis_block *block,
-                    size_t i_row, const ci_c32 *model, const float *gain, float *scratch)
+                    size_t i_row, const float *gain, float *scratch)
 {
     size_t b = (size_t)block->i_baseline[i_row], t = (size_t)block->i_time[i_row], first, end;
     double sum[4][CI_CAL_FINE];
     int64_t n[4];
     ci_cal_chan_limits(p->options, block, i_row, &first, &end);
-    ci_cal_row row = ci_cal_row_of(block, i_row, model, first, end, scratch);
+    ci_cal_row row = ci_cal_row_of(block, i_row, p->model, first, end, scratch);
     ci_cal_row_sum(ci_comm_isa(p->comm), &row, gain + first * block->n_pol,
                    block->n_chan * block->n_pol, sum, n);
     for (size_t h = 0; h < p->n_feed; h++) {
@@ -52,7 +52,7 @@ static void baseline_gains(const ci_cal_problem *p, const ci_cal_bandpass_parts 
 }
 
 static ci_status part_sum(ci_cal_problem *p, const ci_cal_bandpass_parts *parts, size_t i_part,
-                          const ci_vis_block *block, const ci_c32 *model)
+                          const ci_vis_block *block)
 {
     ci_cal_sums *s = &p->part[i_part];
     float *gain = NULL;
@@ -67,7 +67,7 @@ static ci_status part_sum(ci_cal_problem *p, const ci_cal_bandpass_parts *parts,
         if (ci_vis_baseline_is_auto(p->meta, b)) continue;
         baseline_gains(p, parts, i_part, b, block->n_pol, gain);
         for (size_t r = first; r < end; r++)
-            row_sum(p, s, block, r, model, gain, gain + 3 * block->n_chan * block->n_pol);
+            row_sum(p, s, block, r, gain, gain + 3 * block->n_chan * block->n_pol);
     }
     ci_mem_free(gain);
     return CI_OK;
@@ -241,16 +241,13 @@ static ci_status sums_fill(ci_cal_problem *p, const ci_vis_set *set, ci_cal_pred
 {
     CI_TRY(ci_mem_alloc(&p->good_time, p->n_feed * p->meta->n_time, sizeof(int64_t),
                         "samples of integrations"));
-    ci_c32 *model = NULL;
     ci_cal_bandpass_parts parts = {0};
-    ci_status status = ci_cal_model_new(set, &model);
-    if (status == CI_OK) status = ci_cal_bandpass_parts_new(p, &parts);
+    ci_status status = ci_cal_bandpass_parts_new(p, &parts);
     for (size_t i = 0; status == CI_OK && i < set->n_block; i++) {
-        status = predict(context, set->block[i], model);
-        if (status == CI_OK) status = part_sum(p, &parts, i, set->block[i], model);
+        status = predict(context, set->block[i], p->model);
+        if (status == CI_OK) status = part_sum(p, &parts, i, set->block[i]);
     }
     ci_cal_bandpass_parts_clear(&parts);
-    ci_mem_free(model);
     return status;
 }
 

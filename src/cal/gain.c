@@ -1,5 +1,5 @@
 /* Gains: one solve per interval over the whole band, by the rank of number interval mod
- * ranks; sums over channels by blocks of 12, over sub-bands in order. And the residual. */
+ * ranks; sums over channels by lanes, over sub-bands in order. And the residual. */
 #include "cal/share.h"
 #include "cal/sums.h"
 

@@ -233,52 +233,54 @@ void ci_cal_normal_sum(ci_isa isa, const ci_cal_normal *in, const float *b1, con
         out[k] = lanes_total(lane[k]);
 }
 
-/* ---- of a block of channels ------------------------------------------------------- */
+/* ---- of a run of channels --------------------------------------------------------- */
 
+/* Channels [first, first + n), n <= N_LANE. */
 CI_ISA_INLINE void block_lanes(const ci_cal_normal *in, size_t stride,
                                const double (*factor)[CI_CAL_N_NORMAL], size_t n_interval,
-                               size_t n_chan, double (*restrict out)[CI_CAL_BLOCK_CHAN])
+                               size_t first, size_t n, double (*restrict out)[CI_CAL_RUN_CHAN])
 {
-    double re[CI_CAL_BLOCK_CHAN] = {0}, im[CI_CAL_BLOCK_CHAN] = {0}, b[CI_CAL_BLOCK_CHAN] = {0};
+    double re[N_LANE] = {0}, im[N_LANE] = {0}, b[N_LANE] = {0};
     for (size_t t = 0; t < n_interval; t++) {
+        size_t at = t * stride + first;
         double x = factor[t][0], y = factor[t][1], r2 = factor[t][2];
-        const float *restrict a_re = in->a_re + t * stride, *restrict a_im = in->a_im + t * stride;
-        const float *restrict a_b = in->b + t * stride;
+        const float *restrict a_re = in->a_re + at, *restrict a_im = in->a_im + at;
+        const float *restrict a_b = in->b + at;
         if (r2 == 0) continue;
-        for (size_t c = 0; c < n_chan; c++) {
+        for (size_t c = 0; c < n; c++) {
             double u = (double)a_re[c], v = (double)a_im[c];
             re[c] += x * u - y * v;
             im[c] += x * v + y * u;
             b[c] += r2 * (double)a_b[c];
         }
     }
-    for (size_t c = 0; c < n_chan; c++) {
-        out[0][c] = re[c];
-        out[1][c] = im[c];
-        out[2][c] = b[c];
+    for (size_t c = 0; c < n; c++) {
+        out[0][first + c] = re[c];
+        out[1][first + c] = im[c];
+        out[2][first + c] = b[c];
     }
 }
 
-CI_ISA_INLINE void block(const ci_cal_normal *in, size_t stride,
-                         const double (*factor)[CI_CAL_N_NORMAL], size_t n_interval, size_t n_chan,
-                         double (*out)[CI_CAL_BLOCK_CHAN])
+CI_ISA_INLINE void run(const ci_cal_normal *in, size_t stride,
+                       const double (*factor)[CI_CAL_N_NORMAL], size_t n_interval, size_t n_chan,
+                       double (*out)[CI_CAL_RUN_CHAN])
 {
-    if (n_chan == CI_CAL_BLOCK_CHAN)
-        block_lanes(in, stride, factor, n_interval, CI_CAL_BLOCK_CHAN, out);
-    else
-        block_lanes(in, stride, factor, n_interval, n_chan, out);
+    size_t c = 0;
+    for (; c + N_LANE <= n_chan; c += N_LANE)
+        block_lanes(in, stride, factor, n_interval, c, N_LANE, out);
+    if (c < n_chan) block_lanes(in, stride, factor, n_interval, c, n_chan - c, out);
 }
 
-CI_ISA_INSTANCES(block,
+CI_ISA_INSTANCES(run,
                  (const ci_cal_normal *in, size_t stride, const double (*factor)[CI_CAL_N_NORMAL],
-                  size_t n_interval, size_t n_chan, double (*out)[CI_CAL_BLOCK_CHAN]),
+                  size_t n_interval, size_t n_chan, double (*out)[CI_CAL_RUN_CHAN]),
                  (in, stride, factor, n_interval, n_chan, out))
 
-void ci_cal_block_sum(ci_isa isa, const ci_cal_normal *in, size_t stride,
-                      const double (*factor)[CI_CAL_N_NORMAL], size_t n_interval, size_t n_chan,
-                      double (*out)[CI_CAL_BLOCK_CHAN])
+void ci_cal_run_sum(ci_isa isa, const ci_cal_normal *in, size_t stride,
+                    const double (*factor)[CI_CAL_N_NORMAL], size_t n_interval, size_t n_chan,
+                    double (*out)[CI_CAL_RUN_CHAN])
 {
-    CI_ISA_KERNEL(block, isa)(in, stride, factor, n_interval, n_chan, out);
+    CI_ISA_KERNEL(run, isa)(in, stride, factor, n_interval, n_chan, out);
 }
 
 /* ---- power ------------------------------------------------------------------------ */

@@ -7,9 +7,9 @@
 
 enum
 {
-    CI_CAL_BLOCK_CHAN = 12, /* channels of one block of sums */
-    CI_CAL_FINE = 4,        /* sums of one integration */
-    CI_CAL_N_NORMAL = 3     /* numbers of a baseline that a solve works on: re, im of a, and b */
+    CI_CAL_RUN_CHAN = 48, /* channels that are summed over intervals at once */
+    CI_CAL_FINE = 4,      /* sums of one integration */
+    CI_CAL_N_NORMAL = 3   /* numbers of a baseline that a solve works on: re, im of a, and b */
 };
 
 /* A run of channels of one row: samples [n_chan][n_pol], at most 4 polarisations, and the model,
@@ -40,13 +40,13 @@ void ci_cal_row_sum(ci_isa isa, const ci_cal_row *row, const float *gain, size_t
  * Local. */
 void ci_cal_gain_spread(const float *b1, const float *b2, size_t n_chan, size_t n_pol, size_t i_pol,
                         float *out);
-/* A block of at most CI_CAL_BLOCK_CHAN channels of one baseline's normal sums, `stride` from one
+/* A run of at most CI_CAL_RUN_CHAN channels of one baseline's normal sums, `stride` from one
  * interval to the next, over intervals: out = sums of conj(g) a, real and imaginary, and |g|^2 b;
  * factor [n_interval] real and imaginary part of conj(g) and |g|^2, which is 0 where there is no
  * gain. Local. */
-void ci_cal_block_sum(ci_isa isa, const ci_cal_normal *in, size_t stride,
-                      const double (*factor)[CI_CAL_N_NORMAL], size_t n_interval, size_t n_chan,
-                      double (*out)[CI_CAL_BLOCK_CHAN]);
+void ci_cal_run_sum(ci_isa isa, const ci_cal_normal *in, size_t stride,
+                    const double (*factor)[CI_CAL_N_NORMAL], size_t n_interval, size_t n_chan,
+                    double (*out)[CI_CAL_RUN_CHAN]);
 /* out = sums over channels of conj(g) a, real and imaginary, and |g|^2 b. Local. */
 void ci_cal_normal_sum(ci_isa isa, const ci_cal_normal *in, const float *b1, const float *b2,
                        size_t n_chan, double out[3]);

@@ -153,7 +153,7 @@ static void run_put(ci_cal_problem *p, const ci_vis_block *block, const ci_cal_s
 
 /* The rows of one baseline and interval from i_row on; returns the row behind them. */
 static size_t rows_sum(ci_cal_problem *p, const ci_vis_block *block, const ci_cal_sums *sums,
-                       const ci_c32 *model, size_t i_row, run_sums *run)
+                       size_t i_row, run_sums *run)
 {
     size_t b = (size_t)block->i_baseline[i_row], t = p->i_interval[block->i_time[i_row]], i = i_row;
     memset(run->value, 0, 4 * run->n_lane * sizeof *run->value);
@@ -163,7 +163,7 @@ static size_t rows_sum(ci_cal_problem *p, const ci_vis_block *block, const ci_ca
          i++) {
         size_t first, end;
         ci_cal_chan_limits(p->options, block, i, &first, &end);
-        ci_cal_row row = ci_cal_row_of(block, i, model, first, end, run->weight);
+        ci_cal_row row = ci_cal_row_of(block, i, p->model, first, end, run->weight);
         size_t at = first * block->n_pol;
         ci_cal_normal to = {run->normal.a_re + at, run->normal.a_im + at, run->normal.b + at,
                             run->normal.c + at};
@@ -186,30 +186,30 @@ static ci_status sums_new(const ci_cal_problem *p, const ci_vis_block *block, ci
     return ci_mem_alloc(&sums->c, n, sizeof(float), what);
 }
 
-/* model: scratch for one block, [n_row][n_chan] of the largest. */
 static ci_status part_sum(ci_cal_problem *p, const ci_vis_block *block, ci_cal_predict predict,
-                          void *context, ci_c32 *model, ci_cal_sums *sums)
+                          void *context, ci_cal_sums *sums)
 {
     run_sums run = {0};
     CI_TRY(sums_new(p, block, sums));
-    CI_TRY(predict(context, block, model));
+    CI_TRY(predict(context, block, p->model));
     ci_status status = run_new(block, &run);
     for (size_t i = 0, next; status == CI_OK && i < block->n_row; i = next) {
         next = i + 1;
         if (!ci_vis_baseline_is_auto(p->meta, (size_t)block->i_baseline[i]))
-            next = rows_sum(p, block, sums, model, i, &run);
+            next = rows_sum(p, block, sums, i, &run);
     }
     run_clear(&run);
     return status;
 }
 
-ci_status ci_cal_model_new(const ci_vis_set *set, ci_c32 **out)
+/* Scratch for the model of any block, kept for the second pass: pages are touched once. */
+static ci_status model_new(ci_cal_problem *p, const ci_vis_set *set)
 {
     size_t n = 0;
     for (size_t i = 0; i < set->n_block; i++)
         if (set->block[i]->n_row * set->block[i]->n_chan > n)
             n = set->block[i]->n_row * set->block[i]->n_chan;
-    return ci_mem_alloc(out, n, sizeof **out, "model visibilities");
+    return ci_mem_alloc(&p->model, n, sizeof *p->model, "model visibilities");
 }
 
 static ci_status arrays_new(ci_cal_problem *p)
@@ -253,12 +253,10 @@ static ci_status set_sum(ci_cal_problem *p, const ci_vis_set *set, ci_cal_predic
     CI_TRY(arrays_new(p));
     CI_TRY(ci_mem_alloc(&p->part, set->n_block, sizeof *p->part, "normal sums"));
     p->n_part = set->n_block;
-    ci_c32 *model = NULL;
-    ci_status status = ci_cal_model_new(set, &model);
-    for (size_t i = 0; status == CI_OK && i < set->n_block; i++)
-        status = part_sum(p, set->block[i], predict, context, model, &p->part[i]);
-    ci_mem_free(model);
-    return status;
+    CI_TRY(model_new(p, set));
+    for (size_t i = 0; i < set->n_block; i++)
+        CI_TRY(part_sum(p, set->block[i], predict, context, &p->part[i]));
+    return CI_OK;
 }
 
 static ci_status shares_gather(ci_cal_problem *p)
@@ -375,6 +373,7 @@ void ci_cal_problem_free(ci_cal_problem *p)
     }
     ci_mem_free(p->part);
     ci_mem_free(p->share);
+    ci_mem_free(p->model);
     ci_mem_free(p->i_interval);
     ci_mem_free(p->interval_mjd_s);
     ci_mem_free(p->count);

@@ -47,6 +47,7 @@ typedef struct ci_cal_problem
     ci_cal_sums *part; /* [n_part] */
     size_t n_share;
     ci_cal_share *share; /* [n_share] parts of all ranks, in rank order */
+    ci_c32 *model;       /* [n_row][n_chan] of any block of this rank: scratch */
     /* numbers of good samples, whole world */
     int64_t *count;         /* owner of the next three */
     int64_t *good_chan;     /* [n_feed][n_chan] */
@@ -128,8 +129,6 @@ ci_status ci_cal_residual(ci_cal_problem *problem, double residual[2]);
 /* First integration of an interval, n_time for n_interval. Local. */
 size_t ci_cal_interval_first(const ci_cal_problem *problem, size_t i_interval);
 
-/* Scratch for the model of any block of the set. Local. */
-ci_status ci_cal_model_new(const ci_vis_set *set, ci_c32 **out);
 /* Channels [first, end) of a row with its model, model [n_row][n_chan] of the block; scratch
  * [n_chan][n_pol] may hold the row's weights. Local. */
 ci_cal_row ci_cal_row_of(const ci_vis_block *block, size_t i_row, const ci_c32 *model, size_t first,
