@@ -127,37 +127,18 @@ static void factors_set(row_factors *f, const ci_vis_block *block, size_t i_row,
         gains_set(f, block, i_row, isa);
 }
 
-/* As divide, where the factor is the same in all channels. */
-CI_ISA_INLINE void divide_even(size_t n, const row_factors *f, float *restrict data,
-                               float *restrict weight, uint8_t *restrict flags)
+/* Factors of n samples. */
+typedef struct factor_run
 {
-    const double *restrict re = f->one, *restrict im = re + PERIOD, *restrict size2 = im + PERIOD;
-    for (size_t first = 0; first < n; first += PERIOD) {
-        float *restrict to = data + 2 * first;
-        for (size_t i = 0; i < PERIOD; i++) {
-            double x = (double)to[2 * i], y = (double)to[2 * i + 1];
-            bool is_good = size2[i] > 0;
-            float u = (float)(x * re[i] - y * im[i]), v = (float)(x * im[i] + y * re[i]);
-            to[2 * i] = is_good ? u : to[2 * i];
-            to[2 * i + 1] = is_good ? v : to[2 * i + 1];
-        }
-        for (size_t i = 0; weight && i < PERIOD; i++)
-            weight[first + i] = (float)((double)weight[first + i] / (size2[i] > 0 ? size2[i] : 1));
-        for (size_t i = 0; i < PERIOD; i++)
-            flags[first + i] |= (uint8_t)(size2[i] > 0 ? 0 : CI_VIS_FLAG_CAL);
-    }
-}
-
-CI_ISA_INSTANCES(divide_even,
-                 (size_t n, const row_factors *f, float *data, float *weight, uint8_t *flags),
-                 (n, f, data, weight, flags))
+    const double *re, *im, *size2;
+} factor_run;
 
 /* Without branches, for vectors: where there is no factor a sample stays, and is flagged. weight
  * NULL: weights do not count. */
-CI_ISA_INLINE void divide(size_t n, const row_factors *f, float *restrict data,
-                          float *restrict weight, uint8_t *restrict flags)
+CI_ISA_INLINE void run_divide(size_t n, factor_run f, float *restrict data, float *restrict weight,
+                              uint8_t *restrict flags)
 {
-    const double *restrict re = f->re, *restrict im = f->im, *restrict size2 = f->size2;
+    const double *restrict re = f.re, *restrict im = f.im, *restrict size2 = f.size2;
     for (size_t i = 0; i < n; i++) {
         double x = (double)data[2 * i], y = (double)data[2 * i + 1];
         bool is_good = size2[i] > 0;
@@ -169,6 +150,25 @@ CI_ISA_INLINE void divide(size_t n, const row_factors *f, float *restrict data,
         weight[i] = (float)((double)weight[i] / (size2[i] > 0 ? size2[i] : 1));
     for (size_t i = 0; i < n; i++)
         flags[i] |= (uint8_t)(size2[i] > 0 ? 0 : CI_VIS_FLAG_CAL);
+}
+
+/* Where the factor is the same in all channels. */
+CI_ISA_INLINE void divide_even(size_t n, const row_factors *f, float *data, float *weight,
+                               uint8_t *flags)
+{
+    const factor_run one = {f->one, f->one + PERIOD, f->one + 2 * PERIOD};
+    for (size_t first = 0; first < n; first += PERIOD)
+        run_divide(PERIOD, one, data + 2 * first, weight ? weight + first : NULL, flags + first);
+}
+
+CI_ISA_INSTANCES(divide_even,
+                 (size_t n, const row_factors *f, float *data, float *weight, uint8_t *flags),
+                 (n, f, data, weight, flags))
+
+CI_ISA_INLINE void divide(size_t n, const row_factors *f, float *data, float *weight,
+                          uint8_t *flags)
+{
+    run_divide(n, (factor_run){f->re, f->im, f->size2}, data, weight, flags);
 }
 
 CI_ISA_INSTANCES(divide,
