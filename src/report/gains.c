@@ -41,7 +41,8 @@ static ci_status delay_plot(ci_text *out, const ci_cal_table *table)
             y[h][a] *= 1e9;
         series[h] = (ci_report_series){.x = x, .y = y[h], .n = n, .colour = colours[h]};
     }
-    const ci_report_plot plot = {.title = "delays (second feed red)",
+    const ci_report_plot plot = {.title = table->n_feed > 1 ? "delays, feed 0 blue, feed 1 red"
+                                                            : "delays, feed 0",
                                  .x_label = "antenna, in order",
                                  .y_label = "ns",
                                  .width = 440,
@@ -108,7 +109,9 @@ static ci_status curve_plot(ci_text *out, const curves *k, bool is_phase)
                                : ", delay taken out");
     const ci_report_plot plot = {.title = title,
                                  .x_label = k->is_over_time ? "minutes" : "MHz",
-                                 .y_label = is_phase ? "degrees" : "",
+                                 .y_label = is_phase          ? "degrees"
+                                            : k->is_over_time ? "&radic;(data unit / Jy)"
+                                                              : "relative",
                                  .width = 440,
                                  .height = 230,
                                  .rule = NAN,

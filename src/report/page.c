@@ -38,9 +38,10 @@ static const char style[] =
 
 static ci_status flux_table(ci_text *out, const ci_report_flux *flux)
 {
-    CI_TRY(ci_text_append(out, "<details><summary>sources</summary><table><tr><th>name</th>"
-                               "<th>model, mJy</th><th>found, mJy</th><th>error</th><th>ratio</th>"
-                               "<th>offset</th></tr>\n"));
+    CI_TRY(ci_text_append(out,
+                          "<details><summary>sources</summary><table><tr><th>name</th>"
+                          "<th>model, mJy</th><th>found, mJy</th><th>error, mJy</th><th>ratio</th>"
+                          "<th>offset</th></tr>\n"));
     for (size_t i = 0; i < flux->n_match; i++) {
         const ci_report_flux_match *m = &flux->match[i];
         CI_TRY(ci_text_append(out, "<tr><td>"));

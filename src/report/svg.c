@@ -101,19 +101,50 @@ static void find_ranges(frame *f)
     f->x = f->y = (range){-half, half};
 }
 
+static ci_status x_tick(ci_text *out, const frame *f, double value)
+{
+    int low = f->plot->height - BOTTOM;
+    double sx = screen_x(f, value);
+    return ci_text_append(out,
+                          "<line class='g' x1='%.1f' y1='%d' x2='%.1f' y2='%d'/><text x='%.1f' "
+                          "y='%d' text-anchor='middle'>%.6g</text>\n",
+                          sx, TOP, sx, low, sx, low + 15, value);
+}
+
+/* 1, 2 and 5 times powers of ten; of many decades the powers alone, of less than one equal steps.
+ */
+static ci_status x_ticks_log(ci_text *out, const frame *f)
+{
+    static const double digit[] = {1, 2, 5};
+    double low = pow(10, f->x.low), high = pow(10, f->x.high), span = f->x.high - f->x.low;
+    if (span < 1) {
+        double step = nice_step(high - low, f->plot->width / 90);
+        for (double v = ceil(low / step) * step; v <= high; v += step)
+            CI_TRY(x_tick(out, f, v));
+        return CI_OK;
+    }
+    for (int e = (int)floor(f->x.low); e <= (int)floor(f->x.high); e++)
+        for (size_t i = 0; i < (span < 4 ? 3 : 1); i++) {
+            double value = digit[i] * pow(10, e);
+            if (value >= low && value <= high) CI_TRY(x_tick(out, f, value));
+        }
+    return CI_OK;
+}
+
+static ci_status x_ticks(ci_text *out, const frame *f)
+{
+    if (f->plot->x_is_log) return x_ticks_log(out, f);
+    double step = nice_step(f->x.high - f->x.low, f->plot->width / 90);
+    for (double v = ceil(f->x.low / step) * step; v <= f->x.high; v += step)
+        CI_TRY(x_tick(out, f, fabs(v) < 1e-9 * step ? 0 : v));
+    return CI_OK;
+}
+
 static ci_status axes(ci_text *out, const frame *f)
 {
     const ci_report_plot *p = f->plot;
-    double step = nice_step(f->x.high - f->x.low, p->width / 90);
-    for (double v = ceil(f->x.low / step) * step; v <= f->x.high; v += step) {
-        double value = p->x_is_log ? pow(10, v) : fabs(v) < 1e-9 * step ? 0 : v;
-        double sx = screen_x(f, value);
-        CI_TRY(ci_text_append(out,
-                              "<line class='g' x1='%.1f' y1='%d' x2='%.1f' y2='%d'/><text x='%.1f' "
-                              "y='%d' text-anchor='middle'>%.4g</text>\n",
-                              sx, TOP, sx, p->height - BOTTOM, sx, p->height - BOTTOM + 15, value));
-    }
-    step = nice_step(f->y.high - f->y.low, p->height / 45);
+    CI_TRY(x_ticks(out, f));
+    double step = nice_step(f->y.high - f->y.low, p->height / 45);
     for (double v = ceil(f->y.low / step) * step; v <= f->y.high; v += step) {
         double value = fabs(v) < 1e-9 * step ? 0 : v, sy = screen_y(f, value);
         CI_TRY(ci_text_append(out,
@@ -170,7 +201,8 @@ static ci_status line(ci_text *out, const frame *f, const ci_report_series *s)
         POINT = 64 /* characters that one takes at most */
     };
     char text[16 * POINT], *to = text;
-    CI_TRY(ci_text_append(out, "<path fill='none' stroke='%s' d='", s->colour));
+    CI_TRY(
+        ci_text_append(out, "<path fill='none' stroke-linecap='round' stroke='%s' d='", s->colour));
     bool drawing = false;
     for (size_t k = 0; k < s->n; k++) {
         double x = screen_x(f, s->x[k]), y = screen_y(f, s->y[k]);
@@ -181,6 +213,11 @@ static ci_status line(ci_text *out, const frame *f, const ci_report_series *s)
             to = tenths_put(to, x);
             *to++ = ' ';
             to = tenths_put(to, y);
+            /* A line of no length: a point between two that are missing is seen. */
+            if (!drawing) {
+                *to++ = 'h';
+                *to++ = '0';
+            }
         }
         drawing = good;
         if (to - text <= (ptrdiff_t)sizeof text - POINT - 1) continue;

@@ -13,7 +13,7 @@ static ci_status quality(ci_text *out, const ci_tile_calibration *cal)
     if (cal->n_residual == 0) return CI_OK;
     CI_TRY(ci_text_append(out, "<p>residual |V &minus; g<sub>1</sub>g<sub>2</sub>* M|/|V|"));
     for (size_t i = 0; i < cal->n_residual; i++)
-        CI_TRY(ci_text_append(out, " %.4f", cal->residual[i]));
+        CI_TRY(ci_text_append(out, "%s feed %zu %.4f", i > 0 ? "," : "", i, cal->residual[i]));
     CI_TRY(ci_text_append(out, "; flagged %.1f %%; phase scatter ", 100 * cal->flagged_fraction));
     return isfinite(cal->phase_scatter_deg)
                ? ci_text_append(out, "%.1f&deg;</p>\n", cal->phase_scatter_deg)
@@ -78,6 +78,7 @@ static ci_status reasons(ci_text *out, const ci_vis_flag_counts *counts)
     double good = (double)counts->n_good, total = good;
     for (size_t i = 0; i < CI_VIS_N_FLAG; i++)
         total += (double)counts->n_by_bit[i];
+    if (total == 0) return ci_text_append(out, "<p>no samples</p>\n");
     CI_TRY(ci_text_append(out, "<p>flagged %.2f %% of %.0f samples", 100 * (total - good) / total,
                           total));
     for (size_t i = 0; i < CI_VIS_N_FLAG; i++)

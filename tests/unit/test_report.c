@@ -314,7 +314,8 @@ static void what_is_not_known_of_gains_is_said(void **state)
     const ci_tile_record tile = {.id = "A", .state = CI_TILE_FAILED, .calibration = &cal};
     ci_text out = {0};
     OK(ci_report_tile(&out, &tile));
-    bool is_said = strstr(out.text, "|V| 0.0123; flagged 25.0 %; phase scatter unknown") != NULL;
+    bool is_said =
+        strstr(out.text, "|V| feed 0 0.0123; flagged 25.0 %; phase scatter unknown") != NULL;
     bool has_nan = strstr(out.text, "nan") != NULL;
     ci_mem_free(out.text);
     assert_true(is_said);

@@ -70,7 +70,8 @@ static void lines_go_through_their_points(void **state)
     for (int k = 0; k < N - 1; k++) {
         double sx, sy;
         circle_of(circles, k, &sx, &sy);
-        to += sprintf(to, "%c%.1f %.1f", k == 0 || k == 40 ? 'M' : 'L', sx, sy);
+        bool begins = k == 0 || k == 40;
+        to += sprintf(to, "%c%.1f %.1f%s", begins ? 'M' : 'L', sx, sy, begins ? "h0" : "");
     }
     const char *path = strstr(svg, " d='");
     bool is_same = path && strncmp(path + 4, want, strlen(want)) == 0;
@@ -78,6 +79,39 @@ static void lines_go_through_their_points(void **state)
     ci_mem_free(circles);
     ci_mem_free(svg);
     assert_true(is_same && ends);
+}
+
+static void a_point_between_missing_ones_is_drawn_by_a_line_too(void **state)
+{
+    (void)state;
+    const double x[5] = {0, 1, 2, 3, 4}, y[5] = {NAN, 2, NAN, 4, 5};
+    char *svg = plotted_so((ci_report_series){.x = x, .y = y, .n = 5, .is_line = true}, false);
+    size_t n_begin = text_count(svg, "h0");
+    bool shows = strstr(svg, "stroke-linecap='round'") != NULL;
+    ci_mem_free(svg);
+    assert_true(n_begin == 2 && shows);
+}
+
+/* Ticks of an axis: 1, 2, 5 of each decade; powers alone of many; equal steps within one. */
+static void a_logarithmic_axis_has_round_numbers(void **state)
+{
+    (void)state;
+    const struct
+    {
+        double low, high;
+        const char *there[3], *not_there;
+    } axis[3] = {{150, 12000, {">200<", ">500<", ">10000<"}, ">150<"},
+                 {1, 1e6, {">1<", ">1000<", ">1e+06<"}, ">2<"},
+                 {110, 290, {">150<", ">200<", ">250<"}, ">500<"}};
+    for (size_t i = 0; i < 3; i++) {
+        const double x[2] = {axis[i].low, axis[i].high}, y[2] = {1e-3, 3e-3};
+        char *svg = plotted(x, y, 2, true);
+        bool are_there = strstr(svg, axis[i].not_there) == NULL;
+        for (size_t k = 0; k < 3; k++)
+            are_there = are_there && strstr(svg, axis[i].there[k]) != NULL;
+        ci_mem_free(svg);
+        assert_true(are_there);
+    }
 }
 
 static void a_logarithmic_axis_has_equal_decades(void **state)
@@ -130,7 +164,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         UNIT_TEST(points_lie_to_scale),
         UNIT_TEST(lines_go_through_their_points),
+        UNIT_TEST(a_point_between_missing_ones_is_drawn_by_a_line_too),
         UNIT_TEST(a_logarithmic_axis_has_equal_decades),
+        UNIT_TEST(a_logarithmic_axis_has_round_numbers),
         UNIT_TEST(points_that_are_no_numbers_are_left_out),
         UNIT_TEST(values_that_differ_by_rounding_have_an_axis),
         UNIT_TEST(a_plot_of_nothing_is_a_frame),
