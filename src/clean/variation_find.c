@@ -2,9 +2,7 @@
  * cell of time and frequency, of weighted mean 0 (docs/science.md "CLEAN"). A source's amplitudes
  * are sums with the residual, which other sources must not be in: so a source is looked at, and
  * fitted, once the image is cleaned far below it. */
-#include "clean/variation.h"
-
-#include "clean/sources.h"
+#include "clean/variation_fit.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -138,115 +136,6 @@ static const candidate *source_near(const search *s, double l, double m)
     return NULL;
 }
 
-/* ---- amplitudes and position of one ---------------------------------------------------------- */
-
-typedef struct fit
-{
-    ci_clean_model *model;
-    ci_clean_variability *state;
-    ci_vis_samples *samples;
-    double *sum, *beam; /* [n_cell]; beam: of the source that is looked at, over its mean */
-    /* Such sums of sources that are looked at one after the other, while the residual stays: */
-    double *ahead;                                   /* [CI_CLEAN_CELLS_AT_ONCE][n_cell] */
-    size_t n_ahead, i_ahead[CI_CLEAN_CELLS_AT_ONCE]; /* of the list of a search */
-    size_t n_cell;
-    double total_weight, total_variance;
-    double sum_weight, beam_rad; /* of imaging; minor */
-} fit;
-
-static void fit_free(fit *f)
-{
-    ci_mem_free(f->sum);
-    ci_mem_free(f->ahead);
-}
-
-static ci_status fit_new(ci_comm *comm, fit *f)
-{
-    ci_clean_variability *v = f->state;
-    f->n_cell = f->model->cells.time.n * f->model->cells.freq.n;
-    if (!v->weight) {
-        ci_status status = ci_mem_alloc(&v->weight, f->n_cell, sizeof(double), "cells");
-        if (status == CI_OK)
-            status = ci_mem_alloc(&v->variance, f->n_cell, sizeof(double), "cells");
-        CI_AGREE(comm, status);
-        CI_TRY(ci_clean_cells_weigh(comm, f->model, f->samples, v->weight, v->variance));
-    }
-    for (size_t i = 0; i < f->n_cell; i++) {
-        f->total_weight += v->weight[i];
-        f->total_variance += v->variance[i];
-    }
-    CI_TRY(ci_par_alloc(comm, &f->ahead, CI_CLEAN_CELLS_AT_ONCE * f->n_cell, sizeof *f->ahead,
-                        "cells"));
-    CI_TRY(ci_par_alloc(comm, &f->sum, 2 * f->n_cell, sizeof *f->sum, "cells"));
-    f->beam = f->sum + f->n_cell;
-    return CI_OK;
-}
-
-/* What is left of a position's flux goes into its amplitudes: *sum becomes the change, of mean 0.
- */
-static void change_find(const fit *f, double *amplitude)
-{
-    const double *weight = f->state->weight;
-    double sum = 0;
-    for (size_t i = 0; i < f->n_cell; i++)
-        sum += f->sum[i];
-    double mean = f->total_weight > 0 ? sum / f->total_weight : 0;
-    for (size_t i = 0; i < f->n_cell; i++) {
-        f->sum[i] = weight[i] > 0 ? f->sum[i] / weight[i] - mean : 0;
-        amplitude[i] += f->sum[i];
-    }
-}
-
-static ci_status amplitudes_fit(ci_comm *comm, fit *f, const ci_clean_variation *v,
-                                double *amplitude)
-{
-    const double at[1][2] = {{v->l, v->m}};
-    f->n_ahead = 0; /* the residual changes */
-    CI_TRY(ci_clean_cells_correlate(comm, f->model, at, 1, f->samples, f->sum));
-    change_find(f, amplitude);
-    return ci_par_agree(comm, ci_clean_variation_add(f->model, v->l, v->m, f->sum, -1, f->samples));
-}
-
-/* One step towards the position of what varies; where the noise says nothing, none. */
-static ci_status position_fit(ci_comm *comm, fit *f, ci_clean_variation *v, const double *amplitude)
-{
-    double sums[CI_SHIFT_SUMS], rms = f->model->residual_rms, cell = f->model->cell_rad;
-    CI_TRY(ci_clean_variation_shift(comm, f->model, v->l, v->m, amplitude, f->samples, sums));
-    double damp = f->sum_weight * rms * rms / pow(CI_CLEAN_POSITION_SIGMA * f->beam_rad, 2);
-    double ll = sums[CI_SHIFT_NORM_LL] + damp, mm = sums[CI_SHIFT_NORM_MM] + damp;
-    double lm = sums[CI_SHIFT_NORM_LM], det = ll * mm - lm * lm;
-    if (!(det > 0)) return CI_OK;
-    double step[2] = {(mm * sums[CI_SHIFT_DOT_L] - lm * sums[CI_SHIFT_DOT_M]) / det,
-                      (ll * sums[CI_SHIFT_DOT_M] - lm * sums[CI_SHIFT_DOT_L]) / det};
-    double length = hypot(step[0], step[1]), part = length > cell ? cell / length : 1;
-    CI_TRY(ci_par_bcast(comm, step, sizeof step, 0));
-    CI_TRY(ci_par_bcast(comm, &part, sizeof part, 0));
-    ci_status status = ci_clean_variation_add(f->model, v->l, v->m, amplitude, 1, f->samples);
-    v->l += part * step[0];
-    v->m += part * step[1];
-    if (status == CI_OK)
-        status = ci_clean_variation_add(f->model, v->l, v->m, amplitude, -1, f->samples);
-    return ci_par_agree(comm, status);
-}
-
-static ci_status variation_fit(ci_comm *comm, fit *f, size_t i)
-{
-    ci_clean_variation *v = &f->model->variation[i];
-    double *amplitude = f->model->amplitude + i * f->n_cell;
-    CI_TRY(amplitudes_fit(comm, f, v, amplitude));
-    return position_fit(comm, f, v, amplitude);
-}
-
-static fit fit_of(ci_clean_model *b, ci_clean_variability *state,
-                  const ci_clean_sources_setup *setup, ci_vis_samples *samples)
-{
-    return (fit){.model = b,
-                 .state = state,
-                 .samples = samples,
-                 .sum_weight = setup->sum_weight,
-                 .beam_rad = setup->beam.minor * b->cell_rad};
-}
-
 /* As many sources as there may be; the caller sets how faint. */
 static search search_of(ci_clean_model *b, const ci_clean_sources_setup *setup)
 {
@@ -255,16 +144,6 @@ static search search_of(ci_clean_model *b, const ci_clean_sources_setup *setup)
                     .n_most = LOOK_MAX,
                     .over_rms = flux_min,
                     .rms = b->residual_rms};
-}
-
-/* Of a variation's amplitudes, Jy. */
-static double amplitude_rms(const fit *f, size_t i)
-{
-    const double *amplitude = f->model->amplitude + i * f->n_cell;
-    double sum = 0;
-    for (size_t k = 0; k < f->n_cell; k++)
-        sum += f->state->weight[k] * amplitude[k] * amplitude[k];
-    return f->total_weight > 0 ? sqrt(sum / f->total_weight) : 0;
 }
 
 /* ---- those that are known -------------------------------------------------------------------- */
@@ -276,16 +155,16 @@ ci_status ci_clean_variations_fit(ci_comm *comm, ci_clean_model *b, ci_clean_var
     if (b->n_variation == 0) return CI_OK;
     search s = search_of(b, setup);
     s.least = deep_min * level;
-    fit f = fit_of(b, state, setup, samples);
+    ci_clean_variation_fit f = ci_clean_variation_fit_of(b, state, setup, samples);
     ci_status status = search_new(comm, &s);
     if (status == CI_OK) status = search_share(comm, &s);
-    if (status == CI_OK) status = fit_new(comm, &f);
+    if (status == CI_OK) status = ci_clean_variation_fit_new(comm, &f);
     for (size_t i = 0; status == CI_OK && i < b->n_variation; i++)
         /* One of no mean flux has no source: it is by itself as bright as a source must be. */
         if (source_near(&s, b->variation[i].l, b->variation[i].m) ||
-            (b->variation[i].flux == 0 && amplitude_rms(&f, i) >= s.least))
-            status = variation_fit(comm, &f, i);
-    fit_free(&f);
+            (b->variation[i].flux == 0 && ci_clean_variation_fit_rms(&f, i) >= s.least))
+            status = ci_clean_variation_fit_step(comm, &f, i);
+    ci_clean_variation_fit_clear(&f);
     ci_mem_free(s.list);
     return status;
 }
@@ -324,7 +203,8 @@ static bool is_to_look(const search *s, ci_clean_variability *state, const candi
 }
 
 /* *f->sum of candidate i: with it those of others that will be looked at. */
-static ci_status sums_find(ci_comm *comm, fit *f, const search *s, size_t i, bool is_last)
+static ci_status sums_find(ci_comm *comm, ci_clean_variation_fit *f, const search *s, size_t i,
+                           bool is_last)
 {
     double at[CI_CLEAN_CELLS_AT_ONCE][2];
     size_t k = 0;
@@ -347,7 +227,8 @@ static ci_status sums_find(ci_comm *comm, fit *f, const search *s, size_t i, boo
     return CI_OK;
 }
 
-static ci_status variation_append(ci_comm *comm, fit *f, const ci_clean_variation *found)
+static ci_status variation_append(ci_comm *comm, ci_clean_variation_fit *f,
+                                  const ci_clean_variation *found)
 {
     ci_clean_model *b = f->model;
     size_t n = b->n_variation + 1;
@@ -358,7 +239,7 @@ static ci_status variation_append(ci_comm *comm, fit *f, const ci_clean_variatio
     CI_AGREE(comm, status);
     b->variation[b->n_variation++] = *found;
     for (int i = 0; i < STEPS; i++)
-        CI_TRY(variation_fit(comm, f, n - 1));
+        CI_TRY(ci_clean_variation_fit_step(comm, f, n - 1));
     return CI_OK;
 }
 
@@ -375,8 +256,8 @@ static void slope_range(const search *s, const candidate *c, double range_jy[2])
 }
 
 /* One source, its sums known: looked at, and described if it varies. */
-static ci_status source_look(ci_comm *comm, fit *f, const search *s, const candidate *c,
-                             bool is_sure, int *n_new)
+static ci_status source_look(ci_comm *comm, ci_clean_variation_fit *f, const search *s,
+                             const candidate *c, bool is_sure, int *n_new)
 {
     ci_clean_spectrum spectrum = {.cells = &f->model->cells,
                                   .sum = f->sum,
@@ -405,15 +286,15 @@ static ci_status source_look(ci_comm *comm, fit *f, const search *s, const candi
 /* A source that varies has made others, and components on its sidelobes, look as if they did, too:
  * beside the greatest of those from `first` on, faint variations do not count. Those that are real
  * are found again. */
-static void faint_drop(fit *f, size_t first)
+static void faint_drop(ci_clean_variation_fit *f, size_t first)
 {
     ci_clean_model *b = f->model;
     double greatest = 0;
     size_t n = 0;
     for (size_t i = first; i < b->n_variation; i++)
-        greatest = fmax(greatest, amplitude_rms(f, i));
+        greatest = fmax(greatest, ci_clean_variation_fit_rms(f, i));
     for (size_t i = 0; i < b->n_variation; i++) {
-        if (amplitude_rms(f, i) < faint_share * greatest) continue;
+        if (ci_clean_variation_fit_rms(f, i) < faint_share * greatest) continue;
         if (n < i) {
             b->variation[n] = b->variation[i];
             memcpy(b->amplitude + n * f->n_cell, b->amplitude + i * f->n_cell,
@@ -454,18 +335,18 @@ ci_status ci_clean_variations_find(ci_comm *comm, ci_clean_model *b, ci_clean_va
     if (b->cells.time.n * b->cells.freq.n < 2) return CI_OK;
     search s = search_of(b, setup);
     s.n_most = (size_t)fmin(fmax(most, LOOK_MIN), LOOK_MAX);
-    fit f = fit_of(b, state, setup, samples);
+    ci_clean_variation_fit f = ci_clean_variation_fit_of(b, state, setup, samples);
     size_t n_before = b->n_variation;
     ci_status status = search_deep(comm, &s, state->outside_jy, is_last);
     for (size_t i = 0; status == CI_OK && i < s.n && b->n_variation < CI_CLEAN_MAX_VARIABLE; i++) {
         bool is_new = is_to_look(&s, state, &s.list[i]) || is_last;
         if (!is_new || is_known(&s, &s.list[i])) continue;
-        if (!f.sum) status = fit_new(comm, &f);
+        if (!f.sum) status = ci_clean_variation_fit_new(comm, &f);
         if (status == CI_OK) status = sums_find(comm, &f, &s, i, is_last);
         if (status == CI_OK) status = source_look(comm, &f, &s, &s.list[i], false, n_new);
     }
     if (status == CI_OK && *n_new > 0) faint_drop(&f, n_before);
-    fit_free(&f);
+    ci_clean_variation_fit_clear(&f);
     ci_mem_free(s.list);
     return status;
 }
@@ -479,10 +360,10 @@ ci_status ci_clean_variations_look(ci_comm *comm, ci_clean_model *b, ci_clean_va
     search s = search_of(b, setup);
     *n_new = 0;
     s.over_rms = 0;
-    fit f = fit_of(b, state, setup, samples);
+    ci_clean_variation_fit f = ci_clean_variation_fit_of(b, state, setup, samples);
     ci_status status = search_new(comm, &s);
     if (status == CI_OK) status = search_share(comm, &s);
-    if (status == CI_OK) status = fit_new(comm, &f);
+    if (status == CI_OK) status = ci_clean_variation_fit_new(comm, &f);
     for (size_t i = 0; status == CI_OK && i < n && *n_new == 0; i++) {
         const candidate *near = source_near(&s, list[i].l, list[i].m);
         candidate at = {list[i].l, list[i].m, near ? near->flux : 0};
@@ -494,7 +375,7 @@ ci_status ci_clean_variations_look(ci_comm *comm, ci_clean_model *b, ci_clean_va
         if (status == CI_OK) status = source_look(comm, &f, &s, &at, true, n_new);
         if (status == CI_OK && *n_new > 0) faint_drop(&f, b->n_variation - 1);
     }
-    fit_free(&f);
+    ci_clean_variation_fit_clear(&f);
     ci_mem_free(s.list);
     return status;
 }
