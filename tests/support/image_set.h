@@ -27,6 +27,25 @@ typedef struct fake_sky
     const fake_source *source;
 } fake_sky;
 
+/* A small array of four polarisations; with one source. */
+static inline fake_sky fake_sky_small(size_t n_antenna, size_t n_time, size_t n_chan)
+{
+    static const fake_source one_source[] = {{2.0, 0.001, -0.002}};
+    return (fake_sky){.n_antenna = n_antenna,
+                      .n_time = n_time,
+                      .n_sub_band = 2,
+                      .n_chan = n_chan,
+                      .n_pol = 4,
+                      .pol = {-5, -6, -7, -8},
+                      .size_m = 800,
+                      .height_m = 5,
+                      .freq_hz = 1.3e9,
+                      .width_hz = 1e6,
+                      .sigma_jy = 0.5,
+                      .n_source = 1,
+                      .source = one_source};
+}
+
 static inline double fake_normal(uint64_t key)
 {
     return sqrt(-2 * log(test_random_uniform(2 * key))) *

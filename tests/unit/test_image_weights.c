@@ -13,23 +13,10 @@
 #include "image_set.h"
 
 static ci_comm *comm;
-static const fake_source one_source[] = {{2.0, 0.001, -0.002}};
 
 static fake_sky small_sky(void)
 {
-    return (fake_sky){.n_antenna = 9,
-                      .n_time = 3,
-                      .n_sub_band = 2,
-                      .n_chan = 4,
-                      .n_pol = 4,
-                      .pol = {-5, -6, -7, -8},
-                      .size_m = 800,
-                      .height_m = 5,
-                      .freq_hz = 1.3e9,
-                      .width_hz = 1e6,
-                      .sigma_jy = 0.5,
-                      .n_source = 1,
-                      .source = one_source};
+    return fake_sky_small(9, 3, 4);
 }
 
 static ci_vis_set *set_new(const fake_sky *sky)

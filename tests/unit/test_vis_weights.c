@@ -10,23 +10,9 @@
 #include "contimg/cal.h"
 #include "image_set.h"
 
-static const fake_source one_source[] = {{2.0, 0.001, -0.002}};
-
 static ci_vis_set *set_new(void)
 {
-    fake_sky sky = {.n_antenna = 6,
-                    .n_time = 9,
-                    .n_sub_band = 2,
-                    .n_chan = 14,
-                    .n_pol = 4,
-                    .pol = {-5, -6, -7, -8},
-                    .size_m = 800,
-                    .height_m = 5,
-                    .freq_hz = 1.3e9,
-                    .width_hz = 1e6,
-                    .sigma_jy = 0.5,
-                    .n_source = 1,
-                    .source = one_source};
+    const fake_sky sky = fake_sky_small(6, 9, 14);
     ci_vis_set *set = NULL;
     assert_int_equal(fake_set_new(&set, &sky, 1, 0), CI_OK);
     return set;
