@@ -104,6 +104,17 @@ typedef struct ci_cal_options
 /* The values named above. Local. */
 void ci_cal_options_default(ci_cal_options *options);
 
+/* Where the sky seems to lie from the model's place, by how gains turn with the Earth: science.md
+ * "Flux". */
+typedef struct ci_cal_offset
+{
+    size_t n_antenna, n_time;   /* antennas whose rates of phase tell; the table's intervals */
+    double east_rad, north_rad; /* NaN: too few antennas or intervals */
+    double sigma_rad[2];        /* their errors; infinite: the array does not tell it */
+    double sure_rad;            /* the offset is more than this, at 5 sigma; 0: may be none */
+    double freq_hz;             /* of the gains */
+} ci_cal_offset;
+
 /* How well a solve went; the same on all ranks. */
 typedef struct ci_cal_quality
 {
@@ -118,6 +129,7 @@ typedef struct ci_cal_quality
     size_t n_receptor[2]; /* per feed, with data */
     size_t n_antenna;     /* with a solution in any feed */
     int n_iteration;      /* the most steps that one gain solve took */
+    ci_cal_offset offset; /* by ci_cal_offset_find, who has the axes; else NaN */
 } ci_cal_quality;
 
 /* Predicts the model for one block: out [n_row][n_chan]. */
@@ -199,6 +211,15 @@ CI_MUST_CHECK ci_status ci_cal_table_delays(double **out, const ci_cal_table *ta
 
 /* The numbers of one table alone (residual NaN, n_iteration 0). Local. */
 CI_MUST_CHECK ci_status ci_cal_table_quality(const ci_cal_table *table, ci_cal_quality *out);
+
+/* The offset of a table of gains. axes [n_time][2][3]: unit vectors to the east and north of the
+ * model in ITRF axes at each of its times. An antenna's rate of phase is one sample, whatever
+ * drifts; a rate far off the others' is left out. sure_rad is the least of what is sure with and
+ * without a drift that the antennas on one side of any line have in common. Local. */
+CI_MUST_CHECK ci_status ci_cal_offset_find(const ci_cal_table *gain, const double *axes,
+                                           ci_cal_offset *out);
+/* As if nothing was measured. Local. */
+void ci_cal_offset_none(ci_cal_offset *out);
 
 /* Declinations that are one strip of dishes which stand still: a table is for data no farther from
  * where it was solved. */

@@ -15,6 +15,7 @@ typedef struct ci_qa_limits
         double min_amplitude, max_amplitude; /* 0.1, 10, of the median over receptors */
         double max_phase_scatter_deg;        /* 30 */
         int min_antenna;                     /* 10, or all that the array has */
+        double max_offset_arcsec; /* 60, at 1.4 GHz and above; below it grows as wavelength^2 */
     } table;
     struct ci_qa_image_limits
     {
@@ -40,6 +41,12 @@ void ci_qa_limits_default(ci_qa_limits *limits);
  * log. The numbers are ci_cal_table_quality's. */
 CI_MUST_CHECK ci_status ci_qa_table_judge(const ci_cal_table *table, const ci_qa_limits *limits,
                                           const char *what);
+
+/* Gate "position": whether the model's sources lie where the data have them, as gains that turn
+ * with the Earth tell. CI_ERR_GATE where the offset is surely beyond its limit; a warning where it
+ * is surely beyond a third of it. `model` (a file) for the text. */
+CI_MUST_CHECK ci_status ci_qa_offset_judge(const ci_cal_offset *offset, const ci_qa_limits *limits,
+                                           const char *model);
 
 /* ---- images ---------------------------------------------------------------------------------- */
 

@@ -36,6 +36,8 @@
  *             antenna [{name, fraction, dead [bool per feed]}], channel_fraction [...]},
  *      calibration {how ("own","transferred","given","none"), bandpass, gain (paths),
  *                   residual [..], flagged_fraction, phase_scatter_deg, model, is_approximate,
+ *                   offset_east_arcsec, offset_east_err, offset_north_arcsec, offset_north_err (of
+ *                   the sky from the model, with residual; null: not known),
  *                   field ("none","phase","amplitude","all": gains by its own sources), field_why,
  *                   flux_scale (fluxes over the catalogue's that --flux-scale field has taken
  *                   out; not there: none),

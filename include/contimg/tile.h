@@ -174,9 +174,10 @@ CI_MUST_CHECK ci_status ci_tile_model_check(const ci_tile_data *data, const ci_s
                                             const char *name);
 /* The limits of the quality gates as the options set them. Local. */
 void ci_tile_qa_limits(ci_qa_limits *out, const ci_conf *conf);
-/* Both tables by science.md's gates, the options' limits. The same on all ranks. Local. */
+/* Both tables by science.md's gates, the options' limits, and the offset that was found with them.
+ * The same on all ranks. Local. */
 CI_MUST_CHECK ci_status ci_tile_tables_judge(const ci_conf *conf, const ci_cal_table *bandpass,
-                                             const ci_cal_table *gain);
+                                             const ci_cal_table *gain, const ci_cal_offset *offset);
 /* Solves on a model (beam applied). Collective. */
 CI_MUST_CHECK ci_status ci_tile_solve(ci_comm *comm, const ci_tile_options *options,
                                       const ci_tile_data *data, const ci_sky_model *model,
@@ -292,6 +293,7 @@ typedef struct ci_tile_calibration
     bool is_approximate;
     size_t n_residual; /* 0: the tables were not solved here, and the quality is not known */
     double residual[2], flagged_fraction, phase_scatter_deg;
+    double offset_arcsec[2], offset_sigma[2]; /* of the sky from the model, east and north; NaN */
 } ci_tile_calibration;
 
 /* About 3000 points of the uv plane, the same at any number of ranks. */

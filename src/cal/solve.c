@@ -282,6 +282,7 @@ static void quality_join(const ci_cal_problem *p, const ci_cal_quality *bandpass
                          const ci_cal_quality *gain, ci_cal_quality *out)
 {
     out->flagged_fraction = fmax(bandpass->flagged_fraction, gain->flagged_fraction);
+    ci_cal_offset_none(&out->offset);
     out->phase_scatter_deg = gain->phase_scatter_deg;
     out->min_amplitude = fmin(bandpass->min_amplitude, gain->min_amplitude);
     out->max_amplitude = fmax(bandpass->max_amplitude, gain->max_amplitude);

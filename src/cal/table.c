@@ -161,6 +161,7 @@ ci_status ci_cal_table_quality(const ci_cal_table *t, ci_cal_quality *q)
     double *scratch = NULL;
     memset(q, 0, sizeof *q);
     q->residual[0] = q->residual[1] = NAN;
+    ci_cal_offset_none(&q->offset);
     size_t n_scratch = t->array.n_antenna * t->n_feed + 2 * t->n_time;
     CI_TRY(ci_mem_alloc(&scratch, n_scratch, sizeof *scratch, "table quality"));
     amplitudes_measure(t, scratch, q);

@@ -84,6 +84,10 @@ static void print_quality(const ci_cal_quality *q, const ci_cal_table *gain)
         printf("phase scatter: %.1f deg\n", q->phase_scatter_deg);
     else
         printf("phase scatter: unknown, too few intervals\n");
+    if (isfinite(q->offset.east_rad))
+        printf("offset from the model's positions: east %.1f +- %.1f, north %.1f +- %.1f arcsec\n",
+               q->offset.east_rad * CI_RAD_TO_ARCSEC, q->offset.sigma_rad[0] * CI_RAD_TO_ARCSEC,
+               q->offset.north_rad * CI_RAD_TO_ARCSEC, q->offset.sigma_rad[1] * CI_RAD_TO_ARCSEC);
     printf("reference antenna: %s\n", ci_vis_text(gain->array.antenna[gain->i_ref_antenna].name));
 }
 
@@ -134,7 +138,7 @@ static ci_status calibrate_tile(ci_comm *world, const ci_conf *conf, const ci_ti
         print_receptors(data);
         print_quality(&quality, gain);
         /* What is refused is not written: no later step takes it for a calibration. */
-        status = ci_tile_tables_judge(conf, bandpass, gain);
+        status = ci_tile_tables_judge(conf, bandpass, gain, &quality.offset);
     }
     if (status == CI_OK && ci_comm_rank(world) == 0) {
         status = ci_str_set(&gain->model, ci_conf_text(conf, CI_CONF_OPT_MODEL));

@@ -7,6 +7,22 @@
 
 /* ---- gains ------------------------------------------------------------------------------- */
 
+/* Where the sky lies, as the gains tell. */
+static ci_status offset(ci_text *out, const ci_tile_calibration *cal)
+{
+    static const char *const word[2] = {"east", "north"};
+    if (cal->n_residual == 0 || !isfinite(cal->offset_arcsec[0])) return CI_OK;
+    CI_TRY(ci_text_append(out, "<p>offset of the sky from the model's positions:"));
+    for (int k = 0; k < 2; k++) {
+        if (!isfinite(cal->offset_sigma[k]))
+            CI_TRY(ci_text_append(out, " unknown to the %s;", word[k]));
+        else
+            CI_TRY(ci_text_append(out, " %.1f &plusmn; %.1f arcsec to the %s;",
+                                  cal->offset_arcsec[k], cal->offset_sigma[k], word[k]));
+    }
+    return ci_text_append(out, " by phases that turn with the Earth</p>\n");
+}
+
 /* What became of the solutions. */
 static ci_status quality(ci_text *out, const ci_tile_calibration *cal)
 {
@@ -66,6 +82,7 @@ static ci_status calibration(ci_text *out, const ci_tile_calibration *cal)
     CI_TRY(self_calibration(out, cal));
     CI_TRY(coherence(out, &cal->coherence));
     CI_TRY(quality(out, cal));
+    CI_TRY(offset(out, cal));
     if (cal->gains != CI_TILE_GAINS_OWN) return CI_OK;
     CI_TRY(ci_report_table_plots(out, cal->bandpass));
     return ci_report_table_plots(out, cal->gain);

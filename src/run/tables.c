@@ -239,7 +239,10 @@ static ci_status solve_loaded(ci_run *run, ci_tile_data *data, ci_tile_tables *o
                          &out->quality));
     out->quality_known = true;
     ci_tile_stage_end(&run->events, stage, out->own_tile);
-    CI_TRY(ci_par_agree(run->world, ci_tile_tables_judge(run->conf, out->bandpass, out->gain)));
+    ci_status judged = CI_OK;
+    if (ci_comm_rank(run->world) == 0) /* it tells */
+        judged = ci_tile_tables_judge(run->conf, out->bandpass, out->gain, &out->quality.offset);
+    CI_TRY(ci_par_agree(run->world, judged));
     const char *model = ci_path_base(ci_conf_text(run->conf, CI_CONF_OPT_MODEL));
     CI_AGREE(run->world, ci_str_set(&out->gain->model, model));
     CI_AGREE(run->world, ci_str_set(&out->bandpass->model, model));

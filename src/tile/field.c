@@ -4,6 +4,7 @@
  * before amplitudes are solved for. Phases first, so that fluxes are measured with good ones. What
  * gains may not change is held by ci_cal_field_solve. Decisions: docs/adr/0008. */
 #include "contimg/phot.h"
+#include "tile/offset.h"
 #include "tile/sources.h"
 
 #include <math.h>
@@ -126,7 +127,7 @@ static void told(ci_comm *comm, const ci_tile_sources *f, const ci_cal_correctio
 {
     size_t n_other = others_count(comm, f);
     data->field = ci_tile_field_of(c->has_phase, c->has_amplitude);
-    if (data->field == CI_TILE_FIELD_NONE)
+    if (data->field == CI_TILE_FIELD_NONE && !data->field_why[0])
         snprintf(data->field_why, sizeof data->field_why,
                  "%s: S/N %.2g of a receptor by %zu source%s",
                  c->table || c->snr >= CI_CAL_FIELD_SNR ? "nothing is gained" : "too faint", c->snr,
@@ -161,6 +162,35 @@ static ci_status field_solve(ci_comm *comm, const ci_tile_options *options,
     return CI_OK;
 }
 
+/* A catalogue that lies elsewhere than the sky would take the tile there: as a model that gains are
+ * solved on is refused, so are these. Collective. */
+static ci_status position_judge(ci_comm *comm, const ci_tile_options *options, ci_tile_data *data,
+                                const ci_tile_sources *f, ci_cal_corrections *c)
+{
+    ci_cal_offset offset;
+    ci_qa_limits limits;
+    if (!c->table || !c->has_phase) return CI_OK;
+    CI_AGREE(comm, ci_tile_offset_find(data, f->model, c->table, &offset));
+    ci_tile_qa_limits(&limits, options->conf);
+    ci_status status = CI_OK;
+    if (ci_comm_rank(comm) == 0)
+        status =
+            ci_qa_offset_judge(&offset, &limits, ci_conf_text(options->conf, CI_CONF_OPT_MODEL));
+    if (status == CI_ERR_GATE)
+        ci_log_warning("gains by the tile's own field are not taken: %s", ci_error_text());
+    status = ci_par_agree(comm, status);
+    if (status != CI_ERR_GATE) return status;
+    ci_error_clear();
+    ci_cal_table_free(c->table);
+    c->table = NULL;
+    c->has_phase = c->has_amplitude = false;
+    c->snr = 0; /* nor are its fluxes taken from there */
+    snprintf(data->field_why, sizeof data->field_why,
+             "gate position: the sources of the catalogue lie %.0f arcsec off or more",
+             offset.sure_rad * CI_RAD_TO_ARCSEC);
+    return CI_OK;
+}
+
 static const char *why_not(const ci_tile_options *options, const ci_sky_model *model)
 {
     if (options->field == CI_TILE_FIELD_NONE) return "--field-gains none";
@@ -185,6 +215,7 @@ ci_status ci_tile_field_apply(ci_comm *comm, const ci_tile_options *options,
         ci_par_agree(comm, ci_tile_sources_new(data, model, &choice, ci_comm_isa(comm), &f));
     if (status == CI_OK && f.model->n_source > 0)
         status = field_solve(comm, options, data, &f, &corrections);
+    if (status == CI_OK) status = position_judge(comm, options, data, &f, &corrections);
     const ci_cal_table *const tables[2] = {corrections.table, NULL};
     if (status == CI_OK)
         status = ci_par_agree(comm, ci_tile_blocks_apply(tables, ci_comm_isa(comm), data->set));

@@ -122,6 +122,11 @@ ci_status ci_tile_record_fill_calibration(const ci_tile_tables *tables, const ci
             to->residual[i] = tables->quality.residual[i];
         to->flagged_fraction = tables->quality.flagged_fraction;
         to->phase_scatter_deg = tables->quality.phase_scatter_deg;
+        const ci_cal_offset *offset = &tables->quality.offset;
+        to->offset_arcsec[0] = offset->east_rad * CI_RAD_TO_ARCSEC;
+        to->offset_arcsec[1] = offset->north_rad * CI_RAD_TO_ARCSEC;
+        for (int k = 0; k < 2; k++)
+            to->offset_sigma[k] = offset->sigma_rad[k] * CI_RAD_TO_ARCSEC;
     }
     CI_TRY(ci_str_copy(&to->model, tables->gain ? ci_vis_text(tables->gain->model) : ""));
     CI_TRY(ci_str_copy(&to->bandpass, tables->bandpass_path ? tables->bandpass_path : ""));

@@ -215,6 +215,10 @@ static ci_status flags_parse(ci_tile_flags **out, const ci_json *json)
 
 /* ---- calibration ----------------------------------------------------------------------------- */
 
+/* Of the sky from the model that gains were solved on, and its errors. */
+static const char *const offset_names[2][2] = {{"offset_east_arcsec", "offset_east_err"},
+                                               {"offset_north_arcsec", "offset_north_err"}};
+
 static void coherence_json(ci_json *json, const ci_tile_coherence *c)
 {
     ci_json_put_bool(json, "is_doubted", c->is_doubted);
@@ -255,6 +259,10 @@ static ci_json *calibration_json(const ci_tile_calibration *calibration)
     ci_json_put(json, "residual", residual);
     ci_json_put_number(json, "flagged_fraction", calibration->flagged_fraction);
     ci_json_put_number(json, "phase_scatter_deg", calibration->phase_scatter_deg);
+    for (int k = 0; k < 2; k++) {
+        ci_json_put_number(json, offset_names[k][0], calibration->offset_arcsec[k]);
+        ci_json_put_number(json, offset_names[k][1], calibration->offset_sigma[k]);
+    }
     return json;
 }
 
@@ -279,6 +287,10 @@ static ci_status calibration_parse(ci_tile_calibration **out, const ci_json *jso
             ci_json_number(ci_json_at(residual, i), NAN);
     calibration->flagged_fraction = ci_json_get_number(json, "flagged_fraction", NAN);
     calibration->phase_scatter_deg = ci_json_get_number(json, "phase_scatter_deg", NAN);
+    for (int k = 0; k < 2; k++) {
+        calibration->offset_arcsec[k] = ci_json_get_number(json, offset_names[k][0], NAN);
+        calibration->offset_sigma[k] = ci_json_get_number(json, offset_names[k][1], NAN);
+    }
     CI_TRY(ci_str_copy(&calibration->model, ci_json_get_string(json, "model", "")));
     CI_TRY(ci_str_copy(&calibration->bandpass, ci_json_get_string(json, "bandpass", "")));
     return ci_str_copy(&calibration->gain, ci_json_get_string(json, "gain", ""));

@@ -1,4 +1,5 @@
 /* Solves for the gains of an observation on a model, judges and applies them. */
+#include "tile/offset.h"
 #include "tile/sources.h"
 #include "tile/weigh.h"
 
@@ -6,12 +7,14 @@
 #include <string.h>
 
 ci_status ci_tile_tables_judge(const ci_conf *conf, const ci_cal_table *bandpass,
-                               const ci_cal_table *gain)
+                               const ci_cal_table *gain, const ci_cal_offset *offset)
 {
     ci_qa_limits limits;
     ci_tile_qa_limits(&limits, conf);
     ci_status status = ci_qa_table_judge(bandpass, &limits, "bandpass");
     if (status == CI_OK) status = ci_qa_table_judge(gain, &limits, "gains");
+    if (status == CI_OK)
+        status = ci_qa_offset_judge(offset, &limits, ci_conf_text(conf, CI_CONF_OPT_MODEL));
     if (status == CI_OK) return CI_OK;
     return ci_error(status, "%s: is this the right model?", ci_error_text());
 }
@@ -49,6 +52,8 @@ ci_status ci_tile_solve(ci_comm *comm, const ci_tile_options *options, const ci_
         (*gain)->is_approximate = is_approximate;
         (*gain)->dec_rad = (*bandpass)->dec_rad = declination_of(data);
     }
+    if (status == CI_OK)
+        status = ci_par_agree(comm, ci_tile_offset_find(data, near, *gain, &quality->offset));
     ci_sky_model_free(near);
     return status;
 }

@@ -1,6 +1,9 @@
 /* conf: quality limits that were relaxed, and the paths that options resolve to. */
 #include "conf_case.h"
 
+#include "contimg/tile.h"
+
+#include <ctype.h>
 #include <unistd.h>
 
 /* ---- quality limits -------------------------------------------------------------------------- */
@@ -39,6 +42,37 @@ static void every_limit_has_its_looser_side(void **state)
         n_limit++;
     }
     assert_in_range(n_limit, 7, 35); /* one character in the names of their FITS cards */
+}
+
+/* All at once: a FITS card each, whose names are 8 characters long. */
+static void every_limit_has_its_card(void **state)
+{
+    (void)state;
+    char text[4096] = "", key[16];
+    int n_limit = 0;
+    for (int i = 0; i < CI_CONF_OPT_COUNT; i++) {
+        const char *name = ci_conf_name((ci_conf_id)i);
+        double factor = strstr(name, "-max-") ? 1.1 : 0.9;
+        if (strncmp(name, "qa-", 3) != 0 || i == CI_CONF_OPT_QA_MS_MAX_FLAGGED) continue;
+        size_t n = strlen(text);
+        int more = snprintf(text + n, sizeof text - n, "CONTIMG_%s=%g\n", name,
+                            factor * ci_conf_default((ci_conf_id)i));
+        for (char *c = text + n; *c && c < text + n + more && *c != '='; c++)
+            *c = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
+        n_limit++;
+    }
+    write_file(text);
+    ci_conf *conf = parsed(CI_CONF_COMMAND_RUN, WORDS("--config", conf_file));
+    ci_fits_header header = {0};
+    OK(ci_tile_relaxed_cards(&header, conf, CI_CONF_JUDGES_TABLES | CI_CONF_JUDGES_IMAGES));
+    assert_int_equal(header.n_card, n_limit);
+    for (int i = 1; i <= n_limit; i++) {
+        snprintf(key, sizeof key, "QARELAX%c", i < 10 ? '0' + i : 'A' + i - 10);
+        assert_non_null(ci_fits_card_get(&header, key));
+        ci_fits_card_remove(&header, key);
+    }
+    ci_fits_header_clear(&header);
+    ci_conf_free(conf);
 }
 
 static void a_value_that_only_warns_is_no_limit(void **state)
@@ -194,6 +228,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CONF_TEST(noise_limit_with_a_unit_is_refused),
         CONF_TEST(every_limit_has_its_looser_side),
+        CONF_TEST(every_limit_has_its_card),
         CONF_TEST(a_value_that_only_warns_is_no_limit),
         CONF_TEST(relaxed_limits_are_named),
         CONF_TEST(a_command_that_judges_nothing_has_no_limits),

@@ -310,12 +310,16 @@ static void what_is_not_known_of_gains_is_said(void **state)
                                .n_residual = 1,
                                .residual = {0.0123, NAN},
                                .flagged_fraction = 0.25,
-                               .phase_scatter_deg = NAN};
+                               .phase_scatter_deg = NAN,
+                               .offset_arcsec = {-63.52, 20},
+                               .offset_sigma = {2.49, NAN}};
     const ci_tile_record tile = {.id = "A", .state = CI_TILE_FAILED, .calibration = &cal};
     ci_text out = {0};
     OK(ci_report_tile(&out, &tile));
     bool is_said =
         strstr(out.text, "|V| feed 0 0.0123; flagged 25.0 %; phase scatter unknown") != NULL;
+    is_said &= strstr(out.text, "positions: -63.5 &plusmn; 2.5 arcsec to the east; unknown to the "
+                                "north;") != NULL;
     bool has_nan = strstr(out.text, "nan") != NULL;
     ci_mem_free(out.text);
     assert_true(is_said);

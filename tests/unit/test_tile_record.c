@@ -83,6 +83,10 @@ static void calibration_make(ci_tile_record *record)
     c->residual[1] = 0.2;
     c->flagged_fraction = 0.03;
     c->phase_scatter_deg = NAN;
+    c->offset_arcsec[0] = -63.5;
+    c->offset_arcsec[1] = 20.25;
+    c->offset_sigma[0] = 2.5;
+    c->offset_sigma[1] = NAN;
 }
 
 static void others_make(ci_tile_record *record)
@@ -230,6 +234,10 @@ static void test_calibration_and_gates_come_back(void **state)
     assert_int_equal(c->n_residual, 2);
     same(0.2, c->residual[1]);
     same(NAN, c->phase_scatter_deg);
+    same(-63.5, c->offset_arcsec[0]);
+    same(20.25, c->offset_arcsec[1]);
+    same(2.5, c->offset_sigma[0]);
+    same(NAN, c->offset_sigma[1]);
     assert_int_equal(back->uv->n, 2);
     same(31.5, back->uv->uv_lambda[3]);
     assert_int_equal(back->gates->n, 2);

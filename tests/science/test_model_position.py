@@ -1,0 +1,157 @@
+# ci-test: timeout=300 cost=30
+"""A catalogue whose calibrator lies elsewhere than in the sky. Antennas' phases absorb that, and the published sky would
+lie as far off; but they then turn with the Earth. What calibrate says of the offset is the shift that was made, within its
+errors, whatever the receptors' phases drift by; a sure one beyond the limit is refused with 7 and nothing is written. No
+drift without a shift is refused. The same numbers and tables at 1, 3 and 4 ranks. Shifts are made by formula, B1950 by
+astropy."""
+import csv
+import hashlib
+import os
+import re
+import subprocess
+
+import numpy as np
+
+from checks import check, near, run_tests, scratch
+from sim_support import files_of, need_contimg, simulate, skip, source
+
+contimg = need_contimg()
+try:
+    from astropy import units as u
+    from astropy.coordinates import FK4, FK5, SkyCoord
+    from astropy.time import Time
+except ImportError as error:
+    skip(f"{error} in the test venv")
+
+ARRAY = ("--stations", 96, "--sub-bands", 1, "--channels", 4, "--samples", 96, "--integrations", 24, "--smear", "off", "--dec", 33)
+RAW = ("--units", "raw", "--gain-amp-rms", 0.2, "--gain-phase", "random", "--bandpass-ripple", 0.1, "--delay-ns", 100, "--drift-amp", 0.06)
+folder = scratch("position")
+data = {}
+
+
+def observed(drift_deg, *options, jy=12.7):
+    """Folder of a calibrator in transit whose receptors' phases drift by so much an hour."""
+    key = (drift_deg, jy, *options)
+    if key not in data:
+        data[key] = simulate(*ARRAY, *RAW, "--calibrator", jy, "--drift-phase", drift_deg, *options)[0]
+    return data[key]
+
+
+def shifted(where, name, move):
+    """The truth's catalogue with its positions (ra, dec in degrees) moved."""
+    path = os.path.join(folder, name + ".csv")
+    with open(os.path.join(where, "truth-calibrator.csv")) as f:
+        rows = list(csv.DictReader(line for line in f if not line.startswith("#")))
+    for row in rows:
+        ra, dec = move(float(row["ra_deg"]), float(row["dec_deg"]))
+        row.update(ra_deg=f"{ra % 360:.9f}", dec_deg=f"{dec:.9f}")
+    with open(path, "w", newline="") as f:
+        out = csv.DictWriter(f, rows[0])
+        out.writeheader()
+        out.writerows(rows)
+    return path
+
+
+def by_arcsec(east, north):
+    return lambda ra, dec: (ra + east / 3600 / np.cos(np.radians(dec)), dec + north / 3600)
+
+
+def b1950(ra, dec):
+    """What a catalogue of B1950 lists, read as if it were ICRS."""
+    old = SkyCoord(ra, dec, unit="deg", frame="icrs").transform_to(FK5(equinox="J2000")).transform_to(
+        FK4(equinox="B1950", obstime=Time("J2026")))
+    return old.ra.deg, old.dec.deg
+
+
+def calibrate(where, model, *options, ranks=1):
+    prefix = os.path.join(folder, f"out-{ranks}")
+    for kind in ("bandpass", "gain"):
+        if os.path.exists(f"{prefix}.{kind}.calh5"):
+            os.remove(f"{prefix}.{kind}.calh5")
+    done = subprocess.run([os.path.join(source, "tests/mpirun.sh"), str(ranks), contimg, "calibrate", *files_of(where), "--model", model,
+                           "--out", prefix, *map(str, options)], capture_output=True, text=True)
+    found = re.search(r"positions: east (\S+) \+- (\S+), north (\S+) \+- (\S+) arcsec", done.stdout)
+    numbers = [float(x) for x in found.groups()] if found else None
+    written = os.path.exists(f"{prefix}.gain.calh5")
+    print(os.path.basename(model), options, f"exit {done.returncode}", found.group(0) if found else "no offset", flush=True)
+    check(written == (done.returncode == 0), "tables and exit code", done.returncode, done.stderr[-800:])
+    return done, numbers, prefix
+
+
+def close(numbers, east, north, about):
+    """The sky lies so far from the model: within 4 of its errors."""
+    if not check(numbers is not None, about, "no offset"):
+        return
+    near(numbers[0], east, 4 * numbers[1], about, "east")
+    near(numbers[2], north, 4 * numbers[3], about, "north")
+
+
+def test_offsets_are_measured():
+    """The model lies at -offset of the sky."""
+    where = observed(5)
+    for east, north, code in ((0, 0, 0), (20, 0, 0), (-120, 0, 7), (90, -60, 7), (0, 120, 7)):
+        done, numbers, _ = calibrate(where, shifted(where, f"s{east}_{north}", by_arcsec(-east, -north)))
+        close(numbers, east, north, f"{east} {north}")
+        check(done.returncode == code, east, north, done.returncode, done.stderr[-800:])
+        check(numbers and numbers[1] < 2 and numbers[3] < 4, "errors", numbers)
+        if code == 0:
+            check("gate position: the sky lies" in done.stderr, done.stderr[-800:])
+            continue
+        check(f"s{east}_{north}.csv lists lay" in done.stderr and "--qa-cal-max-offset" in done.stderr, done.stderr[-800:])
+    done, numbers, _ = calibrate(where, shifted(where, "s60_0", by_arcsec(-60, 0)))
+    close(numbers, 60, 0, "60")
+    check(done.returncode == 0 and "WARNING gate position" in done.stderr, "warned", done.stderr[-800:])
+
+
+def test_b1950():
+    """Also where the receptors drift, by much."""
+    for drift in (5, 60):
+        where = observed(drift)
+        model = shifted(where, "b1950", b1950)
+        with open(model) as f, open(os.path.join(where, "truth-calibrator.csv")) as g:
+            old, new = (next(csv.DictReader(line for line in h if line[0] != "#")) for h in (f, g))
+        east = (float(new["ra_deg"]) - float(old["ra_deg"]) + 180) % 360 - 180
+        done, numbers, _ = calibrate(where, model)
+        check(done.returncode == 7 and "B1950" in done.stderr, done.returncode, done.stderr[-800:])
+        # To first order: 2 % of it.
+        near(numbers[0], 3600 * east * np.cos(np.radians(float(old["dec_deg"]))), 60 + 4 * numbers[1], "east")
+    done, _, _ = calibrate(where, model, "--qa-cal-max-offset", 10000)
+    check(done.returncode == 0 and "--qa-cal-max-offset 10000 (command line) is looser" in done.stderr, "relaxed", done.stderr[-800:])
+
+
+def test_drifts_pass():
+    """No shift: much drift, another seed, faint, few antennas, long intervals."""
+    cases = [(60, ()), (60, ("--seed", 2)), (400, ("--seed", 3)), (60, ("--stations", "1-9,40,49,68,75,88,96,99,100")),
+             (60, ("--stations", "12,16,20,24,44,71,80,92,96,102"))]
+    for drift, options in cases:
+        where = observed(drift, *options)
+        done, numbers, _ = calibrate(where, os.path.join(where, "truth-calibrator.csv"))
+        check(done.returncode == 0, drift, options, done.stderr[-800:])
+        close(numbers, 0, 0, f"{drift} {options}")
+    faint = observed(25, jy=1)
+    done, numbers, _ = calibrate(faint, os.path.join(faint, "truth-calibrator.csv"))
+    check(done.returncode == 0, "faint", done.stderr[-800:])
+    close(numbers, 0, 0, "faint")
+    where = observed(25)
+    truth = os.path.join(where, "truth-calibrator.csv")
+    done, numbers, _ = calibrate(where, truth, "--gain-interval", 60)
+    check(done.returncode == 0, "60 s", done.stderr[-800:])
+    close(numbers, 0, 0, "60 s")
+    done, numbers, _ = calibrate(where, truth, "--gain-interval", 1000)
+    check(done.returncode == 0 and numbers is None, "one interval", numbers, done.stderr[-800:])
+    check("gate position: skipped: 1 interval of gains" in done.stderr, done.stderr[-800:])
+
+
+def test_ranks():
+    where = observed(25)
+    model = shifted(where, "ranks", by_arcsec(30, 0))
+    seen = set()
+    for ranks in (1, 3, 4):
+        done, numbers, prefix = calibrate(where, model, ranks=ranks)
+        check(done.returncode == 0, done.stderr[-800:])
+        with open(f"{prefix}.gain.calh5", "rb") as f:
+            seen.add((tuple(numbers), hashlib.sha256(f.read()).hexdigest()))
+    check(len(seen) == 1, "ranks", seen)
+
+
+run_tests(globals())
