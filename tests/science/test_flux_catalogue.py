@@ -1,4 +1,4 @@
-# ci-test: timeout=600 cost=60
+# ci-test: timeout=900 cost=60
 """A catalogue of the field says when fluxes are off: gains that changed in common between the calibrator's tile and the
 field's, 25 minutes later, by 10 or 5 % of the flux, make the product DEGRADED, with the number; fluxes that are right, a
 source that varies, and two sources that disagree do not. Far off, it is refused, though the catalogue may be at fault,
