@@ -1,15 +1,14 @@
 /* Counted memory: a header of one cache line before each buffer holds its size. */
+#include "base/pages.h"
 #include "contimg/base.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 enum
 {
     ALIGNMENT = 64,
-    HUGE_PAGE = 2 << 20,
     LARGE = 4 << 20
 };
 
@@ -65,22 +64,15 @@ static const size_t large = LARGE;
 
 static size_t pages_whole(size_t n_byte)
 {
-    return (n_byte + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+    return (n_byte + CI_MEM_HUGE_PAGE - 1) / CI_MEM_HUGE_PAGE * CI_MEM_HUGE_PAGE;
 }
 
-/* Begins at a huge page and asks for such pages: they are touched first in a third of the time, and
- * found more quickly. */
+/* What is kept of blocks that were given back is no more than what was in use before: a process
+ * does not grow by it. */
 static char *pages_new(size_t n_byte)
 {
-    size_t whole = pages_whole(n_byte);
-    char *all =
-        mmap(NULL, whole + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (all == MAP_FAILED) return NULL;
-    size_t before = (HUGE_PAGE - (uintptr_t)all % HUGE_PAGE) % HUGE_PAGE;
-    if (before > 0) (void)munmap(all, before);
-    if (before < HUGE_PAGE) (void)munmap(all + before + whole, HUGE_PAGE - before);
-    (void)madvise(all + before, whole, MADV_HUGEPAGE);
-    return all + before;
+    size_t now = atomic_load(&bytes_now), peak = atomic_load(&bytes_peak);
+    return ci_mem_pages_new(pages_whole(n_byte), peak > now ? peak - now : 0);
 }
 
 /* n_byte zeros, a multiple of ALIGNMENT. */
@@ -100,7 +92,7 @@ static size_t block_bytes(size_t n)
 static void block_free(char *block, size_t n_byte)
 {
     if (n_byte >= large)
-        (void)munmap(block, pages_whole(n_byte));
+        ci_mem_pages_free(block, pages_whole(n_byte));
     else
         free(block);
 }
