@@ -1,5 +1,4 @@
-/* Memory of large blocks, in huge pages. All functions are local, and may be called by several
- * threads at once. */
+/* Memory of large blocks, in huge pages, for several threads. All functions are local. */
 #ifndef CI_BASE_PAGES_H
 #define CI_BASE_PAGES_H
 
