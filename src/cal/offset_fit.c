@@ -11,7 +11,8 @@ enum
 {
     N_DIRECTION = 4, /* in which antennas are ordered: both predictors, their sum and difference */
     N_CLIP = 20,
-    N_BLOCK = 12 /* of neighbours, whose rates may be alike */
+    N_BLOCK = 12, /* of neighbours, whose rates may be alike */
+    N_CUT = 128   /* of an order into two groups, about, at most */
 };
 
 static const double off_sigma = 4;  /* rates that do not count */
@@ -255,16 +256,17 @@ static void orders_find(const turn_work *w, placed_turn *placed)
 /* The least of what is sure, however two groups of neighbours drift apart. */
 static double sure_of_groups(const turn_work *w, double sure)
 {
-    size_t least = w->n / 10 > 3 ? w->n / 10 : 3;
+    size_t least = w->n / 10 > 3 ? w->n / 10 : 3, step = (w->n + N_CUT - 1) / N_CUT;
     for (int d = 0; d < N_DIRECTION && sure > 0; d++) {
         const size_t *order = w->order + (size_t)d * w->n;
         for (size_t i = 0; i < w->n; i++)
             w->group[order[i]] = i < least;
-        for (size_t cut = least; cut + least <= w->n && sure > 0; cut++) {
+        for (size_t cut = least; cut + least <= w->n && sure > 0; cut += step) {
             turn_fit f;
             fit_best(w, &f);
             sure = fmin(sure, sure_of(&f, groups_sigma));
-            w->group[order[cut]] = 1;
+            for (size_t i = cut; i < cut + step && i < w->n; i++)
+                w->group[order[i]] = 1;
         }
     }
     return sure;
