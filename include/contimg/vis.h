@@ -471,6 +471,8 @@ typedef struct ci_vis_flag_counts
 const char *ci_vis_flag_name(size_t bit);
 /* Adds a block's. Local. */
 void ci_vis_flags_count(const ci_vis_block *block, ci_vis_flag_counts *add_to);
+/* Unflagged ones of n flags, `step` apart. Local. */
+int64_t ci_vis_good_count(const uint8_t *flags, size_t n, size_t step, ci_isa isa);
 
 /* ---- cost, for who plans it ---------------------------------------------------------------- */
 

@@ -155,22 +155,6 @@ CI_ISA_INSTANCES(differences_take,
                   float *size),
                  (d, data, at, n, out, size))
 
-/* Whether none of n samples, `step` apart, is flagged. */
-CI_ISA_INLINE void flags_seek(const uint8_t *restrict flags, size_t n, size_t step, bool *are_none)
-{
-    uint8_t any = 0;
-    if (step == 2)
-        for (size_t i = 0; i < n; i++)
-            any |= flags[2 * i];
-    else
-        for (size_t i = 0; i < n; i++)
-            any |= flags[step * i];
-    *are_none = any == 0;
-}
-
-CI_ISA_INSTANCES(flags_seek, (const uint8_t *flags, size_t n, size_t step, bool *are_none),
-                 (flags, n, step, are_none))
-
 static size_t step_of(size_t n_all)
 {
     return (n_all + N_MOST - 1) / N_MOST;
@@ -195,10 +179,8 @@ static size_t clean_differences(const differences *d, size_t first, size_t end, 
 {
     const ci_vis_block *b = d->block;
     size_t s = ci_vis_sample(b, first, 0, i_pol), n = (end - first) * b->n_chan;
-    bool are_none = false;
     if (!d->is_even || n * b->n_pol > UINT32_MAX) return 0;
-    CI_ISA_KERNEL(flags_seek, d->isa)(b->flags + s, n, b->n_pol, &are_none);
-    if (!are_none) return 0;
+    if (ci_vis_good_count(b->flags + s, n, b->n_pol, d->isa) < (int64_t)n) return 0;
     places_set(d, end - first, p);
     CI_ISA_KERNEL(differences_take, d->isa)
     (d, (const float *)(b->data + s), p->at, p->n, out, p->size);

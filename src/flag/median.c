@@ -6,22 +6,6 @@
 #include <complex.h>
 #include <math.h>
 
-CI_ISA_INLINE void flags_count(const uint8_t *restrict flags, size_t n, size_t step,
-                               int64_t *n_good)
-{
-    uint32_t count = 0;
-    if (step == 2)
-        for (size_t i = 0; i < n; i++)
-            count += flags[2 * i] == 0;
-    else
-        for (size_t i = 0; i < n; i++)
-            count += flags[step * i] == 0;
-    *n_good = count;
-}
-
-CI_ISA_INSTANCES(flags_count, (const uint8_t *flags, size_t n, size_t step, int64_t *n_good),
-                 (flags, n, step, n_good))
-
 /* Amplitudes of n samples, `step` apart. */
 CI_ISA_INLINE void amplitudes_take(const float *restrict data, size_t n, size_t step,
                                    float *restrict out)
@@ -41,8 +25,8 @@ double ci_flag_median_amplitude(const ci_vis_block *block, size_t i_row_first, s
 {
     size_t first = ci_vis_sample(block, i_row_first, 0, i_pol);
     size_t end = ci_vis_sample(block, i_row_end, 0, i_pol), step = block->n_pol;
-    int64_t count = 0, n_all = (int64_t)((end - first) / step);
-    CI_ISA_KERNEL(flags_count, isa)(block->flags + first, (size_t)n_all, step, &count);
+    int64_t n_all = (int64_t)((end - first) / step);
+    int64_t count = ci_vis_good_count(block->flags + first, (size_t)n_all, step, isa);
     *n_good = count;
     if (count == 0) return NAN;
     size_t stride = ((size_t)count + n_scratch - 1) / n_scratch, n = 0, n_pass = 0;

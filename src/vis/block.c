@@ -131,6 +131,29 @@ const char *ci_vis_flag_name(size_t bit)
     return bit < CI_VIS_N_FLAG ? names[bit] : "";
 }
 
+CI_ISA_INLINE void flags_count(const uint8_t *restrict flags, size_t n, size_t step,
+                               int64_t *n_good)
+{
+    uint32_t count = 0;
+    if (step == 2)
+        for (size_t i = 0; i < n; i++)
+            count += flags[2 * i] == 0;
+    else
+        for (size_t i = 0; i < n; i++)
+            count += flags[step * i] == 0;
+    *n_good = count;
+}
+
+CI_ISA_INSTANCES(flags_count, (const uint8_t *flags, size_t n, size_t step, int64_t *n_good),
+                 (flags, n, step, n_good))
+
+int64_t ci_vis_good_count(const uint8_t *flags, size_t n, size_t step, ci_isa isa)
+{
+    int64_t n_good = 0;
+    CI_ISA_KERNEL(flags_count, isa)(flags, n, step, &n_good);
+    return n_good;
+}
+
 void ci_vis_flags_count(const ci_vis_block *block, ci_vis_flag_counts *add_to)
 {
     size_t n = block->n_row * block->n_chan * block->n_pol;
