@@ -115,6 +115,26 @@ typedef struct ci_cal_offset
     double freq_hz;             /* of the gains */
 } ci_cal_offset;
 
+/* What the amplitudes of baselines say of the sky that a table was solved on, against its model:
+ * log |V/M| is fitted by what gains of antennas explain, and -2 pi^2 (u u D_ll + 2 u v D_lm + v v
+ * D_mm), D the second moments of the sky about its centre less those of the model. What falls with
+ * baselines' length is taken for gains, which lift fluxes. docs/science.md "Structure". */
+typedef struct ci_cal_structure
+{
+    size_t n_baseline;       /* that the numbers are of; 0: too few, they are not known (NaN) */
+    double flux, flux_sigma; /* part by which fluxes of a field are too high, and its error */
+    double fall;             /* of the log amplitude, with the model's, to the longest baseline */
+    double length_lambda;    /* of that one */
+    double moment[3];        /* D_ll, D_lm, D_mm, arcsec^2 */
+    double information[3][3], score[3], scatter[3][3]; /* of ci_cal_structure_share */
+} ci_cal_structure;
+/* Errors that `flux` is to be above a limit with. */
+#define CI_CAL_STRUCTURE_SIGMA 3.0
+/* Part of the moments (arcsec^2) that the sky has beyond its model, with nothing else; its error is
+ * infinite where the data cannot tell. Local. */
+double ci_cal_structure_share(const ci_cal_structure *structure, const double moment[3],
+                              double *sigma);
+
 /* How well a solve went; the same on all ranks. */
 typedef struct ci_cal_quality
 {
@@ -126,10 +146,11 @@ typedef struct ci_cal_quality
                                * fewer than three times */
     double min_amplitude, max_amplitude; /* relative to the median over receptors */
     size_t n_solution, n_failed;
-    size_t n_receptor[2]; /* per feed, with data */
-    size_t n_antenna;     /* with a solution in any feed */
-    int n_iteration;      /* the most steps that one gain solve took */
-    ci_cal_offset offset; /* by ci_cal_offset_find, who has the axes; else NaN */
+    size_t n_receptor[2];       /* per feed, with data */
+    size_t n_antenna;           /* with a solution in any feed */
+    int n_iteration;            /* the most steps that one gain solve took */
+    ci_cal_offset offset;       /* by ci_cal_offset_find, who has the axes; else NaN */
+    ci_cal_structure structure; /* of ci_cal_solve alone */
 } ci_cal_quality;
 
 /* Predicts the model for one block: out [n_row][n_chan]. */

@@ -14,6 +14,7 @@ typedef struct ci_qa_limits
         double warn_flagged, max_flagged;    /* 0.05, 0.30 of the solutions */
         double min_amplitude, max_amplitude; /* 0.1, 10, of the median over receptors */
         double max_phase_scatter_deg;        /* 30 */
+        double max_structure;                /* 0.02, part of the flux */
         int min_antenna;                     /* 10, or all that the array has */
         double max_offset_arcsec; /* 60, at 1.4 GHz and above; below it grows as wavelength^2 */
     } table;
@@ -47,6 +48,11 @@ CI_MUST_CHECK ci_status ci_qa_table_judge(const ci_cal_table *table, const ci_qa
  * is surely beyond a third of it. `model` (a file) for the text. */
 CI_MUST_CHECK ci_status ci_qa_offset_judge(const ci_cal_offset *offset, const ci_qa_limits *limits,
                                            const char *model);
+/* What the amplitudes of baselines say of the source against its model, likewise; not known:
+ * passes.
+ */
+CI_MUST_CHECK ci_status ci_qa_structure_judge(const ci_cal_structure *structure,
+                                              const ci_qa_limits *limits);
 
 /* ---- images ---------------------------------------------------------------------------------- */
 

@@ -38,6 +38,8 @@
  *                   residual [..], flagged_fraction, phase_scatter_deg, model, is_approximate,
  *                   offset_east_arcsec, offset_east_err, offset_north_arcsec, offset_north_err (of
  *                   the sky from the model, with residual; null: not known),
+ *                   structure, structure_err (part by which fluxes are high as the source is
+ *                   larger than its model; null: not known),
  *                   field ("none","phase","amplitude","all": gains by its own sources), field_why,
  *                   flux_scale (fluxes over the catalogue's that --flux-scale field has taken
  *                   out; not there: none),

@@ -86,6 +86,8 @@ const char *ci_tile_gains_word(ci_tile_gains gains);
 /* CI_TILE_GAINS_NONE for another word. Local. */
 ci_tile_gains ci_tile_gains_parse(const char *word);
 
+/* Bytes of a text on sources that are listed twice. */
+#define CI_TILE_TWINS_TEXT 384
 /* Bytes of a text on the rounds of self-calibration. */
 #define CI_TILE_ROUNDS 512
 
@@ -174,15 +176,37 @@ CI_MUST_CHECK ci_status ci_tile_model_check(const ci_tile_data *data, const ci_s
                                             const char *name);
 /* The limits of the quality gates as the options set them. Local. */
 void ci_tile_qa_limits(ci_qa_limits *out, const ci_conf *conf);
-/* Both tables by science.md's gates, the options' limits, and the offset that was found with them.
- * The same on all ranks. Local. */
+/* Two sources of a model that may be one, listed twice; none: name[0] is "". */
+typedef struct ci_tile_twins
+{
+    char name[2][40];            /* cut */
+    double apart_arcsec, factor; /* fluxes are too high by it if they are one */
+    double one, one_sigma;       /* what the data say: 0: they are two, 1: they are one */
+    enum ci_tile_twins_verdict
+    {
+        CI_TILE_TWINS_TWO,
+        CI_TILE_TWINS_DOUBTED, /* the array is too small, or the noise too high, to tell */
+        CI_TILE_TWINS_ONE
+    } verdict;
+} ci_tile_twins;
+/* What is to be said of them, "" of none or of two; returns text. Local. */
+const char *ci_tile_twins_text(const ci_tile_twins *twins, char text[CI_TILE_TWINS_TEXT]);
+/* How well a solve went. */
+typedef struct ci_tile_quality
+{
+    ci_cal_quality cal;
+    ci_tile_twins twins;
+} ci_tile_quality;
+/* Both tables, and what was seen of their source, by science.md's gates, the options' limits. The
+ * same on all ranks. Local. */
 CI_MUST_CHECK ci_status ci_tile_tables_judge(const ci_conf *conf, const ci_cal_table *bandpass,
-                                             const ci_cal_table *gain, const ci_cal_offset *offset);
+                                             const ci_cal_table *gain,
+                                             const ci_tile_quality *quality);
 /* Solves on a model (beam applied). Collective. */
 CI_MUST_CHECK ci_status ci_tile_solve(ci_comm *comm, const ci_tile_options *options,
                                       const ci_tile_data *data, const ci_sky_model *model,
                                       ci_cal_table **bandpass, ci_cal_table **gain,
-                                      ci_cal_quality *quality);
+                                      ci_tile_quality *quality);
 /* Checks what the tables are for (ci_cal_table_check) and applies them, either may be NULL; then
  * ci_tile_weigh: noise in the same pass. `gains` goes into data->gains. Collective. */
 CI_MUST_CHECK ci_status ci_tile_apply(ci_comm *comm, const ci_tile_options *options,
@@ -294,6 +318,7 @@ typedef struct ci_tile_calibration
     size_t n_residual; /* 0: the tables were not solved here, and the quality is not known */
     double residual[2], flagged_fraction, phase_scatter_deg;
     double offset_arcsec[2], offset_sigma[2]; /* of the sky from the model, east and north; NaN */
+    double structure, structure_sigma;        /* of ci_cal_structure: flux and flux_sigma */
 } ci_tile_calibration;
 
 /* About 3000 points of the uv plane, the same at any number of ranks. */
@@ -363,10 +388,11 @@ typedef struct ci_tile_tables
 {
     ci_cal_table *bandpass, *gain; /* owned; NULL: none needed */
     ci_tile_gains gains;
-    char own_tile[CI_REGISTRY_ID];   /* the tile that they were solved on */
-    char borrowed_why[256];          /* why they make the product DEGRADED: which are borrowed */
+    char own_tile[CI_REGISTRY_ID]; /* the tile that they were solved on */
+    char borrowed_why[256]; /* why they make the product DEGRADED: which are borrowed, or of a
+                               source listed twice */
     char *bandpass_path, *gain_path; /* owned; NULL: not known */
-    ci_cal_quality quality;
+    ci_tile_quality quality;
     bool quality_known;
 } ci_tile_tables;
 /* Leaves zeros. Local. */

@@ -48,6 +48,15 @@ static double loss_of(const ci_cal_problem *p, size_t i_part, size_t b, size_t h
     return ci_cal_loss(p, part->i_sub_band, h, ant1, ant2);
 }
 
+void ci_cal_interval_sums(const ci_cal_problem *p, const ci_cal_bandpass_parts *k, size_t i_part,
+                          size_t b, size_t h, size_t t, double out[3])
+{
+    if (p->part[i_part].fine)
+        fine_sums(p, i_part, b, h, t, out, 3);
+    else
+        baseline_sums(p, k, i_part, b, h, t, loss_of(p, i_part, b, h), out);
+}
+
 /* This rank's sums of the intervals [first, end), [interval][part][baseline][feed][3], n_here of an
  * interval: those of a baseline lie side by side. */
 static void intervals_sum(const ci_cal_problem *p, const ci_cal_bandpass_parts *k, size_t first,

@@ -341,6 +341,7 @@ ci_status ci_cal_solve(ci_comm *comm, const ci_vis_set *set, ci_cal_model model,
     if (status == CI_OK && options->gain_interval_s == CI_CAL_INTERVAL_AUTO)
         status = ci_cal_fine_solve(p, set, model.predict, model.context);
     if (status == CI_OK) status = ci_cal_residual(p, found.residual);
+    if (status == CI_OK) status = ci_cal_structure_find(p, set, &found.structure);
     if (status == CI_OK) status = counts_agree(p);
     if (status == CI_OK) flags_finish(p);
     if (status == CI_OK) {

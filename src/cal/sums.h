@@ -158,6 +158,16 @@ ci_status ci_cal_misfits_flag(ci_cal_problem *problem);
  * leaves, and all power, over what has a solution; *whole, ci_mem_free. Collective. */
 ci_status ci_cal_powers_gather(ci_cal_problem *problem, void **whole, size_t *n_all);
 
+/* gain.c. Sums of one baseline of a part over its channels, the bandpass in the model: re, im of a,
+ * and b. Local. */
+void ci_cal_interval_sums(const ci_cal_problem *problem, const ci_cal_bandpass_parts *bandpass,
+                          size_t i_part, size_t i_baseline_here, size_t i_feed, size_t i_interval,
+                          double out[3]);
+/* structure.c. What the solution leaves that is structure of the source; the same on all ranks.
+ * Collective. */
+ci_status ci_cal_structure_find(const ci_cal_problem *problem, const ci_vis_set *set,
+                                ci_cal_structure *out);
+
 /* reference.c. Antenna whose phase is 0. Local. */
 ci_status ci_cal_reference_choose(ci_cal_problem *problem);
 /* Warns where it is none of those that were named. Local. */

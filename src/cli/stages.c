@@ -88,6 +88,12 @@ static void print_quality(const ci_cal_quality *q, const ci_cal_table *gain)
         printf("offset from the model's positions: east %.1f +- %.1f, north %.1f +- %.1f arcsec\n",
                q->offset.east_rad * CI_RAD_TO_ARCSEC, q->offset.sigma_rad[0] * CI_RAD_TO_ARCSEC,
                q->offset.north_rad * CI_RAD_TO_ARCSEC, q->offset.sigma_rad[1] * CI_RAD_TO_ARCSEC);
+    const ci_cal_structure *s = &q->structure;
+    if (s->n_baseline > 0)
+        printf("source against its model: fluxes off by %+.2f +- %.2f %%\n", 100 * s->flux,
+               100 * s->flux_sigma);
+    else
+        printf("source against its model: unknown, too few baselines\n");
     printf("reference antenna: %s\n", ci_vis_text(gain->array.antenna[gain->i_ref_antenna].name));
 }
 
@@ -126,7 +132,7 @@ static ci_status calibrate_tile(ci_comm *world, const ci_conf *conf, const ci_ti
                                 const ci_sky_model *model, ci_tile_data *data)
 {
     ci_cal_table *bandpass = NULL, *gain = NULL;
-    ci_cal_quality quality;
+    ci_tile_quality quality;
     ci_status status = ci_tile_flag(world, options, true, data);
     if (status == CI_OK)
         status = ci_par_agree(
@@ -136,9 +142,9 @@ static ci_status calibrate_tile(ci_comm *world, const ci_conf *conf, const ci_ti
         status = ci_tile_solve(world, options, data, model, &bandpass, &gain, &quality);
     if (status == CI_OK && ci_comm_rank(world) == 0) {
         print_receptors(data);
-        print_quality(&quality, gain);
+        print_quality(&quality.cal, gain);
         /* What is refused is not written: no later step takes it for a calibration. */
-        status = ci_tile_tables_judge(conf, bandpass, gain, &quality.offset);
+        status = ci_tile_tables_judge(conf, bandpass, gain, &quality);
     }
     if (status == CI_OK && ci_comm_rank(world) == 0) {
         status = ci_str_set(&gain->model, ci_conf_text(conf, CI_CONF_OPT_MODEL));

@@ -35,6 +35,7 @@ void ci_qa_limits_default(ci_qa_limits *limits)
                   .min_amplitude = 0.1,
                   .max_amplitude = 10,
                   .max_phase_scatter_deg = 30,
+                  .max_structure = 0.02,
                   .min_antenna = 10,
                   .max_offset_arcsec = 60},
         .image = {.max_noise_ratio = 3,

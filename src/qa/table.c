@@ -1,6 +1,11 @@
 /* The gates of calibration tables, science.md "Table gates". */
 #include "contimg/qa.h"
 
+#include <math.h>
+
+/* By which fluxes are off for certain, from where on it is said. */
+static const double warn_structure = 0.01;
+
 ci_status ci_qa_table_judge(const ci_cal_table *t, const ci_qa_limits *limits, const char *what)
 {
     const struct ci_qa_table_limits *l = &limits->table;
@@ -38,5 +43,26 @@ ci_status ci_qa_table_judge(const ci_cal_table *t, const ci_qa_limits *limits, c
     if (q.flagged_fraction > l->warn_flagged)
         ci_log_warning("%s: %.1f %% of the solutions of working receptors are flagged", what,
                        100 * q.flagged_fraction);
+    return CI_OK;
+}
+
+ci_status ci_qa_structure_judge(const ci_cal_structure *s, const ci_qa_limits *limits)
+{
+    char text[512];
+    double certain = fabs(s->flux) - CI_CAL_STRUCTURE_SIGMA * s->flux_sigma;
+    if (s->n_baseline == 0 || !(certain > fmin(warn_structure, limits->table.max_structure)))
+        return CI_OK;
+    snprintf(text, sizeof text,
+             "calibrator: its visibilities %s by %.1f %% to %.0f wavelengths against those of its "
+             "model: it is %s; fluxes are %.1f +- %.1f %% too %s",
+             s->fall < 0 ? "fall" : "rise", 100 * fabs(exp(s->fall) - 1), s->length_lambda,
+             s->fall < 0 ? "larger" : "smaller", 100 * fabs(s->flux), 100 * s->flux_sigma,
+             s->flux > 0 ? "high" : "low");
+    if (certain > limits->table.max_structure)
+        return ci_error(CI_ERR_GATE,
+                        "%s, the limit is %.1f %% (--qa-cal-max-structure): give a model with its "
+                        "components",
+                        text, 100 * limits->table.max_structure);
+    ci_log_warning("%s", text);
     return CI_OK;
 }

@@ -31,9 +31,15 @@ static ci_status quality(ci_text *out, const ci_tile_calibration *cal)
     for (size_t i = 0; i < cal->n_residual; i++)
         CI_TRY(ci_text_append(out, "%s feed %zu %.4f", i > 0 ? "," : "", i, cal->residual[i]));
     CI_TRY(ci_text_append(out, "; flagged %.1f %%; phase scatter ", 100 * cal->flagged_fraction));
-    return isfinite(cal->phase_scatter_deg)
-               ? ci_text_append(out, "%.1f&deg;</p>\n", cal->phase_scatter_deg)
-               : ci_text_append(out, "unknown, too few intervals</p>\n");
+    CI_TRY(isfinite(cal->phase_scatter_deg)
+               ? ci_text_append(out, "%.1f&deg;", cal->phase_scatter_deg)
+               : ci_text_append(out, "unknown, too few intervals"));
+    if (isfinite(cal->structure))
+        CI_TRY(ci_text_append(out,
+                              "; fluxes off by %+.2f &plusmn; %.2f %% as the source is not as "
+                              "large as its model",
+                              100 * cal->structure, 100 * cal->structure_sigma));
+    return ci_text_append(out, "</p>\n");
 }
 
 /* What the tile's own sources gave. */

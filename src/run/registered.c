@@ -51,6 +51,7 @@ typedef struct choice
     double time_mjd_s;
     bool is_borrowed, is_faint; /* is_faint: of a field without a calibrator */
     size_t n_known, n_looked, n_unreadable;
+    char doubt[256]; /* "": none */
 } choice;
 
 /* Whether a table, looked at after the one that is chosen, and so farther in time, is better. */
@@ -69,6 +70,19 @@ static bool is_passed_over(ci_status status)
     return status == CI_ERR_INPUT || status == CI_ERR_NO_DATA || status == CI_ERR_IO;
 }
 
+static void quality_read(const ci_registry_cal *table, choice *out)
+{
+    ci_json *json = NULL;
+    if (ci_vis_text(table->quality_json)[0] == '\0') return; /* another pipeline's row */
+    if (ci_json_parse(&json, table->quality_json, table->path) != CI_OK) {
+        ci_error_clear();
+        return;
+    }
+    out->is_faint = ci_json_get_bool(json, CI_RUN_TABLE_FAINT, false);
+    ci_json_copy_string(out->doubt, sizeof out->doubt, json, CI_RUN_TABLE_DOUBT);
+    ci_json_free(json);
+}
+
 /* Looks at the next table; *is_done where no other can be better. */
 static ci_status table_look(const ci_run *run, const ci_run_tile *tile,
                             const ci_registry_cal *table, bool is_borrowed, choice *best,
@@ -77,7 +91,7 @@ static ci_status table_look(const ci_run *run, const ci_run_tile *tile,
     size_t n_all;
     const char *path = table->path;
     choice next = {.time_mjd_s = table->time_mjd_s, .is_borrowed = is_borrowed};
-    next.is_faint = table->quality_json && strcmp(table->quality_json, CI_RUN_TABLE_FAINT) == 0;
+    quality_read(table, &next);
     ci_status status = path_known(run, path, tile, &next.n_known, &n_all);
     best->n_looked++;
     if (is_passed_over(status)) {
@@ -202,15 +216,16 @@ static ci_status kind_find(ci_run *run, const ci_run_group *group, ci_registry_c
     return best_find(run, tile, want, best);
 }
 
-/* `why` is "" where the table is not borrowed. */
+/* `why` is "" where the table is not borrowed, `doubt` where its fluxes are in none. */
 static ci_status choose_kind(ci_run *run, const ci_run_group *group, ci_registry_cal_kind kind,
-                             char **path, char why[256])
+                             char **path, char why[256], char doubt[256])
 {
     ci_registry_cal_want want;
     choice best = {0};
     why[0] = '\0';
     ci_status status = kind_find(run, group, &want, kind, &best);
     *path = best.path;
+    memcpy(doubt, best.doubt, sizeof best.doubt);
     CI_TRY(status);
     if (best.path && best.is_borrowed) return borrow(run, group, &want, &best, why);
     if (best.path) return CI_OK;
@@ -242,14 +257,16 @@ ci_status ci_run_tables_are_there(ci_run *run, const ci_run_group *group, bool *
     return CI_OK;
 }
 
-/* Rank 0's choice. */
-static ci_status choose_pair(ci_run *run, const ci_run_group *group, ci_tile_tables *out)
+/* Rank 0's choice. The flux scale is in the gains. */
+static ci_status choose_pair(ci_run *run, const ci_run_group *group, ci_tile_tables *out,
+                             char doubt[256])
 {
     char why[2][256];
-    CI_TRY(choose_kind(run, group, CI_REGISTRY_BANDPASS, &out->bandpass_path, why[0]));
-    CI_TRY(choose_kind(run, group, CI_REGISTRY_GAIN, &out->gain_path, why[1]));
+    CI_TRY(choose_kind(run, group, CI_REGISTRY_BANDPASS, &out->bandpass_path, why[0], doubt));
+    CI_TRY(choose_kind(run, group, CI_REGISTRY_GAIN, &out->gain_path, why[1], doubt));
     snprintf(out->borrowed_why, sizeof out->borrowed_why, "%.120s%s%.120s", why[0],
              *why[0] && *why[1] ? "; " : "", why[1]);
+    if (*doubt) ci_log_warning("group %s: DEGRADED: %s: %s", group->id, out->gain_path, doubt);
     return CI_OK;
 }
 
@@ -257,10 +274,13 @@ ci_status ci_run_tables_choose(ci_run *run, const ci_run_group *group, ci_tile_t
 {
     ci_cal_table *none = NULL;
     ci_status status = CI_OK;
-    if (ci_comm_rank(run->world) == 0) status = choose_pair(run, group, out);
+    char doubt[256] = "";
+    if (ci_comm_rank(run->world) == 0) status = choose_pair(run, group, out, doubt);
     CI_AGREE(run->world, status);
     CI_TRY(ci_par_bcast(run->world, out->borrowed_why, sizeof out->borrowed_why, 0));
+    CI_TRY(ci_par_bcast(run->world, doubt, sizeof doubt, 0));
     out->gains = *out->borrowed_why ? CI_TILE_GAINS_BORROWED : CI_TILE_GAINS_TRANSFERRED;
+    if (*doubt) snprintf(out->borrowed_why, sizeof out->borrowed_why, "%.255s", doubt);
     CI_TRY(ci_run_share_text(run->world, &out->bandpass_path));
     CI_TRY(ci_run_share_text(run->world, &out->gain_path));
     CI_TRY(

@@ -111,14 +111,23 @@ static ci_status measure_tiles(const ci_run *run, const ci_run_group *group, dou
 
 /* ---- solving ------------------------------------------------------------------------ */
 
-/* What the registry holds of a table: that it has the flux scale of a faint field. */
-static ci_status quality_text(const ci_run *run, const ci_tile_data *data, char **out)
+/* What the registry holds of a table: that it has the flux scale of a faint field, and why its
+ * fluxes are in doubt. */
+static ci_status quality_text(const ci_run *run, const ci_tile_tables *tables,
+                              const ci_tile_data *data, char **out)
 {
+    char doubt[CI_TILE_TWINS_TEXT];
     ci_tile_seen seen;
     CI_TRY(ci_tile_model_seen(data->eop, data->set->meta, data->beam, run->model, &seen));
     const char *model = ci_conf_text(run->conf, CI_CONF_OPT_MODEL);
     bool is_faint = ci_tile_model_is_faint(model, seen.brightest_jy);
-    return ci_str_copy(out, is_faint ? CI_RUN_TABLE_FAINT : "{}");
+    ci_json *json = ci_json_object();
+    if (is_faint) ci_json_put_bool(json, CI_RUN_TABLE_FAINT, true);
+    if (*ci_tile_twins_text(&tables->quality.twins, doubt))
+        ci_json_put_string(json, CI_RUN_TABLE_DOUBT, doubt);
+    ci_status status = ci_json_print(out, json, false);
+    ci_json_free(json);
+    return status;
 }
 
 static ci_status register_table(ci_run *run, const ci_tile_tables *tables,
@@ -131,7 +140,7 @@ static ci_status register_table(ci_run *run, const ci_tile_tables *tables,
     size_t i_ref = (size_t)tables->gain->i_ref_antenna;
     CI_TRY(ci_str_copy(&source, ci_conf_text(run->conf, CI_CONF_OPT_MODEL)));
     ci_status status = ci_str_copy(&antenna, ci_vis_text(tables->gain->array.antenna[i_ref].name));
-    if (status == CI_OK) status = quality_text(run, data, &quality);
+    if (status == CI_OK) status = quality_text(run, tables, data, &quality);
     ci_registry_cal row = {.kind = kind,
                            .path = kind == CI_REGISTRY_BANDPASS ? tables->bandpass_path
                                                                 : tables->gain_path,
@@ -241,8 +250,11 @@ static ci_status solve_loaded(ci_run *run, ci_tile_data *data, ci_tile_tables *o
     ci_tile_stage_end(&run->events, stage, out->own_tile);
     ci_status judged = CI_OK;
     if (ci_comm_rank(run->world) == 0) /* it tells */
-        judged = ci_tile_tables_judge(run->conf, out->bandpass, out->gain, &out->quality.offset);
+        judged = ci_tile_tables_judge(run->conf, out->bandpass, out->gain, &out->quality);
     CI_TRY(ci_par_agree(run->world, judged));
+    char doubt[CI_TILE_TWINS_TEXT];
+    snprintf(out->borrowed_why, sizeof out->borrowed_why, "%.255s",
+             ci_tile_twins_text(&out->quality.twins, doubt));
     const char *model = ci_path_base(ci_conf_text(run->conf, CI_CONF_OPT_MODEL));
     CI_AGREE(run->world, ci_str_set(&out->gain->model, model));
     CI_AGREE(run->world, ci_str_set(&out->bandpass->model, model));

@@ -27,8 +27,10 @@ CI_MUST_CHECK ci_status ci_run_tables_refuse(ci_run *run, const ci_tile_tables *
  * field. Over the world. Collective. */
 CI_MUST_CHECK ci_status ci_run_tables_are_there(ci_run *run, const ci_run_group *group,
                                                 bool *found);
-/* quality_json in the registry of tables that were solved on a faint field. */
-#define CI_RUN_TABLE_FAINT "{\"faint_model\":true}"
+/* In quality_json of tables in the registry: solved on a faint field (bool), and why fluxes are in
+ * doubt (text). */
+#define CI_RUN_TABLE_FAINT "faint_model"
+#define CI_RUN_TABLE_DOUBT "doubt"
 
 /* With what a group's tiles are made. */
 typedef struct ci_run_recipe

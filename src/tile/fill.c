@@ -119,10 +119,12 @@ ci_status ci_tile_record_fill_calibration(const ci_tile_tables *tables, const ci
     if (tables->quality_known) {
         to->n_residual = tables->gain->n_feed;
         for (size_t i = 0; i < to->n_residual; i++)
-            to->residual[i] = tables->quality.residual[i];
-        to->flagged_fraction = tables->quality.flagged_fraction;
-        to->phase_scatter_deg = tables->quality.phase_scatter_deg;
-        const ci_cal_offset *offset = &tables->quality.offset;
+            to->residual[i] = tables->quality.cal.residual[i];
+        to->flagged_fraction = tables->quality.cal.flagged_fraction;
+        to->phase_scatter_deg = tables->quality.cal.phase_scatter_deg;
+        to->structure = tables->quality.cal.structure.flux;
+        to->structure_sigma = tables->quality.cal.structure.flux_sigma;
+        const ci_cal_offset *offset = &tables->quality.cal.offset;
         to->offset_arcsec[0] = offset->east_rad * CI_RAD_TO_ARCSEC;
         to->offset_arcsec[1] = offset->north_rad * CI_RAD_TO_ARCSEC;
         for (int k = 0; k < 2; k++)

@@ -8,6 +8,7 @@ void ci_tile_qa_limits(ci_qa_limits *out, const ci_conf *conf)
     out->table.min_amplitude = ci_conf_double(conf, CI_CONF_OPT_QA_CAL_MIN_AMP);
     out->table.max_amplitude = ci_conf_double(conf, CI_CONF_OPT_QA_CAL_MAX_AMP);
     out->table.max_phase_scatter_deg = ci_conf_double(conf, CI_CONF_OPT_QA_CAL_MAX_PHASE_SCATTER);
+    out->table.max_structure = ci_conf_double(conf, CI_CONF_OPT_QA_CAL_MAX_STRUCTURE);
     out->table.min_antenna = (int)ci_conf_int(conf, CI_CONF_OPT_QA_CAL_MIN_ANTENNAS);
     out->table.max_offset_arcsec = ci_conf_double(conf, CI_CONF_OPT_QA_CAL_MAX_OFFSET);
     out->image.max_noise_ratio = ci_conf_double(conf, CI_CONF_OPT_QA_IMG_MAX_NOISE_RATIO);

@@ -263,6 +263,8 @@ static ci_json *calibration_json(const ci_tile_calibration *calibration)
         ci_json_put_number(json, offset_names[k][0], calibration->offset_arcsec[k]);
         ci_json_put_number(json, offset_names[k][1], calibration->offset_sigma[k]);
     }
+    ci_json_put_number(json, "structure", calibration->structure);
+    ci_json_put_number(json, "structure_err", calibration->structure_sigma);
     return json;
 }
 
@@ -291,6 +293,8 @@ static ci_status calibration_parse(ci_tile_calibration **out, const ci_json *jso
         calibration->offset_arcsec[k] = ci_json_get_number(json, offset_names[k][0], NAN);
         calibration->offset_sigma[k] = ci_json_get_number(json, offset_names[k][1], NAN);
     }
+    calibration->structure = ci_json_get_number(json, "structure", NAN);
+    calibration->structure_sigma = ci_json_get_number(json, "structure_err", NAN);
     CI_TRY(ci_str_copy(&calibration->model, ci_json_get_string(json, "model", "")));
     CI_TRY(ci_str_copy(&calibration->bandpass, ci_json_get_string(json, "bandpass", "")));
     return ci_str_copy(&calibration->gain, ci_json_get_string(json, "gain", ""));

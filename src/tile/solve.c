@@ -1,20 +1,28 @@
 /* Solves for the gains of an observation on a model, judges and applies them. */
 #include "tile/offset.h"
 #include "tile/sources.h"
+#include "tile/twins.h"
 #include "tile/weigh.h"
 
 #include <math.h>
 #include <string.h>
 
 ci_status ci_tile_tables_judge(const ci_conf *conf, const ci_cal_table *bandpass,
-                               const ci_cal_table *gain, const ci_cal_offset *offset)
+                               const ci_cal_table *gain, const ci_tile_quality *quality)
 {
+    char text[CI_TILE_TWINS_TEXT];
     ci_qa_limits limits;
     ci_tile_qa_limits(&limits, conf);
     ci_status status = ci_qa_table_judge(bandpass, &limits, "bandpass");
     if (status == CI_OK) status = ci_qa_table_judge(gain, &limits, "gains");
     if (status == CI_OK)
-        status = ci_qa_offset_judge(offset, &limits, ci_conf_text(conf, CI_CONF_OPT_MODEL));
+        status = ci_qa_offset_judge(&quality->cal.offset, &limits,
+                                    ci_conf_text(conf, CI_CONF_OPT_MODEL));
+    ci_tile_twins_text(&quality->twins, text);
+    if (status == CI_OK && quality->twins.verdict == CI_TILE_TWINS_ONE)
+        return ci_error(CI_ERR_GATE, "%s", text);
+    if (status == CI_OK) status = ci_qa_structure_judge(&quality->cal.structure, &limits);
+    if (status == CI_OK && *text) ci_log_warning("%s", text);
     if (status == CI_OK) return CI_OK;
     return ci_error(status, "%s: is this the right model?", ci_error_text());
 }
@@ -26,9 +34,20 @@ static double declination_of(const ci_tile_data *data)
     return data->pointing.is_fixed ? data->pointing.dec_app_rad : NAN;
 }
 
+static void structure_tell(const ci_cal_structure *s)
+{
+    if (s->n_baseline == 0)
+        ci_log_info("calibration: structure of the source against its model: not known, too few "
+                    "baselines");
+    else
+        ci_log_info("calibration: structure of the source against its model: fluxes off by %+.2f "
+                    "+- %.2f %%, log amplitudes by %+.4f to %.0f wavelengths (%zu baselines)",
+                    100 * s->flux, 100 * s->flux_sigma, s->fall, s->length_lambda, s->n_baseline);
+}
+
 ci_status ci_tile_solve(ci_comm *comm, const ci_tile_options *options, const ci_tile_data *data,
                         const ci_sky_model *model, ci_cal_table **bandpass, ci_cal_table **gain,
-                        ci_cal_quality *quality)
+                        ci_tile_quality *quality)
 {
     ci_sky_model *near = NULL;
     bool is_approximate = false;
@@ -43,17 +62,21 @@ ci_status ci_tile_solve(ci_comm *comm, const ci_tile_options *options, const ci_
     double start_s = ci_clock_monotonic_s();
     if (status == CI_OK)
         status = ci_cal_solve(comm, data->set, (ci_cal_model){ci_tile_sources_predict, &scene},
-                              &options->cal, bandpass, gain, quality);
+                              &options->cal, bandpass, gain, &quality->cal);
     ci_timer_end(ci_comm_timer(comm), mark);
     if (status == CI_OK && ci_comm_rank(comm) == 0)
         ci_log_info("calibration: bandpass and gains in %.2f s", ci_clock_monotonic_s() - start_s);
+    if (status == CI_OK && ci_comm_rank(comm) == 0) structure_tell(&quality->cal.structure);
+    if (status == CI_OK)
+        status = ci_par_agree(
+            comm, ci_tile_twins_find(data, near, &quality->cal.structure, &quality->twins));
     ci_sky_kept_free(scene.kept);
     if (status == CI_OK) {
         (*gain)->is_approximate = is_approximate;
         (*gain)->dec_rad = (*bandpass)->dec_rad = declination_of(data);
     }
     if (status == CI_OK)
-        status = ci_par_agree(comm, ci_tile_offset_find(data, near, *gain, &quality->offset));
+        status = ci_par_agree(comm, ci_tile_offset_find(data, near, *gain, &quality->cal.offset));
     ci_sky_model_free(near);
     return status;
 }

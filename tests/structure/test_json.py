@@ -13,6 +13,7 @@ READERS = {
     "src/qa/gates.c",  # gates in records and rows
     "src/report/record_read.c",  # report.json
     "src/run/provenance.c",  # metadata of a product's row
+    "src/run/registered.c",  # quality of a table's row
     "src/tile/record_json.c",  # tile.json
     "src/uvh5/catalog.c",  # pyuvdata's catalogue of phase centres
 }

@@ -1,0 +1,114 @@
+/* Sources of a model that may be one, listed twice: of which the gains would carry twice the flux.
+ */
+#include "tile/twins.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Apart; nearer than an arcsec the model is refused when it is read. */
+static const double most_rad = 30 * CI_ARCSEC_TO_RAD;
+static const double least_ratio = 0.5;  /* of their fluxes */
+static const double least_share = 0.02; /* of the model's flux: what fluxes may be off by */
+static const double sigma = 3;
+
+/* A source that counts, in the middle of the tile. */
+typedef struct counted
+{
+    const ci_sky_source *source;
+    double flux_jy;
+} counted;
+
+/* The sources with a share of the model's apparent flux, in their order; *total: that flux. */
+static ci_status counted_find(const ci_tile_data *data, const ci_sky_model *model, counted *out,
+                              size_t *n, double *total)
+{
+    const ci_vis_meta *meta = data->set->meta;
+    double mid = 0.5 * (meta->time_mjd_s[0] + meta->time_mjd_s[meta->n_time - 1]);
+    double freq_hz = meta->sub_band[0].freq_hz[meta->sub_band[0].n_chan / 2];
+    ci_sky_frame *frame = NULL;
+    *n = 0;
+    *total = 0;
+    CI_TRY(ci_sky_frame_new(&frame, data->eop, &meta->array, mid, meta->dut1_s));
+    const ci_sky_pointing *pointing = ci_sky_pointing_at(&data->pointing, mid);
+    for (size_t i = 0; i < model->n_source; i++) {
+        const ci_sky_source *s = &model->source[i];
+        double power =
+            ci_sky_beam_power(data->beam, pointing, frame, s->ra_rad, s->dec_rad, freq_hz);
+        out[i] = (counted){s, power * ci_sky_source_flux_jy(s, freq_hz)};
+        if (!isfinite(out[i].flux_jy)) out[i].flux_jy = 0;
+        *total += out[i].flux_jy;
+    }
+    ci_sky_frame_free(frame);
+    for (size_t i = 0; i < model->n_source; i++)
+        if (out[i].flux_jy >= least_share * *total && out[i].flux_jy > 0) out[(*n)++] = out[i];
+    return CI_OK;
+}
+
+/* What two sources of the model say of its structure, and the data of them. */
+static ci_tile_twins pair_judge(const counted *a, const counted *b, double total,
+                                const ci_cal_structure *structure)
+{
+    const ci_sky_source *s = a->source, *t = b->source;
+    double dec = 0.5 * (s->dec_rad + t->dec_rad), both = a->flux_jy + b->flux_jy;
+    double x = remainder(t->ra_rad - s->ra_rad, 2 * CI_PI) * cos(dec) * CI_RAD_TO_ARCSEC;
+    double y = (t->dec_rad - s->dec_rad) * CI_RAD_TO_ARCSEC;
+    double part = a->flux_jy * b->flux_jy / (both * total);
+    double moment[3] = {-part * x * x, -part * x * y, -part * y * y}; /* if they are one */
+    ci_tile_twins out = {.apart_arcsec = hypot(x, y), .factor = total / (total - 0.5 * both)};
+    snprintf(out.name[0], sizeof out.name[0], "%s", ci_vis_text(s->name));
+    snprintf(out.name[1], sizeof out.name[1], "%s", ci_vis_text(t->name));
+    out.one = ci_cal_structure_share(structure, moment, &out.one_sigma);
+    bool is_told = fmax(out.one, 1 - out.one) > sigma * out.one_sigma;
+    out.verdict = !is_told         ? CI_TILE_TWINS_DOUBTED
+                  : out.one <= 0.5 ? CI_TILE_TWINS_TWO
+                                   : CI_TILE_TWINS_ONE;
+    return out;
+}
+
+static bool may_be_one(const counted *a, const counted *b)
+{
+    const ci_sky_source *s = a->source, *t = b->source;
+    double fainter = fmin(a->flux_jy, b->flux_jy), brighter = fmax(a->flux_jy, b->flux_jy);
+    if (fainter < least_ratio * brighter) return false;
+    return ci_sky_separation_rad(s->ra_rad, s->dec_rad, t->ra_rad, t->dec_rad) < most_rad;
+}
+
+ci_status ci_tile_twins_find(const ci_tile_data *data, const ci_sky_model *model,
+                             const ci_cal_structure *structure, ci_tile_twins *out)
+{
+    counted *each = NULL;
+    size_t n = 0;
+    double total = 0;
+    *out = (ci_tile_twins){.factor = 1, .verdict = CI_TILE_TWINS_TWO};
+    CI_TRY(ci_mem_alloc(&each, model->n_source, sizeof *each, "sources of the model"));
+    ci_status status = counted_find(data, model, each, &n, &total);
+    for (size_t i = 0; status == CI_OK && i < n; i++)
+        for (size_t j = i + 1; j < n; j++) {
+            if (!may_be_one(&each[i], &each[j])) continue;
+            ci_tile_twins next = pair_judge(&each[i], &each[j], total, structure);
+            bool is_worse = next.verdict > out->verdict ||
+                            (next.verdict == out->verdict && next.factor > out->factor);
+            if (is_worse) *out = next;
+        }
+    ci_mem_free(each);
+    return status;
+}
+
+const char *ci_tile_twins_text(const ci_tile_twins *t, char text[CI_TILE_TWINS_TEXT])
+{
+    text[0] = '\0';
+    if (t->verdict == CI_TILE_TWINS_ONE)
+        snprintf(
+            text, CI_TILE_TWINS_TEXT,
+            "model: sources \"%s\" and \"%s\", %.1f arcsec apart, are one in the data (%.2f +- "
+            "%.2f; 0: two): listed twice, and fluxes %.2f times too high: remove one, or give "
+            "one with the sum of their fluxes",
+            t->name[0], t->name[1], t->apart_arcsec, t->one, t->one_sigma, t->factor);
+    if (t->verdict == CI_TILE_TWINS_DOUBTED)
+        snprintf(text, CI_TILE_TWINS_TEXT,
+                 "model: sources \"%s\" and \"%s\", %.1f arcsec apart, may be one that is listed "
+                 "twice, with fluxes %.2f times too high: the data cannot tell",
+                 t->name[0], t->name[1], t->apart_arcsec, t->factor);
+    return text;
+}
