@@ -111,8 +111,11 @@ typedef struct ci_cal_offset
     size_t n_antenna, n_time;   /* antennas whose rates of phase tell; the table's intervals */
     double east_rad, north_rad; /* NaN: too few antennas or intervals */
     double sigma_rad[2];        /* their errors; infinite: the array does not tell it */
-    double sure_rad;            /* the offset is more than this, at 5 sigma; 0: may be none */
-    double freq_hz;             /* of the gains */
+    double lever[2];            /* by which an offset of 1 turns phases: 1 east, |sin dec| north */
+    double sure_rad;  /* offset times lever is more than this, at 5 sigma; 0: may be none */
+    double plain_rad; /* the same if antennas have no drift in common */
+    bool is_uneven;   /* phases turn faster in one part of the time than in another */
+    double freq_hz;   /* of the gains */
 } ci_cal_offset;
 
 /* What the amplitudes of baselines say of the sky that a table was solved on, against its model:
@@ -236,7 +239,8 @@ CI_MUST_CHECK ci_status ci_cal_table_quality(const ci_cal_table *table, ci_cal_q
 /* The offset of a table of gains. axes [n_time][2][3]: unit vectors to the east and north of the
  * model in ITRF axes at each of its times. An antenna's rate of phase is one sample, whatever
  * drifts; a rate far off the others' is left out. sure_rad is the least of what is sure with and
- * without a drift that the antennas on one side of any line have in common. Local. */
+ * without a drift that the antennas on one side of any line have in common. Phases by an offset
+ * turn at one rate; is_uneven says that parts of the time surely differ by a third of it. Local. */
 CI_MUST_CHECK ci_status ci_cal_offset_find(const ci_cal_table *gain, const double *axes,
                                            ci_cal_offset *out);
 /* As if nothing was measured. Local. */

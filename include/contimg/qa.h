@@ -44,8 +44,9 @@ CI_MUST_CHECK ci_status ci_qa_table_judge(const ci_cal_table *table, const ci_qa
                                           const char *what);
 
 /* Gate "position": whether the model's sources lie where the data have them, as gains that turn
- * with the Earth tell. CI_ERR_GATE where the offset is surely beyond its limit; a warning where it
- * is surely beyond a third of it. `model` (a file) for the text. */
+ * with the Earth tell. CI_ERR_GATE where the offset times its levers is surely beyond its limit,
+ * and phases turn evenly; a warning beyond a third of it, surely where antennas have no drift in
+ * common. `model` (a file) for the text. */
 CI_MUST_CHECK ci_status ci_qa_offset_judge(const ci_cal_offset *offset, const ci_qa_limits *limits,
                                            const char *model);
 /* What the amplitudes of baselines say of the source against its model, likewise; not known:

@@ -41,6 +41,8 @@
  *                   structure, structure_err (part by which fluxes are high as the source is
  *                   larger than its model; null: not known),
  *                   field ("none","phase","amplitude","all": gains by its own sources), field_why,
+ *                   field_shift_arcsec, field_shift_why (that these have moved the sky by to the
+ *                   catalogue's; what is the matter where that is much, else ""),
  *                   flux_scale (fluxes over the catalogue's that --flux-scale field has taken
  *                   out; not there: none),
  *                   is_doubted (phases of another tile's gains were to be looked at), flux_loss,

@@ -115,10 +115,12 @@ typedef struct ci_tile_data
     bool weights_known;      /* weights are 1/sigma^2 */
     ci_tile_gains gains;
     ci_tile_field field;
-    char field_why[160]; /* why nothing was solved for on the field; "": it was not to be */
-    double flux_scale;   /* with --flux-scale field: fluxes over the catalogue's, which the data
-                          * were divided by; 0: they were not */
-    ci_tile_field self;  /* what self-calibration has changed */
+    char field_why[160];       /* why nothing was solved for on the field; "": it was not to be */
+    double field_shift_arcsec; /* that field gains have moved the sky by, to the catalogue's */
+    char field_shift_why[160]; /* what that is a sign of; "": it is small */
+    double flux_scale;  /* with --flux-scale field: fluxes over the catalogue's, which the data
+                         * were divided by; 0: they were not */
+    ci_tile_field self; /* what self-calibration has changed */
     char self_rounds[CI_TILE_ROUNDS]; /* what became of its rounds; "": there were to be none */
     ci_tile_coherence coherence;
     bool is_approximate;
@@ -309,9 +311,11 @@ typedef struct ci_tile_calibration
     char *bandpass, *gain; /* paths; "" where there is none */
     char *model;           /* that they were solved on; "": not known */
     ci_tile_field field;
-    char field_why[160]; /* as in ci_tile_data */
-    double flux_scale;   /* likewise */
-    ci_tile_field self;  /* likewise */
+    char field_why[160];       /* as in ci_tile_data */
+    double field_shift_arcsec; /* likewise */
+    char field_shift_why[160]; /* likewise */
+    double flux_scale;         /* likewise */
+    ci_tile_field self;        /* likewise */
     char self_rounds[CI_TILE_ROUNDS];
     ci_tile_coherence coherence;
     bool is_approximate;

@@ -289,33 +289,62 @@ static void offset_of(const turn_work *w, ci_cal_offset *out)
     out->north_rad = f.axis[0][1] * f.along[0] + f.axis[1][1] * f.along[1];
     for (int k = 0; k < 2; k++)
         out->sigma_rad[k] = error_of(&f, k);
-    out->sure_rad = sure_of_groups(w, sure_of(&f, sure_sigma));
+    out->plain_rad = sure_of(&f, sure_sigma);
+    out->sure_rad = sure_of_groups(w, out->plain_rad);
+}
+
+static void work_free(turn_work *w)
+{
+    ci_mem_free(w->order);
+    ci_mem_free(w->group);
+    ci_mem_free(w->is_in);
+    ci_mem_free(w->rest);
+    ci_mem_free(w->scratch);
+}
+
+/* All antennas count, in one group; work_free also after an error. */
+static ci_status work_new(const ci_cal_turn *turn, size_t n, turn_work *w)
+{
+    static const char what[] = "offset of gains";
+    placed_turn *placed = NULL;
+    *w = (turn_work){.turn = turn, .n = n};
+    ci_status status = ci_mem_alloc(&w->order, N_DIRECTION * n, sizeof *w->order, what);
+    if (status == CI_OK) status = ci_mem_alloc(&w->group, n, 1, what);
+    if (status == CI_OK) status = ci_mem_alloc(&w->is_in, n, 1, what);
+    if (status == CI_OK) status = ci_mem_alloc(&w->rest, n, sizeof *w->rest, what);
+    if (status == CI_OK) status = ci_mem_alloc(&w->scratch, n, sizeof *w->scratch, what);
+    if (status == CI_OK) status = ci_mem_alloc(&placed, n, sizeof *placed, what);
+    if (status == CI_OK) {
+        for (size_t i = 0; i < n; i++)
+            w->is_in[i] = 1;
+        orders_find(w, placed);
+    }
+    ci_mem_free(placed);
+    return status;
+}
+
+ci_status ci_cal_offset_sure(const ci_cal_turn *turn, size_t n, double sigma, double *out_rad)
+{
+    turn_work w;
+    turn_fit f;
+    *out_rad = 0;
+    if (n < CI_CAL_OFFSET_ANTENNAS) return CI_OK;
+    ci_status status = work_new(turn, n, &w);
+    if (status == CI_OK) {
+        fit_best(&w, &f);
+        *out_rad = sure_of(&f, sigma);
+    }
+    work_free(&w);
+    return status;
 }
 
 ci_status ci_cal_offset_fit(const ci_cal_turn *turn, size_t n, ci_cal_offset *out)
 {
-    static const char what[] = "offset of gains";
-    turn_work w = {.turn = turn, .n = n};
-    placed_turn *placed = NULL;
+    turn_work w;
     out->n_antenna = n;
     if (n < CI_CAL_OFFSET_ANTENNAS) return CI_OK;
-    ci_status status = ci_mem_alloc(&w.order, N_DIRECTION * n, sizeof *w.order, what);
-    if (status == CI_OK) status = ci_mem_alloc(&w.group, n, 1, what);
-    if (status == CI_OK) status = ci_mem_alloc(&w.is_in, n, 1, what);
-    if (status == CI_OK) status = ci_mem_alloc(&w.rest, n, sizeof *w.rest, what);
-    if (status == CI_OK) status = ci_mem_alloc(&w.scratch, n, sizeof *w.scratch, what);
-    if (status == CI_OK) status = ci_mem_alloc(&placed, n, sizeof *placed, what);
-    if (status == CI_OK) {
-        for (size_t i = 0; i < n; i++)
-            w.is_in[i] = 1;
-        orders_find(&w, placed);
-        offset_of(&w, out);
-    }
-    ci_mem_free(w.order);
-    ci_mem_free(w.group);
-    ci_mem_free(w.is_in);
-    ci_mem_free(w.rest);
-    ci_mem_free(w.scratch);
-    ci_mem_free(placed);
+    ci_status status = work_new(turn, n, &w);
+    if (status == CI_OK) offset_of(&w, out);
+    work_free(&w);
     return status;
 }

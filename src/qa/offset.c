@@ -24,6 +24,20 @@ static void offset_text(const ci_cal_offset *o, char *out, size_t n)
     }
 }
 
+/* "the limit is 60 arcsec to the east, 216 to the north (--qa-cal-max-offset)": limits are on how
+ * fast phases turn. */
+static ci_status refuse(const ci_cal_offset *o, double limit, const char *text, const char *model)
+{
+    return ci_error(
+        CI_ERR_GATE,
+        "gate position: phases of %zu antennas turn with the Earth as if what %s lists "
+        "lay %s of where it has it; the limit, %.0f arcsec to the east or west and %.0f "
+        "to the north or south (--qa-cal-max-offset), is surely exceeded: either its "
+        "positions, their epoch (ICRS or J2000, not B1950) or the data's times are "
+        "wrong, or the ionosphere was disturbed: use another transit of a calibrator",
+        o->n_antenna, model, text, limit / o->lever[0], limit / o->lever[1]);
+}
+
 ci_status ci_qa_offset_judge(const ci_cal_offset *o, const ci_qa_limits *limits, const char *model)
 {
     char text[160];
@@ -36,18 +50,16 @@ ci_status ci_qa_offset_judge(const ci_cal_offset *o, const ci_qa_limits *limits,
     double growth = fmax(1, pow(ionosphere_hz / o->freq_hz, 2));
     double limit = limits->table.max_offset_arcsec * growth;
     double sure = o->sure_rad * CI_RAD_TO_ARCSEC;
+    double length = hypot(o->lever[0] * o->east_rad, o->lever[1] * o->north_rad) * CI_RAD_TO_ARCSEC;
     offset_text(o, text, sizeof text);
-    if (sure > limit)
-        return ci_error(CI_ERR_GATE,
-                        "gate position: phases of %zu antennas turn with the Earth as if what %s "
-                        "lists lay %s of where it has it, surely more than %.0f arcsec off, the "
-                        "limit is %.0f (--qa-cal-max-offset): check its positions, their epoch "
-                        "(ICRS or J2000, not B1950), and the data's times",
-                        o->n_antenna, model, text, sure, limit);
-    if (sure > warn_part * limit)
-        ci_log_warning("gate position: phases of %zu antennas turn with the Earth as if what %s "
-                       "lists lay %s of where it has it: check its positions and their epoch",
-                       o->n_antenna, model, text);
+    if (sure > limit && !o->is_uneven) return refuse(o, limit, text, model);
+    if (sure > warn_part * limit || (o->plain_rad > 0 && length > warn_part * limit))
+        ci_log_warning(
+            "gate position: phases of %zu antennas turn with the Earth as if what %s "
+            "lists lay %s of where it has it%s: check its positions and their epoch; the "
+            "ionosphere may do it, too",
+            o->n_antenna, model, text,
+            o->is_uneven ? ", but not at one rate, as the ionosphere does it" : "");
     else
         ci_log_info("gate position: the sky lies %s of where %s has it, by phases of %zu antennas",
                     text, model, o->n_antenna);

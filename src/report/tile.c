@@ -50,6 +50,8 @@ static ci_status field(ci_text *out, const ci_tile_calibration *cal)
                           ci_tile_field_word(cal->field)));
     if (cal->field_why[0]) CI_TRY(ci_text_append(out, ": "));
     CI_TRY(ci_report_escape(out, cal->field_why));
+    if (cal->field_shift_why[0]) CI_TRY(ci_text_append(out, "; "));
+    CI_TRY(ci_report_escape(out, cal->field_shift_why));
     if (cal->flux_scale > 0)
         CI_TRY(ci_text_append(out,
                               "; flux scale of the field's catalogue: fluxes were %.4f of it and "

@@ -118,6 +118,7 @@ static void tiles_degrade(const ci_run *run, ci_report_group *record, size_t n_p
      * faults of the catalogue that they were corrected on, or interference. */
     texts_degrade(record, ci_run_noise_text, "noise is above thermal");
     phases_degrade(record);
+    texts_degrade(record, ci_run_shift_text, "positions are not the calibrator's");
     fluxes_degrade(run, record);
 }
 

@@ -98,6 +98,12 @@ bool ci_run_phases_are_untold(const ci_tile_record *record)
     return false;
 }
 
+const char *ci_run_shift_text(const ci_tile_record *record)
+{
+    const ci_tile_calibration *c = record->calibration;
+    return c && c->field_shift_why[0] ? c->field_shift_why : NULL;
+}
+
 const char *ci_run_fluxes_text(const ci_tile_record *record)
 {
     for (size_t i = 0; record->gates && i < record->gates->n; i++) {

@@ -17,6 +17,9 @@ const char *ci_run_noise_text(const ci_tile_record *record);
 /* The same of its fluxes against the catalogue, off by more than they may be without a word. Local.
  */
 const char *ci_run_fluxes_text(const ci_tile_record *record);
+/* The same of its positions, which a catalogue of the field has moved far from the calibrator's.
+ * Local. */
+const char *ci_run_shift_text(const ci_tile_record *record);
 /* Whether the gate of coherence could not tell. Local. */
 bool ci_run_phases_are_untold(const ci_tile_record *record);
 

@@ -21,6 +21,8 @@ static const double flux_sigma = 5; /* by which a flux is another one */
 /* Of the flux of one source: what is not known of it at least. Of their median: at most. */
 static const double least_error = 0.02, most_error = 0.02;
 static const double least_scale = 1e-3, least_change = 0.003;
+/* By which corrections may move a field; more below 1.4 GHz, as the ionosphere does. */
+static const double most_shift_arcsec = 10, ionosphere_hz = 1.4e9;
 
 /* ---- their fluxes ------------------------------------------------------------------------------
  */
@@ -122,10 +124,25 @@ static size_t others_count(ci_comm *comm, const ci_tile_sources *f)
     return n;
 }
 
+/* Neither drifts of antennas nor the air move a field so far between two tiles: the field's
+ * catalogue and the calibrator's do not agree. */
+static void shift_judge(const ci_cal_corrections *c, ci_tile_data *data)
+{
+    if (!c->table || !c->has_phase) return;
+    double growth = fmax(1, pow(ionosphere_hz / c->table->freq_hz[0], 2));
+    data->field_shift_arcsec = c->shift_rad * CI_RAD_TO_ARCSEC;
+    if (data->field_shift_arcsec > most_shift_arcsec * growth)
+        snprintf(data->field_shift_why, sizeof data->field_shift_why,
+                 "the field's catalogue has moved it by %.1f arcsec: its positions or the "
+                 "calibrator's are wrong",
+                 data->field_shift_arcsec);
+}
+
 static void told(ci_comm *comm, const ci_tile_sources *f, const ci_cal_corrections *c,
                  ci_tile_data *data)
 {
     size_t n_other = others_count(comm, f);
+    shift_judge(c, data);
     data->field = ci_tile_field_of(c->has_phase, c->has_amplitude);
     if (data->field == CI_TILE_FIELD_NONE && !data->field_why[0])
         snprintf(data->field_why, sizeof data->field_why,
@@ -142,6 +159,8 @@ static void told(ci_comm *comm, const ci_tile_sources *f, const ci_cal_correctio
                     ci_tile_field_word(data->field), f->model->n_source,
                     ci_plural(f->model->n_source), n_other, c->snr, c->phase_s, c->amplitude_s,
                     c->shift_rad * CI_RAD_TO_ARCSEC);
+    if (data->field_shift_why[0])
+        ci_log_warning("gains by the tile's own field: %s", data->field_shift_why);
 }
 
 /* Phases, then fluxes and all of it in turn until no flux changes; the corrections of the last
@@ -186,8 +205,8 @@ static ci_status position_judge(ci_comm *comm, const ci_tile_options *options, c
     c->has_phase = c->has_amplitude = false;
     c->snr = 0; /* nor are its fluxes taken from there */
     snprintf(data->field_why, sizeof data->field_why,
-             "gate position: the sources of the catalogue lie %.0f arcsec off or more",
-             offset.sure_rad * CI_RAD_TO_ARCSEC);
+             "gate position: the sources of the catalogue lie about %.0f arcsec off",
+             hypot(offset.east_rad, offset.north_rad) * CI_RAD_TO_ARCSEC);
     return CI_OK;
 }
 
@@ -207,7 +226,8 @@ ci_status ci_tile_field_apply(ci_comm *comm, const ci_tile_options *options,
     const char *why = why_not(options, model);
     data->field = CI_TILE_FIELD_NONE;
     snprintf(data->field_why, sizeof data->field_why, "%s", why ? why : "");
-    data->flux_scale = 0;
+    data->field_shift_arcsec = data->flux_scale = 0;
+    data->field_shift_why[0] = '\0';
     if (why && options->scales_by_field) scale_told(comm, data, &scale);
     if (why) return CI_OK;
     size_t mark = ci_timer_begin(ci_comm_timer(comm), "field gains");

@@ -112,6 +112,8 @@ ci_status ci_tile_record_fill_calibration(const ci_tile_tables *tables, const ci
     to->is_approximate = data->is_approximate;
     to->field = data->field;
     memcpy(to->field_why, data->field_why, sizeof to->field_why);
+    to->field_shift_arcsec = data->field_shift_arcsec;
+    memcpy(to->field_shift_why, data->field_shift_why, sizeof to->field_shift_why);
     to->flux_scale = data->flux_scale;
     to->self = data->self;
     memcpy(to->self_rounds, data->self_rounds, sizeof to->self_rounds);

@@ -246,6 +246,8 @@ static ci_json *calibration_json(const ci_tile_calibration *calibration)
     ci_json_put_string(json, "model", calibration->model);
     ci_json_put_string(json, "field", ci_tile_field_word(calibration->field));
     ci_json_put_string(json, "field_why", calibration->field_why);
+    ci_json_put_number(json, "field_shift_arcsec", calibration->field_shift_arcsec);
+    ci_json_put_string(json, "field_shift_why", calibration->field_shift_why);
     if (calibration->flux_scale > 0)
         ci_json_put_number(json, "flux_scale", calibration->flux_scale);
     ci_json_put_string(json, "self", ci_tile_field_word(calibration->self));
@@ -279,6 +281,9 @@ static ci_status calibration_parse(ci_tile_calibration **out, const ci_json *jso
     calibration->field = ci_tile_field_parse(ci_json_get_string(json, "field", ""));
     snprintf(calibration->field_why, sizeof calibration->field_why, "%s",
              ci_json_get_string(json, "field_why", ""));
+    calibration->field_shift_arcsec = ci_json_get_number(json, "field_shift_arcsec", 0);
+    snprintf(calibration->field_shift_why, sizeof calibration->field_shift_why, "%s",
+             ci_json_get_string(json, "field_shift_why", ""));
     calibration->flux_scale = ci_json_get_number(json, "flux_scale", 0);
     calibration->coherence = coherence_parse(json);
     calibration->self = ci_tile_field_parse(ci_json_get_string(json, "self", ""));

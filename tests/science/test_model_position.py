@@ -2,8 +2,9 @@
 """A catalogue whose calibrator lies elsewhere than in the sky. Antennas' phases absorb that, and the published sky would
 lie as far off; but they then turn with the Earth. What calibrate says of the offset is the shift that was made, within its
 errors, whatever the receptors' phases drift by; a sure one beyond the limit is refused with 7 and nothing is written. No
-drift without a shift is refused. A run makes no product of such a calibrator; the catalogue of a field that lies elsewhere
-does not take the tile there. The same numbers and tables at 1, 3 and 4 ranks. Shifts are made by formula, B1950 by
+drift without a shift is refused, nor slopes and waves of the air, which are put on the visibilities by formula: near the
+equator they look like hundreds of arcsec. A run makes no product of such a calibrator; the catalogue of a field that lies elsewhere
+does not take the tile there, or where it does, that is said and the product is DEGRADED. The same numbers and tables at 1, 3 and 4 ranks. Shifts are made by formula, B1950 by
 astropy."""
 import csv
 import glob
@@ -11,6 +12,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 
 import numpy as np
@@ -20,6 +22,7 @@ from sim_support import files_of, need_contimg, simulate, skip, source, sources_
 
 contimg = need_contimg()
 try:
+    import h5py
     from astropy import units as u
     from astropy.coordinates import FK4, FK5, SkyCoord
     from astropy.time import Time
@@ -92,7 +95,7 @@ def close(numbers, east, north, about):
 def test_offsets_are_measured():
     """The model lies at -offset of the sky."""
     where = observed(5)
-    for east, north, code in ((0, 0, 0), (20, 0, 0), (-120, 0, 7), (90, -60, 7), (0, 120, 7)):
+    for east, north, code in ((0, 0, 0), (20, 0, 0), (-120, 0, 7), (90, -60, 7), (0, 160, 7)):
         done, numbers, _ = calibrate(where, shifted(where, f"s{east}_{north}", by_arcsec(-east, -north)))
         close(numbers, east, north, f"{east} {north}")
         check(done.returncode == code, east, north, done.returncode, done.stderr[-800:])
@@ -145,6 +148,52 @@ def test_drifts_pass():
     check("gate position: skipped: 1 interval of gains" in done.stderr, done.stderr[-800:])
 
 
+def with_air(where, name, phase):
+    """Folder of the same data with a phase (rad) of each antenna by metres to the east and north, and seconds."""
+    out = os.path.join(folder, name)
+    shutil.copytree(where, out)
+    for path in files_of(out):
+        with h5py.File(path, "r+") as f:
+            head = f["Header"]
+            lat, lon = (np.radians(float(head[k][()])) for k in ("latitude", "longitude"))
+            x, y, z = head["antenna_positions"][...].T
+            east = y * np.cos(lon) - x * np.sin(lon)
+            north = z * np.cos(lat) - (x * np.cos(lon) + y * np.sin(lon)) * np.sin(lat)
+            row = {number: i for i, number in enumerate(head["antenna_numbers"][...])}
+            second = 86400 * (head["time_array"][...] - head["time_array"][...].min())
+            first, other = (np.array([row[a] for a in head[f"ant_{k}_array"][...]]) for k in (1, 2))
+            by = phase(east[first], north[first], second) - phase(east[other], north[other], second)
+            vis = f["Data/visdata"][...]
+            f["Data/visdata"][...] = (vis * np.exp(1j * by).reshape(-1, *(1,) * (vis.ndim - 1))).astype(vis.dtype)
+    return out
+
+
+def test_air_passes():
+    """A slope of 2 degrees/km that grows in 5 minutes, travelling waves of 0.2 TECU and of the array's scale: what they look
+    like is warned of or less, at any declination; an offset that turns phases as far as 150 arcsec east is refused."""
+    slope = np.radians(2) / 1000 / 300
+    per_rad = 2 * np.pi / 299792458 * 7.2921159e-5
+    for dec in (0.2, 3, 33):
+        where = simulate(*ARRAY[:-1], dec, *RAW, "--calibrator", 12.7, "--drift-phase", 1)[0]
+        truth = os.path.join(where, "truth-calibrator.csv")
+        freq = 1.4e9
+        done, numbers, _ = calibrate(with_air(where, f"slope{dec}", lambda e, n, s: slope * e * s), truth)
+        check(done.returncode == 0, "slope", dec, done.stderr[-800:])
+        if dec > 1:  # to the south, by its formula
+            near(numbers[2], -206265 * slope / (per_rad * freq * np.sin(np.radians(dec))), 12 + 4 * numbers[3], "slope", dec)
+        wave = np.radians(69)
+        done, _, _ = calibrate(with_air(where, f"east{dec}", lambda e, n, s: wave * np.cos(2 * np.pi * (e / 2e5 - (s - 150) / 1200))), truth)
+        check(done.returncode == 0, "wave to the east", dec, done.stderr[-800:])
+        done, _, _ = calibrate(with_air(where, f"north{dec}", lambda e, n, s: wave * np.cos(2 * np.pi * (n / 2e5 - (s - 150) / 1200))), truth)
+        check(done.returncode == 0 and "the ionosphere may do it, too" in done.stderr, "wave to the north", dec, done.stderr[-800:])
+        short = with_air(where, f"short{dec}", lambda e, n, s: np.radians(60) * np.sin(2 * np.pi * ((e - n / 2) / 2e4 - s / 600)))
+        done, numbers, _ = calibrate(short, truth)
+        check(done.returncode == 0 and "but not at one rate" in done.stderr, "short wave", dec, numbers, done.stderr[-800:])
+        far = (0, 150 / np.sin(np.radians(dec))) if dec > 1 else (150, 0)
+        done, _, _ = calibrate(where, shifted(where, f"far{dec}", by_arcsec(*far)))
+        check(done.returncode == 7 and "use another transit" in done.stderr, "offset", dec, done.returncode, done.stderr[-800:])
+
+
 def run(name, files, model, code):
     """What the run said, and its tiles' records."""
     env = {k: v for k, v in os.environ.items() if not k.startswith("CONTIMG_") or k == "CONTIMG_SHARE"}
@@ -181,6 +230,18 @@ def test_run():
     check(other["field"] == "none" and other["field_why"].startswith("gate position: "), other)
     for side in ("east", "north"):
         near(own[f"offset_{side}_arcsec"], 0, 4 * own[f"offset_{side}_err"], side)
+    check(own["field_shift_arcsec"] == other["field_shift_arcsec"] == 0 and "DEGRADED" not in done.stdout + done.stderr, own, other)
+    for name, east in (("right", 0), ("moved", 40)):
+        rows = {k: (*by_arcsec(east, 0)(*v[:2]), v[2]) if k != "CAL" else v for k, v in sky.items()}
+        done, records = run(name, files_of(where), sources_write(os.path.join(folder, f"{name}.csv"), rows), 0)
+        own, other = (r["calibration"] for r in records)
+        why = other["field_shift_why"]
+        print(f"{name}: the field's catalogue has moved it by {other['field_shift_arcsec']:.2f} arcsec: {why}", flush=True)
+        near(other["field_shift_arcsec"], east, 2, name)
+        check(other["field"] in ("phase", "all") and own["field_shift_why"] == "", name, own, other)
+        check((why != "") == (east > 10) and ("DEGRADED: positions are not the calibrator's in 1 tile" in done.stdout + done.stderr) ==
+              (east > 10), name, why, done.stdout, done.stderr[-2000:])
+        check(f"WARNING gains by the tile's own field: {why}" in done.stderr or east < 10, name, done.stderr[-2000:])
     with open(glob.glob(os.path.join(folder, "field-state/reports/*/report.html"))[0]) as f:
         check("offset of the sky from the model's positions: " in f.read(), "report")
 

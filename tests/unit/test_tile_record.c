@@ -76,6 +76,8 @@ static void calibration_make(ci_tile_record *record)
     c->is_approximate = true;
     c->field = CI_TILE_FIELD_AMPLITUDE;
     snprintf(c->field_why, sizeof c->field_why, "why \"not\"");
+    c->field_shift_arcsec = 89.5;
+    snprintf(c->field_shift_why, sizeof c->field_shift_why, "moved");
     c->flux_scale = 0.9;
     c->coherence = (ci_tile_coherence){true, true, 0.015, 0.004, 0.12, NAN};
     c->n_residual = 2;
@@ -226,6 +228,8 @@ static void test_calibration_and_gates_come_back(void **state)
     assert_string_equal(c->model, "sources.csv");
     assert_int_equal(c->field, CI_TILE_FIELD_AMPLITUDE);
     assert_string_equal(c->field_why, "why \"not\"");
+    same(c->field_shift_arcsec, 89.5);
+    assert_string_equal(c->field_shift_why, "moved");
     same(c->flux_scale, 0.9);
     assert_true(c->coherence.is_doubted && c->coherence.is_measured);
     same(0.015, c->coherence.loss);
