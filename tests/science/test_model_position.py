@@ -95,7 +95,7 @@ def close(numbers, east, north, about):
 def test_offsets_are_measured():
     """The model lies at -offset of the sky."""
     where = observed(5)
-    for east, north, code in ((0, 0, 0), (20, 0, 0), (-120, 0, 7), (90, -60, 7), (0, 160, 7)):
+    for east, north, code in ((0, 0, 0), (15, 0, 0), (-120, 0, 7), (90, -60, 7), (0, 160, 7)):
         done, numbers, _ = calibrate(where, shifted(where, f"s{east}_{north}", by_arcsec(-east, -north)))
         close(numbers, east, north, f"{east} {north}")
         check(done.returncode == code, east, north, done.returncode, done.stderr[-800:])
@@ -176,7 +176,8 @@ def test_air_passes():
     for dec in (0.2, 3, 33):
         where = simulate(*ARRAY[:-1], dec, *RAW, "--calibrator", 12.7, "--drift-phase", 1)[0]
         truth = os.path.join(where, "truth-calibrator.csv")
-        freq = 1.4e9
+        with h5py.File(files_of(where)[0]) as f:
+            freq = np.mean(f["Header/freq_array"][...])
         done, numbers, _ = calibrate(with_air(where, f"slope{dec}", lambda e, n, s: slope * e * s), truth)
         check(done.returncode == 0, "slope", dec, done.stderr[-800:])
         if dec > 1:  # to the south, by its formula
@@ -188,7 +189,7 @@ def test_air_passes():
         check(done.returncode == 0 and "the ionosphere may do it, too" in done.stderr, "wave to the north", dec, done.stderr[-800:])
         short = with_air(where, f"short{dec}", lambda e, n, s: np.radians(60) * np.sin(2 * np.pi * ((e - n / 2) / 2e4 - s / 600)))
         done, numbers, _ = calibrate(short, truth)
-        check(done.returncode == 0 and "but not at one rate" in done.stderr, "short wave", dec, numbers, done.stderr[-800:])
+        check(done.returncode == 0 and (dec < 1 or "but not at one rate" in done.stderr), "short wave", dec, numbers, done.stderr[-800:])
         far = (0, 150 / np.sin(np.radians(dec))) if dec > 1 else (150, 0)
         done, _, _ = calibrate(where, shifted(where, f"far{dec}", by_arcsec(*far)))
         check(done.returncode == 7 and "use another transit" in done.stderr, "offset", dec, done.returncode, done.stderr[-800:])
@@ -231,7 +232,7 @@ def test_run():
     for side in ("east", "north"):
         near(own[f"offset_{side}_arcsec"], 0, 4 * own[f"offset_{side}_err"], side)
     check(own["field_shift_arcsec"] == other["field_shift_arcsec"] == 0 and "DEGRADED" not in done.stdout + done.stderr, own, other)
-    for name, east in (("right", 0), ("moved", 40)):
+    for name, east in (("right", 0), ("moved", 12)):
         rows = {k: (*by_arcsec(east, 0)(*v[:2]), v[2]) if k != "CAL" else v for k, v in sky.items()}
         done, records = run(name, files_of(where), sources_write(os.path.join(folder, f"{name}.csv"), rows), 0)
         own, other = (r["calibration"] for r in records)
