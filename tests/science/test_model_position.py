@@ -242,7 +242,7 @@ def test_run():
         check(other["field"] in ("phase", "all") and own["field_shift_why"] == "", name, own, other)
         check((why != "") == (east > 10) and ("DEGRADED: positions are not the calibrator's in 1 tile" in done.stdout + done.stderr) ==
               (east > 10), name, why, done.stdout, done.stderr[-2000:])
-        check(f"WARNING gains by the tile's own field: {why}" in done.stderr or east < 10, name, done.stderr[-2000:])
+        check(re.search("WARNING.*gains by the tile's own field: " + re.escape(why), done.stderr) or east < 10, name, done.stderr[-2000:])
     with open(glob.glob(os.path.join(folder, "field-state/reports/*/report.html"))[0]) as f:
         check("offset of the sky from the model's positions: " in f.read(), "report")
 
