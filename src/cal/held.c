@@ -9,12 +9,14 @@
 
 enum
 {
-    N_STEP = 5 /* towards the slope */
+    N_STEP = 5,   /* towards the slope */
+    N_SEARCH = 24 /* steps either way on each axis, a radian over the antennas' spread */
 };
 
 static const double off_sigma = 4; /* amplitudes that do not count in the mean */
 /* Variance of antennas across their line, of that along it: less shows no slope. */
 static const double least_spread = 1e-3;
+static const double near_enough = 0.6; /* coherence of phases, squared, that no other slope has */
 
 ci_status ci_cal_held_new(const ci_cal_problem *p, const double east[3], const double north[3],
                           ci_cal_held *out)
@@ -141,10 +143,26 @@ static void slope_step(const double sum[5], double slope[2])
     }
 }
 
-/* One slope for the tile and both feeds. */
-static void slope_find(const ci_cal_problem *p, ci_cal_held *held)
+/* Of the phasors without the slope: |mean over antennas|^2 of feeds and intervals `step` apart. */
+static double coherence_of(const ci_cal_problem *p, const ci_cal_held *held, size_t step)
 {
-    held->slope[0] = held->slope[1] = 0;
+    double sum = 0, weight = 0;
+    for (size_t i = 0; i < p->n_feed * p->n_interval; i += step) {
+        ci_c64 mean = 0;
+        double n = 0;
+        for (size_t a = 0; a < p->n_antenna; a++) {
+            if (!is_solved(p, i * p->n_antenna + a)) continue;
+            mean += rest_of(held, i * p->n_antenna, a);
+            n++;
+        }
+        sum += creal(mean * conj(mean));
+        weight += n * n;
+    }
+    return weight > 0 ? sum / weight : 0;
+}
+
+static void slope_refine(const ci_cal_problem *p, ci_cal_held *held)
+{
     for (int step = 0; step < N_STEP; step++) {
         double sum[5] = {0};
         for (size_t first = 0; first < p->n_feed * p->n_interval * p->n_antenna;
@@ -152,6 +170,44 @@ static void slope_find(const ci_cal_problem *p, ci_cal_held *held)
             slope_add(p, held, first, sum);
         slope_step(sum, held->slope);
     }
+}
+
+/* The slope of the greatest coherence, of the first interval of each feed. */
+static void slope_search(const ci_cal_problem *p, ci_cal_held *held)
+{
+    double sum[5] = {0}, best = 0, at[2] = {0};
+    slope_add(p, held, 0, sum);
+    double n = 0;
+    for (size_t a = 0; a < p->n_antenna; a++)
+        n += is_solved(p, a);
+    if (!(sum[0] > 0) || !(sum[2] > 0)) return;
+    for (int i = -N_SEARCH; i <= N_SEARCH; i++)
+        for (int k = -N_SEARCH; k <= N_SEARCH; k++) {
+            held->slope[0] = i * sqrt(n / sum[0]);
+            held->slope[1] = k * sqrt(n / sum[2]);
+            double coherence = coherence_of(p, held, p->n_interval);
+            if (coherence <= best) continue;
+            best = coherence;
+            at[0] = held->slope[0];
+            at[1] = held->slope[1];
+        }
+    held->slope[0] = at[0];
+    held->slope[1] = at[1];
+}
+
+/* One slope for the tile and both feeds. Where phases turn over between antennas, the nearest one
+ * may be a wrong one; among so many of random phases one of 14/n is no wonder. */
+static void slope_find(const ci_cal_problem *p, ci_cal_held *held)
+{
+    held->slope[0] = held->slope[1] = 0;
+    slope_refine(p, held);
+    double coherence = coherence_of(p, held, 1), near[2] = {held->slope[0], held->slope[1]};
+    if (held->holds_position || coherence > near_enough) return;
+    slope_search(p, held);
+    slope_refine(p, held);
+    if (coherence_of(p, held, 1) > fmax(1.5 * coherence, 14 / (double)p->n_antenna)) return;
+    held->slope[0] = near[0];
+    held->slope[1] = near[1];
 }
 
 static void slope_take(const ci_cal_problem *p, ci_cal_held *held)

@@ -232,7 +232,7 @@ def test_run():
     for side in ("east", "north"):
         near(own[f"offset_{side}_arcsec"], 0, 4 * own[f"offset_{side}_err"], side)
     check(own["field_shift_arcsec"] == other["field_shift_arcsec"] == 0 and "DEGRADED" not in done.stdout + done.stderr, own, other)
-    for name, east in (("right", 0), ("moved", 12)):
+    for name, east in (("right", 0), ("moved", 12), ("far", 40)):
         rows = {k: (*by_arcsec(east, 0)(*v[:2]), v[2]) if k != "CAL" else v for k, v in sky.items()}
         done, records = run(name, files_of(where), sources_write(os.path.join(folder, f"{name}.csv"), rows), 0)
         own, other = (r["calibration"] for r in records)
