@@ -196,7 +196,7 @@ typedef struct ci_cal_field
 } ci_cal_field;
 typedef struct ci_cal_corrections
 {
-    ci_cal_table *table; /* owned; NULL: nothing that is worth it */
+    ci_cal_table *table; /* owned; NULL: nothing that is worth it, and none silent */
     bool has_phase, has_amplitude;
     double snr, interval_snr;    /* of a receptor over all times, and over an interval of its phases
                                   * (no    phases: the longest one): medians */
@@ -209,6 +209,11 @@ typedef struct ci_cal_corrections
      * error: of the shortest intervals that tell it to 0.25 %, else of the whole time; NaN: fewer
      * than half of the receptors have a solution. */
     double loss, loss_sigma;
+    /* Receptors that the field would show in, and does not at any time: their gains of the table
+     * are CI_CAL_FAILED; and the part of the flux that is lost by them, and by some more that are
+     * not flagged as it is not sure enough that it is they. */
+    size_t n_silent;
+    double silent_loss;
 } ci_cal_corrections;
 /* Corrections (gains to divide by) of data whose gains are known about: phases of intervals from
  * the whole time down to a S/N of 20, amplitudes likewise down to 100, the length that lowers chi^2

@@ -122,6 +122,7 @@ typedef struct ci_tile_data
                          * were divided by; 0: they were not */
     ci_tile_field self; /* what self-calibration has changed */
     char self_rounds[CI_TILE_ROUNDS]; /* what became of its rounds; "": there were to be none */
+    bool has_silent; /* receptors are flagged in which CLEAN's sources do not show */
     ci_tile_coherence coherence;
     bool is_approximate;
     bool is_solved_here; /* the tables applied were solved, and judged, in this run */

@@ -23,10 +23,13 @@ typedef struct field_solve
     double *scratch;      /* [n_feed][n_time + 2][n_antenna] */
     ci_c64 *solved;       /* [n_feed][n_interval][n_antenna] as the solver left them */
     uint8_t *solved_flag; /* the same shape */
-    double scale2;        /* chi^2 that noise gives one number; 1 where the weights are right */
-    double snr;           /* of a receptor over all times */
-    double interval_snr;  /* of the phases, or, without, of the longest interval tried */
-    double fall;          /* of chi^2 in units of scale2 */
+    uint8_t *shown;       /* [n_feed][n_antenna] of ci_cal_shown */
+    ci_cal_silent silent;
+    double part_left;    /* of the good samples, without silent receptors */
+    double scale2;       /* chi^2 that noise gives one number; 1 where the weights are right */
+    double snr;          /* of a receptor over all times */
+    double interval_snr; /* of the phases, or, without, of the longest interval tried */
+    double fall;         /* of chi^2 in units of scale2 */
     double loss, loss_sigma;
     bool has_phase, has_amplitude;
 } field_solve;
@@ -70,6 +73,18 @@ static size_t length_for(const field_solve *f, double wanted)
     return (size_t)fmax(1, fmin(need, n_time));
 }
 
+/* Silent receptors have no solution. */
+static void silent_leave_out(const field_solve *f)
+{
+    ci_cal_problem *p = f->p;
+    for (size_t i = 0; i < n_of(p); i++) {
+        size_t a = i % p->n_antenna, h = i / (p->n_interval * p->n_antenna);
+        if (p->good_antenna[h * p->n_antenna + a] > 0) continue;
+        p->gain_flag[i] = CI_CAL_NO_DATA;
+        p->gain_snr[i] = 0;
+    }
+}
+
 /* Solutions of intervals of `length` integrations. Collective. */
 static ci_status gains_solve(field_solve *f, size_t length)
 {
@@ -78,6 +93,7 @@ static ci_status gains_solve(field_solve *f, size_t length)
     for (size_t i = 0; i < n_of(p); i++)
         p->gain[i] = 1;
     CI_TRY(ci_cal_gain_solve(p));
+    silent_leave_out(f);
     memcpy(f->solved, p->gain, n_of(p) * sizeof *f->solved);
     memcpy(f->solved_flag, p->gain_flag, n_of(p));
     ci_cal_held_phases(p, &f->held);
@@ -101,9 +117,10 @@ static void gains_set(field_solve *f, bool with_phase, bool with_amplitude)
     for (size_t i = 0; i < n_of(p); i++) {
         size_t a = i % p->n_antenna, h = i / (p->n_interval * p->n_antenna);
         bool is_absent = p->good_antenna[h * p->n_antenna + a] == 0;
+        bool is_silent = is_absent && f->shown[h * p->n_antenna + a] == CI_CAL_SHOWN_NOT;
         p->gain[i] = with_phase ? f->held.phasor[i] : 1;
         if (with_amplitude) p->gain[i] *= exp(f->held.log_amplitude[i]);
-        p->gain_flag[i] = is_absent ? CI_CAL_NO_DATA : 0;
+        p->gain_flag[i] = is_silent ? CI_CAL_FAILED : is_absent ? CI_CAL_NO_DATA : 0;
     }
 }
 
@@ -143,6 +160,7 @@ static ci_status phases_try(field_solve *f, size_t length, phase_try *out)
 {
     out->length = length;
     CI_TRY(gains_solve(f, length));
+    ci_cal_shown_judge(f->p, f->held.holds_position, f->scratch, f->shown);
     out->snr = snr_measure(f);
     out->scatter = ci_cal_held_scatter(f->p, &f->held);
     out->n = n_solved(f) - (double)(f->p->n_feed * f->p->n_interval);
@@ -176,7 +194,7 @@ static size_t phases_judge(field_solve *f, const phase_try *tried, size_t n)
     double least = INFINITY, most = 0;
     for (size_t i = 0; i < n; i++)
         least = fmin(least, tried[i].after);
-    f->scale2 = least / (2 * (double)n_good_of(f->p));
+    f->scale2 = least / (2 * (double)n_good_of(f->p) * f->part_left);
     for (size_t i = 0; i < n; i++) {
         double n_interval = (double)f->p->meta->n_time / (double)tried[i].length;
         double worth = (tried[i].before - tried[i].after) / f->scale2 - least_gain * tried[i].n;
@@ -197,15 +215,41 @@ static size_t length_of(const ci_cal_problem *p, double phase_s)
     return (size_t)fmax(1, ceil(n_time / n));
 }
 
-/* Phases of the intervals asked for, else of those that are worth most, from the whole tile down to
- * an integration. */
-static ci_status phases_choose(field_solve *f, double phase_s)
+/* Of the intervals asked for, else from the whole tile down to an integration. Collective. */
+static ci_status lengths_try(field_solve *f, double phase_s, phase_try *tried, size_t *n_tried)
 {
-    phase_try tried[64];
     size_t n = 0;
     if (phase_s > 0) CI_TRY(phases_try(f, length_of(f->p, phase_s), &tried[n++]));
     for (size_t length = f->p->meta->n_time; !(phase_s > 0) && length > 0; length /= 2)
         CI_TRY(phases_try(f, length, &tried[n++]));
+    *n_tried = n;
+    return CI_OK;
+}
+
+/* Silent receptors are from now on as those without data; whether there are any. */
+static bool silent_take(field_solve *f)
+{
+    ci_cal_problem *p = f->p;
+    double n = 0, n_all = 0;
+    f->silent = ci_cal_silent_find(p, f->held.place, f->scratch, f->shown);
+    for (size_t i = 0; i < p->n_feed * p->n_antenna; i++) {
+        n_all += (double)p->good_antenna[i];
+        if (f->shown[i] != CI_CAL_SHOWN_NOT) continue;
+        n += (double)p->good_antenna[i];
+        p->good_antenna[i] = 0;
+    }
+    if (f->silent.n == 0) return false;
+    f->part_left = fmax(1 - 2 * n / n_all, 0.1); /* a sample is of two receptors */
+    return true;
+}
+
+/* Phases of the intervals that are worth most. Collective. */
+static ci_status phases_choose(field_solve *f, double phase_s)
+{
+    phase_try tried[64];
+    size_t n = 0;
+    CI_TRY(lengths_try(f, phase_s, tried, &n));
+    if (silent_take(f)) CI_TRY(lengths_try(f, phase_s, tried, &n));
     size_t best = phases_judge(f, tried, n);
     loss_find(f, tried, n);
     f->has_phase = best < n;
@@ -253,6 +297,8 @@ static ci_status room_new(field_solve *f, const ci_cal_field *field)
     CI_TRY(ci_mem_alloc(&f->scratch, n + 2 * p->n_feed * p->n_antenna, sizeof(double), what));
     CI_TRY(ci_mem_alloc(&f->solved, n, sizeof(ci_c64), what));
     CI_TRY(ci_mem_alloc(&f->solved_flag, n, 1, what));
+    CI_TRY(ci_mem_alloc(&f->shown, p->n_feed * p->n_antenna, 1, what));
+    f->part_left = 1;
     for (size_t i = 0; i < p->n_feed * p->n_chan * p->n_antenna; i++)
         p->bandpass[i] = 1;
     return CI_OK;
@@ -270,9 +316,11 @@ static ci_status solve(field_solve *f, const ci_vis_set *set, const ci_cal_field
     out->chi2 = f->scale2;
     out->loss = f->loss;
     out->loss_sigma = f->loss_sigma;
+    out->n_silent = f->silent.n;
+    out->silent_loss = f->silent.loss;
     if (f->snr >= phase_snr && field->with_amplitude)
         CI_TRY(amplitudes_choose(f, &out->amplitude_s));
-    if (!f->has_phase && !f->has_amplitude) return CI_OK;
+    if (!f->has_phase && !f->has_amplitude && f->silent.n == 0) return CI_OK;
     out->fall = f->fall;
     out->has_phase = f->has_phase;
     out->has_amplitude = f->has_amplitude;
@@ -300,6 +348,7 @@ ci_status ci_cal_field_solve(ci_comm *comm, const ci_vis_set *set, const ci_cal_
     ci_mem_free(f.scratch);
     ci_mem_free(f.solved);
     ci_mem_free(f.solved_flag);
+    ci_mem_free(f.shown);
     ci_cal_problem_free(f.p);
     return status;
 }

@@ -38,4 +38,27 @@ double ci_cal_scatter_loss(const ci_cal_scatter *scatter, double *sigma);
 /* Amplitudes, likewise. Their mean leaves out what is off by more than four deviations: an antenna
  * that changed moves no flux. scratch [2 n_feed n_antenna]. Local. */
 void ci_cal_held_amplitudes(const ci_cal_problem *problem, double *scratch, ci_cal_held *held);
+
+/* silent.c. Whether a receptor shows a field's sources. */
+typedef enum ci_cal_shown
+{
+    CI_CAL_SHOWN_UNKNOWN, /* too faint to say */
+    CI_CAL_SHOWN_WELL,
+    CI_CAL_SHOWN_HARDLY, /* no, but that it is the receptor is not sure enough */
+    CI_CAL_SHOWN_NOT     /* it is silent */
+} ci_cal_shown;
+/* What the problem's present solutions say, if they do, into shown [n_feed][n_antenna] of
+ * ci_cal_shown; is_image: the model lacks nothing that is seen. scratch [n_antenna + n_interval].
+ * Shorter intervals come later. Local. */
+void ci_cal_shown_judge(const ci_cal_problem *problem, bool is_image, double *scratch,
+                        uint8_t *shown);
+typedef struct ci_cal_silent
+{
+    size_t n;    /* receptors */
+    double loss; /* of the flux, by these and those that hardly show */
+} ci_cal_silent;
+/* Of what was judged: silent ones that it cannot be sure of, too many, or farther out than all that
+ * show (place of ci_cal_held), become CI_CAL_SHOWN_HARDLY. scratch [n_antenna]. Local. */
+ci_cal_silent ci_cal_silent_find(const ci_cal_problem *problem, const double *place,
+                                 double *scratch, uint8_t *shown);
 #endif

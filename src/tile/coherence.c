@@ -52,19 +52,18 @@ ci_tile_doubt ci_tile_coherence_doubt(const ci_tile_options *options, const ci_t
 }
 
 ci_status ci_tile_coherence_find(ci_comm *comm, const ci_tile_options *options,
-                                 const ci_sky_model *model, const ci_tile_data *data, double *loss,
-                                 double *sigma)
+                                 const ci_sky_model *model, const ci_tile_data *data,
+                                 ci_tile_coherence *out, ci_cal_corrections *found)
 {
     ci_tile_sources sources = {0};
-    ci_cal_corrections found = {.loss = NAN, .loss_sigma = NAN};
+    *found = (ci_cal_corrections){.loss = NAN, .loss_sigma = NAN};
     ci_status status =
         ci_par_agree(comm, ci_tile_sources_new(data, model, &choice, ci_comm_isa(comm), &sources));
     sources.cal.holds_position = true;
     if (status == CI_OK && sources.model->n_source > 0)
-        status = ci_cal_field_solve(comm, data->set, &sources.cal, &options->cal, &found);
-    *loss = of_fluxes * found.loss;
-    *sigma = of_fluxes * found.loss_sigma;
-    ci_cal_table_free(found.table);
+        status = ci_cal_field_solve(comm, data->set, &sources.cal, &options->cal, found);
+    out->loss = of_fluxes * found->loss + found->silent_loss;
+    out->sigma = of_fluxes * found->loss_sigma;
     ci_tile_sources_clear(&sources);
     return status;
 }

@@ -20,10 +20,16 @@ typedef enum ci_tile_doubt
 /* By an image made with them. Local. */
 ci_tile_doubt ci_tile_coherence_doubt(const ci_tile_options *options, const ci_tile_data *data,
                                       const ci_cal_table *gain, const ci_image_stats *stats);
-/* The part of the flux that the data lose by the phases that the sources of `model` show, and its
- * error; NaN: they are too faint. The data stay. Collective. */
+/* The part of the flux that the data lose by the phases that the sources of `model` show, and by
+ * receptors that do not show them, and its error: into loss and sigma of `out`; NaN: they are too
+ * faint. The data stay. *found: its table to be freed. Collective. */
 CI_MUST_CHECK ci_status ci_tile_coherence_find(ci_comm *comm, const ci_tile_options *options,
                                                const ci_sky_model *model, const ci_tile_data *data,
-                                               double *loss, double *sigma);
+                                               ci_tile_coherence *out, ci_cal_corrections *found);
+/* silent.c. Names the receptors in which a field does not show. Local. */
+void ci_tile_silent_tell(ci_comm *comm, const ci_cal_corrections *corrections);
+/* Names and flags them, and divides by none of the table's gains, which become 1. Local. */
+CI_MUST_CHECK ci_status ci_tile_silent_flag(ci_comm *comm, const ci_cal_corrections *corrections,
+                                            ci_tile_data *data);
 
 #endif

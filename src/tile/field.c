@@ -4,8 +4,8 @@
  * before amplitudes are solved for. Phases first, so that fluxes are measured with good ones. What
  * gains may not change is held by ci_cal_field_solve. Decisions: docs/adr/0008. */
 #include "contimg/phot.h"
+#include "tile/coherence.h"
 #include "tile/offset.h"
-#include "tile/sources.h"
 
 #include <math.h>
 #include <string.h>
@@ -203,6 +203,7 @@ static ci_status position_judge(ci_comm *comm, const ci_tile_options *options, c
     ci_cal_table_free(c->table);
     c->table = NULL;
     c->has_phase = c->has_amplitude = false;
+    c->n_silent = 0;
     c->snr = 0; /* nor are its fluxes taken from there */
     snprintf(data->field_why, sizeof data->field_why,
              "gate position: the sources of the catalogue lie about %.0f arcsec off",
@@ -239,6 +240,7 @@ ci_status ci_tile_field_apply(ci_comm *comm, const ci_tile_options *options,
     const ci_cal_table *const tables[2] = {corrections.table, NULL};
     if (status == CI_OK)
         status = ci_par_agree(comm, ci_tile_blocks_apply(tables, ci_comm_isa(comm), data->set));
+    if (status == CI_OK) ci_tile_silent_tell(comm, &corrections);
     if (status == CI_OK) told(comm, &f, &corrections, data);
     if (status == CI_OK && options->scales_by_field) {
         if (corrections.snr >= CI_CAL_FIELD_SNR)

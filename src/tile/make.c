@@ -148,7 +148,8 @@ static ci_status image_again(const tile_job *job, const char *prefix, ci_tile_da
     tile_job again = *job;
     ci_tile_options options = *job->options;
     bool is_outside = data->coherence.rms_jy < outside_gain * stats->rms_jy;
-    if (data->self == CI_TILE_FIELD_NONE && !is_outside) return CI_OK;
+    bool is_same = data->self == CI_TILE_FIELD_NONE && !data->has_silent;
+    if (is_same && !is_outside) return CI_OK;
     if (is_outside && ci_comm_rank(job->team) == 0)
         ci_log_info("tile %s: sources outside the image make its noise: they are taken out",
                     job->task->id);

@@ -175,7 +175,7 @@ static ci_status round_run(self_job *job, int i_round, bool *is_last)
     else if (!with_amplitude(i_round) && c.interval_snr < CI_CAL_FIELD_SNR)
         told(job, "%s: left out: S/N %.2g of a receptor, %g is needed", what, c.interval_snr,
              CI_CAL_FIELD_SNR);
-    else if (!c.table || (with_amplitude(i_round) && !c.has_amplitude))
+    else if (!(with_amplitude(i_round) ? c.has_amplitude : c.has_phase))
         told(job, "%s: left out: chi-squared does not fall", what);
     else
         status = round_judge(job, i_round, what, &c, &is_kept);
@@ -231,12 +231,11 @@ static ci_status table_finish(const self_job *job)
                                 job->data->set);
 }
 
-/* What the data lose by phases as they are now. Collective. */
-static ci_status loss_find(self_job *job)
+/* What the data lose as they are now; found: of that. Collective. */
+static ci_status loss_measure(self_job *job, ci_cal_corrections *found)
 {
     ci_tile_coherence *c = &job->data->coherence;
-    CI_TRY(ci_tile_coherence_find(job->comm, job->options, job->best.model, job->data, &c->loss,
-                                  &c->sigma));
+    CI_TRY(ci_tile_coherence_find(job->comm, job->options, job->best.model, job->data, c, found));
     c->is_measured = true;
     if (ci_comm_rank(job->comm) == 0)
         ci_log_info(
@@ -244,6 +243,27 @@ static ci_status loss_find(self_job *job)
             "of the flux",
             100 * c->loss, 100 * c->sigma);
     return CI_OK;
+}
+
+/* The same, once more without receptors that do not show them, which are flagged. Collective. */
+static ci_status loss_find(self_job *job)
+{
+    ci_cal_corrections found = {0};
+    ci_status status = loss_measure(job, &found);
+    if (job->is_rescue && isnan(job->data->coherence.before))
+        job->data->coherence.before = job->data->coherence.loss;
+    bool flags = found.n_silent > 0 && job->options->field != CI_TILE_FIELD_NONE;
+    if (status == CI_OK && flags) {
+        status = ci_par_agree(job->comm, ci_tile_silent_flag(job->comm, &found, job->data));
+        job->data->has_silent = true;
+    }
+    ci_cal_table_free(found.table);
+    if (status != CI_OK || !flags) return status;
+    ci_sky_model_free(job->best.model);
+    CI_TRY(look_at(job, NULL, &job->best));
+    status = loss_measure(job, &found);
+    ci_cal_table_free(found.table);
+    return status;
 }
 
 /* The rounds, and what they leave. Collective. */
@@ -262,9 +282,8 @@ static ci_status rescue(self_job *job)
     ci_qa_limits limits;
     ci_tile_coherence *c = &job->data->coherence;
     ci_tile_qa_limits(&limits, job->options->conf);
-    c->rms_jy = job->best.rms_jy;
     CI_TRY(loss_find(job));
-    c->before = c->loss;
+    c->rms_jy = job->best.rms_jy;
     bool is_good = c->loss <= needless * limits.image.max_flux_loss;
     if (is_good || job->options->field == CI_TILE_FIELD_NONE) return CI_OK;
     return rounds_finish(job);

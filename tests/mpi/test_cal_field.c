@@ -3,6 +3,8 @@
  * bytes on all ranks together as on one alone. ci-test: timeout=240 */
 #include "cal_solve.h"
 
+#include "contimg/num.h"
+
 /* What the data need: an antenna that jumped (-1: none), sizes of phase and amplitude, and the
  * second source's flux over the model's; samples of antenna 3 in the second half are flagged where
  * asked. */
@@ -12,6 +14,7 @@ typedef struct field_sim
     double phase_rad, amplitude, second;
     int jumped;
     bool has_gap;
+    bool is_silent[16]; /* antennas that give their noise alone */
 } field_sim;
 
 static ci_c64 true_correction(const field_sim *f, size_t a, size_t h, double part)
@@ -54,6 +57,7 @@ static void block_fill(const field_sim *f, ci_vis_block *block)
             ci_c64 model = sim_model(s, b, block->freq_hz[c]);
             uint64_t cell = (((block->part.i_sub_band * s->n_chan + c) * s->n_time + t) * 4) + h;
             ci_c64 sky = s->flux_jy + f->second * (model - s->flux_jy);
+            if (f->is_silent[a1] || f->is_silent[a2]) sky = 0;
             block->data[at] = (ci_c32)(true_correction(f, a1, h, part) *
                                            conj(true_correction(f, a2, h, part)) * sky +
                                        s->sigma_jy * sim_normal(41, b, cell));
@@ -78,6 +82,12 @@ static field_sim drifted(void)
     return f;
 }
 
+/* NaN, too. */
+static bool same_number(double a, double b)
+{
+    return a == b || (isnan(a) && isnan(b));
+}
+
 /* With all ranks, and alone: every byte must agree. The table is the caller's. */
 static ci_cal_corrections solve_field(ci_comm *world, const field_sim *f, bool with_amplitude)
 {
@@ -97,7 +107,9 @@ static ci_cal_corrections solve_field(ci_comm *world, const field_sim *f, bool w
         ci_vis_set_free(set);
     }
     CHECK(both[0].snr == both[1].snr && both[0].chi2 == both[1].chi2);
-    CHECK(both[0].loss == both[1].loss && both[0].loss_sigma == both[1].loss_sigma);
+    CHECK(both[0].n_silent == both[1].n_silent && both[0].silent_loss == both[1].silent_loss);
+    CHECK(same_number(both[0].loss, both[1].loss));
+    CHECK(same_number(both[0].loss_sigma, both[1].loss_sigma));
     CHECK((both[0].table != NULL) == (both[1].table != NULL));
     if (both[0].table && both[1].table) CHECK(same_table(both[0].table, both[1].table));
     ci_cal_table_free(both[1].table);
@@ -261,6 +273,73 @@ static void test_one_antenna(ci_comm *world)
     ci_cal_table_free(x.table);
 }
 
+/* Antennas by their distance from the middle of the array, as the field sees it. */
+static void by_distance(ci_comm *world, const field_sim *f, size_t *order)
+{
+    ci_vis_set *set = field_set(world, f);
+    size_t n = f->s.n_antenna;
+    double at[2][16], sorted[16], distance[16];
+    for (size_t k = 0; k < 2; k++) {
+        for (size_t a = 0; a < n; a++)
+            at[k][a] = sorted[a] = set->meta->array.antenna[a].pos_ecef_m[1 + k];
+        double middle = ci_num_median(sorted, n);
+        for (size_t a = 0; a < n; a++)
+            at[k][a] -= middle;
+    }
+    for (size_t a = 0; a < n; a++) {
+        distance[a] = hypot(at[0][a], at[1][a]);
+        size_t i = a;
+        for (; i > 0 && distance[order[i - 1]] > distance[a]; i--)
+            order[i] = order[i - 1];
+        order[i] = a;
+    }
+    ci_vis_set_free(set);
+}
+
+/* Two that are silent are flagged, and the others' corrections are as right as without them; the
+ * outermost, or half of all, might be the model's fault: they count as lost. */
+static void test_silent(ci_comm *world)
+{
+    field_sim f = drifted();
+    size_t order[16], n = f.s.n_antenna;
+    by_distance(world, &f, order);
+    f.is_silent[order[2]] = f.is_silent[order[5]] = true;
+    for (int i = 0; i < 3; i++) {
+        f.s.sigma_jy = i == 0 ? 2 : i == 1 ? 10 : 40;
+        ci_cal_corrections x = solve_field(world, &f, true);
+        CHECK(x.table && x.n_silent == 4);
+        CHECK(fabs(x.silent_loss - (1 - pow(1 - 2.0 / (double)n, 2))) < 1e-12);
+        for (size_t k = 0; x.table && k < x.table->n_time * n * 2; k++)
+            CHECK((x.table->flag[k] != 0) == f.is_silent[k / 2 % n]);
+        /* where noise is less, the drift within intervals shows */
+        CHECK(i == 0 || fabs(x.chi2 / (f.s.sigma_jy * f.s.sigma_jy) - 1) < 0.03);
+        ci_cal_table_free(x.table);
+    }
+    for (int i = 0; i < 2; i++) {
+        f = drifted();
+        for (size_t k = 0; k < n / 3; k++)
+            f.is_silent[order[k]] = i == 1;
+        f.is_silent[order[n - 1]] = true;
+        ci_cal_corrections x = solve_field(world, &f, true);
+        CHECK(x.n_silent == 0 && x.silent_loss > (i == 0 ? 0.1 : 0.5));
+        ci_cal_table_free(x.table);
+    }
+}
+
+/* Good ones never are, however faint or bright the field. */
+static void test_none_silent(ci_comm *world)
+{
+    static const double sigma_jy[] = {1, 200, 400, 500, 600, 1000};
+    for (size_t i = 0; i < sizeof sigma_jy / sizeof *sigma_jy; i++) {
+        field_sim f = drifted();
+        f.s.sigma_jy = sigma_jy[i];
+        ci_cal_corrections x = solve_field(world, &f, true);
+        CHECK(x.n_silent == 0 && x.silent_loss == 0);
+        if (ci_comm_rank(world) == 0) printf("none silent: S/N %.1f\n", x.snr);
+        ci_cal_table_free(x.table);
+    }
+}
+
 static void test_fluxes(ci_comm *world)
 {
     field_sim f = drifted();
@@ -300,6 +379,8 @@ int main(void)
     test_phases_alone(world);
     test_nothing_to_gain(world);
     test_one_antenna(world);
+    test_silent(world);
+    test_none_silent(world);
     test_fluxes(world);
     CHECK(ci_mem_now() == before);
     return check_end(world);

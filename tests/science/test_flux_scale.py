@@ -1,12 +1,13 @@
-# ci-test: timeout=600 cost=60
+# ci-test: timeout=900 cost=80
 """A tile with tables of a calibrator 25 minutes before, whose gains have drifted since, and no catalogue of its field: no
 image is published whose fluxes are off by more than 2 %. Its gains are corrected on its own image where the phases that
 its sources show cost more than noise tells, also where the noise alone would pass; where that is not to be, the tile is
-refused. Gains that are good are left alone, however much noise a source outside the image makes: it is taken out. The
+refused. Antennas that give noise alone while the field is observed are flagged by name. Gains that are good are left alone, however much noise a source outside the image makes: it is taken out. The
 same bytes at 1 and 3 ranks."""
 import glob
 import json
 import os
+import shutil
 import subprocess
 
 import numpy as np
@@ -16,6 +17,7 @@ from sim_support import files_of, need_contimg, simulate, skip, source, sources_
 
 contimg = need_contimg()
 try:
+    import h5py
     from astropy.io import fits
     from astropy.wcs import WCS
     from images import peak_fit, pixels_digest
@@ -30,6 +32,7 @@ NOISE_JY = 1500  # SEFD over the efficiency
 BRIGHT, FAINT = [0.8, 0.36, 0.4, 0.3] + [0.05] * 8, [0.36] + [0.08] * 11
 FIELD = "2026-01-25T00:25:10"
 folder = scratch("scale")
+logs = {}
 
 
 def centre_of(tile):
@@ -79,6 +82,7 @@ def run(name, files, *options, ranks=2, code=0):
     gates = {g["gate"]: g for g in record["gates"]}
     print(f"{name}: {record['state']}, rms {header['RMS'] / header['THERMAL']:.2f} x thermal, {header['SELFCAL']}, "
           f"{gates.get('coherence', {}).get('text')}, fluxes {flux_scale(tile):.4f}")
+    logs[name] = done.stderr
     return done.stdout, record, tile, gates
 
 
@@ -143,8 +147,40 @@ def test_refused():
 
 def test_slight():
     out, record, tile, gates = run("faint", slightly)
+    check("nothing but noise" not in logs["faint"], logs["faint"])
     check(record["state"] == "passed" and gates["coherence"]["outcome"] == "pass", gates)
     near(flux_scale(tile), 1, 0.02, "fluxes")
+
+
+def silenced(files, antennas):
+    """Copies of them in which these antennas give noise alone, as much as there is."""
+    out = []
+    for i, path in enumerate(files):
+        out.append(shutil.copy(path, os.path.join(folder, f"silent{i}-{os.path.basename(path)}")))
+        with h5py.File(out[-1], "r+") as f:
+            values, header, rng = f["Data/visdata"], f["Header"], np.random.default_rng(i)
+            ant1, ant2 = header["ant_1_array"][...], header["ant_2_array"][...]
+            rows = np.flatnonzero(np.isin(ant1, antennas) ^ np.isin(ant2, antennas) | np.isin(ant1, antennas) & (ant1 != ant2))
+            data = values[...]
+            sigma = np.sqrt(np.mean(np.abs(np.diff(data[rows], axis=-2)) ** 2, axis=-2, keepdims=True)) / 2
+            shape = data[rows].shape
+            data[rows] = sigma * (rng.normal(size=shape) + 1j * rng.normal(size=shape))
+            values[...] = data
+    return out
+
+
+def test_silent_antennas():
+    """Two of 35 antennas that give only their noise would cost 11 %; without a word of the catalogue's, or by it."""
+    files = observe("silent", faint, 5)
+    broken = files[:2] + silenced(files[2:], [3, 5])
+    catalogue = write("silent-catalogue.csv", {**calibrator, **faint})
+    for name, options in (("silent-faint", ()), ("silent-known-faint", ("--model", catalogue))):
+        out, record, tile, gates = run(name, broken, *options)
+        check(record["state"] == "passed" and "DEGRADED" not in out, record["state"], out)
+        near(flux_scale(tile), 1, 0.02, "fluxes")
+        check("nothing but noise in 4 receptors, though it does in others: flagged: antenna 3, 5\n" in logs[name], logs[name])
+    out, record, tile, gates = run("silent-left-faint", broken, "--field-gains", "none")
+    check(record["state"] == "refused" and record["reason"].startswith("coherence: "), record["reason"])
 
 
 def test_good_gains():
