@@ -31,6 +31,11 @@ double ci_num_mad_sigma(double *values, size_t n);
 /* The same of float. */
 float ci_num_mad_sigma_float(float *values, size_t n);
 
+/* As improbable of Student's t with n_free degrees of freedom as so many sigma are of a normal
+ * distribution (Wallace 1959): for 3 sigma 22 % too much with n_free 2, 3 % with 4, 0.6 % with 7.
+ */
+double ci_num_student(double sigma, double n_free);
+
 /* Robust level of n values with sources in them: median and 1.4826 MAD after values beyond
  * 3.5 sigma of the median are dropped, again and again until none is. Non-finite values are
  * left out. values is reordered and cut, scratch [n] overwritten; returns how many values are

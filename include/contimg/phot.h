@@ -75,19 +75,21 @@ CI_MUST_CHECK ci_status ci_phot_compare_new(ci_phot_compare **out, const ci_phot
 void ci_phot_compare_free(ci_phot_compare *compare);
 
 /* Fluxes of an image against a catalogue: the median of found / catalogue over n sources, and its
- * error, by the larger of their scatter and of their own errors (2 % of a flux at least). NaN where
- * n is 0, the error where n is 1. */
+ * error, by the larger of their scatter and of their own errors. NaN where n is 0, the error where
+ * n is 1. `sure`: it is off by more than this as seldom as a normal error is by three sigma,
+ * however few sources tell their scatter; NaN where n is below 3, as two tell none. */
 typedef struct ci_phot_scale
 {
     size_t n;
-    double ratio, sigma;
+    double ratio, sigma, sure;
 } ci_phot_scale;
-/* The scale of n ratios with their errors; both are reordered. */
+/* The scale of n ratios with their errors; both are overwritten. */
 ci_phot_scale ci_phot_scale_of(double *ratio, double *error, size_t n);
 /* The scale of a tile: image_path (flat noise, Stokes I, else n is 0) with noise rms_jy, seen
  * through the beam pb_path. Of isolated points of the catalogue that are 20 times the noise by the
- * catalogue, so that noise does not choose them, and where the beam is at least 0.4. To the error
- * is added what spectral indices may do between the catalogue's frequency and the image's. */
+ * catalogue, so that noise does not choose them, and where the beam is at least 0.4. To the errors
+ * is added what their mean spectral index may do between the catalogue's frequency and the image's.
+ */
 CI_MUST_CHECK ci_status ci_phot_scale_find(ci_phot_scale *out, const char *image_path,
                                            const char *pb_path, double rms_jy,
                                            const ci_sky_model *catalogue);

@@ -27,7 +27,8 @@
  *      relaxed (the limits that judged it, "name value (default), ..."),
  *      image {n_x, n_y, cell_arcsec, ra_deg, dec_deg, beam_*_..., psf_sidelobe, rms_jy,
  *             thermal_jy, peak_jy, dirty_peak_jy, model_flux_jy, freq_hz, taper_arcsec, n_sample,
- *             flux_ratio (median of n_flux_match sources over the catalogue's), flux_ratio_err,
+ *             flux_ratio (median of n_flux_match sources over the catalogue's), flux_ratio_err
+ *             (off by three of it as seldom as a normal error is by three sigma),
  *             n_major, n_minor, stop_reason, scales_pixel ("12,24", "": points), is_pseudo_i,
  *             slopes [{ra_deg, dec_deg, flux_jy (at freq_hz, seen through the mean beam),
  *                      beam, slope}]},

@@ -184,17 +184,10 @@ static void sigma_find(const turn_work *w, turn_fit *f)
     }
 }
 
-/* As improbable of Student's t as so many sigma are of a normal distribution (Wallace 1959). */
-static double student(double sigma, double n_free)
-{
-    double z = sigma * (8 * n_free + 3) / (8 * n_free + 1);
-    return sqrt(n_free * expm1(z * z / n_free));
-}
-
 /* By how much the offset is beyond its error along the principal axes, or along itself. */
 static double sure_of(const turn_fit *f, double sigma)
 {
-    double times = student(sigma, n_free_of(f)), length = hypot(f->along[0], f->along[1]);
+    double times = ci_num_student(sigma, n_free_of(f)), length = hypot(f->along[0], f->along[1]);
     double sure = 0, square = 0;
     for (int k = 0; k < 2; k++) {
         if (!isfinite(f->sigma[k])) continue;

@@ -44,7 +44,7 @@ static ci_status fluxes_measure(const ci_run *run, const tile_paths *paths, ci_t
     }
     images->n_flux_match = (int64_t)scale.n;
     images->flux_ratio = scale.ratio;
-    images->flux_ratio_err = scale.sigma;
+    images->flux_ratio_err = scale.sure / 3;
     return CI_OK;
 }
 

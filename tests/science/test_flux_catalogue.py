@@ -1,7 +1,7 @@
-# ci-test: timeout=900 cost=60
+# ci-test: timeout=900 cost=40
 """A catalogue of the field says when fluxes are off: gains that changed in common between the calibrator's tile and the
-field's, 25 minutes later, by 10 or 5 % of the flux, make the product DEGRADED, with the number; fluxes that are right, a
-source that varies, and two sources that disagree do not. Far off, it is refused, though the catalogue may be at fault,
+field's, 25 minutes later, by 5 or 4 % of the flux, make the product DEGRADED, with the number; fluxes that are right of
+which one source varies, and two sources that disagree do not. Far off, it is refused, though the catalogue may be at fault,
 and the text says both. With --flux-scale field fluxes become the catalogue's, a source that varies or not; headers and the
 record say so. Sources that do not agree set no scale, and it is said."""
 import glob
@@ -90,7 +90,8 @@ def run(name, files, model, *options, code=0):
         env[f"CONTIMG_{key}_DIR"] = os.path.join(folder, place)
         os.makedirs(env[f"CONTIMG_{key}_DIR"], exist_ok=True)
     env.update(CONTIMG_EXPECTED_SUBBANDS="2", CONTIMG_MIN_SUBBANDS="2")
-    command = [os.path.join(source, "tests/mpirun.sh"), "2", contimg, "run", *tiles[0], *files, "--size", "800", "--model", model,
+    ranks = "2" if "--flux-scale" in options else "1"  # on cores that others use, two wait for each other
+    command = [os.path.join(source, "tests/mpirun.sh"), ranks, contimg, "run", *tiles[0], *files, "--size", "800", "--model", model,
                *options]
     done = subprocess.run(command, capture_output=True, text=True, env=env)
     check(done.returncode == code, " ".join(command[2:]), done.stdout, done.stderr[-3000:])
@@ -105,7 +106,7 @@ def run(name, files, model, *options, code=0):
 
 
 def test_common_change():
-    for factor in (0.90, 0.95, 1.05):
+    for factor in (0.955, 1.05):
         out, record, gate, scale, header = run(f"by{factor}", changed(factor), catalogue("all"))
         near(scale, factor, 0.01, "fluxes over the truth's")
         near(record["image"]["flux_ratio"], factor, 3 * record["image"]["flux_ratio_err"], "the number that is said")
@@ -117,7 +118,7 @@ def test_common_change():
 
 def test_right():
     """Fluxes that are right, one of which is another one than the catalogue's."""
-    for name, model in (("right", catalogue("all")), ("varies", catalogue("varies", S0=1.25, S1=0.8)),
+    for name, model in (("varies", catalogue("varies", S0=1.25, S1=0.8)),
                         ("few", catalogue("few", only=("S0", "S2", "S3"), S0=1.25))):
         out, record, gate, scale, header = run(name, tiles[1], model)
         near(scale, 1, 0.01, "fluxes over the truth's")
@@ -126,8 +127,8 @@ def test_right():
 
 
 def test_few_sources():
-    out, record, gate, scale, header = run("three", changed(0.9), catalogue("three", only=("S0", "S2", "S3")))
-    check(gate["outcome"] == "warn" and "over 3 sources" in gate["text"] and OFF + gate["text"] in out, gate, out)
+    out, record, gate, scale, header = run("five", changed(0.9), catalogue("five", only=("S0", "S1", "S2", "S3", "S4")))
+    check(gate["outcome"] == "warn" and "over 5 sources" in gate["text"] and OFF + gate["text"] in out, gate, out)
 
 
 def test_relaxed():

@@ -451,6 +451,25 @@ static void test_nearest(void **unused)
     assert_int_equal(ci_num_compare_doubles(&values[1], &values[1]), 0);
 }
 
+/* Against scipy.stats: t.isf(norm.sf(sigma), n_free). Wallace's is above it, by less with more. */
+static void test_student(void **unused)
+{
+    (void)unused;
+    static const struct
+    {
+        double sigma, n_free, want, part;
+    } cases[] = {
+        {3, 2, 19.206744211508592, 0.23}, {3, 4, 6.620205966815868, 0.03},
+        {3, 7, 4.529973678733427, 0.006}, {3, 30, 3.2703338824733166, 2e-4},
+        {5, 7, 17.102565846943975, 0.04}, {5, 30, 6.319213733782921, 0.0012},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        double got = ci_num_student(cases[i].sigma, cases[i].n_free);
+        assert_true(got > cases[i].want);
+        near(got, cases[i].want, cases[i].part * cases[i].want);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -467,6 +486,7 @@ int main(void)
         UNIT_TEST(test_beams),
         UNIT_TEST(test_beam_common),
         UNIT_TEST(test_lanczos),
+        UNIT_TEST(test_student),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

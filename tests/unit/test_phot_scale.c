@@ -1,5 +1,8 @@
 /* phot: the flux scale of an image against a catalogue, and its error. */
 #include "phot_case.h"
+#include "random.h"
+
+#include "contimg/qa.h"
 
 #define SCALE 0.9
 #define PB_WIDTH 700.0 /* pixels */
@@ -32,6 +35,71 @@ static void test_one_variable(void **unused)
                error[5] = {0.02, 0.02, 0.02, 0.02, 0.02};
         ci_phot_scale s = ci_phot_scale_of(ratio, error, n);
         if (!(fabs(s.ratio - 1) - 3 * s.sigma < 0)) fail_msg("%zu: %g +- %g", n, s.ratio, s.sigma);
+        if (n > 2 && !(fabs(s.ratio - 1) < s.sure)) fail_msg("%zu: %g, %g", n, s.ratio, s.sure);
+    }
+}
+
+/* ---- how seldom it is far off, against normal draws --------------------------------------------
+ */
+
+#define MOST 25
+
+/* Draws of 10000 whose ratios are said to be off: n sources that vary by `varies`, whose spectral
+ * indices differ by 0.3 from those of a catalogue at `freq_hz`, all `scale` times the catalogue's;
+ * the first `first` times as much. */
+static double said_off(size_t n, double varies, double freq_hz, double scale, double first)
+{
+    uint64_t state = 17 * n + 1;
+    double spread = hypot(varies, 0.3 * log(freq_hz / 1.4e9));
+    size_t n_off = 0;
+    for (int draw = 0; draw < 10000; draw++) {
+        double ratio[MOST], error[MOST];
+        for (size_t i = 0; i < n; i++) {
+            double radius = sqrt(-2 * log(test_random_next(&state)));
+            ratio[i] = scale * exp(spread * radius * cos(CI_TWO_PI * test_random_next(&state)));
+            error[i] = 0.005;
+        }
+        ratio[0] *= first;
+        ci_phot_scale s = ci_phot_scale_of(ratio, error, n);
+        n_off += ci_qa_fluxes_are_off(s.ratio, s.sure / 3, 0.02);
+    }
+    return 1e-4 * (double)n_off;
+}
+
+/* Right fluxes are said to be off in less than 1 % of fields, however few sources there are and
+ * however they scatter; of two nothing is said. */
+static void test_right_fluxes_are_not_off(void **unused)
+{
+    (void)unused;
+    static const size_t numbers[] = {1, 2, 3, 4, 5, 7, 8, 9, 12, MOST};
+    static const double varies[] = {0.002, 0.02, 0.1, 0.2};
+    for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++) {
+        for (int i = 0; i < 8; i++) {
+            double freq_hz = i < 4 ? 1.4e9 : 3e9;
+            double off = said_off(numbers[k], varies[i % 4], freq_hz, 1, 1);
+            double most = numbers[k] < 3 ? 0 : 0.005;
+            if (off > most) fail_msg("%zu, %g, %g: %g", numbers[k], varies[i % 4], freq_hz, off);
+        }
+    }
+}
+
+/* Fluxes that are off are told, of sources that agree: nearly always those of 12, though one varies
+ * or all by 1 %, mostly those of 5 and of 3. */
+static void test_wrong_fluxes_are_off(void **unused)
+{
+    (void)unused;
+    static const struct
+    {
+        size_t n;
+        double varies, scale, first, least;
+    } cases[] = {
+        {12, 0.005, 0.955, 1, 0.98},   {12, 0.01, 0.955, 1, 0.9},  {12, 0.005, 0.955, 1.25, 0.98},
+        {12, 0.005, 1.045, 0.8, 0.98}, {8, 0.005, 0.94, 0.7, 0.9}, {5, 0.005, 0.93, 1, 0.9},
+        {3, 0.005, 0.9, 1, 0.5},       {3, 0.002, 0.945, 1, 0.6},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        double off = said_off(cases[i].n, cases[i].varies, 1.4e9, cases[i].scale, cases[i].first);
+        if (off < cases[i].least) fail_msg("case %zu: %g", i, off);
     }
 }
 
@@ -40,9 +108,12 @@ static void test_too_few(void **unused)
     (void)unused;
     double ratio = 0.8, error = 0.02;
     ci_phot_scale s = ci_phot_scale_of(&ratio, &error, 1);
-    assert_true(s.n == 1 && s.ratio == 0.8 && isnan(s.sigma));
+    assert_true(s.n == 1 && s.ratio == 0.8 && isnan(s.sigma) && isnan(s.sure));
     s = ci_phot_scale_of(&ratio, &error, 0);
-    assert_true(s.n == 0 && isnan(s.ratio) && isnan(s.sigma));
+    assert_true(s.n == 0 && isnan(s.ratio) && isnan(s.sigma) && isnan(s.sure));
+    double two[2] = {0.8, 0.8}, errors[2] = {0.02, 0.02};
+    s = ci_phot_scale_of(two, errors, 2);
+    assert_true(s.n == 2 && s.sigma > 0 && isnan(s.sure));
 }
 
 /* ---- of an image ----------------------------------------------------------------------------- */
@@ -110,6 +181,7 @@ static void test_of_an_image(void **state)
         assert_true(s.n > 40 && fabs(s.ratio - SCALE) < 0.005);
         /* Spectral indices known to 0.05 add 0.0347 over an octave. */
         assert_true(s.sigma > (k == 0 ? 0.002 : 0.0346) && s.sigma < (k == 0 ? 0.006 : 0.036));
+        assert_true(s.sure > (k == 0 ? 0.006 : 0.1039) && s.sure < (k == 0 ? 0.015 : 0.11));
         ci_sky_model_free(model);
     }
     free(t);
@@ -138,7 +210,11 @@ static void test_says_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {UNIT_TEST(test_error_of_the_median),
-                                       cmocka_unit_test(test_one_variable), UNIT_TEST(test_too_few),
-                                       UNIT_TEST(test_of_an_image), UNIT_TEST(test_says_nothing)};
+                                       cmocka_unit_test(test_one_variable),
+                                       UNIT_TEST(test_too_few),
+                                       cmocka_unit_test(test_right_fluxes_are_not_off),
+                                       cmocka_unit_test(test_wrong_fluxes_are_off),
+                                       UNIT_TEST(test_of_an_image),
+                                       UNIT_TEST(test_says_nothing)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
