@@ -47,6 +47,15 @@ typedef struct ci_clean_variable
 } ci_clean_variable;
 #define CI_CLEAN_MAX_VARIABLE 8
 
+/* What the data of a sub-band have of the model. */
+typedef struct ci_clean_response
+{
+    double freq_hz;      /* the sub-band's middle */
+    double jy, sigma_jy; /* correlation with the model over the model's own rms, and its error by
+                          * what the model leaves; NaN: no data, or no model */
+} ci_clean_response;
+#define CI_CLEAN_MAX_RESPONSE 64
+
 typedef struct ci_clean_stats
 {
     int n_major, n_minor;
@@ -220,6 +229,11 @@ void ci_clean_residual_forget(ci_clean *clean);
 CI_MUST_CHECK ci_status ci_clean_save(ci_comm *comm, ci_clean *clean, const char *path);
 /* Of the cycles until now; borrowed. Local. */
 const ci_clean_stats *ci_clean_stats_get(const ci_clean *clean);
+/* After cycles: of each sub-band of the samples, ascending; *n 0 where they are more than fit, or
+ * nothing was found. Collective. */
+CI_MUST_CHECK ci_status ci_clean_response_find(ci_comm *comm, const ci_clean *clean,
+                                               ci_clean_response out[CI_CLEAN_MAX_RESPONSE],
+                                               int *n);
 /* The sidelobe level that minor cycles need not see: major cycles are shallow enough for it.
  * Local. */
 double ci_clean_max_hidden_sidelobe(void);

@@ -57,6 +57,8 @@ typedef struct ci_image_stats
     int n_plane;
     bool is_pseudo_i;
     ci_clean_stats clean;
+    int n_response; /* sub-bands, in the order of the data's; 0: not known */
+    ci_clean_response response[CI_CLEAN_MAX_RESPONSE]; /* [n_response] of each to the model */
 } ci_image_stats;
 
 /* Size and cell that ci_image_maker_new would choose for such a set: unflagged samples, weights and

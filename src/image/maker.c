@@ -430,6 +430,8 @@ static ci_status images_make(ci_comm *comm, ci_image_maker *m, const char *prefi
     }
     if (m->setup.options->continues) CI_TRY(model_continue(comm, m, prefix));
     CI_TRY(cycles_run(comm, m, prefix));
+    if (m->clean)
+        CI_TRY(ci_clean_response_find(comm, m->clean, m->stats.response, &m->stats.n_response));
     CI_TRY(model_keep(comm, m, prefix, false));
     CI_TRY(spectra_run(comm, m));
     return restored_make(comm, m, prefix);

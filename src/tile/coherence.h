@@ -32,4 +32,11 @@ void ci_tile_silent_tell(ci_comm *comm, const ci_cal_corrections *corrections);
 CI_MUST_CHECK ci_status ci_tile_silent_flag(ci_comm *comm, const ci_cal_corrections *corrections,
                                             ci_tile_data *data);
 
+/* sub_bands.c. Sub-bands, bit by bit, in which the tile's own sources have another flux than in the
+ * others, by an image of data whose gains are another tile's: each is named in the log of rank 0;
+ * 0: none, or it is not sure which. Local. */
+uint64_t ci_tile_sub_bands_odd(ci_comm *comm, const ci_image_stats *stats);
+/* Flags them in this rank's blocks, and counts them with those of which nothing is left. Local. */
+void ci_tile_sub_bands_flag(uint64_t odd, ci_tile_data *data);
+
 #endif

@@ -19,6 +19,7 @@ typedef struct
     char *part;       /* owned: the folder that it is made in */
     bool is_degraded; /* a sub-band is missing, or nothing is left of it */
     char tables_why[160];
+    uint64_t odd_sub_bands; /* that are left out, by bits: ci_tile_sub_bands_odd */
 } tile_job;
 
 /* Says where more of a tile is flagged than --qa-ms-max-flagged. */
@@ -137,6 +138,7 @@ static ci_status prepare(tile_job *job, ci_tile_data *data)
     tables_count(job, data);
     CI_TRY(stop_check(job));
     CI_TRY(apply_and_weigh(job, data));
+    ci_tile_sub_bands_flag(job->odd_sub_bands, data);
     CI_TRY(stop_check(job));
     return correct(job, data);
 }
@@ -181,11 +183,26 @@ static ci_status rescue(tile_job *job, const char *prefix, ci_tile_data *data,
     return image_again(job, prefix, data, stats);
 }
 
-static ci_status image_and_doubt(tile_job *job, const char *prefix, ci_tile_data *data,
-                                 ci_image_stats *stats)
+/* The images, and once more without sub-bands that gains of another tile do not fit: the values are
+ * gone with the images, so they are read again. Collective. */
+static ci_status image_without_odd(tile_job *job, const char *prefix, ci_tile_data *data,
+                                   ci_image_stats *stats)
 {
     CI_TRY(self_calibrate(job, prefix, data));
     CI_TRY(image(job, prefix, data, stats));
+    if (ci_tile_gains_are_own(data, job->tables->gain)) return CI_OK;
+    job->odd_sub_bands = ci_tile_sub_bands_odd(job->team, stats);
+    if (job->odd_sub_bands == 0) return CI_OK;
+    ci_tile_data_free(data);
+    CI_TRY(prepare(job, data));
+    CI_TRY(self_calibrate(job, prefix, data));
+    return image(job, prefix, data, stats);
+}
+
+static ci_status image_and_doubt(tile_job *job, const char *prefix, ci_tile_data *data,
+                                 ci_image_stats *stats)
+{
+    CI_TRY(image_without_odd(job, prefix, data, stats));
     ci_tile_doubt doubt = ci_tile_coherence_doubt(job->options, data, job->tables->gain, stats);
     data->coherence.is_doubted = doubt != CI_TILE_DOUBT_NONE;
     if (doubt != CI_TILE_DOUBT_NOISE || data->coherence.is_measured) return CI_OK;
@@ -289,7 +306,7 @@ ci_status ci_tile_make(ci_comm *team, const ci_tile_options *options, const ci_t
                        const ci_tile_tables *tables, ci_tile_events *events,
                        ci_tile_record **record)
 {
-    tile_job job = {team, options, task, tables, events, NULL, task->is_degraded, ""};
+    tile_job job = {team, options, task, tables, events, NULL, task->is_degraded, "", 0};
     ci_tile_data data = {0};
     ci_image_stats stats;
     *record = NULL;
