@@ -130,6 +130,13 @@ typedef struct ci_cal_structure
     double length_lambda;    /* of that one */
     double moment[3];        /* D_ll, D_lm, D_mm, arcsec^2 */
     double information[3][3], score[3], scatter[3][3]; /* of ci_cal_structure_share */
+    struct ci_cal_neighbour
+    {
+        double ratio;                     /* of its flux to the model's; 0: none was sought */
+        double east_arcsec, north_arcsec; /* or the opposite of both: amplitudes do not tell */
+        double share, moment_share;       /* of the variance beside gains that it explains, and that
+                                           * moments do, over the same baselines */
+    } neighbour;
 } ci_cal_structure;
 /* Errors that `flux` is to be above a limit with. */
 #define CI_CAL_STRUCTURE_SIGMA 3.0
@@ -137,6 +144,9 @@ typedef struct ci_cal_structure
  * infinite where the data cannot tell. Local. */
 double ci_cal_structure_share(const ci_cal_structure *structure, const double moment[3],
                               double *sigma);
+/* Whether amplitudes show one source beside the model's, of 2 % of its flux or more: where moments
+ * explain them as well, or neither does, as amid hundreds of sources, they do not. Local. */
+bool ci_cal_structure_has_neighbour(const ci_cal_structure *structure);
 
 /* How well a solve went; the same on all ranks. */
 typedef struct ci_cal_quality

@@ -86,8 +86,8 @@ const char *ci_tile_gains_word(ci_tile_gains gains);
 /* CI_TILE_GAINS_NONE for another word. Local. */
 ci_tile_gains ci_tile_gains_parse(const char *word);
 
-/* Bytes of a text on sources that are listed twice. */
-#define CI_TILE_TWINS_TEXT 384
+#define CI_TILE_DOUBT_TEXT 384   /* bytes, on what puts fluxes of tables in doubt */
+#define CI_TILE_DOUBT_RATIO 0.05 /* part of a calibrator's flux beside it that does */
 /* Bytes of a text on the rounds of self-calibration. */
 #define CI_TILE_ROUNDS 512
 
@@ -182,9 +182,9 @@ void ci_tile_qa_limits(ci_qa_limits *out, const ci_conf *conf);
 /* Two sources of a model that may be one, listed twice; none: name[0] is "". */
 typedef struct ci_tile_twins
 {
-    char name[2][40];            /* cut */
-    double apart_arcsec, factor; /* fluxes are too high by it if they are one */
-    double one, one_sigma;       /* what the data say: 0: they are two, 1: they are one */
+    char name[2][40];                /* cut */
+    double apart_arcsec, factor;     /* fluxes are too high by it if they are one */
+    double model_jy, one, one_sigma; /* all of it; the data say: 0: they are two, 1: one */
     enum ci_tile_twins_verdict
     {
         CI_TILE_TWINS_TWO,
@@ -192,14 +192,15 @@ typedef struct ci_tile_twins
         CI_TILE_TWINS_ONE
     } verdict;
 } ci_tile_twins;
-/* What is to be said of them, "" of none or of two; returns text. Local. */
-const char *ci_tile_twins_text(const ci_tile_twins *twins, char text[CI_TILE_TWINS_TEXT]);
 /* How well a solve went. */
 typedef struct ci_tile_quality
 {
     ci_cal_quality cal;
     ci_tile_twins twins;
 } ci_tile_quality;
+/* Sources that may be listed twice, or one beside the model's, from that part on. Local. */
+const char *ci_tile_doubt_text(const ci_tile_quality *quality, double ratio,
+                               char text[CI_TILE_DOUBT_TEXT]);
 /* Both tables, and what was seen of their source, by science.md's gates, the options' limits. The
  * same on all ranks. Local. */
 CI_MUST_CHECK ci_status ci_tile_tables_judge(const ci_conf *conf, const ci_cal_table *bandpass,

@@ -138,7 +138,10 @@ static void baselines_fill(const ci_cal_problem *p, const double *sums, ci_cal_f
 static ci_status fit_new(const ci_cal_problem *p, ci_cal_fit *f)
 {
     static const char what[] = "structure of the calibrator";
-    *f = (ci_cal_fit){.n_antenna = p->n_antenna};
+    const ci_vis_sub_band *first = &p->meta->sub_band[0];
+    const ci_vis_sub_band *last = &p->meta->sub_band[p->meta->n_sub_band - 1];
+    double from = first->freq_hz[0], to = last->freq_hz[last->n_chan - 1];
+    *f = (ci_cal_fit){.n_antenna = p->n_antenna, .half_band = fabs(to - from) / (to + from)};
     CI_TRY(ci_mem_alloc(&f->each, p->n_baseline, sizeof *f->each, what));
     CI_TRY(ci_mem_alloc(&f->normal, p->n_antenna * p->n_antenna, sizeof *f->normal, what));
     CI_TRY(ci_mem_alloc(&f->antenna, CI_CAL_COLUMNS * p->n_antenna, sizeof *f->antenna, what));
@@ -160,6 +163,7 @@ ci_status ci_cal_structure_find(const ci_cal_problem *p, const ci_vis_set *set,
     if (status == CI_OK) {
         baselines_fill(p, sums, &f);
         ci_cal_structure_fit(&f, out);
+        ci_cal_neighbour_fit(&f, out);
     }
     ci_mem_free(sums);
     ci_mem_free(f.each);

@@ -56,7 +56,7 @@ static void normal_decompose(ci_cal_fit *f)
 }
 
 /* What gains of antennas leave of a column. */
-static void column_project(ci_cal_fit *f, size_t column)
+void ci_cal_fit_project(ci_cal_fit *f, size_t column)
 {
     size_t n = f->n_antenna;
     double *a = f->antenna + column * n;
@@ -195,7 +195,7 @@ static double variance_of(const ci_cal_structure *s, const double of[CI_CAL_MOME
 }
 
 /* Uses baselines up to a length; false where they are too few. */
-static bool baselines_use(ci_cal_fit *f, double length2)
+bool ci_cal_fit_use(ci_cal_fit *f, double length2)
 {
     const ci_cal_span *last = NULL;
     size_t n_antenna = 0;
@@ -267,20 +267,25 @@ static double flux_of(ci_cal_fit *f, const double moment[CI_CAL_MOMENTS],
     return sum / all - 1;
 }
 
+void ci_cal_fit_moments(ci_cal_fit *f, double raw[CI_CAL_MOMENTS], ci_cal_structure *out)
+{
+    normal_decompose(f);
+    for (size_t j = 0; j < CI_CAL_COLUMNS; j++)
+        ci_cal_fit_project(f, j);
+    information_fill(f, out);
+    raw_sum(f, raw);
+    moments_solve(out, raw, out->score, out->moment);
+}
+
 /* Moments of the baselines up to a length, and what they do to fluxes. */
 static bool length_fit(ci_cal_fit *f, double length2, ci_cal_structure *out)
 {
     double raw[CI_CAL_MOMENTS], change[CI_CAL_MOMENTS], of[CI_CAL_MOMENTS];
     *out = (ci_cal_structure){.length_lambda = sqrt(length2)};
-    if (!baselines_use(f, length2)) return false;
+    if (!ci_cal_fit_use(f, length2)) return false;
     for (int round = 0; round <= N_HUBER; round++) {
         if (round > 0) huber_set(f, out);
-        normal_decompose(f);
-        for (size_t j = 0; j < CI_CAL_COLUMNS; j++)
-            column_project(f, j);
-        information_fill(f, out);
-        raw_sum(f, raw);
-        moments_solve(out, raw, out->score, out->moment);
+        ci_cal_fit_moments(f, raw, out);
     }
     scatter_fill(f, out);
     out->flux = flux_of(f, out->moment, change);

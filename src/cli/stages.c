@@ -89,7 +89,10 @@ static void print_quality(const ci_cal_quality *q, const ci_cal_table *gain)
                q->offset.east_rad * CI_RAD_TO_ARCSEC, q->offset.sigma_rad[0] * CI_RAD_TO_ARCSEC,
                q->offset.north_rad * CI_RAD_TO_ARCSEC, q->offset.sigma_rad[1] * CI_RAD_TO_ARCSEC);
     const ci_cal_structure *s = &q->structure;
-    if (s->n_baseline > 0)
+    if (ci_cal_structure_has_neighbour(s))
+        printf("source against its model: a source beside it of %.1f %% of its flux\n",
+               100 * s->neighbour.ratio);
+    else if (s->n_baseline > 0)
         printf("source against its model: fluxes off by %+.2f +- %.2f %%\n", 100 * s->flux,
                100 * s->flux_sigma);
     else

@@ -5,6 +5,20 @@
 
 /* By which fluxes are off for certain, from where on it is said. */
 static const double warn_structure = 0.01;
+/* Of a source beside the calibrator, over the model's flux: below it tables are in doubt. */
+static const double most_neighbour = 0.3;
+
+static ci_status neighbour_judge(const ci_cal_structure *s, double limit)
+{
+    const struct ci_cal_neighbour *n = &s->neighbour;
+    if (n->ratio <= fmax(most_neighbour, limit)) return CI_OK;
+    return ci_error(
+        CI_ERR_GATE,
+        "calibrator: a source of about %.0f %% of its flux, %.0f arcsec from it, is not "
+        "in the model: fluxes may be off by as much, the limit is %.0f %% "
+        "(--qa-cal-max-structure beyond it): give a model that has it",
+        100 * n->ratio, hypot(n->east_arcsec, n->north_arcsec), 100 * fmax(most_neighbour, limit));
+}
 
 ci_status ci_qa_table_judge(const ci_cal_table *t, const ci_qa_limits *limits, const char *what)
 {
@@ -49,12 +63,13 @@ ci_status ci_qa_table_judge(const ci_cal_table *t, const ci_qa_limits *limits, c
 ci_status ci_qa_structure_judge(const ci_cal_structure *s, const ci_qa_limits *limits)
 {
     char text[512];
+    if (ci_cal_structure_has_neighbour(s)) return neighbour_judge(s, limits->table.max_structure);
     double certain = fabs(s->flux) - CI_CAL_STRUCTURE_SIGMA * s->flux_sigma;
     if (s->n_baseline == 0 || !(certain > fmin(warn_structure, limits->table.max_structure)))
         return CI_OK;
     snprintf(text, sizeof text,
              "calibrator: its visibilities %s by %.1f %% to %.0f wavelengths against those of its "
-             "model: it is %s; fluxes are %.1f +- %.1f %% too %s",
+             "model: it is %s; fluxes are %.1f +- %.1f %% too %s where its flux is the model's",
              s->fall < 0 ? "fall" : "rise", 100 * fabs(exp(s->fall) - 1), s->length_lambda,
              s->fall < 0 ? "larger" : "smaller", 100 * fabs(s->flux), 100 * s->flux_sigma,
              s->flux > 0 ? "high" : "low");

@@ -116,14 +116,14 @@ static ci_status measure_tiles(const ci_run *run, const ci_run_group *group, dou
 static ci_status quality_text(const ci_run *run, const ci_tile_tables *tables,
                               const ci_tile_data *data, char **out)
 {
-    char doubt[CI_TILE_TWINS_TEXT];
+    char doubt[CI_TILE_DOUBT_TEXT];
     ci_tile_seen seen;
     CI_TRY(ci_tile_model_seen(data->eop, data->set->meta, data->beam, run->model, &seen));
     const char *model = ci_conf_text(run->conf, CI_CONF_OPT_MODEL);
     bool is_faint = ci_tile_model_is_faint(model, seen.brightest_jy);
     ci_json *json = ci_json_object();
     if (is_faint) ci_json_put_bool(json, CI_RUN_TABLE_FAINT, true);
-    if (*ci_tile_twins_text(&tables->quality.twins, doubt))
+    if (*ci_tile_doubt_text(&tables->quality, CI_TILE_DOUBT_RATIO, doubt))
         ci_json_put_string(json, CI_RUN_TABLE_DOUBT, doubt);
     ci_status status = ci_json_print(out, json, false);
     ci_json_free(json);
@@ -252,9 +252,9 @@ static ci_status solve_loaded(ci_run *run, ci_tile_data *data, ci_tile_tables *o
     if (ci_comm_rank(run->world) == 0) /* it tells */
         judged = ci_tile_tables_judge(run->conf, out->bandpass, out->gain, &out->quality);
     CI_TRY(ci_par_agree(run->world, judged));
-    char doubt[CI_TILE_TWINS_TEXT];
+    char doubt[CI_TILE_DOUBT_TEXT];
     snprintf(out->borrowed_why, sizeof out->borrowed_why, "%.255s",
-             ci_tile_twins_text(&out->quality.twins, doubt));
+             ci_tile_doubt_text(&out->quality, CI_TILE_DOUBT_RATIO, doubt));
     const char *model = ci_path_base(ci_conf_text(run->conf, CI_CONF_OPT_MODEL));
     CI_AGREE(run->world, ci_str_set(&out->gain->model, model));
     CI_AGREE(run->world, ci_str_set(&out->bandpass->model, model));

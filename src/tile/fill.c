@@ -124,8 +124,10 @@ ci_status ci_tile_record_fill_calibration(const ci_tile_tables *tables, const ci
             to->residual[i] = tables->quality.cal.residual[i];
         to->flagged_fraction = tables->quality.cal.flagged_fraction;
         to->phase_scatter_deg = tables->quality.cal.phase_scatter_deg;
-        to->structure = tables->quality.cal.structure.flux;
-        to->structure_sigma = tables->quality.cal.structure.flux_sigma;
+        const ci_cal_structure *s = &tables->quality.cal.structure;
+        bool is_told = !ci_cal_structure_has_neighbour(s); /* else it is none of moments */
+        to->structure = is_told ? s->flux : NAN;
+        to->structure_sigma = is_told ? s->flux_sigma : NAN;
         const ci_cal_offset *offset = &tables->quality.cal.offset;
         to->offset_arcsec[0] = offset->east_rad * CI_RAD_TO_ARCSEC;
         to->offset_arcsec[1] = offset->north_rad * CI_RAD_TO_ARCSEC;

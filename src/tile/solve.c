@@ -10,7 +10,7 @@
 ci_status ci_tile_tables_judge(const ci_conf *conf, const ci_cal_table *bandpass,
                                const ci_cal_table *gain, const ci_tile_quality *quality)
 {
-    char text[CI_TILE_TWINS_TEXT];
+    char text[CI_TILE_DOUBT_TEXT];
     ci_qa_limits limits;
     ci_tile_qa_limits(&limits, conf);
     ci_status status = ci_qa_table_judge(bandpass, &limits, "bandpass");
@@ -18,7 +18,7 @@ ci_status ci_tile_tables_judge(const ci_conf *conf, const ci_cal_table *bandpass
     if (status == CI_OK)
         status = ci_qa_offset_judge(&quality->cal.offset, &limits,
                                     ci_conf_text(conf, CI_CONF_OPT_MODEL));
-    ci_tile_twins_text(&quality->twins, text);
+    ci_tile_doubt_text(quality, 0, text);
     if (status == CI_OK && quality->twins.verdict == CI_TILE_TWINS_ONE)
         return ci_error(CI_ERR_GATE, "%s", text);
     if (status == CI_OK) status = ci_qa_structure_judge(&quality->cal.structure, &limits);
@@ -39,6 +39,10 @@ static void structure_tell(const ci_cal_structure *s)
     if (s->n_baseline == 0)
         ci_log_info("calibration: structure of the source against its model: not known, too few "
                     "baselines");
+    else if (ci_cal_structure_has_neighbour(s))
+        ci_log_info("calibration: structure of the source against its model: a source beside it "
+                    "explains %.0f %% of the amplitudes' variance, moments %.0f %%",
+                    100 * s->neighbour.share, 100 * s->neighbour.moment_share);
     else
         ci_log_info("calibration: structure of the source against its model: fluxes off by %+.2f "
                     "+- %.2f %%, log amplitudes by %+.4f to %.0f wavelengths (%zu baselines)",

@@ -8,7 +8,7 @@
 
 /* Apart; nearer than an arcsec the model is refused when it is read. */
 static const double most_rad = 30 * CI_ARCSEC_TO_RAD;
-static const double least_ratio = 0.5;  /* of their fluxes */
+static const double least_ratio = 0.05; /* of their fluxes */
 static const double least_share = 0.02; /* of the model's flux: what fluxes may be off by */
 static const double sigma = 3;
 
@@ -55,7 +55,8 @@ static ci_tile_twins pair_judge(const counted *a, const counted *b, double total
     double y = (t->dec_rad - s->dec_rad) * CI_RAD_TO_ARCSEC;
     double part = a->flux_jy * b->flux_jy / (both * total);
     double moment[3] = {-part * x * x, -part * x * y, -part * y * y}; /* if they are one */
-    ci_tile_twins out = {.apart_arcsec = hypot(x, y), .factor = total / (total - 0.5 * both)};
+    ci_tile_twins out = {.apart_arcsec = hypot(x, y),
+                         .factor = total / (total - fmin(a->flux_jy, b->flux_jy))};
     snprintf(out.name[0], sizeof out.name[0], "%s", ci_vis_text(s->name));
     snprintf(out.name[1], sizeof out.name[1], "%s", ci_vis_text(t->name));
     out.one = ci_cal_structure_share(structure, moment, &out.one_sigma);
@@ -91,24 +92,48 @@ ci_status ci_tile_twins_find(const ci_tile_data *data, const ci_sky_model *model
                             (next.verdict == out->verdict && next.factor > out->factor);
             if (is_worse) *out = next;
         }
+    out->model_jy = total;
     ci_mem_free(each);
     return status;
 }
 
-const char *ci_tile_twins_text(const ci_tile_twins *t, char text[CI_TILE_TWINS_TEXT])
+static void twins_tell(const ci_tile_twins *t, char text[CI_TILE_DOUBT_TEXT])
 {
-    text[0] = '\0';
     if (t->verdict == CI_TILE_TWINS_ONE)
         snprintf(
-            text, CI_TILE_TWINS_TEXT,
+            text, CI_TILE_DOUBT_TEXT,
             "model: sources \"%s\" and \"%s\", %.1f arcsec apart, are one in the data (%.2f +- "
             "%.2f; 0: two): listed twice, and fluxes %.2f times too high: remove one, or give "
             "one with the sum of their fluxes",
             t->name[0], t->name[1], t->apart_arcsec, t->one, t->one_sigma, t->factor);
     if (t->verdict == CI_TILE_TWINS_DOUBTED)
-        snprintf(text, CI_TILE_TWINS_TEXT,
+        snprintf(text, CI_TILE_DOUBT_TEXT,
                  "model: sources \"%s\" and \"%s\", %.1f arcsec apart, may be one that is listed "
                  "twice, with fluxes %.2f times too high: the data cannot tell",
                  t->name[0], t->name[1], t->apart_arcsec, t->factor);
+}
+
+/* Of amplitudes alone a place and its opposite look the same. */
+static void neighbour_tell(const ci_tile_quality *q, char text[CI_TILE_DOUBT_TEXT])
+{
+    const struct ci_cal_neighbour *n = &q->cal.structure.neighbour;
+    double angle = atan2(n->east_arcsec, n->north_arcsec) * CI_RAD_TO_DEG;
+    angle = round(angle < 0 ? angle + 180 : angle);
+    snprintf(text, CI_TILE_DOUBT_TEXT,
+             "calibrator: a source of about %.0f %% of its flux (%.2g Jy), %.0f arcsec from it at "
+             "%.0f or %.0f deg, is not in the model: fluxes may be off by as much: give a model "
+             "that has it",
+             100 * n->ratio, n->ratio * q->twins.model_jy, hypot(n->east_arcsec, n->north_arcsec),
+             angle, angle + 180);
+}
+
+const char *ci_tile_doubt_text(const ci_tile_quality *quality, double ratio,
+                               char text[CI_TILE_DOUBT_TEXT])
+{
+    const ci_cal_structure *s = &quality->cal.structure;
+    text[0] = '\0';
+    twins_tell(&quality->twins, text);
+    if (!*text && s->neighbour.ratio >= ratio && ci_cal_structure_has_neighbour(s))
+        neighbour_tell(quality, text);
     return text;
 }
