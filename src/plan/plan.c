@@ -15,7 +15,8 @@
 /* What no stage takes: stages state their own cost. Bytes were compared with runs of small tiles
  * (tests/cli/test_plan_memory.sh); seconds are of one core of the machines this was written on and
  * a guess elsewhere. */
-static const double program_bytes = 60e6; /* program, MPI, HDF5, tables */
+/* Program, MPI, HDF5, tables, and large blocks that are kept in whole pages. */
+static const double program_bytes = 75e6;
 /* Solves on a tile's own field, and images of a tile that calibrates itself, each with a solve: as
  * many as there can be but for the last ones, which few tiles need. */
 static const double field_passes = 4, self_passes = 7;
