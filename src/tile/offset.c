@@ -1,6 +1,8 @@
 /* Directions on the sky to which the offset of a model's positions is measured. */
 #include "tile/offset.h"
 
+#include "tile/middle.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -8,23 +10,18 @@
 static ci_status model_place(const ci_tile_data *data, const ci_sky_model *model, double *ra_rad,
                              double *dec_rad)
 {
-    const ci_vis_meta *meta = data->set->meta;
-    double mid = 0.5 * (meta->time_mjd_s[0] + meta->time_mjd_s[meta->n_time - 1]), sum[3] = {0};
-    double freq_hz = meta->sub_band[0].freq_hz[meta->sub_band[0].n_chan / 2];
-    ci_sky_frame *frame = NULL;
-    CI_TRY(ci_sky_frame_new(&frame, data->eop, &meta->array, mid, meta->dut1_s));
-    const ci_sky_pointing *pointing = ci_sky_pointing_at(&data->pointing, mid);
+    double sum[3] = {0};
+    ci_tile_middle middle;
+    CI_TRY(ci_tile_middle_new(data, &middle));
     for (size_t i = 0; i < model->n_source; i++) {
         const ci_sky_source *s = &model->source[i];
-        double flux_jy =
-            ci_sky_source_flux_jy(s, freq_hz) *
-            ci_sky_beam_power(data->beam, pointing, frame, s->ra_rad, s->dec_rad, freq_hz);
+        double flux_jy = ci_tile_middle_flux_jy(&middle, s);
         if (!(flux_jy > 0)) continue;
         sum[0] += flux_jy * cos(s->dec_rad) * cos(s->ra_rad);
         sum[1] += flux_jy * cos(s->dec_rad) * sin(s->ra_rad);
         sum[2] += flux_jy * sin(s->dec_rad);
     }
-    ci_sky_frame_free(frame);
+    ci_tile_middle_clear(&middle);
     bool is_seen = sum[0] != 0 || sum[1] != 0 || sum[2] != 0;
     *ra_rad = is_seen ? atan2(sum[1], sum[0]) : data->ra_rad;
     *dec_rad = is_seen ? atan2(sum[2], hypot(sum[0], sum[1])) : data->dec_rad;

@@ -1,6 +1,8 @@
 /* Which sources of a catalogue a tile's gains are corrected on, and how the array sees them. */
 #include "tile/sources.h"
 
+#include "tile/middle.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,23 +58,15 @@ static size_t enough(const ci_tile_choice *choice, const seen_source *seen, size
 static ci_status seen_find(const ci_tile_data *data, const ci_sky_model *near, ci_tile_sources *f,
                            seen_source *seen)
 {
-    const ci_vis_meta *meta = data->set->meta;
-    double mid = 0.5 * (meta->time_mjd_s[0] + meta->time_mjd_s[meta->n_time - 1]), basis[3][3];
-    double freq_hz = meta->sub_band[0].freq_hz[meta->sub_band[0].n_chan / 2];
-    ci_sky_frame *frame = NULL;
-    CI_TRY(ci_sky_frame_new(&frame, data->eop, &meta->array, mid, meta->dut1_s));
-    const ci_sky_pointing *pointing = ci_sky_pointing_at(&data->pointing, mid);
-    for (size_t i = 0; i < near->n_source; i++) {
-        const ci_sky_source *s = &near->source[i];
-        double power =
-            ci_sky_beam_power(data->beam, pointing, frame, s->ra_rad, s->dec_rad, freq_hz);
-        seen[i] = (seen_source){power * fabs(ci_sky_source_flux_jy(s, freq_hz)), i};
-        if (!isfinite(seen[i].flux_jy)) seen[i].flux_jy = 0;
-    }
-    ci_sky_uvw_basis(frame, data->ra_rad, data->dec_rad, basis);
+    double basis[3][3];
+    ci_tile_middle middle;
+    CI_TRY(ci_tile_middle_new(data, &middle));
+    for (size_t i = 0; i < near->n_source; i++)
+        seen[i] = (seen_source){fabs(ci_tile_middle_flux_jy(&middle, &near->source[i])), i};
+    ci_sky_uvw_basis(middle.frame, data->ra_rad, data->dec_rad, basis);
     memcpy(f->cal.east, basis[0], sizeof f->cal.east);
     memcpy(f->cal.north, basis[1], sizeof f->cal.north);
-    ci_sky_frame_free(frame);
+    ci_tile_middle_clear(&middle);
     qsort(seen, near->n_source, sizeof *seen, brighter_first);
     return CI_OK;
 }

@@ -2,6 +2,8 @@
  */
 #include "tile/twins.h"
 
+#include "tile/middle.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,23 +25,16 @@ typedef struct counted
 static ci_status counted_find(const ci_tile_data *data, const ci_sky_model *model, counted *out,
                               size_t *n, double *total)
 {
-    const ci_vis_meta *meta = data->set->meta;
-    double mid = 0.5 * (meta->time_mjd_s[0] + meta->time_mjd_s[meta->n_time - 1]);
-    double freq_hz = meta->sub_band[0].freq_hz[meta->sub_band[0].n_chan / 2];
-    ci_sky_frame *frame = NULL;
+    ci_tile_middle middle;
     *n = 0;
     *total = 0;
-    CI_TRY(ci_sky_frame_new(&frame, data->eop, &meta->array, mid, meta->dut1_s));
-    const ci_sky_pointing *pointing = ci_sky_pointing_at(&data->pointing, mid);
+    CI_TRY(ci_tile_middle_new(data, &middle));
     for (size_t i = 0; i < model->n_source; i++) {
         const ci_sky_source *s = &model->source[i];
-        double power =
-            ci_sky_beam_power(data->beam, pointing, frame, s->ra_rad, s->dec_rad, freq_hz);
-        out[i] = (counted){s, power * ci_sky_source_flux_jy(s, freq_hz)};
-        if (!isfinite(out[i].flux_jy)) out[i].flux_jy = 0;
+        out[i] = (counted){s, ci_tile_middle_flux_jy(&middle, s)};
         *total += out[i].flux_jy;
     }
-    ci_sky_frame_free(frame);
+    ci_tile_middle_clear(&middle);
     for (size_t i = 0; i < model->n_source; i++)
         if (out[i].flux_jy >= least_share * *total && out[i].flux_jy > 0) out[(*n)++] = out[i];
     return CI_OK;
