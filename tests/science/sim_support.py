@@ -18,6 +18,10 @@ build = os.environ.get("CONTIMG_BUILD", os.path.join(source, "build/dev"))
 program = os.path.join(build, "bin/contimg-sim")
 
 
+# of DSA-110: few enough for a small tile, the core and its arms
+FEW_STATIONS = "1-9,12,16,20,24,28,32,36,40,44,49,51,68,71,75,80,84,88,92,96,99,100,101,102"
+
+
 def skip(why):
     print("skipped:", why)
     sys.exit(77)
@@ -147,6 +151,15 @@ def gain(truth, number, pol, jd, freqs):
 
 def delay(truth, number, pol):
     return next(r for r in truth["gains"]["receptors"] if r["number"] == number and r["pol"] == pol)["delay_s"]
+
+
+def field_sources(centre, fluxes):
+    """{S0, S1, ...: (right ascension and declination in degrees, Jy)} for twelve fluxes at most: places well apart about a
+    tile's centre, the first two nearest to it."""
+    ra, dec = centre
+    grid = np.mgrid[-0.3:0.31:0.2, -0.3:0.1:0.15].reshape(2, 12).T + np.random.default_rng(5).uniform(-0.03, 0.03, (12, 2))
+    at = grid[[5, 10, 0, 1, 2, 3, 4, 6, 7, 8, 9, 11]]
+    return {f"S{i}": (ra + x / np.cos(np.radians(dec)), dec + y, s) for i, ((x, y), s) in enumerate(zip(at, fluxes))}
 
 
 def tile_centre(tile, *options):

@@ -11,7 +11,7 @@ import subprocess
 import numpy as np
 
 from checks import check, near, run_tests, scratch
-from sim_support import files_of, need_contimg, simulate, skip, source, sources_write, tile_centre
+from sim_support import FEW_STATIONS, field_sources, files_of, need_contimg, simulate, skip, source, sources_write, tile_centre
 
 contimg = need_contimg()
 try:
@@ -21,8 +21,7 @@ try:
 except ImportError as error:
     skip(f"{error} in the test venv")
 
-STATIONS = "1-9,12,16,20,24,28,32,36,40,44,49,51,68,71,75,80,84,88,92,96,99,100,101,102"
-SMALL = ("--stations", STATIONS, "--sub-bands", 2, "--channels", 8, "--samples", 192, "--integrations", 12, "--smear", "off", "--tiles", 2,
+SMALL = ("--stations", FEW_STATIONS, "--sub-bands", 2, "--channels", 8, "--samples", 192, "--integrations", 12, "--smear", "off", "--tiles", 2,
          "--tile-step", 1500)
 NOISE_JY = 1500  # SEFD over the efficiency
 VARIABLE = "S0"
@@ -39,12 +38,10 @@ def centre_of(tile):
 
 def sources_of(factor):
     """The calibrator, and about the second tile's centre one of 3 Jy, the variable one and ten faint ones."""
-    ra, dec = centre_of(1)
-    grid = np.mgrid[-0.3:0.31:0.2, -0.3:0.1:0.15].reshape(2, 12).T + np.random.default_rng(5).uniform(-0.03, 0.03, (12, 2))
-    places = [(ra + x / np.cos(np.radians(dec)), dec + y) for x, y in grid[[5, 10, 0, 1, 2, 3, 4, 6, 7, 8, 9, 11]]]
     fluxes = [3.0, 1.0 * factor] + [0.2] * 10
     rows = {"CAL": (*centre_of(0), 12.7)}
-    rows.update({name: (*at, s) for name, at, s in zip(["A", VARIABLE] + [f"F{i}" for i in range(10)], places, fluxes)})
+    names = ["A", VARIABLE] + [f"F{i}" for i in range(10)]
+    rows.update(zip(names, field_sources(centre_of(1), fluxes).values()))
     return rows
 
 

@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 
 from checks import check, near, run_tests, scratch
-from sim_support import files_of, need_contimg, simulate, skip, source, sources_write, tile_centre
+from sim_support import FEW_STATIONS, field_sources, files_of, need_contimg, simulate, skip, source, sources_write, tile_centre
 
 contimg = need_contimg()
 try:
@@ -24,8 +24,7 @@ try:
 except ImportError as error:
     skip(f"{error} in the test venv")
 
-STATIONS = "1-9,12,16,20,24,28,32,36,40,44,49,51,68,71,75,80,84,88,92,96,99,100,101,102"
-SMALL = ("--stations", STATIONS, "--sub-bands", 2, "--channels", 8, "--samples", 192, "--integrations", 12, "--smear", "off", "--tiles", 2,
+SMALL = ("--stations", FEW_STATIONS, "--sub-bands", 2, "--channels", 8, "--samples", 192, "--integrations", 12, "--smear", "off", "--tiles", 2,
          "--tile-step", 1500)
 FLUXES = [0.8, 0.36, 0.4, 0.3] + [0.3] * 8
 FIELD = "2026-01-25T00:25:10"
@@ -37,14 +36,7 @@ def write(name, rows):
     return sources_write(os.path.join(folder, name), rows)
 
 
-def field_of():
-    ra, dec = tile_centre(1, *SMALL[:2], *SMALL[6:])
-    grid = np.mgrid[-0.3:0.31:0.2, -0.3:0.1:0.15].reshape(2, 12).T + np.random.default_rng(5).uniform(-0.03, 0.03, (12, 2))
-    return {f"S{i}": (ra + x / np.cos(np.radians(dec)), dec + y, s)
-            for i, ((x, y), s) in enumerate(zip(grid[[5, 10, 0, 1, 2, 3, 4, 6, 7, 8, 9, 11]], FLUXES))}
-
-
-field = field_of()
+field = field_sources(tile_centre(1, *SMALL[:2], *SMALL[6:]), FLUXES)
 calibrator = {"CAL": (*tile_centre(0, *SMALL[:2], *SMALL[6:]), 12.7)}
 tiles = []
 for tile, rows in enumerate((calibrator, field)):

@@ -13,7 +13,7 @@ import subprocess
 import numpy as np
 
 from checks import check, near, run_tests, scratch
-from sim_support import files_of, need_contimg, simulate, skip, source, sources_write, tile_centre
+from sim_support import FEW_STATIONS, field_sources, files_of, need_contimg, simulate, skip, source, sources_write, tile_centre
 
 contimg = need_contimg()
 try:
@@ -24,8 +24,7 @@ try:
 except ImportError as error:
     skip(f"{error} in the test venv")
 
-STATIONS = "1-9,12,16,20,24,28,32,36,40,44,49,51,68,71,75,80,84,88,92,96,99,100,101,102"
-SMALL = ("--stations", STATIONS, "--sub-bands", 2, "--channels", 8, "--samples", 192, "--integrations", 12, "--smear", "off", "--tiles", 2,
+SMALL = ("--stations", FEW_STATIONS, "--sub-bands", 2, "--channels", 8, "--samples", 192, "--integrations", 12, "--smear", "off", "--tiles", 2,
          "--tile-step", 1500)
 RAW = ("--units", "raw", "--gain-amp-rms", 0.2, "--gain-phase", "random", "--bandpass-ripple", 0.1)
 NOISE_JY = 1500  # SEFD over the efficiency
@@ -44,10 +43,7 @@ field_centre = centre_of(1)
 
 
 def sources_of(fluxes):
-    ra, dec = field_centre
-    grid = np.mgrid[-0.3:0.31:0.2, -0.3:0.1:0.15].reshape(2, 12).T + np.random.default_rng(5).uniform(-0.03, 0.03, (12, 2))
-    at = grid[[5, 10, 0, 1, 2, 3, 4, 6, 7, 8, 9, 11]]
-    return {f"S{i}": (ra + x / np.cos(np.radians(dec)), dec + y, s) for i, ((x, y), s) in enumerate(zip(at, fluxes))}
+    return field_sources(field_centre, fluxes)
 
 
 def write(name, rows):

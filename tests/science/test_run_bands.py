@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 
 from checks import check, near, run_tests, scratch
-from sim_support import files_of, need_contimg, simulate, skip, source, sources_write, tile_centre
+from sim_support import FEW_STATIONS, files_of, need_contimg, simulate, skip, source, sources_write, tile_centre
 
 contimg = need_contimg()
 try:
@@ -22,9 +22,8 @@ try:
 except ImportError as error:
     skip(f"{error} in the test venv")
 
-STATIONS = "1-9,12,16,20,24,28,32,36,40,44,49,51,68,71,75,80,84,88,92,96,99,100,101,102"
 N_BAND, STEEP = 4, -3.0
-SMALL = ("--stations", STATIONS, "--sub-bands", N_BAND, "--channels", 4, "--samples", 192, "--integrations", 12, "--smear", "off")
+SMALL = ("--stations", FEW_STATIONS, "--sub-bands", N_BAND, "--channels", 4, "--samples", 192, "--integrations", 12, "--smear", "off")
 folder = scratch("bands")
 
 
