@@ -208,7 +208,7 @@ bool ci_cal_fit_use(ci_cal_fit *f, double length2)
         if (!(b->huber > 0)) continue;
         f->is_used[b->ant1] = f->is_used[b->ant2] = true;
         f->n_used++;
-        f->n_cell += !last || last->cell[0] != b->cell[0] || last->cell[1] != b->cell[1];
+        f->n_cell += !last || !same_cell(last, b);
         last = b;
     }
     for (size_t a = 0; a < f->n_antenna; a++)
